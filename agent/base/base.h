@@ -1,0 +1,29 @@
+/*
+ * What every file needs and nothing more: the checks we believe in, and a few words the compiler understands.
+ *
+ * Asserts stay on in release. They guard promises between our own functions; input, disk and peers never trip one.
+ */
+#ifndef OXP_BASE_H
+#define OXP_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define MUST_CHECK __attribute__((warn_unused_result))
+#define PRINTF_LIKE(text, first) __attribute__((format(printf, text, first)))
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+
+/* Ends the process with the place and the words of a broken promise. */
+__attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const char *file, int line);
+#define OXP_ASSERT(x) ((x) ? (void)0 : oxp_assert_failed(#x, __FILE__, __LINE__))
+
+/* Allocation that cannot fail usefully (start-up, a few hundred bytes): ends the process with a message instead. Whatever
+ * grows with input uses malloc() and answers -ENOMEM. */
+void *oxp_new(size_t size) __attribute__((returns_nonnull, malloc));
+char *oxp_strdup(const char *text) __attribute__((returns_nonnull, malloc));
+
+#endif

@@ -1,0 +1,53 @@
+/*
+ * Bytes: a borrowed slice, and a buffer that grows up to a ceiling given at birth.
+ *
+ * A slice owns nothing. A buffer owns its memory; appending beyond the ceiling fails with -ENOSPC and appends nothing,
+ * so that a caller can give up cleanly. Neither is terminated by a zero.
+ */
+#ifndef OXP_BYTES_H
+#define OXP_BYTES_H
+
+#include <string.h>
+
+#include "base/base.h"
+
+struct bytes {
+	const char *data;
+	size_t size;
+};
+
+static inline struct bytes bytes_of(const char *text)
+{
+	return (struct bytes){ text, strlen(text) };
+}
+
+static inline bool bytes_equal(struct bytes a, struct bytes b)
+{
+	return a.size == b.size && (a.size == 0 || memcmp(a.data, b.data, a.size) == 0);
+}
+
+static inline bool bytes_are(struct bytes a, const char *text)
+{
+	return bytes_equal(a, bytes_of(text));
+}
+
+/*
+ * Invariant: size <= room <= ceiling; data is NULL only when room is 0.
+ */
+struct buffer {
+	char *data;
+	size_t size, room, ceiling;
+};
+
+void buffer_init(struct buffer *, size_t ceiling);
+void buffer_done(struct buffer *);	/* fine twice, fine on zeroed memory */
+/* Makes room for `more` bytes behind `size` and returns where they go, or NULL beyond the ceiling or out of memory. */
+char *buffer_reserve(struct buffer *, size_t more) MUST_CHECK;
+int buffer_append(struct buffer *, const void *data, size_t size) MUST_CHECK;	/* 0, -ENOSPC, -ENOMEM */
+int buffer_text(struct buffer *, const char *text) MUST_CHECK;
+int buffer_printf(struct buffer *, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+static inline void buffer_clear(struct buffer *b) { b->size = 0; }
+static inline struct bytes buffer_bytes(const struct buffer *b) { return (struct bytes){ b->data, b->size }; }
+void buffer_check(const struct buffer *);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Time. Wall time, monotonic time and a duration are different types, so that none is taken for another.
+ *
+ * Code asks a `struct clock` that it was given; the loop reads it once a turn. Tests give one that stands still.
+ */
+#ifndef OXP_CLOCK_H
+#define OXP_CLOCK_H
+
+#include "base/base.h"
+
+struct wall_time { int64_t ns; };	/* since 1970-01-01T00:00:00Z */
+struct mono_time { int64_t ns; };	/* since some start; never goes back */
+struct duration { int64_t ns; };
+
+#define DURATION_MS(ms) ((struct duration){ (int64_t)(ms) * 1000000 })
+#define DURATION_S(s) ((struct duration){ (int64_t)(s) * 1000000000 })
+
+struct clock {
+	struct wall_time (*wall)(const struct clock *);
+	struct mono_time (*mono)(const struct clock *);
+};
+
+extern const struct clock clock_system;
+
+static inline struct duration mono_since(struct mono_time now, struct mono_time then)
+{
+	return (struct duration){ now.ns - then.ns };
+}
+
+static inline struct mono_time mono_after(struct mono_time t, struct duration d)
+{
+	return (struct mono_time){ t.ns + d.ns };
+}
+
+static inline int64_t duration_ms(struct duration d) { return d.ns / 1000000; }
+static inline double duration_seconds(struct duration d) { return (double)d.ns * 1e-9; }
+
+enum { WALL_TEXT_SIZE = 32 };
+/* 2026-11-23T04:45:06.123Z, terminated; returns its length. */
+size_t wall_format(struct wall_time, char to[WALL_TEXT_SIZE]);
+
+#endif

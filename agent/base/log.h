@@ -1,0 +1,30 @@
+/*
+ * The agent's own log: one line an event on stderr, for people on a terminal, JSON elsewhere or when asked.
+ *
+ * Transitions are logged ("elasticsearch: refused, retrying"), repetitions are counted by whoever repeats. Code that
+ * can be reused does not log; its caller does. A line is cut at LOG_LINE_MAX bytes.
+ */
+#ifndef OXP_LOG_H
+#define OXP_LOG_H
+
+#include "base/clock.h"
+
+enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
+enum log_form { LOG_FORM_TEXT, LOG_FORM_COLOUR, LOG_FORM_JSON };
+enum { LOG_LINE_MAX = 2048 };
+
+struct log {
+	int fd;
+	enum log_level level;	/* what is less important is not written */
+	enum log_form form;
+	const struct clock *clock;
+};
+
+/* `who` is the component ("logs.export.elasticsearch") or "agent". */
+void log_write(const struct log *, enum log_level, const char *who, const char *format, ...) PRINTF_LIKE(4, 5);
+#define log_error(log, ...) log_write(log, LOG_LEVEL_ERROR, __VA_ARGS__)
+#define log_warn(log, ...) log_write(log, LOG_LEVEL_WARN, __VA_ARGS__)
+#define log_info(log, ...) log_write(log, LOG_LEVEL_INFO, __VA_ARGS__)
+#define log_debug(log, ...) log_write(log, LOG_LEVEL_DEBUG, __VA_ARGS__)
+
+#endif

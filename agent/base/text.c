@@ -1,0 +1,172 @@
+#include "base/text.h"
+
+#include <stdlib.h>
+
+/* Length of the valid sequence at p, 0 if there is none. */
+static size_t utf8_sequence(const unsigned char *p, size_t left)
+{
+	static const struct { unsigned char low, high, size, second_low, second_high; } rows[] = {
+		{ 0x00, 0x7f, 1, 0x80, 0xbf }, { 0xc2, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf },
+		{ 0xe1, 0xec, 3, 0x80, 0xbf }, { 0xed, 0xed, 3, 0x80, 0x9f }, { 0xee, 0xef, 3, 0x80, 0xbf },
+		{ 0xf0, 0xf0, 4, 0x90, 0xbf }, { 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f },
+	};
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		size_t size = rows[i].size;
+		if (*p < rows[i].low || *p > rows[i].high)
+			continue;
+		if (size > left || (size > 1 && (p[1] < rows[i].second_low || p[1] > rows[i].second_high)))
+			return 0;
+		for (size_t k = 2; k < size; k++)
+			if ((p[k] & 0xc0) != 0x80)
+				return 0;
+		return size;
+	}
+	return 0;
+}
+
+bool utf8_valid(const char *data, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)data, *end = p + size;
+
+	while (p < end) {
+		uint64_t eight;
+		size_t n;
+		if (end - p >= 8) {
+			memcpy(&eight, p, 8);
+			if (!(eight & 0x8080808080808080)) {
+				p += 8;
+				continue;
+			}
+		}
+		n = utf8_sequence(p, (size_t)(end - p));
+		if (!n)
+			return false;
+		p += n;
+	}
+	return true;
+}
+
+/* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most 6. */
+static size_t json_character(const unsigned char *p, size_t n, char *to)
+{
+	static const char hex[] = "0123456789abcdef", short_forms[] = "b\bf\fn\nr\rt\t\"\"\\\\";
+
+	if (n == 0) {
+		memcpy(to, "\xef\xbf\xbd", 3);
+		return 3;
+	}
+	for (size_t i = 0; n == 1 && i + 1 < sizeof short_forms; i += 2)
+		if ((char)*p == short_forms[i + 1]) {
+			to[0] = '\\';
+			to[1] = short_forms[i];
+			return 2;
+		}
+	if (*p < 0x20) {
+		memcpy(to, "\\u00", 4);
+		to[4] = hex[*p >> 4];
+		to[5] = hex[*p & 15];
+		return 6;
+	}
+	memcpy(to, p, n);
+	return n;
+}
+
+int json_string_append(struct buffer *b, const char *data, size_t size)
+{
+	const unsigned char *p = (const unsigned char *)data, *end = p + size;
+	size_t before = b->size;
+	int failed = buffer_append(b, "\"", 1);
+
+	while (!failed && p < end) {
+		char form[8];
+		size_t n = utf8_sequence(p, (size_t)(end - p));
+		failed = buffer_append(b, form, json_character(p, n, form));
+		p += n ? n : 1;
+	}
+	if (!failed)
+		failed = buffer_append(b, "\"", 1);
+	if (failed)
+		b->size = before;
+	return failed;
+}
+
+size_t u64_format(uint64_t value, char *to)
+{
+	char digits[20];
+	size_t n = 0;
+
+	do
+		digits[n++] = (char)('0' + value % 10);
+	while (value /= 10);
+	for (size_t i = 0; i < n; i++)
+		to[i] = digits[n - 1 - i];
+	return n;
+}
+
+bool u64_parse(struct bytes text, uint64_t *ret)
+{
+	uint64_t value = 0;
+
+	if (text.size == 0)
+		return false;
+	for (size_t i = 0; i < text.size; i++) {
+		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
+		if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
+			return false;
+	}
+	*ret = value;
+	return true;
+}
+
+void hex_format(const void *bytes, size_t size, char *to)
+{
+	static const char hex[] = "0123456789abcdef";
+	const unsigned char *p = bytes;
+
+	for (size_t i = 0; i < size; i++) {
+		to[2 * i] = hex[p[i] >> 4];
+		to[2 * i + 1] = hex[p[i] & 15];
+	}
+}
+
+enum { WORD_MAX = 64 };
+
+static size_t edit_distance(const char *a, const char *b)
+{
+	size_t row[WORD_MAX + 1], n = strlen(b);
+
+	if (strlen(a) > WORD_MAX || n > WORD_MAX)
+		return WORD_MAX;
+	for (size_t j = 0; j <= n; j++)
+		row[j] = j;
+	for (size_t i = 1; a[i - 1]; i++) {
+		size_t diagonal = row[0];
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t best = diagonal + (a[i - 1] != b[j - 1]);
+			diagonal = row[j];
+			if (row[j] + 1 < best)
+				best = row[j] + 1;
+			if (row[j - 1] + 1 < best)
+				best = row[j - 1] + 1;
+			row[j] = best;
+		}
+	}
+	return row[n];
+}
+
+const char *nearest_word(const char *word, const char *const *candidates, size_t count)
+{
+	const char *best = NULL;
+	size_t limit = strlen(word) / 3 + 1, nearest = limit + 1;
+
+	for (size_t i = 0; i < count; i++) {
+		size_t d = edit_distance(word, candidates[i]);
+		if (d < nearest) {
+			nearest = d;
+			best = candidates[i];
+		}
+	}
+	return best;
+}

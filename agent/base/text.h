@@ -1,0 +1,27 @@
+/*
+ * Text helpers that more than one place needs: UTF-8, JSON strings, numbers, hex.
+ */
+#ifndef OXP_TEXT_H
+#define OXP_TEXT_H
+
+#include "base/bytes.h"
+
+/* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). Fast on ASCII. */
+bool utf8_valid(const char *data, size_t size);
+
+/* Appends the bytes as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, one for each bad byte; control
+ * characters are escaped. 0, -ENOSPC or -ENOMEM. */
+int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
+
+/* Writes the decimal digits; at most 20 bytes, no terminator; returns how many. */
+size_t u64_format(uint64_t value, char *to);
+/* All of the text must be digits and fit. */
+bool u64_parse(struct bytes text, uint64_t *ret);
+
+/* Two lower-case digits a byte, no terminator. */
+void hex_format(const void *bytes, size_t size, char *to);
+
+/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a slip of the finger. */
+const char *nearest_word(const char *word, const char *const *candidates, size_t count);
+
+#endif
