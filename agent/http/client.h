@@ -1,0 +1,74 @@
+/*
+ * The HTTP client: libcurl's multi interface under the loop, the only includer of <curl/…>.
+ *
+ * Names are resolved on the loop (loop/resolve.h) and handed over with CURLOPT_RESOLVE, since Debian's libcurl resolves in
+ * a thread and waits for it when a handle is removed. Connections are kept and reused per client. Nothing here retries.
+ */
+#ifndef OXP_HTTP_CLIENT_H
+#define OXP_HTTP_CLIENT_H
+
+#include "base/bytes.h"
+#include "loop/loop.h"
+
+struct http_client;
+struct http_call;
+
+struct http_client_options {
+	size_t connections_max;		/* kept open in all */
+	const char *ca_file;		/* NULL: the system's */
+};
+
+int http_client_new(struct loop *, const struct http_client_options *, struct http_client **ret) MUST_CHECK;
+void http_client_free(struct http_client *);	/* cancels what is under way, without calling done() */
+
+/* How a call ended, as far as HTTP goes. */
+enum http_end {
+	HTTP_END_ANSWER,	/* an answer came whole; `status` says which */
+	HTTP_END_CONNECT,	/* no connection: refused, unreachable, name not found, TLS handshake */
+	HTTP_END_BROKEN,	/* the connection broke, or the answer was no HTTP; the peer may have acted on the request */
+	HTTP_END_TIMEOUT,
+	HTTP_END_TOO_LARGE,	/* the answer went over answer_max */
+	HTTP_END_STREAM,	/* HTTP/2 stream reset without a status (curl 92) */
+	HTTP_END_STOPPED,	/* piece() asked to stop */
+};
+
+struct http_reply {
+	enum http_end end;
+	unsigned status;		/* 0 when none came */
+	const char *error;		/* one sentence for people, "" when there is none */
+	struct bytes body;		/* valid during done(); empty when piece() is given */
+	const char *content_type;	/* "" when absent */
+	int64_t retry_after_ms;		/* from Retry-After, seconds or HTTP-date; -1 when absent */
+	bool resent;			/* libcurl sent it twice on a dead kept connection */
+};
+
+/*
+ * One call. All pointers are borrowed: strings until http_call_start() returns, body and callbacks until done().
+ */
+struct http_call_options {
+	const char *method;		/* "GET", "POST" … */
+	const char *url;		/* http:// or https:// */
+	const char *unix_path;		/* connect there instead; NULL for TCP */
+	const char *const *headers;	/* "Name: value", ends with NULL; may be NULL */
+	uint64_t body_size;		/* sent as Content-Length; 0 and no read(): no body */
+	/* Writes up to `room` next bytes of the body, returns how many; called until body_size bytes came. */
+	size_t (*read)(void *context, char *to, size_t room);
+	/* Start over: the connection died before an answer and libcurl sends again. Required with read(). */
+	void (*rewind)(void *context);
+	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into reply.body. */
+	bool (*piece)(void *context, struct bytes piece);
+	/* The headers of the answer are in, before the first piece(). May be NULL. */
+	void (*head)(void *context, unsigned status, const char *content_type);
+	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
+	void (*done)(void *context, const struct http_reply *);
+	void *context;
+	size_t answer_max;		/* bytes of the answer's body, after decoding */
+	struct duration timeout;	/* for all of it */
+	const char *user_password;	/* "user:password" for basic authentication, NULL for none */
+};
+
+int http_call_start(struct http_client *, const struct http_call_options *, struct http_call **ret) MUST_CHECK;
+/* Ends the call now; done() is not called. The connection is closed. */
+void http_call_cancel(struct http_call *);
+
+#endif

@@ -1,0 +1,92 @@
+/*
+ * The HTTP/1.1 server: libmicrohttpd under the loop (external epoll), the only includer of <microhttpd.h>.
+ *
+ * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control socket)
+ * and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. Each listening socket is shared by several
+ * small daemons (shards) so that one callback never serves more than a few connections: one MHD_run() serves every ready
+ * connection of its daemon at 12-14 microseconds each. A dead socket file is replaced, a live one refused (-EADDRINUSE).
+ *
+ * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(), now
+ * or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
+ * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted.
+ */
+#ifndef OXP_HTTP_SERVER_H
+#define OXP_HTTP_SERVER_H
+
+#include "base/bytes.h"
+#include "loop/loop.h"
+
+struct http_server;
+struct http_request;
+
+enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_HEAD, HTTP_METHOD_OTHER };
+
+/* What a handler does about a piece of body. */
+enum http_take { HTTP_TAKEN, HTTP_ANSWERED /* http_respond() was called: the rest of the body is read and dropped */ };
+
+struct http_route {
+	enum http_method method;	/* HEAD is served by GET routes */
+	const char *path;		/* exact, without the query */
+	/* Headers are in. May answer at once (HTTP_ANSWERED). Sets the request's own context with http_context_set().
+	 * NULL is the same as HTTP_TAKEN. */
+	enum http_take (*begin)(void *route_context, struct http_request *);
+	/* A piece of the body, borrowed for the call. NULL for routes that take none: a body is read and dropped. */
+	enum http_take (*body)(void *route_context, struct http_request *, struct bytes piece);
+	void (*complete)(void *route_context, struct http_request *);
+	/* The request will never be answered (peer gone, limit broken, server stops). Frees what the handler attached. May be
+	 * NULL. Not called after http_respond(). */
+	void (*gone)(void *route_context, struct http_request *);
+	void *context;
+};
+
+struct http_server_options {
+	const char *name;		/* for counters and logs */
+	size_t body_max;		/* bytes on the wire; beyond: 413 and the connection closes */
+	size_t connections_max;		/* all shards together */
+	struct duration idle;		/* a connection without traffic is closed after this, at least 1 s */
+	enum loop_priority priority;
+	unsigned socket_mode;		/* of a Unix socket, e.g. 0660 */
+};
+
+/* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with another
+ * method 405 with Allow. */
+int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
+		    struct http_server **ret) MUST_CHECK;
+/* Adds one address. 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted, is the TCP port
+ * bound, which is how tests ask for port 0. */
+int http_server_listen(struct http_server *, const char *address, uint16_t *ret_port) MUST_CHECK;
+/* No new connections, the socket files go; what is under way is finished. Returns how many requests are still open. */
+size_t http_server_quiesce(struct http_server *);
+void http_server_free(struct http_server *);	/* calls gone() for what is open */
+
+enum http_method http_request_method(const struct http_request *);
+const char *http_request_path(const struct http_request *);
+/* NULL when absent; the name in any case; valid until the answer. */
+const char *http_request_header(const struct http_request *, const char *name);
+const char *http_request_query(const struct http_request *, const char *name);
+/* The announced Content-Length, or -1 when chunked. */
+int64_t http_request_content_length(const struct http_request *);
+void http_context_set(struct http_request *, void *context);
+void *http_context(const struct http_request *);
+
+/* An answer. The body is taken over (`body` is a buffer whose memory moves to the server and is freed after sending) or
+ * constant. Headers: pairs ending with NULL, copied. */
+struct http_answer {
+	unsigned status;
+	const char *content_type;
+	const char *const *headers;
+	struct buffer *body;		/* moved; may be NULL */
+	struct bytes constant;		/* static memory, used when body is NULL */
+};
+void http_respond(struct http_request *, const struct http_answer *);
+/* The same for one JSON or text constant or formatted text. */
+void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
+
+/* Totals, for counters. */
+struct http_server_totals {
+	uint64_t requests, refused_size, timeouts, bad_requests, body_bytes;
+	size_t connections;
+};
+struct http_server_totals http_server_totals(const struct http_server *);
+
+#endif

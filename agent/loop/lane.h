@@ -1,0 +1,29 @@
+/*
+ * A lane: one thread for pure work that would hold up the loop. Two exist: CPU (compress, inflate, convert) and disk
+ * (commits, queries in slices).
+ *
+ * A job touches only what it carries. It goes through a bounded queue, runs on the lane's thread, and comes back on the
+ * loop thread through an eventfd. Jobs of one lane run in the order they were given, and come back in that order.
+ */
+#ifndef OXP_LANE_H
+#define OXP_LANE_H
+
+#include "loop/loop.h"
+
+struct lane;
+
+/* Embedded in the caller's own struct, which lives until done() has been called. */
+struct job {
+	void (*work)(struct job *);	/* on the lane's thread; may block */
+	void (*done)(struct job *);	/* on the loop thread, exactly once for each lane_run() that returned 0 */
+	struct job *next;		/* the lane's */
+};
+
+int lane_new(struct loop *, const char *name, size_t depth, struct lane **ret) MUST_CHECK;	/* 0 or -errno */
+/* Runs what is queued, calls its done(), ends the thread. */
+void lane_free(struct lane *);
+/* 0, or -EAGAIN when `depth` jobs wait already: try again from a later callback. */
+int lane_run(struct lane *, struct job *) MUST_CHECK;
+size_t lane_waiting(const struct lane *);
+
+#endif

@@ -1,0 +1,387 @@
+/*
+ * The loop on libevent. Timers stand in a heap of our own, ordered by the clock the loop was given, so that a test can
+ * move time by hand; libevent has one timer armed for the earliest.
+ *
+ * A slice is the CPU time between the end of the callback before and the end of this one: time asleep costs no CPU, so
+ * one reading of the thread's clock serves as the end of one slice and the start of the next.
+ */
+#include "loop/loop.h"
+
+#include <errno.h>
+#include <event2/event.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1 };
+
+const double loop_slice_bounds[LOOP_SLICE_BUCKETS] = { 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
+						       1e-3,  2e-3,  5e-3,  10e-3,  50e-3,  250e-3 };
+
+/*
+ * Invariant: timers[1 … count] is a binary heap by due; timers[i]->place == i.
+ */
+struct loop {
+	struct event_base *base;
+	const struct clock *clock;
+	struct mono_time now;
+	struct wall_time wall;
+	struct event *alarm;
+	struct loop_timer **timers;
+	size_t count, room;
+	int64_t cpu_ns;
+	struct loop_slices slices;
+};
+
+static int64_t thread_cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void read_time(struct loop *l)
+{
+	l->now = l->clock->mono(l->clock);
+	l->wall = l->clock->wall(l->clock);
+}
+
+void loop_slice_end(struct loop *l)
+{
+	int64_t cpu = thread_cpu_ns(), took = cpu - l->cpu_ns;
+	size_t i = 0;
+
+	l->cpu_ns = cpu;
+	while (i < LOOP_SLICE_BUCKETS && (double)took * 1e-9 > loop_slice_bounds[i])
+		i++;
+	l->slices.counts[i]++;
+	l->slices.sum_ns += (uint64_t)took;
+	if ((uint64_t)took > l->slices.longest_ns)
+		l->slices.longest_ns = (uint64_t)took;
+}
+
+/* The heap. */
+
+static void heap_place(struct loop *l, size_t at, struct loop_timer *t)
+{
+	l->timers[at] = t;
+	t->place = at;
+}
+
+static void heap_up(struct loop *l, size_t at)
+{
+	struct loop_timer *t = l->timers[at];
+
+	for (; at > 1 && t->due.ns < l->timers[at / 2]->due.ns; at /= 2)
+		heap_place(l, at, l->timers[at / 2]);
+	heap_place(l, at, t);
+}
+
+static void heap_down(struct loop *l, size_t at)
+{
+	struct loop_timer *t = l->timers[at];
+
+	for (size_t child; (child = 2 * at) <= l->count; at = child) {
+		if (child < l->count && l->timers[child + 1]->due.ns < l->timers[child]->due.ns)
+			child++;
+		if (t->due.ns <= l->timers[child]->due.ns)
+			break;
+		heap_place(l, at, l->timers[child]);
+	}
+	heap_place(l, at, t);
+}
+
+static void heap_remove(struct loop *l, struct loop_timer *t)
+{
+	size_t at = t->place;
+	struct loop_timer *last = l->timers[l->count--];
+
+	t->place = 0;
+	if (last == t)
+		return;
+	heap_place(l, at, last);
+	heap_up(l, at);
+	heap_down(l, last->place);
+}
+
+static void heap_add(struct loop *l, struct loop_timer *t)
+{
+	if (l->count + 1 >= l->room) {
+		l->room = l->room ? 2 * l->room : TIMERS_FIRST;
+		l->timers = realloc(l->timers, l->room * sizeof(struct loop_timer *));
+		OXP_ASSERT(l->timers && "out of memory");
+	}
+	heap_place(l, ++l->count, t);
+	heap_up(l, l->count);
+}
+
+/* Arms libevent's one timer for the earliest of ours. */
+static void arm(struct loop *l)
+{
+	int64_t ns;
+
+	if (l->count == 0) {
+		event_del(l->alarm);
+		return;
+	}
+	ns = l->timers[1]->due.ns - l->clock->mono(l->clock).ns;
+	if (ns < 0)
+		ns = 0;
+	event_add(l->alarm, &(struct timeval){ ns / 1000000000, (ns % 1000000000 + 999) / 1000 });
+}
+
+/* Fires one due timer, so that a more urgent callback can come between two of them. */
+static void on_alarm(evutil_socket_t fd, short what, void *context)
+{
+	struct loop *l = context;
+	struct loop_timer *t;
+
+	(void)fd, (void)what;
+	read_time(l);
+	if (l->count > 0 && l->timers[1]->due.ns <= l->now.ns) {
+		t = l->timers[1];
+		heap_remove(l, t);
+		t->fire(t->context);
+	}
+	arm(l);
+	loop_slice_end(l);
+}
+
+void loop_timer_init(struct loop_timer *t, struct loop *l, loop_callback *fire, void *context)
+{
+	*t = (struct loop_timer){ .loop = l, .fire = fire, .context = context };
+}
+
+void loop_timer_set(struct loop_timer *t, struct duration from_now)
+{
+	struct loop *l = t->loop;
+
+	if (t->place)
+		heap_remove(l, t);
+	t->due = mono_after(l->clock->mono(l->clock), from_now);
+	heap_add(l, t);
+	if (t->place == 1)
+		arm(l);
+}
+
+void loop_timer_clear(struct loop_timer *t)
+{
+	if (t->place)
+		heap_remove(t->loop, t);
+}
+
+void loop_timer_done(struct loop_timer *t)
+{
+	loop_timer_clear(t);
+}
+
+/* Watches. */
+
+static void on_ready(evutil_socket_t fd, short what, void *context)
+{
+	struct loop_watch *w = context;
+	struct loop *l = w->loop;
+
+	read_time(l);
+	w->ready(w->context, fd, (what & EV_READ ? WATCH_READ : 0) | (what & EV_WRITE ? WATCH_WRITE : 0));
+	loop_slice_end(l);
+}
+
+void loop_watch_init(struct loop_watch *w, struct loop *l, int fd, void (*ready)(void *, int, unsigned), void *context)
+{
+	*w = (struct loop_watch){ .loop = l, .ready = ready, .context = context, .fd = fd, .priority = LOOP_NORMAL };
+}
+
+void loop_watch_set(struct loop_watch *w, unsigned what)
+{
+	short wanted = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) | (what & WATCH_WRITE ? EV_WRITE : 0));
+
+	if (what == w->what)
+		return;
+	if (w->event)
+		event_del(w->event);
+	w->what = what;
+	if (!what)
+		return;
+	if (!w->event)
+		w->event = event_new(w->loop->base, w->fd, wanted, on_ready, w);
+	else
+		event_assign(w->event, w->loop->base, w->fd, wanted, on_ready, w);
+	OXP_ASSERT(w->event);
+	event_priority_set(w->event, w->priority);
+	event_add(w->event, NULL);
+}
+
+void loop_watch_done(struct loop_watch *w)
+{
+	if (w->event)
+		event_free(w->event);
+	w->event = NULL;
+	w->what = 0;
+}
+
+/* Soons. */
+
+static void on_soon(evutil_socket_t fd, short what, void *context)
+{
+	struct loop_soon *s = context;
+	struct loop *l = s->loop;
+
+	(void)fd, (void)what;
+	s->waiting = false;
+	read_time(l);
+	s->run(s->context);
+	loop_slice_end(l);
+}
+
+void loop_soon_init(struct loop_soon *s, struct loop *l, loop_callback *run, void *context)
+{
+	*s = (struct loop_soon){ .loop = l, .run = run, .context = context, .priority = LOOP_NORMAL };
+}
+
+void loop_soon_run(struct loop_soon *s)
+{
+	if (s->waiting)
+		return;
+	if (!s->event) {
+		s->event = event_new(s->loop->base, -1, 0, on_soon, s);
+		OXP_ASSERT(s->event);
+		event_priority_set(s->event, s->priority);
+	}
+	s->waiting = true;
+	/* Through a timer of no time rather than event_active(): what the kernel has ready gets its turn in between. */
+	event_add(s->event, &(struct timeval){ 0, 0 });
+}
+
+void loop_soon_done(struct loop_soon *s)
+{
+	if (s->event)
+		event_free(s->event);
+	s->event = NULL;
+	s->waiting = false;
+}
+
+/* Signals. */
+
+static void on_signal(evutil_socket_t number, short what, void *context)
+{
+	struct loop_signal *s = context;
+	struct loop *l = s->loop;
+
+	(void)what;
+	read_time(l);
+	s->arrived(s->context, number);
+	loop_slice_end(l);
+}
+
+int loop_signal_init(struct loop_signal *s, struct loop *l, int number, void (*arrived)(void *, int), void *context)
+{
+	*s = (struct loop_signal){ .loop = l, .arrived = arrived, .context = context };
+	s->event = evsignal_new(l->base, number, on_signal, s);
+	if (!s->event)
+		return -ENOMEM;
+	return event_add(s->event, NULL) < 0 ? -errno : 0;
+}
+
+void loop_signal_done(struct loop_signal *s)
+{
+	if (s->event)
+		event_free(s->event);
+	s->event = NULL;
+}
+
+/* The loop itself. */
+
+static struct event_base *base_new(void)
+{
+	struct event_config *config = event_config_new();
+	struct event_base *base;
+
+	if (!config)
+		return NULL;
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_BETWEEN_LOOKS, LOOP_PROBES + 1);
+	base = event_base_new_with_config(config);
+	event_config_free(config);
+	if (base)
+		event_base_priority_init(base, LOOP_PRIORITIES);
+	return base;
+}
+
+int loop_new(const struct clock *clock, struct loop **ret)
+{
+	struct loop *l = oxp_new(sizeof *l);
+
+	l->clock = clock;
+	l->base = base_new();
+	l->alarm = l->base ? evtimer_new(l->base, on_alarm, l) : NULL;
+	if (!l->alarm) {
+		loop_free(l);
+		return -ENOMEM;
+	}
+	event_priority_set(l->alarm, LOOP_NORMAL);
+	read_time(l);
+	l->cpu_ns = thread_cpu_ns();
+	*ret = l;
+	return 0;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	if (l->alarm)
+		event_free(l->alarm);
+	if (l->base)
+		event_base_free(l->base);
+	free(l->timers);
+	free(l);
+}
+
+void loop_run(struct loop *l)
+{
+	l->cpu_ns = thread_cpu_ns();
+	event_base_loop(l->base, EVLOOP_NO_EXIT_ON_EMPTY);
+}
+
+void loop_stop(struct loop *l)
+{
+	event_base_loopbreak(l->base);
+}
+
+void loop_turn(struct loop *l, struct duration patience)
+{
+	struct event *limit = evtimer_new(l->base, (event_callback_fn)event_get_callback(l->alarm), l);
+
+	OXP_ASSERT(limit);
+	l->cpu_ns = thread_cpu_ns();
+	arm(l);
+	event_add(limit, &(struct timeval){ patience.ns / 1000000000, patience.ns % 1000000000 / 1000 });
+	event_base_loop(l->base, EVLOOP_ONCE);
+	event_free(limit);
+}
+
+struct mono_time loop_now(const struct loop *l)
+{
+	return l->now;
+}
+
+struct wall_time loop_wall(const struct loop *l)
+{
+	return l->wall;
+}
+
+const struct clock *loop_clock(const struct loop *l)
+{
+	return l->clock;
+}
+
+const struct loop_slices *loop_slices(const struct loop *l)
+{
+	return &l->slices;
+}
+
+struct event_base *loop_base(struct loop *l)
+{
+	return l->base;
+}
