@@ -1,0 +1,223 @@
+#include "pipeline/batch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { ITEMS_FIRST = 16, ITEMS_STEP_MAX = 4096 };
+
+static bool charge(struct batch *b, size_t bytes)
+{
+	if (!budget_take(b->budget, b->signal, bytes))
+		return false;
+	b->charged += bytes;
+	return true;
+}
+
+static void discharge(struct batch *b, size_t bytes)
+{
+	b->charged -= bytes;
+	budget_give(b->budget, b->signal, bytes);
+}
+
+struct batch *batch_new(struct budget *budget, enum signal signal)
+{
+	struct batch *b;
+
+	if (!budget_take(budget, signal, sizeof *b))
+		return NULL;
+	b = oxp_new(sizeof *b);
+	*b = (struct batch){ .budget = budget, .signal = signal, .refs = 1, .charged = sizeof *b };
+	return b;
+}
+
+char *batch_block(struct batch *b, size_t size)
+{
+	struct batch_block *block;
+	size_t cost = sizeof *block + size + BATCH_PADDING;
+
+	if (!charge(b, cost))
+		return NULL;
+	block = malloc(cost);
+	if (!block) {
+		discharge(b, cost);
+		return NULL;
+	}
+	memset(block->data + size, 0, BATCH_PADDING);
+	block->size = size;
+	block->next = b->blocks;
+	b->blocks = block;
+	return block->data;
+}
+
+char *batch_block_trim(struct batch *b, size_t size)
+{
+	struct batch_block *shrunk, *block = b->blocks;
+
+	OXP_ASSERT(block && size <= block->size);
+	if (block->size - size < block->size / 4)
+		return block->data;	/* not worth the move */
+	shrunk = realloc(block, sizeof *block + size + BATCH_PADDING);
+	if (!shrunk)
+		return block->data;
+	discharge(b, shrunk->size - size);
+	shrunk->size = size;
+	b->blocks = shrunk;
+	return shrunk->data;
+}
+
+/* Room for `more` items; the array is charged like everything else. */
+static bool reserve_items(struct batch *b, size_t more)
+{
+	size_t room = b->room ? b->room : ITEMS_FIRST;
+	struct batch_item *grown;
+
+	if (b->count + more <= b->room)
+		return true;
+	while (room < b->count + more)
+		room += room < ITEMS_STEP_MAX ? room : ITEMS_STEP_MAX;
+	if (!charge(b, (room - b->room) * sizeof *grown))
+		return false;
+	grown = realloc(b->items, room * sizeof *grown);
+	if (!grown) {
+		discharge(b, (room - b->room) * sizeof *grown);
+		return false;
+	}
+	b->items = grown;
+	b->room = room;
+	return true;
+}
+
+int batch_add(struct batch *b, const struct batch_item *item)
+{
+	if (UNLIKELY(b->count == b->room) && !reserve_items(b, 1))
+		return -ENOMEM;
+	b->items[b->count++] = *item;
+	b->size += item->size;
+	b->records += item->records;
+	return 0;
+}
+
+static bool reserve_tokens(struct batch *b, size_t more)
+{
+	size_t room = b->token_room ? b->token_room : 4;
+	uint64_t *grown;
+
+	if (b->token_count + more <= b->token_room)
+		return true;
+	while (room < b->token_count + more)
+		room *= 2;
+	grown = realloc(b->tokens, room * sizeof *grown);
+	if (!grown)
+		return false;
+	b->tokens = grown;
+	b->token_room = room;
+	return true;
+}
+
+void batch_token(struct batch *b, uint64_t token)
+{
+	bool there = reserve_tokens(b, 1);
+
+	OXP_ASSERT(there && "out of memory");
+	b->tokens[b->token_count++] = token;
+}
+
+int batch_merge(struct batch *into, struct batch **from)
+{
+	struct batch *b = *from;
+	struct batch_block **last = &b->blocks;
+
+	OXP_ASSERT(into->refs == 1 && b->refs == 1 && into->signal == b->signal && into->budget == b->budget);
+	if (!reserve_items(into, b->count) || !reserve_tokens(into, b->token_count))
+		return -ENOMEM;
+	if (b->count)
+		memcpy(into->items + into->count, b->items, b->count * sizeof *b->items);
+	if (b->token_count)
+		memcpy(into->tokens + into->token_count, b->tokens, b->token_count * sizeof *b->tokens);
+	into->count += b->count;
+	into->token_count += b->token_count;
+	into->size += b->size;
+	into->records += b->records;
+	for (; *last; last = &(*last)->next) {
+		size_t cost = sizeof **last + (*last)->size + BATCH_PADDING;
+		into->charged += cost;
+		b->charged -= cost;
+	}
+	*last = into->blocks;
+	into->blocks = b->blocks;
+	b->blocks = NULL;
+	batch_unref(b);
+	*from = NULL;
+	return 0;
+}
+
+struct batch *batch_ref(struct batch *b)
+{
+	b->refs++;
+	return b;
+}
+
+void batch_unref(struct batch *b)
+{
+	struct budget *budget = b->budget;
+	enum signal signal = b->signal;
+	size_t charged = b->charged;
+
+	OXP_ASSERT(b->refs > 0);
+	if (--b->refs > 0)
+		return;
+	for (struct batch_block *block; (block = b->blocks);) {
+		b->blocks = block->next;
+		free(block);
+	}
+	free(b->items);
+	free(b->tokens);
+	free(b);
+	budget_give(budget, signal, charged);
+}
+
+void batch_free(struct batch *b)
+{
+	if (b)
+		batch_unref(b);
+}
+
+enum signal batch_signal(const struct batch *b)
+{
+	return b->signal;
+}
+
+size_t batch_items(const struct batch *b)
+{
+	return b->count;
+}
+
+uint64_t batch_records(const struct batch *b)
+{
+	return b->records;
+}
+
+size_t batch_size(const struct batch *b)
+{
+	return b->size;
+}
+
+const struct batch_item *batch_item(const struct batch *b, size_t i)
+{
+	return &b->items[i];
+}
+
+void batch_check(const struct batch *b)
+{
+	size_t size = 0, charged = sizeof *b + b->room * sizeof *b->items;
+	uint64_t records = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		size += b->items[i].size;
+		records += b->items[i].records;
+	}
+	for (const struct batch_block *block = b->blocks; block; block = block->next)
+		charged += sizeof *block + block->size + BATCH_PADDING;
+	OXP_ASSERT(size == b->size && records == b->records && charged == b->charged);
+	OXP_ASSERT(b->count <= b->room && b->token_count <= b->token_room && b->refs > 0);
+}

@@ -1,0 +1,40 @@
+/*
+ * What the pipeline does with batches beyond component.h: it builds, merges, seals and counts references.
+ *
+ *   blocks   memory that items point into, a list; moves to another batch whole
+ *   items    one array; merging appends to it
+ *
+ * Invariant: the sum of item sizes == size; the sum of item records == records; what the budget was charged == charged.
+ */
+#ifndef OXP_BATCH_H
+#define OXP_BATCH_H
+
+#include "pipeline/budget.h"
+
+struct batch_block {
+	struct batch_block *next;
+	size_t size;	/* of data, without the padding */
+	char data[];
+};
+
+struct batch {
+	struct budget *budget;
+	enum signal signal;
+	unsigned refs;
+	struct batch_block *blocks;	/* newest first */
+	struct batch_item *items;
+	size_t count, room;
+	size_t size, charged;
+	uint64_t records;
+	uint64_t *tokens;
+	size_t token_count, token_room;
+};
+
+struct batch *batch_new(struct budget *, enum signal) MUST_CHECK;	/* NULL: no room */
+struct batch *batch_ref(struct batch *);
+void batch_unref(struct batch *);	/* the last one frees it */
+/* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
+int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
+void batch_check(const struct batch *);
+
+#endif

@@ -1,0 +1,63 @@
+#include "pipeline/budget.h"
+
+enum { GUARANTEED_PART = 8 /* an eighth of the limit for each signal */ };
+
+static size_t place(enum signal signal)
+{
+	return signal == SIGNAL_METRICS ? 0 : signal == SIGNAL_LOGS ? 1 : 2;
+}
+
+void budget_init(struct budget *b, size_t limit)
+{
+	*b = (struct budget){ .limit = limit };
+	for (size_t i = 0; i < BUDGET_SIGNALS; i++)
+		b->guaranteed[i] = limit / GUARANTEED_PART;
+}
+
+/* What is spoken for: used, or guaranteed and not used yet. */
+static size_t spoken_for(const struct budget *b)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < BUDGET_SIGNALS; i++)
+		sum += b->used[i] > b->guaranteed[i] ? b->used[i] : b->guaranteed[i];
+	return sum;
+}
+
+bool budget_take(struct budget *b, enum signal signal, size_t bytes)
+{
+	size_t *used = &b->used[place(signal)];
+
+	*used += bytes;
+	if (spoken_for(b) <= b->limit)
+		return true;
+	*used -= bytes;
+	b->refused = true;
+	return false;
+}
+
+void budget_give(struct budget *b, enum signal signal, size_t bytes)
+{
+	size_t *used = &b->used[place(signal)];
+
+	OXP_ASSERT(*used >= bytes);
+	*used -= bytes;
+	if (b->refused && b->freed && bytes > 0) {
+		b->refused = false;
+		b->freed(b->context);
+	}
+}
+
+size_t budget_used(const struct budget *b)
+{
+	size_t sum = 0;
+
+	for (size_t i = 0; i < BUDGET_SIGNALS; i++)
+		sum += b->used[i];
+	return sum;
+}
+
+void budget_check(const struct budget *b)
+{
+	OXP_ASSERT(spoken_for(b) <= b->limit);
+}

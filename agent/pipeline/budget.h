@@ -1,0 +1,30 @@
+/*
+ * The byte budget: `memory` of the configuration, for everything alive between collectors and destinations.
+ *
+ * Each signal has a guaranteed part; beyond it signals share what is left, so that a flood of spans cannot starve the
+ * logs. Who is told no is told again when there is room (`freed`).
+ *
+ * Invariant: sum over signals of max(used, guaranteed) <= limit.
+ */
+#ifndef OXP_BUDGET_H
+#define OXP_BUDGET_H
+
+#include "component.h"
+
+enum { BUDGET_SIGNALS = 3 };
+
+struct budget {
+	size_t limit;
+	size_t guaranteed[BUDGET_SIGNALS], used[BUDGET_SIGNALS];
+	bool refused;			/* somebody was told no since `freed` was last called */
+	void (*freed)(void *context);	/* there is room again; called at most once for each run of refusals */
+	void *context;
+};
+
+void budget_init(struct budget *, size_t limit);
+bool budget_take(struct budget *, enum signal, size_t bytes) MUST_CHECK;
+void budget_give(struct budget *, enum signal, size_t bytes);
+size_t budget_used(const struct budget *);
+void budget_check(const struct budget *);
+
+#endif

@@ -1,0 +1,73 @@
+#include "pipeline/delivery.h"
+
+#include <stdlib.h>
+
+#include "pipeline/pipeline.h"
+
+struct delivery *delivery_new(struct source *source, struct batch **batch)
+{
+	struct batch *b = *batch;
+	struct delivery *d = oxp_new(sizeof *d + source->route_count * sizeof d->terms[0]);
+
+	d->source = source;
+	d->batch = b;
+	d->tokens = b->tokens;
+	d->token_count = b->token_count;
+	b->tokens = NULL;
+	b->token_count = b->token_room = 0;
+	d->pending = source->route_count;
+	TAILQ_INSERT_TAIL(&source->deliveries, d, entry);
+	*batch = NULL;
+	return d;
+}
+
+void delivery_count(struct delivery *d, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
+{
+	struct ledger_row *row = d->source->routes[route].row;
+
+	ledger_add(row, term, records, bytes);
+	ledger_take(row, LEDGER_HELD, records, bytes);
+	d->terms[route].term[term].records += records;
+	d->terms[route].term[term].bytes += bytes;
+}
+
+void delivery_split(struct delivery *d)
+{
+	d->pending++;
+}
+
+static void fold(struct ledger_row *row, const struct ledger_terms *terms)
+{
+	for (int t = 0; t < LEDGER_TERMS; t++) {
+		row->settled.term[t].records += terms->term[t].records;
+		row->settled.term[t].bytes += terms->term[t].bytes;
+		row->settled.term[LEDGER_RECEIVED].records += terms->term[t].records;
+		row->settled.term[LEDGER_RECEIVED].bytes += terms->term[t].bytes;
+	}
+}
+
+/* Tells the collector of the oldest delivery, and forgets it. */
+static void tell(struct source *s, struct delivery *d)
+{
+	for (size_t i = 0; i < s->route_count; i++)
+		fold(s->routes[i].row, &d->terms[i]);
+	TAILQ_REMOVE(&s->deliveries, d, entry);
+	for (size_t i = 0; s->settled && i < d->token_count; i++)
+		s->settled(s->collector, d->tokens[i]);
+	free(d->tokens);
+	free(d);
+}
+
+void delivery_settled(struct delivery *d)
+{
+	struct source *s = d->source;
+	struct batch *batch = d->batch;
+
+	OXP_ASSERT(d->pending > 0);
+	if (--d->pending > 0)
+		return;
+	d->batch = NULL;
+	while ((d = TAILQ_FIRST(&s->deliveries)) && d->pending == 0)
+		tell(s, d);
+	batch_unref(batch);
+}

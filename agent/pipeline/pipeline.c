@@ -1,0 +1,222 @@
+#include "pipeline/pipeline.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pipeline/sender.h"
+
+/* Tells every source that was refused, once. Whoever is refused again is told again. */
+static void tell_starved(void *context)
+{
+	struct pipeline *p = context;
+	struct source *s;
+
+	TAILQ_FOREACH(s, &p->sources, entry) {
+		if (!s->starved)
+			continue;
+		s->starved = false;
+		if (s->resume)
+			s->resume(s->collector);
+	}
+}
+
+static void budget_freed(void *context)
+{
+	struct pipeline *p = context;
+
+	loop_soon_run(&p->room);
+}
+
+void pipeline_init(struct pipeline *p, struct loop *loop, struct random *random, const struct log *log, struct ledger *ledger)
+{
+	*p = (struct pipeline){ .loop = loop, .random = random, .log = log, .ledger = ledger };
+	TAILQ_INIT(&p->sources);
+	TAILQ_INIT(&p->senders);
+	loop_soon_init(&p->room, loop, tell_starved, p);
+	p->budget.freed = budget_freed;
+	p->budget.context = p;
+}
+
+void pipeline_done(struct pipeline *p)
+{
+	struct sender *sender;
+	struct source *source;
+
+	while ((sender = TAILQ_FIRST(&p->senders)))
+		sender_free(sender);
+	while ((source = TAILQ_FIRST(&p->sources)))
+		source_free(source);
+	loop_soon_done(&p->room);
+}
+
+/* Fan-out: the open batch is sealed, and each destination of the source gets a reference. */
+static void seal(struct source *s)
+{
+	struct delivery *d;
+	struct batch *batch = s->open;
+
+	loop_timer_clear(&s->age);
+	if (!batch)
+		return;
+	s->open = NULL;
+	for (size_t i = 1; i < s->route_count; i++)
+		batch_ref(batch);
+	d = delivery_new(s, &batch);
+	for (size_t i = 0; i < s->route_count; i++)
+		sender_push(s->routes[i].sender, d, i);
+}
+
+static void on_age(void *context)
+{
+	seal(context);
+}
+
+struct source *source_new(struct pipeline *p, const struct source_options *o)
+{
+	struct source *s = oxp_new(sizeof *s);
+
+	*s = (struct source){ .pipeline = p, .name = o->name, .signal = o->signal, .rewind = o->rewind, .limits = o->limits,
+			      .settled = o->settled, .resume = o->resume, .collector = o->collector };
+	TAILQ_INIT(&s->deliveries);
+	loop_timer_init(&s->age, p->loop, on_age, s);
+	TAILQ_INSERT_TAIL(&p->sources, s, entry);
+	return s;
+}
+
+static const char *signal_name(enum signal signal)
+{
+	return signal == SIGNAL_METRICS ? "metrics" : signal == SIGNAL_LOGS ? "logs" : "traces";
+}
+
+void source_route(struct source *s, struct sender *sender)
+{
+	struct ledger_row *row = ledger_row(s->pipeline->ledger, signal_name(s->signal), s->name, sender->name);
+
+	OXP_ASSERT(s->route_count < ROUTES_MAX && !s->open && TAILQ_EMPTY(&s->deliveries));
+	row->rewinds = s->rewind == REWIND_SAVED;
+	s->routes[s->route_count++] = (struct route){ .sender = sender, .row = row };
+}
+
+void source_free(struct source *s)
+{
+	struct delivery *d;
+
+	if (!s)
+		return;
+	loop_timer_done(&s->age);
+	batch_free(s->open);
+	while ((d = TAILQ_FIRST(&s->deliveries))) {
+		TAILQ_REMOVE(&s->deliveries, d, entry);
+		if (d->batch)
+			batch_unref(d->batch);
+		free(d->tokens);
+		free(d);
+	}
+	TAILQ_REMOVE(&s->pipeline->sources, s, entry);
+	free(s);
+}
+
+struct batch *source_batch_new(struct source *s)
+{
+	return batch_new(&s->pipeline->budget, s->signal);
+}
+
+static bool is_full_batch(const struct source *s)
+{
+	return s->open->size >= s->limits.bytes || s->open->records >= s->limits.records;
+}
+
+static void count_received(struct source *s, const struct batch *b)
+{
+	for (size_t i = 0; i < s->route_count; i++) {
+		ledger_add(s->routes[i].row, LEDGER_RECEIVED, b->records, b->size);
+		ledger_add(s->routes[i].row, LEDGER_HELD, b->records, b->size);
+	}
+}
+
+/* Adds the offer to the open batch, sealing it first when both together would be too large. False: no room. */
+static bool add_to_open(struct source *s, struct batch **batch)
+{
+	struct batch *b = *batch;
+
+	if (s->open && (s->open->size + b->size > s->limits.bytes || s->open->records + b->records > s->limits.records))
+		seal(s);
+	if (s->open)
+		return batch_merge(s->open, batch) == 0;
+	s->open = b;
+	*batch = NULL;
+	loop_timer_set(&s->age, s->limits.age);
+	return true;
+}
+
+enum admit source_offer(struct source *s, struct batch **batch)
+{
+	struct batch *b = *batch;
+	uint64_t records = b->records, size = b->size;
+
+	OXP_ASSERT(s->route_count > 0 && b->signal == s->signal);
+	if (b->count == 0)
+		return ADMIT_REFUSED;
+	count_received(s, b);
+	if (!add_to_open(s, batch)) {
+		for (size_t i = 0; i < s->route_count; i++) {
+			ledger_take(s->routes[i].row, LEDGER_RECEIVED, records, size);
+			ledger_take(s->routes[i].row, LEDGER_HELD, records, size);
+		}
+		s->starved = true;
+		return ADMIT_FULL;
+	}
+	if (is_full_batch(s) || s->pipeline->draining)
+		seal(s);
+	return ADMIT_TAKEN;
+}
+
+void pipeline_drain(struct pipeline *p)
+{
+	struct source *s;
+	struct sender *sender;
+
+	p->draining = true;
+	TAILQ_FOREACH(s, &p->sources, entry)
+		seal(s);
+	TAILQ_FOREACH(sender, &p->senders, entry)
+		sender_hurry(sender);
+}
+
+bool pipeline_idle(const struct pipeline *p)
+{
+	const struct source *s;
+
+	TAILQ_FOREACH(s, &p->sources, entry)
+		if (s->open || !TAILQ_EMPTY(&s->deliveries))
+			return false;
+	return true;
+}
+
+static void count_lost(struct delivery *d, size_t route, uint64_t records, uint64_t bytes)
+{
+	if (d->source->rewind == REWIND_NONE)
+		delivery_count(d, route, LEDGER_DROPPED_EXIT, records, bytes);
+}
+
+static uint64_t dropped_at_exit(const struct pipeline *p)
+{
+	uint64_t sum = 0;
+
+	for (const struct ledger_row *row = p->ledger->rows; row; row = row->next)
+		sum += row->live->term[LEDGER_DROPPED_EXIT].records;
+	return sum;
+}
+
+uint64_t pipeline_abandon(struct pipeline *p)
+{
+	uint64_t before = dropped_at_exit(p);
+	struct sender *sender;
+	struct source *s;
+
+	TAILQ_FOREACH(s, &p->sources, entry)
+		seal(s);
+	TAILQ_FOREACH(sender, &p->senders, entry)
+		sender_abandon(sender, count_lost);
+	return dropped_at_exit(p) - before;
+}

@@ -1,0 +1,82 @@
+/*
+ * The pipeline: what stands between collectors and exporters.
+ *
+ *	collector → source (intake, batcher) → fan-out → sender (queue, retries) → exporter
+ *
+ * A source belongs to one collector and one signal, a sender to one exporter. A source's batch is one for all its
+ * destinations: sealed when it has grown to batch_bytes or batch_records, or is batch_age old.
+ */
+#ifndef OXP_PIPELINE_H
+#define OXP_PIPELINE_H
+
+#include "base/random.h"
+#include "loop/loop.h"
+#include "pipeline/delivery.h"
+
+struct batch_limits {
+	uint64_t bytes, records;
+	struct duration age;
+};
+
+struct source {
+	TAILQ_ENTRY(source) entry;
+	struct pipeline *pipeline;
+	const char *name;
+	enum signal signal;
+	enum rewind rewind;
+	struct batch_limits limits;
+	struct batch *open;		/* what is being filled; NULL when empty */
+	struct loop_timer age;
+	struct delivery_list deliveries;	/* oldest first */
+	struct route routes[ROUTES_MAX];
+	size_t route_count;
+	bool starved;			/* was told that there is no room */
+	uint64_t stored;		/* records of earlier runs that wait in the spool, by source */
+	/* What the collector is told; NULL where it does not listen. */
+	void (*settled)(void *collector, uint64_t token);
+	void (*resume)(void *collector);
+	void *collector;
+};
+TAILQ_HEAD(source_list, source);
+
+struct pipeline {
+	struct loop *loop;
+	struct random *random;
+	const struct log *log;
+	struct budget budget;
+	struct ledger *ledger;
+	struct source_list sources;
+	TAILQ_HEAD(sender_list, sender) senders;
+	struct loop_soon room;		/* tells the starved */
+	bool draining;			/* the process ends: nothing waits for company or for better times */
+};
+
+void pipeline_init(struct pipeline *, struct loop *, struct random *, const struct log *, struct ledger *);
+void pipeline_done(struct pipeline *);
+
+struct source_options {
+	const char *name;		/* outlives the source */
+	enum signal signal;
+	enum rewind rewind;
+	struct batch_limits limits;
+	void (*settled)(void *collector, uint64_t token);
+	void (*resume)(void *collector);
+	void *collector;
+};
+struct source *source_new(struct pipeline *, const struct source_options *);
+/* All that this source offers goes there too. */
+void source_route(struct source *, struct sender *);
+void source_free(struct source *);
+
+/* host_offer() and host_batch_new(). */
+enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
+struct batch *source_batch_new(struct source *) MUST_CHECK;
+
+/* From now on batches go out at once and back-off is short. */
+void pipeline_drain(struct pipeline *);
+/* Nothing is under way: no open batch, no delivery. */
+bool pipeline_idle(const struct pipeline *);
+/* The end: whatever is left is dropped, and counted where it cannot be read again. Returns how many records were lost. */
+uint64_t pipeline_abandon(struct pipeline *);
+
+#endif

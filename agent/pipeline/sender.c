@@ -1,0 +1,371 @@
+#include "pipeline/sender.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY };	/* of an item, in send.marks */
+enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32 };
+
+static void pump(void *context);
+
+const char *sender_state_name(enum sender_state state)
+{
+	static const char *const names[] = { "fine", "waiting", "probing" };
+
+	return names[state];
+}
+
+static void on_wait_over(void *context)
+{
+	struct sender *s = context;
+
+	s->state = SENDER_PROBING;
+	pump(s);
+}
+
+struct sender *sender_new(struct pipeline *p, const char *name, const struct exporter_type *type, const struct sender_limits *limits)
+{
+	struct sender *s = oxp_new(sizeof *s);
+
+	*s = (struct sender){ .pipeline = p, .name = name, .type = type, .limits = *limits };
+	TAILQ_INIT(&s->queue);
+	loop_timer_init(&s->wait, p->loop, on_wait_over, s);
+	loop_soon_init(&s->pump, p->loop, pump, s);
+	TAILQ_INSERT_TAIL(&p->senders, s, entry);
+	return s;
+}
+
+void sender_exporter(struct sender *s, struct exporter *exporter)
+{
+	s->exporter = exporter;
+}
+
+/* The bytes and records of the items that have not settled. */
+static void amount_left(const struct send *d, uint64_t *ret_records, uint64_t *ret_bytes)
+{
+	const struct batch *b = d->delivery->batch;
+
+	*ret_records = *ret_bytes = 0;
+	if (d->left == b->count) {
+		*ret_records = b->records;
+		*ret_bytes = b->size;
+		return;
+	}
+	for (size_t i = d->first; i < d->end; i++)
+		if (send_wants(d, i)) {
+			*ret_records += b->items[i].records;
+			*ret_bytes += b->items[i].size;
+		}
+}
+
+static void send_free(struct send *d)
+{
+	TAILQ_REMOVE(&d->sender->queue, d, entry);
+	loop_timer_done(&d->patience);
+	free(d->marks);
+	free(d);
+}
+
+void sender_free(struct sender *s)
+{
+	struct send *d;
+
+	if (!s)
+		return;
+	while ((d = TAILQ_FIRST(&s->queue)))
+		send_free(d);
+	if (s->exporter)
+		s->type->destroy(s->exporter);
+	loop_timer_done(&s->wait);
+	loop_soon_done(&s->pump);
+	TAILQ_REMOVE(&s->pipeline->senders, s, entry);
+	free(s);
+}
+
+static void on_patience_over(void *context)
+{
+	struct send *d = context;
+	struct sender *s = d->sender;
+
+	s->type->cancel(s->exporter, d);
+}
+
+static struct send *send_new(struct sender *s, struct delivery *d, size_t route)
+{
+	struct send *n = oxp_new(sizeof *n);
+
+	*n = (struct send){ .sender = s, .delivery = d, .route = route, .end = d->batch->count, .left = d->batch->count };
+	loop_timer_init(&n->patience, s->pipeline->loop, on_patience_over, n);
+	return n;
+}
+
+void sender_push(struct sender *s, struct delivery *d, size_t route)
+{
+	struct send *n = send_new(s, d, route);
+
+	TAILQ_INSERT_TAIL(&s->queue, n, entry);
+	s->queued_bytes += d->batch->size;
+	loop_soon_run(&s->pump);
+}
+
+static bool may_start(const struct sender *s)
+{
+	if (s->state == SENDER_WAITING)
+		return false;
+	return s->under_way < (s->state == SENDER_PROBING ? 1 : s->limits.concurrency);
+}
+
+static void begin(struct sender *s, struct send *d)
+{
+	d->under_way = true;
+	d->not_before_ms = 0;
+	d->context = NULL;
+	s->under_way++;
+	s->sends++;
+	if (d->tries++ > 0)
+		s->resent += d->left;
+	loop_timer_set(&d->patience, s->limits.timeout);
+	s->type->send(s->exporter, d->delivery->batch, d);
+}
+
+/* Starts one send, the oldest that waits; comes again if more may go. */
+static void pump(void *context)
+{
+	struct sender *s = context;
+	struct send *d;
+
+	if (!may_start(s))
+		return;
+	TAILQ_FOREACH(d, &s->queue, entry)
+		if (!d->under_way)
+			break;
+	if (!d)
+		return;
+	loop_soon_run(&s->pump);
+	begin(s, d);
+}
+
+/* How a send stands to its items. */
+
+size_t send_first(const struct send *d)
+{
+	return d->first;
+}
+
+size_t send_end(const struct send *d)
+{
+	return d->end;
+}
+
+bool send_wants(const struct send *d, size_t item)
+{
+	return item >= d->first && item < d->end && (!d->marks || d->marks[item - d->first] != MARK_SETTLED);
+}
+
+void send_context_set(struct send *d, void *context)
+{
+	d->context = context;
+}
+
+void *send_context(const struct send *d)
+{
+	return d->context;
+}
+
+void send_not_before(struct send *d, uint64_t ms)
+{
+	d->not_before_ms = ms;
+}
+
+static void keep_reason(struct sender *s, const char *reason)
+{
+	if (reason && *reason)
+		snprintf(s->reason, sizeof s->reason, "%s", reason);
+}
+
+static enum ledger_term term_of(enum outcome outcome)
+{
+	return outcome == DELIVERED ? LEDGER_DELIVERED : LEDGER_REJECTED;
+}
+
+void send_item(struct send *d, size_t item, enum outcome outcome, const char *reason)
+{
+	const struct batch_item *it = batch_item(d->delivery->batch, item);
+
+	OXP_ASSERT(d->under_way && send_wants(d, item) && outcome != SPLIT);
+	if (!d->marks)
+		d->marks = oxp_new(d->end - d->first);
+	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
+	if (outcome != DELIVERED)
+		keep_reason(d->sender, reason);
+	if (outcome == RETRY) {
+		d->marks[item - d->first] = MARK_RETRY;
+		return;
+	}
+	d->marks[item - d->first] = MARK_SETTLED;
+	d->left--;
+	d->sender->queued_bytes -= it->size;
+	delivery_count(d->delivery, d->route, term_of(outcome), it->records, it->size);
+}
+
+/* The unnamed items end as `outcome`; those named RETRY stay. */
+static void settle_rest(struct send *d, enum outcome outcome, const char *reason)
+{
+	uint64_t records, bytes;
+
+	if (!d->marks && outcome != RETRY) {
+		amount_left(d, &records, &bytes);
+		delivery_count(d->delivery, d->route, term_of(outcome), records, bytes);
+		d->sender->queued_bytes -= bytes;
+		d->left = 0;
+		return;
+	}
+	for (size_t i = d->first; d->marks && i < d->end; i++) {
+		unsigned char *mark = &d->marks[i - d->first];
+		if (*mark == MARK_OPEN && outcome != RETRY)
+			send_item(d, i, outcome, reason);
+		else if (*mark == MARK_RETRY)
+			*mark = MARK_OPEN;
+	}
+}
+
+/* Two sends in place of one, each about half of the items. */
+static void split(struct send *d)
+{
+	struct send *half = send_new(d->sender, d->delivery, d->route);
+	size_t middle = d->first + (d->end - d->first) / 2;
+
+	half->first = middle;
+	half->end = d->end;
+	half->tries = d->tries;
+	half->left = 0;
+	if (d->marks) {
+		half->marks = oxp_new(d->end - middle);
+		memcpy(half->marks, d->marks + (middle - d->first), d->end - middle);
+	}
+	for (size_t i = half->first; i < half->end; i++)
+		half->left += send_wants(half, i);
+	d->end = middle;
+	d->left -= half->left;
+	TAILQ_INSERT_AFTER(&d->sender->queue, d, half, entry);
+	delivery_split(d->delivery);
+}
+
+/* Full jitter: anywhere between nothing and a ceiling that doubles with each failure in a row. */
+static struct duration back_off(struct sender *s, uint64_t not_before_ms)
+{
+	int64_t ceiling = s->limits.retry_first.ns, wait;
+
+	for (unsigned i = 1; i < s->failures && ceiling < s->limits.retry_last.ns; i++)
+		ceiling *= 2;
+	if (ceiling > s->limits.retry_last.ns)
+		ceiling = s->limits.retry_last.ns;
+	wait = (int64_t)random_below(s->pipeline->random, (uint64_t)ceiling + 1);
+	if (s->pipeline->draining)
+		return DURATION_MS(HURRIED_RETRY_MS);
+	if (wait < (int64_t)not_before_ms * 1000000)
+		wait = (int64_t)not_before_ms * 1000000;
+	return (struct duration){ wait };
+}
+
+static void failed(struct sender *s, const struct send *d)
+{
+	if (s->failures == 0)
+		log_warn(s->pipeline->log, s->name, "not delivering: %s; trying again until it does", s->reason);
+	if (s->failures < FAILURES_COUNTED_MAX)
+		s->failures++;
+	s->retries++;
+	s->state = SENDER_WAITING;
+	loop_timer_set(&s->wait, back_off(s, d->not_before_ms));
+}
+
+static void recovered(struct sender *s)
+{
+	if (s->failures > 0)
+		log_info(s->pipeline->log, s->name, "delivering again");
+	s->failures = 0;
+	s->state = SENDER_FINE;
+	s->reason[0] = '\0';
+}
+
+/* What the end of this try says about the destination. */
+static void judge(struct sender *s, const struct send *d, enum outcome rest)
+{
+	if (rest != RETRY)
+		s->last_delivered = loop_now(s->pipeline->loop);
+	if (d->left > 0 && rest != SPLIT)
+		failed(s, d);
+	else if (s->state == SENDER_PROBING)
+		recovered(s);
+}
+
+void send_done(struct send *d, enum outcome rest, const char *reason)
+{
+	struct sender *s = d->sender;
+	struct delivery *delivery = d->delivery;
+
+	OXP_ASSERT(d->under_way);
+	if (rest == SPLIT && d->end - d->first == 1)
+		rest = REJECTED;
+	if (rest != DELIVERED)
+		keep_reason(s, reason);
+	loop_timer_clear(&d->patience);
+	settle_rest(d, rest == SPLIT ? RETRY : rest, reason);
+	d->under_way = false;
+	d->context = NULL;
+	s->under_way--;
+	judge(s, d, rest);
+	loop_soon_run(&s->pump);
+	if (d->left > 0) {
+		if (rest == SPLIT)
+			split(d);
+		return;
+	}
+	send_free(d);
+	delivery_settled(delivery);
+}
+
+void sender_hurry(struct sender *s)
+{
+	if (s->state != SENDER_WAITING)
+		return;
+	loop_timer_clear(&s->wait);
+	s->state = SENDER_PROBING;
+	loop_soon_run(&s->pump);
+}
+
+void sender_abandon(struct sender *s, void (*lost)(struct delivery *, size_t route, uint64_t records, uint64_t bytes))
+{
+	struct send *d, *next;
+
+	s->state = SENDER_WAITING;
+	loop_timer_clear(&s->wait);
+	for (d = TAILQ_FIRST(&s->queue); d; d = next) {
+		next = TAILQ_NEXT(d, entry);
+		if (d->under_way)
+			s->type->cancel(s->exporter, d);	/* ends it with RETRY: it stays in the queue */
+	}
+	loop_timer_clear(&s->wait);
+	s->state = SENDER_WAITING;
+	while ((d = TAILQ_FIRST(&s->queue))) {
+		uint64_t records, bytes;
+		amount_left(d, &records, &bytes);
+		lost(d->delivery, d->route, records, bytes);
+		send_free(d);
+	}
+}
+
+void sender_check(const struct sender *s)
+{
+	const struct send *d;
+	size_t under_way = 0;
+
+	TAILQ_FOREACH(d, &s->queue, entry) {
+		size_t left = 0;
+		for (size_t i = d->first; i < d->end; i++)
+			left += send_wants(d, i);
+		OXP_ASSERT(left == d->left && left > 0);
+		under_way += d->under_way;
+	}
+	OXP_ASSERT(under_way == s->under_way);
+}

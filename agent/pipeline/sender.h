@@ -1,0 +1,75 @@
+/*
+ * The sender: one exporter's queue and all that is common to sending.
+ *
+ * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe at a
+ * time to a destination that does not take anything: here and nowhere else. An exporter does one try.
+ *
+ *   SENDER_FINE      up to `concurrency` sends under way
+ *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
+ *   SENDER_PROBING   one send under way to see whether it is better now
+ */
+#ifndef OXP_SENDER_H
+#define OXP_SENDER_H
+
+#include "pipeline/pipeline.h"
+
+enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING };
+enum { SEND_REASON_MAX = 256 };
+
+struct sender_limits {
+	uint64_t concurrency;
+	struct duration timeout;		/* of one try */
+	struct duration retry_first, retry_last;	/* back-off: the first ceiling, and the highest */
+};
+
+/*
+ * One batch, or a part of it, on its way to this destination.
+ *
+ * Invariant: `left` is how many items of first … end - 1 have not settled; marks is NULL while all or none have.
+ */
+struct send {
+	TAILQ_ENTRY(send) entry;
+	struct sender *sender;
+	struct delivery *delivery;
+	size_t route;
+	size_t first, end, left;
+	unsigned char *marks;
+	unsigned tries;
+	bool under_way;
+	uint64_t not_before_ms;
+	struct loop_timer patience;
+	void *context;
+};
+
+struct sender {
+	TAILQ_ENTRY(sender) entry;
+	struct pipeline *pipeline;
+	const char *name;
+	const struct exporter_type *type;
+	struct exporter *exporter;
+	struct sender_limits limits;
+	enum sender_state state;
+	TAILQ_HEAD(send_list, send) queue;	/* waiting and under way, oldest first */
+	size_t under_way;
+	unsigned failures;		/* in a row */
+	struct loop_timer wait;
+	struct loop_soon pump;
+	struct mono_time last_delivered;	/* 0: never */
+	uint64_t sends, retries, resent, queued_bytes;
+	char reason[SEND_REASON_MAX];	/* of the last failure or refusal; "" when none */
+};
+
+struct sender *sender_new(struct pipeline *, const char *name, const struct exporter_type *, const struct sender_limits *);
+/* The exporter may need its host, which needs the sender: it comes second. */
+void sender_exporter(struct sender *, struct exporter *);
+void sender_free(struct sender *);
+/* Queues the delivery's batch for this destination. */
+void sender_push(struct sender *, struct delivery *, size_t route);
+/* Forgets back-off: called when the process drains. */
+void sender_hurry(struct sender *);
+/* Ends all sends; `lost` is called for what was not settled. */
+void sender_abandon(struct sender *, void (*lost)(struct delivery *, size_t route, uint64_t records, uint64_t bytes));
+void sender_check(const struct sender *);
+const char *sender_state_name(enum sender_state);
+
+#endif

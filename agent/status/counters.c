@@ -1,0 +1,59 @@
+#include "status/counters.h"
+
+#include <stdlib.h>
+
+struct counter *counter_row(struct counters *all, enum counter_kind kind, const char *name, const char *labels, const char *help)
+{
+	struct counter *row, **at = &all->first, **after = NULL;
+
+	for (; (row = *at); at = &row->next) {
+		if (strcmp(row->name, name) != 0)
+			continue;
+		if (strcmp(row->labels, labels) == 0)
+			return row;
+		after = &row->next;
+	}
+	if (after)
+		at = after;
+	row = oxp_new(sizeof *row);
+	*row = (struct counter){ .next = *at, .kind = kind, .name = oxp_strdup(name), .help = oxp_strdup(help),
+				 .labels = oxp_strdup(labels) };
+	*at = row;
+	return row;
+}
+
+void counters_done(struct counters *all)
+{
+	for (struct counter *row; (row = all->first);) {
+		all->first = row->next;
+		free(row->name);
+		free(row->help);
+		free(row->labels);
+		free(row);
+	}
+}
+
+static int write_value(const struct counter *row, struct buffer *to)
+{
+	if (row->read)
+		return buffer_printf(to, " %.17g\n", row->read(row->context));
+	return buffer_printf(to, " %llu\n", (unsigned long long)row->value);
+}
+
+int counters_write(const struct counters *all, struct buffer *to)
+{
+	const char *family = "";
+	int failed = 0;
+
+	for (const struct counter *row = all->first; row && !failed; row = row->next) {
+		if (strcmp(family, row->name) != 0)
+			failed = buffer_printf(to, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name, row->help, row->name,
+					       row->kind == COUNTER_GAUGE ? "gauge" : "counter");
+		family = row->name;
+		if (!failed)
+			failed = buffer_printf(to, *row->labels ? "oxpecker_%s{%s}" : "oxpecker_%s%s", row->name, row->labels);
+		if (!failed)
+			failed = write_value(row, to);
+	}
+	return failed;
+}

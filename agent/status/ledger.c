@@ -1,0 +1,67 @@
+#include "status/ledger.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static const struct { const char *name, *reason; } terms[LEDGER_TERMS] = {
+	[LEDGER_RECEIVED] = { "received", "" },
+	[LEDGER_DELIVERED] = { "delivered", "" },
+	[LEDGER_PARKED] = { "parked", "" },
+	[LEDGER_REJECTED] = { "rejected", "" },
+	[LEDGER_MERGED] = { "merged", "" },
+	[LEDGER_HELD] = { "held", "" },
+	[LEDGER_DROPPED_KILLED] = { "dropped", "killed" },
+	[LEDGER_DROPPED_EXIT] = { "dropped", "exit" },
+	[LEDGER_DROPPED_CEILING] = { "dropped", "ceiling" },
+	[LEDGER_DROPPED_CLASH] = { "dropped", "clash" },
+};
+_Static_assert((int)LEDGER_TERMS <= (int)LEDGER_TERMS_ROOM, "a stored row has room for every term");
+
+const char *ledger_term_name(enum ledger_term term)
+{
+	return terms[term].name;
+}
+
+const char *ledger_term_reason(enum ledger_term term)
+{
+	return terms[term].reason;
+}
+
+struct ledger_row *ledger_row(struct ledger *l, const char *signal, const char *source, const char *destination)
+{
+	struct ledger_row *row, **at = &l->rows;
+
+	for (; (row = *at); at = &row->next)
+		if (!strcmp(row->signal, signal) && !strcmp(row->source, source) && !strcmp(row->destination, destination))
+			return row;
+	row = *at = oxp_new(sizeof *row);
+	row->signal = signal;
+	row->source = oxp_strdup(source);
+	row->destination = oxp_strdup(destination);
+	row->live = &row->own;
+	return row;
+}
+
+void ledger_done(struct ledger *l)
+{
+	for (struct ledger_row *row; (row = l->rows);) {
+		l->rows = row->next;
+		free(row->source);
+		free(row->destination);
+		free(row);
+	}
+}
+
+int64_t ledger_imbalance(const struct ledger_row *row)
+{
+	int64_t left = (int64_t)row->live->term[LEDGER_RECEIVED].records;
+
+	for (int t = LEDGER_DELIVERED; t < LEDGER_TERMS; t++)
+		left -= (int64_t)row->live->term[t].records;
+	return left;
+}
+
+void ledger_key(const struct ledger_row *row, char *to, size_t room)
+{
+	snprintf(to, room, "%s %s %s", row->signal, row->source, row->destination);
+}

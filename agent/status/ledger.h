@@ -1,0 +1,64 @@
+/*
+ * The ledger: for each source and destination, in records and in bytes,
+ *
+ *	received = delivered + parked + rejected + dropped{reason} + merged + held
+ *
+ * Every term is counted where it happens; none is derived from the others. Where a row lives follows from its source:
+ *
+ *   REWIND_NONE   (a socket) in mapped memory that outlives a SIGKILL: what was held then is lost, and the next start
+ *                 counts it as dropped{killed};
+ *   REWIND_SAVED  (a file) `settled` holds what became of the bytes before the saved position and is committed in the same
+ *                 transaction; after a kill, reading begins there again and so does the counting.
+ */
+#ifndef OXP_LEDGER_H
+#define OXP_LEDGER_H
+
+#include "base/bytes.h"
+
+enum ledger_term {
+	LEDGER_RECEIVED, LEDGER_DELIVERED, LEDGER_PARKED, LEDGER_REJECTED, LEDGER_MERGED, LEDGER_HELD,
+	LEDGER_DROPPED_KILLED,		/* in memory when the process was killed */
+	LEDGER_DROPPED_EXIT,		/* not delivered within exit.within, and no room in the spool */
+	LEDGER_DROPPED_CEILING,		/* a ceiling of the series table */
+	LEDGER_DROPPED_CLASH,		/* a metric family whose type another target claims otherwise */
+	LEDGER_TERMS,
+	LEDGER_TERMS_ROOM = 16		/* what a stored row has room for */
+};
+
+struct ledger_amount { uint64_t records, bytes; };
+struct ledger_terms { struct ledger_amount term[LEDGER_TERMS_ROOM]; };
+
+struct ledger_row {
+	struct ledger_row *next;
+	char *source, *destination;
+	const char *signal;		/* "metrics", "logs", "traces" */
+	struct ledger_terms *live;	/* what is shown; &own, or mapped memory */
+	struct ledger_terms own;
+	struct ledger_terms settled;	/* REWIND_SAVED: goes with the saved position */
+	bool rewinds;
+};
+
+struct ledger { struct ledger_row *rows; };
+
+const char *ledger_term_name(enum ledger_term);		/* "received", "dropped" … */
+const char *ledger_term_reason(enum ledger_term);	/* "killed", or "" where the term has none */
+
+/* The row of this pair, new with all terms zero when it is not there. */
+struct ledger_row *ledger_row(struct ledger *, const char *signal, const char *source, const char *destination);
+void ledger_done(struct ledger *);
+static inline void ledger_add(struct ledger_row *row, enum ledger_term term, uint64_t records, uint64_t bytes)
+{
+	row->live->term[term].records += records;
+	row->live->term[term].bytes += bytes;
+}
+static inline void ledger_take(struct ledger_row *row, enum ledger_term term, uint64_t records, uint64_t bytes)
+{
+	row->live->term[term].records -= records;
+	row->live->term[term].bytes -= bytes;
+}
+/* received - all the rest, held included: 0 when the row balances. */
+int64_t ledger_imbalance(const struct ledger_row *);
+/* Key of the stored row: "signal source destination". */
+void ledger_key(const struct ledger_row *, char *to, size_t room);
+
+#endif
