@@ -1,0 +1,154 @@
+#!/bin/sh
+# Builds, once, what the tests run against and cannot get from Debian: Jaeger, OpenSearch, the bench programs, the host
+# apps' packages, the Python environments. Each ends up complete in its own folder of the cache, named by its version or
+# by the sum of the files it is made from, and is never touched again: a half-built one is only ever a temporary folder.
+set -eu
+
+here=$(cd "$(dirname "$0")" && pwd)
+tests=$(dirname "$here")
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
+names='jaeger opensearch bench node python_sdk pytest'
+go_wanted=1.25.5
+
+usage() {
+	cat <<END
+usage: build.sh [--path] NAME...
+
+Builds each NAME into $cache unless it is there, and prints its folder.
+  jaeger       Jaeger 2 (needs go; fetches a newer Go through the Go module proxy when Debian's is too old)
+  opensearch   an embedded OpenSearch node (needs a JDK 17 and maven)
+  bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
+  node         the packages of tests/hosts/node (needs npm)
+  python_sdk   a virtual environment for tests/hosts/python_sdk
+  pytest       a virtual environment for the end-to-end tests
+  --path       print the folder and build nothing; fails when it is not there
+END
+}
+
+say() {
+	echo "build.sh: $*" >&2
+}
+
+sum_of() {
+	cat "$@" | sha256sum | cut -c1-12
+}
+
+# The folder of a name below the cache.
+folder_of() {
+	case $1 in
+	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
+	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
+	bench) echo "bench-$(sum_of "$tests"/bench/*.c "$tests"/bench/go.* "$tests"/bench/gen/* "$tests"/bench/sink/*)" ;;
+	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
+	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
+	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
+	*) return 1 ;;
+	esac
+}
+
+python_tag() {
+	python3 -c 'import sys; print("%d.%d.%d" % sys.version_info[:3])'
+}
+
+go_is_new_enough() {
+	version=$("$1" env GOVERSION 2>/dev/null) || return 1
+	[ "$(printf 'go%s\n%s\n' "$go_wanted" "$version" | sort -V | head -n 1)" = "go$go_wanted" ]
+}
+
+# A toolchain is a Go module like any other, so an old go command can fetch a new one and check its sum. It does not know
+# that the files are programs: the modes, and the name of src/go.mod, are set right here.
+fetch_go() {
+	arch=$(go env GOARCH)
+	into="$cache/go-$go_wanted"
+	[ -x "$into/bin/go" ] && return
+	say "go $go_wanted: fetching it as a module, $(go env GOVERSION) is too old"
+	unpacked="$cache/.go-modules"
+	GOPATH=$unpacked GOFLAGS=-modcacherw go mod download "golang.org/toolchain@v0.0.1-go$go_wanted.linux-$arch" >&2
+	module="$unpacked/pkg/mod/golang.org/toolchain@v0.0.1-go$go_wanted.linux-$arch"
+	chmod +x "$module"/bin/* "$module"/pkg/tool/linux_"$arch"/*
+	find "$module" -name _go.mod -execdir cp {} go.mod \;
+	mv "$module" "$into"
+	rm -rf "$unpacked"
+}
+
+# Prints the go command to use.
+go_command() {
+	command -v go >/dev/null || { say "go is not installed"; exit 1; }
+	if go_is_new_enough go; then
+		command -v go
+	else
+		fetch_go
+		echo "$cache/go-$go_wanted/bin/go"
+	fi
+}
+
+build_jaeger() {
+	go=$(go_command)
+	cp "$here"/jaeger/go.* .
+	GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -mod=mod -ldflags '-s -w' -o jaeger \
+		github.com/jaegertracing/jaeger/cmd/jaeger
+}
+
+build_opensearch() {
+	cp "$here"/opensearch/* .
+	nice mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib
+	javac -cp 'lib/*' -d classes Main.java
+}
+
+build_bench() {
+	go=$(go_command)
+	for limit in limit-logs limit-spans; do
+		${CC:-cc} -O2 -march=native "$tests/bench/$limit.c" -o $limit -lisal
+	done
+	(cd "$tests/bench" && GOROOT='' GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$OLDPWD/" ./gen ./sink)
+}
+
+build_node() {
+	cp "$tests"/hosts/node/package.json "$tests"/hosts/node/package-lock.json .
+	npm ci --no-audit --no-fund --loglevel=error >&2
+}
+
+build_venv() {
+	python3 -m venv . >&2
+	./bin/pip install -q --disable-pip-version-check -r "$1" >&2
+}
+
+build_python_sdk() {
+	build_venv "$tests/hosts/python_sdk/requirements.txt"
+}
+
+build_pytest() {
+	build_venv "$tests/e2e/requirements.txt"
+}
+
+# A virtual environment knows its own place, so folders are built where they will stand and a mark says that they are whole.
+# The build is a shell of its own: `set -e` would not hold inside a condition.
+build_in() {
+	rm -rf "$2"
+	mkdir -p "$2"
+	say "$1: building into $2"
+	(cd "$2" && exec sh "$here/build.sh" --here "$1") || { say "$1: failed"; rm -rf "$2"; return 1; }
+	touch "$2/.complete"
+}
+
+one() {
+	path=$cache/$(folder_of "$1") || { say "unknown name: $1"; exit 2; }
+	if [ ! -e "$path/.complete" ]; then
+		[ "$build" = yes ] || exit 1
+		mkdir -p "$cache"
+		(flock 9; [ -e "$path/.complete" ] || build_in "$1" "$path") 9>"$cache/.$1.lock" || exit 1
+	fi
+	echo "$path"
+}
+
+build=yes
+case ${1:-} in
+--path) build=no; shift ;;
+--here) "build_$2"; exit 0 ;;
+-h | --help) usage; exit 0 ;;
+esac
+[ $# -gt 0 ] || { usage >&2; exit 2; }
+[ "$1" != all ] || eval "set -- $names"
+for name in "$@"; do
+	one "$name"
+done
