@@ -57,7 +57,7 @@ enum outcome {
  * A batch: records of one signal from one collector, with the memory they stand in.
  *
  *   building  one owner, the collector; grows
- *   sealed    const for everyone; counted by reference, one reference a queue
+ *   sealed    const for everyone; counted by reference: the delivery holds one, a lane that reads it another
  *
  * An item is what a destination takes or refuses: one log line, or one OTLP request of several spans. Its bytes stand in a
  * block of the batch and never move. (generation, offset) is where it came from, and with the state id makes the
@@ -83,6 +83,9 @@ int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;	/* 0 or -EN
 /* What settled() will be given once every destination has settled this batch. At most one for each offered batch. */
 void batch_token(struct batch *, uint64_t token);
 void batch_free(struct batch *);	/* while building; NULL is fine */
+/* Keeps a sealed batch beyond send_done(), for a lane that still reads it. Each batch_keep() has its batch_unkeep(). */
+const struct batch *batch_keep(const struct batch *);
+void batch_unkeep(const struct batch *);
 
 enum signal batch_signal(const struct batch *);
 size_t batch_items(const struct batch *);
@@ -108,6 +111,9 @@ size_t send_end(const struct send *);
 bool send_wants(const struct send *, size_t item);	/* false: it settled in an earlier try */
 void send_item(struct send *, size_t item, enum outcome, const char *reason);
 void send_done(struct send *, enum outcome rest, const char *reason);
+/* Of the records that send_done(DELIVERED) is about to settle, so many were refused, and nobody can say which (OTLP
+ * partial success). */
+void send_partial(struct send *, uint64_t records, const char *reason);
 /* The destination named a time before which it wants no more, in ms from now. To be called before send_done(). */
 void send_not_before(struct send *, uint64_t ms);
 /* What the exporter keeps for this send, until send_done(). */

@@ -182,6 +182,16 @@ void batch_free(struct batch *b)
 		batch_unref(b);
 }
 
+const struct batch *batch_keep(const struct batch *b)
+{
+	return batch_ref((struct batch *)b);
+}
+
+void batch_unkeep(const struct batch *b)
+{
+	batch_unref((struct batch *)b);
+}
+
 enum signal batch_signal(const struct batch *b)
 {
 	return b->signal;

@@ -1,7 +1,7 @@
 /*
  * Delivery: what became of each sealed batch of a source, and telling the collector in order.
  *
- *   offers → [open batch] → sealed → one reference a destination → settled by each → told, oldest first
+ *   offers → [open batch] → sealed → one send a destination → settled by each → told, oldest first
  *
  * The collector hears settled() for its tokens in the order of its offers, whatever order the destinations finish in, so
  * that a position never passes bytes that are still on their way. The amounts of a batch are folded into the rows'

@@ -27,12 +27,13 @@ static void budget_freed(void *context)
 	loop_soon_run(&p->room);
 }
 
-void pipeline_init(struct pipeline *p, struct loop *loop, struct random *random, const struct log *log, struct ledger *ledger)
+void pipeline_init(struct pipeline *p, const struct pipeline_options *o)
 {
-	*p = (struct pipeline){ .loop = loop, .random = random, .log = log, .ledger = ledger };
+	*p = (struct pipeline){ .loop = o->loop, .random = o->random, .log = o->log, .ledger = o->ledger };
 	TAILQ_INIT(&p->sources);
 	TAILQ_INIT(&p->senders);
-	loop_soon_init(&p->room, loop, tell_starved, p);
+	loop_soon_init(&p->room, o->loop, tell_starved, p);
+	budget_init(&p->budget, o->memory);
 	p->budget.freed = budget_freed;
 	p->budget.context = p;
 }
@@ -49,7 +50,7 @@ void pipeline_done(struct pipeline *p)
 	loop_soon_done(&p->room);
 }
 
-/* Fan-out: the open batch is sealed, and each destination of the source gets a reference. */
+/* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds it. */
 static void seal(struct source *s)
 {
 	struct delivery *d;
@@ -59,8 +60,6 @@ static void seal(struct source *s)
 	if (!batch)
 		return;
 	s->open = NULL;
-	for (size_t i = 1; i < s->route_count; i++)
-		batch_ref(batch);
 	d = delivery_new(s, &batch);
 	for (size_t i = 0; i < s->route_count; i++)
 		sender_push(s->routes[i].sender, d, i);

@@ -51,7 +51,14 @@ struct pipeline {
 	bool draining;			/* the process ends: nothing waits for company or for better times */
 };
 
-void pipeline_init(struct pipeline *, struct loop *, struct random *, const struct log *, struct ledger *);
+struct pipeline_options {
+	struct loop *loop;
+	struct random *random;
+	const struct log *log;
+	struct ledger *ledger;
+	size_t memory;	/* bytes: the ceiling of all batches together */
+};
+void pipeline_init(struct pipeline *, const struct pipeline_options *);
 void pipeline_done(struct pipeline *);
 
 struct source_options {

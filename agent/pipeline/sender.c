@@ -118,7 +118,7 @@ static bool may_start(const struct sender *s)
 static void begin(struct sender *s, struct send *d)
 {
 	d->under_way = true;
-	d->not_before_ms = 0;
+	d->not_before_ms = d->refused = 0;
 	d->context = NULL;
 	s->under_way++;
 	s->sends++;
@@ -147,6 +147,12 @@ static void pump(void *context)
 
 /* How a send stands to its items. */
 
+static void keep_reason(struct sender *s, const char *reason)
+{
+	if (reason && *reason)
+		snprintf(s->reason, sizeof s->reason, "%s", reason);
+}
+
 size_t send_first(const struct send *d)
 {
 	return d->first;
@@ -172,15 +178,15 @@ void *send_context(const struct send *d)
 	return d->context;
 }
 
+void send_partial(struct send *d, uint64_t records, const char *reason)
+{
+	d->refused = records;
+	keep_reason(d->sender, reason);
+}
+
 void send_not_before(struct send *d, uint64_t ms)
 {
 	d->not_before_ms = ms;
-}
-
-static void keep_reason(struct sender *s, const char *reason)
-{
-	if (reason && *reason)
-		snprintf(s->reason, sizeof s->reason, "%s", reason);
 }
 
 static enum ledger_term term_of(enum outcome outcome)
@@ -208,16 +214,26 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	delivery_count(d->delivery, d->route, term_of(outcome), it->records, it->size);
 }
 
+/* All items end the same way, but for those records that send_partial() told of. */
+static void settle_whole(struct send *d, enum outcome outcome)
+{
+	uint64_t records, bytes, refused, refused_bytes;
+
+	amount_left(d, &records, &bytes);
+	refused = d->refused < records ? d->refused : records;
+	refused_bytes = records ? (uint64_t)((unsigned __int128)bytes * refused / records) : 0;
+	if (refused > 0)
+		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused, refused_bytes);
+	delivery_count(d->delivery, d->route, term_of(outcome), records - refused, bytes - refused_bytes);
+	d->sender->queued_bytes -= bytes;
+	d->left = 0;
+}
+
 /* The unnamed items end as `outcome`; those named RETRY stay. */
 static void settle_rest(struct send *d, enum outcome outcome, const char *reason)
 {
-	uint64_t records, bytes;
-
 	if (!d->marks && outcome != RETRY) {
-		amount_left(d, &records, &bytes);
-		delivery_count(d->delivery, d->route, term_of(outcome), records, bytes);
-		d->sender->queued_bytes -= bytes;
-		d->left = 0;
+		settle_whole(d, outcome);
 		return;
 	}
 	for (size_t i = d->first; d->marks && i < d->end; i++) {

@@ -37,6 +37,7 @@ struct send {
 	unsigned tries;
 	bool under_way;
 	uint64_t not_before_ms;
+	uint64_t refused;	/* send_partial() */
 	struct loop_timer patience;
 	void *context;
 };

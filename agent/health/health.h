@@ -1,0 +1,54 @@
+/*
+ * Health: what the probes answer.
+ *
+ *   /health/liveness, /health   200 while the loop turns; nothing else can make it fail
+ *   /health/readiness, /ready   200 when every configured check was fine the last time it looked, else 503
+ *
+ * Checks look on their own time, so a probe only reads what is known: it answers at once however slow a backend is. A
+ * check that has not looked yet is not fine. The agent's own destinations are no checks: a sidecar's readiness counts into
+ * its pod's, and a log store that is down is no reason to take the app out of service.
+ */
+#ifndef OXP_HEALTH_H
+#define OXP_HEALTH_H
+
+#include "component.h"
+#include "http/server.h"
+#include "loop/loop.h"
+
+struct health_limits { struct duration interval, timeout; };
+
+struct health_check {
+	struct health_check *next;
+	struct health *health;
+	const char *name;
+	const struct check_type *type;
+	struct check *check;
+	struct health_limits limits;
+	struct loop_timer timer, patience;
+	bool looking, known, fine;
+	char why[200];			/* of the last no */
+};
+
+struct health {
+	struct loop *loop;
+	const struct log *log;
+	struct health_check *checks;
+};
+
+void health_init(struct health *, struct loop *, const struct log *);
+void health_done(struct health *);
+/* `name` outlives it. The check itself comes with health_check_set(). */
+struct health_check *health_add(struct health *, const char *name, const struct check_type *, const struct health_limits *);
+void health_check_set(struct health_check *, struct check *);
+void health_start(struct health *);
+/* How a look ended: what host_checked() leads to. */
+void health_checked(void *health_check, bool fine, const char *why);
+bool health_ready(const struct health *);
+
+/* Handlers for the routes; the context is the struct health. */
+void health_liveness(void *context, struct http_request *);
+void health_readiness(void *context, struct http_request *);
+
+extern const struct check_type check_http, check_tcp, check_unix;
+
+#endif

@@ -1,0 +1,111 @@
+/*
+ * The `tcp` check: fine when a TCP connection can be made.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "config/option.h"
+#include "health/connect.h"
+#include "health/health.h"
+#include "loop/resolve.h"
+
+struct tcp_check_config { const char *address; };
+
+static const struct option tcp_check_options[] = {
+	{ OPT_TEXT(struct tcp_check_config, address), .name = "address", .main = true, .required = true,
+	  .help = "tcp://host:port, or host:port." },
+	{ .name = NULL },
+};
+
+struct check {
+	struct connect_check connect;
+	char *name;
+	uint16_t port;
+	struct resolve *resolve;
+};
+
+static void on_resolved(void *context, const struct resolved *r)
+{
+	struct check *c = context;
+	const struct sockaddr *address = (const struct sockaddr *)&r->addresses[0];
+
+	c->resolve = NULL;
+	if (r->failed || r->count == 0) {
+		host_checked(c->connect.host, false, "the name is not known");
+		return;
+	}
+	connect_check_start(&c->connect, address,
+			    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+}
+
+static void tcp_check_start(struct check *c)
+{
+	if (resolve_start(host_resolver(c->connect.host), c->name, c->port, on_resolved, c, &c->resolve) < 0)
+		host_checked(c->connect.host, false, "cannot resolve the name");
+}
+
+static void tcp_check_cancel(struct check *c)
+{
+	if (c->resolve)
+		resolve_cancel(c->resolve);
+	c->resolve = NULL;
+	connect_check_cancel(&c->connect);
+}
+
+static void tcp_check_destroy(struct check *c)
+{
+	if (!c)
+		return;
+	tcp_check_cancel(c);
+	free(c->name);
+	free(c);
+}
+
+/* Splits host:port, the host in brackets where it is an IPv6 address. */
+static bool split_address(const char *address, char **ret_name, uint16_t *ret_port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t n = colon ? (size_t)(colon - address) : 0;
+	uint64_t port;
+
+	if (!colon || n == 0 || !u64_parse(bytes_of(colon + 1), &port) || port == 0 || port > 65535)
+		return false;
+	if (address[0] == '[' && address[n - 1] == ']') {
+		address++;
+		n -= 2;
+	}
+	*ret_name = strndup(address, n);
+	*ret_port = (uint16_t)port;
+	return *ret_name;
+}
+
+static int tcp_check_create(const void *config, struct host *host, struct check **ret)
+{
+	const struct tcp_check_config *k = config;
+	struct check *c = oxp_new(sizeof *c);
+	const char *address = strncmp(k->address, "tcp://", 6) == 0 ? k->address + 6 : k->address;
+
+	connect_check_init(&c->connect, host);
+	if (!split_address(address, &c->name, &c->port)) {
+		host_log(host, LOG_LEVEL_ERROR, "address: \"%s\" is no host:port", k->address);
+		tcp_check_destroy(c);
+		return -EINVAL;
+	}
+	*ret = c;
+	return 0;
+}
+
+static const char *const tcp_schemes[] = { "tcp", NULL };
+
+const struct check_type check_tcp = {
+	.name = "tcp",
+	.summary = "Fine when a TCP connection can be made.",
+	.schemes = tcp_schemes,
+	.options = tcp_check_options,
+	.config_size = sizeof(struct tcp_check_config),
+	.create = tcp_check_create,
+	.start = tcp_check_start,
+	.cancel = tcp_check_cancel,
+	.destroy = tcp_check_destroy,
+};

@@ -1,0 +1,31 @@
+/*
+ * The report: /status on the control socket, as JSON: what the process is, the ledger, the agent's counters, and sections
+ * that other parts add (destinations, checks).
+ */
+#ifndef OXP_REPORT_H
+#define OXP_REPORT_H
+
+#include "base/clock.h"
+#include "status/counters.h"
+#include "status/ledger.h"
+
+enum { REPORT_SECTIONS_MAX = 8, REPORT_MAX = 4 << 20 };
+
+/* Appends one JSON value. */
+typedef int report_section(void *context, struct buffer *);
+
+struct report {
+	const struct ledger *ledger;
+	const struct counters *counters;
+	const char *version;
+	struct wall_time started;
+	struct { const char *name; report_section *write; void *context; } sections[REPORT_SECTIONS_MAX];
+	size_t count;
+};
+
+void report_add(struct report *, const char *name, report_section *, void *context);
+int report_write(const struct report *, struct wall_time now, struct buffer *) MUST_CHECK;
+/* The ledger's rows and the balance as metric families, in text 0.0.4. */
+int report_ledger_metrics(const struct ledger *, struct buffer *) MUST_CHECK;
+
+#endif

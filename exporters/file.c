@@ -1,0 +1,188 @@
+/*
+ * The `file` exporter: one JSON line a log line or a span request, appended to a file, or to standard output for `-`.
+ *
+ * It exists for debugging and for people who like grep, so it is the smallest exporter there is and the one to copy from.
+ * The writing is done in the disk lane, a record at a time: what the kernel took whole is delivered, a full disk or a
+ * reader that does not read is a reason to try again, a closed pipe is not.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "component.h"
+#include "config/option.h"
+#include "loop/lane.h"
+#include "proto/otlp_text.h"
+
+enum { STALL_MS = 1000, PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes so much without blocking */ };
+
+struct file_config { const char *path; };
+
+static const struct option file_options[] = {
+	{ OPT_TEXT(struct file_config, path), .name = "path", .main = true, .required = true,
+	  .help = "File to append to, or - for standard output." },
+	{ .name = NULL },
+};
+
+struct exporter {
+	struct host *host;
+	int fd;
+	bool regular;
+};
+
+/* One send, from the loop to the disk lane and back. `send` is NULL once cancelled. */
+struct write_job {
+	struct job job;
+	struct exporter *exporter;
+	const struct batch *batch;
+	struct send *send;
+	bool *wanted;	/* for each item of the batch */
+	size_t written;	/* items up to here are out, the unwanted among them skipped */
+	int failed;
+};
+
+static int write_all(const struct exporter *e, struct bytes text)
+{
+	while (text.size > 0) {
+		struct pollfd room = { .fd = e->fd, .events = POLLOUT };
+		size_t piece = e->regular || text.size < PIPE_PIECE ? text.size : PIPE_PIECE;
+		if (!e->regular && poll(&room, 1, STALL_MS) == 0)
+			return -EAGAIN;
+		ssize_t put = write(e->fd, text.data, piece);
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		if (put > 0) {
+			text.data += put;
+			text.size -= (size_t)put;
+		}
+	}
+	return 0;
+}
+
+/* A file takes a line back that it has only half of; a pipe cannot. */
+static int write_line(const struct exporter *e, struct bytes line)
+{
+	off_t before = e->regular ? lseek(e->fd, 0, SEEK_END) : 0;
+	int failed = write_all(e, line);
+
+	if (failed && e->regular && ftruncate(e->fd, before) < 0)
+		return -errno;
+	return failed;
+}
+
+static int format_item(const struct batch *batch, const struct batch_item *item, struct buffer *line)
+{
+	int failed;
+
+	buffer_clear(line);
+	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line) :
+							buffer_append(line, item->data, item->size);
+	return failed ? failed : buffer_append(line, "\n", 1);
+}
+
+/* In the disk lane. */
+static void write_items(struct job *job)
+{
+	struct write_job *w = CONTAINER_OF(job, struct write_job, job);
+	struct buffer line;
+
+	buffer_init(&line, SIZE_MAX / 2);
+	for (size_t i = w->written; i < batch_items(w->batch) && !w->failed; i++) {
+		if (w->wanted[i])
+			w->failed = format_item(w->batch, batch_item(w->batch, i), &line);
+		if (w->wanted[i] && !w->failed)
+			w->failed = write_line(w->exporter, buffer_bytes(&line));
+		if (!w->failed)
+			w->written = i + 1;
+	}
+	buffer_done(&line);
+}
+
+static void job_free(struct write_job *w)
+{
+	batch_unkeep(w->batch);
+	free(w->wanted);
+	free(w);
+}
+
+/* Back on the loop. */
+static void items_written(struct job *job)
+{
+	struct write_job *w = CONTAINER_OF(job, struct write_job, job);
+	struct send *send = w->send;
+	int failed = w->failed;
+
+	for (size_t i = 0; send && failed && i < w->written; i++)
+		if (w->wanted[i])
+			send_item(send, i, DELIVERED, NULL);
+	job_free(w);
+	if (send)
+		send_done(send, !failed ? DELIVERED : failed == -EPIPE ? REJECTED : RETRY, failed ? strerror(-failed) : NULL);
+}
+
+static void file_send(struct exporter *e, const struct batch *batch, struct send *send)
+{
+	struct write_job *w = oxp_new(sizeof *w);
+
+	*w = (struct write_job){ .job = { .work = write_items, .done = items_written }, .exporter = e,
+				 .batch = batch_keep(batch), .send = send, .wanted = oxp_new(batch_items(batch) + 1) };
+	for (size_t i = 0; i < batch_items(batch); i++)
+		w->wanted[i] = send_wants(send, i);
+	send_context_set(send, w);
+	if (lane_run(host_disk_lane(e->host), &w->job) == 0)
+		return;
+	job_free(w);
+	send_done(send, RETRY, "the disk lane is full");
+}
+
+static void file_cancel(struct exporter *e, struct send *send)
+{
+	struct write_job *w = send_context(send);
+
+	(void)e;
+	w->send = NULL;
+	send_done(send, RETRY, "writing takes too long");
+}
+
+static void file_destroy(struct exporter *e)
+{
+	if (!e)
+		return;
+	if (e->fd != STDOUT_FILENO)
+		close(e->fd);
+	free(e);
+}
+
+static int file_create(const void *config, struct host *host, struct exporter **ret)
+{
+	const struct file_config *c = config;
+	struct exporter *e = oxp_new(sizeof *e);
+	bool standard = strcmp(c->path, "-") == 0;
+
+	e->host = host;
+	e->fd = standard ? STDOUT_FILENO : open(c->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	if (e->fd < 0) {
+		int failed = -errno;
+		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, strerror(-failed));
+		free(e);
+		return failed;
+	}
+	e->regular = !standard && lseek(e->fd, 0, SEEK_END) >= 0;
+	*ret = e;
+	return 0;
+}
+
+const struct exporter_type exporter_file = {
+	.name = "file",
+	.summary = "Appends log lines and spans as JSON lines to a file or to standard output.",
+	.signals = SIGNAL_LOGS | SIGNAL_TRACES,
+	.options = file_options,
+	.config_size = sizeof(struct file_config),
+	.create = file_create,
+	.send = file_send,
+	.cancel = file_cancel,
+	.destroy = file_destroy,
+};

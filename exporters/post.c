@@ -1,0 +1,313 @@
+#include "exporters/post.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "loop/lane.h"
+#include "proto/gzip.h"
+
+enum { FRAME_CHUNK = 64 << 10 };
+
+struct poster {
+	struct poster_options o;
+	const char *headers[POST_HEADERS_MAX + 4];
+	char content_type[128];
+	size_t suffix_size;
+	struct gzip *gzip;	/* the CPU lane's while a job of ours runs there; jobs run one after another */
+};
+
+/*
+ * One POST. In the CPU lane (compressing) or on the wire (call != NULL), never both.
+ *
+ * Invariant: send is NULL once it was cancelled; then only the lane still holds the post.
+ */
+struct post {
+	struct job job;
+	struct poster *poster;
+	const struct batch *batch;
+	struct send *send;
+	void *reader;
+	struct http_call *call;
+	uint32_t *picked;	/* the items to send, NULL for all of first … first + count - 1 */
+	size_t first, count;
+	size_t item, at;	/* how far the framing is: bytes of the framed item that are out */
+	uint64_t body_size;
+	struct buffer packed;
+	size_t packed_out;
+	int failed;
+};
+
+static const struct batch_item *post_item(const struct post *p, size_t i)
+{
+	return batch_item(p->batch, p->picked ? p->picked[i] : p->first + i);
+}
+
+static size_t framed_size(const struct post *p, const struct batch_item *item)
+{
+	return p->poster->o.prefix_size + item->size + p->poster->suffix_size;
+}
+
+/* Copies what is left of one segment, given how much of it is out already. */
+static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t out)
+{
+	size_t n = out < segment.size ? segment.size - out : 0;
+
+	if (n > room)
+		n = room;
+	if (n > 0)
+		memcpy(to, segment.data + out, n);
+	return n;
+}
+
+/* The rest of an item that does not fit in one go. */
+static size_t frame_part(struct post *p, const struct batch_item *item, char *to, size_t room)
+{
+	char prefix[POST_PREFIX_MAX];
+	const struct poster *poster = p->poster;
+	const struct bytes segments[] = { { prefix, poster->o.prefix_size }, { item->data, item->size },
+					  { poster->o.suffix, poster->suffix_size } };
+	size_t start = 0, wrote = 0;
+
+	if (poster->o.prefix)
+		poster->o.prefix(poster->o.exporter, item, prefix);
+	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
+		if (p->at + wrote >= start)
+			wrote += copy_segment(to + wrote, room - wrote, segments[i], p->at + wrote - start);
+	return wrote;
+}
+
+static void frame_whole(struct post *p, const struct batch_item *item, char *to)
+{
+	const struct poster *poster = p->poster;
+
+	if (poster->o.prefix)
+		poster->o.prefix(poster->o.exporter, item, to);
+	to += poster->o.prefix_size;
+	memcpy(to, item->data, item->size);
+	if (poster->suffix_size)
+		memcpy(to + item->size, poster->o.suffix, poster->suffix_size);
+}
+
+/* Writes the next bytes of the body. */
+static size_t frame_next(struct post *p, char *to, size_t room)
+{
+	size_t wrote = 0;
+
+	while (p->item < p->count && wrote < room) {
+		const struct batch_item *item = post_item(p, p->item);
+		size_t size = framed_size(p, item), n;
+		if (p->at == 0 && size <= room - wrote) {
+			frame_whole(p, item, to + wrote);
+			n = size;
+		} else {
+			n = frame_part(p, item, to + wrote, room - wrote);
+		}
+		wrote += n;
+		p->at += n;
+		if (p->at == size) {
+			p->item++;
+			p->at = 0;
+		}
+	}
+	return wrote;
+}
+
+static void frame_again(struct post *p)
+{
+	p->item = p->at = 0;
+	p->packed_out = 0;
+}
+
+/* In the CPU lane. */
+static void compress_body(struct job *job)
+{
+	struct post *p = CONTAINER_OF(job, struct post, job);
+	struct gzip *z = p->poster->gzip;
+	char *chunk = malloc(FRAME_CHUNK);
+	size_t n;
+
+	p->failed = chunk ? gzip_begin(z, &p->packed) : -ENOMEM;
+	while (!p->failed && (n = frame_next(p, chunk, FRAME_CHUNK)) > 0)
+		p->failed = gzip_feed(z, chunk, n);
+	if (!p->failed)
+		p->failed = gzip_end(z);
+	free(chunk);
+}
+
+static void post_free(struct post *p)
+{
+	if (p->reader && p->poster->o.discard)
+		p->poster->o.discard(p->reader);
+	batch_unkeep(p->batch);
+	buffer_done(&p->packed);
+	free(p->picked);
+	free(p);
+}
+
+/* Ends the post before its send: the send's end may free the poster's owner. */
+static void give_up(struct post *p, const char *why)
+{
+	struct send *send = p->send;
+
+	post_free(p);
+	send_done(send, RETRY, why);
+}
+
+static size_t on_read(void *context, char *to, size_t room)
+{
+	struct post *p = context;
+	size_t n;
+
+	if (!p->poster->o.gzip)
+		return frame_next(p, to, room);
+	n = copy_segment(to, room, buffer_bytes(&p->packed), p->packed_out);
+	p->packed_out += n;
+	return n;
+}
+
+static void on_rewind(void *context)
+{
+	frame_again(context);
+}
+
+static bool on_piece(void *context, struct bytes piece)
+{
+	struct post *p = context;
+
+	return p->poster->o.piece(p->reader, piece);
+}
+
+static void on_done(void *context, const struct http_reply *reply)
+{
+	struct post *p = context;
+	struct poster *poster = p->poster;
+
+	p->call = NULL;
+	poster->o.ended(poster->o.exporter, p->send, p->reader, reply);
+	post_free(p);
+}
+
+static void start_call(struct post *p)
+{
+	const struct poster *poster = p->poster;
+	const struct http_call_options o = {
+		.method = "POST", .url = poster->o.url, .unix_path = poster->o.unix_path, .headers = poster->headers,
+		.body_size = poster->o.gzip ? p->packed.size : p->body_size, .read = on_read, .rewind = on_rewind,
+		.piece = poster->o.piece ? on_piece : NULL, .done = on_done, .context = p,
+		.answer_max = poster->o.answer_max, .timeout = poster->o.timeout, .user_password = poster->o.user_password,
+	};
+
+	if (http_call_start(host_http(poster->o.host), &o, &p->call) < 0)
+		give_up(p, "cannot start a request: out of memory or of descriptors");
+}
+
+/* Back on the loop. */
+static void on_compressed(struct job *job)
+{
+	struct post *p = CONTAINER_OF(job, struct post, job);
+
+	frame_again(p);
+	if (!p->send)
+		post_free(p);
+	else if (p->failed)
+		give_up(p, "cannot compress: out of memory");
+	else
+		start_call(p);
+}
+
+/* Notes which items the send wants, so that the lane need not ask. */
+static bool pick_items(struct post *p)
+{
+	size_t first = send_first(p->send), end = send_end(p->send), n = 0;
+
+	for (size_t i = first; i < end; i++)
+		n += send_wants(p->send, i);
+	p->first = first;
+	p->count = n;
+	if (n < end - first) {
+		p->picked = malloc(n * sizeof *p->picked);
+		if (!p->picked)
+			return false;
+		for (size_t i = first, k = 0; i < end; i++)
+			if (send_wants(p->send, i))
+				p->picked[k++] = (uint32_t)i;
+	}
+	for (size_t i = 0; i < n; i++)
+		p->body_size += framed_size(p, post_item(p, i));
+	return true;
+}
+
+void poster_send(struct poster *poster, const struct batch *batch, struct send *send)
+{
+	struct post *p = oxp_new(sizeof *p);
+
+	*p = (struct post){ .job = { .work = compress_body, .done = on_compressed }, .poster = poster,
+			    .batch = batch_keep(batch), .send = send };
+	send_context_set(send, p);
+	if (!pick_items(p)) {
+		give_up(p, "out of memory");
+		return;
+	}
+	if (poster->o.begin)
+		p->reader = poster->o.begin(poster->o.exporter, send);
+	buffer_init(&p->packed, p->body_size + p->body_size / 8 + FRAME_CHUNK);
+	if (!poster->o.gzip)
+		start_call(p);
+	else if (lane_run(host_cpu_lane(poster->o.host), &p->job) < 0)
+		give_up(p, "the CPU lane is full");
+}
+
+void poster_cancel(struct poster *poster, struct send *send)
+{
+	struct post *p = send_context(send);
+
+	(void)poster;
+	p->send = NULL;
+	if (p->call) {
+		http_call_cancel(p->call);
+		post_free(p);
+	}
+	send_done(send, RETRY, "no answer in time");
+}
+
+int poster_new(const struct poster_options *o, struct poster **ret)
+{
+	struct poster *poster = oxp_new(sizeof *poster);
+	size_t n = 0;
+
+	OXP_ASSERT(o->prefix_size <= POST_PREFIX_MAX);
+	poster->o = *o;
+	poster->suffix_size = o->suffix ? strlen(o->suffix) : 0;
+	snprintf(poster->content_type, sizeof poster->content_type, "Content-Type: %s", o->content_type);
+	poster->headers[n++] = poster->content_type;
+	if (o->gzip) {
+		poster->headers[n++] = "Content-Encoding: gzip";
+		poster->gzip = gzip_new();
+		if (!poster->gzip) {
+			free(poster);
+			return -ENOMEM;
+		}
+	}
+	for (size_t i = 0; i < POST_HEADERS_MAX && o->headers[i]; i++)
+		poster->headers[n++] = o->headers[i];
+	*ret = poster;
+	return 0;
+}
+
+void poster_free(struct poster *poster)
+{
+	if (!poster)
+		return;
+	gzip_free(poster->gzip);
+	free(poster);
+}
+
+const char *post_reason(const struct http_reply *reply, char *to, size_t room)
+{
+	if (reply->end != HTTP_END_ANSWER)
+		snprintf(to, room, "%s", *reply->error ? reply->error : "the connection broke");
+	else
+		snprintf(to, room, "HTTP %u", reply->status);
+	return to;
+}

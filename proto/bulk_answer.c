@@ -1,0 +1,220 @@
+#include "proto/bulk_answer.h"
+
+#include "base/text.h"
+
+/* What is expected next. */
+enum {
+	AT_VALUE,	/* a value, or the end of an empty array */
+	AT_KEY,		/* a member's name, or the end of an empty object */
+	AT_COLON,
+	AT_NEXT,	/* a comma or a closing bracket */
+	IN_KEY,
+	IN_KEY_ESCAPE,
+	IN_STRING,
+	IN_STRING_ESCAPE,
+	IN_SCALAR,	/* number or literal */
+	AT_END,
+};
+
+/* What the value at hand is, by the names on the way to it. */
+enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON };
+
+/* Depths, in open brackets, of the things looked at: { items [ { create { error { */
+enum { IN_ANSWER = 1, IN_ITEMS, IN_ITEM, IN_ACTION, IN_ERROR };
+
+void bulk_answer_init(struct bulk_answer *a, void (*item)(void *, const struct bulk_item_answer *), void *context)
+{
+	memset(a, 0, sizeof *a);
+	a->item = item;
+	a->context = context;
+}
+
+static bool text_is(const struct bulk_answer *a, const char *word)
+{
+	return bytes_are((struct bytes){ a->text, a->size }, word);
+}
+
+/* Names the value behind the key that was just read. */
+static unsigned place_of_key(const struct bulk_answer *a)
+{
+	if (a->depth == IN_ANSWER && text_is(a, "items"))
+		return ITEMS;
+	if (!a->in_items)
+		return NOWHERE;
+	if (a->depth == IN_ACTION && text_is(a, "status"))
+		return STATUS;
+	if (a->depth == IN_ACTION && text_is(a, "error"))
+		return ERROR;
+	if (a->depth == IN_ERROR && text_is(a, "type"))
+		return ERROR_TYPE;
+	if (a->depth == IN_ERROR && text_is(a, "reason"))
+		return ERROR_REASON;
+	return NOWHERE;
+}
+
+static void keep_byte(struct bulk_answer *a, char c)
+{
+	if (a->size < BULK_TEXT_MAX)
+		a->text[a->size++] = c;
+}
+
+/* A string or scalar has ended. */
+static void value_ended(struct bulk_answer *a)
+{
+	uint64_t number;
+	char *to = a->where == ERROR_TYPE || a->where == ERROR ? a->type : a->where == ERROR_REASON ? a->reason : NULL;
+
+	if (a->where == STATUS && u64_parse((struct bytes){ a->text, a->size }, &number))
+		a->status = (unsigned)number;
+	if (to) {
+		memcpy(to, a->text, a->size);
+		to[a->size] = '\0';
+	}
+	a->where = NOWHERE;
+	a->state = AT_NEXT;
+}
+
+static bool open_bracket(struct bulk_answer *a, bool array)
+{
+	if (a->depth == BULK_DEPTH_MAX)
+		return false;
+	a->arrays[a->depth++] = array;
+	if (a->depth == IN_ITEMS && array && a->where == ITEMS)
+		a->in_items = true;
+	if (a->in_items && a->depth == IN_ITEM) {
+		a->status = 0;
+		a->type[0] = a->reason[0] = '\0';
+	}
+	a->where = NOWHERE;
+	a->state = array ? AT_VALUE : AT_KEY;
+	return a->depth > 1 || !array;
+}
+
+static bool close_bracket(struct bulk_answer *a, bool array)
+{
+	if (a->depth == 0 || a->arrays[a->depth - 1] != array)
+		return false;
+	if (a->in_items && a->depth == IN_ITEM) {
+		a->item(a->context, &(struct bulk_item_answer){ a->status, a->type, a->reason });
+		a->items++;
+	}
+	if (a->in_items && a->depth == IN_ITEMS) {
+		a->in_items = false;
+		a->seen_items = true;
+	}
+	a->depth--;
+	a->state = a->depth ? AT_NEXT : AT_END;
+	return true;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
+static bool at_value(struct bulk_answer *a, char c)
+{
+	a->size = 0;
+	if (c == '{' || c == '[')
+		return open_bracket(a, c == '[');
+	if (c == ']')
+		return close_bracket(a, true);
+	if (a->depth == 0)
+		return false;
+	a->state = c == '"' ? IN_STRING : IN_SCALAR;
+	if (c != '"')
+		keep_byte(a, c);
+	return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' || c == 'n';
+}
+
+static bool at_key(struct bulk_answer *a, char c)
+{
+	a->size = 0;
+	if (c == '}')
+		return close_bracket(a, false);
+	a->state = IN_KEY;
+	return c == '"';
+}
+
+static bool at_colon(struct bulk_answer *a, char c)
+{
+	a->where = place_of_key(a);
+	a->state = AT_VALUE;
+	return c == ':';
+}
+
+static bool at_next(struct bulk_answer *a, char c)
+{
+	if (c == ',') {
+		a->state = a->arrays[a->depth - 1] ? AT_VALUE : AT_KEY;
+		return true;
+	}
+	return (c == ']' || c == '}') && close_bracket(a, c == ']');
+}
+
+static bool in_text(struct bulk_answer *a, char c, bool key)
+{
+	if ((unsigned char)c < 0x20)
+		return false;
+	if (c == '\\')
+		a->state = key ? IN_KEY_ESCAPE : IN_STRING_ESCAPE;
+	else if (c != '"')
+		keep_byte(a, c);
+	else if (key)
+		a->state = AT_COLON;
+	else
+		value_ended(a);
+	return true;
+}
+
+/* Escapes are kept as written: the texts are for people. */
+static bool in_escape(struct bulk_answer *a, char c, bool key)
+{
+	keep_byte(a, '\\');
+	keep_byte(a, c);
+	a->state = key ? IN_KEY : IN_STRING;
+	return (unsigned char)c >= 0x20;
+}
+
+static bool in_scalar(struct bulk_answer *a, char c)
+{
+	if (c == ',' || c == '}' || c == ']' || is_space(c)) {
+		value_ended(a);
+		return is_space(c) || at_next(a, c);
+	}
+	keep_byte(a, c);
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '+' || c == 'E';
+}
+
+static bool step(struct bulk_answer *a, char c)
+{
+	switch (a->state) {
+	case IN_KEY: return in_text(a, c, true);
+	case IN_STRING: return in_text(a, c, false);
+	case IN_KEY_ESCAPE: return in_escape(a, c, true);
+	case IN_STRING_ESCAPE: return in_escape(a, c, false);
+	case IN_SCALAR: return in_scalar(a, c);
+	default: break;
+	}
+	if (is_space(c))
+		return true;
+	switch (a->state) {
+	case AT_VALUE: return at_value(a, c);
+	case AT_KEY: return at_key(a, c);
+	case AT_COLON: return at_colon(a, c);
+	case AT_NEXT: return at_next(a, c);
+	default: return false;
+	}
+}
+
+bool bulk_answer_feed(struct bulk_answer *a, const char *data, size_t size)
+{
+	for (size_t i = 0; i < size && !a->failed; i++)
+		a->failed = !step(a, data[i]);
+	return !a->failed;
+}
+
+bool bulk_answer_end(const struct bulk_answer *a)
+{
+	return !a->failed && a->state == AT_END && a->seen_items;
+}

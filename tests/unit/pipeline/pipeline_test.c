@@ -1,0 +1,506 @@
+/*
+ * The pipeline with an exporter that answers what the test says, on a clock that the test moves.
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/sender.h"
+
+enum { SENDS_MAX = 64, TOLD_MAX = 64 };
+
+/* The exporter under the test's thumb: it keeps every send until the test ends it. */
+struct exporter {
+	struct send *open[SENDS_MAX];
+	size_t open_count, sent, cancelled;
+	bool at_once;
+	enum outcome answer;
+};
+
+static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
+{
+	(void)b;
+	e->sent++;
+	if (e->at_once)
+		send_done(s, e->answer, "told to");
+	else
+		e->open[e->open_count++] = s;
+}
+
+static void fake_cancel(struct exporter *e, struct send *s)
+{
+	for (size_t i = 0; i < e->open_count; i++)
+		if (e->open[i] == s)
+			e->open[i] = e->open[--e->open_count];
+	e->cancelled++;
+	send_done(s, RETRY, "no answer in time");
+}
+
+static void fake_destroy(struct exporter *e)
+{
+	(void)e;
+}
+
+static const struct exporter_type fake_type = { .name = "fake", .signals = SIGNAL_LOGS, .send = fake_send,
+						.cancel = fake_cancel, .destroy = fake_destroy };
+
+struct world {
+	struct still_clock clock;
+	struct loop *loop;
+	struct random random;
+	struct log log;
+	struct ledger ledger;
+	struct pipeline pipeline;
+	struct exporter exporters[2];
+	struct sender *senders[2];
+	struct source *source;
+	uint64_t told[TOLD_MAX];
+	size_t told_count, resumed;
+};
+
+static void on_settled(void *context, uint64_t token)
+{
+	struct world *w = context;
+
+	w->told[w->told_count++] = token;
+}
+
+static void on_resume(void *context)
+{
+	((struct world *)context)->resumed++;
+}
+
+static const struct sender_limits limits = { .concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 1000000000 },
+					     .retry_last = { 8000000000 } };
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	w->clock = (struct still_clock)STILL_CLOCK;
+	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
+	random_seed(&w->random, 7);
+	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
+	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop, .random = &w->random, .log = &w->log,
+								.ledger = &w->ledger, .memory = 1 << 20 });
+	w->source = source_new(&w->pipeline, &(struct source_options){
+		.name = "in", .signal = SIGNAL_LOGS, .rewind = REWIND_SAVED, .settled = on_settled, .resume = on_resume,
+		.collector = w, .limits = { .bytes = 1000, .records = 10, .age = DURATION_S(1) } });
+	for (int i = 0; i < 2; i++) {
+		w->senders[i] = sender_new(&w->pipeline, i ? "out2" : "out", &fake_type, &limits);
+		sender_exporter(w->senders[i], &w->exporters[i]);
+	}
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	budget_check(&w->pipeline.budget);
+	pipeline_done(&w->pipeline);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	loop_free(w->loop);
+	ledger_done(&w->ledger);
+	free(w);
+	return 0;
+}
+
+/* Turns the loop until nothing is left to do at this moment of the clock. */
+static void turn(struct world *w)
+{
+	for (int i = 0; i < 20; i++)
+		loop_turn(w->loop, DURATION_MS(0));
+	for (int i = 0; i < 2; i++)
+		sender_check(w->senders[i]);
+}
+
+static void later(struct world *w, int64_t ms)
+{
+	w->clock.ns += ms * 1000000;
+	turn(w);
+}
+
+static struct batch *lines(struct world *w, size_t count, size_t size, uint64_t token)
+{
+	struct batch *b = source_batch_new(w->source);
+	char *data;
+
+	assert_non_null(b);
+	data = batch_block(b, count * size);
+	assert_non_null(data);
+	memset(data, 'x', count * size);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data + i * size, .size = (uint32_t)size, .records = 1,
+								     .offset = i * size }), 0);
+	batch_token(b, token);
+	batch_check(b);
+	return b;
+}
+
+static void offer(struct world *w, size_t count, size_t size, uint64_t token)
+{
+	struct batch *b = lines(w, count, size, token);
+
+	assert_int_equal(source_offer(w->source, &b), ADMIT_TAKEN);
+	assert_null(b);
+}
+
+static const struct ledger_amount *term(struct world *w, int route, enum ledger_term t)
+{
+	const struct ledger_row *row = w->source->routes[route].row;
+
+	assert_int_equal(ledger_imbalance(row), 0);
+	return &row->live->term[t];
+}
+
+static struct send *take(struct exporter *e)
+{
+	struct send *s;
+
+	assert_true(e->open_count > 0);
+	s = e->open[0];
+	memmove(e->open, e->open + 1, --e->open_count * sizeof s);
+	return s;
+}
+
+static void batch_waits_for_company_and_goes_by_age(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 1, 50, 1);
+	offer(w, 2, 50, 2);
+	turn(w);
+	assert_int_equal(w->exporters[0].sent, 0);
+	later(w, 1000);
+	assert_int_equal(w->exporters[0].sent, 1);
+	assert_int_equal(batch_items(w->exporters[0].open[0]->delivery->batch), 3);
+	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 3);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->bytes, 150);
+	assert_int_equal(w->told_count, 2);
+	assert_int_equal(w->told[0], 1);
+	assert_int_equal(w->told[1], 2);
+	assert_true(pipeline_idle(&w->pipeline));
+}
+
+static void batch_goes_at_once_when_large(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 9, 100, 1);
+	offer(w, 2, 100, 2);	/* both together would be over 1000 bytes */
+	turn(w);
+	assert_int_equal(w->exporters[0].sent, 1);
+	offer(w, 8, 10, 3);	/* ten records */
+	turn(w);
+	assert_int_equal(w->exporters[0].sent, 2);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+}
+
+static void settled_in_order_whatever_order_they_end_in(void **state)
+{
+	struct world *w = *state;
+	struct send *first, *second;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	offer(w, 10, 10, 2);
+	turn(w);
+	first = take(&w->exporters[0]);
+	second = take(&w->exporters[0]);
+	send_done(second, DELIVERED, NULL);
+	assert_int_equal(w->told_count, 0);
+	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DELIVERED].records, 0);
+	send_done(first, DELIVERED, NULL);
+	assert_int_equal(w->told_count, 2);
+	assert_int_equal(w->told[0], 1);
+	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DELIVERED].records, 20);
+	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_RECEIVED].records, 20);
+}
+
+static void every_destination_must_settle(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	source_route(w->source, w->senders[1]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_int_equal(w->told_count, 0);
+	send_done(take(&w->exporters[1]), REJECTED, "never");
+	assert_int_equal(w->told_count, 1);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 10);
+	assert_int_equal(term(w, 1, LEDGER_REJECTED)->records, 10);
+}
+
+static void only_the_named_items_are_tried_again(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_item(s, 3, RETRY, "429");
+	send_item(s, 5, REJECTED, "400");
+	send_done(s, DELIVERED, NULL);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 8);
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 1);
+	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 1);
+	assert_string_equal(w->senders[0]->reason, "400");
+	later(w, 1000);
+	s = take(&w->exporters[0]);
+	assert_false(send_wants(s, 2));
+	assert_true(send_wants(s, 3));
+	assert_false(send_wants(s, 5));
+	send_done(s, DELIVERED, NULL);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 9);
+	assert_int_equal(w->told_count, 1);
+}
+
+static void waits_and_probes_with_one(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	for (uint64_t i = 0; i < 4; i++)
+		offer(w, 10, 10, i);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 2);
+	send_done(take(&w->exporters[0]), RETRY, "refused");
+	send_done(take(&w->exporters[0]), RETRY, "refused");
+	assert_int_equal(w->senders[0]->state, SENDER_WAITING);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 0);
+	later(w, 2000);
+	assert_int_equal(w->exporters[0].open_count, 1);	/* one probe at a time */
+	s = take(&w->exporters[0]);
+	send_not_before(s, 60000);
+	send_done(s, RETRY, "asked to wait");
+	later(w, 59000);
+	assert_int_equal(w->exporters[0].open_count, 0);
+	later(w, 1000);
+	assert_int_equal(w->exporters[0].open_count, 1);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 2);	/* fine again */
+	w->exporters[0].at_once = true;
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 40);
+	assert_int_equal(w->told_count, 4);
+}
+
+static void back_off_stays_under_its_ceiling(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	w->exporters[0].at_once = true;
+	w->exporters[0].answer = RETRY;
+	offer(w, 10, 10, 1);
+	turn(w);
+	for (int i = 0; i < 40; i++) {
+		size_t before = w->exporters[0].sent;
+		assert_int_equal(w->senders[0]->state, SENDER_WAITING);
+		later(w, 8001);
+		assert_true(w->exporters[0].sent > before);
+	}
+	w->exporters[0].answer = DELIVERED;
+	later(w, 8001);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 10);
+}
+
+static void a_send_without_an_answer_is_cancelled(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	later(w, 29999);
+	assert_int_equal(w->exporters[0].cancelled, 0);
+	later(w, 2);
+	assert_int_equal(w->exporters[0].cancelled, 1);
+	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 10);
+	w->exporters[0].at_once = true;
+	later(w, 1000);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 10);
+	assert_int_equal(w->senders[0]->resent, 10);
+}
+
+static void too_large_is_split_down_to_one(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	for (int i = 0; i < 200 && w->told_count == 0; i++) {
+		while (w->exporters[0].open_count) {
+			struct send *s = take(&w->exporters[0]);
+			bool holds_the_large = send_first(s) <= 6 && send_end(s) > 6;
+			send_done(s, holds_the_large ? SPLIT : DELIVERED, "413");
+		}
+		turn(w);
+	}
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 1);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 9);
+	assert_int_equal(w->told_count, 1);
+	assert_int_equal(w->senders[0]->failures, 0);
+}
+
+static void some_refused_without_names(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_partial(s, 3, "three of them");
+	send_done(s, DELIVERED, NULL);
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 3);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 7);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->bytes, 70);
+}
+
+static void refuses_beyond_memory_and_tells_of_room(void **state)
+{
+	struct world *w = *state;
+	struct batch *b;
+	int taken = 0;
+
+	source_route(w->source, w->senders[0]);
+	while ((b = source_batch_new(w->source)) && batch_block(b, 20000)) {
+		char *data = b->blocks->data;
+		if (batch_add(b, &(struct batch_item){ .data = data, .size = 20000, .records = 1 }) < 0)
+			break;
+		batch_token(b, (uint64_t)taken++);
+		assert_int_equal(source_offer(w->source, &b), ADMIT_TAKEN);
+		turn(w);
+	}
+	w->source->starved = true;
+	batch_free(b);
+	budget_check(&w->pipeline.budget);
+	assert_in_range(taken, 30, 52);
+	w->resumed = 0;
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->resumed, 1);
+	w->exporters[0].at_once = true;
+	while (w->exporters[0].open_count)
+		send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->told_count, taken);
+}
+
+static void a_flood_leaves_the_guaranteed_part(void **state)
+{
+	struct world *w = *state;
+	struct budget *b = &w->pipeline.budget;
+	size_t flood = 0;
+
+	while (budget_take(b, SIGNAL_TRACES, 1024))
+		flood += 1024;
+	assert_true(budget_take(b, SIGNAL_LOGS, b->guaranteed[1]));
+	assert_false(budget_take(b, SIGNAL_LOGS, 1024));
+	budget_check(b);
+	budget_give(b, SIGNAL_TRACES, flood);
+	budget_give(b, SIGNAL_LOGS, b->guaranteed[1]);
+}
+
+static void draining_waits_for_nothing(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 1, 10, 1);
+	pipeline_drain(&w->pipeline);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 1);
+	send_done(take(&w->exporters[0]), RETRY, "down");
+	offer(w, 1, 10, 2);
+	later(w, 150);
+	assert_int_equal(w->exporters[0].open_count, 1);	/* not after seconds of back-off */
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_true(pipeline_idle(&w->pipeline));
+}
+
+static void what_is_left_at_the_end(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	offer(w, 1, 10, 2);
+	turn(w);
+	assert_int_equal(pipeline_abandon(&w->pipeline), 0);	/* a file: read again by the next start */
+	assert_int_equal(w->told_count, 0);
+	assert_int_equal(w->exporters[0].cancelled, 1);
+	w->source->rewind = REWIND_NONE;
+	offer(w, 10, 10, 3);
+	turn(w);
+	assert_int_equal(pipeline_abandon(&w->pipeline), 10);
+	assert_int_equal(w->source->routes[0].row->live->term[LEDGER_DROPPED_EXIT].records, 10);
+}
+
+static void merging_keeps_items_and_charge(void **state)
+{
+	struct world *w = *state;
+	struct batch *into = lines(w, 3, 10, 1), *from = lines(w, 4, 20, 2);
+
+	assert_int_equal(batch_merge(into, &from), 0);
+	assert_null(from);
+	batch_check(into);
+	assert_int_equal(batch_items(into), 7);
+	assert_int_equal(batch_size(into), 110);
+	assert_int_equal(batch_item(into, 6)->offset, 60);
+	assert_int_equal(into->token_count, 2);
+	batch_free(into);
+}
+
+static void trimming_gives_back(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *data = batch_block(b, 100000);
+	size_t before = budget_used(&w->pipeline.budget);
+
+	memset(data, 'y', 100);
+	data = batch_block_trim(b, 100);
+	assert_int_equal(data[99], 'y');
+	assert_int_equal(budget_used(&w->pipeline.budget), before - 99900);
+	batch_check(b);
+	batch_free(b);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(batch_waits_for_company_and_goes_by_age), CASE(batch_goes_at_once_when_large),
+		CASE(settled_in_order_whatever_order_they_end_in), CASE(every_destination_must_settle),
+		CASE(only_the_named_items_are_tried_again), CASE(waits_and_probes_with_one),
+		CASE(back_off_stays_under_its_ceiling), CASE(a_send_without_an_answer_is_cancelled),
+		CASE(too_large_is_split_down_to_one), CASE(some_refused_without_names),
+		CASE(refuses_beyond_memory_and_tells_of_room), CASE(a_flood_leaves_the_guaranteed_part),
+		CASE(draining_waits_for_nothing), CASE(what_is_left_at_the_end), CASE(merging_keeps_items_and_charge),
+		CASE(trimming_gives_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,33 @@
+/*
+ * What every unit test includes: cmocka with what it needs before it, and a clock that stands still until told.
+ */
+#ifndef OXP_UNIT_H
+#define OXP_UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/clock.h"
+
+struct still_clock {
+	struct clock clock;
+	int64_t ns;
+};
+
+static inline struct wall_time still_wall(const struct clock *c)
+{
+	return (struct wall_time){ 1700000000000000000 + ((const struct still_clock *)c)->ns };
+}
+
+static inline struct mono_time still_mono(const struct clock *c)
+{
+	return (struct mono_time){ ((const struct still_clock *)c)->ns };
+}
+
+#define STILL_CLOCK { .clock = { .wall = still_wall, .mono = still_mono }, .ns = 1000000000 }
+
+#endif
