@@ -12,7 +12,8 @@ struct job_list {
 };
 
 /*
- * Guarded by `lock`: todo, finished, ending. `waiting` (given and not yet come back) belongs to the loop thread.
+ * Guarded by `lock`: todo, finished, ending (which only the loop thread writes). `waiting` (given and not yet come back)
+ * belongs to the loop thread.
  */
 struct lane {
 	struct loop *loop;
@@ -152,8 +153,10 @@ void lane_free(struct lane *lane)
 		pthread_mutex_unlock(&lane->lock);
 		pthread_join(lane->thread, NULL);
 	}
-	while ((job = list_take(&lane->finished)))
+	while ((job = list_take(&lane->finished))) {
+		lane->waiting--;
 		job->done(job);
+	}
 	loop_watch_done(&lane->back);
 	pthread_cond_destroy(&lane->given);
 	pthread_mutex_destroy(&lane->lock);
@@ -164,6 +167,8 @@ void lane_free(struct lane *lane)
 
 int lane_run(struct lane *lane, struct job *job)
 {
+	if (lane->ending)
+		return -ESHUTDOWN;
 	if (lane->waiting >= lane->depth)
 		return -EAGAIN;
 	lane->waiting++;

@@ -9,13 +9,21 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1 };
+enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096 };
 
 const double loop_slice_bounds[LOOP_SLICE_BUCKETS] = { 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
 						       1e-3,  2e-3,  5e-3,  10e-3,  50e-3,  250e-3 };
+
+/* Soons of one priority, in order. Invariant: `event` is armed while one waits; *last is NULL. */
+struct soon_queue {
+	struct loop *loop;
+	struct loop_soon *first, **last;
+	struct event *event;
+};
 
 /*
  * Invariant: timers[1 … count] is a binary heap by due; timers[i]->place == i.
@@ -28,6 +36,7 @@ struct loop {
 	struct event *alarm;
 	struct loop_timer **timers;
 	size_t count, room;
+	struct soon_queue soons[LOOP_PRIORITIES];
 	int64_t cpu_ns;
 	struct loop_slices slices;
 };
@@ -222,13 +231,36 @@ void loop_watch_done(struct loop_watch *w)
 
 /* Soons. */
 
+static void soon_take(struct soon_queue *q, struct loop_soon *s)
+{
+	*s->link = s->next;
+	if (s->next)
+		s->next->link = s->link;
+	else
+		q->last = s->link;
+	s->next = NULL;
+	s->link = NULL;
+	s->waiting = false;
+}
+
+/* Through a timer of no time rather than event_active(): what the kernel has ready gets its turn in between. */
+static void soon_arm(struct soon_queue *q)
+{
+	event_add(q->event, &(struct timeval){ 0, 0 });
+}
+
 static void on_soon(evutil_socket_t fd, short what, void *context)
 {
-	struct loop_soon *s = context;
-	struct loop *l = s->loop;
+	struct soon_queue *q = context;
+	struct loop *l = q->loop;
+	struct loop_soon *s = q->first;
 
 	(void)fd, (void)what;
-	s->waiting = false;
+	if (!s)
+		return;
+	soon_take(q, s);
+	if (q->first)
+		soon_arm(q);
 	read_time(l);
 	s->run(s->context);
 	loop_slice_end(l);
@@ -241,24 +273,37 @@ void loop_soon_init(struct loop_soon *s, struct loop *l, loop_callback *run, voi
 
 void loop_soon_run(struct loop_soon *s)
 {
+	struct soon_queue *q = &s->loop->soons[s->priority];
+
 	if (s->waiting)
 		return;
-	if (!s->event) {
-		s->event = event_new(s->loop->base, -1, 0, on_soon, s);
-		OXP_ASSERT(s->event);
-		event_priority_set(s->event, s->priority);
-	}
+	if (!q->first)
+		soon_arm(q);
 	s->waiting = true;
-	/* Through a timer of no time rather than event_active(): what the kernel has ready gets its turn in between. */
-	event_add(s->event, &(struct timeval){ 0, 0 });
+	s->next = NULL;
+	s->link = q->last;
+	*q->last = s;
+	q->last = &s->next;
 }
 
 void loop_soon_done(struct loop_soon *s)
 {
-	if (s->event)
-		event_free(s->event);
-	s->event = NULL;
-	s->waiting = false;
+	if (s->waiting)
+		soon_take(&s->loop->soons[s->priority], s);
+}
+
+static int soons_init(struct loop *l)
+{
+	for (int i = 0; i < LOOP_PRIORITIES; i++) {
+		struct soon_queue *q = &l->soons[i];
+		q->loop = l;
+		q->last = &q->first;
+		q->event = evtimer_new(l->base, on_soon, q);
+		if (!q->event)
+			return -ENOMEM;
+		event_priority_set(q->event, i);
+	}
+	return 0;
 }
 
 /* Signals. */
@@ -312,10 +357,12 @@ int loop_new(const struct clock *clock, struct loop **ret)
 {
 	struct loop *l = oxp_new(sizeof *l);
 
+	/* Peers go away; libraries that write to them are told by the error. */
+	signal(SIGPIPE, SIG_IGN);
 	l->clock = clock;
 	l->base = base_new();
 	l->alarm = l->base ? evtimer_new(l->base, on_alarm, l) : NULL;
-	if (!l->alarm) {
+	if (!l->alarm || soons_init(l) < 0) {
 		loop_free(l);
 		return -ENOMEM;
 	}
@@ -326,12 +373,24 @@ int loop_new(const struct clock *clock, struct loop **ret)
 	return 0;
 }
 
+/* What evdns still wants to give back: the callbacks of questions that ended with their resolver. */
+static void drain(struct loop *l)
+{
+	for (int i = 0; i < DRAIN_MAX && event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) > 0; i++)
+		event_base_loop(l->base, EVLOOP_NONBLOCK);
+}
+
 void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
 	if (l->alarm)
 		event_free(l->alarm);
+	for (int i = 0; i < LOOP_PRIORITIES; i++)
+		if (l->soons[i].event)
+			event_free(l->soons[i].event);
+	if (l->base)
+		drain(l);
 	if (l->base)
 		event_base_free(l->base);
 	free(l->timers);

@@ -19,8 +19,9 @@ struct event;
 /* Lower runs first: between any two callbacks the loop looks for a more urgent one. */
 enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
-int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;	/* 0 or -errno */
-void loop_free(struct loop *);
+/* 0 or -errno. Ignores SIGPIPE from here on, in the whole process: who starts a child sets it back there. */
+int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;
+void loop_free(struct loop *);	/* after everything that was embedded elsewhere is done */
 void loop_run(struct loop *);	/* until loop_stop() */
 void loop_stop(struct loop *);
 /* One pass: waits for something to do for at most `patience`, does it. For tests. */
@@ -62,10 +63,11 @@ void loop_timer_clear(struct loop_timer *);
 void loop_timer_done(struct loop_timer *);
 static inline bool loop_timer_pending(const struct loop_timer *t) { return t->place != 0; }
 
-/* "Soon": in this loop, after the callback that runs now, behind whatever is ready and more urgent. */
+/* "Soon": in this loop, after the callback that runs now, behind whatever is ready and more urgent; among themselves in
+ * the order they were asked for. */
 struct loop_soon {
 	struct loop *loop;
-	struct event *event;
+	struct loop_soon *next, **link;	/* while waiting */
 	loop_callback *run;
 	void *context;
 	enum loop_priority priority;

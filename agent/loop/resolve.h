@@ -1,5 +1,9 @@
 /*
- * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6. Numeric addresses answer at once.
+ * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6, IPv4 first. Numeric addresses
+ * need no server.
+ *
+ * evdns keeps nothing, so names found are kept here for RESOLVE_KEPT_SECONDS; who could not connect forgets the name.
+ * /etc/resolv.conf and /etc/hosts are read again when they have changed and nothing is under way.
  */
 #ifndef OXP_RESOLVE_H
 #define OXP_RESOLVE_H
@@ -9,7 +13,7 @@
 
 #include "loop/loop.h"
 
-enum { RESOLVE_ADDRESSES_MAX = 8 };
+enum { RESOLVE_ADDRESSES_MAX = 8, RESOLVE_KEPT_SECONDS = 30, RESOLVE_KEPT_MAX = 32, RESOLVES_MAX = 256 };
 
 struct resolver;
 struct resolve;
@@ -20,11 +24,22 @@ struct resolved {
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];	/* port is the one asked for */
 };
 
+/* Where names come from when it is not /etc/resolv.conf and /etc/hosts. */
+struct resolver_sources {
+	const char *const *servers;	/* "address:port", ends with NULL */
+	const char *hosts_file;		/* NULL: none but localhost */
+	const char *search;		/* one domain to search, NULL for none */
+	struct duration timeout;	/* of one question to one server, which is asked up to three times */
+};
+
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
-void resolver_free(struct resolver *);
-/* Calls done() exactly once from a later callback, unless cancelled. */
+int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
+void resolver_free(struct resolver *);	/* done() is not called for what is under way */
+/* Calls done() exactly once from a later callback, unless cancelled. `ret` is gone once done() is called. -EINVAL for no
+ * name or one too long, -EAGAIN beyond RESOLVES_MAX. */
 int resolve_start(struct resolver *, const char *host, uint16_t port, void (*done)(void *, const struct resolved *),
 		  void *context, struct resolve **ret) MUST_CHECK;
-void resolve_cancel(struct resolve *);
+void resolve_cancel(struct resolve *);	/* not from its own done() */
+void resolver_forget(struct resolver *, const char *host);
 
 #endif

@@ -1,0 +1,388 @@
+/*
+ * Names through a small name server of our own on a loopback port, through a hosts file, and without either.
+ */
+#include "loop/resolve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/bytes.h"
+
+enum { PATIENCE_SECONDS = 20, QUESTION_MAX = 512, TYPE_A = 1, TYPE_AAAA = 28, NO_SUCH_NAME = 3, SERVER_FAILED = 2 };
+
+/* The clock of the system, moved ahead by a test. */
+struct shifted_clock {
+	struct clock clock;
+	int64_t ahead;
+};
+
+struct answer {
+	struct resolved got;
+	unsigned calls;
+};
+
+struct fixture {
+	struct shifted_clock time;
+	struct mono_time began;
+	struct loop *loop;
+	struct resolver *resolver;
+	struct loop_watch server;
+	unsigned questions;
+	char names[256];	/* asked for, each followed by a blank */
+	bool silent;
+};
+
+static struct mono_time shifted_mono(const struct clock *c)
+{
+	return (struct mono_time){ clock_system.mono(c).ns + ((const struct shifted_clock *)c)->ahead };
+}
+
+static void turn(struct fixture *f)
+{
+	assert_true(clock_system.mono(NULL).ns - f->began.ns < (int64_t)PATIENCE_SECONDS * 1000000000);
+	loop_turn(f->loop, DURATION_MS(100));
+}
+
+/* Reads the name at 12 as text and returns where its type stands. */
+static size_t read_name(const unsigned char *q, size_t size, char *name)
+{
+	size_t at = 12, used = 0;
+
+	while (at < size && q[at] != 0 && at + q[at] < size) {
+		memcpy(name + used, q + at + 1, q[at]);
+		used += q[at];
+		name[used++] = '.';
+		at += q[at] + 1u;
+	}
+	name[used ? used - 1 : 0] = '\0';
+	return at + 1;
+}
+
+/* What the server knows: returns an rcode, and the address bytes for the type. */
+static unsigned look_up(const char *name, unsigned type, unsigned char address[16], size_t *size)
+{
+	*size = 0;
+	if (strcasecmp(name, "both.test") != 0 && strcasecmp(name, "four.test") != 0 &&
+	    strcasecmp(name, "short.cluster.test") != 0)
+		return strcasecmp(name, "broken.test") == 0 ? SERVER_FAILED : NO_SUCH_NAME;
+	if (type == TYPE_A)
+		*size = inet_pton(AF_INET, "192.0.2.7", address) == 1 ? 4 : 0;
+	else if (type == TYPE_AAAA && strcasecmp(name, "both.test") == 0)
+		*size = inet_pton(AF_INET6, "2001:db8::7", address) == 1 ? 16 : 0;
+	return 0;
+}
+
+/* Turns the question into its answer; the answer's record points back to the name. */
+static size_t answer_question(unsigned char *q, size_t end, unsigned rcode, unsigned type, const unsigned char *address,
+			      size_t size)
+{
+	const unsigned char record[] = { 0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0, 0, 60, 0, (unsigned char)size };
+
+	q[2] = 0x81;
+	q[3] = (unsigned char)(0x80 | rcode);
+	q[7] = size > 0;
+	q[11] = 0;
+	if (size == 0)
+		return end;
+	memcpy(q + end, record, sizeof record);
+	memcpy(q + end + sizeof record, address, size);
+	return end + sizeof record + size;
+}
+
+static void serve_question(void *context, int fd, unsigned what)
+{
+	struct fixture *f = context;
+	unsigned char q[2 * QUESTION_MAX], address[16];
+	char name[QUESTION_MAX];
+	struct sockaddr_in from;
+	socklen_t from_size = sizeof from;
+	ssize_t n = recvfrom(fd, q, QUESTION_MAX, 0, (struct sockaddr *)&from, &from_size);
+	size_t at, size, used = strlen(f->names);
+	unsigned rcode;
+
+	(void)what;
+	assert_true(n > 16);
+	f->questions++;
+	at = read_name(q, (size_t)n, name);
+	snprintf(f->names + used, sizeof f->names - used, "%s ", name);
+	if (f->silent)
+		return;
+	rcode = look_up(name, q[at + 1], address, &size);
+	size = answer_question(q, at + 4, rcode, q[at + 1], address, size);
+	sendto(fd, q, size, 0, (struct sockaddr *)&from, from_size);
+}
+
+static void server_open(struct fixture *f, char address[32])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	loop_watch_init(&f->server, f->loop, fd, serve_question, f);
+	loop_watch_set(&f->server, WATCH_READ);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = oxp_new(sizeof *f);
+	char address[32];
+	const char *servers[] = { address, NULL };
+	struct resolver_sources sources = { .servers = servers, .hosts_file = "unit/loop/hosts", .search = "cluster.test",
+					    .timeout = DURATION_MS(200) };
+
+	f->time = (struct shifted_clock){ { clock_system.wall, shifted_mono }, 0 };
+	f->began = clock_system.mono(NULL);
+	assert_int_equal(loop_new(&f->time.clock, &f->loop), 0);
+	server_open(f, address);
+	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	resolver_free(f->resolver);
+	loop_watch_done(&f->server);
+	close(f->server.fd);
+	loop_free(f->loop);
+	free(f);
+	return 0;
+}
+
+static void keep_answer(void *context, const struct resolved *got)
+{
+	struct answer *a = context;
+
+	a->got = *got;
+	a->calls++;
+}
+
+static struct answer ask_for(struct fixture *f, const char *name)
+{
+	struct answer a = { 0 };
+	struct resolve *q;
+
+	assert_int_equal(resolve_start(f->resolver, name, 8080, keep_answer, &a, &q), 0);
+	assert_int_equal(a.calls, 0);
+	while (a.calls == 0)
+		turn(f);
+	assert_int_equal(a.calls, 1);
+	return a;
+}
+
+static void assert_address(const struct sockaddr_storage *a, const char *text)
+{
+	char digits[INET6_ADDRSTRLEN];
+	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
+	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
+
+	inet_ntop(a->ss_family, a->ss_family == AF_INET ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, digits,
+		  sizeof digits);
+	assert_string_equal(digits, text);
+	assert_int_equal(ntohs(a->ss_family == AF_INET ? v4->sin_port : v6->sin6_port), 8080);
+}
+
+static void numbers_need_no_server(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = ask_for(f, "10.1.2.3");
+
+	assert_int_equal(a.got.failed, 0);
+	assert_int_equal(a.got.count, 1);
+	assert_address(&a.got.addresses[0], "10.1.2.3");
+	a = ask_for(f, "::1");
+	assert_address(&a.got.addresses[0], "::1");
+	assert_int_equal(f->questions, 0);
+}
+
+static void the_hosts_file_needs_no_server(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = ask_for(f, "localhost");
+
+	assert_int_equal(a.got.failed, 0);
+	assert_address(&a.got.addresses[0], "127.0.0.1");
+	a = ask_for(f, "printer.test");
+	assert_address(&a.got.addresses[0], "192.0.2.99");
+	assert_int_equal(f->questions, 0);
+}
+
+static void both_families_come_ipv4_first(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = ask_for(f, "both.test");
+
+	assert_int_equal(a.got.failed, 0);
+	assert_int_equal(a.got.count, 2);
+	assert_address(&a.got.addresses[0], "192.0.2.7");
+	assert_address(&a.got.addresses[1], "2001:db8::7");
+}
+
+static void one_family_is_enough(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = ask_for(f, "four.test");
+
+	assert_int_equal(a.got.failed, 0);
+	assert_int_equal(a.got.count, 1);
+}
+
+static void a_short_name_is_searched(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = ask_for(f, "short");
+
+	assert_int_equal(a.got.failed, 0);
+	assert_address(&a.got.addresses[0], "192.0.2.7");
+}
+
+static void no_such_name_is_not_no_answer(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(ask_for(f, "nobody.test").got.failed, -ENOENT);
+	assert_int_equal(ask_for(f, "broken.test").got.failed, -EAGAIN);
+	f->silent = true;
+	assert_int_equal(ask_for(f, "four.test").got.failed, -EAGAIN);
+}
+
+static void names_found_are_kept_a_while(void **state)
+{
+	struct fixture *f = *state;
+	unsigned asked;
+
+	ask_for(f, "four.test");
+	asked = f->questions;
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+	assert_int_equal(f->questions, asked);
+	resolver_forget(f->resolver, "four.test");
+	ask_for(f, "four.test");
+	assert_true(f->questions > asked);
+	asked = f->questions;
+	f->time.ahead += (RESOLVE_KEPT_SECONDS + 1ll) * 1000000000;
+	ask_for(f, "10.0.0.1");	/* the loop reads the time in a callback */
+	ask_for(f, "four.test");
+	assert_true(f->questions > asked);
+}
+
+static void what_is_kept_has_a_ceiling(void **state)
+{
+	struct fixture *f = *state;
+	char name[32];
+	struct answer a;
+
+	for (int i = 0; i < 2 * RESOLVE_KEPT_MAX; i++) {
+		snprintf(name, sizeof name, "host%d.test", i);
+		a = ask_for(f, name);
+		assert_int_equal(a.got.failed, 0);
+	}
+	assert_address(&a.got.addresses[0], "192.0.2.100");
+}
+
+static void a_cancelled_question_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *number, *name;
+
+	assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &number), 0);
+	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &name), 0);
+	resolve_cancel(number);
+	resolve_cancel(name);
+	ask_for(f, "both.test");
+	assert_int_equal(a.calls, 0);
+}
+
+static void freeing_with_questions_open_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *kept, *cancelled;
+
+	f->silent = true;
+	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &kept), 0);
+	assert_int_equal(resolve_start(f->resolver, "both.test", 1, keep_answer, &a, &cancelled), 0);
+	while (f->questions < 4)
+		turn(f);
+	resolve_cancel(cancelled);
+	resolver_free(f->resolver);
+	f->resolver = NULL;
+	turn(f);
+	assert_int_equal(a.calls, 0);
+}
+
+static void names_that_are_none_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *q;
+	char name[400];
+
+	memset(name, 'a', sizeof name);
+	name[sizeof name - 1] = '\0';
+	assert_int_equal(resolve_start(f->resolver, "", 1, keep_answer, &a, &q), -EINVAL);
+	assert_int_equal(resolve_start(f->resolver, name, 1, keep_answer, &a, &q), -EINVAL);
+	name[200] = '\0';	/* a label may have 63 */
+	assert_int_not_equal(ask_for(f, name).got.failed, 0);
+}
+
+static void questions_have_a_ceiling(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *q;
+
+	for (int i = 0; i < RESOLVES_MAX; i++)
+		assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &q), 0);
+	assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &q), -EAGAIN);
+	while (a.calls < RESOLVES_MAX)
+		turn(f);
+}
+
+static void the_system_resolves_localhost(void **state)
+{
+	struct fixture *f = *state;
+	struct resolver *ours = f->resolver;
+	struct answer a;
+
+	assert_int_equal(resolver_new(f->loop, &f->resolver), 0);
+	a = ask_for(f, "localhost");
+	assert_int_equal(a.got.failed, 0);
+	resolver_free(f->resolver);
+	f->resolver = ours;
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(numbers_need_no_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_hosts_file_needs_no_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(both_families_come_ipv4_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_short_name_is_searched, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_such_name_is_not_no_answer, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_found_are_kept_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_cancelled_question_is_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(freeing_with_questions_open_is_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(names_that_are_none_are_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(questions_have_a_ceiling, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_system_resolves_localhost, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
