@@ -38,7 +38,7 @@ folder_of() {
 	case $1 in
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
-	bench) echo "bench-$(sum_of "$tests"/bench/*.c "$tests"/bench/go.* "$tests"/bench/gen/* "$tests"/bench/sink/*)" ;;
+	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
@@ -55,8 +55,8 @@ go_is_new_enough() {
 	[ "$(printf 'go%s\n%s\n' "$go_wanted" "$version" | sort -V | head -n 1)" = "go$go_wanted" ]
 }
 
-# A toolchain is a Go module like any other, so an old go command can fetch a new one and check its sum. It does not know
-# that the files are programs: the modes, and the name of src/go.mod, are set right here.
+# A toolchain is a Go module like any other, so an old go command can fetch a new one and check its sum. It does not
+# know that the files are programs: the modes, and the name of src/go.mod, are set right here.
 fetch_go() {
 	arch=$(go env GOARCH)
 	into="$cache/go-$go_wanted"
@@ -91,7 +91,7 @@ build_jaeger() {
 
 build_opensearch() {
 	cp "$here"/opensearch/* .
-	nice mvn -q -B dependency:copy-dependencies -DoutputDirectory=lib
+	nice mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory=lib
 	javac -cp 'lib/*' -d classes Main.java
 }
 
@@ -105,12 +105,12 @@ build_bench() {
 
 build_node() {
 	cp "$tests"/hosts/node/package.json "$tests"/hosts/node/package-lock.json .
-	npm ci --no-audit --no-fund --loglevel=error >&2
+	npm ci --no-audit --no-fund --loglevel=error
 }
 
 build_venv() {
-	python3 -m venv . >&2
-	./bin/pip install -q --disable-pip-version-check -r "$1" >&2
+	python3 -m venv .
+	./bin/pip install -q --disable-pip-version-check -r "$1"
 }
 
 build_python_sdk() {
@@ -121,13 +121,13 @@ build_pytest() {
 	build_venv "$tests/e2e/requirements.txt"
 }
 
-# A virtual environment knows its own place, so folders are built where they will stand and a mark says that they are whole.
-# The build is a shell of its own: `set -e` would not hold inside a condition.
+# A virtual environment knows its own place, so folders are built where they will stand and a mark says that they are
+# whole. The build is a shell of its own: `set -e` would not hold inside a condition.
 build_in() {
 	rm -rf "$2"
 	mkdir -p "$2"
 	say "$1: building into $2"
-	(cd "$2" && exec sh "$here/build.sh" --here "$1") || { say "$1: failed"; rm -rf "$2"; return 1; }
+	(cd "$2" && exec sh "$here/build.sh" --here "$1" >&2) || { say "$1: failed"; rm -rf "$2"; return 1; }
 	touch "$2/.complete"
 }
 

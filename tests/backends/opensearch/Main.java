@@ -7,6 +7,7 @@ public class Main {
     final String dir = a[0], transport = a[2];
     final int port = Integer.parseInt(a[1]);
     OpenSearchRunner runner = new OpenSearchRunner();
+    runner.setMaxHttpPort(-1); // any port will do
     runner.onBuild((number, settings) -> {
       settings.put("network.host", "127.0.0.1");
       settings.put("http.port", String.valueOf(port));

@@ -26,7 +26,9 @@ const logger = winston.createLogger({
   format: winston.format.combine(winston.format.timestamp(), winston.format.json()),
   defaultMeta: { service: process.env.OTEL_SERVICE_NAME || 'shop' },
   transports: [
-    LOG_FILE ? new winston.transports.File({ filename: LOG_FILE }) : new winston.transports.Console({ stderrLevels: ['info'] }),
+    LOG_FILE
+      ? new winston.transports.File({ filename: LOG_FILE })
+      : new winston.transports.Console({ stderrLevels: ['info', 'error'] }),
   ],
 });
 

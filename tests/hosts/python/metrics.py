@@ -1,4 +1,4 @@
-"""A counter, a histogram and their page in the Prometheus text format 0.0.4, by hand: the demo's app has no packages."""
+"""A counter, a histogram and their page in the Prometheus text format 0.0.4, by hand: the demo app has no packages."""
 
 import threading
 

@@ -71,7 +71,8 @@ class Span:
 
 def request(service, spans):
     """An ExportTraceServiceRequest with one resource and one scope."""
-    resource = message(1, attribute("service.name", service)) + message(1, attribute("telemetry.sdk.language", "python"))
+    resource = message(1, attribute("service.name", service))
+    resource += message(1, attribute("telemetry.sdk.language", "python"))
     scope = message(1, text(1, "shop"))
     scoped = scope + b"".join(message(2, span.encode()) for span in spans)
     return message(1, message(1, resource) + message(2, scoped))

@@ -32,7 +32,8 @@ from opentelemetry.trace import SpanKind, StatusCode
 SERVICE = os.environ.get("OTEL_SERVICE_NAME", "worker")
 LABELS = ["method", "route", "status"]
 REQUESTS = Counter("http_requests_total", "HTTP requests served", LABELS)
-DURATION = Histogram("http_request_duration_seconds", "Time to serve an HTTP request", LABELS, buckets=(0.1, 0.5, 1, 2, 5))
+DURATION = Histogram("http_request_duration_seconds", "Time to serve an HTTP request", LABELS,
+                     buckets=(0.1, 0.5, 1, 2, 5))
 SIZES = Summary("http_response_size_bytes", "Bytes of an answer")
 IN_FLIGHT = Gauge("http_requests_in_flight", "Requests being served")
 Info("worker_build", "What is running").info({"version": "1.0.0"})
@@ -73,7 +74,8 @@ class Worker(BaseHTTPRequestHandler):
     def do_GET(self):
         started = time.monotonic()
         tracer = trace.get_tracer("worker")
-        with IN_FLIGHT.track_inprogress(), tracer.start_as_current_span("GET " + self.path, kind=SpanKind.SERVER) as span:
+        served = tracer.start_as_current_span("GET " + self.path, kind=SpanKind.SERVER)
+        with IN_FLIGHT.track_inprogress(), served as span:
             with tracer.start_as_current_span("query"):
                 status = {"/": 200, "/fail": 500}.get(self.path, 404)
             span.set_attribute("http.response.status_code", status)

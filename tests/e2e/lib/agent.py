@@ -1,0 +1,169 @@
+"""The agent under test: started on free ports with everything it writes in a folder of the test."""
+
+import json
+import os
+import signal
+import subprocess
+
+import requests
+from prometheus_client.parser import text_string_to_metric_families
+
+from . import unix_http
+from .process import Process
+from .wait import free_port, wait_until
+
+SANITIZERS = ("AddressSanitizer", "LeakSanitizer", "runtime error:", "UndefinedBehaviorSanitizer")
+TERMS = ("delivered", "parked", "rejected", "dropped", "merged", "held")
+
+
+def binary():
+    path = os.environ.get("OXPECKER_BIN", "")
+    assert path and os.access(path, os.X_OK), "OXPECKER_BIN does not name the agent's program"
+    return path
+
+
+def run(*words, env=None, deadline=30):
+    """Runs the program to its end, as a person on a terminal does: `run("check", FILE)`."""
+    return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=deadline,
+                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+
+
+class Oxpecker:
+    """A running agent.
+
+    `config` is a dict, or a text of YAML in which ${PORT}, ${OTLP_PORT} and ${DIR} stand for what the harness chose.
+    In a dict, `listen`, `control`, `state` and `receive` are filled in unless they are given. `expected_exit` is what
+    the last end has to be; kill9() sets it.
+    """
+
+    def __init__(self, config, folder, env=None, words=(), ready="/health/liveness"):
+        self.folder, self.port, self.otlp_port = str(folder), free_port(), free_port()
+        self.control = os.path.join(self.folder, "control.sock")
+        self.config_path = os.path.join(self.folder, "oxpecker.yaml")
+        self.ready_path, self.expected_exit, self.process = ready, {0}, None
+        self.words = [str(word) for word in words]
+        self.env = {"PORT": self.port, "OTLP_PORT": self.otlp_port, "DIR": self.folder,
+                    "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exitcode=99",
+                    "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1", **(env or {})}
+        self.write_config(config)
+
+    def filled_in(self, config):
+        return {"listen": [f"127.0.0.1:{self.port}"], "control": "unix:" + self.control,
+                "state": {"path": os.path.join(self.folder, "state")},
+                "receive": {"otlp": {"http": [f"127.0.0.1:{self.otlp_port}"]}}, **config}
+
+    def write_config(self, config):
+        text = config if isinstance(config, str) else json.dumps(self.filled_in(config), indent=1)
+        with open(self.config_path, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def launch(self):
+        """Starts the program and returns at once."""
+        argv = [binary(), "--config", self.config_path, *self.words]
+        self.expected_exit = {0}
+        self.process = Process("oxpecker", argv, self.folder, self.env)
+        return self
+
+    def start(self, deadline=20):
+        self.launch()
+        self.process.wait_until(lambda: self.answers(self.ready_path), deadline, self.ready_path)
+        return self
+
+    def answers(self, path):
+        try:
+            return self.get(path, timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def otlp_url(self):
+        return f"http://127.0.0.1:{self.otlp_port}"
+
+    @property
+    def pid(self):
+        return self.process.pid
+
+    def get(self, path, timeout=10, **more):
+        return requests.get(self.url + path, timeout=timeout, **more)
+
+    def status(self):
+        """The full status, from the control socket."""
+        code, _, body = unix_http.request(self.control, "GET", "/status")
+        assert code == 200, body
+        return json.loads(body)
+
+    def metrics(self):
+        """Every sample on /metrics: {(name, ((label, value), …)): value}, labels sorted."""
+        families = text_string_to_metric_families(self.get("/metrics").text)
+        return {(sample.name, tuple(sorted(sample.labels.items()))): sample.value
+                for family in families for sample in family.samples}
+
+    def metric(self, name, **labels):
+        """The sum of the samples of that name whose labels include these; None when there is none."""
+        found = [value for (sample, pairs), value in self.metrics().items()
+                 if sample == name and labels.items() <= dict(pairs).items()]
+        return sum(found) if found else None
+
+    def ledger(self, **wanted):
+        """The ledger's rows, of this `signal`, `source` or `destination`."""
+        return [row for row in self.status()["ledger"] if wanted.items() <= row.items()]
+
+    def booked(self, term, unit="records", **wanted):
+        """A term of the ledger, summed over the rows: booked("delivered", signal="logs")."""
+        return sum(amount(row, term, unit) for row in self.ledger(**wanted))
+
+    def assert_balanced(self):
+        """Every row of the ledger adds up; reckoned here, not read off."""
+        rows = self.ledger()
+        assert rows, "the ledger is empty"
+        for row in rows:
+            assert row_balances(row), row
+
+    def err(self):
+        return self.process.err()
+
+    def stop(self, deadline=40):
+        """SIGTERM; its exit status."""
+        status = self.process.stop(deadline)
+        self.check_output()
+        return status
+
+    def kill9(self):
+        self.expected_exit = {-signal.SIGKILL}
+        return self.process.kill9()
+
+    def check_output(self):
+        err = self.process.err()
+        found = [line for line in err.splitlines() if any(word in line for word in SANITIZERS)]
+        assert not found, "a sanitizer spoke:\n" + err[-6000:]
+
+    def close(self):
+        """What every test ends with: a clean end, the expected status, a silent sanitizer."""
+        if self.process is None:
+            return
+        status = self.process.stop(40) if self.process.alive() else self.process.child.returncode
+        self.check_output()
+        assert status in self.expected_exit, f"exit status {status}, not {self.expected_exit}:\n{self.err()[-3000:]}"
+
+    def wait_until(self, predicate, deadline=20, what="the condition"):
+        return self.process.wait_until(predicate, deadline, what)
+
+    def wait_metric(self, wanted, name, deadline=20, **labels):
+        """Until metric(name, …) reaches `wanted`."""
+        return wait_until(lambda: (self.metric(name, **labels) or 0) >= wanted, deadline, f"{name} {labels} >= {wanted}")
+
+
+def amount(row, term, unit):
+    """Of one term; `dropped` is split by reason."""
+    value = row.get(term, {})
+    return sum(part[unit] for part in value.values()) if term == "dropped" else value.get(unit, 0)
+
+
+def row_balances(row):
+    """received = delivered + parked + rejected + dropped{reason} + merged + held, in records and in bytes."""
+    return all(amount(row, "received", unit) == sum(amount(row, term, unit) for term in TERMS)
+               for unit in ("records", "bytes"))

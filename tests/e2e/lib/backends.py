@@ -1,0 +1,146 @@
+"""The real servers, each on free ports of the loopback with its data in a folder of the test run."""
+
+import itertools
+import json
+import os
+
+import requests
+
+from . import need
+from .process import Process
+from .wait import free_port
+
+_numbers = itertools.count(1)
+
+
+class Backend:
+    def close(self):
+        self.process.signal(15)
+        self.process.kill9()
+
+    def get(self, url, **more):
+        answer = requests.get(url, timeout=20, **more)
+        answer.raise_for_status()
+        return answer.json()
+
+    def is_up(self, url):
+        try:
+            return requests.get(url, timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
+
+class Jaeger(Backend):
+    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, the methods ask its query API."""
+
+    def __init__(self, folder):
+        home = need.built("jaeger")
+        names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT")
+        ports = {name: free_port() for name in names}
+        self.otlp_http = f"http://127.0.0.1:{ports['OTLP_HTTP_PORT']}"
+        self.otlp_grpc = f"127.0.0.1:{ports['OTLP_GRPC_PORT']}"
+        self.query = f"http://127.0.0.1:{ports['QUERY_PORT']}"
+        config = os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")
+        self.process = Process("jaeger", [home + "/jaeger", "--config", config], folder, ports)
+        self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 30, "Jaeger answers")
+
+    def services(self):
+        return self.get(self.query + "/api/services")["data"] or []
+
+    def traces(self, service, limit=1500):
+        answer = self.get(self.query + "/api/traces", params={"service": service, "limit": limit, "lookback": "2d"})
+        return answer["data"] or []
+
+    def trace(self, trace_id):
+        return self.get(f"{self.query}/api/traces/{trace_id}")["data"][0]
+
+    def spans(self, service, limit=1500):
+        """Every span of the service, each with `attributes` as a dict and its `parent` id or None."""
+        found = []
+        for trace in self.traces(service, limit):
+            for span in trace["spans"]:
+                span["attributes"] = {tag["key"]: tag["value"] for tag in span["tags"]}
+                parents = [ref["spanID"] for ref in span["references"] if ref["refType"] == "CHILD_OF"]
+                span["parent"] = parents[0] if parents else None
+                span["resource"] = {tag["key"]: tag["value"] for tag in trace["processes"][span["processID"]]["tags"]}
+                found.append(span)
+        return found
+
+
+class OpenSearch(Backend):
+    """One OpenSearch node. Tests share it, so each takes index names of its own from index()."""
+
+    def __init__(self, folder):
+        home, java = need.built("opensearch"), need.program("java")
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        argv = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
+                f"{home}/classes:{home}/lib/*", "Main", os.path.join(str(folder), "opensearch"), port, free_port()]
+        self.process = Process("opensearch", argv, folder)
+        self.process.wait_until(lambda: "READY" in self.process.out(), 90, "OpenSearch is ready")
+
+    def index(self, stem="logs"):
+        return f"{stem}-{os.getpid()}-{next(_numbers)}"
+
+    def request(self, method, path, body=None, headers=None):
+        data = json.dumps(body) if isinstance(body, (dict, list)) else body
+        headers = headers or {"Content-Type": "application/json"}
+        return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=30)
+
+    def create_index(self, name, mappings):
+        """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400."""
+        answer = self.request("PUT", name, {"mappings": {"properties": mappings}})
+        answer.raise_for_status()
+
+    def create_data_stream(self, name):
+        template = {"index_patterns": [name + "*"], "data_stream": {}, "priority": 500}
+        self.request("PUT", "_index_template/" + name, template).raise_for_status()
+        self.request("PUT", "_data_stream/" + name).raise_for_status()
+
+    def count(self, index):
+        """Documents that can be found by now; 0 while the index does not exist."""
+        if self.request("POST", f"{index}/_refresh").status_code == 404:
+            return 0
+        return self.get(f"{self.url}/{index}/_count")["count"]
+
+    def documents(self, index):
+        """{id: source} of all documents."""
+        self.request("POST", f"{index}/_refresh")
+        page = self.request("POST", f"{index}/_search?scroll=1m", {"size": 5000, "sort": ["_doc"]}).json()
+        found = {}
+        while page["hits"]["hits"]:
+            found.update((hit["_id"], hit["_source"]) for hit in page["hits"]["hits"])
+            page = self.request("POST", "_search/scroll", {"scroll": "1m", "scroll_id": page["_scroll_id"]}).json()
+        return found
+
+    def set_read_only(self, index, blocked):
+        """While blocked, writing is refused with 403."""
+        self.request("PUT", f"{index}/_settings", {"index.blocks.write": blocked}).raise_for_status()
+
+
+class Prometheus(Backend):
+    """Prometheus that scrapes the given host:port targets every second. They may be named before they listen."""
+
+    def __init__(self, folder, targets, interval="1s"):
+        port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
+        self.url = f"http://127.0.0.1:{port}"
+        job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}]}
+        with open(config, "w", encoding="utf-8") as file:
+            json.dump({"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]}, file)
+        argv = [need.program("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
+                f"--storage.tsdb.path={config}.data", "--log.level=warn"]
+        self.process = Process("prometheus", argv, folder)
+        self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 30, "Prometheus is ready")
+
+    def query(self, expression):
+        """[(labels, value)] of an instant query."""
+        answer = self.get(self.url + "/api/v1/query", params={"query": expression})
+        return [(row["metric"], float(row["value"][1])) for row in answer["data"]["result"]]
+
+    def value(self, expression):
+        """The value of the only series that the expression selects, or None."""
+        rows = self.query(expression)
+        return rows[0][1] if len(rows) == 1 else None
+
+    def targets(self):
+        return self.get(self.url + "/api/v1/targets")["data"]["activeTargets"]

@@ -1,0 +1,84 @@
+"""The fixtures of tests/e2e and tests/fault. A conftest.py there imports them all.
+
+Those named like a program are factories or running backends; each ends what it started, by its pid, last first.
+"""
+
+import pytest
+
+from . import agent, backends, fault, hosts
+
+
+class Closing:
+    """Keeps what a test started and closes it in reverse order; the first failure to end well is the test's."""
+
+    def __init__(self):
+        self.things = []
+
+    def keep(self, thing):
+        self.things.append(thing)
+        return thing
+
+    def close(self):
+        failures = []
+        for thing in reversed(self.things):
+            try:
+                thing.close()
+            except AssertionError as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+
+
+@pytest.fixture
+def closing():
+    kept = Closing()
+    yield kept
+    kept.close()
+
+
+@pytest.fixture
+def oxpecker(closing, tmp_path_factory):
+    """oxpecker(config, env={}, words=[], start=True, ready="/health/liveness") → a running agent.Oxpecker."""
+    def make(config, start=True, **options):
+        made = closing.keep(agent.Oxpecker(config, tmp_path_factory.mktemp("oxpecker"), **options))
+        return made.start() if start else made
+
+    return make
+
+
+@pytest.fixture
+def fault_server(closing):
+    """fault_server(unix=None) → a fault.FaultServer."""
+    return lambda **options: closing.keep(fault.FaultServer(**options))
+
+
+@pytest.fixture
+def host_node(closing, tmp_path_factory):
+    """host_node(otlp=URL, traffic=N, metrics_socket=…, log_path=…, name=…, env={}) → a running hosts.Host."""
+    return lambda **options: closing.keep(hosts.node(tmp_path_factory.mktemp("node"), **options))
+
+
+@pytest.fixture
+def host_python(closing, tmp_path_factory):
+    """As host_node; `sdk=False` takes the app that needs only python3."""
+    return lambda **options: closing.keep(hosts.python(tmp_path_factory.mktemp("python"), **options))
+
+
+@pytest.fixture
+def prometheus(closing, tmp_path_factory):
+    """prometheus([targets], interval="1s") → a running backends.Prometheus."""
+    return lambda *words, **options: closing.keep(
+        backends.Prometheus(tmp_path_factory.mktemp("prometheus"), *words, **options))
+
+
+def session_backend(kind):
+    def running(tmp_path_factory):
+        backend = kind(tmp_path_factory.mktemp(kind.__name__.lower()))
+        yield backend
+        backend.close()
+
+    return pytest.fixture(running, scope="session", name=kind.__name__.lower())
+
+
+jaeger = session_backend(backends.Jaeger)
+opensearch = session_backend(backends.OpenSearch)

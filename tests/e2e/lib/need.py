@@ -1,0 +1,29 @@
+"""What a test needs and may not be there. It is skipped by name then; in CI, where everything can be had, it fails."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+TESTS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+IN_CI = os.environ.get("CI") == "true"
+
+
+def missing(what):
+    if IN_CI:
+        pytest.fail(f"{what}, and in CI it has to be there", pytrace=False)
+    pytest.skip(what)
+
+
+def program(name):
+    return shutil.which(name) or missing(f"{name} is not installed")
+
+
+def built(name):
+    """The folder of something that tests/backends/build.sh builds."""
+    script = os.path.join(TESTS, "backends", "build.sh")
+    done = subprocess.run(["sh", script, "--path", name], capture_output=True, text=True)
+    if done.returncode:
+        missing(f"{name} is not built: run tests/backends/build.sh {name}")
+    return done.stdout.strip()

@@ -1,0 +1,13 @@
+#!/bin/sh
+# Runs pytest on the given files in the environment that build.sh made. ctest calls it; OXPECKER_BIN names the agent.
+# Without the environment the test is skipped (77), in CI it fails.
+set -eu
+
+build=$(cd "$(dirname "$0")" && pwd)/../backends/build.sh
+if ! home=$(sh "$build" --path pytest); then
+	echo "the Python environment is not built: run tests/backends/build.sh pytest"
+	[ "${CI:-}" = true ] && exit 1
+	exit 77
+fi
+export PYTHONDONTWRITEBYTECODE=1
+exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --tb=short "$@"

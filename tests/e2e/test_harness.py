@@ -1,0 +1,134 @@
+"""The harness itself: the backends start and answer, the host apps run, the misbehaving server misbehaves."""
+
+import gzip
+import subprocess
+
+import pytest
+import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from lib import fault, need
+from lib.agent import row_balances
+from lib.wait import wait_until
+
+
+def test_waiting_gives_up_and_says_for_what():
+    with pytest.raises(AssertionError, match="the moon"):
+        wait_until(lambda: False, 0.05, "the moon")
+    assert wait_until(lambda: 7) == 7
+
+
+def test_opensearch_takes_a_bulk_once(opensearch):
+    index = opensearch.index()
+    bulk = b'{"create":{"_id":"a"}}\n{"n":1}\n{"create":{"_id":"b"}}\n{"n":2}\n'
+    headers = {"Content-Type": "application/x-ndjson", "Content-Encoding": "gzip"}
+    first = opensearch.request("POST", index + "/_bulk", gzip.compress(bulk), headers).json()
+    again = opensearch.request("POST", index + "/_bulk", gzip.compress(bulk), headers).json()
+    assert [item["create"]["status"] for item in first["items"]] == [201, 201]
+    assert [item["create"]["status"] for item in again["items"]] == [409, 409]
+    assert opensearch.count(index) == 2
+    assert opensearch.documents(index) == {"a": {"n": 1}, "b": {"n": 2}}
+
+
+def test_opensearch_refuses_what_does_not_fit(opensearch):
+    index = opensearch.index()
+    opensearch.create_index(index, {"n": {"type": "long"}})
+    bulk = '{"create":{"_id":"a"}}\n{"n":"no number"}\n'
+    answer = opensearch.request("POST", index + "/_bulk", bulk, {"Content-Type": "application/x-ndjson"}).json()
+    assert answer["items"][0]["create"]["status"] == 400
+
+
+def test_jaeger_returns_the_spans_of_the_python_app(jaeger, host_python):
+    host = host_python(sdk=False, otlp=jaeger.otlp_http, name="harness-plain")
+    assert host.get("/products/1").status_code == 200
+    wait_until(lambda: len(jaeger.spans("harness-plain")) == 2, 20, "two spans in Jaeger")
+    spans = {span["operationName"]: span for span in jaeger.spans("harness-plain")}
+    assert spans["handler"]["parent"] == spans["GET /products/:id"]["spanID"]
+    assert spans["GET /products/:id"]["attributes"]["http.response.status_code"] == 200
+
+
+def test_jaeger_returns_the_spans_of_the_python_sdk(jaeger, host_python):
+    host = host_python(otlp=jaeger.otlp_http, name="harness-sdk")
+    host.get("/")
+    wait_until(lambda: len(jaeger.spans("harness-sdk")) == 2, 20, "two spans in Jaeger")
+    assert host.stop() == 0
+
+
+def test_the_node_app_speaks_all_three(jaeger, host_node):
+    host = host_node(otlp=jaeger.otlp_http, name="harness-node")
+    assert host.get("/products", **{"x-user-id": "u-7"}).status_code == 200
+    assert 'http_requests_total{method="GET",route="/products",status="200"} 1' in host.metrics()
+    line = wait_until(host.log_lines, 10, "a log line")[0]
+    assert line["userId"] == "u-7" and line["ipAddress"] == "127.0.0.1"
+    wait_until(lambda: jaeger.spans("harness-node"), 20, "spans in Jaeger")
+    assert host.stop() == 0
+
+
+def test_prometheus_sees_a_target(prometheus, fault_server):
+    target = fault_server()
+    target.plan(fault.ok(b"demo_total 3\n", "text/plain; version=0.0.4"))
+    server = prometheus([f"127.0.0.1:{target.port}"])
+    wait_until(lambda: server.value("demo_total") == 3, 20, "the series in Prometheus")
+    assert server.value("up") == 1
+
+
+def test_promtool_reads_the_page_of_the_python_app(host_python):
+    host = host_python(sdk=False)
+    host.get("/products")
+    done = subprocess.run([need.program("promtool"), "check", "metrics"], input=host.metrics(), text=True,
+                          capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_plan_of_a_fault_server(fault_server):
+    server = fault_server()
+    server.plan(fault.status(503, retry_after=2), fault.garbage(), fault.close_mid_answer(), then=fault.good())
+    refused = requests.post(server.url + "/x", b"one", timeout=5)
+    assert refused.status_code == 503 and refused.headers["Retry-After"] == "2"
+    for _ in range(2):
+        with pytest.raises(requests.RequestException):
+            requests.post(server.url + "/x", b"two", timeout=5)
+    assert requests.post(server.url + "/x", b"three", timeout=5).status_code == 200
+    assert [request.body for request in server.taken()] == [b"one", b"two", b"two", b"three"]
+
+
+def test_a_fault_server_answers_a_bulk_item_by_item(fault_server):
+    server = fault_server()
+    server.plan(fault.partial_bulk(every=2))
+    bulk = b"".join(b'{"create":{}}\n{"n":%d}\n' % n for n in range(4))
+    answer = requests.post(server.url + "/logs/_bulk", gzip.compress(bulk), headers={"Content-Encoding": "gzip"}, timeout=5)
+    assert [item["create"]["status"] for item in answer.json()["items"]] == [429, 201, 429, 201]
+    assert answer.json()["errors"] is True
+
+
+def test_a_fault_server_refuses_hangs_and_comes_back(fault_server):
+    server = fault_server()
+    server.plan(fault.hang())
+    with pytest.raises(requests.Timeout):
+        requests.get(server.url, timeout=0.2)
+    server.refuse()
+    with pytest.raises(requests.ConnectionError):
+        requests.get(server.url, timeout=5)
+    server.plan(fault.good())
+    server.listen()
+    assert requests.get(server.url, timeout=5).status_code == 200
+
+
+def test_an_otlp_body_reaches_a_fault_server_whole(fault_server, host_python):
+    server = fault_server()
+    host = host_python(otlp=server.url)
+    host.get("/")
+    request = server.wait_requests(1, "/v1/traces")[0]
+    message = ExportTraceServiceRequest.FromString(request.body)
+    assert sum(len(scope.spans) for resource in message.resource_spans for scope in resource.scope_spans) == 2
+
+
+def test_a_ledger_row_that_does_not_add_up_is_noticed():
+    def of(n):
+        return {"records": n, "bytes": 10 * n}
+
+    row = {"received": of(5), "delivered": of(2), "dropped": {"killed": of(2)}, "held": of(1)}
+    assert row_balances(row)
+    assert not row_balances({**row, "held": of(0)})
+    assert not row_balances({**row, "held": {"records": 1, "bytes": 0}})
+    assert not row_balances({**row, "dropped": {}})
