@@ -1,0 +1,78 @@
+/*
+ * One row of options. Parser, defaults, errors, reference, JSON Schema and effective configuration are made from rows.
+ *
+ * A row names a field of a config struct. The compiler checks the field's type against the kind, so a row cannot write an
+ * int into a bool. What a field points to lives as long as the configuration it was read from, and does not change.
+ * Tables are const and end with a row without a name.
+ */
+#ifndef OXP_CONFIG_OPTION_H
+#define OXP_CONFIG_OPTION_H
+
+#include "base/base.h"
+#include "base/clock.h"
+
+enum option_kind {
+	OPTION_TEXT,		/* const char *, NULL when neither written nor defaulted */
+	OPTION_PATH,		/* const char *, not empty */
+	OPTION_URL,		/* const char *, scheme://host…, the scheme one of `choices` if there are any */
+	OPTION_ADDRESS,		/* const char *: host:port, [v6]:port, :port or unix:/path */
+	OPTION_BOOL,		/* bool */
+	OPTION_COUNT,		/* uint64_t, a whole number */
+	OPTION_SIZE,		/* uint64_t bytes, written 64KiB 32MiB 1GiB */
+	OPTION_DURATION,	/* struct duration, written 250ms 5s 2m 1h */
+	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
+	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value stands for a list of one */
+	OPTION_ADDRESS_LIST,	/* likewise, each an address */
+	OPTION_MAP,		/* const struct option_map *, never NULL after reading */
+	OPTION_KINDS
+};
+
+struct option_list {
+	size_t count;
+	const char *const *items;
+};
+
+struct option_pair { const char *key, *value; };
+
+struct option_map {
+	size_t count;
+	const struct option_pair *pairs;
+};
+
+struct option {
+	const char *name;	/* NULL ends the table */
+	enum option_kind kind;
+	size_t offset;		/* into the config struct */
+	const char *text;	/* default, as a person would write it; lists separate by spaces; NULL: zero or NULL */
+	const char *zero;	/* COUNT, SIZE, DURATION: the word that stands for 0 whatever `min` says, such as auto or off */
+	uint64_t min, max;	/* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
+	const char *const *choices;	/* ends with NULL */
+	const char *example;	/* for the reference, where there is no default */
+	bool main;		/* set by a scalar or a list in place of the mapping */
+	bool required;
+	bool secret;		/* never printed */
+	bool reload;		/* may change without a new component */
+	const char *help;	/* one sentence */
+};
+
+/* A field of another type than `ctype` makes an array of negative size. An enum without negative values is an unsigned. */
+#define OPTION_FIELD(type, field, ctype)                                                                               \
+	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, ctype: 1, default: -1)]))
+#define OPTION_ENUM(type, field)                                                                                       \
+	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, int: 1, unsigned: 1, default: -1)]))
+
+#define OPT_TEXT(type, field) .kind = OPTION_TEXT, .offset = OPTION_FIELD(type, field, const char *)
+#define OPT_PATH(type, field) .kind = OPTION_PATH, .offset = OPTION_FIELD(type, field, const char *)
+#define OPT_URL(type, field) .kind = OPTION_URL, .offset = OPTION_FIELD(type, field, const char *)
+#define OPT_ADDRESS(type, field) .kind = OPTION_ADDRESS, .offset = OPTION_FIELD(type, field, const char *)
+#define OPT_BOOL(type, field) .kind = OPTION_BOOL, .offset = OPTION_FIELD(type, field, bool)
+#define OPT_COUNT(type, field) .kind = OPTION_COUNT, .offset = OPTION_FIELD(type, field, uint64_t)
+#define OPT_SIZE(type, field) .kind = OPTION_SIZE, .offset = OPTION_FIELD(type, field, uint64_t)
+#define OPT_DURATION(type, field) .kind = OPTION_DURATION, .offset = OPTION_FIELD(type, field, struct duration)
+#define OPT_CHOICE(type, field, words) .kind = OPTION_CHOICE, .offset = OPTION_ENUM(type, field), .choices = (words)
+#define OPT_TEXTS(type, field) .kind = OPTION_TEXT_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
+#define OPT_ADDRESSES(type, field)                                                                                     \
+	.kind = OPTION_ADDRESS_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
+#define OPT_MAP(type, field) .kind = OPTION_MAP, .offset = OPTION_FIELD(type, field, const struct option_map *)
+
+#endif
