@@ -7,7 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='jaeger opensearch bench node python_sdk pytest'
+names='pytest python_sdk node prometheus opensearch jaeger bench'
 go_wanted=1.25.5
 
 usage() {
@@ -17,6 +17,7 @@ usage: build.sh [--path] NAME...
 Builds each NAME into $cache unless it is there, and prints its folder.
   jaeger       Jaeger 2 (needs go; fetches a newer Go through the Go module proxy when Debian's is too old)
   opensearch   an embedded OpenSearch node (needs a JDK 17 and maven)
+  prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
   python_sdk   a virtual environment for tests/hosts/python_sdk
@@ -37,6 +38,7 @@ sum_of() {
 folder_of() {
 	case $1 in
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
+	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
@@ -93,6 +95,12 @@ build_opensearch() {
 	cp "$here"/opensearch/* .
 	nice mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory=lib
 	javac -cp 'lib/*' -d classes Main.java
+}
+
+build_prometheus() {
+	apt-get download -q prometheus
+	dpkg -x prometheus_*.deb .
+	rm prometheus_*.deb
 }
 
 build_bench() {

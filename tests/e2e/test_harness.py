@@ -75,7 +75,7 @@ def test_prometheus_sees_a_target(prometheus, fault_server):
 def test_promtool_reads_the_page_of_the_python_app(host_python):
     host = host_python(sdk=False)
     host.get("/products")
-    done = subprocess.run([need.program("promtool"), "check", "metrics"], input=host.metrics(), text=True,
+    done = subprocess.run([need.prometheus("promtool"), "check", "metrics"], input=host.metrics(), text=True,
                           capture_output=True)
     assert done.returncode == 0, done.stderr
 
@@ -96,7 +96,8 @@ def test_a_fault_server_answers_a_bulk_item_by_item(fault_server):
     server = fault_server()
     server.plan(fault.partial_bulk(every=2))
     bulk = b"".join(b'{"create":{}}\n{"n":%d}\n' % n for n in range(4))
-    answer = requests.post(server.url + "/logs/_bulk", gzip.compress(bulk), headers={"Content-Encoding": "gzip"}, timeout=5)
+    headers = {"Content-Encoding": "gzip"}
+    answer = requests.post(server.url + "/logs/_bulk", gzip.compress(bulk), headers=headers, timeout=5)
     assert [item["create"]["status"] for item in answer.json()["items"]] == [429, 201, 429, 201]
     assert answer.json()["errors"] is True
 

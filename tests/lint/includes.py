@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Include directions. A folder may include itself and what its row names; a library is included in one place only.
+"""Include directions. A folder may include itself and what its row names; a library has one place that includes it.
 
 The rows are the reading order of agent/README.md: whoever reads from the bottom up meets nothing that was not explained.
 """

@@ -17,6 +17,7 @@ def tracked():
     except (OSError, subprocess.CalledProcessError):  # an unpacked archive
         names = [os.path.relpath(os.path.join(folder, name), ROOT)
                  for folder, _, found in os.walk(ROOT) for name in found]
+        names = [name for name in names if not name.startswith((".git" + os.sep, "build" + os.sep))]
     return sorted(name for name in set(names) if name and os.path.isfile(os.path.join(ROOT, name)))
 
 

@@ -154,7 +154,8 @@ class Oxpecker:
 
     def wait_metric(self, wanted, name, deadline=20, **labels):
         """Until metric(name, …) reaches `wanted`."""
-        return wait_until(lambda: (self.metric(name, **labels) or 0) >= wanted, deadline, f"{name} {labels} >= {wanted}")
+        reached = lambda: (self.metric(name, **labels) or 0) >= wanted  # noqa: E731
+        return wait_until(reached, deadline, f"{name} {labels} >= {wanted}")
 
 
 def amount(row, term, unit):

@@ -125,9 +125,10 @@ class Prometheus(Backend):
         port, config = free_port(), os.path.join(str(folder), f"prometheus-{next(_numbers)}.yml")
         self.url = f"http://127.0.0.1:{port}"
         job = {"job_name": "oxpecker", "static_configs": [{"targets": list(targets)}]}
+        times = {"scrape_interval": interval, "scrape_timeout": interval}
         with open(config, "w", encoding="utf-8") as file:
-            json.dump({"global": {"scrape_interval": interval, "scrape_timeout": interval}, "scrape_configs": [job]}, file)
-        argv = [need.program("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
+            json.dump({"global": times, "scrape_configs": [job]}, file)
+        argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
                 f"--storage.tsdb.path={config}.data", "--log.level=warn"]
         self.process = Process("prometheus", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 30, "Prometheus is ready")

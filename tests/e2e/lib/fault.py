@@ -53,7 +53,7 @@ def status(code, retry_after=None, body=b"refused"):
 
 
 def partial_bulk(every, code=429, kind="es_rejected_execution_exception", first=0):
-    """Refuses each `every`-th document of a bulk, beginning with number `first`, with this item status; 0 refuses none."""
+    """Refuses each `every`-th document of a bulk, from number `first` on, with this item status; 0 refuses none."""
     def behave(handler, request):
         if "_bulk" not in request.path:
             return handler.answer(200, b"", "application/x-protobuf", {})

@@ -20,6 +20,11 @@ def program(name):
     return shutil.which(name) or missing(f"{name} is not installed")
 
 
+def prometheus(name):
+    """prometheus or promtool, installed or unpacked by build.sh."""
+    return shutil.which(name) or os.path.join(built("prometheus"), "usr", "bin", name)
+
+
 def built(name):
     """The folder of something that tests/backends/build.sh builds."""
     script = os.path.join(TESTS, "backends", "build.sh")
