@@ -84,7 +84,8 @@ end() {
 	ended=yes
 	trap '' INT TERM
 	step "stopping"
-	# The app first: the agent takes what it still sends, as a sidecar does.
+	# The app first: the agent takes what it still sends, as a sidecar does. Both have sessions of their own, so that
+	# Ctrl-C reaches this script alone.
 	for pid in ${app_pid:-} ${agent_pid:-}; do
 		kill -TERM "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
@@ -98,7 +99,7 @@ start_agent() {
 	options="--set control=unix:$run/control.sock --set state.path=$run/state"
 	step "agent: built-in defaults; metrics and probes on 127.0.0.1:$listen, spans on 127.0.0.1:$otlp"
 	# shellcheck disable=SC2086
-	"$bin" $options --set "listen=127.0.0.1:$listen" --set "receive.otlp.http=127.0.0.1:$otlp" \
+	setsid "$bin" $options --set "listen=127.0.0.1:$listen" --set "receive.otlp.http=127.0.0.1:$otlp" \
 		--set "metrics.collect.scrape.target=unix:$run/app-metrics.sock" \
 		--set "logs.collect.tail=$run/app.log" 2>"$run/agent.log" &
 	agent_pid=$!
@@ -109,7 +110,7 @@ start_app() {
 	# shellcheck disable=SC2086
 	METRICS_SOCKET=$run/app-metrics.sock LOG_FILE=$run/app.log OTEL_SERVICE_NAME=shop \
 		OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$otlp OTEL_BSP_SCHEDULE_DELAY=500 \
-		$app --traffic 5/s >"$run/app.out" 2>"$run/app.err" &
+		setsid $app --traffic 5/s >"$run/app.out" 2>"$run/app.err" &
 	app_pid=$!
 	await 20 "the demo app" grep -q '"ready"' "$run/app.out"
 }

@@ -1,7 +1,7 @@
 #!/bin/sh
-# Every test, from a clean clone on a fresh Debian 12: installs what is missing, builds with the sanitizers, gets the real
-# backends ready, runs ctest. Arguments go to ctest: `sh tests/run.sh -L unit`. Nothing is written into the checkout: what
-# takes minutes once is kept below the XDG cache. Ends with ctest's summary and its exit status.
+# Every test, from a clean clone on a fresh Debian 12: installs what is missing, builds with the sanitizers, gets the
+# real backends ready, runs ctest. Arguments go to ctest: `sh tests/run.sh -L unit`. Nothing is written into the
+# checkout: what takes minutes once is kept below the XDG cache. Ends with ctest's summary and its exit status.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -24,7 +24,7 @@ wants_backends() {
 build_backends() {
 	for name in $backends; do
 		step "backend: $name (once, kept in $cache)"
-		sh "$here/backends/build.sh" "$name" || echo "$name cannot be had here: its tests are skipped, in CI they fail"
+		sh "$here/backends/build.sh" "$name" || echo "no $name here: its tests are skipped, in CI they fail"
 	done
 }
 

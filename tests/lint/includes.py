@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Include directions. A folder may include itself and what its row names; a library has one place that includes it.
 
-The rows are the reading order of agent/README.md: whoever reads from the bottom up meets nothing that was not explained.
+The rows are the reading order of agent/README.md: who reads from the bottom up meets nothing that was not explained.
 """
 
 import re
