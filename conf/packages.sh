@@ -28,6 +28,7 @@ want_curl() {
 }
 
 want_build() {
+	want ca-certificates
 	want gcc cc
 	want libc6-dev
 	want cmake cmake
