@@ -1,14 +1,19 @@
 /*
  * The HTTP client: libcurl's multi interface under the loop, the only includer of <curl/…>.
  *
- * Names are resolved on the loop (loop/resolve.h) and handed over with CURLOPT_RESOLVE, since Debian's libcurl resolves in
- * a thread and waits for it when a handle is removed. Connections are kept and reused per client. Nothing here retries.
+ * Names are resolved on the loop (loop/resolve.h) and handed over with CURLOPT_RESOLVE, since Debian's libcurl
+ * resolves in a thread and waits for it when a handle is removed. Connections are kept and reused per client. Nothing
+ * here retries, redirects are not followed, proxies in the environment are not used: what is configured is what is
+ * asked. HTTP/1.1.
  */
 #ifndef OXP_HTTP_CLIENT_H
 #define OXP_HTTP_CLIENT_H
 
 #include "base/bytes.h"
 #include "loop/loop.h"
+#include "loop/resolve.h"
+
+enum { HTTP_ANSWER_HEAD_MAX = 64 << 10 };
 
 struct http_client;
 struct http_call;
@@ -16,16 +21,18 @@ struct http_call;
 struct http_client_options {
 	size_t connections_max;		/* kept open in all */
 	const char *ca_file;		/* NULL: the system's */
+	struct resolver *resolver;	/* borrowed; NULL: one of its own */
 };
 
 int http_client_new(struct loop *, const struct http_client_options *, struct http_client **ret) MUST_CHECK;
-void http_client_free(struct http_client *);	/* cancels what is under way, without calling done() */
+/* Cancels what is under way, without calling done(). Not from within a callback of one of its calls. */
+void http_client_free(struct http_client *);
 
 /* How a call ended, as far as HTTP goes. */
 enum http_end {
 	HTTP_END_ANSWER,	/* an answer came whole; `status` says which */
 	HTTP_END_CONNECT,	/* no connection: refused, unreachable, name not found, TLS handshake */
-	HTTP_END_BROKEN,	/* the connection broke, or the answer was no HTTP; the peer may have acted on the request */
+	HTTP_END_BROKEN,	/* the connection broke, or the answer was no HTTP; the peer may have acted on it */
 	HTTP_END_TIMEOUT,
 	HTTP_END_TOO_LARGE,	/* the answer went over answer_max */
 	HTTP_END_STREAM,	/* HTTP/2 stream reset without a status (curl 92) */
@@ -36,7 +43,7 @@ struct http_reply {
 	enum http_end end;
 	unsigned status;		/* 0 when none came */
 	const char *error;		/* one sentence for people, "" when there is none */
-	struct bytes body;		/* valid during done(); empty when piece() is given */
+	struct bytes body;		/* valid during done(); with piece() only that of an answer that is not 2xx */
 	const char *content_type;	/* "" when absent */
 	int64_t retry_after_ms;		/* from Retry-After, seconds or HTTP-date; -1 when absent */
 	bool resent;			/* libcurl sent it twice on a dead kept connection */
@@ -55,7 +62,8 @@ struct http_call_options {
 	size_t (*read)(void *context, char *to, size_t room);
 	/* Start over: the connection died before an answer and libcurl sends again. Required with read(). */
 	void (*rewind)(void *context);
-	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into reply.body. */
+	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into
+	 * reply.body. */
 	bool (*piece)(void *context, struct bytes piece);
 	/* The headers of the answer are in, before the first piece(). May be NULL. */
 	void (*head)(void *context, unsigned status, const char *content_type);
@@ -63,12 +71,15 @@ struct http_call_options {
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
 	size_t answer_max;		/* bytes of the answer's body, after decoding */
-	struct duration timeout;	/* for all of it */
+	bool gzip;			/* asks for a compressed answer, which is decoded here */
+	struct duration timeout;	/* for all of it, by the loop's clock */
 	const char *user_password;	/* "user:password" for basic authentication, NULL for none */
 };
 
+/* 0, -EINVAL for a URL that is none, -ENOMEM. */
 int http_call_start(struct http_client *, const struct http_call_options *, struct http_call **ret) MUST_CHECK;
-/* Ends the call now; done() is not called. The connection is closed. */
+/* Ends the call now, also from within one of its callbacks but done(); none is called any more. The connection is
+ * closed. */
 void http_call_cancel(struct http_call *);
 
 #endif

@@ -1,20 +1,28 @@
 /*
  * The HTTP/1.1 server: libmicrohttpd under the loop (external epoll), the only includer of <microhttpd.h>.
  *
- * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control socket)
- * and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. Each listening socket is shared by several
- * small daemons (shards) so that one callback never serves more than a few connections: one MHD_run() serves every ready
- * connection of its daemon at 12-14 microseconds each. A dead socket file is replaced, a live one refused (-EADDRINUSE).
+ * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
+ * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. Each listening socket is shared
+ * by several small daemons (shards) so that one callback never serves more than a few connections: one MHD_run()
+ * serves every ready connection of its daemon at 12-14 microseconds each. A dead socket file is replaced, a live one
+ * refused (-EADDRINUSE).
  *
- * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(), now
- * or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
- * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted.
+ * libmicrohttpd counts a connection's idle time only, so a peer that sends a byte now and then would keep its place
+ * for ever. Here a request's head must come within twice `idle`, and a body or an answer must move HTTP_RATE_MIN
+ * bytes each second on top of that; who is slower gets 408, or is cut off when an answer is on its way.
+ *
+ * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(),
+ * now or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
+ * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted. The
+ * callbacks run inside libmicrohttpd: they never call http_server_free() or http_server_quiesce().
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H
 
 #include "base/bytes.h"
 #include "loop/loop.h"
+
+enum { HTTP_RATE_MIN = 1024, HTTP_MEMORY_MAX = 32 << 10 /* of a connection: the head of a request fits in it */ };
 
 struct http_server;
 struct http_request;
@@ -33,8 +41,8 @@ struct http_route {
 	/* A piece of the body, borrowed for the call. NULL for routes that take none: a body is read and dropped. */
 	enum http_take (*body)(void *route_context, struct http_request *, struct bytes piece);
 	void (*complete)(void *route_context, struct http_request *);
-	/* The request will never be answered (peer gone, limit broken, server stops). Frees what the handler attached. May be
-	 * NULL. Not called after http_respond(). */
+	/* The request will never be answered (peer gone, limit broken, server stops). Frees what the handler
+	 * attached. May be NULL. Not called after http_respond(). */
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
 };
@@ -42,20 +50,22 @@ struct http_route {
 struct http_server_options {
 	const char *name;		/* for counters and logs */
 	size_t body_max;		/* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max;		/* all shards together */
+	size_t connections_max;		/* all addresses and shards together; more wait in the kernel's queue, or are
+					 * closed at once when it is other addresses that have taken the places */
 	struct duration idle;		/* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode;		/* of a Unix socket, e.g. 0660 */
 };
 
-/* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with another
- * method 405 with Allow. */
+/* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
+ * another method 405 with Allow. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
 		    struct http_server **ret) MUST_CHECK;
-/* Adds one address. 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted, is the TCP port
- * bound, which is how tests ask for port 0. */
+/* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted,
+ * is the TCP port bound, which is how tests ask for port 0. */
 int http_server_listen(struct http_server *, const char *address, uint16_t *ret_port) MUST_CHECK;
-/* No new connections, the socket files go; what is under way is finished. Returns how many requests are still open. */
+/* No new connections, the socket files go; what is under way is finished, and kept connections close after their next
+ * answer. Returns how many requests are still open. Fine to call again. */
 size_t http_server_quiesce(struct http_server *);
 void http_server_free(struct http_server *);	/* calls gone() for what is open */
 
@@ -79,13 +89,19 @@ struct http_answer {
 	struct bytes constant;		/* static memory, used when body is NULL */
 };
 void http_respond(struct http_request *, const struct http_answer *);
-/* The same for one JSON or text constant or formatted text. */
+/* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
 
 /* Totals, for counters. */
 struct http_server_totals {
-	uint64_t requests, refused_size, timeouts, bad_requests, body_bytes;
-	size_t connections;
+	uint64_t requests;		/* whose head was read */
+	uint64_t refused_size;		/* 413 and 431 */
+	uint64_t timeouts;		/* 408, and answers that nobody took */
+	uint64_t bad_requests;		/* no HTTP, or HTTP that says two things at once */
+	uint64_t refused_connections;	/* beyond connections_max */
+	uint64_t body_bytes;
+	size_t connections;		/* now */
+	size_t open;			/* requests that have no answer yet */
 };
 struct http_server_totals http_server_totals(const struct http_server *);
 

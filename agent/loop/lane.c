@@ -12,8 +12,8 @@ struct job_list {
 };
 
 /*
- * Guarded by `lock`: todo, finished, ending (which only the loop thread writes). `waiting` (given and not yet come back)
- * belongs to the loop thread.
+ * Guarded by `lock`: todo, finished, ending (which only the loop thread writes). `waiting` (given and not yet come
+ * back) belongs to the loop thread.
  */
 struct lane {
 	struct loop *loop;

@@ -87,7 +87,8 @@ struct loop_signal {
 int loop_signal_init(struct loop_signal *, struct loop *, int number, void (*)(void *, int), void *context) MUST_CHECK;
 void loop_signal_done(struct loop_signal *);
 
-/* How long callbacks took, in CPU time: counts[i] took at most loop_slice_bounds[i] seconds, the last any longer time. */
+/* How long callbacks took, in CPU time: counts[i] took at most loop_slice_bounds[i] seconds, the last any longer
+ * time. */
 enum { LOOP_SLICE_BUCKETS = 12 };
 extern const double loop_slice_bounds[LOOP_SLICE_BUCKETS];
 struct loop_slices {

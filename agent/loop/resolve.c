@@ -1,8 +1,8 @@
 /*
- * evdns answers in three ways: at once from within the question (hosts file), later, or, when its base is freed, after
- * that. So a resolve that evdns still knows is only let go of when it is cancelled, and freed in evdns's callback; nothing
- * is cancelled inside evdns, whose own cancelling touches the freed base. Every answer goes through a soon: done() is
- * never called from within resolve_start(), and the loop's time is fresh.
+ * evdns answers in three ways: at once from within the question (hosts file), later, or, when its base is freed,
+ * after that. So a resolve that evdns still knows is only let go of when it is cancelled, and freed in evdns's
+ * callback; nothing is cancelled inside evdns, whose own cancelling touches the freed base. Every answer goes through
+ * a soon: done() is never called from within resolve_start(), and the loop's time is fresh.
  */
 #include "loop/resolve.h"
 
@@ -171,7 +171,7 @@ static int failure(int code)
 static void take_addresses(struct resolved *to, const struct evutil_addrinfo *from)
 {
 	for (; from && to->count < RESOLVE_ADDRESSES_MAX; from = from->ai_next)
-		if (from->ai_addrlen <= sizeof to->addresses[0] && (from->ai_family == AF_INET || from->ai_family == AF_INET6))
+		if (from->ai_family == AF_INET || from->ai_family == AF_INET6)
 			memcpy(&to->addresses[to->count++], from->ai_addr, from->ai_addrlen);
 	if (to->count == 0 && !to->failed)
 		to->failed = -ENOENT;

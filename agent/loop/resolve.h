@@ -35,8 +35,8 @@ struct resolver_sources {
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
 int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
 void resolver_free(struct resolver *);	/* done() is not called for what is under way */
-/* Calls done() exactly once from a later callback, unless cancelled. `ret` is gone once done() is called. -EINVAL for no
- * name or one too long, -EAGAIN beyond RESOLVES_MAX. */
+/* Calls done() exactly once from a later callback, unless cancelled. `ret` is gone once done() is called. -EINVAL for
+ * no name or one too long, -EAGAIN beyond RESOLVES_MAX. */
 int resolve_start(struct resolver *, const char *host, uint16_t port, void (*done)(void *, const struct resolved *),
 		  void *context, struct resolve **ret) MUST_CHECK;
 void resolve_cancel(struct resolve *);	/* not from its own done() */

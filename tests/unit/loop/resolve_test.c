@@ -81,14 +81,12 @@ static unsigned look_up(const char *name, unsigned type, unsigned char address[1
 	return 0;
 }
 
-/* Turns the question into its answer; the answer's record points back to the name. */
-static size_t answer_question(unsigned char *q, size_t end, unsigned rcode, unsigned type, const unsigned char *address,
-			      size_t size)
+/* Turns the question, whose type stands at `end` - 3, into its answer; the record points back to the name. */
+static size_t answer_question(unsigned char *q, size_t end, const unsigned char *address, size_t size)
 {
-	const unsigned char record[] = { 0xc0, 12, 0, (unsigned char)type, 0, 1, 0, 0, 0, 60, 0, (unsigned char)size };
+	const unsigned char record[] = { 0xc0, 12, 0, q[end - 3], 0, 1, 0, 0, 0, 60, 0, (unsigned char)size };
 
 	q[2] = 0x81;
-	q[3] = (unsigned char)(0x80 | rcode);
 	q[7] = size > 0;
 	q[11] = 0;
 	if (size == 0)
@@ -117,7 +115,8 @@ static void serve_question(void *context, int fd, unsigned what)
 	if (f->silent)
 		return;
 	rcode = look_up(name, q[at + 1], address, &size);
-	size = answer_question(q, at + 4, rcode, q[at + 1], address, size);
+	q[3] = (unsigned char)(0x80 | rcode);
+	size = answer_question(q, at + 4, address, size);
 	sendto(fd, q, size, 0, (struct sockaddr *)&from, from_size);
 }
 
@@ -139,8 +138,7 @@ static int setup(void **state)
 	struct fixture *f = oxp_new(sizeof *f);
 	char address[32];
 	const char *servers[] = { address, NULL };
-	struct resolver_sources sources = { .servers = servers, .hosts_file = "unit/loop/hosts", .search = "cluster.test",
-					    .timeout = DURATION_MS(200) };
+	struct resolver_sources sources = { servers, "unit/loop/hosts", "cluster.test", DURATION_MS(200) };
 
 	f->time = (struct shifted_clock){ { clock_system.wall, shifted_mono }, 0 };
 	f->began = clock_system.mono(NULL);
@@ -190,8 +188,10 @@ static void assert_address(const struct sockaddr_storage *a, const char *text)
 	const struct sockaddr_in *v4 = (const struct sockaddr_in *)a;
 	const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)a;
 
-	inet_ntop(a->ss_family, a->ss_family == AF_INET ? (const void *)&v4->sin_addr : (const void *)&v6->sin6_addr, digits,
-		  sizeof digits);
+	if (a->ss_family == AF_INET)
+		inet_ntop(AF_INET, &v4->sin_addr, digits, sizeof digits);
+	else
+		inet_ntop(AF_INET6, &v6->sin6_addr, digits, sizeof digits);
 	assert_string_equal(digits, text);
 	assert_int_equal(ntohs(a->ss_family == AF_INET ? v4->sin_port : v6->sin6_port), 8080);
 }

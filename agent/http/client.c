@@ -1,0 +1,695 @@
+/*
+ * libcurl says through two callbacks which sockets to watch and when to be called; curl_multi_socket_action() does the
+ * rest. Its callbacks run inside it, where no call may be removed and none started: what a user does there is noted
+ * (`given_up`) and done once libcurl has returned. done() is called from outside libcurl only.
+ */
+#include "http/client.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+enum {
+	UPLOAD_MIN = 16 << 10,
+	UPLOAD_MAX = 512 << 10,
+	PIN_MAX = 320 + RESOLVE_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3),
+	SECONDS_MAX = 365 * 86400,
+};
+
+struct http_client {
+	struct loop *loop;
+	CURLM *multi;
+	struct resolver *resolver;
+	bool own_resolver, in_curl;
+	char *ca_file;
+	struct http_call *calls;
+	struct loop_timer timer;
+	struct loop_soon soon;
+};
+
+/*
+ * Invariant: listed from start to end. Either `resolving`, or added to the multi (`added`), or waiting for `soon`: to
+ * be added, or to be told of a failure (`failed` set).
+ */
+struct http_call {
+	struct http_client *client;
+	struct http_call *next, **link;
+	struct http_call_options options;
+	CURL *easy;
+	struct curl_slist *headers, *pin;
+	struct resolve *resolving;
+	struct loop_timer timer;
+	struct loop_soon soon;
+	struct buffer body;
+	char *host;
+	uint16_t port;
+	uint64_t sent;
+	size_t answered, head_size;
+	int64_t retry_after_ms;
+	enum http_end failed;
+	unsigned connections;	/* on which it was sent */
+	bool added, given_up, head_told;
+	char error[CURL_ERROR_SIZE];
+};
+
+/* Ends. */
+
+static void call_free(struct http_call *c)
+{
+	if (!c)
+		return;
+	if (c->link) {
+		*c->link = c->next;
+		if (c->next)
+			c->next->link = c->link;
+	}
+	resolve_cancel(c->resolving);
+	loop_timer_done(&c->timer);
+	loop_soon_done(&c->soon);
+	if (c->added)
+		curl_multi_remove_handle(c->client->multi, c->easy);
+	if (c->easy)
+		curl_easy_cleanup(c->easy);
+	curl_slist_free_all(c->headers);
+	curl_slist_free_all(c->pin);
+	buffer_done(&c->body);
+	free(c->host);
+	free(c);
+}
+
+static unsigned call_status(const struct http_call *c)
+{
+	long status = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_RESPONSE_CODE, &status);
+	return (unsigned)status;
+}
+
+static const char *call_content_type(const struct http_call *c)
+{
+	const char *type = NULL;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_TYPE, &type);
+	return type ? type : "";
+}
+
+/* Tells and forgets. The call is freed after done(), since the reply points into it. */
+static void call_end(struct http_call *c, enum http_end end)
+{
+	struct http_reply reply = {
+		.end = end,
+		.status = call_status(c),
+		.error = end == HTTP_END_ANSWER ? "" : c->error,
+		.body = buffer_bytes(&c->body),
+		.content_type = call_content_type(c),
+		.retry_after_ms = c->retry_after_ms,
+		.resent = c->connections > 1,
+	};
+
+	if (end == HTTP_END_CONNECT && c->host)
+		resolver_forget(c->client->resolver, c->host);
+	*c->link = c->next;
+	if (c->next)
+		c->next->link = c->link;
+	c->link = NULL;
+	if (c->added)
+		curl_multi_remove_handle(c->client->multi, c->easy);
+	c->added = false;
+	c->options.done(c->options.context, &reply);
+	call_free(c);
+}
+
+static void call_fail(struct http_call *c, enum http_end end, const char *error)
+{
+	snprintf(c->error, sizeof c->error, "%s", error);
+	c->failed = end;
+	loop_soon_run(&c->soon);
+}
+
+static void out_of_time(void *context)
+{
+	struct http_call *c = context;
+
+	snprintf(c->error, sizeof c->error, "no whole answer within %.3g s", duration_seconds(c->options.timeout));
+	call_end(c, HTTP_END_TIMEOUT);
+}
+
+static enum http_end end_from(const struct http_call *c, CURLcode code)
+{
+	switch (code) {
+	case CURLE_OK:
+		/* A connection closed within the head is well to libcurl. */
+		return c->head_told ? HTTP_END_ANSWER : HTTP_END_BROKEN;
+	case CURLE_COULDNT_RESOLVE_HOST:
+	case CURLE_COULDNT_CONNECT:
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CACERT_BADFILE:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_ISSUER_ERROR:
+	case CURLE_SSL_CIPHER:
+	case CURLE_SSL_ENGINE_INITFAILED:
+		return HTTP_END_CONNECT;
+	case CURLE_OPERATION_TIMEDOUT:
+		return HTTP_END_TIMEOUT;
+	case CURLE_HTTP2_STREAM:
+		return HTTP_END_STREAM;
+	case CURLE_WRITE_ERROR:
+		return c->failed ? c->failed : HTTP_END_BROKEN;
+	default:
+		return HTTP_END_BROKEN;
+	}
+}
+
+static void call_finished(struct http_call *c, CURLcode code)
+{
+	if (c->given_up) {
+		call_free(c);
+		return;
+	}
+	if (!c->error[0])
+		snprintf(c->error, sizeof c->error, "%s",
+			 code == CURLE_OK ? "the answer ended within its head" : curl_easy_strerror(code));
+	call_end(c, end_from(c, code));
+}
+
+/* libcurl's turn. */
+
+static void free_given_up(struct http_client *client)
+{
+	struct http_call *next;
+
+	for (struct http_call *c = client->calls; c; c = next) {
+		next = c->next;
+		if (c->given_up)
+			call_free(c);
+	}
+}
+
+/* One finished call a turn: its done() may cost something. */
+static void finish_one(struct http_client *client)
+{
+	struct http_call *c;
+	CURLMsg *message;
+	int left = 0;
+
+	message = curl_multi_info_read(client->multi, &left);
+	if (!message || message->msg != CURLMSG_DONE)
+		return;
+	if (left > 0)
+		loop_soon_run(&client->soon);
+	curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&c);
+	call_finished(c, message->data.result);
+}
+
+static void act(struct http_client *client, curl_socket_t fd, int what)
+{
+	int running;
+
+	client->in_curl = true;
+	curl_multi_socket_action(client->multi, fd, what, &running);
+	client->in_curl = false;
+	free_given_up(client);
+	finish_one(client);
+}
+
+static void socket_ready(void *context, int fd, unsigned what)
+{
+	act(context, fd, (what & WATCH_READ ? CURL_CSELECT_IN : 0) | (what & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
+}
+
+static void timer_due(void *context)
+{
+	act(context, CURL_SOCKET_TIMEOUT, 0);
+}
+
+/* Messages that were left by finish_one(). */
+static void more_finished(void *context)
+{
+	finish_one(context);
+}
+
+static int on_timer(CURLM *multi, long ms, void *context)
+{
+	struct http_client *client = context;
+
+	(void)multi;
+	if (ms < 0)
+		loop_timer_clear(&client->timer);
+	else
+		loop_timer_set(&client->timer, DURATION_MS(ms));
+	return 0;
+}
+
+static struct loop_watch *watch_new(struct http_client *client, curl_socket_t fd)
+{
+	struct loop_watch *watch = oxp_new(sizeof *watch);
+
+	loop_watch_init(watch, client->loop, fd, socket_ready, client);
+	curl_multi_assign(client->multi, fd, watch);
+	return watch;
+}
+
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
+{
+	struct loop_watch *watch = socket_context;
+
+	(void)easy;
+	if (what == CURL_POLL_REMOVE) {
+		if (watch)
+			loop_watch_done(watch);
+		free(watch);
+		return 0;
+	}
+	if (!watch)
+		watch = watch_new(context, fd);
+	loop_watch_set(watch, (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+	return 0;
+}
+
+/* A call's callbacks, inside libcurl. */
+
+static size_t on_read(char *to, size_t size, size_t count, void *context)
+{
+	struct http_call *c = context;
+	uint64_t left = c->options.body_size - c->sent;
+	size_t room = size * count, n;
+
+	if (c->given_up)
+		return CURL_READFUNC_ABORT;
+	if (left == 0)
+		return 0;
+	n = c->options.read(c->options.context, to, room < left ? room : (size_t)left);
+	OXP_ASSERT(n <= room && n <= left);
+	c->sent += n;
+	return n > 0 && !c->given_up ? n : CURL_READFUNC_ABORT;
+}
+
+static int on_seek(void *context, curl_off_t offset, int origin)
+{
+	struct http_call *c = context;
+
+	if (offset != 0 || origin != SEEK_SET || c->given_up)
+		return CURL_SEEKFUNC_FAIL;
+	c->sent = 0;
+	if (c->options.rewind)
+		c->options.rewind(c->options.context);
+	return CURL_SEEKFUNC_OK;
+}
+
+/* Called each time the request is about to be sent on a connection. */
+static int on_connected(void *context, char *remote, char *local, int remote_port, int local_port)
+{
+	struct http_call *c = context;
+
+	(void)remote, (void)local, (void)remote_port, (void)local_port;
+	c->connections++;
+	return CURL_PREREQFUNC_OK;
+}
+
+static bool name_is(struct bytes line, const char *name)
+{
+	return line.size > strlen(name) && strncasecmp(line.data, name, strlen(name)) == 0;
+}
+
+/* Seconds or an HTTP-date (RFC 9110, 10.2.3). */
+static void read_retry_after(struct http_call *c, struct bytes value)
+{
+	char text[64];
+	uint64_t seconds;
+	time_t when;
+
+	while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
+		value = (struct bytes){ value.data + 1, value.size - 1 };
+	while (value.size > 0 && (unsigned char)value.data[value.size - 1] <= ' ')
+		value.size--;
+	if (value.size == 0 || value.size >= sizeof text)
+		return;
+	memcpy(text, value.data, value.size);
+	text[value.size] = '\0';
+	if (u64_parse(value, &seconds)) {
+		c->retry_after_ms = (int64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000;
+	} else if ((when = curl_getdate(text, NULL)) >= 0) {
+		int64_t now = loop_wall(c->client->loop).ns / 1000000, then = (int64_t)when * 1000;
+		c->retry_after_ms = then > now ? then - now : 0;
+	}
+}
+
+static void tell_head(struct http_call *c)
+{
+	if (c->head_told)
+		return;
+	c->head_told = true;
+	if (c->options.head)
+		c->options.head(c->options.context, call_status(c), call_content_type(c));
+}
+
+/* A line of the head; the empty one ends it. A head of status 1xx is followed by another. */
+static size_t on_header(char *data, size_t size, size_t count, void *context)
+{
+	struct http_call *c = context;
+	struct bytes line = { data, size * count };
+
+	c->head_size += line.size;
+	if (c->given_up || c->head_size > HTTP_ANSWER_HEAD_MAX)
+		return 0;
+	if (name_is(line, "Retry-After:"))
+		read_retry_after(c, (struct bytes){ line.data + 12, line.size - 12 });
+	if (line.size <= 2 && call_status(c) >= 200)
+		tell_head(c);
+	return c->given_up ? 0 : line.size;
+}
+
+/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
+static size_t stop(struct http_call *c, enum http_end why, const char *error)
+{
+	c->failed = why;
+	snprintf(c->error, sizeof c->error, "%s", error);
+	return 0;
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *context)
+{
+	struct http_call *c = context;
+	struct bytes piece = { data, size * count };
+	unsigned status = call_status(c);
+
+	if (c->given_up)
+		return 0;
+	if (piece.size > c->options.answer_max - c->answered)
+		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
+	c->answered += piece.size;
+	if (!c->options.piece || status / 100 != 2)
+		return buffer_append(&c->body, piece.data, piece.size) == 0 ?
+			       piece.size :
+			       stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
+	if (!c->options.piece(c->options.context, piece))
+		return stop(c, HTTP_END_STOPPED, "stopped");
+	return c->given_up ? 0 : piece.size;
+}
+
+/* Starting. */
+
+static bool add_header(struct http_call *c, const char *header)
+{
+	struct curl_slist *longer = curl_slist_append(c->headers, header);
+
+	if (longer)
+		c->headers = longer;
+	return longer;
+}
+
+/* `Expect:` without a value keeps libcurl from waiting a second for "100 Continue". */
+static int set_headers(struct http_call *c)
+{
+	if (!add_header(c, "Expect:"))
+		return -ENOMEM;
+	for (const char *const *header = c->options.headers; header && *header; header++)
+		if (!add_header(c, *header))
+			return -ENOMEM;
+	curl_easy_setopt(c->easy, CURLOPT_HTTPHEADER, c->headers);
+	return 0;
+}
+
+static bool has_body(const struct http_call_options *o)
+{
+	return o->body_size > 0 || strcmp(o->method, "POST") == 0 || strcmp(o->method, "PUT") == 0;
+}
+
+static void set_body(struct http_call *c)
+{
+	uint64_t size = c->options.body_size;
+
+	if (!has_body(&c->options))
+		return;
+	curl_easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
+	curl_easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
+	curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE,
+			 size < UPLOAD_MIN ? (long)UPLOAD_MIN : size > UPLOAD_MAX ? (long)UPLOAD_MAX : (long)size);
+	curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_read);
+	curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
+	curl_easy_setopt(c->easy, CURLOPT_SEEKDATA, c);
+}
+
+static void set_callbacks(struct http_call *c)
+{
+	curl_easy_setopt(c->easy, CURLOPT_PRIVATE, c);
+	curl_easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->error);
+	curl_easy_setopt(c->easy, CURLOPT_WRITEFUNCTION, on_body);
+	curl_easy_setopt(c->easy, CURLOPT_WRITEDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_HEADERFUNCTION, on_header);
+	curl_easy_setopt(c->easy, CURLOPT_HEADERDATA, c);
+	curl_easy_setopt(c->easy, CURLOPT_PREREQFUNCTION, on_connected);
+	curl_easy_setopt(c->easy, CURLOPT_PREREQDATA, c);
+}
+
+/* The timeouts are the loop's; libcurl's own would end a long connecting at 300 s. */
+static void set_policy(CURL *easy, const char *ca_file)
+{
+	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_USERAGENT, "oxpecker/" OXP_VERSION);
+	if (ca_file)
+		curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
+}
+
+static void set_target(struct http_call *c)
+{
+	const struct http_call_options *o = &c->options;
+
+	curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
+	if (o->unix_path)
+		curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
+	if (strcmp(o->method, "HEAD") == 0)
+		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
+	else if (strcmp(o->method, "GET") != 0)
+		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
+	if (o->gzip)
+		curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	if (o->user_password) {
+		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
+		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);
+	}
+}
+
+static int set_all(struct http_call *c)
+{
+	c->easy = curl_easy_init();
+	if (!c->easy)
+		return -ENOMEM;
+	set_policy(c->easy, c->client->ca_file);
+	set_target(c);
+	set_callbacks(c);
+	set_body(c);
+	return set_headers(c);
+}
+
+/* Host (without brackets) and port of an http or https URL. */
+static int read_url(struct http_call *c, const char *url)
+{
+	CURLU *parts = curl_url();
+	char *scheme = NULL, *host = NULL, *port = NULL;
+	uint64_t number;
+	int failed = -EINVAL;
+
+	if (!parts)
+		return -ENOMEM;
+	if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+	    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+	    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) && u64_parse(bytes_of(port), &number)) {
+		c->host = oxp_strdup(host);
+		c->port = (uint16_t)number;
+		failed = 0;
+	}
+	curl_free(scheme);
+	curl_free(host);
+	curl_free(port);
+	curl_url_cleanup(parts);
+	return failed;
+}
+
+/* Numbers need no resolving; libcurl reads them itself. */
+static bool is_number(const char *host)
+{
+	struct in_addr v4;
+
+	return host[0] == '[' || inet_pton(AF_INET, host, &v4) == 1;
+}
+
+static void send_call(struct http_call *c)
+{
+	if (curl_multi_add_handle(c->client->multi, c->easy) == CURLM_OK)
+		c->added = true;
+	else
+		call_fail(c, HTTP_END_CONNECT, "out of memory");
+}
+
+static void go_on(void *context)
+{
+	struct http_call *c = context;
+
+	if (c->failed)
+		call_end(c, c->failed);
+	else
+		send_call(c);
+}
+
+static size_t address_write(const struct sockaddr_storage *a, char *to, size_t room)
+{
+	bool v4 = a->ss_family == AF_INET;
+	char digits[INET6_ADDRSTRLEN];
+
+	if (v4)
+		inet_ntop(AF_INET, &((const struct sockaddr_in *)a)->sin_addr, digits, sizeof digits);
+	else
+		inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)a)->sin6_addr, digits, sizeof digits);
+	return (size_t)snprintf(to, room, v4 ? "%s" : "[%s]", digits);
+}
+
+/* "host:port:address,address": what libcurl shall take for the name. */
+static void pin_write(struct http_call *c, const struct resolved *found, char text[PIN_MAX])
+{
+	size_t used = (size_t)snprintf(text, PIN_MAX, "%s:%u:", c->host, (unsigned)c->port);
+
+	for (size_t i = 0; i < found->count; i++) {
+		if (i > 0)
+			text[used++] = ',';
+		used += address_write(&found->addresses[i], text + used, PIN_MAX - used);
+	}
+}
+
+static void on_resolved(void *context, const struct resolved *found)
+{
+	struct http_call *c = context;
+	char text[PIN_MAX];
+
+	c->resolving = NULL;
+	if (found->failed) {
+		call_fail(c, HTTP_END_CONNECT,
+			  found->failed == -ENOENT ? "no such name" : "no answer from a name server");
+		return;
+	}
+	pin_write(c, found, text);
+	c->pin = curl_slist_append(NULL, text);
+	curl_easy_setopt(c->easy, CURLOPT_RESOLVE, c->pin);
+	send_call(c);
+}
+
+static int resolve_or_send(struct http_call *c)
+{
+	if (!c->options.unix_path && !is_number(c->host))
+		return resolve_start(c->client->resolver, c->host, c->port, on_resolved, c, &c->resolving);
+	if (c->client->in_curl)
+		loop_soon_run(&c->soon);
+	else
+		send_call(c);
+	return 0;
+}
+
+static struct http_call *call_new(struct http_client *client, const struct http_call_options *options)
+{
+	struct http_call *c = oxp_new(sizeof *c);
+
+	c->client = client;
+	c->options = *options;
+	c->retry_after_ms = -1;
+	buffer_init(&c->body, options->answer_max);
+	loop_timer_init(&c->timer, client->loop, out_of_time, c);
+	loop_soon_init(&c->soon, client->loop, go_on, c);
+	c->next = client->calls;
+	c->link = &client->calls;
+	if (c->next)
+		c->next->link = &c->next;
+	client->calls = c;
+	return c;
+}
+
+int http_call_start(struct http_client *client, const struct http_call_options *options, struct http_call **ret)
+{
+	struct http_call *c = call_new(client, options);
+	int failed;
+
+	OXP_ASSERT(!options->body_size || (options->read && options->rewind));
+	failed = read_url(c, options->url);
+	if (!failed)
+		failed = set_all(c);
+	if (!failed)
+		failed = resolve_or_send(c);
+	if (failed) {
+		call_free(c);
+		return failed;
+	}
+	loop_timer_set(&c->timer, options->timeout);
+	*ret = c;
+	return 0;
+}
+
+void http_call_cancel(struct http_call *c)
+{
+	if (!c)
+		return;
+	if (!c->client->in_curl) {
+		call_free(c);
+		return;
+	}
+	c->given_up = true;
+	loop_timer_clear(&c->timer);
+}
+
+/* The client. */
+
+int http_client_new(struct loop *loop, const struct http_client_options *options, struct http_client **ret)
+{
+	struct http_client *client = oxp_new(sizeof *client);
+	int failed = 0;
+
+	client->loop = loop;
+	client->resolver = options->resolver;
+	client->ca_file = options->ca_file ? oxp_strdup(options->ca_file) : NULL;
+	loop_timer_init(&client->timer, loop, timer_due, client);
+	loop_soon_init(&client->soon, loop, more_finished, client);
+	client->own_resolver = !options->resolver;
+	if (client->own_resolver)
+		failed = resolver_new(loop, &client->resolver);
+	curl_global_init(CURL_GLOBAL_DEFAULT);
+	client->multi = curl_multi_init();
+	if (failed || !client->multi) {
+		http_client_free(client);
+		return failed ? failed : -ENOMEM;
+	}
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+	curl_multi_setopt(client->multi, CURLMOPT_SOCKETDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+	curl_multi_setopt(client->multi, CURLMOPT_TIMERDATA, client);
+	curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS, (long)options->connections_max);
+	*ret = client;
+	return 0;
+}
+
+void http_client_free(struct http_client *client)
+{
+	if (!client)
+		return;
+	while (client->calls)
+		call_free(client->calls);
+	if (client->multi)
+		curl_multi_cleanup(client->multi);
+	curl_global_cleanup();
+	loop_timer_done(&client->timer);
+	loop_soon_done(&client->soon);
+	if (client->own_resolver)
+		resolver_free(client->resolver);
+	free(client->ca_file);
+	free(client);
+}

@@ -1,0 +1,209 @@
+#include "http/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/text.h"
+
+enum { BACKLOG = 512, HOST_MAX = 64 };
+
+union address {
+	struct sockaddr any;
+	struct sockaddr_in v4;
+	struct sockaddr_in6 v6;
+	struct sockaddr_un un;
+};
+
+/* Whether `host` (no brackets) is numeric or localhost; fills in family and address. */
+static bool numeric_host(const char *host, union address *to, socklen_t *ret_size)
+{
+	*to = (union address){ 0 };
+	if (inet_pton(AF_INET, strcmp(host, "localhost") == 0 ? "127.0.0.1" : host, &to->v4.sin_addr) == 1) {
+		to->any.sa_family = AF_INET;
+		*ret_size = sizeof to->v4;
+		return true;
+	}
+	to->any.sa_family = AF_INET6;
+	*ret_size = sizeof to->v6;
+	return inet_pton(AF_INET6, host, &to->v6.sin6_addr) == 1;
+}
+
+static bool parse_port(const char *text, uint16_t *ret)
+{
+	uint64_t port;
+
+	if (!u64_parse(bytes_of(text), &port) || port > UINT16_MAX)
+		return false;
+	*ret = (uint16_t)port;
+	return true;
+}
+
+/* Copies the host of host:port without its brackets. An address of several colons needs them. */
+static bool copy_host(struct bytes host, char to[HOST_MAX])
+{
+	bool brackets = host.size >= 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+
+	if (brackets)
+		host = (struct bytes){ host.data + 1, host.size - 2 };
+	if (host.size >= HOST_MAX || (!brackets && memchr(host.data, ':', host.size)))
+		return false;
+	memcpy(to, host.data, host.size);
+	to[host.size] = '\0';
+	return true;
+}
+
+static int parse_tcp(const char *text, union address *to, socklen_t *ret_size)
+{
+	const char *colon = strrchr(text, ':');
+	char host[HOST_MAX];
+	uint16_t port;
+
+	if (!colon || !parse_port(colon + 1, &port) || !copy_host((struct bytes){ text, (size_t)(colon - text) }, host))
+		return -EINVAL;
+	if (!numeric_host(host[0] ? host : "::", to, ret_size))
+		return -EINVAL;
+	/* The port stands at the same place in both families. */
+	to->v4.sin_port = htons(port);
+	return 0;
+}
+
+static int bind_and_listen(int fd, const union address *to, socklen_t size)
+{
+	if (bind(fd, &to->any, size) < 0 || listen(fd, BACKLOG) < 0)
+		return -errno;
+	return 0;
+}
+
+static int open_socket(int family)
+{
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return fd < 0 ? -errno : fd;
+}
+
+static int open_tcp(struct listening *l, const union address *to, socklen_t size)
+{
+	int one = 1, zero = 0, failed;
+
+	l->fd = open_socket(to->any.sa_family);
+	if (l->fd < 0)
+		return l->fd;
+	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (to->any.sa_family == AF_INET6)
+		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
+	failed = bind_and_listen(l->fd, to, size);
+	if (failed)
+		listening_close(l);
+	return failed;
+}
+
+static int listen_tcp(struct listening *l, const char *text)
+{
+	union address to;
+	socklen_t size;
+	int failed = parse_tcp(text, &to, &size);
+
+	if (failed)
+		return failed;
+	failed = open_tcp(l, &to, size);
+	if (text[0] != ':' || (failed != -EAFNOSUPPORT && failed != -EADDRNOTAVAIL))
+		return failed;
+	/* A machine without IPv6. */
+	to = (union address){ .v4 = { .sin_family = AF_INET, .sin_port = to.v4.sin_port } };
+	return open_tcp(l, &to, sizeof to.v4);
+}
+
+/* 0 when nothing is at the path any more, -EADDRINUSE when somebody listens there. */
+static int clear_path(const union address *to)
+{
+	struct stat st;
+	int fd, failed;
+
+	if (lstat(to->un.sun_path, &st) < 0)
+		return errno == ENOENT ? 0 : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -EEXIST;
+	fd = open_socket(AF_UNIX);
+	if (fd < 0)
+		return fd;
+	failed = connect(fd, &to->any, sizeof to->un) == 0 || errno == EAGAIN ? EADDRINUSE : errno;
+	close(fd);
+	if (failed != ECONNREFUSED)
+		return failed == ENOENT ? 0 : -failed;
+	return unlink(to->un.sun_path) < 0 && errno != ENOENT ? -errno : 0;
+}
+
+/* The mode is set before listen(), so nobody connects who should not. */
+static int bind_path(struct listening *l, const union address *to, unsigned mode)
+{
+	struct stat st;
+
+	if (bind(l->fd, &to->any, sizeof to->un) < 0)
+		return -errno;
+	l->path = oxp_strdup(to->un.sun_path);
+	if (stat(l->path, &st) < 0)
+		return -errno;
+	l->device = st.st_dev;
+	l->inode = st.st_ino;
+	if ((mode && chmod(l->path, mode) < 0) || listen(l->fd, BACKLOG) < 0)
+		return -errno;
+	return 0;
+}
+
+static int listen_unix(struct listening *l, const char *path, unsigned mode)
+{
+	union address to = { .un = { .sun_family = AF_UNIX } };
+	size_t size = strlen(path);
+	int failed;
+
+	if (path[0] != '/')
+		return -EINVAL;
+	if (size >= sizeof to.un.sun_path)
+		return -ENAMETOOLONG;
+	memcpy(to.un.sun_path, path, size + 1);
+	failed = clear_path(&to);
+	if (failed)
+		return failed;
+	l->fd = open_socket(AF_UNIX);
+	failed = l->fd < 0 ? l->fd : bind_path(l, &to, mode);
+	if (failed)
+		listening_close(l);
+	return failed;
+}
+
+int listening_open(struct listening *l, const char *address, unsigned mode)
+{
+	*l = (struct listening){ .fd = -1 };
+	if (strncmp(address, "unix:", 5) == 0)
+		return listen_unix(l, address + 5, mode);
+	return listen_tcp(l, address);
+}
+
+void listening_close(struct listening *l)
+{
+	struct stat st;
+
+	if (l->path && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+		unlink(l->path);
+	free(l->path);
+	l->path = NULL;
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
+uint16_t listening_port(const struct listening *l)
+{
+	union address at;
+	socklen_t size = sizeof at;
+
+	if (getsockname(l->fd, &at.any, &size) < 0 || (at.any.sa_family != AF_INET && at.any.sa_family != AF_INET6))
+		return 0;
+	return ntohs(at.v4.sin_port);
+}

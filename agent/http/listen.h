@@ -1,0 +1,28 @@
+/*
+ * Listening sockets by address text: `host:port`, `:port` (every address of the machine, IPv4 and IPv6), `[v6]:port`,
+ * `unix:/path`. A host is a numeric address or `localhost`; names are not looked up to listen.
+ *
+ * The file of a Unix socket that nobody listens on is replaced, a live one is refused. The file goes with the socket,
+ * unless somebody put another in its place meanwhile.
+ */
+#ifndef OXP_HTTP_LISTEN_H
+#define OXP_HTTP_LISTEN_H
+
+#include <sys/types.h>
+
+#include "base/base.h"
+
+struct listening {
+	int fd;
+	char *path;	/* of a Unix socket, else NULL */
+	dev_t device;
+	ino_t inode;
+};
+
+/* 0, -EINVAL for an address that is none, -EADDRINUSE for a live one, -EEXIST when a file that is no socket is in the
+ * way, another -errno. `mode` is that of a Unix socket's file, 0 for what the umask gives. */
+int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
+void listening_close(struct listening *);	/* fine twice */
+uint16_t listening_port(const struct listening *);	/* 0 for a Unix socket */
+
+#endif

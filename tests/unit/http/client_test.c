@@ -1,0 +1,927 @@
+/*
+ * The client against a peer that plays a script: answers whole and broken, hangs, leaves, and dies between two
+ * requests.
+ */
+#include "http/client.h"
+
+#include <time.h>
+
+#include "unit/http/raw.h"
+
+enum { UPLOAD = 1 << 20, ANSWER_MAX = 100 << 10, PEERS_MAX = 16 };
+
+struct peer;
+typedef void peer_script(struct peer *);
+
+/* One connection of the scripted server. `in` holds what came since the last complete request. */
+struct peer {
+	struct fixture *f;
+	struct loop_watch watch;
+	struct buffer in;
+};
+
+struct fixture {
+	struct world world;
+	struct http_client *client;
+	struct http_call *call;
+	struct loop_watch listening;
+	struct peer peers[PEERS_MAX];
+	size_t accepted;
+	uint16_t port;
+	peer_script *script;		/* called for each complete request */
+	const char *answer;		/* what scripts send */
+	unsigned requests;
+	struct buffer request;		/* the latest, whole */
+	char url[128];
+	/* The caller's side. */
+	struct http_call_options options;
+	uint64_t read, heads, rewinds, pieces;
+	struct buffer body;
+	bool done, refuse_piece, cancel_in_piece;
+	unsigned head_status;
+	struct http_reply reply;
+	char error[256], type[64];
+};
+
+/* The peer. */
+
+static void peer_close(struct peer *p)
+{
+	int fd = p->watch.fd;
+
+	if (!p->f)
+		return;
+	loop_watch_done(&p->watch);
+	close(fd);
+	buffer_done(&p->in);
+	p->f = NULL;
+}
+
+static void peer_send(struct peer *p, const char *data, size_t size)
+{
+	ssize_t n = send(p->watch.fd, data, size, MSG_NOSIGNAL);
+
+	assert_true(n == (ssize_t)size || errno == EPIPE || errno == ECONNRESET || errno == EAGAIN || n > 0);
+}
+
+static void script_answer(struct peer *p)
+{
+	peer_send(p, p->f->answer, strlen(p->f->answer));
+}
+
+static void script_answer_and_close(struct peer *p)
+{
+	script_answer(p);
+	peer_close(p);
+}
+
+static void script_hang(struct peer *p)
+{
+	(void)p;
+}
+
+static void script_close(struct peer *p)
+{
+	peer_close(p);
+}
+
+/* The second request on a connection finds it closed. */
+static void script_answer_once(struct peer *p)
+{
+	if (p->f->requests == 2)
+		peer_close(p);
+	else
+		script_answer(p);
+}
+
+/* The body's length as announced; SIZE_MAX while the head is not whole. */
+static size_t request_size(const struct buffer *in)
+{
+	const char *end = in->size ? memmem(in->data, in->size, "\r\n\r\n", 4) : NULL;
+	const char *length;
+
+	if (!end)
+		return SIZE_MAX;
+	length = memmem(in->data, (size_t)(end - in->data), "Content-Length: ", 16);
+	return (size_t)(end - in->data) + 4 + (length ? strtoul(length + 16, NULL, 10) : 0);
+}
+
+static void peer_ready(void *context, int fd, unsigned what)
+{
+	struct peer *p = context;
+	struct fixture *f = p->f;
+	char *to = buffer_reserve(&p->in, 64 << 10);
+	ssize_t n = recv(fd, to, 64 << 10, MSG_DONTWAIT);
+
+	(void)what;
+	if (n <= 0) {
+		peer_close(p);
+		return;
+	}
+	p->in.size += (size_t)n;
+	if (request_size(&p->in) > p->in.size)
+		return;
+	f->requests++;
+	buffer_clear(&f->request);
+	assert_int_equal(buffer_append(&f->request, p->in.data, p->in.size), 0);
+	assert_int_equal(buffer_append(&f->request, "", 1), 0);
+	buffer_clear(&p->in);
+	f->script(p);
+}
+
+static void peer_accept(void *context, int fd, unsigned what)
+{
+	struct fixture *f = context;
+	struct peer *p = &f->peers[f->accepted];
+
+	(void)what;
+	assert_true(f->accepted < PEERS_MAX);
+	f->accepted++;
+	p->f = f;
+	buffer_init(&p->in, RAW_MAX);
+	loop_watch_init(&p->watch, f->world.loop, accept(fd, NULL, NULL), peer_ready, p);
+	loop_watch_set(&p->watch, WATCH_READ);
+}
+
+static void peer_listen(struct fixture *f, int fd, const struct sockaddr *at, socklen_t size)
+{
+	assert_int_equal(bind(fd, at, size), 0);
+	assert_int_equal(listen(fd, 16), 0);
+	loop_watch_init(&f->listening, f->world.loop, fd, peer_accept, f);
+	loop_watch_set(&f->listening, WATCH_READ);
+}
+
+static void listen_tcp(struct fixture *f)
+{
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	peer_listen(f, fd, (struct sockaddr *)&at, size);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	f->port = ntohs(at.sin_port);
+}
+
+/* The caller. */
+
+static size_t give_body(void *context, char *to, size_t room)
+{
+	struct fixture *f = context;
+
+	for (size_t i = 0; i < room; i++)
+		to[i] = (char)('a' + (f->read + i) % 23);
+	f->read += room;
+	return room;
+}
+
+static void rewind_body(void *context)
+{
+	struct fixture *f = context;
+
+	f->read = 0;
+	f->rewinds++;
+}
+
+static void take_head(void *context, unsigned status, const char *type)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(f->pieces, 0);
+	f->heads++;
+	f->head_status = status;
+	snprintf(f->type, sizeof f->type, "%s", type);
+}
+
+static bool take_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(f->heads, 1);
+	f->pieces++;
+	assert_int_equal(buffer_append(&f->body, piece.data, piece.size), 0);
+	if (f->cancel_in_piece)
+		http_call_cancel(f->call);
+	return !f->refuse_piece;
+}
+
+static void take_reply(void *context, const struct http_reply *reply)
+{
+	struct fixture *f = context;
+
+	assert_false(f->done);
+	f->done = true;
+	f->reply = *reply;
+	if (reply->body.size > 0)
+		assert_int_equal(buffer_append(&f->body, reply->body.data, reply->body.size), 0);
+	snprintf(f->error, sizeof f->error, "%s", reply->error);
+	snprintf(f->type, sizeof f->type, "%s", reply->content_type);
+}
+
+static int setup(void **state)
+{
+	static const struct http_client_options options = { .connections_max = 4 };
+	struct fixture *f = oxp_new(sizeof *f);
+
+	world_init(&f->world);
+	listen_tcp(f);
+	buffer_init(&f->request, RAW_MAX);
+	buffer_init(&f->body, RAW_MAX);
+	snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/path?x=1", f->port);
+	f->script = script_answer;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
+	f->options = (struct http_call_options){ .method = "GET", .url = f->url, .done = take_reply, .context = f,
+						 .answer_max = ANSWER_MAX, .timeout = DURATION_S(60) };
+	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_client_free(f->client);
+	for (size_t i = 0; i < f->accepted; i++)
+		peer_close(&f->peers[i]);
+	loop_watch_done(&f->listening);
+	close(f->listening.fd);
+	buffer_done(&f->request);
+	buffer_done(&f->body);
+	loop_free(f->world.loop);
+	free(f);
+	return 0;
+}
+
+static void start(struct fixture *f)
+{
+	f->done = false;
+	f->read = f->heads = f->pieces = 0;
+	buffer_clear(&f->body);
+	assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
+	assert_false(f->done);
+}
+
+static void call(struct fixture *f)
+{
+	start(f);
+	while (!f->done)
+		turn(&f->world);
+}
+
+static void assert_end(struct fixture *f, enum http_end end)
+{
+	if (f->reply.end != end)
+		fail_msg("ended as %d, not %d: %s, after %s", f->reply.end, end, f->error, f->answer);
+	if (end == HTTP_END_ANSWER)
+		assert_string_equal(f->error, "");
+	else
+		assert_true(f->error[0] != '\0');
+}
+
+static void assert_body(struct fixture *f, const char *text)
+{
+	assert_int_equal(f->body.size, strlen(text));
+	assert_memory_equal(f->body.data, text, strlen(text));
+}
+
+static bool asked(const struct fixture *f, const char *text)
+{
+	return strcasestr(f->request.data, text);
+}
+
+/* Whole answers. */
+
+static void an_answer_is_collected(void **state)
+{
+	struct fixture *f = *state;
+
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 200);
+	assert_body(f, "hello");
+	assert_string_equal(f->type, "text/plain");
+	assert_int_equal(f->reply.retry_after_ms, -1);
+	assert_false(f->reply.resent);
+	assert_true(asked(f, "GET /path?x=1 HTTP/1.1\r\n"));
+	assert_true(asked(f, "\r\nUser-Agent: oxpecker/"));
+	assert_false(asked(f, "Content-Length"));
+	assert_false(asked(f, "Accept-Encoding"));
+}
+
+static void headers_and_password_are_sent(void **state)
+{
+	static const char *const headers[] = { "Content-Type: application/x-ndjson", "X-Scope: a", NULL };
+	struct fixture *f = *state;
+
+	f->options.headers = headers;
+	f->options.user_password = "Aladdin:open sesame";
+	call(f);
+	assert_true(asked(f, "\r\nContent-Type: application/x-ndjson\r\n"));
+	assert_true(asked(f, "\r\nX-Scope: a\r\n"));
+	assert_true(asked(f, "\r\nAuthorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==\r\n"));
+}
+
+static void proxies_of_the_environment_are_not_used(void **state)
+{
+	char http[] = "http_proxy=http://127.0.0.1:1", all[] = "ALL_PROXY=http://127.0.0.1:1";
+	char *proxied[] = { http, all, NULL };
+	struct fixture *f = *state;
+	char **before = environ;
+
+	environ = proxied;
+	call(f);
+	environ = before;
+	assert_end(f, HTTP_END_ANSWER);
+}
+
+static void upload(struct fixture *f, const char *method)
+{
+	f->options.method = method;
+	f->options.body_size = UPLOAD;
+	f->options.read = give_body;
+	f->options.rewind = rewind_body;
+}
+
+static void a_body_is_streamed(void **state)
+{
+	struct fixture *f = *state;
+	const char *body;
+
+	upload(f, "POST");
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(asked(f, "POST /path"));
+	assert_true(asked(f, "\r\nContent-Length: 1048576\r\n"));
+	assert_false(asked(f, "Expect"));
+	assert_false(asked(f, "Transfer-Encoding"));
+	assert_int_equal(f->read, UPLOAD);
+	body = memmem(f->request.data, f->request.size, "\r\n\r\n", 4);
+	for (size_t i = 0; i < UPLOAD; i++)
+		if (body[4 + i] != (char)('a' + i % 23))
+			fail_msg("byte %zu", i);
+}
+
+static void a_put_and_an_empty_post_have_a_length(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.method = "POST";
+	call(f);
+	assert_true(asked(f, "POST /path"));
+	assert_true(asked(f, "\r\nContent-Length: 0\r\n"));
+	upload(f, "PUT");
+	call(f);
+	assert_true(asked(f, "PUT /path"));
+	f->options = (struct http_call_options){ .method = "DELETE", .url = f->url, .done = take_reply, .context = f,
+						 .answer_max = 10, .timeout = DURATION_S(60) };
+	call(f);
+	assert_true(asked(f, "DELETE /path"));
+	assert_end(f, HTTP_END_ANSWER);
+}
+
+static void a_head_has_no_body(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.method = "HEAD";
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 0);
+}
+
+static void pieces_come_after_the_head(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->answer = "HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"
+		    "HTTP/1.1 200 OK\r\nContent-Type: text/x\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "3\r\nabc\r\n2\r\nde\r\n0\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->heads, 1);
+	assert_int_equal(f->head_status, 200);
+	assert_int_equal(f->reply.body.size, 0);
+	assert_body(f, "abcde");
+	assert_string_equal(f->type, "text/x");
+}
+
+static void an_error_is_collected_beside_pieces(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->answer = "HTTP/1.1 503 Busy\r\nContent-Length: 4\r\n\r\nbusy";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 503);
+	assert_int_equal(f->pieces, 0);
+	assert_body(f, "busy");
+}
+
+static void an_answer_without_body_has_a_head(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.head = take_head;
+	f->answer = "HTTP/1.1 204 No Content\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->heads, 1);
+	assert_int_equal(f->head_status, 204);
+}
+
+static void redirects_are_not_followed(void **state)
+{
+	struct fixture *f = *state;
+
+	f->answer = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 302);
+	assert_int_equal(f->requests, 1);
+}
+
+static int64_t retry_after(struct fixture *f, const char *value)
+{
+	char answer[256];
+
+	snprintf(answer, sizeof answer, "HTTP/1.1 429 Slow Down\r\nretry-after:%s\r\nContent-Length: 0\r\n\r\n", value);
+	f->answer = answer;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	return f->reply.retry_after_ms;
+}
+
+static void date_ahead(char *to, size_t size, time_t seconds)
+{
+	time_t then = (time_t)(clock_system.wall(NULL).ns / 1000000000) + seconds;
+	struct tm tm;
+
+	gmtime_r(&then, &tm);
+	strftime(to, size, " %a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void retry_after_is_seconds_or_a_date(void **state)
+{
+	struct fixture *f = *state;
+	char date[64];
+
+	assert_int_equal(retry_after(f, " 120 "), 120000);
+	assert_int_equal(retry_after(f, "0"), 0);
+	date_ahead(date, sizeof date, 90);
+	assert_in_range(retry_after(f, date), 80000, 90000);
+	date_ahead(date, sizeof date, -90);
+	assert_int_equal(retry_after(f, date), 0);
+	assert_int_equal(retry_after(f, " soon"), -1);
+	assert_int_equal(retry_after(f, " -5"), -1);
+	assert_int_equal(retry_after(f, ""), -1);
+	assert_int_equal(retry_after(f, "99999999999999999"), 365ll * 86400 * 1000);
+}
+
+/* gzip of 60,000 and of 200,000 times 'a'. */
+static const char small_gz[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x1a\x1e"
+	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7c\x19\x92\x89\xe2\xb2\x60\xea\x00\x00";
+static const char bomb_gz[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x0c\xfe"
+	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xaf\x01\x9b\x53\x69"
+	"\xe0\x40\x0d\x03\x00";
+
+static void send_gz(struct peer *p, const char *data, size_t size)
+{
+	char head[128];
+
+	snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
+	peer_send(p, head, strlen(head));
+	peer_send(p, data, size);
+}
+
+static void script_small_gz(struct peer *p)
+{
+	send_gz(p, small_gz, sizeof small_gz - 1);
+}
+
+static void script_bomb_gz(struct peer *p)
+{
+	send_gz(p, bomb_gz, sizeof bomb_gz - 1);
+}
+
+static void a_compressed_answer_is_counted_decoded(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.gzip = true;
+	f->script = script_small_gz;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(asked(f, "\r\nAccept-Encoding: gzip\r\n"));
+	assert_int_equal(f->body.size, 60000);
+	f->script = script_bomb_gz;
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+static void connections_are_reused(void **state)
+{
+	struct fixture *f = *state;
+
+	call(f);
+	call(f);
+	upload(f, "POST");
+	call(f);
+	assert_int_equal(f->accepted, 1);
+	assert_int_equal(f->requests, 3);
+	assert_false(f->reply.resent);
+}
+
+static void a_unix_socket_is_a_target(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+
+	snprintf(at.sun_path, sizeof at.sun_path, "/tmp/oxpecker-client-%d", (int)getpid());
+	unlink(at.sun_path);
+	loop_watch_done(&f->listening);
+	close(f->listening.fd);
+	peer_listen(f, socket(AF_UNIX, SOCK_STREAM, 0), (struct sockaddr *)&at, sizeof at);
+	f->options.unix_path = at.sun_path;
+	f->options.url = "http://localhost/metrics";
+	call(f);
+	unlink(at.sun_path);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(asked(f, "GET /metrics"));
+	f->options.unix_path = "/tmp/oxpecker-nobody-listens";
+	call(f);
+	assert_end(f, HTTP_END_CONNECT);
+}
+
+static void a_name_is_resolved(void **state)
+{
+	struct fixture *f = *state;
+
+	snprintf(f->url, sizeof f->url, "http://localhost:%u/", f->port);
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(asked(f, "\r\nHost: localhost:"));
+	call(f);
+	assert_int_equal(f->accepted, 1);
+}
+
+static void a_name_that_nobody_knows(void **state)
+{
+	static const char *const nobody[] = { "127.0.0.1:1", NULL };
+	const struct resolver_sources sources = { .servers = nobody, .timeout = DURATION_MS(100) };
+	struct fixture *f = *state;
+	struct http_client_options options = { .connections_max = 4 };
+
+	http_client_free(f->client);
+	assert_int_equal(resolver_new_from(f->world.loop, &sources, &options.resolver), 0);
+	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
+	f->options.url = "http://nobody.test:8080/";
+	call(f);
+	assert_end(f, HTTP_END_CONNECT);
+	assert_int_equal(f->reply.status, 0);
+	start(f);
+	http_client_free(f->client);
+	f->client = NULL;
+	resolver_free(options.resolver);
+	turns(&f->world, 5);
+	assert_false(f->done);
+}
+
+/* Peers that misbehave. */
+
+static void a_refused_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	loop_watch_done(&f->listening);
+	close(f->listening.fd);
+	f->listening.fd = -1;
+	call(f);
+	assert_end(f, HTTP_END_CONNECT);
+}
+
+static void a_peer_that_speaks_no_tls(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_hang;
+	f->url[0] = '\0';
+	snprintf(f->url, sizeof f->url, "https://127.0.0.1:%u/", f->port);
+	start(f);
+	while (f->accepted == 0)
+		turn(&f->world);
+	peer_send(&f->peers[0], "HTTP/1.1 400 Bad Request\r\n\r\n", 28);
+	while (!f->done)
+		turn(&f->world);
+	assert_end(f, HTTP_END_CONNECT);
+}
+
+static void a_peer_that_hangs_is_timed_out(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_hang;
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	f->world.ahead += 59ll * 1000000000;
+	turns(&f->world, 10);
+	assert_false(f->done);
+	f->world.ahead += 2ll * 1000000000;
+	while (!f->done)
+		turn(&f->world);
+	assert_end(f, HTTP_END_TIMEOUT);
+}
+
+static void ends_broken(struct fixture *f, peer_script *script, const char *answer)
+{
+	f->script = script;
+	f->answer = answer;
+	call(f);
+	assert_end(f, HTTP_END_BROKEN);
+}
+
+static void answers_that_are_none_or_half(void **state)
+{
+	struct fixture *f = *state;
+
+	ends_broken(f, script_answer_and_close, "SSH-2.0-OpenSSH_9.2\r\n");
+	ends_broken(f, script_answer_and_close, "\x15\x03\x01\x00\x02\x02\x46");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf");
+	assert_int_equal(f->reply.status, 200);
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Le");
+	ends_broken(f, script_close, "");
+}
+
+static void script_endless(struct peer *p)
+{
+	static const char chunk[] = "400\r\n";
+	char piece[1024 + 2];
+
+	memset(piece, 'x', sizeof piece);
+	memcpy(piece + 1024, "\r\n", 2);
+	script_answer(p);
+	for (int i = 0; i < 2 * ANSWER_MAX / 1024; i++) {
+		peer_send(p, chunk, 5);
+		peer_send(p, piece, sizeof piece);
+	}
+}
+
+static void an_endless_answer_is_too_large(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_endless;
+	f->answer = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+	assert_int_equal(f->reply.status, 200);
+	assert_true(f->body.size <= ANSWER_MAX);
+}
+
+static void script_endless_head(struct peer *p)
+{
+	char line[1024];
+
+	memset(line, 'x', sizeof line);
+	memcpy(line, "X-Endless: ", 11);
+	memcpy(line + sizeof line - 2, "\r\n", 2);
+	script_answer(p);
+	for (int i = 0; i < 100; i++)
+		peer_send(p, line, sizeof line);
+}
+
+static void an_endless_head_is_broken(void **state)
+{
+	struct fixture *f = *state;
+
+	ends_broken(f, script_endless_head, "HTTP/1.1 200 OK\r\n");
+}
+
+static void a_dead_kept_connection_is_told_as_resent(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_answer_once;
+	upload(f, "POST");
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_false(f->reply.resent);
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(f->reply.resent);
+	assert_int_equal(f->rewinds, 1);
+	assert_int_equal(f->accepted, 2);
+	assert_int_equal(f->requests, 3);
+	assert_int_equal(f->read, UPLOAD);
+}
+
+/* An answer before the body was taken, and the connection closed. */
+static void early_ready(void *context, int fd, unsigned what)
+{
+	struct peer *p = context;
+	char piece[1000];
+
+	(void)what;
+	assert_true(recv(fd, piece, sizeof piece, 0) > 0);
+	script_answer(p);
+	shutdown(fd, SHUT_WR);
+	loop_watch_set(&p->watch, 0);
+}
+
+static void an_answer_before_the_body_is_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	f->answer = "HTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 3\r\n\r\nbig";
+	upload(f, "POST");
+	f->options.body_size = 64 << 20;
+	start(f);
+	while (f->accepted == 0)
+		turn(&f->world);
+	f->peers[0].watch.ready = early_ready;
+	while (!f->done)
+		turn(&f->world);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 413);
+	assert_true(f->read < (64 << 20));
+}
+
+/* Stopping. */
+
+static void a_piece_may_stop_the_call(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->refuse_piece = true;
+	call(f);
+	assert_end(f, HTTP_END_STOPPED);
+	assert_int_equal(f->reply.status, 200);
+}
+
+static void a_call_cancelled_in_its_piece(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->cancel_in_piece = true;
+	start(f);
+	while (f->pieces == 0)
+		turn(&f->world);
+	turns(&f->world, 5);
+	assert_false(f->done);
+	f->cancel_in_piece = false;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+}
+
+static void calls_cancelled_at_other_moments(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	http_call_cancel(f->call);	/* at once */
+	snprintf(f->url, sizeof f->url, "http://localhost:%u/", f->port);
+	start(f);
+	http_call_cancel(f->call);	/* while its name is resolved */
+	f->script = script_hang;
+	upload(f, "POST");
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	http_call_cancel(f->call);	/* while it waits for the answer */
+	http_call_cancel(NULL);
+	turns(&f->world, 20);
+	assert_false(f->done);
+}
+
+static void freeing_with_calls_under_way(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_hang;
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	snprintf(f->url, sizeof f->url, "http://localhost:%u/", f->port);
+	start(f);
+	http_client_free(f->client);
+	f->client = NULL;
+	turns(&f->world, 5);
+	assert_false(f->done);
+}
+
+static void start_another(void *context, const struct http_reply *reply)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(reply->end, HTTP_END_ANSWER);
+	f->options.done = take_reply;
+	assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
+}
+
+static void a_done_may_start_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.done = start_another;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->requests, 2);
+	assert_int_equal(f->accepted, 1);
+}
+
+static void urls_that_are_none(void **state)
+{
+	static const char *const wrong[] = {
+		"", "nonsense", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "gopher://x/",
+		"http://127.0.0.1:99999/",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(wrong); i++) {
+		f->options.url = wrong[i];
+		if (http_call_start(f->client, &f->options, &f->call) != -EINVAL)
+			fail_msg("%s was taken", wrong[i]);
+	}
+}
+
+static void who_waits_costs_nothing(void **state)
+{
+	enum { TURNS = 50 };
+	struct fixture *f = *state;
+	uint64_t before = 0, after = 0;
+
+	f->script = script_hang;
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	turns(&f->world, 50);
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		before += loop_slices(f->world.loop)->counts[i];
+	turns(&f->world, TURNS);
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		after += loop_slices(f->world.loop)->counts[i];
+	assert_in_range(after - before, 0, TURNS + 5);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(an_answer_is_collected),
+		TEST(headers_and_password_are_sent),
+		TEST(proxies_of_the_environment_are_not_used),
+		TEST(a_body_is_streamed),
+		TEST(a_put_and_an_empty_post_have_a_length),
+		TEST(a_head_has_no_body),
+		TEST(pieces_come_after_the_head),
+		TEST(an_error_is_collected_beside_pieces),
+		TEST(an_answer_without_body_has_a_head),
+		TEST(redirects_are_not_followed),
+		TEST(retry_after_is_seconds_or_a_date),
+		TEST(a_compressed_answer_is_counted_decoded),
+		TEST(connections_are_reused),
+		TEST(a_unix_socket_is_a_target),
+		TEST(a_name_is_resolved),
+		TEST(a_name_that_nobody_knows),
+		TEST(a_refused_connection),
+		TEST(a_peer_that_speaks_no_tls),
+		TEST(a_peer_that_hangs_is_timed_out),
+		TEST(answers_that_are_none_or_half),
+		TEST(an_endless_answer_is_too_large),
+		TEST(an_endless_head_is_broken),
+		TEST(a_dead_kept_connection_is_told_as_resent),
+		TEST(an_answer_before_the_body_is_sent),
+		TEST(a_piece_may_stop_the_call),
+		TEST(a_call_cancelled_in_its_piece),
+		TEST(calls_cancelled_at_other_moments),
+		TEST(freeing_with_calls_under_way),
+		TEST(a_done_may_start_the_next),
+		TEST(urls_that_are_none),
+		TEST(who_waits_costs_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,903 @@
+/*
+ * The server against plain sockets: what well-behaved and hostile peers send, and what handlers do at each moment.
+ */
+#include "http/server.h"
+
+#include <sys/stat.h>
+
+#include "unit/http/raw.h"
+
+enum { BODY_MAX = 100 << 10, CONNECTIONS = 32, MANY = 100, BIG = 8 << 20 };
+
+struct fixture {
+	struct world world;
+	struct http_server *server;
+	uint16_t port;
+	struct raw raw;
+	struct http_request *waiting;	/* begun and not answered */
+	struct buffer body;
+	unsigned begun, completed, gone;
+	char seen[256];
+};
+
+static enum http_take collect_begin(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	f->begun++;
+	f->waiting = r;
+	http_context_set(r, f);
+	buffer_clear(&f->body);
+	return HTTP_TAKEN;
+}
+
+static enum http_take collect_body(void *context, struct http_request *r, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	assert_ptr_equal(http_context(r), f);
+	assert_int_equal(buffer_append(&f->body, piece.data, piece.size), 0);
+	return HTTP_TAKEN;
+}
+
+static void count_gone(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	assert_ptr_equal(r, f->waiting);
+	f->waiting = NULL;
+	f->gone++;
+}
+
+static void echo_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+	struct http_answer answer = { .status = 200, .content_type = "text/plain", .body = &f->body };
+
+	f->completed++;
+	snprintf(f->seen, sizeof f->seen, "%lld", (long long)http_request_content_length(r));
+	http_respond(r, &answer);
+	assert_null(f->body.data);
+	f->waiting = NULL;
+}
+
+static void later_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	f->completed++;
+	f->waiting = r;
+}
+
+static void hello_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+	const char *header = http_request_header(r, "x-prometheus-scrape-timeout-seconds");
+	const char *query = http_request_query(r, "name");
+
+	snprintf(f->seen, sizeof f->seen, "%s|%s|%s|%d", http_request_path(r), header ? header : "-",
+		 query ? query : "-", (int)http_request_method(r));
+	http_respond_text(r, 200, "text/plain", "hello\n");
+}
+
+static enum http_take early_begin(void *context, struct http_request *r)
+{
+	static const char *const headers[] = { "Retry-After", "7", "X-Other", "yes", NULL };
+	struct fixture *f = context;
+
+	f->begun++;
+	http_respond(r, &(struct http_answer){ .status = 429, .headers = headers, .constant = bytes_of("later") });
+	return HTTP_ANSWERED;
+}
+
+static enum http_take never_body(void *context, struct http_request *r, struct bytes piece)
+{
+	(void)context, (void)r, (void)piece;
+	fail_msg("a piece after the answer");
+	return HTTP_TAKEN;
+}
+
+static void never_complete(void *context, struct http_request *r)
+{
+	(void)context, (void)r;
+	fail_msg("complete after the answer");
+}
+
+static enum http_take middle_body(void *context, struct http_request *r, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	(void)piece;
+	assert_int_equal(f->completed++, 0);
+	http_respond_text(r, 400, "text/plain", "seen enough");
+	return HTTP_ANSWERED;
+}
+
+static void big_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+	struct buffer big;
+
+	buffer_init(&big, BIG);
+	memset(buffer_reserve(&big, BIG), 'x', BIG);
+	big.size = BIG;
+	f->completed++;
+	http_respond(r, &(struct http_answer){ .status = 200, .body = &big });
+}
+
+static void routes_init(struct http_route routes[8], struct fixture *f)
+{
+	const struct http_route all[] = {
+		{ HTTP_GET, "/hello", .complete = hello_complete, .context = f },
+		{ HTTP_POST, "/echo", collect_begin, collect_body, echo_complete, count_gone, f },
+		{ HTTP_POST, "/later", collect_begin, collect_body, later_complete, count_gone, f },
+		{ HTTP_GET, "/later", collect_begin, NULL, later_complete, count_gone, f },
+		{ HTTP_POST, "/early", early_begin, never_body, never_complete, count_gone, f },
+		{ HTTP_POST, "/middle", NULL, middle_body, never_complete, count_gone, f },
+		{ HTTP_GET, "/big", .complete = big_complete, .context = f },
+		{ .path = NULL },
+	};
+
+	memcpy(routes, all, sizeof all);
+}
+
+struct all {
+	struct fixture f;
+	struct http_route routes[8];
+};
+
+static const struct http_server_options usual = { .name = "test",
+						  .body_max = BODY_MAX,
+						  .connections_max = CONNECTIONS,
+						  .idle = DURATION_S(1),
+						  .priority = LOOP_NORMAL,
+						  .socket_mode = 0660 };
+
+static int setup(void **state)
+{
+	struct all *all = oxp_new(sizeof *all);
+	struct fixture *f = &all->f;
+
+	world_init(&f->world);
+	buffer_init(&f->body, BODY_MAX);
+	routes_init(all->routes, f);
+	assert_int_equal(http_server_new(f->world.loop, &usual, all->routes, &f->server), 0);
+	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
+	raw_connect(&f->raw, &f->world, f->port);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_server_free(f->server);
+	raw_done(&f->raw);
+	buffer_done(&f->body);
+	loop_free(f->world.loop);
+	free(CONTAINER_OF(f, struct all, f));
+	return 0;
+}
+
+static struct http_server_totals totals(const struct fixture *f)
+{
+	return http_server_totals(f->server);
+}
+
+/* Plain requests. */
+
+static void a_get_is_answered(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello?name=a%20b&other=1 HTTP/1.1\r\nHost: x\r\n"
+			  "X-Prometheus-Scrape-Timeout-Seconds: 9.5\r\n\r\n");
+	raw_expect(&f->raw, "\r\n\r\nhello\n");
+	assert_true(raw_has(&f->raw, "HTTP/1.1 200 OK\r\n"));
+	assert_true(raw_has(&f->raw, "Content-Type: text/plain\r\n"));
+	assert_string_equal(f->seen, "/hello|9.5|a b|0");
+	assert_int_equal(totals(f).requests, 1);
+	assert_int_equal(totals(f).open, 0);
+}
+
+static void head_is_served_by_get(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "HEAD /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "Content-Length: 6\r\n"));
+	assert_false(raw_has(&f->raw, "hello"));
+	assert_string_equal(f->seen, "/hello|-|-|4");
+}
+
+static void what_has_no_route_is_404_or_405(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 404 ");
+	raw_send(&f->raw, "DELETE /later HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 405 ");
+	raw_expect(&f->raw, "Allow: POST, GET, HEAD\r\n");
+	raw_send(&f->raw, "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde");
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+}
+
+static void an_old_client_is_served(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello HTTP/1.0\r\n\r\n");
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "hello\n"));
+}
+
+static void connections_are_kept_and_pipelines_answered_in_order(void **state)
+{
+	struct fixture *f = *state;
+	const char *one, *two;
+
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	raw_clear(&f->raw);
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\none"
+			  "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\ntwo"
+			  "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	one = memmem(f->raw.in.data, f->raw.in.size, "one", 3);
+	two = memmem(f->raw.in.data, f->raw.in.size, "two", 3);
+	assert_true(one && two && one < two);
+	assert_int_equal(totals(f).requests, 4);
+	assert_int_equal(totals(f).connections, 1);
+}
+
+/* Bodies. */
+
+static char *body_of(size_t size)
+{
+	char *body = malloc(size);
+
+	assert_non_null(body);
+	for (size_t i = 0; i < size; i++)
+		body[i] = (char)('a' + i % 23);
+	return body;
+}
+
+static void send_post(struct fixture *f, const char *path, size_t size)
+{
+	char head[128];
+	char *body = body_of(size);
+
+	snprintf(head, sizeof head, "POST %s HTTP/1.1\r\nHost: x\r\nContent-Length: %zu\r\n\r\n", path, size);
+	raw_send(&f->raw, head);
+	raw_send_bytes(&f->raw, body, size);
+	free(body);
+}
+
+static void a_body_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+	char *body = body_of(47000);
+
+	send_post(f, "/echo", 47000);
+	raw_expect(&f->raw, "\r\n\r\n");
+	while (f->raw.in.size < 47000)
+		raw_turn(&f->raw);
+	raw_turn(&f->raw);
+	assert_memory_equal(f->raw.in.data + f->raw.in.size - 47000, body, 47000);
+	assert_string_equal(f->seen, "47000");
+	assert_int_equal(totals(f).body_bytes, 47000);
+	free(body);
+}
+
+static void a_chunked_body_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+	raw_send(&f->raw, "5\r\nhello\r\n");
+	raw_send(&f->raw, "1\r\n \r\n5\r\nwor");
+	raw_send(&f->raw, "ld\r\n0\r\n\r\n");
+	raw_expect(&f->raw, "\r\n\r\nhello world");
+	assert_string_equal(f->seen, "-1");
+}
+
+static void an_empty_body_completes(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 200");
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+}
+
+static void who_expects_is_told_to_continue(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nExpect: 100-continue\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 100 Continue\r\n\r\n");
+	raw_send(&f->raw, "abc");
+	raw_expect(&f->raw, "\r\n\r\nabc");
+}
+
+/* Answers at other moments. */
+
+static void an_early_answer_keeps_the_connection(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/early", 50000);
+	raw_expect(&f->raw, "\r\n\r\nlater");
+	assert_true(raw_has(&f->raw, "HTTP/1.1 429 "));
+	assert_true(raw_has(&f->raw, "Retry-After: 7\r\n"));
+	assert_true(raw_has(&f->raw, "X-Other: yes\r\n"));
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_int_equal(f->gone, 0);
+}
+
+static void an_answer_in_the_middle_of_the_body(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/middle", 90000);
+	raw_expect(&f->raw, "seen enough");
+	send_post(f, "/echo", 10);
+	raw_expect(&f->raw, "abcdefghij");
+}
+
+static void an_answer_much_later(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/later", 1000);
+	while (!f->waiting || f->completed == 0)
+		raw_turn(&f->raw);
+	turns(&f->world, 20);
+	assert_int_equal(f->raw.in.size, 0);
+	assert_int_equal(totals(f).open, 1);
+	http_respond_text(f->waiting, 202, "text/plain", "at last");
+	raw_expect(&f->raw, "at last");
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_int_equal(f->gone, 0);
+}
+
+static uint64_t slices(const struct fixture *f)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		sum += loop_slices(f->world.loop)->counts[i];
+	return sum;
+}
+
+/* Neither an idle connection nor a suspended one may keep the loop busy. Each turn itself is one slice. */
+static void who_waits_costs_nothing(void **state)
+{
+	enum { TURNS = 50 };
+	struct fixture *f = *state;
+	struct raw idle;
+	uint64_t before;
+
+	raw_connect(&idle, &f->world, f->port);
+	send_post(f, "/later", 10);
+	while (!f->waiting || f->completed == 0 || totals(f).connections < 2)
+		raw_turn(&f->raw);
+	turns(&f->world, 50);
+	before = slices(f);
+	turns(&f->world, TURNS);
+	assert_in_range(slices(f) - before, 0, TURNS + 5);
+	http_respond_text(f->waiting, 200, "text/plain", "done");
+	raw_expect(&f->raw, "done");
+	raw_done(&idle);
+}
+
+static void a_large_answer_comes_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	raw_expect_end(&f->raw);
+	assert_true(f->raw.in.size > BIG);
+}
+
+/* Limits. */
+
+static void an_announced_body_too_large_is_413(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/echo", BODY_MAX + 1);
+	raw_expect(&f->raw, "HTTP/1.1 413 ");
+	raw_expect_end(&f->raw);
+	assert_int_equal(f->begun, 0);
+	assert_int_equal(totals(f).refused_size, 1);
+}
+
+/* The peer sends megabytes before it looks, and must still find the answer. */
+static void the_413_survives_a_peer_that_keeps_sending(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/echo", 4 << 20);
+	raw_expect(&f->raw, "HTTP/1.1 413 ");
+	raw_expect(&f->raw, "Connection: close\r\n");
+}
+
+static void an_endless_chunked_body_is_413(void **state)
+{
+	struct fixture *f = *state;
+	char *piece = body_of(0x4000);
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+	for (int i = 0; i < 100 && !f->raw.ended; i++) {
+		raw_send(&f->raw, "4000\r\n");
+		raw_send_bytes(&f->raw, piece, 0x4000);
+		raw_send(&f->raw, "\r\n");
+		raw_receive(&f->raw);
+	}
+	raw_expect(&f->raw, "HTTP/1.1 413 ");
+	assert_int_equal(f->gone, 1);
+	assert_int_equal(f->completed, 0);
+	assert_int_equal(totals(f).refused_size, 1);
+	assert_int_equal(totals(f).open, 0);
+	free(piece);
+}
+
+static void a_body_of_just_the_limit_is_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/later", BODY_MAX);
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	assert_int_equal(f->body.size, BODY_MAX);
+	http_respond_text(f->waiting, 200, "text/plain", "taken");
+	raw_expect(&f->raw, "taken");
+}
+
+static void an_endless_head_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char line[128];
+
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n");
+	for (int i = 0; i < 2000 && !f->raw.ended; i++) {
+		snprintf(line, sizeof line, "X-Filler-%d: %064d\r\n", i, i);
+		raw_send(&f->raw, line);
+		raw_receive(&f->raw);
+	}
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "HTTP/1.1 431 ") || f->raw.in.size == 0);
+	turns(&f->world, 10);
+	assert_int_equal(totals(f).connections, 0);
+	assert_int_equal(totals(f).refused_size, 1);
+}
+
+static void an_endless_target_is_refused(void **state)
+{
+	struct fixture *f = *state;
+	char *target = body_of(64 << 10);
+
+	raw_send(&f->raw, "GET /");
+	raw_send_bytes(&f->raw, target, 64 << 10);
+	raw_expect_end(&f->raw);
+	turns(&f->world, 10);
+	assert_int_equal(totals(f).connections, 0);
+	free(target);
+}
+
+static void garbage_is_refused(void **state)
+{
+	static const char *const garbage[] = {
+		"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\nContent-Length: 4\r\n\r\nabcd",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\nContent-Length: 4\r\n\r\nabcd",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: +4\r\n\r\nabcd",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999999999999\r\n\r\nabcd",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: gzip, chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nabcd\r\n0\r\n\r\n",
+		"GET /hello HTTP/1.1\r\n\r\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(garbage); i++) {
+		raw_done(&f->raw);
+		raw_connect(&f->raw, &f->world, f->port);
+		raw_send(&f->raw, garbage[i]);
+		raw_expect_end(&f->raw);
+		if (f->raw.in.size > 0 && !raw_has(&f->raw, "HTTP/1.1 4"))
+			fail_msg("%zu: %.*s", i, (int)f->raw.in.size, f->raw.in.data);
+	}
+	assert_int_equal(f->completed, 0);
+	assert_true(totals(f).bad_requests >= 5);
+}
+
+/* Slow peers. */
+
+static void expect_408(struct fixture *f)
+{
+	for (int i = 0; i < 40 && !f->raw.ended; i++) {
+		f->world.ahead += 500000000;
+		raw_turn(&f->raw);
+	}
+	raw_expect(&f->raw, "HTTP/1.1 408 ");
+	raw_expect_end(&f->raw);
+	while (totals(f).connections > 0)
+		raw_turn(&f->raw);
+	assert_int_equal(totals(f).timeouts, 1);
+}
+
+static void a_slow_head_is_408(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello HTT");
+	expect_408(f);
+	assert_int_equal(f->gone, 0);
+}
+
+static void a_slow_body_is_408(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
+	while (f->begun == 0)
+		raw_turn(&f->raw);
+	expect_408(f);
+	assert_int_equal(f->gone, 1);
+}
+
+static void who_does_not_take_the_answer_is_cut_off(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	f->world.ahead += (BIG / HTTP_RATE_MIN - 10ll) * 1000000000;
+	turns(&f->world, 10);
+	assert_int_equal(totals(f).connections, 1);
+	f->world.ahead += 20ll * 1000000000;
+	while (totals(f).connections > 0)
+		turn(&f->world);
+	assert_int_equal(totals(f).timeouts, 1);
+}
+
+static void a_handler_may_take_its_time(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/later", 10);
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	f->world.ahead += 3600ll * 1000000000;
+	turns(&f->world, 10);
+	http_respond_text(f->waiting, 200, "text/plain", "an hour later");
+	raw_expect(&f->raw, "an hour later");
+}
+
+static void an_idle_connection_is_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "hello\n"));
+	assert_false(raw_has(&f->raw, "408"));
+	assert_int_equal(totals(f).timeouts, 0);
+}
+
+/* Peers that leave. */
+
+static void a_peer_that_leaves_mid_body_is_gone(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
+	while (f->begun == 0)
+		raw_turn(&f->raw);
+	raw_done(&f->raw);
+	while (f->gone == 0)
+		turn(&f->world);
+	turns(&f->world, 5);
+	assert_int_equal(f->gone, 1);
+	assert_int_equal(f->completed, 0);
+	assert_int_equal(totals(f).connections, 0);
+	raw_connect(&f->raw, &f->world, f->port);
+}
+
+static void a_peer_that_left_while_it_waited(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/later", 10);
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	raw_done(&f->raw);
+	turns(&f->world, 10);
+	http_respond_text(f->waiting, 200, "text/plain", "to nobody");
+	while (totals(f).connections > 0)
+		turn(&f->world);
+	assert_int_equal(f->gone, 0);
+	raw_connect(&f->raw, &f->world, f->port);
+}
+
+/* Many. */
+
+static void more_connections_than_places_are_served_in_turn(void **state)
+{
+	struct fixture *f = *state;
+	struct raw many[MANY];
+
+	raw_done(&f->raw);
+	for (int i = 0; i < MANY; i++) {
+		raw_connect(&many[i], &f->world, f->port);
+		raw_send(&many[i], "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+		assert_true(totals(f).connections <= CONNECTIONS);
+	}
+	for (int i = 0; i < MANY; i++) {
+		raw_expect(&many[i], "hello\n");
+		raw_done(&many[i]);
+	}
+	assert_int_equal(totals(f).requests, MANY);
+	raw_connect(&f->raw, &f->world, f->port);
+}
+
+static void kept_connections_fill_the_places(void **state)
+{
+	struct fixture *f = *state;
+	struct raw many[CONNECTIONS + 1];
+
+	raw_done(&f->raw);
+	for (int i = 0; i <= CONNECTIONS; i++) {
+		raw_connect(&many[i], &f->world, f->port);
+		raw_send(&many[i], "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+		if (i < CONNECTIONS)
+			raw_expect(&many[i], "hello\n");
+	}
+	turns(&f->world, 20);
+	raw_receive(&many[CONNECTIONS]);
+	assert_int_equal(many[CONNECTIONS].in.size, 0);
+	assert_int_equal(totals(f).connections, CONNECTIONS);
+	raw_done(&many[0]);
+	raw_expect(&many[CONNECTIONS], "hello\n");
+	for (int i = 1; i <= CONNECTIONS; i++)
+		raw_done(&many[i]);
+	raw_connect(&f->raw, &f->world, f->port);
+}
+
+static void places_are_shared_by_addresses(void **state)
+{
+	struct fixture *f = *state;
+	struct raw many[CONNECTIONS], other;
+	uint16_t port;
+
+	raw_done(&f->raw);
+	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &port), 0);
+	for (int i = 0; i < CONNECTIONS; i++)
+		raw_connect(&many[i], &f->world, f->port);
+	while (totals(f).connections < CONNECTIONS)
+		turn(&f->world);
+	raw_connect(&other, &f->world, port);
+	raw_expect_end(&other);
+	assert_int_equal(totals(f).refused_connections, 1);
+	for (int i = 0; i < CONNECTIONS; i++)
+		raw_done(&many[i]);
+	raw_done(&other);
+	raw_connect(&f->raw, &f->world, f->port);
+}
+
+/* Addresses. */
+
+static void socket_path(char path[64], const char *name)
+{
+	snprintf(path, 64, "/tmp/oxpecker-test-%d-%s", (int)getpid(), name);
+	unlink(path);
+}
+
+static void a_unix_socket_serves_and_its_file_goes(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], address[80];
+	struct stat st;
+	struct raw raw;
+
+	socket_path(path, "serves");
+	snprintf(address, sizeof address, "unix:%s", path);
+	assert_int_equal(http_server_listen(f->server, address, NULL), 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0660);
+	raw_init(&raw, &f->world, unix_connect(path));
+	raw_send(&raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&raw, "hello\n");
+	raw_done(&raw);
+	http_server_quiesce(f->server);
+	assert_int_equal(stat(path, &st), -1);
+}
+
+static void a_dead_socket_is_replaced_a_live_one_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_un at = { .sun_family = AF_UNIX };
+	char path[64], address[80];
+	struct http_server *other;
+	const struct http_route none[] = { { .path = NULL } };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	socket_path(path, "dead");
+	snprintf(at.sun_path, sizeof at.sun_path, "%s", path);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	close(fd);
+	snprintf(address, sizeof address, "unix:%s", path);
+	assert_int_equal(http_server_listen(f->server, address, NULL), 0);
+	assert_int_equal(http_server_new(f->world.loop, &usual, none, &other), 0);
+	assert_int_equal(http_server_listen(other, address, NULL), -EADDRINUSE);
+	http_server_free(other);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
+static void other_files_are_left_alone(void **state)
+{
+	struct fixture *f = *state;
+	char path[64], address[80];
+	int fd;
+
+	socket_path(path, "file");
+	snprintf(address, sizeof address, "unix:%s", path);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);
+	assert_true(fd >= 0);
+	close(fd);
+	assert_int_equal(http_server_listen(f->server, address, NULL), -EEXIST);
+	unlink(path);
+	assert_int_equal(http_server_listen(f->server, address, NULL), 0);
+	unlink(path);
+	fd = open(path, O_CREAT | O_WRONLY, 0600);	/* somebody's, in place of ours */
+	close(fd);
+	http_server_quiesce(f->server);
+	assert_int_equal(access(path, F_OK), 0);
+	unlink(path);
+}
+
+static void addresses_that_are_none_are_refused(void **state)
+{
+	static const char *const wrong[] = {
+		"", "localhost", "localhost:", "example.com:80", "127.0.0.1:70000", "1.2.3.4.5:80", "unix:relative",
+		"unix:", "::1:80", "127.0.0.1:-1",
+	};
+	struct fixture *f = *state;
+	char deep[200];
+
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		if (http_server_listen(f->server, wrong[i], NULL) != -EINVAL)
+			fail_msg("%s was taken", wrong[i]);
+	memset(deep, 'x', sizeof deep);
+	memcpy(deep, "unix:/", 6);
+	deep[sizeof deep - 1] = '\0';
+	assert_int_equal(http_server_listen(f->server, deep, NULL), -ENAMETOOLONG);
+}
+
+static void every_address_and_localhost(void **state)
+{
+	struct fixture *f = *state;
+	char address[32];
+	uint16_t port = 0;
+
+	assert_int_equal(http_server_listen(f->server, ":0", &port), 0);
+	assert_int_not_equal(port, 0);
+	snprintf(address, sizeof address, "127.0.0.1:%u", f->port);
+	assert_int_equal(http_server_listen(f->server, address, NULL), -EADDRINUSE);
+	raw_done(&f->raw);
+	raw_connect(&f->raw, &f->world, port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_int_equal(http_server_listen(f->server, "localhost:0", NULL), 0);
+}
+
+/* Ends. */
+
+static void quiescing_finishes_what_is_under_way(void **state)
+{
+	struct fixture *f = *state;
+
+	send_post(f, "/later", 10);
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	assert_int_equal(http_server_quiesce(f->server), 1);
+	assert_int_equal(tcp_connect(f->port), -1);
+	http_respond_text(f->waiting, 200, "text/plain", "finished");
+	raw_expect(&f->raw, "finished");
+	raw_expect_end(&f->raw);
+	assert_int_equal(http_server_quiesce(f->server), 0);
+}
+
+static void freeing_tells_what_is_open(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raw;
+
+	send_post(f, "/later", 10);
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	raw_connect(&raw, &f->world, f->port);
+	raw_send(&raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&raw, "hello\n");
+	http_server_free(f->server);
+	f->server = NULL;
+	assert_int_equal(f->gone, 1);
+	raw_expect_end(&f->raw);
+	raw_done(&raw);
+}
+
+static void freeing_in_the_middle_of_bodies_and_answers(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raw;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\nabc");
+	while (f->begun == 0)
+		raw_turn(&f->raw);
+	raw_connect(&raw, &f->world, f->port);
+	raw_send(&raw, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	http_server_free(f->server);
+	f->server = NULL;
+	assert_int_equal(f->gone, 1);
+	raw_done(&raw);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_get_is_answered),
+		TEST(head_is_served_by_get),
+		TEST(what_has_no_route_is_404_or_405),
+		TEST(an_old_client_is_served),
+		TEST(connections_are_kept_and_pipelines_answered_in_order),
+		TEST(a_body_comes_whole),
+		TEST(a_chunked_body_comes_whole),
+		TEST(an_empty_body_completes),
+		TEST(who_expects_is_told_to_continue),
+		TEST(an_early_answer_keeps_the_connection),
+		TEST(an_answer_in_the_middle_of_the_body),
+		TEST(an_answer_much_later),
+		TEST(who_waits_costs_nothing),
+		TEST(a_large_answer_comes_whole),
+		TEST(an_announced_body_too_large_is_413),
+		TEST(the_413_survives_a_peer_that_keeps_sending),
+		TEST(an_endless_chunked_body_is_413),
+		TEST(a_body_of_just_the_limit_is_taken),
+		TEST(an_endless_head_is_refused),
+		TEST(an_endless_target_is_refused),
+		TEST(garbage_is_refused),
+		TEST(a_slow_head_is_408),
+		TEST(a_slow_body_is_408),
+		TEST(who_does_not_take_the_answer_is_cut_off),
+		TEST(a_handler_may_take_its_time),
+		TEST(an_idle_connection_is_closed),
+		TEST(a_peer_that_leaves_mid_body_is_gone),
+		TEST(a_peer_that_left_while_it_waited),
+		TEST(more_connections_than_places_are_served_in_turn),
+		TEST(kept_connections_fill_the_places),
+		TEST(places_are_shared_by_addresses),
+		TEST(a_unix_socket_serves_and_its_file_goes),
+		TEST(a_dead_socket_is_replaced_a_live_one_refused),
+		TEST(other_files_are_left_alone),
+		TEST(addresses_that_are_none_are_refused),
+		TEST(every_address_and_localhost),
+		TEST(quiescing_finishes_what_is_under_way),
+		TEST(freeing_tells_what_is_open),
+		TEST(freeing_in_the_middle_of_bodies_and_answers),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
