@@ -54,6 +54,7 @@ want_tests() {
 	want nodejs node
 	want npm npm
 	want shellcheck shellcheck
+	want clang clang
 }
 
 want_demo() {

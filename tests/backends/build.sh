@@ -98,7 +98,7 @@ build_opensearch() {
 }
 
 build_prometheus() {
-	apt-get download -q prometheus
+	apt-get download -q -o APT::Sandbox::User=root prometheus
 	dpkg -x prometheus_*.deb .
 	rm prometheus_*.deb
 }
