@@ -694,6 +694,11 @@ static void an_endless_answer_is_too_large(void **state)
 	assert_end(f, HTTP_END_TOO_LARGE);
 	assert_int_equal(f->reply.status, 200);
 	assert_true(f->body.size <= ANSWER_MAX);
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+	assert_in_range(f->body.size, 1, ANSWER_MAX);
 }
 
 static void script_endless_head(struct peer *p)

@@ -59,6 +59,7 @@ struct raw {
 	int fd;
 	struct buffer in;
 	bool ended;	/* the peer closed, or reset */
+	bool reset;
 };
 
 static inline void raw_init(struct raw *r, struct world *w, int fd)
@@ -120,8 +121,8 @@ static inline void raw_receive(struct raw *r)
 		if (n > 0)
 			r->in.size += (size_t)n;
 	} while (n > 0);
-	if (n == 0 || (n < 0 && errno != EAGAIN))
-		r->ended = true;
+	r->reset |= n < 0 && errno != EAGAIN;
+	r->ended |= n == 0 || r->reset;
 }
 
 static inline void raw_turn(struct raw *r)
@@ -137,8 +138,10 @@ static inline void raw_send_bytes(struct raw *r, const char *data, size_t size)
 
 	while (size > 0 && !r->ended) {
 		n = send(r->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-		if (n < 0 && errno != EAGAIN)
+		if (n < 0 && errno != EAGAIN) {
+			r->reset = true;
 			return;
+		}
 		if (n > 0) {
 			data += n;
 			size -= (size_t)n;

@@ -428,6 +428,8 @@ static void the_413_survives_a_peer_that_keeps_sending(void **state)
 	send_post(f, "/echo", 4 << 20);
 	raw_expect(&f->raw, "HTTP/1.1 413 ");
 	raw_expect(&f->raw, "Connection: close\r\n");
+	raw_expect_end(&f->raw);
+	assert_false(f->raw.reset);
 }
 
 static void an_endless_chunked_body_is_413(void **state)
@@ -813,6 +815,7 @@ static void quiescing_finishes_what_is_under_way(void **state)
 	assert_int_equal(tcp_connect(f->port), -1);
 	http_respond_text(f->waiting, 200, "text/plain", "finished");
 	raw_expect(&f->raw, "finished");
+	assert_true(raw_has(&f->raw, "Connection: close\r\n"));
 	raw_expect_end(&f->raw);
 	assert_int_equal(http_server_quiesce(f->server), 0);
 }

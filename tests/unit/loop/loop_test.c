@@ -209,9 +209,11 @@ static void many_timers_keep_the_heap(void **state)
 	}
 	for (size_t i = 0; i < COUNT; i++)
 		many[i].fired = loop_timer_pending(&many[i].timer) ? 0 : 1;
-	for (int step = 0; step < 11; step++) {
-		f->time.ns += 100000000;
-		turns(f, 100);
+	for (int step = 0; step < 101; step++) {
+		f->time.ns += 10000000;
+		turns(f, 50);
+		for (size_t i = 0; i < COUNT; i++)
+			assert_true(many[i].fired || many[i].due > f->time.ns);
 	}
 	for (size_t i = 0; i < COUNT; i++)
 		assert_int_equal(many[i].fired, 1);
@@ -308,6 +310,39 @@ static void a_probe_overtakes_what_waits(void **state)
 	loop_watch_done(&urgent.watch);
 	close(pair[0]);
 	close(pair[1]);
+}
+
+static void ordinary_ready(void *context, int fd, unsigned what)
+{
+	struct urgent *u = context;
+	char byte;
+
+	(void)what;
+	assert_int_equal(read(fd, &byte, 1), 1);
+	note(u->f, 'o');
+}
+
+static void a_probe_goes_first(void **state)
+{
+	struct fixture *f = *state;
+	struct urgent ordinary[2] = { { .f = f }, { .f = f } }, urgent = { .f = f };
+	struct urgent *all[] = { &ordinary[0], &urgent, &ordinary[1] };
+	int pairs[3][2];
+
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+		loop_watch_init(&all[i]->watch, f->loop, pairs[i][0], i == 1 ? urgent_ready : ordinary_ready, all[i]);
+		all[i]->watch.priority = i == 1 ? LOOP_PROBES : LOOP_NORMAL;
+		loop_watch_set(&all[i]->watch, WATCH_READ);
+		assert_int_equal(write(pairs[i][1], "x", 1), 1);
+	}
+	turns(f, 3);
+	assert_string_equal(f->trace, "!oo");
+	for (size_t i = 0; i < 3; i++) {
+		loop_watch_done(&all[i]->watch);
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
 }
 
 struct switcher {
@@ -456,6 +491,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_soon_runs_once_and_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_soon_asks_again_or_ends_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_probe_overtakes_what_waits, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_probe_goes_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watch_changes_and_ends_within_its_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_paused_watch_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_signal_is_an_event_and_stops_the_loop, setup, teardown),

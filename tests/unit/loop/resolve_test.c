@@ -325,6 +325,18 @@ static void freeing_with_questions_open_is_silent(void **state)
 	assert_int_equal(a.calls, 0);
 }
 
+/* The teardown frees resolver and loop without another turn. */
+static void ending_with_questions_open_leaks_nothing(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *open, *cancelled;
+
+	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &open), 0);
+	assert_int_equal(resolve_start(f->resolver, "both.test", 1, keep_answer, &a, &cancelled), 0);
+	resolve_cancel(cancelled);
+}
+
 static void names_that_are_none_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -379,6 +391,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_question_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_with_questions_open_is_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(ending_with_questions_open_leaks_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_that_are_none_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(questions_have_a_ceiling, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_system_resolves_localhost, setup, teardown),
