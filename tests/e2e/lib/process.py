@@ -72,7 +72,8 @@ class Process:
         def watched():
             if not self.alive():
                 status = self.child.returncode
-                raise AssertionError(f"{self.name} ended with {status} before {what}:\n{self.err()[-2000:]}")
+                said = self.out()[-2000:] + self.err()[-2000:]
+                raise AssertionError(f"{self.name} ended with {status} before {what}:\n{said}")
             return predicate()
 
         return wait_until(watched, deadline, what)
