@@ -1,0 +1,191 @@
+#include "config/error.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { QUOTE_MAX = 64, EXCERPT_MAX = 120 };
+
+static bool continues(char byte)
+{
+	return ((unsigned char)byte & 0xc0) == 0x80;
+}
+
+static const char *line_start(struct config_span s)
+{
+	const char *text = s.source->text, *newline = memrchr(text, '\n', s.start);
+
+	return newline ? newline + 1 : text;
+}
+
+static unsigned characters(const char *from, const char *to)
+{
+	unsigned n = 0;
+
+	for (; from < to; from++)
+		n += !continues(*from);
+	return n;
+}
+
+struct config_place config_place(struct config_span s)
+{
+	struct config_place place = { .line = 1 };
+
+	if (!s.source)
+		return (struct config_place){ .file = "" };
+	for (const char *p = s.source->text, *end = p + s.start; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+		place.line++;
+	place.file = s.source->name;
+	place.column = characters(line_start(s), s.source->text + s.start) + 1;
+	return place;
+}
+
+void config_mask(struct config_span s)
+{
+	if (!s.source)
+		return;
+	for (size_t i = s.start; i < s.end; i++)
+		if (s.source->text[i] != '\n')
+			s.source->text[i] = '*';
+}
+
+void config_complain(struct config_errors *e, struct config_span span, const char *path, const char *format, ...)
+{
+	char what[CONFIG_WHAT_MAX];
+	va_list args;
+
+	if (e->count++ >= CONFIG_ERRORS_MAX)
+		return;
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	e->items[e->count - 1] = (struct config_error){
+		.span = span, .path = config_copy(e->arena, path, strlen(path)), .what = config_copy(e->arena, what, strlen(what)),
+	};
+}
+
+const char *config_error_text(const struct config_errors *e, size_t i)
+{
+	const struct config_error *error = &e->items[i];
+	const char *colon = *error->path ? ": " : "";
+	struct config_place place = config_place(error->span);
+
+	if (!error->span.source)
+		return config_printf(e->arena, "%s%s%s", error->path, colon, error->what);
+	return config_printf(e->arena, "%s:%u:%u: %s%s%s", place.file, place.line, place.column, error->path, colon, error->what);
+}
+
+static bool sounds_secret(const char *word, size_t size)
+{
+	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie" };
+
+	for (size_t i = 0; i + 2 < size; i++)
+		for (size_t k = 0; k < COUNT_OF(sounds); k++)
+			if (i + strlen(sounds[k]) <= size && strncasecmp(word + i, sounds[k], strlen(sounds[k])) == 0)
+				return true;
+	return false;
+}
+
+/* Stars for all that follows a key that sounds like a secret, up to `end`. */
+static void hide_secrets(char *line, char *end)
+{
+	char *word = line;
+
+	for (char *p = line; p < end; p++) {
+		if (*p == ':' && sounds_secret(word, (size_t)(p - word))) {
+			memset(p + 1, '*', (size_t)(end - p) - 1);
+			return;
+		}
+		if (strchr(" \t,{[:", *p))
+			word = p + 1;
+	}
+}
+
+/* The line of the error, cut to what fits a terminal, and a caret below; tabs stay so that the caret stands right. */
+static int print_excerpt(const struct config_errors *e, const struct config_error *error, struct buffer *to)
+{
+	const char *start, *end, *at;
+	char *line;
+	int failed;
+
+	if (!error->span.source)
+		return 0;
+	start = line_start(error->span);
+	at = error->span.source->text + error->span.start;
+	end = start + strcspn(start, "\r\n");
+	if (at - start >= EXCERPT_MAX || end == start)
+		return 0;
+	if (end - start > EXCERPT_MAX)
+		end = start + EXCERPT_MAX;
+	while (end > start && continues(*end))
+		end--;
+	line = config_copy(e->arena, start, (size_t)(end - start));
+	hide_secrets(line, line + (end - start));
+	failed = buffer_printf(to, "    %s\n    ", config_hide_passwords(e->arena, line));
+	for (const char *p = start; p < at && !failed; p++)
+		if (!continues(*p))
+			failed = buffer_text(to, *p == '\t' ? "\t" : " ");
+	return failed ? failed : buffer_text(to, "^\n");
+}
+
+int config_errors_print(const struct config_errors *e, bool excerpts, struct buffer *to)
+{
+	size_t kept = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
+	int failed = 0;
+
+	for (size_t i = 0; i < kept && !failed; i++) {
+		failed = buffer_printf(to, "%s\n", config_error_text(e, i));
+		if (!failed && excerpts)
+			failed = print_excerpt(e, &e->items[i], to);
+	}
+	if (!failed && e->count > kept)
+		failed = buffer_printf(to, "%zu more\n", e->count - kept);
+	return failed;
+}
+
+/* Where the password of a URL begins and ends behind its slashes; false when it has none. Up to the last @, since people do
+ * not escape the slashes in their passwords: better too much hidden than too little. */
+static bool find_password(const char *p, const char **ret_start, const char **ret_end)
+{
+	size_t size = strcspn(p, " \t\r\n\"'");
+	const char *colon = memchr(p, ':', size), *at = memrchr(p, '@', size);
+
+	if (!colon || !at || colon > at)
+		return false;
+	*ret_start = colon + 1;
+	*ret_end = at;
+	return true;
+}
+
+char *config_hide_passwords(struct config_arena *arena, const char *text)
+{
+	static const char stars[] = "***";
+	const char *slashes, *start, *end;
+	char *shown = config_alloc(arena, strlen(text) * 2 + sizeof stars), *to = shown;
+
+	while ((slashes = strstr(text, "://"))) {
+		slashes += 3;
+		if (!find_password(slashes, &start, &end))
+			start = end = slashes;
+		to = mempcpy(to, text, (size_t)(start - text));
+		if (start > slashes)
+			to = mempcpy(to, stars, 3);
+		text = end;
+	}
+	memcpy(to, text, strlen(text) + 1);
+	return shown;
+}
+
+const char *config_quote(struct config_arena *arena, const char *text)
+{
+	char *shown = config_hide_passwords(arena, text);
+	size_t size = strlen(shown), cut = size > QUOTE_MAX ? QUOTE_MAX : size;
+
+	while (cut > 0 && continues(shown[cut]))
+		cut--;
+	for (size_t i = 0; i < cut; i++)
+		if ((unsigned char)shown[i] < ' ' || shown[i] == 0x7f)
+			shown[i] = '?';
+	shown[cut] = '\0';
+	return config_printf(arena, "\"%s%s\"", shown, cut < size ? "…" : "");
+}

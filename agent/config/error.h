@@ -1,0 +1,60 @@
+/*
+ * What is wrong with a configuration, collected up to a ceiling, each with its place, so that one look mends the file.
+ *
+ * A source is the text as it was given: a file, or one --set. A span points into it. Errors show the line they are about;
+ * before that, whoever reads an option that is secret masks it in the source, so that an excerpt shows stars. A file that
+ * does not parse has no options yet: excerpts also hide what follows a key that sounds like a secret. Passwords in URLs are
+ * hidden whenever text is shown.
+ */
+#ifndef OXP_CONFIG_ERROR_H
+#define OXP_CONFIG_ERROR_H
+
+#include "config/arena.h"
+
+enum { CONFIG_ERRORS_MAX = 20, CONFIG_WHAT_MAX = 640 };
+
+struct config_source {
+	const char *name;	/* "oxpecker.yaml", "--set" */
+	char *text;
+	size_t size;
+};
+
+struct config_span {
+	const struct config_source *source;	/* NULL: nowhere, such as a file that is not there */
+	size_t start, end;			/* bytes of its text */
+};
+
+struct config_place {
+	const char *file;
+	unsigned line, column;	/* from 1, columns in characters; line 0: the file as a whole */
+};
+
+struct config_error {
+	struct config_span span;
+	const char *path;	/* "logs.export.elasticsearch.url", or "" */
+	const char *what;
+};
+
+struct config_errors {
+	struct config_arena *arena;
+	size_t count;		/* may be more than are kept */
+	struct config_error items[CONFIG_ERRORS_MAX];
+};
+
+struct config_place config_place(struct config_span);
+void config_mask(struct config_span);	/* its bytes become stars, its line ends stay */
+
+void config_complain(struct config_errors *, struct config_span, const char *path, const char *format, ...)
+	PRINTF_LIKE(4, 5);
+
+/* "file:3:14: key.path: what is wrong", terminated, in the errors' arena; no line end. */
+const char *config_error_text(const struct config_errors *, size_t i);
+/* All of them, one line each; for people also with the line in question and a caret. 0, -ENOSPC or -ENOMEM. */
+int config_errors_print(const struct config_errors *, bool excerpts, struct buffer *to) MUST_CHECK;
+
+/* The text fit to be shown in a message: in quotes, control characters as ?, cut after 64 bytes, passwords of URLs hidden. */
+const char *config_quote(struct config_arena *, const char *text);
+/* A copy with the password of each scheme://user:password@host as ***. */
+char *config_hide_passwords(struct config_arena *, const char *text);
+
+#endif

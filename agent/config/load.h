@@ -1,0 +1,54 @@
+/*
+ * A whole configuration: from text to the structs that the program runs on.
+ *
+ * config_load() parses, lays --set over it, expands, reads every section and checks that nothing unknown is left. Fixed
+ * sections go into the struct given at config_new(); components become lists, one for each section, in the order written.
+ * Every section is read, written or not, so defaults are always there. All memory lives until config_free().
+ */
+#ifndef OXP_CONFIG_LOAD_H
+#define OXP_CONFIG_LOAD_H
+
+#include "config/schema.h"
+#include "config/tree.h"
+
+enum { COMPONENT_NAME_MAX = 63 };
+
+struct config_component {
+	struct config_component *next;
+	const char *name;			/* letters, digits, _ and -; unique within its section unless that is SECTION_STEPS */
+	const struct config_type *type;
+	void *common;				/* of section->common_size; NULL when that is 0 */
+	void *options;				/* of type->config_size; NULL when that is 0 */
+	struct config_place place;
+};
+
+struct config_input {
+	const char *name;			/* of the file, for errors */
+	struct bytes text;			/* empty: built-in defaults */
+	const char *const *sets;		/* "a.b=value", ends with NULL; NULL: none */
+	const struct config_world *world;
+};
+
+struct config {
+	const struct config_section *sections;
+	void *target;
+	struct config_arena *arena;
+	struct config_errors errors;
+	struct tree tree;			/* tree.files: what ${file:…} named, to be watched */
+	struct config_component **components;	/* by position of the section */
+};
+
+/* `target` is zeroed memory that the rows of fixed sections point into. */
+struct config *config_new(const struct config_section *sections, void *target) __attribute__((returns_nonnull));
+void config_free(struct config *);		/* NULL is fine */
+
+/* Once. 0, or -EINVAL with everything that is wrong in `errors`; what was read is then not to be used. */
+int config_load(struct config *, const struct config_input *) MUST_CHECK;
+/* A file's text; -ENOSPC beyond the buffer's ceiling (TREE_INPUT_MAX), -EINVAL when it is not a regular file, or another
+ * -errno. */
+int config_file(const char *path, struct buffer *to) MUST_CHECK;
+
+/* The components of the section with that path, NULL when there are none. */
+struct config_component *config_components(const struct config *, const char *path);
+
+#endif

@@ -1,0 +1,231 @@
+#include "config/print.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include "base/text.h"
+#include "config/error.h"
+#include "config/read.h"
+#include "config/value.h"
+
+enum { TEXT_MAX = 1 << 20 };
+
+void print(struct printer *p, const char *format, ...)
+{
+	va_list args;
+	char *to;
+	int size;
+
+	va_start(args, format);
+	size = vsnprintf(NULL, 0, format, args);
+	va_end(args);
+	OXP_ASSERT(size >= 0);
+	if (p->failed)
+		return;
+	to = buffer_reserve(p->to, (size_t)size + 1);
+	if (!to) {
+		p->failed = p->to->ceiling - p->to->size > (size_t)size ? -ENOMEM : -ENOSPC;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(to, (size_t)size + 1, format, args);
+	va_end(args);
+	p->to->size += (size_t)size;
+}
+
+/* Text that YAML takes for nothing but itself, in a list too. */
+static bool is_plain(const char *text)
+{
+	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:-";
+	size_t size = strlen(text);
+
+	return size > 0 && !strchr("_.:-", *text) && text[size - 1] != ':' && strspn(text, fine) == size;
+}
+
+static const char *double_dollars(struct config_arena *arena, const char *text)
+{
+	char *doubled = config_alloc(arena, 2 * strlen(text) + 1), *to = doubled;
+
+	for (; *text; text++) {
+		if (*text == '$')
+			*to++ = '$';
+		*to++ = *text;
+	}
+	return doubled;
+}
+
+static const char *yaml_text(struct config_arena *arena, const char *text)
+{
+	struct buffer quoted;
+	const char *copy = "\"…\"";
+
+	text = config_hide_passwords(arena, text);
+	if (is_plain(text))
+		return text;
+	text = double_dollars(arena, text);
+	buffer_init(&quoted, TEXT_MAX);
+	if (json_string_append(&quoted, text, strlen(text)) == 0)
+		copy = config_copy(arena, quoted.data, quoted.size);
+	buffer_done(&quoted);
+	return copy;
+}
+
+static const char *yaml_list(struct config_arena *arena, const struct option_list *list)
+{
+	const char *yaml = "[";
+
+	for (size_t i = 0; i < list->count; i++)
+		yaml = config_printf(arena, "%s%s%s", yaml, i ? ", " : "", yaml_text(arena, list->items[i]));
+	return config_printf(arena, "%s]", yaml);
+}
+
+static const char *yaml_map(struct config_arena *arena, const struct option_map *map)
+{
+	const char *yaml = "{";
+
+	for (size_t i = 0; i < map->count; i++)
+		yaml = config_printf(arena, "%s%s %s: %s", yaml, i ? "," : "", yaml_text(arena, map->pairs[i].key),
+				     yaml_text(arena, map->pairs[i].value));
+	return config_printf(arena, "%s%s}", yaml, map->count ? " " : "");
+}
+
+static const char *yaml_number(struct config_arena *arena, const struct option *o, uint64_t number)
+{
+	char text[VALUE_TEXT_SIZE];
+
+	if (o->zero && number == 0)
+		return o->zero;
+	if (o->kind == OPTION_SIZE)
+		value_size_print(number, text);
+	else if (o->kind == OPTION_DURATION)
+		value_duration_print((struct duration){ (int64_t)number }, text);
+	else
+		snprintf(text, sizeof text, "%llu", (unsigned long long)number);
+	return config_copy(arena, text, strlen(text));
+}
+
+static const char *choice_at(const struct option *o, const void *field)
+{
+	unsigned n;
+
+	memcpy(&n, field, sizeof n);
+	for (unsigned i = 0; o->choices[i]; i++)
+		if (i == n)
+			return o->choices[i];
+	return NULL;
+}
+
+const char *yaml_of_field(struct config_arena *arena, const struct option *o, const void *field)
+{
+	switch (o->kind) {
+	case OPTION_BOOL:
+		return *(const bool *)field ? "true" : "false";
+	case OPTION_COUNT:
+	case OPTION_SIZE:
+		return yaml_number(arena, o, *(const uint64_t *)field);
+	case OPTION_DURATION:
+		return yaml_number(arena, o, (uint64_t)((const struct duration *)field)->ns);
+	case OPTION_CHOICE:
+		return choice_at(o, field);
+	case OPTION_TEXT_LIST:
+	case OPTION_ADDRESS_LIST:
+		return yaml_list(arena, *(const struct option_list *const *)field);
+	case OPTION_MAP:
+		return yaml_map(arena, *(const struct option_map *const *)field);
+	default:
+		return *(const char *const *)field ? yaml_text(arena, *(const char *const *)field) : NULL;
+	}
+}
+
+/* By way of the field: what the reader makes of the default is the default. */
+const char *yaml_of_default(struct config_arena *arena, const struct option *o)
+{
+	union { void *pointer; uint64_t number; struct duration d; } field = { 0 };
+	struct option at_zero = *o;
+	struct config_errors errors = { .arena = arena };
+
+	if (!o->text)
+		return NULL;
+	at_zero.offset = 0;
+	option_read(&(struct option_reader){ arena, &errors }, &at_zero, NULL, &field);
+	return yaml_of_field(arena, &at_zero, &field);
+}
+
+const char *yaml_of_example(struct config_arena *arena, const struct option *o)
+{
+	static const char *const examples[OPTION_KINDS] = {
+		[OPTION_TEXT] = "text", [OPTION_PATH] = "/path", [OPTION_URL] = "http://localhost:8080",
+		[OPTION_ADDRESS] = "localhost:8080", [OPTION_BOOL] = "false", [OPTION_COUNT] = "1", [OPTION_SIZE] = "1MiB",
+		[OPTION_DURATION] = "5s", [OPTION_TEXT_LIST] = "[]", [OPTION_ADDRESS_LIST] = "[\":8080\"]", [OPTION_MAP] = "{}",
+	};
+
+	if (o->example)
+		return option_is_list(o) || o->kind == OPTION_MAP ? o->example : yaml_text(arena, o->example);
+	return o->kind == OPTION_CHOICE ? o->choices[0] : examples[o->kind];
+}
+
+static const char *kind_words(struct config_arena *arena, const struct option *o)
+{
+	static const char *const words[OPTION_KINDS] = {
+		[OPTION_TEXT] = "text", [OPTION_PATH] = "path", [OPTION_URL] = "URL", [OPTION_ADDRESS] = "address",
+		[OPTION_BOOL] = "true or false", [OPTION_COUNT] = "number", [OPTION_SIZE] = "size",
+		[OPTION_DURATION] = "duration", [OPTION_CHOICE] = "one of", [OPTION_TEXT_LIST] = "text or list of texts",
+		[OPTION_ADDRESS_LIST] = "address or list of addresses", [OPTION_MAP] = "mapping of texts",
+	};
+	const char *text = words[o->kind];
+
+	for (size_t i = 0; o->kind == OPTION_CHOICE && o->choices[i]; i++)
+		text = config_printf(arena, "%s%s%s", text, i ? ", " : " ", o->choices[i]);
+	return o->zero ? config_printf(arena, "%s or %s", text, o->zero) : text;
+}
+
+static const char *range_words(struct config_arena *arena, const struct option *o)
+{
+	uint64_t scale = o->kind == OPTION_DURATION ? 1000000 : 1;
+	struct option bare = { .kind = o->kind };
+	const char *min = yaml_number(arena, &bare, o->min * scale);
+
+	if (o->max)
+		return config_printf(arena, ", %s to %s", min, yaml_number(arena, &bare, o->max * scale));
+	return o->min ? config_printf(arena, ", at least %s", min) : "";
+}
+
+const char *option_words(struct config_arena *arena, const struct option *o)
+{
+	return config_printf(arena, "%s%s%s%s%s", kind_words(arena, o), range_words(arena, o), o->required ? "; required" : "",
+			     o->secret ? "; secret" : "", o->reload ? "; changes without a restart" : "");
+}
+
+const char *last_word(const char *path)
+{
+	const char *dot = strrchr(path, '.');
+
+	return dot ? dot + 1 : path;
+}
+
+/* Bytes of `path` up to its last common dot with `last`. */
+static size_t common_way(const char *path, const char *last)
+{
+	size_t common = 0;
+
+	for (size_t i = 0; path[i] && path[i] == last[i]; i++)
+		if (path[i] == '.')
+			common = i + 1;
+	return common;
+}
+
+unsigned print_way(struct printer *p, const char *path, const char *last)
+{
+	size_t common = common_way(path, last);
+	unsigned depth = 0;
+
+	for (const char *dot; (dot = strchr(path, '.')); path = dot + 1, depth++) {
+		size_t word = (size_t)(dot - path) + 1;
+		if (common >= word)
+			common -= word;
+		else
+			print(p, "%*s%.*s:\n", (int)depth * 2, "", (int)word - 1, path);
+	}
+	return depth;
+}

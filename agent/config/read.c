@@ -1,0 +1,396 @@
+#include "config/read.h"
+
+#include <stdio.h>
+
+#include "base/text.h"
+#include "config/value.h"
+
+static const char *const expectations[OPTION_KINDS] = {
+	[OPTION_TEXT] = "text",
+	[OPTION_PATH] = "a path",
+	[OPTION_URL] = "a URL such as http://localhost:9200",
+	[OPTION_ADDRESS] = "an address: host:port, :port or unix:/path",
+	[OPTION_BOOL] = "true or false",
+	[OPTION_COUNT] = "a whole number",
+	[OPTION_SIZE] = "a size such as 64KiB, 32MiB or 1GiB",
+	[OPTION_DURATION] = "a duration such as 250ms, 5s, 2m or 1h",
+	[OPTION_CHOICE] = "one of",
+	[OPTION_TEXT_LIST] = "text or a list of texts",
+	[OPTION_ADDRESS_LIST] = "an address or a list of them: host:port, :port or unix:/path",
+	[OPTION_MAP] = "a mapping of texts",
+};
+
+bool option_is_list(const struct option *o)
+{
+	return o->kind == OPTION_TEXT_LIST || o->kind == OPTION_ADDRESS_LIST;
+}
+
+static const char *join_words(struct config_arena *arena, const char *before, const char *const *words)
+{
+	for (const char *comma = " "; *words; words++, comma = ", ")
+		before = config_printf(arena, "%s%s%s", before, comma, *words);
+	return before;
+}
+
+const char *option_expected(struct config_arena *arena, const struct option *o)
+{
+	const char *text = expectations[o->kind];
+
+	if (o->kind == OPTION_CHOICE)
+		return join_words(arena, text, o->choices);
+	if (o->kind == OPTION_URL && o->choices)
+		return join_words(arena, config_printf(arena, "%s, the scheme one of", text), o->choices);
+	return o->zero ? config_printf(arena, "%s, or %s", text, o->zero) : text;
+}
+
+/* Numbers within their range. */
+
+static void print_number(const struct option *o, uint64_t number, char to[VALUE_TEXT_SIZE])
+{
+	if (o->kind == OPTION_SIZE)
+		value_size_print(number, to);
+	else if (o->kind == OPTION_DURATION)
+		value_duration_print(DURATION_MS(number), to);
+	else
+		snprintf(to, VALUE_TEXT_SIZE, "%llu", (unsigned long long)number);
+}
+
+static const char *check_range(struct config_arena *arena, const struct option *o, bool below, bool above)
+{
+	char min[VALUE_TEXT_SIZE], max[VALUE_TEXT_SIZE];
+
+	if (!below && !above)
+		return NULL;
+	print_number(o, o->min, min);
+	print_number(o, o->max, max);
+	if (o->max == 0)
+		return config_printf(arena, "is too small; the least is %s", min);
+	return config_printf(arena, "is out of range; it goes from %s to %s", min, max);
+}
+
+static const char *read_number(struct config_arena *arena, const struct option *o, const char *text, uint64_t *field)
+{
+	uint64_t number = 0;
+	bool zero = o->zero && strcmp(text, o->zero) == 0;
+	const char *wrong = zero ? NULL : o->kind == OPTION_SIZE ? value_size(text, &number) : value_count(text, &number);
+
+	if (!wrong && !zero)
+		wrong = check_range(arena, o, number < o->min, o->max && number > o->max);
+	if (!wrong)
+		*field = number;
+	return wrong;
+}
+
+static const char *read_duration(struct config_arena *arena, const struct option *o, const char *text, struct duration *field)
+{
+	struct duration d = { 0 };
+	bool zero = o->zero && strcmp(text, o->zero) == 0;
+	const char *wrong = zero ? NULL : value_duration(text, &d);
+	uint64_t ns = (uint64_t)d.ns;
+
+	if (!wrong && !zero)	/* by division, since a bound in ns may not fit */
+		wrong = check_range(arena, o, ns / 1000000 < o->min, o->max && (ns + 999999) / 1000000 > o->max);
+	if (!wrong)
+		*field = d;
+	return wrong;
+}
+
+static const char *read_choice(struct config_arena *arena, const struct option *o, const char *text, void *field)
+{
+	const char *near;
+	unsigned n = 0;
+
+	for (; o->choices[n]; n++)
+		if (strcmp(o->choices[n], text) == 0) {
+			memcpy(field, &n, sizeof n);
+			return NULL;
+		}
+	near = nearest_word(text, o->choices, n);
+	return near ? config_printf(arena, "is unknown; did you mean \"%s\"?", near) : "is unknown";
+}
+
+/* One text into one field that is no list. Answers what is wrong, or NULL. */
+static const char *read_scalar(struct config_arena *arena, const struct option *o, const char *text, void *field)
+{
+	const char *wrong = NULL;
+
+	switch (o->kind) {
+	case OPTION_BOOL:
+		return value_bool(text, field);
+	case OPTION_COUNT:
+	case OPTION_SIZE:
+		return read_number(arena, o, text, field);
+	case OPTION_DURATION:
+		return read_duration(arena, o, text, field);
+	case OPTION_CHOICE:
+		return read_choice(arena, o, text, field);
+	case OPTION_PATH:
+		wrong = *text ? NULL : "is empty";
+		break;
+	case OPTION_URL:
+		wrong = value_url(text, o->choices);
+		break;
+	case OPTION_ADDRESS:
+	case OPTION_ADDRESS_LIST:
+		wrong = value_address(text);
+		break;
+	default:
+		break;
+	}
+	if (!wrong)
+		*(const char **)field = text;
+	return wrong;
+}
+
+/* What a person wrote. */
+
+static bool is_secret(const struct option *o, const struct node *n)
+{
+	return o->secret || n->secret;
+}
+
+static bool read_text(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
+{
+	const char *wrong = read_scalar(r->arena, o, n->text, field);
+
+	if (wrong)
+		node_complain(r->errors, n, "%s %s; expected %s", is_secret(o, n) ? "the value" : config_quote(r->arena, n->text),
+			      wrong, option_expected(r->arena, o));
+	return !wrong;
+}
+
+static void refuse_kind(const struct option_reader *r, const struct option *o, const struct node *n)
+{
+	node_complain(r->errors, n, "%s; expected %s", node_kind_name(n), option_expected(r->arena, o));
+}
+
+static const struct option_list *list_of(struct config_arena *arena, const char **items, size_t count)
+{
+	struct option_list *list = config_alloc(arena, sizeof *list);
+
+	*list = (struct option_list){ count, items };
+	return list;
+}
+
+static void read_list(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
+{
+	bool single = n->kind == NODE_TEXT;
+	const char **items = config_alloc(r->arena, (single ? 1 : n->count) * sizeof *items);
+	size_t count = 0;
+
+	if (n->kind == NODE_MAP) {
+		refuse_kind(r, o, n);
+		return;
+	}
+	for (const struct node *item = single ? n : n->first; item; item = single ? NULL : item->next)
+		if (item->kind != NODE_TEXT)
+			node_complain(r->errors, item, "%s within a list of values", node_kind_name(item));
+		else
+			count += read_text(r, o, item, &items[count]);
+	*(const struct option_list **)field = list_of(r->arena, items, count);
+}
+
+static void read_map(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
+{
+	struct option_pair *pairs = config_alloc(r->arena, n->count * sizeof *pairs);
+	struct option_map *map = config_alloc(r->arena, sizeof *map);
+
+	map->pairs = pairs;
+	if (n->kind != NODE_MAP)
+		refuse_kind(r, o, n);
+	else
+		for (const struct node *item = n->first; item; item = item->next)
+			if (item->kind != NODE_TEXT)
+				node_complain(r->errors, item, "%s; expected text", node_kind_name(item));
+			else
+				pairs[map->count++] = (struct option_pair){ item->key, item->text };
+	*(const struct option_map **)field = map;
+}
+
+static bool any_secret(const struct option *o, const struct node *value)
+{
+	bool secret = o->secret;
+
+	for (const struct node *n = value; n; n = node_after(value, n))
+		secret = secret || n->secret;
+	return secret;
+}
+
+static void mask_all(const struct node *value)
+{
+	for (const struct node *n = value; n; n = node_after(value, n))
+		if (n->kind == NODE_TEXT)
+			config_mask(n->span);
+}
+
+static void read_value(const struct option_reader *r, const struct option *o, const struct node *value, void *target)
+{
+	void *field = (char *)target + o->offset;
+
+	if (any_secret(o, value))
+		config_secret(r->arena, field);
+	if (o->secret)
+		mask_all(value);
+	if (o->kind == OPTION_MAP)
+		read_map(r, o, value, field);
+	else if (option_is_list(o))
+		read_list(r, o, value, field);
+	else if (value->kind == NODE_TEXT)
+		read_text(r, o, value, field);
+	else
+		refuse_kind(r, o, value);
+}
+
+/* Defaults. */
+
+static const struct option_list *default_list(struct config_arena *arena, const char *text)
+{
+	const char **items = config_alloc(arena, (strlen(text) / 2 + 1) * sizeof *items);
+	size_t count = 0;
+
+	for (size_t n; *(text += strspn(text, " ")); text += n) {
+		n = strcspn(text, " ");
+		items[count++] = config_copy(arena, text, n);
+	}
+	return list_of(arena, items, count);
+}
+
+static void read_default(const struct option_reader *r, const struct option *o, void *target)
+{
+	void *field = (char *)target + o->offset;
+
+	if (option_is_list(o))
+		*(const struct option_list **)field = default_list(r->arena, o->text ? o->text : "");
+	else if (o->kind == OPTION_MAP)
+		*(const struct option_map **)field = config_alloc(r->arena, sizeof(struct option_map));
+	else if (o->text)
+		OXP_ASSERT(!read_scalar(r->arena, o, o->text, field));
+}
+
+/* A mapping. */
+
+struct reading {
+	const struct option_reader *reader;
+	const struct option_set *sets;
+	size_t count;
+	const char *names[OPTION_ROWS_MAX];
+	const struct option *rows[OPTION_ROWS_MAX];
+	void *targets[OPTION_ROWS_MAX];
+	bool written[OPTION_ROWS_MAX];
+};
+
+static void gather(struct reading *g, const struct option_set *set)
+{
+	for (const struct option *o = set->rows; o && o->name; o++) {
+		OXP_ASSERT(g->count < OPTION_ROWS_MAX);
+		g->names[g->count] = o->name;
+		g->rows[g->count] = o;
+		g->targets[g->count++] = set->target;
+		read_default(g->reader, o, set->target);
+	}
+}
+
+static size_t find_row(const struct reading *g, const char *name)
+{
+	size_t i = 0;
+
+	while (i < g->count && strcmp(g->names[i], name) != 0)
+		i++;
+	return i;
+}
+
+static size_t find_main(const struct reading *g)
+{
+	size_t i = 0;
+
+	while (i < g->count && !g->rows[i]->main)
+		i++;
+	return i;
+}
+
+static bool is_empty(const struct node *n)
+{
+	return n->kind == NODE_TEXT && n->empty;
+}
+
+static void read_row(struct reading *g, size_t i, const struct node *value)
+{
+	if (is_empty(value))
+		return;
+	g->written[i] = true;
+	read_value(g->reader, g->rows[i], value, g->targets[i]);
+}
+
+static void unknown_key(const struct reading *g, const struct node *n)
+{
+	const char *near = nearest_word(n->key, g->names, g->count);
+
+	if (near)
+		key_complain(g->reader->errors, n, "unknown key; did you mean \"%s\"?", near);
+	else
+		key_complain(g->reader->errors, n, "unknown key");
+}
+
+static void read_mapping(struct reading *g, const struct node *map)
+{
+	for (const struct node *n = map->first; n; n = n->next) {
+		size_t i = find_row(g, n->key);
+		if (i < g->count)
+			read_row(g, i, n);
+		else
+			unknown_key(g, n);
+	}
+}
+
+static void read_main(struct reading *g, const struct node *value)
+{
+	size_t i = find_main(g);
+
+	if (i < g->count)
+		read_row(g, i, value);
+	else
+		node_complain(g->reader->errors, value, "%s; expected a mapping of options", node_kind_name(value));
+}
+
+static void check_required(const struct reading *g, const struct node *where)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		if (!g->rows[i]->required || g->written[i])
+			continue;
+		if (where->key)
+			key_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
+				     option_expected(g->reader->arena, g->rows[i]));
+		else
+			node_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
+				      option_expected(g->reader->arena, g->rows[i]));
+	}
+}
+
+void options_read(const struct option_reader *r, const struct option_set *sets, size_t count, const struct node *node,
+		  const struct node *where)
+{
+	struct reading g = { .reader = r };
+
+	for (size_t i = 0; i < count; i++)
+		gather(&g, &sets[i]);
+	if (node && node->kind == NODE_MAP)
+		read_mapping(&g, node);
+	else if (node && !is_empty(node))
+		read_main(&g, node);
+	check_required(&g, where);
+}
+
+void option_read(const struct option_reader *r, const struct option *o, const struct node *value, void *target)
+{
+	read_default(r, o, target);
+	if (value && !is_empty(value))
+		read_value(r, o, value, target);
+}
+
+const struct option *option_main(const struct option *rows)
+{
+	for (; rows && rows->name; rows++)
+		if (rows->main)
+			return rows;
+	return NULL;
+}

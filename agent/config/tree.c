@@ -1,0 +1,103 @@
+#include "config/tree.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { PATH_TEXT_MAX = 512 };
+
+void tree_init(struct tree *t, struct config_arena *arena, struct config_errors *errors)
+{
+	*t = (struct tree){ .arena = arena, .errors = errors, .root = config_alloc(arena, sizeof *t->root) };
+	t->root->kind = NODE_MAP;
+}
+
+struct node *node_get(const struct node *n, const char *key)
+{
+	for (struct node *child = n->first; child; child = child->next)
+		if (child->key && strcmp(child->key, key) == 0)
+			return child;
+	return NULL;
+}
+
+struct node *node_after(const struct node *top, const struct node *n)
+{
+	if (n->first)
+		return n->first;
+	while (n != top && !n->next)
+		n = n->parent;
+	return n == top ? NULL : n->next;
+}
+
+const char *node_kind_name(const struct node *n)
+{
+	static const char *const names[] = { "a value", "a list", "a mapping" };
+
+	return names[n->kind];
+}
+
+static size_t position_in_list(const struct node *n)
+{
+	size_t i = 0;
+
+	for (const struct node *other = n->parent->first; other != n; other = other->next)
+		i++;
+	return i;
+}
+
+/* One word of a path, with control characters out of it: a key may hold anything. */
+static int print_word(const struct node *n, char *to, size_t size)
+{
+	int length;
+
+	if (!n->key)
+		return snprintf(to, size, "[%zu]", position_in_list(n));
+	length = snprintf(to, size, "%s%.64s", n->parent->parent ? "." : "", n->key);
+	for (char *p = to; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	return length;
+}
+
+const char *node_path(struct config_arena *arena, const struct node *n)
+{
+	const struct node *chain[TREE_DEPTH_MAX + 1];
+	char path[PATH_TEXT_MAX] = "";
+	size_t depth = 0, size = 0;
+
+	for (; n && n->parent && depth < COUNT_OF(chain); n = n->parent)
+		chain[depth++] = n;
+	while (depth-- > 0 && size < sizeof path - 1)
+		size += (size_t)print_word(chain[depth], path + size, sizeof path - size);
+	return config_copy(arena, path, strlen(path));
+}
+
+/* Beyond the ceiling errors are only counted: a path costs a walk. */
+void node_complain(struct config_errors *e, const struct node *n, const char *format, ...)
+{
+	char what[CONFIG_WHAT_MAX];
+	va_list args;
+
+	if (e->count >= CONFIG_ERRORS_MAX) {
+		e->count++;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	config_complain(e, n->span, node_path(e->arena, n), "%s", what);
+}
+
+void key_complain(struct config_errors *e, const struct node *n, const char *format, ...)
+{
+	char what[CONFIG_WHAT_MAX];
+	va_list args;
+
+	if (e->count >= CONFIG_ERRORS_MAX) {
+		e->count++;
+		return;
+	}
+	va_start(args, format);
+	vsnprintf(what, sizeof what, format, args);
+	va_end(args);
+	config_complain(e, n->key_span, node_path(e->arena, n), "%s", what);
+}

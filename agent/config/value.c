@@ -1,0 +1,178 @@
+#include "config/value.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <sys/un.h>
+
+#include "base/text.h"
+
+struct unit {
+	const char *name;	/* NULL ends the table */
+	uint64_t factor;
+};
+
+static const struct unit sizes[] = {
+	{ "B", 1 }, { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "TiB", UINT64_C(1) << 40 }, { NULL, 0 },
+};
+
+static const struct unit durations[] = {
+	{ "ms", 1000000 }, { "s", 1000000000 }, { "m", UINT64_C(60) * 1000000000 }, { "h", UINT64_C(3600) * 1000000000 },
+	{ NULL, 0 },
+};
+
+static const char digits[] = "0123456789";
+
+const char *value_bool(const char *text, bool *ret)
+{
+	static const char *const yes[] = { "true", "yes", "on", NULL }, *const no[] = { "false", "no", "off", NULL };
+
+	if (value_is_one_of(bytes_of(text), yes))
+		*ret = true;
+	else if (value_is_one_of(bytes_of(text), no))
+		*ret = false;
+	else
+		return "is neither true nor false";
+	return NULL;
+}
+
+const char *value_count(const char *text, uint64_t *ret)
+{
+	if (!*text || text[strspn(text, digits)])
+		return "is not a whole number";
+	return u64_parse(bytes_of(text), ret) ? NULL : "is too large";
+}
+
+static const char *read_unit(const char *text, const struct unit *units, uint64_t max, uint64_t *ret)
+{
+	size_t n = strspn(text, digits);
+	uint64_t value;
+
+	if (n == 0)
+		return "does not begin with a number";
+	if (!text[n])
+		return "has no unit";
+	while (units->name && strcmp(units->name, text + n) != 0)
+		units++;
+	if (!units->name)
+		return "has an unknown unit";
+	if (!u64_parse((struct bytes){ text, n }, &value) || value > max / units->factor)
+		return "is too large";
+	*ret = value * units->factor;
+	return NULL;
+}
+
+const char *value_size(const char *text, uint64_t *ret)
+{
+	return read_unit(text, sizes, UINT64_MAX, ret);
+}
+
+const char *value_duration(const char *text, struct duration *ret)
+{
+	uint64_t ns;
+	const char *wrong = read_unit(text, durations, INT64_MAX, &ns);
+
+	if (!wrong)
+		ret->ns = (int64_t)ns;
+	return wrong;
+}
+
+static const char *check_unix_path(const char *path)
+{
+	const struct sockaddr_un *address = NULL;
+
+	if (*path != '/')
+		return "has no absolute path after unix:";
+	return strlen(path) < sizeof address->sun_path ? NULL : "has a path longer than a socket address holds (107 bytes)";
+}
+
+static const char *check_port(const char *port)
+{
+	uint64_t number;
+
+	if (value_count(port, &number) || number > USHRT_MAX)
+		return "has no port between 0 and 65535";
+	return NULL;
+}
+
+static const char *check_host(struct bytes host)
+{
+	static const char fine[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
+	static const char v6[] = "0123456789abcdefABCDEF:.";
+	bool bracketed = host.size > 2 && host.data[0] == '[' && host.data[host.size - 1] == ']';
+	const char *from = bracketed ? host.data + 1 : host.data;
+	size_t size = bracketed ? host.size - 2 : host.size;
+
+	return strspn(from, bracketed ? v6 : fine) >= size ? NULL : "has a host that is no name or address";
+}
+
+const char *value_address(const char *text)
+{
+	const char *colon = strrchr(text, ':'), *wrong;
+
+	if (strncmp(text, "unix:", 5) == 0)
+		return check_unix_path(text + 5);
+	if (!colon)
+		return "has no port";
+	wrong = check_host((struct bytes){ text, (size_t)(colon - text) });
+	return wrong ? wrong : check_port(colon + 1);
+}
+
+struct bytes value_scheme(const char *text)
+{
+	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-");
+
+	return (struct bytes){ text, text[n] == ':' && *text >= 'a' ? n : 0 };
+}
+
+bool value_is_one_of(struct bytes word, const char *const *words)
+{
+	for (; *words; words++)
+		if (bytes_are(word, *words))
+			return true;
+	return false;
+}
+
+/* Something behind scheme:// and a user and password, if there are any. */
+static bool has_host(const char *authority)
+{
+	size_t size = strcspn(authority, "/?#");
+	const char *at = memrchr(authority, '@', size);
+
+	return size > 0 && at != authority + size - 1;
+}
+
+const char *value_url(const char *text, const char *const *schemes)
+{
+	struct bytes scheme = value_scheme(text);
+	const char *rest = text + scheme.size + 1;
+
+	if (scheme.size == 0)
+		return "has no scheme";
+	if (schemes && !value_is_one_of(scheme, schemes))
+		return "has another scheme";
+	if (bytes_are(scheme, "unix"))
+		return check_unix_path(rest);
+	if (strncmp(rest, "//", 2) != 0 || !has_host(rest + 2))
+		return "has no host";
+	return strpbrk(text, " \t\r\n\"<>\\^`{|}") ? "has a character that a URL cannot hold" : NULL;
+}
+
+static void print_unit(uint64_t value, const struct unit *units, char to[VALUE_TEXT_SIZE])
+{
+	const struct unit *best = units;
+
+	for (; units->name; units++)
+		if (value % units->factor == 0 && value > 0)
+			best = units;
+	snprintf(to, VALUE_TEXT_SIZE, "%llu%s", (unsigned long long)(value / best->factor), best->name);
+}
+
+void value_size_print(uint64_t size, char to[VALUE_TEXT_SIZE])
+{
+	print_unit(size, sizes, to);
+}
+
+void value_duration_print(struct duration d, char to[VALUE_TEXT_SIZE])
+{
+	print_unit(d.ns > 0 ? (uint64_t)d.ns : 0, durations, to);
+}

@@ -1,0 +1,31 @@
+/*
+ * The words in which options are written: sizes, durations, addresses, URLs; from text and back.
+ *
+ * Readers answer NULL and give the value, or answer what is wrong in words that follow the quoted text ("has no unit") and
+ * leave the value alone. What is printed reads back as the same value.
+ */
+#ifndef OXP_CONFIG_VALUE_H
+#define OXP_CONFIG_VALUE_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+enum { VALUE_TEXT_SIZE = 32 };
+
+const char *value_bool(const char *text, bool *ret);		/* true false yes no on off */
+const char *value_count(const char *text, uint64_t *ret);
+const char *value_size(const char *text, uint64_t *ret);		/* B KiB MiB GiB TiB */
+const char *value_duration(const char *text, struct duration *ret);	/* ms s m h */
+/* host:port, [v6]:port, :port with a port up to 65535, or unix:/path that fits a socket address. */
+const char *value_address(const char *text);
+/* scheme://host…, or unix:/path; the scheme one of `schemes` unless that is NULL. */
+const char *value_url(const char *text, const char *const *schemes);
+/* What stands before the first colon, if it can be a scheme; empty otherwise. */
+struct bytes value_scheme(const char *text);
+bool value_is_one_of(struct bytes word, const char *const *words);
+
+/* With the largest unit that divides it. */
+void value_size_print(uint64_t, char to[VALUE_TEXT_SIZE]);
+void value_duration_print(struct duration, char to[VALUE_TEXT_SIZE]);
+
+#endif

@@ -1,0 +1,533 @@
+/*
+ * tree_load() and tree_set(): the events of libfyaml, made into nodes.
+ *
+ * Events, not documents: libfyaml's document builder recurses and resolves, the event parser does neither, and it leaves
+ * duplicate keys to us, who can name both places. libfyaml sees a padded copy of text that was checked before.
+ */
+#include <errno.h>
+#include <libfyaml.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "config/tree.h"
+
+enum { INPUT_PADDING = 64 };
+
+struct loader {
+	struct tree *tree;
+	struct config_source *source;
+	size_t base;		/* where in the source the YAML begins: a --set has its path before it */
+	struct fy_diag *diag;
+	struct fy_parser *parser;
+	struct node *root, *current;	/* current: the list or mapping that is open */
+	struct node *entry;		/* a child of the open mapping that has a key but no value yet */
+	size_t depth, last;		/* last: where the last thing ended, for things that stand nowhere */
+	bool over;			/* no sense in going on */
+};
+
+static struct config_span span_at(const struct loader *l, size_t at)
+{
+	return (struct config_span){ l->source, at, at };
+}
+
+/* What libfyaml shall not see. */
+
+/* Bytes of the control character at `i` (C0 without tab and line ends, DEL, C1), or 0. */
+static size_t control_at(const char *text, size_t i, size_t size)
+{
+	unsigned char c = (unsigned char)text[i];
+
+	if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
+		return 1;
+	return c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] < 0xa0 ? 2 : 0;
+}
+
+static bool check_characters(struct loader *l)
+{
+	const char *text = l->source->text;
+
+	for (size_t i = l->base; i < l->source->size; i++)
+		if (control_at(text, i, l->source->size)) {
+			config_complain(l->tree->errors, span_at(l, i), "", "a control character; only plain UTF-8 text is taken");
+			return false;
+		}
+	return true;
+}
+
+static bool check_line(struct loader *l, size_t start)
+{
+	const char *line = l->source->text + start;
+	size_t blank = strspn(line, " \t");
+
+	if (memchr(line, '\t', blank) && !strchr("\r\n#", line[blank])) {
+		config_complain(l->tree->errors, span_at(l, start + strcspn(line, "\t")), "",
+				"a tab in the indentation; YAML takes only spaces");
+		return false;
+	}
+	if (*line == '%') {
+		config_complain(l->tree->errors, span_at(l, start), "", "a %%directive; directives are not taken");
+		return false;
+	}
+	return true;
+}
+
+static bool check_lines(struct loader *l)
+{
+	const char *text = l->source->text, *p = text + l->base;
+
+	for (; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (!check_line(l, (size_t)(p - text)))
+			return false;
+	return true;
+}
+
+static bool check_encoding(struct loader *l, struct bytes given)
+{
+	if (given.size > TREE_INPUT_MAX)
+		config_complain(l->tree->errors, span_at(l, 0), "", "larger than 1 MiB");
+	else if (!utf8_valid(given.data, given.size))
+		config_complain(l->tree->errors, span_at(l, 0), "", "not UTF-8 text");
+	else
+		return true;
+	return false;
+}
+
+static struct bytes without_bom(struct bytes text)
+{
+	if (text.size >= 3 && memcmp(text.data, "\xef\xbb\xbf", 3) == 0)
+		return (struct bytes){ text.data + 3, text.size - 3 };
+	return text;
+}
+
+static bool take_text(struct loader *l, const char *name, struct bytes text)
+{
+	text = without_bom(text);
+	l->source = config_alloc(l->tree->arena, sizeof *l->source);
+	l->source->name = config_copy(l->tree->arena, name, strlen(name));
+	l->source->text = config_alloc(l->tree->arena, 1);
+	if (!check_encoding(l, text))
+		return false;
+	l->source->text = config_alloc(l->tree->arena, text.size + INPUT_PADDING);
+	l->source->size = text.size;
+	if (text.size > 0)
+		memcpy(l->source->text, text.data, text.size);
+	return true;
+}
+
+/* Events into nodes. */
+
+static size_t place_of(const struct loader *l, const struct fy_mark *mark)
+{
+	size_t at = mark ? l->base + mark->input_pos : l->last;
+
+	return at < l->source->size ? at : l->source->size;
+}
+
+static bool is_quoted(enum fy_scalar_style style)
+{
+	return style == FYSS_SINGLE_QUOTED || style == FYSS_DOUBLE_QUOTED;
+}
+
+static struct config_span span_of(struct loader *l, struct fy_event *event)
+{
+	struct config_span span = { l->source, place_of(l, fy_event_start_mark(event)), place_of(l, fy_event_end_mark(event)) };
+
+	/* The marks of a quoted scalar leave its quotes out. */
+	if (event->type == FYET_SCALAR && event->scalar.value && is_quoted(fy_token_scalar_style(event->scalar.value)) &&
+	    span.start > 0)
+		span.start--;
+	l->last = span.end;
+	return span;
+}
+
+static void refuse(struct loader *l, struct config_span span, const char *what)
+{
+	const struct node *n = l->entry ? l->entry : l->current;
+
+	config_complain(l->tree->errors, span, n ? node_path(l->tree->arena, n) : "", "%s", what);
+}
+
+static struct node *attach(struct node *parent, struct node *n)
+{
+	n->parent = parent;
+	if (parent->last)
+		parent->last->next = n;
+	else
+		parent->first = n;
+	parent->last = n;
+	parent->count++;
+	return n;
+}
+
+static struct node *node_new(struct loader *l)
+{
+	if (l->tree->nodes++ < TREE_NODES_MAX)
+		return config_alloc(l->tree->arena, sizeof(struct node));
+	refuse(l, span_at(l, l->last), "more than 65536 values");
+	l->over = true;
+	return NULL;
+}
+
+/* The node that a value becomes: the entry that waits for one, a new item of the open list, or the root. */
+static struct node *node_for_value(struct loader *l)
+{
+	struct node *n = l->entry;
+
+	l->entry = NULL;
+	if (n)
+		return n;
+	n = node_new(l);
+	if (n && l->current)
+		attach(l->current, n);
+	if (!l->current)
+		l->root = n;
+	return n;
+}
+
+/* NULL when the text has a zero in it, which is how a text ends. */
+static const char *text_of(struct loader *l, struct fy_token *token, struct config_span span)
+{
+	size_t size = 0;
+	const char *text = token ? fy_token_get_text(token, &size) : "";
+
+	if (!text || memchr(text, '\0', size)) {
+		refuse(l, span, text ? "a zero byte; text cannot hold it" : "a value that cannot be read");
+		return NULL;
+	}
+	return config_copy(l->tree->arena, text, size);
+}
+
+static void on_key(struct loader *l, const char *key, struct config_span span)
+{
+	const struct node *twin = node_get(l->current, key);
+	struct node *n;
+
+	if (l->current->count >= TREE_KEYS_MAX) {
+		refuse(l, span, "more than 1024 keys in one mapping");
+		l->over = true;
+		return;
+	}
+	n = node_new(l);
+	if (!n)
+		return;
+	n->key = key;
+	n->key_span = span;
+	l->entry = attach(l->current, n);
+	if (twin) {
+		struct config_place first = config_place(twin->key_span);
+		key_complain(l->tree->errors, n, "written twice; the first is at %u:%u", first.line, first.column);
+	}
+}
+
+static void on_scalar(struct loader *l, struct fy_event *event)
+{
+	struct fy_token *token = event->type == FYET_SCALAR ? event->scalar.value : NULL;
+	struct config_span span = span_of(l, event);
+	const char *text = text_of(l, token, span);
+	struct node *n;
+
+	if (!text)
+		text = "";
+	if (l->current && l->current->kind == NODE_MAP && !l->entry) {
+		on_key(l, text, span);
+		return;
+	}
+	if (!token && l->entry)
+		span = l->entry->key_span;	/* nothing was written: the key is what there is to point at */
+	n = node_for_value(l);
+	if (!n)
+		return;
+	n->quoted = token && fy_token_scalar_style(token) != FYSS_PLAIN;
+	n->empty = !*text && !n->quoted;
+	n->text = text;
+	n->span = span;
+}
+
+static void on_open(struct loader *l, struct fy_event *event, enum node_kind kind)
+{
+	struct config_span span = span_of(l, event);
+	struct node *n;
+
+	if (l->current && l->current->kind == NODE_MAP && !l->entry) {
+		refuse(l, span, "a key must be text, not a list or a mapping");
+		l->over = true;
+		return;
+	}
+	if (++l->depth > TREE_DEPTH_MAX) {
+		refuse(l, span, "nested deeper than 32");
+		l->over = true;
+		return;
+	}
+	n = node_for_value(l);
+	if (!n)
+		return;
+	n->kind = kind;
+	n->span = span;
+	l->current = n;
+}
+
+static void on_close(struct loader *l, struct fy_event *event)
+{
+	span_of(l, event);
+	l->depth--;
+	l->current = l->current->parent;
+}
+
+static void on_document(struct loader *l, struct fy_event *event)
+{
+	struct config_span span = span_of(l, event);
+
+	if (!l->root)
+		return;
+	refuse(l, span, "a second document; only one is taken");
+	l->over = true;
+}
+
+/* The marks of names leave the & and * before them out. */
+static struct config_span sigil_of(const struct loader *l, struct fy_token *name)
+{
+	size_t at = place_of(l, name ? fy_token_start_mark(name) : NULL);
+
+	return span_at(l, at > 0 ? at - 1 : 0);
+}
+
+static void refuse_extras(struct loader *l, struct fy_event *event)
+{
+	struct fy_token *anchor = fy_event_get_anchor_token(event), *tag = fy_event_get_tag_token(event);
+
+	if (event->type == FYET_ALIAS)
+		refuse(l, sigil_of(l, event->alias.anchor), "an alias (*name); write the value out, or begin the text with a quote");
+	else if (anchor)
+		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not taken");
+	if (tag)
+		refuse(l, span_at(l, place_of(l, fy_token_start_mark(tag))),
+		       "a tag (!name); values have the type of their option");
+}
+
+static void on_event(struct loader *l, struct fy_event *event)
+{
+	refuse_extras(l, event);
+	switch (event->type) {
+	case FYET_DOCUMENT_START:
+		on_document(l, event);
+		break;
+	case FYET_SCALAR:
+	case FYET_ALIAS:
+		on_scalar(l, event);
+		break;
+	case FYET_SEQUENCE_START:
+		on_open(l, event, NODE_LIST);
+		break;
+	case FYET_MAPPING_START:
+		on_open(l, event, NODE_MAP);
+		break;
+	case FYET_SEQUENCE_END:
+	case FYET_MAPPING_END:
+		on_close(l, event);
+		break;
+	default:
+		break;
+	}
+}
+
+/* Running libfyaml. */
+
+static size_t offset_of_line(const struct loader *l, int line)
+{
+	const char *p = l->source->text + l->base, *next;
+
+	while (line-- > 1 && (next = strchr(p, '\n')))
+		p = next + 1;
+	return (size_t)(p - l->source->text);
+}
+
+static size_t offset_of(const struct loader *l, int line, int column)
+{
+	size_t at = offset_of_line(l, line);
+
+	for (; column > 1 && at < l->source->size && l->source->text[at] != '\n'; column--)
+		do
+			at++;
+		while (((unsigned char)l->source->text[at] & 0xc0) == 0x80);
+	return at;
+}
+
+/* A slip that everyone makes once: YAML ends an unquoted ${…} within brackets at its own brace. */
+static const char *hint_at(const struct loader *l, size_t at)
+{
+	const char *text = l->source->text, *newline = memrchr(text, '\n', at), *line = newline ? newline + 1 : text;
+	const char *dollar = strstr(line, "${");
+
+	return dollar && dollar < line + strcspn(line, "\n") ? "; within [ ] and { }, ${…} needs quotes" : "";
+}
+
+static void tell_fault(struct loader *l)
+{
+	void *iterator = NULL;
+	struct fy_diag_error *error = fy_diag_errors_iterate(l->diag, &iterator);
+	size_t at = error ? offset_of(l, error->line, error->column) : l->last;
+
+	config_complain(l->tree->errors, span_at(l, at), "", "%s%s", error && error->msg ? error->msg : "cannot be read as YAML",
+			hint_at(l, at));
+}
+
+static void run(struct loader *l)
+{
+	bool ended = false;
+
+	while (!ended && !l->over && l->tree->errors->count < CONFIG_ERRORS_MAX) {
+		struct fy_event *event = fy_parser_parse(l->parser);
+		if (!event)
+			break;
+		ended = event->type == FYET_STREAM_END;
+		on_event(l, event);
+		fy_parser_event_free(l->parser, event);
+	}
+	if (!ended && !l->over && l->tree->errors->count < CONFIG_ERRORS_MAX)
+		tell_fault(l);
+}
+
+static bool parser_open(struct loader *l)
+{
+	struct fy_diag_cfg diag = { .level = FYET_ERROR, .module_mask = ~0u };
+	struct fy_parse_cfg cfg = { .flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_QUIET | FYPCF_COLLECT_DIAG };
+
+	l->diag = fy_diag_create(&diag);
+	if (!l->diag)
+		return false;
+	fy_diag_set_collect_errors(l->diag, true);
+	cfg.diag = l->diag;
+	l->parser = fy_parser_create(&cfg);
+	return l->parser && fy_parser_set_string(l->parser, l->source->text + l->base, l->source->size - l->base) == 0;
+}
+
+/* Parses what stands in the source from `base` on. True when nothing new was complained of. */
+static bool parse(struct loader *l)
+{
+	size_t before = l->tree->errors->count;
+
+	if (!check_characters(l) || !check_lines(l))
+		return false;
+	if (parser_open(l))
+		run(l);
+	else
+		config_complain(l->tree->errors, span_at(l, l->base), "", "out of memory");
+	fy_parser_destroy(l->parser);
+	fy_diag_destroy(l->diag);
+	return l->tree->errors->count == before;
+}
+
+int tree_load(struct tree *t, const char *name, struct bytes text)
+{
+	struct loader l = { .tree = t };
+
+	if (!take_text(&l, name, text) || !parse(&l))
+		return -EINVAL;
+	if (l.root && l.root->kind == NODE_MAP)
+		t->root = l.root;
+	else if (l.root && !l.root->empty)
+		config_complain(t->errors, l.root->span, "", "%s at the top; expected a mapping of sections",
+				node_kind_name(l.root));
+	return t->errors->count ? -EINVAL : 0;
+}
+
+/* --set. */
+
+static void replace(struct node *old, const struct node *value)
+{
+	struct node *parent = old->parent, *next = old->next;
+	struct config_span key_span = old->key_span;
+	const char *key = old->key;
+
+	*old = *value;
+	old->parent = parent;
+	old->next = next;
+	old->key = key;
+	old->key_span = key_span;
+	for (struct node *child = old->first; child; child = child->next)
+		child->parent = old;
+}
+
+/* The child of that name, made when it is not there. NULL when `n` cannot have children. */
+static struct node *step_into(struct loader *l, struct node *n, struct bytes word)
+{
+	const char *key = config_copy(l->tree->arena, word.data, word.size);
+	size_t at = (size_t)(word.data - l->source->text);
+	struct config_place place = config_place(n->span);
+	struct node *child;
+
+	if (n->kind == NODE_TEXT && (n->empty || !n->text)) {
+		n->kind = NODE_MAP;	/* nothing was written there, or it was made just now */
+		n->empty = false;
+	}
+	if (n->kind != NODE_MAP) {
+		config_complain(l->tree->errors, span_at(l, at), node_path(l->tree->arena, n),
+				"%s at %s:%u:%u; write a mapping there to set %s in it", node_kind_name(n), place.file, place.line,
+				place.column, config_quote(l->tree->arena, key));
+		return NULL;
+	}
+	child = node_get(n, key);
+	if (child)
+		return child;
+	child = node_new(l);
+	if (!child)
+		return NULL;
+	child->key = key;
+	child->span = child->key_span = (struct config_span){ l->source, at, at + word.size };
+	return attach(n, child);
+}
+
+static struct node *walk_path(struct loader *l, const char *end)
+{
+	struct node *n = l->tree->root;
+	const char *p = l->source->text, *dot;
+
+	for (; n && p <= end; p = dot + 1) {
+		dot = memchr(p, '.', (size_t)(end - p));
+		if (!dot)
+			dot = end;
+		n = step_into(l, n, (struct bytes){ p, (size_t)(dot - p) });
+	}
+	return n;
+}
+
+/* Words between dots, none empty, not too many; *ret_depth is how many. */
+static bool path_is_fine(const char *p, const char *end, size_t *ret_depth)
+{
+	size_t words = 1;
+
+	for (const char *q = p; q < end; q++) {
+		bool dot = *q == '.';
+		words += dot;
+		if (dot && (q == p || q[1] == '.' || q[1] == '='))
+			return false;
+	}
+	*ret_depth = words;
+	return end > p && words < TREE_DEPTH_MAX;
+}
+
+int tree_set(struct tree *t, const char *assignment)
+{
+	struct loader l = { .tree = t };
+	const struct node empty = { .text = "", .empty = true };
+	struct node *target;
+	const char *equals;
+
+	if (!take_text(&l, "--set", bytes_of(assignment)))
+		return -EINVAL;
+	equals = strchr(l.source->text, '=');
+	if (!equals || !path_is_fine(l.source->text, equals, &l.depth)) {
+		config_complain(t->errors, span_at(&l, 0), "", "not an assignment; expected section.key=value");
+		return -EINVAL;
+	}
+	l.base = (size_t)(equals - l.source->text) + 1;
+	if (!parse(&l))
+		return -EINVAL;
+	target = walk_path(&l, equals);
+	if (!target)
+		return -EINVAL;
+	replace(target, l.root ? l.root : &empty);
+	target->span = l.root ? target->span : target->key_span;
+	return 0;
+}

@@ -1,0 +1,184 @@
+/*
+ * A configuration like the program's, small: one section of each kind, one option of each kind, a world that is given.
+ * The unit tests and the fuzzer read with it.
+ */
+#ifndef OXP_UNIT_CONFIG_SAMPLE_H
+#define OXP_UNIT_CONFIG_SAMPLE_H
+
+#include <errno.h>
+#include <string.h>
+
+#include "config/reference.h"
+
+enum sample_format { SAMPLE_AUTO, SAMPLE_JSON, SAMPLE_CRI };
+
+struct sample {
+	struct { const char *name, *version; } service;
+	const struct option_list *listen;
+	uint64_t memory;
+	struct { struct duration within; } exit;
+	struct { const char *path; uint64_t max; } state;
+};
+
+struct sample_common { const struct option_list *from; uint64_t spool; };
+
+struct sample_tail {
+	const struct option_list *paths;
+	enum sample_format format;
+	struct duration poll;
+	uint64_t depth;
+	bool follow;
+	const struct option_map *labels;
+};
+
+struct sample_elastic {
+	const char *url, *password, *door, *ca;
+	struct duration interval;
+	const struct option_map *headers;
+};
+
+struct sample_check { const char *url; };
+struct sample_redact { const struct option_list *keys; };
+
+static const char *const sample_formats[] = { "auto", "json", "cri", NULL };
+static const char *const sample_http[] = { "http", "https", NULL };
+static const char *const sample_redis[] = { "redis", "rediss", NULL };
+
+static const struct option sample_service_rows[] = {
+	{ OPT_TEXT(struct sample, service.name), .name = "name", .help = "What the app is called.", .example = "api" },
+	{ OPT_TEXT(struct sample, service.version), .name = "version", .help = "Its version." },
+	{ .name = NULL },
+};
+
+static const struct option sample_listen_rows[] = {
+	{ OPT_ADDRESSES(struct sample, listen), .name = "listen", .text = ":9464", .help = "Where to listen." },
+	{ .name = NULL },
+};
+
+static const struct option sample_memory_rows[] = {
+	{ OPT_SIZE(struct sample, memory), .name = "memory", .text = "32MiB", .min = 4 << 20, .max = UINT64_C(1) << 40,
+	  .help = "Bytes alive in the process." },
+	{ .name = NULL },
+};
+
+static const struct option sample_exit_rows[] = {
+	{ OPT_DURATION(struct sample, exit.within), .name = "within", .text = "25s", .min = 1000, .help = "How long an end may take." },
+	{ .name = NULL },
+};
+
+static const struct option sample_state_rows[] = {
+	{ OPT_PATH(struct sample, state.path), .name = "path", .main = true, .text = "/var/lib/oxpecker", .help = "A folder." },
+	{ OPT_SIZE(struct sample, state.max), .name = "max", .text = "1GiB", .help = "Bytes on disk." },
+	{ .name = NULL },
+};
+
+static const struct option sample_common_rows[] = {
+	{ OPT_TEXTS(struct sample_common, from), .name = "from", .help = "Collectors to take from; all when empty." },
+	{ OPT_SIZE(struct sample_common, spool), .name = "spool", .text = "off", .zero = "off", .min = 1 << 20,
+	  .help = "Bytes kept on disk." },
+	{ .name = NULL },
+};
+
+static const struct option sample_tail_rows[] = {
+	{ OPT_TEXTS(struct sample_tail, paths), .name = "paths", .main = true, .required = true, .help = "Files to follow." },
+	{ OPT_CHOICE(struct sample_tail, format, sample_formats), .name = "format", .text = "auto", .help = "Shape of a line." },
+	{ OPT_DURATION(struct sample_tail, poll), .name = "poll", .text = "auto", .zero = "auto", .min = 10, .max = 60000,
+	  .reload = true, .help = "How often to look." },
+	{ OPT_COUNT(struct sample_tail, depth), .name = "depth", .text = "4", .min = 1, .max = 64, .help = "Folders to go down." },
+	{ OPT_BOOL(struct sample_tail, follow), .name = "follow", .text = "true", .help = "Go on at the end." },
+	{ OPT_MAP(struct sample_tail, labels), .name = "labels", .help = "Added to every line." },
+	{ .name = NULL },
+};
+
+static const struct option sample_elastic_rows[] = {
+	{ OPT_URL(struct sample_elastic, url), .name = "url", .main = true, .required = true, .choices = sample_http,
+	  .help = "Where it is." },
+	{ OPT_TEXT(struct sample_elastic, password), .name = "password", .secret = true, .help = "For basic authentication." },
+	{ OPT_ADDRESS(struct sample_elastic, door), .name = "door", .help = "A way in." },
+	{ OPT_PATH(struct sample_elastic, ca), .name = "ca", .help = "Certificates to trust." },
+	{ OPT_DURATION(struct sample_elastic, interval), .name = "interval", .text = "5s", .help = "Between bulks." },
+	{ OPT_MAP(struct sample_elastic, headers), .name = "headers", .secret = true, .help = "Sent along." },
+	{ .name = NULL },
+};
+
+static const struct option sample_check_rows[] = {
+	{ OPT_TEXT(struct sample_check, url), .name = "url", .main = true, .required = true, .help = "What to ask." },
+	{ .name = NULL },
+};
+
+static const struct option sample_redact_rows[] = {
+	{ OPT_TEXTS(struct sample_redact, keys), .name = "keys", .main = true, .help = "Members to blank." },
+	{ .name = NULL },
+};
+
+static const struct config_type sample_collectors[] = {
+	{ "tail", "Follows files.", sample_tail_rows, sizeof(struct sample_tail), NULL, "the tail" },
+	{ "push", "Takes what is pushed.", NULL, 0, NULL, "the push" },
+	{ .name = NULL },
+};
+
+static const struct config_type sample_exporters[] = {
+	{ "elasticsearch", "Bulk requests.", sample_elastic_rows, sizeof(struct sample_elastic), NULL, "the elastic" },
+	{ .name = NULL },
+};
+
+static const struct config_type sample_checks[] = {
+	{ "http", "Asks over HTTP.", sample_check_rows, sizeof(struct sample_check), sample_http, "the http" },
+	{ "redis", "Says PING.", sample_check_rows, sizeof(struct sample_check), sample_redis, "the redis" },
+	{ .name = NULL },
+};
+
+static const struct config_type sample_steps[] = {
+	{ "redact", "Blanks members.", sample_redact_rows, sizeof(struct sample_redact), NULL, "the redact" },
+	{ .name = NULL },
+};
+
+static const struct config_section sample_sections[] = {
+	{ "service", "Who the app is.", SECTION_OPTIONS, sample_service_rows },
+	{ "listen", "Where /metrics and the probes are.", SECTION_VALUE, sample_listen_rows },
+	{ "memory", "Ceiling of what is alive.", SECTION_VALUE, sample_memory_rows },
+	{ "exit", "How it ends.", SECTION_OPTIONS, sample_exit_rows },
+	{ "state", "What is kept.", SECTION_OPTIONS, sample_state_rows },
+	{ "logs.collect", "Where lines come from.", SECTION_COMPONENTS, .types = sample_collectors },
+	{ "logs.steps", "What is done to them.", SECTION_STEPS, .types = sample_steps },
+	{ "logs.export", "Where they go.", SECTION_COMPONENTS, sample_common_rows, sizeof(struct sample_common), sample_exporters },
+	{ "health.checks", "What the app needs.", SECTION_COMPONENTS, .types = sample_checks },
+	{ .path = NULL },
+};
+
+/* 8 KiB. */
+static inline const char *sample_long(void)
+{
+	static char text[8193];
+
+	memset(text, 'x', 8192);
+	return text;
+}
+
+static inline const char *sample_variable(void *context, const char *name)
+{
+	(void)context;
+	if (strcmp(name, "LONG") == 0)
+		return sample_long();
+	if (strcmp(name, "HOST") == 0)
+		return "elasticsearch";
+	if (strcmp(name, "LOOP") == 0)
+		return "${LOOP}: [x]";
+	return strcmp(name, "EMPTY") == 0 ? "" : NULL;
+}
+
+static inline int sample_file(void *context, const char *path, struct buffer *to)
+{
+	(void)context;
+	if (strcmp(path, "/run/secrets/es") == 0)
+		return buffer_text(to, "hunter2\n\n");
+	if (strcmp(path, "/run/secrets/zero") == 0)
+		return buffer_append(to, "a\0b", 3);
+	if (strcmp(path, "/run/secrets/url") == 0)
+		return buffer_text(to, "hunter2.example\n");
+	return strcmp(path, "/run/secrets/huge") == 0 ? -ENOSPC : -ENOENT;
+}
+
+static const struct config_world sample_world = { NULL, sample_variable, sample_file };
+
+#endif

@@ -1,0 +1,131 @@
+/*
+ * The words of options: which are taken, what is said of the others, and that what is printed reads back.
+ */
+#include "unit/unit.h"
+
+#include "config/value.h"
+
+struct reading { const char *text, *wrong; uint64_t value; };
+
+static void assert_wrong(const char *text, const char *wrong, const char *expected)
+{
+	if (!wrong != !expected || (wrong && strcmp(wrong, expected) != 0))
+		fail_msg("%s: %s", text, wrong ? wrong : "taken");
+}
+
+static void test_sizes(void **state)
+{
+	static const struct reading readings[] = {
+		{ "0B", NULL, 0 }, { "1B", NULL, 1 }, { "64KiB", NULL, 65536 }, { "32MiB", NULL, 32 << 20 }, { "1GiB", NULL, 1 << 30 },
+		{ "16777215TiB", NULL, UINT64_C(16777215) << 40 }, { "16777216TiB", "is too large", 7 },
+		{ "99999999999999999999B", "is too large", 7 }, { "64", "has no unit", 7 }, { "64K", "has an unknown unit", 7 },
+		{ "64 KiB", "has an unknown unit", 7 }, { "1.5GiB", "has an unknown unit", 7 }, { "64kib", "has an unknown unit", 7 },
+		{ "", "does not begin with a number", 7 }, { "-1B", "does not begin with a number", 7 }, { "1KiB1", "has an unknown unit", 7 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(readings); i++) {
+		uint64_t value = 7, again;
+		char text[VALUE_TEXT_SIZE];
+		assert_wrong(readings[i].text, value_size(readings[i].text, &value), readings[i].wrong);
+		assert_int_equal(value, readings[i].value);
+		value_size_print(value, text);
+		assert_null(value_size(text, &again));
+		assert_int_equal(again, value);
+	}
+}
+
+static void test_durations(void **state)
+{
+	static const struct reading readings[] = {
+		{ "0s", NULL, 0 }, { "250ms", NULL, 250000000 }, { "5s", NULL, UINT64_C(5000000000) }, { "2m", NULL, UINT64_C(120000000000) },
+		{ "1h", NULL, UINT64_C(3600000000000) }, { "2562047h", NULL, UINT64_C(9223369200000000000) },
+		{ "2562048h", "is too large", 7000000 }, { "5", "has no unit", 7000000 }, { "1.5s", "has an unknown unit", 7000000 },
+		{ "1h30m", "has an unknown unit", 7000000 }, { "5S", "has an unknown unit", 7000000 },
+		{ "soon", "does not begin with a number", 7000000 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(readings); i++) {
+		struct duration d = DURATION_MS(7), again;
+		char text[VALUE_TEXT_SIZE];
+		assert_wrong(readings[i].text, value_duration(readings[i].text, &d), readings[i].wrong);
+		assert_int_equal(d.ns, readings[i].value);
+		value_duration_print(d, text);
+		assert_null(value_duration(text, &again));
+		assert_int_equal(again.ns, d.ns);
+	}
+}
+
+static void test_counts_and_bools(void **state)
+{
+	uint64_t n = 7;
+	bool yes = false;
+
+	(void)state;
+	assert_null(value_count("18446744073709551615", &n));
+	assert_true(n == UINT64_MAX);
+	assert_string_equal(value_count("18446744073709551616", &n), "is too large");
+	assert_string_equal(value_count("", &n), "is not a whole number");
+	assert_string_equal(value_count("1e3", &n), "is not a whole number");
+	assert_string_equal(value_count("+1", &n), "is not a whole number");
+	for (size_t i = 0; i < 3; i++) {
+		assert_null(value_bool(((const char *[]){ "true", "yes", "on" })[i], &yes));
+		assert_true(yes);
+		assert_null(value_bool(((const char *[]){ "false", "no", "off" })[i], &yes));
+		assert_false(yes);
+	}
+	assert_string_equal(value_bool("1", &yes), "is neither true nor false");
+	assert_string_equal(value_bool("True", &yes), "is neither true nor false");
+}
+
+static void test_addresses(void **state)
+{
+	static const struct reading readings[] = {
+		{ "localhost:80", NULL }, { ":9464", NULL }, { ":0", NULL }, { "127.0.0.1:65535", NULL }, { "[::1]:80", NULL },
+		{ "my_host-1.ns.svc:1", NULL }, { "unix:/run/a", NULL }, { "unix:run/a", "has no absolute path after unix:" },
+		{ "unix:", "has no absolute path after unix:" }, { "localhost", "has no port" }, { "", "has no port" },
+		{ "a:65536", "has no port between 0 and 65535" }, { "a:", "has no port between 0 and 65535" },
+		{ "a:b", "has no port between 0 and 65535" }, { "a/b:1", "has a host that is no name or address" },
+		{ "::1:80", "has a host that is no name or address" }, { "[x]:80", "has a host that is no name or address" },
+		{ "[]:80", "has a host that is no name or address" }, { "http://a:80", "has a host that is no name or address" },
+		{ "a b:80", "has a host that is no name or address" },
+	};
+	char longest[5 + 108 + 1] = "unix:/";
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(readings); i++)
+		assert_wrong(readings[i].text, value_address(readings[i].text), readings[i].wrong);
+	memset(longest + 6, 'a', 106);
+	assert_null(value_address(longest));
+	longest[112] = 'a';
+	assert_string_equal(value_address(longest), "has a path longer than a socket address holds (107 bytes)");
+}
+
+static void test_urls(void **state)
+{
+	static const char *const http[] = { "http", "https", NULL };
+	static const struct reading readings[] = {
+		{ "http://a", NULL }, { "https://u:p@a:1/x?y#z", NULL }, { "redis://a", "has another scheme" },
+		{ "a:80", "has another scheme" }, { "a", "has no scheme" }, { "", "has no scheme" }, { "HTTP://a", "has no scheme" },
+		{ "http:a", "has no host" }, { "http://", "has no host" }, { "http:///x", "has no host" }, { "http://u@", "has no host" },
+		{ "http://u:p@/x", "has no host" }, { "http://a b", "has a character that a URL cannot hold" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(readings); i++)
+		assert_wrong(readings[i].text, value_url(readings[i].text, http), readings[i].wrong);
+	assert_null(value_url("redis://a", NULL));
+	assert_null(value_url("unix:/run/a", NULL));
+	assert_string_equal(value_url("unix:a", NULL), "has no absolute path after unix:");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_sizes), cmocka_unit_test(test_durations), cmocka_unit_test(test_counts_and_bools),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_urls),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
