@@ -1,0 +1,134 @@
+/*
+ * The Prometheus exposition formats, read as they arrive: text 0.0.4 and OpenMetrics 1.0.
+ *
+ * A page is fed in pieces of any size; each whole line becomes at most one event. How the page was cut makes no
+ * difference to what is told. Nothing is allocated for a sample; only a line that is cut by a piece's end is copied,
+ * up to a ceiling. The first fault ends the parsing, since what follows cannot be trusted: events told before it are
+ * to be thrown away.
+ *
+ * Sources: prometheus.io "Exposition formats"; OpenMetrics 1.0.0, "Text format" with its ABNF. Beyond both, quoted
+ * UTF-8 names are read ({"my.name","a.b"="x"} 1), as Prometheus 3 writes them. Text is read as Prometheus reads it:
+ * blanks where it takes them, a last line without a line feed; OpenMetrics to its letter: one space, no blank lines,
+ * `# EOF` at the end.
+ */
+#ifndef OXP_EXPOSITION_PARSE_H
+#define OXP_EXPOSITION_PARSE_H
+
+#include "base/bytes.h"
+
+enum exposition_format { EXPOSITION_UNKNOWN, EXPOSITION_TEXT, EXPOSITION_OPENMETRICS };
+
+/* By the Content-Type. EXPOSITION_UNKNOWN: none, protobuf, or an OpenMetrics other than 0.0.1 and 1.0.0. */
+enum exposition_format exposition_format(struct bytes content_type);
+
+enum exposition_type {
+	EXPOSITION_UNTYPED,	/* `untyped` in text, `unknown` in OpenMetrics */
+	EXPOSITION_COUNTER,
+	EXPOSITION_GAUGE,
+	EXPOSITION_HISTOGRAM,
+	EXPOSITION_SUMMARY,
+	EXPOSITION_INFO,
+	EXPOSITION_STATESET,
+	EXPOSITION_GAUGEHISTOGRAM,
+};
+
+enum exposition_fault {
+	EXPOSITION_FINE,
+	EXPOSITION_BAD_UTF8,
+	EXPOSITION_BAD_LINE,		/* neither sample nor metadata; a blank line or comment in OpenMetrics */
+	EXPOSITION_BAD_NAME,
+	EXPOSITION_BAD_LABEL,
+	EXPOSITION_BAD_ESCAPE,
+	EXPOSITION_DUPLICATE_LABEL,
+	EXPOSITION_BAD_VALUE,
+	EXPOSITION_BAD_TIMESTAMP,
+	EXPOSITION_BAD_TYPE,
+	EXPOSITION_BAD_EXEMPLAR,
+	EXPOSITION_TRAILING,		/* more on a line than belongs there, or anything behind `# EOF` */
+	EXPOSITION_CUT,			/* OpenMetrics that ends without `# EOF` */
+	EXPOSITION_LINE_SIZE,		/* a ceiling, from here on */
+	EXPOSITION_PAGE_SIZE,
+	EXPOSITION_SAMPLES,
+	EXPOSITION_LABELS,
+	EXPOSITION_NAME_SIZE,
+	EXPOSITION_VALUE_SIZE,
+	EXPOSITION_NO_MEMORY,
+	EXPOSITION_STOPPED,		/* an event's receiver wanted no more */
+};
+
+/* What is told is valid during the call; bytes stand as they were written, escapes and all. */
+struct exposition_label {
+	struct bytes name, value;
+	bool quoted;	/* the name stood in quotes: any UTF-8 may be in it */
+	bool escaped;	/* there is a backslash in the value */
+};
+
+struct exposition_sample {
+	struct bytes name;
+	bool quoted;				/* the name, as above */
+	struct bytes raw_labels;		/* between the braces, as written */
+	const struct exposition_label *labels;	/* in the order of their names, no name twice */
+	size_t label_count;
+	double value;
+	struct bytes value_text;
+	bool has_timestamp;
+	int64_t timestamp_ms;			/* since 1970; OpenMetrics' seconds are rounded */
+	struct bytes exemplar;			/* `{…} value timestamp`, or empty */
+};
+
+enum exposition_what { EXPOSITION_HELP, EXPOSITION_TYPE, EXPOSITION_UNIT };
+
+/* One line of metadata. */
+struct exposition_meta {
+	enum exposition_format format;	/* which escapes `text` may have: \\ and \n, in OpenMetrics also \" */
+	enum exposition_what what;
+	struct bytes name;
+	bool quoted;
+	enum exposition_type type;	/* of EXPOSITION_TYPE */
+	struct bytes text;		/* of the others */
+};
+
+/* Called in the order of the lines. 0 to go on; anything else ends the parsing with EXPOSITION_STOPPED. */
+struct exposition_events {
+	int (*meta)(void *context, const struct exposition_meta *);
+	int (*sample)(void *context, const struct exposition_sample *);
+};
+
+enum { EXPOSITION_LABELS_MAX = 64, EXPOSITION_WHAT_MAX = 160 };
+
+struct exposition_limits {
+	size_t line, page;		/* bytes */
+	uint64_t samples;
+	size_t name, value;		/* bytes of a metric's or label's name, of a label's value */
+};
+
+extern const struct exposition_limits exposition_limits_default;
+
+/*
+ * Invariant: `partial` is the beginning of line `line` + 1; nothing is told any more once `fault` is set.
+ */
+struct exposition_parser {
+	const struct exposition_events *events;
+	void *context;
+	struct exposition_limits limits;
+	enum exposition_format format;
+	enum exposition_fault fault;
+	bool ended;				/* `# EOF` was read */
+	uint64_t line, samples;			/* so far */
+	size_t bytes;
+	struct buffer partial;
+	char what[EXPOSITION_WHAT_MAX];		/* "line 12: value expected, found "abc"", or "" */
+};
+
+/* The format must not be EXPOSITION_UNKNOWN. */
+void exposition_init(struct exposition_parser *, enum exposition_format, const struct exposition_limits *,
+	const struct exposition_events *, void *context);
+enum exposition_fault exposition_feed(struct exposition_parser *, const char *data, size_t size);
+/* The page has ended. EXPOSITION_FINE: it was whole and everything in it was told. */
+enum exposition_fault exposition_end(struct exposition_parser *) MUST_CHECK;
+void exposition_done(struct exposition_parser *);	/* fine twice, fine on zeroed memory */
+
+/* Whether the bytes are a classic name: [a-zA-Z_:][a-zA-Z0-9_:]*, for labels without the colon. */
+bool exposition_name_valid(struct bytes name, bool label);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * The Prometheus text format 0.0.4, line by line.
+ *
+ * Each call appends one whole line or nothing. What OpenMetrics has and 0.0.4 has not is turned into what Prometheus'
+ * own libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram.
+ * Source: prometheus.io "Exposition formats".
+ */
+#ifndef OXP_EXPOSITION_WRITE_H
+#define OXP_EXPOSITION_WRITE_H
+
+#include "proto/exposition_number.h"
+#include "proto/exposition_parse.h"
+
+/* `help` is plain text; backslashes and line feeds are escaped. These answer 0, -ENOSPC or -ENOMEM. */
+int exposition_write_help(struct buffer *, struct bytes name, struct bytes help) MUST_CHECK;
+int exposition_write_type(struct buffer *, struct bytes name, enum exposition_type) MUST_CHECK;
+
+struct exposition_line {
+	struct bytes head;		/* name{labels}, ready to be shown */
+	double value;
+	struct bytes value_text;	/* shown in place of the value when it is not empty */
+	bool has_timestamp;
+	int64_t timestamp_ms;
+};
+int exposition_write_sample(struct buffer *, const struct exposition_line *) MUST_CHECK;
+
+/* HELP text as it was written in that format becomes plain text in `to`, which has room for text.size bytes; returns
+ * how many it takes. An escape the format does not know stands for itself. */
+size_t exposition_unescape(struct bytes text, enum exposition_format, char *to);
+
+/* A label value as it was written, with each backslash that escapes nothing doubled; `to` has room for twice the
+ * size. */
+size_t exposition_value_copy(struct bytes value, char *to);
+
+/* A name as text 0.0.4 can carry it: each character that has no place in a classic name becomes an underscore (the
+ * `underscores` scheme of Prometheus). `name` may be written with escapes, `to` has room for name.size bytes. */
+size_t exposition_name_escape(struct bytes name, bool label, char *to);
+
+#endif
