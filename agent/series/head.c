@@ -1,0 +1,225 @@
+/*
+ * The heads of samples: name and labels as they stand on the page, which are a series' key as well.
+ *
+ * Nearly every sample is rendered straight from the parser's spans. Only when a name is not classic or the target has
+ * labels of its own is the list of labels built anew first.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "proto/exposition_write.h"
+#include "series/table.h"
+
+static int compare(struct bytes a, struct bytes b)
+{
+	size_t n = a.size < b.size ? a.size : b.size;
+	int order = memcmp(a.data, b.data, n);
+
+	return order ? order : (a.size > b.size) - (a.size < b.size);
+}
+
+/* Keeps the order of the names. */
+static int insert(struct head *h, const struct exposition_label *label)
+{
+	size_t i = h->count;
+	int order = 1;
+
+	while (i > 0 && (order = compare(label->name, h->own[i - 1].name)) < 0)
+		i--;
+	if (order == 0)
+		return -EEXIST;
+	memmove(h->own + i + 1, h->own + i, (h->count - i) * sizeof *label);
+	h->own[i] = *label;
+	h->count++;
+	return 0;
+}
+
+/* `names` has the room: names_room() saw to it. */
+static struct bytes make_classic(struct series *s, struct bytes name, bool label)
+{
+	char *to = s->names.data + s->names.size;
+	size_t size = exposition_name_escape(name, label, to);
+
+	s->names.size += size;
+	return (struct bytes){ to, size };
+}
+
+/* Room for every quoted name of the sample at once, so that none moves. */
+static bool names_room(struct series *s, const struct exposition_sample *sample)
+{
+	size_t size = sample->name.size;
+
+	for (size_t i = 0; i < sample->label_count; i++)
+		size += sample->labels[i].name.size;
+	buffer_clear(&s->names);
+	return buffer_reserve(&s->names, size);
+}
+
+/* The target's own label wins; the scraped one steps aside. */
+static struct bytes step_aside(const struct series_target *t, struct bytes name)
+{
+	for (size_t i = 0; i < t->label_count; i++)
+		if (bytes_equal(name, (struct bytes){ t->labels[i].name.data, t->labels[i].name.size }))
+			return (struct bytes){ t->labels[i].exported.data, t->labels[i].exported.size };
+	return name;
+}
+
+static int insert_scraped(struct series_target *t, struct head *h, const struct exposition_label *scraped)
+{
+	struct exposition_label label = *scraped;
+
+	if (label.quoted)
+		label.name = make_classic(t->series, label.name, true);
+	label.name = step_aside(t, label.name);
+	return insert(h, &label);
+}
+
+static int insert_target(struct head *h, const struct target_label *own)
+{
+	struct exposition_label label = {
+		.name = { own->name.data, own->name.size }, .value = { own->value.data, own->value.size },
+	};
+
+	return insert(h, &label);
+}
+
+static bool is_plain(const struct series_target *t, const struct exposition_sample *sample)
+{
+	if (t->label_count > 0 || sample->quoted)
+		return false;
+	for (size_t i = 0; i < sample->label_count; i++)
+		if (sample->labels[i].quoted)
+			return false;
+	return true;
+}
+
+int head_prepare(struct series_target *t, const struct exposition_sample *sample, struct head *h)
+{
+	int failed = 0;
+
+	h->name = sample->name;
+	h->labels = sample->labels;
+	h->count = sample->label_count;
+	if (is_plain(t, sample))
+		return 0;
+	if (!names_room(t->series, sample))
+		return -ENOMEM;
+	h->labels = h->own;
+	h->count = 0;
+	if (sample->quoted)
+		h->name = make_classic(t->series, sample->name, false);
+	for (size_t i = 0; i < sample->label_count && !failed; i++)
+		failed = insert_scraped(t, h, &sample->labels[i]);
+	for (size_t i = 0; i < t->label_count && !failed; i++)
+		failed = insert_target(h, &t->labels[i]);
+	return failed;
+}
+
+static char *put(char *to, struct bytes b)
+{
+	memcpy(to, b.data, b.size);
+	return to + b.size;
+}
+
+static char *put_label(char *to, const struct exposition_label *label)
+{
+	to = put(to, label->name);
+	*to++ = '=';
+	*to++ = '"';
+	if (UNLIKELY(label->escaped))
+		to += exposition_value_copy(label->value, to);
+	else
+		to = put(to, label->value);
+	*to++ = '"';
+	*to++ = ',';
+	return to;
+}
+
+struct bytes head_render(struct series *s, const struct head *h)
+{
+	size_t most = h->name.size + 2;
+	char *to;
+
+	for (size_t i = 0; i < h->count; i++)
+		most += h->labels[i].name.size + 2 * h->labels[i].value.size + 4;
+	buffer_clear(&s->scratch);
+	to = buffer_reserve(&s->scratch, most);
+	if (!to)
+		return (struct bytes){ NULL, 0 };
+	to = put(to, h->name);
+	if (h->count > 0)
+		*to++ = '{';
+	for (size_t i = 0; i < h->count; i++)
+		to = put_label(to, &h->labels[i]);
+	if (h->count > 0)
+		to[-1] = '}';	/* in place of the last comma */
+	s->scratch.size = (size_t)(to - s->scratch.data);
+	return buffer_bytes(&s->scratch);
+}
+
+struct bytes name_classic(struct series *s, struct bytes name, bool quoted)
+{
+	char *to;
+
+	if (!quoted)
+		return name;
+	buffer_clear(&s->scratch);
+	to = buffer_reserve(&s->scratch, name.size);
+	if (!to)
+		return (struct bytes){ NULL, 0 };
+	return (struct bytes){ to, exposition_name_escape(name, false, to) };
+}
+
+/* Plain text as a label value is written. */
+static void escape_value(struct text *to, const char *value)
+{
+	to->data = oxp_new(2 * strlen(value) + 1);
+	for (; *value; value++) {
+		if (strchr("\\\"\n", *value))
+			to->data[to->size++] = '\\';
+		to->data[to->size++] = *value == '\n' ? 'n' : *value;
+	}
+}
+
+static void copy_name(struct text *to, const char *prefix, const char *name)
+{
+	size_t size = strlen(prefix);
+
+	to->size = size + strlen(name);
+	to->data = oxp_new(to->size + 1);
+	memcpy(to->data, prefix, size);
+	memcpy(to->data + size, name, to->size - size);
+}
+
+static bool stands_twice(const struct series_label *all, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(all[k].name, all[i].name) == 0)
+			return true;
+	return false;
+}
+
+int target_labels_set(struct series_target *t, const struct series_label *all, size_t count)
+{
+	if (count > SERIES_TARGET_LABELS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < count; i++)
+		if (!exposition_name_valid(bytes_of(all[i].name), true) || stands_twice(all, i))
+			return -EINVAL;
+	for (size_t i = 0; i < count; i++) {
+		struct target_label *label = &t->labels[t->label_count++];
+		copy_name(&label->name, "", all[i].name);
+		copy_name(&label->exported, "exported_", all[i].name);
+		escape_value(&label->value, all[i].value);
+	}
+	return 0;
+}
+
+void target_labels_done(struct series_target *t)
+{
+	for (size_t i = 0; i < t->label_count; i++) {
+		free(t->labels[i].name.data);
+		free(t->labels[i].exported.data);
+		free(t->labels[i].value.data);
+	}
+}

@@ -1,0 +1,35 @@
+/*
+ * A hash map of nodes that live in what they find: chains, doubled when there is one node a bucket.
+ *
+ * The caller hashes and compares; the map neither allocates nor frees nodes. A doubling that finds no memory is put
+ * off.
+ */
+#ifndef OXP_SERIES_MAP_H
+#define OXP_SERIES_MAP_H
+
+#include "base/base.h"
+
+struct map_node {
+	struct map_node *next;
+	uint64_t hash;
+};
+
+/* Invariant: `mask` + 1 buckets, a power of two; `count` nodes hang in them. */
+struct map {
+	struct map_node **buckets;
+	size_t mask, count;
+};
+
+int map_init(struct map *) MUST_CHECK;	/* 0 or -ENOMEM */
+void map_done(struct map *);		/* nodes are the caller's; fine on zeroed memory */
+static inline size_t map_bytes(const struct map *m) { return (m->mask + 1) * sizeof(struct map_node *); }
+
+/* The first node of that hash, then the next: candidates to compare. NULL at the end. */
+struct map_node *map_first(const struct map *, uint64_t hash);
+struct map_node *map_next(const struct map_node *);
+void map_put(struct map *, struct map_node *);	/* its hash is set */
+void map_remove(struct map *, struct map_node *);
+/* Calls visit() for each node; visit() may remove the node it is given. */
+void map_each(struct map *, void (*visit)(void *context, struct map_node *), void *context);
+
+#endif

@@ -1,0 +1,481 @@
+/*
+ * The table itself: what is in it, how a scrape becomes visible and how what is over goes away.
+ */
+#include "series/series.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "series/table.h"
+
+enum { OVERHEAD = 32, SCRATCH_MAX = 32 << 20 };	/* of an allocation: the allocator's head and a bucket */
+
+const struct series_limits series_limits_default = {
+	.series = 40000, .family_series = 20000, .bytes = 16 << 20, .reserved = "oxpecker_",
+};
+
+const char *series_drop_name(enum series_drop drop)
+{
+	static const char *const names[SERIES_DROPS] = {
+		[SERIES_DROP_TYPE_CLASH] = "type_clash", [SERIES_DROP_SERIES_CEILING] = "series_ceiling",
+		[SERIES_DROP_FAMILY_CEILING] = "family_ceiling", [SERIES_DROP_BYTES] = "bytes_ceiling",
+		[SERIES_DROP_DUPLICATE] = "duplicate", [SERIES_DROP_LABELS] = "labels",
+		[SERIES_DROP_RESERVED] = "reserved",
+	};
+
+	return names[drop];
+}
+
+void *series_alloc(struct series *s, size_t size)
+{
+	void *made;
+
+	if (size + OVERHEAD > s->limits.bytes - s->bytes)
+		return NULL;
+	made = calloc(1, size);
+	if (made)
+		s->bytes += size + OVERHEAD;
+	return made;
+}
+
+void series_release(struct series *s, void *memory, size_t size)
+{
+	if (!memory)
+		return;
+	s->bytes -= size + OVERHEAD;
+	free(memory);
+}
+
+uint64_t series_hash(const struct series *s, struct bytes b)
+{
+	return XXH3_64bits_withSeed(b.data, b.size, s->seed);
+}
+
+void text_set(struct series *s, struct text *text, struct bytes b)
+{
+	char *made;
+
+	if (bytes_equal((struct bytes){ text->data, text->size }, b))
+		return;
+	made = series_alloc(s, b.size);
+	if (!made)
+		return;
+	memcpy(made, b.data, b.size);
+	series_release(s, text->data, text->size);
+	*text = (struct text){ made, b.size };
+}
+
+struct family *family_find(struct series *s, struct bytes name)
+{
+	struct map_node *n = map_first(&s->families, series_hash(s, name));
+
+	while (n && !bytes_equal(family_name(CONTAINER_OF(n, struct family, node)), name))
+		n = map_next(n);
+	return n ? CONTAINER_OF(n, struct family, node) : NULL;
+}
+
+struct family *family_new(struct series *s, struct bytes name)
+{
+	struct family *f = series_alloc(s, sizeof *f + name.size);
+
+	if (!f)
+		return NULL;
+	memcpy(f->name, name.data, name.size);
+	f->size = name.size;
+	f->number = ++s->family_numbers;
+	f->prev = s->last;
+	*(s->last ? &s->last->next : &s->first) = f;
+	s->last = f;
+	f->node.hash = series_hash(s, name);
+	map_put(&s->families, &f->node);
+	return f;
+}
+
+void family_drop_empty(struct series *s, struct family *f)
+{
+	if (f->groups)
+		return;
+	OXP_ASSERT(f->weight == 0);
+	*(f->prev ? &f->prev->next : &s->first) = f->next;
+	*(f->next ? &f->next->prev : &s->last) = f->prev;
+	map_remove(&s->families, &f->node);
+	series_release(s, f, sizeof *f + f->size);
+}
+
+/* At the end: the page shows targets in the order in which they came to the family. */
+struct group *group_new(struct series_target *t, struct family *f)
+{
+	struct group *g = series_alloc(t->series, sizeof *g), **at = &f->groups;
+
+	if (!g)
+		return NULL;
+	while (*at)
+		at = &(*at)->sibling;
+	*at = g;
+	g->family = f;
+	g->target = t;
+	return g;
+}
+
+static void group_free(struct series *s, struct group *g)
+{
+	struct group **at = &g->family->groups;
+
+	while (*at != g)
+		at = &(*at)->sibling;
+	*at = g->sibling;
+	g->family->weight -= g->weight;
+	family_drop_empty(s, g->family);
+	series_release(s, g, sizeof *g);
+}
+
+/* What a family is on the page, by how its samples hang on their source. */
+static enum exposition_type role_type(enum role role, enum exposition_type of_source)
+{
+	return role == ROLE_PLAIN ? of_source : role == ROLE_TOTAL ? EXPOSITION_COUNTER : EXPOSITION_GAUGE;
+}
+
+enum exposition_type group_type(const struct group *g, unsigned slot)
+{
+	return role_type(g->slot[slot].role, g->slot[slot].source->slot[slot].type);
+}
+
+struct entry *entry_find(struct series *s, struct bytes text)
+{
+	struct map_node *n = map_first(&s->entries, series_hash(s, text));
+
+	for (; n; n = map_next(n)) {
+		struct entry *e = CONTAINER_OF(n, struct entry, node);
+		if (bytes_equal((struct bytes){ e->text, e->size }, text))
+			return e;
+	}
+	return NULL;
+}
+
+struct entry *entry_new(struct series_target *t, struct bytes text)
+{
+	struct entry *e = series_alloc(t->series, sizeof *e + text.size);
+
+	if (!e)
+		return NULL;
+	memcpy(e->text, text.data, text.size);
+	e->size = text.size;
+	e->target = t;
+	e->node.hash = series_hash(t->series, text);
+	map_put(&t->series->entries, &e->node);
+	return e;
+}
+
+static void entry_free(struct series *s, struct entry *e)
+{
+	map_remove(&s->entries, &e->node);
+	series_release(s, e, sizeof *e + e->size);
+}
+
+struct source *source_find(struct series_target *t, struct bytes name)
+{
+	struct map_node *n = map_first(&t->sources, series_hash(t->series, name));
+
+	for (; n; n = map_next(n)) {
+		struct source *o = CONTAINER_OF(n, struct source, node);
+		if (bytes_equal((struct bytes){ o->name, o->size }, name))
+			return o;
+	}
+	return NULL;
+}
+
+struct source *source_new(struct series_target *t, struct bytes name)
+{
+	struct source *o = series_alloc(t->series, sizeof *o + name.size);
+
+	if (!o)
+		return NULL;
+	memcpy(o->name, name.data, name.size);
+	o->size = name.size;
+	o->node.hash = series_hash(t->series, name);
+	map_put(&t->sources, &o->node);
+	return o;
+}
+
+static void source_free(struct series_target *t, struct source *o)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		series_release(t->series, o->slot[i].help.data, o->slot[i].help.size);
+		series_release(t->series, o->slot[i].unit.data, o->slot[i].unit.size);
+	}
+	map_remove(&t->sources, &o->node);
+	series_release(t->series, o, sizeof *o + o->size);
+}
+
+/* Whether a slot with that number counts. */
+static bool is_live(const struct series_target *t, unsigned slot, uint64_t scrape)
+{
+	return scrape != 0 && scrape == (slot == t->slot ? t->visible : t->staged);
+}
+
+static bool entry_live(const struct entry *e)
+{
+	return is_live(e->target, 0, e->slot[0].scrape) || is_live(e->target, 1, e->slot[1].scrape);
+}
+
+static bool group_live(const struct group *g)
+{
+	return is_live(g->target, 0, g->slot[0].scrape) || is_live(g->target, 1, g->slot[1].scrape);
+}
+
+static void reap_entries(struct series *s, struct entry *e, unsigned dead)
+{
+	for (struct entry *next; e; e = next) {
+		next = e->slot[dead].next;
+		if (!entry_live(e))
+			entry_free(s, e);
+	}
+}
+
+static void weigh_group(struct group *g)
+{
+	size_t weight = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (is_live(g->target, i, g->slot[i].scrape) && g->slot[i].count > weight)
+			weight = g->slot[i].count;
+	g->family->weight -= g->weight - weight;
+	g->weight = weight;
+}
+
+static void weigh_target(struct series_target *t)
+{
+	size_t weight = t->groups[0].count > t->groups[1].count ? t->groups[0].count : t->groups[1].count;
+
+	t->series->weight -= t->weight - weight;
+	t->weight = weight;
+}
+
+static void reap_source(void *context, struct map_node *n)
+{
+	struct series_target *t = context;
+	struct source *o = CONTAINER_OF(n, struct source, node);
+
+	if (!is_live(t, 0, o->slot[0].scrape) && !is_live(t, 1, o->slot[1].scrape))
+		source_free(t, o);
+}
+
+/* The scrape in slot `dead` is over: frees what only it had. */
+static void reap(struct series_target *t, unsigned dead)
+{
+	struct series *s = t->series;
+
+	for (struct group *g = t->groups[dead].first, *next; g; g = next) {
+		next = g->slot[dead].next;
+		reap_entries(s, g->slot[dead].first, dead);
+		weigh_group(g);
+		if (!group_live(g))
+			group_free(s, g);
+	}
+	memset(&t->groups[dead], 0, sizeof t->groups[dead]);
+	for (struct group *g = t->groups[!dead].first; g; g = g->slot[!dead].next)
+		weigh_group(g);
+	weigh_target(t);
+	map_each(&t->sources, reap_source, t);
+	s->version++;
+}
+
+static bool clashes(const struct group *g, unsigned slot)
+{
+	for (const struct group *other = g->family->groups; other; other = other->sibling)
+		if (other != g && group_visible(other) && group_type(other, other->target->slot) != group_type(g, slot))
+			return true;
+	return false;
+}
+
+/* Takes a group out of the staged scrape; the caller has unlinked it. */
+static void refuse_group(struct series_target *t, struct group *g, unsigned slot)
+{
+	t->counts.dropped[SERIES_DROP_TYPE_CLASH] += g->slot[slot].count;
+	t->groups[slot].count -= g->slot[slot].count;
+	for (struct entry *e = g->slot[slot].first; e; e = e->slot[slot].next)
+		e->slot[slot].scrape = 0;
+	g->slot[slot].scrape = 0;
+	reap_entries(t->series, g->slot[slot].first, slot);
+	weigh_group(g);
+	if (!group_live(g))
+		group_free(t->series, g);
+}
+
+static void refuse_clashes(struct series_target *t, unsigned slot)
+{
+	struct group **at = &t->groups[slot].first;
+
+	while (*at) {
+		struct group *g = *at;
+		if (clashes(g, slot)) {
+			*at = g->slot[slot].next;
+			refuse_group(t, g, slot);
+		} else {
+			at = &g->slot[slot].next;
+		}
+	}
+}
+
+void series_commit(struct series_target *t, struct series_counts *ret)
+{
+	unsigned slot = staged_slot(t);
+
+	OXP_ASSERT(t->staged);
+	refuse_clashes(t, slot);
+	t->counts.merged = t->groups[slot].count;
+	*ret = t->counts;
+	t->visible = t->staged;
+	t->staged = 0;
+	t->slot = slot;
+	reap(t, !slot);
+}
+
+void series_abandon(struct series_target *t)
+{
+	if (!t->staged)
+		return;
+	t->staged = 0;
+	reap(t, staged_slot(t));
+}
+
+void series_target_down(struct series_target *t)
+{
+	if (!t->visible)
+		return;
+	t->visible = 0;
+	reap(t, t->slot);
+}
+
+void series_begin(struct series_target *t)
+{
+	series_abandon(t);
+	t->staged = ++t->series->scrapes;
+	t->source = NULL;
+	memset(&t->counts, 0, sizeof t->counts);
+}
+
+struct series *series_new(const struct series_limits *limits, uint64_t seed)
+{
+	struct series *s = calloc(1, sizeof *s);
+
+	if (!s)
+		return NULL;
+	s->limits = *limits;
+	s->seed = seed;
+	buffer_init(&s->scratch, SCRATCH_MAX);
+	buffer_init(&s->names, SCRATCH_MAX);
+	if (map_init(&s->entries) || map_init(&s->families)) {
+		series_free(s);
+		return NULL;
+	}
+	return s;
+}
+
+void series_free(struct series *s)
+{
+	if (!s)
+		return;
+	while (s->targets)
+		series_target_free(s->targets);
+	map_done(&s->entries);
+	map_done(&s->families);
+	buffer_done(&s->scratch);
+	buffer_done(&s->names);
+	free(s);
+}
+
+size_t series_count(const struct series *s)
+{
+	size_t count = 0;
+
+	for (const struct series_target *t = s->targets; t; t = t->next)
+		count += series_target_count(t);
+	return count;
+}
+
+size_t series_bytes(const struct series *s)
+{
+	return s->bytes;
+}
+
+int series_target_new(struct series *s, const struct series_label *labels, size_t count, struct series_target **ret)
+{
+	struct series_target *t = calloc(1, sizeof *t), **at = &s->targets;
+	int failed = t ? map_init(&t->sources) : -ENOMEM;
+
+	if (!failed)
+		failed = target_labels_set(t, labels, count);
+	if (failed) {
+		if (t)
+			map_done(&t->sources);
+		free(t);
+		return failed;
+	}
+	while (*at)
+		at = &(*at)->next;
+	*at = t;
+	t->series = s;
+	*ret = t;
+	return 0;
+}
+
+void series_target_free(struct series_target *t)
+{
+	struct series_target **at;
+
+	if (!t)
+		return;
+	series_abandon(t);
+	series_target_down(t);
+	for (at = &t->series->targets; *at != t;)
+		at = &(*at)->next;
+	*at = t->next;
+	map_done(&t->sources);
+	target_labels_done(t);
+	free(t);
+}
+
+size_t series_target_count(const struct series_target *t)
+{
+	return t->groups[t->slot].count;
+}
+
+/* The groups of one slot of a target: their counts are what hangs in them. */
+static void check_slot(const struct series_target *t, unsigned slot)
+{
+	size_t total = 0;
+
+	for (const struct group *g = t->groups[slot].first; g; g = g->slot[slot].next) {
+		size_t count = 0;
+		for (const struct entry *e = g->slot[slot].first; e; e = e->slot[slot].next) {
+			OXP_ASSERT(e->target == t && e->slot[slot].scrape == g->slot[slot].scrape);
+			count++;
+		}
+		OXP_ASSERT(g->target == t && count == g->slot[slot].count && count <= g->weight);
+		total += count;
+	}
+	OXP_ASSERT(total == t->groups[slot].count && total <= t->weight);
+}
+
+void series_check(const struct series *s)
+{
+	size_t weight = 0, families = 0, most = 0;
+
+	for (const struct series_target *t = s->targets; t; t = t->next) {
+		check_slot(t, 0);
+		check_slot(t, 1);
+		weight += t->weight;
+		most += t->groups[0].count + t->groups[1].count;
+	}
+	OXP_ASSERT(weight == s->weight && weight <= s->limits.series && s->bytes <= s->limits.bytes);
+	for (const struct family *f = s->first; f; f = f->next) {
+		size_t of_family = 0;
+		for (const struct group *g = f->groups; g; g = g->sibling)
+			of_family += g->weight;
+		OXP_ASSERT(f->groups && of_family == f->weight && of_family <= s->limits.family_series);
+		families++;
+	}
+	OXP_ASSERT(families == s->families.count && s->entries.count <= most);
+}

@@ -1,0 +1,84 @@
+/*
+ * The table of metric series between collectors and the exposition. Owned by the loop thread.
+ *
+ * A target is one place that is scraped. A scrape is staged while it arrives and becomes visible as a whole when it is
+ * committed; abandoned, it leaves no trace. What a target's last committed scrape does not have is gone from the page.
+ * Between two commits nothing on the page changes.
+ *
+ * The table speaks text 0.0.4. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
+ * samples of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and
+ * `_gcount` are gauge families of their own, exemplars are not kept. Names that are not classic get underscores.
+ * Labels stand in the order of their names.
+ *
+ * Two series of one name and label set cannot stand on one page, nor can one family have two types: who was there first
+ * stays, the other is refused and counted. So is what meets a ceiling.
+ */
+#ifndef OXP_SERIES_H
+#define OXP_SERIES_H
+
+#include "proto/exposition_parse.h"
+
+struct series;
+struct series_target;
+
+struct series_limits {
+	size_t series;		/* visible at once; while a scrape is staged, the larger of old and new counts */
+	size_t family_series;	/* of one family */
+	size_t bytes;		/* of memory, what is staged included */
+	const char *reserved;	/* families whose names begin so are refused: somebody else writes them. May be NULL */
+};
+
+extern const struct series_limits series_limits_default;
+
+enum series_drop {
+	SERIES_DROP_TYPE_CLASH,		/* its family has another type already */
+	SERIES_DROP_SERIES_CEILING,
+	SERIES_DROP_FAMILY_CEILING,
+	SERIES_DROP_BYTES,		/* that ceiling, or out of memory */
+	SERIES_DROP_DUPLICATE,		/* twice in one scrape, or another target has it */
+	SERIES_DROP_LABELS,		/* two of one name, once names are classic and the target's are there */
+	SERIES_DROP_RESERVED,
+	SERIES_DROPS,
+};
+
+/* Of one scrape, in samples: received = merged + the sum of dropped. */
+struct series_counts {
+	uint64_t received, merged;
+	uint64_t dropped[SERIES_DROPS];
+};
+
+/* In words for labels and logs: "type_clash", "series_ceiling" … */
+const char *series_drop_name(enum series_drop);
+
+/* `seed` keeps a hostile target from aiming at one bucket. NULL when out of memory. */
+struct series *series_new(const struct series_limits *, uint64_t seed);
+void series_free(struct series *);	/* with its targets; NULL is fine */
+
+size_t series_count(const struct series *);	/* visible */
+size_t series_bytes(const struct series *);
+
+/* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in
+ * Prometheus. */
+struct series_label { const char *name, *value; };
+enum { SERIES_TARGET_LABELS_MAX = 16 };
+
+/* 0, -EINVAL (a name that is not classic, stands twice, or too many) or -ENOMEM. */
+int series_target_new(struct series *, const struct series_label *, size_t count, struct series_target **ret)
+	MUST_CHECK;
+void series_target_free(struct series_target *);	/* its series vanish; NULL is fine */
+/* Its last scrape is void: its series vanish. A scrape being staged goes on. */
+void series_target_down(struct series_target *);
+size_t series_target_count(const struct series_target *);	/* visible */
+
+/* Begins a scrape; one that was under way is abandoned. */
+void series_begin(struct series_target *);
+/* Takes events of a parser whose context is the target, between begin and commit. Never stops the parser. */
+extern const struct exposition_events series_events;
+/* Makes the scrape visible. Costs about as much as staging it cost for each series that vanishes, little for others. */
+void series_commit(struct series_target *, struct series_counts *ret);
+void series_abandon(struct series_target *);	/* fine when nothing is under way */
+
+/* Asserts what is believed about the table; for tests. */
+void series_check(const struct series *);
+
+#endif

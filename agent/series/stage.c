@@ -1,0 +1,349 @@
+/*
+ * Staging: the events of a parser become entries of the scrape under way.
+ *
+ * A scrape mostly repeats the one before: the next sample's entry is guessed to be the one that came next last time,
+ * and only when its text differs is it looked up.
+ */
+#include <errno.h>
+
+#include "proto/exposition_write.h"
+#include "series/table.h"
+
+#define TYPE(name) (1u << EXPOSITION_##name)
+
+/* Which suffixes a family's samples may have, by its type, and what family of the page they make. */
+static const struct suffix {
+	const char *text;
+	size_t size;
+	unsigned types;
+	enum role role;
+} suffixes[] = {
+	{ "_bucket", 7, TYPE(HISTOGRAM) | TYPE(GAUGEHISTOGRAM), ROLE_PLAIN },
+	{ "_sum", 4, TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_PLAIN },
+	{ "_count", 6, TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_PLAIN },
+	{ "_total", 6, TYPE(COUNTER), ROLE_TOTAL },
+	{ "_created", 8, TYPE(COUNTER) | TYPE(HISTOGRAM) | TYPE(SUMMARY), ROLE_CREATED },
+	{ "_info", 5, TYPE(INFO), ROLE_INFO },
+	{ "_gsum", 5, TYPE(GAUGEHISTOGRAM), ROLE_GSUM },
+	{ "_gcount", 7, TYPE(GAUGEHISTOGRAM), ROLE_GCOUNT },
+};
+
+static const char *const role_suffix[ROLES] = {
+	[ROLE_PLAIN] = "", [ROLE_TOTAL] = "_total", [ROLE_INFO] = "_info", [ROLE_CREATED] = "_created",
+	[ROLE_GSUM] = "_gsum", [ROLE_GCOUNT] = "_gcount",
+};
+
+static bool source_staged(const struct series_target *t, const struct source *o)
+{
+	return o->slot[staged_slot(t)].scrape == t->staged;
+}
+
+/* The first mention in this scrape: what an earlier one said is forgotten. */
+static void source_reset(struct series_target *t, struct source *o)
+{
+	unsigned slot = staged_slot(t);
+
+	o->slot[slot].scrape = t->staged;
+	o->slot[slot].type = EXPOSITION_UNTYPED;
+	o->slot[slot].typed = o->slot[slot].helped = o->clashed = false;
+	memset(o->group, 0, sizeof o->group);
+	o->refused = 0;
+}
+
+/* The source of that name in this scrape; NULL: no memory. */
+static struct source *source_touch(struct series_target *t, struct bytes name)
+{
+	struct source *o = source_find(t, name);
+
+	if (!o)
+		o = source_new(t, name);
+	if (o && !source_staged(t, o))
+		source_reset(t, o);
+	return o;
+}
+
+static void take_type(struct source *o, unsigned slot, enum exposition_type type)
+{
+	if (o->slot[slot].typed && o->slot[slot].type != type)
+		o->clashed = true;
+	else
+		o->slot[slot].type = type;
+	o->slot[slot].typed = true;
+}
+
+static void take_help(struct series_target *t, struct source *o, const struct exposition_meta *m)
+{
+	struct series *s = t->series;
+	unsigned slot = staged_slot(t);
+	char *to;
+
+	buffer_clear(&s->scratch);
+	to = buffer_reserve(&s->scratch, m->text.size + 1);
+	if (!to)
+		return;
+	text_set(s, &o->slot[slot].help, (struct bytes){ to, exposition_unescape(m->text, m->format, to) });
+	o->slot[slot].helped = true;
+}
+
+/* Metadata that finds no memory is left out; the samples behind it are counted when they find none either. */
+static int on_meta(void *context, const struct exposition_meta *m)
+{
+	struct series_target *t = context;
+	struct bytes name = name_classic(t->series, m->name, m->quoted);
+	struct source *o = name.data ? source_touch(t, name) : NULL;
+
+	if (!o)
+		return 0;
+	if (m->what == EXPOSITION_TYPE)
+		take_type(o, staged_slot(t), m->type);
+	else if (m->what == EXPOSITION_HELP)
+		take_help(t, o, m);
+	else
+		text_set(t->series, &o->slot[staged_slot(t)].unit, m->text);
+	return 0;
+}
+
+/* Whether a sample of that name belongs to the source, and in which role. */
+static bool owns(const struct series_target *t, const struct source *o, struct bytes name, enum role *ret)
+{
+	unsigned type = 1u << o->slot[staged_slot(t)].type;
+	const char *rest = name.data + o->size;
+	size_t size = name.size - o->size;
+
+	if (name.size < o->size || memcmp(name.data, o->name, o->size) != 0)
+		return false;
+	*ret = ROLE_PLAIN;
+	if (size == 0)
+		return true;
+	for (size_t i = 0; i < COUNT_OF(suffixes); i++)
+		if (suffixes[i].types & type && suffixes[i].size == size && memcmp(rest, suffixes[i].text, size) == 0) {
+			*ret = suffixes[i].role;
+			return true;
+		}
+	return false;
+}
+
+/* A source declared in this scrape whose name is the sample's without a suffix. */
+static struct source *source_behind(struct series_target *t, struct bytes name, enum role *ret)
+{
+	for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
+		size_t size = suffixes[i].size;
+		struct source *o;
+		if (name.size <= size || memcmp(name.data + name.size - size, suffixes[i].text, size) != 0)
+			continue;
+		o = source_find(t, (struct bytes){ name.data, name.size - size });
+		if (o && source_staged(t, o) && owns(t, o, name, ret))
+			return o;
+	}
+	return NULL;
+}
+
+/* What the sample belongs to: what was declared, else its own name. NULL: no memory. */
+static struct source *source_of(struct series_target *t, struct bytes name, enum role *ret)
+{
+	struct source *o = t->source;
+
+	if (o && owns(t, o, name, ret))
+		return o;
+	*ret = ROLE_PLAIN;
+	o = source_find(t, name);
+	if (!o || !source_staged(t, o))
+		o = source_behind(t, name, ret);
+	if (!o)
+		o = source_touch(t, name);
+	t->source = o;
+	return o;
+}
+
+/* In series.scratch; without data when out of memory. */
+static struct bytes page_name(struct series *s, const struct source *o, enum role role)
+{
+	buffer_clear(&s->scratch);
+	if (buffer_append(&s->scratch, o->name, o->size) || buffer_text(&s->scratch, role_suffix[role]))
+		return (struct bytes){ NULL, 0 };
+	return buffer_bytes(&s->scratch);
+}
+
+static bool is_reserved(const struct series *s, struct bytes name)
+{
+	size_t size = s->limits.reserved ? strlen(s->limits.reserved) : 0;
+
+	return size > 0 && name.size >= size && memcmp(name.data, s->limits.reserved, size) == 0;
+}
+
+/* The target's group of the page's family; both are made when they are not there. NULL: no memory. */
+static struct group *group_find(struct series_target *t, struct bytes name)
+{
+	struct family *f = family_find(t->series, name);
+	struct group *g;
+
+	if (!f)
+		f = family_new(t->series, name);
+	if (!f)
+		return NULL;
+	for (g = f->groups; g && g->target != t;)
+		g = g->sibling;
+	if (!g)
+		g = group_new(t, f);
+	if (!g)
+		family_drop_empty(t->series, f);
+	return g;
+}
+
+static void group_stage(struct series_target *t, struct group *g, struct source *o, enum role role)
+{
+	unsigned slot = staged_slot(t);
+
+	g->slot[slot].scrape = t->staged;
+	g->slot[slot].source = o;
+	g->slot[slot].role = role;
+	g->slot[slot].next = NULL;
+	g->slot[slot].first = g->slot[slot].last = NULL;
+	g->slot[slot].count = 0;
+	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
+	t->groups[slot].last = g;
+}
+
+/* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
+static int group_open(struct series_target *t, struct source *o, enum role role, enum series_drop *why)
+{
+	struct bytes name = page_name(t->series, o, role);
+	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
+	unsigned slot = staged_slot(t);
+
+	*why = SERIES_DROP_RESERVED;
+	if (name.data && is_reserved(t->series, name))
+		return -1;
+	*why = SERIES_DROP_BYTES;
+	g = name.data ? group_find(t, name) : NULL;
+	if (!g)
+		return -1;
+	*why = SERIES_DROP_TYPE_CLASH;
+	if (g->slot[slot].scrape != t->staged)
+		group_stage(t, g, o, role);
+	else if (group_type(g, slot) != group_type(&claim, slot))
+		return -1;
+	o->group[role] = g;
+	return 0;
+}
+
+/* The group a sample goes into, or NULL with the reason. */
+static struct group *group_of(struct series_target *t, struct bytes name, enum series_drop *why)
+{
+	enum role role;
+	struct source *o = source_of(t, name, &role);
+
+	*why = o ? SERIES_DROP_TYPE_CLASH : SERIES_DROP_BYTES;
+	if (!o || o->clashed)
+		return NULL;
+	if (o->group[role])
+		return o->group[role];
+	if (!(o->refused & 1u << role)) {
+		if (group_open(t, o, role, &o->why) == 0)
+			return o->group[role];
+		o->refused |= 1u << role;
+	}
+	*why = o->why;
+	return NULL;
+}
+
+/* The entry that came next in the last scrape, if it is of that text; else by its hash. */
+static struct entry *find(struct series_target *t, const struct group *g, struct bytes text)
+{
+	const struct entry *last = g->slot[staged_slot(t)].last;
+	struct entry *guess = NULL;
+
+	if (last ? entry_visible(last) : group_visible(g))
+		guess = last ? last->slot[t->slot].next : g->slot[t->slot].first;
+	if (guess && bytes_equal((struct bytes){ guess->text, guess->size }, text))
+		return guess;
+	return entry_find(t->series, text);
+}
+
+static void value_set(struct value *v, const struct exposition_sample *sample)
+{
+	bool keep = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
+
+	v->value = sample->value;
+	v->has_timestamp = sample->has_timestamp;
+	v->timestamp_ms = sample->timestamp_ms;
+	v->text_size = keep ? (unsigned char)sample->value_text.size : 0;	/* NaN and Inf are spelt one way */
+	memcpy(v->text, sample->value_text.data, v->text_size);
+}
+
+static void entry_stage(struct series_target *t, struct group *g, struct entry *e)
+{
+	unsigned slot = staged_slot(t);
+
+	e->slot[slot].scrape = t->staged;
+	e->slot[slot].next = NULL;
+	*(g->slot[slot].last ? &g->slot[slot].last->slot[slot].next : &g->slot[slot].first) = e;
+	g->slot[slot].last = e;
+	if (++g->slot[slot].count > g->weight) {
+		g->weight++;
+		g->family->weight++;
+	}
+	if (++t->groups[slot].count > t->weight) {
+		t->weight++;
+		t->series->weight++;
+	}
+}
+
+static bool has_room(const struct series_target *t, const struct group *g, enum series_drop *why)
+{
+	unsigned slot = staged_slot(t);
+	const struct series_limits *limits = &t->series->limits;
+
+	*why = SERIES_DROP_SERIES_CEILING;
+	if (t->groups[slot].count == t->weight && t->series->weight >= limits->series)
+		return false;
+	*why = SERIES_DROP_FAMILY_CEILING;
+	return g->slot[slot].count < g->weight || g->family->weight < limits->family_series;
+}
+
+/* The entry for a sample of the group, or NULL with the reason. */
+static struct entry *claim(struct series_target *t, struct group *g, const struct head *h, enum series_drop *why)
+{
+	struct bytes text = head_render(t->series, h);
+	struct entry *e = text.data ? find(t, g, text) : NULL;
+
+	*why = SERIES_DROP_DUPLICATE;
+	if (e && (e->target != t || e->slot[staged_slot(t)].scrape == t->staged))
+		return NULL;
+	if (!has_room(t, g, why))
+		return NULL;
+	*why = SERIES_DROP_BYTES;
+	return e || !text.data ? e : entry_new(t, text);
+}
+
+/* True, or false with the reason. */
+static bool stage(struct series_target *t, const struct exposition_sample *sample, enum series_drop *why)
+{
+	struct head head;
+	struct group *g;
+	struct entry *e;
+	int failed = head_prepare(t, sample, &head);
+
+	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
+	g = failed ? NULL : group_of(t, head.name, why);
+	e = g ? claim(t, g, &head, why) : NULL;
+	if (!e)
+		return false;
+	value_set(&e->slot[staged_slot(t)].value, sample);
+	entry_stage(t, g, e);
+	return true;
+}
+
+static int on_sample(void *context, const struct exposition_sample *sample)
+{
+	struct series_target *t = context;
+	enum series_drop why;
+
+	OXP_ASSERT(t->staged);
+	t->counts.received++;
+	if (!stage(t, sample, &why))
+		t->counts.dropped[why]++;
+	return 0;
+}
+
+const struct exposition_events series_events = { .meta = on_meta, .sample = on_sample };

@@ -1,0 +1,180 @@
+/*
+ * The inside of the series table, for the files of series/ only.
+ *
+ *	family ── group ── group …		one group for each target that has samples of the family
+ *	            └─ entry → entry → …	its series in the order of the scrape
+ *	target ── group → group …
+ *	       └─ sources			what a scrape calls a family; has the metadata
+ *
+ * Whatever a scrape changes has two slots: one is visible, the other is being staged. A slot counts only when its
+ * `scrape` is the number of the target's visible or staged scrape, so that a commit is a change of two numbers of the
+ * target, and what is in neither slot any more is freed behind it.
+ */
+#ifndef OXP_SERIES_TABLE_H
+#define OXP_SERIES_TABLE_H
+
+#include "series/map.h"
+#include "series/series.h"
+
+enum { SLOTS = 2, VALUE_TEXT_MAX = 22 };
+
+/* How a sample's name hangs on the name of its source, and what family of the page it belongs to. */
+enum role { ROLE_PLAIN, ROLE_TOTAL, ROLE_INFO, ROLE_CREATED, ROLE_GSUM, ROLE_GCOUNT, ROLES };
+
+/* The text is kept while the value is one target's own, so that it leaves as it came; without it the double speaks. */
+struct value {
+	double value;
+	int64_t timestamp_ms;
+	bool has_timestamp;
+	unsigned char text_size;
+	char text[VALUE_TEXT_MAX];
+};
+
+/* One series. `text` is name{labels} as it stands on the page, and its key. */
+struct entry {
+	struct map_node node;
+	struct series_target *target;
+	struct {
+		uint64_t scrape;
+		struct entry *next;
+		struct value value;
+	} slot[SLOTS];
+	size_t size;
+	char text[];
+};
+
+/* What one target has of one family. */
+struct group {
+	struct family *family;
+	struct series_target *target;
+	struct group *sibling;		/* the next of the family */
+	size_t weight;			/* the larger of the visible and the staged count; part of the family's */
+	struct {
+		uint64_t scrape;
+		struct source *source;
+		enum role role;
+		struct group *next;	/* of the target */
+		struct entry *first, *last;
+		size_t count;
+	} slot[SLOTS];
+};
+
+/* A family of the page, found by its name. Families stand in the order in which they came. */
+struct family {
+	struct map_node node;
+	struct family *prev, *next;
+	uint64_t number;		/* grows along the list */
+	struct group *groups;
+	size_t weight;
+	size_t size;
+	char name[];
+};
+
+struct text {
+	char *data;
+	size_t size;
+};
+
+/* A family as a target's scrape names it. */
+struct source {
+	struct map_node node;
+	struct {
+		uint64_t scrape;
+		enum exposition_type type;
+		bool typed;		/* by a # TYPE line */
+		bool helped;		/* by a # HELP line; the text of an earlier scrape may stand here without */
+		struct text help, unit;
+	} slot[SLOTS];
+	bool clashed;			/* two types in the scrape being staged */
+	struct group *group[ROLES];	/* of the scrape being staged, as far as they are known */
+	unsigned refused;		/* a bit for each role whose family is refused … */
+	enum series_drop why;		/* … for this reason */
+	size_t size;
+	char name[];
+};
+
+struct target_label {
+	struct text name, value, exported;	/* value with escapes, exported_NAME */
+};
+
+struct series_target {
+	struct series *series;
+	struct series_target *next;
+	struct map sources;
+	struct target_label labels[SERIES_TARGET_LABELS_MAX];
+	size_t label_count;
+	uint64_t visible, staged;	/* numbers of scrapes, 0 for none */
+	unsigned slot;			/* of the visible one */
+	struct { struct group *first, *last; size_t count; } groups[SLOTS];	/* count is in entries */
+	size_t weight;			/* the larger of the two counts; part of the table's */
+	struct source *source;		/* of the last sample */
+	struct series_counts counts;	/* of the staged scrape */
+};
+
+/*
+ * Invariant: weight = the sum of the targets' ≤ limits.series; bytes ≤ limits.bytes.
+ */
+struct series {
+	struct series_limits limits;
+	uint64_t seed;
+	struct series_target *targets;
+	struct map entries, families;
+	struct family *first, *last;
+	uint64_t scrapes, family_numbers;
+	uint64_t version;		/* changes whenever a family, group or entry may be gone */
+	size_t weight, bytes;
+	struct buffer scratch, names;	/* for what is being built, and for names made classic */
+};
+
+static inline unsigned staged_slot(const struct series_target *t) { return !t->slot; }
+
+static inline bool entry_visible(const struct entry *e)
+{
+	return e->target->visible && e->slot[e->target->slot].scrape == e->target->visible;
+}
+
+static inline bool group_visible(const struct group *g)
+{
+	return g->target->visible && g->slot[g->target->slot].scrape == g->target->visible;
+}
+
+static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
+
+/* Memory that counts; NULL beyond the ceiling. */
+void *series_alloc(struct series *, size_t size) MUST_CHECK;
+void series_release(struct series *, void *, size_t size);
+uint64_t series_hash(const struct series *, struct bytes);
+
+/* What a group shows for its family, by that slot. */
+enum exposition_type group_type(const struct group *, unsigned slot);
+/* NULL when there is none, or no memory. */
+struct family *family_find(struct series *, struct bytes name);
+struct family *family_new(struct series *, struct bytes name) MUST_CHECK;
+struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
+void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
+struct entry *entry_find(struct series *, struct bytes text);
+struct entry *entry_new(struct series_target *, struct bytes text) MUST_CHECK;
+struct source *source_find(struct series_target *, struct bytes name);
+struct source *source_new(struct series_target *, struct bytes name) MUST_CHECK;
+/* Replaces the text; out of memory it is as it was. */
+void text_set(struct series *, struct text *, struct bytes);
+
+/* A sample's name and labels as they belong on the page: classic names, the target's labels among them, in order. */
+struct head {
+	struct bytes name;
+	const struct exposition_label *labels;
+	size_t count;
+	struct exposition_label own[EXPOSITION_LABELS_MAX + SERIES_TARGET_LABELS_MAX];
+};
+
+/* Points into the sample, the target and series.names. 0; -EEXIST: two labels have one name; -ENOMEM. */
+int head_prepare(struct series_target *, const struct exposition_sample *, struct head *) MUST_CHECK;
+/* name{labels}, in series.scratch; without data when out of memory. */
+struct bytes head_render(struct series *, const struct head *);
+/* A classic name, in series.scratch when it has to be made. Without data when out of memory. */
+struct bytes name_classic(struct series *, struct bytes name, bool quoted);
+/* Checks and copies the labels of a target. 0, -EINVAL or -ENOMEM. */
+int target_labels_set(struct series_target *, const struct series_label *, size_t count) MUST_CHECK;
+void target_labels_done(struct series_target *);
+
+#endif

@@ -1,0 +1,551 @@
+/*
+ * The series table: what of a scrape reaches the page, what goes again, and what is refused.
+ *
+ * Every step ends with series_check(). Pages are compared as text, written in one go and in slices of every size.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "series/series.h"
+#include "series/write.h"
+
+static const struct series_limits limits = { .series = 100, .family_series = 50, .bytes = 1 << 20, .reserved = "oxpecker_" };
+
+struct table { struct series *series; struct series_target *app, *nginx; };
+
+static struct series_target *target(struct series *s, const struct series_label *labels, size_t count)
+{
+	struct series_target *t;
+
+	assert_int_equal(series_target_new(s, labels, count, &t), 0);
+	return t;
+}
+
+static struct table table_of(const struct series_limits *l)
+{
+	static const struct series_label part = { "part", "nginx" };
+	struct table t = { .series = series_new(l, 17) };
+
+	assert_non_null(t.series);
+	t.app = target(t.series, NULL, 0);
+	t.nginx = target(t.series, &part, 1);
+	return t;
+}
+
+static enum exposition_fault stage(struct series_target *t, enum exposition_format format, const char *page)
+{
+	struct exposition_parser p;
+	enum exposition_fault fault;
+
+	exposition_init(&p, format, &exposition_limits_default, &series_events, t);
+	exposition_feed(&p, page, strlen(page));
+	fault = exposition_end(&p);
+	exposition_done(&p);
+	return fault;
+}
+
+static struct series_counts commit(struct table *t, struct series_target *target)
+{
+	struct series_counts c;
+	uint64_t sum;
+
+	series_commit(target, &c);
+	series_check(t->series);
+	sum = c.merged;
+	for (int i = 0; i < SERIES_DROPS; i++)
+		sum += c.dropped[i];
+	assert_int_equal(sum, c.received);
+	assert_int_equal(c.merged, series_target_count(target));
+	return c;
+}
+
+static struct series_counts scrape(struct table *t, struct series_target *target, const char *page)
+{
+	series_begin(target);
+	assert_int_equal(stage(target, EXPOSITION_TEXT, page), EXPOSITION_FINE);
+	return commit(t, target);
+}
+
+static void assert_page_in_slices(struct table *t, const char *wanted, size_t budget)
+{
+	struct series_cursor c;
+	struct buffer b;
+	int more;
+
+	buffer_init(&b, 1 << 20);
+	series_cursor_init(&c, t->series);
+	while ((more = series_write_some(&c, &b, budget)) == 1)
+		;
+	assert_int_equal(more, 0);
+	assert_int_equal(buffer_append(&b, "", 1), 0);
+	assert_string_equal(b.data, wanted);
+	buffer_done(&b);
+}
+
+static void assert_page(struct table *t, const char *wanted)
+{
+	for (size_t budget = 1; budget < strlen(wanted) + 2; budget += 7)
+		assert_page_in_slices(t, wanted, budget);
+	assert_page_in_slices(t, wanted, 1 << 20);
+}
+
+static void a_scrape_is_visible_when_it_is_committed(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	assert_page(&t, "");
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a counter\n# HELP a So\\nit is\na{x=\"1\"} 1.50 7\n"
+		"a 2\n"), 0);
+	series_check(t.series);
+	assert_page(&t, "");
+	commit(&t, t.app);
+	assert_page(&t, "# HELP a So\\nit is\n# TYPE a counter\na{x=\"1\"} 1.50 7\na 2\n");
+	assert_int_equal(series_count(t.series), 2);
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\n# HELP a New\na 3\n"), 0);
+	assert_page(&t, "# HELP a So\\nit is\n# TYPE a counter\na{x=\"1\"} 1.50 7\na 2\n");
+	commit(&t, t.app);
+	assert_page(&t, "# HELP a New\n# TYPE a gauge\na 3\n");
+	series_free(t.series);
+}
+
+static void an_abandoned_scrape_leaves_no_trace(void **state)
+{
+	static const char page[] = "# TYPE a counter\na{x=\"1\"} 1\na{x=\"2\"} 2\n";
+	struct table t = table_of(&limits);
+	size_t bytes;
+
+	(void)state;
+	scrape(&t, t.app, page);
+	scrape(&t, t.app, page);
+	bytes = series_bytes(t.series);
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\na{x=\"2\"} 7\na{x=\"3\"} 8\nb 1\nc x\n"),
+		EXPOSITION_BAD_VALUE);
+	series_check(t.series);
+	series_abandon(t.app);
+	series_check(t.series);
+	assert_page(&t, page);
+	assert_int_equal(series_bytes(t.series), bytes);
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "a{x=\"9\"} 7\n"), EXPOSITION_FINE);
+	scrape(&t, t.app, page);	/* begins anew: the one under way is abandoned */
+	assert_page(&t, page);
+	series_abandon(t.app);
+	series_free(t.series);
+}
+
+static void what_is_scraped_no_more_is_gone(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	scrape(&t, t.app, "a{x=\"1\"} 1\na{x=\"2\"} 2\nb 3\n");
+	scrape(&t, t.app, "a{x=\"2\"} 4\nc 5\n");
+	assert_page(&t, "# TYPE a untyped\na{x=\"2\"} 4\n# TYPE c untyped\nc 5\n");
+	scrape(&t, t.app, "a{x=\"3\"} 1\na{x=\"2\"} 4\na{x=\"1\"} 5\n");
+	assert_page(&t, "# TYPE a untyped\na{x=\"3\"} 1\na{x=\"2\"} 4\na{x=\"1\"} 5\n");
+	series_target_down(t.app);
+	series_check(t.series);
+	assert_page(&t, "");
+	assert_int_equal(series_bytes(t.series), 0);
+	scrape(&t, t.app, "a 1\n");
+	scrape(&t, t.app, "");
+	assert_page(&t, "");
+	assert_int_equal(series_bytes(t.series), 0);
+	series_free(t.series);
+}
+
+static void a_target_may_go_down_while_it_is_scraped(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	scrape(&t, t.app, "a 1\nb 2\n");
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "a 3\nc 4\n"), 0);
+	series_target_down(t.app);
+	series_check(t.series);
+	assert_page(&t, "");
+	commit(&t, t.app);
+	assert_page(&t, "# TYPE a untyped\na 3\n# TYPE c untyped\nc 4\n");
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "a 3\nd 4\n"), 0);
+	series_target_free(t.app);
+	series_check(t.series);
+	assert_page(&t, "");
+	assert_int_equal(series_bytes(t.series), 0);
+	series_free(t.series);
+}
+
+static void two_targets_share_a_page(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	scrape(&t, t.app, "# HELP a Ours\n# TYPE a counter\na 1\nb 2\n");
+	scrape(&t, t.nginx, "# HELP a Theirs\n# TYPE a counter\na 3\na{z=\"1\"} 4\nc{part=\"old\",b=\"1\"} 5\n");
+	assert_page(&t, "# HELP a Ours\n# TYPE a counter\na 1\na{part=\"nginx\"} 3\na{part=\"nginx\",z=\"1\"} 4\n"
+		"# TYPE b untyped\nb 2\n# TYPE c untyped\nc{b=\"1\",exported_part=\"old\",part=\"nginx\"} 5\n");
+	series_target_down(t.app);
+	assert_page(&t, "# HELP a Theirs\n# TYPE a counter\na{part=\"nginx\"} 3\na{part=\"nginx\",z=\"1\"} 4\n"
+		"# TYPE c untyped\nc{b=\"1\",exported_part=\"old\",part=\"nginx\"} 5\n");
+	scrape(&t, t.app, "b 7\n");
+	series_target_free(t.nginx);
+	assert_page(&t, "# TYPE b untyped\nb 7\n");
+	series_free(t.series);
+}
+
+static void types_that_clash_are_refused_by_family(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE a counter\na 1\n");
+	c = scrape(&t, t.nginx, "# TYPE a gauge\na{x=\"1\"} 3\na{x=\"2\"} 4\nb 5\n");
+	assert_int_equal(c.received, 3);
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 2);
+	assert_page(&t, "# TYPE a counter\na 1\n# TYPE b untyped\nb{part=\"nginx\"} 5\n");
+	series_target_down(t.app);
+	c = scrape(&t, t.nginx, "# TYPE a gauge\na 3\n");
+	assert_int_equal(c.merged, 1);
+	c = scrape(&t, t.app, "# TYPE a counter\na 1\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 1);
+	assert_page(&t, "# TYPE a gauge\na{part=\"nginx\"} 3\n");
+	series_free(t.series);
+}
+
+/* Both are staged before either is visible: the later commit loses, also what it had on the page of that family. */
+static void types_that_clash_at_the_commit(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE a counter\na{x=\"0\"} 1\n");
+	scrape(&t, t.nginx, "# TYPE a counter\na 1\n");
+	series_begin(t.app);
+	series_begin(t.nginx);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\na{x=\"0\"} 2\na{x=\"1\"} 3\nb 1\n"), 0);
+	assert_int_equal(stage(t.nginx, EXPOSITION_TEXT, "# TYPE a counter\na 1\n"), 0);
+	commit(&t, t.nginx);
+	c = commit(&t, t.app);
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 2);
+	assert_page(&t, "# TYPE a counter\na{part=\"nginx\"} 1\n# TYPE b untyped\nb 1\n");
+	series_free(t.series);
+}
+
+static void two_types_in_one_scrape(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "# TYPE a counter\na 1\n# TYPE a counter\na{x=\"1\"} 2\n# TYPE a gauge\na{x=\"2\"} 3\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 1);
+	assert_page(&t, "# TYPE a counter\na 1\na{x=\"1\"} 2\n");
+	series_free(t.series);
+}
+
+static void doubles_are_refused(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_target *twin;
+	struct series_counts c;
+
+	(void)state;
+	twin = target(t.series, NULL, 0);
+	c = scrape(&t, t.app, "a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\"} 2\n");
+	assert_int_equal(c.dropped[SERIES_DROP_DUPLICATE], 1);
+	c = scrape(&t, twin, "a{x=\"1\",y=\"2\"} 3\na{x=\"2\"} 4\n");
+	assert_int_equal(c.dropped[SERIES_DROP_DUPLICATE], 1);
+	assert_page(&t, "# TYPE a untyped\na{x=\"1\",y=\"2\"} 1\na{x=\"2\"} 4\n");
+	series_target_free(t.app);
+	c = scrape(&t, twin, "a{x=\"1\",y=\"2\"} 3\na{x=\"2\"} 4\n");
+	assert_int_equal(c.merged, 2);
+	series_free(t.series);
+}
+
+static void ceilings_hold(void **state)
+{
+	static const struct series_limits few = { .series = 4, .family_series = 3, .bytes = 1 << 20 };
+	struct table t = table_of(&few);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "a{x=\"1\"} 1\na{x=\"2\"} 1\na{x=\"3\"} 1\na{x=\"4\"} 1\nb 1\nc 1\n");
+	assert_int_equal(c.dropped[SERIES_DROP_FAMILY_CEILING], 1);
+	assert_int_equal(c.dropped[SERIES_DROP_SERIES_CEILING], 1);
+	c = scrape(&t, t.nginx, "d 1\n");
+	assert_int_equal(c.dropped[SERIES_DROP_SERIES_CEILING], 1);
+	/* All new, in place of the old. */
+	c = scrape(&t, t.app, "a{x=\"5\"} 1\na{x=\"6\"} 1\na{x=\"7\"} 1\nb 2\n");
+	assert_int_equal(c.merged, 4);
+	assert_page(&t, "# TYPE a untyped\na{x=\"5\"} 1\na{x=\"6\"} 1\na{x=\"7\"} 1\n# TYPE b untyped\nb 2\n");
+	scrape(&t, t.app, "a{x=\"5\"} 1\n");
+	c = scrape(&t, t.nginx, "a 1\na{x=\"2\"} 1\na{x=\"3\"} 1\nb 1\nd 1\n");
+	assert_int_equal(c.dropped[SERIES_DROP_FAMILY_CEILING], 1);
+	assert_int_equal(c.dropped[SERIES_DROP_SERIES_CEILING], 1);
+	series_free(t.series);
+}
+
+static void the_ceiling_holds_between_two_scrapes_under_way(void **state)
+{
+	static const struct series_limits few = { .series = 3, .family_series = 3, .bytes = 1 << 20 };
+	struct table t = table_of(&few);
+	struct series_counts c;
+
+	(void)state;
+	series_begin(t.app);
+	series_begin(t.nginx);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "a 1\nb 1\n"), 0);
+	assert_int_equal(stage(t.nginx, EXPOSITION_TEXT, "a 1\nb 1\n"), 0);
+	series_check(t.series);
+	assert_int_equal(commit(&t, t.app).merged, 2);
+	c = commit(&t, t.nginx);
+	assert_int_equal(c.merged, 1);
+	assert_int_equal(c.dropped[SERIES_DROP_SERIES_CEILING], 1);
+	series_free(t.series);
+}
+
+static void memory_has_a_ceiling(void **state)
+{
+	static const struct series_limits small = { .series = 10000, .family_series = 10000, .bytes = 20000 };
+	struct table t = table_of(&small);
+	struct series_counts c;
+	char page[8192];
+	size_t size = 0;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		size += (size_t)snprintf(page + size, sizeof page - size, "a{x=\"%d\"} %d\n# HELP m%d x\n", i, i, i);
+	for (int i = 0; i < 3; i++) {
+		c = scrape(&t, t.app, page);
+		assert_true(c.merged > 0 && c.dropped[SERIES_DROP_BYTES] > 0);
+		assert_true(series_bytes(t.series) <= small.bytes);
+	}
+	series_target_down(t.app);
+	assert_int_equal(series_bytes(t.series), 0);
+	series_free(t.series);
+}
+
+static void reserved_names_are_refused(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "oxpecker_a 1\noxpecker_a{x=\"1\"} 2\noxpecker 3\n");
+	assert_int_equal(c.dropped[SERIES_DROP_RESERVED], 2);
+	assert_page(&t, "# TYPE oxpecker untyped\noxpecker 3\n");
+	series_free(t.series);
+}
+
+static void families_hold_together(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nother 1\nh_sum 3\n"
+		"h_count 2\n"
+		"# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 2\ns_count 3\nh_max 4\n");
+	assert_page(&t, "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 2\nh_sum 3\nh_count 2\n"
+		"# TYPE other untyped\nother 1\n# TYPE s summary\ns{quantile=\"0.5\"} 1\ns_sum 2\ns_count 3\n"
+		"# TYPE h_max untyped\nh_max 4\n");
+	series_free(t.series);
+}
+
+static void openmetrics_becomes_text(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_OPENMETRICS, "# TYPE c counter\n# HELP c Say \\\"hi\\\"\n"
+		"c_total{x=\"1\"} 1 1.5 # {} 1\n"
+		"c_created{x=\"1\"} 1e9\nc_total{x=\"2\"} 1\nc_created{x=\"2\"} 1e9\n# TYPE i info\ni_info{v=\"1\"} 1\n"
+		"# TYPE g gaugehistogram\ng_bucket{le=\"+Inf\"} 7\ng_gsum 1\ng_gcount 7\n# TYPE s stateset\n"
+		"s{s=\"on\"} 1\n"
+		"# TYPE u unknown\nu NaN\n# EOF\n"), 0);
+	commit(&t, t.app);
+	assert_page(&t, "# HELP c_total Say \"hi\"\n# TYPE c_total counter\nc_total{x=\"1\"} 1 1500\n"
+		"c_total{x=\"2\"} 1\n"
+		"# HELP c_created Say \"hi\"\n# TYPE c_created gauge\nc_created{x=\"1\"} 1e9\nc_created{x=\"2\"} 1e9\n"
+		"# TYPE i_info gauge\ni_info{v=\"1\"} 1\n# TYPE g histogram\ng_bucket{le=\"+Inf\"} 7\n"
+		"# TYPE g_gsum gauge\ng_gsum 1\n"
+		"# TYPE g_gcount gauge\ng_gcount 7\n# TYPE s gauge\ns{s=\"on\"} 1\n# TYPE u untyped\nu NaN\n");
+	series_free(t.series);
+}
+
+static void names_become_classic(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "# TYPE \"my.name\" counter\n{\"my.name\",b=\"1\",\"a.b\"=\"2\"} 1\n"
+		"{\"my.name\",\"a.b\"=\"1\",\"a_b\"=\"2\"} 1\n"
+		"my_name{a_b=\"2\",b=\"1\"} 9\n");
+	assert_int_equal(c.dropped[SERIES_DROP_LABELS], 1);
+	assert_int_equal(c.dropped[SERIES_DROP_DUPLICATE], 1);
+	assert_page(&t, "# TYPE my_name counter\nmy_name{a_b=\"2\",b=\"1\"} 1\n");
+	series_free(t.series);
+}
+
+static void values_leave_as_they_came(void **state)
+{
+	struct table t = table_of(&limits);
+
+	(void)state;
+	scrape(&t, t.app, "a 1.0\nb 9007199254740993\nc +inf\nd 0.1000000000000000000000000000000\ne -0\n"
+		"f{x=\"\\\\\\n\\\"\"} Nan\n");
+	assert_page(&t, "# TYPE a untyped\na 1.0\n# TYPE b untyped\nb 9007199254740993\n# TYPE c untyped\nc +Inf\n"
+		"# TYPE d untyped\nd 0.1\n# TYPE e untyped\ne -0\n# TYPE f untyped\nf{x=\"\\\\\\n\\\"\"} NaN\n");
+	series_free(t.series);
+}
+
+static void labels_of_a_target_are_checked(void **state)
+{
+	static const struct series_label twice[] = { { "a", "1" }, { "a", "2" } }, bad = { "a.b", "1" }, odd = { "q",
+		"\"\\\n" };
+	struct table t = table_of(&limits);
+	struct series_target *made = NULL;
+
+	(void)state;
+	assert_int_equal(series_target_new(t.series, twice, 2, &made), -EINVAL);
+	assert_int_equal(series_target_new(t.series, &bad, 1, &made), -EINVAL);
+	assert_null(made);
+	made = target(t.series, &odd, 1);
+	scrape(&t, made, "a 1\n");
+	assert_page(&t, "# TYPE a untyped\na{q=\"\\\"\\\\\\n\"} 1\n");
+	series_free(t.series);
+}
+
+/* A family that is half written when a scrape is committed is written again; it is never a mixture. */
+static void a_page_is_consistent_by_family(void **state)
+{
+	static const char *const pages[] = {
+		"a{x=\"1\"} 0\na{x=\"2\"} 0\na{x=\"3\"} 0\nb 0\n", "a{x=\"3\"} 1\na{x=\"4\"} 1\nc 1\nb 1\n",
+		"c 2\na{x=\"1\"} 2\na{x=\"9\"} 2\n",
+	};
+
+	(void)state;
+	for (unsigned first = 1; first < 200; first++) {
+		struct table t = table_of(&limits);
+		struct series_cursor c;
+		struct buffer b;
+		buffer_init(&b, 4096);
+		scrape(&t, t.nginx, "z 1\n");
+		series_cursor_init(&c, t.series);
+		for (unsigned i = 0; i < 200; i++) {
+			if (i % 2 == 0)
+				scrape(&t, t.app, pages[(i / 2 + first) % 3]);
+			if (series_write_some(&c, &b, first % 40 + 1) == 0)
+				break;
+			assert_true(i < 199);
+		}
+		assert_true(c.finished);
+		assert_int_equal(buffer_append(&b, "", 1), 0);
+		for (const char *p = strstr(b.data, "\na{"), *v = NULL; p; p = strstr(p + 1, "\na{")) {
+			const char *value = strchr(p + 1, '}') + 2;
+			assert_true(!v || *v == *value);
+			v = value;
+		}
+		assert_true(!strstr(b.data, "TYPE a") || !strstr(strstr(b.data, "TYPE a") + 1, "TYPE a"));
+		buffer_done(&b);
+		series_free(t.series);
+	}
+}
+
+static void a_page_that_does_not_fit_fails(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_cursor c;
+	struct buffer b;
+
+	(void)state;
+	scrape(&t, t.app, "a{x=\"1\"} 0\na{x=\"2\"} 0\n");
+	buffer_init(&b, 90);
+	series_cursor_init(&c, t.series);
+	assert_int_equal(series_write_some(&c, &b, 1000), -ENOSPC);
+	buffer_done(&b);
+	series_free(t.series);
+}
+
+/* Many scrapes of ever changing pages, two targets, some abandoned: the table never loses count. */
+static void a_long_life(void **state)
+{
+	struct table t = table_of(&limits);
+	uint64_t x = 88172645463325252u;
+	char page[4096];
+
+	(void)state;
+	for (int round = 0; round < 3000; round++) {
+		struct series_target *which = round % 3 ? t.app : t.nginx;
+		size_t size = 0;
+		for (int i = 0; i < 30; i++) {
+			x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+			size += (size_t)snprintf(page + size, sizeof page - size,
+				x % 11 == 0 ? "# TYPE f%u %s\n" : "f%u{x=\"%s\"} 1\n",
+				(unsigned)(x / 11 % 7), x % 2 ? "counter" : "gauge");
+		}
+		series_begin(which);
+		assert_int_equal(stage(which, EXPOSITION_TEXT, page), 0);
+		series_check(t.series);
+		if (x % 5 == 0)
+			series_abandon(which);
+		else
+			commit(&t, which);
+		if (x % 7 == 0)
+			series_target_down(which);
+		series_check(t.series);
+	}
+	series_target_free(t.app);
+	series_target_free(t.nginx);
+	assert_int_equal(series_bytes(t.series), 0);
+	series_free(t.series);
+}
+
+static void reasons_have_names(void **state)
+{
+	(void)state;
+	for (int i = 0; i < SERIES_DROPS; i++)
+		assert_non_null(series_drop_name((enum series_drop)i));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_scrape_is_visible_when_it_is_committed),
+		cmocka_unit_test(an_abandoned_scrape_leaves_no_trace),
+		cmocka_unit_test(what_is_scraped_no_more_is_gone),
+		cmocka_unit_test(a_target_may_go_down_while_it_is_scraped),
+		cmocka_unit_test(two_targets_share_a_page),
+		cmocka_unit_test(types_that_clash_are_refused_by_family),
+		cmocka_unit_test(types_that_clash_at_the_commit),
+		cmocka_unit_test(two_types_in_one_scrape),
+		cmocka_unit_test(doubles_are_refused),
+		cmocka_unit_test(ceilings_hold),
+		cmocka_unit_test(the_ceiling_holds_between_two_scrapes_under_way),
+		cmocka_unit_test(memory_has_a_ceiling),
+		cmocka_unit_test(reserved_names_are_refused),
+		cmocka_unit_test(families_hold_together),
+		cmocka_unit_test(openmetrics_becomes_text),
+		cmocka_unit_test(names_become_classic),
+		cmocka_unit_test(values_leave_as_they_came),
+		cmocka_unit_test(labels_of_a_target_are_checked),
+		cmocka_unit_test(a_page_is_consistent_by_family),
+		cmocka_unit_test(a_page_that_does_not_fit_fails),
+		cmocka_unit_test(a_long_life),
+		cmocka_unit_test(reasons_have_names),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
