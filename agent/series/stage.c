@@ -94,6 +94,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 
 	if (!o)
 		return 0;
+	t->source = o;	/* its samples are what comes next, usually */
 	if (m->what == EXPOSITION_TYPE)
 		take_type(o, staged_slot(t), m->type);
 	else if (m->what == EXPOSITION_HELP)

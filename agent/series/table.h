@@ -107,7 +107,7 @@ struct series_target {
 	unsigned slot;			/* of the visible one */
 	struct { struct group *first, *last; size_t count; } groups[SLOTS];	/* count is in entries */
 	size_t weight;			/* the larger of the two counts; part of the table's */
-	struct source *source;		/* of the last sample */
+	struct source *source;		/* of the last line */
 	struct series_counts counts;	/* of the staged scrape */
 };
 

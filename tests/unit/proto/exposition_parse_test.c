@@ -219,6 +219,8 @@ static const struct { const char *page; enum exposition_fault fault; const char 
 	{ "#23456789012345678901234567890123456789\n#23456789012345678901\n", EXPOSITION_PAGE_SIZE,
 		"line 2: the page is too long" },
 	{ "#23456789012345678901234567890123456789\n#234567890123456789\n", EXPOSITION_FINE, "" },
+	{ "#23456789012345678901234567890123456789\n#23456789012345678901234567890123456789012345678901\n",
+	  EXPOSITION_PAGE_SIZE, "line 2: the page is too long" },	/* both are: that one comes first */
 	{ "a 1\na 2\na 3\n", EXPOSITION_FINE, "" },
 	{ "a 1\na 2\na 3\na 4\n", EXPOSITION_SAMPLES, "line 4: too many samples" },
 	{ "abcdefghi 1\n", EXPOSITION_NAME_SIZE, "line 1: the name is too long" },

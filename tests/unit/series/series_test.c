@@ -13,7 +13,9 @@
 #include "series/series.h"
 #include "series/write.h"
 
-static const struct series_limits limits = { .series = 100, .family_series = 50, .bytes = 1 << 20, .reserved = "oxpecker_" };
+static const struct series_limits limits = {
+	.series = 100, .family_series = 50, .bytes = 1 << 20, .reserved = "oxpecker_",
+};
 
 struct table { struct series *series; struct series_target *app, *nginx; };
 
@@ -251,6 +253,9 @@ static void two_types_in_one_scrape(void **state)
 	c = scrape(&t, t.app, "# TYPE a counter\na 1\n# TYPE a counter\na{x=\"1\"} 2\n# TYPE a gauge\na{x=\"2\"} 3\n");
 	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 1);
 	assert_page(&t, "# TYPE a counter\na 1\na{x=\"1\"} 2\n");
+	c = scrape(&t, t.app, "# TYPE b counter\nb_total 1\n# TYPE b_total gauge\nb_total{x=\"1\"} 2\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 1);
+	assert_page(&t, "# TYPE b_total counter\nb_total 1\n");
 	series_free(t.series);
 }
 
