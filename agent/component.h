@@ -27,6 +27,8 @@ struct loop;
 struct random;
 struct resolver;
 struct series;
+struct series_counts;
+struct store;
 
 enum signal { SIGNAL_METRICS = 1, SIGNAL_LOGS = 2, SIGNAL_TRACES = 4 };
 
@@ -187,6 +189,9 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
+/* The embedded store: one file with one ceiling, shared by all who keep things in it. NULL: it cannot be opened, and that was
+ * logged. */
+struct store *host_store(struct host *);
 const char *host_state_path(struct host *);		/* the folder that is ours */
 uint64_t host_state_id(struct host *);			/* 64 random bits, born with `state` */
 void host_log(struct host *, enum log_level, const char *format, ...) PRINTF_LIKE(3, 4);
@@ -194,11 +199,13 @@ void host_log(struct host *, enum log_level, const char *format, ...) PRINTF_LIK
  * same name given twice is the same number. */
 uint64_t *host_counter(struct host *, const char *name, const char *help);
 uint64_t *host_gauge(struct host *, const char *name, const char *help);
+/* A gauge with a label of its own in place of component: oxpecker_NAME{label="value"}, the component's own name as value. */
+uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
 
 /* Ends a collect(): the series are as fresh as they get. */
 void host_collected(struct host *);
-/* Metrics: samples that came in one go, of which `merged` reached the series and the rest fell to a ceiling or a clash. */
-void host_samples(struct host *, uint64_t received, uint64_t merged, uint64_t bytes);
+/* Metrics: what became of the samples of one scrape, and the bytes it had. */
+void host_samples(struct host *, const struct series_counts *, uint64_t bytes);
 void host_checked(struct host *, bool fine, const char *why);
 
 /*

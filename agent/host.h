@@ -12,6 +12,7 @@
 struct agent;
 
 struct host {
+	struct host *next;		/* in the agent's list */
 	struct agent *agent;
 	char *name;			/* "logs.export.elasticsearch" */
 	struct source *source;		/* of a collector of logs or traces */

@@ -30,8 +30,10 @@ struct elasticsearch_config {
 	struct duration timeout;
 };
 
+static const char *const http_schemes[] = { "http", "https", NULL };
+
 static const struct option elasticsearch_options[] = {
-	{ OPT_TEXT(struct elasticsearch_config, url), .name = "url", .main = true, .required = true,
+	{ OPT_URL(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true, .required = true,
 	  .help = "Address of Elasticsearch or OpenSearch, such as http://elasticsearch:9200." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
 	  .help = "Index that the lines go to." },

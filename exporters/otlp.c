@@ -19,13 +19,14 @@ enum { ANSWER_MAX = 4 << 20, REASON_MAX = 256 };	/* the specification's ceiling 
 
 struct otlp_config {
 	const char *endpoint;
-	const struct option_map *headers;
 	bool gzip;
 	struct duration timeout;
 };
 
+static const char *const http_schemes[] = { "http", "https", NULL };
+
 static const struct option otlp_options[] = {
-	{ OPT_TEXT(struct otlp_config, endpoint), .name = "endpoint", .main = true, .required = true,
+	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true, .required = true,
 	  .help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added." },
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Compress what is sent." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",

@@ -5,19 +5,15 @@
 
 #include "pipeline/sender.h"
 
-/* Tells every source that was refused, once. Whoever is refused again is told again. */
+/* Somebody was refused and there is room now: every collector that waits is told, and asks again. */
 static void tell_starved(void *context)
 {
 	struct pipeline *p = context;
 	struct source *s;
 
-	TAILQ_FOREACH(s, &p->sources, entry) {
-		if (!s->starved)
-			continue;
-		s->starved = false;
-		if (s->resume)
+	TAILQ_FOREACH(s, &p->sources, entry)
+		if (s->resume && s->collector)
 			s->resume(s->collector);
-	}
 }
 
 static void budget_freed(void *context)
@@ -162,7 +158,6 @@ enum admit source_offer(struct source *s, struct batch **batch)
 			ledger_take(s->routes[i].row, LEDGER_RECEIVED, records, size);
 			ledger_take(s->routes[i].row, LEDGER_HELD, records, size);
 		}
-		s->starved = true;
 		return ADMIT_FULL;
 	}
 	if (is_full_batch(s) || s->pipeline->draining)

@@ -30,12 +30,11 @@ struct source {
 	struct delivery_list deliveries;	/* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
-	bool starved;			/* was told that there is no room */
 	uint64_t stored;		/* records of earlier runs that wait in the spool, by source */
 	/* What the collector is told; NULL where it does not listen. */
-	void (*settled)(void *collector, uint64_t token);
-	void (*resume)(void *collector);
-	void *collector;
+	void (*settled)(struct collector *, uint64_t token);
+	void (*resume)(struct collector *);
+	struct collector *collector;
 };
 TAILQ_HEAD(source_list, source);
 
@@ -66,9 +65,9 @@ struct source_options {
 	enum signal signal;
 	enum rewind rewind;
 	struct batch_limits limits;
-	void (*settled)(void *collector, uint64_t token);
-	void (*resume)(void *collector);
-	void *collector;
+	void (*settled)(struct collector *, uint64_t token);
+	void (*resume)(struct collector *);
+	struct collector *collector;
 };
 struct source *source_new(struct pipeline *, const struct source_options *);
 /* All that this source offers goes there too. */

@@ -173,21 +173,21 @@ static void entry_free(struct series *s, struct entry *e)
 	series_release(s, e, sizeof *e + e->size);
 }
 
-struct source *source_find(struct series_target *t, struct bytes name)
+struct origin *origin_find(struct series_target *t, struct bytes name)
 {
 	struct map_node *n = map_first(&t->sources, series_hash(t->series, name));
 
 	for (; n; n = map_next(n)) {
-		struct source *o = CONTAINER_OF(n, struct source, node);
+		struct origin *o = CONTAINER_OF(n, struct origin, node);
 		if (bytes_equal((struct bytes){ o->name, o->size }, name))
 			return o;
 	}
 	return NULL;
 }
 
-struct source *source_new(struct series_target *t, struct bytes name)
+struct origin *origin_new(struct series_target *t, struct bytes name)
 {
-	struct source *o = series_alloc(t->series, sizeof *o + name.size);
+	struct origin *o = series_alloc(t->series, sizeof *o + name.size);
 
 	if (!o)
 		return NULL;
@@ -198,7 +198,7 @@ struct source *source_new(struct series_target *t, struct bytes name)
 	return o;
 }
 
-static void source_free(struct series_target *t, struct source *o)
+static void origin_free(struct series_target *t, struct origin *o)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
 		series_release(t->series, o->slot[i].help.data, o->slot[i].help.size);
@@ -255,10 +255,10 @@ static void weigh_target(struct series_target *t)
 static void reap_source(void *context, struct map_node *n)
 {
 	struct series_target *t = context;
-	struct source *o = CONTAINER_OF(n, struct source, node);
+	struct origin *o = CONTAINER_OF(n, struct origin, node);
 
 	if (!is_live(t, 0, o->slot[0].scrape) && !is_live(t, 1, o->slot[1].scrape))
-		source_free(t, o);
+		origin_free(t, o);
 }
 
 /* The scrape in slot `dead` is over: frees what only it had. */

@@ -33,13 +33,13 @@ static const char *const role_suffix[ROLES] = {
 	[ROLE_GSUM] = "_gsum", [ROLE_GCOUNT] = "_gcount",
 };
 
-static bool source_staged(const struct series_target *t, const struct source *o)
+static bool origin_staged(const struct series_target *t, const struct origin *o)
 {
 	return o->slot[staged_slot(t)].scrape == t->staged;
 }
 
 /* The first mention in this scrape: what an earlier one said is forgotten. */
-static void source_reset(struct series_target *t, struct source *o)
+static void origin_reset(struct series_target *t, struct origin *o)
 {
 	unsigned slot = staged_slot(t);
 
@@ -51,18 +51,18 @@ static void source_reset(struct series_target *t, struct source *o)
 }
 
 /* The source of that name in this scrape; NULL: no memory. */
-static struct source *source_touch(struct series_target *t, struct bytes name)
+static struct origin *origin_touch(struct series_target *t, struct bytes name)
 {
-	struct source *o = source_find(t, name);
+	struct origin *o = origin_find(t, name);
 
 	if (!o)
-		o = source_new(t, name);
-	if (o && !source_staged(t, o))
-		source_reset(t, o);
+		o = origin_new(t, name);
+	if (o && !origin_staged(t, o))
+		origin_reset(t, o);
 	return o;
 }
 
-static void take_type(struct source *o, unsigned slot, enum exposition_type type)
+static void take_type(struct origin *o, unsigned slot, enum exposition_type type)
 {
 	if (o->slot[slot].typed && o->slot[slot].type != type)
 		o->clashed = true;
@@ -71,7 +71,7 @@ static void take_type(struct source *o, unsigned slot, enum exposition_type type
 	o->slot[slot].typed = true;
 }
 
-static void take_help(struct series_target *t, struct source *o, const struct exposition_meta *m)
+static void take_help(struct series_target *t, struct origin *o, const struct exposition_meta *m)
 {
 	struct series *s = t->series;
 	unsigned slot = staged_slot(t);
@@ -90,7 +90,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 {
 	struct series_target *t = context;
 	struct bytes name = name_classic(t->series, m->name, m->quoted);
-	struct source *o = name.data ? source_touch(t, name) : NULL;
+	struct origin *o = name.data ? origin_touch(t, name) : NULL;
 
 	if (!o)
 		return 0;
@@ -105,7 +105,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 }
 
 /* Whether a sample of that name belongs to the source, and in which role. */
-static bool owns(const struct series_target *t, const struct source *o, struct bytes name, enum role *ret)
+static bool owns(const struct series_target *t, const struct origin *o, struct bytes name, enum role *ret)
 {
 	unsigned type = 1u << o->slot[staged_slot(t)].type;
 	const char *rest = name.data + o->size;
@@ -125,39 +125,39 @@ static bool owns(const struct series_target *t, const struct source *o, struct b
 }
 
 /* A source declared in this scrape whose name is the sample's without a suffix. */
-static struct source *source_behind(struct series_target *t, struct bytes name, enum role *ret)
+static struct origin *origin_behind(struct series_target *t, struct bytes name, enum role *ret)
 {
 	for (size_t i = 0; i < COUNT_OF(suffixes); i++) {
 		size_t size = suffixes[i].size;
-		struct source *o;
+		struct origin *o;
 		if (name.size <= size || memcmp(name.data + name.size - size, suffixes[i].text, size) != 0)
 			continue;
-		o = source_find(t, (struct bytes){ name.data, name.size - size });
-		if (o && source_staged(t, o) && owns(t, o, name, ret))
+		o = origin_find(t, (struct bytes){ name.data, name.size - size });
+		if (o && origin_staged(t, o) && owns(t, o, name, ret))
 			return o;
 	}
 	return NULL;
 }
 
 /* What the sample belongs to: what was declared, else its own name. NULL: no memory. */
-static struct source *source_of(struct series_target *t, struct bytes name, enum role *ret)
+static struct origin *source_of(struct series_target *t, struct bytes name, enum role *ret)
 {
-	struct source *o = t->source;
+	struct origin *o = t->source;
 
 	if (o && owns(t, o, name, ret))
 		return o;
 	*ret = ROLE_PLAIN;
-	o = source_find(t, name);
-	if (!o || !source_staged(t, o))
-		o = source_behind(t, name, ret);
+	o = origin_find(t, name);
+	if (!o || !origin_staged(t, o))
+		o = origin_behind(t, name, ret);
 	if (!o)
-		o = source_touch(t, name);
+		o = origin_touch(t, name);
 	t->source = o;
 	return o;
 }
 
 /* In series.scratch; without data when out of memory. */
-static struct bytes page_name(struct series *s, const struct source *o, enum role role)
+static struct bytes page_name(struct series *s, const struct origin *o, enum role role)
 {
 	buffer_clear(&s->scratch);
 	if (buffer_append(&s->scratch, o->name, o->size) || buffer_text(&s->scratch, role_suffix[role]))
@@ -191,7 +191,7 @@ static struct group *group_find(struct series_target *t, struct bytes name)
 	return g;
 }
 
-static void group_stage(struct series_target *t, struct group *g, struct source *o, enum role role)
+static void group_stage(struct series_target *t, struct group *g, struct origin *o, enum role role)
 {
 	unsigned slot = staged_slot(t);
 
@@ -206,7 +206,7 @@ static void group_stage(struct series_target *t, struct group *g, struct source 
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
-static int group_open(struct series_target *t, struct source *o, enum role role, enum series_drop *why)
+static int group_open(struct series_target *t, struct origin *o, enum role role, enum series_drop *why)
 {
 	struct bytes name = page_name(t->series, o, role);
 	struct group *g, claim = { .slot = { [0 ... SLOTS - 1] = { .source = o, .role = role } } };
@@ -232,7 +232,7 @@ static int group_open(struct series_target *t, struct source *o, enum role role,
 static struct group *group_of(struct series_target *t, struct bytes name, enum series_drop *why)
 {
 	enum role role;
-	struct source *o = source_of(t, name, &role);
+	struct origin *o = source_of(t, name, &role);
 
 	*why = o ? SERIES_DROP_TYPE_CLASH : SERIES_DROP_BYTES;
 	if (!o || o->clashed)

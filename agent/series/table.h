@@ -51,7 +51,7 @@ struct group {
 	size_t weight;			/* the larger of the visible and the staged count; part of the family's */
 	struct {
 		uint64_t scrape;
-		struct source *source;
+		struct origin *source;
 		enum role role;
 		struct group *next;	/* of the target */
 		struct entry *first, *last;
@@ -76,7 +76,7 @@ struct text {
 };
 
 /* A family as a target's scrape names it. */
-struct source {
+struct origin {
 	struct map_node node;
 	struct {
 		uint64_t scrape;
@@ -107,7 +107,7 @@ struct series_target {
 	unsigned slot;			/* of the visible one */
 	struct { struct group *first, *last; size_t count; } groups[SLOTS];	/* count is in entries */
 	size_t weight;			/* the larger of the two counts; part of the table's */
-	struct source *source;		/* of the last line */
+	struct origin *source;		/* of the last line */
 	struct series_counts counts;	/* of the staged scrape */
 };
 
@@ -154,8 +154,8 @@ struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
 void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
 struct entry *entry_find(struct series *, struct bytes text);
 struct entry *entry_new(struct series_target *, struct bytes text) MUST_CHECK;
-struct source *source_find(struct series_target *, struct bytes name);
-struct source *source_new(struct series_target *, struct bytes name) MUST_CHECK;
+struct origin *origin_find(struct series_target *, struct bytes name);
+struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; out of memory it is as it was. */
 void text_set(struct series *, struct text *, struct bytes);
 

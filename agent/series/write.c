@@ -44,7 +44,7 @@ static struct bytes help_of(const struct group *g)
 {
 	for (; g; g = g->sibling) {
 		unsigned slot = g->target->slot;
-		const struct source *o = group_visible(g) ? g->slot[slot].source : NULL;
+		const struct origin *o = group_visible(g) ? g->slot[slot].source : NULL;
 		if (o && o->slot[slot].helped)
 			return (struct bytes){ o->slot[slot].help.data, o->slot[slot].help.size };
 	}

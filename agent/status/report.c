@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "loop/loop.h"
 
 void report_add(struct report *r, const char *name, report_section *write, void *context)
 {
@@ -113,4 +114,20 @@ int report_ledger_metrics(const struct ledger *l, struct buffer *out)
 	if (!l->rows)
 		return 0;
 	return write_family(l, false, out) || write_family(l, true, out);
+}
+
+int report_slices(const struct loop_slices *slices, struct buffer *out)
+{
+	static const char name[] = "oxpecker_loop_slice_seconds";
+	uint64_t sum = 0;
+	int failed = buffer_printf(out, "# HELP %s CPU time of one callback of the loop.\n# TYPE %s histogram\n", name, name);
+
+	for (int i = 0; i < LOOP_SLICE_BUCKETS && !failed; i++) {
+		sum += slices->counts[i];
+		failed = buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, loop_slice_bounds[i], (unsigned long long)sum);
+	}
+	sum += slices->counts[LOOP_SLICE_BUCKETS];
+	return failed ? failed :
+			buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name, (unsigned long long)sum, name,
+				      (double)slices->sum_ns * 1e-9, name, (unsigned long long)sum);
 }

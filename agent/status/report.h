@@ -28,4 +28,8 @@ int report_write(const struct report *, struct wall_time now, struct buffer *) M
 /* The ledger's rows and the balance as metric families, in text 0.0.4. */
 int report_ledger_metrics(const struct ledger *, struct buffer *) MUST_CHECK;
 
+struct loop_slices;
+/* The loop's slices as the histogram oxpecker_loop_slice_seconds. */
+int report_slices(const struct loop_slices *, struct buffer *) MUST_CHECK;
+
 #endif

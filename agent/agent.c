@@ -1,0 +1,554 @@
+#include "agent.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "http/client.h"
+#include "loop/lane.h"
+#include "loop/resolve.h"
+#include "registry.h"
+
+enum {
+	LANE_DEPTH = 256, CONNECTIONS_MAX = 32, PROBE_CONNECTIONS = 64, CONTROL_CONNECTIONS = 8,
+	LOOK_MS = 20,		/* how often a draining agent looks whether it is done */
+	RESERVE_MS = 1000,	/* of exit.within, for closing: the spool and the last commit */
+	PATIENCE_AFTER_INTERRUPT_MS = 2000,
+	HOLD_TIMEOUT_S = 5,
+};
+
+static const char who[] = "agent";
+static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES, [PLACE_METRICS] = SIGNAL_METRICS,
+						   [PLACE_LOGS] = SIGNAL_LOGS, [PLACE_LOGS_OUT] = SIGNAL_LOGS,
+						   [PLACE_TRACES_OUT] = SIGNAL_TRACES };
+
+/* Signals of the operating system. */
+
+static void end_now(struct agent *a)
+{
+	a->phase = AGENT_ENDING;
+	loop_timer_clear(&a->look);
+	loop_timer_clear(&a->deadline);
+	loop_stop(a->loop);
+}
+
+static bool all_quiet(const struct agent *a)
+{
+	for (const struct intake *i = a->intakes; i; i = i->next)
+		if (i->started && i->type->quiet && !i->type->quiet(i->collector))
+			return false;
+	return pipeline_idle(&a->pipeline);
+}
+
+static void on_look(void *context)
+{
+	struct agent *a = context;
+
+	if (all_quiet(a))
+		end_now(a);
+	else
+		loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
+}
+
+static void on_deadline(void *context)
+{
+	struct agent *a = context;
+
+	log_warn(a->log, who, "exit.within is nearly over: keeping what is left for the next start");
+	end_now(a);
+}
+
+static void stop_doors(struct agent *a)
+{
+	for (struct intake *i = a->intakes; i; i = i->next)
+		if (i->started && i->type->when_full != FULL_PAUSE && i->type->stop)
+			i->type->stop(i->collector);
+}
+
+static void drain(struct agent *a, struct duration within)
+{
+	struct duration patience = { within.ns - DURATION_MS(RESERVE_MS).ns };
+
+	a->phase = AGENT_DRAINING;
+	for (struct intake *i = a->intakes; i; i = i->next)
+		if (i->started && i->type->drain)
+			i->type->drain(i->collector);
+	pipeline_drain(&a->pipeline);
+	loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
+	loop_timer_set(&a->deadline, patience.ns > 0 ? patience : DURATION_MS(0));
+}
+
+/* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be done. */
+static void on_terminate(void *context, int number)
+{
+	struct agent *a = context;
+
+	if (a->phase >= AGENT_DRAINING) {
+		log_warn(a->log, who, "asked again: ending now");
+		end_now(a);
+		return;
+	}
+	log_info(a->log, who, "ending: reading and sending what is there");
+	drain(a, a->config->exit.within);
+	if (number == SIGINT) {
+		stop_doors(a);
+		loop_timer_set(&a->deadline, DURATION_MS(PATIENCE_AFTER_INTERRUPT_MS));
+	}
+}
+
+/* Building. */
+
+static int start_services(struct agent *a)
+{
+	char why[256] = "";
+	int failed = lane_new(a->loop, "oxp-cpu", LANE_DEPTH, &a->cpu);
+
+	if (!failed)
+		failed = lane_new(a->loop, "oxp-disk", LANE_DEPTH, &a->disk);
+	if (!failed)
+		failed = resolver_new(a->loop, &a->resolver);
+	if (!failed)
+		failed = http_client_new(a->loop, &(struct http_client_options){ .connections_max = CONNECTIONS_MAX,
+										 .resolver = a->resolver }, &a->http);
+	if (failed) {
+		log_error(a->log, who, "cannot start: %s", strerror(-failed));
+		return failed;
+	}
+	failed = state_open(a->config->state.path, a->config->state.max, a->disk, &a->state, why, sizeof why);
+	if (failed)
+		log_error(a->log, who, "state.path: %s", why);
+	return failed;
+}
+
+static struct source_options source_options(const struct agent *a, const struct intake *i, enum signal signal)
+{
+	return (struct source_options){
+		.name = i->host->name, .signal = signal, .rewind = i->type->rewind,
+		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
+		.settled = i->type->settled, .resume = i->type->resume,
+	};
+}
+
+static bool takes_from(const struct outlet *o, const char *collector)
+{
+	const struct option_list *from = o->config->from;
+
+	for (size_t i = 0; from && i < from->count; i++)
+		if (strcmp(from->items[i], collector) == 0)
+			return true;
+	return !from || from->count == 0;
+}
+
+
+/* Every exporter of the signal that takes from this collector. */
+static void route(struct agent *a, struct source *s, const char *collector)
+{
+	for (struct outlet *o = a->outlets; o; o = o->next)
+		if (o->signal == s->signal && takes_from(o, collector))
+			source_route(s, o->sender);
+}
+
+static struct host *add_host(struct agent *a, enum place place, const char *name)
+{
+	struct host *h = host_new(a, place_path(place), name);
+
+	h->next = a->hosts;
+	a->hosts = h;
+	return h;
+}
+
+static int add_exporter(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct exporter_type *type = c->type->type;
+	struct outlet *o = oxp_new(sizeof *o), **at = &a->outlets;
+	struct exporter *exporter;
+	int failed;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = o;
+	o->config = c->common;
+	o->signal = place_signals[place];
+	o->host = add_host(a, place, c->name);
+	o->sender = sender_new(&a->pipeline, o->host->name, type, &o->config->limits);
+	failed = type->create(c->options, o->host, &exporter);
+	if (!failed)
+		sender_exporter(o->sender, exporter);
+	return failed;
+}
+
+static void open_books(struct agent *a, struct ledger_row *row)
+{
+	uint64_t killed;
+
+	if (books_open(a->state, row, &killed) < 0)
+		log_warn(a->log, row->source, "the saved ledger is full: this row starts from nothing");
+	if (killed)
+		log_warn(a->log, row->source, "the last run was killed with %llu records of %s in memory: lost, and counted",
+			 (unsigned long long)killed, row->signal);
+}
+
+/* A source for what the collector offers, with the ledger of earlier runs. */
+static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
+{
+	struct source_options o = source_options(a, i, place_signals[place]);
+
+	i->host->source = source_new(&a->pipeline, &o);
+	route(a, i->host->source, name);
+	if (i->host->source->route_count == 0) {
+		log_error(a->log, i->host->name, "no exporter takes from it: see `from` of %s",
+			  place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
+		return -EINVAL;
+	}
+	for (size_t k = 0; k < i->host->source->route_count; k++)
+		open_books(a, i->host->source->routes[k].row);
+	return 0;
+}
+
+static int add_collector(struct agent *a, enum place place, const struct config_component *c)
+{
+	struct intake *i = oxp_new(sizeof *i), **at = &a->intakes;
+	int failed = 0;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = i;
+	i->type = c->type->type;
+	i->host = add_host(a, place, c->name);
+	if (place == PLACE_METRICS) {
+		metrics_add(&a->metrics, i);
+		open_books(a, i->host->samples);
+	} else {
+		failed = add_source(a, i, place, c->name);
+	}
+	if (!failed)
+		failed = i->type->create(c->options, i->host, &i->collector);
+	if (!failed && i->host->source)
+		i->host->source->collector = i->collector;
+	return failed;
+}
+
+static int add_check(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct check_type *type = c->type->type;
+	struct host *h = add_host(a, place, c->name);
+	struct health_check *slot = health_add(&a->health, h->name, type, c->common);
+	struct check *check;
+	int failed;
+
+	h->checked = health_checked;
+	h->context = slot;
+	failed = type->create(c->options, h, &check);
+	if (!failed)
+		health_check_set(slot, check);
+	return failed;
+}
+
+/* Exporters first: sources are routed to what is there. */
+static int add_components(struct agent *a)
+{
+	static const struct {
+		enum place place;
+		int (*add)(struct agent *, enum place, const struct config_component *);
+	} order[] = { { PLACE_LOGS_OUT, add_exporter },	  { PLACE_TRACES_OUT, add_exporter }, { PLACE_LOGS, add_collector },
+		      { PLACE_METRICS, add_collector }, { PLACE_RECEIVE, add_collector },    { PLACE_CHECKS, add_check } };
+
+	for (size_t i = 0; i < COUNT_OF(order); i++)
+		for (const struct config_component *c = a->config->components[order[i].place]; c; c = c->next) {
+			int failed = order[i].add(a, order[i].place, c);
+			if (failed) {
+				log_error(a->log, who, "cannot start %s.%s (%s:%u): %s", place_path(order[i].place), c->name,
+					  c->place.file ? c->place.file : "built-in defaults", c->place.line, strerror(-failed));
+				return failed;
+			}
+		}
+	return 0;
+}
+
+static int start_collectors(struct agent *a)
+{
+	for (struct intake *i = a->intakes; i; i = i->next) {
+		int failed = i->type->start(i->collector);
+		if (failed) {
+			log_error(a->log, i->host->name, "cannot start: %s", strerror(-failed));
+			return failed;
+		}
+		i->started = true;
+	}
+	return 0;
+}
+
+struct store *agent_store(struct agent *a)
+{
+	const struct store_limits limits = { a->config->store.max, a->config->store.age };
+	char why[256];
+
+	if (!a->store && store_open(a->config->state.path, &limits, &a->store, why, sizeof why) < 0)
+		log_error(a->log, "store", "%s", why);
+	return a->store;
+}
+
+/* The doors of the agent itself. */
+
+static void on_status(void *context, struct http_request *request)
+{
+	struct agent *a = context;
+	struct buffer out;
+
+	buffer_init(&out, REPORT_MAX);
+	if (report_write(&a->report, loop_wall(a->loop), &out))
+		http_respond_text(request, 500, "text/plain", "the report is too large\n");
+	else
+		http_respond(request, &(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
+	buffer_done(&out);
+}
+
+static int listen_on(struct agent *a, const struct http_server_options *o, const struct http_route *routes,
+		     struct http_server **server)
+{
+	int failed = http_server_new(a->loop, o, routes, server);
+
+	if (failed)
+		log_error(a->log, who, "%s: cannot serve: %s", o->name, strerror(-failed));
+	return failed;
+}
+
+static int listen_at(struct agent *a, struct http_server *server, const char *address)
+{
+	int failed = http_server_listen(server, address, NULL);
+
+	if (failed)
+		log_error(a->log, who, "cannot listen on %s: %s", address, strerror(-failed));
+	return failed;
+}
+
+static int open_doors(struct agent *a)
+{
+	static const struct http_server_options probes = { .name = "listen", .body_max = 4096, .connections_max = PROBE_CONNECTIONS,
+		.idle = { HOLD_TIMEOUT_S * 1000000000LL }, .priority = LOOP_PROBES, .socket_mode = 0660 };
+	static const struct http_server_options control = { .name = "control", .body_max = 4096,
+		.connections_max = CONTROL_CONNECTIONS, .idle = { HOLD_TIMEOUT_S * 1000000000LL }, .priority = LOOP_PROBES,
+		.socket_mode = 0600 };
+	int failed;
+
+	a->routes[0] = (struct http_route){ .path = "/metrics", .complete = metrics_pull, .gone = metrics_gone, .context = &a->metrics };
+	a->routes[1] = (struct http_route){ .path = "/health/liveness", .complete = health_liveness, .context = &a->health };
+	a->routes[2] = (struct http_route){ .path = "/health", .complete = health_liveness, .context = &a->health };
+	a->routes[3] = (struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = &a->health };
+	a->routes[4] = (struct http_route){ .path = "/ready", .complete = health_readiness, .context = &a->health };
+	a->control_routes[0] = (struct http_route){ .path = "/status", .complete = on_status, .context = a };
+	failed = listen_on(a, &probes, a->routes, &a->listen);
+	if (!failed)
+		failed = listen_on(a, &control, a->control_routes, &a->control);
+	for (size_t i = 0; i < a->config->listen->count && !failed; i++)
+		failed = listen_at(a, a->listen, a->config->listen->items[i]);
+	return failed ? failed : listen_at(a, a->control, a->config->control);
+}
+
+/* Sections of the report. */
+
+static int report_destinations(void *context, struct buffer *out)
+{
+	const struct agent *a = context;
+	const char *comma = "[";
+	int failed = 0;
+
+	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",") {
+		const struct sender *s = o->sender;
+		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":%llu,"
+				       "\"resent\":%llu,\"error\":", comma, s->name, sender_state_name(s->state),
+				       (unsigned long long)s->queued_bytes, (unsigned long long)s->sends,
+				       (unsigned long long)s->retries, (unsigned long long)s->resent) ||
+			 json_string_append(out, s->reason, strlen(s->reason)) || buffer_text(out, "}");
+	}
+	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
+}
+
+static int report_checks(void *context, struct buffer *out)
+{
+	const struct agent *a = context;
+	const char *comma = "[";
+	int failed = 0;
+
+	for (const struct health_check *c = a->health.checks; c && !failed; c = c->next, comma = ",")
+		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name, c->fine ? "true" : "false") ||
+			 json_string_append(out, c->why, strlen(c->why)) || buffer_text(out, "}");
+	return failed ? failed : buffer_text(out, a->health.checks ? "]" : "[]");
+}
+
+static double read_memory(void *context)
+{
+	return (double)budget_used(&((struct agent *)context)->pipeline.budget);
+}
+
+static void add_numbers(struct agent *a)
+{
+	struct counter *memory = counter_row(&a->counters, COUNTER_GAUGE, "memory_used_bytes", "",
+					     "Bytes of telemetry alive in the process.");
+
+	memory->read = read_memory;
+	memory->context = a;
+	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = a->config->memory;
+	a->report = (struct report){ .ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION,
+				     .started = loop_wall(a->loop) };
+	report_add(&a->report, "destinations", report_destinations, a);
+	report_add(&a->report, "checks", report_checks, a);
+}
+
+int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
+{
+	struct series_limits limits = series_limits_default;
+	int failed = loop_new(&clock_system, &a->loop);
+
+	a->config = config;
+	a->log = log;
+	if (!failed)
+		failed = random_seed_kernel(&a->random);
+	if (!failed)
+		failed = start_services(a);
+	if (failed)
+		return failed;
+	pipeline_init(&a->pipeline, &(struct pipeline_options){ .loop = a->loop, .random = &a->random, .log = log,
+								.ledger = &a->ledger, .memory = config->memory });
+	limits.reserved = "oxpecker_";
+	a->series = series_new(&limits, random_next(&a->random));
+	if (!a->series)
+		return -ENOMEM;
+	health_init(&a->health, a->loop, log);
+	metrics_init(&a->metrics, a);
+	add_numbers(a);
+	loop_timer_init(&a->look, a->loop, on_look, a);
+	loop_timer_init(&a->deadline, a->loop, on_deadline, a);
+	failed = add_components(a);
+	if (!failed)
+		failed = loop_signal_init(&a->terminate, a->loop, SIGTERM, on_terminate, a);
+	if (!failed)
+		failed = loop_signal_init(&a->interrupt, a->loop, SIGINT, on_terminate, a);
+	if (!failed)
+		failed = start_collectors(a);
+	if (!failed)
+		failed = open_doors(a);
+	if (failed)
+		return failed;
+	metrics_start(&a->metrics);
+	health_start(&a->health);
+	a->phase = AGENT_RUNNING;
+	log_info(log, who, "oxpecker " OXP_VERSION " is running, pid %d, state in %s", getpid(), config->state.path);
+	return 0;
+}
+
+void agent_run(struct agent *a)
+{
+	loop_run(a->loop);
+}
+
+/* Ending. */
+
+static void on_committed(void *context, int failed)
+{
+	struct agent *a = context;
+
+	if (failed)
+		log_error(a->log, who, "the last positions could not be saved: %s", strerror(-failed));
+	if (--a->commits == 0)
+		loop_stop(a->loop);
+}
+
+static void give_up_commits(void *context)
+{
+	struct agent *a = context;
+
+	log_error(a->log, who, "the last positions could not be saved in time");
+	loop_stop(a->loop);
+}
+
+/* The loop turns until the spool and the last positions are on disk. */
+static void commit_all(struct agent *a)
+{
+	loop_timer_init(&a->deadline, a->loop, give_up_commits, a);
+	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
+	a->commits = 1;
+	for (struct intake *i = a->intakes; i; i = i->next)
+		if (i->collector && i->type->rewind == REWIND_SAVED && i->host->source) {
+			a->commits++;
+			host_positions_commit(i->host, on_committed, a);
+		}
+	if (--a->commits > 0)
+		loop_run(a->loop);
+	loop_timer_clear(&a->deadline);
+}
+
+static void stop_collectors(struct agent *a)
+{
+	http_server_free(a->listen);
+	http_server_free(a->control);
+	a->listen = a->control = NULL;
+	for (struct intake *i = a->intakes; i; i = i->next)
+		if (i->collector && i->type->stop)
+			i->type->stop(i->collector);
+}
+
+static void destroy_components(struct agent *a)
+{
+	for (struct intake *i; (i = a->intakes);) {
+		a->intakes = i->next;
+		if (i->collector)
+			i->type->destroy(i->collector);
+		free(i);
+	}
+	health_done(&a->health);
+	pipeline_done(&a->pipeline);
+	for (struct outlet *o; (o = a->outlets);) {
+		a->outlets = o->next;
+		free(o);
+	}
+	for (struct host *h; (h = a->hosts);) {
+		a->hosts = h->next;
+		host_free(h);
+	}
+}
+
+static void say_goodbye(struct agent *a, uint64_t lost)
+{
+	if (a->phase < AGENT_RUNNING)
+		return;
+	if (lost)
+		log_error(a->log, who, "ended: %llu records lost", (unsigned long long)lost);
+	else
+		log_info(a->log, who, "ended: nothing was lost");
+}
+
+uint64_t agent_stop(struct agent *a)
+{
+	uint64_t lost = 0;
+
+	if (a->pipeline.loop) {
+		stop_collectors(a);
+		lane_free(a->cpu);	/* what it still holds comes back: bodies are offered, posts go out */
+		a->cpu = NULL;
+		lost = pipeline_abandon(&a->pipeline);
+		commit_all(a);
+		lane_free(a->disk);
+		a->disk = NULL;
+		destroy_components(a);
+		metrics_done(&a->metrics);
+		say_goodbye(a, lost);
+	}
+	lane_free(a->cpu);
+	lane_free(a->disk);
+	http_client_free(a->http);
+	resolver_free(a->resolver);
+	state_close(a->state);
+	store_close(a->store);
+	series_free(a->series);
+	counters_done(&a->counters);
+	ledger_done(&a->ledger);
+	loop_timer_done(&a->look);
+	loop_timer_done(&a->deadline);
+	loop_signal_done(&a->terminate);
+	loop_signal_done(&a->interrupt);
+	loop_free(a->loop);
+	return lost;
+}

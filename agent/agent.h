@@ -1,0 +1,77 @@
+/*
+ * The agent: everything that lives from start to exit, and the order in which it comes and goes.
+ *
+ *	configuration → loop, lanes, state → senders and exporters → sources and collectors → doors open
+ *	SIGTERM: AGENT_DRAINING   files are read to their end, doors stay open while somebody sends, nothing waits
+ *	         AGENT_ENDING     doors close, what is left goes to the spool, positions are committed
+ */
+#ifndef OXP_AGENT_H
+#define OXP_AGENT_H
+
+#include "agent_config.h"
+#include "books.h"
+#include "health/health.h"
+#include "host.h"
+#include "metrics.h"
+#include "pipeline/sender.h"
+#include "series/series.h"
+#include "status/report.h"
+#include "store/store.h"
+
+enum agent_phase { AGENT_STARTING, AGENT_RUNNING, AGENT_DRAINING, AGENT_ENDING };
+
+/* A collector with what it was lent. */
+struct intake {
+	struct intake *next;
+	const struct collector_type *type;
+	struct collector *collector;
+	struct host *host;
+	bool started;
+};
+
+/* An exporter likewise; the sender owns the exporter itself. */
+struct outlet {
+	struct outlet *next;
+	struct sender *sender;
+	struct host *host;
+	enum signal signal;
+	const struct export_config *config;
+};
+
+struct agent {
+	const struct agent_config *config;
+	struct log *log;
+	enum agent_phase phase;
+	struct loop *loop;
+	struct lane *cpu, *disk;
+	struct random random;
+	struct resolver *resolver;
+	struct http_client *http;
+	struct state *state;
+	struct series *series;
+	struct store *store;		/* opened when first asked for */
+	struct counters counters;
+	struct ledger ledger;
+	struct pipeline pipeline;
+	struct health health;
+	struct report report;
+	struct metrics metrics;
+	struct intake *intakes;
+	struct outlet *outlets;
+	struct host *hosts;		/* of all components */
+	struct http_server *listen, *control;
+	struct http_route routes[6], control_routes[2];
+	struct loop_signal terminate, interrupt;
+	struct loop_timer look, deadline;	/* while draining */
+	size_t commits;			/* under way at the end */
+};
+
+/* Builds everything and opens the doors. 0, or -errno with the reason logged. */
+int agent_start(struct agent *, const struct agent_config *, struct log *) MUST_CHECK;
+struct store *agent_store(struct agent *);	/* NULL: it cannot be opened, and that was logged */
+/* Until a signal has ended it. */
+void agent_run(struct agent *);
+/* Returns how many records were lost at the end. */
+uint64_t agent_stop(struct agent *);
+
+#endif

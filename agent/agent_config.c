@@ -1,0 +1,335 @@
+#include "agent_config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/read.h"
+#include "registry.h"
+
+static const struct option service_rows[] = {
+	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
+	  .help = "Name of the host app; else OTEL_SERVICE_NAME." },
+	{ OPT_TEXT(struct agent_config, service.version), .name = "version", .example = "1.4.2", .help = "Its version." },
+	{ OPT_TEXT(struct agent_config, service.environment), .name = "environment", .example = "production",
+	  .help = "Where it runs." },
+	{ .name = NULL },
+};
+
+static const struct option listen_rows[] = {
+	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .text = ":9464", .main = true,
+	  .help = "Addresses of /metrics and the probes." },
+	{ .name = NULL },
+};
+
+static const struct option control_rows[] = {
+	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true, .example = "unix:/run/oxpecker/control.sock",
+	  .help = "Socket of the full status, mode 0600; else control.sock in state.path." },
+	{ .name = NULL },
+};
+
+static const struct option state_rows[] = {
+	{ OPT_PATH(struct agent_config, state.path), .name = "path", .main = true, .example = "/var/lib/oxpecker",
+	  .help = "Folder of positions, spool and store; else $STATE_DIRECTORY, else oxpecker in $XDG_STATE_HOME." },
+	{ OPT_SIZE(struct agent_config, state.max), .name = "max", .text = "1GiB", .min = 16 << 20,
+	  .help = "Ceiling of positions, spool and parked records on disk." },
+	{ .name = NULL },
+};
+
+static const struct option memory_rows[] = {
+	{ OPT_SIZE(struct agent_config, memory), .name = "memory", .text = "32MiB", .min = 2 << 20, .main = true,
+	  .help = "Ceiling of all telemetry in memory; an eighth of it is guaranteed to each signal." },
+	{ .name = NULL },
+};
+
+static const struct option exit_rows[] = {
+	{ OPT_DURATION(struct agent_config, exit.within), .name = "within", .text = "25s", .min = 1000, .main = true,
+	  .help = "Time from SIGTERM to the end, less than the pod's grace period." },
+	{ .name = NULL },
+};
+
+static const struct option store_rows[] = {
+	{ OPT_SIZE(struct agent_config, store.max), .name = "max", .text = "256MiB", .min = 1 << 20, .main = true,
+	  .help = "Ceiling of the embedded store on disk; the oldest goes first." },
+	{ OPT_DURATION(struct agent_config, store.age), .name = "age", .text = "24h", .min = 1000,
+	  .help = "What is older goes." },
+	{ OPT_DURATION(struct agent_config, store.snapshot), .name = "snapshot", .text = "15s", .min = 100, .zero = "off",
+	  .help = "How often the series are written to it; off: never." },
+	{ .name = NULL },
+};
+
+#define BATCH_ROWS(field)                                                                                              \
+	{ OPT_SIZE(struct agent_config, field.bytes), .name = "bytes", .text = "1MiB", .min = 1 << 10, .max = 64 << 20,   \
+	  .help = "A batch is sent when it has so many bytes." },                                                        \
+	{ OPT_COUNT(struct agent_config, field.records), .name = "records", .text = "5000", .min = 1, .max = 1000000,     \
+	  .help = "Or so many records." },                                                                               \
+	{ OPT_DURATION(struct agent_config, field.age), .name = "age", .text = "1s", .min = 1, .max = 3600000,            \
+	  .help = "Or when its first record is so old." },                                                               \
+	{ .name = NULL }
+
+static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
+static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
+
+static const struct option export_rows[] = {
+	{ OPT_TEXTS(struct export_config, from), .name = "from",
+	  .help = "Names of the collectors whose records it takes; else all of the signal." },
+	{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, .max = 64,
+	  .help = "Requests under way at a time." },
+	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,
+	  .help = "Ceiling of the first wait after a failure; it doubles with each further one." },
+	{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s", .min = 1,
+	  .help = "Highest ceiling of a wait." },
+	{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,
+	  .help = "A send without an outcome for so long is cancelled and tried again." },
+	{ .name = NULL },
+};
+
+static const struct option check_rows[] = {
+	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10, .help = "Time between two looks." },
+	{ OPT_DURATION(struct health_limits, timeout), .name = "timeout", .text = "2s", .min = 10,
+	  .help = "No answer within this is a no." },
+	{ .name = NULL },
+};
+
+/* The whole file. `place` says which types may stand in a section of components; PLACES: none. */
+static const struct {
+	struct config_section section;
+	enum place place;
+} layout[] = {
+	{ { .path = "service", .help = "The host app.", .options = service_rows }, PLACES },
+	{ { .path = "listen", .kind = SECTION_VALUE, .options = listen_rows, .help = "Where /metrics and the probes are." }, PLACES },
+	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." }, PLACES },
+	{ { .path = "state", .options = state_rows, .help = "What outlives the process." }, PLACES },
+	{ { .path = "memory", .kind = SECTION_VALUE, .options = memory_rows, .help = "The budget." }, PLACES },
+	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
+	{ { .path = "store", .options = store_rows, .help = "The embedded store, which keeps a signal without an exporter." }, PLACES },
+	{ { .path = "receive", .kind = SECTION_COMPONENTS, .help = "Doors for spans; nothing written: otlp." }, PLACE_RECEIVE },
+	{ { .path = "metrics.collect", .kind = SECTION_COMPONENTS, .help = "Where metrics come from." }, PLACE_METRICS },
+	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
+	{ { .path = "logs.collect", .kind = SECTION_COMPONENTS, .help = "Where logs come from." }, PLACE_LOGS },
+	{ { .path = "logs.export", .kind = SECTION_COMPONENTS, .help = "Where logs go; nothing written: the embedded store.",
+	    .options = export_rows, .common_size = sizeof(struct export_config) }, PLACE_LOGS_OUT },
+	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
+	{ { .path = "traces.export", .kind = SECTION_COMPONENTS, .help = "Where spans go; nothing written: the embedded store.",
+	    .options = export_rows, .common_size = sizeof(struct export_config) }, PLACE_TRACES_OUT },
+	{ { .path = "health.checks", .kind = SECTION_COMPONENTS, .help = "What the host app needs to be ready.",
+	    .options = check_rows, .common_size = sizeof(struct health_limits) }, PLACE_CHECKS },
+};
+
+const char *place_path(enum place place)
+{
+	for (size_t i = 0; i < COUNT_OF(layout); i++)
+		if (layout[i].place == place)
+			return layout[i].section.path;
+	return NULL;
+}
+
+/* Adds a row to a table of types that ends with a row without a name. */
+static void add_type(struct config_type **table, const struct config_type *row)
+{
+	size_t n = 0;
+
+	while (*table && (*table)[n].name)
+		n++;
+	*table = realloc(*table, (n + 2) * sizeof **table);
+	OXP_ASSERT(*table && "out of memory");
+	(*table)[n] = *row;
+	(*table)[n + 1] = (struct config_type){ .name = NULL };
+}
+
+static void add_collectors(struct agent_config *c)
+{
+	for (const struct collector_type *const *t = registry_collectors; *t; t++) {
+		const struct config_type row = { .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
+						 .config_size = (*t)->config_size, .type = *t };
+		enum place place = (*t)->signals & SIGNAL_TRACES ? PLACE_RECEIVE :
+				   (*t)->signals & SIGNAL_LOGS	 ? PLACE_LOGS :
+								   PLACE_METRICS;
+		add_type(&c->types[place], &row);
+	}
+}
+
+static void add_exporters(struct agent_config *c)
+{
+	for (const struct exporter_type *const *t = registry_exporters; *t; t++) {
+		const struct config_type row = { .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
+						 .config_size = (*t)->config_size, .type = *t };
+		if ((*t)->signals & SIGNAL_LOGS)
+			add_type(&c->types[PLACE_LOGS_OUT], &row);
+		if ((*t)->signals & SIGNAL_TRACES)
+			add_type(&c->types[PLACE_TRACES_OUT], &row);
+	}
+}
+
+static void add_checks(struct agent_config *c)
+{
+	for (const struct check_type *const *t = registry_checks; *t; t++)
+		add_type(&c->types[PLACE_CHECKS],
+			 &(struct config_type){ .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
+						.config_size = (*t)->config_size, .schemes = (*t)->schemes, .type = *t });
+}
+
+struct agent_config *agent_config_new(void)
+{
+	struct agent_config *c = oxp_new(sizeof *c);
+
+	add_collectors(c);
+	add_exporters(c);
+	add_checks(c);
+	c->sections = oxp_new((COUNT_OF(layout) + 1) * sizeof *c->sections);
+	for (size_t i = 0; i < COUNT_OF(layout); i++) {
+		c->sections[i] = layout[i].section;
+		if (layout[i].place != PLACES)
+			c->sections[i].types = c->types[layout[i].place];
+	}
+	c->file = config_new(c->sections, c);
+	return c;
+}
+
+void agent_config_free(struct agent_config *c)
+{
+	if (!c)
+		return;
+	config_free(c->file);
+	for (int i = 0; i < PLACES; i++)
+		free(c->types[i]);
+	free(c->sections);
+	free(c);
+}
+
+/* What stands in a section when nobody wrote anything: one component with all its defaults. */
+static const struct config_component *default_component(struct agent_config *c, enum place place, const char *name)
+{
+	struct config_component *k = config_alloc(c->file->arena, sizeof *k);
+	const struct option_reader reader = { c->file->arena, &c->file->errors };
+	size_t common = place == PLACE_RECEIVE ? 0 : sizeof(struct export_config);
+	struct option_set sets[2];
+
+	for (k->type = c->types[place]; strcmp(k->type->name, name) != 0; k->type++)
+		OXP_ASSERT(k->type->name);
+	k->name = name;
+	k->options = config_alloc(c->file->arena, k->type->config_size + 1);
+	k->common = config_alloc(c->file->arena, common + 1);
+	sets[0] = (struct option_set){ k->type->options, k->options };
+	sets[1] = (struct option_set){ common ? export_rows : NULL, k->common };
+	options_read(&reader, sets, 2, NULL, NULL);
+	return k;
+}
+
+static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+{
+	struct node *section = c->file->tree.root;
+	char path[64];
+
+	snprintf(path, sizeof path, "%s", place_path(place));
+	for (char *rest = path, *name; section && (name = strsep(&rest, "."));)
+		section = node_get(section, name);
+	key_complain(&c->file->errors, section ? node_get(section, k->name) : NULL, "%s", what);
+}
+
+static bool is_collector(const struct agent_config *c, enum place place, const char *name)
+{
+	for (const struct config_component *k = c->components[place]; k; k = k->next)
+		if (strcmp(k->name, name) == 0)
+			return true;
+	return false;
+}
+
+/* `from` names collectors of the signal. */
+static void check_from(struct agent_config *c, enum place out, enum place in)
+{
+	for (const struct config_component *k = c->components[out]; k; k = k->next) {
+		const struct export_config *common = k->common;
+		for (size_t i = 0; common->from && i < common->from->count; i++)
+			if (!is_collector(c, in, common->from->items[i]))
+				complain(c, k, out, config_printf(c->file->arena, "from: no collector is named \"%s\"; those of %s are meant",
+								  common->from->items[i], place_path(in)));
+	}
+}
+
+/* Whether a URL of this machine has the port of that listening address, or its socket. */
+static bool is_own_door(const char *url, const char *address)
+{
+	static const char *const own_hosts[] = { "localhost", "127.0.0.1", "[::1]", "0.0.0.0" };
+	const char *host = strstr(url, "://"), *port = strrchr(address, ':');
+	size_t n;
+
+	if (!host || strncmp(address, "unix:", 5) == 0)
+		return false;
+	host += 3;
+	for (size_t i = 0; i < COUNT_OF(own_hosts); i++) {
+		n = strlen(own_hosts[i]);
+		if (strncmp(host, own_hosts[i], n) == 0 && strncmp(host + n, port, strlen(port)) == 0 &&
+		    strchr("/?", host[n + strlen(port)]))
+			return true;
+	}
+	return false;
+}
+
+static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
+{
+	for (const struct config_component *door = c->components[PLACE_RECEIVE]; door; door = door->next)
+		for (const struct option *row = door->type->options; row && row->name; row++) {
+			const struct option_list *list;
+			if (row->kind != OPTION_ADDRESS_LIST)
+				continue;
+			memcpy(&list, (const char *)door->options + row->offset, sizeof list);
+			for (size_t i = 0; i < list->count; i++)
+				if (is_own_door(url, list->items[i]))
+					complain(c, k, out, config_printf(c->file->arena, "%s is our own door, %s.%s: what it sends would come back",
+									  url, place_path(PLACE_RECEIVE), door->name));
+		}
+}
+
+/* An exporter must not feed what it sends back to us. */
+static void check_own_doors(struct agent_config *c, enum place out)
+{
+	for (const struct config_component *k = c->components[out]; k; k = k->next)
+		for (const struct option *row = k->type->options; row && row->name; row++) {
+			const char *url;
+			if (row->kind != OPTION_URL)
+				continue;
+			memcpy(&url, (const char *)k->options + row->offset, sizeof url);
+			if (url)
+				check_url(c, k, out, url);
+		}
+}
+
+static void fill_in(struct agent_config *c, const struct config_world *world)
+{
+	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
+	const char *home = world->variable(world->context, "HOME"), *xdg = world->variable(world->context, "XDG_STATE_HOME");
+
+	if (!c->service.name)
+		c->service.name = world->variable(world->context, "OTEL_SERVICE_NAME");
+	if (!c->state.path && folder && *folder)
+		c->state.path = config_copy(c->file->arena, folder, strcspn(folder, ":"));
+	else if (!c->state.path && xdg && *xdg)
+		c->state.path = config_printf(c->file->arena, "%s/oxpecker", xdg);
+	else if (!c->state.path)
+		c->state.path = config_printf(c->file->arena, "%s/.local/state/oxpecker", home ? home : "");
+	if (!c->control)
+		c->control = config_printf(c->file->arena, "unix:%s/control.sock", c->state.path);
+}
+
+int agent_config_load(struct agent_config *c, const struct config_input *input)
+{
+	int failed = config_load(c->file, input);
+
+	if (failed)
+		return failed;
+	for (int i = 0; i < PLACES; i++)
+		c->components[i] = config_components(c->file, place_path(i));
+	if (!c->components[PLACE_RECEIVE] && !node_get(c->file->tree.root, "receive"))
+		c->components[PLACE_RECEIVE] = default_component(c, PLACE_RECEIVE, "otlp");
+	if (!c->components[PLACE_LOGS_OUT])
+		c->components[PLACE_LOGS_OUT] = default_component(c, PLACE_LOGS_OUT, "store");
+	if (!c->components[PLACE_TRACES_OUT])
+		c->components[PLACE_TRACES_OUT] = default_component(c, PLACE_TRACES_OUT, "store");
+	check_from(c, PLACE_LOGS_OUT, PLACE_LOGS);
+	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
+	check_own_doors(c, PLACE_LOGS_OUT);
+	check_own_doors(c, PLACE_TRACES_OUT);
+	fill_in(c, input->world);
+	return c->file->errors.count > 0 ? -EINVAL : 0;
+}

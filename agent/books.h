@@ -1,0 +1,18 @@
+/*
+ * The books: the ledger from one run to the next.
+ *
+ * A row whose source can be read again goes on from what was saved with the positions. A row of a socket door lives in
+ * mapped memory; what it held when the last process was killed, beyond what the spool has, is lost and counted so.
+ */
+#ifndef OXP_BOOKS_H
+#define OXP_BOOKS_H
+
+#include "status/ledger.h"
+
+struct state;
+struct log;
+
+/* Brings the row to where the last run left it. 0, or -ENOSPC when the mapped ledger is full. */
+int books_open(struct state *, struct ledger_row *, uint64_t *ret_killed) MUST_CHECK;
+
+#endif

@@ -1,0 +1,206 @@
+#include "host.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent.h"
+#include "state/state.h"
+
+enum { MESSAGE_MAX = 1024, LABELS_MAX = 300, KEY_MAX = 256 };
+
+struct host *host_new(struct agent *agent, const char *place, const char *name)
+{
+	struct host *h = oxp_new(sizeof *h);
+	int n;
+
+	h->agent = agent;
+	n = asprintf(&h->name, "%s.%s", place, name);
+	OXP_ASSERT(n >= 0 && "out of memory");
+	return h;
+}
+
+void host_free(struct host *h)
+{
+	if (!h)
+		return;
+	state_change_free(h->staged);
+	free(h->name);
+	free(h);
+}
+
+const char *host_name(const struct host *h)
+{
+	return h->name;
+}
+
+struct loop *host_loop(struct host *h)
+{
+	return h->agent->loop;
+}
+
+struct lane *host_cpu_lane(struct host *h)
+{
+	return h->agent->cpu;
+}
+
+struct lane *host_disk_lane(struct host *h)
+{
+	return h->agent->disk;
+}
+
+struct http_client *host_http(struct host *h)
+{
+	return h->agent->http;
+}
+
+struct resolver *host_resolver(struct host *h)
+{
+	return h->agent->resolver;
+}
+
+struct random *host_random(struct host *h)
+{
+	return &h->agent->random;
+}
+
+struct series *host_series(struct host *h)
+{
+	return h->agent->series;
+}
+
+struct store *host_store(struct host *h)
+{
+	return agent_store(h->agent);
+}
+
+const char *host_state_path(struct host *h)
+{
+	return h->agent->config->state.path;
+}
+
+uint64_t host_state_id(struct host *h)
+{
+	return state_id(h->agent->state);
+}
+
+void host_log(struct host *h, enum log_level level, const char *format, ...)
+{
+	char message[MESSAGE_MAX];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(message, sizeof message, format, args);
+	va_end(args);
+	log_write(h->agent->log, level, h->name, "%s", message);
+}
+
+static uint64_t *number(struct host *h, enum counter_kind kind, const char *name, const char *help)
+{
+	char labels[LABELS_MAX];
+
+	snprintf(labels, sizeof labels, "component=\"%s\"", h->name);
+	return &counter_row(&h->agent->counters, kind, name, labels, help)->value;
+}
+
+uint64_t *host_counter(struct host *h, const char *name, const char *help)
+{
+	return number(h, COUNTER_GROWS, name, help);
+}
+
+uint64_t *host_gauge(struct host *h, const char *name, const char *help)
+{
+	return number(h, COUNTER_GAUGE, name, help);
+}
+
+uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, const char *help)
+{
+	char labels[LABELS_MAX];
+
+	snprintf(labels, sizeof labels, "%s=\"%s\"", label, strrchr(h->name, '.') + 1);
+	return &counter_row(&h->agent->counters, COUNTER_GAUGE, name, labels, help)->value;
+}
+
+/* Batches. */
+
+struct batch *host_batch_new(struct host *h, enum signal signal)
+{
+	(void)signal;	/* a source has one */
+	return source_batch_new(h->source);
+}
+
+enum admit host_offer(struct host *h, struct batch **batch)
+{
+	return source_offer(h->source, batch);
+}
+
+/* Metrics and checks. */
+
+void host_collected(struct host *h)
+{
+	h->collected(h->context);
+}
+
+void host_samples(struct host *h, const struct series_counts *counts, uint64_t bytes)
+{
+	uint64_t clash = 0, ceiling = 0, clash_bytes, ceiling_bytes, received = counts->received;
+
+	for (int i = 0; i < SERIES_DROPS; i++)
+		*(i == SERIES_DROP_SERIES_CEILING || i == SERIES_DROP_FAMILY_CEILING || i == SERIES_DROP_BYTES ? &ceiling : &clash) +=
+			counts->dropped[i];
+	clash_bytes = received ? bytes * clash / received : 0;
+	ceiling_bytes = received ? bytes * ceiling / received : 0;
+	ledger_add(h->samples, LEDGER_RECEIVED, received, bytes);
+	ledger_add(h->samples, LEDGER_MERGED, counts->merged, bytes - clash_bytes - ceiling_bytes);
+	ledger_add(h->samples, LEDGER_DROPPED_CEILING, ceiling, ceiling_bytes);
+	ledger_add(h->samples, LEDGER_DROPPED_CLASH, clash, clash_bytes);
+}
+
+void host_checked(struct host *h, bool fine, const char *why)
+{
+	h->checked(h->context, fine, why);
+}
+
+/* Positions: staged in a change of this host's, which a commit takes. */
+
+int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)
+{
+	return state_positions_load(h->agent->state, h->name, visit, context);
+}
+
+uint64_t host_generation_next(struct host *h)
+{
+	return state_generation_next(h->agent->state);
+}
+
+static struct state_change *staged(struct host *h)
+{
+	if (!h->staged)
+		h->staged = state_change_new();
+	return h->staged;
+}
+
+void host_position_put(struct host *h, const struct position *position)
+{
+	state_change_position(staged(h), h->name, position);
+}
+
+void host_position_forget(struct host *h, uint64_t generation)
+{
+	state_change_forget(staged(h), h->name, generation);
+}
+
+void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+{
+	struct state_change *change = staged(h);
+	char key[KEY_MAX];
+
+	for (size_t i = 0; i < h->source->route_count; i++) {
+		const struct ledger_row *row = h->source->routes[i].row;
+		ledger_key(row, key, sizeof key);
+		state_change_ledger(change, key, &row->settled);
+	}
+	h->staged = NULL;
+	state_commit(h->agent->state, &change, done, context);
+}

@@ -1,0 +1,91 @@
+#include "snapshot.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "agent.h"
+#include "loop/lane.h"
+#include "proto/exposition_parse.h"
+#include "store/store.h"
+
+enum { SERIES_MAX = 8192 };
+
+struct snapshot {
+	struct job job;
+	struct agent *agent;
+	struct store *store;
+	struct wall_time at;
+	struct buffer page, series;
+	int failed;
+};
+
+static int on_meta(void *context, const struct exposition_meta *meta)
+{
+	(void)context, (void)meta;
+	return 0;
+}
+
+static int on_sample(void *context, const struct exposition_sample *sample)
+{
+	struct snapshot *s = context;
+	bool labels = sample->raw_labels.size > 0;
+
+	buffer_clear(&s->series);
+	if (buffer_append(&s->series, sample->name.data, sample->name.size) ||
+	    (labels && (buffer_text(&s->series, "{") || buffer_append(&s->series, sample->raw_labels.data, sample->raw_labels.size) ||
+			buffer_text(&s->series, "}"))))
+		return 0;	/* a name longer than anybody reads */
+	s->failed = store_sample(s->store, s->at, buffer_bytes(&s->series), sample->value);
+	return s->failed;
+}
+
+/* In the disk lane. */
+static void store_page(struct job *job)
+{
+	static const struct exposition_events events = { on_meta, on_sample };
+	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
+	struct exposition_parser parser;
+	int failed;
+
+	s->failed = store_begin(s->store);
+	if (s->failed)
+		return;
+	exposition_init(&parser, EXPOSITION_TEXT, &exposition_limits_default, &events, s);
+	exposition_feed(&parser, s->page.data, s->page.size);
+	if (exposition_end(&parser) != EXPOSITION_FINE && !s->failed)
+		s->failed = -EBADMSG;
+	exposition_done(&parser);
+	failed = store_end(s->store, s->at, !s->failed);
+	s->failed = s->failed ? s->failed : failed;
+}
+
+static void page_stored(struct job *job)
+{
+	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
+
+	s->agent->metrics.storing = false;
+	if (s->failed)
+		log_warn(s->agent->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
+	buffer_done(&s->page);
+	buffer_done(&s->series);
+	free(s);
+}
+
+void snapshot_take(struct agent *a, struct bytes page)
+{
+	struct store *store = agent_store(a);
+	struct snapshot *s;
+
+	if (!store || a->metrics.storing)
+		return;
+	s = oxp_new(sizeof *s);
+	*s = (struct snapshot){ .job = { .work = store_page, .done = page_stored }, .agent = a, .store = store,
+				.at = loop_wall(a->loop) };
+	buffer_init(&s->page, page.size);
+	buffer_init(&s->series, SERIES_MAX);
+	a->metrics.storing = buffer_append(&s->page, page.data, page.size) == 0 && lane_run(a->disk, &s->job) == 0;
+	if (a->metrics.storing)
+		return;
+	buffer_done(&s->page);
+	free(s);
+}

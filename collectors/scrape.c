@@ -1,0 +1,263 @@
+/*
+ * The `scrape` collector: reads a Prometheus page of the host app, over TCP or a Unix socket, into the series table.
+ *
+ * With `interval: auto` it scrapes when somebody wants the metrics: a pull of /metrics, or a snapshot for the embedded
+ * store. The page is parsed as it arrives and committed as a whole; one that cannot be read, is cut short or comes too late
+ * leaves nothing but oxpecker_target_up 0, and the series of the last good page go, as Prometheus would have it.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "component.h"
+#include "config/option.h"
+#include "http/client.h"
+#include "series/series.h"
+
+enum { WHY_MAX = 256, URL_MAX = 1024 };
+
+struct scrape_config {
+	const char *target;
+	const char *path;
+	struct duration interval, timeout;
+	const struct option_map *labels;
+};
+
+static const struct option scrape_options[] = {
+	{ OPT_ADDRESS(struct scrape_config, target), .name = "target", .main = true, .required = true,
+	  .example = "unix:/run/app/metrics.sock", .help = "Where the page is: host:port, or unix:/path." },
+	{ OPT_TEXT(struct scrape_config, path), .name = "path", .text = "/metrics", .help = "Path of the page." },
+	{ OPT_DURATION(struct scrape_config, interval), .name = "interval", .text = "auto", .zero = "auto", .min = 100,
+	  .help = "auto: when somebody wants the metrics; else a period." },
+	{ OPT_DURATION(struct scrape_config, timeout), .name = "timeout", .text = "5s", .min = 10,
+	  .help = "A page that is not whole by then is no page." },
+	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
+	  .help = "Labels that each of its series gets; several targets need one that tells them apart." },
+	{ .name = NULL },
+};
+
+/*
+ * Invariant: call != NULL while a scrape is under way; then the target is being staged once its head has come.
+ */
+struct collector {
+	struct host *host;
+	const struct scrape_config *config;
+	struct series_target *target;
+	struct http_call *call;
+	struct exposition_parser parser;
+	struct loop_timer timer;
+	char url[URL_MAX];
+	uint64_t bytes;
+	bool wanted;		/* somebody waits for host_collected() */
+	bool known, parsing;	/* known: whether `up` says something yet */
+	uint64_t *up, *samples, *scrapes, *failures;
+};
+
+static void on_head(void *context, unsigned status, const char *content_type)
+{
+	struct collector *c = context;
+	enum exposition_format format = *content_type ? exposition_format(bytes_of(content_type)) : EXPOSITION_TEXT;
+
+	if (status != 200 || format == EXPOSITION_UNKNOWN)
+		return;
+	exposition_init(&c->parser, format, &exposition_limits_default, &series_events, c->target);
+	series_begin(c->target);
+	c->parsing = true;
+}
+
+static bool on_piece(void *context, struct bytes piece)
+{
+	struct collector *c = context;
+
+	c->bytes += piece.size;
+	return c->parsing && exposition_feed(&c->parser, piece.data, piece.size) == EXPOSITION_FINE;
+}
+
+/* NULL when the page was fine, else why not. */
+static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
+{
+	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
+		snprintf(why, WHY_MAX, "HTTP %u", reply->status);
+	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
+		snprintf(why, WHY_MAX, "\"%s\" is no exposition format that is read here", reply->content_type);
+	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
+		snprintf(why, WHY_MAX, "%s", reply->error);
+	else if (exposition_end(&c->parser) != EXPOSITION_FINE)
+		snprintf(why, WHY_MAX, "no exposition: %s", c->parser.what);
+	else
+		return NULL;
+	return why;
+}
+
+static void commit(struct collector *c)
+{
+	struct series_counts counts;
+
+	series_commit(c->target, &counts);
+	host_samples(c->host, &counts, c->bytes);
+	*c->samples = counts.merged;
+	for (int i = 0; i < SERIES_DROPS; i++)
+		if (counts.dropped[i])
+			host_log(c->host, LOG_LEVEL_DEBUG, "%llu samples refused: %s", (unsigned long long)counts.dropped[i],
+				 series_drop_name(i));
+}
+
+static void give_up(struct collector *c, const char *why)
+{
+	series_abandon(c->target);
+	series_target_down(c->target);
+	*c->samples = 0;
+	++*c->failures;
+	if (!c->known || *c->up)
+		host_log(c->host, LOG_LEVEL_WARN, "no metrics from %s: %s", c->config->target, why);
+}
+
+/* Ends the scrape, whatever became of it, and tells who waits. */
+static void end_scrape(struct collector *c, const char *why)
+{
+	bool wanted = c->wanted;
+
+	c->call = NULL;
+	if (why)
+		give_up(c, why);
+	else
+		commit(c);
+	if (!why && c->known && !*c->up)
+		host_log(c->host, LOG_LEVEL_INFO, "metrics from %s again", c->config->target);
+	exposition_done(&c->parser);
+	c->parsing = c->wanted = false;
+	c->known = true;
+	*c->up = !why;
+	if (c->config->interval.ns)
+		loop_timer_set(&c->timer, c->config->interval);
+	if (wanted)
+		host_collected(c->host);
+}
+
+static void on_done(void *context, const struct http_reply *reply)
+{
+	struct collector *c = context;
+	char why[WHY_MAX];
+
+	end_scrape(c, what_is_wrong(c, reply, why));
+}
+
+static void scrape(struct collector *c, struct duration timeout)
+{
+	static const char *const headers[] = {
+		"Accept: text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5", NULL };
+	const char *target = c->config->target;
+	const struct http_call_options o = {
+		.method = "GET", .url = c->url, .unix_path = strncmp(target, "unix:", 5) == 0 ? target + 5 : NULL,
+		.headers = headers, .head = on_head, .piece = on_piece, .done = on_done, .context = c,
+		.answer_max = exposition_limits_default.page, .timeout = timeout,
+	};
+
+	c->bytes = 0;
+	++*c->scrapes;
+	if (http_call_start(host_http(c->host), &o, &c->call) < 0)
+		end_scrape(c, "cannot start a request");
+}
+
+static void on_timer(void *context)
+{
+	struct collector *c = context;
+
+	if (!c->call)
+		scrape(c, c->config->timeout);
+}
+
+static void scrape_collect(struct collector *c, struct mono_time deadline)
+{
+	struct duration left = mono_since(deadline, loop_now(host_loop(c->host))), timeout = c->config->timeout;
+
+	if (c->config->interval.ns && !c->wanted && c->known) {
+		host_collected(c->host);
+		return;
+	}
+	c->wanted = true;
+	if (!c->call)
+		scrape(c, left.ns < timeout.ns ? left : timeout);
+}
+
+static int scrape_start(struct collector *c)
+{
+	if (c->config->interval.ns)
+		loop_timer_set(&c->timer, DURATION_MS(0));
+	return 0;
+}
+
+static void scrape_stop(struct collector *c)
+{
+	loop_timer_clear(&c->timer);
+	if (c->call)
+		http_call_cancel(c->call);
+	c->call = NULL;
+}
+
+static void scrape_destroy(struct collector *c)
+{
+	if (!c)
+		return;
+	scrape_stop(c);
+	loop_timer_done(&c->timer);
+	exposition_done(&c->parser);
+	series_target_free(c->target);
+	free(c);
+}
+
+static int new_target(struct collector *c)
+{
+	struct series_label labels[SERIES_TARGET_LABELS_MAX];
+	const struct option_map *map = c->config->labels;
+	int failed;
+
+	if (map->count > SERIES_TARGET_LABELS_MAX)
+		return -EINVAL;
+	for (size_t i = 0; i < map->count; i++)
+		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
+	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
+	if (failed == -EINVAL)
+		host_log(c->host, LOG_LEVEL_ERROR, "labels: a name is no label name: letters, digits and _, not beginning with a digit");
+	return failed;
+}
+
+static int scrape_create(const void *config, struct host *host, struct collector **ret)
+{
+	struct collector *c = oxp_new(sizeof *c);
+	const char *target;
+	int failed;
+
+	c->host = host;
+	c->config = config;
+	target = c->config->target;
+	snprintf(c->url, sizeof c->url, "http://%s%s%s%s", target[0] == ':' ? "127.0.0.1" : "",
+		 strncmp(target, "unix:", 5) == 0 ? "localhost" : target, c->config->path[0] == '/' ? "" : "/", c->config->path);
+	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
+	failed = new_target(c);
+	if (failed) {
+		scrape_destroy(c);
+		return failed;
+	}
+	c->up = host_own_gauge(host, "target", "target_up", "1 when the last scrape of the target was fine.");
+	c->samples = host_own_gauge(host, "target", "target_samples", "Samples of the target on the page.");
+	c->scrapes = host_counter(host, "scrapes_total", "Scrapes begun.");
+	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that gave no page.");
+	*ret = c;
+	return 0;
+}
+
+const struct collector_type collector_scrape = {
+	.name = "scrape",
+	.summary = "Reads a Prometheus page over TCP or a Unix socket.",
+	.signals = SIGNAL_METRICS,
+	.when_full = FULL_PAUSE,
+	.rewind = REWIND_NONE,
+	.options = scrape_options,
+	.config_size = sizeof(struct scrape_config),
+	.create = scrape_create,
+	.start = scrape_start,
+	.collect = scrape_collect,
+	.stop = scrape_stop,
+	.destroy = scrape_destroy,
+};

@@ -1,0 +1,415 @@
+#include "proto/json_line.h"
+
+#include "base/text.h"
+#ifdef __x86_64__
+#include <immintrin.h>
+#endif
+
+static const char *const fault_names[JSON_FAULTS] = {
+	"fine", "no object", "no JSON", "a control character in a string", "no UTF-8", "nested too deep", "cut short",
+	"something behind the object",
+};
+
+const char *json_fault_name(enum json_fault fault)
+{
+	return fault_names[fault];
+}
+
+/* The scanners. */
+
+static inline bool stops(unsigned char c)
+{
+	return c == '"' || c == '\\' || c < 0x20;
+}
+
+static const char *stop_scalar(const char *p, const char *end)
+{
+	while (p < end && !stops((unsigned char)*p))
+		p++;
+	return p;
+}
+
+static bool ascii_scalar(const char *p, size_t size)
+{
+	uint64_t eight, any = 0;
+
+	for (; size >= 8; size -= 8, p += 8) {
+		memcpy(&eight, p, 8);
+		any |= eight;
+	}
+	for (; size > 0; size--)
+		any |= (uint64_t)(unsigned char)*p++ & 0x80;
+	return !(any & 0x8080808080808080);
+}
+
+#ifdef __x86_64__
+static const char *stop_sse2(const char *p, const char *end)
+{
+	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
+
+	for (; p < end; p += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)p);
+		__m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
+					   _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+		if (mask)
+			return p + __builtin_ctz(mask);
+	}
+	return end;
+}
+
+static bool ascii_sse2(const char *p, size_t size)
+{
+	__m128i any = _mm_setzero_si128();
+
+	for (; size >= 16; size -= 16, p += 16)
+		any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)p));
+	return !_mm_movemask_epi8(any) && ascii_scalar(p, size);
+}
+
+__attribute__((target("avx2"))) static const char *stop_avx2(const char *p, const char *end)
+{
+	const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\'), control = _mm256_set1_epi8(0x1f);
+
+	for (; p < end; p += 32) {
+		__m256i v = _mm256_loadu_si256((const __m256i *)p);
+		__m256i hit = _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
+					      _mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v));
+		unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+		if (mask)
+			return p + __builtin_ctz(mask);
+	}
+	return end;
+}
+
+__attribute__((target("avx2"))) static bool ascii_avx2(const char *p, size_t size)
+{
+	__m256i any = _mm256_setzero_si256();
+
+	for (; size >= 32; size -= 32, p += 32)
+		any = _mm256_or_si256(any, _mm256_loadu_si256((const __m256i *)p));
+	return !_mm256_movemask_epi8(any) && ascii_scalar(p, size);
+}
+#endif
+
+const struct json_scan json_scans[] = {
+#ifdef __x86_64__
+	{ "avx2", stop_avx2, ascii_avx2 },
+	{ "sse2", stop_sse2, ascii_sse2 },
+#endif
+	{ "scalar", stop_scalar, ascii_scalar },
+	{ .name = NULL },
+};
+
+bool json_scan_runs(const struct json_scan *scan)
+{
+#ifdef __x86_64__
+	if (scan->stop == stop_avx2)
+		return __builtin_cpu_supports("avx2");
+#endif
+	return scan->name != NULL;
+}
+
+const struct json_scan *json_scan_best(void)
+{
+	const struct json_scan *scan = json_scans;
+
+	while (!json_scan_runs(scan))
+		scan++;
+	return scan;
+}
+
+/* The grammar. Every function is behind what it is named for when it answers true; on false `fault` says why. */
+
+struct cursor {
+	const struct json_scan *scan;
+	const char *p, *end;
+	enum json_fault fault;
+	bool escaped;		/* the last string had a backslash */
+};
+
+static bool fail(struct cursor *c, enum json_fault fault)
+{
+	c->fault = c->p >= c->end ? JSON_CUT : fault;
+	return false;
+}
+
+static inline void skip_space(struct cursor *c)
+{
+	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
+		c->p++;
+}
+
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+static bool is_hex(char c)
+{
+	return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+/* At a backslash. */
+static bool escape(struct cursor *c)
+{
+	if (c->end - c->p < 2 || !memchr("\"\\/bfnrtu", c->p[1], 9))
+		return c->p++, fail(c, JSON_SYNTAX);
+	if (c->p[1] == 'u') {
+		for (int i = 2; i < 6; i++)
+			if (c->end - c->p <= i || !is_hex(c->p[i]))
+				return c->p += 2, fail(c, JSON_SYNTAX);
+		c->p += 4;
+	}
+	c->p += 2;
+	c->escaped = true;
+	return true;
+}
+
+/* Behind the opening quote; ends behind the closing one. */
+static bool string(struct cursor *c)
+{
+	c->escaped = false;
+	for (;;) {
+		c->p = c->scan->stop(c->p, c->end);
+		if (UNLIKELY(c->p >= c->end)) {
+			c->p = c->end;
+			return fail(c, JSON_CUT);
+		}
+		if (LIKELY(*c->p == '"')) {
+			c->p++;
+			return true;
+		}
+		if (*c->p != '\\')
+			return fail(c, JSON_CONTROL);
+		if (!escape(c))
+			return false;
+	}
+}
+
+static bool digits(struct cursor *c)
+{
+	const char *start = c->p;
+
+	while (c->p < c->end && is_digit(*c->p))
+		c->p++;
+	return c->p > start || fail(c, JSON_SYNTAX);
+}
+
+static bool number(struct cursor *c)
+{
+	if (*c->p == '-')
+		c->p++;
+	if (c->p < c->end && *c->p == '0')
+		c->p++;
+	else if (!digits(c))
+		return false;
+	if (c->p < c->end && *c->p == '.') {
+		c->p++;
+		if (!digits(c))
+			return false;
+	}
+	if (c->p < c->end && (*c->p | 0x20) == 'e') {
+		c->p++;
+		if (c->p < c->end && (*c->p == '+' || *c->p == '-'))
+			c->p++;
+		return digits(c);
+	}
+	return true;
+}
+
+static bool word(struct cursor *c, const char *text, size_t size)
+{
+	if ((size_t)(c->end - c->p) < size || memcmp(c->p, text, size) != 0)
+		return fail(c, JSON_SYNTAX);
+	c->p += size;
+	return true;
+}
+
+/* A value that is no bracket. */
+static bool simple(struct cursor *c, uint8_t *kind)
+{
+	switch (*c->p) {
+	case '"':
+		*kind = JSON_STRING;
+		c->p++;
+		return string(c);
+	case 't':
+		*kind = JSON_TRUE;
+		return word(c, "true", 4);
+	case 'f':
+		*kind = JSON_FALSE;
+		return word(c, "false", 5);
+	case 'n':
+		*kind = JSON_NULL;
+		return word(c, "null", 4);
+	default:
+		*kind = JSON_NUMBER;
+		return (*c->p == '-' || is_digit(*c->p)) ? number(c) : fail(c, JSON_SYNTAX);
+	}
+}
+
+/* At a member's name; ends behind the colon. */
+static bool name(struct cursor *c)
+{
+	skip_space(c);
+	if (c->p >= c->end || *c->p != '"')
+		return fail(c, JSON_SYNTAX);
+	c->p++;
+	if (!string(c))
+		return false;
+	skip_space(c);
+	if (c->p >= c->end || *c->p != ':')
+		return fail(c, JSON_SYNTAX);
+	c->p++;
+	skip_space(c);
+	return true;
+}
+
+/* Open brackets below the line's own, one bit each: 1 for an object. */
+struct nest {
+	uint64_t objects;
+	unsigned depth;
+};
+
+static bool open_bracket(struct cursor *c, struct nest *n)
+{
+	if (n->depth == JSON_DEPTH_MAX - 1)
+		return fail(c, JSON_DEEP);
+	n->objects = n->objects << 1 | (*c->p++ == '{');
+	n->depth++;
+	return true;
+}
+
+/* Closes every bracket that closes here; then either all are closed, or the next value's place is reached. */
+static bool after_value(struct cursor *c, struct nest *n)
+{
+	while (n->depth > 0) {
+		skip_space(c);
+		if (c->p >= c->end)
+			return fail(c, JSON_CUT);
+		if (*c->p == ',') {
+			c->p++;
+			return !(n->objects & 1) || name(c);
+		}
+		if (*c->p != (n->objects & 1 ? '}' : ']'))
+			return fail(c, JSON_SYNTAX);
+		c->p++;
+		n->objects >>= 1;
+		n->depth--;
+	}
+	return true;
+}
+
+/* Behind an opening bracket: an empty one closes, else the first value's place is reached. *ret_empty tells. */
+static bool begin_bracket(struct cursor *c, struct nest *n, bool *ret_empty)
+{
+	skip_space(c);
+	*ret_empty = c->p < c->end && *c->p == (n->objects & 1 ? '}' : ']');
+	if (*ret_empty) {
+		c->p++;
+		n->objects >>= 1;
+		n->depth--;
+		return after_value(c, n);
+	}
+	return !(n->objects & 1) || name(c);
+}
+
+/* An object or array, whatever is in it. */
+static bool nested(struct cursor *c)
+{
+	struct nest n = { 0 };
+	uint8_t kind;
+	bool empty;
+
+	do {
+		skip_space(c);
+		if (c->p >= c->end)
+			return fail(c, JSON_CUT);
+		if (*c->p == '{' || *c->p == '[') {
+			if (!open_bracket(c, &n) || !begin_bracket(c, &n, &empty))
+				return false;
+		} else if (!simple(c, &kind) || !after_value(c, &n)) {
+			return false;
+		}
+	} while (n.depth > 0);
+	return true;
+}
+
+static bool value(struct cursor *c, uint8_t *kind)
+{
+	if (c->p >= c->end)
+		return fail(c, JSON_CUT);
+	if (*c->p != '{' && *c->p != '[')
+		return simple(c, kind);
+	*kind = *c->p == '{' ? JSON_OBJECT : JSON_ARRAY;
+	return nested(c);
+}
+
+static bool member(struct cursor *c, const char *line, struct json_line *ret)
+{
+	struct json_member spare, *m = ret->count < JSON_MEMBERS_MAX ? &ret->members[ret->count] : &spare;
+	const char *start, *close;
+
+	skip_space(c);
+	start = c->p + 1;
+	if (c->p >= c->end || *c->p != '"')
+		return fail(c, JSON_SYNTAX);
+	c->p++;
+	if (!string(c))
+		return false;
+	close = c->p - 1;
+	m->name = (uint32_t)(start - line);
+	m->name_size = (uint32_t)(close - start);
+	m->name_escaped = c->escaped;
+	skip_space(c);
+	if (c->p >= c->end || *c->p != ':')
+		return fail(c, JSON_SYNTAX);
+	c->p++;
+	skip_space(c);
+	m->value = (uint32_t)(c->p - line);
+	if (!value(c, &m->kind))
+		return false;
+	m->value_size = (uint32_t)(c->p - line) - m->value;
+	if (m == &spare)
+		ret->more = true;
+	else
+		ret->count++;
+	return true;
+}
+
+static bool object(struct cursor *c, const char *line, struct json_line *ret)
+{
+	skip_space(c);
+	if (c->p < c->end && *c->p == '}') {
+		c->p++;
+		return true;
+	}
+	for (;;) {
+		if (!member(c, line, ret))
+			return false;
+		skip_space(c);
+		if (c->p >= c->end || (*c->p != ',' && *c->p != '}'))
+			return fail(c, JSON_SYNTAX);
+		if (*c->p++ == '}')
+			return true;
+	}
+}
+
+enum json_fault json_line_index(const struct json_scan *scan, const char *line, size_t size, struct json_line *ret)
+{
+	struct cursor c = { .scan = scan, .p = line, .end = line + size };
+
+	ret->count = 0;
+	ret->more = false;
+	skip_space(&c);
+	if (c.p >= c.end || *c.p != '{')
+		return JSON_NOT_OBJECT;
+	c.p++;
+	if (!object(&c, line, ret))
+		return c.fault;
+	skip_space(&c);
+	if (c.p < c.end)
+		return JSON_TRAILING;
+	return scan->ascii(line, size) || utf8_valid(line, size) ? JSON_FINE : JSON_UTF8;
+}

@@ -1,0 +1,169 @@
+"""The command line: configuration errors that help, the reference, status, and the embedded store."""
+
+import json
+import os
+import sqlite3
+import subprocess
+
+import pytest
+import requests
+
+from lib import agent as agents
+from lib.lines import Writer
+from test_traces import PROTOBUF, request_of
+
+TOP = os.path.join(os.path.dirname(__file__), "..", "..")
+
+
+def check(tmp_path, text, env=None):
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text(text)
+    return agents.run("check", path, env=env)
+
+
+FAULTS = {
+    "unknown key": ("logs:\n  export:\n    elasticsearch: { url: 'http://a:1', indxe: b }\n", ":3:", "indxe", "index"),
+    "unknown section": ("metric: {}\n", ":1:1:", "metric", "metrics"),
+    "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),
+    "wrong type": ("memory: lots\n", ":1:9:", "memory", "32MiB"),
+    "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "25s"),
+    "missing": ("logs: { export: { elasticsearch: { index: a } } }\n", ":1:", "url"),
+    "missing secret file": ("logs: { export: { elasticsearch: { url: 'http://a:1', password: '${file:/nowhere/x}' } } }\n",
+                            ":1:", "/nowhere/x"),
+    "unset variable": ("memory: ${NOT_SET_ANYWHERE}\n", ":1:", "NOT_SET_ANYWHERE"),
+    "broken YAML": ("logs: [\n", ":", "oxpecker.yaml"),
+    "no collector of that name": ("logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tial] } } }\n", ":1:",
+                                  "tial", "tail"),
+}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_fault_in_the_configuration_is_told_with_its_place(tmp_path, kind):
+    text, *wanted = FAULTS[kind]
+    done = check(tmp_path, text)
+    assert done.returncode == 1, done.stdout + done.stderr
+    for word in wanted:
+        assert word in done.stderr, done.stderr
+
+
+def test_a_fine_configuration(tmp_path):
+    done = check(tmp_path, "memory: ${SIZE:-16MiB}\nlogs: { collect: { tail: /var/log/app/*.log } }\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_secrets_are_never_shown(tmp_path):
+    secret = tmp_path / "password"
+    secret.write_text("hunter2hunter2\n")
+    text = "logs: { collect: { tail: /a/*.log }, export: { elasticsearch: { url: 'http://a:1', password: '${file:%s}' } } }\n"
+    done = check(tmp_path, text % secret)
+    assert done.returncode == 0 and "hunter2" not in done.stdout + done.stderr
+
+
+def test_the_printed_reference_is_the_file_in_conf():
+    done = agents.run("reference")
+    assert done.returncode == 0
+    with open(os.path.join(TOP, "conf", "oxpecker.yaml"), encoding="utf-8") as file:
+        assert done.stdout == file.read(), "oxpecker reference > conf/oxpecker.yaml"
+
+
+def test_the_file_in_conf_is_fine_as_it_stands():
+    done = agents.run("check", os.path.join(TOP, "conf", "oxpecker.yaml"))
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_json_schema_is_json():
+    schema = json.loads(agents.run("reference", "--schema").stdout)
+    assert schema["type"] == "object" and "logs" in schema["properties"]
+
+
+def test_help_and_version_and_unknown_words():
+    assert "oxpecker check" in agents.run("--help").stdout
+    assert agents.run("--version").stdout.startswith("oxpecker ")
+    done = agents.run("stauts")
+    assert done.returncode == 2 and "status" in done.stderr
+    done = agents.run("--confg", "x")
+    assert done.returncode == 2 and "--config" in done.stderr
+
+
+def test_set_wins_over_the_file(oxpecker, tmp_path):
+    agent = oxpecker({"memory": "8MiB"}, words=["--set", "memory=nonsense"], start=False)
+    agent.launch()
+    agent.expected_exit = {1}
+    agent.process.child.wait(20)
+    assert "--set" in agent.err() and "memory" in agent.err()
+
+
+def test_status_for_people_and_as_json(oxpecker):
+    agent = oxpecker({})
+    assert requests.post(agent.otlp_url + "/v1/traces", data=request_of(3).SerializeToString(), headers=PROTOBUF,
+                         timeout=5).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
+    done = agents.run("status", "--config", agent.config_path, env=agent.env)
+    assert done.returncode == 0 and "RECEIVED" in done.stdout and "receive.otlp" in done.stdout
+    assert json.loads(agents.run("status", "--json", "--config", agent.config_path).stdout)["ledger"]
+    done = agents.run("health", "--config", agent.config_path)
+    assert done.returncode == 0 and '"ready"' in done.stdout
+
+
+def test_status_without_an_agent_says_what_to_do(tmp_path):
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text(f"control: unix:{tmp_path}/none.sock\n")
+    done = agents.run("status", "--config", path)
+    assert done.returncode == 2 and "none.sock" in done.stderr and "running" in done.stderr
+
+
+def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault_server):
+    app = fault_server(unix=str(tmp_path / "app.sock"))
+    from lib import fault
+    app.plan(fault.ok(b"# TYPE demo counter\ndemo 4\n", "text/plain; version=0.0.4"))
+    writer = Writer(tmp_path / "app.log")
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(tmp_path / "app.log")}},
+                      "traces": {"batch": {"age": "50ms"}}, "store": {"snapshot": "200ms"},
+                      "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
+    writer.write(20)
+    requests.post(agent.otlp_url + "/v1/traces", data=request_of(4).SerializeToString(), headers=PROTOBUF, timeout=5)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20)
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 4)
+    agent.assert_balanced()
+    show = lambda what, *more: agents.run("show", what, *more, "--config", agent.config_path)  # noqa: E731
+    assert "line 19 ü" in show("logs").stdout
+    assert "span 4" in show("traces").stdout and "made" in show("traces").stdout
+    agent.wait_until(lambda: "demo" in show("metrics").stdout, 20, "a snapshot of the metrics")
+    lines = [json.loads(line) for line in show("logs", "--json").stdout.splitlines()]
+    assert len(lines) == 20
+    with sqlite3.connect(f"file:{agent.folder}/state/store.db?mode=ro", uri=True) as database:
+        assert database.execute("select count(*) from logs").fetchone() == (20,)
+        assert database.execute("select count(*) from spans").fetchone() == (4,)
+
+
+def test_the_file_exporter_writes_lines(oxpecker, tmp_path):
+    writer, out = Writer(tmp_path / "app.log"), tmp_path / "out.jsonl"
+    writer.write(100)
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(tmp_path / "app.log")},
+                               "export": {"file": str(out)}},
+                      "traces": {"batch": {"age": "50ms"}, "export": {"file": {"path": str(out) + ".spans"}}}})
+    requests.post(agent.otlp_url + "/v1/traces", data=request_of(2).SerializeToString(), headers=PROTOBUF, timeout=5)
+    agent.wait_until(lambda: agent.booked("delivered") == 102)
+    assert out.read_text().splitlines() == list(writer.lines.values())
+    spans = json.loads((tmp_path / "out.jsonl.spans").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    assert [span["name"] for span in spans] == ["span 1", "span 2"]
+
+
+def test_a_second_agent_on_the_same_state_is_refused(oxpecker, tmp_path):
+    first = oxpecker({"state": {"path": str(tmp_path / "state")}})
+    second = oxpecker({"state": {"path": str(tmp_path / "state")}}, start=False)
+    second.launch()
+    second.expected_exit = {1}
+    second.process.child.wait(20)
+    assert str(first.pid) in second.err() and "state" in second.err()
+
+
+def test_an_exporter_that_points_at_our_own_door_is_an_error(tmp_path):
+    done = check(tmp_path, "receive: { otlp: { http: ['127.0.0.1:4318'] } }\ntraces: { export: { otlp: 'http://localhost:4318' } }\n")
+    assert done.returncode == 1 and "own door" in done.stderr
+
+
+def test_without_a_terminal_the_log_is_json(oxpecker):
+    agent = oxpecker({})
+    assert all(json.loads(line)["level"] for line in agent.err().splitlines() if line.startswith("{"))
+    assert subprocess.run([agents.binary(), "--version"], check=True, capture_output=True).stdout

@@ -1,0 +1,162 @@
+"""SIGKILL at the worst moments: no line lost, none twice, and each kill shown to have hit its moment."""
+
+import json
+import random
+
+import pytest
+
+from lib import fault
+from lib.lines import Writer, assert_same
+from lib.wait import wait_until
+
+ROUNDS = 20
+
+
+def config(path, url, index="logs"):
+    return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)]}},
+                     "export": {"elasticsearch": {"url": url, "index": index, "gzip": False}}}}
+
+
+
+
+class Sink:
+    """Answers a bulk as an index does: 201 the first time an id comes, 409 after that."""
+
+    def __init__(self, server):
+        self.documents, self.server, self.again = {}, server, 0
+        server.plan(self.behave)
+
+    def answer(self, request):
+        items = []
+        for action, document in request.documents():
+            known = action["create"]["_id"] in self.documents
+            self.again += known
+            self.documents.setdefault(action["create"]["_id"], document)
+            items.append({"create": {"status": 409 if known else 201}})
+        return {"took": 1, "errors": False, "items": items}
+
+    def behave(self, handler, request):
+
+        handler.answer(200, json.dumps(self.answer(request)).encode(), "application/json", {})
+
+
+def test_between_send_and_answer(oxpecker, fault_server, tmp_path):
+    """The destination has the lines, the agent never hears of it."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink, hits = Sink(server), 0
+    agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
+    for _ in range(ROUNDS):
+        taken = len(server.taken("_bulk"))
+        server.plan(lambda handler, request: (sink.answer(request), fault.hang()(handler, request)))
+        agent.start()
+        writer.write(random.randrange(1, 200))
+        server.wait_requests(taken + 1)
+        agent.kill9()
+        hits += len(sink.documents) > 0
+    server.plan(sink.behave)
+    agent.start()
+    agent.wait_until(lambda: len(sink.documents) == len(writer.lines), 30, "every line there")
+    assert agent.stop() == 0
+    assert hits == ROUNDS and sink.again >= ROUNDS
+    assert_same(list(sink.documents.values()), writer)
+
+
+def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
+    """The agent has heard of it, the position is not saved yet."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink, hits = Sink(server), 0
+    agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
+    for _ in range(ROUNDS):
+        before, again = len(sink.documents), sink.again
+        agent.start()
+        count = random.randrange(1, 200)
+        writer.write(count)
+        wait_until(lambda: len(sink.documents) >= before + count, 20, "the lines to come", )
+        agent.kill9()
+        agent.start()
+        agent.wait_until(lambda: agent.booked("held", signal="logs") == 0 and agent.booked("delivered", signal="logs") ==
+                         len(writer.lines), 20, "all settled")
+        agent.assert_balanced()
+        hits += sink.again > again
+        agent.kill9()
+    agent.start()
+    assert agent.stop() == 0
+    assert hits >= ROUNDS // 2, f"only {hits} kills came before the commit"
+    assert_same(list(sink.documents.values()), writer)
+
+
+def test_inside_a_rotation(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
+    for number in range(ROUNDS):
+        agent.start()
+        writer.write(random.randrange(1, 50))
+        writer.rotate(number)
+        if number % 2:
+            writer.write(random.randrange(1, 50))
+        agent.kill9()
+        if number % 3 == 0:
+            writer.write(random.randrange(1, 50))
+    agent.start()
+    agent.wait_until(lambda: len(sink.documents) >= len(writer.lines), 30, "every line there")
+    assert agent.stop() == 0
+    assert_same(list(sink.documents.values()), writer)
+
+
+@pytest.mark.parametrize("moment", ["before", "after"])
+def test_inside_the_generation_bump(oxpecker, fault_server, tmp_path, moment):
+    """Killed when a new file was seen, before or after its generation was committed and its first line sent."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    agent = oxpecker(config(tmp_path / "app*.log", server.url), start=False)
+    writers = [writer]
+    for number in range(ROUNDS):
+        before = len(sink.documents)
+        agent.start()
+        writers.append(Writer(tmp_path / f"app{number}.log"))
+        writers[-1].write(20, file=number)
+        if moment == "after":
+            wait_until(lambda: len(sink.documents) > before, 20, "the first line to come")
+        agent.kill9()
+    agent.start()
+    wanted = sum(len(w.lines) for w in writers)
+    agent.wait_until(lambda: len(sink.documents) >= wanted, 30, "every line there")
+    assert agent.stop() == 0
+    found = sorted((d["file"], d["n"]) for d in sink.documents.values())
+    assert found == sorted((n, line) for n in range(ROUNDS) for line in range(20))
+
+
+def test_at_random_moments_into_opensearch(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index), start=False)
+    for number in range(ROUNDS):
+        agent.start()
+        for _ in range(random.randrange(1, 20)):
+            writer.write(random.randrange(1, 100))
+        if number % 4 == 0:
+            writer.rotate(number)
+        agent.kill9()
+    agent.start()
+    agent.wait_until(lambda: opensearch.count(index) >= len(writer.lines), 60, "every line there")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0)
+    assert agent.booked("received", signal="logs") == len(writer.lines)
+    agent.assert_balanced()
+    assert_same(list(opensearch.documents(index).values()), writer)
+
+
+def test_spans_held_at_a_kill_are_counted_as_lost(oxpecker, fault_server, host_python):
+    """A door with `ack: memory`: what was not delivered is gone, and the next start says how much."""
+    server = fault_server()
+    server.refuse()
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "export": {"otlp": {"endpoint": server.url}}}})
+    host = host_python(sdk=False, otlp=agent.otlp_url)
+    for _ in range(5):
+        host.get("/products/1")
+    agent.wait_until(lambda: agent.booked("held", signal="traces") == 10, 20, "ten spans held")
+    host.stop()
+    agent.kill9()
+    agent.start()
+    row = agent.ledger(signal="traces")[0]
+    assert row["received"]["records"] == 10 and row["dropped"]["killed"]["records"] == 10
+    agent.assert_balanced()

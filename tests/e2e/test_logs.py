@@ -1,0 +1,238 @@
+"""Logs: tail → OpenSearch, line by line."""
+
+import json
+import os
+
+import pytest
+
+from lib import fault
+from lib.lines import Writer, assert_same
+from lib.wait import wait_until
+
+
+def config(path, url, index="logs", **elasticsearch):
+    return {"logs": {"batch": {"age": "100ms"}, "collect": {"tail": {"paths": [str(path)]}},
+                     "export": {"elasticsearch": {"url": url, "index": index, **elasticsearch}}}}
+
+
+def documents_of(server):
+    """What a fault server took as new: the first document under each id."""
+    found = {}
+    for request in server.taken("_bulk"):
+        for action, document in request.documents():
+            found.setdefault(action["create"]["_id"], document)
+    return found
+
+
+def wait_delivered(agent, count, deadline=30):
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= count, deadline, f"{count} lines delivered")
+
+
+@pytest.mark.parametrize("gzip", [True, False])
+def test_documents_are_the_lines(oxpecker, opensearch, tmp_path, gzip):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    writer.write(500)
+    agent = oxpecker(config(tmp_path / "*.log", opensearch.url, index, gzip=gzip))
+    writer.write(1500)
+    wait_delivered(agent, 2000)
+    documents = opensearch.documents(index)
+    assert_same(list(documents.values()), writer)
+    assert agent.booked("received", signal="logs") == 2000
+    assert agent.booked("delivered", "bytes", signal="logs") == writer.size
+    agent.assert_balanced()
+
+
+def test_ids_ascend_with_the_lines(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    writer.write(300)
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index))
+    wait_delivered(agent, 300)
+    documents = opensearch.documents(index)
+    ordered = [documents[i]["n"] for i in sorted(documents)]
+    assert ordered == sorted(ordered) and len({i[:17] for i in documents}) == 1
+
+
+def test_rename_rotation_loses_nothing(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index))
+    for number in range(1, 21):
+        writer.write(50)
+        writer.rotate(number)
+        writer.write(10)
+    wait_delivered(agent, 1200)
+    assert_same(list(opensearch.documents(index).values()), writer)
+    agent.assert_balanced()
+
+
+def test_a_partial_line_waits_also_across_a_restart(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index))
+    writer.write(3)
+    line = json.dumps({"n": 3, "text": "in two halves"})
+    writer.raw(line[:10].encode())
+    wait_delivered(agent, 3)
+    assert agent.stop() == 0
+    agent.start()
+    writer.raw(line[10:].encode() + b"\n")
+    writer.lines[3] = line
+    wait_delivered(agent, 4)
+    assert_same(list(opensearch.documents(index).values()), writer)
+    agent.assert_balanced()
+
+
+def test_what_is_no_json_is_shipped_as_text(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_bytes(b"plain text \"quoted\"\n[1,2]\n\n{\"a\":1,}\n{\"fine\":true}\nnul \x00 and \xff\xfe\n")
+    agent = oxpecker(config(path, server.url))
+    wait_delivered(agent, 5)
+    documents = list(documents_of(server).values())
+    assert {"fine": True} in documents and {"message": 'plain text "quoted"'} in documents
+    assert {"message": "[1,2]"} in documents and {"message": '{"a":1,}'} in documents
+    assert {"message": "nul \x00 and \ufffd\ufffd"} in documents
+    assert agent.metric("oxpecker_not_json_total") == 4
+    agent.assert_balanced()
+
+
+def test_a_line_of_ten_mebibytes_is_cut_and_counted(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    writer.write(2)
+    writer.raw(b'{"n":-1,"text":"' + b"x" * (10 << 20) + b'"}\n')
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    writer.write(2)
+    wait_delivered(agent, 5)
+    numbers = sorted(document["n"] for document in documents_of(server).values() if "n" in document)
+    assert numbers == [0, 1, 2, 3]
+    long = [document for document in documents_of(server).values() if "n" not in document]
+    assert len(long) == 1 and len(long[0]["message"]) <= 1 << 20
+    assert agent.metric("oxpecker_cut_lines_total") == 1
+    agent.assert_balanced()
+
+
+def test_deep_nesting_is_shipped_as_text(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_bytes(b'{"a":' + b"[" * 10000 + b"]" * 10000 + b'}\n{"n":1}\n')
+    agent = oxpecker(config(path, server.url))
+    wait_delivered(agent, 2)
+    documents = list(documents_of(server).values())
+    assert {"n": 1} in documents and any("message" in document for document in documents)
+    agent.assert_balanced()
+
+
+def test_items_that_are_refused_do_not_hold_up_the_rest(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    opensearch.create_index(index, {"code": {"type": "long"}})
+    writer.write(10, code=1)
+    writer.raw(b'{"n":-1,"code":"no number"}\n')
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index))
+    writer.write(10, code=2)
+    wait_delivered(agent, 20)
+    agent.wait_until(lambda: agent.booked("rejected", signal="logs") + agent.booked("parked", signal="logs") == 1)
+    assert_same(list(opensearch.documents(index).values()), writer)
+    agent.assert_balanced()
+
+
+def test_only_the_items_answered_429_are_sent_again(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.partial_bulk(every=10), then=fault.good())
+    writer.write(100)
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    wait_delivered(agent, 100)
+    sent = [len(request.documents()) for request in server.taken("_bulk")]
+    assert sent[0] == 100 and sum(sent[1:]) == 10
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+BROKEN = {
+    "503": fault.status(503), "503 with Retry-After": fault.status(503, retry_after=1), "429": fault.status(429),
+    "500": fault.status(500), "garbage": fault.garbage(), "closed at once": fault.close_at_once(), "reset": fault.reset(),
+    "closed mid-answer": fault.close_mid_answer(), "no bulk answer": fault.ok(b"<html>", "text/html"),
+    "half of the items": fault.ok(b'{"took":1,"errors":false,"items":[{"create":{"status":201}}]}', "application/json"),
+    "404": fault.status(404), "401": fault.status(401),
+}
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_a_backend_that_misbehaves_loses_nothing(oxpecker, fault_server, tmp_path, kind):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(BROKEN[kind], BROKEN[kind], then=fault.good())
+    writer.write(50)
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    wait_delivered(agent, 50)
+    assert_same(list(documents_of(server).values()), writer)
+    assert agent.booked("held", signal="logs") == 0
+    agent.assert_balanced()
+
+
+def test_a_backend_that_is_down_holds_the_lines_in_the_file(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.refuse()
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    writer.write(200)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 200)
+    assert agent.get("/health/readiness").status_code == 200
+    agent.assert_balanced()
+    server.listen()
+    wait_delivered(agent, 200)
+    assert_same(list(documents_of(server).values()), writer)
+
+
+def test_a_backend_that_hangs_is_cancelled_and_asked_again(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.hang(), then=fault.good())
+    writer.write(20)
+    agent = oxpecker(config(tmp_path / "app.log", server.url, timeout="1s"))
+    wait_delivered(agent, 20)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+def test_stopped_while_the_backend_is_down_the_next_start_sends_all(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.refuse()
+    agent = oxpecker({**config(tmp_path / "app.log", server.url), "exit": {"within": "2s"}})
+    writer.write(100)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 100)
+    assert agent.stop() == 0
+    server.listen()
+    agent.start()
+    wait_delivered(agent, 100)
+    assert_same(list(documents_of(server).values()), writer)
+    assert agent.booked("received", signal="logs") == 100
+    agent.assert_balanced()
+
+
+def test_sigterm_reads_to_the_end(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.slow(0.2))
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    writer.write(5000)
+    assert agent.stop() == 0
+    assert_same(list(documents_of(server).values()), writer)
+
+
+def test_several_files_and_globs(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    agent = oxpecker(config(tmp_path / "*" / "*.log", server.url))
+    writers = []
+    for number in range(20):
+        os.makedirs(tmp_path / f"d{number}")
+        writers.append(Writer(tmp_path / f"d{number}" / "app.log"))
+        writers[-1].write(30, file=number)
+    wait_delivered(agent, 600)
+    found = sorted((d["file"], d["n"]) for d in documents_of(server).values())
+    assert found == [(f, n) for f in range(20) for n in range(30)]
+
+
+def test_memory_full_pauses_and_resumes(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.refuse()
+    writer.write(30000, padding="x" * 300)
+    agent = oxpecker({**config(tmp_path / "app.log", server.url), "memory": "4MiB"})
+    agent.wait_until(lambda: agent.booked("held", "bytes", signal="logs") > 1 << 20, 20, "memory filled")
+    assert agent.booked("held", "bytes", signal="logs") < 4 << 20
+    server.listen()
+    wait_delivered(agent, 30000, 60)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+    wait_until(lambda: agent.booked("held", signal="logs") == 0)

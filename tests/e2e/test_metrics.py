@@ -1,0 +1,161 @@
+"""Metrics: scraped from real client libraries over Unix sockets, shown on /metrics, read by Prometheus."""
+
+import gzip
+import subprocess
+import threading
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from lib import fault, need
+from lib.wait import wait_until
+
+
+def config(socket, **options):
+    return {"metrics": {"collect": {"app": {"type": "scrape", "target": "unix:" + str(socket), **options}}}}
+
+
+def families(text):
+    return {family.name: family for family in text_string_to_metric_families(text)}
+
+
+def samples(text, own=False):
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for f in families(text).values() for s in f.samples
+            if own or not s.name.startswith("oxpecker_")}
+
+
+def promtool(text):
+    done = subprocess.run([need.prometheus("promtool"), "check", "metrics"], input=text, text=True, capture_output=True)
+    assert done.returncode == 0, done.stderr
+
+
+STABLE = ("http_requests_total", "http_request_duration_seconds")
+
+
+def stable(text):
+    return {key: value for key, value in samples(text).items() if key[0].startswith(STABLE)}
+
+
+def test_prom_client_over_a_unix_socket(oxpecker, host_node):
+    host = host_node()
+    agent = oxpecker(config(host.metrics_socket))
+    for number in range(7):
+        host.get(f"/products/{number % 2}")
+    page = agent.get("/metrics")
+    assert page.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    assert stable(page.text) == stable(host.metrics()) and len(stable(page.text)) >= 8
+    assert {key[0] for key in samples(page.text)} == {key[0] for key in samples(host.metrics())}
+    assert agent.metric("oxpecker_target_up", target="app") == 1
+    promtool(page.text)
+    agent.assert_balanced()
+
+
+def test_prometheus_client_over_a_unix_socket(oxpecker, host_python):
+    host = host_python()
+    agent = oxpecker(config(host.metrics_socket))
+    for _ in range(3):
+        host.get("/products/1")
+    page = agent.get("/metrics").text
+    shown = {key: value for key, value in stable(page).items() if not key[0].endswith("_created")}
+    assert shown and shown == {k: v for k, v in stable(host.metrics()).items() if not k[0].endswith("_created")}
+    promtool(page)
+
+
+def test_prometheus_shows_the_series(oxpecker, host_node, prometheus):
+    host = host_node()
+    agent = oxpecker(config(host.metrics_socket))
+    server = prometheus([f"127.0.0.1:{agent.port}"])
+    for _ in range(4):
+        host.get("/products")
+    wanted = 'http_requests_total{method="GET",route="/products",status="200"}'
+    wait_until(lambda: server.value(wanted) == 4, 20, "the series in Prometheus")
+    assert server.value('http_request_duration_seconds_bucket{route="/products",le="0.1"}') is not None
+    assert server.value("oxpecker_target_up") == 1 and server.value("up") == 1
+
+
+def test_gzip_when_asked(oxpecker, host_python):
+    agent = oxpecker(config(host_python(sdk=False).metrics_socket))
+    plain = agent.get("/metrics", headers={"Accept-Encoding": "identity"})
+    packed = agent.get("/metrics", headers={"Accept-Encoding": "gzip"}, stream=True)
+    assert "Content-Encoding" not in plain.headers and packed.headers["Content-Encoding"] == "gzip"
+    assert stable(gzip.decompress(packed.raw.read()).decode()) == stable(plain.text)
+
+
+def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.slow(0.5, fault.ok(b"demo_total 3\n", "text/plain; version=0.0.4")))
+    agent = oxpecker(config(tmp_path / "app.sock"))
+    before, pages = len(server.taken("/metrics")), []
+    threads = [threading.Thread(target=lambda: pages.append(agent.get("/metrics").text)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(pages) == 8 and all("demo_total 3" in page for page in pages)
+    assert len(server.taken("/metrics")) - before <= 2
+
+
+def test_within_the_time_prometheus_leaves(oxpecker, fault_server, tmp_path):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.hang())
+    agent = oxpecker(config(tmp_path / "app.sock", timeout="30s"))
+    began = time.monotonic()
+    page = agent.get("/metrics", headers={"X-Prometheus-Scrape-Timeout-Seconds": "1"})
+    assert time.monotonic() - began < 1.0 and "oxpecker_target_up" in page.text
+    assert samples(page.text, own=True)[("oxpecker_target_up", (("target", "app"),))] == 0
+
+
+def test_app_down_and_up_again(oxpecker, fault_server, tmp_path):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok(b"# TYPE demo gauge\ndemo 1\n", "text/plain; version=0.0.4"))
+    agent = oxpecker(config(tmp_path / "app.sock"))
+    assert agent.metric("demo") == 1 and agent.metric("oxpecker_target_up", target="app") == 1
+    server.refuse()
+    page = agent.metrics()
+    assert ("demo", ()) not in page and page[("oxpecker_target_up", (("target", "app"),))] == 0
+    server.listen()
+    assert agent.metric("demo") == 1
+
+
+BAD = {
+    "no exposition text": fault.ok(b"<html>hello</html>", "text/html"),
+    "half a page": fault.ok(b"demo 1\ndemo{a=\"", "text/plain; version=0.0.4"),
+    "a bad value": fault.ok(b"other 1\ndemo one\n", "text/plain; version=0.0.4"),
+    "binary": fault.ok(b"\x00\xff\xfe" * 100, "text/plain; version=0.0.4"),
+    "endless": fault.endless(),
+    "stalls": fault.stall(),
+    "garbage": fault.garbage(),
+    "closes mid-answer": fault.close_mid_answer(sent=b"demo 1\n"),
+    "500": fault.status(500),
+}
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_a_bad_answer_is_refused_whole(oxpecker, fault_server, tmp_path, kind):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.ok(b"demo 1\n", "text/plain; version=0.0.4"))
+    agent = oxpecker(config(tmp_path / "app.sock", timeout="2s"))
+    assert agent.metric("demo") == 1
+    server.plan(BAD[kind])
+    page = agent.metrics()
+    assert page[("oxpecker_target_up", (("target", "app"),))] == 0
+    assert not [key for key in page if key[0] in ("demo", "other", "some_metric")]
+    server.plan(fault.ok(b"demo 2\n", "text/plain; version=0.0.4"))
+    assert agent.metric("demo") == 2
+    agent.assert_balanced()
+
+
+def test_two_targets_on_one_page(oxpecker, fault_server, tmp_path):
+    one, two = (fault_server(unix=str(tmp_path / name)) for name in ("one.sock", "two.sock"))
+    one.plan(fault.ok(b"# TYPE same counter\nsame 1\n# TYPE clash gauge\nclash 1\n", "text/plain; version=0.0.4"))
+    two.plan(fault.ok(b"# TYPE same counter\nsame 2\n# TYPE clash counter\nclash 2\n", "text/plain; version=0.0.4"))
+    agent = oxpecker({"metrics": {"collect": {
+        "one": {"type": "scrape", "target": f"unix:{tmp_path}/one.sock", "labels": {"part": "one"}},
+        "two": {"type": "scrape", "target": f"unix:{tmp_path}/two.sock", "labels": {"part": "two"}}}}})
+    page = agent.get("/metrics").text
+    assert samples(page)[("same", (("part", "one"),))] == 1 and samples(page)[("same", (("part", "two"),))] == 2
+    assert len([key for key in samples(page) if key[0] == "clash"]) == 1
+    assert agent.booked("dropped", signal="metrics") >= 1
+    promtool(page)
+    agent.assert_balanced()
