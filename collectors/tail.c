@@ -26,6 +26,7 @@ enum {
 	GONE_SWEEPS = 2,	/* a file without a name that did not grow for so many sweeps is closed */
 	EVENTS_SIZE = 32 << 10,
 	FILES_A_SLICE = 64,
+	LOST_MAX = 64,		/* names that changed hands between two scans; the others are found by the next sweep */
 };
 
 struct tail_config {
@@ -90,6 +91,8 @@ struct collector {
 	size_t scan_at;			/* how far the answer of a scan is worked through */
 	struct loop_soon scanned;
 	unsigned scans;
+	struct tail_found lost[LOST_MAX];	/* for the next scan */
+	size_t lost_count;
 	bool scanning, scan_again, full, stopped, draining, drained_scan, committing, commit_again, had_scan;
 	TAILQ_HEAD(offer_list, offer) offers;	/* oldest first */
 	uint64_t *open_files, *rotations, *truncations, *errors;
@@ -388,7 +391,7 @@ static void begin_at(struct collector *c, struct tail_file *f, uint64_t size)
 
 	if (!s) {
 		new_generation(c, f);
-		if (!c->had_scan && c->config->start == START_END)
+		if (!c->had_scan && !f->gone && c->config->start == START_END)
 			f->offset = f->saved = size;
 		return;
 	}
@@ -432,6 +435,19 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 	mark_ready(c, f);
 }
 
+/* A name has come to a new file. Who had it before, and those that had it in between, are looked for in the next scan. */
+static void look_for_rotated(struct collector *c, const char *path)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &c->files, entry) {
+		if (!f->gone || strcmp(f->path, path) != 0 || c->lost_count == LOST_MAX)
+			continue;
+		c->lost[c->lost_count++] = (struct tail_found){ .path = oxp_strdup(path), .identity = f->identity };
+		c->scan_again = true;
+	}
+}
+
 /* One file of a scan's answer. */
 static void look_at(struct collector *c, const struct tail_found *found)
 {
@@ -440,6 +456,7 @@ static void look_at(struct collector *c, const struct tail_found *found)
 	if (named && named != f)
 		lose_name(c, named);
 	if (!f) {
+		look_for_rotated(c, found->path);
 		add_file(c, found, false);
 		return;
 	}
@@ -485,12 +502,9 @@ static void watch_folders(struct collector *c)
 			++*c->errors;
 }
 
-/* Saved positions that no file claimed: those found beside their old name are read to the end, the others forgotten. */
-static void settle_saved(struct collector *c)
+/* Saved positions that no file claimed are of files that are no more. */
+static void forget_unclaimed(struct collector *c)
 {
-	for (size_t i = 0; i < c->scan.lost_count; i++)
-		if (c->scan.lost[i].size > 0)
-			add_file(c, &c->scan.lost[i], true);
 	for (struct saved_position *s; (s = c->saved);) {
 		c->saved = s->next;
 		host_position_forget(c->reader.host, s->at.generation);
@@ -503,8 +517,9 @@ static void end_scan(struct collector *c)
 {
 	struct tail_file *f, *next;
 
-	if (!c->had_scan)
-		settle_saved(c);
+	for (size_t i = 0; i < c->scan.rotated_count; i++)
+		add_file(c, &c->scan.rotated[i], true);
+	forget_unclaimed(c);
 	c->had_scan = true;
 	for (f = TAILQ_FIRST(&c->files); f; f = next) {
 		next = TAILQ_NEXT(f, entry);
@@ -549,14 +564,17 @@ static void scan_done(struct job *job)
 	work_through_scan(c);
 }
 
-/* The first scan is told of the saved positions, so that it can look for what was renamed meanwhile. */
+/* What to look for beside old names. To the first scan every saved position may have lost its name meanwhile. */
 static void add_lost(struct collector *c)
 {
-	size_t n = 0;
+	size_t n = c->lost_count;
 
 	for (struct saved_position *s = c->saved; s; s = s->next)
 		n++;
 	c->scan.lost = n ? oxp_new(n * sizeof *c->scan.lost) : NULL;
+	for (size_t i = 0; i < c->lost_count; i++)
+		c->scan.lost[c->scan.lost_count++] = c->lost[i];
+	c->lost_count = 0;
 	for (struct saved_position *s = c->saved; s; s = s->next)
 		c->scan.lost[c->scan.lost_count++] = (struct tail_found){
 			.path = oxp_strdup(s->path), .identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
@@ -569,8 +587,7 @@ static void begin_scan(struct collector *c)
 		return;
 	c->scan.globs = c->config->paths;
 	c->scan.job = (struct job){ .work = tail_scan_work, .done = scan_done };
-	if (!c->had_scan)
-		add_lost(c);
+	add_lost(c);
 	c->scanning = lane_run(host_disk_lane(c->reader.host), &c->scan.job) == 0;
 	if (!c->scanning) {
 		tail_scan_clear(&c->scan);
@@ -717,6 +734,8 @@ static void tail_destroy(struct collector *c)
 		free(s->path);
 		free(s);
 	}
+	while (c->lost_count > 0)
+		free(c->lost[--c->lost_count].path);
 	tail_scan_clear(&c->scan);
 	loop_watch_done(&c->changes);
 	loop_timer_done(&c->tick);

@@ -15,7 +15,7 @@ bool tail_head_is(int fd, uint64_t hash, uint32_t size)
 {
 	char head[TAIL_HEAD_MAX];
 
-	return size <= sizeof head && pread(fd, head, size, 0) == (ssize_t)size && XXH3_64bits(head, size) == hash;
+	return size == 0 || (size <= sizeof head && pread(fd, head, size, 0) == (ssize_t)size && XXH3_64bits(head, size) == hash);
 }
 
 void tail_file_head(struct tail_file *f)

@@ -33,20 +33,25 @@ bool tail_same(const struct tail_identity *a, const struct tail_identity *b)
 	       (a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0);
 }
 
+static void free_found(struct tail_found **files, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		free((*files)[i].path);
+	free(*files);
+	*files = NULL;
+	*count = 0;
+}
+
 void tail_scan_clear(struct tail_scan *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		free(s->files[i].path);
+	free_found(&s->files, &s->count);
+	free_found(&s->lost, &s->lost_count);
+	free_found(&s->rotated, &s->rotated_count);
 	for (size_t i = 0; i < s->folder_count; i++)
 		free(s->folders[i]);
-	for (size_t i = 0; i < s->lost_count; i++)
-		free(s->lost[i].path);
-	free(s->files);
 	free(s->folders);
-	free(s->lost);
-	s->files = s->lost = NULL;
 	s->folders = NULL;
-	s->count = s->room = s->folder_count = s->folder_room = s->lost_count = 0;
+	s->room = s->folder_count = s->folder_room = s->rotated_room = 0;
 }
 
 static void *grow(void *items, size_t count, size_t *room, size_t size)
@@ -108,29 +113,76 @@ static void find_folders(struct tail_scan *s, const char *pattern)
 		add_folder(s, ".");
 }
 
-/* A file that was renamed while nobody looked: it stands beside its old name, under the same inode. */
-static void find_lost(struct tail_found *lost)
+/* Rotated files that are packed are no text. */
+static bool is_packed(const char *name)
 {
-	char folder[PATH_MAX], *slash;
+	static const char *const ends[] = { ".gz", ".bz2", ".xz", ".zst", ".lz4" };
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < COUNT_OF(ends); i++)
+		if (n > strlen(ends[i]) && strcmp(name + n - strlen(ends[i]), ends[i]) == 0)
+			return true;
+	return false;
+}
+
+/* Whether the file is the lost one, or had its name after it: rotation adds to a name, and it was born later. */
+static bool belongs(const struct tail_found *lost, const char *old_name, const char *name, const struct tail_identity *i)
+{
+	if (tail_same(&lost->identity, i))
+		return true;
+	return strncmp(name, old_name, strlen(old_name)) == 0 && strcmp(name, old_name) != 0 && !is_packed(name) &&
+	       lost->identity.birth_ns > 0 && i->birth_ns > lost->identity.birth_ns;
+}
+
+static void add_rotated(struct tail_scan *s, const struct tail_found *found)
+{
+	for (size_t i = 0; i < s->rotated_count; i++)
+		if (tail_same(&s->rotated[i].identity, &found->identity))
+			return;
+	s->rotated = grow(s->rotated, s->rotated_count, &s->rotated_room, sizeof *s->rotated);
+	s->rotated[s->rotated_count] = *found;
+	s->rotated[s->rotated_count++].path = oxp_strdup(found->path);
+}
+
+/* A file that still has its name was not rotated: what stands beside it is something else, such as a copy. */
+static bool has_name(const struct tail_found *lost)
+{
+	struct tail_identity now;
+	uint64_t size;
+
+	return tail_identify(AT_FDCWD, lost->path, &now, &size) == 0 && tail_same(&now, &lost->identity);
+}
+
+/* Looks through the folder of the old name. */
+static void find_lost(struct tail_scan *s, const struct tail_found *lost)
+{
+	char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2], *slash;
+	const char *old_name = strrchr(lost->path, '/');
 	struct dirent *entry;
 	DIR *d;
 
+	old_name = old_name ? old_name + 1 : lost->path;
 	snprintf(folder, sizeof folder, "%s", lost->path);
 	slash = strrchr(folder, '/');
 	if (slash)
 		*slash = '\0';
-	d = opendir(slash ? folder : ".");
-	while (d && (entry = readdir(d)))
-		if (entry->d_ino == lost->identity.inode) {
-			char path[PATH_MAX + NAME_MAX + 2];
-			snprintf(path, sizeof path, "%s/%s", slash ? folder : ".", entry->d_name);
-			free(lost->path);
-			lost->path = oxp_strdup(path);
-			lost->size = 1;
-			break;
-		}
+	d = opendir(!slash ? "." : *folder ? folder : "/");
+	while (d && (entry = readdir(d))) {
+		struct tail_found found = { .path = path };
+		snprintf(path, sizeof path, "%s/%s", slash ? folder : ".", entry->d_name);
+		if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) == 0 &&
+		    belongs(lost, old_name, entry->d_name, &found.identity))
+			add_rotated(s, &found);
+	}
 	if (d)
 		closedir(d);
+}
+
+static int by_birth(const void *a, const void *b)
+{
+	const struct tail_found *x = a, *y = b;
+
+	return (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
 }
 
 void tail_scan_work(struct job *job)
@@ -141,8 +193,9 @@ void tail_scan_work(struct job *job)
 		each_match(s, s->globs->items[i], 0, add_file);
 		find_folders(s, s->globs->items[i]);
 	}
-	for (size_t i = 0; i < s->lost_count; i++) {
-		s->lost[i].size = 0;
-		find_lost(&s->lost[i]);
-	}
+	for (size_t i = 0; i < s->lost_count; i++)
+		if (!has_name(&s->lost[i]))
+			find_lost(s, &s->lost[i]);
+	if (s->rotated_count > 1)
+		qsort(s->rotated, s->rotated_count, sizeof *s->rotated, by_birth);
 }

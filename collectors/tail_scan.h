@@ -28,10 +28,10 @@ bool tail_same(const struct tail_identity *, const struct tail_identity *);
 struct tail_scan {
 	struct job job;
 	const struct option_list *globs;
-	/* Saved positions whose file no glob matches: looked for by inode beside their old name. Found: size is 1 and the
-	 * path is where it is now. */
-	struct tail_found *lost;
-	size_t lost_count;
+	/* Files that lost their names while nobody looked. Beside each old name stand the file itself and those that had the
+	 * name after it: `rotated` is what was found of them, oldest first. */
+	struct tail_found *lost, *rotated;
+	size_t lost_count, rotated_count, rotated_room;
 	struct tail_found *files;
 	size_t count, room;
 	char **folders;

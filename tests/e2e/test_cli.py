@@ -26,7 +26,7 @@ FAULTS = {
     "unknown section": ("metric: {}\n", ":1:1:", "metric", "metrics"),
     "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),
     "wrong type": ("memory: lots\n", ":1:9:", "memory", "32MiB"),
-    "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "25s"),
+    "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "5s"),
     "missing": ("logs: { export: { elasticsearch: { index: a } } }\n", ":1:", "url"),
     "missing secret file": ("logs: { export: { elasticsearch: { url: 'http://a:1', password: '${file:/nowhere/x}' } } }\n",
                             ":1:", "/nowhere/x"),
@@ -98,7 +98,7 @@ def test_status_for_people_and_as_json(oxpecker):
     assert requests.post(agent.otlp_url + "/v1/traces", data=request_of(3).SerializeToString(), headers=PROTOBUF,
                          timeout=5).status_code == 200
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
-    done = agents.run("status", "--config", agent.config_path, env=agent.env)
+    done = agents.run("status", "--config", agent.config_path)
     assert done.returncode == 0 and "RECEIVED" in done.stdout and "receive.otlp" in done.stdout
     assert json.loads(agents.run("status", "--json", "--config", agent.config_path).stdout)["ledger"]
     done = agents.run("health", "--config", agent.config_path)

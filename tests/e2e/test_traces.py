@@ -3,6 +3,7 @@
 import gzip
 import os
 import socket
+import time
 import zlib
 
 import pytest
@@ -29,7 +30,8 @@ def request_of(spans, service="made", first=1):
     for number in range(first, first + spans):
         span = scope.spans.add()
         span.trace_id, span.span_id = (number + 1).to_bytes(16, "big"), number.to_bytes(8, "big")
-        span.name, span.start_time_unix_nano, span.end_time_unix_nano = f"span {number}", 10**18, 10**18 + number
+        now = time.time_ns()
+        span.name, span.start_time_unix_nano, span.end_time_unix_nano = f"span {number}", now, now + number
     return message
 
 
@@ -177,7 +179,8 @@ def test_a_gzip_bomb_is_refused(oxpecker, fault_server):
     lying = bomb[:-4] + (1000).to_bytes(4, "little")
     assert post(agent, bomb, Content_Encoding="gzip").status_code == 413
     assert post(agent, lying, Content_Encoding="gzip").status_code == 400
-    assert post(agent, gzip.compress(request_of(1).SerializeToString())[:-9], Content_Encoding="gzip").status_code == 400
+    cut = gzip.compress(request_of(1).SerializeToString())[:-9]  # what stands where its size was is anything
+    assert post(agent, cut, Content_Encoding="gzip").status_code in (400, 413)
     assert post(agent, zlib.compress(b"x"), Content_Encoding="gzip").status_code == 400
     assert post(agent, gzip.compress(request_of(2).SerializeToString()), Content_Encoding="gzip").status_code == 200
     wait_settled(agent)
@@ -278,7 +281,7 @@ def test_full_is_answered_503_and_nothing_is_lost(oxpecker, fault_server):
     server.refuse()
     agent = oxpecker({**config(server.url), "memory": "4MiB"})
     taken, body = 0, os.urandom(0)
-    for number in range(400):
+    for number in range(4000):
         body = request_of(100, first=1 + 100 * number).SerializeToString()
         answer = post(agent, body)
         if answer.status_code != 200:

@@ -186,6 +186,10 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
     allow_reuse_address = daemon_threads = True
     request_queue_size = 128
 
+    def process_request(self, request, client_address):
+        self.owner.connections.append(request)
+        super().process_request(request, client_address)
+
     def handle_error(self, request, client_address):
         pass  # peers that leave are part of the game
 
@@ -194,11 +198,18 @@ class UnixServer(Server):
     address_family = socket.AF_UNIX
 
 
+def hang_up(connection):
+    try:
+        connection.shutdown(socket.SHUT_RDWR)
+    except OSError:
+        pass  # it had ended before
+
+
 class FaultServer:
     def __init__(self, unix=None):
         self.unix, self.port = unix, None if unix else free_port()
         self.lock, self.ended, self.listening = threading.Lock(), threading.Event(), None
-        self.requests, self.behaviours = [], [good()]
+        self.requests, self.behaviours, self.connections = [], [good()], []
         self.listen()
 
     @property
@@ -227,6 +238,9 @@ class FaultServer:
         self.ended.set()
         if self.listening:
             self.listening.shutdown()
+            for connection in self.connections:
+                hang_up(connection)
+            self.connections = []
             self.listening.server_close()
             self.listening = None
         if self.unix and os.path.exists(self.unix):
