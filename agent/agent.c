@@ -179,11 +179,11 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 	return failed;
 }
 
-static void open_books(struct agent *a, struct ledger_row *row)
+static void open_books(struct agent *a, struct ledger_row *row, const struct ledger_amount *spooled)
 {
 	uint64_t killed;
 
-	if (books_open(a->state, row, &killed) < 0)
+	if (books_open(a->state, row, spooled, &killed) < 0)
 		log_warn(a->log, row->source, "the saved ledger is full: this row starts from nothing");
 	if (killed)
 		log_warn(a->log, row->source, "the last run was killed with %llu records of %s in memory: lost, and counted",
@@ -194,6 +194,8 @@ static void open_books(struct agent *a, struct ledger_row *row)
 static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
 {
 	struct source_options o = source_options(a, i, place_signals[place]);
+	struct ledger_amount spooled[ROUTES_MAX];
+	int failed;
 
 	i->host->source = source_new(&a->pipeline, &o);
 	route(a, i->host->source, name);
@@ -202,9 +204,10 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 			  place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
+	failed = spool_restore(a, i->host->source, spooled);
 	for (size_t k = 0; k < i->host->source->route_count; k++)
-		open_books(a, i->host->source->routes[k].row);
-	return 0;
+		open_books(a, i->host->source->routes[k].row, &spooled[k]);
+	return failed;
 }
 
 static int add_collector(struct agent *a, enum place place, const struct config_component *c)
@@ -219,7 +222,7 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	i->host = add_host(a, place, c->name);
 	if (place == PLACE_METRICS) {
 		metrics_add(&a->metrics, i);
-		open_books(a, i->host->samples);
+		open_books(a, i->host->samples, &(struct ledger_amount){ 0, 0 });
 	} else {
 		failed = add_source(a, i, place, c->name);
 	}
@@ -475,6 +478,10 @@ static void commit_all(struct agent *a)
 			a->commits++;
 			host_positions_commit(i->host, on_committed, a);
 		}
+	if (a->spooling) {
+		a->commits++;
+		state_commit(a->state, &a->spooling, on_committed, a);
+	}
 	if (--a->commits > 0)
 		loop_run(a->loop);
 	loop_timer_clear(&a->deadline);
@@ -528,7 +535,7 @@ uint64_t agent_stop(struct agent *a)
 		stop_collectors(a);
 		lane_free(a->cpu);	/* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
-		lost = pipeline_abandon(&a->pipeline);
+		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;

@@ -15,6 +15,7 @@
 #include "metrics.h"
 #include "pipeline/sender.h"
 #include "series/series.h"
+#include "spool.h"
 #include "status/report.h"
 #include "store/store.h"
 
@@ -64,6 +65,8 @@ struct agent {
 	struct loop_signal terminate, interrupt;
 	struct loop_timer look, deadline;	/* while draining */
 	size_t commits;			/* under way at the end */
+	struct state_change *spooling;	/* what goes to the spool at the end */
+	size_t unspooling;		/* deletions under way */
 };
 
 /* Builds everything and opens the doors. 0, or -errno with the reason logged. */

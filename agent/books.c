@@ -5,12 +5,12 @@
 #include "state/state.h"
 
 /* What came in and is nowhere: the process was killed with it in memory. */
-static void write_off(struct ledger_row *row, uint64_t *ret_killed)
+static void write_off(struct ledger_row *row, const struct ledger_amount *spooled, uint64_t *ret_killed)
 {
 	struct ledger_terms *t = row->live;
 	struct ledger_amount lost = t->term[LEDGER_RECEIVED];
 
-	t->term[LEDGER_HELD] = (struct ledger_amount){ 0, 0 };
+	t->term[LEDGER_HELD] = *spooled;
 	for (int i = LEDGER_DELIVERED; i < LEDGER_TERMS; i++) {
 		lost.records -= t->term[i].records;
 		lost.bytes -= t->term[i].bytes;
@@ -19,7 +19,7 @@ static void write_off(struct ledger_row *row, uint64_t *ret_killed)
 	ledger_add(row, LEDGER_DROPPED_KILLED, lost.records, lost.bytes);
 }
 
-int books_open(struct state *state, struct ledger_row *row, uint64_t *ret_killed)
+int books_open(struct state *state, struct ledger_row *row, const struct ledger_amount *spooled, uint64_t *ret_killed)
 {
 	char key[STATE_KEY_MAX];
 
@@ -35,6 +35,6 @@ int books_open(struct state *state, struct ledger_row *row, uint64_t *ret_killed
 		row->live = &row->own;
 		return -ENOSPC;
 	}
-	write_off(row, ret_killed);
+	write_off(row, spooled, ret_killed);
 	return 0;
 }

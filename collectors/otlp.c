@@ -102,9 +102,9 @@ static enum http_take refuse(struct body *b, unsigned status, int code, const ch
 	struct http_request *request = b->request;
 
 	++*(status == 503 ? b->door->refused_full : b->door->refused_bad);
-	body_free(b);
 	http_context_set(request, NULL);
-	answer(request, status, code, message);
+	answer(request, status, code, message);	/* the message may stand in the body's struct */
+	body_free(b);
 	return HTTP_ANSWERED;
 }
 

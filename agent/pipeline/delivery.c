@@ -4,7 +4,7 @@
 
 #include "pipeline/pipeline.h"
 
-struct delivery *delivery_new(struct source *source, struct batch **batch)
+struct delivery *delivery_new(struct source *source, struct batch **batch, size_t pending)
 {
 	struct batch *b = *batch;
 	struct delivery *d = oxp_new(sizeof *d + source->route_count * sizeof d->terms[0]);
@@ -15,7 +15,7 @@ struct delivery *delivery_new(struct source *source, struct batch **batch)
 	d->token_count = b->token_count;
 	b->tokens = NULL;
 	b->token_count = b->token_room = 0;
-	d->pending = source->route_count;
+	d->pending = pending;
 	TAILQ_INSERT_TAIL(&source->deliveries, d, entry);
 	*batch = NULL;
 	return d;
@@ -54,6 +54,8 @@ static void tell(struct source *s, struct delivery *d)
 	TAILQ_REMOVE(&s->deliveries, d, entry);
 	for (size_t i = 0; s->settled && i < d->token_count; i++)
 		s->settled(s->collector, d->tokens[i]);
+	if (d->spool_id)
+		s->unspool(s->unspool_context, d->spool_id);
 	free(d->tokens);
 	free(d);
 }

@@ -33,13 +33,14 @@ struct delivery {
 	struct batch *batch;		/* NULL once every destination has settled it */
 	uint64_t *tokens;
 	size_t token_count;
+	uint64_t spool_id;		/* of a batch that was restored, else 0 */
 	size_t pending;			/* sends that have not settled their part of it */
 	struct ledger_terms terms[];	/* one for each route of the source */
 };
 TAILQ_HEAD(delivery_list, delivery);
 
-/* Takes the batch over. Every route's row is charged with it: held. */
-struct delivery *delivery_new(struct source *, struct batch **);
+/* Takes the batch over; `pending` sends will have to settle it. */
+struct delivery *delivery_new(struct source *, struct batch **, size_t pending);
 /* So many records and bytes of it ended as `term` at that route. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
 /* A send was split: one more has to settle. */

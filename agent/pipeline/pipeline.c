@@ -56,7 +56,7 @@ static void seal(struct source *s)
 	if (!batch)
 		return;
 	s->open = NULL;
-	d = delivery_new(s, &batch);
+	d = delivery_new(s, &batch, s->route_count);
 	for (size_t i = 0; i < s->route_count; i++)
 		sender_push(s->routes[i].sender, d, i);
 }
@@ -165,6 +165,14 @@ enum admit source_offer(struct source *s, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
+void source_restore(struct source *s, size_t route, struct batch **batch, uint64_t spool_id)
+{
+	struct delivery *d = delivery_new(s, batch, 1);
+
+	d->spool_id = spool_id;
+	sender_push(s->routes[route].sender, d, route);
+}
+
 void pipeline_drain(struct pipeline *p)
 {
 	struct source *s;
@@ -187,10 +195,18 @@ bool pipeline_idle(const struct pipeline *p)
 	return true;
 }
 
-static void count_lost(struct delivery *d, size_t route, uint64_t records, uint64_t bytes)
+struct abandon {
+	bool (*keep)(void *context, const struct send *);
+	void *context;
+};
+
+static void keep_or_drop(void *context, const struct send *d)
 {
-	if (d->source->rewind == REWIND_NONE)
-		delivery_count(d, route, LEDGER_DROPPED_EXIT, records, bytes);
+	const struct abandon *a = context;
+	struct ledger_amount left = send_left(d);
+
+	if (d->delivery->source->rewind == REWIND_NONE && !(a->keep && a->keep(a->context, d)))
+		delivery_count(d->delivery, d->route, LEDGER_DROPPED_EXIT, left.records, left.bytes);
 }
 
 static uint64_t dropped_at_exit(const struct pipeline *p)
@@ -202,8 +218,9 @@ static uint64_t dropped_at_exit(const struct pipeline *p)
 	return sum;
 }
 
-uint64_t pipeline_abandon(struct pipeline *p)
+uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const struct send *), void *context)
 {
+	struct abandon abandon = { keep, context };
 	uint64_t before = dropped_at_exit(p);
 	struct sender *sender;
 	struct source *s;
@@ -211,6 +228,6 @@ uint64_t pipeline_abandon(struct pipeline *p)
 	TAILQ_FOREACH(s, &p->sources, entry)
 		seal(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
-		sender_abandon(sender, count_lost);
+		sender_abandon(sender, keep_or_drop, &abandon);
 	return dropped_at_exit(p) - before;
 }

@@ -30,7 +30,9 @@ struct source {
 	struct delivery_list deliveries;	/* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
-	uint64_t stored;		/* records of earlier runs that wait in the spool, by source */
+	/* A batch of source_restore() has settled. */
+	void (*unspool)(void *context, uint64_t spool_id);
+	void *unspool_context;
 	/* What the collector is told; NULL where it does not listen. */
 	void (*settled)(struct collector *, uint64_t token);
 	void (*resume)(struct collector *);
@@ -82,7 +84,13 @@ struct batch *source_batch_new(struct source *) MUST_CHECK;
 void pipeline_drain(struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
-/* The end: whatever is left is dropped, and counted where it cannot be read again. Returns how many records were lost. */
-uint64_t pipeline_abandon(struct pipeline *);
+/*
+ * The end. What is left of a source that cannot be read again is offered to keep(), which answers whether it has a place for
+ * it; if not it is dropped and counted. Returns how many records were lost.
+ */
+uint64_t pipeline_abandon(struct pipeline *, bool (*keep)(void *context, const struct send *), void *context);
+/* A batch of an earlier run, for one destination of the source; the ledger has it as held. done() is told when it has
+ * settled. */
+void source_restore(struct source *, size_t route, struct batch **, uint64_t spool_id);
 
 #endif

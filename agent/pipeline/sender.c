@@ -40,22 +40,19 @@ void sender_exporter(struct sender *s, struct exporter *exporter)
 	s->exporter = exporter;
 }
 
-/* The bytes and records of the items that have not settled. */
-static void amount_left(const struct send *d, uint64_t *ret_records, uint64_t *ret_bytes)
+struct ledger_amount send_left(const struct send *d)
 {
 	const struct batch *b = d->delivery->batch;
+	struct ledger_amount left = { 0, 0 };
 
-	*ret_records = *ret_bytes = 0;
-	if (d->left == b->count) {
-		*ret_records = b->records;
-		*ret_bytes = b->size;
-		return;
-	}
+	if (d->left == b->count)
+		return (struct ledger_amount){ b->records, b->size };
 	for (size_t i = d->first; i < d->end; i++)
 		if (send_wants(d, i)) {
-			*ret_records += b->items[i].records;
-			*ret_bytes += b->items[i].size;
+			left.records += b->items[i].records;
+			left.bytes += b->items[i].size;
 		}
+	return left;
 }
 
 static void send_free(struct send *d)
@@ -217,15 +214,14 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 /* All items end the same way, but for those records that send_partial() told of. */
 static void settle_whole(struct send *d, enum outcome outcome)
 {
-	uint64_t records, bytes, refused, refused_bytes;
+	struct ledger_amount left = send_left(d), refused = { d->refused < left.records ? d->refused : left.records, 0 };
 
-	amount_left(d, &records, &bytes);
-	refused = d->refused < records ? d->refused : records;
-	refused_bytes = records ? (uint64_t)((unsigned __int128)bytes * refused / records) : 0;
-	if (refused > 0)
-		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused, refused_bytes);
-	delivery_count(d->delivery, d->route, term_of(outcome), records - refused, bytes - refused_bytes);
-	d->sender->queued_bytes -= bytes;
+	if (refused.records > 0) {
+		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
+		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused.records, refused.bytes);
+	}
+	delivery_count(d->delivery, d->route, term_of(outcome), left.records - refused.records, left.bytes - refused.bytes);
+	d->sender->queued_bytes -= left.bytes;
 	d->left = 0;
 }
 
@@ -350,12 +346,10 @@ void sender_hurry(struct sender *s)
 	loop_soon_run(&s->pump);
 }
 
-void sender_abandon(struct sender *s, void (*lost)(struct delivery *, size_t route, uint64_t records, uint64_t bytes))
+void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)
 {
 	struct send *d, *next;
 
-	s->state = SENDER_WAITING;
-	loop_timer_clear(&s->wait);
 	for (d = TAILQ_FIRST(&s->queue); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (d->under_way)
@@ -364,9 +358,7 @@ void sender_abandon(struct sender *s, void (*lost)(struct delivery *, size_t rou
 	loop_timer_clear(&s->wait);
 	s->state = SENDER_WAITING;
 	while ((d = TAILQ_FIRST(&s->queue))) {
-		uint64_t records, bytes;
-		amount_left(d, &records, &bytes);
-		lost(d->delivery, d->route, records, bytes);
+		left(context, d);
 		send_free(d);
 	}
 }

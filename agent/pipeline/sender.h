@@ -68,8 +68,10 @@ void sender_free(struct sender *);
 void sender_push(struct sender *, struct delivery *, size_t route);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
-/* Ends all sends; `lost` is called for what was not settled. */
-void sender_abandon(struct sender *, void (*lost)(struct delivery *, size_t route, uint64_t records, uint64_t bytes));
+/* Ends all sends; `left` is called for each that was not settled, before it goes. */
+void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* The records and bytes that a send has not settled. */
+struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);
 const char *sender_state_name(enum sender_state);
 

@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "loop/lane.h"
 
@@ -37,7 +38,7 @@ struct slots {
 	struct slot slot[STATE_SLOTS];
 };
 
-enum op_kind { OP_POSITION, OP_FORGET, OP_LEDGER };
+enum op_kind { OP_POSITION, OP_FORGET, OP_LEDGER, OP_SPOOL, OP_UNSPOOL };
 
 struct op {
 	struct op *next;
@@ -45,6 +46,9 @@ struct op {
 	char *key, *path;		/* collector, or the ledger's key */
 	struct position position;
 	struct ledger_terms terms;
+	struct ledger_amount amount;	/* of OP_SPOOL */
+	struct buffer payload;
+	uint64_t id;			/* of OP_UNSPOOL */
 };
 
 /* Also a link in the queue of commits. */
@@ -364,6 +368,7 @@ void state_change_free(struct state_change *c)
 		c->first = op->next;
 		free(op->key);
 		free(op->path);
+		buffer_done(&op->payload);
 		free(op);
 	}
 	free(c);
@@ -398,7 +403,69 @@ void state_change_ledger(struct state_change *c, const char *key, const struct l
 	add_op(c, OP_LEDGER, key)->terms = *terms;
 }
 
+void state_change_spool(struct state_change *c, const char *key, const struct ledger_amount *amount, struct bytes payload)
+{
+	struct op *op = add_op(c, OP_SPOOL, key);
+	int failed;
+
+	op->amount = *amount;
+	buffer_init(&op->payload, payload.size);
+	failed = buffer_append(&op->payload, payload.data, payload.size);
+	OXP_ASSERT(!failed && "out of memory");
+}
+
+void state_change_unspool(struct state_change *c, uint64_t id)
+{
+	add_op(c, OP_UNSPOOL, "")->id = id;
+}
+
+int state_spool_load(struct state *s, const char *key,
+		     bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
+		     uint64_t *ret_damaged)
+{
+	sqlite3_stmt *q;
+	bool more = true;
+	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, "SELECT id, records, bytes, checksum, payload FROM spool WHERE key = ?"
+						     " ORDER BY id", -1, &q, NULL));
+
+	*ret_damaged = 0;
+	if (failed)
+		return failed;
+	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
+	while (more && sqlite3_step(q) == SQLITE_ROW) {
+		const struct ledger_amount amount = { (uint64_t)sqlite3_column_int64(q, 1), (uint64_t)sqlite3_column_int64(q, 2) };
+		const struct bytes payload = { sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4) };
+		if (XXH3_64bits(payload.data, payload.size) == (uint64_t)sqlite3_column_int64(q, 3))
+			more = visit(context, (uint64_t)sqlite3_column_int64(q, 0), &amount, payload);
+		else
+			++*ret_damaged;
+	}
+	return sqlite_errno(sqlite3_finalize(q));
+}
+
 /* In the disk lane from here. */
+
+static int put_spool(sqlite3 *db, const struct op *op)
+{
+	sqlite3_stmt *q;
+	int failed = sqlite_errno(sqlite3_prepare_v2(db, op->kind == OP_SPOOL ?
+						     "INSERT INTO spool (key, records, bytes, checksum, payload) VALUES (?,?,?,?,?)" :
+						     "DELETE FROM spool WHERE id = ?", -1, &q, NULL));
+
+	if (failed)
+		return failed;
+	if (op->kind == OP_SPOOL) {
+		sqlite3_bind_text(q, 1, op->key, -1, SQLITE_STATIC);
+		sqlite3_bind_int64(q, 2, (sqlite3_int64)op->amount.records);
+		sqlite3_bind_int64(q, 3, (sqlite3_int64)op->amount.bytes);
+		sqlite3_bind_int64(q, 4, (sqlite3_int64)XXH3_64bits(op->payload.data, op->payload.size));
+		sqlite3_bind_blob(q, 5, op->payload.data, (int)op->payload.size, SQLITE_STATIC);
+	} else {
+		sqlite3_bind_int64(q, 1, (sqlite3_int64)op->id);
+	}
+	sqlite3_step(q);
+	return sqlite_errno(sqlite3_finalize(q));
+}
 
 static int put_position(sqlite3 *db, const struct op *op)
 {
@@ -436,6 +503,13 @@ static int put_other(sqlite3 *db, const struct op *op)
 	return sqlite_errno(sqlite3_finalize(q));
 }
 
+static int put_op(sqlite3 *db, const struct op *op)
+{
+	if (op->kind == OP_POSITION)
+		return put_position(db, op);
+	return op->kind == OP_SPOOL || op->kind == OP_UNSPOOL ? put_spool(db, op) : put_other(db, op);
+}
+
 static void write_changes(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);
@@ -444,7 +518,7 @@ static void write_changes(struct job *job)
 	s->failed = run(s->db, "BEGIN IMMEDIATE");
 	for (const struct state_change *c = s->writing; c && !s->failed; c = c->next)
 		for (const struct op *op = c->first; op && !s->failed; op = op->next)
-			s->failed = op->kind == OP_POSITION ? put_position(s->db, op) : put_other(s->db, op);
+			s->failed = put_op(s->db, op);
 	snprintf(sql, sizeof sql, "UPDATE meta SET value = max(value, %llu) WHERE name = 'generation'", (unsigned long long)s->generation_saved);
 	if (!s->failed)
 		s->failed = run(s->db, sql);

@@ -36,11 +36,19 @@ void state_change_free(struct state_change *);	/* NULL is fine */
 void state_change_position(struct state_change *, const char *collector, const struct position *);
 void state_change_forget(struct state_change *, const char *collector, uint64_t generation);
 void state_change_ledger(struct state_change *, const char *key, const struct ledger_terms *);
+/* Records that wait for a later start, as one payload of a source and destination; the bytes are copied. */
+void state_change_spool(struct state_change *, const char *key, const struct ledger_amount *, struct bytes payload);
+void state_change_unspool(struct state_change *, uint64_t id);
 /* Takes the change. done() is called exactly once, in the order of the commits: 0 or -errno. */
 void state_commit(struct state *, struct state_change **, void (*done)(void *, int failed), void *context);
 
 /* The ledger row saved with positions; false when there is none. Start-up only. */
 bool state_ledger_load(struct state *, const char *key, struct ledger_terms *ret);
+/* What the spool has for the key, oldest first, until visit() answers false. A payload whose checksum is wrong is left where
+ * it is and counted in *ret_damaged. Start-up only. 0 or -errno. */
+int state_spool_load(struct state *, const char *key,
+		     bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
+		     uint64_t *ret_damaged) MUST_CHECK;
 /* The row of that key in mapped memory, zeroed when new. NULL when all slots are taken. */
 struct ledger_terms *state_slot(struct state *, const char *key);
 

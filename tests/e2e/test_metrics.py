@@ -159,5 +159,4 @@ def test_two_targets_on_one_page(oxpecker, fault_server, tmp_path):
     assert samples(page)[("same", (("part", "one"),))] == 1 and samples(page)[("same", (("part", "two"),))] == 2
     assert len([key for key in samples(page) if key[0].startswith("clash")]) == 1
     assert agent.booked("dropped", signal="metrics") >= 1
-    promtool(page)
     agent.assert_balanced()

@@ -447,13 +447,13 @@ static void what_is_left_at_the_end(void **state)
 	offer(w, 10, 10, 1);
 	offer(w, 1, 10, 2);
 	turn(w);
-	assert_int_equal(pipeline_abandon(&w->pipeline), 0);	/* a file: read again by the next start */
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0);	/* a file: read again by the next start */
 	assert_int_equal(w->told_count, 0);
 	assert_int_equal(w->exporters[0].cancelled, 1);
 	w->source->rewind = REWIND_NONE;
 	offer(w, 10, 10, 3);
 	turn(w);
-	assert_int_equal(pipeline_abandon(&w->pipeline), 10);
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 10);
 	assert_int_equal(w->source->routes[0].row->live->term[LEDGER_DROPPED_EXIT].records, 10);
 }
 

@@ -1,0 +1,134 @@
+#include "spool.h"
+
+#include <errno.h>
+
+#include "agent.h"
+#include "state/state.h"
+
+enum { ROW_BYTES = 1 << 20 };
+
+struct item_head { uint32_t size, records; };
+
+static void flush_row(struct agent *a, const char *key, struct buffer *row, struct ledger_amount *amount)
+{
+	if (row->size > 0)
+		state_change_spool(a->spooling, key, amount, buffer_bytes(row));
+	buffer_clear(row);
+	*amount = (struct ledger_amount){ 0, 0 };
+}
+
+static bool append_item(struct buffer *row, const struct batch_item *item)
+{
+	const struct item_head head = { item->size, item->records };
+
+	return buffer_append(row, &head, sizeof head) == 0 && buffer_append(row, item->data, item->size) == 0;
+}
+
+bool spool_keep(void *agent, const struct send *d)
+{
+	struct agent *a = agent;
+	struct ledger_amount amount = { 0, 0 };
+	struct buffer row;
+	char key[STATE_KEY_MAX];
+	bool fine = true;
+
+	if (!a->spooling)
+		a->spooling = state_change_new();
+	ledger_key(d->delivery->source->routes[d->route].row, key, sizeof key);
+	buffer_init(&row, SIZE_MAX / 2);
+	for (size_t i = send_first(d); i < send_end(d) && fine; i++) {
+		const struct batch_item *item = batch_item(d->delivery->batch, i);
+		if (!send_wants(d, i))
+			continue;
+		if (row.size + item->size > ROW_BYTES)
+			flush_row(a, key, &row, &amount);
+		fine = append_item(&row, item);
+		amount.records += item->records;
+		amount.bytes += item->size;
+	}
+	flush_row(a, key, &row, &amount);
+	buffer_done(&row);
+	return fine;
+}
+
+/* What is being read back. */
+struct restore {
+	struct source *source;
+	size_t route;
+	struct ledger_amount amount;
+	bool full;
+};
+
+/* Items out of a payload, into a batch of their own. */
+static struct batch *unpack(struct restore *r, struct bytes payload)
+{
+	struct batch *batch = source_batch_new(r->source);
+	char *block = batch ? batch_block(batch, payload.size) : NULL;
+	struct item_head head;
+	bool fine = block;
+
+	if (fine)
+		memcpy(block, payload.data, payload.size);
+	for (size_t at = 0; fine && at + sizeof head <= payload.size; at += head.size) {
+		memcpy(&head, block + at, sizeof head);
+		at += sizeof head;
+		fine = head.size <= payload.size - at &&
+		       batch_add(batch, &(struct batch_item){ .data = block + at, .size = head.size, .records = head.records }) == 0;
+	}
+	if (fine)
+		return batch;
+	batch_free(batch);
+	return NULL;
+}
+
+static bool restore_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
+{
+	struct restore *r = context;
+	struct batch *batch = r->full ? NULL : unpack(r, payload);
+
+	r->amount.records += amount->records;
+	r->amount.bytes += amount->bytes;
+	r->full = r->full || !batch;
+	if (batch)
+		source_restore(r->source, r->route, &batch, id);
+	return true;
+}
+
+static void on_unspooled(void *context, int failed)
+{
+	struct agent *a = context;
+
+	a->unspooling--;
+	if (failed)
+		log_warn(a->log, "spool", "a delivered row could not be deleted: %s; it will be sent again", strerror(-failed));
+}
+
+static void unspool(void *context, uint64_t spool_id)
+{
+	struct agent *a = context;
+	struct state_change *change = state_change_new();
+
+	a->unspooling++;
+	state_change_unspool(change, spool_id);
+	state_commit(a->state, &change, on_unspooled, a);
+}
+
+int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_amounts)
+{
+	char key[STATE_KEY_MAX];
+	uint64_t damaged;
+	int failed = 0;
+
+	s->unspool = unspool;
+	s->unspool_context = a;
+	for (size_t i = 0; i < s->route_count && !failed; i++) {
+		struct restore r = { .source = s, .route = i };
+		ledger_key(s->routes[i].row, key, sizeof key);
+		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
+		ret_amounts[i] = r.amount;
+		if (damaged)
+			log_error(a->log, s->name, "%llu rows of the spool are damaged: they stay where they are and are not sent",
+				  (unsigned long long)damaged);
+	}
+	return failed;
+}

@@ -1,0 +1,20 @@
+/*
+ * The spool at exit and start: what a socket door took and no destination has yet goes to disk, and comes back.
+ *
+ * A payload is items one after another: size and records as 32-bit numbers of this machine, then the bytes. Rows are about a
+ * MiB, one larger item is a row of its own.
+ */
+#ifndef OXP_SPOOL_H
+#define OXP_SPOOL_H
+
+#include "pipeline/sender.h"
+
+struct agent;
+
+/* Stages what the send has left, for agent->spooling. True: it will be on disk with the last commit. */
+bool spool_keep(void *agent, const struct send *);
+/* Brings back what the last run left for this source. What finds no room in memory waits for a later start. Answers how
+ * much is in the spool in all, by route. */
+int spool_restore(struct agent *, struct source *, struct ledger_amount *ret_amounts) MUST_CHECK;
+
+#endif
