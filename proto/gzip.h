@@ -1,8 +1,10 @@
 /*
  * gzip, both ways (RFC 1952): ISA-L igzip at level 1 where it is built in, else zlib at level 1.
  *
- * A compressor or an inflater is a large state that is made once and used for one body after another, by one thread at a
- * time. Inflating goes into memory of a given size, so that no input can make it grow.
+ * A compressor or an inflater is a large state (hundreds of KiB) that is made once and used for one body after
+ * another, by one thread at a time; a body may be given up at any point by beginning the next. Inflating stops at a
+ * ceiling, so that no input can make it grow. A body is one or more members, each checked against its CRC and length,
+ * and nothing else.
  */
 #ifndef OXP_GZIP_H
 #define OXP_GZIP_H
@@ -14,17 +16,23 @@ struct gunzip;
 
 struct gzip *gzip_new(void) MUST_CHECK;	/* NULL: out of memory */
 void gzip_free(struct gzip *);
-/* One body: begin, feed as often as needed, end. The buffer is appended to. 0, -ENOSPC, -ENOMEM or -EIO. */
+/* One body: begin, feed as often as needed, end. The buffer is appended to and belongs to the compressor until the end.
+ * 0, -ENOSPC beyond the buffer's ceiling, -ENOMEM or -EIO; after a failure the body is lost, begin again. */
 int gzip_begin(struct gzip *, struct buffer *to) MUST_CHECK;
 int gzip_feed(struct gzip *, const char *data, size_t size) MUST_CHECK;
 int gzip_end(struct gzip *) MUST_CHECK;
 
 struct gunzip *gunzip_new(void) MUST_CHECK;
 void gunzip_free(struct gunzip *);
-/* Inflates a whole body, one member, into `room` bytes. 0, -EFBIG when it does not fit, -EBADMSG when it is no gzip, is cut
- * short or followed by something else. */
+/* One body in pieces: begin, feed, end. At most `ceiling` bytes are appended. 0, -EFBIG beyond the ceiling, -EBADMSG
+ * when it is no gzip, is cut short or followed by something else, -ENOSPC or -ENOMEM from the buffer. After a failure
+ * begin again; what was appended up to there stays. */
+int gunzip_begin(struct gunzip *, struct buffer *to, size_t ceiling) MUST_CHECK;
+int gunzip_feed(struct gunzip *, const char *data, size_t size) MUST_CHECK;
+int gunzip_end(struct gunzip *) MUST_CHECK;
+/* A whole body into `room` bytes, at once. 0, -EFBIG when it does not fit, or -EBADMSG. */
 int gunzip_into(struct gunzip *, struct bytes packed, char *to, size_t room, size_t *ret_size) MUST_CHECK;
-/* What the trailer says the body's size is (ISIZE, modulo 2^32); the body has at least 18 bytes. */
+/* What the last trailer says: the body's size modulo 2^32 (ISIZE), if it has one member. It has at least 18 bytes. */
 size_t gzip_inflated_size(struct bytes packed);
 
 #endif

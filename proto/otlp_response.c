@@ -2,41 +2,100 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
+#include "base/text.h"
 #include "otlp.pb-c.h"
+
+/* Gives at most `left` bytes in all; unknown fields would otherwise cost tens of bytes each. */
+struct capped { ProtobufCAllocator allocator; size_t left; };
+
+static void *capped_alloc(void *context, size_t size)
+{
+	struct capped *c = context;
+
+	if (size > c->left)
+		return NULL;
+	c->left -= size;
+	return malloc(size);
+}
+
+static void capped_free(void *context, void *memory)
+{
+	(void)context;
+	free(memory);
+}
+
+static void read_partial(const Otlp__PartialSuccess *partial, uint64_t *ret_rejected, char *ret_message, size_t room)
+{
+	if (partial->rejected_spans > 0)
+		*ret_rejected = (uint64_t)partial->rejected_spans;
+	snprintf(ret_message, room, "%s", partial->error_message);
+}
 
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
+	struct capped capped = { .allocator = { capped_alloc, capped_free, &capped }, .left = OTLP_RESPONSE_MEMORY };
 	Otlp__TracesResponse *answer;
 
 	*ret_rejected = 0;
 	ret_message[0] = '\0';
 	if (body.size > OTLP_RESPONSE_MAX)
 		return -EBADMSG;
-	answer = otlp__traces_response__unpack(NULL, body.size, (const uint8_t *)body.data);
+	answer = otlp__traces_response__unpack(&capped.allocator, body.size, (const uint8_t *)body.data);
 	if (!answer)
 		return -EBADMSG;
-	if (answer->partial_success) {
-		if (answer->partial_success->rejected_spans > 0)
-			*ret_rejected = (uint64_t)answer->partial_success->rejected_spans;
-		snprintf(ret_message, room, "%s", answer->partial_success->error_message);
-	}
-	otlp__traces_response__free_unpacked(answer, NULL);
+	if (answer->partial_success)
+		read_partial(answer->partial_success, ret_rejected, ret_message, room);
+	otlp__traces_response__free_unpacked(answer, &capped.allocator);
 	return 0;
+}
+
+static int append_message(const ProtobufCMessage *message, struct buffer *to)
+{
+	size_t size = protobuf_c_message_get_packed_size(message);
+	char *room;
+
+	if (size == 0)
+		return 0;
+	room = buffer_reserve(to, size);
+	if (!room)
+		return size > to->ceiling - to->size ? -ENOSPC : -ENOMEM;
+	to->size += protobuf_c_message_pack(message, (uint8_t *)room);
+	return 0;
+}
+
+int otlp_response_write(uint64_t rejected, const char *message, struct buffer *to)
+{
+	Otlp__TracesResponse answer = OTLP__TRACES_RESPONSE__INIT;
+	Otlp__PartialSuccess partial = OTLP__PARTIAL_SUCCESS__INIT;
+
+	if (rejected == 0 && (!message || !*message))
+		return 0;
+	partial.rejected_spans = rejected > INT64_MAX ? INT64_MAX : (int64_t)rejected;
+	if (message)
+		partial.error_message = (char *)message;
+	answer.partial_success = &partial;
+	return append_message(&answer.base, to);
 }
 
 int otlp_status_write(int code, const char *message, struct buffer *to)
 {
 	Otlp__Status status = OTLP__STATUS__INIT;
-	char *room;
-	size_t size;
 
 	status.code = code;
 	status.message = (char *)message;
-	size = otlp__status__get_packed_size(&status);
-	room = buffer_reserve(to, size);
-	if (!room)
-		return -ENOSPC;
-	to->size += otlp__status__pack(&status, (uint8_t *)room);
-	return 0;
+	return append_message(&status.base, to);
+}
+
+int otlp_status_write_json(int code, const char *message, struct buffer *to)
+{
+	size_t before = to->size;
+	int failed = buffer_printf(to, "{\"code\":%d,\"message\":", code);
+
+	failed = failed ? failed : json_string_append(to, message, strlen(message));
+	failed = failed ? failed : buffer_append(to, "}", 1);
+	if (failed)
+		to->size = before;
+	return failed;
 }

@@ -1,16 +1,23 @@
 /*
- * The answers of OTLP/HTTP: ExportTraceServiceResponse and google.rpc.Status as protobuf. Cold paths.
+ * The answers of OTLP/HTTP: ExportTraceServiceResponse and google.rpc.Status, decoded and encoded by generated code,
+ * for these are cold paths. Answers come from outside: decoding one takes at most OTLP_RESPONSE_MEMORY, whatever it
+ * holds.
  */
 #ifndef OXP_OTLP_RESPONSE_H
 #define OXP_OTLP_RESPONSE_H
 
 #include "base/bytes.h"
 
-enum { OTLP_RESPONSE_MAX = 1 << 20 };
+enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_MEMORY = 4 << 20 };
 
-/* What a 2xx answer says of partial success; both are 0 and "" on full success. -EBADMSG when it is no such message. */
+/* What a 2xx answer says of partial success; both are 0 and "" on full success. The message is cut to `room`, which
+ * is at least 1. -EBADMSG when it is no such message or too large. */
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
-/* Appends a google.rpc.Status. 0, -ENOSPC or -ENOMEM. */
+/* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,
+ * -ENOSPC or -ENOMEM. */
+int otlp_response_write(uint64_t rejected, const char *message, struct buffer *) MUST_CHECK;
+/* Appends a google.rpc.Status, for protobuf clients and for JSON clients. 0, -ENOSPC or -ENOMEM. */
 int otlp_status_write(int code, const char *message, struct buffer *) MUST_CHECK;
+int otlp_status_write_json(int code, const char *message, struct buffer *) MUST_CHECK;
 
 #endif

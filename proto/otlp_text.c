@@ -2,289 +2,355 @@
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
+#include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
-#include "otlp.pb-c.h"
+#include "proto/otlp_walk.h"
+#include "proto/otlp_wire.h"
 
-enum { ID_TEXT = 2 * 16 + 1 };
+enum message {
+	REQUEST, RESOURCE_SPANS, RESOURCE, ENTITY, SCOPE_SPANS, SCOPE, SPAN, SPAN_DETAILS, EVENT, LINK, STATUS,
+	KEY_VALUE, ANY_VALUE, ARRAY, KV_LIST, MESSAGES,
+};
+enum form { TEXT, HEX, BASE64, UINT32, INT32, UINT64, INT64, BOOL, DOUBLE, MESSAGE };
+enum { ROWS_MAX = 17, REPEATED = 1, HEX_PIECE = 16, ROW_TEXT_FACTOR = 16, ROW_TEXT_LEAST = 4096 };
 
-static json_t *hex(ProtobufCBinaryData id)
+/* A field and how it is written. number 0 ends a message's rows. */
+struct row {
+	const char *name;
+	unsigned char number, type, form, message, repeated;
+};
+
+#define LEAF_ROW(number, name, type, form) { name, number, type, form, 0, 0 }
+#define STRING_ROW(number, name) LEAF_ROW(number, name, WIRE_LENGTH, TEXT)
+#define COUNT_ROW(number, name) LEAF_ROW(number, name, WIRE_VARINT, UINT32)
+#define MESSAGE_ROW(number, name, message) { name, number, WIRE_LENGTH, MESSAGE, message, 0 }
+#define LIST_ROW(number, name, message) { name, number, WIRE_LENGTH, MESSAGE, message, REPEATED }
+#define STRINGS_ROW(number, name) { name, number, WIRE_LENGTH, TEXT, 0, REPEATED }
+#define SPAN_DETAIL_ROWS \
+	STRING_ROW(3, "traceState"), LIST_ROW(9, "attributes", KEY_VALUE), COUNT_ROW(10, "droppedAttributesCount"), \
+	LIST_ROW(11, "events", EVENT), COUNT_ROW(12, "droppedEventsCount"), LIST_ROW(13, "links", LINK), \
+	COUNT_ROW(14, "droppedLinksCount"), MESSAGE_ROW(15, "status", STATUS), LEAF_ROW(16, "flags", WIRE_32, UINT32)
+
+static const struct row rows[MESSAGES][ROWS_MAX] = {
+	[REQUEST] = { LIST_ROW(1, "resourceSpans", RESOURCE_SPANS) },
+	[RESOURCE_SPANS] = { MESSAGE_ROW(1, "resource", RESOURCE), LIST_ROW(2, "scopeSpans", SCOPE_SPANS),
+		STRING_ROW(3, "schemaUrl") },
+	[RESOURCE] = { LIST_ROW(1, "attributes", KEY_VALUE), COUNT_ROW(2, "droppedAttributesCount"),
+		LIST_ROW(3, "entityRefs", ENTITY) },
+	[ENTITY] = { STRING_ROW(1, "schemaUrl"), STRING_ROW(2, "type"), STRINGS_ROW(3, "idKeys"),
+		STRINGS_ROW(4, "descriptionKeys") },
+	[SCOPE_SPANS] = { MESSAGE_ROW(1, "scope", SCOPE), LIST_ROW(2, "spans", SPAN), STRING_ROW(3, "schemaUrl") },
+	[SCOPE] = { STRING_ROW(1, "name"), STRING_ROW(2, "version"), LIST_ROW(3, "attributes", KEY_VALUE),
+		COUNT_ROW(4, "droppedAttributesCount") },
+	[SPAN] = { LEAF_ROW(1, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(2, "spanId", WIRE_LENGTH, HEX),
+		LEAF_ROW(4, "parentSpanId", WIRE_LENGTH, HEX), STRING_ROW(5, "name"),
+		LEAF_ROW(6, "kind", WIRE_VARINT, INT32), LEAF_ROW(7, "startTimeUnixNano", WIRE_64, UINT64),
+		LEAF_ROW(8, "endTimeUnixNano", WIRE_64, UINT64), SPAN_DETAIL_ROWS },
+	[SPAN_DETAILS] = { SPAN_DETAIL_ROWS },
+	[EVENT] = { LEAF_ROW(1, "timeUnixNano", WIRE_64, UINT64), STRING_ROW(2, "name"),
+		LIST_ROW(3, "attributes", KEY_VALUE), COUNT_ROW(4, "droppedAttributesCount") },
+	[LINK] = { LEAF_ROW(1, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(2, "spanId", WIRE_LENGTH, HEX),
+		STRING_ROW(3, "traceState"), LIST_ROW(4, "attributes", KEY_VALUE),
+		COUNT_ROW(5, "droppedAttributesCount"), LEAF_ROW(6, "flags", WIRE_32, UINT32) },
+	[STATUS] = { STRING_ROW(2, "message"), LEAF_ROW(3, "code", WIRE_VARINT, INT32) },
+	[KEY_VALUE] = { STRING_ROW(1, "key"), MESSAGE_ROW(2, "value", ANY_VALUE) },
+	[ANY_VALUE] = { STRING_ROW(1, "stringValue"), LEAF_ROW(2, "boolValue", WIRE_VARINT, BOOL),
+		LEAF_ROW(3, "intValue", WIRE_VARINT, INT64), LEAF_ROW(4, "doubleValue", WIRE_64, DOUBLE),
+		MESSAGE_ROW(5, "arrayValue", ARRAY), MESSAGE_ROW(6, "kvlistValue", KV_LIST),
+		LEAF_ROW(7, "bytesValue", WIRE_LENGTH, BASE64) },
+	[ARRAY] = { LIST_ROW(1, "values", ANY_VALUE) },
+	[KV_LIST] = { LIST_ROW(1, "values", KEY_VALUE) },
+};
+
+/*
+ * A message that is being written. Its fields are looked for row by row, so the order on the wire does not matter.
+ *
+ * Invariant: at stands behind the element of a repeated row that was written last; `only` is the field of an AnyValue
+ * that counts, 0 in other messages.
+ */
+struct frame {
+	struct bytes message;
+	const struct row *row;
+	struct wire at;
+	uint32_t only;
+	bool in_list, started;
+};
+
+struct writer {
+	struct buffer *to;
+	int failed;	/* the first failure; nothing is written after it */
+	int depth;
+	struct frame frames[OTLP_DEPTH_MAX];
+};
+
+static void put(struct writer *w, const char *text)
 {
-	char text[ID_TEXT];
-	size_t size = id.len < 16 ? id.len : 16;
-
-	hex_format(id.data, size, text);
-	return json_stringn(text, 2 * size);
+	if (!w->failed)
+		w->failed = buffer_text(w->to, text);
 }
 
-static json_t *number64(uint64_t value)
+__attribute__((format(printf, 2, 3))) static void put_format(struct writer *w, const char *format, ...)
 {
-	char text[24];
+	char text[64];
+	va_list args;
 
-	snprintf(text, sizeof text, "%" PRIu64, value);
-	return json_string(text);
+	va_start(args, format);
+	vsnprintf(text, sizeof text, format, args);
+	va_end(args);
+	put(w, text);
 }
 
-static json_t *base64(ProtobufCBinaryData bytes)
+static void put_hex(struct writer *w, struct bytes id)
+{
+	char text[2 * HEX_PIECE + 1];
+
+	put(w, "\"");
+	for (size_t i = 0; i < id.size; i += HEX_PIECE) {
+		size_t n = id.size - i < HEX_PIECE ? id.size - i : HEX_PIECE;
+		hex_format(id.data + i, n, text);
+		text[2 * n] = '\0';
+		put(w, text);
+	}
+	put(w, "\"");
+}
+
+/* Three bytes, or the one or two at the end, as four characters (RFC 4648). */
+static void base64_group(const unsigned char *p, size_t left, char to[5])
 {
 	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	size_t n = 0;
-	char *text = malloc(bytes.len / 3 * 4 + 5);
-	json_t *json;
+	unsigned second = left > 1 ? p[1] : 0, third = left > 2 ? p[2] : 0;
+	unsigned word = (unsigned)p[0] << 16 | second << 8 | third;
 
-	for (size_t i = 0; text && i < bytes.len; i += 3) {
-		size_t left = bytes.len - i;
-		unsigned v = (unsigned)bytes.data[i] << 16 | (left > 1 ? (unsigned)bytes.data[i + 1] << 8 : 0) |
-			     (left > 2 ? bytes.data[i + 2] : 0);
-		text[n++] = digits[v >> 18];
-		text[n++] = digits[v >> 12 & 63];
-		text[n++] = left > 1 ? digits[v >> 6 & 63] : '=';
-		text[n++] = left > 2 ? digits[v & 63] : '=';
+	to[0] = digits[word >> 18];
+	to[1] = digits[word >> 12 & 63];
+	to[2] = left > 1 ? digits[word >> 6 & 63] : '=';
+	to[3] = left > 2 ? digits[word & 63] : '=';
+	to[4] = '\0';
+}
+
+static void put_base64(struct writer *w, struct bytes data)
+{
+	char group[5];
+
+	put(w, "\"");
+	for (size_t i = 0; i < data.size && !w->failed; i += 3) {
+		base64_group((const unsigned char *)data.data + i, data.size - i, group);
+		put(w, group);
 	}
-	json = text ? json_stringn(text, n) : NULL;
-	free(text);
-	return json;
+	put(w, "\"");
 }
 
-static json_t *pairs(size_t count, Otlp__KeyValue **items);
-
-static json_t *array(const Otlp__ArrayValue *list);
-
-/* Depth is bounded by otlp_traces_check(). */
-static json_t *any(const Otlp__AnyValue *v)
+/* The fewest digits that read back as the same number; what JSON lacks is a string, as protobuf's JSON mapping has
+ * it. */
+static void put_double(struct writer *w, uint64_t bits)
 {
-	char text[24];
+	char text[32];
+	double value;
 
-	switch (v ? v->value_case : OTLP__ANY_VALUE__VALUE__NOT_SET) {
-	case OTLP__ANY_VALUE__VALUE_STRING_VALUE:
-		return json_pack("{s:s}", "stringValue", v->string_value);
-	case OTLP__ANY_VALUE__VALUE_BOOL_VALUE:
-		return json_pack("{s:b}", "boolValue", v->bool_value);
-	case OTLP__ANY_VALUE__VALUE_INT_VALUE:
-		snprintf(text, sizeof text, "%" PRId64, v->int_value);
-		return json_pack("{s:s}", "intValue", text);
-	case OTLP__ANY_VALUE__VALUE_DOUBLE_VALUE:
-		return json_pack("{s:o?}", "doubleValue", json_real(v->double_value));
-	case OTLP__ANY_VALUE__VALUE_ARRAY_VALUE:
-		return json_pack("{s:{s:o}}", "arrayValue", "values", array(v->array_value));
-	case OTLP__ANY_VALUE__VALUE_KVLIST_VALUE:
-		return json_pack("{s:{s:o}}", "kvlistValue", "values", pairs(v->kvlist_value->n_values, v->kvlist_value->values));
-	case OTLP__ANY_VALUE__VALUE_BYTES_VALUE:
-		return json_pack("{s:o}", "bytesValue", base64(v->bytes_value));
-	default:
-		return json_object();
+	memcpy(&value, &bits, sizeof value);
+	if (!isfinite(value)) {
+		put(w, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+		return;
 	}
-}
-
-static json_t *array(const Otlp__ArrayValue *list)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < list->n_values; i++)
-		json_array_append_new(out, any(list->values[i]));
-	return out;
-}
-
-static json_t *pairs(size_t count, Otlp__KeyValue **items)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < count; i++)
-		json_array_append_new(out, json_pack("{s:s, s:o}", "key", items[i]->key, "value", any(items[i]->value)));
-	return out;
-}
-
-static void set_count(json_t *object, const char *name, uint32_t count)
-{
-	if (count)
-		json_object_set_new(object, name, json_integer(count));
-}
-
-static void set_text(json_t *object, const char *name, const char *text)
-{
-	if (*text)
-		json_object_set_new(object, name, json_string(text));
-}
-
-static json_t *events(const Otlp__Span *s)
-{
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < s->n_events; i++) {
-		const Otlp__Event *e = s->events[i];
-		json_t *event = json_pack("{s:o, s:s, s:o}", "timeUnixNano", number64(e->time_unix_nano), "name", e->name, "attributes",
-					  pairs(e->n_attributes, e->attributes));
-		set_count(event, "droppedAttributesCount", e->dropped_attributes_count);
-		json_array_append_new(out, event);
+	for (int digits = 15; digits <= 17; digits++) {
+		snprintf(text, sizeof text, "%.*g", digits, value);
+		if (strtod(text, NULL) == value)
+			break;
 	}
-	return out;
+	put(w, text);
 }
 
-static json_t *links(const Otlp__Span *s)
+static void put_leaf(struct writer *w, unsigned form, const struct wire_field *f)
 {
-	json_t *out = json_array();
-
-	for (size_t i = 0; i < s->n_links; i++) {
-		const Otlp__Link *l = s->links[i];
-		json_t *link = json_pack("{s:o, s:o, s:o}", "traceId", hex(l->trace_id), "spanId", hex(l->span_id), "attributes",
-					 pairs(l->n_attributes, l->attributes));
-		set_text(link, "traceState", l->trace_state);
-		set_count(link, "droppedAttributesCount", l->dropped_attributes_count);
-		set_count(link, "flags", l->flags);
-		json_array_append_new(out, link);
-	}
-	return out;
-}
-
-/* What a span has beyond its ids, name and times. */
-static void set_details(json_t *out, const Otlp__Span *s)
-{
-	json_object_set_new(out, "attributes", pairs(s->n_attributes, s->attributes));
-	if (s->n_events)
-		json_object_set_new(out, "events", events(s));
-	if (s->n_links)
-		json_object_set_new(out, "links", links(s));
-	set_count(out, "droppedAttributesCount", s->dropped_attributes_count);
-	set_count(out, "droppedEventsCount", s->dropped_events_count);
-	set_count(out, "droppedLinksCount", s->dropped_links_count);
-	set_count(out, "flags", s->flags);
-	set_text(out, "traceState", s->trace_state);
-	if (s->status) {
-		json_t *status = json_object();
-		set_text(status, "message", s->status->message);
-		set_count(status, "code", (uint32_t)s->status->code);
-		json_object_set_new(out, "status", status);
+	switch (form) {
+	case TEXT:
+		if (!w->failed)
+			w->failed = json_string_append(w->to, f->bytes.data, f->bytes.size);
+		break;
+	case HEX: put_hex(w, f->bytes); break;
+	case BASE64: put_base64(w, f->bytes); break;
+	case UINT32: put_format(w, "%" PRIu32, (uint32_t)f->value); break;
+	case INT32: put_format(w, "%" PRId32, (int32_t)(uint32_t)f->value); break;
+	case UINT64: put_format(w, "\"%" PRIu64 "\"", f->value); break;
+	case INT64: put_format(w, "\"%" PRId64 "\"", (int64_t)f->value); break;
+	case BOOL: put(w, f->value ? "true" : "false"); break;
+	case DOUBLE: put_double(w, f->value); break;
 	}
 }
 
-static json_t *span(const Otlp__Span *s)
+/* Which member of a oneof was set last: the one that counts. */
+static int last_member(struct bytes message, uint32_t *ret)
 {
-	json_t *out = json_pack("{s:o, s:o}", "traceId", hex(s->trace_id), "spanId", hex(s->span_id));
+	struct wire w = wire_of(message);
+	struct wire_field f;
+	int more;
 
-	if (s->parent_span_id.len)
-		json_object_set_new(out, "parentSpanId", hex(s->parent_span_id));
-	json_object_set_new(out, "name", json_string(s->name));
-	json_object_set_new(out, "kind", json_integer(s->kind));
-	json_object_set_new(out, "startTimeUnixNano", number64(s->start_time_unix_nano));
-	json_object_set_new(out, "endTimeUnixNano", number64(s->end_time_unix_nano));
-	set_details(out, s);
-	return out;
+	*ret = 0;
+	while ((more = wire_next(&w, &f)) > 0)
+		for (const struct row *r = rows[ANY_VALUE]; r->number; r++)
+			if (r->number == f.number && r->type == f.type)
+				*ret = f.number;
+	return more;
 }
 
-static json_t *scope_spans(const Otlp__ScopeSpans *group)
+static void open_message(struct writer *w, unsigned message, struct bytes bytes)
 {
-	json_t *out = json_object(), *spans = json_array();
+	struct frame *frame;
 
-	if (group->scope) {
-		json_t *scope = json_object();
-		set_text(scope, "name", group->scope->name);
-		set_text(scope, "version", group->scope->version);
-		if (group->scope->n_attributes)
-			json_object_set_new(scope, "attributes", pairs(group->scope->n_attributes, group->scope->attributes));
-		json_object_set_new(out, "scope", scope);
+	if (w->failed)
+		return;
+	if (w->depth == OTLP_DEPTH_MAX) {
+		w->failed = -EBADMSG;
+		return;
 	}
-	for (size_t i = 0; i < group->n_spans; i++)
-		json_array_append_new(spans, span(group->spans[i]));
-	json_object_set_new(out, "spans", spans);
-	set_text(out, "schemaUrl", group->schema_url);
-	return out;
+	frame = &w->frames[w->depth++];
+	*frame = (struct frame){ .message = bytes, .row = rows[message], .at = wire_of(bytes) };
+	put(w, "{");
+	if (message == ANY_VALUE && !w->failed)
+		w->failed = last_member(bytes, &frame->only);
 }
 
-static json_t *resource_spans(const Otlp__ResourceSpans *group)
+/* 1 with the row's next element or, when it is not repeated, with the last; 0 when there is none; -EBADMSG. */
+static int find(struct frame *frame, struct wire_field *ret)
 {
-	json_t *out = json_object(), *scopes = json_array();
+	const struct row *row = frame->row;
+	struct wire_field f;
+	int more, found = 0;
 
-	if (group->resource)
-		json_object_set_new(out, "resource", json_pack("{s:o}", "attributes",
-							       pairs(group->resource->n_attributes, group->resource->attributes)));
-	for (size_t i = 0; i < group->n_scope_spans; i++)
-		json_array_append_new(scopes, scope_spans(group->scope_spans[i]));
-	json_object_set_new(out, "scopeSpans", scopes);
-	set_text(out, "schemaUrl", group->schema_url);
-	return out;
+	if (frame->only && frame->only != row->number)
+		return 0;
+	while ((more = wire_next(&frame->at, &f)) > 0) {
+		if (f.number != row->number || f.type != row->type)
+			continue;
+		*ret = f;
+		found = 1;
+		if (row->repeated)
+			break;
+	}
+	return more < 0 ? more : found;
 }
 
-static int append_json(json_t *json, struct buffer *to)
+static void next_row(struct writer *w, struct frame *frame)
 {
-	char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	int failed = text ? buffer_text(to, text) : -ENOMEM;
+	if (frame->in_list)
+		put(w, "]");
+	frame->in_list = false;
+	frame->row++;
+	frame->at = wire_of(frame->message);
+}
 
-	free(text);
-	json_decref(json);
-	return failed;
+static void put_name(struct writer *w, struct frame *frame)
+{
+	if (frame->started)
+		put(w, ",");
+	frame->started = true;
+	if (frame->in_list)
+		return;
+	put_format(w, "\"%s\":%s", frame->row->name, frame->row->repeated ? "[" : "");
+	frame->in_list = frame->row->repeated;
+}
+
+/* One element, one row, or the end of the innermost message. */
+static void step(struct writer *w)
+{
+	struct frame *frame = &w->frames[w->depth - 1];
+	const struct row *row = frame->row;
+	struct wire_field f = { .number = 0 };
+	int found = row->number ? find(frame, &f) : 0;
+
+	if (found < 0) {
+		w->failed = found;
+	} else if (!row->number) {
+		put(w, "}");
+		w->depth--;
+	} else if (!found) {
+		next_row(w, frame);
+	} else {
+		put_name(w, frame);
+		if (!row->repeated)
+			next_row(w, frame);
+		if (row->form == MESSAGE)
+			open_message(w, row->message, f.bytes);
+		else
+			put_leaf(w, row->form, &f);
+	}
+}
+
+static int write_message(unsigned message, struct bytes bytes, struct buffer *to)
+{
+	struct writer w;
+	size_t before = to->size;
+
+	w.to = to;
+	w.failed = w.depth = 0;
+	open_message(&w, message, bytes);
+	while (w.depth > 0 && !w.failed)
+		step(&w);
+	if (w.failed)
+		to->size = before;
+	return w.failed;
 }
 
 int otlp_traces_to_json(const char *body, size_t size, struct buffer *to)
 {
-	Otlp__TracesRequest *request = otlp__traces_request__unpack(NULL, size, (const uint8_t *)body);
-	json_t *out, *groups = json_array();
-
-	if (!request || !groups) {
-		json_decref(groups);
-		return -EBADMSG;
-	}
-	for (size_t i = 0; i < request->n_resource_spans; i++)
-		json_array_append_new(groups, resource_spans(request->resource_spans[i]));
-	out = json_pack("{s:o}", "resourceSpans", groups);
-	otlp__traces_request__free_unpacked(request, NULL);
-	return append_json(out, to);
+	return write_message(REQUEST, (struct bytes){ size ? body : "", size }, to);
 }
 
-static const char *service_of(const Otlp__ResourceSpans *group)
+/* Rows. The texts of one span stand one after the other, each with its zero, and are pointed at when all are there. */
+struct row_visit {
+	void (*visit)(void *, const struct otlp_row *);
+	void *context;
+	struct buffer texts;
+};
+
+static int keep_text(struct buffer *to, struct bytes text, size_t *ret_at)
 {
-	for (size_t i = 0; group->resource && i < group->resource->n_attributes; i++) {
-		const Otlp__KeyValue *pair = group->resource->attributes[i];
-		if (strcmp(pair->key, "service.name") == 0 && pair->value &&
-		    pair->value->value_case == OTLP__ANY_VALUE__VALUE_STRING_VALUE)
-			return pair->value->string_value;
-	}
-	return "";
+	int failed;
+
+	*ret_at = to->size;
+	failed = text.size ? buffer_append(to, text.data, text.size) : 0;
+	return failed ? failed : buffer_append(to, "", 1);
 }
 
-static const char *hex_text(ProtobufCBinaryData id, char to[ID_TEXT])
+static const char *hex_text(struct bytes id, char *to)
 {
-	size_t size = id.len < 16 ? id.len : 16;
-
-	hex_format(id.data, size, to);
-	to[2 * size] = '\0';
+	hex_format(id.data, id.size, to);
+	to[2 * id.size] = '\0';
 	return to;
 }
 
-static int visit_span(const Otlp__Span *s, const char *service, void (*visit)(void *, const struct otlp_row *), void *context)
+static int visit_row(void *context, const struct otlp_span *s)
 {
-	char trace[ID_TEXT], id[ID_TEXT], parent[ID_TEXT];
-	json_t *details = json_object();
-	char *text;
+	struct row_visit *v = context;
+	char trace[33], id[17], parent[17];
+	size_t service, name, json;
+	int failed;
 
-	set_details(details, s);
-	text = json_dumps(details, JSON_COMPACT);
-	json_decref(details);
-	if (!text)
-		return -ENOMEM;
-	visit(context, &(struct otlp_row){
+	buffer_clear(&v->texts);
+	if ((failed = keep_text(&v->texts, s->service, &service)) || (failed = keep_text(&v->texts, s->name, &name)))
+		return failed;
+	json = v->texts.size;
+	if ((failed = write_message(SPAN_DETAILS, s->span, &v->texts)) || (failed = buffer_append(&v->texts, "", 1)))
+		return failed;
+	v->visit(v->context, &(struct otlp_row){
 		.trace_id = hex_text(s->trace_id, trace), .span_id = hex_text(s->span_id, id),
-		.parent_id = hex_text(s->parent_span_id, parent), .service = service, .name = s->name, .kind = (unsigned)s->kind,
-		.status = s->status ? (unsigned)s->status->code : 0, .start_ns = s->start_time_unix_nano,
-		.end_ns = s->end_time_unix_nano, .json = text });
-	free(text);
+		.parent_id = hex_text(s->parent_id, parent), .service = v->texts.data + service,
+		.name = v->texts.data + name, .kind = (unsigned)s->kind, .status = (unsigned)s->status,
+		.start_ns = s->start_ns, .end_ns = s->end_ns, .json = v->texts.data + json });
 	return 0;
 }
 
 int otlp_traces_rows(const char *body, size_t size, void (*visit)(void *, const struct otlp_row *), void *context)
 {
-	Otlp__TracesRequest *request = otlp__traces_request__unpack(NULL, size, (const uint8_t *)body);
-	int failed = request ? 0 : -EBADMSG;
+	struct row_visit v = { .visit = visit, .context = context };
+	int failed;
 
-	for (size_t r = 0; request && r < request->n_resource_spans; r++)
-		for (size_t g = 0; g < request->resource_spans[r]->n_scope_spans; g++) {
-			const Otlp__ScopeSpans *group = request->resource_spans[r]->scope_spans[g];
-			for (size_t i = 0; i < group->n_spans && !failed; i++)
-				failed = visit_span(group->spans[i], service_of(request->resource_spans[r]), visit, context);
-		}
-	if (request)
-		otlp__traces_request__free_unpacked(request, NULL);
+	buffer_init(&v.texts, ROW_TEXT_FACTOR * size + ROW_TEXT_LEAST);
+	failed = otlp_traces_each((struct bytes){ size ? body : "", size }, visit_row, &v);
+	buffer_done(&v.texts);
 	return failed;
 }

@@ -1,13 +1,18 @@
 /*
- * A trace request as OTLP/JSON (specification, "JSON Protobuf Encoding"): lowerCamelCase names, ids in hex, 64-bit numbers
- * as strings, enums as numbers. For people and for the embedded store; a cold path.
+ * A trace request as OTLP/JSON (specification, "JSON Protobuf Encoding"): lowerCamelCase names, ids in hex, 64-bit
+ * numbers as strings, enums as numbers. For people and for the embedded store; a cold path, without recursion all the
+ * same.
+ *
+ * A field that is on the wire is written, in the order of the .proto files; unknown ones are not. A field that stands
+ * twice without being repeated counts once, the last time; so does a value of several kinds.
  */
 #ifndef OXP_OTLP_TEXT_H
 #define OXP_OTLP_TEXT_H
 
 #include "base/bytes.h"
 
-/* The body has passed otlp_traces_check(), so its depth is bounded. 0, -EBADMSG, -ENOSPC or -ENOMEM. */
+/* Appends one object, or nothing on failure. 0, -EBADMSG (no such message, nested beyond OTLP_DEPTH_MAX), -ENOSPC or
+ * -ENOMEM. What passed otlp_traces_check() is never -EBADMSG. */
 int otlp_traces_to_json(const char *body, size_t size, struct buffer *) MUST_CHECK;
 
 /* One span of a request for a table: texts are terminated and valid during the visit. */
@@ -16,9 +21,10 @@ struct otlp_row {
 	const char *service, *name;
 	unsigned kind, status;
 	uint64_t start_ns, end_ns;
-	const char *json;				/* attributes, events, links and status as in OTLP/JSON */
+	const char *json;				/* the rest of the span, as in OTLP/JSON */
 };
 /* Visits the spans in order. 0 or as above. */
-int otlp_traces_rows(const char *body, size_t size, void (*visit)(void *, const struct otlp_row *), void *context) MUST_CHECK;
+int otlp_traces_rows(const char *body, size_t size, void (*visit)(void *, const struct otlp_row *),
+		     void *context) MUST_CHECK;
 
 #endif

@@ -1,11 +1,14 @@
 /*
  * OTLP trace requests on the wire: checked in one pass, without decoding, allocation or recursion.
  *
- * What passes otlp_traces_check() is an ExportTraceServiceRequest that a receiver can take: lengths and varints fit, known
- * fields have their wire type, strings are UTF-8, trace ids are 16 and span ids 8 bytes and not all zero, nesting stays
- * under a ceiling. Unknown fields are skipped. Two such bodies one after the other are one request again, since a repeated
- * field merges by concatenation (Protocol Buffers, "Encoding", "Last One Wins").
- * Field numbers: opentelemetry-proto 1.x, trace.proto, common.proto, resource.proto.
+ * What passes otlp_traces_check() is an ExportTraceServiceRequest that a receiver can take: lengths and varints fit,
+ * known fields have their wire type, strings are UTF-8, trace ids are 16 and span ids 8 bytes and not all zero,
+ * nesting stays under a ceiling, the top level holds whole fields only. Unknown fields are skipped, groups are
+ * refused.
+ *
+ * Two such bodies one after the other are one request again, since a repeated field merges by concatenation (Protocol
+ * Buffers, "Encoding", "Last One Wins"). That is how the exporter builds a batch, and why nothing doubtful may pass
+ * here. Field numbers: opentelemetry-proto 1.x, trace.proto, common.proto, resource.proto.
  */
 #ifndef OXP_OTLP_WALK_H
 #define OXP_OTLP_WALK_H
@@ -15,18 +18,33 @@
 enum { OTLP_DEPTH_MAX = 64 };
 
 enum otlp_fault {
-	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_FIELD_ZERO, OTLP_UTF8, OTLP_TRACE_ID, OTLP_SPAN_ID, OTLP_PARENT_ID,
-	OTLP_DEEP, OTLP_FAULTS
+	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_GROUP, OTLP_FIELD_NUMBER, OTLP_UTF8, OTLP_TRACE_ID,
+	OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_DEEP, OTLP_FAULTS
 };
 const char *otlp_fault_name(enum otlp_fault);	/* in words */
 
-struct otlp_limits { unsigned depth; };		/* at most OTLP_DEPTH_MAX */
+/* `depth` counts messages in messages, the request being the first: at least 1, at most OTLP_DEPTH_MAX. */
+struct otlp_limits { unsigned depth; };
 extern const struct otlp_limits otlp_limits_default;
 
 struct otlp_summary { uint64_t resources, scopes, spans; };
 
-/* *ret_at is the byte at which a fault was found. */
+/* *ret_at is where the field with the fault begins, or the end of the span or link that lacks an id; `size` when all is
+ * fine. What was counted up to there is in *ret either way. */
 enum otlp_fault otlp_traces_check(const char *body, size_t size, const struct otlp_limits *, struct otlp_summary *ret,
 				  size_t *ret_at);
+
+/* One span where it stands in the body: slices point into it, what is absent is empty or 0. `attributes` are many
+ * fields, so the span's own bytes are given; otlp_wire.h reads them. */
+struct otlp_span {
+	struct bytes resource, scope, span;		/* the messages */
+	struct bytes service, name;			/* service is the resource's service.name */
+	struct bytes trace_id, span_id, parent_id;	/* 16, 8, and 0 or 8 bytes */
+	uint64_t kind, status, start_ns, end_ns;
+};
+
+/* Visits the spans of a body in order until `visit` answers other than 0, which is then the answer. -EBADMSG when the
+ * body is no such message; one that passed otlp_traces_check() always is. */
+int otlp_traces_each(struct bytes body, int (*visit)(void *, const struct otlp_span *), void *context) MUST_CHECK;
 
 #endif

@@ -1,0 +1,82 @@
+/*
+ * OTLP requests: what the check lets through, generated code decodes to the same counts, every span is visited and
+ * has its ids, and it can be written as JSON. Whatever it is, nothing reads beyond it.
+ */
+#include <errno.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "proto/otlp_response.h"
+#include "proto/otlp_text.h"
+#include "proto/otlp_walk.h"
+#include "otlp.pb-c.h"
+
+enum { TEXT_MAX = 64 << 20 };
+
+static void need(int holds)
+{
+	if (!holds)
+		abort();
+}
+
+static void counts_agree(const Otlp__TracesRequest *r, const struct otlp_summary *sum)
+{
+	struct otlp_summary theirs = { .resources = r->n_resource_spans };
+
+	for (size_t i = 0; i < r->n_resource_spans; i++) {
+		theirs.scopes += r->resource_spans[i]->n_scope_spans;
+		for (size_t k = 0; k < r->resource_spans[i]->n_scope_spans; k++)
+			theirs.spans += r->resource_spans[i]->scope_spans[k]->n_spans;
+	}
+	need(theirs.resources == sum->resources && theirs.scopes == sum->scopes && theirs.spans == sum->spans);
+}
+
+static int count_span(void *context, const struct otlp_span *s)
+{
+	need(s->trace_id.size == 16 && s->span_id.size == 8 && (s->parent_id.size == 0 || s->parent_id.size == 8));
+	++*(uint64_t *)context;
+	return 0;
+}
+
+static void count_row(void *context, const struct otlp_row *row)
+{
+	need(row->json[0] == '{' && row->service && row->name);
+	++*(uint64_t *)context;
+}
+
+static void request_is_fine(const uint8_t *data, size_t size, const struct otlp_summary *sum)
+{
+	Otlp__TracesRequest *r = otlp__traces_request__unpack(NULL, size, data);
+	uint64_t spans = 0, rows = 0;
+
+	need(r != NULL);
+	counts_agree(r, sum);
+	otlp__traces_request__free_unpacked(r, NULL);
+	need(otlp_traces_each((struct bytes){ (const char *)data, size }, count_span, &spans) == 0 &&
+		spans == sum->spans);
+	need(otlp_traces_rows((const char *)data, size, count_row, &rows) == 0 && rows == sum->spans);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct otlp_summary sum;
+	struct buffer text;
+	char message[64];
+	uint64_t rejected;
+	size_t at = 0;
+	int written;
+	enum otlp_fault fault = otlp_traces_check((const char *)data, size, &otlp_limits_default, &sum, &at);
+
+	need(at <= size && fault < OTLP_FAULTS);
+	buffer_init(&text, TEXT_MAX);
+	written = otlp_traces_to_json((const char *)data, size, &text);
+	need(written == 0 || (written == -EBADMSG && text.size == 0));
+	buffer_done(&text);
+	need(fault || written == 0);
+	if (!fault)
+		request_is_fine(data, size, &sum);
+	if (otlp_response_parse((struct bytes){ (const char *)data, size }, &rejected, message, sizeof message))
+		need(rejected == 0 && message[0] == '\0');
+	return 0;
+}

@@ -1,0 +1,149 @@
+/*
+ * The answers of OTLP/HTTP: read whatever they hold and within their memory, and written byte for byte.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+
+#include "proto/otlp_response.h"
+#include "unit/proto/otlp_builder.h"
+
+enum { ROOM = 2 << 20 };
+
+static int parse(const struct buffer *b, uint64_t *rejected, char message[16])
+{
+	*rejected = 77;
+	memcpy(message, "before", sizeof "before");
+	return otlp_response_parse(buffer_bytes(b), rejected, message, 16);
+}
+
+static void full_success_is_empty(void **state)
+{
+	struct buffer b;
+	uint64_t rejected;
+	char message[16];
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	assert_int_equal(otlp_response_write(0, "", &b), 0);
+	assert_int_equal(b.size, 0);
+	assert_int_equal(parse(&b, &rejected, message), 0);
+	assert_int_equal(rejected, 0);
+	assert_string_equal(message, "");
+	buffer_done(&b);
+}
+
+static void partial_success_is_read(void **state)
+{
+	struct buffer b;
+	uint64_t rejected;
+	char message[16];
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	put_number(&b, 1, 12);
+	put_text(&b, 2, "a message longer than its room");
+	put_text(&b, 9, "unknown");
+	put_wrap(&b, 0, 1);
+	assert_int_equal(parse(&b, &rejected, message), 0);
+	assert_int_equal(rejected, 12);
+	assert_string_equal(message, "a message longe");
+	buffer_clear(&b);
+	put_number(&b, 1, (uint64_t)-5);
+	put_wrap(&b, 0, 1);
+	assert_int_equal(parse(&b, &rejected, message), 0);
+	assert_int_equal(rejected, 0);
+	buffer_clear(&b);
+	assert_int_equal(otlp_response_write(3, "late", &b), 0);
+	assert_true(bytes_equal(buffer_bytes(&b), (struct bytes){ "\x0a\x08\x08\x03\x12\x04late", 10 }));
+	buffer_done(&b);
+}
+
+static void other_bytes_are_no_answer(void **state)
+{
+	struct buffer b;
+	uint64_t rejected;
+	char message[16];
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	put_raw(&b, "<html>", 6);
+	assert_int_equal(parse(&b, &rejected, message), -EBADMSG);
+	assert_int_equal(rejected, 0);
+	assert_string_equal(message, "");
+	buffer_clear(&b);
+	put_raw(&b, "\x0a\x05\x08", 3);
+	assert_int_equal(parse(&b, &rejected, message), -EBADMSG);
+	buffer_done(&b);
+}
+
+/* A megabyte of unknown fields would take tens of megabytes to keep. */
+static void memory_has_a_ceiling(void **state)
+{
+	struct buffer b;
+	uint64_t rejected;
+	char message[16];
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	for (size_t i = 0; i < 1000; i++)
+		put_number(&b, 15, 1);
+	assert_int_equal(parse(&b, &rejected, message), 0);
+	while (b.size < OTLP_RESPONSE_MAX)
+		put_number(&b, 15, 1);
+	assert_int_equal(parse(&b, &rejected, message), -EBADMSG);
+	buffer_clear(&b);
+	put_bytes(&b, 15, memset(buffer_reserve(&b, OTLP_RESPONSE_MAX), 0, 1), 1);
+	while (b.size <= OTLP_RESPONSE_MAX)
+		put_number(&b, 15, 1);
+	assert_int_equal(parse(&b, &rejected, message), -EBADMSG);
+	buffer_done(&b);
+}
+
+static void a_status_is_written(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	assert_int_equal(otlp_status_write(3, "no", &b), 0);
+	assert_true(bytes_equal(buffer_bytes(&b), (struct bytes){ "\x08\x03\x12\x02no", 6 }));
+	buffer_clear(&b);
+	assert_int_equal(otlp_status_write(0, "", &b), 0);
+	assert_int_equal(b.size, 0);
+	assert_int_equal(otlp_status_write_json(3, "a \"b\"\n", &b), 0);
+	assert_true(bytes_are(buffer_bytes(&b), "{\"code\":3,\"message\":\"a \\\"b\\\"\\n\"}"));
+	buffer_done(&b);
+}
+
+static void a_full_buffer_is_left_alone(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 5);
+	assert_int_equal(otlp_status_write(3, "no", &b), -ENOSPC);
+	assert_int_equal(otlp_response_write(3, "no", &b), -ENOSPC);
+	assert_int_equal(b.size, 0);
+	buffer_done(&b);
+	for (size_t ceiling = 0; ceiling < 25; ceiling++) {
+		buffer_init(&b, ceiling);
+		assert_int_equal(otlp_status_write_json(3, "no", &b), -ENOSPC);
+		assert_int_equal(b.size, 0);
+		buffer_done(&b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(full_success_is_empty),
+		cmocka_unit_test(partial_success_is_read),
+		cmocka_unit_test(other_bytes_are_no_answer),
+		cmocka_unit_test(memory_has_a_ceiling),
+		cmocka_unit_test(a_status_is_written),
+		cmocka_unit_test(a_full_buffer_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
