@@ -1,9 +1,10 @@
 /*
  * The memory of one configuration: everything read from a file lives here and goes in one call.
  *
- * Allocation does not fail: a configuration is bounded before it gets here (input, nodes and expansions have ceilings), so
- * a machine without that much memory ends the program with a message. The memory is wiped before it goes, since secrets
- * stand in it. The arena also remembers which fields hold secrets, so that whoever prints a field can ask.
+ * Allocation does not fail: a configuration is bounded before it gets here (input, nodes and expansions have
+ * ceilings), so a machine without that much memory ends the program with a message. The memory is wiped before it
+ * goes, since secrets stand in it. The arena also remembers which fields hold secrets, so that whoever prints a
+ * field can ask.
  */
 #ifndef OXP_CONFIG_ARENA_H
 #define OXP_CONFIG_ARENA_H

@@ -60,7 +60,9 @@ void config_complain(struct config_errors *e, struct config_span span, const cha
 	vsnprintf(what, sizeof what, format, args);
 	va_end(args);
 	e->items[e->count - 1] = (struct config_error){
-		.span = span, .path = config_copy(e->arena, path, strlen(path)), .what = config_copy(e->arena, what, strlen(what)),
+		.span = span,
+		.path = config_copy(e->arena, path, strlen(path)),
+		.what = config_copy(e->arena, what, strlen(what)),
 	};
 }
 
@@ -72,7 +74,8 @@ const char *config_error_text(const struct config_errors *e, size_t i)
 
 	if (!error->span.source)
 		return config_printf(e->arena, "%s%s%s", error->path, colon, error->what);
-	return config_printf(e->arena, "%s:%u:%u: %s%s%s", place.file, place.line, place.column, error->path, colon, error->what);
+	return config_printf(
+		e->arena, "%s:%u:%u: %s%s%s", place.file, place.line, place.column, error->path, colon, error->what);
 }
 
 static bool sounds_secret(const char *word, size_t size)
@@ -143,8 +146,8 @@ int config_errors_print(const struct config_errors *e, bool excerpts, struct buf
 	return failed;
 }
 
-/* Where the password of a URL begins and ends behind its slashes; false when it has none. Up to the last @, since people do
- * not escape the slashes in their passwords: better too much hidden than too little. */
+/* Where the password of a URL begins and ends behind its slashes; false when it has none. Up to the last @, since
+ * people do not escape the slashes in their passwords: better too much hidden than too little. */
 static bool find_password(const char *p, const char **ret_start, const char **ret_end)
 {
 	size_t size = strcspn(p, " \t\r\n\"'");

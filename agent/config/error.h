@@ -1,10 +1,11 @@
 /*
- * What is wrong with a configuration, collected up to a ceiling, each with its place, so that one look mends the file.
+ * What is wrong with a configuration, collected up to a ceiling, each with its place, so that one look mends the
+ * file.
  *
- * A source is the text as it was given: a file, or one --set. A span points into it. Errors show the line they are about;
- * before that, whoever reads an option that is secret masks it in the source, so that an excerpt shows stars. A file that
- * does not parse has no options yet: excerpts also hide what follows a key that sounds like a secret. Passwords in URLs are
- * hidden whenever text is shown.
+ * A source is the text as it was given: a file, or one --set. A span points into it. Errors show the line they are
+ * about; before that, whoever reads an option that is secret masks it in the source, so that an excerpt shows stars.
+ * A file that does not parse has no options yet: excerpts also hide what follows a key that sounds like a secret.
+ * Passwords in URLs are hidden whenever text is shown.
  */
 #ifndef OXP_CONFIG_ERROR_H
 #define OXP_CONFIG_ERROR_H
@@ -52,7 +53,8 @@ const char *config_error_text(const struct config_errors *, size_t i);
 /* All of them, one line each; for people also with the line in question and a caret. 0, -ENOSPC or -ENOMEM. */
 int config_errors_print(const struct config_errors *, bool excerpts, struct buffer *to) MUST_CHECK;
 
-/* The text fit to be shown in a message: in quotes, control characters as ?, cut after 64 bytes, passwords of URLs hidden. */
+/* The text fit to be shown in a message: in quotes, control characters as ?, cut after 64 bytes, passwords of URLs
+ * hidden. */
 const char *config_quote(struct config_arena *, const char *text);
 /* A copy with the password of each scheme://user:password@host as ***. */
 char *config_hide_passwords(struct config_arena *, const char *text);

@@ -1,9 +1,9 @@
 /*
  * tree_expand(): what stands for something else, put in its place.
  *
- * It happens after parsing and only in values, so that nothing from outside can become a key or a list; what is put in is
- * copied, never looked at again. A dollar sign that stands for nothing is an error: a password that contains one would
- * otherwise be silently another.
+ * It happens after parsing and only in values, so that nothing from outside can become a key or a list; what is put
+ * in is copied, never looked at again. A dollar sign that stands for nothing is an error: a password that contains
+ * one would otherwise be silently another.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -135,10 +135,13 @@ static const char *put_one(struct expansion *x, const char *p)
 		put(x, "$", 1);
 		return p + 1;
 	}
-	end = *p == '{' ? strchr(p, '}') : NULL;
+	if (*p != '{') {
+		fail(x, "is a lone dollar sign; write ${NAME} for a variable, $$ for a dollar sign", bytes_of("$"));
+		return p;
+	}
+	end = strchr(p, '}');
 	if (!end) {
-		fail(x, *p == '{' ? "has no }" : "is a lone dollar sign; write ${NAME} for a variable, $$ for a dollar sign",
-		     bytes_of(*p == '{' ? "${" : "$"));
+		fail(x, "has no }", bytes_of("${"));
 		return p;
 	}
 	if (strncmp(p, "{file:", 6) == 0)

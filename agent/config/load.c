@@ -100,17 +100,19 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
-static void unknown_type(struct config *c, const struct config_section *s, const struct node *n, const struct node *type)
+static void unknown_type(
+	struct config *c, const struct config_section *s, const struct node *n, const struct node *type)
 {
 	const char *word = type ? type->text : n->key, *near = nearest_type(s, word);
 	const char *hint = near ? config_printf(c->arena, "; did you mean \"%s\"?", near) : "";
 	const char *quoted = type && type->secret ? "the value" : config_quote(c->arena, word);
 
 	if (type)
-		node_complain(&c->errors, type, "%s is no type of %s; expected one of %s%s", quoted, s->path, type_names(c, s), hint);
+		node_complain(&c->errors, type, "%s is no type of %s; expected one of %s%s", quoted, s->path,
+			type_names(c, s), hint);
 	else
-		key_complain(&c->errors, n, "%s is no type of %s, and none is given with `type`; expected one of %s%s", quoted,
-			     s->path, type_names(c, s), hint);
+		key_complain(&c->errors, n, "%s is no type of %s, and none is given with `type`; expected one of %s%s",
+			quoted, s->path, type_names(c, s), hint);
 }
 
 /* Given, else told by the scheme, else by the name. NULL after a complaint. */
@@ -202,7 +204,8 @@ static const struct node *step_node(struct config *c, const struct node *item)
 	return named;
 }
 
-static void read_steps(struct config *c, const struct config_section *s, const struct node *n, struct config_component **tail)
+static void read_steps(
+	struct config *c, const struct config_section *s, const struct node *n, struct config_component **tail)
 {
 	if (n->kind != NODE_LIST)
 		node_complain(&c->errors, n, "%s; expected a list of steps", node_kind_name(n));
@@ -266,7 +269,8 @@ static void read_section(struct config *c, size_t i)
 	}
 }
 
-/* Words that may stand below `prefix` ("" or "logs"); what follows the word in some section's path says whether it leads on. */
+/* Words that may stand below `prefix` ("" or "logs"); what follows the word in some section's path says whether it
+ * leads on. */
 struct words {
 	const char *items[WORDS_MAX];
 	size_t count;
@@ -300,7 +304,8 @@ static void check_key(struct config *c, const struct words *known, const struct 
 		if (strcmp(known->items[i], n->key) == 0)
 			return;
 	near = nearest_word(n->key, known->items, known->count);
-	key_complain(&c->errors, n, "unknown key%s%s%s", near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	key_complain(&c->errors, n, "unknown key%s%s%s", near ? "; did you mean \"" : "", near ? near : "",
+		near ? "\"?" : "");
 }
 
 /* Keys of the mappings that lead to sections. What is in a section was its reader's to check. */

@@ -1,9 +1,10 @@
 /*
  * A whole configuration: from text to the structs that the program runs on.
  *
- * config_load() parses, lays --set over it, expands, reads every section and checks that nothing unknown is left. Fixed
- * sections go into the struct given at config_new(); components become lists, one for each section, in the order written.
- * Every section is read, written or not, so defaults are always there. All memory lives until config_free().
+ * config_load() parses, lays --set over it, expands, reads every section and checks that nothing unknown is left.
+ * Fixed sections go into the struct given at config_new(); components become lists, one for each section, in the
+ * order written. Every section is read, written or not, so defaults are always there. All memory lives until
+ * config_free().
  */
 #ifndef OXP_CONFIG_LOAD_H
 #define OXP_CONFIG_LOAD_H
@@ -15,7 +16,7 @@ enum { COMPONENT_NAME_MAX = 63 };
 
 struct config_component {
 	struct config_component *next;
-	const char *name;			/* letters, digits, _ and -; unique within its section unless that is SECTION_STEPS */
+	const char *name;			/* letters, digits, _ and -; unique but among steps */
 	const struct config_type *type;
 	void *common;				/* of section->common_size; NULL when that is 0 */
 	void *options;				/* of type->config_size; NULL when that is 0 */
@@ -44,8 +45,8 @@ void config_free(struct config *);		/* NULL is fine */
 
 /* Once. 0, or -EINVAL with everything that is wrong in `errors`; what was read is then not to be used. */
 int config_load(struct config *, const struct config_input *) MUST_CHECK;
-/* A file's text; -ENOSPC beyond the buffer's ceiling (TREE_INPUT_MAX), -EINVAL when it is not a regular file, or another
- * -errno. */
+/* A file's text; -ENOSPC beyond the buffer's ceiling (TREE_INPUT_MAX), -EINVAL when it is not a regular file, or
+ * another -errno. */
 int config_file(const char *path, struct buffer *to) MUST_CHECK;
 
 /* The components of the section with that path, NULL when there are none. */

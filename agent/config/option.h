@@ -1,9 +1,10 @@
 /*
- * One row of options. Parser, defaults, errors, reference, JSON Schema and effective configuration are made from rows.
+ * One row of options. Parser, defaults, errors, reference, JSON Schema and effective configuration are made from
+ * rows.
  *
- * A row names a field of a config struct. The compiler checks the field's type against the kind, so a row cannot write an
- * int into a bool. What a field points to lives as long as the configuration it was read from, and does not change.
- * Tables are const and end with a row without a name.
+ * A row names a field of a config struct. The compiler checks the field's type against the kind, so a row cannot
+ * write an int into a bool. What a field points to lives as long as the configuration it was read from, and does not
+ * change. Tables are const and end with a row without a name.
  */
 #ifndef OXP_CONFIG_OPTION_H
 #define OXP_CONFIG_OPTION_H
@@ -21,7 +22,7 @@ enum option_kind {
 	OPTION_SIZE,		/* uint64_t bytes, written 64KiB 32MiB 1GiB */
 	OPTION_DURATION,	/* struct duration, written 250ms 5s 2m 1h */
 	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
-	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value stands for a list of one */
+	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one */
 	OPTION_ADDRESS_LIST,	/* likewise, each an address */
 	OPTION_MAP,		/* const struct option_map *, never NULL after reading */
 	OPTION_KINDS
@@ -44,7 +45,7 @@ struct option {
 	enum option_kind kind;
 	size_t offset;		/* into the config struct */
 	const char *text;	/* default, as a person would write it; lists separate by spaces; NULL: zero or NULL */
-	const char *zero;	/* COUNT, SIZE, DURATION: the word that stands for 0 whatever `min` says, such as auto or off */
+	const char *zero;	/* COUNT, SIZE, DURATION: the word for 0, fine whatever `min` says: auto, off */
 	uint64_t min, max;	/* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
 	const char *const *choices;	/* ends with NULL */
 	const char *example;	/* for the reference, where there is no default */
@@ -55,7 +56,8 @@ struct option {
 	const char *help;	/* one sentence */
 };
 
-/* A field of another type than `ctype` makes an array of negative size. An enum without negative values is an unsigned. */
+/* A field of another type than `ctype` makes an array of negative size. An enum without negative values is an
+ * unsigned. */
 #define OPTION_FIELD(type, field, ctype)                                                                               \
 	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, ctype: 1, default: -1)]))
 #define OPTION_ENUM(type, field)                                                                                       \

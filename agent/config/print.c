@@ -155,9 +155,17 @@ const char *yaml_of_default(struct config_arena *arena, const struct option *o)
 const char *yaml_of_example(struct config_arena *arena, const struct option *o)
 {
 	static const char *const examples[OPTION_KINDS] = {
-		[OPTION_TEXT] = "text", [OPTION_PATH] = "/path", [OPTION_URL] = "http://localhost:8080",
-		[OPTION_ADDRESS] = "localhost:8080", [OPTION_BOOL] = "false", [OPTION_COUNT] = "1", [OPTION_SIZE] = "1MiB",
-		[OPTION_DURATION] = "5s", [OPTION_TEXT_LIST] = "[]", [OPTION_ADDRESS_LIST] = "[\":8080\"]", [OPTION_MAP] = "{}",
+		[OPTION_TEXT] = "text",
+		[OPTION_PATH] = "/path",
+		[OPTION_URL] = "http://localhost:8080",
+		[OPTION_ADDRESS] = "localhost:8080",
+		[OPTION_BOOL] = "false",
+		[OPTION_COUNT] = "1",
+		[OPTION_SIZE] = "1MiB",
+		[OPTION_DURATION] = "5s",
+		[OPTION_TEXT_LIST] = "[]",
+		[OPTION_ADDRESS_LIST] = "[\":8080\"]",
+		[OPTION_MAP] = "{}",
 	};
 
 	if (o->example)
@@ -168,10 +176,18 @@ const char *yaml_of_example(struct config_arena *arena, const struct option *o)
 static const char *kind_words(struct config_arena *arena, const struct option *o)
 {
 	static const char *const words[OPTION_KINDS] = {
-		[OPTION_TEXT] = "text", [OPTION_PATH] = "path", [OPTION_URL] = "URL", [OPTION_ADDRESS] = "address",
-		[OPTION_BOOL] = "true or false", [OPTION_COUNT] = "number", [OPTION_SIZE] = "size",
-		[OPTION_DURATION] = "duration", [OPTION_CHOICE] = "one of", [OPTION_TEXT_LIST] = "text or list of texts",
-		[OPTION_ADDRESS_LIST] = "address or list of addresses", [OPTION_MAP] = "mapping of texts",
+		[OPTION_TEXT] = "text",
+		[OPTION_PATH] = "path",
+		[OPTION_URL] = "URL",
+		[OPTION_ADDRESS] = "address",
+		[OPTION_BOOL] = "true or false",
+		[OPTION_COUNT] = "number",
+		[OPTION_SIZE] = "size",
+		[OPTION_DURATION] = "duration",
+		[OPTION_CHOICE] = "one of",
+		[OPTION_TEXT_LIST] = "text or list of texts",
+		[OPTION_ADDRESS_LIST] = "address or list of addresses",
+		[OPTION_MAP] = "mapping of texts",
 	};
 	const char *text = words[o->kind];
 
@@ -193,8 +209,9 @@ static const char *range_words(struct config_arena *arena, const struct option *
 
 const char *option_words(struct config_arena *arena, const struct option *o)
 {
-	return config_printf(arena, "%s%s%s%s%s", kind_words(arena, o), range_words(arena, o), o->required ? "; required" : "",
-			     o->secret ? "; secret" : "", o->reload ? "; changes without a restart" : "");
+	return config_printf(arena, "%s%s%s%s%s", kind_words(arena, o), range_words(arena, o),
+		o->required ? "; required" : "", o->secret ? "; secret" : "",
+		o->reload ? "; changes without a restart" : "");
 }
 
 const char *last_word(const char *path)

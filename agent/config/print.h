@@ -1,5 +1,6 @@
 /*
- * What the printed forms share: a buffer that remembers its first failure, and values as YAML that reads back as the same.
+ * What the printed forms share: a buffer that remembers its first failure, and values as YAML that reads back as the
+ * same.
  */
 #ifndef OXP_CONFIG_PRINT_H
 #define OXP_CONFIG_PRINT_H
@@ -25,8 +26,8 @@ const char *yaml_of_example(struct config_arena *, const struct option *);
 const char *option_words(struct config_arena *, const struct option *);
 
 /*
- * The lines that lead to a section, each printed once: "logs:" before "collect:" and "export:". *last is the path that was
- * printed before. Returns how deep the section's own key stands.
+ * The lines that lead to a section, each printed once: "logs:" before "collect:" and "export:". *last is the path
+ * that was printed before. Returns how deep the section's own key stands.
  */
 unsigned print_way(struct printer *, const char *path, const char *last);
 const char *last_word(const char *path);

@@ -68,11 +68,16 @@ static const char *check_range(struct config_arena *arena, const struct option *
 	return config_printf(arena, "is out of range; it goes from %s to %s", min, max);
 }
 
+static const char *parse_number(const struct option *o, const char *text, uint64_t *ret)
+{
+	return o->kind == OPTION_SIZE ? value_size(text, ret) : value_count(text, ret);
+}
+
 static const char *read_number(struct config_arena *arena, const struct option *o, const char *text, uint64_t *field)
 {
 	uint64_t number = 0;
 	bool zero = o->zero && strcmp(text, o->zero) == 0;
-	const char *wrong = zero ? NULL : o->kind == OPTION_SIZE ? value_size(text, &number) : value_count(text, &number);
+	const char *wrong = zero ? NULL : parse_number(o, text, &number);
 
 	if (!wrong && !zero)
 		wrong = check_range(arena, o, number < o->min, o->max && number > o->max);
@@ -81,7 +86,8 @@ static const char *read_number(struct config_arena *arena, const struct option *
 	return wrong;
 }
 
-static const char *read_duration(struct config_arena *arena, const struct option *o, const char *text, struct duration *field)
+static const char *read_duration(
+	struct config_arena *arena, const struct option *o, const char *text, struct duration *field)
 {
 	struct duration d = { 0 };
 	bool zero = o->zero && strcmp(text, o->zero) == 0;
@@ -154,8 +160,9 @@ static bool read_text(const struct option_reader *r, const struct option *o, con
 	const char *wrong = read_scalar(r->arena, o, n->text, field);
 
 	if (wrong)
-		node_complain(r->errors, n, "%s %s; expected %s", is_secret(o, n) ? "the value" : config_quote(r->arena, n->text),
-			      wrong, option_expected(r->arena, o));
+		node_complain(r->errors, n, "%s %s; expected %s",
+			is_secret(o, n) ? "the value" : config_quote(r->arena, n->text), wrong,
+			option_expected(r->arena, o));
 	return !wrong;
 }
 

@@ -1,9 +1,10 @@
 /*
  * Options out of a tree: a mapping and the rows that say what may stand in it, into config structs.
  *
- * Several tables may share one mapping (what every exporter has, and what this one has); a key is unknown when no table
- * knows it. Every fault of the mapping is told, not only the first. Nothing written is as if the key was not there. A row's
- * default goes through the same reader; a default that does not read is a broken promise of the table and ends the program.
+ * Several tables may share one mapping (what every exporter has, and what this one has); a key is unknown when no
+ * table knows it. Every fault of the mapping is told, not only the first. Nothing written is as if the key was not
+ * there. A row's default goes through the same reader; a default that does not read is a broken promise of the table
+ * and ends the program.
  */
 #ifndef OXP_CONFIG_READ_H
 #define OXP_CONFIG_READ_H
@@ -23,8 +24,8 @@ struct option_reader {
 	struct config_errors *errors;
 };
 
-/* `node` is a mapping, or what stands in its place: then it sets the main option. NULL: nothing is written, `where` is the
- * place that is told when something is required. */
+/* `node` is a mapping, or what stands in its place: then it sets the main option. NULL: nothing is written, `where`
+ * is the place that is told when something is required. */
 void options_read(const struct option_reader *, const struct option_set *sets, size_t count, const struct node *node,
 		  const struct node *where);
 /* One value for one row, as in `memory: 32MiB`; NULL: the default. */

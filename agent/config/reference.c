@@ -10,7 +10,8 @@ static void row_line(struct printer *p, const char *margin, const struct option 
 	const char *text = yaml_of_default(p->arena, o);
 
 	print(p, "%s# %s (%s)\n", margin, o->help ? o->help : "", option_words(p->arena, o));
-	print(p, "%s%s%s: %s\n", margin, text || o->required ? "" : "#", o->name, text ? text : yaml_of_example(p->arena, o));
+	print(p, "%s%s%s: %s\n", margin, text || o->required ? "" : "#", o->name,
+		text ? text : yaml_of_example(p->arena, o));
 }
 
 static void row_lines(struct printer *p, const char *margin, const struct option *rows)
@@ -84,7 +85,8 @@ static void row_text(struct printer *p, const char *margin, const struct option 
 {
 	const char *text = yaml_of_default(p->arena, o);
 
-	print(p, "%s%-18s %s%s%s\n", margin, o->name, option_words(p->arena, o), text ? "; default " : "", text ? text : "");
+	print(p, "%s%-18s %s%s%s\n", margin, o->name, option_words(p->arena, o), text ? "; default " : "",
+		text ? text : "");
 	if (o->help)
 		print(p, "%s%-18s %s\n", margin, "", o->help);
 }
@@ -161,7 +163,8 @@ static void component_lines(struct printer *p, const struct config *c, size_t se
 	}
 }
 
-static void effective_value(struct printer *p, const struct config *c, const struct config_section *s, const char *margin)
+static void effective_value(
+	struct printer *p, const struct config *c, const struct config_section *s, const char *margin)
 {
 	struct option named = *s->options;
 

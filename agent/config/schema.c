@@ -163,8 +163,8 @@ static json_t *components_schema(struct config_arena *arena, const struct config
 		json_decref(types);
 	if (s->kind == SECTION_COMPONENTS)
 		return json_pack("{s:[s,s],s:o}", "type", "object", "null", "additionalProperties", any);
-	return json_pack("{s:[s,s],s:{s:[{s:s},{s:s,s:i,s:o}]}}", "type", "array", "null", "items", "anyOf", "type", "string",
-			 "type", "object", "maxProperties", 1, "additionalProperties", any);
+	return json_pack("{s:[s,s],s:{s:[{s:s},{s:s,s:i,s:o}]}}", "type", "array", "null", "items", "anyOf", "type",
+		"string", "type", "object", "maxProperties", 1, "additionalProperties", any);
 }
 
 static json_t *section_schema(struct config_arena *arena, const struct config_section *s)
@@ -188,7 +188,8 @@ static json_t *way_schema(json_t *from, const char *word)
 
 	if (found)
 		return found;
-	set(properties, word, json_pack("{s:[s,s],s:{},s:b}", "type", "object", "null", "properties", "additionalProperties", 0));
+	set(properties, word,
+		json_pack("{s:[s,s],s:{},s:b}", "type", "object", "null", "properties", "additionalProperties", 0));
 	return json_object_get(properties, word);
 }
 
@@ -213,8 +214,8 @@ static int dump(const json_t *root, struct buffer *to)
 int reference_schema(const struct config_section *sections, struct buffer *to)
 {
 	struct config_arena *arena = config_arena_new();
-	json_t *root = json_pack("{s:s,s:s,s:{},s:b}", "$schema", "https://json-schema.org/draft/2020-12/schema", "type", "object",
-				 "properties", "additionalProperties", 0);
+	json_t *root = json_pack("{s:s,s:s,s:{},s:b}", "$schema", "https://json-schema.org/draft/2020-12/schema",
+		"type", "object", "properties", "additionalProperties", 0);
 	int failed;
 
 	for (; sections->path; sections++)

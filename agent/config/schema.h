@@ -2,7 +2,8 @@
  * What a whole configuration file may say: its sections, and the types of components that a section may name.
  *
  * The core fills these tables from its own rows and from the registry; config/ knows no component by name. Reader,
- * reference, JSON Schema and effective configuration are all driven by them. A path is either a section or the way to one.
+ * reference, JSON Schema and effective configuration are all driven by them. A path is either a section or the way
+ * to one.
  */
 #ifndef OXP_CONFIG_SCHEMA_H
 #define OXP_CONFIG_SCHEMA_H
@@ -29,8 +30,8 @@ struct config_section {
 	const char *path;		/* "logs.export"; NULL ends the table. Sections of one parent stand together */
 	const char *help;		/* one sentence */
 	enum section_kind kind;
-	/* OPTIONS and VALUE: rows into the struct of the whole configuration. COMPONENTS and STEPS: what every component of
-	 * the section has, into a struct of `common_size`; NULL: nothing. */
+	/* OPTIONS and VALUE: rows into the struct of the whole configuration. COMPONENTS and STEPS: what every
+	 * component of the section has, into a struct of `common_size`; NULL: nothing. */
 	const struct option *options;
 	size_t common_size;
 	const struct config_type *types;

@@ -1,10 +1,10 @@
 /*
  * YAML as a plain tree: texts, lists and mappings, each knowing where it was written.
  *
- * Every scalar is text, whatever YAML takes it for: `1.10`, `no` and `null` stay as written; nothing at all is empty. What
- * a configuration has no use for is refused by name: anchors, aliases, tags, directives, a second document, a key twice.
- * Input, depth, keys of a mapping and nodes have ceilings, and nothing here recurses.
- * The text is checked before libfyaml sees it: UTF-8 only, no control characters, no tabs to indent with.
+ * Every scalar is text, whatever YAML takes it for: `1.10`, `no` and `null` stay as written; nothing at all is
+ * empty. What a configuration has no use for is refused by name: anchors, aliases, tags, directives, a second
+ * document, a key twice. Input, depth, keys of a mapping and nodes have ceilings, and nothing here recurses. The
+ * text is checked before libfyaml sees it: UTF-8 only, no control characters, no tabs to indent with.
  */
 #ifndef OXP_CONFIG_TREE_H
 #define OXP_CONFIG_TREE_H
@@ -55,7 +55,8 @@ struct tree_file {
 struct config_world {
 	void *context;
 	const char *(*variable)(void *context, const char *name);	/* NULL: not set */
-	int (*file)(void *context, const char *path, struct buffer *to);	/* appends it; 0 or -errno, -ENOSPC: too large */
+	/* Appends the file; 0 or -errno, -ENOSPC: too large. */
+	int (*file)(void *context, const char *path, struct buffer *to);
 };
 
 extern const struct config_world config_world_system;

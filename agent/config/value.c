@@ -12,11 +12,19 @@ struct unit {
 };
 
 static const struct unit sizes[] = {
-	{ "B", 1 }, { "KiB", 1 << 10 }, { "MiB", 1 << 20 }, { "GiB", 1 << 30 }, { "TiB", UINT64_C(1) << 40 }, { NULL, 0 },
+	{ "B", 1 },
+	{ "KiB", 1 << 10 },
+	{ "MiB", 1 << 20 },
+	{ "GiB", 1 << 30 },
+	{ "TiB", UINT64_C(1) << 40 },
+	{ NULL, 0 },
 };
 
 static const struct unit durations[] = {
-	{ "ms", 1000000 }, { "s", 1000000000 }, { "m", UINT64_C(60) * 1000000000 }, { "h", UINT64_C(3600) * 1000000000 },
+	{ "ms", 1000000 },
+	{ "s", 1000000000 },
+	{ "m", UINT64_C(60) * 1000000000 },
+	{ "h", UINT64_C(3600) * 1000000000 },
 	{ NULL, 0 },
 };
 
@@ -78,11 +86,11 @@ const char *value_duration(const char *text, struct duration *ret)
 
 static const char *check_unix_path(const char *path)
 {
-	const struct sockaddr_un *address = NULL;
-
 	if (*path != '/')
 		return "has no absolute path after unix:";
-	return strlen(path) < sizeof address->sun_path ? NULL : "has a path longer than a socket address holds (107 bytes)";
+	if (strlen(path) >= sizeof(((struct sockaddr_un *)NULL)->sun_path))
+		return "has a path longer than a socket address holds (107 bytes)";
+	return NULL;
 }
 
 static const char *check_port(const char *port)

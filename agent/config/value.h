@@ -1,8 +1,8 @@
 /*
  * The words in which options are written: sizes, durations, addresses, URLs; from text and back.
  *
- * Readers answer NULL and give the value, or answer what is wrong in words that follow the quoted text ("has no unit") and
- * leave the value alone. What is printed reads back as the same value.
+ * Readers answer NULL and give the value, or answer what is wrong in words that follow the quoted text ("has no
+ * unit") and leave the value alone. What is printed reads back as the same value.
  */
 #ifndef OXP_CONFIG_VALUE_H
 #define OXP_CONFIG_VALUE_H

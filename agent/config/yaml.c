@@ -1,8 +1,12 @@
 /*
  * tree_load() and tree_set(): the events of libfyaml, made into nodes.
  *
- * Events, not documents: libfyaml's document builder recurses and resolves, the event parser does neither, and it leaves
- * duplicate keys to us, who can name both places. libfyaml sees a padded copy of text that was checked before.
+ * Events, not documents: libfyaml's document builder recurses and resolves, the event parser does neither, and it
+ * leaves duplicate keys to us, who can name both places.
+ *
+ * libfyaml 0.7.12 leaks 4 KiB for a quoted text that it takes apart into many pieces: several '' in a line, lines
+ * that end in CR LF or U+2028. So line ends are LF before it sees them, texts in single quotes are read here, and
+ * what is left of those over several lines is refused. Long runs of blank lines and masses of brackets are refused too.
  */
 #include <errno.h>
 #include <libfyaml.h>
@@ -12,7 +16,7 @@
 #include "base/text.h"
 #include "config/tree.h"
 
-enum { INPUT_PADDING = 64 };
+enum { INPUT_PADDING = 64, BLANK_LINES_MAX = 100, BRACKETS_MAX = 16384 };
 
 struct loader {
 	struct tree *tree;
@@ -33,14 +37,13 @@ static struct config_span span_at(const struct loader *l, size_t at)
 
 /* What libfyaml shall not see. */
 
-/* Bytes of the control character at `i` (C0 without tab and line ends, DEL, C1), or 0. */
-static size_t control_at(const char *text, size_t i, size_t size)
+/* A control character (C0 without tab and line end, DEL, C1), or a line end of another kind: U+0085, U+2028, U+2029. */
+static bool is_refused(const unsigned char *p)
 {
-	unsigned char c = (unsigned char)text[i];
-
-	if ((c < ' ' && c != '\t' && c != '\n' && c != '\r') || c == 0x7f)
-		return 1;
-	return c == 0xc2 && i + 1 < size && (unsigned char)text[i + 1] < 0xa0 ? 2 : 0;
+	if (*p < ' ')
+		return *p != '\t' && *p != '\n';
+	return *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0) ||
+	       (*p == 0xe2 && p[1] == 0x80 && (p[2] == 0xa8 || p[2] == 0xa9));
 }
 
 static bool check_characters(struct loader *l)
@@ -48,8 +51,9 @@ static bool check_characters(struct loader *l)
 	const char *text = l->source->text;
 
 	for (size_t i = l->base; i < l->source->size; i++)
-		if (control_at(text, i, l->source->size)) {
-			config_complain(l->tree->errors, span_at(l, i), "", "a control character; only plain UTF-8 text is taken");
+		if (is_refused((const unsigned char *)text + i)) {
+			config_complain(l->tree->errors, span_at(l, i), "",
+				"a control character; only plain UTF-8 text is taken");
 			return false;
 		}
 	return true;
@@ -72,13 +76,40 @@ static bool check_line(struct loader *l, size_t start)
 	return true;
 }
 
+/* libfyaml takes time by the square of the blank lines within a text, and beyond some hundred thousand it crashes. */
+static bool check_blanks(struct loader *l, const char *line, size_t *blanks)
+{
+	*blanks = line[strspn(line, " \t")] == '\n' ? *blanks + 1 : 0;
+	if (*blanks <= BLANK_LINES_MAX)
+		return true;
+	config_complain(l->tree->errors, span_at(l, (size_t)(line - l->source->text)), "",
+		"more than 100 blank lines in a row");
+	return false;
+}
+
 static bool check_lines(struct loader *l)
 {
 	const char *text = l->source->text, *p = text + l->base;
+	size_t blanks = 0;
 
 	for (; p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
-		if (!check_line(l, (size_t)(p - text)))
+		if (!check_line(l, (size_t)(p - text)) || !check_blanks(l, p, &blanks))
 			return false;
+	return true;
+}
+
+/* libfyaml reads on from each open bracket before it tells of the first: 350 bytes for each. */
+static bool check_brackets(struct loader *l)
+{
+	size_t brackets = 0;
+
+	for (size_t i = l->base; i < l->source->size; i++) {
+		brackets += l->source->text[i] == '[' || l->source->text[i] == '{';
+		if (brackets <= BRACKETS_MAX)
+			continue;
+		config_complain(l->tree->errors, span_at(l, i), "", "more than 16384 opening brackets");
+		return false;
+	}
 	return true;
 }
 
@@ -100,6 +131,17 @@ static struct bytes without_bom(struct bytes text)
 	return text;
 }
 
+/* With line ends of one byte. Returns the size. */
+static size_t copy_lines(char *to, struct bytes text)
+{
+	char *start = to;
+
+	for (size_t i = 0; i < text.size; i++)
+		if (text.data[i] != '\r' || i + 1 == text.size || text.data[i + 1] != '\n')
+			*to++ = text.data[i];
+	return (size_t)(to - start);
+}
+
 static bool take_text(struct loader *l, const char *name, struct bytes text)
 {
 	text = without_bom(text);
@@ -109,9 +151,7 @@ static bool take_text(struct loader *l, const char *name, struct bytes text)
 	if (!check_encoding(l, text))
 		return false;
 	l->source->text = config_alloc(l->tree->arena, text.size + INPUT_PADDING);
-	l->source->size = text.size;
-	if (text.size > 0)
-		memcpy(l->source->text, text.data, text.size);
+	l->source->size = copy_lines(l->source->text, text);
 	return true;
 }
 
@@ -131,11 +171,12 @@ static bool is_quoted(enum fy_scalar_style style)
 
 static struct config_span span_of(struct loader *l, struct fy_event *event)
 {
-	struct config_span span = { l->source, place_of(l, fy_event_start_mark(event)), place_of(l, fy_event_end_mark(event)) };
+	struct config_span span = { l->source, place_of(l, fy_event_start_mark(event)),
+		place_of(l, fy_event_end_mark(event)) };
 
 	/* The marks of a quoted scalar leave its quotes out. */
-	if (event->type == FYET_SCALAR && event->scalar.value && is_quoted(fy_token_scalar_style(event->scalar.value)) &&
-	    span.start > 0)
+	if (event->type == FYET_SCALAR && event->scalar.value &&
+		is_quoted(fy_token_scalar_style(event->scalar.value)) && span.start > 0)
 		span.start--;
 	l->last = span.end;
 	return span;
@@ -185,17 +226,48 @@ static struct node *node_for_value(struct loader *l)
 	return n;
 }
 
-/* NULL when the text has a zero in it, which is how a text ends. */
-static const char *text_of(struct loader *l, struct fy_token *token, struct config_span span)
+/* The text between single quotes on one line, where '' is the only thing that stands for another. */
+static const char *unquote(struct config_arena *arena, struct bytes raw)
+{
+	char *text = config_alloc(arena, raw.size + 1), *to = text;
+
+	for (size_t i = 0; i < raw.size; i++) {
+		i += raw.data[i] == '\'' && i + 1 < raw.size && raw.data[i + 1] == '\'';
+		*to++ = raw.data[i];
+	}
+	return text;
+}
+
+/* Answers NULL when the text is libfyaml's to give. */
+static const char *single_quoted(struct loader *l, struct config_span span)
+{
+	struct bytes raw = { l->source->text + span.start + 1, span.end - span.start - 1 };
+
+	if (!memchr(raw.data, '\n', raw.size))
+		return unquote(l->tree->arena, raw);
+	refuse(l, span, "a text in single quotes over several lines; write it in double quotes");
+	return "";
+}
+
+static const char *library_text(struct loader *l, struct fy_token *token, struct config_span span)
 {
 	size_t size = 0;
 	const char *text = token ? fy_token_get_text(token, &size) : "";
 
 	if (!text || memchr(text, '\0', size)) {
 		refuse(l, span, text ? "a zero byte; text cannot hold it" : "a value that cannot be read");
-		return NULL;
+		return "";
 	}
 	return config_copy(l->tree->arena, text, size);
+}
+
+static const char *text_of(struct loader *l, struct fy_token *token, struct config_span span)
+{
+	const char *text = NULL;
+
+	if (token && fy_token_scalar_style(token) == FYSS_SINGLE_QUOTED && span.end > span.start)
+		text = single_quoted(l, span);
+	return text ? text : library_text(l, token, span);
 }
 
 static void on_key(struct loader *l, const char *key, struct config_span span)
@@ -227,8 +299,6 @@ static void on_scalar(struct loader *l, struct fy_event *event)
 	const char *text = text_of(l, token, span);
 	struct node *n;
 
-	if (!text)
-		text = "";
 	if (l->current && l->current->kind == NODE_MAP && !l->entry) {
 		on_key(l, text, span);
 		return;
@@ -297,7 +367,8 @@ static void refuse_extras(struct loader *l, struct fy_event *event)
 	struct fy_token *anchor = fy_event_get_anchor_token(event), *tag = fy_event_get_tag_token(event);
 
 	if (event->type == FYET_ALIAS)
-		refuse(l, sigil_of(l, event->alias.anchor), "an alias (*name); write the value out, or begin the text with a quote");
+		refuse(l, sigil_of(l, event->alias.anchor),
+			"an alias (*name); write the value out, or begin the text with a quote");
 	else if (anchor)
 		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not taken");
 	if (tag)
@@ -368,8 +439,8 @@ static void tell_fault(struct loader *l)
 	struct fy_diag_error *error = fy_diag_errors_iterate(l->diag, &iterator);
 	size_t at = error ? offset_of(l, error->line, error->column) : l->last;
 
-	config_complain(l->tree->errors, span_at(l, at), "", "%s%s", error && error->msg ? error->msg : "cannot be read as YAML",
-			hint_at(l, at));
+	config_complain(l->tree->errors, span_at(l, at), "", "%s%s",
+		error && error->msg ? error->msg : "cannot be read as YAML", hint_at(l, at));
 }
 
 static void run(struct loader *l)
@@ -391,7 +462,8 @@ static void run(struct loader *l)
 static bool parser_open(struct loader *l)
 {
 	struct fy_diag_cfg diag = { .level = FYET_ERROR, .module_mask = ~0u };
-	struct fy_parse_cfg cfg = { .flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_QUIET | FYPCF_COLLECT_DIAG };
+	struct fy_parse_cfg cfg = { .flags = FYPCF_DEFAULT_VERSION_1_2 | FYPCF_JSON_NONE | FYPCF_QUIET |
+					     FYPCF_COLLECT_DIAG };
 
 	l->diag = fy_diag_create(&diag);
 	if (!l->diag)
@@ -407,7 +479,7 @@ static bool parse(struct loader *l)
 {
 	size_t before = l->tree->errors->count;
 
-	if (!check_characters(l) || !check_lines(l))
+	if (!check_characters(l) || !check_lines(l) || !check_brackets(l))
 		return false;
 	if (parser_open(l))
 		run(l);
@@ -463,8 +535,8 @@ static struct node *step_into(struct loader *l, struct node *n, struct bytes wor
 	}
 	if (n->kind != NODE_MAP) {
 		config_complain(l->tree->errors, span_at(l, at), node_path(l->tree->arena, n),
-				"%s at %s:%u:%u; write a mapping there to set %s in it", node_kind_name(n), place.file, place.line,
-				place.column, config_quote(l->tree->arena, key));
+			"%s at %s:%u:%u; write a mapping there to set %s in it", node_kind_name(n), place.file,
+			place.line, place.column, config_quote(l->tree->arena, key));
 		return NULL;
 	}
 	child = node_get(n, key);

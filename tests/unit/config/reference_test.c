@@ -74,14 +74,16 @@ static void test_reference_lines(void **state)
 	assert_has(yaml, "listen: [\":9464\"]\n");
 	assert_has(yaml, "logs:\n  # Where lines come from.\n  collect:\n    # tail: Follows files.\n    #tail:\n"
 			 "    #  # Files to follow. (text or list of texts; required)\n    #  paths: []\n");
-	assert_has(yaml, "    #  # How often to look. (duration or auto, 10ms to 1m; changes without a restart)\n    #  poll: auto\n");
+	assert_has(yaml, "    #  # How often to look. (duration or auto, 10ms to 1m; changes without a restart)\n    # "
+			 " poll: auto\n");
 	assert_has(yaml, "    #- redact:\n    #    # Members to blank. (text or list of texts)\n    #    #keys: []\n");
 	assert_has(yaml, "    #  # For basic authentication. (text; secret)\n    #  #password: text\n");
 	assert_has(yaml, "    #  # Bytes kept on disk. (size or off, at least 1MiB)\n    #  spool: off\n");
 	free(yaml);
 }
 
-/* Drops the mark of a component's line: the # of `    #tail:` and `    #  paths: …`, not that of `    # tail: Follows …`. */
+/* Drops the mark of a component's line: the # of `    #tail:` and `    #  paths: …`, not that of `    # tail:
+ * Follows …`. */
 static void uncomment(char *yaml)
 {
 	for (char *line = yaml; *line; line = strchr(line, '\n') + 1) {
@@ -106,21 +108,29 @@ static void test_components_uncomment(void **state)
 }
 
 static const char whole[] =
-	"service: { name: \"a: b # c\", version: 1.10 }\nlisten: [\":1\", \"unix:/run/a.sock\", \"[::1]:8080\"]\nmemory: 8MiB\nexit: { within: 90s }\nstate: /s\n"
-	"logs:\n  collect:\n    tail: { paths: [\"/a/*.log\", \"$$x\", ''], format: cri, poll: 250ms, depth: 9, follow: no,"
+	"service: { name: \"a: b # c\", version: 1.10 }\nlisten: [\":1\", \"unix:/run/a.sock\", "
+	"\"[::1]:8080\"]\nmemory: 8MiB\nexit: { within: 90s }\nstate: /s\n"
+	"logs:\n  collect:\n    tail: { paths: [\"/a/*.log\", \"$$x\", ''], format: cri, poll: 250ms, depth: 9, "
+	"follow: no,"
 	" labels: { \"a b\": \"c\\nd\", e: \"}\" } }\n    push:\n  steps: [ redact: [x, y], redact ]\n"
-	"  export:\n    e: { type: elasticsearch, url: \"http://u:geheim@h/\", password: hunter2, headers: { a: hunter2 }, from: [tail, push],"
+	"  export:\n    e: { type: elasticsearch, url: \"http://u:geheim@h/\", password: hunter2, headers: { a: "
+	"hunter2 }, from: [tail, push],"
 	" spool: 3MiB, ca: \"${file:/run/secrets/es}\", interval: 61s, door: \":1\" }\n";
 
 static void test_effective(void **state)
 {
 	static const char expected[] =
-		"service:\n  name: \"a: b # c\"\n  version: 1.10\nlisten: [\":1\", unix:/run/a.sock, \"[::1]:8080\"]\nmemory: 8MiB\nexit:\n  within: 90s\n"
+		"service:\n  name: \"a: b # c\"\n  version: 1.10\nlisten: [\":1\", unix:/run/a.sock, "
+		"\"[::1]:8080\"]\nmemory: 8MiB\nexit:\n  within: 90s\n"
 		"state:\n  path: /s\n  max: 1GiB\nlogs:\n  collect:\n    tail:\n      type: tail\n"
-		"      paths: [\"/a/*.log\", \"$$x\", \"\"]\n      format: cri\n      poll: 250ms\n      depth: 9\n      follow: false\n"
-		"      labels: { \"a b\": \"c\\nd\", e: \"}\" }\n    push:\n      type: push\n  steps:\n    - redact:\n        type: redact\n"
-		"        keys: [x, y]\n    - redact:\n        type: redact\n        keys: []\n  export:\n    e:\n      type: elasticsearch\n"
-		"      url: \"http://u:***@h/\"\n      password: \"***\"\n      door: \":1\"\n      ca: \"***\"\n      interval: 61s\n"
+		"      paths: [\"/a/*.log\", \"$$x\", \"\"]\n      format: cri\n      poll: 250ms\n      depth: 9\n    "
+		"  follow: false\n"
+		"      labels: { \"a b\": \"c\\nd\", e: \"}\" }\n    push:\n      type: push\n  steps:\n    - "
+		"redact:\n        type: redact\n"
+		"        keys: [x, y]\n    - redact:\n        type: redact\n        keys: []\n  export:\n    e:\n      "
+		"type: elasticsearch\n"
+		"      url: \"http://u:***@h/\"\n      password: \"***\"\n      door: \":1\"\n      ca: \"***\"\n      "
+		"interval: 61s\n"
 		"      headers: \"***\"\n      from: [tail, push]\n      spool: 3MiB\nhealth:\n  checks:\n";
 	char *once = effective(whole);
 
@@ -153,7 +163,8 @@ static void test_text(void **state)
 
 	(void)state;
 	assert_has(text, "logs.collect.NAME: Where lines come from.\n\n  type tail: Follows files.\n"
-			 "    A value in place of the mapping sets paths.\n    paths              text or list of texts; required\n");
+			 "    A value in place of the mapping sets paths.\n    paths              text or list of "
+			 "texts; required\n");
 	assert_has(text, "    depth              number, 1 to 64; default 4\n");
 	free(text);
 }
@@ -173,7 +184,8 @@ static void test_schema(void **state)
 	tail = json_array_get(json_object_get(json_array_get(json_object_get(item, "anyOf"), 0), "anyOf"), 0);
 	assert_string_equal(json_string_value(json_array_get(json_object_get(tail, "required"), 0)), "paths");
 	assert_int_equal(json_object_size(json_object_get(tail, "properties")), 7);
-	assert_int_equal(json_unpack(root, "{s:{s:{s:[{s:s}]}}}", "properties", "memory", "anyOf", "pattern", &form), 0);
+	assert_int_equal(
+		json_unpack(root, "{s:{s:{s:[{s:s}]}}}", "properties", "memory", "anyOf", "pattern", &form), 0);
 	assert_string_equal(form, "^([0-9]+(B|KiB|MiB|GiB|TiB)|.*\\$\\{.*)$");
 	json_decref(root);
 	free(text);

@@ -62,12 +62,14 @@ static const struct option sample_memory_rows[] = {
 };
 
 static const struct option sample_exit_rows[] = {
-	{ OPT_DURATION(struct sample, exit.within), .name = "within", .text = "25s", .min = 1000, .help = "How long an end may take." },
+	{ OPT_DURATION(struct sample, exit.within), .name = "within", .text = "25s", .min = 1000,
+		.help = "How long an end may take." },
 	{ .name = NULL },
 };
 
 static const struct option sample_state_rows[] = {
-	{ OPT_PATH(struct sample, state.path), .name = "path", .main = true, .text = "/var/lib/oxpecker", .help = "A folder." },
+	{ OPT_PATH(struct sample, state.path), .name = "path", .main = true, .text = "/var/lib/oxpecker",
+		.help = "A folder." },
 	{ OPT_SIZE(struct sample, state.max), .name = "max", .text = "1GiB", .help = "Bytes on disk." },
 	{ .name = NULL },
 };
@@ -80,11 +82,14 @@ static const struct option sample_common_rows[] = {
 };
 
 static const struct option sample_tail_rows[] = {
-	{ OPT_TEXTS(struct sample_tail, paths), .name = "paths", .main = true, .required = true, .help = "Files to follow." },
-	{ OPT_CHOICE(struct sample_tail, format, sample_formats), .name = "format", .text = "auto", .help = "Shape of a line." },
-	{ OPT_DURATION(struct sample_tail, poll), .name = "poll", .text = "auto", .zero = "auto", .min = 10, .max = 60000,
-	  .reload = true, .help = "How often to look." },
-	{ OPT_COUNT(struct sample_tail, depth), .name = "depth", .text = "4", .min = 1, .max = 64, .help = "Folders to go down." },
+	{ OPT_TEXTS(struct sample_tail, paths), .name = "paths", .main = true, .required = true,
+		.help = "Files to follow." },
+	{ OPT_CHOICE(struct sample_tail, format, sample_formats), .name = "format", .text = "auto",
+		.help = "Shape of a line." },
+	{ OPT_DURATION(struct sample_tail, poll), .name = "poll", .text = "auto", .zero = "auto", .min = 10,
+		.max = 60000, .reload = true, .help = "How often to look." },
+	{ OPT_COUNT(struct sample_tail, depth), .name = "depth", .text = "4", .min = 1, .max = 64,
+		.help = "Folders to go down." },
 	{ OPT_BOOL(struct sample_tail, follow), .name = "follow", .text = "true", .help = "Go on at the end." },
 	{ OPT_MAP(struct sample_tail, labels), .name = "labels", .help = "Added to every line." },
 	{ .name = NULL },
@@ -92,8 +97,9 @@ static const struct option sample_tail_rows[] = {
 
 static const struct option sample_elastic_rows[] = {
 	{ OPT_URL(struct sample_elastic, url), .name = "url", .main = true, .required = true, .choices = sample_http,
-	  .help = "Where it is." },
-	{ OPT_TEXT(struct sample_elastic, password), .name = "password", .secret = true, .help = "For basic authentication." },
+		.help = "Where it is." },
+	{ OPT_TEXT(struct sample_elastic, password), .name = "password", .secret = true,
+		.help = "For basic authentication." },
 	{ OPT_ADDRESS(struct sample_elastic, door), .name = "door", .help = "A way in." },
 	{ OPT_PATH(struct sample_elastic, ca), .name = "ca", .help = "Certificates to trust." },
 	{ OPT_DURATION(struct sample_elastic, interval), .name = "interval", .text = "5s", .help = "Between bulks." },
@@ -141,7 +147,8 @@ static const struct config_section sample_sections[] = {
 	{ "state", "What is kept.", SECTION_OPTIONS, sample_state_rows },
 	{ "logs.collect", "Where lines come from.", SECTION_COMPONENTS, .types = sample_collectors },
 	{ "logs.steps", "What is done to them.", SECTION_STEPS, .types = sample_steps },
-	{ "logs.export", "Where they go.", SECTION_COMPONENTS, sample_common_rows, sizeof(struct sample_common), sample_exporters },
+	{ "logs.export", "Where they go.", SECTION_COMPONENTS, sample_common_rows, sizeof(struct sample_common),
+		sample_exporters },
 	{ "health.checks", "What the app needs.", SECTION_COMPONENTS, .types = sample_checks },
 	{ .path = NULL },
 };

@@ -16,11 +16,22 @@ static void assert_wrong(const char *text, const char *wrong, const char *expect
 static void test_sizes(void **state)
 {
 	static const struct reading readings[] = {
-		{ "0B", NULL, 0 }, { "1B", NULL, 1 }, { "64KiB", NULL, 65536 }, { "32MiB", NULL, 32 << 20 }, { "1GiB", NULL, 1 << 30 },
-		{ "16777215TiB", NULL, UINT64_C(16777215) << 40 }, { "16777216TiB", "is too large", 7 },
-		{ "99999999999999999999B", "is too large", 7 }, { "64", "has no unit", 7 }, { "64K", "has an unknown unit", 7 },
-		{ "64 KiB", "has an unknown unit", 7 }, { "1.5GiB", "has an unknown unit", 7 }, { "64kib", "has an unknown unit", 7 },
-		{ "", "does not begin with a number", 7 }, { "-1B", "does not begin with a number", 7 }, { "1KiB1", "has an unknown unit", 7 },
+		{ "0B", NULL, 0 },
+		{ "1B", NULL, 1 },
+		{ "64KiB", NULL, 65536 },
+		{ "32MiB", NULL, 32 << 20 },
+		{ "1GiB", NULL, 1 << 30 },
+		{ "16777215TiB", NULL, UINT64_C(16777215) << 40 },
+		{ "16777216TiB", "is too large", 7 },
+		{ "99999999999999999999B", "is too large", 7 },
+		{ "64", "has no unit", 7 },
+		{ "64K", "has an unknown unit", 7 },
+		{ "64 KiB", "has an unknown unit", 7 },
+		{ "1.5GiB", "has an unknown unit", 7 },
+		{ "64kib", "has an unknown unit", 7 },
+		{ "", "does not begin with a number", 7 },
+		{ "-1B", "does not begin with a number", 7 },
+		{ "1KiB1", "has an unknown unit", 7 },
 	};
 
 	(void)state;
@@ -38,10 +49,17 @@ static void test_sizes(void **state)
 static void test_durations(void **state)
 {
 	static const struct reading readings[] = {
-		{ "0s", NULL, 0 }, { "250ms", NULL, 250000000 }, { "5s", NULL, UINT64_C(5000000000) }, { "2m", NULL, UINT64_C(120000000000) },
-		{ "1h", NULL, UINT64_C(3600000000000) }, { "2562047h", NULL, UINT64_C(9223369200000000000) },
-		{ "2562048h", "is too large", 7000000 }, { "5", "has no unit", 7000000 }, { "1.5s", "has an unknown unit", 7000000 },
-		{ "1h30m", "has an unknown unit", 7000000 }, { "5S", "has an unknown unit", 7000000 },
+		{ "0s", NULL, 0 },
+		{ "250ms", NULL, 250000000 },
+		{ "5s", NULL, UINT64_C(5000000000) },
+		{ "2m", NULL, UINT64_C(120000000000) },
+		{ "1h", NULL, UINT64_C(3600000000000) },
+		{ "2562047h", NULL, UINT64_C(9223369200000000000) },
+		{ "2562048h", "is too large", 7000000 },
+		{ "5", "has no unit", 7000000 },
+		{ "1.5s", "has an unknown unit", 7000000 },
+		{ "1h30m", "has an unknown unit", 7000000 },
+		{ "5S", "has an unknown unit", 7000000 },
 		{ "soon", "does not begin with a number", 7000000 },
 	};
 
@@ -82,13 +100,25 @@ static void test_counts_and_bools(void **state)
 static void test_addresses(void **state)
 {
 	static const struct reading readings[] = {
-		{ "localhost:80", NULL }, { ":9464", NULL }, { ":0", NULL }, { "127.0.0.1:65535", NULL }, { "[::1]:80", NULL },
-		{ "my_host-1.ns.svc:1", NULL }, { "unix:/run/a", NULL }, { "unix:run/a", "has no absolute path after unix:" },
-		{ "unix:", "has no absolute path after unix:" }, { "localhost", "has no port" }, { "", "has no port" },
-		{ "a:65536", "has no port between 0 and 65535" }, { "a:", "has no port between 0 and 65535" },
-		{ "a:b", "has no port between 0 and 65535" }, { "a/b:1", "has a host that is no name or address" },
-		{ "::1:80", "has a host that is no name or address" }, { "[x]:80", "has a host that is no name or address" },
-		{ "[]:80", "has a host that is no name or address" }, { "http://a:80", "has a host that is no name or address" },
+		{ "localhost:80", NULL },
+		{ ":9464", NULL },
+		{ ":0", NULL },
+		{ "127.0.0.1:65535", NULL },
+		{ "[::1]:80", NULL },
+		{ "my_host-1.ns.svc:1", NULL },
+		{ "unix:/run/a", NULL },
+		{ "unix:run/a", "has no absolute path after unix:" },
+		{ "unix:", "has no absolute path after unix:" },
+		{ "localhost", "has no port" },
+		{ "", "has no port" },
+		{ "a:65536", "has no port between 0 and 65535" },
+		{ "a:", "has no port between 0 and 65535" },
+		{ "a:b", "has no port between 0 and 65535" },
+		{ "a/b:1", "has a host that is no name or address" },
+		{ "::1:80", "has a host that is no name or address" },
+		{ "[x]:80", "has a host that is no name or address" },
+		{ "[]:80", "has a host that is no name or address" },
+		{ "http://a:80", "has a host that is no name or address" },
 		{ "a b:80", "has a host that is no name or address" },
 	};
 	char longest[5 + 108 + 1] = "unix:/";
@@ -106,10 +136,19 @@ static void test_urls(void **state)
 {
 	static const char *const http[] = { "http", "https", NULL };
 	static const struct reading readings[] = {
-		{ "http://a", NULL }, { "https://u:p@a:1/x?y#z", NULL }, { "redis://a", "has another scheme" },
-		{ "a:80", "has another scheme" }, { "a", "has no scheme" }, { "", "has no scheme" }, { "HTTP://a", "has no scheme" },
-		{ "http:a", "has no host" }, { "http://", "has no host" }, { "http:///x", "has no host" }, { "http://u@", "has no host" },
-		{ "http://u:p@/x", "has no host" }, { "http://a b", "has a character that a URL cannot hold" },
+		{ "http://a", NULL },
+		{ "https://u:p@a:1/x?y#z", NULL },
+		{ "redis://a", "has another scheme" },
+		{ "a:80", "has another scheme" },
+		{ "a", "has no scheme" },
+		{ "", "has no scheme" },
+		{ "HTTP://a", "has no scheme" },
+		{ "http:a", "has no host" },
+		{ "http://", "has no host" },
+		{ "http:///x", "has no host" },
+		{ "http://u@", "has no host" },
+		{ "http://u:p@/x", "has no host" },
+		{ "http://a b", "has a character that a URL cannot hold" },
 	};
 
 	(void)state;
