@@ -144,7 +144,8 @@ static inline bool is_plain_value(const unsigned char *p, size_t size)
 
 /*
  * Whether a KeyValue is what nearly all are: a key and then a value, both short, plain and filling their messages. They
- * are most of any request and this is five times as fast as the walk, which takes what is not so and finds any fault.
+ * are most of any request, which takes three fifths of the time with this. The walk takes what is not so and finds any
+ * fault.
  */
 static inline bool is_plain_attribute(const unsigned char *p, size_t size)
 {

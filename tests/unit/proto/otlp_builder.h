@@ -106,7 +106,7 @@ static inline void put_attribute_int(struct buffer *b, unsigned number, const ch
 	put_wrap(b, pair, number);
 }
 
-/* A server span of 474 bytes with ten attributes, about what an HTTP instrumentation sends. */
+/* A server span of some 450 bytes with ten attributes, about what an HTTP instrumentation sends. */
 static inline void put_http_span(struct buffer *b, unsigned i)
 {
 	size_t span = b->size;

@@ -331,6 +331,7 @@ static void odd_attributes_take_the_long_way(void **state)
 static void nest(struct buffer *b, size_t levels)
 {
 	struct buffer value;
+	size_t pair;
 
 	buffer_init(&value, ROOM);
 	put_text(&value, 1, "x");
@@ -339,8 +340,10 @@ static void nest(struct buffer *b, size_t levels)
 		put_wrap(&value, 0, 5);
 	}
 	start_span(b);
-	put_wrap(&value, 0, 2);
-	put_bytes(b, 9, value.data, value.size);
+	pair = b->size;
+	put_text(b, 1, "k");
+	put_bytes(b, 2, value.data, value.size);
+	put_wrap(b, pair, 9);
 	wrap_span(b);
 	buffer_done(&value);
 }
