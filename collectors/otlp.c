@@ -24,6 +24,7 @@ enum {
 	FIRST_ROOM = 64 << 10,		/* of a body that does not say its size */
 	INLINE_MAX = 256 << 10,		/* what is checked on the loop; more goes to the CPU lane */
 	REASON_MAX = 256,
+	LINGER_S = 6,			/* for an idle peer, while the process ends */
 	/* google.rpc.Code */
 	RPC_INVALID_ARGUMENT = 3, RPC_RESOURCE_EXHAUSTED = 8, RPC_UNAVAILABLE = 14,
 };
@@ -330,12 +331,14 @@ static int otlp_door_start(struct collector *d)
 	return failed;
 }
 
-/* A host app that still has a connection open, or had one a moment ago, may still have spans to give. */
+/* A host app that has a connection open may still have spans to give: SDKs send every 5 seconds by default (OpenTelemetry
+ * specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is enough. */
 static bool otlp_door_quiet(struct collector *d)
 {
 	struct duration since = mono_since(loop_now(host_loop(d->host)), d->last);
+	bool connected = http_server_totals(d->server).connections > 0;
 
-	return d->open == 0 && (d->last.ns == 0 || since.ns > DURATION_S(1).ns) && http_server_totals(d->server).connections == 0;
+	return d->open == 0 && (d->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
 }
 
 static void otlp_door_stop(struct collector *d)
