@@ -12,17 +12,22 @@
 #include "registry.h"
 
 enum {
-	LANE_DEPTH = 256, CONNECTIONS_MAX = 32, PROBE_CONNECTIONS = 64, CONTROL_CONNECTIONS = 8,
-	LOOK_MS = 20,		/* how often a draining agent looks whether it is done */
-	RESERVE_MS = 1000,	/* of exit.within, for closing: the spool and the last commit */
+	LANE_DEPTH = 256,
+	CONNECTIONS_MAX = 32,
+	PROBE_CONNECTIONS = 64,
+	CONTROL_CONNECTIONS = 8,
+	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
+	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
 };
 
 static const char who[] = "agent";
-static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES, [PLACE_METRICS] = SIGNAL_METRICS,
-						   [PLACE_LOGS] = SIGNAL_LOGS, [PLACE_LOGS_OUT] = SIGNAL_LOGS,
-						   [PLACE_TRACES_OUT] = SIGNAL_TRACES };
+static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES,
+	[PLACE_METRICS] = SIGNAL_METRICS,
+	[PLACE_LOGS] = SIGNAL_LOGS,
+	[PLACE_LOGS_OUT] = SIGNAL_LOGS,
+	[PLACE_TRACES_OUT] = SIGNAL_TRACES };
 
 /* Signals of the operating system. */
 
@@ -80,7 +85,8 @@ static void drain(struct agent *a, struct duration within)
 	loop_timer_set(&a->deadline, patience.ns > 0 ? patience : DURATION_MS(0));
 }
 
-/* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be done. */
+/* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be
+ * done. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
@@ -102,6 +108,7 @@ static void on_terminate(void *context, int number)
 
 static int start_services(struct agent *a)
 {
+	struct state_options options = { .path = a->config->state.path, .max = a->config->state.max };
 	char why[256] = "";
 	int failed = lane_new(a->loop, "oxp-cpu", LANE_DEPTH, &a->cpu);
 
@@ -110,13 +117,15 @@ static int start_services(struct agent *a)
 	if (!failed)
 		failed = resolver_new(a->loop, &a->resolver);
 	if (!failed)
-		failed = http_client_new(a->loop, &(struct http_client_options){ .connections_max = CONNECTIONS_MAX,
-										 .resolver = a->resolver }, &a->http);
+		failed = http_client_new(a->loop,
+			&(struct http_client_options){ .connections_max = CONNECTIONS_MAX, .resolver = a->resolver },
+			&a->http);
 	if (failed) {
 		log_error(a->log, who, "cannot start: %s", strerror(-failed));
 		return failed;
 	}
-	failed = state_open(a->config->state.path, a->config->state.max, a->disk, &a->state, why, sizeof why);
+	options.disk = a->disk;
+	failed = state_open(&options, &a->state, why, sizeof why);
 	if (failed)
 		log_error(a->log, who, "state.path: %s", why);
 	return failed;
@@ -125,9 +134,12 @@ static int start_services(struct agent *a)
 static struct source_options source_options(const struct agent *a, const struct intake *i, enum signal signal)
 {
 	return (struct source_options){
-		.name = i->host->name, .signal = signal, .rewind = i->type->rewind,
+		.name = i->host->name,
+		.signal = signal,
+		.rewind = i->type->rewind,
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
-		.settled = i->type->settled, .resume = i->type->resume,
+		.settled = i->type->settled,
+		.resume = i->type->resume,
 	};
 }
 
@@ -140,7 +152,6 @@ static bool takes_from(const struct outlet *o, const char *collector)
 			return true;
 	return !from || from->count == 0;
 }
-
 
 /* Every exporter of the signal that takes from this collector. */
 static void route(struct agent *a, struct source *s, const char *collector)
@@ -186,8 +197,9 @@ static void open_books(struct agent *a, struct ledger_row *row, const struct led
 	if (books_open(a->state, row, spooled, &killed) < 0)
 		log_warn(a->log, row->source, "the saved ledger is full: this row starts from nothing");
 	if (killed)
-		log_warn(a->log, row->source, "the last run was killed with %llu records of %s in memory: lost, and counted",
-			 (unsigned long long)killed, row->signal);
+		log_warn(a->log, row->source,
+			"the last run was killed with %llu records of %s in memory: lost, and counted",
+			(unsigned long long)killed, row->signal);
 }
 
 /* A source for what the collector offers, with the ledger of earlier runs. */
@@ -201,7 +213,7 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	route(a, i->host->source, name);
 	if (i->host->source->route_count == 0) {
 		log_error(a->log, i->host->name, "no exporter takes from it: see `from` of %s",
-			  place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
+			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
 	failed = spool_restore(a, i->host->source, spooled);
@@ -255,15 +267,17 @@ static int add_components(struct agent *a)
 	static const struct {
 		enum place place;
 		int (*add)(struct agent *, enum place, const struct config_component *);
-	} order[] = { { PLACE_LOGS_OUT, add_exporter },	  { PLACE_TRACES_OUT, add_exporter }, { PLACE_LOGS, add_collector },
-		      { PLACE_METRICS, add_collector }, { PLACE_RECEIVE, add_collector },    { PLACE_CHECKS, add_check } };
+	} order[] = { { PLACE_LOGS_OUT, add_exporter }, { PLACE_TRACES_OUT, add_exporter },
+		{ PLACE_LOGS, add_collector }, { PLACE_METRICS, add_collector }, { PLACE_RECEIVE, add_collector },
+		{ PLACE_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].place]; c; c = c->next) {
 			int failed = order[i].add(a, order[i].place, c);
 			if (failed) {
-				log_error(a->log, who, "cannot start %s.%s (%s:%u): %s", place_path(order[i].place), c->name,
-					  c->place.file ? c->place.file : "built-in defaults", c->place.line, strerror(-failed));
+				log_error(a->log, who, "cannot start %s.%s (%s:%u): %s", place_path(order[i].place),
+					c->name, c->place.file ? c->place.file : "built-in defaults", c->place.line,
+					strerror(-failed));
 				return failed;
 			}
 		}
@@ -304,12 +318,13 @@ static void on_status(void *context, struct http_request *request)
 	if (report_write(&a->report, loop_wall(a->loop), &out))
 		http_respond_text(request, 500, "text/plain", "the report is too large\n");
 	else
-		http_respond(request, &(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
+		http_respond(request,
+			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
 	buffer_done(&out);
 }
 
 static int listen_on(struct agent *a, const struct http_server_options *o, const struct http_route *routes,
-		     struct http_server **server)
+	struct http_server **server)
 {
 	int failed = http_server_new(a->loop, o, routes, server);
 
@@ -329,17 +344,28 @@ static int listen_at(struct agent *a, struct http_server *server, const char *ad
 
 static int open_doors(struct agent *a)
 {
-	static const struct http_server_options probes = { .name = "listen", .body_max = 4096, .connections_max = PROBE_CONNECTIONS,
-		.idle = { HOLD_TIMEOUT_S * 1000000000LL }, .priority = LOOP_PROBES, .socket_mode = 0660 };
-	static const struct http_server_options control = { .name = "control", .body_max = 4096,
-		.connections_max = CONTROL_CONNECTIONS, .idle = { HOLD_TIMEOUT_S * 1000000000LL }, .priority = LOOP_PROBES,
+	static const struct http_server_options probes = { .name = "listen",
+		.body_max = 4096,
+		.connections_max = PROBE_CONNECTIONS,
+		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
+		.priority = LOOP_PROBES,
+		.socket_mode = 0660 };
+	static const struct http_server_options control = { .name = "control",
+		.body_max = 4096,
+		.connections_max = CONTROL_CONNECTIONS,
+		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
+		.priority = LOOP_PROBES,
 		.socket_mode = 0600 };
 	int failed;
 
-	a->routes[0] = (struct http_route){ .path = "/metrics", .complete = metrics_pull, .gone = metrics_gone, .context = &a->metrics };
-	a->routes[1] = (struct http_route){ .path = "/health/liveness", .complete = health_liveness, .context = &a->health };
+	a->routes[0] = (struct http_route){
+		.path = "/metrics", .complete = metrics_pull, .gone = metrics_gone, .context = &a->metrics
+	};
+	a->routes[1] =
+		(struct http_route){ .path = "/health/liveness", .complete = health_liveness, .context = &a->health };
 	a->routes[2] = (struct http_route){ .path = "/health", .complete = health_liveness, .context = &a->health };
-	a->routes[3] = (struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = &a->health };
+	a->routes[3] =
+		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = &a->health };
 	a->routes[4] = (struct http_route){ .path = "/ready", .complete = health_readiness, .context = &a->health };
 	a->control_routes[0] = (struct http_route){ .path = "/status", .complete = on_status, .context = a };
 	failed = listen_on(a, &probes, a->routes, &a->listen);
@@ -360,10 +386,13 @@ static int report_destinations(void *context, struct buffer *out)
 
 	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",") {
 		const struct sender *s = o->sender;
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":%llu,"
-				       "\"resent\":%llu,\"error\":", comma, s->name, sender_state_name(s->state),
-				       (unsigned long long)s->queued_bytes, (unsigned long long)s->sends,
-				       (unsigned long long)s->retries, (unsigned long long)s->resent) ||
+		failed = buffer_printf(out,
+				 "%s{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":"
+				 "%llu,"
+				 "\"resent\":%llu,\"error\":",
+				 comma, s->name, sender_state_name(s->state), (unsigned long long)s->queued_bytes,
+				 (unsigned long long)s->sends, (unsigned long long)s->retries,
+				 (unsigned long long)s->resent) ||
 			 json_string_append(out, s->reason, strlen(s->reason)) || buffer_text(out, "}");
 	}
 	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
@@ -376,7 +405,8 @@ static int report_checks(void *context, struct buffer *out)
 	int failed = 0;
 
 	for (const struct health_check *c = a->health.checks; c && !failed; c = c->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name, c->fine ? "true" : "false") ||
+		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name,
+				 c->fine ? "true" : "false") ||
 			 json_string_append(out, c->why, strlen(c->why)) || buffer_text(out, "}");
 	return failed ? failed : buffer_text(out, a->health.checks ? "]" : "[]");
 }
@@ -388,14 +418,15 @@ static double read_memory(void *context)
 
 static void add_numbers(struct agent *a)
 {
-	struct counter *memory = counter_row(&a->counters, COUNTER_GAUGE, "memory_used_bytes", "",
-					     "Bytes of telemetry alive in the process.");
+	struct counter *memory = counter_row(
+		&a->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of telemetry alive in the process.");
 
 	memory->read = read_memory;
 	memory->context = a;
 	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = a->config->memory;
-	a->report = (struct report){ .ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION,
-				     .started = loop_wall(a->loop) };
+	a->report = (struct report){
+		.ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION, .started = loop_wall(a->loop)
+	};
 	report_add(&a->report, "destinations", report_destinations, a);
 	report_add(&a->report, "checks", report_checks, a);
 }
@@ -413,8 +444,11 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 		failed = start_services(a);
 	if (failed)
 		return failed;
-	pipeline_init(&a->pipeline, &(struct pipeline_options){ .loop = a->loop, .random = &a->random, .log = log,
-								.ledger = &a->ledger, .memory = config->memory });
+	pipeline_init(&a->pipeline, &(struct pipeline_options){ .loop = a->loop,
+					    .random = &a->random,
+					    .log = log,
+					    .ledger = &a->ledger,
+					    .memory = config->memory });
 	limits.reserved = "oxpecker_";
 	a->series = series_new(&limits, random_next(&a->random));
 	if (!a->series)
@@ -533,7 +567,7 @@ uint64_t agent_stop(struct agent *a)
 
 	if (a->pipeline.loop) {
 		stop_collectors(a);
-		lane_free(a->cpu);	/* what it still holds comes back: bodies are offered, posts go out */
+		lane_free(a->cpu); /* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
 		commit_all(a);

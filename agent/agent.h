@@ -50,7 +50,7 @@ struct agent {
 	struct http_client *http;
 	struct state *state;
 	struct series *series;
-	struct store *store;		/* opened when first asked for */
+	struct store *store; /* opened when first asked for */
 	struct counters counters;
 	struct ledger ledger;
 	struct pipeline pipeline;
@@ -59,19 +59,19 @@ struct agent {
 	struct metrics metrics;
 	struct intake *intakes;
 	struct outlet *outlets;
-	struct host *hosts;		/* of all components */
+	struct host *hosts; /* of all components */
 	struct http_server *listen, *control;
 	struct http_route routes[6], control_routes[2];
 	struct loop_signal terminate, interrupt;
-	struct loop_timer look, deadline;	/* while draining */
-	size_t commits;			/* under way at the end */
-	struct state_change *spooling;	/* what goes to the spool at the end */
-	size_t unspooling;		/* deletions under way */
+	struct loop_timer look, deadline; /* while draining */
+	size_t commits; /* under way at the end */
+	struct state_change *spooling; /* what goes to the spool at the end */
+	size_t unspooling; /* deletions under way */
 };
 
 /* Builds everything and opens the doors. 0, or -errno with the reason logged. */
 int agent_start(struct agent *, const struct agent_config *, struct log *) MUST_CHECK;
-struct store *agent_store(struct agent *);	/* NULL: it cannot be opened, and that was logged */
+struct store *agent_store(struct agent *); /* NULL: it cannot be opened, and that was logged */
 /* Until a signal has ended it. */
 void agent_run(struct agent *);
 /* Returns how many records were lost at the end. */

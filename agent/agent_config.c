@@ -9,85 +9,91 @@
 
 static const struct option service_rows[] = {
 	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
-	  .help = "Name of the host app; else OTEL_SERVICE_NAME." },
-	{ OPT_TEXT(struct agent_config, service.version), .name = "version", .example = "1.4.2", .help = "Its version." },
+		.help = "Name of the host app; else OTEL_SERVICE_NAME." },
+	{ OPT_TEXT(struct agent_config, service.version), .name = "version", .example = "1.4.2",
+		.help = "Its version." },
 	{ OPT_TEXT(struct agent_config, service.environment), .name = "environment", .example = "production",
-	  .help = "Where it runs." },
+		.help = "Where it runs." },
 	{ .name = NULL },
 };
 
 static const struct option listen_rows[] = {
 	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .text = ":9464", .main = true,
-	  .help = "Addresses of /metrics and the probes." },
+		.help = "Addresses of /metrics and the probes." },
 	{ .name = NULL },
 };
 
 static const struct option control_rows[] = {
-	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true, .example = "unix:/run/oxpecker/control.sock",
-	  .help = "Socket of the full status, mode 0600; else control.sock in state.path." },
+	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true,
+		.example = "unix:/run/oxpecker/control.sock",
+		.help = "Socket of the full status, mode 0600; else control.sock in state.path." },
 	{ .name = NULL },
 };
 
 static const struct option state_rows[] = {
 	{ OPT_PATH(struct agent_config, state.path), .name = "path", .main = true, .example = "/var/lib/oxpecker",
-	  .help = "Folder of positions, spool and store; else $STATE_DIRECTORY, else oxpecker in $XDG_STATE_HOME." },
+		.help = "Folder of positions, spool and store; else $STATE_DIRECTORY, else oxpecker in "
+			"$XDG_STATE_HOME." },
 	{ OPT_SIZE(struct agent_config, state.max), .name = "max", .text = "1GiB", .min = 16 << 20,
-	  .help = "Ceiling of positions, spool and parked records on disk." },
+		.help = "Ceiling of positions, spool and parked records on disk." },
 	{ .name = NULL },
 };
 
 static const struct option memory_rows[] = {
 	{ OPT_SIZE(struct agent_config, memory), .name = "memory", .text = "32MiB", .min = 2 << 20, .main = true,
-	  .help = "Ceiling of all telemetry in memory; an eighth of it is guaranteed to each signal." },
+		.help = "Ceiling of all telemetry in memory; an eighth of it is guaranteed to each signal." },
 	{ .name = NULL },
 };
 
 static const struct option exit_rows[] = {
 	{ OPT_DURATION(struct agent_config, exit.within), .name = "within", .text = "25s", .min = 1000, .main = true,
-	  .help = "Time from SIGTERM to the end, less than the pod's grace period." },
+		.help = "Time from SIGTERM to the end, less than the pod's grace period." },
 	{ .name = NULL },
 };
 
 static const struct option store_rows[] = {
 	{ OPT_SIZE(struct agent_config, store.max), .name = "max", .text = "256MiB", .min = 1 << 20, .main = true,
-	  .help = "Ceiling of the embedded store on disk; the oldest goes first." },
+		.help = "Ceiling of the embedded store on disk; the oldest goes first." },
 	{ OPT_DURATION(struct agent_config, store.age), .name = "age", .text = "24h", .min = 1000,
-	  .help = "What is older goes." },
-	{ OPT_DURATION(struct agent_config, store.snapshot), .name = "snapshot", .text = "15s", .min = 100, .zero = "off",
-	  .help = "How often the series are written to it; off: never." },
+		.help = "What is older goes." },
+	{ OPT_DURATION(struct agent_config, store.snapshot), .name = "snapshot", .text = "15s", .min = 100,
+		.zero = "off", .help = "How often the series are written to it; off: never." },
 	{ .name = NULL },
 };
 
 #define BATCH_ROWS(field)                                                                                              \
-	{ OPT_SIZE(struct agent_config, field.bytes), .name = "bytes", .text = "1MiB", .min = 1 << 10, .max = 64 << 20,   \
-	  .help = "A batch is sent when it has so many bytes." },                                                        \
-	{ OPT_COUNT(struct agent_config, field.records), .name = "records", .text = "5000", .min = 1, .max = 1000000,     \
-	  .help = "Or so many records." },                                                                               \
-	{ OPT_DURATION(struct agent_config, field.age), .name = "age", .text = "1s", .min = 1, .max = 3600000,            \
-	  .help = "Or when its first record is so old." },                                                               \
-	{ .name = NULL }
+	{ OPT_SIZE(struct agent_config, field.bytes), .name = "bytes", .text = "1MiB", .min = 1 << 10,                 \
+		.max = 64 << 20, .help = "A batch is sent when it has so many bytes." },                               \
+		{ OPT_COUNT(struct agent_config, field.records), .name = "records", .text = "5000", .min = 1,          \
+			.max = 1000000, .help = "Or so many records." },                                               \
+		{ OPT_DURATION(struct agent_config, field.age), .name = "age", .text = "1s", .min = 1, .max = 3600000, \
+			.help = "Or when its first record is so old." },                                               \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
 
 static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
 static const struct option export_rows[] = {
 	{ OPT_TEXTS(struct export_config, from), .name = "from",
-	  .help = "Names of the collectors whose records it takes; else all of the signal." },
+		.help = "Names of the collectors whose records it takes; else all of the signal." },
 	{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, .max = 64,
-	  .help = "Requests under way at a time." },
+		.help = "Requests under way at a time." },
 	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,
-	  .help = "Ceiling of the first wait after a failure; it doubles with each further one." },
+		.help = "Ceiling of the first wait after a failure; it doubles with each further one." },
 	{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s", .min = 1,
-	  .help = "Highest ceiling of a wait." },
+		.help = "Highest ceiling of a wait." },
 	{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,
-	  .help = "A send without an outcome for so long is cancelled and tried again." },
+		.help = "A send without an outcome for so long is cancelled and tried again." },
 	{ .name = NULL },
 };
 
 static const struct option check_rows[] = {
-	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10, .help = "Time between two looks." },
+	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10,
+		.help = "Time between two looks." },
 	{ OPT_DURATION(struct health_limits, timeout), .name = "timeout", .text = "2s", .min = 10,
-	  .help = "No answer within this is a no." },
+		.help = "No answer within this is a no." },
 	{ .name = NULL },
 };
 
@@ -97,23 +103,45 @@ static const struct {
 	enum place place;
 } layout[] = {
 	{ { .path = "service", .help = "The host app.", .options = service_rows }, PLACES },
-	{ { .path = "listen", .kind = SECTION_VALUE, .options = listen_rows, .help = "Where /metrics and the probes are." }, PLACES },
-	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." }, PLACES },
+	{ { .path = "listen",
+		  .kind = SECTION_VALUE,
+		  .options = listen_rows,
+		  .help = "Where /metrics and the probes are." },
+		PLACES },
+	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." },
+		PLACES },
 	{ { .path = "state", .options = state_rows, .help = "What outlives the process." }, PLACES },
 	{ { .path = "memory", .kind = SECTION_VALUE, .options = memory_rows, .help = "The budget." }, PLACES },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
-	{ { .path = "store", .options = store_rows, .help = "The embedded store, which keeps a signal without an exporter." }, PLACES },
-	{ { .path = "receive", .kind = SECTION_COMPONENTS, .help = "Doors for spans; nothing written: otlp." }, PLACE_RECEIVE },
-	{ { .path = "metrics.collect", .kind = SECTION_COMPONENTS, .help = "Where metrics come from." }, PLACE_METRICS },
+	{ { .path = "store",
+		  .options = store_rows,
+		  .help = "The embedded store, which keeps a signal without an exporter." },
+		PLACES },
+	{ { .path = "receive", .kind = SECTION_COMPONENTS, .help = "Doors for spans; nothing written: otlp." },
+		PLACE_RECEIVE },
+	{ { .path = "metrics.collect", .kind = SECTION_COMPONENTS, .help = "Where metrics come from." },
+		PLACE_METRICS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
 	{ { .path = "logs.collect", .kind = SECTION_COMPONENTS, .help = "Where logs come from." }, PLACE_LOGS },
-	{ { .path = "logs.export", .kind = SECTION_COMPONENTS, .help = "Where logs go; nothing written: the embedded store.",
-	    .options = export_rows, .common_size = sizeof(struct export_config) }, PLACE_LOGS_OUT },
+	{ { .path = "logs.export",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where logs go; nothing written: the embedded store.",
+		  .options = export_rows,
+		  .common_size = sizeof(struct export_config) },
+		PLACE_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
-	{ { .path = "traces.export", .kind = SECTION_COMPONENTS, .help = "Where spans go; nothing written: the embedded store.",
-	    .options = export_rows, .common_size = sizeof(struct export_config) }, PLACE_TRACES_OUT },
-	{ { .path = "health.checks", .kind = SECTION_COMPONENTS, .help = "What the host app needs to be ready.",
-	    .options = check_rows, .common_size = sizeof(struct health_limits) }, PLACE_CHECKS },
+	{ { .path = "traces.export",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where spans go; nothing written: the embedded store.",
+		  .options = export_rows,
+		  .common_size = sizeof(struct export_config) },
+		PLACE_TRACES_OUT },
+	{ { .path = "health.checks",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "What the host app needs to be ready.",
+		  .options = check_rows,
+		  .common_size = sizeof(struct health_limits) },
+		PLACE_CHECKS },
 };
 
 const char *place_path(enum place place)
@@ -140,11 +168,14 @@ static void add_type(struct config_type **table, const struct config_type *row)
 static void add_collectors(struct agent_config *c)
 {
 	for (const struct collector_type *const *t = registry_collectors; *t; t++) {
-		const struct config_type row = { .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
-						 .config_size = (*t)->config_size, .type = *t };
-		enum place place = (*t)->signals & SIGNAL_TRACES ? PLACE_RECEIVE :
-				   (*t)->signals & SIGNAL_LOGS	 ? PLACE_LOGS :
-								   PLACE_METRICS;
+		const struct config_type row = { .name = (*t)->name,
+			.summary = (*t)->summary,
+			.options = (*t)->options,
+			.config_size = (*t)->config_size,
+			.type = *t };
+		enum place place = (*t)->signals & SIGNAL_TRACES ? PLACE_RECEIVE
+				   : (*t)->signals & SIGNAL_LOGS ? PLACE_LOGS
+								 : PLACE_METRICS;
 		add_type(&c->types[place], &row);
 	}
 }
@@ -152,8 +183,11 @@ static void add_collectors(struct agent_config *c)
 static void add_exporters(struct agent_config *c)
 {
 	for (const struct exporter_type *const *t = registry_exporters; *t; t++) {
-		const struct config_type row = { .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
-						 .config_size = (*t)->config_size, .type = *t };
+		const struct config_type row = { .name = (*t)->name,
+			.summary = (*t)->summary,
+			.options = (*t)->options,
+			.config_size = (*t)->config_size,
+			.type = *t };
 		if ((*t)->signals & SIGNAL_LOGS)
 			add_type(&c->types[PLACE_LOGS_OUT], &row);
 		if ((*t)->signals & SIGNAL_TRACES)
@@ -164,9 +198,12 @@ static void add_exporters(struct agent_config *c)
 static void add_checks(struct agent_config *c)
 {
 	for (const struct check_type *const *t = registry_checks; *t; t++)
-		add_type(&c->types[PLACE_CHECKS],
-			 &(struct config_type){ .name = (*t)->name, .summary = (*t)->summary, .options = (*t)->options,
-						.config_size = (*t)->config_size, .schemes = (*t)->schemes, .type = *t });
+		add_type(&c->types[PLACE_CHECKS], &(struct config_type){ .name = (*t)->name,
+							  .summary = (*t)->summary,
+							  .options = (*t)->options,
+							  .config_size = (*t)->config_size,
+							  .schemes = (*t)->schemes,
+							  .type = *t });
 }
 
 struct agent_config *agent_config_new(void)
@@ -242,8 +279,10 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 		const struct export_config *common = k->common;
 		for (size_t i = 0; common->from && i < common->from->count; i++)
 			if (!is_collector(c, in, common->from->items[i]))
-				complain(c, k, out, config_printf(c->file->arena, "from: no collector is named \"%s\"; those of %s are meant",
-								  common->from->items[i], place_path(in)));
+				complain(c, k, out,
+					config_printf(c->file->arena,
+						"from: no collector is named \"%s\"; those of %s are meant",
+						common->from->items[i], place_path(in)));
 	}
 }
 
@@ -260,25 +299,35 @@ static bool is_own_door(const char *url, const char *address)
 	for (size_t i = 0; i < COUNT_OF(own_hosts); i++) {
 		n = strlen(own_hosts[i]);
 		if (strncmp(host, own_hosts[i], n) == 0 && strncmp(host + n, port, strlen(port)) == 0 &&
-		    strchr("/?", host[n + strlen(port)]))
+			strchr("/?", host[n + strlen(port)]))
 			return true;
 	}
+	return false;
+}
+
+/* Whether the URL leads to one of the addresses that a door's row holds. */
+static bool row_has_door(const struct config_component *door, const struct option *row, const char *url)
+{
+	const struct option_list *list;
+
+	if (row->kind != OPTION_ADDRESS_LIST)
+		return false;
+	memcpy(&list, (const char *)door->options + row->offset, sizeof list);
+	for (size_t i = 0; i < list->count; i++)
+		if (is_own_door(url, list->items[i]))
+			return true;
 	return false;
 }
 
 static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
 {
 	for (const struct config_component *door = c->components[PLACE_RECEIVE]; door; door = door->next)
-		for (const struct option *row = door->type->options; row && row->name; row++) {
-			const struct option_list *list;
-			if (row->kind != OPTION_ADDRESS_LIST)
-				continue;
-			memcpy(&list, (const char *)door->options + row->offset, sizeof list);
-			for (size_t i = 0; i < list->count; i++)
-				if (is_own_door(url, list->items[i]))
-					complain(c, k, out, config_printf(c->file->arena, "%s is our own door, %s.%s: what it sends would come back",
-									  url, place_path(PLACE_RECEIVE), door->name));
-		}
+		for (const struct option *row = door->type->options; row && row->name; row++)
+			if (row_has_door(door, row, url))
+				complain(c, k, out,
+					config_printf(c->file->arena,
+						"%s is our own door, %s.%s: what it sends would come back", url,
+						place_path(PLACE_RECEIVE), door->name));
 }
 
 /* An exporter must not feed what it sends back to us. */
@@ -298,7 +347,8 @@ static void check_own_doors(struct agent_config *c, enum place out)
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
 	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
-	const char *home = world->variable(world->context, "HOME"), *xdg = world->variable(world->context, "XDG_STATE_HOME");
+	const char *home = world->variable(world->context, "HOME"),
+		   *xdg = world->variable(world->context, "XDG_STATE_HOME");
 
 	if (!c->service.name)
 		c->service.name = world->variable(world->context, "OTEL_SERVICE_NAME");

@@ -1,8 +1,8 @@
 /*
  * What the whole configuration file says, typed: the fixed sections, and the components by place.
  *
- * The sections' rows stand in agent_config.c, the components' in their own files; registry.c says which components there
- * are. What is read lives until agent_config_free() and does not change.
+ * The sections' rows stand in agent_config.c, the components' in their own files; registry.c says which components
+ * there are. What is read lives until agent_config_free() and does not change.
  */
 #ifndef OXP_AGENT_CONFIG_H
 #define OXP_AGENT_CONFIG_H
@@ -16,18 +16,28 @@ enum place { PLACE_RECEIVE, PLACE_METRICS, PLACE_LOGS, PLACE_LOGS_OUT, PLACE_TRA
 
 /* What every exporter has, whatever its type. */
 struct export_config {
-	const struct option_list *from;	/* names of collectors; empty: the whole signal */
+	const struct option_list *from; /* names of collectors; empty: the whole signal */
 	struct sender_limits limits;
 };
 
 struct agent_config {
-	struct { const char *name, *version, *environment; } service;
+	struct {
+		const char *name, *version, *environment;
+	} service;
 	const struct option_list *listen;
 	const char *control;
-	struct { const char *path; uint64_t max; } state;
+	struct {
+		const char *path;
+		uint64_t max;
+	} state;
 	uint64_t memory;
-	struct { struct duration within; } exit;
-	struct { struct duration snapshot, age; uint64_t max; } store;
+	struct {
+		struct duration within;
+	} exit;
+	struct {
+		struct duration snapshot, age;
+		uint64_t max;
+	} store;
 	struct batch_limits logs_batch, traces_batch;
 	const struct config_component *components[PLACES];
 	struct config *file;
@@ -35,7 +45,7 @@ struct agent_config {
 	struct config_type *types[PLACES];
 };
 
-const char *place_path(enum place);	/* "logs.export" */
+const char *place_path(enum place); /* "logs.export" */
 
 struct agent_config *agent_config_new(void) __attribute__((returns_nonnull));
 void agent_config_free(struct agent_config *);

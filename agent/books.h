@@ -12,8 +12,9 @@
 struct state;
 struct log;
 
-/* Brings the row to where the last run left it; `spooled` of what it held is on disk. 0, or -ENOSPC when the mapped ledger is
- * full. */
-int books_open(struct state *, struct ledger_row *, const struct ledger_amount *spooled, uint64_t *ret_killed) MUST_CHECK;
+/* Brings the row to where the last run left it; `spooled` of what it held is on disk. 0, or -ENOSPC when the mapped
+ * ledger is full. */
+int books_open(
+	struct state *, struct ledger_row *, const struct ledger_amount *spooled, uint64_t *ret_killed) MUST_CHECK;
 
 #endif

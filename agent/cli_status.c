@@ -39,16 +39,25 @@ static void ask(const char *address, const char *path, struct answer *a)
 	char url[512];
 
 	buffer_init(&a->body, ANSWER_MAX);
-	snprintf(url, sizeof url, "http://%s%s%s", is_unix ? "localhost" : address[0] == ':' ? "127.0.0.1" : "",
-		 is_unix ? "" : address, path);
+	snprintf(url, sizeof url, "http://%s%s%s",
+		is_unix             ? "localhost"
+		: address[0] == ':' ? "127.0.0.1"
+				    : "",
+		is_unix ? "" : address, path);
 	if (loop_new(&clock_system, &a->loop) < 0)
 		return;
 	if (resolver_new(a->loop, &resolver) == 0 &&
-	    http_client_new(a->loop, &(struct http_client_options){ .connections_max = 1, .resolver = resolver }, &client) == 0 &&
-	    http_call_start(client, &(struct http_call_options){ .method = "GET", .url = url,
-								  .unix_path = is_unix ? address + 5 : NULL, .done = on_done,
-								  .context = a, .answer_max = ANSWER_MAX,
-								  .timeout = DURATION_S(PATIENCE_S) }, &call) == 0)
+		http_client_new(a->loop, &(struct http_client_options){ .connections_max = 1, .resolver = resolver },
+			&client) == 0 &&
+		http_call_start(client,
+			&(struct http_call_options){ .method = "GET",
+				.url = url,
+				.unix_path = is_unix ? address + 5 : NULL,
+				.done = on_done,
+				.context = a,
+				.answer_max = ANSWER_MAX,
+				.timeout = DURATION_S(PATIENCE_S) },
+			&call) == 0)
 		loop_run(a->loop);
 	http_client_free(client);
 	resolver_free(resolver);
@@ -66,8 +75,7 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value)
-		sum += json_integer_value(json_object_get(value, "records"));
+	json_object_foreach(reasons, key, value) sum += json_integer_value(json_object_get(value, "records"));
 	return sum;
 }
 
@@ -85,15 +93,19 @@ static bool print_ledger(const json_t *ledger, bool colour)
 	size_t i;
 	json_t *row;
 
-	printf("%s%-8s %-28s %-28s %12s %12s %9s %9s %9s %9s %9s%s\n", colour ? "\033[1m" : "", "SIGNAL", "SOURCE", "DESTINATION",
-	       "RECEIVED", "DELIVERED", "PARKED", "REJECTED", "DROPPED", "MERGED", "HELD", colour ? "\033[0m" : "");
-	json_array_foreach(ledger, i, row) {
+	printf("%s%-8s %-28s %-28s %12s %12s %9s %9s %9s %9s %9s%s\n", colour ? "\033[1m" : "", "SIGNAL", "SOURCE",
+		"DESTINATION", "RECEIVED", "DELIVERED", "PARKED", "REJECTED", "DROPPED", "MERGED", "HELD",
+		colour ? "\033[0m" : "");
+	json_array_foreach(ledger, i, row)
+	{
 		long long balance = json_integer_value(json_object_get(row, "balance"));
-		printf("%-8s %-28s %-28s %12lld %12lld %9lld %9lld %9lld %9lld %9lld", text(row, "signal"), text(row, "source"),
-		       text(row, "destination"), amount(row, "received"), amount(row, "delivered"), amount(row, "parked"),
-		       amount(row, "rejected"), dropped(row), amount(row, "merged"), amount(row, "held"));
+		printf("%-8s %-28s %-28s %12lld %12lld %9lld %9lld %9lld %9lld %9lld", text(row, "signal"),
+			text(row, "source"), text(row, "destination"), amount(row, "received"),
+			amount(row, "delivered"), amount(row, "parked"), amount(row, "rejected"), dropped(row),
+			amount(row, "merged"), amount(row, "held"));
 		if (balance)
-			printf("  %sdoes not balance: %+lld%s", colour ? "\033[31m" : "", balance, colour ? "\033[0m" : "");
+			printf("  %sdoes not balance: %+lld%s", colour ? "\033[31m" : "", balance,
+				colour ? "\033[0m" : "");
 		putchar('\n');
 		balanced = balanced && !balance;
 	}
@@ -108,13 +120,12 @@ static void print_destinations(const json_t *destinations, bool colour)
 	json_t *row;
 
 	if (json_array_size(destinations) > 0)
-		printf("\n%s%-34s %-9s %10s %10s %10s  %s%s\n", colour ? "\033[1m" : "", "DESTINATION", "STATE", "QUEUED", "SENDS",
-		       "RETRIES", "LAST ERROR", colour ? "\033[0m" : "");
-	json_array_foreach(destinations, i, row)
-		printf("%-34s %-9s %9.1fK %10lld %10lld  %s\n", text(row, "name"), text(row, "state"),
-		       (double)json_integer_value(json_object_get(row, "queued_bytes")) / 1024,
-		       json_integer_value(json_object_get(row, "sends")), json_integer_value(json_object_get(row, "retries")),
-		       text(row, "error"));
+		printf("\n%s%-34s %-9s %10s %10s %10s  %s%s\n", colour ? "\033[1m" : "", "DESTINATION", "STATE",
+			"QUEUED", "SENDS", "RETRIES", "LAST ERROR", colour ? "\033[0m" : "");
+	json_array_foreach(destinations, i, row) printf("%-34s %-9s %9.1fK %10lld %10lld  %s\n", text(row, "name"),
+		text(row, "state"), (double)json_integer_value(json_object_get(row, "queued_bytes")) / 1024,
+		json_integer_value(json_object_get(row, "sends")), json_integer_value(json_object_get(row, "retries")),
+		text(row, "error"));
 }
 
 static void print_checks(const json_t *checks, bool colour)
@@ -123,10 +134,10 @@ static void print_checks(const json_t *checks, bool colour)
 	json_t *row;
 
 	if (json_array_size(checks) > 0)
-		printf("\n%s%-34s %-9s %s%s\n", colour ? "\033[1m" : "", "CHECK", "STATE", "WHY", colour ? "\033[0m" : "");
-	json_array_foreach(checks, i, row)
-		printf("%-34s %-9s %s\n", text(row, "name"), json_is_true(json_object_get(row, "fine")) ? "fine" : "not fine",
-		       text(row, "why"));
+		printf("\n%s%-34s %-9s %s%s\n", colour ? "\033[1m" : "", "CHECK", "STATE", "WHY",
+			colour ? "\033[0m" : "");
+	json_array_foreach(checks, i, row) printf("%-34s %-9s %s\n", text(row, "name"),
+		json_is_true(json_object_get(row, "fine")) ? "fine" : "not fine", text(row, "why"));
 }
 
 static int print_report(const struct answer *a)
@@ -138,8 +149,9 @@ static int print_report(const struct answer *a)
 		fprintf(stderr, "oxpecker: the control socket answered something that is no report\n");
 		return 2;
 	}
-	printf("oxpecker %s, pid %lld, up %.0f s\n\n", text(report, "version"), json_integer_value(json_object_get(report, "pid")),
-	       json_real_value(json_object_get(report, "uptime_seconds")));
+	printf("oxpecker %s, pid %lld, up %.0f s\n\n", text(report, "version"),
+		json_integer_value(json_object_get(report, "pid")),
+		json_real_value(json_object_get(report, "uptime_seconds")));
 	balanced = print_ledger(json_object_get(report, "ledger"), colour);
 	print_destinations(json_object_get(report, "destinations"), colour);
 	print_checks(json_object_get(report, "checks"), colour);
@@ -154,7 +166,9 @@ int cli_status(const char *control, bool json)
 
 	ask(control, "/status", &a);
 	if (a.status != 200)
-		fprintf(stderr, "oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its configuration?\n",
+		fprintf(stderr,
+			"oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its "
+			"configuration?\n",
 			control, a.error);
 	else if (json)
 		status = fwrite(a.body.data, 1, a.body.size, stdout) == a.body.size ? 0 : 2;

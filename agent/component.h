@@ -1,10 +1,10 @@
 /*
  * What a component is, and what the core lends it.
  *
- * A collector brings telemetry in, an exporter takes it out, a check asks whether something the host app needs is there.
- * Each is one const struct at the foot of one file, listed in registry.c; the core finds it by name, reads its options
- * into its config struct and calls it. Components never meet each other: all they know of the world is their
- * `struct host`.
+ * A collector brings telemetry in, an exporter takes it out, a check asks whether something the host app needs is
+ * there. Each is one const struct at the foot of one file, listed in registry.c; the core finds it by name, reads
+ * its options into its config struct and calls it. Components never meet each other: all they know of the world is
+ * their `struct host`.
  *
  * Every callback runs on the loop thread and returns within about a millisecond. What may take longer (compress, fsync,
  * a query) goes to a lane (loop/lane.h) and comes back as a callback.
@@ -16,11 +16,11 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-struct host;		/* one for each component */
-struct collector;	/* each file that implements one defines its own */
+struct host; /* one for each component */
+struct collector; /* each file that implements one defines its own */
 struct exporter;
 struct check;
-struct option;		/* one row of a component's options, see config/option.h */
+struct option; /* one row of a component's options, see config/option.h */
 struct http_client;
 struct lane;
 struct loop;
@@ -32,27 +32,28 @@ struct store;
 
 enum signal { SIGNAL_METRICS = 1, SIGNAL_LOGS = 2, SIGNAL_TRACES = 4 };
 
-/* What a collector does when the pipeline is full. Data, so that one conformance test can hold every collector to it. */
+/* What a collector does when the pipeline is full. Data, so that one conformance test can hold every collector to
+ * it. */
 enum when_full {
-	FULL_PAUSE,	/* stop reading; the file or the kernel keeps it */
-	FULL_REFUSE,	/* answer 429 or 503 with Retry-After; the peer keeps it */
-	FULL_DROP,	/* lose it and count it, with a reason; only for datagrams */
+	FULL_PAUSE, /* stop reading; the file or the kernel keeps it */
+	FULL_REFUSE, /* answer 429 or 503 with Retry-After; the peer keeps it */
+	FULL_DROP, /* lose it and count it, with a reason; only for datagrams */
 };
 
 /* What may be read again after a restart. It decides where the source's ledger lives (status/ledger.h). */
 enum rewind {
-	REWIND_NONE,	/* a socket: what was taken is ours */
-	REWIND_SAVED,	/* a file: reading starts at the saved position, so nothing behind it has happened */
+	REWIND_NONE, /* a socket: what was taken is ours */
+	REWIND_SAVED, /* a file: reading starts at the saved position, so nothing behind it has happened */
 };
 
 enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
 
 /* How a send, or one item of it, ended. */
 enum outcome {
-	DELIVERED,	/* the destination has answered that it has it */
-	RETRY,		/* nobody's fault; try again, not before the time given */
-	REJECTED,	/* it will never be taken; park it with the reason */
-	SPLIT,		/* too large for the destination: try the halves; for one item alone it means REJECTED */
+	DELIVERED, /* the destination has answered that it has it */
+	RETRY, /* nobody's fault; try again, not before the time given */
+	REJECTED, /* it will never be taken; park it with the reason */
+	SPLIT, /* too large for the destination: try the halves; for one item alone it means REJECTED */
 };
 
 /*
@@ -61,15 +62,15 @@ enum outcome {
  *   building  one owner, the collector; grows
  *   sealed    const for everyone; counted by reference: the delivery holds one, a lane that reads it another
  *
- * An item is what a destination takes or refuses: one log line, or one OTLP request of several spans. Its bytes stand in a
- * block of the batch and never move. (generation, offset) is where it came from, and with the state id makes the
- * document's id; a collector that has no such place counts offsets.
+ * An item is what a destination takes or refuses: one log line, or one OTLP request of several spans. Its bytes
+ * stand in a block of the batch and never move. (generation, offset) is where it came from, and with the state id
+ * makes the document's id; a collector that has no such place counts offsets.
  */
 struct batch;
 struct batch_item {
 	const char *data;
 	uint32_t size;
-	uint32_t records;	/* log lines or spans in it */
+	uint32_t records; /* log lines or spans in it */
 	uint64_t generation;
 	uint64_t offset;
 };
@@ -81,10 +82,10 @@ char *batch_block(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
 /* The last block turned out shorter; returns where it stands now. Before an item points into it. */
 char *batch_block_trim(struct batch *, size_t size) MUST_CHECK;
-int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;	/* 0 or -ENOMEM (no room within `memory`) */
+int batch_add(struct batch *, const struct batch_item *) MUST_CHECK; /* 0 or -ENOMEM (no room within `memory`) */
 /* What settled() will be given once every destination has settled this batch. At most one for each offered batch. */
 void batch_token(struct batch *, uint64_t token);
-void batch_free(struct batch *);	/* while building; NULL is fine */
+void batch_free(struct batch *); /* while building; NULL is fine */
 /* Keeps a sealed batch beyond send_done(), for a lane that still reads it. Each batch_keep() has its batch_unkeep(). */
 const struct batch *batch_keep(const struct batch *);
 void batch_unkeep(const struct batch *);
@@ -92,7 +93,7 @@ void batch_unkeep(const struct batch *);
 enum signal batch_signal(const struct batch *);
 size_t batch_items(const struct batch *);
 uint64_t batch_records(const struct batch *);
-size_t batch_size(const struct batch *);	/* the sum of the item sizes */
+size_t batch_size(const struct batch *); /* the sum of the item sizes */
 /* Item i, valid as long as the batch. */
 const struct batch_item *batch_item(const struct batch *, size_t i);
 
@@ -108,9 +109,9 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
  * with send_done() exactly once, from any later callback or from send() itself; `send` is gone after that.
  */
 struct send;
-size_t send_first(const struct send *);	/* items first … end - 1 are this send's */
+size_t send_first(const struct send *); /* items first … end - 1 are this send's */
 size_t send_end(const struct send *);
-bool send_wants(const struct send *, size_t item);	/* false: it settled in an earlier try */
+bool send_wants(const struct send *, size_t item); /* false: it settled in an earlier try */
 void send_item(struct send *, size_t item, enum outcome, const char *reason);
 void send_done(struct send *, enum outcome rest, const char *reason);
 /* Of the records that send_done(DELIVERED) is about to settle, so many were refused, and nobody can say which (OTLP
@@ -123,21 +124,22 @@ void send_context_set(struct send *, void *context);
 void *send_context(const struct send *);
 
 struct collector_type {
-	const char *name;		/* as written in the configuration */
-	const char *summary;		/* one sentence for the reference */
+	const char *name; /* as written in the configuration */
+	const char *summary; /* one sentence for the reference */
 	unsigned signals;
 	enum when_full when_full;
 	enum rewind rewind;
-	const struct option *options;	/* ends with a row without a name */
+	const struct option *options; /* ends with a row without a name */
 	size_t config_size;
 
-	/* `config` outlives the collector and does not change. On failure *ret is untouched and the reason is logged. */
+	/* `config` outlives the collector and does not change. On failure *ret is untouched and the reason is
+	 * logged. */
 	int (*create)(const void *config, struct host *, struct collector **ret) MUST_CHECK;
 	int (*start)(struct collector *) MUST_CHECK;
 	/* There is room again after ADMIT_FULL or a NULL block. May be NULL for collectors that refuse or drop. */
 	void (*resume)(struct collector *);
-	/* Every destination has settled the batch with this token (delivered, parked or spooled), and all offered before it.
-	 * May be NULL. */
+	/* Every destination has settled the batch with this token (delivered, parked or spooled), and all offered
+	 * before it. May be NULL. */
 	void (*settled)(struct collector *, uint64_t token);
 	/* Metrics only: bring the series up to date before `deadline`, then call host_collected() once. May be NULL. */
 	void (*collect)(struct collector *, struct mono_time deadline);
@@ -145,8 +147,8 @@ struct collector_type {
 	void (*drain)(struct collector *);
 	/* Nothing is left to read, nobody is half-way through giving. Asked while draining. */
 	bool (*quiet)(struct collector *);
-	void (*stop)(struct collector *);	/* no more offers after it; may be called without start */
-	void (*destroy)(struct collector *);	/* NULL is fine, so is half-built */
+	void (*stop)(struct collector *); /* no more offers after it; may be called without start */
+	void (*destroy)(struct collector *); /* NULL is fine, so is half-built */
 };
 
 struct exporter_type {
@@ -168,7 +170,7 @@ struct exporter_type {
 struct check_type {
 	const char *name;
 	const char *summary;
-	const char *const *schemes;	/* of the URL that selects it, ends with NULL */
+	const char *const *schemes; /* of the URL that selects it, ends with NULL */
 	const struct option *options;
 	size_t config_size;
 
@@ -181,7 +183,7 @@ struct check_type {
 };
 
 /* What the core lends. */
-const char *host_name(const struct host *);		/* "logs.collect.tail" */
+const char *host_name(const struct host *); /* "logs.collect.tail" */
 struct loop *host_loop(struct host *);
 struct lane *host_cpu_lane(struct host *);
 struct lane *host_disk_lane(struct host *);
@@ -189,17 +191,18 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
-/* The embedded store: one file with one ceiling, shared by all who keep things in it. NULL: it cannot be opened, and that was
- * logged. */
+/* The embedded store: one file with one ceiling, shared by all who keep things in it. NULL: it cannot be opened, and
+ * that was logged. */
 struct store *host_store(struct host *);
-const char *host_state_path(struct host *);		/* the folder that is ours */
-uint64_t host_state_id(struct host *);			/* 64 random bits, born with `state` */
+const char *host_state_path(struct host *); /* the folder that is ours */
+uint64_t host_state_id(struct host *); /* 64 random bits, born with `state` */
 void host_log(struct host *, enum log_level, const char *format, ...) PRINTF_LIKE(3, 4);
 /* A number on /metrics and /status: oxpecker_NAME{component="…"}. A counter only grows and its name ends in _total; the
  * same name given twice is the same number. */
 uint64_t *host_counter(struct host *, const char *name, const char *help);
 uint64_t *host_gauge(struct host *, const char *name, const char *help);
-/* A gauge with a label of its own in place of component: oxpecker_NAME{label="value"}, the component's own name as value. */
+/* A gauge with a label of its own in place of component: oxpecker_NAME{label="value"}, the component's own name as
+ * value. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
 
 /* Ends a collect(): the series are as fresh as they get. */
@@ -215,8 +218,8 @@ void host_checked(struct host *, bool fine, const char *why);
 struct position {
 	uint64_t generation;
 	uint64_t dev, inode;
-	int64_t birth_ns;	/* 0 where the file system tells none */
-	uint64_t head_hash;	/* XXH3 of the first head_size bytes */
+	int64_t birth_ns; /* 0 where the file system tells none */
+	uint64_t head_hash; /* XXH3 of the first head_size bytes */
 	uint32_t head_size;
 	uint64_t offset;
 	const char *path;
@@ -226,8 +229,8 @@ uint64_t host_generation_next(struct host *);
 /* Staged: replaces the row of the same generation with the next commit. */
 void host_position_put(struct host *, const struct position *);
 void host_position_forget(struct host *, uint64_t generation);
-/* Writes what is staged, and the ledger that goes with it, in one transaction; then calls done(). Calls made while one is
- * under way share the next. */
+/* Writes what is staged, and the ledger that goes with it, in one transaction; then calls done(). Calls made while
+ * one is under way share the next. */
 void host_positions_commit(struct host *, void (*done)(void *, int failed), void *context);
 
 #endif

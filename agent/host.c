@@ -126,7 +126,7 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 
 struct batch *host_batch_new(struct host *h, enum signal signal)
 {
-	(void)signal;	/* a source has one */
+	(void)signal; /* a source has one */
 	return source_batch_new(h->source);
 }
 
@@ -147,8 +147,9 @@ void host_samples(struct host *h, const struct series_counts *counts, uint64_t b
 	uint64_t clash = 0, ceiling = 0, clash_bytes, ceiling_bytes, received = counts->received;
 
 	for (int i = 0; i < SERIES_DROPS; i++)
-		*(i == SERIES_DROP_SERIES_CEILING || i == SERIES_DROP_FAMILY_CEILING || i == SERIES_DROP_BYTES ? &ceiling : &clash) +=
-			counts->dropped[i];
+		*(i == SERIES_DROP_SERIES_CEILING || i == SERIES_DROP_FAMILY_CEILING || i == SERIES_DROP_BYTES
+				? &ceiling
+				: &clash) += counts->dropped[i];
 	clash_bytes = received ? bytes * clash / received : 0;
 	ceiling_bytes = received ? bytes * ceiling / received : 0;
 	ledger_add(h->samples, LEDGER_RECEIVED, received, bytes);

@@ -38,23 +38,32 @@ static const char usage[] =
 	"      --limit N                  so many of the newest (default 50)\n"
 	"\n"
 	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
-	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set logs.collect.tail=/var/log/app/*.log\n"
+	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "
+	"logs.collect.tail=/var/log/app/*.log\n"
 	"  --json            status and show: as JSON\n"
 	"  --debug           log more\n"
 	"  --version, --help\n"
 	"\n"
-	"Exit status of a run: 0 nothing was lost, 1 it could not start or something was lost. Of status: 1 the ledger does not\n"
+	"Exit status of a run: 0 nothing was lost, 1 it could not start or something was lost. Of status: 1 the ledger "
+	"does not\n"
 	"balance, 2 no agent answers.\n";
 
 static const struct {
 	const char *name;
-	size_t text, flag;	/* offset of a const char * that takes the next word, or of a bool; the other is 0 */
+	size_t text, flag; /* offset of a const char * that takes the next word, or of a bool; the other is 0 */
 } options[] = {
 #define TEXT(field) offsetof(struct command_line, field), 0
 #define FLAG(field) 0, offsetof(struct command_line, field)
-	{ "--limit", TEXT(limit) },   { "--json", FLAG(json) }, { "--schema", FLAG(schema) }, { "--effective", FLAG(effective) },
-	{ "--version", FLAG(version) }, { "--help", FLAG(help) }, { "-h", FLAG(help) },		  { "--debug", FLAG(debug) },
-	{ "--config", 0, 0 },	      { "--set", 0, 0 },
+	{ "--limit", TEXT(limit) },
+	{ "--json", FLAG(json) },
+	{ "--schema", FLAG(schema) },
+	{ "--effective", FLAG(effective) },
+	{ "--version", FLAG(version) },
+	{ "--help", FLAG(help) },
+	{ "-h", FLAG(help) },
+	{ "--debug", FLAG(debug) },
+	{ "--config", 0, 0 },
+	{ "--set", 0, 0 },
 #undef TEXT
 #undef FLAG
 };
@@ -71,8 +80,8 @@ static int unknown(const char *word, const char *kind)
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		names[n++] = commands[i];
 	near = nearest_word(word, names, n);
-	fprintf(stderr, "oxpecker: no %s is called \"%s\"%s%s%s; see oxpecker --help\n", kind, word, near ? "; did you mean " : "",
-		near ? near : "", near ? "?" : "");
+	fprintf(stderr, "oxpecker: no %s is called \"%s\"%s%s%s; see oxpecker --help\n", kind, word,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	return -EINVAL;
 }
 
@@ -167,8 +176,9 @@ static int load(const struct command_line *c, struct agent_config *config)
 		fprintf(stderr, "oxpecker: cannot read %s: %s\n", path, strerror(-failed));
 	} else {
 		failed = agent_config_load(config, &(struct config_input){ .name = path ? path : "built-in defaults",
-									    .text = buffer_bytes(&text), .sets = c->sets,
-									    .world = &config_world_system });
+							   .text = buffer_bytes(&text),
+							   .sets = c->sets,
+							   .world = &config_world_system });
 		if (failed)
 			print_errors(config);
 	}
@@ -200,7 +210,8 @@ static int command_reference(const struct command_line *c, const struct agent_co
 	struct buffer out;
 
 	buffer_init(&out, 4 << 20);
-	return print_buffer(&out, c->schema ? reference_schema(config->sections, &out) : reference_yaml(config->sections, &out));
+	return print_buffer(
+		&out, c->schema ? reference_schema(config->sections, &out) : reference_yaml(config->sections, &out));
 }
 
 static int command_show(const struct command_line *c, const struct agent_config *config)
@@ -211,14 +222,18 @@ static int command_show(const struct command_line *c, const struct agent_config 
 		fprintf(stderr, "oxpecker: show logs, traces or metrics? And --limit takes a number\n");
 		return STATUS_USAGE;
 	}
-	return store_show(config->state.path, c->argument, &(struct store_show_options){ .limit = limit, .json = c->json }, stdout) ?
-		       STATUS_FAILED : STATUS_FINE;
+	return store_show(config->state.path, c->argument,
+		       &(struct store_show_options){ .limit = limit, .json = c->json }, stdout)
+		       ? STATUS_FAILED
+		       : STATUS_FINE;
 }
 
 static int command_run(const struct command_line *c, const struct agent_config *config)
 {
-	struct log log = { .fd = STDERR_FILENO, .level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO, .clock = &clock_system,
-			   .form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON };
+	struct log log = { .fd = STDERR_FILENO,
+		.level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
+		.clock = &clock_system,
+		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON };
 	struct agent *agent = oxp_new(sizeof *agent);
 	int failed = agent_start(agent, config, &log);
 	uint64_t lost;
@@ -237,10 +252,14 @@ static int run_command(const struct command_line *c, struct agent_config *config
 	if (load(c, config) < 0)
 		return STATUS_FAILED;
 	switch (c->command[0]) {
-	case 'c': return command_check(c, config);
-	case 'h': return cli_health(config->listen->items[0]);
-	case 'r': return command_run(c, config);
-	default: return c->command[1] == 't' ? cli_status(config->control, c->json) : command_show(c, config);
+	case 'c':
+		return command_check(c, config);
+	case 'h':
+		return cli_health(config->listen->items[0]);
+	case 'r':
+		return command_run(c, config);
+	default:
+		return c->command[1] == 't' ? cli_status(config->control, c->json) : command_show(c, config);
 	}
 }
 

@@ -9,9 +9,9 @@
 #include "snapshot.h"
 
 enum {
-	PAGE_MAX = 64 << 20,		/* a page that is larger is answered 500 */
-	SLICE_BYTES = 64 << 10,		/* written between two looks at what else is ready */
-	TIME_LEFT_PART = 80,		/* of 100: what a round takes of the time Prometheus leaves */
+	PAGE_MAX = 64 << 20, /* a page that is larger is answered 500 */
+	SLICE_BYTES = 64 << 10, /* written between two looks at what else is ready */
+	TIME_LEFT_PART = 80, /* of 100: what a round takes of the time Prometheus leaves */
 	TIME_LEFT_MAX_S = 60,
 };
 
@@ -95,8 +95,10 @@ static void answer(struct metrics *m, const struct pull *p)
 	if (m->failed || buffer_append(&copy, from->data, from->size) < 0)
 		http_respond_text(p->request, 500, "text/plain", "the page is larger than this agent shows\n");
 	else
-		http_respond(p->request, &(struct http_answer){ .status = 200, .content_type = "text/plain; version=0.0.4; charset=utf-8",
-								.headers = packed ? packed_headers : plain_headers, .body = &copy });
+		http_respond(p->request, &(struct http_answer){ .status = 200,
+						 .content_type = "text/plain; version=0.0.4; charset=utf-8",
+						 .headers = packed ? packed_headers : plain_headers,
+						 .body = &copy });
 	buffer_done(&copy);
 }
 
@@ -129,7 +131,7 @@ static void pack(struct job *job)
 	if (!failed)
 		failed = gzip_feed(m->gzip, m->page.data, m->page.size);
 	if (failed || gzip_end(m->gzip))
-		buffer_clear(&m->packed);	/* then it goes out plain */
+		buffer_clear(&m->packed); /* then it goes out plain */
 }
 
 static void packed(struct job *job)

@@ -32,9 +32,10 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 
 	buffer_clear(&s->series);
 	if (buffer_append(&s->series, sample->name.data, sample->name.size) ||
-	    (labels && (buffer_text(&s->series, "{") || buffer_append(&s->series, sample->raw_labels.data, sample->raw_labels.size) ||
-			buffer_text(&s->series, "}"))))
-		return 0;	/* a name longer than anybody reads */
+		(labels && (buffer_text(&s->series, "{") ||
+				   buffer_append(&s->series, sample->raw_labels.data, sample->raw_labels.size) ||
+				   buffer_text(&s->series, "}"))))
+		return 0; /* a name longer than anybody reads */
 	s->failed = store_sample(s->store, s->at, buffer_bytes(&s->series), sample->value);
 	return s->failed;
 }
@@ -79,8 +80,9 @@ void snapshot_take(struct agent *a, struct bytes page)
 	if (!store || a->metrics.storing)
 		return;
 	s = oxp_new(sizeof *s);
-	*s = (struct snapshot){ .job = { .work = store_page, .done = page_stored }, .agent = a, .store = store,
-				.at = loop_wall(a->loop) };
+	*s = (struct snapshot){
+		.job = { .work = store_page, .done = page_stored }, .agent = a, .store = store, .at = loop_wall(a->loop)
+	};
 	buffer_init(&s->page, page.size);
 	buffer_init(&s->series, SERIES_MAX);
 	a->metrics.storing = buffer_append(&s->page, page.data, page.size) == 0 && lane_run(a->disk, &s->job) == 0;

@@ -7,7 +7,9 @@
 
 enum { ROW_BYTES = 1 << 20 };
 
-struct item_head { uint32_t size, records; };
+struct item_head {
+	uint32_t size, records;
+};
 
 static void flush_row(struct agent *a, const char *key, struct buffer *row, struct ledger_amount *amount)
 {
@@ -73,7 +75,8 @@ static struct batch *unpack(struct restore *r, struct bytes payload)
 		memcpy(&head, block + at, sizeof head);
 		at += sizeof head;
 		fine = head.size <= payload.size - at &&
-		       batch_add(batch, &(struct batch_item){ .data = block + at, .size = head.size, .records = head.records }) == 0;
+		       batch_add(batch, &(struct batch_item){
+						.data = block + at, .size = head.size, .records = head.records }) == 0;
 	}
 	if (fine)
 		return batch;
@@ -100,7 +103,8 @@ static void on_unspooled(void *context, int failed)
 
 	a->unspooling--;
 	if (failed)
-		log_warn(a->log, "spool", "a delivered row could not be deleted: %s; it will be sent again", strerror(-failed));
+		log_warn(a->log, "spool", "a delivered row could not be deleted: %s; it will be sent again",
+			strerror(-failed));
 }
 
 static void unspool(void *context, uint64_t spool_id)
@@ -127,8 +131,9 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
 		ret_amounts[i] = r.amount;
 		if (damaged)
-			log_error(a->log, s->name, "%llu rows of the spool are damaged: they stay where they are and are not sent",
-				  (unsigned long long)damaged);
+			log_error(a->log, s->name,
+				"%llu rows of the spool are damaged: they stay where they are and are not sent",
+				(unsigned long long)damaged);
 	}
 	return failed;
 }

@@ -1,10 +1,11 @@
 /*
  * The `otlp` door: spans over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
  *
- * A body is read straight into the memory of the batch it will be, inflated into memory that the budget gave for it, and
- * checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch. The answer says
- * that the spans are held within the budget (`ack: memory`). Full: 503 with Retry-After. (OTLP specification 1.11.0,
- * "OTLP/HTTP": the answer has the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
+ * A body is read straight into the memory of the batch it will be, inflated into memory that the budget gave for it,
+ * and checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch. The
+ * answer says that the spans are held within the budget (`ack: memory`). Full: 503 with Retry-After. (OTLP
+ * specification 1.11.0, "OTLP/HTTP": the answer has the Content-Type of the request, an error is a
+ * google.rpc.Status, an empty request is fine.)
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,12 +22,14 @@
 #include "proto/otlp_walk.h"
 
 enum {
-	FIRST_ROOM = 64 << 10,		/* of a body that does not say its size */
-	INLINE_MAX = 256 << 10,		/* what is checked on the loop; more goes to the CPU lane */
+	FIRST_ROOM = 64 << 10, /* of a body that does not say its size */
+	INLINE_MAX = 256 << 10, /* what is checked on the loop; more goes to the CPU lane */
 	REASON_MAX = 256,
-	LINGER_S = 6,			/* for an idle peer, while the process ends */
+	LINGER_S = 6, /* for an idle peer, while the process ends */
 	/* google.rpc.Code */
-	RPC_INVALID_ARGUMENT = 3, RPC_RESOURCE_EXHAUSTED = 8, RPC_UNAVAILABLE = 14,
+	RPC_INVALID_ARGUMENT = 3,
+	RPC_RESOURCE_EXHAUSTED = 8,
+	RPC_UNAVAILABLE = 14,
 };
 
 struct otlp_door_config {
@@ -36,11 +39,12 @@ struct otlp_door_config {
 
 static const struct option otlp_door_options[] = {
 	{ OPT_ADDRESSES(struct otlp_door_config, http), .name = "http", .main = true, .text = "127.0.0.1:4318",
-	  .help = "Addresses that OTLP/HTTP is taken on: host:port, :port or unix:/path." },
-	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10, .max = 64 << 20,
-	  .help = "Largest request, before and after decompression; larger ones are answered 413." },
+		.help = "Addresses that OTLP/HTTP is taken on: host:port, :port or unix:/path." },
+	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10,
+		.max = 64 << 20,
+		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
-	  .help = "Connections at a time; further ones wait." },
+		.help = "Connections at a time; further ones wait." },
 	{ .name = NULL },
 };
 
@@ -49,9 +53,9 @@ struct collector {
 	const struct otlp_door_config *config;
 	struct http_server *server;
 	struct http_route routes[2];
-	struct gunzip *gunzip;		/* the CPU lane's; jobs run one after another */
-	size_t open;			/* requests that have not been answered */
-	uint64_t offset;		/* counts bodies: a door's items have no other place */
+	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
+	size_t open; /* requests that have not been answered */
+	uint64_t offset; /* counts bodies: a door's items have no other place */
 	struct mono_time last;
 	uint64_t *requests, *spans, *refused_full, *refused_bad;
 };
@@ -59,8 +63,8 @@ struct collector {
 /*
  * One request, from its headers to its answer.
  *
- * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane only
- * the lane touches it; request is NULL when the peer went away meanwhile.
+ * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane
+ * only the lane touches it; request is NULL when the peer went away meanwhile.
  */
 struct body {
 	struct job job;
@@ -70,9 +74,9 @@ struct body {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane;
-	struct batch *packed;		/* the compressed bytes while they are inflated */
+	struct batch *packed; /* the compressed bytes while they are inflated */
 	struct bytes packed_bytes;
-	const char *fault;		/* NULL when fine */
+	const char *fault; /* NULL when fine */
 	char reason[REASON_MAX];
 	struct otlp_summary summary;
 };
@@ -93,8 +97,10 @@ static void answer(struct http_request *request, unsigned status, int code, cons
 	buffer_init(&out, 4096);
 	if (code && otlp_status_write(code, message, &out) < 0)
 		buffer_clear(&out);
-	http_respond(request, &(struct http_answer){ .status = status, .content_type = "application/x-protobuf",
-						     .headers = status == 503 ? later : NULL, .body = &out });
+	http_respond(request, &(struct http_answer){ .status = status,
+				      .content_type = "application/x-protobuf",
+				      .headers = status == 503 ? later : NULL,
+				      .body = &out });
 	buffer_done(&out);
 }
 
@@ -104,7 +110,7 @@ static enum http_take refuse(struct body *b, unsigned status, int code, const ch
 
 	++*(status == 503 ? b->door->refused_full : b->door->refused_bad);
 	http_context_set(request, NULL);
-	answer(request, status, code, message);	/* the message may stand in the body's struct */
+	answer(request, status, code, message); /* the message may stand in the body's struct */
 	body_free(b);
 	return HTTP_ANSWERED;
 }
@@ -208,8 +214,9 @@ static void offer_body(struct body *b)
 {
 	struct collector *d = b->door;
 	struct http_request *request = b->request;
-	const struct batch_item item = { .data = b->data, .size = (uint32_t)b->size, .records = (uint32_t)b->summary.spans,
-					 .offset = d->offset++ };
+	const struct batch_item item = {
+		.data = b->data, .size = (uint32_t)b->size, .records = (uint32_t)b->summary.spans, .offset = d->offset++
+	};
 
 	if (b->fault) {
 		refuse(b, 400, RPC_INVALID_ARGUMENT, b->fault);
@@ -302,12 +309,18 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 
 	d->host = host;
 	d->config = config;
-	d->routes[0] = (struct http_route){ .method = HTTP_POST, .path = "/v1/traces", .begin = otlp_begin, .body = otlp_body,
-					    .complete = otlp_complete, .gone = otlp_gone, .context = d };
+	d->routes[0] = (struct http_route){ .method = HTTP_POST,
+		.path = "/v1/traces",
+		.begin = otlp_begin,
+		.body = otlp_body,
+		.complete = otlp_complete,
+		.gone = otlp_gone,
+		.context = d };
 	d->requests = host_counter(host, "requests_total", "OTLP requests that came in.");
 	d->spans = host_counter(host, "spans_total", "Spans taken.");
 	d->refused_full = host_counter(host, "refused_full_total", "Requests answered 503 for want of memory.");
-	d->refused_bad = host_counter(host, "refused_bad_total", "Requests answered 4xx: no OTLP, too large, wrong type.");
+	d->refused_bad =
+		host_counter(host, "refused_bad_total", "Requests answered 4xx: no OTLP, too large, wrong type.");
 	d->gunzip = gunzip_new();
 	if (!d->gunzip) {
 		free(d);
@@ -319,20 +332,26 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 
 static int otlp_door_start(struct collector *d)
 {
-	const struct http_server_options o = { .name = host_name(d->host), .body_max = d->config->body_max,
-		.connections_max = d->config->connections, .idle = DURATION_S(75), .priority = LOOP_NORMAL, .socket_mode = 0660 };
+	const struct http_server_options o = { .name = host_name(d->host),
+		.body_max = d->config->body_max,
+		.connections_max = d->config->connections,
+		.idle = DURATION_S(75),
+		.priority = LOOP_NORMAL,
+		.socket_mode = 0660 };
 	int failed = http_server_new(host_loop(d->host), &o, d->routes, &d->server);
 
 	for (size_t i = 0; !failed && i < d->config->http->count; i++) {
 		failed = http_server_listen(d->server, d->config->http->items[i], NULL);
 		if (failed)
-			host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", d->config->http->items[i], strerror(-failed));
+			host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", d->config->http->items[i],
+				strerror(-failed));
 	}
 	return failed;
 }
 
-/* A host app that has a connection open may still have spans to give: SDKs send every 5 seconds by default (OpenTelemetry
- * specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is enough. */
+/* A host app that has a connection open may still have spans to give: SDKs send every 5 seconds by default
+ * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is
+ * enough. */
 static bool otlp_door_quiet(struct collector *d)
 {
 	struct duration since = mono_since(loop_now(host_loop(d->host)), d->last);

@@ -2,8 +2,9 @@
  * The `scrape` collector: reads a Prometheus page of the host app, over TCP or a Unix socket, into the series table.
  *
  * With `interval: auto` it scrapes when somebody wants the metrics: a pull of /metrics, or a snapshot for the embedded
- * store. The page is parsed as it arrives and committed as a whole; one that cannot be read, is cut short or comes too late
- * leaves nothing but oxpecker_target_up 0, and the series of the last good page go, as Prometheus would have it.
+ * store. The page is parsed as it arrives and committed as a whole; one that cannot be read, is cut short or comes
+ * too late leaves nothing but oxpecker_target_up 0, and the series of the last good page go, as Prometheus would
+ * have it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -25,14 +26,14 @@ struct scrape_config {
 
 static const struct option scrape_options[] = {
 	{ OPT_ADDRESS(struct scrape_config, target), .name = "target", .main = true, .required = true,
-	  .example = "unix:/run/app/metrics.sock", .help = "Where the page is: host:port, or unix:/path." },
+		.example = "unix:/run/app/metrics.sock", .help = "Where the page is: host:port, or unix:/path." },
 	{ OPT_TEXT(struct scrape_config, path), .name = "path", .text = "/metrics", .help = "Path of the page." },
 	{ OPT_DURATION(struct scrape_config, interval), .name = "interval", .text = "auto", .zero = "auto", .min = 100,
-	  .help = "auto: when somebody wants the metrics; else a period." },
+		.help = "auto: when somebody wants the metrics; else a period." },
 	{ OPT_DURATION(struct scrape_config, timeout), .name = "timeout", .text = "5s", .min = 10,
-	  .help = "A page that is not whole by then is no page." },
+		.help = "A page that is not whole by then is no page." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
-	  .help = "Labels that each of its series gets; several targets need one that tells them apart." },
+		.help = "Labels that each of its series gets; several targets need one that tells them apart." },
 	{ .name = NULL },
 };
 
@@ -48,8 +49,8 @@ struct collector {
 	struct loop_timer timer;
 	char url[URL_MAX];
 	uint64_t bytes;
-	bool wanted;		/* somebody waits for host_collected() */
-	bool known, parsing;	/* known: whether `up` says something yet */
+	bool wanted; /* somebody waits for host_collected() */
+	bool known, parsing; /* known: whether `up` says something yet */
 	uint64_t *up, *samples, *scrapes, *failures;
 };
 
@@ -98,8 +99,8 @@ static void commit(struct collector *c)
 	*c->samples = counts.merged;
 	for (int i = 0; i < SERIES_DROPS; i++)
 		if (counts.dropped[i])
-			host_log(c->host, LOG_LEVEL_DEBUG, "%llu samples refused: %s", (unsigned long long)counts.dropped[i],
-				 series_drop_name(i));
+			host_log(c->host, LOG_LEVEL_DEBUG, "%llu samples refused: %s",
+				(unsigned long long)counts.dropped[i], series_drop_name(i));
 }
 
 static void give_up(struct collector *c, const char *why)
@@ -145,12 +146,22 @@ static void on_done(void *context, const struct http_reply *reply)
 static void scrape(struct collector *c, struct duration timeout)
 {
 	static const char *const headers[] = {
-		"Accept: text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5", NULL };
+		"Accept: "
+		"text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5",
+		NULL
+	};
 	const char *target = c->config->target;
 	const struct http_call_options o = {
-		.method = "GET", .url = c->url, .unix_path = strncmp(target, "unix:", 5) == 0 ? target + 5 : NULL,
-		.headers = headers, .head = on_head, .piece = on_piece, .done = on_done, .context = c,
-		.answer_max = exposition_limits_default.page, .timeout = timeout,
+		.method = "GET",
+		.url = c->url,
+		.unix_path = strncmp(target, "unix:", 5) == 0 ? target + 5 : NULL,
+		.headers = headers,
+		.head = on_head,
+		.piece = on_piece,
+		.done = on_done,
+		.context = c,
+		.answer_max = exposition_limits_default.page,
+		.timeout = timeout,
 	};
 
 	c->bytes = 0;
@@ -218,7 +229,8 @@ static int new_target(struct collector *c)
 		labels[i] = (struct series_label){ map->pairs[i].key, map->pairs[i].value };
 	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
 	if (failed == -EINVAL)
-		host_log(c->host, LOG_LEVEL_ERROR, "labels: a name is no label name: letters, digits and _, not beginning with a digit");
+		host_log(c->host, LOG_LEVEL_ERROR,
+			"labels: a name is no label name: letters, digits and _, not beginning with a digit");
 	return failed;
 }
 
@@ -232,7 +244,8 @@ static int scrape_create(const void *config, struct host *host, struct collector
 	c->config = config;
 	target = c->config->target;
 	snprintf(c->url, sizeof c->url, "http://%s%s%s%s", target[0] == ':' ? "127.0.0.1" : "",
-		 strncmp(target, "unix:", 5) == 0 ? "localhost" : target, c->config->path[0] == '/' ? "" : "/", c->config->path);
+		strncmp(target, "unix:", 5) == 0 ? "localhost" : target, c->config->path[0] == '/' ? "" : "/",
+		c->config->path);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
 	failed = new_target(c);
 	if (failed) {

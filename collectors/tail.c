@@ -2,10 +2,10 @@
  * The `tail` collector: follows log files, and hands each line to the pipeline once.
  *
  * A file is its device, inode, birth and first bytes, not its name: renamed, it is read on to its end under its open
- * descriptor; cut down to less than was read, it begins anew under a new generation. A generation is on disk before its first
- * line is offered, and the saved position moves when every destination has settled: after a kill at any moment the same
- * bytes come again under the same ids. inotify says when to look, a sweep finds what it did not say; changed files are
- * read once a tick. Looking for files runs in the disk lane.
+ * descriptor; cut down to less than was read, it begins anew under a new generation. A generation is on disk before
+ * its first line is offered, and the saved position moves when every destination has settled: after a kill at any
+ * moment the same bytes come again under the same ids. inotify says when to look, a sweep finds what it did not say;
+ * changed files are read once a tick. Looking for files runs in the disk lane.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +20,13 @@
 #include "loop/loop.h"
 
 enum {
-	TABLE = 2048,		/* chains of each of the two tables */
-	SAVE_MS = 250,		/* from the first position that moved to the commit */
+	TABLE = 2048, /* chains of each of the two tables */
+	SAVE_MS = 250, /* from the first position that moved to the commit */
 	COMMIT_RETRY_MS = 1000,
-	GONE_SWEEPS = 2,	/* a file without a name that did not grow for so many sweeps is closed */
+	GONE_SWEEPS = 2, /* a file without a name that did not grow for so many sweeps is closed */
 	EVENTS_SIZE = 32 << 10,
 	FILES_A_SLICE = 64,
-	LOST_MAX = 64,		/* names that changed hands between two scans; the others are found by the next sweep */
+	LOST_MAX = 64, /* names that changed hands between two scans; the others are found by the next sweep */
 };
 
 struct tail_config {
@@ -42,18 +42,19 @@ static const char *const starts[] = { "beginning", "end", NULL };
 static const char *const formats[] = { "auto", "json", "text", NULL };
 
 static const struct option tail_options[] = {
-	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true, .example = "[/var/log/app/*.log]",
-	  .help = "Globs of the files to follow." },
+	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
+		.example = "[/var/log/app/*.log]", .help = "Globs of the files to follow." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
-	  .help = "Where a file begins that is there at the start and has no saved position." },
+		.help = "Where a file begins that is there at the start and has no saved position." },
 	{ OPT_CHOICE(struct tail_config, format, formats), .name = "format", .text = "auto",
-	  .help = "What a line is; auto and json: a JSON object, anything else becomes {\"message\": …}; text: always that." },
+		.help = "What a line is; auto and json: a JSON object, anything else becomes {\"message\": …}; text: "
+			"always that." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
-	  .help = "Longest line; longer ones are cut, marked and counted." },
+		.help = "Longest line; longer ones are cut, marked and counted." },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
-	  .help = "How often the folders are looked through for what nobody told." },
+		.help = "How often the folders are looked through for what nobody told." },
 	{ OPT_DURATION(struct tail_config, tick), .name = "tick", .text = "50ms", .min = 1, .max = 10000,
-	  .help = "Changed files are read once in so long." },
+		.help = "Changed files are read once in so long." },
 	{ .name = NULL },
 };
 
@@ -73,8 +74,8 @@ struct saved_position {
 TAILQ_HEAD(file_list, tail_file);
 
 /*
- * Invariant: every file is in `files` and in by_inode, and in by_path unless it is gone; in `ready` exactly when its flag
- * says so. `scanning`: the lane has `scan`.
+ * Invariant: every file is in `files` and in by_inode, and in by_path unless it is gone; in `ready` exactly when its
+ * flag says so. `scanning`: the lane has `scan`.
  */
 struct collector {
 	const struct tail_config *config;
@@ -82,19 +83,19 @@ struct collector {
 	struct loop *loop;
 	struct file_list files, ready;
 	struct tail_file *by_path[TABLE], *by_inode[TABLE];
-	struct saved_position *saved;	/* of earlier runs, until the first scan has claimed them */
+	struct saved_position *saved; /* of earlier runs, until the first scan has claimed them */
 	int inotify;
 	struct loop_watch changes;
 	struct loop_timer tick, sweep, save;
 	struct loop_soon reading;
 	struct tail_scan scan;
-	size_t scan_at;			/* how far the answer of a scan is worked through */
+	size_t scan_at; /* how far the answer of a scan is worked through */
 	struct loop_soon scanned;
 	unsigned scans;
-	struct tail_found lost[LOST_MAX];	/* for the next scan */
+	struct tail_found lost[LOST_MAX]; /* for the next scan */
 	size_t lost_count;
 	bool scanning, scan_again, full, stopped, draining, drained_scan, committing, commit_again, had_scan;
-	TAILQ_HEAD(offer_list, offer) offers;	/* oldest first */
+	TAILQ_HEAD(offer_list, offer) offers; /* oldest first */
 	uint64_t *open_files, *rotations, *truncations, *errors;
 };
 
@@ -193,9 +194,14 @@ static void file_free(struct collector *c, struct tail_file *f)
 static void put_position(struct collector *c, struct tail_file *f)
 {
 	tail_file_head(f);
-	host_position_put(c->reader.host, &(struct position){
-		.generation = f->generation, .dev = f->identity.dev, .inode = f->identity.inode, .birth_ns = f->identity.birth_ns,
-		.head_hash = f->head_hash, .head_size = f->head_size, .offset = f->saved, .path = f->path });
+	host_position_put(c->reader.host, &(struct position){ .generation = f->generation,
+						  .dev = f->identity.dev,
+						  .inode = f->identity.inode,
+						  .birth_ns = f->identity.birth_ns,
+						  .head_hash = f->head_hash,
+						  .head_size = f->head_size,
+						  .offset = f->saved,
+						  .path = f->path });
 	f->dirty = false;
 }
 
@@ -207,9 +213,11 @@ static void committed(void *context, int failed)
 	c->committing = false;
 	if (failed) {
 		++*c->errors;
-		host_log(c->reader.host, LOG_LEVEL_WARN, "positions cannot be saved: %s; trying again", strerror(-failed));
+		host_log(c->reader.host, LOG_LEVEL_WARN, "positions cannot be saved: %s; trying again",
+			strerror(-failed));
 	}
-	TAILQ_FOREACH(f, &c->files, entry) {
+	TAILQ_FOREACH(f, &c->files, entry)
+	{
 		if (f->state != TAIL_COMMITTING)
 			continue;
 		f->state = failed ? TAIL_NEW : TAIL_FOLLOWED;
@@ -232,7 +240,8 @@ static void commit(struct collector *c)
 		return;
 	c->committing = true;
 	loop_timer_clear(&c->save);
-	TAILQ_FOREACH(f, &c->files, entry) {
+	TAILQ_FOREACH(f, &c->files, entry)
+	{
 		if (f->state == TAIL_NEW)
 			f->state = TAIL_COMMITTING;
 		else if (!f->dirty)
@@ -287,8 +296,10 @@ static void tail_settled(struct collector *c, uint64_t token)
 static void truncated(struct collector *c, struct tail_file *f)
 {
 	++*c->truncations;
-	host_log(c->reader.host, LOG_LEVEL_WARN, "%s was cut down: reading it from its beginning; what was cut away after byte %llu "
-		 "and not read is not known", f->path, (unsigned long long)f->offset);
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
+		"and not read is not known",
+		f->path, (unsigned long long)f->offset);
 	host_position_forget(c->reader.host, f->generation);
 	new_generation(c, f);
 }
@@ -313,7 +324,8 @@ static void read_failed(struct collector *c, struct tail_file *f)
 	host_log(c->reader.host, LOG_LEVEL_WARN, "cannot read %s: %s", f->path, strerror(errno));
 }
 
-/* At the end of what there is. Bytes that made no item (empty lines) pass with the offers, or at once when there are none. */
+/* At the end of what there is. Bytes that made no item (empty lines) pass with the offers, or at once when there are
+ * none. */
 static void at_end(struct collector *c, struct tail_file *f)
 {
 	not_ready(c, f);
@@ -435,12 +447,14 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 	mark_ready(c, f);
 }
 
-/* A name has come to a new file. Who had it before, and those that had it in between, are looked for in the next scan. */
+/* A name has come to a new file. Who had it before, and those that had it in between, are looked for in the next
+ * scan. */
 static void look_for_rotated(struct collector *c, const char *path)
 {
 	struct tail_file *f;
 
-	TAILQ_FOREACH(f, &c->files, entry) {
+	TAILQ_FOREACH(f, &c->files, entry)
+	{
 		if (!f->gone || strcmp(f->path, path) != 0 || c->lost_count == LOST_MAX)
 			continue;
 		c->lost[c->lost_count++] = (struct tail_found){ .path = oxp_strdup(path), .identity = f->identity };
@@ -497,8 +511,9 @@ static void tend_gone(struct collector *c, struct tail_file *f)
 static void watch_folders(struct collector *c)
 {
 	for (size_t i = 0; i < c->scan.folder_count; i++)
-		if (inotify_add_watch(c->inotify, c->scan.folders[i], IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE |
-				      IN_ONLYDIR) < 0 && errno != ENOENT)
+		if (inotify_add_watch(c->inotify, c->scan.folders[i],
+			    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0 &&
+			errno != ENOENT)
 			++*c->errors;
 }
 
@@ -576,8 +591,8 @@ static void add_lost(struct collector *c)
 		c->scan.lost[c->scan.lost_count++] = c->lost[i];
 	c->lost_count = 0;
 	for (struct saved_position *s = c->saved; s; s = s->next)
-		c->scan.lost[c->scan.lost_count++] = (struct tail_found){
-			.path = oxp_strdup(s->path), .identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
+		c->scan.lost[c->scan.lost_count++] = (struct tail_found){ .path = oxp_strdup(s->path),
+			.identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
 }
 
 static void begin_scan(struct collector *c)
@@ -608,8 +623,8 @@ static void read_changed(struct collector *c)
 	struct tail_file *f;
 
 	TAILQ_FOREACH(f, &c->files, entry)
-		if (!f->ready && has_more(f))
-			mark_ready(c, f);
+	if (!f->ready && has_more(f))
+		mark_ready(c, f);
 }
 
 static void on_tick(void *context)
@@ -621,7 +636,7 @@ static void on_tick(void *context)
 
 	for (char *p = events; n > 0 && p < events + n;) {
 		const struct inotify_event *e = (const struct inotify_event *)p;
-		scan = scan || !(e->mask & IN_MODIFY);	/* names came or went, or the queue ran over */
+		scan = scan || !(e->mask & IN_MODIFY); /* names came or went, or the queue ran over */
 		p += sizeof *e + e->len;
 	}
 	read_changed(c);
@@ -696,8 +711,8 @@ static bool tail_quiet(struct collector *c)
 	if (!c->drained_scan || c->scanning || c->committing || !TAILQ_EMPTY(&c->offers) || !TAILQ_EMPTY(&c->ready))
 		return false;
 	TAILQ_FOREACH(f, &c->files, entry)
-		if (f->state != TAIL_FOLLOWED || f->dirty)
-			return false;
+	if (f->state != TAIL_FOLLOWED || f->dirty)
+		return false;
 	return true;
 }
 
@@ -712,8 +727,8 @@ static void tail_stop(struct collector *c)
 	if (c->inotify >= 0)
 		loop_watch_set(&c->changes, 0);
 	TAILQ_FOREACH(f, &c->files, entry)
-		if (f->dirty)
-			put_position(c, f);
+	if (f->dirty)
+		put_position(c, f);
 }
 
 static void tail_destroy(struct collector *c)
@@ -753,13 +768,15 @@ static void add_counters(struct collector *c, struct host *host)
 {
 	c->reader.lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
 	c->reader.bytes = host_counter(host, "bytes_total", "Bytes of files dealt with.");
-	c->reader.not_json = host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
+	c->reader.not_json =
+		host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
 	c->reader.cut = host_counter(host, "cut_lines_total", "Lines longer than line_max, cut.");
 	c->reader.empty = host_counter(host, "empty_lines_total", "Empty lines, passed over.");
 	c->open_files = host_gauge(host, "files", "Files followed.");
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
-	c->errors = host_counter(host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
+	c->errors = host_counter(
+		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }
 
 static int tail_create(const void *config, struct host *host, struct collector **ret)
@@ -769,8 +786,10 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	c->config = config;
 	c->loop = host_loop(host);
 	c->inotify = -1;
-	c->reader = (struct tail_reader){ .host = host, .scan = json_scan_best(), .text = c->config->format == FORMAT_TEXT,
-					  .line_max = c->config->line_max };
+	c->reader = (struct tail_reader){ .host = host,
+		.scan = json_scan_best(),
+		.text = c->config->format == FORMAT_TEXT,
+		.line_max = c->config->line_max };
 	buffer_init(&c->reader.message, 2 * c->config->line_max + TAIL_HEAD_MAX);
 	TAILQ_INIT(&c->files);
 	TAILQ_INIT(&c->ready);

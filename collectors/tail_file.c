@@ -15,7 +15,8 @@ bool tail_head_is(int fd, uint64_t hash, uint32_t size)
 {
 	char head[TAIL_HEAD_MAX];
 
-	return size == 0 || (size <= sizeof head && pread(fd, head, size, 0) == (ssize_t)size && XXH3_64bits(head, size) == hash);
+	return size == 0 ||
+	       (size <= sizeof head && pread(fd, head, size, 0) == (ssize_t)size && XXH3_64bits(head, size) == hash);
 }
 
 void tail_file_head(struct tail_file *f)
@@ -36,13 +37,16 @@ struct slice {
 	struct batch *batch;
 	const char *data;
 	size_t size;
-	bool failed;		/* no room for an item */
+	bool failed; /* no room for an item */
 };
 
 static void add_item(struct slice *s, const char *data, size_t size, size_t at)
 {
-	const struct batch_item item = { .data = data, .size = (uint32_t)size, .records = 1, .generation = s->file->generation,
-					 .offset = s->file->offset + at };
+	const struct batch_item item = { .data = data,
+		.size = (uint32_t)size,
+		.records = 1,
+		.generation = s->file->generation,
+		.offset = s->file->offset + at };
 
 	s->failed = s->failed || batch_add(s->batch, &item) < 0;
 }
@@ -67,7 +71,8 @@ static void add_message(struct slice *s, const char *text, size_t size, size_t a
 
 	do {
 		buffer_clear(&r->message);
-		failed = buffer_text(&r->message, message_start) || json_string_append(&r->message, text, cut_at(text, size, max)) ||
+		failed = buffer_text(&r->message, message_start) ||
+			 json_string_append(&r->message, text, cut_at(text, size, max)) ||
 			 buffer_text(&r->message, cut ? cut_end : message_end);
 		cut = cut || failed;
 		max /= 2;
@@ -204,7 +209,7 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, uint64
 			return answer;
 		if (took > 0 || s.size < want || want >= r->line_max + 1 || want == (uint64_t)info.st_size - f->offset)
 			break;
-		batch_free(s.batch);	/* a line longer than a chunk: once more, with room for all of it */
+		batch_free(s.batch); /* a line longer than a chunk: once more, with room for all of it */
 	}
 	if (batch_items(s.batch) > 0) {
 		uint64_t records = batch_records(s.batch);

@@ -86,7 +86,8 @@ static void add_file(struct tail_scan *s, const char *path)
 	s->files[s->count++] = found;
 }
 
-static void each_match(struct tail_scan *s, const char *pattern, int flags, void (*visit)(struct tail_scan *, const char *))
+static void each_match(
+	struct tail_scan *s, const char *pattern, int flags, void (*visit)(struct tail_scan *, const char *))
 {
 	glob_t found;
 
@@ -126,7 +127,8 @@ static bool is_packed(const char *name)
 }
 
 /* Whether the file is the lost one, or had its name after it: rotation adds to a name, and it was born later. */
-static bool belongs(const struct tail_found *lost, const char *old_name, const char *name, const struct tail_identity *i)
+static bool belongs(
+	const struct tail_found *lost, const char *old_name, const char *name, const struct tail_identity *i)
 {
 	if (tail_same(&lost->identity, i))
 		return true;
@@ -171,7 +173,7 @@ static void find_lost(struct tail_scan *s, const struct tail_found *lost)
 		struct tail_found found = { .path = path };
 		snprintf(path, sizeof path, "%s/%s", slash ? folder : ".", entry->d_name);
 		if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) == 0 &&
-		    belongs(lost, old_name, entry->d_name, &found.identity))
+			belongs(lost, old_name, entry->d_name, &found.identity))
 			add_rotated(s, &found);
 	}
 	if (d)

@@ -1,6 +1,6 @@
 /*
- * A look at the disk for `tail`: which files the globs match now, and which folders to watch for more. Runs in a lane, since
- * ten thousand names take tens of milliseconds.
+ * A look at the disk for `tail`: which files the globs match now, and which folders to watch for more. Runs in a
+ * lane, since ten thousand names take tens of milliseconds.
  */
 #ifndef OXP_TAIL_SCAN_H
 #define OXP_TAIL_SCAN_H
@@ -12,7 +12,7 @@
 /* What a file is, whatever it is called: inodes are used again, so birth and the first bytes belong to it. */
 struct tail_identity {
 	uint64_t dev, inode;
-	int64_t birth_ns;	/* 0 where the file system tells none */
+	int64_t birth_ns; /* 0 where the file system tells none */
 };
 
 struct tail_found {
@@ -28,8 +28,8 @@ bool tail_same(const struct tail_identity *, const struct tail_identity *);
 struct tail_scan {
 	struct job job;
 	const struct option_list *globs;
-	/* Files that lost their names while nobody looked. Beside each old name stand the file itself and those that had the
-	 * name after it: `rotated` is what was found of them, oldest first. */
+	/* Files that lost their names while nobody looked. Beside each old name stand the file itself and those that
+	 * had the name after it: `rotated` is what was found of them, oldest first. */
 	struct tail_found *lost, *rotated;
 	size_t lost_count, rotated_count, rotated_room;
 	struct tail_found *files;

@@ -2,8 +2,9 @@
  * The `elasticsearch` exporter: log lines into Elasticsearch or OpenSearch with `_bulk`.
  *
  * Each line is a `create` with an _id made of where it came from: state id (11 characters), generation (6), byte offset
- * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered 409 the
- * second time, and that counts as delivered: effectively once. The answer is read item by item: 2xx and 409 delivered,
+ * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered
+ * 409 the second time, and that counts as delivered: effectively once. The answer is read item by item: 2xx and 409
+ * delivered,
  * 429 and 5xx tried again alone, any other 4xx refused for good. An answer that does not name every item is no answer.
  * (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
  */
@@ -17,9 +18,13 @@
 #include "proto/bulk_answer.h"
 
 enum {
-	ID_STATE = 11, ID_GENERATION = 6, ID_OFFSET = 8,
+	ID_STATE = 11,
+	ID_GENERATION = 6,
+	ID_OFFSET = 8,
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
-	INDEX_MAX = 255, ANSWER_MAX = 32 << 20, REASON_MAX = 256,
+	INDEX_MAX = 255,
+	ANSWER_MAX = 32 << 20,
+	REASON_MAX = 256,
 };
 
 struct elasticsearch_config {
@@ -33,19 +38,20 @@ struct elasticsearch_config {
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option elasticsearch_options[] = {
-	{ OPT_URL(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true, .required = true,
-	  .help = "Address of Elasticsearch or OpenSearch, such as http://elasticsearch:9200." },
+	{ OPT_URL(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true,
+		.required = true,
+		.help = "Address of Elasticsearch or OpenSearch, such as http://elasticsearch:9200." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-	  .help = "Index that the lines go to." },
+		.help = "Index that the lines go to." },
 	{ OPT_TEXT(struct elasticsearch_config, user), .name = "user", .help = "User name for basic authentication." },
 	{ OPT_TEXT(struct elasticsearch_config, password), .name = "password", .secret = true,
-	  .help = "Password for basic authentication." },
+		.help = "Password for basic authentication." },
 	{ OPT_TEXT(struct elasticsearch_config, api_key), .name = "api_key", .secret = true,
-	  .help = "API key in its encoded form, sent as Authorization: ApiKey." },
+		.help = "API key in its encoded form, sent as Authorization: ApiKey." },
 	{ OPT_BOOL(struct elasticsearch_config, gzip), .name = "gzip", .text = "true",
-	  .help = "Compress what is sent." },
+		.help = "Compress what is sent." },
 	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s",
-	  .help = "How long one bulk may take, answer included." },
+		.help = "How long one bulk may take, answer included." },
 	{ .name = NULL },
 };
 
@@ -189,7 +195,8 @@ static void elasticsearch_destroy(struct exporter *e)
 	free(e);
 }
 
-/* Index names are lower case and free of what a path or a URL would read otherwise ("Create index API", path parameters). */
+/* Index names are lower case and free of what a path or a URL would read otherwise ("Create index API", path
+ * parameters). */
 static bool index_fits(const char *index)
 {
 	static const char refused[] = "\\/*?\"<>| ,#:%&ABCDEFGHIJKLMNOPQRSTUVWXYZ";
@@ -204,8 +211,8 @@ static char *bulk_url(const struct elasticsearch_config *c)
 
 	while (n > 0 && c->url[n - 1] == '/')
 		n--;
-	if (asprintf(&url, "%.*s/%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason", (int)n, c->url,
-		     c->index) < 0)
+	if (asprintf(&url, "%.*s/%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason", (int)n,
+		    c->url, c->index) < 0)
 		return NULL;
 	return url;
 }
@@ -221,12 +228,26 @@ static int set_credentials(struct exporter *e, const struct elasticsearch_config
 
 static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 {
-	return poster_new(&(struct poster_options){
-		.host = e->host, .url = e->url, .content_type = "application/x-ndjson", .headers = { e->authorization },
-		.user_password = e->user_password, .gzip = c->gzip, .timeout = c->timeout, .answer_max = ANSWER_MAX,
-		.prefix_size = ACTION_SIZE, .prefix = put_action, .suffix = "\n", .begin = elasticsearch_begin,
-		.piece = elasticsearch_piece, .ended = elasticsearch_ended, .discard = free, .exporter = e,
-	}, &e->poster);
+	return poster_new(
+		&(struct poster_options){
+			.host = e->host,
+			.url = e->url,
+			.content_type = "application/x-ndjson",
+			.headers = { e->authorization },
+			.user_password = e->user_password,
+			.gzip = c->gzip,
+			.timeout = c->timeout,
+			.answer_max = ANSWER_MAX,
+			.prefix_size = ACTION_SIZE,
+			.prefix = put_action,
+			.suffix = "\n",
+			.begin = elasticsearch_begin,
+			.piece = elasticsearch_piece,
+			.ended = elasticsearch_ended,
+			.discard = free,
+			.exporter = e,
+		},
+		&e->poster);
 }
 
 static int elasticsearch_create(const void *config, struct host *host, struct exporter **ret)
@@ -236,8 +257,10 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	int failed;
 
 	if (!index_fits(c->index)) {
-		host_log(host, LOG_LEVEL_ERROR, "index: \"%s\" is no index name: lower case, not one of \\/*?\"<>| ,#: and not "
-			 "beginning with - _ + or .", c->index);
+		host_log(host, LOG_LEVEL_ERROR,
+			"index: \"%s\" is no index name: lower case, not one of \\/*?\"<>| ,#: and not "
+			"beginning with - _ + or .",
+			c->index);
 		return -EINVAL;
 	}
 	e = oxp_new(sizeof *e);

@@ -1,9 +1,9 @@
 /*
  * The `file` exporter: one JSON line a log line or a span request, appended to a file, or to standard output for `-`.
  *
- * It exists for debugging and for people who like grep, so it is the smallest exporter there is and the one to copy from.
- * The writing is done in the disk lane, a record at a time: what the kernel took whole is delivered, a full disk or a
- * reader that does not read is a reason to try again, a closed pipe is not.
+ * It exists for debugging and for people who like grep, so it is the smallest exporter there is and the one to copy
+ * from. The writing is done in the disk lane, a record at a time: what the kernel took whole is delivered, a full
+ * disk or a reader that does not read is a reason to try again, a closed pipe is not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -19,11 +19,13 @@
 
 enum { STALL_MS = 1000, PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes so much without blocking */ };
 
-struct file_config { const char *path; };
+struct file_config {
+	const char *path;
+};
 
 static const struct option file_options[] = {
 	{ OPT_TEXT(struct file_config, path), .name = "path", .main = true, .required = true,
-	  .help = "File to append to, or - for standard output." },
+		.help = "File to append to, or - for standard output." },
 	{ .name = NULL },
 };
 
@@ -39,8 +41,8 @@ struct write_job {
 	struct exporter *exporter;
 	const struct batch *batch;
 	struct send *send;
-	bool *wanted;	/* for each item of the batch */
-	size_t written;	/* items up to here are out, the unwanted among them skipped */
+	bool *wanted; /* for each item of the batch */
+	size_t written; /* items up to here are out, the unwanted among them skipped */
 	int failed;
 };
 
@@ -78,8 +80,8 @@ static int format_item(const struct batch *batch, const struct batch_item *item,
 	int failed;
 
 	buffer_clear(line);
-	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line) :
-							buffer_append(line, item->data, item->size);
+	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line)
+						      : buffer_append(line, item->data, item->size);
 	return failed ? failed : buffer_append(line, "\n", 1);
 }
 
@@ -120,15 +122,22 @@ static void items_written(struct job *job)
 			send_item(send, i, DELIVERED, NULL);
 	job_free(w);
 	if (send)
-		send_done(send, !failed ? DELIVERED : failed == -EPIPE ? REJECTED : RETRY, failed ? strerror(-failed) : NULL);
+		send_done(send,
+			!failed            ? DELIVERED
+			: failed == -EPIPE ? REJECTED
+					   : RETRY,
+			failed ? strerror(-failed) : NULL);
 }
 
 static void file_send(struct exporter *e, const struct batch *batch, struct send *send)
 {
 	struct write_job *w = oxp_new(sizeof *w);
 
-	*w = (struct write_job){ .job = { .work = write_items, .done = items_written }, .exporter = e,
-				 .batch = batch_keep(batch), .send = send, .wanted = oxp_new(batch_items(batch) + 1) };
+	*w = (struct write_job){ .job = { .work = write_items, .done = items_written },
+		.exporter = e,
+		.batch = batch_keep(batch),
+		.send = send,
+		.wanted = oxp_new(batch_items(batch) + 1) };
 	for (size_t i = 0; i < batch_items(batch); i++)
 		w->wanted[i] = send_wants(send, i);
 	send_context_set(send, w);

@@ -15,7 +15,7 @@
 #include "exporters/post.h"
 #include "proto/otlp_response.h"
 
-enum { ANSWER_MAX = 4 << 20, REASON_MAX = 256 };	/* the specification's ceiling for a response */
+enum { ANSWER_MAX = 4 << 20, REASON_MAX = 256 }; /* the specification's ceiling for a response */
 
 struct otlp_config {
 	const char *endpoint;
@@ -26,11 +26,11 @@ struct otlp_config {
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option otlp_options[] = {
-	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true, .required = true,
-	  .help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added." },
+	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
+		.required = true, .help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added." },
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Compress what is sent." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
-	  .help = "How long one request may take, answer included." },
+		.help = "How long one request may take, answer included." },
 	{ .name = NULL },
 };
 
@@ -73,7 +73,8 @@ static void note_partial(struct exporter *e, struct send *send, const struct htt
 	++*e->partial;
 	send_partial(send, refused, message);
 	if (*e->partial == 1)
-		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu spans: %s", (unsigned long long)refused, message);
+		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu spans: %s", (unsigned long long)refused,
+			message);
 }
 
 static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
@@ -118,15 +119,22 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	while (n > 0 && c->endpoint[n - 1] == '/')
 		n--;
 	e->host = host;
-	e->partial = host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
+	e->partial =
+		host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
 	if (asprintf(&e->url, "%.*s/v1/traces", (int)n, c->endpoint) < 0) {
 		e->url = NULL;
 		failed = -ENOMEM;
 	}
 	if (!failed)
-		failed = poster_new(&(struct poster_options){
-			.host = host, .url = e->url, .content_type = "application/x-protobuf", .gzip = c->gzip, .timeout = c->timeout,
-			.answer_max = ANSWER_MAX, .ended = otlp_ended, .exporter = e }, &e->poster);
+		failed = poster_new(&(struct poster_options){ .host = host,
+					    .url = e->url,
+					    .content_type = "application/x-protobuf",
+					    .gzip = c->gzip,
+					    .timeout = c->timeout,
+					    .answer_max = ANSWER_MAX,
+					    .ended = otlp_ended,
+					    .exporter = e },
+			&e->poster);
 	if (failed) {
 		otlp_destroy(e);
 		return failed;

@@ -14,7 +14,7 @@ struct poster {
 	const char *headers[POST_HEADERS_MAX + 4];
 	char content_type[128];
 	size_t suffix_size;
-	struct gzip *gzip;	/* the CPU lane's while a job of ours runs there; jobs run one after another */
+	struct gzip *gzip; /* the CPU lane's while a job of ours runs there; jobs run one after another */
 };
 
 /*
@@ -29,9 +29,9 @@ struct post {
 	struct send *send;
 	void *reader;
 	struct http_call *call;
-	uint32_t *picked;	/* the items to send, NULL for all of first … first + count - 1 */
+	uint32_t *picked; /* the items to send, NULL for all of first … first + count - 1 */
 	size_t first, count;
-	size_t item, at;	/* how far the framing is: bytes of the framed item that are out */
+	size_t item, at; /* how far the framing is: bytes of the framed item that are out */
 	uint64_t body_size;
 	struct buffer packed;
 	size_t packed_out;
@@ -66,7 +66,7 @@ static size_t frame_part(struct post *p, const struct batch_item *item, char *to
 	char prefix[POST_PREFIX_MAX];
 	const struct poster *poster = p->poster;
 	const struct bytes segments[] = { { prefix, poster->o.prefix_size }, { item->data, item->size },
-					  { poster->o.suffix, poster->suffix_size } };
+		{ poster->o.suffix, poster->suffix_size } };
 	size_t start = 0, wrote = 0;
 
 	if (poster->o.prefix)
@@ -192,10 +192,19 @@ static void start_call(struct post *p)
 {
 	const struct poster *poster = p->poster;
 	const struct http_call_options o = {
-		.method = "POST", .url = poster->o.url, .unix_path = poster->o.unix_path, .headers = poster->headers,
-		.body_size = poster->o.gzip ? p->packed.size : p->body_size, .read = on_read, .rewind = on_rewind,
-		.piece = poster->o.piece ? on_piece : NULL, .done = on_done, .context = p,
-		.answer_max = poster->o.answer_max, .timeout = poster->o.timeout, .user_password = poster->o.user_password,
+		.method = "POST",
+		.url = poster->o.url,
+		.unix_path = poster->o.unix_path,
+		.headers = poster->headers,
+		.body_size = poster->o.gzip ? p->packed.size : p->body_size,
+		.read = on_read,
+		.rewind = on_rewind,
+		.piece = poster->o.piece ? on_piece : NULL,
+		.done = on_done,
+		.context = p,
+		.answer_max = poster->o.answer_max,
+		.timeout = poster->o.timeout,
+		.user_password = poster->o.user_password,
 	};
 
 	if (http_call_start(host_http(poster->o.host), &o, &p->call) < 0)
@@ -242,8 +251,10 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 {
 	struct post *p = oxp_new(sizeof *p);
 
-	*p = (struct post){ .job = { .work = compress_body, .done = on_compressed }, .poster = poster,
-			    .batch = batch_keep(batch), .send = send };
+	*p = (struct post){ .job = { .work = compress_body, .done = on_compressed },
+		.poster = poster,
+		.batch = batch_keep(batch),
+		.send = send };
 	send_context_set(send, p);
 	if (!pick_items(p)) {
 		give_up(p, "out of memory");

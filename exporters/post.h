@@ -1,9 +1,9 @@
 /*
  * One batch as the body of one POST: what the exporters that speak HTTP have in common.
  *
- * The body is, for each item the send wants, a prefix of fixed size, the item's bytes, and a suffix. Plain, it is written
- * straight into libcurl's buffer as that asks for more; compressed, it is made in the CPU lane first. The exporter says
- * how a body is framed and what an answer means; a post never retries.
+ * The body is, for each item the send wants, a prefix of fixed size, the item's bytes, and a suffix. Plain, it is
+ * written straight into libcurl's buffer as that asks for more; compressed, it is made in the CPU lane first. The
+ * exporter says how a body is framed and what an answer means; a post never retries.
  */
 #ifndef OXP_POST_H
 #define OXP_POST_H
@@ -20,13 +20,13 @@ struct poster_options {
 	struct host *host;
 	const char *url, *unix_path;
 	const char *content_type;
-	const char *headers[POST_HEADERS_MAX];	/* "Name: value"; further ones, ends with NULL */
+	const char *headers[POST_HEADERS_MAX]; /* "Name: value"; further ones, ends with NULL */
 	const char *user_password;
 	bool gzip;
-	struct duration timeout;		/* of the transfer; the sender's own comes on top */
+	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
 	size_t prefix_size;
-	void (*prefix)(void *exporter, const struct batch_item *, char *to);	/* NULL when prefix_size is 0 */
+	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
 	const char *suffix;
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, struct send *);
@@ -34,16 +34,17 @@ struct poster_options {
 	bool (*piece)(void *reader, struct bytes);
 	/* The answer, or what came in its place. Ends the send. Not called after a cancel. */
 	void (*ended)(void *exporter, struct send *, void *reader, const struct http_reply *);
-	void (*discard)(void *reader);	/* frees what begin() returned */
+	void (*discard)(void *reader); /* frees what begin() returned */
 	void *exporter;
 };
 
 int poster_new(const struct poster_options *, struct poster **ret) MUST_CHECK;
 void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
-void poster_cancel(struct poster *, struct send *);	/* ends the send with RETRY */
+void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
 
-/* The outcome that the HTTP side of an answer stands for where no protocol says otherwise: no answer at all is RETRY. */
+/* The outcome that the HTTP side of an answer stands for where no protocol says otherwise: no answer at all is
+ * RETRY. */
 const char *post_reason(const struct http_reply *, char *to, size_t room);
 
 #endif

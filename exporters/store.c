@@ -39,10 +39,16 @@ static void keep_span(void *context, const struct otlp_row *row)
 	struct keep_job *k = context;
 
 	if (!k->failed)
-		k->failed = store_span(k->exporter->store, &(struct store_span){
-			.trace_id = row->trace_id, .span_id = row->span_id, .parent_id = row->parent_id, .service = row->service,
-			.name = row->name, .details = row->json, .kind = row->kind, .status = row->status, .start_ns = row->start_ns,
-			.end_ns = row->end_ns });
+		k->failed = store_span(k->exporter->store, &(struct store_span){ .trace_id = row->trace_id,
+								   .span_id = row->span_id,
+								   .parent_id = row->parent_id,
+								   .service = row->service,
+								   .name = row->name,
+								   .details = row->json,
+								   .kind = row->kind,
+								   .status = row->status,
+								   .start_ns = row->start_ns,
+								   .end_ns = row->end_ns });
 }
 
 static void keep_item(struct keep_job *k, const struct batch_item *item)
@@ -98,8 +104,12 @@ static void store_send(struct exporter *e, const struct batch *batch, struct sen
 {
 	struct keep_job *k = oxp_new(sizeof *k);
 
-	*k = (struct keep_job){ .job = { .work = keep_items, .done = items_kept }, .exporter = e, .batch = batch_keep(batch),
-				.send = send, .wanted = oxp_new(batch_items(batch) + 1), .now = loop_wall(host_loop(e->host)) };
+	*k = (struct keep_job){ .job = { .work = keep_items, .done = items_kept },
+		.exporter = e,
+		.batch = batch_keep(batch),
+		.send = send,
+		.wanted = oxp_new(batch_items(batch) + 1),
+		.now = loop_wall(host_loop(e->host)) };
 	for (size_t i = 0; i < batch_items(batch); i++)
 		k->wanted[i] = send_wants(send, i);
 	send_context_set(send, k);

@@ -4,15 +4,15 @@
 
 /* What is expected next. */
 enum {
-	AT_VALUE,	/* a value, or the end of an empty array */
-	AT_KEY,		/* a member's name, or the end of an empty object */
+	AT_VALUE, /* a value, or the end of an empty array */
+	AT_KEY, /* a member's name, or the end of an empty object */
 	AT_COLON,
-	AT_NEXT,	/* a comma or a closing bracket */
+	AT_NEXT, /* a comma or a closing bracket */
 	IN_KEY,
 	IN_KEY_ESCAPE,
 	IN_STRING,
 	IN_STRING_ESCAPE,
-	IN_SCALAR,	/* number or literal */
+	IN_SCALAR, /* number or literal */
 	AT_END,
 };
 
@@ -189,21 +189,32 @@ static bool in_scalar(struct bulk_answer *a, char c)
 static bool step(struct bulk_answer *a, char c)
 {
 	switch (a->state) {
-	case IN_KEY: return in_text(a, c, true);
-	case IN_STRING: return in_text(a, c, false);
-	case IN_KEY_ESCAPE: return in_escape(a, c, true);
-	case IN_STRING_ESCAPE: return in_escape(a, c, false);
-	case IN_SCALAR: return in_scalar(a, c);
-	default: break;
+	case IN_KEY:
+		return in_text(a, c, true);
+	case IN_STRING:
+		return in_text(a, c, false);
+	case IN_KEY_ESCAPE:
+		return in_escape(a, c, true);
+	case IN_STRING_ESCAPE:
+		return in_escape(a, c, false);
+	case IN_SCALAR:
+		return in_scalar(a, c);
+	default:
+		break;
 	}
 	if (is_space(c))
 		return true;
 	switch (a->state) {
-	case AT_VALUE: return at_value(a, c);
-	case AT_KEY: return at_key(a, c);
-	case AT_COLON: return at_colon(a, c);
-	case AT_NEXT: return at_next(a, c);
-	default: return false;
+	case AT_VALUE:
+		return at_value(a, c);
+	case AT_KEY:
+		return at_key(a, c);
+	case AT_COLON:
+		return at_colon(a, c);
+	case AT_NEXT:
+		return at_next(a, c);
+	default:
+		return false;
 	}
 }
 

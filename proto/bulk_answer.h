@@ -1,9 +1,9 @@
 /*
  * The answer to a `_bulk` request, read as it arrives.
  *
- * What is looked at: items[i].ACTION.status, and items[i].ACTION.error.type and .reason when there is an error; all else is
- * skipped. Items come back in request order (Elasticsearch "Bulk API", response body). The parser keeps no more than a
- * few hundred bytes however long the answer is, and refuses what is no JSON of that shape.
+ * What is looked at: items[i].ACTION.status, and items[i].ACTION.error.type and .reason when there is an error; all
+ * else is skipped. Items come back in request order (Elasticsearch "Bulk API", response body). The parser keeps no
+ * more than a few hundred bytes however long the answer is, and refuses what is no JSON of that shape.
  */
 #ifndef OXP_BULK_ANSWER_H
 #define OXP_BULK_ANSWER_H
@@ -13,8 +13,8 @@
 enum { BULK_TEXT_MAX = 240, BULK_DEPTH_MAX = 24, BULK_KEY_MAX = 16 };
 
 struct bulk_item_answer {
-	unsigned status;	/* 0 when the item had none */
-	const char *type, *reason;	/* of the error, cut at BULK_TEXT_MAX; "" when there is none */
+	unsigned status; /* 0 when the item had none */
+	const char *type, *reason; /* of the error, cut at BULK_TEXT_MAX; "" when there is none */
 };
 
 /*
@@ -24,13 +24,13 @@ struct bulk_answer {
 	void (*item)(void *context, const struct bulk_item_answer *);
 	void *context;
 	size_t items;
-	unsigned char state;		/* enum of bulk_answer.c */
+	unsigned char state; /* enum of bulk_answer.c */
 	bool failed, in_items, seen_items;
 	unsigned depth;
-	unsigned char arrays[BULK_DEPTH_MAX];	/* whether the bracket at that depth is an array */
-	unsigned where;			/* what the value that comes next is */
+	unsigned char arrays[BULK_DEPTH_MAX]; /* whether the bracket at that depth is an array */
+	unsigned where; /* what the value that comes next is */
 	unsigned status;
-	size_t size;			/* of text */
+	size_t size; /* of text */
 	char text[BULK_TEXT_MAX + 1], type[BULK_TEXT_MAX + 1], reason[BULK_TEXT_MAX + 1];
 };
 

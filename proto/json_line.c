@@ -6,7 +6,13 @@
 #endif
 
 static const char *const fault_names[JSON_FAULTS] = {
-	"fine", "no object", "no JSON", "a control character in a string", "no UTF-8", "nested too deep", "cut short",
+	"fine",
+	"no object",
+	"no JSON",
+	"a control character in a string",
+	"no UTF-8",
+	"nested too deep",
+	"cut short",
 	"something behind the object",
 };
 
@@ -50,7 +56,7 @@ static const char *stop_sse2(const char *p, const char *end)
 	for (; p < end; p += 16) {
 		__m128i v = _mm_loadu_si128((const __m128i *)p);
 		__m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-					   _mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
+			_mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
 		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
 		if (mask)
 			return p + __builtin_ctz(mask);
@@ -69,12 +75,14 @@ static bool ascii_sse2(const char *p, size_t size)
 
 __attribute__((target("avx2"))) static const char *stop_avx2(const char *p, const char *end)
 {
-	const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\'), control = _mm256_set1_epi8(0x1f);
+	const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\'),
+		      control = _mm256_set1_epi8(0x1f);
 
 	for (; p < end; p += 32) {
 		__m256i v = _mm256_loadu_si256((const __m256i *)p);
-		__m256i hit = _mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
-					      _mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v));
+		__m256i hit =
+			_mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
+				_mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v));
 		unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
 		if (mask)
 			return p + __builtin_ctz(mask);
@@ -125,7 +133,7 @@ struct cursor {
 	const struct json_scan *scan;
 	const char *p, *end;
 	enum json_fault fault;
-	bool escaped;		/* the last string had a backslash */
+	bool escaped; /* the last string had a backslash */
 };
 
 static bool fail(struct cursor *c, enum json_fault fault)

@@ -1,10 +1,11 @@
 /*
  * The JSON line index: one log line checked as a whole and its top-level members found, without decoding anything.
  *
- * json_line_index() accepts exactly the objects of RFC 8259 (white space around them allowed) that are valid UTF-8 and nest no
- * deeper than JSON_DEPTH_MAX; what passes may be spliced into a bulk as it stands. Escapes of lone surrogates (\ud800) pass,
- * since they are text of the grammar; names that stand twice pass too. Members beyond JSON_MEMBERS_MAX are checked but not
- * indexed. The caller guarantees JSON_LINE_PADDING readable bytes behind the line; they never influence the result.
+ * json_line_index() accepts exactly the objects of RFC 8259 (white space around them allowed) that are valid UTF-8
+ * and nest no deeper than JSON_DEPTH_MAX; what passes may be spliced into a bulk as it stands. Escapes of lone
+ * surrogates (\ud800) pass, since they are text of the grammar; names that stand twice pass too. Members beyond
+ * JSON_MEMBERS_MAX are checked but not indexed. The caller guarantees JSON_LINE_PADDING readable bytes behind the
+ * line; they never influence the result.
  */
 #ifndef OXP_JSON_LINE_H
 #define OXP_JSON_LINE_H
@@ -18,31 +19,40 @@ enum json_kind { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL, JSO
 /* Offsets into the line; the name without its quotes, the value with quotes or brackets. */
 struct json_member {
 	uint32_t name, name_size, value, value_size;
-	uint8_t kind;			/* enum json_kind */
-	bool name_escaped;		/* there is a backslash in it */
+	uint8_t kind; /* enum json_kind */
+	bool name_escaped; /* there is a backslash in it */
 };
 
 struct json_line {
-	size_t count;			/* indexed */
-	bool more;			/* there are members beyond JSON_MEMBERS_MAX */
+	size_t count; /* indexed */
+	bool more; /* there are members beyond JSON_MEMBERS_MAX */
 	struct json_member members[JSON_MEMBERS_MAX];
 };
 
 enum json_fault {
-	JSON_FINE, JSON_NOT_OBJECT, JSON_SYNTAX, JSON_CONTROL, JSON_UTF8, JSON_DEEP, JSON_CUT, JSON_TRAILING, JSON_FAULTS
+	JSON_FINE,
+	JSON_NOT_OBJECT,
+	JSON_SYNTAX,
+	JSON_CONTROL,
+	JSON_UTF8,
+	JSON_DEEP,
+	JSON_CUT,
+	JSON_TRAILING,
+	JSON_FAULTS
 };
 const char *json_fault_name(enum json_fault);
 
 /* How strings are scanned: one for each kind of machine, all with the same answers. */
 struct json_scan {
 	const char *name;
-	/* The first quote, backslash or control character from p on; may look at, not count, the padding behind `end`. */
+	/* The first quote, backslash or control character from p on; may look at, not count, the padding behind
+	 * `end`. */
 	const char *(*stop)(const char *p, const char *end);
 	/* Whether all bytes are below 0x80. */
 	bool (*ascii)(const char *p, size_t size);
 };
-extern const struct json_scan json_scans[];	/* best first, ends with one without a name */
-const struct json_scan *json_scan_best(void);	/* the first that this machine can run */
+extern const struct json_scan json_scans[]; /* best first, ends with one without a name */
+const struct json_scan *json_scan_best(void); /* the first that this machine can run */
 bool json_scan_runs(const struct json_scan *);
 
 enum json_fault json_line_index(const struct json_scan *, const char *line, size_t size, struct json_line *ret);

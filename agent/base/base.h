@@ -15,14 +15,14 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer) - offsetof(type, member)))
+#define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 /* Ends the process with the place and the words of a broken promise. */
 __attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const char *file, int line);
 #define OXP_ASSERT(x) ((x) ? (void)0 : oxp_assert_failed(#x, __FILE__, __LINE__))
 
-/* Allocation that cannot fail usefully (start-up, a few hundred bytes): ends the process with a message instead. Whatever
- * grows with input uses malloc() and answers -ENOMEM. */
+/* Allocation that cannot fail usefully (start-up, a few hundred bytes): ends the process with a message instead.
+ * Whatever grows with input uses malloc() and answers -ENOMEM. */
 void *oxp_new(size_t size) __attribute__((returns_nonnull, malloc));
 char *oxp_strdup(const char *text) __attribute__((returns_nonnull, malloc));
 

@@ -40,14 +40,20 @@ struct buffer {
 };
 
 void buffer_init(struct buffer *, size_t ceiling);
-void buffer_done(struct buffer *);	/* fine twice, fine on zeroed memory */
+void buffer_done(struct buffer *); /* fine twice, fine on zeroed memory */
 /* Makes room for `more` bytes behind `size` and returns where they go, or NULL beyond the ceiling or out of memory. */
 char *buffer_reserve(struct buffer *, size_t more) MUST_CHECK;
-int buffer_append(struct buffer *, const void *data, size_t size) MUST_CHECK;	/* 0, -ENOSPC, -ENOMEM */
+int buffer_append(struct buffer *, const void *data, size_t size) MUST_CHECK; /* 0, -ENOSPC, -ENOMEM */
 int buffer_text(struct buffer *, const char *text) MUST_CHECK;
 int buffer_printf(struct buffer *, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
-static inline void buffer_clear(struct buffer *b) { b->size = 0; }
-static inline struct bytes buffer_bytes(const struct buffer *b) { return (struct bytes){ b->data, b->size }; }
+static inline void buffer_clear(struct buffer *b)
+{
+	b->size = 0;
+}
+static inline struct bytes buffer_bytes(const struct buffer *b)
+{
+	return (struct bytes){ b->data, b->size };
+}
 void buffer_check(const struct buffer *);
 
 #endif

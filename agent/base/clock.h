@@ -8,12 +8,18 @@
 
 #include "base/base.h"
 
-struct wall_time { int64_t ns; };	/* since 1970-01-01T00:00:00Z */
-struct mono_time { int64_t ns; };	/* since some start; never goes back */
-struct duration { int64_t ns; };
+struct wall_time {
+	int64_t ns;
+}; /* since 1970-01-01T00:00:00Z */
+struct mono_time {
+	int64_t ns;
+}; /* since some start; never goes back */
+struct duration {
+	int64_t ns;
+};
 
-#define DURATION_MS(ms) ((struct duration){ (int64_t)(ms) * 1000000 })
-#define DURATION_S(s) ((struct duration){ (int64_t)(s) * 1000000000 })
+#define DURATION_MS(ms) ((struct duration){ (int64_t)(ms)*1000000 })
+#define DURATION_S(s) ((struct duration){ (int64_t)(s)*1000000000 })
 
 struct clock {
 	struct wall_time (*wall)(const struct clock *);
@@ -32,8 +38,14 @@ static inline struct mono_time mono_after(struct mono_time t, struct duration d)
 	return (struct mono_time){ t.ns + d.ns };
 }
 
-static inline int64_t duration_ms(struct duration d) { return d.ns / 1000000; }
-static inline double duration_seconds(struct duration d) { return (double)d.ns * 1e-9; }
+static inline int64_t duration_ms(struct duration d)
+{
+	return d.ns / 1000000;
+}
+static inline double duration_seconds(struct duration d)
+{
+	return (double)d.ns * 1e-9;
+}
 
 enum { WALL_TEXT_SIZE = 32 };
 /* 2026-11-23T04:45:06.123Z, terminated; returns its length. */

@@ -16,11 +16,13 @@ static int format_line(struct buffer *b, const struct log *log, enum log_level l
 
 	wall_format(log->clock->wall(log->clock), when);
 	if (log->form == LOG_FORM_JSON)
-		return buffer_printf(b, "{\"timestamp\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"message\":", when, name, who) ||
-			json_string_append(b, text, strlen(text)) || buffer_text(b, "}\n");
+		return buffer_printf(b,
+			       "{\"timestamp\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"message\":", when, name,
+			       who) ||
+		       json_string_append(b, text, strlen(text)) || buffer_text(b, "}\n");
 	if (log->form == LOG_FORM_COLOUR)
-		return buffer_printf(b, "\033[2m%s\033[0m %s%-5s\033[0m \033[1m%s\033[0m: %s\n", when, level_colours[level], name,
-				     who, text);
+		return buffer_printf(b, "\033[2m%s\033[0m %s%-5s\033[0m \033[1m%s\033[0m: %s\n", when,
+			level_colours[level], name, who, text);
 	return buffer_printf(b, "%s %-5s %s: %s\n", when, name, who, text);
 }
 
@@ -37,6 +39,6 @@ void log_write(const struct log *log, enum log_level level, const char *who, con
 	va_end(args);
 	buffer_init(&line, 8 * LOG_LINE_MAX);
 	if (format_line(&line, log, level, who, text) == 0 && write(log->fd, line.data, line.size) < 0)
-		(void)0;	/* nowhere left to complain */
+		(void)0; /* nowhere left to complain */
 	buffer_done(&line);
 }

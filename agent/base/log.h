@@ -15,7 +15,7 @@ enum { LOG_LINE_MAX = 2048 };
 
 struct log {
 	int fd;
-	enum log_level level;	/* what is less important is not written */
+	enum log_level level; /* what is less important is not written */
 	enum log_form form;
 	const struct clock *clock;
 };

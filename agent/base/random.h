@@ -7,11 +7,13 @@
 
 #include "base/base.h"
 
-struct random { uint64_t state[2]; };
+struct random {
+	uint64_t state[2];
+};
 
 void random_seed(struct random *, uint64_t seed);
-int random_seed_kernel(struct random *) MUST_CHECK;	/* 0 or -errno */
+int random_seed_kernel(struct random *) MUST_CHECK; /* 0 or -errno */
 uint64_t random_next(struct random *);
-uint64_t random_below(struct random *, uint64_t bound);	/* 0 … bound - 1; bound > 0 */
+uint64_t random_below(struct random *, uint64_t bound); /* 0 … bound - 1; bound > 0 */
 
 #endif

@@ -5,10 +5,18 @@
 /* Length of the valid sequence at p, 0 if there is none. */
 static size_t utf8_sequence(const unsigned char *p, size_t left)
 {
-	static const struct { unsigned char low, high, size, second_low, second_high; } rows[] = {
-		{ 0x00, 0x7f, 1, 0x80, 0xbf }, { 0xc2, 0xdf, 2, 0x80, 0xbf }, { 0xe0, 0xe0, 3, 0xa0, 0xbf },
-		{ 0xe1, 0xec, 3, 0x80, 0xbf }, { 0xed, 0xed, 3, 0x80, 0x9f }, { 0xee, 0xef, 3, 0x80, 0xbf },
-		{ 0xf0, 0xf0, 4, 0x90, 0xbf }, { 0xf1, 0xf3, 4, 0x80, 0xbf }, { 0xf4, 0xf4, 4, 0x80, 0x8f },
+	static const struct {
+		unsigned char low, high, size, second_low, second_high;
+	} rows[] = {
+		{ 0x00, 0x7f, 1, 0x80, 0xbf },
+		{ 0xc2, 0xdf, 2, 0x80, 0xbf },
+		{ 0xe0, 0xe0, 3, 0xa0, 0xbf },
+		{ 0xe1, 0xec, 3, 0x80, 0xbf },
+		{ 0xed, 0xed, 3, 0x80, 0x9f },
+		{ 0xee, 0xef, 3, 0x80, 0xbf },
+		{ 0xf0, 0xf0, 4, 0x90, 0xbf },
+		{ 0xf1, 0xf3, 4, 0x80, 0xbf },
+		{ 0xf4, 0xf4, 4, 0x80, 0x8f },
 	};
 
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
@@ -112,7 +120,8 @@ bool u64_parse(struct bytes text, uint64_t *ret)
 		return false;
 	for (size_t i = 0; i < text.size; i++) {
 		unsigned digit = (unsigned char)text.data[i] - (unsigned)'0';
-		if (digit > 9 || __builtin_mul_overflow(value, 10, &value) || __builtin_add_overflow(value, digit, &value))
+		if (digit > 9 || __builtin_mul_overflow(value, 10, &value) ||
+			__builtin_add_overflow(value, digit, &value))
 			return false;
 	}
 	*ret = value;

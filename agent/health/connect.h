@@ -18,6 +18,6 @@ struct connect_check {
 void connect_check_init(struct connect_check *, struct host *);
 /* Ends with host_checked(). */
 void connect_check_start(struct connect_check *, const struct sockaddr *, socklen_t size);
-void connect_check_cancel(struct connect_check *);	/* fine when nothing is under way */
+void connect_check_cancel(struct connect_check *); /* fine when nothing is under way */
 
 #endif

@@ -42,8 +42,8 @@ static void on_patience_over(void *context)
 	health_checked(c, false, "no answer in time");
 }
 
-struct health_check *health_add(struct health *h, const char *name, const struct check_type *type,
-				const struct health_limits *limits)
+struct health_check *health_add(
+	struct health *h, const char *name, const struct check_type *type, const struct health_limits *limits)
 {
 	struct health_check *c = oxp_new(sizeof *c), **at = &h->checks;
 
@@ -99,7 +99,8 @@ void health_liveness(void *context, struct http_request *request)
 	const struct health *h = context;
 	char text[80];
 
-	snprintf(text, sizeof text, "{\"status\":\"ok\",\"timestamp\":%lld}", (long long)(loop_wall(h->loop).ns / 1000000));
+	snprintf(text, sizeof text, "{\"status\":\"ok\",\"timestamp\":%lld}",
+		(long long)(loop_wall(h->loop).ns / 1000000));
 	http_respond_text(request, 200, "application/json", text);
 }
 
@@ -133,7 +134,8 @@ void health_readiness(void *context, struct http_request *request)
 	if (write_readiness(h, ready, &out))
 		http_respond_text(request, 503, "application/json", "{\"status\":\"not ready\",\"checks\":{}}");
 	else
-		http_respond(request, &(struct http_answer){ .status = ready ? 200 : 503, .content_type = "application/json",
-							     .body = &out });
+		http_respond(request,
+			&(struct http_answer){
+				.status = ready ? 200 : 503, .content_type = "application/json", .body = &out });
 	buffer_done(&out);
 }

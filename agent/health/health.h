@@ -5,8 +5,8 @@
  *   /health/readiness, /ready   200 when every configured check was fine the last time it looked, else 503
  *
  * Checks look on their own time, so a probe only reads what is known: it answers at once however slow a backend is. A
- * check that has not looked yet is not fine. The agent's own destinations are no checks: a sidecar's readiness counts into
- * its pod's, and a log store that is down is no reason to take the app out of service.
+ * check that has not looked yet is not fine. The agent's own destinations are no checks: a sidecar's readiness
+ * counts into its pod's, and a log store that is down is no reason to take the app out of service.
  */
 #ifndef OXP_HEALTH_H
 #define OXP_HEALTH_H
@@ -15,7 +15,9 @@
 #include "http/server.h"
 #include "loop/loop.h"
 
-struct health_limits { struct duration interval, timeout; };
+struct health_limits {
+	struct duration interval, timeout;
+};
 
 struct health_check {
 	struct health_check *next;
@@ -26,7 +28,7 @@ struct health_check {
 	struct health_limits limits;
 	struct loop_timer timer, patience;
 	bool looking, known, fine;
-	char why[200];			/* of the last no */
+	char why[200]; /* of the last no */
 };
 
 struct health {
@@ -38,7 +40,8 @@ struct health {
 void health_init(struct health *, struct loop *, const struct log *);
 void health_done(struct health *);
 /* `name` outlives it. The check itself comes with health_check_set(). */
-struct health_check *health_add(struct health *, const char *name, const struct check_type *, const struct health_limits *);
+struct health_check *health_add(
+	struct health *, const char *name, const struct check_type *, const struct health_limits *);
 void health_check_set(struct health_check *, struct check *);
 void health_start(struct health *);
 /* How a look ended: what host_checked() leads to. */

@@ -11,11 +11,13 @@
 
 enum { ANSWER_MAX = 1 << 20 };
 
-struct http_check_config { const char *url; };
+struct http_check_config {
+	const char *url;
+};
 
 static const struct option http_check_options[] = {
 	{ OPT_TEXT(struct http_check_config, url), .name = "url", .main = true, .required = true,
-	  .help = "Address that is asked with GET; 2xx and 3xx are fine." },
+		.help = "Address that is asked with GET; 2xx and 3xx are fine." },
 	{ .name = NULL },
 };
 
@@ -50,8 +52,13 @@ static void on_done(void *context, const struct http_reply *reply)
 
 static void http_check_start(struct check *c)
 {
-	const struct http_call_options o = { .method = "GET", .url = c->config->url, .piece = drop_piece, .done = on_done,
-					     .context = c, .answer_max = ANSWER_MAX, .timeout = DURATION_S(60) };
+	const struct http_call_options o = { .method = "GET",
+		.url = c->config->url,
+		.piece = drop_piece,
+		.done = on_done,
+		.context = c,
+		.answer_max = ANSWER_MAX,
+		.timeout = DURATION_S(60) };
 
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)
 		host_checked(c->host, false, "cannot start a request");

@@ -10,11 +10,13 @@
 #include "health/health.h"
 #include "loop/resolve.h"
 
-struct tcp_check_config { const char *address; };
+struct tcp_check_config {
+	const char *address;
+};
 
 static const struct option tcp_check_options[] = {
 	{ OPT_TEXT(struct tcp_check_config, address), .name = "address", .main = true, .required = true,
-	  .help = "tcp://host:port, or host:port." },
+		.help = "tcp://host:port, or host:port." },
 	{ .name = NULL },
 };
 
@@ -36,12 +38,14 @@ static void on_resolved(void *context, const struct resolved *r)
 		return;
 	}
 	connect_check_start(&c->connect, address,
-			    address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+		address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
 }
 
 static void tcp_check_start(struct check *c)
 {
-	if (resolve_start(host_resolver(c->connect.host), c->name, c->port, on_resolved, c, &c->resolve) < 0)
+	const struct resolve_question question = { c->name, c->port, on_resolved, c };
+
+	if (resolve_start(host_resolver(c->connect.host), &question, &c->resolve) < 0)
 		host_checked(c->connect.host, false, "cannot resolve the name");
 }
 

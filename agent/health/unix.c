@@ -9,11 +9,13 @@
 #include "health/connect.h"
 #include "health/health.h"
 
-struct unix_check_config { const char *path; };
+struct unix_check_config {
+	const char *path;
+};
 
 static const struct option unix_check_options[] = {
 	{ OPT_TEXT(struct unix_check_config, path), .name = "path", .main = true, .required = true,
-	  .help = "unix:/path, or the path." },
+		.help = "unix:/path, or the path." },
 	{ .name = NULL },
 };
 

@@ -589,7 +589,8 @@ static void on_resolved(void *context, const struct resolved *found)
 static int resolve_or_send(struct http_call *c)
 {
 	if (!c->options.unix_path && !is_number(c->host))
-		return resolve_start(c->client->resolver, c->host, c->port, on_resolved, c, &c->resolving);
+		return resolve_start(c->client->resolver,
+			&(struct resolve_question){ c->host, c->port, on_resolved, c }, &c->resolving);
 	if (c->client->in_curl)
 		loop_soon_run(&c->soon);
 	else

@@ -19,9 +19,9 @@ struct http_client;
 struct http_call;
 
 struct http_client_options {
-	size_t connections_max;		/* kept open in all */
-	const char *ca_file;		/* NULL: the system's */
-	struct resolver *resolver;	/* borrowed; NULL: one of its own */
+	size_t connections_max; /* kept open in all */
+	const char *ca_file; /* NULL: the system's */
+	struct resolver *resolver; /* borrowed; NULL: one of its own */
 };
 
 int http_client_new(struct loop *, const struct http_client_options *, struct http_client **ret) MUST_CHECK;
@@ -30,34 +30,34 @@ void http_client_free(struct http_client *);
 
 /* How a call ended, as far as HTTP goes. */
 enum http_end {
-	HTTP_END_ANSWER,	/* an answer came whole; `status` says which */
-	HTTP_END_CONNECT,	/* no connection: refused, unreachable, name not found, TLS handshake */
-	HTTP_END_BROKEN,	/* the connection broke, or the answer was no HTTP; the peer may have acted on it */
+	HTTP_END_ANSWER, /* an answer came whole; `status` says which */
+	HTTP_END_CONNECT, /* no connection: refused, unreachable, name not found, TLS handshake */
+	HTTP_END_BROKEN, /* the connection broke, or the answer was no HTTP; the peer may have acted on it */
 	HTTP_END_TIMEOUT,
-	HTTP_END_TOO_LARGE,	/* the answer went over answer_max */
-	HTTP_END_STREAM,	/* HTTP/2 stream reset without a status (curl 92) */
-	HTTP_END_STOPPED,	/* piece() asked to stop */
+	HTTP_END_TOO_LARGE, /* the answer went over answer_max */
+	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
+	HTTP_END_STOPPED, /* piece() asked to stop */
 };
 
 struct http_reply {
 	enum http_end end;
-	unsigned status;		/* 0 when none came */
-	const char *error;		/* one sentence for people, "" when there is none */
-	struct bytes body;		/* valid during done(); with piece() only that of an answer that is not 2xx */
-	const char *content_type;	/* "" when absent */
-	int64_t retry_after_ms;		/* from Retry-After, seconds or HTTP-date; -1 when absent */
-	bool resent;			/* libcurl sent it twice on a dead kept connection */
+	unsigned status; /* 0 when none came */
+	const char *error; /* one sentence for people, "" when there is none */
+	struct bytes body; /* valid during done(); with piece() only that of an answer that is not 2xx */
+	const char *content_type; /* "" when absent */
+	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
+	bool resent; /* libcurl sent it twice on a dead kept connection */
 };
 
 /*
  * One call. All pointers are borrowed: strings until http_call_start() returns, body and callbacks until done().
  */
 struct http_call_options {
-	const char *method;		/* "GET", "POST" … */
-	const char *url;		/* http:// or https:// */
-	const char *unix_path;		/* connect there instead; NULL for TCP */
-	const char *const *headers;	/* "Name: value", ends with NULL; may be NULL */
-	uint64_t body_size;		/* sent as Content-Length; 0 and no read(): no body */
+	const char *method; /* "GET", "POST" … */
+	const char *url; /* http:// or https:// */
+	const char *unix_path; /* connect there instead; NULL for TCP */
+	const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
+	uint64_t body_size; /* sent as Content-Length; 0 and no read(): no body */
 	/* Writes up to `room` next bytes of the body, returns how many; called until body_size bytes came. */
 	size_t (*read)(void *context, char *to, size_t room);
 	/* Start over: the connection died before an answer and libcurl sends again. Required with read(). */
@@ -70,10 +70,10 @@ struct http_call_options {
 	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
-	size_t answer_max;		/* bytes of the answer's body, after decoding */
-	bool gzip;			/* asks for a compressed answer, which is decoded here */
-	struct duration timeout;	/* for all of it, by the loop's clock */
-	const char *user_password;	/* "user:password" for basic authentication, NULL for none */
+	size_t answer_max; /* bytes of the answer's body, after decoding */
+	bool gzip; /* asks for a compressed answer, which is decoded here */
+	struct duration timeout; /* for all of it, by the loop's clock */
+	const char *user_password; /* "user:password" for basic authentication, NULL for none */
 };
 
 /* 0, -EINVAL for a URL that is none, -ENOMEM. */

@@ -14,7 +14,7 @@
 
 struct listening {
 	int fd;
-	char *path;	/* of a Unix socket, else NULL */
+	char *path; /* of a Unix socket, else NULL */
 	dev_t device;
 	ino_t inode;
 };
@@ -22,7 +22,7 @@ struct listening {
 /* 0, -EINVAL for an address that is none, -EADDRINUSE for a live one, -EEXIST when a file that is no socket is in the
  * way, another -errno. `mode` is that of a Unix socket's file, 0 for what the umask gives. */
 int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
-void listening_close(struct listening *);	/* fine twice */
-uint16_t listening_port(const struct listening *);	/* 0 for a Unix socket */
+void listening_close(struct listening *); /* fine twice */
+uint16_t listening_port(const struct listening *); /* 0 for a Unix socket */
 
 #endif

@@ -33,8 +33,8 @@ enum http_method { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE, HTTP_HEAD, HTTP_M
 enum http_take { HTTP_TAKEN, HTTP_ANSWERED /* http_respond() was called: the rest of the body is read and dropped */ };
 
 struct http_route {
-	enum http_method method;	/* HEAD is served by GET routes */
-	const char *path;		/* exact, without the query */
+	enum http_method method; /* HEAD is served by GET routes */
+	const char *path; /* exact, without the query */
 	/* Headers are in. May answer at once (HTTP_ANSWERED). Sets the request's own context with http_context_set().
 	 * NULL is the same as HTTP_TAKEN. */
 	enum http_take (*begin)(void *route_context, struct http_request *);
@@ -48,26 +48,26 @@ struct http_route {
 };
 
 struct http_server_options {
-	const char *name;		/* for counters and logs */
-	size_t body_max;		/* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max;		/* all addresses and shards together; more wait in the kernel's queue, or are
+	const char *name; /* for counters and logs */
+	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
+	size_t connections_max; /* all addresses and shards together; more wait in the kernel's queue, or are
 					 * closed at once when it is other addresses that have taken the places */
-	struct duration idle;		/* a connection without traffic is closed after this, at least 1 s */
+	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
-	unsigned socket_mode;		/* of a Unix socket, e.g. 0660 */
+	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
  * another method 405 with Allow. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
-		    struct http_server **ret) MUST_CHECK;
+	struct http_server **ret) MUST_CHECK;
 /* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted,
  * is the TCP port bound, which is how tests ask for port 0. */
 int http_server_listen(struct http_server *, const char *address, uint16_t *ret_port) MUST_CHECK;
 /* No new connections, the socket files go; what is under way is finished, and kept connections close after their next
  * answer. Returns how many requests are still open. Fine to call again. */
 size_t http_server_quiesce(struct http_server *);
-void http_server_free(struct http_server *);	/* calls gone() for what is open */
+void http_server_free(struct http_server *); /* calls gone() for what is open */
 
 enum http_method http_request_method(const struct http_request *);
 const char *http_request_path(const struct http_request *);
@@ -85,8 +85,8 @@ struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *const *headers;
-	struct buffer *body;		/* moved; may be NULL */
-	struct bytes constant;		/* static memory, used when body is NULL */
+	struct buffer *body; /* moved; may be NULL */
+	struct bytes constant; /* static memory, used when body is NULL */
 };
 void http_respond(struct http_request *, const struct http_answer *);
 /* The same for one JSON or text constant or formatted text, which is copied. */
@@ -94,14 +94,14 @@ void http_respond_text(struct http_request *, unsigned status, const char *conte
 
 /* Totals, for counters. */
 struct http_server_totals {
-	uint64_t requests;		/* whose head was read */
-	uint64_t refused_size;		/* 413 and 431 */
-	uint64_t timeouts;		/* 408, and answers that nobody took */
-	uint64_t bad_requests;		/* no HTTP, or HTTP that says two things at once */
-	uint64_t refused_connections;	/* beyond connections_max */
+	uint64_t requests; /* whose head was read */
+	uint64_t refused_size; /* 413 and 431 */
+	uint64_t timeouts; /* 408, and answers that nobody took */
+	uint64_t bad_requests; /* no HTTP, or HTTP that says two things at once */
+	uint64_t refused_connections; /* beyond connections_max */
 	uint64_t body_bytes;
-	size_t connections;		/* now */
-	size_t open;			/* requests that have no answer yet */
+	size_t connections; /* now */
+	size_t open; /* requests that have no answer yet */
 };
 struct http_server_totals http_server_totals(const struct http_server *);
 

@@ -14,12 +14,12 @@ struct lane;
 
 /* Embedded in the caller's own struct, which lives until done() has been called. */
 struct job {
-	void (*work)(struct job *);	/* on the lane's thread; may block */
-	void (*done)(struct job *);	/* on the loop thread, exactly once for each lane_run() that returned 0 */
-	struct job *next;		/* the lane's */
+	void (*work)(struct job *); /* on the lane's thread; may block */
+	void (*done)(struct job *); /* on the loop thread, exactly once for each lane_run() that returned 0 */
+	struct job *next; /* the lane's */
 };
 
-int lane_new(struct loop *, const char *name, size_t depth, struct lane **ret) MUST_CHECK;	/* 0 or -errno */
+int lane_new(struct loop *, const char *name, size_t depth, struct lane **ret) MUST_CHECK; /* 0 or -errno */
 /* Runs what is queued, calls its done(), ends the thread. */
 void lane_free(struct lane *);
 /* 0, or -EAGAIN when `depth` jobs wait already: try again from a later callback; -ESHUTDOWN from within lane_free(). */

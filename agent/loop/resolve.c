@@ -340,19 +340,18 @@ static struct resolve *resolve_new(struct resolver *r, const char *host, uint16_
 	return q;
 }
 
-int resolve_start(struct resolver *r, const char *host, uint16_t port, void (*done)(void *, const struct resolved *),
-		  void *context, struct resolve **ret)
+int resolve_start(struct resolver *r, const struct resolve_question *question, struct resolve **ret)
 {
 	struct resolve *q;
 
-	if (!host[0] || strlen(host) > HOST_MAX)
+	if (!question->host[0] || strlen(question->host) > HOST_MAX)
 		return -EINVAL;
 	if (r->count >= RESOLVES_MAX)
 		return -EAGAIN;
 	refresh(r);
-	q = resolve_new(r, host, port);
-	q->done = done;
-	q->context = context;
+	q = resolve_new(r, question->host, question->port);
+	q->done = question->done;
+	q->context = question->context;
 	if (from_number(q) || from_kept(q))
 		loop_soon_run(&q->answer);
 	else

@@ -18,6 +18,14 @@ enum { RESOLVE_ADDRESSES_MAX = 8, RESOLVE_KEPT_SECONDS = 30, RESOLVE_KEPT_MAX = 
 struct resolver;
 struct resolve;
 
+struct resolved;
+struct resolve_question {
+	const char *host;	/* copied */
+	uint16_t port;
+	void (*done)(void *context, const struct resolved *);
+	void *context;
+};
+
 struct resolved {
 	int failed;			/* 0, -ENOENT (no such name), -EAGAIN (no answer from any server) */
 	size_t count;
@@ -37,8 +45,7 @@ int resolver_new_from(struct loop *, const struct resolver_sources *, struct res
 void resolver_free(struct resolver *);	/* done() is not called for what is under way */
 /* Calls done() exactly once from a later callback, unless cancelled. `ret` is gone once done() is called. -EINVAL for
  * no name or one too long, -EAGAIN beyond RESOLVES_MAX. */
-int resolve_start(struct resolver *, const char *host, uint16_t port, void (*done)(void *, const struct resolved *),
-		  void *context, struct resolve **ret) MUST_CHECK;
+int resolve_start(struct resolver *, const struct resolve_question *, struct resolve **ret) MUST_CHECK;
 void resolve_cancel(struct resolve *);	/* not from its own done() */
 void resolver_forget(struct resolver *, const char *host);
 

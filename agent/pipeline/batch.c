@@ -55,7 +55,7 @@ char *batch_block_trim(struct batch *b, size_t size)
 
 	OXP_ASSERT(block && size <= block->size);
 	if (block->size - size < block->size / 4)
-		return block->data;	/* not worth the move */
+		return block->data; /* not worth the move */
 	shrunk = realloc(block, sizeof *block + size + BATCH_PADDING);
 	if (!shrunk)
 		return block->data;

@@ -13,7 +13,7 @@
 
 struct batch_block {
 	struct batch_block *next;
-	size_t size;	/* of data, without the padding */
+	size_t size; /* of data, without the padding */
 	char data[];
 };
 
@@ -21,7 +21,7 @@ struct batch {
 	struct budget *budget;
 	enum signal signal;
 	unsigned refs;
-	struct batch_block *blocks;	/* newest first */
+	struct batch_block *blocks; /* newest first */
 	struct batch_item *items;
 	size_t count, room;
 	size_t size, charged;
@@ -30,9 +30,9 @@ struct batch {
 	size_t token_count, token_room;
 };
 
-struct batch *batch_new(struct budget *, enum signal) MUST_CHECK;	/* NULL: no room */
+struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
 struct batch *batch_ref(struct batch *);
-void batch_unref(struct batch *);	/* the last one frees it */
+void batch_unref(struct batch *); /* the last one frees it */
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
 void batch_check(const struct batch *);

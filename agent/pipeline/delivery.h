@@ -3,9 +3,9 @@
  *
  *   offers → [open batch] → sealed → one send a destination → settled by each → told, oldest first
  *
- * The collector hears settled() for its tokens in the order of its offers, whatever order the destinations finish in, so
- * that a position never passes bytes that are still on their way. The amounts of a batch are folded into the rows'
- * `settled` terms at that same moment.
+ * The collector hears settled() for its tokens in the order of its offers, whatever order the destinations finish
+ * in, so that a position never passes bytes that are still on their way. The amounts of a batch are folded into the
+ * rows' `settled` terms at that same moment.
  */
 #ifndef OXP_DELIVERY_H
 #define OXP_DELIVERY_H
@@ -30,12 +30,12 @@ enum { ROUTES_MAX = 16 };
 struct delivery {
 	TAILQ_ENTRY(delivery) entry;
 	struct source *source;
-	struct batch *batch;		/* NULL once every destination has settled it */
+	struct batch *batch; /* NULL once every destination has settled it */
 	uint64_t *tokens;
 	size_t token_count;
-	uint64_t spool_id;		/* of a batch that was restored, else 0 */
-	size_t pending;			/* sends that have not settled their part of it */
-	struct ledger_terms terms[];	/* one for each route of the source */
+	uint64_t spool_id; /* of a batch that was restored, else 0 */
+	size_t pending; /* sends that have not settled their part of it */
+	struct ledger_terms terms[]; /* one for each route of the source */
 };
 TAILQ_HEAD(delivery_list, delivery);
 

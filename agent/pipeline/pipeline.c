@@ -12,8 +12,8 @@ static void tell_starved(void *context)
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-		if (s->resume && s->collector)
-			s->resume(s->collector);
+	if (s->resume && s->collector)
+		s->resume(s->collector);
 }
 
 static void budget_freed(void *context)
@@ -46,7 +46,8 @@ void pipeline_done(struct pipeline *p)
 	loop_soon_done(&p->room);
 }
 
-/* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds it. */
+/* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds
+ * it. */
 static void seal(struct source *s)
 {
 	struct delivery *d;
@@ -70,8 +71,14 @@ struct source *source_new(struct pipeline *p, const struct source_options *o)
 {
 	struct source *s = oxp_new(sizeof *s);
 
-	*s = (struct source){ .pipeline = p, .name = o->name, .signal = o->signal, .rewind = o->rewind, .limits = o->limits,
-			      .settled = o->settled, .resume = o->resume, .collector = o->collector };
+	*s = (struct source){ .pipeline = p,
+		.name = o->name,
+		.signal = o->signal,
+		.rewind = o->rewind,
+		.limits = o->limits,
+		.settled = o->settled,
+		.resume = o->resume,
+		.collector = o->collector };
 	TAILQ_INIT(&s->deliveries);
 	loop_timer_init(&s->age, p->loop, on_age, s);
 	TAILQ_INSERT_TAIL(&p->sources, s, entry);
@@ -180,9 +187,9 @@ void pipeline_drain(struct pipeline *p)
 
 	p->draining = true;
 	TAILQ_FOREACH(s, &p->sources, entry)
-		seal(s);
+	seal(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
-		sender_hurry(sender);
+	sender_hurry(sender);
 }
 
 bool pipeline_idle(const struct pipeline *p)
@@ -190,8 +197,8 @@ bool pipeline_idle(const struct pipeline *p)
 	const struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-		if (s->open || !TAILQ_EMPTY(&s->deliveries))
-			return false;
+	if (s->open || !TAILQ_EMPTY(&s->deliveries))
+		return false;
 	return true;
 }
 
@@ -226,8 +233,8 @@ uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const 
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-		seal(s);
+	seal(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
-		sender_abandon(sender, keep_or_drop, &abandon);
+	sender_abandon(sender, keep_or_drop, &abandon);
 	return dropped_at_exit(p) - before;
 }

@@ -25,9 +25,9 @@ struct source {
 	enum signal signal;
 	enum rewind rewind;
 	struct batch_limits limits;
-	struct batch *open;		/* what is being filled; NULL when empty */
+	struct batch *open; /* what is being filled; NULL when empty */
 	struct loop_timer age;
-	struct delivery_list deliveries;	/* oldest first */
+	struct delivery_list deliveries; /* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
 	/* A batch of source_restore() has settled. */
@@ -48,8 +48,8 @@ struct pipeline {
 	struct ledger *ledger;
 	struct source_list sources;
 	TAILQ_HEAD(sender_list, sender) senders;
-	struct loop_soon room;		/* tells the starved */
-	bool draining;			/* the process ends: nothing waits for company or for better times */
+	struct loop_soon room; /* tells the starved */
+	bool draining; /* the process ends: nothing waits for company or for better times */
 };
 
 struct pipeline_options {
@@ -57,13 +57,13 @@ struct pipeline_options {
 	struct random *random;
 	const struct log *log;
 	struct ledger *ledger;
-	size_t memory;	/* bytes: the ceiling of all batches together */
+	size_t memory; /* bytes: the ceiling of all batches together */
 };
 void pipeline_init(struct pipeline *, const struct pipeline_options *);
 void pipeline_done(struct pipeline *);
 
 struct source_options {
-	const char *name;		/* outlives the source */
+	const char *name; /* outlives the source */
 	enum signal signal;
 	enum rewind rewind;
 	struct batch_limits limits;
@@ -85,8 +85,8 @@ void pipeline_drain(struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
 /*
- * The end. What is left of a source that cannot be read again is offered to keep(), which answers whether it has a place for
- * it; if not it is dropped and counted. Returns how many records were lost.
+ * The end. What is left of a source that cannot be read again is offered to keep(), which answers whether it has a
+ * place for it; if not it is dropped and counted. Returns how many records were lost.
  */
 uint64_t pipeline_abandon(struct pipeline *, bool (*keep)(void *context, const struct send *), void *context);
 /* A batch of an earlier run, for one destination of the source; the ledger has it as held. done() is told when it has

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY };	/* of an item, in send.marks */
+enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
 enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32 };
 
 static void pump(void *context);
@@ -23,7 +23,8 @@ static void on_wait_over(void *context)
 	pump(s);
 }
 
-struct sender *sender_new(struct pipeline *p, const char *name, const struct exporter_type *type, const struct sender_limits *limits)
+struct sender *sender_new(
+	struct pipeline *p, const char *name, const struct exporter_type *type, const struct sender_limits *limits)
 {
 	struct sender *s = oxp_new(sizeof *s);
 
@@ -91,7 +92,9 @@ static struct send *send_new(struct sender *s, struct delivery *d, size_t route)
 {
 	struct send *n = oxp_new(sizeof *n);
 
-	*n = (struct send){ .sender = s, .delivery = d, .route = route, .end = d->batch->count, .left = d->batch->count };
+	*n = (struct send){
+		.sender = s, .delivery = d, .route = route, .end = d->batch->count, .left = d->batch->count
+	};
 	loop_timer_init(&n->patience, s->pipeline->loop, on_patience_over, n);
 	return n;
 }
@@ -134,8 +137,8 @@ static void pump(void *context)
 	if (!may_start(s))
 		return;
 	TAILQ_FOREACH(d, &s->queue, entry)
-		if (!d->under_way)
-			break;
+	if (!d->under_way)
+		break;
 	if (!d)
 		return;
 	loop_soon_run(&s->pump);
@@ -214,13 +217,15 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 /* All items end the same way, but for those records that send_partial() told of. */
 static void settle_whole(struct send *d, enum outcome outcome)
 {
-	struct ledger_amount left = send_left(d), refused = { d->refused < left.records ? d->refused : left.records, 0 };
+	struct ledger_amount left = send_left(d),
+			     refused = { d->refused < left.records ? d->refused : left.records, 0 };
 
 	if (refused.records > 0) {
 		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
 		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused.records, refused.bytes);
 	}
-	delivery_count(d->delivery, d->route, term_of(outcome), left.records - refused.records, left.bytes - refused.bytes);
+	delivery_count(
+		d->delivery, d->route, term_of(outcome), left.records - refused.records, left.bytes - refused.bytes);
 	d->sender->queued_bytes -= left.bytes;
 	d->left = 0;
 }
@@ -353,7 +358,7 @@ void sender_abandon(struct sender *s, void (*left)(void *context, const struct s
 	for (d = TAILQ_FIRST(&s->queue); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (d->under_way)
-			s->type->cancel(s->exporter, d);	/* ends it with RETRY: it stays in the queue */
+			s->type->cancel(s->exporter, d); /* ends it with RETRY: it stays in the queue */
 	}
 	loop_timer_clear(&s->wait);
 	s->state = SENDER_WAITING;
@@ -368,7 +373,8 @@ void sender_check(const struct sender *s)
 	const struct send *d;
 	size_t under_way = 0;
 
-	TAILQ_FOREACH(d, &s->queue, entry) {
+	TAILQ_FOREACH(d, &s->queue, entry)
+	{
 		size_t left = 0;
 		for (size_t i = d->first; i < d->end; i++)
 			left += send_wants(d, i);

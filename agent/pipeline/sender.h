@@ -1,8 +1,8 @@
 /*
  * The sender: one exporter's queue and all that is common to sending.
  *
- * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe at a
- * time to a destination that does not take anything: here and nowhere else. An exporter does one try.
+ * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
+ * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
  *
  *   SENDER_FINE      up to `concurrency` sends under way
  *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
@@ -18,8 +18,8 @@ enum { SEND_REASON_MAX = 256 };
 
 struct sender_limits {
 	uint64_t concurrency;
-	struct duration timeout;		/* of one try */
-	struct duration retry_first, retry_last;	/* back-off: the first ceiling, and the highest */
+	struct duration timeout; /* of one try */
+	struct duration retry_first, retry_last; /* back-off: the first ceiling, and the highest */
 };
 
 /*
@@ -37,7 +37,7 @@ struct send {
 	unsigned tries;
 	bool under_way;
 	uint64_t not_before_ms;
-	uint64_t refused;	/* send_partial() */
+	uint64_t refused; /* send_partial() */
 	struct loop_timer patience;
 	void *context;
 };
@@ -50,17 +50,18 @@ struct sender {
 	struct exporter *exporter;
 	struct sender_limits limits;
 	enum sender_state state;
-	TAILQ_HEAD(send_list, send) queue;	/* waiting and under way, oldest first */
+	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
 	size_t under_way;
-	unsigned failures;		/* in a row */
+	unsigned failures; /* in a row */
 	struct loop_timer wait;
 	struct loop_soon pump;
-	struct mono_time last_delivered;	/* 0: never */
+	struct mono_time last_delivered; /* 0: never */
 	uint64_t sends, retries, resent, queued_bytes;
-	char reason[SEND_REASON_MAX];	/* of the last failure or refusal; "" when none */
+	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
 };
 
-struct sender *sender_new(struct pipeline *, const char *name, const struct exporter_type *, const struct sender_limits *);
+struct sender *sender_new(
+	struct pipeline *, const char *name, const struct exporter_type *, const struct sender_limits *);
 /* The exporter may need its host, which needs the sender: it comes second. */
 void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);

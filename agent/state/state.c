@@ -19,21 +19,23 @@ enum { VERSION = 1, PATH_ROOM = 4096, PAGE = 4096, CACHE_KIB = 512, BUSY_MS = 20
 static const char schema[] =
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
 	"CREATE TABLE positions (collector TEXT, generation INTEGER, dev INTEGER, inode INTEGER, birth_ns INTEGER,"
-	" head_hash INTEGER, head_size INTEGER, offset INTEGER, path TEXT, PRIMARY KEY (collector, generation)) WITHOUT ROWID;"
+	" head_hash INTEGER, head_size INTEGER, offset INTEGER, path TEXT, PRIMARY KEY (collector, generation)) "
+	"WITHOUT ROWID;"
 	"CREATE TABLE ledger (key TEXT PRIMARY KEY, terms BLOB) WITHOUT ROWID;"
-	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER, payload BLOB);"
+	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER, "
+	"payload BLOB);"
 	/* Pages that the file owns and gives to positions when the disk is full. */
 	"CREATE TABLE reserve (bytes BLOB); INSERT INTO reserve VALUES (zeroblob(262144)); DROP TABLE reserve;"
 	"INSERT INTO meta VALUES ('generation', 0);";
 
 /* The mapped ledger. */
 struct slot {
-	char key[STATE_KEY_MAX];	/* "" while free */
+	char key[STATE_KEY_MAX]; /* "" while free */
 	struct ledger_terms terms;
 };
 
 struct slots {
-	char magic[16];			/* "oxpecker ledger" */
+	char magic[16]; /* "oxpecker ledger" */
 	uint32_t version, slot_size, count, unused;
 	struct slot slot[STATE_SLOTS];
 };
@@ -43,12 +45,12 @@ enum op_kind { OP_POSITION, OP_FORGET, OP_LEDGER, OP_SPOOL, OP_UNSPOOL };
 struct op {
 	struct op *next;
 	enum op_kind kind;
-	char *key, *path;		/* collector, or the ledger's key */
+	char *key, *path; /* collector, or the ledger's key */
 	struct position position;
 	struct ledger_terms terms;
-	struct ledger_amount amount;	/* of OP_SPOOL */
+	struct ledger_amount amount; /* of OP_SPOOL */
 	struct buffer payload;
-	uint64_t id;			/* of OP_UNSPOOL */
+	uint64_t id; /* of OP_UNSPOOL */
 };
 
 /* Also a link in the queue of commits. */
@@ -68,7 +70,7 @@ struct state {
 	struct slots *slots;
 	int lock;
 	uint64_t id, generation, set_aside;
-	uint64_t generation_saved;	/* what the transaction under way saves */
+	uint64_t generation_saved; /* what the transaction under way saves */
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
 	struct job job;
@@ -78,12 +80,21 @@ struct state {
 static int sqlite_errno(int code)
 {
 	switch (code & 0xff) {
-	case SQLITE_OK: case SQLITE_DONE: case SQLITE_ROW: return 0;
-	case SQLITE_FULL: return -ENOSPC;
-	case SQLITE_NOMEM: return -ENOMEM;
-	case SQLITE_CORRUPT: case SQLITE_NOTADB: return -EBADMSG;
-	case SQLITE_READONLY: return -EROFS;
-	default: return -EIO;
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_READONLY:
+		return -EROFS;
+	default:
+		return -EIO;
 	}
 }
 
@@ -121,7 +132,8 @@ static int lock_folder(struct state *s, const char *path, char *why, size_t room
 	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
 		if (pread(s->lock, pid, sizeof pid - 1, 0) < 0)
 			pid[0] = '\0';
-		snprintf(why, room, "%s is in use by a running agent, pid %s; give each agent a state of its own", path, pid);
+		snprintf(why, room, "%s is in use by a running agent, pid %s; give each agent a state of its own", path,
+			pid);
 		return -EBUSY;
 	}
 	snprintf(pid, sizeof pid, "%d", getpid());
@@ -151,13 +163,16 @@ static int open_database(struct state *s, const char *name, uint64_t max)
 {
 	char sql[256];
 	uint64_t version = 0;
-	int failed = sqlite_errno(sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	int failed = sqlite_errno(
+		sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 
 	if (failed)
 		return failed;
 	sqlite3_busy_timeout(s->db, BUSY_MS);
-	snprintf(sql, sizeof sql, "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d;"
-		 "PRAGMA max_page_count=%llu; PRAGMA wal_autocheckpoint=256;", PAGE, CACHE_KIB, (unsigned long long)(max / PAGE));
+	snprintf(sql, sizeof sql,
+		"PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d;"
+		"PRAGMA max_page_count=%llu; PRAGMA wal_autocheckpoint=256;",
+		PAGE, CACHE_KIB, (unsigned long long)(max / PAGE));
 	failed = run(s->db, sql);
 	if (!failed)
 		failed = read_number(s->db, "PRAGMA user_version", &version);
@@ -167,7 +182,8 @@ static int open_database(struct state *s, const char *name, uint64_t max)
 		uint64_t id;
 		if (getrandom(&id, sizeof id, 0) != sizeof id)
 			return -EIO;
-		snprintf(sql, sizeof sql, "INSERT INTO meta VALUES ('id', %lld); PRAGMA user_version=%d; COMMIT;", (long long)id, VERSION);
+		snprintf(sql, sizeof sql, "INSERT INTO meta VALUES ('id', %lld); PRAGMA user_version=%d; COMMIT;",
+			(long long)id, VERSION);
 		failed = run(s->db, "BEGIN IMMEDIATE");
 		failed = failed ? failed : run(s->db, schema);
 		failed = failed ? failed : run(s->db, sql);
@@ -236,13 +252,14 @@ static int map_slots(struct state *s, const char *path)
 static void write_changes(struct job *job);
 static void changes_written(struct job *job);
 
-int state_open(const char *path, uint64_t max, struct lane *disk, struct state **ret, char *why, size_t room)
+int state_open(const struct state_options *o, struct state **ret, char *why, size_t room)
 {
+	const char *path = o->path;
 	struct state *s = oxp_new(sizeof *s);
 	char name[PATH_ROOM];
 	int failed = make_folder(path);
 
-	s->disk = disk;
+	s->disk = o->disk;
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
@@ -251,14 +268,16 @@ int state_open(const char *path, uint64_t max, struct lane *disk, struct state *
 		failed = lock_folder(s, path, why, room);
 	if (!failed) {
 		snprintf(name, sizeof name, "%s/state.db", path);
-		failed = open_database(s, name, max);
+		failed = open_database(s, name, o->max);
 		if (failed == -EBADMSG || failed == -ENOENT) {
 			sqlite3_close(s->db);
 			set_aside(s, name);
-			failed = open_database(s, name, max);
+			failed = open_database(s, name, o->max);
 		}
-		snprintf(why, room, failed == -EPROTO ? "%s was written by a newer oxpecker: run that, or give another path" :
-							"cannot use %s: %s", name, strerror(-failed));
+		snprintf(why, room,
+			failed == -EPROTO ? "%s was written by a newer oxpecker: run that, or give another path"
+					  : "cannot use %s: %s",
+			name, strerror(-failed));
 	}
 	if (!failed) {
 		failed = map_slots(s, path);
@@ -317,21 +336,27 @@ struct ledger_terms *state_slot(struct state *s, const char *key)
 
 /* Loading. */
 
-int state_positions_load(struct state *s, const char *collector, void (*visit)(void *, const struct position *), void *context)
+int state_positions_load(
+	struct state *s, const char *collector, void (*visit)(void *, const struct position *), void *context)
 {
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, "SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset, path"
-						     " FROM positions WHERE collector = ?", -1, &q, NULL));
+	int failed = sqlite_errno(sqlite3_prepare_v2(s->db,
+		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset, path"
+		" FROM positions WHERE collector = ?",
+		-1, &q, NULL));
 
 	if (failed)
 		return failed;
 	sqlite3_bind_text(q, 1, collector, -1, SQLITE_STATIC);
 	while (sqlite3_step(q) == SQLITE_ROW)
-		visit(context, &(struct position){
-			.generation = (uint64_t)sqlite3_column_int64(q, 0), .dev = (uint64_t)sqlite3_column_int64(q, 1),
-			.inode = (uint64_t)sqlite3_column_int64(q, 2), .birth_ns = sqlite3_column_int64(q, 3),
-			.head_hash = (uint64_t)sqlite3_column_int64(q, 4), .head_size = (uint32_t)sqlite3_column_int64(q, 5),
-			.offset = (uint64_t)sqlite3_column_int64(q, 6), .path = (const char *)sqlite3_column_text(q, 7) });
+		visit(context, &(struct position){ .generation = (uint64_t)sqlite3_column_int64(q, 0),
+				       .dev = (uint64_t)sqlite3_column_int64(q, 1),
+				       .inode = (uint64_t)sqlite3_column_int64(q, 2),
+				       .birth_ns = sqlite3_column_int64(q, 3),
+				       .head_hash = (uint64_t)sqlite3_column_int64(q, 4),
+				       .head_size = (uint32_t)sqlite3_column_int64(q, 5),
+				       .offset = (uint64_t)sqlite3_column_int64(q, 6),
+				       .path = (const char *)sqlite3_column_text(q, 7) });
 	return sqlite_errno(sqlite3_finalize(q));
 }
 
@@ -403,7 +428,8 @@ void state_change_ledger(struct state_change *c, const char *key, const struct l
 	add_op(c, OP_LEDGER, key)->terms = *terms;
 }
 
-void state_change_spool(struct state_change *c, const char *key, const struct ledger_amount *amount, struct bytes payload)
+void state_change_spool(
+	struct state_change *c, const char *key, const struct ledger_amount *amount, struct bytes payload)
 {
 	struct op *op = add_op(c, OP_SPOOL, key);
 	int failed;
@@ -420,20 +446,23 @@ void state_change_unspool(struct state_change *c, uint64_t id)
 }
 
 int state_spool_load(struct state *s, const char *key,
-		     bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
-		     uint64_t *ret_damaged)
+	bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
+	uint64_t *ret_damaged)
 {
 	sqlite3_stmt *q;
 	bool more = true;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, "SELECT id, records, bytes, checksum, payload FROM spool WHERE key = ?"
-						     " ORDER BY id", -1, &q, NULL));
+	int failed = sqlite_errno(sqlite3_prepare_v2(s->db,
+		"SELECT id, records, bytes, checksum, payload FROM spool WHERE key = ?"
+		" ORDER BY id",
+		-1, &q, NULL));
 
 	*ret_damaged = 0;
 	if (failed)
 		return failed;
 	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
 	while (more && sqlite3_step(q) == SQLITE_ROW) {
-		const struct ledger_amount amount = { (uint64_t)sqlite3_column_int64(q, 1), (uint64_t)sqlite3_column_int64(q, 2) };
+		const struct ledger_amount amount = { (uint64_t)sqlite3_column_int64(q, 1),
+			(uint64_t)sqlite3_column_int64(q, 2) };
 		const struct bytes payload = { sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4) };
 		if (XXH3_64bits(payload.data, payload.size) == (uint64_t)sqlite3_column_int64(q, 3))
 			more = visit(context, (uint64_t)sqlite3_column_int64(q, 0), &amount, payload);
@@ -448,9 +477,10 @@ int state_spool_load(struct state *s, const char *key,
 static int put_spool(sqlite3 *db, const struct op *op)
 {
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db, op->kind == OP_SPOOL ?
-						     "INSERT INTO spool (key, records, bytes, checksum, payload) VALUES (?,?,?,?,?)" :
-						     "DELETE FROM spool WHERE id = ?", -1, &q, NULL));
+	int failed = sqlite_errno(sqlite3_prepare_v2(db,
+		op->kind == OP_SPOOL ? "INSERT INTO spool (key, records, bytes, checksum, payload) VALUES (?,?,?,?,?)"
+				     : "DELETE FROM spool WHERE id = ?",
+		-1, &q, NULL));
 
 	if (failed)
 		return failed;
@@ -471,9 +501,10 @@ static int put_position(sqlite3 *db, const struct op *op)
 {
 	const struct position *p = &op->position;
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)", -1, &q, NULL));
-	const sqlite3_int64 numbers[] = { (sqlite3_int64)p->generation, (sqlite3_int64)p->dev, (sqlite3_int64)p->inode, p->birth_ns,
-					  (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset };
+	int failed = sqlite_errno(
+		sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)", -1, &q, NULL));
+	const sqlite3_int64 numbers[] = { (sqlite3_int64)p->generation, (sqlite3_int64)p->dev, (sqlite3_int64)p->inode,
+		p->birth_ns, (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset };
 
 	if (failed)
 		return failed;
@@ -489,8 +520,10 @@ static int put_other(sqlite3 *db, const struct op *op)
 {
 	sqlite3_stmt *q;
 	bool forget = op->kind == OP_FORGET;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db, forget ? "DELETE FROM positions WHERE collector = ? AND generation = ?" :
-								  "INSERT OR REPLACE INTO ledger VALUES (?,?)", -1, &q, NULL));
+	int failed = sqlite_errno(sqlite3_prepare_v2(db,
+		forget ? "DELETE FROM positions WHERE collector = ? AND generation = ?"
+		       : "INSERT OR REPLACE INTO ledger VALUES (?,?)",
+		-1, &q, NULL));
 
 	if (failed)
 		return failed;
@@ -519,7 +552,8 @@ static void write_changes(struct job *job)
 	for (const struct state_change *c = s->writing; c && !s->failed; c = c->next)
 		for (const struct op *op = c->first; op && !s->failed; op = op->next)
 			s->failed = put_op(s->db, op);
-	snprintf(sql, sizeof sql, "UPDATE meta SET value = max(value, %llu) WHERE name = 'generation'", (unsigned long long)s->generation_saved);
+	snprintf(sql, sizeof sql, "UPDATE meta SET value = max(value, %llu) WHERE name = 'generation'",
+		(unsigned long long)s->generation_saved);
 	if (!s->failed)
 		s->failed = run(s->db, sql);
 	if (!s->failed)

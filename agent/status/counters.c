@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-struct counter *counter_row(struct counters *all, enum counter_kind kind, const char *name, const char *labels, const char *help)
+struct counter *counter_row(
+	struct counters *all, enum counter_kind kind, const char *name, const char *labels, const char *help)
 {
 	struct counter *row, **at = &all->first, **after = NULL;
 
@@ -16,8 +17,11 @@ struct counter *counter_row(struct counters *all, enum counter_kind kind, const 
 	if (after)
 		at = after;
 	row = oxp_new(sizeof *row);
-	*row = (struct counter){ .next = *at, .kind = kind, .name = oxp_strdup(name), .help = oxp_strdup(help),
-				 .labels = oxp_strdup(labels) };
+	*row = (struct counter){ .next = *at,
+		.kind = kind,
+		.name = oxp_strdup(name),
+		.help = oxp_strdup(help),
+		.labels = oxp_strdup(labels) };
 	*at = row;
 	return row;
 }
@@ -47,11 +51,12 @@ int counters_write(const struct counters *all, struct buffer *to)
 
 	for (const struct counter *row = all->first; row && !failed; row = row->next) {
 		if (strcmp(family, row->name) != 0)
-			failed = buffer_printf(to, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name, row->help, row->name,
-					       row->kind == COUNTER_GAUGE ? "gauge" : "counter");
+			failed = buffer_printf(to, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name,
+				row->help, row->name, row->kind == COUNTER_GAUGE ? "gauge" : "counter");
 		family = row->name;
 		if (!failed)
-			failed = buffer_printf(to, *row->labels ? "oxpecker_%s{%s}" : "oxpecker_%s%s", row->name, row->labels);
+			failed = buffer_printf(
+				to, *row->labels ? "oxpecker_%s{%s}" : "oxpecker_%s%s", row->name, row->labels);
 		if (!failed)
 			failed = write_value(row, to);
 	}

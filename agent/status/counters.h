@@ -1,8 +1,8 @@
 /*
  * The agent's own numbers: rows in one table, shown on /metrics as oxpecker_NAME and on /status.
  *
- * Whoever counts holds a pointer to its number and adds to it; nothing is looked up on the way. Rows are added at start-up
- * and live as long as the table.
+ * Whoever counts holds a pointer to its number and adds to it; nothing is looked up on the way. Rows are added at
+ * start-up and live as long as the table.
  */
 #ifndef OXP_COUNTERS_H
 #define OXP_COUNTERS_H
@@ -14,18 +14,21 @@ enum counter_kind { COUNTER_GROWS, COUNTER_GAUGE };
 struct counter {
 	struct counter *next;
 	enum counter_kind kind;
-	char *name;		/* without the prefix oxpecker_ */
+	char *name; /* without the prefix oxpecker_ */
 	char *help;
-	char *labels;		/* component="logs.collect.tail", or "" */
+	char *labels; /* component="logs.collect.tail", or "" */
 	uint64_t value;
-	double (*read)(void *context);	/* asked instead of `value` when given */
+	double (*read)(void *context); /* asked instead of `value` when given */
 	void *context;
 };
 
-struct counters { struct counter *first; };
+struct counters {
+	struct counter *first;
+};
 
 /* The row with this name and these labels; new if it is not there. Rows of one name stand together. */
-struct counter *counter_row(struct counters *, enum counter_kind, const char *name, const char *labels, const char *help);
+struct counter *counter_row(
+	struct counters *, enum counter_kind, const char *name, const char *labels, const char *help);
 void counters_done(struct counters *);
 /* Appends all rows in text 0.0.4. 0, -ENOSPC or -ENOMEM. */
 int counters_write(const struct counters *, struct buffer *) MUST_CHECK;

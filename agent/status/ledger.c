@@ -3,7 +3,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const struct { const char *name, *reason; } terms[LEDGER_TERMS] = {
+static const struct {
+	const char *name, *reason;
+} terms[LEDGER_TERMS] = {
 	[LEDGER_RECEIVED] = { "received", "" },
 	[LEDGER_DELIVERED] = { "delivered", "" },
 	[LEDGER_PARKED] = { "parked", "" },
@@ -32,7 +34,8 @@ struct ledger_row *ledger_row(struct ledger *l, const char *signal, const char *
 	struct ledger_row *row, **at = &l->rows;
 
 	for (; (row = *at); at = &row->next)
-		if (!strcmp(row->signal, signal) && !strcmp(row->source, source) && !strcmp(row->destination, destination))
+		if (!strcmp(row->signal, signal) && !strcmp(row->source, source) &&
+			!strcmp(row->destination, destination))
 			return row;
 	row = *at = oxp_new(sizeof *row);
 	row->signal = signal;

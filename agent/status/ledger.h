@@ -7,7 +7,8 @@
  *
  *   REWIND_NONE   (a socket) in mapped memory that outlives a SIGKILL: what was held then is lost, and the next start
  *                 counts it as dropped{killed};
- *   REWIND_SAVED  (a file) `settled` holds what became of the bytes before the saved position and is committed in the same
+ *   REWIND_SAVED  (a file) `settled` holds what became of the bytes before the saved position and is committed in
+ * the same
  *                 transaction; after a kill, reading begins there again and so does the counting.
  */
 #ifndef OXP_LEDGER_H
@@ -16,32 +17,43 @@
 #include "base/bytes.h"
 
 enum ledger_term {
-	LEDGER_RECEIVED, LEDGER_DELIVERED, LEDGER_PARKED, LEDGER_REJECTED, LEDGER_MERGED, LEDGER_HELD,
-	LEDGER_DROPPED_KILLED,		/* in memory when the process was killed */
-	LEDGER_DROPPED_EXIT,		/* not delivered within exit.within, and no room in the spool */
-	LEDGER_DROPPED_CEILING,		/* a ceiling of the series table */
-	LEDGER_DROPPED_CLASH,		/* a metric family whose type another target claims otherwise */
+	LEDGER_RECEIVED,
+	LEDGER_DELIVERED,
+	LEDGER_PARKED,
+	LEDGER_REJECTED,
+	LEDGER_MERGED,
+	LEDGER_HELD,
+	LEDGER_DROPPED_KILLED, /* in memory when the process was killed */
+	LEDGER_DROPPED_EXIT, /* not delivered within exit.within, and no room in the spool */
+	LEDGER_DROPPED_CEILING, /* a ceiling of the series table */
+	LEDGER_DROPPED_CLASH, /* a metric family whose type another target claims otherwise */
 	LEDGER_TERMS,
-	LEDGER_TERMS_ROOM = 16		/* what a stored row has room for */
+	LEDGER_TERMS_ROOM = 16 /* what a stored row has room for */
 };
 
-struct ledger_amount { uint64_t records, bytes; };
-struct ledger_terms { struct ledger_amount term[LEDGER_TERMS_ROOM]; };
+struct ledger_amount {
+	uint64_t records, bytes;
+};
+struct ledger_terms {
+	struct ledger_amount term[LEDGER_TERMS_ROOM];
+};
 
 struct ledger_row {
 	struct ledger_row *next;
 	char *source, *destination;
-	const char *signal;		/* "metrics", "logs", "traces" */
-	struct ledger_terms *live;	/* what is shown; &own, or mapped memory */
+	const char *signal; /* "metrics", "logs", "traces" */
+	struct ledger_terms *live; /* what is shown; &own, or mapped memory */
 	struct ledger_terms own;
-	struct ledger_terms settled;	/* REWIND_SAVED: goes with the saved position */
+	struct ledger_terms settled; /* REWIND_SAVED: goes with the saved position */
 	bool rewinds;
 };
 
-struct ledger { struct ledger_row *rows; };
+struct ledger {
+	struct ledger_row *rows;
+};
 
-const char *ledger_term_name(enum ledger_term);		/* "received", "dropped" … */
-const char *ledger_term_reason(enum ledger_term);	/* "killed", or "" where the term has none */
+const char *ledger_term_name(enum ledger_term); /* "received", "dropped" … */
+const char *ledger_term_reason(enum ledger_term); /* "killed", or "" where the term has none */
 
 /* The row of this pair, new with all terms zero when it is not there. */
 struct ledger_row *ledger_row(struct ledger *, const char *signal, const char *source, const char *destination);

@@ -17,7 +17,7 @@ void report_add(struct report *r, const char *name, report_section *write, void 
 static int write_term(const struct ledger_amount *a, const char *name, struct buffer *out)
 {
 	return buffer_printf(out, "\"%s\":{\"records\":%llu,\"bytes\":%llu}", name, (unsigned long long)a->records,
-			     (unsigned long long)a->bytes);
+		(unsigned long long)a->bytes);
 }
 
 static int write_dropped(const struct ledger_row *row, struct buffer *out)
@@ -38,7 +38,8 @@ static int write_dropped(const struct ledger_row *row, struct buffer *out)
 static int write_row(const struct ledger_row *row, struct buffer *out)
 {
 	int failed = buffer_printf(out, "{\"signal\":\"%s\",\"source\":", row->signal) ||
-		     json_string_append(out, row->source, strlen(row->source)) || buffer_text(out, ",\"destination\":") ||
+		     json_string_append(out, row->source, strlen(row->source)) ||
+		     buffer_text(out, ",\"destination\":") ||
 		     json_string_append(out, row->destination, strlen(row->destination));
 
 	for (int t = 0; t < LEDGER_TERMS && !failed; t++)
@@ -84,27 +85,34 @@ int report_write(const struct report *r, struct wall_time now, struct buffer *ou
 	int failed;
 
 	wall_format(r->started, started);
-	failed = buffer_printf(out, "{\"version\":\"%s\",\"pid\":%d,\"started\":\"%s\",\"uptime_seconds\":%.3f,\"ledger\":", r->version,
-			       getpid(), started, (double)(now.ns - r->started.ns) * 1e-9) ||
+	failed = buffer_printf(out,
+			 "{\"version\":\"%s\",\"pid\":%d,\"started\":\"%s\",\"uptime_seconds\":%.3f,\"ledger\":",
+			 r->version, getpid(), started, (double)(now.ns - r->started.ns) * 1e-9) ||
 		 write_ledger(r->ledger, out);
 	for (size_t i = 0; i < r->count && !failed; i++)
 		failed = buffer_printf(out, ",\"%s\":", r->sections[i].name) ||
 			 r->sections[i].write(r->sections[i].context, out);
-	return failed || buffer_text(out, ",\"counters\":") || write_counters(r->counters, out) || buffer_text(out, "}\n");
+	return failed || buffer_text(out, ",\"counters\":") || write_counters(r->counters, out) ||
+	       buffer_text(out, "}\n");
 }
 
 static int write_family(const struct ledger *l, bool bytes, struct buffer *out)
 {
 	const char *unit = bytes ? "bytes" : "records";
-	int failed = buffer_printf(out, "# HELP oxpecker_ledger_%s What became of what came in, in %s.\n"
-				   "# TYPE oxpecker_ledger_%s gauge\n", unit, unit, unit);
+	int failed = buffer_printf(out,
+		"# HELP oxpecker_ledger_%s What became of what came in, in %s.\n"
+		"# TYPE oxpecker_ledger_%s gauge\n",
+		unit, unit, unit);
 
 	for (const struct ledger_row *row = l->rows; row; row = row->next)
 		for (int t = 0; t < LEDGER_TERMS && !failed; t++) {
 			const struct ledger_amount *a = &row->live->term[t];
-			failed = buffer_printf(out, "oxpecker_ledger_%s{signal=\"%s\",source=\"%s\",destination=\"%s\",term=\"%s\",reason=\"%s\"}"
-					       " %llu\n", unit, row->signal, row->source, row->destination, ledger_term_name(t),
-					       ledger_term_reason(t), (unsigned long long)(bytes ? a->bytes : a->records));
+			failed = buffer_printf(out,
+				"oxpecker_ledger_%s{signal=\"%s\",source=\"%s\",destination=\"%s\",term=\"%s\",reason="
+				"\"%s\"}"
+				" %llu\n",
+				unit, row->signal, row->source, row->destination, ledger_term_name(t),
+				ledger_term_reason(t), (unsigned long long)(bytes ? a->bytes : a->records));
 		}
 	return failed;
 }
@@ -120,14 +128,17 @@ int report_slices(const struct loop_slices *slices, struct buffer *out)
 {
 	static const char name[] = "oxpecker_loop_slice_seconds";
 	uint64_t sum = 0;
-	int failed = buffer_printf(out, "# HELP %s CPU time of one callback of the loop.\n# TYPE %s histogram\n", name, name);
+	int failed = buffer_printf(
+		out, "# HELP %s CPU time of one callback of the loop.\n# TYPE %s histogram\n", name, name);
 
 	for (int i = 0; i < LOOP_SLICE_BUCKETS && !failed; i++) {
 		sum += slices->counts[i];
-		failed = buffer_printf(out, "%s_bucket{le=\"%g\"} %llu\n", name, loop_slice_bounds[i], (unsigned long long)sum);
+		failed = buffer_printf(
+			out, "%s_bucket{le=\"%g\"} %llu\n", name, loop_slice_bounds[i], (unsigned long long)sum);
 	}
 	sum += slices->counts[LOOP_SLICE_BUCKETS];
-	return failed ? failed :
-			buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name, (unsigned long long)sum, name,
-				      (double)slices->sum_ns * 1e-9, name, (unsigned long long)sum);
+	return failed ? failed
+		      : buffer_printf(out, "%s_bucket{le=\"+Inf\"} %llu\n%s_sum %.9f\n%s_count %llu\n", name,
+				(unsigned long long)sum, name, (double)slices->sum_ns * 1e-9, name,
+				(unsigned long long)sum);
 }

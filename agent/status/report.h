@@ -1,6 +1,6 @@
 /*
- * The report: /status on the control socket, as JSON: what the process is, the ledger, the agent's counters, and sections
- * that other parts add (destinations, checks).
+ * The report: /status on the control socket, as JSON: what the process is, the ledger, the agent's counters, and
+ * sections that other parts add (destinations, checks).
  */
 #ifndef OXP_REPORT_H
 #define OXP_REPORT_H
@@ -19,7 +19,11 @@ struct report {
 	const struct counters *counters;
 	const char *version;
 	struct wall_time started;
-	struct { const char *name; report_section *write; void *context; } sections[REPORT_SECTIONS_MAX];
+	struct {
+		const char *name;
+		report_section *write;
+		void *context;
+	} sections[REPORT_SECTIONS_MAX];
 	size_t count;
 };
 

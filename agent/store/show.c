@@ -62,10 +62,12 @@ static void print_span(sqlite3_stmt *q, const struct store_show_options *o, FILE
 	bool failed = sqlite3_column_int(q, 7) == 2;
 
 	if (o->json) {
-		print_json(json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "start_ns", (json_int_t)sqlite3_column_int64(q, 0), "end_ns",
-				     (json_int_t)sqlite3_column_int64(q, 1), "trace_id", text(q, 2), "span_id", text(q, 3), "parent_id",
-				     text(q, 4), "service", text(q, 5), "name", text(q, 6), "details",
-				     json_loads(text(q, 8), 0, NULL)), to);
+		print_json(json_pack("{s:I, s:I, s:s, s:s, s:s, s:s, s:s, s:o}", "start_ns",
+				   (json_int_t)sqlite3_column_int64(q, 0), "end_ns",
+				   (json_int_t)sqlite3_column_int64(q, 1), "trace_id", text(q, 2), "span_id",
+				   text(q, 3), "parent_id", text(q, 4), "service", text(q, 5), "name", text(q, 6),
+				   "details", json_loads(text(q, 8), 0, NULL)),
+			to);
 		return;
 	}
 	print_time(q, 0, o->colour, to);
@@ -78,8 +80,9 @@ static void print_span(sqlite3_stmt *q, const struct store_show_options *o, FILE
 static void print_sample(sqlite3_stmt *q, const struct store_show_options *o, FILE *to)
 {
 	if (o->json) {
-		print_json(json_pack("{s:I, s:s, s:f}", "at", (json_int_t)sqlite3_column_int64(q, 0), "series", text(q, 1), "value",
-				     sqlite3_column_double(q, 2)), to);
+		print_json(json_pack("{s:I, s:s, s:f}", "at", (json_int_t)sqlite3_column_int64(q, 0), "series",
+				   text(q, 1), "value", sqlite3_column_double(q, 2)),
+			to);
 		return;
 	}
 	print_time(q, 0, o->colour, to);
@@ -88,10 +91,17 @@ static void print_sample(sqlite3_stmt *q, const struct store_show_options *o, FI
 }
 
 static const struct shown table[] = {
-	{ "logs", "SELECT * FROM (SELECT at, body, rowid AS n FROM logs ORDER BY at DESC, n DESC LIMIT ?) ORDER BY at, n", print_log },
-	{ "traces", "SELECT * FROM (SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details FROM spans"
-		    " ORDER BY start_ns DESC LIMIT ?) ORDER BY trace_id, start_ns", print_span },
-	{ "metrics", "SELECT at, series, value FROM samples WHERE at = (SELECT max(at) FROM samples) ORDER BY rowid LIMIT ?", print_sample },
+	{ "logs",
+		"SELECT * FROM (SELECT at, body, rowid AS n FROM logs ORDER BY at DESC, n DESC LIMIT ?) ORDER BY at, n",
+		print_log },
+	{ "traces",
+		"SELECT * FROM (SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details "
+		"FROM spans"
+		" ORDER BY start_ns DESC LIMIT ?) ORDER BY trace_id, start_ns",
+		print_span },
+	{ "metrics",
+		"SELECT at, series, value FROM samples WHERE at = (SELECT max(at) FROM samples) ORDER BY rowid LIMIT ?",
+		print_sample },
 };
 
 static int show(sqlite3 *db, const struct shown *s, const struct store_show_options *o, FILE *to)
@@ -125,7 +135,8 @@ int store_show(const char *folder, const char *what, const struct store_show_opt
 	}
 	snprintf(name, sizeof name, "%s/store.db", folder);
 	if (sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY, NULL) != SQLITE_OK) {
-		fprintf(stderr, "oxpecker: no store in %s: has the agent run, with a signal that has no exporter?\n", folder);
+		fprintf(stderr, "oxpecker: no store in %s: has the agent run, with a signal that has no exporter?\n",
+			folder);
 		sqlite3_close(db);
 		return -ENOENT;
 	}

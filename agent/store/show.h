@@ -9,8 +9,8 @@
 #include "base/base.h"
 
 struct store_show_options {
-	uint64_t limit;		/* so many of the newest, oldest first; of samples: of the newest snapshot */
-	bool json;		/* a JSON object a line */
+	uint64_t limit; /* so many of the newest, oldest first; of samples: of the newest snapshot */
+	bool json; /* a JSON object a line */
 	bool colour;
 };
 

@@ -12,16 +12,20 @@ enum { VERSION = 1, PATH_ROOM = 4096, CACHE_KIB = 512, BUSY_MS = 2000, PRUNE_ROW
 static const char schema[] =
 	"CREATE TABLE logs (at INTEGER, id TEXT UNIQUE, body TEXT);"
 	"CREATE INDEX logs_at ON logs (at);"
-	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT, service TEXT, name TEXT,"
+	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT, service "
+	"TEXT, name TEXT,"
 	" kind INTEGER, status INTEGER, details TEXT, PRIMARY KEY (trace_id, span_id)) WITHOUT ROWID;"
 	"CREATE INDEX spans_start ON spans (start_ns);"
 	"CREATE TABLE samples (at INTEGER, series TEXT, value REAL);"
 	"CREATE INDEX samples_at ON samples (at);"
-	"CREATE VIEW logs_readable AS SELECT " READABLE("at") " AS time, body FROM logs ORDER BY at;"
-	"CREATE VIEW spans_readable AS SELECT " READABLE("start_ns") " AS time, service, name, (end_ns - start_ns) / 1e6 AS ms,"
-	" trace_id, span_id, parent_id, details FROM spans ORDER BY start_ns;"
-	"CREATE VIEW samples_readable AS SELECT " READABLE("at") " AS time, series, value FROM samples ORDER BY at;"
-	"PRAGMA user_version = 1;";
+	"CREATE VIEW logs_readable AS SELECT " READABLE(
+		"at") " AS time, body FROM logs ORDER BY at;"
+		      "CREATE VIEW spans_readable AS SELECT " READABLE(
+			      "start_ns") " AS time, service, name, (end_ns - start_ns) / 1e6 AS ms,"
+					  " trace_id, span_id, parent_id, details FROM spans ORDER BY start_ns;"
+					  "CREATE VIEW samples_readable AS SELECT " READABLE(
+						  "at") " AS time, series, value FROM samples ORDER BY at;"
+							"PRAGMA user_version = 1;";
 
 enum { PUT_LOG, PUT_SPAN, PUT_SAMPLE, PUTS };
 static const char *const puts_sql[PUTS] = {
@@ -30,11 +34,15 @@ static const char *const puts_sql[PUTS] = {
 	[PUT_SAMPLE] = "INSERT INTO samples VALUES (?,?,?)",
 };
 
-static const struct { const char *too_old, *oldest; } prunes[] = {
-	{ "DELETE FROM logs WHERE at < ?", "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs ORDER BY at LIMIT ?)" },
+static const struct {
+	const char *too_old, *oldest;
+} prunes[] = {
+	{ "DELETE FROM logs WHERE at < ?",
+		"DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs ORDER BY at LIMIT ?)" },
 	{ "DELETE FROM spans WHERE start_ns < ?", "DELETE FROM spans WHERE (trace_id, span_id) IN"
 						  " (SELECT trace_id, span_id FROM spans ORDER BY start_ns LIMIT ?)" },
-	{ "DELETE FROM samples WHERE at < ?", "DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples ORDER BY at LIMIT ?)" },
+	{ "DELETE FROM samples WHERE at < ?",
+		"DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples ORDER BY at LIMIT ?)" },
 };
 
 struct store {
@@ -46,12 +54,21 @@ struct store {
 static int sqlite_errno(int code)
 {
 	switch (code & 0xff) {
-	case SQLITE_OK: case SQLITE_DONE: case SQLITE_ROW: return 0;
-	case SQLITE_FULL: return -ENOSPC;
-	case SQLITE_NOMEM: return -ENOMEM;
-	case SQLITE_CORRUPT: case SQLITE_NOTADB: return -EBADMSG;
-	case SQLITE_BUSY: return -EAGAIN;
-	default: return -EIO;
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_BUSY:
+		return -EAGAIN;
+	default:
+		return -EIO;
 	}
 }
 
@@ -74,18 +91,22 @@ static int64_t number(sqlite3 *db, const char *sql)
 static int open_at(struct store *s, const char *name)
 {
 	char sql[128];
-	int failed = sqlite_errno(sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	int failed = sqlite_errno(
+		sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 
 	if (failed)
 		return failed;
 	sqlite3_busy_timeout(s->db, BUSY_MS);
-	snprintf(sql, sizeof sql, "PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL",
-		 CACHE_KIB);
+	snprintf(sql, sizeof sql,
+		"PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA "
+		"synchronous=NORMAL",
+		CACHE_KIB);
 	failed = run(s->db, sql);
 	if (!failed && number(s->db, "PRAGMA user_version") == 0)
 		failed = run(s->db, "BEGIN IMMEDIATE") || run(s->db, schema) || run(s->db, "COMMIT") ? -EIO : 0;
 	for (int i = 0; i < PUTS && !failed; i++)
-		failed = sqlite_errno(sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
+		failed = sqlite_errno(
+			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
 	return failed;
 }
 

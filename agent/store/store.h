@@ -1,9 +1,10 @@
 /*
- * The embedded store: what a signal without an exporter is kept in, so that the agent is useful with nothing else there.
+ * The embedded store: what a signal without an exporter is kept in, so that the agent is useful with nothing else
+ * there.
  *
- * store.db in the state folder, SQLite in WAL mode, read by `oxpecker show` in another process and by sqlite3 by hand: logs,
- * spans and samples, and for each a view with readable times (logs_readable …). Bounded in bytes and in age; the oldest goes
- * first. Everything but opening is called in the disk lane.
+ * store.db in the state folder, SQLite in WAL mode, read by `oxpecker show` in another process and by sqlite3 by
+ * hand: logs, spans and samples, and for each a view with readable times (logs_readable …). Bounded in bytes and in
+ * age; the oldest goes first. Everything but opening is called in the disk lane.
  */
 #ifndef OXP_STORE_H
 #define OXP_STORE_H
@@ -20,10 +21,10 @@ struct store_limits {
 
 /* 0 or -errno, with one sentence in `why`. A file that is no database is set aside. */
 int store_open(const char *folder, const struct store_limits *, struct store **ret, char *why, size_t room) MUST_CHECK;
-void store_close(struct store *);	/* NULL is fine */
+void store_close(struct store *); /* NULL is fine */
 
-/* Rows between begin and end are one transaction. Each answers 0 or -errno; end() also throws out what is too old or too
- * much. */
+/* Rows between begin and end are one transaction. Each answers 0 or -errno; end() also throws out what is too old or
+ * too much. */
 int store_begin(struct store *) MUST_CHECK;
 int store_end(struct store *, struct wall_time now, bool keep) MUST_CHECK;
 /* `body` is the line as it came. A row with the same id is the same line: it is kept once. */

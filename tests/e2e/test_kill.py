@@ -74,8 +74,8 @@ def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
         wait_until(lambda: len(sink.documents) >= before + count, 20, "the lines to come", )
         agent.kill9()
         agent.start()
-        agent.wait_until(lambda: agent.booked("held", signal="logs") == 0 and agent.booked("delivered", signal="logs") ==
-                         len(writer.lines), 20, "all settled")
+        agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "nothing held")
+        agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines), 20, "all settled")
         agent.assert_balanced()
         hits += sink.again > again
         agent.kill9()

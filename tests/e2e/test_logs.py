@@ -145,9 +145,10 @@ def test_only_the_items_answered_429_are_sent_again(oxpecker, fault_server, tmp_
 
 BROKEN = {
     "503": fault.status(503), "503 with Retry-After": fault.status(503, retry_after=1), "429": fault.status(429),
-    "500": fault.status(500), "garbage": fault.garbage(), "closed at once": fault.close_at_once(), "reset": fault.reset(),
+    "500": fault.status(500), "garbage": fault.garbage(), "closed at once": fault.close_at_once(),
+    "reset": fault.reset(),
     "closed mid-answer": fault.close_mid_answer(), "no bulk answer": fault.ok(b"<html>", "text/html"),
-    "half of the items": fault.ok(b'{"took":1,"errors":false,"items":[{"create":{"status":201}}]}', "application/json"),
+    "half of the items": fault.ok(b'{"errors":false,"items":[{"create":{"status":201}}]}', "application/json"),
     "404": fault.status(404), "401": fault.status(401),
 }
 

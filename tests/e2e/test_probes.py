@@ -35,10 +35,11 @@ def test_checks_of_every_kind_follow_what_they_look_at(oxpecker, fault_server, t
     fine = (200, {"status": "ready", "checks": {"web": True, "port": True, "app": True}})
     wait_until(lambda: readiness(agent) == fine, 10, "all checks fine")
     at_socket.refuse()
-    wait_until(lambda: readiness(agent) == (503, {"status": "not ready", "checks": {"web": True, "port": True, "app": False}}))
+    not_ready = lambda **checks: (503, {"status": "not ready", "checks": checks})  # noqa: E731
+    wait_until(lambda: readiness(agent) == not_ready(web=True, port=True, app=False))
     at_socket.listen()
     web.plan(fault.status(500))
-    wait_until(lambda: readiness(agent) == (503, {"status": "not ready", "checks": {"web": False, "port": True, "app": True}}))
+    wait_until(lambda: readiness(agent) == not_ready(web=False, port=True, app=True))
     web.refuse()
     wait_until(lambda: readiness(agent)[1]["checks"] == {"web": False, "port": False, "app": True})
     web.plan(fault.good())
@@ -49,7 +50,8 @@ def test_checks_of_every_kind_follow_what_they_look_at(oxpecker, fault_server, t
 
 def test_the_scheme_names_the_kind(oxpecker, fault_server, tmp_path):
     web, at_socket = fault_server(), fault_server(unix=str(tmp_path / "a.sock"))
-    agent = oxpecker({"health": {"checks": {"a": web.url, "b": f"tcp://127.0.0.1:{web.port}", "c": f"unix:{tmp_path}/a.sock"}}})
+    checks = {"a": web.url, "b": f"tcp://127.0.0.1:{web.port}", "c": f"unix:{tmp_path}/a.sock"}
+    agent = oxpecker({"health": {"checks": checks}})
     wait_until(lambda: readiness(agent) == (200, {"status": "ready", "checks": {"a": True, "b": True, "c": True}}))
     at_socket.close()
 

@@ -9,7 +9,8 @@ import zlib
 import pytest
 import requests
 from google.protobuf.internal.encoder import _VarintBytes as varint
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTraceServiceRequest,
+                                                                      ExportTraceServiceResponse)
 
 from lib import fault, unix_http
 from lib.wait import wait_until
@@ -221,8 +222,8 @@ def test_chunked_bodies_are_taken(oxpecker, fault_server):
 
 
 RETRIED = {"429": fault.status(429, retry_after=1), "502": fault.status(502), "503": fault.status(503),
-           "504": fault.status(504), "garbage": fault.garbage(), "closed": fault.close_at_once(), "reset": fault.reset(),
-           "mid-answer": fault.close_mid_answer()}
+           "504": fault.status(504), "garbage": fault.garbage(), "closed": fault.close_at_once(),
+           "reset": fault.reset(), "mid-answer": fault.close_mid_answer()}
 
 
 @pytest.mark.parametrize("kind", RETRIED)

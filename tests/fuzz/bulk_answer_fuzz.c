@@ -6,7 +6,10 @@
 
 #include "proto/bulk_answer.h"
 
-struct sum { size_t items; uint64_t statuses; };
+struct sum {
+	size_t items;
+	uint64_t statuses;
+};
 
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
@@ -30,7 +33,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fine = bulk_answer_feed(&whole, text, size);
 	if (bulk_answer_feed(&pieces, text, cut))
 		bulk_answer_feed(&pieces, text + cut, size - cut);
-	if (a.items != b.items || a.statuses != b.statuses || bulk_answer_end(&whole) != bulk_answer_end(&pieces) || fine == whole.failed)
+	if (a.items != b.items || a.statuses != b.statuses || bulk_answer_end(&whole) != bulk_answer_end(&pieces) ||
+		fine == whole.failed)
 		abort();
 	return 0;
 }

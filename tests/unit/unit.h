@@ -28,6 +28,9 @@ static inline struct mono_time still_mono(const struct clock *c)
 	return (struct mono_time){ ((const struct still_clock *)c)->ns };
 }
 
-#define STILL_CLOCK { .clock = { .wall = still_wall, .mono = still_mono }, .ns = 1000000000 }
+#define STILL_CLOCK                                                                   \
+	{                                                                             \
+		.clock = { .wall = still_wall, .mono = still_mono }, .ns = 1000000000 \
+	}
 
 #endif

@@ -16,7 +16,8 @@ class Writer:
         text = []
         for _ in range(count):
             number = len(self.lines)
-            line = json.dumps({"n": number, "level": "info", "message": f"line {number} ü", **members}, ensure_ascii=False)
+            line = {"n": number, "level": "info", "message": f"line {number} ü", **members}
+            line = json.dumps(line, ensure_ascii=False)
             self.lines[number] = line
             text.append(line + "\n")
         self.file.write("".join(text).encode())

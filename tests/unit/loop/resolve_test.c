@@ -20,6 +20,8 @@
 enum { PATIENCE_SECONDS = 20, QUESTION_MAX = 512, TYPE_A = 1, TYPE_AAAA = 28, NO_SUCH_NAME = 3, SERVER_FAILED = 2 };
 
 /* The clock of the system, moved ahead by a test. */
+#define ASK(name, port) (&(struct resolve_question){ name, port, keep_answer, &a })
+
 struct shifted_clock {
 	struct clock clock;
 	int64_t ahead;
@@ -174,7 +176,7 @@ static struct answer ask_for(struct fixture *f, const char *name)
 	struct answer a = { 0 };
 	struct resolve *q;
 
-	assert_int_equal(resolve_start(f->resolver, name, 8080, keep_answer, &a, &q), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK(name, 8080), &q), 0);
 	assert_int_equal(a.calls, 0);
 	while (a.calls == 0)
 		turn(f);
@@ -299,8 +301,8 @@ static void a_cancelled_question_is_silent(void **state)
 	struct answer a = { 0 };
 	struct resolve *number, *name;
 
-	assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &number), 0);
-	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &name), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("10.0.0.1", 1), &number), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("four.test", 1), &name), 0);
 	resolve_cancel(number);
 	resolve_cancel(name);
 	ask_for(f, "both.test");
@@ -314,8 +316,8 @@ static void freeing_with_questions_open_is_silent(void **state)
 	struct resolve *kept, *cancelled;
 
 	f->silent = true;
-	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &kept), 0);
-	assert_int_equal(resolve_start(f->resolver, "both.test", 1, keep_answer, &a, &cancelled), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("four.test", 1), &kept), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("both.test", 1), &cancelled), 0);
 	while (f->questions < 4)
 		turn(f);
 	resolve_cancel(cancelled);
@@ -332,8 +334,8 @@ static void ending_with_questions_open_leaks_nothing(void **state)
 	struct answer a = { 0 };
 	struct resolve *open, *cancelled;
 
-	assert_int_equal(resolve_start(f->resolver, "four.test", 1, keep_answer, &a, &open), 0);
-	assert_int_equal(resolve_start(f->resolver, "both.test", 1, keep_answer, &a, &cancelled), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("four.test", 1), &open), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("both.test", 1), &cancelled), 0);
 	resolve_cancel(cancelled);
 }
 
@@ -346,8 +348,8 @@ static void names_that_are_none_are_refused(void **state)
 
 	memset(name, 'a', sizeof name);
 	name[sizeof name - 1] = '\0';
-	assert_int_equal(resolve_start(f->resolver, "", 1, keep_answer, &a, &q), -EINVAL);
-	assert_int_equal(resolve_start(f->resolver, name, 1, keep_answer, &a, &q), -EINVAL);
+	assert_int_equal(resolve_start(f->resolver, ASK("", 1), &q), -EINVAL);
+	assert_int_equal(resolve_start(f->resolver, ASK(name, 1), &q), -EINVAL);
 	name[200] = '\0';	/* a label may have 63 */
 	assert_int_not_equal(ask_for(f, name).got.failed, 0);
 }
@@ -359,8 +361,8 @@ static void questions_have_a_ceiling(void **state)
 	struct resolve *q;
 
 	for (int i = 0; i < RESOLVES_MAX; i++)
-		assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &q), 0);
-	assert_int_equal(resolve_start(f->resolver, "10.0.0.1", 1, keep_answer, &a, &q), -EAGAIN);
+		assert_int_equal(resolve_start(f->resolver, ASK("10.0.0.1", 1), &q), 0);
+	assert_int_equal(resolve_start(f->resolver, ASK("10.0.0.1", 1), &q), -EAGAIN);
 	while (a.calls < RESOLVES_MAX)
 		turn(f);
 }

@@ -42,8 +42,9 @@ static void fake_destroy(struct exporter *e)
 	(void)e;
 }
 
-static const struct exporter_type fake_type = { .name = "fake", .signals = SIGNAL_LOGS, .send = fake_send,
-						.cancel = fake_cancel, .destroy = fake_destroy };
+static const struct exporter_type fake_type = {
+	.name = "fake", .signals = SIGNAL_LOGS, .send = fake_send, .cancel = fake_cancel, .destroy = fake_destroy
+};
 
 struct world {
 	struct still_clock clock;
@@ -71,8 +72,9 @@ static void on_resume(struct collector *collector)
 	((struct world *)collector)->resumed++;
 }
 
-static const struct sender_limits limits = { .concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 1000000000 },
-					     .retry_last = { 8000000000 } };
+static const struct sender_limits limits = {
+	.concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 1000000000 }, .retry_last = { 8000000000 }
+};
 
 static int setup(void **state)
 {
@@ -82,11 +84,19 @@ static int setup(void **state)
 	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
 	random_seed(&w->random, 7);
 	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
-	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop, .random = &w->random, .log = &w->log,
-								.ledger = &w->ledger, .memory = 1 << 20 });
-	w->source = source_new(&w->pipeline, &(struct source_options){
-		.name = "in", .signal = SIGNAL_LOGS, .rewind = REWIND_SAVED, .settled = on_settled, .resume = on_resume,
-		.collector = (struct collector *)w, .limits = { .bytes = 1000, .records = 10, .age = DURATION_S(1) } });
+	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
+					    .random = &w->random,
+					    .log = &w->log,
+					    .ledger = &w->ledger,
+					    .memory = 1 << 20 });
+	w->source =
+		source_new(&w->pipeline, &(struct source_options){ .name = "in",
+						 .signal = SIGNAL_LOGS,
+						 .rewind = REWIND_SAVED,
+						 .settled = on_settled,
+						 .resume = on_resume,
+						 .collector = (struct collector *)w,
+						 .limits = { .bytes = 1000, .records = 10, .age = DURATION_S(1) } });
 	for (int i = 0; i < 2; i++) {
 		w->senders[i] = sender_new(&w->pipeline, i ? "out2" : "out", &fake_type, &limits);
 		sender_exporter(w->senders[i], &w->exporters[i]);
@@ -133,8 +143,11 @@ static struct batch *lines(struct world *w, size_t count, size_t size, uint64_t 
 	assert_non_null(data);
 	memset(data, 'x', count * size);
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data + i * size, .size = (uint32_t)size, .records = 1,
-								     .offset = i * size }), 0);
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data + i * size,
+						      .size = (uint32_t)size,
+						      .records = 1,
+						      .offset = i * size }),
+			0);
 	batch_token(b, token);
 	batch_check(b);
 	return b;
@@ -193,10 +206,10 @@ static void batch_goes_at_once_when_large(void **state)
 
 	source_route(w->source, w->senders[0]);
 	offer(w, 9, 100, 1);
-	offer(w, 2, 100, 2);	/* both together would be over 1000 bytes */
+	offer(w, 2, 100, 2); /* both together would be over 1000 bytes */
 	turn(w);
 	assert_int_equal(w->exporters[0].sent, 1);
-	offer(w, 8, 10, 3);	/* ten records */
+	offer(w, 8, 10, 3); /* ten records */
 	turn(w);
 	assert_int_equal(w->exporters[0].sent, 2);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
@@ -282,7 +295,7 @@ static void waits_and_probes_with_one(void **state)
 	turn(w);
 	assert_int_equal(w->exporters[0].open_count, 0);
 	later(w, 2000);
-	assert_int_equal(w->exporters[0].open_count, 1);	/* one probe at a time */
+	assert_int_equal(w->exporters[0].open_count, 1); /* one probe at a time */
 	s = take(&w->exporters[0]);
 	send_not_before(s, 60000);
 	send_done(s, RETRY, "asked to wait");
@@ -292,7 +305,7 @@ static void waits_and_probes_with_one(void **state)
 	assert_int_equal(w->exporters[0].open_count, 1);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
-	assert_int_equal(w->exporters[0].open_count, 2);	/* fine again */
+	assert_int_equal(w->exporters[0].open_count, 2); /* fine again */
 	w->exporters[0].at_once = true;
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
@@ -432,7 +445,7 @@ static void draining_waits_for_nothing(void **state)
 	send_done(take(&w->exporters[0]), RETRY, "down");
 	offer(w, 1, 10, 2);
 	later(w, 150);
-	assert_int_equal(w->exporters[0].open_count, 1);	/* not after seconds of back-off */
+	assert_int_equal(w->exporters[0].open_count, 1); /* not after seconds of back-off */
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
@@ -447,7 +460,7 @@ static void what_is_left_at_the_end(void **state)
 	offer(w, 10, 10, 1);
 	offer(w, 1, 10, 2);
 	turn(w);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0);	/* a file: read again by the next start */
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0); /* a file: read again by the next start */
 	assert_int_equal(w->told_count, 0);
 	assert_int_equal(w->exporters[0].cancelled, 1);
 	w->source->rewind = REWIND_NONE;
@@ -491,13 +504,21 @@ static void trimming_gives_back(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(batch_waits_for_company_and_goes_by_age), CASE(batch_goes_at_once_when_large),
-		CASE(settled_in_order_whatever_order_they_end_in), CASE(every_destination_must_settle),
-		CASE(only_the_named_items_are_tried_again), CASE(waits_and_probes_with_one),
-		CASE(back_off_stays_under_its_ceiling), CASE(a_send_without_an_answer_is_cancelled),
-		CASE(too_large_is_split_down_to_one), CASE(some_refused_without_names),
-		CASE(refuses_beyond_memory_and_tells_of_room), CASE(a_flood_leaves_the_guaranteed_part),
-		CASE(draining_waits_for_nothing), CASE(what_is_left_at_the_end), CASE(merging_keeps_items_and_charge),
+		CASE(batch_waits_for_company_and_goes_by_age),
+		CASE(batch_goes_at_once_when_large),
+		CASE(settled_in_order_whatever_order_they_end_in),
+		CASE(every_destination_must_settle),
+		CASE(only_the_named_items_are_tried_again),
+		CASE(waits_and_probes_with_one),
+		CASE(back_off_stays_under_its_ceiling),
+		CASE(a_send_without_an_answer_is_cancelled),
+		CASE(too_large_is_split_down_to_one),
+		CASE(some_refused_without_names),
+		CASE(refuses_beyond_memory_and_tells_of_room),
+		CASE(a_flood_leaves_the_guaranteed_part),
+		CASE(draining_waits_for_nothing),
+		CASE(what_is_left_at_the_end),
+		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
 	};
 

@@ -8,13 +8,17 @@
 
 #include "proto/bulk_answer.h"
 
-struct seen { char text[2048]; size_t size; };
+struct seen {
+	char text[2048];
+	size_t size;
+};
 
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct seen *s = context;
 
-	s->size += (size_t)snprintf(s->text + s->size, sizeof s->text - s->size, "%u|%s|%s;", a->status, a->type, a->reason);
+	s->size += (size_t)snprintf(
+		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s;", a->status, a->type, a->reason);
 }
 
 static bool read_in_two(const char *text, size_t cut, struct seen *seen)
@@ -29,12 +33,17 @@ static bool read_in_two(const char *text, size_t cut, struct seen *seen)
 	return bulk_answer_feed(&a, text, cut) && bulk_answer_feed(&a, text + cut, size - cut) && bulk_answer_end(&a);
 }
 
-static const struct { const char *answer, *items; } fine[] = {
+static const struct {
+	const char *answer, *items;
+} fine[] = {
 	{ "{\"items\":[]}", "" },
 	{ "{\"errors\":false,\"items\":[{\"create\":{\"status\":201}}]}", "201||;" },
-	{ " {\n\"took\" : 3 , \"items\" : [ { \"create\" : { \"status\" : 409 , \"x\":[1,{\"status\":7}] } } ] } \n", "409||;" },
-	{ "{\"items\":[{\"create\":{\"status\":429,\"error\":{\"type\":\"t\",\"reason\":\"r \\\"q\\\"\",\"caused_by\":{\"type\":\"u\","
-	  "\"reason\":\"deep\"}}}},{\"create\":{\"status\":201}}],\"took\":1.5e3}", "429|t|r \\\"q\\\";201||;" },
+	{ " {\n\"took\" : 3 , \"items\" : [ { \"create\" : { \"status\" : 409 , \"x\":[1,{\"status\":7}] } } ] } \n",
+		"409||;" },
+	{ "{\"items\":[{\"create\":{\"status\":429,\"error\":{\"type\":\"t\",\"reason\":\"r "
+	  "\\\"q\\\"\",\"caused_by\":{\"type\":\"u\","
+	  "\"reason\":\"deep\"}}}},{\"create\":{\"status\":201}}],\"took\":1.5e3}",
+		"429|t|r \\\"q\\\";201||;" },
 	{ "{\"items\":[{\"create\":{\"error\":\"old form\",\"status\":400}}]}", "400|old form|;" },
 	{ "{\"status\":200,\"items\":[{\"create\":{}}]}", "0||;" },
 	{ "{\"items\":[{\"create\":{\"status\":201}}],\"other\":[{\"create\":{\"status\":500}}]}", "201||;" },
@@ -42,9 +51,21 @@ static const struct { const char *answer, *items; } fine[] = {
 };
 
 static const char *const broken[] = {
-	"", "{", "[]", "{}", "{\"items\":[{\"create\":{\"status\":201}}]", "{\"items\":[}]", "{\"items\":[{\"create\":{\"status\":201}}]}x",
-	"<html>502</html>", "{\"items\" [1]}", "{\"items\":[{\"create\":{\"status\":201]}}]}", "{items:[]}", "{\"a\n\":1,\"items\":[]}",
-	"null", "\"items\"", "{\"items\":[{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]}]}",
+	"",
+	"{",
+	"[]",
+	"{}",
+	"{\"items\":[{\"create\":{\"status\":201}}]",
+	"{\"items\":[}]",
+	"{\"items\":[{\"create\":{\"status\":201}}]}x",
+	"<html>502</html>",
+	"{\"items\" [1]}",
+	"{\"items\":[{\"create\":{\"status\":201]}}]}",
+	"{items:[]}",
+	"{\"a\n\":1,\"items\":[]}",
+	"null",
+	"\"items\"",
+	"{\"items\":[{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]]]]]]]]]}]}",
 };
 
 static void fine_answers_in_any_pieces(void **state)
@@ -101,8 +122,10 @@ static void a_long_reason_is_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(fine_answers_in_any_pieces), cmocka_unit_test(broken_answers_are_no_answers),
-		cmocka_unit_test(every_prefix_is_cut_short), cmocka_unit_test(a_long_reason_is_cut),
+		cmocka_unit_test(fine_answers_in_any_pieces),
+		cmocka_unit_test(broken_answers_are_no_answers),
+		cmocka_unit_test(every_prefix_is_cut_short),
+		cmocka_unit_test(a_long_reason_is_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
