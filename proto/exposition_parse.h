@@ -94,7 +94,7 @@ struct exposition_events {
 	int (*sample)(void *context, const struct exposition_sample *);
 };
 
-enum { EXPOSITION_LABELS_MAX = 64, EXPOSITION_WHAT_MAX = 160 };
+enum { EXPOSITION_LABELS_MAX = 64, EXPOSITION_WHAT_MAX = 320 };
 
 struct exposition_limits {
 	size_t line, page;		/* bytes */
