@@ -15,7 +15,7 @@
 #include "http/client.h"
 #include "series/series.h"
 
-enum { WHY_MAX = 256, URL_MAX = 1024 };
+enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, URL_MAX = 1024 };
 
 struct scrape_config {
 	const char *target;
