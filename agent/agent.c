@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/trim.h"
 #include "http/client.h"
 #include "loop/lane.h"
 #include "loop/resolve.h"
@@ -20,6 +21,7 @@ enum {
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
+	TRIM_AFTER_MS = 2000,
 };
 
 static const char who[] = "agent";
@@ -431,6 +433,14 @@ static void add_numbers(struct agent *a)
 	report_add(&a->report, "checks", report_checks, a);
 }
 
+/* The start has touched code that is not needed again. */
+static void on_settled_in(void *context)
+{
+	struct agent *a = context;
+
+	log_debug(a->log, who, "gave back the pages of %zu bytes of code", trim_text());
+}
+
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
 {
 	struct series_limits limits = series_limits_default;
@@ -471,6 +481,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 		return failed;
 	metrics_start(&a->metrics);
 	health_start(&a->health);
+	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
+	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
 	log_info(log, who, "oxpecker " OXP_VERSION " is running, pid %d, state in %s", getpid(), config->state.path);
 	return 0;
@@ -586,6 +598,7 @@ uint64_t agent_stop(struct agent *a)
 	series_free(a->series);
 	counters_done(&a->counters);
 	ledger_done(&a->ledger);
+	loop_timer_done(&a->settled_in);
 	loop_timer_done(&a->look);
 	loop_timer_done(&a->deadline);
 	loop_signal_done(&a->terminate);

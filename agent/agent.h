@@ -63,6 +63,7 @@ struct agent {
 	struct http_server *listen, *control;
 	struct http_route routes[6], control_routes[2];
 	struct loop_signal terminate, interrupt;
+	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */
 	size_t commits; /* under way at the end */
 	struct state_change *spooling; /* what goes to the spool at the end */
