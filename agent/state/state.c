@@ -2,154 +2,87 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/mman.h>
-#include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
 #include "loop/lane.h"
+#include "state/change.h"
+#include "state/slots.h"
 
-enum { VERSION = 1, PATH_ROOM = 4096, PAGE = 4096, CACHE_KIB = 512, BUSY_MS = 2000 };
+/* Of state.max: parked records have a quarter, positions and what SQLite adds a sixteenth, the spool the rest. */
+enum { PARKED_SHARE = 4, POSITIONS_SHARE = 16 };
 
-static const char schema[] =
-	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
-	"CREATE TABLE positions (collector TEXT, generation INTEGER, dev INTEGER, inode INTEGER, birth_ns INTEGER,"
-	" head_hash INTEGER, head_size INTEGER, offset INTEGER, path TEXT, PRIMARY KEY (collector, generation)) "
-	"WITHOUT ROWID;"
-	"CREATE TABLE ledger (key TEXT PRIMARY KEY, terms BLOB) WITHOUT ROWID;"
-	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER, "
-	"payload BLOB);"
-	/* Pages that the file owns and gives to positions when the disk is full. */
-	"CREATE TABLE reserve (bytes BLOB); INSERT INTO reserve VALUES (zeroblob(262144)); DROP TABLE reserve;"
-	"INSERT INTO meta VALUES ('generation', 0);";
-
-/* The mapped ledger. */
-struct slot {
-	char key[STATE_KEY_MAX]; /* "" while free */
-	struct ledger_terms terms;
-};
-
-struct slots {
-	char magic[16]; /* "oxpecker ledger" */
-	uint32_t version, slot_size, count, unused;
-	struct slot slot[STATE_SLOTS];
-};
-
-enum op_kind { OP_POSITION, OP_FORGET, OP_LEDGER, OP_SPOOL, OP_UNSPOOL };
-
-struct op {
-	struct op *next;
-	enum op_kind kind;
-	char *key, *path; /* collector, or the ledger's key */
-	struct position position;
-	struct ledger_terms terms;
-	struct ledger_amount amount; /* of OP_SPOOL */
-	struct buffer payload;
-	uint64_t id; /* of OP_UNSPOOL */
-};
-
-/* Also a link in the queue of commits. */
-struct state_change {
-	struct state_change *next;
-	struct op *first, **last;
-	void (*done)(void *, int failed);
-	void *context;
+/* Bytes of payload in the spool, of one key. */
+struct spool_key {
+	struct spool_key *next;
+	char *key;
+	uint64_t bytes;
 };
 
 /*
- * Invariant: `writing` is what the lane has; the loop touches db only before the lane's first job and after its last.
+ * Invariant: `writing` is what the lane has; the loop touches `database` only before the lane's first job and after
+ * its last. Counts and bytes are the loop's, and include what is on its way to the disk.
  */
 struct state {
 	struct lane *disk;
-	sqlite3 *db;
+	struct database database;
 	struct slots *slots;
-	int lock;
-	uint64_t id, generation, set_aside;
+	struct spool_key *keys;
+	uint64_t id, max, set_aside, damaged;
+	uint64_t generation;
 	uint64_t generation_saved; /* what the transaction under way saves */
+	uint64_t spool_id, spool_bytes, parked_count, parked_bytes;
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
 	struct job job;
-	int failed;
+	int lock;
+	bool corrupt; /* seen while running: to be looked at by the next start */
 };
 
-static int sqlite_errno(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW:
-		return 0;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	case SQLITE_READONLY:
-		return -EROFS;
-	default:
-		return -EIO;
-	}
-}
-
-static int run(sqlite3 *db, const char *sql)
-{
-	return sqlite_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
-static int read_number(sqlite3 *db, const char *sql, uint64_t *ret)
-{
-	sqlite3_stmt *s;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db, sql, -1, &s, NULL));
-
-	if (failed)
-		return failed;
-	failed = sqlite3_step(s) == SQLITE_ROW ? 0 : -ENOENT;
-	if (!failed)
-		*ret = (uint64_t)sqlite3_column_int64(s, 0);
-	sqlite3_finalize(s);
-	return failed;
-}
+static void write_changes(struct job *job);
+static void changes_written(struct job *job);
 
 /* Opening. */
 
+static int name_holder(int lock, const char *path, char *why, size_t room)
+{
+	char pid[32] = "";
+
+	if (pread(lock, pid, sizeof pid - 1, 0) < 0)
+		pid[0] = '\0';
+	snprintf(why, room, "%s is in use by a running agent, pid %s; give each agent a state of its own", path, pid);
+	return -EBUSY;
+}
+
 static int lock_folder(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[PATH_ROOM], pid[32] = "";
+	char name[DATABASE_PATH], pid[32];
+	int length = snprintf(pid, sizeof pid, "%d", getpid());
 
 	snprintf(name, sizeof name, "%s/lock", path);
 	s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock < 0) {
-		snprintf(why, room, "cannot make %s: %s", name, strerror(errno));
-		return -errno;
-	}
-	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0) {
-		if (pread(s->lock, pid, sizeof pid - 1, 0) < 0)
-			pid[0] = '\0';
-		snprintf(why, room, "%s is in use by a running agent, pid %s; give each agent a state of its own", path,
-			pid);
-		return -EBUSY;
-	}
-	snprintf(pid, sizeof pid, "%d", getpid());
-	if (ftruncate(s->lock, 0) < 0 || pwrite(s->lock, pid, strlen(pid), 0) < 0) {
-		snprintf(why, room, "cannot write %s: %s", name, strerror(errno));
-		return -errno;
-	}
-	return 0;
+	if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+		return name_holder(s->lock, path, why, room);
+	/* The pid is for people: a full disk is no reason not to start. */
+	if (s->lock >= 0 && (ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
+		(pwrite(s->lock, pid, (size_t)length, 0) == length || errno == ENOSPC))
+		return 0;
+	length = errno;
+	snprintf(why, room, "cannot write %s: %s", name, strerror(length));
+	return -length;
 }
 
 /* Makes the folder and those above it. */
 static int make_folder(const char *path)
 {
-	char part[PATH_ROOM];
+	char part[DATABASE_PATH];
 
-	for (size_t i = 1; path[i - 1]; i++) {
+	if (strlen(path) >= sizeof part - sizeof "/state.db.corrupt-1000-wal")
+		return -ENAMETOOLONG;
+	for (size_t i = 1; path[0] && path[i - 1]; i++) {
 		if (path[i] && path[i] != '/')
 			continue;
 		snprintf(part, sizeof part, "%.*s", (int)i, path);
@@ -159,136 +92,116 @@ static int make_folder(const char *path)
 	return 0;
 }
 
-static int open_database(struct state *s, const char *name, uint64_t max)
+static struct spool_key *find_key(struct state *s, const char *key)
 {
-	char sql[256];
-	uint64_t version = 0;
-	int failed = sqlite_errno(
-		sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	struct spool_key *k = s->keys;
 
-	if (failed)
-		return failed;
-	sqlite3_busy_timeout(s->db, BUSY_MS);
-	snprintf(sql, sizeof sql,
-		"PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d;"
-		"PRAGMA max_page_count=%llu; PRAGMA wal_autocheckpoint=256;",
-		PAGE, CACHE_KIB, (unsigned long long)(max / PAGE));
-	failed = run(s->db, sql);
-	if (!failed)
-		failed = read_number(s->db, "PRAGMA user_version", &version);
-	if (!failed && version > VERSION)
-		return -EPROTO;
-	if (!failed && version == 0) {
-		uint64_t id;
-		if (getrandom(&id, sizeof id, 0) != sizeof id)
-			return -EIO;
-		snprintf(sql, sizeof sql, "INSERT INTO meta VALUES ('id', %lld); PRAGMA user_version=%d; COMMIT;",
-			(long long)id, VERSION);
-		failed = run(s->db, "BEGIN IMMEDIATE");
-		failed = failed ? failed : run(s->db, schema);
-		failed = failed ? failed : run(s->db, sql);
-	}
-	failed = failed ? failed : read_number(s->db, "SELECT value FROM meta WHERE name='id'", &s->id);
-	return failed ? failed : read_number(s->db, "SELECT value FROM meta WHERE name='generation'", &s->generation);
+	while (k && strcmp(k->key, key) != 0)
+		k = k->next;
+	if (k)
+		return k;
+	k = oxp_new(sizeof *k);
+	k->key = oxp_strdup(key);
+	k->next = s->keys;
+	s->keys = k;
+	return k;
 }
 
-static void set_aside(struct state *s, const char *name)
+/* Lengths stand in a row's head: the payloads are not read. */
+static int read_spool_bytes(struct state *s)
 {
-	static const char *const parts[] = { "", "-wal", "-shm" };
-	char from[PATH_ROOM + 8], to[PATH_ROOM];
+	sqlite3_stmt *q;
+	int row = 1;
+	int failed = database_errno(sqlite3_prepare_v2(s->database.db,
+		"SELECT key, sum(length(payload)), max(id) FROM spool GROUP BY key", -1, &q, NULL));
 
-	for (unsigned n = 1; n < 1000; n++) {
-		if ((size_t)snprintf(to, sizeof to, "%s.corrupt-%u", name, n) >= sizeof to)
-			return;
-		if (access(to, F_OK) < 0)
-			break;
+	while (!failed && (row = database_row(q)) > 0) {
+		const char *key = (const char *)sqlite3_column_text(q, 0);
+		uint64_t bytes = (uint64_t)sqlite3_column_int64(q, 1), id = (uint64_t)sqlite3_column_int64(q, 2);
+		find_key(s, key ? key : "")->bytes += bytes;
+		s->spool_bytes += bytes;
+		s->spool_id = id > s->spool_id ? id : s->spool_id;
 	}
-	for (size_t i = 0; i < COUNT_OF(parts); i++) {
-		char target[PATH_ROOM + 8];
-		snprintf(from, sizeof from, "%s%s", name, parts[i]);
-		snprintf(target, sizeof target, "%s%s", to, parts[i]);
-		if (rename(from, target) < 0 && errno != ENOENT)
-			return;
-	}
-	s->set_aside++;
+	sqlite3_finalize(q);
+	return failed ? failed : row;
 }
 
-static bool slots_fit(const struct slots *m)
+static int read_numbers(struct state *s)
 {
-	return memcmp(m->magic, "oxpecker ledger", sizeof m->magic) == 0 && m->version == VERSION &&
-	       m->slot_size == sizeof m->slot[0] && m->count == STATE_SLOTS;
+	const struct {
+		const char *sql;
+		uint64_t *number;
+	} rows[] = {
+		{ "SELECT value FROM meta WHERE name = 'id'", &s->id },
+		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
+		{ "SELECT count(*) FROM parked", &s->parked_count },
+		{ "SELECT coalesce(sum(length(payload)), 0) FROM parked", &s->parked_bytes },
+	};
+	int failed = 0;
+
+	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
+		failed = database_number(&s->database, rows[i].sql, rows[i].number);
+	return failed ? failed : read_spool_bytes(s);
 }
 
-static int map_slots(struct state *s, const char *path)
+static int open_once(struct state *s, const char *name)
 {
-	char name[PATH_ROOM];
-	struct slots *m;
-	struct stat info;
-	int fd, failed;
-	bool fresh;
+	int failed = database_open(&s->database, name, s->max);
+
+	failed = failed ? failed : read_numbers(s);
+	return failed == -ENOENT ? -EBADMSG : failed; /* a row that belongs there is missing */
+}
+
+static int open_database(struct state *s, const char *path, char *why, size_t room)
+{
+	char name[DATABASE_PATH];
+	int failed;
+
+	snprintf(name, sizeof name, "%s/state.db", path);
+	failed = open_once(s, name);
+	if (failed == -EBADMSG) {
+		database_close(&s->database, false);
+		s->set_aside++;
+		failed = database_set_aside(name);
+		failed = failed ? failed : open_once(s, name);
+	}
+	if (failed == -EPROTO)
+		snprintf(why, room, "%s was written by a newer oxpecker: run that, or give another path", name);
+	else
+		snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
+	return failed;
+}
+
+static int open_slots(struct state *s, const char *path, char *why, size_t room)
+{
+	char name[DATABASE_PATH];
+	int failed;
 
 	snprintf(name, sizeof name, "%s/ledger", path);
-	fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || fstat(fd, &info) < 0)
-		return -errno;
-	fresh = info.st_size == 0;
-	failed = posix_fallocate(fd, 0, sizeof *m);
-	m = failed ? MAP_FAILED : mmap(NULL, sizeof *m, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	close(fd);
-	if (m == MAP_FAILED)
-		return failed ? -failed : -errno;
-	s->slots = m;
-	if (slots_fit(m))
-		return 0;
-	s->set_aside += !fresh;
-	memset(m, 0, sizeof *m);
-	m->version = VERSION;
-	m->slot_size = sizeof m->slot[0];
-	m->count = STATE_SLOTS;
-	memcpy(m->magic, "oxpecker ledger", sizeof m->magic);
-	return 0;
+	failed = slots_open(name, &s->slots, &s->set_aside);
+	snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
+	return failed;
 }
-
-static void write_changes(struct job *job);
-static void changes_written(struct job *job);
 
 int state_open(const struct state_options *o, struct state **ret, char *why, size_t room)
 {
-	const char *path = o->path;
 	struct state *s = oxp_new(sizeof *s);
-	char name[PATH_ROOM];
-	int failed = make_folder(path);
+	int failed = make_folder(o->path);
 
 	s->disk = o->disk;
+	s->max = o->max;
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
-	snprintf(why, room, "cannot make %s: %s", path, strerror(-failed));
-	if (!failed)
-		failed = lock_folder(s, path, why, room);
-	if (!failed) {
-		snprintf(name, sizeof name, "%s/state.db", path);
-		failed = open_database(s, name, o->max);
-		if (failed == -EBADMSG || failed == -ENOENT) {
-			sqlite3_close(s->db);
-			set_aside(s, name);
-			failed = open_database(s, name, o->max);
-		}
-		snprintf(why, room,
-			failed == -EPROTO ? "%s was written by a newer oxpecker: run that, or give another path"
-					  : "cannot use %s: %s",
-			name, strerror(-failed));
-	}
-	if (!failed) {
-		failed = map_slots(s, path);
-		snprintf(why, room, "cannot use %s/ledger: %s", path, strerror(-failed));
-	}
-	if (failed) {
+	snprintf(why, room, "cannot make %s: %s", o->path, strerror(-failed));
+	failed = failed ? failed : lock_folder(s, o->path, why, room);
+	failed = failed ? failed : open_database(s, o->path, why, room);
+	failed = failed ? failed : open_slots(s, o->path, why, room);
+	if (failed)
 		state_close(s);
-		return failed;
-	}
-	*ret = s;
-	return 0;
+	else
+		*ret = s;
+	return failed;
 }
 
 void state_close(struct state *s)
@@ -296,11 +209,15 @@ void state_close(struct state *s)
 	if (!s)
 		return;
 	OXP_ASSERT(!s->writing && !s->waiting);
-	sqlite3_close(s->db);
-	if (s->slots)
-		munmap(s->slots, sizeof *s->slots);
+	database_close(&s->database, !s->corrupt);
+	slots_close(s->slots);
 	if (s->lock >= 0)
 		close(s->lock);
+	for (struct spool_key *k; (k = s->keys);) {
+		s->keys = k->next;
+		free(k->key);
+		free(k);
+	}
 	free(s);
 }
 
@@ -321,26 +238,54 @@ uint64_t state_generation_next(struct state *s)
 
 struct ledger_terms *state_slot(struct state *s, const char *key)
 {
-	OXP_ASSERT(strlen(key) < STATE_KEY_MAX);
-	for (size_t i = 0; i < STATE_SLOTS; i++) {
-		struct slot *slot = &s->slots->slot[i];
-		if (strncmp(slot->key, key, STATE_KEY_MAX) == 0)
-			return &slot->terms;
-		if (!slot->key[0]) {
-			snprintf(slot->key, sizeof slot->key, "%s", key);
-			return &slot->terms;
-		}
-	}
-	return NULL;
+	return slots_find(s->slots, key);
+}
+
+uint64_t state_spool_damaged(const struct state *s)
+{
+	return s->damaged;
+}
+
+uint64_t state_parked_count(const struct state *s)
+{
+	return s->parked_count;
+}
+
+uint64_t state_parked_bytes(const struct state *s)
+{
+	return s->parked_bytes;
+}
+
+uint64_t state_spool_bytes(const struct state *s, const char *key)
+{
+	for (const struct spool_key *k = s->keys; k; k = k->next)
+		if (strcmp(k->key, key) == 0)
+			return k->bytes;
+	return 0;
 }
 
 /* Loading. */
+
+static void visit_position(sqlite3_stmt *q, void (*visit)(void *, const struct position *), void *context)
+{
+	const char *path = (const char *)sqlite3_column_text(q, 7);
+
+	visit(context, &(struct position){ .generation = (uint64_t)sqlite3_column_int64(q, 0),
+			       .dev = (uint64_t)sqlite3_column_int64(q, 1),
+			       .inode = (uint64_t)sqlite3_column_int64(q, 2),
+			       .birth_ns = sqlite3_column_int64(q, 3),
+			       .head_hash = (uint64_t)sqlite3_column_int64(q, 4),
+			       .head_size = (uint32_t)sqlite3_column_int64(q, 5),
+			       .offset = (uint64_t)sqlite3_column_int64(q, 6),
+			       .path = path ? path : "" });
+}
 
 int state_positions_load(
 	struct state *s, const char *collector, void (*visit)(void *, const struct position *), void *context)
 {
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db,
+	int row;
+	int failed = database_errno(sqlite3_prepare_v2(s->database.db,
 		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset, path"
 		" FROM positions WHERE collector = ?",
 		-1, &q, NULL));
@@ -348,16 +293,10 @@ int state_positions_load(
 	if (failed)
 		return failed;
 	sqlite3_bind_text(q, 1, collector, -1, SQLITE_STATIC);
-	while (sqlite3_step(q) == SQLITE_ROW)
-		visit(context, &(struct position){ .generation = (uint64_t)sqlite3_column_int64(q, 0),
-				       .dev = (uint64_t)sqlite3_column_int64(q, 1),
-				       .inode = (uint64_t)sqlite3_column_int64(q, 2),
-				       .birth_ns = sqlite3_column_int64(q, 3),
-				       .head_hash = (uint64_t)sqlite3_column_int64(q, 4),
-				       .head_size = (uint32_t)sqlite3_column_int64(q, 5),
-				       .offset = (uint64_t)sqlite3_column_int64(q, 6),
-				       .path = (const char *)sqlite3_column_text(q, 7) });
-	return sqlite_errno(sqlite3_finalize(q));
+	while ((row = database_row(q)) > 0)
+		visit_position(q, visit, context);
+	sqlite3_finalize(q);
+	return row;
 }
 
 bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *ret)
@@ -365,7 +304,7 @@ bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *re
 	sqlite3_stmt *q;
 	bool found;
 
-	if (sqlite3_prepare_v2(s->db, "SELECT terms FROM ledger WHERE key = ?", -1, &q, NULL) != SQLITE_OK)
+	if (sqlite3_prepare_v2(s->database.db, "SELECT terms FROM ledger WHERE key = ?", -1, &q, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
 	found = sqlite3_step(q) == SQLITE_ROW && sqlite3_column_bytes(q, 0) == sizeof *ret;
@@ -375,206 +314,192 @@ bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *re
 	return found;
 }
 
-/* Changes. */
-
-struct state_change *state_change_new(void)
+static void lower(struct state *s, const char *key, uint64_t bytes)
 {
-	struct state_change *c = oxp_new(sizeof *c);
-
-	c->last = &c->first;
-	return c;
-}
-
-void state_change_free(struct state_change *c)
-{
-	if (!c)
+	if (!bytes)
 		return;
-	for (struct op *op; (op = c->first);) {
-		c->first = op->next;
-		free(op->key);
-		free(op->path);
-		buffer_done(&op->payload);
-		free(op);
-	}
-	free(c);
+	s->spool_bytes -= bytes;
+	find_key(s, key)->bytes -= bytes;
 }
 
-static struct op *add_op(struct state_change *c, enum op_kind kind, const char *key)
+/* A damaged payload at start. When the disk has no room for moving it, it stays, and the next start finds it again. */
+static void move_aside(struct state *s, uint64_t id)
 {
-	struct op *op = oxp_new(sizeof *op);
+	struct state_change *c = state_change_new();
+	struct op *op = change_add(c, OP_SET_ASIDE, "");
+	int failed = database_run(&s->database, "BEGIN IMMEDIATE");
 
-	op->kind = kind;
-	op->key = oxp_strdup(key);
-	*c->last = op;
-	c->last = &op->next;
-	return op;
-}
-
-void state_change_position(struct state_change *c, const char *collector, const struct position *position)
-{
-	struct op *op = add_op(c, OP_POSITION, collector);
-
-	op->position = *position;
-	op->path = oxp_strdup(position->path ? position->path : "");
-}
-
-void state_change_forget(struct state_change *c, const char *collector, uint64_t generation)
-{
-	add_op(c, OP_FORGET, collector)->position.generation = generation;
-}
-
-void state_change_ledger(struct state_change *c, const char *key, const struct ledger_terms *terms)
-{
-	add_op(c, OP_LEDGER, key)->terms = *terms;
-}
-
-void state_change_spool(
-	struct state_change *c, const char *key, const struct ledger_amount *amount, struct bytes payload)
-{
-	struct op *op = add_op(c, OP_SPOOL, key);
-	int failed;
-
-	op->amount = *amount;
-	buffer_init(&op->payload, payload.size);
-	failed = buffer_append(&op->payload, payload.data, payload.size);
-	OXP_ASSERT(!failed && "out of memory");
-}
-
-void state_change_unspool(struct state_change *c, uint64_t id)
-{
-	add_op(c, OP_UNSPOOL, "")->id = id;
+	op->id = id;
+	failed = failed ? failed : op_run(&s->database, op);
+	failed = failed ? failed : database_run(&s->database, "COMMIT");
+	if (failed)
+		database_run(&s->database, "ROLLBACK");
+	else
+		lower(s, op->key, op->freed);
+	s->damaged++;
+	state_change_free(c);
 }
 
 int state_spool_load(struct state *s, const char *key,
 	bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
 	uint64_t *ret_damaged)
 {
-	sqlite3_stmt *q;
+	struct spool_row row = { .found = true };
 	bool more = true;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db,
-		"SELECT id, records, bytes, checksum, payload FROM spool WHERE key = ?"
-		" ORDER BY id",
-		-1, &q, NULL));
+	int failed = 0;
 
 	*ret_damaged = 0;
-	if (failed)
-		return failed;
-	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
-	while (more && sqlite3_step(q) == SQLITE_ROW) {
-		const struct ledger_amount amount = { (uint64_t)sqlite3_column_int64(q, 1),
-			(uint64_t)sqlite3_column_int64(q, 2) };
-		const struct bytes payload = { sqlite3_column_blob(q, 4), (size_t)sqlite3_column_bytes(q, 4) };
-		if (XXH3_64bits(payload.data, payload.size) == (uint64_t)sqlite3_column_int64(q, 3))
-			more = visit(context, (uint64_t)sqlite3_column_int64(q, 0), &amount, payload);
-		else
-			++*ret_damaged;
+	while (more && !failed && row.found) {
+		failed = spool_read(&s->database, key, row.id, &row);
+		if (failed || !row.found)
+			break;
+		if (row.sound) {
+			more = visit(context, row.id, &row.amount, buffer_bytes(&row.payload));
+			continue;
+		}
+		move_aside(s, row.id);
+		++*ret_damaged;
 	}
-	return sqlite_errno(sqlite3_finalize(q));
+	spool_row_done(&row);
+	return failed;
 }
 
 /* In the disk lane from here. */
 
-static int put_spool(sqlite3 *db, const struct op *op)
+static int run_change(struct database *d, struct state_change *c)
 {
-	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db,
-		op->kind == OP_SPOOL ? "INSERT INTO spool (key, records, bytes, checksum, payload) VALUES (?,?,?,?,?)"
-				     : "DELETE FROM spool WHERE id = ?",
-		-1, &q, NULL));
+	bool grows = false;
+	int failed = 0, owned;
 
-	if (failed)
-		return failed;
-	if (op->kind == OP_SPOOL) {
-		sqlite3_bind_text(q, 1, op->key, -1, SQLITE_STATIC);
-		sqlite3_bind_int64(q, 2, (sqlite3_int64)op->amount.records);
-		sqlite3_bind_int64(q, 3, (sqlite3_int64)op->amount.bytes);
-		sqlite3_bind_int64(q, 4, (sqlite3_int64)XXH3_64bits(op->payload.data, op->payload.size));
-		sqlite3_bind_blob(q, 5, op->payload.data, (int)op->payload.size, SQLITE_STATIC);
-	} else {
-		sqlite3_bind_int64(q, 1, (sqlite3_int64)op->id);
+	if (c->refused)
+		return 0;
+	for (struct op *op = c->first; op && !failed; op = op->next) {
+		failed = op_run(d, op);
+		grows = grows || op->kind == OP_SPOOL || op->kind == OP_PARK;
 	}
-	sqlite3_step(q);
-	return sqlite_errno(sqlite3_finalize(q));
+	owned = failed ? failed : database_own(d);
+	return grows ? owned : failed; /* positions go on with what is owned already */
 }
 
-static int put_position(sqlite3 *db, const struct op *op)
+static int save_generation(struct state *s)
 {
-	const struct position *p = &op->position;
-	sqlite3_stmt *q;
-	int failed = sqlite_errno(
-		sqlite3_prepare_v2(db, "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)", -1, &q, NULL));
-	const sqlite3_int64 numbers[] = { (sqlite3_int64)p->generation, (sqlite3_int64)p->dev, (sqlite3_int64)p->inode,
-		p->birth_ns, (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset };
+	sqlite3_stmt *q = database_statement(&s->database, PUT_GENERATION);
 
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)s->generation_saved);
+	return database_finish(q);
+}
+
+/* Changes from one up to another, which may be NULL, as one transaction. */
+static int transact(struct state *s, struct state_change *from, const struct state_change *until)
+{
+	int failed = database_run(&s->database, "BEGIN IMMEDIATE");
+
+	for (struct state_change *c = from; c != until && !failed; c = c->next)
+		failed = run_change(&s->database, c);
+	failed = failed ? failed : save_generation(s);
+	failed = failed ? failed : database_run(&s->database, "COMMIT");
 	if (failed)
-		return failed;
-	sqlite3_bind_text(q, 1, op->key, -1, SQLITE_STATIC);
-	for (size_t i = 0; i < COUNT_OF(numbers); i++)
-		sqlite3_bind_int64(q, (int)i + 2, numbers[i]);
-	sqlite3_bind_text(q, 9, op->path, -1, SQLITE_STATIC);
-	sqlite3_step(q);
-	return sqlite_errno(sqlite3_finalize(q));
+		database_run(&s->database, "ROLLBACK");
+	for (struct state_change *c = from; c != until; c = c->next)
+		c->failed = c->refused ? c->refused : failed;
+	return failed;
 }
 
-static int put_other(sqlite3 *db, const struct op *op)
-{
-	sqlite3_stmt *q;
-	bool forget = op->kind == OP_FORGET;
-	int failed = sqlite_errno(sqlite3_prepare_v2(db,
-		forget ? "DELETE FROM positions WHERE collector = ? AND generation = ?"
-		       : "INSERT OR REPLACE INTO ledger VALUES (?,?)",
-		-1, &q, NULL));
-
-	if (failed)
-		return failed;
-	sqlite3_bind_text(q, 1, op->key, -1, SQLITE_STATIC);
-	if (forget)
-		sqlite3_bind_int64(q, 2, (sqlite3_int64)op->position.generation);
-	else
-		sqlite3_bind_blob(q, 2, &op->terms, sizeof op->terms, SQLITE_STATIC);
-	sqlite3_step(q);
-	return sqlite_errno(sqlite3_finalize(q));
-}
-
-static int put_op(sqlite3 *db, const struct op *op)
-{
-	if (op->kind == OP_POSITION)
-		return put_position(db, op);
-	return op->kind == OP_SPOOL || op->kind == OP_UNSPOOL ? put_spool(db, op) : put_other(db, op);
-}
-
+/* All together; when that fails, each alone. */
 static void write_changes(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);
-	char sql[100];
 
-	s->failed = run(s->db, "BEGIN IMMEDIATE");
-	for (const struct state_change *c = s->writing; c && !s->failed; c = c->next)
-		for (const struct op *op = c->first; op && !s->failed; op = op->next)
-			s->failed = put_op(s->db, op);
-	snprintf(sql, sizeof sql, "UPDATE meta SET value = max(value, %llu) WHERE name = 'generation'",
-		(unsigned long long)s->generation_saved);
-	if (!s->failed)
-		s->failed = run(s->db, sql);
-	if (!s->failed)
-		s->failed = run(s->db, "COMMIT");
-	if (s->failed)
-		run(s->db, "ROLLBACK");
+	if (transact(s, s->writing, NULL) == 0 || !s->writing->next)
+		return;
+	for (struct state_change *c = s->writing; c; c = c->next)
+		if (!c->refused)
+			c->failed = transact(s, c, c->next);
 }
 
 /* On the loop again. */
 
+static int admit_spool(struct state *s, struct op *op)
+{
+	uint64_t ceiling = s->max - s->max / PARKED_SHARE - s->max / POSITIONS_SHARE;
+
+	if (op->size > STATE_SPOOL_PAYLOAD_MAX)
+		return -E2BIG;
+	if (s->spool_bytes + op->size > ceiling)
+		return -ENOSPC;
+	op->id = s->spool_id + 1;
+	s->spool_id += spool_parts(op->size);
+	s->spool_bytes += op->size;
+	find_key(s, op->key)->bytes += op->size;
+	return 0;
+}
+
+static int admit_parked(struct state *s, const struct op *op)
+{
+	if (op->size > STATE_PAYLOAD_MAX)
+		return -E2BIG;
+	if (s->parked_bytes + op->size > s->max / PARKED_SHARE)
+		return -ENOSPC;
+	s->parked_bytes += op->size;
+	s->parked_count++;
+	return 0;
+}
+
+static int admit_op(struct state *s, struct op *op)
+{
+	if (op->kind == OP_SPOOL)
+		return admit_spool(s, op);
+	return op->kind == OP_PARK ? admit_parked(s, op) : 0;
+}
+
+/* What had been counted in advance is not there. */
+static void dismiss_op(struct state *s, const struct op *op)
+{
+	if (op->kind == OP_SPOOL)
+		lower(s, op->key, op->size);
+	if (op->kind == OP_PARK) {
+		s->parked_bytes -= op->size;
+		s->parked_count--;
+	}
+}
+
+/* Counts what the change brings before it is written; a ceiling refuses all of it. */
+static void admit(struct state *s, struct state_change *c)
+{
+	struct op *op = c->first;
+
+	while (op && !(c->refused = admit_op(s, op)))
+		op = op->next;
+	if (c->refused)
+		for (struct op *undo = c->first; undo != op; undo = undo->next)
+			dismiss_op(s, undo);
+}
+
+static void settle(struct state *s, const struct state_change *c)
+{
+	s->corrupt = s->corrupt || c->failed == -EBADMSG;
+	for (const struct op *op = c->first; op && !c->refused; op = op->next)
+		if (c->failed)
+			dismiss_op(s, op);
+		else if (op->kind == OP_UNSPOOL || op->kind == OP_SET_ASIDE)
+			lower(s, op->key, op->freed);
+}
+
 static void write_next(struct state *s)
 {
+	int failed;
+
 	if (s->writing || !s->waiting)
 		return;
 	s->writing = s->waiting;
 	s->generation_saved = s->generation;
 	s->waiting = NULL;
 	s->waiting_last = &s->waiting;
-	if (lane_run(s->disk, &s->job) == 0)
+	failed = lane_run(s->disk, &s->job);
+	if (!failed)
 		return;
-	s->failed = -EAGAIN;
+	for (struct state_change *c = s->writing; c; c = c->next)
+		c->failed = failed;
 	changes_written(&s->job);
 }
 
@@ -582,12 +507,12 @@ static void changes_written(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);
 	struct state_change *c, *all = s->writing;
-	int failed = s->failed;
 
 	s->writing = NULL;
 	while ((c = all)) {
 		all = c->next;
-		c->done(c->context, failed);
+		settle(s, c);
+		c->done(c->context, c->failed);
 		state_change_free(c);
 	}
 	write_next(s);
@@ -601,7 +526,110 @@ void state_commit(struct state *s, struct state_change **change, void (*done)(vo
 	c->done = done;
 	c->context = context;
 	c->next = NULL;
+	admit(s, c);
 	*s->waiting_last = c;
 	s->waiting_last = &c->next;
 	write_next(s);
+}
+
+/* The spool and parked records, as changes. */
+
+void state_spool_put(struct state *s, const char *key, const struct state_payload *payload,
+	void (*done)(void *, int failed), void *context)
+{
+	struct state_change *c = state_change_new();
+	struct op *op = change_add(c, OP_SPOOL, key);
+	int failed;
+
+	op->amount = payload->amount;
+	op->pieces = payload->pieces;
+	op->piece_count = payload->count;
+	for (size_t i = 0; i < payload->count; i++)
+		op->size += payload->pieces[i].iov_len;
+	buffer_init(&op->meta, payload->meta.size);
+	failed = change_append(&op->meta, payload->meta);
+	OXP_ASSERT(!failed && "out of memory");
+	state_commit(s, &c, done, context);
+}
+
+void state_spool_drop(
+	struct state *s, const uint64_t *ids, size_t count, void (*done)(void *, int failed), void *context)
+{
+	struct state_change *c = state_change_new();
+
+	for (size_t i = 0; i < count; i++)
+		state_change_unspool(c, ids[i]);
+	state_commit(s, &c, done, context);
+}
+
+void state_park(struct state *s, const struct state_parked *records, size_t count, void (*done)(void *, int failed),
+	void *context)
+{
+	struct state_change *c = state_change_new();
+
+	for (size_t i = 0; i < count; i++)
+		state_change_park(c, &records[i]);
+	state_commit(s, &c, done, context);
+}
+
+struct take {
+	struct state *state;
+	struct op *op; /* of the change under way */
+	void (*done)(void *, const struct state_spooled *);
+	void *context;
+};
+
+static void on_moved_aside(void *context, int failed)
+{
+	(void)context, (void)failed; /* when it failed, the next start finds it again */
+}
+
+static void on_taken(void *context, int failed);
+
+static void take_next(struct take *t, const char *key, uint64_t after)
+{
+	struct state_change *c = state_change_new();
+
+	t->op = change_add(c, OP_TAKE, key);
+	t->op->id = after;
+	state_commit(t->state, &c, on_taken, t);
+}
+
+static void pass_damaged(struct take *t)
+{
+	struct state_change *c = state_change_new();
+	const struct op *taken = t->op;
+
+	t->state->damaged++;
+	change_add(c, OP_SET_ASIDE, "")->id = taken->row.id;
+	state_commit(t->state, &c, on_moved_aside, NULL);
+	take_next(t, taken->key, taken->row.id);
+}
+
+static void on_taken(void *context, int failed)
+{
+	struct take *t = context;
+	const struct spool_row *row = &t->op->row;
+
+	if (!failed && row->found && !row->sound) {
+		pass_damaged(t);
+		return;
+	}
+	t->done(t->context, &(struct state_spooled){
+				    .failed = failed ? failed : row->found ? 0 : -ENOENT,
+				    .id = row->id,
+				    .amount = row->amount,
+				    .payload = buffer_bytes(&row->payload),
+				    .meta = buffer_bytes(&row->meta),
+			    });
+	free(t);
+}
+
+void state_spool_take(struct state *s, const char *key, uint64_t after,
+	void (*done)(void *, const struct state_spooled *), void *context)
+{
+	struct take *t = oxp_new(sizeof *t);
+
+	*t = (struct take){ .state = s, .done = done, .context = context };
+	take_next(t, key, after);
 }

@@ -1,17 +1,19 @@
 /*
  * State: what outlives the process. One folder, locked by one agent.
  *
- *   state.db   SQLite (WAL): identity, positions of files with the ledger rows that belong to them, parked records,
- * spool
+ *   state.db   SQLite (WAL): identity, positions of files with the ledger rows that belong to them, parked, spool
  *   ledger     mapped memory: the ledger rows of sources that cannot be read again; outlives SIGKILL, not a power cut
  *   lock       held while an agent runs; its pid is in it
  *
- * All but opening goes through the disk lane. What is asked to be written while a transaction runs goes together
- * into the next. A database that cannot be read is set aside (state.db.corrupt-N) and a new one begun: the agent
- * starts, and says so.
+ * All but opening and loading goes through the disk lane. What is asked to be written while a transaction runs goes
+ * together into the next; when that fails, each change is tried alone, so that a spool with no room takes no position
+ * with it. Positions need no new block from a full disk. A file that cannot be read is set aside (state.db.corrupt-N)
+ * and a new one begun: the agent starts, and says so.
  */
 #ifndef OXP_STATE_H
 #define OXP_STATE_H
+
+#include <sys/uio.h>
 
 #include "component.h"
 #include "status/ledger.h"
@@ -19,14 +21,19 @@
 struct state;
 struct state_change;
 
-enum { STATE_KEY_MAX = 200, STATE_SLOTS = 256, STATE_PAYLOAD_MAX = 1 << 20 };
+enum {
+	STATE_KEY_MAX = 200,
+	STATE_SLOTS = 512,
+	STATE_PAYLOAD_MAX = 1 << 20, /* bytes of a row */
+	STATE_SPOOL_PAYLOAD_MAX = 64 << 20, /* of one payload, which may be many rows */
+};
 
-/* Opens or makes the folder. 0, or -errno with one sentence in `why`. */
 struct state_options {
-	const char *path;	/* of the folder; made when it is not there */
-	uint64_t max;		/* bytes of state.db */
+	const char *path; /* of the folder; made when it is not there */
+	uint64_t max; /* bytes of state.db */
 	struct lane *disk;
 };
+/* 0, or -errno with one sentence in `why`: -EBUSY when another agent has it, -EPROTO when a newer version wrote it. */
 int state_open(const struct state_options *, struct state **ret, char *why, size_t room) MUST_CHECK;
 void state_close(struct state *); /* after the disk lane has ended; NULL is fine */
 uint64_t state_id(const struct state *); /* 64 random bits, born with the folder */
@@ -46,16 +53,65 @@ void state_change_ledger(struct state_change *, const char *key, const struct le
 /* Records that wait for a later start, as one payload of a source and destination; the bytes are copied. */
 void state_change_spool(struct state_change *, const char *key, const struct ledger_amount *, struct bytes payload);
 void state_change_unspool(struct state_change *, uint64_t id);
-/* Takes the change. done() is called exactly once, in the order of the commits: 0 or -errno. */
+/* Beyond a quarter of state.max for all parked records, or a MiB for one, the change ends with -ENOSPC or -E2BIG. */
+struct state_parked {
+	uint64_t id; /* when read */
+	struct wall_time at;
+	const char *source, *destination, *reason;
+	uint32_t tries;
+	uint64_t generation, offset; /* of the record, where its source has such */
+	struct bytes payload;
+	bool damaged; /* when read: the checksum is wrong */
+};
+void state_change_park(struct state_change *, const struct state_parked *); /* copies */
+/* Takes the change. done() is called exactly once, in the order of the commits: 0 or -errno; from within the call when
+ * the lane takes no more. */
 void state_commit(struct state *, struct state_change **, void (*done)(void *, int failed), void *context);
 
 /* The ledger row saved with positions; false when there is none. Start-up only. */
 bool state_ledger_load(struct state *, const char *key, struct ledger_terms *ret);
 /* What the spool has for the key, oldest first, until visit() answers false. A payload whose checksum is wrong is
- * left where it is and counted in *ret_damaged. Start-up only. 0 or -errno. */
+ * moved to table damaged and counted in *ret_damaged. Start-up only. 0 or -errno. */
 int state_spool_load(struct state *, const char *key,
 	bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
 	uint64_t *ret_damaged) MUST_CHECK;
+
+/*
+ * The spool while the agent runs: first in, first out for each key (signal, source and destination, say). Ids grow and
+ * are not used twice in a run. Each of these is a commit of its own, in order with all others.
+ */
+struct state_payload {
+	struct ledger_amount amount;
+	struct iovec *pieces; /* borrowed until done() */
+	size_t count;
+	struct bytes meta; /* copied */
+};
+/* -ENOSPC beyond state.max less what is kept for parked records and positions. */
+void state_spool_put(
+	struct state *, const char *key, const struct state_payload *, void (*done)(void *, int failed), void *context);
+
+struct state_spooled {
+	int failed; /* 0, -ENOENT: nothing behind `after`, -errno */
+	uint64_t id;
+	struct ledger_amount amount;
+	struct bytes payload, meta; /* valid within the callback */
+};
+/* The first behind the id `after`; 0 for the very first. Damaged payloads are moved aside and counted on the way. */
+void state_spool_take(struct state *, const char *key, uint64_t after,
+	void (*done)(void *, const struct state_spooled *), void *context);
+void state_spool_drop(
+	struct state *, const uint64_t *ids, size_t count, void (*done)(void *, int failed), void *context);
+uint64_t state_spool_bytes(const struct state *, const char *key); /* what is being written included */
+uint64_t state_spool_damaged(const struct state *); /* payloads, in this run */
+
+/* One commit: all of the records or none. */
+void state_park(struct state *, const struct state_parked *records, size_t count, void (*done)(void *, int failed),
+	void *context);
+uint64_t state_parked_count(const struct state *);
+uint64_t state_parked_bytes(const struct state *);
+/* For another process: each parked record, oldest first. 0 or -errno. */
+int state_parked_each(const char *folder, void (*visit)(void *, const struct state_parked *), void *context) MUST_CHECK;
+
 /* The row of that key in mapped memory, zeroed when new. NULL when all slots are taken. */
 struct ledger_terms *state_slot(struct state *, const char *key);
 

@@ -1,0 +1,323 @@
+#include "state/database.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+enum {
+	CACHE_KIB = 512,
+	BUSY_MS = 2000,
+	CHECKPOINT_PAGES = 256,
+	RESERVE = 1 << 20, /* bytes of the database beyond what it holds */
+	OWN_STEP = 1 << 20,
+	WAL_OWNED = (CHECKPOINT_PAGES + 128) * (DATABASE_PAGE + 24) + 32,
+	WAL_KEPT = 8 << 20, /* a large transaction leaves no more behind */
+	CHECK_ALWAYS = 4 << 20, /* bytes, a matter of milliseconds; larger: after a kill */
+	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
+	ROOMY = 64 << 20,
+	ASIDES_MAX = 1000,
+};
+
+#define SPOOL_OF " id >= ?1 AND id < ?1 + (SELECT parts FROM spool WHERE id = ?1)"
+
+/* From version n to n + 1. */
+static const char *const migrations[] = {
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE positions (collector TEXT, generation INTEGER, dev INTEGER, inode INTEGER, birth_ns INTEGER,"
+	" head_hash INTEGER, head_size INTEGER, offset INTEGER, path TEXT, PRIMARY KEY (collector, generation))"
+	" WITHOUT ROWID;"
+	"CREATE TABLE ledger (key TEXT PRIMARY KEY, terms BLOB) WITHOUT ROWID;"
+	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER,"
+	" payload BLOB);"
+	"INSERT INTO meta VALUES ('generation', 0);",
+
+	/* A payload in pieces: the first row says of how many, those behind it say 0. */
+	"ALTER TABLE spool ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE spool ADD COLUMN meta BLOB;"
+	"CREATE INDEX spool_first ON spool (key, id) WHERE parts > 0;"
+	"CREATE TABLE damaged (n INTEGER PRIMARY KEY, id INTEGER, key TEXT, records INTEGER, bytes INTEGER,"
+	" checksum INTEGER, payload BLOB);"
+	"CREATE TABLE parked (id INTEGER PRIMARY KEY, at INTEGER, source TEXT, destination TEXT, reason TEXT,"
+	" tries INTEGER, generation INTEGER, offset INTEGER, checksum INTEGER, payload BLOB);"
+	"INSERT INTO meta VALUES ('running', 0);",
+};
+
+static const char *const statements[STATEMENTS] = {
+	[PUT_POSITION] = "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)",
+	[DELETE_POSITION] = "DELETE FROM positions WHERE collector = ? AND generation = ?",
+	[PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?,?)",
+	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts, meta)"
+		      " VALUES (?,?,?,?,?,?,?,?)",
+	[DELETE_SPOOL] = "DELETE FROM spool WHERE" SPOOL_OF " RETURNING key, length(payload)",
+	[KEEP_DAMAGED] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
+			 " SELECT id, key, records, bytes, checksum, payload FROM spool WHERE" SPOOL_OF,
+	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
+	[NEXT_SPOOL] = "SELECT id, records, bytes, parts, meta FROM spool"
+		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",
+	[PIECES_SPOOL] = "SELECT checksum, payload FROM spool WHERE id >= ? AND id < ? ORDER BY id",
+	[PUT_PARKED] = "INSERT INTO parked (at, source, destination, reason, tries, generation, offset, checksum,"
+		       " payload) VALUES (?,?,?,?,?,?,?,?,?)",
+	[PUT_GENERATION] = "UPDATE meta SET value = max(value, ?) WHERE name = 'generation'",
+};
+
+int database_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return -EBADMSG;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_BUSY:
+		return -EBUSY;
+	default:
+		return -EIO;
+	}
+}
+
+int database_run(struct database *d, const char *sql)
+{
+	return database_errno(sqlite3_exec(d->db, sql, NULL, NULL, NULL));
+}
+
+int database_number(struct database *d, const char *sql, uint64_t *ret)
+{
+	sqlite3_stmt *q;
+	int failed = database_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	int row;
+
+	if (failed)
+		return failed;
+	row = database_row(q);
+	if (row > 0)
+		*ret = (uint64_t)sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	return row < 0 ? row : row ? 0 : -ENOENT;
+}
+
+sqlite3_stmt *database_statement(struct database *d, enum statement which)
+{
+	if (!d->ready[which])
+		sqlite3_prepare_v3(
+			d->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, &d->ready[which], NULL);
+	return d->ready[which];
+}
+
+int database_row(sqlite3_stmt *q)
+{
+	int code = sqlite3_step(q);
+
+	return code == SQLITE_ROW ? 1 : database_errno(code);
+}
+
+int database_finish(sqlite3_stmt *q)
+{
+	int row = 1;
+
+	while (row > 0)
+		row = database_row(q);
+	sqlite3_reset(q);
+	if (q)
+		sqlite3_clear_bindings(q);
+	return row;
+}
+
+/* Opening. */
+
+static int migrate(struct database *d, uint64_t version)
+{
+	char sql[200];
+	uint64_t id;
+	int failed = 0;
+
+	if (getrandom(&id, sizeof id, 0) != sizeof id)
+		return -EIO;
+	for (; version < COUNT_OF(migrations) && !failed; version++) {
+		snprintf(sql, sizeof sql,
+			"INSERT INTO meta SELECT 'id', %lld WHERE NOT EXISTS (SELECT * FROM meta WHERE name = 'id');"
+			"PRAGMA user_version = %d; COMMIT",
+			(long long)id, (int)version + 1);
+		failed = database_run(d, "BEGIN IMMEDIATE");
+		failed = failed ? failed : database_run(d, migrations[version]);
+		failed = failed ? failed : database_run(d, sql);
+	}
+	return failed;
+}
+
+/* What SQLite promises makes damage unlikely; disks, and people with files in their hands, promise less. */
+static int check(struct database *d, bool killed)
+{
+	uint64_t pages = 0;
+	const char *sql;
+	sqlite3_stmt *q;
+	int failed = database_number(d, "PRAGMA page_count", &pages);
+
+	if (failed || (!killed && pages * DATABASE_PAGE > CHECK_ALWAYS))
+		return failed;
+	sql = pages * DATABASE_PAGE <= CHECK_WHOLE ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(positions)";
+	failed = database_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	if (failed)
+		return failed;
+	if (sqlite3_step(q) != SQLITE_ROW || strcmp((const char *)sqlite3_column_text(q, 0), "ok") != 0)
+		failed = -EBADMSG;
+	sqlite3_finalize(q);
+	return failed;
+}
+
+static int settings(struct database *d, uint64_t max)
+{
+	char sql[400];
+	int on = 1;
+
+	sqlite3_busy_timeout(d->db, BUSY_MS);
+	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
+	snprintf(sql, sizeof sql,
+		"PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d;"
+		"PRAGMA max_page_count=%llu; PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d;"
+		"PRAGMA temp_store=MEMORY",
+		DATABASE_PAGE, CACHE_KIB, (unsigned long long)(max / DATABASE_PAGE), CHECKPOINT_PAGES, WAL_KEPT);
+	return database_run(d, sql);
+}
+
+/* Ours or made new, of this version, and sound. */
+static int examine(struct database *d)
+{
+	uint64_t version = 0, running = 0;
+	int failed = database_number(d, "PRAGMA user_version", &version);
+
+	if (!failed && version > COUNT_OF(migrations))
+		return -EPROTO;
+	failed = failed ? failed : migrate(d, version);
+	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
+	failed = failed ? failed : check(d, running);
+	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
+}
+
+static void open_files(struct database *d, const char *name)
+{
+	char wal[DATABASE_PATH + 8];
+
+	snprintf(wal, sizeof wal, "%s-wal", name);
+	d->file = open(name, O_RDWR | O_CLOEXEC);
+	d->wal = open(wal, O_RDWR | O_CLOEXEC);
+}
+
+/* SQLite gives its other files the mode of this one. */
+static void make_private(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+int database_open(struct database *d, const char *name, uint64_t max)
+{
+	int failed;
+
+	*d = (struct database){ .file = -1, .wal = -1 };
+	make_private(name);
+	failed = database_errno(
+		sqlite3_open_v2(name, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	failed = failed ? failed : settings(d, max);
+	failed = failed ? failed : examine(d);
+	if (failed)
+		return failed;
+	open_files(d, name);
+	/* A disk that is full already gives no blocks now, and that is no reason not to start. */
+	failed = database_own(d);
+	return failed == -ENOSPC ? 0 : failed;
+}
+
+/* Blocks beyond the end; a file system that cannot is taken as it is. */
+static int allocate(int fd, uint64_t size)
+{
+	if (fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
+		return 0;
+	return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : 0;
+}
+
+/* Where there is room, the WAL is left empty but for its blocks, so that it tells nothing about a file that somebody
+ * puts in the place of this one. On a full disk another would have the blocks before we have them back. */
+static void end_run(struct database *d)
+{
+	struct statvfs info;
+	bool roomy = d->wal >= 0 && fstatvfs(d->wal, &info) == 0 && info.f_bavail * info.f_frsize > ROOMY;
+
+	database_run(d, "UPDATE meta SET value = 0 WHERE name = 'running'");
+	if (roomy && database_run(d, "PRAGMA wal_checkpoint(TRUNCATE)") == 0)
+		roomy = allocate(d->wal, WAL_OWNED) == 0;
+	database_run(d, "PRAGMA journal_size_limit=-1"); /* else closing cuts it again */
+}
+
+void database_close(struct database *d, bool sound)
+{
+	if (!d->db)
+		return;
+	for (size_t i = 0; i < STATEMENTS; i++)
+		sqlite3_finalize(d->ready[i]);
+	if (sound)
+		end_run(d);
+	sqlite3_close(d->db);
+	if (d->file >= 0)
+		close(d->file);
+	if (d->wal >= 0)
+		close(d->wal);
+	*d = (struct database){ .file = -1, .wal = -1 };
+}
+
+int database_own(struct database *d)
+{
+	uint64_t pages = 0, want;
+	int failed = database_number(d, "PRAGMA page_count", &pages);
+
+	want = pages * DATABASE_PAGE + RESERVE;
+	if (failed || want <= d->owned)
+		return failed;
+	want = (want + OWN_STEP - 1) / OWN_STEP * OWN_STEP;
+	failed = allocate(d->file, want);
+	if (!failed)
+		d->owned = want;
+	return failed ? failed : allocate(d->wal, WAL_OWNED);
+}
+
+/* Setting aside. */
+
+int database_aside_name(const char *name, char to[DATABASE_PATH])
+{
+	for (unsigned n = 1; n < ASIDES_MAX; n++) {
+		if ((size_t)snprintf(to, DATABASE_PATH, "%s.corrupt-%u", name, n) >= DATABASE_PATH)
+			return -ENAMETOOLONG;
+		if (access(to, F_OK) < 0)
+			return 0;
+	}
+	return -EEXIST;
+}
+
+int database_set_aside(const char *name)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	char from[DATABASE_PATH + 8], to[DATABASE_PATH], target[DATABASE_PATH + 8];
+	int failed = database_aside_name(name, to);
+
+	for (size_t i = 0; i < COUNT_OF(parts) && !failed; i++) {
+		snprintf(from, sizeof from, "%s%s", name, parts[i]);
+		snprintf(target, sizeof target, "%s%s", to, parts[i]);
+		if (rename(from, target) < 0 && errno != ENOENT)
+			failed = -errno;
+	}
+	return failed;
+}

@@ -1,0 +1,58 @@
+/*
+ * state.db as a file: SQLite in WAL mode with full sync, its versions, its integrity, the disk blocks it owns. For
+ * agent/state/ only.
+ *
+ * Blocks are owned beforehand: both the database and its WAL are allocated beyond what they hold, and the WAL is kept
+ * over a restart. So a transaction of positions needs no block from a disk that is full.
+ */
+#ifndef OXP_STATE_DATABASE_H
+#define OXP_STATE_DATABASE_H
+
+#include <sqlite3.h>
+
+#include "base/base.h"
+
+enum statement {
+	PUT_POSITION,
+	DELETE_POSITION,
+	PUT_LEDGER,
+	PUT_SPOOL,
+	DELETE_SPOOL,
+	KEEP_DAMAGED,
+	BOUND_DAMAGED,
+	NEXT_SPOOL,
+	PIECES_SPOOL,
+	PUT_PARKED,
+	PUT_GENERATION,
+	STATEMENTS
+};
+
+enum { DATABASE_PAGE = 4096, DATABASE_PATH = 4096 };
+
+struct database {
+	sqlite3 *db;
+	sqlite3_stmt *ready[STATEMENTS]; /* prepared when first used */
+	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
+	uint64_t owned; /* bytes of the database that have blocks */
+};
+
+/* 0 or -errno: -EPROTO for a newer version, -EBADMSG for what is damaged or not ours. To be closed in either case. */
+int database_open(struct database *, const char *name, uint64_t max) MUST_CHECK;
+/* `sound`: nothing was found wrong, so the next open need not check. Fine on one that never opened. */
+void database_close(struct database *, bool sound);
+/* Renames a database that is closed to NAME.corrupt-N, with its WAL. 0 or -errno. */
+int database_set_aside(const char *name) MUST_CHECK;
+/* A free NAME.corrupt-N. 0, or -EEXIST after a thousand. */
+int database_aside_name(const char *name, char to[DATABASE_PATH]) MUST_CHECK;
+
+int database_run(struct database *, const char *sql);
+int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;
+/* Ready to be bound. NULL is fine for binding and for the two below, which then fail. */
+sqlite3_stmt *database_statement(struct database *, enum statement);
+int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
+int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
+/* Allocates blocks for what the transaction under way made of the database, and the reserve behind. 0 or -ENOSPC. */
+int database_own(struct database *) MUST_CHECK;
+int database_errno(int code);
+
+#endif

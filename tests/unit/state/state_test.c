@@ -1,0 +1,299 @@
+/*
+ * What was committed is there after a restart; one folder has one agent; what cannot be read is set aside; what a newer
+ * version wrote is left alone.
+ */
+#include <fcntl.h>
+
+#include "folder.h"
+
+struct seen {
+	size_t count;
+	struct position last;
+	char path[64];
+};
+
+static void see(void *context, const struct position *p)
+{
+	struct seen *s = context;
+
+	s->count++;
+	s->last = *p;
+	snprintf(s->path, sizeof s->path, "%s", p->path);
+}
+
+static struct seen positions(struct folder *f, const char *collector)
+{
+	struct seen s = { .count = 0 };
+
+	assert_int_equal(state_positions_load(f->state, collector, see, &s), 0);
+	return s;
+}
+
+static const struct position sample = { .generation = 7,
+	.dev = 64769,
+	.inode = UINT64_MAX,
+	.birth_ns = -5,
+	.head_hash = UINT64_MAX - 1,
+	.head_size = 1024,
+	.offset = 4096,
+	.path = "/var/log/app.log" };
+
+static void test_positions_survive_a_restart(void **state)
+{
+	struct folder *f = *state;
+	struct state_change *c = state_change_new();
+	struct seen s;
+
+	state_change_position(c, "tail", &sample);
+	state_change_position(c, "audit", &(struct position){ .generation = 8 });
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	s = positions(f, "tail");
+	assert_int_equal(s.count, 1);
+	assert_string_equal(s.path, sample.path);
+	assert_true(s.last.generation == sample.generation && s.last.offset == sample.offset);
+	assert_true(s.last.dev == sample.dev && s.last.inode == sample.inode && s.last.birth_ns == sample.birth_ns);
+	assert_true(s.last.head_hash == sample.head_hash && s.last.head_size == sample.head_size);
+	assert_string_equal(positions(f, "audit").path, "");
+	assert_int_equal(positions(f, "other").count, 0);
+}
+
+static void test_a_row_is_replaced_and_forgotten(void **state)
+{
+	struct folder *f = *state;
+	struct state_change *c = state_change_new();
+	struct position moved = sample;
+
+	moved.offset = 9000;
+	state_change_position(c, "tail", &sample);
+	state_change_position(c, "tail", &moved);
+	assert_int_equal(folder_commit(f, c), 0);
+	assert_int_equal(positions(f, "tail").count, 1);
+	assert_int_equal(positions(f, "tail").last.offset, 9000);
+	c = state_change_new();
+	state_change_forget(c, "audit", moved.generation);
+	assert_int_equal(folder_commit(f, c), 0);
+	assert_int_equal(positions(f, "tail").count, 1);
+	c = state_change_new();
+	state_change_forget(c, "tail", moved.generation);
+	assert_int_equal(folder_commit(f, c), 0);
+	assert_int_equal(positions(f, "tail").count, 0);
+}
+
+static void test_generations_and_identity_outlive_the_run(void **state)
+{
+	struct folder *f = *state;
+	uint64_t id = state_id(f->state), first = state_generation_next(f->state);
+	struct state_change *c = state_change_new();
+
+	assert_true(state_generation_next(f->state) > first);
+	state_change_position(c, "tail", &sample);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_true(state_id(f->state) == id);
+	assert_true(state_generation_next(f->state) > first + 1);
+	assert_int_equal(state_set_aside(f->state), 0);
+}
+
+static void test_the_ledger_goes_with_positions(void **state)
+{
+	struct folder *f = *state;
+	struct ledger_terms terms = { .term = { [LEDGER_RECEIVED] = { 10, 1000 }, [15] = { 3, UINT64_MAX } } }, read;
+	struct state_change *c = state_change_new();
+
+	assert_false(state_ledger_load(f->state, "logs a b", &read));
+	state_change_ledger(c, "logs a b", &terms);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_true(state_ledger_load(f->state, "logs a b", &read));
+	assert_memory_equal(&read, &terms, sizeof terms);
+	assert_false(state_ledger_load(f->state, "logs a", &read));
+}
+
+
+static void test_commits_are_answered_in_order(void **state)
+{
+	struct folder *f = *state;
+	size_t before = f->answered;
+
+	for (size_t i = 0; i < 40; i++) {
+		struct state_change *c = state_change_new();
+		state_change_position(c, "tail", &(struct position){ .generation = i, .offset = i });
+		if (i % 10 == 3) /* too large, so refused: its neighbours are not */
+			state_change_park(c, &(struct state_parked){ .source = "",
+						     .destination = "",
+						     .reason = "",
+						     .payload = { f->why, STATE_PAYLOAD_MAX + 1 } });
+		folder_ask(f, &c);
+	}
+	folder_wait(f);
+	for (size_t i = 0; i < 40; i++)
+		assert_int_equal(f->answers[before + i], i % 10 == 3 ? -E2BIG : 0);
+	assert_int_equal(positions(f, "tail").count, 36);
+	assert_int_equal(state_parked_count(f->state), 0);
+}
+
+static void test_a_second_agent_is_refused(void **state)
+{
+	struct folder *f = *state;
+	struct state *other = NULL;
+	char why[FOLDER_WHY], pid[32];
+
+	assert_int_equal(folder_open(f, f->path, &other, why), -EBUSY);
+	snprintf(pid, sizeof pid, "pid %d", getpid());
+	assert_non_null(strstr(why, pid));
+	assert_non_null(strstr(why, f->path));
+	assert_null(other);
+}
+
+static void overwrite(const struct folder *f, const char *name, const char *text)
+{
+	char path[128];
+	int fd;
+
+	folder_file(f, name, path);
+	fd = open(path, O_WRONLY | O_TRUNC);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static void test_what_is_no_database_is_set_aside(void **state)
+{
+	struct folder *f = *state;
+	uint64_t id = state_id(f->state);
+
+	for (unsigned n = 1; n <= 2; n++) {
+		char name[64];
+		folder_stop(f);
+		overwrite(f, "state.db",
+			"a hundred bytes and more of something else than a database, so that it is read as damaged "
+			"and not as new.");
+		assert_int_equal(folder_start(f), 0);
+		assert_int_equal(state_set_aside(f->state), 1);
+		assert_true(state_id(f->state) != id);
+		snprintf(name, sizeof name, "state.db.corrupt-%u", n);
+		assert_true(folder_has(f, name));
+	}
+	assert_int_equal(positions(f, "tail").count, 0);
+}
+
+/* A page within is destroyed; only a run that was killed makes the next start look so closely. */
+static void test_a_damaged_page_is_found_after_a_kill(void **state)
+{
+	struct folder *f = *state;
+	char name[128], noise[2048];
+	int fd;
+
+	for (uint64_t i = 0; i < 100; i++) {
+		struct state_change *c = state_change_new();
+		state_change_position(c, "tail", &(struct position){ .generation = i, .path = f->path });
+		folder_ask(f, &c);
+	}
+	folder_wait(f);
+	folder_stop(f);
+	folder_sql(f, "UPDATE meta SET value = 1 WHERE name = 'running'");
+	folder_file(f, "state.db", name);
+	fd = open(name, O_WRONLY);
+	memset(noise, 0xa5, sizeof noise);
+	for (int page = 2; page < 9; page++)
+		assert_int_equal(pwrite(fd, noise, sizeof noise, page * 4096L), sizeof noise);
+	close(fd);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 1);
+	assert_true(folder_has(f, "state.db.corrupt-1"));
+}
+
+static void test_a_database_of_somebody_else_is_set_aside(void **state)
+{
+	struct folder *f = *state;
+
+	folder_stop(f);
+	folder_sql(f, "DROP TABLE positions; DELETE FROM meta; PRAGMA user_version = 0;");
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 1);
+}
+
+static void test_a_newer_version_is_left_alone(void **state)
+{
+	struct folder *f = *state;
+
+	folder_stop(f);
+	folder_sql(f, "PRAGMA user_version = 99");
+	assert_int_equal(folder_start(f), -EPROTO);
+	assert_non_null(strstr(f->why, "newer"));
+	assert_false(folder_has(f, "state.db.corrupt-1"));
+	folder_sql(f, "PRAGMA user_version = 2");
+	folder_restart(f);
+}
+
+/* The first version, as it was made. */
+static const char version_1[] =
+	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
+	"CREATE TABLE positions (collector TEXT, generation INTEGER, dev INTEGER, inode INTEGER, birth_ns INTEGER,"
+	" head_hash INTEGER, head_size INTEGER, offset INTEGER, path TEXT, PRIMARY KEY (collector, generation)) "
+	"WITHOUT ROWID;"
+	"CREATE TABLE ledger (key TEXT PRIMARY KEY, terms BLOB) WITHOUT ROWID;"
+	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER, "
+	"payload BLOB);"
+	"INSERT INTO meta VALUES ('generation', 41), ('id', 4711);"
+	"INSERT INTO positions (collector, generation, offset) VALUES ('tail', 41, 512); INSERT INTO spool VALUES (3, 'k', 1, 2, 0, x'00'); PRAGMA user_version = 1;";
+
+static void test_an_older_version_is_brought_forward(void **state)
+{
+	struct folder *f = *state;
+	char name[128];
+
+	folder_stop(f);
+	for (size_t i = 0; i < 3; i++) {
+		static const char *const files[] = { "state.db", "state.db-wal", "state.db-shm" };
+		folder_file(f, files[i], name);
+		unlink(name);
+	}
+	folder_sql(f, version_1);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 0);
+	assert_true(state_id(f->state) == 4711);
+	assert_true(state_generation_next(f->state) == 42);
+	assert_int_equal(positions(f, "tail").last.offset, 512);
+	assert_int_equal(state_spool_bytes(f->state, "k"), 1);
+}
+
+static void test_the_folder_is_private_and_paths_are_bounded(void **state)
+{
+	struct folder *f = *state;
+	char path[5000], why[FOLDER_WHY];
+	struct state *other;
+	struct stat info;
+
+	snprintf(path, sizeof path, "%s/a/b/c", f->path);
+	assert_int_equal(folder_open(f, path, &other, why), 0);
+	state_close(other);
+	assert_int_equal(stat(path, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0700);
+	memset(path, 'x', sizeof path - 1);
+	path[sizeof path - 1] = '\0';
+	assert_int_equal(folder_open(f, path, &other, why), -ENAMETOOLONG);
+	assert_true(strlen(why) < sizeof why);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
+		TEST(test_positions_survive_a_restart),
+		TEST(test_a_row_is_replaced_and_forgotten),
+		TEST(test_generations_and_identity_outlive_the_run),
+		TEST(test_the_ledger_goes_with_positions),
+		TEST(test_commits_are_answered_in_order),
+		TEST(test_a_second_agent_is_refused),
+		TEST(test_what_is_no_database_is_set_aside),
+		TEST(test_a_damaged_page_is_found_after_a_kill),
+		TEST(test_a_database_of_somebody_else_is_set_aside),
+		TEST(test_a_newer_version_is_left_alone),
+		TEST(test_an_older_version_is_brought_forward),
+		TEST(test_the_folder_is_private_and_paths_are_bounded),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
