@@ -239,20 +239,20 @@ static bool simple(struct cursor *c, uint8_t *kind)
 {
 	switch (*c->p) {
 	case '"':
-		*kind = JSON_STRING;
+		*kind = MEMBER_STRING;
 		c->p++;
 		return string(c);
 	case 't':
-		*kind = JSON_TRUE;
+		*kind = MEMBER_TRUE;
 		return word(c, "true", 4);
 	case 'f':
-		*kind = JSON_FALSE;
+		*kind = MEMBER_FALSE;
 		return word(c, "false", 5);
 	case 'n':
-		*kind = JSON_NULL;
+		*kind = MEMBER_NULL;
 		return word(c, "null", 4);
 	default:
-		*kind = JSON_NUMBER;
+		*kind = MEMBER_NUMBER;
 		return (*c->p == '-' || is_digit(*c->p)) ? number(c) : fail(c, JSON_SYNTAX);
 	}
 }
@@ -350,7 +350,7 @@ static bool value(struct cursor *c, uint8_t *kind)
 		return fail(c, JSON_CUT);
 	if (*c->p != '{' && *c->p != '[')
 		return simple(c, kind);
-	*kind = *c->p == '{' ? JSON_OBJECT : JSON_ARRAY;
+	*kind = *c->p == '{' ? MEMBER_OBJECT : MEMBER_ARRAY;
 	return nested(c);
 }
 

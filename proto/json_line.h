@@ -14,12 +14,12 @@
 
 enum { JSON_MEMBERS_MAX = 128, JSON_DEPTH_MAX = 64, JSON_LINE_PADDING = 64 };
 
-enum json_kind { JSON_STRING, JSON_NUMBER, JSON_TRUE, JSON_FALSE, JSON_NULL, JSON_OBJECT, JSON_ARRAY };
+enum member_kind { MEMBER_STRING, MEMBER_NUMBER, MEMBER_TRUE, MEMBER_FALSE, MEMBER_NULL, MEMBER_OBJECT, MEMBER_ARRAY };
 
 /* Offsets into the line; the name without its quotes, the value with quotes or brackets. */
 struct json_member {
 	uint32_t name, name_size, value, value_size;
-	uint8_t kind; /* enum json_kind */
+	uint8_t kind; /* enum member_kind */
 	bool name_escaped; /* there is a backslash in it */
 };
 

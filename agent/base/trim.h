@@ -1,5 +1,6 @@
 /*
- * Gives back memory that start-up touched and running does not need: library text is most of a small process's resident set.
+ * Gives back memory that start-up touched and running does not need: library text is most of a small process's
+ * resident set.
  */
 #ifndef OXP_TRIM_H
 #define OXP_TRIM_H
@@ -7,7 +8,8 @@
 #include "base/base.h"
 
 /* Drops the clean pages of code mapped from files; the few that run on come back from the page cache when they are next
- * executed. Also returns free heap to the kernel. Once, after start. Answers how many bytes of mappings were dropped. */
+ * executed. Also returns free heap to the kernel. Once, after start. Answers how many bytes of mappings were
+ * dropped. */
 size_t trim_text(void);
 
 #endif

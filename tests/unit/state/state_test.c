@@ -237,7 +237,8 @@ static const char version_1[] =
 	"CREATE TABLE spool (id INTEGER PRIMARY KEY, key TEXT, records INTEGER, bytes INTEGER, checksum INTEGER, "
 	"payload BLOB);"
 	"INSERT INTO meta VALUES ('generation', 41), ('id', 4711);"
-	"INSERT INTO positions (collector, generation, offset) VALUES ('tail', 41, 512); INSERT INTO spool VALUES (3, 'k', 1, 2, 0, x'00'); PRAGMA user_version = 1;";
+	"INSERT INTO positions (collector, generation, offset) VALUES ('tail', 41, 512);"
+	"INSERT INTO spool VALUES (3, 'k', 1, 2, 0, x'00'); PRAGMA user_version = 1;";
 
 static void test_an_older_version_is_brought_forward(void **state)
 {
