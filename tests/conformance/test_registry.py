@@ -1,0 +1,161 @@
+"""The contract of components, run over every row of agent/registry.c with the real program.
+
+An exporter settles every item exactly once whatever its destination does, and ends cleanly in the middle of a send. A
+collector does what its when_full says. A row that these tables do not know fails by its name.
+"""
+
+import os
+import re
+
+import pytest
+import requests
+
+from lib import fault
+from lib.lines import Writer
+from test_traces import PROTOBUF, request_of
+
+COUNT = 40
+TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
+with open(os.path.join(TOP, "agent", "registry.c"), encoding="utf-8") as file:
+    ROWS = set(re.findall(r"&((?:collector|exporter|check)_\w+)", file.read()))
+
+# Exporters that speak HTTP: what their section is, given the server's URL. The others have no peer to misbehave.
+PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url": url, "timeout": "1s"}}),
+         "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
+LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
+         "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
+COLLECTORS = {"collector_tail", "collector_otlp", "collector_scrape"}
+CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
+          "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
+
+ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(413), "429": fault.status(429),
+           "500": fault.status(500), "503": fault.status(503, retry_after=1), "garbage": fault.garbage(),
+           "closed": fault.close_at_once(), "reset": fault.reset(), "mid-answer": fault.close_mid_answer(),
+           "hangs": fault.hang(), "too slow": fault.slow(1.5)}
+
+
+def test_every_row_is_known():
+    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys()
+    assert not unknown, f"not held to the contract yet: {unknown}"
+    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys()
+
+
+def start(oxpecker, tmp_path, signal, export, **more):
+    config = {signal: {"batch": {"age": "50ms"}, "export": export}, "exit": {"within": "3s"}, **more}
+    if signal == "logs":
+        config["logs"]["collect"] = {"tail": str(tmp_path / "app.log")}
+    return oxpecker(config)
+
+
+def feed(agent, tmp_path, signal, count=COUNT):
+    if signal == "logs":
+        Writer(tmp_path / "app.log").write(count)
+    else:
+        for first in range(1, count + 1, 10):
+            body = request_of(10, first=first).SerializeToString()
+            assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+
+
+def settled(agent, signal):
+    ended = sum(agent.booked(term, signal=signal) for term in ("delivered", "parked", "rejected"))
+    return ended == agent.booked("received", signal=signal) == COUNT and not agent.booked("held", signal=signal)
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_settles_each_item_once(oxpecker, fault_server, tmp_path, row, answer):
+    signal, export = PEERS[row]
+    server = fault_server()
+    server.plan(ANSWERS[answer], then=fault.good())
+    agent = start(oxpecker, tmp_path, signal, export(server.url))
+    feed(agent, tmp_path, signal)
+    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_ends_in_the_middle_of_a_send(oxpecker, fault_server, tmp_path, row):
+    signal, export = PEERS[row]
+    server = fault_server()
+    server.plan(fault.hang())
+    agent = start(oxpecker, tmp_path, signal, {k: {**v, "timeout": "60s"} for k, v in export(server.url).items()})
+    feed(agent, tmp_path, signal)
+    server.wait_requests(1, "/")
+    assert agent.stop() == 0
+    server.plan(fault.good())
+    server.refuse()
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled by the next start")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("row,signal", [(row, signal) for row in sorted(LOCAL) for signal in LOCAL[row][0]])
+def test_a_local_exporter_settles_each_item_once(oxpecker, tmp_path, row, signal):
+    agent = start(oxpecker, tmp_path, signal, LOCAL[row][1](tmp_path))
+    feed(agent, tmp_path, signal)
+    agent.wait_until(lambda: settled(agent, signal), 30, "every item settled")
+    assert agent.booked("delivered", signal=signal) == COUNT
+    agent.assert_balanced()
+
+
+def test_a_file_that_cannot_be_written_is_tried_again(oxpecker, tmp_path):
+    """/dev/full takes nothing: nothing is delivered, nothing is lost."""
+    agent = start(oxpecker, tmp_path, "logs", {"file": "/dev/full"})
+    feed(agent, tmp_path, "logs")
+    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 1, 20, "two tries")
+    assert agent.booked("held", signal="logs") == COUNT
+    agent.assert_balanced()
+
+
+def test_tail_pauses_when_full_and_goes_on(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.refuse()
+    writer.write(20000, padding="x" * 300)
+    agent = start(oxpecker, tmp_path, "logs", PEERS["exporter_elasticsearch"][1](server.url), memory="2MiB")
+    agent.wait_until(lambda: agent.booked("held", "bytes", signal="logs") > 1 << 19, 20, "memory filled")
+    held = agent.booked("held", signal="logs")
+    assert 0 < held < 20000
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20000, 60, "all delivered")
+    agent.assert_balanced()
+
+
+def test_otlp_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    server.refuse()
+    agent = start(oxpecker, tmp_path, "traces", PEERS["exporter_otlp"][1](server.url), memory="2MiB")
+    post = lambda first: requests.post(agent.otlp_url + "/v1/traces", headers=PROTOBUF, timeout=10,  # noqa: E731
+                                       data=request_of(500, first=first).SerializeToString())
+    codes = [post(1 + 500 * number).status_code for number in range(150)]
+    assert set(codes) == {200, 503}
+    server.listen()
+    agent.wait_until(lambda: not agent.booked("held", signal="traces"), 30, "room again")
+    assert post(1000000).status_code == 200
+    agent.assert_balanced()
+
+
+def test_scrape_keeps_within_its_ceilings(oxpecker, fault_server, tmp_path):
+    """Metrics are merged, not queued: what is over a ceiling is dropped and counted."""
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    page = "".join(f'many{{n="{n}"}} 1\n' for n in range(60000)).encode()
+    server.plan(fault.ok(page, "text/plain; version=0.0.4"))
+    agent = oxpecker({"metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
+    agent.get("/metrics", timeout=30)
+    assert agent.booked("dropped", signal="metrics") > 0
+    assert agent.booked("received", signal="metrics") % 60000 == 0
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("row", sorted(CHECKS))
+def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
+    web, at_socket = fault_server(), fault_server(unix=str(tmp_path / "app.sock"))
+    check = {"type": row.split("_")[1], "interval": "100ms"}
+    option = {"check_http": "url", "check_tcp": "address", "check_unix": "path"}[row]
+    agent = oxpecker({"health": {"checks": {"it": {**check, option: CHECKS[row](web, tmp_path)}}}})
+    fine = lambda: agent.get("/ready").json()["checks"]["it"]  # noqa: E731
+    agent.wait_until(fine, 10, "a yes")
+    web.refuse(), at_socket.refuse()
+    agent.wait_until(lambda: not fine(), 10, "a no")
+    web.listen(), at_socket.listen()
+    agent.wait_until(fine, 10, "a yes again")
