@@ -72,6 +72,13 @@ def test_the_file_in_conf_is_fine_as_it_stands():
     assert done.returncode == 0, done.stderr
 
 
+def test_the_configuration_in_the_readme_is_fine(tmp_path):
+    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
+        example = file.read().split("```yaml\n")[1].split("```")[0]
+    done = check(tmp_path, example)
+    assert done.returncode == 0, done.stderr
+
+
 def test_the_json_schema_is_json():
     schema = json.loads(agents.run("reference", "--schema").stdout)
     assert schema["type"] == "object" and "logs" in schema["properties"]

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 import pytest
 
@@ -50,6 +51,21 @@ def test_ids_ascend_with_the_lines(oxpecker, opensearch, tmp_path):
     documents = opensearch.documents(index)
     ordered = [documents[i]["n"] for i in sorted(documents)]
     assert ordered == sorted(ordered) and len({i[:17] for i in documents}) == 1
+
+
+def test_the_bytes_of_a_bulk(oxpecker, fault_server, tmp_path):
+    """An action line with an id of 25 sortable characters, then the line as it was written, to the byte."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    writer.write(5)
+    agent = oxpecker(config(tmp_path / "app.log", server.url, gzip=False))
+    wait_delivered(agent, 5)
+    request = server.taken("_bulk")[0]
+    assert request.path.startswith("/logs/_bulk?filter_path=")
+    assert request.headers["Content-Type"] == "application/x-ndjson"
+    assert int(request.headers["Content-Length"]) == len(request.raw) and "Expect" not in request.headers
+    lines = request.raw.decode().split("\n")
+    assert lines.pop() == "" and lines[1::2] == list(writer.lines.values())
+    assert all(re.fullmatch(r'\{"create":\{"_id":"[-0-9A-Z_a-z]{25}"\}\}', action) for action in lines[::2])
 
 
 def test_rename_rotation_loses_nothing(oxpecker, opensearch, tmp_path):

@@ -1,7 +1,9 @@
 """Probes: what they answer, and that they answer whatever else goes on."""
 
 import json
+import os
 import socket
+import stat
 import time
 
 from lib import fault
@@ -89,6 +91,7 @@ def test_a_port_that_is_taken_is_a_clear_error(oxpecker):
 
 def test_the_status_on_the_control_socket(oxpecker):
     agent = oxpecker({})
+    assert stat.S_IMODE(os.stat(agent.control).st_mode) == 0o600
     status = agent.status()
     assert status["pid"] == agent.pid and status["version"]
     json.dumps(status)
