@@ -1,31 +1,42 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { VERSION = 1, PATH_ROOM = 4096, CACHE_KIB = 512, BUSY_MS = 2000, PRUNE_ROWS = 2000, PRUNE_ROUNDS = 50 };
+enum {
+	VERSION = 1,
+	PATH_ROOM = 4096,
+	PAGE = 4096,
+	CACHE_KIB = 512,
+	BUSY_MS = 2000,
+	PRUNE_ROWS = 64, /* of one statement */
+	PRUNE_ROUNDS = 1000, /* of one transaction */
+	WAL_MAX = 4 << 20,
+	ASIDES_MAX = 1000,
+};
 
 #define READABLE(column) "strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000000, 'unixepoch')"
+
+/* clang-format off */
 static const char schema[] =
 	"CREATE TABLE logs (at INTEGER, id TEXT UNIQUE, body TEXT);"
 	"CREATE INDEX logs_at ON logs (at);"
-	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT, service "
-	"TEXT, name TEXT,"
-	" kind INTEGER, status INTEGER, details TEXT, PRIMARY KEY (trace_id, span_id)) WITHOUT ROWID;"
+	"CREATE TABLE spans (start_ns INTEGER, end_ns INTEGER, trace_id TEXT, span_id TEXT, parent_id TEXT,"
+	" service TEXT, name TEXT, kind INTEGER, status INTEGER, details TEXT, PRIMARY KEY (trace_id, span_id))"
+	" WITHOUT ROWID;"
 	"CREATE INDEX spans_start ON spans (start_ns);"
 	"CREATE TABLE samples (at INTEGER, series TEXT, value REAL);"
 	"CREATE INDEX samples_at ON samples (at);"
-	"CREATE VIEW logs_readable AS SELECT " READABLE(
-		"at") " AS time, body FROM logs ORDER BY at;"
-		      "CREATE VIEW spans_readable AS SELECT " READABLE(
-			      "start_ns") " AS time, service, name, (end_ns - start_ns) / 1e6 AS ms,"
-					  " trace_id, span_id, parent_id, details FROM spans ORDER BY start_ns;"
-					  "CREATE VIEW samples_readable AS SELECT " READABLE(
-						  "at") " AS time, series, value FROM samples ORDER BY at;"
-							"PRAGMA user_version = 1;";
+	"CREATE VIEW logs_readable AS SELECT " READABLE("at") " AS time, body FROM logs ORDER BY at;"
+	"CREATE VIEW spans_readable AS SELECT " READABLE("start_ns") " AS time, service, name,"
+	" (end_ns - start_ns) / 1e6 AS ms, trace_id, span_id, parent_id, details FROM spans ORDER BY start_ns;"
+	"CREATE VIEW samples_readable AS SELECT " READABLE("at") " AS time, series, value FROM samples ORDER BY at;"
+	"PRAGMA user_version = 1;";
+/* clang-format on */
 
 enum { PUT_LOG, PUT_SPAN, PUT_SAMPLE, PUTS };
 static const char *const puts_sql[PUTS] = {
@@ -34,21 +45,28 @@ static const char *const puts_sql[PUTS] = {
 	[PUT_SAMPLE] = "INSERT INTO samples VALUES (?,?,?)",
 };
 
-static const struct {
-	const char *too_old, *oldest;
-} prunes[] = {
-	{ "DELETE FROM logs WHERE at < ?",
-		"DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs ORDER BY at LIMIT ?)" },
-	{ "DELETE FROM spans WHERE start_ns < ?", "DELETE FROM spans WHERE (trace_id, span_id) IN"
-						  " (SELECT trace_id, span_id FROM spans ORDER BY start_ns LIMIT ?)" },
-	{ "DELETE FROM samples WHERE at < ?",
-		"DELETE FROM samples WHERE rowid IN (SELECT rowid FROM samples ORDER BY at LIMIT ?)" },
+/* The oldest PRUNE_ROWS of a table, up to a time. */
+static const char *const prune_sql[PUTS] = {
+	[PUT_LOG] = "DELETE FROM logs WHERE rowid IN (SELECT rowid FROM logs WHERE at < ? ORDER BY at LIMIT ?)",
+	[PUT_SPAN] = "DELETE FROM spans WHERE (trace_id, span_id) IN"
+		     " (SELECT trace_id, span_id FROM spans WHERE start_ns < ? ORDER BY start_ns LIMIT ?)",
+	[PUT_SAMPLE] = "DELETE FROM samples WHERE rowid IN"
+		       " (SELECT rowid FROM samples WHERE at < ? ORDER BY at LIMIT ?)",
 };
+
+/* Which table has the oldest row, in the order above. */
+static const char oldest_sql[] =
+	"SELECT which FROM (SELECT 0 AS which, min(at) AS oldest FROM logs"
+	" UNION ALL SELECT 1, min(start_ns) FROM spans UNION ALL SELECT 2, min(at) FROM samples)"
+	" WHERE oldest IS NOT NULL ORDER BY oldest LIMIT 1";
 
 struct store {
 	sqlite3 *db;
 	sqlite3_stmt *put[PUTS];
 	struct store_limits limits;
+	uint64_t wal_bytes; /* the share of the WAL */
+	bool damaged; /* to be set aside before anything else */
+	char name[PATH_ROOM];
 };
 
 static int sqlite_errno(int code)
@@ -62,11 +80,14 @@ static int sqlite_errno(int code)
 		return -ENOSPC;
 	case SQLITE_NOMEM:
 		return -ENOMEM;
+	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
 		return -EBADMSG;
 	case SQLITE_BUSY:
 		return -EAGAIN;
+	case SQLITE_READONLY:
+		return -EROFS;
 	default:
 		return -EIO;
 	}
@@ -77,10 +98,11 @@ static int run(sqlite3 *db, const char *sql)
 	return sqlite_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
+/* The first column of the first row, or -1. */
 static int64_t number(sqlite3 *db, const char *sql)
 {
 	sqlite3_stmt *q;
-	int64_t value = 0;
+	int64_t value = -1;
 
 	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
 		value = sqlite3_column_int64(q, 0);
@@ -88,22 +110,53 @@ static int64_t number(sqlite3 *db, const char *sql)
 	return value;
 }
 
-static int open_at(struct store *s, const char *name)
-{
-	char sql[128];
-	int failed = sqlite_errno(
-		sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+/* Opening. */
 
-	if (failed)
-		return failed;
+static int make_tables(struct store *s)
+{
+	int64_t version = number(s->db, "PRAGMA user_version");
+	int failed = 0;
+
+	if (version > VERSION)
+		return -EPROTO;
+	if (version == 0)
+		failed = run(s->db, "BEGIN IMMEDIATE");
+	if (version == 0 && !failed)
+		failed = run(s->db, schema);
+	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
+}
+
+static int settings(struct store *s)
+{
+	char sql[300];
+
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	snprintf(sql, sizeof sql,
-		"PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL; PRAGMA "
-		"synchronous=NORMAL",
-		CACHE_KIB);
-	failed = run(s->db, sql);
-	if (!failed && number(s->db, "PRAGMA user_version") == 0)
-		failed = run(s->db, "BEGIN IMMEDIATE") || run(s->db, schema) || run(s->db, "COMMIT") ? -EIO : 0;
+		"PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
+		"PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA journal_size_limit=%llu;"
+		"PRAGMA temp_store=MEMORY",
+		PAGE, CACHE_KIB, (unsigned long long)(s->wal_bytes / 4 / PAGE), (unsigned long long)s->wal_bytes);
+	return run(s->db, sql);
+}
+
+/* SQLite gives its other files the mode of this one. */
+static void make_private(const char *name)
+{
+	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd >= 0)
+		close(fd);
+}
+
+static int open_once(struct store *s)
+{
+	int failed;
+
+	make_private(s->name);
+	failed = sqlite_errno(sqlite3_open_v2(
+		s->name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	failed = failed ? failed : settings(s);
+	failed = failed ? failed : make_tables(s);
 	for (int i = 0; i < PUTS && !failed; i++)
 		failed = sqlite_errno(
 			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
@@ -120,26 +173,66 @@ static void close_database(struct store *s)
 	s->db = NULL;
 }
 
+static int aside_name(const char *name, char to[PATH_ROOM])
+{
+	for (unsigned n = 1; n < ASIDES_MAX; n++) {
+		if ((size_t)snprintf(to, PATH_ROOM, "%s.corrupt-%u", name, n) >= PATH_ROOM)
+			return -ENAMETOOLONG;
+		if (access(to, F_OK) < 0)
+			return 0;
+	}
+	return -EEXIST;
+}
+
+/* The WAL goes with the file: it must tell the next one nothing. */
+static int set_aside(const char *name)
+{
+	static const char *const parts[] = { "", "-wal", "-shm" };
+	char from[PATH_ROOM + 8], to[PATH_ROOM], target[PATH_ROOM + 8];
+	int failed = aside_name(name, to);
+
+	for (size_t i = 0; i < COUNT_OF(parts) && !failed; i++) {
+		snprintf(from, sizeof from, "%s%s", name, parts[i]);
+		snprintf(target, sizeof target, "%s%s", to, parts[i]);
+		if (rename(from, target) < 0 && errno != ENOENT)
+			failed = -errno;
+	}
+	return failed;
+}
+
+static int begin_anew(struct store *s)
+{
+	int failed;
+
+	close_database(s);
+	failed = set_aside(s->name);
+	failed = failed ? failed : open_once(s);
+	s->damaged = failed != 0;
+	return failed;
+}
+
 int store_open(const char *folder, const struct store_limits *limits, struct store **ret, char *why, size_t room)
 {
 	struct store *s = oxp_new(sizeof *s);
-	char name[PATH_ROOM], aside[PATH_ROOM];
-	int failed;
+	int failed = 0;
 
 	s->limits = *limits;
-	snprintf(name, sizeof name, "%s/store.db", folder);
-	failed = open_at(s, name);
-	if (failed == -EBADMSG && (size_t)snprintf(aside, sizeof aside, "%s.corrupt", name) < sizeof aside) {
-		close_database(s);
-		failed = rename(name, aside) < 0 ? -errno : open_at(s, name);
+	s->wal_bytes = limits->bytes / 4 < WAL_MAX ? limits->bytes / 4 : WAL_MAX;
+	if ((size_t)snprintf(s->name, sizeof s->name, "%s/store.db", folder) >= sizeof s->name)
+		failed = -ENAMETOOLONG;
+	failed = failed ? failed : open_once(s);
+	if (failed == -EBADMSG)
+		failed = begin_anew(s);
+	if (!failed) {
+		*ret = s;
+		return 0;
 	}
-	if (failed) {
-		snprintf(why, room, "cannot use %.200s: %s", name, strerror(-failed));
-		store_close(s);
-		return failed;
-	}
-	*ret = s;
-	return 0;
+	snprintf(why, room,
+		failed == -EPROTO ? "%.200s was written by a newer oxpecker: run that, or give another path"
+				  : "cannot use %.200s: %s",
+		s->name, strerror(-failed));
+	store_close(s);
+	return failed;
 }
 
 void store_close(struct store *s)
@@ -150,61 +243,102 @@ void store_close(struct store *s)
 	free(s);
 }
 
-int store_begin(struct store *s)
-{
-	return run(s->db, "BEGIN IMMEDIATE");
-}
+/* Throwing out. */
 
-static int delete_rows(struct store *s, const char *sql, int64_t bound)
+/* Answers how many, or -errno. */
+static int delete_rows(struct store *s, int table, int64_t before)
 {
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, sql, -1, &q, NULL));
+	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, prune_sql[table], -1, &q, NULL));
 
 	if (failed)
 		return failed;
-	sqlite3_bind_int64(q, 1, bound);
+	sqlite3_bind_int64(q, 1, before);
+	sqlite3_bind_int64(q, 2, PRUNE_ROWS);
 	sqlite3_step(q);
-	return sqlite_errno(sqlite3_finalize(q));
+	failed = sqlite_errno(sqlite3_finalize(q));
+	return failed ? failed : sqlite3_changes(s->db);
 }
 
-static uint64_t used_bytes(struct store *s)
+static int drop_old(struct store *s, struct wall_time now, int *rounds)
 {
-	int64_t pages = number(s->db, "PRAGMA page_count") - number(s->db, "PRAGMA freelist_count");
+	int deleted = 0;
 
-	return (uint64_t)(pages * number(s->db, "PRAGMA page_size"));
+	for (int table = 0; table < PUTS && deleted >= 0; table++)
+		do
+			deleted = delete_rows(s, table, now.ns - s->limits.age.ns);
+		while (deleted == PRUNE_ROWS && --*rounds > 0);
+	return deleted < 0 ? deleted : 0;
 }
 
-/* What is too old goes, then the oldest of each table until the rest fits. */
-static int prune(struct store *s, struct wall_time now)
+static int64_t pages_allowed(const struct store *s)
 {
-	int failed = 0;
+	return (int64_t)((s->limits.bytes - s->wal_bytes) / PAGE);
+}
 
-	for (size_t i = 0; i < COUNT_OF(prunes) && !failed; i++)
-		failed = delete_rows(s, prunes[i].too_old, now.ns - s->limits.age.ns);
-	for (int round = 0; round < PRUNE_ROUNDS && !failed && used_bytes(s) > s->limits.bytes; round++)
-		for (size_t i = 0; i < COUNT_OF(prunes) && !failed; i++)
-			failed = delete_rows(s, prunes[i].oldest, PRUNE_ROWS);
-	return failed;
+static int64_t pages_used(struct store *s)
+{
+	return number(s->db, "PRAGMA page_count") - number(s->db, "PRAGMA freelist_count");
+}
+
+static int drop_much(struct store *s, int *rounds)
+{
+	int deleted = 1;
+
+	while (deleted > 0 && --*rounds > 0 && pages_used(s) > pages_allowed(s)) {
+		int64_t table = number(s->db, oldest_sql);
+		deleted = table < 0 ? 0 : delete_rows(s, (int)table, INT64_MAX);
+	}
+	return deleted < 0 ? deleted : 0;
+}
+
+/* Gives pages back to the file system within the transaction: the file is never larger than it may be. */
+static int shrink(struct store *s)
+{
+	int64_t excess = number(s->db, "PRAGMA page_count") - pages_allowed(s);
+	char sql[60];
+
+	if (excess <= 0)
+		return 0;
+	snprintf(sql, sizeof sql, "PRAGMA incremental_vacuum(%lld)", (long long)excess);
+	return run(s->db, sql);
+}
+
+/* Writing. */
+
+int store_begin(struct store *s)
+{
+	int failed = s->damaged ? begin_anew(s) : 0;
+
+	return failed ? failed : run(s->db, "BEGIN IMMEDIATE");
 }
 
 int store_end(struct store *s, struct wall_time now, bool keep)
 {
-	int failed = keep ? prune(s, now) : 0;
+	int rounds = PRUNE_ROUNDS;
+	int failed = keep ? drop_old(s, now, &rounds) : 0;
 
+	if (keep && !failed)
+		failed = drop_much(s, &rounds);
+	if (keep && !failed)
+		failed = shrink(s);
 	if (!failed)
 		failed = run(s->db, keep ? "COMMIT" : "ROLLBACK");
 	if (failed)
 		run(s->db, "ROLLBACK");
-	else
-		run(s->db, "PRAGMA incremental_vacuum");
+	s->damaged = s->damaged || failed == -EBADMSG;
 	return failed;
 }
 
-static int put(sqlite3_stmt *q)
+static int put(struct store *s, sqlite3_stmt *q)
 {
+	int failed;
+
 	sqlite3_step(q);
+	failed = sqlite_errno(sqlite3_reset(q));
 	sqlite3_clear_bindings(q);
-	return sqlite_errno(sqlite3_reset(q));
+	s->damaged = s->damaged || failed == -EBADMSG;
+	return failed;
 }
 
 int store_log(struct store *s, struct wall_time at, const char *id, struct bytes body)
@@ -213,8 +347,8 @@ int store_log(struct store *s, struct wall_time at, const char *id, struct bytes
 
 	sqlite3_bind_int64(q, 1, at.ns);
 	sqlite3_bind_text(q, 2, id, -1, SQLITE_STATIC);
-	sqlite3_bind_text(q, 3, body.data, (int)body.size, SQLITE_STATIC);
-	return put(q);
+	sqlite3_bind_text64(q, 3, body.data, body.size, SQLITE_STATIC, SQLITE_UTF8);
+	return put(s, q);
 }
 
 int store_span(struct store *s, const struct store_span *span)
@@ -229,7 +363,7 @@ int store_span(struct store *s, const struct store_span *span)
 	sqlite3_bind_int64(q, 8, span->kind);
 	sqlite3_bind_int64(q, 9, span->status);
 	sqlite3_bind_text(q, 10, span->details, -1, SQLITE_STATIC);
-	return put(q);
+	return put(s, q);
 }
 
 int store_sample(struct store *s, struct wall_time at, struct bytes series, double value)
@@ -237,7 +371,7 @@ int store_sample(struct store *s, struct wall_time at, struct bytes series, doub
 	sqlite3_stmt *q = s->put[PUT_SAMPLE];
 
 	sqlite3_bind_int64(q, 1, at.ns);
-	sqlite3_bind_text(q, 2, series.data, (int)series.size, SQLITE_STATIC);
+	sqlite3_bind_text64(q, 2, series.data, series.size, SQLITE_STATIC, SQLITE_UTF8);
 	sqlite3_bind_double(q, 3, value);
-	return put(q);
+	return put(s, q);
 }

@@ -1,0 +1,436 @@
+/*
+ * The embedded store keeps rows, throws the oldest out by age and by size, survives damage, and shows what it has.
+ */
+#include "store/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "store/show.h"
+#include "unit/unit.h"
+
+enum { LIMIT = 1 << 20 };
+
+static const int64_t start_ns = 1700000000123000000;
+
+struct fixture {
+	char folder[64], why[300];
+	struct store *store;
+	struct store_limits limits;
+};
+
+static void open_store(struct fixture *f)
+{
+	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), 0);
+}
+
+static void reopen(struct fixture *f)
+{
+	store_close(f->store);
+	open_store(f);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = oxp_new(sizeof *f);
+
+	f->limits = (struct store_limits){ LIMIT, DURATION_S(3600) };
+	snprintf(f->folder, sizeof f->folder, "/tmp/oxp-store-XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	open_store(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	pid_t child;
+
+	store_close(f->store);
+	child = fork();
+	if (child == 0) {
+		execlp("rm", "rm", "-rf", f->folder, (char *)NULL);
+		_exit(1);
+	}
+	waitpid(child, NULL, 0);
+	free(f);
+	return 0;
+}
+
+static struct wall_time second(int64_t n)
+{
+	return (struct wall_time){ start_ns + DURATION_S(n).ns };
+}
+
+static void name_of(const struct fixture *f, const char *file, char to[128])
+{
+	snprintf(to, 128, "%s/%s", f->folder, file);
+}
+
+static int64_t number(const struct fixture *f, const char *sql)
+{
+	char name[128];
+	sqlite3 *db;
+	sqlite3_stmt *q;
+	int64_t value;
+
+	name_of(f, "store.db", name);
+	assert_int_equal(sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &q, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(q), SQLITE_ROW);
+	value = sqlite3_column_int64(q, 0);
+	sqlite3_finalize(q);
+	sqlite3_close(db);
+	return value;
+}
+
+static void change(const struct fixture *f, const char *sql)
+{
+	char name[128];
+	sqlite3 *db;
+
+	name_of(f, "store.db", name);
+	assert_int_equal(sqlite3_open(name, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+}
+
+static struct store_span span(const char *trace, const char *id, int64_t ms)
+{
+	return (struct store_span){ .trace_id = trace,
+		.span_id = id,
+		.parent_id = "",
+		.service = "api",
+		.name = "GET /",
+		.details = "{}",
+		.start_ns = (uint64_t)(start_ns + DURATION_MS(ms).ns),
+		.end_ns = (uint64_t)(start_ns + DURATION_MS(ms + 12).ns) };
+}
+
+static void put_log(struct fixture *f, int64_t at, const char *id, const char *body)
+{
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_log(f->store, second(at), id, bytes_of(body)), 0);
+	assert_int_equal(store_end(f->store, second(at), true), 0);
+}
+
+static void test_rows_are_kept_once(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span one = span("t1", "s1", 0), two = span("t1", "s2", 5);
+
+	for (int i = 0; i < 2; i++) {
+		put_log(f, 0, "1-0", "{\"message\":\"one\"}");
+		put_log(f, 0, "1-18", "plain");
+		assert_int_equal(store_begin(f->store), 0);
+		assert_int_equal(store_span(f->store, &one), 0);
+		assert_int_equal(store_span(f->store, &two), 0);
+		assert_int_equal(store_end(f->store, second(1), true), 0);
+		reopen(f);
+	}
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 2);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 2);
+	assert_int_equal(number(f, "SELECT time = '2023-11-14T22:13:20' FROM logs_readable"), 1);
+	assert_int_equal(number(f, "SELECT ms = 12 FROM spans_readable"), 1);
+}
+
+static void test_what_is_not_wanted_is_not_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_sample(f->store, second(0), bytes_of("up"), 1), 0);
+	assert_int_equal(store_end(f->store, second(0), false), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM samples"), 0);
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_end(f->store, second(0), true), 0);
+}
+
+static void test_the_old_goes(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span old = span("t", "s", 0);
+	char id[32];
+
+	assert_int_equal(store_begin(f->store), 0);
+	for (int i = 0; i < 1000; i++) {
+		snprintf(id, sizeof id, "%d", i);
+		assert_int_equal(store_log(f->store, second(i < 900 ? 0 : 1), id, bytes_of("x")), 0);
+	}
+	assert_int_equal(store_span(f->store, &old), 0);
+	assert_int_equal(store_sample(f->store, second(0), bytes_of("a"), 1), 0);
+	assert_int_equal(store_sample(f->store, second(2), bytes_of("a"), 1), 0);
+	assert_int_equal(store_end(f->store, second(3600), true), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 1000);
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_end(f->store, second(3601), true), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 100);
+	assert_int_equal(number(f, "SELECT count(*) FROM spans"), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM samples"), 1);
+}
+
+static int64_t size_of(const struct fixture *f, const char *file)
+{
+	struct stat info;
+	char name[128];
+
+	name_of(f, file, name);
+	return stat(name, &info) == 0 ? info.st_size : 0;
+}
+
+/* The oldest rows go, of whatever table, and the file is never larger than it may be. */
+static void test_the_file_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	char body[1000], id[32];
+
+	memset(body, 'b', sizeof body);
+	put_log(f, 0, "first", "the very first");
+	for (int i = 1; i <= 400; i++) {
+		assert_int_equal(store_begin(f->store), 0);
+		for (int k = 0; k < 10; k++) {
+			snprintf(id, sizeof id, "%d-%d", i, k);
+			assert_int_equal(
+				store_log(f->store, second(i), id, (struct bytes){ body, sizeof body }), 0);
+		}
+		assert_int_equal(store_sample(f->store, second(i), bytes_of("up"), i), 0);
+		assert_int_equal(store_end(f->store, second(i), true), 0);
+		assert_true(size_of(f, "store.db") <= LIMIT * 3 / 4);
+		assert_true(size_of(f, "store.db") + size_of(f, "store.db-wal") <= LIMIT);
+	}
+	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE id = 'first'"), 0);
+	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE at = (SELECT max(at) FROM logs)"), 10);
+	assert_true(number(f, "SELECT count(*) FROM logs") > 200);
+	assert_true(number(f, "SELECT abs(min(logs.at) - (SELECT min(at) FROM samples)) FROM logs") <
+		    DURATION_S(60).ns);
+}
+
+static void test_a_lower_limit_shrinks_the_file(void **state)
+{
+	struct fixture *f = *state;
+	char body[1000], id[32];
+
+	memset(body, 'b', sizeof body);
+	f->limits.bytes = 16 << 20;
+	reopen(f);
+	assert_int_equal(store_begin(f->store), 0);
+	for (int i = 0; i < 5000; i++) {
+		snprintf(id, sizeof id, "%d", i);
+		assert_int_equal(store_log(f->store, second(i), id, (struct bytes){ body, sizeof body }), 0);
+	}
+	assert_int_equal(store_end(f->store, second(3600), true), 0);
+	assert_true(number(f, "SELECT count(*) FROM logs") == 5000);
+	f->limits.bytes = LIMIT;
+	reopen(f);
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_end(f->store, second(3600), true), 0);
+	reopen(f);
+	assert_true(size_of(f, "store.db") <= LIMIT * 3 / 4);
+	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE id = '4999'"), 1);
+}
+
+static void damage(const struct fixture *f, const char *file, off_t from, off_t until)
+{
+	char name[128], noise[4096];
+	int fd;
+
+	name_of(f, file, name);
+	memset(noise, 0xa5, sizeof noise);
+	fd = open(name, O_WRONLY);
+	for (off_t at = from; at < until; at += (off_t)sizeof noise)
+		assert_int_equal(pwrite(fd, noise, sizeof noise, at), sizeof noise);
+	close(fd);
+}
+
+static void test_damage_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+
+	put_log(f, 0, "a", "before");
+	store_close(f->store);
+	damage(f, "store.db", 0, 4096);
+	open_store(f);
+	put_log(f, 1, "b", "after");
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 1);
+	assert_true(size_of(f, "store.db.corrupt-1") > 0);
+}
+
+/* Found while writing: the transaction fails, the next has a new file. */
+static void test_damage_found_late_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+	int failed;
+
+	put_log(f, 0, "a", "before");
+	store_close(f->store);
+	damage(f, "store.db", 4096, size_of(f, "store.db"));
+	open_store(f);
+	failed = store_begin(f->store);
+	failed = failed ? failed : store_log(f->store, second(1), "b", bytes_of("x"));
+	assert_int_equal(failed, -EBADMSG);
+	assert_true(store_end(f->store, second(1), false) <= 0);
+	put_log(f, 2, "c", "after");
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 1);
+	assert_true(size_of(f, "store.db.corrupt-1") > 0);
+}
+
+static void test_a_newer_version_is_left_alone(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	f->store = NULL;
+	change(f, "PRAGMA user_version = 9");
+	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), -EPROTO);
+	assert_non_null(strstr(f->why, "newer"));
+	assert_null(f->store);
+	assert_int_equal(size_of(f, "store.db.corrupt-1"), 0);
+}
+
+static void test_others_may_not_read_it(void **state)
+{
+	struct fixture *f = *state;
+	struct stat info;
+	char name[128];
+
+	name_of(f, "store.db", name);
+	assert_int_equal(stat(name, &info), 0);
+	assert_int_equal(info.st_mode & 0777, 0600);
+}
+
+/* Show. */
+
+static void assert_shown(struct fixture *f, const char *what, const struct store_show_options *o, const char *expected)
+{
+	char *text = NULL;
+	size_t size = 0;
+	FILE *to = open_memstream(&text, &size);
+
+	assert_int_equal(store_show(f->folder, what, o, to), 0);
+	fclose(to);
+	assert_string_equal(text, expected);
+	free(text);
+}
+
+static const struct store_show_options plain = { .limit = 50 }, as_json = { .limit = 50, .json = true },
+				       coloured = { .limit = 50, .colour = true };
+
+static void test_logs_for_people(void **state)
+{
+	struct fixture *f = *state;
+
+	put_log(f, 0, "1",
+		"{\"time\":\"x\",\"level\":\"error\",\"msg\":\"no \\u001b[31m way\",\"user\":7,\"a\":{\"b\":[1]}}");
+	put_log(f, 1, "2", "{\"level\":30,\"message\":\"pino ü\"}");
+	put_log(f, 2, "3", "plain \033[2J text \xc2\x9b");
+	put_log(f, 3, "4", "[1,2]");
+	put_log(f, 4, "5", "{\"severity\":\"WARNING\",\"message\":\"hm\"}");
+	assert_shown(f, "logs", &plain,
+		"2023-11-14T22:13:20.123Z error no ?[31m way user=7 a={\"b\":[1]}\n"
+		"2023-11-14T22:13:21.123Z info  pino ü\n"
+		"2023-11-14T22:13:22.123Z plain ?[2J text ?\n"
+		"2023-11-14T22:13:23.123Z [1,2]\n"
+		"2023-11-14T22:13:24.123Z WARNING hm\n");
+	assert_shown(f, "logs", &(struct store_show_options){ .limit = 1, .colour = true },
+		"\033[2m2023-11-14T22:13:24.123Z\033[0m \033[33mWARNING\033[0m hm\033[2m\033[0m\n");
+	assert_shown(f, "logs", &(struct store_show_options){ .limit = 50, .since = second(4), .json = true },
+		"{\"severity\":\"WARNING\",\"message\":\"hm\"}\n");
+}
+
+static void test_logs_as_json_lines(void **state)
+{
+	struct fixture *f = *state;
+
+	put_log(f, 0, "1", "{\"n\":1.10}");
+	put_log(f, 0, "2", "not \"json\" \xff");
+	assert_shown(f, "logs", &as_json,
+		"{\"n\":1.10}\n{\"at\":1700000000123000000,\"body\":\"not \\\"json\\\" \xef\xbf\xbd\"}\n");
+}
+
+static void test_traces(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span root = span("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "1111111111111111", 10),
+			  other = span("bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb", "3333333333333333", 12),
+			  child = span("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "2222222222222222", 15);
+
+	child.parent_id = root.span_id;
+	child.status = 2;
+	child.name = "SELECT\n1";
+	child.service = "database of some length";
+	child.details = "{\"x\":1}";
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_span(f->store, &child), 0);
+	assert_int_equal(store_span(f->store, &other), 0);
+	assert_int_equal(store_span(f->store, &root), 0);
+	assert_int_equal(store_end(f->store, second(1), true), 0);
+	assert_shown(f, "traces", &plain,
+		"2023-11-14T22:13:20.133Z aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa api                  12.000 ms GET /\n"
+		"2023-11-14T22:13:20.138Z aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa database of some length     12.000 ms   "
+		"SELECT?1 (error)\n"
+		"2023-11-14T22:13:20.135Z bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb api                  12.000 ms GET /\n");
+	assert_shown(f, "traces", &(struct store_show_options){ .limit = 1, .json = true },
+		"{\"start_ns\":1700000000138000000,\"end_ns\":1700000000150000000,"
+		"\"trace_id\":\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\",\"span_id\":\"2222222222222222\","
+		"\"parent_id\":\"1111111111111111\",\"service\":\"database of some length\",\"name\":\"SELECT\\n1\","
+		"\"details\":{\"x\":1}}\n");
+}
+
+static void test_the_newest_metrics(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_sample(f->store, second(0), bytes_of("up{a=\"b\"}"), 1), 0);
+	assert_int_equal(store_sample(f->store, second(1), bytes_of("up{a=\"b\"}"), 0.5), 0);
+	assert_int_equal(store_sample(f->store, second(1), bytes_of("x"), 0.0 / 0.0), 0);
+	assert_int_equal(store_sample(f->store, second(1), bytes_of("y"), 1 / 0.0), 0);
+	assert_int_equal(store_end(f->store, second(1), true), 0);
+	assert_shown(f, "metrics", &plain,
+		"2023-11-14T22:13:21.123Z up{a=\"b\"}                                                    0.5\n"
+		"2023-11-14T22:13:21.123Z x                                                            NaN\n"
+		"2023-11-14T22:13:21.123Z y                                                            +Inf\n");
+	assert_shown(f, "metrics", &as_json,
+		"{\"at\":1700000001123000000,\"series\":\"up{a=\\\"b\\\"}\",\"value\":0.5}\n"
+		"{\"at\":1700000001123000000,\"series\":\"x\",\"value\":\"NaN\"}\n"
+		"{\"at\":1700000001123000000,\"series\":\"y\",\"value\":\"+Inf\"}\n");
+}
+
+static void test_show_says_what_is_wrong(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(store_show(f->folder, "cats", &coloured, stdout), -EINVAL);
+	assert_int_equal(store_show("/nonexistent", "logs", &coloured, stdout), -ENOENT);
+	assert_shown(f, "logs", &coloured, "");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+		TEST(test_rows_are_kept_once),
+		TEST(test_what_is_not_wanted_is_not_kept),
+		TEST(test_the_old_goes),
+		TEST(test_the_file_is_bounded),
+		TEST(test_a_lower_limit_shrinks_the_file),
+		TEST(test_damage_is_set_aside),
+		TEST(test_damage_found_late_is_set_aside),
+		TEST(test_a_newer_version_is_left_alone),
+		TEST(test_others_may_not_read_it),
+		TEST(test_logs_for_people),
+		TEST(test_logs_as_json_lines),
+		TEST(test_traces),
+		TEST(test_the_newest_metrics),
+		TEST(test_show_says_what_is_wrong),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
