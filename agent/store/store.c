@@ -54,11 +54,12 @@ static const char *const prune_sql[PUTS] = {
 		       " (SELECT rowid FROM samples WHERE at < ? ORDER BY at LIMIT ?)",
 };
 
-/* Which table has the oldest row, in the order above. */
-static const char oldest_sql[] =
-	"SELECT which FROM (SELECT 0 AS which, min(at) AS oldest FROM logs"
-	" UNION ALL SELECT 1, min(start_ns) FROM spans UNION ALL SELECT 2, min(at) FROM samples)"
-	" WHERE oldest IS NOT NULL ORDER BY oldest LIMIT 1";
+/* Not min(): within a larger query SQLite reads the whole index for it. */
+static const char *const oldest_sql[PUTS] = {
+	[PUT_LOG] = "SELECT at FROM logs ORDER BY at LIMIT 1",
+	[PUT_SPAN] = "SELECT start_ns FROM spans ORDER BY start_ns LIMIT 1",
+	[PUT_SAMPLE] = "SELECT at FROM samples ORDER BY at LIMIT 1",
+};
 
 struct store {
 	sqlite3 *db;
@@ -98,16 +99,20 @@ static int run(sqlite3 *db, const char *sql)
 	return sqlite_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
-/* The first column of the first row, or -1. */
-static int64_t number(sqlite3 *db, const char *sql)
+/* The first column of the first row. */
+static int64_t number_or(sqlite3 *db, const char *sql, int64_t value)
 {
 	sqlite3_stmt *q;
-	int64_t value = -1;
 
 	if (sqlite3_prepare_v2(db, sql, -1, &q, NULL) == SQLITE_OK && sqlite3_step(q) == SQLITE_ROW)
 		value = sqlite3_column_int64(q, 0);
 	sqlite3_finalize(q);
 	return value;
+}
+
+static int64_t number(sqlite3 *db, const char *sql)
+{
+	return number_or(db, sql, -1);
 }
 
 /* Opening. */
@@ -281,13 +286,31 @@ static int64_t pages_used(struct store *s)
 	return number(s->db, "PRAGMA page_count") - number(s->db, "PRAGMA freelist_count");
 }
 
+/* The table with the oldest row of all, or -1. */
+static int oldest_table(struct store *s)
+{
+	int64_t oldest = INT64_MAX;
+	int found = -1;
+
+	for (int table = 0; table < PUTS; table++) {
+		int64_t at = number_or(s->db, oldest_sql[table], INT64_MAX);
+		if (at >= oldest)
+			continue;
+		oldest = at;
+		found = table;
+	}
+	return found;
+}
+
+/* Leaves a sixteenth free for the rows to come: else the file grows and is cut with each transaction. */
 static int drop_much(struct store *s, int *rounds)
 {
+	int64_t wanted = pages_allowed(s) - pages_allowed(s) / 16;
 	int deleted = 1;
 
-	while (deleted > 0 && --*rounds > 0 && pages_used(s) > pages_allowed(s)) {
-		int64_t table = number(s->db, oldest_sql);
-		deleted = table < 0 ? 0 : delete_rows(s, (int)table, INT64_MAX);
+	while (deleted > 0 && --*rounds > 0 && pages_used(s) > wanted) {
+		int table = oldest_table(s);
+		deleted = table < 0 ? 0 : delete_rows(s, table, INT64_MAX);
 	}
 	return deleted < 0 ? deleted : 0;
 }
