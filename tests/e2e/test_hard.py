@@ -1,0 +1,103 @@
+"""Hard days: little memory, garbage, one destination of two down, files cut down, ends at bad moments."""
+
+import os
+import signal
+
+from lib import fault
+from lib.lines import Writer, assert_same
+from lib.wait import wait_until
+from test_logs import config, documents_of, wait_delivered
+
+
+def test_garbage_lines_of_nearly_line_max_do_not_get_stuck(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_bytes(b"".join(os.urandom(900000).replace(b"\n", b"x") + b"\n" for _ in range(5)) + b'{"n":1}\n')
+    agent = oxpecker({**config(path, server.url), "memory": "8MiB"})
+    wait_delivered(agent, 6)
+    assert {"n": 1} in documents_of(server).values()
+    agent.assert_balanced()
+
+
+def test_one_destination_down_does_not_keep_the_other_from_its_lines(oxpecker, fault_server, tmp_path):
+    up, down = fault_server(), fault_server()
+    down.refuse()
+    settings = config(tmp_path / "app.log", up.url)
+    settings["logs"]["export"]["other"] = {"type": "elasticsearch", "url": down.url}
+    settings["exit"] = {"within": "2s"}
+    agent, writer = oxpecker(settings), Writer(tmp_path / "app.log")
+    writer.write(100)
+    agent.wait_until(lambda: agent.booked("delivered", destination="logs.export.elasticsearch") == 100)
+    assert agent.booked("held", destination="logs.export.other") == 100
+    agent.assert_balanced()
+    assert agent.stop() == 0
+    down.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered", destination="logs.export.other") == 100)
+    for server in (up, down):  # the one that was up gets the same ids again
+        assert_same(list(documents_of(server).values()), writer)
+
+
+def test_a_file_that_is_cut_down_is_begun_anew(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    for round_number in range(1, 6):
+        writer.write(20 * (6 - round_number))
+        wait_delivered(agent, len(writer.lines))
+        writer.truncate()
+        agent.wait_until(lambda: agent.metric("oxpecker_files") == 1)
+        writer.write(1)
+        agent.wait_until(lambda: agent.metric("oxpecker_truncations_total") >= round_number, 20, "the cut seen")
+        wait_delivered(agent, len(writer.lines))
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+def test_a_link_is_followed_and_its_switch_too(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    first, second = Writer(tmp_path / "one"), Writer(tmp_path / "two")
+    os.makedirs(tmp_path / "logs")
+    os.symlink(tmp_path / "one", tmp_path / "logs" / "app.log")
+    settings = config(tmp_path / "logs" / "*.log", server.url)
+    settings["logs"]["collect"]["tail"]["sweep"] = "200ms"
+    agent = oxpecker(settings)
+    first.write(10, file=1)
+    wait_delivered(agent, 10)
+    os.symlink(tmp_path / "two", tmp_path / "logs" / "next")
+    os.rename(tmp_path / "logs" / "next", tmp_path / "logs" / "app.log")
+    second.write(10, file=2)
+    wait_delivered(agent, 20)
+    found = sorted((d["file"], d["n"]) for d in documents_of(server).values())
+    assert found == [(f, n) for f in (1, 2) for n in range(10)]
+
+
+def test_an_end_right_after_the_start(oxpecker, tmp_path):
+    Writer(tmp_path / "app.log").write(100)
+    agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}}, start=False)
+    for number in range(10):
+        agent.launch()
+        agent.expected_exit = {0, -signal.SIGTERM}
+        if number % 2:
+            wait_until(lambda: "running" in agent.err(), 10, "the agent to run")
+        assert agent.process.stop(20) in agent.expected_exit
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 100)
+    agent.assert_balanced()
+
+
+def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.hang())
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    Writer(tmp_path / "app.log").write(10)
+    server.wait_requests(1)
+    agent.process.signal(signal.SIGTERM)
+    wait_until(lambda: "ending" in agent.err(), 10, "the agent to say that it ends")
+    agent.process.signal(signal.SIGTERM)
+    wait_until(lambda: not agent.process.alive(), 10, "the end")
+    assert "nothing was lost" in agent.err()
+
+
+def test_interrupted_it_ends_within_seconds(oxpecker, fault_server):
+    agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
+    agent.process.signal(signal.SIGINT)
+    wait_until(lambda: not agent.process.alive(), 5, "the end")
