@@ -147,6 +147,25 @@ static void test_damage_is_passed_over_and_kept(void **state)
 	free(t);
 }
 
+static void test_of_damage_only_so_much_is_kept(void **state)
+{
+	struct folder *f = *state;
+	struct taken *t = oxp_new(sizeof *t);
+	struct state_change *c = state_change_new();
+
+	t->f = f;
+	for (int i = 0; i < 70; i++)
+		state_change_spool(c, "k", &(struct ledger_amount){ 1, 1 }, bytes_of("x"));
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_sql(f, "UPDATE spool SET checksum = 1");
+	assert_int_equal(take(t, "k", 0), -ENOENT);
+	assert_int_equal(state_spool_damaged(f->state), 70);
+	folder_restart(f);
+	assert_int_equal(folder_number(f, "SELECT count(*) FROM damaged"), 64);
+	assert_int_equal(folder_number(f, "SELECT count(*) FROM spool"), 0);
+	free(t);
+}
+
 static bool collect(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
 {
 	struct buffer *b = context;
@@ -367,6 +386,7 @@ int main(void)
 		TEST(test_first_in_first_out_over_a_restart),
 		TEST(test_a_large_payload_comes_back_whole),
 		TEST(test_damage_is_passed_over_and_kept),
+		TEST(test_of_damage_only_so_much_is_kept),
 		TEST(test_loading_at_start),
 		TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_parked_records_are_listed),

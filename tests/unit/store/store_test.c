@@ -208,6 +208,7 @@ static void test_the_file_is_bounded(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE id = 'first'"), 0);
 	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE at = (SELECT max(at) FROM logs)"), 10);
 	assert_true(number(f, "SELECT count(*) FROM logs") > 200);
+	assert_true(number(f, "SELECT count(*) FROM samples") > 20);
 	assert_true(number(f, "SELECT abs(min(logs.at) - (SELECT min(at) FROM samples)) FROM logs") <
 		    DURATION_S(60).ns);
 }
