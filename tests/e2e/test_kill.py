@@ -66,12 +66,14 @@ def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     sink, hits = Sink(server), 0
     agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
-    for _ in range(ROUNDS):
+    for _ in range(3 * ROUNDS):
+        if hits == ROUNDS:
+            break
         before, again = len(sink.documents), sink.again
         agent.start()
         count = random.randrange(1, 200)
         writer.write(count)
-        wait_until(lambda: len(sink.documents) >= before + count, 20, "the lines to come", )
+        wait_until(lambda: len(sink.documents) >= before + count, 20, "the lines to come")
         agent.kill9()
         agent.start()
         agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "nothing held")
@@ -81,23 +83,28 @@ def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
         agent.kill9()
     agent.start()
     assert agent.stop() == 0
-    assert hits >= ROUNDS // 2, f"only {hits} kills came before the commit"
+    assert hits == ROUNDS, f"only {hits} kills came before the commit"
     assert_same(list(sink.documents.values()), writer)
 
 
 def test_inside_a_rotation(oxpecker, fault_server, tmp_path):
+    """Killed when the name has changed hands and not every line of either file had come."""
     server, writer = fault_server(), Writer(tmp_path / "app.log")
-    sink = Sink(server)
+    sink, hits = Sink(server), 0
     agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
-    for number in range(ROUNDS):
+    for number in range(3 * ROUNDS):
+        if hits == ROUNDS:
+            break
         agent.start()
         writer.write(random.randrange(1, 50))
         writer.rotate(number)
         if number % 2:
             writer.write(random.randrange(1, 50))
         agent.kill9()
+        hits += len(sink.documents) < len(writer.lines)
         if number % 3 == 0:
             writer.write(random.randrange(1, 50))
+    assert hits == ROUNDS
     agent.start()
     agent.wait_until(lambda: len(sink.documents) >= len(writer.lines), 30, "every line there")
     assert agent.stop() == 0
@@ -110,21 +117,23 @@ def test_inside_the_generation_bump(oxpecker, fault_server, tmp_path, moment):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     sink = Sink(server)
     agent = oxpecker(config(tmp_path / "app*.log", server.url), start=False)
-    writers = [writer]
-    for number in range(ROUNDS):
-        before = len(sink.documents)
+    writers, hits, number = [writer], 0, -1
+    while hits < ROUNDS and number < 3 * ROUNDS:
+        before, number = len(sink.documents), number + 1
         agent.start()
         writers.append(Writer(tmp_path / f"app{number}.log"))
         writers[-1].write(20, file=number)
         if moment == "after":
             wait_until(lambda: len(sink.documents) > before, 20, "the first line to come")
         agent.kill9()
+        hits += (len(sink.documents) > before) == (moment == "after")
+    assert hits == ROUNDS
     agent.start()
     wanted = sum(len(w.lines) for w in writers)
     agent.wait_until(lambda: len(sink.documents) >= wanted, 30, "every line there")
     assert agent.stop() == 0
     found = sorted((d["file"], d["n"]) for d in sink.documents.values())
-    assert found == sorted((n, line) for n in range(ROUNDS) for line in range(20))
+    assert found == sorted((n, line) for n in range(number + 1) for line in range(20))
 
 
 def test_at_random_moments_into_opensearch(oxpecker, opensearch, tmp_path):
