@@ -132,7 +132,7 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 		ret_amounts[i] = r.amount;
 		if (damaged)
 			log_error(a->log, s->name,
-				"%llu rows of the spool are damaged: they stay where they are and are not sent",
+				"%llu rows of the spool are damaged: they are set aside and not sent",
 				(unsigned long long)damaged);
 	}
 	return failed;

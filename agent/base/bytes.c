@@ -42,12 +42,14 @@ char *buffer_reserve(struct buffer *b, size_t more)
 
 int buffer_append(struct buffer *b, const void *data, size_t size)
 {
-	char *to = buffer_reserve(b, size);
+	char *to;
 
+	if (size == 0)
+		return 0;
+	to = buffer_reserve(b, size);
 	if (!to)
 		return size > b->ceiling - b->size ? -ENOSPC : -ENOMEM;
-	if (size > 0)
-		memcpy(to, data, size);
+	memcpy(to, data, size);
 	b->size += size;
 	return 0;
 }
