@@ -57,6 +57,7 @@ struct collector {
 	size_t open; /* requests that have not been answered */
 	uint64_t offset; /* counts bodies: a door's items have no other place */
 	struct mono_time last;
+	bool stopped; /* nothing more is taken */
 	uint64_t *requests, *spans, *refused_full, *refused_bad;
 };
 
@@ -143,6 +144,8 @@ static bool is_protobuf(const char *type)
 	return type && strncasecmp(type, wanted, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
 }
 
+static const char ending[] = "the sidecar is ending; try again";
+
 static enum http_take otlp_begin(void *context, struct http_request *request)
 {
 	struct collector *d = context;
@@ -155,6 +158,8 @@ static enum http_take otlp_begin(void *context, struct http_request *request)
 	d->last = loop_now(host_loop(d->host));
 	++*d->requests;
 	http_context_set(request, b);
+	if (d->stopped)
+		return refuse(b, 503, RPC_UNAVAILABLE, ending);
 	if (!is_protobuf(http_request_header(request, "Content-Type")))
 		return refuse(b, 415, RPC_INVALID_ARGUMENT, "Content-Type must be application/x-protobuf");
 	b->gzip = encoding && strcasecmp(encoding, "gzip") == 0;
@@ -276,10 +281,12 @@ static void to_lane(struct body *b)
 static void otlp_complete(void *context, struct http_request *request)
 {
 	struct body *b = http_context(request);
-	const char *why = b->gzip ? reserve_inflated(b) : NULL;
+	const char *why = b->gzip && !b->door->stopped ? reserve_inflated(b) : NULL;
 
 	(void)context;
-	if (why && *why)
+	if (b->door->stopped)
+		refuse(b, 503, RPC_UNAVAILABLE, ending);
+	else if (why && *why)
 		refuse(b, strstr(why, "larger") ? 413 : 400, RPC_INVALID_ARGUMENT, why);
 	else if (why)
 		refuse(b, 503, RPC_UNAVAILABLE, "no room within `memory`; try again");
@@ -362,6 +369,7 @@ static bool otlp_door_quiet(struct collector *d)
 
 static void otlp_door_stop(struct collector *d)
 {
+	d->stopped = true;
 	if (d->server)
 		http_server_quiesce(d->server);
 }

@@ -2,10 +2,10 @@
  * The `tail` collector: follows log files, and hands each line to the pipeline once.
  *
  * A file is its device, inode, birth and first bytes, not its name: renamed, it is read on to its end under its open
- * descriptor; cut down to less than was read, it begins anew under a new generation. A generation is on disk before
- * its first line is offered, and the saved position moves when every destination has settled: after a kill at any
- * moment the same bytes come again under the same ids. inotify says when to look, a sweep finds what it did not say;
- * changed files are read once a tick. Looking for files runs in the disk lane.
+ * descriptor; cut down or written anew, it begins again under a new generation. A generation is on disk before its
+ * first line is offered, and the saved position moves when every destination has settled: after a kill at any moment
+ * the same bytes come again under the same ids. inotify says what changed, a sweep finds what it did not say; changed
+ * files are read once a tick, in slices, in turns. Looking for files runs in the disk lane.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,19 +14,25 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include <xxhash.h>
 
-#include "collectors/tail_file.h"
-#include "loop/loop.h"
+#include "collectors/tail_table.h"
+#include "collectors/tail_watch.h"
 
 enum {
-	TABLE = 2048, /* chains of each of the two tables */
 	SAVE_MS = 250, /* from the first position that moved to the commit */
-	COMMIT_RETRY_MS = 1000,
-	GONE_SWEEPS = 2, /* a file without a name that did not grow for so many sweeps is closed */
-	EVENTS_SIZE = 32 << 10,
+	COMMIT_RETRY_MS = 1000, /* doubles up to the next */
+	COMMIT_RETRY_MAX_MS = 30000,
+	AGAIN_MS = 5, /* then room is asked for again; doubles up to the next */
+	AGAIN_MAX_MS = 1000,
+	ECHOES = 3, /* so often a word of room is believed at once: giving back what was too little is heard, too */
+	PATIENCE = 10, /* asked so often with nothing under way, before lines are cut to what there is room for */
+	CHUNK_MIN = 16 << 10,
+	DELETED_SWEEPS = 2, /* a file without a name that did not grow for so many sweeps is closed; later when */
+	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
+	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
 	FILES_A_SLICE = 64,
-	LOST_MAX = 64, /* names that changed hands between two scans; the others are found by the next sweep */
+	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
+	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
 struct tail_config {
@@ -58,96 +64,42 @@ static const struct option tail_options[] = {
 	{ .name = NULL },
 };
 
-/* A batch under way: what its token leads to. Settled in the order they were offered. */
-struct offer {
-	TAILQ_ENTRY(offer) entry;
-	struct tail_file *file;
-	uint64_t generation, end;
-};
-
-struct saved_position {
-	struct saved_position *next;
-	struct position at;
-	char *path;
-};
-
-TAILQ_HEAD(file_list, tail_file);
-
 /*
- * Invariant: every file is in `files` and in by_inode, and in by_path unless it is gone; in `ready` exactly when its
- * flag says so. `scanning`: the lane has `scan`.
+ * Invariant: a file is in `ready` exactly when its flag says so, in `unsaved` or `saving` as its `save` says.
+ * `scanning`: the lane has `scan`.
  */
 struct collector {
 	const struct tail_config *config;
 	struct tail_reader reader;
 	struct loop *loop;
-	struct file_list files, ready;
-	struct tail_file *by_path[TABLE], *by_inode[TABLE];
-	struct saved_position *saved; /* of earlier runs, until the first scan has claimed them */
-	int inotify;
-	struct loop_watch changes;
-	struct loop_timer tick, sweep, save;
-	struct loop_soon reading;
+	struct tail_table table;
+	struct tail_watch watch;
+	struct tail_file_list ready; /* in turns */
+	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
+	uint64_t *forgotten; /* generations for the next commit, then those of the one under way */
+	size_t forgotten_count, forgetting_count;
+	struct tail_offer_list offers; /* oldest first */
+	struct loop_timer tick, sweep, save, again;
+	struct loop_soon reading, scanned;
 	struct tail_scan scan;
 	size_t scan_at; /* how far the answer of a scan is worked through */
-	struct loop_soon scanned;
-	unsigned scans;
-	struct tail_found lost[LOST_MAX]; /* for the next scan */
+	struct tail_lost *lost; /* for the next scan */
 	size_t lost_count;
-	bool scanning, scan_again, full, stopped, draining, drained_scan, committing, commit_again, had_scan;
-	TAILQ_HEAD(offer_list, offer) offers; /* oldest first */
+	struct mono_time scan_began;
+	struct mono_time scan_after; /* not before */
+	struct mono_time swept; /* when idle files were last counted */
+	uint32_t scans;
+	unsigned commit_failures; /* in a row */
+	unsigned fulls; /* since anything of ours was taken or settled */
+	bool scanning, scan_again, had_scan, committing, commit_again;
+	bool full, stopped, draining, drained_scan, watch_failed, too_many;
+	bool stranger; /* something changed that has a name we do not follow */
+	bool out_of_descriptors;
 	uint64_t *open_files, *rotations, *truncations, *errors;
 };
 
 static void begin_scan(struct collector *c);
 static void commit(struct collector *c);
-
-/* The tables. */
-
-static size_t path_place(const char *path)
-{
-	return XXH3_64bits(path, strlen(path)) % TABLE;
-}
-
-static size_t inode_place(const struct tail_identity *i)
-{
-	return (i->inode ^ i->dev) % TABLE;
-}
-
-static void put_path(struct collector *c, struct tail_file *f)
-{
-	struct tail_file **chain = &c->by_path[path_place(f->path)];
-
-	f->by_path = *chain;
-	*chain = f;
-}
-
-static void take_path(struct collector *c, struct tail_file *f)
-{
-	for (struct tail_file **at = &c->by_path[path_place(f->path)]; *at; at = &(*at)->by_path)
-		if (*at == f) {
-			*at = f->by_path;
-			return;
-		}
-}
-
-static struct tail_file *find_path(struct collector *c, const char *path)
-{
-	struct tail_file *f = c->by_path[path_place(path)];
-
-	while (f && strcmp(f->path, path) != 0)
-		f = f->by_path;
-	return f;
-}
-
-static struct tail_file *find_identity(struct collector *c, const struct tail_identity *identity)
-{
-	struct tail_file *f = c->by_inode[inode_place(identity)];
-
-	while (f && !tail_same(&f->identity, identity))
-		f = f->by_inode;
-	return f;
-}
 
 static void mark_ready(struct collector *c, struct tail_file *f)
 {
@@ -159,41 +111,17 @@ static void mark_ready(struct collector *c, struct tail_file *f)
 		loop_soon_run(&c->reading);
 }
 
-/* The name is another file's now, or nobody's: what is open is read to its end. */
-static void lose_name(struct collector *c, struct tail_file *f)
+static void not_ready(struct collector *c, struct tail_file *f)
 {
-	if (f->gone)
-		return;
-	take_path(c, f);
-	f->gone = true;
-	f->idle_sweeps = 0;
-	++*c->rotations;
-	mark_ready(c, f);
-}
-
-static void file_free(struct collector *c, struct tail_file *f)
-{
-	for (struct tail_file **at = &c->by_inode[inode_place(&f->identity)]; *at; at = &(*at)->by_inode)
-		if (*at == f) {
-			*at = f->by_inode;
-			break;
-		}
-	if (!f->gone)
-		take_path(c, f);
 	if (f->ready)
 		TAILQ_REMOVE(&c->ready, f, ready_entry);
-	TAILQ_REMOVE(&c->files, f, entry);
-	--*c->open_files;
-	close(f->fd);
-	free(f->path);
-	free(f);
+	f->ready = false;
 }
 
 /* Positions. */
 
-static void put_position(struct collector *c, struct tail_file *f)
+static void put_position(struct collector *c, const struct tail_file *f)
 {
-	tail_file_head(f);
 	host_position_put(c->reader.host, &(struct position){ .generation = f->generation,
 						  .dev = f->identity.dev,
 						  .inode = f->identity.inode,
@@ -202,7 +130,87 @@ static void put_position(struct collector *c, struct tail_file *f)
 						  .head_size = f->head_size,
 						  .offset = f->saved,
 						  .path = f->path });
-	f->dirty = false;
+}
+
+static void save_as(struct collector *c, struct tail_file *f, enum tail_save save)
+{
+	if (f->save != TAIL_SAVED)
+		TAILQ_REMOVE(f->save == TAIL_UNSAVED ? &c->unsaved : &c->saving, f, save_entry);
+	f->save = (uint8_t)save;
+	if (save != TAIL_SAVED)
+		TAILQ_INSERT_TAIL(save == TAIL_UNSAVED ? &c->unsaved : &c->saving, f, save_entry);
+}
+
+static void save_soon(struct collector *c)
+{
+	if (c->stopped || c->commit_failures)
+		return;
+	if (c->draining)
+		commit(c);
+	else if (!loop_timer_pending(&c->save))
+		loop_timer_set(&c->save, DURATION_MS(SAVE_MS));
+}
+
+/* The position is another now. Once stopped, whoever ends the agent commits what is put. */
+static void moved(struct collector *c, struct tail_file *f)
+{
+	if (f->save == TAIL_SAVING)
+		f->moved = true;
+	else if (f->save == TAIL_SAVED)
+		save_as(c, f, TAIL_UNSAVED);
+	if (c->stopped)
+		put_position(c, f);
+	else
+		save_soon(c);
+}
+
+static void forget(struct collector *c, uint64_t generation)
+{
+	uint64_t *grown;
+
+	if (!generation)
+		return;
+	grown = realloc(c->forgotten, (c->forgotten_count + 1) * sizeof *grown);
+	OXP_ASSERT(grown && "out of memory");
+	c->forgotten = grown;
+	grown[c->forgotten_count++] = generation;
+	save_soon(c);
+}
+
+/* One file of the commit that ended. */
+static void file_committed(struct collector *c, struct tail_file *f, bool failed)
+{
+	bool again = failed || f->moved;
+
+	f->moved = false;
+	save_as(c, f, again ? TAIL_UNSAVED : TAIL_SAVED);
+	if (f->state != TAIL_COMMITTING)
+		return;
+	f->state = failed ? TAIL_NEW : TAIL_FOLLOWED;
+	mark_ready(c, f);
+}
+
+static void commit_failed(struct collector *c, int failed)
+{
+	uint64_t wait = COMMIT_RETRY_MS;
+
+	++*c->errors;
+	if (c->commit_failures++ == 0)
+		host_log(c->reader.host, LOG_LEVEL_WARN,
+			"positions cannot be saved: %s; trying again, new files wait", strerror(-failed));
+	for (unsigned i = 1; i < c->commit_failures && wait < COMMIT_RETRY_MAX_MS; i++)
+		wait *= 2;
+	loop_timer_set(&c->save, DURATION_MS(wait < COMMIT_RETRY_MAX_MS ? wait : COMMIT_RETRY_MAX_MS));
+}
+
+static void commit_worked(struct collector *c)
+{
+	c->forgotten_count -= c->forgetting_count;
+	if (c->forgotten_count > 0)
+		memmove(c->forgotten, c->forgotten + c->forgetting_count, c->forgotten_count * sizeof *c->forgotten);
+	if (c->commit_failures)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "positions are saved again");
+	c->commit_failures = 0;
 }
 
 static void committed(void *context, int failed)
@@ -211,43 +219,51 @@ static void committed(void *context, int failed)
 	struct tail_file *f;
 
 	c->committing = false;
-	if (failed) {
-		++*c->errors;
-		host_log(c->reader.host, LOG_LEVEL_WARN, "positions cannot be saved: %s; trying again",
-			strerror(-failed));
-	}
-	TAILQ_FOREACH(f, &c->files, entry)
-	{
-		if (f->state != TAIL_COMMITTING)
-			continue;
-		f->state = failed ? TAIL_NEW : TAIL_FOLLOWED;
-		if (!failed)
-			mark_ready(c, f);
-	}
+	while ((f = TAILQ_FIRST(&c->saving)))
+		file_committed(c, f, failed != 0);
+	if (c->stopped)
+		return;
 	if (failed)
-		loop_timer_set(&c->save, DURATION_MS(COMMIT_RETRY_MS));
-	else if (c->commit_again)
+		commit_failed(c, failed);
+	else
+		commit_worked(c);
+	c->forgetting_count = 0;
+	if (!failed && c->commit_again)
 		commit(c);
+	else if (!failed && (!TAILQ_EMPTY(&c->unsaved) || c->forgotten_count > 0))
+		save_soon(c);
+}
+
+/* Puts what waits into the commit. False: there are more new files than one callback should put. */
+static bool put_unsaved(struct collector *c)
+{
+	struct tail_file *f, *next;
+	unsigned fresh = 0;
+
+	for (f = TAILQ_FIRST(&c->unsaved); f; f = next) {
+		next = TAILQ_NEXT(f, save_entry);
+		if (f->state == TAIL_NEW && fresh++ >= NEW_A_COMMIT)
+			continue;
+		if (f->state == TAIL_NEW)
+			f->state = TAIL_COMMITTING;
+		save_as(c, f, TAIL_SAVING);
+		put_position(c, f);
+	}
+	return fresh <= NEW_A_COMMIT;
 }
 
 /* Saves what moved and what is new, in one transaction; what comes meanwhile goes with the next. */
 static void commit(struct collector *c)
 {
-	struct tail_file *f;
-
 	c->commit_again = c->committing;
 	if (c->committing)
 		return;
-	c->committing = true;
 	loop_timer_clear(&c->save);
-	TAILQ_FOREACH(f, &c->files, entry)
-	{
-		if (f->state == TAIL_NEW)
-			f->state = TAIL_COMMITTING;
-		else if (!f->dirty)
-			continue;
-		put_position(c, f);
-	}
+	c->committing = true;
+	c->commit_again = !put_unsaved(c);
+	for (size_t i = 0; i < c->forgotten_count; i++)
+		host_position_forget(c->reader.host, c->forgotten[i]);
+	c->forgetting_count = c->forgotten_count;
 	host_positions_commit(c->reader.host, committed, c);
 }
 
@@ -256,30 +272,24 @@ static void on_save(void *context)
 	commit(context);
 }
 
-static void moved(struct collector *c, struct tail_file *f)
-{
-	f->dirty = true;
-	if (c->draining)
-		commit(c);
-	else if (!loop_timer_pending(&c->save))
-		loop_timer_set(&c->save, DURATION_MS(SAVE_MS));
-}
-
-static void new_generation(struct collector *c, struct tail_file *f)
+/* No line of it is offered before this generation is on disk. While commits fail, the next try takes it along. */
+static void new_generation(struct collector *c, struct tail_file *f, uint64_t offset)
 {
 	f->generation = host_generation_next(c->reader.host);
-	f->offset = f->saved = 0;
 	f->head_size = 0;
-	f->skipping = false;
+	f->last = false;
 	f->state = TAIL_NEW;
-	commit(c);
+	tail_file_begin(f, offset);
+	moved(c, f);
+	if (!c->commit_failures && !c->stopped)
+		commit(c);
 }
 
 /* Offers. */
 
 static void tail_settled(struct collector *c, uint64_t token)
 {
-	struct offer *offer = (struct offer *)(uintptr_t)token;
+	struct tail_offer *offer = (struct tail_offer *)(uintptr_t)token;
 	struct tail_file *f = offer->file;
 
 	TAILQ_REMOVE(&c->offers, offer, entry);
@@ -289,39 +299,44 @@ static void tail_settled(struct collector *c, uint64_t token)
 		moved(c, f);
 	}
 	free(offer);
+	c->fulls = 0;
+	if (c->full && !c->stopped)
+		loop_timer_set(&c->again, DURATION_MS(0));
 }
 
 /* Reading. */
 
 static void truncated(struct collector *c, struct tail_file *f)
 {
+	uint64_t before = f->generation;
+
 	++*c->truncations;
+	not_ready(c, f);
 	host_log(c->reader.host, LOG_LEVEL_WARN,
 		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
 		"and not read is not known",
 		f->path, (unsigned long long)f->offset);
-	host_position_forget(c->reader.host, f->generation);
-	new_generation(c, f);
+	new_generation(c, f, 0);
+	forget(c, before);
 }
 
-static bool was_cut_down(const struct tail_file *f)
+/* Logged when it begins; the next sweep tries again. */
+static void in_trouble(struct collector *c, struct tail_file *f, const char *what, int error)
 {
-	struct stat info;
+	bool none_left = error == EMFILE || error == ENFILE;
 
-	return fstat(f->fd, &info) == 0 && (uint64_t)info.st_size < f->offset;
-}
-
-static void not_ready(struct collector *c, struct tail_file *f)
-{
-	f->ready = false;
-	TAILQ_REMOVE(&c->ready, f, ready_entry);
-}
-
-static void read_failed(struct collector *c, struct tail_file *f)
-{
 	++*c->errors;
-	not_ready(c, f);
-	host_log(c->reader.host, LOG_LEVEL_WARN, "cannot read %s: %s", f->path, strerror(errno));
+	if (f->trouble != error && !(none_left && c->out_of_descriptors))
+		host_log(c->reader.host, LOG_LEVEL_WARN, "cannot %s %s: %s", what, f->path, strerror(error));
+	f->trouble = error;
+	c->out_of_descriptors = c->out_of_descriptors || none_left;
+}
+
+static void out_of_trouble(struct collector *c, struct tail_file *f)
+{
+	if (f->trouble)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "%s can be read again", f->path);
+	f->trouble = 0;
 }
 
 /* At the end of what there is. Bytes that made no item (empty lines) pass with the offers, or at once when there are
@@ -335,222 +350,328 @@ static void at_end(struct collector *c, struct tail_file *f)
 	}
 }
 
+/* Nothing of ours is under way: others hold the memory, or it is too small for what we ask. By and by less is asked
+ * for. */
+static void ask_for_less(struct collector *c, const struct tail_file *f)
+{
+	struct tail_reader *r = &c->reader;
+
+	if (r->chunk > CHUNK_MIN && f->unended < r->chunk) {
+		r->chunk /= 2;
+	} else if (c->fulls > PATIENCE && f->unended >= r->chunk && r->line_max > CHUNK_MIN) {
+		r->line_max /= 2;
+		host_log(r->host, LOG_LEVEL_WARN,
+			"no room in memory for a long line of %s: lines are cut at %llu bytes from now on", f->path,
+			(unsigned long long)r->line_max);
+	}
+}
+
+static void wait_for_room(struct collector *c, const struct tail_file *f)
+{
+	uint64_t wait = (uint64_t)AGAIN_MS << (c->fulls < 10 ? c->fulls : 10);
+
+	c->full = true;
+	c->fulls++;
+	if (TAILQ_EMPTY(&c->offers))
+		ask_for_less(c, f);
+	loop_timer_set(&c->again, DURATION_MS(wait < AGAIN_MAX_MS ? wait : AGAIN_MAX_MS));
+}
+
+static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
+{
+	switch (answer) {
+	case TAIL_READ_MORE:
+		TAILQ_REMOVE(&c->ready, f, ready_entry);
+		TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
+		break;
+	case TAIL_READ_END:
+		out_of_trouble(c, f);
+		at_end(c, f);
+		break;
+	case TAIL_READ_FULL:
+		wait_for_room(c, f);
+		break;
+	case TAIL_READ_FAILED:
+		in_trouble(c, f, "read", errno);
+		not_ready(c, f);
+		break;
+	case TAIL_READ_CUT_DOWN:
+		truncated(c, f);
+		break;
+	}
+}
+
+static void room_was_found(struct collector *c)
+{
+	c->fulls = 0;
+	if (c->reader.chunk < TAIL_CHUNK)
+		c->reader.chunk *= 2;
+}
+
 /* One slice of one file, then the next file's turn. */
 static void read_slice(void *context)
 {
 	struct collector *c = context;
 	struct tail_file *f = TAILQ_FIRST(&c->ready);
-	struct offer *offer;
+	struct tail_offer *offer;
 	enum tail_read answer;
 	bool offered;
 
 	if (!f || c->full || c->stopped)
 		return;
-	if (was_cut_down(f)) {
-		not_ready(c, f);
-		truncated(c, f);
-		loop_soon_run(&c->reading);
-		return;
-	}
 	offer = oxp_new(sizeof *offer);
-	*offer = (struct offer){ .file = f, .generation = f->generation };
-	answer = tail_file_read(f, &c->reader, (uint64_t)(uintptr_t)offer, &offered);
+	*offer = (struct tail_offer){ .file = f, .generation = f->generation };
+	TAILQ_INSERT_TAIL(&c->offers, offer, entry);
+	f->offers++;
+	answer = tail_file_read(f, &c->reader, offer, &offered);
 	if (offered) {
-		offer->end = f->offset;
-		f->offers++;
-		TAILQ_INSERT_TAIL(&c->offers, offer, entry);
+		room_was_found(c);
 	} else {
+		TAILQ_REMOVE(&c->offers, offer, entry);
+		f->offers--;
 		free(offer);
 	}
-	c->full = answer == TAIL_READ_FULL;
-	if (answer == TAIL_READ_FAILED) {
-		read_failed(c, f);
-	} else if (answer == TAIL_READ_END) {
-		at_end(c, f);
-	} else if (answer == TAIL_READ_MORE) {
-		TAILQ_REMOVE(&c->ready, f, ready_entry);
-		TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
-	}
+	act(c, f, answer);
 	if (!TAILQ_EMPTY(&c->ready) && !c->full)
+		loop_soon_run(&c->reading);
+}
+
+static void on_again(void *context)
+{
+	struct collector *c = context;
+
+	c->full = false;
+	loop_timer_clear(&c->again);
+	if (!TAILQ_EMPTY(&c->ready) && !c->stopped)
 		loop_soon_run(&c->reading);
 }
 
 static void tail_resume(struct collector *c)
 {
-	c->full = false;
-	if (!TAILQ_EMPTY(&c->ready) && !c->stopped)
-		loop_soon_run(&c->reading);
+	if (c->fulls <= ECHOES)
+		on_again(c);
 }
 
 /* Finding files. */
 
-/* The saved position of a file that is the same as it was then; taken out of the list. */
-static struct saved_position *claim(struct collector *c, const struct tail_identity *identity, int fd)
+static void begin_file(struct collector *c, struct tail_file *f, uint64_t size)
 {
-	for (struct saved_position *s, **at = &c->saved; (s = *at); at = &s->next) {
-		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
-		if (tail_same(&then, identity) && tail_head_is(fd, s->at.head_hash, s->at.head_size)) {
-			*at = s->next;
-			return s;
-		}
-	}
-	return NULL;
-}
-
-static void begin_at(struct collector *c, struct tail_file *f, uint64_t size)
-{
-	struct saved_position *s = claim(c, &f->identity, f->fd);
+	struct tail_saved *s = tail_table_claim(&c->table, &f->identity, f->fd);
+	bool from_end = !c->had_scan && !f->gone && c->config->start == START_END;
 
 	if (!s) {
-		new_generation(c, f);
-		if (!c->had_scan && !f->gone && c->config->start == START_END)
-			f->offset = f->saved = size;
+		new_generation(c, f, from_end ? size : 0);
 		return;
 	}
 	f->generation = s->at.generation;
-	f->offset = f->saved = s->at.offset;
 	f->head_hash = s->at.head_hash;
 	f->head_size = s->at.head_size;
+	tail_file_begin(f, s->at.offset);
 	f->state = TAIL_FOLLOWED;
-	free(s->path);
+	if (strcmp(f->path, s->path) != 0)
+		moved(c, f);
 	free(s);
-}
-
-/* Opens a file that is new to us; `gone` when its name is not one that we follow. */
-static void add_file(struct collector *c, const struct tail_found *found, bool gone)
-{
-	struct tail_identity identity;
-	struct tail_file *f;
-	uint64_t size;
-	int fd = open(found->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-
-	if (fd < 0 || tail_identify(fd, "", &identity, &size) < 0 || find_identity(c, &identity)) {
-		if (fd < 0)
-			++*c->errors;
-		else
-			close(fd);
-		return;
-	}
-	f = oxp_new(sizeof *f);
-	f->path = oxp_strdup(found->path);
-	f->fd = fd;
-	f->identity = identity;
-	f->gone = gone;
-	f->seen = c->scans;
-	f->by_inode = c->by_inode[inode_place(&identity)];
-	c->by_inode[inode_place(&identity)] = f;
-	TAILQ_INSERT_TAIL(&c->files, f, entry);
-	++*c->open_files;
-	if (!gone)
-		put_path(c, f);
-	begin_at(c, f, size);
 	mark_ready(c, f);
 }
 
-/* A name has come to a new file. Who had it before, and those that had it in between, are looked for in the next
- * scan. */
-static void look_for_rotated(struct collector *c, const char *path)
+/* Opens a file that is found by its name. Another file of that name by now is found by the next scan. */
+static void open_file(struct collector *c, struct tail_file *f, const char *path)
 {
-	struct tail_file *f;
+	struct tail_identity identity;
+	uint64_t size;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	TAILQ_FOREACH(f, &c->files, entry)
-	{
-		if (!f->gone || strcmp(f->path, path) != 0 || c->lost_count == LOST_MAX)
-			continue;
-		c->lost[c->lost_count++] = (struct tail_found){ .path = oxp_strdup(path), .identity = f->identity };
-		c->scan_again = true;
+	if (fd < 0) {
+		in_trouble(c, f, "open", errno);
+		return;
 	}
+	if (tail_identify(fd, "", &identity, &size) < 0 || !tail_same(&identity, &f->identity)) {
+		close(fd);
+		return;
+	}
+	f->fd = fd;
+	out_of_trouble(c, f);
+	begin_file(c, f, size);
+}
+
+static void add_file(struct collector *c, const struct tail_found *found, bool gone)
+{
+	struct tail_file *f = tail_table_add(&c->table, found, gone);
+
+	f->seen = c->scans;
+	open_file(c, f, found->path);
+}
+
+static void drop_file(struct collector *c, struct tail_file *f)
+{
+	not_ready(c, f);
+	save_as(c, f, TAIL_SAVED);
+	forget(c, f->generation);
+	tail_table_drop(&c->table, f);
+}
+
+/* The name is another file's now, or nobody's: what is open is read to its end. */
+static void lose_name(struct collector *c, struct tail_file *f)
+{
+	if (f->fd < 0) {
+		drop_file(c, f);
+		return;
+	}
+	tail_table_lose(&c->table, f);
+	f->idle_sweeps = 0;
+	++*c->rotations;
+	mark_ready(c, f);
+}
+
+/*
+ * Whether it is known who had the name between the last one that we know of and the new file. If not, they are looked
+ * for in the next scan, and the new file is begun after them: with its generation on disk, an earlier one that a kill
+ * left without would not be looked for any more.
+ */
+static bool knows_between(struct collector *c, const char *path, const struct tail_file *named)
+{
+	const struct tail_file *f = named ? named : tail_table_last_owner(&c->table, path);
+
+	if (!f || tail_scan_lost(&c->scan, path, &f->identity))
+		return true;
+	tail_lost_add(&c->lost, &c->lost_count, path, &f->identity);
+	c->scan_again = true;
+	return false;
+}
+
+/* A file that we know has been found. A second name of it (a link) is left alone. */
+static void found_again(struct collector *c, struct tail_file *f, const struct tail_found *found)
+{
+	bool has_name = !f->gone && f->seen == c->scans;
+
+	f->seen = c->scans;
+	if (!has_name && (f->gone || strcmp(f->path, found->path) != 0)) {
+		tail_table_rename(&c->table, f, found->path);
+		f->last = false;
+		if (f->fd >= 0)
+			moved(c, f);
+	}
+	if (f->fd < 0)
+		open_file(c, f, found->path);
+	if (found->size != f->offset + f->unended || f->trouble)
+		mark_ready(c, f);
 }
 
 /* One file of a scan's answer. */
 static void look_at(struct collector *c, const struct tail_found *found)
 {
-	struct tail_file *f = find_identity(c, &found->identity), *named = find_path(c, found->path);
+	struct tail_file *f = tail_table_find(&c->table, &found->identity);
+	struct tail_file *named = tail_table_named(&c->table, found->path);
+	bool known = f || knows_between(c, found->path, named);
 
 	if (named && named != f)
 		lose_name(c, named);
-	if (!f) {
-		look_for_rotated(c, found->path);
+	if (f)
+		found_again(c, f, found);
+	else if (known)
 		add_file(c, found, false);
-		return;
-	}
-	f->seen = c->scans;
-	if (f->gone || strcmp(f->path, found->path) != 0) {
-		if (!f->gone)
-			take_path(c, f);
-		free(f->path);
-		f->path = oxp_strdup(found->path);
-		f->gone = false;
-		put_path(c, f);
-		moved(c, f);
-	}
-	if (found->size != f->offset)
-		mark_ready(c, f);
 }
 
-static bool has_more(const struct tail_file *f)
+static bool is_deleted(const struct tail_file *f)
 {
 	struct stat info;
 
-	return fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != f->offset;
+	return fstat(f->fd, &info) == 0 && info.st_nlink == 0;
 }
 
-/* A file without a name: closed when it is read, settled, and has not grown for some sweeps. */
-static void tend_gone(struct collector *c, struct tail_file *f)
+/* A file without a name: closed when it is read, settled, and has not grown for some sweeps. Then nobody writes to it
+ * any more, and what it ends with is its last line. */
+static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 {
-	if (has_more(f) || f->ready || f->offers > 0 || f->state != TAIL_FOLLOWED) {
+	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (sweep && f->idle_sweeps < ROTATED_SWEEPS));
+	if (f->state == TAIL_CLOSED) {
+		drop_file(c, f);
+	} else if (f->ready || f->offers > 0 || f->state != TAIL_FOLLOWED || tail_file_grew(f)) {
 		f->idle_sweeps = 0;
+		f->last = false;
 		mark_ready(c, f);
-	} else if (++f->idle_sweeps > GONE_SWEEPS) {
-		host_position_forget(c->reader.host, f->generation);
-		file_free(c, f);
-		commit(c);
+	} else if (f->save == TAIL_SAVING || f->idle_sweeps < (is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS)) {
+		return;
+	} else if (f->unended > 0) {
+		f->last = true;
+		mark_ready(c, f);
+	} else {
+		drop_file(c, f);
 	}
 }
 
-static void watch_folders(struct collector *c)
+/* A position is kept as long as its file may come back: its folder cannot be read, or it cannot be opened. It is of no
+ * use when the file is no more, or is another one that has its inode. */
+static bool may_come_back(void *context, const struct tail_saved *s)
 {
-	for (size_t i = 0; i < c->scan.folder_count; i++)
-		if (inotify_add_watch(c->inotify, c->scan.folders[i],
-			    IN_MODIFY | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_ONLYDIR) < 0 &&
-			errno != ENOENT)
-			++*c->errors;
+	struct collector *c = context;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+	const struct tail_file *f = tail_table_find(&c->table, &then);
+	const struct tail_lost *lost = tail_scan_lost(&c->scan, s->path, &then);
+
+	if (f ? f->fd < 0 : !lost || !lost->gone)
+		return true;
+	forget(c, s->at.generation);
+	return false;
 }
 
-/* Saved positions that no file claimed are of files that are no more. */
-static void forget_unclaimed(struct collector *c)
+static void tend_files(struct collector *c)
 {
-	for (struct saved_position *s; (s = c->saved);) {
-		c->saved = s->next;
-		host_position_forget(c->reader.host, s->at.generation);
-		free(s->path);
-		free(s);
+	bool sweep = mono_since(loop_now(c->loop), c->swept).ns >= c->config->sweep.ns;
+	struct tail_file *f, *next;
+
+	if (sweep)
+		c->swept = loop_now(c->loop);
+	for (f = TAILQ_FIRST(&c->table.named); f; f = next) {
+		next = TAILQ_NEXT(f, entry);
+		if (f->seen != c->scans)
+			lose_name(c, f);
 	}
+	for (f = TAILQ_FIRST(&c->table.gone); f; f = next) {
+		next = TAILQ_NEXT(f, entry);
+		tend_gone(c, f, sweep);
+	}
+}
+
+static void tell_limits(struct collector *c)
+{
+	if (c->scan.watch_failed && !c->watch_failed)
+		host_log(c->reader.host, LOG_LEVEL_WARN,
+			"cannot watch every folder: %s; what changes there is found by the sweep",
+			strerror(c->scan.watch_failed));
+	if (c->scan.too_many && !c->too_many)
+		host_log(c->reader.host, LOG_LEVEL_WARN, "too many files or folders match: the rest is left out");
+	c->watch_failed = c->scan.watch_failed != 0;
+	c->too_many = c->scan.too_many;
+	c->out_of_descriptors = false;
 }
 
 static void end_scan(struct collector *c)
 {
-	struct tail_file *f, *next;
+	int64_t took = mono_since(loop_now(c->loop), c->scan_began).ns;
 
-	for (size_t i = 0; i < c->scan.rotated_count; i++)
-		add_file(c, &c->scan.rotated[i], true);
-	forget_unclaimed(c);
-	c->had_scan = true;
-	for (f = TAILQ_FIRST(&c->files); f; f = next) {
-		next = TAILQ_NEXT(f, entry);
-		if (!f->gone && f->seen != c->scans)
-			lose_name(c, f);
-		if (f->gone)
-			tend_gone(c, f);
-	}
-	watch_folders(c);
+	tend_files(c);
+	tail_table_sift(&c->table, may_come_back, c);
+	tell_limits(c);
+	tail_watch_folders(&c->watch, &c->scan.folders, &c->scan.folder_count);
 	tail_scan_clear(&c->scan);
+	*c->open_files = c->table.count;
+	c->had_scan = true;
 	c->scanning = false;
+	c->scan_after = mono_after(loop_now(c->loop), (struct duration){ took * SCAN_REST });
 	c->drained_scan = c->draining && !c->scan_again;
-	if (c->scan_again && !c->stopped)
+	if (c->scan_again)
 		begin_scan(c);
-	else if (!c->stopped)
+	else
 		loop_timer_set(&c->sweep, c->config->sweep);
+}
+
+/* Before the files that have the names now. */
+static void add_rotated(struct collector *c)
+{
+	for (size_t i = 0; i < c->scan.rotated_count; i++)
+		if (!tail_table_find(&c->table, &c->scan.rotated[i].identity))
+			add_file(c, &c->scan.rotated[i], true);
 }
 
 static void work_through_scan(void *context)
@@ -571,43 +692,56 @@ static void scan_done(struct job *job)
 
 	c->scan_at = 0;
 	c->scans++;
-	if (c->stopped) {
-		tail_scan_clear(&c->scan);
-		c->scanning = false;
+	if (!c->stopped) {
+		add_rotated(c);
+		work_through_scan(c);
 		return;
 	}
-	work_through_scan(c);
+	tail_scan_clear(&c->scan);
+	c->scanning = false;
 }
 
-/* What to look for beside old names. To the first scan every saved position may have lost its name meanwhile. */
-static void add_lost(struct collector *c)
+static bool add_saved(void *context, const struct tail_saved *s)
 {
-	size_t n = c->lost_count;
+	struct collector *c = context;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
-	for (struct saved_position *s = c->saved; s; s = s->next)
-		n++;
-	c->scan.lost = n ? oxp_new(n * sizeof *c->scan.lost) : NULL;
-	for (size_t i = 0; i < c->lost_count; i++)
-		c->scan.lost[c->scan.lost_count++] = c->lost[i];
-	c->lost_count = 0;
-	for (struct saved_position *s = c->saved; s; s = s->next)
-		c->scan.lost[c->scan.lost_count++] = (struct tail_found){ .path = oxp_strdup(s->path),
-			.identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
+	tail_lost_add(&c->scan.lost, &c->scan.lost_count, s->path, &then);
+	return true;
+}
+
+/* A scan that was asked for waits its turn, so that folders in which much comes and goes are not looked through all the
+ * time. */
+static bool is_too_early(struct collector *c)
+{
+	int64_t wait = mono_since(c->scan_after, loop_now(c->loop)).ns;
+
+	if (wait <= 0 || c->draining)
+		return false;
+	loop_timer_set(&c->sweep, wait < c->config->sweep.ns ? (struct duration){ wait } : c->config->sweep);
+	return true;
 }
 
 static void begin_scan(struct collector *c)
 {
 	c->scan_again = c->scanning;
-	if (c->scanning || c->stopped)
+	if (c->scanning || c->stopped || is_too_early(c))
 		return;
-	c->scan.globs = c->config->paths;
-	c->scan.job = (struct job){ .work = tail_scan_work, .done = scan_done };
-	add_lost(c);
+	c->scan = (struct tail_scan){ .globs = c->config->paths,
+		.inotify = c->watch.fd,
+		.job = { .work = tail_scan_work, .done = scan_done },
+		.lost = c->lost,
+		.lost_count = c->lost_count };
+	c->lost = NULL;
+	c->lost_count = 0;
+	tail_table_sift(&c->table, add_saved, c);
+	c->scan_began = loop_now(c->loop);
 	c->scanning = lane_run(host_disk_lane(c->reader.host), &c->scan.job) == 0;
-	if (!c->scanning) {
-		tail_scan_clear(&c->scan);
-		loop_timer_set(&c->sweep, DURATION_MS(SAVE_MS));
-	}
+	if (c->scanning)
+		return;
+	c->lost = c->scan.lost;
+	c->lost_count = c->scan.lost_count;
+	loop_timer_set(&c->sweep, DURATION_MS(SAVE_MS));
 }
 
 static void on_sweep(void *context)
@@ -617,33 +751,44 @@ static void on_sweep(void *context)
 
 /* What inotify says. */
 
-/* Every followed file that may have changed. A name alone does not tell the folder, so the file is asked. */
-static void read_changed(struct collector *c)
+enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
+
+static void on_event(void *context, uint32_t mask, const char *path)
+{
+	struct collector *c = context;
+	struct tail_file *f = path ? tail_table_named(&c->table, path) : NULL;
+
+	if (f && f->fd >= 0)
+		mark_ready(c, f);
+	c->stranger = c->stranger || !f;
+	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
+		c->scan_again = true; /* folders came or went, or events were lost */
+	else if ((mask & CAME && tail_matches(c->config->paths, path)) || (f && mask & WENT) || (f && f->fd < 0))
+		c->scan_again = true;
+}
+
+/* Files without a name are still written to under names that nobody follows. */
+static void read_gone(struct collector *c)
 {
 	struct tail_file *f;
 
-	TAILQ_FOREACH(f, &c->files, entry)
-	if (!f->ready && has_more(f))
+	if (!c->stranger && c->table.gone_count > GONE_FEW)
+		return;
+	c->stranger = false;
+	TAILQ_FOREACH(f, &c->table.gone, entry)
+	if (!f->ready && tail_file_grew(f))
 		mark_ready(c, f);
 }
 
 static void on_tick(void *context)
 {
 	struct collector *c = context;
-	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
-	bool scan = false;
-	ssize_t n = read(c->inotify, events, sizeof events);
 
-	for (char *p = events; n > 0 && p < events + n;) {
-		const struct inotify_event *e = (const struct inotify_event *)p;
-		scan = scan || !(e->mask & IN_MODIFY); /* names came or went, or the queue ran over */
-		p += sizeof *e + e->len;
-	}
-	read_changed(c);
-	if (scan)
+	tail_watch_read(&c->watch, on_event, c);
+	read_gone(c);
+	if (c->scan_again && !c->scanning)
 		begin_scan(c);
-	if (!c->stopped)
-		loop_watch_set(&c->changes, WATCH_READ);
+	loop_watch_set(&c->watch.events, WATCH_READ);
 }
 
 /* The first event of a tick only starts it: what else changes until its end is read with it. */
@@ -652,8 +797,11 @@ static void on_changes(void *context, int fd, unsigned what)
 	struct collector *c = context;
 
 	(void)fd, (void)what;
-	loop_watch_set(&c->changes, 0);
-	loop_timer_set(&c->tick, c->config->tick);
+	loop_watch_set(&c->watch.events, 0);
+	if (c->draining)
+		on_tick(c);
+	else
+		loop_timer_set(&c->tick, c->config->tick);
 }
 
 /* Life. */
@@ -662,7 +810,7 @@ static void raise_descriptors(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
 	}
@@ -671,26 +819,19 @@ static void raise_descriptors(void)
 static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
-	struct saved_position *s = oxp_new(sizeof *s);
 
-	s->at = *at;
-	s->path = oxp_strdup(at->path);
-	s->next = c->saved;
-	c->saved = s;
+	tail_table_remember(&c->table, at);
 }
 
 static int tail_start(struct collector *c)
 {
 	int failed = host_positions_load(c->reader.host, remember, c);
 
+	if (!failed)
+		failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
 	if (failed)
 		return failed;
 	raise_descriptors();
-	c->inotify = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (c->inotify < 0)
-		return -errno;
-	loop_watch_init(&c->changes, c->loop, c->inotify, on_changes, c);
-	loop_watch_set(&c->changes, WATCH_READ);
 	begin_scan(c);
 	return 0;
 }
@@ -699,67 +840,75 @@ static int tail_start(struct collector *c)
 static void tail_drain(struct collector *c)
 {
 	c->draining = true;
+	loop_timer_clear(&c->tick);
+	on_tick(c);
 	begin_scan(c);
-	read_changed(c);
 	commit(c);
+}
+
+/* Looks again for itself: not every file system has inotify. What cannot be read does not hold up the end. */
+static void read_grown(struct collector *c, const struct tail_file_list *list)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, list, entry)
+	if (!f->trouble && tail_file_grew(f))
+		mark_ready(c, f);
 }
 
 static bool tail_quiet(struct collector *c)
 {
-	struct tail_file *f;
-
-	if (!c->drained_scan || c->scanning || c->committing || !TAILQ_EMPTY(&c->offers) || !TAILQ_EMPTY(&c->ready))
+	if (!c->drained_scan || c->scanning || c->committing || c->commit_failures || tail_watch_pending(&c->watch))
 		return false;
-	TAILQ_FOREACH(f, &c->files, entry)
-	if (f->state != TAIL_FOLLOWED || f->dirty)
+	if (!TAILQ_EMPTY(&c->offers) || !TAILQ_EMPTY(&c->ready) || !TAILQ_EMPTY(&c->unsaved))
 		return false;
-	return true;
+	read_grown(c, &c->table.named);
+	read_grown(c, &c->table.gone);
+	return TAILQ_EMPTY(&c->ready);
 }
 
 static void tail_stop(struct collector *c)
 {
 	struct tail_file *f;
 
+	if (c->stopped)
+		return;
 	c->stopped = true;
 	loop_timer_clear(&c->tick);
 	loop_timer_clear(&c->sweep);
 	loop_timer_clear(&c->save);
-	if (c->inotify >= 0)
-		loop_watch_set(&c->changes, 0);
-	TAILQ_FOREACH(f, &c->files, entry)
-	if (f->dirty)
-		put_position(c, f);
+	loop_timer_clear(&c->again);
+	loop_watch_done(&c->watch.events);
+	TAILQ_FOREACH(f, &c->unsaved, save_entry)
+	put_position(c, f);
+	TAILQ_FOREACH(f, &c->saving, save_entry)
+	put_position(c, f);
+	for (size_t i = 0; i < c->forgotten_count; i++)
+		host_position_forget(c->reader.host, c->forgotten[i]);
 }
 
 static void tail_destroy(struct collector *c)
 {
-	struct tail_file *f;
-
 	if (!c)
 		return;
 	OXP_ASSERT(!c->scanning);
-	for (struct offer *offer; (offer = TAILQ_FIRST(&c->offers));) {
+	for (struct tail_offer *offer; (offer = TAILQ_FIRST(&c->offers));) {
 		TAILQ_REMOVE(&c->offers, offer, entry);
 		free(offer);
 	}
-	while ((f = TAILQ_FIRST(&c->files)))
-		file_free(c, f);
-	for (struct saved_position *s; (s = c->saved);) {
-		c->saved = s->next;
-		free(s->path);
-		free(s);
-	}
+	tail_table_done(&c->table);
+	tail_scan_clear(&c->scan);
 	while (c->lost_count > 0)
 		free(c->lost[--c->lost_count].path);
-	tail_scan_clear(&c->scan);
-	loop_watch_done(&c->changes);
+	free(c->lost);
+	free(c->forgotten);
+	tail_watch_done(&c->watch);
 	loop_timer_done(&c->tick);
 	loop_timer_done(&c->sweep);
 	loop_timer_done(&c->save);
+	loop_timer_done(&c->again);
 	loop_soon_done(&c->reading);
 	loop_soon_done(&c->scanned);
-	if (c->inotify >= 0)
-		close(c->inotify);
 	buffer_done(&c->reader.message);
 	free(c);
 }
@@ -771,6 +920,7 @@ static void add_counters(struct collector *c, struct host *host)
 	c->reader.not_json =
 		host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
 	c->reader.cut = host_counter(host, "cut_lines_total", "Lines longer than line_max, cut.");
+	c->reader.cut_bytes = host_counter(host, "cut_bytes_total", "Bytes cut off from lines.");
 	c->reader.empty = host_counter(host, "empty_lines_total", "Empty lines, passed over.");
 	c->open_files = host_gauge(host, "files", "Files followed.");
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
@@ -785,18 +935,22 @@ static int tail_create(const void *config, struct host *host, struct collector *
 
 	c->config = config;
 	c->loop = host_loop(host);
-	c->inotify = -1;
+	c->watch.fd = -1;
 	c->reader = (struct tail_reader){ .host = host,
 		.scan = json_scan_best(),
 		.text = c->config->format == FORMAT_TEXT,
-		.line_max = c->config->line_max };
+		.line_max = c->config->line_max,
+		.chunk = TAIL_CHUNK };
 	buffer_init(&c->reader.message, 2 * c->config->line_max + TAIL_HEAD_MAX);
-	TAILQ_INIT(&c->files);
+	tail_table_init(&c->table);
 	TAILQ_INIT(&c->ready);
+	TAILQ_INIT(&c->unsaved);
+	TAILQ_INIT(&c->saving);
 	TAILQ_INIT(&c->offers);
 	loop_timer_init(&c->tick, c->loop, on_tick, c);
 	loop_timer_init(&c->sweep, c->loop, on_sweep, c);
 	loop_timer_init(&c->save, c->loop, on_save, c);
+	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_soon_init(&c->reading, c->loop, read_slice, c);
 	loop_soon_init(&c->scanned, c->loop, work_through_scan, c);
 	add_counters(c, host);

@@ -1,10 +1,11 @@
 /*
  * One followed file: who it is, how far it was read, and turning what is new in it into a batch.
  *
- *   saved <= told <= offset <= size
+ *	saved <= offset <= offset + unended <= size
  *
- * `offset` is the start of the first byte not offered, `saved` what every destination has settled. A last line
- * without its end is left in the file and read again later, so nothing is kept between two reads but the offset.
+ * `offset` is the start of the first line not offered, `saved` what every destination has settled. A last line without
+ * its end is left in the file and read again later, so nothing is kept between two reads but numbers. A file is cut
+ * down when it is shorter than what was read, or no longer begins with the bytes it began with.
  */
 #ifndef OXP_TAIL_FILE_H
 #define OXP_TAIL_FILE_H
@@ -15,30 +16,47 @@
 #include "proto/json_line.h"
 
 enum tail_state {
+	TAIL_CLOSED, /* it could not be opened yet; tried again by every sweep */
 	TAIL_NEW, /* its generation is not on disk yet: nothing may be offered */
 	TAIL_COMMITTING,
 	TAIL_FOLLOWED,
 };
 
-enum { TAIL_HEAD_MAX = 256 };
+/* In which list of the collector it waits for its position to be saved. */
+enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
+
+enum { TAIL_HEAD_MAX = 256, TAIL_CHUNK = 256 << 10 };
 
 struct tail_file {
-	TAILQ_ENTRY(tail_file) entry, ready_entry;
-	struct tail_file *by_path, *by_inode; /* next in the tables' chains */
+	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry;
+	struct tail_file *by_path, *by_inode; /* next in the table's chains */
 	char *path; /* its name, or the last one it had */
-	int fd;
 	struct tail_identity identity;
 	uint64_t generation, offset, saved, head_hash;
 	uint32_t head_size;
+	uint32_t unended; /* so many bytes from `offset` on are known to hold no line's end */
 	uint32_t offers; /* under way */
-	unsigned seen; /* number of the last scan that found it */
-	unsigned idle_sweeps; /* since it was gone and did not grow */
-	enum tail_state state;
+	uint32_t seen; /* number of the last scan that found it */
+	int fd; /* -1: closed */
+	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
+	uint8_t idle_sweeps; /* since it was gone and did not grow */
+	uint8_t state, save; /* enum tail_state, enum tail_save */
 	bool ready; /* in the queue of files to read */
 	bool gone; /* its name is another's now, or nobody's */
-	bool dirty; /* saved has moved since the last commit */
+	bool outlived; /* who had its name after it is known no more */
+	bool last; /* nobody will write to it any more: its last line ends with it */
+	bool moved; /* `saved` has moved since it went to the commit under way */
 	bool skipping; /* inside a line that was cut */
 };
+TAILQ_HEAD(tail_file_list, tail_file);
+
+/* A batch under way: what its token leads to. Settled in the order they were offered. */
+struct tail_offer {
+	TAILQ_ENTRY(tail_offer) entry;
+	struct tail_file *file;
+	uint64_t generation, end;
+};
+TAILQ_HEAD(tail_offer_list, tail_offer);
 
 /* What a read needs to know, and what it counts. */
 struct tail_reader {
@@ -46,17 +64,28 @@ struct tail_reader {
 	const struct json_scan *scan;
 	bool text; /* lines are no JSON, whatever they look like */
 	uint64_t line_max;
-	struct buffer message; /* for lines that become {"message": …} */
-	uint64_t *lines, *bytes, *not_json, *cut, *empty;
+	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
+	struct buffer message; /* a line that becomes {"message": …} */
+	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty;
 };
 
-enum tail_read { TAIL_READ_MORE, TAIL_READ_END, TAIL_READ_FULL, TAIL_READ_FAILED };
+enum tail_read {
+	TAIL_READ_MORE, /* there may be more */
+	TAIL_READ_END,
+	TAIL_READ_FULL, /* no room, nothing was taken */
+	TAIL_READ_FAILED, /* errno tells */
+	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
+};
 
-/* Offers what one slice can take. MORE: there may be more. FULL: no room, nothing was taken. `end` is where the
- * batch that was offered ends; 0 when none was. `token` is what the batch is given. */
-enum tail_read tail_file_read(struct tail_file *, struct tail_reader *, uint64_t token, bool *ret_offered);
-/* Hashes the beginning that is there now, if it was shorter before. */
-void tail_file_head(struct tail_file *);
+/*
+ * Offers what one slice can take. The batch's token is `offer`, which is filled in before the batch is offered: it may
+ * settle within. ret_offered tells whether it was taken, and with it the offer.
+ */
+enum tail_read tail_file_read(struct tail_file *, struct tail_reader *, struct tail_offer *offer, bool *ret_offered);
+/* Whether there are bytes that no read has seen. */
+bool tail_file_grew(const struct tail_file *);
+/* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. */
+void tail_file_begin(struct tail_file *, uint64_t offset);
 /* Whether the file begins with the bytes of that hash. */
 bool tail_head_is(int fd, uint64_t hash, uint32_t size);
 

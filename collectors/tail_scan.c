@@ -3,14 +3,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <unistd.h>
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
+enum {
+	EVENTS = IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
+		 IN_MOVE_SELF | IN_ONLYDIR
+};
 
 int tail_identify(int fd, const char *path, struct tail_identity *ret, uint64_t *ret_size)
 {
@@ -33,26 +40,15 @@ bool tail_same(const struct tail_identity *a, const struct tail_identity *b)
 	       (a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0);
 }
 
-static void free_found(struct tail_found **files, size_t *count)
+bool tail_matches(const struct option_list *globs, const char *path)
 {
-	for (size_t i = 0; i < *count; i++)
-		free((*files)[i].path);
-	free(*files);
-	*files = NULL;
-	*count = 0;
+	for (size_t i = 0; i < globs->count; i++)
+		if (fnmatch(globs->items[i], path, FNM_PATHNAME | FNM_PERIOD) == 0)
+			return true;
+	return false;
 }
 
-void tail_scan_clear(struct tail_scan *s)
-{
-	free_found(&s->files, &s->count);
-	free_found(&s->lost, &s->lost_count);
-	free_found(&s->rotated, &s->rotated_count);
-	for (size_t i = 0; i < s->folder_count; i++)
-		free(s->folders[i]);
-	free(s->folders);
-	s->folders = NULL;
-	s->room = s->folder_count = s->folder_room = s->rotated_room = 0;
-}
+/* What is found. */
 
 static void *grow(void *items, size_t count, size_t *room, size_t size)
 {
@@ -64,21 +60,66 @@ static void *grow(void *items, size_t count, size_t *room, size_t size)
 	return items;
 }
 
+void tail_lost_add(struct tail_lost **lost, size_t *count, const char *path, const struct tail_identity *identity)
+{
+	struct tail_lost *grown = realloc(*lost, (*count + 1) * sizeof **lost);
+
+	OXP_ASSERT(grown && "out of memory");
+	*lost = grown;
+	grown[(*count)++] = (struct tail_lost){ .path = oxp_strdup(path), .identity = *identity };
+}
+
+static void free_found(struct tail_found **files, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		free((*files)[i].path), free((*files)[i].name);
+	free(*files);
+	*files = NULL;
+	*count = 0;
+}
+
+void tail_folders_free(struct tail_folder **folders, size_t *count)
+{
+	for (size_t i = 0; i < *count; i++)
+		free((*folders)[i].path);
+	free(*folders);
+	*folders = NULL;
+	*count = 0;
+}
+
+void tail_scan_clear(struct tail_scan *s)
+{
+	free_found(&s->files, &s->count);
+	free_found(&s->rotated, &s->rotated_count);
+	tail_folders_free(&s->folders, &s->folder_count);
+	for (size_t i = 0; i < s->lost_count; i++)
+		free(s->lost[i].path);
+	free(s->lost);
+	s->lost = NULL;
+	s->lost_count = s->room = s->folder_room = s->rotated_room = 0;
+}
+
 static void add_folder(struct tail_scan *s, const char *path)
 {
-	for (size_t i = 0; i < s->folder_count; i++)
-		if (strcmp(s->folders[i], path) == 0)
-			return;
+	int watch;
+
+	s->too_many = s->too_many || s->folder_count == FOLDERS_MAX;
 	if (s->folder_count == FOLDERS_MAX)
 		return;
+	watch = inotify_add_watch(s->inotify, path, EVENTS);
+	if (watch < 0 && (errno == ENOTDIR || errno == ENOENT))
+		return;
+	if (watch < 0)
+		s->watch_failed = errno;
 	s->folders = grow(s->folders, s->folder_count, &s->folder_room, sizeof *s->folders);
-	s->folders[s->folder_count++] = oxp_strdup(path);
+	s->folders[s->folder_count++] = (struct tail_folder){ .path = oxp_strdup(path), .watch = watch };
 }
 
 static void add_file(struct tail_scan *s, const char *path)
 {
-	struct tail_found found;
+	struct tail_found found = { .name = NULL };
 
+	s->too_many = s->too_many || s->count == FILES_MAX;
 	if (s->count == FILES_MAX || tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
 		return;
 	found.path = oxp_strdup(path);
@@ -98,7 +139,7 @@ static void each_match(
 }
 
 /* The folders that can come to hold a match: those the pattern's own folder matches, and every folder above that has a
- * wildcard below it, down from the last one that is written out. */
+ * wildcard below it, down from the last one that is written out and there. */
 static void find_folders(struct tail_scan *s, const char *pattern)
 {
 	char folder[PATH_MAX], *slash;
@@ -107,11 +148,80 @@ static void find_folders(struct tail_scan *s, const char *pattern)
 	while ((slash = strrchr(folder, '/'))) {
 		*slash = '\0';
 		each_match(s, *folder ? folder : "/", GLOB_ONLYDIR, add_folder);
-		if (!strpbrk(folder, "*?[") && (s->folder_count > 0 || !*folder))
+		if (!*folder || (!strpbrk(folder, "*?[") && access(folder, F_OK) == 0))
 			return;
 	}
-	if (!strchr(pattern, '/'))
-		add_folder(s, ".");
+	add_folder(s, ".");
+}
+
+static int by_watch(const void *a, const void *b)
+{
+	const struct tail_folder *x = a, *y = b;
+
+	return x->watch != y->watch ? (x->watch > y->watch) - (x->watch < y->watch) : strcmp(x->path, y->path);
+}
+
+/* Two globs may lead to the same folder. */
+static void sort_folders(struct tail_scan *s)
+{
+	size_t kept = 0;
+
+	if (s->folder_count > 1)
+		qsort(s->folders, s->folder_count, sizeof *s->folders, by_watch);
+	for (size_t i = 0; i < s->folder_count; i++) {
+		if (kept && by_watch(&s->folders[kept - 1], &s->folders[i]) == 0)
+			free(s->folders[i].path);
+		else
+			s->folders[kept++] = s->folders[i];
+	}
+	s->folder_count = kept;
+}
+
+/* What lost its name. */
+
+struct listed {
+	char *name;
+	uint64_t inode;
+};
+
+/* One folder's names, kept while lost files of the same folder are looked for. */
+struct listing {
+	char folder[PATH_MAX];
+	struct listed *names;
+	size_t count, room;
+	bool read; /* it could be */
+};
+
+static void clear_listing(struct listing *l)
+{
+	for (size_t i = 0; i < l->count; i++)
+		free(l->names[i].name);
+	free(l->names);
+	l->names = NULL;
+	l->count = l->room = 0;
+}
+
+/* Reads the folder of a path, unless it is the one that was read last. */
+static void list_folder(struct listing *l, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	size_t size = slash ? (size_t)(slash - path) + 1 : 0;
+	struct dirent *entry;
+	DIR *d;
+
+	if (l->read && strlen(l->folder) == size && memcmp(l->folder, path, size) == 0)
+		return;
+	clear_listing(l);
+	memcpy(l->folder, path, size);
+	l->folder[size] = '\0';
+	d = opendir(size ? l->folder : ".");
+	l->read = d != NULL;
+	while (d && l->count < FILES_MAX && (entry = readdir(d))) {
+		l->names = grow(l->names, l->count, &l->room, sizeof *l->names);
+		l->names[l->count++] = (struct listed){ oxp_strdup(entry->d_name), entry->d_ino };
+	}
+	if (d)
+		closedir(d);
 }
 
 /* Rotated files that are packed are no text. */
@@ -126,14 +236,14 @@ static bool is_packed(const char *name)
 	return false;
 }
 
-/* Whether the file is the lost one, or had its name after it: rotation adds to a name, and it was born later. */
-static bool belongs(
-	const struct tail_found *lost, const char *old_name, const char *name, const struct tail_identity *i)
+/* What rotation makes of a name: app.log.1, app.log-20260101, app.log.old. */
+static bool is_rotated_name(const char *name, const char *old_name)
 {
-	if (tail_same(&lost->identity, i))
-		return true;
-	return strncmp(name, old_name, strlen(old_name)) == 0 && strcmp(name, old_name) != 0 && !is_packed(name) &&
-	       lost->identity.birth_ns > 0 && i->birth_ns > lost->identity.birth_ns;
+	size_t n = strlen(old_name);
+
+	if (strncmp(name, old_name, n) != 0 || !name[n] || is_packed(name))
+		return false;
+	return strpbrk(name + n, "0123456789") || strcmp(name + n, ".old") == 0;
 }
 
 static void add_rotated(struct tail_scan *s, const struct tail_found *found)
@@ -143,11 +253,12 @@ static void add_rotated(struct tail_scan *s, const struct tail_found *found)
 			return;
 	s->rotated = grow(s->rotated, s->rotated_count, &s->rotated_room, sizeof *s->rotated);
 	s->rotated[s->rotated_count] = *found;
+	s->rotated[s->rotated_count].name = oxp_strdup(found->name);
 	s->rotated[s->rotated_count++].path = oxp_strdup(found->path);
 }
 
 /* A file that still has its name was not rotated: what stands beside it is something else, such as a copy. */
-static bool has_name(const struct tail_found *lost)
+static bool has_name(const struct tail_lost *lost)
 {
 	struct tail_identity now;
 	uint64_t size;
@@ -155,29 +266,43 @@ static bool has_name(const struct tail_found *lost)
 	return tail_identify(AT_FDCWD, lost->path, &now, &size) == 0 && tail_same(&now, &lost->identity);
 }
 
-/* Looks through the folder of the old name. */
-static void find_lost(struct tail_scan *s, const struct tail_found *lost)
+/* The lost file itself has its inode's number; whoever had the name after it was born later and was rotated too. */
+static void try_name(struct tail_scan *s, struct tail_lost *lost, const struct listing *l, const struct listed *entry)
 {
-	char folder[PATH_MAX], path[PATH_MAX + NAME_MAX + 2], *slash;
-	const char *old_name = strrchr(lost->path, '/');
-	struct dirent *entry;
-	DIR *d;
+	const char *old_name = lost->path + strlen(l->folder);
+	char path[PATH_MAX + NAME_MAX + 1];
+	struct tail_found found = { .path = path, .name = lost->path };
+	bool rotated = lost->last && lost->identity.birth_ns && is_rotated_name(entry->name, old_name);
 
-	old_name = old_name ? old_name + 1 : lost->path;
-	snprintf(folder, sizeof folder, "%s", lost->path);
-	slash = strrchr(folder, '/');
-	if (slash)
-		*slash = '\0';
-	d = opendir(!slash ? "." : *folder ? folder : "/");
-	while (d && (entry = readdir(d))) {
-		struct tail_found found = { .path = path };
-		snprintf(path, sizeof path, "%s/%s", slash ? folder : ".", entry->d_name);
-		if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) == 0 &&
-			belongs(lost, old_name, entry->d_name, &found.identity))
-			add_rotated(s, &found);
-	}
-	if (d)
-		closedir(d);
+	if (entry->inode != lost->identity.inode && !rotated)
+		return;
+	snprintf(path, sizeof path, "%s%s", l->folder, entry->name);
+	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
+		return;
+	if (tail_same(&lost->identity, &found.identity))
+		lost->gone = false;
+	else if (!rotated || found.identity.birth_ns <= lost->identity.birth_ns)
+		return;
+	add_rotated(s, &found);
+}
+
+static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listing *l)
+{
+	if (has_name(lost) || !tail_matches(s->globs, lost->path) || strlen(lost->path) >= sizeof l->folder)
+		return;
+	list_folder(l, lost->path);
+	lost->gone = l->read;
+	for (size_t i = 0; i < l->count; i++)
+		try_name(s, lost, l, &l->names[i]);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct tail_lost *x = a, *y = b;
+	int order = strcmp(x->path, y->path);
+
+	return order ? order
+		     : (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
 }
 
 static int by_birth(const void *a, const void *b)
@@ -187,17 +312,49 @@ static int by_birth(const void *a, const void *b)
 	return (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
 }
 
+static void find_all_lost(struct tail_scan *s)
+{
+	struct listing listing = { .read = false };
+
+	if (s->lost_count > 1)
+		qsort(s->lost, s->lost_count, sizeof *s->lost, by_path);
+	for (size_t i = 0; i < s->lost_count; i++) {
+		s->lost[i].last = i + 1 == s->lost_count || strcmp(s->lost[i].path, s->lost[i + 1].path) != 0;
+		find_lost(s, &s->lost[i], &listing);
+	}
+	clear_listing(&listing);
+	if (s->rotated_count > 1)
+		qsort(s->rotated, s->rotated_count, sizeof *s->rotated, by_birth);
+}
+
+/* The lost are in the order of their paths by now. */
+const struct tail_lost *tail_scan_lost(
+	const struct tail_scan *s, const char *path, const struct tail_identity *identity)
+{
+	size_t low = 0, high = s->lost_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(s->lost[middle].path, path) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	for (; low < s->lost_count && strcmp(s->lost[low].path, path) == 0; low++)
+		if (tail_same(&s->lost[low].identity, identity))
+			return &s->lost[low];
+	return NULL;
+}
+
 void tail_scan_work(struct job *job)
 {
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
 
-	for (size_t i = 0; i < s->globs->count; i++) {
-		each_match(s, s->globs->items[i], 0, add_file);
+	s->watch_failed = 0;
+	for (size_t i = 0; i < s->globs->count; i++)
 		find_folders(s, s->globs->items[i]);
-	}
-	for (size_t i = 0; i < s->lost_count; i++)
-		if (!has_name(&s->lost[i]))
-			find_lost(s, &s->lost[i]);
-	if (s->rotated_count > 1)
-		qsort(s->rotated, s->rotated_count, sizeof *s->rotated, by_birth);
+	for (size_t i = 0; i < s->globs->count; i++)
+		each_match(s, s->globs->items[i], 0, add_file);
+	sort_folders(s);
+	find_all_lost(s);
 }

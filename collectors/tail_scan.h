@@ -1,6 +1,9 @@
 /*
  * A look at the disk for `tail`: which files the globs match now, and which folders to watch for more. Runs in a
  * lane, since ten thousand names take tens of milliseconds.
+ *
+ * A folder is watched before it is read, so that a file is either found or told of. Files that lost their names while
+ * nobody looked are searched for in the folder where they had them.
  */
 #ifndef OXP_TAIL_SCAN_H
 #define OXP_TAIL_SCAN_H
@@ -16,30 +19,53 @@ struct tail_identity {
 };
 
 struct tail_found {
-	char *path;
+	char *path; /* where it stands now */
+	char *name; /* of a rotated file: the path it was written under; else NULL */
 	struct tail_identity identity;
 	uint64_t size;
+};
+
+struct tail_folder {
+	char *path;
+	int watch; /* inotify's number for it; -1: not watched */
+};
+
+/* A file that lost its name, or may have. */
+struct tail_lost {
+	char *path; /* the last that is known */
+	struct tail_identity identity;
+	bool gone; /* answer: its folder was read and it is not there */
+	bool last; /* nobody is known to have had the name after it */
 };
 
 /* 0 or -errno; anything but a regular file is -EINVAL. */
 int tail_identify(int fd, const char *path, struct tail_identity *ret, uint64_t *ret_size) MUST_CHECK;
 bool tail_same(const struct tail_identity *, const struct tail_identity *);
+/* Whether a file of this path could match one of the globs. */
+bool tail_matches(const struct option_list *globs, const char *path);
 
 struct tail_scan {
 	struct job job;
 	const struct option_list *globs;
-	/* Files that lost their names while nobody looked. Beside each old name stand the file itself and those that
-	 * had the name after it: `rotated` is what was found of them, oldest first. */
-	struct tail_found *lost, *rotated;
+	int inotify; /* where folders are watched */
+	/* Beside each old name stand the file itself and those that had the name after it: `rotated` is what was found
+	 * of them, oldest first. */
+	struct tail_lost *lost;
+	struct tail_found *rotated;
 	size_t lost_count, rotated_count, rotated_room;
 	struct tail_found *files;
 	size_t count, room;
-	char **folders;
+	struct tail_folder *folders; /* in the order of their watches */
 	size_t folder_count, folder_room;
-	void (*done)(struct tail_scan *);
-	void *context;
+	int watch_failed; /* errno of the last folder that could not be watched */
+	bool too_many; /* files or folders: the rest was left out */
 };
 
+void tail_lost_add(struct tail_lost **, size_t *count, const char *path, const struct tail_identity *);
+void tail_folders_free(struct tail_folder **, size_t *count);
+/* The answer about a file that was asked for as lost. */
+const struct tail_lost *tail_scan_lost(const struct tail_scan *, const char *path, const struct tail_identity *);
+/* Frees the answer and the question. */
 void tail_scan_clear(struct tail_scan *);
 /* Work of the job. */
 void tail_scan_work(struct job *);

@@ -1,0 +1,238 @@
+#include "collectors/tail_table.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+void tail_table_init(struct tail_table *t)
+{
+	TAILQ_INIT(&t->named);
+	TAILQ_INIT(&t->gone);
+}
+
+static size_t path_place(const char *path)
+{
+	return XXH3_64bits(path, strlen(path)) % TAIL_CHAINS;
+}
+
+static size_t inode_place(uint64_t dev, uint64_t inode)
+{
+	return (inode ^ dev) % TAIL_CHAINS;
+}
+
+static struct tail_file **inode_chain(struct tail_table *t, const struct tail_file *f)
+{
+	return &t->by_inode[inode_place(f->identity.dev, f->identity.inode)];
+}
+
+static void put_path(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file **chain = &t->by_path[path_place(f->path)];
+
+	f->by_path = *chain;
+	*chain = f;
+}
+
+static void take_path(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file **at = &t->by_path[path_place(f->path)];
+
+	while (*at != f)
+		at = &(*at)->by_path;
+	*at = f->by_path;
+}
+
+struct tail_file *tail_table_named(const struct tail_table *t, const char *path)
+{
+	struct tail_file *f = t->by_path[path_place(path)];
+
+	while (f && (f->gone || strcmp(f->path, path) != 0))
+		f = f->by_path;
+	return f;
+}
+
+struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *path)
+{
+	struct tail_file *f, *last = NULL;
+
+	for (f = t->by_path[path_place(path)]; f; f = f->by_path)
+		if (f->gone && !f->outlived && strcmp(f->path, path) == 0 &&
+			(!last || f->identity.birth_ns > last->identity.birth_ns))
+			last = f;
+	return last;
+}
+
+/* The file had the name after these, so they say no longer who had it last. */
+static void outlive(struct tail_table *t, const struct tail_file *dropped)
+{
+	struct tail_file *f;
+
+	for (f = t->by_path[path_place(dropped->path)]; f; f = f->by_path)
+		f->outlived = f->outlived || (f->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
+						     strcmp(f->path, dropped->path) == 0);
+}
+
+struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_identity *identity)
+{
+	struct tail_file *f = t->by_inode[inode_place(identity->dev, identity->inode)];
+
+	while (f && !tail_same(&f->identity, identity))
+		f = f->by_inode;
+	return f;
+}
+
+struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *found, bool gone)
+{
+	struct tail_file *f = oxp_new(sizeof *f);
+
+	f->path = oxp_strdup(found->name ? found->name : found->path);
+	f->identity = found->identity;
+	f->fd = -1;
+	f->gone = gone;
+	f->by_inode = *inode_chain(t, f);
+	*inode_chain(t, f) = f;
+	put_path(t, f);
+	TAILQ_INSERT_TAIL(gone ? &t->gone : &t->named, f, entry);
+	t->count++;
+	t->gone_count += gone;
+	return f;
+}
+
+void tail_table_drop(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file **at = inode_chain(t, f);
+
+	while (*at != f)
+		at = &(*at)->by_inode;
+	*at = f->by_inode;
+	take_path(t, f);
+	outlive(t, f);
+	TAILQ_REMOVE(f->gone ? &t->gone : &t->named, f, entry);
+	t->count--;
+	t->gone_count -= f->gone;
+	if (f->fd >= 0)
+		close(f->fd);
+	free(f->path);
+	free(f);
+}
+
+void tail_table_rename(struct tail_table *t, struct tail_file *f, const char *path)
+{
+	if (f->gone) {
+		TAILQ_REMOVE(&t->gone, f, entry);
+		TAILQ_INSERT_TAIL(&t->named, f, entry);
+		f->gone = f->outlived = false;
+		t->gone_count--;
+	}
+	take_path(t, f);
+	free(f->path);
+	f->path = oxp_strdup(path);
+	put_path(t, f);
+}
+
+void tail_table_lose(struct tail_table *t, struct tail_file *f)
+{
+	f->gone = true;
+	TAILQ_REMOVE(&t->named, f, entry);
+	TAILQ_INSERT_TAIL(&t->gone, f, entry);
+	t->gone_count++;
+}
+
+/* Saved positions. */
+
+void tail_table_remember(struct tail_table *t, const struct position *at)
+{
+	size_t size = strlen(at->path) + 1;
+	struct tail_saved *s = oxp_new(sizeof *s + size), **chain = &t->saved[inode_place(at->dev, at->inode)];
+
+	memcpy(s->path, at->path, size);
+	s->at = *at;
+	s->at.path = s->path;
+	s->next = *chain;
+	*chain = s;
+	t->saved_count++;
+}
+
+/* Where the link to the saved position of that file stands; of several the newest generation. */
+static struct tail_saved **find_saved(struct tail_table *t, const struct tail_identity *identity, int fd)
+{
+	struct tail_saved **at = &t->saved[inode_place(identity->dev, identity->inode)], **best = NULL;
+
+	for (; *at; at = &(*at)->next) {
+		const struct position *p = &(*at)->at;
+		const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
+		if (tail_same(&then, identity) && tail_head_is(fd, p->head_hash, p->head_size) &&
+			(!best || p->generation > (*best)->at.generation))
+			best = at;
+	}
+	return best;
+}
+
+struct tail_saved *tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd)
+{
+	struct tail_saved **at = find_saved(t, identity, fd), *s;
+
+	if (!at)
+		return NULL;
+	s = *at;
+	*at = s->next;
+	t->saved_count--;
+	return s;
+}
+
+static void sift_chain(struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *),
+	void *context)
+{
+	for (struct tail_saved *s; (s = *at);) {
+		if (keep(context, s)) {
+			at = &s->next;
+			continue;
+		}
+		*at = s->next;
+		t->saved_count--;
+		free(s);
+	}
+}
+
+void tail_table_sift(struct tail_table *t, bool (*keep)(void *context, const struct tail_saved *), void *context)
+{
+	for (size_t i = 0; i < TAIL_CHAINS && t->saved_count > 0; i++)
+		sift_chain(t, &t->saved[i], keep, context);
+}
+
+static bool keep_none(void *context, const struct tail_saved *s)
+{
+	(void)context, (void)s;
+	return false;
+}
+
+void tail_table_done(struct tail_table *t)
+{
+	struct tail_file *f;
+
+	while ((f = TAILQ_FIRST(&t->named)) || (f = TAILQ_FIRST(&t->gone)))
+		tail_table_drop(t, f);
+	tail_table_sift(t, keep_none, NULL);
+}
+
+static size_t check_list(const struct tail_table *t, const struct tail_file_list *list, bool gone)
+{
+	const struct tail_file *f;
+	size_t count = 0;
+
+	TAILQ_FOREACH(f, list, entry)
+	{
+		OXP_ASSERT(f->gone == gone && f->saved <= f->offset);
+		OXP_ASSERT(tail_table_find(t, &f->identity) != NULL);
+		OXP_ASSERT(gone || tail_table_named(t, f->path) == f);
+		count++;
+	}
+	return count;
+}
+
+void tail_table_check(const struct tail_table *t)
+{
+	size_t gone = check_list(t, &t->gone, true);
+
+	OXP_ASSERT(gone == t->gone_count && check_list(t, &t->named, false) + gone == t->count);
+}

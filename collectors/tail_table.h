@@ -1,0 +1,50 @@
+/*
+ * The files that `tail` knows: those it follows, by name and by identity, and those of earlier runs whose saved
+ * position nobody has claimed yet.
+ *
+ * Invariant: every file is found by its identity; by its path as the one that has it, or as one that had it; it stands
+ * in `named` or in `gone`, as its flag says.
+ */
+#ifndef OXP_TAIL_TABLE_H
+#define OXP_TAIL_TABLE_H
+
+#include "collectors/tail_file.h"
+
+enum { TAIL_CHAINS = 2048 };
+
+struct tail_saved {
+	struct tail_saved *next;
+	struct position at;
+	char path[];
+};
+
+struct tail_table {
+	struct tail_file_list named, gone;
+	struct tail_file *by_path[TAIL_CHAINS], *by_inode[TAIL_CHAINS];
+	struct tail_saved *saved[TAIL_CHAINS];
+	size_t count, gone_count, saved_count;
+};
+
+void tail_table_init(struct tail_table *);
+void tail_table_done(struct tail_table *);
+void tail_table_check(const struct tail_table *);
+
+/* A file that is new to us, closed. It stays the table's. */
+struct tail_file *tail_table_add(struct tail_table *, const struct tail_found *, bool gone);
+/* Takes the file out and frees it; it is in no list of others. */
+void tail_table_drop(struct tail_table *, struct tail_file *);
+struct tail_file *tail_table_named(const struct tail_table *, const char *path);
+struct tail_file *tail_table_find(const struct tail_table *, const struct tail_identity *);
+void tail_table_rename(struct tail_table *, struct tail_file *, const char *path);
+/* Its name is another's now, or nobody's. */
+void tail_table_lose(struct tail_table *, struct tail_file *);
+/* Who had this name last, if that file is still known; or NULL. */
+struct tail_file *tail_table_last_owner(const struct tail_table *, const char *path);
+
+void tail_table_remember(struct tail_table *, const struct position *);
+/* Takes the saved position of the open file, when there is one and the file is the same as it was then. */
+struct tail_saved *tail_table_claim(struct tail_table *, const struct tail_identity *, int fd);
+/* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. */
+void tail_table_sift(struct tail_table *, bool (*keep)(void *context, const struct tail_saved *), void *context);
+
+#endif

@@ -1,0 +1,30 @@
+/*
+ * inotify for `tail`: the folders that are watched, and what is told of the names in them.
+ *
+ * Folders, not files, are watched: one watch serves thousands of files, and tells of new ones.
+ */
+#ifndef OXP_TAIL_WATCH_H
+#define OXP_TAIL_WATCH_H
+
+#include "collectors/tail_scan.h"
+
+struct tail_watch {
+	int fd;
+	struct loop_watch events;
+	struct tail_folder *folders; /* in the order of their watches */
+	size_t count;
+};
+
+/* 0 or -errno; `ready` is called when there is something to read. */
+int tail_watch_init(struct tail_watch *, struct loop *, void (*ready)(void *context, int fd, unsigned what),
+	void *context) MUST_CHECK;
+void tail_watch_done(struct tail_watch *); /* fine when init failed */
+/* Takes what a scan found; folders that are in it no more are not watched any longer. */
+void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *count);
+/* Tells each event that waits: inotify's mask and the path, which is NULL when it is about no name. */
+void tail_watch_read(
+	struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
+/* Whether events wait. */
+bool tail_watch_pending(const struct tail_watch *);
+
+#endif

@@ -1,0 +1,68 @@
+"""What was broken once: bad moments of the end, of the disk and of those who talk to us."""
+
+import gzip
+import socket
+import threading
+
+import requests
+
+from lib.wait import wait_until
+from test_traces import config, post, request_of, spans_at
+
+PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
+
+
+def test_spooled_spans_survive_several_ends_and_come_once(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    post(agent, request_of(50).SerializeToString())
+    for _ in range(3):
+        assert agent.stop() == 0
+        agent.start()
+        assert agent.booked("held", signal="traces") == 50
+        agent.assert_balanced()
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50)
+    assert sorted(spans_at(server)) == list(range(1, 51))
+    assert agent.booked("dropped", signal="traces") == 0
+    agent.assert_balanced()
+
+
+def hammer(agent, stop, taken):
+    """Posts over one connection that stays open, until told to stop; numbers that were answered 200 go to `taken`."""
+    session, number = requests.Session(), 0
+    while not stop.is_set():
+        number += 1
+        body = gzip.compress(request_of(1, first=number).SerializeToString(), 1)
+        try:
+            answer = session.post(agent.otlp_url + "/v1/traces", data=body, headers=PACKED, timeout=5)
+        except requests.RequestException:
+            return
+        if answer.status_code == 200:
+            taken.append(number)
+
+
+def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}})
+    for _ in range(5):
+        before = agent.booked("received", signal="traces")
+        stop, lists = threading.Event(), [[] for _ in range(4)]
+        threads = [threading.Thread(target=hammer, args=(agent, stop, taken)) for taken in lists]
+        for thread in threads:
+            thread.start()
+        wait_until(lambda: all(lists), 10, "each to be heard")
+        agent.process.signal(15)
+        wait_until(lambda: agent.err().count("ending:") >= 1, 10, "the agent to say that it ends")
+        agent.process.signal(15)
+        wait_until(lambda: not agent.process.alive(), 20, "the end")
+        stop.set()
+        for thread in threads:
+            thread.join()
+        agent.check_output()
+        assert agent.process.child.returncode == 0
+        agent.start()
+        assert agent.booked("dropped", signal="traces") == 0
+        assert agent.booked("held", signal="traces") >= before + sum(map(len, lists))

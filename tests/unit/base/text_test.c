@@ -1,0 +1,177 @@
+/*
+ * Text helpers, by table: what RFC 3629 and RFC 8259 call valid, numbers at their ends, slips of the finger.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+
+static const struct {
+	const char *text;
+	bool valid;
+} utf8_rows[] = {
+	{ "", true }, { "plain", true }, { "\x7f", true }, { "gr\xc3\xbc\xc3\x9f", true },
+	{ "\xc2\x80", true }, { "\xdf\xbf", true }, { "\xe0\xa0\x80", true }, { "\xef\xbf\xbf", true },
+	{ "\xed\x9f\xbf", true }, { "\xee\x80\x80", true }, { "\xf0\x90\x80\x80", true }, { "\xf4\x8f\xbf\xbf", true },
+	{ "\x80", false }, { "\xbf", false }, { "\xc0\x80", false }, { "\xc1\xbf", false }, /* overlong */
+	{ "\xe0\x9f\xbf", false }, { "\xf0\x8f\xbf\xbf", false }, /* overlong */
+	{ "\xed\xa0\x80", false }, { "\xed\xbf\xbf", false }, /* surrogates */
+	{ "\xf4\x90\x80\x80", false }, { "\xf5\x80\x80\x80", false }, { "\xff", false }, { "\xfe", false },
+	{ "\xc3", false }, { "\xe2\x82", false }, { "\xf0\x9f\x98", false }, /* cut */
+	{ "\xc3(", false }, { "\xe2\x82(", false }, { "\xf0\x9f\x98(", false }, { "\xf0(\x98\x80", false },
+};
+
+/* At every distance from the start, since whole words are looked at first. */
+static void test_utf8(void **state)
+{
+	char text[32];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(utf8_rows); i++)
+		for (size_t shift = 0; shift < 18; shift++) {
+			size_t n = strlen(utf8_rows[i].text);
+			memset(text, 'a', sizeof text);
+			memcpy(text + shift, utf8_rows[i].text, n);
+			assert_int_equal(utf8_valid(text, shift + n), utf8_rows[i].valid);
+			assert_int_equal(utf8_valid(text, shift + n + 9), utf8_rows[i].valid);
+		}
+}
+
+/* Exact memory behind the text, so that the sanitizer sees a read beyond it. */
+static void test_utf8_reads_no_further(void **state)
+{
+	static const unsigned char starts[] = { 0xc3, 0xe2, 0xf0 };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(starts); i++) {
+		char *one = malloc(1);
+		assert_non_null(one);
+		*one = (char)starts[i];
+		assert_false(utf8_valid(one, 1));
+		free(one);
+	}
+}
+
+static const struct {
+	const char *text, *json;
+} json_rows[] = {
+	{ "", "\"\"" },
+	{ "plain", "\"plain\"" },
+	{ "\"\\/", "\"\\\"\\\\/\"" },
+	{ "\b\f\n\r\t", "\"\\b\\f\\n\\r\\t\"" },
+	{ "\x01\x1f\x7f", "\"\\u0001\\u001f\x7f\"" },
+	{ "\xc3\xbc\xf0\x9f\x98\x80", "\"\xc3\xbc\xf0\x9f\x98\x80\"" },
+	{ "a\xff\xc3", "\"a\xef\xbf\xbd\xef\xbf\xbd\"" },
+	{ "\xed\xa0\x80", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"" },
+};
+
+static void test_json_strings(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(json_rows); i++) {
+		struct buffer b;
+		buffer_init(&b, 1000);
+		assert_int_equal(json_string_append(&b, json_rows[i].text, strlen(json_rows[i].text)), 0);
+		assert_true(bytes_are(buffer_bytes(&b), json_rows[i].json));
+		buffer_done(&b);
+	}
+}
+
+static void test_json_of_a_zero_byte(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 1000);
+	assert_int_equal(json_string_append(&b, "a\0b", 3), 0);
+	assert_true(bytes_are(buffer_bytes(&b), "\"a\\u0000b\""));
+	buffer_done(&b);
+}
+
+/* However much room is missing, what was there before stays as it was. */
+static void test_json_without_room_appends_nothing(void **state)
+{
+	(void)state;
+	for (size_t ceiling = 3; ceiling < 3 + 2 + 6 + 2; ceiling++) {
+		struct buffer b;
+		buffer_init(&b, ceiling);
+		assert_int_equal(buffer_text(&b, "abc"), 0);
+		assert_int_equal(json_string_append(&b, "\x01" "de", 3), -ENOSPC);
+		assert_true(bytes_are(buffer_bytes(&b), "abc"));
+		buffer_done(&b);
+	}
+}
+
+static void test_numbers(void **state)
+{
+	static const uint64_t values[] = { 0, 9, 10, 99, 100, 12345, UINT32_MAX, UINT64_MAX - 1, UINT64_MAX };
+	char digits[20];
+	uint64_t back;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(values); i++) {
+		size_t n = u64_format(values[i], digits);
+		assert_true(u64_parse((struct bytes){ digits, n }, &back));
+		assert_true(back == values[i]);
+	}
+	assert_int_equal(u64_format(UINT64_MAX, digits), 20);
+	assert_memory_equal(digits, "18446744073709551615", 20);
+}
+
+static void test_what_is_no_number(void **state)
+{
+	static const char *const rows[] = { "", "-1", "+1", " 1", "1 ", "0x1", "1.0", "18446744073709551616",
+		"99999999999999999999", "184467440737095516150", "a" };
+	uint64_t value = 42;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_false(u64_parse(bytes_of(rows[i]), &value));
+	assert_true(value == 42);
+}
+
+static void test_hex(void **state)
+{
+	char to[9] = "........";
+
+	(void)state;
+	hex_format("\x00\x9f\xff", 3, to);
+	assert_string_equal(to, "009fff..");
+}
+
+static void test_nearest_word(void **state)
+{
+	static const char *const words[] = { "endpoint", "timeout", "concurrency", "path" };
+	char *const endless = oxp_new(1000);
+
+	(void)state;
+	memset(endless, 'e', 999);
+	assert_string_equal(nearest_word("endpiont", words, 4), "endpoint");
+	assert_string_equal(nearest_word("tiemout", words, 4), "timeout");
+	assert_string_equal(nearest_word("paht", words, 4), "path");
+	assert_string_equal(nearest_word("path", words, 4), "path");
+	assert_null(nearest_word("elasticsearch", words, 4));
+	assert_null(nearest_word("x", words, 4));
+	assert_null(nearest_word("path", words, 0));
+	assert_string_equal(nearest_word("pth", (const char *const[]){ endless, "path" }, 2), "path");
+	free(endless);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_utf8),
+		cmocka_unit_test(test_utf8_reads_no_further),
+		cmocka_unit_test(test_json_strings),
+		cmocka_unit_test(test_json_of_a_zero_byte),
+		cmocka_unit_test(test_json_without_room_appends_nothing),
+		cmocka_unit_test(test_numbers),
+		cmocka_unit_test(test_what_is_no_number),
+		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_nearest_word),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,1192 @@
+/*
+ * The tail collector over real files, turned by hand. Every test keeps what it wrote as text, a `model` for each file
+ * that there was, and ends with a drain; then the items must be the lines of the models: each once, under one
+ * generation, at its offset, to the byte.
+ *
+ * Ticks are short and the sweep is an hour away, unless a test is about them: what is found is found by inotify.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collectors/tail_table.h"
+#include "unit/fake_host.h"
+
+extern const struct collector_type collector_tail;
+
+/* The collector's configuration has the shape of its option rows. */
+struct tail_config {
+	const struct option_list *paths;
+	int start, format;
+	uint64_t line_max;
+	struct duration sweep, tick;
+};
+
+enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
+
+struct bench {
+	struct loop *loop;
+	struct host host;
+	struct tail_config config;
+	struct option_list list;
+	char globs[PATHS_MAX][PATH_MAX];
+	const char *items[PATHS_MAX];
+	char folder[FOLDER_MAX];
+};
+
+struct model {
+	struct buffer text;
+	uint64_t generation; /* once it was found */
+};
+
+/* Files. */
+
+static const char *path_of(const struct bench *b, const char *name)
+{
+	static char paths[4][PATH_MAX];
+	static unsigned next;
+	char *path = paths[next++ % COUNT_OF(paths)];
+
+	snprintf(path, PATH_MAX, "%s/%s", b->folder, name);
+	return path;
+}
+
+static void write_all(int fd, const char *data, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, data, size);
+		assert_true(n > 0);
+		data += n;
+		size -= (size_t)n;
+	}
+}
+
+static void add_bytes(struct model *m, int fd, const char *data, size_t size)
+{
+	if (m->text.ceiling == 0)
+		buffer_init(&m->text, 64 << 20);
+	assert_int_equal(buffer_append(&m->text, data, size), 0);
+	write_all(fd, data, size);
+}
+
+static int open_to_write(const struct bench *b, const char *name)
+{
+	int fd = open(path_of(b, name), O_WRONLY | O_CREAT | O_APPEND, 0644);
+
+	assert_true(fd >= 0);
+	return fd;
+}
+
+static void append_bytes(struct bench *b, struct model *m, const char *name, struct bytes data)
+{
+	int fd = open_to_write(b, name);
+
+	add_bytes(m, fd, data.data, data.size);
+	close(fd);
+}
+
+static void append(struct bench *b, struct model *m, const char *name, const char *text)
+{
+	append_bytes(b, m, name, bytes_of(text));
+}
+
+/* What nobody follows. */
+static void put(struct bench *b, const char *name, const char *text)
+{
+	int fd = open_to_write(b, name);
+
+	write_all(fd, text, strlen(text));
+	close(fd);
+}
+
+static void append_lines(struct bench *b, struct model *m, const char *name, int count)
+{
+	int fd = open_to_write(b, name);
+	char line[128];
+
+	for (int i = 0; i < count; i++) {
+		int n = snprintf(
+			line, sizeof line, "{\"n\":%zu,\"message\":\"line %d of %s\"}\n", m->text.size, i, name);
+		add_bytes(m, fd, line, (size_t)n);
+	}
+	close(fd);
+}
+
+static void rename_to(struct bench *b, const char *from, const char *to)
+{
+	assert_int_equal(rename(path_of(b, from), path_of(b, to)), 0);
+}
+
+/* Turning. */
+
+static void turn(struct bench *b)
+{
+	loop_turn(b->loop, DURATION_MS(5));
+}
+
+#define UNTIL(b, condition)                                                                        \
+	do {                                                                                       \
+		struct mono_time until_end = mono_after(clock_system.mono(&clock_system), DURATION_S(PATIENCE_S)); \
+		while (!(condition)) {                                                             \
+			turn(b);                                                                   \
+			if (clock_system.mono(&clock_system).ns > until_end.ns)                    \
+				fail_msg("still not: %s; %s", #condition, (b)->host.last_log);     \
+		}                                                                                  \
+	} while (0)
+
+static uint64_t number(const struct bench *b, const char *name)
+{
+	return fake_host_number(&b->host, name);
+}
+
+static void watch_glob(struct bench *b, const char *glob)
+{
+	snprintf(b->globs[b->list.count], PATH_MAX, "%s/%s", b->folder, glob);
+	b->items[b->list.count] = b->globs[b->list.count];
+	b->list.count++;
+}
+
+static void start(struct bench *b)
+{
+	assert_int_equal(collector_tail.create(&b->config, &b->host, &b->host.collector), 0);
+	assert_int_equal(collector_tail.start(b->host.collector), 0);
+}
+
+/* Followed from the first scan on. */
+static void start_following(struct bench *b)
+{
+	start(b);
+	UNTIL(b, number(b, "files") > 0 || b->host.count > 0);
+}
+
+static void drain(struct bench *b)
+{
+	b->host.hold = false;
+	loop_soon_run(&b->host.settling);
+	collector_tail.drain(b->host.collector);
+	UNTIL(b, collector_tail.quiet(b->host.collector));
+}
+
+static void restart(struct bench *b)
+{
+	fake_host_end(&b->host);
+	start(b);
+}
+
+static void wait_items(struct bench *b, size_t count)
+{
+	UNTIL(b, b->host.count >= count);
+	assert_int_equal(b->host.count, count);
+}
+
+/* What came. */
+
+static bool is_blank(const char *line, size_t size)
+{
+	return size == 0 || (size == 1 && *line == '\r');
+}
+
+static size_t next_of(const struct host *h, size_t i, uint64_t generation)
+{
+	while (i < h->count && h->items[i].generation != generation)
+		i++;
+	return i;
+}
+
+/* Whether the items of the generation are the lines of the text, in order. */
+static bool are_lines(const struct host *h, uint64_t generation, struct bytes text)
+{
+	size_t i = 0, at = 0, size;
+	const char *end;
+
+	for (; at < text.size && (end = memchr(text.data + at, '\n', text.size - at)); at += size + 1) {
+		size = (size_t)(end - text.data) - at;
+		if (is_blank(text.data + at, size))
+			continue;
+		i = next_of(h, i, generation);
+		if (i == h->count || h->items[i].offset != at || h->items[i].size != size ||
+			memcmp(h->items[i].data, text.data + at, size) != 0)
+			return false;
+		i++;
+	}
+	return next_of(h, i, generation) == h->count;
+}
+
+static void mark_seen(struct host *h, uint64_t generation)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].generation == generation)
+			h->items[i].seen = true;
+}
+
+static void assert_shipped(struct bench *b, struct model *m)
+{
+	struct host *h = &b->host;
+
+	for (size_t i = 0; i < h->count && !m->generation; i++)
+		if (!h->items[i].seen && are_lines(h, h->items[i].generation, buffer_bytes(&m->text)))
+			m->generation = h->items[i].generation;
+	if (!m->generation)
+		fail_msg("no generation has the lines of a file of %zu bytes; %zu items", m->text.size, h->count);
+	assert_true(are_lines(h, m->generation, buffer_bytes(&m->text)));
+	mark_seen(h, m->generation);
+	buffer_done(&m->text);
+}
+
+static void assert_nothing_else(const struct bench *b)
+{
+	for (size_t i = 0; i < b->host.count; i++)
+		if (!b->host.items[i].seen)
+			fail_msg("generation %llu offset %llu: %.200s", (unsigned long long)b->host.items[i].generation,
+				(unsigned long long)b->host.items[i].offset, b->host.items[i].data);
+}
+
+static size_t whole_lines(const struct model *m)
+{
+	size_t n = m->text.size;
+
+	while (n > 0 && m->text.data[n - 1] != '\n')
+		n--;
+	return n;
+}
+
+/* Everything once, everything saved. */
+static void finish(struct bench *b, struct model *models, size_t count)
+{
+	uint64_t saved[8];
+
+	drain(b);
+	for (size_t i = 0; i < count; i++) {
+		saved[i] = whole_lines(&models[i]);
+		assert_shipped(b, &models[i]);
+	}
+	assert_nothing_else(b);
+	for (size_t i = 0; i < count; i++) {
+		const struct position *at = fake_host_position(&b->host, models[i].generation);
+		if (at)
+			assert_int_equal(at->offset, saved[i]);
+	}
+}
+
+/* Life. */
+
+static int begin(void **state)
+{
+	struct bench *b = oxp_new(sizeof *b);
+
+	snprintf(b->folder, sizeof b->folder, "/tmp/oxp-tail-XXXXXX");
+	assert_non_null(mkdtemp(b->folder));
+	assert_int_equal(loop_new(&clock_system, &b->loop), 0);
+	fake_host_init(&b->host, b->loop, &collector_tail, MEMORY);
+	b->list.items = b->items;
+	b->config = (struct tail_config){ .paths = &b->list,
+		.line_max = 1 << 20,
+		.sweep = DURATION_S(3600),
+		.tick = DURATION_MS(2) };
+	watch_glob(b, "app.log");
+	*state = b;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info, (void)kind, (void)walk;
+	return remove(path);
+}
+
+static int end(void **state)
+{
+	struct bench *b = *state;
+
+	fake_host_done(&b->host);
+	loop_free(b->loop);
+	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	free(b);
+	return 0;
+}
+
+/* Tests: growing. */
+
+static void lines_come_as_the_file_grows(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	append_lines(b, &m, "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	append_lines(b, &m, "app.log", 2);
+	wait_items(b, 5);
+	append(b, &m, "app.log", "\n\r\n{\"after\":\"empty lines\"}\r\n\n");
+	wait_items(b, 6);
+	finish(b, &m, 1);
+	assert_int_equal(number(b, "empty_lines_total"), 3);
+	assert_int_equal(number(b, "lines_total"), 6);
+	assert_int_equal(number(b, "not_json_total"), 0);
+	assert_int_equal(b->host.warnings, 0);
+}
+
+static void a_partial_line_waits_for_its_end(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	append(b, &m, "app.log", "{\"a\":1}\n{\"b\":");
+	start(b);
+	wait_items(b, 1);
+	append(b, &m, "app.log", "[2,");
+	append(b, &m, "app.log", "3]");
+	drain(b);
+	assert_int_equal(b->host.count, 1);
+	append(b, &m, "app.log", "}\n{\"c\"");
+	wait_items(b, 2);
+	append(b, &m, "app.log", ":4}\n");
+	wait_items(b, 3);
+	finish(b, &m, 1);
+}
+
+static void a_partial_line_waits_across_a_restart(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	append(b, &m, "app.log", "{\"a\":1}\n{\"b\":");
+	start(b);
+	wait_items(b, 1);
+	drain(b);
+	restart(b);
+	append(b, &m, "app.log", "2}\n");
+	wait_items(b, 2);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.repeated, 0);
+}
+
+static void long_lines_pass_whole_as_they_grow(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	char *piece = oxp_new(100001);
+
+	memset(piece, 'x', 100000);
+	append(b, &m, "app.log", "{\"long\":\"");
+	start(b);
+	for (int i = 0; i < 9; i++) {
+		append(b, &m, "app.log", piece);
+		turn(b);
+	}
+	append(b, &m, "app.log", "\"}\n{\"next\":1}\n");
+	wait_items(b, 2);
+	finish(b, &m, 1);
+	assert_int_equal(number(b, "cut_lines_total"), 0);
+	free(piece);
+}
+
+static void start_at_the_end_skips_what_was_there(void **state)
+{
+	struct bench *b = *state;
+	struct model before = { .generation = 0 }, after = { .generation = 0 };
+
+	b->config.start = 1;
+	append(b, &before, "app.log", "{\"old\":1}\n{\"half\":");
+	start_following(b);
+	append(b, &before, "app.log", "1}\n");
+	append(b, &before, "app.log", "{\"new\":1}\n");
+	wait_items(b, 1);
+	watch_glob(b, "later.log");
+	append_lines(b, &after, "later.log", 2);
+	restart(b);
+	drain(b);
+	assert_string_equal(b->host.items[0].data, "{\"new\":1}");
+	assert_int_equal(b->host.items[0].offset, before.text.size - strlen("{\"new\":1}\n"));
+	assert_int_equal(b->host.count, 1);
+	buffer_done(&before.text);
+	buffer_done(&after.text);
+}
+
+/* Tests: rotation. */
+
+static void renamed_files_are_read_to_their_end(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	int old;
+
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	old = open_to_write(b, "app.log");
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 2);
+	wait_items(b, 5);
+	add_bytes(&m[0], old, "{\"late\":1}\n", 11);
+	wait_items(b, 6);
+	append_lines(b, &m[1], "app.log", 1);
+	wait_items(b, 7);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "rotations_total"), 1);
+	close(old);
+}
+
+static void renamed_to_another_match_keeps_its_generation(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "app.log.*");
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[0], "app.log.1", 1);
+	append_lines(b, &m[1], "app.log", 2);
+	wait_items(b, 6);
+	UNTIL(b, b->host.held_count == 0);
+	restart(b);
+	append_lines(b, &m[0], "app.log.1", 1);
+	wait_items(b, 7);
+	finish(b, m, 2);
+	assert_string_equal(strrchr(fake_host_position(&b->host, m[0].generation)->path, '/'), "/app.log.1");
+	assert_int_equal(b->host.repeated, 0);
+}
+
+static void two_rotations_between_two_looks_lose_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	append_lines(b, &m[0], "app.log", 2);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 4);
+	rename_to(b, "app.log.1", "app.log.2");
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[2], "app.log", 1);
+	put(b, "app.log-copy", "{\"not\":\"ours\"}\n");
+	wait_items(b, 10);
+	finish(b, m, 3);
+}
+
+static void truncated_files_begin_anew(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 5);
+	start(b);
+	wait_items(b, 5);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append_lines(b, &m[1], "app.log", 1);
+	wait_items(b, 6);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "truncations_total"), 1);
+	assert_null(fake_host_position(&b->host, m[0].generation));
+}
+
+static void files_written_anew_to_more_than_they_had_begin_anew(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append(b, &m[1], "app.log", "{\"other\":\"beginning\"}\n");
+	append_lines(b, &m[1], "app.log", 20);
+	wait_items(b, 23);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "truncations_total"), 1);
+}
+
+static void deleted_files_are_read_and_forgotten(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->config.sweep = DURATION_MS(20);
+	append_lines(b, &m, "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	append_lines(b, &m, "app.log", 3);
+	append(b, &m, "app.log", "{\"last\":\"line\"}");
+	assert_int_equal(unlink(path_of(b, "app.log")), 0);
+	wait_items(b, 6);
+	UNTIL(b, number(b, "files") == 0);
+	UNTIL(b, b->host.positions.count == 0);
+	assert_int_equal(buffer_text(&m.text, "\n"), 0);
+	finish(b, &m, 1);
+}
+
+/* Tests: finding. */
+
+static void files_that_appear_are_found(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	b->list.count = 0;
+	watch_glob(b, "*.log");
+	start(b);
+	for (int i = 0; i < 10; i++)
+		turn(b);
+	append_lines(b, &m[0], "one.log", 1);
+	wait_items(b, 1);
+	append_lines(b, &m[1], "two.log", 2);
+	put(b, "three.txt", "{}\n");
+	wait_items(b, 3);
+	finish(b, m, 2);
+}
+
+static void folders_that_appear_are_found(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	watch_glob(b, "late/er/*.log");
+	watch_glob(b, "pod-*/x.log");
+	append_lines(b, &m[0], "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	assert_int_equal(mkdir(path_of(b, "late"), 0755), 0);
+	turn(b);
+	assert_int_equal(mkdir(path_of(b, "late/er"), 0755), 0);
+	append_lines(b, &m[1], "late/er/a.log", 2);
+	wait_items(b, 3);
+	assert_int_equal(mkdir(path_of(b, "pod-7"), 0755), 0);
+	append_lines(b, &m[2], "pod-7/x.log", 3);
+	wait_items(b, 6);
+	append_lines(b, &m[2], "pod-7/x.log", 1);
+	wait_items(b, 7);
+	finish(b, m, 3);
+}
+
+static void a_second_name_is_not_a_second_file(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	watch_glob(b, "*.log");
+	b->config.sweep = DURATION_MS(10);
+	append_lines(b, &m, "app.log", 2);
+	assert_int_equal(link(path_of(b, "app.log"), path_of(b, "hard.log")), 0);
+	assert_int_equal(symlink(path_of(b, "app.log"), path_of(b, "soft.log")), 0);
+	start(b);
+	wait_items(b, 2);
+	append_lines(b, &m, "hard.log", 2);
+	wait_items(b, 4);
+	finish(b, &m, 1);
+	assert_int_equal(number(b, "rotations_total"), 0);
+}
+
+/* inotify watches the folder of the link, so it is silent about what the link points to. */
+static void the_sweep_finds_what_inotify_does_not_say(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->config.sweep = DURATION_MS(20);
+	assert_int_equal(mkdir(path_of(b, "elsewhere"), 0755), 0);
+	append_lines(b, &m, "elsewhere/real", 1);
+	assert_int_equal(symlink(path_of(b, "elsewhere/real"), path_of(b, "app.log")), 0);
+	start(b);
+	wait_items(b, 1);
+	append_lines(b, &m, "elsewhere/real", 2);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+}
+
+static void too_many_events_are_as_good_as_a_sweep(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log");
+	append_lines(b, &m[0], "app.log", 1);
+	append_lines(b, &m[1], "b.log", 1);
+	start(b);
+	wait_items(b, 2);
+	for (int i = 0; i < 10000; i++) { /* the kernel keeps 16384 */
+		append(b, &m[0], "app.log", "{}\n");
+		append(b, &m[1], "b.log", "{}\n");
+	}
+	append_lines(b, &m[2], "c.log", 1);
+	wait_items(b, 20003);
+	finish(b, m, 3);
+}
+
+static void files_that_cannot_be_opened_are_tried_again(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	bool root = geteuid() == 0;
+
+	append_lines(b, &m, "app.log", 2);
+	assert_int_equal(chmod(path_of(b, "app.log"), 0), 0);
+	if (root) {
+		assert_int_equal(chown(b->folder, 65534, 65534), 0);
+		assert_int_equal(chown(path_of(b, "app.log"), 65534, 65534), 0);
+		assert_int_equal(seteuid(65534), 0);
+	}
+	start(b);
+	UNTIL(b, number(b, "read_errors_total") == 1);
+	assert_int_equal(b->host.warnings, 1);
+	assert_int_equal(chmod(path_of(b, "app.log"), 0644), 0);
+	wait_items(b, 2);
+	finish(b, &m, 1);
+	if (root)
+		assert_int_equal(seteuid(0), 0);
+}
+
+/* Tests: lines. */
+
+static void what_is_no_json_goes_as_text(void **state)
+{
+	static const char raw[] = "plain \"text\"\t\x01\n"
+				  "{\"cut\":\n"
+				  "nul \0 and \xff\xc3( bad\n"
+				  "{\"fine\":true}\n"
+				  "\xc3\xa4 tail \\\n";
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	struct host *h = &b->host;
+
+	append_bytes(b, &m, "app.log", (struct bytes){ raw, sizeof raw - 1 });
+	start(b);
+	wait_items(b, 5);
+	drain(b);
+	assert_string_equal(h->items[0].data, "{\"message\":\"plain \\\"text\\\"\\t\\u0001\"}");
+	assert_string_equal(h->items[1].data, "{\"message\":\"{\\\"cut\\\":\"}");
+	assert_string_equal(h->items[2].data, "{\"message\":\"nul \\u0000 and \xef\xbf\xbd\xef\xbf\xbd( bad\"}");
+	assert_string_equal(h->items[3].data, "{\"fine\":true}");
+	assert_string_equal(h->items[4].data, "{\"message\":\"\xc3\xa4 tail \\\\\"}");
+	assert_int_equal(h->items[4].offset, sizeof raw - 1 - strlen("\xc3\xa4 tail \\\n"));
+	assert_int_equal(number(b, "not_json_total"), 4);
+	buffer_done(&m.text);
+}
+
+static void text_is_text_even_if_it_looks_like_json(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->config.format = 2;
+	append(b, &m, "app.log", "{\"a\":1}\n");
+	start(b);
+	wait_items(b, 1);
+	drain(b);
+	assert_string_equal(b->host.items[0].data, "{\"message\":\"{\\\"a\\\":1}\"}");
+	buffer_done(&m.text);
+}
+
+/* Lines of all lengths around the chunk and around the longest. */
+static void ten_mebibytes_without_an_end_are_cut(void **state)
+{
+	static const char prefix[] = "{\"message\":\"", suffix[] = "\",\"truncated\":true}";
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	size_t size = 10 << 20;
+	char *big = oxp_new(size + 1);
+
+	for (size_t i = 0; i < size; i += 2)
+		memcpy(big + i, "\xc3\xa4", 2);
+	append(b, &m, "app.log", "{\"before\":1}\nx");
+	append(b, &m, "app.log", big);
+	start(b);
+	wait_items(b, 2);
+	append(b, &m, "app.log", big);
+	append(b, &m, "app.log", "\n{\"after\":1}\n");
+	wait_items(b, 3);
+	drain(b);
+	assert_int_equal(b->host.items[1].size, sizeof prefix + sizeof suffix - 2 + (1 << 20) - 1);
+	assert_memory_equal(b->host.items[1].data, "{\"message\":\"x\xc3\xa4", 15);
+	assert_string_equal(b->host.items[1].data + b->host.items[1].size - 21, "\xc3\xa4\",\"truncated\":true}");
+	assert_int_equal(b->host.items[2].offset, m.text.size - strlen("{\"after\":1}\n"));
+	assert_int_equal(number(b, "cut_lines_total"), 1);
+	assert_int_equal(number(b, "cut_bytes_total"), 1 + 2 * size - ((1 << 20) - 1));
+	assert_int_equal(number(b, "bytes_total"), m.text.size);
+	buffer_done(&m.text);
+	free(big);
+}
+
+static void lines_of_every_length_around_the_limits(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	char line[2100];
+	size_t cut = 0, around = strlen("{\"message\":\"\",\"truncated\":true}");
+
+	b->config.line_max = 1024;
+	for (size_t size = 1000; size < 1050; size++) {
+		memset(line, 'x', size);
+		memcpy(line, "{\"x\":\"", 6);
+		memcpy(line + size - 2, "\"}\n", 4);
+		append(b, &m, "app.log", line);
+		cut += size > 1024;
+	}
+	start(b);
+	wait_items(b, 50);
+	drain(b);
+	for (size_t i = 0, at = 0; i < 50; at += 1001 + i++) {
+		assert_int_equal(b->host.items[i].offset, at);
+		if (1000 + i <= 1024)
+			assert_memory_equal(b->host.items[i].data, m.text.data + at, 1000 + i);
+		else
+			assert_int_equal(b->host.items[i].size, around + 1024 + 3 + (i == 25)); /* escaped quotes */
+	}
+	assert_int_equal(number(b, "cut_lines_total"), cut);
+	buffer_done(&m.text);
+}
+
+static void the_rest_of_a_cut_line_stays_away_after_a_kill(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	char *big = oxp_new((2 << 20) + 1);
+
+	memset(big, 'x', 2 << 20);
+	append(b, &m, "app.log", big);
+	start(b);
+	wait_items(b, 1);
+	UNTIL(b, b->host.positions.count == 1 && b->host.positions.rows[0].at.offset > 1 << 20);
+	fake_host_kill(&b->host);
+	append(b, &m, "app.log", "rest\n{\"after\":1}\n");
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	assert_string_equal(b->host.items[1].data, "{\"after\":1}");
+	buffer_done(&m.text);
+	free(big);
+}
+
+/* Tests: room. */
+
+static void a_full_pipeline_stops_the_reading_and_no_more(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	size_t count, asked;
+
+	fake_host_memory(&b->host, 4 << 20);
+	b->host.hold = true;
+	append_lines(b, &m, "app.log", 150000);
+	assert_true(m.text.size > 6 << 20);
+	start(b);
+	UNTIL(b, b->host.budget.used[1] > (5 << 20) / 2);
+	for (int i = 0; i < 20; i++)
+		turn(b);
+	count = b->host.count;
+	asked = b->host.asked;
+	assert_true(count > 0 && count < 150000);
+	for (int i = 0; i < 1000; i++)
+		loop_turn(b->loop, DURATION_MS(0));
+	assert_int_equal(b->host.count, count);
+	assert_true(b->host.asked - asked < 10);
+	fake_host_settle(&b->host, 1);
+	UNTIL(b, b->host.count > count);
+	b->host.hold = false;
+	loop_soon_run(&b->host.settling);
+	wait_items(b, 150000);
+	finish(b, &m, 1);
+	assert_int_equal(number(b, "lines_total"), 150000);
+	assert_int_equal(number(b, "bytes_total"), fake_host_position(&b->host, m.generation)->offset);
+}
+
+static void a_refused_offer_is_made_again(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->host.refuse = true;
+	append_lines(b, &m, "app.log", 5);
+	append(b, &m, "app.log", "\n\n");
+	start_following(b);
+	UNTIL(b, b->host.budget.used[1] == 0 && b->host.commits_done > 0);
+	for (int i = 0; i < 10; i++)
+		turn(b);
+	assert_int_equal(number(b, "lines_total"), 0);
+	assert_int_equal(number(b, "empty_lines_total"), 0);
+	b->host.refuse = false;
+	loop_soon_run(&b->host.room);
+	wait_items(b, 5);
+	finish(b, &m, 1);
+	assert_int_equal(number(b, "empty_lines_total"), 2);
+}
+
+/* Nobody frees any memory, since nothing is under way: the line must not wait for ever. */
+static void a_line_that_never_fits_is_cut(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	char *big = oxp_new((1 << 20) + 1);
+
+	fake_host_memory(&b->host, 1 << 20);
+	memset(big, 'x', (1 << 20) - 100);
+	memcpy(big, "{\"x\":\"", 6);
+	memcpy(big + (1 << 20) - 103, "\"}\n", 4);
+	append(b, &m, "app.log", big);
+	append(b, &m, "app.log", "{\"after\":1}\n");
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	assert_string_equal(b->host.items[1].data, "{\"after\":1}");
+	assert_int_equal(number(b, "cut_lines_total"), 1);
+	buffer_done(&m.text);
+	free(big);
+}
+
+static void a_busy_file_does_not_starve_the_others(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	size_t i = 0;
+
+	watch_glob(b, "small.log");
+	append_lines(b, &m[0], "app.log", 150000);
+	append(b, &m[1], "small.log", "{\"small\":1}\n");
+	start(b);
+	wait_items(b, 150001);
+	while (strcmp(b->host.items[i].data, "{\"small\":1}") != 0)
+		i++;
+	assert_true(i < 30000);
+	finish(b, m, 2);
+}
+
+/* Tests: positions. */
+
+static void positions_follow_what_has_settled(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	uint64_t first;
+
+	b->host.hold = true;
+	append_lines(b, &m, "app.log", 2);
+	first = m.text.size;
+	start(b);
+	wait_items(b, 2);
+	append_lines(b, &m, "app.log", 2);
+	wait_items(b, 4);
+	UNTIL(b, b->host.held_count == 2);
+	assert_int_equal(fake_host_position(&b->host, b->host.items[0].generation)->offset, 0);
+	fake_host_settle(&b->host, 1);
+	UNTIL(b, fake_host_position(&b->host, b->host.items[0].generation)->offset == first);
+	fake_host_kill(&b->host);
+	b->host.hold = false;
+	start(b);
+	UNTIL(b, b->host.repeated == 2);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.count, 4);
+}
+
+static void many_settled_batches_are_few_commits(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	size_t before;
+
+	append_lines(b, &m, "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	before = b->host.commits_done;
+	for (size_t i = 0; i < 30; i++) {
+		append_lines(b, &m, "app.log", 1);
+		wait_items(b, i + 2);
+	}
+	assert_true(b->host.commits_done - before < 15);
+	finish(b, &m, 1);
+}
+
+static void rotation_while_down_loses_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	drain(b);
+	fake_host_end(&b->host);
+	append_lines(b, &m[0], "app.log", 2);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 4);
+	rename_to(b, "app.log.1", "app.log.2");
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[2], "app.log", 1);
+	start(b);
+	wait_items(b, 10);
+	finish(b, m, 3);
+	assert_int_equal(b->host.repeated, 0);
+}
+
+static void a_rotated_file_with_bytes_left_is_found_after_a_kill(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	b->host.refuse = true;
+	append_lines(b, &m[0], "app.log", 2);
+	rename_to(b, "app.log", "odd-name");
+	append_lines(b, &m[1], "app.log", 1);
+	UNTIL(b, number(b, "files") == 2);
+	fake_host_kill(&b->host);
+	b->host.refuse = false;
+	start(b);
+	UNTIL(b, b->host.count == 6);
+	finish(b, m, 2);
+}
+
+static void another_file_under_a_known_inode_is_another_file(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	fake_host_end(&b->host);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append(b, &m[1], "app.log", "{\"other\":\"file\"}\n");
+	append_lines(b, &m[1], "app.log", 5);
+	start(b);
+	wait_items(b, 8);
+	finish(b, m, 2);
+	assert_int_equal(b->host.positions.count, 1);
+}
+
+static void what_is_gone_while_down_is_forgotten(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	fake_host_end(&b->host);
+	assert_int_equal(b->host.positions.count, 1);
+	assert_int_equal(unlink(path_of(b, "app.log")), 0);
+	start(b);
+	UNTIL(b, b->host.positions.count == 0);
+	append_lines(b, &m[1], "app.log", 2);
+	wait_items(b, 4);
+	finish(b, m, 2);
+}
+
+static void a_folder_that_is_away_keeps_its_positions(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->list.count = 0;
+	watch_glob(b, "volume/app.log");
+	assert_int_equal(mkdir(path_of(b, "volume"), 0755), 0);
+	append_lines(b, &m, "volume/app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	fake_host_end(&b->host);
+	rename_to(b, "volume", "unmounted");
+	start(b);
+	drain(b);
+	assert_int_equal(b->host.positions.count, 1);
+	restart(b);
+	rename_to(b, "unmounted", "volume");
+	append_lines(b, &m, "volume/app.log", 1);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.repeated, 0);
+}
+
+static void while_commits_fail_new_files_wait(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "new.log");
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	UNTIL(b, b->host.commits_done >= 2);
+	b->host.commit_error = -ENOSPC;
+	append_lines(b, &m[0], "app.log", 1);
+	append_lines(b, &m[1], "new.log", 2);
+	UNTIL(b, b->host.commits_failed >= 2);
+	append_lines(b, &m[0], "app.log", 1);
+	wait_items(b, 4);
+	assert_int_equal(b->host.warnings, 1);
+	b->host.commit_error = 0;
+	wait_items(b, 6);
+	UNTIL(b, fake_host_position(&b->host, b->host.items[0].generation)->offset == m[0].text.size);
+	finish(b, m, 2);
+}
+
+/* Tests: the end. */
+
+static void drain_waits_for_no_tick(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	b->config.tick = DURATION_S(3600);
+	watch_glob(b, "new.log");
+	append_lines(b, &m[0], "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	append_lines(b, &m[0], "app.log", 2);
+	append_lines(b, &m[1], "new.log", 3);
+	append(b, &m[1], "new.log", "{\"half\":");
+	assert_false(collector_tail.quiet(b->host.collector));
+	finish(b, m, 2);
+	assert_int_equal(b->host.count, 6);
+	append_lines(b, &m[0], "app.log", 1);
+	assert_false(collector_tail.quiet(b->host.collector));
+	UNTIL(b, collector_tail.quiet(b->host.collector));
+	assert_int_equal(b->host.count, 7);
+	buffer_done(&m[0].text);
+}
+
+static void drain_is_not_quiet_before_all_is_saved(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->host.hold = true;
+	append_lines(b, &m, "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	collector_tail.drain(b->host.collector);
+	for (int i = 0; i < 20; i++) {
+		turn(b);
+		assert_false(collector_tail.quiet(b->host.collector));
+	}
+	b->host.commit_error = -EIO;
+	fake_host_settle(&b->host, 1);
+	UNTIL(b, b->host.commits_failed > 0);
+	assert_false(collector_tail.quiet(b->host.collector));
+	b->host.commit_error = 0;
+	finish(b, &m, 1);
+}
+
+static void stopping_puts_what_settled(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	append_lines(b, &m, "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	UNTIL(b, b->host.held_count == 0);
+	fake_host_end(&b->host);
+	assert_int_equal(b->host.positions.count, 1);
+	assert_int_equal(b->host.positions.rows[0].at.offset, m.text.size);
+	start(b);
+	append_lines(b, &m, "app.log", 1);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.repeated, 0);
+}
+
+/* Kills at every moment of a file's life while it grows and rotates. */
+static void kills_at_any_moment_lose_and_change_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	for (int round = 0, file = 0; round < 60; round++) {
+		start(b);
+		append_lines(b, &m[file], "app.log", 1 + round % 7);
+		for (int i = 0; i < round % 11; i++)
+			turn(b);
+		if (round % 25 == 24) {
+			rename_to(b, "app.log", file ? "app.log.1" : "app.log.2");
+			file++;
+			append_lines(b, &m[file], "app.log", 1);
+		}
+		fake_host_kill(&b->host);
+	}
+	start(b);
+	drain(b);
+	for (size_t i = 0; i < COUNT_OF(m); i++)
+		assert_shipped(b, &m[i]);
+	assert_nothing_else(b);
+}
+
+static void stop_and_destroy_without_start(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(collector_tail.create(&b->config, &b->host, &b->host.collector), 0);
+	collector_tail.stop(b->host.collector);
+	collector_tail.destroy(b->host.collector);
+	b->host.collector = NULL;
+	collector_tail.destroy(NULL);
+}
+
+static void a_followed_file_is_small(void **state)
+{
+	(void)state;
+	assert_true(sizeof(struct tail_file) <= 300);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(lines_come_as_the_file_grows),
+		TEST(a_partial_line_waits_for_its_end),
+		TEST(a_partial_line_waits_across_a_restart),
+		TEST(long_lines_pass_whole_as_they_grow),
+		TEST(start_at_the_end_skips_what_was_there),
+		TEST(renamed_files_are_read_to_their_end),
+		TEST(renamed_to_another_match_keeps_its_generation),
+		TEST(two_rotations_between_two_looks_lose_nothing),
+		TEST(truncated_files_begin_anew),
+		TEST(files_written_anew_to_more_than_they_had_begin_anew),
+		TEST(deleted_files_are_read_and_forgotten),
+		TEST(files_that_appear_are_found),
+		TEST(folders_that_appear_are_found),
+		TEST(a_second_name_is_not_a_second_file),
+		TEST(the_sweep_finds_what_inotify_does_not_say),
+		TEST(too_many_events_are_as_good_as_a_sweep),
+		TEST(files_that_cannot_be_opened_are_tried_again),
+		TEST(what_is_no_json_goes_as_text),
+		TEST(text_is_text_even_if_it_looks_like_json),
+		TEST(ten_mebibytes_without_an_end_are_cut),
+		TEST(lines_of_every_length_around_the_limits),
+		TEST(the_rest_of_a_cut_line_stays_away_after_a_kill),
+		TEST(a_full_pipeline_stops_the_reading_and_no_more),
+		TEST(a_refused_offer_is_made_again),
+		TEST(a_line_that_never_fits_is_cut),
+		TEST(a_busy_file_does_not_starve_the_others),
+		TEST(positions_follow_what_has_settled),
+		TEST(many_settled_batches_are_few_commits),
+		TEST(rotation_while_down_loses_nothing),
+		TEST(a_rotated_file_with_bytes_left_is_found_after_a_kill),
+		TEST(another_file_under_a_known_inode_is_another_file),
+		TEST(what_is_gone_while_down_is_forgotten),
+		TEST(a_folder_that_is_away_keeps_its_positions),
+		TEST(while_commits_fail_new_files_wait),
+		TEST(drain_waits_for_no_tick),
+		TEST(drain_is_not_quiet_before_all_is_saved),
+		TEST(stopping_puts_what_settled),
+		TEST(kills_at_any_moment_lose_and_change_nothing),
+		TEST(stop_and_destroy_without_start),
+		cmocka_unit_test(a_followed_file_is_small),
+	};
+
+	return cmocka_run_group_tests_name("tail", tests, NULL, NULL);
+}

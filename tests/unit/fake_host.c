@@ -1,0 +1,380 @@
+#include "unit/fake_host.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct fake_commit {
+	struct fake_commit *next;
+	struct fake_rows staged;
+	void (*done)(void *, int failed);
+	void *context;
+};
+
+/* Rows. */
+
+static void rows_clear(struct fake_rows *rows)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		free(rows->rows[i].path);
+	free(rows->rows);
+	*rows = (struct fake_rows){ .count = 0 };
+}
+
+static struct fake_row *rows_find(const struct fake_rows *rows, uint64_t generation)
+{
+	for (size_t i = 0; i < rows->count; i++)
+		if (rows->rows[i].at.generation == generation)
+			return &rows->rows[i];
+	return NULL;
+}
+
+static void rows_remove(struct fake_rows *rows, uint64_t generation)
+{
+	struct fake_row *row = rows_find(rows, generation);
+
+	if (!row)
+		return;
+	free(row->path);
+	*row = rows->rows[--rows->count];
+}
+
+static void rows_put(struct fake_rows *rows, const struct fake_row *row)
+{
+	rows_remove(rows, row->at.generation);
+	rows->rows = realloc(rows->rows, (rows->count + 1) * sizeof *rows->rows);
+	OXP_ASSERT(rows->rows);
+	rows->rows[rows->count] = *row;
+	rows->rows[rows->count].path = row->path ? oxp_strdup(row->path) : NULL;
+	rows->rows[rows->count].at.path = rows->rows[rows->count].path;
+	rows->count++;
+}
+
+/* Batches. */
+
+static void tell_room(void *context)
+{
+	struct host *h = context;
+
+	if (h->type && h->collector && h->type->resume)
+		h->type->resume(h->collector);
+}
+
+static void freed(void *context)
+{
+	struct host *h = context;
+
+	loop_soon_run(&h->room);
+}
+
+void fake_host_settle(struct host *h, size_t n)
+{
+	for (; n > 0 && h->held_count > 0; n--) {
+		struct batch *b = h->held[0];
+		memmove(h->held, h->held + 1, --h->held_count * sizeof *h->held);
+		for (size_t i = 0; i < b->token_count; i++)
+			h->type->settled(h->collector, b->tokens[i]);
+		batch_unref(b);
+	}
+}
+
+static void settle_soon(void *context)
+{
+	struct host *h = context;
+
+	if (!h->hold)
+		fake_host_settle(h, SIZE_MAX);
+}
+
+/* Offsets of a generation ascend. What was offered before a restart and comes again is the same to the byte. */
+static bool is_repeated(const struct host *h, const struct batch_item *item)
+{
+	bool behind = false;
+
+	for (size_t i = h->count; i-- > 0;) {
+		const struct fake_item *before = &h->items[i];
+		if (before->generation != item->generation)
+			continue;
+		if (before->offset < item->offset)
+			break;
+		behind = true;
+		if (before->offset > item->offset)
+			continue;
+		OXP_ASSERT(before->size == item->size && memcmp(before->data, item->data, item->size) == 0);
+		return true;
+	}
+	OXP_ASSERT(!behind && "offsets ascend");
+	return false;
+}
+
+static void keep_item(struct host *h, const struct batch_item *item)
+{
+	struct fake_item *kept;
+
+	OXP_ASSERT(rows_find(&h->positions, item->generation) && "its generation is committed");
+	if (is_repeated(h, item)) {
+		h->repeated++;
+		return;
+	}
+	if ((h->count & (h->count - 1)) == 0)
+		h->items = realloc(h->items, (h->count ? 2 * h->count : 1) * sizeof *h->items);
+	OXP_ASSERT(h->items);
+	kept = &h->items[h->count++];
+	*kept = (struct fake_item){ .generation = item->generation,
+		.offset = item->offset,
+		.data = oxp_new(item->size + 1),
+		.size = item->size };
+	memcpy(kept->data, item->data, item->size);
+	kept->data[item->size] = '\0';
+}
+
+struct batch *host_batch_new(struct host *h, enum signal signal)
+{
+	h->asked++;
+	return batch_new(&h->budget, signal);
+}
+
+enum admit host_offer(struct host *h, struct batch **batch)
+{
+	struct batch *b = *batch;
+
+	if (h->refuse)
+		return ADMIT_FULL;
+	batch_check(b);
+	for (size_t i = 0; i < batch_items(b); i++)
+		keep_item(h, batch_item(b, i));
+	h->held = realloc(h->held, (h->held_count + 1) * sizeof(struct batch *));
+	OXP_ASSERT(h->held);
+	h->held[h->held_count++] = b;
+	*batch = NULL;
+	loop_soon_run(&h->settling);
+	return ADMIT_TAKEN;
+}
+
+/* Positions. */
+
+int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)
+{
+	for (size_t i = 0; i < h->positions.count; i++)
+		visit(context, &h->positions.rows[i].at);
+	return 0;
+}
+
+uint64_t host_generation_next(struct host *h)
+{
+	return ++h->generation;
+}
+
+void host_position_put(struct host *h, const struct position *position)
+{
+	rows_put(&h->staged, &(struct fake_row){ .at = *position, .path = (char *)position->path });
+}
+
+void host_position_forget(struct host *h, uint64_t generation)
+{
+	rows_put(&h->staged, &(struct fake_row){ .at.generation = generation, .forget = true });
+}
+
+static void apply(struct host *h, const struct fake_rows *staged)
+{
+	for (size_t i = 0; i < staged->count; i++)
+		if (staged->rows[i].forget)
+			rows_remove(&h->positions, staged->rows[i].at.generation);
+		else
+			rows_put(&h->positions, &staged->rows[i]);
+}
+
+/* As in the real thing, what a commit that failed carried is gone. */
+static void end_commit(void *context)
+{
+	struct host *h = context;
+	struct fake_commit *commit = h->commits;
+	int failed = h->commit_error;
+
+	if (!commit)
+		return;
+	h->commits = commit->next;
+	if (!failed)
+		apply(h, &commit->staged);
+	*(failed ? &h->commits_failed : &h->commits_done) += 1;
+	rows_clear(&commit->staged);
+	commit->done(commit->context, failed);
+	free(commit);
+	if (h->commits)
+		loop_soon_run(&h->committing);
+}
+
+void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+{
+	struct fake_commit *commit = oxp_new(sizeof *commit), **last = &h->commits;
+
+	*commit = (struct fake_commit){ .staged = h->staged, .done = done, .context = context };
+	h->staged = (struct fake_rows){ .count = 0 };
+	while (*last)
+		last = &(*last)->next;
+	*last = commit;
+	loop_soon_run(&h->committing);
+}
+
+const struct position *fake_host_position(const struct host *h, uint64_t generation)
+{
+	const struct fake_row *row = rows_find(&h->positions, generation);
+
+	return row ? &row->at : NULL;
+}
+
+/* What else is lent. */
+
+struct loop *host_loop(struct host *h)
+{
+	return h->loop;
+}
+
+struct lane *host_disk_lane(struct host *h)
+{
+	return h->disk;
+}
+
+struct lane *host_cpu_lane(struct host *h)
+{
+	return h->disk;
+}
+
+const char *host_name(const struct host *h)
+{
+	(void)h;
+	return "logs.collect.test";
+}
+
+uint64_t host_state_id(struct host *h)
+{
+	(void)h;
+	return 0x0123456789abcdef;
+}
+
+void host_log(struct host *h, enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(h->last_log, sizeof h->last_log, format, args);
+	va_end(args);
+	h->warnings += level <= LOG_LEVEL_WARN;
+}
+
+static struct fake_number *number(struct host *h, const char *name)
+{
+	size_t i = 0;
+
+	while (h->numbers[i].name[0] && strcmp(h->numbers[i].name, name) != 0)
+		OXP_ASSERT(++i < COUNT_OF(h->numbers));
+	snprintf(h->numbers[i].name, sizeof h->numbers[i].name, "%s", name);
+	return &h->numbers[i];
+}
+
+uint64_t *host_counter(struct host *h, const char *name, const char *help)
+{
+	(void)help;
+	return &number(h, name)->value;
+}
+
+uint64_t *host_gauge(struct host *h, const char *name, const char *help)
+{
+	(void)help;
+	return &number(h, name)->value;
+}
+
+uint64_t fake_host_number(const struct host *h, const char *name)
+{
+	return number((struct host *)h, name)->value;
+}
+
+/* Life. */
+
+void fake_host_memory(struct host *h, size_t memory)
+{
+	budget_init(&h->budget, memory);
+	h->budget.freed = freed;
+	h->budget.context = h;
+}
+
+void fake_host_init(struct host *h, struct loop *loop, const struct collector_type *type, size_t memory)
+{
+	int failed = lane_new(loop, "disk", 64, &h->disk);
+
+	OXP_ASSERT(!failed);
+	h->loop = loop;
+	h->type = type;
+	fake_host_memory(h, memory);
+	loop_soon_init(&h->settling, loop, settle_soon, h);
+	loop_soon_init(&h->room, loop, tell_room, h);
+	loop_soon_init(&h->committing, loop, end_commit, h);
+}
+
+static void drop_batches(struct host *h)
+{
+	for (size_t i = 0; i < h->held_count; i++)
+		batch_unref(h->held[i]);
+	h->held_count = 0;
+}
+
+static void drop_commits(struct host *h)
+{
+	for (struct fake_commit *commit; (commit = h->commits);) {
+		h->commits = commit->next;
+		rows_clear(&commit->staged);
+		free(commit);
+	}
+	rows_clear(&h->staged);
+}
+
+/* The lane gives back what it has before the collector that waits for it goes. */
+static void end_collector(struct host *h)
+{
+	int failed;
+
+	lane_free(h->disk);
+	h->type->destroy(h->collector);
+	h->collector = NULL;
+	failed = lane_new(h->loop, "disk", 64, &h->disk);
+	OXP_ASSERT(!failed);
+}
+
+void fake_host_kill(struct host *h)
+{
+	h->type->stop(h->collector);
+	end_collector(h);
+	drop_batches(h);
+	drop_commits(h);
+}
+
+void fake_host_end(struct host *h)
+{
+	struct fake_rows staged;
+
+	h->type->stop(h->collector);
+	staged = h->staged;
+	h->staged = (struct fake_rows){ .count = 0 };
+	end_collector(h);
+	drop_batches(h);
+	drop_commits(h);
+	apply(h, &staged);
+	rows_clear(&staged);
+}
+
+void fake_host_done(struct host *h)
+{
+	if (h->collector)
+		fake_host_kill(h);
+	drop_batches(h);
+	drop_commits(h);
+	rows_clear(&h->positions);
+	lane_free(h->disk);
+	loop_soon_done(&h->settling);
+	loop_soon_done(&h->room);
+	loop_soon_done(&h->committing);
+	for (size_t i = 0; i < h->count; i++)
+		free(h->items[i].data);
+	free(h->items);
+	free(h->held);
+}

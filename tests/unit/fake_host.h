@@ -1,0 +1,82 @@
+/*
+ * A host for unit tests of collectors and exporters: real loop, real disk lane, real batches and budget; but what is
+ * offered is kept for the test, and positions are rows in memory whose commits fail when the test says so.
+ *
+ * It holds a collector to its contract: a generation is committed before an item of it is offered, offsets of a
+ * generation ascend, and what comes twice comes with the same bytes.
+ */
+#ifndef OXP_FAKE_HOST_H
+#define OXP_FAKE_HOST_H
+
+#include "component.h"
+#include "loop/lane.h"
+#include "pipeline/batch.h"
+
+struct fake_item {
+	uint64_t generation, offset;
+	char *data; /* terminated */
+	size_t size;
+	bool seen; /* for the test's own bookkeeping */
+};
+
+struct fake_row {
+	struct position at;
+	char *path;
+	bool forget; /* staged only */
+};
+
+struct fake_rows {
+	struct fake_row *rows;
+	size_t count;
+};
+
+struct fake_number {
+	char name[64];
+	uint64_t value;
+};
+
+struct host {
+	struct loop *loop;
+	struct lane *disk;
+	struct budget budget;
+	const struct collector_type *type; /* who is told of settled batches and of room */
+	struct collector *collector;
+
+	struct fake_item *items; /* in the order they were offered, each once */
+	size_t count;
+	size_t repeated; /* offers of an item that was offered before a restart */
+	struct batch **held; /* not settled yet, oldest first */
+	size_t held_count;
+	size_t asked; /* for a batch */
+	bool hold; /* batches settle only when the test says so; otherwise soon */
+	bool refuse; /* every offer is answered FULL */
+	struct loop_soon settling, room;
+
+	struct fake_rows positions, staged;
+	uint64_t generation; /* the last given */
+	int commit_error; /* 0, or what commits end with */
+	struct fake_commit *commits; /* under way */
+	struct loop_soon committing;
+	size_t commits_done, commits_failed;
+
+	struct fake_number numbers[32];
+	size_t warnings; /* logged */
+	char last_log[512];
+};
+
+/* `type` may be NULL for tests of exporters. */
+void fake_host_init(struct host *, struct loop *, const struct collector_type *type, size_t memory);
+/* Another ceiling, before anything was offered. */
+void fake_host_memory(struct host *, size_t memory);
+void fake_host_done(struct host *);
+/* Settles the oldest `n` batches that are held. */
+void fake_host_settle(struct host *, size_t n);
+/* The process dies: nothing that is under way ends, nothing that is staged is kept. The collector is destroyed. */
+void fake_host_kill(struct host *);
+/* The process ends as the agent does: stopped, then what is staged is committed. */
+void fake_host_end(struct host *);
+uint64_t fake_host_number(const struct host *, const char *name);
+/* The committed position of that generation, or NULL. */
+const struct position *fake_host_position(const struct host *, uint64_t generation);
+
+#endif
