@@ -15,8 +15,11 @@ struct http_check_config {
 	const char *url;
 };
 
+static const char *const http_schemes[] = { "http", "https", NULL };
+
 static const struct option http_check_options[] = {
-	{ OPT_TEXT(struct http_check_config, url), .name = "url", .main = true, .required = true,
+	{ OPT_URL(struct http_check_config, url), .name = "url", .main = true, .required = true,
+		.choices = http_schemes,
 		.help = "Address that is asked with GET; 2xx and 3xx are fine." },
 	{ .name = NULL },
 };
@@ -88,8 +91,6 @@ static void http_check_destroy(struct check *c)
 	http_check_cancel(c);
 	free(c);
 }
-
-static const char *const http_schemes[] = { "http", "https", NULL };
 
 const struct check_type check_http = {
 	.name = "http",

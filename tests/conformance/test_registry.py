@@ -4,14 +4,17 @@ An exporter settles every item exactly once whatever its destination does, and e
 collector does what its when_full says. A row that these tables do not know fails by its name.
 """
 
+import json
 import os
 import re
+import threading
 
 import pytest
 import requests
 
 from lib import fault
 from lib.lines import Writer
+from lib.wait import wait_until
 from test_traces import PROTOBUF, request_of
 
 COUNT = 40
@@ -40,6 +43,19 @@ def test_every_row_is_known():
     assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys()
 
 
+# What each row refuses when it is created, and a word that its error must have: {} is the test's folder.
+REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"url": "nonsense://x"}}}}, "url"),
+           "exporter_otlp": ({"traces": {"export": {"otlp": {"endpoint": "nonsense://x"}}}}, "endpoint"),
+           "exporter_file": ({"logs": {"export": {"file": "{}/missing/out"}}}, "missing/out"),
+           "exporter_store": ({"logs": {"export": {"store": {"nonsense": 1}}}}, "nonsense"),
+           "collector_tail": ({"logs": {"collect": {"tail": {"paths": ["{}/a"], "line_max": "3"}}}}, "line_max"),
+           "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
+           "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
+           "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
+           "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
+           "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it")}
+
+
 def start(oxpecker, tmp_path, signal, export, **more):
     config = {signal: {"batch": {"age": "50ms"}, "export": export}, "exit": {"within": "3s"}, **more}
     if signal == "logs":
@@ -59,6 +75,34 @@ def feed(agent, tmp_path, signal, count=COUNT):
 def settled(agent, signal):
     ended = sum(agent.booked(term, signal=signal) for term in ("delivered", "parked", "rejected"))
     return ended == agent.booked("received", signal=signal) == COUNT and not agent.booked("held", signal=signal)
+
+
+def ends(agent):
+    """Launches what cannot start; its standard error."""
+    agent.launch()
+    agent.expected_exit = {1}
+    wait_until(lambda: not agent.process.alive(), 20, "the end")
+    assert agent.process.child.returncode == 1
+    agent.check_output()
+    return agent.err()
+
+
+@pytest.mark.parametrize("row", sorted(ROWS))
+def test_bad_options_end_the_start_with_an_error(oxpecker, tmp_path, row):
+    assert row in REFUSED, f"not held to the contract yet: {row}"
+    config, word = REFUSED[row]
+    agent = oxpecker(json.loads(json.dumps(config).replace("{}", str(tmp_path))), start=False)
+    assert word in ends(agent)
+
+
+def test_components_that_never_started_are_stopped_and_freed(oxpecker, fault_server, tmp_path):
+    """The door's address is taken: what was created before and after it goes without having run."""
+    server = fault_server()
+    config = {"logs": {"collect": {"tail": str(tmp_path / "a.log")}, "export": PEERS["exporter_elasticsearch"][1](server.url)},
+              "metrics": {"collect": {"scrape": server.url}}, "traces": {"export": {"file": str(tmp_path / "spans")}},
+              "receive": {"otlp": {"http": [f"127.0.0.1:{server.port}"]}},
+              "health": {"checks": {"it": server.url}}}
+    assert str(server.port) in ends(oxpecker(config, start=False))
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
@@ -108,6 +152,24 @@ def test_a_file_that_cannot_be_written_is_tried_again(oxpecker, tmp_path):
     agent.assert_balanced()
 
 
+def test_a_pipe_that_nobody_reads_holds_up_nothing(oxpecker, tmp_path):
+    """The lane waits in the write; the probes answer, the end comes in time, the next start ships what was not taken."""
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    agent = start(oxpecker, tmp_path, "logs", {"file": str(tmp_path / "pipe")})
+    Writer(tmp_path / "app.log").write(COUNT, padding="x" * 10000)
+    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] > 0, 20, "a try that was given up")
+    assert agent.get("/health/liveness", timeout=2).status_code == 200
+    agent.assert_balanced()
+    assert agent.stop() == 0
+    agent.start()
+    drain = threading.Thread(target=lambda: [None for _ in open(reader, "rb", closefd=True)], daemon=True)
+    os.set_blocking(reader, True)
+    drain.start()
+    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 20, "all written")
+    agent.assert_balanced()
+
+
 def test_tail_pauses_when_full_and_goes_on(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     server.refuse()
@@ -127,8 +189,9 @@ def test_otlp_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path
     agent = start(oxpecker, tmp_path, "traces", PEERS["exporter_otlp"][1](server.url), memory="2MiB")
     post = lambda first: requests.post(agent.otlp_url + "/v1/traces", headers=PROTOBUF, timeout=10,  # noqa: E731
                                        data=request_of(500, first=first).SerializeToString())
-    codes = [post(1 + 500 * number).status_code for number in range(150)]
-    assert set(codes) == {200, 503}
+    answers = [post(1 + 500 * number) for number in range(150)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
     server.listen()
     agent.wait_until(lambda: not agent.booked("held", signal="traces"), 30, "room again")
     assert post(1000000).status_code == 200
