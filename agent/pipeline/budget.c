@@ -24,15 +24,35 @@ static size_t spoken_for(const struct budget *b)
 	return sum;
 }
 
-bool budget_take(struct budget *b, enum signal signal, size_t bytes)
+/* Takes it for the signal, or leaves all as it was. */
+static bool try_take(struct budget *b, size_t at, size_t bytes)
 {
-	size_t *used = &b->used[place(signal)];
-
-	*used += bytes;
+	b->used[at] += bytes;
 	if (spoken_for(b) <= b->limit)
 		return true;
-	*used -= bytes;
-	b->refused = true;
+	b->used[at] -= bytes;
+	return false;
+}
+
+bool budget_take(struct budget *b, enum signal signal, size_t bytes)
+{
+	size_t at = place(signal);
+
+	if (try_take(b, at, bytes))
+		return true;
+	if (!b->refused[at] || bytes < b->refused[at])
+		b->refused[at] = bytes;
+	return false;
+}
+
+/* Whether somebody who was told no would be told yes. What came back may be too little for him. */
+static bool would_fit_now(struct budget *b)
+{
+	for (size_t i = 0; i < BUDGET_SIGNALS; i++)
+		if (b->refused[i] && try_take(b, i, b->refused[i])) {
+			b->used[i] -= b->refused[i];
+			return true;
+		}
 	return false;
 }
 
@@ -42,10 +62,10 @@ void budget_give(struct budget *b, enum signal signal, size_t bytes)
 
 	OXP_ASSERT(*used >= bytes);
 	*used -= bytes;
-	if (b->refused && b->freed && bytes > 0) {
-		b->refused = false;
-		b->freed(b->context);
-	}
+	if (!b->freed || !would_fit_now(b))
+		return;
+	memset(b->refused, 0, sizeof b->refused);
+	b->freed(b->context);
 }
 
 size_t budget_used(const struct budget *b)

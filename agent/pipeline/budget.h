@@ -16,8 +16,8 @@ enum { BUDGET_SIGNALS = 3 };
 struct budget {
 	size_t limit;
 	size_t guaranteed[BUDGET_SIGNALS], used[BUDGET_SIGNALS];
-	bool refused; /* somebody was told no since `freed` was last called */
-	void (*freed)(void *context); /* there is room again; called at most once for each run of refusals */
+	size_t refused[BUDGET_SIGNALS]; /* the least that was asked for in vain since `freed` was last called; 0: nothing */
+	void (*freed)(void *context); /* there is room for it now; called at most once for each run of refusals */
 	void *context;
 };
 

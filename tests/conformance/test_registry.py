@@ -98,7 +98,8 @@ def test_bad_options_end_the_start_with_an_error(oxpecker, tmp_path, row):
 def test_components_that_never_started_are_stopped_and_freed(oxpecker, fault_server, tmp_path):
     """The door's address is taken: what was created before and after it goes without having run."""
     server = fault_server()
-    config = {"logs": {"collect": {"tail": str(tmp_path / "a.log")}, "export": PEERS["exporter_elasticsearch"][1](server.url)},
+    export = PEERS["exporter_elasticsearch"][1](server.url)
+    config = {"logs": {"collect": {"tail": str(tmp_path / "a.log")}, "export": export},
               "metrics": {"collect": {"scrape": server.url}}, "traces": {"export": {"file": str(tmp_path / "spans")}},
               "receive": {"otlp": {"http": [f"127.0.0.1:{server.port}"]}},
               "health": {"checks": {"it": server.url}}}
@@ -153,7 +154,7 @@ def test_a_file_that_cannot_be_written_is_tried_again(oxpecker, tmp_path):
 
 
 def test_a_pipe_that_nobody_reads_holds_up_nothing(oxpecker, tmp_path):
-    """The lane waits in the write; the probes answer, the end comes in time, the next start ships what was not taken."""
+    """The lane waits in the write; probes answer, the end comes in time, the next start ships what was not taken."""
     os.mkfifo(tmp_path / "pipe")
     reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     agent = start(oxpecker, tmp_path, "logs", {"file": str(tmp_path / "pipe")})

@@ -433,6 +433,31 @@ static void a_flood_leaves_the_guaranteed_part(void **state)
 	budget_give(b, SIGNAL_LOGS, b->guaranteed[1]);
 }
 
+static void count_call(void *context)
+{
+	++*(unsigned *)context;
+}
+
+static void room_is_told_of_when_it_is_enough(void **state)
+{
+	unsigned told = 0;
+	struct budget b;
+
+	(void)state;
+	budget_init(&b, 8192);
+	b.freed = count_call;
+	b.context = &told;
+	assert_true(budget_take(&b, SIGNAL_LOGS, 6000));
+	assert_false(budget_take(&b, SIGNAL_LOGS, 2000));
+	assert_false(budget_take(&b, SIGNAL_LOGS, 3000));
+	budget_give(&b, SIGNAL_LOGS, 100);
+	assert_int_equal(told, 0);
+	budget_give(&b, SIGNAL_LOGS, 1800);
+	assert_int_equal(told, 1);
+	budget_give(&b, SIGNAL_LOGS, 4100);
+	assert_int_equal(told, 1);
+}
+
 static void draining_waits_for_nothing(void **state)
 {
 	struct world *w = *state;
@@ -516,6 +541,7 @@ int main(void)
 		CASE(some_refused_without_names),
 		CASE(refuses_beyond_memory_and_tells_of_room),
 		CASE(a_flood_leaves_the_guaranteed_part),
+		cmocka_unit_test(room_is_told_of_when_it_is_enough),
 		CASE(draining_waits_for_nothing),
 		CASE(what_is_left_at_the_end),
 		CASE(merging_keeps_items_and_charge),
