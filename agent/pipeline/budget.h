@@ -16,7 +16,8 @@ enum { BUDGET_SIGNALS = 3 };
 struct budget {
 	size_t limit;
 	size_t guaranteed[BUDGET_SIGNALS], used[BUDGET_SIGNALS];
-	size_t refused[BUDGET_SIGNALS]; /* the least that was asked for in vain since `freed` was last called; 0: nothing */
+	/* The least that was asked for in vain since `freed` was last called; 0: nothing. */
+	size_t refused[BUDGET_SIGNALS];
 	void (*freed)(void *context); /* there is room for it now; called at most once for each run of refusals */
 	void *context;
 };
