@@ -32,6 +32,7 @@ enum {
 	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
 	FILES_A_SLICE = 64,
 	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
+	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -95,10 +96,14 @@ struct collector {
 	bool full, stopped, draining, drained_scan, watch_failed, too_many;
 	bool stranger; /* something changed that has a name we do not follow */
 	bool out_of_descriptors;
+	bool renames; /* were told of since the scan began */
+	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
+	unsigned unsure_scans; /* in a row */
 	uint64_t *open_files, *rotations, *truncations, *errors;
 };
 
 static void begin_scan(struct collector *c);
+static void on_event(void *context, uint32_t mask, const char *path);
 static void commit(struct collector *c);
 
 static void mark_ready(struct collector *c, struct tail_file *f)
@@ -272,17 +277,23 @@ static void on_save(void *context)
 	commit(context);
 }
 
-/* No line of it is offered before this generation is on disk. While commits fail, the next try takes it along. */
-static void new_generation(struct collector *c, struct tail_file *f, uint64_t offset)
+/* Nothing more of it is offered before generation and beginning are on disk. While commits fail, the next try takes it
+ * along. */
+static void commit_first(struct collector *c, struct tail_file *f)
 {
-	f->generation = host_generation_next(c->reader.host);
-	f->head_size = 0;
-	f->last = false;
 	f->state = TAIL_NEW;
-	tail_file_begin(f, offset);
 	moved(c, f);
 	if (!c->commit_failures && !c->stopped)
 		commit(c);
+}
+
+static void new_generation(struct collector *c, struct tail_file *f, uint64_t offset)
+{
+	f->generation = host_generation_next(c->reader.host);
+	f->last = false;
+	tail_file_begin(f, offset);
+	tail_file_learn_head(f);
+	commit_first(c, f);
 }
 
 /* Offers. */
@@ -394,6 +405,10 @@ static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
 	case TAIL_READ_FAILED:
 		in_trouble(c, f, "read", errno);
 		not_ready(c, f);
+		break;
+	case TAIL_READ_HEAD:
+		not_ready(c, f);
+		commit_first(c, f);
 		break;
 	case TAIL_READ_CUT_DOWN:
 		truncated(c, f);
@@ -510,10 +525,18 @@ static void drop_file(struct collector *c, struct tail_file *f)
 	tail_table_drop(&c->table, f);
 }
 
-/* The name is another file's now, or nobody's: what is open is read to its end. */
+/* The next scan looks for this file, and for those that had the name after it. */
+static void ask_for(struct collector *c, const char *path, const struct tail_identity *identity)
+{
+	tail_lost_add(&c->lost, &c->lost_count, path, identity);
+	c->scan_again = true;
+}
+
+/* The name is another file's now, or nobody's: what is open is read to its end, what never was is looked for. */
 static void lose_name(struct collector *c, struct tail_file *f)
 {
 	if (f->fd < 0) {
+		ask_for(c, f->path, &f->identity);
 		drop_file(c, f);
 		return;
 	}
@@ -534,8 +557,7 @@ static bool knows_between(struct collector *c, const char *path, const struct ta
 
 	if (!f || tail_scan_lost(&c->scan, path, &f->identity))
 		return true;
-	tail_lost_add(&c->lost, &c->lost_count, path, &f->identity);
-	c->scan_again = true;
+	ask_for(c, path, &f->identity);
 	return false;
 }
 
@@ -562,7 +584,7 @@ static void look_at(struct collector *c, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(&c->table, &found->identity);
 	struct tail_file *named = tail_table_named(&c->table, found->path);
-	bool known = f || knows_between(c, found->path, named);
+	bool known = f || (knows_between(c, found->path, named) && !c->unsure);
 
 	if (named && named != f)
 		lose_name(c, named);
@@ -579,12 +601,23 @@ static bool is_deleted(const struct tail_file *f)
 	return fstat(f->fd, &info) == 0 && info.st_nlink == 0;
 }
 
+/* A rotated file that could not be opened. It may have been renamed once more meanwhile; else it is asked for again by
+ * the next sweep. */
+static void look_for(struct collector *c, const struct tail_file *f)
+{
+	bool again = c->scan_again;
+
+	ask_for(c, f->path, &f->identity);
+	c->scan_again = again || !f->trouble || f->trouble == ENOENT;
+}
+
 /* A file without a name: closed when it is read, settled, and has not grown for some sweeps. Then nobody writes to it
  * any more, and what it ends with is its last line. */
 static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 {
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (sweep && f->idle_sweeps < ROTATED_SWEEPS));
 	if (f->state == TAIL_CLOSED) {
+		look_for(c, f);
 		drop_file(c, f);
 	} else if (f->ready || f->offers > 0 || f->state != TAIL_FOLLOWED || tail_file_grew(f)) {
 		f->idle_sweeps = 0;
@@ -609,7 +642,7 @@ static bool may_come_back(void *context, const struct tail_saved *s)
 	const struct tail_file *f = tail_table_find(&c->table, &then);
 	const struct tail_lost *lost = tail_scan_lost(&c->scan, s->path, &then);
 
-	if (f ? f->fd < 0 : !lost || !lost->gone)
+	if (f ? f->fd < 0 : c->unsure || !lost || !lost->gone)
 		return true;
 	forget(c, s->at.generation);
 	return false;
@@ -646,19 +679,31 @@ static void tell_limits(struct collector *c)
 	c->out_of_descriptors = false;
 }
 
+/* An answer that may not show everything is good for what is known already; for the rest there is another scan. */
+static void ask_again(struct collector *c)
+{
+	for (size_t i = 0; i < c->scan.lost_count; i++)
+		ask_for(c, c->scan.lost[i].path, &c->scan.lost[i].identity);
+	c->scan_again = true;
+}
+
 static void end_scan(struct collector *c)
 {
-	int64_t took = mono_since(loop_now(c->loop), c->scan_began).ns;
+	int64_t rest = mono_since(loop_now(c->loop), c->scan_began).ns * SCAN_REST;
 
 	tend_files(c);
 	tail_table_sift(&c->table, may_come_back, c);
+	if (c->unsure)
+		ask_again(c);
 	tell_limits(c);
 	tail_watch_folders(&c->watch, &c->scan.folders, &c->scan.folder_count);
 	tail_scan_clear(&c->scan);
 	*c->open_files = c->table.count;
 	c->had_scan = true;
 	c->scanning = false;
-	c->scan_after = mono_after(loop_now(c->loop), (struct duration){ took * SCAN_REST });
+	if (rest > c->config->sweep.ns)
+		rest = c->config->sweep.ns; /* the machine slept, or the disk did */
+	c->scan_after = mono_after(loop_now(c->loop), (struct duration){ rest });
 	c->drained_scan = c->draining && !c->scan_again;
 	if (c->scan_again)
 		begin_scan(c);
@@ -669,7 +714,7 @@ static void end_scan(struct collector *c)
 /* Before the files that have the names now. */
 static void add_rotated(struct collector *c)
 {
-	for (size_t i = 0; i < c->scan.rotated_count; i++)
+	for (size_t i = 0; i < c->scan.rotated_count && !c->unsure; i++)
 		if (!tail_table_find(&c->table, &c->scan.rotated[i].identity))
 			add_file(c, &c->scan.rotated[i], true);
 }
@@ -693,6 +738,9 @@ static void scan_done(struct job *job)
 	c->scan_at = 0;
 	c->scans++;
 	if (!c->stopped) {
+		tail_watch_read(&c->watch, on_event, c);
+		c->unsure = c->renames && c->unsure_scans < UNSURE_SCANS;
+		c->unsure_scans = c->unsure ? c->unsure_scans + 1 : 0;
 		add_rotated(c);
 		work_through_scan(c);
 		return;
@@ -718,7 +766,7 @@ static bool is_too_early(struct collector *c)
 
 	if (wait <= 0 || c->draining)
 		return false;
-	loop_timer_set(&c->sweep, wait < c->config->sweep.ns ? (struct duration){ wait } : c->config->sweep);
+	loop_timer_set(&c->sweep, (struct duration){ wait });
 	return true;
 }
 
@@ -736,6 +784,7 @@ static void begin_scan(struct collector *c)
 	c->lost_count = 0;
 	tail_table_sift(&c->table, add_saved, c);
 	c->scan_began = loop_now(c->loop);
+	c->renames = false;
 	c->scanning = lane_run(host_disk_lane(c->reader.host), &c->scan.job) == 0;
 	if (c->scanning)
 		return;
@@ -761,6 +810,7 @@ static void on_event(void *context, uint32_t mask, const char *path)
 	if (f && f->fd >= 0)
 		mark_ready(c, f);
 	c->stranger = c->stranger || !f;
+	c->renames = c->renames || !path || mask & (IN_MOVED_FROM | IN_MOVED_TO);
 	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
 		c->scan_again = true; /* folders came or went, or events were lost */
 	else if ((mask & CAME && tail_matches(c->config->paths, path)) || (f && mask & WENT) || (f && f->fd < 0))

@@ -44,15 +44,23 @@ bool tail_head_is(int fd, uint64_t hash, uint32_t size)
 	return begins_with(&h, hash, size);
 }
 
-/* The hash covers what was read and no more, so that it stands while the file grows. */
-static void extend_head(struct tail_file *f, const struct head *h)
+/* The hash covers what is there and no more, so that it stands while the file grows. */
+static bool extend_head(struct tail_file *f, const struct head *h)
 {
-	size_t size = least(f->offset, h->size);
+	if (h->size <= f->head_size)
+		return false;
+	f->head_size = (uint32_t)h->size;
+	f->head_hash = XXH3_64bits(h->data, h->size);
+	return true;
+}
 
-	if (size <= f->head_size)
-		return;
-	f->head_size = (uint32_t)size;
-	f->head_hash = XXH3_64bits(h->data, size);
+void tail_file_learn_head(struct tail_file *f)
+{
+	struct head h;
+
+	f->head_size = 0;
+	read_head(f->fd, &h);
+	extend_head(f, &h);
 }
 
 /* Slices. */
@@ -273,8 +281,8 @@ static bool is_cut_down(struct slice *s)
 	struct tail_file *f = s->file;
 
 	read_head(f->fd, &s->head);
-	if (f->offset == 0 && s->size > 0)
-		return memcmp(s->head.data, s->data, least(s->size, s->head.size)) != 0;
+	if (f->offset == 0 && s->size > 0 && memcmp(s->head.data, s->data, least(s->size, s->head.size)) != 0)
+		return true;
 	return !begins_with(&s->head, f->head_hash, f->head_size);
 }
 
@@ -295,7 +303,9 @@ static enum tail_read make_batch(struct slice *s, size_t want)
 		return TAIL_READ_CUT_DOWN;
 	split_lines(s);
 	take_rest(s);
-	return s->failed ? TAIL_READ_FULL : TAIL_READ_MORE;
+	if (s->failed)
+		return TAIL_READ_FULL;
+	return s->took > 0 && extend_head(s->file, &s->head) ? TAIL_READ_HEAD : TAIL_READ_MORE;
 }
 
 static void count(struct slice *s, uint64_t records)
@@ -329,7 +339,6 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	f->skipping = s->skipping;
 	f->unended = (uint32_t)(s->size - s->took);
 	count(s, records);
-	extend_head(f, &s->head);
 	return s->at_end ? TAIL_READ_END : TAIL_READ_MORE;
 }
 

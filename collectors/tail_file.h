@@ -74,6 +74,7 @@ enum tail_read {
 	TAIL_READ_END,
 	TAIL_READ_FULL, /* no room, nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
+	TAIL_READ_HEAD, /* its beginning is known better now: nothing was taken before that is on disk */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
 };
 
@@ -86,6 +87,8 @@ enum tail_read tail_file_read(struct tail_file *, struct tail_reader *, struct t
 bool tail_file_grew(const struct tail_file *);
 /* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. */
 void tail_file_begin(struct tail_file *, uint64_t offset);
+/* Its first bytes, as they are now. */
+void tail_file_learn_head(struct tail_file *);
 /* Whether the file begins with the bytes of that hash. */
 bool tail_head_is(int fd, uint64_t hash, uint32_t size);
 

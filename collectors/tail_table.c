@@ -106,7 +106,8 @@ void tail_table_drop(struct tail_table *t, struct tail_file *f)
 		at = &(*at)->by_inode;
 	*at = f->by_inode;
 	take_path(t, f);
-	outlive(t, f);
+	if (f->fd >= 0)
+		outlive(t, f);
 	TAILQ_REMOVE(f->gone ? &t->gone : &t->named, f, entry);
 	t->count--;
 	t->gone_count -= f->gone;

@@ -1016,19 +1016,19 @@ static void while_commits_fail_new_files_wait(void **state)
 	struct model m[2] = { { .generation = 0 } };
 
 	watch_glob(b, "new.log");
-	append_lines(b, &m[0], "app.log", 2);
+	append_lines(b, &m[0], "app.log", 12); /* more than TAIL_HEAD_MAX bytes: its beginning is saved */
 	start(b);
-	wait_items(b, 2);
+	wait_items(b, 12);
 	UNTIL(b, b->host.commits_done >= 2);
 	b->host.commit_error = -ENOSPC;
 	append_lines(b, &m[0], "app.log", 1);
 	append_lines(b, &m[1], "new.log", 2);
 	UNTIL(b, b->host.commits_failed >= 2);
 	append_lines(b, &m[0], "app.log", 1);
-	wait_items(b, 4);
+	wait_items(b, 14);
 	assert_int_equal(b->host.warnings, 1);
 	b->host.commit_error = 0;
-	wait_items(b, 6);
+	wait_items(b, 16);
 	UNTIL(b, fake_host_position(&b->host, b->host.items[0].generation)->offset == m[0].text.size);
 	finish(b, m, 2);
 }
