@@ -69,6 +69,7 @@ struct shard {
 	struct loop_watch watch;
 	struct loop_timer timer;
 	struct loop_soon soon;
+	size_t connections, room;
 };
 
 struct http_server {
@@ -384,6 +385,7 @@ static void connection_start(struct shard *shard, struct MHD_Connection *connect
 
 	c->server = s;
 	c->shard = shard;
+	shard->connections++;
 	c->request.connection = connection;
 	c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	c->next = s->connections;
@@ -398,8 +400,11 @@ static void connection_start(struct shard *shard, struct MHD_Connection *connect
 	*ret = c;
 }
 
+/* A full daemon forgets its listening socket, and looks for it again only in a run that begins with room. */
 static void connection_end(struct connection *c)
 {
+	if (c->shard->connections-- == c->shard->room && !c->server->ending)
+		loop_soon_run(&c->shard->soon);
 	*c->link = c->next;
 	if (c->next)
 		c->next->link = c->link;
@@ -530,6 +535,7 @@ static int shard_add(struct http_server *s, int listening, size_t connections)
 		return -errno;
 	shard = oxp_new(sizeof *shard);
 	shard->server = s;
+	shard->room = connections;
 	shard->daemon = daemon_new(shard, fd, connections);
 	if (!shard->daemon) {
 		close(fd);

@@ -2,8 +2,10 @@
 
 import gzip
 import socket
+import struct
 import threading
 
+import pytest
 import requests
 
 from lib.wait import wait_until
@@ -66,3 +68,20 @@ def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecke
         agent.start()
         assert agent.booked("dropped", signal="traces") == 0
         assert agent.booked("held", signal="traces") >= before + sum(map(len, lists))
+
+
+RESET = struct.pack("ii", 1, 0)
+
+
+def test_a_full_door_opens_again_when_all_leave_at_once(oxpecker):
+    """More connections than the probes' door has, none of which says anything whole."""
+    agent = oxpecker({})
+    peers = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(200)]
+    for peer in peers:
+        peer.sendall(b"GET /hea")
+    with pytest.raises(requests.Timeout):  # the door is full
+        agent.get("/health/liveness", timeout=1)
+    for peer in peers:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+        peer.close()
+    agent.wait_until(lambda: agent.answers("/health/liveness"), 10, "the probes to answer")
