@@ -33,6 +33,7 @@ enum {
 	FILES_A_SLICE = 64,
 	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
 	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
+	SPARED = 256, /* descriptors that are left to everybody else; of a small number half */
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -99,6 +100,7 @@ struct collector {
 	bool renames; /* were told of since the scan began */
 	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
 	unsigned unsure_scans; /* in a row */
+	rlim_t descriptors; /* files get those below */
 	uint64_t *open_files, *rotations, *truncations, *errors;
 };
 
@@ -496,8 +498,10 @@ static void open_file(struct collector *c, struct tail_file *f, const char *path
 	uint64_t size;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	if (fd < 0) {
-		in_trouble(c, f, "open", errno);
+	if (fd < 0 || (rlim_t)fd >= c->descriptors) {
+		in_trouble(c, f, "open", fd < 0 ? errno : EMFILE);
+		if (fd >= 0)
+			close(fd);
 		return;
 	}
 	if (tail_identify(fd, "", &identity, &size) < 0 || !tail_same(&identity, &f->identity)) {
@@ -856,14 +860,17 @@ static void on_changes(void *context, int fd, unsigned what)
 
 /* Life. */
 
-static void raise_descriptors(void)
+/* The lowest free number is what open() gives: files that stay below a bound leave the rest to connections. */
+static void raise_descriptors(struct collector *c)
 {
-	struct rlimit limit;
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
 		limit.rlim_cur = limit.rlim_max;
 		(void)setrlimit(RLIMIT_NOFILE, &limit);
+		(void)getrlimit(RLIMIT_NOFILE, &limit);
 	}
+	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
 }
 
 static void remember(void *context, const struct position *at)
@@ -881,7 +888,7 @@ static int tail_start(struct collector *c)
 		failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
 	if (failed)
 		return failed;
-	raise_descriptors();
+	raise_descriptors(c);
 	begin_scan(c);
 	return 0;
 }

@@ -8,7 +8,9 @@ import threading
 import pytest
 import requests
 
+from lib.agent import binary
 from lib.wait import wait_until
+from test_logs import config as log_config
 from test_traces import config, post, request_of, spans_at
 
 PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
@@ -85,3 +87,22 @@ def test_a_full_door_opens_again_when_all_leave_at_once(oxpecker):
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         peer.close()
     agent.wait_until(lambda: agent.answers("/health/liveness"), 10, "the probes to answer")
+
+
+def with_descriptors(number, folder, monkeypatch):
+    """The agent is started with so many descriptors from here on."""
+    script = folder / "few.sh"
+    script.write_text(f'#!/bin/sh\nulimit -n {number}\nexec {binary()} "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setenv("OXPECKER_BIN", str(script))
+
+
+def test_more_files_than_descriptors_leave_the_rest_working(oxpecker, fault_server, tmp_path, monkeypatch):
+    server = fault_server()
+    for number in range(300):
+        (tmp_path / f"{number}.log").write_text('{"n":%d}\n' % number)
+    with_descriptors(200, tmp_path, monkeypatch)
+    agent = oxpecker(log_config(tmp_path / "*.log", server.url))
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 30)
+    assert "Too many open files" in agent.err()
+    agent.assert_balanced()
