@@ -21,7 +21,7 @@
 #include "http/linger.h"
 #include "http/listen.h"
 
-enum { SHARD_MIN = 4, SHARD_MAX = 16, SHARDS_WANTED = 8, ADDRESSES_MAX = 16, SWEEP_MS = 500, ALLOW_SIZE = 64 };
+enum { SHARD_MIN = 4, SHARD_MAX = 16, SHARDS_WANTED = 8, ADDRESSES_MAX = 16, SWEEP_MS = 500, ALLOW_SIZE = 64, REST_MS = 100 };
 
 /* Where a connection stands; from `since` on its patience is counted. */
 enum phase {
@@ -84,6 +84,7 @@ struct http_server {
 	size_t addresses;
 	struct http_server_totals totals;
 	bool quiesced, ending;
+	bool starved;		/* the run under way found no descriptor for a connection */
 };
 
 /* Phases and patience. */
@@ -437,9 +438,11 @@ static enum MHD_Result on_accept(void *context, const struct sockaddr *from, soc
 static void on_log(void *context, const char *format, va_list args)
 {
 	static const char refused[] = "Error processing request (HTTP response code is %u";
+	static const char starved[] = "Hit process or system resource limit";
 	struct http_server *s = context;
 	unsigned status;
 
+	s->starved = s->starved || strncmp(format, starved, sizeof starved - 1) == 0;
 	if (strncmp(format, refused, sizeof refused - 1) != 0)
 		return;
 	status = va_arg(args, unsigned);
@@ -451,12 +454,24 @@ static void on_log(void *context, const char *format, va_list args)
 
 /* Shards. */
 
+/* Without descriptors libmicrohttpd would be ready all the time, and keep from the loop those who could free some. */
+static void shard_rest(struct shard *shard)
+{
+	shard->server->starved = false;
+	loop_watch_set(&shard->watch, 0);
+	loop_timer_set(&shard->timer, DURATION_MS(REST_MS));
+}
+
 static void shard_run(struct shard *shard)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 	struct mono_time due;
 
 	MHD_run(shard->daemon);
+	if (shard->server->starved) {
+		shard_rest(shard);
+		return;
+	}
 	if (MHD_get_timeout(shard->daemon, &ms) != MHD_YES)
 		return;
 	if (ms == 0) {
@@ -476,7 +491,10 @@ static void shard_ready(void *context, int fd, unsigned what)
 
 static void shard_due(void *context)
 {
-	shard_run(context);
+	struct shard *shard = context;
+
+	loop_watch_set(&shard->watch, WATCH_READ);
+	shard_run(shard);
 }
 
 static void shard_free(struct shard *shard)

@@ -1,6 +1,7 @@
 """What was broken once: bad moments of the end, of the disk and of those who talk to us."""
 
 import gzip
+import os
 import socket
 import struct
 import threading
@@ -106,3 +107,16 @@ def test_more_files_than_descriptors_leave_the_rest_working(oxpecker, fault_serv
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 30)
     assert "Too many open files" in agent.err()
     agent.assert_balanced()
+
+
+def test_without_descriptors_it_still_ends(oxpecker, tmp_path, monkeypatch):
+    """Peers hold every descriptor; one more would have the door ask for one without a pause."""
+    with_descriptors(100, tmp_path, monkeypatch)
+    agent = oxpecker({"exit": {"within": "2s"}})
+    peers = [socket.create_connection(("127.0.0.1", agent.otlp_port)) for _ in range(100)]
+    agent.wait_until(lambda: len(os.listdir(f"/proc/{agent.pid}/fd")) == 100)
+    with pytest.raises(requests.Timeout):
+        agent.get("/health/liveness", timeout=1)
+    assert agent.stop(15) == 0
+    for peer in peers:
+        peer.close()
