@@ -495,14 +495,31 @@ void agent_run(struct agent *a)
 
 /* Ending. */
 
+static void one_less(struct agent *a)
+{
+	if (--a->commits == 0)
+		loop_stop(a->loop);
+}
+
 static void on_committed(void *context, int failed)
 {
 	struct agent *a = context;
 
 	if (failed)
 		log_error(a->log, who, "the last positions could not be saved: %s", strerror(-failed));
-	if (--a->commits == 0)
-		loop_stop(a->loop);
+	one_less(a);
+}
+
+static void on_spooled(void *context, int failed)
+{
+	struct agent *a = context;
+
+	if (failed) {
+		a->unkept = a->spooled;
+		log_error(a->log, who, "%llu records could not be kept in the spool: %s",
+			(unsigned long long)a->unkept, strerror(-failed));
+	}
+	one_less(a);
 }
 
 static void give_up_commits(void *context)
@@ -526,7 +543,7 @@ static void commit_all(struct agent *a)
 		}
 	if (a->spooling) {
 		a->commits++;
-		state_commit(a->state, &a->spooling, on_committed, a);
+		state_commit(a->state, &a->spooling, on_spooled, a);
 	}
 	if (--a->commits > 0)
 		loop_run(a->loop);
@@ -585,6 +602,7 @@ uint64_t agent_stop(struct agent *a)
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
+		lost += a->unkept;
 		destroy_components(a);
 		metrics_done(&a->metrics);
 		say_goodbye(a, lost);

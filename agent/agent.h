@@ -67,6 +67,8 @@ struct agent {
 	struct loop_timer look, deadline; /* while draining */
 	size_t commits; /* under way at the end */
 	struct state_change *spooling; /* what goes to the spool at the end */
+	uint64_t spooled; /* records in it that are nowhere else */
+	uint64_t unkept; /* of those, what could not be written: lost */
 	size_t unspooling; /* deletions under way */
 };
 

@@ -50,6 +50,8 @@ bool spool_keep(void *agent, const struct send *d)
 	}
 	flush_row(a, key, &row, &amount);
 	buffer_done(&row);
+	if (fine && !d->delivery->spool_id)
+		a->spooled += send_left(d).records;
 	if (fine && d->delivery->spool_id) /* its row of an earlier end goes when the new one comes */
 		state_change_unspool(a->spooling, d->delivery->spool_id);
 	return fine;

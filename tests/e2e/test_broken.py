@@ -120,3 +120,20 @@ def test_without_descriptors_it_still_ends(oxpecker, tmp_path, monkeypatch):
     assert agent.stop(15) == 0
     for peer in peers:
         peer.close()
+
+
+def test_spans_that_the_spool_has_no_room_for_are_said_to_be_lost(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    agent = oxpecker({**config(server.url), "exit": {"within": "2s"}, "memory": "64MiB",
+                      "state": {"path": "state", "max": "16MiB"}})
+    message = request_of(1)
+    message.resource_spans[0].scope_spans[0].spans[0].name = "x" * (7 << 20)
+    for _ in range(2):
+        assert post(agent, message.SerializeToString()).status_code == 200
+    assert agent.stop() == 1
+    agent.expected_exit = {0, 1}
+    assert "ended: 2 records lost" in agent.err() and "nothing was lost" not in agent.err()
+    agent.start()
+    assert agent.booked("dropped", signal="traces") == 2
+    agent.assert_balanced()
