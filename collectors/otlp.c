@@ -75,6 +75,7 @@ struct body {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane;
+	bool short_of_room; /* it inflates to more than `room` */
 	struct batch *packed; /* the compressed bytes while they are inflated */
 	struct bytes packed_bytes;
 	const char *fault; /* NULL when fine */
@@ -206,8 +207,9 @@ static void work_on_body(struct job *job)
 
 	if (b->gzip) {
 		int failed = gunzip_into(b->door->gunzip, b->packed_bytes, b->data, b->room, &got);
+		b->short_of_room = failed == -EFBIG && b->room < b->door->config->body_max;
 		if (failed) {
-			b->fault = "the body is no gzip, is cut short, or is larger than its trailer says";
+			b->fault = "the body is no gzip, is cut short, or is larger than body_max";
 			return;
 		}
 		b->size = got;
@@ -237,12 +239,34 @@ static void offer_body(struct body *b)
 	answer(request, 200, 0, NULL);
 }
 
+static void to_lane(struct body *b);
+
+/* Of several members only the size of the last is known before: again, with more room. */
+static void inflate_again(struct body *b)
+{
+	size_t max = b->door->config->body_max, room = 2 * b->room > FIRST_ROOM ? 2 * b->room : FIRST_ROOM;
+
+	batch_free(b->batch);
+	b->data = NULL;
+	b->fault = NULL;
+	b->size = b->room = 0;
+	b->batch = host_batch_new(b->door->host, SIGNAL_TRACES);
+	if (b->batch && body_reserve(b, room < max ? room : max))
+		to_lane(b);
+	else
+		refuse(b, 503, RPC_UNAVAILABLE, "no room within `memory`; try again");
+}
+
 /* Back on the loop. */
 static void body_worked_on(struct job *job)
 {
 	struct body *b = CONTAINER_OF(job, struct body, job);
 
 	b->in_lane = false;
+	if (b->request && b->short_of_room) {
+		inflate_again(b);
+		return;
+	}
 	batch_free(b->packed);
 	b->packed = NULL;
 	if (b->request)

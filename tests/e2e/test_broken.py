@@ -137,3 +137,16 @@ def test_spans_that_the_spool_has_no_room_for_are_said_to_be_lost(oxpecker, faul
     agent.start()
     assert agent.booked("dropped", signal="traces") == 2
     agent.assert_balanced()
+
+
+def test_a_gzip_of_several_members_is_one_body(oxpecker, fault_server):
+    """RFC 1952, 2.2: the last trailer tells the size of its member alone."""
+    server = fault_server()
+    settings = {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], "body_max": "256KiB"}}}
+    agent = oxpecker({**config(server.url), **settings})
+    for spans, status in ((20, 200), (3000, 200), (6000, 400)):
+        raw = request_of(spans).SerializeToString()
+        body = b"".join(gzip.compress(part) for part in (raw[:-100], raw[-100:], b""))
+        assert post(agent, body, Content_Encoding="gzip").status_code == status
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3020)
+    agent.assert_balanced()
