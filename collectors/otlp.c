@@ -221,14 +221,15 @@ static void offer_body(struct body *b)
 {
 	struct collector *d = b->door;
 	struct http_request *request = b->request;
-	const struct batch_item item = {
-		.data = b->data, .size = (uint32_t)b->size, .records = (uint32_t)b->summary.spans, .offset = d->offset++
+	struct batch_item item = {
+		.size = (uint32_t)b->size, .records = (uint32_t)b->summary.spans, .offset = d->offset++
 	};
 
 	if (b->fault) {
 		refuse(b, 400, RPC_INVALID_ARGUMENT, b->fault);
 		return;
 	}
+	item.data = batch_block_trim(b->batch, b->size); /* a chunked body did not say its size */
 	if (b->summary.spans > 0 && (batch_add(b->batch, &item) < 0 || host_offer(d->host, &b->batch) != ADMIT_TAKEN)) {
 		refuse(b, 503, RPC_UNAVAILABLE, "no room within `memory`; try again");
 		return;

@@ -150,3 +150,14 @@ def test_a_gzip_of_several_members_is_one_body(oxpecker, fault_server):
         assert post(agent, body, Content_Encoding="gzip").status_code == status
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3020)
     agent.assert_balanced()
+
+
+def test_a_body_that_does_not_say_its_size_holds_no_more_than_it_is(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    agent, session = oxpecker({**config(server.url), "exit": {"within": "2s"}}), requests.Session()
+    for number in range(1, 101):
+        body = request_of(1, first=number).SerializeToString()
+        assert session.post(agent.otlp_url + "/v1/traces", data=iter([body]),
+                            headers={"Content-Type": "application/x-protobuf"}).status_code == 200
+    assert agent.metric("oxpecker_memory_used_bytes") < 1 << 20
