@@ -335,8 +335,9 @@ static void read_retry_after(struct http_call *c, struct bytes value)
 	if (u64_parse(value, &seconds)) {
 		c->retry_after_ms = (int64_t)(seconds < SECONDS_MAX ? seconds : SECONDS_MAX) * 1000;
 	} else if ((when = curl_getdate(text, NULL)) >= 0) {
-		int64_t now = loop_wall(c->client->loop).ns / 1000000, then = (int64_t)when * 1000;
-		c->retry_after_ms = then > now ? then - now : 0;
+		int64_t left = (int64_t)when - loop_wall(c->client->loop).ns / 1000000000;
+		left = left < SECONDS_MAX ? left : SECONDS_MAX;
+		c->retry_after_ms = left > 0 ? left * 1000 : 0;
 	}
 }
 

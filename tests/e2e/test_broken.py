@@ -9,6 +9,7 @@ import threading
 import pytest
 import requests
 
+from lib import fault
 from lib.agent import binary
 from lib.wait import wait_until
 from test_logs import config as log_config
@@ -161,3 +162,13 @@ def test_a_body_that_does_not_say_its_size_holds_no_more_than_it_is(oxpecker, fa
         assert session.post(agent.otlp_url + "/v1/traces", data=iter([body]),
                             headers={"Content-Type": "application/x-protobuf"}).status_code == 200
     assert agent.metric("oxpecker_memory_used_bytes") < 1 << 20
+
+
+def test_a_time_to_retry_in_thousands_of_years_is_no_overflow(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.status(503, retry_after="Fri, 31 Dec 9999 23:59:59 GMT"), then=fault.good())
+    (tmp_path / "app.log").write_text('{"n":1}\n')
+    agent = oxpecker(log_config(tmp_path / "app.log", server.url))
+    agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] == 1)
+    assert agent.status()["destinations"][0]["state"] == "waiting" and len(server.requests) == 1
+    agent.check_output()
