@@ -172,3 +172,15 @@ def test_a_time_to_retry_in_thousands_of_years_is_no_overflow(oxpecker, fault_se
     agent.wait_until(lambda: agent.status()["destinations"][0]["retries"] == 1)
     assert agent.status()["destinations"][0]["state"] == "waiting" and len(server.requests) == 1
     agent.check_output()
+
+
+def test_a_state_that_is_set_aside_is_told_of(oxpecker, tmp_path):
+    agent = oxpecker(log_config(tmp_path / "app.log", "http://127.0.0.1:1"))
+    for name in ("state.db", "ledger"):
+        agent.stop()
+        assert "set aside" not in agent.err()
+        with open(os.path.join(agent.folder, "state", name), "wb") as file:
+            file.write(os.urandom(50000))
+        agent.start()
+        assert "set aside" in agent.err()
+        os.truncate(agent.process.err_path, 0)
