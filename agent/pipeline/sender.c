@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
-enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32 };
+enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32, REFUSALS_EVERY_S = 60 };
 
 static void pump(void *context);
 
@@ -153,6 +153,17 @@ static void keep_reason(struct sender *s, const char *reason)
 		snprintf(s->reason, sizeof s->reason, "%s", reason);
 }
 
+/* A wrong mapping refuses every line: said once in a while, counted always. */
+static void tell_refused(struct sender *s)
+{
+	struct mono_time now = loop_now(s->pipeline->loop);
+
+	if (s->told_refused.ns && mono_since(now, s->told_refused).ns < DURATION_S(REFUSALS_EVERY_S).ns)
+		return;
+	s->told_refused = now;
+	log_warn(s->pipeline->log, s->name, "records are refused for good: %s", s->reason);
+}
+
 size_t send_first(const struct send *d)
 {
 	return d->first;
@@ -208,6 +219,8 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 		d->marks[item - d->first] = MARK_RETRY;
 		return;
 	}
+	if (outcome == REJECTED)
+		tell_refused(d->sender);
 	d->marks[item - d->first] = MARK_SETTLED;
 	d->left--;
 	d->sender->queued_bytes -= it->size;
@@ -220,6 +233,8 @@ static void settle_whole(struct send *d, enum outcome outcome)
 	struct ledger_amount left = send_left(d),
 			     refused = { d->refused < left.records ? d->refused : left.records, 0 };
 
+	if (outcome == REJECTED || refused.records > 0)
+		tell_refused(d->sender);
 	if (refused.records > 0) {
 		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
 		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused.records, refused.bytes);

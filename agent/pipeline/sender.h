@@ -57,6 +57,7 @@ struct sender {
 	struct loop_soon pump;
 	struct mono_time last_delivered; /* 0: never */
 	uint64_t sends, retries, resent, queued_bytes;
+	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
 };
 

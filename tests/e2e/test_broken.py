@@ -11,6 +11,7 @@ import requests
 
 from lib import fault
 from lib.agent import binary
+from lib.lines import Writer
 from lib.wait import wait_until
 from test_logs import config as log_config
 from test_traces import config, post, request_of, spans_at
@@ -184,3 +185,14 @@ def test_a_state_that_is_set_aside_is_told_of(oxpecker, tmp_path):
         agent.start()
         assert "set aside" in agent.err()
         os.truncate(agent.process.err_path, 0)
+
+
+def test_lines_that_are_refused_are_told_of_once(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.partial_bulk(2, code=400, kind="mapper_parsing_exception"))
+    writer = Writer(tmp_path / "app.log")
+    agent = oxpecker(log_config(tmp_path / "app.log", server.url))
+    for wanted in (10, 20):
+        writer.write(10)
+        agent.wait_until(lambda: agent.booked("delivered") + agent.booked("rejected") == wanted)
+    assert agent.err().count("400 mapper_parsing_exception: refused by the test") == 1
