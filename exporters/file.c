@@ -165,6 +165,7 @@ static void file_destroy(struct exporter *e)
 	free(e);
 }
 
+/* Opened without blocking: a pipe that nobody reads is an error now, not a start that never ends. */
 static int file_create(const void *config, struct host *host, struct exporter **ret)
 {
 	const struct file_config *c = config;
@@ -172,7 +173,7 @@ static int file_create(const void *config, struct host *host, struct exporter **
 	bool standard = strcmp(c->path, "-") == 0;
 
 	e->host = host;
-	e->fd = standard ? STDOUT_FILENO : open(c->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+	e->fd = standard ? STDOUT_FILENO : open(c->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
 	if (e->fd < 0) {
 		int failed = -errno;
 		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, strerror(-failed));

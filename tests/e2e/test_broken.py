@@ -196,3 +196,12 @@ def test_lines_that_are_refused_are_told_of_once(oxpecker, fault_server, tmp_pat
         writer.write(10)
         agent.wait_until(lambda: agent.booked("delivered") + agent.booked("rejected") == wanted)
     assert agent.err().count("400 mapper_parsing_exception: refused by the test") == 1
+
+
+def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path):
+    os.mkfifo(tmp_path / "out")
+    agent = oxpecker({"logs": {"export": {"file": str(tmp_path / "out")}}}, start=False)
+    agent.launch()
+    wait_until(lambda: not agent.process.alive(), 10, "the end of the start")
+    assert agent.process.child.returncode == 1 and "cannot open" in agent.err()
+    agent.expected_exit = {1}
