@@ -474,6 +474,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	loop_timer_init(&a->deadline, a->loop, on_deadline, a);
 	failed = add_components(a);
 	if (!failed)
+		spool_tell_left(a);
+	if (!failed)
 		failed = loop_signal_init(&a->terminate, a->loop, SIGTERM, on_terminate, a);
 	if (!failed)
 		failed = loop_signal_init(&a->interrupt, a->loop, SIGINT, on_terminate, a);

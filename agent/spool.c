@@ -134,10 +134,32 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 		ledger_key(s->routes[i].row, key, sizeof key);
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
 		ret_amounts[i] = r.amount;
+		if (r.full)
+			log_warn(a->log, s->name, "not all of the spool fits in memory: the rest waits for the next start");
 		if (damaged)
 			log_error(a->log, s->name,
 				"%llu rows of the spool are damaged: they are set aside and not sent",
 				(unsigned long long)damaged);
 	}
 	return failed;
+}
+
+static void tell_left(void *context, const char *key, uint64_t bytes)
+{
+	struct agent *a = context;
+	char own[STATE_KEY_MAX];
+
+	for (const struct ledger_row *row = a->ledger.rows; row; row = row->next) {
+		ledger_key(row, own, sizeof own);
+		if (strcmp(own, key) == 0)
+			return;
+	}
+	if (bytes)
+		log_warn(a->log, "spool", "%llu bytes wait for \"%s\", which is not in the configuration any more",
+			(unsigned long long)bytes, key);
+}
+
+void spool_tell_left(struct agent *a)
+{
+	state_spool_keys(a->state, tell_left, a);
 }

@@ -264,6 +264,12 @@ uint64_t state_spool_bytes(const struct state *s, const char *key)
 	return 0;
 }
 
+void state_spool_keys(const struct state *s, void (*visit)(void *, const char *key, uint64_t bytes), void *context)
+{
+	for (const struct spool_key *k = s->keys; k; k = k->next)
+		visit(context, k->key, k->bytes);
+}
+
 /* Loading. */
 
 static void visit_position(sqlite3_stmt *q, void (*visit)(void *, const struct position *), void *context)

@@ -205,3 +205,22 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     wait_until(lambda: not agent.process.alive(), 10, "the end of the start")
     assert agent.process.child.returncode == 1 and "cannot open" in agent.err()
     agent.expected_exit = {1}
+
+
+def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    settings = {**config(server.url), "exit": {"within": "2s"}}
+    agent, body = oxpecker(settings), request_of(10000).SerializeToString()
+    for _ in range(5):
+        post(agent, body)
+    assert agent.stop() == 0
+    agent.write_config({**settings, "memory": "2MiB"})
+    agent.start()
+    assert "not all of the spool fits in memory" in agent.err()
+    assert agent.booked("held", signal="traces") == 50000
+    assert agent.stop() == 0
+    other = {"traces": {"export": {"jaeger": {"type": "otlp", "endpoint": server.url}}}}
+    agent.write_config({**settings, **other})
+    agent.start()
+    assert "which is not in the configuration any more" in agent.err()
