@@ -132,7 +132,8 @@ static int start_services(struct agent *a)
 		log_error(a->log, who, "state.path: %s", why);
 	else if (state_set_aside(a->state))
 		log_error(a->log, who,
-			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin anew",
+			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin "
+			"anew",
 			options.path);
 	return failed;
 }

@@ -135,7 +135,8 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
 		ret_amounts[i] = r.amount;
 		if (r.full)
-			log_warn(a->log, s->name, "not all of the spool fits in memory: the rest waits for the next start");
+			log_warn(a->log, s->name,
+				"not all of the spool fits in memory: the rest waits for the next start");
 		if (damaged)
 			log_error(a->log, s->name,
 				"%llu rows of the spool are damaged: they are set aside and not sent",

@@ -21,7 +21,8 @@
 #include "http/linger.h"
 #include "http/listen.h"
 
-enum { SHARD_MIN = 4, SHARD_MAX = 16, SHARDS_WANTED = 8, ADDRESSES_MAX = 16, SWEEP_MS = 500, ALLOW_SIZE = 64, REST_MS = 100 };
+enum { SHARD_MIN = 4, SHARD_MAX = 16, SHARDS_WANTED = 8, ADDRESSES_MAX = 16, SWEEP_MS = 500 };
+enum { ALLOW_SIZE = 64, REST_MS = 100 };
 
 /* Where a connection stands; from `since` on its patience is counted. */
 enum phase {
