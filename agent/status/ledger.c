@@ -57,11 +57,11 @@ void ledger_done(struct ledger *l)
 
 int64_t ledger_imbalance(const struct ledger_row *row)
 {
-	int64_t left = (int64_t)row->live->term[LEDGER_RECEIVED].records;
+	uint64_t left = row->live->term[LEDGER_RECEIVED].records; /* a damaged row may hold any number */
 
 	for (int t = LEDGER_DELIVERED; t < LEDGER_TERMS; t++)
-		left -= (int64_t)row->live->term[t].records;
-	return left;
+		left -= row->live->term[t].records;
+	return (int64_t)left;
 }
 
 void ledger_key(const struct ledger_row *row, char *to, size_t room)

@@ -36,6 +36,19 @@ static void test_every_term_counts_against_what_came_in(void **state)
 	ledger_done(&l);
 }
 
+/* As a damaged disk gives them back: no sum of theirs may overflow. */
+static void test_any_numbers_have_an_imbalance(void **state)
+{
+	struct ledger l = { NULL };
+	struct ledger_row *row = ledger_row(&l, "logs", "in", "out");
+
+	(void)state;
+	row->live->term[LEDGER_RECEIVED].records = UINT64_C(1) << 63;
+	row->live->term[LEDGER_DELIVERED].records = INT64_MAX;
+	assert_true(ledger_imbalance(row) == 1);
+	ledger_done(&l);
+}
+
 static void test_a_pair_has_one_row(void **state)
 {
 	struct ledger l = { NULL };
@@ -243,6 +256,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_term_counts_against_what_came_in),
+		cmocka_unit_test(test_any_numbers_have_an_imbalance),
 		cmocka_unit_test(test_a_pair_has_one_row),
 		cmocka_unit_test(test_terms_have_names),
 		cmocka_unit_test(test_rows_of_a_name_stand_together),
