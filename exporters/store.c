@@ -1,7 +1,8 @@
 /*
  * The `store` exporter: log lines and spans into the embedded store, where `oxpecker show` and sqlite3 read them.
  *
- * A send is one transaction in the disk lane: all of it is kept, or none and it is tried again.
+ * A send is one transaction in the disk lane: all of it is kept, or none and it is tried again. A store that cannot be
+ * opened, on a full disk say, is tried again likewise: other signals and the probes do not depend on it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,7 +19,7 @@ enum { ID_SIZE = 40 };
 
 struct exporter {
 	struct host *host;
-	struct store *store;
+	struct store *store; /* NULL: not open yet */
 };
 
 static const struct option store_options[] = { { .name = NULL } };
@@ -102,8 +103,14 @@ static void items_kept(struct job *job)
 
 static void store_send(struct exporter *e, const struct batch *batch, struct send *send)
 {
-	struct keep_job *k = oxp_new(sizeof *k);
+	struct keep_job *k;
 
+	e->store = e->store ? e->store : host_store(e->host);
+	if (!e->store) {
+		send_done(send, RETRY, "the embedded store cannot be opened");
+		return;
+	}
+	k = oxp_new(sizeof *k);
 	*k = (struct keep_job){ .job = { .work = keep_items, .done = items_kept },
 		.exporter = e,
 		.batch = batch_keep(batch),
@@ -135,12 +142,9 @@ static void store_destroy(struct exporter *e)
 
 static int store_create(const void *config, struct host *host, struct exporter **ret)
 {
-	struct exporter *e;
+	struct exporter *e = oxp_new(sizeof *e);
 
 	(void)config;
-	if (!host_store(host))
-		return -EIO;
-	e = oxp_new(sizeof *e);
 	e->host = host;
 	e->store = host_store(host);
 	*ret = e;

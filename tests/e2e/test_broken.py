@@ -224,3 +224,18 @@ def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
     agent.write_config({**settings, **other})
     agent.start()
     assert "which is not in the configuration any more" in agent.err()
+
+
+def test_an_embedded_store_that_cannot_be_opened_holds_up_nobody_else(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": {"within": "2s"}}, start=False)
+    store = os.path.join(agent.folder, "state", "store.db")
+    os.makedirs(store)
+    agent.start()
+    writer.write(10)
+    assert post(agent, request_of(3).SerializeToString()).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 10)
+    agent.wait_until(lambda: agent.booked("held", signal="traces") == 3)
+    os.rmdir(store)
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
+    agent.assert_balanced()
