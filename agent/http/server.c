@@ -129,13 +129,27 @@ static void cut_off(struct connection *c)
 	enter(c, PHASE_OVER, 0);
 }
 
+/* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */
+static bool left_unseen(const struct connection *c)
+{
+	bool reading = c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
+	char byte;
+
+	return reading && mono_since(loop_now(c->server->loop), c->since).ns > DURATION_MS(SWEEP_MS).ns &&
+	       recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 static void sweep(void *context)
 {
 	struct http_server *s = context;
 
 	for (struct connection *c = s->connections; c; c = c->next)
-		if (out_of_patience(c))
+		if (out_of_patience(c)) {
 			cut_off(c);
+		} else if (left_unseen(c)) {
+			shutdown(c->fd, SHUT_RDWR);
+			enter(c, PHASE_OVER, 0);
+		}
 	if (s->connections)
 		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
 }

@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import socket
 import struct
 import threading
@@ -239,3 +240,18 @@ def test_an_embedded_store_that_cannot_be_opened_holds_up_nobody_else(oxpecker, 
     os.rmdir(store)
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
     agent.assert_balanced()
+
+
+def test_peers_that_leave_with_their_last_bytes_are_let_go(oxpecker):
+    """The end of the stream is there when the bytes are read: no event tells of it any more."""
+    agent = oxpecker({})
+    descriptors = lambda: len(os.listdir(f"/proc/{agent.pid}/fd"))  # noqa: E731
+    before = descriptors()
+    peers = [socket.create_connection(("127.0.0.1", agent.otlp_port)) for _ in range(20)]
+    agent.wait_until(lambda: descriptors() >= before + 20)
+    os.kill(agent.pid, signal.SIGSTOP)
+    for peer in peers:
+        peer.sendall(b"POST /v1/tra")
+        peer.close()
+    os.kill(agent.pid, signal.SIGCONT)
+    agent.wait_until(lambda: descriptors() <= before, 10, "their descriptors to be closed")
