@@ -1,0 +1,139 @@
+#include "proto/bulk_request.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+static const char *const names[] = { "index", "create", "update", "delete" };
+
+const char *bulk_action_name(enum bulk_action action)
+{
+	return names[action];
+}
+
+void bulk_request_init(struct bulk_request *r, const struct json_scan *scan, struct bytes body)
+{
+	*r = (struct bulk_request){ .scan = scan, .at = body.data, .end = body.data + body.size };
+}
+
+/* The next line without its end. The last one needs an end, too. */
+static bool next_line(struct bulk_request *r, struct bytes *ret)
+{
+	const char *end = r->at < r->end ? memchr(r->at, '\n', (size_t)(r->end - r->at)) : NULL;
+
+	if (!end)
+		return false;
+	*ret = (struct bytes){ r->at, (size_t)(end - r->at) };
+	r->at = end + 1;
+	r->lines++;
+	if (ret->size > 0 && ret->data[ret->size - 1] == '\r')
+		ret->size--;
+	return true;
+}
+
+static struct bytes name_of(const char *line, const struct json_member *m)
+{
+	return (struct bytes){ line + m->name, m->name_size };
+}
+
+static struct bytes value_of(const char *line, const struct json_member *m)
+{
+	return (struct bytes){ line + m->value, m->value_size };
+}
+
+/* What is behind the action's name: where and under which id. */
+static bool read_target(struct bulk_request *r, struct bytes target, struct bulk_operation *op)
+{
+	struct json_line index;
+
+	if (json_line_index(r->scan, target.data, target.size, &index) != JSON_FINE)
+		return false;
+	for (size_t i = 0; i < index.count; i++) {
+		const struct json_member *m = &index.members[i];
+		struct bytes name = name_of(target.data, m);
+		if (m->kind == MEMBER_STRING && bytes_are(name, "_index"))
+			op->index = value_of(target.data, m);
+		else if (m->kind == MEMBER_STRING && bytes_are(name, "_id"))
+			op->id = value_of(target.data, m);
+	}
+	return true;
+}
+
+static bool read_action(struct bulk_request *r, struct bytes line, struct bulk_operation *op)
+{
+	struct json_line index;
+	struct bytes name;
+	unsigned action = 0;
+
+	if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE || index.count != 1)
+		return false;
+	name = name_of(line.data, &index.members[0]);
+	while (action < COUNT_OF(names) && !bytes_are(name, names[action]))
+		action++;
+	op->action = (enum bulk_action)action;
+	return action < COUNT_OF(names) && index.members[0].kind == MEMBER_OBJECT &&
+	       read_target(r, value_of(line.data, &index.members[0]), op);
+}
+
+static void read_document(struct bulk_request *r, struct bulk_operation *op)
+{
+	struct json_line index;
+	struct bytes line;
+
+	if (!next_line(r, &line))
+		r->fault = "an action without its document, or a last line without its end";
+	else if (op->action == BULK_UPDATE)
+		op->fault = "update is not taken here: log records are created only";
+	else if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE)
+		op->fault = "the document is no JSON object";
+	else
+		op->document = line;
+}
+
+bool bulk_request_next(struct bulk_request *r, struct bulk_operation *op)
+{
+	struct bytes line = { NULL, 0 };
+
+	*op = (struct bulk_operation){ .fault = NULL };
+	while (!r->fault && line.size == 0 && next_line(r, &line))
+		;	/* empty lines between operations are passed over, as the server does */
+	if (r->fault)
+		return false;
+	if (line.size == 0 || !read_action(r, line, op)) {
+		if (line.size > 0 || r->at < r->end)
+			r->fault = line.size > 0 ? "a line that should be an action is none"
+						 : "the last line has no end";
+		return false;
+	}
+	if (op->action == BULK_DELETE)
+		op->fault = "delete is not taken here: log records are created only";
+	else
+		read_document(r, op);
+	return !r->fault;
+}
+
+/* As the server's own answer, as far as clients look at it. */
+int bulk_item_write(struct buffer *b, const struct bulk_operation *op, struct bytes index, uint64_t number)
+{
+	int failed = buffer_printf(b, "{\"%s\":{\"_index\":", names[op->action]);
+
+	if (!failed && op->index.size > 0)
+		failed = buffer_append(b, op->index.data, op->index.size);
+	else if (!failed)
+		failed = buffer_printf(b, "\"%.*s\"", (int)index.size, index.data);
+	if (!failed)
+		failed = buffer_text(b, ",\"_id\":");
+	if (!failed && op->id.size > 0)
+		failed = buffer_append(b, op->id.data, op->id.size);
+	else if (!failed)
+		failed = buffer_printf(b, "\"%" PRIx64 "\"", number);
+	if (failed)
+		return failed;
+	if (op->fault)
+		return buffer_printf(b,
+			",\"status\":400,\"error\":{\"type\":\"%s\",\"reason\":\"%s\"}}}",
+			op->action == BULK_INDEX || op->action == BULK_CREATE ? "document_parsing_exception"
+									      : "illegal_argument_exception",
+			op->fault);
+	return buffer_text(b, ",\"_version\":1,\"result\":\"created\",\"_shards\":{\"total\":1,\"successful\":1,"
+			      "\"failed\":0},\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
+}

@@ -1,0 +1,40 @@
+/*
+ * A `_bulk` request, as clients of Elasticsearch send it: lines of an action, each but `delete` followed by the line of
+ * its document (Elasticsearch "Bulk API", request body). The lines are checked as JSON and nothing is decoded: what a
+ * client wrote comes back in the answer as it stands, between its quotes.
+ *
+ * A line of an action that is none ends the request with a reason, as the server does with the whole request; an
+ * operation that cannot be done is an answer of its own, and the next follows.
+ */
+#ifndef OXP_BULK_REQUEST_H
+#define OXP_BULK_REQUEST_H
+
+#include "proto/json_line.h"
+
+enum bulk_action { BULK_INDEX, BULK_CREATE, BULK_UPDATE, BULK_DELETE };
+const char *bulk_action_name(enum bulk_action);
+
+struct bulk_operation {
+	enum bulk_action action;
+	struct bytes index, id; /* JSON strings with their quotes, or empty */
+	struct bytes document; /* one JSON object without a line's end; empty when there is none to take */
+	const char *fault; /* why it is not taken, for people; NULL when it is */
+};
+
+/* The rest of the body. JSON_LINE_PADDING readable bytes stand behind its end. */
+struct bulk_request {
+	const struct json_scan *scan;
+	const char *at, *end;
+	size_t lines; /* read so far */
+	const char *fault; /* why the rest is none; NULL */
+};
+
+void bulk_request_init(struct bulk_request *, const struct json_scan *, struct bytes body);
+/* False at the end, or when the rest is no bulk. */
+bool bulk_request_next(struct bulk_request *, struct bulk_operation *ret);
+
+/* Appends one item of the answer. `index` is what the path names, for operations that name none; `number` makes an id
+ * for those without. 0, -ENOSPC or -ENOMEM. */
+int bulk_item_write(struct buffer *, const struct bulk_operation *, struct bytes index, uint64_t number) MUST_CHECK;
+
+#endif
