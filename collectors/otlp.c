@@ -369,7 +369,8 @@ static int otlp_door_start(struct collector *d)
 		.connections_max = d->config->connections,
 		.idle = DURATION_S(75),
 		.priority = LOOP_NORMAL,
-		.socket_mode = 0660 };
+		.socket_mode = 0660,
+		.direct = true };
 	int failed = http_server_new(host_loop(d->host), &o, d->routes, &d->server);
 
 	for (size_t i = 0; !failed && i < d->config->http->count; i++) {

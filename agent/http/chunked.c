@@ -56,7 +56,6 @@ static enum http_chunked_verdict size_end(struct http_chunked *c, char byte)
 static enum http_chunked_verdict data_lf(struct http_chunked *c, char byte)
 {
 	c->digits = 0;
-	c->line = 0;
 	return go_if(c, byte == '\n', CHUNK_SIZE);
 }
 

@@ -1,20 +1,19 @@
 /*
- * The HTTP/1.1 server: libmicrohttpd under the loop (external epoll), the only includer of <microhttpd.h>.
+ * The HTTP/1.1 server. Two engines speak HTTP for it, and whoever makes a server chooses: libmicrohttpd, or the
+ * direct one (head.h), which does a usual request with one recv() and one send(). Both are held to the same tests.
  *
  * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
- * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. Each listening socket is shared
- * by several small daemons (shards) so that one callback never serves more than a few connections: one MHD_run()
- * serves every ready connection of its daemon at 12-14 microseconds each. A dead socket file is replaced, a live one
- * refused (-EADDRINUSE).
+ * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. A dead socket file is replaced, a
+ * live one refused (-EADDRINUSE).
  *
- * libmicrohttpd counts a connection's idle time only, so a peer that sends a byte now and then would keep its place
- * for ever. Here a request's head must come within twice `idle`, and a body or an answer must move HTTP_RATE_MIN
- * bytes each second on top of that; who is slower gets 408, or is cut off when an answer is on its way.
+ * A request's head must come within twice `idle`, and a body or an answer must move HTTP_RATE_MIN bytes each second on
+ * top of that, so that no peer keeps its place with a byte now and then; who is slower gets 408, or is cut off when an
+ * answer is on its way.
  *
  * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(),
  * now or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
  * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted. The
- * callbacks run inside libmicrohttpd: they never call http_server_free() or http_server_quiesce().
+ * callbacks run inside the engine: they never call http_server_free() or http_server_quiesce().
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H
@@ -50,11 +49,12 @@ struct http_route {
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max; /* all addresses and shards together; more wait in the kernel's queue, or are
+	size_t connections_max; /* all addresses together; more wait in the kernel's queue, or, with libmicrohttpd, are
 					 * closed at once when it is other addresses that have taken the places */
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
+	bool direct; /* read by the direct engine instead of libmicrohttpd */
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with

@@ -1,15 +1,20 @@
 /*
  * The server against plain sockets: what well-behaved and hostile peers send, and what handlers do at each moment.
+ * Every test runs over both engines.
  */
 #include "http/server.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <time.h>
 
 #include "unit/http/raw.h"
 
+enum { PIPELINED = 100 };
 enum { BODY_MAX = 100 << 10, CONNECTIONS = 32, MANY = 100, BIG = 8 << 20 };
 
 struct fixture {
+	bool direct;	/* the engine under test */
 	struct world world;
 	struct http_server *server;
 	uint16_t port;
@@ -17,6 +22,8 @@ struct fixture {
 	struct http_request *waiting;	/* begun and not answered */
 	struct buffer body;
 	unsigned begun, completed, gone;
+	struct mono_time now;
+	unsigned at_once, most_at_once;	/* requests completed in one callback of the loop */
 	char seen[256];
 };
 
@@ -69,6 +76,16 @@ static void later_complete(void *context, struct http_request *r)
 	f->waiting = r;
 }
 
+static void count_at_once(struct fixture *f)
+{
+	struct mono_time now = loop_now(f->world.loop);
+
+	f->at_once = now.ns == f->now.ns ? f->at_once + 1 : 1;
+	f->now = now;
+	if (f->at_once > f->most_at_once)
+		f->most_at_once = f->at_once;
+}
+
 static void hello_complete(void *context, struct http_request *r)
 {
 	struct fixture *f = context;
@@ -77,6 +94,7 @@ static void hello_complete(void *context, struct http_request *r)
 
 	snprintf(f->seen, sizeof f->seen, "%s|%s|%s|%d", http_request_path(r), header ? header : "-",
 		 query ? query : "-", (int)http_request_method(r));
+	count_at_once(f);
 	http_respond_text(r, 200, "text/plain", "hello\n");
 }
 
@@ -153,19 +171,31 @@ static const struct http_server_options usual = { .name = "test",
 						  .priority = LOOP_NORMAL,
 						  .socket_mode = 0660 };
 
-static int setup(void **state)
+static int setup(void **state, bool direct)
 {
 	struct all *all = oxp_new(sizeof *all);
 	struct fixture *f = &all->f;
+	struct http_server_options options = usual;
 
+	options.direct = f->direct = direct;
 	world_init(&f->world);
 	buffer_init(&f->body, BODY_MAX);
 	routes_init(all->routes, f);
-	assert_int_equal(http_server_new(f->world.loop, &usual, all->routes, &f->server), 0);
+	assert_int_equal(http_server_new(f->world.loop, &options, all->routes, &f->server), 0);
 	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
 	raw_connect(&f->raw, &f->world, f->port);
 	*state = f;
 	return 0;
+}
+
+static int setup_microhttpd(void **state)
+{
+	return setup(state, false);
+}
+
+static int setup_direct(void **state)
+{
+	return setup(state, true);
 }
 
 static int teardown(void **state)
@@ -254,6 +284,79 @@ static void connections_are_kept_and_pipelines_answered_in_order(void **state)
 	assert_int_equal(totals(f).connections, 1);
 }
 
+static void an_old_client_may_stay(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello HTTP/1.0\r\nConnection: Keep-Alive\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_true(raw_has(&f->raw, "Connection: Keep-Alive\r\n"));
+	raw_clear(&f->raw);
+	raw_send(&f->raw, "GET /hello HTTP/1.0\r\n\r\n");
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "hello\n"));
+}
+
+static void answers_are_dated(void **state)
+{
+	struct fixture *f = *state;
+	char date[64];
+	time_t now = time(NULL);
+	struct tm parts;
+
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	strftime(date, sizeof date, "Date: %a, %d %b %Y %H:", gmtime_r(&now, &parts));
+	if (!raw_has(&f->raw, date) && now % 3600 < 3590)
+		fail_msg("%s not in %.*s", date, (int)f->raw.in.size, f->raw.in.data);
+}
+
+static unsigned count_of(const struct raw *raw, const char *text)
+{
+	const char *p = raw->in.data, *end = p + raw->in.size;
+	unsigned count = 0;
+
+	while (p && (p = memmem(p, (size_t)(end - p), text, strlen(text)))) {
+		p += strlen(text);
+		count++;
+	}
+	return count;
+}
+
+static void a_long_pipeline_is_answered_whole(void **state)
+{
+	static const char get[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture *f = *state;
+	char all[PIPELINED * sizeof get];
+
+	for (int i = 0; i < PIPELINED; i++)
+		memcpy(all + (size_t)i * (sizeof get - 1), get, sizeof get - 1);
+	raw_send_bytes(&f->raw, all, PIPELINED * (sizeof get - 1));
+	while (count_of(&f->raw, "hello\n") < PIPELINED && !f->raw.ended)
+		raw_turn(&f->raw);
+	assert_int_equal(count_of(&f->raw, "HTTP/1.1 200 OK"), PIPELINED);
+	assert_int_equal(totals(f).requests, PIPELINED);
+	assert_in_range(f->most_at_once, 1, 20);	/* others have their turn in between */
+}
+
+/* What follows a request that has no answer yet waits for it. */
+static void a_pipeline_waits_for_the_answer_before(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+			  "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nsec");
+	while (f->completed == 0)
+		raw_turn(&f->raw);
+	raw_send(&f->raw, "on");
+	turns(&f->world, 20);
+	assert_int_equal(totals(f).requests, 1);
+	assert_int_equal(f->raw.in.size, 0);
+	http_respond_text(f->waiting, 200, "text/plain", "first");
+	raw_expect(&f->raw, "\r\n\r\nsecon");
+	assert_true(raw_has(&f->raw, "\r\n\r\nfirstHTTP/1.1 200"));
+}
+
 /* Bodies. */
 
 static char *body_of(size_t size)
@@ -303,6 +406,21 @@ static void a_chunked_body_comes_whole(void **state)
 	raw_send(&f->raw, "ld\r\n0\r\n\r\n");
 	raw_expect(&f->raw, "\r\n\r\nhello world");
 	assert_string_equal(f->seen, "-1");
+}
+
+static void a_chunked_body_comes_byte_by_byte(void **state)
+{
+	static const char text[] = "POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+				   "5;a=b\r\nhello\r\n6\r\n world\r\n0\r\nTrailer: x\r\n\r\n";
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof text - 1; i++) {
+		raw_send_bytes(&f->raw, text + i, 1);
+		turns(&f->world, 1);
+	}
+	raw_expect(&f->raw, "\r\n\r\nhello world");
+	assert_int_equal(totals(f).body_bytes, 11);
+	assert_int_equal(totals(f).requests, 1);
 }
 
 static void an_empty_body_completes(void **state)
@@ -390,6 +508,8 @@ static void who_waits_costs_nothing(void **state)
 	while (!f->waiting || f->completed == 0 || totals(f).connections < 2)
 		raw_turn(&f->raw);
 	turns(&f->world, 50);
+	raw_send(&f->raw, "GET /hello");	/* more than anybody wants to read now */
+	turns(&f->world, 10);
 	before = slices(f);
 	turns(&f->world, TURNS);
 	assert_in_range(slices(f) - before, 0, TURNS + 5);
@@ -521,6 +641,72 @@ static void garbage_is_refused(void **state)
 	assert_true(totals(f).bad_requests >= 5);
 }
 
+/* What libmicrohttpd lets pass and the direct engine does not. */
+static void doubtful_heads_are_refused(void **state)
+{
+	static const char *const doubtful[] = {
+		"GET /hello HTTP/1.1\nHost: x\n\n",
+		"GET /hello HTTP/1.1\r\nHost: x\r\nA: b\r\n folded\r\n\r\n",
+		"GET /hello HTTP/1.1\r\nHost : x\r\n\r\n",
+		"GET /hello HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+		"GET hello HTTP/1.1\r\nHost: x\r\n\r\n",
+		"POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\nabc\r\n0\r\n\r\n",
+		"POST /echo HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabcd\r\n0\r\n\r\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(doubtful); i++) {
+		raw_done(&f->raw);
+		raw_connect(&f->raw, &f->world, f->port);
+		raw_send(&f->raw, doubtful[i]);
+		raw_expect(&f->raw, "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n");
+		raw_expect_end(&f->raw);
+		assert_int_equal(totals(f).bad_requests, i + 1);
+	}
+	assert_int_equal(f->completed, 0);
+	assert_int_equal(f->gone, f->begun);
+	assert_int_equal(totals(f).open, 0);
+}
+
+static void another_version_is_505(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /hello HTTP/3.0\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 505 ");
+	raw_expect_end(&f->raw);
+}
+
+/* A proxy's form, which libmicrohttpd does not know. */
+static void an_absolute_target_is_taken(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET http://x:1/hello?name=y HTTP/1.1\r\nHost: x:1\r\n\r\n");
+	raw_expect(&f->raw, f->direct ? "hello\n" : "HTTP/1.1 404");
+	if (f->direct)
+		assert_string_equal(f->seen, "/hello|-|y|0");
+}
+
+/* The rest must not reset the answer away; with libmicrohttpd it does. */
+static void a_last_answer_survives_what_is_sent_behind_it(void **state)
+{
+	static const char get[] = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+	enum { BEHIND = 300000 };
+	struct fixture *f = *state;
+	char *all = body_of(BEHIND);
+
+	memcpy(all, get, sizeof get - 1);
+	raw_send_bytes(&f->raw, all, BEHIND);
+	raw_expect_end(&f->raw);
+	assert_true(raw_has(&f->raw, "hello\n"));
+	assert_false(f->raw.reset);
+	assert_int_equal(totals(f).requests, 1);
+	assert_int_equal(totals(f).bad_requests, 0);
+	free(all);
+}
+
 /* Slow peers. */
 
 static void expect_408(struct fixture *f)
@@ -585,11 +771,18 @@ static void a_handler_may_take_its_time(void **state)
 	raw_expect(&f->raw, "an hour later");
 }
 
+/* libmicrohttpd minds its idle connections itself, by a clock of its own. */
 static void an_idle_connection_is_closed(void **state)
 {
 	struct fixture *f = *state;
 
 	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	if (f->direct) {
+		f->world.ahead += 1600000000;
+		turns(&f->world, 10);
+		assert_int_equal(totals(f).connections, 0);
+	}
 	raw_expect_end(&f->raw);
 	assert_true(raw_has(&f->raw, "hello\n"));
 	assert_false(raw_has(&f->raw, "408"));
@@ -656,6 +849,7 @@ static void kept_connections_fill_the_places(void **state)
 {
 	struct fixture *f = *state;
 	struct raw many[CONNECTIONS + 1];
+	uint64_t before;
 
 	raw_done(&f->raw);
 	for (int i = 0; i <= CONNECTIONS; i++) {
@@ -665,6 +859,9 @@ static void kept_connections_fill_the_places(void **state)
 			raw_expect(&many[i], "hello\n");
 	}
 	turns(&f->world, 20);
+	before = slices(f);
+	turns(&f->world, 50);
+	assert_in_range(slices(f) - before, 0, 55);	/* who waits outside costs nothing */
 	raw_receive(&many[CONNECTIONS]);
 	assert_int_equal(many[CONNECTIONS].in.size, 0);
 	assert_int_equal(totals(f).connections, CONNECTIONS);
@@ -673,6 +870,26 @@ static void kept_connections_fill_the_places(void **state)
 	for (int i = 1; i <= CONNECTIONS; i++)
 		raw_done(&many[i]);
 	raw_connect(&f->raw, &f->world, f->port);
+}
+
+static void a_full_door_opens_when_all_leave_at_once(void **state)
+{
+	static const struct linger reset = { 1, 0 };
+	struct fixture *f = *state;
+	struct raw many[CONNECTIONS];
+
+	raw_done(&f->raw);
+	for (int i = 0; i < CONNECTIONS; i++)
+		raw_connect(&many[i], &f->world, f->port);
+	while (totals(f).connections < CONNECTIONS)
+		turn(&f->world);
+	for (int i = 0; i < CONNECTIONS; i++) {
+		setsockopt(many[i].fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset);
+		raw_done(&many[i]);
+	}
+	raw_connect(&f->raw, &f->world, f->port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
 }
 
 static void places_are_shared_by_addresses(void **state)
@@ -688,12 +905,45 @@ static void places_are_shared_by_addresses(void **state)
 	while (totals(f).connections < CONNECTIONS)
 		turn(&f->world);
 	raw_connect(&other, &f->world, port);
-	raw_expect_end(&other);
-	assert_int_equal(totals(f).refused_connections, 1);
+	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	if (!f->direct) {
+		/* libmicrohttpd counts places for each of its daemons: who comes to another one is sent away. */
+		raw_expect_end(&other);
+		assert_int_equal(totals(f).refused_connections, 1);
+	}
+	turns(&f->world, 20);
+	assert_int_equal(totals(f).connections, CONNECTIONS);
 	for (int i = 0; i < CONNECTIONS; i++)
 		raw_done(&many[i]);
+	if (f->direct)
+		raw_expect(&other, "hello\n");
 	raw_done(&other);
 	raw_connect(&f->raw, &f->world, f->port);
+}
+
+/* Who cannot be taken in for want of a descriptor waits, and the loop does not spin. libmicrohttpd's eight daemons each try
+ * once. */
+static void a_want_of_descriptors_passes(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit usual_limit, none;
+	uint64_t before;
+	int next = dup(f->raw.fd);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	none = (struct rlimit){ (rlim_t)next, usual_limit.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	turns(&f->world, 5);
+	before = slices(f);
+	turns(&f->world, 50);
+	assert_in_range(slices(f) - before, 0, 55);
+	assert_int_equal(totals(f).connections, 0);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	f->world.ahead += 1000000000;
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
 }
 
 /* Addresses. */
@@ -856,7 +1106,11 @@ static void freeing_in_the_middle_of_bodies_and_answers(void **state)
 	raw_done(&raw);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name)                                                                   \
+	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL },            \
+	{                                                                            \
+		#name ", direct", name, setup_direct, teardown, NULL                 \
+	}
 
 int main(void)
 {
@@ -865,9 +1119,14 @@ int main(void)
 		TEST(head_is_served_by_get),
 		TEST(what_has_no_route_is_404_or_405),
 		TEST(an_old_client_is_served),
+		TEST(an_old_client_may_stay),
+		TEST(answers_are_dated),
 		TEST(connections_are_kept_and_pipelines_answered_in_order),
+		TEST(a_long_pipeline_is_answered_whole),
+		TEST(a_pipeline_waits_for_the_answer_before),
 		TEST(a_body_comes_whole),
 		TEST(a_chunked_body_comes_whole),
+		TEST(a_chunked_body_comes_byte_by_byte),
 		TEST(an_empty_body_completes),
 		TEST(who_expects_is_told_to_continue),
 		TEST(an_early_answer_keeps_the_connection),
@@ -882,6 +1141,10 @@ int main(void)
 		TEST(an_endless_head_is_refused),
 		TEST(an_endless_target_is_refused),
 		TEST(garbage_is_refused),
+		cmocka_unit_test_setup_teardown(doubtful_heads_are_refused, setup_direct, teardown),
+		TEST(another_version_is_505),
+		TEST(an_absolute_target_is_taken),
+		cmocka_unit_test_setup_teardown(a_last_answer_survives_what_is_sent_behind_it, setup_direct, teardown),
 		TEST(a_slow_head_is_408),
 		TEST(a_slow_body_is_408),
 		TEST(who_does_not_take_the_answer_is_cut_off),
@@ -891,7 +1154,9 @@ int main(void)
 		TEST(a_peer_that_left_while_it_waited),
 		TEST(more_connections_than_places_are_served_in_turn),
 		TEST(kept_connections_fill_the_places),
+		TEST(a_full_door_opens_when_all_leave_at_once),
 		TEST(places_are_shared_by_addresses),
+		TEST(a_want_of_descriptors_passes),
 		TEST(a_unix_socket_serves_and_its_file_goes),
 		TEST(a_dead_socket_is_replaced_a_live_one_refused),
 		TEST(other_files_are_left_alone),

@@ -1,0 +1,578 @@
+/*
+ * The direct engine: one watch for each connection, a usual request read with one recv() and answered with one send().
+ *
+ * All connections of a server read into one buffer. A head is parsed there and copied to its connection when it is
+ * whole, since handlers borrow strings of it until the answer; pieces of a body are given on from where they stand.
+ * Only what cannot be used yet is copied: an unfinished head, and what a peer sent behind a request that has no
+ * answer yet. The first read of a request asks for READ_FIRST bytes and further ones for no more than is missing of
+ * its body, so that is the most that a connection keeps.
+ *
+ * One callback serves one connection, with at most READ_MAX bytes and a few answers. Nothing recurs: an answer given
+ * within complete() is sent there, and the reader goes on with what follows; one given later leaves that to a
+ * callback of its own.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "http/chunked.h"
+#include "http/engine.h"
+#include "http/head.h"
+
+_Static_assert(
+	(int)HTTP_HEAD_MAX == (int)HTTP_MEMORY_MAX, "the head of a request fits into the memory of a connection");
+
+enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ACCEPTS_MAX = 16, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
+enum { AGAIN_MS = 100, ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
+
+/* Of a server: what its connections share. */
+struct direct {
+	struct http_server *server;
+	struct loop_watch doors[HTTP_ADDRESSES_MAX];
+	size_t doors_count;
+	struct loop_timer again; /* there was no descriptor for a connection */
+	char *in; /* READ_MAX bytes */
+	int64_t date_second;
+	char date[DATE_SIZE];
+};
+
+enum step {
+	STEP_HEAD, /* reading one, or waiting for it */
+	STEP_LENGTH, /* reading a body of which `missing` bytes are to come */
+	STEP_CHUNKED, /* reading a chunked body */
+	STEP_HANDLER, /* the body is in, the answer is not there */
+	STEP_ANSWER, /* the answer is being sent */
+	STEP_OVER, /* to be closed from a callback of our own */
+};
+
+/*
+ * Invariant: `text` holds the head, whole or not; `left` is empty unless the step is STEP_HANDLER or STEP_ANSWER, or
+ * `soon` is about to go on with it; `out` and `rest` hold the answer from http_respond() on, of which `sent` bytes
+ * are gone, and `rest` stands in `body` or is constant.
+ */
+struct connection {
+	struct http_connection base;
+	struct direct *direct;
+	struct loop_watch watch;
+	struct loop_soon soon; /* goes on with `left`, or closes */
+	enum step step;
+	bool reading; /* in feed(), which goes on after the answer by itself */
+	bool keep; /* after the answer */
+	uint64_t missing;
+	struct http_chunked chunked;
+	struct buffer text, left, out, body;
+	struct bytes rest;
+	size_t sent;
+	struct http_head head;
+};
+
+static struct connection *connection_of(const struct http_request *r)
+{
+	return CONTAINER_OF(r, struct connection, base.request);
+}
+
+static bool wants_bytes(const struct connection *c)
+{
+	return c->step == STEP_HEAD || c->step == STEP_LENGTH || c->step == STEP_CHUNKED;
+}
+
+/* Answers. */
+
+/* IMF-fixdate (RFC 9110, 5.6.7), made once a second. */
+static const char *date(struct direct *d)
+{
+	static const char days[][4] = { "Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat" };
+	static const char months[][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov",
+		"Dec" };
+	time_t now = (time_t)(loop_wall(d->server->loop).ns / 1000000000);
+	struct tm t;
+
+	if (d->date_second == now && d->date[0])
+		return d->date;
+	gmtime_r(&now, &t);
+	snprintf(d->date, sizeof d->date, "%s, %02d %s %d %02d:%02d:%02d GMT", days[t.tm_wday], t.tm_mday,
+		months[t.tm_mon], t.tm_year + 1900, t.tm_hour, t.tm_min, t.tm_sec);
+	d->date_second = now;
+	return d->date;
+}
+
+static void put(struct connection *c, const char *text)
+{
+	OXP_ASSERT(buffer_text(&c->out, text) == 0 && "the head of an answer is larger than ANSWER_HEAD_MAX");
+}
+
+static void put_field(struct connection *c, const char *name, const char *value)
+{
+	put(c, name);
+	put(c, ": ");
+	put(c, value);
+	put(c, "\r\n");
+}
+
+static void put_number(struct connection *c, uint64_t number)
+{
+	char digits[24];
+
+	digits[u64_format(number, digits)] = '\0';
+	put(c, digits);
+}
+
+static void put_status(struct connection *c, unsigned status)
+{
+	put(c, "HTTP/1.1 ");
+	put_number(c, status);
+	put(c, " ");
+	put(c, http_reason(status));
+	put(c, "\r\n");
+}
+
+/* RFC 9110, 8.6: no length where there is no body by nature. */
+static bool has_length(unsigned status)
+{
+	return status >= 200 && status != 204 && status != 304;
+}
+
+static void put_head(struct connection *c, const struct http_answer *answer, size_t size)
+{
+	buffer_clear(&c->out);
+	put_status(c, answer->status);
+	put_field(c, "Date", date(c->direct));
+	if (answer->content_type)
+		put_field(c, "Content-Type", answer->content_type);
+	for (const char *const *pair = answer->headers; pair && pair[0]; pair += 2)
+		put_field(c, pair[0], pair[1]);
+	if (!c->keep)
+		put(c, "Connection: close\r\n");
+	else if (c->head.old)
+		put(c, "Connection: Keep-Alive\r\n");
+	if (has_length(answer->status)) {
+		put(c, "Content-Length: ");
+		put_number(c, size);
+		put(c, "\r\n");
+	}
+	put(c, "\r\n");
+}
+
+static void answered(struct connection *c)
+{
+	http_request_end(&c->base);
+	buffer_done(&c->body);
+	buffer_clear(&c->text);
+	http_head_init(&c->head);
+	http_connection_enter(&c->base, PHASE_IDLE, 0);
+	c->step = c->keep ? STEP_HEAD : STEP_OVER;
+}
+
+/* Sends what the peer takes now. */
+static void push(struct connection *c)
+{
+	size_t head = c->sent < c->out.size ? c->out.size - c->sent : 0;
+	size_t skip = head ? 0 : c->sent - c->out.size;
+	struct iovec parts[] = {
+		{ c->out.data + (c->out.size - head), head },
+		{ (char *)c->rest.data + (c->rest.size ? skip : 0), c->rest.size - skip },
+	};
+	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
+	ssize_t n = sendmsg(c->base.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n < 0 && errno != EAGAIN && errno != EINTR)
+		c->step = STEP_OVER;
+	c->sent += n > 0 ? (size_t)n : 0;
+	if (c->sent == c->out.size + c->rest.size)
+		answered(c);
+}
+
+static void answer_start(struct connection *c)
+{
+	c->step = STEP_ANSWER;
+	http_connection_enter(&c->base, PHASE_ANSWER, c->rest.size);
+	push(c);
+}
+
+/* What the connection waits for now. While a handler thinks, a peer that sends on is not read, and is not waited for
+ * once that is known: most peers do not, and are spared two system calls. */
+static void await(struct connection *c)
+{
+	if (c->step == STEP_OVER || (c->step == STEP_HEAD && c->left.size > 0))
+		loop_soon_run(&c->soon);
+	else if (c->step == STEP_ANSWER)
+		loop_watch_set(&c->watch, WATCH_WRITE);
+	else if (c->step != STEP_HANDLER)
+		loop_watch_set(&c->watch, WATCH_READ);
+}
+
+static void respond(struct http_request *r, const struct http_answer *answer)
+{
+	struct connection *c = connection_of(r);
+
+	c->keep = http_head_keeps(&c->head) && !r->close;
+	put_head(c, answer, r->answer_size);
+	c->sent = 0;
+	c->rest = answer->constant;
+	if (answer->body) {
+		c->body = *answer->body;
+		*answer->body = (struct buffer){ .ceiling = c->body.ceiling };
+		c->rest = buffer_bytes(&c->body);
+	}
+	if (r->method == HTTP_HEAD || !has_length(answer->status))
+		c->rest = (struct bytes){ NULL, 0 };
+	if (c->step != STEP_HANDLER)
+		return; /* the rest of the body comes first */
+	answer_start(c);
+	if (!c->reading)
+		await(c);
+}
+
+/* Requests. */
+
+static void body_done(struct connection *c)
+{
+	c->step = STEP_HANDLER;
+	if (c->base.request.responded)
+		answer_start(c);
+	else
+		http_request_complete(&c->base);
+}
+
+static void refuse(struct connection *c, unsigned status)
+{
+	http_refuse(&c->base, status);
+	c->step = STEP_OVER;
+}
+
+/* RFC 9110, 10.1.1: nothing is said when the body has begun to come, or there is none. */
+static void go_on(struct connection *c)
+{
+	static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
+	ssize_t n = send(c->base.fd, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n != (ssize_t)sizeof words - 1)
+		c->step = STEP_OVER;
+}
+
+static void begin(struct connection *c, bool body_follows)
+{
+	struct http_framing framing = { 0 };
+	char *text = c->text.data;
+
+	http_head_strings(&c->head, text);
+	for (unsigned i = 0; i < c->head.fields_count; i++)
+		http_framing_see(&framing, text + c->head.fields[i].name.at, text + c->head.fields[i].value.at);
+	if (!http_request_begin(&c->base, text + c->head.method.at, http_head_path(&c->head, text), &framing)) {
+		c->step = STEP_OVER;
+		return;
+	}
+	c->missing = framing.codings ? 0 : (uint64_t)c->base.request.content_length;
+	c->chunked = (struct http_chunked){ 0 };
+	c->step = framing.codings ? STEP_CHUNKED : STEP_LENGTH;
+	if (c->step == STEP_LENGTH && c->missing == 0)
+		body_done(c);
+	else if (c->head.expects && !c->head.old && !body_follows)
+		go_on(c);
+}
+
+/* Takes what belongs to the head from `in`. A whole head is parsed where it came. */
+static void feed_head(struct connection *c, struct bytes *in)
+{
+	size_t before = c->text.size, more = HTTP_HEAD_MAX - before;
+	unsigned verdict;
+
+	more = in->size < more ? in->size : more;
+	if (before > 0)
+		OXP_ASSERT(buffer_append(&c->text, in->data, more) == 0);
+	verdict = http_head_parse(&c->head, before > 0 ? buffer_bytes(&c->text) : *in);
+	if (verdict == HTTP_HEAD_DONE)
+		more = c->head.at - before;
+	if (before == 0 && verdict <= HTTP_HEAD_DONE)
+		OXP_ASSERT(buffer_append(&c->text, in->data, more) == 0);
+	*in = (struct bytes){ in->data + more, in->size - more };
+	if (verdict == HTTP_HEAD_DONE)
+		begin(c, in->size > 0);
+	else if (verdict != HTTP_HEAD_MORE)
+		refuse(c, verdict);
+	else if (c->base.phase == PHASE_IDLE)
+		http_connection_enter(&c->base, PHASE_HEAD, 0);
+}
+
+static void feed_length(struct connection *c, struct bytes *in)
+{
+	struct bytes piece = { in->data, in->size < c->missing ? in->size : (size_t)c->missing };
+
+	*in = (struct bytes){ in->data + piece.size, in->size - piece.size };
+	c->missing -= piece.size;
+	if (!http_request_piece(&c->base, piece))
+		c->step = STEP_OVER;
+	else if (c->missing == 0)
+		body_done(c);
+}
+
+static void feed_chunked(struct connection *c, struct bytes *in)
+{
+	struct bytes piece = { NULL, 0 };
+
+	switch (http_chunked_next(&c->chunked, in, &piece)) {
+	case CHUNKED_MORE:
+		break;
+	case CHUNKED_PIECE:
+		if (!http_request_piece(&c->base, piece))
+			c->step = STEP_OVER;
+		break;
+	case CHUNKED_END:
+		body_done(c);
+		break;
+	case CHUNKED_BAD:
+		refuse(c, 400);
+		break;
+	}
+}
+
+/* A peer that has sent behind its last answer would have it reset away when the socket is closed over unread bytes. */
+static void keep_rest(struct connection *c, struct bytes in)
+{
+	if (in.size == 0)
+		return;
+	if (c->step != STEP_OVER)
+		OXP_ASSERT(buffer_append(&c->left, in.data, in.size) == 0);
+	else if (c->base.phase == PHASE_IDLE)
+		linger_start(&c->base.server->lingers, c->base.fd);
+}
+
+/* Goes through the bytes as far as requests are answered at once, keeps the rest. */
+static void feed(struct connection *c, struct bytes in)
+{
+	int answers = 0;
+
+	c->reading = true;
+	while (in.size > 0 && wants_bytes(c) && answers < ANSWERS_MAX) {
+		switch (c->step) {
+		case STEP_HEAD:
+			feed_head(c, &in);
+			break;
+		case STEP_LENGTH:
+			feed_length(c, &in);
+			break;
+		default:
+			feed_chunked(c, &in);
+		}
+		answers += c->step == STEP_HEAD;
+	}
+	c->reading = false;
+	keep_rest(c, in);
+}
+
+/* Connections. */
+
+static void doors_watch(struct direct *d);
+
+static void connection_close(struct connection *c)
+{
+	struct direct *d = c->direct;
+
+	http_request_end(&c->base);
+	loop_watch_done(&c->watch);
+	loop_soon_done(&c->soon);
+	close(c->base.fd);
+	buffer_done(&c->text);
+	buffer_done(&c->left);
+	buffer_done(&c->out);
+	buffer_done(&c->body);
+	http_connection_end(&c->base);
+	free(c);
+	doors_watch(d);
+}
+
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Whether there may be more to read at once. */
+static bool read_some(struct connection *c, size_t *budget)
+{
+	size_t want = smaller(*budget, c->step == STEP_LENGTH ? smaller(READ_MAX, c->missing) : READ_FIRST);
+	ssize_t n;
+
+	n = recv(c->base.fd, c->direct->in, want, MSG_DONTWAIT);
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+		c->step = STEP_OVER;
+	if (n <= 0)
+		return false;
+	*budget -= (size_t)n;
+	feed(c, (struct bytes){ c->direct->in, (size_t)n });
+	return (size_t)n == want;
+}
+
+static void serve_reads(struct connection *c)
+{
+	size_t budget = READ_MAX;
+
+	while (wants_bytes(c) && c->left.size == 0 && budget > 0)
+		if (!read_some(c, &budget))
+			return;
+}
+
+static void on_ready(void *context, int fd, unsigned what)
+{
+	struct connection *c = context;
+
+	(void)fd, (void)what;
+	if (c->base.phase == PHASE_OVER)
+		c->step = STEP_OVER;
+	if (c->step == STEP_HANDLER)
+		loop_watch_set(&c->watch, 0);
+	else if (c->step == STEP_ANSWER)
+		push(c);
+	else
+		serve_reads(c);
+	if (c->step == STEP_OVER)
+		connection_close(c);
+	else
+		await(c);
+}
+
+static void on_soon(void *context)
+{
+	struct connection *c = context;
+	struct buffer left = c->left;
+
+	buffer_init(&c->left, READ_FIRST);
+	if (c->step == STEP_HEAD)
+		feed(c, buffer_bytes(&left));
+	buffer_done(&left);
+	if (c->step == STEP_OVER)
+		connection_close(c);
+	else
+		await(c);
+}
+
+static void connection_new(struct direct *d, int fd)
+{
+	struct connection *c = oxp_new(sizeof *c);
+	struct loop *loop = d->server->loop;
+	int one = 1;
+
+	/* Refused by a Unix socket, which has nothing to delay. */
+	(void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+	c->direct = d;
+	buffer_init(&c->text, HTTP_HEAD_MAX);
+	buffer_init(&c->left, READ_FIRST);
+	buffer_init(&c->out, ANSWER_HEAD_MAX);
+	http_connection_begin(&c->base, d->server, fd);
+	http_connection_enter(&c->base, PHASE_IDLE, 0);
+	loop_soon_init(&c->soon, loop, on_soon, c);
+	loop_watch_init(&c->watch, loop, fd, on_ready, c);
+	c->soon.priority = c->watch.priority = d->server->options.priority;
+	loop_watch_set(&c->watch, WATCH_READ);
+}
+
+/* Doors. */
+
+static bool has_places(const struct direct *d)
+{
+	return d->server->totals.connections < d->server->options.connections_max;
+}
+
+/* A door is watched while there is room behind it; the kernel keeps who waits. */
+static void doors_watch(struct direct *d)
+{
+	bool open = has_places(d) && !d->server->ending && !loop_timer_pending(&d->again);
+
+	for (size_t i = 0; i < d->doors_count; i++)
+		loop_watch_set(&d->doors[i], open ? WATCH_READ : 0);
+}
+
+static void on_again(void *context)
+{
+	doors_watch(context);
+}
+
+static void on_door(void *context, int fd, unsigned what)
+{
+	struct direct *d = context;
+	int peer = 0;
+
+	(void)what;
+	for (int i = 0; i < ACCEPTS_MAX && peer >= 0 && has_places(d); i++) {
+		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (peer >= 0)
+			connection_new(d, peer);
+	}
+	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+		loop_timer_set(&d->again, DURATION_MS(AGAIN_MS));
+	doors_watch(d);
+}
+
+static struct direct *direct_new(struct http_server *s)
+{
+	struct direct *d = oxp_new(sizeof *d);
+
+	d->server = s;
+	d->in = malloc(READ_MAX);
+	OXP_ASSERT(d->in && "out of memory");
+	loop_timer_init(&d->again, s->loop, on_again, d);
+	return d;
+}
+
+static int add_door(struct http_server *s, int listening)
+{
+	struct direct *d = s->engine_own ? s->engine_own : direct_new(s);
+	struct loop_watch *door = &d->doors[d->doors_count++];
+
+	s->engine_own = d;
+	loop_watch_init(door, s->loop, listening, on_door, d);
+	door->priority = s->options.priority;
+	doors_watch(d);
+	return 0;
+}
+
+static void quiesce(struct http_server *s)
+{
+	struct direct *d = s->engine_own;
+
+	while (d && d->doors_count > 0)
+		loop_watch_done(&d->doors[--d->doors_count]);
+}
+
+static void stop(struct http_server *s)
+{
+	struct direct *d = s->engine_own;
+
+	while (s->connections)
+		connection_close(CONTAINER_OF(s->connections, struct connection, base));
+	quiesce(s);
+	if (d) {
+		loop_timer_done(&d->again);
+		free(d->in);
+	}
+	free(d);
+}
+
+static const char *header(const struct http_request *r, const char *name)
+{
+	const struct connection *c = connection_of(r);
+
+	return http_head_field(&c->head, c->text.data, name);
+}
+
+static const char *query(const struct http_request *r, const char *name)
+{
+	const struct connection *c = connection_of(r);
+
+	return http_head_query(&c->head, c->text.data, name);
+}
+
+const struct http_engine http_engine_direct = {
+	.listen = add_door,
+	.quiesce = quiesce,
+	.stop = stop,
+	.answer = respond,
+	.header = header,
+	.query = query,
+};
