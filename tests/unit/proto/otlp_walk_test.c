@@ -327,6 +327,71 @@ static void odd_attributes_take_the_long_way(void **state)
 	buffer_done(&b);
 }
 
+/* The same behind usual ones, which are skipped in a row. */
+static void odd_attributes_are_found_in_a_row(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	for (size_t i = 0; i < COUNT_OF(attributes); i++) {
+		start_span(&b);
+		put_attribute(&b, 9, "http.request.method", "GET");
+		put_attribute(&b, 9, "http.route", "/");
+		put_bytes(&b, 9, attributes[i].bytes, attributes[i].size);
+		put_attribute(&b, 9, "url.scheme", "http");
+		wrap_span(&b);
+		if (fault_of(&b) != attributes[i].fault)
+			fail_msg("attribute %zu: %s", i, otlp_fault_name(fault_of(&b)));
+	}
+	buffer_done(&b);
+}
+
+/* The tag of attributes in one byte more than it needs: the byte behind the next one's first is no length but a tag's
+ * second, of an unknown field that is cut short. */
+static void a_row_with_long_tags_is_no_row(void **state)
+{
+	static const char first[] = "\xca\x00\x07\x0a\x01k\x12\x02\x0a", second[] = "\xca\x07\x0a\x01k\x12\x02\x0a";
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	start_span(&b);
+	put_raw(&b, first, sizeof first); /* with its zero */
+	wrap_span(&b);
+	assert_int_equal(fault_of(&b), OTLP_OK);
+	start_span(&b);
+	put_raw(&b, first, sizeof first);
+	put_raw(&b, second, sizeof second);
+	wrap_span(&b);
+	assert_int_equal(fault_of(&b), OTLP_CUT);
+	buffer_done(&b);
+}
+
+/* The ids come first in nearly every span, and are taken in one step only when they are fine. */
+static void ids_at_the_start_are_checked(void **state)
+{
+	static const char zeros[16];
+	static const struct { const char *trace, *span; size_t span_size; enum otlp_fault fault; } ids[] = {
+		{ trace_id, span_id, 8, OTLP_OK },       { zeros, span_id, 8, OTLP_TRACE_ID },
+		{ trace_id, zeros, 8, OTLP_SPAN_ID },    { trace_id, span_id, 7, OTLP_SPAN_ID },
+		{ trace_id, trace_id, 9, OTLP_SPAN_ID },
+	};
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		buffer_clear(&b);
+		put_bytes(&b, 1, ids[i].trace, 16);
+		put_bytes(&b, 2, ids[i].span, ids[i].span_size);
+		put_number(&b, 6, 1);
+		wrap_span(&b);
+		assert_int_equal(fault_of(&b), ids[i].fault);
+	}
+	buffer_done(&b);
+}
+
 /* An attribute of arrays in arrays; the innermost holds a string. */
 static void nest(struct buffer *b, size_t levels)
 {
@@ -490,6 +555,9 @@ int main(void)
 		cmocka_unit_test(bad_text_is_found_everywhere),
 		cmocka_unit_test(good_text_passes),
 		cmocka_unit_test(odd_attributes_take_the_long_way),
+		cmocka_unit_test(odd_attributes_are_found_in_a_row),
+		cmocka_unit_test(a_row_with_long_tags_is_no_row),
+		cmocka_unit_test(ids_at_the_start_are_checked),
 		cmocka_unit_test(depth_has_a_limit),
 		cmocka_unit_test(every_prefix_is_judged_as_generated_code_does),
 		cmocka_unit_test(mutants_that_pass_are_decoded),
