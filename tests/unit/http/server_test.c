@@ -921,8 +921,8 @@ static void places_are_shared_by_addresses(void **state)
 	raw_connect(&f->raw, &f->world, f->port);
 }
 
-/* Who cannot be taken in for want of a descriptor waits, and the loop does not spin. libmicrohttpd's eight daemons each try
- * once. */
+/* Who cannot be taken in for want of a descriptor waits, and the loop does not spin. libmicrohttpd's eight daemons each
+ * try once. */
 static void a_want_of_descriptors_passes(void **state)
 {
 	struct fixture *f = *state;
