@@ -192,7 +192,8 @@ class Bench:
 
         def settled():
             seen.append(memory_of(agent.process.pid))
-            return len(seen) > 20 and len({row["Rss"] for row in seen[-20:]}) == 1 and seen[-1]
+            # longer than the two seconds after which code that only the start needed is given back
+            return len(seen) > 60 and len({row["Rss"] for row in seen[-60:]}) == 1 and seen[-1]
 
         found = wait_until(settled, 30, "the resident set stands still")
         agent.close()
