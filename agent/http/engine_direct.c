@@ -30,14 +30,15 @@ _Static_assert(
 	(int)HTTP_HEAD_MAX == (int)HTTP_MEMORY_MAX, "the head of a request fits into the memory of a connection");
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ACCEPTS_MAX = 16, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
-enum { AGAIN_MS = 100, ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
+enum { AGAIN_MS = 100, KEPT_MIN_MS = 1000 };
+enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
 /* Of a server: what its connections share. */
 struct direct {
 	struct http_server *server;
 	struct loop_watch doors[HTTP_ADDRESSES_MAX];
 	size_t doors_count;
-	struct loop_timer again; /* there was no descriptor for a connection */
+	struct loop_timer again; /* there was no descriptor or no place for a connection */
 	char *in; /* READ_MAX bytes */
 	int64_t date_second;
 	char date[DATE_SIZE];
@@ -479,10 +480,27 @@ static bool has_places(const struct direct *d)
 	return d->server->totals.connections < d->server->options.connections_max;
 }
 
-/* A door is watched while there is room behind it; the kernel keeps who waits. */
+/* Who waits comes before who was kept and has nothing to say: the one that has been silent for longest goes, if it was
+ * for so long that it is hardly about to speak. */
+static bool make_place(const struct direct *d)
+{
+	struct http_connection *silent = NULL;
+
+	if (has_places(d))
+		return true;
+	for (struct http_connection *c = d->server->connections; c; c = c->next)
+		if (c->phase == PHASE_IDLE && (!silent || c->since.ns < silent->since.ns))
+			silent = c;
+	if (!silent || mono_since(loop_now(d->server->loop), silent->since).ns < DURATION_MS(KEPT_MIN_MS).ns)
+		return false;
+	connection_close(CONTAINER_OF(silent, struct connection, base));
+	return true;
+}
+
+/* A door is watched unless there was no room behind it a moment ago; the kernel keeps who waits. */
 static void doors_watch(struct direct *d)
 {
-	bool open = has_places(d) && !d->server->ending && !loop_timer_pending(&d->again);
+	bool open = !d->server->ending && !loop_timer_pending(&d->again);
 
 	for (size_t i = 0; i < d->doors_count; i++)
 		loop_watch_set(&d->doors[i], open ? WATCH_READ : 0);
@@ -499,12 +517,12 @@ static void on_door(void *context, int fd, unsigned what)
 	int peer = 0;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS_MAX && peer >= 0 && has_places(d); i++) {
+	for (int i = 0; i < ACCEPTS_MAX && peer >= 0 && make_place(d); i++) {
 		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (peer >= 0)
 			connection_new(d, peer);
 	}
-	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
+	if (peer >= 0 ? !has_places(d) : (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		loop_timer_set(&d->again, DURATION_MS(AGAIN_MS));
 	doors_watch(d);
 }

@@ -153,6 +153,11 @@ static bool serves(const struct http_route *route, enum http_method method)
 	return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
 }
 
+static bool leads_to(const struct http_route *route, const char *path)
+{
+	return strcmp(route->path, path) == 0 || strcmp(route->path, "*") == 0;
+}
+
 static const char *method_names(const struct http_route *route)
 {
 	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",   [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
@@ -169,7 +174,7 @@ static void respond_unrouted(struct http_server *s, struct http_request *r)
 	size_t used = 0;
 
 	for (const struct http_route *route = s->routes; route->path; route++)
-		if (strcmp(route->path, r->path) == 0 && used < sizeof allow)
+		if (leads_to(route, r->path) && used < sizeof allow)
 			used += (size_t)snprintf(allow + used, sizeof allow - used, "%s%s", used ? ", " : "",
 						 method_names(route));
 	if (used > 0)
@@ -239,7 +244,7 @@ void http_refuse(struct http_connection *c, unsigned status)
 static void route_request(struct http_server *s, struct http_request *r)
 {
 	for (const struct http_route *route = s->routes; route->path && !r->route; route++)
-		if (serves(route, r->method) && strcmp(route->path, r->path) == 0)
+		if (serves(route, r->method) && leads_to(route, r->path))
 			r->route = route;
 	if (!r->route)
 		respond_unrouted(s, r);

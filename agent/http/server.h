@@ -33,7 +33,7 @@ enum http_take { HTTP_TAKEN, HTTP_ANSWERED /* http_respond() was called: the res
 
 struct http_route {
 	enum http_method method; /* HEAD is served by GET routes */
-	const char *path; /* exact, without the query */
+	const char *path; /* exact, without the query; * is any, for the last rows */
 	/* Headers are in. May answer at once (HTTP_ANSWERED). Sets the request's own context with http_context_set().
 	 * NULL is the same as HTTP_TAKEN. */
 	enum http_take (*begin)(void *route_context, struct http_request *);

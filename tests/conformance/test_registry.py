@@ -14,7 +14,7 @@ import requests
 
 from lib import fault
 from lib.lines import Writer
-from lib.wait import wait_until
+from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
 COUNT = 40
@@ -27,7 +27,7 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
-COLLECTORS = {"collector_tail", "collector_otlp", "collector_scrape"}
+COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_scrape"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 
@@ -48,6 +48,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "exporter_otlp": ({"traces": {"export": {"otlp": {"endpoint": "nonsense://x"}}}}, "endpoint"),
            "exporter_file": ({"logs": {"export": {"file": "{}/missing/out"}}}, "missing/out"),
            "exporter_store": ({"logs": {"export": {"store": {"nonsense": 1}}}}, "nonsense"),
+           "collector_bulk": ({"logs": {"collect": {"bulk": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_tail": ({"logs": {"collect": {"tail": {"paths": ["{}/a"], "line_max": "3"}}}}, "line_max"),
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
@@ -196,6 +197,24 @@ def test_otlp_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path
     server.listen()
     agent.wait_until(lambda: not agent.booked("held", signal="traces"), 30, "room again")
     assert post(1000000).status_code == 200
+    agent.assert_balanced()
+
+
+def test_bulk_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path):
+    server, port = fault_server(), free_port()
+    server.refuse()
+    export = PEERS["exporter_elasticsearch"][1](server.url)
+    agent = oxpecker({"logs": {"collect": {"bulk": f"127.0.0.1:{port}"}, "export": export}, "memory": "2MiB"})
+    body = '{"create":{}}\n{"message":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}\n' * 500
+    post = lambda: requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, timeout=10)  # noqa: E731
+    answers = [post() for _ in range(150)]
+    assert {answer.status_code for answer in answers} == {200, 503}
+    assert all(int(answer.headers["Retry-After"]) >= 1 for answer in answers if answer.status_code == 503)
+    taken = 500 * sum(answer.ok for answer in answers)
+    server.listen()
+    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 30, "room again")
+    assert post().ok
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == taken + 500, 30, "all delivered")
     agent.assert_balanced()
 
 

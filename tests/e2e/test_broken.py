@@ -13,9 +13,9 @@ import requests
 from lib import fault
 from lib.agent import binary
 from lib.lines import Writer
-from lib.wait import wait_until
+from lib.wait import free_port, wait_until
 from test_logs import config as log_config
-from test_traces import config, post, request_of, spans_at
+from test_traces import PROTOBUF, config, post, request_of, spans_at
 
 PACKED = {"Content-Type": "application/x-protobuf", "Content-Encoding": "gzip"}
 
@@ -255,3 +255,14 @@ def test_peers_that_leave_with_their_last_bytes_are_let_go(oxpecker):
         peer.close()
     os.kill(agent.pid, signal.SIGCONT)
     agent.wait_until(lambda: descriptors() <= before, 10, "their descriptors to be closed")
+
+
+def test_kept_connections_make_way_for_who_waits(oxpecker):
+    """Clients that keep their connections and say nothing do not shut a full door to others."""
+    agent = oxpecker({"receive": {"otlp": {"http": [f"127.0.0.1:{(port := free_port())}"], "connections": 4}}})
+    kept = [requests.Session() for _ in range(12)]
+    for session in kept:
+        body = request_of(1).SerializeToString()
+        answer = session.post(f"http://127.0.0.1:{port}/v1/traces", data=body, headers=PROTOBUF, timeout=10)
+        assert answer.status_code == 200
+    assert agent.booked("received", signal="traces") == 12

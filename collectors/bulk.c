@@ -1,0 +1,353 @@
+/*
+ * The `bulk` door: answers as Elasticsearch does on localhost, so that an app which ships its logs by itself points at
+ * the sidecar and gains its buffering. What is asked first (version, health, templates) is answered kindly; documents
+ * of `_bulk` are log records, held within the budget when they are answered 201. The answers are ours: the index that a
+ * client names is repeated to it and not looked at again, the exporter's index is where the records go.
+ *
+ * A document that is no JSON object, an update or a delete is refused by itself with 400, as the server does
+ * (Elasticsearch "Bulk API"); a body that is no bulk is refused as a whole. Full: 503 with Retry-After.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "collectors/door.h"
+#include "proto/bulk_request.h"
+
+enum { OPERATIONS_MAX = 20000, ANSWER_MAX = 64 << 20, INDEX_MAX = 255, ROUTES = 8 };
+
+struct bulk_config {
+	const struct option_list *http;
+	uint64_t body_max, connections;
+	const char *version;
+};
+
+static const struct option bulk_options[] = {
+	{ OPT_ADDRESSES(struct bulk_config, http), .name = "http", .main = true, .text = "127.0.0.1:9200",
+		.help = "Addresses that bulk requests are taken on: host:port, :port or unix:/path." },
+	{ OPT_SIZE(struct bulk_config, body_max), .name = "body_max", .text = "16MiB", .min = 1 << 10, .max = 64 << 20,
+		.help = "Largest request, before and after decompression; larger ones are answered 413." },
+	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
+		.help = "Connections at a time; further ones wait." },
+	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
+		.help = "Version of Elasticsearch that clients are told." },
+	{ .name = NULL },
+};
+
+struct collector {
+	struct door door;
+	const struct bulk_config *config;
+	struct http_route routes[ROUTES];
+	uint64_t offset; /* counts documents: a door's items have no other place */
+	uint64_t *documents, *refused;
+};
+
+struct span {
+	uint32_t at, size;
+};
+
+/* `documents` are those that are taken, within the body; `answer` is what the client will be told of all. */
+struct bulk_body {
+	struct door_request base;
+	struct span *documents;
+	size_t count;
+	uint64_t refused, number; /* number: begins the ids of those that have none */
+	struct buffer answer;
+	char index[INDEX_MAX + 1]; /* that the path names */
+};
+
+static struct bulk_body *bulk_of(struct door_request *r)
+{
+	return CONTAINER_OF(r, struct bulk_body, base);
+}
+
+static void bulk_free(struct door_request *r)
+{
+	free(bulk_of(r)->documents);
+	buffer_done(&bulk_of(r)->answer);
+}
+
+/* Answers. */
+
+static const char json[] = "application/json";
+/* Clients from 7.14 on talk to nobody without it. */
+#define PRODUCT "X-Elastic-Product", "Elasticsearch"
+
+static void answer(struct http_request *request, unsigned status, const char *message)
+{
+	static const char *const later[] = { PRODUCT, "Retry-After", "1", NULL };
+	static const char *const plain[] = { PRODUCT, NULL };
+	struct buffer out;
+	const char *type = status == 503   ? "es_rejected_execution_exception"
+			   : status == 404 ? "resource_not_found_exception"
+					   : "illegal_argument_exception";
+
+	buffer_init(&out, 4096);
+	if (buffer_printf(&out,
+		    "{\"error\":{\"root_cause\":[{\"type\":\"%s\",\"reason\":\"%s\"}],\"type\":\"%s\",\"reason\":"
+		    "\"%s\"},\"status\":%u}",
+		    type, message, type, message, status) < 0)
+		buffer_clear(&out);
+	http_respond(request,
+		&(struct http_answer){ .status = status,
+			.content_type = json,
+			.headers = status == 503 ? later : plain,
+			.body = &out });
+	buffer_done(&out);
+}
+
+static void respond_constant(struct http_request *request, const char *text)
+{
+	static const char *const headers[] = { PRODUCT, NULL };
+
+	http_respond(request, &(struct http_answer){ .status = 200,
+				      .content_type = json,
+				      .headers = headers,
+				      .constant = bytes_of(text) });
+}
+
+static void respond_version(struct collector *c, struct http_request *request)
+{
+	static const char *const headers[] = { PRODUCT, NULL };
+	struct buffer out;
+
+	buffer_init(&out, 4096);
+	if (buffer_printf(&out,
+		    "{\"name\":\"oxpecker\",\"cluster_name\":\"oxpecker\",\"cluster_uuid\":\"oxpecker\",\"version\":{"
+		    "\"number\":\"%.32s\",\"build_flavor\":\"default\",\"build_type\":\"sidecar\",\"lucene_version\":"
+		    "\"9.12.0\",\"minimum_wire_compatibility_version\":\"7.17.0\","
+		    "\"minimum_index_compatibility_version\":\"7.0.0\"},\"tagline\":\"You Know, for Search\"}",
+		    c->config->version) < 0)
+		buffer_clear(&out);
+	http_respond(request,
+		&(struct http_answer){ .status = 200, .content_type = json, .headers = headers, .body = &out });
+	buffer_done(&out);
+}
+
+/* A bulk. */
+
+/* What stands before /_bulk in the path: one name, of the characters that an index may have ("Create index API"). */
+static bool index_of(const char *path, struct bytes *ret)
+{
+	static const char end[] = "/_bulk", no[] = "\\/*?\"<>| ,#:";
+	size_t size = strlen(path);
+
+	if (size < sizeof end - 1 || strcmp(path + size - (sizeof end - 1), end) != 0)
+		return false;
+	*ret = (struct bytes){ path + 1, size > sizeof end - 1 ? size - sizeof end : 0 };
+	for (size_t i = 0; i < ret->size; i++)
+		if ((unsigned char)ret->data[i] < ' ' || strchr(no, ret->data[i]))
+			return false;
+	return ret->size <= INDEX_MAX;
+}
+
+static int add_operation(struct bulk_body *b, const struct bulk_operation *op)
+{
+	const struct door_request *r = &b->base;
+	int failed = buffer_text(&b->answer, b->count + b->refused ? "," : "");
+
+	if (op->fault)
+		b->refused++;
+	else
+		b->documents[b->count++] = (struct span){ (uint32_t)(op->document.data - r->data),
+			(uint32_t)op->document.size };
+	return failed ? failed : bulk_item_write(&b->answer, op, bytes_of(b->index), b->number + b->count + b->refused);
+}
+
+/* On the loop or in the CPU lane. */
+static void bulk_look(struct door_request *r)
+{
+	struct bulk_body *b = bulk_of(r);
+	struct bulk_request request;
+	struct bulk_operation op;
+	int failed;
+
+	b->documents = oxp_new(OPERATIONS_MAX * sizeof *b->documents);
+	buffer_init(&b->answer, ANSWER_MAX);
+	failed = buffer_text(&b->answer, "{\"items\":[");
+	bulk_request_init(&request, json_scan_best(), (struct bytes){ r->data, r->size });
+	while (!failed && b->count + b->refused < OPERATIONS_MAX && bulk_request_next(&request, &op))
+		failed = add_operation(b, &op);
+	if (failed)
+		r->fault = "the answer would be too large: send fewer operations at a time";
+	else if (request.fault)
+		r->fault = request.fault;
+	else if (request.at < request.end && b->count + b->refused == OPERATIONS_MAX)
+		r->fault = "more than 20000 operations: send fewer at a time";
+	else if (b->count + b->refused == 0)
+		r->fault = "request body is required";
+}
+
+/* The documents become items where they stand. False: no room. */
+static bool keep(struct bulk_body *b)
+{
+	struct door_request *r = &b->base;
+	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
+	const char *body = batch_block_trim(r->batch, r->size);
+
+	for (size_t i = 0; i < b->count; i++) {
+		const struct batch_item item = { .data = body + b->documents[i].at,
+			.size = b->documents[i].size,
+			.records = 1,
+			.offset = c->offset++ };
+		if (batch_add(r->batch, &item) < 0)
+			return false;
+	}
+	if (b->count > 0 && host_offer(c->door.host, &r->batch) != ADMIT_TAKEN)
+		return false;
+	*c->documents += b->count;
+	*c->refused += b->refused;
+	return true;
+}
+
+static void bulk_offer(struct door_request *r)
+{
+	static const char *const headers[] = { PRODUCT, NULL };
+	struct bulk_body *b = bulk_of(r);
+
+	if (buffer_printf(&b->answer, "],\"errors\":%s,\"took\":0}", b->refused ? "true" : "false") < 0 || !keep(b))
+		door_refuse(r, 503, "no room within `memory`; try again");
+	else
+		door_answered(r,
+			&(struct http_answer){
+				.status = 200, .content_type = json, .headers = headers, .body = &b->answer });
+}
+
+static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
+	.request_size = sizeof(struct bulk_body),
+	.look = bulk_look,
+	.offer = bulk_offer,
+	.answer = answer,
+	.free = bulk_free };
+
+/* Routes. */
+
+static enum http_take any_begin(void *context, struct http_request *request)
+{
+	struct door *d = context;
+	enum http_method method = http_request_method(request);
+	struct bytes index;
+	enum http_take take;
+	struct bulk_body *b;
+
+	http_context_set(request, NULL);
+	if ((method != HTTP_POST && method != HTTP_PUT) || !index_of(http_request_path(request), &index))
+		return HTTP_TAKEN;
+	take = door_begin(d, request, NULL);
+	if (take != HTTP_TAKEN)
+		return take;
+	b = bulk_of(http_context(request));
+	b->number = (uint64_t)loop_wall(host_loop(d->host)).ns;
+	memcpy(b->index, index.data, index.size);
+	return HTTP_TAKEN;
+}
+
+/* What is no bulk has no body that matters. */
+static enum http_take any_body(void *context, struct http_request *request, struct bytes piece)
+{
+	return http_context(request) ? door_body(context, request, piece) : HTTP_TAKEN;
+}
+
+static bool begins(const char *path, const char *with)
+{
+	return strncmp(path, with, strlen(with)) == 0;
+}
+
+/* What clients do before their first bulk: they ask for the version, for health, and for a template or an index, and
+ * make what is not there. */
+static void respond_kindly(struct collector *c, struct http_request *request)
+{
+	const char *path = http_request_path(request);
+	enum http_method method = http_request_method(request);
+	bool reads = method == HTTP_GET || method == HTTP_HEAD;
+
+	if (reads && strcmp(path, "/") == 0)
+		respond_version(c, request);
+	else if (reads && begins(path, "/_cluster/health"))
+		respond_constant(request, "{\"cluster_name\":\"oxpecker\",\"status\":\"green\",\"timed_out\":false,"
+					  "\"number_of_nodes\":1,\"number_of_data_nodes\":1,\"active_shards\":1}");
+	else if (method == HTTP_PUT || (method == HTTP_POST && begins(path, "/_")))
+		respond_constant(request, "{\"acknowledged\":true,\"shards_acknowledged\":true}");
+	else if (method == HTTP_HEAD)
+		respond_constant(request, "");
+	else if (reads && (begins(path, "/_template") || begins(path, "/_index_template") ||
+				  begins(path, "/_ilm") || begins(path, "/_data_stream")))
+		respond_constant(request, "{}");
+	else
+		answer(request, 404, "the sidecar takes _bulk, and nothing is searched or read here");
+}
+
+static void any_complete(void *context, struct http_request *request)
+{
+	struct door *d = context;
+
+	if (http_context(request))
+		door_complete(context, request);
+	else
+		respond_kindly(CONTAINER_OF(d, struct collector, door), request);
+}
+
+/* Life. */
+
+static int bulk_create(const void *config, struct host *host, struct collector **ret)
+{
+	static const enum http_method methods[] = { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
+	struct collector *c = oxp_new(sizeof *c);
+	int failed;
+
+	c->config = config;
+	failed = door_init(&c->door, &bulk_door, host, c->config->body_max);
+	if (failed) {
+		free(c);
+		return failed;
+	}
+	c->documents = host_counter(host, "documents_total", "Documents taken.");
+	c->refused = host_counter(host, "documents_refused_total", "Documents answered 400 by themselves.");
+	for (size_t i = 0; i < COUNT_OF(methods); i++)
+		c->routes[i] = (struct http_route){ .method = methods[i],
+			.path = "*",
+			.begin = any_begin,
+			.body = any_body,
+			.complete = any_complete,
+			.gone = door_gone,
+			.context = &c->door };
+	*ret = c;
+	return 0;
+}
+
+static int bulk_start(struct collector *c)
+{
+	return door_start(&c->door, c->config->http, c->config->connections, c->routes);
+}
+
+static bool bulk_quiet(struct collector *c)
+{
+	return door_quiet(&c->door);
+}
+
+static void bulk_stop(struct collector *c)
+{
+	door_stop(&c->door);
+}
+
+static void bulk_destroy(struct collector *c)
+{
+	if (c)
+		door_done(&c->door);
+	free(c);
+}
+
+const struct collector_type collector_bulk = {
+	.name = "bulk",
+	.summary = "Takes log records as Elasticsearch does, over _bulk on localhost.",
+	.signals = SIGNAL_LOGS,
+	.when_full = FULL_REFUSE,
+	.rewind = REWIND_NONE,
+	.options = bulk_options,
+	.config_size = sizeof(struct bulk_config),
+	.create = bulk_create,
+	.start = bulk_start,
+	.quiet = bulk_quiet,
+	.stop = bulk_stop,
+	.destroy = bulk_destroy,
+};

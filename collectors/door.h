@@ -1,0 +1,91 @@
+/*
+ * What the doors that take bodies over HTTP have in common: a request's body is read straight into the memory of the
+ * batch it will be, inflated into memory that the budget gave for it, looked at in the CPU lane when it is large, and
+ * answered once it is held or refused.
+ *
+ * A door is the part of a collector; a request begins with door_begin() in the route's begin(), the other callbacks of
+ * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
+ */
+#ifndef OXP_DOOR_H
+#define OXP_DOOR_H
+
+#include "component.h"
+#include "config/option.h"
+#include "http/server.h"
+#include "loop/lane.h"
+#include "loop/loop.h"
+
+enum {
+	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
+	DOOR_REASON_MAX = 256,
+};
+
+struct door_request;
+struct gunzip;
+
+/* What a kind of door does with a body. */
+struct door_type {
+	enum signal signal;
+	size_t request_size; /* of the struct that begins with a struct door_request */
+	/* On the loop or in the CPU lane: looks at data and size, sets `fault`. Nobody else's memory is touched. */
+	void (*look)(struct door_request *);
+	/* On the loop: offers what is fine, then door_answered() or door_refuse(). */
+	void (*offer)(struct door_request *);
+	/* Sends the answer to a request that was not taken. */
+	void (*answer)(struct http_request *, unsigned status, const char *message);
+	void (*free)(struct door_request *); /* what look() made; may be NULL */
+};
+
+struct door {
+	const struct door_type *type;
+	struct host *host;
+	struct http_server *server;
+	size_t body_max;
+	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
+	size_t open;
+	struct mono_time last; /* when a request began */
+	bool stopped; /* nothing more is taken */
+	uint64_t *requests, *refused_full, *refused_bad;
+};
+
+/*
+ * One request, from its headers to its answer.
+ *
+ * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane
+ * only the lane touches it; request is NULL when the peer went away meanwhile.
+ */
+struct door_request {
+	struct job job;
+	struct door *door;
+	struct http_request *request;
+	struct batch *batch;
+	char *data;
+	size_t size, room;
+	bool gzip, in_lane;
+	bool short_of_room; /* it inflates to more than `room` */
+	struct batch *packed; /* the compressed bytes while they are inflated */
+	struct bytes packed_bytes;
+	const char *fault; /* why the body is refused; NULL when fine */
+	char reason[DOOR_REASON_MAX]; /* room for one */
+};
+
+int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
+/* Listens. The failure is logged with its address. `routes` have the door as their context and outlive it. */
+int door_start(struct door *, const struct option_list *addresses, size_t connections,
+	const struct http_route *routes) MUST_CHECK;
+/* No request under way, and no peer that may have more to say while the process ends. */
+bool door_quiet(const struct door *);
+void door_stop(struct door *);
+void door_done(struct door *); /* fine on zeroed memory */
+
+/* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */
+enum http_take door_begin(struct door *, struct http_request *, const char *wanted);
+enum http_take door_body(void *door, struct http_request *, struct bytes piece);
+void door_complete(void *door, struct http_request *);
+void door_gone(void *door, struct http_request *);
+
+/* Ends a request of offer(): refused, or with an answer of the caller's. The request is gone. */
+enum http_take door_refuse(struct door_request *, unsigned status, const char *message);
+void door_answered(struct door_request *, const struct http_answer *);
+
+#endif
