@@ -24,6 +24,7 @@ static void op_free(struct op *op)
 	buffer_done(&op->copy);
 	buffer_done(&op->meta);
 	spool_row_done(&op->row);
+	parked_rows_done(&op->parked);
 	free(op);
 }
 
@@ -115,7 +116,34 @@ void state_change_park(struct state_change *c, const struct state_parked *record
 	op->texts[0] = oxp_strdup(record->source);
 	op->texts[1] = oxp_strdup(record->destination);
 	op->texts[2] = oxp_strdup(record->reason);
+	op->texts[3] = oxp_strdup(record->signal);
+	op->records = record->records;
+	op->placed = record->placed;
 	op->size = record->payload.size;
 	if (op->size <= STATE_PAYLOAD_MAX) /* else it is refused when committed */
 		copy_payload(op, record->payload);
+}
+
+void state_change_unpark(struct state_change *c, uint64_t id)
+{
+	change_add(c, OP_UNPARK, "")->id = id;
+}
+
+void state_change_repark(struct state_change *c, uint64_t id, uint32_t tries, const char *reason)
+{
+	struct op *op = change_add(c, OP_REPARK, "");
+
+	op->id = id;
+	op->tries = tries;
+	op->texts[0] = oxp_strdup(reason);
+}
+
+void state_change_move(struct state_change *c, const char *key, const struct ledger_amount *amount,
+	enum ledger_term from, enum ledger_term to)
+{
+	struct op *op = change_add(c, OP_MOVE, key);
+
+	op->amount = *amount;
+	op->from = from;
+	op->to = to;
 }

@@ -20,10 +20,21 @@ enum op_kind {
 	OP_SET_ASIDE, /* the same, kept in table damaged */
 	OP_TAKE, /* the first of `key` behind `id` */
 	OP_PARK,
+	OP_UNPARK, /* `id` */
+	OP_REPARK, /* `id`: other tries and reason */
+	OP_MOVE, /* `amount` in the ledger row `key` */
+	OP_LIST, /* parked records */
 	OP_KINDS
 };
 
-enum { OP_TEXTS = 3 };
+enum { OP_TEXTS = 4 };
+
+/* What OP_LIST found. */
+struct parked_rows {
+	struct state_parked *rows; /* texts and payloads are the list's */
+	size_t count, room, bytes;
+	uint64_t last;
+};
 
 struct spool_row {
 	uint64_t id;
@@ -36,17 +47,22 @@ struct op {
 	struct op *next;
 	enum op_kind kind;
 	char *key; /* collector, the ledger's or the spool's key */
-	char *texts[OP_TEXTS]; /* path; of OP_PARK source, destination, reason */
+	char *texts[OP_TEXTS]; /* path; of OP_PARK source, destination, reason, signal; of OP_REPARK reason */
 	uint64_t id;
 	struct position position;
 	struct ledger_terms terms;
 	struct ledger_amount amount;
 	struct wall_time at;
-	uint32_t tries;
+	uint32_t tries, records;
+	bool placed;
+	bool again; /* OP_PARK: it was there */
+	enum ledger_term from, to; /* OP_MOVE */
+	struct state_parked_query query; /* OP_LIST; the destination is `key`, "" for any */
+	struct parked_rows parked;
 	struct buffer copy, meta;
 	struct iovec own, *pieces; /* the payload: of the caller, or &own, which points into copy */
 	size_t piece_count, size;
-	uint64_t freed; /* bytes of payload, by OP_UNSPOOL and OP_SET_ASIDE */
+	uint64_t freed; /* bytes of payload, by OP_UNSPOOL and OP_SET_ASIDE; what OP_UNPARK gave back */
 	struct spool_row row; /* what OP_TAKE found */
 };
 
@@ -63,10 +79,21 @@ struct op *change_add(struct state_change *, enum op_kind, const char *key) __at
 /* Of nothing too, into a buffer that has no memory yet. */
 int change_append(struct buffer *, struct bytes) MUST_CHECK;
 void spool_row_done(struct spool_row *);
+void parked_rows_done(struct parked_rows *);
 size_t spool_parts(size_t payload);
+
+/* Operations on parked records, in the disk lane. */
+int parked_put(struct database *, struct op *) MUST_CHECK;
+int parked_delete(struct database *, struct op *) MUST_CHECK;
+int parked_change(struct database *, struct op *) MUST_CHECK;
+int parked_list(struct database *, struct op *) MUST_CHECK;
+int ledger_row_move(struct database *, struct op *) MUST_CHECK;
+/* At start: what a kill left between parking and position. */
+int parked_recover(struct database *) MUST_CHECK;
 
 /* In the disk lane, or at start. */
 int op_run(struct database *, struct op *) MUST_CHECK;
+uint64_t payload_checksum(struct bytes payload, struct bytes meta);
 /* The first payload of the key behind `after`; !found when there is none. 0 or -errno. */
 int spool_read(struct database *, const char *key, uint64_t after, struct spool_row *ret) MUST_CHECK;
 

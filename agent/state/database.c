@@ -44,7 +44,19 @@ static const char *const migrations[] = {
 	"CREATE TABLE parked (id INTEGER PRIMARY KEY, at INTEGER, source TEXT, destination TEXT, reason TEXT,"
 	" tries INTEGER, generation INTEGER, offset INTEGER, checksum INTEGER, payload BLOB);"
 	"INSERT INTO meta VALUES ('running', 0);",
+
+	/* A record of a file is known by its place. `doubtful`: at a start, the saved position was not past it. */
+	"ALTER TABLE parked ADD COLUMN signal TEXT NOT NULL DEFAULT 'logs';"
+	"ALTER TABLE parked ADD COLUMN records INTEGER NOT NULL DEFAULT 1;"
+	"ALTER TABLE parked ADD COLUMN placed INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE parked ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;"
+	"CREATE UNIQUE INDEX parked_place ON parked (source, destination, generation, offset) WHERE placed;",
 };
+
+/* Where the file of a parked record was read to, as far as it is saved. */
+#define POSITION_OF                                                                                    \
+	" FROM positions p WHERE placed AND p.collector = source AND p.generation = parked.generation" \
+	" AND p.offset "
 
 static const char *const statements[STATEMENTS] = {
 	[PUT_POSITION] = "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)",
@@ -59,8 +71,20 @@ static const char *const statements[STATEMENTS] = {
 	[NEXT_SPOOL] = "SELECT id, records, bytes, parts, meta FROM spool"
 		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",
 	[PIECES_SPOOL] = "SELECT checksum, payload FROM spool WHERE id >= ? AND id < ? ORDER BY id",
-	[PUT_PARKED] = "INSERT INTO parked (at, source, destination, reason, tries, generation, offset, checksum,"
-		       " payload) VALUES (?,?,?,?,?,?,?,?,?)",
+	[PUT_PARKED] = "INSERT INTO parked (at, source, destination, reason, signal, tries, generation, offset,"
+		       " checksum, records, placed, payload) VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING",
+	[KNOW_PARKED] = "UPDATE parked SET doubtful = 0 WHERE placed AND source = ? AND destination = ?"
+			" AND generation = ? AND offset = ?",
+	[DELETE_PARKED] = "DELETE FROM parked WHERE id = ? RETURNING length(payload)",
+	[CHANGE_PARKED] = "UPDATE parked SET tries = ?, reason = ? WHERE id = ?",
+	[LIST_PARKED] = DATABASE_PARKED
+	" AND parked.id > ?2 AND parked.id <= ?3"
+	" AND (?4 IS NULL OR destination = ?4) AND (NOT ?5 OR p.offset IS NULL OR p.offset > parked.offset)"
+	" ORDER BY parked.id LIMIT ?6",
+	[LAST_PARKED] = "SELECT coalesce(max(id), 0) FROM parked",
+	[FORGET_DOUBTFUL] = "DELETE FROM parked WHERE doubtful AND EXISTS (SELECT *" POSITION_OF "> parked.offset)",
+	[DOUBT_PARKED] = "UPDATE parked SET doubtful = 1 WHERE EXISTS (SELECT *" POSITION_OF "<= parked.offset)",
+	[GET_LEDGER] = "SELECT terms FROM ledger WHERE key = ?",
 	[PUT_GENERATION] = "UPDATE meta SET value = max(value, ?) WHERE name = 'generation'",
 };
 

@@ -23,11 +23,31 @@ enum statement {
 	NEXT_SPOOL,
 	PIECES_SPOOL,
 	PUT_PARKED,
+	KNOW_PARKED,
+	DELETE_PARKED,
+	CHANGE_PARKED,
+	LIST_PARKED,
+	LAST_PARKED,
+	FORGET_DOUBTFUL,
+	DOUBT_PARKED,
+	GET_LEDGER,
 	PUT_GENERATION,
 	STATEMENTS
 };
 
 enum { DATABASE_PAGE = 4096, DATABASE_PATH = 4096 };
+
+/*
+ * Parked records with what the saved positions say of them; ?1: with their payloads. The last column is whether the
+ * position is past the record, so that the ledger that goes with positions knows of it. Left out is what was parked
+ * before a kill and, read again after it, was not refused.
+ */
+#define DATABASE_PARKED                                                                                       \
+	"SELECT parked.id, at, source, destination, reason, signal, tries, parked.generation, parked.offset," \
+	" checksum, records, placed, length(payload), CASE WHEN ?1 THEN payload END,"                         \
+	" p.offset IS NULL OR p.offset > parked.offset FROM parked LEFT JOIN positions p ON placed"           \
+	" AND p.collector = source AND p.generation = parked.generation"                                      \
+	" WHERE NOT (doubtful AND coalesce(p.offset > parked.offset, 0))"
 
 struct database {
 	sqlite3 *db;

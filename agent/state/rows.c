@@ -5,14 +5,13 @@
  * carries what is known of the whole. The checksum of the first covers the meta bytes as well.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/uio.h>
 #include <xxhash.h>
 
 #include "state/change.h"
 
-static uint64_t checksum(struct bytes payload, struct bytes meta)
+uint64_t payload_checksum(struct bytes payload, struct bytes meta)
 {
 	return XXH3_64bits_withSeed(payload.data, payload.size, meta.size ? XXH3_64bits(meta.data, meta.size) : 0);
 }
@@ -95,7 +94,7 @@ static int put_piece(struct database *d, const struct op *op, size_t part, struc
 	sqlite3_stmt *q = database_statement(d, PUT_SPOOL);
 	struct bytes meta = part ? (struct bytes){ NULL, 0 } : buffer_bytes(&op->meta);
 	const sqlite3_int64 numbers[] = { part ? 0 : (sqlite3_int64)op->amount.records,
-		part ? 0 : (sqlite3_int64)op->amount.bytes, (sqlite3_int64)checksum(piece, meta) };
+		part ? 0 : (sqlite3_int64)op->amount.bytes, (sqlite3_int64)payload_checksum(piece, meta) };
 
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)(op->id + part));
 	bind_text(q, 2, op->key);
@@ -171,7 +170,7 @@ static int read_pieces(struct database *d, struct spool_row *row, uint64_t parts
 	while ((more = database_row(q)) > 0 && row->sound && !failed) {
 		struct bytes meta = seen++ ? (struct bytes){ NULL, 0 } : buffer_bytes(&row->meta);
 		struct bytes piece = column_bytes(q, 1);
-		row->sound = checksum(piece, meta) == (uint64_t)sqlite3_column_int64(q, 0);
+		row->sound = payload_checksum(piece, meta) == (uint64_t)sqlite3_column_int64(q, 0);
 		failed = change_append(&row->payload, piece);
 	}
 	row->sound = row->sound && seen == parts && failed != -ENOSPC;
@@ -222,23 +221,6 @@ static int take_spool(struct database *d, struct op *op)
 	return spool_read(d, op->key, op->id, &op->row);
 }
 
-/* Parked. */
-
-static int put_parked(struct database *d, struct op *op)
-{
-	sqlite3_stmt *q = database_statement(d, PUT_PARKED);
-	struct bytes payload = buffer_bytes(&op->copy);
-	const sqlite3_int64 numbers[] = { op->tries, (sqlite3_int64)op->position.generation,
-		(sqlite3_int64)op->position.offset, (sqlite3_int64)checksum(payload, (struct bytes){ NULL, 0 }) };
-
-	sqlite3_bind_int64(q, 1, op->at.ns);
-	for (int i = 0; i < OP_TEXTS; i++)
-		bind_text(q, 2 + i, op->texts[i]);
-	bind_numbers(q, 5, numbers, COUNT_OF(numbers));
-	bind_bytes(q, 9, payload);
-	return database_finish(q);
-}
-
 int op_run(struct database *d, struct op *op)
 {
 	static int (*const run[OP_KINDS])(struct database *, struct op *) = {
@@ -249,53 +231,12 @@ int op_run(struct database *d, struct op *op)
 		[OP_UNSPOOL] = drop_spool,
 		[OP_SET_ASIDE] = set_aside,
 		[OP_TAKE] = take_spool,
-		[OP_PARK] = put_parked,
+		[OP_PARK] = parked_put,
+		[OP_UNPARK] = parked_delete,
+		[OP_REPARK] = parked_change,
+		[OP_MOVE] = ledger_row_move,
+		[OP_LIST] = parked_list,
 	};
 
 	return run[op->kind](d, op);
-}
-
-static void visit_parked(sqlite3_stmt *q, void (*visit)(void *, const struct state_parked *), void *context)
-{
-	struct bytes payload = column_bytes(q, 9);
-
-	visit(context, &(struct state_parked){
-			       .id = (uint64_t)sqlite3_column_int64(q, 0),
-			       .at = { sqlite3_column_int64(q, 1) },
-			       .source = (const char *)sqlite3_column_text(q, 2),
-			       .destination = (const char *)sqlite3_column_text(q, 3),
-			       .reason = (const char *)sqlite3_column_text(q, 4),
-			       .tries = (uint32_t)sqlite3_column_int64(q, 5),
-			       .generation = (uint64_t)sqlite3_column_int64(q, 6),
-			       .offset = (uint64_t)sqlite3_column_int64(q, 7),
-			       .payload = payload,
-			       .damaged = checksum(payload, (struct bytes){ NULL, 0 }) !=
-					  (uint64_t)sqlite3_column_int64(q, 8),
-		       });
-}
-
-/* Another process may ask while an agent runs, or after it. */
-int state_parked_each(const char *folder, void (*visit)(void *, const struct state_parked *), void *context)
-{
-	char name[DATABASE_PATH];
-	sqlite3_stmt *q = NULL;
-	sqlite3 *db = NULL;
-	int code;
-
-	if ((size_t)snprintf(name, sizeof name, "%s/state.db", folder) >= sizeof name)
-		return -ENAMETOOLONG;
-	code = sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY, NULL);
-	if (code == SQLITE_OK)
-		code = sqlite3_prepare_v2(db,
-			"SELECT id, at, source, destination, reason, tries, generation, offset, checksum, payload"
-			" FROM parked ORDER BY id",
-			-1, &q, NULL);
-	while (code == SQLITE_OK || code == SQLITE_ROW) {
-		code = sqlite3_step(q);
-		if (code == SQLITE_ROW)
-			visit_parked(q, visit, context);
-	}
-	sqlite3_finalize(q);
-	sqlite3_close(db);
-	return database_errno(code);
 }

@@ -137,10 +137,11 @@ static int read_numbers(struct state *s)
 		{ "SELECT count(*) FROM parked", &s->parked_count },
 		{ "SELECT coalesce(sum(length(payload)), 0) FROM parked", &s->parked_bytes },
 	};
-	int failed = 0;
+	int failed = parked_recover(&s->database);
 
 	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
 		failed = database_number(&s->database, rows[i].sql, rows[i].number);
+	s->parked_bytes += s->parked_count * STATE_PARKED_ROW;
 	return failed ? failed : read_spool_bytes(s);
 }
 
@@ -256,6 +257,11 @@ uint64_t state_parked_bytes(const struct state *s)
 	return s->parked_bytes;
 }
 
+uint64_t state_parked_max(const struct state *s)
+{
+	return s->max / PARKED_SHARE;
+}
+
 uint64_t state_spool_bytes(const struct state *s, const char *key)
 {
 	for (const struct spool_key *k = s->keys; k; k = k->next)
@@ -326,6 +332,26 @@ static void lower(struct state *s, const char *key, uint64_t bytes)
 		return;
 	s->spool_bytes -= bytes;
 	find_key(s, key)->bytes -= bytes;
+}
+
+struct ledger_amount state_parked_sum(struct state *s, const char *signal, const char *source, const char *destination)
+{
+	const char *const texts[] = { signal, source, destination };
+	struct ledger_amount sum = { 0, 0 };
+	sqlite3_stmt *q;
+
+	if (sqlite3_prepare_v2(s->database.db,
+		    "SELECT sum(records), sum(length(payload)) FROM parked"
+		    " WHERE signal = ? AND source = ? AND destination = ?",
+		    -1, &q, NULL) != SQLITE_OK)
+		return sum;
+	for (int i = 0; i < (int)COUNT_OF(texts); i++)
+		sqlite3_bind_text(q, 1 + i, texts[i], -1, SQLITE_STATIC);
+	if (database_row(q) > 0)
+		sum = (struct ledger_amount){ (uint64_t)sqlite3_column_int64(q, 0),
+			(uint64_t)sqlite3_column_int64(q, 1) };
+	sqlite3_finalize(q);
+	return sum;
 }
 
 /* A damaged payload at start. When the disk has no room for moving it, it stays, and the next start finds it again. */
@@ -444,9 +470,9 @@ static int admit_parked(struct state *s, const struct op *op)
 {
 	if (op->size > STATE_PAYLOAD_MAX)
 		return -E2BIG;
-	if (s->parked_bytes + op->size > s->max / PARKED_SHARE)
+	if (s->parked_bytes + op->size + STATE_PARKED_ROW > state_parked_max(s))
 		return -ENOSPC;
-	s->parked_bytes += op->size;
+	s->parked_bytes += op->size + STATE_PARKED_ROW;
 	s->parked_count++;
 	return 0;
 }
@@ -464,7 +490,20 @@ static void dismiss_op(struct state *s, const struct op *op)
 	if (op->kind == OP_SPOOL)
 		lower(s, op->key, op->size);
 	if (op->kind == OP_PARK) {
-		s->parked_bytes -= op->size;
+		s->parked_bytes -= op->size + STATE_PARKED_ROW;
+		s->parked_count--;
+	}
+}
+
+/* What it found, and not what was counted in advance. */
+static void settle_op(struct state *s, const struct op *op)
+{
+	if (op->kind == OP_UNSPOOL || op->kind == OP_SET_ASIDE)
+		lower(s, op->key, op->freed);
+	if (op->kind == OP_PARK && op->again)
+		dismiss_op(s, op);
+	if (op->kind == OP_UNPARK && op->freed) {
+		s->parked_bytes -= op->freed;
 		s->parked_count--;
 	}
 }
@@ -487,8 +526,8 @@ static void settle(struct state *s, const struct state_change *c)
 	for (const struct op *op = c->first; op && !c->refused; op = op->next)
 		if (c->failed)
 			dismiss_op(s, op);
-		else if (op->kind == OP_UNSPOOL || op->kind == OP_SET_ASIDE)
-			lower(s, op->key, op->freed);
+		else
+			settle_op(s, op);
 }
 
 static void write_next(struct state *s)
@@ -576,6 +615,37 @@ void state_park(struct state *s, const struct state_parked *records, size_t coun
 	for (size_t i = 0; i < count; i++)
 		state_change_park(c, &records[i]);
 	state_commit(s, &c, done, context);
+}
+
+struct list {
+	struct op *op; /* of the change under way */
+	void (*done)(void *, const struct state_parked_page *);
+	void *context;
+};
+
+static void on_listed(void *context, int failed)
+{
+	struct list *l = context;
+	const struct parked_rows *found = &l->op->parked;
+
+	l->done(l->context,
+		&(struct state_parked_page){
+			.failed = failed, .records = found->rows, .count = found->count, .last = found->last });
+	free(l);
+}
+
+void state_parked_read(struct state *s, const struct state_parked_query *query,
+	void (*done)(void *, const struct state_parked_page *), void *context)
+{
+	struct state_change *c = state_change_new();
+	struct list *l = oxp_new(sizeof *l);
+
+	*l = (struct list){ .op = change_add(c, OP_LIST, query->destination ? query->destination : ""),
+		.done = done,
+		.context = context };
+	l->op->query = *query;
+	l->op->query.destination = NULL;
+	state_commit(s, &c, on_listed, l);
 }
 
 struct take {

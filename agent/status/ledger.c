@@ -55,6 +55,20 @@ void ledger_done(struct ledger *l)
 	}
 }
 
+void ledger_move(struct ledger_terms *t, enum ledger_term from, enum ledger_term to, const struct ledger_amount *a)
+{
+	struct ledger_amount *f = &t->term[from], *received = &t->term[LEDGER_RECEIVED];
+	struct ledger_amount there = { f->records < a->records ? f->records : a->records,
+		f->bytes < a->bytes ? f->bytes : a->bytes };
+
+	received->records += a->records - there.records;
+	received->bytes += a->bytes - there.bytes;
+	f->records -= there.records;
+	f->bytes -= there.bytes;
+	t->term[to].records += a->records;
+	t->term[to].bytes += a->bytes;
+}
+
 int64_t ledger_imbalance(const struct ledger_row *row)
 {
 	uint64_t left = row->live->term[LEDGER_RECEIVED].records; /* a damaged row may hold any number */

@@ -68,6 +68,8 @@ static inline void ledger_take(struct ledger_row *row, enum ledger_term term, ui
 	row->live->term[term].records -= records;
 	row->live->term[term].bytes -= bytes;
 }
+/* So much of one term is another's now. What the row never knew of has been received, too. */
+void ledger_move(struct ledger_terms *, enum ledger_term from, enum ledger_term to, const struct ledger_amount *);
 /* received - all the rest, held included: 0 when the row balances. */
 int64_t ledger_imbalance(const struct ledger_row *);
 /* Key of the stored row: "signal source destination". */

@@ -123,6 +123,7 @@ static void test_commits_are_answered_in_order(void **state)
 			state_change_park(c, &(struct state_parked){ .source = "",
 						     .destination = "",
 						     .reason = "",
+						     .signal = "logs",
 						     .payload = { f->why, STATE_PAYLOAD_MAX + 1 } });
 		folder_ask(f, &c);
 	}
@@ -224,7 +225,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 	assert_int_equal(folder_start(f), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
 	assert_false(folder_has(f, "state.db.corrupt-1"));
-	folder_sql(f, "PRAGMA user_version = 2");
+	folder_sql(f, "PRAGMA user_version = 3");
 	folder_restart(f);
 }
 

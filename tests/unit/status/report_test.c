@@ -252,6 +252,23 @@ static void test_without_room_each_page_fails(void **state)
 	ledger_done(&ledger);
 }
 
+static void test_a_move_keeps_the_balance(void **state)
+{
+	struct ledger_terms t = { .term = { [LEDGER_RECEIVED] = { 5, 50 }, [LEDGER_PARKED] = { 5, 50 } } };
+	struct ledger_row row = { .live = &t };
+
+	(void)state;
+	ledger_move(&t, LEDGER_PARKED, LEDGER_DELIVERED, &(struct ledger_amount){ 3, 30 });
+	assert_int_equal(t.term[LEDGER_PARKED].records, 2);
+	assert_int_equal(t.term[LEDGER_DELIVERED].bytes, 30);
+	assert_int_equal(t.term[LEDGER_RECEIVED].records, 5);
+	ledger_move(&t, LEDGER_PARKED, LEDGER_REJECTED, &(struct ledger_amount){ 4, 10 });
+	assert_int_equal(t.term[LEDGER_PARKED].records, 0);
+	assert_int_equal(t.term[LEDGER_PARKED].bytes, 10);
+	assert_int_equal(t.term[LEDGER_RECEIVED].records, 7); /* two that it never knew of */
+	assert_int_equal(ledger_imbalance(&row), 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -259,6 +276,7 @@ int main(void)
 		cmocka_unit_test(test_any_numbers_have_an_imbalance),
 		cmocka_unit_test(test_a_pair_has_one_row),
 		cmocka_unit_test(test_terms_have_names),
+		cmocka_unit_test(test_a_move_keeps_the_balance),
 		cmocka_unit_test(test_rows_of_a_name_stand_together),
 		cmocka_unit_test(test_slices_add_up),
 		cmocka_unit_test(test_the_report_is_json),
