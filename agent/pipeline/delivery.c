@@ -73,3 +73,9 @@ void delivery_settled(struct delivery *d)
 		tell(s, d);
 	batch_unref(batch);
 }
+
+void delivery_parked(struct delivery *d, size_t route, bool parked, const struct ledger_amount *amount)
+{
+	delivery_count(d, route, parked ? LEDGER_PARKED : LEDGER_REJECTED, amount->records, amount->bytes);
+	delivery_settled(d);
+}

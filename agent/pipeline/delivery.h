@@ -43,8 +43,10 @@ TAILQ_HEAD(delivery_list, delivery);
 struct delivery *delivery_new(struct source *, struct batch **, size_t pending);
 /* So many records and bytes of it ended as `term` at that route. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
-/* A send was split: one more has to settle. */
+/* A send was split, or an item waits for the disk: one more has to settle. */
 void delivery_split(struct delivery *);
+/* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */
+void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
 /* A send has settled all of its part. The delivery may be gone afterwards. */
 void delivery_settled(struct delivery *);
 

@@ -18,6 +18,20 @@ struct batch_limits {
 	struct duration age;
 };
 
+/* One item that a destination will never take. */
+struct refusal {
+	struct delivery *delivery;
+	size_t route, item;
+	unsigned tries;
+	const char *reason;
+};
+/* What becomes of it. */
+enum keep {
+	KEEP_NOT, /* nothing: it is counted as rejected */
+	KEEP_TAKEN, /* it waits for the disk; delivery_parked() will say how that went, from a later callback */
+	KEEP_LATER, /* too much waits already: try again, and it will be refused again */
+};
+
 struct source {
 	TAILQ_ENTRY(source) entry;
 	struct pipeline *pipeline;
@@ -30,6 +44,9 @@ struct source {
 	struct delivery_list deliveries; /* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
+	/* Asked about each item that is refused. NULL: none is kept. */
+	enum keep (*keep)(void *context, const struct refusal *);
+	void *keep_context;
 	/* A batch of source_restore() has settled. */
 	void (*unspool)(void *context, uint64_t spool_id);
 	void *unspool_context;

@@ -200,9 +200,25 @@ void send_not_before(struct send *d, uint64_t ms)
 	d->not_before_ms = ms;
 }
 
-static enum ledger_term term_of(enum outcome outcome)
+/* What a refused item comes to: settled, or to be tried again. */
+static enum outcome refuse(struct send *d, size_t item, const char *reason)
 {
-	return outcome == DELIVERED ? LEDGER_DELIVERED : LEDGER_REJECTED;
+	const struct source *s = d->delivery->source;
+	const struct batch_item *it = batch_item(d->delivery->batch, item);
+	const struct refusal refusal = { d->delivery, d->route, item, d->tries, reason ? reason : "" };
+	enum keep keep = s->keep ? s->keep(s->keep_context, &refusal) : KEEP_NOT;
+
+	if (keep == KEEP_NOT)
+		delivery_count(d->delivery, d->route, LEDGER_REJECTED, it->records, it->size);
+	if (keep == KEEP_TAKEN)
+		delivery_split(d->delivery);
+	return keep == KEEP_LATER ? RETRY : REJECTED;
+}
+
+static void need_marks(struct send *d)
+{
+	if (!d->marks)
+		d->marks = oxp_new(d->end - d->first);
 }
 
 void send_item(struct send *d, size_t item, enum outcome outcome, const char *reason)
@@ -210,11 +226,12 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	const struct batch_item *it = batch_item(d->delivery->batch, item);
 
 	OXP_ASSERT(d->under_way && send_wants(d, item) && outcome != SPLIT);
-	if (!d->marks)
-		d->marks = oxp_new(d->end - d->first);
+	need_marks(d);
 	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
 	if (outcome != DELIVERED)
 		keep_reason(d->sender, reason);
+	if (outcome == REJECTED)
+		outcome = refuse(d, item, reason);
 	if (outcome == RETRY) {
 		d->marks[item - d->first] = MARK_RETRY;
 		return;
@@ -224,23 +241,24 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	d->marks[item - d->first] = MARK_SETTLED;
 	d->left--;
 	d->sender->queued_bytes -= it->size;
-	delivery_count(d->delivery, d->route, term_of(outcome), it->records, it->size);
+	if (outcome == DELIVERED)
+		delivery_count(d->delivery, d->route, LEDGER_DELIVERED, it->records, it->size);
 }
 
-/* All items end the same way, but for those records that send_partial() told of. */
-static void settle_whole(struct send *d, enum outcome outcome)
+/* All items are delivered, but for those records that send_partial() told of. */
+static void settle_whole(struct send *d)
 {
 	struct ledger_amount left = send_left(d),
 			     refused = { d->refused < left.records ? d->refused : left.records, 0 };
 
-	if (outcome == REJECTED || refused.records > 0)
+	if (refused.records > 0)
 		tell_refused(d->sender);
 	if (refused.records > 0) {
 		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
 		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused.records, refused.bytes);
 	}
 	delivery_count(
-		d->delivery, d->route, term_of(outcome), left.records - refused.records, left.bytes - refused.bytes);
+		d->delivery, d->route, LEDGER_DELIVERED, left.records - refused.records, left.bytes - refused.bytes);
 	d->sender->queued_bytes -= left.bytes;
 	d->left = 0;
 }
@@ -248,15 +266,17 @@ static void settle_whole(struct send *d, enum outcome outcome)
 /* The unnamed items end as `outcome`; those named RETRY stay. */
 static void settle_rest(struct send *d, enum outcome outcome, const char *reason)
 {
-	if (!d->marks && outcome != RETRY) {
-		settle_whole(d, outcome);
+	if (!d->marks && outcome == DELIVERED) {
+		settle_whole(d);
 		return;
 	}
+	if (outcome == REJECTED)
+		need_marks(d);
 	for (size_t i = d->first; d->marks && i < d->end; i++) {
 		unsigned char *mark = &d->marks[i - d->first];
 		if (*mark == MARK_OPEN && outcome != RETRY)
 			send_item(d, i, outcome, reason);
-		else if (*mark == MARK_RETRY)
+		if (*mark == MARK_RETRY)
 			*mark = MARK_OPEN;
 	}
 }
