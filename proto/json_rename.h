@@ -1,0 +1,16 @@
+/*
+ * Another name for a top-level member of a JSON line, all other bytes as they are.
+ *
+ * For a record that a destination refused because of that member: under a name it has no mapping for, it is taken.
+ * Names are compared as they are written; one with escapes in it is nobody's.
+ */
+#ifndef OXP_JSON_RENAME_H
+#define OXP_JSON_RENAME_H
+
+#include "base/bytes.h"
+
+/* Appends the line with `from` called `to`. 1; 0 and nothing appended when it has no such member; -EEXIST when it has
+ * one called `to`; -EBADMSG when it is no JSON object; -ENOSPC or -ENOMEM. */
+int json_rename(struct bytes line, const char *from, const char *to, struct buffer *ret) MUST_CHECK;
+
+#endif

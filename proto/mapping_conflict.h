@@ -1,0 +1,24 @@
+/*
+ * What a refused document says of the mapping: the reason texts of Elasticsearch 7.10 and 8 and OpenSearch 2 and 3,
+ * taken apart.
+ *
+ * The texts are for people and none promises to stay (Elasticsearch and OpenSearch, DocumentParser, FieldMapper,
+ * ObjectMapper, MapperService); what is not known here is no conflict and is shown as it came. They may be cut short.
+ */
+#ifndef OXP_MAPPING_CONFLICT_H
+#define OXP_MAPPING_CONFLICT_H
+
+#include "base/bytes.h"
+
+/* Slices of the reason, or constants; `sample` is empty when the text shows none. */
+struct mapping_conflict {
+	struct bytes field;
+	struct bytes expected; /* "long", "object" */
+	struct bytes found; /* "text", "a concrete value", "a value that does not fit" */
+	struct bytes sample; /* of the value, as the destination shows it */
+};
+
+/* Of one bulk item's error.type and error.reason. */
+bool mapping_conflict_parse(struct bytes type, struct bytes reason, struct mapping_conflict *ret);
+
+#endif
