@@ -199,9 +199,11 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 
 static void open_books(struct agent *a, struct ledger_row *row, const struct ledger_amount *spooled)
 {
+	const struct books_disk disk = { *spooled,
+		state_parked_sum(a->state, row->signal, row->source, row->destination) };
 	uint64_t killed;
 
-	if (books_open(a->state, row, spooled, &killed) < 0)
+	if (books_open(a->state, row, &disk, &killed) < 0)
 		log_warn(a->log, row->source, "the saved ledger is full: this row starts from nothing");
 	if (killed)
 		log_warn(a->log, row->source,
@@ -223,6 +225,8 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
+	i->host->source->keep = parking_keep;
+	i->host->source->keep_context = &a->parking;
 	failed = spool_restore(a, i->host->source, spooled);
 	for (size_t k = 0; k < i->host->source->route_count; k++)
 		open_books(a, i->host->source->routes[k].row, &spooled[k]);
@@ -375,6 +379,7 @@ static int open_doors(struct agent *a)
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = &a->health };
 	a->routes[4] = (struct http_route){ .path = "/ready", .complete = health_readiness, .context = &a->health };
 	a->control_routes[0] = (struct http_route){ .path = "/status", .complete = on_status, .context = a };
+	parked_routes(&a->parked, &a->control_routes[1]);
 	failed = listen_on(a, &probes, a->routes, &a->listen);
 	if (!failed)
 		failed = listen_on(a, &control, a->control_routes, &a->control);
@@ -436,6 +441,8 @@ static void add_numbers(struct agent *a)
 	};
 	report_add(&a->report, "destinations", report_destinations, a);
 	report_add(&a->report, "checks", report_checks, a);
+	report_add(&a->report, "parked", parked_report, &a->parked);
+	report_add(&a->report, "mapping_conflicts", conflicts_report, &a->conflicts);
 }
 
 /* The start has touched code that is not needed again. */
@@ -464,6 +471,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 					    .log = log,
 					    .ledger = &a->ledger,
 					    .memory = config->memory });
+	parking_init(&a->parking, a->loop, a->state, log);
+	parked_init(&a->parked, a);
 	limits.reserved = "oxpecker_";
 	a->series = series_new(&limits, random_next(&a->random));
 	if (!a->series)
@@ -606,10 +615,13 @@ uint64_t agent_stop(struct agent *a)
 		lane_free(a->cpu); /* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
+		parking_flush(&a->parking);
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
 		lost += a->unkept;
+		parking_done(&a->parking);
+		parked_done(&a->parked);
 		destroy_components(a);
 		metrics_done(&a->metrics);
 		say_goodbye(a, lost);
@@ -622,6 +634,7 @@ uint64_t agent_stop(struct agent *a)
 	store_close(a->store);
 	series_free(a->series);
 	counters_done(&a->counters);
+	conflicts_done(&a->conflicts);
 	ledger_done(&a->ledger);
 	loop_timer_done(&a->settled_in);
 	loop_timer_done(&a->look);

@@ -10,9 +10,12 @@
 
 #include "agent_config.h"
 #include "books.h"
+#include "conflicts.h"
 #include "health/health.h"
 #include "host.h"
 #include "metrics.h"
+#include "parked.h"
+#include "pipeline/parking.h"
 #include "pipeline/sender.h"
 #include "series/series.h"
 #include "spool.h"
@@ -54,6 +57,9 @@ struct agent {
 	struct counters counters;
 	struct ledger ledger;
 	struct pipeline pipeline;
+	struct parking parking;
+	struct parked parked;
+	struct conflicts conflicts;
 	struct health health;
 	struct report report;
 	struct metrics metrics;
@@ -61,7 +67,7 @@ struct agent {
 	struct outlet *outlets;
 	struct host *hosts; /* of all components */
 	struct http_server *listen, *control;
-	struct http_route routes[6], control_routes[2];
+	struct http_route routes[6], control_routes[6];
 	struct loop_signal terminate, interrupt;
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */

@@ -4,22 +4,33 @@
 
 #include "state/state.h"
 
+/* Of what came in, that which is nowhere; what is somewhere did come in. */
+static uint64_t missing(uint64_t *received, uint64_t found)
+{
+	if (*received < found)
+		*received = found;
+	return *received - found;
+}
+
 /* What came in and is nowhere: the process was killed with it in memory. */
-static void write_off(struct ledger_row *row, const struct ledger_amount *spooled, uint64_t *ret_killed)
+static void write_off(struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	struct ledger_terms *t = row->live;
-	struct ledger_amount lost = t->term[LEDGER_RECEIVED];
+	struct ledger_amount found = { 0, 0 }, *received = &t->term[LEDGER_RECEIVED], lost;
 
-	t->term[LEDGER_HELD] = *spooled;
+	t->term[LEDGER_HELD] = disk->spooled;
+	t->term[LEDGER_PARKED] = disk->parked;
 	for (int i = LEDGER_DELIVERED; i < LEDGER_TERMS; i++) {
-		lost.records -= t->term[i].records;
-		lost.bytes -= t->term[i].bytes;
+		found.records += t->term[i].records;
+		found.bytes += t->term[i].bytes;
 	}
+	lost.records = missing(&received->records, found.records);
+	lost.bytes = missing(&received->bytes, found.bytes);
 	*ret_killed = lost.records;
 	ledger_add(row, LEDGER_DROPPED_KILLED, lost.records, lost.bytes);
 }
 
-int books_open(struct state *state, struct ledger_row *row, const struct ledger_amount *spooled, uint64_t *ret_killed)
+int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	char key[STATE_KEY_MAX];
 
@@ -35,6 +46,6 @@ int books_open(struct state *state, struct ledger_row *row, const struct ledger_
 		row->live = &row->own;
 		return -ENOSPC;
 	}
-	write_off(row, spooled, ret_killed);
+	write_off(row, disk, ret_killed);
 	return 0;
 }

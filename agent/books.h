@@ -12,9 +12,11 @@
 struct state;
 struct log;
 
-/* Brings the row to where the last run left it; `spooled` of what it held is on disk. 0, or -ENOSPC when the mapped
- * ledger is full. */
-int books_open(
-	struct state *, struct ledger_row *, const struct ledger_amount *spooled, uint64_t *ret_killed) MUST_CHECK;
+/* What is on disk for a row: of what it held, and of what was refused. */
+struct books_disk {
+	struct ledger_amount spooled, parked;
+};
+/* Brings the row to where the last run left it. 0, or -ENOSPC when the mapped ledger is full. */
+int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;
 
 #endif

@@ -5,64 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "http/client.h"
-#include "loop/loop.h"
-#include "loop/resolve.h"
-
-enum { ANSWER_MAX = 8 << 20, PATIENCE_S = 5 };
-
-struct answer {
-	struct loop *loop;
-	struct buffer body;
-	unsigned status;
-	char error[256];
-};
-
-static void on_done(void *context, const struct http_reply *reply)
-{
-	struct answer *a = context;
-
-	a->status = reply->end == HTTP_END_ANSWER ? reply->status : 0;
-	snprintf(a->error, sizeof a->error, "%s", reply->error);
-	if (buffer_append(&a->body, reply->body.data, reply->body.size) < 0)
-		a->status = 0;
-	loop_stop(a->loop);
-}
-
-/* GETs one address and waits for the answer. `address` is host:port, :port or unix:/path. */
-static void ask(const char *address, const char *path, struct answer *a)
-{
-	bool is_unix = strncmp(address, "unix:", 5) == 0;
-	struct resolver *resolver = NULL;
-	struct http_client *client = NULL;
-	struct http_call *call;
-	char url[512];
-
-	buffer_init(&a->body, ANSWER_MAX);
-	snprintf(url, sizeof url, "http://%s%s%s",
-		is_unix             ? "localhost"
-		: address[0] == ':' ? "127.0.0.1"
-				    : "",
-		is_unix ? "" : address, path);
-	if (loop_new(&clock_system, &a->loop) < 0)
-		return;
-	if (resolver_new(a->loop, &resolver) == 0 &&
-		http_client_new(a->loop, &(struct http_client_options){ .connections_max = 1, .resolver = resolver },
-			&client) == 0 &&
-		http_call_start(client,
-			&(struct http_call_options){ .method = "GET",
-				.url = url,
-				.unix_path = is_unix ? address + 5 : NULL,
-				.done = on_done,
-				.context = a,
-				.answer_max = ANSWER_MAX,
-				.timeout = DURATION_S(PATIENCE_S) },
-			&call) == 0)
-		loop_run(a->loop);
-	http_client_free(client);
-	resolver_free(resolver);
-	loop_free(a->loop);
-}
+#include "cli_ask.h"
 
 static long long amount(const json_t *row, const char *term)
 {
@@ -140,7 +83,20 @@ static void print_checks(const json_t *checks, bool colour)
 		json_is_true(json_object_get(row, "fine")) ? "fine" : "not fine", text(row, "why"));
 }
 
-static int print_report(const struct answer *a)
+static void print_conflicts(const json_t *conflicts, bool colour)
+{
+	size_t i;
+	json_t *row;
+
+	if (json_array_size(conflicts) > 0)
+		printf("\n%s%-28s %-20s %-28s %9s  %s%s\n", colour ? "\033[1m" : "", "MAPPING CONFLICT", "EXPECTED",
+			"FOUND", "COUNT", "SAMPLE", colour ? "\033[0m" : "");
+	json_array_foreach(conflicts, i, row)
+		printf("%-28s %-20s %-28s %9lld  %s\n", text(row, "field"), text(row, "expected"), text(row, "found"),
+			json_integer_value(json_object_get(row, "count")), text(row, "sample"));
+}
+
+static int print_report(const struct cli_answer *a)
 {
 	json_t *report = json_loadb(a->body.data, a->body.size, 0, NULL);
 	bool colour = isatty(STDOUT_FILENO), balanced;
@@ -155,16 +111,17 @@ static int print_report(const struct answer *a)
 	balanced = print_ledger(json_object_get(report, "ledger"), colour);
 	print_destinations(json_object_get(report, "destinations"), colour);
 	print_checks(json_object_get(report, "checks"), colour);
+	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
 	json_decref(report);
 	return balanced ? 0 : 1;
 }
 
 int cli_status(const char *control, bool json)
 {
-	struct answer a = { .status = 0 };
+	struct cli_answer a = { .status = 0 };
 	int status = 2;
 
-	ask(control, "/status", &a);
+	cli_ask("GET", control, "/status", &a);
 	if (a.status != 200)
 		fprintf(stderr,
 			"oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its "
@@ -180,9 +137,9 @@ int cli_status(const char *control, bool json)
 
 int cli_health(const char *address)
 {
-	struct answer a = { .status = 0 };
+	struct cli_answer a = { .status = 0 };
 
-	ask(address, "/health/readiness", &a);
+	cli_ask("GET", address, "/health/readiness", &a);
 	if (a.status)
 		printf("%.*s\n", (int)a.body.size, a.body.data);
 	else

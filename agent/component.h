@@ -22,6 +22,7 @@ struct exporter;
 struct check;
 struct option; /* one row of a component's options, see config/option.h */
 struct http_client;
+struct mapping_conflict;
 struct lane;
 struct loop;
 struct random;
@@ -52,7 +53,7 @@ enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
 enum outcome {
 	DELIVERED, /* the destination has answered that it has it */
 	RETRY, /* nobody's fault; try again, not before the time given */
-	REJECTED, /* it will never be taken; park it with the reason */
+	REJECTED, /* it will never be taken; the core parks it with the reason */
 	SPLIT, /* too large for the destination: try the halves; for one item alone it means REJECTED */
 };
 
@@ -204,6 +205,8 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 /* A gauge with a label of its own in place of component: oxpecker_NAME{label="value"}, the component's own name as
  * value. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
+/* A document was refused for what the destination's mapping says of a field: shown on /status. */
+void host_mapping_conflict(struct host *, const struct mapping_conflict *);
 
 /* Ends a collect(): the series are as fresh as they get. */
 void host_collected(struct host *);

@@ -122,6 +122,11 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 	return &counter_row(&h->agent->counters, COUNTER_GAUGE, name, labels, help)->value;
 }
 
+void host_mapping_conflict(struct host *h, const struct mapping_conflict *conflict)
+{
+	conflicts_add(&h->agent->conflicts, h->name, conflict);
+}
+
 /* Batches. */
 
 struct batch *host_batch_new(struct host *h, enum signal signal)

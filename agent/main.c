@@ -8,19 +8,22 @@
 
 #include "agent.h"
 #include "base/text.h"
+#include "cli_parked.h"
 #include "cli_status.h"
 #include "config/reference.h"
 #include "store/show.h"
 
-enum { SETS_MAX = 64, STATUS_FINE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
+enum { SETS_MAX = 64, WORDS_MAX = 256, STATUS_FINE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
 struct command_line {
 	const char *config;
 	const char *sets[SETS_MAX + 1];
 	size_t set_count;
 	const char *command, *argument;
-	const char *limit;
-	bool json, schema, effective, help, version, debug;
+	const char *words[WORDS_MAX]; /* behind the command, the argument first */
+	size_t word_count;
+	const char *limit, *destination, *rename;
+	bool all, json, schema, effective, help, version, debug;
 };
 
 static const char usage[] =
@@ -36,17 +39,24 @@ static const char usage[] =
 	"  oxpecker show logs|traces|metrics\n"
 	"                                 what the embedded store holds\n"
 	"      --limit N                  so many of the newest (default 50)\n"
+	"  oxpecker parked ls             what destinations refused, oldest first; without an agent from `state`\n"
+	"  oxpecker parked show ID...     with what was refused\n"
+	"  oxpecker parked replay ID...   sends it again to where it was refused; what is taken is no longer parked\n"
+	"  oxpecker parked drop ID...     gives it up\n"
+	"      --destination NAME         only what NAME refused, such as logs.export.elasticsearch\n"
+	"      --all                      replay, drop: all of it\n"
+	"      --rename OLD=NEW           replay: a member of the JSON line, at its top, goes by another name\n"
 	"\n"
 	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
 	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "
 	"logs.collect.tail=/var/log/app/*.log\n"
-	"  --json            status and show: as JSON\n"
+	"  --json            status, show and parked: as JSON\n"
 	"  --debug           log more\n"
 	"  --version, --help\n"
 	"\n"
 	"Exit status of a run: 0 nothing was lost, 1 it could not start or something was lost. Of status: 1 the ledger "
 	"does not\n"
-	"balance, 2 no agent answers.\n";
+	"balance, 2 no agent answers. Of parked: 1 not all that was asked for was done, 2 no agent answers.\n";
 
 static const struct {
 	const char *name;
@@ -55,6 +65,9 @@ static const struct {
 #define TEXT(field) offsetof(struct command_line, field), 0
 #define FLAG(field) 0, offsetof(struct command_line, field)
 	{ "--limit", TEXT(limit) },
+	{ "--destination", TEXT(destination) },
+	{ "--rename", TEXT(rename) },
+	{ "--all", FLAG(all) },
 	{ "--json", FLAG(json) },
 	{ "--schema", FLAG(schema) },
 	{ "--effective", FLAG(effective) },
@@ -68,7 +81,7 @@ static const struct {
 #undef FLAG
 };
 
-static const char *const commands[] = { "run", "check", "reference", "status", "health", "show" };
+static const char *const commands[] = { "run", "check", "reference", "status", "health", "show", "parked" };
 
 static int unknown(const char *word, const char *kind)
 {
@@ -115,8 +128,11 @@ static int parse_option(struct command_line *c, char **words, int *at)
 
 static int parse_word(struct command_line *c, const char *word)
 {
-	if (c->command && !c->argument) {
-		c->argument = word;
+	bool takes_more = !c->argument || (strcmp(c->command, "parked") == 0 && c->word_count < WORDS_MAX);
+
+	if (c->command && takes_more) {
+		c->argument = c->argument ? c->argument : word;
+		c->words[c->word_count++] = word;
 		return 0;
 	}
 	for (size_t i = 0; i < COUNT_OF(commands) && !c->command; i++)
@@ -228,6 +244,18 @@ static int command_show(const struct command_line *c, const struct agent_config 
 		       : STATUS_FINE;
 }
 
+static int command_parked(const struct command_line *c, const struct agent_config *config)
+{
+	return cli_parked(&(struct cli_parked){ .control = config->control,
+		.state = config->state.path,
+		.destination = c->destination,
+		.rename = c->rename,
+		.words = c->words,
+		.count = c->word_count,
+		.all = c->all,
+		.json = c->json });
+}
+
 static int command_run(const struct command_line *c, const struct agent_config *config)
 {
 	struct log log = { .fd = STDERR_FILENO,
@@ -256,6 +284,8 @@ static int run_command(const struct command_line *c, struct agent_config *config
 		return command_check(c, config);
 	case 'h':
 		return cli_health(config->listen->items[0]);
+	case 'p':
+		return command_parked(c, config);
 	case 'r':
 		return command_run(c, config);
 	default:

@@ -16,6 +16,7 @@
 #include "config/option.h"
 #include "exporters/post.h"
 #include "proto/bulk_answer.h"
+#include "proto/mapping_conflict.h"
 
 enum {
 	ID_STATE = 11,
@@ -70,6 +71,7 @@ struct exporter {
 struct bulk_reader {
 	struct bulk_answer answer;
 	struct send *send;
+	struct host *host;
 	uint64_t *again;
 	size_t next, wanted;
 	bool too_many;
@@ -104,6 +106,15 @@ static size_t next_wanted(const struct send *send, size_t from)
 	return from;
 }
 
+/* A refusal that is the mapping's is named by its field. */
+static void tell_conflict(const struct bulk_reader *r, const struct bulk_item_answer *a)
+{
+	struct mapping_conflict conflict;
+
+	if (mapping_conflict_parse(bytes_of(a->type), bytes_of(a->reason), &conflict))
+		host_mapping_conflict(r->host, &conflict);
+}
+
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct bulk_reader *r = context;
@@ -119,6 +130,8 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 	} else {
 		bool later = a->status == 429 || a->status >= 500 || a->status < 400;
 		snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
+		if (!later)
+			tell_conflict(r, a);
 		send_item(r->send, r->next, later ? RETRY : REJECTED, reason);
 	}
 	r->next = next_wanted(r->send, r->next + 1);
@@ -130,6 +143,7 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 	struct bulk_reader *r = oxp_new(sizeof *r);
 
 	r->send = send;
+	r->host = e->host;
 	r->again = e->again;
 	r->next = next_wanted(send, send_first(send));
 	bulk_answer_init(&r->answer, on_item, r);

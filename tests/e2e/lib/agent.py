@@ -25,7 +25,13 @@ def binary():
 def run(*words, env=None, deadline=30):
     """Runs the program to its end, as a person on a terminal does: `run("check", FILE)`."""
     return subprocess.run([binary(), *map(str, words)], capture_output=True, text=True, timeout=deadline,
-                          stdin=subprocess.DEVNULL, env={**os.environ, **(env or {})})
+                          stdin=subprocess.DEVNULL, env={**os.environ, **{k: str(v) for k, v in (env or {}).items()}})
+
+
+def start(*words, env=None):
+    """The same, not waited for."""
+    return subprocess.Popen([binary(), *map(str, words)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                            stdin=subprocess.DEVNULL, env={**os.environ, **{k: str(v) for k, v in (env or {}).items()}})
 
 
 class Oxpecker:

@@ -1,0 +1,22 @@
+/*
+ * One question to a running agent, as commands ask it: at the control socket or at an address of `listen`. It waits for
+ * the answer, with a loop of its own.
+ */
+#ifndef OXP_CLI_ASK_H
+#define OXP_CLI_ASK_H
+
+#include "base/bytes.h"
+
+struct loop;
+
+struct cli_answer {
+	struct loop *loop;
+	struct buffer body;
+	unsigned status; /* 0: nobody answered */
+	char error[256]; /* and why */
+};
+
+/* `address` is host:port, :port or unix:/path. The body is the caller's to end. */
+void cli_ask(const char *method, const char *address, const char *path, struct cli_answer *);
+
+#endif

@@ -1,0 +1,372 @@
+#include "cli_parked.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "cli_ask.h"
+#include "parked_text.h"
+
+enum { DONE, NOT_ALL, NOBODY };
+enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160 };
+
+/* Paths of requests. */
+
+static int append_escaped(struct buffer *to, const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+	int failed = 0;
+
+	for (; *text && !failed; text++)
+		failed = strchr(plain, *text) ? buffer_append(to, text, 1)
+					      : buffer_printf(to, "%%%02X", (unsigned char)*text);
+	return failed;
+}
+
+/* The words of one OLD=NEW. */
+static int append_rename(struct buffer *path, const char *rename)
+{
+	const char *equal = strchr(rename, '=');
+	char *from = oxp_strdup(rename);
+	int failed;
+
+	from[equal - rename] = '\0';
+	failed = buffer_text(path, "&from=") || append_escaped(path, from) || buffer_text(path, "&to=") ||
+		 append_escaped(path, equal + 1);
+	free(from);
+	return failed;
+}
+
+/* A terminated path with what the command line says, and `more` behind it. */
+static int make_path(const struct cli_parked *c, const char *start, struct buffer *path)
+{
+	int failed;
+
+	buffer_init(path, PATH_MAX_BYTES);
+	failed = buffer_text(path, start);
+	if (!failed && c->destination)
+		failed = buffer_text(path, "&destination=") || append_escaped(path, c->destination);
+	if (!failed && c->rename)
+		failed = append_rename(path, c->rename);
+	return failed || buffer_append(path, "", 1);
+}
+
+/* What the agent answered as JSON, to be given back; or NULL, and *ret_status says whether there is one. */
+static json_t *ask(const struct cli_parked *c, const char *method, const char *start, unsigned *ret_status)
+{
+	struct cli_answer a = { .status = 0 };
+	struct buffer path;
+	json_t *json = NULL;
+
+	*ret_status = 0;
+	if (make_path(c, start, &path)) {
+		fprintf(stderr, "oxpecker: these words are too long\n");
+	} else {
+		cli_ask(method, c->control, path.data, &a);
+		*ret_status = a.status;
+		if (a.status == 200)
+			json = json_loadb(a.body.data, a.body.size, JSON_ALLOW_NUL, NULL);
+		else if (a.status)
+			fprintf(stderr, "oxpecker: %.*s", (int)a.body.size, a.body.data);
+		buffer_done(&a.body);
+	}
+	buffer_done(&path);
+	return json;
+}
+
+static int no_agent(const struct cli_parked *c)
+{
+	fprintf(stderr,
+		"oxpecker: no agent answers at %s; start it first, since replay and drop change its books, or is "
+		"`control` another in its configuration?\n",
+		c->control);
+	return NOBODY;
+}
+
+/* Printing. */
+
+static const char *text(const json_t *object, const char *key)
+{
+	const char *value = json_string_value(json_object_get(object, key));
+
+	return value ? value : "";
+}
+
+static long long number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
+static void print_head(const struct cli_parked *c)
+{
+	if (!c->json)
+		printf("%-8s %-24s %-32s %5s %9s  %s\n", "ID", "WHEN", "DESTINATION", "TRIES", "BYTES", "REASON");
+}
+
+static void print_row(const struct cli_parked *c, const json_t *row)
+{
+	const char *reason = text(row, "reason");
+
+	if (c->json) {
+		json_dumpf(row, stdout, JSON_COMPACT);
+		putchar('\n');
+		return;
+	}
+	printf("%-8lld %-24s %-32s %5lld %9lld  %.*s%s\n", number(row, "id"), text(row, "at"), text(row, "destination"),
+		number(row, "tries"), number(row, "bytes"), REASON_SHOWN, reason,
+		json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
+}
+
+static void print_whole(const struct cli_parked *c, const json_t *row)
+{
+	static const char *const names[] = { "at", "signal", "source", "destination", "reason" };
+	json_t *payload = json_object_get(row, "payload");
+
+	if (c->json) {
+		print_row(c, row);
+		return;
+	}
+	printf("id           %lld\n", number(row, "id"));
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		printf("%-12s %s\n", names[i], text(row, names[i]));
+	printf("tries        %lld\ngeneration   %lld\noffset       %lld\nbytes        %lld%s\n\n", number(row, "tries"),
+		number(row, "generation"), number(row, "offset"), number(row, "bytes"),
+		json_is_true(json_object_get(row, "damaged")) ? ", damaged" : "");
+	if (json_is_string(payload))
+		fwrite(json_string_value(payload), 1, json_string_length(payload), stdout);
+	else if (payload)
+		json_dumpf(payload, stdout, JSON_INDENT(2));
+	putchar('\n');
+}
+
+/* Without an agent. */
+
+struct reading {
+	const struct cli_parked *c;
+	uint64_t id; /* 0: all, as a list */
+	size_t seen;
+};
+
+static void on_record(void *context, const struct state_parked *record)
+{
+	struct reading *r = context;
+	struct buffer out;
+	json_t *json = NULL;
+
+	if ((r->id && record->id != r->id) ||
+		(r->c->destination && strcmp(r->c->destination, record->destination) != 0))
+		return;
+	buffer_init(&out, PARKED_TEXT_MAX);
+	if (parked_write(record, r->id != 0, &out) == 0)
+		json = json_loadb(out.data, out.size, JSON_ALLOW_NUL, NULL);
+	if (r->id)
+		print_whole(r->c, json);
+	else
+		print_row(r->c, json);
+	r->seen++;
+	json_decref(json);
+	buffer_done(&out);
+}
+
+static int read_folder(struct reading *r)
+{
+	int failed = state_parked_each(r->c->state, on_record, r);
+
+	if (!failed)
+		return DONE;
+	fprintf(stderr, "oxpecker: no agent answers at %s, and %s/state.db cannot be read: %s\n", r->c->control,
+		r->c->state, strerror(-failed));
+	return NOBODY;
+}
+
+/* Commands. */
+
+static int list(const struct cli_parked *c)
+{
+	char start[64] = "/parked?after=0";
+	unsigned status;
+	json_t *page, *row;
+	size_t i;
+
+	print_head(c);
+	while ((page = ask(c, "GET", start, &status))) {
+		bool more = json_is_true(json_object_get(page, "more"));
+		json_array_foreach(json_object_get(page, "records"), i, row) print_row(c, row);
+		snprintf(start, sizeof start, "/parked?after=%lld", number(page, "after"));
+		json_decref(page);
+		if (!more)
+			return DONE;
+	}
+	return status ? NOT_ALL : read_folder(&(struct reading){ .c = c });
+}
+
+static int show(const struct cli_parked *c, uint64_t id)
+{
+	struct reading r = { .c = c, .id = id };
+	char start[64];
+	unsigned status;
+	json_t *record;
+	int result;
+
+	snprintf(start, sizeof start, "/parked/show?id=%llu", (unsigned long long)id);
+	record = ask(c, "GET", start, &status);
+	if (record) {
+		print_whole(c, record);
+		json_decref(record);
+		return DONE;
+	}
+	if (status)
+		return NOT_ALL;
+	result = read_folder(&r);
+	if (result == DONE && r.seen == 0)
+		fprintf(stderr, "oxpecker: no record of id %llu is parked\n", (unsigned long long)id);
+	return r.seen ? DONE : result == DONE ? NOT_ALL : result;
+}
+
+/* What one or more slices came to. */
+struct tally {
+	long long done, refused, waiting;
+	char error[320];
+};
+
+static void add_answer(struct tally *t, const json_t *answer)
+{
+	t->done += number(answer, "replayed") + number(answer, "dropped");
+	t->refused += number(answer, "refused");
+	t->waiting += number(answer, "waiting");
+	if (!t->error[0])
+		snprintf(t->error, sizeof t->error, "%s", text(answer, "error"));
+}
+
+/* Slice after slice, up to what was parked when the first was asked for. */
+static int change_from(const struct cli_parked *c, const char *start, struct tally *t)
+{
+	char next[160];
+	unsigned status;
+	json_t *answer;
+	bool more = true;
+
+	snprintf(next, sizeof next, "%s", start);
+	while (more) {
+		answer = ask(c, "POST", next, &status);
+		if (!answer)
+			return status ? NOT_ALL : no_agent(c);
+		add_answer(t, answer);
+		more = json_is_true(json_object_get(answer, "more"));
+		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0], number(answer, "after"),
+			number(answer, "until"));
+		json_decref(answer);
+	}
+	return DONE;
+}
+
+static int change_one(const struct cli_parked *c, uint64_t id, struct tally *t)
+{
+	long long before = t->done + t->refused + t->waiting;
+	char start[64];
+	int result;
+
+	snprintf(start, sizeof start, "/parked/%s?id=%llu", c->words[0], (unsigned long long)id);
+	result = change_from(c, start, t);
+	if (result != DONE || t->done + t->refused + t->waiting > before || t->error[0])
+		return result;
+	fprintf(stderr, "oxpecker: %llu: no such record is parked, or its file's position is not saved yet\n",
+		(unsigned long long)id);
+	return NOT_ALL;
+}
+
+static int print_tally(const struct cli_parked *c, const struct tally *t, int result)
+{
+	json_t *json = json_pack("{s:I,s:I,s:I,s:s}", strcmp(c->words[0], "drop") == 0 ? "dropped" : "replayed",
+		(json_int_t)t->done, "refused", (json_int_t)t->refused, "waiting", (json_int_t)t->waiting, "error",
+		t->error);
+
+	if (c->json) {
+		json_dumpf(json, stdout, JSON_COMPACT);
+		putchar('\n');
+	} else if (strcmp(c->words[0], "drop") == 0) {
+		printf("%lld dropped\n", t->done);
+	} else {
+		printf("%lld delivered, %lld refused again, %lld on their way\n", t->done, t->refused, t->waiting);
+	}
+	json_decref(json);
+	if (t->error[0])
+		fprintf(stderr, "oxpecker: %s\n", t->error);
+	return result == DONE && (t->refused || t->waiting || t->error[0]) ? NOT_ALL : result;
+}
+
+static int change(const struct cli_parked *c, const uint64_t *ids, size_t count)
+{
+	struct tally t = { .done = 0 };
+	char start[64];
+	int result = DONE;
+
+	if (c->all) {
+		snprintf(start, sizeof start, "/parked/%s?after=0", c->words[0]);
+		result = change_from(c, start, &t);
+	}
+	for (size_t i = 0; i < count && result != NOBODY; i++) {
+		int one = change_one(c, ids[i], &t);
+		result = one ? one : result;
+	}
+	return result == NOBODY ? result : print_tally(c, &t, result);
+}
+
+static int wrong(const char *why)
+{
+	fprintf(stderr, "oxpecker: parked: %s; see oxpecker --help\n", why);
+	return NOBODY;
+}
+
+static const char *complaint(const struct cli_parked *c, bool changes)
+{
+	const char *equal = c->rename ? strchr(c->rename, '=') : NULL;
+
+	if (c->rename && (strcmp(c->words[0], "replay") != 0 || !equal || equal == c->rename || !equal[1]))
+		return "--rename OLD=NEW belongs to replay";
+	if (c->all && !changes)
+		return "--all belongs to replay and drop";
+	if (c->all && c->count > 1)
+		return "ids, or --all, not both";
+	if (!c->all && c->count == 1)
+		return changes ? "which? Ids as `parked ls` shows them, or --all"
+			       : "which? Ids as `parked ls` shows them";
+	return NULL;
+}
+
+static int run(const struct cli_parked *c, bool changes, const uint64_t *ids)
+{
+	int result = DONE;
+
+	if (changes)
+		return change(c, ids, c->count - 1);
+	for (size_t i = 0; i + 1 < c->count && result != NOBODY; i++) {
+		int one = show(c, ids[i]);
+		result = one ? one : result;
+	}
+	return result;
+}
+
+int cli_parked(const struct cli_parked *c)
+{
+	const char *word = c->count ? c->words[0] : "";
+	bool shows = strcmp(word, "show") == 0, changes = strcmp(word, "replay") == 0 || strcmp(word, "drop") == 0;
+	const char *why = NULL;
+	uint64_t *ids;
+	int result;
+
+	if (strcmp(word, "ls") == 0 && c->count == 1 && !c->all && !c->rename)
+		return list(c);
+	if (!shows && !changes)
+		return wrong("ls, show, replay or drop?");
+	why = complaint(c, changes);
+	ids = oxp_new(c->count * sizeof *ids);
+	for (size_t i = 1; i < c->count && !why; i++)
+		if (!u64_parse(bytes_of(c->words[i]), &ids[i - 1]) || ids[i - 1] == 0)
+			why = "an id is a number, as `parked ls` shows it";
+	result = why ? wrong(why) : run(c, changes, ids);
+	free(ids);
+	return result;
+}

@@ -1,0 +1,34 @@
+/*
+ * Parked records on the control socket: listed, shown, sent again, dropped.
+ *
+ *   GET  /parked?after=ID&destination=NAME          a page, oldest first
+ *   GET  /parked/show?id=ID                         one, with its payload
+ *   POST /parked/replay?id=ID | after=ID&until=ID   a slice, sent again to where it was refused
+ *   POST /parked/drop?id=ID | after=ID&until=ID     a slice, given up
+ *
+ * What changes something works on one slice at a time and answers how far it came, so that neither memory nor a peer
+ * that goes away is a matter of how much is parked. A slice is of one source and one destination.
+ */
+#ifndef OXP_PARKED_H
+#define OXP_PARKED_H
+
+#include "replay.h"
+
+enum { PARKED_ROUTES = 4, PARKED_PAGE = 256 };
+
+struct http_route;
+
+struct parked {
+	struct agent *agent;
+	struct replay replay;
+	bool dropping;
+};
+
+void parked_init(struct parked *, struct agent *);
+void parked_done(struct parked *);
+/* Fills PARKED_ROUTES rows. */
+void parked_routes(struct parked *, struct http_route *routes);
+/* A section of the report. */
+int parked_report(void *parked, struct buffer *);
+
+#endif

@@ -1,0 +1,61 @@
+/*
+ * Replay: parked records sent again to the destination that refused them.
+ *
+ *   slice read → one batch of a source of its own → sender → told → one change: delivered rows go, refused ones stay
+ *
+ * The batch is no collector's: its delivery holds up no position. In the books a record is held while it is on its way;
+ * the saved row of a file is moved in the change that deletes the parked row. Killed before that, a record is parked as
+ * it was, and has reached a destination that knows its id. One slice at a time; a destination that does not answer
+ * keeps it waiting, and whoever asked is told so after REPLAY_PATIENCE_S.
+ */
+#ifndef OXP_REPLAY_H
+#define OXP_REPLAY_H
+
+#include "loop/loop.h"
+#include "pipeline/pipeline.h"
+#include "state/state.h"
+
+enum { REPLAY_MAX = 64, REPLAY_PATIENCE_S = 20, REPLAY_NAME_MAX = 256, REPLAY_ERROR_MAX = 320 };
+
+struct agent;
+struct http_request;
+
+struct replay_part {
+	uint64_t id;
+	uint32_t tries;
+	struct ledger_amount amount;
+	char *reason; /* of being refused again; NULL: it was taken */
+};
+
+struct replay_order {
+	struct state_parked_query query; /* its destination points to `destination`, or is NULL */
+	char destination[REPLAY_NAME_MAX];
+	char from[REPLAY_NAME_MAX], to[REPLAY_NAME_MAX]; /* of a rename; "" for none */
+};
+
+struct replay {
+	struct agent *agent;
+	struct http_request *request; /* NULL: nobody waits */
+	struct replay_order order;
+	bool busy;
+	struct source *source;
+	struct ledger_row scratch; /* that source's counts: nobody reads them */
+	struct ledger_row *row; /* of the records; NULL when the configuration has no such way any more */
+	char key[STATE_KEY_MAX];
+	bool placed;
+	struct replay_part parts[REPLAY_MAX];
+	size_t count, skipped;
+	uint64_t after, until;
+	bool more;
+	char error[REPLAY_ERROR_MAX];
+	struct loop_timer patience;
+};
+
+void replay_init(struct replay *, struct agent *);
+void replay_done(struct replay *);
+/* Begins the slice that `order` names; the request is answered from a later callback. Not while busy. */
+void replay_begin(struct replay *, struct http_request *, const struct replay_order *);
+/* The row of the ledger, or NULL: none is made. */
+struct ledger_row *replay_row(const struct agent *, const struct state_parked *);
+
+#endif
