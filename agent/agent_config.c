@@ -330,18 +330,44 @@ static void check_url(struct agent_config *c, const struct config_component *k, 
 						place_path(PLACE_RECEIVE), door->name));
 }
 
+/* The URLs that a row holds. */
+static struct option_list urls_of(const struct config_component *k, const struct option *row, const char **one)
+{
+	const void *field = (const char *)k->options + row->offset;
+	const struct option_list *list;
+
+	if (row->kind == OPTION_URL) {
+		memcpy(one, field, sizeof *one);
+		return (struct option_list){ *one != NULL, one };
+	}
+	if (row->kind != OPTION_URL_LIST)
+		return (struct option_list){ 0, NULL };
+	memcpy(&list, field, sizeof list);
+	return *list;
+}
+
 /* An exporter must not feed what it sends back to us. */
 static void check_own_doors(struct agent_config *c, enum place out)
 {
 	for (const struct config_component *k = c->components[out]; k; k = k->next)
 		for (const struct option *row = k->type->options; row && row->name; row++) {
-			const char *url;
-			if (row->kind != OPTION_URL)
-				continue;
-			memcpy(&url, (const char *)k->options + row->offset, sizeof url);
-			if (url)
-				check_url(c, k, out, url);
+			const char *one;
+			struct option_list urls = urls_of(k, row, &one);
+			for (size_t i = 0; i < urls.count; i++)
+				check_url(c, k, out, urls.items[i]);
 		}
+}
+
+/* What an exporter has to say about its options together; asked when each of them is fine. */
+static void check_together(struct agent_config *c, enum place out)
+{
+	char why[256];
+
+	for (const struct config_component *k = c->components[out]; k; k = k->next) {
+		const struct exporter_type *type = k->type->type;
+		if (type->check && !type->check(k->options, why, sizeof why))
+			complain(c, k, out, config_printf(c->file->arena, "%s", why));
+	}
 }
 
 static void fill_in(struct agent_config *c, const struct config_world *world)
@@ -380,6 +406,8 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
 	check_own_doors(c, PLACE_LOGS_OUT);
 	check_own_doors(c, PLACE_TRACES_OUT);
+	check_together(c, PLACE_LOGS_OUT);
+	check_together(c, PLACE_TRACES_OUT);
 	fill_in(c, input->world);
 	return c->file->errors.count > 0 ? -EINVAL : 0;
 }

@@ -120,6 +120,9 @@ void send_done(struct send *, enum outcome rest, const char *reason);
 void send_partial(struct send *, uint64_t records, const char *reason);
 /* The destination named a time before which it wants no more, in ms from now. To be called before send_done(). */
 void send_not_before(struct send *, uint64_t ms);
+/* The try failed where it went, and there is another place to try right now: no back-off. Before send_done(RETRY). As
+ * often in a row as there are other places, no more. */
+void send_elsewhere(struct send *);
 /* What the exporter keeps for this send, until send_done(). */
 void send_context_set(struct send *, void *context);
 void *send_context(const struct send *);
@@ -159,11 +162,16 @@ struct exporter_type {
 	const struct option *options;
 	size_t config_size;
 
+	/* Whether options that are each fine go together; what does not is written into `why`. Asked while the
+	 * configuration is read, and touches nothing else. May be NULL. */
+	bool (*check)(const void *config, char *why, size_t room);
 	int (*create)(const void *config, struct host *, struct exporter **ret) MUST_CHECK;
 	/* The batch stays valid until send_done(). Never blocks, never retries: the sender does. */
 	void (*send)(struct exporter *, const struct batch *, struct send *);
 	/* The sender lost patience: end this send now, with RETRY. */
 	void (*cancel)(struct exporter *, struct send *);
+	/* Further members of the destination's object on /status, each with a comma before it. May be NULL. */
+	int (*report)(const struct exporter *, struct buffer *) MUST_CHECK;
 	void (*destroy)(struct exporter *);
 };
 

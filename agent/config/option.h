@@ -24,6 +24,7 @@ enum option_kind {
 	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
 	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one */
 	OPTION_ADDRESS_LIST,	/* likewise, each an address */
+	OPTION_URL_LIST,	/* likewise, each a URL, `choices` as for one */
 	OPTION_MAP,		/* const struct option_map *, never NULL after reading */
 	OPTION_KINDS
 };
@@ -75,6 +76,7 @@ struct option {
 #define OPT_TEXTS(type, field) .kind = OPTION_TEXT_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
 #define OPT_ADDRESSES(type, field)                                                                                     \
 	.kind = OPTION_ADDRESS_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
+#define OPT_URLS(type, field) .kind = OPTION_URL_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
 #define OPT_MAP(type, field) .kind = OPTION_MAP, .offset = OPTION_FIELD(type, field, const struct option_map *)
 
 #endif

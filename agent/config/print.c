@@ -130,6 +130,7 @@ const char *yaml_of_field(struct config_arena *arena, const struct option *o, co
 		return choice_at(o, field);
 	case OPTION_TEXT_LIST:
 	case OPTION_ADDRESS_LIST:
+	case OPTION_URL_LIST:
 		return yaml_list(arena, *(const struct option_list *const *)field);
 	case OPTION_MAP:
 		return yaml_map(arena, *(const struct option_map *const *)field);
@@ -165,6 +166,7 @@ const char *yaml_of_example(struct config_arena *arena, const struct option *o)
 		[OPTION_DURATION] = "5s",
 		[OPTION_TEXT_LIST] = "[]",
 		[OPTION_ADDRESS_LIST] = "[\":8080\"]",
+		[OPTION_URL_LIST] = "[http://localhost:8080]",
 		[OPTION_MAP] = "{}",
 	};
 
@@ -187,6 +189,7 @@ static const char *kind_words(struct config_arena *arena, const struct option *o
 		[OPTION_CHOICE] = "one of",
 		[OPTION_TEXT_LIST] = "text or list of texts",
 		[OPTION_ADDRESS_LIST] = "address or list of addresses",
+		[OPTION_URL_LIST] = "URL or list of URLs",
 		[OPTION_MAP] = "mapping of texts",
 	};
 	const char *text = words[o->kind];

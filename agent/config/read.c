@@ -17,12 +17,13 @@ static const char *const expectations[OPTION_KINDS] = {
 	[OPTION_CHOICE] = "one of",
 	[OPTION_TEXT_LIST] = "text or a list of texts",
 	[OPTION_ADDRESS_LIST] = "an address or a list of them: host:port, :port or unix:/path",
+	[OPTION_URL_LIST] = "a URL such as http://localhost:9200 or a list of them",
 	[OPTION_MAP] = "a mapping of texts",
 };
 
 bool option_is_list(const struct option *o)
 {
-	return o->kind == OPTION_TEXT_LIST || o->kind == OPTION_ADDRESS_LIST;
+	return o->kind == OPTION_TEXT_LIST || o->kind == OPTION_ADDRESS_LIST || o->kind == OPTION_URL_LIST;
 }
 
 static const char *join_words(struct config_arena *arena, const char *before, const char *const *words)
@@ -38,7 +39,7 @@ const char *option_expected(struct config_arena *arena, const struct option *o)
 
 	if (o->kind == OPTION_CHOICE)
 		return join_words(arena, text, o->choices);
-	if (o->kind == OPTION_URL && o->choices)
+	if ((o->kind == OPTION_URL || o->kind == OPTION_URL_LIST) && o->choices)
 		return join_words(arena, config_printf(arena, "%s, the scheme one of", text), o->choices);
 	return o->zero ? config_printf(arena, "%s, or %s", text, o->zero) : text;
 }
@@ -134,6 +135,7 @@ static const char *read_scalar(struct config_arena *arena, const struct option *
 		wrong = *text ? NULL : "is empty";
 		break;
 	case OPTION_URL:
+	case OPTION_URL_LIST:
 		wrong = value_url(text, o->choices);
 		break;
 	case OPTION_ADDRESS:

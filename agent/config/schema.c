@@ -95,6 +95,8 @@ static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 		return list_schema(text_schema());
 	case OPTION_ADDRESS_LIST:
 		return list_schema(pattern_schema(address_pattern));
+	case OPTION_URL_LIST:
+		return list_schema(pattern_schema(url_pattern));
 	case OPTION_MAP:
 		return json_pack("{s:s,s:o}", "type", "object", "additionalProperties", text_schema());
 	default:
