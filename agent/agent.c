@@ -390,23 +390,26 @@ static int open_doors(struct agent *a)
 
 /* Sections of the report. */
 
+static int report_sender(const struct sender *s, struct buffer *out)
+{
+	return buffer_printf(out,
+		       "{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":%llu,"
+		       "\"resent\":%llu,\"concurrency\":%zu,\"error\":",
+		       s->name, sender_state_name(s->state), (unsigned long long)s->queued_bytes,
+		       (unsigned long long)s->sends, (unsigned long long)s->retries, (unsigned long long)s->resent,
+		       window_size(&s->window)) ||
+	       json_string_append(out, s->reason, strlen(s->reason)) ||
+	       (s->type->report && s->type->report(s->exporter, out)) || buffer_text(out, "}");
+}
+
 static int report_destinations(void *context, struct buffer *out)
 {
 	const struct agent *a = context;
 	const char *comma = "[";
 	int failed = 0;
 
-	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",") {
-		const struct sender *s = o->sender;
-		failed = buffer_printf(out,
-				 "%s{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":"
-				 "%llu,"
-				 "\"resent\":%llu,\"error\":",
-				 comma, s->name, sender_state_name(s->state), (unsigned long long)s->queued_bytes,
-				 (unsigned long long)s->sends, (unsigned long long)s->retries,
-				 (unsigned long long)s->resent) ||
-			 json_string_append(out, s->reason, strlen(s->reason)) || buffer_text(out, "}");
-	}
+	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",")
+		failed = buffer_text(out, comma) || report_sender(o->sender, out);
 	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
 }
 

@@ -30,6 +30,7 @@ struct sender *sender_new(
 
 	*s = (struct sender){ .pipeline = p, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
+	window_init(&s->window, limits->concurrency);
 	loop_timer_init(&s->wait, p->loop, on_wait_over, s);
 	loop_soon_init(&s->pump, p->loop, pump, s);
 	TAILQ_INSERT_TAIL(&p->senders, s, entry);
@@ -112,12 +113,14 @@ static bool may_start(const struct sender *s)
 {
 	if (s->state == SENDER_WAITING)
 		return false;
-	return s->under_way < (s->state == SENDER_PROBING ? 1 : s->limits.concurrency);
+	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
 
 static void begin(struct sender *s, struct send *d)
 {
 	d->under_way = true;
+	d->elsewhere = false;
+	d->begun = loop_now(s->pipeline->loop);
 	d->not_before_ms = d->refused = 0;
 	d->context = NULL;
 	s->under_way++;
@@ -193,6 +196,11 @@ void send_partial(struct send *d, uint64_t records, const char *reason)
 {
 	d->refused = records;
 	keep_reason(d->sender, reason);
+}
+
+void send_elsewhere(struct send *d)
+{
+	d->elsewhere = true;
 }
 
 void send_not_before(struct send *d, uint64_t ms)
@@ -327,6 +335,7 @@ static void failed(struct sender *s, const struct send *d)
 	if (s->failures < FAILURES_COUNTED_MAX)
 		s->failures++;
 	s->retries++;
+	window_refused(&s->window);
 	s->state = SENDER_WAITING;
 	loop_timer_set(&s->wait, back_off(s, d->not_before_ms));
 }
@@ -340,12 +349,23 @@ static void recovered(struct sender *s)
 	s->reason[0] = '\0';
 }
 
+static void took_it(struct sender *s, const struct send *d)
+{
+	struct mono_time now = loop_now(s->pipeline->loop);
+
+	s->last_delivered = now;
+	if (d->left == 0)
+		window_took(&s->window, mono_since(now, d->begun), s->under_way + 1 >= window_size(&s->window));
+}
+
 /* What the end of this try says about the destination. */
 static void judge(struct sender *s, const struct send *d, enum outcome rest)
 {
 	if (rest != RETRY)
-		s->last_delivered = loop_now(s->pipeline->loop);
-	if (d->left > 0 && rest != SPLIT)
+		took_it(s, d);
+	if (rest == RETRY && d->elsewhere)
+		s->retries++;
+	else if (d->left > 0 && rest != SPLIT)
 		failed(s, d);
 	else if (s->state == SENDER_PROBING)
 		recovered(s);

@@ -4,7 +4,7 @@
  * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
  * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
  *
- *   SENDER_FINE      up to `concurrency` sends under way
+ *   SENDER_FINE      up to `concurrency` sends under way, as many as the destination takes well (window.h)
  *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
  *   SENDER_PROBING   one send under way to see whether it is better now
  */
@@ -12,12 +12,13 @@
 #define OXP_SENDER_H
 
 #include "pipeline/pipeline.h"
+#include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING };
 enum { SEND_REASON_MAX = 256 };
 
 struct sender_limits {
-	uint64_t concurrency;
+	uint64_t concurrency; /* the most at a time */
 	struct duration timeout; /* of one try */
 	struct duration retry_first, retry_last; /* back-off: the first ceiling, and the highest */
 };
@@ -35,7 +36,8 @@ struct send {
 	size_t first, end, left;
 	unsigned char *marks;
 	unsigned tries;
-	bool under_way;
+	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
+	struct mono_time begun;
 	uint64_t not_before_ms;
 	uint64_t refused; /* send_partial() */
 	struct loop_timer patience;
@@ -52,6 +54,7 @@ struct sender {
 	enum sender_state state;
 	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
 	size_t under_way;
+	struct window window;
 	unsigned failures; /* in a row */
 	struct loop_timer wait;
 	struct loop_soon pump;

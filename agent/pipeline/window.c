@@ -1,0 +1,51 @@
+#include "pipeline/window.h"
+
+enum { FIRST = 2, SLOW = 3, SLACK_MS = 20 };
+
+static void keep_within(struct window *w)
+{
+	if (w->allowed > w->ceiling)
+		w->allowed = w->ceiling;
+	if (w->allowed < 1)
+		w->allowed = 1;
+}
+
+void window_init(struct window *w, uint64_t ceiling)
+{
+	*w = (struct window){ .allowed = FIRST, .ceiling = ceiling > 0 ? (double)ceiling : 1 };
+	keep_within(w);
+}
+
+size_t window_size(const struct window *w)
+{
+	return (size_t)w->allowed;
+}
+
+/* The best answer so far; each one that is worse makes it a hundredth worse. */
+static void note_best(struct window *w, double ms)
+{
+	if (w->best_ms == 0 || ms < w->best_ms)
+		w->best_ms = ms;
+	else
+		w->best_ms += (ms - w->best_ms) / 100;
+}
+
+void window_took(struct window *w, struct duration took, bool brim)
+{
+	double ms = duration_seconds(took) * 1e3;
+
+	if (!brim)
+		return;
+	note_best(w, ms);
+	if (ms > w->best_ms * SLOW + SLACK_MS)
+		w->allowed *= 1 - 0.1 / w->allowed;
+	else
+		w->allowed += 1 / w->allowed;
+	keep_within(w);
+}
+
+void window_refused(struct window *w)
+{
+	w->allowed /= 2;
+	keep_within(w);
+}
