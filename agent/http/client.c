@@ -482,12 +482,30 @@ static void set_target(struct http_call *c)
 	}
 }
 
+static void set_tls(CURL *easy, const struct http_tls *tls)
+{
+	if (tls->ca_file) {
+		curl_easy_setopt(easy, CURLOPT_CAINFO, tls->ca_file);
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* it would be kept for a day */
+	}
+	if (tls->cert_file)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
+	if (tls->key_file)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+	if (tls->trust_anyone) {
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
+		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+}
+
 static int set_all(struct http_call *c)
 {
 	c->easy = curl_easy_init();
 	if (!c->easy)
 		return -ENOMEM;
 	set_policy(c->easy, c->client->ca_file);
+	if (c->options.tls)
+		set_tls(c->easy, c->options.tls);
 	set_target(c);
 	set_callbacks(c);
 	set_body(c);

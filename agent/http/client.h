@@ -49,6 +49,14 @@ struct http_reply {
 	bool resent; /* libcurl sent it twice on a dead kept connection */
 };
 
+/* How the peer of an https:// URL is known, and how we are. Files in PEM; they are read for each new connection, so
+ * that a renewed one counts from the next on. */
+struct http_tls {
+	const char *ca_file; /* who may have signed the peer; NULL: whom the system trusts */
+	const char *cert_file, *key_file; /* ours; both or none */
+	bool trust_anyone; /* neither signature nor name are looked at */
+};
+
 /*
  * One call. All pointers are borrowed: strings until http_call_start() returns, body and callbacks until done().
  */
@@ -73,6 +81,7 @@ struct http_call_options {
 	size_t answer_max; /* bytes of the answer's body, after decoding */
 	bool gzip; /* asks for a compressed answer, which is decoded here */
 	struct duration timeout; /* for all of it, by the loop's clock */
+	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */
 };
 
