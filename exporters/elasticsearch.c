@@ -3,10 +3,12 @@
  *
  * Each line is a `create` with an _id made of where it came from: state id (11 characters), generation (6), byte offset
  * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered
- * 409 the second time, and that counts as delivered: effectively once. The answer is read item by item: 2xx and 409
- * delivered,
- * 429 and 5xx tried again alone, any other 4xx refused for good. An answer that does not name every item is no answer.
- * (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
+ * 409 the second time, and that counts as delivered: effectively once, within one index. The answer is read item by
+ * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good. An answer that does not
+ * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
+ *
+ * To one index a line goes as it stands behind an action of fixed size. Only an index with a date in its name and a
+ * data stream look into it, for its @timestamp: the one to find the day, the other to add the time where there is none.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -14,41 +16,50 @@
 
 #include "component.h"
 #include "config/option.h"
+#include "exporters/access.h"
+#include "exporters/hosts.h"
 #include "exporters/post.h"
+#include "exporters/template.h"
 #include "proto/bulk_answer.h"
+#include "proto/bulk_line.h"
+#include "proto/index_name.h"
 #include "proto/mapping_conflict.h"
+#include "proto/rfc3339.h"
 
 enum {
 	ID_STATE = 11,
 	ID_GENERATION = 6,
 	ID_OFFSET = 8,
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
-	INDEX_MAX = 255,
 	ANSWER_MAX = 32 << 20,
 	REASON_MAX = 256,
+	HOUR = 3600,
+	TEMPLATE_TIMEOUT_S = 10,
 };
 
 struct elasticsearch_config {
-	const char *url;
-	const char *index;
-	const char *user, *password, *api_key;
-	bool gzip;
+	const struct option_list *url;
+	const char *index, *data_stream;
+	bool ids, template, gzip;
+	struct access_config access;
 	struct duration timeout;
 };
 
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option elasticsearch_options[] = {
-	{ OPT_URL(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true,
-		.required = true,
-		.help = "Address of Elasticsearch or OpenSearch, such as http://elasticsearch:9200." },
+	{ OPT_URLS(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true,
+		.required = true, .example = "[http://elasticsearch:9200]",
+		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to." },
-	{ OPT_TEXT(struct elasticsearch_config, user), .name = "user", .help = "User name for basic authentication." },
-	{ OPT_TEXT(struct elasticsearch_config, password), .name = "password", .secret = true,
-		.help = "Password for basic authentication." },
-	{ OPT_TEXT(struct elasticsearch_config, api_key), .name = "api_key", .secret = true,
-		.help = "API key in its encoded form, sent as Authorization: ApiKey." },
+		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the day of @timestamp in UTC, or of now." },
+	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
+		.help = "Data stream in place of the index; @timestamp is added where a line has none." },
+	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
+		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
+	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
+		.help = "Put an index template at the start unless there is one of its name, oxpecker-INDEX." },
+	ACCESS_ROWS(struct elasticsearch_config, access),
 	{ OPT_BOOL(struct elasticsearch_config, gzip), .name = "gzip", .text = "true",
 		.help = "Compress what is sent." },
 	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s",
@@ -57,24 +68,41 @@ static const struct option elasticsearch_options[] = {
 };
 
 static const char action_start[] = "{\"create\":{\"_id\":\"", action_end[] = "\"}}\n";
-enum { ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1 };
+static const char time_start[] = "{\"@timestamp\":\"";
+enum {
+	ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1,
+	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `{"@timestamp":"…",` */
+	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + WALL_TEXT_SIZE + 2,
+};
 
 struct exporter {
 	struct host *host;
 	struct poster *poster;
+	struct hosts *hosts;
+	struct index_template *template; /* NULL: none is wanted */
+	struct access access;
+	const struct json_scan *scan;
+	const char *dated; /* pattern of the index; NULL where the URL names it */
+	bool ids, stream;
 	char state_id[ID_STATE];
-	char *url, *authorization, *user_password;
-	uint64_t *again;
+	uint64_t *again, *elsewhere;
 };
 
-/* What reads one bulk's answer: it walks the items that the send wanted, in order. */
-struct bulk_reader {
+/* What goes with one bulk. Reading its answer, it walks the items that the send wanted, in order. While it is framed,
+ * the thread that frames has it alone. */
+struct bulk {
 	struct bulk_answer answer;
 	struct send *send;
 	struct host *host;
 	uint64_t *again;
 	size_t next, wanted;
 	bool too_many;
+	size_t place; /* which host it goes to */
+	struct wall_time began;
+	char began_text[WALL_TEXT_SIZE];
+	int64_t hour; /* that index[] is of */
+	char index[INDEX_NAME_MAX + 1];
+	size_t index_size;
 };
 
 /* `digits` characters of 6 bits each, highest first. */
@@ -86,16 +114,82 @@ static void put_sortable(char *to, uint64_t value, int digits)
 		to[i] = alphabet[value & 63];
 }
 
-static void put_action(void *exporter, const struct batch_item *item, char *to)
+static void put_id(const struct exporter *e, const struct batch_item *item, char to[ID_SIZE])
 {
-	const struct exporter *e = exporter;
-
-	memcpy(to, action_start, sizeof action_start - 1);
-	to += sizeof action_start - 1;
 	memcpy(to, e->state_id, ID_STATE);
 	put_sortable(to + ID_STATE, item->generation, ID_GENERATION);
 	put_sortable(to + ID_STATE + ID_GENERATION, item->offset, ID_OFFSET);
-	memcpy(to + ID_SIZE, action_end, sizeof action_end - 1);
+}
+
+static void put_action(void *exporter, const struct batch_item *item, char *to)
+{
+	memcpy(to, action_start, sizeof action_start - 1);
+	put_id(exporter, item, to + sizeof action_start - 1);
+	memcpy(to + sizeof action_start - 1 + ID_SIZE, action_end, sizeof action_end - 1);
+}
+
+static char *put_text(char *to, const char *text, size_t size)
+{
+	memcpy(to, text, size);
+	return to + size;
+}
+
+/* The name of the index for that moment; most lines of a bulk are of the same hour. */
+static void set_index(const struct exporter *e, struct bulk *b, int64_t seconds)
+{
+	int64_t hour = (seconds >= 0 ? seconds : seconds - HOUR + 1) / HOUR;
+
+	if (b->index_size > 0 && b->hour == hour)
+		return;
+	b->hour = hour;
+	b->index_size = index_pattern_at(e->dated, seconds, b->index);
+}
+
+static char *put_varied_action(const struct exporter *e, const struct bulk *b, const struct batch_item *item, char *to)
+{
+	to = put_text(to, "{\"create\":{", 11);
+	if (e->dated) {
+		to = put_text(to, "\"_index\":\"", 10);
+		to = put_text(to, b->index, b->index_size);
+		to = put_text(to, "\",", e->ids ? 2 : 1);
+	}
+	if (e->ids) {
+		to = put_text(to, "\"_id\":\"", 7);
+		put_id(e, item, to);
+		to = put_text(to + ID_SIZE, "\"", 1);
+	}
+	return put_text(to, "}}\n", 3);
+}
+
+/* The line's opening brace with the time behind it. */
+static char *put_time(const struct bulk *b, struct bytes line, char *to, size_t *skip)
+{
+	bool empty;
+
+	*skip = bulk_line_opening(line, &empty);
+	to = put_text(to, time_start, sizeof time_start - 1);
+	to = put_text(to, b->began_text, strlen(b->began_text));
+	return put_text(to, "\",", empty ? 1 : 2);
+}
+
+static size_t put_varied(void *exporter, void *bulk, const struct batch_item *item, char *to, size_t *skip)
+{
+	const struct exporter *e = exporter;
+	struct bulk *b = bulk;
+	struct bytes line = { item->data, item->size }, value;
+	int64_t seconds = b->began.ns / 1000000000;
+	bool timed = (e->dated || e->stream) && bulk_line_timestamp(e->scan, line, &value);
+	char *end;
+
+	if (e->dated) {
+		if (timed)
+			rfc3339_seconds(value, &seconds);
+		set_index(e, b, seconds);
+	}
+	end = put_varied_action(e, b, item, to);
+	if (e->stream && !timed)
+		end = put_time(b, line, end, skip);
+	return (size_t)(end - to);
 }
 
 /* The next item that this send is about; its end when there is none. */
@@ -107,7 +201,7 @@ static size_t next_wanted(const struct send *send, size_t from)
 }
 
 /* A refusal that is the mapping's is named by its field. */
-static void tell_conflict(const struct bulk_reader *r, const struct bulk_item_answer *a)
+static void tell_conflict(const struct bulk *r, const struct bulk_item_answer *a)
 {
 	struct mapping_conflict conflict;
 
@@ -117,7 +211,7 @@ static void tell_conflict(const struct bulk_reader *r, const struct bulk_item_an
 
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
-	struct bulk_reader *r = context;
+	struct bulk *r = context;
 	char reason[REASON_MAX];
 
 	if (r->next >= send_end(r->send)) {
@@ -140,19 +234,21 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 static void *elasticsearch_begin(void *exporter, struct send *send)
 {
 	struct exporter *e = exporter;
-	struct bulk_reader *r = oxp_new(sizeof *r);
+	struct bulk *r = oxp_new(sizeof *r);
 
 	r->send = send;
 	r->host = e->host;
 	r->again = e->again;
 	r->next = next_wanted(send, send_first(send));
+	r->began = loop_wall(host_loop(e->host));
+	wall_format(r->began, r->began_text);
 	bulk_answer_init(&r->answer, on_item, r);
 	return r;
 }
 
 static bool elasticsearch_piece(void *reader, struct bytes piece)
 {
-	struct bulk_reader *r = reader;
+	struct bulk *r = reader;
 
 	return bulk_answer_feed(&r->answer, piece.data, piece.size) && !r->too_many;
 }
@@ -165,95 +261,165 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 	return RETRY;
 }
 
-static void elasticsearch_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
+static const char *elasticsearch_target(void *exporter, void *reader)
 {
-	struct bulk_reader *r = reader;
-	char reason[REASON_MAX];
+	struct exporter *e = exporter;
+	struct bulk *r = reader;
+
+	r->place = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
+	return hosts_url(e->hosts, r->place);
+}
+
+static const char *whole_reason(const struct http_reply *reply, char *to, size_t room)
+{
 	int shown = (int)(reply->body.size < 160 ? reply->body.size : 160);
 
-	(void)exporter;
+	if (reply->end == HTTP_END_STOPPED)
+		snprintf(to, room, "the answer is not that of a bulk");
+	else if (shown > 0)
+		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
+	else
+		post_reason(reply, to, room);
+	return to;
+}
+
+/* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
+static bool host_is_out(const struct http_reply *reply)
+{
+	if (reply->end == HTTP_END_ANSWER)
+		return reply->status >= 502 && reply->status <= 504;
+	return reply->end != HTTP_END_TOO_LARGE && reply->end != HTTP_END_STOPPED;
+}
+
+static void note_host(struct exporter *e, const struct bulk *r, const struct http_reply *reply, const char *reason)
+{
+	if (!host_is_out(reply)) {
+		hosts_answered(e->hosts, r->place);
+		return;
+	}
+	if (!hosts_failed(e->hosts, r->place, loop_now(host_loop(e->host)), reason))
+		return;
+	++*e->elsewhere;
+	send_elsewhere(r->send);
+}
+
+static void elasticsearch_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
+{
+	struct bulk *r = reader;
+	char reason[REASON_MAX] = "";
+
 	if (reply->retry_after_ms >= 0)
 		send_not_before(send, (uint64_t)reply->retry_after_ms);
 	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2) {
 		bool all = bulk_answer_end(&r->answer) && r->next >= send_end(send);
+		note_host(exporter, r, reply, reason);
 		send_done(send, all ? DELIVERED : RETRY, "the answer to the bulk does not name every item");
 		return;
 	}
-	if (reply->end == HTTP_END_STOPPED)
-		snprintf(reason, sizeof reason, "the answer is not that of a bulk");
-	else if (shown > 0)
-		snprintf(reason, sizeof reason, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
-	else
-		post_reason(reply, reason, sizeof reason);
+	whole_reason(reply, reason, sizeof reason);
+	note_host(exporter, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
+}
+
+static void release(void *exporter, const struct batch *batch, struct send *send)
+{
+	poster_send(((struct exporter *)exporter)->poster, batch, send);
 }
 
 static void elasticsearch_send(struct exporter *e, const struct batch *batch, struct send *send)
 {
-	poster_send(e->poster, batch, send);
+	if (!e->template || !template_hold(e->template, batch, send))
+		poster_send(e->poster, batch, send);
 }
 
 static void elasticsearch_cancel(struct exporter *e, struct send *send)
 {
-	poster_cancel(e->poster, send);
+	if (e->template && template_let_go(e->template, send))
+		send_done(send, RETRY, "no answer about the index template in time");
+	else
+		poster_cancel(e->poster, send);
+}
+
+static int elasticsearch_report(const struct exporter *e, struct buffer *out)
+{
+	return hosts_report(e->hosts, loop_now(host_loop(e->host)), out);
 }
 
 static void elasticsearch_destroy(struct exporter *e)
 {
 	if (!e)
 		return;
+	template_free(e->template);
 	poster_free(e->poster);
-	free(e->url);
-	free(e->authorization);
-	free(e->user_password);
+	hosts_free(e->hosts);
+	access_done(&e->access);
 	free(e);
 }
 
-/* Index names are lower case and free of what a path or a URL would read otherwise ("Create index API", path
- * parameters). */
-static bool index_fits(const char *index)
+static const char *urls_wrong(const struct option_list *urls)
 {
-	static const char refused[] = "\\/*?\"<>| ,#:%&ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
-	return *index && strlen(index) <= INDEX_MAX && !strpbrk(index, refused) && !strchr("-_+.", *index);
+	if (urls->count == 0 || urls->count > HOSTS_MAX)
+		return "is to be one URL or up to 64";
+	for (size_t i = 0; i < urls->count; i++)
+		if (strpbrk(urls->items[i], "?#"))
+			return "has a ? or # in it, where a path is added";
+	return NULL;
 }
 
-static char *bulk_url(const struct elasticsearch_config *c)
+static bool elasticsearch_check(const void *config, char *why, size_t room)
 {
-	size_t n = strlen(c->url);
-	char *url;
+	const struct elasticsearch_config *c = config;
+	const char *option = "url", *value = "", *wrong = urls_wrong(c->url);
 
-	while (n > 0 && c->url[n - 1] == '/')
-		n--;
-	if (asprintf(&url, "%.*s/%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason", (int)n,
-		    c->url, c->index) < 0)
-		return NULL;
-	return url;
+	if (!wrong && c->data_stream) {
+		option = "data_stream";
+		value = c->data_stream;
+		wrong = strcmp(c->index, "logs") != 0 ? "stands beside index: one of them, please" :
+							index_name_wrong(value);
+	} else if (!wrong) {
+		option = "index";
+		value = c->index;
+		wrong = index_pattern_wrong(value);
+	}
+	if (!wrong)
+		return access_check(&c->access, why, room);
+	snprintf(why, room, "%s: %s%s%s %s", option, *value ? "\"" : "", value, *value ? "\"" : "", wrong);
+	return false;
 }
 
-static int set_credentials(struct exporter *e, const struct elasticsearch_config *c)
+/* Where bulks go behind the address of a host. */
+static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 {
-	if (c->api_key && asprintf(&e->authorization, "Authorization: ApiKey %s", c->api_key) < 0)
+	const char *name = e->dated ? NULL : c->data_stream ? c->data_stream : c->index;
+	char *path;
+	int failed;
+
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason",
+		    name ? "/" : "", name ? name : "") < 0)
 		return -ENOMEM;
-	if (c->user && asprintf(&e->user_password, "%s:%s", c->user, c->password ? c->password : "") < 0)
-		return -ENOMEM;
-	return 0;
+	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);
+	free(path);
+	return failed;
 }
 
 static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 {
+	bool fixed = e->ids && !e->stream && !e->dated;
+
 	return poster_new(
 		&(struct poster_options){
 			.host = e->host,
-			.url = e->url,
+			.target = elasticsearch_target,
+			.tls = &e->access.tls,
 			.content_type = "application/x-ndjson",
-			.headers = { e->authorization },
-			.user_password = e->user_password,
+			.headers = { e->access.authorization },
+			.user_password = e->access.user_password,
 			.gzip = c->gzip,
 			.timeout = c->timeout,
 			.answer_max = ANSWER_MAX,
-			.prefix_size = ACTION_SIZE,
-			.prefix = put_action,
+			.prefix_size = fixed ? ACTION_SIZE : VARIED_MAX,
+			.prefix = fixed ? put_action : NULL,
+			.varied = fixed ? NULL : put_varied,
 			.suffix = "\n",
 			.begin = elasticsearch_begin,
 			.piece = elasticsearch_piece,
@@ -264,27 +430,45 @@ static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 		&e->poster);
 }
 
+static int new_template(struct exporter *e, const struct elasticsearch_config *c)
+{
+	struct duration longest = DURATION_S(TEMPLATE_TIMEOUT_S);
+
+	return template_new(
+		&(struct template_options){
+			.host = e->host,
+			.hosts = e->hosts,
+			.access = &e->access,
+			.timeout = c->timeout.ns < longest.ns ? c->timeout : longest,
+			.pattern = e->stream ? c->data_stream : c->index,
+			.stream = e->stream,
+			.release = release,
+			.exporter = e,
+		},
+		&e->template);
+}
+
 static int elasticsearch_create(const void *config, struct host *host, struct exporter **ret)
 {
 	const struct elasticsearch_config *c = config;
-	struct exporter *e;
+	struct exporter *e = oxp_new(sizeof *e);
 	int failed;
 
-	if (!index_fits(c->index)) {
-		host_log(host, LOG_LEVEL_ERROR,
-			"index: \"%s\" is no index name: lower case, not one of \\/*?\"<>| ,#: and not "
-			"beginning with - _ + or .",
-			c->index);
-		return -EINVAL;
-	}
-	e = oxp_new(sizeof *e);
 	e->host = host;
+	e->scan = json_scan_best();
+	e->ids = c->ids;
+	e->stream = c->data_stream;
+	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
 	e->again = host_counter(host, "already_there_total", "Lines the destination answered it has already (409).");
-	e->url = bulk_url(c);
-	failed = e->url ? set_credentials(e, c) : -ENOMEM;
+	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host, since one did not serve.");
+	failed = access_init(&e->access, &c->access, host);
+	if (!failed)
+		failed = new_hosts(e, c);
 	if (!failed)
 		failed = new_poster(e, c);
+	if (!failed && c->template)
+		failed = new_template(e, c);
 	if (failed) {
 		elasticsearch_destroy(e);
 		return failed;
@@ -299,8 +483,10 @@ const struct exporter_type exporter_elasticsearch = {
 	.signals = SIGNAL_LOGS,
 	.options = elasticsearch_options,
 	.config_size = sizeof(struct elasticsearch_config),
+	.check = elasticsearch_check,
 	.create = elasticsearch_create,
 	.send = elasticsearch_send,
 	.cancel = elasticsearch_cancel,
+	.report = elasticsearch_report,
 	.destroy = elasticsearch_destroy,
 };

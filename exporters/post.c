@@ -17,6 +17,11 @@ struct poster {
 	struct gzip *gzip; /* the CPU lane's while a job of ours runs there; jobs run one after another */
 };
 
+struct room {
+	char *to;
+	size_t size;
+};
+
 /*
  * One POST. In the CPU lane (compressing) or on the wire (call != NULL), never both.
  *
@@ -43,9 +48,34 @@ static const struct batch_item *post_item(const struct post *p, size_t i)
 	return batch_item(p->batch, p->picked ? p->picked[i] : p->first + i);
 }
 
-static size_t framed_size(const struct post *p, const struct batch_item *item)
+/* The longest that the item can get. */
+static size_t framed_room(const struct post *p, const struct batch_item *item)
 {
 	return p->poster->o.prefix_size + item->size + p->poster->suffix_size;
+}
+
+/* Writes what stands before the item; *skip of the item's own bytes are in it. */
+static size_t put_prefix(const struct post *p, const struct batch_item *item, char *to, size_t *skip)
+{
+	const struct poster_options *o = &p->poster->o;
+
+	*skip = 0;
+	if (o->varied)
+		return o->varied(o->exporter, p->reader, item, to, skip);
+	if (o->prefix)
+		o->prefix(o->exporter, item, to);
+	return o->prefix_size;
+}
+
+static size_t framed_size(const struct post *p, const struct batch_item *item)
+{
+	char prefix[POST_PREFIX_MAX];
+	size_t skip, size;
+
+	if (!p->poster->o.varied)
+		return framed_room(p, item);
+	size = put_prefix(p, item, prefix, &skip);
+	return size + item->size - skip + p->poster->suffix_size;
 }
 
 /* Copies what is left of one segment, given how much of it is out already. */
@@ -60,33 +90,32 @@ static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t o
 	return n;
 }
 
-/* The rest of an item that does not fit in one go. */
-static size_t frame_part(struct post *p, const struct batch_item *item, char *to, size_t room)
+/* The rest of an item that does not fit in one go, as much as fits; *whole is its framed size. */
+static size_t frame_part(struct post *p, const struct batch_item *item, struct room room, size_t *whole)
 {
 	char prefix[POST_PREFIX_MAX];
-	const struct poster *poster = p->poster;
-	const struct bytes segments[] = { { prefix, poster->o.prefix_size }, { item->data, item->size },
-		{ poster->o.suffix, poster->suffix_size } };
-	size_t start = 0, wrote = 0;
+	size_t skip, size = put_prefix(p, item, prefix, &skip), start = 0, wrote = 0;
+	const struct bytes segments[] = { { prefix, size }, { item->data + skip, item->size - skip },
+		{ p->poster->o.suffix, p->poster->suffix_size } };
 
-	if (poster->o.prefix)
-		poster->o.prefix(poster->o.exporter, item, prefix);
 	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
 		if (p->at + wrote >= start)
-			wrote += copy_segment(to + wrote, room - wrote, segments[i], p->at + wrote - start);
+			wrote += copy_segment(
+				room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
+	*whole = start;
 	return wrote;
 }
 
-static void frame_whole(struct post *p, const struct batch_item *item, char *to)
+static size_t frame_whole(struct post *p, const struct batch_item *item, char *to)
 {
 	const struct poster *poster = p->poster;
+	size_t skip, at = put_prefix(p, item, to, &skip);
 
-	if (poster->o.prefix)
-		poster->o.prefix(poster->o.exporter, item, to);
-	to += poster->o.prefix_size;
-	memcpy(to, item->data, item->size);
+	memcpy(to + at, item->data + skip, item->size - skip);
+	at += item->size - skip;
 	if (poster->suffix_size)
-		memcpy(to + item->size, poster->o.suffix, poster->suffix_size);
+		memcpy(to + at, poster->o.suffix, poster->suffix_size);
+	return at + poster->suffix_size;
 }
 
 /* Writes the next bytes of the body. */
@@ -96,13 +125,11 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 
 	while (p->item < p->count && wrote < room) {
 		const struct batch_item *item = post_item(p, p->item);
-		size_t size = framed_size(p, item), n;
-		if (p->at == 0 && size <= room - wrote) {
-			frame_whole(p, item, to + wrote);
-			n = size;
-		} else {
-			n = frame_part(p, item, to + wrote, room - wrote);
-		}
+		size_t size, n;
+		if (p->at == 0 && framed_room(p, item) <= room - wrote)
+			n = size = frame_whole(p, item, to + wrote);
+		else
+			n = frame_part(p, item, (struct room){ to + wrote, room - wrote }, &size);
 		wrote += n;
 		p->at += n;
 		if (p->at == size) {
@@ -193,7 +220,7 @@ static void start_call(struct post *p)
 	const struct poster *poster = p->poster;
 	const struct http_call_options o = {
 		.method = "POST",
-		.url = poster->o.url,
+		.url = poster->o.target ? poster->o.target(poster->o.exporter, p->reader) : poster->o.url,
 		.unix_path = poster->o.unix_path,
 		.headers = poster->headers,
 		.body_size = poster->o.gzip ? p->packed.size : p->body_size,
@@ -205,6 +232,7 @@ static void start_call(struct post *p)
 		.answer_max = poster->o.answer_max,
 		.timeout = poster->o.timeout,
 		.user_password = poster->o.user_password,
+		.tls = poster->o.tls,
 	};
 
 	if (http_call_start(host_http(poster->o.host), &o, &p->call) < 0)
@@ -243,7 +271,7 @@ static bool pick_items(struct post *p)
 				p->picked[k++] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < n; i++)
-		p->body_size += framed_size(p, post_item(p, i));
+		p->body_size += p->poster->o.gzip ? framed_room(p, post_item(p, i)) : framed_size(p, post_item(p, i));
 	return true;
 }
 
@@ -256,12 +284,12 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 		.batch = batch_keep(batch),
 		.send = send };
 	send_context_set(send, p);
+	if (poster->o.begin)
+		p->reader = poster->o.begin(poster->o.exporter, send);
 	if (!pick_items(p)) {
 		give_up(p, "out of memory");
 		return;
 	}
-	if (poster->o.begin)
-		p->reader = poster->o.begin(poster->o.exporter, send);
 	buffer_init(&p->packed, p->body_size + p->body_size / 8 + FRAME_CHUNK);
 	if (!poster->o.gzip)
 		start_call(p);

@@ -1,7 +1,7 @@
 /*
  * One batch as the body of one POST: what the exporters that speak HTTP have in common.
  *
- * The body is, for each item the send wants, a prefix of fixed size, the item's bytes, and a suffix. Plain, it is
+ * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix. Plain, it is
  * written straight into libcurl's buffer as that asks for more; compressed, it is made in the CPU lane first. The
  * exporter says how a body is framed and what an answer means; a post never retries.
  */
@@ -11,7 +11,7 @@
 #include "component.h"
 #include "http/client.h"
 
-enum { POST_PREFIX_MAX = 128, POST_SUFFIX_MAX = 4, POST_HEADERS_MAX = 8 };
+enum { POST_PREFIX_MAX = 512, POST_SUFFIX_MAX = 4, POST_HEADERS_MAX = 8 };
 
 struct poster;
 
@@ -19,14 +19,21 @@ struct poster;
 struct poster_options {
 	struct host *host;
 	const char *url, *unix_path;
+	/* Where this one goes, in place of `url`, asked when it starts; the text lives until the call does. May be
+	 * NULL. */
+	const char *(*target)(void *exporter, void *reader);
+	const struct http_tls *tls; /* may be NULL */
 	const char *content_type;
 	const char *headers[POST_HEADERS_MAX]; /* "Name: value"; further ones, ends with NULL */
 	const char *user_password;
 	bool gzip;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
-	size_t prefix_size;
+	size_t prefix_size; /* of every prefix; of the longest one with `varied` */
 	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
+	/* In place of `prefix`, where it has another size for each item. Returns the size; *skip is how many of the
+	 * item's first bytes the prefix stands for. On the loop or in the CPU lane, twice the same for the same. */
+	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, size_t *skip);
 	const char *suffix;
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, struct send *);

@@ -1,0 +1,54 @@
+/*
+ * Who we are to an HTTP peer, and whom we take it for: options, their sense together, and what a request needs.
+ *
+ * One way to authenticate at a time: basic, API key or bearer token. What is secret goes into the header and nowhere
+ * else: not into a log line, not into /status. The files of TLS are looked at once at the start, so that a wrong path
+ * is told then and not with the first request.
+ */
+#ifndef OXP_ACCESS_H
+#define OXP_ACCESS_H
+
+#include "component.h"
+#include "config/option.h"
+#include "http/client.h"
+
+struct access_config {
+	const char *user, *password, *api_key, *bearer;
+	const char *ca, *cert, *key;
+	bool verify;
+};
+
+/* The rows, for a config struct of `type` that has one of the above as `field`. */
+#define ACCESS_ROWS(type, field)                                                                                       \
+	{ OPT_TEXT(type, field.user), .name = "user", .help = "User name for basic authentication." },                 \
+		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                                  \
+			.help = "Password for basic authentication." },                                                \
+		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                    \
+			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                       \
+		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                      \
+			.help = "Token sent as Authorization: Bearer." },                                              \
+		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                           \
+			.help = "File of the authorities that may have signed the peer's certificate; else those of "  \
+				"the system." },                                                                       \
+		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                     \
+			.help = "File of our own certificate, for a peer that asks for one." },                        \
+		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                        \
+			.help = "File of its key." },                                                                  \
+	{                                                                                                              \
+		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                        \
+		.help = "Whether the peer's certificate and name are checked."                                         \
+	}
+
+bool access_check(const struct access_config *, char *why, size_t room);
+
+struct access {
+	char *authorization; /* "Authorization: …", or NULL */
+	char *user_password; /* "user:password", or NULL */
+	struct http_tls tls; /* borrows from the configuration */
+};
+
+/* The reason is logged. */
+int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
+void access_done(struct access *);
+
+#endif

@@ -1,0 +1,114 @@
+#include "proto/rfc3339.h"
+
+enum { DAY = 86400, DAYS_TO_1970 = 719468, ERA_DAYS = 146097, SHORTEST = sizeof "2026-11-23T04:45:06Z" - 1 };
+
+/* Days since 1970-01-01, with years that begin in March so that the leap day is the last. */
+static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
+{
+	int64_t y = year - (month <= 2), era = (y >= 0 ? y : y - 399) / 400;
+	int64_t year_of_era = y - era * 400, day_of_year = (153 * (month + (month > 2 ? -3 : 9)) + 2) / 5 + day - 1;
+
+	return era * ERA_DAYS + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - DAYS_TO_1970;
+}
+
+struct civil_time civil_from_seconds(int64_t seconds)
+{
+	int64_t days = (seconds >= 0 ? seconds : seconds - DAY + 1) / DAY, z = days + DAYS_TO_1970;
+	int64_t era = (z >= 0 ? z : z - ERA_DAYS + 1) / ERA_DAYS, day_of_era = z - era * ERA_DAYS;
+	int64_t year_of_era =
+		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (ERA_DAYS - 1)) / 365;
+	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+	unsigned from_march = (unsigned)(5 * day_of_year + 2) / 153, month = from_march + (from_march < 10 ? 3 : -9);
+
+	return (struct civil_time){ .year = year_of_era + era * 400 + (month <= 2),
+		.month = month,
+		.day = (unsigned)day_of_year - (153 * from_march + 2) / 5 + 1,
+		.hour = (unsigned)((seconds - days * DAY) / 3600) };
+}
+
+/* Takes `digits` digits off the front; -1 when they are not there. */
+static int take_number(struct bytes *text, size_t digits)
+{
+	int value = 0;
+
+	if (text->size < digits)
+		return -1;
+	for (size_t i = 0; i < digits; i++) {
+		if (text->data[i] < '0' || text->data[i] > '9')
+			return -1;
+		value = value * 10 + (text->data[i] - '0');
+	}
+	*text = (struct bytes){ text->data + digits, text->size - digits };
+	return value;
+}
+
+static bool take_one(struct bytes *text, const char *of)
+{
+	if (text->size == 0 || !*text->data || !strchr(of, *text->data))
+		return false;
+	*text = (struct bytes){ text->data + 1, text->size - 1 };
+	return true;
+}
+
+static bool take_field(struct bytes *text, const char *before, int max, int *ret)
+{
+	if (!take_one(text, before))
+		return false;
+	*ret = take_number(text, 2);
+	return *ret >= 0 && *ret <= max;
+}
+
+static bool skip_fraction(struct bytes *text)
+{
+	if (!take_one(text, ".,"))
+		return true;
+	if (take_number(text, 1) < 0)
+		return false;
+	while (take_number(text, 1) >= 0)
+		;
+	return true;
+}
+
+/* Seconds that the clock there is ahead of UTC. */
+static bool take_offset(struct bytes *text, int *ret)
+{
+	bool west = text->size > 0 && *text->data == '-';
+	int hours, minutes;
+
+	*ret = 0;
+	if (take_one(text, "Zz"))
+		return true;
+	if (!take_field(text, "+-", 23, &hours))
+		return false;
+	take_one(text, ":");
+	minutes = take_number(text, 2);
+	*ret = (hours * 60 + minutes) * (west ? -60 : 60);
+	return minutes >= 0 && minutes <= 59;
+}
+
+static unsigned days_in(int year, int month)
+{
+	static const unsigned char days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return days[month - 1] + (month == 2 && leap);
+}
+
+bool rfc3339_seconds(struct bytes text, int64_t *ret)
+{
+	int year, month, day, hour, minute, second, ahead;
+
+	if (text.size < SHORTEST || (year = take_number(&text, 4)) < 0)
+		return false;
+	if (!take_field(&text, "-", 12, &month) || !take_field(&text, "-", 31, &day))
+		return false;
+	if (month < 1 || day < 1 || (unsigned)day > days_in(year, month))
+		return false;
+	if (!take_field(&text, "Tt ", 23, &hour) || !take_field(&text, ":", 59, &minute) ||
+		!take_field(&text, ":", 60, &second)) /* 60: a leap second */
+		return false;
+	if (!skip_fraction(&text) || !take_offset(&text, &ahead) || text.size > 0)
+		return false;
+	*ret = days_from_civil(year, (unsigned)month, (unsigned)day) * DAY + hour * 3600 + minute * 60 + second - ahead;
+	return true;
+}
