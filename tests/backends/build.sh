@@ -7,7 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk node prometheus opensearch jaeger bench'
+names='pytest python_sdk node prometheus opensearch opensearch3 elasticsearch jaeger bench'
 go_wanted=1.25.5
 
 usage() {
@@ -16,7 +16,9 @@ usage: build.sh [--path] NAME...
 
 Builds each NAME into $cache unless it is there, and prints its folder.
   jaeger       Jaeger 2 (needs go; fetches a newer Go through the Go module proxy when Debian's is too old)
-  opensearch   an embedded OpenSearch node (needs a JDK 17 and maven)
+  opensearch   an embedded OpenSearch 2 node (needs a JDK 17 and maven)
+  opensearch3  an embedded OpenSearch 3 node with a Java of its own, since it wants 21 (needs what opensearch needs)
+  elasticsearch  an embedded Elasticsearch 7.10 node, without what is not open source (needs a JDK 17 and maven)
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
@@ -40,6 +42,8 @@ folder_of() {
 	jaeger) echo "jaeger-1.76.0-$(sum_of "$here/jaeger/go.mod" "$here/jaeger/go.sum")" ;;
 	prometheus) echo "prometheus-debian-$(cut -d. -f1 /etc/debian_version)" ;;
 	opensearch) echo "opensearch-2.19.1-$(sum_of "$here/opensearch/pom.xml" "$here/opensearch/Main.java")" ;;
+	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
+	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
@@ -91,9 +95,31 @@ build_jaeger() {
 		github.com/jaegertracing/jaeger/cmd/jaeger
 }
 
+fetch_jars() {
+	nice mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory=lib
+}
+
 build_opensearch() {
 	cp "$here"/opensearch/* .
-	nice mvn -q -B -Dstyle.color=never dependency:copy-dependencies -DoutputDirectory=lib
+	fetch_jars
+	javac -cp 'lib/*' -d classes Main.java
+}
+
+# Java 17 cannot read these jars, so Main is the one that was compiled against the older ones: it calls the same.
+build_opensearch3() {
+	older=$(sh "$here/build.sh" opensearch)
+	cp -R "$older/classes" .
+	cp "$here"/opensearch3/pom.xml .
+	fetch_jars
+	build_venv "$here/opensearch3/requirements.txt"
+	java=$(find lib* -path '*/java-runtime/bin/java')
+	chmod +x "$java"
+	ln -s "$java" java
+}
+
+build_elasticsearch() {
+	cp "$here"/elasticsearch/* .
+	fetch_jars
 	javac -cp 'lib/*' -d classes Main.java
 }
 

@@ -1,4 +1,4 @@
-"""Logs: tail → OpenSearch, line by line."""
+"""Logs: tail → OpenSearch or Elasticsearch, line by line; what needs a real one is run against each of them."""
 
 import json
 import os
@@ -6,9 +6,12 @@ import re
 
 import pytest
 
-from lib import fault
+from lib import backends, fault, fixtures
 from lib.lines import Writer, assert_same
 from lib.wait import wait_until
+
+each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch,
+                                    name="opensearch")
 
 
 def config(path, url, index="logs", **elasticsearch):

@@ -1,7 +1,7 @@
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 import static org.codelibs.opensearch.runner.OpenSearchRunner.newConfigs;
 
-/** One embedded OpenSearch node on the loopback: java -cp ... Main DATA_DIR HTTP_PORT TRANSPORT_PORT */
+/** One embedded OpenSearch node on the loopback: java -cp ... Main DATA_DIR HTTP_PORT TRANSPORT_PORT [MODULES] */
 public class Main {
   public static void main(String[] a) throws Exception {
     final String dir = a[0], transport = a[2];
@@ -23,7 +23,11 @@ public class Main {
         System.err.println(e);
       }
     }));
-    runner.build(newConfigs().clusterName("oxpecker-test").numOfNode(1).basePath(dir).baseHttpPort(port - 1));
+    OpenSearchRunner.Configs configs = newConfigs().clusterName("oxpecker-test").numOfNode(1).basePath(dir);
+    if (a.length > 3) {
+      configs.moduleTypes(a[3]);
+    }
+    runner.build(configs.baseHttpPort(port - 1));
     runner.ensureYellow();
     System.out.println("READY");
     Thread.currentThread().join();

@@ -70,14 +70,21 @@ class Jaeger(Backend):
 class OpenSearch(Backend):
     """One OpenSearch node. Tests share it, so each takes index names of its own from index()."""
 
+    name, has_data_streams = "opensearch", True
+    java_words = modules = ()
+
     def __init__(self, folder):
-        home, java = need.built("opensearch"), need.program("java")
+        home = need.built(self.name)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        argv = [java, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp",
-                f"{home}/classes:{home}/lib/*", "Main", os.path.join(str(folder), "opensearch"), port, free_port()]
-        self.process = Process("opensearch", argv, folder)
-        self.process.wait_until(lambda: "READY" in self.process.out(), 90, "OpenSearch is ready")
+        argv = [self.java(home), *self.java_words, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1", "-cp", f"{home}/classes:{home}/lib/*", "Main",
+                os.path.join(str(folder), self.name), port, free_port(), *self.modules]
+        self.process = Process(self.name, argv, folder)
+        self.process.wait_until(lambda: "READY" in self.process.out(), 90, f"{self.name} is ready")
+
+    def java(self, home):
+        return need.program("java")
 
     def index(self, stem="logs"):
         return f"{stem}-{os.getpid()}-{next(_numbers)}"
@@ -116,6 +123,25 @@ class OpenSearch(Backend):
     def set_read_only(self, index, blocked):
         """While blocked, writing is refused with 403."""
         self.request("PUT", f"{index}/_settings", {"index.blocks.write": blocked}).raise_for_status()
+
+
+class OpenSearch3(OpenSearch):
+    """OpenSearch 3 without its language analyzers, for some of which the small Java has no data."""
+
+    name = "opensearch3"
+    modules = (",".join(f"org.opensearch.{plugin}ModulePlugin"
+                        for plugin in ("transport.Netty4", "index.mapper.MapperExtras", "painless.Painless")),)
+
+    def java(self, home):
+        return home + "/java"
+
+
+class Elasticsearch(OpenSearch):
+    """Elasticsearch 7.10 as far as it is open source, which data streams were not."""
+
+    name, has_data_streams = "elasticsearch", False
+    java_words = ("-Djava.security.manager=allow",
+                  *(f"--add-opens=java.base/java.{package}=ALL-UNNAMED" for package in ("lang", "io", "net", "util")))
 
 
 class Prometheus(Backend):

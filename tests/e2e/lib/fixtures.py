@@ -48,7 +48,7 @@ def oxpecker(closing, tmp_path_factory):
 
 @pytest.fixture
 def fault_server(closing):
-    """fault_server(unix=None) → a fault.FaultServer."""
+    """fault_server(unix=None, tls=None) → a fault.FaultServer."""
     return lambda **options: closing.keep(fault.FaultServer(**options))
 
 
@@ -78,6 +78,16 @@ def session_backend(kind):
         backend.close()
 
     return pytest.fixture(running, scope="session", name=kind.__name__.lower())
+
+
+def each_backend(*kinds, name):
+    """A session fixture of that name that is each of them in turn, one running at a time."""
+    def running(request, tmp_path_factory):
+        backend = request.param(tmp_path_factory.mktemp(request.param.name))
+        yield backend
+        backend.close()
+
+    return pytest.fixture(running, scope="session", name=name, params=kinds, ids=lambda kind: kind.name)
 
 
 jaeger = session_backend(backends.Jaeger)
