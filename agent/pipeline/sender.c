@@ -335,7 +335,8 @@ static void failed(struct sender *s, const struct send *d)
 	if (s->failures < FAILURES_COUNTED_MAX)
 		s->failures++;
 	s->retries++;
-	window_refused(&s->window);
+	if (s->state != SENDER_WAITING) /* those that were under way then say the same once more */
+		window_refused(&s->window);
 	s->state = SENDER_WAITING;
 	loop_timer_set(&s->wait, back_off(s, d->not_before_ms));
 }

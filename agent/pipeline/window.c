@@ -1,6 +1,6 @@
 #include "pipeline/window.h"
 
-enum { FIRST = 2, SLOW = 3, SLACK_MS = 20 };
+enum { FIRST = 2, SLOW = 3, SLACK_MS = 20, FORGET = 1000 };
 
 static void keep_within(struct window *w)
 {
@@ -21,13 +21,13 @@ size_t window_size(const struct window *w)
 	return (size_t)w->allowed;
 }
 
-/* The best answer so far; each one that is worse makes it a hundredth worse. */
+/* The best answer so far; each one that is worse brings it nearer by a thousandth of the difference. */
 static void note_best(struct window *w, double ms)
 {
 	if (w->best_ms == 0 || ms < w->best_ms)
 		w->best_ms = ms;
 	else
-		w->best_ms += (ms - w->best_ms) / 100;
+		w->best_ms += (ms - w->best_ms) / FORGET;
 }
 
 void window_took(struct window *w, struct duration took, bool brim)

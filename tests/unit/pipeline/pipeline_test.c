@@ -314,6 +314,64 @@ static void waits_and_probes_with_one(void **state)
 	assert_int_equal(w->told_count, 4);
 }
 
+static void another_place_is_tried_at_once(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_elsewhere(s);
+	send_done(s, RETRY, "the first host is gone");
+	assert_int_equal(w->senders[0]->state, SENDER_FINE);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 1);
+	send_done(take(&w->exporters[0]), RETRY, "the second as well");
+	assert_int_equal(w->senders[0]->state, SENDER_WAITING);
+	later(w, 1000);
+	s = take(&w->exporters[0]);
+	send_elsewhere(s);
+	send_done(s, RETRY, "still");
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 1); /* the probe goes on elsewhere */
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_int_equal(w->senders[0]->state, SENDER_FINE);
+	assert_int_equal(w->senders[0]->retries, 3);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 10);
+}
+
+static void as_many_at_a_time_as_are_taken_well(void **state)
+{
+	struct world *w = *state;
+	struct sender *s = w->senders[0];
+
+	window_init(&s->window, 5);
+	source_route(w->source, s);
+	for (uint64_t i = 0; i < 30; i++)
+		offer(w, 10, 10, i);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 2);
+	for (int i = 0; i < 16; i++) {
+		send_done(take(&w->exporters[0]), DELIVERED, NULL);
+		turn(w);
+	}
+	assert_int_equal(w->exporters[0].open_count, 5);
+	for (int i = 0; i < 5; i++)
+		send_done(take(&w->exporters[0]), RETRY, "429");
+	assert_int_equal(window_size(&s->window), 2); /* one refusal, told five times */
+	later(w, 8001);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_in_range(w->exporters[0].open_count, 2, 3);
+	w->exporters[0].at_once = true;
+	while (w->exporters[0].open_count)
+		send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->told_count, 30);
+}
+
 static void back_off_stays_under_its_ceiling(void **state)
 {
 	struct world *w = *state;
@@ -535,6 +593,8 @@ int main(void)
 		CASE(every_destination_must_settle),
 		CASE(only_the_named_items_are_tried_again),
 		CASE(waits_and_probes_with_one),
+		CASE(another_place_is_tried_at_once),
+		CASE(as_many_at_a_time_as_are_taken_well),
 		CASE(back_off_stays_under_its_ceiling),
 		CASE(a_send_without_an_answer_is_cancelled),
 		CASE(too_large_is_split_down_to_one),
