@@ -49,8 +49,8 @@ static int look_at_files(const struct access_config *c, struct host *host)
 	for (size_t i = 0; i < COUNT_OF(files); i++)
 		if (files[i].path && access(files[i].path, R_OK) < 0) {
 			int failed = -errno;
-			host_log(host, LOG_LEVEL_ERROR, "%s: %s: %s", files[i].option, files[i].path,
-				strerror(-failed));
+			host_log(
+				host, LOG_LEVEL_ERROR, "%s: %s: %s", files[i].option, files[i].path, strerror(-failed));
 			return failed;
 		}
 	return 0;

@@ -19,24 +19,24 @@ struct access_config {
 };
 
 /* The rows, for a config struct of `type` that has one of the above as `field`. */
-#define ACCESS_ROWS(type, field)                                                                                       \
-	{ OPT_TEXT(type, field.user), .name = "user", .help = "User name for basic authentication." },                 \
-		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                                  \
-			.help = "Password for basic authentication." },                                                \
-		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                    \
-			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                       \
-		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                      \
-			.help = "Token sent as Authorization: Bearer." },                                              \
-		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                           \
-			.help = "File of the authorities that may have signed the peer's certificate; else those of "  \
-				"the system." },                                                                       \
-		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                     \
-			.help = "File of our own certificate, for a peer that asks for one." },                        \
-		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                        \
-			.help = "File of its key." },                                                                  \
-	{                                                                                                              \
-		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                        \
-		.help = "Whether the peer's certificate and name are checked."                                         \
+#define ACCESS_ROWS(type, field)                                                                                      \
+	{ OPT_TEXT(type, field.user), .name = "user", .help = "User name for basic authentication." },                \
+		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                                 \
+			.help = "Password for basic authentication." },                                               \
+		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                   \
+			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                      \
+		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                     \
+			.help = "Token sent as Authorization: Bearer." },                                             \
+		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                          \
+			.help = "File of the authorities that may have signed the peer's certificate; else those of " \
+				"the system." },                                                                      \
+		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                    \
+			.help = "File of our own certificate, for a peer that asks for one." },                       \
+		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                       \
+			.help = "File of its key." },                                                                 \
+	{                                                                                                             \
+		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                       \
+					      .help = "Whether the peer's certificate and name are checked."          \
 	}
 
 bool access_check(const struct access_config *, char *why, size_t room);

@@ -52,7 +52,7 @@ static const struct option elasticsearch_options[] = {
 		.required = true, .example = "[http://elasticsearch:9200]",
 		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the day of @timestamp in UTC, or of now." },
+		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of @timestamp, or of now." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
 		.help = "Data stream in place of the index; @timestamp is added where a line has none." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
@@ -374,8 +374,8 @@ static bool elasticsearch_check(const void *config, char *why, size_t room)
 	if (!wrong && c->data_stream) {
 		option = "data_stream";
 		value = c->data_stream;
-		wrong = strcmp(c->index, "logs") != 0 ? "stands beside index: one of them, please" :
-							index_name_wrong(value);
+		wrong = strcmp(c->index, "logs") != 0 ? "stands beside index: one of them, please"
+						      : index_name_wrong(value);
 	} else if (!wrong) {
 		option = "index";
 		value = c->index;

@@ -100,8 +100,7 @@ static size_t frame_part(struct post *p, const struct batch_item *item, struct r
 
 	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
 		if (p->at + wrote >= start)
-			wrote += copy_segment(
-				room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
+			wrote += copy_segment(room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
 	*whole = start;
 	return wrote;
 }

@@ -15,8 +15,7 @@ struct civil_time civil_from_seconds(int64_t seconds)
 {
 	int64_t days = (seconds >= 0 ? seconds : seconds - DAY + 1) / DAY, z = days + DAYS_TO_1970;
 	int64_t era = (z >= 0 ? z : z - ERA_DAYS + 1) / ERA_DAYS, day_of_era = z - era * ERA_DAYS;
-	int64_t year_of_era =
-		(day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (ERA_DAYS - 1)) / 365;
+	int64_t year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / (ERA_DAYS - 1)) / 365;
 	int64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
 	unsigned from_march = (unsigned)(5 * day_of_year + 2) / 153, month = from_march + (from_march < 10 ? 3 : -9);
 

@@ -55,7 +55,7 @@ def test_a_fine_configuration(tmp_path):
 def test_secrets_are_never_shown(tmp_path):
     secret = tmp_path / "password"
     secret.write_text("hunter2hunter2\n")
-    text = "logs: { export: { elasticsearch: { url: 'http://a:1', password: '${file:%s}' } } }\n"
+    text = "logs: { export: { elasticsearch: { url: 'http://a:1', user: app, password: '${file:%s}' } } }\n"
     done = check(tmp_path, text % secret)
     assert done.returncode == 0 and "hunter2" not in done.stdout + done.stderr
 

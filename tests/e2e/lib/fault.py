@@ -194,6 +194,14 @@ class Server(socketserver.ThreadingMixIn, socketserver.TCPServer):
         pass  # peers that leave are part of the game
 
 
+class TlsServer(Server):
+    """Shakes hands in the connection's own thread, so that a peer that does not is nobody else's trouble."""
+
+    def get_request(self):
+        connection, address = super().get_request()
+        return self.owner.tls.wrap_socket(connection, server_side=True, do_handshake_on_connect=False), address
+
+
 class UnixServer(Server):
     address_family = socket.AF_UNIX
 
@@ -206,15 +214,17 @@ def hang_up(connection):
 
 
 class FaultServer:
-    def __init__(self, unix=None):
-        self.unix, self.port = unix, None if unix else free_port()
+    """`tls`: an ssl.SSLContext, and then `url` begins with https."""
+
+    def __init__(self, unix=None, tls=None):
+        self.unix, self.tls, self.port = unix, tls, None if unix else free_port()
         self.lock, self.ended, self.listening = threading.Lock(), threading.Event(), None
         self.requests, self.behaviours, self.connections = [], [good()], []
         self.listen()
 
     @property
     def url(self):
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self.tls else 'http'}://127.0.0.1:{self.port}"
 
     def plan(self, *behaviours, then=None):
         """The next requests in turn; after them `then`, or the last of them again and again."""
@@ -249,7 +259,7 @@ class FaultServer:
     def listen(self):
         self.ended.clear()
         address = self.unix or ("127.0.0.1", self.port)
-        self.listening = (UnixServer if self.unix else Server)(address, Handler)
+        self.listening = (UnixServer if self.unix else TlsServer if self.tls else Server)(address, Handler)
         self.listening.owner = self
         threading.Thread(target=self.listening.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 

@@ -1,0 +1,420 @@
+"""The elasticsearch exporter's options: indices, data streams, templates, several hosts, TLS, who it says it is."""
+
+import base64
+import gzip
+import json
+import re
+
+import pytest
+
+from lib import authority, backends, fault, fixtures
+from lib.agent import run
+from lib.lines import Writer, assert_same
+from test_logs import config, documents_of, wait_delivered
+
+each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
+TIMES = {0: "2026-11-22T23:59:59.999Z", 1: "2026-11-23T00:00:00Z", 2: "2026-11-23T00:30:00+01:00"}
+DAYS = {0: "2026.11.22", 1: "2026.11.23", 2: "2026.11.22"}
+
+
+def elasticsearch(path, url, **options):
+    """As config(), but all options are those given."""
+    made = config(path, url)
+    made["logs"]["export"]["elasticsearch"] = {"url": url, **options}
+    return made
+
+
+def destination(agent):
+    return agent.status()["destinations"][0]
+
+
+def refusal(tmp_path, **options):
+    """What `oxpecker check` says of the options."""
+    path = tmp_path / "refused.yaml"
+    whole = elasticsearch(tmp_path / "*.log", **{"url": "http://127.0.0.1:9200", **options})
+    path.write_text(json.dumps({**whole, "state": {"path": str(tmp_path / "state")}}))
+    done = run("check", path)
+    assert done.returncode != 0, done.stdout
+    return done.stdout + done.stderr
+
+
+# What an index is.
+
+def test_the_day_is_that_of_the_line(oxpecker, search, tmp_path):
+    writer, stem = Writer(tmp_path / "app.log"), search.index("dated")
+    for number, time in TIMES.items():
+        writer.write(5, **{"@timestamp": time}, k=number)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}"))
+    wait_delivered(agent, 15)
+    for day in set(DAYS.values()):
+        wanted = sorted(k for k, of in DAYS.items() if of == day for _ in range(5))
+        assert sorted(d["k"] for d in search.documents(f"{stem}-{day}").values()) == wanted
+    assert_same(list(search.documents(stem + "-*").values()), writer)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_line_without_a_time_goes_to_today(oxpecker, fault_server, tmp_path, packed):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    writer.write(3)
+    writer.write(2, **{"@timestamp": "yesterday"})
+    writer.write(2, **{"@timestamp": "2001-02-03T04:05:06Z"})
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy-MM-dd.HH}-z", gzip=packed))
+    wait_delivered(agent, 7)
+    request = server.taken("_bulk")[0]
+    assert request.path.startswith("/_bulk?")
+    if not packed:
+        assert int(request.headers["Content-Length"]) == len(request.raw)
+    indices = [action["create"]["_index"] for action, _ in request.documents()]
+    assert indices[5:] == ["a-2001-02-03.04-z"] * 2
+    assert all(re.fullmatch(r"a-20[2-9]\d-\d\d-\d\d\.\d\d-z", index) for index in indices[:5])
+    assert_same(list(documents_of(server).values()), writer)
+
+
+def test_a_data_stream(oxpecker, search, tmp_path):
+    if not search.has_data_streams:
+        pytest.skip("this one has no data streams")
+    writer, stream = Writer(tmp_path / "app.log"), search.index("stream")
+    writer.write(10, **{"@timestamp": "2026-11-23T04:45:06Z"})
+    writer.write(10)
+    writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n')
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, data_stream=stream, template=True))
+    wait_delivered(agent, 23)
+    assert search.get(f"{search.url}/_data_stream/{stream}")["data_streams"][0]["template"] == "oxpecker-" + stream
+    documents = list(search.documents(stream).values())
+    assert len(documents) == 23 and all(document.pop("@timestamp") for document in documents)
+    assert {} in documents and {"n": -1, "deep": {"@timestamp": "x"}} in documents
+    assert {"message": "not json"} in documents
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, packed):
+    server, path = fault_server(), tmp_path / "app.log"
+    lines = ['{"n":1}', '{}', '  { }', '{"@timestamp":"2026-11-23T04:45:06Z","n":2}', '{"n":3,"\\u0040timestamp":1}',
+             '{"n":4,"text":"\\"@timestamp\\":"}']
+    path.write_text("\n".join(lines) + "\n")
+    agent = oxpecker(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed))
+    wait_delivered(agent, len(lines))
+    request = server.taken("_bulk")[0]
+    assert request.path.startswith("/logs-app-default/_bulk?")
+    assert packed or int(request.headers["Content-Length"]) == len(request.raw)
+    sent = request.body.decode().split("\n")[1::2]
+    now = re.match(r'\{"@timestamp":"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"', sent[0])[1]
+    added = f'{{"@timestamp":"{now}"'
+    assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
+
+
+def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    writer.write(3)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, ids=False, gzip=False))
+    wait_delivered(agent, 3)
+    body = server.taken("_bulk")[0].body.decode().split("\n")
+    assert body[:-1:2] == ['{"create":{}}'] * 3 and body[1::2] == list(writer.lines.values())
+
+
+def test_what_a_template_says_is_in_force(oxpecker, search, tmp_path):
+    writer, stem = Writer(tmp_path / "app.log"), search.index("made")
+    for number in range(3):
+        writer.write(1, **{"@timestamp": TIMES[number]}, looks="2026-11-23", error={"stack_trace": "a b"})
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}", template=True))
+    wait_delivered(agent, 3)
+    for day in set(DAYS.values()):
+        mappings = search.get(f"{search.url}/{stem}-{day}/_mapping")[f"{stem}-{day}"]["mappings"]["properties"]
+        assert mappings["@timestamp"] == {"type": "date"} and mappings["message"] == {"type": "text"}
+        assert mappings["looks"] == {"type": "keyword", "ignore_above": 1024}
+        assert mappings["error"]["properties"]["stack_trace"] == {"type": "text"}
+    assert agent.stop() == 0
+    name = f"{search.url}/_index_template/oxpecker-{stem}-yyyy.mm.dd"
+    before = search.get(name)
+    agent.start()  # it is there already, and stays as it is
+    writer.write(1, **{"@timestamp": TIMES[0]})
+    wait_delivered(agent, 4)
+    agent.wait_until(lambda: agent.err().count("the index template is there") == 2)
+    assert search.get(name) == before
+
+
+def is_template(request):
+    return "_index_template" in request.path
+
+
+def by_path(template, then):
+    """Answers the template's requests in one way, bulks in another."""
+    return lambda handler, request: (template if is_template(request) else then)(handler, request)
+
+
+@pytest.mark.parametrize("answer", ["403", "503", "hangs", "closed"])
+def test_a_template_that_is_refused_holds_up_nothing(oxpecker, fault_server, tmp_path, answer):
+    kinds = {"403": fault.status(403), "503": fault.status(503), "hangs": fault.hang(), "closed": fault.close_at_once()}
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(by_path(kinds[answer], fault.good()))
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, timeout="1s"))
+    wait_delivered(agent, 20)
+    assert_same(list(documents_of(server).values()), writer)
+    first = server.taken()[0]
+    assert is_template(first) and first.method == "PUT" and first.headers["Content-Type"] == "application/json"
+    assert "the index template is not there yet" in agent.err()
+    agent.assert_balanced()
+
+
+def test_bulks_wait_for_the_first_word_about_the_template(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.slow(1, then=fault.ok(b"{}", "application/json")), then=fault.good())
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
+    wait_delivered(agent, 20)
+    put, bulk = server.taken()[:2]
+    assert is_template(put) and bulk.at - put.at >= 1
+    body = json.loads(put.body)
+    assert body["index_patterns"] == ["logs"] and "data_stream" not in body
+
+
+# Several hosts.
+
+def hosts_of(agent):
+    return destination(agent)["hosts"]
+
+
+def test_bulks_go_round(oxpecker, fault_server, tmp_path):
+    servers, writer = [fault_server() for _ in range(3)], Writer(tmp_path / "app.log")
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", [server.url for server in servers]))
+    for number in range(1, 7):
+        writer.write(10)
+        wait_delivered(agent, 10 * number)
+    assert [len(server.taken("_bulk")) for server in servers] == [2, 2, 2]
+    assert [host["url"] for host in hosts_of(agent)] == [server.url for server in servers]
+
+
+@pytest.mark.parametrize("broken", ["refused", "503", "closed", "reset"])
+def test_a_host_that_fails_is_left_and_comes_back(oxpecker, fault_server, tmp_path, broken):
+    good, bad, writer = fault_server(), fault_server(), Writer(tmp_path / "app.log")
+    if broken == "refused":
+        bad.refuse()
+    else:
+        bad.plan({"503": fault.status(503), "closed": fault.close_at_once(), "reset": fault.reset()}[broken])
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", [bad.url, good.url]))
+    writer.write(50)
+    wait_delivered(agent, 50)
+    assert destination(agent)["state"] == "fine"
+    assert [host["failures"] > 0 for host in hosts_of(agent)] == [True, False]
+    assert agent.metric("oxpecker_failovers_total") >= 1
+    if broken == "refused":
+        bad.listen()
+    else:
+        bad.plan(fault.good())
+
+    def one_more():
+        writer.write(1)
+        wait_delivered(agent, len(writer.lines))
+        return hosts_of(agent)[0]["failures"] == 0
+
+    agent.wait_until(one_more, 30, "the host is asked again")
+    found = {**documents_of(good), **documents_of(bad)}
+    assert_same(list(found.values()), writer)
+    agent.assert_balanced()
+
+
+def test_with_all_hosts_down_it_waits(oxpecker, fault_server, tmp_path):
+    servers, writer = [fault_server() for _ in range(2)], Writer(tmp_path / "app.log")
+    for server in servers:
+        server.refuse()
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", [server.url for server in servers]))
+    writer.write(50)
+    agent.wait_until(lambda: all(host["failures"] for host in hosts_of(agent)))
+    agent.wait_until(lambda: destination(agent)["state"] == "waiting")
+    tries = destination(agent)["retries"]
+    assert tries < 20, "no storm"
+    servers[1].listen()
+    wait_delivered(agent, 50)
+    assert_same(list(documents_of(servers[1]).values()), writer)
+    agent.assert_balanced()
+
+
+# What the server takes.
+
+def test_429_lowers_what_goes_at_a_time(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.slow(0.05))
+    writer.write(40000, padding="x" * 400)  # some forty bulks, as a batch is never less than one read
+    made = elasticsearch(tmp_path / "*.log", server.url, concurrency=6)
+    made["logs"]["batch"]["records"] = 100
+    agent = oxpecker(made)
+    agent.wait_until(lambda: destination(agent)["concurrency"] >= 4, 60, "it grows while all is well")
+    server.plan(fault.status(429))
+    writer.write(1000)
+    agent.wait_until(lambda: destination(agent)["concurrency"] == 1, 60, "it shrinks")
+    server.plan(fault.good())
+    wait_delivered(agent, 41000, 60)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+def too_large(limit):
+    """413 to what is larger, as a proxy with a ceiling does."""
+    return lambda handler, request: (fault.status(413) if len(request.raw) > limit else fault.good())(handler, request)
+
+
+def test_413_goes_down_to_the_one_document(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(too_large(3000))
+    writer.write(40)
+    writer.raw(json.dumps({"n": -1, "text": "x" * 5000}).encode() + b"\n")
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, gzip=False))
+    writer.write(40)
+    wait_delivered(agent, 80)
+    agent.wait_until(lambda: agent.booked("rejected", signal="logs") + agent.booked("parked", signal="logs") == 1)
+    fine = [d for request in server.taken("_bulk") if len(request.raw) <= 3000 for _, d in request.documents()]
+    assert_same(fine, writer)
+    agent.assert_balanced()
+
+
+HOSTILE = ['{"create":{"_index":"other","_id":"x"}}', '{"delete":{"_id":"x"}}', '{"a":"\\n{\\"delete\\":{}}\\n"}',
+           '{"@timestamp":"2026-11-23T00:00:00Z\\"}}\\n{\\"delete\\":{}}"}', '{"a":"\r"}', '{"\u2028":"\u2028"}',
+           'text {"index":{}}', '{"@timestamp":"\\u000a"}', '{"@timestamp":"../../x"}']
+
+
+@pytest.mark.parametrize("options", [{}, {"index": "a-%{+yyyy}"}, {"data_stream": "stream"}, {"ids": False}])
+def test_a_line_never_becomes_an_action(oxpecker, fault_server, tmp_path, options):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_bytes("".join(line + "\n" for line in HOSTILE).encode())
+    agent = oxpecker(elasticsearch(path, server.url, **options))
+    wait_delivered(agent, len(HOSTILE))
+    sent = [pair for request in server.taken("_bulk") for pair in request.documents()]
+    assert len(sent) == len(HOSTILE)
+    for action, _ in sent:
+        assert list(action) == ["create"] and set(action["create"]) <= {"_id", "_index"}
+        assert re.fullmatch(r"a-\d{4}", action["create"].get("_index", "a-2026"))
+    documents = [{k: v for k, v in document.items() if k != "@timestamp"} for _, document in sent]
+    assert {"delete": {"_id": "x"}} in documents and {"create": {"_index": "other", "_id": "x"}} in documents
+
+
+def test_two_agents_on_one_index(oxpecker, search, tmp_path):
+    """The same lines in both, and again after a truncation: ids differ by agent and by generation."""
+    index, writers, agents = search.index("both"), [], []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        writers.append(Writer(tmp_path / name / "app.log"))
+        writers[-1].write(20)
+        agents.append(oxpecker(elasticsearch(tmp_path / name / "*.log", search.url, index=index)))
+    for agent in agents:
+        wait_delivered(agent, 20)
+    for writer, agent in zip(writers, agents):
+        writer.truncate()
+        for line in list(writer.lines.values())[:5]:
+            writer.raw(line.encode() + b"\n")
+        wait_delivered(agent, 25)
+    numbers = sorted(document["n"] for document in search.documents(index).values())
+    assert numbers == sorted([*range(20), *range(5)] * 2)
+    assert all(not agent.metric("oxpecker_already_there_total") for agent in agents)
+
+
+# Who we are, whom we trust.
+
+SECRET = "s3cret-Words-1234"
+
+
+@pytest.mark.parametrize("options, header", [
+    ({"user": "app", "password": SECRET}, "Basic " + base64.b64encode(b"app:" + SECRET.encode()).decode()),
+    ({"api_key": SECRET}, "ApiKey " + SECRET),
+    ({"bearer": SECRET}, "Bearer " + SECRET),
+], ids=["basic", "api_key", "bearer"])
+def test_every_request_says_who_we_are_and_nothing_else_does(oxpecker, fault_server, tmp_path, options, header):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.ok(b"{}", "application/json"), fault.status(401), then=fault.good())
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, **options))
+    wait_delivered(agent, 10)
+    assert {request.headers.get("Authorization") for request in server.taken()} == {header}
+    told = json.dumps(agent.status()) + agent.err() + agent.get("/metrics").text
+    told += run("check", agent.config_path, "--print").stdout
+    assert SECRET not in told and header.split()[1] not in told
+
+
+def test_a_password_in_the_url_is_not_shown(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.close_at_once(), then=fault.good())
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url.replace("//", f"//app:{SECRET}@")))
+    wait_delivered(agent, 10)
+    assert server.taken()[0].headers["Authorization"].startswith("Basic ")
+    assert SECRET not in json.dumps(agent.status()) + agent.err()
+
+
+@pytest.mark.parametrize("options, word", [
+    ({"user": "a", "api_key": SECRET}, "three ways"), ({"api_key": SECRET, "bearer": SECRET}, "three ways"),
+    ({"password": SECRET}, "without user"), ({"cert": "/c"}, "go together"), ({"bearer": SECRET + "\n"}, "bearer"),
+    ({"index": "Logs"}, "upper-case"), ({"index": "logs-%{+YYYY}"}, "yyyy"), ({"index": "logs-%{yyyy}"}, "index"),
+    ({"index": ""}, "empty"), ({"data_stream": "a%{+yyyy}"}, "data_stream"),
+    ({"data_stream": "a", "index": "b"}, "one of them"), ({"url": []}, "URL"), ({"url": ["nonsense"]}, "url"),
+    ({"url": "http://x/?a=b"}, "?"), ({"ca": "/ca", "verify": False}, "anyone"),
+])
+def test_options_that_do_not_go_together(tmp_path, options, word):
+    said = refusal(tmp_path, **options)
+    assert word in said and SECRET not in said
+
+
+def test_a_server_that_our_authority_signed(oxpecker, fault_server, tmp_path):
+    ca, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    server = fault_server(tls=ca.server())
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert, template=True))
+    wait_delivered(agent, 10)
+    assert_same(list(documents_of(server).values()), writer)
+
+
+@pytest.mark.parametrize("wrong", ["another authority", "no authority", "another name"])
+def test_a_server_that_is_not_who_it_says_gets_nothing(oxpecker, fault_server, tmp_path, wrong):
+    ca, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    trusted = authority.Authority(tmp_path, "other") if wrong == "another authority" else ca
+    kind = authority.OTHER_NAME if wrong == "another name" else authority.SERVER
+    server = fault_server(tls=ca.server(extensions=kind))
+    options = {} if wrong == "no authority" else {"ca": trusted.cert}
+    writer.write(10)
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": {"within": "2s"}})
+    agent.wait_until(lambda: destination(agent)["retries"] > 1)
+    assert not server.taken() and re.search("certificat|SSL", destination(agent)["error"])
+    assert agent.stop() == 0
+    agent.write_config(elasticsearch(tmp_path / "*.log", server.url, verify=False))
+    agent.start()
+    wait_delivered(agent, 10)
+    assert "verify: false" in agent.err()
+
+
+def test_a_server_that_asks_who_we_are(oxpecker, fault_server, tmp_path):
+    ca, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    server = fault_server(tls=ca.server(clients=True))
+    cert, key = ca.signed("agent", authority.CLIENT)
+    writer.write(10)
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert), "exit": {"within": "2s"}})
+    agent.wait_until(lambda: destination(agent)["retries"] > 1)
+    assert not server.taken()
+    assert agent.stop() == 0
+    agent.write_config(elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert, cert=cert, key=key))
+    agent.start()
+    wait_delivered(agent, 10)
+    assert_same(list(documents_of(server).values()), writer)
+
+
+def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", "https://127.0.0.1:1", ca=str(tmp_path / "missing.pem")),
+                     start=False)
+    agent.launch()
+    agent.expected_exit = {1}
+    agent.process.child.wait(20)
+    assert "missing.pem" in agent.err()
+
+
+# What ids cost.
+
+def test_ids_cost_little_on_the_wire(oxpecker, fault_server, tmp_path):
+    sizes = {}
+    for ids in (True, False):
+        server, writer = fault_server(), Writer(tmp_path / f"{ids}.log")
+        writer.write(3000, thread="main", logger="app.orders")
+        agent = oxpecker(elasticsearch(tmp_path / f"{ids}.log", server.url, ids=ids))
+        wait_delivered(agent, 3000)
+        sizes[ids] = sum(len(request.raw) for request in server.taken("_bulk"))
+        assert gzip.decompress(server.taken("_bulk")[0].raw)
+    assert sizes[False] < sizes[True] < sizes[False] + 3000 * 10, sizes
