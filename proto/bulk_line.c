@@ -1,6 +1,6 @@
 #include "proto/bulk_line.h"
 
-static const char first[] = "{\"@timestamp\":\"", word[] = "timestamp\"", name[] = "@timestamp";
+static const char first[] = "{\"@timestamp\":\"", word[] = "@timestamp\"", name[] = "@timestamp";
 enum { FIRST_SIZE = sizeof first - 1, NAME_SIZE = sizeof name - 1, ESCAPE_SIZE = 6 };
 
 static int hex_digit(char c)
@@ -52,6 +52,13 @@ static bool find_member(const struct json_scan *scan, struct bytes line, struct 
 	return index.more;
 }
 
+/* The name stands there as it is, or there is an escape in it. */
+static bool may_have(struct bytes line)
+{
+	return memmem(line.data, line.size, word, sizeof word - 1) ||
+	       (memchr(line.data, '\\', line.size) && memmem(line.data, line.size, "\\u00", 4));
+}
+
 bool bulk_line_timestamp(const struct json_scan *scan, struct bytes line, struct bytes *value)
 {
 	const char *quote;
@@ -63,9 +70,7 @@ bool bulk_line_timestamp(const struct json_scan *scan, struct bytes line, struct
 			*value = (struct bytes){ line.data + FIRST_SIZE, (size_t)(quote - line.data) - FIRST_SIZE };
 		return true;
 	}
-	if (!memmem(line.data, line.size, word, sizeof word - 1) && !memmem(line.data, line.size, "\\u00", 4))
-		return false;
-	return find_member(scan, line, value);
+	return may_have(line) && find_member(scan, line, value);
 }
 
 static size_t skip_space(struct bytes line, size_t at)
