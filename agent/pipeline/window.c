@@ -1,6 +1,7 @@
 #include "pipeline/window.h"
 
 enum { FIRST = 2, SLOW = 3, SLACK_MS = 20, FORGET = 1000 };
+static const double LESS = 0.1;
 
 static void keep_within(struct window *w)
 {
@@ -37,10 +38,10 @@ void window_took(struct window *w, struct duration took, bool brim)
 	if (!brim)
 		return;
 	note_best(w, ms);
-	if (ms > w->best_ms * SLOW + SLACK_MS)
-		w->allowed *= 1 - 0.1 / w->allowed;
-	else
+	if (ms <= w->best_ms * SLOW + SLACK_MS)
 		w->allowed += 1 / w->allowed;
+	else if (w->allowed > FIRST)
+		w->allowed = w->allowed > FIRST + LESS ? w->allowed - LESS : FIRST;
 	keep_within(w);
 }
 

@@ -2,9 +2,10 @@
  * How many sends a destination is given at a time: a window between 1 and a ceiling that follows what the peer takes.
  *
  * One more after each window of answers that came as fast as ever, half as many after a refusal, a tenth less when
- * answers take three times as long as the best of them: then the peer only queues what it is given. Only sends that
- * had company to the brim of the window are looked at, since a small batch that went alone says nothing. Additive
- * increase, multiplicative decrease (Chiu and Jain 1989), which lets several agents share one server fairly.
+ * answers take three times as long as the best of them: then the peer only queues what it is given. Slowness alone
+ * leaves two, so that one is on the wire while the peer works on the other. Only sends that had company to the brim of
+ * the window are looked at, since a small batch that went alone says nothing. Additive increase, multiplicative
+ * decrease (Chiu and Jain 1989), which lets several agents share one server fairly.
  */
 #ifndef OXP_WINDOW_H
 #define OXP_WINDOW_H

@@ -59,8 +59,11 @@ static void a_peer_that_only_queues_gets_less(void **state)
 	window_init(&w, 16);
 	for (int i = 0; i < 20; i++)
 		window_took(&w, DURATION_MS(50), true);
+	assert_int_equal(window_size(&w), 6);
 	for (int i = 0; i < 60; i++)
 		window_took(&w, DURATION_MS(400), true);
+	assert_int_equal(window_size(&w), 2);
+	window_refused(&w);
 	assert_int_equal(window_size(&w), 1);
 	for (int i = 0; i < 1000; i++) /* what was fast once is forgotten: this peer is just slow */
 		window_took(&w, DURATION_MS(400), true);
