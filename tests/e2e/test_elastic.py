@@ -156,6 +156,10 @@ def test_a_template_that_is_refused_holds_up_nothing(oxpecker, fault_server, tmp
     first = server.taken()[0]
     assert is_template(first) and first.method == "PUT" and first.headers["Content-Type"] == "application/json"
     assert "the index template is not there yet" in agent.err()
+    writer.write(5)
+    wait_delivered(agent, 25)
+    asked = len(server.taken("_index_template"))
+    assert asked == 1 if answer == "403" else asked > 1, "a no is not asked about again with each bulk, silence is"
     agent.assert_balanced()
 
 
@@ -211,6 +215,7 @@ def test_a_host_that_fails_is_left_and_comes_back(oxpecker, fault_server, tmp_pa
         return hosts_of(agent)[0]["failures"] == 0
 
     agent.wait_until(one_more, 30, "the host is asked again")
+    assert "not delivering" not in agent.err(), "with another host there nothing waits"
     found = {**documents_of(good), **documents_of(bad)}
     assert_same(list(found.values()), writer)
     agent.assert_balanced()
