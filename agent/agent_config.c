@@ -79,8 +79,8 @@ static const struct option export_rows[] = {
 	{ OPT_TEXTS(struct export_config, from), .name = "from",
 		.help = "Names of the collectors whose records it takes; else all of the signal." },
 	{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, .max = 64,
-		.help = "The most requests under way at a time, fewer when the destination refuses or slows down; above 1 "
-			"the order is not kept." },
+		.help = "The most requests under way at a time, fewer when the destination refuses or slows down; "
+			"above 1 the order is not kept." },
 	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,
 		.help = "Ceiling of the first wait after a failure; it doubles with each further one." },
 	{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s", .min = 1,
