@@ -175,6 +175,20 @@ def test_bulks_wait_for_the_first_word_about_the_template(oxpecker, fault_server
     assert body["index_patterns"] == ["logs"] and "data_stream" not in body
 
 
+def test_stopped_while_bulks_wait_for_the_template(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(by_path(fault.hang(), fault.good()))
+    writer.write(20)
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, template=True), "exit": {"within": "2s"}})
+    agent.wait_until(lambda: destination(agent)["sends"] > 0)
+    assert agent.stop() == 0 and not server.taken("_bulk")
+    server.plan(fault.good())
+    agent.start()
+    wait_delivered(agent, 20)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
 # Several hosts.
 
 def hosts_of(agent):
