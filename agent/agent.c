@@ -514,7 +514,7 @@ void agent_run(struct agent *a)
 
 /* Ending. */
 
-static void one_less(struct agent *a)
+void agent_committed(struct agent *a)
 {
 	if (--a->commits == 0)
 		loop_stop(a->loop);
@@ -526,19 +526,7 @@ static void on_committed(void *context, int failed)
 
 	if (failed)
 		log_error(a->log, who, "the last positions could not be saved: %s", strerror(-failed));
-	one_less(a);
-}
-
-static void on_spooled(void *context, int failed)
-{
-	struct agent *a = context;
-
-	if (failed) {
-		a->unkept = a->spooled;
-		log_error(a->log, who, "%llu records could not be kept in the spool: %s",
-			(unsigned long long)a->unkept, strerror(-failed));
-	}
-	one_less(a);
+	agent_committed(a);
 }
 
 static void give_up_commits(void *context)
@@ -554,16 +542,12 @@ static void commit_all(struct agent *a)
 {
 	loop_timer_init(&a->deadline, a->loop, give_up_commits, a);
 	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
-	a->commits = 1;
+	a->commits++;
 	for (struct intake *i = a->intakes; i; i = i->next)
 		if (i->collector && i->type->rewind == REWIND_SAVED && i->host->source) {
 			a->commits++;
 			host_positions_commit(i->host, on_committed, a);
 		}
-	if (a->spooling) {
-		a->commits++;
-		state_commit(a->state, &a->spooling, on_spooled, a);
-	}
 	if (--a->commits > 0)
 		loop_run(a->loop);
 	loop_timer_clear(&a->deadline);

@@ -72,9 +72,7 @@ struct agent {
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */
 	size_t commits; /* under way at the end */
-	struct state_change *spooling; /* what goes to the spool at the end */
-	uint64_t spooled; /* records in it that are nowhere else */
-	uint64_t unkept; /* of those, what could not be written: lost */
+	uint64_t unkept; /* records that could not be spooled: lost */
 	size_t unspooling; /* deletions under way */
 };
 
@@ -83,6 +81,8 @@ int agent_start(struct agent *, const struct agent_config *, struct log *) MUST_
 struct store *agent_store(struct agent *); /* NULL: it cannot be opened, and that was logged */
 /* Until a signal has ended it. */
 void agent_run(struct agent *);
+/* One commit of the end is done. */
+void agent_committed(struct agent *);
 /* Returns how many records were lost at the end. */
 uint64_t agent_stop(struct agent *);
 

@@ -1,6 +1,7 @@
 #include "spool.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "agent.h"
 #include "state/state.h"
@@ -11,10 +12,31 @@ struct item_head {
 	uint32_t size, records;
 };
 
-static void flush_row(struct agent *a, const char *key, struct buffer *row, struct ledger_amount *amount)
+/* What is left of one batch for one destination, on its way to the disk: kept as a whole or not at all, whatever becomes
+ * of the others. */
+struct keeping {
+	struct agent *agent;
+	struct state_change *change;
+	char key[STATE_KEY_MAX];
+	uint64_t records; /* that are nowhere else */
+};
+
+static void on_kept(void *context, int failed)
+{
+	struct keeping *k = context;
+	struct agent *a = k->agent;
+
+	if (failed && a->unkept == 0)
+		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
+	a->unkept += failed ? k->records : 0;
+	free(k);
+	agent_committed(a);
+}
+
+static void flush_row(struct keeping *k, struct buffer *row, struct ledger_amount *amount)
 {
 	if (row->size > 0)
-		state_change_spool(a->spooling, key, amount, buffer_bytes(row));
+		state_change_spool(k->change, k->key, amount, buffer_bytes(row));
 	buffer_clear(row);
 	*amount = (struct ledger_amount){ 0, 0 };
 }
@@ -26,35 +48,50 @@ static bool append_item(struct buffer *row, const struct batch_item *item)
 	return buffer_append(row, &head, sizeof head) == 0 && buffer_append(row, item->data, item->size) == 0;
 }
 
-bool spool_keep(void *agent, const struct send *d)
+/* Rows of what is left of the send. False: out of memory. */
+static bool add_rows(struct keeping *k, const struct send *d)
 {
-	struct agent *a = agent;
 	struct ledger_amount amount = { 0, 0 };
 	struct buffer row;
-	char key[STATE_KEY_MAX];
 	bool fine = true;
 
-	if (!a->spooling)
-		a->spooling = state_change_new();
-	ledger_key(d->delivery->source->routes[d->route].row, key, sizeof key);
 	buffer_init(&row, SIZE_MAX / 2);
 	for (size_t i = send_first(d); i < send_end(d) && fine; i++) {
 		const struct batch_item *item = batch_item(d->delivery->batch, i);
 		if (!send_wants(d, i))
 			continue;
 		if (row.size + item->size > ROW_BYTES)
-			flush_row(a, key, &row, &amount);
+			flush_row(k, &row, &amount);
 		fine = append_item(&row, item);
 		amount.records += item->records;
 		amount.bytes += item->size;
 	}
-	flush_row(a, key, &row, &amount);
+	flush_row(k, &row, &amount);
 	buffer_done(&row);
-	if (fine && !d->delivery->spool_id)
-		a->spooled += send_left(d).records;
-	if (fine && d->delivery->spool_id) /* its row of an earlier end goes when the new one comes */
-		state_change_unspool(a->spooling, d->delivery->spool_id);
 	return fine;
+}
+
+bool spool_keep(void *agent, const struct send *d)
+{
+	struct agent *a = agent;
+	uint64_t spooled = d->delivery->spool_id, left = send_left(d).records;
+	struct keeping *k;
+
+	if (spooled && left == batch_records(d->delivery->batch))
+		return true; /* its row of an earlier end stays as it is */
+	k = oxp_new(sizeof *k);
+	*k = (struct keeping){ .agent = a, .change = state_change_new(), .records = spooled ? 0 : left };
+	ledger_key(d->delivery->source->routes[d->route].row, k->key, sizeof k->key);
+	if (!add_rows(k, d)) {
+		state_change_free(k->change);
+		free(k);
+		return false;
+	}
+	if (spooled) /* the row goes when what is left of it comes */
+		state_change_unspool(k->change, spooled);
+	a->commits++;
+	state_commit(a->state, &k->change, on_kept, k);
+	return true;
 }
 
 /* What is being read back. */
