@@ -12,8 +12,8 @@ struct item_head {
 	uint32_t size, records;
 };
 
-/* What is left of one batch for one destination, on its way to the disk: kept as a whole or not at all, whatever becomes
- * of the others. */
+/* What is left of one batch for one destination, on its way to the disk: kept as a whole or not at all, whatever
+ * becomes of the others. */
 struct keeping {
 	struct agent *agent;
 	struct state_change *change;

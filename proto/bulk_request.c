@@ -58,13 +58,15 @@ static bool read_target(struct bulk_request *r, struct bytes target, struct bulk
 	return true;
 }
 
+/* The first member is the action. What comes behind it is passed over, as servers up to 8 do: winston's transport puts
+ * a number there. */
 static bool read_action(struct bulk_request *r, struct bytes line, struct bulk_operation *op)
 {
 	struct json_line index;
 	struct bytes name;
 	unsigned action = 0;
 
-	if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE || index.count != 1)
+	if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE || index.count == 0)
 		return false;
 	name = name_of(line.data, &index.members[0]);
 	while (action < COUNT_OF(names) && !bytes_are(name, names[action]))

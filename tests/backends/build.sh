@@ -7,7 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk node prometheus opensearch opensearch3 elasticsearch jaeger bench'
+names='pytest python_sdk node bulk_clients prometheus opensearch opensearch3 elasticsearch jaeger bench'
 go_wanted=1.25.5
 
 usage() {
@@ -22,6 +22,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   prometheus   Debian's prometheus and promtool, unpacked and not installed: no service is started
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
+  bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
   python_sdk   a virtual environment for tests/hosts/python_sdk
   pytest       a virtual environment for the end-to-end tests
   --path       print the folder and build nothing; fails when it is not there
@@ -46,6 +47,7 @@ folder_of() {
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
+	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;
@@ -140,6 +142,12 @@ build_bench() {
 build_node() {
 	cp "$tests"/hosts/node/package.json "$tests"/hosts/node/package-lock.json .
 	npm ci --no-audit --no-fund --loglevel=error
+}
+
+build_bulk_clients() {
+	cp "$tests"/hosts/bulk_clients/*.json .
+	npm ci --no-audit --no-fund --loglevel=error
+	build_venv "$tests/hosts/bulk_clients/requirements.txt"
 }
 
 build_venv() {

@@ -52,7 +52,8 @@ static void operations(void **state)
 		{ "{\"create\":{}}", "the last line has no end" },
 		{ "{\"create\":{}}\n", "an action without its document, or a last line without its end" },
 		{ "{\"other\":{}}\n{}\n", "a line that should be an action is none" },
-		{ "{\"create\":{},\"index\":{}}\n{}\n", "a line that should be an action is none" },
+		{ "{\"create\":{},\"attempts\":0}\n{}\n", "create|||{}|;" },
+		{ "{}\n{}\n", "a line that should be an action is none" },
 		{ "{\"create\":7}\n{}\n", "a line that should be an action is none" },
 		{ "nonsense\n{}\n", "a line that should be an action is none" },
 	};

@@ -1,0 +1,104 @@
+"""The bulk door: clients of Elasticsearch as they are, pointed at the sidecar."""
+
+import gzip
+import json
+import os
+import subprocess
+
+import pytest
+import requests
+
+from lib import need
+from lib.wait import free_port
+
+NDJSON = {"Content-Type": "application/x-ndjson"}
+
+
+def start(oxpecker, url, index="logs", **more):
+    """The agent and the address of its door."""
+    port = free_port()
+    config = {"logs": {"batch": {"age": "50ms"}, "collect": {"bulk": f"127.0.0.1:{port}"},
+                       "export": {"elasticsearch": {"url": url, "index": index}}}}
+    return oxpecker({**config, **more}), f"http://127.0.0.1:{port}"
+
+
+def client(how, door, count):
+    """The command line of an app that ships `count` records to the door."""
+    home, app = need.built("bulk_clients"), os.path.join(need.TESTS, "hosts", "bulk_clients")
+    if how == "python":
+        return [home + "/bin/python", app + "/ship.py", door, str(count)], {}
+    return [need.program("node"), app + "/ship.js", how, door, str(count)], {"NODE_PATH": home + "/node_modules"}
+
+
+@pytest.mark.parametrize("how", ["winston", "client", "python"])
+def test_a_client_as_it_is_ships_through_the_door(oxpecker, opensearch, how):
+    index = opensearch.index()
+    agent, door = start(oxpecker, opensearch.url, index)
+    words, env = client(how, door, 700)
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 700, 30, "all delivered")
+    documents = opensearch.documents(index)
+    numbers = sorted(d["fields"]["n"] if how == "winston" else d["n"] for d in documents.values())
+    assert numbers == list(range(700))
+    agent.assert_balanced()
+
+
+def bulk_of(*lines):
+    return "".join(line if isinstance(line, str) else json.dumps(line) + "\n" for line in lines)
+
+
+def test_each_item_has_its_answer(oxpecker, fault_server):
+    server = fault_server()
+    agent, door = start(oxpecker, server.url)
+    body = bulk_of({"create": {"_index": "a", "_id": "x\"\n"}}, {"n": 1}, {"index": {}}, "no JSON\n",
+                   {"update": {"_id": "1"}}, {"doc": {}}, {"delete": {"_id": "2"}}, {"index": {}}, {"n": 2})
+    answer = requests.post(door + "/app-logs/_bulk", data=gzip.compress(body.encode()),
+                           headers={**NDJSON, "Content-Encoding": "gzip"}, timeout=10)
+    assert answer.status_code == 200 and answer.headers["X-Elastic-Product"] == "Elasticsearch"
+    items = [(action, item["status"], item["_index"]) for entry in answer.json()["items"]
+             for action, item in entry.items()]
+    assert answer.json()["errors"] is True
+    assert items == [("create", 201, "a"), ("index", 400, "app-logs"), ("update", 400, "app-logs"),
+                     ("delete", 400, "app-logs"), ("index", 201, "app-logs")]
+    assert answer.json()["items"][0]["create"]["_id"] == "x\"\n"
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2)
+    documents = [document for request in server.taken("_bulk") for _, document in request.documents()]
+    assert documents == [{"n": 1}, {"n": 2}]
+    agent.assert_balanced()
+
+
+REFUSED = {"no end": '{"create":{}}\n{"n":1}', "no action": '{"n":1}\n{"n":2}\n', "nothing": "", "text": "hello\n",
+           "too many": '{"create":{}}\n{}\n' * 20001}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_body_that_is_no_bulk_is_refused_as_a_whole(oxpecker, fault_server, what):
+    agent, door = start(oxpecker, fault_server().url)
+    answer = requests.post(door + "/_bulk", data=REFUSED[what], headers=NDJSON, timeout=10)
+    assert answer.status_code == 400 and answer.json()["error"]["reason"]
+    assert agent.booked("received", signal="logs") == 0
+
+
+def test_what_clients_ask_first(oxpecker, fault_server):
+    _, door = start(oxpecker, fault_server().url)
+    assert requests.get(door, timeout=10).json()["version"]["number"].startswith("8.")
+    assert requests.get(door + "/_cluster/health", timeout=10).json()["status"] == "green"
+    assert requests.put(door + "/_index_template/logs", json={}, timeout=10).json()["acknowledged"]
+    assert requests.head(door + "/logs", timeout=10).status_code == 200
+    assert requests.get(door + "/logs/_search", timeout=10).status_code == 404
+
+
+def test_records_survive_an_end_while_the_server_is_away(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    agent, door = start(oxpecker, server.url, exit={"within": "2s"})
+    body = bulk_of(*[line for n in range(500) for line in ({"create": {}}, {"n": n})])
+    assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).json()["errors"] is False
+    assert agent.stop() == 0
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 500)
+    documents = [document["n"] for request in server.taken("_bulk") for _, document in request.documents()]
+    assert sorted(documents) == list(range(500))
+    agent.assert_balanced()
