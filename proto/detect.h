@@ -1,0 +1,33 @@
+/*
+ * Finds what people do not want in their logs, by its shape: card numbers, bearer tokens, e-mail and IP addresses.
+ *
+ *   card    13–19 digits, alone or in groups of three and more with single spaces or dashes between them, that pass
+ *           the Luhn check (ISO/IEC 7812-1) and are no part of a longer word or number
+ *   bearer  what follows the word Bearer (RFC 6750, 2.1); and JSON Web Tokens, which begin with eyJ and have two dots
+ *   email   local part @ domain with a dot in it; the @ may be written %40
+ *   ip      IPv4 in four decimal parts; IPv6 as of RFC 4291, 2.2
+ *
+ * One pass over the text: a table tells the bytes that a match is recognised by, each candidate looks at a bounded
+ * number of bytes around it or is passed over whole. No state is kept and nothing is tried again.
+ */
+#ifndef OXP_DETECT_H
+#define OXP_DETECT_H
+
+#include "base/bytes.h"
+
+enum { DETECT_CARD = 1, DETECT_BEARER = 2, DETECT_EMAIL = 4, DETECT_IP = 8 };
+
+struct detector {
+	unsigned what;
+	bool marks[256]; /* bytes that are looked at */
+};
+
+struct detected {
+	size_t from, to;
+};
+
+void detector_init(struct detector *, unsigned what);
+/* The first match that begins at `at` or later. */
+bool detect_next(const struct detector *, struct bytes text, size_t at, struct detected *ret);
+
+#endif

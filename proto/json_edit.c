@@ -1,0 +1,258 @@
+#include "proto/json_edit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { CHUNK = 32 << 10 };
+
+struct edit_chunk {
+	struct edit_chunk *next;
+	size_t room, used;
+	char data[];
+};
+
+struct json_edit *json_edit_new(const struct json_scan *scan, size_t ceiling)
+{
+	struct json_edit *e = oxp_new(sizeof *e);
+
+	e->scan = scan;
+	e->ceiling = ceiling;
+	return e;
+}
+
+/* All but one chunk of the usual size, which serves the next line too. */
+static void free_chunks(struct json_edit *e, bool all)
+{
+	struct edit_chunk *kept = NULL;
+
+	for (struct edit_chunk *c; (c = e->chunks);) {
+		e->chunks = c->next;
+		if (all || kept || c->room > CHUNK)
+			free(c);
+		else
+			kept = c;
+	}
+	e->chunks = kept;
+	if (kept) {
+		kept->next = NULL;
+		kept->used = 0;
+	}
+	e->lent = 0;
+}
+
+void json_edit_free(struct json_edit *e)
+{
+	if (!e)
+		return;
+	free_chunks(e, true);
+	free(e);
+}
+
+char *json_edit_room(struct json_edit *e, size_t size)
+{
+	struct edit_chunk *c = e->chunks;
+	size_t need = size + JSON_LINE_PADDING, room = need > CHUNK ? need : CHUNK;
+
+	if (need > e->ceiling - e->lent)
+		return NULL;
+	if (!c || need > c->room - c->used) {
+		c = malloc(sizeof *c + room);
+		if (!c)
+			return NULL;
+		*c = (struct edit_chunk){ .next = e->chunks, .room = room };
+		e->chunks = c;
+	}
+	e->lent += need;
+	c->used += need;
+	memset(c->data + c->used - JSON_LINE_PADDING, 0, JSON_LINE_PADDING);
+	return c->data + c->used - need;
+}
+
+/* What stands between the last numbered member and the brace that closes the line. */
+static struct bytes rest_of(const struct json_edit *e)
+{
+	const struct json_member *last = &e->line.members[JSON_MEMBERS_MAX - 1];
+	const char *from = e->text.data + last->value + last->value_size, *to = e->text.data + e->text.size - 1;
+
+	while (*to != '}')
+		to--;
+	return (struct bytes){ from, (size_t)(to - from) };
+}
+
+enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
+{
+	enum json_fault fault = json_line_index(e->scan, line.data, line.size, &e->line);
+
+	if (fault != JSON_FINE)
+		return fault;
+	e->text = line;
+	e->count = e->line.count;
+	e->rest = e->line.more ? rest_of(e) : (struct bytes){ NULL, 0 };
+	if (e->changed) {
+		memset(e->gone, 0, sizeof e->gone);
+		memset(e->renamed, 0, sizeof e->renamed);
+		memset(e->replaced, 0, sizeof e->replaced);
+		e->changed = e->rest_changed = false;
+	}
+	if (e->lent)
+		free_chunks(e, false);
+	return JSON_FINE;
+}
+
+struct bytes json_edit_name(const struct json_edit *e, size_t i)
+{
+	const struct json_member *m = &e->line.members[i];
+
+	if (json_edit_bit(e->renamed, i))
+		return e->names[i];
+	return (struct bytes){ e->text.data + m->name, m->name_size };
+}
+
+struct bytes json_edit_value(const struct json_edit *e, size_t i)
+{
+	const struct json_member *m = &e->line.members[i];
+
+	if (json_edit_bit(e->replaced, i))
+		return e->values[i];
+	return (struct bytes){ e->text.data + m->value, m->value_size };
+}
+
+int json_edit_find(const struct json_edit *e, struct bytes name)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (json_name_is(json_edit_name(e, i), name, false) && !json_edit_gone(e, i))
+			return (int)i;
+	return -1;
+}
+
+bool json_edit_has(const struct json_edit *e, struct bytes name)
+{
+	struct bytes value;
+
+	return json_edit_find(e, name) >= 0 || (e->rest.size > 0 && json_find(e->scan, e->rest, name, &value));
+}
+
+static void set_bit(struct json_edit *e, uint64_t *bits, size_t i)
+{
+	OXP_ASSERT(i < e->count);
+	bits[i / 64] |= UINT64_C(1) << i % 64;
+	e->changed = true;
+}
+
+void json_edit_drop(struct json_edit *e, size_t i)
+{
+	set_bit(e, e->gone, i);
+}
+
+void json_edit_replace(struct json_edit *e, size_t i, struct bytes value)
+{
+	set_bit(e, e->replaced, i);
+	e->values[i] = value;
+}
+
+void json_edit_rename(struct json_edit *e, size_t i, struct bytes name)
+{
+	set_bit(e, e->renamed, i);
+	e->names[i] = name;
+}
+
+void json_edit_rest(struct json_edit *e, struct bytes rest)
+{
+	e->rest = rest;
+	e->changed = e->rest_changed = true;
+}
+
+int json_edit_append(struct json_edit *e, struct bytes name, struct bytes value)
+{
+	if (e->count == JSON_VIEW_MAX || e->count - e->line.count == JSON_APPENDED_MAX)
+		return -ENOSPC;
+	e->count++;
+	json_edit_rename(e, e->count - 1, name);
+	json_edit_replace(e, e->count - 1, value);
+	return 0;
+}
+
+/* Writing. Without a place to write to, it counts. */
+
+struct pen {
+	char *to;
+	size_t size;
+	bool any; /* a member was written */
+};
+
+static void put(struct pen *p, const char *data, size_t size)
+{
+	if (p->to && size)
+		memcpy(p->to + p->size, data, size);
+	p->size += size;
+}
+
+static void put_comma(struct pen *p)
+{
+	if (p->any)
+		put(p, ",", 1);
+	p->any = true;
+}
+
+static void put_member(struct pen *p, const struct json_edit *e, size_t i)
+{
+	const struct json_member *m = &e->line.members[i];
+	struct bytes name, value;
+
+	put_comma(p);
+	if (!json_edit_bit(e->renamed, i) && !json_edit_bit(e->replaced, i)) {
+		put(p, e->text.data + m->name - 1, m->value + m->value_size - m->name + 1);
+		return;
+	}
+	name = json_edit_name(e, i);
+	value = json_edit_value(e, i);
+	put(p, "\"", 1);
+	put(p, name.data, name.size);
+	put(p, "\":", 2);
+	put(p, value.data, value.size);
+}
+
+static void put_members(struct pen *p, const struct json_edit *e, size_t from, size_t to)
+{
+	for (size_t i = from; i < to; i++)
+		if (!json_edit_gone(e, i))
+			put_member(p, e, i);
+}
+
+/* Its own first comma is one too many where nothing stands before it. */
+static void put_rest(struct pen *p, struct bytes rest)
+{
+	size_t comma = 0;
+
+	while (comma < rest.size && rest.data[comma] != ',')
+		comma++;
+	if (comma == rest.size)
+		return;
+	put_comma(p);
+	put(p, rest.data + comma + 1, rest.size - comma - 1);
+}
+
+static size_t write_all(const struct json_edit *e, char *to)
+{
+	struct pen p = { .to = to };
+
+	put(&p, "{", 1);
+	put_members(&p, e, 0, e->line.count);
+	put_rest(&p, e->rest);
+	put_members(&p, e, e->line.count, e->count);
+	put(&p, "}", 1);
+	return p.size;
+}
+
+size_t json_edit_size(const struct json_edit *e)
+{
+	return e->changed ? write_all(e, NULL) : e->text.size;
+}
+
+void json_edit_write(const struct json_edit *e, char *to)
+{
+	if (e->changed)
+		write_all(e, to);
+	else
+		memcpy(to, e->text.data, e->text.size);
+}

@@ -1,0 +1,71 @@
+/*
+ * A log line being edited: the index of its members, and what is to become of them, without touching its bytes.
+ *
+ * Members are numbered: those of the line, then the appended ones. Edits are kept beside the index; json_edit_write()
+ * makes the new line in one pass, and what was not edited is copied as it stands. Members beyond JSON_MEMBERS_MAX are
+ * not numbered: they are `rest`, one text that can be replaced. What edits point to must live until the next
+ * json_edit_begin(); json_edit_room() lends such memory.
+ */
+#ifndef OXP_JSON_EDIT_H
+#define OXP_JSON_EDIT_H
+
+#include "proto/json_walk.h"
+
+enum {
+	JSON_APPENDED_MAX = 64,
+	JSON_VIEW_MAX = JSON_MEMBERS_MAX + JSON_APPENDED_MAX,
+	JSON_VIEW_WORDS = JSON_VIEW_MAX / 64
+};
+
+struct json_edit {
+	const struct json_scan *scan;
+	struct bytes text; /* the line */
+	struct json_line line;
+	size_t count; /* members of the line and appended ones */
+	struct bytes rest; /* members that are not numbered, a comma before each; may be empty */
+	bool changed, rest_changed;
+	/* One bit for each member: it is gone, has another name, has another value. */
+	uint64_t gone[JSON_VIEW_WORDS], renamed[JSON_VIEW_WORDS], replaced[JSON_VIEW_WORDS];
+	struct bytes names[JSON_VIEW_MAX], values[JSON_VIEW_MAX]; /* where such a bit is set */
+	struct edit_chunk *chunks;
+	size_t lent, ceiling; /* of json_edit_room() */
+};
+
+struct json_edit *json_edit_new(const struct json_scan *, size_t ceiling) __attribute__((returns_nonnull));
+void json_edit_free(struct json_edit *);
+
+/* Indexes a line with JSON_LINE_PADDING readable bytes behind it; forgets the one before. */
+enum json_fault json_edit_begin(struct json_edit *, struct bytes line);
+/* Bytes until the next json_edit_begin(), JSON_LINE_PADDING more behind them; NULL beyond the ceiling. */
+char *json_edit_room(struct json_edit *, size_t size) MUST_CHECK;
+
+static inline bool json_edit_bit(const uint64_t *bits, size_t i)
+{
+	return bits[i / 64] >> i % 64 & 1;
+}
+
+static inline bool json_edit_gone(const struct json_edit *e, size_t i)
+{
+	return json_edit_bit(e->gone, i);
+}
+
+/* Name between its quotes, and value, as they are by now. */
+struct bytes json_edit_name(const struct json_edit *, size_t i);
+struct bytes json_edit_value(const struct json_edit *, size_t i);
+/* The first member with that name that is not gone, or -1. */
+int json_edit_find(const struct json_edit *, struct bytes name);
+/* Whether the line has such a member by now, numbered or not. */
+bool json_edit_has(const struct json_edit *, struct bytes name);
+
+void json_edit_drop(struct json_edit *, size_t i);
+void json_edit_replace(struct json_edit *, size_t i, struct bytes value); /* JSON */
+void json_edit_rename(struct json_edit *, size_t i, struct bytes name); /* what stands between quotes in JSON */
+void json_edit_rest(struct json_edit *, struct bytes rest);
+/* 0, or -ENOSPC: JSON_APPENDED_MAX are there. */
+int json_edit_append(struct json_edit *, struct bytes name, struct bytes value) MUST_CHECK;
+
+/* Of the line as edited. */
+size_t json_edit_size(const struct json_edit *);
+void json_edit_write(const struct json_edit *, char *to);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * A set of member names, asked for every member of every line: most are told apart by their size and first letter.
+ *
+ * Names are compared as a reader of the JSON would, escapes resolved; `fold` ignores the case of ASCII letters.
+ */
+#ifndef OXP_KEY_SET_H
+#define OXP_KEY_SET_H
+
+#include "proto/json_walk.h"
+
+enum { KEYS_MAX = 128, KEY_SIZE_MAX = 256 };
+
+struct key_set {
+	size_t count;
+	bool fold;
+	uint64_t sizes; /* a bit for each size there is, those from 63 on in the last */
+	bool first[256]; /* letters that a key begins with */
+	struct bytes keys[KEYS_MAX]; /* borrowed */
+};
+
+/* 0, -ENOSPC: too many, or -EINVAL: empty or longer than KEY_SIZE_MAX. */
+int key_set_add(struct key_set *, const char *key) MUST_CHECK;
+bool key_set_search(const struct key_set *, struct bytes name);
+
+static inline bool key_set_has(const struct key_set *s, struct bytes name)
+{
+	unsigned char c;
+
+	if (name.size == 0)
+		return false;
+	c = (unsigned char)name.data[0];
+	if (!s->first[c] || (!(s->sizes >> (name.size < 63 ? name.size : 63) & 1) && !json_is_escaped(name)))
+		return false;
+	return key_set_search(s, name);
+}
+
+#endif

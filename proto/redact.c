@@ -1,0 +1,254 @@
+#include "proto/redact.h"
+
+#include <xxhash.h>
+
+#include "base/text.h"
+
+enum { HASH_SIZE = sizeof(XXH128_canonical_t), HEX_SIZE = 2 * HASH_SIZE };
+
+static const char mask[] = "***";
+
+void redact_init(struct redact *r, const struct json_scan *scan, size_t ceiling)
+{
+	*r = (struct redact){ .scan = scan, .state = XXH3_createState() };
+	OXP_ASSERT(r->state && "out of memory");
+	detector_init(&r->detector, 0);
+	buffer_init(&r->plain, ceiling);
+	buffer_init(&r->clean, ceiling);
+}
+
+void redact_done(struct redact *r)
+{
+	XXH3_freeState(r->state);
+	buffer_done(&r->plain);
+	buffer_done(&r->clean);
+}
+
+static int append(struct buffer *out, const char *from, const char *to)
+{
+	return buffer_append(out, from, (size_t)(to - from));
+}
+
+static int append_hash(const struct redact *r, struct bytes what, struct buffer *out)
+{
+	XXH128_canonical_t canonical;
+	char hex[HEX_SIZE];
+
+	XXH3_128bits_reset(r->state);
+	XXH3_128bits_update(r->state, r->salt.data, r->salt.size);
+	XXH3_128bits_update(r->state, what.data, what.size);
+	XXH128_canonicalFromHash(&canonical, XXH3_128bits_digest(r->state));
+	hex_format(&canonical, HASH_SIZE, hex);
+	return buffer_append(out, hex, sizeof hex);
+}
+
+static int append_stand_in(const struct redact *r, struct bytes what, struct buffer *out)
+{
+	if (r->with == REDACT_REMOVE)
+		return 0;
+	return r->with == REDACT_HASH ? append_hash(r, what, out) : buffer_append(out, mask, sizeof mask - 1);
+}
+
+/* Strings. */
+
+/* Appends the text without what is found in it, the first match being known. */
+static int clean_text(const struct redact *r, struct bytes text, struct detected d, struct buffer *out)
+{
+	size_t done = 0;
+	int failed = 0;
+
+	do {
+		failed = buffer_append(out, text.data + done, d.from - done);
+		if (!failed)
+			failed = append_stand_in(r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
+		done = d.to;
+	} while (!failed && detect_next(&r->detector, text, done, &d));
+	return failed ? failed : buffer_append(out, text.data + done, text.size - done);
+}
+
+/* The first match in a string; one with escapes is looked at as it reads, in r->plain. */
+static enum redacted search(struct redact *r, struct bytes inner, bool *ret_escaped, struct detected *ret)
+{
+	*ret_escaped = json_is_escaped(inner);
+	if (*ret_escaped) {
+		buffer_clear(&r->plain);
+		if (json_decode(inner, &r->plain))
+			return REDACT_FAILED;
+		inner = buffer_bytes(&r->plain);
+	}
+	return detect_next(&r->detector, inner, 0, ret) ? REDACT_FOUND : REDACT_NOTHING;
+}
+
+static int append_plain(struct redact *r, struct detected d, struct buffer *out)
+{
+	int failed;
+
+	buffer_clear(&r->clean);
+	failed = clean_text(r, buffer_bytes(&r->plain), d, &r->clean);
+	return failed ? failed : json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
+}
+
+static int append_quoted(struct redact *r, struct bytes inner, struct detected d, struct buffer *out)
+{
+	int failed = buffer_append(out, "\"", 1);
+
+	if (!failed)
+		failed = clean_text(r, inner, d, out);
+	return failed ? failed : buffer_append(out, "\"", 1);
+}
+
+/* Appends `before`, and the string without what is found in it; nothing when there is nothing to be found. */
+static enum redacted clean_string(struct redact *r, struct bytes before, struct bytes inner, struct buffer *out)
+{
+	enum redacted found;
+	struct detected d;
+	bool escaped;
+
+	if (!r->detector.what)
+		return REDACT_NOTHING;
+	found = search(r, inner, &escaped, &d);
+	if (found != REDACT_FOUND)
+		return found;
+	if (buffer_append(out, before.data, before.size))
+		return REDACT_FAILED;
+	return (escaped ? append_plain(r, d, out) : append_quoted(r, inner, d, out)) ? REDACT_FAILED : REDACT_FOUND;
+}
+
+enum redacted redact_whole(struct redact *r, struct bytes value, struct buffer *out)
+{
+	bool string = json_kind(value) == MEMBER_STRING;
+	struct bytes what = string ? json_inner(value) : value;
+
+	buffer_clear(&r->plain);
+	if (string && json_is_escaped(what)) {
+		if (json_decode(what, &r->plain))
+			return REDACT_FAILED;
+		what = buffer_bytes(&r->plain);
+	}
+	if (buffer_append(out, "\"", 1) || append_stand_in(r, what, out) || buffer_append(out, "\"", 1))
+		return REDACT_FAILED;
+	return REDACT_FOUND;
+}
+
+/* Values with others in them. */
+
+/*
+ * What is before `copied` is in the output, or cut. A bit of `kept` says whether the object at that depth has a member
+ * so far that stays: then a member is cut with the comma before it, otherwise with the one behind it.
+ */
+struct pass {
+	struct redact *r;
+	struct json_walk walk;
+	struct buffer *out;
+	const char *copied, *comma;
+	uint64_t kept;
+	unsigned depth;
+	enum redacted answer;
+};
+
+static void fail_if(struct pass *p, int failed)
+{
+	p->answer = failed ? REDACT_FAILED : REDACT_FOUND;
+}
+
+static void cut(struct pass *p, const char *name, const char *end)
+{
+	struct json_walk ahead = p->walk;
+	const char *from = p->kept & 1 ? p->comma : name;
+
+	if (!(p->kept & 1) && json_walk_next(&ahead) == TOKEN_COMMA) {
+		end = ahead.p;
+		p->walk.p = end;
+	}
+	fail_if(p, append(p->out, p->copied, from));
+	p->copied = end;
+}
+
+/* At a name that is one of the keys. */
+static void take_out(struct pass *p)
+{
+	const char *name = p->walk.at, *end;
+	struct bytes value;
+
+	if (!json_walk_value(&p->walk))
+		return;
+	end = p->walk.p;
+	value = (struct bytes){ p->walk.at, (size_t)(end - p->walk.at) };
+	if (p->r->with == REDACT_REMOVE) {
+		cut(p, name, end);
+		return;
+	}
+	p->kept |= 1;
+	fail_if(p, append(p->out, p->copied, value.data));
+	if (p->answer != REDACT_FAILED)
+		p->answer = redact_whole(p->r, value, p->out);
+	p->copied = end;
+}
+
+static void on_name(struct pass *p)
+{
+	if ((!p->r->shallow || p->depth == 0) && key_set_has(&p->r->keys, p->walk.text))
+		take_out(p);
+	else
+		p->kept |= 1;
+}
+
+static void on_string(struct pass *p)
+{
+	struct bytes before = { p->copied, (size_t)(p->walk.text.data - 1 - p->copied) };
+	enum redacted found = clean_string(p->r, before, p->walk.text, p->out);
+
+	if (found == REDACT_NOTHING)
+		return;
+	p->answer = found;
+	p->copied = p->walk.text.data + p->walk.text.size + 1;
+}
+
+static void on_bracket(struct pass *p, bool opens)
+{
+	if (opens && p->depth == JSON_DEPTH_MAX)
+		p->answer = REDACT_FAILED;
+	p->depth += opens ? 1 : -1u;
+	p->kept = opens ? p->kept << 1 : p->kept >> 1;
+}
+
+static void on_token(struct pass *p, enum json_token token)
+{
+	switch (token) {
+	case TOKEN_NAME:
+		on_name(p);
+		break;
+	case TOKEN_STRING:
+		on_string(p);
+		break;
+	case TOKEN_COMMA:
+		p->comma = p->walk.at;
+		break;
+	case TOKEN_OBJECT:
+	case TOKEN_ARRAY:
+	case TOKEN_CLOSE:
+		on_bracket(p, token != TOKEN_CLOSE);
+		break;
+	default:
+		break;
+	}
+}
+
+enum redacted redact_json(struct redact *r, struct bytes text, struct buffer *out)
+{
+	struct pass p = { .r = r,
+		.walk = json_walk_of(r->scan, text),
+		.out = out,
+		.copied = text.data,
+		.comma = text.data,
+		.kept = 1 }; /* members with a comma before each */
+	enum json_token token;
+
+	if (json_kind(text) == MEMBER_STRING)
+		return clean_string(r, (struct bytes){ text.data, 0 }, json_inner(text), out);
+	while (p.answer != REDACT_FAILED && (token = json_walk_next(&p.walk)) != TOKEN_END)
+		on_token(&p, token);
+	if (p.answer == REDACT_FOUND && append(out, p.copied, text.data + text.size))
+		return REDACT_FAILED;
+	return p.answer;
+}
