@@ -22,7 +22,8 @@ enum option_kind {
 	OPTION_SIZE,		/* uint64_t bytes, written 64KiB 32MiB 1GiB */
 	OPTION_DURATION,	/* struct duration, written 250ms 5s 2m 1h */
 	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
-	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one */
+	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one;
+				 * each one of `choices` if there are any */
 	OPTION_ADDRESS_LIST,	/* likewise, each an address */
 	OPTION_URL_LIST,	/* likewise, each a URL, `choices` as for one */
 	OPTION_MAP,		/* const struct option_map *, never NULL after reading */

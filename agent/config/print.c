@@ -194,7 +194,10 @@ static const char *kind_words(struct config_arena *arena, const struct option *o
 	};
 	const char *text = words[o->kind];
 
-	for (size_t i = 0; o->kind == OPTION_CHOICE && o->choices[i]; i++)
+	if (o->kind == OPTION_TEXT_LIST && o->choices)
+		text = "one or more of";
+	for (size_t i = 0; (o->kind == OPTION_CHOICE || o->kind == OPTION_TEXT_LIST) && o->choices && o->choices[i];
+		i++)
 		text = config_printf(arena, "%s%s%s", text, i ? ", " : " ", o->choices[i]);
 	return o->zero ? config_printf(arena, "%s or %s", text, o->zero) : text;
 }

@@ -39,6 +39,8 @@ const char *option_expected(struct config_arena *arena, const struct option *o)
 
 	if (o->kind == OPTION_CHOICE)
 		return join_words(arena, text, o->choices);
+	if (o->kind == OPTION_TEXT_LIST && o->choices)
+		return join_words(arena, "one or more of", o->choices);
 	if ((o->kind == OPTION_URL || o->kind == OPTION_URL_LIST) && o->choices)
 		return join_words(arena, config_printf(arena, "%s, the scheme one of", text), o->choices);
 	return o->zero ? config_printf(arena, "%s, or %s", text, o->zero) : text;
@@ -102,26 +104,40 @@ static const char *read_duration(
 	return wrong;
 }
 
-static const char *read_choice(struct config_arena *arena, const struct option *o, const char *text, void *field)
+static const char *find_choice(struct config_arena *arena, const struct option *o, const char *text, unsigned *ret)
 {
 	const char *near;
 	unsigned n = 0;
 
 	for (; o->choices[n]; n++)
 		if (strcmp(o->choices[n], text) == 0) {
-			memcpy(field, &n, sizeof n);
+			*ret = n;
 			return NULL;
 		}
 	near = nearest_word(text, o->choices, n);
 	return near ? config_printf(arena, "is unknown; did you mean \"%s\"?", near) : "is unknown";
 }
 
+static const char *read_choice(struct config_arena *arena, const struct option *o, const char *text, void *field)
+{
+	unsigned n;
+	const char *wrong = find_choice(arena, o, text, &n);
+
+	if (!wrong)
+		memcpy(field, &n, sizeof n);
+	return wrong;
+}
+
 /* One text into one field that is no list. Answers what is wrong, or NULL. */
 static const char *read_scalar(struct config_arena *arena, const struct option *o, const char *text, void *field)
 {
 	const char *wrong = NULL;
+	unsigned choice;
 
 	switch (o->kind) {
+	case OPTION_TEXT_LIST:
+		wrong = o->choices ? find_choice(arena, o, text, &choice) : NULL;
+		break;
 	case OPTION_BOOL:
 		return value_bool(text, field);
 	case OPTION_COUNT:

@@ -92,7 +92,7 @@ static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 	case OPTION_CHOICE:
 		return choice_schema(arena, o);
 	case OPTION_TEXT_LIST:
-		return list_schema(text_schema());
+		return list_schema(o->choices ? choice_schema(arena, o) : text_schema());
 	case OPTION_ADDRESS_LIST:
 		return list_schema(pattern_schema(address_pattern));
 	case OPTION_URL_LIST:
