@@ -28,6 +28,7 @@ static const char who[] = "agent";
 static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES,
 	[PLACE_METRICS] = SIGNAL_METRICS,
 	[PLACE_LOGS] = SIGNAL_LOGS,
+	[PLACE_LOGS_STEPS] = SIGNAL_LOGS,
 	[PLACE_LOGS_OUT] = SIGNAL_LOGS,
 	[PLACE_TRACES_OUT] = SIGNAL_TRACES };
 
@@ -144,6 +145,7 @@ static struct source_options source_options(const struct agent *a, const struct 
 		.name = i->host->name,
 		.signal = signal,
 		.rewind = i->type->rewind,
+		.chain = signal == SIGNAL_LOGS ? a->log_steps : NULL,
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
 		.settled = i->type->settled,
 		.resume = i->type->resume,
@@ -256,6 +258,24 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	return failed;
 }
 
+static int add_step(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct step_type *type = c->type->type;
+	struct host *h = add_host(a, place, c->name);
+	struct step *step;
+	int failed = type->create(c->options, h, &step);
+
+	if (failed)
+		return failed;
+	if (!a->log_steps)
+		a->log_steps = chain_new();
+	failed = chain_add(a->log_steps, type, step,
+		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
+	if (failed)
+		type->destroy(step);
+	return failed;
+}
+
 static int add_check(struct agent *a, enum place place, const struct config_component *c)
 {
 	const struct check_type *type = c->type->type;
@@ -279,8 +299,8 @@ static int add_components(struct agent *a)
 		enum place place;
 		int (*add)(struct agent *, enum place, const struct config_component *);
 	} order[] = { { PLACE_LOGS_OUT, add_exporter }, { PLACE_TRACES_OUT, add_exporter },
-		{ PLACE_LOGS, add_collector }, { PLACE_METRICS, add_collector }, { PLACE_RECEIVE, add_collector },
-		{ PLACE_CHECKS, add_check } };
+		{ PLACE_LOGS_STEPS, add_step }, { PLACE_LOGS, add_collector }, { PLACE_METRICS, add_collector },
+		{ PLACE_RECEIVE, add_collector }, { PLACE_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].place]; c; c = c->next) {
@@ -573,6 +593,8 @@ static void destroy_components(struct agent *a)
 	}
 	health_done(&a->health);
 	pipeline_done(&a->pipeline);
+	chain_free(a->log_steps);
+	a->log_steps = NULL;
 	for (struct outlet *o; (o = a->outlets);) {
 		a->outlets = o->next;
 		free(o);

@@ -60,6 +60,7 @@ struct agent {
 	struct parking parking;
 	struct parked parked;
 	struct conflicts conflicts;
+	struct chain *log_steps; /* NULL: none */
 	struct health health;
 	struct report report;
 	struct metrics metrics;

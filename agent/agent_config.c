@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/utsname.h>
 
 #include "config/read.h"
 #include "registry.h"
@@ -124,6 +125,10 @@ static const struct {
 		PLACE_METRICS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
 	{ { .path = "logs.collect", .kind = SECTION_COMPONENTS, .help = "Where logs come from." }, PLACE_LOGS },
+	{ { .path = "logs.steps",
+		  .kind = SECTION_STEPS,
+		  .help = "What is done to log lines before they are gathered, in this order." },
+		PLACE_LOGS_STEPS },
 	{ { .path = "logs.export",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs go; nothing written: the embedded store.",
@@ -196,6 +201,16 @@ static void add_exporters(struct agent_config *c)
 	}
 }
 
+static void add_steps(struct agent_config *c)
+{
+	for (const struct step_type *const *t = registry_steps; *t; t++)
+		add_type(&c->types[PLACE_LOGS_STEPS], &(struct config_type){ .name = (*t)->name,
+							      .summary = (*t)->summary,
+							      .options = (*t)->options,
+							      .config_size = (*t)->config_size,
+							      .type = *t });
+}
+
 static void add_checks(struct agent_config *c)
 {
 	for (const struct check_type *const *t = registry_checks; *t; t++)
@@ -213,6 +228,7 @@ struct agent_config *agent_config_new(void)
 
 	add_collectors(c);
 	add_exporters(c);
+	add_steps(c);
 	add_checks(c);
 	c->sections = oxp_new((COUNT_OF(layout) + 1) * sizeof *c->sections);
 	for (size_t i = 0; i < COUNT_OF(layout); i++) {
@@ -371,6 +387,24 @@ static void check_together(struct agent_config *c, enum place out)
 	}
 }
 
+/* Names of the Elastic Common Schema, as far as there is something to say. */
+static void fill_resource(struct agent_config *c, const struct config_world *world)
+{
+	static const char names[][24] = { "service.name", "service.version", "service.environment", "host.name",
+		"kubernetes.pod.name", "kubernetes.namespace" };
+	struct utsname machine = { .nodename = "" };
+	const char *values[RESOURCES_MAX] = { c->service.name, c->service.version, c->service.environment };
+	size_t count = 0;
+
+	if (uname(&machine) == 0)
+		values[3] = config_copy(c->file->arena, machine.nodename, strlen(machine.nodename));
+	values[4] = world->variable(world->context, "POD_NAME");
+	values[5] = world->variable(world->context, "POD_NAMESPACE");
+	for (size_t i = 0; i < RESOURCES_MAX; i++)
+		if (values[i] && *values[i])
+			c->resource[count++] = (struct resource){ names[i], values[i] };
+}
+
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
 	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
@@ -410,5 +444,6 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);
 	fill_in(c, input->world);
+	fill_resource(c, input->world);
 	return c->file->errors.count > 0 ? -EINVAL : 0;
 }

@@ -11,8 +11,19 @@
 #include "health/health.h"
 #include "pipeline/sender.h"
 
+enum { RESOURCES_MAX = 6 };
+
 /* The sections that hold components. */
-enum place { PLACE_RECEIVE, PLACE_METRICS, PLACE_LOGS, PLACE_LOGS_OUT, PLACE_TRACES_OUT, PLACE_CHECKS, PLACES };
+enum place {
+	PLACE_RECEIVE,
+	PLACE_METRICS,
+	PLACE_LOGS,
+	PLACE_LOGS_STEPS,
+	PLACE_LOGS_OUT,
+	PLACE_TRACES_OUT,
+	PLACE_CHECKS,
+	PLACES
+};
 
 /* What every exporter has, whatever its type. */
 struct export_config {
@@ -38,6 +49,7 @@ struct agent_config {
 		struct duration snapshot, age;
 		uint64_t max;
 	} store;
+	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
 	struct batch_limits logs_batch, traces_batch;
 	const struct config_component *components[PLACES];
 	struct config *file;

@@ -20,6 +20,8 @@ struct host; /* one for each component */
 struct collector; /* each file that implements one defines its own */
 struct exporter;
 struct check;
+struct step;
+struct record; /* what a step sees of one, see pipeline/step.h */
 struct option; /* one row of a component's options, see config/option.h */
 struct http_client;
 struct mapping_conflict;
@@ -175,6 +177,30 @@ struct exporter_type {
 	void (*destroy)(struct exporter *);
 };
 
+enum step_answer {
+	STEP_KEEP, /* as it is, or as edited */
+	STEP_DROP, /* this record ends here; counted as dropped{step} */
+};
+
+/*
+ * A step looks at each record between collector and batch, in the order of the configuration: it edits it or has it
+ * dropped. What a step does to a batch counts only when the pipeline takes that batch: settle() tells.
+ */
+struct step_type {
+	const char *name;
+	const char *summary;
+	unsigned signals;
+	const struct option *options;
+	size_t config_size;
+
+	int (*create)(const void *config, struct host *, struct step **ret) MUST_CHECK;
+	/* Never blocks and allocates nothing that grows with the lines. Who cannot do his work answers DROP. */
+	enum step_answer (*apply)(struct step *, struct record *);
+	/* Ends a batch; not `taken`: what was done since the last settle() has not happened. May be NULL. */
+	void (*settle)(struct step *, bool taken);
+	void (*destroy)(struct step *); /* NULL is fine */
+};
+
 /* A check of something the host app needs. It is asked every `interval`; no answer within `timeout` is a no. */
 struct check_type {
 	const char *name;
@@ -215,6 +241,12 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
 /* A document was refused for what the destination's mapping says of a field: shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
+
+/* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
+struct resource {
+	const char *name, *value;
+};
+const struct resource *host_resource(struct host *);
 
 /* Ends a collect(): the series are as fresh as they get. */
 void host_collected(struct host *);

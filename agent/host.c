@@ -127,6 +127,11 @@ void host_mapping_conflict(struct host *h, const struct mapping_conflict *confli
 	conflicts_add(&h->agent->conflicts, h->name, conflict);
 }
 
+const struct resource *host_resource(struct host *h)
+{
+	return h->agent->config->resource;
+}
+
 /* Batches. */
 
 struct batch *host_batch_new(struct host *h, enum signal signal)

@@ -10,5 +10,6 @@
 extern const struct collector_type *const registry_collectors[];
 extern const struct exporter_type *const registry_exporters[];
 extern const struct check_type *const registry_checks[];
+extern const struct step_type *const registry_steps[];
 
 #endif

@@ -138,6 +138,8 @@ int batch_merge(struct batch *into, struct batch **from)
 	into->token_count += b->token_count;
 	into->size += b->size;
 	into->records += b->records;
+	into->dropped_records += b->dropped_records;
+	into->dropped_bytes += b->dropped_bytes;
 	for (; *last; last = &(*last)->next) {
 		size_t cost = sizeof **last + (*last)->size + BATCH_PADDING;
 		into->charged += cost;
@@ -149,6 +151,16 @@ int batch_merge(struct batch *into, struct batch **from)
 	batch_unref(b);
 	*from = NULL;
 	return 0;
+}
+
+void batch_take_tokens(struct batch *to, struct batch *from)
+{
+	OXP_ASSERT(!to->tokens && to->refs == 1 && from->refs == 1);
+	to->tokens = from->tokens;
+	to->token_count = from->token_count;
+	to->token_room = from->token_room;
+	from->tokens = NULL;
+	from->token_count = from->token_room = 0;
 }
 
 struct batch *batch_ref(struct batch *b)

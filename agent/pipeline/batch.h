@@ -26,6 +26,7 @@ struct batch {
 	size_t count, room;
 	size_t size, charged;
 	uint64_t records;
+	uint64_t dropped_records, dropped_bytes; /* by steps: not in it any more, not counted yet */
 	uint64_t *tokens;
 	size_t token_count, token_room;
 };
@@ -35,6 +36,8 @@ struct batch *batch_ref(struct batch *);
 void batch_unref(struct batch *); /* the last one frees it */
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
+/* Moves what the collector is to be told; `to` has none. */
+void batch_take_tokens(struct batch *to, struct batch *from);
 void batch_check(const struct batch *);
 
 #endif

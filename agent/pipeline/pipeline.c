@@ -5,6 +5,8 @@
 
 #include "pipeline/sender.h"
 
+enum { OFFERS_MAX = 4096 }; /* in one batch */
+
 /* Somebody was refused and there is room now: every collector that waits is told, and asks again. */
 static void tell_starved(void *context)
 {
@@ -46,6 +48,22 @@ void pipeline_done(struct pipeline *p)
 	loop_soon_done(&p->room);
 }
 
+/* What steps dropped of a batch ended here, for every destination. */
+static void count_dropped(struct delivery *d, size_t routes)
+{
+	const struct batch *b = d->batch;
+
+	for (size_t i = 0; i < routes && b->dropped_records > 0; i++)
+		delivery_count(d, i, LEDGER_DROPPED_STEP, b->dropped_records, b->dropped_bytes);
+}
+
+/* Nothing of it is left to send: it settles as if every destination had it. */
+static void settle_empty(struct delivery *d, size_t routes)
+{
+	for (size_t i = 0; i < routes; i++)
+		delivery_settled(d);
+}
+
 /* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds
  * it. */
 static void seal(struct source *s)
@@ -58,6 +76,11 @@ static void seal(struct source *s)
 		return;
 	s->open = NULL;
 	d = delivery_new(s, &batch, s->route_count);
+	count_dropped(d, s->route_count);
+	if (d->batch->count == 0) {
+		settle_empty(d, s->route_count);
+		return;
+	}
 	for (size_t i = 0; i < s->route_count; i++)
 		sender_push(s->routes[i].sender, d, i);
 }
@@ -76,6 +99,7 @@ struct source *source_new(struct pipeline *p, const struct source_options *o)
 		.signal = o->signal,
 		.rewind = o->rewind,
 		.limits = o->limits,
+		.chain = o->chain,
 		.settled = o->settled,
 		.resume = o->resume,
 		.collector = o->collector };
@@ -125,48 +149,46 @@ struct batch *source_batch_new(struct source *s)
 
 static bool is_full_batch(const struct source *s)
 {
-	return s->open->size >= s->limits.bytes || s->open->records >= s->limits.records;
+	return s->open->size >= s->limits.bytes || s->open->records >= s->limits.records ||
+	       s->open->token_count >= OFFERS_MAX;
 }
 
+/* Bytes are those that records have behind the steps. */
 static void count_received(struct source *s, const struct batch *b)
 {
+	uint64_t records = b->records + b->dropped_records, bytes = b->size + b->dropped_bytes;
+
 	for (size_t i = 0; i < s->route_count; i++) {
-		ledger_add(s->routes[i].row, LEDGER_RECEIVED, b->records, b->size);
-		ledger_add(s->routes[i].row, LEDGER_HELD, b->records, b->size);
+		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);
+		ledger_add(s->routes[i].row, LEDGER_HELD, records, bytes);
 	}
 }
 
-/* Adds the offer to the open batch, sealing it first when both together would be too large. False: no room. */
-static bool add_to_open(struct source *s, struct batch **batch)
+/* Adds the offer to the open batch, sealing it first when both together would be too large, or when there is no room
+ * to make one of them. */
+static void add_to_open(struct source *s, struct batch **batch)
 {
 	struct batch *b = *batch;
 
 	if (s->open && (s->open->size + b->size > s->limits.bytes || s->open->records + b->records > s->limits.records))
 		seal(s);
-	if (s->open)
-		return batch_merge(s->open, batch) == 0;
+	if (s->open && batch_merge(s->open, batch) == 0)
+		return;
+	seal(s);
 	s->open = b;
 	*batch = NULL;
 	loop_timer_set(&s->age, s->limits.age);
-	return true;
 }
 
 enum admit source_offer(struct source *s, struct batch **batch)
 {
-	struct batch *b = *batch;
-	uint64_t records = b->records, size = b->size;
-
-	OXP_ASSERT(s->route_count > 0 && b->signal == s->signal);
-	if (b->count == 0)
+	OXP_ASSERT(s->route_count > 0 && (*batch)->signal == s->signal);
+	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
-	count_received(s, b);
-	if (!add_to_open(s, batch)) {
-		for (size_t i = 0; i < s->route_count; i++) {
-			ledger_take(s->routes[i].row, LEDGER_RECEIVED, records, size);
-			ledger_take(s->routes[i].row, LEDGER_HELD, records, size);
-		}
+	if (s->chain && chain_run(s->chain, batch, loop_now(s->pipeline->loop)) < 0)
 		return ADMIT_FULL;
-	}
+	count_received(s, *batch);
+	add_to_open(s, batch);
 	if (is_full_batch(s) || s->pipeline->draining)
 		seal(s);
 	return ADMIT_TAKEN;

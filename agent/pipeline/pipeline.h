@@ -1,7 +1,7 @@
 /*
  * The pipeline: what stands between collectors and exporters.
  *
- *	collector → source (intake, batcher) → fan-out → sender (queue, retries) → exporter
+ *	collector → source (intake, steps, batcher) → fan-out → sender (queue, retries) → exporter
  *
  * A source belongs to one collector and one signal, a sender to one exporter. A source's batch is one for all its
  * destinations: sealed when it has grown to batch_bytes or batch_records, or is batch_age old.
@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "loop/loop.h"
+#include "pipeline/chain.h"
 #include "pipeline/delivery.h"
 
 struct batch_limits {
@@ -39,6 +40,7 @@ struct source {
 	enum signal signal;
 	enum rewind rewind;
 	struct batch_limits limits;
+	struct chain *chain; /* what happens to its records; NULL: nothing */
 	struct batch *open; /* what is being filled; NULL when empty */
 	struct loop_timer age;
 	struct delivery_list deliveries; /* oldest first */
@@ -84,6 +86,7 @@ struct source_options {
 	enum signal signal;
 	enum rewind rewind;
 	struct batch_limits limits;
+	struct chain *chain; /* borrowed; NULL: none */
 	void (*settled)(struct collector *, uint64_t token);
 	void (*resume)(struct collector *);
 	struct collector *collector;

@@ -16,6 +16,7 @@ static const struct {
 	[LEDGER_DROPPED_EXIT] = { "dropped", "exit" },
 	[LEDGER_DROPPED_CEILING] = { "dropped", "ceiling" },
 	[LEDGER_DROPPED_CLASH] = { "dropped", "clash" },
+	[LEDGER_DROPPED_STEP] = { "dropped", "step" },
 };
 _Static_assert((int)LEDGER_TERMS <= (int)LEDGER_TERMS_ROOM, "a stored row has room for every term");
 

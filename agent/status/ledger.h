@@ -27,6 +27,7 @@ enum ledger_term {
 	LEDGER_DROPPED_EXIT, /* not delivered within exit.within, and no room in the spool */
 	LEDGER_DROPPED_CEILING, /* a ceiling of the series table */
 	LEDGER_DROPPED_CLASH, /* a metric family whose type another target claims otherwise */
+	LEDGER_DROPPED_STEP, /* by a step of the configuration */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16 /* what a stored row has room for */
 };

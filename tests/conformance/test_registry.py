@@ -20,7 +20,7 @@ from test_traces import PROTOBUF, request_of
 COUNT = 40
 TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 with open(os.path.join(TOP, "agent", "registry.c"), encoding="utf-8") as file:
-    ROWS = set(re.findall(r"&((?:collector|exporter|check)_\w+)", file.read()))
+    ROWS = set(re.findall(r"&((?:collector|exporter|check|step)_\w+)", file.read()))
 
 # Exporters that speak HTTP: what their section is, given the server's URL. The others have no peer to misbehave.
 PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url": url, "timeout": "1s"}}),
@@ -30,6 +30,15 @@ LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder
 COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_scrape"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
+# Steps: their options, a line that must come through as another, and one that must come through as it is. None: dropped.
+STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n": 2, "a": 3}),
+         "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
+         "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),
+         "step_keep": (["n"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2}),
+         "step_limit": ({"rate": 1, "burst": 1}, {"n": 1}, None, {"n": 2}),
+         "step_redact": (["a"], {"n": 1, "a": 1}, {"n": 1, "a": "***"}, {"n": 2, "b": 1}),
+         "step_rename": ({"fields": {"a": "b"}}, {"n": 1, "a": 1}, {"n": 1, "b": 1}, {"n": 2, "b": 1}),
+         "step_sample": ({"levels": {"info": 0}}, {"n": 1, "level": "info"}, None, {"n": 2, "level": "warn"})}
 
 ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(413), "429": fault.status(429),
            "500": fault.status(500), "503": fault.status(503, retry_after=1), "garbage": fault.garbage(),
@@ -38,9 +47,9 @@ ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(41
 
 
 def test_every_row_is_known():
-    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys()
+    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys() - STEPS.keys()
     assert not unknown, f"not held to the contract yet: {unknown}"
-    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys()
+    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys() | STEPS.keys()
 
 
 # What each row refuses when it is created, and a word that its error must have: {} is the test's folder.
@@ -54,7 +63,15 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
-           "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it")}
+           "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),
+           "step_add": ({"logs": {"steps": [{"add": {"fields": ["x"]}}]}}, "fields"),
+           "step_drop": ({"logs": {"steps": ["drop"]}}, "keys"),
+           "step_filter": ({"logs": {"steps": [{"filter": "loud"}]}}, "warn"),
+           "step_keep": ({"logs": {"steps": [{"keep": {"key": "x"}}]}}, "keys"),
+           "step_limit": ({"logs": {"steps": [{"limit": 0}]}}, "limit"),
+           "step_redact": ({"logs": {"steps": ["redact"]}}, "keys"),
+           "step_rename": ({"logs": {"steps": ["rename"]}}, "fields"),
+           "step_sample": ({"logs": {"steps": [{"sample": {"levels": {"loud": 1}}}]}}, "levels")}
 
 
 def start(oxpecker, tmp_path, signal, export, **more):
@@ -242,3 +259,30 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     agent.wait_until(lambda: not fine(), 10, "a no")
     web.listen(), at_socket.listen()
     agent.wait_until(fine, 10, "a yes again")
+
+
+def documents(server):
+    return sorted((document for request in server.taken("_bulk") for _, document in request.documents()),
+                  key=lambda document: document["n"])
+
+
+@pytest.mark.parametrize("row", sorted(STEPS))
+def test_a_step_settles_each_record_once(oxpecker, fault_server, tmp_path, row):
+    """Edited, left alone or dropped: every record is booked, and the position is behind all of them."""
+    options, before, after, same = STEPS[row]
+    server, path = fault_server(), tmp_path / "app.log"
+    order = (same, before) if row == "step_limit" else (before, same)
+    path.write_text("".join(json.dumps(line) + "\n" for line in order))
+    config = {"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(path)}, "steps": [{row[5:]: options}],
+                       "export": PEERS["exporter_elasticsearch"][1](server.url)}}
+    agent = oxpecker(config)
+    agent.wait_until(lambda: agent.booked("delivered") + agent.booked("dropped") == 2, 20, "both booked")
+    agent.assert_balanced()
+    assert documents(server) == [line for line in (after, same) if line]
+    assert agent.booked("dropped") == (after is None)
+    assert agent.stop() == 0
+    agent.start()
+    with open(path, "a", encoding="utf-8") as file:
+        file.write(json.dumps({**same, "n": 3}) + "\n")
+    agent.wait_until(lambda: agent.booked("received") == 3 and not agent.booked("held"), 20, "the new one alone")
+    agent.assert_balanced()

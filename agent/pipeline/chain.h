@@ -1,0 +1,40 @@
+/*
+ * The steps of a signal, run over a batch before it is gathered with others.
+ *
+ * Each line is indexed once, shown to the steps in their order, and written once when it has edits, into memory of the
+ * batch's budget; a line without edits is not copied. Items keep their (generation, offset), so ids stay. What a step
+ * drops is summed up in the batch and counted when the batch is sealed, so that a position moves past it as it does
+ * past what is delivered. A line that is no JSON object cannot be looked at, and so is dropped.
+ */
+#ifndef OXP_CHAIN_H
+#define OXP_CHAIN_H
+
+#include "pipeline/batch.h"
+#include "pipeline/step.h"
+
+enum {
+	STEPS_MAX = 32,
+	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line may take: the longest line, hashes in it */
+};
+
+struct chain_row {
+	const struct step_type *type;
+	struct step *step;
+	uint64_t *dropped; /* records, on /metrics */
+	uint64_t pending; /* dropped of the batch that is being looked at */
+};
+
+struct chain {
+	struct chain_row rows[STEPS_MAX];
+	size_t count;
+	struct json_edit *edit;
+};
+
+struct chain *chain_new(void) __attribute__((returns_nonnull));
+void chain_free(struct chain *); /* destroys the steps; NULL is fine */
+/* 0, or -ENOSPC: there are STEPS_MAX; the step is the chain's only when it is 0. */
+int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
+/* 0 and *batch as it is to be sent; -ENOMEM, no room, and nothing has happened. */
+int chain_run(struct chain *, struct batch **batch, struct mono_time now) MUST_CHECK;
+
+#endif

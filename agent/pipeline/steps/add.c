@@ -1,0 +1,130 @@
+/*
+ * The step `add`: members that a line does not have yet.
+ *
+ * `fields` are texts of the configuration; `service` adds what the agent knows of the host app and where it runs. A
+ * name with dots is not added either where the line has a member named by its first word: "service": "api" beside
+ * "service.name" would be an object and a text at once to whoever reads dots as levels, and the line would be refused.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "config/option.h"
+#include "pipeline/step.h"
+
+enum { FIELDS_MAX = JSON_APPENDED_MAX, FIELD_SIZE_MAX = 64 << 10 };
+
+struct add_config {
+	const struct option_map *fields;
+	bool service;
+};
+
+struct field {
+	struct bytes plain, word; /* the name, and what stands before its first dot */
+	struct bytes name, value; /* as JSON */
+};
+
+struct step {
+	struct buffer texts[2 * FIELDS_MAX]; /* own what the fields point to */
+	struct field fields[FIELDS_MAX];
+	size_t count;
+};
+
+static const struct option rows[] = {
+	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ team: payments }",
+		.help = "Names and texts; a name that a line has already stays as it is." },
+	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
+		.help = "Adds service.name, service.version, service.environment, host.name, kubernetes.pod.name and "
+			"kubernetes.namespace, as far as they are known." },
+	{ .name = NULL },
+};
+
+/* The text as JSON, with padding behind it for those who scan it. */
+static int quote(struct buffer *b, const char *text, struct bytes *ret)
+{
+	static const char padding[JSON_LINE_PADDING];
+	int failed;
+
+	buffer_init(b, FIELD_SIZE_MAX);
+	failed = json_string_append(b, text, strlen(text));
+	*ret = buffer_bytes(b);
+	if (!failed)
+		failed = buffer_append(b, padding, sizeof padding);
+	ret->data = b->data;
+	return failed;
+}
+
+static int add_field(struct step *s, const char *name, const char *value)
+{
+	struct field *f = &s->fields[s->count];
+	int failed;
+
+	if (s->count == FIELDS_MAX)
+		return -ENOSPC;
+	f->plain = bytes_of(name);
+	f->word = (struct bytes){ name, strcspn(name, ".") };
+	failed = quote(&s->texts[2 * s->count], name, &f->name) || quote(&s->texts[2 * s->count + 1], value, &f->value);
+	s->count++;
+	if (!failed)
+		f->name = json_inner(f->name);
+	return failed ? -ENOSPC : 0;
+}
+
+static int read_config(struct step *s, const struct add_config *c, struct host *host)
+{
+	int failed = 0;
+
+	for (size_t i = 0; i < c->fields->count && !failed; i++)
+		failed = add_field(s, c->fields->pairs[i].key, c->fields->pairs[i].value);
+	for (const struct resource *r = c->service ? host_resource(host) : NULL; r && r->name && !failed; r++)
+		failed = add_field(s, r->name, r->value);
+	return failed;
+}
+
+static void destroy(struct step *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < COUNT_OF(s->texts); i++)
+		buffer_done(&s->texts[i]);
+	free(s);
+}
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	struct step *s = oxp_new(sizeof *s);
+	int failed = read_config(s, config, host);
+
+	if (failed) {
+		host_log(host, LOG_LEVEL_ERROR, "fields: at most %d, each shorter than 64KiB", FIELDS_MAX);
+		destroy(s);
+		return failed;
+	}
+	*ret = s;
+	return 0;
+}
+
+static bool is_there(const struct json_edit *e, const struct field *f)
+{
+	return json_edit_has(e, f->plain) || (f->word.size < f->plain.size && json_edit_has(e, f->word));
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!is_there(record->edit, &s->fields[i]) &&
+			json_edit_append(record->edit, s->fields[i].name, s->fields[i].value) < 0)
+			break; /* as many as fit */
+	return STEP_KEEP;
+}
+
+const struct step_type step_add = {
+	.name = "add",
+	.summary = "Adds members that a log line does not have.",
+	.signals = SIGNAL_LOGS,
+	.options = rows,
+	.config_size = sizeof(struct add_config),
+	.create = create,
+	.apply = apply,
+	.destroy = destroy,
+};

@@ -1,0 +1,205 @@
+/*
+ * The step `redact`: what must not be shown is taken out before anything else sees the line.
+ *
+ * Members by name at any depth, and what the detectors find in strings; the rules stand in proto/redact.h. A line whose
+ * clean twin cannot be made is dropped rather than let through.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "config/option.h"
+#include "pipeline/step.h"
+#include "proto/redact.h"
+
+enum {
+	REDACTED_MAX = 40 << 20, /* one member; a line has at most 16 MiB */
+	BUFFER_KEPT = 256 << 10,
+};
+
+struct redact_config {
+	const struct option_list *keys, *detect;
+	unsigned with;
+	const char *salt;
+};
+
+struct step {
+	struct redact redact;
+	struct buffer out;
+};
+
+static const char *const with_words[] = {
+	[REDACT_MASK] = "mask", [REDACT_HASH] = "hash", [REDACT_REMOVE] = "remove", NULL
+};
+
+static const char *const detect_words[] = { "card", "bearer", "email", "ip", NULL };
+
+static const struct option rows[] = {
+	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
+		.help = "Names of members, in any case and at any depth, whose values are taken out." },
+	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
+		.example = "[card, bearer, email, ip]",
+		.help = "What is looked for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
+	{ OPT_CHOICE(struct redact_config, with, with_words), .name = "with", .text = "mask",
+		.help = "What stands in its place: ***, a salted XXH3 hash to correlate by (no protection of what can "
+			"be "
+			"guessed), or nothing." },
+	{ OPT_TEXT(struct redact_config, salt), .name = "salt", .secret = true,
+		.help = "Goes into every hash; required by with: hash." },
+	{ .name = NULL },
+};
+
+/* In the order of detect_words. */
+static const unsigned detectors[] = { DETECT_CARD, DETECT_BEARER, DETECT_EMAIL, DETECT_IP };
+
+static unsigned read_detectors(const struct option_list *words)
+{
+	unsigned what = 0;
+
+	for (size_t i = 0; i < words->count; i++)
+		for (size_t k = 0; detect_words[k]; k++)
+			if (strcmp(words->items[i], detect_words[k]) == 0)
+				what |= detectors[k];
+	return what;
+}
+
+/* What is wrong with the configuration, or NULL. */
+static const char *read_config(struct step *s, const struct redact_config *c)
+{
+	if (c->keys->count == 0 && c->detect->count == 0)
+		return "neither keys nor detect are given: nothing would be taken out";
+	s->redact.keys.fold = true;
+	for (size_t i = 0; i < c->keys->count; i++)
+		if (key_set_add(&s->redact.keys, c->keys->items[i]) < 0)
+			return "keys: at most 128 names of 1 to 256 bytes";
+	s->redact.with = (enum redact_with)c->with;
+	s->redact.salt = bytes_of(c->salt ? c->salt : "");
+	if (s->redact.with == REDACT_HASH && s->redact.salt.size == 0)
+		return "with: hash needs a salt";
+	detector_init(&s->redact.detector, read_detectors(c->detect));
+	return NULL;
+}
+
+static void destroy(struct step *s)
+{
+	if (!s)
+		return;
+	redact_done(&s->redact);
+	buffer_done(&s->out);
+	free(s);
+}
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	struct step *s = oxp_new(sizeof *s);
+	const char *wrong;
+
+	redact_init(&s->redact, json_scan_best(), REDACTED_MAX);
+	buffer_init(&s->out, REDACTED_MAX);
+	wrong = read_config(s, config);
+	if (wrong) {
+		host_log(host, LOG_LEVEL_ERROR, "%s", wrong);
+		destroy(s);
+		return -EINVAL;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* The buffer's text in memory that lasts as long as the record; no data: no room. */
+static struct bytes kept(struct step *s, struct json_edit *e)
+{
+	char *to = json_edit_room(e, s->out.size);
+
+	if (to)
+		memcpy(to, s->out.data, s->out.size);
+	return (struct bytes){ to, s->out.size };
+}
+
+/* Whether the member, whose name is a key, was dealt with. */
+static bool take_out(struct step *s, struct json_edit *e, size_t i)
+{
+	struct bytes clean;
+
+	if (s->redact.with == REDACT_REMOVE) {
+		json_edit_drop(e, i);
+		return true;
+	}
+	if (redact_whole(&s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
+		return false;
+	clean = kept(s, e);
+	if (clean.data)
+		json_edit_replace(e, i, clean);
+	return clean.data != NULL;
+}
+
+static bool has_text(enum member_kind kind)
+{
+	return kind == MEMBER_STRING || kind == MEMBER_OBJECT || kind == MEMBER_ARRAY;
+}
+
+static bool clean_member(struct step *s, struct json_edit *e, size_t i)
+{
+	struct bytes value = json_edit_value(e, i), clean;
+	enum redacted found;
+
+	buffer_clear(&s->out);
+	if (key_set_has(&s->redact.keys, json_edit_name(e, i)))
+		return take_out(s, e, i);
+	if (!has_text(json_kind(value)))
+		return true;
+	found = redact_json(&s->redact, value, &s->out);
+	if (found != REDACT_FOUND)
+		return found == REDACT_NOTHING;
+	clean = kept(s, e);
+	if (clean.data)
+		json_edit_replace(e, i, clean);
+	return clean.data != NULL;
+}
+
+static bool clean_rest(struct step *s, struct json_edit *e)
+{
+	enum redacted found;
+	struct bytes clean;
+
+	buffer_clear(&s->out);
+	found = redact_json(&s->redact, e->rest, &s->out);
+	if (found != REDACT_FOUND)
+		return found == REDACT_NOTHING;
+	clean = kept(s, e);
+	if (clean.data)
+		json_edit_rest(e, clean);
+	return clean.data != NULL;
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	struct json_edit *e = record->edit;
+
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i) && !clean_member(s, e, i))
+			return STEP_DROP;
+	return e->rest.size == 0 || clean_rest(s, e) ? STEP_KEEP : STEP_DROP;
+}
+
+/* After a huge line its memory is not kept for the next one. */
+static void settle(struct step *s, bool taken)
+{
+	struct buffer *all[] = { &s->out, &s->redact.plain, &s->redact.clean };
+
+	(void)taken;
+	for (size_t i = 0; i < COUNT_OF(all); i++)
+		if (all[i]->room > BUFFER_KEPT)
+			buffer_done(all[i]);
+}
+
+const struct step_type step_redact = {
+	.name = "redact",
+	.summary = "Takes secrets and personal data out of log lines, by name and by shape.",
+	.signals = SIGNAL_LOGS,
+	.options = rows,
+	.config_size = sizeof(struct redact_config),
+	.create = create,
+	.apply = apply,
+	.settle = settle,
+	.destroy = destroy,
+};

@@ -1,0 +1,119 @@
+/*
+ * The step `sample`: of the lines of a level, a part.
+ *
+ * Which ones is decided by a hash, of the line or of one of its members, so that a line read again after a restart
+ * meets the same answer, and all lines of one request do where the member is its id. A level that is not listed stays
+ * whole.
+ */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#include "config/option.h"
+#include "pipeline/step.h"
+#include "proto/log_level.h"
+
+struct sample_config {
+	const struct option_map *levels;
+	const char *by;
+};
+
+struct step {
+	double ratios[SEVERITIES];
+	struct bytes by; /* empty: the line */
+};
+
+static const struct option rows[] = {
+	{ OPT_MAP(struct sample_config, levels), .name = "levels", .required = true,
+		.example = "{ debug: 0.01, info: 0.1 }",
+		.help = "The part of each level that stays, from 0 to 1; `unknown` is for lines without a level." },
+	{ OPT_TEXT(struct sample_config, by), .name = "by", .example = "trace_id",
+		.help = "A member by which lines stay or go together; a line without it is taken for itself." },
+	{ .name = NULL },
+};
+
+static bool read_ratio(const char *text, double *ret)
+{
+	char *end;
+	double ratio = strtod(text, &end);
+
+	if (end == text || *end || !isfinite(ratio) || ratio < 0 || ratio > 1)
+		return false;
+	*ret = ratio;
+	return true;
+}
+
+static bool read_level(const char *word, enum severity *ret)
+{
+	for (int i = 0; i < SEVERITIES; i++)
+		if (strcmp(severity_name(i), word) == 0) {
+			*ret = i;
+			return true;
+		}
+	return false;
+}
+
+static bool read_levels(struct step *s, const struct option_map *levels)
+{
+	enum severity level;
+
+	for (size_t i = 0; i < levels->count; i++)
+		if (!read_level(levels->pairs[i].key, &level) || !read_ratio(levels->pairs[i].value, &s->ratios[level]))
+			return false;
+	return true;
+}
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	const struct sample_config *c = config;
+	struct step *s = oxp_new(sizeof *s);
+
+	for (int i = 0; i < SEVERITIES; i++)
+		s->ratios[i] = 1;
+	s->by = bytes_of(c->by ? c->by : "");
+	if (!read_levels(s, c->levels)) {
+		host_log(host, LOG_LEVEL_ERROR,
+			"levels: trace, debug, info, warn, error, fatal, unknown, each with a number from 0 to 1");
+		free(s);
+		return -EINVAL;
+	}
+	*ret = s;
+	return 0;
+}
+
+/* The line as it came, not as edited: the same after a restart, whatever steps were added before this one. */
+static uint64_t hash_of(const struct step *s, const struct record *record)
+{
+	const struct json_edit *e = record->edit;
+	int at = s->by.size ? json_edit_find(e, s->by) : -1;
+	struct bytes what = at >= 0 ? json_edit_value(e, (size_t)at) : e->text;
+
+	return at >= 0 ? XXH3_64bits(what.data, what.size)
+		       : XXH3_64bits_withSeed(what.data, what.size, record->generation ^ record->offset << 20);
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	double ratio = s->ratios[severity_of_line(record->edit)];
+
+	if (ratio >= 1)
+		return STEP_KEEP;
+	return (double)(hash_of(s, record) >> 11) * 0x1p-53 < ratio ? STEP_KEEP : STEP_DROP;
+}
+
+static void destroy(struct step *s)
+{
+	free(s);
+}
+
+const struct step_type step_sample = {
+	.name = "sample",
+	.summary = "Keeps a part of the log lines of each level.",
+	.signals = SIGNAL_LOGS,
+	.options = rows,
+	.config_size = sizeof(struct sample_config),
+	.create = create,
+	.apply = apply,
+	.destroy = destroy,
+};

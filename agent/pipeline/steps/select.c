@@ -1,0 +1,125 @@
+/*
+ * The steps `drop` and `keep`: which members of the first level stay.
+ *
+ * Names are exact. A member that stands twice goes twice. Members beyond the 128th are dropped by name too; `keep`
+ * keeps none of them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "config/option.h"
+#include "pipeline/step.h"
+#include "proto/redact.h"
+
+enum { REST_MAX = 16 << 20 };
+
+struct select_config {
+	const struct option_list *keys;
+};
+
+struct step {
+	struct redact redact; /* without detectors, on the first level only */
+	struct buffer out;
+};
+
+static const struct option drop_rows[] = {
+	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .required = true, .example = "[pid]",
+		.help = "Names of members that go." },
+	{ .name = NULL },
+};
+
+static const struct option keep_rows[] = {
+	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .required = true,
+		.example = "[time, level, msg]", .help = "Names of the members that stay; all others go." },
+	{ .name = NULL },
+};
+
+static void destroy(struct step *s)
+{
+	if (!s)
+		return;
+	redact_done(&s->redact);
+	buffer_done(&s->out);
+	free(s);
+}
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	const struct select_config *c = config;
+	struct step *s = oxp_new(sizeof *s);
+	int failed = 0;
+
+	redact_init(&s->redact, json_scan_best(), REST_MAX);
+	s->redact.with = REDACT_REMOVE;
+	s->redact.shallow = true;
+	buffer_init(&s->out, REST_MAX);
+	for (size_t i = 0; i < c->keys->count && !failed; i++)
+		failed = key_set_add(&s->redact.keys, c->keys->items[i]);
+	if (failed) {
+		host_log(host, LOG_LEVEL_ERROR, "keys: at most 128 names of 1 to 256 bytes");
+		destroy(s);
+		return failed;
+	}
+	*ret = s;
+	return 0;
+}
+
+static void drop_where(struct step *s, struct json_edit *e, bool listed)
+{
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i) && key_set_has(&s->redact.keys, json_edit_name(e, i)) == listed)
+			json_edit_drop(e, i);
+}
+
+static bool drop_of_rest(struct step *s, struct json_edit *e)
+{
+	enum redacted found;
+	char *to;
+
+	buffer_clear(&s->out);
+	found = redact_json(&s->redact, e->rest, &s->out);
+	if (found != REDACT_FOUND)
+		return found == REDACT_NOTHING;
+	to = json_edit_room(e, s->out.size);
+	if (!to)
+		return false;
+	memcpy(to, s->out.data, s->out.size);
+	json_edit_rest(e, (struct bytes){ to, s->out.size });
+	return true;
+}
+
+static enum step_answer apply_drop(struct step *s, struct record *record)
+{
+	drop_where(s, record->edit, true);
+	return record->edit->rest.size == 0 || drop_of_rest(s, record->edit) ? STEP_KEEP : STEP_DROP;
+}
+
+static enum step_answer apply_keep(struct step *s, struct record *record)
+{
+	drop_where(s, record->edit, false);
+	if (record->edit->rest.size > 0)
+		json_edit_rest(record->edit, (struct bytes){ NULL, 0 });
+	return STEP_KEEP;
+}
+
+const struct step_type step_drop = {
+	.name = "drop",
+	.summary = "Takes members out of log lines by name.",
+	.signals = SIGNAL_LOGS,
+	.options = drop_rows,
+	.config_size = sizeof(struct select_config),
+	.create = create,
+	.apply = apply_drop,
+	.destroy = destroy,
+};
+
+const struct step_type step_keep = {
+	.name = "keep",
+	.summary = "Keeps the named members of log lines and no others.",
+	.signals = SIGNAL_LOGS,
+	.options = keep_rows,
+	.config_size = sizeof(struct select_config),
+	.create = create,
+	.apply = apply_keep,
+	.destroy = destroy,
+};

@@ -1,0 +1,557 @@
+/*
+ * Steps: each type over lines, and the chain over batches: edits of one are what the next sees, what is dropped
+ * settles, and without room nothing has happened.
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "config/option.h"
+#include "pipeline/sender.h"
+
+enum { TOLD_MAX = 16, LINES_MAX = 64 };
+
+extern const struct step_type step_add, step_drop, step_filter, step_keep, step_limit, step_redact, step_rename,
+	step_sample;
+
+/* What a step is lent. */
+struct host {
+	char last_log[256];
+	uint64_t dropped;
+};
+
+void host_log(struct host *h, enum log_level level, const char *format, ...)
+{
+	va_list args;
+
+	(void)level;
+	va_start(args, format);
+	vsnprintf(h->last_log, sizeof h->last_log, format, args);
+	va_end(args);
+}
+
+const struct resource *host_resource(struct host *h)
+{
+	static const struct resource all[] = { { "service.name", "api" }, { "host.name", "a\"b" }, { NULL, NULL } };
+
+	(void)h;
+	return all;
+}
+
+/* The options of a step, in the order of its config struct. */
+struct step_options {
+	const struct option_list *first, *second;
+	unsigned third;
+	const char *fourth;
+};
+
+#define LIST(...)                     \
+	(&(const struct option_list){ \
+		.count = COUNT_OF(((const char *[]){ __VA_ARGS__ })), .items = (const char *[]){ __VA_ARGS__ } })
+#define NOTHING (&(const struct option_list){ 0 })
+#define MAP(...)                                                                                 \
+	(&(const struct option_map){ .count = COUNT_OF(((struct option_pair[]){ __VA_ARGS__ })), \
+		.pairs = (const struct option_pair[]){ __VA_ARGS__ } })
+
+/* An exporter that has taken all it was sent, and remembers it. */
+struct exporter {
+	char *lines[LINES_MAX];
+	uint64_t offsets[LINES_MAX];
+	size_t count;
+};
+
+static void take(struct exporter *e, const struct batch *b, struct send *s)
+{
+	for (size_t i = send_first(s); i < send_end(s); i++) {
+		const struct batch_item *item = batch_item(b, i);
+		assert_true(e->count < LINES_MAX);
+		e->offsets[e->count] = item->offset;
+		e->lines[e->count++] = strndup(item->data, item->size);
+	}
+	batch_check(b);
+	send_done(s, DELIVERED, NULL);
+}
+
+static void no_cancel(struct exporter *e, struct send *s)
+{
+	(void)e;
+	(void)s;
+}
+
+static void forget(struct exporter *e)
+{
+	while (e->count > 0)
+		free(e->lines[--e->count]);
+}
+
+static const struct exporter_type taker = {
+	.name = "taker", .signals = SIGNAL_LOGS, .send = take, .cancel = no_cancel, .destroy = forget
+};
+
+struct world {
+	struct still_clock clock;
+	struct loop *loop;
+	struct random random;
+	struct log log;
+	struct ledger ledger;
+	struct pipeline pipeline;
+	struct exporter exporter;
+	struct sender *sender;
+	struct source *source;
+	struct chain *chain;
+	struct host host;
+	uint64_t told[TOLD_MAX];
+	size_t told_count;
+};
+
+static void on_settled(struct collector *collector, uint64_t token)
+{
+	struct world *w = (struct world *)collector;
+
+	assert_true(w->told_count < TOLD_MAX);
+	w->told[w->told_count++] = token;
+}
+
+static const struct sender_limits limits = {
+	.concurrency = 1, .timeout = { 30000000000 }, .retry_first = { 1000000000 }, .retry_last = { 8000000000 }
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	w->clock = (struct still_clock)STILL_CLOCK;
+	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
+	random_seed(&w->random, 7);
+	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
+	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
+					    .random = &w->random,
+					    .log = &w->log,
+					    .ledger = &w->ledger,
+					    .memory = 1 << 20 });
+	w->chain = chain_new();
+	w->source = source_new(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = REWIND_SAVED,
+				      .chain = w->chain,
+				      .settled = on_settled,
+				      .collector = (struct collector *)w,
+				      .limits = { .bytes = 1 << 20, .records = 1000, .age = DURATION_S(1) } });
+	w->sender = sender_new(&w->pipeline, "out", &taker, &limits);
+	sender_exporter(w->sender, &w->exporter);
+	source_route(w->source, w->sender);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	budget_check(&w->pipeline.budget);
+	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+	pipeline_done(&w->pipeline);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	chain_free(w->chain);
+	loop_free(w->loop);
+	ledger_done(&w->ledger);
+	free(w);
+	return 0;
+}
+
+static void use(struct world *w, const struct step_type *type, const void *config)
+{
+	struct step *step;
+
+	assert_int_equal(type->create(config, &w->host, &step), 0);
+	assert_int_equal(chain_add(w->chain, type, step, &w->host.dropped), 0);
+}
+
+static void refuses(struct world *w, const struct step_type *type, const void *config)
+{
+	struct step *step = NULL;
+
+	w->host.last_log[0] = 0;
+	assert_true(type->create(config, &w->host, &step) < 0);
+	assert_null(step);
+	assert_true(w->host.last_log[0]);
+}
+
+/* Lines as a collector brings them: in one block, a line end between them. Ends with NULL. */
+static struct batch *batch_of(struct world *w, const char *const *lines)
+{
+	struct batch *b = source_batch_new(w->source);
+	size_t size = 0, at = 0;
+	char *data;
+
+	for (size_t i = 0; lines[i]; i++)
+		size += strlen(lines[i]) + 1;
+	data = batch_block(b, size);
+	assert_non_null(data);
+	for (size_t i = 0; lines[i]; i++) {
+		struct batch_item item = { .data = data + at,
+			.size = (uint32_t)strlen(lines[i]),
+			.records = 1,
+			.generation = 7,
+			.offset = at };
+		memcpy(data + at, lines[i], item.size);
+		data[at + item.size] = '\n';
+		at += item.size + 1;
+		assert_int_equal(batch_add(b, &item), 0);
+	}
+	batch_token(b, 1);
+	return b;
+}
+
+#define LINES(...) ((const char *const[]){ __VA_ARGS__, NULL })
+
+static enum admit offer(struct world *w, const char *const *lines)
+{
+	struct batch *b = batch_of(w, lines);
+	enum admit admit = source_offer(w->source, &b);
+
+	assert_int_equal(admit == ADMIT_TAKEN, b == NULL);
+	batch_free(b);
+	return admit;
+}
+
+static void later(struct world *w, int64_t ms)
+{
+	w->clock.ns += ms * 1000000;
+	for (int i = 0; i < 20; i++)
+		loop_turn(w->loop, DURATION_MS(0));
+}
+
+/* What the lines have become, once all of it was delivered. */
+static void become(struct world *w, const char *const *lines, const char *const *wanted)
+{
+	size_t i;
+
+	forget(&w->exporter);
+	assert_int_equal(offer(w, lines), ADMIT_TAKEN);
+	later(w, 1000);
+	for (i = 0; wanted[i]; i++) {
+		assert_true(i < w->exporter.count);
+		assert_string_equal(w->exporter.lines[i], wanted[i]);
+	}
+	assert_int_equal(w->exporter.count, i);
+	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+}
+
+static const struct ledger_amount *term(struct world *w, enum ledger_term t)
+{
+	return &w->source->routes[0].row->live->term[t];
+}
+
+/* The types. */
+
+static void redact_masks(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("card", "email"), 0, NULL });
+	become(w,
+		LINES("{\"Password\":\"x\",\"a\":{\"password\":[1]}}", "{\"plain\":1}",
+			"{\"m\":\"bob@x.de\",\"n\":[\"4111111111111111\"]}"),
+		LINES("{\"Password\":\"***\",\"a\":{\"password\":\"***\"}}", "{\"plain\":1}",
+			"{\"m\":\"***\",\"n\":[\"***\"]}"));
+	assert_int_equal(w->exporter.offsets[1], 38);
+}
+
+static void redact_removes_and_hashes(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_redact, &(struct step_options){ LIST("p"), NOTHING, 2, NULL });
+	use(w, &step_redact, &(struct step_options){ NOTHING, LIST("ip"), 1, "salt" });
+	become(w, LINES("{\"p\":1,\"a\":\"x\"}"), LINES("{\"a\":\"x\"}"));
+	assert_int_equal(offer(w, LINES("{\"a\":\"10.0.0.1\",\"b\":\"::1\"}")), ADMIT_TAKEN);
+	later(w, 1000);
+	assert_int_equal(strlen(w->exporter.lines[1]), strlen("{\"a\":\"\",\"b\":\"\"}") + 64);
+}
+
+static void redact_reaches_members_beyond_the_index(void **state)
+{
+	struct world *w = *state;
+	struct buffer line;
+
+	buffer_init(&line, 1 << 16);
+	for (int i = 0; i < 200; i++)
+		assert_int_equal(buffer_printf(&line, "%c\"m%d\":0", i ? ',' : '{', i), 0);
+	assert_int_equal(buffer_printf(&line, ",\"pin\":\"12\",\"z\":{\"m\":\"bob@x.de\"}}"), 0);
+	use(w, &step_redact, &(struct step_options){ LIST("pin"), LIST("email"), 0, NULL });
+	use(w, &step_drop, &(struct step_options){ LIST("m199", "m3") });
+	assert_int_equal(offer(w, LINES(line.data)), ADMIT_TAKEN);
+	later(w, 1000);
+	assert_non_null(strstr(w->exporter.lines[0], "\"m198\":0,\"pin\":\"***\",\"z\":{\"m\":\"***\"}}"));
+	assert_null(strstr(w->exporter.lines[0], "\"m3\""));
+	buffer_done(&line);
+}
+
+static void redact_refuses_what_makes_no_sense(void **state)
+{
+	refuses(*state, &step_redact, &(struct step_options){ NOTHING, NOTHING, 0, NULL });
+	refuses(*state, &step_redact, &(struct step_options){ LIST("a"), NOTHING, 1, NULL });
+	refuses(*state, &step_redact, &(struct step_options){ LIST(""), NOTHING, 0, NULL });
+}
+
+static void add_fills_what_is_absent(void **state)
+{
+	struct world *w = *state;
+	const struct {
+		const struct option_map *fields;
+		bool service;
+	} config = { MAP({ "team", "a\nb" }, { "level", "info" }), true };
+
+	use(w, &step_add, &config);
+	become(w, LINES("{}", "{\"level\":30,\"service\":\"x\"}", "{\"service.name\":\"y\",\"host\":{\"ip\":1}}"),
+		LINES("{\"team\":\"a\\nb\",\"level\":\"info\",\"service.name\":\"api\",\"host.name\":\"a\\\"b\"}",
+			"{\"level\":30,\"service\":\"x\",\"team\":\"a\\nb\",\"host.name\":\"a\\\"b\"}",
+			"{\"service.name\":\"y\",\"host\":{\"ip\":1},\"team\":\"a\\nb\",\"level\":\"info\"}"));
+}
+
+static void rename_keeps_what_is_there(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_rename, &(const struct option_map *){ MAP({ "msg", "message" }, { "t", "@time\"" }) });
+	become(w, LINES("{\"msg\":1,\"t\":2}", "{\"msg\":1,\"message\":2}", "{\"a\":1}"),
+		LINES("{\"message\":1,\"@time\\\"\":2}", "{\"msg\":1,\"message\":2}", "{\"a\":1}"));
+}
+
+static void drop_and_keep(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_drop, &(struct step_options){ LIST("pid", "x") });
+	use(w, &step_keep, &(struct step_options){ LIST("a", "x", "b") });
+	become(w, LINES("{\"pid\":1,\"a\":{\"pid\":2},\"x\":3,\"c\":4}", "{\"b\":1}", "{\"Pid\":1}"),
+		LINES("{\"a\":{\"pid\":2}}", "{\"b\":1}", "{}"));
+}
+
+static void a_step_sees_what_the_one_before_did(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_rename, &(const struct option_map *){ MAP({ "pw", "password" }) });
+	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("email"), 0, NULL });
+	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "password", "again" }, { "mail", "eve@x.de" }) });
+	use(w, &step_redact, &(struct step_options){ NOTHING, LIST("email"), 0, NULL });
+	use(w, &step_drop, &(struct step_options){ LIST("gone") });
+	become(w, LINES("{\"pw\":\"bob@x.de\",\"gone\":1}"), LINES("{\"password\":\"***\",\"mail\":\"***\"}"));
+}
+
+static void filter_by_level(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_filter, &(unsigned){ 3 });
+	become(w, LINES("{\"level\":\"info\"}", "{\"level\":40}", "{\"no\":1}", "{\"level\":\"debug\"}"),
+		LINES("{\"level\":40}", "{\"no\":1}"));
+	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 2);
+	assert_int_equal(w->host.dropped, 2);
+	assert_int_equal(term(w, LEDGER_RECEIVED)->bytes,
+		term(w, LEDGER_DELIVERED)->bytes + term(w, LEDGER_DROPPED_STEP)->bytes);
+}
+
+/* How many of 40 lines stay; the same ones each time. */
+static size_t sampled(struct world *w, uint64_t *ret_which)
+{
+	char text[40][64];
+	const char *lines[41] = { NULL };
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(text[i], sizeof text[i], "{\"level\":\"debug\",\"n\":%d,\"id\":\"%d\"}", i, i / 20);
+		lines[i] = text[i];
+	}
+	forget(&w->exporter);
+	assert_int_equal(offer(w, lines), ADMIT_TAKEN);
+	later(w, 1000);
+	*ret_which = 0;
+	for (size_t i = 0; i < w->exporter.count; i++)
+		*ret_which += w->exporter.offsets[i] * (i + 1);
+	return w->exporter.count;
+}
+
+static void sample_is_the_same_each_time(void **state)
+{
+	struct world *w = *state;
+	uint64_t first, second;
+	size_t count;
+	struct {
+		const struct option_map *levels;
+		const char *by;
+	} config = { MAP({ "debug", "0.5" }, { "info", "0" }), NULL };
+
+	use(w, &step_sample, &config);
+	count = sampled(w, &first);
+	assert_in_range(count, 8, 32);
+	assert_int_equal(sampled(w, &second), count);
+	assert_int_equal(first, second);
+	become(w, LINES("{\"level\":\"info\"}", "{\"level\":\"warn\"}"), LINES("{\"level\":\"warn\"}"));
+	config.levels = MAP({ "debug", "1.5" });
+	refuses(w, &step_sample, &config);
+	config.levels = MAP({ "debugging", "1" });
+	refuses(w, &step_sample, &config);
+	config.levels = MAP({ "debug", "" });
+	refuses(w, &step_sample, &config);
+}
+
+static void sample_by_a_member_keeps_lines_together(void **state)
+{
+	struct world *w = *state;
+	uint64_t which;
+	struct {
+		const struct option_map *levels;
+		const char *by;
+	} config = { MAP({ "debug", "0.5" }), "id" };
+
+	use(w, &step_sample, &config);
+	assert_int_equal(sampled(w, &which) % 20, 0);
+}
+
+static void limit_by_rate(void **state)
+{
+	struct world *w = *state;
+	const char *const *four = LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}");
+
+	use(w, &step_limit, &(uint64_t[2]){ 2, 3 });
+	become(w, four, LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}"));
+	become(w, four, LINES("{\"n\":1}", "{\"n\":2}")); /* a second later */
+	later(w, 10000);
+	become(w, four, LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}"));
+	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 4);
+}
+
+/* The chain. */
+
+static void what_is_all_dropped_settles(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_filter, &(unsigned){ 5 });
+	become(w, LINES("{\"level\":10}", "{\"level\":20}"), (const char *const[]){ NULL });
+	assert_int_equal(w->told_count, 1);
+	assert_true(pipeline_idle(&w->pipeline));
+	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DROPPED_STEP].records, 2);
+	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_RECEIVED].records, 2);
+}
+
+static void dropped_lines_join_those_that_stay(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_filter, &(unsigned){ 2 });
+	assert_int_equal(offer(w, LINES("{\"level\":10}")), ADMIT_TAKEN);
+	assert_int_equal(offer(w, LINES("{\"level\":30}", "{\"level\":10}")), ADMIT_TAKEN);
+	assert_int_equal(offer(w, LINES("{\"level\":10}")), ADMIT_TAKEN);
+	assert_int_equal(w->told_count, 0);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 4);
+	later(w, 1000);
+	assert_int_equal(w->told_count, 3);
+	assert_int_equal(w->exporter.count, 1);
+	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 3);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 0);
+}
+
+static void lines_that_stay_are_not_copied(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, LINES("{\"a\":1}", "{\"b\":1}"));
+	const char *data = batch_item(b, 1)->data;
+
+	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("card", "ip"), 0, NULL });
+	assert_int_equal(chain_run(w->chain, &b, (struct mono_time){ 1 }), 0);
+	assert_ptr_equal(batch_item(b, 1)->data, data);
+	batch_free(b);
+}
+
+static void lines_without_an_object_do_not_pass(void **state)
+{
+	use(*state, &step_redact, &(struct step_options){ LIST("password"), NOTHING, 0, NULL });
+	become(*state, LINES("{\"a\":1}", "[1]", "{\"a\":"), LINES("{\"a\":1}"));
+}
+
+/* At whatever memory is left: taken whole or not at all; then nothing was counted and no token of the bucket spent. */
+static void without_room_nothing_has_happened(void **state)
+{
+	struct world *w = *state;
+	const char *const *lines =
+		LINES("{\"a\":1,\"password\":\"x\"}", "{\"b\":2,\"password\":\"0123456789\"}", "{\"c\":3}");
+	size_t full = 0, size = 0, limit = w->pipeline.budget.limit;
+
+	use(w, &step_redact, &(struct step_options){ LIST("password"), NOTHING, 0, NULL });
+	use(w, &step_limit, &(uint64_t[2]){ 1, 3 });
+	for (enum admit admit = ADMIT_FULL; admit != ADMIT_TAKEN; size += 16) {
+		struct batch *b = batch_of(w, lines);
+		size_t used = budget_used(&w->pipeline.budget);
+		w->pipeline.budget.limit = used + size;
+		memset(w->pipeline.budget.guaranteed, 0, sizeof w->pipeline.budget.guaranteed);
+		admit = source_offer(w->source, &b);
+		full += admit == ADMIT_FULL;
+		w->pipeline.budget.limit = limit;
+		if (admit == ADMIT_TAKEN)
+			break;
+		batch_check(b);
+		assert_int_equal(b->count, 3);
+		assert_int_equal(b->token_count, 1);
+		assert_memory_equal(b->items[0].data, lines[0], strlen(lines[0]));
+		assert_int_equal(budget_used(&w->pipeline.budget), used);
+		batch_free(b);
+		assert_int_equal(term(w, LEDGER_RECEIVED)->records, 0);
+	}
+	assert_true(full > 3);
+	later(w, 1000);
+	assert_int_equal(w->exporter.count, 3);
+	assert_string_equal(w->exporter.lines[1], "{\"b\":2,\"password\":\"***\"}");
+	assert_int_equal(w->host.dropped, 0);
+}
+
+/* Blocks end in the middle of a batch, and the last gives back what it does not need. */
+static void large_batches_are_written_whole(void **state)
+{
+	struct world *w = *state;
+	char *line = calloc(1, 60001);
+	const char *lines[7] = { line, line, "{\"s\":1,\"x\":2}", line, "{\"x\":3}", line, NULL };
+
+	memset(line, ' ', 60000);
+	memcpy(line, "{\"x\":1", 6);
+	line[59999] = '}';
+	use(w, &step_drop, &(struct step_options){ LIST("s") });
+	assert_int_equal(offer(w, lines), ADMIT_TAKEN);
+	later(w, 1000);
+	assert_int_equal(w->exporter.count, 6);
+	for (size_t i = 0; i < 6; i++)
+		assert_string_equal(w->exporter.lines[i], i == 2 ? "{\"x\":2}" : lines[i]);
+	free(line);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(redact_masks),
+		TEST(redact_removes_and_hashes),
+		TEST(redact_reaches_members_beyond_the_index),
+		TEST(redact_refuses_what_makes_no_sense),
+		TEST(add_fills_what_is_absent),
+		TEST(rename_keeps_what_is_there),
+		TEST(drop_and_keep),
+		TEST(a_step_sees_what_the_one_before_did),
+		TEST(filter_by_level),
+		TEST(sample_is_the_same_each_time),
+		TEST(sample_by_a_member_keeps_lines_together),
+		TEST(limit_by_rate),
+		TEST(what_is_all_dropped_settles),
+		TEST(dropped_lines_join_those_that_stay),
+		TEST(lines_that_stay_are_not_copied),
+		TEST(lines_without_an_object_do_not_pass),
+		TEST(without_room_nothing_has_happened),
+		TEST(large_batches_are_written_whole),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
