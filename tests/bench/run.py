@@ -30,6 +30,11 @@ from lib.process import Process  # noqa: E402
 from lib.wait import answers, free_port, wait_until  # noqa: E402
 
 PROBES, PATIENCE = 1000, 300
+# Steps that have nothing to do here, one that edits every line, and one that looks for everything.
+STEPS = {"redact by key": {"redact": ["password", "authorization", "cookie", "token", "secret"]},
+         "redact by key and detector": {"redact": {"keys": ["password", "authorization", "cookie", "token", "secret"],
+                                                   "detect": ["card", "bearer", "email", "ip"]}},
+         "filter": {"filter": "trace"}, "add a member": {"add": {"fields": {"team": "payments"}}}}
 
 
 def programs():
@@ -140,12 +145,14 @@ class Bench:
         self.sink.wait(self.sink.bulk, self.lines)
         return (usage.ru_utime + usage.ru_stime) / self.lines * 1e6
 
-    def our_lines(self, packing):
+    def our_lines(self, packing, *steps):
         """From an idle agent: the file is moved under its glob, and counted until everything is acknowledged."""
         self.sink.reset()
         watched = tempfile.mkdtemp(prefix="logs-", dir=self.folder)
         os.link(self.lines_path, watched + "/waiting")
-        agent = Agent(self.options.oxpecker, logs_config(watched, self.sink.bulk, packing == "gzip"))
+        config = logs_config(watched, self.sink.bulk, packing == "gzip")
+        config["logs"]["steps"] = steps
+        agent = Agent(self.options.oxpecker, config)
         before = agent.cpu()
         os.rename(watched + "/waiting", watched + "/app.log")
         self.sink.wait(self.sink.bulk, self.lines)
@@ -307,6 +314,9 @@ def measure(bench):
         result["lines"][packing] = measure_pair(bench, bench.limit_lines, bench.our_lines, packing)
         say(f"spans, {packing}")
         result["spans"][packing] = measure_pair(bench, bench.limit_spans, bench.our_spans, packing)
+    say("lines, plain, with steps")
+    result["steps"] = {name: spread([bench.our_lines("plain", step) for _ in range(bench.options.repeat)])
+                       for name, step in STEPS.items()}
     say("memory at rest")
     result["rest_mib"] = bench.at_rest()
     say("flat out")
@@ -328,6 +338,8 @@ def table(result):
         for packing, pair in result[what].items():
             ratio = pair["ours"]["median"] / pair["limit"]["median"]
             rows.append((f"{what}, {packing}", figure(pair["limit"]), figure(pair["ours"]), f"{ratio:.2f}"))
+    for name, ours in result["steps"].items():
+        rows.append((f"lines, plain, {name}", "", figure(ours), ""))
     for name, mib in result["rest_mib"].items():
         rows.append((f"at rest, {name}, MiB", "", "not available" if mib is None else f"{mib:.1f}", ""))
     for name, title in (("slice_p999_ms", "loop slice p99.9, ms"), ("p50", "probe p50, ms"), ("p99", "probe p99, ms"),
