@@ -1,5 +1,9 @@
 #include "proto/detect.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 enum {
 	CARD_MIN = 13,
 	CARD_MAX = 19,
@@ -303,58 +307,127 @@ static bool jwt(const struct look *l)
 	return dots >= 2 && found(l, from, end);
 }
 
+/* Candidates: digits and a B where a word begins, colon, @, % and J. */
+
+static inline bool is_word(unsigned char c)
+{
+	return kinds[c] & WORD;
+}
+
+static inline bool is_mark(unsigned char before, unsigned char c)
+{
+	switch (c) {
+	case '0' ... '9':
+	case 'b':
+	case 'B':
+		return !is_word(before);
+	case ':':
+	case '@':
+	case '%':
+	case 'J':
+		return true;
+	default:
+		return false;
+	}
+}
+
+static size_t next_scalar(const unsigned char *text, size_t size, size_t at)
+{
+	while (at < size && !is_mark(at ? text[at - 1] : ' ', text[at]))
+		at++;
+	return at;
+}
+
+#ifdef __SSE2__
+static inline __m128i in_range(__m128i v, char from, char to)
+{
+	__m128i above = _mm_sub_epi8(v, _mm_set1_epi8(from));
+
+	return _mm_cmpeq_epi8(_mm_min_epu8(above, _mm_set1_epi8((char)(to - from))), above);
+}
+
+static inline __m128i equals(__m128i v, char c)
+{
+	return _mm_cmpeq_epi8(v, _mm_set1_epi8(c));
+}
+
+static inline __m128i words_of(__m128i v)
+{
+	__m128i letters = in_range(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
+	__m128i others = _mm_or_si128(equals(v, '_'), _mm_cmplt_epi8(v, _mm_setzero_si128()));
+
+	return _mm_or_si128(_mm_or_si128(letters, others), in_range(v, '0', '9'));
+}
+
+static size_t next_sse2(const unsigned char *text, size_t size, size_t at)
+{
+	if (at == 0 && size > 0 && is_mark(' ', text[at++]))
+		return 0;
+	for (; at < size; at += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(text + at));
+		__m128i before = _mm_loadu_si128((const __m128i *)(text + at - 1));
+		__m128i begins = _mm_or_si128(in_range(v, '0', '9'), equals(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'b'));
+		__m128i always = _mm_or_si128(
+			_mm_or_si128(equals(v, ':'), equals(v, '@')), _mm_or_si128(equals(v, '%'), equals(v, 'J')));
+		__m128i marks = _mm_or_si128(always, _mm_andnot_si128(words_of(before), begins));
+		unsigned mask = (unsigned)_mm_movemask_epi8(marks);
+		if (mask) {
+			at += (size_t)__builtin_ctz(mask);
+			return at < size ? at : size;
+		}
+	}
+	return size;
+}
+#endif
+
+const struct detect_skip detect_skips[] = {
+#ifdef __SSE2__
+	{ "sse2", next_sse2 },
+#endif
+	{ "scalar", next_scalar },
+	{ .name = NULL },
+};
+
 void detector_init(struct detector *d, unsigned what)
 {
-	*d = (struct detector){ .what = what };
-	for (int c = '0'; c <= '9'; c++)
-		d->marks[c] = what & (DETECT_CARD | DETECT_IP);
-	d->marks[':'] = what & DETECT_IP;
-	d->marks['@'] = d->marks['%'] = what & DETECT_EMAIL;
-	d->marks['b'] = d->marks['B'] = d->marks['J'] = what & DETECT_BEARER;
+	*d = (struct detector){ .what = what, .skip = detect_skips };
+}
+
+static bool look_at_number(const struct detector *d, const struct look *l)
+{
+	if (!(d->what & DETECT_IP && ip4(l)) && !(d->what & DETECT_CARD && card(l)))
+		return false;
+	return d->what & DETECT_EMAIL ? with_email(l) : true;
 }
 
 static bool look_at(const struct detector *d, const struct look *l)
 {
 	switch (l->text[l->at]) {
 	case ':':
-		return ip6(l);
+		return d->what & DETECT_IP && ip6(l);
 	case '@':
-		return email(l, 1);
+		return d->what & DETECT_EMAIL && email(l, 1);
 	case '%':
-		return is_char(l, l->at + 1, '4') && is_char(l, l->at + 2, '0') && email(l, 3);
+		return d->what & DETECT_EMAIL && is_char(l, l->at + 1, '4') && is_char(l, l->at + 2, '0') &&
+		       email(l, 3);
 	case 'b':
 	case 'B':
-		return bearer(l);
+		return d->what & DETECT_BEARER && bearer(l);
 	case 'J':
-		return jwt(l);
+		return d->what & DETECT_BEARER && jwt(l);
 	default:
-		if (!(d->what & DETECT_IP && ip4(l)) && !(d->what & DETECT_CARD && card(l)))
-			return false;
-		return d->what & DETECT_EMAIL ? with_email(l) : true;
+		return look_at_number(d, l);
 	}
-}
-
-/* Behind a candidate that was none: the rest of its digits, or of its run of colons and hex digits. */
-static size_t pass(const struct look *l)
-{
-	if (is(l, l->at, DIGIT))
-		return past(l, l->at, DIGIT, SIZE_MAX);
-	return l->at + 1;
 }
 
 bool detect_next(const struct detector *d, struct bytes text, size_t at, struct detected *ret)
 {
 	struct look l = { .text = (const unsigned char *)text.data, .size = text.size, .floor = at, .ret = ret };
 
-	while (at < l.size) {
-		if (LIKELY(!d->marks[l.text[at]])) {
-			at++;
-			continue;
-		}
-		l.at = at;
+	while ((at = d->skip->next(l.text, l.size, at)) < l.size) {
+		l.at = at++;
 		if (look_at(d, &l))
 			return true;
-		at = pass(&l);
 	}
 	return false;
 }

@@ -7,8 +7,9 @@
  *   email   local part @ domain with a dot in it; the @ may be written %40
  *   ip      IPv4 in four decimal parts; IPv6 as of RFC 4291, 2.2
  *
- * One pass over the text: a table tells the bytes that a match is recognised by, each candidate looks at a bounded
- * number of bytes around it or is passed over whole. No state is kept and nothing is tried again.
+ * One pass over the text: sixteen bytes at a time are asked for those that a match is recognised by, each candidate
+ * looks at a bounded number of bytes around it. No state is kept and nothing is tried again. The caller guarantees
+ * DETECT_PADDING readable bytes behind the text; they never influence the result.
  */
 #ifndef OXP_DETECT_H
 #define OXP_DETECT_H
@@ -17,9 +18,19 @@
 
 enum { DETECT_CARD = 1, DETECT_BEARER = 2, DETECT_EMAIL = 4, DETECT_IP = 8 };
 
+enum { DETECT_PADDING = 16 };
+
+/* How candidates are looked for; all with the same answers. */
+struct detect_skip {
+	const char *name;
+	/* The first byte from `at` on that may be the mark of a match, or `size`. */
+	size_t (*next)(const unsigned char *text, size_t size, size_t at);
+};
+extern const struct detect_skip detect_skips[]; /* best first, ends with one without a name */
+
 struct detector {
 	unsigned what;
-	bool marks[256]; /* bytes that are looked at */
+	const struct detect_skip *skip;
 };
 
 struct detected {

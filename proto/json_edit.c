@@ -194,18 +194,28 @@ static void put_comma(struct pen *p)
 	p->any = true;
 }
 
-static void put_member(struct pen *p, const struct json_edit *e, size_t i)
+static bool is_edited(const struct json_edit *e, size_t i)
 {
-	const struct json_member *m = &e->line.members[i];
-	struct bytes name, value;
+	return json_edit_bit(e->renamed, i) || json_edit_bit(e->replaced, i);
+}
+
+/* Members that nothing was done to, up to the next that something was; answers that one. */
+static size_t put_untouched(struct pen *p, const struct json_edit *e, size_t i, size_t to)
+{
+	const struct json_member *first = &e->line.members[i], *last = first;
+
+	while (++i < to && !is_edited(e, i) && !json_edit_gone(e, i))
+		last++;
+	put_comma(p);
+	put(p, e->text.data + first->name - 1, last->value + last->value_size - first->name + 1);
+	return i;
+}
+
+static void put_edited(struct pen *p, const struct json_edit *e, size_t i)
+{
+	struct bytes name = json_edit_name(e, i), value = json_edit_value(e, i);
 
 	put_comma(p);
-	if (!json_edit_bit(e->renamed, i) && !json_edit_bit(e->replaced, i)) {
-		put(p, e->text.data + m->name - 1, m->value + m->value_size - m->name + 1);
-		return;
-	}
-	name = json_edit_name(e, i);
-	value = json_edit_value(e, i);
 	put(p, "\"", 1);
 	put(p, name.data, name.size);
 	put(p, "\":", 2);
@@ -214,9 +224,13 @@ static void put_member(struct pen *p, const struct json_edit *e, size_t i)
 
 static void put_members(struct pen *p, const struct json_edit *e, size_t from, size_t to)
 {
-	for (size_t i = from; i < to; i++)
-		if (!json_edit_gone(e, i))
-			put_member(p, e, i);
+	for (size_t i = from; i < to;)
+		if (json_edit_gone(e, i))
+			i++;
+		else if (is_edited(e, i))
+			put_edited(p, e, i++);
+		else
+			i = put_untouched(p, e, i, to);
 }
 
 /* Its own first comma is one too many where nothing stands before it. */

@@ -72,7 +72,7 @@ static enum redacted search(struct redact *r, struct bytes inner, bool *ret_esca
 	*ret_escaped = json_is_escaped(inner);
 	if (*ret_escaped) {
 		buffer_clear(&r->plain);
-		if (json_decode(inner, &r->plain))
+		if (json_decode(inner, &r->plain) || !buffer_reserve(&r->plain, DETECT_PADDING))
 			return REDACT_FAILED;
 		inner = buffer_bytes(&r->plain);
 	}
