@@ -387,6 +387,20 @@ static void check_together(struct agent_config *c, enum place out)
 	}
 }
 
+/* What a step has to say about its options; told at its place in the list, which has a node for each. */
+static void check_steps(struct agent_config *c, enum place place)
+{
+	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
+	const struct node *item = list ? list->first : NULL;
+	char why[256];
+
+	for (const struct config_component *k = c->components[place]; k && item; k = k->next, item = item->next) {
+		const struct step_type *type = k->type->type;
+		if (type->check && !type->check(k->options, why, sizeof why))
+			node_complain(&c->file->errors, item, "%s: %s", k->name, why);
+	}
+}
+
 /* Names of the Elastic Common Schema, as far as there is something to say. */
 static void fill_resource(struct agent_config *c, const struct config_world *world)
 {
@@ -443,6 +457,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_own_doors(c, PLACE_TRACES_OUT);
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);
+	check_steps(c, PLACE_LOGS_STEPS);
 	fill_in(c, input->world);
 	fill_resource(c, input->world);
 	return c->file->errors.count > 0 ? -EINVAL : 0;

@@ -193,6 +193,8 @@ struct step_type {
 	const struct option *options;
 	size_t config_size;
 
+	/* As of an exporter. May be NULL. */
+	bool (*check)(const void *config, char *why, size_t room);
 	int (*create)(const void *config, struct host *, struct step **ret) MUST_CHECK;
 	/* Never blocks and allocates nothing that grows with the lines. Who cannot do his work answers DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);

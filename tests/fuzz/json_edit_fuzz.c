@@ -66,10 +66,13 @@ static bool is_key(const char *name)
 
 static void check_string(const struct redact *r, const json_t *string)
 {
+	size_t size = json_string_length(string);
+	char *text = calloc(1, size + DETECT_PADDING);
 	struct detected found;
 
-	must(!detect_next(
-		&r->detector, (struct bytes){ json_string_value(string), json_string_length(string) }, 0, &found));
+	memcpy(text, json_string_value(string), size);
+	must(!detect_next(&r->detector, (struct bytes){ text, size }, 0, &found));
+	free(text);
 }
 
 /* What one detector has masked, another may take for the end of a word. */

@@ -4,10 +4,10 @@
  * Members by name at any depth, and what the detectors find in strings; the rules stand in proto/redact.h. A line whose
  * clean twin cannot be made is dropped rather than let through.
  */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "config/option.h"
+#include "pipeline/key_list.h"
 #include "pipeline/step.h"
 #include "proto/redact.h"
 
@@ -62,21 +62,19 @@ static unsigned read_detectors(const struct option_list *words)
 	return what;
 }
 
-/* What is wrong with the configuration, or NULL. */
-static const char *read_config(struct step *s, const struct redact_config *c)
+static bool check(const void *config, char *why, size_t room)
 {
+	const struct redact_config *c = config;
+	const char *wrong = NULL;
+
 	if (c->keys->count == 0 && c->detect->count == 0)
-		return "neither keys nor detect are given: nothing would be taken out";
-	s->redact.keys.fold = true;
-	for (size_t i = 0; i < c->keys->count; i++)
-		if (key_set_add(&s->redact.keys, c->keys->items[i]) < 0)
-			return "keys: at most 128 names of 1 to 256 bytes";
-	s->redact.with = (enum redact_with)c->with;
-	s->redact.salt = bytes_of(c->salt ? c->salt : "");
-	if (s->redact.with == REDACT_HASH && s->redact.salt.size == 0)
-		return "with: hash needs a salt";
-	detector_init(&s->redact.detector, read_detectors(c->detect));
-	return NULL;
+		wrong = "neither keys nor detect are given: nothing would be taken out";
+	else if (!key_list_fits(c->keys))
+		wrong = key_list_limits;
+	else if (c->with == REDACT_HASH && (!c->salt || !*c->salt))
+		wrong = "with: hash needs a salt";
+	snprintf(why, room, "%s", wrong ? wrong : "");
+	return !wrong;
 }
 
 static void destroy(struct step *s)
@@ -90,17 +88,17 @@ static void destroy(struct step *s)
 
 static int create(const void *config, struct host *host, struct step **ret)
 {
+	const struct redact_config *c = config;
 	struct step *s = oxp_new(sizeof *s);
-	const char *wrong;
 
+	(void)host;
 	redact_init(&s->redact, json_scan_best(), REDACTED_MAX);
 	buffer_init(&s->out, REDACTED_MAX);
-	wrong = read_config(s, config);
-	if (wrong) {
-		host_log(host, LOG_LEVEL_ERROR, "%s", wrong);
-		destroy(s);
-		return -EINVAL;
-	}
+	s->redact.keys.fold = true;
+	key_list_add(c->keys, &s->redact.keys);
+	detector_init(&s->redact.detector, read_detectors(c->detect));
+	s->redact.with = (enum redact_with)c->with;
+	s->redact.salt = bytes_of(c->salt ? c->salt : "");
 	*ret = s;
 	return 0;
 }
@@ -198,6 +196,7 @@ const struct step_type step_redact = {
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct redact_config),
+	.check = check,
 	.create = create,
 	.apply = apply,
 	.settle = settle,

@@ -5,8 +5,8 @@
  * meets the same answer, and all lines of one request do where the member is its id. A level that is not listed stays
  * whole.
  */
-#include <errno.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -54,30 +54,39 @@ static bool read_level(const char *word, enum severity *ret)
 	return false;
 }
 
-static bool read_levels(struct step *s, const struct option_map *levels)
+static bool read_levels(const struct option_map *levels, double ratios[SEVERITIES])
 {
 	enum severity level;
 
 	for (size_t i = 0; i < levels->count; i++)
-		if (!read_level(levels->pairs[i].key, &level) || !read_ratio(levels->pairs[i].value, &s->ratios[level]))
+		if (!read_level(levels->pairs[i].key, &level) || !read_ratio(levels->pairs[i].value, &ratios[level]))
 			return false;
 	return true;
+}
+
+static bool check(const void *config, char *why, size_t room)
+{
+	double ratios[SEVERITIES];
+	bool fine = read_levels(((const struct sample_config *)config)->levels, ratios);
+
+	if (!fine)
+		snprintf(why, room,
+			"levels: trace, debug, info, warn, error, fatal, unknown, each with a number from 0 to 1");
+	return fine;
 }
 
 static int create(const void *config, struct host *host, struct step **ret)
 {
 	const struct sample_config *c = config;
 	struct step *s = oxp_new(sizeof *s);
+	bool fine;
 
+	(void)host;
 	for (int i = 0; i < SEVERITIES; i++)
 		s->ratios[i] = 1;
 	s->by = bytes_of(c->by ? c->by : "");
-	if (!read_levels(s, c->levels)) {
-		host_log(host, LOG_LEVEL_ERROR,
-			"levels: trace, debug, info, warn, error, fatal, unknown, each with a number from 0 to 1");
-		free(s);
-		return -EINVAL;
-	}
+	fine = read_levels(c->levels, s->ratios);
+	OXP_ASSERT(fine && "check() has been asked");
 	*ret = s;
 	return 0;
 }
@@ -113,6 +122,7 @@ const struct step_type step_sample = {
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct sample_config),
+	.check = check,
 	.create = create,
 	.apply = apply,
 	.destroy = destroy,

@@ -4,10 +4,10 @@
  * Names are exact. A member that stands twice goes twice. Members beyond the 128th are dropped by name too; `keep`
  * keeps none of them.
  */
-#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
-#include "config/option.h"
+#include "pipeline/key_list.h"
 #include "pipeline/step.h"
 #include "proto/redact.h"
 
@@ -43,23 +43,25 @@ static void destroy(struct step *s)
 	free(s);
 }
 
+static bool check(const void *config, char *why, size_t room)
+{
+	bool fits = key_list_fits(((const struct select_config *)config)->keys);
+
+	snprintf(why, room, "%s", fits ? "" : key_list_limits);
+	return fits;
+}
+
 static int create(const void *config, struct host *host, struct step **ret)
 {
 	const struct select_config *c = config;
 	struct step *s = oxp_new(sizeof *s);
-	int failed = 0;
 
+	(void)host;
 	redact_init(&s->redact, json_scan_best(), REST_MAX);
 	s->redact.with = REDACT_REMOVE;
 	s->redact.shallow = true;
 	buffer_init(&s->out, REST_MAX);
-	for (size_t i = 0; i < c->keys->count && !failed; i++)
-		failed = key_set_add(&s->redact.keys, c->keys->items[i]);
-	if (failed) {
-		host_log(host, LOG_LEVEL_ERROR, "keys: at most 128 names of 1 to 256 bytes");
-		destroy(s);
-		return failed;
-	}
+	key_list_add(c->keys, &s->redact.keys);
 	*ret = s;
 	return 0;
 }
@@ -108,6 +110,7 @@ const struct step_type step_drop = {
 	.signals = SIGNAL_LOGS,
 	.options = drop_rows,
 	.config_size = sizeof(struct select_config),
+	.check = check,
 	.create = create,
 	.apply = apply_drop,
 	.destroy = destroy,
@@ -119,6 +122,7 @@ const struct step_type step_keep = {
 	.signals = SIGNAL_LOGS,
 	.options = keep_rows,
 	.config_size = sizeof(struct select_config),
+	.check = check,
 	.create = create,
 	.apply = apply_keep,
 	.destroy = destroy,
