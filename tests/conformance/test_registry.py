@@ -30,7 +30,8 @@ LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder
 COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_scrape"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
-# Steps: their options, a line that must come through as another, and one that must come through as it is. None: dropped.
+# Steps: their options, a line that must come through as another, and one that must come through as it is.
+# None: dropped.
 STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n": 2, "a": 3}),
          "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
          "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),

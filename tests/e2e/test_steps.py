@@ -87,9 +87,11 @@ def test_hashes_correlate_and_removing_leaves_nothing(oxpecker, fault_server, tm
 def test_steps_run_in_their_order(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     agent = oxpecker({"service": {"name": "api", "version": "1.10"},
-                      **config(tmp_path / "app.log", server.url, {"filter": "info"}, {"rename": {"fields": {"msg": "m"}}},
-                               {"drop": "message"}, {"add": {"fields": {"m": "never", "team": 'a "b"'}, "service": True}},
-                               {"sample": {"levels": {"warn": 0}}})}, env={"POD_NAME": "api-7", "POD_NAMESPACE": "shop"})
+                      **config(tmp_path / "app.log", server.url, {"filter": "info"},
+                               {"rename": {"fields": {"msg": "m"}}}, {"drop": "message"},
+                               {"add": {"fields": {"m": "never", "team": 'a "b"'}, "service": True}},
+                               {"sample": {"levels": {"warn": 0}}})},
+                     env={"POD_NAME": "api-7", "POD_NAMESPACE": "shop"})
     writer.write(3, msg="hello")
     writer.write(2, level="debug")
     writer.write(1, level="warn")
