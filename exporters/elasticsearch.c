@@ -8,7 +8,8 @@
  * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
  *
  * To one index a line goes as it stands behind an action of fixed size. Only an index with a date in its name and a
- * data stream look into it, for its @timestamp: the one to find the day, the other to add the time where there is none.
+ * data stream look into it, for its @timestamp or what else says when it was (proto/log_time.h): the one to find the
+ * day, the other to add @timestamp where there is none.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,8 +24,8 @@
 #include "proto/bulk_answer.h"
 #include "proto/bulk_line.h"
 #include "proto/index_name.h"
+#include "proto/log_time.h"
 #include "proto/mapping_conflict.h"
-#include "proto/rfc3339.h"
 
 enum {
 	ID_STATE = 11,
@@ -52,9 +53,11 @@ static const struct option elasticsearch_options[] = {
 		.required = true, .example = "[http://elasticsearch:9200]",
 		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of @timestamp, or of now." },
+		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, or of "
+			"now." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
-		.help = "Data stream in place of the index; @timestamp is added where a line has none." },
+		.help = "Data stream in place of the index; a line without @timestamp gets it, from its own time or "
+			"now." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
 		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
 	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
@@ -72,7 +75,7 @@ static const char time_start[] = "{\"@timestamp\":\"";
 enum {
 	ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1,
 	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `{"@timestamp":"…",` */
-	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + WALL_TEXT_SIZE + 2,
+	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + RFC3339_SIZE + 2,
 };
 
 struct exporter {
@@ -99,7 +102,6 @@ struct bulk {
 	bool too_many;
 	size_t place; /* which host it goes to */
 	struct wall_time began;
-	char began_text[WALL_TEXT_SIZE];
 	int64_t hour; /* that index[] is of */
 	char index[INDEX_NAME_MAX + 1];
 	size_t index_size;
@@ -162,33 +164,48 @@ static char *put_varied_action(const struct exporter *e, const struct bulk *b, c
 }
 
 /* The line's opening brace with the time behind it. */
-static char *put_time(const struct bulk *b, struct bytes line, char *to, size_t *skip)
+static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, size_t *skip)
 {
 	bool empty;
 
 	*skip = bulk_line_opening(line, &empty);
 	to = put_text(to, time_start, sizeof time_start - 1);
-	to = put_text(to, b->began_text, strlen(b->began_text));
+	to += rfc3339_write(when->seconds, when->nanos, to);
 	return put_text(to, "\",", empty ? 1 : 2);
+}
+
+/* When the line was written, as far as it says so in any way; else when the bulk was begun. Whether it has @timestamp,
+ * whatever it says there. */
+static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
+{
+	struct json_line index;
+	struct bytes value;
+	int64_t ms = b->began.ns / 1000000;
+
+	*ret = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
+	if (bulk_line_timestamp(e->scan, line, &value)) {
+		rfc3339_seconds(value, &ret->seconds);
+		return true;
+	}
+	if (json_line_index(e->scan, line.data, line.size, &index) == JSON_FINE)
+		log_time_of_line(e->scan, line.data, &index, ret);
+	return false;
 }
 
 static size_t put_varied(void *exporter, void *bulk, const struct batch_item *item, char *to, size_t *skip)
 {
 	const struct exporter *e = exporter;
 	struct bulk *b = bulk;
-	struct bytes line = { item->data, item->size }, value;
-	int64_t seconds = b->began.ns / 1000000000;
-	bool timed = (e->dated || e->stream) && bulk_line_timestamp(e->scan, line, &value);
+	struct bytes line = { item->data, item->size };
+	struct rfc3339 when;
+	bool named = (e->dated || e->stream) && tell_time(e, b, line, &when);
 	char *end;
 
-	if (e->dated) {
-		if (timed)
-			rfc3339_seconds(value, &seconds);
-		set_index(e, b, seconds);
-	}
+	if (e->dated)
+		set_index(e, b, when.seconds);
 	end = put_varied_action(e, b, item, to);
-	if (e->stream && !timed)
-		end = put_time(b, line, end, skip);
+	if (e->stream && !named)
+		end = put_time(&when, line, end, skip);
 	return (size_t)(end - to);
 }
 
@@ -241,7 +258,6 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 	r->again = e->again;
 	r->next = next_wanted(send, send_first(send));
 	r->began = loop_wall(host_loop(e->host));
-	wall_format(r->began, r->began_text);
 	bulk_answer_init(&r->answer, on_item, r);
 	return r;
 }

@@ -130,12 +130,19 @@ static enum severity of_member(const struct json_edit *e, size_t i)
 	return SEVERITY_UNKNOWN;
 }
 
+int severity_find(const struct json_edit *e, enum severity *ret)
+{
+	*ret = SEVERITY_UNKNOWN;
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i) && (*ret = of_member(e, i)) != SEVERITY_UNKNOWN)
+			return (int)i;
+	return -1;
+}
+
 enum severity severity_of_line(const struct json_edit *e)
 {
-	enum severity s = SEVERITY_UNKNOWN;
+	enum severity s;
 
-	for (size_t i = 0; i < e->count && s == SEVERITY_UNKNOWN; i++)
-		if (!json_edit_gone(e, i))
-			s = of_member(e, i);
+	severity_find(e, &s);
 	return s;
 }

@@ -24,7 +24,8 @@ enum severity {
 const char *severity_name(enum severity); /* "warn" */
 /* A word in any case; UNKNOWN when it is none. */
 enum severity severity_of_word(struct bytes word);
-/* The first member of the line, as edited, that tells one. */
+/* The first member of the line, as edited, that tells one: its number, or -1 and UNKNOWN. */
+int severity_find(const struct json_edit *, enum severity *ret);
 enum severity severity_of_line(const struct json_edit *);
 
 #endif

@@ -1,6 +1,8 @@
 #include "proto/rfc3339.h"
 
-enum { DAY = 86400, DAYS_TO_1970 = 719468, ERA_DAYS = 146097, SHORTEST = sizeof "2026-11-23T04:45:06Z" - 1 };
+#include <stdio.h>
+
+enum { DAY = 86400, DAYS_TO_1970 = 719468, ERA_DAYS = 146097, NANO_DIGITS = 9 };
 
 /* Days since 1970-01-01, with years that begin in March so that the leap day is the last. */
 static int64_t days_from_civil(int64_t year, unsigned month, unsigned day)
@@ -22,7 +24,8 @@ struct civil_time civil_from_seconds(int64_t seconds)
 	return (struct civil_time){ .year = year_of_era + era * 400 + (month <= 2),
 		.month = month,
 		.day = (unsigned)day_of_year - (153 * from_march + 2) / 5 + 1,
-		.hour = (unsigned)((seconds - days * DAY) / 3600) };
+		.hour = (unsigned)((seconds - days * DAY) / 3600),
+		.rest = (unsigned)((seconds - days * DAY) % 3600) };
 }
 
 /* Takes `digits` digits off the front; -1 when they are not there. */
@@ -57,31 +60,36 @@ static bool take_field(struct bytes *text, const char *before, int max, int *ret
 	return *ret >= 0 && *ret <= max;
 }
 
-static bool skip_fraction(struct bytes *text)
+static bool take_fraction(struct bytes *text, struct rfc3339 *t)
 {
+	int digits = 0, digit;
+
 	if (!take_one(text, ".,"))
 		return true;
-	if (take_number(text, 1) < 0)
-		return false;
-	while (take_number(text, 1) >= 0)
-		;
-	return true;
+	t->strict = t->strict && text->data[-1] == '.';
+	for (; (digit = take_number(text, 1)) >= 0; digits++)
+		if (digits < NANO_DIGITS)
+			t->nanos = t->nanos * 10 + (uint32_t)digit;
+	t->strict = t->strict && digits <= NANO_DIGITS;
+	for (int i = digits; i < NANO_DIGITS; i++)
+		t->nanos *= 10;
+	return digits > 0;
 }
 
-/* Seconds that the clock there is ahead of UTC. */
-static bool take_offset(struct bytes *text, int *ret)
+/* Takes it off what was read as if it were UTC. */
+static bool take_offset(struct bytes *text, struct rfc3339 *t)
 {
 	bool west = text->size > 0 && *text->data == '-';
 	int hours, minutes;
 
-	*ret = 0;
-	if (take_one(text, "Zz"))
+	t->zoned = text->size > 0;
+	if (!t->zoned || take_one(text, "Zz"))
 		return true;
 	if (!take_field(text, "+-", 23, &hours))
 		return false;
-	take_one(text, ":");
+	t->strict = take_one(text, ":") && t->strict;
 	minutes = take_number(text, 2);
-	*ret = (hours * 60 + minutes) * (west ? -60 : 60);
+	t->seconds -= (hours * 60 + minutes) * (west ? -60 : 60);
 	return minutes >= 0 && minutes <= 59;
 }
 
@@ -93,21 +101,57 @@ static unsigned days_in(int year, int month)
 	return days[month - 1] + (month == 2 && leap);
 }
 
+static bool take_date(struct bytes *text, struct rfc3339 *t)
+{
+	int year = take_number(text, 4), month, day;
+
+	if (year < 0 || !take_field(text, "-", 12, &month) || !take_field(text, "-", 31, &day))
+		return false;
+	t->seconds = month < 1 ? 0 : days_from_civil(year, (unsigned)month, (unsigned)day) * DAY;
+	return month >= 1 && day >= 1 && (unsigned)day <= days_in(year, month);
+}
+
+static bool take_clock(struct bytes *text, struct rfc3339 *t)
+{
+	int hour, minute, second;
+
+	t->strict = text->size > 0 && *text->data == 'T';
+	if (!take_field(text, "Tt ", 23, &hour) || !take_field(text, ":", 59, &minute) ||
+		!take_field(text, ":", 60, &second)) /* 60: a leap second */
+		return false;
+	t->seconds += hour * 3600 + minute * 60 + second;
+	return true;
+}
+
+bool rfc3339_read(struct bytes text, struct rfc3339 *ret)
+{
+	struct rfc3339 t = { 0 };
+
+	if (!take_date(&text, &t) || !take_clock(&text, &t) || !take_fraction(&text, &t) || !take_offset(&text, &t) ||
+		text.size > 0)
+		return false;
+	t.strict = t.strict && t.zoned;
+	*ret = t;
+	return true;
+}
+
 bool rfc3339_seconds(struct bytes text, int64_t *ret)
 {
-	int year, month, day, hour, minute, second, ahead;
+	struct rfc3339 t;
 
-	if (text.size < SHORTEST || (year = take_number(&text, 4)) < 0)
+	if (!rfc3339_read(text, &t) || !t.zoned)
 		return false;
-	if (!take_field(&text, "-", 12, &month) || !take_field(&text, "-", 31, &day))
-		return false;
-	if (month < 1 || day < 1 || (unsigned)day > days_in(year, month))
-		return false;
-	if (!take_field(&text, "Tt ", 23, &hour) || !take_field(&text, ":", 59, &minute) ||
-		!take_field(&text, ":", 60, &second)) /* 60: a leap second */
-		return false;
-	if (!skip_fraction(&text) || !take_offset(&text, &ahead) || text.size > 0)
-		return false;
-	*ret = days_from_civil(year, (unsigned)month, (unsigned)day) * DAY + hour * 3600 + minute * 60 + second - ahead;
+	*ret = t.seconds;
 	return true;
+}
+
+size_t rfc3339_write(int64_t seconds, uint32_t nanos, char to[RFC3339_SIZE])
+{
+	struct civil_time c = civil_from_seconds(seconds);
+	int digits = nanos % 1000 ? 9 : nanos % 1000000 ? 6 : 3;
+	uint32_t fraction = digits == 9 ? nanos : digits == 6 ? nanos / 1000 : nanos / 1000000;
+	int size = snprintf(to, RFC3339_SIZE, "%04d-%02u-%02uT%02u:%02u:%02u.%0*uZ", (int)c.year % 10000, c.month % 100,
+		c.day % 100, c.hour % 100, c.rest / 60 % 100, c.rest % 60, digits, fraction);
+
+	return (size_t)size;
 }

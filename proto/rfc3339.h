@@ -1,21 +1,36 @@
 /*
  * A moment as RFC 3339 writes it: 2026-11-23T04:45:06.123Z, or with an offset such as +01:00.
  *
- * Read to whole seconds, which is all that a date in an index name needs. A space in place of the T and an offset
- * without its colon pass, since loggers write both; what says no offset at all does not, as nobody knows when it was.
+ * A space in place of the T, a comma before the fraction and an offset without its colon pass, since loggers write
+ * them; the text is not `strict` then. What says no offset at all is told as if it were UTC, and that it was not said:
+ * whether that will do is for those who ask.
  */
 #ifndef OXP_RFC3339_H
 #define OXP_RFC3339_H
 
 #include "base/bytes.h"
 
-/* Seconds since 1970-01-01T00:00:00Z, for the years 0000 to 9999. *ret is untouched when it is no such text. */
+struct rfc3339 {
+	int64_t seconds; /* since 1970-01-01T00:00:00Z */
+	uint32_t nanos; /* digits behind the ninth are left out */
+	bool zoned; /* the offset was said */
+	bool strict; /* as RFC 3339 writes it, with a T and at most nine digits of fraction */
+};
+
+enum { RFC3339_SIZE = sizeof "2026-11-23T04:45:06.123456789Z" };
+
+/* For the years 0000 to 9999. *ret is untouched when it is no such text. */
+bool rfc3339_read(struct bytes text, struct rfc3339 *ret);
+/* Whole seconds, of a text that says its offset. */
 bool rfc3339_seconds(struct bytes text, int64_t *ret);
+/* In UTC with as many groups of three digits as it takes; bytes without the closing zero. Years 0000 to 9999. */
+size_t rfc3339_write(int64_t seconds, uint32_t nanos, char to[RFC3339_SIZE]);
 
 /* The day of a moment (proleptic Gregorian), and the hour in it, in UTC. */
 struct civil_time {
 	int64_t year;
 	unsigned month, day, hour; /* from 1, from 1, from 0 */
+	unsigned rest; /* seconds in that hour */
 };
 struct civil_time civil_from_seconds(int64_t seconds);
 

@@ -34,6 +34,7 @@ CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, fo
 # None: dropped.
 STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n": 2, "a": 3}),
          "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
+         "step_ecs": ({"version": False}, {"n": 1, "msg": "x"}, {"n": 1, "message": "x"}, {"n": 2, "b": {"msg": 1}}),
          "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),
          "step_keep": (["n"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2}),
          "step_limit": ({"rate": 1, "burst": 1}, {"n": 1}, None, {"n": 2}),
@@ -67,6 +68,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),
            "step_add": ({"logs": {"steps": [{"add": {"fields": ["x"]}}]}}, "fields"),
            "step_drop": ({"logs": {"steps": ["drop"]}}, "keys"),
+           "step_ecs": ({"logs": {"steps": [{"ecs": {"version": "8"}}]}}, "version"),
            "step_filter": ({"logs": {"steps": [{"filter": "loud"}]}}, "warn"),
            "step_keep": ({"logs": {"steps": [{"keep": {"key": "x"}}]}}, "keys"),
            "step_limit": ({"logs": {"steps": [{"limit": 0}]}}, "limit"),

@@ -105,6 +105,29 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
 
 
+# The time as a library writes it, what a data stream is given for it, and the index it goes to.
+WRITTEN = [({"time": 981173106123}, "2001-02-03T04:05:06.123Z"), ({"ts": 981173106.5}, "2001-02-03T04:05:06.500Z"),
+           ({"asctime": "2001-02-03 04:05:06,007"}, "2001-02-03T04:05:06.007Z"),
+           ({"timestamp": "2001-02-03T05:05:06.123456789+01:00"}, "2001-02-03T04:05:06.123456789Z"),
+           ({"instant": {"epochSecond": 981173106, "nanoOfSecond": 1000}}, "2001-02-03T04:05:06.000001Z")]
+
+
+def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
+    """The event's time is the day and the @timestamp of lines that name it otherwise, to the nanosecond."""
+    path = tmp_path / "app.log"
+    path.write_text("".join(json.dumps({"n": n, **time}) + "\n" for n, (time, _) in enumerate(WRITTEN)))
+    for options in ({"data_stream": "stream"}, {"index": "a-%{+yyyy.MM.dd}"}):
+        server = fault_server()
+        agent = oxpecker(elasticsearch(path, server.url, **options))
+        wait_delivered(agent, len(WRITTEN))
+        for action, document in server.taken("_bulk")[0].documents():
+            fields, moment = WRITTEN[document["n"]]
+            extra = {"@timestamp": moment} if "data_stream" in options else {}
+            assert document == {"n": document["n"], **fields, **extra}
+            assert action["create"].get("_index", "a-2001.02.03") == "a-2001.02.03"
+        agent.assert_balanced()
+
+
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(3)

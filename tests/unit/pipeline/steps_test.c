@@ -12,8 +12,8 @@
 
 enum { TOLD_MAX = 16, LINES_MAX = 64 };
 
-extern const struct step_type step_add, step_drop, step_filter, step_keep, step_limit, step_redact, step_rename,
-	step_sample;
+extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_keep, step_limit, step_redact,
+	step_rename, step_sample;
 
 /* What a step is lent. */
 struct host {
@@ -425,6 +425,63 @@ static void limit_by_rate(void **state)
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 4);
 }
 
+/* As pino, zap, slog, python-json-logger, structlog, log4j2 and winston write them. */
+static void ecs_names_what_loggers_write(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_ecs, &(bool){ false });
+	become(w,
+		LINES("{\"level\":30,\"time\":1795409106123,\"pid\":7,\"hostname\":\"a\",\"msg\":\"m\"}",
+			"{\"level\":\"info\",\"ts\":1795409106.1234567,\"logger\":\"x\",\"msg\":\"m\"}",
+			"{\"time\":\"2026-11-23T05:45:06.123456789+01:00\",\"level\":\"WARN+1\",\"msg\":\"m\"}",
+			"{\"asctime\":\"2026-11-23 04:45:06,123\",\"levelname\":\"ERROR\",\"message\":\"m\","
+			"\"exc_info\":\"t\"}",
+			"{\"event\":\"e\",\"level\":\"error\",\"timestamp\":\"2026-11-23T04:45:06.123456Z\"}",
+			"{\"instant\":{\"epochSecond\":1795409106,\"nanoOfSecond\":5},\"thread\":\"main\",\"level\":"
+			"\"INFO\","
+			"\"loggerName\":\"l\",\"message\":\"m\"}",
+			"{\"level\":\"info\",\"trace_id\":\"a\",\"span_id\":\"b\",\"stack\":\"s\"}"),
+		LINES("{\"log.level\":\"info\",\"@timestamp\":\"2026-11-23T04:45:06.123Z\",\"process.pid\":7,"
+		      "\"host.hostname\":\"a\",\"message\":\"m\"}",
+			"{\"log.level\":\"info\",\"@timestamp\":\"2026-11-23T04:45:06.123456700Z\",\"log.logger\":"
+			"\"x\","
+			"\"message\":\"m\"}",
+			"{\"@timestamp\":\"2026-11-23T05:45:06.123456789+01:00\",\"log.level\":\"WARN+1\",\"message\":"
+			"\"m\"}",
+			"{\"@timestamp\":\"2026-11-23T04:45:06.123Z\",\"log.level\":\"ERROR\",\"message\":\"m\","
+			"\"error.stack_trace\":\"t\"}",
+			"{\"event\":\"e\",\"log.level\":\"error\",\"@timestamp\":\"2026-11-23T04:45:06.123456Z\"}",
+			"{\"@timestamp\":\"2026-11-23T04:45:06.000000005Z\",\"process.thread.name\":\"main\","
+			"\"log.level\":\"INFO\",\"log.logger\":\"l\",\"message\":\"m\"}",
+			"{\"log.level\":\"info\",\"trace.id\":\"a\",\"span.id\":\"b\",\"error.stack_trace\":\"s\"}"));
+}
+
+/* What has the schema's names already, and what only looks like a member of it, stays. */
+static void ecs_leaves_what_it_does_not_know(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_ecs, &(bool){ false });
+	become(w,
+		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
+			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
+			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
+			"{\"err\":{\"stack\":\"s\"},\"stack\":\"t\"}"),
+		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
+			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
+			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
+			"{\"error\":{\"stack\":\"s\"},\"error.stack_trace\":\"t\"}"));
+}
+
+static void ecs_says_its_version_once(void **state)
+{
+	use(*state, &step_ecs, &(bool){ true });
+	become(*state, LINES("{}", "{\"ecs.version\":\"1\"}", "{\"ecs\":{}}"),
+		LINES("{\"ecs.version\":\"8.11.0\"}", "{\"ecs.version\":\"1\"}",
+			"{\"ecs\":{},\"ecs.version\":\"8.11.0\"}"));
+}
+
 /* The chain. */
 
 static void what_is_all_dropped_settles(void **state)
@@ -545,6 +602,9 @@ int main(void)
 		TEST(sample_is_the_same_each_time),
 		TEST(sample_by_a_member_keeps_lines_together),
 		TEST(limit_by_rate),
+		TEST(ecs_names_what_loggers_write),
+		TEST(ecs_leaves_what_it_does_not_know),
+		TEST(ecs_says_its_version_once),
 		TEST(what_is_all_dropped_settles),
 		TEST(dropped_lines_join_those_that_stay),
 		TEST(lines_that_stay_are_not_copied),

@@ -44,6 +44,43 @@ static void moments(void **state)
 	}
 }
 
+static const struct {
+	const char *text;
+	int64_t seconds;
+	uint32_t nanos;
+	bool zoned, strict;
+	const char *written;
+} exact[] = {
+	{ "2026-11-23T04:45:06Z", 1795409106, 0, true, true, "2026-11-23T04:45:06.000Z" },
+	{ "2026-11-23T04:45:06.123Z", 1795409106, 123000000, true, true, "2026-11-23T04:45:06.123Z" },
+	{ "2026-11-23T04:45:06.1Z", 1795409106, 100000000, true, true, "2026-11-23T04:45:06.100Z" },
+	{ "2026-11-23T05:45:06.123456+01:00", 1795409106, 123456000, true, true, "2026-11-23T04:45:06.123456Z" },
+	{ "2026-11-23T04:45:06.000000001Z", 1795409106, 1, true, true, "2026-11-23T04:45:06.000000001Z" },
+	{ "2026-11-23T04:45:06.1234567899Z", 1795409106, 123456789, true, false, "2026-11-23T04:45:06.123456789Z" },
+	{ "2026-11-23 04:45:06,123", 1795409106, 123000000, false, false, "2026-11-23T04:45:06.123Z" },
+	{ "2026-11-23T04:45:06", 1795409106, 0, false, false, "2026-11-23T04:45:06.000Z" },
+	{ "2026-11-23T04:45:06.5-0100", 1795412706, 500000000, true, false, "2026-11-23T05:45:06.500Z" },
+	{ "1969-12-31T23:59:59.999Z", -1, 999000000, true, true, "1969-12-31T23:59:59.999Z" },
+	{ "0000-01-01T00:00:00Z", -62167219200, 0, true, true, "0000-01-01T00:00:00.000Z" },
+};
+
+static void nothing_of_a_moment_is_lost(void **state)
+{
+	char written[RFC3339_SIZE];
+	struct rfc3339 t;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(exact); i++) {
+		memset(&t, 0xff, sizeof t);
+		assert_true(rfc3339_read(bytes_of(exact[i].text), &t));
+		if (t.seconds != exact[i].seconds || t.nanos != exact[i].nanos || t.zoned != exact[i].zoned ||
+			t.strict != exact[i].strict)
+			fail_msg("%s: %lld %u %d %d", exact[i].text, (long long)t.seconds, t.nanos, t.zoned, t.strict);
+		assert_int_equal(rfc3339_write(t.seconds, t.nanos, written), strlen(exact[i].written));
+		assert_string_equal(written, exact[i].written);
+	}
+}
+
 static void what_is_none(void **state)
 {
 	int64_t seconds = 7;
@@ -95,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(moments),
+		cmocka_unit_test(nothing_of_a_moment_is_lost),
 		cmocka_unit_test(what_is_none),
 		cmocka_unit_test(cut_anywhere),
 		cmocka_unit_test(as_the_c_library_has_it),

@@ -1,0 +1,185 @@
+/*
+ * The step `ecs`: the names that the Elastic Common Schema has for what every logger writes (ECS 8, "Base", "Log",
+ * "Error", "Tracing", "Process" and "Host" fields), so that one dashboard reads all of them.
+ *
+ * Members are renamed where they stand. A value changes only where the schema wants another one: a time that is no RFC
+ * 3339 text with its offset becomes one, with all digits that the line has of it, and a level that is a number becomes
+ * its word. A line that has a name of the schema already keeps both members as they are.
+ */
+#include <stdlib.h>
+
+#include "config/option.h"
+#include "pipeline/step.h"
+#include "proto/log_level.h"
+#include "proto/log_time.h"
+
+struct ecs_config {
+	bool version;
+};
+
+struct step {
+	bool version;
+};
+
+static const struct option rows[] = {
+	{ OPT_BOOL(struct ecs_config, version), .name = "version", .text = "true",
+		.help = "Adds ecs.version to each line." },
+	{ .name = NULL },
+};
+
+enum { STRINGS = 1 << MEMBER_STRING, NUMBERS = 1 << MEMBER_NUMBER, OBJECTS = 1 << MEMBER_OBJECT };
+
+/* What loggers write beside time and level. `kinds`: another kind of value than that is something else. */
+static const struct {
+	const char *from, *to;
+	unsigned kinds;
+} fields[] = {
+	{ "msg", "message", STRINGS },
+	{ "trace_id", "trace.id", STRINGS },
+	{ "traceId", "trace.id", STRINGS },
+	{ "traceID", "trace.id", STRINGS },
+	{ "span_id", "span.id", STRINGS },
+	{ "spanId", "span.id", STRINGS },
+	{ "spanID", "span.id", STRINGS },
+	{ "logger", "log.logger", STRINGS },
+	{ "logger_name", "log.logger", STRINGS },
+	{ "loggerName", "log.logger", STRINGS },
+	{ "stack", "error.stack_trace", STRINGS },
+	{ "stacktrace", "error.stack_trace", STRINGS },
+	{ "stack_trace", "error.stack_trace", STRINGS },
+	{ "exc_info", "error.stack_trace", STRINGS },
+	{ "exception", "error.stack_trace", STRINGS },
+	{ "error", "error.message", STRINGS },
+	{ "err", "error.message", STRINGS },
+	{ "err", "error", OBJECTS },
+	{ "hostname", "host.hostname", STRINGS },
+	{ "pid", "process.pid", NUMBERS },
+	{ "thread", "process.thread.name", STRINGS },
+	{ "threadName", "process.thread.name", STRINGS },
+	{ "thread_name", "process.thread.name", STRINGS },
+};
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	(void)host;
+	*ret = oxp_new(sizeof **ret);
+	(*ret)->version = ((const struct ecs_config *)config)->version;
+	return 0;
+}
+
+/* "log": {…} beside "log.level" would be two members of one object to whoever reads dots as levels: fine. "log": "x"
+ * beside it would not. */
+static bool is_free(const struct json_edit *e, const char *name)
+{
+	const char *dot = strchr(name, '.');
+	int parent = dot ? json_edit_find(e, (struct bytes){ name, (size_t)(dot - name) }) : -1;
+
+	return !json_edit_has(e, bytes_of(name)) &&
+	       (parent < 0 || json_kind(json_edit_value(e, (size_t)parent)) == MEMBER_OBJECT);
+}
+
+static char *put(char *to, const char *text, size_t size)
+{
+	memcpy(to, text, size);
+	return to + size;
+}
+
+/* The text between quotes in memory of the edit; no data: no room. */
+static struct bytes quoted(struct json_edit *e, const char *text, size_t size)
+{
+	char *to = json_edit_room(e, size + 2);
+
+	if (to)
+		*put(put(put(to, "\"", 1), text, size), "\"", 1) = 0;
+	return (struct bytes){ to, size + 2 };
+}
+
+static void set_time(struct json_edit *e, size_t i, const struct rfc3339 *t)
+{
+	char text[RFC3339_SIZE];
+	struct bytes value;
+
+	if (!t->strict) {
+		value = quoted(e, text, rfc3339_write(t->seconds, t->nanos, text));
+		if (!value.data)
+			return;
+		json_edit_replace(e, i, value);
+	}
+	json_edit_rename(e, i, bytes_of("@timestamp"));
+}
+
+static void name_time(struct json_edit *e)
+{
+	struct rfc3339 t;
+
+	if (json_edit_has(e, bytes_of("@timestamp")))
+		return;
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i) && log_time_is_name(json_edit_name(e, i)) &&
+			log_time_read(e->scan, json_edit_value(e, i), &t)) {
+			set_time(e, i, &t);
+			return;
+		}
+}
+
+static void name_level(struct json_edit *e)
+{
+	enum severity severity;
+	int i = severity_find(e, &severity);
+	const char *word = severity_name(severity);
+	struct bytes value;
+
+	if (i < 0 || json_name_is(json_edit_name(e, (size_t)i), bytes_of("log"), false) || !is_free(e, "log.level"))
+		return;
+	if (json_kind(json_edit_value(e, (size_t)i)) != MEMBER_STRING) {
+		value = quoted(e, word, strlen(word));
+		if (!value.data)
+			return;
+		json_edit_replace(e, (size_t)i, value);
+	}
+	json_edit_rename(e, (size_t)i, bytes_of("log.level"));
+}
+
+static void name_others(struct json_edit *e)
+{
+	for (size_t k = 0; k < COUNT_OF(fields); k++) {
+		int i = json_edit_find(e, bytes_of(fields[k].from));
+		if (i >= 0 && fields[k].kinds >> json_kind(json_edit_value(e, (size_t)i)) & 1 &&
+			is_free(e, fields[k].to))
+			json_edit_rename(e, (size_t)i, bytes_of(fields[k].to));
+	}
+}
+
+static void add_version(struct json_edit *e)
+{
+	static const char version[16 + JSON_LINE_PADDING] = "\"8.11.0\"";
+
+	if (is_free(e, "ecs.version") && json_edit_append(e, bytes_of("ecs.version"), bytes_of(version)) < 0)
+		return; /* a line with that many members goes without */
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	name_time(record->edit);
+	name_level(record->edit);
+	name_others(record->edit);
+	if (s->version)
+		add_version(record->edit);
+	return STEP_KEEP;
+}
+
+static void destroy(struct step *s)
+{
+	free(s);
+}
+
+const struct step_type step_ecs = {
+	.name = "ecs",
+	.summary = "Gives what loggers write the names of the Elastic Common Schema: @timestamp, log.level, trace.id …",
+	.signals = SIGNAL_LOGS,
+	.options = rows,
+	.config_size = sizeof(struct ecs_config),
+	.create = create,
+	.apply = apply,
+	.destroy = destroy,
+};

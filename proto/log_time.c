@@ -1,0 +1,125 @@
+#include "proto/log_time.h"
+
+enum {
+	DIGITS_MAX = 19,
+	NANO_DIGITS = 9,
+	FIRST = 100000000, /* March of 1973; a smaller number says how long something took */
+};
+
+/* By their length first, since nearly every name of a line is none of them. */
+static const struct {
+	const char *name;
+	uint8_t size;
+} names[] = {
+	{ "@timestamp", 10 },
+	{ "timestamp", 9 },
+	{ "time", 4 },
+	{ "ts", 2 },
+	{ "asctime", 7 },
+	{ "datetime", 8 },
+	{ "date", 4 },
+	{ "instant", 7 },
+	{ "timeMillis", 10 },
+	{ "event_time", 10 },
+	{ "eventTime", 9 },
+	{ "t", 1 },
+};
+
+bool log_time_is_name(struct bytes name)
+{
+	bool escaped = json_is_escaped(name);
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if ((escaped || name.size == names[i].size) &&
+			json_name_is(name, (struct bytes){ names[i].name, names[i].size }, true))
+			return true;
+	return false;
+}
+
+static size_t take_digits(struct bytes *text, size_t most, uint64_t *value)
+{
+	size_t digits = 0;
+
+	for (; digits < text->size && text->data[digits] >= '0' && text->data[digits] <= '9'; digits++)
+		if (digits < most)
+			*value = *value * 10 + (uint64_t)(text->data[digits] - '0');
+	*text = (struct bytes){ text->data + digits, text->size - digits };
+	return digits;
+}
+
+/* Digits behind the point, as nanoseconds. */
+static bool take_fraction(struct bytes *text, uint64_t *nanos)
+{
+	size_t digits;
+
+	*nanos = 0;
+	if (text->size == 0 || *text->data != '.')
+		return true;
+	*text = (struct bytes){ text->data + 1, text->size - 1 };
+	digits = take_digits(text, NANO_DIGITS, nanos);
+	for (size_t i = digits; i < NANO_DIGITS; i++)
+		*nanos *= 10;
+	return digits > 0;
+}
+
+static bool set_moment(uint64_t seconds, uint64_t nanos, struct rfc3339 *ret)
+{
+	static const uint64_t last = 253402300799; /* of the year 9999 */
+
+	if (seconds < FIRST || seconds > last || nanos >= 1000000000)
+		return false;
+	*ret = (struct rfc3339){ .seconds = (int64_t)seconds, .nanos = (uint32_t)nanos, .zoned = true };
+	return true;
+}
+
+/* Seconds have at most 11 digits until the year 5138; each thousandth of them has three more. */
+static bool read_number(struct bytes text, struct rfc3339 *ret)
+{
+	uint64_t whole = 0, nanos, unit = 1;
+	size_t digits = take_digits(&text, DIGITS_MAX, &whole);
+
+	if (digits == 0 || digits > DIGITS_MAX || !take_fraction(&text, &nanos) || text.size > 0)
+		return false;
+	for (uint64_t at_most = 99999999999; whole / unit > at_most; unit *= 1000)
+		if (unit == 1000000000)
+			return false;
+	return set_moment(whole / unit, whole % unit * (1000000000 / unit) + nanos / unit, ret);
+}
+
+/* "instant": {"epochSecond": 1795409106, "nanoOfSecond": 123456000} */
+static bool read_instant(const struct json_scan *scan, struct bytes object, struct rfc3339 *ret)
+{
+	struct bytes seconds, rest;
+	uint64_t whole = 0, nanos = 0;
+
+	if (!json_find(scan, object, bytes_of("epochSecond"), &seconds) ||
+		!json_find(scan, object, bytes_of("nanoOfSecond"), &rest))
+		return false;
+	if (take_digits(&seconds, DIGITS_MAX, &whole) == 0 || seconds.size > 0)
+		return false;
+	if (take_digits(&rest, DIGITS_MAX, &nanos) == 0 || rest.size > 0)
+		return false;
+	return set_moment(whole, nanos, ret);
+}
+
+bool log_time_read(const struct json_scan *scan, struct bytes value, struct rfc3339 *ret)
+{
+	enum member_kind kind = json_kind(value);
+
+	if (kind == MEMBER_OBJECT)
+		return read_instant(scan, value, ret);
+	if (kind == MEMBER_NUMBER)
+		return read_number(value, ret);
+	return kind == MEMBER_STRING && (rfc3339_read(json_inner(value), ret) || read_number(json_inner(value), ret));
+}
+
+int log_time_of_line(const struct json_scan *scan, const char *line, const struct json_line *index, struct rfc3339 *ret)
+{
+	for (size_t i = 0; i < index->count; i++) {
+		const struct json_member *m = &index->members[i];
+		if (log_time_is_name((struct bytes){ line + m->name, m->name_size }) &&
+			log_time_read(scan, (struct bytes){ line + m->value, m->value_size }, ret))
+			return (int)i;
+	}
+	return -1;
+}
