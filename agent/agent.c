@@ -271,8 +271,11 @@ static int add_step(struct agent *a, enum place place, const struct config_compo
 		a->log_steps = chain_new();
 	failed = chain_add(a->log_steps, type, step,
 		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
-	if (failed)
+	if (failed) {
+		host_log(h, LOG_LEVEL_ERROR, "%s",
+			failed == -EEXIST ? "one step of its kind is enough" : "too many steps");
 		type->destroy(step);
+	}
 	return failed;
 }
 

@@ -180,6 +180,7 @@ struct exporter_type {
 enum step_answer {
 	STEP_KEEP, /* as it is, or as edited */
 	STEP_DROP, /* this record ends here; counted as dropped{step} */
+	STEP_FOLD, /* it is in the one before; what folds() says, no answer of apply() */
 };
 
 /*
@@ -196,6 +197,11 @@ struct step_type {
 	/* As of an exporter. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
 	int (*create)(const void *config, struct host *, struct step **ret) MUST_CHECK;
+	/* Whether the record goes into the one before it that passed this step; then it is counted as merged and not
+	 * applied. Such a run ends with folded(), which may edit the record that stands for it, as it was written. Both
+	 * may be NULL. */
+	bool (*folds)(struct step *, struct record *);
+	void (*folded)(struct step *, struct record *);
 	/* Never blocks and allocates nothing that grows with the lines. Who cannot do his work answers DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/* Ends a batch; not `taken`: what was done since the last settle() has not happened. May be NULL. */

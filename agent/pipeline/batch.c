@@ -97,6 +97,16 @@ int batch_add(struct batch *b, const struct batch_item *item)
 	return 0;
 }
 
+void batch_replace_last(struct batch *b, const char *data, size_t size)
+{
+	struct batch_item *item = &b->items[b->count - 1];
+
+	OXP_ASSERT(b->refs == 1 && b->count > 0 && size <= UINT32_MAX);
+	b->size += size - item->size;
+	item->data = data;
+	item->size = (uint32_t)size;
+}
+
 static bool reserve_tokens(struct batch *b, size_t more)
 {
 	size_t room = b->token_room ? b->token_room : 4;
@@ -138,8 +148,8 @@ int batch_merge(struct batch *into, struct batch **from)
 	into->token_count += b->token_count;
 	into->size += b->size;
 	into->records += b->records;
-	into->dropped_records += b->dropped_records;
-	into->dropped_bytes += b->dropped_bytes;
+	left_out_add(&into->dropped, b->dropped.records, b->dropped.bytes);
+	left_out_add(&into->merged, b->merged.records, b->merged.bytes);
 	for (; *last; last = &(*last)->next) {
 		size_t cost = sizeof **last + (*last)->size + BATCH_PADDING;
 		into->charged += cost;

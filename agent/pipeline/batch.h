@@ -17,6 +17,10 @@ struct batch_block {
 	char data[];
 };
 
+struct left_out {
+	uint64_t records, bytes;
+};
+
 struct batch {
 	struct budget *budget;
 	enum signal signal;
@@ -26,7 +30,7 @@ struct batch {
 	size_t count, room;
 	size_t size, charged;
 	uint64_t records;
-	uint64_t dropped_records, dropped_bytes; /* by steps: not in it any more, not counted yet */
+	struct left_out dropped, merged; /* by steps: not in it any more, not counted yet */
 	uint64_t *tokens;
 	size_t token_count, token_room;
 };
@@ -34,6 +38,14 @@ struct batch {
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
 struct batch *batch_ref(struct batch *);
 void batch_unref(struct batch *); /* the last one frees it */
+static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t bytes)
+{
+	to->records += records;
+	to->bytes += bytes;
+}
+
+/* Other bytes for the last item. */
+void batch_replace_last(struct batch *, const char *data, size_t size);
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
 /* Moves what the collector is to be told; `to` has none. */

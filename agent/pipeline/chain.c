@@ -10,6 +10,7 @@ struct chain *chain_new(void)
 	struct chain *c = oxp_new(sizeof *c);
 
 	c->edit = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
+	c->closing = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
 	return c;
 }
 
@@ -20,6 +21,7 @@ void chain_free(struct chain *c)
 	for (size_t i = 0; i < c->count; i++)
 		c->rows[i].type->destroy(c->rows[i].step);
 	json_edit_free(c->edit);
+	json_edit_free(c->closing);
 	free(c);
 }
 
@@ -27,6 +29,9 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
 {
 	if (c->count == STEPS_MAX)
 		return -ENOSPC;
+	for (size_t i = 0; i < c->count && type->folds; i++)
+		if (c->rows[i].type->folds)
+			return -EEXIST;
 	c->rows[c->count++] = (struct chain_row){ .type = type, .step = step, .dropped = dropped };
 	return 0;
 }
@@ -44,6 +49,8 @@ struct pass {
 	char *block; /* the newest */
 	size_t used, room;
 	size_t first; /* item of `out` in it */
+	const struct chain_row *folding; /* its run is open, and the last of `out` stands for it; or NULL */
+	bool stands; /* the last record that a step might fold into was kept */
 };
 
 /* The newest block gives back what it does not need; that may move it. */
@@ -108,56 +115,122 @@ static int begin_out(struct pass *p, size_t end)
 	return failed;
 }
 
+/* The edited line in memory of `out`; NULL: no room. */
+static char *write_line(struct pass *p, const struct json_edit *edit, size_t *ret_size)
+{
+	char *to;
+
+	*ret_size = json_edit_size(edit);
+	to = *ret_size <= UINT32_MAX ? out_room(p, *ret_size) : NULL;
+	if (to)
+		json_edit_write(edit, to);
+	return to;
+}
+
 static int write_item(struct pass *p, const struct batch_item *item)
 {
 	struct batch_item edited = *item;
-	size_t size = json_edit_size(p->chain->edit);
-	char *to = size <= UINT32_MAX ? out_room(p, size) : NULL;
+	size_t size;
 
+	edited.data = write_line(p, p->chain->edit, &size);
+	edited.size = (uint32_t)size;
+	return edited.data ? batch_add(p->out, &edited) : -ENOMEM;
+}
+
+/* The run of a step is over: its record, the last one so far, says so. */
+static int end_run(struct pass *p)
+{
+	struct json_edit *edit = p->chain->closing;
+	const struct chain_row *row = p->folding;
+	struct batch_item *item;
+	struct record record;
+	size_t size;
+	char *to;
+
+	if (!row)
+		return 0;
+	p->folding = NULL;
+	end_block(p); /* the line that is read now must not move under the one that is written */
+	item = &p->out->items[p->out->count - 1];
+	record = (struct record){ .edit = edit, .generation = item->generation, .offset = item->offset, .now = p->now };
+	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
+		return 0;
+	row->type->folded(row->step, &record);
+	to = write_line(p, edit, &size);
 	if (!to)
 		return -ENOMEM;
-	json_edit_write(p->chain->edit, to);
-	edited.data = to;
-	edited.size = (uint32_t)size;
-	return batch_add(p->out, &edited);
+	batch_replace_last(p->out, to, size);
+	return 0;
+}
+
+/* A step that folds is asked first: what it says of the run before must not be forgotten yet. */
+static int ask_step(struct pass *p, struct chain_row *row, struct record *record, enum step_answer *ret)
+{
+	int failed = 0;
+
+	*ret = STEP_KEEP;
+	if (row->type->folds) {
+		*ret = !row->type->folds(row->step, record) ? STEP_KEEP : p->stands ? STEP_FOLD : STEP_DROP;
+		if (*ret == STEP_KEEP)
+			failed = end_run(p);
+	}
+	if (*ret == STEP_KEEP && !failed)
+		*ret = row->type->apply(row->step, record);
+	if (*ret == STEP_DROP)
+		row->pending++;
+	return failed;
 }
 
 /* The first step that will not have it ends it. */
-static enum step_answer ask_steps(struct chain *c, struct record *record)
+static int ask_steps(struct pass *p, struct record *record, enum step_answer *ret)
 {
-	for (size_t i = 0; i < c->count; i++)
-		if (c->rows[i].type->apply(c->rows[i].step, record) == STEP_DROP) {
-			c->rows[i].pending++;
-			return STEP_DROP;
-		}
-	return STEP_KEEP;
+	struct chain *c = p->chain;
+	bool asked = false;
+	int failed = 0;
+
+	*ret = STEP_KEEP;
+	for (size_t i = 0; i < c->count && *ret == STEP_KEEP && !failed; i++) {
+		failed = ask_step(p, &c->rows[i], record, ret);
+		asked = asked || (c->rows[i].type->folds && *ret == STEP_KEEP);
+		if (*ret == STEP_FOLD)
+			p->folding = &c->rows[i];
+	}
+	if (asked)
+		p->stands = *ret == STEP_KEEP;
+	return failed;
 }
 
-static enum step_answer look_at(struct pass *p, const struct batch_item *item)
+static int look_at(struct pass *p, const struct batch_item *item, enum step_answer *ret)
 {
 	struct json_edit *edit = p->chain->edit;
 	struct record record = { .edit = edit, .generation = item->generation, .offset = item->offset, .now = p->now };
 
+	*ret = STEP_DROP;
 	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
-		return STEP_DROP;
-	return ask_steps(p->chain, &record);
+		return 0;
+	return ask_steps(p, &record, ret);
+}
+
+static void leave_out(struct pass *p, const struct batch_item *item, enum step_answer answer)
+{
+	left_out_add(answer == STEP_FOLD ? &p->out->merged : &p->out->dropped, item->records, item->size);
 }
 
 static int pass_item(struct pass *p, size_t i)
 {
 	const struct batch_item *item = &p->in->items[i];
-	enum step_answer answer = look_at(p, item);
-	bool changed = answer == STEP_DROP || p->chain->edit->changed;
-	int failed = changed ? begin_out(p, i) : 0;
+	enum step_answer answer;
+	int failed = look_at(p, item, &answer);
+	bool changed = answer != STEP_KEEP || p->chain->edit->changed;
 
+	if (!failed && changed)
+		failed = begin_out(p, i);
 	if (failed || !p->out)
 		return failed;
-	if (answer == STEP_DROP) {
-		p->out->dropped_records += item->records;
-		p->out->dropped_bytes += item->size;
-	} else {
+	if (answer != STEP_KEEP)
+		leave_out(p, item, answer);
+	else
 		failed = changed ? write_item(p, item) : copy_item(p, item);
-	}
 	p->ahead -= item->size;
 	return failed;
 }
@@ -189,6 +262,8 @@ int chain_run(struct chain *c, struct batch **batch, struct mono_time now)
 
 	for (size_t i = 0; i < p.in->count && !failed; i++)
 		failed = pass_item(&p, i);
+	if (!failed)
+		failed = end_run(&p);
 	settle(c, !failed);
 	if (failed)
 		batch_free(p.out);

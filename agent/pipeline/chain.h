@@ -4,7 +4,8 @@
  * Each line is indexed once, shown to the steps in their order, and written once when it has edits, into memory of the
  * batch's budget; a line without edits is not copied. Items keep their (generation, offset), so ids stay. What a step
  * drops is summed up in the batch and counted when the batch is sealed, so that a position moves past it as it does
- * past what is delivered. A line that is no JSON object cannot be looked at, and so is dropped.
+ * past what is delivered. A line that is no JSON object cannot be looked at, and so is dropped. A run of lines that a
+ * step folds into one ends with the batch, so nothing waits for it.
  */
 #ifndef OXP_CHAIN_H
 #define OXP_CHAIN_H
@@ -27,12 +28,12 @@ struct chain_row {
 struct chain {
 	struct chain_row rows[STEPS_MAX];
 	size_t count;
-	struct json_edit *edit;
+	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
 };
 
 struct chain *chain_new(void) __attribute__((returns_nonnull));
 void chain_free(struct chain *); /* destroys the steps; NULL is fine */
-/* 0, or -ENOSPC: there are STEPS_MAX; the step is the chain's only when it is 0. */
+/* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The step is the chain's only when it is 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
 /* 0 and *batch as it is to be sent; -ENOMEM, no room, and nothing has happened. */
 int chain_run(struct chain *, struct batch **batch, struct mono_time now) MUST_CHECK;

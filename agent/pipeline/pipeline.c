@@ -48,13 +48,17 @@ void pipeline_done(struct pipeline *p)
 	loop_soon_done(&p->room);
 }
 
-/* What steps dropped of a batch ended here, for every destination. */
-static void count_dropped(struct delivery *d, size_t routes)
+/* What steps left out of a batch ended here, for every destination. */
+static void count_left_out(struct delivery *d, size_t routes)
 {
-	const struct batch *b = d->batch;
+	const struct left_out *dropped = &d->batch->dropped, *merged = &d->batch->merged;
 
-	for (size_t i = 0; i < routes && b->dropped_records > 0; i++)
-		delivery_count(d, i, LEDGER_DROPPED_STEP, b->dropped_records, b->dropped_bytes);
+	for (size_t i = 0; i < routes; i++) {
+		if (dropped->records > 0)
+			delivery_count(d, i, LEDGER_DROPPED_STEP, dropped->records, dropped->bytes);
+		if (merged->records > 0)
+			delivery_count(d, i, LEDGER_MERGED, merged->records, merged->bytes);
+	}
 }
 
 /* Nothing of it is left to send: it settles as if every destination had it. */
@@ -76,7 +80,7 @@ static void seal(struct source *s)
 		return;
 	s->open = NULL;
 	d = delivery_new(s, &batch, s->route_count);
-	count_dropped(d, s->route_count);
+	count_left_out(d, s->route_count);
 	if (d->batch->count == 0) {
 		settle_empty(d, s->route_count);
 		return;
@@ -156,7 +160,8 @@ static bool is_full_batch(const struct source *s)
 /* Bytes are those that records have behind the steps. */
 static void count_received(struct source *s, const struct batch *b)
 {
-	uint64_t records = b->records + b->dropped_records, bytes = b->size + b->dropped_bytes;
+	uint64_t records = b->records + b->dropped.records + b->merged.records;
+	uint64_t bytes = b->size + b->dropped.bytes + b->merged.bytes;
 
 	for (size_t i = 0; i < s->route_count; i++) {
 		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);

@@ -36,6 +36,7 @@ STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n"
          "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
          "step_ecs": ({"version": False}, {"n": 1, "msg": "x"}, {"n": 1, "message": "x"}, {"n": 2, "b": {"msg": 1}}),
          "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),
+         "step_fold": (["n"], {"n": 1, "a": 1}, {"n": 1, "a": 1, "repeated": {"count": 2}}, {"n": 2, "b": 1}),
          "step_keep": (["n"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2}),
          "step_limit": ({"rate": 1, "burst": 1}, {"n": 1}, None, {"n": 2}),
          "step_redact": (["a"], {"n": 1, "a": 1}, {"n": 1, "a": "***"}, {"n": 2, "b": 1}),
@@ -70,6 +71,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "step_drop": ({"logs": {"steps": ["drop"]}}, "keys"),
            "step_ecs": ({"logs": {"steps": [{"ecs": {"version": "8"}}]}}, "version"),
            "step_filter": ({"logs": {"steps": [{"filter": "loud"}]}}, "warn"),
+           "step_fold": ({"logs": {"steps": [{"fold": {"ignore": [""]}}]}}, "keys"),
            "step_keep": ({"logs": {"steps": [{"keep": {"key": "x"}}]}}, "keys"),
            "step_limit": ({"logs": {"steps": [{"limit": 0}]}}, "limit"),
            "step_redact": ({"logs": {"steps": ["redact"]}}, "keys"),
@@ -274,18 +276,19 @@ def test_a_step_settles_each_record_once(oxpecker, fault_server, tmp_path, row):
     """Edited, left alone or dropped: every record is booked, and the position is behind all of them."""
     options, before, after, same = STEPS[row]
     server, path = fault_server(), tmp_path / "app.log"
-    order = (same, before) if row == "step_limit" else (before, same)
+    order = {"step_limit": (same, before), "step_fold": (before, before, same)}.get(row, (before, same))
     path.write_text("".join(json.dumps(line) + "\n" for line in order))
     config = {"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(path)}, "steps": [{row[5:]: options}],
                        "export": PEERS["exporter_elasticsearch"][1](server.url)}}
     agent = oxpecker(config)
-    agent.wait_until(lambda: agent.booked("delivered") + agent.booked("dropped") == 2, 20, "both booked")
+    agent.wait_until(lambda: agent.booked("received") == len(order) and not agent.booked("held"), 20, "all booked")
     agent.assert_balanced()
     assert documents(server) == [line for line in (after, same) if line]
-    assert agent.booked("dropped") == (after is None)
+    assert agent.booked("dropped") == (after is None) and agent.booked("merged") == len(order) - 2
     assert agent.stop() == 0
     agent.start()
     with open(path, "a", encoding="utf-8") as file:
         file.write(json.dumps({**same, "n": 3}) + "\n")
-    agent.wait_until(lambda: agent.booked("received") == 3 and not agent.booked("held"), 20, "the new one alone")
+    agent.wait_until(lambda: agent.booked("received") == len(order) + 1 and not agent.booked("held"), 20,
+                     "the new one alone")
     agent.assert_balanced()

@@ -165,6 +165,33 @@ def test_limit_counts_what_it_leaves_out(oxpecker, fault_server, tmp_path):
     agent.assert_balanced()
 
 
+def test_one_noisy_file_is_limited_alone(oxpecker, fault_server, tmp_path):
+    server, noisy, quiet = fault_server(), Writer(tmp_path / "a.log"), Writer(tmp_path / "b.log")
+    noisy.write(500, of="noisy")
+    quiet.write(20, of="quiet")
+    agent = oxpecker(config(tmp_path / "*.log", server.url, {"limit": {"rate": 1, "burst": 20}}))
+    agent.wait_until(lambda: ended(agent) == 520, 20, "every line settled")
+    taken = [document["of"] for document in documents_of(server).values()]
+    assert taken.count("quiet") == 20 and 20 <= taken.count("noisy") < 60
+    agent.assert_balanced()
+
+
+def test_a_flood_of_one_line_is_folded(oxpecker, fault_server, tmp_path):
+    """Every line is counted once, whatever pieces the file was read in."""
+    server, path = fault_server(), tmp_path / "app.log"
+    lines = [{"time": f"2026-11-23T04:45:06.{n % 1000:03}Z", "msg": "lost connection"} for n in range(5000)]
+    lines += [{"msg": "back"}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    agent = oxpecker(config(path, server.url, "fold"))
+    agent.wait_until(lambda: ended(agent) == 5001, 20, "every line settled")
+    *floods, last = sorted(documents_of(server).values(), key=lambda document: document["msg"], reverse=True)
+    assert last == {"msg": "back"} and len(floods) < 50
+    assert sum(document.get("repeated", {"count": 1})["count"] for document in floods) == 5000
+    assert all(document["repeated"]["last"] >= "2026" for document in floods if "repeated" in document)
+    assert agent.booked("merged") == 5000 - len(floods)
+    agent.assert_balanced()
+
+
 @pytest.mark.parametrize("step,word", [({"redact": {"detect": ["cards"]}}, "card"), ("redact", "keys"),
                                        ({"redact": {"keys": ["a"], "with": "hash"}}, "salt"),
                                        ({"sample": {"levels": {"info": "2"}}}, "levels"), ({"filtre": {}}, "filter")])

@@ -1,40 +1,67 @@
 /*
- * The step `limit`: no more lines than a rate, by a bucket of tokens that is full at the start.
+ * The step `limit`: no more lines than a rate, by a bucket of tokens that is full at the start; one bucket for each
+ * stream (a file, a door), so that a noisy one does not silence the others, or one for all of them.
  *
- * The clock is the loop's, so lines that were read late count when they are read. A batch that the pipeline has no room
- * for gives its tokens back.
+ * A bucket that is full again is as good as none and is forgotten when room is needed; beyond STREAMS_MAX busy ones,
+ * the rest share one. The clock is the loop's, so lines that were read late count when they are read. A batch that the
+ * pipeline has no room for gives its tokens back.
  */
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "config/option.h"
 #include "pipeline/step.h"
 
+enum { STREAMS_FIRST = 64, STREAMS_MAX = 16384 };
+
 struct limit_config {
 	uint64_t rate, burst;
+	unsigned by;
 };
 
 /* Tokens in billionths, so that a nanosecond at a line a second is one of them. */
 struct bucket {
+	uint64_t stream;
 	unsigned __int128 tokens;
 	struct mono_time filled;
-	bool begun;
+	uint32_t taken; /* since the last settle() */
+	bool used;
 };
 
 struct step {
 	uint64_t rate;
 	unsigned __int128 room;
-	struct bucket now, settled;
+	bool all;
+	struct bucket *buckets; /* open addressing; at most half of it is used */
+	size_t size, count;
+	struct bucket shared; /* of `by: all`, and of those beyond STREAMS_MAX */
+	struct bucket **touched;
+	size_t touched_count;
 };
 
 enum { TOKEN = 1000000000 };
+
+static const char *const by_words[] = { "stream", "all", NULL };
 
 static const struct option rows[] = {
 	{ OPT_COUNT(struct limit_config, rate), .name = "rate", .main = true, .required = true, .min = 1,
 		.max = 1000000000, .example = "1000", .help = "Lines a second." },
 	{ OPT_COUNT(struct limit_config, burst), .name = "burst", .text = "rate", .zero = "rate", .min = 1,
 		.max = 1000000000, .help = "Lines at once after a quiet time; rate: those of one second." },
+	{ OPT_CHOICE(struct limit_config, by, by_words), .name = "by", .text = "stream",
+		.help = "Whether each file or door has the rate for itself, or all have it together." },
 	{ .name = NULL },
 };
+
+static void make_table(struct step *s, size_t size)
+{
+	s->size = size;
+	s->count = 0;
+	s->buckets = oxp_new(size * sizeof *s->buckets);
+	free(s->touched);
+	s->touched = oxp_new((size + 1) * sizeof(struct bucket *));
+	s->touched_count = 0;
+}
 
 static int create(const void *config, struct host *host, struct step **ret)
 {
@@ -44,42 +71,114 @@ static int create(const void *config, struct host *host, struct step **ret)
 	(void)host;
 	s->rate = c->rate;
 	s->room = (unsigned __int128)(c->burst ? c->burst : c->rate) * TOKEN;
-	s->now.tokens = s->settled.tokens = s->room;
+	s->all = c->by == 1;
+	make_table(s, STREAMS_FIRST);
 	*ret = s;
 	return 0;
 }
 
-static void fill(struct step *s, struct mono_time now)
+static void fill(const struct step *s, struct bucket *b, struct mono_time now)
 {
-	struct bucket *b = &s->now;
-	int64_t passed = b->begun ? mono_since(now, b->filled).ns : 0;
+	int64_t passed = b->used ? mono_since(now, b->filled).ns : 0;
 
-	b->tokens += (unsigned __int128)(passed > 0 ? passed : 0) * s->rate;
+	b->tokens = b->used ? b->tokens + (unsigned __int128)(passed > 0 ? passed : 0) * s->rate : s->room;
 	if (b->tokens > s->room)
 		b->tokens = s->room;
 	b->filled = now;
-	b->begun = true;
+	b->used = true;
+}
+
+/* The stream's, or the free place where it would be. */
+static struct bucket *find(const struct step *s, uint64_t stream)
+{
+	size_t at = XXH3_64bits(&stream, sizeof stream) & (s->size - 1);
+
+	while (s->buckets[at].used && s->buckets[at].stream != stream)
+		at = (at + 1) & (s->size - 1);
+	return &s->buckets[at];
+}
+
+static void touch(struct step *s, struct bucket *b)
+{
+	if (b->taken == 0)
+		s->touched[s->touched_count++] = b;
+}
+
+/* Buckets that are full by now, and owe nothing, are left behind; twice the room if that is not enough. */
+static void rebuild(struct step *s, struct mono_time now)
+{
+	struct bucket *old = s->buckets;
+	size_t size = s->size, busy = 0;
+
+	for (size_t i = 0; i < size; i++) {
+		if (old[i].used)
+			fill(s, &old[i], now);
+		busy += old[i].used && (old[i].tokens < s->room || old[i].taken > 0);
+	}
+	make_table(s, busy > size / 4 && size < 2 * STREAMS_MAX ? 2 * size : size);
+	for (size_t i = 0; i < size; i++)
+		if (old[i].used && (old[i].tokens < s->room || old[i].taken > 0)) {
+			struct bucket *b = find(s, old[i].stream);
+			*b = old[i];
+			s->count++;
+			if (b->taken > 0)
+				s->touched[s->touched_count++] = b;
+		}
+	if (s->shared.taken > 0)
+		s->touched[s->touched_count++] = &s->shared;
+	free(old);
+}
+
+static struct bucket *bucket_of(struct step *s, const struct record *record)
+{
+	struct bucket *b;
+
+	if (s->all)
+		return &s->shared;
+	b = find(s, record->generation);
+	if (b->used)
+		return b;
+	if (2 * (s->count + 1) > s->size) {
+		rebuild(s, record->now);
+		b = find(s, record->generation);
+	}
+	if (2 * (s->count + 1) > s->size)
+		return &s->shared;
+	b->stream = record->generation;
+	s->count++;
+	return b;
 }
 
 static enum step_answer apply(struct step *s, struct record *record)
 {
-	fill(s, record->now);
-	if (s->now.tokens < TOKEN)
+	struct bucket *b = bucket_of(s, record);
+
+	fill(s, b, record->now);
+	if (b->tokens < TOKEN)
 		return STEP_DROP;
-	s->now.tokens -= TOKEN;
+	touch(s, b);
+	b->tokens -= TOKEN;
+	b->taken++;
 	return STEP_KEEP;
 }
 
 static void settle(struct step *s, bool taken)
 {
-	if (taken)
-		s->settled = s->now;
-	else
-		s->now = s->settled;
+	for (size_t i = 0; i < s->touched_count; i++) {
+		struct bucket *b = s->touched[i];
+		if (!taken)
+			b->tokens += (unsigned __int128)b->taken * TOKEN;
+		b->taken = 0;
+	}
+	s->touched_count = 0;
 }
 
 static void destroy(struct step *s)
 {
+	if (!s)
+		return;
+	free(s->buckets);
+	free(s->touched);
 	free(s);
 }
 

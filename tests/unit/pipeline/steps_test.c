@@ -4,6 +4,7 @@
  */
 #include "unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,7 +13,7 @@
 
 enum { TOLD_MAX = 16, LINES_MAX = 64 };
 
-extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_keep, step_limit, step_redact,
+extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_fold, step_keep, step_limit, step_redact,
 	step_rename, step_sample;
 
 /* What a step is lent. */
@@ -101,6 +102,7 @@ struct world {
 	struct source *source;
 	struct chain *chain;
 	struct host host;
+	uint64_t generation; /* that lines are of */
 	uint64_t told[TOLD_MAX];
 	size_t told_count;
 };
@@ -193,7 +195,7 @@ static struct batch *batch_of(struct world *w, const char *const *lines)
 		struct batch_item item = { .data = data + at,
 			.size = (uint32_t)strlen(lines[i]),
 			.records = 1,
-			.generation = 7,
+			.generation = w->generation,
 			.offset = at };
 		memcpy(data + at, lines[i], item.size);
 		data[at + item.size] = '\n';
@@ -412,17 +414,135 @@ static void sample_by_a_member_keeps_lines_together(void **state)
 	assert_int_equal(sampled(w, &which) % 20, 0);
 }
 
+enum { BY_STREAM, BY_ALL };
+
+struct limits {
+	uint64_t rate, burst;
+	unsigned by;
+};
+
 static void limit_by_rate(void **state)
 {
 	struct world *w = *state;
 	const char *const *four = LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}", "{\"n\":4}");
 
-	use(w, &step_limit, &(uint64_t[2]){ 2, 3 });
+	use(w, &step_limit, &(struct limits){ 2, 3, BY_STREAM });
 	become(w, four, LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}"));
 	become(w, four, LINES("{\"n\":1}", "{\"n\":2}")); /* a second later */
 	later(w, 10000);
 	become(w, four, LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}"));
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 4);
+}
+
+static void a_noisy_stream_is_limited_alone(void **state)
+{
+	struct world *w = *state;
+	const char *const *three = LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}");
+
+	use(w, &step_limit, &(struct limits){ 1, 2, BY_STREAM });
+	become(w, three, LINES("{\"n\":1}", "{\"n\":2}"));
+	w->generation = 8;
+	become(w, three, LINES("{\"n\":1}", "{\"n\":2}"));
+	w->generation = 0;
+	become(w, three, LINES("{\"n\":1}", "{\"n\":2}")); /* two seconds later */
+}
+
+static void all_streams_share_one_limit(void **state)
+{
+	struct world *w = *state;
+	const char *const *three = LINES("{\"n\":1}", "{\"n\":2}", "{\"n\":3}");
+
+	use(w, &step_limit, &(struct limits){ 1, 2, BY_ALL });
+	become(w, three, LINES("{\"n\":1}", "{\"n\":2}"));
+	w->generation = 8;
+	become(w, three, LINES("{\"n\":1}")); /* a second later */
+}
+
+/* A line of each of these streams, past the pipeline. */
+static void pass_streams(struct world *w, uint64_t from, uint64_t to, int64_t now)
+{
+	for (w->generation = from; w->generation < to; w->generation++) {
+		struct batch *b = batch_of(w, LINES("{}"));
+		assert_int_equal(chain_run(w->chain, &b, (struct mono_time){ now + 1 }), 0);
+		batch_free(b);
+	}
+}
+
+/* Streams that come and go: what is spent stays spent, however often the table is made anew; full buckets leave no
+ * trace; beyond the ceiling the rest share one. */
+static void many_streams(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_limit, &(struct limits){ 1, 1, BY_STREAM });
+	pass_streams(w, 0, 20000, 0);
+	assert_int_equal(w->host.dropped, 20000 - 16384 - 1);
+	pass_streams(w, 0, 1000, 0);
+	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000);
+	pass_streams(w, 30000, 46000, 1000000000);
+	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000);
+	pass_streams(w, 30000, 46000, 1000000000);
+	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000 + 16000);
+}
+
+static void fold_counts_what_is_said_again(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_fold, &(const struct option_list *){ LIST("id") });
+	become(w,
+		LINES("{\"m\":1,\"time\":\"a\",\"id\":1}", "{\"m\":1,\"time\":\"b\",\"id\":2}",
+			"{\"m\":1,\"time\":\"c\",\"id\":3}", "{\"m\":2}", "{\"m\":2}", "{\"m\":3}", "{\"x\":1,\"m\":3}",
+			"{\"m\":3,\"x\":1}", "{\"repeated\":1}", "{\"repeated\":1}"),
+		LINES("{\"m\":1,\"time\":\"a\",\"id\":1,\"repeated\":{\"count\":3,\"last\":\"c\"}}",
+			"{\"m\":2,\"repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}",
+			"{\"repeated\":1}"));
+	assert_int_equal(w->exporter.offsets[0], 0);
+	assert_int_equal(term(w, LEDGER_MERGED)->records, 4);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 6);
+	assert_int_equal(w->host.dropped, 0);
+}
+
+/* A run ends with what was read at once, and with the stream. */
+static void a_run_is_of_one_reading(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_fold, &(const struct option_list *){ NOTHING });
+	become(w, LINES("{\"m\":1}", "{\"m\":1}"), LINES("{\"m\":1,\"repeated\":{\"count\":2}}"));
+	become(w, LINES("{\"m\":1}"), LINES("{\"m\":1}"));
+}
+
+/* Steps before and behind: what was taken out does not come back, and with the record that stands for a run the run
+ * is dropped. */
+static void fold_among_other_steps(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_filter, &(unsigned){ 2 });
+	use(w, &step_redact, &(struct step_options){ LIST("p"), LIST("email"), 0, NULL });
+	use(w, &step_fold, &(const struct option_list *){ NOTHING });
+	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "a", "b" }), NULL });
+	use(w, &step_filter, &(unsigned){ 3 });
+	become(w,
+		LINES("{\"p\":1,\"t\":\"x\"}", "{\"level\":\"debug\"}", "{\"p\":1,\"t\":\"bob@x.de\"}",
+			"{\"level\":\"info\"}", "{\"level\":\"info\"}", "{\"level\":\"warn\"}", "{\"level\":\"warn\"}"),
+		LINES("{\"p\":\"***\",\"t\":\"x\",\"a\":\"b\",\"repeated\":{\"count\":2,\"last\":\"***\"}}",
+			"{\"level\":\"warn\",\"a\":\"b\",\"repeated\":{\"count\":2}}"));
+	assert_int_equal(term(w, LEDGER_MERGED)->records, 2);
+	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 3);
+}
+
+static void one_step_that_folds_is_enough(void **state)
+{
+	struct world *w = *state;
+	const struct option_list *nothing = NOTHING;
+	struct step *second;
+
+	use(w, &step_fold, &nothing);
+	assert_int_equal(step_fold.create(&nothing, &w->host, &second), 0);
+	assert_int_equal(chain_add(w->chain, &step_fold, second, &w->host.dropped), -EEXIST);
+	step_fold.destroy(second);
 }
 
 /* As pino, zap, slog, python-json-logger, structlog, log4j2 and winston write them. */
@@ -540,7 +660,7 @@ static void without_room_nothing_has_happened(void **state)
 	size_t full = 0, size = 0, limit = w->pipeline.budget.limit;
 
 	use(w, &step_redact, &(struct step_options){ LIST("password"), NOTHING, 0, NULL });
-	use(w, &step_limit, &(uint64_t[2]){ 1, 3 });
+	use(w, &step_limit, &(struct limits){ 1, 3, BY_STREAM });
 	for (enum admit admit = ADMIT_FULL; admit != ADMIT_TAKEN; size += 16) {
 		struct batch *b = batch_of(w, lines);
 		size_t used = budget_used(&w->pipeline.budget);
@@ -602,6 +722,13 @@ int main(void)
 		TEST(sample_is_the_same_each_time),
 		TEST(sample_by_a_member_keeps_lines_together),
 		TEST(limit_by_rate),
+		TEST(a_noisy_stream_is_limited_alone),
+		TEST(all_streams_share_one_limit),
+		TEST(many_streams),
+		TEST(fold_counts_what_is_said_again),
+		TEST(a_run_is_of_one_reading),
+		TEST(fold_among_other_steps),
+		TEST(one_step_that_folds_is_enough),
 		TEST(ecs_names_what_loggers_write),
 		TEST(ecs_leaves_what_it_does_not_know),
 		TEST(ecs_says_its_version_once),
