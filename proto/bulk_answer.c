@@ -218,10 +218,51 @@ static bool step(struct bulk_answer *a, char c)
 	}
 }
 
+static bool at_item(const struct bulk_answer *a)
+{
+	return a->state == AT_VALUE && a->in_items && a->depth == IN_ITEMS;
+}
+
+/* How many bytes of what comes are an item like the last good one. */
+static size_t usual_item(const struct bulk_answer *a, const char *data, size_t size)
+{
+	const struct usual_item *u = &a->usual;
+
+	return u->size > 0 && size >= u->size && memcmp(data, u->text, u->size) == 0 ? u->size : 0;
+}
+
+/* One byte, remembered while it is of an item. */
+static bool read_byte(struct bulk_answer *a, char c)
+{
+	struct usual_item *r = &a->reading;
+	size_t items = a->items;
+
+	if (at_item(a))
+		r->size = 0;
+	if (r->size < BULK_USUAL_MAX)
+		r->text[r->size] = c;
+	r->size += r->size <= BULK_USUAL_MAX;
+	if (!step(a, c))
+		return false;
+	if (a->items > items && r->size <= BULK_USUAL_MAX && !a->type[0] && !a->reason[0]) {
+		r->status = a->status;
+		a->usual = *r;
+	}
+	return true;
+}
+
 bool bulk_answer_feed(struct bulk_answer *a, const char *data, size_t size)
 {
-	for (size_t i = 0; i < size && !a->failed; i++)
-		a->failed = !step(a, data[i]);
+	for (size_t i = 0, known; i < size && !a->failed; i += known ? known : 1) {
+		known = at_item(a) ? usual_item(a, data + i, size - i) : 0;
+		if (known) {
+			a->item(a->context, &(struct bulk_item_answer){ a->usual.status, "", "" });
+			a->items++;
+			a->state = AT_NEXT;
+		} else {
+			a->failed = !read_byte(a, data[i]);
+		}
+	}
 	return !a->failed;
 }
 

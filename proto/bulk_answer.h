@@ -10,16 +10,21 @@
 
 #include "base/bytes.h"
 
-enum { BULK_TEXT_MAX = 240, BULK_DEPTH_MAX = 24, BULK_KEY_MAX = 16 };
+enum { BULK_TEXT_MAX = 240, BULK_DEPTH_MAX = 24, BULK_USUAL_MAX = 64 };
 
 struct bulk_item_answer {
 	unsigned status; /* 0 when the item had none */
 	const char *type, *reason; /* of the error, cut at BULK_TEXT_MAX; "" when there is none */
 };
 
-/*
- * Invariant: depth is how many brackets are open; key[] is the member being read at depth <= BULK_DEPTH_WATCHED.
- */
+/* Nearly all items of an answer are the same bytes: an item that is what the last good one was is not read again. */
+struct usual_item {
+	size_t size; /* 0: none was seen */
+	unsigned status;
+	char text[BULK_USUAL_MAX];
+};
+
+/* Invariant: depth is how many brackets are open. */
 struct bulk_answer {
 	void (*item)(void *context, const struct bulk_item_answer *);
 	void *context;
@@ -31,6 +36,8 @@ struct bulk_answer {
 	unsigned where; /* what the value that comes next is */
 	unsigned status;
 	size_t size; /* of text */
+	struct usual_item usual,
+		reading; /* the latter so far; its size is beyond BULK_USUAL_MAX when it does not fit */
 	char text[BULK_TEXT_MAX + 1], type[BULK_TEXT_MAX + 1], reason[BULK_TEXT_MAX + 1];
 };
 

@@ -35,77 +35,86 @@ static const char *stop_scalar(const char *p, const char *end)
 	return p;
 }
 
-static bool ascii_scalar(const char *p, size_t size)
+static uint64_t block_scalar(const char *p, uint64_t *ret_high)
 {
-	uint64_t eight, any = 0;
+	uint64_t stop = 0, high = 0;
 
-	for (; size >= 8; size -= 8, p += 8) {
-		memcpy(&eight, p, 8);
-		any |= eight;
+	for (int i = 0; i < JSON_BLOCK; i++) {
+		stop |= (uint64_t)stops((unsigned char)p[i]) << i;
+		high |= (uint64_t)((unsigned char)p[i] >> 7) << i;
 	}
-	for (; size > 0; size--)
-		any |= (uint64_t)(unsigned char)*p++ & 0x80;
-	return !(any & 0x8080808080808080);
+	*ret_high = high;
+	return stop;
 }
 
 #ifdef __x86_64__
-static const char *stop_sse2(const char *p, const char *end)
+static inline unsigned stops_sse2(__m128i v)
 {
 	const __m128i quote = _mm_set1_epi8('"'), backslash = _mm_set1_epi8('\\'), control = _mm_set1_epi8(0x1f);
+	__m128i text = _mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash));
 
+	return (unsigned)_mm_movemask_epi8(_mm_or_si128(text, _mm_cmpeq_epi8(_mm_min_epu8(v, control), v)));
+}
+
+static const char *stop_sse2(const char *p, const char *end)
+{
 	for (; p < end; p += 16) {
-		__m128i v = _mm_loadu_si128((const __m128i *)p);
-		__m128i hit = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(v, quote), _mm_cmpeq_epi8(v, backslash)),
-			_mm_cmpeq_epi8(_mm_min_epu8(v, control), v));
-		unsigned mask = (unsigned)_mm_movemask_epi8(hit);
+		unsigned mask = stops_sse2(_mm_loadu_si128((const __m128i *)p));
 		if (mask)
 			return p + __builtin_ctz(mask);
 	}
 	return end;
 }
 
-static bool ascii_sse2(const char *p, size_t size)
+static uint64_t block_sse2(const char *p, uint64_t *ret_high)
 {
-	__m128i any = _mm_setzero_si128();
+	uint64_t stop = 0, high = 0;
 
-	for (; size >= 16; size -= 16, p += 16)
-		any = _mm_or_si128(any, _mm_loadu_si128((const __m128i *)p));
-	return !_mm_movemask_epi8(any) && ascii_scalar(p, size);
+	for (int i = 0; i < JSON_BLOCK; i += 16) {
+		__m128i v = _mm_loadu_si128((const __m128i *)(p + i));
+		stop |= (uint64_t)stops_sse2(v) << i;
+		high |= (uint64_t)(unsigned)_mm_movemask_epi8(v) << i;
+	}
+	*ret_high = high;
+	return stop;
 }
 
-__attribute__((target("avx2"))) static const char *stop_avx2(const char *p, const char *end)
-{
-	const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\'),
-		      control = _mm256_set1_epi8(0x1f);
+#define AVX2 __attribute__((target("avx2")))
 
+AVX2 static inline unsigned stops_avx2(__m256i v)
+{
+	const __m256i quote = _mm256_set1_epi8('"'), backslash = _mm256_set1_epi8('\\');
+	const __m256i control = _mm256_set1_epi8(0x1f);
+	__m256i text = _mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash));
+
+	return (unsigned)_mm256_movemask_epi8(_mm256_or_si256(text, _mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v)));
+}
+
+AVX2 static const char *stop_avx2(const char *p, const char *end)
+{
 	for (; p < end; p += 32) {
-		__m256i v = _mm256_loadu_si256((const __m256i *)p);
-		__m256i hit =
-			_mm256_or_si256(_mm256_or_si256(_mm256_cmpeq_epi8(v, quote), _mm256_cmpeq_epi8(v, backslash)),
-				_mm256_cmpeq_epi8(_mm256_min_epu8(v, control), v));
-		unsigned mask = (unsigned)_mm256_movemask_epi8(hit);
+		unsigned mask = stops_avx2(_mm256_loadu_si256((const __m256i *)p));
 		if (mask)
 			return p + __builtin_ctz(mask);
 	}
 	return end;
 }
 
-__attribute__((target("avx2"))) static bool ascii_avx2(const char *p, size_t size)
+AVX2 static uint64_t block_avx2(const char *p, uint64_t *ret_high)
 {
-	__m256i any = _mm256_setzero_si256();
+	__m256i a = _mm256_loadu_si256((const __m256i *)p), b = _mm256_loadu_si256((const __m256i *)(p + 32));
 
-	for (; size >= 32; size -= 32, p += 32)
-		any = _mm256_or_si256(any, _mm256_loadu_si256((const __m256i *)p));
-	return !_mm256_movemask_epi8(any) && ascii_scalar(p, size);
+	*ret_high = (uint64_t)(unsigned)_mm256_movemask_epi8(b) << 32 | (unsigned)_mm256_movemask_epi8(a);
+	return (uint64_t)stops_avx2(b) << 32 | stops_avx2(a);
 }
 #endif
 
 const struct json_scan json_scans[] = {
 #ifdef __x86_64__
-	{ "avx2", stop_avx2, ascii_avx2 },
-	{ "sse2", stop_sse2, ascii_sse2 },
+	{ "avx2", stop_avx2, block_avx2 },
+	{ "sse2", stop_sse2, block_sse2 },
 #endif
-	{ "scalar", stop_scalar, ascii_scalar },
+	{ "scalar", stop_scalar, block_scalar },
 	{ .name = NULL },
 };
 
@@ -132,9 +141,38 @@ const struct json_scan *json_scan_best(void)
 struct cursor {
 	const struct json_scan *scan;
 	const char *p, *end;
+	/* Blocks are looked at once, in their order: `stop` is of the one before `ahead`, `high` of all of them. */
+	const char *ahead;
+	uint64_t stop, high;
 	enum json_fault fault;
 	bool escaped; /* the last string had a backslash */
 };
+
+static void next_block(struct cursor *c)
+{
+	size_t left = (size_t)(c->end - c->ahead);
+	uint64_t high;
+
+	c->stop = c->scan->block(c->ahead, &high);
+	c->high |= left < JSON_BLOCK ? high & ((UINT64_C(1) << left) - 1) : high;
+	c->ahead += JSON_BLOCK;
+}
+
+/* The first quote, backslash or control character from p on; at or behind the end: there is none. */
+static inline const char *next_stop(struct cursor *c)
+{
+	for (const char *from = c->p;;) {
+		if (from < c->ahead) {
+			uint64_t left = c->stop >> (JSON_BLOCK - (c->ahead - from));
+			if (LIKELY(left))
+				return from + __builtin_ctzll(left);
+			from = c->ahead;
+		}
+		if (c->ahead >= c->end)
+			return c->end;
+		next_block(c);
+	}
+}
 
 static bool fail(struct cursor *c, enum json_fault fault)
 {
@@ -179,7 +217,7 @@ static bool string(struct cursor *c)
 {
 	c->escaped = false;
 	for (;;) {
-		c->p = c->scan->stop(c->p, c->end);
+		c->p = next_stop(c);
 		if (UNLIKELY(c->p >= c->end)) {
 			c->p = c->end;
 			return fail(c, JSON_CUT);
@@ -406,7 +444,7 @@ static bool object(struct cursor *c, const char *line, struct json_line *ret)
 
 enum json_fault json_line_index(const struct json_scan *scan, const char *line, size_t size, struct json_line *ret)
 {
-	struct cursor c = { .scan = scan, .p = line, .end = line + size };
+	struct cursor c = { .scan = scan, .p = line, .end = line + size, .ahead = line };
 
 	ret->count = 0;
 	ret->more = false;
@@ -419,5 +457,7 @@ enum json_fault json_line_index(const struct json_scan *scan, const char *line, 
 	skip_space(&c);
 	if (c.p < c.end)
 		return JSON_TRAILING;
-	return scan->ascii(line, size) || utf8_valid(line, size) ? JSON_FINE : JSON_UTF8;
+	while (c.ahead < c.end)
+		next_block(&c);
+	return !c.high || utf8_valid(line, size) ? JSON_FINE : JSON_UTF8;
 }

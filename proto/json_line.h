@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 
-enum { JSON_MEMBERS_MAX = 128, JSON_DEPTH_MAX = 64, JSON_LINE_PADDING = 64 };
+enum { JSON_MEMBERS_MAX = 128, JSON_DEPTH_MAX = 64, JSON_LINE_PADDING = 64, JSON_BLOCK = 64 };
 
 enum member_kind { MEMBER_STRING, MEMBER_NUMBER, MEMBER_TRUE, MEMBER_FALSE, MEMBER_NULL, MEMBER_OBJECT, MEMBER_ARRAY };
 
@@ -48,8 +48,9 @@ struct json_scan {
 	/* The first quote, backslash or control character from p on; may look at, not count, the padding behind
 	 * `end`. */
 	const char *(*stop)(const char *p, const char *end);
-	/* Whether all bytes are below 0x80. */
-	bool (*ascii)(const char *p, size_t size);
+	/* The same for JSON_BLOCK bytes at once, all of which are readable: a bit for each byte that stops. *ret_high:
+	 * one for each byte from 0x80 on. */
+	uint64_t (*block)(const char *p, uint64_t *ret_high);
 };
 extern const struct json_scan json_scans[]; /* best first, ends with one without a name */
 const struct json_scan *json_scan_best(void); /* the first that this machine can run */
