@@ -101,6 +101,15 @@ static bool luhn(const uint8_t *digits, size_t count)
 	return any && sum % 10 == 0;
 }
 
+/* Whether issuers of payment cards give out numbers of that length that begin so; the ranges are told roughly. */
+static bool is_issued(const uint8_t *digits, size_t count)
+{
+	static const uint8_t least[10] = { [2] = 16, [3] = 14, [4] = 13, [5] = 13, [6] = 13 };
+	uint8_t first = least[digits[0]];
+
+	return first && count >= first && (digits[0] != 2 || (digits[1] >= 2 && digits[1] <= 7));
+}
+
 /* Reads group after group and remembers the longest row of them that is a card. */
 static bool card(const struct look *l)
 {
@@ -115,7 +124,8 @@ static bool card(const struct look *l)
 				return best && found(l, l->at, best);
 			digits[count++] = l->text[i] - '0';
 		}
-		if (count >= CARD_MIN && !is(l, i, WORD) && !joins_number(l, i, i + 1) && luhn(digits, count))
+		if (count >= CARD_MIN && !is(l, i, WORD) && !joins_number(l, i, i + 1) && is_issued(digits, count) &&
+			luhn(digits, count))
 			best = i;
 	} while (group >= CARD_GROUP && (is_char(l, i, ' ') || is_char(l, i, '-')) && is(l, ++i, DIGIT));
 	return best && found(l, l->at, best);

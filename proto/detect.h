@@ -2,7 +2,8 @@
  * Finds what people do not want in their logs, by its shape: card numbers, bearer tokens, e-mail and IP addresses.
  *
  *   card    13–19 digits, alone or in groups of three and more with single spaces or dashes between them, that pass
- *           the Luhn check (ISO/IEC 7812-1) and are no part of a longer word or number
+ *           the Luhn check (ISO/IEC 7812-1), begin as cards of that length do and are no part of a longer word or
+ *           number; so times in milliseconds and serial numbers seldom pass for one
  *   bearer  what follows the word Bearer (RFC 6750, 2.1); and JSON Web Tokens, which begin with eyJ and have two dots
  *   email   local part @ domain with a dot in it; the @ may be written %40
  *   ip      IPv4 in four decimal parts; IPv6 as of RFC 4291, 2.2

@@ -4,7 +4,7 @@
 
 #include "base/text.h"
 
-enum { HASH_SIZE = sizeof(XXH128_canonical_t), HEX_SIZE = 2 * HASH_SIZE };
+enum { CARD_DIGITS_MIN = 13, HASH_SIZE = sizeof(XXH128_canonical_t), HEX_SIZE = 2 * HASH_SIZE };
 
 static const char mask[] = "***";
 
@@ -114,6 +114,20 @@ static enum redacted clean_string(struct redact *r, struct bytes before, struct 
 	return (escaped ? append_plain(r, d, out) : append_quoted(r, inner, d, out)) ? REDACT_FAILED : REDACT_FOUND;
 }
 
+/* A number that is a card becomes a string, as it would not be one without its digits. */
+static enum redacted clean_number(struct redact *r, struct bytes before, struct bytes number, struct buffer *out)
+{
+	struct detected d;
+
+	if (!(r->detector.what & DETECT_CARD) || number.size < CARD_DIGITS_MIN ||
+		!detect_next(&r->detector, number, 0, &d) || d.from > 0 || d.to < number.size)
+		return REDACT_NOTHING;
+	if (buffer_append(out, before.data, before.size) || buffer_append(out, "\"", 1) ||
+		append_stand_in(r, number, out) || buffer_append(out, "\"", 1))
+		return REDACT_FAILED;
+	return REDACT_FOUND;
+}
+
 enum redacted redact_whole(struct redact *r, struct bytes value, struct buffer *out)
 {
 	bool string = json_kind(value) == MEMBER_STRING;
@@ -193,15 +207,19 @@ static void on_name(struct pass *p)
 		p->kept |= 1;
 }
 
-static void on_string(struct pass *p)
+/* At a string or another value without brackets. */
+static void on_value(struct pass *p, bool string)
 {
-	struct bytes before = { p->copied, (size_t)(p->walk.text.data - 1 - p->copied) };
-	enum redacted found = clean_string(p->r, before, p->walk.text, p->out);
+	struct bytes before = { p->copied, (size_t)(p->walk.at - p->copied) };
+	const char *end = string ? p->walk.text.data + p->walk.text.size + 1 : p->walk.p;
+	struct bytes number = { p->walk.at, (size_t)(end - p->walk.at) };
+	enum redacted found =
+		string ? clean_string(p->r, before, p->walk.text, p->out) : clean_number(p->r, before, number, p->out);
 
 	if (found == REDACT_NOTHING)
 		return;
 	p->answer = found;
-	p->copied = p->walk.text.data + p->walk.text.size + 1;
+	p->copied = end;
 }
 
 static void on_bracket(struct pass *p, bool opens)
@@ -219,7 +237,8 @@ static void on_token(struct pass *p, enum json_token token)
 		on_name(p);
 		break;
 	case TOKEN_STRING:
-		on_string(p);
+	case TOKEN_SCALAR:
+		on_value(p, token == TOKEN_STRING);
 		break;
 	case TOKEN_COMMA:
 		p->comma = p->walk.at;
@@ -246,6 +265,8 @@ enum redacted redact_json(struct redact *r, struct bytes text, struct buffer *ou
 
 	if (json_kind(text) == MEMBER_STRING)
 		return clean_string(r, (struct bytes){ text.data, 0 }, json_inner(text), out);
+	if (text.size > 0 && *text.data >= '0' && *text.data <= '9')
+		return clean_number(r, (struct bytes){ text.data, 0 }, text, out);
 	while (p.answer != REDACT_FAILED && (token = json_walk_next(&p.walk)) != TOKEN_END)
 		on_token(&p, token);
 	if (p.answer == REDACT_FOUND && append(out, p.copied, text.data + text.size))

@@ -1,5 +1,6 @@
 /*
- * Takes out of JSON what must not be shown: members by name at any depth, and matches of the detectors in strings.
+ * Takes out of JSON what must not be shown: members by name at any depth, and matches of the detectors in
+ * strings; a number that is a card as a whole becomes a string.
  *
  * What is taken out becomes `***`, a salted hash of itself (XXH3, 128 bits, in hex: two that are the same stay the
  * same; it is for telling apart, not for keeping secret what can be guessed), or nothing. The result is JSON again. A

@@ -130,9 +130,9 @@ static bool take_out(struct step *s, struct json_edit *e, size_t i)
 	return clean.data != NULL;
 }
 
-static bool has_text(enum member_kind kind)
+static bool may_hide(enum member_kind kind)
 {
-	return kind == MEMBER_STRING || kind == MEMBER_OBJECT || kind == MEMBER_ARRAY;
+	return kind != MEMBER_TRUE && kind != MEMBER_FALSE && kind != MEMBER_NULL;
 }
 
 static bool clean_member(struct step *s, struct json_edit *e, size_t i)
@@ -143,7 +143,7 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	buffer_clear(&s->out);
 	if (key_set_has(&s->redact.keys, json_edit_name(e, i)))
 		return take_out(s, e, i);
-	if (!has_text(json_kind(value)))
+	if (!may_hide(json_kind(value)))
 		return true;
 	found = redact_json(&s->redact, value, &s->out);
 	if (found != REDACT_FOUND)

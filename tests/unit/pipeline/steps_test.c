@@ -255,9 +255,11 @@ static void redact_masks(void **state)
 	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("card", "email"), 0, NULL });
 	become(w,
 		LINES("{\"Password\":\"x\",\"a\":{\"password\":[1]}}", "{\"plain\":1}",
-			"{\"m\":\"bob@x.de\",\"n\":[\"4111111111111111\"]}"),
+			"{\"m\":\"bob@x.de\",\"n\":[\"4111111111111111\"]}",
+			"{\"pan\":4111111111111111,\"n\":[ 4111111111111111 ,-4111111111111111,1795409106128]}"),
 		LINES("{\"Password\":\"***\",\"a\":{\"password\":\"***\"}}", "{\"plain\":1}",
-			"{\"m\":\"***\",\"n\":[\"***\"]}"));
+			"{\"m\":\"***\",\"n\":[\"***\"]}",
+			"{\"pan\":\"***\",\"n\":[ \"***\" ,-4111111111111111,1795409106128]}"));
 	assert_int_equal(w->exporter.offsets[1], 38);
 }
 
