@@ -146,8 +146,24 @@ void source_free(struct source *s)
 	free(s);
 }
 
+/*
+ * What can be read again need not be held: a file is its own buffer. Memory has what could be under way to its slowest
+ * destination, and one batch more; that is little when a destination does not answer, whatever `memory` allows.
+ */
+static bool is_backed_up(const struct source *s)
+{
+	if (s->rewind != REWIND_SAVED)
+		return false;
+	for (size_t i = 0; i < s->route_count; i++)
+		if (sender_is_backed_up(s->routes[i].sender, s->limits.bytes))
+			return true;
+	return false;
+}
+
 struct batch *source_batch_new(struct source *s)
 {
+	if (is_backed_up(s))
+		return NULL;
 	return batch_new(&s->pipeline->budget, s->signal);
 }
 

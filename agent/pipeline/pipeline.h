@@ -96,7 +96,8 @@ struct source *source_new(struct pipeline *, const struct source_options *);
 void source_route(struct source *, struct sender *);
 void source_free(struct source *);
 
-/* host_offer() and host_batch_new(). */
+/* host_offer() and host_batch_new(). NULL, no room, also for a source that can be read again and whose destination has
+ * enough to do. */
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
 

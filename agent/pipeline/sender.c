@@ -109,6 +109,23 @@ void sender_push(struct sender *s, struct delivery *d, size_t route)
 	loop_soon_run(&s->pump);
 }
 
+bool sender_is_backed_up(struct sender *s, uint64_t batch_bytes)
+{
+	bool full = s->queued_bytes >= (window_size(&s->window) + 1) * batch_bytes;
+
+	s->starved = s->starved || full;
+	return full;
+}
+
+/* A send has ended. */
+static void tell_starved(struct sender *s)
+{
+	if (!s->starved)
+		return;
+	s->starved = false;
+	loop_soon_run(&s->pipeline->room);
+}
+
 static bool may_start(const struct sender *s)
 {
 	if (s->state == SENDER_WAITING)
@@ -395,6 +412,7 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 		return;
 	}
 	send_free(d);
+	tell_starved(s);
 	delivery_settled(delivery);
 }
 

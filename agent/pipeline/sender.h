@@ -60,6 +60,7 @@ struct sender {
 	struct loop_soon pump;
 	struct mono_time last_delivered; /* 0: never */
 	uint64_t sends, retries, resent, queued_bytes;
+	bool starved; /* somebody was told that it is backed up */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
 };
@@ -71,6 +72,9 @@ void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);
+/* Whether more is queued than batches of that size could be under way, and one more. If so, the collectors are told
+ * when a send has ended. */
+bool sender_is_backed_up(struct sender *, uint64_t batch_bytes);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
 /* Ends all sends; `left` is called for each that was not settled, before it goes. */

@@ -25,6 +25,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
   python_sdk   a virtual environment for tests/hosts/python_sdk
   pytest       a virtual environment for the end-to-end tests
+  otelcol      the OpenTelemetry Collector, a peer for the bench; not part of all (needs go; ten minutes)
   --path       print the folder and build nothing; fails when it is not there
 END
 }
@@ -46,6 +47,7 @@ folder_of() {
 	opensearch3) echo "opensearch-3.8.0-$(sum_of "$here"/opensearch3/* "$here/opensearch/Main.java")" ;;
 	elasticsearch) echo "elasticsearch-7.10.2-$(sum_of "$here"/elasticsearch/*)" ;;
 	bench) echo "bench-$(cd "$tests/bench" && sum_of ./*.c go.mod go.sum gen/*.go sink/*.go)" ;;
+	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
@@ -137,6 +139,17 @@ build_bench() {
 		${CC:-cc} -O2 -march=native "$tests/bench/$limit.c" -o $limit -lisal
 	done
 	(cd "$tests/bench" && GOROOT='' GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$OLDPWD/" ./gen ./sink)
+}
+
+# The builder is a Go program that writes the main package of a Collector from the manifest, and builds it.
+build_otelcol() {
+	go=$(go_command)
+	PATH=$(dirname "$go"):$PATH
+	export GOROOT='' GOTOOLCHAIN=local
+	GOBIN=$PWD nice go install go.opentelemetry.io/collector/cmd/builder@v0.161.0
+	nice ./builder --config "$here/otelcol/manifest.yaml"
+	mv out/otelcol otelcol
+	rm -rf out builder
 }
 
 build_node() {

@@ -46,9 +46,9 @@ def programs():
 class Sink:
     """Counts what comes; one port takes bulks, the other OTLP."""
 
-    def __init__(self, home, folder):
-        self.bulk, self.otlp = free_port(), free_port()
-        argv = [home + "/sink", "-es", f"127.0.0.1:{self.bulk}", "-otlp", f"127.0.0.1:{self.otlp}", "-prom", ""]
+    def __init__(self, home, folder, *words, port=None):
+        self.bulk, self.otlp = port or free_port(), free_port()
+        argv = [home + "/sink", "-es", f"127.0.0.1:{self.bulk}", "-otlp", f"127.0.0.1:{self.otlp}", "-prom", "", *words]
         self.process = Process("sink", argv, folder)
         wait_until(lambda: answers(self.bulk) and answers(self.otlp), 10, "the sink listens")
 

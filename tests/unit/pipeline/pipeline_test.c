@@ -453,6 +453,7 @@ static void refuses_beyond_memory_and_tells_of_room(void **state)
 	struct batch *b;
 	int taken = 0;
 
+	w->source->rewind = REWIND_NONE;
 	source_route(w->source, w->senders[0]);
 	while ((b = source_batch_new(w->source)) && batch_block(b, 20000)) {
 		char *data = b->blocks->data;
@@ -474,6 +475,40 @@ static void refuses_beyond_memory_and_tells_of_room(void **state)
 		send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
 	assert_int_equal(w->told_count, taken);
+}
+
+/* Bytes that memory has room for stay in the file when a destination has enough to do; it is told of each send that
+ * ends. */
+static void a_file_is_not_read_far_ahead(void **state)
+{
+	struct world *w = *state;
+	struct batch *b;
+	uint64_t offered = 0;
+
+	source_route(w->source, w->senders[0]);
+	source_route(w->source, w->senders[1]);
+	w->exporters[1].at_once = true;
+	while (offered < 50 && (b = source_batch_new(w->source))) {
+		batch_free(b);
+		offer(w, 10, 100, offered++);
+		turn(w);
+	}
+	assert_int_equal(offered, 3); /* two under way, and one more */
+	assert_int_equal(w->resumed, 0);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->resumed, 1);
+	b = source_batch_new(w->source);
+	assert_non_null(b);
+	batch_free(b);
+	send_done(take(&w->exporters[0]), RETRY, "down"); /* one at a time now */
+	turn(w);
+	assert_null(source_batch_new(w->source));
+	w->exporters[0].at_once = true;
+	later(w, 8001);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->told_count, 3);
 }
 
 static void a_flood_leaves_the_guaranteed_part(void **state)
@@ -600,6 +635,7 @@ int main(void)
 		CASE(too_large_is_split_down_to_one),
 		CASE(some_refused_without_names),
 		CASE(refuses_beyond_memory_and_tells_of_room),
+		CASE(a_file_is_not_read_far_ahead),
 		CASE(a_flood_leaves_the_guaranteed_part),
 		cmocka_unit_test(room_is_told_of_when_it_is_enough),
 		CASE(draining_waits_for_nothing),
