@@ -45,20 +45,17 @@ struct tail_config {
 };
 
 enum { START_BEGINNING, START_END };
-enum { FORMAT_AUTO, FORMAT_JSON, FORMAT_TEXT };
 static const char *const starts[] = { "beginning", "end", NULL };
-static const char *const formats[] = { "auto", "json", "text", NULL };
 
 static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
 		.example = "[/var/log/app/*.log]", .help = "Globs of the files to follow." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
 		.help = "Where a file begins that is there at the start and has no saved position." },
-	{ OPT_CHOICE(struct tail_config, format, formats), .name = "format", .text = "auto",
-		.help = "What a line is; auto and json: a JSON object, anything else becomes {\"message\": …}; text: "
-			"always that." },
+	{ OPT_CHOICE(struct tail_config, format, lines_formats), .name = "format", .text = "auto",
+		.help = LINES_FORMAT_HELP },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
-		.help = "Longest line; longer ones are cut, marked and counted." },
+		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
 		.help = "How often the folders are looked through for what nobody told." },
 	{ OPT_DURATION(struct tail_config, tick), .name = "tick", .text = "50ms", .min = 1, .max = 10000,
@@ -371,11 +368,11 @@ static void ask_for_less(struct collector *c, const struct tail_file *f)
 
 	if (r->chunk > CHUNK_MIN && f->unended < r->chunk) {
 		r->chunk /= 2;
-	} else if (c->fulls > PATIENCE && f->unended >= r->chunk && r->line_max > CHUNK_MIN) {
-		r->line_max /= 2;
+	} else if (c->fulls > PATIENCE && f->unended >= r->chunk && r->lines.line_max > CHUNK_MIN) {
+		r->lines.line_max /= 2;
 		host_log(r->host, LOG_LEVEL_WARN,
 			"no room in memory for a long line of %s: lines are cut at %llu bytes from now on", f->path,
-			(unsigned long long)r->line_max);
+			(unsigned long long)r->lines.line_max);
 	}
 }
 
@@ -966,19 +963,12 @@ static void tail_destroy(struct collector *c)
 	loop_timer_done(&c->again);
 	loop_soon_done(&c->reading);
 	loop_soon_done(&c->scanned);
-	buffer_done(&c->reader.message);
+	lines_done(&c->reader.lines);
 	free(c);
 }
 
 static void add_counters(struct collector *c, struct host *host)
 {
-	c->reader.lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
-	c->reader.bytes = host_counter(host, "bytes_total", "Bytes of files dealt with.");
-	c->reader.not_json =
-		host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
-	c->reader.cut = host_counter(host, "cut_lines_total", "Lines longer than line_max, cut.");
-	c->reader.cut_bytes = host_counter(host, "cut_bytes_total", "Bytes cut off from lines.");
-	c->reader.empty = host_counter(host, "empty_lines_total", "Empty lines, passed over.");
 	c->open_files = host_gauge(host, "files", "Files followed.");
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
@@ -993,12 +983,9 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	c->config = config;
 	c->loop = host_loop(host);
 	c->watch.fd = -1;
-	c->reader = (struct tail_reader){ .host = host,
-		.scan = json_scan_best(),
-		.text = c->config->format == FORMAT_TEXT,
-		.line_max = c->config->line_max,
-		.chunk = TAIL_CHUNK };
-	buffer_init(&c->reader.message, 2 * c->config->line_max + TAIL_HEAD_MAX);
+	c->reader.host = host;
+	c->reader.chunk = TAIL_CHUNK;
+	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
 	tail_table_init(&c->table);
 	TAILQ_INIT(&c->ready);
 	TAILQ_INIT(&c->unsaved);

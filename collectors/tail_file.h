@@ -12,8 +12,8 @@
 
 #include <sys/queue.h>
 
+#include "collectors/lines.h"
 #include "collectors/tail_scan.h"
-#include "proto/json_line.h"
 
 enum tail_state {
 	TAIL_CLOSED, /* it could not be opened yet; tried again by every sweep */
@@ -58,15 +58,11 @@ struct tail_offer {
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
-/* What a read needs to know, and what it counts. */
+/* What a read needs to know. */
 struct tail_reader {
 	struct host *host;
-	const struct json_scan *scan;
-	bool text; /* lines are no JSON, whatever they look like */
-	uint64_t line_max;
+	struct lines lines;
 	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
-	struct buffer message; /* a line that becomes {"message": …} */
-	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty;
 };
 
 enum tail_read {
