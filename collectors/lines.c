@@ -1,16 +1,23 @@
 #include "collectors/lines.h"
 
+#include <stdlib.h>
+
 #include "base/text.h"
+#include "config/option.h"
+#include "proto/bulk_line.h"
+#include "proto/log_time.h"
 
 enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256 };
 
 const char *const lines_formats[] = { "auto", "json", "text", NULL };
+const char *const lines_file_formats[] = { "auto", "json", "text", "cri", "docker", NULL };
+const char *const lines_shapes[] = { "java", "python", "go", "node", NULL };
 
-static const char message_start[] = "{\"message\":", cut_end[] = ",\"truncated\":true}", message_end[] = "}";
+static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true}", message_end[] = "}";
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
-	*l = (struct lines){ .scan = json_scan_best(), .text = format == LINES_TEXT, .line_max = line_max };
+	*l = (struct lines){ .scan = json_scan_best(), .format = format, .line_max = line_max };
 	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX);
 	l->lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
 	l->bytes = host_counter(host, "bytes_total", "Bytes of lines dealt with.");
@@ -23,17 +30,61 @@ void lines_init(struct lines *l, struct host *host, enum lines_format format, ui
 void lines_done(struct lines *l)
 {
 	buffer_done(&l->message);
+	line_join_done(&l->join);
+	free(l->queue);
 }
 
-static void add_item(struct line_slice *s, const char *data, size_t size, size_t at)
-{
-	const struct batch_item item = { .data = data,
-		.size = (uint32_t)size,
-		.records = 1,
-		.generation = s->generation,
-		.offset = s->offset + at };
+/* Items. */
 
-	s->failed = s->failed || batch_add(s->batch, &item) < 0;
+/*
+ * Messages that came out of the join, in the order of their bytes, as items of a batch are. At a place that no message
+ * spans they go to the batch; what is left at the end of the slice is read again.
+ */
+enum { QUEUE_MAX = 512, QUEUE_SPARE = 16 /* messages that one line brings out, at most */ };
+
+struct line_queue {
+	size_t count;
+	struct batch_item items[QUEUE_MAX];
+};
+
+static void queue_item(struct line_queue *q, const struct batch_item *item)
+{
+	size_t i = q->count++;
+
+	OXP_ASSERT(i < QUEUE_MAX);
+	for (; i > 0 && q->items[i - 1].offset > item->offset; i--)
+		q->items[i] = q->items[i - 1];
+	q->items[i] = *item;
+}
+
+static bool is_joined(const struct line_slice *s)
+{
+	return s->lines->queue && (s->format > LINES_TEXT || multiline_wanted(&s->lines->multiline));
+}
+
+static void add_item(struct line_slice *s, const char *data, size_t size, uint64_t at)
+{
+	const struct batch_item item = {
+		.data = data, .size = (uint32_t)size, .records = 1, .generation = s->generation, .offset = at
+	};
+
+	if (is_joined(s))
+		queue_item(s->lines->queue, &item);
+	else
+		s->failed = s->failed || batch_add(s->batch, &item) < 0;
+}
+
+/* Nothing goes on beyond here. */
+static void took_up_to(struct line_slice *s, size_t here)
+{
+	struct line_queue *q = s->lines->queue;
+
+	for (size_t i = 0; q && i < q->count && !s->failed; i++)
+		s->failed = batch_add(s->batch, &q->items[i]) < 0;
+	if (q)
+		q->count = 0;
+	s->took = here;
+	s->sure = s->tally;
 }
 
 /* The longest part of the text, at most `max` bytes, that does not end inside a UTF-8 sequence. */
@@ -104,97 +155,289 @@ static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 	return room;
 }
 
-/* Makes {"message": …} of the text in the buffer for it; shorter when escaped it is too long for that. Returns how
+/* What the runtime said, as members with a comma behind each. */
+static int append_envelope(struct buffer *b, struct bytes time, enum log_stream stream)
+{
+	if (time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, time.data, time.size) ||
+				     buffer_text(b, "\",")))
+		return -1;
+	return stream ? buffer_printf(b, "\"stream\":\"%s\",", log_stream_name(stream)) : 0;
+}
+
+/* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how
  * much of the text is in it. */
-static size_t make_message(struct lines *l, const char *text, size_t size, bool *cut)
+static size_t make_message(struct lines *l, const struct line_message *m, size_t size, bool *cut)
 {
 	size_t max = size, part;
 	int failed;
 
 	do {
-		part = cut_at(text, size, max);
+		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
 		buffer_clear(&l->message);
-		failed = buffer_text(&l->message, message_start) || append_text(l, text, part) ||
+		failed = buffer_text(&l->message, "{") || append_envelope(&l->message, m->time, m->stream) ||
+			 buffer_text(&l->message, message_start) || append_text(l, m->text.data, part) ||
 			 buffer_text(&l->message, *cut ? cut_end : message_end);
 		max = part / 2;
 	} while (failed && max > 0);
 	return failed ? 0 : part;
 }
 
-/* Ships the first `max` bytes of a line as text. */
-static void add_message(struct line_slice *s, size_t at, size_t size, size_t max)
+static size_t ahead(const struct line_slice *s, const struct line_message *m)
+{
+	return s->size - (size_t)(m->at - s->offset);
+}
+
+/* Ships the first `line_max` bytes of a line as text. */
+static void add_message(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
-	bool cut = size > max;
-	size_t part = make_message(l, s->data + at, cut_at(s->data + at, size, max), &cut);
-	char *room = part ? text_room(s, l->message.size, s->size - at) : NULL;
+	bool too_long = m->text.size > l->line_max, cut = too_long || m->cut || s->cutting;
+	size_t part = make_message(l, m, cut_at(m->text.data, m->text.size, l->line_max), &cut);
+	char *room = part ? text_room(s, l->message.size, ahead(s, m)) : NULL;
 
 	if (!room) {
 		s->failed = true;
 		return;
 	}
 	memcpy(room, l->message.data, l->message.size);
-	add_item(s, room, l->message.size, at);
-	s->cut += cut;
-	s->cut_bytes += size - part;
+	add_item(s, room, l->message.size, m->at);
+	s->tally.not_json += !too_long && !s->cutting;
+	s->tally.cut += cut;
+	s->tally.cut_bytes += m->text.size - part;
 }
 
-static bool is_blank(const char *p, size_t size)
+static bool has_stream(const struct line_message *m)
 {
-	return size == 0 || (size == 1 && *p == '\r');
+	for (size_t i = 0; i < m->object->count; i++) {
+		const struct json_member *member = &m->object->members[i];
+		if (bytes_are((struct bytes){ m->text.data + member->name, member->name_size }, "stream"))
+			return true;
+	}
+	return false;
+}
+
+/* Of what the runtime said, what the object does not say itself. */
+static struct bytes envelope_for(struct lines *l, const struct line_message *m)
+{
+	enum log_stream stream = m->stream && !has_stream(m) ? m->stream : STREAM_NONE;
+	struct bytes time = m->time;
+	struct rfc3339 own;
+
+	buffer_clear(&l->message);
+	if (time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
+		time.size = 0;
+	if (append_envelope(&l->message, time, stream))
+		buffer_clear(&l->message);
+	return buffer_bytes(&l->message);
+}
+
+/* Ships an object with what the runtime said in front. */
+static void add_object(struct line_slice *s, const struct line_message *m)
+{
+	struct bytes envelope = envelope_for(s->lines, m);
+	bool empty, inside = m->text.data >= s->data && m->text.data < s->data + s->size;
+	size_t skip = bulk_line_opening(m->text, &empty), size;
+	char *room;
+
+	if (envelope.size == 0 && inside) {
+		add_item(s, m->text.data, m->text.size, m->at);
+		return;
+	}
+	envelope.size -= empty && envelope.size > 0; /* the last comma */
+	size = m->text.size + envelope.size;
+	room = text_room(s, size, ahead(s, m));
+	if (!room) {
+		s->failed = true;
+		return;
+	}
+	memcpy(room, m->text.data, skip);
+	if (envelope.size > 0)
+		memcpy(room + skip, envelope.data, envelope.size);
+	memcpy(room + skip + envelope.size, m->text.data + skip, m->text.size - skip);
+	add_item(s, room, size, m->at);
+}
+
+static bool is_blank(struct bytes text)
+{
+	return text.size == 0 || (text.size == 1 && *text.data == '\r');
+}
+
+/* What came out of the join. */
+static void take_message(void *context, const struct line_message *m)
+{
+	struct line_slice *s = context;
+
+	if (s->failed)
+		return;
+	if (is_blank(m->text))
+		s->tally.empty++;
+	else if (m->object && m->text.size <= s->lines->line_max && !s->cutting)
+		add_object(s, m);
+	else
+		add_message(s, m);
+}
+
+void lines_join(struct lines *l, struct host *host, const struct multiline *multiline)
+{
+	l->multiline = *multiline;
+	line_join_init(&l->join, l->line_max);
+	l->join.scan = l->scan;
+	l->join.multiline = &l->multiline;
+	l->join.take = take_message;
+	l->queue = oxp_new(sizeof *l->queue);
+	l->malformed = host_counter(
+		host, "malformed_lines_total", "Lines that are not of the format; they went out as they stand.");
+}
+
+unsigned lines_shapes_of(const struct option_list *list)
+{
+	unsigned bits = 0;
+
+	for (size_t i = 0; list && i < list->count; i++)
+		for (unsigned shape = 0; lines_shapes[shape]; shape++)
+			bits |= (unsigned)(strcmp(list->items[i], lines_shapes[shape]) == 0) << shape;
+	return bits;
+}
+
+/* Working through a slice. */
+
+/* A line that is a message by itself. */
+static void add_line(struct line_slice *s, size_t at, size_t size)
+{
+	struct lines *l = s->lines;
+	struct line_message m = { .text = { s->data + at, size }, .at = s->offset + at };
+	struct json_line index;
+	bool may_be_json = l->format != LINES_TEXT && size <= l->line_max && !s->cutting;
+
+	if (is_blank(m.text))
+		s->tally.empty++;
+	else if (may_be_json && json_line_index(l->scan, m.text.data, size, &index) == JSON_FINE)
+		add_item(s, m.text.data, size, m.at);
+	else
+		add_message(s, &m);
 }
 
 void lines_add(struct line_slice *s, size_t at, size_t size)
 {
-	struct lines *l = s->lines;
-	const char *line = s->data + at;
-	struct json_line index;
+	add_line(s, at, size);
+	s->sure = s->tally;
+}
 
-	if (is_blank(line, size)) {
-		s->empty++;
+void lines_end(struct line_slice *s)
+{
+	if (is_joined(s))
+		line_join_end(&s->lines->join);
+	took_up_to(s, s->seen);
+}
+
+/* A line that may be part of a message. */
+static void join_line(struct line_slice *s, size_t at, size_t size)
+{
+	struct line_join *j = &s->lines->join;
+	uint64_t oldest;
+
+	line_join_line(j, s->format, (struct bytes){ s->data + at, size }, s->offset + at);
+	s->tally.malformed += j->malformed;
+	j->malformed = 0;
+	oldest = line_join_oldest(j, s->offset + s->seen);
+	if (oldest >= s->offset + at)
+		took_up_to(s, (size_t)(oldest - s->offset));
+	else if (s->lines->queue->count > QUEUE_MAX - QUEUE_SPARE)
+		lines_end(s);
+}
+
+static enum lines_format format_by(const struct lines *l, struct bytes line)
+{
+	if (l->format != LINES_AUTO || !l->queue)
+		return l->format ? l->format : LINES_JSON;
+	return line_join_detect(l->scan, line);
+}
+
+/* A line, `seen` is behind it and its end. */
+static void deal_with(struct line_slice *s, size_t at, size_t size)
+{
+	if (s->format == LINES_AUTO)
+		s->format = format_by(s->lines, (struct bytes){ s->data + at, size });
+	if (is_joined(s)) {
+		join_line(s, at, size);
 		return;
 	}
-	if (!l->text && size <= l->line_max && json_line_index(l->scan, line, size, &index) == JSON_FINE) {
-		add_item(s, line, size, at);
+	add_line(s, at, size);
+	took_up_to(s, s->seen);
+}
+
+static void begin_joins(struct line_slice *s)
+{
+	struct lines *l = s->lines;
+
+	if (!l->queue)
 		return;
-	}
-	s->not_json += size <= l->line_max;
-	add_message(s, at, size, l->line_max);
+	lines_forget(l);
+	l->join.context = s;
+	l->join.longest = l->line_max;
 }
 
 void lines_split(struct line_slice *s)
 {
 	const char *end;
 
-	while (!s->failed && (end = memchr(s->data + s->took, '\n', s->size - s->took))) {
-		size_t size = (size_t)(end - s->data) - s->took;
-		if (s->skipping)
-			s->cut_bytes += size;
-		else
-			lines_add(s, s->took, size);
+	begin_joins(s);
+	while (!s->failed && (end = memchr(s->data + s->seen, '\n', s->size - s->seen))) {
+		size_t at = s->seen, size = (size_t)(end - s->data) - at;
+		s->seen += size + 1;
+		if (!s->skipping) {
+			deal_with(s, at, size);
+			continue;
+		}
+		s->tally.cut_bytes += size;
 		s->skipping = false;
-		s->took += size + 1;
+		took_up_to(s, s->seen);
 	}
 }
 
+/* The rest of the slice is all there will be of a line. */
+static void end_line(struct line_slice *s)
+{
+	size_t at = s->seen;
+
+	s->seen = s->size;
+	deal_with(s, at, s->size - at);
+	lines_end(s);
+}
+
+/* Before a line is cut, what was seen before it has to be taken. */
 void lines_rest(struct line_slice *s, bool last)
 {
-	size_t rest = s->size - s->took;
+	size_t rest = s->size - s->seen;
 
 	if (s->failed || rest == 0)
 		return;
 	if (s->skipping) {
-		s->cut_bytes += rest;
-	} else if (rest > s->lines->line_max && s->took == 0) {
-		add_message(s, 0, rest, s->lines->line_max);
-		s->skipping = true;
+		s->tally.cut_bytes += rest;
+		s->seen = s->size;
+		took_up_to(s, s->size);
+	} else if (rest > s->lines->line_max && s->seen == 0) {
+		s->cutting = s->skipping = true;
+		end_line(s);
+	} else if (rest > s->lines->line_max) {
+		lines_end(s);
 	} else if (last) {
-		lines_add(s, s->took, rest);
-	} else {
-		return;
+		end_line(s);
 	}
-	s->took = s->size;
+}
+
+bool lines_in_pieces(const struct line_slice *s)
+{
+	return is_joined(s) && line_join_in_pieces(&s->lines->join);
+}
+
+void lines_forget(struct lines *l)
+{
+	if (!l->queue)
+		return;
+	line_join_drop(&l->join);
+	l->queue->count = 0;
 }
 
 void lines_count(const struct line_slice *s, uint64_t records)
@@ -203,8 +446,10 @@ void lines_count(const struct line_slice *s, uint64_t records)
 
 	*l->lines += records;
 	*l->bytes += s->took;
-	*l->not_json += s->not_json;
-	*l->cut += s->cut;
-	*l->cut_bytes += s->cut_bytes;
-	*l->empty += s->empty;
+	*l->not_json += s->sure.not_json;
+	*l->cut += s->sure.cut;
+	*l->cut_bytes += s->sure.cut_bytes;
+	*l->empty += s->sure.empty;
+	if (l->malformed)
+		*l->malformed += s->sure.malformed;
 }

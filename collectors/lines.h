@@ -3,28 +3,42 @@
  *
  * A line that is a JSON object is an item where it stands; any other becomes {"message": …}, in memory of the same
  * batch. Longer than line_max it is cut, marked ("truncated": true) and counted; one that is empty, or only a CR, is
- * passed over. The collector brings the bytes in blocks of a batch (so that BATCH_PADDING stands behind them), and
- * counts a slice with lines_count() once the pipeline has it: what is not taken has not happened.
+ * passed over. Where lines_join() has allowed it, what a container runtime wrote around lines is taken off, and lines of
+ * one message are joined (line_join.h). The collector brings the bytes in blocks of a batch (so that BATCH_PADDING
+ * stands behind them), and counts a slice with lines_count() once the pipeline has it: what is not taken has not
+ * happened.
  */
 #ifndef OXP_COLLECTORS_LINES_H
 #define OXP_COLLECTORS_LINES_H
 
+#include "collectors/line_join.h"
 #include "component.h"
-#include "proto/json_line.h"
+
+struct option_list;
 
 /* One for each collector. */
 struct lines {
 	const struct json_scan *scan;
-	bool text; /* lines are no JSON, whatever they look like */
+	enum lines_format format;
 	uint64_t line_max;
 	struct buffer message; /* a line that becomes {"message": …} */
-	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty;
+	struct multiline multiline;
+	struct line_join join; /* of the slice at hand */
+	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
+	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed;
+};
+
+/* Of lines that are dealt with. */
+struct line_tally {
+	uint64_t not_json, cut, cut_bytes, empty, malformed;
 };
 
 /*
  * Bytes that follow one another, on their way into a batch. The last group begins as zero.
  *
- * Invariant: took <= size; data[0] to data[took - 1] are dealt with.
+ * Invariant: took <= seen <= size; data[0] to data[took - 1] are dealt with. Behind that are whole lines whose message
+ * may go on, up to `seen`, then the beginning of a line. Nothing but numbers is kept of them: the next slice begins
+ * with them, or lines_end() deals with those that are whole.
  */
 struct line_slice {
 	struct lines *lines;
@@ -34,22 +48,36 @@ struct line_slice {
 	size_t size;
 	uint64_t generation, offset; /* of data[0] */
 	bool skipping; /* inside a line that was cut; also when the slice has been worked through */
+	enum lines_format format; /* AUTO until the first whole line, then for all that follow */
 
-	size_t took;
+	size_t took, seen;
 	char *text; /* what is left of the block for messages */
 	size_t text_room;
-	uint64_t not_json, cut, cut_bytes, empty;
+	struct line_tally tally, sure; /* up to `seen`, up to `took` */
+	bool cutting; /* the line at hand has no end here */
 	bool failed; /* no room for an item: the batch is of no use */
 };
 
-enum lines_format { LINES_AUTO, LINES_JSON, LINES_TEXT };
-extern const char *const lines_formats[]; /* for an option row */
+/* For an option row: in the order of the enum, of lines that an app writes, and of those in a file. */
+extern const char *const lines_formats[], *const lines_file_formats[];
 #define LINES_FORMAT_HELP \
 	"What a line is; auto and json: a JSON object, anything else becomes {\"message\": …}; text: always that."
+#define LINES_FILE_FORMAT_HELP                                                                                    \
+	"What a line is. json: a JSON object, anything else becomes {\"message\": …}; text: always that; cri, " \
+	"docker: what a container runtime writes around it is taken off, and lines that it has split are "        \
+	"joined; auto: the first line of a file decides."
+extern const char *const lines_shapes[]; /* bits of MULTILINE_… */
+#define LINES_MULTILINE_HELP "Stack traces that become one message."
+#define LINES_START_HELP                                                                                     \
+	"A pattern, tried where a line begins; in place of `multiline`. Lines that it does not match go on " \
+	"with the message."
 #define LINES_MAX_HELP "Longest line; longer ones are cut, marked and counted."
 
 /* With the counters that are shown. line_max may be lowered later. */
 void lines_init(struct lines *, struct host *, enum lines_format, uint64_t line_max);
+/* Allows formats of container runtimes and messages of several lines. */
+void lines_join(struct lines *, struct host *, const struct multiline *);
+unsigned lines_shapes_of(const struct option_list *); /* NULL is fine */
 void lines_done(struct lines *); /* fine on zeroed memory */
 
 /* One line without its end, at data + at: for those who find the ends by themselves. */
@@ -59,6 +87,12 @@ void lines_split(struct line_slice *);
 /* Behind lines_split(): of the line that has no end yet, what belongs to a cut line is passed over, and what is longer
  * than line_max is cut here. With `last`, it ends here. Whatever else is left keeps standing behind `took`. */
 void lines_rest(struct line_slice *, bool last);
+/* Behind lines_rest(): nothing that is seen waits any longer. */
+void lines_end(struct line_slice *);
+/* Whether pieces of one line are among what waits: whoever wrote them has not written the rest yet. */
+bool lines_in_pieces(const struct line_slice *);
+/* Nothing is needed of the slice's joins any more. */
+void lines_forget(struct lines *);
 /* Counts what the slice took, as so many records: the batch may be gone by then. */
 void lines_count(const struct line_slice *, uint64_t records);
 

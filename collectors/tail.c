@@ -34,6 +34,9 @@ enum {
 	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
 	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
 	SPARED = 256, /* descriptors that are left to everybody else; of a small number half */
+	HELD_TICK_MS = 250, /* so often it is asked whether held lines have waited */
+	TRACE_MS = 1000, /* so long for the rest of a message */
+	PIECES_MS = 5000, /* so long for the rest of a line */
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -42,6 +45,8 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
+	const struct option_list *multiline;
+	const char *multiline_start;
 };
 
 enum { START_BEGINNING, START_END };
@@ -52,8 +57,12 @@ static const struct option tail_options[] = {
 		.example = "[/var/log/app/*.log]", .help = "Globs of the files to follow." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
 		.help = "Where a file begins that is there at the start and has no saved position." },
-	{ OPT_CHOICE(struct tail_config, format, lines_formats), .name = "format", .text = "auto",
-		.help = LINES_FORMAT_HELP },
+	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
+		.help = LINES_FILE_FORMAT_HELP },
+	{ OPT_TEXTS(struct tail_config, multiline), .name = "multiline", .choices = lines_shapes,
+		.example = "[java, python, go, node]", .help = LINES_MULTILINE_HELP },
+	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start",
+		.example = "'\\d{4}-\\d{2}-\\d{2}'", .help = LINES_START_HELP },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
@@ -70,15 +79,17 @@ static const struct option tail_options[] = {
 struct collector {
 	const struct tail_config *config;
 	struct tail_reader reader;
+	struct line_start multiline_start;
 	struct loop *loop;
 	struct tail_table table;
 	struct tail_watch watch;
 	struct tail_file_list ready; /* in turns */
 	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
+	struct tail_file_list held; /* files with lines whose message may go on */
 	uint64_t *forgotten; /* generations for the next commit, then those of the one under way */
 	size_t forgotten_count, forgetting_count;
 	struct tail_offer_list offers; /* oldest first */
-	struct loop_timer tick, sweep, save, again;
+	struct loop_timer tick, sweep, save, again, waited;
 	struct loop_soon reading, scanned;
 	struct tail_scan scan;
 	size_t scan_at; /* how far the answer of a scan is worked through */
@@ -366,9 +377,11 @@ static void ask_for_less(struct collector *c, const struct tail_file *f)
 {
 	struct tail_reader *r = &c->reader;
 
-	if (r->chunk > CHUNK_MIN && f->unended < r->chunk) {
+	bool long_line = f->held + f->unended >= r->chunk;
+
+	if (r->chunk > CHUNK_MIN && !long_line) {
 		r->chunk /= 2;
-	} else if (c->fulls > PATIENCE && f->unended >= r->chunk && r->lines.line_max > CHUNK_MIN) {
+	} else if (c->fulls > PATIENCE && long_line && r->lines.line_max > CHUNK_MIN) {
 		r->lines.line_max /= 2;
 		host_log(r->host, LOG_LEVEL_WARN,
 			"no room in memory for a long line of %s: lines are cut at %llu bytes from now on", f->path,
@@ -422,6 +435,46 @@ static void room_was_found(struct collector *c)
 		c->reader.chunk *= 2;
 }
 
+/* Lines whose message may go on. */
+
+static void hold_no_more(struct collector *c, struct tail_file *f)
+{
+	if (f->in_held)
+		TAILQ_REMOVE(&c->held, f, held_entry);
+	f->in_held = false;
+}
+
+/* After a read that began at `before`. */
+static void hold(struct collector *c, struct tail_file *f, uint64_t before)
+{
+	if (f->held == 0) {
+		hold_no_more(c, f);
+		return;
+	}
+	if (!f->in_held || f->offset != before)
+		f->held_since = loop_now(c->loop);
+	if (!f->in_held)
+		TAILQ_INSERT_TAIL(&c->held, f, held_entry);
+	f->in_held = true;
+	if (!loop_timer_pending(&c->waited))
+		loop_timer_set(&c->waited, DURATION_MS(HELD_TICK_MS));
+}
+
+static void on_waited(void *context)
+{
+	struct collector *c = context;
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &c->held, held_entry) {
+		int64_t wait = f->held_pieces ? PIECES_MS : TRACE_MS;
+		f->due = f->due || duration_ms(mono_since(loop_now(c->loop), f->held_since)) >= wait;
+		if (f->due || c->reader.ending)
+			mark_ready(c, f);
+	}
+	if (!TAILQ_EMPTY(&c->held))
+		loop_timer_set(&c->waited, DURATION_MS(HELD_TICK_MS));
+}
+
 /* One slice of one file, then the next file's turn. */
 static void read_slice(void *context)
 {
@@ -429,6 +482,7 @@ static void read_slice(void *context)
 	struct tail_file *f = TAILQ_FIRST(&c->ready);
 	struct tail_offer *offer;
 	enum tail_read answer;
+	uint64_t before;
 	bool offered;
 
 	if (!f || c->full || c->stopped)
@@ -437,7 +491,9 @@ static void read_slice(void *context)
 	*offer = (struct tail_offer){ .file = f, .generation = f->generation };
 	TAILQ_INSERT_TAIL(&c->offers, offer, entry);
 	f->offers++;
+	before = f->offset;
 	answer = tail_file_read(f, &c->reader, offer, &offered);
+	hold(c, f, before);
 	if (offered) {
 		room_was_found(c);
 	} else {
@@ -521,6 +577,7 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 static void drop_file(struct collector *c, struct tail_file *f)
 {
 	not_ready(c, f);
+	hold_no_more(c, f);
 	save_as(c, f, TAIL_SAVED);
 	forget(c, f->generation);
 	tail_table_drop(&c->table, f);
@@ -576,7 +633,7 @@ static void found_again(struct collector *c, struct tail_file *f, const struct t
 	}
 	if (f->fd < 0)
 		open_file(c, f, found->path);
-	if (found->size != f->offset + f->unended || f->trouble)
+	if (found->size != tail_file_seen(f) || f->trouble)
 		mark_ready(c, f);
 }
 
@@ -626,7 +683,7 @@ static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 		mark_ready(c, f);
 	} else if (f->save == TAIL_SAVING || f->idle_sweeps < (is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS)) {
 		return;
-	} else if (f->unended > 0) {
+	} else if (f->held + f->unended > 0) {
 		f->last = true;
 		mark_ready(c, f);
 	} else {
@@ -893,8 +950,9 @@ static int tail_start(struct collector *c)
 /* Nothing waits: a last look around, and positions are saved as they move. */
 static void tail_drain(struct collector *c)
 {
-	c->draining = true;
+	c->draining = c->reader.ending = true;
 	loop_timer_clear(&c->tick);
+	on_waited(c);
 	on_tick(c);
 	begin_scan(c);
 	commit(c);
@@ -932,6 +990,7 @@ static void tail_stop(struct collector *c)
 	loop_timer_clear(&c->sweep);
 	loop_timer_clear(&c->save);
 	loop_timer_clear(&c->again);
+	loop_timer_clear(&c->waited);
 	loop_watch_done(&c->watch.events);
 	TAILQ_FOREACH(f, &c->unsaved, save_entry)
 	put_position(c, f);
@@ -961,6 +1020,7 @@ static void tail_destroy(struct collector *c)
 	loop_timer_done(&c->sweep);
 	loop_timer_done(&c->save);
 	loop_timer_done(&c->again);
+	loop_timer_done(&c->waited);
 	loop_soon_done(&c->reading);
 	loop_soon_done(&c->scanned);
 	lines_done(&c->reader.lines);
@@ -976,25 +1036,45 @@ static void add_counters(struct collector *c, struct host *host)
 		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }
 
+static void init_reader(struct collector *c, struct host *host)
+{
+	struct multiline multiline = { .shapes = lines_shapes_of(c->config->multiline) };
+
+	if (c->config->multiline_start)
+		multiline.start = &c->multiline_start;
+	c->reader.host = host;
+	c->reader.chunk = TAIL_CHUNK;
+	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
+	lines_join(&c->reader.lines, host, &multiline);
+}
+
 static int tail_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
+	const char *start = ((const struct tail_config *)config)->multiline_start;
+	const char *wrong = start ? line_start_compile(start, &c->multiline_start) : NULL;
+
+	if (wrong) {
+		host_log(host, LOG_LEVEL_ERROR, "multiline_start: %s", wrong);
+		free(c);
+		return -EINVAL;
+	}
 
 	c->config = config;
 	c->loop = host_loop(host);
 	c->watch.fd = -1;
-	c->reader.host = host;
-	c->reader.chunk = TAIL_CHUNK;
-	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
+	init_reader(c, host);
 	tail_table_init(&c->table);
 	TAILQ_INIT(&c->ready);
 	TAILQ_INIT(&c->unsaved);
 	TAILQ_INIT(&c->saving);
+	TAILQ_INIT(&c->held);
 	TAILQ_INIT(&c->offers);
 	loop_timer_init(&c->tick, c->loop, on_tick, c);
 	loop_timer_init(&c->sweep, c->loop, on_sweep, c);
 	loop_timer_init(&c->save, c->loop, on_save, c);
 	loop_timer_init(&c->again, c->loop, on_again, c);
+	loop_timer_init(&c->waited, c->loop, on_waited, c);
 	loop_soon_init(&c->reading, c->loop, read_slice, c);
 	loop_soon_init(&c->scanned, c->loop, work_through_scan, c);
 	add_counters(c, host);

@@ -5,8 +5,6 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "base/text.h"
-
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };
 
@@ -102,6 +100,16 @@ static bool is_cut_down(struct slice *s)
 	return !begins_with(&s->head, f->head_hash, f->head_size);
 }
 
+/* What is held at the end of the file is shipped when it has waited long enough. */
+static void end_wait(struct slice *s)
+{
+	const struct line_slice *in = &s->in;
+	bool waited = s->file->due && in->took == 0;
+
+	if (!in->failed && in->took < in->seen && s->at_end && (waited || s->reader->ending || s->file->last))
+		lines_end(&s->in);
+}
+
 /* Makes one batch of the next bytes; MORE: there it is. */
 static enum tail_read make_batch(struct slice *s, size_t want)
 {
@@ -111,6 +119,7 @@ static enum tail_read make_batch(struct slice *s, size_t want)
 	s->in.generation = s->file->generation;
 	s->in.offset = s->file->offset;
 	s->in.skipping = s->file->skipping;
+	s->in.format = (enum lines_format)s->file->format;
 	s->in.batch = host_batch_new(s->reader->host, SIGNAL_LOGS);
 	if (!s->in.batch)
 		return TAIL_READ_FULL;
@@ -123,6 +132,7 @@ static enum tail_read make_batch(struct slice *s, size_t want)
 	lines_split(&s->in);
 	/* What nobody writes to any more ends with its last line. */
 	lines_rest(&s->in, s->file->last && s->at_end);
+	end_wait(s);
 	if (s->in.failed)
 		return TAIL_READ_FULL;
 	return s->in.took > 0 && extend_head(s->file, &s->head) ? TAIL_READ_HEAD : TAIL_READ_MORE;
@@ -145,18 +155,22 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 		*ret_offered = true;
 	}
 	f->skipping = s->in.skipping;
-	f->unended = (uint32_t)(s->in.size - s->in.took);
+	f->format = (uint8_t)s->in.format;
+	f->held = (uint32_t)(s->in.seen - s->in.took);
+	f->held_pieces = f->held > 0 && lines_in_pieces(&s->in);
+	f->unended = (uint32_t)(s->in.size - s->in.seen);
+	f->due = f->due && s->in.took == 0 && f->held > 0;
 	lines_count(&s->in, records);
 	return s->at_end ? TAIL_READ_END : TAIL_READ_MORE;
 }
 
-/* Looks for the end of the line at `offset` in what is new. True: it is there, behind `unended` bytes. */
+/* Looks for the end of the line behind what is held in what is new. True: it is there, behind `unended` bytes. */
 static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 {
 	char piece[PIECE];
 
 	for (int i = 0; i < PIECES && f->unended < size && f->unended < max; i++) {
-		ssize_t got = pread(f->fd, piece, sizeof piece, (off_t)(f->offset + f->unended));
+		ssize_t got = pread(f->fd, piece, sizeof piece, (off_t)tail_file_seen(f));
 		const char *end = got > 0 ? memchr(piece, '\n', (size_t)got) : NULL;
 		if (got <= 0)
 			break;
@@ -167,8 +181,8 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 	return false;
 }
 
-/* How many of the `size` bytes to read now: a chunk, or a line that is longer, once its end is there or out of reach.
- * 0: END or MORE, nothing is to be read yet. */
+/* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
+ * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
 	uint64_t max = r->lines.line_max + 1, chunk = least(size, r->chunk);
@@ -187,6 +201,23 @@ static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, 
 	return f->unended == size ? TAIL_READ_END : TAIL_READ_MORE;
 }
 
+/* What is held is read with what is new behind it, or when it waits no longer. */
+static enum tail_read measure_all(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
+{
+	bool ship = f->due || r->ending || f->last;
+	enum tail_read answer;
+
+	if (f->held > size)
+		f->held = f->unended = 0;
+	answer = measure(f, r, size - f->held, want);
+	if (f->held > 0 && *want == 0 && ship)
+		*want = f->unended;
+	else if (f->held == 0 || *want == 0)
+		return answer;
+	*want = least(f->held + *want, 2 * r->lines.line_max + r->chunk);
+	return answer;
+}
+
 enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
 {
 	struct slice s = { .file = f, .reader = r };
@@ -201,13 +232,14 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 	if ((uint64_t)info.st_size < f->offset)
 		return TAIL_READ_CUT_DOWN;
 	size = (uint64_t)info.st_size - f->offset;
-	answer = measure(f, r, size, &want);
+	answer = measure_all(f, r, size, &want);
 	if (want == 0)
 		return is_cut_down(&s) ? TAIL_READ_CUT_DOWN : answer;
 	s.at_end = want == size;
 	answer = make_batch(&s, want);
 	if (answer == TAIL_READ_MORE)
 		answer = hand_over(&s, offer, ret_offered);
+	lines_forget(&r->lines);
 	batch_free(s.in.batch);
 	return answer;
 }
@@ -216,7 +248,7 @@ bool tail_file_grew(const struct tail_file *f)
 {
 	struct stat info;
 
-	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != f->offset + f->unended;
+	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != tail_file_seen(f);
 }
 
 void tail_file_begin(struct tail_file *f, uint64_t offset)
@@ -225,5 +257,6 @@ void tail_file_begin(struct tail_file *f, uint64_t offset)
 
 	f->offset = f->saved = offset;
 	f->skipping = offset > 0 && pread(f->fd, &before, 1, (off_t)offset - 1) == 1 && before != '\n';
-	f->unended = 0;
+	f->held = f->unended = 0;
+	f->format = LINES_AUTO;
 }

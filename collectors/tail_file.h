@@ -1,10 +1,11 @@
 /*
  * One followed file: who it is, how far it was read, and turning what is new in it into a batch.
  *
- *	saved <= offset <= offset + unended <= size
+ *	saved <= offset <= offset + held <= offset + held + unended <= size
  *
  * `offset` is the start of the first line not offered, `saved` what every destination has settled. A last line without
- * its end is left in the file and read again later, so nothing is kept between two reads but numbers. A file is cut
+ * its end is left in the file and read again later, and so are lines whose message may go on (lines.h): nothing is kept
+ * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut
  * down when it is shorter than what was read, or no longer begins with the bytes it began with.
  */
 #ifndef OXP_TAIL_FILE_H
@@ -28,13 +29,15 @@ enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 enum { TAIL_HEAD_MAX = 256, TAIL_CHUNK = 256 << 10 };
 
 struct tail_file {
-	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry;
+	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry, held_entry;
 	struct tail_file *by_path, *by_inode; /* next in the table's chains */
 	char *path; /* its name, or the last one it had */
 	struct tail_identity identity;
 	uint64_t generation, offset, saved, head_hash;
 	uint32_t head_size;
-	uint32_t unended; /* so many bytes from `offset` on are known to hold no line's end */
+	struct mono_time held_since; /* when `offset` came to stand before what is held */
+	uint32_t held; /* so many bytes from `offset` on are whole lines whose message may go on */
+	uint32_t unended; /* so many bytes behind those are known to hold no line's end */
 	uint32_t offers; /* under way */
 	uint32_t seen; /* number of the last scan that found it */
 	int fd; /* -1: closed */
@@ -47,6 +50,10 @@ struct tail_file {
 	bool last; /* nobody will write to it any more: its last line ends with it */
 	bool moved; /* `saved` has moved since it went to the commit under way */
 	bool skipping; /* inside a line that was cut */
+	uint8_t format; /* enum lines_format, once it is known */
+	bool in_held; /* in the list of files that hold lines */
+	bool held_pieces; /* pieces of a line are among them */
+	bool due; /* what is held waits no longer */
 };
 TAILQ_HEAD(tail_file_list, tail_file);
 
@@ -63,6 +70,7 @@ struct tail_reader {
 	struct host *host;
 	struct lines lines;
 	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
+	bool ending; /* nothing is held any more */
 };
 
 enum tail_read {
@@ -79,6 +87,10 @@ enum tail_read {
  * settle within. ret_offered tells whether it was taken, and with it the offer.
  */
 enum tail_read tail_file_read(struct tail_file *, struct tail_reader *, struct tail_offer *offer, bool *ret_offered);
+static inline uint64_t tail_file_seen(const struct tail_file *f)
+{
+	return f->offset + f->held + f->unended;
+}
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 /* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. */

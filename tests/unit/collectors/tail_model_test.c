@@ -32,6 +32,8 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
+	const struct option_list *multiline;
+	const char *multiline_start;
 };
 
 enum { SEEDS = 1000, ACTIONS = 40, TURNS_MAX = 100000, NAMES = 2, FILES_MAX = 128, MEMORY = 8 << 20 };

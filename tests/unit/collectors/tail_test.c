@@ -27,6 +27,8 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
+	const struct option_list *multiline;
+	const char *multiline_start;
 };
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
