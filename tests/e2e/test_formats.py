@@ -1,0 +1,223 @@
+"""Formats of tail: what container runtimes write, traces of four languages, and a kill inside of a join."""
+
+import json
+import random
+
+import pytest
+
+from test_kill import Sink
+
+TIME = "2026-11-23T10:00:00.%09dZ"
+
+TRACES = {
+    "java": ["java.lang.IllegalStateException: no state", "\tat com.example.App.run(App.java:12)",
+             "Caused by: java.io.IOException: disk", "\tat com.example.Disk.read(Disk.java:9)", "\t... 2 more"],
+    "python": ["Traceback (most recent call last):", '  File "/app/a.py", line 3, in f', "    return g()",
+               "KeyError: 'x'", "",
+               "During handling of the above exception, another exception occurred:", "",
+               "Traceback (most recent call last):", '  File "/app/a.py", line 9, in <module>', "ValueError: no x"],
+    "go": ["panic: runtime error: index out of range", "", "goroutine 1 [running]:",
+           "main.(*server).handle(0xc000012345, {0x1, 0x2})", "\t/app/main.go:12 +0x1d", "",
+           "goroutine 2 [chan receive]:", "main.wait()", "\t/app/main.go:30 +0x40"],
+    "node": ["/app/server.js:12", "    throw new TypeError('x');", "    ^", "", "TypeError: x",
+             "    at handle (/app/server.js:12:11) {", "  code: 'ERR_X'", "}", "", "Node.js v20.11.1"],
+}
+
+
+def config(path, url, **tail):
+    return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)], **tail}},
+                     "export": {"elasticsearch": {"url": url, "index": "logs", "gzip": False}}}}
+
+
+class Cri:
+    """Writes lines as a runtime does, and knows what is to come of them."""
+
+    def __init__(self, path):
+        self.file, self.now, self.expected, self.open = open(path, "ab", buffering=0), 0, [], {}
+
+    def piece(self, text, stream="stdout", whole=True, tag=""):
+        self.now += 1
+        time = TIME % self.now
+        self.file.write(f"{time} {stream} {'F' if whole else 'P'}{tag} {text}\n".encode())
+        begun, before = self.open.pop(stream, (time, ""))
+        if whole:
+            self.expected.append(self.document(before + text, stream, begun))
+        else:
+            self.open[stream] = begun, before + text
+
+    def document(self, text, stream, time):
+        try:
+            own = json.loads(text)
+            return {"@timestamp": time, "stream": stream, **own}
+        except ValueError:
+            return {"@timestamp": time, "stream": stream, "message": text}
+
+    def some(self, count, rng):
+        for n in range(count):
+            whole = rng.random() < 0.6
+            self.piece(f"text {self.now} " + "x" * rng.randrange(50), rng.choice(["stdout", "stderr"]), whole)
+
+    def close_all(self):
+        for stream in list(self.open):
+            self.piece("end", stream)
+
+
+def same(documents, expected):
+    def key(d):
+        return json.dumps(d, sort_keys=True)
+    assert sorted(map(key, documents)) == sorted(map(key, expected))
+
+
+def test_cri(oxpecker, fault_server, tmp_path):
+    """Objects and text, whole and in pieces of two streams at once; items in the order of their first bytes."""
+    server = fault_server()
+    sink, cri = Sink(server), Cri(tmp_path / "0.log")
+    cri.piece('{"msg":"a","level":"info"}')
+    cri.piece("a line of te", "stdout", False, ":tag")
+    cri.piece("an error", "stderr")
+    cri.piece('{"msg":"over ', "stderr", False)
+    cri.piece("xt", "stdout")
+    cri.piece('two pieces"}', "stderr")
+    cri.piece("", "stderr")
+    cri.piece("{}", "stderr")
+    cri.piece('{"stream":"mine","time":"2026-01-01T00:00:00Z"}')
+    cri.expected = [d for d in cri.expected if d.get("message") != ""]
+    cri.expected[-1] = {"stream": "mine", "time": "2026-01-01T00:00:00Z"}
+    oxpecker(config(tmp_path / "*.log", server.url, format="cri")).wait_until(
+        lambda: len(sink.documents) == len(cri.expected), 20, "every message")
+    same(sink.documents.values(), cri.expected)
+    order = [sink.documents[i]["@timestamp"] for i in sorted(sink.documents) if "@timestamp" in sink.documents[i]]
+    assert order == sorted(order)
+
+
+def test_cri_malformed_lines_pass_as_they_stand(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, path = Sink(server), tmp_path / "0.log"
+    bad = ["no time at all", TIME % 1 + " stdout", TIME % 2 + " stdin F x", "\u00e4" * 10]
+    path.write_text("".join(line + "\n" for line in bad))
+    agent = oxpecker(config(path, server.url, format="cri"))
+    agent.wait_until(lambda: len(sink.documents) == len(bad), 20, "every line")
+    same(sink.documents.values(), [{"message": line} for line in bad])
+    assert agent.metric("oxpecker_malformed_lines_total") == len(bad)
+    assert agent.get("/health/liveness").status_code == 200
+
+
+def test_a_piece_waits_five_seconds_and_no_more(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, cri = Sink(server), Cri(tmp_path / "0.log")
+    cri.piece("prompt> ", "stdout", False)
+    agent = oxpecker(config(tmp_path / "0.log", server.url))
+    agent.wait_until(lambda: sink.documents, 20, "the piece")
+    assert agent.metric("oxpecker_cut_lines_total") == 1
+    cri.piece("answer", "stdout")
+    agent.wait_until(lambda: len(sink.documents) == 2, 20, "the rest")
+    assert [d["message"] for _, d in sorted(sink.documents.items())] == ["prompt> ", "answer"]
+    assert sink.documents[min(sink.documents)]["truncated"] is True
+
+
+def test_kill_inside_a_join(oxpecker, fault_server, tmp_path):
+    """Pieces are always open in one stream or both: none is lost, none comes twice or in another shape."""
+    server, rng = fault_server(), random.Random(7)
+    sink, cri = Sink(server), Cri(tmp_path / "0.log")
+    agent = oxpecker(config(tmp_path / "0.log", server.url), start=False)
+    shapes = {}
+
+    def check():
+        for action, document in [pair for r in server.taken("_bulk") for pair in r.documents()]:
+            assert shapes.setdefault(action["create"]["_id"], document) == document
+    for _ in range(10):
+        agent.start()
+        cri.some(rng.randrange(20, 60), rng)
+        cri.piece("open", "stdout", False)
+        before = len(server.taken("_bulk"))
+        cri.piece("whole", "stderr")
+        cri.piece("open", "stderr", False)
+        cri.piece("closed", "stdout")
+        server.wait_requests(before + 1, "_bulk")
+        agent.kill9()
+    cri.close_all()
+    agent.start()
+    agent.wait_until(lambda: len(sink.documents) >= len(cri.expected), 30, "every message")
+    assert agent.stop() == 0
+    check()
+    same(sink.documents.values(), cri.expected)
+
+
+def docker(log, stream="stdout", n=0):
+    return json.dumps({"log": log, "stream": stream, "time": TIME % n}) + "\n"
+
+
+def test_docker(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, path = Sink(server), tmp_path / "id-json.log"
+    lines = [docker('{"msg":"\u00e4\\n"}\n', n=1), docker("part one, ", "stderr", 2), docker("between\n", n=3),
+             docker("part two\n", "stderr", 4), docker("\n", n=5), '{"no":"docker"}\n']
+    path.write_text("".join(lines))
+    agent = oxpecker(config(path, server.url))
+    agent.wait_until(lambda: len(sink.documents) == 4, 20, "every message")
+    same(sink.documents.values(), [
+        {"@timestamp": TIME % 1, "stream": "stdout", "msg": "\u00e4\n"},
+        {"@timestamp": TIME % 2, "stream": "stderr", "message": "part one, part two"},
+        {"@timestamp": TIME % 3, "stream": "stdout", "message": "between"}, {"no": "docker"}])
+
+
+def test_auto_is_each_files_own(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, looks = Sink(server), TIME % 1 + " stdout F a"
+    (tmp_path / "cri.log").write_text(looks + "\n")
+    (tmp_path / "docker.log").write_text(docker("b\n"))
+    (tmp_path / "json.log").write_text('{"log":"c","n":1}\n')
+    (tmp_path / "text.log").write_text("d\n" + looks + "\n")
+    agent = oxpecker(config(tmp_path / "*.log", server.url))
+    agent.wait_until(lambda: len(sink.documents) == 5, 20, "every message")
+    same(sink.documents.values(), [
+        {"@timestamp": TIME % 1, "stream": "stdout", "message": "a"},
+        {"@timestamp": TIME % 0, "stream": "stdout", "message": "b"},
+        {"log": "c", "n": 1}, {"message": "d"}, {"message": looks}])
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("language", TRACES)
+def test_traces(oxpecker, fault_server, tmp_path, language, wrapped):
+    """The trace is one message, also when it is the file's last one, and when its lines come one by one."""
+    server = fault_server()
+    sink, trace = Sink(server), TRACES[language]
+    file = open(tmp_path / "0.log", "ab", buffering=0)
+    agent = oxpecker(config(tmp_path / "0.log", server.url, multiline=list(TRACES)))
+    for n, line in enumerate(["INFO before", *trace, '{"msg":"after"}', *trace, "INFO between", *trace]):
+        file.write(((TIME % n + " stderr F " if wrapped else "") + line + "\n").encode())
+    agent.wait_until(lambda: len(sink.documents) == 6, 20, "every message")
+    came = [d.get("message", d.get("msg")) for _, d in sorted(sink.documents.items())]
+    whole = "\n".join(trace)
+    assert came == ["INFO before", whole, "after", whole, "INFO between", whole]
+    agent.assert_balanced()
+
+
+def test_multiline_start(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink = Sink(server)
+    messages = [f"2026-11-23 10:00:{n:02} message\n  more of {n}\nand more" for n in range(50)]
+    (tmp_path / "0.log").write_text("".join(m + "\n" for m in messages))
+    agent = oxpecker(config(tmp_path / "0.log", server.url, multiline_start=r"\d{4}-\d{2}-\d{2}"))
+    agent.wait_until(lambda: len(sink.documents) == 50, 20, "every message")
+    assert [d["message"] for _, d in sorted(sink.documents.items())] == messages
+
+
+def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
+    """The last words of an app are shipped by the stop, not by the time."""
+    server = fault_server()
+    sink, trace = Sink(server), "\n".join(TRACES["go"])
+    path = tmp_path / "0.log"
+    path.write_text("INFO before\n")
+    agent = oxpecker(config(path, server.url, multiline="go"))
+    agent.wait_until(lambda: len(sink.documents) == 1, 20, "the first line")
+    path.write_text("INFO before\n" + trace + "\n")
+    assert agent.stop() == 0
+    assert [d["message"] for _, d in sorted(sink.documents.items())] == ["INFO before", trace]
+
+
+def test_a_wrong_pattern_is_refused_with_a_reason(oxpecker, tmp_path):
+    agent = oxpecker(config(tmp_path / "0.log", "http://127.0.0.1:1", multiline_start="(?=x)"), start=False)
+    agent.launch().expected_exit = {1}
+    agent.wait_until(lambda: not agent.process.alive(), 20, "the end")
+    assert "multiline_start" in agent.err() and "engine" in agent.err()
