@@ -387,6 +387,18 @@ static void check_together(struct agent_config *c, enum place out)
 	}
 }
 
+/* Likewise a collector. */
+static void check_collectors(struct agent_config *c, enum place in)
+{
+	char why[256];
+
+	for (const struct config_component *k = c->components[in]; k; k = k->next) {
+		const struct collector_type *type = k->type->type;
+		if (type->check && !type->check(k->options, why, sizeof why))
+			complain(c, k, in, config_printf(c->file->arena, "%s", why));
+	}
+}
+
 /* What a step has to say about its options; told at its place in the list, which has a node for each. */
 static void check_steps(struct agent_config *c, enum place place)
 {
@@ -455,6 +467,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
 	check_own_doors(c, PLACE_LOGS_OUT);
 	check_own_doors(c, PLACE_TRACES_OUT);
+	check_collectors(c, PLACE_LOGS);
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);
 	check_steps(c, PLACE_LOGS_STEPS);

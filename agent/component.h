@@ -138,6 +138,8 @@ struct collector_type {
 	const struct option *options; /* ends with a row without a name */
 	size_t config_size;
 
+	/* As of an exporter. May be NULL. */
+	bool (*check)(const void *config, char *why, size_t room);
 	/* `config` outlives the collector and does not change. On failure *ret is untouched and the reason is
 	 * logged. */
 	int (*create)(const void *config, struct host *, struct collector **ret) MUST_CHECK;

@@ -105,6 +105,8 @@ static int append_escaped(struct buffer *b, unsigned char c)
 	case '"':
 	case '\\':
 		return buffer_append(b, (const char[]){ '\\', (char)c }, 2);
+	case '\n':
+		return buffer_text(b, "\\n");
 	case '\t':
 		return buffer_text(b, "\\t");
 	case '\r':

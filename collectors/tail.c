@@ -9,6 +9,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -61,8 +62,8 @@ static const struct option tail_options[] = {
 		.help = LINES_FILE_FORMAT_HELP },
 	{ OPT_TEXTS(struct tail_config, multiline), .name = "multiline", .choices = lines_shapes,
 		.example = "[java, python, go, node]", .help = LINES_MULTILINE_HELP },
-	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start",
-		.example = "'\\d{4}-\\d{2}-\\d{2}'", .help = LINES_START_HELP },
+	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",
+		.help = LINES_START_HELP },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
@@ -1039,8 +1040,9 @@ static void add_counters(struct collector *c, struct host *host)
 static void init_reader(struct collector *c, struct host *host)
 {
 	struct multiline multiline = { .shapes = lines_shapes_of(c->config->multiline) };
+	const char *start = c->config->multiline_start;
 
-	if (c->config->multiline_start)
+	if (start && !line_start_compile(start, &c->multiline_start))
 		multiline.start = &c->multiline_start;
 	c->reader.host = host;
 	c->reader.chunk = TAIL_CHUNK;
@@ -1048,17 +1050,24 @@ static void init_reader(struct collector *c, struct host *host)
 	lines_join(&c->reader.lines, host, &multiline);
 }
 
+static bool tail_check(const void *config, char *why, size_t room)
+{
+	const struct tail_config *tail = config;
+	struct line_start spare;
+	const char *wrong = tail->multiline_start ? line_start_compile(tail->multiline_start, &spare) : NULL;
+
+	if (wrong)
+		snprintf(why, room, "multiline_start: %s", wrong);
+	else if (tail->multiline_start && tail->multiline->count > 0)
+		snprintf(why, room, "multiline and multiline_start do not go together: a message begins by one of them");
+	else
+		return true;
+	return false;
+}
+
 static int tail_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
-	const char *start = ((const struct tail_config *)config)->multiline_start;
-	const char *wrong = start ? line_start_compile(start, &c->multiline_start) : NULL;
-
-	if (wrong) {
-		host_log(host, LOG_LEVEL_ERROR, "multiline_start: %s", wrong);
-		free(c);
-		return -EINVAL;
-	}
 
 	c->config = config;
 	c->loop = host_loop(host);
@@ -1090,6 +1099,7 @@ const struct collector_type collector_tail = {
 	.rewind = REWIND_SAVED,
 	.options = tail_options,
 	.config_size = sizeof(struct tail_config),
+	.check = tail_check,
 	.create = tail_create,
 	.start = tail_start,
 	.resume = tail_resume,

@@ -145,13 +145,22 @@ class Bench:
         self.sink.wait(self.sink.bulk, self.lines)
         return (usage.ru_utime + usage.ru_stime) / self.lines * 1e6
 
-    def our_lines(self, packing, *steps):
+    def wrapped_lines(self):
+        """The same lines as containerd writes them."""
+        path = self.lines_path + ".cri"
+        if not os.path.exists(path):
+            with open(self.lines_path, "rb") as lines, open(path, "wb") as wrapped:
+                wrapped.writelines(b"2026-11-23T10:00:00.123456789Z stdout F " + line for line in lines)
+        return path
+
+    def our_lines(self, packing, *steps, path=None, **tail):
         """From an idle agent: the file is moved under its glob, and counted until everything is acknowledged."""
         self.sink.reset()
         watched = tempfile.mkdtemp(prefix="logs-", dir=self.folder)
-        os.link(self.lines_path, watched + "/waiting")
+        os.link(path or self.lines_path, watched + "/waiting")
         config = logs_config(watched, self.sink.bulk, packing == "gzip")
         config["logs"]["steps"] = steps
+        config["logs"]["collect"]["tail"] = {"paths": [watched + "/*.log"], **tail}
         agent = Agent(self.options.oxpecker, config)
         before = agent.cpu()
         os.rename(watched + "/waiting", watched + "/app.log")
@@ -317,6 +326,17 @@ def measure(bench):
     say("lines, plain, with steps")
     result["steps"] = {name: spread([bench.our_lines("plain", step) for _ in range(bench.options.repeat)])
                        for name, step in STEPS.items()}
+    say("lines, plain, formats")
+    wrapped, every = bench.wrapped_lines(), range(bench.options.repeat)
+    result["formats"] = {
+        "format: json": spread([bench.our_lines("plain", format="json") for _ in every]),
+        "format: cri": spread([bench.our_lines("plain", format="cri", path=wrapped) for _ in every]),
+        "format: cri, four traces": spread([
+            bench.our_lines("plain", format="cri", path=wrapped, multiline=["java", "python", "go", "node"])
+            for _ in every]),
+        "format: text": spread([bench.our_lines("plain", format="text") for _ in every]),
+        "format: text, four traces": spread([
+            bench.our_lines("plain", format="text", multiline=["java", "python", "go", "node"]) for _ in every])}
     say("memory at rest")
     result["rest_mib"] = bench.at_rest()
     say("flat out")
@@ -338,7 +358,7 @@ def table(result):
         for packing, pair in result[what].items():
             ratio = pair["ours"]["median"] / pair["limit"]["median"]
             rows.append((f"{what}, {packing}", figure(pair["limit"]), figure(pair["ours"]), f"{ratio:.2f}"))
-    for name, ours in result["steps"].items():
+    for name, ours in (result["steps"] | result["formats"]).items():
         rows.append((f"lines, plain, {name}", "", figure(ours), ""))
     for name, mib in result["rest_mib"].items():
         rows.append((f"at rest, {name}, MiB", "", "not available" if mib is None else f"{mib:.1f}", ""))

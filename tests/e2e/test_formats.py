@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from lib.agent import run
 from test_kill import Sink
 
 TIME = "2026-11-23T10:00:00.%09dZ"
@@ -216,8 +217,14 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     assert [d["message"] for _, d in sorted(sink.documents.items())] == ["INFO before", trace]
 
 
-def test_a_wrong_pattern_is_refused_with_a_reason(oxpecker, tmp_path):
-    agent = oxpecker(config(tmp_path / "0.log", "http://127.0.0.1:1", multiline_start="(?=x)"), start=False)
-    agent.launch().expected_exit = {1}
-    agent.wait_until(lambda: not agent.process.alive(), 20, "the end")
-    assert "multiline_start" in agent.err() and "engine" in agent.err()
+@pytest.mark.parametrize("tail, why", [
+    ({"multiline_start": "(?=x)"}, "an engine that goes back"),
+    ({"multiline_start": "x", "multiline": "go"}, "do not go together"),
+    ({"multiline": "ruby"}, "java"),
+    ({"format": "crio"}, "cri"),
+])
+def test_what_is_wrong_is_told_with_its_place(tmp_path, tail, why):
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text(json.dumps(config(tmp_path / "0.log", "http://127.0.0.1:1", **tail), indent=1))
+    done = run("check", path)
+    assert done.returncode != 0 and why in done.stdout + done.stderr and "oxpecker.yaml:" in done.stdout + done.stderr

@@ -1,0 +1,427 @@
+/*
+ * Messages of several lines in files that grow by bits, across kills, ends and a pipeline that refuses or does not
+ * settle: whatever the moments, the items are the messages, each once, at the offset of its first byte. Random lives
+ * with a clock that the test moves, too short for anything to be shipped by time; and that, by itself.
+ *
+ * OXP_SEED runs one life, OXP_SEEDS so many.
+ */
+#include "unit/unit.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "collectors/tail_file.h"
+#include "config/option.h"
+#include "unit/fake_host.h"
+
+extern const struct collector_type collector_tail;
+
+/* The collector's configuration has the shape of its option rows. */
+struct tail_config {
+	const struct option_list *paths;
+	int start, format;
+	uint64_t line_max;
+	struct duration sweep, tick;
+	const struct option_list *multiline;
+	const char *multiline_start;
+};
+
+enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
+enum mode { CRI_PIECES, CRI_TRACES, DOCKER_PIECES, TEXT_TRACES, TEXT_START, CRI_START, MODES };
+
+struct hand_clock {
+	struct clock clock;
+	int64_t ns;
+};
+
+struct wanted {
+	uint64_t at;
+	char text[1024]; /* as JSON has it */
+	enum log_stream stream;
+	unsigned time; /* number of the first line */
+};
+
+struct world {
+	struct hand_clock time;
+	struct loop *loop;
+	struct host host;
+	struct tail_config config;
+	struct option_list paths, shapes;
+	char glob[64], folder[40];
+	const char *glob_item;
+	struct random random;
+	enum mode mode;
+	struct buffer text; /* of the file */
+	size_t written;
+	struct wanted wanted[MESSAGES_MAX];
+	size_t count;
+	struct wanted *open[LOG_STREAMS]; /* goes on with the stream's next line */
+	bool partial[LOG_STREAMS];
+	unsigned lines;
+};
+
+static struct mono_time hand_mono(const struct clock *c)
+{
+	return (struct mono_time){ ((const struct hand_clock *)c)->ns };
+}
+
+static struct wall_time hand_wall(const struct clock *c)
+{
+	return (struct wall_time){ ((const struct hand_clock *)c)->ns + 1700000000000000000 };
+}
+
+static unsigned below(struct world *w, unsigned bound)
+{
+	return (unsigned)random_below(&w->random, bound);
+}
+
+static void turn(struct world *w)
+{
+	w->time.ns += DURATION_MS(1).ns;
+	loop_turn(w->loop, DURATION_MS(0));
+}
+
+static void start(struct world *w)
+{
+	assert_int_equal(collector_tail.create(&w->config, &w->host, &w->host.collector), 0);
+	assert_int_equal(collector_tail.start(w->host.collector), 0);
+}
+
+/* Lines. */
+
+static bool is_wrapped(const struct world *w)
+{
+	return w->mode != TEXT_TRACES && w->mode != TEXT_START;
+}
+
+static void put_line(struct world *w, enum log_stream stream, bool partial, const char *text)
+{
+	const char *name = log_stream_name(stream);
+	unsigned n = w->lines++;
+	int failed;
+
+	if (w->mode == DOCKER_PIECES)
+		failed = buffer_printf(&w->text,
+			"{\"log\":\"%s%s\",\"stream\":\"%s\",\"time\":\"2026-11-23T10:00:00.%03uZ\"}\n", text,
+			partial ? "" : "\\n", name, n);
+	else if (is_wrapped(w))
+		failed = buffer_printf(
+			&w->text, "2026-11-23T10:00:00.%03uZ %s %s %s\n", n, name, partial ? "P" : "F", text);
+	else
+		failed = buffer_printf(&w->text, "%s\n", text);
+	assert_int_equal(failed, 0);
+}
+
+static struct wanted *new_wanted(struct world *w, enum log_stream stream)
+{
+	struct wanted *m = &w->wanted[w->count++];
+
+	assert_true(w->count <= MESSAGES_MAX);
+	*m = (struct wanted){ .at = w->text.size, .stream = stream, .time = w->lines };
+	return m;
+}
+
+static void add_text(struct wanted *m, const char *between, const char *text)
+{
+	strcat(strcat(m->text, between), text);
+}
+
+/* A piece of a line. */
+static void pieces(struct world *w, enum log_stream stream)
+{
+	bool partial = below(w, 3) > 0;
+	char text[64];
+
+	snprintf(text, sizeof text, "piece %u of %s.", w->lines, log_stream_name(stream));
+	if (!w->partial[stream])
+		w->open[stream] = new_wanted(w, stream);
+	add_text(w->open[stream], "", text);
+	put_line(w, stream, partial, text);
+	w->partial[stream] = partial;
+}
+
+/* A line of a trace, or one that is ordinary. */
+static void traces(struct world *w, enum log_stream stream)
+{
+	static const char *const frames[] = { "    at f (a.js:1:2)", "Caused by: x", "    ... 2 more" };
+	unsigned kind = below(w, 4);
+	char text[64];
+
+	snprintf(text, sizeof text, kind == 0 ? "ordinary %u" : "java.lang.Error: %u", w->lines);
+	if (kind > 1 && w->open[stream]) {
+		const char *frame = frames[below(w, COUNT_OF(frames))];
+		add_text(w->open[stream], "\\n", frame);
+		put_line(w, stream, false, frame);
+		return;
+	}
+	w->open[stream] = new_wanted(w, stream);
+	add_text(w->open[stream], "", text);
+	put_line(w, stream, false, text);
+	if (kind == 0)
+		w->open[stream] = NULL;
+}
+
+/* A line that begins a message by the pattern, or goes on. */
+static void starts(struct world *w, enum log_stream stream)
+{
+	bool first = !w->open[stream] || below(w, 3) == 0;
+	char text[64];
+
+	snprintf(text, sizeof text, "%s %u", first ? "2026" : "more", w->lines);
+	if (first)
+		w->open[stream] = new_wanted(w, stream);
+	add_text(w->open[stream], first ? "" : "\\n", text);
+	put_line(w, stream, false, text);
+}
+
+static void write_line(struct world *w)
+{
+	static void (*const kinds[MODES])(struct world *, enum log_stream) = { [CRI_PIECES] = pieces,
+		[DOCKER_PIECES] = pieces,
+		[CRI_TRACES] = traces,
+		[TEXT_TRACES] = traces,
+		[CRI_START] = starts,
+		[TEXT_START] = starts };
+
+	kinds[w->mode](w, is_wrapped(w) ? STREAM_STDOUT + below(w, 2) : STREAM_NONE);
+}
+
+static void write_bytes(struct world *w, size_t size)
+{
+	char path[64];
+	int fd;
+
+	snprintf(path, sizeof path, "%s/app.log", w->folder);
+	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, w->text.data + w->written, size), size);
+	w->written += size;
+	close(fd);
+}
+
+/* What became of them. */
+
+static void print_wanted(const struct wanted *m, char *to, size_t room)
+{
+	if (m->stream)
+		snprintf(to, room,
+			"{\"@timestamp\":\"2026-11-23T10:00:00.%03uZ\",\"stream\":\"%s\",\"message\":\"%s\"}", m->time,
+			log_stream_name(m->stream), m->text);
+	else
+		snprintf(to, room, "{\"message\":\"%s\"}", m->text);
+}
+
+static const struct fake_item *item_at(const struct host *h, uint64_t offset)
+{
+	for (size_t i = 0; i < h->count; i++)
+		if (h->items[i].offset == offset)
+			return &h->items[i];
+	return NULL;
+}
+
+static void check_all(struct world *w, uint64_t seed)
+{
+	char text[1200];
+
+	for (size_t i = 0; i < w->count; i++) {
+		const struct fake_item *item = item_at(&w->host, w->wanted[i].at);
+		print_wanted(&w->wanted[i], text, sizeof text);
+		if (!item || strcmp(item->data, text) != 0)
+			fail_msg("seed %llu, offset %llu: wanted %s, came %s", (unsigned long long)seed,
+				(unsigned long long)w->wanted[i].at, text, item ? item->data : "nothing");
+	}
+	assert_int_equal(w->host.count, w->count);
+	assert_int_equal(fake_host_position(&w->host, w->host.items[0].generation)->offset, w->text.size);
+}
+
+/* A life. */
+
+static const char *const shape[] = { "java" };
+
+static void world_begin(struct world *w, uint64_t seed, enum mode mode)
+{
+	random_seed(&w->random, seed);
+	w->mode = mode;
+	w->time = (struct hand_clock){ { hand_wall, hand_mono }, 1000000000 };
+	strcpy(w->folder, "/tmp/oxp-join-XXXXXX");
+	assert_non_null(mkdtemp(w->folder));
+	snprintf(w->glob, sizeof w->glob, "%s/*.log", w->folder);
+	w->glob_item = w->glob;
+	w->paths = (struct option_list){ .items = &w->glob_item, .count = 1 };
+	w->shapes = (struct option_list){ .items = shape, .count = mode == CRI_TRACES || mode == TEXT_TRACES };
+	w->config = (struct tail_config){ .paths = &w->paths,
+		.line_max = 1 << 20,
+		.sweep = DURATION_S(3600),
+		.tick = DURATION_MS(2),
+		.multiline = &w->shapes,
+		.multiline_start = mode == CRI_START || mode == TEXT_START ? "\\d{4}" : NULL };
+	buffer_init(&w->text, 1 << 20);
+	assert_int_equal(loop_new(&w->time.clock, &w->loop), 0);
+	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info, (void)kind, (void)walk;
+	return remove(path);
+}
+
+static void world_end(struct world *w)
+{
+	fake_host_done(&w->host);
+	loop_free(w->loop);
+	buffer_done(&w->text);
+	assert_int_equal(nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	free(w);
+}
+
+static void faults_end(struct world *w)
+{
+	w->host.hold = w->host.refuse = false;
+	loop_soon_run(&w->host.settling);
+	loop_soon_run(&w->host.room);
+}
+
+static void disturb(struct world *w)
+{
+	switch (below(w, 12)) {
+	case 0:
+		fake_host_kill(&w->host);
+		start(w);
+		break;
+	case 1:
+		w->host.hold = true;
+		break;
+	case 2:
+		w->host.refuse = true;
+		break;
+	case 3:
+		faults_end(w);
+		break;
+	}
+}
+
+static void drain(struct world *w)
+{
+	faults_end(w);
+	collector_tail.drain(w->host.collector);
+	for (int i = 0; !collector_tail.quiet(w->host.collector); i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+}
+
+static void live(uint64_t seed)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	world_begin(w, seed, (enum mode)(seed % MODES));
+	write_bytes(w, 0);
+	start(w);
+	for (int i = 0; i < LINES; i++) {
+		write_line(w);
+		while (w->written < w->text.size && below(w, 4) > 0) {
+			write_bytes(w, 1 + below(w, (unsigned)(w->text.size - w->written)));
+			for (unsigned turns = below(w, 4); turns > 0; turns--)
+				turn(w);
+			disturb(w);
+		}
+	}
+	for (unsigned stream = 0; stream < LOG_STREAMS; stream++)
+		while (w->partial[stream])
+			pieces(w, (enum log_stream)stream);
+	write_bytes(w, w->text.size - w->written);
+	drain(w);
+	check_all(w, seed);
+	world_end(w);
+}
+
+static unsigned long number_from(const char *name, unsigned long otherwise)
+{
+	const char *text = getenv(name);
+
+	return text ? strtoul(text, NULL, 10) : otherwise;
+}
+
+static void messages_come_whole_and_once(void **state)
+{
+	unsigned long one = number_from("OXP_SEED", 0), seeds = number_from("OXP_SEEDS", SEEDS);
+
+	(void)state;
+	for (unsigned long seed = one ? one : 1; seed <= (one ? one : seeds); seed++)
+		live(seed);
+}
+
+/* Time. */
+
+static int64_t shipped_after_ms(struct world *w, size_t count)
+{
+	int64_t began = w->time.ns;
+
+	for (int i = 0; w->host.count < count; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	return (w->time.ns - began) / 1000000;
+}
+
+static void put_text(struct world *w, const char *text)
+{
+	assert_int_equal(buffer_text(&w->text, text), 0);
+	write_bytes(w, strlen(text));
+}
+
+/* What stands behind it may be the beginning of a line, and that changes nothing. */
+static void a_trace_waits_a_second(void **state)
+{
+	struct world *w = oxp_new(sizeof *w);
+	int64_t took;
+
+	(void)state;
+	world_begin(w, 1, TEXT_TRACES);
+	put_text(w, "ordinary\n");
+	start(w);
+	shipped_after_ms(w, 1);
+	put_text(w, "a.Error: x\n\tat f(x)\n\ta");
+	took = shipped_after_ms(w, 2);
+	assert_in_range(took, 1000, 1500);
+	assert_string_equal(w->host.items[1].data, "{\"message\":\"a.Error: x\\n\\tat f(x)\"}");
+	put_text(w, "t g(x)\n\tat h(x)\nordinary\n");
+	assert_in_range(shipped_after_ms(w, 4), 0, 500);
+	assert_string_equal(w->host.items[2].data, "{\"message\":\"\\tat g(x)\\n\\tat h(x)\"}");
+	world_end(w);
+}
+
+static void a_piece_waits_five_seconds(void **state)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	(void)state;
+	world_begin(w, 1, CRI_PIECES);
+	put_text(w, "2026-11-23T10:00:00Z stdout F whole\n");
+	start(w);
+	shipped_after_ms(w, 1);
+	put_text(w, "2026-11-23T10:00:00Z stdout P a\n");
+	assert_in_range(shipped_after_ms(w, 2), 5000, 5600);
+	assert_non_null(strstr(w->host.items[1].data, "\"message\":\"a\",\"truncated\":true}"));
+	assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 1);
+	world_end(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(messages_come_whole_and_once),
+		cmocka_unit_test(a_trace_waits_a_second),
+		cmocka_unit_test(a_piece_waits_five_seconds),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
