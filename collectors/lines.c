@@ -163,7 +163,10 @@ static int append_envelope(struct buffer *b, struct bytes time, enum log_stream 
 	if (time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, time.data, time.size) ||
 				     buffer_text(b, "\",")))
 		return -1;
-	return stream ? buffer_printf(b, "\"stream\":\"%s\",", log_stream_name(stream)) : 0;
+	if (stream &&
+		(buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(stream)) || buffer_text(b, "\",")))
+		return -1;
+	return 0;
 }
 
 /* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how

@@ -9,6 +9,7 @@
 
 #include "proto/cri.h"
 #include "proto/docker_log.h"
+#include "proto/rfc3339.h"
 
 #define TIME "2016-10-06T00:17:09.669794202Z"
 
@@ -55,6 +56,25 @@ static void cri_lines(void **state)
 	for (size_t i = 0; i < COUNT_OF(not_cri); i++)
 		if (cri_read(bytes_of(not_cri[i]), &l))
 			fail_msg("%s passed", not_cri[i]);
+}
+
+/* The short way for usual moments takes none that the long one refuses: every byte of one is changed to any other. */
+static void moments_are_checked(void **state)
+{
+	struct rfc3339 moment;
+	struct container_line l;
+
+	(void)state;
+	for (size_t at = 0; at < strlen(TIME); at++)
+		for (int c = '\t' + 1; c < 256; c++) {
+			char line[] = TIME " stdout F a";
+			struct bytes time = { line, strlen(TIME) };
+			bool fine;
+			line[at] = (char)c;
+			fine = rfc3339_read(time, &moment) && moment.strict && moment.zoned;
+			if (cri_read((struct bytes){ line, sizeof line - 1 }, &l) != fine)
+				fail_msg("%s", line);
+		}
 }
 
 /* Cut anywhere a line is none, or one with less in it; never anything behind its end. */
@@ -120,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cri_lines),
+		cmocka_unit_test(moments_are_checked),
 		cmocka_unit_test(cri_cut_anywhere),
 		cmocka_unit_test(docker_lines),
 	};
