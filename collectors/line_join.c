@@ -139,6 +139,8 @@ static void end_pieces(struct line_join *j, struct join_lane *lane, bool cut)
 	if (!lane->in_pieces)
 		return;
 	lane->in_pieces = false;
+	if (line.text.size == 0 && cut)
+		return;
 	if (cut) {
 		multiline_end(&lane->state);
 		end_message(j, lane);
@@ -181,11 +183,9 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 /* Before a line that may leave a place to read again from, or be one too many. */
 static void stay_within(struct line_join *j, const struct container_line *l, uint64_t at)
 {
-	uint64_t from = line_join_oldest(j, at);
-
-	if (at - from > j->longest)
+	if (at - j->place > j->longest)
 		line_join_end(j);
-	if (at - from <= JOIN_SPAN_CALM)
+	if (at - j->place <= JOIN_SPAN_CALM)
 		return;
 	for (size_t i = 0; i < LOG_STREAMS; i++)
 		if ((i != l->stream || l->partial) && !j->lanes[i].in_pieces) {
@@ -228,10 +228,12 @@ void line_join_line(struct line_join *j, enum lines_format format, struct bytes 
 		stay_within(j, &l, at);
 	if (l.partial || j->lanes[l.stream].in_pieces) {
 		add_piece(j, &j->lanes[l.stream], &l, at);
-		return;
+	} else {
+		whole = (struct line_message){ .text = l.text, .time = l.time, .stream = l.stream, .at = at };
+		whole_line(j, format, &whole);
 	}
-	whole = (struct line_message){ .text = l.text, .time = l.time, .stream = l.stream, .at = at };
-	whole_line(j, format, &whole);
+	if (line_join_oldest(j, at) == at)
+		j->place = at;
 }
 
 bool line_join_in_pieces(const struct line_join *j)

@@ -55,7 +55,8 @@ struct join_lane {
 struct line_join {
 	const struct json_scan *scan;
 	const struct multiline *multiline;
-	size_t longest; /* bytes of a message and of what it spans */
+	size_t longest; /* bytes of a message and of what messages that overlap span */
+	uint64_t place; /* the last one to read again from: no message has lines on both sides of it */
 	void (*take)(void *context, const struct line_message *);
 	void *context;
 	struct join_lane lanes[LOG_STREAMS];
@@ -73,8 +74,8 @@ void line_join_line(struct line_join *, enum lines_format, struct bytes line, ui
 /* Whether lines that were given are not out yet, and whether pieces of a line are among them. */
 bool line_join_open(const struct line_join *);
 bool line_join_in_pieces(const struct line_join *);
-/* Where the oldest of what is open begins; `otherwise` when nothing is. Who finds it at the line that he gave last can
- * read again from there: no message has lines on both sides of it. */
+/* Where the oldest of what is open begins; `otherwise` when nothing is. At the line that was given last, it is a place
+ * to read again from. */
 uint64_t line_join_oldest(const struct line_join *, uint64_t otherwise);
 void line_join_end(struct line_join *); /* ships what is open */
 void line_join_drop(struct line_join *); /* forgets what is open, and gives back large memory */

@@ -138,7 +138,9 @@ def test_kill_inside_a_join(oxpecker, fault_server, tmp_path):
         agent.kill9()
     cri.close_all()
     agent.start()
-    agent.wait_until(lambda: len(sink.documents) >= len(cri.expected), 30, "every message")
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= len(cri.expected), 30, "every message")
+    assert agent.booked("delivered", signal="logs") == len(cri.expected)
+    agent.assert_balanced()
     assert agent.stop() == 0
     check()
     same(sink.documents.values(), cri.expected)

@@ -415,12 +415,49 @@ static void a_piece_waits_five_seconds(void **state)
 	world_end(w);
 }
 
+static void put_lines_of(struct world *w, unsigned count, unsigned size)
+{
+	char *line = malloc(size + 1);
+
+	memset(line, 'x', size);
+	line[size] = 0;
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(buffer_printf(&w->text, "2026-11-23T10:00:00Z stderr F %s\n", line), 0);
+	free(line);
+	write_bytes(w, w->text.size - w->written);
+}
+
+/* More than a slice, and more than fits the queue, between two pieces. */
+static void pieces_far_apart(void **state)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	(void)state;
+	world_begin(w, 1, CRI_PIECES);
+	put_text(w, "2026-11-23T10:00:00Z stdout P fa\n");
+	put_lines_of(w, 25, 16 << 10);
+	start(w);
+	for (int i = 0; i < 200; i++)
+		turn(w);
+	assert_int_equal(w->host.count, 0);
+	put_text(w, "2026-11-23T10:00:00Z stdout F r\n");
+	shipped_after_ms(w, 26);
+	assert_non_null(strstr(w->host.items[0].data, "\"message\":\"far\"}"));
+	put_text(w, "2026-11-23T10:00:00Z stdout P too fa\n");
+	put_lines_of(w, 600, 10);
+	put_text(w, "2026-11-23T10:00:00Z stdout F r\n");
+	shipped_after_ms(w, 26 + 602);
+	assert_non_null(strstr(w->host.items[26].data, "\"message\":\"too fa\",\"truncated\":true}"));
+	world_end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_come_whole_and_once),
 		cmocka_unit_test(a_trace_waits_a_second),
 		cmocka_unit_test(a_piece_waits_five_seconds),
+		cmocka_unit_test(pieces_far_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
