@@ -1,5 +1,6 @@
 /*
- * The JSON line index: every scanner says the same, and what it accepts, and where its members are, is what jansson has.
+ * The JSON line index: every scanner says the same, and what it accepts, and where its members are, is what jansson
+ * has.
  */
 #include <stdint.h>
 #include <stdlib.h>

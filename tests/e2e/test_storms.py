@@ -1,0 +1,134 @@
+"""Hard weather for logs: many lines under many kills, storms of refusals, an index that rolls over. The seed is in the
+failure; OXP_SEED chooses another."""
+
+import json
+import os
+import random
+import threading
+
+import pytest
+
+from lib.lines import Writer, assert_same
+from test_kill import Sink
+from test_logs import wait_delivered
+
+SEED = int(os.environ.get("OXP_SEED", "1"))
+LINES, KILLS, AHEAD = 200_000, 15, 12_000
+
+
+def config(path, records=5000, **elasticsearch):
+    return {"logs": {"batch": {"age": "50ms", "records": records}, "collect": {"tail": {"paths": [str(path)]}},
+                     "export": {"elasticsearch": {"retry_first": "20ms", "retry_last": "200ms", **elasticsearch}}}}
+
+
+def test_two_hundred_thousand_lines_under_kills(oxpecker, opensearch, tmp_path):
+    """Written and rotated all the while; each kill comes with lines written that are not delivered."""
+    chance, writer, index = random.Random(SEED), Writer(tmp_path / "app.log"), opensearch.index()
+    agent = oxpecker(config(tmp_path / "app.log*", url=opensearch.url, index=index))
+    kills, rotations, hits = sorted(chance.sample(range(AHEAD, LINES), KILLS)), 0, 0
+    while len(writer.lines) < LINES:
+        writer.write(min(chance.randrange(1, 2000), LINES - len(writer.lines)))
+        if chance.random() < 0.05:
+            writer.rotate(rotations := rotations + 1)
+        if kills and len(writer.lines) > kills[0]:
+            hits += agent.booked("delivered", signal="logs") < len(writer.lines)
+            agent.kill9()
+            agent.start()
+            kills.pop(0)
+        agent.wait_until(lambda: agent.booked("received", signal="logs") >= len(writer.lines) - AHEAD, 60, "it follows")
+    wait_delivered(agent, LINES, 120)
+    assert hits == KILLS and rotations > 3, f"seed {SEED}: {hits} hits, {rotations} rotations"
+    assert agent.booked("received", signal="logs") == LINES
+    agent.assert_balanced()
+    assert_same(list(opensearch.documents(index).values()), writer)
+
+
+class Storm(Sink):
+    """An index that refuses in every way a busy one does: whole requests, single items, with and without a time."""
+
+    def __init__(self, server, chance):
+        self.chance, self.lock, self.refused, self.partly = chance, threading.Lock(), 0, 0
+        super().__init__(server)
+
+    def partial(self, request):
+        """Some items are refused, and only the others are kept."""
+        self.partly += 1
+        items = []
+        for action, document in request.documents():
+            if self.chance.random() < 0.3:
+                code = self.chance.choice([429, 503])
+                items.append({"create": {"status": code, "error": {"type": "busy", "reason": "not now"}}})
+            else:
+                known = action["create"]["_id"] in self.documents
+                self.documents.setdefault(action["create"]["_id"], document)
+                items.append({"create": {"status": 409 if known else 201}})
+        return {"took": 1, "errors": True, "items": items}
+
+    def behave(self, handler, request):
+        with self.lock:
+            luck, code = self.chance.random(), self.chance.choice([429, 503])
+            if luck < 0.4:
+                self.refused += 1
+                headers = {"Retry_After": "1"} if luck < 0.01 else {}
+                return handler.answer(code, b"busy", "text/plain", headers)
+            answer = self.partial(request) if luck < 0.7 else self.answer(request)
+            if luck > 0.95:  # it has the documents, and nobody hears of it
+                handler.close_connection = True
+                return None
+        return handler.answer(200, json.dumps(answer).encode(), "application/json", {})
+
+
+def test_storms_of_refusals(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    storm = Storm(server, random.Random(SEED))
+    agent = oxpecker(config(tmp_path / "app.log", records=400, url=server.url, concurrency=4))
+    for _ in range(50):
+        writer.write(1000)
+    wait_delivered(agent, 50_000, 150)
+    agent.assert_balanced()
+    destination = agent.status()["destinations"][0]
+    assert_same(list(storm.documents.values()), writer)
+    assert storm.refused > 5 and storm.partly > 3, f"seed {SEED}: {storm.refused} refused, {storm.partly} in part"
+    assert destination["resent"] > 0 and destination["retries"] >= storm.refused
+    assert agent.booked("received", signal="logs") == 50_000
+    assert agent.booked("parked", signal="logs") == agent.booked("rejected", signal="logs") == 0
+
+
+def test_a_data_stream_rolls_over(oxpecker, opensearch, tmp_path):
+    """Between bulks nothing is lost and nothing twice: a line is sent again only where it was not answered."""
+    writer, stream = Writer(tmp_path / "app.log"), opensearch.index("rolling")
+    opensearch.create_data_stream(stream)
+    agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, data_stream=stream))
+    for number in range(5):
+        for _ in range(10):
+            writer.write(100, **{"@timestamp": "2026-11-23T04:45:06.123456789Z"})
+        if number % 2:
+            wait_delivered(agent, len(writer.lines))
+        opensearch.request("POST", stream + "/_rollover").raise_for_status()
+    wait_delivered(agent, 5000)
+    assert len(opensearch.get(f"{opensearch.url}/_data_stream/{stream}")["data_streams"][0]["indices"]) == 6
+    assert_same(list(opensearch.documents(stream).values()), writer)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("hours", [0, 24])
+def test_lines_around_midnight_go_to_their_day(oxpecker, opensearch, tmp_path, hours):
+    """A dated index takes the event's time: a resend after a kill finds the same index, and is no duplicate."""
+    writer, stem = Writer(tmp_path / "app.log"), opensearch.index("midnight")
+    agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, index=stem + "-%{+yyyy.MM.dd}"))
+    for number in range(200):
+        day, rest = divmod(hours * 3600 + 86_300 + number, 86_400)
+        time = f"2026-11-{22 + day}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"
+        writer.write(10, **{"@timestamp": time}, day=22 + day)
+        if number % 50 == 25:
+            agent.kill9()
+            agent.start()
+    wait_delivered(agent, 2000)
+    found = []
+    for day in (22, 23, 24):
+        documents = list(opensearch.documents(f"{stem}-2026.11.{day}").values()) if opensearch.count(
+            f"{stem}-2026.11.{day}") else []
+        assert all(document["day"] == day for document in documents)
+        found += documents
+    assert_same(found, writer)
+    agent.assert_balanced()
