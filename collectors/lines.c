@@ -7,7 +7,7 @@
 #include "proto/bulk_line.h"
 #include "proto/log_time.h"
 
-enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256 };
+enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256, ORIGIN_MAX = 8 << 10 };
 
 const char *const lines_formats[] = { "auto", "json", "text", NULL };
 const char *const lines_file_formats[] = { "auto", "json", "text", "cri", "docker", NULL };
@@ -18,7 +18,8 @@ static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
 	*l = (struct lines){ .scan = json_scan_best(), .format = format, .line_max = line_max };
-	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX);
+	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX + ORIGIN_MAX);
+	buffer_init(&l->origin, ORIGIN_MAX);
 	l->lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
 	l->bytes = host_counter(host, "bytes_total", "Bytes of lines dealt with.");
 	l->not_json = host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
@@ -30,6 +31,7 @@ void lines_init(struct lines *l, struct host *host, enum lines_format format, ui
 void lines_done(struct lines *l)
 {
 	buffer_done(&l->message);
+	buffer_done(&l->origin);
 	line_join_done(&l->join);
 	free(l->queue);
 }
@@ -157,16 +159,37 @@ static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 	return room;
 }
 
-/* What the runtime said, as members with a comma behind each. */
-static int append_envelope(struct buffer *b, struct bytes time, enum log_stream stream)
+/* A path that is no text, or too long, is not told. */
+void lines_origin(struct lines *l, const char *path)
 {
-	if (time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, time.data, time.size) ||
-				     buffer_text(b, "\",")))
+	buffer_clear(&l->origin);
+	if (buffer_text(&l->origin, "\"log.file.path\":") || json_string_append(&l->origin, path, strlen(path)) ||
+		buffer_text(&l->origin, ",\"log.offset\":"))
+		buffer_clear(&l->origin);
+}
+
+static int append_origin(struct lines *l, uint64_t at)
+{
+	char digits[20];
+
+	if (buffer_append(&l->message, l->origin.data, l->origin.size) ||
+		buffer_append(&l->message, digits, u64_format(at, digits)))
 		return -1;
-	if (stream &&
-		(buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(stream)) || buffer_text(b, "\",")))
+	return buffer_text(&l->message, ",");
+}
+
+/* What the line does not say itself: members with a comma behind each. */
+static int append_envelope(struct lines *l, const struct line_message *m, bool origin)
+{
+	struct buffer *b = &l->message;
+
+	if (m->time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, m->time.data, m->time.size) ||
+					buffer_text(b, "\",")))
 		return -1;
-	return 0;
+	if (m->stream && (buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(m->stream)) ||
+				 buffer_text(b, "\",")))
+		return -1;
+	return origin ? append_origin(l, m->at) : 0;
 }
 
 /* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how
@@ -180,7 +203,7 @@ static size_t make_message(struct lines *l, const struct line_message *m, size_t
 		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
 		buffer_clear(&l->message);
-		failed = buffer_text(&l->message, "{") || append_envelope(&l->message, m->time, m->stream) ||
+		failed = buffer_text(&l->message, "{") || append_envelope(l, m, l->origin.size > 0) ||
 			 buffer_text(&l->message, message_start) || append_text(l, m->text.data, part) ||
 			 buffer_text(&l->message, *cut ? cut_end : message_end);
 		max = part / 2;
@@ -212,32 +235,34 @@ static void add_message(struct line_slice *s, const struct line_message *m)
 	s->tally.cut_bytes += m->text.size - part;
 }
 
-static bool has_stream(const struct line_message *m)
+static bool has(const struct line_message *m, const char *name)
 {
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
-		if (bytes_are((struct bytes){ m->text.data + member->name, member->name_size }, "stream"))
+		if (bytes_are((struct bytes){ m->text.data + member->name, member->name_size }, name))
 			return true;
 	}
 	return false;
 }
 
-/* Of what the runtime said, what the object does not say itself. */
+/* Of what is known of an object, what it does not say itself. */
 static struct bytes envelope_for(struct lines *l, const struct line_message *m)
 {
-	enum log_stream stream = m->stream && !has_stream(m) ? m->stream : STREAM_NONE;
-	struct bytes time = m->time;
+	bool origin = l->origin.size > 0 && !has(m, "log.file.path") && !has(m, "log.offset");
+	struct line_message known = *m;
 	struct rfc3339 own;
 
 	buffer_clear(&l->message);
-	if (time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
-		time.size = 0;
-	if (append_envelope(&l->message, time, stream))
+	if (m->stream && has(m, "stream"))
+		known.stream = STREAM_NONE;
+	if (m->time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
+		known.time.size = 0;
+	if (append_envelope(l, &known, origin))
 		buffer_clear(&l->message);
 	return buffer_bytes(&l->message);
 }
 
-/* Ships an object with what the runtime said in front. */
+/* Ships an object with what is known of it in front. */
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
 	struct bytes envelope = envelope_for(s->lines, m);
@@ -311,16 +336,18 @@ unsigned lines_shapes_of(const struct option_list *list)
 static void add_line(struct line_slice *s, size_t at, size_t size)
 {
 	struct lines *l = s->lines;
-	struct line_message m = { .text = { s->data + at, size }, .at = s->offset + at };
 	struct json_line index;
+	struct line_message m = { .text = { s->data + at, size }, .at = s->offset + at, .object = &index };
 	bool may_be_json = l->format != LINES_TEXT && size <= l->line_max && !s->cutting;
 
 	if (is_blank(m.text))
 		s->tally.empty++;
-	else if (may_be_json && json_line_index(l->scan, m.text.data, size, &index) == JSON_FINE)
+	else if (!may_be_json || json_line_index(l->scan, m.text.data, size, &index) != JSON_FINE)
+		add_message(s, &m);
+	else if (l->origin.size == 0)
 		add_item(s, m.text.data, size, m.at);
 	else
-		add_message(s, &m);
+		add_object(s, &m);
 }
 
 void lines_add(struct line_slice *s, size_t at, size_t size)

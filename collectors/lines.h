@@ -3,8 +3,8 @@
  *
  * A line that is a JSON object is an item where it stands; any other becomes {"message": …}, in memory of the same
  * batch. Longer than line_max it is cut, marked ("truncated": true) and counted; one that is empty, or only a CR, is
- * passed over. Where lines_join() has allowed it, what a container runtime wrote around lines is taken off, and lines of
- * one message are joined (line_join.h). The collector brings the bytes in blocks of a batch (so that BATCH_PADDING
+ * passed over. Where lines_join() has allowed it, what a container runtime wrote around lines is taken off, and lines
+ * of one message are joined (line_join.h). The collector brings the bytes in blocks of a batch (so that BATCH_PADDING
  * stands behind them), and counts a slice with lines_count() once the pipeline has it: what is not taken has not
  * happened.
  */
@@ -22,6 +22,7 @@ struct lines {
 	enum lines_format format;
 	uint64_t line_max;
 	struct buffer message; /* a line that becomes {"message": …} */
+	struct buffer origin; /* members that tell where the slice at hand is from, a comma behind; empty: none */
 	struct multiline multiline;
 	struct line_join join; /* of the slice at hand */
 	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
@@ -77,6 +78,9 @@ extern const char *const lines_shapes[]; /* bits of MULTILINE_… */
 void lines_init(struct lines *, struct host *, enum lines_format, uint64_t line_max);
 /* Allows formats of container runtimes and messages of several lines. */
 void lines_join(struct lines *, struct host *, const struct multiline *);
+/* Every item of the next slice tells the file and its place in it: log.file.path and log.offset (Elastic Common Schema,
+ * "Log fields"), unless it does by itself. */
+void lines_origin(struct lines *, const char *path);
 unsigned lines_shapes_of(const struct option_list *); /* NULL is fine */
 void lines_done(struct lines *); /* fine on zeroed memory */
 

@@ -48,6 +48,7 @@ struct tail_config {
 	struct duration sweep, tick;
 	const struct option_list *multiline;
 	const char *multiline_start;
+	bool origin;
 };
 
 enum { START_BEGINNING, START_END };
@@ -64,6 +65,8 @@ static const struct option tail_options[] = {
 		.example = "[java, python, go, node]", .help = LINES_MULTILINE_HELP },
 	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",
 		.help = LINES_START_HELP },
+	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "false",
+		.help = "Adds log.file.path and log.offset to each line." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
@@ -1046,6 +1049,7 @@ static void init_reader(struct collector *c, struct host *host)
 		multiline.start = &c->multiline_start;
 	c->reader.host = host;
 	c->reader.chunk = TAIL_CHUNK;
+	c->reader.origin = c->config->origin;
 	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
 	lines_join(&c->reader.lines, host, &multiline);
 }
@@ -1059,7 +1063,8 @@ static bool tail_check(const void *config, char *why, size_t room)
 	if (wrong)
 		snprintf(why, room, "multiline_start: %s", wrong);
 	else if (tail->multiline_start && tail->multiline->count > 0)
-		snprintf(why, room, "multiline and multiline_start do not go together: a message begins by one of them");
+		snprintf(why, room,
+			"multiline and multiline_start do not go together: only one can tell where a message begins");
 	else
 		return true;
 	return false;

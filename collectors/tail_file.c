@@ -129,6 +129,8 @@ static enum tail_read make_batch(struct slice *s, size_t want)
 	}
 	if (is_cut_down(s))
 		return TAIL_READ_CUT_DOWN;
+	if (s->reader->origin)
+		lines_origin(&s->reader->lines, s->file->path);
 	lines_split(&s->in);
 	/* What nobody writes to any more ends with its last line. */
 	lines_rest(&s->in, s->file->last && s->at_end);

@@ -70,6 +70,7 @@ struct tail_reader {
 	struct host *host;
 	struct lines lines;
 	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
+	bool origin; /* items tell path and offset */
 	bool ending; /* nothing is held any more */
 };
 

@@ -31,6 +31,7 @@ struct tail_config {
 	struct duration sweep, tick;
 	const struct option_list *multiline;
 	const char *multiline_start;
+	bool origin;
 };
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
@@ -130,7 +131,9 @@ static struct wanted *new_wanted(struct world *w, enum log_stream stream)
 
 static void add_text(struct wanted *m, const char *between, const char *text)
 {
-	strcat(strcat(m->text, between), text);
+	size_t size = strlen(m->text);
+
+	snprintf(m->text + size, sizeof m->text - size, "%s%s", between, text);
 }
 
 /* A piece of a line. */
@@ -250,7 +253,7 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 	random_seed(&w->random, seed);
 	w->mode = mode;
 	w->time = (struct hand_clock){ { hand_wall, hand_mono }, 1000000000 };
-	strcpy(w->folder, "/tmp/oxp-join-XXXXXX");
+	snprintf(w->folder, sizeof w->folder, "/tmp/oxp-join-XXXXXX");
 	assert_non_null(mkdtemp(w->folder));
 	snprintf(w->glob, sizeof w->glob, "%s/*.log", w->folder);
 	w->glob_item = w->glob;

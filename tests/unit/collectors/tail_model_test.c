@@ -34,6 +34,7 @@ struct tail_config {
 	struct duration sweep, tick;
 	const struct option_list *multiline;
 	const char *multiline_start;
+	bool origin;
 };
 
 enum { SEEDS = 1000, ACTIONS = 40, TURNS_MAX = 100000, NAMES = 2, FILES_MAX = 128, MEMORY = 8 << 20 };

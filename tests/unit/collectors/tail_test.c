@@ -29,6 +29,7 @@ struct tail_config {
 	struct duration sweep, tick;
 	const struct option_list *multiline;
 	const char *multiline_start;
+	bool origin;
 };
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
