@@ -250,6 +250,18 @@ static enum line_place step_machines(const struct multiline *m, struct multiline
 	return best;
 }
 
+/* A line that does not go on with a message is looked at as if none had been open: what comes of it and of those behind
+ * it does not depend on what was before, which may not be known after a restart. */
+static enum line_place by_shape(const struct multiline *m, struct multiline_state *s, struct bytes line)
+{
+	enum line_place place = step_machines(m, s, line);
+
+	if (!s->open || place == LINE_MORE || place == LINE_MAYBE)
+		return place;
+	multiline_end(s);
+	return step_machines(m, s, line);
+}
+
 /* A pattern knows first lines only: another goes on with the message, or is part of one whose beginning nobody saw. */
 static enum line_place by_start(const struct multiline *m, const struct multiline_state *s, struct bytes line)
 {
@@ -258,7 +270,7 @@ static enum line_place by_start(const struct multiline *m, const struct multilin
 
 enum line_place multiline_next(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
-	enum line_place place = m->start ? by_start(m, s, line) : step_machines(m, s, line);
+	enum line_place place = m->start ? by_start(m, s, line) : by_shape(m, s, line);
 
 	s->open = place != LINE_ALONE;
 	return place;
