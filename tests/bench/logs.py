@@ -48,7 +48,7 @@ CASES = [Case("300 bytes", ["-size", 300], limit="plain", operators=JSON),
          Case("three fields redacted", steps=REDACT, operators=REMOVE),
          Case("CRI", ["-format", "cri"], tail={"format": "cri"}, operators=[{"type": "container", "format": "containerd",
               "add_metadata_from_filepath": False}] + JSON),
-         Case("traces of several lines", TRACES, tail={"format": "text", "multiline": "java"},
+         Case("traces of several lines", TRACES, tail={"format": "text", "multiline": ["java"]},
               reading={"multiline": {"line_start_pattern": r"^\d{4}-"}})]
 
 
@@ -103,7 +103,8 @@ class Bench:
         return spent / lines * 1e6
 
     def config(self, watched, gzip, tail=None, steps=()):
-        return {"logs": {"collect": {"tail": {"paths": [watched + "/*.log"], **(tail or {})}}, "steps": list(steps),
+        return {"receive": {},
+                "logs": {"collect": {"tail": {"paths": [watched + "/*.log"], **(tail or {})}}, "steps": list(steps),
                          "export": {"elasticsearch": {"url": f"http://127.0.0.1:{self.sink.bulk}", "index": "logs",
                                                       "gzip": gzip}}}}
 
