@@ -192,6 +192,27 @@ class Bench:
                 "resident_mib": max(row["Rss"] for row in seen) / 1024, "core_percent": spent * 100}
 
 
+    def many_files(self):
+        """CPU as a part of one core beside that many files that are followed and nobody writes to; minute by minute."""
+        watched = tempfile.mkdtemp(prefix="many-", dir=self.folder)
+        for number in range(self.options.files):
+            with open(f"{watched}/{number}.log", "w", encoding="ascii") as file:
+                file.write('{"n":1,"message":"%s"}\n' % ("x" * 300))
+        self.sink.reset()
+        agent = Agent(self.options.oxpecker, self.config(watched, True))
+        self.sink.wait(self.sink.bulk, self.options.files)
+        minutes = []
+        for _ in range(3):
+            before, began = agent.cpu(), time.monotonic()
+            wait_until(lambda: time.monotonic() >= began + 60, 70, "a minute is over")
+            minutes.append((agent.cpu() - before) / (time.monotonic() - began) * 100)
+        memory = memory_of(agent.process.pid)
+        agent.close()
+        shutil.rmtree(watched)
+        return {"core_percent": max(minutes), "anonymous_mib": memory["Anonymous"] / 1024,
+                "resident_mib": memory["Rss"] / 1024}
+
+
 def gone_idle(process):
     """A condition: for two seconds the process has used less than a hundredth of a core."""
     seen = []
@@ -227,6 +248,9 @@ def measure(bench):
     if bench.options.seconds:
         say(f"{bench.options.rate} lines/s")
         result["rate"] = bench.at_a_rate()
+    if bench.options.files:
+        say(f"{bench.options.files} idle files")
+        result["files"] = bench.many_files()
     if bench.options.down:
         say(f"backend down for {bench.options.down} s")
         result["down"] = bench.backend_down()
@@ -248,7 +272,7 @@ def table(result):
         rows.append((title, figure(case, "limit"), figure(case, "ours"), ratio, *peers))
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
-    for what in ("rate", "down"):
+    for what in ("rate", "files", "down"):
         text += [f"{what}: {name} {value:.1f}" for name, value in result.get(what, {}).items()]
     return "\n".join(text)
 
@@ -264,6 +288,7 @@ def main():
     parser.add_argument("--only", default="", help="cases whose name has this pattern")
     parser.add_argument("--rate", type=int, default=10_000, help="lines a second")
     parser.add_argument("--seconds", type=int, default=30, help="at that rate; 0: not at all")
+    parser.add_argument("--files", type=int, default=10_000, help="idle files; 0: not at all")
     parser.add_argument("--down", type=int, default=600, help="seconds without a backend; 0: not at all")
     parser.add_argument("--json", help="write the figures there instead of after the table")
     bench = Bench(parser.parse_args())
