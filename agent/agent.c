@@ -221,6 +221,8 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	int failed;
 
 	i->host->source = source_new(&a->pipeline, &o);
+	if (o.rewind == REWIND_NONE)
+		i->host->source->generation = state_generation_next(a->state);
 	route(a, i->host->source, name);
 	if (i->host->source->route_count == 0) {
 		log_error(a->log, i->host->name, "no exporter takes from it: see `from` of %s",
@@ -318,8 +320,26 @@ static int add_components(struct agent *a)
 	return 0;
 }
 
+static void on_numbered(void *context, int failed)
+{
+	struct agent *a = context;
+
+	if (failed)
+		log_warn(a->log, who, "the numbers of this run could not be saved: %s; the next may use them again",
+			strerror(-failed));
+}
+
+/* What sockets bring is known by the number of this run: it is on its way to the disk before they open. */
+static void save_numbers(struct agent *a)
+{
+	struct state_change *change = state_change_new();
+
+	state_commit(a->state, &change, on_numbered, a);
+}
+
 static int start_collectors(struct agent *a)
 {
+	save_numbers(a);
 	for (struct intake *i = a->intakes; i; i = i->next) {
 		int failed = i->type->start(i->collector);
 		if (failed) {

@@ -8,7 +8,10 @@
 
 enum { ROW_BYTES = 1 << 20 };
 
+/* With the place of the item: what was on its way when the process ended may have arrived, and comes again under the
+ * same id. */
 struct item_head {
+	uint64_t generation, offset;
 	uint32_t size, records;
 };
 
@@ -43,7 +46,7 @@ static void flush_row(struct keeping *k, struct buffer *row, struct ledger_amoun
 
 static bool append_item(struct buffer *row, const struct batch_item *item)
 {
-	const struct item_head head = { item->size, item->records };
+	const struct item_head head = { item->generation, item->offset, item->size, item->records };
 
 	return buffer_append(row, &head, sizeof head) == 0 && buffer_append(row, item->data, item->size) == 0;
 }
@@ -115,9 +118,11 @@ static struct batch *unpack(struct restore *r, struct bytes payload)
 	for (size_t at = 0; fine && at + sizeof head <= payload.size; at += head.size) {
 		memcpy(&head, block + at, sizeof head);
 		at += sizeof head;
-		fine = head.size <= payload.size - at &&
-		       batch_add(batch, &(struct batch_item){
-						.data = block + at, .size = head.size, .records = head.records }) == 0;
+		fine = head.size <= payload.size - at && batch_add(batch, &(struct batch_item){ .data = block + at,
+										  .size = head.size,
+										  .records = head.records,
+										  .generation = head.generation,
+										  .offset = head.offset }) == 0;
 	}
 	if (fine)
 		return batch;

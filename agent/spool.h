@@ -1,7 +1,7 @@
 /*
  * The spool at exit and start: what a socket door took and no destination has yet goes to disk, and comes back.
  *
- * A payload is items one after another: size and records as 32-bit numbers of this machine, then the bytes. Rows are
+ * A payload is items one after another: place, size and records as numbers of this machine, then the bytes. Rows are
  * about a MiB, one larger item is a row of its own.
  */
 #ifndef OXP_SPOOL_H

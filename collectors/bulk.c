@@ -38,7 +38,6 @@ struct collector {
 	struct door door;
 	const struct bulk_config *config;
 	struct http_route routes[ROUTES];
-	uint64_t offset; /* counts documents: a door's items have no other place */
 	uint64_t *documents, *refused;
 };
 
@@ -188,8 +187,7 @@ static bool keep(struct bulk_body *b)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct batch_item item = { .data = body + b->documents[i].at,
 			.size = b->documents[i].size,
-			.records = 1,
-			.offset = c->offset++ };
+			.records = 1 };
 		if (batch_add(r->batch, &item) < 0)
 			return false;
 	}

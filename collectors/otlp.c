@@ -39,7 +39,6 @@ struct collector {
 	struct door door;
 	const struct otlp_door_config *config;
 	struct http_route routes[2];
-	uint64_t offset; /* counts bodies: a door's items have no other place */
 	uint64_t *spans;
 };
 
@@ -86,7 +85,7 @@ static bool keep(struct door_request *r)
 {
 	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
 	uint64_t spans = otlp_of(r)->summary.spans;
-	struct batch_item item = { .size = (uint32_t)r->size, .records = (uint32_t)spans, .offset = c->offset++ };
+	struct batch_item item = { .size = (uint32_t)r->size, .records = (uint32_t)spans };
 
 	item.data = batch_block_trim(r->batch, r->size); /* a chunked body did not say its size */
 	if (spans > 0 && (batch_add(r->batch, &item) < 0 || host_offer(c->door.host, &r->batch) != ADMIT_TAKEN))

@@ -201,11 +201,29 @@ static void add_to_open(struct source *s, struct batch **batch)
 	loop_timer_set(&s->age, s->limits.age);
 }
 
+/* An item without a place of its own is known by its number in this run; two with the same place were one document. */
+static void give_places(struct source *s, struct batch *b)
+{
+	for (size_t i = 0; s->generation && i < b->count; i++) {
+		b->items[i].generation = s->generation;
+		b->items[i].offset = s->placed++;
+	}
+}
+
+void source_lost(struct source *s, uint64_t records, uint64_t bytes)
+{
+	for (size_t i = 0; i < s->route_count; i++) {
+		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);
+		ledger_add(s->routes[i].row, LEDGER_DROPPED_FULL, records, bytes);
+	}
+}
+
 enum admit source_offer(struct source *s, struct batch **batch)
 {
 	OXP_ASSERT(s->route_count > 0 && (*batch)->signal == s->signal);
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
+	give_places(s, *batch);
 	if (s->chain && chain_run(s->chain, batch, loop_now(s->pipeline->loop)) < 0)
 		return ADMIT_FULL;
 	count_received(s, *batch);

@@ -39,6 +39,9 @@ struct source {
 	const char *name;
 	enum signal signal;
 	enum rewind rewind;
+	/* Where its items come from, when they have no place of their own: a number that no other run has. 0: they
+	 * have. */
+	uint64_t generation, placed;
 	struct batch_limits limits;
 	struct chain *chain; /* what happens to its records; NULL: nothing */
 	struct batch *open; /* what is being filled; NULL when empty */
@@ -100,6 +103,8 @@ void source_free(struct source *);
  * enough to do. */
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
+/* host_lost() */
+void source_lost(struct source *, uint64_t records, uint64_t bytes);
 
 /* From now on batches go out at once and back-off is short. */
 void pipeline_drain(struct pipeline *);

@@ -102,3 +102,20 @@ def test_records_survive_an_end_while_the_server_is_away(oxpecker, fault_server)
     documents = [document["n"] for request in server.taken("_bulk") for _, document in request.documents()]
     assert sorted(documents) == list(range(500))
     agent.assert_balanced()
+
+
+def test_records_of_two_runs_are_no_copies_of_each_other(oxpecker, fault_server):
+    """Neither what the spool brings back nor what a new run takes has the id of another record."""
+    server = fault_server()
+    server.refuse()
+    agent, door = start(oxpecker, server.url, exit={"within": "2s"})
+    for first in (0, 300):
+        body = bulk_of(*[line for n in range(first, first + 300) for line in ({"create": {}}, {"n": n})])
+        assert requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).ok
+        assert agent.stop() == 0
+        agent.start()
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 600)
+    ids = {action["create"]["_id"]: document["n"] for request in server.taken("_bulk")
+           for action, document in request.documents()}
+    assert sorted(ids.values()) == list(range(600))
