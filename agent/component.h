@@ -40,7 +40,7 @@ enum signal { SIGNAL_METRICS = 1, SIGNAL_LOGS = 2, SIGNAL_TRACES = 4 };
 enum when_full {
 	FULL_PAUSE, /* stop reading; the file or the kernel keeps it */
 	FULL_REFUSE, /* answer 429 or 503 with Retry-After; the peer keeps it */
-	FULL_DROP, /* lose it and count it, with a reason; only for datagrams */
+	FULL_DROP, /* leave it in the kernel's buffer for a while, then lose it and tell host_lost(): pipes, sockets */
 };
 
 /* What may be read again after a restart. It decides where the source's ledger lives (status/ledger.h). */
@@ -67,7 +67,7 @@ enum outcome {
  *
  * An item is what a destination takes or refuses: one log line, or one OTLP request of several spans. Its bytes
  * stand in a block of the batch and never move. (generation, offset) is where it came from, and with the state id
- * makes the document's id; a collector that has no such place counts offsets.
+ * makes the document's id; a collector that has no such place (REWIND_NONE) leaves both to the core.
  */
 struct batch;
 struct batch_item {
@@ -105,6 +105,9 @@ const struct batch_item *batch_item(const struct batch *, size_t i);
  * caller still owns it and acts by its own when_full.
  */
 enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
+
+/* Logs and traces: so much has come and is lost, since the pipeline is full (FULL_DROP). */
+void host_lost(struct host *, uint64_t records, uint64_t bytes);
 
 /*
  * A send under way: one batch, one exporter, one try. Of the batch's items it is about those that send_wants(). The

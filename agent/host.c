@@ -145,6 +145,11 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return source_offer(h->source, batch);
 }
 
+void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+{
+	source_lost(h->source, records, bytes);
+}
+
 /* Metrics and checks. */
 
 void host_collected(struct host *h)

@@ -216,20 +216,32 @@ static size_t ahead(const struct line_slice *s, const struct line_message *m)
 	return s->size - (size_t)(m->at - s->offset);
 }
 
+/* The buffer's object becomes the item of the message. */
+static void add_made(struct line_slice *s, const struct line_message *m)
+{
+	const struct buffer *made = &s->lines->message;
+	char *room = text_room(s, made->size, ahead(s, m));
+
+	if (!room) {
+		s->failed = true;
+		return;
+	}
+	memcpy(room, made->data, made->size);
+	add_item(s, room, made->size, m->at);
+}
+
 /* Ships the first `line_max` bytes of a line as text. */
 static void add_message(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
 	bool too_long = m->text.size > l->line_max, cut = too_long || m->cut || s->cutting;
 	size_t part = make_message(l, m, cut_at(m->text.data, m->text.size, l->line_max), &cut);
-	char *room = part ? text_room(s, l->message.size, ahead(s, m)) : NULL;
 
-	if (!room) {
+	if (part == 0) {
 		s->failed = true;
 		return;
 	}
-	memcpy(room, l->message.data, l->message.size);
-	add_item(s, room, l->message.size, m->at);
+	add_made(s, m);
 	s->tally.not_json += !too_long && !s->cutting;
 	s->tally.cut += cut;
 	s->tally.cut_bytes += m->text.size - part;
@@ -332,6 +344,23 @@ unsigned lines_shapes_of(const struct option_list *list)
 
 /* Working through a slice. */
 
+static void add_lost(struct line_slice *s, const struct line_message *m)
+{
+	s->loss.records++;
+	s->loss.bytes += m->text.size;
+}
+
+/* A line that is no object. */
+static void add_text(struct line_slice *s, const struct line_message *m)
+{
+	struct lines *l = s->lines;
+
+	if (l->shape && m->text.size <= l->line_max && !s->cutting && l->shape(l, m->text))
+		add_made(s, m);
+	else
+		add_message(s, m);
+}
+
 /* A line that is a message by itself. */
 static void add_line(struct line_slice *s, size_t at, size_t size)
 {
@@ -342,8 +371,10 @@ static void add_line(struct line_slice *s, size_t at, size_t size)
 
 	if (is_blank(m.text))
 		s->tally.empty++;
+	else if (s->lost)
+		add_lost(s, &m);
 	else if (!may_be_json || json_line_index(l->scan, m.text.data, size, &index) != JSON_FINE)
-		add_message(s, &m);
+		add_text(s, &m);
 	else if (l->origin.size == 0)
 		add_item(s, m.text.data, size, m.at);
 	else
@@ -449,7 +480,7 @@ void lines_rest(struct line_slice *s, bool last)
 		s->tally.cut_bytes += rest;
 		s->seen = s->size;
 		took_up_to(s, s->size);
-	} else if (rest > s->lines->line_max && s->seen == 0) {
+	} else if ((rest > s->lines->line_max || s->crowded) && s->seen == 0) {
 		s->cutting = s->skipping = true;
 		end_line(s);
 	} else if (rest > s->lines->line_max) {

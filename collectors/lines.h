@@ -21,7 +21,10 @@ struct lines {
 	const struct json_scan *scan;
 	enum lines_format format;
 	uint64_t line_max;
-	struct buffer message; /* a line that becomes {"message": …} */
+	struct buffer message; /* a line that becomes another: {"message": …} */
+	/* Makes an object in `message` of a line that is no JSON; false: it is none of its kind. May be NULL. */
+	bool (*shape)(struct lines *, struct bytes line);
+	void *shaper; /* shape()'s own */
 	struct buffer origin; /* members that tell where the slice at hand is from, a comma behind; empty: none */
 	struct multiline multiline;
 	struct line_join join; /* of the slice at hand */
@@ -49,12 +52,17 @@ struct line_slice {
 	size_t size;
 	uint64_t generation, offset; /* of data[0] */
 	bool skipping; /* inside a line that was cut; also when the slice has been worked through */
+	bool crowded; /* a line without its end is cut here: there is no room to wait for it */
+	bool lost; /* lines are only counted: there is no batch, data need not be in one, nothing is joined */
 	enum lines_format format; /* AUTO until the first whole line, then for all that follow */
 
 	size_t took, seen;
 	char *text; /* what is left of the block for messages */
 	size_t text_room;
 	struct line_tally tally, sure; /* up to `seen`, up to `took` */
+	struct {
+		uint64_t records, bytes;
+	} loss;
 	bool cutting; /* the line at hand has no end here */
 	bool failed; /* no room for an item: the batch is of no use */
 };
@@ -89,7 +97,8 @@ void lines_add(struct line_slice *, size_t at, size_t size);
 /* All whole lines. */
 void lines_split(struct line_slice *);
 /* Behind lines_split(): of the line that has no end yet, what belongs to a cut line is passed over, and what is longer
- * than line_max is cut here. With `last`, it ends here. Whatever else is left keeps standing behind `took`. */
+ * than line_max, or crowded, is cut here. With `last`, it ends here. Whatever else is left keeps standing behind
+ * `took`. */
 void lines_rest(struct line_slice *, bool last);
 /* Behind lines_rest(): nothing that is seen waits any longer. */
 void lines_end(struct line_slice *);

@@ -17,6 +17,7 @@ static const struct {
 	[LEDGER_DROPPED_CEILING] = { "dropped", "ceiling" },
 	[LEDGER_DROPPED_CLASH] = { "dropped", "clash" },
 	[LEDGER_DROPPED_STEP] = { "dropped", "step" },
+	[LEDGER_DROPPED_FULL] = { "dropped", "full" },
 };
 _Static_assert((int)LEDGER_TERMS <= (int)LEDGER_TERMS_ROOM, "a stored row has room for every term");
 

@@ -28,6 +28,7 @@ enum ledger_term {
 	LEDGER_DROPPED_CEILING, /* a ceiling of the series table */
 	LEDGER_DROPPED_CLASH, /* a metric family whose type another target claims otherwise */
 	LEDGER_DROPPED_STEP, /* by a step of the configuration */
+	LEDGER_DROPPED_FULL, /* it came, there was no room within `memory`, and who brought it could not wait */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16 /* what a stored row has room for */
 };

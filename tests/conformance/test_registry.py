@@ -27,7 +27,7 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
-COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_scrape"}
+COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_pipe", "collector_scrape"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -63,6 +63,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_bulk": ({"logs": {"collect": {"bulk": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_tail": ({"logs": {"collect": {"tail": {"paths": ["{}/a"], "line_max": "3"}}}}, "line_max"),
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
+           "collector_pipe": ({"logs": {"collect": {"pipe": {"path": "{}/fifo", "mode": "rw"}}}}, "octal"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
@@ -237,6 +238,22 @@ def test_bulk_refuses_when_full_and_takes_again(oxpecker, fault_server, tmp_path
     agent.wait_until(lambda: not agent.booked("held", signal="logs"), 30, "room again")
     assert post().ok
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == taken + 500, 30, "all delivered")
+    agent.assert_balanced()
+
+
+def test_pipe_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), str(tmp_path / "fifo")
+    server.refuse()
+    agent = oxpecker({"logs": {"collect": {"pipe": {"path": path, "patience": "200ms"}},
+                               "export": PEERS["exporter_elasticsearch"][1](server.url)}, "memory": "2MiB"})
+    with open(path, "wb", buffering=0) as file:
+        for n in range(200):
+            file.write(b"".join(b'{"n":%d,"x":"%s"}\n' % (n * 100 + i, b"x" * 300) for i in range(100)))
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 30, "all booked")
+    lost = agent.booked("dropped", signal="logs")
+    assert 0 < lost < 20000 and agent.metric("oxpecker_waits_total") >= 1
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20000 - lost, 60, "the others delivered")
     agent.assert_balanced()
 
 

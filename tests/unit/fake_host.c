@@ -151,6 +151,12 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
+void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+{
+	h->lost += records;
+	h->lost_bytes += bytes;
+}
+
 /* Positions. */
 
 int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)

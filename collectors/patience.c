@@ -1,0 +1,99 @@
+#include "collectors/patience.h"
+
+/* Word of room is believed after a moment: what an offer in vain gives back is heard of, too. */
+enum { AGAIN_MS = 5, RECOVER_MS = 1000 };
+
+static void on_again(void *context)
+{
+	struct patience *p = context;
+
+	if (p->state == PATIENCE_WAITING)
+		p->go_on(p->context);
+}
+
+static void on_over(void *context)
+{
+	struct patience *p = context;
+
+	if (p->state != PATIENCE_WAITING)
+		return;
+	p->state = PATIENCE_LOSING;
+	p->go_on(p->context);
+}
+
+void patience_init(struct patience *p, struct host *host, struct duration span, loop_callback *go_on, void *context)
+{
+	*p = (struct patience){
+		.host = host, .loop = host_loop(host), .span = span, .go_on = go_on, .context = context
+	};
+	loop_timer_init(&p->over, p->loop, on_over, p);
+	loop_timer_init(&p->again, p->loop, on_again, p);
+	p->waits = host_counter(host, "waits_total", "Times that nothing was read, since the pipeline was full.");
+	p->lost = host_counter(host, "lost_lines_total", "Lines lost, since the pipeline was full for too long.");
+	p->lost_bytes = host_counter(host, "lost_bytes_total", "Bytes of lost lines.");
+}
+
+void patience_done(struct patience *p)
+{
+	loop_timer_done(&p->over);
+	loop_timer_done(&p->again);
+}
+
+bool patience_full(struct patience *p)
+{
+	if (p->state == PATIENCE_FINE && p->span.ns > 0 && !p->ending) {
+		p->state = PATIENCE_WAITING;
+		++*p->waits;
+		loop_timer_set(&p->over, p->span);
+	}
+	return p->state == PATIENCE_WAITING;
+}
+
+static bool has_recovered(const struct patience *p)
+{
+	int64_t fine = mono_since(loop_now(p->loop), p->lost_at).ns;
+
+	return fine >= p->span.ns && fine >= DURATION_MS(RECOVER_MS).ns;
+}
+
+void patience_taken(struct patience *p)
+{
+	if (p->state == PATIENCE_FINE || (p->state == PATIENCE_LOSING && !has_recovered(p)))
+		return;
+	if (p->lost_now > 0)
+		host_log(p->host, LOG_LEVEL_INFO, "there is room again; %llu lines were lost",
+			(unsigned long long)p->lost_now);
+	p->lost_now = 0;
+	p->state = PATIENCE_FINE;
+	loop_timer_clear(&p->over);
+	loop_timer_clear(&p->again);
+}
+
+void patience_lost(struct patience *p, uint64_t records, uint64_t bytes)
+{
+	p->state = PATIENCE_LOSING;
+	p->lost_at = loop_now(p->loop);
+	if (records == 0)
+		return;
+	if (p->lost_now == 0)
+		host_log(p->host, LOG_LEVEL_WARN, "no room within `memory`: lines are lost, and counted");
+	p->lost_now += records;
+	*p->lost += records;
+	*p->lost_bytes += bytes;
+	host_lost(p->host, records, bytes);
+}
+
+void patience_resume(struct patience *p)
+{
+	if (p->state == PATIENCE_WAITING && !loop_timer_pending(&p->again))
+		loop_timer_set(&p->again, DURATION_MS(AGAIN_MS));
+}
+
+void patience_end(struct patience *p)
+{
+	p->ending = true;
+	if (p->state == PATIENCE_WAITING)
+		p->state = PATIENCE_LOSING;
+	loop_timer_clear(&p->over);
+	loop_timer_clear(&p->again);
+}

@@ -1,0 +1,49 @@
+/*
+ * What a collector does when the pipeline is full and what it reads cannot wait for long.
+ *
+ *	FINE ──full──→ WAITING ──`span` is over──→ LOSING
+ *	  ↑ ←─────taken────┘                          │
+ *	  └───────nothing lost for `span`, at least a second ───┘
+ *
+ * While WAITING nothing is read: the kernel's buffer holds what the app writes. While LOSING everything is read and
+ * offered at once, and what finds no room is counted as dropped{full}; so an app waits for us once at the most, however
+ * long the trouble lasts.
+ */
+#ifndef OXP_COLLECTORS_PATIENCE_H
+#define OXP_COLLECTORS_PATIENCE_H
+
+#include "component.h"
+#include "loop/loop.h"
+
+enum patience_state { PATIENCE_FINE, PATIENCE_WAITING, PATIENCE_LOSING };
+
+struct patience {
+	struct host *host;
+	struct loop *loop;
+	struct duration span;
+	enum patience_state state;
+	bool ending; /* nothing waits any more */
+	struct mono_time lost_at;
+	uint64_t lost_now; /* records, since LOSING began */
+	struct loop_timer over, again;
+	loop_callback *go_on; /* what could not be offered is to be offered again */
+	void *context;
+	uint64_t *waits, *lost, *lost_bytes;
+};
+
+void patience_init(struct patience *, struct host *, struct duration span, loop_callback *go_on, void *context);
+void patience_done(struct patience *); /* fine on zeroed memory */
+static inline bool patience_waits(const struct patience *p)
+{
+	return p->state == PATIENCE_WAITING;
+}
+/* An offer found no room. True: it waits, go_on() will be called. False: it is to be lost. */
+bool patience_full(struct patience *) MUST_CHECK;
+void patience_taken(struct patience *);
+void patience_lost(struct patience *, uint64_t records, uint64_t bytes);
+/* The collector's resume(). */
+void patience_resume(struct patience *);
+/* The collector stops: what finds no room from now on is lost. */
+void patience_end(struct patience *);
+
+#endif

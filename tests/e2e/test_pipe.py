@@ -1,0 +1,274 @@
+"""The app's stdout: the `pipe` collector, with writers as they are started in a pod."""
+
+import json
+import os
+import stat
+import threading
+import time
+
+import pytest
+
+from lib import need
+from lib.process import Process
+from lib.wait import wait_until
+
+NODE = """
+const [total, pause] = process.argv.slice(2).map(Number);
+let n = 0;
+function some() {
+    for (let i = 0; i < 50 && n < total; i++, n++)
+        process.stdout.write(JSON.stringify({ n, level: "info", message: "ü line " + n }) + "\\n");
+    if (n < total) setTimeout(some, pause);
+    else console.error("wrote all");
+}
+some();
+"""
+
+
+def start(oxpecker, folder, url, pipe=None, **more):
+    """The agent and the path of its FIFO."""
+    path = str(folder / "stdout")
+    config = {"logs": {"batch": {"age": "50ms"}, "collect": {"pipe": {"path": path, **(pipe or {})}},
+                       "export": {"elasticsearch": {"url": url, "timeout": "2s"}}}}
+    return oxpecker({**config, **more}), path
+
+
+def shipped(server):
+    """{id: document} of all bulks; the same id twice is one document, as it is for the backend."""
+    return {action["create"]["_id"]: document for request in server.taken("_bulk")
+            for action, document in request.documents()}
+
+
+def numbers(server):
+    return sorted(document["n"] for document in shipped(server).values())
+
+
+def delivered(agent, count, deadline=30):
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == count, deadline, f"{count} delivered")
+
+
+def write(path, data):
+    """As a process does that opens the FIFO, writes, and goes."""
+    with open(path, "wb", buffering=0) as file:
+        file.write(data)
+
+
+def lines(first, count, pad=0):
+    return b"".join(b'{"n":%d,"pad":"%s"}\n' % (n, b"x" * pad) for n in range(first, first + count))
+
+
+class App:
+    """A Node app started by a shell, with its stdout in the FIFO: `how` is > or 1<>."""
+
+    def __init__(self, closing, folder, path, total, pause=1, how="1<>"):
+        (folder / "app.js").write_text(NODE)
+        words = [need.program("sh"), "-c", f'exec "$0" "$1" "$2" "$3" {how} "$4"', need.program("node"),
+                 str(folder / "app.js"), total, pause, path]
+        self.process = closing.keep(Ending(Process("app", words, folder)))
+
+    def has_written_all(self):
+        return "wrote all" in self.process.err()
+
+    def wait(self):
+        assert self.process.wait(60) == 0, self.process.err()
+
+
+class Ending:
+    """What is closed at the test's end."""
+
+    def __init__(self, process):
+        self.process = process
+
+    def __getattr__(self, name):
+        return getattr(self.process, name)
+
+    def close(self):
+        self.process.kill9()
+
+
+@pytest.mark.parametrize("how", [">", "1<>"])
+def test_a_node_apps_stdout(oxpecker, fault_server, closing, tmp_path, how):
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url)
+    mode = os.stat(path).st_mode
+    assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o660
+    App(closing, tmp_path, path, 5000, how=how).wait()
+    delivered(agent, 5000)
+    documents = shipped(server).values()
+    assert numbers(server) == list(range(5000))
+    assert all(d["message"] == f"ü line {d['n']}" for d in documents)
+    agent.assert_balanced()
+
+
+def test_writers_come_and_go(oxpecker, fault_server, tmp_path):
+    """No end for the reader, whoever leaves; a last line without its end is shipped when nothing more comes."""
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"flush": "100ms"})
+    for number in range(20):
+        write(path, lines(number, 1))
+    write(path, b'no "JSON"\n\n\r\n{"n":20}')
+    delivered(agent, 22)
+    documents = list(shipped(server).values())
+    assert {"message": 'no "JSON"'} in documents
+    assert sorted(d["n"] for d in documents if "n" in d) == list(range(21))
+    assert agent.metric("oxpecker_empty_lines_total") == 2
+    agent.assert_balanced()
+
+
+def test_a_line_in_pieces_and_a_line_too_long(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"line_max": "64KiB", "flush": "60s"})
+    with open(path, "wb", buffering=0) as file:
+        for piece in (b'{"n":', b"0", b',"a":"', b"y" * 50000, b'"}\n{"n":1}\n'):
+            file.write(piece)
+            agent.wait_until(lambda: not unread(path), 10, "it is read")
+        file.write(b"z" * 300000 + b"\n" + b'{"n":2}\n')
+        delivered(agent, 4)
+    documents = list(shipped(server).values())
+    assert [d for d in documents if d.get("n") == 0] == [{"n": 0, "a": "y" * 50000}]
+    cut = [d for d in documents if "truncated" in d]
+    assert cut == [{"message": "z" * 65536, "truncated": True}]
+    assert agent.metric("oxpecker_cut_bytes_total") == 300000 - 65536
+    agent.assert_balanced()
+
+
+def unread(path):
+    """Bytes in the FIFO that nobody has read."""
+    import array
+    import fcntl
+    import termios
+    fd, count = os.open(path, os.O_RDWR | os.O_NONBLOCK), array.array("i", [0])
+    fcntl.ioctl(fd, termios.FIONREAD, count)
+    os.close(fd)
+    return count[0]
+
+
+@pytest.mark.parametrize("what", ["file", "folder", "taken", "mode"])
+def test_what_is_no_fifo_of_ours_is_refused(oxpecker, fault_server, tmp_path, what):
+    path, options = tmp_path / "stdout", {}
+    if what == "file":
+        path.write_text("precious")
+    elif what == "folder":
+        path.mkdir()
+    elif what == "taken":
+        start(oxpecker, tmp_path, fault_server().url)
+    else:
+        options = {"mode": "rw"}
+    other = tmp_path / "other"
+    other.mkdir()
+    agent = oxpecker({"logs": {"collect": {"pipe": {"path": str(path), **options}}}}, start=False)
+    agent.launch()
+    assert agent.process.wait(20) == 1
+    agent.expected_exit = {1}
+    assert "cannot read" in agent.err() and str(path) in agent.err()
+    assert what != "file" or path.read_text() == "precious"
+
+
+def test_an_app_outlives_restarts_of_the_agent(oxpecker, fault_server, closing, tmp_path):
+    """The app has the FIFO open both ways: the kernel keeps what it writes while no agent is there."""
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    app = App(closing, tmp_path, path, 20000, pause=10)
+    for number in range(1, 3):
+        agent.wait_until(lambda: len(shipped(server)) > 1000 * number, 30, "some are there")  # noqa: B023
+        assert agent.stop() == 0
+        assert app.process.alive() and not app.has_written_all()
+        agent.start()
+    app.wait()
+    delivered(agent, 20000)
+    assert numbers(server) == list(range(20000))
+    agent.assert_balanced()
+
+
+def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(oxpecker, fault_server, closing,
+                                                                              tmp_path):
+    """Nobody knows the writer's count but the writer: what came, what was delivered and what was lost add up to it."""
+    server, total = fault_server(), 40000
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "500ms", "buffer": "64KiB"}, memory="2MiB")
+    longest, file = 0.0, open(path, "wb", buffering=0)
+    for first in range(0, total, 100):
+        data, began = lines(first, 100, 200), time.monotonic()
+        file.write(data)
+        longest = max(longest, time.monotonic() - began)
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 30, "all are booked")
+    lost = agent.booked("dropped", signal="logs")
+    assert 0 < lost < total and 0.3 < longest < 5
+    assert agent.ledger(signal="logs")[0]["dropped"]["full"]["records"] == lost
+    assert agent.metric("oxpecker_lost_lines_total") == lost and agent.metric("oxpecker_waits_total") == 1
+    agent.assert_balanced()
+    server.listen()
+    delivered(agent, total - lost, 60)
+    assert len(set(numbers(server))) == total - lost
+    sizes = [len(line) for line in lines(0, total, 200).split(b"\n") if line]
+    assert agent.booked("received", "bytes", signal="logs") == sum(sizes)
+    file.write(lines(total, 1))
+    delivered(agent, total - lost + 1)
+    agent.assert_balanced()
+    file.close()
+
+
+def test_room_within_the_patience_loses_nothing(oxpecker, fault_server, tmp_path):
+    server, total = fault_server(), 20000
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB")
+    writer = threading.Thread(target=write, args=(path, lines(0, total, 300)), daemon=True)
+    writer.start()
+    agent.wait_metric(1, "oxpecker_waits_total")
+    assert writer.is_alive() and agent.booked("received", signal="logs") < total
+    server.listen()
+    writer.join(60)
+    delivered(agent, total, 60)
+    assert numbers(server) == list(range(total)) and agent.booked("dropped", signal="logs") == 0
+    agent.assert_balanced()
+
+
+def test_what_was_read_survives_an_end_while_the_server_is_away(oxpecker, fault_server, tmp_path):
+    """Twice, so that the second run does not use the places of the first again: those were one document."""
+    server = fault_server()
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
+    for first in (0, 500):
+        write(path, lines(first, 500))
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == first + 500, 20, "read")  # noqa: B023
+        assert agent.stop() == 0
+        agent.start()
+    server.listen()
+    delivered(agent, 1000)
+    write(path, lines(1000, 500))
+    delivered(agent, 1500)
+    assert numbers(server) == list(range(1500))
+    agent.assert_balanced()
+
+
+def test_last_words_are_read_to_their_end(oxpecker, fault_server, tmp_path):
+    """At SIGTERM the app may have something to say: it is listened to until it leaves."""
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url)
+    with open(path, "wb", buffering=0) as file:
+        file.write(lines(0, 10))
+        delivered(agent, 10)
+        agent.process.signal(15)
+        file.write(lines(10, 10))
+        agent.process.wait_until(lambda: len(shipped(server)) == 20, 10, "last words")
+    assert agent.process.wait(20) == 0
+    assert numbers(server) == list(range(20))
+
+
+def test_a_kill_says_how_much_it_lost(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url)
+    keeper = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    write(path, lines(0, 700))
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == 700, 20, "read")
+    agent.kill9()
+    write(path, lines(700, 300))
+    server.listen()
+    agent.start()
+    delivered(agent, 300)
+    row = agent.ledger(signal="logs")[0]
+    assert row["received"]["records"] == 1000 and row["dropped"]["killed"]["records"] == 700
+    assert numbers(server) == list(range(700, 1000))
+    agent.assert_balanced()
+    os.close(keeper)
