@@ -15,10 +15,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "collectors/stream.h"
 #include "config/option.h"
 
-enum { QUIET_MS = 1000, LINK_MAX = 64 };
+enum { LINK_MAX = 64 };
 
 static const char max_path[] = "/proc/sys/fs/pipe-max-size";
 
@@ -58,6 +59,7 @@ struct collector {
 	struct stream_kind kind;
 	struct stream stream;
 	int fd;
+	struct mono_time drained;
 	bool stopped, ended; /* ended: no writer is left, told while draining */
 	uint64_t *buffer;
 };
@@ -129,13 +131,12 @@ static int check_open(int fd)
 
 static int open_pipe(struct collector *c)
 {
-	char *end;
-	unsigned long mode = strtoul(c->config->mode, &end, 8);
+	unsigned mode;
 	int failed;
 
-	if (*end || end == c->config->mode || mode > 0777)
+	if (!mode_parse(c->config->mode, &mode))
 		return -EINVAL;
-	failed = c->config->create ? make(c, (mode_t)mode) : 0;
+	failed = c->config->create ? make(c, mode) : 0;
 	if (failed)
 		return failed;
 	c->fd = open(c->config->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -197,6 +198,7 @@ static void pipe_drain(struct collector *c)
 	char link[LINK_MAX];
 	int fd;
 
+	c->drained = loop_now(host_loop(c->host));
 	snprintf(link, sizeof link, "/proc/self/fd/%d", c->fd);
 	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
 	if (fd < 0)
@@ -209,9 +211,11 @@ static void pipe_drain(struct collector *c)
 
 static bool pipe_quiet(struct collector *c)
 {
-	struct duration idle = mono_since(loop_now(host_loop(c->host)), c->stream.last);
+	struct mono_time now = loop_now(host_loop(c->host));
+	struct mono_time since = c->stream.last.ns > c->drained.ns ? c->stream.last : c->drained;
 
-	return c->ended || (stream_is_empty(&c->stream) && duration_ms(idle) >= QUIET_MS);
+	return c->ended ||
+	       (stream_is_empty(&c->stream) && duration_ms(mono_since(now, since)) >= STREAM_LAST_WORDS_MS);
 }
 
 static void pipe_stop(struct collector *c)

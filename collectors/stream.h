@@ -17,6 +17,7 @@
 enum {
 	STREAM_CHUNK = 64 << 10, /* of one read */
 	STREAM_FREE = 16 << 10, /* of an unfinished line, not counted */
+	STREAM_LAST_WORDS_MS = 1000, /* so long a writer is waited for when the process ends */
 };
 
 /* How messages end: in a line's end, or as they say at their beginning (RFC 6587, 3.4.1). */

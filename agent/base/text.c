@@ -179,3 +179,18 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	}
 	return best;
 }
+
+bool mode_parse(const char *text, unsigned *ret)
+{
+	unsigned mode = 0;
+
+	for (size_t i = 0; text[i]; i++) {
+		if (text[i] < '0' || text[i] > '7' || i > 3)
+			return false;
+		mode = mode << 3 | (unsigned)(text[i] - '0');
+	}
+	if (!text[0] || mode > 0777)
+		return false;
+	*ret = mode;
+	return true;
+}

@@ -18,6 +18,9 @@ size_t u64_format(uint64_t value, char *to);
 /* All of the text must be digits and fit. */
 bool u64_parse(struct bytes text, uint64_t *ret);
 
+/* Permissions in octal, such as 0660; nothing above 0777. */
+bool mode_parse(const char *text, unsigned *ret);
+
 /* Two lower-case digits a byte, no terminator. */
 void hex_format(const void *bytes, size_t size, char *to);
 

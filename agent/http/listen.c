@@ -73,16 +73,19 @@ static int parse_tcp(const char *text, union address *to, socklen_t *ret_size)
 	return 0;
 }
 
-static int bind_and_listen(int fd, const union address *to, socklen_t size)
+static int start_listening(const struct listening *l)
 {
-	if (bind(fd, &to->any, size) < 0 || listen(fd, BACKLOG) < 0)
-		return -errno;
-	return 0;
+	return l->type == SOCK_STREAM && listen(l->fd, BACKLOG) < 0 ? -errno : 0;
 }
 
-static int open_socket(int family)
+static int bind_and_listen(const struct listening *l, const union address *to, socklen_t size)
 {
-	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	return bind(l->fd, &to->any, size) < 0 ? -errno : start_listening(l);
+}
+
+static int open_socket(int family, int type)
+{
+	int fd = socket(family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd < 0 ? -errno : fd;
 }
@@ -91,13 +94,14 @@ static int open_tcp(struct listening *l, const union address *to, socklen_t size
 {
 	int one = 1, zero = 0, failed;
 
-	l->fd = open_socket(to->any.sa_family);
+	l->fd = open_socket(to->any.sa_family, l->type);
 	if (l->fd < 0)
 		return l->fd;
-	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+	if (l->type == SOCK_STREAM) /* to datagrams it would mean that two may have the address */
+		setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
 	if (to->any.sa_family == AF_INET6)
 		setsockopt(l->fd, IPPROTO_IPV6, IPV6_V6ONLY, &zero, sizeof zero);
-	failed = bind_and_listen(l->fd, to, size);
+	failed = bind_and_listen(l, to, size);
 	if (failed)
 		listening_close(l);
 	return failed;
@@ -119,8 +123,8 @@ static int listen_tcp(struct listening *l, const char *text)
 	return open_tcp(l, &to, sizeof to.v4);
 }
 
-/* 0 when nothing is at the path any more, -EADDRINUSE when somebody listens there. */
-static int clear_path(const union address *to)
+/* 0 when nothing is at the path any more, -EADDRINUSE when somebody listens there, for whatever type. */
+static int clear_path(const union address *to, int type)
 {
 	struct stat st;
 	int fd, failed;
@@ -129,10 +133,11 @@ static int clear_path(const union address *to)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
 		return -EEXIST;
-	fd = open_socket(AF_UNIX);
+	fd = open_socket(AF_UNIX, type);
 	if (fd < 0)
 		return fd;
-	failed = connect(fd, &to->any, sizeof to->un) == 0 || errno == EAGAIN ? EADDRINUSE : errno;
+	failed = connect(fd, &to->any, sizeof to->un) == 0 || errno == EAGAIN || errno == EPROTOTYPE ? EADDRINUSE
+												     : errno;
 	close(fd);
 	if (failed != ECONNREFUSED)
 		return failed == ENOENT ? 0 : -failed;
@@ -151,9 +156,7 @@ static int bind_path(struct listening *l, const union address *to, unsigned mode
 		return -errno;
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
-	if ((mode && chmod(l->path, mode) < 0) || listen(l->fd, BACKLOG) < 0)
-		return -errno;
-	return 0;
+	return mode && chmod(l->path, mode) < 0 ? -errno : start_listening(l);
 }
 
 static int listen_unix(struct listening *l, const char *path, unsigned mode)
@@ -167,22 +170,32 @@ static int listen_unix(struct listening *l, const char *path, unsigned mode)
 	if (size >= sizeof to.un.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(to.un.sun_path, path, size + 1);
-	failed = clear_path(&to);
+	failed = clear_path(&to, l->type);
 	if (failed)
 		return failed;
-	l->fd = open_socket(AF_UNIX);
+	l->fd = open_socket(AF_UNIX, l->type);
 	failed = l->fd < 0 ? l->fd : bind_path(l, &to, mode);
 	if (failed)
 		listening_close(l);
 	return failed;
 }
 
-int listening_open(struct listening *l, const char *address, unsigned mode)
+static int open_any(struct listening *l, int type, const char *address, unsigned mode)
 {
-	*l = (struct listening){ .fd = -1 };
+	*l = (struct listening){ .fd = -1, .type = type };
 	if (strncmp(address, "unix:", 5) == 0)
 		return listen_unix(l, address + 5, mode);
 	return listen_tcp(l, address);
+}
+
+int listening_open(struct listening *l, const char *address, unsigned mode)
+{
+	return open_any(l, SOCK_STREAM, address, mode);
+}
+
+int listening_open_datagrams(struct listening *l, const char *address, unsigned mode)
+{
+	return open_any(l, SOCK_DGRAM, address, mode);
 }
 
 void listening_close(struct listening *l)

@@ -14,6 +14,7 @@
 
 struct listening {
 	int fd;
+	int type; /* SOCK_STREAM or SOCK_DGRAM */
 	char *path; /* of a Unix socket, else NULL */
 	dev_t device;
 	ino_t inode;
@@ -22,6 +23,8 @@ struct listening {
 /* 0, -EINVAL for an address that is none, -EADDRINUSE for a live one, -EEXIST when a file that is no socket is in the
  * way, another -errno. `mode` is that of a Unix socket's file, 0 for what the umask gives. */
 int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
+/* The same for datagrams: they come on `fd` itself. */
+int listening_open_datagrams(struct listening *, const char *address, unsigned mode) MUST_CHECK;
 void listening_close(struct listening *); /* fine twice */
 uint16_t listening_port(const struct listening *); /* 0 for a Unix socket */
 

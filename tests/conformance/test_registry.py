@@ -7,6 +7,7 @@ collector does what its when_full says. A row that these tables do not know fail
 import json
 import os
 import re
+import socket
 import threading
 
 import pytest
@@ -27,7 +28,8 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
          "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
-COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_pipe", "collector_scrape"}
+COLLECTORS = {"collector_bulk", "collector_tail", "collector_otlp", "collector_pipe", "collector_scrape",
+              "collector_socket"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -65,6 +67,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_pipe": ({"logs": {"collect": {"pipe": {"path": "{}/fifo", "mode": "rw"}}}}, "octal"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),
+           "collector_socket": ({"logs": {"collect": {"socket": {"listen": "unix:{}/s", "mode": "rw"}}}}, "octal"),
            "check_http": ({"health": {"checks": {"it": {"type": "http", "url": "http://"}}}}, "it"),
            "check_tcp": ({"health": {"checks": {"it": {"type": "tcp", "address": "nowhere"}}}}, "it"),
            "check_unix": ({"health": {"checks": {"it": {"type": "unix", "path": ""}}}}, "it"),
@@ -249,6 +252,24 @@ def test_pipe_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tmp_
     with open(path, "wb", buffering=0) as file:
         for n in range(200):
             file.write(b"".join(b'{"n":%d,"x":"%s"}\n' % (n * 100 + i, b"x" * 300) for i in range(100)))
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 30, "all booked")
+    lost = agent.booked("dropped", signal="logs")
+    assert 0 < lost < 20000 and agent.metric("oxpecker_waits_total") >= 1
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20000 - lost, 60, "the others delivered")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("kind", ["stream", "datagram"])
+def test_socket_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tmp_path, kind):
+    server, path = fault_server(), str(tmp_path / "log.sock")
+    server.refuse()
+    agent = oxpecker({"logs": {"collect": {"socket": {"listen": "unix:" + path, "kind": kind, "patience": "200ms"}},
+                               "export": PEERS["exporter_elasticsearch"][1](server.url)}, "memory": "2MiB"})
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM) as peer:
+        peer.connect(path)
+        for n in range(2000):
+            peer.send(b"".join(b'{"n":%d,"x":"%s"}\n' % (n * 10 + i, b"x" * 300) for i in range(10)))
         agent.wait_until(lambda: agent.booked("received", signal="logs") == 20000, 30, "all booked")
     lost = agent.booked("dropped", signal="logs")
     assert 0 < lost < 20000 and agent.metric("oxpecker_waits_total") >= 1

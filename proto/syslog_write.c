@@ -1,0 +1,279 @@
+#include <stdio.h>
+
+#include "base/text.h"
+#include "proto/log_time.h"
+#include "proto/syslog.h"
+
+enum { MEMBERS_MAX = 12, NAMES_MAX = 32 };
+
+static const char *const levels[] = { "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug" };
+static const char *const facilities[] = { "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp",
+	"cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron", "local0", "local1", "local2", "local3",
+	"local4", "local5", "local6", "local7" };
+
+/* What is being written, and what the message has of it already. */
+struct writing {
+	struct buffer *to;
+	const char *object; /* the message, when it is one; its members are `line` */
+	struct json_line line;
+	int failed;
+	bool first, has_time, has_level, has_log;
+};
+
+static bool has(const struct writing *w, const char *name, bool fold)
+{
+	for (size_t i = 0; w->object && i < w->line.count; i++)
+		if (json_name_is((struct bytes){ w->object + w->line.members[i].name, w->line.members[i].name_size },
+			    bytes_of(name), fold))
+			return true;
+	return false;
+}
+
+static void put(struct writing *w, const char *text)
+{
+	w->failed = w->failed ? w->failed : buffer_text(w->to, text);
+}
+
+static void put_string(struct writing *w, struct bytes text)
+{
+	w->failed = w->failed ? w->failed : json_string_append(w->to, text.data, text.size);
+}
+
+static void put_name(struct writing *w, const char *name)
+{
+	put(w, w->first ? "{\"" : ",\"");
+	put(w, name);
+	put(w, "\":");
+	w->first = false;
+}
+
+static void put_text(struct writing *w, const char *name, struct bytes text)
+{
+	if (text.size == 0)
+		return;
+	put_name(w, name);
+	put_string(w, text);
+}
+
+static void put_number(struct writing *w, const char *name, unsigned value)
+{
+	put_name(w, name);
+	w->failed = w->failed ? w->failed : buffer_printf(w->to, "%u", value);
+}
+
+/* Structured data: {"id": {"name": "value"}}. Names that stand twice would be no object that a backend takes: it is
+ * kept as one text then. It was read before, so it is well-formed. */
+
+struct structured {
+	struct bytes ids[NAMES_MAX], names[NAMES_MAX];
+	size_t id_count, name_count;
+};
+
+static struct bytes until(struct bytes b, const char *stops)
+{
+	size_t size = 0;
+
+	while (size < b.size && !strchr(stops, b.data[size]))
+		size++;
+	return (struct bytes){ b.data, size };
+}
+
+static void skip(struct bytes *b, size_t size)
+{
+	*b = (struct bytes){ b->data + size, b->size - size };
+}
+
+static struct bytes value_of(struct bytes b)
+{
+	size_t size = 0;
+
+	while (b.data[size] != '"')
+		size += b.data[size] == '\\' ? 2 : 1;
+	return (struct bytes){ b.data, size };
+}
+
+/* False: it is there already, or there are too many. */
+static bool note(struct bytes *names, size_t *count, struct bytes name)
+{
+	for (size_t i = 0; i < *count; i++)
+		if (bytes_equal(names[i], name))
+			return false;
+	if (*count == NAMES_MAX)
+		return false;
+	names[(*count)++] = name;
+	return true;
+}
+
+/* Only \", \\ and \] are escapes (RFC 5424, 6.3.3); any other backslash is itself. */
+static void put_value(struct writing *w, struct bytes value)
+{
+	size_t start = w->to->size, out;
+
+	put_string(w, value);
+	if (w->failed || !memchr(value.data, '\\', value.size))
+		return;
+	/* In JSON each of them is `\\` before what it escapes: one such pair goes. */
+	out = start;
+	for (size_t in = start; in < w->to->size;) {
+		const char *p = w->to->data + in;
+		size_t left = w->to->size - in;
+		bool pair = left > 2 && p[0] == '\\' && p[1] == '\\';
+		bool quote = pair && left > 3 && p[2] == '\\' && (p[3] == '"' || p[3] == '\\');
+		size_t keep = *p == '\\' && left > 1 ? 2 : 1;
+		if (quote || (pair && p[2] == ']')) {
+			in += 2;
+			p += 2;
+			keep = quote ? 2 : 1;
+		}
+		memmove(w->to->data + out, p, keep);
+		out += keep;
+		in += keep;
+	}
+	w->to->size = out;
+}
+
+static bool put_params(struct writing *w, struct structured *s, struct bytes *rest)
+{
+	s->name_count = 0;
+	for (bool first = true; rest->data[0] == ' '; first = false) {
+		struct bytes name, value;
+		skip(rest, 1);
+		name = until(*rest, "=");
+		skip(rest, name.size + 2);
+		value = value_of(*rest);
+		skip(rest, value.size + 1);
+		if (!note(s->names, &s->name_count, name))
+			return false;
+		put(w, first ? "" : ",");
+		put_string(w, name);
+		put(w, ":");
+		put_value(w, value);
+	}
+	skip(rest, 1);
+	return true;
+}
+
+static bool put_elements(struct writing *w, struct bytes rest)
+{
+	struct structured s = { .id_count = 0 };
+
+	for (bool first = true; rest.size > 0; first = false) {
+		struct bytes id;
+		skip(&rest, 1);
+		id = until(rest, " ]");
+		skip(&rest, id.size);
+		if (!note(s.ids, &s.id_count, id))
+			return false;
+		put(w, first ? "" : ",");
+		put_string(w, id);
+		put(w, ":{");
+		if (!put_params(w, &s, &rest))
+			return false;
+		put(w, "}");
+	}
+	return true;
+}
+
+static void put_structured(struct writing *w, struct bytes all)
+{
+	size_t before;
+
+	if (all.size == 0)
+		return;
+	put_name(w, "log.syslog.structured_data");
+	before = w->to->size;
+	put(w, "{");
+	if (!put_elements(w, all) && !w->failed) {
+		w->to->size = before;
+		put(w, "{\"text\":");
+		put_string(w, all);
+	}
+	put(w, "}");
+}
+
+/* The head. */
+
+static void put_time(struct writing *w, const struct syslog *s)
+{
+	char text[RFC3339_SIZE];
+
+	if (!s->has_time || w->has_time)
+		return;
+	put_text(w, "@timestamp", (struct bytes){ text, rfc3339_write(s->seconds, s->nanos, text) });
+}
+
+static void put_head(struct writing *w, const struct syslog *s)
+{
+	put_time(w, s);
+	if (w->has_log)
+		return;
+	if (!w->has_level)
+		put_text(w, "log.level", bytes_of(levels[s->priority % 8]));
+	put_number(w, "log.syslog.priority", s->priority);
+	put_number(w, "log.syslog.severity.code", s->priority % 8);
+	put_text(w, "log.syslog.facility.name", bytes_of(facilities[s->priority / 8]));
+	put_text(w, "log.syslog.hostname", s->host);
+	put_text(w, "log.syslog.appname", s->app);
+	put_text(w, "log.syslog.procid", s->procid);
+	put_text(w, "log.syslog.msgid", s->msgid);
+	put_structured(w, s->structured);
+}
+
+/* The object in the message: {"…": …}; no data when it is none. */
+static struct bytes object_of(struct bytes b)
+{
+	static const char cookie[] = "@cee:";
+
+	if (b.size > sizeof cookie - 1 && memcmp(b.data, cookie, sizeof cookie - 1) == 0)
+		skip(&b, sizeof cookie - 1);
+	while (b.size > 0 && *b.data == ' ')
+		skip(&b, 1);
+	return b.size > 0 && *b.data == '{' ? b : (struct bytes){ NULL, 0 };
+}
+
+/* What the message has by itself is not said twice. A "log" of its own is not to be mixed with ours. */
+static void look(struct writing *w, const struct json_scan *scan, struct bytes object)
+{
+	static const char *const names[] = { "level", "lvl", "severity", "log.level", "loglevel", "severity_text",
+		"levelname" };
+	struct rfc3339 t;
+
+	w->object = object.data;
+	w->has_time = log_time_of_line(scan, object.data, &w->line, &t) >= 0 || has(w, "@timestamp", false);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		w->has_level = w->has_level || has(w, names[i], true);
+	w->has_log = has(w, "log", false) || w->line.more;
+	for (size_t i = 0; i < w->line.count; i++)
+		w->has_log = w->has_log || (w->line.members[i].name_size > 10 &&
+						   memcmp(w->object + w->line.members[i].name, "log.syslog", 10) == 0);
+	w->has_time = w->has_time || w->line.more;
+}
+
+static void put_object(struct writing *w, struct bytes object)
+{
+	const char *members = object.data + 1;
+
+	if (!w->first && w->line.count > 0)
+		put(w, ",");
+	else if (w->first)
+		put(w, "{");
+	w->failed = w->failed ? w->failed : buffer_append(w->to, members, object.size - 1);
+}
+
+int syslog_write(const struct syslog *s, const struct json_scan *scan, struct buffer *to)
+{
+	struct writing w = { .to = to, .first = true };
+	struct bytes object = object_of(s->message);
+
+	if (object.data && json_line_index(scan, object.data, object.size, &w.line) == JSON_FINE)
+		look(&w, scan, object);
+	put_head(&w, s);
+	if (w.object) {
+		put_object(&w, object);
+		return w.failed;
+	}
+	put_name(&w, "message");
+	put_string(&w, s->message);
+	put(&w, "}");
+	return w.failed;
+}

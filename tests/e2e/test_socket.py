@@ -1,0 +1,280 @@
+"""Log lines on sockets: loggers as they are, frames of every kind, and peers that mean no good."""
+
+import json
+import logging
+import logging.handlers
+import os
+import socket
+import stat
+import subprocess
+import threading
+
+import pytest
+
+from lib import need
+from lib.wait import free_port
+
+
+def start(oxpecker, url, collector, **more):
+    config = {"logs": {"batch": {"age": "50ms"}, "collect": {"socket": collector},
+                       "export": {"elasticsearch": {"url": url, "timeout": "2s"}}}}
+    return oxpecker({**config, **more})
+
+
+def documents(server):
+    return [document for request in server.taken("_bulk") for _, document in request.documents()]
+
+
+def delivered(agent, count, deadline=30):
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == count, deadline, f"{count} delivered")
+
+
+def connected(address, kind=socket.SOCK_STREAM):
+    """A socket to a path or a port."""
+    family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
+    made = socket.socket(family, kind)
+    made.connect(address if isinstance(address, str) else ("127.0.0.1", address))
+    return made
+
+
+@pytest.fixture(params=["unix", "inet"])
+def place(request, tmp_path):
+    """(what the agent listens on, where a client connects)"""
+    if request.param == "unix":
+        return f"unix:{tmp_path}/log.sock", f"{tmp_path}/log.sock"
+    port = free_port()
+    return f"127.0.0.1:{port}", port
+
+
+def test_lines_of_many_connections(oxpecker, fault_server, place):
+    server = fault_server()
+    agent = start(oxpecker, server.url, place[0])
+    peers = [connected(place[1]) for _ in range(40)]
+    for first in range(0, 50):
+        for number, peer in enumerate(peers):
+            line = json.dumps({"n": first * 40 + number, "pad": "x" * 200}).encode() + b"\n"
+            peer.sendall(line[:30])
+            peer.sendall(line[30:])
+    for number, peer in enumerate(peers):
+        peer.sendall(b'{"n":%d}' % (2000 + number))  # the end of the connection is that of the line
+        peer.close()
+    delivered(agent, 2040)
+    assert sorted(d["n"] for d in documents(server)) == list(range(2040))
+    agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 10, "gone")
+    agent.assert_balanced()
+
+
+def test_pythons_syslog_handler(oxpecker, fault_server, place):
+    """One datagram a record, with a priority, without a time, with a zero at its end."""
+    server = fault_server()
+    agent = start(oxpecker, server.url, {"listen": place[0], "kind": "datagram"})
+    address = place[1] if isinstance(place[1], str) else ("127.0.0.1", place[1])
+    handler = logging.handlers.SysLogHandler(address, facility="local3")
+    handler.setFormatter(logging.Formatter("%(name)s[%(process)d]: %(message)s"))
+    logger = logging.Logger("shop", logging.DEBUG)
+    logger.addHandler(handler)
+    for number in range(500):
+        logger.warning("line %d ü\nand one more", number)
+        if number % 50 == 0:
+            agent.wait_metric(number + 1, "oxpecker_datagrams_total")
+    handler.setFormatter(logging.Formatter("@cee: %(message)s"))
+    logger.error(json.dumps({"n": 1}))
+    delivered(agent, 501)
+    found = documents(server)
+    assert {d.get("message") for d in found} == {f"line {n} ü\nand one more" for n in range(500)} | {None}
+    assert all(d["log.level"] == "warning" and d["log.syslog.appname"] == "shop"
+               and d["log.syslog.procid"] == str(os.getpid()) for d in found[:500])
+    assert found[500]["n"] == 1 and found[500]["log.level"] == "error"
+    assert found[500]["log.syslog.facility.name"] == "local3"
+    agent.assert_balanced()
+    handler.close()
+
+
+@pytest.mark.parametrize("words", [["--rfc5424"], ["--rfc3164"], []], ids=["5424", "3164", "default"])
+def test_logger(oxpecker, fault_server, tmp_path, words):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram"})
+    subprocess.run([need.program("logger"), "-u", path, "--socket-errors=on", "-p", "daemon.err", "-t", "app", *words,
+                    "hello: world"], check=True, timeout=20)
+    delivered(agent, 1)
+    document, = documents(server)
+    assert document["message"] == "hello: world" and document["log.syslog.appname"] == "app"
+    assert document["log.level"] == "error" and document["log.syslog.facility.name"] == "daemon"
+    assert document["@timestamp"].startswith("20")
+
+
+@pytest.mark.parametrize("framing", ["auto", "octets"])
+def test_octet_counting(oxpecker, fault_server, tmp_path, framing):
+    """A message of several lines is one record; whole again however it is cut on its way."""
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "framing": framing})
+    texts = [f"<14>1 2026-11-23T04:45:06Z host app {n} - - line {n}\nsecond ü" for n in range(300)]
+    data = b"".join(b"%d %s" % (len(text.encode()), text.encode()) for text in texts)
+    with connected(path) as peer:
+        for at in range(0, len(data), 97):
+            peer.sendall(data[at:at + 97])
+        delivered(agent, 300)
+    assert [d["message"] for d in documents(server)] == [f"line {n}\nsecond ü" for n in range(300)]
+    agent.assert_balanced()
+
+
+def test_a_stream_that_is_no_frames_ends_and_the_others_go_on(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "line_max": "1KiB"})
+    bad, large, half, good = (connected(path) for _ in range(4))
+    bad.sendall(b"5 <14>a7 nonsense")
+    large.sendall(b"5 <14>b2000 <14>" + b"x" * 2000)
+    half.sendall(b"5 <14>c9 <14>d")
+    half.close()
+    for peer in (bad, large):
+        assert peer.recv(1) == b""
+    good.sendall(b"5 <14>e")
+    delivered(agent, 4)
+    assert sorted(d["message"] for d in documents(server)) == ["a", "b", "c", "e"]
+    assert agent.metric("oxpecker_broken_frames_total") == 3
+    agent.assert_balanced()
+
+
+def test_hostile_peers_hold_neither_memory_nor_others_up(oxpecker, fault_server, tmp_path):
+    """Forty lines without an end: beyond what they may hold together they are cut, while another goes on."""
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "line_max": "1MiB"})
+    peers = [connected(path) for _ in range(40)]
+    for peer in peers:
+        peer.sendall(b"y" * 500000)
+    with connected(path) as good:
+        good.sendall(b"".join(b'{"n":%d}\n' % n for n in range(1000)))
+        agent.wait_until(lambda: sum("n" in d for d in documents(server)) == 1000, 30, "the good one's lines")
+    for peer in peers:
+        peer.sendall(b"\n")
+        peer.close()
+    delivered(agent, 1040)
+    cut = [d for d in documents(server) if "truncated" in d]
+    whole = [d for d in documents(server) if d.get("message") == "y" * 500000]
+    assert len(cut) + len(whole) == 40 and len(cut) >= 20 and whole
+    assert agent.metric("oxpecker_cut_lines_total") == len(cut)
+    agent.assert_balanced()
+
+
+def test_connections_are_bounded(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "connections": 2})
+    peers = [connected(path) for _ in range(4)]
+    for number, peer in enumerate(peers):
+        peer.sendall(b'{"n":%d}\n' % number)
+    delivered(agent, 2)
+    assert agent.metric("oxpecker_connections", component="logs.collect.socket") == 2
+    for peer in peers[:2]:
+        peer.close()
+    delivered(agent, 4)
+    assert sorted(d["n"] for d in documents(server)) == [0, 1, 2, 3]
+
+
+def test_lines_in_datagrams_and_one_that_is_too_long(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram", "line_max": "4KiB"})
+    with connected(path, socket.SOCK_DGRAM) as peer:
+        for data in (b'{"n":1}\n{"n":2}\n', b"text\r\n", b"", b"\n", b"z" * 10000, b'{"n":3}'):
+            peer.send(data)
+    delivered(agent, 5)
+    found = documents(server)
+    assert [d["n"] for d in found if "n" in d] == [1, 2, 3] and {"message": "text"} in found
+    assert {"message": "z" * 4096, "truncated": True} in found
+    assert agent.metric("oxpecker_cut_bytes_total") == 10000 - 4096
+    agent.assert_balanced()
+
+
+def test_what_the_kernel_throws_away_is_counted(oxpecker, fault_server):
+    """UDP while the agent stands still: its buffer overflows, and every datagram is in the books."""
+    server, port = fault_server(), free_port()
+    agent = start(oxpecker, server.url, {"listen": f"127.0.0.1:{port}", "kind": "datagram", "buffer": "16KiB"})
+    with connected(port, socket.SOCK_DGRAM) as peer:
+        agent.process.signal(19)
+        for number in range(2000):
+            peer.send(b'{"n":%d}' % number)
+        agent.process.signal(18)
+        agent.wait_until(lambda: agent.booked("delivered") > 0 and not agent.booked("held"), 20, "what was kept")
+        peer.send(b'{"n":2000}')
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 2001, 20, "all are booked")
+    lost = agent.metric("oxpecker_kernel_lost_datagrams_total")
+    assert 0 < lost < 2000 and agent.booked("dropped", signal="logs") == lost
+    delivered(agent, 2001 - lost)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("kind", ["stream", "datagram"])
+def test_a_dead_socket_is_replaced_and_a_live_one_refused(oxpecker, fault_server, tmp_path, kind):
+    path = f"{tmp_path}/log.sock"
+    options = {"listen": "unix:" + path, "kind": kind}
+    kinds = {"stream": socket.SOCK_STREAM, "datagram": socket.SOCK_DGRAM}
+    dead = socket.socket(socket.AF_UNIX, kinds[kind])
+    dead.bind(path)
+    dead.close()
+    first = start(oxpecker, fault_server().url, {**options, "mode": "0600"})
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    for other in kinds:
+        second = oxpecker({"logs": {"collect": {"socket": {**options, "kind": other}}}}, start=False)
+        second.launch()
+        assert second.process.wait(20) == 1
+        second.expected_exit = {1}
+        assert "somebody listens there" in second.err()
+    with connected(path, kinds[kind]) as peer:
+        peer.send(b"still here\n")
+        delivered(first, 1)
+    assert first.stop() == 0 and not os.path.exists(path)
+
+
+@pytest.mark.parametrize("kind", ["stream", "datagram"])
+def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, tmp_path, kind):
+    server, path, total = fault_server(), f"{tmp_path}/log.sock", 30000
+    server.refuse()
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": kind, "patience": "300ms"}, memory="2MiB")
+    peer = connected(path, socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM)
+    for number in range(total):
+        peer.send(b'{"n":%d,"pad":"%s"}\n' % (number, b"x" * 200))
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 30, "all are booked")
+    lost = agent.booked("dropped", signal="logs")
+    assert 0 < lost < total and agent.metric("oxpecker_waits_total") >= 1
+    agent.assert_balanced()
+    server.listen()
+    delivered(agent, total - lost, 60)
+    peer.send(b'{"n":%d}\n' % total)
+    delivered(agent, total - lost + 1)
+    agent.assert_balanced()
+    peer.close()
+
+
+def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    server.refuse()
+    agent = start(oxpecker, server.url, "unix:" + path, exit={"within": "6s"})
+    with connected(path) as peer:
+        peer.sendall(b"".join(b'{"n":%d}\n' % n for n in range(500)))
+        agent.wait_until(lambda: agent.booked("received", signal="logs") == 500, 20, "read")
+        agent.process.signal(15)
+        peer.sendall(b'{"n":500}')
+    assert agent.process.wait(30) == 0
+    server.listen()
+    agent.start()
+    delivered(agent, 501)
+    assert sorted(d["n"] for d in documents(server)) == list(range(501))
+    agent.assert_balanced()
+
+
+def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "patience": "60s"})
+
+    def ship(first):
+        with connected(path) as peer:
+            peer.sendall(b"".join(b'<14>app[1]: {"n":%d,"pad":"%s"}\n' % (n, b"x" * 300)
+                                  for n in range(first, first + 500)))
+
+    writers = [threading.Thread(target=ship, args=(500 * n,), daemon=True) for n in range(64)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join(60)
+    delivered(agent, 32000, 60)
+    assert sorted(d["n"] for d in documents(server)) == list(range(32000))
+    agent.assert_balanced()
