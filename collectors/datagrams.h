@@ -2,8 +2,8 @@
  * A socket that log lines come to in datagrams.
  *
  * Several are taken out of the kernel with one call and become one offer. A datagram that begins as a syslog message is
- * one record, of any other each line is. What the kernel had to throw away, since its buffer was full, it tells: that is
- * counted as lost, too.
+ * one record, of any other each line is. What the kernel had to throw away, since its buffer was full, it tells: that
+ * is counted as lost, too.
  */
 #ifndef OXP_COLLECTORS_DATAGRAMS_H
 #define OXP_COLLECTORS_DATAGRAMS_H

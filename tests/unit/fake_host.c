@@ -111,7 +111,7 @@ static void keep_item(struct host *h, const struct batch_item *item)
 {
 	struct fake_item *kept;
 
-	OXP_ASSERT(rows_find(&h->positions, item->generation) && "its generation is committed");
+	OXP_ASSERT((!item->generation || rows_find(&h->positions, item->generation)) && "its generation is committed");
 	if (is_repeated(h, item)) {
 		h->repeated++;
 		return;

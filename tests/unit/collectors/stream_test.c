@@ -1,0 +1,312 @@
+/*
+ * Streams of lines over real pipes, with a clock that stands still: whatever pieces the bytes come in, the items are
+ * the lines; what is full waits for its patience and not longer, and then every record that came is taken or counted.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collectors/stream.h"
+#include "unit/fake_host.h"
+
+enum { STREAMS = 3, LINE_MAX_HERE = 64 << 10, MEMORY = 64 << 20, PATIENCE_MS = 1000, FLUSH_MS_HERE = 500 };
+
+struct bench {
+	struct still_clock clock;
+	struct loop *loop;
+	struct host host;
+	struct lines lines;
+	struct patience patience;
+	struct stream_kind kind;
+	struct stream streams[STREAMS];
+	int writers[STREAMS];
+	unsigned ended;
+	int error;
+};
+
+static void on_ended(struct stream *s, int error)
+{
+	struct bench *b = CONTAINER_OF(s->kind, struct bench, kind);
+
+	b->ended++;
+	b->error = error;
+}
+
+static void go_on(void *context)
+{
+	struct bench *b = context;
+
+	for (size_t i = 0; i < STREAMS; i++)
+		stream_go_on(&b->streams[i]);
+}
+
+static void bench_init(struct bench *b, enum stream_framing framing)
+{
+	*b = (struct bench){ .clock = STILL_CLOCK };
+	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
+	fake_host_init(&b->host, b->loop, NULL, MEMORY);
+	lines_init(&b->lines, &b->host, LINES_AUTO, LINE_MAX_HERE);
+	patience_init(&b->patience, &b->host, DURATION_MS(PATIENCE_MS), go_on, b);
+	b->kind = (struct stream_kind){ .host = &b->host,
+		.lines = &b->lines,
+		.patience = &b->patience,
+		.flush = DURATION_MS(FLUSH_MS_HERE),
+		.framing = framing,
+		.held_max = 64 << 10,
+		.ended = on_ended };
+	for (size_t i = 0; i < STREAMS; i++) {
+		int ends[2];
+		assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
+		assert_true(fcntl(ends[1], F_SETPIPE_SZ, 1 << 20) > 0);
+		b->writers[i] = ends[1];
+		stream_init(&b->streams[i], &b->kind, ends[0]);
+	}
+}
+
+static void bench_done(struct bench *b)
+{
+	for (size_t i = 0; i < STREAMS; i++) {
+		int fd = b->streams[i].fd;
+		stream_done(&b->streams[i]);
+		close(fd);
+		if (b->writers[i] >= 0)
+			close(b->writers[i]);
+	}
+	assert_int_equal(b->kind.held, 0);
+	patience_done(&b->patience);
+	lines_done(&b->lines);
+	fake_host_done(&b->host);
+	loop_free(b->loop);
+}
+
+static void pass(struct bench *b, int64_t ms)
+{
+	for (int i = 0; i < 8; i++)
+		loop_turn(b->loop, DURATION_MS(0));
+	b->clock.ns += ms * 1000000;
+	for (int i = 0; i < 8; i++)
+		loop_turn(b->loop, DURATION_MS(0));
+}
+
+static void put(struct bench *b, size_t stream, const char *data, size_t size)
+{
+	assert_int_equal(write(b->writers[stream], data, size), size);
+}
+
+static void put_text(struct bench *b, size_t stream, const char *text)
+{
+	put(b, stream, text, strlen(text));
+}
+
+/* Lines of random sizes in pieces of random sizes. */
+static void test_pieces(void **state)
+{
+	struct bench b;
+	char *text = malloc(1 << 20), line[4096];
+	size_t size = 0, count = 0;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	for (unsigned seed = 7; size < (1 << 20) - sizeof line; count++) {
+		seed = seed * 1103515245 + 12345;
+		memset(line, 'a' + (int)(count % 26), sizeof line);
+		size += (size_t)snprintf(text + size, sizeof line, "{\"n\":%zu,\"t\":\"%.*s\"}\n", count,
+			(int)(seed >> 16) % (count % 9 ? 90 : 3900), line);
+	}
+	for (size_t at = 0, piece, seed = 3; at < size; at += piece) {
+		seed = seed * 6364136223846793005u + 1442695040888963407u;
+		piece = 1 + (seed >> 33) % 30000;
+		piece = piece < size - at ? piece : size - at;
+		put(&b, 0, text + at, piece);
+		pass(&b, 25);
+	}
+	assert_int_equal(b.host.count, count);
+	for (size_t i = 0, at = 0; i < count; i++) {
+		assert_memory_equal(b.host.items[i].data, text + at, b.host.items[i].size);
+		at += b.host.items[i].size + 1;
+	}
+	assert_int_equal(b.streams[0].pending.room, 0);
+	free(text);
+	bench_done(&b);
+}
+
+static void test_a_line_without_its_end(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	put_text(&b, 0, "{\"a\":");
+	pass(&b, FLUSH_MS_HERE - 1);
+	assert_int_equal(b.host.count, 0);
+	put_text(&b, 0, "1}");
+	pass(&b, FLUSH_MS_HERE - 1);
+	assert_int_equal(b.host.count, 0); /* it was gone on with */
+	pass(&b, FLUSH_MS_HERE);
+	assert_string_equal(b.host.items[0].data, "{\"a\":1}");
+	put_text(&b, 1, "last");
+	close(b.writers[1]);
+	b.writers[1] = -1;
+	pass(&b, 25);
+	assert_true(b.ended == 1 && b.error == 0);
+	assert_string_equal(b.host.items[1].data, "{\"message\":\"last\"}");
+	bench_done(&b);
+}
+
+/* Cut at line_max, and the rest of it is passed over in whatever pieces it comes. */
+static void test_a_line_too_long(void **state)
+{
+	struct bench b;
+	char *text = malloc(200000);
+
+	(void)state;
+	memset(text, 'x', 200000);
+	bench_init(&b, STREAM_LINES);
+	b.kind.held_max = SIZE_MAX;
+	put(&b, 0, text, 200000);
+	pass(&b, 25);
+	put_text(&b, 0, "xx\n{\"a\":1}\n");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 2);
+	assert_string_equal(b.host.items[1].data, "{\"a\":1}");
+	assert_true(*b.lines.cut == 1 && *b.lines.cut_bytes == 200002 - LINE_MAX_HERE);
+	free(text);
+	bench_done(&b);
+}
+
+/* Together they may hold 64 KiB beyond 16 of each: whoever comes late is cut at what he has. */
+static void test_a_crowd_of_unfinished_lines(void **state)
+{
+	struct bench b;
+	char *text = malloc(50000);
+
+	(void)state;
+	memset(text, 'x', 50000);
+	bench_init(&b, STREAM_LINES);
+	put(&b, 0, text, 50000);
+	put(&b, 1, text, 40000);
+	pass(&b, 25);
+	assert_true(b.kind.held == 50000 + 40000 - 2 * STREAM_FREE && b.host.count == 0);
+	put(&b, 2, text, 30000);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 1);
+	assert_non_null(strstr(b.host.items[0].data, "\"truncated\":true"));
+	for (size_t i = 0; i < STREAMS; i++)
+		put_text(&b, i, "\n{\"a\":1}\n");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 3 + 3);
+	assert_int_equal(*b.lines.cut, 1);
+	free(text);
+	bench_done(&b);
+}
+
+static void test_patience(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.host.refuse = true;
+	put_text(&b, 0, "{\"n\":1}\n\n{\"n\":2}\nrest");
+	pass(&b, PATIENCE_MS - 1);
+	put_text(&b, 1, "{\"n\":3}\n");
+	pass(&b, 0);
+	assert_true(patience_waits(&b.patience) && b.host.lost == 0 && b.host.count == 0);
+	assert_true(stream_is_empty(&b.streams[1])); /* the kernel keeps it */
+	pass(&b, 2); /* it is over: what there is is lost, and read on */
+	assert_true(b.host.lost == 3 && b.host.lost_bytes == 3 * 7);
+	assert_true(*b.lines.empty == 1 && *b.lines.lines == 0);
+	put_text(&b, 1, "{\"n\":4}\n");
+	pass(&b, 25);
+	assert_int_equal(b.host.lost, 4); /* at once */
+	b.host.refuse = false;
+	put_text(&b, 1, "{\"n\":5}\n");
+	pass(&b, 25);
+	assert_true(b.host.count == 1 && b.patience.state == PATIENCE_LOSING);
+	pass(&b, PATIENCE_MS);
+	assert_string_equal(b.host.items[1].data, "{\"message\":\"rest\"}"); /* flushed meanwhile */
+	put_text(&b, 1, "{\"n\":6}\n");
+	pass(&b, 25);
+	assert_true(b.host.count == 3 && b.patience.state == PATIENCE_FINE);
+	bench_done(&b);
+}
+
+static void test_room_within_the_patience(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.host.refuse = true;
+	put_text(&b, 0, "{\"n\":1}\n");
+	put_text(&b, 1, "{\"n\":2}\n");
+	pass(&b, 25);
+	b.host.refuse = false;
+	patience_resume(&b.patience);
+	pass(&b, 25);
+	pass(&b, 25);
+	assert_true(b.host.count == 2 && b.host.lost == 0 && b.patience.state == PATIENCE_FINE);
+	bench_done(&b);
+}
+
+/* The process ends while it waits: nothing waits any more, and nothing is forgotten. */
+static void test_the_end_of_one_that_waits(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.host.refuse = true;
+	put_text(&b, 0, "{\"n\":1}\n{\"n\":2}\npart");
+	pass(&b, 25);
+	assert_true(patience_waits(&b.patience));
+	patience_end(&b.patience);
+	stream_finish(&b.streams[0]);
+	assert_true(b.host.lost == 3 && stream_is_empty(&b.streams[0]));
+	bench_done(&b);
+}
+
+static void test_frames(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_AUTO);
+	put_text(&b, 0, "6 <1>a\nb");
+	pass(&b, 25);
+	put_text(&b, 0, "6 <1>c\n\n5 <1");
+	pass(&b, 25);
+	put_text(&b, 1, "7 no frame\n");
+	pass(&b, 25);
+	put_text(&b, 0, "x");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 3);
+	assert_string_equal(b.host.items[0].data, "{\"message\":\"<1>a\\u000ab\"}");
+	assert_string_equal(b.host.items[2].data, "{\"message\":\"7 no frame\"}");
+	assert_int_equal(b.ended, 0);
+	put_text(&b, 0, "ydnonsense");
+	pass(&b, 25);
+	assert_true(b.ended == 1 && b.error == EPROTO && b.host.count == 4);
+	bench_done(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_pieces),
+		cmocka_unit_test(test_a_line_without_its_end),
+		cmocka_unit_test(test_a_line_too_long),
+		cmocka_unit_test(test_a_crowd_of_unfinished_lines),
+		cmocka_unit_test(test_patience),
+		cmocka_unit_test(test_room_within_the_patience),
+		cmocka_unit_test(test_the_end_of_one_that_waits),
+		cmocka_unit_test(test_frames),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
