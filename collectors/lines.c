@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "config/option.h"
 #include "proto/bulk_line.h"
+#include "proto/json_text.h"
 #include "proto/log_time.h"
 
 enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256, ORIGIN_MAX = 8 << 10 };
@@ -101,44 +102,6 @@ static size_t cut_at(const char *text, size_t size, size_t max)
 	return ((unsigned char)text[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
-static int append_escaped(struct buffer *b, unsigned char c)
-{
-	switch (c) {
-	case '"':
-	case '\\':
-		return buffer_append(b, (const char[]){ '\\', (char)c }, 2);
-	case '\n':
-		return buffer_text(b, "\\n");
-	case '\t':
-		return buffer_text(b, "\\t");
-	case '\r':
-		return buffer_text(b, "\\r");
-	default:
-		return buffer_printf(b, "\\u%04x", c);
-	}
-}
-
-/* Appends the text as a JSON string. Most of it needs nothing: it is taken in runs between what must be escaped. */
-static int append_text(struct lines *l, const char *text, size_t size)
-{
-	const char *end = text + size;
-	int failed;
-
-	if (!utf8_valid(text, size))
-		return json_string_append(&l->message, text, size);
-	failed = buffer_append(&l->message, "\"", 1);
-	while (!failed && text < end) {
-		const char *stop = l->scan->stop(text, end);
-		if (stop > end)
-			stop = end; /* what stopped it stands behind the text */
-		failed = buffer_append(&l->message, text, (size_t)(stop - text));
-		if (!failed && stop < end)
-			failed = append_escaped(&l->message, (unsigned char)*stop++);
-		text = stop;
-	}
-	return failed ? failed : buffer_append(&l->message, "\"", 1);
-}
-
 /* Memory of the batch for one message. Asked for in blocks that hold what may still come of the slice. */
 static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 {
@@ -204,7 +167,7 @@ static size_t make_message(struct lines *l, const struct line_message *m, size_t
 		*cut = *cut || part < size;
 		buffer_clear(&l->message);
 		failed = buffer_text(&l->message, "{") || append_envelope(l, m, l->origin.size > 0) ||
-			 buffer_text(&l->message, message_start) || append_text(l, m->text.data, part) ||
+			 buffer_text(&l->message, message_start) || json_text_append(l->scan, &l->message, m->text.data, part) ||
 			 buffer_text(&l->message, *cut ? cut_end : message_end);
 		max = part / 2;
 	} while (failed && max > 0);

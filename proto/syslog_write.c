@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "base/text.h"
+#include "proto/json_text.h"
 #include "proto/log_time.h"
 #include "proto/syslog.h"
 
@@ -273,7 +274,7 @@ int syslog_write(const struct syslog *s, const struct json_scan *scan, struct bu
 		return w.failed;
 	}
 	put_name(&w, "message");
-	put_string(&w, s->message);
+	w.failed = w.failed ? w.failed : json_text_append(scan, to, s->message.data, s->message.size);
 	put(&w, "}");
 	return w.failed;
 }

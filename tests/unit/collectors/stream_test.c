@@ -286,7 +286,7 @@ static void test_frames(void **state)
 	put_text(&b, 0, "x");
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 3);
-	assert_string_equal(b.host.items[0].data, "{\"message\":\"<1>a\\u000ab\"}");
+	assert_string_equal(b.host.items[0].data, "{\"message\":\"<1>a\\nb\"}");
 	assert_string_equal(b.host.items[2].data, "{\"message\":\"7 no frame\"}");
 	assert_int_equal(b.ended, 0);
 	put_text(&b, 0, "ydnonsense");

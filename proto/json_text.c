@@ -1,0 +1,40 @@
+#include "proto/json_text.h"
+
+#include "base/text.h"
+
+static int append_escaped(struct buffer *b, unsigned char c)
+{
+	switch (c) {
+	case '"':
+	case '\\':
+		return buffer_append(b, (const char[]){ '\\', (char)c }, 2);
+	case '\n':
+		return buffer_text(b, "\\n");
+	case '\t':
+		return buffer_text(b, "\\t");
+	case '\r':
+		return buffer_text(b, "\\r");
+	default:
+		return buffer_printf(b, "\\u%04x", c);
+	}
+}
+
+int json_text_append(const struct json_scan *scan, struct buffer *to, const char *text, size_t size)
+{
+	const char *end = text + size;
+	int failed;
+
+	if (!utf8_valid(text, size))
+		return json_string_append(to, text, size);
+	failed = buffer_append(to, "\"", 1);
+	while (!failed && text < end) {
+		const char *stop = scan->stop(text, end);
+		if (stop > end)
+			stop = end; /* what stopped it stands behind the text */
+		failed = buffer_append(to, text, (size_t)(stop - text));
+		if (!failed && stop < end)
+			failed = append_escaped(to, (unsigned char)*stop++);
+		text = stop;
+	}
+	return failed ? failed : buffer_append(to, "\"", 1);
+}
