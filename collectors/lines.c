@@ -159,16 +159,17 @@ static int append_envelope(struct lines *l, const struct line_message *m, bool o
  * much of the text is in it. */
 static size_t make_message(struct lines *l, const struct line_message *m, size_t size, bool *cut)
 {
+	struct buffer *to = &l->message;
 	size_t max = size, part;
 	int failed;
 
 	do {
 		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
-		buffer_clear(&l->message);
-		failed = buffer_text(&l->message, "{") || append_envelope(l, m, l->origin.size > 0) ||
-			 buffer_text(&l->message, message_start) || json_text_append(l->scan, &l->message, m->text.data, part) ||
-			 buffer_text(&l->message, *cut ? cut_end : message_end);
+		buffer_clear(to);
+		failed = buffer_text(to, "{") || append_envelope(l, m, l->origin.size > 0) ||
+			 buffer_text(to, message_start) || json_text_append(l->scan, to, m->text.data, part) ||
+			 buffer_text(to, *cut ? cut_end : message_end);
 		max = part / 2;
 	} while (failed && max > 0);
 	return failed ? 0 : part;

@@ -1,6 +1,6 @@
 /*
  * Text becomes a JSON string, in runs between what must be escaped: for whole messages. For a few bytes, or what has no
- * padding behind it, there is json_string_append() (base/text.h), with the same answers.
+ * padding behind it, there is json_string_append() (base/text.h), which says the same.
  */
 #ifndef OXP_JSON_TEXT_H
 #define OXP_JSON_TEXT_H
