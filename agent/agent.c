@@ -654,6 +654,7 @@ uint64_t agent_stop(struct agent *a)
 		lost += a->unkept;
 		parking_done(&a->parking);
 		parked_done(&a->parked);
+		spool_done(a);
 		destroy_components(a);
 		metrics_done(&a->metrics);
 		say_goodbye(a, lost);

@@ -74,7 +74,7 @@ struct agent {
 	struct loop_timer look, deadline; /* while draining */
 	size_t commits; /* under way at the end */
 	uint64_t unkept; /* records that could not be spooled: lost */
-	size_t unspooling; /* deletions under way */
+	struct refill *refills; /* of the spool, which had no room in memory yet */
 };
 
 /* Builds everything and opens the doors. 0, or -errno with the reason logged. */

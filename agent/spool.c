@@ -1,6 +1,7 @@
 #include "spool.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "agent.h"
@@ -97,18 +98,29 @@ bool spool_keep(void *agent, const struct send *d)
 	return true;
 }
 
-/* What is being read back. */
+/* What is being read back: by the start as much as has room, then one row after another. */
 struct restore {
 	struct source *source;
 	size_t route;
 	struct ledger_amount amount;
+	uint64_t last; /* row that is in memory, or was; 0: none */
 	bool full;
 };
 
+struct refill {
+	struct refill *next;
+	struct agent *agent;
+	struct source *source;
+	size_t route;
+	uint64_t last;
+	bool asking, over;
+	char key[STATE_KEY_MAX];
+};
+
 /* Items out of a payload, into a batch of their own. */
-static struct batch *unpack(struct restore *r, struct bytes payload)
+static struct batch *unpack(struct source *source, struct bytes payload)
 {
-	struct batch *batch = source_batch_new(r->source);
+	struct batch *batch = source_batch_new(source);
 	char *block = batch ? batch_block(batch, payload.size) : NULL;
 	struct item_head head;
 	bool fine = block;
@@ -133,21 +145,69 @@ static struct batch *unpack(struct restore *r, struct bytes payload)
 static bool restore_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
 {
 	struct restore *r = context;
-	struct batch *batch = r->full ? NULL : unpack(r, payload);
+	struct batch *batch = r->full ? NULL : unpack(r->source, payload);
 
 	r->amount.records += amount->records;
 	r->amount.bytes += amount->bytes;
 	r->full = r->full || !batch;
-	if (batch)
+	if (batch) {
 		source_restore(r->source, r->route, &batch, id);
+		r->last = id;
+	}
 	return true;
+}
+
+static void ask_for_row(struct refill *r);
+
+static void on_row(void *context, const struct state_spooled *row)
+{
+	struct refill *r = context;
+	struct batch *batch;
+
+	r->asking = false;
+	r->over = row->failed == -ENOENT;
+	if (row->failed || r->agent->phase == AGENT_ENDING)
+		return;
+	batch = unpack(r->source, row->payload);
+	if (!batch)
+		return; /* the next row that goes will ask again */
+	source_restore(r->source, r->route, &batch, row->id);
+	r->last = row->id;
+	ask_for_row(r);
+}
+
+static void ask_for_row(struct refill *r)
+{
+	if (r->asking || r->over || r->agent->phase == AGENT_ENDING)
+		return;
+	r->asking = true;
+	state_spool_take(r->agent->state, r->key, r->last, on_row, r);
+}
+
+static void refill_later(struct agent *a, const struct restore *from, const char *key)
+{
+	struct refill *r = oxp_new(sizeof *r);
+
+	*r = (struct refill){
+		.next = a->refills, .agent = a, .source = from->source, .route = from->route, .last = from->last
+	};
+	snprintf(r->key, sizeof r->key, "%s", key);
+	a->refills = r;
+	log_info(a->log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
+}
+
+void spool_done(struct agent *a)
+{
+	for (struct refill *r; (r = a->refills);) {
+		a->refills = r->next;
+		free(r);
+	}
 }
 
 static void on_unspooled(void *context, int failed)
 {
 	struct agent *a = context;
 
-	a->unspooling--;
 	if (failed)
 		log_warn(a->log, "spool", "a delivered row could not be deleted: %s; it will be sent again",
 			strerror(-failed));
@@ -158,9 +218,10 @@ static void unspool(void *context, uint64_t spool_id)
 	struct agent *a = context;
 	struct state_change *change = state_change_new();
 
-	a->unspooling++;
 	state_change_unspool(change, spool_id);
 	state_commit(a->state, &change, on_unspooled, a);
+	for (struct refill *r = a->refills; r; r = r->next)
+		ask_for_row(r);
 }
 
 int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_amounts)
@@ -177,8 +238,7 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
 		ret_amounts[i] = r.amount;
 		if (r.full)
-			log_warn(a->log, s->name,
-				"not all of the spool fits in memory: the rest waits for the next start");
+			refill_later(a, &r, key);
 		if (damaged)
 			log_error(a->log, s->name,
 				"%llu rows of the spool are damaged: they are set aside and not sent",

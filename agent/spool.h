@@ -13,9 +13,10 @@ struct agent;
 
 /* Stages what the send has left, for agent->spooling. True: it will be on disk with the last commit. */
 bool spool_keep(void *agent, const struct send *);
-/* Brings back what the last run left for this source. What finds no room in memory waits for a later start. Answers how
- * much is in the spool in all, by route. */
+/* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
+ * how much is in the spool in all, by route. */
 int spool_restore(struct agent *, struct source *, struct ledger_amount *ret_amounts) MUST_CHECK;
+void spool_done(struct agent *);
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(struct agent *);
 

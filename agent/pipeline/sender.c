@@ -4,7 +4,12 @@
 #include <stdlib.h>
 
 enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
-enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32, REFUSALS_EVERY_S = 60 };
+enum {
+	HURRIED_RETRY_MS = 100,
+	FAILURES_COUNTED_MAX = 32,
+	REFUSALS_EVERY_S = 60,
+	NOT_BEFORE_MAX_MS = 3600 * 1000, /* a destination that asks for a week is asked again after an hour */
+};
 
 static void pump(void *context);
 
@@ -222,7 +227,7 @@ void send_elsewhere(struct send *d)
 
 void send_not_before(struct send *d, uint64_t ms)
 {
-	d->not_before_ms = ms;
+	d->not_before_ms = ms < NOT_BEFORE_MAX_MS ? ms : NOT_BEFORE_MAX_MS;
 }
 
 /* What a refused item comes to: settled, or to be tried again. */

@@ -211,7 +211,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     agent.expected_exit = {1}
 
 
-def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
+def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
     settings = {**config(server.url), "exit": {"within": "2s"}}
@@ -223,6 +223,25 @@ def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
     agent.start()
     assert "not all of the spool fits in memory" in agent.err()
     assert agent.booked("held", signal="traces") == 50000
+    assert agent.stop() == 0  # nothing goes, and all of it is there the next time
+    agent.start()
+    assert agent.booked("held", signal="traces") == 50000
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000, 30, "all of it delivered")
+    assert len(spans_at(server)) == 50000
+    agent.assert_balanced()
+    assert agent.stop() == 0
+    agent.start()
+    assert agent.booked("held", signal="traces") == 0
+
+
+def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    settings = {**config(server.url), "exit": {"within": "2s"}}
+    agent, body = oxpecker(settings), request_of(10000).SerializeToString()
+    for _ in range(5):
+        post(agent, body)
     assert agent.stop() == 0
     other = {"traces": {"export": {"jaeger": {"type": "otlp", "endpoint": server.url}}}}
     agent.write_config({**settings, **other})

@@ -314,6 +314,24 @@ static void waits_and_probes_with_one(void **state)
 	assert_int_equal(w->told_count, 4);
 }
 
+static void nobody_makes_us_wait_for_ever(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_not_before(s, UINT64_MAX);
+	send_done(s, RETRY, "come back never");
+	later(w, 3599000);
+	assert_int_equal(w->exporters[0].open_count, 0);
+	later(w, 1000);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+}
+
 static void another_place_is_tried_at_once(void **state)
 {
 	struct world *w = *state;
@@ -628,6 +646,7 @@ int main(void)
 		CASE(every_destination_must_settle),
 		CASE(only_the_named_items_are_tried_again),
 		CASE(waits_and_probes_with_one),
+		CASE(nobody_makes_us_wait_for_ever),
 		CASE(another_place_is_tried_at_once),
 		CASE(as_many_at_a_time_as_are_taken_well),
 		CASE(back_off_stays_under_its_ceiling),
