@@ -152,10 +152,12 @@ void source_free(struct source *s)
  */
 static bool is_backed_up(const struct source *s)
 {
+	size_t open = s->open ? s->open->size : 0;
+
 	if (s->rewind != REWIND_SAVED)
 		return false;
 	for (size_t i = 0; i < s->route_count; i++)
-		if (sender_is_backed_up(s->routes[i].sender, s->limits.bytes))
+		if (sender_is_backed_up(s->routes[i].sender, open, s->limits.bytes))
 			return true;
 	return false;
 }

@@ -114,9 +114,9 @@ void sender_push(struct sender *s, struct delivery *d, size_t route)
 	loop_soon_run(&s->pump);
 }
 
-bool sender_is_backed_up(struct sender *s, uint64_t batch_bytes)
+bool sender_is_backed_up(struct sender *s, uint64_t soon, uint64_t batch_bytes)
 {
-	bool full = s->queued_bytes >= (window_size(&s->window) + 1) * batch_bytes;
+	bool full = s->queued_bytes + soon >= (window_size(&s->window) + 1) * batch_bytes;
 
 	s->starved = s->starved || full;
 	return full;

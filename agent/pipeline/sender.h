@@ -72,9 +72,9 @@ void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);
-/* Whether more is queued than batches of that size could be under way, and one more. If so, the collectors are told
- * when a send has ended. */
-bool sender_is_backed_up(struct sender *, uint64_t batch_bytes);
+/* Whether what is queued, and so many bytes that will be, are more than the batches of that size that could be under way
+ * and one more. If so, the collectors are told when a send has ended. */
+bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
 /* Ends all sends; `left` is called for each that was not settled, before it goes. */
