@@ -320,21 +320,14 @@ static int add_components(struct agent *a)
 	return 0;
 }
 
-static void on_numbered(void *context, int failed)
+/* What sockets bring is known by the number of this run: it is on disk before they open. */
+static void save_numbers(struct agent *a)
 {
-	struct agent *a = context;
+	int failed = state_generation_save(a->state);
 
 	if (failed)
 		log_warn(a->log, who, "the numbers of this run could not be saved: %s; the next may use them again",
 			strerror(-failed));
-}
-
-/* What sockets bring is known by the number of this run: it is on its way to the disk before they open. */
-static void save_numbers(struct agent *a)
-{
-	struct state_change *change = state_change_new();
-
-	state_commit(a->state, &change, on_numbered, a);
 }
 
 static int start_collectors(struct agent *a)

@@ -7,7 +7,12 @@
  * their `struct host`.
  *
  * Every callback runs on the loop thread and returns within about a millisecond. What may take longer (compress, fsync,
- * a query) goes to a lane (loop/lane.h) and comes back as a callback.
+ * a query) goes to a lane (loop/lane.h) and comes back as a callback. In a lane nothing of this file may be called but
+ * what reads a sealed batch: batch_items(), batch_item(), batch_size(), batch_signal(). So what the work needs to know
+ * besides, such as which items the send wants, goes along as a copy.
+ *
+ * Who writes an exporter needs the batch, the send, exporter_type and what the core lends; a collector: building
+ * batches, host_offer() and collector_type; a step or a check: its own type.
  */
 #ifndef OXP_COMPONENT_H
 #define OXP_COMPONENT_H
@@ -56,7 +61,7 @@ enum outcome {
 	DELIVERED, /* the destination has answered that it has it */
 	RETRY, /* nobody's fault; try again, not before the time given */
 	REJECTED, /* it will never be taken; the core parks it with the reason */
-	SPLIT, /* too large for the destination: try the halves; for one item alone it means REJECTED */
+	SPLIT, /* of a send: too large for the destination, try the halves; of one item alone it means REJECTED */
 };
 
 /*
@@ -111,8 +116,14 @@ void host_lost(struct host *, uint64_t records, uint64_t bytes);
 
 /*
  * A send under way: one batch, one exporter, one try. Of the batch's items it is about those that send_wants(). The
- * exporter names the items that fared differently with send_item(), in any order, each at most once, then ends the send
- * with send_done() exactly once, from any later callback or from send() itself; `send` is gone after that.
+ * exporter names the items that fared differently with send_item(), in any order, each at most once, at any time before
+ * the end (a cancel may still come between); then it ends the send with send_done() exactly once, from any later
+ * callback or from send() itself, and `send` is gone. `rest` is for the items that were not named, if there are any. An
+ * item that was named DELIVERED or REJECTED is not wanted any more. Who breaks this ends the process.
+ *
+ * Up to `concurrency` sends (2, unless configured) are under way at once: what belongs to one goes with it, see
+ * send_context_set(). Reasons are copied, cut at 256 bytes, and shown to people: on /status, in the log, and with a
+ * parked record.
  */
 struct send;
 size_t send_first(const struct send *); /* items first … end - 1 are this send's */
@@ -172,13 +183,17 @@ struct exporter_type {
 	/* Whether options that are each fine go together; what does not is written into `why`. Asked while the
 	 * configuration is read, and touches nothing else. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	/* Only for options that check() found fine. On failure *ret is untouched and the reason is logged. */
 	int (*create)(const void *config, struct host *, struct exporter **ret) MUST_CHECK;
-	/* The batch stays valid until send_done(). Never blocks, never retries: the sender does. */
+	/* The batch stays valid until send_done(). Never blocks, never retries: the sender does. Much cheap work, such
+	 * as a datagram for each item, is done some dozens at a time with loop_soon_run() (loop/loop.h) in between. */
 	void (*send)(struct exporter *, const struct batch *, struct send *);
 	/* The sender lost patience: end this send now, with RETRY. */
 	void (*cancel)(struct exporter *, struct send *);
-	/* Further members of the destination's object on /status, each with a comma before it. May be NULL. */
+	/* Further members of the destination's object on /status, each with a comma before it: `,"host":"a:9200"`. May
+	 * be NULL. */
 	int (*report)(const struct exporter *, struct buffer *) MUST_CHECK;
+	/* Every send has ended and the lanes are empty. NULL is fine. */
 	void (*destroy)(struct exporter *);
 };
 

@@ -35,13 +35,16 @@ struct exporter {
 	bool regular;
 };
 
-/* One send, from the loop to the disk lane and back. `send` is NULL once cancelled. */
+enum { NOT_WANTED, WANTED, UNREADABLE }; /* of an item */
+
+/* One send, from the loop to the disk lane and back. `send` is NULL once cancelled; what is being written then goes on,
+ * and is written again when the send is tried again. */
 struct write_job {
 	struct job job;
 	struct exporter *exporter;
 	const struct batch *batch;
 	struct send *send;
-	bool *wanted; /* for each item of the batch */
+	unsigned char *items; /* for each item of the batch: sends have moved on when the lane gets to it */
 	size_t written; /* items up to here are out, the unwanted among them skipped */
 	int failed;
 };
@@ -85,6 +88,20 @@ static int format_item(const struct batch *batch, const struct batch_item *item,
 	return failed ? failed : buffer_append(line, "\n", 1);
 }
 
+/* What cannot be made text now never can: it is refused, and holds up nothing behind it. */
+static int write_item(struct write_job *w, size_t i, struct buffer *line)
+{
+	int failed = format_item(w->batch, batch_item(w->batch, i), line);
+
+	if (failed == -ENOMEM)
+		return failed;
+	if (failed) {
+		w->items[i] = UNREADABLE;
+		return 0;
+	}
+	return write_line(w->exporter, buffer_bytes(line));
+}
+
 /* In the disk lane. */
 static void write_items(struct job *job)
 {
@@ -93,10 +110,8 @@ static void write_items(struct job *job)
 
 	buffer_init(&line, SIZE_MAX / 2);
 	for (size_t i = w->written; i < batch_items(w->batch) && !w->failed; i++) {
-		if (w->wanted[i])
-			w->failed = format_item(w->batch, batch_item(w->batch, i), &line);
-		if (w->wanted[i] && !w->failed)
-			w->failed = write_line(w->exporter, buffer_bytes(&line));
+		if (w->items[i] == WANTED)
+			w->failed = write_item(w, i, &line);
 		if (!w->failed)
 			w->written = i + 1;
 	}
@@ -106,7 +121,7 @@ static void write_items(struct job *job)
 static void job_free(struct write_job *w)
 {
 	batch_unkeep(w->batch);
-	free(w->wanted);
+	free(w->items);
 	free(w);
 }
 
@@ -117,14 +132,16 @@ static void items_written(struct job *job)
 	struct send *send = w->send;
 	int failed = w->failed;
 
-	for (size_t i = 0; send && failed && i < w->written; i++)
-		if (w->wanted[i])
+	for (size_t i = 0; send && i < w->written; i++)
+		if (w->items[i] == UNREADABLE)
+			send_item(send, i, REJECTED, "it cannot be written as JSON");
+		else if (w->items[i] == WANTED && failed)
 			send_item(send, i, DELIVERED, NULL);
 	job_free(w);
 	if (send)
 		send_done(send,
 			!failed            ? DELIVERED
-			: failed == -EPIPE ? REJECTED
+			: failed == -EPIPE ? REJECTED /* nobody will ever read that pipe again */
 					   : RETRY,
 			failed ? strerror(-failed) : NULL);
 }
@@ -137,9 +154,9 @@ static void file_send(struct exporter *e, const struct batch *batch, struct send
 		.exporter = e,
 		.batch = batch_keep(batch),
 		.send = send,
-		.wanted = oxp_new(batch_items(batch) + 1) };
+		.items = oxp_new(batch_items(batch) + 1) };
 	for (size_t i = 0; i < batch_items(batch); i++)
-		w->wanted[i] = send_wants(send, i);
+		w->items[i] = send_wants(send, i) ? WANTED : NOT_WANTED;
 	send_context_set(send, w);
 	if (lane_run(host_disk_lane(e->host), &w->job) == 0)
 		return;

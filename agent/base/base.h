@@ -21,8 +21,8 @@
 __attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const char *file, int line);
 #define OXP_ASSERT(x) ((x) ? (void)0 : oxp_assert_failed(#x, __FILE__, __LINE__))
 
-/* Allocation that cannot fail usefully (start-up, a few hundred bytes): ends the process with a message instead.
- * Whatever grows with input uses malloc() and answers -ENOMEM. */
+/* Zeroed; an allocation that cannot fail usefully (start-up, a few hundred bytes, a mark for each item of a batch):
+ * ends the process with a message instead. Whatever else grows with input uses malloc() and answers -ENOMEM. */
 void *oxp_new(size_t size) __attribute__((returns_nonnull, malloc));
 char *oxp_strdup(const char *text) __attribute__((returns_nonnull, malloc));
 

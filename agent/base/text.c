@@ -194,3 +194,20 @@ bool mode_parse(const char *text, unsigned *ret)
 	*ret = mode;
 	return true;
 }
+
+bool address_split(const char *address, char **ret_host, uint16_t *ret_port)
+{
+	const char *colon = strrchr(address, ':');
+	size_t n = colon ? (size_t)(colon - address) : 0;
+	uint64_t port;
+
+	if (!colon || n == 0 || !u64_parse(bytes_of(colon + 1), &port) || port == 0 || port > 65535)
+		return false;
+	if (address[0] == '[' && address[n - 1] == ']') {
+		address++;
+		n -= 2;
+	}
+	*ret_host = strndup(address, n);
+	*ret_port = (uint16_t)port;
+	return *ret_host;
+}

@@ -27,4 +27,8 @@ void hex_format(const void *bytes, size_t size, char *to);
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a slip of the finger. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);
 
+/* host:port, the host in brackets where it is an IPv6 address; *ret_host is the caller's. False: it is no such text, or
+ * there is no memory. */
+bool address_split(const char *address, char **ret_host, uint16_t *ret_port) MUST_CHECK;
+
 #endif

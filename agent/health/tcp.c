@@ -66,24 +66,6 @@ static void tcp_check_destroy(struct check *c)
 	free(c);
 }
 
-/* Splits host:port, the host in brackets where it is an IPv6 address. */
-static bool split_address(const char *address, char **ret_name, uint16_t *ret_port)
-{
-	const char *colon = strrchr(address, ':');
-	size_t n = colon ? (size_t)(colon - address) : 0;
-	uint64_t port;
-
-	if (!colon || n == 0 || !u64_parse(bytes_of(colon + 1), &port) || port == 0 || port > 65535)
-		return false;
-	if (address[0] == '[' && address[n - 1] == ']') {
-		address++;
-		n -= 2;
-	}
-	*ret_name = strndup(address, n);
-	*ret_port = (uint16_t)port;
-	return *ret_name;
-}
-
 static int tcp_check_create(const void *config, struct host *host, struct check **ret)
 {
 	const struct tcp_check_config *k = config;
@@ -91,7 +73,7 @@ static int tcp_check_create(const void *config, struct host *host, struct check 
 	const char *address = strncmp(k->address, "tcp://", 6) == 0 ? k->address + 6 : k->address;
 
 	connect_check_init(&c->connect, host);
-	if (!split_address(address, &c->name, &c->port)) {
+	if (!address_split(address, &c->name, &c->port)) {
 		host_log(host, LOG_LEVEL_ERROR, "address: \"%s\" is no host:port", k->address);
 		tcp_check_destroy(c);
 		return -EINVAL;

@@ -141,7 +141,7 @@ static bool may_start(const struct sender *s)
 static void begin(struct sender *s, struct send *d)
 {
 	d->under_way = true;
-	d->elsewhere = false;
+	d->elsewhere = d->took_some = d->refused_some = false;
 	d->begun = loop_now(s->pipeline->loop);
 	d->not_before_ms = d->refused = 0;
 	d->context = NULL;
@@ -255,11 +255,15 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 {
 	const struct batch_item *it = batch_item(d->delivery->batch, item);
 
-	OXP_ASSERT(d->under_way && send_wants(d, item) && outcome != SPLIT);
+	OXP_ASSERT(d->under_way && send_wants(d, item));
 	need_marks(d);
 	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
+	if (outcome == SPLIT) /* there are no halves of one */
+		outcome = REJECTED;
 	if (outcome != DELIVERED)
 		keep_reason(d->sender, reason);
+	d->refused_some = d->refused_some || outcome == REJECTED;
+	d->took_some = d->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
 		outcome = refuse(d, item, reason);
 	if (outcome == RETRY) {
@@ -291,6 +295,8 @@ static void settle_whole(struct send *d)
 		d->delivery, d->route, LEDGER_DELIVERED, left.records - refused.records, left.bytes - refused.bytes);
 	d->sender->queued_bytes -= left.bytes;
 	d->left = 0;
+	d->took_some = left.records > refused.records;
+	d->refused_some = refused.records > 0;
 }
 
 /* The unnamed items end as `outcome`; those named RETRY stay. */
@@ -363,20 +369,23 @@ static void failed(struct sender *s, const struct send *d)
 	loop_timer_set(&s->wait, back_off(s, d->not_before_ms));
 }
 
-static void recovered(struct sender *s)
+/* A refusal of this try stays the last error. */
+static void recovered(struct sender *s, const struct send *d)
 {
 	if (s->failures > 0)
 		log_info(s->pipeline->log, s->name, "delivering again");
 	s->failures = 0;
 	s->state = SENDER_FINE;
-	s->reason[0] = '\0';
+	if (!d->refused_some)
+		s->reason[0] = '\0';
 }
 
 static void took_it(struct sender *s, const struct send *d)
 {
 	struct mono_time now = loop_now(s->pipeline->loop);
 
-	s->last_delivered = now;
+	if (d->took_some)
+		s->last_delivered = now;
 	if (d->left == 0)
 		window_took(&s->window, mono_since(now, d->begun), s->under_way + 1 >= window_size(&s->window));
 }
@@ -391,7 +400,7 @@ static void judge(struct sender *s, const struct send *d, enum outcome rest)
 	else if (d->left > 0 && rest != SPLIT)
 		failed(s, d);
 	else if (s->state == SENDER_PROBING)
-		recovered(s);
+		recovered(s, d);
 }
 
 void send_done(struct send *d, enum outcome rest, const char *reason)

@@ -37,6 +37,7 @@ struct send {
 	unsigned char *marks;
 	unsigned tries;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
+	bool took_some, refused_some; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
 	uint64_t refused; /* send_partial() */
@@ -72,8 +73,8 @@ void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);
-/* Whether what is queued, and so many bytes that will be, are more than the batches of that size that could be under way
- * and one more. If so, the collectors are told when a send has ended. */
+/* Whether what is queued, and so many bytes that will be, are more than the batches of that size that could be under
+ * way and one more. If so, the collectors are told when a send has ended. */
 bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);

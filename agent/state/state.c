@@ -421,6 +421,13 @@ static int save_generation(struct state *s)
 	return database_finish(q);
 }
 
+int state_generation_save(struct state *s)
+{
+	OXP_ASSERT(!s->writing);
+	s->generation_saved = s->generation;
+	return save_generation(s);
+}
+
 /* Changes from one up to another, which may be NULL, as one transaction. */
 static int transact(struct state *s, struct state_change *from, const struct state_change *until)
 {

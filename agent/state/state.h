@@ -44,6 +44,8 @@ uint64_t state_set_aside(const struct state *); /* files that could not be read 
 int state_positions_load(struct state *, const char *collector, void (*visit)(void *, const struct position *),
 	void *context) MUST_CHECK;
 uint64_t state_generation_next(struct state *);
+/* Saves those given out so far, at once. Start-up only: else they are saved with the next change. 0 or -errno. */
+int state_generation_save(struct state *) MUST_CHECK;
 
 /* What is to be written in one transaction. */
 struct state_change *state_change_new(void) __attribute__((returns_nonnull));

@@ -23,7 +23,8 @@ TOP = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 with open(os.path.join(TOP, "agent", "registry.c"), encoding="utf-8") as file:
     ROWS = set(re.findall(r"&((?:collector|exporter|check|step)_\w+)", file.read()))
 
-# Exporters that speak HTTP: what their section is, given the server's URL. The others have no peer to misbehave.
+# Exporters that speak HTTP: what their section is, given the server's URL. The others need no server that misbehaves;
+# given a folder, their section is one that takes everything.
 PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url": url, "timeout": "1s"}}),
          "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),

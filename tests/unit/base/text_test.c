@@ -12,15 +12,37 @@ static const struct {
 	const char *text;
 	bool valid;
 } utf8_rows[] = {
-	{ "", true }, { "plain", true }, { "\x7f", true }, { "gr\xc3\xbc\xc3\x9f", true },
-	{ "\xc2\x80", true }, { "\xdf\xbf", true }, { "\xe0\xa0\x80", true }, { "\xef\xbf\xbf", true },
-	{ "\xed\x9f\xbf", true }, { "\xee\x80\x80", true }, { "\xf0\x90\x80\x80", true }, { "\xf4\x8f\xbf\xbf", true },
-	{ "\x80", false }, { "\xbf", false }, { "\xc0\x80", false }, { "\xc1\xbf", false }, /* overlong */
-	{ "\xe0\x9f\xbf", false }, { "\xf0\x8f\xbf\xbf", false }, /* overlong */
-	{ "\xed\xa0\x80", false }, { "\xed\xbf\xbf", false }, /* surrogates */
-	{ "\xf4\x90\x80\x80", false }, { "\xf5\x80\x80\x80", false }, { "\xff", false }, { "\xfe", false },
-	{ "\xc3", false }, { "\xe2\x82", false }, { "\xf0\x9f\x98", false }, /* cut */
-	{ "\xc3(", false }, { "\xe2\x82(", false }, { "\xf0\x9f\x98(", false }, { "\xf0(\x98\x80", false },
+	{ "", true },
+	{ "plain", true },
+	{ "\x7f", true },
+	{ "gr\xc3\xbc\xc3\x9f", true },
+	{ "\xc2\x80", true },
+	{ "\xdf\xbf", true },
+	{ "\xe0\xa0\x80", true },
+	{ "\xef\xbf\xbf", true },
+	{ "\xed\x9f\xbf", true },
+	{ "\xee\x80\x80", true },
+	{ "\xf0\x90\x80\x80", true },
+	{ "\xf4\x8f\xbf\xbf", true },
+	{ "\x80", false },
+	{ "\xbf", false },
+	{ "\xc0\x80", false },
+	{ "\xc1\xbf", false }, /* overlong */
+	{ "\xe0\x9f\xbf", false },
+	{ "\xf0\x8f\xbf\xbf", false }, /* overlong */
+	{ "\xed\xa0\x80", false },
+	{ "\xed\xbf\xbf", false }, /* surrogates */
+	{ "\xf4\x90\x80\x80", false },
+	{ "\xf5\x80\x80\x80", false },
+	{ "\xff", false },
+	{ "\xfe", false },
+	{ "\xc3", false },
+	{ "\xe2\x82", false },
+	{ "\xf0\x9f\x98", false }, /* cut */
+	{ "\xc3(", false },
+	{ "\xe2\x82(", false },
+	{ "\xf0\x9f\x98(", false },
+	{ "\xf0(\x98\x80", false },
 };
 
 /* At every distance from the start, since whole words are looked at first. */
@@ -98,7 +120,11 @@ static void test_json_without_room_appends_nothing(void **state)
 		struct buffer b;
 		buffer_init(&b, ceiling);
 		assert_int_equal(buffer_text(&b, "abc"), 0);
-		assert_int_equal(json_string_append(&b, "\x01" "de", 3), -ENOSPC);
+		assert_int_equal(json_string_append(&b,
+					 "\x01"
+					 "de",
+					 3),
+			-ENOSPC);
 		assert_true(bytes_are(buffer_bytes(&b), "abc"));
 		buffer_done(&b);
 	}
@@ -159,6 +185,29 @@ static void test_nearest_word(void **state)
 	free(endless);
 }
 
+static void test_addresses(void **state)
+{
+	static const struct {
+		const char *text, *host; /* NULL: it is none */
+		uint16_t port;
+	} rows[] = { { "a:1", "a", 1 }, { "127.0.0.1:65535", "127.0.0.1", 65535 }, { "[::1]:80", "::1", 80 },
+		{ "::1:80", "::1", 80 }, { "", NULL, 0 }, { ":80", NULL, 0 }, { "a", NULL, 0 }, { "a:", NULL, 0 },
+		{ "a:0", NULL, 0 }, { "a:65536", NULL, 0 }, { "a:8x", NULL, 0 } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char *host = NULL;
+		uint16_t port = 0;
+		if (address_split(rows[i].text, &host, &port) != (rows[i].host != NULL))
+			fail_msg("%s", rows[i].text);
+		if (rows[i].host) {
+			assert_string_equal(host, rows[i].host);
+			assert_int_equal(port, rows[i].port);
+		}
+		free(host);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -171,6 +220,7 @@ int main(void)
 		cmocka_unit_test(test_what_is_no_number),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_nearest_word),
+		cmocka_unit_test(test_addresses),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -465,6 +465,29 @@ static void some_refused_without_names(void **state)
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->bytes, 70);
 }
 
+/* An item can be refused as too large, and that is what is remembered when the destination is well again. */
+static void the_last_refusal_is_remembered(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	send_done(take(&w->exporters[0]), RETRY, "down");
+	later(w, 8001);
+	s = take(&w->exporters[0]);
+	for (size_t i = 0; i < 10; i++)
+		send_item(s, i, SPLIT, "too large");
+	send_done(s, DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->senders[0]->state, SENDER_FINE);
+	assert_string_equal(w->senders[0]->reason, "too large");
+	assert_int_equal(w->senders[0]->last_delivered.ns, 0); /* it took nothing */
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 10);
+	assert_int_equal(w->told_count, 1);
+}
+
 static void refuses_beyond_memory_and_tells_of_room(void **state)
 {
 	struct world *w = *state;
@@ -653,6 +676,7 @@ int main(void)
 		CASE(a_send_without_an_answer_is_cancelled),
 		CASE(too_large_is_split_down_to_one),
 		CASE(some_refused_without_names),
+		CASE(the_last_refusal_is_remembered),
 		CASE(refuses_beyond_memory_and_tells_of_room),
 		CASE(a_file_is_not_read_far_ahead),
 		CASE(a_flood_leaves_the_guaranteed_part),
