@@ -214,8 +214,7 @@ static bool pipe_quiet(struct collector *c)
 	struct mono_time now = loop_now(host_loop(c->host));
 	struct mono_time since = c->stream.last.ns > c->drained.ns ? c->stream.last : c->drained;
 
-	return c->ended ||
-	       (stream_is_empty(&c->stream) && duration_ms(mono_since(now, since)) >= STREAM_LAST_WORDS_MS);
+	return c->ended || (stream_is_empty(&c->stream) && duration_ms(mono_since(now, since)) >= STREAM_LAST_WORDS_MS);
 }
 
 static void pipe_stop(struct collector *c)

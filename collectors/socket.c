@@ -184,8 +184,10 @@ static void set_buffer(struct collector *c, int fd)
 static void connection_new(struct collector *c, int fd)
 {
 	struct connection *peer = oxp_new(sizeof *peer);
+	int one = 1;
 
 	peer->collector = c;
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* whoever is gone leaves his place */
 	set_buffer(c, fd);
 	TAILQ_INSERT_TAIL(&c->connections, peer, entry);
 	*c->open = ++c->count;
