@@ -49,6 +49,7 @@ struct tail_config {
 	const struct option_list *multiline;
 	const char *multiline_start;
 	bool origin;
+	const struct option_list *exclude;
 };
 
 enum { START_BEGINNING, START_END };
@@ -57,6 +58,8 @@ static const char *const starts[] = { "beginning", "end", NULL };
 static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
 		.example = "[/var/log/app/*.log]", .help = "Globs of the files to follow." },
+	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
+		.help = "Globs of files to leave out of those, matched against the whole path." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
 		.help = "Where a file begins that is there at the start and has no saved position." },
 	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
@@ -837,7 +840,7 @@ static void begin_scan(struct collector *c)
 	c->scan_again = c->scanning;
 	if (c->scanning || c->stopped || is_too_early(c))
 		return;
-	c->scan = (struct tail_scan){ .globs = c->config->paths,
+	c->scan = (struct tail_scan){ .globs = { c->config->paths, c->config->exclude },
 		.inotify = c->watch.fd,
 		.job = { .work = tail_scan_work, .done = scan_done },
 		.lost = c->lost,
@@ -867,6 +870,7 @@ enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
 static void on_event(void *context, uint32_t mask, const char *path)
 {
 	struct collector *c = context;
+	const struct tail_globs globs = { c->config->paths, c->config->exclude };
 	struct tail_file *f = path ? tail_table_named(&c->table, path) : NULL;
 
 	if (f && f->fd >= 0)
@@ -875,7 +879,7 @@ static void on_event(void *context, uint32_t mask, const char *path)
 	c->renames = c->renames || !path || mask & (IN_MOVED_FROM | IN_MOVED_TO);
 	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
 		c->scan_again = true; /* folders came or went, or events were lost */
-	else if ((mask & CAME && tail_matches(c->config->paths, path)) || (f && mask & WENT) || (f && f->fd < 0))
+	else if ((mask & CAME && tail_matches(&globs, path)) || (f && mask & WENT) || (f && f->fd < 0))
 		c->scan_again = true;
 }
 

@@ -40,12 +40,17 @@ bool tail_same(const struct tail_identity *a, const struct tail_identity *b)
 	       (a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0);
 }
 
-bool tail_matches(const struct option_list *globs, const char *path)
+static bool one_matches(const struct option_list *globs, const char *path)
 {
-	for (size_t i = 0; i < globs->count; i++)
+	for (size_t i = 0; globs && i < globs->count; i++)
 		if (fnmatch(globs->items[i], path, FNM_PATHNAME | FNM_PERIOD) == 0)
 			return true;
 	return false;
+}
+
+bool tail_matches(const struct tail_globs *globs, const char *path)
+{
+	return one_matches(globs->paths, path) && !one_matches(globs->exclude, path);
 }
 
 /* What is found. */
@@ -119,6 +124,8 @@ static void add_file(struct tail_scan *s, const char *path)
 {
 	struct tail_found found = { .name = NULL };
 
+	if (one_matches(s->globs.exclude, path))
+		return;
 	s->too_many = s->too_many || s->count == FILES_MAX;
 	if (s->count == FILES_MAX || tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
 		return;
@@ -288,7 +295,7 @@ static void try_name(struct tail_scan *s, struct tail_lost *lost, const struct l
 
 static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listing *l)
 {
-	if (has_name(lost) || !tail_matches(s->globs, lost->path) || strlen(lost->path) >= sizeof l->folder)
+	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || strlen(lost->path) >= sizeof l->folder)
 		return;
 	list_folder(l, lost->path);
 	lost->gone = l->read;
@@ -351,10 +358,10 @@ void tail_scan_work(struct job *job)
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
 
 	s->watch_failed = 0;
-	for (size_t i = 0; i < s->globs->count; i++)
-		find_folders(s, s->globs->items[i]);
-	for (size_t i = 0; i < s->globs->count; i++)
-		each_match(s, s->globs->items[i], 0, add_file);
+	for (size_t i = 0; i < s->globs.paths->count; i++)
+		find_folders(s, s->globs.paths->items[i]);
+	for (size_t i = 0; i < s->globs.paths->count; i++)
+		each_match(s, s->globs.paths->items[i], 0, add_file);
 	sort_folders(s);
 	find_all_lost(s);
 }

@@ -38,15 +38,20 @@ struct tail_lost {
 	bool last; /* nobody is known to have had the name after it */
 };
 
+/* `exclude` may be NULL. It is asked with the whole path, as `paths` is. */
+struct tail_globs {
+	const struct option_list *paths, *exclude;
+};
+
 /* 0 or -errno; anything but a regular file is -EINVAL. */
 int tail_identify(int fd, const char *path, struct tail_identity *ret, uint64_t *ret_size) MUST_CHECK;
 bool tail_same(const struct tail_identity *, const struct tail_identity *);
-/* Whether a file of this path could match one of the globs. */
-bool tail_matches(const struct option_list *globs, const char *path);
+/* Whether a file of this path is one to follow: a glob matches it, and none of those left out does. */
+bool tail_matches(const struct tail_globs *, const char *path);
 
 struct tail_scan {
 	struct job job;
-	const struct option_list *globs;
+	struct tail_globs globs;
 	int inotify; /* where folders are watched */
 	/* Beside each old name stand the file itself and those that had the name after it: `rotated` is what was found
 	 * of them, oldest first. */

@@ -32,6 +32,7 @@ struct tail_config {
 	const struct option_list *multiline;
 	const char *multiline_start;
 	bool origin;
+	const struct option_list *exclude;
 };
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };

@@ -35,6 +35,7 @@ struct tail_config {
 	const struct option_list *multiline;
 	const char *multiline_start;
 	bool origin;
+	const struct option_list *exclude;
 };
 
 enum { SEEDS = 1000, ACTIONS = 40, TURNS_MAX = 100000, NAMES = 2, FILES_MAX = 128, MEMORY = 8 << 20 };

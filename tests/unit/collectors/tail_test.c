@@ -30,6 +30,7 @@ struct tail_config {
 	const struct option_list *multiline;
 	const char *multiline_start;
 	bool origin;
+	const struct option_list *exclude;
 };
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
@@ -588,6 +589,31 @@ static void a_second_name_is_not_a_second_file(void **state)
 	wait_items(b, 4);
 	finish(b, &m, 1);
 	assert_int_equal(number(b, "rotations_total"), 0);
+}
+
+/* Neither by the first look nor by what inotify tells; a file that is followed keeps its right to be read. */
+static void excluded_files_are_left_alone(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	char pattern[PATH_MAX];
+	const char *items[] = { pattern };
+	struct option_list exclude = { .items = items, .count = 1 };
+
+	snprintf(pattern, sizeof pattern, "%s/*.d.log*", b->folder);
+	b->config.exclude = &exclude;
+	watch_glob(b, "*.log");
+	put(b, "a.d.log", "left out\n");
+	append_lines(b, &m[0], "b.log", 2);
+	start_following(b);
+	put(b, "c.d.log", "left out, too\n");
+	append_lines(b, &m[1], "e.log", 2);
+	wait_items(b, 4);
+	rename_to(b, "b.log", "b.d.log.1");
+	append_lines(b, &m[0], "b.d.log.1", 1);
+	wait_items(b, 5);
+	put(b, "a.d.log", "still left out\n");
+	finish(b, m, 2);
 }
 
 /* inotify watches the folder of the link, so it is silent about what the link points to. */
@@ -1163,6 +1189,7 @@ int main(void)
 		TEST(files_that_appear_are_found),
 		TEST(folders_that_appear_are_found),
 		TEST(a_second_name_is_not_a_second_file),
+		TEST(excluded_files_are_left_alone),
 		TEST(the_sweep_finds_what_inotify_does_not_say),
 		TEST(too_many_events_are_as_good_as_a_sweep),
 		TEST(files_that_cannot_be_opened_are_tried_again),
