@@ -30,6 +30,7 @@ enum {
 	CHUNK_MIN = 16 << 10,
 	DELETED_SWEEPS = 2, /* a file without a name that did not grow for so many sweeps is closed; later when */
 	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
+	POLLED_AT_ONCE = 1024, /* files; the others have their turn next time */
 	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
 	FILES_A_SLICE = 64,
 	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
@@ -50,7 +51,12 @@ struct tail_config {
 	const char *multiline_start;
 	bool origin;
 	const struct option_list *exclude;
+	int poll;
+	struct duration poll_every;
 };
+
+enum { POLL_AUTO, POLL_ALWAYS };
+static const char *const polls[] = { "auto", "always", NULL };
 
 enum { START_BEGINNING, START_END };
 static const char *const starts[] = { "beginning", "end", NULL };
@@ -76,6 +82,11 @@ static const struct option tail_options[] = {
 		.help = "How often the folders are looked through for what nobody told." },
 	{ OPT_DURATION(struct tail_config, tick), .name = "tick", .text = "50ms", .min = 1, .max = 10000,
 		.help = "Changed files are read once in so long." },
+	{ OPT_CHOICE(struct tail_config, poll, polls), .name = "poll", .text = "auto",
+		.help = "Which files are asked whether they changed. auto: those on file systems whose changes are not "
+			"told (NFS, SMB, 9p, FUSE, overlay); always: all." },
+	{ OPT_DURATION(struct tail_config, poll_every), .name = "poll_every", .text = "250ms", .min = 1,
+		.help = "How often those are asked." },
 	{ .name = NULL },
 };
 
@@ -96,7 +107,7 @@ struct collector {
 	uint64_t *forgotten; /* generations for the next commit, then those of the one under way */
 	size_t forgotten_count, forgetting_count;
 	struct tail_offer_list offers; /* oldest first */
-	struct loop_timer tick, sweep, save, again, waited;
+	struct loop_timer tick, sweep, save, again, waited, poll;
 	struct loop_soon reading, scanned;
 	struct tail_scan scan;
 	size_t scan_at; /* how far the answer of a scan is worked through */
@@ -112,6 +123,7 @@ struct collector {
 	bool full, stopped, draining, drained_scan, watch_failed, too_many;
 	bool stranger; /* something changed that has a name we do not follow */
 	bool out_of_descriptors;
+	bool linked, silent; /* some file is, as of the last scan */
 	bool renames; /* were told of since the scan began */
 	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
 	unsigned unsure_scans; /* in a row */
@@ -578,6 +590,8 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 	struct tail_file *f = tail_table_add(&c->table, found, gone);
 
 	f->seen = c->scans;
+	f->linked = found->linked;
+	f->silent = found->silent;
 	open_file(c, f, found->path);
 }
 
@@ -637,6 +651,10 @@ static void found_again(struct collector *c, struct tail_file *f, const struct t
 		f->last = false;
 		if (f->fd >= 0)
 			moved(c, f);
+	}
+	if (strcmp(f->path, found->path) == 0) {
+		f->linked = found->linked;
+		f->silent = found->silent;
 	}
 	if (f->fd < 0)
 		open_file(c, f, found->path);
@@ -741,6 +759,8 @@ static void tell_limits(struct collector *c)
 		host_log(c->reader.host, LOG_LEVEL_WARN, "too many files or folders match: the rest is left out");
 	c->watch_failed = c->scan.watch_failed != 0;
 	c->too_many = c->scan.too_many;
+	c->linked = c->scan.linked;
+	c->silent = c->scan.silent;
 	c->out_of_descriptors = false;
 }
 
@@ -763,6 +783,8 @@ static void end_scan(struct collector *c)
 	tell_limits(c);
 	tail_watch_folders(&c->watch, &c->scan.folders, &c->scan.folder_count);
 	tail_scan_clear(&c->scan);
+	if (c->silent && !loop_timer_pending(&c->poll))
+		loop_timer_set(&c->poll, c->config->poll_every);
 	*c->open_files = c->table.count;
 	c->had_scan = true;
 	c->scanning = false;
@@ -842,6 +864,7 @@ static void begin_scan(struct collector *c)
 		return;
 	c->scan = (struct tail_scan){ .globs = { c->config->paths, c->config->exclude },
 		.inotify = c->watch.fd,
+		.all_silent = c->config->poll == POLL_ALWAYS,
 		.job = { .work = tail_scan_work, .done = scan_done },
 		.lost = c->lost,
 		.lost_count = c->lost_count };
@@ -879,11 +902,25 @@ static void on_event(void *context, uint32_t mask, const char *path)
 	c->renames = c->renames || !path || mask & (IN_MOVED_FROM | IN_MOVED_TO);
 	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
 		c->scan_again = true; /* folders came or went, or events were lost */
+	else if (!f && c->linked && mask & (CAME | WENT))
+		c->scan_again = true; /* a link may lead elsewhere now */
 	else if ((mask & CAME && tail_matches(&globs, path)) || (f && mask & WENT) || (f && f->fd < 0))
 		c->scan_again = true;
 }
 
-/* Files without a name are still written to under names that nobody follows. */
+/* Files behind links are written to under names that nobody follows. */
+static void read_linked(struct collector *c)
+{
+	struct tail_file *f;
+
+	if (!c->stranger || !c->linked)
+		return;
+	TAILQ_FOREACH(f, &c->table.named, entry)
+	if (f->linked && !f->ready && tail_file_grew(f))
+		mark_ready(c, f);
+}
+
+/* So are files without a name. */
 static void read_gone(struct collector *c)
 {
 	struct tail_file *f;
@@ -901,10 +938,32 @@ static void on_tick(void *context)
 	struct collector *c = context;
 
 	tail_watch_read(&c->watch, on_event, c);
+	read_linked(c);
 	read_gone(c);
 	if (c->scan_again && !c->scanning)
 		begin_scan(c);
 	loop_watch_set(&c->watch.events, WATCH_READ);
+}
+
+/* What nobody tells of. Those that were asked go to the end of the list. */
+static void on_poll(void *context)
+{
+	struct collector *c = context;
+	size_t count = c->table.count - c->table.gone_count;
+
+	for (size_t i = 0; i < count && i < POLLED_AT_ONCE; i++) {
+		struct tail_file *f = TAILQ_FIRST(&c->table.named);
+		TAILQ_REMOVE(&c->table.named, f, entry);
+		TAILQ_INSERT_TAIL(&c->table.named, f, entry);
+		if (f->silent && !f->ready && tail_file_grew(f))
+			mark_ready(c, f);
+	}
+	c->stranger = true;
+	read_gone(c);
+	if (!c->scanning && tail_watch_changed(&c->watch))
+		begin_scan(c);
+	if (c->silent)
+		loop_timer_set(&c->poll, c->config->poll_every);
 }
 
 /* The first event of a tick only starts it: what else changes until its end is read with it. */
@@ -996,6 +1055,7 @@ static void tail_stop(struct collector *c)
 	c->stopped = true;
 	loop_timer_clear(&c->tick);
 	loop_timer_clear(&c->sweep);
+	loop_timer_clear(&c->poll);
 	loop_timer_clear(&c->save);
 	loop_timer_clear(&c->again);
 	loop_timer_clear(&c->waited);
@@ -1026,6 +1086,7 @@ static void tail_destroy(struct collector *c)
 	tail_watch_done(&c->watch);
 	loop_timer_done(&c->tick);
 	loop_timer_done(&c->sweep);
+	loop_timer_done(&c->poll);
 	loop_timer_done(&c->save);
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->waited);
@@ -1090,6 +1151,7 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	TAILQ_INIT(&c->offers);
 	loop_timer_init(&c->tick, c->loop, on_tick, c);
 	loop_timer_init(&c->sweep, c->loop, on_sweep, c);
+	loop_timer_init(&c->poll, c->loop, on_poll, c);
 	loop_timer_init(&c->save, c->loop, on_save, c);
 	loop_timer_init(&c->again, c->loop, on_again, c);
 	loop_timer_init(&c->waited, c->loop, on_waited, c);

@@ -53,6 +53,7 @@ struct tail_file {
 	uint8_t format; /* enum lines_format, once it is known */
 	bool in_held; /* in the list of files that hold lines */
 	bool held_pieces; /* pieces of a line are among them */
+	bool linked, silent; /* as it was found: tail_scan.h */
 	bool due; /* what is held waits no longer */
 };
 TAILQ_HEAD(tail_file_list, tail_file);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
@@ -51,6 +52,39 @@ static bool one_matches(const struct option_list *globs, const char *path)
 bool tail_matches(const struct tail_globs *globs, const char *path)
 {
 	return one_matches(globs->paths, path) && !one_matches(globs->exclude, path);
+}
+
+/* Where inotify is silent. */
+
+bool tail_is_silent(uint64_t type)
+{
+	static const uint64_t types[] = {
+		0x6969, /* NFS */
+		0x517b, 0xff534d42, 0xfe534d42, /* SMB, CIFS, SMB 2 */
+		0x01021997, /* 9p */
+		0x65735546, /* FUSE */
+		0x794c7630, /* overlay */
+		0x00c36400, /* Ceph */
+		0x5346414f, /* AFS */
+	};
+
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+		if (types[i] == type)
+			return true;
+	return false;
+}
+
+/* Asked once for the many files of one device. */
+static bool is_silent(struct tail_scan *s, const char *path, uint64_t dev)
+{
+	struct statfs info;
+
+	if (s->device.known && s->device.dev == dev)
+		return s->device.silent;
+	s->device = (struct tail_device){ .dev = dev, .known = true, .silent = s->all_silent };
+	if (!s->all_silent && statfs(path, &info) == 0)
+		s->device.silent = tail_is_silent((uint32_t)info.f_type);
+	return s->device.silent;
 }
 
 /* What is found. */
@@ -104,6 +138,18 @@ void tail_scan_clear(struct tail_scan *s)
 	s->lost_count = s->room = s->folder_room = s->rotated_room = 0;
 }
 
+/* Before it is read, so that what comes into it later is a change. */
+static void ask_folder(struct tail_scan *s, struct tail_folder *folder)
+{
+	struct stat info;
+
+	if (stat(folder->path, &info) < 0)
+		return;
+	folder->silent = is_silent(s, folder->path, info.st_dev);
+	folder->changed_ns = tail_changed_ns(&info);
+	s->silent = s->silent || folder->silent;
+}
+
 static void add_folder(struct tail_scan *s, const char *path)
 {
 	int watch;
@@ -117,7 +163,22 @@ static void add_folder(struct tail_scan *s, const char *path)
 	if (watch < 0)
 		s->watch_failed = errno;
 	s->folders = grow(s->folders, s->folder_count, &s->folder_room, sizeof *s->folders);
-	s->folders[s->folder_count++] = (struct tail_folder){ .path = oxp_strdup(path), .watch = watch };
+	s->folders[s->folder_count] = (struct tail_folder){ .path = oxp_strdup(path), .watch = watch };
+	ask_folder(s, &s->folders[s->folder_count++]);
+}
+
+/* What is written to the target of a link is told of the target's name, in its folder. */
+static void look_behind(struct tail_scan *s, const char *path, struct tail_found *found)
+{
+	struct stat info;
+	char target[PATH_MAX];
+
+	found->linked = lstat(path, &info) == 0 && S_ISLNK(info.st_mode);
+	if (!found->linked || !realpath(path, target))
+		return;
+	s->linked = true;
+	*strrchr(target, '/') = '\0';
+	add_folder(s, *target ? target : "/");
 }
 
 static void add_file(struct tail_scan *s, const char *path)
@@ -129,6 +190,9 @@ static void add_file(struct tail_scan *s, const char *path)
 	s->too_many = s->too_many || s->count == FILES_MAX;
 	if (s->count == FILES_MAX || tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
 		return;
+	look_behind(s, path, &found);
+	found.silent = is_silent(s, path, found.identity.dev);
+	s->silent = s->silent || found.silent;
 	found.path = oxp_strdup(path);
 	s->files = grow(s->files, s->count, &s->room, sizeof *s->files);
 	s->files[s->count++] = found;
@@ -274,9 +338,10 @@ static bool has_name(const struct tail_lost *lost)
 }
 
 /* The lost file itself has its inode's number; whoever had the name after it was born later and was rotated too. */
-static void try_name(struct tail_scan *s, struct tail_lost *lost, const struct listing *l, const struct listed *entry)
+static void try_name(struct tail_scan *s, struct tail_lost *lost, const char *at, const struct listing *l,
+	const struct listed *entry)
 {
-	const char *old_name = lost->path + strlen(l->folder);
+	const char *old_name = at + strlen(l->folder);
 	char path[PATH_MAX + NAME_MAX + 1];
 	struct tail_found found = { .path = path, .name = lost->path };
 	bool rotated = lost->last && lost->identity.birth_ns && is_rotated_name(entry->name, old_name);
@@ -293,14 +358,27 @@ static void try_name(struct tail_scan *s, struct tail_lost *lost, const struct l
 	add_rotated(s, &found);
 }
 
+/* Where rotation happens: beside the target of a link. NULL: the link leads nowhere at the moment. */
+static const char *place_of(const char *path, char *target)
+{
+	struct stat info;
+
+	if (lstat(path, &info) < 0 || !S_ISLNK(info.st_mode))
+		return path;
+	return realpath(path, target);
+}
+
 static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listing *l)
 {
-	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || strlen(lost->path) >= sizeof l->folder)
+	char target[PATH_MAX];
+	const char *at = place_of(lost->path, target);
+
+	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || !at || strlen(at) >= sizeof l->folder)
 		return;
-	list_folder(l, lost->path);
+	list_folder(l, at);
 	lost->gone = l->read;
 	for (size_t i = 0; i < l->count; i++)
-		try_name(s, lost, l, &l->names[i]);
+		try_name(s, lost, at, l, &l->names[i]);
 }
 
 static int by_path(const void *a, const void *b)

@@ -8,6 +8,8 @@
 #ifndef OXP_TAIL_SCAN_H
 #define OXP_TAIL_SCAN_H
 
+#include <sys/stat.h>
+
 #include "component.h"
 #include "config/option.h"
 #include "loop/lane.h"
@@ -23,11 +25,15 @@ struct tail_found {
 	char *name; /* of a rotated file: the path it was written under; else NULL */
 	struct tail_identity identity;
 	uint64_t size;
+	bool linked; /* the name is a symbolic link: what is told of the file is told of other names */
+	bool silent; /* inotify may not tell what is written to it */
 };
 
 struct tail_folder {
 	char *path;
 	int watch; /* inotify's number for it; -1: not watched */
+	bool silent; /* as of a file */
+	int64_t changed_ns; /* its time of change before it was read */
 };
 
 /* A file that lost its name, or may have. */
@@ -49,6 +55,20 @@ bool tail_same(const struct tail_identity *, const struct tail_identity *);
 /* Whether a file of this path is one to follow: a glob matches it, and none of those left out does. */
 bool tail_matches(const struct tail_globs *, const char *path);
 
+/* Whether inotify may be silent about a file system of this statfs() type: it does not tell what others write to it
+ * (NFS, SMB, 9p, FUSE) or below it (overlay). */
+bool tail_is_silent(uint64_t type);
+
+static inline int64_t tail_changed_ns(const struct stat *info)
+{
+	return info->st_mtim.tv_sec * 1000000000LL + info->st_mtim.tv_nsec;
+}
+
+struct tail_device {
+	uint64_t dev;
+	bool known, silent;
+};
+
 struct tail_scan {
 	struct job job;
 	struct tail_globs globs;
@@ -64,6 +84,9 @@ struct tail_scan {
 	size_t folder_count, folder_room;
 	int watch_failed; /* errno of the last folder that could not be watched */
 	bool too_many; /* files or folders: the rest was left out */
+	bool all_silent; /* asked for: inotify is not believed anywhere */
+	bool linked, silent; /* answer: some file or folder is */
+	struct tail_device device; /* the last that was asked about */
 };
 
 void tail_lost_add(struct tail_lost **, size_t *count, const char *path, const struct tail_identity *);

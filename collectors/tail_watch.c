@@ -119,6 +119,17 @@ void tail_watch_read(struct tail_watch *w, void (*tell)(void *context, uint32_t 
 	}
 }
 
+bool tail_watch_changed(const struct tail_watch *w)
+{
+	struct stat info;
+
+	for (size_t i = 0; i < w->count; i++)
+		if (w->folders[i].silent && stat(w->folders[i].path, &info) == 0 &&
+			tail_changed_ns(&info) != w->folders[i].changed_ns)
+			return true;
+	return false;
+}
+
 bool tail_watch_pending(const struct tail_watch *w)
 {
 	int n = 0;

@@ -24,6 +24,8 @@ void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *coun
 /* Tells each event that waits: inotify's mask and the path, which is NULL when it is about no name. */
 void tail_watch_read(
 	struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
+/* Whether a folder that inotify is silent about is another than it was when the scan read it. */
+bool tail_watch_changed(const struct tail_watch *);
 /* Whether events wait. */
 bool tail_watch_pending(const struct tail_watch *);
 

@@ -33,6 +33,8 @@ struct tail_config {
 	const char *multiline_start;
 	bool origin;
 	const struct option_list *exclude;
+	int poll;
+	struct duration poll_every;
 };
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
@@ -264,6 +266,7 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 		.line_max = 1 << 20,
 		.sweep = DURATION_S(3600),
 		.tick = DURATION_MS(2),
+		.poll_every = DURATION_S(3600),
 		.multiline = &w->shapes,
 		.multiline_start = mode == CRI_START || mode == TEXT_START ? "\\d{4}" : NULL };
 	buffer_init(&w->text, 1 << 20);

@@ -36,6 +36,8 @@ struct tail_config {
 	const char *multiline_start;
 	bool origin;
 	const struct option_list *exclude;
+	int poll;
+	struct duration poll_every;
 };
 
 enum { SEEDS = 1000, ACTIONS = 40, TURNS_MAX = 100000, NAMES = 2, FILES_MAX = 128, MEMORY = 8 << 20 };
@@ -567,7 +569,8 @@ static void world_begin(struct world *w, uint64_t seed)
 	w->config = (struct tail_config){ .paths = &w->list,
 		.line_max = 1 << 20,
 		.sweep = DURATION_S(SWEEP_S),
-		.tick = DURATION_MS(2) };
+		.tick = DURATION_MS(2),
+		.poll_every = DURATION_S(3600) };
 }
 
 static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)

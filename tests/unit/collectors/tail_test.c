@@ -31,6 +31,8 @@ struct tail_config {
 	const char *multiline_start;
 	bool origin;
 	const struct option_list *exclude;
+	int poll;
+	struct duration poll_every;
 };
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
@@ -293,7 +295,8 @@ static int begin(void **state)
 	b->config = (struct tail_config){ .paths = &b->list,
 		.line_max = 1 << 20,
 		.sweep = DURATION_S(3600),
-		.tick = DURATION_MS(2) };
+		.tick = DURATION_MS(2),
+		.poll_every = DURATION_S(3600) };
 	watch_glob(b, "app.log");
 	*state = b;
 	return 0;
@@ -616,6 +619,94 @@ static void excluded_files_are_left_alone(void **state)
 	finish(b, m, 2);
 }
 
+/* As Kubernetes does: app.log leads through ..data, which leads to a folder with a name of its time. */
+static void link_data(struct bench *b, const char *folder)
+{
+	assert_int_equal(symlink(folder, path_of(b, "..new")), 0);
+	rename_to(b, "..new", "..data");
+}
+
+/* The old target is read to its end, the new one from its beginning; what is told of the targets is heard. */
+static void a_link_that_is_switched_leads_to_another_file(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	assert_int_equal(mkdir(path_of(b, "..1"), 0755), 0);
+	assert_int_equal(mkdir(path_of(b, "..2"), 0755), 0);
+	append_lines(b, &m[0], "..1/app.log", 2);
+	link_data(b, "..1");
+	assert_int_equal(symlink("..data/app.log", path_of(b, "app.log")), 0);
+	start(b);
+	wait_items(b, 2);
+	append_lines(b, &m[0], "..1/app.log", 1);
+	wait_items(b, 3);
+	append_lines(b, &m[1], "..2/app.log", 2);
+	link_data(b, "..2");
+	wait_items(b, 5);
+	append_lines(b, &m[0], "..1/app.log", 1);
+	append_lines(b, &m[1], "..2/app.log", 1);
+	wait_items(b, 7);
+	finish(b, m, 2);
+}
+
+/* As the kubelet does it with /var/log/containers: the link stays, its target is renamed and made anew. */
+static void targets_of_links_are_rotated(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+
+	assert_int_equal(mkdir(path_of(b, "pod"), 0755), 0);
+	append_lines(b, &m[0], "pod/0.log", 2);
+	assert_int_equal(symlink("pod/0.log", path_of(b, "app.log")), 0);
+	start(b);
+	wait_items(b, 2);
+	rename_to(b, "pod/0.log", "pod/0.log.1");
+	append_lines(b, &m[0], "pod/0.log.1", 1);
+	append_lines(b, &m[1], "pod/0.log", 2);
+	wait_items(b, 5);
+	drain(b);
+	fake_host_end(&b->host);
+	append_lines(b, &m[1], "pod/0.log", 1);
+	rename_to(b, "pod/0.log", "pod/0.log.2");
+	append_lines(b, &m[2], "pod/0.log", 1);
+	start(b);
+	wait_items(b, 7);
+	finish(b, m, 3);
+}
+
+/* A second name in another folder is how a file grows here without a word from inotify. */
+static void where_inotify_is_silent_files_are_asked(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->config.poll = 1;
+	b->config.poll_every = DURATION_MS(5);
+	assert_int_equal(mkdir(path_of(b, "elsewhere"), 0755), 0);
+	append_lines(b, &m, "elsewhere/real", 1);
+	assert_int_equal(link(path_of(b, "elsewhere/real"), path_of(b, "app.log")), 0);
+	start(b);
+	wait_items(b, 1);
+	append_lines(b, &m, "elsewhere/real", 1);
+	wait_items(b, 2);
+	append_lines(b, &m, "elsewhere/real", 3);
+	wait_items(b, 5);
+	finish(b, &m, 1);
+}
+
+static void silent_file_systems_are_known(void **state)
+{
+	(void)state;
+	assert_true(tail_is_silent(0x6969)); /* NFS */
+	assert_true(tail_is_silent(0xff534d42)); /* CIFS */
+	assert_true(tail_is_silent(0x65735546)); /* FUSE */
+	assert_true(tail_is_silent(0x794c7630)); /* overlay */
+	assert_false(tail_is_silent(0xef53)); /* ext4 */
+	assert_false(tail_is_silent(0x58465342)); /* XFS */
+	assert_false(tail_is_silent(0x01021994)); /* tmpfs */
+}
+
 /* inotify watches the folder of the link, so it is silent about what the link points to. */
 static void the_sweep_finds_what_inotify_does_not_say(void **state)
 {
@@ -625,7 +716,7 @@ static void the_sweep_finds_what_inotify_does_not_say(void **state)
 	b->config.sweep = DURATION_MS(20);
 	assert_int_equal(mkdir(path_of(b, "elsewhere"), 0755), 0);
 	append_lines(b, &m, "elsewhere/real", 1);
-	assert_int_equal(symlink(path_of(b, "elsewhere/real"), path_of(b, "app.log")), 0);
+	assert_int_equal(link(path_of(b, "elsewhere/real"), path_of(b, "app.log")), 0);
 	start(b);
 	wait_items(b, 1);
 	append_lines(b, &m, "elsewhere/real", 2);
@@ -1190,6 +1281,10 @@ int main(void)
 		TEST(folders_that_appear_are_found),
 		TEST(a_second_name_is_not_a_second_file),
 		TEST(excluded_files_are_left_alone),
+		TEST(a_link_that_is_switched_leads_to_another_file),
+		TEST(targets_of_links_are_rotated),
+		TEST(where_inotify_is_silent_files_are_asked),
+		TEST(silent_file_systems_are_known),
 		TEST(the_sweep_finds_what_inotify_does_not_say),
 		TEST(too_many_events_are_as_good_as_a_sweep),
 		TEST(files_that_cannot_be_opened_are_tried_again),
