@@ -128,7 +128,7 @@ struct collector {
 	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
 	unsigned unsure_scans; /* in a row */
 	rlim_t descriptors; /* files get those below */
-	uint64_t *open_files, *rotations, *truncations, *errors;
+	uint64_t *open_files, *rotations, *truncations, *errors, *holes, *hole_bytes;
 };
 
 static void begin_scan(struct collector *c);
@@ -419,12 +419,30 @@ static void wait_for_room(struct collector *c, const struct tail_file *f)
 	loop_timer_set(&c->again, DURATION_MS(wait < AGAIN_MAX_MS ? wait : AGAIN_MAX_MS));
 }
 
+static void next_turn(struct collector *c, struct tail_file *f)
+{
+	TAILQ_REMOVE(&c->ready, f, ready_entry);
+	TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
+}
+
+static void passed_hole(struct collector *c, const struct tail_file *f)
+{
+	++*c->holes;
+	*c->hole_bytes += c->reader.hole;
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"%s has a hole: %llu zeros at byte %llu are no lines and were passed; its writer does not append",
+		f->path, (unsigned long long)c->reader.hole, (unsigned long long)(f->offset - c->reader.hole));
+}
+
 static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
 {
 	switch (answer) {
+	case TAIL_READ_HOLE:
+		passed_hole(c, f);
+		next_turn(c, f);
+		break;
 	case TAIL_READ_MORE:
-		TAILQ_REMOVE(&c->ready, f, ready_entry);
-		TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
+		next_turn(c, f);
 		break;
 	case TAIL_READ_END:
 		out_of_trouble(c, f);
@@ -1101,6 +1119,8 @@ static void add_counters(struct collector *c, struct host *host)
 	c->open_files = host_gauge(host, "files", "Files followed.");
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
+	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
+	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
 	c->errors = host_counter(
 		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }

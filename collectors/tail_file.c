@@ -5,6 +5,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "collectors/tail_hole.h"
+
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };
 
@@ -110,9 +112,35 @@ static void end_wait(struct slice *s)
 		lines_end(&s->in);
 }
 
-/* Makes one batch of the next bytes; MORE: there it is. */
-static enum tail_read make_batch(struct slice *s, size_t want)
+/* The slice ends before a hole; one that it begins with is passed, or waits for what follows. Bytes within a line that
+ * was cut, or that are held, are not looked at. */
+static enum tail_read pass_hole(struct slice *s, uint64_t size)
 {
+	struct tail_file *f = s->file;
+	size_t before = f->skipping || f->held > 0 ? s->in.size : tail_before_hole(s->in.data, s->in.size);
+	uint64_t zeros;
+
+	s->at_end = s->at_end && before == s->in.size;
+	if (before > 0) {
+		s->in.size = before;
+		return TAIL_READ_MORE;
+	}
+	if (!tail_hole_at(f->fd, f->offset, f->offset + size, &zeros) && !f->last) {
+		f->unended = (uint32_t)least(zeros, UINT32_MAX);
+		return TAIL_READ_END;
+	}
+	if (zeros < TAIL_HOLE_MIN)
+		return TAIL_READ_MORE;
+	s->reader->hole = zeros;
+	f->offset += zeros;
+	f->unended = 0;
+	return TAIL_READ_HOLE;
+}
+
+/* Makes one batch of the next bytes; MORE: there it is. */
+static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
+{
+	enum tail_read hole;
 	int failed;
 
 	s->in.lines = &s->reader->lines;
@@ -129,6 +157,9 @@ static enum tail_read make_batch(struct slice *s, size_t want)
 	}
 	if (is_cut_down(s))
 		return TAIL_READ_CUT_DOWN;
+	hole = s->in.size > 0 ? pass_hole(s, size) : TAIL_READ_MORE;
+	if (hole != TAIL_READ_MORE)
+		return hole;
 	if (s->reader->origin)
 		lines_origin(&s->reader->lines, s->file->path);
 	lines_split(&s->in);
@@ -238,7 +269,7 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 	if (want == 0)
 		return is_cut_down(&s) ? TAIL_READ_CUT_DOWN : answer;
 	s.at_end = want == size;
-	answer = make_batch(&s, want);
+	answer = make_batch(&s, want, size);
 	if (answer == TAIL_READ_MORE)
 		answer = hand_over(&s, offer, ret_offered);
 	lines_forget(&r->lines);

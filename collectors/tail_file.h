@@ -73,6 +73,7 @@ struct tail_reader {
 	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
 	bool origin; /* items tell path and offset */
 	bool ending; /* nothing is held any more */
+	uint64_t hole; /* answer: what a read has passed */
 };
 
 enum tail_read {
@@ -81,6 +82,7 @@ enum tail_read {
 	TAIL_READ_FULL, /* no room, nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
 	TAIL_READ_HEAD, /* its beginning is known better now: nothing was taken before that is on disk */
+	TAIL_READ_HOLE, /* `hole` zeros were passed that stood at `offset` before; nothing was taken */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
 };
 

@@ -498,6 +498,69 @@ static void truncated_files_begin_anew(void **state)
 	assert_null(fake_host_position(&b->host, m[0].generation));
 }
 
+static void assert_item(const struct bench *b, size_t i, uint64_t offset, const char *line)
+{
+	assert_int_equal(b->host.items[i].offset, offset);
+	assert_int_equal(b->host.items[i].size, strlen(line));
+	assert_memory_equal(b->host.items[i].data, line, strlen(line));
+}
+
+/* copytruncate under a writer that does not append: it writes on where it was, behind a hole. */
+static void holes_of_stale_writers_are_no_lines(void **state)
+{
+	static const char line[] = "{\"a\":\"line of a stale writer\"}\n", one[] = "{\"a\":\"line of a stale writer\"}";
+	const size_t n = sizeof line - 1, count = 40000;
+	struct bench *b = *state;
+	int fd = open(path_of(b, "app.log"), O_WRONLY | O_CREAT, 0644);
+
+	for (size_t i = 0; i < count; i++)
+		write_all(fd, line, n);
+	start(b);
+	wait_items(b, count);
+	assert_int_equal(ftruncate(fd, 0), 0);
+	UNTIL(b, number(b, "truncations_total") == 1);
+	write_all(fd, line, n);
+	write_all(fd, line, n);
+	wait_items(b, count + 2);
+	assert_int_equal(lseek(fd, 5000, SEEK_CUR), (off_t)((count + 2) * n + 5000));
+	write_all(fd, line, n);
+	wait_items(b, count + 3);
+	close(fd);
+	drain(b);
+	assert_item(b, count, count * n, one);
+	assert_item(b, count + 1, (count + 1) * n, one);
+	assert_item(b, count + 2, (count + 2) * n + 5000, one);
+	assert_int_equal(number(b, "holes_total"), 2);
+	assert_int_equal(number(b, "hole_bytes_total"), count * n + 5000);
+}
+
+/* Zeros that nothing follows may be written yet; a few within a line belong to it. */
+static void zeros_at_the_end_wait_for_what_follows(void **state)
+{
+	static const char zeros[100];
+	struct bench *b = *state;
+	int fd = open_to_write(b, "app.log");
+
+	write_all(fd, "one\n", 4);
+	write_all(fd, zeros, 60);
+	start(b);
+	wait_items(b, 1);
+	write_all(fd, zeros, 40);
+	write_all(fd, "t\0wo\n\0\0three\n", 13);
+	wait_items(b, 3);
+	assert_int_equal(ftruncate(fd, 4 << 20), 0);
+	turn(b);
+	write_all(fd, "four\n", 5);
+	wait_items(b, 4);
+	close(fd);
+	drain(b);
+	assert_int_equal(b->host.items[3].offset, 4 << 20);
+	assert_int_equal(number(b, "holes_total"), 2);
+	assert_int_equal(b->host.items[1].offset, 104);
+	assert_int_equal(b->host.items[2].offset, 109);
+	assert_int_equal(number(b, "hole_bytes_total"), 100 + (4 << 20) - 117);
+}
+
 static void files_written_anew_to_more_than_they_had_begin_anew(void **state)
 {
 	struct bench *b = *state;
@@ -1275,6 +1338,8 @@ int main(void)
 		TEST(renamed_to_another_match_keeps_its_generation),
 		TEST(two_rotations_between_two_looks_lose_nothing),
 		TEST(truncated_files_begin_anew),
+		TEST(holes_of_stale_writers_are_no_lines),
+		TEST(zeros_at_the_end_wait_for_what_follows),
 		TEST(files_written_anew_to_more_than_they_had_begin_anew),
 		TEST(deleted_files_are_read_and_forgotten),
 		TEST(files_that_appear_are_found),
