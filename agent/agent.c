@@ -109,9 +109,28 @@ static void on_terminate(void *context, int number)
 
 /* Building. */
 
+/* The disk that state is on fails us, or works again. */
+static void on_state_trouble(void *context, const struct state *state)
+{
+	const struct agent *a = context;
+	int failed = state_trouble(state);
+
+	if (!failed)
+		log_info(a->log, "state", "%s takes everything again", a->config->state.path);
+	else if (failed == -ENOSPC)
+		log_error(a->log, "state",
+			"no room in %s: spool and parked records are refused, positions go on in blocks owned before",
+			a->config->state.path);
+	else
+		log_error(a->log, "state", "cannot write to %s: %s", a->config->state.path, strerror(-failed));
+}
+
 static int start_services(struct agent *a)
 {
-	struct state_options options = { .path = a->config->state.path, .max = a->config->state.max };
+	struct state_options options = { .path = a->config->state.path,
+		.max = a->config->state.max,
+		.trouble = on_state_trouble,
+		.context = a };
 	char why[256] = "";
 	int failed = lane_new(a->loop, "oxp-cpu", LANE_DEPTH, &a->cpu);
 
@@ -462,6 +481,22 @@ static int report_checks(void *context, struct buffer *out)
 	return failed ? failed : buffer_text(out, a->health.checks ? "]" : "[]");
 }
 
+static int report_state(void *context, struct buffer *out)
+{
+	const struct agent *a = context;
+	const char *path = a->config->state.path, *error = "";
+
+	if (state_trouble(a->state))
+		error = strerror(-state_trouble(a->state));
+	return buffer_text(out, "{\"path\":") || json_string_append(out, path, strlen(path)) ||
+	       buffer_printf(out,
+		       ",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       (unsigned long long)a->config->state.max,
+		       (unsigned long long)state_spool_bytes_all(a->state),
+		       (unsigned long long)state_failures(a->state)) ||
+	       json_string_append(out, error, strlen(error)) || buffer_text(out, "}");
+}
+
 static double read_memory(void *context)
 {
 	return (double)budget_used(&((struct agent *)context)->pipeline.budget);
@@ -480,6 +515,7 @@ static void add_numbers(struct agent *a)
 	};
 	report_add(&a->report, "destinations", report_destinations, a);
 	report_add(&a->report, "checks", report_checks, a);
+	report_add(&a->report, "state", report_state, a);
 	report_add(&a->report, "parked", parked_report, &a->parked);
 	report_add(&a->report, "mapping_conflicts", conflicts_report, &a->conflicts);
 }

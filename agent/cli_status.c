@@ -96,6 +96,12 @@ static void print_conflicts(const json_t *conflicts, bool colour)
 			json_integer_value(json_object_get(row, "count")), text(row, "sample"));
 }
 
+static void print_trouble(const json_t *state)
+{
+	if (*text(state, "error"))
+		printf("\nstate in %s fails: %s\n", text(state, "path"), text(state, "error"));
+}
+
 static int print_report(const struct cli_answer *a)
 {
 	json_t *report = json_loadb(a->body.data, a->body.size, 0, NULL);
@@ -112,6 +118,7 @@ static int print_report(const struct cli_answer *a)
 	print_destinations(json_object_get(report, "destinations"), colour);
 	print_checks(json_object_get(report, "checks"), colour);
 	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
+	print_trouble(json_object_get(report, "state"));
 	json_decref(report);
 	return balanced ? 0 : 1;
 }

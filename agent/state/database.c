@@ -303,19 +303,31 @@ void database_close(struct database *d, bool sound)
 	*d = (struct database){ .file = -1, .wal = -1 };
 }
 
+static int own(struct database *d, uint64_t size)
+{
+	int failed = allocate(d->file, size);
+
+	failed = failed ? failed : allocate(d->wal, WAL_OWNED);
+	if (failed)
+		d->wanted = size;
+	else
+		d->owned = size;
+	return d->starved = failed;
+}
+
 int database_own(struct database *d)
 {
 	uint64_t pages = 0, want;
 	int failed = database_number(d, "PRAGMA page_count", &pages);
 
 	want = pages * DATABASE_PAGE + RESERVE;
-	if (failed || want <= d->owned)
+	if (failed)
 		return failed;
-	want = (want + OWN_STEP - 1) / OWN_STEP * OWN_STEP;
-	failed = allocate(d->file, want);
-	if (!failed)
-		d->owned = want;
-	return failed ? failed : allocate(d->wal, WAL_OWNED);
+	if (want > d->owned)
+		return own(d, (want + OWN_STEP - 1) / OWN_STEP * OWN_STEP);
+	if (d->starved) /* what did not fit was taken back: see whether it would now */
+		own(d, d->wanted);
+	return 0;
 }
 
 /* Setting aside. */

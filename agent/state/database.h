@@ -54,6 +54,8 @@ struct database {
 	sqlite3_stmt *ready[STATEMENTS]; /* prepared when first used */
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
 	uint64_t owned; /* bytes of the database that have blocks */
+	uint64_t wanted; /* while starved: what it should be */
+	int starved; /* what allocating more ended with; 0: it worked */
 };
 
 /* 0 or -errno: -EPROTO for a newer version, -EBADMSG for what is damaged or not ours. To be closed in either case. */

@@ -40,6 +40,10 @@ struct state {
 	struct job job;
 	int lock;
 	bool corrupt; /* seen while running: to be looked at by the next start */
+	int trouble; /* of the last commit; 0 or -errno */
+	uint64_t failures;
+	void (*tell)(void *, const struct state *);
+	void *context;
 };
 
 static void write_changes(struct job *job);
@@ -191,6 +195,8 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 
 	s->disk = o->disk;
 	s->max = o->max;
+	s->tell = o->trouble;
+	s->context = o->context;
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
@@ -230,6 +236,21 @@ uint64_t state_id(const struct state *s)
 uint64_t state_set_aside(const struct state *s)
 {
 	return s->set_aside;
+}
+
+int state_trouble(const struct state *s)
+{
+	return s->trouble;
+}
+
+uint64_t state_failures(const struct state *s)
+{
+	return s->failures;
+}
+
+uint64_t state_spool_bytes_all(const struct state *s)
+{
+	return s->spool_bytes;
 }
 
 uint64_t state_generation_next(struct state *s)
@@ -555,11 +576,27 @@ static void write_next(struct state *s)
 	changes_written(&s->job);
 }
 
+/* Of what was just written. A positions' commit that worked is no sign of room: it may have needed no new block. */
+static void look_for_trouble(struct state *s)
+{
+	int before = s->trouble;
+
+	s->trouble = s->database.starved;
+	for (const struct state_change *c = s->writing; c; c = c->next) {
+		int failed = c->refused ? 0 : c->failed;
+		s->failures += failed != 0;
+		s->trouble = failed ? failed : s->trouble;
+	}
+	if (s->tell && s->trouble != before)
+		s->tell(s->context, s);
+}
+
 static void changes_written(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);
 	struct state_change *c, *all = s->writing;
 
+	look_for_trouble(s);
 	s->writing = NULL;
 	while ((c = all)) {
 		all = c->next;

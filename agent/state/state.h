@@ -33,12 +33,21 @@ struct state_options {
 	const char *path; /* of the folder; made when it is not there */
 	uint64_t max; /* bytes of state.db */
 	struct lane *disk;
+	/* On the loop, when the disk begins to fail us and when it works again. May be NULL. */
+	void (*trouble)(void *, const struct state *);
+	void *context;
 };
 /* 0, or -errno with one sentence in `why`: -EBUSY when another agent has it, -EPROTO when a newer version wrote it. */
 int state_open(const struct state_options *, struct state **ret, char *why, size_t room) MUST_CHECK;
 void state_close(struct state *); /* after the disk lane has ended; NULL is fine */
 uint64_t state_id(const struct state *); /* 64 random bits, born with the folder */
 uint64_t state_set_aside(const struct state *); /* files that could not be read at this start */
+/*
+ * 0, or -errno: why what is to be kept cannot be, as of the last commit. With -ENOSPC that is the spool and parked
+ * records, while positions may well go on in blocks that are owned.
+ */
+int state_trouble(const struct state *);
+uint64_t state_failures(const struct state *); /* commits that failed in this run */
 
 /* Positions. Loading is for start-up, before the lane has work of ours. */
 int state_positions_load(struct state *, const char *collector, void (*visit)(void *, const struct position *),
@@ -122,6 +131,7 @@ void state_spool_take(struct state *, const char *key, uint64_t after,
 void state_spool_drop(
 	struct state *, const uint64_t *ids, size_t count, void (*done)(void *, int failed), void *context);
 uint64_t state_spool_bytes(const struct state *, const char *key); /* what is being written included */
+uint64_t state_spool_bytes_all(const struct state *);
 /* Every key that something was spooled under, with the bytes there are. */
 void state_spool_keys(const struct state *, void (*visit)(void *, const char *key, uint64_t bytes), void *context);
 uint64_t state_spool_damaged(const struct state *); /* payloads, in this run */

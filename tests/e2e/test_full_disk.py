@@ -1,0 +1,195 @@
+"""`state` on a disk that is full to the last byte: positions go on in blocks owned before, what would have to grow is
+refused and told, and nothing is lost or sent twice, also over a kill. The disk is a small tmpfs, filled by another."""
+
+import os
+import subprocess
+
+import pytest
+import requests
+
+from lib import agent as agents, need
+from lib.lines import Writer, assert_same
+from lib.wait import wait_until
+from test_kill import Sink
+from test_logs import wait_delivered
+from test_parked import Mapping, listed
+from test_traces import PROTOBUF, request_of
+
+SIZE = 16 << 20
+
+
+class Disk:
+    """A file system of its own; fill() leaves no byte of it."""
+
+    def __init__(self, path):
+        self.path, self.filler = str(path), os.path.join(str(path), "filler")
+        os.makedirs(self.path)
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "tmpfs", self.path],
+                              capture_output=True, text=True)
+        if done.returncode:
+            need.missing(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
+
+    def fill(self):
+        with open(self.filler, "ab", buffering=0) as file:
+            for size in (1 << 20, 4096, 1):
+                self.append(file, size)
+        assert os.statvfs(self.path).f_bfree == 0
+
+    @staticmethod
+    def append(file, size):
+        try:
+            while file.write(b"x" * size) == size:
+                pass
+        except OSError:
+            pass  # full, as far as pieces of this size go
+
+    def make_room(self):
+        os.unlink(self.filler)
+
+    def close(self):
+        subprocess.run(["umount", "-l", self.path], check=True)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    made = Disk(tmp_path / "disk")
+    yield made
+    made.close()
+
+
+def config(disk, path, url, **more):
+    return {"state": {"path": disk.path + "/state", "max": "1GiB"},
+            "logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)]}},
+                     "export": {"elasticsearch": {"url": url, "gzip": False, "retry_first": "20ms"}}}, **more}
+
+
+def trouble(agent):
+    return agent.status()["state"]["error"]
+
+
+def write_and_rotate(agent, writer, rounds, chunk=100):
+    """Every file that is rotated away is a position of its own."""
+    for _ in range(rounds):
+        writer.write(chunk)
+        writer.rotate(len(writer.lines))
+        wait_delivered(agent, len(writer.lines))
+
+
+def test_positions_go_on_and_nothing_comes_twice(disk, oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    agent = oxpecker(config(disk, tmp_path / "app.log*", server.url))
+    write_and_rotate(agent, writer, 3)
+    disk.fill()
+    write_and_rotate(agent, writer, 60)
+    assert agent.stop() == 0
+    agent.start()
+    write_and_rotate(agent, writer, 5)
+    assert agent.stop() == 0 and sink.again == 0, "a position was not saved"
+    assert "cannot be saved" not in agent.err()
+    disk.make_room()
+    agent.start()
+    write_and_rotate(agent, writer, 3)
+    assert agent.booked("received", signal="logs") == len(writer.lines)
+    agent.assert_balanced()
+    assert agent.stop() == 0 and sink.again == 0
+    assert_same(list(sink.documents.values()), writer)
+
+
+def test_killed_again_and_again_while_full(disk, oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    agent = oxpecker(config(disk, tmp_path / "app.log*", server.url))
+    write_and_rotate(agent, writer, 1)
+    disk.fill()
+    for number in range(10):
+        writer.write(300)
+        if number % 2:
+            wait_until(lambda: len(sink.documents) > len(writer.lines) - 300, 20, "some of them there")
+        writer.rotate(len(writer.lines))
+        agent.kill9()
+        agent.start()
+    wait_delivered(agent, len(writer.lines))
+    agent.kill9()
+    disk.make_room()
+    agent.start()
+    writer.write(100)
+    wait_delivered(agent, len(writer.lines))
+    agent.assert_balanced()
+    assert agent.stop() == 0
+    assert_same(list(sink.documents.values()), writer)
+
+
+def test_a_start_on_a_full_disk(disk, oxpecker, fault_server, tmp_path):
+    """The state of an earlier run is there; of a new one there is no block to be had, and the start says so."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    agent = oxpecker(config(disk, tmp_path / "app.log*", server.url), start=False)
+    disk.fill()
+    agent.launch()
+    agent.expected_exit = {1}
+    wait_until(lambda: not agent.process.alive(), 20, "it to give up")
+    assert "state.path" in agent.err() and disk.path in agent.err()
+    disk.make_room()
+    agent.start()
+    write_and_rotate(agent, writer, 3)
+    assert_same(list(sink.documents.values()), writer)
+
+
+def test_what_cannot_be_parked_is_told_and_counted(disk, oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    mapping = Mapping(server)
+    agent = oxpecker(config(disk, tmp_path / "app.log*", server.url))
+    writer.write(10)
+    wait_delivered(agent, 10)
+    assert trouble(agent) == ""
+    disk.fill()
+    for _ in range(40):
+        writer.write(1, code="no number", padding="y" * 90000)
+        writer.write(5)
+    wait_delivered(agent, 210)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "all settled")
+    kept, rejected = agent.booked("parked", signal="logs"), agent.booked("rejected", signal="logs")
+    assert kept + rejected == 40 and rejected > 0
+    assert trouble(agent) == "No space left on device" and agent.get("/health/liveness").status_code == 200
+    assert agent.err().count("no room in " + disk.path) == 1
+    assert "fails: No space left" in agents.run("status", "--config", agent.config_path, env=agent.env).stdout
+    agent.assert_balanced()
+    agent.kill9()
+    agent.start()
+    assert agent.booked("rejected", signal="logs") + agent.booked("parked", signal="logs") <= 40
+    disk.make_room()
+    writer.write(1, code="no number", padding="y" * 90000)
+    writer.write(1)
+    wait_delivered(agent, 211)
+    agent.wait_until(lambda: trouble(agent) == "", 20, "no more trouble")
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 20, "all settled")
+    assert agent.booked("parked", signal="logs") == len(listed(agent)) > kept
+    agent.assert_balanced()
+    fine = [line for line in writer.lines if "code" not in writer.lines[line]]
+    assert sorted(document["n"] for document in mapping.documents.values()) == fine
+
+
+def test_spans_that_cannot_be_spooled_are_counted_as_lost(disk, oxpecker, fault_server, tmp_path):
+    """At the end there is nowhere else to put them: the last line and the exit status say so, positions are saved."""
+    server, down, writer = fault_server(), fault_server(), Writer(tmp_path / "app.log")
+    sink = Sink(server)
+    down.refuse()
+    more = {"traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": down.url}}},
+            "exit": {"within": "2s"}}
+    agent = oxpecker(config(disk, tmp_path / "app.log", server.url, **more))
+    disk.fill()
+    writer.write(500)
+    body = request_of(20_000).SerializeToString()
+    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).raise_for_status()
+    wait_delivered(agent, 500)
+    agent.expected_exit = {1}
+    assert agent.stop() == 1
+    assert "not everything could be kept" in agent.err() and "20000 records lost" in agent.err()
+    disk.make_room()
+    agent.start()
+    writer.write(1)
+    wait_delivered(agent, 501)
+    assert sink.again == 0
+    assert_same(list(sink.documents.values()), writer)
+    agent.assert_balanced()
