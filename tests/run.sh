@@ -8,7 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
 build=$cache/build-asan-$(printf %s "$root" | sha256sum | cut -c1-12)
-backends='pytest python_sdk node bulk_clients prometheus opensearch opensearch3 elasticsearch jaeger'
+backends='pytest python_sdk node bulk_clients loggers prometheus opensearch opensearch3 elasticsearch jaeger'
 
 step() {
 	echo "== $*"

@@ -7,7 +7,7 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk node bulk_clients prometheus opensearch opensearch3 elasticsearch jaeger bench'
+names='pytest python_sdk node bulk_clients loggers prometheus opensearch opensearch3 elasticsearch jaeger bench'
 go_wanted=1.25.5
 
 usage() {
@@ -23,6 +23,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
+  loggers      the programs of tests/hosts/loggers and their libraries (needs npm, go, a JDK 17 and maven)
   python_sdk   a virtual environment for tests/hosts/python_sdk
   pytest       a virtual environment for the end-to-end tests
   otelcol      the OpenTelemetry Collector, a peer for the bench; not part of all (needs go; ten minutes)
@@ -50,6 +51,7 @@ folder_of() {
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
+	loggers) echo "loggers-$(python_tag)-$(cd "$tests/hosts/loggers" && sum_of ./*.json ./*.txt main.go go.* Loggers.java pom.xml)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;
@@ -161,6 +163,16 @@ build_bulk_clients() {
 	cp "$tests"/hosts/bulk_clients/*.json .
 	npm ci --no-audit --no-fund --loglevel=error
 	build_venv "$tests/hosts/bulk_clients/requirements.txt"
+}
+
+build_loggers() {
+	cp "$tests"/hosts/loggers/*.json "$tests"/hosts/loggers/pom.xml .
+	npm ci --no-audit --no-fund --loglevel=error
+	fetch_jars
+	javac -cp 'lib/*' -d classes "$tests/hosts/loggers/Loggers.java"
+	go=$(go_command)
+	(cd "$tests/hosts/loggers" && GOROOT='' GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$OLDPWD/loggers" .)
+	build_venv "$tests/hosts/loggers/requirements.txt"
 }
 
 build_venv() {
