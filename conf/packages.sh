@@ -55,6 +55,7 @@ want_tests() {
 	want npm npm
 	want shellcheck shellcheck
 	want clang clang
+	want logrotate logrotate
 }
 
 want_demo() {
