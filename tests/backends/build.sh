@@ -51,7 +51,8 @@ folder_of() {
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
-	loggers) echo "loggers-$(python_tag)-$(cd "$tests/hosts/loggers" && sum_of ./*.json ./*.txt main.go go.* Loggers.java pom.xml)" ;;
+	loggers) echo "loggers-$(python_tag)-$(cd "$tests/hosts/loggers" &&
+		sum_of ./*.json ./*.txt main.go go.* Loggers.java pom.xml)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;

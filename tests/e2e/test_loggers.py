@@ -1,5 +1,5 @@
-"""Logging libraries of Node, Python, Go and Java write the files, the agent ships them into a data stream: each document
-is the line, each line says what was logged, and `@timestamp` is the moment that the library wrote down."""
+"""Logging libraries of Node, Python, Go and Java write the files, the agent ships them into a data stream: each
+document is the line, each line says what was logged, and `@timestamp` is the moment that the library wrote down."""
 
 import datetime
 import json
