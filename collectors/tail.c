@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "collectors/tail_gzip.h"
 #include "collectors/tail_table.h"
 #include "collectors/tail_watch.h"
 
@@ -39,6 +40,7 @@ enum {
 	HELD_TICK_MS = 250, /* so often it is asked whether held lines have waited */
 	TRACE_MS = 1000, /* so long for the rest of a message */
 	PIECES_MS = 5000, /* so long for the rest of a line */
+	PACKED_REST_S = 5, /* so long nothing changes a compressed file before it is read */
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -53,6 +55,7 @@ struct tail_config {
 	const struct option_list *exclude;
 	int poll;
 	struct duration poll_every;
+	bool gzip;
 };
 
 enum { POLL_AUTO, POLL_ALWAYS };
@@ -87,6 +90,10 @@ static const struct option tail_options[] = {
 			"told (NFS, SMB, 9p, FUSE, overlay); always: all." },
 	{ OPT_DURATION(struct tail_config, poll_every), .name = "poll_every", .text = "250ms", .min = 1,
 		.help = "How often those are asked." },
+	{ OPT_BOOL(struct tail_config, gzip), .name = "gzip", .text = "false",
+		.help = "Reads files of `paths` that are compressed, once, but those that were read before they were; "
+			"else "
+			"they are left out." },
 	{ .name = NULL },
 };
 
@@ -128,7 +135,11 @@ struct collector {
 	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
 	unsigned unsure_scans; /* in a row */
 	rlim_t descriptors; /* files get those below */
-	uint64_t *open_files, *rotations, *truncations, *errors, *holes, *hole_bytes;
+	struct tail_unpack *unpack; /* the one file that is unpacked at a time */
+	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
+	size_t packed_waiting; /* files that wait for their turn: what may be theirs is not forgotten */
+	uint64_t *open_files, *rotations, *truncations, *errors, *holes, *hole_bytes, *packed, *unpacked, *damaged,
+		*scan_count;
 };
 
 static void begin_scan(struct collector *c);
@@ -137,7 +148,7 @@ static void commit(struct collector *c);
 
 static void mark_ready(struct collector *c, struct tail_file *f)
 {
-	if (!f->ready && f->state == TAIL_FOLLOWED) {
+	if (!f->ready && f->state == TAIL_FOLLOWED && !f->spent) {
 		f->ready = true;
 		TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
 	}
@@ -230,8 +241,8 @@ static void commit_failed(struct collector *c, int failed)
 
 	++*c->errors;
 	if (c->commit_failures++ == 0)
-		host_log(c->reader.host, LOG_LEVEL_WARN,
-			"positions cannot be saved: %s; trying again, new files wait", strerror(-failed));
+		host_log(c->reader.host, LOG_LEVEL_WARN, "positions cannot be saved: %s; trying again, new files wait",
+			strerror(-failed));
 	for (unsigned i = 1; i < c->commit_failures && wait < COMMIT_RETRY_MAX_MS; i++)
 		wait *= 2;
 	loop_timer_set(&c->save, DURATION_MS(wait < COMMIT_RETRY_MAX_MS ? wait : COMMIT_RETRY_MAX_MS));
@@ -502,7 +513,8 @@ static void on_waited(void *context)
 	struct collector *c = context;
 	struct tail_file *f;
 
-	TAILQ_FOREACH(f, &c->held, held_entry) {
+	TAILQ_FOREACH(f, &c->held, held_entry)
+	{
 		int64_t wait = f->held_pieces ? PIECES_MS : TRACE_MS;
 		f->due = f->due || duration_ms(mono_since(loop_now(c->loop), f->held_since)) >= wait;
 		if (f->due || c->reader.ending)
@@ -581,6 +593,191 @@ static void begin_file(struct collector *c, struct tail_file *f, uint64_t size)
 	mark_ready(c, f);
 }
 
+/* Compressed files. */
+
+static void on_unpacked(struct job *job);
+
+static void spend(struct tail_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	f->spent = true;
+}
+
+static void unpack_next_slice(struct collector *c)
+{
+	if (lane_run(host_cpu_lane(c->reader.host), &c->unpack->job) == 0)
+		return;
+	tail_unpack_free(c->unpack); /* the next sweep tries again */
+	c->unpack = NULL;
+}
+
+/* Nobody is writing to it any more. Its time of change tells, as gzip gives it the other time of what it packed. */
+static bool is_at_rest(struct collector *c, int fd)
+{
+	struct stat info;
+	int64_t since;
+
+	if (fstat(fd, &info) < 0)
+		return false;
+	since = loop_wall(c->loop).ns / 1000000000 - info.st_ctim.tv_sec;
+	return since < 0 || since >= PACKED_REST_S;
+}
+
+/* One at a time, and none that is still being written; the others are asked again by the scan that follows. */
+static void begin_packed(struct collector *c, struct tail_file *f, int fd)
+{
+	f->packed = true;
+	if (!c->config->gzip)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out: see option gzip", f->path);
+	f->spent = !c->config->gzip;
+	c->packed_waiting += !f->spent;
+	if (f->spent || c->unpack || c->draining || !is_at_rest(c, fd)) {
+		close(fd);
+		return;
+	}
+	c->unpack = tail_unpack_new(fd, &f->identity, host_state_path(c->reader.host));
+	if (!c->unpack) {
+		in_trouble(c, f, "unpack", errno);
+		return;
+	}
+	c->unpack->job.done = on_unpacked;
+	c->unpack->collector = c;
+	unpack_next_slice(c);
+}
+
+struct packed_twin {
+	const struct collector *collector;
+	const struct tail_unpack *unpack;
+	struct tail_identity found;
+	bool any;
+};
+
+/* A file of an earlier run that is not there any more and began as this text does. */
+static bool is_earlier(void *context, const struct tail_saved *s)
+{
+	struct packed_twin *t = context;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+
+	if (!t->any && s->at.head_size > 0 && !tail_table_find(&t->collector->table, &then) &&
+		(uint32_t)s->at.offset <= t->unpack->whole &&
+		tail_head_is(t->unpack->text, s->at.head_hash, s->at.head_size)) {
+		t->found = then;
+		t->any = true;
+	}
+	return true;
+}
+
+static bool is_twin(const struct tail_unpack *u, const struct tail_file *f)
+{
+	struct stat info;
+
+	return f->fd >= 0 && !f->packed && f->head_size > 0 && fstat(f->fd, &info) == 0 &&
+	       (uint32_t)info.st_size == u->whole && tail_head_is(u->text, f->head_hash, f->head_size);
+}
+
+/* Whether it is followed by now as the file that it was before. */
+static bool has_twin(struct collector *c)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &c->table.gone, entry)
+	if (is_twin(c->unpack, f))
+		return true;
+	TAILQ_FOREACH(f, &c->table.named, entry)
+	if (is_twin(c->unpack, f))
+		return true;
+	return false;
+}
+
+/* After the first slice: where it goes on from, if from anywhere. */
+static bool is_read_before(struct collector *c)
+{
+	struct packed_twin twin = { .collector = c, .unpack = c->unpack };
+
+	c->resumed = tail_table_claim(&c->table, &c->unpack->identity, c->unpack->text);
+	if (!c->resumed && has_twin(c))
+		return true;
+	if (!c->resumed) {
+		tail_table_sift(&c->table, is_earlier, &twin);
+		if (twin.any)
+			c->resumed = tail_table_claim(&c->table, &twin.found, c->unpack->text);
+	}
+	return c->resumed && (uint32_t)c->resumed->at.offset == c->unpack->whole;
+}
+
+/* Its text is there: from now on it is a file like any other, to which nobody writes. */
+static void begin_text(struct collector *c, struct tail_file *f, bool read_before)
+{
+	struct tail_saved *s = c->resumed;
+
+	f->fd = c->unpack->text;
+	c->unpack->text = -1;
+	if (s) {
+		f->generation = s->at.generation;
+		f->head_hash = s->at.head_hash;
+		f->head_size = s->at.head_size;
+		tail_file_begin(f, s->at.offset);
+		f->state = TAIL_FOLLOWED;
+		moved(c, f);
+	} else {
+		new_generation(c, f, read_before ? c->unpack->whole : 0);
+	}
+	f->last = true;
+	if (read_before)
+		spend(f);
+	else
+		mark_ready(c, f);
+	++*c->packed;
+	*c->unpacked += !read_before;
+}
+
+static void end_unpack(struct collector *c)
+{
+	tail_unpack_free(c->unpack);
+	free(c->resumed);
+	c->unpack = NULL;
+	c->resumed = NULL;
+	begin_scan(c);
+}
+
+static void tell_damage(struct collector *c, const struct tail_file *f)
+{
+	if (!c->unpack->failed)
+		return;
+	++*c->damaged;
+	host_log(c->reader.host, LOG_LEVEL_WARN, "%s: %s behind byte %llu of its text; what is before that is read",
+		f->path, c->unpack->failed == -EBADMSG ? "it is no gzip" : strerror(-c->unpack->failed),
+		(unsigned long long)c->unpack->size);
+}
+
+static void on_unpacked(struct job *job)
+{
+	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
+	struct collector *c = u->collector;
+	struct tail_file *f = tail_table_find(&c->table, &u->identity);
+	bool read_before;
+
+	if (!f || c->stopped || c->draining) {
+		end_unpack(c);
+		return;
+	}
+	u->waits = c->scanning && !u->decided;
+	if (u->waits)
+		return;
+	read_before = !u->decided && is_read_before(c);
+	u->decided = true;
+	if (!read_before && !u->ended) {
+		unpack_next_slice(c);
+		return;
+	}
+	if (!read_before)
+		tell_damage(c, f);
+	begin_text(c, f, read_before);
+	end_unpack(c);
+}
+
 /* Opens a file that is found by its name. Another file of that name by now is found by the next scan. */
 static void open_file(struct collector *c, struct tail_file *f, const char *path)
 {
@@ -598,8 +795,12 @@ static void open_file(struct collector *c, struct tail_file *f, const char *path
 		close(fd);
 		return;
 	}
-	f->fd = fd;
 	out_of_trouble(c, f);
+	if (tail_is_packed(fd)) {
+		begin_packed(c, f, fd);
+		return;
+	}
+	f->fd = fd;
 	begin_file(c, f, size);
 }
 
@@ -632,7 +833,7 @@ static void ask_for(struct collector *c, const char *path, const struct tail_ide
 /* The name is another file's now, or nobody's: what is open is read to its end, what never was is looked for. */
 static void lose_name(struct collector *c, struct tail_file *f)
 {
-	if (f->fd < 0) {
+	if (f->fd < 0 && !f->spent) {
 		ask_for(c, f->path, &f->identity);
 		drop_file(c, f);
 		return;
@@ -666,7 +867,7 @@ static void found_again(struct collector *c, struct tail_file *f, const struct t
 	f->seen = c->scans;
 	if (!has_name && (f->gone || strcmp(f->path, found->path) != 0)) {
 		tail_table_rename(&c->table, f, found->path);
-		f->last = false;
+		f->last = f->packed;
 		if (f->fd >= 0)
 			moved(c, f);
 	}
@@ -674,8 +875,10 @@ static void found_again(struct collector *c, struct tail_file *f, const struct t
 		f->linked = found->linked;
 		f->silent = found->silent;
 	}
-	if (f->fd < 0)
+	if (f->fd < 0 && !f->spent)
 		open_file(c, f, found->path);
+	if (f->packed)
+		return;
 	if (found->size != tail_file_seen(f) || f->trouble)
 		mark_ready(c, f);
 }
@@ -699,7 +902,7 @@ static bool is_deleted(const struct tail_file *f)
 {
 	struct stat info;
 
-	return fstat(f->fd, &info) == 0 && info.st_nlink == 0;
+	return f->packed || (fstat(f->fd, &info) == 0 && info.st_nlink == 0);
 }
 
 /* A rotated file that could not be opened. It may have been renamed once more meanwhile; else it is asked for again by
@@ -722,9 +925,10 @@ static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 		drop_file(c, f);
 	} else if (f->ready || f->offers > 0 || f->state != TAIL_FOLLOWED || tail_file_grew(f)) {
 		f->idle_sweeps = 0;
-		f->last = false;
+		f->last = f->packed;
 		mark_ready(c, f);
-	} else if (f->save == TAIL_SAVING || f->idle_sweeps < (is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS)) {
+	} else if (f->save == TAIL_SAVING || c->packed_waiting > 0 ||
+		   f->idle_sweeps < (is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS)) {
 		return;
 	} else if (f->held + f->unended > 0) {
 		f->last = true;
@@ -743,10 +947,15 @@ static bool may_come_back(void *context, const struct tail_saved *s)
 	const struct tail_file *f = tail_table_find(&c->table, &then);
 	const struct tail_lost *lost = tail_scan_lost(&c->scan, s->path, &then);
 
-	if (f ? f->fd < 0 : c->unsure || !lost || !lost->gone)
+	if (f ? f->fd < 0 : c->packed_waiting > 0 || c->unsure || !lost || !lost->gone)
 		return true;
 	forget(c, s->at.generation);
 	return false;
+}
+
+static bool is_all_read(const struct tail_file *f)
+{
+	return f->state == TAIL_FOLLOWED && !f->ready && f->offers == 0 && f->save == TAIL_SAVED && !tail_file_grew(f);
 }
 
 static void tend_files(struct collector *c)
@@ -756,10 +965,16 @@ static void tend_files(struct collector *c)
 
 	if (sweep)
 		c->swept = loop_now(c->loop);
+	c->packed_waiting = 0;
 	for (f = TAILQ_FIRST(&c->table.named); f; f = next) {
 		next = TAILQ_NEXT(f, entry);
-		if (f->seen != c->scans)
+		if (f->seen != c->scans) {
 			lose_name(c, f);
+			continue;
+		}
+		if (f->packed && f->fd >= 0 && is_all_read(f))
+			spend(f);
+		c->packed_waiting += f->packed && !f->spent && f->fd < 0;
 	}
 	for (f = TAILQ_FIRST(&c->table.gone); f; f = next) {
 		next = TAILQ_NEXT(f, entry);
@@ -804,6 +1019,7 @@ static void end_scan(struct collector *c)
 	if (c->silent && !loop_timer_pending(&c->poll))
 		loop_timer_set(&c->poll, c->config->poll_every);
 	*c->open_files = c->table.count;
+	++*c->scan_count;
 	c->had_scan = true;
 	c->scanning = false;
 	if (rest > c->config->sweep.ns)
@@ -814,6 +1030,8 @@ static void end_scan(struct collector *c)
 		begin_scan(c);
 	else
 		loop_timer_set(&c->sweep, c->config->sweep);
+	if (c->unpack && c->unpack->waits && !c->scanning)
+		on_unpacked(&c->unpack->job);
 }
 
 /* Before the files that have the names now. */
@@ -922,7 +1140,7 @@ static void on_event(void *context, uint32_t mask, const char *path)
 		c->scan_again = true; /* folders came or went, or events were lost */
 	else if (!f && c->linked && mask & (CAME | WENT))
 		c->scan_again = true; /* a link may lead elsewhere now */
-	else if ((mask & CAME && tail_matches(&globs, path)) || (f && mask & WENT) || (f && f->fd < 0))
+	else if ((mask & CAME && tail_matches(&globs, path)) || (f && mask & WENT) || (f && f->fd < 0 && !f->spent))
 		c->scan_again = true;
 }
 
@@ -1055,7 +1273,8 @@ static void read_grown(struct collector *c, const struct tail_file_list *list)
 
 static bool tail_quiet(struct collector *c)
 {
-	if (!c->drained_scan || c->scanning || c->committing || c->commit_failures || tail_watch_pending(&c->watch))
+	if (!c->drained_scan || c->scanning || c->unpack || c->committing || c->commit_failures ||
+		tail_watch_pending(&c->watch))
 		return false;
 	if (!TAILQ_EMPTY(&c->offers) || !TAILQ_EMPTY(&c->ready) || !TAILQ_EMPTY(&c->unsaved))
 		return false;
@@ -1090,7 +1309,7 @@ static void tail_destroy(struct collector *c)
 {
 	if (!c)
 		return;
-	OXP_ASSERT(!c->scanning);
+	OXP_ASSERT(!c->scanning && !c->unpack);
 	for (struct tail_offer *offer; (offer = TAILQ_FIRST(&c->offers));) {
 		TAILQ_REMOVE(&c->offers, offer, entry);
 		free(offer);
@@ -1121,6 +1340,11 @@ static void add_counters(struct collector *c, struct host *host)
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
 	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
 	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
+	c->scan_count = host_counter(host, "scans_total", "Times that the folders were looked through.");
+	c->packed = host_counter(host, "compressed_files_total",
+		"Compressed files that were looked into, whether they were read or not.");
+	c->unpacked = host_counter(host, "unpacked_total", "Compressed files that were read.");
+	c->damaged = host_counter(host, "damaged_gzip_total", "Compressed files that were damaged, cut or too large.");
 	c->errors = host_counter(
 		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }

@@ -55,6 +55,8 @@ struct tail_file {
 	bool held_pieces; /* pieces of a line are among them */
 	bool linked, silent; /* as it was found: tail_scan.h */
 	bool due; /* what is held waits no longer */
+	bool packed; /* a gzip: fd is its text, or -1 where that waits, or is read */
+	bool spent; /* a gzip that is read, or not to be */
 };
 TAILQ_HEAD(tail_file_list, tail_file);
 

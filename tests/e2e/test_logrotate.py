@@ -1,5 +1,6 @@
 """The real logrotate in both of its modes."""
 
+import gzip
 import shutil
 import subprocess
 
@@ -26,9 +27,9 @@ class Rotation:
         assert done.returncode == 0, done.stderr
 
 
-def follow(oxpecker, fault_server, log):
+def follow(oxpecker, fault_server, *paths, **tail):
     server = fault_server()
-    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": [str(log)]}},
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": list(map(str, paths)), **tail}},
                                "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
     return server, agent
 
@@ -76,3 +77,90 @@ def test_copied_and_cut_files_come_once(oxpecker, fault_server, tmp_path):
     wait_delivered(agent, len(writer.lines))
     assert_same(documents_of(server), writer)
     agent.assert_balanced()
+
+
+def swept(agent, times=2):
+    """So many times the folders were looked through since."""
+    before = agent.metric("oxpecker_scans_total")
+    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= before + times, 30, "a look around")
+
+
+def test_what_was_followed_is_not_read_again_when_it_is_compressed(oxpecker, fault_server, tmp_path):
+    """Compressed at once and with delay, while the agent follows, and over a restart."""
+    rotation = Rotation(tmp_path, "create 0644 root root\n\tcompress")
+    writer = Writer(rotation.log)
+    server, agent = follow(oxpecker, fault_server, rotation.log, f"{rotation.log}.*.gz", gzip=True, sweep="500ms")
+    for _ in range(3):
+        writer.write(100, padding="x" * 200)
+        wait_delivered(agent, len(writer.lines))
+        rotation.rotate()
+        writer.file.close()
+        writer.file = open(writer.path, "ab", buffering=0)
+    packed = sorted(path.name for path in rotation.log.parent.glob("*.gz"))
+    assert packed == ["app.log.1.gz", "app.log.2.gz", "app.log.3.gz"]
+    agent.wait_until(lambda: settled_packed(agent) == 3, 40, "each is looked at")
+    assert agent.stop() == 0
+    agent.start()
+    writer.write(10)
+    wait_delivered(agent, len(writer.lines))
+    swept(agent)
+    assert agent.metric("oxpecker_unpacked_total") == 0
+    assert_same(documents_of(server), writer)
+    agent.assert_balanced()
+
+
+def settled_packed(agent):
+    return agent.metric("oxpecker_compressed_files_total")
+
+
+def test_what_was_compressed_while_nobody_looked_is_read_once(oxpecker, fault_server, tmp_path):
+    """A file of which a part was read goes on where it was; one that nobody knows begins at its beginning."""
+    rotation = Rotation(tmp_path, "create 0644 root root\n\tcompress")
+    writer = Writer(rotation.log)
+    server, agent = follow(oxpecker, fault_server, rotation.log, f"{rotation.log}.*.gz", gzip=True, sweep="500ms")
+    writer.write(100, padding="x" * 200)
+    wait_delivered(agent, 100)
+    assert agent.stop() == 0
+    for count in (5000, 40):
+        writer.write(count)
+        rotation.rotate()
+        writer.file.close()
+        writer.file = open(writer.path, "ab", buffering=0)
+    writer.write(10)
+    agent.start()
+    wait_delivered(agent, len(writer.lines))
+    agent.assert_balanced()
+    agent.kill9()
+    agent.start()
+    writer.write(10)
+    wait_delivered(agent, len(writer.lines))
+    swept(agent)
+    assert agent.booked("received", signal="logs") == len(writer.lines)
+    assert_same(documents_of(server), writer)
+    agent.assert_balanced()
+
+
+def test_what_is_no_whole_gzip_is_read_as_far_as_it_is_sound(oxpecker, fault_server, tmp_path):
+    whole = gzip.compress(b"".join(b'{"n":%d}\n' % n for n in range(50000)))
+    (tmp_path / "cut.gz").write_bytes(whole[:len(whole) // 2])
+    (tmp_path / "torn.gz").write_bytes(whole[:2000] + b"\xff" * 50 + whole[2050:])
+    (tmp_path / "two.gz").write_bytes(gzip.compress(b'{"n":"a"}\n') + gzip.compress(b'{"n":"b"}'))
+    (tmp_path / "empty.gz").write_bytes(gzip.compress(b""))
+    server, agent = follow(oxpecker, fault_server, tmp_path / "*.gz", gzip=True, sweep="200ms")
+    agent.wait_until(lambda: settled_packed(agent) == 4, 40, "each is looked at")
+    agent.wait_until(lambda: not agent.booked("held", signal="logs"), 20, "all settled")
+    found = [document.get("n") for document in documents_of(server)]
+    assert {"a", "b"} <= set(found) and 10000 < len(found) < 60000
+    assert agent.metric("oxpecker_damaged_gzip_total") == 2
+    assert "cut.gz" in agent.err() and "torn.gz" in agent.err()
+    agent.assert_balanced()
+
+
+def test_compressed_files_are_left_out_unless_asked_for(oxpecker, fault_server, tmp_path):
+    (tmp_path / "old.log").write_bytes(gzip.compress(b'{"n":1}\n'))
+    server, agent = follow(oxpecker, fault_server, tmp_path / "*.log")
+    (tmp_path / "new.log").write_bytes(b'{"n":2}\n')
+    wait_delivered(agent, 1)
+    swept(agent, 1)
+    assert [document["n"] for document in documents_of(server)] == [2]
+    assert "old.log is compressed and left out" in agent.err()

@@ -35,6 +35,7 @@ struct tail_config {
 	const struct option_list *exclude;
 	int poll;
 	struct duration poll_every;
+	bool gzip;
 };
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };

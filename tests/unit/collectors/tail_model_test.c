@@ -38,6 +38,7 @@ struct tail_config {
 	const struct option_list *exclude;
 	int poll;
 	struct duration poll_every;
+	bool gzip;
 };
 
 enum { SEEDS = 1000, ACTIONS = 40, TURNS_MAX = 100000, NAMES = 2, FILES_MAX = 128, MEMORY = 8 << 20 };

@@ -33,6 +33,7 @@ struct tail_config {
 	const struct option_list *exclude;
 	int poll;
 	struct duration poll_every;
+	bool gzip;
 };
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };

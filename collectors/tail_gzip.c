@@ -1,0 +1,119 @@
+#include "collectors/tail_gzip.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { SMALLEST_GZIP = 18, TRAILER = 4 };
+
+bool tail_is_packed(int fd)
+{
+	unsigned char magic[2];
+
+	return pread(fd, magic, sizeof magic, 0) == sizeof magic && magic[0] == 0x1f && magic[1] == 0x8b;
+}
+
+/* A file that nobody else sees and that goes with its descriptor. */
+static int open_nameless(const char *folder)
+{
+	char path[PATH_MAX];
+	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
+		return fd;
+	if ((size_t)snprintf(path, sizeof path, "%s/unpacked-XXXXXX", folder) >= sizeof path)
+		return errno = ENAMETOOLONG, -1;
+	fd = mkostemp(path, O_CLOEXEC);
+	if (fd >= 0)
+		unlink(path);
+	return fd;
+}
+
+static uint32_t read_whole(int fd)
+{
+	char trailer[SMALLEST_GZIP] = { 0 };
+	off_t size = lseek(fd, 0, SEEK_END);
+
+	if (size < SMALLEST_GZIP || pread(fd, trailer, sizeof trailer, size - SMALLEST_GZIP) != sizeof trailer)
+		return 0;
+	return (uint32_t)gzip_inflated_size((struct bytes){ trailer, sizeof trailer });
+}
+
+struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *identity, const char *folder)
+{
+	struct tail_unpack *u = oxp_new(sizeof *u);
+
+	*u = (struct tail_unpack){ .job = { .work = tail_unpack_slice },
+		.identity = *identity,
+		.packed = packed,
+		.text = open_nameless(folder),
+		.whole = read_whole(packed) };
+	lseek(packed, 0, SEEK_SET);
+	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
+	u->gunzip = gunzip_new();
+	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
+		return u;
+	if (u->text >= 0)
+		errno = ENOMEM;
+	tail_unpack_free(u);
+	return NULL;
+}
+
+void tail_unpack_free(struct tail_unpack *u)
+{
+	int error = errno;
+
+	if (!u)
+		return;
+	if (u->packed >= 0)
+		close(u->packed);
+	if (u->text >= 0)
+		close(u->text);
+	gunzip_free(u->gunzip);
+	buffer_done(&u->piece);
+	free(u);
+	errno = error;
+}
+
+/* What the piece has come to, behind the text so far. */
+static int write_text(struct tail_unpack *u)
+{
+	for (size_t done = 0; done < u->piece.size;) {
+		ssize_t put = pwrite(u->text, u->piece.data + done, u->piece.size - done, (off_t)(u->size + done));
+		if (put < 0 && errno != EINTR)
+			return -errno;
+		done += put > 0 ? (size_t)put : 0;
+	}
+	u->size += u->piece.size;
+	return u->size > TAIL_UNPACKED_MAX ? -EFBIG : 0;
+}
+
+/* What was inflated before it failed is sound, and counts. */
+static int unpack_piece(struct tail_unpack *u)
+{
+	char packed[TAIL_UNPACK_PIECE];
+	ssize_t got = read(u->packed, packed, sizeof packed);
+	int failed, written;
+
+	if (got < 0)
+		return errno == EINTR ? 0 : -errno;
+	u->ended = got == 0;
+	buffer_clear(&u->piece);
+	failed = got > 0 ? gunzip_feed(u->gunzip, packed, (size_t)got) : gunzip_end(u->gunzip);
+	written = write_text(u);
+	return failed ? failed : written;
+}
+
+void tail_unpack_slice(struct job *job)
+{
+	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
+	uint64_t until = u->size + TAIL_UNPACK_SLICE;
+
+	while (!u->ended && u->size < until) {
+		u->failed = unpack_piece(u);
+		u->ended = u->ended || u->failed;
+	}
+}
