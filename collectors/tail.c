@@ -357,16 +357,21 @@ static void tail_settled(struct collector *c, uint64_t token)
 
 /* Reading. */
 
+static void tell_cut_down(struct collector *c, const char *path, uint64_t offset)
+{
+	++*c->truncations;
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
+		"and not read is not known",
+		path, (unsigned long long)offset);
+}
+
 static void truncated(struct collector *c, struct tail_file *f)
 {
 	uint64_t before = f->generation;
 
-	++*c->truncations;
 	not_ready(c, f);
-	host_log(c->reader.host, LOG_LEVEL_WARN,
-		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
-		"and not read is not known",
-		f->path, (unsigned long long)f->offset);
+	tell_cut_down(c, f->path, f->offset);
 	new_generation(c, f, 0);
 	forget(c, before);
 }
@@ -939,7 +944,8 @@ static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 }
 
 /* A position is kept as long as its file may come back: its folder cannot be read, or it cannot be opened. It is of no
- * use when the file is no more, or is another one that has its inode. */
+ * use when the file is no more, or is another one that has its inode; one that was born when it was has been cut down
+ * since. */
 static bool may_come_back(void *context, const struct tail_saved *s)
 {
 	struct collector *c = context;
@@ -949,6 +955,8 @@ static bool may_come_back(void *context, const struct tail_saved *s)
 
 	if (f ? f->fd < 0 : c->packed_waiting > 0 || c->unsure || !lost || !lost->gone)
 		return true;
+	if (f && s->at.birth_ns)
+		tell_cut_down(c, f->path, s->at.offset);
 	forget(c, s->at.generation);
 	return false;
 }

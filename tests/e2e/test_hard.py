@@ -52,6 +52,21 @@ def test_a_file_that_is_cut_down_is_begun_anew(oxpecker, fault_server, tmp_path)
     agent.assert_balanced()
 
 
+def test_a_file_that_was_cut_down_meanwhile_is_told(oxpecker, fault_server, tmp_path):
+    """What was cut away before it was read is not known, whether anybody was looking or not."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker(config(tmp_path / "app.log", server.url))
+    writer.write(20)
+    wait_delivered(agent, 20)
+    assert agent.stop() == 0
+    writer.truncate()
+    writer.write(100)
+    agent.start()
+    wait_delivered(agent, 120)
+    assert agent.metric("oxpecker_truncations_total") == 1 and "was cut down" in agent.err()
+    assert_same(list(documents_of(server).values()), writer)
+
+
 def test_a_link_is_followed_and_its_switch_too(oxpecker, fault_server, tmp_path):
     server = fault_server()
     first, second = Writer(tmp_path / "one"), Writer(tmp_path / "two")
