@@ -323,6 +323,7 @@ int state_positions_load(
 		" FROM positions WHERE collector = ?",
 		-1, &q, NULL));
 
+	OXP_ASSERT(!s->writing); /* the lane has the database then */
 	if (failed)
 		return failed;
 	sqlite3_bind_text(q, 1, collector, -1, SQLITE_STATIC);
@@ -337,6 +338,7 @@ bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *re
 	sqlite3_stmt *q;
 	bool found;
 
+	OXP_ASSERT(!s->writing); /* the lane has the database then */
 	if (sqlite3_prepare_v2(s->database.db, "SELECT terms FROM ledger WHERE key = ?", -1, &q, NULL) != SQLITE_OK)
 		return false;
 	sqlite3_bind_text(q, 1, key, -1, SQLITE_STATIC);
@@ -361,6 +363,7 @@ struct ledger_amount state_parked_sum(struct state *s, const char *signal, const
 	struct ledger_amount sum = { 0, 0 };
 	sqlite3_stmt *q;
 
+	OXP_ASSERT(!s->writing); /* the lane has the database then */
 	if (sqlite3_prepare_v2(s->database.db,
 		    "SELECT sum(records), sum(length(payload)) FROM parked"
 		    " WHERE signal = ? AND source = ? AND destination = ?",
@@ -401,6 +404,7 @@ int state_spool_load(struct state *s, const char *key,
 	bool more = true;
 	int failed = 0;
 
+	OXP_ASSERT(!s->writing); /* the lane has the database then */
 	*ret_damaged = 0;
 	while (more && !failed && row.found) {
 		failed = spool_read(&s->database, key, row.id, &row);
