@@ -1,0 +1,128 @@
+/*
+ * The collector `tail` from the inside: what its parts share. Nobody else includes this.
+ *
+ *	tail.c            options, inotify and polling, life
+ *	tail_find.c       what a scan found: new files, names that changed hands, files without one
+ *	tail_packed.c     compressed files
+ *	tail_read.c       slices in turns, and what is held for the rest of a message
+ *	tail_positions.c  generations and positions, committed together
+ */
+#ifndef OXP_TAIL_H
+#define OXP_TAIL_H
+
+#include <sys/resource.h>
+
+#include "collectors/tail_gzip.h"
+#include "collectors/tail_table.h"
+#include "collectors/tail_watch.h"
+
+struct tail_config {
+	const struct option_list *paths;
+	int start, format;
+	uint64_t line_max;
+	struct duration sweep, tick;
+	const struct option_list *multiline;
+	const char *multiline_start;
+	bool origin;
+	const struct option_list *exclude;
+	int poll;
+	struct duration poll_every;
+	bool gzip;
+};
+
+enum { POLL_AUTO, POLL_ALWAYS };
+enum { START_BEGINNING, START_END };
+
+/*
+ * Invariant: a file is in `ready` exactly when its flag says so, in `unsaved` or `saving` as its `save` says.
+ * `scanning`: the lane has `scan`.
+ */
+struct collector {
+	const struct tail_config *config;
+	struct tail_reader reader;
+	struct line_start multiline_start;
+	struct loop *loop;
+	struct tail_table table;
+	struct tail_watch watch;
+	struct tail_file_list ready; /* in turns */
+	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
+	struct tail_file_list held; /* files with lines whose message may go on */
+	uint64_t *forgotten; /* generations for the next commit, then those of the one under way */
+	size_t forgotten_count, forgetting_count;
+	struct tail_offer_list offers; /* oldest first */
+	struct loop_timer tick, sweep, save, again, waited, poll;
+	struct loop_soon reading, scanned;
+	struct tail_scan scan;
+	size_t scan_at; /* how far the answer of a scan is worked through */
+	struct tail_lost *lost; /* for the next scan */
+	size_t lost_count;
+	struct mono_time scan_began;
+	struct mono_time scan_after; /* not before */
+	struct mono_time swept; /* when idle files were last counted */
+	uint32_t scans;
+	unsigned commit_failures; /* in a row */
+	unsigned fulls; /* since anything of ours was taken or settled */
+	bool scanning, scan_again, had_scan, committing, commit_again;
+	bool full, stopped, draining, drained_scan, watch_failed, too_many;
+	bool stranger; /* something changed that has a name we do not follow */
+	bool out_of_descriptors;
+	bool linked, silent; /* some file is, as of the last scan */
+	bool renames; /* were told of since the scan began */
+	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
+	unsigned unsure_scans; /* in a row */
+	rlim_t descriptors; /* files get those below */
+	struct tail_unpack *unpack; /* the one file that is unpacked at a time */
+	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
+	size_t packed_waiting; /* files that wait for their turn: what may be theirs is not forgotten */
+	uint64_t *open_files, *rotations, *truncations, *errors, *holes, *hole_bytes, *packed, *unpacked, *damaged,
+		*scan_count;
+};
+
+/* Positions. */
+
+/* It is read in its turn, if it may be. */
+void tail_mark_ready(struct collector *, struct tail_file *);
+void tail_not_ready(struct collector *, struct tail_file *);
+void tail_save_as(struct collector *, struct tail_file *, enum tail_save);
+void tail_put_position(struct collector *, const struct tail_file *);
+/* The position is another now. Once stopped, whoever ends the agent commits what is put. */
+void tail_moved(struct collector *, struct tail_file *);
+void tail_forget(struct collector *, uint64_t generation);
+/* Saves what moved and what is new, in one transaction; what comes meanwhile goes with the next. */
+void tail_commit(struct collector *);
+void tail_on_save(void *context);
+/* Nothing more of it is offered before generation and beginning are on disk. While commits fail, the next try takes it
+ * along. */
+void tail_commit_first(struct collector *, struct tail_file *);
+void tail_new_generation(struct collector *, struct tail_file *, uint64_t offset);
+
+/* Reading. */
+
+void tail_settled(struct collector *, uint64_t token);
+void tail_resume(struct collector *);
+void tail_read_slice(void *context);
+void tail_on_again(void *context);
+void tail_on_waited(void *context);
+void tail_hold_no_more(struct collector *, struct tail_file *);
+void tail_tell_cut_down(struct collector *, const char *path, uint64_t offset);
+/* Logged when it begins; the next sweep tries again. */
+void tail_in_trouble(struct collector *, struct tail_file *, const char *what, int error);
+void tail_out_of_trouble(struct collector *, struct tail_file *);
+
+/* Compressed files. */
+
+/* Takes the descriptor. One at a time, and none that is still being written; the others are asked again by the scan
+ * that follows. */
+void tail_begin_packed(struct collector *, struct tail_file *, int fd);
+/* It is read, or not to be. */
+void tail_spend(struct tail_file *);
+void tail_on_unpacked(struct job *);
+
+/* Finding. */
+
+void tail_begin_scan(struct collector *);
+void tail_on_sweep(void *context);
+void tail_work_through_scan(void *context);
+void tail_on_event(void *context, uint32_t mask, const char *path);
+
+#endif

@@ -1,0 +1,196 @@
+/*
+ * Compressed files of `tail`: looked into one at a time (tail_gzip.h), once nobody writes to them any more. One whose
+ * text is followed under another name is not read; one whose file an earlier run has read in part is read on from
+ * there, under the same generation; else it is a new file, to which nobody will write.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "collectors/tail_inner.h"
+
+enum {
+	PACKED_REST_S = 5, /* so long nothing changes a compressed file before it is read */
+};
+
+void tail_spend(struct tail_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+	f->spent = true;
+}
+
+static void unpack_next_slice(struct collector *c)
+{
+	if (lane_run(host_cpu_lane(c->reader.host), &c->unpack->job) == 0)
+		return;
+	tail_unpack_free(c->unpack); /* the next sweep tries again */
+	c->unpack = NULL;
+}
+
+/* Nobody is writing to it any more. Its time of change tells, as gzip gives it the other time of what it packed. */
+static bool is_at_rest(struct collector *c, int fd)
+{
+	struct stat info;
+	int64_t since;
+
+	if (fstat(fd, &info) < 0)
+		return false;
+	since = loop_wall(c->loop).ns / 1000000000 - info.st_ctim.tv_sec;
+	return since < 0 || since >= PACKED_REST_S;
+}
+
+/* One at a time, and none that is still being written; the others are asked again by the scan that follows. */
+void tail_begin_packed(struct collector *c, struct tail_file *f, int fd)
+{
+	f->packed = true;
+	if (!c->config->gzip)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out: see option gzip", f->path);
+	f->spent = !c->config->gzip;
+	c->packed_waiting += !f->spent;
+	if (f->spent || c->unpack || c->draining || !is_at_rest(c, fd)) {
+		close(fd);
+		return;
+	}
+	c->unpack = tail_unpack_new(fd, &f->identity, host_state_path(c->reader.host));
+	if (!c->unpack) {
+		tail_in_trouble(c, f, "unpack", errno);
+		return;
+	}
+	c->unpack->job.done = tail_on_unpacked;
+	c->unpack->collector = c;
+	unpack_next_slice(c);
+}
+
+struct packed_twin {
+	const struct collector *collector;
+	const struct tail_unpack *unpack;
+	struct tail_identity found;
+	bool any;
+};
+
+/* A file of an earlier run that is not there any more and began as this text does. */
+static bool is_earlier(void *context, const struct tail_saved *s)
+{
+	struct packed_twin *t = context;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+
+	if (!t->any && s->at.head_size > 0 && !tail_table_find(&t->collector->table, &then) &&
+		(uint32_t)s->at.offset <= t->unpack->whole &&
+		tail_head_is(t->unpack->text, s->at.head_hash, s->at.head_size)) {
+		t->found = then;
+		t->any = true;
+	}
+	return true;
+}
+
+static bool is_twin(const struct tail_unpack *u, const struct tail_file *f)
+{
+	struct stat info;
+
+	return f->fd >= 0 && !f->packed && f->head_size > 0 && fstat(f->fd, &info) == 0 &&
+	       (uint32_t)info.st_size == u->whole && tail_head_is(u->text, f->head_hash, f->head_size);
+}
+
+/* Whether it is followed by now as the file that it was before. */
+static bool has_twin(struct collector *c)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &c->table.gone, entry)
+	if (is_twin(c->unpack, f))
+		return true;
+	TAILQ_FOREACH(f, &c->table.named, entry)
+	if (is_twin(c->unpack, f))
+		return true;
+	return false;
+}
+
+/* After the first slice: where it goes on from, if from anywhere. */
+static bool is_read_before(struct collector *c)
+{
+	struct packed_twin twin = { .collector = c, .unpack = c->unpack };
+
+	c->resumed = tail_table_claim(&c->table, &c->unpack->identity, c->unpack->text);
+	if (!c->resumed && has_twin(c))
+		return true;
+	if (!c->resumed) {
+		tail_table_sift(&c->table, is_earlier, &twin);
+		if (twin.any)
+			c->resumed = tail_table_claim(&c->table, &twin.found, c->unpack->text);
+	}
+	return c->resumed && (uint32_t)c->resumed->at.offset == c->unpack->whole;
+}
+
+/* Its text is there: from now on it is a file like any other, to which nobody writes. */
+static void begin_text(struct collector *c, struct tail_file *f, bool read_before)
+{
+	struct tail_saved *s = c->resumed;
+
+	f->fd = c->unpack->text;
+	c->unpack->text = -1;
+	if (s) {
+		f->generation = s->at.generation;
+		f->head_hash = s->at.head_hash;
+		f->head_size = s->at.head_size;
+		tail_file_begin(f, s->at.offset);
+		f->state = TAIL_FOLLOWED;
+		tail_moved(c, f);
+	} else {
+		tail_new_generation(c, f, read_before ? c->unpack->whole : 0);
+	}
+	f->last = true;
+	if (read_before)
+		tail_spend(f);
+	else
+		tail_mark_ready(c, f);
+	++*c->packed;
+	*c->unpacked += !read_before;
+}
+
+static void end_unpack(struct collector *c)
+{
+	tail_unpack_free(c->unpack);
+	free(c->resumed);
+	c->unpack = NULL;
+	c->resumed = NULL;
+	tail_begin_scan(c);
+}
+
+static void tell_damage(struct collector *c, const struct tail_file *f)
+{
+	if (!c->unpack->failed)
+		return;
+	++*c->damaged;
+	host_log(c->reader.host, LOG_LEVEL_WARN, "%s: %s behind byte %llu of its text; what is before that is read",
+		f->path, c->unpack->failed == -EBADMSG ? "it is no gzip" : strerror(-c->unpack->failed),
+		(unsigned long long)c->unpack->size);
+}
+
+void tail_on_unpacked(struct job *job)
+{
+	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
+	struct collector *c = u->collector;
+	struct tail_file *f = tail_table_find(&c->table, &u->identity);
+	bool read_before;
+
+	if (!f || c->stopped || c->draining) {
+		end_unpack(c);
+		return;
+	}
+	u->waits = c->scanning && !u->decided;
+	if (u->waits)
+		return;
+	read_before = !u->decided && is_read_before(c);
+	u->decided = true;
+	if (!read_before && !u->ended) {
+		unpack_next_slice(c);
+		return;
+	}
+	if (!read_before)
+		tell_damage(c, f);
+	begin_text(c, f, read_before);
+	end_unpack(c);
+}
