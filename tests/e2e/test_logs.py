@@ -2,6 +2,7 @@
 
 import json
 import os
+import random
 import re
 
 import pytest
@@ -109,6 +110,48 @@ def test_what_is_no_json_is_shipped_as_text(oxpecker, fault_server, tmp_path):
     assert {"message": "[1,2]"} in documents and {"message": '{"a":1,}'} in documents
     assert {"message": "nul \x00 and \ufffd\ufffd"} in documents
     assert agent.metric("oxpecker_not_json_total") == 4
+    agent.assert_balanced()
+
+
+def damaged(chance, count):
+    """Lines of JSON of which most lost, gained or changed a few bytes; none is empty."""
+    for number in range(count):
+        text = json.dumps({"n": number, "text": chance.choice(["ü", "€ 😀", "\\ \"", "words " * 30]), "flag": True,
+                           "deep": [{"a": [1.5e3, None]}]}, ensure_ascii=chance.random() < 0.5).encode()
+        for _ in range(chance.randrange(4)):
+            at = chance.randrange(1, len(text))
+            byte = chance.choice([b"", b"\x00", b"\xff", b"\xc3", b'"', b"\\", b"}", b",", b"\t",
+                                  bytes([chance.randrange(11, 256)])])
+            text = text[:at] + byte + text[at + chance.randrange(2):]
+        yield text.replace(b"\n", b"").replace(b"\r", b"")
+
+
+def document_of(line):
+    """What has to arrive: the object, or the line as text with U+FFFD for what is no UTF-8."""
+    def refuse(word):
+        raise ValueError(word)
+
+    try:
+        found = json.loads(line.decode(), parse_constant=refuse)
+        if isinstance(found, dict):
+            return found
+    except ValueError:
+        pass
+    return {"message": re.sub("\ufffd+", "\ufffd", line.decode(errors="replace"))}
+
+
+def test_a_damaged_line_is_a_document_or_text_and_never_lost(oxpecker, fault_server, tmp_path):
+    server, path, lines = fault_server(), tmp_path / "app.log", list(damaged(random.Random(1), 5000))
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    agent = oxpecker(config(path, server.url))
+    wait_delivered(agent, len(lines))
+    documents, texts = documents_of(server), 0
+    for name, line in zip(sorted(documents), lines, strict=True):
+        found, wanted = documents[name], document_of(line)
+        if "message" in wanted:
+            found, texts = {"message": re.sub("\ufffd+", "\ufffd", found["message"])}, texts + 1
+        assert found == wanted, line
+    assert 1000 < texts < 4000 and agent.metric("oxpecker_not_json_total") == texts
     agent.assert_balanced()
 
 

@@ -33,6 +33,9 @@ def test_two_hundred_thousand_lines_under_kills(oxpecker, opensearch, tmp_path):
         if kills and len(writer.lines) > kills[0]:
             hits += agent.booked("delivered", signal="logs") < len(writer.lines)
             agent.kill9()
+            writer.write(min(chance.randrange(1, 500), LINES - len(writer.lines)))
+            rotations += 1
+            writer.rotate(rotations)
             agent.start()
             kills.pop(0)
         agent.wait_until(lambda: agent.booked("received", signal="logs") >= len(writer.lines) - AHEAD, 60, "it follows")
@@ -84,6 +87,9 @@ def test_storms_of_refusals(oxpecker, fault_server, tmp_path):
     agent = oxpecker(config(tmp_path / "app.log", records=400, url=server.url, concurrency=4))
     for _ in range(50):
         writer.write(1000)
+    windows = set()
+    look = lambda: windows.add(agent.status()["destinations"][0]["concurrency"])  # noqa: E731
+    agent.wait_until(lambda: look() or {1, 2} <= windows, 60, "the window halved, and grown")
     wait_delivered(agent, 50_000, 150)
     agent.assert_balanced()
     destination = agent.status()["destinations"][0]

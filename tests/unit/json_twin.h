@@ -22,7 +22,7 @@ static inline bool twin_differs_by_design(const json_error_t *error)
 
 	return code == json_error_null_character || code == json_error_null_byte_in_key ||
 	       code == json_error_numeric_overflow || code == json_error_stack_overflow ||
-	       strstr(error->text, "Unicode") || strstr(error->text, "\\u");
+	       strstr(error->text, "invalid Unicode") == error->text;
 }
 
 /* The tree's value under the name of the member; NULL: it has none. */
