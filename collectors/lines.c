@@ -180,6 +180,13 @@ static size_t ahead(const struct line_slice *s, const struct line_message *m)
 	return s->size - (size_t)(m->at - s->offset);
 }
 
+/* The last byte before the end is a line's end, so that no item begins there; the streams' heads are longer than their
+ * numbers. */
+static uint64_t place_of(const struct line_slice *s, const struct line_message *m)
+{
+	return s->lines->early ? s->offset + s->seen - 1 - m->stream : m->at;
+}
+
 /* The buffer's object becomes the item of the message. */
 static void add_made(struct line_slice *s, const struct line_message *m)
 {
@@ -191,7 +198,7 @@ static void add_made(struct line_slice *s, const struct line_message *m)
 		return;
 	}
 	memcpy(room, made->data, made->size);
-	add_item(s, room, made->size, m->at);
+	add_item(s, room, made->size, place_of(s, m));
 }
 
 /* Ships the first `line_max` bytes of a line as text. */
@@ -247,7 +254,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	char *room;
 
 	if (envelope.size == 0 && inside) {
-		add_item(s, m->text.data, m->text.size, m->at);
+		add_item(s, m->text.data, m->text.size, place_of(s, m));
 		return;
 	}
 	envelope.size -= empty && envelope.size > 0; /* the last comma */
@@ -261,7 +268,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	if (envelope.size > 0)
 		memcpy(room + skip, envelope.data, envelope.size);
 	memcpy(room + skip + envelope.size, m->text.data + skip, m->text.size - skip);
-	add_item(s, room, size, m->at);
+	add_item(s, room, size, place_of(s, m));
 }
 
 static bool is_blank(struct bytes text)
@@ -356,6 +363,13 @@ void lines_end(struct line_slice *s)
 	if (is_joined(s))
 		line_join_end(&s->lines->join);
 	took_up_to(s, s->seen);
+}
+
+void lines_end_early(struct line_slice *s)
+{
+	s->lines->early = true;
+	lines_end(s);
+	s->lines->early = false;
 }
 
 /* A line that may be part of a message. */

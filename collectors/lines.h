@@ -29,6 +29,7 @@ struct lines {
 	struct multiline multiline;
 	struct line_join join; /* of the slice at hand */
 	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
+	bool early; /* what comes out now was not ended by what is behind it */
 	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed;
 };
 
@@ -102,6 +103,9 @@ void lines_split(struct line_slice *);
 void lines_rest(struct line_slice *, bool last);
 /* Behind lines_rest(): nothing that is seen waits any longer. */
 void lines_end(struct line_slice *);
+/* The same before more of it may come. A message that ends so is known by the place of its end in place of its
+ * beginning: after a kill it may be read again with more of its lines, and is another document then. */
+void lines_end_early(struct line_slice *);
 /* Whether pieces of one line are among what waits: whoever wrote them has not written the rest yet. */
 bool lines_in_pieces(const struct line_slice *);
 /* Nothing is needed of the slice's joins any more. */

@@ -108,8 +108,12 @@ static void end_wait(struct slice *s)
 	const struct line_slice *in = &s->in;
 	bool waited = s->file->due && in->took == 0;
 
-	if (!in->failed && in->took < in->seen && s->at_end && (waited || s->reader->ending || s->file->last))
+	if (in->failed || in->took == in->seen || !s->at_end)
+		return;
+	if (s->file->last)
 		lines_end(&s->in);
+	else if (waited || s->reader->ending)
+		lines_end_early(&s->in);
 }
 
 /* The slice ends before a hole; one that it begins with is passed, or waits for what follows. Bytes within a line that

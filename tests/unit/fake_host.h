@@ -49,6 +49,7 @@ struct host {
 	size_t held_count;
 	size_t asked; /* for a batch */
 	bool hold; /* batches settle only when the test says so; otherwise soon */
+	bool may_go_back; /* items may come whose place is before that of others */
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	bool refuse; /* every offer is answered FULL */
 	struct loop_soon settling, room;
