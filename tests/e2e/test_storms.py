@@ -9,6 +9,7 @@ import threading
 import pytest
 
 from lib.lines import Writer, assert_same
+from lib.wait import wait_until
 from test_kill import Sink
 from test_logs import wait_delivered
 
@@ -114,6 +115,30 @@ def test_a_data_stream_rolls_over(oxpecker, opensearch, tmp_path):
     wait_delivered(agent, 5000)
     assert len(opensearch.get(f"{opensearch.url}/_data_stream/{stream}")["data_streams"][0]["indices"]) == 6
     assert_same(list(opensearch.documents(stream).values()), writer)
+    assert opensearch.count(stream) == 5000  # an id is one document only within one index
+    agent.assert_balanced()
+
+
+def test_a_kill_before_a_rollover_may_double_what_was_under_way_and_loses_nothing(oxpecker, opensearch, tmp_path):
+    """The stated exception: sent before, and sent again behind the rollover, a line is in both indices."""
+    writer, stream, under_way = Writer(tmp_path / "app.log"), opensearch.index("rolling"), 0
+    opensearch.create_data_stream(stream)
+    agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, data_stream=stream))
+    for _ in range(8):
+        before = opensearch.count(stream)
+        writer.write(200, **{"@timestamp": "2026-11-23T04:45:06.123456789Z"})
+        wait_until(lambda: opensearch.count(stream) > before, 20, "the first of them there")
+        agent.kill9()
+        under_way += opensearch.count(stream) - before
+        opensearch.request("POST", stream + "/_rollover").raise_for_status()
+        agent.start()
+        wait_delivered(agent, len(writer.lines))
+        agent.wait_until(lambda: agent.booked("held", signal="logs") == 0)
+        assert agent.stop() == 0
+        agent.start()
+    assert_same(list(opensearch.documents(stream).values()), writer)
+    doubled = opensearch.count(stream) - len(writer.lines)
+    assert 0 < doubled <= under_way, f"{doubled} twice, {under_way} were under way"
     agent.assert_balanced()
 
 
