@@ -170,7 +170,7 @@ build_loggers() {
 	cp "$tests"/hosts/loggers/*.json "$tests"/hosts/loggers/pom.xml .
 	npm ci --no-audit --no-fund --loglevel=error
 	fetch_jars
-	javac -cp 'lib/*' -d classes "$tests/hosts/loggers/Loggers.java"
+	javac -encoding UTF-8 -cp 'lib/*' -d classes "$tests/hosts/loggers/Loggers.java"
 	go=$(go_command)
 	(cd "$tests/hosts/loggers" && GOROOT='' GOTOOLCHAIN=local "$go" build -buildvcs=false -o "$OLDPWD/loggers" .)
 	build_venv "$tests/hosts/loggers/requirements.txt"

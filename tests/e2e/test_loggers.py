@@ -66,8 +66,8 @@ def command(how, library, source, target):
         return [home + "/bin/python", app + "/log.py", library, source, target], {}
     if how == "go":
         return [home + "/loggers", library, source, target], {}
-    return [need.program("java"), f"-DLOG_FILE={target}", "-cp", f"{app}:{home}/classes:{home}/lib/*", "Loggers",
-            library, source], {}
+    return [need.program("java"), "-Dfile.encoding=UTF-8", f"-DLOG_FILE={target}", "-cp",
+            f"{app}:{home}/classes:{home}/lib/*", "Loggers", library, source], {}
 
 
 def assert_logged(document, record, library):
