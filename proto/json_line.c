@@ -212,10 +212,9 @@ static bool escape(struct cursor *c)
 	return true;
 }
 
-/* Behind the opening quote; ends behind the closing one. */
-static bool string(struct cursor *c)
+/* A string that has an escape, or does not end. */
+__attribute__((noinline)) static bool odd_string(struct cursor *c)
 {
-	c->escaped = false;
 	for (;;) {
 		c->p = next_stop(c);
 		if (UNLIKELY(c->p >= c->end)) {
@@ -231,6 +230,20 @@ static bool string(struct cursor *c)
 		if (!escape(c))
 			return false;
 	}
+}
+
+/* Behind the opening quote; ends behind the closing one. */
+static inline bool string(struct cursor *c)
+{
+	const char *stop = next_stop(c);
+
+	c->escaped = false;
+	if (LIKELY(stop < c->end && *stop == '"')) {
+		c->p = stop + 1;
+		return true;
+	}
+	c->p = stop; /* blocks before it are not looked at again */
+	return odd_string(c);
 }
 
 static bool digits(struct cursor *c)
@@ -273,7 +286,7 @@ static bool word(struct cursor *c, const char *text, size_t size)
 }
 
 /* A value that is no bracket. */
-static bool simple(struct cursor *c, uint8_t *kind)
+static inline bool simple(struct cursor *c, uint8_t *kind)
 {
 	switch (*c->p) {
 	case '"':
