@@ -292,7 +292,7 @@ static void init_reader(struct collector *c, struct host *host)
 	if (start && !line_start_compile(start, &c->multiline_start))
 		multiline.start = &c->multiline_start;
 	c->reader.host = host;
-	c->reader.chunk = TAIL_CHUNK;
+	c->reader.chunk = c->reader.most = TAIL_CHUNK_FIRST;
 	c->reader.origin = c->config->origin;
 	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
 	lines_join(&c->reader.lines, host, &multiline);

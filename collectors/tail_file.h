@@ -26,7 +26,7 @@ enum tail_state {
 /* In which list of the collector it waits for its position to be saved. */
 enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
-enum { TAIL_HEAD_MAX = 256, TAIL_CHUNK = 256 << 10 };
+enum { TAIL_HEAD_MAX = 256, TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10 };
 
 struct tail_file {
 	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry, held_entry;
@@ -72,7 +72,9 @@ TAILQ_HEAD(tail_offer_list, tail_offer);
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
-	size_t chunk; /* bytes of one slice, at most TAIL_CHUNK; less where memory is short */
+	size_t chunk; /* bytes of one slice, at most `most`; less where memory is short */
+	size_t most; /* at most TAIL_CHUNK; less where lines take long: steps, traces */
+	unsigned slow, brisk; /* slices in a row */
 	bool origin; /* items tell path and offset */
 	bool ending; /* nothing is held any more */
 	uint64_t hole; /* answer: what a read has passed */

@@ -15,6 +15,10 @@ enum {
 	ECHOES = 3, /* so often a word of room is believed at once: giving back what was too little is heard, too */
 	PATIENCE = 10, /* asked so often with nothing under way, before lines are cut to what there is room for */
 	CHUNK_MIN = 16 << 10,
+	SLOW_US = 500, /* a slice that takes longer is too large */
+	SLOW_SLICES = 3, /* in a row */
+	BRISK_US = 150, /* one of twice the size would do */
+	BRISK_SLICES = 32,
 	HELD_TICK_MS = 250, /* so often it is asked whether held lines have waited */
 	TRACE_MS = 1000, /* so long for the rest of a message */
 	PIECES_MS = 5000, /* so long for the rest of a line */
@@ -166,8 +170,25 @@ static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
 static void room_was_found(struct collector *c)
 {
 	c->fulls = 0;
-	if (c->reader.chunk < TAIL_CHUNK)
+	if (c->reader.chunk < c->reader.most)
 		c->reader.chunk *= 2;
+}
+
+/* A slice is as large as keeps it well under a millisecond, whatever is done to its lines. One alone may have been
+ * interrupted. */
+static void learn_pace(struct tail_reader *r, struct duration took)
+{
+	r->slow = took.ns > SLOW_US * 1000 ? r->slow + 1 : 0;
+	r->brisk = took.ns < BRISK_US * 1000 ? r->brisk + 1 : 0;
+	if (r->slow >= SLOW_SLICES && r->most > CHUNK_MIN) {
+		r->most /= 2;
+		r->slow = 0;
+	} else if (r->brisk >= BRISK_SLICES && r->most < TAIL_CHUNK) {
+		r->most *= 2;
+		r->brisk = 0;
+	}
+	if (r->chunk > r->most)
+		r->chunk = r->most;
 }
 
 /* Lines whose message may go on. */
@@ -217,7 +238,9 @@ void tail_read_slice(void *context)
 	struct collector *c = context;
 	struct tail_file *f = TAILQ_FIRST(&c->ready);
 	struct tail_offer *offer;
+	const struct clock *clock = loop_clock(c->loop);
 	enum tail_read answer;
+	struct mono_time began;
 	uint64_t before;
 	bool offered;
 
@@ -228,10 +251,12 @@ void tail_read_slice(void *context)
 	TAILQ_INSERT_TAIL(&c->offers, offer, entry);
 	f->offers++;
 	before = f->offset;
+	began = clock->mono(clock);
 	answer = tail_file_read(f, &c->reader, offer, &offered);
 	hold(c, f, before);
 	if (offered) {
 		room_was_found(c);
+		learn_pace(&c->reader, mono_since(clock->mono(clock), began));
 	} else {
 		TAILQ_REMOVE(&c->offers, offer, entry);
 		f->offers--;

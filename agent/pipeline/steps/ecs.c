@@ -140,14 +140,29 @@ static void name_level(struct json_edit *e)
 	json_edit_rename(e, (size_t)i, bytes_of("log.level"));
 }
 
+/* Whether a field can begin so; what begins with an escape may be any. */
+static bool may_be_field(struct bytes name)
+{
+	return name.size > 0 && memchr("mtslehp\\", name.data[0], 8);
+}
+
+static void name_other(struct json_edit *e, size_t i)
+{
+	struct bytes name = json_edit_name(e, i);
+
+	for (size_t k = 0; k < COUNT_OF(fields); k++)
+		if (json_name_is(name, bytes_of(fields[k].from), false) &&
+			fields[k].kinds >> json_kind(json_edit_value(e, i)) & 1 && is_free(e, fields[k].to)) {
+			json_edit_rename(e, i, bytes_of(fields[k].to));
+			return;
+		}
+}
+
 static void name_others(struct json_edit *e)
 {
-	for (size_t k = 0; k < COUNT_OF(fields); k++) {
-		int i = json_edit_find(e, bytes_of(fields[k].from));
-		if (i >= 0 && fields[k].kinds >> json_kind(json_edit_value(e, (size_t)i)) & 1 &&
-			is_free(e, fields[k].to))
-			json_edit_rename(e, (size_t)i, bytes_of(fields[k].to));
-	}
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i) && may_be_field(json_edit_name(e, i)))
+			name_other(e, i);
 }
 
 static void add_version(struct json_edit *e)
