@@ -43,4 +43,4 @@ build_backends $(backends_for "$@")
 
 step "tests: ctest $*"
 cd "$build"
-exec ctest --output-on-failure -j "$(nproc)" "$@"
+exec ctest --output-on-failure -j "$(($(nproc) + 1))" "$@"
