@@ -14,7 +14,7 @@ const char *const lines_formats[] = { "auto", "json", "text", NULL };
 const char *const lines_file_formats[] = { "auto", "json", "text", "cri", "docker", NULL };
 const char *const lines_shapes[] = { "java", "python", "go", "node", NULL };
 
-static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true}", message_end[] = "}";
+static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true";
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
@@ -122,27 +122,24 @@ static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 	return room;
 }
 
-/* A path that is no text, or too long, is not told. */
+/* The last room was larger than what came into it. */
+static void text_give_back(struct line_slice *s, size_t size)
+{
+	s->text -= size;
+	s->text_room += size;
+}
+
+/* A path that is too long is not told. */
 void lines_origin(struct lines *l, const char *path)
 {
 	buffer_clear(&l->origin);
-	if (buffer_text(&l->origin, "\"log.file.path\":") || json_string_append(&l->origin, path, strlen(path)) ||
+	if (buffer_text(&l->origin, ",\"log.file.path\":") || json_string_append(&l->origin, path, strlen(path)) ||
 		buffer_text(&l->origin, ",\"log.offset\":"))
 		buffer_clear(&l->origin);
 }
 
-static int append_origin(struct lines *l, uint64_t at)
-{
-	char digits[20];
-
-	if (buffer_append(&l->message, l->origin.data, l->origin.size) ||
-		buffer_append(&l->message, digits, u64_format(at, digits)))
-		return -1;
-	return buffer_text(&l->message, ",");
-}
-
 /* What the line does not say itself: members with a comma behind each. */
-static int append_envelope(struct lines *l, const struct line_message *m, bool origin)
+static int append_envelope(struct lines *l, const struct line_message *m)
 {
 	struct buffer *b = &l->message;
 
@@ -152,7 +149,17 @@ static int append_envelope(struct lines *l, const struct line_message *m, bool o
 	if (m->stream && (buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(m->stream)) ||
 				 buffer_text(b, "\",")))
 		return -1;
-	return origin ? append_origin(l, m->at) : 0;
+	return 0;
+}
+
+static int append_origin(struct lines *l, uint64_t at)
+{
+	char digits[U64_DIGITS_MAX];
+
+	if (l->origin.size == 0)
+		return 0;
+	return buffer_append(&l->message, l->origin.data, l->origin.size) ||
+	       buffer_append(&l->message, digits, u64_format(at, digits));
 }
 
 /* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how
@@ -167,9 +174,9 @@ static size_t make_message(struct lines *l, const struct line_message *m, size_t
 		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
 		buffer_clear(to);
-		failed = buffer_text(to, "{") || append_envelope(l, m, l->origin.size > 0) ||
-			 buffer_text(to, message_start) || json_text_append(l->scan, to, m->text.data, part) ||
-			 buffer_text(to, *cut ? cut_end : message_end);
+		failed = buffer_text(to, "{") || append_envelope(l, m) || buffer_text(to, message_start) ||
+			 json_text_append(l->scan, to, m->text.data, part) || buffer_text(to, *cut ? cut_end : "") ||
+			 append_origin(l, m->at) || buffer_text(to, "}");
 		max = part / 2;
 	} while (failed && max > 0);
 	return failed ? 0 : part;
@@ -228,46 +235,102 @@ static bool has(const struct line_message *m, const char *name)
 	return false;
 }
 
-/* Of what is known of an object, what it does not say itself. */
+/* Of what a runtime has written around an object, what it does not say itself. */
 static struct bytes envelope_for(struct lines *l, const struct line_message *m)
 {
-	bool origin = l->origin.size > 0 && !has(m, "log.file.path") && !has(m, "log.offset");
 	struct line_message known = *m;
 	struct rfc3339 own;
 
 	buffer_clear(&l->message);
+	if (!m->stream && m->time.size == 0)
+		return buffer_bytes(&l->message);
 	if (m->stream && has(m, "stream"))
 		known.stream = STREAM_NONE;
 	if (m->time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
 		known.time.size = 0;
-	if (append_envelope(l, &known, origin))
+	if (append_envelope(l, &known))
 		buffer_clear(&l->message);
 	return buffer_bytes(&l->message);
 }
 
-/* Ships an object with what is known of it in front. */
+/* Whether the object can have log.file.path and log.offset beside what it has: an index where `log` is a text refuses
+ * them. */
+static bool can_tell_origin(const struct line_message *m)
+{
+	for (size_t i = 0; i < m->object->count; i++) {
+		const struct json_member *member = &m->object->members[i];
+		struct bytes name = { m->text.data + member->name, member->name_size };
+		if (name.size < 3 || memcmp(name.data, "log", 3) != 0)
+			continue;
+		if ((name.size == 3 && member->kind != MEMBER_OBJECT) || bytes_are(name, "log.file") ||
+			bytes_are(name, "log.file.path") || bytes_are(name, "log.offset"))
+			return false;
+	}
+	return true;
+}
+
+static char *put(char *to, const char *data, size_t size)
+{
+	memcpy(to, data, size);
+	return to + size;
+}
+
+/* What stands before the closing brace, with what is around it behind the opening one. *ret: there is no member. */
+static char *put_members(char *to, struct bytes text, struct bytes around, bool *ret_empty)
+{
+	size_t open = bulk_line_opening(text, ret_empty);
+
+	if (around.size > 0) {
+		to = put(to, text.data, open);
+		to = put(to, around.data, around.size - *ret_empty);
+		text = (struct bytes){ text.data + open, text.size - open };
+		*ret_empty = false;
+	}
+	return put(to, text.data, text.size);
+}
+
+/* The object with what is known of it: its origin stands behind the last member. Returns its size. */
+static size_t put_object(const struct line_message *m, struct bytes around, struct bytes origin, char *to)
+{
+	struct bytes text = m->text;
+	bool empty;
+	char *at;
+
+	while (text.data[text.size - 1] != '}')
+		text.size--;
+	text.size--;
+	at = put_members(to, text, around, &empty);
+	if (origin.size > 0) {
+		at = put(at, origin.data + empty, origin.size - empty);
+		at += u64_format(m->at, at);
+	}
+	*at = '}';
+	return (size_t)(at + 1 - to);
+}
+
+/* Ships an object, with what is known of it. */
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
-	struct bytes envelope = envelope_for(s->lines, m);
-	bool empty, inside = m->text.data >= s->data && m->text.data < s->data + s->size;
-	size_t skip = bulk_line_opening(m->text, &empty), size;
+	struct lines *l = s->lines;
+	struct bytes around = envelope_for(l, m), origin = { "", 0 };
+	bool inside = !s->apart && m->text.data >= s->data && m->text.data < s->data + s->size;
+	size_t max, size;
 	char *room;
 
-	if (envelope.size == 0 && inside) {
+	if (l->origin.size > 0 && can_tell_origin(m))
+		origin = buffer_bytes(&l->origin);
+	if (around.size + origin.size == 0 && inside) {
 		add_item(s, m->text.data, m->text.size, place_of(s, m));
 		return;
 	}
-	envelope.size -= empty && envelope.size > 0; /* the last comma */
-	size = m->text.size + envelope.size;
-	room = text_room(s, size, ahead(s, m));
+	max = m->text.size + around.size + origin.size + U64_DIGITS_MAX;
+	room = text_room(s, max, ahead(s, m));
 	if (!room) {
 		s->failed = true;
 		return;
 	}
-	memcpy(room, m->text.data, skip);
-	if (envelope.size > 0)
-		memcpy(room + skip, envelope.data, envelope.size);
-	memcpy(room + skip + envelope.size, m->text.data + skip, m->text.size - skip);
+	size = put_object(m, around, origin, room);
+	text_give_back(s, max - size);
 	add_item(s, room, size, place_of(s, m));
 }
 
@@ -346,8 +409,6 @@ static void add_line(struct line_slice *s, size_t at, size_t size)
 		add_lost(s, &m);
 	else if (!may_be_json || json_line_index(l->scan, m.text.data, size, &index) != JSON_FINE)
 		add_text(s, &m);
-	else if (l->origin.size == 0)
-		add_item(s, m.text.data, size, m.at);
 	else
 		add_object(s, &m);
 }

@@ -25,7 +25,7 @@ struct lines {
 	/* Makes an object in `message` of a line that is no JSON; false: it is none of its kind. May be NULL. */
 	bool (*shape)(struct lines *, struct bytes line);
 	void *shaper; /* shape()'s own */
-	struct buffer origin; /* members that tell where the slice at hand is from, a comma behind; empty: none */
+	struct buffer origin; /* what tells where the slice at hand is from, up to the place; empty: it is not told */
 	struct multiline multiline;
 	struct line_join join; /* of the slice at hand */
 	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
@@ -49,10 +49,11 @@ struct line_slice {
 	struct lines *lines;
 	struct batch *batch;
 
-	const char *data; /* in a block of the batch */
+	const char *data; /* in a block of the batch, unless `apart` */
 	size_t size;
 	uint64_t generation, offset; /* of data[0] */
 	bool skipping; /* inside a line that was cut; also when the slice has been worked through */
+	bool apart; /* data is not the batch's: what becomes an item is copied */
 	bool crowded; /* a line without its end is cut here: there is no room to wait for it */
 	bool lost; /* lines are only counted: there is no batch, data need not be in one, nothing is joined */
 	enum lines_format format; /* AUTO until the first whole line, then for all that follow */
@@ -88,7 +89,7 @@ void lines_init(struct lines *, struct host *, enum lines_format, uint64_t line_
 /* Allows formats of container runtimes and messages of several lines. */
 void lines_join(struct lines *, struct host *, const struct multiline *);
 /* Every item of the next slice tells the file and its place in it: log.file.path and log.offset (Elastic Common Schema,
- * "Log fields"), unless it does by itself. */
+ * "Log fields"), unless it does by itself, or has a `log` beside which they cannot stand. */
 void lines_origin(struct lines *, const char *path);
 unsigned lines_shapes_of(const struct option_list *); /* NULL is fine */
 void lines_done(struct lines *); /* fine on zeroed memory */

@@ -37,8 +37,8 @@ static const struct option tail_options[] = {
 		.example = "[java, python, go, node]", .help = LINES_MULTILINE_HELP },
 	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",
 		.help = LINES_START_HELP },
-	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "false",
-		.help = "Adds log.file.path and log.offset to each line." },
+	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "true",
+		.help = "Adds log.file.path and log.offset to each line, by which the order of lines is told." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
@@ -265,6 +265,7 @@ static void tail_destroy(struct collector *c)
 	loop_soon_done(&c->reading);
 	loop_soon_done(&c->scanned);
 	lines_done(&c->reader.lines);
+	free(c->reader.scratch);
 	free(c);
 }
 

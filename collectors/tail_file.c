@@ -72,10 +72,23 @@ struct slice {
 	bool at_end; /* of the file */
 };
 
-/* Reads `want` bytes into the batch. False: no room, or the read failed (then errno is kept in ret). */
+/* Where each line is copied anyway it is read into memory that is used again and again, not into the batch. */
+static char *room_for(struct slice *s, size_t want)
+{
+	struct tail_reader *r = s->reader;
+
+	s->in.apart = r->origin && want <= TAIL_CHUNK;
+	if (!s->in.apart)
+		return batch_block(s->in.batch, want);
+	if (!r->scratch)
+		r->scratch = oxp_new(TAIL_CHUNK + BATCH_PADDING);
+	return r->scratch;
+}
+
+/* Reads `want` bytes. False: no room, or the read failed (then errno is kept in ret). */
 static bool fill(struct slice *s, size_t want, int *ret)
 {
-	char *data = batch_block(s->in.batch, want);
+	char *data = room_for(s, want);
 	ssize_t got;
 
 	*ret = 0;
@@ -86,7 +99,7 @@ static bool fill(struct slice *s, size_t want, int *ret)
 		*ret = errno;
 		return false;
 	}
-	s->in.data = batch_block_trim(s->in.batch, (size_t)got);
+	s->in.data = s->in.apart ? data : batch_block_trim(s->in.batch, (size_t)got);
 	s->in.size = (size_t)got;
 	return true;
 }

@@ -76,6 +76,7 @@ struct tail_reader {
 	size_t most; /* at most TAIL_CHUNK; less where lines take long: steps, traces */
 	unsigned slow, brisk; /* slices in a row */
 	bool origin; /* items tell path and offset */
+	char *scratch; /* TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
 	uint64_t hole; /* answer: what a read has passed */
 };

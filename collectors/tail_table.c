@@ -181,8 +181,8 @@ struct tail_saved *tail_table_claim(struct tail_table *t, const struct tail_iden
 	return s;
 }
 
-static void sift_chain(struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *),
-	void *context)
+static void sift_chain(
+	struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *), void *context)
 {
 	for (struct tail_saved *s; (s = *at);) {
 		if (keep(context, s)) {

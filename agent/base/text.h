@@ -13,7 +13,8 @@ bool utf8_valid(const char *data, size_t size);
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
-/* Writes the decimal digits; at most 20 bytes, no terminator; returns how many. */
+/* Writes the decimal digits, no terminator; returns how many. */
+enum { U64_DIGITS_MAX = 20 };
 size_t u64_format(uint64_t value, char *to);
 /* All of the text must be digits and fit. */
 bool u64_parse(struct bytes text, uint64_t *ret);

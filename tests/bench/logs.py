@@ -126,7 +126,7 @@ class Bench:
         def argv_of(watched, case):
             path = f"{self.folder}/otelcol.yaml"
             receiver = {"include": [watched + "/*.log"], "start_at": "beginning", "operators": case.operators,
-                        **case.reading}
+                        "include_file_path": True, "include_file_record_offset": True, **case.reading}
             exporter = {"logs_endpoint": f"http://127.0.0.1:{self.sink.bulk}/v1/logs",
                         "compression": "gzip" if case.gzip else "none"}
             with open(path, "w", encoding="utf-8") as file:

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from lib import fault
-from lib.lines import Writer
+from lib.lines import Writer, as_written
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
@@ -306,7 +306,7 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
 
 
 def documents(server):
-    return sorted((document for request in server.taken("_bulk") for _, document in request.documents()),
+    return sorted((as_written(document) for request in server.taken("_bulk") for _, document in request.documents()),
                   key=lambda document: document["n"])
 
 

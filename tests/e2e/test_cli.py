@@ -147,8 +147,8 @@ def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault
 def test_the_file_exporter_writes_lines(oxpecker, tmp_path):
     writer, out = Writer(tmp_path / "app.log"), tmp_path / "out.jsonl"
     writer.write(100)
-    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(tmp_path / "app.log")},
-                               "export": {"file": str(out)}},
+    tail = {"paths": [str(tmp_path / "app.log")], "origin": False}
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": tail}, "export": {"file": str(out)}},
                       "traces": {"batch": {"age": "50ms"}, "export": {"file": {"path": str(out) + ".spans"}}}})
     requests.post(agent.otlp_url + "/v1/traces", data=request_of(2).SerializeToString(), headers=PROTOBUF, timeout=5)
     agent.wait_until(lambda: agent.booked("delivered") == 102)

@@ -219,19 +219,6 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     assert [d["message"] for _, d in sorted(sink.documents.items())] == ["INFO before", trace]
 
 
-def test_origin(oxpecker, fault_server, tmp_path):
-    """Path and offset of each line, so that their order can be restored; a line that tells its own keeps it."""
-    server = fault_server()
-    sink, path = Sink(server), tmp_path / 'odd "name".log'
-    lines = ['{"n":1}', "{}", "text", '{"log.offset":7}']
-    path.write_text("".join(line + "\n" for line in lines))
-    agent = oxpecker(config(tmp_path / "*.log", server.url, origin=True))
-    agent.wait_until(lambda: len(sink.documents) == 4, 20, "every line")
-    known = {"log.file.path": str(path)}
-    same(sink.documents.values(), [{**known, "log.offset": 0, "n": 1}, {**known, "log.offset": 8},
-                                   {**known, "log.offset": 11, "message": "text"}, {"log.offset": 7}])
-
-
 @pytest.mark.parametrize("tail, why", [
     ({"multiline_start": "(?=x)"}, "an engine that goes back"),
     ({"multiline_start": "x", "multiline": "go"}, "do not go together"),

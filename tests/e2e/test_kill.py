@@ -6,7 +6,7 @@ import random
 import pytest
 
 from lib import fault
-from lib.lines import Writer, assert_same
+from lib.lines import Writer, as_written, assert_same
 from lib.wait import wait_until
 
 ROUNDS = 20
@@ -31,7 +31,7 @@ class Sink:
         for action, document in request.documents():
             known = action["create"]["_id"] in self.documents
             self.again += known
-            self.documents.setdefault(action["create"]["_id"], document)
+            self.documents.setdefault(action["create"]["_id"], as_written(document))
             items.append({"create": {"status": 409 if known else 201}})
         return {"took": 1, "errors": False, "items": items}
 

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from lib import need
+from lib.lines import as_written
 from test_logs import wait_delivered
 
 COUNT = 400
@@ -98,7 +99,7 @@ def test_what_a_library_writes_is_what_arrives(oxpecker, opensearch, tmp_path, l
     found = [documents[name] for name in sorted(documents)]  # ids ascend with the lines
     lines = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
     assert len(found) == len(lines) == COUNT
-    for document, line, record in zip(found, lines, wanted):
+    for document, line, record in zip(map(as_written, found), lines, wanted):
         assert {**document, **line} == document and not document.keys() - line.keys() - {"@timestamp"}
         assert_logged(document, record, library)
         assert started - 0.001 <= moment(document["@timestamp"]) <= ended

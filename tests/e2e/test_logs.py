@@ -8,7 +8,7 @@ import re
 import pytest
 
 from lib import backends, fault, fixtures
-from lib.lines import Writer, assert_same
+from lib.lines import Writer, as_written, assert_same
 from lib.wait import wait_until
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch,
@@ -20,12 +20,18 @@ def config(path, url, index="logs", **elasticsearch):
                      "export": {"elasticsearch": {"url": url, "index": index, **elasticsearch}}}}
 
 
+def as_they_stand(settings):
+    """Lines go out to the byte as they were written."""
+    settings["logs"]["collect"]["tail"]["origin"] = False
+    return settings
+
+
 def documents_of(server):
-    """What a fault server took as new: the first document under each id."""
+    """What a fault server took as new, as the app wrote it: the first document under each id."""
     found = {}
     for request in server.taken("_bulk"):
         for action, document in request.documents():
-            found.setdefault(action["create"]["_id"], document)
+            found.setdefault(action["create"]["_id"], as_written(document))
     return found
 
 
@@ -37,7 +43,7 @@ def wait_delivered(agent, count, deadline=30):
 def test_documents_are_the_lines(oxpecker, opensearch, tmp_path, gzip):
     writer, index = Writer(tmp_path / "app.log"), opensearch.index()
     writer.write(500)
-    agent = oxpecker(config(tmp_path / "*.log", opensearch.url, index, gzip=gzip))
+    agent = oxpecker(as_they_stand(config(tmp_path / "*.log", opensearch.url, index, gzip=gzip)))
     writer.write(1500)
     wait_delivered(agent, 2000)
     documents = opensearch.documents(index)
@@ -61,7 +67,7 @@ def test_the_bytes_of_a_bulk(oxpecker, fault_server, tmp_path):
     """An action line with an id of 25 sortable characters, then the line as it was written, to the byte."""
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(5)
-    agent = oxpecker(config(tmp_path / "app.log", server.url, gzip=False))
+    agent = oxpecker(as_they_stand(config(tmp_path / "app.log", server.url, gzip=False)))
     wait_delivered(agent, 5)
     request = server.taken("_bulk")[0]
     assert request.path.startswith("/logs/_bulk?filter_path=")
@@ -70,6 +76,26 @@ def test_the_bytes_of_a_bulk(oxpecker, fault_server, tmp_path):
     lines = request.raw.decode().split("\n")
     assert lines.pop() == "" and lines[1::2] == list(writer.lines.values())
     assert all(re.fullmatch(r'\{"create":\{"_id":"[-0-9A-Z_a-z]{25}"\}\}', action) for action in lines[::2])
+
+
+def test_the_order_of_lines_can_be_restored(oxpecker, fault_server, tmp_path):
+    """Each document says at which byte of which file its line begins, unless its own members are in the way."""
+    server, path = fault_server(), tmp_path / "a \"b\" ü.log"
+    lines = [b'{"n":0}', b"text", b'{"n":2,"log":{"level":"info"}} ', b"{ }", b'{"n":4,"log":"a text"}',
+             b'{"log.offset":9}', b'{"log.file":"x"}', b'{"n":7}\r']
+    path.write_bytes(b"".join(line + b"\n" for line in lines))
+    agent = oxpecker(config(tmp_path / "*.log", server.url, gzip=False))
+    wait_delivered(agent, len(lines))
+    shipped = sum((request.documents() for request in server.taken("_bulk")), [])
+    places = [sum(len(line) + 1 for line in lines[:n]) for n in range(len(lines))]
+    wanted = [{"log.file.path": str(path), "log.offset": place} for place in places]
+    wanted[4:7] = [{"log": "a text"}, {"log.offset": 9}, {"log.file": "x"}]
+    found = [{name: value for name, value in document.items() if name.startswith("log") and value != {"level": "info"}}
+             for _, document in shipped]
+    assert found == wanted
+    assert [as_written(document) for _, document in shipped][:4] == [
+        {"n": 0}, {"message": "text"}, {"n": 2, "log": {"level": "info"}}, {}]
+    agent.assert_balanced()
 
 
 def test_rename_rotation_loses_nothing(oxpecker, opensearch, tmp_path):

@@ -15,6 +15,7 @@ import threading
 import pytest
 
 from lib import fault
+from lib.lines import as_written
 
 FIRST, LIVES = int(os.environ.get("OXP_SEED", "1")), int(os.environ.get("OXP_SEEDS", "40"))
 SEEDS = range(FIRST, FIRST + (1 if "OXP_SEED" in os.environ else LIVES))
@@ -261,7 +262,7 @@ class World:
         assert len(begun) <= said, f"{len(begun)} gaps, {said} told"
         for number, names in self.backend.ids.items():
             assert len(names) == 1, f"line {number} came as {names}"
-            assert self.backend.documents[names[0]] == json.loads(self.texts[number])
+            assert as_written(self.backend.documents[names[0]]) == json.loads(self.texts[number])
 
     def live(self):
         actions = [self.write] * 8 + [self.write_half] * 4 + [self.rotate] * 5 + [self.write_late] * 2 + [

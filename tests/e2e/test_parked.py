@@ -16,7 +16,7 @@ CONFLICT = "failed to parse field [code] of type [long] in document with id 'x'.
 
 
 def config(path, url, index="logs"):
-    return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)]}},
+    return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)], "origin": False}},
                      "export": {"elasticsearch": {"url": url, "index": index, "gzip": False}}}}
 
 

@@ -3,9 +3,9 @@
  *
  * The first of a run stays, under its own id; `repeated` says how many lines it stands for and what the last of them
  * said of its time. Lines are the same when all members are, in the same order and as they were read, but for the times
- * (proto/log_time.h) and the names in `ignore`. A run is of one stream and of what was read in one go: that folds a
- * flood, and holds back nothing. The others of a run are counted as merged. A run that is sent, and read again in other
- * pieces after a kill, keeps the count that was sent first; the ledger counts every line once.
+ * (proto/log_time.h), the place in the file and the names in `ignore`. A run is of one stream and of what was read in
+ * one go: that folds a flood, and holds back nothing. The others of a run are counted as merged. A run that is sent,
+ * and read again in other pieces after a kill, keeps the count that was sent first; the ledger counts every line once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,6 +67,11 @@ static bool are_same(struct bytes a, struct bytes b)
 	return a.size == b.size && memcmp(a.data, b.data, a.size) == 0;
 }
 
+static bool may_differ(const struct step *s, struct bytes name)
+{
+	return bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
+}
+
 /* Whether two lines are the same; *ret: which member of the second says when it was, or -1. */
 static bool is_same_line(const struct step *s, const struct json_edit *e, int *ret)
 {
@@ -79,7 +84,7 @@ static bool is_same_line(const struct step *s, const struct json_edit *e, int *r
 			return false;
 		if (log_time_is_name(name))
 			*ret = (int)i;
-		else if (!are_same(value_in(s->text, a), value_in(e->text, b)) && !key_set_has(&s->ignore, name))
+		else if (!are_same(value_in(s->text, a), value_in(e->text, b)) && !may_differ(s, name))
 			return false;
 	}
 	return true;
