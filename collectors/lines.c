@@ -187,11 +187,21 @@ static size_t ahead(const struct line_slice *s, const struct line_message *m)
 	return s->size - (size_t)(m->at - s->offset);
 }
 
-/* The last byte before the end is a line's end, so that no item begins there; the streams' heads are longer than their
- * numbers. */
-static uint64_t place_of(const struct line_slice *s, const struct line_message *m)
+/* Of several that end early each has a place of its own before the end, one where no line begins and so no other item
+ * is. There are as many as there are lines. */
+static uint64_t early_place(struct line_slice *s)
 {
-	return s->lines->early ? s->offset + s->seen - 1 - m->stream : m->at;
+	size_t at = s->lines->early - 1;
+
+	while (at > 1 && s->data[at - 1] == '\n')
+		at--;
+	s->lines->early = at;
+	return s->offset + at;
+}
+
+static uint64_t place_of(struct line_slice *s, const struct line_message *m)
+{
+	return s->lines->early ? early_place(s) : m->at;
 }
 
 /* The buffer's object becomes the item of the message. */
@@ -428,9 +438,9 @@ void lines_end(struct line_slice *s)
 
 void lines_end_early(struct line_slice *s)
 {
-	s->lines->early = true;
+	s->lines->early = s->seen;
 	lines_end(s);
-	s->lines->early = false;
+	s->lines->early = 0;
 }
 
 /* A line that may be part of a message. */

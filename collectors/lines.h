@@ -29,7 +29,7 @@ struct lines {
 	struct multiline multiline;
 	struct line_join join; /* of the slice at hand */
 	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
-	bool early; /* what comes out now was not ended by what is behind it */
+	size_t early; /* what comes out now was not ended by what is behind it: the place of the last; else 0 */
 	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed;
 };
 

@@ -206,6 +206,23 @@ def test_multiline_start(oxpecker, fault_server, tmp_path):
     assert [d["message"] for _, d in sorted(sink.documents.items())] == messages
 
 
+def test_all_that_is_open_is_shipped_when_it_has_waited(oxpecker, fault_server, tmp_path):
+    """A trace and a piece of its next line, of one stream, and a trace of the other: each has an id of its own, and
+    none the id of a short line at the end."""
+    server = fault_server()
+    sink, path = Sink(server), tmp_path / "0.log"
+    out, err = TIME % 1 + " stdout ", TIME % 1 + " stderr "
+    path.write_text(f"{out}F java.lang.Error: a\n{out}F \tat a.b.C(D.java:1)\n{out}P \tat long \n"
+                    f"{err}F java.lang.Error: b\n{err}F \tat a.b.C(D.java:1)\n{err}P \tat short\nx\n")
+    agent = oxpecker(config(path, server.url, format="cri", multiline=["java"]))
+    agent.wait_until(lambda: len(sink.documents) == 5, 20, "every message")
+    agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == 5, 20, "all booked")
+    assert sink.again == 0
+    assert sorted(d["message"] for d in sink.documents.values()) == [
+        "\tat long ", "\tat short", "java.lang.Error: a\n\tat a.b.C(D.java:1)",
+        "java.lang.Error: b\n\tat a.b.C(D.java:1)", "x"]
+
+
 def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     """The last words of an app are shipped by the stop, not by the time."""
     server = fault_server()
