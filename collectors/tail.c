@@ -181,6 +181,7 @@ static int tail_start(struct collector *c)
 	if (failed)
 		return failed;
 	raise_descriptors(c);
+	c->started = loop_wall(c->loop);
 	tail_begin_scan(c);
 	return 0;
 }
@@ -274,6 +275,8 @@ static void add_counters(struct collector *c, struct host *host)
 	c->open_files = host_gauge(host, "files", "Files followed.");
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
+	c->vanished = host_counter(
+		host, "vanished_files_total", "Files of an earlier run that were not there any more at the start.");
 	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
 	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
 	c->scan_count = host_counter(host, "scans_total", "Times that the folders were looked through.");

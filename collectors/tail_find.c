@@ -21,10 +21,16 @@ enum {
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
+/* At the first start; the first look may take more than one scan. */
+static bool was_there_before(const struct collector *c, const struct tail_file *f)
+{
+	return f->identity.birth_ns <= c->started.ns;
+}
+
 static void begin_file(struct collector *c, struct tail_file *f, uint64_t size)
 {
 	struct tail_saved *s = tail_table_claim(&c->table, &f->identity, f->fd);
-	bool from_end = !c->had_scan && !f->gone && c->config->start == START_END;
+	bool from_end = c->config->start == START_END && !c->had_scan && !f->gone && was_there_before(c, f);
 
 	if (!s) {
 		tail_new_generation(c, f, from_end ? size : 0);
@@ -168,14 +174,14 @@ static bool is_deleted(const struct tail_file *f)
 	return f->packed || (fstat(f->fd, &info) == 0 && info.st_nlink == 0);
 }
 
-/* A rotated file that could not be opened. It may have been renamed once more meanwhile; else it is asked for again by
- * the next sweep. */
+/* A rotated file that could not be opened, or is compressed and waits. It may have been renamed once more meanwhile;
+ * else it is asked for again by the next sweep. */
 static void look_for(struct collector *c, const struct tail_file *f)
 {
 	bool again = c->scan_again;
 
 	ask_for(c, f->path, &f->identity);
-	c->scan_again = again || !f->trouble || f->trouble == ENOENT;
+	c->scan_again = again || (!f->packed && (!f->trouble || f->trouble == ENOENT));
 }
 
 /* A file without a name: closed when it is read, settled, and has not grown for some sweeps. Then nobody writes to it
@@ -184,7 +190,8 @@ static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 {
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (sweep && f->idle_sweeps < ROTATED_SWEEPS));
 	if (f->state == TAIL_CLOSED) {
-		look_for(c, f);
+		if (!f->spent)
+			look_for(c, f);
 		drop_file(c, f);
 	} else if (f->ready || f->offers > 0 || f->state != TAIL_FOLLOWED || tail_file_grew(f)) {
 		f->idle_sweeps = 0;
@@ -201,6 +208,16 @@ static void tend_gone(struct collector *c, struct tail_file *f, bool sweep)
 	}
 }
 
+/* Removed, or moved to where it is not looked for, while nobody followed it. */
+static void tell_gone(struct collector *c, const struct tail_saved *s)
+{
+	++*c->vanished;
+	host_log(c->reader.host, LOG_LEVEL_INFO,
+		"%s was read up to byte %llu in an earlier run and is not there any more; what it had behind that is "
+		"not known",
+		s->path, (unsigned long long)s->at.offset);
+}
+
 /* A position is kept as long as its file may come back: its folder cannot be read, or it cannot be opened. It is of no
  * use when the file is no more, or is another one that has its inode; one that was born when it was has been cut down
  * since. */
@@ -215,6 +232,8 @@ static bool may_come_back(void *context, const struct tail_saved *s)
 		return true;
 	if (f && s->at.birth_ns)
 		tail_tell_cut_down(c, f->path, s->at.offset);
+	else if (!f)
+		tell_gone(c, s);
 	tail_forget(c, s->at.generation);
 	return false;
 }
@@ -286,7 +305,7 @@ static void end_scan(struct collector *c)
 		loop_timer_set(&c->poll, c->config->poll_every);
 	*c->open_files = c->table.count;
 	++*c->scan_count;
-	c->had_scan = true;
+	c->had_scan = c->had_scan || !c->unsure;
 	c->scanning = false;
 	if (rest > c->config->sweep.ns)
 		rest = c->config->sweep.ns; /* the machine slept, or the disk did */

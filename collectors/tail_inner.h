@@ -56,6 +56,7 @@ struct collector {
 	size_t scan_at; /* how far the answer of a scan is worked through */
 	struct tail_lost *lost; /* for the next scan */
 	size_t lost_count;
+	struct wall_time started;
 	struct mono_time scan_began;
 	struct mono_time scan_after; /* not before */
 	struct mono_time swept; /* when idle files were last counted */
@@ -74,7 +75,7 @@ struct collector {
 	struct tail_unpack *unpack; /* the one file that is unpacked at a time */
 	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
 	size_t packed_waiting; /* files that wait for their turn: what may be theirs is not forgotten */
-	uint64_t *open_files, *rotations, *truncations, *errors, *holes, *hole_bytes, *packed, *unpacked, *damaged,
+	uint64_t *open_files, *rotations, *truncations, *vanished, *errors, *holes, *hole_bytes, *packed, *unpacked, *damaged,
 		*scan_count;
 };
 

@@ -1,8 +1,10 @@
 """The real logrotate in both of its modes."""
 
 import gzip
+import os
 import shutil
 import subprocess
+import threading
 
 import pytest
 
@@ -164,3 +166,60 @@ def test_compressed_files_are_left_out_unless_asked_for(oxpecker, fault_server, 
     swept(agent, 1)
     assert [document["n"] for document in documents_of(server)] == [2]
     assert "old.log is compressed and left out" in agent.err()
+
+
+@pytest.mark.parametrize("options", [{}, {"gzip": True}])
+def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpecker, fault_server, tmp_path, options):
+    """Left out, or not at rest yet, and then of a name that is not followed."""
+    path = tmp_path / "a.log"
+    path.write_bytes(gzip.compress(b"x\n" * 100))
+    _, agent = follow(oxpecker, fault_server, tmp_path / "*.log", sweep="1h", **options)
+    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 1, 10, "the first look")
+    before = agent.metric("oxpecker_scans_total")
+    path.rename(tmp_path / "a.log.1")
+    (tmp_path / "b.log").write_bytes(b'{"n":1}\n')
+    wait_delivered(agent, 1)
+    assert agent.metric("oxpecker_scans_total") - before < 20
+    assert agent.err().count("compressed and left out") <= 2
+    assert agent.stop(5) == 0
+
+
+def test_what_went_while_nobody_looked_is_told(oxpecker, fault_server, tmp_path):
+    writer = Writer(tmp_path / "app.log")
+    writer.write(10)
+    _, agent = follow(oxpecker, fault_server, tmp_path / "*.log")
+    wait_delivered(agent, 10)
+    assert agent.stop() == 0
+    read = os.path.getsize(writer.path)
+    writer.write(5)
+    os.unlink(writer.path)
+    agent.start()
+    agent.wait_until(lambda: agent.metric("oxpecker_vanished_files_total") == 1, 20, "the gap is told")
+    assert f"{writer.path} was read up to byte {read} in an earlier run" in agent.err()
+
+
+def test_what_was_there_at_the_first_start_is_not_read_whatever_is_renamed_meanwhile(oxpecker, fault_server, tmp_path):
+    """A scan in whose folder names change is not believed; the next one is the first as well."""
+    old = tmp_path / "old"
+    old.mkdir()
+    for n in range(300):
+        (old / f"{n}.log").write_bytes(b'{"old":1}\n')
+    (old / "q").write_bytes(b"")
+    done = threading.Event()
+
+    def rename():
+        while not done.is_set():
+            os.rename(old / "q", old / "r")
+            os.rename(old / "r", old / "q")
+    renames = threading.Thread(target=rename)
+    renames.start()
+    try:
+        server, agent = follow(oxpecker, fault_server, old / "*.log", start="end", sweep="200ms")
+        agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 20, "it has looked some times")
+    finally:
+        done.set()
+        renames.join()
+    swept(agent, 2)
+    (old / "new.log").write_bytes(b'{"n":1}\n')
+    wait_delivered(agent, 1)
+    assert [document.get("n") for document in documents_of(server)] == [1]
