@@ -165,6 +165,8 @@ static void look_at(struct collector *c, const struct tail_found *found)
 		found_again(c, f, found);
 	else if (known)
 		add_file(c, found, false);
+	else
+		c->put_off = true;
 }
 
 static bool is_deleted(const struct tail_file *f)
@@ -218,7 +220,8 @@ static void tell_gone(struct collector *c, const struct tail_saved *s)
 		s->path, (unsigned long long)s->at.offset);
 }
 
-/* A position is kept as long as its file may come back: its folder cannot be read, or it cannot be opened. It is of no
+/* A position is kept as long as its file may come back: its folder cannot be read, it cannot be opened, or it may be
+ * one that was found under another name and put off. It is of no
  * use when the file is no more, or is another one that has its inode; one that was born when it was has been cut down
  * since. */
 static bool may_come_back(void *context, const struct tail_saved *s)
@@ -228,7 +231,7 @@ static bool may_come_back(void *context, const struct tail_saved *s)
 	const struct tail_file *f = tail_table_find(&c->table, &then);
 	const struct tail_lost *lost = tail_scan_lost(&c->scan, s->path, &then);
 
-	if (f ? f->fd < 0 : c->packed_waiting > 0 || c->unsure || !lost || !lost->gone)
+	if (f ? f->fd < 0 : c->packed_waiting > 0 || c->unsure || c->put_off || !lost || !lost->gone)
 		return true;
 	if (f && s->at.birth_ns)
 		tail_tell_cut_down(c, f->path, s->at.offset);
@@ -393,7 +396,7 @@ void tail_begin_scan(struct collector *c)
 	c->lost_count = 0;
 	tail_table_sift(&c->table, add_saved, c);
 	c->scan_began = loop_now(c->loop);
-	c->renames = false;
+	c->renames = c->put_off = false;
 	c->scanning = lane_run(host_disk_lane(c->reader.host), &c->scan.job) == 0;
 	if (c->scanning)
 		return;

@@ -69,6 +69,7 @@ struct collector {
 	bool out_of_descriptors;
 	bool linked, silent; /* some file is, as of the last scan */
 	bool renames; /* were told of since the scan began */
+	bool put_off; /* a file that was found is begun after the next scan */
 	bool unsure; /* of the scan's answer: a folder that is read while names change in it may not show them all */
 	unsigned unsure_scans; /* in a row */
 	rlim_t descriptors; /* files get those below */

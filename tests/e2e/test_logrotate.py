@@ -223,3 +223,23 @@ def test_what_was_there_at_the_first_start_is_not_read_whatever_is_renamed_meanw
     (old / "new.log").write_bytes(b'{"n":1}\n')
     wait_delivered(agent, 1)
     assert [document.get("n") for document in documents_of(server)] == [1]
+
+
+def test_a_file_that_took_the_name_of_another_meanwhile_goes_on(oxpecker, fault_server, tmp_path):
+    """While nobody looked: the one that had the name was rotated, so was the next, and then it was moved there."""
+    one, two = tmp_path / "1" / "a.log", tmp_path / "2" / "b.log"
+    for path in one, two:
+        path.parent.mkdir()
+        path.write_bytes(b"".join(b'{"of":"%s","n":%d}\n' % (path.name.encode(), n) for n in range(3)))
+    server, agent = follow(oxpecker, fault_server, tmp_path / "*" / "*.log", sweep="300ms")
+    wait_delivered(agent, 6)
+    assert agent.stop() == 0
+    one.rename(tmp_path / "1" / "a.log.2")
+    one.write_bytes(b'{"of":"between","n":0}\n' * 3)
+    one.rename(tmp_path / "1" / "a.log.1")
+    two.rename(one)
+    agent.start()
+    agent.wait_until(lambda: agent.booked("received", signal="logs") >= 9, 20, "what was between")
+    swept(agent)
+    assert len(documents_of(server)) == 9
+    assert agent.booked("received", signal="logs") == 9
