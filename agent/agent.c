@@ -125,6 +125,20 @@ static void on_state_trouble(void *context, const struct state *state)
 		log_error(a->log, "state", "cannot write to %s: %s", a->config->state.path, strerror(-failed));
 }
 
+static void tell_state(const struct agent *a, const char *path)
+{
+	if (state_is_copy(a->state))
+		log_warn(a->log, who,
+			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
+			"under way when it was copied may come once more",
+			path);
+	if (state_set_aside(a->state))
+		log_error(a->log, who,
+			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin "
+			"anew",
+			path);
+}
+
 static int start_services(struct agent *a)
 {
 	struct state_options options = { .path = a->config->state.path,
@@ -150,11 +164,8 @@ static int start_services(struct agent *a)
 	failed = state_open(&options, &a->state, why, sizeof why);
 	if (failed)
 		log_error(a->log, who, "state.path: %s", why);
-	else if (state_set_aside(a->state))
-		log_error(a->log, who,
-			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin "
-			"anew",
-			options.path);
+	else
+		tell_state(a, options.path);
 	return failed;
 }
 

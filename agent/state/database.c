@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -51,6 +52,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE parked ADD COLUMN placed INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE parked ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;"
 	"CREATE UNIQUE INDEX parked_place ON parked (source, destination, generation, offset) WHERE placed;",
+
+	/* When the file was born: a copy of it was born later. 0: not known. */
+	"INSERT INTO meta VALUES ('birth', 0);",
 };
 
 /* Where the file of a parked record was read to, as far as it is saved. */
@@ -230,6 +234,36 @@ static int examine(struct database *d)
 	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
 }
 
+/* In ns since 1970; 0 where the file system does not tell. */
+static uint64_t birth_of(int fd)
+{
+	struct statx x;
+
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &x) < 0 || !(x.stx_mask & STATX_BTIME))
+		return 0;
+	return (uint64_t)x.stx_btime.tv_sec * 1000000000 + x.stx_btime.tv_nsec;
+}
+
+/* A copy has an id of its own: under the one that it was copied with, its lines would be taken for those of the
+ * other. */
+static int know_copy(struct database *d)
+{
+	uint64_t birth = birth_of(d->file), known = 0, id;
+	char sql[200];
+	int failed = database_number(d, "SELECT value FROM meta WHERE name='birth'", &known);
+
+	if (failed || birth == 0 || birth == known)
+		return failed;
+	if (getrandom(&id, sizeof id, 0) != sizeof id)
+		return -EIO;
+	d->copied = known != 0;
+	snprintf(sql, sizeof sql,
+		"BEGIN IMMEDIATE; UPDATE meta SET value = %lld WHERE name = 'birth';"
+		"UPDATE meta SET value = %lld WHERE name = 'id' AND %d; COMMIT",
+		(long long)birth, (long long)id, d->copied);
+	return database_run(d, sql);
+}
+
 static void open_files(struct database *d, const char *name)
 {
 	char wal[DATABASE_PATH + 8];
@@ -261,6 +295,9 @@ int database_open(struct database *d, const char *name, uint64_t max)
 	if (failed)
 		return failed;
 	open_files(d, name);
+	failed = know_copy(d);
+	if (failed)
+		return failed;
 	/* A disk that is full already gives no blocks now, and that is no reason not to start. */
 	failed = database_own(d);
 	return failed == -ENOSPC ? 0 : failed;

@@ -55,6 +55,7 @@ struct database {
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
 	uint64_t owned; /* bytes of the database that have blocks */
 	uint64_t wanted; /* while starved: what it should be */
+	bool copied; /* it is a copy of the file that it was before, and has another id */
 	int starved; /* what allocating more ended with; 0: it worked */
 };
 

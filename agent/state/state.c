@@ -233,6 +233,11 @@ uint64_t state_id(const struct state *s)
 	return s->id;
 }
 
+bool state_is_copy(const struct state *s)
+{
+	return s->database.copied;
+}
+
 uint64_t state_set_aside(const struct state *s)
 {
 	return s->set_aside;

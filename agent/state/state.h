@@ -40,7 +40,10 @@ struct state_options {
 /* 0, or -errno with one sentence in `why`: -EBUSY when another agent has it, -EPROTO when a newer version wrote it. */
 int state_open(const struct state_options *, struct state **ret, char *why, size_t room) MUST_CHECK;
 void state_close(struct state *); /* after the disk lane has ended; NULL is fine */
-uint64_t state_id(const struct state *); /* 64 random bits, born with the folder */
+/* 64 random bits, born with the folder; a copy of the folder gets others when it is first opened, as far as the file
+ * system tells when a file was born. */
+uint64_t state_id(const struct state *);
+bool state_is_copy(const struct state *); /* and was found to be one at this start */
 uint64_t state_set_aside(const struct state *); /* files that could not be read at this start */
 /*
  * 0, or -errno: why what is to be kept cannot be, as of the last commit. With -ENOSPC that is the spool and parked

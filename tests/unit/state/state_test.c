@@ -95,6 +95,28 @@ static void test_generations_and_identity_outlive_the_run(void **state)
 	assert_int_equal(state_set_aside(f->state), 0);
 }
 
+static void test_a_copy_has_ids_of_its_own(void **state)
+{
+	struct folder *f = *state;
+	uint64_t id = state_id(f->state);
+	struct state_change *c = state_change_new();
+	char name[128], copy[136], line[640];
+
+	state_change_position(c, "tail", &sample);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_stop(f);
+	folder_file(f, "state.db", name);
+	snprintf(copy, sizeof copy, "%s.copy", name);
+	snprintf(line, sizeof line, "cp -a '%s' '%s' && mv '%s' '%s'", name, copy, copy, name);
+	assert_int_equal(system(line), 0);
+	assert_int_equal(folder_start(f), 0);
+	assert_true(state_is_copy(f->state) && state_id(f->state) != id);
+	assert_int_equal(positions(f, "tail").count, 1);
+	id = state_id(f->state);
+	folder_restart(f);
+	assert_true(!state_is_copy(f->state) && state_id(f->state) == id);
+}
+
 static void test_the_ledger_goes_with_positions(void **state)
 {
 	struct folder *f = *state;
@@ -225,7 +247,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 	assert_int_equal(folder_start(f), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
 	assert_false(folder_has(f, "state.db.corrupt-1"));
-	folder_sql(f, "PRAGMA user_version = 3");
+	folder_sql(f, "PRAGMA user_version = 4");
 	folder_restart(f);
 }
 
@@ -287,6 +309,7 @@ int main(void)
 		TEST(test_positions_survive_a_restart),
 		TEST(test_a_row_is_replaced_and_forgotten),
 		TEST(test_generations_and_identity_outlive_the_run),
+		TEST(test_a_copy_has_ids_of_its_own),
 		TEST(test_the_ledger_goes_with_positions),
 		TEST(test_commits_are_answered_in_order),
 		TEST(test_a_second_agent_is_refused),
