@@ -70,37 +70,50 @@ struct slice {
 	struct line_slice in;
 	struct head head;
 	bool at_end; /* of the file */
+	bool is_other; /* than the one that was read: so say the bytes before these */
 };
+
+/* Of the `known` bytes before `here`. */
+static struct tail_before before_of(const char *here, size_t known)
+{
+	size_t size = least(known, TAIL_BEFORE_MAX);
+
+	return (struct tail_before){ .hash = XXH3_64bits(here - size, size), .size = (uint16_t)size };
+}
 
 /* Where each line is copied anyway it is read into memory that is used again and again, not into the batch. */
 static char *room_for(struct slice *s, size_t want)
 {
 	struct tail_reader *r = s->reader;
 
-	s->in.apart = r->origin && want <= TAIL_CHUNK;
+	s->in.apart = r->origin && want <= TAIL_BEFORE_MAX + TAIL_CHUNK;
 	if (!s->in.apart)
 		return batch_block(s->in.batch, want);
 	if (!r->scratch)
-		r->scratch = oxp_new(TAIL_CHUNK + BATCH_PADDING);
+		r->scratch = oxp_new(TAIL_BEFORE_MAX + TAIL_CHUNK + BATCH_PADDING);
 	return r->scratch;
 }
 
-/* Reads `want` bytes. False: no room, or the read failed (then errno is kept in ret). */
+/* Reads `want` bytes, with those before them that are known. False: no room, or the read failed (then errno is kept in
+ * ret). */
 static bool fill(struct slice *s, size_t want, int *ret)
 {
-	char *data = room_for(s, want);
+	size_t before = s->file->before.size;
+	char *data = room_for(s, before + want);
 	ssize_t got;
 
 	*ret = 0;
 	if (!data)
 		return false;
-	got = pread(s->file->fd, data, want, (off_t)s->file->offset);
+	got = pread(s->file->fd, data, before + want, (off_t)(s->file->offset - before));
 	if (got < 0) {
 		*ret = errno;
 		return false;
 	}
-	s->in.data = s->in.apart ? data : batch_block_trim(s->in.batch, (size_t)got);
-	s->in.size = (size_t)got;
+	data = s->in.apart ? data : batch_block_trim(s->in.batch, (size_t)got);
+	s->is_other = (size_t)got < before || XXH3_64bits(data, before) != s->file->before.hash;
+	s->in.data = data + before;
+	s->in.size = s->is_other ? 0 : (size_t)got - before;
 	return true;
 }
 
@@ -109,6 +122,8 @@ static bool is_cut_down(struct slice *s)
 {
 	struct tail_file *f = s->file;
 
+	if (s->is_other)
+		return true;
 	read_head(f->fd, &s->head);
 	if (f->offset == 0 && s->in.size > 0 && memcmp(s->head.data, s->in.data, least(s->in.size, s->head.size)) != 0)
 		return true;
@@ -150,6 +165,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 		return TAIL_READ_MORE;
 	s->reader->hole = zeros;
 	f->offset += zeros;
+	f->before = before_of(s->in.data, 0);
 	f->unended = 0;
 	return TAIL_READ_HOLE;
 }
@@ -193,6 +209,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 {
 	struct tail_file *f = s->file;
 	uint64_t records = batch_records(s->in.batch);
+	struct tail_before before = before_of(s->in.data + s->in.took, f->before.size + s->in.took);
 
 	f->offset += s->in.took;
 	if (records > 0) {
@@ -204,6 +221,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 		}
 		*ret_offered = true;
 	}
+	f->before = before;
 	f->skipping = s->in.skipping;
 	f->format = (uint8_t)s->in.format;
 	f->held = (uint32_t)(s->in.seen - s->in.took);
@@ -303,10 +321,13 @@ bool tail_file_grew(const struct tail_file *f)
 
 void tail_file_begin(struct tail_file *f, uint64_t offset)
 {
-	char before = '\n';
+	char before[TAIL_BEFORE_MAX];
+	size_t size = least(offset, sizeof before);
+	bool known = pread(f->fd, before, size, (off_t)(offset - size)) == (ssize_t)size;
 
+	f->before = before_of(before + size, known ? size : 0);
 	f->offset = f->saved = offset;
-	f->skipping = offset > 0 && pread(f->fd, &before, 1, (off_t)offset - 1) == 1 && before != '\n';
+	f->skipping = known && size > 0 && before[size - 1] != '\n';
 	f->held = f->unended = 0;
 	f->format = LINES_AUTO;
 }

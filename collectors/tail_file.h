@@ -5,8 +5,9 @@
  *
  * `offset` is the start of the first line not offered, `saved` what every destination has settled. A last line without
  * its end is left in the file and read again later, and so are lines whose message may go on (lines.h): nothing is kept
- * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut
- * down when it is shorter than what was read, or no longer begins with the bytes it began with.
+ * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut down when it is
+ * shorter than what was read, no longer begins with the bytes it began with, or has others before `offset` than it had:
+ * a program that begins each file with the same lines may have written it anew, and more, since the last look.
  */
 #ifndef OXP_TAIL_FILE_H
 #define OXP_TAIL_FILE_H
@@ -26,7 +27,13 @@ enum tail_state {
 /* In which list of the collector it waits for its position to be saved. */
 enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
-enum { TAIL_HEAD_MAX = 256, TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10 };
+enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256, TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10 };
+
+/* So many bytes that stand before `offset`, as they were when they were read. */
+struct tail_before {
+	uint64_t hash;
+	uint16_t size;
+};
 
 struct tail_file {
 	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry, held_entry;
@@ -34,6 +41,7 @@ struct tail_file {
 	char *path; /* its name, or the last one it had */
 	struct tail_identity identity;
 	uint64_t generation, offset, saved, head_hash;
+	struct tail_before before;
 	uint32_t head_size;
 	struct mono_time held_since; /* when `offset` came to stand before what is held */
 	uint32_t held; /* so many bytes from `offset` on are whole lines whose message may go on */
@@ -76,7 +84,7 @@ struct tail_reader {
 	size_t most; /* at most TAIL_CHUNK; less where lines take long: steps, traces */
 	unsigned slow, brisk; /* slices in a row */
 	bool origin; /* items tell path and offset */
-	char *scratch; /* TAIL_CHUNK bytes and the padding, once there was an origin to tell */
+	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
 	uint64_t hole; /* answer: what a read has passed */
 };

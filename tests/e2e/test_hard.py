@@ -116,3 +116,19 @@ def test_interrupted_it_ends_within_seconds(oxpecker, fault_server):
     agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
     agent.process.signal(signal.SIGINT)
     wait_until(lambda: not agent.process.alive(), 5, "the end")
+
+
+def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_there(oxpecker, fault_server, tmp_path):
+    """copytruncate with a program whose files all begin with the same 300 bytes, while the agent does not look."""
+    server, path = fault_server(), tmp_path / "app.log"
+    banner = b'{"banner":"' + b"h" * 300 + b'"}\n'
+    path.write_bytes(banner + b"".join(b'{"of":1,"n":%d}\n' % n for n in range(10)))
+    agent = oxpecker(config(path, server.url))
+    wait_delivered(agent, 11)
+    os.kill(agent.process.pid, signal.SIGSTOP)
+    path.write_bytes(banner + b"".join(b'{"of":2,"n":%d}\n' % n for n in range(30)))
+    os.kill(agent.process.pid, signal.SIGCONT)
+    wait_delivered(agent, 11 + 31)
+    assert sorted(d["n"] for d in documents_of(server).values() if d.get("of") == 2) == list(range(30))
+    assert agent.metric("oxpecker_truncations_total") == 1
+    agent.assert_balanced()
