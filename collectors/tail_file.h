@@ -5,9 +5,9 @@
  *
  * `offset` is the start of the first line not offered, `saved` what every destination has settled. A last line without
  * its end is left in the file and read again later, and so are lines whose message may go on (lines.h): nothing is kept
- * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut down when it is
- * shorter than what was read, no longer begins with the bytes it began with, or has others before `offset` than it had:
- * a program that begins each file with the same lines may have written it anew, and more, since the last look.
+ * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut down when it
+ * is shorter than what was read, no longer begins with the bytes it began with, or has others before `offset` than it
+ * had: a program that begins each file with the same lines may have written it anew, and more, since the last look.
  */
 #ifndef OXP_TAIL_FILE_H
 #define OXP_TAIL_FILE_H

@@ -76,8 +76,8 @@ struct collector {
 	struct tail_unpack *unpack; /* the one file that is unpacked at a time */
 	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
 	size_t packed_waiting; /* files that wait for their turn: what may be theirs is not forgotten */
-	uint64_t *open_files, *rotations, *truncations, *vanished, *errors, *holes, *hole_bytes, *packed, *unpacked, *damaged,
-		*scan_count;
+	uint64_t *open_files, *rotations, *truncations, *vanished, *errors, *holes, *hole_bytes, *packed, *unpacked,
+		*damaged, *scan_count;
 };
 
 /* Positions. */

@@ -10,7 +10,7 @@ import pytest
 from lib import authority, backends, fault, fixtures
 from lib.agent import run
 from lib.lines import Writer, assert_same
-from test_logs import config, documents_of, wait_delivered
+from test_logs import as_they_stand, config, documents_of, wait_delivered
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
 TIMES = {0: "2026-11-22T23:59:59.999Z", 1: "2026-11-23T00:00:00Z", 2: "2026-11-23T00:30:00+01:00"}
@@ -78,7 +78,7 @@ def test_a_data_stream(oxpecker, search, tmp_path):
     writer.write(10, **{"@timestamp": "2026-11-23T04:45:06Z"})
     writer.write(10)
     writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n')
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, data_stream=stream, template=True))
+    agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", search.url, data_stream=stream, template=True)))
     wait_delivered(agent, 23)
     assert search.get(f"{search.url}/_data_stream/{stream}")["data_streams"][0]["template"] == "oxpecker-" + stream
     documents = list(search.documents(stream).values())
@@ -94,7 +94,7 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     lines = ['{"n":1}', '{}', '  { }', '{"@timestamp":"2026-11-23T04:45:06Z","n":2}', '{"n":3,"\\u0040timestamp":1}',
              '{"n":4,"text":"\\"@timestamp\\":"}']
     path.write_text("\n".join(lines) + "\n")
-    agent = oxpecker(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed))
+    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed)))
     wait_delivered(agent, len(lines))
     request = server.taken("_bulk")[0]
     assert request.path.startswith("/logs-app-default/_bulk?")
@@ -118,7 +118,7 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
     path.write_text("".join(json.dumps({"n": n, **time}) + "\n" for n, (time, _) in enumerate(WRITTEN)))
     for options in ({"data_stream": "stream"}, {"index": "a-%{+yyyy.MM.dd}"}):
         server = fault_server()
-        agent = oxpecker(elasticsearch(path, server.url, **options))
+        agent = oxpecker(as_they_stand(elasticsearch(path, server.url, **options)))
         wait_delivered(agent, len(WRITTEN))
         for action, document in server.taken("_bulk")[0].documents():
             fields, moment = WRITTEN[document["n"]]
@@ -131,7 +131,7 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(3)
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, ids=False, gzip=False))
+    agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", server.url, ids=False, gzip=False)))
     wait_delivered(agent, 3)
     body = server.taken("_bulk")[0].body.decode().split("\n")
     assert body[:-1:2] == ['{"create":{}}'] * 3 and body[1::2] == list(writer.lines.values())
@@ -321,7 +321,7 @@ HOSTILE = ['{"create":{"_index":"other","_id":"x"}}', '{"delete":{"_id":"x"}}', 
 def test_a_line_never_becomes_an_action(oxpecker, fault_server, tmp_path, options):
     server, path = fault_server(), tmp_path / "app.log"
     path.write_bytes("".join(line + "\n" for line in HOSTILE).encode())
-    agent = oxpecker(elasticsearch(path, server.url, **options))
+    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, **options)))
     wait_delivered(agent, len(HOSTILE))
     sent = [pair for request in server.taken("_bulk") for pair in request.documents()]
     assert len(sent) == len(HOSTILE)
