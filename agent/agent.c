@@ -539,6 +539,16 @@ static void on_settled_in(void *context)
 	log_debug(a->log, who, "gave back the pages of %zu bytes of code", trim_text());
 }
 
+static bool have_begun(void *context)
+{
+	const struct agent *a = context;
+
+	for (const struct intake *i = a->intakes; i; i = i->next)
+		if (i->type->began && !i->type->began(i->collector))
+			return false;
+	return true;
+}
+
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
 {
 	struct series_limits limits = series_limits_default;
@@ -564,6 +574,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	if (!a->series)
 		return -ENOMEM;
 	health_init(&a->health, a->loop, log);
+	a->health.began = have_begun;
+	a->health.context = a;
 	metrics_init(&a->metrics, a);
 	add_numbers(a);
 	loop_timer_init(&a->look, a->loop, on_look, a);

@@ -158,6 +158,9 @@ struct collector_type {
 	 * logged. */
 	int (*create)(const void *config, struct host *, struct collector **ret) MUST_CHECK;
 	int (*start)(struct collector *) MUST_CHECK;
+	/* Whether what was there at the start is followed by now; until then the process is not ready, as what happens
+	 * meanwhile may go unseen. Soon true, whatever fails. May be NULL. */
+	bool (*began)(const struct collector *);
 	/* There is room again after ADMIT_FULL or a NULL block. May be NULL for collectors that refuse or drop. */
 	void (*resume)(struct collector *);
 	/* Every destination has settled the batch with this token (delivered, parked or spooled), and all offered

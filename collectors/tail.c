@@ -15,8 +15,9 @@
 #include "collectors/tail_inner.h"
 
 enum {
-	POLLED_AT_ONCE = 1024, /* files; the others have their turn next time */
+	ASKED_AT_ONCE = 1024, /* files; the others have their turn next time */
 	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
+	FIRST_SCAN_MS = 2000, /* so long the process is not ready before it is over */
 	SPARED = 256, /* descriptors that are left to everybody else; of a small number half */
 };
 
@@ -79,58 +80,57 @@ void tail_on_event(void *context, uint32_t mask, const char *path)
 		c->scan_again = true;
 }
 
-/* Files behind links are written to under names that nobody follows. */
-static void read_linked(struct collector *c)
+/* What nobody tells of: files behind links are written to under names that nobody follows, those without a name under
+ * none, and some file systems tell nothing. */
+static bool is_untold(const struct tail_file *f)
 {
-	struct tail_file *f;
-
-	if (!c->stranger || !c->linked)
-		return;
-	TAILQ_FOREACH(f, &c->table.named, entry)
-	if (f->linked && !f->ready && tail_file_grew(f))
-		tail_mark_ready(c, f);
+	return f->gone || f->linked || f->silent;
 }
 
-/* So are files without a name. */
-static void read_gone(struct collector *c)
+/* Asks some files of a list, which go to its end, and answers how many are left. None while a scan goes through it. */
+static size_t ask_some(struct collector *c, struct tail_file_list *list, size_t left)
 {
 	struct tail_file *f;
 
-	if (!c->stranger && c->table.gone_count > GONE_FEW)
-		return;
+	for (int i = 0; i < ASKED_AT_ONCE && left > 0 && !c->working && (f = TAILQ_FIRST(list)); i++, left--) {
+		tail_table_pass(&c->table, f);
+		if (is_untold(f) && !f->ready && tail_file_grew(f))
+			tail_mark_ready(c, f);
+	}
+	return TAILQ_EMPTY(list) ? 0 : left;
+}
+
+static void ask_untold(struct collector *c)
+{
+	if (c->stranger && c->linked)
+		c->ask_named = c->table.count - c->table.gone_count;
+	if (c->stranger || c->table.gone_count <= GONE_FEW)
+		c->ask_gone = c->table.gone_count;
 	c->stranger = false;
-	TAILQ_FOREACH(f, &c->table.gone, entry)
-	if (!f->ready && tail_file_grew(f))
-		tail_mark_ready(c, f);
+	c->ask_named = ask_some(c, &c->table.named, c->ask_named);
+	c->ask_gone = ask_some(c, &c->table.gone, c->ask_gone);
 }
 
 static void on_tick(void *context)
 {
 	struct collector *c = context;
+	bool more = tail_watch_read(&c->watch, tail_on_event, c);
 
-	tail_watch_read(&c->watch, tail_on_event, c);
-	read_linked(c);
-	read_gone(c);
+	ask_untold(c);
 	if (c->scan_again && !c->scanning)
 		tail_begin_scan(c);
 	loop_watch_set(&c->watch.events, WATCH_READ);
+	if (more || c->ask_named + c->ask_gone > 0)
+		loop_timer_set(&c->tick, more ? DURATION_MS(0) : c->config->tick);
 }
 
-/* What nobody tells of. Those that were asked go to the end of the list. */
 static void on_poll(void *context)
 {
 	struct collector *c = context;
-	size_t count = c->table.count - c->table.gone_count;
 
-	for (size_t i = 0; i < count && i < POLLED_AT_ONCE; i++) {
-		struct tail_file *f = TAILQ_FIRST(&c->table.named);
-		TAILQ_REMOVE(&c->table.named, f, entry);
-		TAILQ_INSERT_TAIL(&c->table.named, f, entry);
-		if (f->silent && !f->ready && tail_file_grew(f))
-			tail_mark_ready(c, f);
-	}
+	(void)ask_some(c, &c->table.named, c->table.count - c->table.gone_count);
 	c->stranger = true;
-	read_gone(c);
+	ask_untold(c);
 	if (!c->scanning && tail_watch_changed(&c->watch))
 		tail_begin_scan(c);
 	if (c->silent)
@@ -181,9 +181,16 @@ static int tail_start(struct collector *c)
 	if (failed)
 		return failed;
 	raise_descriptors(c);
-	c->started = loop_wall(c->loop);
+	c->looked = loop_clock(c->loop)->wall(loop_clock(c->loop));
+	c->began = loop_now(c->loop);
 	tail_begin_scan(c);
 	return 0;
+}
+
+/* Folders that do not answer hold up the app no longer than this. */
+static bool tail_began(const struct collector *c)
+{
+	return c->had_scan || duration_ms(mono_since(loop_now(c->loop), c->began)) > FIRST_SCAN_MS;
 }
 
 /* Nothing waits: a last look around, and positions are saved as they move. */
@@ -197,13 +204,13 @@ static void tail_drain(struct collector *c)
 	tail_commit(c);
 }
 
-/* Looks again for itself: not every file system has inotify. What cannot be read does not hold up the end. */
+/* What nobody tells of. What cannot be read does not hold up the end. */
 static void read_grown(struct collector *c, const struct tail_file_list *list)
 {
 	struct tail_file *f;
 
 	TAILQ_FOREACH(f, list, entry)
-	if (!f->trouble && tail_file_grew(f))
+	if ((is_untold(f) || c->watch_failed) && !f->trouble && tail_file_grew(f))
 		tail_mark_ready(c, f);
 }
 
@@ -245,16 +252,14 @@ static void tail_destroy(struct collector *c)
 {
 	if (!c)
 		return;
-	OXP_ASSERT(!c->scanning && !c->unpack);
+	OXP_ASSERT(!c->in_lane && !c->unpack);
 	for (struct tail_offer *offer; (offer = TAILQ_FIRST(&c->offers));) {
 		TAILQ_REMOVE(&c->offers, offer, entry);
 		free(offer);
 	}
 	tail_table_done(&c->table);
 	tail_scan_clear(&c->scan);
-	while (c->lost_count > 0)
-		free(c->lost[--c->lost_count].path);
-	free(c->lost);
+	tail_lost_clear(&c->lost);
 	free(c->forgotten);
 	tail_watch_done(&c->watch);
 	loop_timer_done(&c->tick);
@@ -264,7 +269,7 @@ static void tail_destroy(struct collector *c)
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->waited);
 	loop_soon_done(&c->reading);
-	loop_soon_done(&c->scanned);
+	loop_soon_done(&c->scan_soon);
 	lines_done(&c->reader.lines);
 	free(c->reader.scratch);
 	free(c);
@@ -339,7 +344,7 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	loop_timer_init(&c->again, c->loop, tail_on_again, c);
 	loop_timer_init(&c->waited, c->loop, tail_on_waited, c);
 	loop_soon_init(&c->reading, c->loop, tail_read_slice, c);
-	loop_soon_init(&c->scanned, c->loop, tail_work_through_scan, c);
+	loop_soon_init(&c->scan_soon, c->loop, tail_on_scan_soon, c);
 	add_counters(c, host);
 	*ret = c;
 	return 0;
@@ -356,6 +361,7 @@ const struct collector_type collector_tail = {
 	.check = tail_check,
 	.create = tail_create,
 	.start = tail_start,
+	.began = tail_began,
 	.resume = tail_resume,
 	.settled = tail_settled,
 	.drain = tail_drain,

@@ -2,6 +2,7 @@
  * The collector `tail` from the inside: what its parts share. Nobody else includes this.
  *
  *	tail.c            options, inotify and polling, life
+ *	tail_work.c       scans from begin to end, in steps
  *	tail_find.c       what a scan found: new files, names that changed hands, files without one
  *	tail_packed.c     compressed files
  *	tail_read.c       slices in turns, and what is held for the rest of a message
@@ -35,7 +36,8 @@ enum { START_BEGINNING, START_END };
 
 /*
  * Invariant: a file is in `ready` exactly when its flag says so, in `unsaved` or `saving` as its `save` says.
- * `scanning`: the lane has `scan`.
+ * `scanning`: a scan is under way; `in_lane`: the lane has it; `working`: its answer is there, and the table's lists
+ * are gone through in order.
  */
 struct collector {
 	const struct tail_config *config;
@@ -48,22 +50,25 @@ struct collector {
 	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
 	struct tail_file_list held; /* files with lines whose message may go on */
 	uint64_t *forgotten; /* generations for the next commit, then those of the one under way */
-	size_t forgotten_count, forgetting_count;
+	size_t forgotten_count, forgetting_count, forgotten_room;
 	struct tail_offer_list offers; /* oldest first */
 	struct loop_timer tick, sweep, save, again, waited, poll;
-	struct loop_soon reading, scanned;
+	struct loop_soon reading, scan_soon;
 	struct tail_scan scan;
-	size_t scan_at; /* how far the answer of a scan is worked through */
-	struct tail_lost *lost; /* for the next scan */
-	size_t lost_count;
-	struct wall_time started;
+	size_t step, scan_at; /* how far the answer of a scan is worked through */
+	struct tail_lost_list lost; /* for the next scan */
+	size_t ask_named, ask_gone; /* so many files are still to be asked whether they grew */
+	struct wall_time looked; /* when the last scan that is sure of its answer began; at first, the start */
+	struct wall_time looking; /* when the one under way did */
+	struct mono_time began;
 	struct mono_time scan_began;
 	struct mono_time scan_after; /* not before */
 	struct mono_time swept; /* when idle files were last counted */
 	uint32_t scans;
 	unsigned commit_failures; /* in a row */
 	unsigned fulls; /* since anything of ours was taken or settled */
-	bool scanning, scan_again, had_scan, committing, commit_again;
+	bool scanning, in_lane, working, scan_again, had_scan, committing, commit_again;
+	bool sweeping; /* this scan counts how long files were idle */
 	bool full, stopped, draining, drained_scan, watch_failed, too_many;
 	bool stranger; /* something changed that has a name we do not follow */
 	bool out_of_descriptors;
@@ -120,11 +125,27 @@ void tail_begin_packed(struct collector *, struct tail_file *, int fd);
 void tail_spend(struct tail_file *);
 void tail_on_unpacked(struct job *);
 
-/* Finding. */
+/* Scans. */
 
 void tail_begin_scan(struct collector *);
 void tail_on_sweep(void *context);
-void tail_work_through_scan(void *context);
+void tail_on_scan_soon(void *context);
 void tail_on_event(void *context, uint32_t mask, const char *path);
+
+/* Finding: what is done about one file. */
+
+/* It was found under a name that we follow. */
+void tail_look_at(struct collector *, const struct tail_found *);
+/* It had the name of a file that was asked for as lost, or is that file. */
+void tail_look_at_rotated(struct collector *, const struct tail_found *);
+/* The name is another file's now, or nobody's: what is open is read to its end, what never was is looked for. */
+void tail_lose_name(struct collector *, struct tail_file *);
+/* A file without a name: closed when it is read, settled, and has not grown for some sweeps. Then nobody writes to it
+ * any more, and what it ends with is its last line. */
+void tail_tend_gone(struct collector *, struct tail_file *);
+/* A position is kept as long as its file may come back: its folder cannot be read, it cannot be opened, or it may be
+ * one that was found under another name and put off. It is of no use when the file is no more, or is another one that
+ * has its inode; one that was born when it was has been cut down since. */
+bool tail_may_come_back(void *collector, const struct tail_saved *);
 
 #endif

@@ -108,16 +108,20 @@ static bool has_twin(struct collector *c)
 	return false;
 }
 
-/* After the first slice: where it goes on from, if from anywhere. */
+/* After the first slice: where it goes on from, if from anywhere. And again at the end, if the text is longer than was
+ * told: of several members the last one tells only its own size (RFC 1952, 2.2). */
 static bool is_read_before(struct collector *c)
 {
 	struct packed_twin twin = { .collector = c, .unpack = c->unpack };
+	size_t at = 0;
 
-	c->resumed = tail_table_claim(&c->table, &c->unpack->identity, c->unpack->text);
+	if (!c->resumed)
+		c->resumed = tail_table_claim(&c->table, &c->unpack->identity, c->unpack->text);
 	if (!c->resumed && has_twin(c))
 		return true;
 	if (!c->resumed) {
-		tail_table_sift(&c->table, is_earlier, &twin);
+		while (tail_table_sift(&c->table, &at, is_earlier, &twin))
+			continue;
 		if (twin.any)
 			c->resumed = tail_table_claim(&c->table, &twin.found, c->unpack->text);
 	}
@@ -179,6 +183,10 @@ void tail_on_unpacked(struct job *job)
 	if (!f || c->stopped || c->draining) {
 		end_unpack(c);
 		return;
+	}
+	if (u->ended && !u->failed && (uint32_t)u->size != u->whole) {
+		u->whole = (uint32_t)u->size;
+		u->decided = false;
 	}
 	u->waits = c->scanning && !u->decided;
 	if (u->waits)

@@ -12,7 +12,7 @@ enum {
 	SAVE_MS = 250, /* from the first position that moved to the commit */
 	COMMIT_RETRY_MS = 1000, /* doubles up to the next */
 	COMMIT_RETRY_MAX_MS = 30000,
-	NEW_A_COMMIT = 512, /* new files: their positions are put in the same callback */
+	PUT_AT_ONCE = 512, /* positions, and as many that are forgotten: those of a commit are put in one callback */
 };
 
 void tail_mark_ready(struct collector *c, struct tail_file *f)
@@ -80,14 +80,14 @@ void tail_moved(struct collector *c, struct tail_file *f)
 
 void tail_forget(struct collector *c, uint64_t generation)
 {
-	uint64_t *grown;
-
 	if (!generation)
 		return;
-	grown = realloc(c->forgotten, (c->forgotten_count + 1) * sizeof *grown);
-	OXP_ASSERT(grown && "out of memory");
-	c->forgotten = grown;
-	grown[c->forgotten_count++] = generation;
+	if (c->forgotten_count == c->forgotten_room) {
+		c->forgotten_room = c->forgotten_room ? 2 * c->forgotten_room : 16;
+		c->forgotten = realloc(c->forgotten, c->forgotten_room * sizeof *c->forgotten);
+		OXP_ASSERT(c->forgotten && "out of memory");
+	}
+	c->forgotten[c->forgotten_count++] = generation;
 	save_soon(c);
 }
 
@@ -148,25 +148,19 @@ static void committed(void *context, int failed)
 		save_soon(c);
 }
 
-/* Puts what waits into the commit. False: there are more new files than one callback should put. */
-static bool put_unsaved(struct collector *c)
+static void put_unsaved(struct collector *c)
 {
-	struct tail_file *f, *next;
-	unsigned fresh = 0;
+	struct tail_file *f;
 
-	for (f = TAILQ_FIRST(&c->unsaved); f; f = next) {
-		next = TAILQ_NEXT(f, save_entry);
-		if (f->state == TAIL_NEW && fresh++ >= NEW_A_COMMIT)
-			continue;
+	for (int i = 0; i < PUT_AT_ONCE && (f = TAILQ_FIRST(&c->unsaved)); i++) {
 		if (f->state == TAIL_NEW)
 			f->state = TAIL_COMMITTING;
 		tail_save_as(c, f, TAIL_SAVING);
 		tail_put_position(c, f);
 	}
-	return fresh <= NEW_A_COMMIT;
 }
 
-/* Saves what moved and what is new, in one transaction; what comes meanwhile goes with the next. */
+/* Saves what moved and what is new, in one transaction; the rest, and what comes meanwhile, goes with the next. */
 void tail_commit(struct collector *c)
 {
 	c->commit_again = c->committing;
@@ -174,10 +168,11 @@ void tail_commit(struct collector *c)
 		return;
 	loop_timer_clear(&c->save);
 	c->committing = true;
-	c->commit_again = !put_unsaved(c);
-	for (size_t i = 0; i < c->forgotten_count; i++)
+	put_unsaved(c);
+	c->forgetting_count = c->forgotten_count < PUT_AT_ONCE ? c->forgotten_count : PUT_AT_ONCE;
+	for (size_t i = 0; i < c->forgetting_count; i++)
 		host_position_forget(c->reader.host, c->forgotten[i]);
-	c->forgetting_count = c->forgotten_count;
+	c->commit_again = !TAILQ_EMPTY(&c->unsaved) || c->forgetting_count < c->forgotten_count;
 	host_positions_commit(c->reader.host, committed, c);
 }
 

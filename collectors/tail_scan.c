@@ -99,13 +99,30 @@ static void *grow(void *items, size_t count, size_t *room, size_t size)
 	return items;
 }
 
-void tail_lost_add(struct tail_lost **lost, size_t *count, const char *path, const struct tail_identity *identity)
+void tail_lost_add(struct tail_lost_list *lost, const char *path, const struct tail_identity *identity)
 {
-	struct tail_lost *grown = realloc(*lost, (*count + 1) * sizeof **lost);
+	lost->items = grow(lost->items, lost->count, &lost->room, sizeof *lost->items);
+	lost->items[lost->count++] = (struct tail_lost){ .path = oxp_strdup(path), .identity = *identity };
+}
 
-	OXP_ASSERT(grown && "out of memory");
-	*lost = grown;
-	grown[(*count)++] = (struct tail_lost){ .path = oxp_strdup(path), .identity = *identity };
+void tail_lost_move(struct tail_lost_list *from, struct tail_lost_list *to)
+{
+	struct tail_lost *last = &from->items[--from->count];
+
+	if (to) {
+		to->items = grow(to->items, to->count, &to->room, sizeof *to->items);
+		to->items[to->count++] = *last;
+	} else {
+		free(last->path);
+	}
+}
+
+void tail_lost_clear(struct tail_lost_list *lost)
+{
+	while (lost->count > 0)
+		tail_lost_move(lost, NULL);
+	free(lost->items);
+	*lost = (struct tail_lost_list){ .items = NULL };
 }
 
 static void free_found(struct tail_found **files, size_t *count)
@@ -131,11 +148,8 @@ void tail_scan_clear(struct tail_scan *s)
 	free_found(&s->files, &s->count);
 	free_found(&s->rotated, &s->rotated_count);
 	tail_folders_free(&s->folders, &s->folder_count);
-	for (size_t i = 0; i < s->lost_count; i++)
-		free(s->lost[i].path);
-	free(s->lost);
-	s->lost = NULL;
-	s->lost_count = s->room = s->folder_room = s->rotated_room = 0;
+	tail_lost_clear(&s->lost);
+	s->room = s->folder_room = s->rotated_room = 0;
 }
 
 /* Before it is read, so that what comes into it later is a change. */
@@ -258,7 +272,8 @@ struct listed {
 /* One folder's names, kept while lost files of the same folder are looked for. */
 struct listing {
 	char folder[PATH_MAX];
-	struct listed *names;
+	struct listed *names; /* in their order */
+	struct listed *inodes; /* the same in theirs */
 	size_t count, room;
 	bool read; /* it could be */
 };
@@ -268,8 +283,47 @@ static void clear_listing(struct listing *l)
 	for (size_t i = 0; i < l->count; i++)
 		free(l->names[i].name);
 	free(l->names);
-	l->names = NULL;
+	free(l->inodes);
+	l->names = l->inodes = NULL;
 	l->count = l->room = 0;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp(((const struct listed *)a)->name, ((const struct listed *)b)->name);
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct listed *x = a, *y = b;
+
+	return (x->inode > y->inode) - (x->inode < y->inode);
+}
+
+static void sort_listing(struct listing *l)
+{
+	if (l->count == 0)
+		return;
+	l->inodes = oxp_new(l->count * sizeof *l->inodes);
+	memcpy(l->inodes, l->names, l->count * sizeof *l->inodes);
+	qsort(l->names, l->count, sizeof *l->names, by_name);
+	qsort(l->inodes, l->count, sizeof *l->inodes, by_inode);
+}
+
+/* The first that is not before `wanted`. */
+static size_t find_listed(
+	const struct listed *items, size_t count, const struct listed *wanted, int (*order)(const void *, const void *))
+{
+	size_t low = 0;
+
+	while (low < count) {
+		size_t middle = low + (count - low) / 2;
+		if (order(&items[middle], wanted) < 0)
+			low = middle + 1;
+		else
+			count = middle;
+	}
+	return low;
 }
 
 /* Reads the folder of a path, unless it is the one that was read last. */
@@ -293,6 +347,7 @@ static void list_folder(struct listing *l, const char *path)
 	}
 	if (d)
 		closedir(d);
+	sort_listing(l);
 }
 
 /* Rotated files that are packed are no text. */
@@ -359,7 +414,7 @@ static void try_name(struct tail_scan *s, struct tail_lost *lost, const char *at
 }
 
 /* Where rotation happens: beside the target of a link. NULL: the link leads nowhere at the moment. */
-static const char *place_of(const char *path, char *target)
+static char *place_of(char *path, char *target)
 {
 	struct stat info;
 
@@ -368,16 +423,28 @@ static const char *place_of(const char *path, char *target)
 	return realpath(path, target);
 }
 
+static bool begins_with(const struct listed *a, const struct listed *b)
+{
+	return strncmp(a->name, b->name, strlen(b->name)) == 0;
+}
+
 static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listing *l)
 {
 	char target[PATH_MAX];
-	const char *at = place_of(lost->path, target);
+	char *at = place_of(lost->path, target);
+	struct listed wanted;
+	size_t i;
 
 	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || !at || strlen(at) >= sizeof l->folder)
 		return;
 	list_folder(l, at);
 	lost->gone = l->read;
-	for (size_t i = 0; i < l->count; i++)
+	wanted = (struct listed){ .name = at + strlen(l->folder), .inode = lost->identity.inode };
+	for (i = find_listed(l->inodes, l->count, &wanted, by_inode);
+		i < l->count && l->inodes[i].inode == wanted.inode; i++)
+		try_name(s, lost, at, l, &l->inodes[i]);
+	for (i = find_listed(l->names, l->count, &wanted, by_name); i < l->count && begins_with(&l->names[i], &wanted);
+		i++)
 		try_name(s, lost, at, l, &l->names[i]);
 }
 
@@ -400,12 +467,14 @@ static int by_birth(const void *a, const void *b)
 static void find_all_lost(struct tail_scan *s)
 {
 	struct listing listing = { .read = false };
+	struct tail_lost *lost = s->lost.items;
+	size_t count = s->lost.count;
 
-	if (s->lost_count > 1)
-		qsort(s->lost, s->lost_count, sizeof *s->lost, by_path);
-	for (size_t i = 0; i < s->lost_count; i++) {
-		s->lost[i].last = i + 1 == s->lost_count || strcmp(s->lost[i].path, s->lost[i + 1].path) != 0;
-		find_lost(s, &s->lost[i], &listing);
+	if (count > 1)
+		qsort(lost, count, sizeof *lost, by_path);
+	for (size_t i = 0; i < count; i++) {
+		lost[i].last = i + 1 == count || strcmp(lost[i].path, lost[i + 1].path) != 0;
+		find_lost(s, &lost[i], &listing);
 	}
 	clear_listing(&listing);
 	if (s->rotated_count > 1)
@@ -416,18 +485,19 @@ static void find_all_lost(struct tail_scan *s)
 const struct tail_lost *tail_scan_lost(
 	const struct tail_scan *s, const char *path, const struct tail_identity *identity)
 {
-	size_t low = 0, high = s->lost_count;
+	const struct tail_lost *lost = s->lost.items;
+	size_t low = 0, high = s->lost.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (strcmp(s->lost[middle].path, path) < 0)
+		if (strcmp(lost[middle].path, path) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	for (; low < s->lost_count && strcmp(s->lost[low].path, path) == 0; low++)
-		if (tail_same(&s->lost[low].identity, identity))
-			return &s->lost[low];
+	for (; low < s->lost.count && strcmp(lost[low].path, path) == 0; low++)
+		if (tail_same(&lost[low].identity, identity))
+			return &lost[low];
 	return NULL;
 }
 

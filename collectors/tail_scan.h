@@ -44,6 +44,11 @@ struct tail_lost {
 	bool last; /* nobody is known to have had the name after it */
 };
 
+struct tail_lost_list {
+	struct tail_lost *items;
+	size_t count, room;
+};
+
 /* `exclude` may be NULL. It is asked with the whole path, as `paths` is. */
 struct tail_globs {
 	const struct option_list *paths, *exclude;
@@ -75,9 +80,9 @@ struct tail_scan {
 	int inotify; /* where folders are watched */
 	/* Beside each old name stand the file itself and those that had the name after it: `rotated` is what was found
 	 * of them, oldest first. */
-	struct tail_lost *lost;
+	struct tail_lost_list lost;
 	struct tail_found *rotated;
-	size_t lost_count, rotated_count, rotated_room;
+	size_t rotated_count, rotated_room;
 	struct tail_found *files;
 	size_t count, room;
 	struct tail_folder *folders; /* in the order of their watches */
@@ -89,7 +94,10 @@ struct tail_scan {
 	struct tail_device device; /* the last that was asked about */
 };
 
-void tail_lost_add(struct tail_lost **, size_t *count, const char *path, const struct tail_identity *);
+void tail_lost_add(struct tail_lost_list *, const char *path, const struct tail_identity *);
+/* Moves the last one of a list to another; with NULL it is forgotten. */
+void tail_lost_move(struct tail_lost_list *, struct tail_lost_list *to);
+void tail_lost_clear(struct tail_lost_list *);
 void tail_folders_free(struct tail_folder **, size_t *count);
 /* The answer about a file that was asked for as lost. */
 const struct tail_lost *tail_scan_lost(const struct tail_scan *, const char *path, const struct tail_identity *);

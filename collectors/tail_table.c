@@ -131,6 +131,14 @@ void tail_table_rename(struct tail_table *t, struct tail_file *f, const char *pa
 	put_path(t, f);
 }
 
+void tail_table_pass(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file_list *list = f->gone ? &t->gone : &t->named;
+
+	TAILQ_REMOVE(list, f, entry);
+	TAILQ_INSERT_TAIL(list, f, entry);
+}
+
 void tail_table_lose(struct tail_table *t, struct tail_file *f)
 {
 	f->gone = true;
@@ -195,10 +203,12 @@ static void sift_chain(
 	}
 }
 
-void tail_table_sift(struct tail_table *t, bool (*keep)(void *context, const struct tail_saved *), void *context)
+bool tail_table_sift(
+	struct tail_table *t, size_t *at, bool (*keep)(void *context, const struct tail_saved *), void *context)
 {
-	for (size_t i = 0; i < TAIL_CHAINS && t->saved_count > 0; i++)
-		sift_chain(t, &t->saved[i], keep, context);
+	for (int i = 0; i < TAIL_SIFTED_AT_ONCE && *at < TAIL_CHAINS && t->saved_count > 0; i++)
+		sift_chain(t, &t->saved[(*at)++], keep, context);
+	return *at < TAIL_CHAINS && t->saved_count > 0;
 }
 
 static bool keep_none(void *context, const struct tail_saved *s)
@@ -210,10 +220,12 @@ static bool keep_none(void *context, const struct tail_saved *s)
 void tail_table_done(struct tail_table *t)
 {
 	struct tail_file *f;
+	size_t at = 0;
 
 	while ((f = TAILQ_FIRST(&t->named)) || (f = TAILQ_FIRST(&t->gone)))
 		tail_table_drop(t, f);
-	tail_table_sift(t, keep_none, NULL);
+	while (tail_table_sift(t, &at, keep_none, NULL))
+		continue;
 }
 
 static size_t check_list(const struct tail_table *t, const struct tail_file_list *list, bool gone)

@@ -10,7 +10,7 @@
 
 #include "collectors/tail_file.h"
 
-enum { TAIL_CHAINS = 2048 };
+enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */ };
 
 struct tail_saved {
 	struct tail_saved *next;
@@ -36,6 +36,8 @@ void tail_table_drop(struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_named(const struct tail_table *, const char *path);
 struct tail_file *tail_table_find(const struct tail_table *, const struct tail_identity *);
 void tail_table_rename(struct tail_table *, struct tail_file *, const char *path);
+/* To the end of its list. */
+void tail_table_pass(struct tail_table *, struct tail_file *);
 /* Its name is another's now, or nobody's. */
 void tail_table_lose(struct tail_table *, struct tail_file *);
 /* Who had this name last, if that file is still known; or NULL. */
@@ -44,7 +46,9 @@ struct tail_file *tail_table_last_owner(const struct tail_table *, const char *p
 void tail_table_remember(struct tail_table *, const struct position *);
 /* Takes the saved position of the open file, when there is one and the file is the same as it was then. */
 struct tail_saved *tail_table_claim(struct tail_table *, const struct tail_identity *, int fd);
-/* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. */
-void tail_table_sift(struct tail_table *, bool (*keep)(void *context, const struct tail_saved *), void *context);
+/* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. Some at a time:
+ * `at` is 0 at first, and the answer is false when all have been shown. */
+bool tail_table_sift(
+	struct tail_table *, size_t *at, bool (*keep)(void *context, const struct tail_saved *), void *context);
 
 #endif

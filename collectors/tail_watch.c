@@ -8,7 +8,11 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { EVENTS_SIZE = 16 << 10, READS = 8 };
+enum {
+	EVENTS_SIZE = 8 << 10, /* of one callback */
+	EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
+	FOLDERS_AT_ONCE = 256, /* asked whether they changed */
+};
 
 int tail_watch_init(
 	struct tail_watch *w, struct loop *loop, void (*ready)(void *context, int fd, unsigned what), void *context)
@@ -100,33 +104,35 @@ static bool is_repeated(const struct inotify_event *a, const struct inotify_even
 	return a && a->wd == b->wd && a->mask == b->mask && a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
 }
 
-void tail_watch_read(struct tail_watch *w, void (*tell)(void *context, uint32_t mask, const char *path), void *context)
+bool tail_watch_read(struct tail_watch *w, void (*tell)(void *context, uint32_t mask, const char *path), void *context)
 {
 	char events[EVENTS_SIZE] __attribute__((aligned(__alignof__(struct inotify_event))));
+	ssize_t n = read(w->fd, events, sizeof events);
+	const struct inotify_event *e, *before = NULL;
 
-	for (int i = 0; i < READS; i++) {
-		ssize_t n = read(w->fd, events, sizeof events);
-		const struct inotify_event *before = NULL;
-		for (char *p = events; n > 0 && p < events + n;) {
-			const struct inotify_event *e = (const struct inotify_event *)p;
-			if (!is_repeated(before, e))
-				tell_event(w, e, tell, context);
-			before = e;
-			p += sizeof *e + e->len;
-		}
-		if (n <= 0)
-			break;
+	for (char *p = events; n > 0 && p < events + n; p += sizeof *e + e->len) {
+		e = (const struct inotify_event *)p;
+		if (!is_repeated(before, e))
+			tell_event(w, e, tell, context);
+		before = e;
 	}
+	return n > EVENTS_SIZE - EVENT_MAX;
 }
 
-bool tail_watch_changed(const struct tail_watch *w)
+static bool folder_changed(const struct tail_folder *folder)
 {
 	struct stat info;
 
-	for (size_t i = 0; i < w->count; i++)
-		if (w->folders[i].silent && stat(w->folders[i].path, &info) == 0 &&
-			tail_changed_ns(&info) != w->folders[i].changed_ns)
+	return folder->silent && stat(folder->path, &info) == 0 && tail_changed_ns(&info) != folder->changed_ns;
+}
+
+bool tail_watch_changed(struct tail_watch *w)
+{
+	for (size_t i = 0; i < FOLDERS_AT_ONCE && i < w->count; i++) {
+		w->asked = w->asked + 1 < w->count ? w->asked + 1 : 0;
+		if (folder_changed(&w->folders[w->asked]))
 			return true;
+	}
 	return false;
 }
 

@@ -13,6 +13,7 @@ struct tail_watch {
 	struct loop_watch events;
 	struct tail_folder *folders; /* in the order of their watches */
 	size_t count;
+	size_t asked; /* of the folders; the next one is asked next */
 };
 
 /* 0 or -errno; `ready` is called when there is something to read. */
@@ -21,11 +22,12 @@ int tail_watch_init(struct tail_watch *, struct loop *, void (*ready)(void *cont
 void tail_watch_done(struct tail_watch *); /* fine when init failed */
 /* Takes what a scan found; folders that are in it no more are not watched any longer. */
 void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *count);
-/* Tells each event that waits: inotify's mask and the path, which is NULL when it is about no name. */
-void tail_watch_read(
-	struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
-/* Whether a folder that inotify is silent about is another than it was when the scan read it. */
-bool tail_watch_changed(const struct tail_watch *);
+/* Tells some of the events that wait: inotify's mask and the path, which is NULL when it is about no name. False: that
+ * was all. */
+bool tail_watch_read(struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
+/* Whether a folder that inotify is silent about is another than it was when the scan read it. Asks some of them, and
+ * others the next time. */
+bool tail_watch_changed(struct tail_watch *);
 /* Whether events wait. */
 bool tail_watch_pending(const struct tail_watch *);
 

@@ -86,8 +86,15 @@ void health_checked(void *health_check, bool fine, const char *why)
 	loop_timer_set(&c->timer, c->limits.interval);
 }
 
+static bool has_begun(const struct health *h)
+{
+	return !h->began || h->began(h->context);
+}
+
 bool health_ready(const struct health *h)
 {
+	if (!has_begun(h))
+		return false;
 	for (const struct health_check *c = h->checks; c; c = c->next)
 		if (!c->fine)
 			return false;
@@ -114,7 +121,8 @@ static const char *short_name(const char *name)
 
 static int write_readiness(const struct health *h, bool ready, struct buffer *out)
 {
-	int failed = buffer_printf(out, "{\"status\":\"%s\",\"checks\":{", ready ? "ready" : "not ready");
+	const char *status = ready ? "ready" : has_begun(h) ? "not ready" : "starting";
+	int failed = buffer_printf(out, "{\"status\":\"%s\",\"checks\":{", status);
 
 	for (const struct health_check *c = h->checks; c && !failed; c = c->next) {
 		const char *name = short_name(c->name);

@@ -2,7 +2,8 @@
  * Health: what the probes answer.
  *
  *   /health/liveness, /health   200 while the loop turns; nothing else can make it fail
- *   /health/readiness, /ready   200 when every configured check was fine the last time it looked, else 503
+ *   /health/readiness, /ready   200 when every configured check was fine the last time it looked, and the agent
+ *                               follows what it is to follow, else 503
  *
  * Checks look on their own time, so a probe only reads what is known: it answers at once however slow a backend is. A
  * check that has not looked yet is not fine. The agent's own destinations are no checks: a sidecar's readiness
@@ -35,6 +36,8 @@ struct health {
 	struct loop *loop;
 	const struct log *log;
 	struct health_check *checks;
+	bool (*began)(void *context); /* whether the agent has; NULL: nobody is asked */
+	void *context;
 };
 
 void health_init(struct health *, struct loop *, const struct log *);

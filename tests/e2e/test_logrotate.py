@@ -111,6 +111,26 @@ def test_what_was_followed_is_not_read_again_when_it_is_compressed(oxpecker, fau
     agent.assert_balanced()
 
 
+def test_several_members_of_what_was_followed_are_not_read_again(oxpecker, fault_server, tmp_path):
+    """As parallel packers and appending ones write them; with the old file, and after it is gone."""
+    writer, packed = Writer(tmp_path / "app.log"), tmp_path / "app.log.1.gz"
+    server, agent = follow(oxpecker, fault_server, writer.path, packed, gzip=True, sweep="500ms")
+    writer.write(200, padding="x" * 100)
+    wait_delivered(agent, 200)
+    text = (tmp_path / "app.log").read_bytes()
+    writer.rotate(1)
+    writer.write(10)
+    wait_delivered(agent, 210)
+    packed.write_bytes(gzip.compress(text[:9000]) + gzip.compress(text[9000:]))
+    os.unlink(f"{writer.path}.1")
+    agent.wait_until(lambda: settled_packed(agent) == 1, 40, "it is looked at")
+    swept(agent)
+    assert agent.metric("oxpecker_unpacked_total") == 0
+    assert_same(documents_of(server), writer)
+    assert agent.booked("received", signal="logs") == 210
+    agent.assert_balanced()
+
+
 def settled_packed(agent):
     return agent.metric("oxpecker_compressed_files_total")
 

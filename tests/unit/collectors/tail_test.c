@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "collectors/tail_table.h"
@@ -462,6 +463,32 @@ static void renamed_to_another_match_keeps_its_generation(void **state)
 	finish(b, m, 2);
 	assert_string_equal(strrchr(fake_host_position(&b->host, m[0].generation)->path, '/'), "/app.log.1");
 	assert_int_equal(b->host.repeated, 0);
+}
+
+/* What file systems take for the time of birth. */
+static int64_t coarse_ns(void)
+{
+	struct timespec now;
+
+	assert_int_equal(clock_gettime(CLOCK_REALTIME_COARSE, &now), 0);
+	return now.tv_sec * 1000000000LL + now.tv_nsec;
+}
+
+static void rotations_of_a_name_that_is_new_lose_nothing(void **state)
+{
+	struct bench *b = *state;
+	struct model m[3] = { { .generation = 0 } };
+	int64_t before = clock_system.wall(&clock_system).ns;
+
+	start(b);
+	UNTIL(b, collector_tail.began(b->host.collector) && coarse_ns() > before);
+	append_lines(b, &m[0], "app.log", 3);
+	rename_to(b, "app.log", "app.log.2");
+	append_lines(b, &m[1], "app.log", 2);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[2], "app.log", 1);
+	wait_items(b, 6);
+	finish(b, m, 3);
 }
 
 static void two_rotations_between_two_looks_lose_nothing(void **state)
@@ -1339,6 +1366,7 @@ int main(void)
 		TEST(start_at_the_end_skips_what_was_there),
 		TEST(renamed_files_are_read_to_their_end),
 		TEST(renamed_to_another_match_keeps_its_generation),
+		TEST(rotations_of_a_name_that_is_new_lose_nothing),
 		TEST(two_rotations_between_two_looks_lose_nothing),
 		TEST(truncated_files_begin_anew),
 		TEST(holes_of_stale_writers_are_no_lines),

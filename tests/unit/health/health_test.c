@@ -185,6 +185,23 @@ static void test_what_has_not_looked_is_not_ready(void **state)
 	assert_probe(w, 200, "{\"status\":\"ready\",\"checks\":{\"database\":true}}");
 }
 
+static bool has_looked(void *context)
+{
+	return *(bool *)context;
+}
+
+static void test_before_the_first_look_it_is_starting(void **state)
+{
+	struct world *w = *state;
+	bool looked = false;
+
+	w->health.began = has_looked;
+	w->health.context = &looked;
+	assert_probe(w, 503, "{\"status\":\"starting\",\"checks\":{}}");
+	looked = true;
+	assert_probe(w, 200, "{\"status\":\"ready\",\"checks\":{}}");
+}
+
 static void test_every_check_has_to_be_fine(void **state)
 {
 	struct world *w = *state;
@@ -364,6 +381,7 @@ int main(void)
 		TEST(test_without_checks_it_is_ready),
 		TEST(test_liveness_hangs_on_nothing),
 		TEST(test_what_has_not_looked_is_not_ready),
+		TEST(test_before_the_first_look_it_is_starting),
 		TEST(test_every_check_has_to_be_fine),
 		TEST(test_it_looks_again_after_its_interval),
 		TEST(test_no_answer_in_time_is_a_no),
