@@ -4,6 +4,12 @@
 #include <linux/sock_diag.h>
 #include <stdlib.h>
 
+enum {
+	PACE_MOST = 256 << 10, /* bytes of one callback, */
+	PACE_LEAST = 4 << 10, /* where they take long */
+	LAST_READS = 32, /* of what the kernel still has when the process ends */
+};
+
 /* What the kernel threw away since the last look. It counts from the socket's beginning, in 32 bits. */
 static void count_kernel_drops(struct datagrams *d)
 {
@@ -35,8 +41,8 @@ static bool is_end(char c)
 	return c == '\n' || c == '\r' || c == '\0';
 }
 
-/* The lines of one datagram; a syslog message may have several in it. */
-static void add_datagram(struct line_slice *in, size_t at, size_t size)
+/* The lines of one datagram; a syslog message may have several in it. If it was cut its last one is. */
+static void add_datagram(struct line_slice *in, size_t at, size_t size, bool cut)
 {
 	const char *end;
 
@@ -48,17 +54,18 @@ static void add_datagram(struct line_slice *in, size_t at, size_t size)
 		at += line + 1;
 		size -= line + 1;
 	}
+	in->cutting = cut;
 	lines_add(in, at, size);
+	in->cutting = false;
 }
 
 static void add_all(const struct datagrams *d, struct line_slice *in)
 {
-	for (size_t i = 0; i < d->count && !in->failed; i++) {
+	for (size_t i = d->at; i < d->end && !in->failed; i++) {
 		size_t size = size_of(d, i);
-		in->cutting = is_cut(d, i);
 		if (in->lost)
 			in->data = d->parts[i].iov_base;
-		add_datagram(in, in->lost ? 0 : in->took, size);
+		add_datagram(in, in->lost ? 0 : in->took, size, is_cut(d, i));
 		in->took += size;
 		in->tally.cut_bytes += d->messages[i].msg_len - size;
 		in->sure = in->tally;
@@ -70,19 +77,24 @@ static char *gather(const struct datagrams *d, struct batch *batch, size_t size)
 {
 	char *block = batch_block(batch, size), *to = block;
 
-	for (size_t i = 0; block && i < d->count; i++) {
+	for (size_t i = d->at; block && i < d->end; i++) {
 		memcpy(to, d->parts[i].iov_base, size_of(d, i));
 		to += size_of(d, i);
 	}
 	return block;
 }
 
-static struct line_slice slice_of(const struct datagrams *d)
+/* As many as one callback should deal with, and one at least. */
+static struct line_slice slice_of(struct datagrams *d)
 {
 	struct line_slice in = { .lines = d->lines, .offset = d->offset };
 
-	for (size_t i = 0; i < d->count; i++)
-		in.size += size_of(d, i);
+	for (d->end = d->at; d->end < d->count; d->end++) {
+		size_t size = size_of(d, d->end);
+		if (d->end > d->at && in.size + size > d->pace.most)
+			break;
+		in.size += size;
+	}
 	return in;
 }
 
@@ -115,7 +127,7 @@ static void lose(struct datagrams *d)
 	patience_lost(d->patience, in.loss.records, in.loss.bytes);
 }
 
-/* False: they wait. */
+/* Some of what was read. False: it waits. */
 static bool take(struct datagrams *d)
 {
 	struct line_slice in = slice_of(d);
@@ -127,7 +139,7 @@ static bool take(struct datagrams *d)
 	if (!taken)
 		lose(d);
 	d->offset += in.size;
-	d->count = 0;
+	d->at = d->end;
 	return true;
 }
 
@@ -145,6 +157,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	if (count <= 0)
 		return; /* an error of one peer (ICMP) is told here, and gone by that */
 	d->count = (size_t)count;
+	d->at = 0;
 	d->last = loop_now(d->watch.loop);
 	*d->datagrams += (uint64_t)count;
 	count_kernel_drops(d);
@@ -153,13 +166,45 @@ static void on_ready(void *context, int fd, unsigned what)
 
 void datagrams_go_on(struct datagrams *d)
 {
-	loop_watch_set(&d->watch, take(d) ? WATCH_READ : 0);
+	const struct clock *clock = loop_clock(d->watch.loop);
+	struct mono_time began = clock->mono(clock);
+	uint64_t before = d->offset;
+	bool taken = take(d);
+
+	pace_learn(&d->pace, (size_t)(d->offset - before), mono_since(clock->mono(clock), began));
+	if (taken && !datagrams_are_empty(d))
+		loop_soon_run(&d->more);
+	loop_watch_set(&d->watch, taken && datagrams_are_empty(d) ? WATCH_READ : 0);
+}
+
+static void on_more(void *context)
+{
+	struct datagrams *d = context;
+
+	if (!patience_waits(d->patience))
+		datagrams_go_on(d);
+}
+
+static bool take_all(struct datagrams *d)
+{
+	while (!datagrams_are_empty(d))
+		if (!take(d))
+			return false;
+	return true;
 }
 
 void datagrams_finish(struct datagrams *d)
 {
+	int count = 1;
+
 	loop_watch_set(&d->watch, 0);
-	(void)take(d);
+	for (int i = 0; i < LAST_READS && count > 0 && take_all(d); i++) {
+		count = recvmmsg(d->fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
+		d->count = count > 0 ? (size_t)count : 0;
+		d->at = 0;
+		*d->datagrams += d->count;
+	}
+	(void)take_all(d);
 	count_kernel_drops(d);
 }
 
@@ -175,6 +220,8 @@ void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines,
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
 	d->kernel_lost = host_counter(host, "kernel_lost_datagrams_total",
 		"Datagrams that the kernel threw away, since its buffer was full.");
+	d->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };
+	loop_soon_init(&d->more, host_loop(host), on_more, d);
 	loop_watch_init(&d->watch, host_loop(host), fd, on_ready, d);
 	loop_watch_set(&d->watch, WATCH_READ);
 }
@@ -184,6 +231,7 @@ void datagrams_done(struct datagrams *d)
 	if (!d->host)
 		return;
 	loop_watch_done(&d->watch);
+	loop_soon_done(&d->more);
 	free(d->room);
 	d->room = NULL;
 }

@@ -1,9 +1,9 @@
 /*
  * A socket that log lines come to in datagrams.
  *
- * Several are taken out of the kernel with one call and become one offer. A datagram that begins as a syslog message is
- * one record, of any other each line is. What the kernel had to throw away, since its buffer was full, it tells: that
- * is counted as lost, too.
+ * Several are taken out of the kernel with one call, and become offers of as many bytes as a callback can deal with. A
+ * datagram that begins as a syslog message is one record, of any other each line is. What the kernel had to throw away,
+ * since its buffer was full, it tells: that is counted as lost, too.
  */
 #ifndef OXP_COLLECTORS_DATAGRAMS_H
 #define OXP_COLLECTORS_DATAGRAMS_H
@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "collectors/lines.h"
+#include "collectors/pace.h"
 #include "collectors/patience.h"
 
 enum { DATAGRAMS_AT_ONCE = 16 };
@@ -24,7 +25,10 @@ struct datagrams {
 	char *room; /* of line_max bytes for each */
 	struct iovec parts[DATAGRAMS_AT_ONCE];
 	struct mmsghdr messages[DATAGRAMS_AT_ONCE];
-	size_t count; /* that were read and wait for the pipeline */
+	size_t count; /* that were read */
+	size_t at, end; /* of those: the first that waits for the pipeline, and the first behind the slice at hand */
+	struct loop_soon more;
+	struct pace pace;
 	uint64_t offset;
 	uint32_t kernel_drops; /* as of the last look */
 	uint64_t *datagrams, *kernel_lost;
@@ -37,7 +41,7 @@ void datagrams_go_on(struct datagrams *); /* patience's go_on() */
 void datagrams_finish(struct datagrams *); /* deals with all that was read, behind patience_end() */
 static inline bool datagrams_are_empty(const struct datagrams *d)
 {
-	return d->count == 0;
+	return d->at == d->count;
 }
 
 #endif

@@ -1,5 +1,6 @@
 #include "collectors/lines.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -35,6 +36,7 @@ void lines_done(struct lines *l)
 	buffer_done(&l->origin);
 	line_join_done(&l->join);
 	free(l->queue);
+	free(l->start);
 }
 
 /* Items. */
@@ -62,7 +64,8 @@ static void queue_item(struct line_queue *q, const struct batch_item *item)
 
 static bool is_joined(const struct line_slice *s)
 {
-	return s->lines->queue && (s->format > LINES_TEXT || multiline_wanted(&s->lines->multiline));
+	return s->lines->queue && !s->single && !s->lost &&
+	       (s->format > LINES_TEXT || multiline_wanted(&s->lines->multiline));
 }
 
 static void add_item(struct line_slice *s, const char *data, size_t size, uint64_t at)
@@ -349,6 +352,17 @@ static bool is_blank(struct bytes text)
 	return text.size == 0 || (text.size == 1 && *text.data == '\r');
 }
 
+/* What is no object. */
+static void add_text(struct line_slice *s, const struct line_message *m)
+{
+	struct lines *l = s->lines;
+
+	if (l->shape && m->text.size <= l->line_max && !m->cut && !s->cutting && l->shape(l, m->text))
+		add_made(s, m);
+	else
+		add_message(s, m);
+}
+
 /* What came out of the join. */
 static void take_message(void *context, const struct line_message *m)
 {
@@ -361,22 +375,10 @@ static void take_message(void *context, const struct line_message *m)
 	else if (m->object && m->text.size <= s->lines->line_max && !s->cutting)
 		add_object(s, m);
 	else
-		add_message(s, m);
+		add_text(s, m);
 }
 
-void lines_join(struct lines *l, struct host *host, const struct multiline *multiline)
-{
-	l->multiline = *multiline;
-	line_join_init(&l->join, l->line_max);
-	l->join.scan = l->scan;
-	l->join.multiline = &l->multiline;
-	l->join.take = take_message;
-	l->queue = oxp_new(sizeof *l->queue);
-	l->malformed = host_counter(
-		host, "malformed_lines_total", "Lines that are not of the format; they went out as they stand.");
-}
-
-unsigned lines_shapes_of(const struct option_list *list)
+static unsigned shapes_of(const struct option_list *list)
 {
 	unsigned bits = 0;
 
@@ -386,23 +388,58 @@ unsigned lines_shapes_of(const struct option_list *list)
 	return bits;
 }
 
+bool lines_multiline_check(const struct lines_multiline *m, char *why, size_t room)
+{
+	struct line_start spare;
+	const char *wrong = m->start ? line_start_compile(m->start, &spare) : NULL;
+
+	if (wrong)
+		snprintf(why, room, "multiline_start: %s", wrong);
+	else if (m->start && m->shapes->count > 0)
+		snprintf(why, room,
+			"multiline and multiline_start do not go together: only one can tell where a message begins");
+	else
+		return true;
+	return false;
+}
+
+static void set_multiline(struct lines *l, const struct lines_multiline *m)
+{
+	l->multiline.shapes = shapes_of(m->shapes);
+	if (!m->start)
+		return;
+	l->start = oxp_new(sizeof *l->start);
+	if (!line_start_compile(m->start, l->start))
+		l->multiline.start = l->start;
+}
+
+void lines_join(struct lines *l, struct host *host, const struct lines_multiline *m)
+{
+	set_multiline(l, m);
+	line_join_init(&l->join, l->line_max);
+	l->join.scan = l->scan;
+	l->join.multiline = &l->multiline;
+	l->join.take = take_message;
+	l->queue = oxp_new(sizeof *l->queue);
+	l->malformed = host_counter(
+		host, "malformed_lines_total", "Lines that are not of the format; they went out as they stand.");
+}
+
+void lines_join_messages(struct lines *l, struct host *host, const struct lines_multiline *m)
+{
+	if (!m->start && (!m->shapes || m->shapes->count == 0))
+		return;
+	if (l->format == LINES_AUTO)
+		l->format = LINES_JSON;
+	lines_join(l, host, m);
+}
+
 /* Working through a slice. */
 
 static void add_lost(struct line_slice *s, const struct line_message *m)
 {
 	s->loss.records++;
 	s->loss.bytes += m->text.size;
-}
-
-/* A line that is no object. */
-static void add_text(struct line_slice *s, const struct line_message *m)
-{
-	struct lines *l = s->lines;
-
-	if (l->shape && m->text.size <= l->line_max && !s->cutting && l->shape(l, m->text))
-		add_made(s, m);
-	else
-		add_message(s, m);
 }
 
 /* A line that is a message by itself. */

@@ -27,6 +27,7 @@ struct lines {
 	void *shaper; /* shape()'s own */
 	struct buffer origin; /* what tells where the slice at hand is from, up to the place; empty: it is not told */
 	struct multiline multiline;
+	struct line_start *start; /* multiline's; may be NULL */
 	struct line_join join; /* of the slice at hand */
 	struct line_queue *queue; /* what came out of it; NULL: nothing is ever joined */
 	size_t early; /* what comes out now was not ended by what is behind it: the place of the last; else 0 */
@@ -55,6 +56,7 @@ struct line_slice {
 	bool skipping; /* inside a line that was cut; also when the slice has been worked through */
 	bool apart; /* data is not the batch's: what becomes an item is copied */
 	bool crowded; /* a line without its end is cut here: there is no room to wait for it */
+	bool single; /* each line is a message by itself: nothing is joined */
 	bool lost; /* lines are only counted: there is no batch, data need not be in one, nothing is joined */
 	enum lines_format format; /* AUTO until the first whole line, then for all that follow */
 
@@ -78,20 +80,35 @@ extern const char *const lines_formats[], *const lines_file_formats[];
 	"docker: what a container runtime writes around it is taken off, and lines that it has split are "        \
 	"joined; auto: the first line of a file decides."
 extern const char *const lines_shapes[]; /* bits of MULTILINE_… */
-#define LINES_MULTILINE_HELP "Stack traces that become one message."
-#define LINES_START_HELP                                                                                     \
-	"A pattern, tried where a line begins; in place of `multiline`. Lines that it does not match go on " \
-	"with the message."
+/* Which lines are one message, as two options say it. */
+struct lines_multiline {
+	const struct option_list *shapes;
+	const char *start;
+};
+#define LINES_MULTILINE_OPTIONS(type, member)                                                                     \
+	{ OPT_TEXTS(type, member.shapes), .name = "multiline", .choices = lines_shapes,                           \
+		.example = "[java, python, go, node]", .help = "Stack traces that become one message." },         \
+	{                                                                                                         \
+		OPT_TEXT(type, member.start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",         \
+		.help = "A pattern, tried where a line begins; in place of `multiline`. Lines that it does not "  \
+			"match go on with the message."                                                           \
+	}
+#define LINES_FLUSH_HELP                                                                                          \
+	"A line without its end, or a message that may go on, is shipped as it is when nothing more came for so " \
+	"long."
 #define LINES_MAX_HELP "Longest line; longer ones are cut, marked and counted."
 
 /* With the counters that are shown. line_max may be lowered later. */
 void lines_init(struct lines *, struct host *, enum lines_format, uint64_t line_max);
-/* Allows formats of container runtimes and messages of several lines. */
-void lines_join(struct lines *, struct host *, const struct multiline *);
+/* Whether the options are sound and go together; what does not is written into `why`. */
+bool lines_multiline_check(const struct lines_multiline *, char *why, size_t room);
+/* Allows messages of several lines, if they are asked for, of an app that writes them itself. */
+void lines_join_messages(struct lines *, struct host *, const struct lines_multiline *);
+/* Allows formats of container runtimes, too. */
+void lines_join(struct lines *, struct host *, const struct lines_multiline *);
 /* Every item of the next slice tells the file and its place in it: log.file.path and log.offset (Elastic Common Schema,
  * "Log fields"), unless it does by itself, or has a `log` beside which they cannot stand. */
 void lines_origin(struct lines *, const char *path);
-unsigned lines_shapes_of(const struct option_list *); /* NULL is fine */
 void lines_done(struct lines *); /* fine on zeroed memory */
 
 /* One line without its end, at data + at: for those who find the ends by themselves. */

@@ -6,12 +6,16 @@
  * meanwhile. The app never waits for longer than `patience`: what has no room then is lost, and counted. What was read
  * is ours: at SIGTERM it goes to the spool, a kill loses it and the next start says how much, but for the line that had
  * no end yet.
+ *
+ * Somebody may remove the FIFO and make another, as start scripts of containers do. Then the new one is read, and the
+ * old one as long as somebody has it open.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,7 +23,11 @@
 #include "collectors/stream.h"
 #include "config/option.h"
 
-enum { LINK_MAX = 64 };
+enum {
+	LINK_MAX = 64,
+	LOOK_MS = 2000, /* so often it is asked whether the FIFO is still that of its path */
+	FIFOS_MAX = 8, /* that are read at a time: the path's and old ones */
+};
 
 static const char max_path[] = "/proc/sys/fs/pipe-max-size";
 
@@ -29,6 +37,7 @@ struct pipe_config {
 	unsigned format;
 	uint64_t line_max, buffer;
 	struct duration patience, flush;
+	struct lines_multiline multiline;
 };
 
 static const struct option pipe_options[] = {
@@ -47,8 +56,17 @@ static const struct option pipe_options[] = {
 	{ OPT_SIZE(struct pipe_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct pipe_config, flush), .name = "flush", .text = "1s", .min = 10, .max = 3600000,
-		.help = "A line without its end is shipped as it is when nothing more came for so long." },
+		.help = LINES_FLUSH_HELP },
+	LINES_MULTILINE_OPTIONS(struct pipe_config, multiline),
 	{ .name = NULL },
+};
+
+struct fifo {
+	TAILQ_ENTRY(fifo) entry;
+	struct collector *collector;
+	struct stream stream;
+	dev_t device;
+	ino_t inode;
 };
 
 struct collector {
@@ -57,28 +75,46 @@ struct collector {
 	struct lines lines;
 	struct patience patience;
 	struct stream_kind kind;
-	struct stream stream;
-	int fd;
+	TAILQ_HEAD(fifo_list, fifo) fifos; /* the path's is the last, unless it could not be opened */
+	size_t count;
+	struct loop_timer look;
 	struct mono_time drained;
-	bool stopped, ended; /* ended: no writer is left, told while draining */
+	int trouble; /* why the path's cannot be opened, which was logged; 0 */
+	bool stopped;
 	uint64_t *buffer;
 };
 
 static void go_on(void *context)
 {
 	struct collector *c = context;
+	struct fifo *f, *next;
 
-	stream_go_on(&c->stream);
+	for (f = TAILQ_FIRST(&c->fifos); f; f = next) {
+		next = TAILQ_NEXT(f, entry);
+		stream_go_on(&f->stream);
+	}
 }
 
-/* While it is open for writing here, too, there is no end but a failure. */
+static void fifo_free(struct fifo *f)
+{
+	struct collector *c = f->collector;
+
+	TAILQ_REMOVE(&c->fifos, f, entry);
+	c->count--;
+	stream_done(&f->stream);
+	close(f->stream.fd);
+	free(f);
+}
+
+/* While it is open for writing here, too, there is no end but a failure; an old one ends with its last writer. */
 static void on_ended(struct stream *s, int error)
 {
-	struct collector *c = CONTAINER_OF(s, struct collector, stream);
+	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
+	struct collector *c = f->collector;
 
-	c->ended = true;
 	if (error)
 		host_log(c->host, LOG_LEVEL_ERROR, "cannot read %s any more: %s", c->config->path, strerror(error));
+	fifo_free(f);
 }
 
 /* Opening. */
@@ -96,29 +132,23 @@ static size_t allowed_buffer(void)
 	return size;
 }
 
-static void enlarge(struct collector *c)
+static void enlarge(struct collector *c, int fd)
 {
 	size_t wanted = c->config->buffer, allowed;
-	int size = fcntl(c->fd, F_SETPIPE_SZ, (int)wanted);
+	int size = fcntl(fd, F_SETPIPE_SZ, (int)wanted);
 
 	if (size < 0 && (allowed = allowed_buffer()) > 0 && allowed < wanted)
-		size = fcntl(c->fd, F_SETPIPE_SZ, (int)allowed);
-	size = fcntl(c->fd, F_GETPIPE_SZ);
+		size = fcntl(fd, F_SETPIPE_SZ, (int)allowed);
+	size = fcntl(fd, F_GETPIPE_SZ);
 	*c->buffer = size > 0 ? (uint64_t)size : 0;
 	if (*c->buffer < wanted)
 		host_log(c->host, LOG_LEVEL_INFO, "the kernel keeps %llu bytes of %s, not %zu: see fs.pipe-max-size",
 			(unsigned long long)*c->buffer, c->config->path, wanted);
 }
 
-static int make(const struct collector *c, mode_t mode)
-{
-	if (mkfifo(c->config->path, mode) < 0)
-		return errno == EEXIST ? 0 : -errno;
-	return chmod(c->config->path, mode) < 0 ? -errno : 0; /* whatever the umask took */
-}
-
-/* One reader: two would tear lines apart. */
-static int check_open(int fd)
+/* One reader: two would tear lines apart. `made`: it is ours, and has the mode that it is to have, whatever the umask
+ * took. */
+static int check_open(int fd, bool made, mode_t mode)
 {
 	struct stat info;
 
@@ -126,32 +156,121 @@ static int check_open(int fd)
 		return -errno;
 	if (!S_ISFIFO(info.st_mode))
 		return -ENOTSUP;
+	if (made && fchmod(fd, mode) < 0)
+		return -errno;
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-static int open_pipe(struct collector *c)
+/* The descriptor, or -errno. */
+static int open_path(const struct pipe_config *config)
 {
-	unsigned mode;
-	int failed;
+	bool made = false;
+	unsigned mode = 0;
+	int fd, failed;
 
-	if (!mode_parse(c->config->mode, &mode))
-		return -EINVAL;
-	failed = c->config->create ? make(c, mode) : 0;
+	if (config->create && mode_parse(config->mode, &mode)) {
+		made = mkfifo(config->path, mode | S_IRUSR | S_IWUSR) == 0;
+		if (!made && errno != EEXIST)
+			return -errno;
+	}
+	fd = open(config->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	if (fd < 0)
+		return -errno;
+	failed = check_open(fd, made, mode);
 	if (failed)
-		return failed;
-	c->fd = open(c->config->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	return c->fd < 0 ? -errno : check_open(c->fd);
+		close(fd);
+	return failed ? failed : fd;
 }
 
 static const char *reason(int failed)
 {
 	return failed == -ENOTSUP       ? "it is no FIFO"
-	       : failed == -EWOULDBLOCK ? "another process reads it"
-	       : failed == -EINVAL      ? "its mode is no octal number up to 0777"
+	       : failed == -EWOULDBLOCK ? "it has a reader already"
 					: strerror(-failed);
 }
 
+static int open_fifo(struct collector *c)
+{
+	struct fifo *f;
+	struct stat info;
+	int fd = open_path(c->config);
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &info) < 0)
+		info = (struct stat){ .st_ino = 0 };
+	enlarge(c, fd);
+	f = oxp_new(sizeof *f);
+	f->collector = c;
+	f->device = info.st_dev;
+	f->inode = info.st_ino;
+	TAILQ_INSERT_TAIL(&c->fifos, f, entry);
+	c->count++;
+	stream_init(&f->stream, &c->kind, fd);
+	return 0;
+}
+
+/* From now on its end is told. Opened by its number, whoever has its name now. */
+static void let_end(struct fifo *f)
+{
+	char link[LINK_MAX];
+	int fd, before = f->stream.fd;
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", before);
+	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return;
+	stream_replace(&f->stream, fd);
+	close(before);
+	(void)flock(fd, LOCK_EX | LOCK_NB); /* nobody else begins before we are done */
+}
+
+/* Another FIFO, or none, stands where ours stood. */
+static bool is_lost(const struct collector *c)
+{
+	const struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
+	struct stat info;
+
+	return !f || stat(c->config->path, &info) < 0 || info.st_dev != f->device || info.st_ino != f->inode;
+}
+
+static void read_new(struct collector *c)
+{
+	struct fifo *old = TAILQ_LAST(&c->fifos, fifo_list);
+	int failed = open_fifo(c);
+
+	if (failed && failed != c->trouble)
+		host_log(c->host, LOG_LEVEL_WARN, "%s is not there any more, and cannot be read: %s", c->config->path,
+			reason(failed));
+	else if (!failed)
+		host_log(c->host, LOG_LEVEL_INFO, "%s is another FIFO now: reading that, and the old one to its end",
+			c->config->path);
+	c->trouble = failed;
+	if (!failed && old)
+		let_end(old);
+}
+
+static void on_look(void *context)
+{
+	struct collector *c = context;
+
+	if (c->count < FIFOS_MAX && is_lost(c))
+		read_new(c);
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
+}
+
 /* Life. */
+
+static bool pipe_check(const void *config, char *why, size_t room)
+{
+	const struct pipe_config *pipe = config;
+	unsigned mode;
+
+	if (mode_parse(pipe->mode, &mode))
+		return lines_multiline_check(&pipe->multiline, why, room);
+	snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", pipe->mode);
+	return false;
+}
 
 static int pipe_create(const void *config, struct host *host, struct collector **ret)
 {
@@ -159,32 +278,27 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 
 	c->config = config;
 	c->host = host;
-	c->fd = -1;
+	TAILQ_INIT(&c->fifos);
 	lines_init(&c->lines, host, (enum lines_format)c->config->format, c->config->line_max);
+	lines_join_messages(&c->lines, host, &c->config->multiline);
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
+	loop_timer_init(&c->look, host_loop(host), on_look, c);
 	c->buffer = host_gauge(host, "pipe_buffer_bytes", "What the kernel keeps of unread bytes.");
-	c->kind = (struct stream_kind){ .host = host,
-		.lines = &c->lines,
-		.patience = &c->patience,
-		.flush = c->config->flush,
-		.framing = STREAM_LINES,
-		.held_max = SIZE_MAX, /* there is one, and line_max bounds it */
-		.ended = on_ended };
+	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
+	c->kind.flush = c->config->flush;
+	c->kind.ended = on_ended;
 	*ret = c;
 	return 0;
 }
 
 static int pipe_start(struct collector *c)
 {
-	int failed = open_pipe(c);
+	int failed = open_fifo(c);
 
-	if (failed) {
+	if (failed)
 		host_log(c->host, LOG_LEVEL_ERROR, "cannot read %s: %s", c->config->path, reason(failed));
-		return failed;
-	}
-	enlarge(c);
-	stream_init(&c->stream, &c->kind, c->fd);
-	return 0;
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
+	return failed;
 }
 
 static void pipe_resume(struct collector *c)
@@ -192,49 +306,57 @@ static void pipe_resume(struct collector *c)
 	patience_resume(&c->patience);
 }
 
-/* From now on the end is told: who writes last words is waited for. Opened by its number, whoever has its name now. */
+/* Who writes last words is waited for. When no writer is there the next one may still come: it is read until the
+ * stop. */
 static void pipe_drain(struct collector *c)
 {
-	char link[LINK_MAX];
-	int fd;
+	struct fifo *f;
 
+	c->kind.comes_back = true;
 	c->drained = loop_now(host_loop(c->host));
-	snprintf(link, sizeof link, "/proc/self/fd/%d", c->fd);
-	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	stream_replace(&c->stream, fd);
-	close(c->fd);
-	c->fd = fd;
-	(void)flock(fd, LOCK_EX | LOCK_NB); /* nobody else begins before we are done */
+	loop_timer_clear(&c->look);
+	TAILQ_FOREACH(f, &c->fifos, entry)
+	let_end(f);
 }
 
 static bool pipe_quiet(struct collector *c)
 {
-	struct mono_time now = loop_now(host_loop(c->host));
-	struct mono_time since = c->stream.last.ns > c->drained.ns ? c->stream.last : c->drained;
+	struct fifo *f;
+	bool quiet = true;
 
-	return c->ended || (stream_is_empty(&c->stream) && duration_ms(mono_since(now, since)) >= STREAM_LAST_WORDS_MS);
+	TAILQ_FOREACH(f, &c->fifos, entry)
+	quiet = stream_is_quiet(&f->stream, c->drained) && quiet;
+	return quiet;
 }
 
+/* Who writes from now on is told by the kernel that nobody reads. */
 static void pipe_stop(struct collector *c)
 {
-	if (c->stopped || !c->stream.kind)
+	struct fifo *f;
+
+	if (c->stopped)
 		return;
 	c->stopped = true;
+	loop_timer_clear(&c->look);
 	patience_end(&c->patience);
-	stream_finish(&c->stream);
+	while ((f = TAILQ_FIRST(&c->fifos))) {
+		stream_finish(&f->stream);
+		fifo_free(f);
+	}
 }
 
 static void pipe_destroy(struct collector *c)
 {
+	struct fifo *f;
+
 	if (!c)
 		return;
-	stream_done(&c->stream);
+	while ((f = TAILQ_FIRST(&c->fifos)))
+		fifo_free(f);
+	loop_timer_done(&c->look);
+	stream_kind_done(&c->kind);
 	patience_done(&c->patience);
 	lines_done(&c->lines);
-	if (c->fd >= 0)
-		close(c->fd);
 	free(c);
 }
 
@@ -246,6 +368,7 @@ const struct collector_type collector_pipe = {
 	.rewind = REWIND_NONE,
 	.options = pipe_options,
 	.config_size = sizeof(struct pipe_config),
+	.check = pipe_check,
 	.create = pipe_create,
 	.start = pipe_start,
 	.resume = pipe_resume,

@@ -4,10 +4,11 @@
  * Connections are bounded, and so is what all of them may hold of lines without an end: a peer that sends slowly, or
  * never ends a line, has a small part for itself and no more. They take turns, a slice each. A message with the head of
  * a syslog becomes an object with what the head says (proto/syslog.h). When memory is full nobody waits for longer than
- * `patience`; then what comes is lost, and counted.
+ * `patience`; then what comes is lost, and counted. A Unix socket whose file was removed is made anew.
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
@@ -25,8 +26,8 @@ enum {
 	DOORS_MAX = 8,
 	ACCEPTS = 16, /* in one callback */
 	AGAIN_MS = 100, /* then descriptors may be had again */
+	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there */
 	UNFINISHED_MAX = 4 << 20, /* of lines without an end, beyond STREAM_FREE of each */
-	FLUSH_MS = 10000, /* then such a line goes out as it is */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
 
@@ -41,7 +42,8 @@ struct socket_config {
 	unsigned kind, framing, syslog, format;
 	const char *mode;
 	uint64_t line_max, connections, buffer;
-	struct duration patience;
+	struct duration patience, flush;
+	struct lines_multiline multiline;
 };
 
 static const struct option socket_options[] = {
@@ -60,7 +62,7 @@ static const struct option socket_options[] = {
 	{ OPT_SIZE(struct socket_config, line_max), .name = "line_max", .text = "256KiB", .min = 1024, .max = 1 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_COUNT(struct socket_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Connections at a time; further ones wait." },
+		.help = "Connections at a time; further ones wait, which is logged and counted." },
 	{ OPT_SIZE(struct socket_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "What the kernel is asked to keep of unread bytes, of each socket; at most "
@@ -69,6 +71,9 @@ static const struct option socket_options[] = {
 		.help = "How long the app may wait when memory is full; then lines are lost and counted." },
 	{ OPT_TEXT(struct socket_config, mode), .name = "mode", .text = "0660",
 		.help = "Permissions of a Unix socket's file, in octal." },
+	{ OPT_DURATION(struct socket_config, flush), .name = "flush", .text = "10s", .min = 10, .max = 3600000,
+		.help = LINES_FLUSH_HELP },
+	LINES_MULTILINE_OPTIONS(struct socket_config, multiline),
 	{ .name = NULL },
 };
 
@@ -81,6 +86,8 @@ struct connection {
 /* One address. */
 struct door {
 	struct collector *collector;
+	const char *address;
+	int trouble; /* why it cannot be opened anew, which was logged; 0 */
 	struct listening listening;
 	struct loop_watch watch; /* of streams */
 	struct datagrams datagrams;
@@ -97,11 +104,12 @@ struct collector {
 	size_t door_count;
 	TAILQ_HEAD(, connection) connections;
 	size_t count;
-	struct loop_timer again;
+	struct loop_timer again, look;
+	unsigned mode;
 	struct syslog_now now;
 	struct mono_time drained, last; /* last: when a connection came or went */
-	bool stopped, broken_told;
-	uint64_t *open, *accepted, *broken, *syslog;
+	bool stopped, unframed_told, full, full_told;
+	uint64_t *open, *accepted, *unframed, *fulls, *syslog;
 };
 
 /* Messages. */
@@ -135,10 +143,24 @@ static bool shape(struct lines *l, struct bytes line)
 
 /* Connections. */
 
+/* Nobody is sent away: what a peer has written already would be lost with its connection. */
+static void tell_full(struct collector *c)
+{
+	++*c->fulls;
+	if (!c->full_told)
+		host_log(c->host, LOG_LEVEL_WARN,
+			"%zu connections are open, as many as `connections` allows: further ones wait", c->count);
+	c->full_told = true;
+}
+
 static void watch_doors(struct collector *c)
 {
 	bool room = c->count < c->config->connections && !loop_timer_pending(&c->again) && !c->stopped;
+	bool full = c->count >= c->config->connections;
 
+	if (full && !c->full)
+		tell_full(c);
+	c->full = full;
 	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_STREAM; i++)
 		loop_watch_set(&c->doors[i].watch, room ? WATCH_READ : 0);
 }
@@ -161,16 +183,21 @@ static void on_ended(struct stream *s, int error)
 	struct connection *peer = CONTAINER_OF(s, struct connection, stream);
 	struct collector *c = peer->collector;
 
-	if (error == EPROTO) {
-		++*c->broken;
-		if (!c->broken_told)
-			host_log(c->host, LOG_LEVEL_WARN,
-				"a peer's message was cut short, longer than line_max or framed otherwise: its "
-				"connection ends here; further ones are counted");
-		c->broken_told = true;
-	}
+	(void)error; /* a peer that is gone is gone */
 	connection_free(peer);
 	watch_doors(c);
+}
+
+static void on_unframed(struct stream_kind *kind, unsigned count)
+{
+	struct collector *c = CONTAINER_OF(kind, struct collector, kind);
+
+	*c->unframed += count;
+	if (!c->unframed_told)
+		host_log(c->host, LOG_LEVEL_WARN,
+			"a peer that counts octets before its messages has sent something else, which is taken as a "
+			"line; further ones are counted");
+	c->unframed_told = true;
 }
 
 static void set_buffer(struct collector *c, int fd)
@@ -238,12 +265,35 @@ static const char *reason(int failed)
 	return failed == -EADDRINUSE ? "somebody listens there" : strerror(-failed);
 }
 
-static int open_door(struct collector *c, const char *address, unsigned mode)
+static int open_listening(const struct collector *c, const char *address, struct listening *ret)
+{
+	return c->config->kind == KIND_STREAM ? listening_open(ret, address, c->mode)
+					      : listening_open_datagrams(ret, address, c->mode);
+}
+
+static void enter_door(struct door *d)
+{
+	struct collector *c = d->collector;
+
+	if (c->config->kind == KIND_STREAM) {
+		loop_watch_init(&d->watch, c->loop, d->listening.fd, on_peer, c);
+		return;
+	}
+	set_buffer(c, d->listening.fd);
+	datagrams_init(&d->datagrams, c->host, &c->lines, &c->patience, d->listening.fd);
+}
+
+static void leave_door(struct door *d)
+{
+	loop_watch_done(&d->watch);
+	datagrams_done(&d->datagrams);
+	listening_close(&d->listening);
+}
+
+static int open_door(struct collector *c, const char *address)
 {
 	struct door *d = &c->doors[c->door_count];
-	bool stream = c->config->kind == KIND_STREAM;
-	int failed = stream ? listening_open(&d->listening, address, mode)
-			    : listening_open_datagrams(&d->listening, address, mode);
+	int failed = open_listening(c, address, &d->listening);
 
 	if (failed) {
 		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", address, reason(failed));
@@ -251,32 +301,77 @@ static int open_door(struct collector *c, const char *address, unsigned mode)
 	}
 	c->door_count++;
 	d->collector = c;
-	if (stream) {
-		loop_watch_init(&d->watch, c->loop, d->listening.fd, on_peer, c);
-		return 0;
-	}
-	set_buffer(c, d->listening.fd);
-	datagrams_init(&d->datagrams, c->host, &c->lines, &c->patience, d->listening.fd);
+	d->address = address;
+	enter_door(d);
 	return 0;
+}
+
+/* Whoever came by the old file is let in first. */
+static void open_anew(struct door *d)
+{
+	struct collector *c = d->collector;
+	struct listening fresh;
+	int failed = open_listening(c, d->address, &fresh);
+
+	if (failed && failed != d->trouble)
+		host_log(c->host, LOG_LEVEL_WARN, "the file of %s is not there any more, and cannot be made anew: %s",
+			d->address, reason(failed));
+	d->trouble = failed;
+	if (failed)
+		return;
+	host_log(c->host, LOG_LEVEL_INFO, "the file of %s was removed: made anew", d->address);
+	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
+		before = c->count;
+		on_peer(c, d->listening.fd, WATCH_READ);
+	}
+	if (c->config->kind == KIND_DATAGRAM)
+		datagrams_finish(&d->datagrams);
+	leave_door(d);
+	d->listening = fresh;
+	enter_door(d);
+	watch_doors(c);
+}
+
+static void on_look(void *context)
+{
+	struct collector *c = context;
+
+	for (size_t i = 0; i < c->door_count && !patience_waits(&c->patience); i++)
+		if (listening_is_lost(&c->doors[i].listening))
+			open_anew(&c->doors[i]);
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
 static int socket_start(struct collector *c)
 {
 	const struct option_list *at = c->config->listen;
-	unsigned mode;
 	int failed = 0;
 
-	if (!mode_parse(c->config->mode, &mode) || at->count > DOORS_MAX) {
-		host_log(c->host, LOG_LEVEL_ERROR,
-			"mode has to be an octal number up to 0777, and %d addresses are "
-			"the most",
-			DOORS_MAX);
-		return -EINVAL;
-	}
 	for (size_t i = 0; i < at->count && !failed; i++)
-		failed = open_door(c, at->items[i], mode);
+		failed = open_door(c, at->items[i]);
 	watch_doors(c);
+	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 	return failed;
+}
+
+static bool socket_check(const void *config, char *why, size_t room)
+{
+	const struct socket_config *socket = config;
+	bool wants_multiline = socket->multiline.start || socket->multiline.shapes->count > 0;
+	unsigned mode;
+
+	if (!mode_parse(socket->mode, &mode))
+		snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", socket->mode);
+	else if (socket->listen->count > DOORS_MAX)
+		snprintf(why, room, "listen: %zu addresses, and %d are the most of one socket", socket->listen->count,
+			DOORS_MAX);
+	else if (socket->kind == KIND_DATAGRAM && wants_multiline)
+		snprintf(why, room, "multiline is for streams: a datagram does not go on in another");
+	else if (socket->kind == KIND_DATAGRAM && socket->framing == STREAM_OCTETS)
+		snprintf(why, room, "framing is for streams: a datagram is a message, or lines");
+	else
+		return lines_multiline_check(&socket->multiline, why, room);
+	return false;
 }
 
 static int socket_create(const void *config, struct host *host, struct collector **ret)
@@ -286,22 +381,27 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->config = config;
 	c->host = host;
 	c->loop = host_loop(host);
+	(void)mode_parse(c->config->mode, &c->mode);
 	TAILQ_INIT(&c->connections);
 	lines_init(&c->lines, host, (enum lines_format)c->config->format, c->config->line_max);
+	lines_join_messages(&c->lines, host, &c->config->multiline);
 	c->lines.shape = c->config->syslog == SYSLOG_AUTO ? shape : NULL;
 	c->lines.shaper = c;
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->again, c->loop, on_again, c);
-	c->kind = (struct stream_kind){ .host = host,
-		.lines = &c->lines,
-		.patience = &c->patience,
-		.flush = DURATION_MS(FLUSH_MS),
-		.framing = (enum stream_framing)c->config->framing,
-		.held_max = UNFINISHED_MAX,
-		.ended = on_ended };
+	loop_timer_init(&c->look, c->loop, on_look, c);
+	stream_kind_init(&c->kind, host, &c->lines, &c->patience, c->config->connections);
+	c->kind.flush = c->config->flush;
+	c->kind.framing = (enum stream_framing)c->config->framing;
+	c->kind.held_max = UNFINISHED_MAX;
+	c->kind.ended = on_ended;
+	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Connections that are open.");
 	c->accepted = host_counter(host, "connections_total", "Connections that came.");
-	c->broken = host_counter(host, "broken_frames_total", "Connections ended for a message that is not whole.");
+	c->fulls =
+		host_counter(host, "connections_full_total", "Times that `connections` were open, and others waited.");
+	c->unframed = host_counter(
+		host, "unframed_messages_total", "Messages without the length that their peer puts before others.");
 	c->syslog = host_counter(host, "syslog_messages_total", "Messages with the head of a syslog.");
 	*ret = c;
 	return 0;
@@ -326,19 +426,16 @@ static struct mono_time later(struct mono_time a, struct mono_time b)
 static bool socket_quiet(struct collector *c)
 {
 	struct mono_time last = later(c->drained, c->last);
-	const struct connection *peer;
-	bool empty = true;
+	struct connection *peer;
+	bool quiet = true;
 
 	TAILQ_FOREACH(peer, &c->connections, entry)
-	{
-		empty = empty && stream_is_empty(&peer->stream);
-		last = later(last, peer->stream.last);
-	}
+	quiet = stream_is_quiet(&peer->stream, last) && quiet;
 	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_DATAGRAM; i++) {
-		empty = empty && datagrams_are_empty(&c->doors[i].datagrams);
+		quiet = quiet && datagrams_are_empty(&c->doors[i].datagrams);
 		last = later(last, c->doors[i].datagrams.last);
 	}
-	return empty && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
+	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
 
 static void socket_stop(struct collector *c)
@@ -348,6 +445,7 @@ static void socket_stop(struct collector *c)
 	if (c->stopped)
 		return;
 	c->stopped = true;
+	loop_timer_clear(&c->look);
 	patience_end(&c->patience);
 	watch_doors(c);
 	TAILQ_FOREACH(peer, &c->connections, entry)
@@ -364,12 +462,11 @@ static void socket_destroy(struct collector *c)
 		return;
 	while ((peer = TAILQ_FIRST(&c->connections)))
 		connection_free(peer);
-	for (size_t i = 0; i < c->door_count; i++) {
-		loop_watch_done(&c->doors[i].watch);
-		datagrams_done(&c->doors[i].datagrams);
-		listening_close(&c->doors[i].listening);
-	}
+	for (size_t i = 0; i < c->door_count; i++)
+		leave_door(&c->doors[i]);
 	loop_timer_done(&c->again);
+	loop_timer_done(&c->look);
+	stream_kind_done(&c->kind);
 	patience_done(&c->patience);
 	lines_done(&c->lines);
 	free(c);
@@ -383,6 +480,7 @@ const struct collector_type collector_socket = {
 	.rewind = REWIND_NONE,
 	.options = socket_options,
 	.config_size = sizeof(struct socket_config),
+	.check = socket_check,
 	.create = socket_create,
 	.start = socket_start,
 	.resume = socket_resume,

@@ -8,87 +8,207 @@
 
 /* A reader that rests after a small read has more to do at once: a line alone costs as much as a hundred. The pipe's or
  * socket's own buffer holds several times that much, so nobody waits for it. */
-enum { REST_MS = 20, REST_BELOW = 8 << 10, SHRINK_ABOVE = 32 << 10 };
+enum { REST_MS = 20, REST_BELOW = 8 << 10, SLACK = 1024 };
+
+enum { LAST_READS = 32 }; /* of what the kernel still has when the process ends */
+
+/* Memory. */
+
+static size_t ceiling(const struct stream_kind *k)
+{
+	return 2 * k->lines->line_max + 2 * STREAM_CHUNK;
+}
 
 static void charge(struct stream *s)
 {
-	size_t now = s->pending.size > STREAM_FREE ? s->pending.size - STREAM_FREE : 0;
+	size_t each = s->kind->free_each, now = s->pending.size > each ? s->pending.size - each : 0;
 
 	s->kind->held += now;
 	s->kind->held -= s->charged;
 	s->charged = now;
 }
 
-/* What is dealt with goes; memory that an unfinished line does not need is not kept for it. */
-static void drop_front(struct stream *s, size_t size)
-{
-	struct buffer *p = &s->pending, rest;
-
-	s->searched = 0;
-	p->size -= size;
-	if (p->size > 0 && p->room - p->size <= SHRINK_ABOVE) {
-		memmove(p->data, p->data + size, p->size);
-		charge(s);
-		return;
-	}
-	buffer_init(&rest, p->ceiling);
-	if (p->size > 0 && buffer_append(&rest, p->data + size, p->size) < 0) {
-		memmove(p->data, p->data + size, p->size);
-		buffer_done(&rest);
-	} else {
-		buffer_done(p);
-		*p = rest;
-	}
-	charge(s);
-}
-
-/* Frames. */
-
-static void split_frames(struct line_slice *in)
-{
-	struct syslog_frame frame;
-
-	while (!in->failed && syslog_frame_read((struct bytes){ in->data + in->took, in->size - in->took },
-				      in->lines->line_max, &frame) == SYSLOG_FRAME_WHOLE) {
-		lines_add(in, in->took + frame.head, frame.size);
-		in->took += frame.head + frame.size;
-	}
-}
-
-/* How much of what is pending is whole frames. What is no frame ends the stream. */
-static size_t measure_frames(struct stream *s)
-{
-	const struct buffer *p = &s->pending;
-	struct syslog_frame frame;
-	enum syslog_framing found;
-	size_t at = 0;
-
-	while ((found = syslog_frame_read((struct bytes){ p->data + at, p->size - at }, s->kind->lines->line_max,
-			&frame)) == SYSLOG_FRAME_WHOLE)
-		at += frame.head + frame.size;
-	if (at == 0 && (found == SYSLOG_FRAME_NONE || (s->charged > 0 && s->kind->held > s->kind->held_max))) {
-		s->ended = true;
-		s->error = EPROTO;
-	}
-	return at;
-}
-
-/* Lines. */
-
 static bool is_crowded(const struct stream *s)
 {
 	return s->charged > 0 && s->kind->held > s->kind->held_max;
 }
 
+/* Takes the memory that is there to read into, unless it has some of its own. */
+static char *room_to_read(struct stream *s, size_t chunk)
+{
+	struct buffer *area = &s->kind->area, own = s->pending;
+
+	if (own.room - own.size < chunk && area->room > 0 && buffer_append(area, own.data, own.size) == 0) {
+		s->pending = *area;
+		buffer_init(area, ceiling(s->kind));
+		buffer_done(&own);
+	}
+	return buffer_reserve(&s->pending, chunk);
+}
+
+/* What is left of a read stands in memory of its size; the large one is for whoever reads next. */
+static void give_back_area(struct stream *s)
+{
+	struct buffer *area = &s->kind->area, rest;
+
+	buffer_init(&rest, s->pending.ceiling);
+	if (s->pending.size > 0 && buffer_append(&rest, s->pending.data, s->pending.size) < 0)
+		return;
+	buffer_done(area);
+	*area = s->pending;
+	area->size = 0;
+	s->pending = rest;
+}
+
+/* What is dealt with goes; memory that an unfinished line does not need is not kept for it. */
+static void drop_front(struct stream *s, size_t size)
+{
+	struct buffer *p = &s->pending;
+
+	s->seen = s->searched = 0;
+	p->size -= size;
+	if (p->size > 0)
+		memmove(p->data, p->data + size, p->size);
+	if (p->size <= STREAM_CHUNK && p->room > 2 * p->size + SLACK)
+		give_back_area(s);
+	charge(s);
+}
+
+/* Messages of a stream of frames. */
+
+struct framed {
+	size_t at, size; /* the message; of size 0 there is none */
+	size_t end; /* of it and what belongs to it */
+	size_t more; /* bytes of it that are to come and to be passed over */
+	bool unframed;
+};
+
+/* Many senders end their frames in a line's end, too. */
+static size_t gap_of(struct bytes b)
+{
+	size_t gap = 0;
+
+	while (gap < b.size && (b.data[gap] == '\n' || b.data[gap] == '\r' || b.data[gap] == '\0'))
+		gap++;
+	return gap;
+}
+
+static bool read_frame(struct bytes b, size_t max, bool force, const struct syslog_frame *frame, struct framed *ret)
+{
+	size_t there = b.size - frame->head;
+
+	if (there < frame->size && there < max && !force)
+		return false;
+	ret->size = there < frame->size ? there : frame->size;
+	ret->at += frame->head;
+	ret->end = ret->at + ret->size;
+	ret->more = frame->size - ret->size;
+	return true;
+}
+
+/* What is no frame goes out as a line. */
+static bool read_unframed(struct bytes b, size_t max, bool force, struct framed *ret)
+{
+	const char *end = memchr(b.data, '\n', b.size);
+
+	if (!end && b.size <= max && !force)
+		return false;
+	ret->unframed = true;
+	ret->size = end ? (size_t)(end - b.data) : b.size;
+	ret->end = ret->at + ret->size + (end != NULL);
+	return true;
+}
+
+/* The next message that can be dealt with, whole or longer than `max`; `force`: as far as it is there. */
+static bool next_message(struct bytes b, size_t max, bool force, struct framed *ret)
+{
+	struct syslog_frame frame;
+	size_t gap = gap_of(b);
+
+	*ret = (struct framed){ .at = gap, .end = gap };
+	b = (struct bytes){ b.data + gap, b.size - gap };
+	if (b.size == 0)
+		return gap > 0;
+	switch (syslog_frame_read(b, &frame)) {
+	case SYSLOG_FRAME_WHOLE:
+	case SYSLOG_FRAME_PART:
+		return read_frame(b, max, force, &frame, ret);
+	case SYSLOG_FRAME_UNKNOWN:
+		return force && read_unframed(b, max, force, ret);
+	case SYSLOG_FRAME_NONE:
+		break;
+	}
+	return read_unframed(b, max, force, ret);
+}
+
+/* How much of what is pending is messages. */
+static size_t measure_frames(struct stream *s, bool last)
+{
+	const struct buffer *p = &s->pending;
+	struct framed m;
+	size_t at = 0;
+
+	while (at < p->size && next_message((struct bytes){ p->data + at, p->size - at }, s->kind->lines->line_max,
+				       last || (at == 0 && is_crowded(s)), &m))
+		at += m.end;
+	return at;
+}
+
+/* The slice is what was measured. */
+static void split_frames(struct stream *s, struct line_slice *in, unsigned *unframed)
+{
+	struct framed m;
+
+	in->single = true;
+	while (!in->failed && in->took < in->size &&
+		next_message(
+			(struct bytes){ in->data + in->took, in->size - in->took }, in->lines->line_max, true, &m)) {
+		in->cutting = m.more > 0;
+		if (m.size > 0)
+			lines_add(in, in->took + m.at, m.size);
+		in->took += m.end;
+		s->pass = m.more;
+		*unframed += m.unframed;
+	}
+	in->seen = in->took;
+}
+
+/* What comes of a frame that was cut. */
+static void pass_over(struct stream *s)
+{
+	size_t size = s->pass < s->pending.size ? s->pass : s->pending.size;
+
+	if (size == 0)
+		return;
+	*s->kind->lines->cut_bytes += size;
+	s->pass -= size;
+	drop_front(s, size);
+}
+
+/* Lines. */
+
 static size_t measure_lines(struct stream *s, bool last)
 {
 	const struct buffer *p = &s->pending;
 	const char *end = memrchr(p->data + s->searched, '\n', p->size - s->searched);
+	size_t rest = p->size - s->seen;
 
 	if (end)
 		return (size_t)(end + 1 - p->data);
 	s->searched = p->size;
-	return last || s->skipping || p->size > s->kind->lines->line_max || is_crowded(s) ? p->size : 0;
+	return last || (s->skipping && rest > 0) || rest > s->kind->lines->line_max || is_crowded(s) ? p->size : 0;
+}
+
+/* What waits for the rest of its message is shipped before a line is cut, and at the end. */
+static void split_lines(struct line_slice *in, bool last)
+{
+	lines_split(in);
+	if (in->crowded && in->took < in->seen)
+		lines_end(in);
+	else
+		lines_rest(in, last);
+	if (last && !in->failed)
+		lines_end(in);
 }
 
 /* Known from the first byte on: a frame begins with a digit, and then there is a length and a priority. */
@@ -99,7 +219,7 @@ static void recognise(struct stream *s)
 
 	if (s->framing != STREAM_AUTO)
 		return;
-	switch (syslog_frame_read(all, SIZE_MAX, &frame)) {
+	switch (syslog_frame_read(all, &frame)) {
 	case SYSLOG_FRAME_NONE:
 		s->framing = STREAM_LINES;
 		break;
@@ -115,11 +235,12 @@ static void recognise(struct stream *s)
 /* How many bytes can be dealt with now. */
 static size_t measure(struct stream *s, bool last)
 {
+	pass_over(s);
 	if (s->pending.size == 0)
 		return 0;
 	recognise(s);
 	if (s->framing == STREAM_OCTETS)
-		return measure_frames(s);
+		return measure_frames(s, last);
 	if (s->framing == STREAM_AUTO && !last)
 		return 0;
 	return measure_lines(s, last);
@@ -129,12 +250,13 @@ static size_t measure(struct stream *s, bool last)
 
 static void split(struct stream *s, struct line_slice *in, bool last)
 {
-	if (s->framing == STREAM_OCTETS) {
-		split_frames(in);
-		return;
-	}
-	lines_split(in);
-	lines_rest(in, last);
+	unsigned unframed = 0;
+
+	if (s->framing == STREAM_OCTETS)
+		split_frames(s, in, &unframed);
+	else
+		split_lines(in, last);
+	s->unframed = unframed;
 }
 
 static struct line_slice slice_of(const struct stream *s, size_t size)
@@ -144,7 +266,7 @@ static struct line_slice slice_of(const struct stream *s, size_t size)
 		.size = size,
 		.offset = s->kind->offset,
 		.skipping = s->skipping,
-		.crowded = s->framing != STREAM_OCTETS && is_crowded(s) && !memrchr(s->pending.data, '\n', size) };
+		.crowded = is_crowded(s) && size == s->pending.size && s->searched == size };
 }
 
 static bool offer(struct stream *s, struct line_slice *in, bool last)
@@ -166,7 +288,8 @@ static bool offer(struct stream *s, struct line_slice *in, bool last)
 	if (records > 0 && host_offer(host, &in->batch) != ADMIT_TAKEN)
 		return false;
 	lines_count(in, records);
-	patience_taken(s->kind->patience);
+	if (in->took > 0)
+		patience_taken(s->kind->patience);
 	return true;
 }
 
@@ -178,6 +301,16 @@ static void lose(struct stream *s, struct line_slice *in, bool last)
 	patience_lost(s->kind->patience, in->loss.records, in->loss.bytes);
 }
 
+static void took(struct stream *s, const struct line_slice *in)
+{
+	s->skipping = in->skipping;
+	s->kind->offset += in->took;
+	drop_front(s, in->took);
+	s->seen = s->searched = in->seen - in->took;
+	if (s->unframed && s->kind->unframed)
+		s->kind->unframed(s->kind, s->unframed);
+}
+
 /* False: it waits. */
 static bool take(struct stream *s, size_t size, bool last)
 {
@@ -185,24 +318,15 @@ static bool take(struct stream *s, size_t size, bool last)
 	bool taken = offer(s, &in, last);
 
 	batch_free(in.batch);
+	lines_forget(s->kind->lines);
 	if (!taken) {
 		if (patience_full(s->kind->patience))
 			return false;
 		in = slice_of(s, size);
 		lose(s, &in, last);
 	}
-	s->skipping = in.skipping;
-	s->kind->offset += size;
-	drop_front(s, size);
+	took(s, &in);
 	return true;
-}
-
-/* The end of a frame that never came, or what came behind the last whole one. */
-static void drop_rest(struct stream *s)
-{
-	if (s->pending.size > 0)
-		s->error = EPROTO;
-	drop_front(s, s->pending.size);
 }
 
 static bool work_off(struct stream *s)
@@ -214,8 +338,6 @@ static bool work_off(struct stream *s)
 		if (!take(s, size, last))
 			return false;
 	s->flushing = false;
-	if (s->ended)
-		drop_rest(s);
 	return true;
 }
 
@@ -223,7 +345,7 @@ static bool work_off(struct stream *s)
 
 static void watch(struct stream *s, size_t got)
 {
-	if (got < REST_BELOW) {
+	if (got < REST_BELOW && got < s->kind->pace.most) {
 		loop_watch_set(&s->watch, 0);
 		loop_timer_set(&s->rest, DURATION_MS(REST_MS));
 	} else {
@@ -253,33 +375,46 @@ static void work(struct stream *s, size_t got)
 	watch(s, got);
 }
 
+/* What one read has brought: bytes, an end (0) or -1 with errno. */
+static void hear(struct stream *s, ssize_t got)
+{
+	bool nothing = got < 0 && (errno == EAGAIN || errno == EINTR);
+
+	s->alone = got == 0 && s->kind->comes_back;
+	s->flushing = s->flushing || s->alone; /* whoever comes next begins a line */
+	s->ended = got <= 0 && !nothing && !s->alone;
+	s->error = s->ended && got < 0 ? errno : 0;
+	if (got <= 0)
+		return;
+	s->pending.size += (size_t)got;
+	s->last = loop_now(s->watch.loop);
+	charge(s);
+}
+
 static void on_ready(void *context, int fd, unsigned what)
 {
 	struct stream *s = context;
+	struct stream_kind *k = s->kind;
+	const struct clock *clock = loop_clock(s->watch.loop);
+	struct mono_time began = clock->mono(clock);
+	size_t chunk = k->pace.most;
 	char *room;
 	ssize_t got;
 
 	(void)what;
-	if (patience_waits(s->kind->patience)) {
+	if (patience_waits(k->patience)) {
 		loop_watch_set(&s->watch, 0);
 		return;
 	}
-	room = buffer_reserve(&s->pending, STREAM_CHUNK);
+	room = room_to_read(s, chunk);
 	if (!room) { /* no memory at all for now */
 		watch(s, 0);
 		return;
 	}
-	got = read(fd, room, STREAM_CHUNK);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
-		got = 0;
-	else if (got <= 0)
-		s->ended = true;
-	s->error = got < 0 ? errno : 0;
-	s->pending.size += got > 0 ? (size_t)got : 0;
-	if (got > 0)
-		s->last = loop_now(s->watch.loop);
-	charge(s);
-	work(s, got > 0 ? (size_t)got : 0);
+	got = read(fd, room, chunk);
+	hear(s, got);
+	work(s, got > 0 ? (size_t)got : 0); /* it may be gone then */
+	pace_learn(&k->pace, got > 0 ? (size_t)got : 0, mono_since(clock->mono(clock), began));
 }
 
 static void on_rest(void *context)
@@ -290,24 +425,62 @@ static void on_rest(void *context)
 		loop_watch_set(&s->watch, WATCH_READ);
 }
 
+void stream_flush(struct stream *s)
+{
+	if (patience_waits(s->kind->patience))
+		return; /* asked for again when that is over */
+	s->flushing = true;
+	work(s, 0);
+}
+
+bool stream_is_quiet(struct stream *s, struct mono_time since)
+{
+	struct mono_time last = s->last.ns > since.ns ? s->last : since;
+
+	if (!s->alone && duration_ms(mono_since(loop_now(s->watch.loop), last)) < STREAM_LAST_WORDS_MS)
+		return false;
+	if (!stream_is_empty(s))
+		stream_flush(s);
+	return stream_is_empty(s);
+}
+
+/* A frame has said how long it is: the rest of it is waited for. */
 static void on_flush(void *context)
 {
 	struct stream *s = context;
 
-	if (patience_waits(s->kind->patience))
-		return; /* asked for again when that is over */
-	s->flushing = s->framing != STREAM_OCTETS;
-	work(s, 0);
+	if (s->framing != STREAM_OCTETS)
+		stream_flush(s);
 }
 
 /* Life. */
+
+void stream_kind_init(
+	struct stream_kind *k, struct host *host, struct lines *lines, struct patience *patience, size_t streams)
+{
+	size_t each = STREAM_FREE_ALL / (streams ? streams : 1);
+
+	*k = (struct stream_kind){ .host = host,
+		.lines = lines,
+		.patience = patience,
+		.framing = STREAM_LINES,
+		.free_each = each < STREAM_FREE ? each : STREAM_FREE,
+		.held_max = SIZE_MAX,
+		.pace = { .most = STREAM_CHUNK / 4, .least = STREAM_CHUNK_MIN, .ceiling = STREAM_CHUNK } };
+	buffer_init(&k->area, ceiling(k));
+}
+
+void stream_kind_done(struct stream_kind *k)
+{
+	buffer_done(&k->area);
+}
 
 void stream_init(struct stream *s, struct stream_kind *kind, int fd)
 {
 	struct loop *loop = host_loop(kind->host);
 
 	*s = (struct stream){ .kind = kind, .fd = fd, .framing = kind->framing, .last = loop_now(loop) };
-	buffer_init(&s->pending, kind->lines->line_max + 2 * STREAM_CHUNK);
+	buffer_init(&s->pending, ceiling(kind));
 	loop_watch_init(&s->watch, loop, fd, on_ready, s);
 	loop_timer_init(&s->rest, loop, on_rest, s);
 	loop_timer_init(&s->flush, loop, on_flush, s);
@@ -334,6 +507,14 @@ void stream_go_on(struct stream *s)
 
 void stream_finish(struct stream *s)
 {
+	char *room;
+	ssize_t got = 1;
+
+	for (int i = 0; i < LAST_READS && got > 0 && !s->ended && (room = room_to_read(s, STREAM_CHUNK)); i++) {
+		got = read(s->fd, room, STREAM_CHUNK);
+		hear(s, got);
+		(void)work_off(s);
+	}
 	s->flushing = true;
 	(void)work_off(s);
 	loop_watch_set(&s->watch, 0);

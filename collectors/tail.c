@@ -7,7 +7,6 @@
  * the same bytes come again under the same ids. inotify says what changed, a sweep finds what it did not say; changed
  * files are read once a tick, in slices, in turns. Looking for files runs in the disk lane.
  */
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -34,10 +33,7 @@ static const struct option tail_options[] = {
 		.help = "Where a file begins that is there at the start and has no saved position." },
 	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
 		.help = LINES_FILE_FORMAT_HELP },
-	{ OPT_TEXTS(struct tail_config, multiline), .name = "multiline", .choices = lines_shapes,
-		.example = "[java, python, go, node]", .help = LINES_MULTILINE_HELP },
-	{ OPT_TEXT(struct tail_config, multiline_start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",
-		.help = LINES_START_HELP },
+	LINES_MULTILINE_OPTIONS(struct tail_config, multiline),
 	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "true",
 		.help = "Adds log.file.path and log.offset to each line, by which the order of lines is told." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
@@ -295,32 +291,19 @@ static void add_counters(struct collector *c, struct host *host)
 
 static void init_reader(struct collector *c, struct host *host)
 {
-	struct multiline multiline = { .shapes = lines_shapes_of(c->config->multiline) };
-	const char *start = c->config->multiline_start;
-
-	if (start && !line_start_compile(start, &c->multiline_start))
-		multiline.start = &c->multiline_start;
 	c->reader.host = host;
-	c->reader.chunk = c->reader.most = TAIL_CHUNK_FIRST;
+	c->reader.chunk = TAIL_CHUNK_FIRST;
+	c->reader.pace = (struct pace){ .most = TAIL_CHUNK_FIRST, .least = TAIL_CHUNK_MIN, .ceiling = TAIL_CHUNK };
 	c->reader.origin = c->config->origin;
 	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
-	lines_join(&c->reader.lines, host, &multiline);
+	lines_join(&c->reader.lines, host, &c->config->multiline);
 }
 
 static bool tail_check(const void *config, char *why, size_t room)
 {
 	const struct tail_config *tail = config;
-	struct line_start spare;
-	const char *wrong = tail->multiline_start ? line_start_compile(tail->multiline_start, &spare) : NULL;
 
-	if (wrong)
-		snprintf(why, room, "multiline_start: %s", wrong);
-	else if (tail->multiline_start && tail->multiline->count > 0)
-		snprintf(why, room,
-			"multiline and multiline_start do not go together: only one can tell where a message begins");
-	else
-		return true;
-	return false;
+	return lines_multiline_check(&tail->multiline, why, room);
 }
 
 static int tail_create(const void *config, struct host *host, struct collector **ret)

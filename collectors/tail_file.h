@@ -15,6 +15,7 @@
 #include <sys/queue.h>
 
 #include "collectors/lines.h"
+#include "collectors/pace.h"
 #include "collectors/tail_scan.h"
 
 enum tail_state {
@@ -27,7 +28,8 @@ enum tail_state {
 /* In which list of the collector it waits for its position to be saved. */
 enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
-enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256, TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10 };
+enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256 };
+enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
 
 /* So many bytes that stand before `offset`, as they were when they were read. */
 struct tail_before {
@@ -80,9 +82,8 @@ TAILQ_HEAD(tail_offer_list, tail_offer);
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
-	size_t chunk; /* bytes of one slice, at most `most`; less where memory is short */
-	size_t most; /* at most TAIL_CHUNK; less where lines take long: steps, traces */
-	unsigned slow, brisk; /* slices in a row */
+	size_t chunk; /* bytes of one slice: pace.most, or less where memory is short */
+	struct pace pace;
 	bool origin; /* items tell path and offset */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */

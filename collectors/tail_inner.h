@@ -22,8 +22,7 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
-	const struct option_list *multiline;
-	const char *multiline_start;
+	struct lines_multiline multiline;
 	bool origin;
 	const struct option_list *exclude;
 	int poll;
@@ -42,7 +41,6 @@ enum { START_BEGINNING, START_END };
 struct collector {
 	const struct tail_config *config;
 	struct tail_reader reader;
-	struct line_start multiline_start;
 	struct loop *loop;
 	struct tail_table table;
 	struct tail_watch watch;

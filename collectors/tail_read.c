@@ -14,11 +14,6 @@ enum {
 	AGAIN_MAX_MS = 1000,
 	ECHOES = 3, /* so often a word of room is believed at once: giving back what was too little is heard, too */
 	PATIENCE = 10, /* asked so often with nothing under way, before lines are cut to what there is room for */
-	CHUNK_MIN = 16 << 10,
-	SLOW_US = 500, /* a slice that takes longer is too large */
-	SLOW_SLICES = 3, /* in a row */
-	BRISK_US = 150, /* one of twice the size would do */
-	BRISK_SLICES = 32,
 	HELD_TICK_MS = 250, /* so often it is asked whether held lines have waited */
 	TRACE_MS = 1000, /* so long for the rest of a message */
 	PIECES_MS = 5000, /* so long for the rest of a line */
@@ -100,9 +95,9 @@ static void ask_for_less(struct collector *c, const struct tail_file *f)
 
 	bool long_line = f->held + f->unended >= r->chunk;
 
-	if (r->chunk > CHUNK_MIN && !long_line) {
+	if (r->chunk > TAIL_CHUNK_MIN && !long_line) {
 		r->chunk /= 2;
-	} else if (c->fulls > PATIENCE && long_line && r->lines.line_max > CHUNK_MIN) {
+	} else if (c->fulls > PATIENCE && long_line && r->lines.line_max > TAIL_CHUNK_MIN) {
 		r->lines.line_max /= 2;
 		host_log(r->host, LOG_LEVEL_WARN,
 			"no room in memory for a long line of %s: lines are cut at %llu bytes from now on", f->path,
@@ -170,25 +165,16 @@ static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
 static void room_was_found(struct collector *c)
 {
 	c->fulls = 0;
-	if (c->reader.chunk < c->reader.most)
+	if (c->reader.chunk < c->reader.pace.most)
 		c->reader.chunk *= 2;
 }
 
-/* A slice is as large as keeps it well under a millisecond, whatever is done to its lines. One alone may have been
- * interrupted. */
-static void learn_pace(struct tail_reader *r, struct duration took)
+/* A slice is as large as keeps it well under a millisecond. */
+static void learn_pace(struct tail_reader *r, size_t size, struct duration took)
 {
-	r->slow = took.ns > SLOW_US * 1000 ? r->slow + 1 : 0;
-	r->brisk = took.ns < BRISK_US * 1000 ? r->brisk + 1 : 0;
-	if (r->slow >= SLOW_SLICES && r->most > CHUNK_MIN) {
-		r->most /= 2;
-		r->slow = 0;
-	} else if (r->brisk >= BRISK_SLICES && r->most < TAIL_CHUNK) {
-		r->most *= 2;
-		r->brisk = 0;
-	}
-	if (r->chunk > r->most)
-		r->chunk = r->most;
+	pace_learn(&r->pace, size, took);
+	if (r->chunk > r->pace.most)
+		r->chunk = r->pace.most;
 }
 
 /* Lines whose message may go on. */
@@ -256,7 +242,7 @@ void tail_read_slice(void *context)
 	hold(c, f, before);
 	if (offered) {
 		room_was_found(c);
-		learn_pace(&c->reader, mono_since(clock->mono(clock), began));
+		learn_pace(&c->reader, (size_t)(f->offset - before), mono_since(clock->mono(clock), began));
 	} else {
 		TAILQ_REMOVE(&c->offers, offer, entry);
 		f->offers--;

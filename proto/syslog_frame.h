@@ -1,7 +1,9 @@
 /*
- * Octet counting (RFC 6587, 3.4.1): `MSG-LEN SP SYSLOG-MSG`, where MSG-LEN begins with no zero and SYSLOG-MSG with <.
+ * Octet counting (RFC 6587, 3.4.1): `MSG-LEN SP SYSLOG-MSG`, where MSG-LEN begins with no zero and SYSLOG-MSG with its
+ * priority, <0> to <191> (RFC 5424, 6.2.1).
  *
- * What begins otherwise is not framed like that; so a stream of lines is told from one of frames by its first bytes.
+ * What begins otherwise is not framed like that; so a stream of lines is told from one of frames by its first bytes,
+ * also when a line begins with a number: `404 <html>`.
  */
 #ifndef OXP_SYSLOG_FRAME_H
 #define OXP_SYSLOG_FRAME_H
@@ -9,7 +11,7 @@
 #include "base/bytes.h"
 
 enum syslog_framing {
-	SYSLOG_FRAME_NONE, /* no frame, or one of more than `max` bytes */
+	SYSLOG_FRAME_NONE,
 	SYSLOG_FRAME_UNKNOWN, /* too little is there to say */
 	SYSLOG_FRAME_PART, /* the rest of it is not there yet */
 	SYSLOG_FRAME_WHOLE,
@@ -17,10 +19,10 @@ enum syslog_framing {
 
 struct syslog_frame {
 	size_t head; /* bytes of MSG-LEN and the space */
-	size_t size;
+	size_t size; /* below a thousand million, whatever that is worth */
 };
 
 /* *ret is filled in for PART and WHOLE. */
-enum syslog_framing syslog_frame_read(struct bytes, size_t max, struct syslog_frame *ret);
+enum syslog_framing syslog_frame_read(struct bytes, struct syslog_frame *ret);
 
 #endif

@@ -55,7 +55,9 @@ bool utf8_valid(const char *data, size_t size)
 	return true;
 }
 
-/* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most 6. */
+enum { FORM_MAX = 6 };
+
+/* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most FORM_MAX. */
 static size_t json_character(const unsigned char *p, size_t n, char *to)
 {
 	static const char hex[] = "0123456789abcdef", short_forms[] = "b\bf\fn\nr\rt\t\"\"\\\\";
@@ -64,20 +66,20 @@ static size_t json_character(const unsigned char *p, size_t n, char *to)
 		memcpy(to, "\xef\xbf\xbd", 3);
 		return 3;
 	}
-	for (size_t i = 0; n == 1 && i + 1 < sizeof short_forms; i += 2)
+	if (*p >= 0x20 && *p != '"' && *p != '\\') {
+		memcpy(to, p, n);
+		return n;
+	}
+	for (size_t i = 0; i + 1 < sizeof short_forms; i += 2)
 		if ((char)*p == short_forms[i + 1]) {
 			to[0] = '\\';
 			to[1] = short_forms[i];
 			return 2;
 		}
-	if (*p < 0x20) {
-		memcpy(to, "\\u00", 4);
-		to[4] = hex[*p >> 4];
-		to[5] = hex[*p & 15];
-		return 6;
-	}
-	memcpy(to, p, n);
-	return n;
+	memcpy(to, "\\u00", 4);
+	to[4] = hex[*p >> 4];
+	to[5] = hex[*p & 15];
+	return 6;
 }
 
 int json_string_append(struct buffer *b, const char *data, size_t size)
@@ -87,9 +89,12 @@ int json_string_append(struct buffer *b, const char *data, size_t size)
 	int failed = buffer_append(b, "\"", 1);
 
 	while (!failed && p < end) {
-		char form[8];
+		char form[FORM_MAX];
 		size_t n = utf8_sequence(p, (size_t)(end - p));
-		failed = buffer_append(b, form, json_character(p, n, form));
+		if (b->room - b->size >= sizeof form)
+			b->size += json_character(p, n, b->data + b->size);
+		else
+			failed = buffer_append(b, form, json_character(p, n, form));
 		p += n ? n : 1;
 	}
 	if (!failed)

@@ -198,11 +198,16 @@ int listening_open_datagrams(struct listening *l, const char *address, unsigned 
 	return open_any(l, SOCK_DGRAM, address, mode);
 }
 
-void listening_close(struct listening *l)
+bool listening_is_lost(const struct listening *l)
 {
 	struct stat st;
 
-	if (l->path && lstat(l->path, &st) == 0 && st.st_dev == l->device && st.st_ino == l->inode)
+	return l->path && (lstat(l->path, &st) < 0 || st.st_dev != l->device || st.st_ino != l->inode);
+}
+
+void listening_close(struct listening *l)
+{
+	if (l->path && !listening_is_lost(l))
 		unlink(l->path);
 	free(l->path);
 	l->path = NULL;

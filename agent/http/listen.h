@@ -25,6 +25,8 @@ struct listening {
 int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
 /* The same for datagrams: they come on `fd` itself. */
 int listening_open_datagrams(struct listening *, const char *address, unsigned mode) MUST_CHECK;
+/* Whether the file of a Unix socket is not there any more, or another: nobody can connect who does not already. */
+bool listening_is_lost(const struct listening *);
 void listening_close(struct listening *); /* fine twice */
 uint16_t listening_port(const struct listening *); /* 0 for a Unix socket */
 

@@ -1,5 +1,6 @@
 """The app's stdout: the `pipe` collector, with writers as they are started in a pod."""
 
+import errno
 import json
 import os
 import stat
@@ -8,7 +9,7 @@ import time
 
 import pytest
 
-from lib import need
+from lib import fault, need
 from lib.process import Process
 from lib.wait import wait_until
 
@@ -160,7 +161,8 @@ def test_what_is_no_fifo_of_ours_is_refused(oxpecker, fault_server, tmp_path, wh
     agent.launch()
     assert agent.process.wait(20) == 1
     agent.expected_exit = {1}
-    assert "cannot read" in agent.err() and str(path) in agent.err()
+    wanted = ["mode: ", "octal"] if what == "mode" else ["cannot read", str(path)]
+    assert all(part in agent.err() for part in wanted)
     assert what != "file" or path.read_text() == "precious"
 
 
@@ -272,3 +274,71 @@ def test_a_kill_says_how_much_it_lost(oxpecker, fault_server, tmp_path):
     assert numbers(server) == list(range(700, 1000))
     agent.assert_balanced()
     os.close(keeper)
+
+
+def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, tmp_path):
+    """An app that opens the FIFO for each line, while a slow server holds up the end: every line it could write is
+    there."""
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "4s"})
+    write(path, lines(0, 1))
+    delivered(agent, 1)
+    server.plan(fault.slow(1.5), then=fault.good())
+    write(path, lines(1, 1))
+    written = [0, 1]
+    agent.process.signal(15)
+
+    def nobody_reads():
+        try:
+            fd = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            return error.errno == errno.ENXIO
+        try:
+            os.write(fd, lines(len(written), 1))
+            written.append(len(written))
+            return False
+        except BrokenPipeError:
+            return True
+        finally:
+            os.close(fd)
+
+    wait_until(nobody_reads, 20, "the end of reading")
+    assert agent.process.wait(20) == 0
+    assert len(written) > 5 and "nothing was lost" in agent.err()
+    agent.start()
+    agent.wait_until(lambda: numbers(server) == written, 20, "what went to the spool")
+
+
+@pytest.mark.parametrize("remade", [True, False])
+def test_a_fifo_that_was_removed_is_made_and_read_anew(oxpecker, fault_server, tmp_path, remade):
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url)
+    with open(path, "wb", buffering=0) as old:
+        old.write(lines(0, 1))
+        os.unlink(path)
+        if remade:
+            os.mkfifo(path)
+        agent.wait_until(lambda: "is another FIFO now" in agent.err(), 20, "the new one")
+        old.write(lines(1, 1))
+        write(path, lines(2, 1))
+        delivered(agent, 3)
+    write(path, lines(3, 1))
+    delivered(agent, 4)
+    assert numbers(server) == [0, 1, 2, 3]
+    agent.assert_balanced()
+
+
+def test_a_trace_on_stdout_is_one_message(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, {"multiline": ["java"], "flush": "200ms"})
+    trace = "java.lang.IllegalStateException: x\n\tat a.B.c(B.java:1)\nCaused by: java.io.IOException: y\n\t... 2 more"
+    with open(path, "wb", buffering=0) as file:
+        file.write(lines(0, 1))
+        for line in trace.split("\n"):
+            file.write(line.encode() + b"\n")
+        file.write(lines(1, 1))
+        delivered(agent, 3)
+        file.write(trace.encode() + b"\n")
+        delivered(agent, 4)
+    assert [d["message"] for d in shipped(server).values() if "message" in d] == [trace] * 2
+    agent.assert_balanced()

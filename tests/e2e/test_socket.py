@@ -8,6 +8,7 @@ import socket
 import stat
 import subprocess
 import threading
+import time
 
 import pytest
 
@@ -33,6 +34,7 @@ def connected(address, kind=socket.SOCK_STREAM):
     """A socket to a path or a port."""
     family = socket.AF_UNIX if isinstance(address, str) else socket.AF_INET
     made = socket.socket(family, kind)
+    made.settimeout(30)
     made.connect(address if isinstance(address, str) else ("127.0.0.1", address))
     return made
 
@@ -118,20 +120,24 @@ def test_octet_counting(oxpecker, fault_server, tmp_path, framing):
     agent.assert_balanced()
 
 
-def test_a_stream_that_is_no_frames_ends_and_the_others_go_on(oxpecker, fault_server, tmp_path):
+def test_what_is_no_frame_is_a_line_and_what_is_too_long_is_cut(oxpecker, fault_server, tmp_path):
+    """Of a peer that counts octets. What was begun and never ended is shipped as far as it came."""
     server, path = fault_server(), f"{tmp_path}/log.sock"
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "line_max": "1KiB"})
-    bad, large, half, good = (connected(path) for _ in range(4))
-    bad.sendall(b"5 <14>a7 nonsense")
-    large.sendall(b"5 <14>b2000 <14>" + b"x" * 2000)
+    bad, large, half, page = (connected(path) for _ in range(4))
+    bad.sendall(b"5 <14>a7 nonsense\n5 <14>f\n5 <14>g\r\n")
+    large.sendall(b"5 <14>b2000 <14>" + b"x" * 1996 + b"5 <14>h")
     half.sendall(b"5 <14>c9 <14>d")
     half.close()
-    for peer in (bad, large):
-        assert peer.recv(1) == b""
-    good.sendall(b"5 <14>e")
-    delivered(agent, 4)
-    assert sorted(d["message"] for d in documents(server)) == ["a", "b", "c", "e"]
-    assert agent.metric("oxpecker_broken_frames_total") == 3
+    page.sendall(b"404 <html>\nnot found\n")
+    delivered(agent, 11)
+    found = {d["message"]: "truncated" in d for d in documents(server)}
+    assert found == {"a": False, "7 nonsense": False, "f": False, "g": False, "b": False,
+                     "<14>" + "x" * 1020: True, "h": False, "c": False, "<14>d": True,
+                     "404 <html>": False, "not found": False}
+    assert agent.metric("oxpecker_unframed_messages_total") == 1
+    assert agent.metric("oxpecker_cut_bytes_total") == 2000 - 1024
+    assert "counts octets" in agent.err()
     agent.assert_balanced()
 
 
@@ -164,6 +170,7 @@ def test_connections_are_bounded(oxpecker, fault_server, tmp_path):
         peer.sendall(b'{"n":%d}\n' % number)
     delivered(agent, 2)
     assert agent.metric("oxpecker_connections", component="logs.collect.socket") == 2
+    assert agent.metric("oxpecker_connections_full_total") == 1 and "further ones wait" in agent.err()
     for peer in peers[:2]:
         peer.close()
     delivered(agent, 4)
@@ -174,13 +181,15 @@ def test_lines_in_datagrams_and_one_that_is_too_long(oxpecker, fault_server, tmp
     server, path = fault_server(), f"{tmp_path}/log.sock"
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram", "line_max": "4KiB"})
     with connected(path, socket.SOCK_DGRAM) as peer:
-        for data in (b'{"n":1}\n{"n":2}\n', b"text\r\n", b"", b"\n", b"z" * 10000, b'{"n":3}'):
+        for data in (b'{"n":1}\n{"n":2}\n', b"text\r\n", b"", b"\n", b"z" * 10000, b'{"n":3}',
+                     b'{"n":4}\n{"n":5}\n' + b"y" * 5000):
             peer.send(data)
-    delivered(agent, 5)
+    delivered(agent, 8)
     found = documents(server)
-    assert [d["n"] for d in found if "n" in d] == [1, 2, 3] and {"message": "text"} in found
+    assert [d["n"] for d in found if "n" in d] == [1, 2, 3, 4, 5] and {"message": "text"} in found
     assert {"message": "z" * 4096, "truncated": True} in found
-    assert agent.metric("oxpecker_cut_bytes_total") == 10000 - 4096
+    assert {"message": "y" * (4096 - 16), "truncated": True} in found
+    assert agent.metric("oxpecker_cut_bytes_total") == 10000 - 4096 + 5016 - 4096
     agent.assert_balanced()
 
 
@@ -277,4 +286,65 @@ def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
         writer.join(60)
     delivered(agent, 32000, 60)
     assert sorted(d["n"] for d in documents(server)) == list(range(32000))
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("text", [b"100 <13>half a frame", b"half a line"])
+def test_what_has_no_end_does_not_hold_up_the_end(oxpecker, fault_server, tmp_path, text):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path})
+    with connected(path) as peer:
+        peer.sendall(text)
+        agent.wait_until(lambda: agent.metric("oxpecker_connections") == 1, 20, "its connection")
+        began = time.monotonic()
+        assert agent.stop() == 0
+    assert time.monotonic() - began < 8
+    document, = documents(server)
+    assert document["message"].endswith(text.decode().partition(">")[2] or "half a line")
+    assert "nothing was lost" in agent.err()
+
+
+def test_many_large_datagrams_hold_up_nobody(oxpecker, fault_server, tmp_path):
+    """Bytes that have to be escaped, sixteen of them read at a time: none is lost, and the loop turns between them."""
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram"}, memory="64MiB")
+    with connected(path, socket.SOCK_DGRAM) as peer:
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        before = agent.metric("oxpecker_loop_slice_seconds_count")
+        for _ in range(64):
+            peer.send(b"<13>" + b'\x01\xff"' * 30000)
+    delivered(agent, 64)
+    assert agent.metric("oxpecker_loop_slice_seconds_count") - before >= 64
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("kind", ["stream", "datagram"])
+def test_a_socket_file_that_was_removed_is_made_anew(oxpecker, fault_server, tmp_path, kind):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    sort = socket.SOCK_STREAM if kind == "stream" else socket.SOCK_DGRAM
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": kind})
+    with connected(path, sort) as old:
+        old.sendall(b'{"n":1}\n')
+        delivered(agent, 1)
+        os.unlink(path)
+        agent.wait_until(lambda: os.path.exists(path), 20, "a new file")
+        with connected(path, sort) as fresh:
+            fresh.sendall(b'{"n":2}\n')
+        if kind == "stream":
+            old.sendall(b'{"n":3}\n')
+        delivered(agent, 3 if kind == "stream" else 2)
+    assert "made anew" in agent.err()
+    agent.assert_balanced()
+
+
+def test_a_trace_is_one_message_whoever_else_writes(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "multiline": ["python"], "flush": "200ms"})
+    trace = 'Traceback (most recent call last):\n  File "a.py", line 1, in <module>\n    f()\nValueError: x'
+    with connected(path) as one, connected(path) as other:
+        for line in trace.split("\n"):
+            one.sendall(line.encode() + b"\n")
+            other.sendall(b'{"n":1}\n')
+        delivered(agent, 5)
+    assert [d["message"] for d in documents(server) if "message" in d] == [trace]
     agent.assert_balanced()

@@ -46,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			check_within(parts[i], text, size);
 		check_object(&s);
 	}
-	if (syslog_frame_read((struct bytes){ text, size }, 1 << 20, &frame) == SYSLOG_FRAME_WHOLE &&
+	if (syslog_frame_read((struct bytes){ text, size }, &frame) == SYSLOG_FRAME_WHOLE &&
 		frame.head + frame.size > size)
 		abort();
 	free(text);

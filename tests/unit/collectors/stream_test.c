@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "collectors/stream.h"
+#include "config/option.h"
 #include "unit/fake_host.h"
 
 enum { STREAMS = 3, LINE_MAX_HERE = 64 << 10, MEMORY = 64 << 20, PATIENCE_MS = 1000, FLUSH_MS_HERE = 500 };
@@ -25,7 +26,7 @@ struct bench {
 	struct stream_kind kind;
 	struct stream streams[STREAMS];
 	int writers[STREAMS];
-	unsigned ended;
+	unsigned ended, unframed;
 	int error;
 };
 
@@ -35,6 +36,11 @@ static void on_ended(struct stream *s, int error)
 
 	b->ended++;
 	b->error = error;
+}
+
+static void on_unframed(struct stream_kind *kind, unsigned count)
+{
+	CONTAINER_OF(kind, struct bench, kind)->unframed += count;
 }
 
 static void go_on(void *context)
@@ -52,13 +58,12 @@ static void bench_init(struct bench *b, enum stream_framing framing)
 	fake_host_init(&b->host, b->loop, NULL, MEMORY);
 	lines_init(&b->lines, &b->host, LINES_AUTO, LINE_MAX_HERE);
 	patience_init(&b->patience, &b->host, DURATION_MS(PATIENCE_MS), go_on, b);
-	b->kind = (struct stream_kind){ .host = &b->host,
-		.lines = &b->lines,
-		.patience = &b->patience,
-		.flush = DURATION_MS(FLUSH_MS_HERE),
-		.framing = framing,
-		.held_max = 64 << 10,
-		.ended = on_ended };
+	stream_kind_init(&b->kind, &b->host, &b->lines, &b->patience, STREAMS);
+	b->kind.flush = DURATION_MS(FLUSH_MS_HERE);
+	b->kind.framing = framing;
+	b->kind.held_max = 64 << 10;
+	b->kind.ended = on_ended;
+	b->kind.unframed = on_unframed;
 	for (size_t i = 0; i < STREAMS; i++) {
 		int ends[2];
 		assert_int_equal(pipe2(ends, O_NONBLOCK | O_CLOEXEC), 0);
@@ -78,6 +83,7 @@ static void bench_done(struct bench *b)
 			close(b->writers[i]);
 	}
 	assert_int_equal(b->kind.held, 0);
+	stream_kind_done(&b->kind);
 	patience_done(&b->patience);
 	lines_done(&b->lines);
 	fake_host_done(&b->host);
@@ -283,15 +289,133 @@ static void test_frames(void **state)
 	pass(&b, 25);
 	put_text(&b, 1, "7 no frame\n");
 	pass(&b, 25);
-	put_text(&b, 0, "x");
+	put_text(&b, 0, ">d");
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 3);
 	assert_string_equal(b.host.items[0].data, "{\"message\":\"<1>a\\nb\"}");
 	assert_string_equal(b.host.items[2].data, "{\"message\":\"7 no frame\"}");
-	assert_int_equal(b.ended, 0);
-	put_text(&b, 0, "ydnonsense");
+	put_text(&b, 0, "e");
 	pass(&b, 25);
-	assert_true(b.ended == 1 && b.error == EPROTO && b.host.count == 4);
+	assert_string_equal(b.host.items[3].data, "{\"message\":\"<1>de\"}");
+	assert_true(b.ended == 0 && b.unframed == 0);
+	bench_done(&b);
+}
+
+/* Lines' ends behind frames, a line between them, and one that looks like the head of a frame at first. */
+static void test_frames_and_what_is_none(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_AUTO);
+	put_text(&b, 0, "5 <1>ab\n5 <1>cd\r\nnonsense\n404 <html>\n5 <1>ef");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 5);
+	assert_string_equal(b.host.items[1].data, "{\"message\":\"<1>cd\"}");
+	assert_string_equal(b.host.items[2].data, "{\"message\":\"nonsense\"}");
+	assert_string_equal(b.host.items[3].data, "{\"message\":\"404 <html>\"}");
+	assert_string_equal(b.host.items[4].data, "{\"message\":\"<1>ef\"}");
+	put_text(&b, 1, "404 <html>\n{\"n\":1}\n");
+	pass(&b, 25);
+	assert_string_equal(b.host.items[6].data, "{\"n\":1}");
+	assert_true(b.ended == 0 && b.unframed == 2);
+	bench_done(&b);
+}
+
+/* Cut at line_max, or where it stopped when the process ends; what comes behind it is not lost. */
+static void test_frames_that_are_cut(void **state)
+{
+	struct bench b;
+	char *text = malloc(100000);
+
+	(void)state;
+	memset(text, 'x', 100000);
+	memcpy(text, "99990 <1>", 9);
+	bench_init(&b, STREAM_AUTO);
+	put(&b, 0, text, 90000);
+	pass(&b, 25);
+	pass(&b, 25);
+	put(&b, 0, text + 90000, 9996);
+	put_text(&b, 0, "5 <1>ab100 <1>half");
+	pass(&b, 25);
+	pass(&b, FLUSH_MS_HERE);
+	assert_int_equal(b.host.count, 2);
+	assert_non_null(strstr(b.host.items[0].data, "\"truncated\":true"));
+	assert_string_equal(b.host.items[1].data, "{\"message\":\"<1>ab\"}");
+	assert_true(*b.lines.cut == 1 && *b.lines.cut_bytes == 99990 - LINE_MAX_HERE);
+	patience_end(&b.patience);
+	stream_finish(&b.streams[0]);
+	assert_string_equal(b.host.items[2].data, "{\"message\":\"<1>half\",\"truncated\":true}");
+	free(text);
+	bench_done(&b);
+}
+
+/* A trace in pieces is one message, ended by the next line, by time, or by the end. */
+static void test_messages_of_several_lines(void **state)
+{
+	static const char *const java[] = { "java" };
+	const struct option_list shapes = { .items = java, .count = 1 };
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	lines_join_messages(&b.lines, &b.host, &(struct lines_multiline){ &shapes, NULL });
+	put_text(&b, 0, "{\"n\":1}\njava.lang.Error: boom\n\tat a.b(C.java:1)\n\tat a");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 1);
+	put_text(&b, 1, "{\"n\":2}\n");
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 2);
+	put_text(&b, 0, ".d(C.java:2)\nnext\n");
+	pass(&b, 25);
+	assert_string_equal(b.host.items[2].data,
+		"{\"message\":\"java.lang.Error: boom\\n\\tat a.b(C.java:1)\\n\\tat a.d(C.java:2)\"}");
+	assert_string_equal(b.host.items[3].data, "{\"message\":\"next\"}");
+	put_text(&b, 0, "java.lang.Error: two\n\tat a.b(C.java:1)\n");
+	pass(&b, FLUSH_MS_HERE - 30);
+	assert_int_equal(b.host.count, 4);
+	pass(&b, 60);
+	assert_int_equal(b.host.count, 5);
+	assert_true(stream_is_empty(&b.streams[0]));
+	put_text(&b, 0, "java.lang.Error: three\n\tat a.b(C.java:1)\n");
+	pass(&b, 25);
+	patience_end(&b.patience);
+	stream_finish(&b.streams[0]);
+	assert_string_equal(
+		b.host.items[5].data, "{\"message\":\"java.lang.Error: three\\n\\tat a.b(C.java:1)\"}");
+	bench_done(&b);
+}
+
+/* A FIFO whose writer has gone: what it left goes out, and the next one is heard. */
+static void test_an_end_that_is_none(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.kind.comes_back = true;
+	put_text(&b, 0, "last");
+	close(b.writers[0]);
+	b.writers[0] = -1;
+	pass(&b, 25);
+	pass(&b, 25);
+	assert_string_equal(b.host.items[0].data, "{\"message\":\"last\"}");
+	assert_true(b.ended == 0 && b.streams[0].alone && stream_is_quiet(&b.streams[0], (struct mono_time){ 0 }));
+	bench_done(&b);
+}
+
+/* Whatever pieces come and wait for room: what is read into is one for all. */
+static void test_unfinished_lines_have_the_memory_they_need(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	for (size_t i = 0; i < STREAMS; i++)
+		put_text(&b, i, "{\"n\":1}\nunfinished");
+	pass(&b, 25);
+	for (size_t i = 0; i < STREAMS; i++)
+		assert_true(b.streams[i].pending.size == 10 && b.streams[i].pending.room < 4096);
 	bench_done(&b);
 }
 
@@ -306,6 +430,11 @@ int main(void)
 		cmocka_unit_test(test_room_within_the_patience),
 		cmocka_unit_test(test_the_end_of_one_that_waits),
 		cmocka_unit_test(test_frames),
+		cmocka_unit_test(test_frames_and_what_is_none),
+		cmocka_unit_test(test_frames_that_are_cut),
+		cmocka_unit_test(test_messages_of_several_lines),
+		cmocka_unit_test(test_an_end_that_is_none),
+		cmocka_unit_test(test_unfinished_lines_have_the_memory_they_need),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

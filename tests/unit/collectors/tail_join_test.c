@@ -29,8 +29,7 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
-	const struct option_list *multiline;
-	const char *multiline_start;
+	struct lines_multiline multiline;
 	bool origin;
 	const struct option_list *exclude;
 	int poll;
@@ -282,8 +281,7 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 		.sweep = DURATION_S(3600),
 		.tick = DURATION_MS(2),
 		.poll_every = DURATION_S(3600),
-		.multiline = &w->shapes,
-		.multiline_start = mode == CRI_START || mode == TEXT_START ? "\\d{4}" : NULL };
+		.multiline = { &w->shapes, mode == CRI_START || mode == TEXT_START ? "\\d{4}" : NULL } };
 	buffer_init(&w->text, 1 << 20);
 	assert_int_equal(loop_new(&w->time.clock, &w->loop), 0);
 	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);

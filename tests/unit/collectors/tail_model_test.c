@@ -32,8 +32,7 @@ struct tail_config {
 	int start, format;
 	uint64_t line_max;
 	struct duration sweep, tick;
-	const struct option_list *multiline;
-	const char *multiline_start;
+	struct lines_multiline multiline;
 	bool origin;
 	const struct option_list *exclude;
 	int poll;

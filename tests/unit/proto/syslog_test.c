@@ -170,9 +170,9 @@ static void test_an_object_stays_one(void **state)
 	check(examples, COUNT_OF(examples));
 }
 
-static enum syslog_framing frame(const char *text, size_t max, struct syslog_frame *f)
+static enum syslog_framing frame(const char *text, struct syslog_frame *f)
 {
-	return syslog_frame_read(bytes_of(text), max, f);
+	return syslog_frame_read(bytes_of(text), f);
 }
 
 static void test_frames(void **state)
@@ -180,20 +180,28 @@ static void test_frames(void **state)
 	struct syslog_frame f;
 
 	(void)state;
-	assert_int_equal(frame("5 <1>ab", 100, &f), SYSLOG_FRAME_WHOLE);
+	assert_int_equal(frame("5 <1>ab", &f), SYSLOG_FRAME_WHOLE);
 	assert_true(f.head == 2 && f.size == 5);
-	assert_int_equal(frame("5 <1>a", 100, &f), SYSLOG_FRAME_PART);
-	assert_int_equal(frame("100 <1>a", 100, &f), SYSLOG_FRAME_PART);
-	assert_int_equal(frame("101 <1>a", 100, &f), SYSLOG_FRAME_NONE);
-	assert_int_equal(frame("", 100, &f), SYSLOG_FRAME_UNKNOWN);
-	assert_int_equal(frame("5", 100, &f), SYSLOG_FRAME_UNKNOWN);
-	assert_int_equal(frame("5 ", 100, &f), SYSLOG_FRAME_UNKNOWN);
-	assert_int_equal(frame("101", 100, &f), SYSLOG_FRAME_NONE);
-	assert_int_equal(frame("05 <1>ab", 100, &f), SYSLOG_FRAME_NONE);
-	assert_int_equal(frame("5 {\"a\":1}", 100, &f), SYSLOG_FRAME_NONE);
-	assert_int_equal(frame("{\"a\":1}", 100, &f), SYSLOG_FRAME_NONE);
-	assert_int_equal(frame("999999999", SIZE_MAX, &f), SYSLOG_FRAME_UNKNOWN);
-	assert_int_equal(frame("9999999999 <", SIZE_MAX, &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("5 <1>a", &f), SYSLOG_FRAME_PART);
+	assert_int_equal(frame("100 <1>a", &f), SYSLOG_FRAME_PART);
+	assert_int_equal(frame("123456789 <1>a", &f), SYSLOG_FRAME_PART);
+	assert_true(f.head == 10 && f.size == 123456789);
+	assert_int_equal(frame("", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("5", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("5 ", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("101", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("404 <", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("404 <19", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("404 <191>", &f), SYSLOG_FRAME_PART);
+	assert_int_equal(frame("404 <192", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("404 <html>", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("404 <>", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("404 <1234>", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("05 <1>ab", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("5 {\"a\":1}", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("{\"a\":1}", &f), SYSLOG_FRAME_NONE);
+	assert_int_equal(frame("999999999", &f), SYSLOG_FRAME_UNKNOWN);
+	assert_int_equal(frame("9999999999 <", &f), SYSLOG_FRAME_NONE);
 }
 
 int main(void)
