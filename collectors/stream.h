@@ -7,8 +7,8 @@
  * Invariant: seen <= searched <= pending.size; the first `seen` bytes of pending are such whole lines, and there is no
  * line's end behind them up to `searched`; `charged` of the bytes are in the kind's `held`.
  * Bounded: one line by line_max, and so is a message; all unfinished ones of a collector by held_max, beyond a small
- * part that each may have. A line that has no end is cut at either; one that nobody goes on with for `flush` goes out as
- * it is, and so does a message. The memory that is read into is one for all streams.
+ * part that each may have. A line that has no end is cut at either; one that nobody goes on with for `flush` goes out
+ * as it is, and so does a message. The memory that is read into is one for all streams.
  */
 #ifndef OXP_COLLECTORS_STREAM_H
 #define OXP_COLLECTORS_STREAM_H
