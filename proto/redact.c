@@ -3,6 +3,7 @@
 #include <xxhash.h>
 
 #include "base/text.h"
+#include "proto/text_pair.h"
 
 enum { CARD_DIGITS_MIN = 13, HASH_SIZE = sizeof(XXH128_canonical_t), HEX_SIZE = 2 * HASH_SIZE };
 
@@ -51,6 +52,24 @@ static int append_stand_in(const struct redact *r, struct bytes what, struct buf
 
 /* Strings. */
 
+/* The first of what the detectors find and of what a name's value is; as one where they overlap. */
+static bool find(const struct redact *r, struct bytes text, size_t at, struct detected *ret)
+{
+	bool found = r->detector.what && detect_next(&r->detector, text, at, ret);
+	struct detected pair;
+
+	if (!r->in_text || !text_pair_next(&r->keys, text, at, &pair))
+		return found;
+	if (found && ret->to < pair.from)
+		return true;
+	if (found && ret->from <= pair.to) {
+		pair.from = ret->from < pair.from ? ret->from : pair.from;
+		pair.to = ret->to > pair.to ? ret->to : pair.to;
+	}
+	*ret = pair;
+	return true;
+}
+
 /* Appends the text without what is found in it, the first match being known. */
 static int clean_text(const struct redact *r, struct bytes text, struct detected d, struct buffer *out)
 {
@@ -62,7 +81,7 @@ static int clean_text(const struct redact *r, struct bytes text, struct detected
 		if (!failed)
 			failed = append_stand_in(r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
 		done = d.to;
-	} while (!failed && detect_next(&r->detector, text, done, &d));
+	} while (!failed && find(r, text, done, &d));
 	return failed ? failed : buffer_append(out, text.data + done, text.size - done);
 }
 
@@ -76,7 +95,7 @@ static enum redacted search(struct redact *r, struct bytes inner, bool *ret_esca
 			return REDACT_FAILED;
 		inner = buffer_bytes(&r->plain);
 	}
-	return detect_next(&r->detector, inner, 0, ret) ? REDACT_FOUND : REDACT_NOTHING;
+	return find(r, inner, 0, ret) ? REDACT_FOUND : REDACT_NOTHING;
 }
 
 static int append_plain(struct redact *r, struct detected d, struct buffer *out)
@@ -104,7 +123,7 @@ static enum redacted clean_string(struct redact *r, struct bytes before, struct 
 	struct detected d;
 	bool escaped;
 
-	if (!r->detector.what)
+	if (!r->detector.what && !r->in_text)
 		return REDACT_NOTHING;
 	found = search(r, inner, &escaped, &d);
 	if (found != REDACT_FOUND)

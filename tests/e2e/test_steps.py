@@ -43,13 +43,18 @@ def test_redacted_bytes_leave_by_no_door(oxpecker, fault_server, tmp_path):
     server, path = fault_server(), tmp_path / "app.log"
     server.plan(fault.partial_bulk(every=3, code=400, kind="mapper_parsing_exception"))
     redact = {"redact": {"keys": ["password", "authorization"], "detect": ["card", "bearer", "email", "ip"]}}
-    agent = oxpecker(config(path, server.url, redact))
+    settings = config(path, server.url, redact)
+    settings["logs"]["collect"]["tail"]["line_max"] = "1KiB"
+    agent = oxpecker(settings)
     path.write_text("".join(json.dumps(secret_line(n)) + "\n" for n in range(30)) + '{"n":30,"plain":true}\n'
-                    + f"no JSON but {MAIL}\n")
-    agent.wait_until(lambda: ended(agent) == 32, 20, "every line settled")
+                    + f"no JSON but {MAIL}\n" + f"user bob, password={SECRET}; authorization: Basic {SECRET}\n"
+                    + json.dumps({"n": 31, "body": json.dumps({"password": SECRET})}) + "\n"
+                    + json.dumps({"n": 32, "password": SECRET, "cut": "x" * 2000}) + "\n")
+    agent.wait_until(lambda: ended(agent) == 35, 20, "every line settled")
     agent.assert_balanced()
     taken = documents_of(server).values()
     assert {"n": 30, "plain": True} in taken and {"message": "no JSON but ***"} in taken
+    assert {"message": "user bob, password=***; authorization: ***"} in taken
     assert {"n": 1, "message": "pay *** by *** from *** with Bearer ***", "escaped": '"***"',
             "user": {"Password": "***", "hops": ["***", {"authorization": "***"}]}} in taken
     assert agent.stop() == 0

@@ -1,8 +1,8 @@
 /*
  * The step `redact`: what must not be shown is taken out before anything else sees the line.
  *
- * Members by name at any depth, and what the detectors find in strings; the rules stand in proto/redact.h. A line whose
- * clean twin cannot be made is dropped rather than let through.
+ * Members by name at any depth, values behind such a name in text, and what the detectors find in strings; the rules
+ * stand in proto/redact.h. A line whose clean twin cannot be made is dropped rather than let through.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +35,8 @@ static const char *const detect_words[] = { "card", "bearer", "email", "ip", NUL
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
-		.help = "Names of members, in any case and at any depth, whose values are taken out." },
+		.help = "Names, in any case, whose values are taken out: of members at any depth, and in text that "
+			"says password=x or \"password\": \"x\"." },
 	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
 		.example = "[card, bearer, email, ip]",
 		.help = "What is looked for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
@@ -95,6 +96,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 	redact_init(&s->redact, json_scan_best(), REDACTED_MAX);
 	buffer_init(&s->out, REDACTED_MAX);
 	s->redact.keys.fold = true;
+	s->redact.in_text = c->keys->count > 0;
 	key_list_add(c->keys, &s->redact.keys);
 	detector_init(&s->redact.detector, read_detectors(c->detect));
 	s->redact.with = (enum redact_with)c->with;

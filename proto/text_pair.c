@@ -1,0 +1,149 @@
+#include "proto/text_pair.h"
+
+#include <strings.h>
+
+enum { SPACES_MAX = 4, SLASHES_MAX = 8 };
+
+static bool is_quote(char c)
+{
+	return c == '"' || c == '\'';
+}
+
+static bool is_name(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '-' || c == '.' ||
+	       (unsigned char)c >= 0x80;
+}
+
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Where the name that ends before the mark begins and ends. */
+static struct bytes name_before(struct bytes text, size_t mark)
+{
+	size_t end = mark, from;
+
+	while (end > 0 && mark - end < SPACES_MAX && is_space(text.data[end - 1]))
+		end--;
+	if (end > 0 && is_quote(text.data[end - 1]))
+		end--;
+	for (size_t i = 0; i < SLASHES_MAX && end > 0 && text.data[end - 1] == '\\'; i++)
+		end--;
+	for (from = end; from > 0 && end - from < KEY_SIZE_MAX && is_name(text.data[from - 1]);)
+		from--;
+	return (struct bytes){ text.data + from, end - from };
+}
+
+/* As it is, or without the names of what it is in: user.password. */
+static bool is_key(const struct key_set *keys, struct bytes name)
+{
+	const char *dot = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
+
+	if (key_set_has(keys, name))
+		return true;
+	return dot && key_set_has(keys, (struct bytes){ dot + 1, (size_t)(name.data + name.size - dot) - 1 });
+}
+
+/* Behind the mark and what belongs to it: `=>`, `:=`, spaces. */
+static size_t value_from(struct bytes text, size_t mark)
+{
+	size_t at = mark + 1, from;
+
+	if (at < text.size && ((text.data[mark] == '=' && text.data[at] == '>') ||
+				      (text.data[mark] == ':' && text.data[at] == '=')))
+		at++;
+	for (from = at; at < text.size && at - from < SPACES_MAX && is_space(text.data[at]);)
+		at++;
+	return at;
+}
+
+static size_t past_word(struct bytes text, size_t at)
+{
+	while (at < text.size && !strchr(" \t\r\n\"',;&)]}", text.data[at]))
+		at++;
+	return at;
+}
+
+/* The word says how the next one is to be read. */
+static bool is_scheme(struct bytes word)
+{
+	static const char *const schemes[] = { "basic", "bearer", "digest" };
+
+	for (size_t i = 0; i < COUNT_OF(schemes); i++)
+		if (word.size == strlen(schemes[i]) && strncasecmp(word.data, schemes[i], word.size) == 0)
+			return true;
+	return false;
+}
+
+static size_t past_words(struct bytes text, size_t from)
+{
+	size_t end = past_word(text, from), next = end;
+
+	while (next < text.size && is_space(text.data[next]))
+		next++;
+	return is_scheme((struct bytes){ text.data + from, end - from }) ? past_word(text, next) : end;
+}
+
+/* At the same quote, with as many backslashes before it as the first one has. */
+static size_t quoted_end(struct bytes text, size_t from, size_t slashes)
+{
+	char quote = text.data[from - 1];
+
+	for (size_t i = from, before = 0; i < text.size; i++) {
+		if (text.data[i] == quote && before <= slashes)
+			return i - before;
+		before = text.data[i] == '\\' ? before + 1 : 0;
+	}
+	return text.size;
+}
+
+static struct detected value_at(struct bytes text, size_t at)
+{
+	size_t slashes = 0;
+
+	while (at + slashes < text.size && slashes < SLASHES_MAX && text.data[at + slashes] == '\\')
+		slashes++;
+	if (at + slashes < text.size && is_quote(text.data[at + slashes])) {
+		size_t from = at + slashes + 1;
+		return (struct detected){ from, quoted_end(text, from, slashes) };
+	}
+	if (at < text.size && (text.data[at] == '{' || text.data[at] == '['))
+		return (struct detected){ at, text.size };
+	return (struct detected){ at, past_words(text, at) };
+}
+
+/* "::" is no mark, as in the names of some languages, and "==" none, as in their conditions. */
+static bool is_doubled(struct bytes text, size_t mark)
+{
+	char c = text.data[mark];
+
+	return (mark > 0 && text.data[mark - 1] == c) || (mark + 1 < text.size && text.data[mark + 1] == c);
+}
+
+static size_t find_char(struct bytes text, size_t at, char c)
+{
+	const char *found = at < text.size ? memchr(text.data + at, c, text.size - at) : NULL;
+
+	return found ? (size_t)(found - text.data) : text.size;
+}
+
+bool text_pair_next(const struct key_set *keys, struct bytes text, size_t at, struct detected *ret)
+{
+	size_t equals = find_char(text, at, '='), colon = find_char(text, at, ':');
+
+	while (equals < text.size || colon < text.size) {
+		size_t mark = equals < colon ? equals : colon;
+		if (!is_doubled(text, mark) && is_key(keys, name_before(text, mark))) {
+			*ret = value_at(text, value_from(text, mark));
+			if (ret->from < ret->to)
+				return true;
+		}
+		if (mark == equals)
+			equals = find_char(text, mark + 1, '=');
+		else
+			colon = find_char(text, mark + 1, ':');
+	}
+	return false;
+}

@@ -1,0 +1,87 @@
+/*
+ * Values behind names in text: what is taken out of every way to write one that loggers and people have, and what is
+ * left alone. Each text says with ^…$ what is to be found.
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+
+#include "proto/text_pair.h"
+
+static void finds(const char *marked)
+{
+	struct key_set keys = { .fold = true };
+	char text[512], wanted[512];
+	size_t size = 0, at = 0, to = 0;
+	struct detected d;
+
+	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization"), 0);
+	for (const char *p = marked; *p; p++)
+		if (*p != '^' && *p != '$')
+			text[size++] = *p;
+	memset(text + size, 0, DETECT_PADDING);
+	while (text_pair_next(&keys, (struct bytes){ text, size }, at, &d)) {
+		assert_true(d.from >= at && d.from < d.to && d.to <= size);
+		to += (size_t)snprintf(wanted + to, sizeof wanted - to, "%.*s^%.*s$", (int)(d.from - at), text + at,
+			(int)(d.to - d.from), text + d.from);
+		at = d.to;
+	}
+	snprintf(wanted + to, sizeof wanted - to, "%.*s", (int)(size - at), text + at);
+	assert_string_equal(wanted, marked);
+}
+
+static void test_what_is_found(void **state)
+{
+	static const char *const texts[] = {
+		"password=^hunter2$",
+		"Password: ^hunter2$, then",
+		"user.password=^x$ other=1",
+		"PASSWORD = ^x$",
+		"a=b&password=^hunter2$&c=d",
+		"(password=^x$)",
+		"{\"password\":\"^hunter2$\",\"n\":1}",
+		"{\"password\" : \"^a \\\" b$\"}",
+		"{\"password\":\"^cut here",
+		"{'password': '^x, y$'}",
+		"{\\\"password\\\":\\\"^x$\\\",\\\"n\\\":1}",
+		"'password' => '^x$'",
+		"password:=^x$",
+		"{\"password\":^12345678$}",
+		"{\"password\":^{\"a\":\"x\"},\"n\":1}$",
+		"{\"password\":^[\"x\",\"y\"]$",
+		"Authorization: ^Bearer abc.def$ next",
+		"authorization=^Basic dXNlcjpwYXNz$; x",
+		"password=^a$ password=^b$",
+		"password=\"^a$\" password=^b$",
+	};
+	char marked[512];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(texts); i++) {
+		size_t size = strlen(texts[i]);
+		bool open = !strchr(texts[i], '$');
+		snprintf(marked, sizeof marked, "%.*s%s", (int)size, texts[i], open ? "$" : "");
+		finds(marked);
+	}
+}
+
+static void test_what_is_left_alone(void **state)
+{
+	static const char *const texts[] = { "", "=", ":", "password", "password=", "password: ", "passwords=x",
+		"mypassword=x", "password::new", "password == x", "the password is x", "a=password", "=password",
+		"{\"password\":\"\"}", "12:34:56", "http://password/x" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(texts); i++)
+		finds(texts[i]);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_what_is_found),
+		cmocka_unit_test(test_what_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
