@@ -1,6 +1,6 @@
 /*
- * Takes out of JSON what must not be shown: members by name at any depth, the same names' values in strings, and matches
- * of the detectors in strings; a number that is a card as a whole becomes a string.
+ * Takes out of JSON what must not be shown: members by name at any depth, the same names' values in strings, and
+ * matches of the detectors in strings; a number that is a card as a whole becomes a string.
  *
  * What is taken out becomes `***`, a salted hash of itself (XXH3, 128 bits, in hex: two that are the same stay the
  * same; it is for telling apart, not for keeping secret what can be guessed), or nothing. The result is JSON again. A

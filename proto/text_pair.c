@@ -51,8 +51,8 @@ static size_t value_from(struct bytes text, size_t mark)
 {
 	size_t at = mark + 1, from;
 
-	if (at < text.size && ((text.data[mark] == '=' && text.data[at] == '>') ||
-				      (text.data[mark] == ':' && text.data[at] == '=')))
+	if (at < text.size &&
+		((text.data[mark] == '=' && text.data[at] == '>') || (text.data[mark] == ':' && text.data[at] == '=')))
 		at++;
 	for (from = at; at < text.size && at - from < SPACES_MAX && is_space(text.data[at]);)
 		at++;
