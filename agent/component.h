@@ -128,6 +128,7 @@ void host_lost(struct host *, uint64_t records, uint64_t bytes);
 struct send;
 size_t send_first(const struct send *); /* items first … end - 1 are this send's */
 size_t send_end(const struct send *);
+struct wall_time send_sealed(const struct send *); /* when its batch was complete: the same for each try */
 bool send_wants(const struct send *, size_t item); /* false: it settled in an earlier try */
 void send_item(struct send *, size_t item, enum outcome, const char *reason);
 void send_done(struct send *, enum outcome rest, const char *reason);

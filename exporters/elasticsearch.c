@@ -101,7 +101,7 @@ struct bulk {
 	size_t next, wanted;
 	bool too_many;
 	size_t place; /* which host it goes to */
-	struct wall_time began;
+	struct wall_time sealed; /* a line that says no time has this one: each try is for the same index */
 	int64_t hour; /* that index[] is of */
 	char index[INDEX_NAME_MAX + 1];
 	size_t index_size;
@@ -174,13 +174,13 @@ static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, s
 	return put_text(to, "\",", empty ? 1 : 2);
 }
 
-/* When the line was written, as far as it says so in any way; else when the bulk was begun. Whether it has @timestamp,
+/* When the line was written, as far as it says so in any way; else when its batch was sealed. Whether it has @timestamp,
  * whatever it says there. */
 static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
 {
 	struct json_line index;
 	struct bytes value;
-	int64_t ms = b->began.ns / 1000000;
+	int64_t ms = b->sealed.ns / 1000000;
 
 	*ret = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
 	if (bulk_line_timestamp(e->scan, line, &value)) {
@@ -257,7 +257,7 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 	r->host = e->host;
 	r->again = e->again;
 	r->next = next_wanted(send, send_first(send));
-	r->began = loop_wall(host_loop(e->host));
+	r->sealed = send_sealed(send);
 	bulk_answer_init(&r->answer, on_item, r);
 	return r;
 }

@@ -16,6 +16,7 @@ struct delivery *delivery_new(struct source *source, struct batch **batch, size_
 	b->tokens = NULL;
 	b->token_count = b->token_room = 0;
 	d->pending = pending;
+	d->sealed = loop_wall(source->pipeline->loop);
 	TAILQ_INSERT_TAIL(&source->deliveries, d, entry);
 	*batch = NULL;
 	return d;

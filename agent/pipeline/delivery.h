@@ -33,6 +33,7 @@ struct delivery {
 	struct batch *batch; /* NULL once every destination has settled it */
 	uint64_t *tokens;
 	size_t token_count;
+	struct wall_time sealed;
 	uint64_t spool_id; /* of a batch that was restored, else 0 */
 	size_t pending; /* sends that have not settled their part of it */
 	struct ledger_terms terms[]; /* one for each route of the source */

@@ -199,6 +199,11 @@ size_t send_end(const struct send *d)
 	return d->end;
 }
 
+struct wall_time send_sealed(const struct send *d)
+{
+	return d->delivery->sealed;
+}
+
 bool send_wants(const struct send *d, size_t item)
 {
 	return item >= d->first && item < d->end && (!d->marks || d->marks[item - d->first] != MARK_SETTLED);

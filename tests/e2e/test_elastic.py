@@ -105,6 +105,17 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
 
 
+def test_a_line_without_a_time_has_the_same_one_in_each_try(oxpecker, fault_server, tmp_path):
+    """Otherwise a try on the other side of midnight would be another document."""
+    server, path = fault_server(), tmp_path / "app.log"
+    server.plan(fault.status(503), fault.status(503), then=fault.good())
+    path.write_text('{"n":1}\n')
+    agent = oxpecker(elasticsearch(path, server.url, data_stream="logs-app-default"))
+    wait_delivered(agent, 1)
+    tries = [document["@timestamp"] for request in server.taken("_bulk") for _, document in request.documents()]
+    assert len(tries) == 3 and len(set(tries)) == 1
+
+
 # The time as a library writes it, what a data stream is given for it, and the index it goes to.
 WRITTEN = [({"time": 981173106123}, "2001-02-03T04:05:06.123Z"), ({"ts": 981173106.5}, "2001-02-03T04:05:06.500Z"),
            ({"asctime": "2001-02-03 04:05:06,007"}, "2001-02-03T04:05:06.007Z"),
