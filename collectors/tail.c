@@ -7,6 +7,8 @@
  * the same bytes come again under the same ids. inotify says what changed, a sweep finds what it did not say; changed
  * files are read once a tick, in slices, in turns. Looking for files runs in the disk lane.
  */
+#include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/inotify.h>
 #include <sys/resource.h>
@@ -26,7 +28,8 @@ static const char *const starts[] = { "beginning", "end", NULL };
 
 static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
-		.example = "[/var/log/app/*.log]", .help = "Globs of the files to follow." },
+		.example = "[/var/log/app/*.log]",
+		.help = "Globs of the files to follow; {a,b} is one or the other, ** folders of any depth." },
 	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
 		.help = "Globs of files to leave out of those, matched against the whole path." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
@@ -61,7 +64,7 @@ enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
 void tail_on_event(void *context, uint32_t mask, const char *path)
 {
 	struct collector *c = context;
-	const struct tail_globs globs = { c->config->paths, c->config->exclude };
+	const struct tail_globs globs = { &c->paths, &c->exclude };
 	struct tail_file *f = path ? tail_table_named(&c->table, path) : NULL;
 
 	if (f && f->fd >= 0)
@@ -267,6 +270,8 @@ static void tail_destroy(struct collector *c)
 	loop_soon_done(&c->reading);
 	loop_soon_done(&c->scan_soon);
 	lines_done(&c->reader.lines);
+	tail_globs_free(&c->paths);
+	tail_globs_free(&c->exclude);
 	free(c->reader.scratch);
 	free(c);
 }
@@ -302,7 +307,19 @@ static void init_reader(struct collector *c, struct host *host)
 static bool tail_check(const void *config, char *why, size_t room)
 {
 	const struct tail_config *tail = config;
+	struct option_list paths, exclude = { .items = NULL };
+	bool fit = tail_globs_expand(tail->paths, &paths);
 
+	if (fit && !tail_globs_expand(tail->exclude, &exclude)) {
+		tail_globs_free(&paths);
+		fit = false;
+	}
+	if (!fit) {
+		snprintf(why, room, "paths or exclude: {,} and ** make more than %d globs", TAIL_GLOBS_MAX);
+		return false;
+	}
+	tail_globs_free(&paths);
+	tail_globs_free(&exclude);
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 
@@ -311,6 +328,11 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	struct collector *c = oxp_new(sizeof *c);
 
 	c->config = config;
+	if (!tail_globs_expand(c->config->paths, &c->paths) || !tail_globs_expand(c->config->exclude, &c->exclude)) {
+		tail_globs_free(&c->paths);
+		free(c);
+		return -E2BIG;
+	}
 	c->loop = host_loop(host);
 	c->watch.fd = -1;
 	init_reader(c, host);

@@ -13,6 +13,7 @@
 
 #include <sys/resource.h>
 
+#include "collectors/tail_globs.h"
 #include "collectors/tail_gzip.h"
 #include "collectors/tail_table.h"
 #include "collectors/tail_watch.h"
@@ -40,6 +41,7 @@ enum { START_BEGINNING, START_END };
  */
 struct collector {
 	const struct tail_config *config;
+	struct option_list paths, exclude; /* the configuration's, expanded */
 	struct tail_reader reader;
 	struct loop *loop;
 	struct tail_table table;

@@ -232,7 +232,7 @@ void tail_begin_scan(struct collector *c)
 	c->scan_again = c->scanning;
 	if (c->scanning || c->stopped || is_too_early(c))
 		return;
-	c->scan = (struct tail_scan){ .globs = { c->config->paths, c->config->exclude },
+	c->scan = (struct tail_scan){ .globs = { &c->paths, &c->exclude },
 		.inotify = c->watch.fd,
 		.all_silent = c->config->poll == POLL_ALWAYS,
 		.job = { .work = tail_scan_work, .done = scan_done } };

@@ -174,8 +174,8 @@ static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, s
 	return put_text(to, "\",", empty ? 1 : 2);
 }
 
-/* When the line was written, as far as it says so in any way; else when its batch was sealed. Whether it has @timestamp,
- * whatever it says there. */
+/* When the line was written, as far as it says so in any way; else when its batch was sealed. Returns whether it has
+ * @timestamp, whatever it says there. */
 static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
 {
 	struct json_line index;

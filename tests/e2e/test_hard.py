@@ -1,5 +1,6 @@
 """Hard days: little memory, garbage, one destination of two down, files cut down, ends at bad moments."""
 
+import json
 import os
 import signal
 
@@ -131,4 +132,24 @@ def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_t
     wait_delivered(agent, 11 + 31)
     assert sorted(d["n"] for d in documents_of(server).values() if d.get("of") == 2) == list(range(30))
     assert agent.metric("oxpecker_truncations_total") == 1
+    agent.assert_balanced()
+
+
+def test_folders_of_any_depth_and_alternatives(oxpecker, fault_server, tmp_path):
+    """Also folders that come later, and renames within them; what is left out is left out at any depth."""
+    server = fault_server()
+    settings = config(tmp_path / "**" / "{app,web}.log", server.url)
+    settings["logs"]["collect"]["tail"]["exclude"] = [f"{tmp_path}/**/skipped/*"]
+    (tmp_path / "a" / "skipped").mkdir(parents=True)
+    for place in ("app.log", "a/web.log", "a/skipped/app.log", "a/other.log"):
+        (tmp_path / place).write_text(json.dumps({"at": place}) + "\n")
+    agent = oxpecker(settings)
+    wait_delivered(agent, 2)
+    (tmp_path / "b" / "c" / "d").mkdir(parents=True)
+    (tmp_path / "b" / "c" / "d" / "app.log").write_text('{"at":"deep"}\n')
+    wait_delivered(agent, 3)
+    os.rename(tmp_path / "b" / "c" / "d" / "app.log", tmp_path / "b" / "c" / "d" / "app.log.1")
+    (tmp_path / "b" / "c" / "d" / "app.log").write_text('{"at":"deeper"}\n')
+    wait_delivered(agent, 4)
+    assert {d["at"] for d in documents_of(server).values()} == {"app.log", "a/web.log", "deep", "deeper"}
     agent.assert_balanced()
