@@ -479,6 +479,19 @@ static int report_destinations(void *context, struct buffer *out)
 	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
 }
 
+static int report_sources(void *context, struct buffer *out)
+{
+	const struct agent *a = context;
+	const char *comma = "[";
+	int failed = 0;
+
+	for (const struct intake *i = a->intakes; i && !failed; i = i->next, comma = ",")
+		failed = buffer_printf(out, "%s{\"name\":\"%s\"", comma, i->host->name) ||
+			 (i->collector && i->type->report && i->type->report(i->collector, out)) ||
+			 buffer_text(out, "}");
+	return failed ? failed : buffer_text(out, a->intakes ? "]" : "[]");
+}
+
 static int report_checks(void *context, struct buffer *out)
 {
 	const struct agent *a = context;
@@ -524,6 +537,7 @@ static void add_numbers(struct agent *a)
 	a->report = (struct report){
 		.ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION, .started = loop_wall(a->loop)
 	};
+	report_add(&a->report, "sources", report_sources, a);
 	report_add(&a->report, "destinations", report_destinations, a);
 	report_add(&a->report, "checks", report_checks, a);
 	report_add(&a->report, "state", report_state, a);

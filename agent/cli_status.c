@@ -71,6 +71,22 @@ static void print_destinations(const json_t *destinations, bool colour)
 		text(row, "error"));
 }
 
+static void print_troubles(const json_t *sources, bool colour)
+{
+	const char *head = "\n";
+	size_t i, k;
+	json_t *source, *row;
+
+	json_array_foreach(sources, i, source) json_array_foreach(json_object_get(source, "troubles"), k, row)
+	{
+		if (*head)
+			printf("\n%s%-34s %-44s %s%s\n", colour ? "\033[1m" : "", "SOURCE", "CANNOT READ", "WHY",
+				colour ? "\033[0m" : "");
+		head = "";
+		printf("%-34s %-44s %s\n", text(source, "name"), text(row, "file"), text(row, "why"));
+	}
+}
+
 static void print_checks(const json_t *checks, bool colour)
 {
 	size_t i;
@@ -116,6 +132,7 @@ static int print_report(const struct cli_answer *a)
 		json_real_value(json_object_get(report, "uptime_seconds")));
 	balanced = print_ledger(json_object_get(report, "ledger"), colour);
 	print_destinations(json_object_get(report, "destinations"), colour);
+	print_troubles(json_object_get(report, "sources"), colour);
 	print_checks(json_object_get(report, "checks"), colour);
 	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
 	print_trouble(json_object_get(report, "state"));

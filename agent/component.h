@@ -169,6 +169,9 @@ struct collector_type {
 	void (*settled)(struct collector *, uint64_t token);
 	/* Metrics only: bring the series up to date before `deadline`, then call host_collected() once. May be NULL. */
 	void (*collect)(struct collector *, struct mono_time deadline);
+	/* Further members of the source's object on /status, each with a comma before it. `troubles` is a list of what
+	 * cannot be read: `{"file":…,"why":…}`. May be NULL. */
+	int (*report)(const struct collector *, struct buffer *) MUST_CHECK;
 	/* The process is asked to end: read what is there to its end, wait for nothing. */
 	void (*drain)(struct collector *);
 	/* Nothing is left to read, nobody is half-way through giving. Asked while draining. */

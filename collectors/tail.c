@@ -13,11 +13,13 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 
+#include "base/text.h"
 #include "collectors/tail_inner.h"
 
 enum {
 	ASKED_AT_ONCE = 1024, /* files; the others have their turn next time */
 	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
+	TROUBLES_TOLD = 16, /* on /status */
 	FIRST_SCAN_MS = 2000, /* so long the process is not ready before it is over */
 	SPARED = 256, /* descriptors that are left to everybody else; of a small number half */
 };
@@ -190,6 +192,35 @@ static int tail_start(struct collector *c)
 static bool tail_began(const struct collector *c)
 {
 	return c->had_scan || duration_ms(mono_since(loop_now(c->loop), c->began)) > FIRST_SCAN_MS;
+}
+
+static int report_troubles(const struct tail_file_list *list, struct buffer *out, size_t *count)
+{
+	const struct tail_file *f;
+	int failed = 0;
+
+	TAILQ_FOREACH(f, list, entry)
+	{
+		if (failed || *count == TROUBLES_TOLD)
+			break;
+		if (!f->trouble)
+			continue;
+		failed = buffer_text(out, *count ? ",{\"file\":" : "{\"file\":") ||
+			 json_string_append(out, f->path, strlen(f->path)) ||
+			 buffer_printf(out, ",\"why\":\"%s\"}", strerror(f->trouble));
+		++*count;
+	}
+	return failed;
+}
+
+static int tail_report(const struct collector *c, struct buffer *out)
+{
+	size_t count = 0;
+	int failed = buffer_printf(out, ",\"files\":%zu,\"troubled\":%zu,\"troubles\":[", c->table.count, c->troubled);
+
+	if (!failed && c->troubled > 0)
+		failed = report_troubles(&c->table.named, out, &count) || report_troubles(&c->table.gone, out, &count);
+	return failed ? failed : buffer_text(out, "]");
 }
 
 /* Nothing waits: a last look around, and positions are saved as they move. */
@@ -369,6 +400,7 @@ const struct collector_type collector_tail = {
 	.began = tail_began,
 	.resume = tail_resume,
 	.settled = tail_settled,
+	.report = tail_report,
 	.drain = tail_drain,
 	.quiet = tail_quiet,
 	.stop = tail_stop,

@@ -86,6 +86,7 @@ static void drop_file(struct collector *c, struct tail_file *f)
 	tail_hold_no_more(c, f);
 	tail_save_as(c, f, TAIL_SAVED);
 	tail_forget(c, f->generation);
+	c->troubled -= f->trouble != 0;
 	tail_table_drop(&c->table, f);
 }
 

@@ -57,6 +57,7 @@ struct collector {
 	struct tail_scan scan;
 	size_t step, scan_at; /* how far the answer of a scan is worked through */
 	struct tail_lost_list lost; /* for the next scan */
+	size_t troubled; /* files that cannot be opened or read */
 	size_t ask_named, ask_gone; /* so many files are still to be asked whether they grew */
 	struct wall_time looked; /* when the last scan that is sure of its answer began; at first, the start */
 	struct wall_time looking; /* when the one under way did */

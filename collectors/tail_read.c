@@ -65,6 +65,7 @@ void tail_in_trouble(struct collector *c, struct tail_file *f, const char *what,
 	++*c->errors;
 	if (f->trouble != error && !(none_left && c->out_of_descriptors))
 		host_log(c->reader.host, LOG_LEVEL_WARN, "cannot %s %s: %s", what, f->path, strerror(error));
+	c->troubled += !f->trouble;
 	f->trouble = error;
 	c->out_of_descriptors = c->out_of_descriptors || none_left;
 }
@@ -73,6 +74,7 @@ void tail_out_of_trouble(struct collector *c, struct tail_file *f)
 {
 	if (f->trouble)
 		host_log(c->reader.host, LOG_LEVEL_INFO, "%s can be read again", f->path);
+	c->troubled -= f->trouble != 0;
 	f->trouble = 0;
 }
 

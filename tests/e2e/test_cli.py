@@ -108,7 +108,8 @@ def test_status_for_people_and_as_json(oxpecker):
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
     done = agents.run("status", "--config", agent.config_path)
     assert done.returncode == 0 and "RECEIVED" in done.stdout and "receive.otlp" in done.stdout
-    assert json.loads(agents.run("status", "--json", "--config", agent.config_path).stdout)["ledger"]
+    said = json.loads(agents.run("status", "--json", "--config", agent.config_path).stdout)
+    assert said["ledger"] and said["sources"] == [{"name": "receive.otlp"}]
     done = agents.run("health", "--config", agent.config_path)
     assert done.returncode == 0 and '"ready"' in done.stdout
 

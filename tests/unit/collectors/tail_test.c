@@ -833,6 +833,23 @@ static void too_many_events_are_as_good_as_a_sweep(void **state)
 	finish(b, m, 3);
 }
 
+static void assert_report(struct bench *b, unsigned troubled, const char *name, const char *why)
+{
+	char wanted[PATH_MAX + 128];
+	int size = snprintf(wanted, sizeof wanted, ",\"files\":1,\"troubled\":%u,\"troubles\":[", troubled);
+	struct buffer report;
+
+	buffer_init(&report, sizeof wanted);
+	assert_int_equal(collector_tail.report(b->host.collector, &report), 0);
+	if (name)
+		size += snprintf(wanted + size, sizeof wanted - (size_t)size, "{\"file\":\"%s\",\"why\":\"%s\"}",
+			path_of(b, name), why);
+	snprintf(wanted + size, sizeof wanted - (size_t)size, "]");
+	assert_int_equal(report.size, strlen(wanted));
+	assert_memory_equal(report.data, wanted, report.size);
+	buffer_done(&report);
+}
+
 static void files_that_cannot_be_opened_are_tried_again(void **state)
 {
 	struct bench *b = *state;
@@ -849,8 +866,10 @@ static void files_that_cannot_be_opened_are_tried_again(void **state)
 	start(b);
 	UNTIL(b, number(b, "read_errors_total") == 1);
 	assert_int_equal(b->host.warnings, 1);
+	assert_report(b, 1, "app.log", "Permission denied");
 	assert_int_equal(chmod(path_of(b, "app.log"), 0644), 0);
 	wait_items(b, 2);
+	assert_report(b, 0, NULL, NULL);
 	finish(b, &m, 1);
 	if (root)
 		assert_int_equal(seteuid(0), 0);
