@@ -321,11 +321,13 @@ static void pipe_drain(struct collector *c)
 
 static bool pipe_quiet(struct collector *c)
 {
-	struct fifo *f;
+	struct fifo *f, *next;
 	bool quiet = true;
 
-	TAILQ_FOREACH(f, &c->fifos, entry)
-	quiet = stream_is_quiet(&f->stream, c->drained) && quiet;
+	for (f = TAILQ_FIRST(&c->fifos); f; f = next) {
+		next = TAILQ_NEXT(f, entry);
+		quiet = stream_is_quiet(&f->stream, c->drained) && quiet;
+	}
 	return quiet;
 }
 

@@ -426,11 +426,13 @@ static struct mono_time later(struct mono_time a, struct mono_time b)
 static bool socket_quiet(struct collector *c)
 {
 	struct mono_time last = later(c->drained, c->last);
-	struct connection *peer;
+	struct connection *peer, *next;
 	bool quiet = true;
 
-	TAILQ_FOREACH(peer, &c->connections, entry)
-	quiet = stream_is_quiet(&peer->stream, last) && quiet;
+	for (peer = TAILQ_FIRST(&c->connections); peer; peer = next) {
+		next = TAILQ_NEXT(peer, entry);
+		quiet = stream_is_quiet(&peer->stream, last) && quiet;
+	}
 	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_DATAGRAM; i++) {
 		quiet = quiet && datagrams_are_empty(&c->doors[i].datagrams);
 		last = later(last, c->doors[i].datagrams.last);

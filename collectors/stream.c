@@ -439,9 +439,10 @@ bool stream_is_quiet(struct stream *s, struct mono_time since)
 
 	if (!s->alone && duration_ms(mono_since(loop_now(s->watch.loop), last)) < STREAM_LAST_WORDS_MS)
 		return false;
-	if (!stream_is_empty(s))
-		stream_flush(s);
-	return stream_is_empty(s);
+	if (stream_is_empty(s))
+		return true;
+	stream_flush(s); /* the next time it is, unless there is no room */
+	return false;
 }
 
 /* A frame has said how long it is: the rest of it is waited for. */
