@@ -125,13 +125,14 @@ static void respond_version(struct collector *c, struct http_request *request)
 
 /* A bulk. */
 
-/* What stands before /_bulk in the path: one name, of the characters that an index may have ("Create index API"). */
+/* What stands before /_bulk, or /_bulk/, in the path: one name, of the characters that an index may have ("Create index API"). */
 static bool index_of(const char *path, struct bytes *ret)
 {
 	static const char end[] = "/_bulk", no[] = "\\/*?\"<>| ,#:";
 	size_t size = strlen(path);
 
-	if (size < sizeof end - 1 || strcmp(path + size - (sizeof end - 1), end) != 0)
+	size -= size > 0 && path[size - 1] == '/';
+	if (size < sizeof end - 1 || memcmp(path + size - (sizeof end - 1), end, sizeof end - 1) != 0)
 		return false;
 	*ret = (struct bytes){ path + 1, size > sizeof end - 1 ? size - sizeof end : 0 };
 	for (size_t i = 0; i < ret->size; i++)
@@ -246,9 +247,34 @@ static enum http_take any_body(void *context, struct http_request *request, stru
 	return http_context(request) ? door_body(context, request, piece) : HTTP_TAKEN;
 }
 
-static bool begins(const char *path, const char *with)
+/* Whether the path begins like one of these. */
+static bool is_one_of(const char *path, const char *const *these)
 {
-	return strncmp(path, with, strlen(with)) == 0;
+	for (; *these; these++)
+		if (strncmp(path, *these, strlen(*these)) == 0)
+			return true;
+	return false;
+}
+
+/* What is made before the first bulk, and is nothing here: templates, policies, an index of that name, and what is said
+ * of one. A document that does not come with _bulk is none of it. */
+static bool is_made(const char *path, enum http_method method)
+{
+	static const char *const parts[] = { "/_template/", "/_index_template/", "/_component_template/", "/_ilm/",
+		"/_data_stream/", "/_ingest/pipeline/", "/_plugins/_ism/", "/_alias", "/_refresh", NULL };
+	static const char *const of_index[] = { "/_mapping", "/_settings", "/_alias", "/_refresh", NULL };
+	const char *behind = strchr(path + 1, '/');
+
+	if (path[1] == '_')
+		return is_one_of(path, parts);
+	return behind && behind[1] ? is_one_of(behind, of_index) : method == HTTP_PUT && path[1];
+}
+
+static bool is_asked_for(const char *path)
+{
+	static const char *const parts[] = { "/_template", "/_index_template", "/_ilm", "/_data_stream", NULL };
+
+	return is_one_of(path, parts);
 }
 
 /* What clients do before their first bulk: they ask for the version, for health, and for a template or an index, and
@@ -261,15 +287,14 @@ static void respond_kindly(struct collector *c, struct http_request *request)
 
 	if (reads && strcmp(path, "/") == 0)
 		respond_version(c, request);
-	else if (reads && begins(path, "/_cluster/health"))
+	else if (reads && is_one_of(path, (const char *const[]){ "/_cluster/health", NULL }))
 		respond_constant(request, "{\"cluster_name\":\"oxpecker\",\"status\":\"green\",\"timed_out\":false,"
 					  "\"number_of_nodes\":1,\"number_of_data_nodes\":1,\"active_shards\":1}");
-	else if (method == HTTP_PUT || (method == HTTP_POST && begins(path, "/_")))
+	else if ((method == HTTP_PUT || method == HTTP_POST) && is_made(path, method))
 		respond_constant(request, "{\"acknowledged\":true,\"shards_acknowledged\":true}");
 	else if (method == HTTP_HEAD)
 		respond_constant(request, "");
-	else if (reads && (begins(path, "/_template") || begins(path, "/_index_template") ||
-				  begins(path, "/_ilm") || begins(path, "/_data_stream")))
+	else if (reads && is_asked_for(path))
 		respond_constant(request, "{}");
 	else
 		answer(request, 404, "the sidecar takes _bulk, and nothing is searched or read here");

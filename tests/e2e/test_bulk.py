@@ -89,6 +89,25 @@ def test_what_clients_ask_first(oxpecker, fault_server):
     assert requests.get(door + "/logs/_search", timeout=10).status_code == 404
 
 
+MADE = ["/logs", "/logs/", "/logs/_mapping", "/_template/x", "/_ilm/policy/x", "/_ingest/pipeline/x", "/_aliases"]
+NOT_TAKEN = ["/logs/_doc/1", "/logs/_create/1", "/_doc", "/_reindex", "/a%20b/_bulk", "/logs/_update/1", "/"]
+
+
+def test_a_document_outside_of_a_bulk_is_not_taken_for_something_else(oxpecker, fault_server):
+    """Answered 404, so that its sender knows; what is made before a bulk is acknowledged, in either spelling."""
+    server = fault_server()
+    agent, door = start(oxpecker, server.url)
+    assert [path for path in MADE if requests.put(door + path, json={"n": 1}, timeout=10).status_code != 200] == []
+    assert [path for path in NOT_TAKEN if requests.put(door + path, json={"n": 1}, timeout=10).status_code != 404] == []
+    posted = NOT_TAKEN + ["/logs", "/logs/_doc"]
+    assert [path for path in posted if requests.post(door + path, json={"n": 1}, timeout=10).status_code != 404] == []
+    for path in ("/_bulk/", "/logs/_bulk/"):
+        body = bulk_of({"create": {}}, {"n": 1})
+        assert requests.post(door + path, data=body, headers=NDJSON, timeout=10).json()["items"][0]["create"]["status"] == 201
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2, 20, "both bulks")
+    assert agent.booked("received", signal="logs") == 2
+
+
 def test_records_survive_an_end_while_the_server_is_away(oxpecker, fault_server):
     server = fault_server()
     server.refuse()
