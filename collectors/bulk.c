@@ -125,7 +125,8 @@ static void respond_version(struct collector *c, struct http_request *request)
 
 /* A bulk. */
 
-/* What stands before /_bulk, or /_bulk/, in the path: one name, of the characters that an index may have ("Create index API"). */
+/* What stands before /_bulk, or /_bulk/, in the path: one name, of the characters that an index may have ("Create index
+ * API"). */
 static bool index_of(const char *path, struct bytes *ret)
 {
 	static const char end[] = "/_bulk", no[] = "\\/*?\"<>| ,#:";

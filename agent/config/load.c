@@ -298,14 +298,10 @@ static bool is_section(const struct config *c, const char *path)
 
 static void check_key(struct config *c, const struct words *known, const struct node *n)
 {
-	const char *near;
-
 	for (size_t i = 0; i < known->count; i++)
 		if (strcmp(known->items[i], n->key) == 0)
 			return;
-	near = nearest_word(n->key, known->items, known->count);
-	key_complain(&c->errors, n, "unknown key%s%s%s", near ? "; did you mean \"" : "", near ? near : "",
-		near ? "\"?" : "");
+	key_unknown(&c->errors, n, known->items, known->count);
 }
 
 /* Keys of the mappings that lead to sections. What is in a section was its reader's to check. */

@@ -348,12 +348,7 @@ static void read_row(struct reading *g, size_t i, const struct node *value)
 
 static void unknown_key(const struct reading *g, const struct node *n)
 {
-	const char *near = nearest_word(n->key, g->names, g->count);
-
-	if (near)
-		key_complain(g->reader->errors, n, "unknown key; did you mean \"%s\"?", near);
-	else
-		key_complain(g->reader->errors, n, "unknown key");
+	key_unknown(g->reader->errors, n, g->names, g->count);
 }
 
 static void read_mapping(struct reading *g, const struct node *map)

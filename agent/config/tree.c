@@ -2,8 +2,11 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
-enum { PATH_TEXT_MAX = 512 };
+#include "base/text.h"
+
+enum { PATH_TEXT_MAX = 512, LIST_MAX = 240 };
 
 void tree_init(struct tree *t, struct config_arena *arena, struct config_errors *errors)
 {
@@ -100,4 +103,35 @@ void key_complain(struct config_errors *e, const struct node *n, const char *for
 	vsnprintf(what, sizeof what, format, args);
 	va_end(args);
 	config_complain(e, n->key_span, node_path(e->arena, n), "%s", what);
+}
+
+/* The words with a comma between, as many as there is room for. */
+static void list_words(const char *const *words, size_t count, char *to, size_t room)
+{
+	size_t size = 0;
+
+	*to = '\0';
+	for (size_t i = 0; i < count; i++) {
+		size_t left = room - size, more = strlen(words[i]) + 2;
+		if (i && strcmp(words[i], words[i - 1]) == 0)
+			continue;
+		if (more + sizeof ", …" > left) {
+			snprintf(to + size, left, ", …");
+			return;
+		}
+		size += (size_t)snprintf(to + size, left, "%s%s", i ? ", " : "", words[i]);
+	}
+}
+
+void key_unknown(struct config_errors *e, const struct node *n, const char *const *known, size_t count)
+{
+	const char *near = nearest_word(n->key, known, count);
+	char list[LIST_MAX];
+
+	if (near) {
+		key_complain(e, n, "unknown key; did you mean \"%s\"?", near);
+		return;
+	}
+	list_words(known, count, list, sizeof list);
+	key_complain(e, n, "unknown key%s%s", *list ? "; there are: " : "", list);
 }

@@ -102,8 +102,8 @@ def test_a_document_outside_of_a_bulk_is_not_taken_for_something_else(oxpecker, 
     posted = NOT_TAKEN + ["/logs", "/logs/_doc"]
     assert [path for path in posted if requests.post(door + path, json={"n": 1}, timeout=10).status_code != 404] == []
     for path in ("/_bulk/", "/logs/_bulk/"):
-        body = bulk_of({"create": {}}, {"n": 1})
-        assert requests.post(door + path, data=body, headers=NDJSON, timeout=10).json()["items"][0]["create"]["status"] == 201
+        answer = requests.post(door + path, data=bulk_of({"create": {}}, {"n": 1}), headers=NDJSON, timeout=10)
+        assert answer.json()["items"][0]["create"]["status"] == 201
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2, 20, "both bulks")
     assert agent.booked("received", signal="logs") == 2
 

@@ -11,7 +11,7 @@
 struct loaded {
 	struct sample sample;
 	struct config *config;
-	struct buffer said;	/* the errors, terminated */
+	struct buffer said; /* the errors, terminated */
 	int failed;
 };
 
@@ -173,14 +173,14 @@ static void test_expansion(void **state)
 		      "logs: { export: { elasticsearch: { url: 'http://${HOST}:9200', password: "
 		      "'${file:/run/secrets/es}' } } }\n");
 	assert_string_equal(l.sample.service.name, "a b$c");
-	assert_string_equal(l.sample.service.version, "${LOOP}: [x]");	/* not looked at again */
+	assert_string_equal(l.sample.service.version, "${LOOP}: [x]"); /* not looked at again */
 	e = config_components(l.config, "logs.export")->options;
 	assert_string_equal(e->url, "http://elasticsearch:9200");
-	assert_string_equal(e->password, "hunter2\n");	/* one line end is cut */
+	assert_string_equal(e->password, "hunter2\n"); /* one line end is cut */
 	assert_string_equal(l.config->tree.files->path, "/run/secrets/es");
 	assert_null(l.config->tree.files->next);
 	unload(&l);
-	load_fine(&l, "service:\n  name: ${EMPTY}\nstate: ${EMPTY}\n");	/* nothing is as if the key was not there */
+	load_fine(&l, "service:\n  name: ${EMPTY}\nstate: ${EMPTY}\n"); /* nothing is as if the key was not there */
 	assert_null(l.sample.service.name);
 	assert_string_equal(l.sample.state.path, "/var/lib/oxpecker");
 	unload(&l);
@@ -204,7 +204,8 @@ static void test_quotes(void **state)
 	unload(&l);
 }
 
-static const struct { const char *text, *said;
+static const struct {
+	const char *text, *said;
 } wrong[] = {
 	/* Keys. */
 	{ "servce: {}\n", "f.yaml:1:1: servce: unknown key; did you mean \"service\"?\n" },
@@ -214,7 +215,8 @@ static const struct { const char *text, *said;
 		"f.yaml:1:38: logs.collect.tail.fromat: unknown key; did you mean \"format\"?\n" },
 	{ "logs: { export: { elasticsearch: { url: 'http://a', spol: 1MiB } } }\n",
 		"f.yaml:1:53: logs.export.elasticsearch.spol: unknown key; did you mean \"spool\"?\n" },
-	{ "zzzzzzzz: 1\n", "f.yaml:1:1: zzzzzzzz: unknown key\n" },
+	{ "zzzzzzzz: 1\n",
+		"f.yaml:1:1: zzzzzzzz: unknown key; there are: service, listen, memory, exit, state, logs, health\n" },
 	{ "memory: 8MiB\nexit: { within: 2s }\nmemory: 9MiB\n",
 		"f.yaml:3:1: memory: written twice; the first is at 1:1\n" },
 	{ "logs: 5\n", "f.yaml:1:7: logs: a value; expected a mapping\n" },
@@ -372,7 +374,9 @@ static void test_set(void **state)
 	unload(&l);
 }
 
-static const struct { const char *set, *said; } wrong_sets[] = {
+static const struct {
+	const char *set, *said;
+} wrong_sets[] = {
 	{ "memory", "--set:1:1: not an assignment; expected section.key=value\n" },
 	{ "=1", "--set:1:1: not an assignment; expected section.key=value\n" },
 	{ "a..b=1", "--set:1:1: not an assignment; expected section.key=value\n" },
@@ -501,7 +505,8 @@ static void test_errors_have_a_ceiling(void **state)
 		assert_int_equal(buffer_printf(&text, "  unknown%d: 1\n", i), 0);
 	load_bytes(&l, buffer_bytes(&text), NULL);
 	assert_int_equal(l.config->errors.count, 100);
-	assert_non_null(strstr(l.said.data, "f.yaml:21:3: service.unknown19: unknown key\n80 more\n"));
+	assert_non_null(strstr(l.said.data, "f.yaml:21:3: service.unknown19: unknown key; there are: "));
+	assert_non_null(strstr(l.said.data, "\n80 more\n"));
 	unload(&l);
 	buffer_done(&text);
 }
@@ -526,8 +531,8 @@ static void test_excerpts(void **state)
 {
 	(void)state;
 	assert_excerpt("exit:\n  within: 5\n",
-		       "f.yaml:2:11: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n"
-		       "      within: 5\n              ^\n");
+		"f.yaml:2:11: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n"
+		"      within: 5\n              ^\n");
 	assert_excerpt(
 		"é: é: b\n", "f.yaml:1:5: invalid nested block mapping on the same line\n    é: é: b\n        ^\n");
 	assert_excerpt("service:\n", "");
