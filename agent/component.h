@@ -297,9 +297,12 @@ struct position {
 	uint64_t generation;
 	uint64_t dev, inode;
 	int64_t birth_ns; /* 0 where the file system tells none */
-	uint64_t head_hash; /* XXH3 of the first head_size bytes */
+	uint64_t head_at; /* 0, or what it begins with are so many zeros */
+	uint64_t head_hash; /* XXH3 of the head_size bytes from there on */
 	uint32_t head_size;
 	uint64_t offset;
+	uint64_t before_hash; /* XXH3 of the before_size bytes that stand before `offset` */
+	uint16_t before_size; /* 0: not known */
 	const char *path;
 };
 int host_positions_load(struct host *, void (*visit)(void *, const struct position *), void *context) MUST_CHECK;

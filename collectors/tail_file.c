@@ -17,33 +17,29 @@ static uint64_t least(uint64_t a, uint64_t b)
 
 /* The beginning of the file. */
 
-struct head {
-	char data[TAIL_HEAD_MAX];
-	size_t size;
-};
-
-static void read_head(int fd, struct head *h)
+int tail_head_read(int fd, uint64_t at, struct tail_head *ret)
 {
-	ssize_t got = pread(fd, h->data, sizeof h->data, 0);
+	ssize_t got = pread(fd, ret->data, sizeof ret->data, (off_t)at);
 
-	h->size = got > 0 ? (size_t)got : 0;
+	ret->size = got > 0 ? (size_t)got : 0;
+	return got < 0 ? -errno : 0;
 }
 
-static bool begins_with(const struct head *h, uint64_t hash, uint32_t size)
+static bool begins_with(const struct tail_head *h, uint64_t hash, uint32_t size)
 {
 	return size == 0 || (size <= h->size && XXH3_64bits(h->data, size) == hash);
 }
 
-bool tail_head_is(int fd, uint64_t hash, uint32_t size)
+int tail_head_is(int fd, const struct position *p)
 {
-	struct head h;
+	struct tail_head h;
+	int failed = tail_head_read(fd, p->head_at, &h);
 
-	read_head(fd, &h);
-	return begins_with(&h, hash, size);
+	return failed ? failed : begins_with(&h, p->head_hash, p->head_size);
 }
 
 /* The hash covers what is there and no more, so that it stands while the file grows. */
-static bool extend_head(struct tail_file *f, const struct head *h)
+static bool extend_head(struct tail_file *f, const struct tail_head *h)
 {
 	if (h->size <= f->head_size)
 		return false;
@@ -54,11 +50,11 @@ static bool extend_head(struct tail_file *f, const struct head *h)
 
 void tail_file_learn_head(struct tail_file *f)
 {
-	struct head h;
+	struct tail_head h;
 
-	f->head_size = 0;
-	read_head(f->fd, &h);
-	extend_head(f, &h);
+	f->head_at = f->head_size = 0;
+	if (tail_head_read(f->fd, 0, &h) == 0)
+		extend_head(f, &h);
 }
 
 /* Slices. */
@@ -68,7 +64,7 @@ struct slice {
 	struct tail_file *file;
 	struct tail_reader *reader;
 	struct line_slice in;
-	struct head head;
+	struct tail_head head;
 	bool at_end; /* of the file */
 	bool is_other; /* than the one that was read: so say the bytes before these */
 };
@@ -117,17 +113,21 @@ static bool fill(struct slice *s, size_t want, int *ret)
 	return true;
 }
 
-/* Asked after the read: what was read before the file was cut down is still of this generation. */
-static bool is_cut_down(struct slice *s)
+/* MORE: it is the file that it was. Asked after the read: what was read before the file was cut down is still of this
+ * generation. */
+static enum tail_read look_at_head(struct slice *s)
 {
 	struct tail_file *f = s->file;
+	size_t both;
 
 	if (s->is_other)
-		return true;
-	read_head(f->fd, &s->head);
-	if (f->offset == 0 && s->in.size > 0 && memcmp(s->head.data, s->in.data, least(s->in.size, s->head.size)) != 0)
-		return true;
-	return !begins_with(&s->head, f->head_hash, f->head_size);
+		return TAIL_READ_CUT_DOWN;
+	if (tail_head_read(f->fd, f->head_at, &s->head) < 0)
+		return TAIL_READ_FAILED;
+	both = f->offset == f->head_at ? least(s->in.size, s->head.size) : 0;
+	if (both > 0 && memcmp(s->head.data, s->in.data, both) != 0)
+		return TAIL_READ_CUT_DOWN;
+	return begins_with(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
 }
 
 /* What is held at the end of the file is shipped when it has waited long enough. */
@@ -151,21 +151,30 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	struct tail_file *f = s->file;
 	size_t before = f->skipping || f->held > 0 ? s->in.size : tail_before_hole(s->in.data, s->in.size);
 	uint64_t zeros;
+	int more;
 
 	s->at_end = s->at_end && before == s->in.size;
 	if (before > 0) {
 		s->in.size = before;
 		return TAIL_READ_MORE;
 	}
-	if (!tail_hole_at(f->fd, f->offset, f->offset + size, &zeros) && !f->last) {
+	more = tail_hole_at(f->fd, f->offset, f->offset + size, &zeros);
+	if (more < 0)
+		return TAIL_READ_FAILED;
+	if (!more && !f->last) {
 		f->unended = (uint32_t)least(zeros, UINT32_MAX);
 		return TAIL_READ_END;
 	}
-	if (zeros < TAIL_HOLE_MIN)
-		return TAIL_READ_MORE;
+	if (zeros < TAIL_HOLE_MIN) /* unless it was another file a moment ago */
+		return tail_zeros(s->in.data, s->in.size) < TAIL_HOLE_MIN ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
 	s->reader->hole = zeros;
+	if (f->offset == 0 && f->head_at != zeros) {
+		f->head_at = zeros;
+		f->head_size = 0;
+	}
 	f->offset += zeros;
-	f->before = before_of(s->in.data, 0);
+	zeros = least(zeros, s->in.size);
+	f->before = before_of(s->in.data + zeros, zeros);
 	f->unended = 0;
 	return TAIL_READ_HOLE;
 }
@@ -173,7 +182,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 /* Makes one batch of the next bytes; MORE: there it is. */
 static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 {
-	enum tail_read hole;
+	enum tail_read answer;
 	int failed;
 
 	s->in.lines = &s->reader->lines;
@@ -188,11 +197,11 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 		errno = failed;
 		return failed ? TAIL_READ_FAILED : TAIL_READ_FULL;
 	}
-	if (is_cut_down(s))
-		return TAIL_READ_CUT_DOWN;
-	hole = s->in.size > 0 ? pass_hole(s, size) : TAIL_READ_MORE;
-	if (hole != TAIL_READ_MORE)
-		return hole;
+	answer = look_at_head(s);
+	if (answer == TAIL_READ_MORE && s->in.size > 0)
+		answer = pass_hole(s, size);
+	if (answer != TAIL_READ_MORE)
+		return answer;
 	if (s->reader->origin)
 		lines_origin(&s->reader->lines, s->file->path);
 	lines_split(&s->in);
@@ -209,19 +218,21 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 {
 	struct tail_file *f = s->file;
 	uint64_t records = batch_records(s->in.batch);
-	struct tail_before before = before_of(s->in.data + s->in.took, f->before.size + s->in.took);
+	struct tail_before before = f->before;
 
+	f->before = before_of(s->in.data + s->in.took, before.size + s->in.took);
 	f->offset += s->in.took;
 	if (records > 0) {
 		offer->end = f->offset;
+		offer->before = f->before;
 		batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
 		if (host_offer(s->reader->host, &s->in.batch) != ADMIT_TAKEN) {
 			f->offset -= s->in.took;
+			f->before = before;
 			return TAIL_READ_FULL;
 		}
 		*ret_offered = true;
 	}
-	f->before = before;
 	f->skipping = s->in.skipping;
 	f->format = (uint8_t)s->in.format;
 	f->held = (uint32_t)(s->in.seen - s->in.took);
@@ -290,7 +301,7 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 {
 	struct slice s = { .file = f, .reader = r };
 	struct stat info;
-	enum tail_read answer;
+	enum tail_read answer, same;
 	uint64_t size;
 	size_t want;
 
@@ -301,8 +312,10 @@ enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct
 		return TAIL_READ_CUT_DOWN;
 	size = (uint64_t)info.st_size - f->offset;
 	answer = measure_all(f, r, size, &want);
-	if (want == 0)
-		return is_cut_down(&s) ? TAIL_READ_CUT_DOWN : answer;
+	if (want == 0) {
+		same = look_at_head(&s);
+		return same == TAIL_READ_MORE ? answer : same;
+	}
 	s.at_end = want == size;
 	answer = make_batch(&s, want, size);
 	if (answer == TAIL_READ_MORE)
@@ -319,15 +332,44 @@ bool tail_file_grew(const struct tail_file *f)
 	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != tail_file_seen(f);
 }
 
-void tail_file_begin(struct tail_file *f, uint64_t offset)
+int tail_file_begin(struct tail_file *f, uint64_t offset)
 {
 	char before[TAIL_BEFORE_MAX];
 	size_t size = least(offset, sizeof before);
-	bool known = pread(f->fd, before, size, (off_t)(offset - size)) == (ssize_t)size;
+	ssize_t got = size > 0 ? pread(f->fd, before, size, (off_t)(offset - size)) : 0;
+	bool known = got == (ssize_t)size;
 
-	f->before = before_of(before + size, known ? size : 0);
+	if (got < 0)
+		return -errno;
+	f->before = f->before_saved = before_of(before + size, known ? size : 0);
 	f->offset = f->saved = offset;
 	f->skipping = known && size > 0 && before[size - 1] != '\n';
 	f->held = f->unended = 0;
 	f->format = LINES_AUTO;
+	return 0;
+}
+
+/* What stood before its place must stand there still, or it was cut down and written anew meanwhile. */
+int tail_file_go_on(struct tail_file *f, const struct position *at)
+{
+	int failed = tail_file_begin(f, at->offset);
+
+	if (failed)
+		return failed;
+	f->generation = at->generation;
+	f->head_at = at->head_at;
+	f->head_hash = at->head_hash;
+	f->head_size = at->head_size;
+	if (at->before_size > 0)
+		f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
+	f->state = TAIL_FOLLOWED;
+	return 0;
+}
+
+void tail_file_save(struct tail_file *f, const struct tail_offer *offer)
+{
+	bool all = f->offers == 0;
+
+	f->saved = all ? f->offset : offer->end;
+	f->before_saved = all ? f->before : offer->before;
 }

@@ -31,6 +31,15 @@ enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256 };
 enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
 
+/* The first bytes of a file. Those that cannot be read are no sign that it is another file. */
+struct tail_head {
+	char data[TAIL_HEAD_MAX];
+	size_t size;
+};
+int tail_head_read(int fd, uint64_t at, struct tail_head *ret) MUST_CHECK; /* 0 or -errno */
+/* Whether the file begins as the one of that position did: 1, 0 or -errno. */
+int tail_head_is(int fd, const struct position *) MUST_CHECK;
+
 /* So many bytes that stand before `offset`, as they were when they were read. */
 struct tail_before {
 	uint64_t hash;
@@ -42,8 +51,9 @@ struct tail_file {
 	struct tail_file *by_path, *by_inode; /* next in the table's chains */
 	char *path; /* its name, or the last one it had */
 	struct tail_identity identity;
-	uint64_t generation, offset, saved, head_hash;
-	struct tail_before before;
+	uint64_t generation, offset, saved;
+	uint64_t head_at, head_hash; /* its first bytes, behind the hole that it may begin with */
+	struct tail_before before, before_saved; /* `offset`, `saved` */
 	uint32_t head_size;
 	struct mono_time held_since; /* when `offset` came to stand before what is held */
 	uint32_t held; /* so many bytes from `offset` on are whole lines whose message may go on */
@@ -75,6 +85,7 @@ struct tail_offer {
 	TAILQ_ENTRY(tail_offer) entry;
 	struct tail_file *file;
 	uint64_t generation, end;
+	struct tail_before before; /* `end` */
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
@@ -111,11 +122,14 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 }
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
-/* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. */
-void tail_file_begin(struct tail_file *, uint64_t offset);
-/* Its first bytes, as they are now. */
+/* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. 0 or -errno;
+ * it cannot fail at the beginning of the file. */
+int tail_file_begin(struct tail_file *, uint64_t offset);
+/* As the file that it was in an earlier run. */
+int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
+/* `saved` is where it stands, or what has settled. */
+void tail_file_save(struct tail_file *, const struct tail_offer *);
+/* Its first bytes, as they are now; none if they cannot be read. */
 void tail_file_learn_head(struct tail_file *);
-/* Whether the file begins with the bytes of that hash. */
-bool tail_head_is(int fd, uint64_t hash, uint32_t size);
 
 #endif

@@ -24,27 +24,71 @@ static bool was_there_before(const struct collector *c, const struct tail_file *
 	return f->identity.birth_ns <= c->looked.ns;
 }
 
-static void begin_file(struct collector *c, struct tail_file *f, uint64_t size)
+static int begin_file(struct collector *c, struct tail_file *f, uint64_t size)
 {
-	struct tail_saved *s = tail_table_claim(&c->table, &f->identity, f->fd);
 	bool from_end = c->config->start == START_END && !c->had_scan && !f->gone && was_there_before(c, f);
+	struct tail_saved *s;
+	int failed = tail_table_claim(&c->table, &f->identity, f->fd, &s);
 
-	if (!s) {
-		tail_new_generation(c, f, from_end ? size : 0);
-		return;
-	}
-	f->generation = s->at.generation;
-	f->head_hash = s->at.head_hash;
-	f->head_size = s->at.head_size;
-	tail_file_begin(f, s->at.offset);
-	f->state = TAIL_FOLLOWED;
-	if (strcmp(f->path, s->path) != 0)
+	if (!failed)
+		failed = s ? tail_file_go_on(f, &s->at) : tail_file_begin(f, from_end ? size : 0);
+	if (failed && s)
+		tail_table_give_back(&c->table, s);
+	if (failed)
+		return failed;
+	if (!s)
+		tail_new_generation(c, f);
+	else if (s->at.head_size == 0)
+		tail_commit_first(c, f);
+	else if (strcmp(f->path, s->path) != 0)
 		tail_moved(c, f);
 	free(s);
 	tail_mark_ready(c, f);
+	return 0;
 }
 
-/* Opens a file that is found by its name. Another file of that name by now is found by the next scan. */
+/* So that it is known who it is, whatever its name is when it can be read: the next run, too, looks for what has a
+ * position. */
+static void remember_unopened(struct collector *c, const struct tail_file *f)
+{
+	struct position at = { .dev = f->identity.dev,
+		.inode = f->identity.inode,
+		.birth_ns = f->identity.birth_ns,
+		.path = f->path };
+
+	if (tail_table_has_saved(&c->table, &f->identity))
+		return;
+	at.generation = host_generation_next(c->reader.host);
+	tail_table_remember(&c->table, &at);
+	host_position_put(c->reader.host, &at);
+	tail_commit(c);
+}
+
+/* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
+static void take_file(struct collector *c, struct tail_file *f, int fd, uint64_t size)
+{
+	struct tail_head head;
+	int failed = tail_head_read(fd, 0, &head);
+
+	if (!failed && tail_is_packed(&head)) {
+		tail_out_of_trouble(c, f);
+		tail_begin_packed(c, f, fd);
+		return;
+	}
+	f->fd = fd;
+	if (!failed)
+		failed = begin_file(c, f, size);
+	if (failed) {
+		f->fd = -1;
+		close(fd);
+		tail_in_trouble(c, f, "read", -failed);
+		remember_unopened(c, f);
+		return;
+	}
+	tail_out_of_trouble(c, f);
+}
+
+/* Opens a file that is found by its name. It may be another file's by now: both are found by the next scan. */
 static void open_file(struct collector *c, struct tail_file *f, const char *path)
 {
 	struct tail_identity identity;
@@ -53,21 +97,17 @@ static void open_file(struct collector *c, struct tail_file *f, const char *path
 
 	if (fd < 0 || (rlim_t)fd >= c->descriptors) {
 		tail_in_trouble(c, f, "open", fd < 0 ? errno : EMFILE);
+		remember_unopened(c, f);
 		if (fd >= 0)
 			close(fd);
 		return;
 	}
 	if (tail_identify(fd, "", &identity, &size) < 0 || !tail_same(&identity, &f->identity)) {
+		remember_unopened(c, f);
 		close(fd);
 		return;
 	}
-	tail_out_of_trouble(c, f);
-	if (tail_is_packed(fd)) {
-		tail_begin_packed(c, f, fd);
-		return;
-	}
-	f->fd = fd;
-	begin_file(c, f, size);
+	take_file(c, f, fd, size);
 }
 
 static void add_file(struct collector *c, const struct tail_found *found, bool gone)
@@ -171,7 +211,7 @@ void tail_look_at(struct collector *c, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(&c->table, &found->identity);
 	struct tail_file *named = tail_table_named(&c->table, found->path);
-	bool known = f || (knows_between(c, found, named) && !c->unsure);
+	bool known = f || (!c->unsure && knows_between(c, found, named));
 
 	if (named && named != f)
 		tail_lose_name(c, named);

@@ -9,7 +9,7 @@
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H
 
-#include "collectors/tail_scan.h"
+#include "collectors/tail_file.h"
 #include "proto/gzip.h"
 
 enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_ROOM = 32 << 20 };
@@ -31,8 +31,8 @@ struct tail_unpack {
 	struct collector *collector;
 };
 
-/* Whether the open file begins as a gzip does. */
-bool tail_is_packed(int fd);
+/* Whether that is the beginning of a gzip. */
+bool tail_is_packed(const struct tail_head *);
 /* Takes the descriptor; the text is kept in that folder. NULL: errno says why, and the descriptor is closed. */
 struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *, const char *folder);
 void tail_unpack_free(struct tail_unpack *); /* NULL is fine */

@@ -5,7 +5,7 @@
 
 enum { PIECE = 16 << 10, PIECES = 64 };
 
-static size_t zeros_of(const char *data, size_t size)
+size_t tail_zeros(const char *data, size_t size)
 {
 	size_t n = 0;
 
@@ -17,7 +17,7 @@ static size_t zeros_of(const char *data, size_t size)
 /* Up to the end the zeros may be the beginning of more. */
 static bool may_be_hole(const char *data, size_t at, size_t size)
 {
-	size_t zeros = zeros_of(data + at, size - at);
+	size_t zeros = tail_zeros(data + at, size - at);
 
 	return (at == 0 || data[at - 1] == '\n') && (zeros >= TAIL_HOLE_MIN || at + zeros == size);
 }
@@ -30,7 +30,7 @@ size_t tail_before_hole(const char *data, size_t size)
 		size_t at = (size_t)(zero - data);
 		if (may_be_hole(data, at, size))
 			return at;
-		at += zeros_of(zero, size - at);
+		at += tail_zeros(zero, size - at);
 		zero = memchr(data + at, '\0', size - at);
 	}
 	return size;
@@ -46,16 +46,18 @@ static uint64_t next_data(int fd, uint64_t at, uint64_t size)
 	return data > (off_t)at ? (uint64_t)data : at;
 }
 
-bool tail_hole_at(int fd, uint64_t offset, uint64_t size, uint64_t *ret_zeros)
+int tail_hole_at(int fd, uint64_t offset, uint64_t size, uint64_t *ret_zeros)
 {
 	char piece[PIECE];
 	uint64_t at = next_data(fd, offset, size);
 
 	for (int i = 0; i < PIECES && at < size; i++) {
 		ssize_t got = pread(fd, piece, sizeof piece, (off_t)at);
-		size_t zeros = got > 0 ? zeros_of(piece, (size_t)got) : 0;
+		size_t zeros = got > 0 ? tail_zeros(piece, (size_t)got) : 0;
+		if (got < 0)
+			return -errno;
 		at += zeros;
-		if (got <= 0 || zeros < (size_t)got)
+		if (got == 0 || zeros < (size_t)got)
 			break;
 		at = next_data(fd, at, size);
 	}

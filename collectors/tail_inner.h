@@ -102,7 +102,8 @@ void tail_on_save(void *context);
 /* Nothing more of it is offered before generation and beginning are on disk. While commits fail, the next try takes it
  * along. */
 void tail_commit_first(struct collector *, struct tail_file *);
-void tail_new_generation(struct collector *, struct tail_file *, uint64_t offset);
+/* It has begun, at its offset, as a file that nobody knew. */
+void tail_new_generation(struct collector *, struct tail_file *);
 
 /* Reading. */
 

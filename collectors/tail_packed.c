@@ -71,15 +71,20 @@ struct packed_twin {
 	bool any;
 };
 
+/* The text is ours: that it cannot be read is as if it were another's. */
+static bool begins_as(const struct tail_unpack *u, const struct position *p)
+{
+	return p->head_size > 0 && tail_head_is(u->text, p) == 1;
+}
+
 /* A file of an earlier run that is not there any more and began as this text does. */
 static bool is_earlier(void *context, const struct tail_saved *s)
 {
 	struct packed_twin *t = context;
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
-	if (!t->any && s->at.head_size > 0 && !tail_table_find(&t->collector->table, &then) &&
-		(uint32_t)s->at.offset <= t->unpack->whole &&
-		tail_head_is(t->unpack->text, s->at.head_hash, s->at.head_size)) {
+	if (!t->any && (uint32_t)s->at.offset <= t->unpack->whole && !tail_table_find(&t->collector->table, &then) &&
+		begins_as(t->unpack, &s->at)) {
 		t->found = then;
 		t->any = true;
 	}
@@ -88,10 +93,11 @@ static bool is_earlier(void *context, const struct tail_saved *s)
 
 static bool is_twin(const struct tail_unpack *u, const struct tail_file *f)
 {
+	const struct position begin = { .head_at = f->head_at, .head_hash = f->head_hash, .head_size = f->head_size };
 	struct stat info;
 
-	return f->fd >= 0 && !f->packed && f->head_size > 0 && fstat(f->fd, &info) == 0 &&
-	       (uint32_t)info.st_size == u->whole && tail_head_is(u->text, f->head_hash, f->head_size);
+	return f->fd >= 0 && !f->packed && fstat(f->fd, &info) == 0 && (uint32_t)info.st_size == u->whole &&
+	       begins_as(u, &begin);
 }
 
 /* Whether it is followed by now as the file that it was before. */
@@ -113,19 +119,20 @@ static bool has_twin(struct collector *c)
 static bool is_read_before(struct collector *c)
 {
 	struct packed_twin twin = { .collector = c, .unpack = c->unpack };
+	const struct tail_unpack *u = c->unpack;
 	size_t at = 0;
 
-	if (!c->resumed)
-		c->resumed = tail_table_claim(&c->table, &c->unpack->identity, c->unpack->text);
+	if (!c->resumed && tail_table_claim(&c->table, &u->identity, u->text, &c->resumed) < 0)
+		return false;
 	if (!c->resumed && has_twin(c))
 		return true;
 	if (!c->resumed) {
 		while (tail_table_sift(&c->table, &at, is_earlier, &twin))
 			continue;
-		if (twin.any)
-			c->resumed = tail_table_claim(&c->table, &twin.found, c->unpack->text);
+		if (twin.any && tail_table_claim(&c->table, &twin.found, u->text, &c->resumed) < 0)
+			return false;
 	}
-	return c->resumed && (uint32_t)c->resumed->at.offset == c->unpack->whole;
+	return c->resumed && (uint32_t)c->resumed->at.offset == u->whole;
 }
 
 /* Its text is there: from now on it is a file like any other, to which nobody writes. */
@@ -135,15 +142,11 @@ static void begin_text(struct collector *c, struct tail_file *f, bool read_befor
 
 	f->fd = c->unpack->text;
 	c->unpack->text = -1;
-	if (s) {
-		f->generation = s->at.generation;
-		f->head_hash = s->at.head_hash;
-		f->head_size = s->at.head_size;
-		tail_file_begin(f, s->at.offset);
-		f->state = TAIL_FOLLOWED;
+	if (s && tail_file_go_on(f, &s->at) == 0) {
 		tail_moved(c, f);
 	} else {
-		tail_new_generation(c, f, read_before ? c->unpack->whole : 0);
+		(void)tail_file_begin(f, read_before ? c->unpack->whole : 0);
+		tail_new_generation(c, f);
 	}
 	f->last = true;
 	if (read_before)

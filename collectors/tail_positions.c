@@ -40,9 +40,12 @@ void tail_put_position(struct collector *c, const struct tail_file *f)
 						  .dev = f->identity.dev,
 						  .inode = f->identity.inode,
 						  .birth_ns = f->identity.birth_ns,
+						  .head_at = f->head_at,
 						  .head_hash = f->head_hash,
 						  .head_size = f->head_size,
 						  .offset = f->saved,
+						  .before_hash = f->before_saved.hash,
+						  .before_size = f->before_saved.size,
 						  .path = f->path });
 }
 
@@ -191,11 +194,10 @@ void tail_commit_first(struct collector *c, struct tail_file *f)
 		tail_commit(c);
 }
 
-void tail_new_generation(struct collector *c, struct tail_file *f, uint64_t offset)
+void tail_new_generation(struct collector *c, struct tail_file *f)
 {
 	f->generation = host_generation_next(c->reader.host);
 	f->last = false;
-	tail_file_begin(f, offset);
 	tail_file_learn_head(f);
 	tail_commit_first(c, f);
 }

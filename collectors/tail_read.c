@@ -27,7 +27,7 @@ void tail_settled(struct collector *c, uint64_t token)
 	TAILQ_REMOVE(&c->offers, offer, entry);
 	f->offers--;
 	if (offer->generation == f->generation) {
-		f->saved = f->offers == 0 ? f->offset : offer->end;
+		tail_file_save(f, offer);
 		tail_moved(c, f);
 	}
 	free(offer);
@@ -53,7 +53,8 @@ static void truncated(struct collector *c, struct tail_file *f)
 
 	tail_not_ready(c, f);
 	tail_tell_cut_down(c, f->path, f->offset);
-	tail_new_generation(c, f, 0);
+	(void)tail_file_begin(f, 0);
+	tail_new_generation(c, f);
 	tail_forget(c, before);
 }
 
@@ -84,7 +85,7 @@ static void at_end(struct collector *c, struct tail_file *f)
 {
 	tail_not_ready(c, f);
 	if (f->offers == 0 && f->saved != f->offset) {
-		f->saved = f->offset;
+		tail_file_save(f, NULL);
 		tail_moved(c, f);
 	}
 }

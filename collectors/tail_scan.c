@@ -439,6 +439,7 @@ static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listin
 		return;
 	list_folder(l, at);
 	lost->gone = l->read;
+	s->unlisted = s->unlisted || !l->read;
 	wanted = (struct listed){ .name = at + strlen(l->folder), .inode = lost->identity.inode };
 	for (i = find_listed(l->inodes, l->count, &wanted, by_inode);
 		i < l->count && l->inodes[i].inode == wanted.inode; i++)

@@ -91,6 +91,7 @@ struct tail_scan {
 	bool too_many; /* files or folders: the rest was left out */
 	bool all_silent; /* asked for: inotify is not believed anywhere */
 	bool linked, silent; /* answer: some file or folder is */
+	bool unlisted; /* answer: a folder in which lost files are looked for could not be read */
 	struct tail_device device; /* the last that was asked about */
 };
 

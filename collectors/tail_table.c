@@ -149,44 +149,61 @@ void tail_table_lose(struct tail_table *t, struct tail_file *f)
 
 /* Saved positions. */
 
-void tail_table_remember(struct tail_table *t, const struct position *at)
+void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 {
-	size_t size = strlen(at->path) + 1;
-	struct tail_saved *s = oxp_new(sizeof *s + size), **chain = &t->saved[inode_place(at->dev, at->inode)];
+	struct tail_saved **chain = &t->saved[inode_place(s->at.dev, s->at.inode)];
 
-	memcpy(s->path, at->path, size);
-	s->at = *at;
-	s->at.path = s->path;
 	s->next = *chain;
 	*chain = s;
 	t->saved_count++;
 }
 
-/* Where the link to the saved position of that file stands; of several the newest generation. */
-static struct tail_saved **find_saved(struct tail_table *t, const struct tail_identity *identity, int fd)
+void tail_table_remember(struct tail_table *t, const struct position *at)
+{
+	size_t size = strlen(at->path) + 1;
+	struct tail_saved *s = oxp_new(sizeof *s + size);
+
+	memcpy(s->path, at->path, size);
+	s->at = *at;
+	s->at.path = s->path;
+	tail_table_give_back(t, s);
+}
+
+static bool may_be(const struct tail_saved *s, const struct tail_identity *identity)
+{
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+
+	return tail_same(&then, identity);
+}
+
+bool tail_table_has_saved(const struct tail_table *t, const struct tail_identity *identity)
+{
+	const struct tail_saved *s = t->saved[inode_place(identity->dev, identity->inode)];
+
+	while (s && !may_be(s, identity))
+		s = s->next;
+	return s != NULL;
+}
+
+/* Of several the newest generation. */
+int tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd, struct tail_saved **ret)
 {
 	struct tail_saved **at = &t->saved[inode_place(identity->dev, identity->inode)], **best = NULL;
 
+	*ret = NULL;
 	for (; *at; at = &(*at)->next) {
-		const struct position *p = &(*at)->at;
-		const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
-		if (tail_same(&then, identity) && tail_head_is(fd, p->head_hash, p->head_size) &&
-			(!best || p->generation > (*best)->at.generation))
-			best = at;
+		bool newer = may_be(*at, identity) && (!best || (*at)->at.generation > (*best)->at.generation);
+		int same = newer ? tail_head_is(fd, &(*at)->at) : 0;
+		if (same < 0)
+			return same;
+		best = same ? at : best;
 	}
-	return best;
-}
-
-struct tail_saved *tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd)
-{
-	struct tail_saved **at = find_saved(t, identity, fd), *s;
-
-	if (!at)
-		return NULL;
-	s = *at;
-	*at = s->next;
+	if (!best)
+		return 0;
+	*ret = *best;
+	*best = (*best)->next;
 	t->saved_count--;
-	return s;
+	return 0;
 }
 
 static void sift_chain(

@@ -18,12 +18,13 @@ enum {
 
 /* The steps: true, there is more to do. `scan_at` is how far each has come. */
 
-/* Names that changed while the folders were read may be missing in the answer. */
+/* Names that changed while the folders were read may be missing in the answer, and those of a folder that could not be
+ * read. */
 static bool hear_events(struct collector *c)
 {
 	if (tail_watch_read(&c->watch, tail_on_event, c))
 		return true;
-	c->unsure = c->renames && c->unsure_scans < UNSURE_SCANS;
+	c->unsure = (c->renames || c->scan.unlisted) && c->unsure_scans < UNSURE_SCANS;
 	c->unsure_scans = c->unsure ? c->unsure_scans + 1 : 0;
 	return false;
 }

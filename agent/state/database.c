@@ -55,6 +55,11 @@ static const char *const migrations[] = {
 
 	/* When the file was born: a copy of it was born later. 0: not known. */
 	"INSERT INTO meta VALUES ('birth', 0);",
+
+	/* What stands before a position, and where the beginning stands that is known. */
+	"ALTER TABLE positions ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE positions ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE positions ADD COLUMN head_at INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* Where the file of a parked record was read to, as far as it is saved. */
@@ -63,7 +68,9 @@ static const char *const migrations[] = {
 	" AND p.offset "
 
 static const char *const statements[STATEMENTS] = {
-	[PUT_POSITION] = "INSERT OR REPLACE INTO positions VALUES (?,?,?,?,?,?,?,?,?)",
+	[PUT_POSITION] = "INSERT OR REPLACE INTO positions (collector, generation, dev, inode, birth_ns, head_hash,"
+			 " head_size, offset, before_hash, before_size, head_at, path)"
+			 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DELETE_POSITION] = "DELETE FROM positions WHERE collector = ? AND generation = ?",
 	[PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?,?)",
 	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts, meta)"

@@ -38,7 +38,8 @@ static int put_position(struct database *d, struct op *op)
 	const struct position *p = &op->position;
 	sqlite3_stmt *q = database_statement(d, PUT_POSITION);
 	const sqlite3_int64 numbers[] = { (sqlite3_int64)p->generation, (sqlite3_int64)p->dev, (sqlite3_int64)p->inode,
-		p->birth_ns, (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset };
+		p->birth_ns, (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset,
+		(sqlite3_int64)p->before_hash, p->before_size, (sqlite3_int64)p->head_at };
 
 	bind_text(q, 1, op->key);
 	bind_numbers(q, 2, numbers, COUNT_OF(numbers));

@@ -306,7 +306,7 @@ void state_spool_keys(const struct state *s, void (*visit)(void *, const char *k
 
 static void visit_position(sqlite3_stmt *q, void (*visit)(void *, const struct position *), void *context)
 {
-	const char *path = (const char *)sqlite3_column_text(q, 7);
+	const char *path = (const char *)sqlite3_column_text(q, 10);
 
 	visit(context, &(struct position){ .generation = (uint64_t)sqlite3_column_int64(q, 0),
 			       .dev = (uint64_t)sqlite3_column_int64(q, 1),
@@ -315,6 +315,9 @@ static void visit_position(sqlite3_stmt *q, void (*visit)(void *, const struct p
 			       .head_hash = (uint64_t)sqlite3_column_int64(q, 4),
 			       .head_size = (uint32_t)sqlite3_column_int64(q, 5),
 			       .offset = (uint64_t)sqlite3_column_int64(q, 6),
+			       .before_hash = (uint64_t)sqlite3_column_int64(q, 7),
+			       .before_size = (uint16_t)sqlite3_column_int64(q, 8),
+			       .head_at = (uint64_t)sqlite3_column_int64(q, 9),
 			       .path = path ? path : "" });
 }
 
@@ -324,7 +327,8 @@ int state_positions_load(
 	sqlite3_stmt *q;
 	int row;
 	int failed = database_errno(sqlite3_prepare_v2(s->database.db,
-		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset, path"
+		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset,"
+		" before_hash, before_size, head_at, path"
 		" FROM positions WHERE collector = ?",
 		-1, &q, NULL));
 

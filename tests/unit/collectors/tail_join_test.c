@@ -1,49 +1,27 @@
 /*
  * Messages of several lines in files that grow by bits, across kills, ends and a pipeline that refuses or does not
- * settle: whatever the moments, the items are the messages, each once, at the offset of its first byte. Random lives
- * with a clock that the test moves, too short for anything to be shipped by time; and that, by itself.
+ * settle: whatever the moments, the items are the messages, each once, at the offset of its first byte. Random lives in
+ * a simulated world (unit/sim/), too short for anything to be shipped by time; and that, by itself.
  *
  * OXP_SEED runs one life, OXP_SEEDS so many.
  */
 #include "unit/unit.h"
 
-#include <fcntl.h>
-#include <ftw.h>
-#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/random.h"
-#include "collectors/tail_file.h"
-#include "config/option.h"
+#include "collectors/tail_inner.h"
 #include "unit/fake_host.h"
+#include "unit/sim/files.h"
 
 extern const struct collector_type collector_tail;
 
-/* The collector's configuration has the shape of its option rows. */
-struct tail_config {
-	const struct option_list *paths;
-	int start, format;
-	uint64_t line_max;
-	struct duration sweep, tick;
-	struct lines_multiline multiline;
-	bool origin;
-	const struct option_list *exclude;
-	int poll;
-	struct duration poll_every;
-	bool gzip;
-};
+#define PATH SIM_ROOT "/app.log"
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
 enum mode { CRI_PIECES, CRI_TRACES, DOCKER_PIECES, TEXT_TRACES, TEXT_START, CRI_START, MODES };
-
-struct hand_clock {
-	struct clock clock;
-	int64_t ns;
-};
 
 struct wanted {
 	uint64_t at;
@@ -53,13 +31,13 @@ struct wanted {
 };
 
 struct world {
-	struct hand_clock time;
+	struct still_clock time;
 	struct loop *loop;
 	struct host host;
 	struct tail_config config;
 	struct option_list paths, shapes;
-	char glob[64], folder[40];
-	const char *glob_item;
+	const char *path;
+	struct sim_inode *file;
 	struct random random;
 	enum mode mode;
 	struct buffer text; /* of the file */
@@ -70,16 +48,6 @@ struct world {
 	bool partial[LOG_STREAMS];
 	unsigned lines;
 };
-
-static struct mono_time hand_mono(const struct clock *c)
-{
-	return (struct mono_time){ ((const struct hand_clock *)c)->ns };
-}
-
-static struct wall_time hand_wall(const struct clock *c)
-{
-	return (struct wall_time){ ((const struct hand_clock *)c)->ns + 1700000000000000000 };
-}
 
 static unsigned below(struct world *w, unsigned bound)
 {
@@ -201,15 +169,8 @@ static void write_line(struct world *w)
 
 static void write_bytes(struct world *w, size_t size)
 {
-	char path[64];
-	int fd;
-
-	snprintf(path, sizeof path, "%s/app.log", w->folder);
-	fd = open(path, O_WRONLY | O_CREAT | O_APPEND, 0644);
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, w->text.data + w->written, size), size);
+	sim_write(w->file, w->written, (struct bytes){ w->text.data + w->written, size });
 	w->written += size;
-	close(fd);
 }
 
 /* What became of them. */
@@ -269,12 +230,13 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 {
 	random_seed(&w->random, seed);
 	w->mode = mode;
-	w->time = (struct hand_clock){ { hand_wall, hand_mono }, 1000000000 };
-	snprintf(w->folder, sizeof w->folder, "/tmp/oxp-join-XXXXXX");
-	assert_non_null(mkdtemp(w->folder));
-	snprintf(w->glob, sizeof w->glob, "%s/*.log", w->folder);
-	w->glob_item = w->glob;
-	w->paths = (struct option_list){ .items = &w->glob_item, .count = 1 };
+	w->time = (struct still_clock)STILL_CLOCK;
+	w->time.ns += (int64_t)seed;
+	sim_files_begin(&(struct sim_files_options){
+		.random = &w->random, .ns = &w->time.ns, .births = true, .events_max = 1024 });
+	w->file = sim_create(PATH);
+	w->path = PATH;
+	w->paths = (struct option_list){ .items = &w->path, .count = 1 };
 	w->shapes = (struct option_list){ .items = shape, .count = mode == CRI_TRACES || mode == TEXT_TRACES };
 	w->config = (struct tail_config){ .paths = &w->paths,
 		.line_max = 1 << 20,
@@ -287,18 +249,13 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
-}
-
 static void world_end(struct world *w)
 {
 	fake_host_done(&w->host);
 	loop_free(w->loop);
 	buffer_done(&w->text);
-	assert_int_equal(nftw(w->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	sim_close(w->file);
+	sim_files_end();
 	free(w);
 }
 
@@ -343,7 +300,6 @@ static void live(uint64_t seed)
 	struct world *w = oxp_new(sizeof *w);
 
 	world_begin(w, seed, (enum mode)(seed % MODES));
-	write_bytes(w, 0);
 	start(w);
 	for (int i = 0; i < LINES; i++) {
 		write_line(w);

@@ -604,6 +604,36 @@ static void files_written_anew_to_more_than_they_had_begin_anew(void **state)
 	assert_int_equal(number(b, "truncations_total"), 1);
 }
 
+static void append_banner(struct bench *b, struct model *m)
+{
+	append(b, m, "app.log",
+		"{\"banner\":\"a program that begins each of its files with the same lines, more of them than a "
+		"beginning is known by: the name of the program, its version, where it was built and when, the machine "
+		"that it runs on, how much memory that has, what its configuration is and who wrote it\"}\n");
+}
+
+/* Nobody looked, it has the beginning that it had, and is longer than it was. */
+static void files_written_anew_while_down_begin_anew(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_banner(b, &m[0]);
+	append_lines(b, &m[0], "app.log", 5);
+	start(b);
+	wait_items(b, 6);
+	UNTIL(b, fake_host_position(&b->host, b->host.items[0].generation)->offset == m[0].text.size);
+	fake_host_end(&b->host);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append_banner(b, &m[1]);
+	append(b, &m[1], "app.log", "{\"another\":\"life\"}\n");
+	append_lines(b, &m[1], "app.log", 10);
+	start(b);
+	wait_items(b, 18);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "truncations_total"), 1);
+}
+
 static void deleted_files_are_read_and_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -1390,6 +1420,7 @@ int main(void)
 		TEST(holes_of_stale_writers_are_no_lines),
 		TEST(zeros_at_the_end_wait_for_what_follows),
 		TEST(files_written_anew_to_more_than_they_had_begin_anew),
+		TEST(files_written_anew_while_down_begin_anew),
 		TEST(deleted_files_are_read_and_forgotten),
 		TEST(files_that_appear_are_found),
 		TEST(folders_that_appear_are_found),

@@ -34,8 +34,11 @@ static const struct position sample = { .generation = 7,
 	.inode = UINT64_MAX,
 	.birth_ns = -5,
 	.head_hash = UINT64_MAX - 1,
+	.head_at = 17,
 	.head_size = 1024,
 	.offset = 4096,
+	.before_hash = UINT64_MAX - 2,
+	.before_size = 256,
 	.path = "/var/log/app.log" };
 
 static void test_positions_survive_a_restart(void **state)
@@ -53,7 +56,9 @@ static void test_positions_survive_a_restart(void **state)
 	assert_string_equal(s.path, sample.path);
 	assert_true(s.last.generation == sample.generation && s.last.offset == sample.offset);
 	assert_true(s.last.dev == sample.dev && s.last.inode == sample.inode && s.last.birth_ns == sample.birth_ns);
+	assert_true(s.last.before_hash == sample.before_hash && s.last.before_size == sample.before_size);
 	assert_true(s.last.head_hash == sample.head_hash && s.last.head_size == sample.head_size);
+	assert_true(s.last.head_at == sample.head_at);
 	assert_string_equal(positions(f, "audit").path, "");
 	assert_int_equal(positions(f, "other").count, 0);
 }
@@ -258,7 +263,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 	assert_int_equal(folder_start(f), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
 	assert_false(folder_has(f, "state.db.corrupt-1"));
-	folder_sql(f, "PRAGMA user_version = 4");
+	folder_sql(f, "PRAGMA user_version = 5");
 	folder_restart(f);
 }
 
