@@ -52,67 +52,88 @@ static int append_stand_in(const struct redact *r, struct bytes what, struct buf
 
 /* Strings. */
 
-/* The first of what the detectors find and of what a name's value is; as one where they overlap. */
-static bool find(const struct redact *r, struct bytes text, size_t at, struct detected *ret)
-{
-	bool found = r->detector.what && detect_next(&r->detector, text, at, ret);
-	struct detected pair;
+/* A string on its way: the next match of each kind stays until it is passed, so that none is looked for twice. */
+struct matches {
+	const struct redact *r;
+	struct bytes text;
+	struct text_pairs pairs;
+	struct detected shape, pair;
+	bool shapes, named; /* there is such a match, or was none looked for yet */
+};
 
-	if (!r->in_text || !text_pair_next(&r->keys, text, at, &pair))
-		return found;
-	if (found && ret->to < pair.from)
-		return true;
-	if (found && ret->from <= pair.to) {
-		pair.from = ret->from < pair.from ? ret->from : pair.from;
-		pair.to = ret->to > pair.to ? ret->to : pair.to;
+static void matches_begin(struct matches *m, const struct redact *r, struct bytes text)
+{
+	*m = (struct matches){ .r = r, .text = text, .shapes = r->detector.what, .named = r->in_text };
+	if (m->named)
+		text_pairs_begin(&m->pairs, &r->keys, text);
+}
+
+static bool is_passed(const struct detected *d, size_t at)
+{
+	return d->to == 0 || d->from < at;
+}
+
+/* The first of what the detectors find and of what a name's value is; as one where they overlap. */
+static bool matches_next(struct matches *m, size_t at, struct detected *ret)
+{
+	if (m->shapes && is_passed(&m->shape, at))
+		m->shapes = detect_next(&m->r->detector, m->text, at, &m->shape);
+	if (m->named && is_passed(&m->pair, at))
+		m->named = text_pairs_next(&m->pairs, at, &m->pair);
+	if (!m->shapes || !m->named) {
+		*ret = m->shapes ? m->shape : m->pair;
+		return m->shapes || m->named;
 	}
-	*ret = pair;
+	*ret = m->shape.from < m->pair.from ? m->shape : m->pair;
+	if (m->shape.from <= m->pair.to && m->pair.from <= m->shape.to)
+		ret->to = m->shape.to > m->pair.to ? m->shape.to : m->pair.to;
 	return true;
 }
 
 /* Appends the text without what is found in it, the first match being known. */
-static int clean_text(const struct redact *r, struct bytes text, struct detected d, struct buffer *out)
+static int clean_text(struct matches *m, struct detected d, struct buffer *out)
 {
+	struct bytes text = m->text;
 	size_t done = 0;
 	int failed = 0;
 
 	do {
 		failed = buffer_append(out, text.data + done, d.from - done);
 		if (!failed)
-			failed = append_stand_in(r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
+			failed = append_stand_in(m->r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
 		done = d.to;
-	} while (!failed && find(r, text, done, &d));
+	} while (!failed && matches_next(m, done, &d));
 	return failed ? failed : buffer_append(out, text.data + done, text.size - done);
 }
 
 /* The first match in a string; one with escapes is looked at as it reads, in r->plain. */
-static enum redacted search(struct redact *r, struct bytes inner, bool *ret_escaped, struct detected *ret)
+static enum redacted search(struct redact *r, struct bytes inner, struct matches *m, struct detected *ret)
 {
-	*ret_escaped = json_is_escaped(inner);
-	if (*ret_escaped) {
+	if (json_is_escaped(inner)) {
 		buffer_clear(&r->plain);
 		if (json_decode(inner, &r->plain) || !buffer_reserve(&r->plain, DETECT_PADDING))
 			return REDACT_FAILED;
 		inner = buffer_bytes(&r->plain);
 	}
-	return find(r, inner, 0, ret) ? REDACT_FOUND : REDACT_NOTHING;
+	matches_begin(m, r, inner);
+	return matches_next(m, 0, ret) ? REDACT_FOUND : REDACT_NOTHING;
 }
 
-static int append_plain(struct redact *r, struct detected d, struct buffer *out)
+static int append_plain(struct redact *r, struct matches *m, struct detected d, struct buffer *out)
 {
 	int failed;
 
 	buffer_clear(&r->clean);
-	failed = clean_text(r, buffer_bytes(&r->plain), d, &r->clean);
+	failed = clean_text(m, d, &r->clean);
 	return failed ? failed : json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
 }
 
-static int append_quoted(struct redact *r, struct bytes inner, struct detected d, struct buffer *out)
+static int append_quoted(struct matches *m, struct detected d, struct buffer *out)
 {
 	int failed = buffer_append(out, "\"", 1);
 
 	if (!failed)
-		failed = clean_text(r, inner, d, out);
+		failed = clean_text(m, d, out);
 	return failed ? failed : buffer_append(out, "\"", 1);
 }
 
@@ -120,17 +141,19 @@ static int append_quoted(struct redact *r, struct bytes inner, struct detected d
 static enum redacted clean_string(struct redact *r, struct bytes before, struct bytes inner, struct buffer *out)
 {
 	enum redacted found;
+	struct matches m;
 	struct detected d;
-	bool escaped;
+	int failed;
 
 	if (!r->detector.what && !r->in_text)
 		return REDACT_NOTHING;
-	found = search(r, inner, &escaped, &d);
+	found = search(r, inner, &m, &d);
 	if (found != REDACT_FOUND)
 		return found;
 	if (buffer_append(out, before.data, before.size))
 		return REDACT_FAILED;
-	return (escaped ? append_plain(r, d, out) : append_quoted(r, inner, d, out)) ? REDACT_FAILED : REDACT_FOUND;
+	failed = m.text.data == inner.data ? append_quoted(&m, d, out) : append_plain(r, &m, d, out);
+	return failed ? REDACT_FAILED : REDACT_FOUND;
 }
 
 /* A number that is a card becomes a string, as it would not be one without its digits. */

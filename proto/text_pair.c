@@ -129,21 +129,32 @@ static size_t find_char(struct bytes text, size_t at, char c)
 	return found ? (size_t)(found - text.data) : text.size;
 }
 
-bool text_pair_next(const struct key_set *keys, struct bytes text, size_t at, struct detected *ret)
+static void pass(struct text_pairs *p, size_t at)
 {
-	size_t equals = find_char(text, at, '='), colon = find_char(text, at, ':');
+	if (p->equals < at)
+		p->equals = find_char(p->text, at, '=');
+	if (p->colon < at)
+		p->colon = find_char(p->text, at, ':');
+}
 
-	while (equals < text.size || colon < text.size) {
-		size_t mark = equals < colon ? equals : colon;
-		if (!is_doubled(text, mark) && is_key(keys, name_before(text, mark))) {
-			*ret = value_at(text, value_from(text, mark));
-			if (ret->from < ret->to)
-				return true;
-		}
-		if (mark == equals)
-			equals = find_char(text, mark + 1, '=');
-		else
-			colon = find_char(text, mark + 1, ':');
+void text_pairs_begin(struct text_pairs *p, const struct key_set *keys, struct bytes text)
+{
+	*p = (struct text_pairs){ .keys = keys,
+		.text = text,
+		.equals = find_char(text, 0, '='),
+		.colon = find_char(text, 0, ':') };
+}
+
+bool text_pairs_next(struct text_pairs *p, size_t at, struct detected *ret)
+{
+	for (pass(p, at); p->equals < p->text.size || p->colon < p->text.size; pass(p, at)) {
+		size_t mark = p->equals < p->colon ? p->equals : p->colon;
+		at = mark + 1;
+		if (is_doubled(p->text, mark) || !is_key(p->keys, name_before(p->text, mark)))
+			continue;
+		*ret = value_at(p->text, value_from(p->text, mark));
+		if (ret->from < ret->to)
+			return true;
 	}
 	return false;
 }

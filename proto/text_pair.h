@@ -13,7 +13,15 @@
 #include "proto/detect.h"
 #include "proto/key_set.h"
 
-/* The first value that begins at `at` or later. */
-bool text_pair_next(const struct key_set *, struct bytes text, size_t at, struct detected *ret);
+/* A text on its way: where the next marks stand is known, so that each is looked for once. */
+struct text_pairs {
+	const struct key_set *keys;
+	struct bytes text;
+	size_t equals, colon; /* the first of each that was not passed; the text's size: there are no more */
+};
+
+void text_pairs_begin(struct text_pairs *, const struct key_set *, struct bytes text);
+/* The first value that begins at `at` or later; `at` never goes back. */
+bool text_pairs_next(struct text_pairs *, size_t at, struct detected *ret);
 
 #endif

@@ -13,6 +13,7 @@ static void finds(const char *marked)
 	struct key_set keys = { .fold = true };
 	char text[512], wanted[512];
 	size_t size = 0, at = 0, to = 0;
+	struct text_pairs pairs;
 	struct detected d;
 
 	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization"), 0);
@@ -20,7 +21,8 @@ static void finds(const char *marked)
 		if (*p != '^' && *p != '$')
 			text[size++] = *p;
 	memset(text + size, 0, DETECT_PADDING);
-	while (text_pair_next(&keys, (struct bytes){ text, size }, at, &d)) {
+	text_pairs_begin(&pairs, &keys, (struct bytes){ text, size });
+	while (text_pairs_next(&pairs, at, &d)) {
 		assert_true(d.from >= at && d.from < d.to && d.to <= size);
 		to += (size_t)snprintf(wanted + to, sizeof wanted - to, "%.*s^%.*s$", (int)(d.from - at), text + at,
 			(int)(d.to - d.from), text + d.from);
