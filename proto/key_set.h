@@ -34,4 +34,14 @@ static inline bool key_set_has(const struct key_set *s, struct bytes name)
 	return key_set_search(s, name);
 }
 
+/* The name, or what stands behind its last dot: dots are levels to those who read the line. */
+static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
+{
+	const char *dot = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
+
+	if (key_set_has(s, name))
+		return true;
+	return dot && key_set_has(s, (struct bytes){ dot + 1, (size_t)(name.data + name.size - dot) - 1 });
+}
+
 #endif

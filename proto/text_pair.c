@@ -2,7 +2,7 @@
 
 #include <strings.h>
 
-enum { SPACES_MAX = 4, SLASHES_MAX = 8 };
+enum { SLASHES_MAX = 8 };
 
 static bool is_quote(char c)
 {
@@ -20,12 +20,14 @@ static bool is_space(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Where the name that ends before the mark begins and ends. */
+/* Where the name that ends before the mark begins and ends; it may stand in quotes, and in brackets: user[password]. */
 static struct bytes name_before(struct bytes text, size_t mark)
 {
 	size_t end = mark, from;
 
-	while (end > 0 && mark - end < SPACES_MAX && is_space(text.data[end - 1]))
+	while (end > 0 && is_space(text.data[end - 1]))
+		end--;
+	if (end > 0 && text.data[end - 1] == ']')
 		end--;
 	if (end > 0 && is_quote(text.data[end - 1]))
 		end--;
@@ -36,54 +38,76 @@ static struct bytes name_before(struct bytes text, size_t mark)
 	return (struct bytes){ text.data + from, end - from };
 }
 
-/* As it is, or without the names of what it is in: user.password. */
+/* As it is, as an option of a command, --password, or without the names of what it is in: user.password. */
 static bool is_key(const struct key_set *keys, struct bytes name)
 {
-	const char *dot = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
-
-	if (key_set_has(keys, name))
+	if (key_set_has_word(keys, name))
 		return true;
-	return dot && key_set_has(keys, (struct bytes){ dot + 1, (size_t)(name.data + name.size - dot) - 1 });
+	if (name.size == 0 || *name.data != '-')
+		return false;
+	while (name.size > 0 && *name.data == '-')
+		name = (struct bytes){ name.data + 1, name.size - 1 };
+	return key_set_has(keys, name);
+}
+
+static size_t past_spaces(struct bytes text, size_t at)
+{
+	while (at < text.size && is_space(text.data[at]))
+		at++;
+	return at;
 }
 
 /* Behind the mark and what belongs to it: `=>`, `:=`, spaces. */
 static size_t value_from(struct bytes text, size_t mark)
 {
-	size_t at = mark + 1, from;
+	size_t at = mark + 1;
 
 	if (at < text.size &&
 		((text.data[mark] == '=' && text.data[at] == '>') || (text.data[mark] == ':' && text.data[at] == '=')))
 		at++;
-	for (from = at; at < text.size && at - from < SPACES_MAX && is_space(text.data[at]);)
-		at++;
-	return at;
+	return past_spaces(text, at);
 }
 
-static size_t past_word(struct bytes text, size_t at)
-{
-	while (at < text.size && !strchr(" \t\r\n\"',;&)]}", text.data[at]))
-		at++;
-	return at;
-}
+/* A value without quotes. */
 
-/* The word says how the next one is to be read. */
-static bool is_scheme(struct bytes word)
+static bool is_one_of(struct bytes word, const char *const *words)
 {
-	static const char *const schemes[] = { "basic", "bearer", "digest" };
-
-	for (size_t i = 0; i < COUNT_OF(schemes); i++)
-		if (word.size == strlen(schemes[i]) && strncasecmp(word.data, schemes[i], word.size) == 0)
+	for (; *words; words++)
+		if (word.size == strlen(*words) && strncasecmp(word.data, *words, word.size) == 0)
 			return true;
 	return false;
 }
 
-static size_t past_words(struct bytes text, size_t from)
+static size_t past_word(struct bytes text, size_t at)
 {
-	size_t end = past_word(text, from), next = end;
+	static const char ends[] = " \t\r\n\"',;&)]}";
 
-	while (next < text.size && is_space(text.data[next]))
-		next++;
-	return is_scheme((struct bytes){ text.data + from, end - from }) ? past_word(text, next) : end;
+	while (at < text.size && !memchr(ends, text.data[at], sizeof ends - 1))
+		at++;
+	return at;
+}
+
+static size_t past_line(struct bytes text, size_t at)
+{
+	while (at < text.size && text.data[at] != '\r' && text.data[at] != '\n')
+		at++;
+	return at;
+}
+
+/* HTTP schemes, of RFC 9110 11.6.2 and of those who made their own: with a word behind, and with parameters. */
+static size_t past_words(struct bytes text, struct bytes name, size_t from, bool header)
+{
+	static const char *const cookies[] = { "cookie", "set-cookie", NULL };
+	static const char *const authorization[] = { "authorization", "proxy-authorization", NULL };
+	static const char *const one[] = { "basic", "bearer", "token", "apikey", "negotiate", "ntlm", "dpop", NULL };
+	static const char *const many[] = { "digest", "oauth", "hawk", "signature", "vapid", "mutual", "scram-sha-1",
+		"scram-sha-256", "aws4-hmac-sha256", NULL };
+	size_t end = past_word(text, from), next = past_spaces(text, end);
+	struct bytes word = { text.data + from, end - from };
+
+	if ((header && is_one_of(name, cookies)) || (next > end && is_one_of(word, many)))
+		return past_line(text, from);
+	return is_one_of(word, one) || (header && is_one_of(name, authorization)) ? past_word(text, next) : end;
 }
 
 /* At the same quote, with as many backslashes before it as the first one has. */
@@ -99,9 +123,9 @@ static size_t quoted_end(struct bytes text, size_t from, size_t slashes)
 	return text.size;
 }
 
-static struct detected value_at(struct bytes text, size_t at)
+static struct detected value_at(struct bytes text, struct bytes name, size_t mark)
 {
-	size_t slashes = 0;
+	size_t slashes = 0, at = value_from(text, mark);
 
 	while (at + slashes < text.size && slashes < SLASHES_MAX && text.data[at + slashes] == '\\')
 		slashes++;
@@ -111,7 +135,7 @@ static struct detected value_at(struct bytes text, size_t at)
 	}
 	if (at < text.size && (text.data[at] == '{' || text.data[at] == '['))
 		return (struct detected){ at, text.size };
-	return (struct detected){ at, past_words(text, at) };
+	return (struct detected){ at, past_words(text, name, at, text.data[mark] == ':') };
 }
 
 /* "::" is no mark, as in the names of some languages, and "==" none, as in their conditions. */
@@ -149,10 +173,11 @@ bool text_pairs_next(struct text_pairs *p, size_t at, struct detected *ret)
 {
 	for (pass(p, at); p->equals < p->text.size || p->colon < p->text.size; pass(p, at)) {
 		size_t mark = p->equals < p->colon ? p->equals : p->colon;
+		struct bytes name = name_before(p->text, mark);
 		at = mark + 1;
-		if (is_doubled(p->text, mark) || !is_key(p->keys, name_before(p->text, mark)))
+		if (is_doubled(p->text, mark) || !is_key(p->keys, name))
 			continue;
-		*ret = value_at(p->text, value_from(p->text, mark));
+		*ret = value_at(p->text, name, mark);
 		if (ret->from < ret->to)
 			return true;
 	}

@@ -1,11 +1,12 @@
 /*
  * Names and their values in text that is no JSON, or is some inside a string: `password=x`, `Password: "x y"`,
- * `{"password":"x"`, `'password' => 'x'`. What a line says of a name of the set is found, however it says it; where a
- * value ends is a guess that rather takes too much:
+ * `{"password":"x"`, `'password' => 'x'`, `--password=x`, `user[password]=x`. What a line says of a name of the set is
+ * found, however it says it; where a value ends is a guess that rather takes too much:
  *
  *	quoted      at the same quote, or at the end of the text
  *	{ or [      at the end of the text
- *	otherwise   at a space, a quote, or one of , ; & ) ] }, with the word behind Basic, Bearer or Digest
+ *	otherwise   at a space, a quote, or one of , ; & ) ] }; with the word behind Basic, Bearer and their kin; at the
+ *	            end of the line behind Digest and others that have parameters, and of the headers of cookies
  */
 #ifndef OXP_TEXT_PAIR_H
 #define OXP_TEXT_PAIR_H

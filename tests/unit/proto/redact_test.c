@@ -52,6 +52,7 @@ static void names_and_shapes_in_one_text(void **state)
 	becomes(*state, "\"password=10.0.0.1 bob@x.de\"", "\"password=*** ***\"");
 	becomes(*state, "\"password=x&bob@x.de, password=y\"", "\"password=***, password=***\"");
 	becomes(*state, "\"Authorization: Bearer abc.def 10.0.0.1\"", "\"Authorization: *** ***\"");
+	becomes(*state, "\"password=a\\u0000b c\"", "\"password=*** c\"");
 	becomes(*state, "\"plain: text = here\"", "\"plain: text = here\"");
 }
 
@@ -59,7 +60,7 @@ static void names_and_shapes_in_one_text(void **state)
 static void hostile_texts_take_linear_time(void **state)
 {
 	static const char *const pieces[] = { "a@b.cd ", "password=x ", "password: x ", "=a@b.cd ", "1.1.1.1:a=",
-		"password=\\\"", "password   ", ":=", "Authorization: Basic " };
+		"password=\\\"", "password   ", ":=", "=   ", "--", "]", "Authorization: Basic " };
 	char *text = malloc(SLOW + JSON_LINE_PADDING);
 	struct buffer out;
 

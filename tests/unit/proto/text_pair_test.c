@@ -16,7 +16,9 @@ static void finds(const char *marked)
 	struct text_pairs pairs;
 	struct detected d;
 
-	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization"), 0);
+	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization") |
+			key_set_add(&keys, "cookie"),
+		0);
 	for (const char *p = marked; *p; p++)
 		if (*p != '^' && *p != '$')
 			text[size++] = *p;
@@ -55,6 +57,18 @@ static void test_what_is_found(void **state)
 		"authorization=^Basic dXNlcjpwYXNz$; x",
 		"password=^a$ password=^b$",
 		"password=\"^a$\" password=^b$",
+		"run --password=^x$ -v",
+		"user[password]=^x$&user[name]=y",
+		"d['password'] = '^x$'",
+		"name          : bob\npassword      : ^x$",
+		"password:        ^x$",
+		"Authorization: ^Token x$",
+		"authorization: ^MyOwn x$, then",
+		"authorization=^x$ level=info",
+		"Authorization: ^Digest username=\"bob\", response=\"x\"$\r\nHost: y",
+		"Authorization: ^AWS4-HMAC-SHA256 Credential=AK/x, Signature=y$",
+		"Cookie: ^a=x; session=y$\r\nHost: z",
+		"cookie=^a$ b",
 	};
 	char marked[512];
 
@@ -71,7 +85,8 @@ static void test_what_is_left_alone(void **state)
 {
 	static const char *const texts[] = { "", "=", ":", "password", "password=", "password: ", "passwords=x",
 		"mypassword=x", "password::new", "password == x", "the password is x", "a=password", "=password",
-		"{\"password\":\"\"}", "12:34:56", "http://password/x" };
+		"{\"password\":\"\"}", "--passwords=x", "x-password=x", "password[0]=x", "12:34:56",
+		"http://password/x" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
