@@ -34,14 +34,22 @@ static inline bool key_set_has(const struct key_set *s, struct bytes name)
 	return key_set_search(s, name);
 }
 
-/* The name, or what stands behind its last dot: dots are levels to those who read the line. */
+/* The name, or a word of it: dots are levels to those who read the line, and what is under a key goes with it. */
 static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
 {
-	const char *dot = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL;
+	const char *end = name.data + name.size, *dot;
 
 	if (key_set_has(s, name))
 		return true;
-	return dot && key_set_has(s, (struct bytes){ dot + 1, (size_t)(name.data + name.size - dot) - 1 });
+	if (name.size == 0 || !memchr(name.data, '.', name.size))
+		return false;
+	for (const char *word = name.data; word < end; word = dot + 1) {
+		dot = memchr(word, '.', (size_t)(end - word));
+		dot = dot ? dot : end;
+		if (key_set_has(s, (struct bytes){ word, (size_t)(dot - word) }))
+			return true;
+	}
+	return false;
 }
 
 #endif

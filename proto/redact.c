@@ -241,9 +241,14 @@ static void take_out(struct pass *p)
 	p->copied = end;
 }
 
+bool redact_is_key(const struct redact *r, struct bytes name)
+{
+	return r->shallow ? key_set_has(&r->keys, name) : key_set_has_word(&r->keys, name);
+}
+
 static void on_name(struct pass *p)
 {
-	if ((!p->r->shallow || p->depth == 0) && key_set_has(&p->r->keys, p->walk.text))
+	if ((!p->r->shallow || p->depth == 0) && redact_is_key(p->r, p->walk.text))
 		take_out(p);
 	else
 		p->kept |= 1;

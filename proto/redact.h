@@ -20,7 +20,7 @@ struct redact {
 	struct key_set keys;
 	struct detector detector;
 	enum redact_with with;
-	bool shallow; /* names of the first level only */
+	bool shallow; /* names of the first level only, and as they are: a dot is no level */
 	bool in_text; /* names with a value in strings, too: text_pair.h */
 	struct bytes salt;
 	struct XXH3_state_s *state;
@@ -37,6 +37,8 @@ enum redacted {
 void redact_init(struct redact *, const struct json_scan *, size_t ceiling);
 void redact_done(struct redact *);
 
+/* Whether what a member of that name has must not be shown. */
+bool redact_is_key(const struct redact *, struct bytes name);
 /* Appends the clean twin of a value, or of members that each have a comma before them. */
 enum redacted redact_json(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
 /* Appends what stands for a value that must not be shown; not for REDACT_REMOVE. */

@@ -38,13 +38,16 @@ static struct bytes name_before(struct bytes text, size_t mark)
 	return (struct bytes){ text.data + from, end - from };
 }
 
-/* As it is, as an option of a command, --password, or without the names of what it is in: user.password. */
+/* As it is, as an option of a command, --password, or without the names of what it is in: user.password; what stands
+ * before the last dot is none, as in "at password.js:12". */
 static bool is_key(const struct key_set *keys, struct bytes name)
 {
-	if (key_set_has_word(keys, name))
+	const char *dot = name.size > 0 ? memrchr(name.data, '.', name.size) : NULL, *end = name.data + name.size;
+
+	if (key_set_has(keys, name))
 		return true;
-	if (name.size == 0 || *name.data != '-')
-		return false;
+	if (dot)
+		return key_set_has(keys, (struct bytes){ dot + 1, (size_t)(end - dot) - 1 });
 	while (name.size > 0 && *name.data == '-')
 		name = (struct bytes){ name.data + 1, name.size - 1 };
 	return key_set_has(keys, name);

@@ -35,8 +35,8 @@ static const char *const detect_words[] = { "card", "bearer", "email", "ip", NUL
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
-		.help = "Names, in any case, whose values are taken out: of members at any depth, and in text that "
-			"says password=x or \"password\": \"x\"." },
+		.help = "Names, in any case, whose values are taken out: of members at any depth, also behind dots, "
+			"and in text that says password=x or \"password\": \"x\"." },
 	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
 		.example = "[card, bearer, email, ip]",
 		.help = "What is looked for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
@@ -143,7 +143,7 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	enum redacted found;
 
 	buffer_clear(&s->out);
-	if (key_set_has(&s->redact.keys, json_edit_name(e, i)))
+	if (redact_is_key(&s->redact, json_edit_name(e, i)))
 		return take_out(s, e, i);
 	if (!may_hide(json_kind(value)))
 		return true;

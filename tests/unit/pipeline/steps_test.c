@@ -263,6 +263,20 @@ static void redact_masks(void **state)
 	assert_int_equal(w->exporter.offsets[1], 38);
 }
 
+/* Whoever maps the line reads {"user.password":1} as {"user":{"password":1}}. */
+static void redact_takes_dots_for_levels(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_redact, &(struct step_options){ LIST("password", "a.b"), NOTHING, 0, NULL });
+	become(w,
+		LINES("{\"user.password\":\"x\",\"a.b\":1,\"password.age\":1,\"password.\":1,\"b\":2}",
+			"{\"o\":[{\"db.Password\":{\"x\":1}}]}", "{\"x.pass\\u0077ord\":1}"),
+		LINES("{\"user.password\":\"***\",\"a.b\":\"***\",\"password.age\":\"***\","
+		      "\"password.\":\"***\",\"b\":2}",
+			"{\"o\":[{\"db.Password\":\"***\"}]}", "{\"x.pass\\u0077ord\":\"***\"}"));
+}
+
 static void redact_removes_and_hashes(void **state)
 {
 	struct world *w = *state;
@@ -713,6 +727,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(redact_masks),
+		TEST(redact_takes_dots_for_levels),
 		TEST(redact_removes_and_hashes),
 		TEST(redact_reaches_members_beyond_the_index),
 		TEST(redact_refuses_what_makes_no_sense),

@@ -86,7 +86,7 @@ static void test_what_is_left_alone(void **state)
 	static const char *const texts[] = { "", "=", ":", "password", "password=", "password: ", "passwords=x",
 		"mypassword=x", "password::new", "password == x", "the password is x", "a=password", "=password",
 		"{\"password\":\"\"}", "--passwords=x", "x-password=x", "password[0]=x", "12:34:56",
-		"http://password/x" };
+		"at password.js:12", "http://password/x" };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(texts); i++)
