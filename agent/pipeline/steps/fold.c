@@ -3,9 +3,10 @@
  *
  * The first of a run stays, under its own id; `repeated` says how many lines it stands for and what the last of them
  * said of its time. Lines are the same when all members are, in the same order and as they were read, but for the times
- * (proto/log_time.h), the place in the file and the names in `ignore`. A run is of one stream and of what was read in
- * one go: that folds a flood, and holds back nothing. The others of a run are counted as merged. A run that is sent,
- * and read again in other pieces after a kill, keeps the count that was sent first; the ledger counts every line once.
+ * (by name and value, proto/log_time.h), the place in the file and the names in `ignore`. A run is of one stream and of
+ * what was read in one go: that folds a flood, and holds back nothing. The others of a run are counted as merged. A run
+ * that is sent, and read again in other pieces after a kill, keeps the count that was sent first; the ledger counts
+ * every line once.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -72,6 +73,14 @@ static bool may_differ(const struct step *s, struct bytes name)
 	return bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
 }
 
+/* A name alone does not make a time: {"t":"login"} and {"t":"logout"} are two. */
+static bool are_times(const struct json_edit *e, struct bytes name, struct bytes a, struct bytes b)
+{
+	struct rfc3339 t;
+
+	return log_time_is_name(name) && log_time_read(e->scan, a, &t) && log_time_read(e->scan, b, &t);
+}
+
 /* Whether two lines are the same; *ret: which member of the second says when it was, or -1. */
 static bool is_same_line(const struct step *s, const struct json_edit *e, int *ret)
 {
@@ -79,12 +88,12 @@ static bool is_same_line(const struct step *s, const struct json_edit *e, int *r
 		return false;
 	for (size_t i = 0; i < e->line.count; i++) {
 		const struct json_member *a = &s->first.members[i], *b = &e->line.members[i];
-		struct bytes name = name_in(e->text, b);
+		struct bytes name = name_in(e->text, b), value = value_in(e->text, b), first = value_in(s->text, a);
 		if (!are_same(name_in(s->text, a), name))
 			return false;
-		if (log_time_is_name(name))
+		if (are_times(e, name, first, value))
 			*ret = (int)i;
-		else if (!are_same(value_in(s->text, a), value_in(e->text, b)) && !may_differ(s, name))
+		else if (!are_same(first, value) && !may_differ(s, name))
 			return false;
 	}
 	return true;

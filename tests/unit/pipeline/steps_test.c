@@ -501,22 +501,38 @@ static void many_streams(void **state)
 	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000 + 16000);
 }
 
+#define AT(second) "\"2026-11-23T04:45:0" second "Z\""
+
 static void fold_counts_what_is_said_again(void **state)
 {
 	struct world *w = *state;
 
 	use(w, &step_fold, &(const struct option_list *){ LIST("id") });
 	become(w,
-		LINES("{\"m\":1,\"time\":\"a\",\"id\":1}", "{\"m\":1,\"time\":\"b\",\"id\":2}",
-			"{\"m\":1,\"time\":\"c\",\"id\":3}", "{\"m\":2}", "{\"m\":2}", "{\"m\":3}", "{\"x\":1,\"m\":3}",
-			"{\"m\":3,\"x\":1}", "{\"repeated\":1}", "{\"repeated\":1}"),
-		LINES("{\"m\":1,\"time\":\"a\",\"id\":1,\"repeated\":{\"count\":3,\"last\":\"c\"}}",
+		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1}", "{\"m\":1,\"time\":" AT("2") ",\"id\":2}",
+			"{\"m\":1,\"time\":" AT("3") ",\"id\":3}", "{\"m\":2}", "{\"m\":2}", "{\"m\":3}",
+			"{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}", "{\"repeated\":1}", "{\"repeated\":1}"),
+		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1,\"repeated\":{\"count\":3,\"last\":" AT("3") "}}",
 			"{\"m\":2,\"repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}",
 			"{\"repeated\":1}"));
 	assert_int_equal(w->exporter.offsets[0], 0);
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 4);
 	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 6);
 	assert_int_equal(w->host.dropped, 0);
+}
+
+/* A member that is called as a time is called, and tells none: what lines say there is what they say. */
+static void fold_knows_a_time_by_its_value(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_fold, &(const struct option_list *){ NOTHING });
+	become(w,
+		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\"}", "{\"t\":\"logout\"}", "{\"time\":35}",
+			"{\"time\":36}", "{\"t\":1795409106,\"date\":1}", "{\"t\":1795409107,\"date\":1}"),
+		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"repeated\":{\"count\":2}}", "{\"time\":35}",
+			"{\"time\":36}",
+			"{\"t\":1795409106,\"date\":1,\"repeated\":{\"count\":2,\"last\":1795409107}}"));
 }
 
 /* A run ends with what was read at once, and with the stream. */
@@ -536,14 +552,14 @@ static void fold_among_other_steps(void **state)
 	struct world *w = *state;
 
 	use(w, &step_filter, &(unsigned){ 2 });
-	use(w, &step_redact, &(struct step_options){ LIST("p"), LIST("email"), 0, NULL });
+	use(w, &step_redact, &(struct step_options){ LIST("p", "date"), LIST("email"), 0, NULL });
 	use(w, &step_fold, &(const struct option_list *){ NOTHING });
 	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "a", "b" }), NULL });
 	use(w, &step_filter, &(unsigned){ 3 });
 	become(w,
-		LINES("{\"p\":1,\"t\":\"x\"}", "{\"level\":\"debug\"}", "{\"p\":1,\"t\":\"bob@x.de\"}",
+		LINES("{\"p\":1,\"date\":" AT("1") "}", "{\"level\":\"debug\"}", "{\"p\":1,\"date\":" AT("2") "}",
 			"{\"level\":\"info\"}", "{\"level\":\"info\"}", "{\"level\":\"warn\"}", "{\"level\":\"warn\"}"),
-		LINES("{\"p\":\"***\",\"t\":\"x\",\"a\":\"b\",\"repeated\":{\"count\":2,\"last\":\"***\"}}",
+		LINES("{\"p\":\"***\",\"date\":\"***\",\"a\":\"b\",\"repeated\":{\"count\":2,\"last\":\"***\"}}",
 			"{\"level\":\"warn\",\"a\":\"b\",\"repeated\":{\"count\":2}}"));
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 2);
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 3);
@@ -743,6 +759,7 @@ int main(void)
 		TEST(all_streams_share_one_limit),
 		TEST(many_streams),
 		TEST(fold_counts_what_is_said_again),
+		TEST(fold_knows_a_time_by_its_value),
 		TEST(a_run_is_of_one_reading),
 		TEST(fold_among_other_steps),
 		TEST(one_step_that_folds_is_enough),
