@@ -29,7 +29,8 @@ static const struct option rows[] = {
 		.example = "{ debug: 0.01, info: 0.1 }",
 		.help = "The part of each level that stays, from 0 to 1; `unknown` is for lines without a level." },
 	{ OPT_TEXT(struct sample_config, by), .name = "by", .example = "trace_id",
-		.help = "A member by which lines stay or go together; a line without it is taken for itself." },
+		.help = "A member by which lines stay or go together; a line without it, or with null, \"\" or "
+			"zeros there, is taken for itself." },
 	{ .name = NULL },
 };
 
@@ -91,15 +92,29 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
+/* null, "", and zeros, as tracing libraries write where there is no trace, are the id of nothing. */
+static bool is_absent(struct bytes value)
+{
+	if (json_kind(value) == MEMBER_NULL)
+		return true;
+	if (json_kind(value) == MEMBER_STRING)
+		value = json_inner(value);
+	for (size_t i = 0; i < value.size; i++)
+		if (value.data[i] != '0')
+			return false;
+	return true;
+}
+
 /* The line as it came, not as edited: the same after a restart, whatever steps were added before this one. */
 static uint64_t hash_of(const struct step *s, const struct record *record)
 {
 	const struct json_edit *e = record->edit;
 	int at = s->by.size ? json_edit_find(e, s->by) : -1;
-	struct bytes what = at >= 0 ? json_edit_value(e, (size_t)at) : e->text;
+	struct bytes id = at >= 0 ? json_edit_value(e, (size_t)at) : (struct bytes){ "", 0 };
 
-	return at >= 0 ? XXH3_64bits(what.data, what.size)
-		       : XXH3_64bits_withSeed(what.data, what.size, record->generation ^ record->offset << 20);
+	if (at >= 0 && !is_absent(id))
+		return XXH3_64bits(id.data, id.size);
+	return XXH3_64bits_withSeed(e->text.data, e->text.size, record->generation ^ record->offset << 20);
 }
 
 static enum step_answer apply(struct step *s, struct record *record)

@@ -381,7 +381,7 @@ static size_t sampled(struct world *w, uint64_t *ret_which)
 	const char *lines[41] = { NULL };
 
 	for (int i = 0; i < 40; i++) {
-		snprintf(text[i], sizeof text[i], "{\"level\":\"debug\",\"n\":%d,\"id\":\"%d\"}", i, i / 20);
+		snprintf(text[i], sizeof text[i], "{\"level\":\"debug\",\"n\":%d,\"id\":\"%d\"}", i, 1 + i / 20);
 		lines[i] = text[i];
 	}
 	forget(&w->exporter);
@@ -428,6 +428,31 @@ static void sample_by_a_member_keeps_lines_together(void **state)
 
 	use(w, &step_sample, &config);
 	assert_int_equal(sampled(w, &which) % 20, 0);
+}
+
+/* What libraries write where there is no id is none: such lines do not go together. */
+static void sample_knows_an_absent_id(void **state)
+{
+	static const char *const none[] = { "null", "\"\"", "0", "\"0\"", "\"00000000000000000000000000000000\"" };
+	struct world *w = *state;
+	struct {
+		const struct option_map *levels;
+		const char *by;
+	} config = { MAP({ "unknown", "0.5" }), "id" };
+
+	use(w, &step_sample, &config);
+	for (size_t k = 0; k < COUNT_OF(none); k++) {
+		char text[40][80];
+		const char *lines[41] = { NULL };
+		for (size_t i = 0; i < 40; i++) {
+			snprintf(text[i], sizeof text[i], "{\"n\":%zu,\"id\":%s}", i, none[k]);
+			lines[i] = text[i];
+		}
+		forget(&w->exporter);
+		assert_int_equal(offer(w, lines), ADMIT_TAKEN);
+		later(w, 1000);
+		assert_in_range(w->exporter.count, 8, 32);
+	}
 }
 
 enum { BY_STREAM, BY_ALL };
@@ -754,6 +779,7 @@ int main(void)
 		TEST(filter_by_level),
 		TEST(sample_is_the_same_each_time),
 		TEST(sample_by_a_member_keeps_lines_together),
+		TEST(sample_knows_an_absent_id),
 		TEST(limit_by_rate),
 		TEST(a_noisy_stream_is_limited_alone),
 		TEST(all_streams_share_one_limit),
