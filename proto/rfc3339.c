@@ -83,6 +83,7 @@ static bool take_offset(struct bytes *text, struct rfc3339 *t)
 	int hours, minutes;
 
 	t->zoned = text->size > 0;
+	t->strict = t->strict && t->zoned && *text->data != 'z';
 	if (!t->zoned || take_one(text, "Zz"))
 		return true;
 	if (!take_field(text, "+-", 23, &hours))
@@ -120,6 +121,7 @@ static bool take_clock(struct bytes *text, struct rfc3339 *t)
 		!take_field(text, ":", 60, &second)) /* 60: a leap second */
 		return false;
 	t->seconds += hour * 3600 + minute * 60 + second;
+	t->strict = t->strict && second < 60;
 	return true;
 }
 
@@ -130,7 +132,6 @@ bool rfc3339_read(struct bytes text, struct rfc3339 *ret)
 	if (!take_date(&text, &t) || !take_clock(&text, &t) || !take_fraction(&text, &t) || !take_offset(&text, &t) ||
 		text.size > 0)
 		return false;
-	t.strict = t.strict && t.zoned;
 	*ret = t;
 	return true;
 }

@@ -2,8 +2,8 @@
  * A moment as RFC 3339 writes it: 2026-11-23T04:45:06.123Z, or with an offset such as +01:00.
  *
  * A space in place of the T, a comma before the fraction and an offset without its colon pass, since loggers write
- * them; the text is not `strict` then. What says no offset at all is told as if it were UTC, and that it was not said:
- * whether that will do is for those who ask.
+ * them, and so do the z and the second 60 of RFC 3339, which servers refuse; the text is not `strict` then. What says
+ * no offset at all is told as if it were UTC, and that it was not said: whether that will do is for those who ask.
  */
 #ifndef OXP_RFC3339_H
 #define OXP_RFC3339_H
@@ -14,7 +14,7 @@ struct rfc3339 {
 	int64_t seconds; /* since 1970-01-01T00:00:00Z */
 	uint32_t nanos; /* digits behind the ninth are left out */
 	bool zoned; /* the offset was said */
-	bool strict; /* as RFC 3339 writes it, with a T and at most nine digits of fraction */
+	bool strict; /* as all read RFC 3339: with T and Z, at most nine digits of fraction, and no leap second */
 };
 
 enum { RFC3339_SIZE = sizeof "2026-11-23T04:45:06.123456789Z" };
