@@ -22,6 +22,7 @@ static const struct {
 	{ "fatal", 5, SEVERITY_FATAL },
 	{ "crit", 4, SEVERITY_FATAL },
 	{ "notice", 6, SEVERITY_INFO },
+	{ "success", 7, SEVERITY_INFO }, /* loguru */
 	{ "http", 4, SEVERITY_INFO }, /* winston: http and verbose stand between info and debug */
 	{ "verbose", 7, SEVERITY_DEBUG },
 	{ "silly", 5, SEVERITY_TRACE },
@@ -61,6 +62,8 @@ static enum severity of_pino(uint64_t n)
 {
 	if (n < 10)
 		return of_syslog(n);
+	if (n >= 100) /* Monolog: 100, 200, 250, 300 … 600 */
+		return n > 600 ? SEVERITY_UNKNOWN : n < 500 ? (enum severity)(n / 100 + 1) : SEVERITY_FATAL;
 	return n < 70 ? (enum severity)(n / 10) : SEVERITY_FATAL;
 }
 
@@ -87,6 +90,7 @@ static const struct {
 	{ "log_level", of_pino },
 	{ "levelno", of_python },
 	{ "level_number", of_python },
+	{ "level_name", of_python },
 	{ "severity_text", of_syslog },
 	{ "severitytext", of_syslog },
 	{ "severity_number", of_otel },

@@ -3,7 +3,8 @@
  *
  * Names: level, severity and their kin in any case, log.level of the Elastic Common Schema, severity_text and
  * severity_number of OpenTelemetry. Words: winston, zap, slog (also as INFO+2), structlog, python-json-logger, log4j2,
- * syslog. Numbers: pino and bunyan (10 … 60), syslog (0 … 7), Python's levelno (10 … 50), OpenTelemetry (1 … 24).
+ * syslog. Numbers: pino and bunyan (10 … 60), syslog (0 … 7), Monolog (100 … 600), Python's levelno (10 … 50),
+ * OpenTelemetry (1 … 24).
  */
 #ifndef OXP_LOG_LEVEL_H
 #define OXP_LOG_LEVEL_H
