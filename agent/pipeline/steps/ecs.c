@@ -35,6 +35,7 @@ static const struct {
 	unsigned kinds;
 } fields[] = {
 	{ "msg", "message", STRINGS },
+	{ "event", "message", STRINGS }, /* structlog; the schema's own event is an object */
 	{ "trace_id", "trace.id", STRINGS },
 	{ "traceId", "trace.id", STRINGS },
 	{ "traceID", "trace.id", STRINGS },

@@ -628,7 +628,7 @@ static void ecs_names_what_loggers_write(void **state)
 			"\"m\"}",
 			"{\"@timestamp\":\"2026-11-23T04:45:06.123Z\",\"log.level\":\"ERROR\",\"message\":\"m\","
 			"\"error.stack_trace\":\"t\"}",
-			"{\"event\":\"e\",\"log.level\":\"error\",\"@timestamp\":\"2026-11-23T04:45:06.123456Z\"}",
+			"{\"message\":\"e\",\"log.level\":\"error\",\"@timestamp\":\"2026-11-23T04:45:06.123456Z\"}",
 			"{\"@timestamp\":\"2026-11-23T04:45:06.000000005Z\",\"process.thread.name\":\"main\","
 			"\"log.level\":\"INFO\",\"log.logger\":\"l\",\"message\":\"m\"}",
 			"{\"log.level\":\"info\",\"trace.id\":\"a\",\"span.id\":\"b\",\"error.stack_trace\":\"s\"}"));
@@ -644,11 +644,13 @@ static void ecs_leaves_what_it_does_not_know(void **state)
 		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
 			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
 			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
-			"{\"err\":{\"stack\":\"s\"},\"stack\":\"t\"}"),
+			"{\"err\":{\"stack\":\"s\"},\"stack\":\"t\"}", "{\"event\":{\"kind\":\"k\"}}",
+			"{\"event\":\"e\",\"message\":\"m\"}"),
 		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
 			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
 			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
-			"{\"error\":{\"stack\":\"s\"},\"error.stack_trace\":\"t\"}"));
+			"{\"error\":{\"stack\":\"s\"},\"error.stack_trace\":\"t\"}", "{\"event\":{\"kind\":\"k\"}}",
+			"{\"event\":\"e\",\"message\":\"m\"}"));
 }
 
 static void ecs_says_its_version_once(void **state)
