@@ -15,20 +15,21 @@ enum {
 	IP6_MAX = 45,
 };
 
-/* What a byte is, as flags. */
-enum { DIGIT = 1, LETTER = 2, HEX = 4, LOCAL = 8, DOMAIN = 16, TOKEN = 32, JWT = 64, WORD = 128 };
+/* What a byte is, as flags. A word is of ASCII: scripts without spaces, and “quotes”, end it. EDGE is what an address
+ * of somebody may begin and end with. */
+enum { DIGIT = 1, EDGE = 2, HEX = 4, LOCAL = 8, DOMAIN = 16, TOKEN = 32, JWT = 64, WORD = 128 };
 
 #define ALL(from, to, flags) [from... to] = (flags)
-enum { ALPHA = LETTER | LOCAL | DOMAIN | TOKEN | JWT | WORD };
+enum { ALPHA = EDGE | LOCAL | DOMAIN | TOKEN | JWT | WORD };
 static const uint8_t kinds[256] = {
-	ALL('0', '9', DIGIT | HEX | LOCAL | DOMAIN | TOKEN | JWT | WORD),
+	ALL('0', '9', DIGIT | EDGE | HEX | LOCAL | DOMAIN | TOKEN | JWT | WORD),
 	ALL('a', 'f', ALPHA | HEX),
 	ALL('g', 'z', ALPHA),
 	ALL('A', 'F', ALPHA | HEX),
 	ALL('G', 'Z', ALPHA),
-	ALL(0x80, 0xff, LOCAL | DOMAIN | WORD),
+	ALL(0x80, 0xff, EDGE | LOCAL | DOMAIN),
 	['.'] = LOCAL | DOMAIN | TOKEN | JWT,
-	['_'] = LOCAL | TOKEN | JWT | WORD,
+	['_'] = EDGE | LOCAL | TOKEN | JWT | WORD,
 	['-'] = LOCAL | DOMAIN | TOKEN | JWT,
 	['~'] = LOCAL | TOKEN,
 	['+'] = LOCAL | TOKEN,
@@ -110,6 +111,33 @@ static bool is_issued(const uint8_t *digits, size_t count)
 	return first && count >= first && (digits[0] != 2 || (digits[1] >= 2 && digits[1] <= 7));
 }
 
+static bool is_uuid(const struct look *l, size_t from)
+{
+	static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+	size_t i;
+
+	for (i = 0; shape[i]; i++)
+		if (shape[i] == '-' ? !is_char(l, from + i, '-') : !is(l, from + i, HEX))
+			return false;
+	return (from == 0 || !is(l, from - 1, WORD)) && !is(l, from + i, WORD);
+}
+
+/* Whether one of the groups of a UUID (RFC 9562, 4) begins there: of some, the digits could be a card's. */
+static bool in_uuid(const struct look *l, size_t at)
+{
+	static const uint8_t groups[] = { 0, 9, 14, 19, 24 };
+
+	for (size_t i = 0; i < COUNT_OF(groups); i++)
+		if (at >= groups[i] && is_uuid(l, at - groups[i]))
+			return true;
+	return false;
+}
+
+static bool found_card(const struct look *l, size_t end)
+{
+	return end && !in_uuid(l, l->at) && found(l, l->at, end);
+}
+
 /* Reads group after group and remembers the longest row of them that is a card. */
 static bool card(const struct look *l)
 {
@@ -121,14 +149,14 @@ static bool card(const struct look *l)
 	do {
 		for (group = 0; is(l, i, DIGIT); i++, group++) {
 			if (count == CARD_MAX)
-				return best && found(l, l->at, best);
+				return found_card(l, best);
 			digits[count++] = l->text[i] - '0';
 		}
 		if (count >= CARD_MIN && !is(l, i, WORD) && !joins_number(l, i, i + 1) && is_issued(digits, count) &&
 			luhn(digits, count))
 			best = i;
 	} while (group >= CARD_GROUP && (is_char(l, i, ' ') || is_char(l, i, '-')) && is(l, ++i, DIGIT));
-	return best && found(l, l->at, best);
+	return found_card(l, best);
 }
 
 /* IP addresses. */
@@ -243,7 +271,7 @@ static size_t domain(const struct look *l, size_t from)
 {
 	size_t end = past(l, from, DOMAIN, DOMAIN_MAX), dot;
 
-	while (end > from && !is(l, end - 1, WORD))
+	while (end > from && !is(l, end - 1, EDGE))
 		end--;
 	for (dot = end; dot > from && l->text[dot - 1] != '.';)
 		dot--;
@@ -256,7 +284,7 @@ static bool email(const struct look *l, size_t at_size)
 
 	while (from > l->floor && l->at - from < LOCAL_MAX && is(l, from - 1, LOCAL))
 		from--;
-	while (from < l->at && !is(l, from, WORD))
+	while (from < l->at && !is(l, from, EDGE))
 		from++;
 	end = from < l->at ? domain(l, l->at + at_size) : 0;
 	return end && found(l, from, end);
@@ -364,9 +392,8 @@ static inline __m128i equals(__m128i v, char c)
 static inline __m128i words_of(__m128i v)
 {
 	__m128i letters = in_range(_mm_or_si128(v, _mm_set1_epi8(0x20)), 'a', 'z');
-	__m128i others = _mm_or_si128(equals(v, '_'), _mm_cmplt_epi8(v, _mm_setzero_si128()));
 
-	return _mm_or_si128(_mm_or_si128(letters, others), in_range(v, '0', '9'));
+	return _mm_or_si128(_mm_or_si128(letters, equals(v, '_')), in_range(v, '0', '9'));
 }
 
 static size_t next_sse2(const unsigned char *text, size_t size, size_t at)

@@ -3,10 +3,12 @@
  *
  *   card    13–19 digits, alone or in groups of three and more with single spaces or dashes between them, that pass
  *           the Luhn check (ISO/IEC 7812-1), begin as cards of that length do and are no part of a longer word or
- *           number; so times in milliseconds and serial numbers seldom pass for one
+ *           number, or of a UUID; so times in milliseconds and serial numbers seldom pass for one
  *   bearer  what follows the word Bearer (RFC 6750, 2.1); and JSON Web Tokens, which begin with eyJ and have two dots
  *   email   local part @ domain with a dot in it; the @ may be written %40
  *   ip      IPv4 in four decimal parts; IPv6 as of RFC 4291, 2.2
+ *
+ * Words are of ASCII letters, digits and _; what stands beside them beyond ASCII is no part of them.
  *
  * One pass over the text: sixteen bytes at a time are asked for those that a match is recognised by, each candidate
  * looks at a bounded number of bytes around it. No state is kept and nothing is tried again. The caller guarantees

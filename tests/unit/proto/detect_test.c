@@ -81,7 +81,20 @@ static void no_cards(void **state)
 	same(DETECT_CARD, "2795409106127"); /* too short for how it begins */
 	same(DETECT_CARD, "9999999999999995");
 	same(DETECT_CARD, "2026-11-23 10 00 00 123");
-	same(DETECT_CARD, "ääää4111111111111111");
+	same(DETECT_CARD, "id 41111111-1111-1111-9abc-4111111111ab"); /* a UUID */
+	same(DETECT_CARD, "a-f47ac10b-58cc-4372-4111-111111111111/x");
+}
+
+/* Scripts without spaces, and punctuation beyond ASCII, end a word. */
+static void borders_beyond_ascii(void **state)
+{
+	(void)state;
+	expect(DETECT_CARD, "卡号4111111111111111。", "卡号[4111111111111111]。");
+	expect(DETECT_CARD, "“4111 1111 1111 1111”", "“[4111 1111 1111 1111]”");
+	expect(DETECT_IP, "来自10.0.0.1的请求 →10.0.0.2…", "来自[10.0.0.1]的请求 →[10.0.0.2]…");
+	expect(DETECT_IP, "来自fe80::1的请求", "来自[fe80::1]的请求");
+	expect(DETECT_BEARER, "令牌Bearer abc123。", "令牌Bearer [abc123]。");
+	expect(DETECT_EMAIL, "jürgenß@exämple.de", "[jürgenß@exämple.de]");
 }
 
 static void bearers(void **state)
@@ -188,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(cards),
 		cmocka_unit_test(no_cards),
+		cmocka_unit_test(borders_beyond_ascii),
 		cmocka_unit_test(bearers),
 		cmocka_unit_test(emails),
 		cmocka_unit_test(addresses),
