@@ -10,30 +10,31 @@ enum {
 static const struct {
 	const char *name;
 	uint8_t size;
+	enum log_time_name kind;
 } names[] = {
-	{ "@timestamp", 10 },
-	{ "timestamp", 9 },
-	{ "time", 4 },
-	{ "ts", 2 },
-	{ "asctime", 7 },
-	{ "datetime", 8 },
-	{ "date", 4 },
-	{ "instant", 7 },
-	{ "timeMillis", 10 },
-	{ "event_time", 10 },
-	{ "eventTime", 9 },
-	{ "t", 1 },
+	{ "@timestamp", 10, LOG_TIME_OWN },
+	{ "timestamp", 9, LOG_TIME_OWN },
+	{ "time", 4, LOG_TIME_OWN },
+	{ "ts", 2, LOG_TIME_OWN },
+	{ "asctime", 7, LOG_TIME_OWN },
+	{ "instant", 7, LOG_TIME_OWN },
+	{ "timeMillis", 10, LOG_TIME_OWN },
+	{ "datetime", 8, LOG_TIME_MAYBE },
+	{ "date", 4, LOG_TIME_MAYBE },
+	{ "event_time", 10, LOG_TIME_MAYBE },
+	{ "eventTime", 9, LOG_TIME_MAYBE },
+	{ "t", 1, LOG_TIME_MAYBE },
 };
 
-bool log_time_is_name(struct bytes name)
+enum log_time_name log_time_of_name(struct bytes name)
 {
 	bool escaped = json_is_escaped(name);
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if ((escaped || name.size == names[i].size) &&
 			json_name_is(name, (struct bytes){ names[i].name, names[i].size }, true))
-			return true;
-	return false;
+			return names[i].kind;
+	return LOG_TIME_NONE;
 }
 
 static size_t take_digits(struct bytes *text, size_t most, uint64_t *value)
@@ -115,11 +116,19 @@ bool log_time_read(const struct json_scan *scan, struct bytes value, struct rfc3
 
 int log_time_of_line(const struct json_scan *scan, const char *line, const struct json_line *index, struct rfc3339 *ret)
 {
+	int maybe = -1;
+
 	for (size_t i = 0; i < index->count; i++) {
 		const struct json_member *m = &index->members[i];
-		if (log_time_is_name((struct bytes){ line + m->name, m->name_size }) &&
-			log_time_read(scan, (struct bytes){ line + m->value, m->value_size }, ret))
+		enum log_time_name kind = log_time_of_name((struct bytes){ line + m->name, m->name_size });
+		struct rfc3339 t;
+		if (kind == LOG_TIME_NONE || (kind == LOG_TIME_MAYBE && maybe >= 0) ||
+			!log_time_read(scan, (struct bytes){ line + m->value, m->value_size }, &t))
+			continue;
+		*ret = t;
+		if (kind == LOG_TIME_OWN)
 			return (int)i;
+		maybe = (int)i;
 	}
-	return -1;
+	return maybe;
 }

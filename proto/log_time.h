@@ -12,12 +12,15 @@
 #include "proto/json_walk.h"
 #include "proto/rfc3339.h"
 
+/* MAYBE: what apps call a time of theirs, too; it counts where no logger's own name tells. */
+enum log_time_name { LOG_TIME_NONE, LOG_TIME_MAYBE, LOG_TIME_OWN };
+
 /* Whether a member of that name, as it stands between its quotes, tells when. */
-bool log_time_is_name(struct bytes name);
+enum log_time_name log_time_of_name(struct bytes name);
 /* What a member's value says; `strict` is for texts only. False: no moment, or a number outside of the years 1973 to
  * 9999. */
 bool log_time_read(const struct json_scan *, struct bytes value, struct rfc3339 *ret);
-/* The first member of an indexed line that tells; its number, or -1. */
+/* The first member of an indexed line that tells, by a name of its own if there is one; its number, or -1. */
 int log_time_of_line(const struct json_scan *, const char *line, const struct json_line *, struct rfc3339 *ret);
 
 #endif

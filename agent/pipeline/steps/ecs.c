@@ -109,18 +109,32 @@ static void set_time(struct json_edit *e, size_t i, const struct rfc3339 *t)
 	json_edit_rename(e, i, bytes_of("@timestamp"));
 }
 
+/* As log_time_of_line(), of the line as edited. */
+static int find_time(const struct json_edit *e, struct rfc3339 *ret)
+{
+	int maybe = -1;
+
+	for (size_t i = 0; i < e->count; i++) {
+		enum log_time_name kind = log_time_of_name(json_edit_name(e, i));
+		struct rfc3339 t;
+		if (kind == LOG_TIME_NONE || (kind == LOG_TIME_MAYBE && maybe >= 0) || json_edit_gone(e, i) ||
+			!log_time_read(e->scan, json_edit_value(e, i), &t))
+			continue;
+		*ret = t;
+		if (kind == LOG_TIME_OWN)
+			return (int)i;
+		maybe = (int)i;
+	}
+	return maybe;
+}
+
 static void name_time(struct json_edit *e)
 {
 	struct rfc3339 t;
+	int i = json_edit_has(e, bytes_of("@timestamp")) ? -1 : find_time(e, &t);
 
-	if (json_edit_has(e, bytes_of("@timestamp")))
-		return;
-	for (size_t i = 0; i < e->count; i++)
-		if (!json_edit_gone(e, i) && log_time_is_name(json_edit_name(e, i)) &&
-			log_time_read(e->scan, json_edit_value(e, i), &t)) {
-			set_time(e, i, &t);
-			return;
-		}
+	if (i >= 0)
+		set_time(e, (size_t)i, &t);
 }
 
 static void name_level(struct json_edit *e)

@@ -78,7 +78,8 @@ static bool are_times(const struct json_edit *e, struct bytes name, struct bytes
 {
 	struct rfc3339 t;
 
-	return log_time_is_name(name) && log_time_read(e->scan, a, &t) && log_time_read(e->scan, b, &t);
+	return log_time_of_name(name) != LOG_TIME_NONE && log_time_read(e->scan, a, &t) &&
+	       log_time_read(e->scan, b, &t);
 }
 
 /* Whether two lines are the same; *ret: which member of the second says when it was, or -1. */

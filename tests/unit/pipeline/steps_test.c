@@ -618,7 +618,8 @@ static void ecs_names_what_loggers_write(void **state)
 			"{\"instant\":{\"epochSecond\":1795409106,\"nanoOfSecond\":5},\"thread\":\"main\",\"level\":"
 			"\"INFO\","
 			"\"loggerName\":\"l\",\"message\":\"m\"}",
-			"{\"level\":\"info\",\"trace_id\":\"a\",\"span_id\":\"b\",\"stack\":\"s\"}"),
+			"{\"level\":\"info\",\"trace_id\":\"a\",\"span_id\":\"b\",\"stack\":\"s\"}",
+			"{\"date\":\"2020-01-01T00:00:00Z\",\"message\":\"m\",\"timestamp\":\"2026-11-23T04:45:06Z\"}"),
 		LINES("{\"log.level\":\"info\",\"@timestamp\":\"2026-11-23T04:45:06.123Z\",\"process.pid\":7,"
 		      "\"host.hostname\":\"a\",\"message\":\"m\"}",
 			"{\"log.level\":\"info\",\"@timestamp\":\"2026-11-23T04:45:06.123456700Z\",\"log.logger\":"
@@ -631,7 +632,9 @@ static void ecs_names_what_loggers_write(void **state)
 			"{\"message\":\"e\",\"log.level\":\"error\",\"@timestamp\":\"2026-11-23T04:45:06.123456Z\"}",
 			"{\"@timestamp\":\"2026-11-23T04:45:06.000000005Z\",\"process.thread.name\":\"main\","
 			"\"log.level\":\"INFO\",\"log.logger\":\"l\",\"message\":\"m\"}",
-			"{\"log.level\":\"info\",\"trace.id\":\"a\",\"span.id\":\"b\",\"error.stack_trace\":\"s\"}"));
+			"{\"log.level\":\"info\",\"trace.id\":\"a\",\"span.id\":\"b\",\"error.stack_trace\":\"s\"}",
+			"{\"date\":\"2020-01-01T00:00:00Z\",\"message\":\"m\","
+			"\"@timestamp\":\"2026-11-23T04:45:06Z\"}"));
 }
 
 /* What has the schema's names already, and what only looks like a member of it, stays. */

@@ -70,9 +70,9 @@ static void names(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(yes); i++)
-		assert_true(log_time_is_name(bytes_of(yes[i])));
+		assert_int_not_equal(log_time_of_name(bytes_of(yes[i])), LOG_TIME_NONE);
 	for (size_t i = 0; i < COUNT_OF(no); i++)
-		assert_false(log_time_is_name(bytes_of(no[i])));
+		assert_int_equal(log_time_of_name(bytes_of(no[i])), LOG_TIME_NONE);
 }
 
 static void the_first_that_tells(void **state)
@@ -90,12 +90,31 @@ static void the_first_that_tells(void **state)
 	assert_int_equal(log_time_of_line(json_scan_best(), line, &index, &t), -1);
 }
 
+/* An app's own date does not stand for the time that its logger wrote behind it; alone it does. */
+static void names_that_apps_use_come_second(void **state)
+{
+	static const char line[JSON_LINE_PADDING + 160] =
+		"{\"date\":\"2020-01-01 00:00:00\",\"t\":1795409107,\"event\":\"x\","
+		"\"timestamp\":\"2026-11-23T04:45:06Z\"}";
+	struct json_line index;
+	struct rfc3339 t;
+
+	(void)state;
+	assert_int_equal(json_line_index(json_scan_best(), line, strlen(line), &index), JSON_FINE);
+	assert_int_equal(log_time_of_line(json_scan_best(), line, &index, &t), 3);
+	assert_int_equal(t.seconds, 1795409106);
+	index.count = 3;
+	assert_int_equal(log_time_of_line(json_scan_best(), line, &index, &t), 0);
+	assert_int_equal(t.seconds, 1577836800);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_values_say),
 		cmocka_unit_test(names),
 		cmocka_unit_test(the_first_that_tells),
+		cmocka_unit_test(names_that_apps_use_come_second),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
