@@ -156,13 +156,27 @@ static enum redacted clean_string(struct redact *r, struct bytes before, struct 
 	return failed ? REDACT_FAILED : REDACT_FOUND;
 }
 
+/* Without a fraction that says nothing: 4111111111111111.0 */
+static struct bytes whole_number(struct bytes number)
+{
+	const char *dot = memchr(number.data, '.', number.size);
+	size_t size = number.size;
+
+	while (dot && number.data[size - 1] == '0')
+		size--;
+	return (struct bytes){ number.data, dot == number.data + size - 1 ? size - 1 : number.size };
+}
+
 /* A number that is a card becomes a string, as it would not be one without its digits. */
 static enum redacted clean_number(struct redact *r, struct bytes before, struct bytes number, struct buffer *out)
 {
+	struct bytes whole;
 	struct detected d;
 
-	if (!(r->detector.what & DETECT_CARD) || number.size < CARD_DIGITS_MIN ||
-		!detect_next(&r->detector, number, 0, &d) || d.from > 0 || d.to < number.size)
+	if (!(r->detector.what & DETECT_CARD) || number.size < CARD_DIGITS_MIN)
+		return REDACT_NOTHING;
+	whole = whole_number(number);
+	if (!detect_next(&r->detector, whole, 0, &d) || d.from > 0 || d.to < whole.size)
 		return REDACT_NOTHING;
 	if (buffer_append(out, before.data, before.size) || buffer_append(out, "\"", 1) ||
 		append_stand_in(r, number, out) || buffer_append(out, "\"", 1))

@@ -38,6 +38,20 @@ static struct bytes name_before(struct bytes text, size_t mark)
 	return (struct bytes){ text.data + from, end - from };
 }
 
+/* All that stands in the quotes before the mark, for keys that are no word: "credit card". Empty: there are none. */
+static struct bytes quoted_before(struct bytes text, struct bytes name)
+{
+	const char *end = name.data + name.size, *close = end, *from = end;
+
+	while (close < text.data + text.size && *close == '\\')
+		close++;
+	if (close == text.data + text.size || !is_quote(*close))
+		return (struct bytes){ end, 0 };
+	while (from > text.data && end - from <= KEY_SIZE_MAX && from[-1] != *close)
+		from--;
+	return (struct bytes){ from, from > text.data ? (size_t)(end - from) : 0 };
+}
+
 /* As it is, as an option of a command, --password, or without the names of what it is in: user.password; what stands
  * before the last dot is none, as in "at password.js:12". */
 static bool is_key(const struct key_set *keys, struct bytes name)
@@ -178,7 +192,8 @@ bool text_pairs_next(struct text_pairs *p, size_t at, struct detected *ret)
 		size_t mark = p->equals < p->colon ? p->equals : p->colon;
 		struct bytes name = name_before(p->text, mark);
 		at = mark + 1;
-		if (is_doubled(p->text, mark) || !is_key(p->keys, name))
+		if (is_doubled(p->text, mark) ||
+			(!is_key(p->keys, name) && !key_set_has(p->keys, quoted_before(p->text, name))))
 			continue;
 		*ret = value_at(p->text, name, mark);
 		if (ret->from < ret->to)

@@ -56,6 +56,16 @@ static void names_and_shapes_in_one_text(void **state)
 	becomes(*state, "\"plain: text = here\"", "\"plain: text = here\"");
 }
 
+/* As languages write them whose numbers are all floats. */
+static void cards_that_are_numbers(void **state)
+{
+	becomes(*state, "4111111111111111", "\"***\"");
+	becomes(*state, "4111111111111111.0", "\"***\"");
+	becomes(*state, "[4111111111111111.00,4111111111111111.5,4111111111111111.01]",
+		"[\"***\",4111111111111111.5,4111111111111111.01]");
+	becomes(*state, "[1795409106128.0,-4111111111111111]", "[1795409106128.0,-4111111111111111]");
+}
+
 /* Each match is looked for once, however many of the other kind stand before it; the test's time limit tells. */
 static void hostile_texts_take_linear_time(void **state)
 {
@@ -83,6 +93,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(names_and_shapes_in_one_text),
+		TEST(cards_that_are_numbers),
 		TEST(hostile_texts_take_linear_time),
 	};
 

@@ -17,7 +17,7 @@ static void finds(const char *marked)
 	struct detected d;
 
 	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization") |
-			key_set_add(&keys, "cookie"),
+			key_set_add(&keys, "cookie") | key_set_add(&keys, "credit card"),
 		0);
 	for (const char *p = marked; *p; p++)
 		if (*p != '^' && *p != '$')
@@ -69,6 +69,10 @@ static void test_what_is_found(void **state)
 		"Authorization: ^AWS4-HMAC-SHA256 Credential=AK/x, Signature=y$",
 		"Cookie: ^a=x; session=y$\r\nHost: z",
 		"cookie=^a$ b",
+		"{\"Credit Card\":\"^x$\"}",
+		"{\\\"credit card\\\":^12$}",
+		"a[\"password\"]=^x$",
+		"it's password': ^x$",
 	};
 	char marked[512];
 
@@ -85,7 +89,7 @@ static void test_what_is_left_alone(void **state)
 {
 	static const char *const texts[] = { "", "=", ":", "password", "password=", "password: ", "passwords=x",
 		"mypassword=x", "password::new", "password == x", "the password is x", "a=password", "=password",
-		"{\"password\":\"\"}", "--passwords=x", "x-password=x", "password[0]=x", "12:34:56",
+		"{\"password\":\"\"}", "--passwords=x", "x-password=x", "password[0]=x", "12:34:56", "credit cards: x",
 		"at password.js:12", "http://password/x" };
 
 	(void)state;
