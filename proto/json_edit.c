@@ -99,21 +99,25 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 	return JSON_FINE;
 }
 
+/* An appended member has both bits; there is no place in the index for it. */
+
 struct bytes json_edit_name(const struct json_edit *e, size_t i)
 {
-	const struct json_member *m = &e->line.members[i];
+	const struct json_member *m;
 
 	if (json_edit_bit(e->renamed, i))
 		return e->names[i];
+	m = &e->line.members[i];
 	return (struct bytes){ e->text.data + m->name, m->name_size };
 }
 
 struct bytes json_edit_value(const struct json_edit *e, size_t i)
 {
-	const struct json_member *m = &e->line.members[i];
+	const struct json_member *m;
 
 	if (json_edit_bit(e->replaced, i))
 		return e->values[i];
+	m = &e->line.members[i];
 	return (struct bytes){ e->text.data + m->value, m->value_size };
 }
 

@@ -126,7 +126,10 @@ static void members_beyond_the_index_are_a_rest(void **state)
 	for (size_t i = 1; i < e->count; i++)
 		json_edit_drop(e, i);
 	assert_int_equal(json_edit_append(e, bytes_of("x"), bytes_of("1")), 0);
-	becomes(e, line, "{\"m0\":0,\"m128\":128,\"m129\":129 ,\"x\":1}");
+	assert_int_equal(json_edit_append(e, bytes_of("y"), bytes_of("2")), 0);
+	assert_int_equal(json_edit_find(e, bytes_of("y")), JSON_MEMBERS_MAX + 1);
+	assert_true(bytes_are(json_edit_value(e, JSON_MEMBERS_MAX + 1), "2"));
+	becomes(e, line, "{\"m0\":0,\"m128\":128,\"m129\":129 ,\"x\":1,\"y\":2}");
 	free(text);
 }
 
