@@ -2,8 +2,9 @@
  * The step `add`: members that a line does not have yet.
  *
  * `fields` are texts of the configuration; `service` adds what the agent knows of the host app and where it runs. A
- * name with dots is not added either where the line has a member named by its first word: "service": "api" beside
- * "service.name" would be an object and a text at once to whoever reads dots as levels, and the line would be refused.
+ * name with dots is not added either where the line has a member named by its first words, nor one that such a name
+ * begins with: "service": "api" beside "service.name" would be an object and a text at once to whoever reads dots as
+ * levels, and the line would be refused.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@ struct add_config {
 };
 
 struct field {
-	struct bytes plain, word; /* the name, and what stands before its first dot */
+	struct bytes plain; /* the name */
 	struct bytes name, value; /* as JSON */
 };
 
@@ -62,7 +63,6 @@ static int add_field(struct step *s, const char *name, const char *value)
 	if (s->count == FIELDS_MAX)
 		return -ENOSPC;
 	f->plain = bytes_of(name);
-	f->word = (struct bytes){ name, strcspn(name, ".") };
 	failed = quote(&s->texts[2 * s->count], name, &f->name) || quote(&s->texts[2 * s->count + 1], value, &f->value);
 	s->count++;
 	if (!failed)
@@ -104,9 +104,29 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
+/* Whether a member is called by what stands before one of the dots. */
+static bool has_parent(const struct json_edit *e, struct bytes name)
+{
+	for (size_t i = 0; i < name.size; i++)
+		if (name.data[i] == '.' && json_edit_has(e, (struct bytes){ name.data, i }))
+			return true;
+	return false;
+}
+
+static bool has_child(const struct json_edit *e, struct bytes name)
+{
+	for (size_t i = 0; i < e->count; i++) {
+		struct bytes other = json_edit_name(e, i);
+		if (other.size > name.size && other.data[name.size] == '.' &&
+			memcmp(other.data, name.data, name.size) == 0 && !json_edit_gone(e, i))
+			return true;
+	}
+	return false;
+}
+
 static bool is_there(const struct json_edit *e, const struct field *f)
 {
-	return json_edit_has(e, f->plain) || (f->word.size < f->plain.size && json_edit_has(e, f->word));
+	return json_edit_has(e, f->plain) || has_parent(e, f->plain) || has_child(e, f->plain);
 }
 
 static enum step_answer apply(struct step *s, struct record *record)

@@ -330,6 +330,17 @@ static void add_fills_what_is_absent(void **state)
 			"{\"service.name\":\"y\",\"host\":{\"ip\":1},\"team\":\"a\\nb\",\"level\":\"info\"}"));
 }
 
+/* {"a":1,"a.b":2} is a number and an object at once to whoever reads dots as levels. */
+static void add_makes_no_object_of_a_text(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "a.b.c", "x" }, { "d", "y" }), NULL });
+	become(w, LINES("{\"a.b\":1}", "{\"a\":{}}", "{\"d.e\":1}", "{\"de\":1,\"a.bc\":1}", "{\"d.\":1,\"a.b.c\":1}"),
+		LINES("{\"a.b\":1,\"d\":\"y\"}", "{\"a\":{},\"d\":\"y\"}", "{\"d.e\":1,\"a.b.c\":\"x\"}",
+			"{\"de\":1,\"a.bc\":1,\"a.b.c\":\"x\",\"d\":\"y\"}", "{\"d.\":1,\"a.b.c\":1}"));
+}
+
 static void rename_keeps_what_is_there(void **state)
 {
 	struct world *w = *state;
@@ -778,6 +789,7 @@ int main(void)
 		TEST(redact_reaches_members_beyond_the_index),
 		TEST(redact_refuses_what_makes_no_sense),
 		TEST(add_fills_what_is_absent),
+		TEST(add_makes_no_object_of_a_text),
 		TEST(rename_keeps_what_is_there),
 		TEST(drop_and_keep),
 		TEST(a_step_sees_what_the_one_before_did),
