@@ -62,6 +62,8 @@ static bool is_key(const struct key_set *keys, struct bytes name)
 		return true;
 	if (dot)
 		return key_set_has(keys, (struct bytes){ dot + 1, (size_t)(end - dot) - 1 });
+	if (name.size == 0 || *name.data != '-')
+		return false;
 	while (name.size > 0 && *name.data == '-')
 		name = (struct bytes){ name.data + 1, name.size - 1 };
 	return key_set_has(keys, name);

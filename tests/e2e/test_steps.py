@@ -49,8 +49,10 @@ def test_redacted_bytes_leave_by_no_door(oxpecker, fault_server, tmp_path):
     path.write_text("".join(json.dumps(secret_line(n)) + "\n" for n in range(30)) + '{"n":30,"plain":true}\n'
                     + f"no JSON but {MAIL}\n" + f"user bob, password={SECRET}; authorization: Basic {SECRET}\n"
                     + json.dumps({"n": 31, "body": json.dumps({"password": SECRET})}) + "\n"
-                    + json.dumps({"n": 32, "password": SECRET, "cut": "x" * 2000}) + "\n")
-    agent.wait_until(lambda: ended(agent) == 35, 20, "every line settled")
+                    + json.dumps({"n": 32, "password": SECRET, "cut": "x" * 2000}) + "\n"
+                    + f"run --password={SECRET} -v; user[password]={SECRET}\nAuthorization: Token {SECRET}\n"
+                    + json.dumps({"n": 33, "db.password": SECRET}) + "\n")
+    agent.wait_until(lambda: ended(agent) == 38, 20, "every line settled")
     agent.assert_balanced()
     taken = documents_of(server).values()
     assert {"n": 30, "plain": True} in taken and {"message": "no JSON but ***"} in taken
