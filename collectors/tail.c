@@ -82,10 +82,12 @@ void tail_on_event(void *context, uint32_t mask, const char *path)
 }
 
 /* What nobody tells of: files behind links are written to under names that nobody follows, those without a name under
- * none, and some file systems tell nothing. */
-static bool is_untold(const struct tail_file *f)
+ * none, and some file systems tell nothing. What cannot be read does not hold up the end. */
+static bool is_untold(const struct collector *c, const struct tail_file *f)
 {
-	return f->gone || f->linked || f->silent;
+	if (c->draining && f->trouble)
+		return false;
+	return f->gone || f->linked || f->silent || (c->draining && c->watch_failed);
 }
 
 /* Asks some files of a list, which go to its end, and answers how many are left. None while a scan goes through it. */
@@ -95,7 +97,7 @@ static size_t ask_some(struct collector *c, struct tail_file_list *list, size_t 
 
 	for (int i = 0; i < ASKED_AT_ONCE && left > 0 && !c->working && (f = TAILQ_FIRST(list)); i++, left--) {
 		tail_table_pass(&c->table, f);
-		if (is_untold(f) && !f->ready && tail_file_grew(f))
+		if (is_untold(c, f) && !f->ready && tail_file_grew(f))
 			tail_mark_ready(c, f);
 	}
 	return TAILQ_EMPTY(list) ? 0 : left;
@@ -234,14 +236,22 @@ static void tail_drain(struct collector *c)
 	tail_commit(c);
 }
 
-/* What nobody tells of. What cannot be read does not hold up the end. */
-static void read_grown(struct collector *c, const struct tail_file_list *list)
+/* True: all files were asked since the last time it said so, and none has grown. Some are asked by each call. */
+static bool none_grew(struct collector *c)
 {
-	struct tail_file *f;
-
-	TAILQ_FOREACH(f, list, entry)
-	if ((is_untold(f) || c->watch_failed) && !f->trouble && tail_file_grew(f))
-		tail_mark_ready(c, f);
+	if (!c->asking_all) {
+		c->ask_named = c->table.count - c->table.gone_count;
+		c->ask_gone = c->table.gone_count;
+	}
+	c->asking_all = true;
+	if (c->ask_named > 0)
+		c->ask_named = ask_some(c, &c->table.named, c->ask_named);
+	else
+		c->ask_gone = ask_some(c, &c->table.gone, c->ask_gone);
+	if (c->ask_named + c->ask_gone > 0 && TAILQ_EMPTY(&c->ready))
+		return false;
+	c->asking_all = false;
+	return TAILQ_EMPTY(&c->ready);
 }
 
 static bool tail_quiet(struct collector *c)
@@ -249,11 +259,7 @@ static bool tail_quiet(struct collector *c)
 	if (!c->drained_scan || c->scanning || c->unpack || c->committing || c->commit_failures ||
 		tail_watch_pending(&c->watch))
 		return false;
-	if (!TAILQ_EMPTY(&c->offers) || !TAILQ_EMPTY(&c->ready) || !TAILQ_EMPTY(&c->unsaved))
-		return false;
-	read_grown(c, &c->table.named);
-	read_grown(c, &c->table.gone);
-	return TAILQ_EMPTY(&c->ready);
+	return TAILQ_EMPTY(&c->offers) && TAILQ_EMPTY(&c->ready) && TAILQ_EMPTY(&c->unsaved) && none_grew(c);
 }
 
 static void tail_stop(struct collector *c)

@@ -25,7 +25,7 @@ int tail_head_read(int fd, uint64_t at, struct tail_head *ret)
 	return got < 0 ? -errno : 0;
 }
 
-static bool begins_with(const struct tail_head *h, uint64_t hash, uint32_t size)
+bool tail_head_begins(const struct tail_head *h, uint64_t hash, uint32_t size)
 {
 	return size == 0 || (size <= h->size && XXH3_64bits(h->data, size) == hash);
 }
@@ -35,7 +35,7 @@ int tail_head_is(int fd, const struct position *p)
 	struct tail_head h;
 	int failed = tail_head_read(fd, p->head_at, &h);
 
-	return failed ? failed : begins_with(&h, p->head_hash, p->head_size);
+	return failed ? failed : tail_head_begins(&h, p->head_hash, p->head_size);
 }
 
 /* The hash covers what is there and no more, so that it stands while the file grows. */
@@ -127,7 +127,7 @@ static enum tail_read look_at_head(struct slice *s)
 	both = f->offset == f->head_at ? least(s->in.size, s->head.size) : 0;
 	if (both > 0 && memcmp(s->head.data, s->in.data, both) != 0)
 		return TAIL_READ_CUT_DOWN;
-	return begins_with(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
+	return tail_head_begins(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
 }
 
 /* What is held at the end of the file is shipped when it has waited long enough. */

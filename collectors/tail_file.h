@@ -39,6 +39,8 @@ struct tail_head {
 int tail_head_read(int fd, uint64_t at, struct tail_head *ret) MUST_CHECK; /* 0 or -errno */
 /* Whether the file begins as the one of that position did: 1, 0 or -errno. */
 int tail_head_is(int fd, const struct position *) MUST_CHECK;
+/* The same, of what was read from the position's head_at on. */
+bool tail_head_begins(const struct tail_head *, uint64_t hash, uint32_t size);
 
 /* So many bytes that stand before `offset`, as they were when they were read. */
 struct tail_before {

@@ -69,6 +69,7 @@ struct collector {
 	unsigned commit_failures; /* in a row */
 	unsigned fulls; /* since anything of ours was taken or settled */
 	bool scanning, in_lane, working, scan_again, had_scan, committing, commit_again;
+	bool asking_all; /* of them, once more, before it is quiet */
 	bool sweeping; /* this scan counts how long files were idle */
 	bool full, stopped, draining, drained_scan, watch_failed, too_many;
 	bool stranger; /* something changed that has a name we do not follow */

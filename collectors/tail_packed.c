@@ -67,14 +67,18 @@ void tail_begin_packed(struct collector *c, struct tail_file *f, int fd)
 struct packed_twin {
 	const struct collector *collector;
 	const struct tail_unpack *unpack;
+	struct tail_head head; /* of its text */
 	struct tail_identity found;
 	bool any;
 };
 
-/* The text is ours: that it cannot be read is as if it were another's. */
-static bool begins_as(const struct tail_unpack *u, const struct position *p)
+/* Of ten thousand files few begin with a hole. The text is ours: that it cannot be read is as if it were another's. */
+static bool begins_as(const struct packed_twin *t, const struct position *p)
 {
-	return p->head_size > 0 && tail_head_is(u->text, p) == 1;
+	if (p->head_size == 0)
+		return false;
+	return p->head_at > 0 ? tail_head_is(t->unpack->text, p) == 1
+			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
 }
 
 /* A file of an earlier run that is not there any more and began as this text does. */
@@ -84,32 +88,32 @@ static bool is_earlier(void *context, const struct tail_saved *s)
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
 	if (!t->any && (uint32_t)s->at.offset <= t->unpack->whole && !tail_table_find(&t->collector->table, &then) &&
-		begins_as(t->unpack, &s->at)) {
+		begins_as(t, &s->at)) {
 		t->found = then;
 		t->any = true;
 	}
 	return true;
 }
 
-static bool is_twin(const struct tail_unpack *u, const struct tail_file *f)
+static bool is_twin(const struct packed_twin *t, const struct tail_file *f)
 {
 	const struct position begin = { .head_at = f->head_at, .head_hash = f->head_hash, .head_size = f->head_size };
 	struct stat info;
 
-	return f->fd >= 0 && !f->packed && fstat(f->fd, &info) == 0 && (uint32_t)info.st_size == u->whole &&
-	       begins_as(u, &begin);
+	return f->fd >= 0 && !f->packed && begins_as(t, &begin) && fstat(f->fd, &info) == 0 &&
+	       (uint32_t)info.st_size == t->unpack->whole;
 }
 
 /* Whether it is followed by now as the file that it was before. */
-static bool has_twin(struct collector *c)
+static bool has_twin(const struct packed_twin *t)
 {
-	struct tail_file *f;
+	const struct tail_file *f;
 
-	TAILQ_FOREACH(f, &c->table.gone, entry)
-	if (is_twin(c->unpack, f))
+	TAILQ_FOREACH(f, &t->collector->table.gone, entry)
+	if (is_twin(t, f))
 		return true;
-	TAILQ_FOREACH(f, &c->table.named, entry)
-	if (is_twin(c->unpack, f))
+	TAILQ_FOREACH(f, &t->collector->table.named, entry)
+	if (is_twin(t, f))
 		return true;
 	return false;
 }
@@ -122,9 +126,11 @@ static bool is_read_before(struct collector *c)
 	const struct tail_unpack *u = c->unpack;
 	size_t at = 0;
 
+	if (tail_head_read(u->text, 0, &twin.head) < 0)
+		return false;
 	if (!c->resumed && tail_table_claim(&c->table, &u->identity, u->text, &c->resumed) < 0)
 		return false;
-	if (!c->resumed && has_twin(c))
+	if (!c->resumed && has_twin(&twin))
 		return true;
 	if (!c->resumed) {
 		while (tail_table_sift(&c->table, &at, is_earlier, &twin))
