@@ -67,6 +67,7 @@ static bool fails(enum sim_call call)
 {
 	const struct sim_failure *f = &sim.failures[call];
 
+	sim.calls[call]++;
 	if (f->one_in == 0 || random_below(sim.options.random, f->one_in) > 0)
 		return false;
 	errno = f->error;

@@ -230,6 +230,11 @@ size_t sim_files_overflows(void)
 	return sim.overflows;
 }
 
+size_t sim_files_calls(enum sim_call call)
+{
+	return sim.calls[call];
+}
+
 static void folder_changed(const char *path)
 {
 	const char *name;

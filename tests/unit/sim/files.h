@@ -38,6 +38,7 @@ void sim_files_end(void);
 /* One call in `one_in` of that kind fails with `error`; 0: none. */
 void sim_files_fail(enum sim_call, unsigned one_in, int error);
 size_t sim_files_overflows(void);
+size_t sim_files_calls(enum sim_call); /* that there were, failed or not */
 
 void sim_folder(const char *path);
 /* An empty file, open to write: sim_close() gives it back. The path is nobody's. */

@@ -68,6 +68,7 @@ struct sim {
 	struct sim_notify notify;
 	struct sim_open open[FDS_MAX];
 	struct sim_failure failures[SIM_CALLS];
+	size_t calls[SIM_CALLS];
 };
 extern struct sim sim;
 

@@ -1,0 +1,282 @@
+/*
+ * The tail collector at moments that only a simulated world (unit/sim/) can give for sure: how often is read, a queue of
+ * inotify that is full while names change, an inode that is another file's by now, calls that fail once.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collectors/tail_inner.h"
+#include "unit/fake_host.h"
+#include "unit/sim/files.h"
+
+extern const struct collector_type collector_tail;
+
+enum { MEMORY = 8 << 20, TURNS_MAX = 100000, TICK_MS = 50, SWEEP_S = 10 };
+
+#define PATH SIM_ROOT "/app.log"
+/* Longer than what a beginning is known by. */
+#define BANNER                                                                                                        \
+	"{\"banner\":\"a program that begins each of its files with the same lines: the name of the program, its "    \
+	"version, where it was built and when, the machine that it runs on, how much memory that has, what its "      \
+	"configuration is and where that was read, who wrote it, and some more words that say nothing at all\"}\n"
+
+struct world {
+	struct still_clock time;
+	struct random random;
+	struct loop *loop;
+	struct host host;
+	struct tail_config config;
+	struct option_list paths;
+	const char *path;
+};
+
+static struct world *world_new(bool births, size_t events_max)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	w->time = (struct still_clock)STILL_CLOCK;
+	random_seed(&w->random, 1);
+	sim_files_begin(&(struct sim_files_options){ .random = &w->random,
+		.ns = &w->time.ns,
+		.births = births,
+		.reuse = true,
+		.events_max = events_max });
+	w->path = PATH;
+	w->paths = (struct option_list){ .items = &w->path, .count = 1 };
+	w->config = (struct tail_config){ .paths = &w->paths,
+		.line_max = 1 << 20,
+		.sweep = DURATION_S(SWEEP_S),
+		.tick = DURATION_MS(TICK_MS),
+		.poll_every = DURATION_S(3600) };
+	assert_int_equal(loop_new(&w->time.clock, &w->loop), 0);
+	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);
+	return w;
+}
+
+static void world_free(struct world *w)
+{
+	fake_host_done(&w->host);
+	loop_free(w->loop);
+	sim_files_end();
+	free(w);
+}
+
+static void start(struct world *w)
+{
+	assert_int_equal(collector_tail.create(&w->config, &w->host, &w->host.collector), 0);
+	assert_int_equal(collector_tail.start(w->host.collector), 0);
+}
+
+static void turn(struct world *w)
+{
+	w->time.ns += DURATION_MS(1).ns;
+	loop_turn(w->loop, DURATION_MS(0));
+}
+
+static void turns(struct world *w, int count)
+{
+	while (count-- > 0)
+		turn(w);
+}
+
+static void wait_items(struct world *w, size_t count)
+{
+	for (int i = 0; w->host.count < count; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	assert_int_equal(w->host.count, count);
+}
+
+static void put(struct sim_inode *file, const char *text)
+{
+	sim_write(file, sim_size(file), bytes_of(text));
+}
+
+static void put_lines(struct sim_inode *file, const char *what, int count)
+{
+	char line[64];
+
+	for (int i = 0; i < count; i++) {
+		snprintf(line, sizeof line, "{\"%s\":%d}\n", what, i);
+		put(file, line);
+	}
+}
+
+/* The saved position of the only file stands at its end. */
+static void wait_saved(struct world *w, const struct sim_inode *file)
+{
+	uint64_t generation = w->host.items[w->host.count - 1].generation;
+
+	for (int i = 0; fake_host_position(&w->host, generation)->offset < sim_size(file); i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+}
+
+static void a_file_that_changes_all_the_time_is_read_once_a_tick(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	size_t asked, reads;
+
+	(void)state;
+	put_lines(file, "before", 1);
+	start(w);
+	wait_items(w, 1);
+	turns(w, 1000);
+	asked = w->host.asked;
+	reads = sim_files_calls(SIM_READ);
+	for (int i = 0; i < 20 * TICK_MS; i++) {
+		put_lines(file, "n", 1);
+		turn(w);
+	}
+	turns(w, 3 * TICK_MS);
+	assert_int_equal(w->host.count, 1 + 20 * TICK_MS);
+	assert_in_range(w->host.asked - asked, 10, 22);
+	assert_in_range(sim_files_calls(SIM_READ) - reads, 10, 2 * 22);
+	sim_close(file);
+	world_free(w);
+}
+
+/* What inotify had to say of the rotations is lost. */
+static void a_full_queue_hides_no_rotation(void **state)
+{
+	struct world *w = world_new(true, 4);
+	struct sim_inode *files[4] = { sim_create(PATH) };
+	char to[64];
+
+	(void)state;
+	put_lines(files[0], "first", 2);
+	start(w);
+	wait_items(w, 2);
+	for (int i = 0; i < 3; i++) {
+		put_lines(files[i], "late", 2);
+		snprintf(to, sizeof to, PATH ".%d", i + 1);
+		w->time.ns += DURATION_MS(10).ns;
+		sim_rename(PATH, to);
+		files[i + 1] = sim_create(PATH);
+		put_lines(files[i + 1], to + strlen(SIM_ROOT), 2);
+		put_lines(files[i], "after", 1);
+	}
+	assert_true(sim_files_overflows() > 0);
+	wait_items(w, 2 + 3 * 3 + 3 * 2);
+	for (int i = 0; i < 4; i++)
+		sim_close(files[i]);
+	world_free(w);
+}
+
+/* The inode and the beginning are those of the file that was there: it is told by its birth, and where there is none
+ * by what stands before the place that was saved. */
+static void an_inode_is_used_again(bool births)
+{
+	struct world *w = world_new(births, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	uint64_t number = sim_number(file);
+
+	put(file, BANNER);
+	put_lines(file, "one", 5);
+	start(w);
+	wait_items(w, 6);
+	wait_saved(w, file);
+	fake_host_end(&w->host);
+	w->time.ns += DURATION_S(1).ns;
+	sim_unlink(PATH);
+	sim_close(file);
+	file = sim_create(PATH);
+	assert_int_equal(sim_number(file), number);
+	put(file, BANNER);
+	put_lines(file, "other", 20);
+	start(w);
+	wait_items(w, 6 + 21);
+	assert_int_not_equal(w->host.items[6].generation, w->host.items[5].generation);
+	assert_int_equal(w->host.items[6].offset, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void an_inode_that_is_used_again_is_told_by_its_birth(void **state)
+{
+	(void)state;
+	an_inode_is_used_again(true);
+}
+
+static void an_inode_that_is_used_again_is_told_by_what_it_has(void **state)
+{
+	(void)state;
+	an_inode_is_used_again(false);
+}
+
+/* Once: opening, or reading its beginning. It is the same file afterwards. */
+static void a_call_fails_at_the_start(enum sim_call call, int error)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	put(file, BANNER);
+	put_lines(file, "one", 5);
+	start(w);
+	wait_items(w, 6);
+	wait_saved(w, file);
+	fake_host_end(&w->host);
+	put_lines(file, "more", 2);
+	sim_files_fail(call, 1, error);
+	start(w);
+	turns(w, 3 * SWEEP_S * 1000);
+	assert_int_equal(w->host.count, 6);
+	assert_true(fake_host_number(&w->host, "read_errors_total") > 0);
+	sim_files_fail(call, 0, 0);
+	wait_items(w, 8);
+	assert_int_equal(w->host.repeated, 0);
+	assert_int_equal(w->host.items[7].generation, w->host.items[0].generation);
+	sim_close(file);
+	world_free(w);
+}
+
+static void a_file_that_cannot_be_read_for_a_while_is_the_same_file(void **state)
+{
+	(void)state;
+	a_call_fails_at_the_start(SIM_READ, EIO);
+	a_call_fails_at_the_start(SIM_OPEN, EMFILE);
+	a_call_fails_at_the_start(SIM_OPEN, EACCES);
+}
+
+static void a_read_that_fails_while_following_changes_nothing(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	put_lines(file, "one", 5);
+	start(w);
+	wait_items(w, 5);
+	sim_files_fail(SIM_READ, 2, EIO);
+	for (int i = 0; i < 100; i++) {
+		put_lines(file, "more", 1);
+		turns(w, SWEEP_S * 100);
+	}
+	sim_files_fail(SIM_READ, 0, 0);
+	wait_items(w, 105);
+	assert_int_equal(fake_host_number(&w->host, "truncations_total"), 0);
+	assert_int_equal(w->host.items[104].generation, w->host.items[0].generation);
+	sim_close(file);
+	world_free(w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_file_that_changes_all_the_time_is_read_once_a_tick),
+		cmocka_unit_test(a_full_queue_hides_no_rotation),
+		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_its_birth),
+		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),
+		cmocka_unit_test(a_file_that_cannot_be_read_for_a_while_is_the_same_file),
+		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
