@@ -496,6 +496,11 @@ static void join_line(struct line_slice *s, size_t at, size_t size)
 		lines_end(s);
 }
 
+static bool is_line_end(char c)
+{
+	return c == '\n' || c == '\r';
+}
+
 static enum lines_format format_by(const struct lines *l, struct bytes line)
 {
 	if (l->format != LINES_AUTO || !l->queue)
@@ -506,6 +511,10 @@ static enum lines_format format_by(const struct lines *l, struct bytes line)
 /* A line, `seen` is behind it and its end. */
 static void deal_with(struct line_slice *s, size_t at, size_t size)
 {
+	for (; s->zeros && size > 0 && is_line_end(s->data[at]); at++)
+		size--;
+	while (s->zeros && size > 0 && is_line_end(s->data[at + size - 1]))
+		size--;
 	if (s->format == LINES_AUTO)
 		s->format = format_by(s->lines, (struct bytes){ s->data + at, size });
 	if (is_joined(s)) {
@@ -530,9 +539,10 @@ static void begin_joins(struct line_slice *s)
 void lines_split(struct line_slice *s)
 {
 	const char *end;
+	char mark = s->zeros ? '\0' : '\n';
 
 	begin_joins(s);
-	while (!s->failed && (end = memchr(s->data + s->seen, '\n', s->size - s->seen))) {
+	while (!s->failed && (end = memchr(s->data + s->seen, mark, s->size - s->seen))) {
 		size_t at = s->seen, size = (size_t)(end - s->data) - at;
 		s->seen += size + 1;
 		if (!s->skipping) {

@@ -57,6 +57,7 @@ struct line_slice {
 	bool apart; /* data is not the batch's: what becomes an item is copied */
 	bool crowded; /* a line without its end is cut here: there is no room to wait for it */
 	bool single; /* each line is a message by itself: nothing is joined */
+	bool zeros; /* a line ends in a zero; line ends before and behind it are no part of it */
 	bool lost; /* lines are only counted: there is no batch, data need not be in one, nothing is joined */
 	enum lines_format format; /* AUTO until the first whole line, then for all that follow */
 

@@ -52,9 +52,8 @@ static const struct option socket_options[] = {
 	{ OPT_CHOICE(struct socket_config, kind, kinds), .name = "kind", .text = "stream",
 		.help = "stream: connections (Unix, TCP); datagram: one or more whole lines each (Unix, UDP)." },
 	{ OPT_CHOICE(struct socket_config, framing, framings), .name = "framing", .text = "auto",
-		.help = "How a message of a stream ends: with its line, or octets counted before it (RFC 6587); auto: "
-			"as "
-			"the first of a connection does." },
+		.help = "How a message of a stream ends: with its line (of syslog with a zero, too), or octets counted "
+			"before it (RFC 6587); auto: as the first of a connection does." },
 	{ OPT_CHOICE(struct socket_config, syslog, syslogs), .name = "syslog", .text = "auto",
 		.help = "auto: what begins with a priority is a syslog message (RFC 5424, RFC 3164)." },
 	{ OPT_CHOICE(struct socket_config, format, lines_formats), .name = "format", .text = "auto",

@@ -187,12 +187,25 @@ static void pass_over(struct stream *s)
 
 /* Lines. */
 
+/* Known from the first zero on, whatever lines it was taken for before. */
+static void look_for_zeros(struct stream *s)
+{
+	const struct buffer *p = &s->pending;
+
+	if (s->zeros == ZEROS_UNKNOWN)
+		s->zeros = s->kind->lines->shape && *p->data == '<' ? ZEROS_MAYBE : ZEROS_NEVER;
+	if (s->zeros == ZEROS_MAYBE && memchr(p->data + s->searched, '\0', p->size - s->searched))
+		s->zeros = ZEROS_END;
+}
+
 static size_t measure_lines(struct stream *s, bool last)
 {
 	const struct buffer *p = &s->pending;
-	const char *end = memrchr(p->data + s->searched, '\n', p->size - s->searched);
 	size_t rest = p->size - s->seen;
+	const char *end;
 
+	look_for_zeros(s);
+	end = memrchr(p->data + s->searched, s->zeros == ZEROS_END ? '\0' : '\n', p->size - s->searched);
 	if (end)
 		return (size_t)(end + 1 - p->data);
 	s->searched = p->size;
@@ -266,6 +279,7 @@ static struct line_slice slice_of(const struct stream *s, size_t size)
 		.size = size,
 		.offset = s->kind->offset,
 		.skipping = s->skipping,
+		.zeros = s->zeros == ZEROS_END,
 		.crowded = is_crowded(s) && size == s->pending.size && s->searched == size };
 }
 

@@ -28,6 +28,10 @@ enum {
 /* How messages end: in a line's end, or as they say at their beginning (RFC 6587, 3.4.1). */
 enum stream_framing { STREAM_AUTO, STREAM_LINES, STREAM_OCTETS };
 
+/* Whether a zero ends a message, as glibc's syslog() and Python's SysLogHandler have it. Only of one that begins as a
+ * syslog message: in any other text it is a part of that. */
+enum stream_zeros { ZEROS_UNKNOWN, ZEROS_NEVER, ZEROS_MAYBE, ZEROS_END };
+
 struct stream;
 
 /* What all streams of a collector share. */
@@ -57,6 +61,7 @@ struct stream {
 	size_t seen, searched, charged;
 	size_t pass; /* so many bytes to come belong to a frame that was cut */
 	enum stream_framing framing; /* AUTO: not known yet */
+	enum stream_zeros zeros;
 	struct mono_time last; /* when something was read */
 	int error; /* why it ended */
 	unsigned unframed; /* messages of the slice at hand */

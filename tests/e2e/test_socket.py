@@ -92,6 +92,22 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
     handler.close()
 
 
+def test_pythons_syslog_handler_on_a_stream(oxpecker, fault_server, place):
+    """A zero stands behind each record, and no line's end; glibc's syslog() does the same."""
+    server = fault_server()
+    agent = start(oxpecker, server.url, place[0])
+    address = place[1] if isinstance(place[1], str) else ("127.0.0.1", place[1])
+    handler = logging.handlers.SysLogHandler(address, socktype=socket.SOCK_STREAM)
+    logger = logging.Logger("shop", logging.DEBUG)
+    logger.addHandler(handler)
+    for number in range(500):
+        logger.warning("line %d ü\nand one more", number)
+    delivered(agent, 500, 8)
+    assert [d["message"] for d in documents(server)] == [f"line {n} ü\nand one more" for n in range(500)]
+    agent.assert_balanced()
+    handler.close()
+
+
 @pytest.mark.parametrize("words", [["--rfc5424"], ["--rfc3164"], []], ids=["5424", "3164", "default"])
 def test_logger(oxpecker, fault_server, tmp_path, words):
     server, path = fault_server(), f"{tmp_path}/log.sock"

@@ -350,6 +350,41 @@ static void test_frames_that_are_cut(void **state)
 	bench_done(&b);
 }
 
+static bool any_shape(struct lines *l, struct bytes line)
+{
+	buffer_clear(&l->message);
+	return *line.data == '<' && buffer_text(&l->message, "{\"syslog\":") == 0 &&
+	       buffer_printf(&l->message, "%zu}", line.size) == 0;
+}
+
+/* A zero ends what begins as a syslog message, also when its lines were taken for messages before; nothing else. */
+static void test_zeros(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_AUTO);
+	b.lines.shape = any_shape;
+	put(&b, 0, "<1>a\0<1>bc\nd\n\0\n<1>", 18);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 2);
+	assert_string_equal(b.host.items[0].data, "{\"syslog\":4}");
+	assert_string_equal(b.host.items[1].data, "{\"syslog\":7}");
+	put(&b, 0, "e\nf\0", 4);
+	put_text(&b, 1, "<1>line\n");
+	pass(&b, 25);
+	assert_true(b.host.count == 4 && stream_is_empty(&b.streams[0]));
+	assert_string_equal(b.host.items[2].data, "{\"syslog\":6}");
+	assert_string_equal(b.host.items[3].data, "{\"syslog\":7}");
+	put(&b, 1, "<1>bc\0<1>d\0", 11);
+	put(&b, 2, "a\0b\n", 4);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 7);
+	assert_string_equal(b.host.items[5].data, "{\"syslog\":4}");
+	assert_string_equal(b.host.items[6].data, "{\"message\":\"a\\u0000b\"}");
+	bench_done(&b);
+}
+
 /* A trace in pieces is one message, ended by the next line, by time, or by the end. */
 static void test_messages_of_several_lines(void **state)
 {
@@ -432,6 +467,7 @@ int main(void)
 		cmocka_unit_test(test_frames),
 		cmocka_unit_test(test_frames_and_what_is_none),
 		cmocka_unit_test(test_frames_that_are_cut),
+		cmocka_unit_test(test_zeros),
 		cmocka_unit_test(test_messages_of_several_lines),
 		cmocka_unit_test(test_an_end_that_is_none),
 		cmocka_unit_test(test_unfinished_lines_have_the_memory_they_need),
