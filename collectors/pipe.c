@@ -1,17 +1,19 @@
 /*
  * The `pipe` collector: a FIFO on the volume that the app and the sidecar share, and the app's stdout goes into it.
  *
- * It is opened for reading and writing, so writers come and go and never meet an end or SIGPIPE while we are there; an
+ * It is opened for writing, too, so writers come and go and we meet no end, nor they SIGPIPE while we are there; an
  * app that opens it both ways, too (`app 1<>FIFO`), outlives our restarts, and the kernel keeps what it writes
  * meanwhile. The app never waits for longer than `patience`: what has no room then is lost, and counted. What was read
  * is ours: at SIGTERM it goes to the spool, a kill loses it and the next start says how much, but for the line that had
- * no end yet.
+ * no end yet. An app whose stdout is buffered in blocks writes half a line now and the rest with the next block: as
+ * long as a writer is there, a line's end is waited for.
  *
  * Somebody may remove the FIFO and make another, as start scripts of containers do. Then the new one is read, and the
  * old one as long as somebody has it open.
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -56,7 +58,8 @@ static const struct option pipe_options[] = {
 	{ OPT_SIZE(struct pipe_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct pipe_config, flush), .name = "flush", .text = "1s", .min = 10, .max = 3600000,
-		.help = LINES_FLUSH_HELP },
+		.help = "When nothing more came for so long, a message that may go on is shipped as it is; so is a "
+			"line without its end, unless somebody has the FIFO open, who gets ten minutes to go on." },
 	LINES_MULTILINE_OPTIONS(struct pipe_config, multiline),
 	{ .name = NULL },
 };
@@ -64,7 +67,8 @@ static const struct option pipe_options[] = {
 struct fifo {
 	TAILQ_ENTRY(fifo) entry;
 	struct collector *collector;
-	struct stream stream;
+	struct stream stream; /* its descriptor is for reading only, and has the lock */
+	int keeper; /* the same for writing: while we have it there is no end. -1: its end is told */
 	dev_t device;
 	ino_t inode;
 };
@@ -95,6 +99,14 @@ static void go_on(void *context)
 	}
 }
 
+/* From now on its end is told. */
+static void let_end(struct fifo *f)
+{
+	if (f->keeper >= 0)
+		close(f->keeper);
+	f->keeper = -1;
+}
+
 static void fifo_free(struct fifo *f)
 {
 	struct collector *c = f->collector;
@@ -102,11 +114,12 @@ static void fifo_free(struct fifo *f)
 	TAILQ_REMOVE(&c->fifos, f, entry);
 	c->count--;
 	stream_done(&f->stream);
+	let_end(f);
 	close(f->stream.fd);
 	free(f);
 }
 
-/* While it is open for writing here, too, there is no end but a failure; an old one ends with its last writer. */
+/* While we are a writer, too, there is no end but a failure; an old one ends with its last writer. */
 static void on_ended(struct stream *s, int error)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
@@ -161,6 +174,29 @@ static int check_open(int fd, bool made, mode_t mode)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
+/* The same FIFO once more, whoever has its name now. */
+static int open_keeper(int fd)
+{
+	char link[LINK_MAX];
+
+	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
+	return open(link, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+}
+
+/* Who else has it open for writing shows when we do not. */
+static bool has_writer(struct stream *s)
+{
+	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
+	struct pollfd end = { .fd = s->fd };
+	bool kept = f->keeper >= 0, alone;
+
+	let_end(f);
+	alone = poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
+	if (kept)
+		f->keeper = open_keeper(s->fd);
+	return !alone;
+}
+
 /* The descriptor, or -errno. */
 static int open_path(const struct pipe_config *config)
 {
@@ -173,7 +209,7 @@ static int open_path(const struct pipe_config *config)
 		if (!made && errno != EEXIST)
 			return -errno;
 	}
-	fd = open(config->path, O_RDWR | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	fd = open(config->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
 	if (fd < 0)
 		return -errno;
 	failed = check_open(fd, made, mode);
@@ -193,36 +229,28 @@ static int open_fifo(struct collector *c)
 {
 	struct fifo *f;
 	struct stat info;
-	int fd = open_path(c->config);
+	int keeper, failed, fd = open_path(c->config);
 
 	if (fd < 0)
 		return fd;
+	keeper = open_keeper(fd);
+	if (keeper < 0) {
+		failed = -errno;
+		close(fd);
+		return failed;
+	}
 	if (fstat(fd, &info) < 0)
 		info = (struct stat){ .st_ino = 0 };
 	enlarge(c, fd);
 	f = oxp_new(sizeof *f);
 	f->collector = c;
+	f->keeper = keeper;
 	f->device = info.st_dev;
 	f->inode = info.st_ino;
 	TAILQ_INSERT_TAIL(&c->fifos, f, entry);
 	c->count++;
 	stream_init(&f->stream, &c->kind, fd);
 	return 0;
-}
-
-/* From now on its end is told. Opened by its number, whoever has its name now. */
-static void let_end(struct fifo *f)
-{
-	char link[LINK_MAX];
-	int fd, before = f->stream.fd;
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", before);
-	fd = open(link, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	if (fd < 0)
-		return;
-	stream_replace(&f->stream, fd);
-	close(before);
-	(void)flock(fd, LOCK_EX | LOCK_NB); /* nobody else begins before we are done */
 }
 
 /* Another FIFO, or none, stands where ours stood. */
@@ -253,7 +281,10 @@ static void read_new(struct collector *c)
 static void on_look(void *context)
 {
 	struct collector *c = context;
+	struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
 
+	if (f && f->keeper < 0) /* it could not be opened again */
+		f->keeper = open_keeper(f->stream.fd);
 	if (c->count < FIFOS_MAX && is_lost(c))
 		read_new(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
@@ -287,6 +318,7 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
 	c->kind.flush = c->config->flush;
 	c->kind.ended = on_ended;
+	c->kind.has_writer = has_writer;
 	*ret = c;
 	return 0;
 }

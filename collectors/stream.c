@@ -459,12 +459,26 @@ bool stream_is_quiet(struct stream *s, struct mono_time since)
 	return false;
 }
 
+/* Half a line, and its writer is there: his next block has the rest. */
+static bool is_half_a_line(struct stream *s)
+{
+	const struct buffer *p = &s->pending;
+	struct duration silent = mono_since(loop_now(s->watch.loop), s->last);
+
+	return s->kind->has_writer && p->size > 0 && p->data[p->size - 1] != '\n' &&
+	       duration_ms(silent) < STREAM_LINE_S * 1000 && s->kind->has_writer(s);
+}
+
 /* A frame has said how long it is: the rest of it is waited for. */
 static void on_flush(void *context)
 {
 	struct stream *s = context;
 
-	if (s->framing != STREAM_OCTETS)
+	if (s->framing == STREAM_OCTETS)
+		return;
+	if (is_half_a_line(s))
+		loop_timer_set(&s->flush, s->kind->flush);
+	else
 		stream_flush(s);
 }
 
@@ -535,15 +549,4 @@ void stream_finish(struct stream *s)
 	loop_watch_set(&s->watch, 0);
 	loop_timer_clear(&s->rest);
 	loop_timer_clear(&s->flush);
-}
-
-void stream_replace(struct stream *s, int fd)
-{
-	struct loop *loop = s->watch.loop;
-
-	loop_watch_done(&s->watch);
-	s->fd = fd;
-	loop_watch_init(&s->watch, loop, fd, on_ready, s);
-	if (!patience_waits(s->kind->patience))
-		loop_watch_set(&s->watch, WATCH_READ);
 }

@@ -8,7 +8,8 @@
  * line's end behind them up to `searched`; `charged` of the bytes are in the kind's `held`.
  * Bounded: one line by line_max, and so is a message; all unfinished ones of a collector by held_max, beyond a small
  * part that each may have. A line that has no end is cut at either; one that nobody goes on with for `flush` goes out
- * as it is, and so does a message. The memory that is read into is one for all streams.
+ * as it is, and so does a message; where it is known that a writer is there, the line has STREAM_LINE_S. The memory
+ * that is read into is one for all streams.
  */
 #ifndef OXP_COLLECTORS_STREAM_H
 #define OXP_COLLECTORS_STREAM_H
@@ -22,6 +23,7 @@ enum {
 	STREAM_CHUNK_MIN = 4 << 10, /* where lines take long */
 	STREAM_FREE = 16 << 10, /* of an unfinished line, not counted; of many streams each has less */
 	STREAM_FREE_ALL = 2 << 20, /* of all of them together */
+	STREAM_LINE_S = 600, /* so long a writer has to end a line: blocks of little output are rare */
 	STREAM_LAST_WORDS_MS = 1000, /* so long a writer is waited for when the process ends */
 };
 
@@ -48,6 +50,8 @@ struct stream_kind {
 	bool comes_back; /* an end is none: another writer may come (a FIFO) */
 	/* Its end was read (0), or reading failed (errno). Whatever it had is dealt with; it may be freed. */
 	void (*ended)(struct stream *, int error);
+	/* Whether somebody may go on with a line: then its end is waited for. NULL: nobody knows. */
+	bool (*has_writer)(struct stream *);
 	/* So many messages of streams of frames were none, and went out as lines. May be NULL. */
 	void (*unframed)(struct stream_kind *, unsigned count);
 };
@@ -84,8 +88,6 @@ void stream_flush(struct stream *);
 bool stream_is_quiet(struct stream *, struct mono_time since);
 /* Deals with all that was read, and what the kernel still has, as if it had ended. patience_end() came before. */
 void stream_finish(struct stream *);
-/* Other bytes of the same: a pipe that was opened anew. */
-void stream_replace(struct stream *, int fd);
 /* Nothing is between the descriptor and the pipeline. */
 static inline bool stream_is_empty(const struct stream *s)
 {

@@ -61,8 +61,8 @@ def lines(first, count, pad=0):
 class App:
     """A Node app started by a shell, with its stdout in the FIFO: `how` is > or 1<>."""
 
-    def __init__(self, closing, folder, path, total, pause=1, how="1<>"):
-        (folder / "app.js").write_text(NODE)
+    def __init__(self, closing, folder, path, total, pause=1, how="1<>", text=NODE):
+        (folder / "app.js").write_text(text)
         words = [need.program("sh"), "-c", f'exec "$0" "$1" "$2" "$3" {how} "$4"', need.program("node"),
                  str(folder / "app.js"), total, pause, path]
         self.process = closing.keep(Ending(Process("app", words, folder)))
@@ -113,6 +113,34 @@ def test_writers_come_and_go(oxpecker, fault_server, tmp_path):
     assert {"message": 'no "JSON"'} in documents
     assert sorted(d["n"] for d in documents if "n" in d) == list(range(21))
     assert agent.metric("oxpecker_empty_lines_total") == 2
+    agent.assert_balanced()
+
+
+BLOCKS = """
+const [total, pause] = process.argv.slice(2).map(Number);
+let text = "";
+for (let n = 0; n < total; n++) text += JSON.stringify({ n, level: "info", message: "line " + n }) + "\\n";
+function block() {
+    process.stdout.write(text.slice(0, 1000));
+    if ((text = text.slice(1000))) setTimeout(block, pause);
+    else console.error("wrote all");
+}
+block();
+"""
+
+
+def test_an_app_that_fills_blocks_is_waited_for(oxpecker, fault_server, closing, tmp_path):
+    """As stdout of C, Ruby or Perl does: half a line goes on with the next block, however late. What stands without an
+    end when the app is gone is shipped as it is."""
+    server = fault_server()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"flush": "20ms"})
+    app = App(closing, tmp_path, path, 200, pause=200, text=BLOCKS)
+    app.wait()
+    delivered(agent, 200)
+    assert numbers(server) == list(range(200))
+    write(path, b"half")
+    delivered(agent, 201)
+    assert {"message": "half"} in shipped(server).values()
     agent.assert_balanced()
 
 

@@ -164,6 +164,40 @@ static void test_a_line_without_its_end(void **state)
 	bench_done(&b);
 }
 
+static bool somebody(struct stream *s)
+{
+	return CONTAINER_OF(s->kind, struct bench, kind)->writers[0] >= 0;
+}
+
+/* Of a writer that fills blocks, half a line is no line; but neither a message nor a line is waited for for ever. */
+static void test_half_a_line(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, STREAM_LINES);
+	b.kind.has_writer = somebody;
+	put_text(&b, 0, "{\"a\":");
+	for (int i = 0; i < 10; i++)
+		pass(&b, FLUSH_MS_HERE + 1);
+	assert_int_equal(b.host.count, 0);
+	put_text(&b, 0, "1}\n{\"b\":");
+	pass(&b, 25);
+	assert_string_equal(b.host.items[0].data, "{\"a\":1}");
+	for (int i = 0; i < STREAM_LINE_S; i++)
+		pass(&b, 1000);
+	pass(&b, FLUSH_MS_HERE + 1);
+	assert_string_equal(b.host.items[1].data, "{\"message\":\"{\\\"b\\\":\"}");
+	put_text(&b, 0, "last");
+	pass(&b, FLUSH_MS_HERE + 1);
+	assert_int_equal(b.host.count, 2);
+	close(b.writers[0]);
+	b.writers[0] = -1;
+	pass(&b, FLUSH_MS_HERE + 1);
+	assert_string_equal(b.host.items[2].data, "{\"message\":\"last\"}");
+	bench_done(&b);
+}
+
 /* Cut at line_max, and the rest of it is passed over in whatever pieces it comes. */
 static void test_a_line_too_long(void **state)
 {
@@ -459,6 +493,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_pieces),
 		cmocka_unit_test(test_a_line_without_its_end),
+		cmocka_unit_test(test_half_a_line),
 		cmocka_unit_test(test_a_line_too_long),
 		cmocka_unit_test(test_a_crowd_of_unfinished_lines),
 		cmocka_unit_test(test_patience),
