@@ -220,7 +220,8 @@ static int open_path(const struct pipe_config *config)
 
 static const char *reason(int failed)
 {
-	return failed == -ENOTSUP       ? "it is no FIFO"
+	return failed == -ENOTSUP       ? "it is no FIFO (who writes before there is one makes a file: mkfifo first)"
+	       : failed == -EACCES      ? "permission denied (it is opened for reading and for writing)"
 	       : failed == -EWOULDBLOCK ? "it has a reader already"
 					: strerror(-failed);
 }
