@@ -4,6 +4,8 @@
 
 #include "proto/rfc3339.h"
 
+#define ADDRESS_CHARS "0123456789abcdefABCDEF:."
+
 enum { PRIORITY_MAX = 191, TAG_MAX = 48, PID_MAX = 128, HOST_MAX = 255, DAY_S = 86400, YEAR_DAYS = 365 };
 
 /* Words. */
@@ -285,13 +287,27 @@ static bool take_tag(struct bytes *b, bool pid_only, struct syslog *s)
 	return true;
 }
 
+/* An address of IPv6 has colons, and is no tag. */
+static bool has_address(struct bytes b)
+{
+	struct bytes word = take_word(&b);
+	size_t colons = 0;
+
+	for (size_t i = 0; i < word.size; i++) {
+		colons += word.data[i] == ':';
+		if (!strchr(ADDRESS_CHARS, word.data[i]) || !word.data[i])
+			return false;
+	}
+	return colons >= 2;
+}
+
 static void read_3164(struct bytes b, const struct syslog_now *now, struct syslog *s)
 {
 	struct bytes rest;
 
 	if (!take_any_time(&b, now, s)) {
 		(void)take_tag(&b, true, s);
-	} else if (!take_tag(&b, false, s)) { /* with a host before it, then */
+	} else if (has_address(b) || !take_tag(&b, false, s)) { /* with a host before it, then */
 		rest = b;
 		s->host = take_word(&rest);
 		if (s->host.size > 0 && s->host.size <= HOST_MAX) {

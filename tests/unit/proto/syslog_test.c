@@ -110,6 +110,10 @@ static void test_rfc_3164_and_what_programs_send(void **state)
 		{ "<14>Nov  3 04:45:06 app[123]: hello",
 			"{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
 			",\"log.syslog.appname\":\"app\",\"log.syslog.procid\":\"123\",\"message\":\"hello\"}" },
+		/* An address for a host. */
+		{ "<14>Nov  3 04:45:06 fe80::1 app: hello",
+			"{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
+			",\"log.syslog.hostname\":\"fe80::1\",\"log.syslog.appname\":\"app\",\"message\":\"hello\"}" },
 		/* Python's SysLogHandler: nothing but a priority, and a zero. */
 		{ "<14>error: no disk", "{" INFO ",\"message\":\"error: no disk\"}" },
 		{ "<14>app[7]: no disk\n",
