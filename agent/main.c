@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -256,6 +257,17 @@ static int command_parked(const struct command_line *c, const struct agent_confi
 		.json = c->json });
 }
 
+/* Connections and files have ceilings of their own; the soft limit is one for programs that use select(). */
+static void raise_descriptors(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	(void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 static int command_run(const struct command_line *c, const struct agent_config *config)
 {
 	struct log log = { .fd = STDERR_FILENO,
@@ -263,9 +275,11 @@ static int command_run(const struct command_line *c, const struct agent_config *
 		.clock = &clock_system,
 		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON };
 	struct agent *agent = oxp_new(sizeof *agent);
-	int failed = agent_start(agent, config, &log);
 	uint64_t lost;
+	int failed;
 
+	raise_descriptors();
+	failed = agent_start(agent, config, &log);
 	if (!failed)
 		agent_run(agent);
 	lost = agent_stop(agent);

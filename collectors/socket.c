@@ -107,7 +107,7 @@ struct collector {
 	unsigned mode;
 	struct syslog_now now;
 	struct mono_time drained, last; /* last: when a connection came or went */
-	bool stopped, unframed_told, full, full_told;
+	bool stopped, unframed_told, full, full_told, starved_told;
 	uint64_t *open, *accepted, *unframed, *fulls, *syslog;
 };
 
@@ -207,6 +207,15 @@ static void set_buffer(struct collector *c, int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
 }
 
+static void wait_for_descriptors(struct collector *c, int why)
+{
+	if (!c->starved_told)
+		host_log(c->host, LOG_LEVEL_WARN, "no further connections can be taken for now, they wait: %s",
+			strerror(why));
+	c->starved_told = true;
+	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
+}
+
 static void connection_new(struct collector *c, int fd)
 {
 	struct connection *peer = oxp_new(sizeof *peer);
@@ -234,7 +243,7 @@ static void on_peer(void *context, int fd, unsigned what)
 			connection_new(c, peer);
 	}
 	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-		loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
+		wait_for_descriptors(c, errno);
 	watch_doors(c);
 }
 

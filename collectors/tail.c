@@ -156,15 +156,11 @@ static void on_changes(void *context, int fd, unsigned what)
 /* Life. */
 
 /* The lowest free number is what open() gives: files that stay below a bound leave the rest to connections. */
-static void raise_descriptors(struct collector *c)
+static void spare_descriptors(struct collector *c)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		(void)setrlimit(RLIMIT_NOFILE, &limit);
-		(void)getrlimit(RLIMIT_NOFILE, &limit);
-	}
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
 	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
 }
 
@@ -183,7 +179,7 @@ static int tail_start(struct collector *c)
 		failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
 	if (failed)
 		return failed;
-	raise_descriptors(c);
+	spare_descriptors(c);
 	c->looked = loop_clock(c->loop)->wall(loop_clock(c->loop));
 	c->began = loop_now(c->loop);
 	tail_begin_scan(c);

@@ -4,6 +4,7 @@ import json
 import logging
 import logging.handlers
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -13,7 +14,7 @@ import time
 import pytest
 
 from lib import need
-from lib.wait import free_port
+from lib.wait import free_port, wait_until
 
 
 def start(oxpecker, url, collector, **more):
@@ -191,6 +192,33 @@ def test_connections_are_bounded(oxpecker, fault_server, tmp_path):
         peer.close()
     delivered(agent, 4)
     assert sorted(d["n"] for d in documents(server)) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("hard", [None, 64])
+def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_server, tmp_path, hard):
+    """The soft limit is raised. Where that does not help connections wait, and it is said."""
+    server, path, before = fault_server(), f"{tmp_path}/log.sock", resource.getrlimit(resource.RLIMIT_NOFILE)
+    config = {"logs": {"collect": {"socket": {"listen": "unix:" + path, "connections": 100}},
+                       "export": {"elasticsearch": server.url}}}
+    agent = oxpecker(config, start=False)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
+    try:
+        agent.launch()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    if hard:
+        resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (hard, hard))
+    wait_until(lambda: os.path.exists(path), 20, "the socket")
+    peers = [connected(path) for _ in range(100)]
+    for number, peer in enumerate(peers):
+        peer.sendall(b'{"n":%d}\n' % number)
+    if hard:
+        agent.wait_until(lambda: "no further connections" in agent.err(), 20, "a word of it")
+        for peer in peers:
+            peer.close()
+    delivered(agent, 100)
+    assert sorted(d["n"] for d in documents(server)) == list(range(100))
+    agent.assert_balanced()
 
 
 def test_lines_in_datagrams_and_one_that_is_too_long(oxpecker, fault_server, tmp_path):
