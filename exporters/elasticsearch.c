@@ -7,9 +7,9 @@
  * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good. An answer that does not
  * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
  *
- * To one index a line goes as it stands behind an action of fixed size. Only an index with a date in its name and a
- * data stream look into it, for its @timestamp or what else says when it was (proto/log_time.h): the one to find the
- * day, the other to add @timestamp where there is none.
+ * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
+ * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
+ * the first is to find the day, the others add @timestamp where there is none.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,7 +41,7 @@ enum {
 struct elasticsearch_config {
 	const struct option_list *url;
 	const char *index, *data_stream;
-	bool ids, template, gzip;
+	bool ids, timestamp, template, gzip;
 	struct access_config access;
 	struct duration timeout;
 };
@@ -60,6 +60,8 @@ static const struct option elasticsearch_options[] = {
 			"now." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
 		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
+	{ OPT_BOOL(struct elasticsearch_config, timestamp), .name = "timestamp", .text = "false",
+		.help = "Give a line without @timestamp one, from its own time or now, in an index, too." },
 	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
 		.help = "Put an index template at the start unless there is one of its name, oxpecker-INDEX." },
 	ACCESS_ROWS(struct elasticsearch_config, access),
@@ -87,6 +89,7 @@ struct exporter {
 	const struct json_scan *scan;
 	const char *dated; /* pattern of the index; NULL where the URL names it */
 	bool ids, stream;
+	bool stamps; /* @timestamp is added where there is none */
 	char state_id[ID_STATE];
 	uint64_t *again, *elsewhere;
 };
@@ -198,13 +201,13 @@ static size_t put_varied(void *exporter, void *bulk, const struct batch_item *it
 	struct bulk *b = bulk;
 	struct bytes line = { item->data, item->size };
 	struct rfc3339 when;
-	bool named = (e->dated || e->stream) && tell_time(e, b, line, &when);
+	bool named = (e->dated || e->stamps) && tell_time(e, b, line, &when);
 	char *end;
 
 	if (e->dated)
 		set_index(e, b, when.seconds);
 	end = put_varied_action(e, b, item, to);
-	if (e->stream && !named)
+	if (e->stamps && !named)
 		end = put_time(&when, line, end, skip);
 	return (size_t)(end - to);
 }
@@ -420,7 +423,7 @@ static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 
 static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 {
-	bool fixed = e->ids && !e->stream && !e->dated;
+	bool fixed = e->ids && !e->stamps && !e->dated;
 
 	return poster_new(
 		&(struct poster_options){
@@ -474,6 +477,7 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->scan = json_scan_best();
 	e->ids = c->ids;
 	e->stream = c->data_stream;
+	e->stamps = e->stream || c->timestamp;
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
 	e->again = host_counter(host, "already_there_total", "Lines the destination answered it has already (409).");

@@ -127,13 +127,14 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
     """The event's time is the day and the @timestamp of lines that name it otherwise, to the nanosecond."""
     path = tmp_path / "app.log"
     path.write_text("".join(json.dumps({"n": n, **time}) + "\n" for n, (time, _) in enumerate(WRITTEN)))
-    for options in ({"data_stream": "stream"}, {"index": "a-%{+yyyy.MM.dd}"}):
+    for options in ({"data_stream": "stream"}, {"index": "a-%{+yyyy.MM.dd}"},
+                    {"index": "a-%{+yyyy.MM.dd}", "timestamp": True}, {"index": "a", "timestamp": True}):
         server = fault_server()
         agent = oxpecker(as_they_stand(elasticsearch(path, server.url, **options)))
         wait_delivered(agent, len(WRITTEN))
         for action, document in server.taken("_bulk")[0].documents():
             fields, moment = WRITTEN[document["n"]]
-            extra = {"@timestamp": moment} if "data_stream" in options else {}
+            extra = {"@timestamp": moment} if "data_stream" in options or "timestamp" in options else {}
             assert document == {"n": document["n"], **fields, **extra}
             assert action["create"].get("_index", "a-2001.02.03") == "a-2001.02.03"
         agent.assert_balanced()
