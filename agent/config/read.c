@@ -155,8 +155,10 @@ static const char *read_scalar(struct config_arena *arena, const struct option *
 		wrong = value_url(text, o->choices);
 		break;
 	case OPTION_ADDRESS:
-	case OPTION_ADDRESS_LIST:
 		wrong = value_address(text);
+		break;
+	case OPTION_ADDRESS_LIST:
+		wrong = value_own_address(text);
 		break;
 	default:
 		break;

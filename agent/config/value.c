@@ -1,5 +1,6 @@
 #include "config/value.h"
 
+#include <arpa/inet.h>
 #include <limits.h>
 #include <stdio.h>
 #include <sys/un.h>
@@ -123,6 +124,30 @@ const char *value_address(const char *text)
 		return "has no port";
 	wrong = check_host((struct bytes){ text, (size_t)(colon - text) });
 	return wrong ? wrong : check_port(colon + 1);
+}
+
+const char *value_own_address(const char *text)
+{
+	const char *wrong = value_address(text);
+	struct in6_addr to;
+	char host[INET6_ADDRSTRLEN];
+	size_t size;
+
+	if (wrong || *text == ':' || strncmp(text, "unix:", 5) == 0)
+		return wrong;
+	size = (size_t)(strrchr(text, ':') - text);
+	if (*text == '[') {
+		text++;
+		size -= 2;
+	}
+	if (size < sizeof host) {
+		memcpy(host, text, size);
+		host[size] = '\0';
+		if (strcmp(host, "localhost") == 0 || inet_pton(AF_INET, host, &to) == 1 ||
+			inet_pton(AF_INET6, host, &to) == 1)
+			return NULL;
+	}
+	return "has a name, and only an IP address of this machine, or localhost, can be listened on";
 }
 
 struct bytes value_scheme(const char *text)

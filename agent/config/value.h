@@ -18,6 +18,8 @@ const char *value_size(const char *text, uint64_t *ret);		/* B KiB MiB GiB TiB *
 const char *value_duration(const char *text, struct duration *ret);	/* ms s m h */
 /* host:port, [v6]:port, :port with a port up to 65535, or unix:/path that fits a socket address. */
 const char *value_address(const char *text);
+/* The same, to listen on: the host is a number or localhost, since nobody is asked for names then. */
+const char *value_own_address(const char *text);
 /* scheme://host…, or unix:/path; the scheme one of `schemes` unless that is NULL. */
 const char *value_url(const char *text, const char *const *schemes);
 /* What stands before the first colon, if it can be a scheme; empty otherwise. */

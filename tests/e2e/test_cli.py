@@ -28,6 +28,7 @@ FAULTS = {
     "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),
     "wrong type": ("memory: lots\n", ":1:9:", "memory", "32MiB"),
     "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "5s"),
+    "a name to listen on": ("logs: { collect: { bulk: 'app.example:9200' } }\n", ":1:", "app.example", "IP address"),
     "missing": ("logs: { export: { elasticsearch: { index: a } } }\n", ":1:", "url"),
     "missing secret file": ("logs: { export: { elasticsearch: { url: 'http://a', password: '${file:/no/x}' } } }\n",
                             ":1:", "/no/x"),

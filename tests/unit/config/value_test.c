@@ -132,6 +132,29 @@ static void test_addresses(void **state)
 	assert_string_equal(value_address(longest), "has a path longer than a socket address holds (107 bytes)");
 }
 
+static void test_own_addresses(void **state)
+{
+	static const char name[] =
+		"has a name, and only an IP address of this machine, or localhost, can be listened on";
+	static const struct reading readings[] = {
+		{ "localhost:80", NULL },
+		{ ":9464", NULL },
+		{ "127.0.0.1:65535", NULL },
+		{ "[::1]:80", NULL },
+		{ "unix:/run/a", NULL },
+		{ "a:80", name },
+		{ "127.0.0.1.2:80", name },
+		{ "[1:2]:80", name },
+		{ "my-app.my-namespace.svc.cluster.local.and.so.on.and.on:80", name },
+		{ "localhost", "has no port" },
+		{ "unix:run/a", "has no absolute path after unix:" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(readings); i++)
+		assert_wrong(readings[i].text, value_own_address(readings[i].text), readings[i].wrong);
+}
+
 static void test_urls(void **state)
 {
 	static const char *const http[] = { "http", "https", NULL };
@@ -163,7 +186,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes), cmocka_unit_test(test_durations), cmocka_unit_test(test_counts_and_bools),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_own_addresses), cmocka_unit_test(test_urls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
