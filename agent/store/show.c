@@ -274,16 +274,20 @@ static int show(sqlite3 *db, const struct shown *s, const struct store_show_opti
 {
 	sqlite3_stmt *q;
 	int code = sqlite3_prepare_v2(db, s->sql, -1, &q, NULL);
+	bool none = true;
 
 	if (code == SQLITE_OK) {
 		sqlite3_bind_int64(q, 1, o->limit < INT64_MAX ? (sqlite3_int64)o->limit : INT64_MAX);
 		sqlite3_bind_int64(q, 2, o->since.ns);
-		while ((code = sqlite3_step(q)) == SQLITE_ROW)
+		for (; (code = sqlite3_step(q)) == SQLITE_ROW; none = false)
 			s->print(q, p);
 		sqlite3_finalize(q);
 	}
 	if (code != SQLITE_DONE)
 		fprintf(stderr, "oxpecker: cannot read the store: %s\n", sqlite3_errmsg(db));
+	else if (none)
+		fprintf(stderr, "oxpecker: no %s in the store; a signal that has an exporter goes there instead\n",
+			s->what);
 	return code == SQLITE_DONE ? 0 : -EIO;
 }
 

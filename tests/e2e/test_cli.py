@@ -146,6 +146,13 @@ def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault
         assert database.execute("select count(*) from spans").fetchone() == (4,)
 
 
+def test_show_says_why_there_is_nothing(oxpecker, tmp_path):
+    agent = oxpecker({"logs": {"collect": {"tail": f"{tmp_path}/*.log"}, "export": {"file": f"{tmp_path}/out"}}})
+    for what in ("logs", "traces"):
+        done = agents.run("show", what, "--config", agent.config_path)
+        assert done.returncode == 0 and done.stdout == "" and f"no {what} in the store" in done.stderr
+
+
 def test_the_file_exporter_writes_lines(oxpecker, tmp_path):
     writer, out = Writer(tmp_path / "app.log"), tmp_path / "out.jsonl"
     writer.write(100)
