@@ -209,6 +209,8 @@ static void read_list(const struct option_reader *r, const struct option *o, con
 		refuse_kind(r, o, n);
 		return;
 	}
+	if (o->required && !single && n->count == 0)
+		node_complain(r->errors, n, "an empty list; expected %s", option_expected(r->arena, o));
 	for (const struct node *item = single ? n : n->first; item; item = single ? NULL : item->next)
 		if (item->kind != NODE_TEXT)
 			node_complain(r->errors, item, "%s within a list of values", node_kind_name(item));

@@ -30,6 +30,7 @@ FAULTS = {
     "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "5s"),
     "a name to listen on": ("logs: { collect: { bulk: 'app.example:9200' } }\n", ":1:", "app.example", "IP address"),
     "missing": ("logs: { export: { elasticsearch: { index: a } } }\n", ":1:", "url"),
+    "nothing in a list": ("logs: { collect: { tail: [] } }\n", ":1:", "empty list", "texts"),
     "missing secret file": ("logs: { export: { elasticsearch: { url: 'http://a', password: '${file:/no/x}' } } }\n",
                             ":1:", "/no/x"),
     "unset variable": ("memory: ${NOT_SET_ANYWHERE}\n", ":1:", "NOT_SET_ANYWHERE"),
