@@ -110,6 +110,15 @@ static void tell_limits(struct collector *c)
 	c->out_of_descriptors = false;
 }
 
+/* Once, since an app that has not begun is nothing unusual, but neither is a glob with a slip in it. */
+static void tell_nothing(const struct collector *c)
+{
+	const struct option_list *paths = c->config->paths;
+
+	host_log(c->reader.host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
+		paths->count > 1 ? " or another of `paths`" : "");
+}
+
 static void no_more(struct collector *c)
 {
 	tail_scan_clear(&c->scan);
@@ -139,6 +148,8 @@ static void end_scan(struct collector *c)
 		loop_timer_set(&c->poll, c->config->poll_every);
 	*c->open_files = c->table.count;
 	++*c->scan_count;
+	if (!c->had_scan && !c->unsure && c->table.count == 0)
+		tell_nothing(c);
 	c->had_scan = c->had_scan || !c->unsure;
 	c->looked = c->unsure ? c->looked : c->looking;
 	plan_next(c);
