@@ -57,6 +57,23 @@ static bool print_ledger(const json_t *ledger, bool colour)
 	return balanced;
 }
 
+static void print_dropped(const json_t *ledger, bool colour)
+{
+	const char *head = "\n", *reason;
+	size_t i;
+	json_t *row, *value;
+
+	json_array_foreach(ledger, i, row) json_object_foreach(json_object_get(row, "dropped"), reason, value)
+	{
+		if (*head)
+			printf("\n%s%-28s %-28s %12s  %s%s\n", colour ? "\033[1m" : "", "SOURCE", "DESTINATION",
+				"DROPPED", "WHY", colour ? "\033[0m" : "");
+		head = "";
+		printf("%-28s %-28s %12lld  %s\n", text(row, "source"), text(row, "destination"),
+			json_integer_value(json_object_get(value, "records")), reason);
+	}
+}
+
 static void print_destinations(const json_t *destinations, bool colour)
 {
 	size_t i;
@@ -131,6 +148,7 @@ static int print_report(const struct cli_answer *a)
 		json_integer_value(json_object_get(report, "pid")),
 		json_real_value(json_object_get(report, "uptime_seconds")));
 	balanced = print_ledger(json_object_get(report, "ledger"), colour);
+	print_dropped(json_object_get(report, "ledger"), colour);
 	print_destinations(json_object_get(report, "destinations"), colour);
 	print_troubles(json_object_get(report, "sources"), colour);
 	print_checks(json_object_get(report, "checks"), colour);

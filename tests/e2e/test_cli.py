@@ -116,6 +116,17 @@ def test_status_for_people_and_as_json(oxpecker):
     assert done.returncode == 0 and '"ready"' in done.stdout
 
 
+def test_status_says_why_records_were_dropped(oxpecker, tmp_path):
+    writer = Writer(tmp_path / "app.log")
+    writer.write(3)
+    agent = oxpecker({"logs": {"collect": {"tail": f"{tmp_path}/app.log"}, "export": {"file": f"{tmp_path}/out"},
+                               "steps": [{"filter": "fatal"}]}})
+    agent.wait_until(lambda: agent.booked("dropped", signal="logs") == 3)
+    said = [line.split() for line in agents.run("status", "--config", agent.config_path).stdout.splitlines()]
+    assert ["SOURCE", "DESTINATION", "DROPPED", "WHY"] in said
+    assert ["logs.collect.tail", "logs.export.file", "3", "step"] in said
+
+
 def test_status_without_an_agent_says_what_to_do(tmp_path):
     path = tmp_path / "oxpecker.yaml"
     path.write_text(f"control: unix:{tmp_path}/none.sock\n")
