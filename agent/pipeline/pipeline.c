@@ -218,6 +218,7 @@ void source_lost(struct source *s, uint64_t records, uint64_t bytes)
 		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);
 		ledger_add(s->routes[i].row, LEDGER_DROPPED_FULL, records, bytes);
 	}
+	s->pipeline->lost += records * s->route_count;
 }
 
 enum admit source_offer(struct source *s, struct batch **batch)
@@ -299,5 +300,5 @@ uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const 
 	seal(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
 	sender_abandon(sender, keep_or_drop, &abandon);
-	return dropped_at_exit(p) - before;
+	return dropped_at_exit(p) - before + p->lost;
 }

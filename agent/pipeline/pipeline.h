@@ -72,6 +72,7 @@ struct pipeline {
 	TAILQ_HEAD(sender_list, sender) senders;
 	struct loop_soon room; /* tells the starved */
 	bool draining; /* the process ends: nothing waits for company or for better times */
+	uint64_t lost; /* records in this run, dropped{full}: once for each destination, as the ledger has them */
 };
 
 struct pipeline_options {
@@ -112,7 +113,7 @@ void pipeline_drain(struct pipeline *);
 bool pipeline_idle(const struct pipeline *);
 /*
  * The end. What is left of a source that cannot be read again is offered to keep(), which answers whether it has a
- * place for it; if not it is dropped and counted. Returns how many records were lost.
+ * place for it; if not it is dropped and counted. Returns how many records were lost, then and in all of this run.
  */
 uint64_t pipeline_abandon(struct pipeline *, bool (*keep)(void *context, const struct send *), void *context);
 /* A batch of an earlier run, for one destination of the source; the ledger has it as held. done() is told when it has

@@ -236,6 +236,10 @@ def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(ox
     delivered(agent, total - lost + 1)
     agent.assert_balanced()
     file.close()
+    assert agent.stop() == 1 and f"ended: {lost} records lost" in agent.err()
+    agent.expected_exit = {1}
+    agent.start()
+    assert agent.stop() == 0 and agent.err().rstrip().endswith('"ended: nothing was lost"}')
 
 
 def test_room_within_the_patience_loses_nothing(oxpecker, fault_server, tmp_path):

@@ -253,6 +253,7 @@ def test_what_the_kernel_throws_away_is_counted(oxpecker, fault_server):
     assert 0 < lost < 2000 and agent.booked("dropped", signal="logs") == lost
     delivered(agent, 2001 - lost)
     agent.assert_balanced()
+    agent.expected_exit = {1}
 
 
 @pytest.mark.parametrize("kind", ["stream", "datagram"])
@@ -295,6 +296,7 @@ def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, t
     delivered(agent, total - lost + 1)
     agent.assert_balanced()
     peer.close()
+    agent.expected_exit = {1}
 
 
 def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault_server, tmp_path):
