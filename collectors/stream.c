@@ -187,14 +187,24 @@ static void pass_over(struct stream *s)
 
 /* Lines. */
 
-/* Known from the first zero on, whatever lines it was taken for before. */
+/* One with another message behind it, or nothing yet; a zero that somebody has logged has other text. */
+static bool ends_in_zero(struct bytes b)
+{
+	const char *end = b.data + b.size, *zero = memchr(b.data, '\0', b.size);
+
+	while (zero && zero + 1 < end && zero[1] != '<')
+		zero = memchr(zero + 1, '\0', (size_t)(end - zero - 1));
+	return zero;
+}
+
+/* Known from the first such zero on, whatever lines it was taken for before. */
 static void look_for_zeros(struct stream *s)
 {
 	const struct buffer *p = &s->pending;
 
 	if (s->zeros == ZEROS_UNKNOWN)
 		s->zeros = s->kind->lines->shape && *p->data == '<' ? ZEROS_MAYBE : ZEROS_NEVER;
-	if (s->zeros == ZEROS_MAYBE && memchr(p->data + s->searched, '\0', p->size - s->searched))
+	if (s->zeros == ZEROS_MAYBE && ends_in_zero((struct bytes){ p->data + s->searched, p->size - s->searched }))
 		s->zeros = ZEROS_END;
 }
 

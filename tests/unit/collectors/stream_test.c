@@ -410,12 +410,16 @@ static void test_zeros(void **state)
 	assert_true(b.host.count == 4 && stream_is_empty(&b.streams[0]));
 	assert_string_equal(b.host.items[2].data, "{\"syslog\":6}");
 	assert_string_equal(b.host.items[3].data, "{\"syslog\":7}");
-	put(&b, 1, "<1>bc\0<1>d\0", 11);
+	put(&b, 1, "<1>a\0b\n<1>c\n", 12);
 	put(&b, 2, "a\0b\n", 4);
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 7);
-	assert_string_equal(b.host.items[5].data, "{\"syslog\":4}");
+	assert_string_equal(b.host.items[4].data, "{\"syslog\":6}");
 	assert_string_equal(b.host.items[6].data, "{\"message\":\"a\\u0000b\"}");
+	put(&b, 1, "<1>bc\0<1>d\0", 11);
+	pass(&b, 25);
+	assert_int_equal(b.host.count, 9);
+	assert_string_equal(b.host.items[8].data, "{\"syslog\":4}");
 	bench_done(&b);
 }
 
