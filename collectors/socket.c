@@ -25,6 +25,7 @@
 enum {
 	DOORS_MAX = 8,
 	ACCEPTS = 16, /* in one callback */
+	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there */
 	UNFINISHED_MAX = 4 << 20, /* of lines without an end, beyond STREAM_FREE of each */
@@ -101,7 +102,7 @@ struct collector {
 	struct stream_kind kind;
 	struct door doors[DOORS_MAX];
 	size_t door_count;
-	TAILQ_HEAD(, connection) connections;
+	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
 	unsigned mode;
@@ -448,6 +449,18 @@ static bool socket_quiet(struct collector *c)
 	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
 
+/* Whoever has connected and was not let in has written already, as far as he knows. */
+static void hear_waiting(struct collector *c, int fd)
+{
+	int peer;
+
+	for (int i = 0; i < WAITING_MAX && (peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0; i++) {
+		connection_new(c, peer);
+		stream_finish(&TAILQ_LAST(&c->connections, connection_list)->stream);
+		connection_free(TAILQ_LAST(&c->connections, connection_list));
+	}
+}
+
 static void socket_stop(struct collector *c)
 {
 	struct connection *peer;
@@ -460,8 +473,11 @@ static void socket_stop(struct collector *c)
 	watch_doors(c);
 	TAILQ_FOREACH(peer, &c->connections, entry)
 	stream_finish(&peer->stream);
-	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_DATAGRAM; i++)
-		datagrams_finish(&c->doors[i].datagrams);
+	for (size_t i = 0; i < c->door_count; i++)
+		if (c->config->kind == KIND_DATAGRAM)
+			datagrams_finish(&c->doors[i].datagrams);
+		else
+			hear_waiting(c, c->doors[i].listening.fd);
 }
 
 static void socket_destroy(struct collector *c)

@@ -316,6 +316,21 @@ def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault
     agent.assert_balanced()
 
 
+def test_who_waits_to_be_let_in_is_heard_at_the_end(oxpecker, fault_server, tmp_path):
+    """It has connected and written, as far as it knows: that is no less than what others have said."""
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "connections": 1})
+    peers = [connected(path) for _ in range(20)]
+    for number, peer in enumerate(peers):
+        peer.sendall(b'{"n":%d}\n' % number)
+    delivered(agent, 1)
+    assert agent.stop() == 0
+    agent.start()
+    delivered(agent, 20)
+    assert sorted(d["n"] for d in documents(server)) == list(range(20))
+    agent.assert_balanced()
+
+
 def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
     server, path = fault_server(), f"{tmp_path}/log.sock"
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "patience": "60s"})
