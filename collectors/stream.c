@@ -46,11 +46,14 @@ static char *room_to_read(struct stream *s, size_t chunk)
 	return buffer_reserve(&s->pending, chunk);
 }
 
-/* What is left of a read stands in memory of its size; the large one is for whoever reads next. */
+/* What is left of a read stands in memory of its size, whether any of it was dealt with or not; the large one is for
+ * whoever reads next. */
 static void give_back_area(struct stream *s)
 {
 	struct buffer *area = &s->kind->area, rest;
 
+	if (s->pending.size > STREAM_CHUNK || s->pending.room <= 2 * s->pending.size + SLACK)
+		return;
 	buffer_init(&rest, s->pending.ceiling);
 	if (s->pending.size > 0 && buffer_append(&rest, s->pending.data, s->pending.size) < 0)
 		return;
@@ -60,7 +63,7 @@ static void give_back_area(struct stream *s)
 	s->pending = rest;
 }
 
-/* What is dealt with goes; memory that an unfinished line does not need is not kept for it. */
+/* What is dealt with goes. */
 static void drop_front(struct stream *s, size_t size)
 {
 	struct buffer *p = &s->pending;
@@ -69,8 +72,6 @@ static void drop_front(struct stream *s, size_t size)
 	p->size -= size;
 	if (p->size > 0)
 		memmove(p->data, p->data + size, p->size);
-	if (p->size <= STREAM_CHUNK && p->room > 2 * p->size + SLACK)
-		give_back_area(s);
 	charge(s);
 }
 
@@ -362,6 +363,7 @@ static bool work_off(struct stream *s)
 		if (!take(s, size, last))
 			return false;
 	s->flushing = false;
+	give_back_area(s);
 	return true;
 }
 

@@ -489,6 +489,14 @@ static void test_unfinished_lines_have_the_memory_they_need(void **state)
 	pass(&b, 25);
 	for (size_t i = 0; i < STREAMS; i++)
 		assert_true(b.streams[i].pending.size == 10 && b.streams[i].pending.room < 4096);
+	for (size_t i = 0; i < STREAMS; i++)
+		put_text(&b, i, "\n");
+	pass(&b, 25);
+	for (size_t i = 0; i < STREAMS; i++)
+		put_text(&b, i, "nothing but unfinished");
+	pass(&b, 25);
+	for (size_t i = 0; i < STREAMS; i++)
+		assert_true(b.streams[i].pending.size == 22 && b.streams[i].pending.room < 4096);
 	bench_done(&b);
 }
 
