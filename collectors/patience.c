@@ -58,6 +58,7 @@ static bool has_recovered(const struct patience *p)
 
 void patience_taken(struct patience *p)
 {
+	p->loses = false;
 	if (p->state == PATIENCE_FINE || (p->state == PATIENCE_LOSING && !has_recovered(p)))
 		return;
 	if (p->lost_now > 0)
@@ -72,6 +73,7 @@ void patience_taken(struct patience *p)
 void patience_lost(struct patience *p, uint64_t records, uint64_t bytes)
 {
 	p->state = PATIENCE_LOSING;
+	p->loses = true;
 	p->lost_at = loop_now(p->loop);
 	if (records == 0)
 		return;

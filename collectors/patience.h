@@ -23,6 +23,7 @@ struct patience {
 	struct duration span;
 	enum patience_state state;
 	bool ending; /* nothing waits any more */
+	bool loses; /* the last offer found no room */
 	struct mono_time lost_at;
 	uint64_t lost_now; /* records, since LOSING began */
 	struct loop_timer over, again;
@@ -36,6 +37,11 @@ void patience_done(struct patience *); /* fine on zeroed memory */
 static inline bool patience_waits(const struct patience *p)
 {
 	return p->state == PATIENCE_WAITING;
+}
+/* The last offer found no room, and was lost. */
+static inline bool patience_loses(const struct patience *p)
+{
+	return p->state == PATIENCE_LOSING && p->loses;
 }
 /* An offer found no room. True: it waits, go_on() will be called. False: it is to be lost. */
 bool patience_full(struct patience *) MUST_CHECK;

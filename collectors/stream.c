@@ -546,16 +546,38 @@ void stream_go_on(struct stream *s)
 	work(s, STREAM_CHUNK);
 }
 
+/* There is no room, and the kernel has what was not read for as long as somebody writes: for whoever reads next. */
+static bool is_kept(struct stream *s)
+{
+	return s->ended || (patience_loses(s->kind->patience) && s->kind->has_writer && s->kind->has_writer(s));
+}
+
+/* Whoever reads next is to begin with a line. */
+static void read_line_end(struct stream *s)
+{
+	struct buffer *p = &s->pending;
+
+	for (int i = 0; i < STREAM_CHUNK && p->size > 0 && p->data[p->size - 1] != '\n'; i++) {
+		char *room = buffer_reserve(p, 1);
+		if (!room || read(s->fd, room, 1) != 1)
+			return;
+		p->size++;
+	}
+}
+
 void stream_finish(struct stream *s)
 {
 	char *room;
 	ssize_t got = 1;
 
-	for (int i = 0; i < LAST_READS && got > 0 && !s->ended && (room = room_to_read(s, STREAM_CHUNK)); i++) {
+	(void)work_off(s);
+	for (int i = 0; i < LAST_READS && got > 0 && !is_kept(s) && (room = room_to_read(s, STREAM_CHUNK)); i++) {
 		got = read(s->fd, room, STREAM_CHUNK);
 		hear(s, got);
 		(void)work_off(s);
 	}
+	if (!s->ended && is_kept(s))
+		read_line_end(s);
 	s->flushing = true;
 	(void)work_off(s);
 	loop_watch_set(&s->watch, 0);

@@ -1,6 +1,7 @@
 """The app's stdout: the `pipe` collector, with writers as they are started in a pod."""
 
 import errno
+import itertools
 import json
 import os
 import stat
@@ -273,6 +274,38 @@ def test_what_was_read_survives_an_end_while_the_server_is_away(oxpecker, fault_
     delivered(agent, 1500)
     assert numbers(server) == list(range(1500))
     agent.assert_balanced()
+
+
+def write_what_fits(fd, first):
+    """Lines from that number on, until the FIFO is full; the number behind the last."""
+    for number in itertools.count(first):
+        try:
+            os.write(fd, lines(number, 1, 300))
+        except BlockingIOError:
+            return number
+
+
+def test_what_has_no_room_at_the_end_stays_in_the_fifo_of_an_app(oxpecker, fault_server, tmp_path):
+    """The kernel keeps it as long as the app has the FIFO open: the next run reads it."""
+    server, written = fault_server(), 0
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    while not agent.metric("oxpecker_waits_total"):
+        written = write_what_fits(app, written)
+    written = write_what_fits(app, written)
+    left = unread(path)
+    assert agent.stop() == 1 and left > 200000
+    agent.expected_exit = {0}
+    lost = int(agent.err().rpartition("ended: ")[2].split()[0])
+    assert lost * 300 < left / 2
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == written and not unread(path), 30, "all of it")
+    delivered(agent, written - lost)
+    assert len(set(numbers(server))) == written - lost
+    agent.assert_balanced()
+    os.close(app)
 
 
 def test_last_words_are_read_to_their_end(oxpecker, fault_server, tmp_path):
