@@ -289,6 +289,15 @@ static bool is_collector(const struct agent_config *c, enum place place, const c
 	return false;
 }
 
+static const char *collector_names(struct agent_config *c, enum place place)
+{
+	const char *names = "", *comma = "";
+
+	for (const struct config_component *k = c->components[place]; k; k = k->next, comma = ", ")
+		names = config_printf(c->file->arena, "%s%s%s", names, comma, k->name);
+	return *names ? names : "none";
+}
+
 /* `from` names collectors of the signal. */
 static void check_from(struct agent_config *c, enum place out, enum place in)
 {
@@ -298,8 +307,9 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 			if (!is_collector(c, in, common->from->items[i]))
 				complain(c, k, out,
 					config_printf(c->file->arena,
-						"from: no collector is named \"%s\"; those of %s are meant",
-						common->from->items[i], place_path(in)));
+						"from: no collector is named \"%s\"; those of %s are meant: %s",
+						common->from->items[i], place_path(in),
+						collector_names(c, in)));
 	}
 }
 
