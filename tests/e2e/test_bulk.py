@@ -68,6 +68,18 @@ def test_each_item_has_its_answer(oxpecker, fault_server):
     agent.assert_balanced()
 
 
+def test_the_answer_says_first_whether_all_is_well(oxpecker, fault_server):
+    """Fluent Bit reads 512 KiB of an answer and looks for these bytes in what it has; else it sends all again."""
+    agent, door = start(oxpecker, fault_server().url)
+    body = bulk_of(*[line for n in range(5000) for line in ({"create": {}}, {"n": n})])
+    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10)
+    assert len(answer.content) > 512 << 10
+    assert b'"errors":false,"items":[' in answer.content[:100] and answer.json()["errors"] is False
+    answer = requests.post(door + "/_bulk", data=body + bulk_of({"delete": {"_id": "x"}}), headers=NDJSON, timeout=10)
+    assert b'"errors":false' not in answer.content and answer.json()["errors"] is True
+    assert [len(item) for item in answer.json()["items"]] == [1] * 5001
+
+
 REFUSED = {"no end": '{"create":{}}\n{"n":1}', "no action": '{"n":1}\n{"n":2}\n', "nothing": "", "text": "hello\n",
            "too many": '{"create":{}}\n{}\n' * 20001}
 
