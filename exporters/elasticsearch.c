@@ -4,7 +4,8 @@
  * Each line is a `create` with an _id made of where it came from: state id (11 characters), generation (6), byte offset
  * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered
  * 409 the second time, and that counts as delivered: effectively once, within one index. The answer is read item by
- * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good. An answer that does not
+ * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good, unless it is the one
+ * index that takes nothing now (it is blocked, closed, missing, not ours): that is waited for. An answer that does not
  * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
  *
  * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
@@ -102,7 +103,7 @@ struct bulk {
 	struct host *host;
 	uint64_t *again;
 	size_t next, wanted;
-	bool too_many;
+	bool too_many, dated; /* dated: not all lines go to one index */
 	size_t place; /* which host it goes to */
 	struct wall_time sealed; /* a line that says no time has this one: each try is for the same index */
 	int64_t hour; /* that index[] is of */
@@ -229,6 +230,19 @@ static void tell_conflict(const struct bulk *r, const struct bulk_item_answer *a
 		host_mapping_conflict(r->host, &conflict);
 }
 
+/* A refusal by the index and not of the line: the next line would fare no better, so all wait until somebody has
+ * mended it. Where each day has an index it may be that of an old day, which must not hold up the others. */
+static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
+{
+	static const char *const types[] = { "cluster_block_exception", "index_closed_exception",
+		"index_not_found_exception", "security_exception" };
+
+	for (size_t i = 0; i < COUNT_OF(types) && !r->dated; i++)
+		if (strcmp(a->type, types[i]) == 0)
+			return true;
+	return false;
+}
+
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct bulk *r = context;
@@ -242,7 +256,7 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 		if (a->status == 409)
 			(*r->again)++;
 	} else {
-		bool later = a->status == 429 || a->status >= 500 || a->status < 400;
+		bool later = a->status == 429 || a->status >= 500 || a->status < 400 || is_of_index(r, a);
 		snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
 		if (!later)
 			tell_conflict(r, a);
@@ -259,6 +273,7 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 	r->send = send;
 	r->host = e->host;
 	r->again = e->again;
+	r->dated = e->dated;
 	r->next = next_wanted(send, send_first(send));
 	r->sealed = send_sealed(send);
 	bulk_answer_init(&r->answer, on_item, r);
@@ -272,10 +287,21 @@ static bool elasticsearch_piece(void *reader, struct bytes piece)
 	return bulk_answer_feed(&r->answer, piece.data, piece.size) && !r->too_many;
 }
 
-/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. */
+/* Whether the server itself says what is wrong, as JSON, and not something before it. */
+static bool is_servers(struct bytes body)
+{
+	static const char error[] = "\"error\"";
+
+	return body.size > 0 && *body.data == '{' && memmem(body.data, body.size, error, sizeof error - 1);
+}
+
+/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. A proxy's
+ * 400 is not: it knows nothing of lines, but that plain HTTP came to its port for TLS, say. */
 static enum outcome whole_outcome(const struct http_reply *reply)
 {
-	if (reply->end == HTTP_END_ANSWER && (reply->status == 400 || reply->status == 413))
+	bool answer = reply->end == HTTP_END_ANSWER;
+
+	if (answer && (reply->status == 413 || (reply->status == 400 && is_servers(reply->body))))
 		return SPLIT;
 	return RETRY;
 }

@@ -324,6 +324,59 @@ def test_413_goes_down_to_the_one_document(oxpecker, fault_server, tmp_path):
     agent.assert_balanced()
 
 
+INDEX_SAYS_NO = [(403, "cluster_block_exception"), (403, "security_exception"), (404, "index_not_found_exception"),
+                 (400, "index_closed_exception")]
+
+
+@pytest.mark.parametrize("code, kind", INDEX_SAYS_NO)
+def test_an_index_that_takes_nothing_is_waited_for(oxpecker, fault_server, tmp_path, code, kind):
+    """It is no line's fault, and the next one would be refused, too, until the parking is full and they are lost."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.partial_bulk(every=1, code=code, kind=kind))
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url))
+    agent.wait_until(lambda: destination(agent)["retries"] > 1)
+    assert kind in destination(agent)["error"] and f"not delivering: {code} {kind}" in agent.err()
+    assert agent.booked("held", signal="logs") == 20
+    server.plan(fault.good())
+    wait_delivered(agent, 20)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+def test_the_index_of_an_old_day_holds_up_no_others(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+
+    def behave(handler, request):
+        indices = [action["create"]["_index"] for action, _ in request.documents()]
+        every, first = (len(indices), indices.index("a-2001")) if "a-2001" in indices else (0, 0)
+        fault.partial_bulk(every, 403, "cluster_block_exception", first)(handler, request)
+
+    server.plan(behave)
+    writer.write(10)
+    writer.write(1, **{"@timestamp": "2001-02-03T04:05:06Z"})
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy}"))
+    wait_delivered(agent, 20)
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("body, parked", [
+    (b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title></head></html>", 0), (b"", 0),
+    (b'{"error":{"root_cause":[],"type":"illegal_argument_exception","reason":"Malformed action"},"status":400}', 9)])
+def test_a_400_that_is_not_the_servers_is_about_no_line(oxpecker, fault_server, tmp_path, body, parked):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.status(400, body=body))
+    writer.write(9)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url))
+    agent.wait_until(lambda: destination(agent)["retries"] > 1 or agent.booked("parked", signal="logs") == 9)
+    assert agent.booked("parked", signal="logs") == parked
+    server.plan(fault.good())
+    wait_delivered(agent, 9 - parked)
+    agent.assert_balanced()
+
+
 HOSTILE = ['{"create":{"_index":"other","_id":"x"}}', '{"delete":{"_id":"x"}}', '{"a":"\\n{\\"delete\\":{}}\\n"}',
            '{"@timestamp":"2026-11-23T00:00:00Z\\"}}\\n{\\"delete\\":{}}"}', '{"a":"\r"}', '{"\u2028":"\u2028"}',
            'text {"index":{}}', '{"@timestamp":"\\u000a"}', '{"@timestamp":"../../x"}']
