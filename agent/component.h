@@ -265,6 +265,9 @@ struct series *host_series(struct host *);
  * that was logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the folder that is ours */
+/* Appends what a text of the config struct would be if it was read now: another one where a file that ${file:…} names
+ * has changed. 0, or -errno when it cannot be read. It may block: in the disk lane. */
+int host_text_now(const struct host *, const char *text, struct buffer *to) MUST_CHECK;
 uint64_t host_state_id(struct host *); /* 64 random bits, born with `state` */
 void host_log(struct host *, enum log_level, const char *format, ...) PRINTF_LIKE(3, 4);
 /* A number on /metrics and /status: oxpecker_NAME{component="…"}. A counter only grows and its name ends in _total; the

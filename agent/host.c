@@ -80,6 +80,11 @@ const char *host_state_path(struct host *h)
 	return h->agent->config->state.path;
 }
 
+int host_text_now(const struct host *h, const char *text, struct buffer *to)
+{
+	return tree_text_now(&h->agent->config->file->tree, text, &config_world_system, to);
+}
+
 uint64_t host_state_id(struct host *h)
 {
 	return state_id(h->agent->state);

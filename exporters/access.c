@@ -5,6 +5,23 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "loop/lane.h"
+
+/* What may come from files that change. */
+static const size_t texts[] = { offsetof(struct access_config, user), offsetof(struct access_config, password),
+	offsetof(struct access_config, api_key), offsetof(struct access_config, bearer) };
+enum { TEXTS = COUNT_OF(texts), TEXT_MAX = (64 << 10) + 1 };
+
+/* Reading them again. */
+struct access_look {
+	struct job job;
+	struct access *access; /* NULL: gone meanwhile */
+	struct host *host;
+	struct access_config config; /* as it was; then as it is, with its texts in `read` */
+	struct buffer read[TEXTS];
+	int failed;
+};
+
 /* Of a header's value: printable, without spaces; a line end would begin another header. */
 static bool is_token(const char *text)
 {
@@ -82,7 +99,7 @@ int access_init(struct access *a, const struct access_config *c, struct host *ho
 {
 	int failed = look_at_files(c, host);
 
-	*a = (struct access){ .tls = { c->ca, c->cert, c->key, !c->verify } };
+	*a = (struct access){ .tls = { c->ca, c->cert, c->key, !c->verify }, .host = host, .config = c };
 	if (!c->verify)
 		host_log(host, LOG_LEVEL_WARN, "verify: false: whoever answers is taken for the peer");
 	if (!failed)
@@ -90,9 +107,112 @@ int access_init(struct access *a, const struct access_config *c, struct host *ho
 	return failed;
 }
 
-void access_done(struct access *a)
+static void forget_credentials(struct access *a)
 {
 	free(a->authorization);
 	free(a->user_password);
 	a->authorization = a->user_password = NULL;
+}
+
+void access_done(struct access *a)
+{
+	forget_credentials(a);
+	if (a->look)
+		a->look->access = NULL;
+	a->look = NULL;
+}
+
+/* Reading again. */
+
+static const char **text_of(struct access_config *c, size_t i)
+{
+	return (const char **)((char *)c + texts[i]);
+}
+
+/* In the disk lane. */
+static void read_again(struct job *job)
+{
+	struct access_look *look = CONTAINER_OF(job, struct access_look, job);
+
+	for (size_t i = 0; i < TEXTS && !look->failed; i++) {
+		const char **text = text_of(&look->config, i);
+		if (!*text)
+			continue;
+		look->failed = host_text_now(look->host, *text, &look->read[i]);
+		if (!look->failed)
+			look->failed = buffer_append(&look->read[i], "", 1);
+		if (!look->failed)
+			*text = look->read[i].data;
+	}
+}
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static void take_over(struct access *a, struct access *fresh)
+{
+	if (same(a->authorization, fresh->authorization) && same(a->user_password, fresh->user_password))
+		return;
+	forget_credentials(a);
+	a->authorization = fresh->authorization;
+	a->user_password = fresh->user_password;
+	fresh->authorization = fresh->user_password = NULL;
+	host_log(a->host, LOG_LEVEL_INFO, "who we are is another by now, as the configuration's files say");
+}
+
+static void take_what_was_read(struct access *a, const struct access_look *look)
+{
+	struct access fresh = { .look = NULL };
+	const char *wrong = look->failed ? "cannot be read" : what_is_wrong(&look->config);
+
+	if (wrong && !a->complained)
+		host_log(a->host, LOG_LEVEL_WARN, "who we are stays as it was; what the files say by now: %s", wrong);
+	a->complained = wrong;
+	if (!wrong && write_credentials(&fresh, &look->config) == 0)
+		take_over(a, &fresh);
+	forget_credentials(&fresh);
+}
+
+static void look_free(struct access_look *look)
+{
+	for (size_t i = 0; i < TEXTS; i++) {
+		if (look->read[i].data)
+			explicit_bzero(look->read[i].data, look->read[i].room);
+		buffer_done(&look->read[i]);
+	}
+	free(look);
+}
+
+/* Back on the loop. */
+static void on_read_again(struct job *job)
+{
+	struct access_look *look = CONTAINER_OF(job, struct access_look, job);
+	struct access *a = look->access;
+
+	if (a) {
+		a->look = NULL;
+		take_what_was_read(a, look);
+	}
+	look_free(look);
+}
+
+void access_answered(struct access *a, unsigned status)
+{
+	struct access_look *look;
+
+	if ((status != 401 && status != 403) || a->look)
+		return;
+	look = oxp_new(sizeof *look);
+	*look = (struct access_look){ .job = { .work = read_again, .done = on_read_again },
+		.access = a,
+		.host = a->host,
+		.config = *a->config };
+	for (size_t i = 0; i < TEXTS; i++)
+		buffer_init(&look->read[i], TEXT_MAX);
+	if (lane_run(host_disk_lane(a->host), &look->job) == 0)
+		a->look = look;
+	else
+		look_free(look); /* the next answer asks again */
 }

@@ -4,6 +4,8 @@
  * One way to authenticate at a time: basic, API key or bearer token. What is secret goes into the header and nowhere
  * else: not into a log line, not into /status. The files of TLS are looked at once at the start, so that a wrong path
  * is told then and not with the first request.
+ *
+ * Tokens are renewed while we run: a peer that does not take ours has the files read again that they came from.
  */
 #ifndef OXP_ACCESS_H
 #define OXP_ACCESS_H
@@ -41,14 +43,23 @@ struct access_config {
 
 bool access_check(const struct access_config *, char *why, size_t room);
 
+struct access_look;
+
 struct access {
 	char *authorization; /* "Authorization: …", or NULL */
 	char *user_password; /* "user:password", or NULL */
 	struct http_tls tls; /* borrows from the configuration */
+	struct host *host;
+	const struct access_config *config;
+	struct access_look *look; /* under way in the disk lane */
+	bool complained;
 };
 
 /* The reason is logged. */
 int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
 void access_done(struct access *);
+/* What the peer answered: 401 and 403 are reason to look whether who we are is written otherwise by now. What is found
+ * is in the next request that begins after it. */
+void access_answered(struct access *, unsigned status);
 
 #endif

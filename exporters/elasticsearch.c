@@ -350,19 +350,21 @@ static void note_host(struct exporter *e, const struct bulk *r, const struct htt
 
 static void elasticsearch_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
+	struct exporter *e = exporter;
 	struct bulk *r = reader;
 	char reason[REASON_MAX] = "";
 
+	access_answered(&e->access, reply->status);
 	if (reply->retry_after_ms >= 0)
 		send_not_before(send, (uint64_t)reply->retry_after_ms);
 	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2) {
 		bool all = bulk_answer_end(&r->answer) && r->next >= send_end(send);
-		note_host(exporter, r, reply, reason);
+		note_host(e, r, reply, reason);
 		send_done(send, all ? DELIVERED : RETRY, "the answer to the bulk does not name every item");
 		return;
 	}
 	whole_reason(reply, reason, sizeof reason);
-	note_host(exporter, r, reply, reason);
+	note_host(e, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
 }
 
@@ -455,10 +457,8 @@ static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 		&(struct poster_options){
 			.host = e->host,
 			.target = elasticsearch_target,
-			.tls = &e->access.tls,
+			.access = &e->access,
 			.content_type = "application/x-ndjson",
-			.headers = { e->access.authorization },
-			.user_password = e->access.user_password,
 			.gzip = c->gzip,
 			.timeout = c->timeout,
 			.answer_max = ANSWER_MAX,

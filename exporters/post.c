@@ -7,11 +7,10 @@
 #include "loop/lane.h"
 #include "proto/gzip.h"
 
-enum { FRAME_CHUNK = 64 << 10 };
+enum { FRAME_CHUNK = 64 << 10, HEADERS = 3 };
 
 struct poster {
 	struct poster_options o;
-	const char *headers[POST_HEADERS_MAX + 4];
 	char content_type[128];
 	size_t suffix_size;
 	struct gzip *gzip; /* the CPU lane's while a job of ours runs there; jobs run one after another */
@@ -214,14 +213,30 @@ static void on_done(void *context, const struct http_reply *reply)
 	post_free(p);
 }
 
+/* Who we are may be another with each post. */
+static void list_headers(const struct poster *poster, const char *headers[HEADERS + 1])
+{
+	const struct access *access = poster->o.access;
+	size_t n = 0;
+
+	headers[n++] = poster->content_type;
+	if (poster->o.gzip)
+		headers[n++] = "Content-Encoding: gzip";
+	if (access && access->authorization)
+		headers[n++] = access->authorization;
+	headers[n] = NULL;
+}
+
 static void start_call(struct post *p)
 {
 	const struct poster *poster = p->poster;
+	const struct access *access = poster->o.access;
+	const char *headers[HEADERS + 1];
 	const struct http_call_options o = {
 		.method = "POST",
 		.url = poster->o.target ? poster->o.target(poster->o.exporter, p->reader) : poster->o.url,
 		.unix_path = poster->o.unix_path,
-		.headers = poster->headers,
+		.headers = headers,
 		.body_size = poster->o.gzip ? p->packed.size : p->body_size,
 		.read = on_read,
 		.rewind = on_rewind,
@@ -230,10 +245,11 @@ static void start_call(struct post *p)
 		.context = p,
 		.answer_max = poster->o.answer_max,
 		.timeout = poster->o.timeout,
-		.user_password = poster->o.user_password,
-		.tls = poster->o.tls,
+		.user_password = access ? access->user_password : NULL,
+		.tls = access ? &access->tls : NULL,
 	};
 
+	list_headers(poster, headers);
 	if (http_call_start(host_http(poster->o.host), &o, &p->call) < 0)
 		give_up(p, "cannot start a request: out of memory or of descriptors");
 }
@@ -312,23 +328,16 @@ void poster_cancel(struct poster *poster, struct send *send)
 int poster_new(const struct poster_options *o, struct poster **ret)
 {
 	struct poster *poster = oxp_new(sizeof *poster);
-	size_t n = 0;
 
 	OXP_ASSERT(o->prefix_size <= POST_PREFIX_MAX);
 	poster->o = *o;
 	poster->suffix_size = o->suffix ? strlen(o->suffix) : 0;
 	snprintf(poster->content_type, sizeof poster->content_type, "Content-Type: %s", o->content_type);
-	poster->headers[n++] = poster->content_type;
-	if (o->gzip) {
-		poster->headers[n++] = "Content-Encoding: gzip";
-		poster->gzip = gzip_new();
-		if (!poster->gzip) {
-			free(poster);
-			return -ENOMEM;
-		}
+	poster->gzip = o->gzip ? gzip_new() : NULL;
+	if (o->gzip && !poster->gzip) {
+		free(poster);
+		return -ENOMEM;
 	}
-	for (size_t i = 0; i < POST_HEADERS_MAX && o->headers[i]; i++)
-		poster->headers[n++] = o->headers[i];
 	*ret = poster;
 	return 0;
 }

@@ -9,9 +9,10 @@
 #define OXP_POST_H
 
 #include "component.h"
+#include "exporters/access.h"
 #include "http/client.h"
 
-enum { POST_PREFIX_MAX = 512, POST_SUFFIX_MAX = 4, POST_HEADERS_MAX = 8 };
+enum { POST_PREFIX_MAX = 512, POST_SUFFIX_MAX = 4 };
 
 struct poster;
 
@@ -22,10 +23,8 @@ struct poster_options {
 	/* Where this one goes, in place of `url`, asked when it starts; the text lives until the call does. May be
 	 * NULL. */
 	const char *(*target)(void *exporter, void *reader);
-	const struct http_tls *tls; /* may be NULL */
+	const struct access *access; /* as it is when a post starts; may be NULL */
 	const char *content_type;
-	const char *headers[POST_HEADERS_MAX]; /* "Name: value"; further ones, ends with NULL */
-	const char *user_password;
 	bool gzip;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;

@@ -18,7 +18,7 @@ struct expansion {
 	const struct config_world *world;
 	struct node *node;
 	struct buffer out;
-	bool failed;
+	bool failed, from_file;
 };
 
 static void fail(struct expansion *x, const char *what, struct bytes about)
@@ -98,13 +98,12 @@ static void put_content(struct expansion *x, struct bytes path, struct bytes con
 		put(x, content.data, content.size);
 }
 
-static void remember_file(struct tree *t, const char *path)
+static void remember_source(struct tree *t, const char *written, const char *text)
 {
-	struct tree_file *f = config_alloc(t->arena, sizeof *f);
+	struct tree_source *s = config_alloc(t->arena, sizeof *s);
 
-	f->path = path;
-	f->next = t->files;
-	t->files = f;
+	*s = (struct tree_source){ .next = t->sources, .written = written, .text = text };
+	t->sources = s;
 }
 
 static void put_file(struct expansion *x, struct bytes path)
@@ -120,7 +119,7 @@ static void put_file(struct expansion *x, struct bytes path)
 		fail(x, file_fault(failed), path);
 	else
 		put_content(x, path, buffer_bytes(&content));
-	remember_file(x->tree, name);
+	x->from_file = true;
 	if (content.data)
 		explicit_bzero(content.data, content.room);
 	buffer_done(&content);
@@ -153,7 +152,7 @@ static const char *put_one(struct expansion *x, const char *p)
 
 static void expand_node(struct expansion *x)
 {
-	const char *p = x->node->text, *dollar;
+	const char *written = x->node->text, *p = written, *dollar;
 
 	for (; !x->failed && (dollar = strchr(p, '$')); p = put_one(x, dollar + 1))
 		put(x, p, (size_t)(dollar - p));
@@ -163,6 +162,8 @@ static void expand_node(struct expansion *x)
 		node_complain(x->tree->errors, x->node, "all ${…} together become longer than 4 MiB");
 	x->node->text = config_copy(x->tree->arena, x->out.data, x->out.size);
 	x->node->empty = x->out.size == 0 && !x->node->quoted;
+	if (x->from_file)
+		remember_source(x->tree, written, x->node->text);
 }
 
 int tree_expand(struct tree *t, const struct config_world *world)
@@ -181,6 +182,30 @@ int tree_expand(struct tree *t, const struct config_world *world)
 		buffer_done(&x.out);
 	}
 	return t->errors->count == before ? 0 : -EINVAL;
+}
+
+int tree_text_now(const struct tree *t, const char *text, const struct config_world *world, struct buffer *to)
+{
+	const struct tree_source *s = t->sources;
+	struct config_arena *arena;
+	struct config_errors errors;
+	struct node value;
+	struct tree again;
+	int failed;
+
+	while (s && s->text != text)
+		s = s->next;
+	if (!s)
+		return buffer_text(to, text);
+	arena = config_arena_new();
+	errors = (struct config_errors){ .arena = arena };
+	value = (struct node){ .kind = NODE_TEXT, .text = s->written };
+	tree_init(&again, arena, &errors);
+	again.root = &value;
+	failed = tree_expand(&again, world);
+	failed = failed ? failed : buffer_text(to, value.text);
+	config_arena_free(arena);
+	return failed;
 }
 
 /* The world as it is. */

@@ -35,7 +35,7 @@ struct config {
 	void *target;
 	struct config_arena *arena;
 	struct config_errors errors;
-	struct tree tree;			/* tree.files: what ${file:…} named, to be watched */
+	struct tree tree;			/* tree.sources: what came from files, to be read again */
 	struct config_component **components;	/* by position of the section */
 };
 

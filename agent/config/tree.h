@@ -43,12 +43,13 @@ struct tree {
 	struct node *root;	/* a mapping, never NULL */
 	size_t nodes;
 	size_t expanded;
-	struct tree_file *files;	/* what ${file:…} named */
+	struct tree_source *sources;
 };
 
-struct tree_file {
-	struct tree_file *next;
-	const char *path;
+/* A value with ${file:…} in it: as it was written, and the text that it became. */
+struct tree_source {
+	struct tree_source *next;
+	const char *written, *text;
 };
 
 /* Where ${…} looks: the environment and files. */
@@ -68,6 +69,9 @@ int tree_load(struct tree *, const char *name, struct bytes text) MUST_CHECK;
 int tree_set(struct tree *, const char *assignment) MUST_CHECK;
 /* ${NAME}, ${NAME:-default}, ${file:/path} and $$, in values only, once: what comes out is not looked at again. */
 int tree_expand(struct tree *, const struct config_world *) MUST_CHECK;
+/* Appends what a value would be if it was read now; `text` is the one that it became, wherever that was put. 0, or
+ * -EINVAL when it cannot be read now. Any thread: the tree is not touched. */
+int tree_text_now(const struct tree *, const char *text, const struct config_world *, struct buffer *to) MUST_CHECK;
 
 /* The child with that key, or NULL; fine on any kind of node. */
 struct node *node_get(const struct node *, const char *key);

@@ -439,6 +439,48 @@ def test_every_request_says_who_we_are_and_nothing_else_does(oxpecker, fault_ser
     assert SECRET not in told and header.split()[1] not in told
 
 
+class Token:
+    """A server that knows one token at a time, and the file that the agent has it from."""
+
+    def __init__(self, server, path):
+        self.path, self.valid, self.refused = path, "", 0
+        server.plan(self.behave)
+
+    def behave(self, handler, request):
+        if request.headers.get("Authorization") != "ApiKey " + self.valid:
+            self.refused += 1
+            return fault.status(401, body=b"who is that?")(handler, request)
+        return fault.good()(handler, request)
+
+    def write(self, text):
+        """As Kubernetes and Vault do: another file under the name."""
+        fresh = self.path.with_suffix(".new")
+        fresh.write_text(text)
+        fresh.rename(self.path)
+
+
+def test_a_token_that_was_renewed_is_read_again(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    token = Token(server, tmp_path / "token")
+    token.write("first\n")
+    token.valid = "first"
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, api_key="${file:%s}" % token.path))
+    for number, next_one in enumerate(["second-" + SECRET, "third-" + SECRET], 1):
+        writer.write(10)
+        wait_delivered(agent, 20 * number - 10)
+        token.valid, before = next_one, token.refused
+        writer.write(10)
+        agent.wait_until(lambda: token.refused > before + 1, 20, "refused")
+        token.path.unlink()  # in the midst of being replaced
+        agent.wait_until(lambda: "who we are stays as it was" in agent.err(), 20, "told")
+        token.write(next_one + "\n")
+        wait_delivered(agent, 20 * number)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+    told = json.dumps(agent.status()) + agent.err() + agent.get("/metrics").text
+    assert SECRET not in told and "who we are is another by now" in agent.err()
+
+
 def test_a_password_in_the_url_is_not_shown(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     server.plan(fault.close_at_once(), then=fault.good())

@@ -241,6 +241,12 @@ struct lane *host_disk_lane(struct host *h)
 	return h->disk;
 }
 
+int host_text_now(const struct host *h, const char *text, struct buffer *to)
+{
+	(void)h;
+	return buffer_text(to, text);
+}
+
 const char *host_state_path(struct host *h)
 {
 	(void)h;

@@ -177,12 +177,43 @@ static void test_expansion(void **state)
 	e = config_components(l.config, "logs.export")->options;
 	assert_string_equal(e->url, "http://elasticsearch:9200");
 	assert_string_equal(e->password, "hunter2\n"); /* one line end is cut */
-	assert_string_equal(l.config->tree.files->path, "/run/secrets/es");
-	assert_null(l.config->tree.files->next);
 	unload(&l);
 	load_fine(&l, "service:\n  name: ${EMPTY}\nstate: ${EMPTY}\n"); /* nothing is as if the key was not there */
 	assert_null(l.sample.service.name);
 	assert_string_equal(l.sample.state.path, "/var/lib/oxpecker");
+	unload(&l);
+}
+
+/* A renewed secret: the same value, expanded anew from what is in the file by then. */
+static int renewed(void *context, const char *path, struct buffer *to)
+{
+	const char *const *text = context;
+
+	assert_string_equal(path, "/run/secrets/es");
+	return *text ? buffer_text(to, *text) : -ENOENT;
+}
+
+static void test_a_text_of_a_file_is_read_again(void **state)
+{
+	const char *now = "tr0ub4dor\n";
+	const struct config_world world = { .context = &now, .variable = sample_world.variable, .file = renewed };
+	const struct sample_elastic *e;
+	struct buffer text;
+	struct loaded l;
+
+	(void)state;
+	buffer_init(&text, 100);
+	load_fine(&l, "logs: { export: { elasticsearch: { url: 'http://${HOST}', password: "
+		      "'<${file:/run/secrets/es}>' } } }\n");
+	e = config_components(l.config, "logs.export")->options;
+	assert_int_equal(tree_text_now(&l.config->tree, e->password, &world, &text), 0);
+	assert_int_equal(tree_text_now(&l.config->tree, e->url, &world, &text), 0); /* from no file: as it is */
+	assert_memory_equal(text.data, "<tr0ub4dor>http://elasticsearch", text.size);
+	assert_string_equal(e->password, "<hunter2\n>");
+	now = NULL;
+	assert_int_equal(tree_text_now(&l.config->tree, e->password, &world, &text), -EINVAL);
+	assert_int_equal(l.config->errors.count, 0);
+	buffer_done(&text);
 	unload(&l);
 }
 
@@ -580,6 +611,7 @@ int main(void)
 		cmocka_unit_test(test_common_options_and_schemes),
 		cmocka_unit_test(test_steps),
 		cmocka_unit_test(test_expansion),
+		cmocka_unit_test(test_a_text_of_a_file_is_read_again),
 		cmocka_unit_test(test_quotes),
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_set),
