@@ -72,9 +72,13 @@ enum outcome {
  *
  * An item is what a destination takes or refuses: one log line, or one OTLP request of several spans. Its bytes
  * stand in a block of the batch and never move. (generation, offset) is where it came from, and with the state id
- * makes the document's id; a collector that has no such place (REWIND_NONE) leaves both to the core.
+ * makes the document's id; a collector that has no such place (REWIND_NONE) leaves both to the core, but for records
+ * that whoever wrote them has named: those have a generation of PLACE_NAMED or more, which no other comes to, and 83
+ * bits in all that follow from the name.
  */
 struct batch;
+#define PLACE_NAMED (UINT64_C(1) << 35)
+#define PLACE_OFFSET_MAX ((UINT64_C(1) << 48) - 1)
 struct batch_item {
 	const char *data;
 	uint32_t size;

@@ -4,12 +4,17 @@
  * of `_bulk` are log records, held within the budget when they are answered 201. The answers are ours: the index that a
  * client names is repeated to it and not looked at again, the exporter's index is where the records go.
  *
+ * A client that gives a document an _id may send it again when it has seen no answer: the same index, _id and bytes
+ * are one document wherever they come twice, over restarts, too. The bytes belong to it, since log records are created
+ * only: under `index` the server would put another document of that _id in place of the first; here both are kept.
+ *
  * A document that is no JSON object, an update or a delete is refused by itself with 400, as the server does
  * (Elasticsearch "Bulk API"); a body that is no bulk is refused as a whole. Full: 503 with Retry-After.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <xxhash.h>
 
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
@@ -41,14 +46,16 @@ struct collector {
 	uint64_t *documents, *refused;
 };
 
-struct span {
+/* generation and offset: 0 unless the client has named it. */
+struct document {
 	uint32_t at, size;
+	uint64_t generation, offset;
 };
 
 /* `documents` are those that are taken, within the body; `answer` is what the client will be told of all. */
 struct bulk_body {
 	struct door_request base;
-	struct span *documents;
+	struct document *documents;
 	size_t count;
 	uint64_t refused, number; /* number: begins the ids of those that have none */
 	struct buffer answer;
@@ -146,16 +153,27 @@ static bool index_of(const char *path, struct bytes *ret)
 	return ret->size <= INDEX_MAX;
 }
 
+static void place_named(const struct bulk_operation *op, struct bytes index, struct document *d)
+{
+	const XXH128_hash_t parts[] = { XXH3_128bits(index.data, index.size), XXH3_128bits(op->id.data, op->id.size),
+		XXH3_128bits(op->document.data, op->document.size) };
+	XXH128_hash_t hash = XXH3_128bits(parts, sizeof parts);
+
+	d->generation = PLACE_NAMED | (hash.high64 & (PLACE_NAMED - 1));
+	d->offset = hash.low64 & PLACE_OFFSET_MAX;
+}
+
 static int add_operation(struct bulk_body *b, const struct bulk_operation *op)
 {
-	const struct door_request *r = &b->base;
+	struct document d = { (uint32_t)(op->document.data - b->base.data), (uint32_t)op->document.size, 0, 0 };
 	int failed = buffer_text(&b->answer, b->count + b->refused ? "," : "");
 
+	if (op->id.size > 0)
+		place_named(op, op->index.size > 0 ? op->index : bytes_of(b->index), &d);
 	if (op->fault)
 		b->refused++;
 	else
-		b->documents[b->count++] = (struct span){ (uint32_t)(op->document.data - r->data),
-			(uint32_t)op->document.size };
+		b->documents[b->count++] = d;
 	return failed ? failed : bulk_item_write(&b->answer, op, bytes_of(b->index), b->number + b->count + b->refused);
 }
 
@@ -203,7 +221,9 @@ static bool keep(struct bulk_body *b)
 	for (size_t i = 0; i < b->count; i++) {
 		const struct batch_item item = { .data = body + b->documents[i].at,
 			.size = b->documents[i].size,
-			.records = 1 };
+			.records = 1,
+			.generation = b->documents[i].generation,
+			.offset = b->documents[i].offset };
 		if (batch_add(r->batch, &item) < 0)
 			return false;
 	}

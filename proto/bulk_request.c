@@ -52,7 +52,7 @@ static bool read_target(struct bulk_request *r, struct bytes target, struct bulk
 		struct bytes name = name_of(target.data, m);
 		if (m->kind == MEMBER_STRING && bytes_are(name, "_index"))
 			op->index = value_of(target.data, m);
-		else if (m->kind == MEMBER_STRING && bytes_are(name, "_id"))
+		else if ((m->kind == MEMBER_STRING || m->kind == MEMBER_NUMBER) && bytes_are(name, "_id"))
 			op->id = value_of(target.data, m);
 	}
 	return true;
@@ -124,8 +124,10 @@ int bulk_item_write(struct buffer *b, const struct bulk_operation *op, struct by
 		failed = buffer_printf(b, "\"%.*s\"", (int)index.size, index.data);
 	if (!failed)
 		failed = buffer_text(b, ",\"_id\":");
-	if (!failed && op->id.size > 0)
+	if (!failed && op->id.size > 0 && *op->id.data == '"')
 		failed = buffer_append(b, op->id.data, op->id.size);
+	else if (!failed && op->id.size > 0)
+		failed = buffer_printf(b, "\"%.*s\"", (int)op->id.size, op->id.data);
 	else if (!failed)
 		failed = buffer_printf(b, "\"%" PRIx64 "\"", number);
 	if (failed)

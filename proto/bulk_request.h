@@ -16,7 +16,7 @@ const char *bulk_action_name(enum bulk_action);
 
 struct bulk_operation {
 	enum bulk_action action;
-	struct bytes index, id; /* JSON strings with their quotes, or empty */
+	struct bytes index, id; /* JSON strings with their quotes, an id also a number; or empty */
 	struct bytes document; /* one JSON object without a line's end; empty when there is none to take */
 	const char *fault; /* why it is not taken, for people; NULL when it is */
 };

@@ -44,6 +44,7 @@ struct pass {
 	struct chain *chain;
 	const struct batch *in;
 	struct batch *out;
+	uint64_t stream;
 	struct mono_time now;
 	size_t ahead; /* bytes of `in` that are not looked at yet */
 	char *block; /* the newest */
@@ -137,6 +138,14 @@ static int write_item(struct pass *p, const struct batch_item *item)
 	return edited.data ? batch_add(p->out, &edited) : -ENOMEM;
 }
 
+static struct record record_of(const struct pass *p, struct json_edit *edit, const struct batch_item *item)
+{
+	return (struct record){ .edit = edit,
+		.generation = p->stream ? p->stream : item->generation,
+		.offset = item->offset,
+		.now = p->now };
+}
+
 /* The run of a step is over: its record, the last one so far, says so. */
 static int end_run(struct pass *p)
 {
@@ -152,7 +161,7 @@ static int end_run(struct pass *p)
 	p->folding = NULL;
 	end_block(p); /* the line that is read now must not move under the one that is written */
 	item = &p->out->items[p->out->count - 1];
-	record = (struct record){ .edit = edit, .generation = item->generation, .offset = item->offset, .now = p->now };
+	record = record_of(p, edit, item);
 	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
 		return 0;
 	row->type->folded(row->step, &record);
@@ -203,7 +212,7 @@ static int ask_steps(struct pass *p, struct record *record, enum step_answer *re
 static int look_at(struct pass *p, const struct batch_item *item, enum step_answer *ret)
 {
 	struct json_edit *edit = p->chain->edit;
-	struct record record = { .edit = edit, .generation = item->generation, .offset = item->offset, .now = p->now };
+	struct record record = record_of(p, edit, item);
 
 	*ret = STEP_DROP;
 	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
@@ -255,9 +264,9 @@ static void replace(struct batch **batch, struct pass *p)
 	*batch = p->out;
 }
 
-int chain_run(struct chain *c, struct batch **batch, struct mono_time now)
+int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
 {
-	struct pass p = { .chain = c, .in = *batch, .now = now };
+	struct pass p = { .chain = c, .in = *batch, .stream = stream, .now = now };
 	int failed = 0;
 
 	for (size_t i = 0; i < p.in->count && !failed; i++)

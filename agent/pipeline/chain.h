@@ -35,7 +35,8 @@ struct chain *chain_new(void) __attribute__((returns_nonnull));
 void chain_free(struct chain *); /* destroys the steps; NULL is fine */
 /* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The step is the chain's only when it is 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
-/* 0 and *batch as it is to be sent; -ENOMEM, no room, and nothing has happened. */
-int chain_run(struct chain *, struct batch **batch, struct mono_time now) MUST_CHECK;
+/* 0 and *batch as it is to be sent; -ENOMEM, no room, and nothing has happened. `stream` is what makes all of it one
+ * stream, such as the run of a door whose clients name each record; 0: records of one generation are one. */
+int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono_time now) MUST_CHECK;
 
 #endif

@@ -207,6 +207,8 @@ static void add_to_open(struct source *s, struct batch **batch)
 static void give_places(struct source *s, struct batch *b)
 {
 	for (size_t i = 0; s->generation && i < b->count; i++) {
+		if (b->items[i].generation >= PLACE_NAMED)
+			continue;
 		b->items[i].generation = s->generation;
 		b->items[i].offset = s->placed++;
 	}
@@ -227,7 +229,7 @@ enum admit source_offer(struct source *s, struct batch **batch)
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
 	give_places(s, *batch);
-	if (s->chain && chain_run(s->chain, batch, loop_now(s->pipeline->loop)) < 0)
+	if (s->chain && chain_run(s->chain, batch, s->generation, loop_now(s->pipeline->loop)) < 0)
 		return ADMIT_FULL;
 	count_received(s, *batch);
 	add_to_open(s, batch);

@@ -68,6 +68,51 @@ def test_each_item_has_its_answer(oxpecker, fault_server):
     agent.assert_balanced()
 
 
+def ship(door, *pairs):
+    body = bulk_of(*[line for pair in pairs for line in pair])
+    answer = requests.post(door + "/_bulk", data=body, headers=NDJSON, timeout=10).json()
+    assert answer["errors"] is False
+    return [item["_id"] for entry in answer["items"] for item in entry.values()]
+
+
+def test_what_a_client_has_named_and_sends_again_is_one_document(oxpecker, fault_server):
+    """It saw no answer, or the agent was restarted meanwhile. Other bytes are another record, whatever the name."""
+    server = fault_server()
+    agent, door = start(oxpecker, server.url)
+    named = [({"create": {"_id": "a"}}, {"n": 1}), ({"index": {"_id": 7}}, {"n": 2})]
+    others = [({"index": {"_id": "a"}}, {"n": 3}), ({"index": {"_id": "b"}}, {"n": 1}), ({"index": {}}, {"n": 1}),
+              ({"index": {}}, {"n": 1}), ({"index": {"_id": "a", "_index": "other"}}, {"n": 1})]
+    assert ship(door, *named, *others)[:2] == ["a", "7"]
+    ship(door, *named)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 9)
+    assert agent.stop() == 0
+    agent.start()
+    ship(door, *named)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 11)
+    sent = [(action["create"]["_id"], document["n"]) for request in server.taken("_bulk")
+            for action, document in request.documents()]
+    assert len(sent) == 11 and len(set(sent)) == len(dict(sent)) == 7
+    agent.assert_balanced()
+
+
+def test_named_records_are_one_stream_to_the_steps(oxpecker, fault_server):
+    """Each has a place of its own, and is no stream of its own for that: what limits and folds sees them together."""
+    server = fault_server()
+    agent, door = start(oxpecker, server.url)
+    settings = agent.filled_in(json.loads(open(agent.config_path, encoding="utf-8").read()))
+    assert agent.stop() == 0
+    for steps, term in (["fold"], "merged"), ([{"limit": {"rate": 1, "burst": 1}}], "dropped"):
+        settings["logs"]["steps"] = steps
+        agent.write_config(settings)
+        agent.start()
+        before = agent.booked("delivered", signal="logs"), agent.booked(term, signal="logs")
+        ship(door, *[({"create": {"_id": f"{term}{n}"}}, {"message": "again"}) for n in range(10)])
+        agent.wait_until(lambda: agent.booked("delivered", signal="logs") == before[0] + 1)  # noqa: B023
+        assert agent.booked(term, signal="logs") == before[1] + 9
+        agent.assert_balanced()
+        assert agent.stop() == 0
+
+
 def test_the_answer_says_first_whether_all_is_well(oxpecker, fault_server):
     """Fluent Bit reads 512 KiB of an answer and looks for these bytes in what it has; else it sends all again."""
     agent, door = start(oxpecker, fault_server().url)

@@ -515,7 +515,7 @@ static void pass_streams(struct world *w, uint64_t from, uint64_t to, int64_t no
 {
 	for (w->generation = from; w->generation < to; w->generation++) {
 		struct batch *b = batch_of(w, LINES("{}"));
-		assert_int_equal(chain_run(w->chain, &b, (struct mono_time){ now + 1 }), 0);
+		assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ now + 1 }), 0);
 		batch_free(b);
 	}
 }
@@ -713,7 +713,7 @@ static void lines_that_stay_are_not_copied(void **state)
 	const char *data = batch_item(b, 1)->data;
 
 	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("card", "ip"), 0, NULL });
-	assert_int_equal(chain_run(w->chain, &b, (struct mono_time){ 1 }), 0);
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
 	assert_ptr_equal(batch_item(b, 1)->data, data);
 	batch_free(b);
 }
