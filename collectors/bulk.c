@@ -312,8 +312,15 @@ static bool is_asked_for(const char *path)
 	return is_one_of(path, parts);
 }
 
-/* What clients do before their first bulk: they ask for the version, for health, and for a template or an index, and
- * make what is not there. */
+/* Logstash and Beats ship to nobody without an active one; a basic one is what every server has (Elasticsearch "Get
+ * license API"). */
+static bool is_license(const char *path)
+{
+	return strcmp(path, "/_license") == 0 || strcmp(path, "/_xpack") == 0;
+}
+
+/* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
+ * index, and make what is not there. */
 static void respond_kindly(struct collector *c, struct http_request *request)
 {
 	const char *path = http_request_path(request);
@@ -322,6 +329,9 @@ static void respond_kindly(struct collector *c, struct http_request *request)
 
 	if (reads && strcmp(path, "/") == 0)
 		respond_version(c, request);
+	else if (reads && is_license(path))
+		respond_constant(request, "{\"license\":{\"status\":\"active\",\"uid\":\"oxpecker\",\"type\":\"basic\","
+					  "\"mode\":\"basic\"},\"features\":{}}");
 	else if (reads && is_one_of(path, (const char *const[]){ "/_cluster/health", NULL }))
 		respond_constant(request, "{\"cluster_name\":\"oxpecker\",\"status\":\"green\",\"timed_out\":false,"
 					  "\"number_of_nodes\":1,\"number_of_data_nodes\":1,\"active_shards\":1}");

@@ -142,6 +142,8 @@ def test_what_clients_ask_first(oxpecker, fault_server):
     assert requests.get(door, timeout=10).json()["version"]["number"].startswith("8.")
     assert requests.get(door + "/_cluster/health", timeout=10).json()["status"] == "green"
     assert requests.put(door + "/_index_template/logs", json={}, timeout=10).json()["acknowledged"]
+    for path in ("/_license?human=false", "/_xpack"):  # Logstash, Beats
+        assert requests.get(door + path, timeout=10).json()["license"]["status"] == "active"
     assert requests.head(door + "/logs", timeout=10).status_code == 200
     assert requests.get(door + "/logs/_search", timeout=10).status_code == 404
 
