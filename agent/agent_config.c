@@ -317,12 +317,14 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 static bool is_own_door(const char *url, const char *address)
 {
 	static const char *const own_hosts[] = { "localhost", "127.0.0.1", "[::1]", "0.0.0.0" };
-	const char *host = strstr(url, "://"), *port = strrchr(address, ':');
+	const char *host = strstr(url, "://"), *port = strrchr(address, ':'), *at;
 	size_t n;
 
 	if (!host || strncmp(address, "unix:", 5) == 0)
 		return false;
 	host += 3;
+	at = memrchr(host, '@', strcspn(host, "/?"));
+	host = at ? at + 1 : host;
 	for (size_t i = 0; i < COUNT_OF(own_hosts); i++) {
 		n = strlen(own_hosts[i]);
 		if (strncmp(host, own_hosts[i], n) == 0 && strncmp(host + n, port, strlen(port)) == 0 &&
@@ -346,15 +348,28 @@ static bool row_has_door(const struct config_component *door, const struct optio
 	return false;
 }
 
-static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
+/* The door behind that URL, or NULL. */
+static const struct config_component *door_at(const struct agent_config *c, enum place in, const char *url)
 {
-	for (const struct config_component *door = c->components[PLACE_RECEIVE]; door; door = door->next)
+	for (const struct config_component *door = c->components[in]; door; door = door->next)
 		for (const struct option *row = door->type->options; row && row->name; row++)
 			if (row_has_door(door, row, url))
-				complain(c, k, out,
-					config_printf(c->file->arena,
-						"%s is our own door, %s.%s: what it sends would come back", url,
-						place_path(PLACE_RECEIVE), door->name));
+				return door;
+	return NULL;
+}
+
+static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
+{
+	static const enum place doors[] = { PLACE_RECEIVE, PLACE_LOGS };
+
+	for (size_t i = 0; i < COUNT_OF(doors); i++) {
+		const struct config_component *door = door_at(c, doors[i], url);
+		if (door)
+			complain(c, k, out,
+				config_printf(c->file->arena,
+					"%s is our own door, %s.%s: what it sends would come back",
+					config_hide_passwords(c->file->arena, url), place_path(doors[i]), door->name));
+	}
 }
 
 /* The URLs that a row holds. */

@@ -193,6 +193,16 @@ def test_an_exporter_that_points_at_our_own_door_is_an_error(tmp_path):
     assert done.returncode == 1 and "own door" in done.stderr
 
 
+@pytest.mark.parametrize("bulk, url", [
+    ("127.0.0.1:9200", '"http://127.0.0.1:9200"'), ("127.0.0.1:9200", '"http://localhost:9200/"'),
+    (":9201", '"http://[::1]:9201"'),
+    ("127.0.0.1:9200", '["http://elasticsearch:9200", "http://app:s3cret@localhost:9200"]')])
+def test_neither_is_the_bulk_door_a_destination(tmp_path, bulk, url):
+    """Both are at home at that address, and each line would go round for ever."""
+    done = check(tmp_path, f"logs: {{ collect: {{ bulk: '{bulk}' }}, export: {{ elasticsearch: {url} }} }}\n")
+    assert done.returncode == 1 and "our own door, logs.collect.bulk" in done.stderr and "s3cret" not in done.stderr
+
+
 def test_without_a_terminal_the_log_is_json(oxpecker):
     agent = oxpecker({})
     assert all(json.loads(line)["level"] for line in agent.err().splitlines() if line.startswith("{"))
