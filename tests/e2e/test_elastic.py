@@ -6,6 +6,7 @@ import json
 import re
 
 import pytest
+import requests
 
 from lib import authority, backends, fault, fixtures
 from lib.agent import run
@@ -341,6 +342,28 @@ def test_an_index_that_takes_nothing_is_waited_for(oxpecker, fault_server, tmp_p
     server.plan(fault.good())
     wait_delivered(agent, 20)
     assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), search.index("shut")
+    writer.write(5)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=index))
+    wait_delivered(agent, 5)
+    for method, path, body, undo in (
+            ("PUT", "_settings", {"index.blocks.write": True}, {"index.blocks.write": None}),
+            ("PUT", "_settings", {"index.blocks.read_only_allow_delete": True},
+             {"index.blocks.read_only_allow_delete": None}),
+            ("POST", "_close", None, None)):
+        assert requests.request(method, f"{search.url}/{index}/{path}", json=body, timeout=30).ok
+        writer.write(5)
+        tries = destination(agent)["retries"]
+        agent.wait_until(lambda: destination(agent)["retries"] > tries)
+        assert agent.booked("held", signal="logs") == 5, destination(agent)["error"]
+        undone = requests.request(method, f"{search.url}/{index}/{path if body else '_open'}", json=undo, timeout=30)
+        assert undone.ok, undone.text
+        wait_delivered(agent, len(writer.lines))
+    assert_same(list(search.documents(index).values()), writer)
     agent.assert_balanced()
 
 
