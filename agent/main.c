@@ -46,7 +46,7 @@ static const char usage[] =
 	"  oxpecker parked drop ID...     gives it up\n"
 	"      --destination NAME         only what NAME refused, such as logs.export.elasticsearch\n"
 	"      --all                      replay, drop: all of it\n"
-	"      --rename OLD=NEW           replay: a member of the JSON line, at its top, goes by another name\n"
+	"      --rename OLD=NEW           replay: a member of the JSON line goes by another name; a.b: b within a\n"
 	"\n"
 	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
 	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "

@@ -218,6 +218,8 @@ static const char *rename_in(const struct replay *r, const struct state_parked *
 	failed = json_rename(record->payload, r->order.from, r->order.to, renamed);
 	if (failed == -EEXIST)
 		return "it has a member of the new name already";
+	if (failed == -EXDEV)
+		return "the member stays in its object: a.b can become a.c, not c";
 	return failed == -EBADMSG ? "it is no JSON" : failed < 0 ? strerror(-failed) : NULL;
 }
 

@@ -1,8 +1,10 @@
 /*
- * Another name for a top-level member of a JSON line, all other bytes as they are.
+ * Another name for a member of a JSON line, all other bytes as they are.
  *
  * For a record that a destination refused because of that member: under a name it has no mapping for, it is taken.
- * Names are compared as they are written; one with escapes in it is nobody's.
+ * It is named as destinations name it: `a.b` is the member `a.b`, or `b` within `a`, or within each object of an array
+ * `a`. It stays in its object, so the new name begins like the old one. Names are compared as they are written; one
+ * with escapes in it is nobody's.
  */
 #ifndef OXP_JSON_RENAME_H
 #define OXP_JSON_RENAME_H
@@ -10,7 +12,8 @@
 #include "base/bytes.h"
 
 /* Appends the line with `from` called `to`. 1; 0 and nothing appended when it has no such member; -EEXIST when it has
- * one called `to`; -EBADMSG when it is no JSON object; -ENOSPC or -ENOMEM. */
+ * one called `to`; -EXDEV when that would be in another object; -EBADMSG when it is no JSON object; -ENOSPC or
+ * -ENOMEM. */
 int json_rename(struct bytes line, const char *from, const char *to, struct buffer *ret) MUST_CHECK;
 
 #endif

@@ -106,6 +106,21 @@ def test_mapping_conflicts_are_named_on_the_status(oxpecker, opensearch, tmp_pat
     assert rows["user"]["destination"] == "logs.export.elasticsearch"
 
 
+def test_a_conflict_within_an_object_is_renamed_as_it_is_reported(oxpecker, opensearch, tmp_path):
+    writer, index = Writer(tmp_path / "app.log"), opensearch.index()
+    opensearch.create_index(index, {"http": {"properties": {"code": {"type": "long"}}}})
+    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index))
+    writer.write(1, http={"code": "no number", "path": "/"})
+    writer.write(1, http=[{"code": 1}, {"code": "none"}])
+    wait_parked(agent, 2, signal="logs")
+    field, = {row["field"] for row in agent.status()["mapping_conflicts"]}
+    assert "stays in its object" in parked(agent, "replay", "--all", "--rename", f"{field}=code", status=1)
+    assert "2 delivered, 0 refused" in parked(agent, "replay", "--all", "--rename", f"{field}={field}_text")
+    found = [document["http"] for document in opensearch.documents(index).values()]
+    assert {"code_text": "no number", "path": "/"} in found and [{"code_text": 1}, {"code_text": "none"}] in found
+    agent.assert_balanced()
+
+
 def test_restarted_it_is_still_parked_and_still_balances(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     Mapping(server)
