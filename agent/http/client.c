@@ -19,6 +19,7 @@ enum {
 	UPLOAD_MAX = 512 << 10,
 	PIN_MAX = 320 + RESOLVE_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3),
 	SECONDS_MAX = 365 * 86400,
+	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
 };
 
 struct http_client {
@@ -374,6 +375,15 @@ static size_t stop(struct http_call *c, enum http_end why, const char *error)
 	return 0;
 }
 
+static size_t collect(struct http_call *c, struct bytes piece)
+{
+	size_t room = c->options.piece ? REFUSAL_MAX - c->body.size : piece.size;
+
+	if (buffer_append(&c->body, piece.data, piece.size < room ? piece.size : room) == 0)
+		return piece.size;
+	return stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
@@ -386,9 +396,7 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
 	c->answered += piece.size;
 	if (!c->options.piece || status / 100 != 2)
-		return buffer_append(&c->body, piece.data, piece.size) == 0 ?
-			       piece.size :
-			       stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
+		return collect(c, piece);
 	if (!c->options.piece(c->options.context, piece))
 		return stop(c, HTTP_END_STOPPED, "stopped");
 	return c->given_up ? 0 : piece.size;

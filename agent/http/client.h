@@ -43,7 +43,8 @@ struct http_reply {
 	enum http_end end;
 	unsigned status; /* 0 when none came */
 	const char *error; /* one sentence for people, "" when there is none */
-	struct bytes body; /* valid during done(); with piece() only that of an answer that is not 2xx */
+	/* Valid during done(); with piece() only that of an answer that is not 2xx, and at most its first 64 KiB. */
+	struct bytes body;
 	const char *content_type; /* "" when absent */
 	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
 	bool resent; /* libcurl sent it twice on a dead kept connection */

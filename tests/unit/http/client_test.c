@@ -701,6 +701,27 @@ static void an_endless_answer_is_too_large(void **state)
 	assert_in_range(f->body.size, 1, ANSWER_MAX);
 }
 
+static void script_long_refusal(struct peer *p)
+{
+	script_endless(p);
+	peer_send(p, "0\r\n\r\n", 5);
+}
+
+/* It is read to its end, since its status counts, and not held: pieces are asked for where answers may be large. */
+static void of_a_long_refusal_the_beginning_is_kept(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_long_refusal;
+	f->answer = "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n";
+	f->options.piece = take_piece;
+	f->options.answer_max = 16 * ANSWER_MAX;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 503);
+	assert_int_equal(f->body.size, 64 << 10);
+}
+
 static void script_endless_head(struct peer *p)
 {
 	char line[1024];
@@ -915,6 +936,7 @@ int main(void)
 		TEST(a_peer_that_speaks_no_tls),
 		TEST(a_peer_that_hangs_is_timed_out),
 		TEST(answers_that_are_none_or_half),
+		TEST(of_a_long_refusal_the_beginning_is_kept),
 		TEST(an_endless_answer_is_too_large),
 		TEST(an_endless_head_is_broken),
 		TEST(a_dead_kept_connection_is_told_as_resent),
