@@ -92,7 +92,7 @@ struct exporter {
 	bool ids, stream;
 	bool stamps; /* @timestamp is added where there is none */
 	char state_id[ID_STATE];
-	uint64_t *again, *elsewhere;
+	uint64_t *again, *elsewhere, *failure_store;
 };
 
 /* What goes with one bulk. Reading its answer, it walks the items that the send wanted, in order. While it is framed,
@@ -101,7 +101,7 @@ struct bulk {
 	struct bulk_answer answer;
 	struct send *send;
 	struct host *host;
-	uint64_t *again;
+	uint64_t *again, *failure_store;
 	size_t next, wanted;
 	bool too_many, dated; /* dated: not all lines go to one index */
 	size_t place; /* which host it goes to */
@@ -253,8 +253,8 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 		return;
 	}
 	if ((a->status >= 200 && a->status < 300) || a->status == 409) {
-		if (a->status == 409)
-			(*r->again)++;
+		*r->again += a->status == 409;
+		*r->failure_store += a->failure_store;
 	} else {
 		bool later = a->status == 429 || a->status >= 500 || a->status < 400 || is_of_index(r, a);
 		snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
@@ -273,6 +273,7 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 	r->send = send;
 	r->host = e->host;
 	r->again = e->again;
+	r->failure_store = e->failure_store;
 	r->dated = e->dated;
 	r->next = next_wanted(send, send_first(send));
 	r->sealed = send_sealed(send);
@@ -441,7 +442,8 @@ static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 	char *path;
 	int failed;
 
-	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason",
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,"
+			   "items.*.failure_store",
 		    name ? "/" : "", name ? name : "") < 0)
 		return -ENOMEM;
 	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);
@@ -507,6 +509,8 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
 	e->again = host_counter(host, "already_there_total", "Lines the destination answered it has already (409).");
+	e->failure_store = host_counter(host, "failure_store_total",
+		"Lines that a data stream took into its failure store, since they do not fit its mapping.");
 	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host, since one did not serve.");
 	failed = access_init(&e->access, &c->access, host);
 	if (!failed)

@@ -17,7 +17,7 @@ enum {
 };
 
 /* What the value at hand is, by the names on the way to it. */
-enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON };
+enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON, FAILURE_STORE };
 
 /* Depths, in open brackets, of the things looked at: { items [ { create { error { */
 enum { IN_ANSWER = 1, IN_ITEMS, IN_ITEM, IN_ACTION, IN_ERROR };
@@ -45,6 +45,8 @@ static unsigned place_of_key(const struct bulk_answer *a)
 		return STATUS;
 	if (a->depth == IN_ACTION && text_is(a, "error"))
 		return ERROR;
+	if (a->depth == IN_ACTION && text_is(a, "failure_store"))
+		return FAILURE_STORE;
 	if (a->depth == IN_ERROR && text_is(a, "type"))
 		return ERROR_TYPE;
 	if (a->depth == IN_ERROR && text_is(a, "reason"))
@@ -66,6 +68,8 @@ static void value_ended(struct bulk_answer *a)
 
 	if (a->where == STATUS && u64_parse((struct bytes){ a->text, a->size }, &number))
 		a->status = (unsigned)number;
+	if (a->where == FAILURE_STORE)
+		a->failure_store = text_is(a, "used");
 	if (to) {
 		memcpy(to, a->text, a->size);
 		to[a->size] = '\0';
@@ -83,6 +87,7 @@ static bool open_bracket(struct bulk_answer *a, bool array)
 		a->in_items = true;
 	if (a->in_items && a->depth == IN_ITEM) {
 		a->status = 0;
+		a->failure_store = false;
 		a->type[0] = a->reason[0] = '\0';
 	}
 	a->where = NOWHERE;
@@ -95,7 +100,7 @@ static bool close_bracket(struct bulk_answer *a, bool array)
 	if (a->depth == 0 || a->arrays[a->depth - 1] != array)
 		return false;
 	if (a->in_items && a->depth == IN_ITEM) {
-		a->item(a->context, &(struct bulk_item_answer){ a->status, a->type, a->reason });
+		a->item(a->context, &(struct bulk_item_answer){ a->status, a->type, a->reason, a->failure_store });
 		a->items++;
 	}
 	if (a->in_items && a->depth == IN_ITEMS) {
@@ -244,7 +249,7 @@ static bool read_byte(struct bulk_answer *a, char c)
 	r->size += r->size <= BULK_USUAL_MAX;
 	if (!step(a, c))
 		return false;
-	if (a->items > items && r->size <= BULK_USUAL_MAX && !a->type[0] && !a->reason[0]) {
+	if (a->items > items && r->size <= BULK_USUAL_MAX && !a->type[0] && !a->reason[0] && !a->failure_store) {
 		r->status = a->status;
 		a->usual = *r;
 	}
@@ -256,7 +261,7 @@ bool bulk_answer_feed(struct bulk_answer *a, const char *data, size_t size)
 	for (size_t i = 0, known; i < size && !a->failed; i += known ? known : 1) {
 		known = at_item(a) ? usual_item(a, data + i, size - i) : 0;
 		if (known) {
-			a->item(a->context, &(struct bulk_item_answer){ a->usual.status, "", "" });
+			a->item(a->context, &(struct bulk_item_answer){ a->usual.status, "", "", false });
 			a->items++;
 			a->state = AT_NEXT;
 		} else {

@@ -1,9 +1,10 @@
 /*
  * The answer to a `_bulk` request, read as it arrives.
  *
- * What is looked at: items[i].ACTION.status, and items[i].ACTION.error.type and .reason when there is an error; all
- * else is skipped. Items come back in request order (Elasticsearch "Bulk API", response body). The parser keeps no
- * more than a few hundred bytes however long the answer is, and refuses what is no JSON of that shape.
+ * What is looked at: items[i].ACTION.status, items[i].ACTION.error.type and .reason when there is an error, and whether
+ * items[i].ACTION.failure_store says "used" (Elasticsearch "Failure store"); all else is skipped. Items come back in
+ * request order (Elasticsearch "Bulk API", response body). The parser keeps no more than a few hundred bytes however
+ * long the answer is, and refuses what is no JSON of that shape.
  */
 #ifndef OXP_BULK_ANSWER_H
 #define OXP_BULK_ANSWER_H
@@ -15,6 +16,7 @@ enum { BULK_TEXT_MAX = 240, BULK_DEPTH_MAX = 24, BULK_USUAL_MAX = 64 };
 struct bulk_item_answer {
 	unsigned status; /* 0 when the item had none */
 	const char *type, *reason; /* of the error, cut at BULK_TEXT_MAX; "" when there is none */
+	bool failure_store; /* it was taken, but not by the stream itself, whose mapping it does not fit */
 };
 
 /* Nearly all items of an answer are the same bytes: an item that is what the last good one was is not read again. */
@@ -30,7 +32,7 @@ struct bulk_answer {
 	void *context;
 	size_t items;
 	unsigned char state; /* enum of bulk_answer.c */
-	bool failed, in_items, seen_items;
+	bool failed, in_items, seen_items, failure_store;
 	unsigned depth;
 	unsigned char arrays[BULK_DEPTH_MAX]; /* whether the bracket at that depth is an array */
 	unsigned where; /* what the value that comes next is */

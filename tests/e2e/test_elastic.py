@@ -106,6 +106,24 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
 
 
+def test_what_the_failure_store_took_is_counted(oxpecker, fault_server, tmp_path):
+    """Delivered, and not where it is looked for."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+
+    def behave(handler, request):
+        aside = [{"failure_store": "used"} if document["n"] == 3 else {} for _, document in request.documents()]
+        items = [{"create": {**where, "status": 201}} for where in aside]
+        handler.answer(200, json.dumps({"errors": False, "items": items}).encode(), "application/json", {})
+
+    server.plan(behave)
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, data_stream="logs-app-default"))
+    wait_delivered(agent, 10)
+    assert agent.metric("oxpecker_failure_store_total") == 1
+    assert "items.*.failure_store" in server.taken("_bulk")[0].path
+    agent.assert_balanced()
+
+
 def test_a_line_without_a_time_has_the_same_one_in_each_try(oxpecker, fault_server, tmp_path):
     """Otherwise a try on the other side of midnight would be another document."""
     server, path = fault_server(), tmp_path / "app.log"

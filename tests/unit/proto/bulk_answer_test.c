@@ -18,7 +18,8 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 	struct seen *s = context;
 
 	s->size += (size_t)snprintf(
-		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s;", a->status, a->type, a->reason);
+		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s%s;", a->status, a->type, a->reason,
+		a->failure_store ? "|kept aside" : "");
 }
 
 static bool read_in_two(const char *text, size_t cut, struct seen *seen)
@@ -45,6 +46,10 @@ static const struct {
 	  "\"reason\":\"deep\"}}}},{\"create\":{\"status\":201}}],\"took\":1.5e3}",
 		"429|t|r \\\"q\\\";201||;" },
 	{ "{\"items\":[{\"create\":{\"error\":\"old form\",\"status\":400}}]}", "400|old form|;" },
+	{ "{\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":201,\"failure_store\":\"used\"}},"
+	  "{\"create\":{\"status\":201,\"failure_store\":\"used\"}},{\"create\":{\"status\":201}},"
+	  "{\"create\":{\"failure_store\":\"not_enabled\",\"status\":400}}]}",
+		"201||;201|||kept aside;201|||kept aside;201||;400||;" },
 	{ "{\"status\":200,\"items\":[{\"create\":{}}]}", "0||;" },
 	{ "{\"items\":[{\"create\":{\"status\":201}}],\"other\":[{\"create\":{\"status\":500}}]}", "201||;" },
 	{ "{\"items\":[{\"create\":{\"status\":null,\"forced\":true}}]}", "0||;" },
