@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "component.h"
 #include "config/option.h"
 #include "exporters/access.h"
@@ -326,6 +327,7 @@ static const char *whole_reason(const struct http_reply *reply, char *to, size_t
 		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
 	else
 		post_reason(reply, to, room);
+	text_one_line(to); /* a proxy's page has many */
 	return to;
 }
 

@@ -37,6 +37,8 @@ void log_write(const struct log *log, enum log_level level, const char *who, con
 	va_start(args, format);
 	vsnprintf(text, sizeof text, format, args);
 	va_end(args);
+	if (log->form != LOG_FORM_JSON)
+		text_one_line(text);
 	buffer_init(&line, 8 * LOG_LINE_MAX);
 	if (format_line(&line, log, level, who, text) == 0 && write(log->fd, line.data, line.size) < 0)
 		(void)0; /* nowhere left to complain */

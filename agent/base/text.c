@@ -189,6 +189,16 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
+void text_one_line(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			*p = p[1] = ' ';
+		if (*p < ' ' || *p == 0x7f)
+			*p = ' ';
+	}
+}
+
 bool mode_parse(const char *text, unsigned *ret)
 {
 	unsigned mode = 0;

@@ -13,6 +13,10 @@ bool utf8_valid(const char *data, size_t size);
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
+/* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
+ * wrote becomes one line that does nothing to a terminal. */
+void text_one_line(char *text);
+
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };
 size_t u64_format(uint64_t value, char *to);

@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+
 enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
 enum {
 	HURRIED_RETRY_MS = 100,
@@ -176,6 +178,7 @@ static void keep_reason(struct sender *s, const char *reason)
 {
 	if (reason && *reason)
 		snprintf(s->reason, sizeof s->reason, "%s", reason);
+	text_one_line(s->reason);
 }
 
 /* A wrong mapping refuses every line: said once in a while, counted always. */

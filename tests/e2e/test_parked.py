@@ -239,7 +239,8 @@ def test_a_document_too_large_is_parked_alone(oxpecker, fault_server, tmp_path):
 
     def behave(handler, request):
         if len(request.body) > 20000:
-            return handler.answer(413, b"too large", "text/plain", {})
+            page = b"<html>\r\n<head><title>413 Request Entity Too Large</title></head>\r\n\033[2J</html>\r\n"
+            return handler.answer(413, page, "text/html", {})
         documents.update((action["create"]["_id"], document) for action, document in request.documents())
         return fault.good()(handler, request)
 
@@ -251,7 +252,8 @@ def test_a_document_too_large_is_parked_alone(oxpecker, fault_server, tmp_path):
     wait_parked(agent, 1, signal="logs")
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 40, 20, "the others delivered")
     assert_same(list(documents.values()), writer)
-    assert "413" in listed(agent)[0]["reason"]
+    assert "413 Request" in listed(agent)[0]["reason"]
+    assert len(parked(agent, "ls").splitlines()) == 2 and "\033" not in parked(agent, "ls"), "a row is one line"
     agent.assert_balanced()
 
 

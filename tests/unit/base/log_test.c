@@ -46,6 +46,8 @@ static void test_forms(void **state)
 {
 	(void)state;
 	assert_written(LOG_FORM_TEXT, LOG_LEVEL_WARN, "refused", WHEN " warn  logs.export.x: refused\n");
+	assert_written(LOG_FORM_TEXT, LOG_LEVEL_WARN, "HTTP 502: <html>\r\n\033[2J",
+		WHEN " warn  logs.export.x: HTTP 502: <html>   [2J\n");
 	assert_written(LOG_FORM_TEXT, LOG_LEVEL_ERROR, "", WHEN " error logs.export.x: \n");
 	assert_written(LOG_FORM_COLOUR, LOG_LEVEL_INFO, "fine",
 		"\033[2m" WHEN "\033[0m \033[32minfo \033[0m \033[1mlogs.export.x\033[0m: fine\n");

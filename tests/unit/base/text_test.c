@@ -208,6 +208,15 @@ static void test_addresses(void **state)
 	}
 }
 
+static void test_one_line(void **state)
+{
+	char text[] = "a\r\n\tb\033[31m\x7f\xc2\x9bm \xc2\xa0\xc3\xa9\xc2";
+
+	(void)state;
+	text_one_line(text);
+	assert_string_equal(text, "a   b [31m   m \xc2\xa0\xc3\xa9\xc2");
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -221,6 +230,7 @@ int main(void)
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_addresses),
+		cmocka_unit_test(test_one_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
