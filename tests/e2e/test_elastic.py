@@ -3,6 +3,7 @@
 import base64
 import gzip
 import json
+import os
 import re
 
 import pytest
@@ -585,6 +586,28 @@ def test_a_server_that_asks_who_we_are(oxpecker, fault_server, tmp_path):
     agent.start()
     wait_delivered(agent, 10)
     assert_same(list(documents_of(server).values()), writer)
+
+
+def test_certificates_that_were_renewed_are_used_without_a_restart(oxpecker, fault_server, tmp_path):
+    """All of them are another authority's from one moment on, and our files follow a little later."""
+    old, new, writer = authority.Authority(tmp_path), authority.Authority(tmp_path, "new"), Writer(tmp_path / "app.log")
+    server = fault_server(tls=old.server(clients=True))
+    files = dict(zip(("ca", "cert", "key"), (old.cert, *old.signed("agent", authority.CLIENT))))
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, **files))
+    wait_delivered(agent, 10)
+    server.refuse()
+    server.tls = new.server("new-server", clients=True)
+    fresh = (new.cert, *new.signed("new-agent", authority.CLIENT))
+    server.listen()
+    writer.write(10)
+    agent.wait_until(lambda: re.search("certificat|SSL", destination(agent)["error"]), 20, "nothing for a stranger")
+    assert len(documents_of(server)) == 10
+    for path, name in zip(fresh, files.values()):
+        os.replace(path, name)
+    wait_delivered(agent, 20, 90)
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
 
 
 def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):
