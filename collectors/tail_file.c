@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "collectors/tail_gzip.h"
 #include "collectors/tail_hole.h"
 
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
@@ -179,6 +180,13 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	return TAIL_READ_HOLE;
 }
 
+/* It was empty when it was opened. */
+static bool is_packed(const struct slice *s)
+{
+	return s->file->offset == 0 && s->file->head_at == 0 && !s->file->packed &&
+	       tail_packing_of((struct bytes){ s->head.data, s->head.size });
+}
+
 /* Makes one batch of the next bytes; MORE: there it is. */
 static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 {
@@ -198,6 +206,8 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 		return failed ? TAIL_READ_FAILED : TAIL_READ_FULL;
 	}
 	answer = look_at_head(s);
+	if (answer == TAIL_READ_MORE && is_packed(s))
+		answer = TAIL_READ_PACKED;
 	if (answer == TAIL_READ_MORE && s->in.size > 0)
 		answer = pass_hole(s, size);
 	if (answer != TAIL_READ_MORE)

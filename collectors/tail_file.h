@@ -111,6 +111,7 @@ enum tail_read {
 	TAIL_READ_HEAD, /* its beginning is known better now: nothing was taken before that is on disk */
 	TAIL_READ_HOLE, /* `hole` zeros were passed that stood at `offset` before; nothing was taken */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
+	TAIL_READ_PACKED, /* it is no text: nothing was taken */
 };
 
 /*

@@ -69,10 +69,11 @@ static void take_file(struct collector *c, struct tail_file *f, int fd, uint64_t
 {
 	struct tail_head head;
 	int failed = tail_head_read(fd, 0, &head);
+	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
 
-	if (!failed && tail_is_packed(&head)) {
+	if (packing) {
 		tail_out_of_trouble(c, f);
-		tail_begin_packed(c, f, fd);
+		tail_begin_packed(c, f, fd, packing);
 		return;
 	}
 	f->fd = fd;

@@ -9,9 +9,33 @@
 
 enum { SMALLEST_GZIP = 18, TRAILER = 4 };
 
-bool tail_is_packed(const struct tail_head *head)
+/* Longer than two bytes where a line could begin so. */
+static const struct {
+	const char *bytes;
+	size_t size;
+	enum tail_packing packing;
+} magics[] = {
+	{ "\x1f\x8b", 2, TAIL_GZIP },
+	{ "\x1f\x9d", 2, TAIL_PACKED }, /* compress */
+	{ "\xfd" "7zXZ\0", 6, TAIL_PACKED },
+	{ "\x28\xb5\x2f\xfd", 4, TAIL_PACKED }, /* zstd */
+	{ "\x04\x22\x4d\x18", 4, TAIL_PACKED }, /* lz4 */
+	{ "PK\3\4", 4, TAIL_PACKED }, /* zip */
+};
+
+/* BZh, the size of its blocks, and the first one's own magic. */
+static bool is_bzip2(struct bytes b)
 {
-	return head->size >= 2 && memcmp(head->data, "\x1f\x8b", 2) == 0;
+	return b.size >= TAIL_MAGIC_MAX && memcmp(b.data, "BZh", 3) == 0 && memcmp(b.data + 4, "1AY&SY", 6) == 0;
+}
+
+enum tail_packing tail_packing_of(struct bytes beginning)
+{
+	for (size_t i = 0; i < COUNT_OF(magics); i++)
+		if (beginning.size >= magics[i].size &&
+			memcmp(beginning.data, magics[i].bytes, magics[i].size) == 0)
+			return magics[i].packing;
+	return is_bzip2(beginning) ? TAIL_PACKED : TAIL_TEXT;
 }
 
 /* A file that nobody else sees and that goes with its descriptor. */

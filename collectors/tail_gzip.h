@@ -31,8 +31,11 @@ struct tail_unpack {
 	struct collector *collector;
 };
 
-/* Whether that is the beginning of a gzip. */
-bool tail_is_packed(const struct tail_head *);
+/* What a file is by its first bytes, whatever it is called. */
+enum tail_packing { TAIL_TEXT, TAIL_GZIP, TAIL_PACKED /* otherwise: bzip2, xz, zstd, lz4, zip, compress */ };
+enum { TAIL_MAGIC_MAX = 10 };
+
+enum tail_packing tail_packing_of(struct bytes beginning);
 /* Takes the descriptor; the text is kept in that folder. NULL: errno says why, and the descriptor is closed. */
 struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *, const char *folder);
 void tail_unpack_free(struct tail_unpack *); /* NULL is fine */

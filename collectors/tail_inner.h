@@ -123,7 +123,9 @@ void tail_out_of_trouble(struct collector *, struct tail_file *);
 
 /* Takes the descriptor. One at a time, and none that is still being written; the others are asked again by the scan
  * that follows. */
-void tail_begin_packed(struct collector *, struct tail_file *, int fd);
+void tail_begin_packed(struct collector *, struct tail_file *, int fd, enum tail_packing);
+/* It was opened before there was anything in it, and is compressed by what it begins with now. */
+void tail_is_packed_now(struct collector *, struct tail_file *);
 /* It is read, or not to be. */
 void tail_spend(struct tail_file *);
 void tail_on_unpacked(struct job *);

@@ -43,12 +43,13 @@ static bool is_at_rest(struct collector *c, int fd)
 }
 
 /* One at a time, and none that is still being written; the others are asked again by the scan that follows. */
-void tail_begin_packed(struct collector *c, struct tail_file *f, int fd)
+void tail_begin_packed(struct collector *c, struct tail_file *f, int fd, enum tail_packing packing)
 {
 	f->packed = true;
-	if (!c->config->gzip)
-		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out: see option gzip", f->path);
-	f->spent = !c->config->gzip;
+	f->spent = !c->config->gzip || packing != TAIL_GZIP;
+	if (f->spent)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
+			packing == TAIL_GZIP ? ": see option gzip" : ", since it is no gzip");
 	c->packed_waiting += !f->spent;
 	if (f->spent || c->unpack || c->draining || !is_at_rest(c, fd)) {
 		close(fd);
@@ -62,6 +63,24 @@ void tail_begin_packed(struct collector *c, struct tail_file *f, int fd)
 	c->unpack->job.done = tail_on_unpacked;
 	c->unpack->collector = c;
 	unpack_next_slice(c);
+}
+
+/* Nothing of it was offered, and it is opened anew as what it is. While batches of what it was before it was cut down
+ * are under way it stays as it is: the next event or sweep comes here again. */
+void tail_is_packed_now(struct collector *c, struct tail_file *f)
+{
+	tail_not_ready(c, f);
+	if (f->offers > 0)
+		return;
+	tail_hold_no_more(c, f);
+	tail_save_as(c, f, TAIL_SAVED);
+	tail_forget(c, f->generation);
+	f->generation = 0;
+	f->held = f->unended = 0;
+	f->state = TAIL_CLOSED;
+	close(f->fd);
+	f->fd = -1;
+	tail_begin_scan(c);
 }
 
 struct packed_twin {

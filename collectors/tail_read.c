@@ -162,6 +162,9 @@ static void act(struct collector *c, struct tail_file *f, enum tail_read answer)
 	case TAIL_READ_CUT_DOWN:
 		truncated(c, f);
 		break;
+	case TAIL_READ_PACKED:
+		tail_is_packed_now(c, f);
+		break;
 	}
 }
 

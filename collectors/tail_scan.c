@@ -353,7 +353,7 @@ static void list_folder(struct listing *l, const char *path)
 /* Rotated files that are packed are no text. */
 static bool is_packed(const char *name)
 {
-	static const char *const ends[] = { ".gz", ".bz2", ".xz", ".zst", ".lz4" };
+	static const char *const ends[] = { ".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z" };
 	size_t n = strlen(name);
 
 	for (size_t i = 0; i < COUNT_OF(ends); i++)

@@ -188,6 +188,26 @@ def test_compressed_files_are_left_out_unless_asked_for(oxpecker, fault_server, 
     assert "old.log is compressed and left out" in agent.err()
 
 
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_gzip_that_was_empty_when_it_was_found_is_no_text(oxpecker, fault_server, tmp_path, asked):
+    """As gzip makes its file: there before anything is in it."""
+    path, whole = tmp_path / "app.log.1.gz", gzip.compress(b"".join(b'{"n":%d}\n' % n for n in range(2000)))
+    path.write_bytes(b"")
+    server, agent = follow(oxpecker, fault_server, tmp_path / "app.log*", gzip=asked, sweep="300ms")
+    swept(agent)
+    with open(path, "ab", buffering=0) as file:
+        for at in range(0, len(whole), 1000):
+            file.write(whole[at:at + 1000])
+            swept(agent, 1)
+    if asked:
+        wait_delivered(agent, 2000)
+    swept(agent)
+    assert agent.booked("received", signal="logs") == 2000 * asked
+    assert sorted(document["n"] for document in documents_of(server)) == list(range(2000 * asked))
+    assert ("compressed and left out" in agent.err()) != asked
+    agent.assert_balanced()
+
+
 @pytest.mark.parametrize("options", [{}, {"gzip": True}])
 def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpecker, fault_server, tmp_path, options):
     """Left out, or not at rest yet, and then of a name that is not followed."""

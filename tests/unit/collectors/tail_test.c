@@ -905,6 +905,83 @@ static void files_that_cannot_be_opened_are_tried_again(void **state)
 		assert_int_equal(seteuid(0), 0);
 }
 
+/* Tests: compressed files. */
+
+static const struct bytes packed_kinds[] = {
+	{ "\x1f\x8b\b\0\nabc\n", 9 },
+	{ "\x1f\x9d\x90\nabc\n", 8 },
+	{ "BZh91AY&SY\nabc\n", 15 },
+	{ "\xfd" "7zXZ\0\nabc\n", 11 },
+	{ "\x28\xb5\x2f\xfd\nabc\n", 9 },
+	{ "\x04\x22\x4d\x18\nabc\n", 9 },
+	{ "PK\3\4\nabc\n", 9 },
+};
+
+static void put_packed(struct bench *b, size_t kind, size_t size)
+{
+	char name[32];
+	int fd;
+
+	snprintf(name, sizeof name, "%zu.log", kind);
+	fd = open_to_write(b, name);
+	write_all(fd, packed_kinds[kind].data, size);
+	close(fd);
+}
+
+static void compressed_files_are_no_text(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	watch_glob(b, "*.log");
+	for (size_t i = 0; i < COUNT_OF(packed_kinds); i++)
+		put_packed(b, i, packed_kinds[i].size);
+	append(b, &m, "app.log", "BZh the bee\n");
+	start(b);
+	UNTIL(b, number(b, "files") == COUNT_OF(packed_kinds) + 1);
+	wait_items(b, 1);
+	drain(b);
+	assert_int_equal(b->host.count, 1);
+	assert_int_equal(b->host.positions.count, 1);
+	buffer_done(&m.text);
+}
+
+/* As gzip makes its file: empty at first. */
+static void what_turns_out_to_be_compressed_is_no_text(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	watch_glob(b, "*.log");
+	for (size_t i = 0; i < COUNT_OF(packed_kinds); i++)
+		put_packed(b, i, 0);
+	start(b);
+	UNTIL(b, number(b, "files") == COUNT_OF(packed_kinds) && b->host.positions.count == COUNT_OF(packed_kinds));
+	for (size_t i = 0; i < COUNT_OF(packed_kinds); i++)
+		put_packed(b, i, packed_kinds[i].size);
+	append(b, &m, "app.log", "{\"a\":1}\n");
+	wait_items(b, 1);
+	UNTIL(b, b->host.positions.count == 1);
+	finish(b, &m, 1);
+}
+
+static void what_rotation_compresses_is_no_text(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	rename_to(b, "app.log", "app.log.tmp");
+	put(b, "app.log.2026-01-01.zip", "PK\3\4abc\ndef\n");
+	put(b, "app.log.2026-01-02", "PK\3\4abc\ndef\n");
+	assert_int_equal(unlink(path_of(b, "app.log.tmp")), 0);
+	append_lines(b, &m[1], "app.log", 1);
+	wait_items(b, 3);
+	finish(b, m, 2);
+}
+
 /* Tests: lines. */
 
 static void what_is_no_json_goes_as_text(void **state)
@@ -1433,6 +1510,9 @@ int main(void)
 		TEST(the_sweep_finds_what_inotify_does_not_say),
 		TEST(too_many_events_are_as_good_as_a_sweep),
 		TEST(files_that_cannot_be_opened_are_tried_again),
+		TEST(compressed_files_are_no_text),
+		TEST(what_turns_out_to_be_compressed_is_no_text),
+		TEST(what_rotation_compresses_is_no_text),
 		TEST(what_is_no_json_goes_as_text),
 		TEST(text_is_text_even_if_it_looks_like_json),
 		TEST(ten_mebibytes_without_an_end_are_cut),
