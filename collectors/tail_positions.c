@@ -197,7 +197,7 @@ void tail_commit_first(struct collector *c, struct tail_file *f)
 void tail_new_generation(struct collector *c, struct tail_file *f)
 {
 	f->generation = host_generation_next(c->reader.host);
-	f->last = false;
+	f->last = f->packed;
 	tail_file_learn_head(f);
 	tail_commit_first(c, f);
 }

@@ -604,36 +604,6 @@ static void files_written_anew_to_more_than_they_had_begin_anew(void **state)
 	assert_int_equal(number(b, "truncations_total"), 1);
 }
 
-static void append_banner(struct bench *b, struct model *m)
-{
-	append(b, m, "app.log",
-		"{\"banner\":\"a program that begins each of its files with the same lines, more of them than a "
-		"beginning is known by: the name of the program, its version, where it was built and when, the machine "
-		"that it runs on, how much memory that has, what its configuration is and who wrote it\"}\n");
-}
-
-/* Nobody looked, it has the beginning that it had, and is longer than it was. */
-static void files_written_anew_while_down_begin_anew(void **state)
-{
-	struct bench *b = *state;
-	struct model m[2] = { { .generation = 0 } };
-
-	append_banner(b, &m[0]);
-	append_lines(b, &m[0], "app.log", 5);
-	start(b);
-	wait_items(b, 6);
-	UNTIL(b, fake_host_position(&b->host, b->host.items[0].generation)->offset == m[0].text.size);
-	fake_host_end(&b->host);
-	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
-	append_banner(b, &m[1]);
-	append(b, &m[1], "app.log", "{\"another\":\"life\"}\n");
-	append_lines(b, &m[1], "app.log", 10);
-	start(b);
-	wait_items(b, 18);
-	finish(b, m, 2);
-	assert_int_equal(number(b, "truncations_total"), 1);
-}
-
 static void deleted_files_are_read_and_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -1304,6 +1274,41 @@ static void another_file_under_a_known_inode_is_another_file(void **state)
 	assert_int_equal(b->host.positions.count, 1);
 }
 
+/* As an app does that begins its log with a banner, and whose log is cut down when it starts. */
+static void what_was_written_anew_while_down_begins_anew(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	char banner[401];
+
+	memset(banner, '=', 399);
+	snprintf(banner + 399, 2, "\n");
+	append(b, &m[0], "app.log", banner);
+	append_lines(b, &m[0], "app.log", 3);
+	b->config.format = 2;
+	start(b);
+	wait_items(b, 4);
+	UNTIL(b, b->host.positions.count == 1 && b->host.positions.rows[0].at.offset == m[0].text.size);
+	b->host.hold = true;
+	append_lines(b, &m[0], "app.log", 30);
+	wait_items(b, 34);
+	fake_host_kill(&b->host);
+	b->host.hold = false;
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append(b, &m[1], "app.log", banner);
+	append(b, &m[1], "app.log", "{\"another\":\"run\"}\n");
+	append_lines(b, &m[1], "app.log", 20);
+	start(b);
+	wait_items(b, 34 + 22);
+	drain(b);
+	assert_int_equal(number(b, "truncations_total"), 1);
+	assert_int_equal(b->host.repeated, 0);
+	for (size_t i = 34; i < 56; i++)
+		assert_true(b->host.items[i].generation != b->host.items[0].generation);
+	buffer_done(&m[0].text);
+	buffer_done(&m[1].text);
+}
+
 static void what_is_gone_while_down_is_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -1497,7 +1502,6 @@ int main(void)
 		TEST(holes_of_stale_writers_are_no_lines),
 		TEST(zeros_at_the_end_wait_for_what_follows),
 		TEST(files_written_anew_to_more_than_they_had_begin_anew),
-		TEST(files_written_anew_while_down_begin_anew),
 		TEST(deleted_files_are_read_and_forgotten),
 		TEST(files_that_appear_are_found),
 		TEST(folders_that_appear_are_found),
@@ -1527,6 +1531,7 @@ int main(void)
 		TEST(rotation_while_down_loses_nothing),
 		TEST(a_rotated_file_with_bytes_left_is_found_after_a_kill),
 		TEST(another_file_under_a_known_inode_is_another_file),
+		TEST(what_was_written_anew_while_down_begins_anew),
 		TEST(what_is_gone_while_down_is_forgotten),
 		TEST(a_folder_that_is_away_keeps_its_positions),
 		TEST(while_commits_fail_new_files_wait),
