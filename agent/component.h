@@ -298,7 +298,8 @@ void host_checked(struct host *, bool fine, const char *why);
 
 /*
  * Positions of files: how far every destination has settled. `generation` is a number that is new for each new identity
- * and each truncation, and is committed before the first line under it is offered.
+ * and each truncation, and is committed before the first line under it is offered. None is 0: a row of that number is
+ * the collector's own, and no file.
  */
 struct position {
 	uint64_t generation;

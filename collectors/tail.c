@@ -35,7 +35,8 @@ static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
 		.help = "Globs of files to leave out of those, matched against the whole path." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
-		.help = "Where a file begins that is there at the start and has no saved position." },
+		.help = "Where a file begins that is there at the first start, or was there in the last run and not "
+			"followed; any other begins at its beginning." },
 	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
 		.help = LINES_FILE_FORMAT_HELP },
 	LINES_MULTILINE_OPTIONS(struct tail_config, multiline),
@@ -168,7 +169,10 @@ static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
-	tail_table_remember(&c->table, at);
+	if (at->generation == TAIL_KNOWN)
+		c->known_before.ns = (int64_t)at->offset;
+	else
+		tail_table_remember(&c->table, at);
 }
 
 static int tail_start(struct collector *c)
@@ -278,6 +282,7 @@ static void tail_stop(struct collector *c)
 	tail_put_position(c, f);
 	for (size_t i = 0; i < c->forgotten_count; i++)
 		host_position_forget(c->reader.host, c->forgotten[i]);
+	tail_put_known(c);
 }
 
 static void tail_destroy(struct collector *c)

@@ -79,6 +79,7 @@ struct tail_file {
 	bool due; /* what is held waits no longer */
 	bool packed; /* a gzip: fd is its text, or -1 where that waits, or is read */
 	bool spent; /* a gzip that is read, or not to be */
+	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
 };
 TAILQ_HEAD(tail_file_list, tail_file);
 

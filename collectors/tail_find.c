@@ -18,20 +18,22 @@ enum {
 	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
 };
 
-/* At the first start; the first look may take more than one scan. */
+/* At the first start; the first look may take more than one scan. Later it was there in the last run: what came since
+ * then, as by a rotation, is as new as what comes while we look. */
 static bool was_there_before(const struct collector *c, const struct tail_file *f)
 {
-	return f->identity.birth_ns <= c->looked.ns;
+	const int64_t known = c->known_before.ns;
+
+	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : c->looked.ns);
 }
 
-static int begin_file(struct collector *c, struct tail_file *f, uint64_t size)
+static int begin_file(struct collector *c, struct tail_file *f)
 {
-	bool from_end = c->config->start == START_END && !c->had_scan && !f->gone && was_there_before(c, f);
 	struct tail_saved *s;
 	int failed = tail_table_claim(&c->table, &f->identity, f->fd, &s);
 
 	if (!failed)
-		failed = s ? tail_file_go_on(f, &s->at) : tail_file_begin(f, from_end ? size : 0);
+		failed = s ? tail_file_go_on(f, &s->at) : tail_file_begin(f, f->offset);
 	if (failed && s)
 		tail_table_give_back(&c->table, s);
 	if (failed)
@@ -54,9 +56,10 @@ static void remember_unopened(struct collector *c, const struct tail_file *f)
 	struct position at = { .dev = f->identity.dev,
 		.inode = f->identity.inode,
 		.birth_ns = f->identity.birth_ns,
+		.offset = f->offset,
 		.path = f->path };
 
-	if (tail_table_has_saved(&c->table, &f->identity))
+	if (tail_table_knows(&c->table, &f->identity))
 		return;
 	at.generation = host_generation_next(c->reader.host);
 	tail_table_remember(&c->table, &at);
@@ -65,7 +68,7 @@ static void remember_unopened(struct collector *c, const struct tail_file *f)
 }
 
 /* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
-static void take_file(struct collector *c, struct tail_file *f, int fd, uint64_t size)
+static void take_file(struct collector *c, struct tail_file *f, int fd)
 {
 	struct tail_head head;
 	int failed = tail_head_read(fd, 0, &head);
@@ -78,7 +81,7 @@ static void take_file(struct collector *c, struct tail_file *f, int fd, uint64_t
 	}
 	f->fd = fd;
 	if (!failed)
-		failed = begin_file(c, f, size);
+		failed = begin_file(c, f);
 	if (failed) {
 		f->fd = -1;
 		close(fd);
@@ -108,7 +111,7 @@ static void open_file(struct collector *c, struct tail_file *f, const char *path
 		close(fd);
 		return;
 	}
-	take_file(c, f, fd, size);
+	take_file(c, f, fd);
 }
 
 static void add_file(struct collector *c, const struct tail_found *found, bool gone)
@@ -118,6 +121,8 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 	f->seen = gone ? 0 : c->scans;
 	f->linked = found->linked;
 	f->silent = found->silent;
+	f->from_end = c->config->start == START_END && !c->had_scan && !gone && was_there_before(c, f);
+	f->offset = f->from_end ? found->size : 0;
 	open_file(c, f, found->path);
 }
 

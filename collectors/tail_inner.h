@@ -33,6 +33,7 @@ struct tail_config {
 
 enum { POLL_AUTO, POLL_ALWAYS };
 enum { START_BEGINNING, START_END };
+enum { TAIL_KNOWN = 0 }; /* in place of a generation: the position that says `known`, where files begin at their end */
 
 /*
  * Invariant: a file is in `ready` exactly when its flag says so, in `unsaved` or `saving` as its `save` says.
@@ -59,6 +60,8 @@ struct collector {
 	struct tail_lost_list lost; /* for the next scan */
 	size_t troubled; /* files that cannot be opened or read */
 	size_t ask_named, ask_gone; /* so many files are still to be asked whether they grew */
+	struct wall_time known; /* what was there by then has its position on disk, or has with the next commit */
+	struct wall_time known_before; /* the same, of an earlier run; 0: there is none */
 	struct wall_time looked; /* when the last scan that is sure of its answer began; at first, the start */
 	struct wall_time looking; /* when the one under way did */
 	struct mono_time began;
@@ -94,6 +97,8 @@ void tail_mark_ready(struct collector *, struct tail_file *);
 void tail_not_ready(struct collector *, struct tail_file *);
 void tail_save_as(struct collector *, struct tail_file *, enum tail_save);
 void tail_put_position(struct collector *, const struct tail_file *);
+/* Once all files that it is about are put. */
+void tail_put_known(struct collector *);
 /* The position is another now. Once stopped, whoever ends the agent commits what is put. */
 void tail_moved(struct collector *, struct tail_file *);
 void tail_forget(struct collector *, uint64_t generation);

@@ -45,9 +45,11 @@ static bool is_at_rest(struct collector *c, int fd)
 /* One at a time, and none that is still being written; the others are asked again by the scan that follows. */
 void tail_begin_packed(struct collector *c, struct tail_file *f, int fd, enum tail_packing packing)
 {
+	bool wanted = c->config->gzip && packing == TAIL_GZIP;
+
 	f->packed = true;
-	f->spent = !c->config->gzip || packing != TAIL_GZIP;
-	if (f->spent)
+	f->spent = !wanted || (f->from_end && !tail_table_knows(&c->table, &f->identity));
+	if (!wanted)
 		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
 			packing == TAIL_GZIP ? ": see option gzip" : ", since it is no gzip");
 	c->packed_waiting += !f->spent;

@@ -49,6 +49,14 @@ void tail_put_position(struct collector *c, const struct tail_file *f)
 						  .path = f->path });
 }
 
+void tail_put_known(struct collector *c)
+{
+	if (c->config->start == START_END && c->known.ns)
+		host_position_put(c->reader.host,
+			&(struct position){
+				.generation = TAIL_KNOWN, .offset = (uint64_t)c->known.ns, .path = "" });
+}
+
 void tail_save_as(struct collector *c, struct tail_file *f, enum tail_save save)
 {
 	if (f->save != TAIL_SAVED)
@@ -172,6 +180,8 @@ void tail_commit(struct collector *c)
 	loop_timer_clear(&c->save);
 	c->committing = true;
 	put_unsaved(c);
+	if (TAILQ_EMPTY(&c->unsaved))
+		tail_put_known(c);
 	c->forgetting_count = c->forgotten_count < PUT_AT_ONCE ? c->forgotten_count : PUT_AT_ONCE;
 	for (size_t i = 0; i < c->forgetting_count; i++)
 		host_position_forget(c->reader.host, c->forgotten[i]);

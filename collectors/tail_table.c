@@ -176,7 +176,7 @@ static bool may_be(const struct tail_saved *s, const struct tail_identity *ident
 	return tail_same(&then, identity);
 }
 
-bool tail_table_has_saved(const struct tail_table *t, const struct tail_identity *identity)
+bool tail_table_knows(const struct tail_table *t, const struct tail_identity *identity)
 {
 	const struct tail_saved *s = t->saved[inode_place(identity->dev, identity->inode)];
 

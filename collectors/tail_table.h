@@ -44,10 +44,11 @@ void tail_table_lose(struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_last_owner(const struct tail_table *, const char *path);
 
 void tail_table_remember(struct tail_table *, const struct position *);
+/* Whether there is a saved position of a file of that identity, whatever it holds now. */
+bool tail_table_knows(const struct tail_table *, const struct tail_identity *);
 /* Takes the saved position of the open file, when there is one and the file is the same as it was then; else NULL. 0 or
  * -errno: the file cannot be read. */
 int tail_table_claim(struct tail_table *, const struct tail_identity *, int fd, struct tail_saved **ret) MUST_CHECK;
-bool tail_table_has_saved(const struct tail_table *, const struct tail_identity *);
 /* One that was claimed in vain. */
 void tail_table_give_back(struct tail_table *, struct tail_saved *);
 /* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. Some at a time:

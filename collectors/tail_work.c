@@ -139,6 +139,19 @@ static void plan_next(struct collector *c)
 		loop_timer_set(&c->sweep, c->config->sweep);
 }
 
+/* All that was there when the scan began is known, unless some could not be begun yet. The first time that is saved at
+ * once, then with what moves. */
+static void know(struct collector *c)
+{
+	bool first = c->known.ns == 0;
+
+	if (c->unsure || c->put_off || c->troubled > 0 || c->packed_waiting > 0)
+		return;
+	c->known = c->looking;
+	if (first && c->config->start == START_END)
+		tail_commit(c);
+}
+
 static void end_scan(struct collector *c)
 {
 	tell_limits(c);
@@ -152,6 +165,7 @@ static void end_scan(struct collector *c)
 		tell_nothing(c);
 	c->had_scan = c->had_scan || !c->unsure;
 	c->looked = c->unsure ? c->looked : c->looking;
+	know(c);
 	plan_next(c);
 	if (c->unpack && c->unpack->waits && !c->scanning)
 		tail_on_unpacked(&c->unpack->job);

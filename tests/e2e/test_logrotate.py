@@ -208,6 +208,20 @@ def test_a_gzip_that_was_empty_when_it_was_found_is_no_text(oxpecker, fault_serv
     agent.assert_balanced()
 
 
+def test_compressed_files_of_before_the_first_start_are_left_out_where_files_begin_at_their_end(
+        oxpecker, fault_server, tmp_path):
+    (tmp_path / "app.log.2.gz").write_bytes(gzip.compress(b'{"old":1}\n' * 10))
+    server, agent = follow(oxpecker, fault_server, tmp_path / "app.log*", gzip=True, start="end", sweep="300ms")
+    swept(agent)
+    assert agent.stop() == 0
+    (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b'{"n":1}\n'))
+    agent.start()
+    wait_delivered(agent, 1)
+    swept(agent)
+    assert [document.get("n") for document in documents_of(server)] == [1]
+    assert agent.metric("oxpecker_compressed_files_total") == 1
+
+
 @pytest.mark.parametrize("options", [{}, {"gzip": True}])
 def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpecker, fault_server, tmp_path, options):
     """Left out, or not at rest yet, and then of a name that is not followed."""

@@ -396,6 +396,15 @@ static void long_lines_pass_whole_as_they_grow(void **state)
 	free(piece);
 }
 
+/* A last look of a run, so late that it is told from all that is there. */
+static void look_and_drain(struct bench *b)
+{
+	int64_t now = clock_system.wall(&clock_system).ns;
+
+	UNTIL(b, clock_system.wall(&clock_system).ns > now + 20 * 1000000);
+	drain(b);
+}
+
 static void start_at_the_end_skips_what_was_there(void **state)
 {
 	struct bench *b = *state;
@@ -409,6 +418,7 @@ static void start_at_the_end_skips_what_was_there(void **state)
 	wait_items(b, 1);
 	watch_glob(b, "later.log");
 	append_lines(b, &after, "later.log", 2);
+	look_and_drain(b);
 	restart(b);
 	drain(b);
 	assert_string_equal(b->host.items[0].data, "{\"new\":1}");
@@ -419,6 +429,47 @@ static void start_at_the_end_skips_what_was_there(void **state)
 }
 
 /* Tests: rotation. */
+
+/* What came between two runs was not there at the first start. */
+static void start_at_the_end_is_for_the_first_start(void **state)
+{
+	struct bench *b = *state;
+	struct model m[4] = { { .generation = 0 } };
+
+	b->config.start = 1;
+	watch_glob(b, "day-*.log");
+	append(b, &m[0], "app.log", "{\"old\":1}\n");
+	start_following(b);
+	append_lines(b, &m[1], "app.log", 1);
+	wait_items(b, 1);
+	look_and_drain(b);
+	fake_host_end(&b->host);
+	append_lines(b, &m[1], "app.log", 2);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[2], "app.log", 3);
+	append_lines(b, &m[3], "day-2.log", 4);
+	start(b);
+	wait_items(b, 10);
+	drain(b);
+	assert_int_equal(b->host.count, 10);
+	for (size_t i = 0; i < COUNT_OF(m); i++)
+		buffer_done(&m[i].text);
+}
+
+static void start_at_the_end_of_nothing_is_a_start_too(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->config.start = 1;
+	start(b);
+	UNTIL(b, b->host.positions.count == 1);
+	fake_host_kill(&b->host);
+	append_lines(b, &m, "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+}
 
 static void renamed_files_are_read_to_their_end(void **state)
 {
@@ -850,19 +901,30 @@ static void assert_report(struct bench *b, unsigned troubled, const char *name, 
 	buffer_done(&report);
 }
 
+/* Nobody may read the file; root becomes somebody. */
+static void be_refused(struct bench *b, const char *name)
+{
+	assert_int_equal(chmod(path_of(b, name), 0), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(chown(b->folder, 65534, 65534), 0);
+	assert_int_equal(chown(path_of(b, name), 65534, 65534), 0);
+	assert_int_equal(seteuid(65534), 0);
+}
+
+static void be_admitted(void)
+{
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+}
+
 static void files_that_cannot_be_opened_are_tried_again(void **state)
 {
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
-	bool root = geteuid() == 0;
 
 	append_lines(b, &m, "app.log", 2);
-	assert_int_equal(chmod(path_of(b, "app.log"), 0), 0);
-	if (root) {
-		assert_int_equal(chown(b->folder, 65534, 65534), 0);
-		assert_int_equal(chown(path_of(b, "app.log"), 65534, 65534), 0);
-		assert_int_equal(seteuid(65534), 0);
-	}
+	be_refused(b, "app.log");
 	start(b);
 	UNTIL(b, number(b, "read_errors_total") == 1);
 	assert_int_equal(b->host.warnings, 1);
@@ -871,8 +933,30 @@ static void files_that_cannot_be_opened_are_tried_again(void **state)
 	wait_items(b, 2);
 	assert_report(b, 0, NULL, NULL);
 	finish(b, &m, 1);
-	if (root)
-		assert_int_equal(seteuid(0), 0);
+	be_admitted();
+}
+
+/* Its size, not what is in it, was known when the others were begun. */
+static void what_could_not_be_opened_at_first_begins_at_the_same_end(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	int fd = open_to_write(b, "app.log");
+
+	b->config.start = 1;
+	add_bytes(&m, fd, "{\"old\":1}\n", 10);
+	be_refused(b, "app.log");
+	start(b);
+	UNTIL(b, number(b, "read_errors_total") == 1 && collector_tail.began(b->host.collector));
+	add_bytes(&m, fd, "{\"new\":1}\n", 10);
+	close(fd);
+	assert_int_equal(chmod(path_of(b, "app.log"), 0644), 0);
+	wait_items(b, 1);
+	drain(b);
+	assert_int_equal(b->host.items[0].offset, 10);
+	assert_int_equal(b->host.count, 1);
+	be_admitted();
+	buffer_done(&m.text);
 }
 
 /* Tests: compressed files. */
@@ -1486,62 +1570,65 @@ static void a_followed_file_is_small(void **state)
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
+static const struct CMUnitTest tests[] = {
+	TEST(lines_come_as_the_file_grows),
+	TEST(a_partial_line_waits_for_its_end),
+	TEST(a_partial_line_waits_across_a_restart),
+	TEST(long_lines_pass_whole_as_they_grow),
+	TEST(start_at_the_end_skips_what_was_there),
+	TEST(start_at_the_end_is_for_the_first_start),
+	TEST(start_at_the_end_of_nothing_is_a_start_too),
+	TEST(renamed_files_are_read_to_their_end),
+	TEST(renamed_to_another_match_keeps_its_generation),
+	TEST(rotations_of_a_name_that_is_new_lose_nothing),
+	TEST(two_rotations_between_two_looks_lose_nothing),
+	TEST(truncated_files_begin_anew),
+	TEST(holes_of_stale_writers_are_no_lines),
+	TEST(zeros_at_the_end_wait_for_what_follows),
+	TEST(files_written_anew_to_more_than_they_had_begin_anew),
+	TEST(deleted_files_are_read_and_forgotten),
+	TEST(files_that_appear_are_found),
+	TEST(folders_that_appear_are_found),
+	TEST(a_second_name_is_not_a_second_file),
+	TEST(excluded_files_are_left_alone),
+	TEST(a_link_that_is_switched_leads_to_another_file),
+	TEST(targets_of_links_are_rotated),
+	TEST(where_inotify_is_silent_files_are_asked),
+	TEST(silent_file_systems_are_known),
+	TEST(the_sweep_finds_what_inotify_does_not_say),
+	TEST(too_many_events_are_as_good_as_a_sweep),
+	TEST(files_that_cannot_be_opened_are_tried_again),
+	TEST(what_could_not_be_opened_at_first_begins_at_the_same_end),
+	TEST(compressed_files_are_no_text),
+	TEST(what_turns_out_to_be_compressed_is_no_text),
+	TEST(what_rotation_compresses_is_no_text),
+	TEST(what_is_no_json_goes_as_text),
+	TEST(text_is_text_even_if_it_looks_like_json),
+	TEST(ten_mebibytes_without_an_end_are_cut),
+	TEST(lines_of_every_length_around_the_limits),
+	TEST(the_rest_of_a_cut_line_stays_away_after_a_kill),
+	TEST(a_full_pipeline_stops_the_reading_and_no_more),
+	TEST(a_refused_offer_is_made_again),
+	TEST(a_line_that_never_fits_is_cut),
+	TEST(a_busy_file_does_not_starve_the_others),
+	TEST(positions_follow_what_has_settled),
+	TEST(many_settled_batches_are_few_commits),
+	TEST(rotation_while_down_loses_nothing),
+	TEST(a_rotated_file_with_bytes_left_is_found_after_a_kill),
+	TEST(another_file_under_a_known_inode_is_another_file),
+	TEST(what_was_written_anew_while_down_begins_anew),
+	TEST(what_is_gone_while_down_is_forgotten),
+	TEST(a_folder_that_is_away_keeps_its_positions),
+	TEST(while_commits_fail_new_files_wait),
+	TEST(drain_waits_for_no_tick),
+	TEST(drain_is_not_quiet_before_all_is_saved),
+	TEST(stopping_puts_what_settled),
+	TEST(kills_at_any_moment_lose_and_change_nothing),
+	TEST(stop_and_destroy_without_start),
+	cmocka_unit_test(a_followed_file_is_small),
+};
+
 int main(void)
 {
-	static const struct CMUnitTest tests[] = {
-		TEST(lines_come_as_the_file_grows),
-		TEST(a_partial_line_waits_for_its_end),
-		TEST(a_partial_line_waits_across_a_restart),
-		TEST(long_lines_pass_whole_as_they_grow),
-		TEST(start_at_the_end_skips_what_was_there),
-		TEST(renamed_files_are_read_to_their_end),
-		TEST(renamed_to_another_match_keeps_its_generation),
-		TEST(rotations_of_a_name_that_is_new_lose_nothing),
-		TEST(two_rotations_between_two_looks_lose_nothing),
-		TEST(truncated_files_begin_anew),
-		TEST(holes_of_stale_writers_are_no_lines),
-		TEST(zeros_at_the_end_wait_for_what_follows),
-		TEST(files_written_anew_to_more_than_they_had_begin_anew),
-		TEST(deleted_files_are_read_and_forgotten),
-		TEST(files_that_appear_are_found),
-		TEST(folders_that_appear_are_found),
-		TEST(a_second_name_is_not_a_second_file),
-		TEST(excluded_files_are_left_alone),
-		TEST(a_link_that_is_switched_leads_to_another_file),
-		TEST(targets_of_links_are_rotated),
-		TEST(where_inotify_is_silent_files_are_asked),
-		TEST(silent_file_systems_are_known),
-		TEST(the_sweep_finds_what_inotify_does_not_say),
-		TEST(too_many_events_are_as_good_as_a_sweep),
-		TEST(files_that_cannot_be_opened_are_tried_again),
-		TEST(compressed_files_are_no_text),
-		TEST(what_turns_out_to_be_compressed_is_no_text),
-		TEST(what_rotation_compresses_is_no_text),
-		TEST(what_is_no_json_goes_as_text),
-		TEST(text_is_text_even_if_it_looks_like_json),
-		TEST(ten_mebibytes_without_an_end_are_cut),
-		TEST(lines_of_every_length_around_the_limits),
-		TEST(the_rest_of_a_cut_line_stays_away_after_a_kill),
-		TEST(a_full_pipeline_stops_the_reading_and_no_more),
-		TEST(a_refused_offer_is_made_again),
-		TEST(a_line_that_never_fits_is_cut),
-		TEST(a_busy_file_does_not_starve_the_others),
-		TEST(positions_follow_what_has_settled),
-		TEST(many_settled_batches_are_few_commits),
-		TEST(rotation_while_down_loses_nothing),
-		TEST(a_rotated_file_with_bytes_left_is_found_after_a_kill),
-		TEST(another_file_under_a_known_inode_is_another_file),
-		TEST(what_was_written_anew_while_down_begins_anew),
-		TEST(what_is_gone_while_down_is_forgotten),
-		TEST(a_folder_that_is_away_keeps_its_positions),
-		TEST(while_commits_fail_new_files_wait),
-		TEST(drain_waits_for_no_tick),
-		TEST(drain_is_not_quiet_before_all_is_saved),
-		TEST(stopping_puts_what_settled),
-		TEST(kills_at_any_moment_lose_and_change_nothing),
-		TEST(stop_and_destroy_without_start),
-		cmocka_unit_test(a_followed_file_is_small),
-	};
-
 	return cmocka_run_group_tests_name("tail", tests, NULL, NULL);
 }
