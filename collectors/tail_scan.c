@@ -41,6 +41,12 @@ bool tail_same(const struct tail_identity *a, const struct tail_identity *b)
 	       (a->birth_ns == b->birth_ns || a->birth_ns == 0 || b->birth_ns == 0);
 }
 
+bool tail_same_later(const struct tail_identity *then, const struct tail_identity *now)
+{
+	return tail_same(then, now) ||
+	       (then->inode == now->inode && then->birth_ns != 0 && then->birth_ns == now->birth_ns);
+}
+
 static bool one_matches(const struct option_list *globs, const char *path)
 {
 	for (size_t i = 0; globs && i < globs->count; i++)
@@ -389,7 +395,7 @@ static bool has_name(const struct tail_lost *lost)
 	struct tail_identity now;
 	uint64_t size;
 
-	return tail_identify(AT_FDCWD, lost->path, &now, &size) == 0 && tail_same(&now, &lost->identity);
+	return tail_identify(AT_FDCWD, lost->path, &now, &size) == 0 && tail_same_later(&lost->identity, &now);
 }
 
 /* The lost file itself has its inode's number; whoever had the name after it was born later and was rotated too. */
@@ -406,7 +412,7 @@ static void try_name(struct tail_scan *s, struct tail_lost *lost, const char *at
 	snprintf(path, sizeof path, "%s%s", l->folder, entry->name);
 	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
 		return;
-	if (tail_same(&lost->identity, &found.identity))
+	if (tail_same_later(&lost->identity, &found.identity))
 		lost->gone = false;
 	else if (!rotated || found.identity.birth_ns <= lost->identity.birth_ns)
 		return;

@@ -57,6 +57,9 @@ struct tail_globs {
 /* 0 or -errno; anything but a regular file is -EINVAL. */
 int tail_identify(int fd, const char *path, struct tail_identity *ret, uint64_t *ret_size) MUST_CHECK;
 bool tail_same(const struct tail_identity *, const struct tail_identity *);
+/* The same for what was known in an earlier run: NFS, btrfs, LVM and others are other devices when they are mounted
+ * again, but inode and birth stay. */
+bool tail_same_later(const struct tail_identity *then, const struct tail_identity *now);
 /* Whether a file of this path is one to follow: a glob matches it, and none of those left out does. */
 bool tail_matches(const struct tail_globs *, const char *path);
 

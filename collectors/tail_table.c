@@ -1,5 +1,6 @@
 #include "collectors/tail_table.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -149,9 +150,14 @@ void tail_table_lose(struct tail_table *t, struct tail_file *f)
 
 /* Saved positions. */
 
+static size_t saved_place(uint64_t inode)
+{
+	return inode % TAIL_CHAINS;
+}
+
 void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 {
-	struct tail_saved **chain = &t->saved[inode_place(s->at.dev, s->at.inode)];
+	struct tail_saved **chain = &t->saved[saved_place(s->at.inode)];
 
 	s->next = *chain;
 	*chain = s;
@@ -169,34 +175,62 @@ void tail_table_remember(struct tail_table *t, const struct position *at)
 	tail_table_give_back(t, s);
 }
 
-static bool may_be(const struct tail_saved *s, const struct tail_identity *identity)
-{
-	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
-
-	return tail_same(&then, identity);
-}
-
 bool tail_table_knows(const struct tail_table *t, const struct tail_identity *identity)
 {
-	const struct tail_saved *s = t->saved[inode_place(identity->dev, identity->inode)];
+	const struct tail_saved *s = t->saved[saved_place(identity->inode)];
 
-	while (s && !may_be(s, identity))
+	while (s && !tail_same_later(&(struct tail_identity){ s->at.dev, s->at.inode, s->at.birth_ns }, identity))
 		s = s->next;
 	return s != NULL;
 }
 
-/* Of several the newest generation. */
+/* Whether those bytes stand before that place: 1, 0 or -errno. */
+static int stood_before(int fd, const struct position *p)
+{
+	char before[TAIL_BEFORE_MAX];
+	size_t size = p->before_size;
+	ssize_t got;
+
+	if (size == 0 || size > TAIL_BEFORE_MAX || p->offset < size)
+		return 0;
+	got = pread(fd, before, size, (off_t)(p->offset - size));
+	if (got < 0)
+		return -errno;
+	return (size_t)got == size && XXH3_64bits(before, size) == p->before_hash;
+}
+
+/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where neither device nor birth
+ * tells, its bytes have to. */
+static int sureness(const struct position *p, const struct tail_identity *now, int fd)
+{
+	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
+	int same = p->inode == now->inode ? tail_head_is(fd, p) : 0;
+
+	if (same <= 0)
+		return same;
+	if (tail_same(&then, now))
+		return 3;
+	if (tail_same_later(&then, now))
+		return 2;
+	return then.birth_ns == 0 && now->birth_ns == 0 && p->head_size > 0 ? stood_before(fd, p) : 0;
+}
+
+/* Of several that are as sure the newest generation. */
 int tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd, struct tail_saved **ret)
 {
-	struct tail_saved **at = &t->saved[inode_place(identity->dev, identity->inode)], **best = NULL;
+	struct tail_saved **best = NULL;
+	int best_sure = 0;
 
 	*ret = NULL;
-	for (; *at; at = &(*at)->next) {
-		bool newer = may_be(*at, identity) && (!best || (*at)->at.generation > (*best)->at.generation);
-		int same = newer ? tail_head_is(fd, &(*at)->at) : 0;
-		if (same < 0)
-			return same;
-		best = same ? at : best;
+	for (struct tail_saved **at = &t->saved[saved_place(identity->inode)]; *at; at = &(*at)->next) {
+		int sure = sureness(&(*at)->at, identity, fd);
+		if (sure < 0)
+			return sure;
+		if (!sure || sure < best_sure ||
+			(sure == best_sure && (*at)->at.generation < (*best)->at.generation))
+			continue;
+		best = at;
+		best_sure = sure;
 	}
 	if (!best)
 		return 0;

@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
+#include <xxhash.h>
 
 #include "collectors/tail_table.h"
 #include "unit/fake_host.h"
@@ -1393,6 +1394,76 @@ static void what_was_written_anew_while_down_begins_anew(void **state)
 	buffer_done(&m[1].text);
 }
 
+/* As file systems do that are mounted again. */
+static void other_devices(struct bench *b)
+{
+	for (size_t i = 0; i < b->host.positions.count; i++)
+		b->host.positions.rows[i].at.dev++;
+}
+
+static void what_is_mounted_again_is_read_on(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 3);
+	start(b);
+	wait_items(b, 3);
+	drain(b);
+	fake_host_end(&b->host);
+	other_devices(b);
+	append_lines(b, &m[0], "app.log", 2);
+	start(b);
+	wait_items(b, 5);
+	drain(b);
+	fake_host_end(&b->host);
+	other_devices(b);
+	append_lines(b, &m[0], "app.log", 2);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 2);
+	start(b);
+	wait_items(b, 9);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "vanished_files_total"), 0);
+}
+
+/* Whether the table finds the position of a file of 5 bytes, "a\nb\nc", that was read up to its 4th. */
+static bool is_claimed(int fd, const struct position *then, const struct tail_identity *now)
+{
+	struct tail_table *t = oxp_new(sizeof *t);
+	struct tail_saved *s;
+
+	tail_table_init(t);
+	tail_table_remember(t, then);
+	s = tail_table_claim(t, now, fd);
+	tail_table_done(t);
+	free(t);
+	free(s);
+	return s != NULL;
+}
+
+/* NFS tells no birth: another file may have the inode by then. */
+static void where_no_birth_is_told_bytes_tell_what_is_mounted_again(void **state)
+{
+	struct bench *b = *state;
+	const struct tail_identity now = { .dev = 2, .inode = 7 };
+	struct position then = { .generation = 1, .dev = 1, .inode = 7, .offset = 4, .path = "a",
+		.head_hash = XXH3_64bits("a\nb", 3), .head_size = 3,
+		.before_hash = XXH3_64bits("\nb\n", 3), .before_size = 3 };
+	int fd;
+
+	put(b, "app.log", "a\nb\nc");
+	fd = open(path_of(b, "app.log"), O_RDONLY);
+	assert_true(is_claimed(fd, &then, &now));
+	then.before_hash++;
+	assert_false(is_claimed(fd, &then, &now));
+	then.dev = 2;
+	assert_true(is_claimed(fd, &then, &now));
+	then.inode++;
+	assert_false(is_claimed(fd, &then, &now));
+	close(fd);
+}
+
 static void what_is_gone_while_down_is_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -1617,6 +1688,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_rotated_file_with_bytes_left_is_found_after_a_kill),
 	TEST(another_file_under_a_known_inode_is_another_file),
 	TEST(what_was_written_anew_while_down_begins_anew),
+	TEST(what_is_mounted_again_is_read_on),
+	TEST(where_no_birth_is_told_bytes_tell_what_is_mounted_again),
 	TEST(what_is_gone_while_down_is_forgotten),
 	TEST(a_folder_that_is_away_keeps_its_positions),
 	TEST(while_commits_fail_new_files_wait),
