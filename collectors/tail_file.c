@@ -39,6 +39,20 @@ int tail_head_is(int fd, const struct position *p)
 	return failed ? failed : tail_head_begins(&h, p->head_hash, p->head_size);
 }
 
+int tail_stood_before(int fd, uint64_t offset, const struct tail_before *before)
+{
+	char data[TAIL_BEFORE_MAX];
+	size_t size = before->size;
+	ssize_t got;
+
+	if (size == 0 || size > TAIL_BEFORE_MAX || offset < size)
+		return 0;
+	got = pread(fd, data, size, (off_t)(offset - size));
+	if (got < 0)
+		return -errno;
+	return (size_t)got == size && XXH3_64bits(data, size) == before->hash;
+}
+
 /* The hash covers what is there and no more, so that it stands while the file grows. */
 static bool extend_head(struct tail_file *f, const struct tail_head *h)
 {

@@ -124,6 +124,11 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 {
 	return f->offset + f->held + f->unended;
 }
+/* What is known of its beginning. */
+static inline struct position tail_file_head(const struct tail_file *f)
+{
+	return (struct position){ .head_at = f->head_at, .head_hash = f->head_hash, .head_size = f->head_size };
+}
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 /* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. 0 or -errno;
@@ -135,5 +140,7 @@ int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
 void tail_file_save(struct tail_file *, const struct tail_offer *);
 /* Its first bytes, as they are now; none if they cannot be read. */
 void tail_file_learn_head(struct tail_file *);
+/* Whether those bytes stand before that place: 1, 0 or -errno. Of none it is not known. */
+int tail_stood_before(int fd, uint64_t offset, const struct tail_before *) MUST_CHECK;
 
 #endif

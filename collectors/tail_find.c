@@ -92,26 +92,31 @@ static void take_file(struct collector *c, struct tail_file *f, int fd)
 	tail_out_of_trouble(c, f);
 }
 
-/* Opens a file that is found by its name. It may be another file's by now: both are found by the next scan. */
-static void open_file(struct collector *c, struct tail_file *f, const char *path)
+/* Opens the file of that identity if it has that name still: else both are found by the next scan. -1: it has not, or
+ * it is in trouble. */
+static int open_as(struct collector *c, struct tail_file *f, const char *path, const struct tail_identity *wanted)
 {
 	struct tail_identity identity;
 	uint64_t size;
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-	if (fd < 0 || (rlim_t)fd >= c->descriptors) {
+	if (fd < 0 || (rlim_t)fd >= c->descriptors)
 		tail_in_trouble(c, f, "open", fd < 0 ? errno : EMFILE);
-		remember_unopened(c, f);
-		if (fd >= 0)
-			close(fd);
-		return;
-	}
-	if (tail_identify(fd, "", &identity, &size) < 0 || !tail_same(&identity, &f->identity)) {
-		remember_unopened(c, f);
+	else if (tail_identify(fd, "", &identity, &size) == 0 && tail_same(&identity, wanted))
+		return fd;
+	if (fd >= 0)
 		close(fd);
-		return;
-	}
-	take_file(c, f, fd);
+	return -1;
+}
+
+static void open_file(struct collector *c, struct tail_file *f, const char *path)
+{
+	int fd = open_as(c, f, path, &f->identity);
+
+	if (fd < 0)
+		remember_unopened(c, f);
+	else
+		take_file(c, f, fd);
 }
 
 static void add_file(struct collector *c, const struct tail_found *found, bool gone)
@@ -176,6 +181,30 @@ static bool knows_between(struct collector *c, const struct tail_found *found, c
 	return false;
 }
 
+/* An overlay gives a file that is written to another birth, and its bytes to those who open it from then on. Elsewhere
+ * nobody else has the inode of a file that is open. */
+static bool goes_on_in_copy(struct collector *c, struct tail_file *f, const struct tail_found *found)
+{
+	const struct position begin = tail_file_head(f);
+	int fd;
+
+	if (f->fd < 0 || f->packed || f->state != TAIL_FOLLOWED || f->identity.dev != found->identity.dev ||
+		f->identity.inode != found->identity.inode)
+		return false;
+	fd = open_as(c, f, found->path, &found->identity);
+	if (fd < 0)
+		return false;
+	if (tail_head_is(fd, &begin) != 1 || tail_stood_before(fd, f->offset, &f->before) != 1) {
+		close(fd);
+		return false;
+	}
+	close(f->fd);
+	f->fd = fd;
+	f->identity = found->identity;
+	tail_moved(c, f);
+	return true;
+}
+
 /* A file that we know has been found. A second name of it (a link) is left alone. */
 static void found_again(struct collector *c, struct tail_file *f, const struct tail_found *found)
 {
@@ -217,8 +246,11 @@ void tail_look_at(struct collector *c, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(&c->table, &found->identity);
 	struct tail_file *named = tail_table_named(&c->table, found->path);
-	bool known = f || (!c->unsure && knows_between(c, found, named));
+	bool known;
 
+	if (!f && named && goes_on_in_copy(c, named, found))
+		f = named;
+	known = f || (!c->unsure && knows_between(c, found, named));
 	if (named && named != f)
 		tail_lose_name(c, named);
 	if (f)

@@ -1,6 +1,5 @@
 #include "collectors/tail_table.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -184,26 +183,12 @@ bool tail_table_knows(const struct tail_table *t, const struct tail_identity *id
 	return s != NULL;
 }
 
-/* Whether those bytes stand before that place: 1, 0 or -errno. */
-static int stood_before(int fd, const struct position *p)
-{
-	char before[TAIL_BEFORE_MAX];
-	size_t size = p->before_size;
-	ssize_t got;
-
-	if (size == 0 || size > TAIL_BEFORE_MAX || p->offset < size)
-		return 0;
-	got = pread(fd, before, size, (off_t)(p->offset - size));
-	if (got < 0)
-		return -errno;
-	return (size_t)got == size && XXH3_64bits(before, size) == p->before_hash;
-}
-
 /* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where neither device nor birth
  * tells, its bytes have to. */
 static int sureness(const struct position *p, const struct tail_identity *now, int fd)
 {
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
+	const struct tail_before before = { p->before_hash, p->before_size };
 	int same = p->inode == now->inode ? tail_head_is(fd, p) : 0;
 
 	if (same <= 0)
@@ -212,7 +197,9 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 		return 3;
 	if (tail_same_later(&then, now))
 		return 2;
-	return then.birth_ns == 0 && now->birth_ns == 0 && p->head_size > 0 ? stood_before(fd, p) : 0;
+	if (then.birth_ns != 0 || now->birth_ns != 0 || p->head_size == 0)
+		return 0;
+	return tail_stood_before(fd, p->offset, &before);
 }
 
 /* Of several that are as sure the newest generation. */

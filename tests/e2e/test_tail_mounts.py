@@ -14,13 +14,30 @@ def overlay(tmp_path):
     for folder in folders.values():
         folder.mkdir()
     (folders["lower"] / "app.log").write_text("from below\n")
-    options = "lowerdir={lower},upperdir={upper},workdir={work}".format(**folders)
-    done = subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(folders["merged"])],
-                          capture_output=True, text=True)
+    done = mount_overlay(folders)
     if done.returncode != 0:
         pytest.skip(f"no overlay can be mounted here: {done.stderr.strip()}")
     yield folders
     subprocess.run(["umount", "-l", str(folders["merged"])], check=True)
+
+
+def mount_overlay(folders):
+    options = "lowerdir={lower},upperdir={upper},workdir={work}".format(**folders)
+    return subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(folders["merged"])],
+                          capture_output=True, text=True)
+
+
+def mount_again(folders):
+    """As another device: its number is somebody else's meanwhile."""
+    before, other = folders["merged"].stat().st_dev, folders["work"].parent / "other"
+    other.mkdir()
+    subprocess.run(["umount", str(folders["merged"])], check=True)
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", str(other)], check=True)
+    try:
+        assert mount_overlay(folders).returncode == 0
+    finally:
+        subprocess.run(["umount", str(other)], check=True)
+    assert folders["merged"].stat().st_dev != before
 
 
 def append(path, line):
@@ -44,4 +61,26 @@ def test_copied_up_files_of_an_overlay_are_asked(oxpecker, fault_server, overlay
     for count in (3, 4):
         append(overlay["upper"] / "app.log", "beside it")
         delivered(count)
+    assert agent.stop() == 0
+    agent.start()
+    append(overlay["merged"] / "app.log", "the next run")
+    delivered(5)
+    assert agent.booked("received", signal="logs") == 5
+    agent.assert_balanced()
+
+
+def test_what_is_mounted_again_is_read_on(oxpecker, fault_server, overlay):
+    server = fault_server()
+    append(overlay["upper"] / "other.log", "above")
+    agent = oxpecker({"logs": {"batch": {"age": "100ms"},
+                               "collect": {"tail": {"paths": [str(overlay["merged"] / "*.log")], "sweep": SWEEP}},
+                               "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= 2, 20, "both lines delivered")
+    assert agent.stop() == 0
+    mount_again(overlay)
+    agent.start()
+    for name in ("app.log", "other.log"):
+        append(overlay["merged"] / name, "more")
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= 4, 20, "what came since delivered")
+    assert agent.booked("received", signal="logs") == 4
     agent.assert_balanced()

@@ -1435,7 +1435,7 @@ static bool is_claimed(int fd, const struct position *then, const struct tail_id
 
 	tail_table_init(t);
 	tail_table_remember(t, then);
-	s = tail_table_claim(t, now, fd);
+	assert_int_equal(tail_table_claim(t, now, fd, &s), 0);
 	tail_table_done(t);
 	free(t);
 	free(s);
