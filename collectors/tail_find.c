@@ -75,7 +75,6 @@ static void take_file(struct collector *c, struct tail_file *f, int fd)
 	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
 
 	if (packing) {
-		tail_out_of_trouble(c, f);
 		tail_begin_packed(c, f, fd, packing);
 		return;
 	}

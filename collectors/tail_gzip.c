@@ -126,6 +126,9 @@ static int unpack_piece(struct tail_unpack *u)
 	buffer_clear(&u->piece);
 	failed = got > 0 ? gunzip_feed(u->gunzip, packed, (size_t)got) : gunzip_end(u->gunzip);
 	written = write_text(u);
+	u->starved = written && written != -EFBIG;
+	if (u->starved)
+		return written;
 	return failed ? failed : written;
 }
 

@@ -26,6 +26,7 @@ struct tail_unpack {
 	struct buffer piece; /* of text */
 	int failed; /* 0, or -errno: -EBADMSG it is no gzip behind `size`, -EFBIG */
 	bool ended; /* there is no more, or it failed */
+	bool starved; /* it failed, and that is no fault of the file: its text could not be written */
 	/* The collector's: it knows whether this is to be read; it looks for files before it says so. */
 	bool decided, waits;
 	struct collector *collector;

@@ -49,6 +49,8 @@ void tail_begin_packed(struct collector *c, struct tail_file *f, int fd, enum ta
 
 	f->packed = true;
 	f->spent = !wanted || (f->from_end && !tail_table_knows(&c->table, &f->identity));
+	if (f->spent)
+		tail_out_of_trouble(c, f);
 	if (!wanted)
 		host_log(c->reader.host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
 			packing == TAIL_GZIP ? ": see option gzip" : ", since it is no gzip");
@@ -167,10 +169,13 @@ static void begin_text(struct collector *c, struct tail_file *f, bool read_befor
 {
 	struct tail_saved *s = c->resumed;
 
+	tail_out_of_trouble(c, f);
 	f->fd = c->unpack->text;
 	c->unpack->text = -1;
 	if (s && tail_file_go_on(f, &s->at) == 0) {
 		tail_moved(c, f);
+		free(s);
+		c->resumed = NULL;
 	} else {
 		(void)tail_file_begin(f, read_before ? c->unpack->whole : 0);
 		tail_new_generation(c, f);
@@ -184,13 +189,14 @@ static void begin_text(struct collector *c, struct tail_file *f, bool read_befor
 	*c->unpacked += !read_before;
 }
 
+/* What was not come to is there for the next time. */
 static void end_unpack(struct collector *c)
 {
 	tail_unpack_free(c->unpack);
-	free(c->resumed);
 	c->unpack = NULL;
+	if (c->resumed)
+		tail_table_give_back(&c->table, c->resumed);
 	c->resumed = NULL;
-	tail_begin_scan(c);
 }
 
 static void tell_damage(struct collector *c, const struct tail_file *f)
@@ -212,6 +218,12 @@ void tail_on_unpacked(struct job *job)
 
 	if (!f || c->stopped || c->draining) {
 		end_unpack(c);
+		tail_begin_scan(c);
+		return;
+	}
+	if (u->starved) {
+		tail_in_trouble(c, f, "unpack", -u->failed);
+		end_unpack(c);
 		return;
 	}
 	if (u->ended && !u->failed && (uint32_t)u->size != u->whole) {
@@ -231,4 +243,5 @@ void tail_on_unpacked(struct job *job)
 		tell_damage(c, f);
 	begin_text(c, f, read_before);
 	end_unpack(c);
+	tail_begin_scan(c);
 }

@@ -1,6 +1,7 @@
 """`state` on a disk that is full to the last byte: positions go on in blocks owned before, what would have to grow is
 refused and told, and nothing is lost or sent twice, also over a kill. The disk is a small tmpfs, filled by another."""
 
+import gzip
 import os
 import subprocess
 
@@ -193,3 +194,28 @@ def test_spans_that_cannot_be_spooled_are_counted_as_lost(disk, oxpecker, fault_
     assert sink.again == 0
     assert_same(list(sink.documents.values()), writer)
     agent.assert_balanced()
+
+
+def test_a_compressed_file_waits_for_room(disk, oxpecker, fault_server, tmp_path):
+    """Its text has no place beside the state: it is tried again, not read as far as there was room."""
+    server, count = fault_server(), 20000
+    wanted = config(disk, tmp_path / "app.log*", server.url)
+    wanted["logs"]["collect"]["tail"].update(gzip=True, sweep="300ms")
+    agent = oxpecker(wanted)
+    disk.fill()
+    (tmp_path / "app.log.1.gz").write_bytes(gzip.compress(b"".join(b'{"n":%d}\n' % n for n in range(count))))
+    agent.wait_until(lambda: tail_troubles(agent), 30, "it is told")
+    assert tail_troubles(agent)[0]["why"] == "No space left on device"
+    agent.wait_until(lambda: agent.metric("oxpecker_read_errors_total") >= 3, 30, "it was tried again")
+    assert agent.err().count("cannot unpack") == 1
+    disk.make_room()
+    wait_delivered(agent, count)
+    assert not tail_troubles(agent)
+    found = [document["n"] for request in server.taken("_bulk") for _, document in request.documents()]
+    assert sorted(found) == list(range(count))
+    assert agent.metric("oxpecker_damaged_gzip_total") == 0
+    agent.assert_balanced()
+
+
+def tail_troubles(agent):
+    return next(row for row in agent.status()["sources"] if "troubles" in row)["troubles"]
