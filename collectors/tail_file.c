@@ -373,6 +373,21 @@ int tail_file_begin(struct tail_file *f, uint64_t offset)
 	return 0;
 }
 
+struct position tail_file_position(const struct tail_file *f)
+{
+	return (struct position){ .generation = f->generation,
+		.dev = f->identity.dev,
+		.inode = f->identity.inode,
+		.birth_ns = f->identity.birth_ns,
+		.head_at = f->head_at,
+		.head_hash = f->head_hash,
+		.head_size = f->head_size,
+		.offset = f->saved,
+		.before_hash = f->before_saved.hash,
+		.before_size = f->before_saved.size,
+		.path = f->path };
+}
+
 /* What stood before its place must stand there still, or it was cut down and written anew meanwhile. */
 int tail_file_go_on(struct tail_file *f, const struct position *at)
 {

@@ -124,11 +124,8 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 {
 	return f->offset + f->held + f->unended;
 }
-/* What is known of its beginning. */
-static inline struct position tail_file_head(const struct tail_file *f)
-{
-	return (struct position){ .head_at = f->head_at, .head_hash = f->head_hash, .head_size = f->head_size };
-}
+/* What is saved of it; `path` is the file's. */
+struct position tail_file_position(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 /* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. 0 or -errno;

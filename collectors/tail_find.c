@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -184,7 +186,7 @@ static bool knows_between(struct collector *c, const struct tail_found *found, c
  * nobody else has the inode of a file that is open. */
 static bool goes_on_in_copy(struct collector *c, struct tail_file *f, const struct tail_found *found)
 {
-	const struct position begin = tail_file_head(f);
+	const struct position begin = tail_file_position(f);
 	int fd;
 
 	if (f->fd < 0 || f->packed || f->state != TAIL_FOLLOWED || f->identity.dev != found->identity.dev ||
@@ -285,6 +287,26 @@ static void look_for(struct collector *c, const struct tail_file *f)
 	c->scan_again = again || (!f->packed && (!f->trouble || f->trouble == ENOENT));
 }
 
+/* Its folder is away, as with an unmounted volume, or cannot be read. */
+static bool is_out_of_sight(const struct tail_file *f)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(f->path, '/');
+
+	if (!slash || slash == f->path)
+		return false;
+	snprintf(folder, sizeof folder, "%.*s", (int)(slash - f->path), f->path);
+	return faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0;
+}
+
+/* Read to its end, and closed. With its folder it may come back. */
+static void let_go(struct collector *c, struct tail_file *f)
+{
+	if (!is_deleted(f) && is_out_of_sight(f))
+		tail_keep_position(c, f);
+	drop_file(c, f);
+}
+
 void tail_tend_gone(struct collector *c, struct tail_file *f)
 {
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (c->sweeping && f->idle_sweeps < ROTATED_SWEEPS));
@@ -303,7 +325,7 @@ void tail_tend_gone(struct collector *c, struct tail_file *f)
 		f->last = true;
 		tail_mark_ready(c, f);
 	} else {
-		drop_file(c, f);
+		let_go(c, f);
 	}
 }
 

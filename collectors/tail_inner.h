@@ -97,6 +97,8 @@ void tail_mark_ready(struct collector *, struct tail_file *);
 void tail_not_ready(struct collector *, struct tail_file *);
 void tail_save_as(struct collector *, struct tail_file *, enum tail_save);
 void tail_put_position(struct collector *, const struct tail_file *);
+/* As one of an earlier run, which somebody may claim. The file, to be dropped, has none any more. */
+void tail_keep_position(struct collector *, struct tail_file *);
 /* Once all files that it is about are put. */
 void tail_put_known(struct collector *);
 /* The position is another now. Once stopped, whoever ends the agent commits what is put. */

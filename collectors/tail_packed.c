@@ -120,7 +120,7 @@ static bool is_earlier(void *context, const struct tail_saved *s)
 
 static bool is_twin(const struct packed_twin *t, const struct tail_file *f)
 {
-	const struct position begin = tail_file_head(f);
+	const struct position begin = tail_file_position(f);
 	struct stat info;
 
 	return f->fd >= 0 && !f->packed && begins_as(t, &begin) && fstat(f->fd, &info) == 0 &&

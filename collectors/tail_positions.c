@@ -36,17 +36,19 @@ void tail_not_ready(struct collector *c, struct tail_file *f)
 
 void tail_put_position(struct collector *c, const struct tail_file *f)
 {
-	host_position_put(c->reader.host, &(struct position){ .generation = f->generation,
-						  .dev = f->identity.dev,
-						  .inode = f->identity.inode,
-						  .birth_ns = f->identity.birth_ns,
-						  .head_at = f->head_at,
-						  .head_hash = f->head_hash,
-						  .head_size = f->head_size,
-						  .offset = f->saved,
-						  .before_hash = f->before_saved.hash,
-						  .before_size = f->before_saved.size,
-						  .path = f->path });
+	const struct position at = tail_file_position(f);
+
+	host_position_put(c->reader.host, &at);
+}
+
+void tail_keep_position(struct collector *c, struct tail_file *f)
+{
+	const struct position at = tail_file_position(f);
+
+	tail_table_remember(&c->table, &at);
+	if (f->save != TAIL_SAVED)
+		tail_put_position(c, f);
+	f->generation = 0;
 }
 
 void tail_put_known(struct collector *c)

@@ -1508,6 +1508,28 @@ static void a_folder_that_is_away_keeps_its_positions(void **state)
 	assert_int_equal(b->host.repeated, 0);
 }
 
+static void a_folder_that_is_away_for_long_keeps_its_positions(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	b->list.count = 0;
+	b->config.sweep = DURATION_MS(5);
+	watch_glob(b, "volume/app.log");
+	assert_int_equal(mkdir(path_of(b, "volume"), 0755), 0);
+	append_lines(b, &m, "volume/app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	UNTIL(b, number(b, "files") == 1);
+	rename_to(b, "volume", "unmounted");
+	UNTIL(b, number(b, "files") == 0);
+	rename_to(b, "unmounted", "volume");
+	append_lines(b, &m, "volume/app.log", 1);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.positions.count, 1);
+}
+
 static void while_commits_fail_new_files_wait(void **state)
 {
 	struct bench *b = *state;
@@ -1692,6 +1714,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(where_no_birth_is_told_bytes_tell_what_is_mounted_again),
 	TEST(what_is_gone_while_down_is_forgotten),
 	TEST(a_folder_that_is_away_keeps_its_positions),
+	TEST(a_folder_that_is_away_for_long_keeps_its_positions),
 	TEST(while_commits_fail_new_files_wait),
 	TEST(drain_waits_for_no_tick),
 	TEST(drain_is_not_quiet_before_all_is_saved),

@@ -23,6 +23,7 @@ int __real_fstat(int fd, struct stat *info);
 int __real_stat(const char *path, struct stat *info);
 int __real_statfs(const char *path, struct statfs *info);
 int __real_access(const char *path, int mode);
+int __real_faccessat(int fd, const char *path, int mode, int flags);
 off_t __real_lseek(int fd, off_t at, int whence);
 int __real_ioctl(int fd, unsigned long what, ...);
 
@@ -36,6 +37,7 @@ int __wrap_lstat(const char *path, struct stat *info);
 int __wrap_statx(int fd, const char *path, int flags, unsigned mask, struct statx *x);
 int __wrap_statfs(const char *path, struct statfs *info);
 int __wrap_access(const char *path, int mode);
+int __wrap_faccessat(int fd, const char *path, int mode, int flags);
 off_t __wrap_lseek(int fd, off_t at, int whence);
 char *__wrap_realpath(const char *path, char *ret);
 int __wrap_glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *ret);
@@ -233,6 +235,11 @@ int __wrap_access(const char *path, int mode)
 	between();
 	errno = ENOENT;
 	return sim_find(path, true) ? 0 : -1;
+}
+
+int __wrap_faccessat(int fd, const char *path, int mode, int flags)
+{
+	return is_ours(path) ? __wrap_access(path, mode) : __real_faccessat(fd, path, mode, flags);
 }
 
 char *__wrap_realpath(const char *path, char *ret)
