@@ -368,12 +368,19 @@ static bool is_packed(const char *name)
 	return false;
 }
 
-/* What rotation makes of a name: app.log.1, app.log-20260101, app.log.old. */
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
+/* What rotation makes of a name: app.log.1, app.log-20260101, app.log.old; worker10 is none of worker1. */
 static bool is_rotated_name(const char *name, const char *old_name)
 {
 	size_t n = strlen(old_name);
 
 	if (strncmp(name, old_name, n) != 0 || !name[n] || is_packed(name))
+		return false;
+	if (n > 0 && is_digit(old_name[n - 1]) && is_digit(name[n]))
 		return false;
 	return strpbrk(name + n, "0123456789") || strcmp(name + n, ".old") == 0;
 }

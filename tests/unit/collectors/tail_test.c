@@ -1530,6 +1530,23 @@ static void a_folder_that_is_away_for_long_keeps_its_positions(void **state)
 	assert_int_equal(b->host.positions.count, 1);
 }
 
+static void another_number_is_no_rotation(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	b->list.count = 0;
+	watch_glob(b, "worker1");
+	append_lines(b, &m[0], "worker1", 2);
+	start(b);
+	wait_items(b, 2);
+	put(b, "worker10", "nobody asked for this\n");
+	assert_int_equal(unlink(path_of(b, "worker1")), 0);
+	append_lines(b, &m[1], "worker1", 1);
+	wait_items(b, 3);
+	finish(b, m, 2);
+}
+
 static void while_commits_fail_new_files_wait(void **state)
 {
 	struct bench *b = *state;
@@ -1715,6 +1732,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_is_gone_while_down_is_forgotten),
 	TEST(a_folder_that_is_away_keeps_its_positions),
 	TEST(a_folder_that_is_away_for_long_keeps_its_positions),
+	TEST(another_number_is_no_rotation),
 	TEST(while_commits_fail_new_files_wait),
 	TEST(drain_waits_for_no_tick),
 	TEST(drain_is_not_quiet_before_all_is_saved),
