@@ -123,7 +123,8 @@ static void on_tick(void *context)
 	ask_untold(c);
 	if (c->scan_again && !c->scanning)
 		tail_begin_scan(c);
-	loop_watch_set(&c->watch.events, WATCH_READ);
+	if (!c->watch_missing)
+		loop_watch_set(&c->watch.events, WATCH_READ);
 	if (more || c->ask_named + c->ask_gone > 0)
 		loop_timer_set(&c->tick, more ? DURATION_MS(0) : c->config->tick);
 }
@@ -175,14 +176,27 @@ static void remember(void *context, const struct position *at)
 		tail_table_remember(&c->table, at);
 }
 
+void tail_begin_watching(struct collector *c)
+{
+	int failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
+
+	if (failed && !c->watch_missing)
+		host_log(c->reader.host, LOG_LEVEL_WARN,
+			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
+			"they changed",
+			strerror(-failed));
+	if (!failed && c->watch_missing)
+		host_log(c->reader.host, LOG_LEVEL_INFO, "inotify is there now");
+	c->watch_missing = failed != 0;
+}
+
 static int tail_start(struct collector *c)
 {
 	int failed = host_positions_load(c->reader.host, remember, c);
 
-	if (!failed)
-		failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
 	if (failed)
 		return failed;
+	tail_begin_watching(c);
 	spare_descriptors(c);
 	c->looked = loop_clock(c->loop)->wall(loop_clock(c->loop));
 	c->began = loop_now(c->loop);

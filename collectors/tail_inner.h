@@ -75,6 +75,7 @@ struct collector {
 	bool asking_all; /* of them, once more, before it is quiet */
 	bool sweeping; /* this scan counts how long files were idle */
 	bool full, stopped, draining, drained_scan, watch_failed, too_many;
+	bool watch_missing; /* there is no inotify: all files are asked */
 	bool stranger; /* something changed that has a name we do not follow */
 	bool out_of_descriptors;
 	bool linked, silent; /* some file is, as of the last scan */
@@ -139,6 +140,8 @@ void tail_on_unpacked(struct job *);
 
 /* Scans. */
 
+/* A user has few instances of inotify on a machine, and others take them: each sweep tries again. */
+void tail_begin_watching(struct collector *);
 void tail_begin_scan(struct collector *);
 void tail_on_sweep(void *context);
 void tail_on_scan_soon(void *context);

@@ -170,6 +170,18 @@ static void ask_folder(struct tail_scan *s, struct tail_folder *folder)
 	s->silent = s->silent || folder->silent;
 }
 
+/* -1: errno says why, in the words of inotify. */
+static int watch_folder(const struct tail_scan *s, const char *path)
+{
+	struct stat info;
+
+	if (s->inotify >= 0)
+		return inotify_add_watch(s->inotify, path, EVENTS);
+	if (stat(path, &info) == 0)
+		errno = S_ISDIR(info.st_mode) ? EBADF : ENOTDIR;
+	return -1;
+}
+
 static void add_folder(struct tail_scan *s, const char *path)
 {
 	int watch;
@@ -177,10 +189,10 @@ static void add_folder(struct tail_scan *s, const char *path)
 	s->too_many = s->too_many || s->folder_count == FOLDERS_MAX;
 	if (s->folder_count == FOLDERS_MAX)
 		return;
-	watch = inotify_add_watch(s->inotify, path, EVENTS);
+	watch = watch_folder(s, path);
 	if (watch < 0 && (errno == ENOTDIR || errno == ENOENT))
 		return;
-	if (watch < 0)
+	if (watch < 0 && s->inotify >= 0)
 		s->watch_failed = errno;
 	s->folders = grow(s->folders, s->folder_count, &s->folder_room, sizeof *s->folders);
 	s->folders[s->folder_count] = (struct tail_folder){ .path = oxp_strdup(path), .watch = watch };

@@ -80,7 +80,7 @@ struct tail_device {
 struct tail_scan {
 	struct job job;
 	struct tail_globs globs;
-	int inotify; /* where folders are watched */
+	int inotify; /* where folders are watched; -1: nowhere */
 	/* Beside each old name stand the file itself and those that had the name after it: `rotated` is what was found
 	 * of them, oldest first. */
 	struct tail_lost_list lost;

@@ -183,8 +183,8 @@ bool tail_table_knows(const struct tail_table *t, const struct tail_identity *id
 	return s != NULL;
 }
 
-/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where neither device nor birth
- * tells, its bytes have to. */
+/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where neither device nor
+ * birth tells, its bytes have to. */
 static int sureness(const struct position *p, const struct tail_identity *now, int fd)
 {
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };

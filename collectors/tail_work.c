@@ -260,7 +260,7 @@ void tail_begin_scan(struct collector *c)
 		return;
 	c->scan = (struct tail_scan){ .globs = { &c->paths, &c->exclude },
 		.inotify = c->watch.fd,
-		.all_silent = c->config->poll == POLL_ALWAYS,
+		.all_silent = c->config->poll == POLL_ALWAYS || c->watch_missing,
 		.job = { .work = tail_scan_work, .done = scan_done } };
 	c->scanning = true;
 	c->scan_at = 0;
@@ -272,5 +272,9 @@ void tail_begin_scan(struct collector *c)
 
 void tail_on_sweep(void *context)
 {
-	tail_begin_scan(context);
+	struct collector *c = context;
+
+	if (c->watch_missing && !c->scanning)
+		tail_begin_watching(c);
+	tail_begin_scan(c);
 }

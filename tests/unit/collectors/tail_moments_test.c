@@ -267,6 +267,40 @@ static void a_read_that_fails_while_following_changes_nothing(void **state)
 	world_free(w);
 }
 
+/* Other processes of the user have all instances of inotify. */
+static void without_inotify_files_are_asked_until_it_is_there(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH), *next;
+
+	(void)state;
+	w->config.poll_every = DURATION_MS(250);
+	put_lines(file, "one", 2);
+	sim_files_fail(SIM_NOTIFY, 1, EMFILE);
+	start(w);
+	assert_non_null(strstr(w->host.last_log, "inotify cannot be had"));
+	wait_items(w, 2);
+	put_lines(file, "more", 1);
+	turns(w, 2000);
+	assert_int_equal(w->host.count, 3);
+	sim_rename(PATH, PATH ".1");
+	put_lines(file, "late", 1);
+	next = sim_create(PATH);
+	put_lines(next, "next", 1);
+	turns(w, 2000);
+	assert_int_equal(w->host.count, 5);
+	assert_int_equal(w->host.warnings, 1);
+	sim_files_fail(SIM_NOTIFY, 0, 0);
+	turns(w, 2 * SWEEP_S * 1000);
+	assert_non_null(strstr(w->host.last_log, "inotify is there now"));
+	put_lines(next, "told", 1);
+	turns(w, 3 * TICK_MS);
+	assert_int_equal(w->host.count, 6);
+	sim_close(file);
+	sim_close(next);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +310,7 @@ int main(void)
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),
 		cmocka_unit_test(a_file_that_cannot_be_read_for_a_while_is_the_same_file),
 		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
+		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -365,6 +365,8 @@ int __wrap_inotify_init1(int flags)
 {
 	(void)flags;
 	OXP_ASSERT(sim.on && sim.notify.fd < 0);
+	if (fails(SIM_NOTIFY))
+		return -1;
 	sim.notify.fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	return sim.notify.fd;
 }

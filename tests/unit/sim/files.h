@@ -19,7 +19,7 @@
 
 struct sim_inode;
 
-enum sim_call { SIM_OPEN, SIM_READ, SIM_LIST, SIM_WATCH, SIM_CALLS };
+enum sim_call { SIM_OPEN, SIM_READ, SIM_LIST, SIM_WATCH, SIM_NOTIFY /* an instance of inotify */, SIM_CALLS };
 
 struct sim_files_options {
 	struct random *random;
