@@ -266,17 +266,35 @@ static struct bytes envelope_for(struct lines *l, const struct line_message *m)
 	return buffer_bytes(&l->message);
 }
 
-/* Whether the object can have log.file.path and log.offset beside what it has: an index where `log` is a text refuses
- * them. */
-static bool can_tell_origin(const struct line_message *m)
+/* Whether an object `log` says a place itself, whatever it means by `file` and `offset`. */
+static bool has_place(const struct lines *l, struct bytes log)
+{
+	struct json_line index;
+
+	if (json_line_index(l->scan, log.data, log.size, &index) != JSON_FINE)
+		return true;
+	for (size_t i = 0; i < index.count; i++) {
+		struct bytes name = { log.data + index.members[i].name, index.members[i].name_size };
+		if (bytes_are(name, "file") || bytes_are(name, "file.path") || bytes_are(name, "offset"))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the object can have log.file.path and log.offset beside what it has: an index where `log` or its `file` is a
+ * text refuses them. */
+static bool can_tell_origin(const struct lines *l, const struct line_message *m)
 {
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
 		struct bytes name = { m->text.data + member->name, member->name_size };
 		if (name.size < 3 || memcmp(name.data, "log", 3) != 0)
 			continue;
-		if ((name.size == 3 && member->kind != MEMBER_OBJECT) || bytes_are(name, "log.file") ||
-			bytes_are(name, "log.file.path") || bytes_are(name, "log.offset"))
+		if (bytes_are(name, "log.file") || bytes_are(name, "log.file.path") || bytes_are(name, "log.offset"))
+			return false;
+		if (name.size == 3 &&
+			(member->kind != MEMBER_OBJECT ||
+				has_place(l, (struct bytes){ m->text.data + member->value, member->value_size })))
 			return false;
 	}
 	return true;
@@ -330,7 +348,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	size_t max, size;
 	char *room;
 
-	if (l->origin.size > 0 && can_tell_origin(m))
+	if (l->origin.size > 0 && can_tell_origin(l, m))
 		origin = buffer_bytes(&l->origin);
 	if (around.size + origin.size == 0 && inside) {
 		add_item(s, m->text.data, m->text.size, place_of(s, m));
