@@ -3,6 +3,7 @@
  * worked through in steps of which a callback does some, since there may be ten thousand files. What is done about each
  * file stands in tail_find.c.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,13 +95,19 @@ static bool (*const steps[])(struct collector *) = {
 	let_lost_go,
 };
 
+/* A limit of inotify has the errno of a full disk. */
+static const char *why_not_watched(int error)
+{
+	return error == ENOSPC ? "fs.inotify.max_user_watches is reached" : strerror(error);
+}
+
 /* What a scan says of the machine. */
 static void tell_limits(struct collector *c)
 {
 	if (c->scan.watch_failed && !c->watch_failed)
 		host_log(c->reader.host, LOG_LEVEL_WARN,
 			"cannot watch every folder: %s; what changes there is found by the sweep",
-			strerror(c->scan.watch_failed));
+			why_not_watched(c->scan.watch_failed));
 	if (c->scan.too_many && !c->too_many)
 		host_log(c->reader.host, LOG_LEVEL_WARN, "too many files or folders match: the rest is left out");
 	c->watch_failed = c->scan.watch_failed != 0;

@@ -1,9 +1,11 @@
 """Files on file systems that inotify does not tell everything about."""
 
+import shlex
 import subprocess
 
 import pytest
 
+from lib import agent as agents
 SWEEP = "1h"  # only asking finds what is not told
 
 
@@ -83,4 +85,25 @@ def test_what_is_mounted_again_is_read_on(oxpecker, fault_server, overlay):
         append(overlay["merged"] / name, "more")
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= 4, 20, "what came since delivered")
     assert agent.booked("received", signal="logs") == 4
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("limit", ["instances", "watches"])
+def test_what_inotify_does_not_give_is_told_and_done_without(oxpecker, fault_server, tmp_path, monkeypatch, limit):
+    """Others of the same user have it all: here nobody has any, in a namespace of its own."""
+    wrapper = tmp_path / "wrapper.sh"
+    within = f'echo 0 > /proc/sys/user/max_inotify_{limit} && exec {shlex.quote(agents.binary())} "$@"'
+    wrapper.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c {shlex.quote(within)} sh \"$@\"\n")
+    wrapper.chmod(0o755)
+    if subprocess.run([wrapper, "--version"], capture_output=True).returncode != 0:
+        pytest.skip("no namespace of one's own can be had here")
+    monkeypatch.setenv("OXPECKER_BIN", str(wrapper))
+    server, log = fault_server(), tmp_path / "app.log"
+    append(log, "one")
+    agent = oxpecker({"logs": {"batch": {"age": "100ms"},
+                               "collect": {"tail": {"paths": [str(log)], "sweep": "500ms"}},
+                               "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
+    append(log, "two")
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2, 20, "both lines delivered")
+    assert f"fs.inotify.max_user_{limit}" in agent.err()
     agent.assert_balanced()
