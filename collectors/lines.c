@@ -526,9 +526,23 @@ static enum lines_format format_by(const struct lines *l, struct bytes line)
 	return line_join_detect(l->scan, line);
 }
 
+/* The mark of UTF-8 that some editors and runtimes begin a file with (Unicode 15, 23.8); JSON has none (RFC 8259,
+ * 8.1). */
+static size_t mark_at(const struct line_slice *s, size_t at, size_t size)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+	const size_t length = sizeof mark - 1;
+
+	return s->offset + at == 0 && size >= length && memcmp(s->data, mark, length) == 0 ? length : 0;
+}
+
 /* A line, `seen` is behind it and its end. */
 static void deal_with(struct line_slice *s, size_t at, size_t size)
 {
+	size_t mark = mark_at(s, at, size);
+
+	at += mark;
+	size -= mark;
 	for (; s->zeros && size > 0 && is_line_end(s->data[at]); at++)
 		size--;
 	while (s->zeros && size > 0 && is_line_end(s->data[at + size - 1]))

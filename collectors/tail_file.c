@@ -159,6 +159,18 @@ static void end_wait(struct slice *s)
 		lines_end_early(&s->in);
 }
 
+static void pass_zeros(struct tail_file *f, uint64_t zeros)
+{
+	bool at_head = f->offset == 0 || f->offset == f->head_at;
+
+	f->offset += zeros;
+	f->unended = 0;
+	if (at_head && f->head_at != f->offset) {
+		f->head_at = f->offset;
+		f->head_size = 0;
+	}
+}
+
 /* The slice ends before a hole; one that it begins with is passed, or waits for what follows. Bytes within a line that
  * was cut, or that are held, are not looked at. */
 static enum tail_read pass_hole(struct slice *s, uint64_t size)
@@ -183,14 +195,9 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	if (zeros < TAIL_HOLE_MIN) /* unless it was another file a moment ago */
 		return tail_zeros(s->in.data, s->in.size) < TAIL_HOLE_MIN ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
 	s->reader->hole = zeros;
-	if (f->offset == 0 && f->head_at != zeros) {
-		f->head_at = zeros;
-		f->head_size = 0;
-	}
-	f->offset += zeros;
+	pass_zeros(f, zeros);
 	zeros = least(zeros, s->in.size);
 	f->before = before_of(s->in.data + zeros, zeros);
-	f->unended = 0;
 	return TAIL_READ_HOLE;
 }
 
@@ -356,6 +363,11 @@ bool tail_file_grew(const struct tail_file *f)
 	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != tail_file_seen(f);
 }
 
+static bool ends_in_hole(const char *before, size_t size)
+{
+	return size >= TAIL_HOLE_MIN && tail_zeros(before + size - TAIL_HOLE_MIN, TAIL_HOLE_MIN) == TAIL_HOLE_MIN;
+}
+
 int tail_file_begin(struct tail_file *f, uint64_t offset)
 {
 	char before[TAIL_BEFORE_MAX];
@@ -367,8 +379,9 @@ int tail_file_begin(struct tail_file *f, uint64_t offset)
 		return -errno;
 	f->before = f->before_saved = before_of(before + size, known ? size : 0);
 	f->offset = f->saved = offset;
-	f->skipping = known && size > 0 && before[size - 1] != '\n';
+	f->skipping = known && size > 0 && before[size - 1] != '\n' && !ends_in_hole(before, size);
 	f->held = f->unended = 0;
+	f->due = false;
 	f->format = LINES_AUTO;
 	return 0;
 }

@@ -267,6 +267,28 @@ static void a_read_that_fails_while_following_changes_nothing(void **state)
 	world_free(w);
 }
 
+/* The place behind a hole is no place within a line. */
+static void a_line_behind_a_hole_is_whole_after_a_restart(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	sim_write(file, 5000, bytes_of("{\"half\""));
+	start(w);
+	while (fake_host_number(&w->host, "holes_total") == 0)
+		turn(w);
+	turns(w, 1000);
+	assert_int_equal(fake_host_position(&w->host, 1)->offset, 5000);
+	fake_host_end(&w->host);
+	put(file, ":1}\n{\"next\":2}\n");
+	start(w);
+	wait_items(w, 2);
+	assert_string_equal(w->host.items[0].data, "{\"half\":1}");
+	sim_close(file);
+	world_free(w);
+}
+
 /* Other processes of the user have all instances of inotify. */
 static void without_inotify_files_are_asked_until_it_is_there(void **state)
 {
@@ -310,6 +332,7 @@ int main(void)
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),
 		cmocka_unit_test(a_file_that_cannot_be_read_for_a_while_is_the_same_file),
 		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
+		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 	};
 

@@ -1064,6 +1064,20 @@ static void what_is_no_json_goes_as_text(void **state)
 	buffer_done(&m.text);
 }
 
+/* Its place is behind the mark. */
+static void a_mark_at_the_beginning_is_no_part_of_the_first_line(void **state)
+{
+	struct bench *b = *state;
+
+	put(b, "app.log", "\xef\xbb\xbf{\"n\":1}\n\xef\xbb\xbf{\"n\":2}\n");
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	assert_string_equal(b->host.items[0].data, "{\"n\":1}");
+	assert_int_equal(b->host.items[0].offset, 3);
+	assert_string_equal(b->host.items[1].data, "{\"message\":\"\xef\xbb\xbf{\\\"n\\\":2}\"}");
+}
+
 static void text_is_text_even_if_it_looks_like_json(void **state)
 {
 	struct bench *b = *state;
@@ -1713,6 +1727,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_turns_out_to_be_compressed_is_no_text),
 	TEST(what_rotation_compresses_is_no_text),
 	TEST(what_is_no_json_goes_as_text),
+	TEST(a_mark_at_the_beginning_is_no_part_of_the_first_line),
 	TEST(text_is_text_even_if_it_looks_like_json),
 	TEST(ten_mebibytes_without_an_end_are_cut),
 	TEST(lines_of_every_length_around_the_limits),
