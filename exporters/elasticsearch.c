@@ -55,15 +55,15 @@ static const struct option elasticsearch_options[] = {
 		.required = true, .example = "[http://elasticsearch:9200]",
 		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, or of "
-			"now." },
+		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, "
+			"or of when it came in." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
 		.help = "Data stream in place of the index; a line without @timestamp gets it, from its own time or "
-			"now." },
+			"when it came in." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
 		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
 	{ OPT_BOOL(struct elasticsearch_config, timestamp), .name = "timestamp", .text = "false",
-		.help = "Give a line without @timestamp one, from its own time or now, in an index, too." },
+		.help = "Give a line without @timestamp one, from its own time or when it came in, in an index, too." },
 	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
 		.help = "Put an index template at the start unless there is one of its name, oxpecker-INDEX." },
 	ACCESS_ROWS(struct elasticsearch_config, access),
