@@ -350,7 +350,7 @@ bool tail_may_come_back(void *context, const struct tail_saved *s)
 		return true;
 	if (f && s->at.birth_ns)
 		tail_tell_cut_down(c, f->path, s->at.offset);
-	else if (!f)
+	else
 		tell_gone(c, s);
 	tail_forget(c, s->at.generation);
 	return false;

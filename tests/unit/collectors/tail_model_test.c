@@ -61,6 +61,7 @@ struct world {
 	size_t current[NAMES]; /* of files: who has the name */
 	unsigned rotations;
 	uint64_t lines, seed;
+	bool births; /* the file system tells them */
 	bool loud;
 	bool calm; /* nothing is done between two calls */
 };
@@ -361,6 +362,12 @@ static void rename_to_next(struct world *w, struct content *c)
 	sim_rename(path_of(before), path_of(c->path));
 }
 
+/* Without births nobody finds what had a name between two looks. */
+static bool may_rotate(const struct world *w, const struct content *c)
+{
+	return w->births || generation_of(&w->host, c);
+}
+
 /* Rename and create; now and then several times at once. */
 static void rotate(struct world *w)
 {
@@ -370,7 +377,7 @@ static void rotate(struct world *w)
 		switch_link(w);
 		return;
 	}
-	for (unsigned i = 0; i < times; i++) {
+	for (unsigned i = 0; i < times && may_rotate(w, current(w, name)); i++) {
 		end_line(current(w, name));
 		rename_to_next(w, current(w, name));
 		create(w, name);
@@ -652,13 +659,14 @@ static void act(struct world *w)
 
 static void world_begin(struct world *w, uint64_t seed)
 {
-	struct sim_files_options files = { .random = &w->hand, .ns = &w->time.ns, .births = true, .between = between };
+	struct sim_files_options files = { .random = &w->hand, .ns = &w->time.ns, .between = between };
 
 	random_seed(&w->random, seed);
 	random_seed(&w->hand, ~seed);
 	w->time = (struct still_clock)STILL_CLOCK;
 	w->time.ns += (int64_t)seed;
-	files.reuse = below(w, 2);
+	files.births = w->births = below(w, 8) > 0;
+	files.reuse = w->births && below(w, 2);
 	files.events_max = below(w, 2) ? 4 + below(w, 20) : 16384;
 	files.context = w;
 	sim_files_begin(&files);
