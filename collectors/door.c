@@ -16,6 +16,7 @@ enum {
 };
 
 static const char no_room[] = "no room within `memory`; try again";
+static const char unread[] = "too many answers wait to be read; read them and try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 
@@ -229,6 +230,8 @@ void door_complete(void *context, struct http_request *request)
 	(void)context;
 	if (r->door->stopped)
 		door_refuse(r, 503, ending);
+	else if (http_server_totals(r->door->server).unsent > DOOR_ANSWERS_MAX)
+		door_refuse(r, 503, unread);
 	else if (r->gzip)
 		inflate(r);
 	else if (r->size > DOOR_INLINE_MAX)
@@ -259,7 +262,7 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 	if (!d->gunzip)
 		return -ENOMEM;
 	d->requests = host_counter(host, "requests_total", "Requests that came in.");
-	d->refused_full = host_counter(host, "refused_full_total", "Requests answered 503 for want of memory.");
+	d->refused_full = host_counter(host, "refused_full_total", "Requests answered 503: no memory, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	return 0;

@@ -18,6 +18,7 @@
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
 	DOOR_REASON_MAX = 256,
+	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that peers have not taken; then nothing more is */
 };
 
 struct door_request;

@@ -161,10 +161,16 @@ static void put_head(struct connection *c, const struct http_answer *answer, siz
 	put(c, "\r\n");
 }
 
+static void drop_body(struct connection *c)
+{
+	c->direct->server->totals.unsent -= c->body.size;
+	buffer_done(&c->body);
+}
+
 static void answered(struct connection *c)
 {
 	http_request_end(&c->base);
-	buffer_done(&c->body);
+	drop_body(c);
 	buffer_clear(&c->text);
 	http_head_init(&c->head);
 	http_connection_enter(&c->base, PHASE_IDLE, 0);
@@ -219,6 +225,7 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 	c->rest = answer->constant;
 	if (answer->body) {
 		c->body = *answer->body;
+		c->direct->server->totals.unsent += c->body.size;
 		*answer->body = (struct buffer){ .ceiling = c->body.ceiling };
 		c->rest = buffer_bytes(&c->body);
 	}
@@ -383,7 +390,7 @@ static void connection_close(struct connection *c)
 	buffer_done(&c->text);
 	buffer_done(&c->left);
 	buffer_done(&c->out);
-	buffer_done(&c->body);
+	drop_body(c);
 	http_connection_end(&c->base);
 	free(c);
 	doors_watch(d);

@@ -102,6 +102,7 @@ struct http_server_totals {
 	uint64_t body_bytes;
 	size_t connections; /* now */
 	size_t open; /* requests that have no answer yet */
+	size_t unsent; /* bytes of answers that peers have not taken; counted by the direct engine */
 };
 struct http_server_totals http_server_totals(const struct http_server *);
 

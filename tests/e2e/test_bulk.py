@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import socket
 import subprocess
 
 import pytest
@@ -197,3 +198,26 @@ def test_records_of_two_runs_are_no_copies_of_each_other(oxpecker, fault_server)
     ids = {action["create"]["_id"]: document["n"] for request in server.taken("_bulk")
            for action, document in request.documents()}
     assert sorted(ids.values()) == list(range(600))
+
+
+def test_who_reads_no_answers_gives_no_more(oxpecker, fault_server, tmp_path):
+    """A bulk of small documents has an answer ten times as large: those who do not read it fill no memory."""
+    port, path = free_port(), str(tmp_path / "bulk.sock")
+    agent = oxpecker({"logs": {"collect": {"bulk": [f"127.0.0.1:{port}", "unix:" + path]},
+                               "export": {"elasticsearch": {"url": fault_server().url}}}})
+    body = b'{"index":{}}\n{"n":1}\n' * 15000
+    head = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n"
+
+    def post():
+        return requests.post(f"http://127.0.0.1:{port}/_bulk", data=body, headers=NDJSON, timeout=30)
+
+    peers = []
+    for _ in range(3):  # each leaves two MiB unread that the kernel does not hold
+        peers.append(socket.socket(socket.AF_UNIX))
+        peers[-1].connect(path)
+        peers[-1].sendall(head % len(body) + body)
+    agent.wait_until(lambda: post().status_code == 503, 30, "nothing more is taken")
+    assert "read them" in post().json()["error"]["reason"]
+    for peer in peers:
+        peer.close()
+    agent.wait_until(lambda: post().status_code == 200, 30, "room when those have gone")
