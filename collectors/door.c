@@ -262,7 +262,8 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 	if (!d->gunzip)
 		return -ENOMEM;
 	d->requests = host_counter(host, "requests_total", "Requests that came in.");
-	d->refused_full = host_counter(host, "refused_full_total", "Requests answered 503: no memory, or too many answers that nobody reads.");
+	d->refused_full = host_counter(
+		host, "refused_full_total", "Requests answered 503: no memory, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	return 0;

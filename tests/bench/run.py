@@ -93,9 +93,12 @@ class Agent:
         finally:
             connection.close()
 
-    def held(self):
+    def booked(self, term):
         rows = json.loads(unix_http.request(self.control, "GET", "/status")[2])["ledger"]
-        return sum(row["held"]["records"] for row in rows)
+        return sum(row[term]["records"] for row in rows)
+
+    def held(self):
+        return self.booked("held")
 
     def cpu(self):
         return cpu_seconds(self.process.pid)
