@@ -38,6 +38,7 @@ enum {
 	REASON_MAX = 256,
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
+	BREAKING_TRIES = 8, /* of a document that is answered 500 where others are taken */
 };
 
 struct elasticsearch_config {
@@ -244,6 +245,26 @@ static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
 	return false;
 }
 
+/* Others of its batch were taken, and it breaks the server each time, as with a pipeline that throws: it is not to hold
+ * up what is behind it for ever. */
+static bool breaks_the_server(const struct bulk *r, unsigned status)
+{
+	size_t i = send_first(r->send);
+
+	if (status < 500 || status == 503 || send_tries(r->send) < BREAKING_TRIES)
+		return false;
+	while (i < send_end(r->send) && send_wants(r->send, i))
+		i++;
+	return i < send_end(r->send);
+}
+
+static bool may_be_taken_later(const struct bulk *r, const struct bulk_item_answer *a)
+{
+	if (a->status < 400 || a->status == 429 || is_of_index(r, a))
+		return true;
+	return a->status >= 500 && !breaks_the_server(r, a->status);
+}
+
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct bulk *r = context;
@@ -257,7 +278,7 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 		*r->again += a->status == 409;
 		*r->failure_store += a->failure_store;
 	} else {
-		bool later = a->status == 429 || a->status >= 500 || a->status < 400 || is_of_index(r, a);
+		bool later = may_be_taken_later(r, a);
 		snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
 		if (!later)
 			tell_conflict(r, a);

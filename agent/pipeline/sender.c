@@ -207,6 +207,11 @@ struct wall_time send_sealed(const struct send *d)
 	return d->delivery->sealed;
 }
 
+unsigned send_tries(const struct send *d)
+{
+	return d->tries;
+}
+
 bool send_wants(const struct send *d, size_t item)
 {
 	return item >= d->first && item < d->end && (!d->marks || d->marks[item - d->first] != MARK_SETTLED);

@@ -364,6 +364,27 @@ def test_an_index_that_takes_nothing_is_waited_for(oxpecker, fault_server, tmp_p
     agent.assert_balanced()
 
 
+def test_a_document_that_breaks_the_server_holds_up_no_others_for_ever(oxpecker, fault_server, tmp_path):
+    """Answered 500 again and again, as by a pipeline that throws, where others of its bulk were taken."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+
+    def behave(handler, request):
+        numbers = [document["n"] for _, document in request.documents()]
+        items = [{"create": {"status": 500, "error": {"type": "null_pointer_exception", "reason": "of n 3"}}
+                  if n == 3 else {"status": 201}} for n in numbers]
+        handler.answer(200, json.dumps({"took": 1, "errors": 3 in numbers, "items": items}).encode(),
+                       "application/json", {})
+
+    server.plan(behave)
+    writer.write(10)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1, 30, "it is parked")
+    assert sum(3 in [d["n"] for _, d in request.documents()] for request in server.requests) == 8
+    writer.write(5)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 14, 30, "what is behind it is delivered")
+    agent.assert_balanced()
+
+
 def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), search.index("shut")
     writer.write(5)
