@@ -219,14 +219,17 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 	while (*at)
 		at = &(*at)->next;
 	*at = o;
+	o->agent = a;
 	o->config = c->common;
 	o->signal = place_signals[place];
 	o->host = add_host(a, place, c->name);
 	o->sender = sender_new(&a->pipeline, o->host->name, type, &o->config->limits);
 	failed = type->create(c->options, o->host, &exporter);
-	if (!failed)
-		sender_exporter(o->sender, exporter);
-	return failed;
+	if (failed)
+		return failed;
+	sender_exporter(o->sender, exporter);
+	destinations_count(a, o);
+	return 0;
 }
 
 static void open_books(struct agent *a, struct ledger_row *row, const struct ledger_amount *spooled)
@@ -444,6 +447,7 @@ static int open_doors(struct agent *a)
 	a->routes[3] =
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = &a->health };
 	a->routes[4] = (struct http_route){ .path = "/ready", .complete = health_readiness, .context = &a->health };
+	a->routes[5] = (struct http_route){ .path = "/health/delivery", .complete = destinations_health, .context = a };
 	a->control_routes[0] = (struct http_route){ .path = "/status", .complete = on_status, .context = a };
 	parked_routes(&a->parked, &a->control_routes[1]);
 	failed = listen_on(a, &probes, a->routes, &a->listen);
@@ -455,29 +459,6 @@ static int open_doors(struct agent *a)
 }
 
 /* Sections of the report. */
-
-static int report_sender(const struct sender *s, struct buffer *out)
-{
-	return buffer_printf(out,
-		       "{\"name\":\"%s\",\"state\":\"%s\",\"queued_bytes\":%llu,\"sends\":%llu,\"retries\":%llu,"
-		       "\"resent\":%llu,\"concurrency\":%zu,\"error\":",
-		       s->name, sender_state_name(s->state), (unsigned long long)s->queued_bytes,
-		       (unsigned long long)s->sends, (unsigned long long)s->retries, (unsigned long long)s->resent,
-		       window_size(&s->window)) ||
-	       json_string_append(out, s->reason, strlen(s->reason)) ||
-	       (s->type->report && s->type->report(s->exporter, out)) || buffer_text(out, "}");
-}
-
-static int report_destinations(void *context, struct buffer *out)
-{
-	const struct agent *a = context;
-	const char *comma = "[";
-	int failed = 0;
-
-	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",")
-		failed = buffer_text(out, comma) || report_sender(o->sender, out);
-	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
-}
 
 static int report_sources(void *context, struct buffer *out)
 {
@@ -538,7 +519,7 @@ static void add_numbers(struct agent *a)
 		.ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION, .started = loop_wall(a->loop)
 	};
 	report_add(&a->report, "sources", report_sources, a);
-	report_add(&a->report, "destinations", report_destinations, a);
+	report_add(&a->report, "destinations", destinations_report, a);
 	report_add(&a->report, "checks", report_checks, a);
 	report_add(&a->report, "state", report_state, a);
 	report_add(&a->report, "parked", parked_report, &a->parked);

@@ -11,6 +11,7 @@
 #include "agent_config.h"
 #include "books.h"
 #include "conflicts.h"
+#include "destinations.h"
 #include "health/health.h"
 #include "host.h"
 #include "metrics.h"
@@ -36,6 +37,7 @@ struct intake {
 /* An exporter likewise; the sender owns the exporter itself. */
 struct outlet {
 	struct outlet *next;
+	const struct agent *agent;
 	struct sender *sender;
 	struct host *host;
 	enum signal signal;
@@ -68,7 +70,7 @@ struct agent {
 	struct outlet *outlets;
 	struct host *hosts; /* of all components */
 	struct http_server *listen, *control;
-	struct http_route routes[6], control_routes[6];
+	struct http_route routes[7], control_routes[6];
 	struct loop_signal terminate, interrupt;
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */

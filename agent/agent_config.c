@@ -91,6 +91,13 @@ static const struct option export_rows[] = {
 	{ .name = NULL },
 };
 
+static const struct option delivery_rows[] = {
+	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
+		.help = "How long a destination may take nothing while something waits for it, or refuse all it is "
+			"given." },
+	{ .name = NULL },
+};
+
 static const struct option check_rows[] = {
 	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10,
 		.help = "Time between two looks." },
@@ -142,6 +149,10 @@ static const struct {
 		  .options = export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_TRACES_OUT },
+	{ { .path = "health.delivery",
+		  .options = delivery_rows,
+		  .help = "When /health/delivery is 503; liveness and readiness never depend on destinations." },
+		PLACES },
 	{ { .path = "health.checks",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "What the host app needs to be ready.",

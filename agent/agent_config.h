@@ -49,6 +49,9 @@ struct agent_config {
 		struct duration snapshot, age;
 		uint64_t max;
 	} store;
+	struct {
+		struct duration within;
+	} delivery;
 	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
 	struct batch_limits logs_batch, traces_batch;
 	const struct config_component *components[PLACES];

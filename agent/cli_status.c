@@ -74,18 +74,48 @@ static void print_dropped(const json_t *ledger, bool colour)
 	}
 }
 
+/* When the destination last acknowledged a record. */
+static void age(const json_t *row, char *to, size_t room)
+{
+	const json_t *seconds = json_object_get(row, "seconds_since_acknowledged");
+
+	if (json_is_number(seconds))
+		snprintf(to, room, "%.0f s ago", json_number_value(seconds));
+	else
+		snprintf(to, room, "never");
+}
+
+static void fill(const json_t *row, char *to, size_t room)
+{
+	snprintf(to, room, "%lld / %.1fK", json_integer_value(json_object_get(row, "queued_records")),
+		(double)json_integer_value(json_object_get(row, "queued_bytes")) / 1024);
+}
+
+/* What it does now, or that it takes nothing for long. */
+static const char *state(const json_t *row)
+{
+	const char *delivery = text(row, "delivery");
+
+	return *delivery && strcmp(delivery, "fine") != 0 ? delivery : text(row, "state");
+}
+
 static void print_destinations(const json_t *destinations, bool colour)
 {
 	size_t i;
 	json_t *row;
 
 	if (json_array_size(destinations) > 0)
-		printf("\n%s%-34s %-9s %10s %10s %10s  %s%s\n", colour ? "\033[1m" : "", "DESTINATION", "STATE",
-			"QUEUED", "SENDS", "RETRIES", "LAST ERROR", colour ? "\033[0m" : "");
-	json_array_foreach(destinations, i, row) printf("%-34s %-9s %9.1fK %10lld %10lld  %s\n", text(row, "name"),
-		text(row, "state"), (double)json_integer_value(json_object_get(row, "queued_bytes")) / 1024,
-		json_integer_value(json_object_get(row, "sends")), json_integer_value(json_object_get(row, "retries")),
-		text(row, "error"));
+		printf("\n%s%-34s %-9s %10s %18s %10s %10s  %s%s\n", colour ? "\033[1m" : "", "DESTINATION", "STATE",
+			"LAST TAKEN", "QUEUED", "SENDS", "RETRIES", "LAST ERROR", colour ? "\033[0m" : "");
+	json_array_foreach(destinations, i, row)
+	{
+		char last[24], queued[32];
+		age(row, last, sizeof last);
+		fill(row, queued, sizeof queued);
+		printf("%-34s %-9s %10s %18s %10lld %10lld  %s\n", text(row, "name"), state(row), last, queued,
+			json_integer_value(json_object_get(row, "sends")),
+			json_integer_value(json_object_get(row, "retries")), text(row, "error"));
+	}
 }
 
 static void print_troubles(const json_t *sources, bool colour)

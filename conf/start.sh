@@ -144,6 +144,7 @@ What to look at:
   metrics     curl http://127.0.0.1:$listen/metrics
   liveness    curl http://127.0.0.1:$listen/health/liveness
   readiness   curl http://127.0.0.1:$listen/health/readiness
+  delivery    curl http://127.0.0.1:$listen/health/delivery
   status      $bin status $options
   logs        $bin show logs $options
   traces      $bin show traces $options

@@ -4,6 +4,7 @@
  *   /health/liveness, /health   200 while the loop turns; nothing else can make it fail
  *   /health/readiness, /ready   200 when every configured check was fine the last time it looked, and the agent
  *                               follows what it is to follow, else 503
+ *   /health/delivery            503 while a destination of the agent does not take what it is given (destinations.h)
  *
  * Checks look on their own time, so a probe only reads what is known: it answers at once however slow a backend is. A
  * check that has not looked yet is not fine. The agent's own destinations are no checks: a sidecar's readiness

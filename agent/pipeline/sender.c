@@ -111,7 +111,10 @@ void sender_push(struct sender *s, struct delivery *d, size_t route)
 {
 	struct send *n = send_new(s, d, route);
 
+	if (TAILQ_EMPTY(&s->queue))
+		s->waits_since = loop_now(s->pipeline->loop);
 	TAILQ_INSERT_TAIL(&s->queue, n, entry);
+	s->queued_records += d->batch->records;
 	s->queued_bytes += d->batch->size;
 	loop_soon_run(&s->pump);
 }
@@ -174,11 +177,14 @@ static void pump(void *context)
 
 /* How a send stands to its items. */
 
-static void keep_reason(struct sender *s, const char *reason)
+static void keep_reason(struct sender *s, enum outcome outcome, const char *reason)
 {
-	if (reason && *reason)
-		snprintf(s->reason, sizeof s->reason, "%s", reason);
+	if (!reason || !*reason)
+		return;
+	snprintf(s->reason, sizeof s->reason, "%s", reason);
 	text_one_line(s->reason);
+	if (outcome == RETRY)
+		snprintf(s->failure, sizeof s->failure, "%s", s->reason);
 }
 
 /* A wrong mapping refuses every line: said once in a while, counted always. */
@@ -230,7 +236,7 @@ void *send_context(const struct send *d)
 void send_partial(struct send *d, uint64_t records, const char *reason)
 {
 	d->refused = records;
-	keep_reason(d->sender, reason);
+	keep_reason(d->sender, REJECTED, reason);
 }
 
 void send_elsewhere(struct send *d)
@@ -274,8 +280,7 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	if (outcome == SPLIT) /* there are no halves of one */
 		outcome = REJECTED;
 	if (outcome != DELIVERED)
-		keep_reason(d->sender, reason);
-	d->refused_some = d->refused_some || outcome == REJECTED;
+		keep_reason(d->sender, outcome, reason);
 	d->took_some = d->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
 		outcome = refuse(d, item, reason);
@@ -283,10 +288,12 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 		d->marks[item - d->first] = MARK_RETRY;
 		return;
 	}
+	d->refused_some = d->refused_some || outcome == REJECTED;
 	if (outcome == REJECTED)
 		tell_refused(d->sender);
 	d->marks[item - d->first] = MARK_SETTLED;
 	d->left--;
+	d->sender->queued_records -= it->records;
 	d->sender->queued_bytes -= it->size;
 	if (outcome == DELIVERED)
 		delivery_count(d->delivery, d->route, LEDGER_DELIVERED, it->records, it->size);
@@ -306,6 +313,7 @@ static void settle_whole(struct send *d)
 	}
 	delivery_count(
 		d->delivery, d->route, LEDGER_DELIVERED, left.records - refused.records, left.bytes - refused.bytes);
+	d->sender->queued_records -= left.records;
 	d->sender->queued_bytes -= left.bytes;
 	d->left = 0;
 	d->took_some = left.records > refused.records;
@@ -389,16 +397,44 @@ static void recovered(struct sender *s, const struct send *d)
 		log_info(s->pipeline->log, s->name, "delivering again");
 	s->failures = 0;
 	s->state = SENDER_FINE;
+	s->failure[0] = '\0';
 	if (!d->refused_some)
 		s->reason[0] = '\0';
+}
+
+/* What this try settled says whether the destination takes what it is given. */
+static void note_settled(struct sender *s, const struct send *d)
+{
+	struct mono_time now = loop_now(s->pipeline->loop);
+
+	if (d->took_some || d->refused_some)
+		s->waits_since = now;
+	if (d->took_some) {
+		s->last_delivered = now;
+		s->last_delivered_at = loop_wall(s->pipeline->loop);
+		s->refused_first = s->refused_last = (struct mono_time){ 0 };
+	} else if (d->refused_some) {
+		s->refused_last = now;
+		if (!s->refused_first.ns)
+			s->refused_first = now;
+	}
+}
+
+enum sender_verdict sender_verdict(const struct sender *s, struct duration bound)
+{
+	struct mono_time now = loop_now(s->pipeline->loop);
+
+	if (!TAILQ_EMPTY(&s->queue) && mono_since(now, s->waits_since).ns > bound.ns)
+		return SENDER_STALLED;
+	if (s->refused_first.ns && mono_since(s->refused_last, s->refused_first).ns > bound.ns)
+		return SENDER_REFUSES;
+	return SENDER_DELIVERS;
 }
 
 static void took_it(struct sender *s, const struct send *d)
 {
 	struct mono_time now = loop_now(s->pipeline->loop);
 
-	if (d->took_some)
-		s->last_delivered = now;
 	if (d->left == 0)
 		window_took(&s->window, mono_since(now, d->begun), s->under_way + 1 >= window_size(&s->window));
 }
@@ -406,6 +442,7 @@ static void took_it(struct sender *s, const struct send *d)
 /* What the end of this try says about the destination. */
 static void judge(struct sender *s, const struct send *d, enum outcome rest)
 {
+	note_settled(s, d);
 	if (rest != RETRY)
 		took_it(s, d);
 	if (rest == RETRY && d->elsewhere)
@@ -425,7 +462,7 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	if (rest == SPLIT && d->end - d->first == 1)
 		rest = REJECTED;
 	if (rest != DELIVERED)
-		keep_reason(s, reason);
+		keep_reason(s, rest, reason);
 	loop_timer_clear(&d->patience);
 	settle_rest(d, rest == SPLIT ? RETRY : rest, reason);
 	d->under_way = false;
@@ -467,20 +504,24 @@ void sender_abandon(struct sender *s, void (*left)(void *context, const struct s
 		left(context, d);
 		send_free(d);
 	}
+	s->queued_records = s->queued_bytes = 0;
 }
 
 void sender_check(const struct sender *s)
 {
 	const struct send *d;
+	uint64_t records = 0;
 	size_t under_way = 0;
 
 	TAILQ_FOREACH(d, &s->queue, entry)
 	{
 		size_t left = 0;
+		records += send_left(d).records;
 		for (size_t i = d->first; i < d->end; i++)
 			left += send_wants(d, i);
 		OXP_ASSERT(left == d->left && left > 0);
 		under_way += d->under_way;
 	}
 	OXP_ASSERT(under_way == s->under_way);
+	OXP_ASSERT(records == s->queued_records);
 }

@@ -15,6 +15,14 @@
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING };
+/*
+ * Whether the destination takes what it is given, looked at over a while, so that one try that failed is no answer:
+ *
+ *   SENDER_DELIVERS  it does, or nothing waits for it
+ *   SENDER_STALLED   something waits for it, and for so long it has settled nothing
+ *   SENDER_REFUSES   it answers, and for so long it has refused for good whatever it was given; until it takes a record
+ */
+enum sender_verdict { SENDER_DELIVERS, SENDER_STALLED, SENDER_REFUSES };
 enum { SEND_REASON_MAX = 256 };
 
 struct sender_limits {
@@ -59,11 +67,15 @@ struct sender {
 	unsigned failures; /* in a row */
 	struct loop_timer wait;
 	struct loop_soon pump;
-	struct mono_time last_delivered; /* 0: never */
-	uint64_t sends, retries, resent, queued_bytes;
+	struct mono_time last_delivered; /* 0: never in this run */
+	struct wall_time last_delivered_at; /* the same moment */
+	struct mono_time waits_since; /* while the queue is not empty: it was, or something settled */
+	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
+	uint64_t sends, retries, resent, queued_records, queued_bytes;
 	bool starved; /* somebody was told that it is backed up */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
+	char failure[SEND_REASON_MAX]; /* of the last failure alone: no record is quoted in it; "" when none */
 };
 
 struct sender *sender_new(
@@ -84,5 +96,6 @@ void sender_abandon(struct sender *, void (*left)(void *context, const struct se
 struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);
 const char *sender_state_name(enum sender_state);
+enum sender_verdict sender_verdict(const struct sender *, struct duration bound);
 
 #endif

@@ -6,7 +6,8 @@ import socket
 import stat
 import time
 
-from lib import fault
+from lib import agent as agents, fault
+from lib.lines import Writer
 from lib.wait import free_port, wait_until
 
 
@@ -67,6 +68,92 @@ def test_a_check_that_hangs_is_a_no_in_time_and_probes_do_not_wait(oxpecker, fau
     assert readiness(agent) == (503, {"status": "not ready", "checks": {"slow": False}})
     assert time.monotonic() - began < 0.25
     wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 10, "the reason")
+
+
+def delivery(agent):
+    """Status, and the destinations by name."""
+    answer = agent.get("/health/delivery")
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.json()["status"] == ("ok" if answer.status_code == 200 else "not delivering")
+    return answer.status_code, {each["name"]: each for each in answer.json()["destinations"]}
+
+
+def gauge(agent, name, of):
+    return agent.metric("oxpecker_destination_" + name, destination=of)
+
+
+def two_destinations(path, logs, spans, within):
+    export = {"elasticsearch": {"url": logs.url, "retry_last": "200ms"}}
+    return {"health": {"delivery": within}, "logs": {"collect": {"tail": str(path)}, "export": export},
+            "traces": {"export": {"otlp": {"endpoint": spans.url}}}}
+
+
+def test_delivery_tells_which_destination_does_not_take_what_it_is_given(oxpecker, fault_server, tmp_path):
+    """Absent, and overloaded: 503 with the reason after a while; liveness and readiness have no part in it."""
+    logs, spans, name = fault_server(), fault_server(), "logs.export.elasticsearch"
+    writer = Writer(tmp_path / "app.log")
+    agent = oxpecker(two_destinations(tmp_path / "app.log", logs, spans, "1s"))
+    code, found = delivery(agent)
+    assert code == 200 and sorted(found) == [name, "traces.export.otlp"]
+    assert found[name] == {"name": name, "delivery": "fine", "seconds_since_acknowledged": None, "queued_records": 0,
+                           "queued_bytes": 0, "error": ""}
+    assert gauge(agent, "last_delivery_timestamp_seconds", name) == 0
+    writer.write(10)
+    wait_until(lambda: delivery(agent)[1][name]["seconds_since_acknowledged"] is not None, 10, "they are taken")
+    assert abs(gauge(agent, "last_delivery_timestamp_seconds", name) - time.time()) < 30
+    assert "s ago" in status_lines(agent, name)
+    for plan, reason in ((logs.refuse, "onnect"), (lambda: logs.plan(fault.status(503)), "503")):
+        plan()
+        writer.write(10)
+        wait_until(lambda: delivery(agent)[0] == 503, 10, "it is told")
+        found = delivery(agent)[1]
+        assert found["traces.export.otlp"]["delivery"] == "fine"
+        assert found[name]["delivery"] == "stalled" and reason in found[name]["error"], found
+        assert found[name]["queued_records"] == 10 and found[name]["queued_bytes"] > 0
+        assert found[name]["seconds_since_acknowledged"] > 1
+        assert gauge(agent, "up", name) == 0 and gauge(agent, "up", "traces.export.otlp") == 1
+        assert gauge(agent, "queued_records", name) == 10
+        assert [d["delivery"] for d in agent.status()["destinations"]] == ["stalled", "fine"]
+        assert "stalled" in status_lines(agent, name) and "10 / " in status_lines(agent, name)
+        assert agent.get("/health/liveness").status_code == 200 and readiness(agent)[0] == 200
+        logs.refuse()
+        logs.plan(fault.good())
+        logs.listen()
+        wait_until(lambda: delivery(agent)[0] == 200, 10, "it takes them again")
+        wait_until(lambda: delivery(agent)[1][name]["queued_records"] == 0, 10, "nothing waits")
+    assert delivery(agent)[1][name]["error"] == "" and gauge(agent, "up", name) == 1
+
+
+def status_lines(agent, name):
+    text = agents.run("status", "--config", agent.config_path, env=agent.env).stdout
+    return [line for line in text.splitlines() if line.startswith(name + " ")][0]
+
+
+def test_delivery_is_no_while_all_is_refused_for_good_and_quotes_no_record(oxpecker, fault_server, tmp_path):
+    logs, writer, name = fault_server(), Writer(tmp_path / "app.log"), "logs.export.elasticsearch"
+
+    def refuse(handler, request):
+        error = {"type": "document_parsing_exception", "reason": "failed to parse: 'hunter2'"}
+        items = [{"create": {"status": 400, "error": error}} for _ in request.documents()]
+        handler.answer(200, json.dumps({"errors": True, "items": items}).encode(), "application/json", {})
+
+    logs.plan(refuse)
+    settings = two_destinations(tmp_path / "app.log", logs, fault_server(), "500ms")
+    settings["logs"]["batch"] = {"age": "20ms"}
+    agent = oxpecker(settings)
+
+    def answer_to_one_more():
+        writer.write(1)
+        return delivery(agent)[0] == 503
+
+    wait_until(answer_to_one_more, 10, "it is told")
+    found = delivery(agent)[1][name]
+    assert found["delivery"] == "refusing" and "refused" in found["error"] and "hunter2" not in str(found)
+    assert "hunter2" in agent.status()["destinations"][0]["error"]
+    logs.plan(fault.good())
+    writer.write(1)
+    wait_until(lambda: delivery(agent)[0] == 200, 10, "one is taken")
+    agent.assert_balanced()
 
 
 def test_unknown_paths_and_methods(oxpecker):

@@ -592,6 +592,88 @@ static void room_is_told_of_when_it_is_enough(void **state)
 	assert_int_equal(told, 1);
 }
 
+static enum sender_verdict verdict(const struct world *w)
+{
+	return sender_verdict(w->senders[0], DURATION_S(30));
+}
+
+/* One try that failed is no answer, and neither is a quiet time. */
+static void a_destination_stalls_when_nothing_settles_for_long(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporters[0];
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	later(w, 3600000);
+	assert_int_equal(verdict(w), SENDER_DELIVERS); /* nothing waits */
+	offer(w, 10, 10, 1);
+	turn(w);
+	send_done(take(e), RETRY, "refused");
+	for (int i = 0; i < 29; i++) {
+		later(w, 1000);
+		while (e->open_count > 0)
+			send_done(take(e), RETRY, "refused");
+	}
+	assert_int_equal(verdict(w), SENDER_DELIVERS);
+	later(w, 9000);
+	assert_int_equal(verdict(w), SENDER_STALLED);
+	assert_string_equal(w->senders[0]->failure, "refused");
+	s = take(e);
+	send_item(s, 3, RETRY, "429");
+	send_done(s, DELIVERED, NULL); /* nine of ten: it takes what it can */
+	assert_int_equal(verdict(w), SENDER_DELIVERS);
+	assert_int_equal(w->senders[0]->queued_records, 1);
+	later(w, 9000);
+	send_done(take(e), DELIVERED, NULL);
+	later(w, 3600000);
+	assert_int_equal(verdict(w), SENDER_DELIVERS);
+	assert_string_equal(w->senders[0]->failure, "");
+}
+
+/* A send without an answer is cancelled after `timeout` and tried again: no way to look fine. */
+static void a_destination_that_hangs_stalls(void **state)
+{
+	struct world *w = *state;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	later(w, 30001);
+	assert_int_equal(w->exporters[0].cancelled, 1);
+	assert_int_equal(verdict(w), SENDER_STALLED);
+}
+
+static void a_destination_refuses_when_it_takes_nothing_for_long(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporters[0];
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	e->at_once = true;
+	e->answer = REJECTED;
+	for (uint64_t i = 0; i < 30; i++) {
+		offer(w, 10, 10, i);
+		later(w, 1000);
+	}
+	assert_int_equal(verdict(w), SENDER_DELIVERS);
+	for (uint64_t i = 30; i < 33; i++) {
+		offer(w, 10, 10, i);
+		later(w, 1000);
+	}
+	assert_int_equal(verdict(w), SENDER_REFUSES);
+	assert_string_equal(w->senders[0]->failure, ""); /* what may quote a record is not for everybody */
+	e->at_once = false;
+	offer(w, 10, 10, 40);
+	turn(w);
+	s = take(e);
+	send_item(s, 3, DELIVERED, NULL);
+	send_done(s, REJECTED, "never");
+	assert_int_equal(verdict(w), SENDER_DELIVERS);
+	assert_int_equal(w->senders[0]->last_delivered.ns, w->clock.ns);
+}
+
 static void draining_waits_for_nothing(void **state)
 {
 	struct world *w = *state;
@@ -681,6 +763,9 @@ int main(void)
 		CASE(a_file_is_not_read_far_ahead),
 		CASE(a_flood_leaves_the_guaranteed_part),
 		cmocka_unit_test(room_is_told_of_when_it_is_enough),
+		CASE(a_destination_stalls_when_nothing_settles_for_long),
+		CASE(a_destination_that_hangs_stalls),
+		CASE(a_destination_refuses_when_it_takes_nothing_for_long),
 		CASE(draining_waits_for_nothing),
 		CASE(what_is_left_at_the_end),
 		CASE(merging_keeps_items_and_charge),

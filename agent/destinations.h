@@ -1,0 +1,28 @@
+/*
+ * What is shown of the destinations: whether each takes what it is given, since when, and what waits.
+ *
+ *   /health/delivery   200 while all do, 503 when one does not: the third answer beside liveness and readiness, which
+ *                      never depend on destinations. Anyone who reaches `listen` may read it, so an error that could
+ *                      quote a record (a refusal) is left out
+ *   /status            the same with all there is to say of each
+ *   /metrics           oxpecker_destination_…, by destination
+ *
+ * What "does not" means is sender_verdict(), over `health.delivery`.
+ */
+#ifndef OXP_DESTINATIONS_H
+#define OXP_DESTINATIONS_H
+
+#include "base/bytes.h"
+
+struct agent;
+struct outlet;
+struct http_request;
+
+/* Adds its gauges. */
+void destinations_count(struct agent *, struct outlet *);
+/* A section of the report; the context is the agent. */
+int destinations_report(void *context, struct buffer *);
+/* The handler of the route; the context is the agent. */
+void destinations_health(void *context, struct http_request *);
+
+#endif
