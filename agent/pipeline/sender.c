@@ -361,8 +361,9 @@ static void split(struct send *d)
 }
 
 /* Full jitter: anywhere between nothing and a ceiling that doubles with each failure in a row. */
-static struct duration back_off(struct sender *s, uint64_t not_before_ms)
+static struct duration back_off(struct sender *s)
 {
+	int64_t asked = mono_since(s->not_before, loop_now(s->pipeline->loop)).ns;
 	int64_t ceiling = s->limits.retry_first.ns, wait;
 
 	for (unsigned i = 1; i < s->failures && ceiling < s->limits.retry_last.ns; i++)
@@ -372,9 +373,16 @@ static struct duration back_off(struct sender *s, uint64_t not_before_ms)
 	wait = (int64_t)random_below(s->pipeline->random, (uint64_t)ceiling + 1);
 	if (s->pipeline->draining)
 		return DURATION_MS(HURRIED_RETRY_MS);
-	if (wait < (int64_t)not_before_ms * 1000000)
-		wait = (int64_t)not_before_ms * 1000000;
-	return (struct duration){ wait };
+	return (struct duration){ wait < asked ? asked : wait };
+}
+
+/* Of several sends under way one may be told to come later, and the next just break: what was asked for stays. */
+static void note_asked(struct sender *s, const struct send *d)
+{
+	struct mono_time asked = mono_after(loop_now(s->pipeline->loop), DURATION_MS((int64_t)d->not_before_ms));
+
+	if (d->not_before_ms > 0 && asked.ns > s->not_before.ns)
+		s->not_before = asked;
 }
 
 static void failed(struct sender *s, const struct send *d)
@@ -387,7 +395,8 @@ static void failed(struct sender *s, const struct send *d)
 	if (s->state != SENDER_WAITING) /* those that were under way then say the same once more */
 		window_refused(&s->window);
 	s->state = SENDER_WAITING;
-	loop_timer_set(&s->wait, back_off(s, d->not_before_ms));
+	note_asked(s, d);
+	loop_timer_set(&s->wait, back_off(s));
 }
 
 /* A refusal of this try stays the last error. */

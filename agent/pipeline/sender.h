@@ -65,6 +65,7 @@ struct sender {
 	size_t under_way;
 	struct window window;
 	unsigned failures; /* in a row */
+	struct mono_time not_before; /* the latest that the destination has asked for */
 	struct loop_timer wait;
 	struct loop_soon pump;
 	struct mono_time last_delivered; /* 0: never in this run */

@@ -314,6 +314,29 @@ static void waits_and_probes_with_one(void **state)
 	assert_int_equal(w->told_count, 4);
 }
 
+/* Two were under way; the first is asked to wait a minute, the other's connection only breaks. */
+static void a_time_that_was_asked_for_holds_for_the_next_failure_too(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	offer(w, 10, 10, 2);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_not_before(s, 60000);
+	send_done(s, RETRY, "asked to wait");
+	send_done(take(&w->exporters[0]), RETRY, "broke");
+	later(w, 59000);
+	assert_int_equal(w->exporters[0].open_count, 0);
+	later(w, 1000);
+	assert_int_equal(w->exporters[0].open_count, 1);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+}
+
 static void nobody_makes_us_wait_for_ever(void **state)
 {
 	struct world *w = *state;
@@ -751,6 +774,7 @@ int main(void)
 		CASE(every_destination_must_settle),
 		CASE(only_the_named_items_are_tried_again),
 		CASE(waits_and_probes_with_one),
+		CASE(a_time_that_was_asked_for_holds_for_the_next_failure_too),
 		CASE(nobody_makes_us_wait_for_ever),
 		CASE(another_place_is_tried_at_once),
 		CASE(as_many_at_a_time_as_are_taken_well),
