@@ -1,0 +1,101 @@
+"""SIGTERM while the destinations are down and back-off is long: it is over at once, and what nobody takes is kept."""
+
+import json
+import socket
+import threading
+import time
+
+import pytest
+
+from lib import fault
+from lib.lines import Writer, as_written
+from test_kill import Sink
+from test_traces import post, request_of, spans_at
+
+LINES, SAID, SPANS, LONG = 500, 40, 70, 600
+WITHIN = 20
+
+
+def config(folder, server, within, retry):
+    retry = {"retry_first": f"{retry}s", "retry_last": f"{retry}s"}
+    return {"exit": {"within": f"{within}s"},
+            "logs": {"batch": {"age": "20ms"},
+                     "collect": {"tail": str(folder / "app.log"), "socket": f"unix:{folder}/log.sock"},
+                     "export": {"elasticsearch": {"url": server.url, **retry}}},
+            "traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url, **retry}}}}
+
+
+def say(folder, first, count):
+    """Lines for the socket door, numbered on from those of the file."""
+    with socket.socket(socket.AF_UNIX) as app:
+        app.connect(f"{folder}/log.sock")
+        app.sendall(b"".join(b'{"n":%d}\n' % number for number in range(first, first + count)))
+
+
+def signal_of(request):
+    return "logs" if "_bulk" in request.path else "traces"
+
+
+class Down:
+    """An agent with what three doors brought, whose destinations failed, asked for ten minutes, and went away."""
+
+    def __init__(self, oxpecker, server, folder, within):
+        self.server, self.sink, self.writer, self.folder = server, Sink(server), Writer(folder / "app.log"), folder
+        server.plan(fault.status(503, retry_after=LONG))
+        self.agent = oxpecker(config(folder, server, within, LONG))
+        self.writer.write(LINES)
+        say(folder, LINES, SAID)
+        assert post(self.agent, request_of(SPANS).SerializeToString()).status_code == 200
+        self.agent.wait_until(self.waits_long, 30, "back-off is long")
+        server.refuse()
+        server.requests.clear()
+        good = {"logs": self.sink.behave, "traces": fault.good()}
+        server.plan(lambda handler, request: good[signal_of(request)](handler, request))
+
+    def waits_long(self):
+        rows = self.agent.status()["destinations"]
+        return (all(row["state"] == "waiting" and "503" in row["error"] for row in rows)
+                and sum(row["queued_records"] for row in rows) == LINES + SAID + SPANS)
+
+    def assert_all_once(self):
+        found = sorted(self.sink.documents.values(), key=lambda document: document["n"])
+        assert [document["n"] for document in found] == list(range(LINES + SAID)) and self.sink.again == 0
+        assert [as_written(d) for d in found[:LINES]] == [json.loads(line) for line in self.writer.lines.values()]
+        assert sorted(spans_at(self.server)) == list(range(1, SPANS + 1))
+
+
+@pytest.mark.parametrize("after", [0, 1], ids=["at_once", "a_second_later"])
+def test_what_waits_for_better_times_goes_at_sigterm(oxpecker, fault_server, tmp_path, after):
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    back, began = threading.Timer(after, down.server.listen), time.monotonic()
+    down.agent.process.signal(15)
+    back.start()
+    assert down.agent.process.wait(2 * WITHIN) == 0
+    assert time.monotonic() - began < after + WITHIN / 2
+    assert "ended: nothing was lost" in down.agent.err().splitlines()[-1]
+    down.assert_all_once()
+
+
+def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tmp_path):
+    """The doors' records are in the spool, the file's are in the file; the words and the status at the end are true."""
+    down, began = Down(oxpecker, fault_server(), tmp_path, 3), time.monotonic()
+    agent = down.agent
+    assert agent.stop() == 0
+    assert time.monotonic() - began < 10
+    last = agent.err().splitlines()
+    assert "keeping what is left for the next start" in last[-2] and "ended: nothing was lost" in last[-1]
+    assert not down.server.taken()
+    agent.write_config(config(tmp_path, down.server, WITHIN, 1))
+    agent.start()
+    held = {row["source"]: row["held"]["records"] for row in agent.ledger()}
+    assert held["logs.collect.socket"] == SAID and held["receive.otlp"] == SPANS
+    assert agent.status()["state"]["spool_bytes"] > 0
+    agent.wait_until(lambda: agent.booked("held", source="logs.collect.tail") == LINES, 20, "the file is read again")
+    down.server.listen()
+    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 20, "all is delivered")
+    agent.assert_balanced()
+    assert agent.stop() == 0
+    down.assert_all_once()
+    agent.start()
+    assert agent.booked("held") == 0 and agent.booked("delivered") == LINES + SAID + SPANS
+    down.assert_all_once()
