@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/cgroup.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "http/client.h"
@@ -22,6 +23,8 @@ enum {
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
 	TRIM_AFTER_MS = 2000,
+	MEMORY_PART = 2, /* `memory` is at most one of so many parts of what the process may have */
+	MEMORY_MIN = 2 << 20,
 };
 
 static const char who[] = "agent";
@@ -502,6 +505,22 @@ static int report_state(void *context, struct buffer *out)
 	       json_string_append(out, error, strlen(error)) || buffer_text(out, "}");
 }
 
+/*
+ * A ceiling that the kernel would not let us reach is none: the process would be killed first, with all it holds. The
+ * rest of the limit is for what is not telemetry, and for pages of files, which are charged, too.
+ */
+static uint64_t memory_within(const struct agent *a, uint64_t wanted, uint64_t limit)
+{
+	uint64_t most = limit / MEMORY_PART > MEMORY_MIN ? limit / MEMORY_PART : MEMORY_MIN;
+
+	if (wanted <= most)
+		return wanted;
+	log_info(a->log, who,
+		"memory: %llu KiB, half of what this process may have (its cgroup's limit), in place of %llu KiB",
+		(unsigned long long)most >> 10, (unsigned long long)wanted >> 10);
+	return most;
+}
+
 static double read_memory(void *context)
 {
 	return (double)budget_used(&((struct agent *)context)->pipeline.budget);
@@ -514,7 +533,8 @@ static void add_numbers(struct agent *a)
 
 	memory->read = read_memory;
 	memory->context = a;
-	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = a->config->memory;
+	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value =
+		a->pipeline.budget.limit;
 	a->report = (struct report){
 		.ledger = &a->ledger, .counters = &a->counters, .version = OXP_VERSION, .started = loop_wall(a->loop)
 	};
@@ -561,7 +581,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 					    .random = &a->random,
 					    .log = log,
 					    .ledger = &a->ledger,
-					    .memory = config->memory });
+					    .memory = memory_within(a, config->memory,
+						    cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT)) });
 	parking_init(&a->parking, a->loop, a->state, log);
 	parked_init(&a->parked, a);
 	limits.reserved = "oxpecker_";
