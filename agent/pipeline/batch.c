@@ -23,10 +23,10 @@ struct batch *batch_new(struct budget *budget, enum signal signal)
 {
 	struct batch *b;
 
-	if (!budget_take(budget, signal, sizeof *b))
+	if (!budget_take(budget, signal, sizeof *b + BATCH_OVERHEAD))
 		return NULL;
 	b = oxp_new(sizeof *b);
-	*b = (struct batch){ .budget = budget, .signal = signal, .refs = 1, .charged = sizeof *b };
+	*b = (struct batch){ .budget = budget, .signal = signal, .refs = 1, .charged = sizeof *b + BATCH_OVERHEAD };
 	return b;
 }
 
@@ -241,7 +241,7 @@ const struct batch_item *batch_item(const struct batch *b, size_t i)
 
 void batch_check(const struct batch *b)
 {
-	size_t size = 0, charged = sizeof *b + b->room * sizeof *b->items;
+	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items;
 	uint64_t records = 0;
 
 	for (size_t i = 0; i < b->count; i++) {

@@ -5,11 +5,16 @@
  *   items    one array; merging appends to it
  *
  * Invariant: the sum of item sizes == size; the sum of item records == records; what the budget was charged == charged.
+ *
+ * Of a batch with one small item nearly all is what it takes to keep it apart: that is charged, too, and at once, since
+ * its delivery and the sends of one or two destinations come later and cannot be refused then.
  */
 #ifndef OXP_BATCH_H
 #define OXP_BATCH_H
 
 #include "pipeline/budget.h"
+
+enum { BATCH_OVERHEAD = 1024 }; /* delivery, terms of the ledger, sends, and what malloc() adds */
 
 struct batch_block {
 	struct batch_block *next;
