@@ -648,11 +648,24 @@ static void give_up_commits(void *context)
 	loop_stop(a->loop);
 }
 
+/* A slow disk: what is left is copied at once, and goes with the last commit. */
+static void copy_the_rest(void *context)
+{
+	loop_stop(((struct agent *)context)->loop);
+}
+
+/* The disk has so long from now on. */
+static void limit_commits(struct agent *a, loop_callback *over)
+{
+	loop_timer_done(&a->deadline);
+	loop_timer_init(&a->deadline, a->loop, over, a);
+	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
+}
+
 /* The loop turns until the spool and the last positions are on disk. */
 static void commit_all(struct agent *a)
 {
-	loop_timer_init(&a->deadline, a->loop, give_up_commits, a);
-	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
+	limit_commits(a, give_up_commits);
 	a->commits++;
 	for (struct intake *i = a->intakes; i; i = i->next)
 		if (i->collector && i->type->rewind == REWIND_SAVED && i->host->source) {
@@ -714,6 +727,7 @@ uint64_t agent_stop(struct agent *a)
 		stop_collectors(a);
 		lane_free(a->cpu); /* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
+		limit_commits(a, copy_the_rest);
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
 		parking_flush(&a->parking);
 		commit_all(a);

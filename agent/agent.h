@@ -75,6 +75,7 @@ struct agent {
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */
 	size_t commits; /* under way at the end */
+	size_t spooling; /* bytes of copies on their way to the spool then */
 	uint64_t unkept; /* records that could not be spooled: lost */
 	struct refill *refills; /* of the spool, which had no room in memory yet */
 };

@@ -7,7 +7,12 @@
 #include "agent.h"
 #include "state/state.h"
 
-enum { ROW_BYTES = 1 << 20 };
+enum {
+	ROW_BYTES = 1 << 20,
+	CHANGE_BYTES = 2048, /* what a change takes besides its payload */
+	SPOOLING_MIN = 1 << 20,
+	SPOOLING_PART = 8, /* of `memory`, in copies on their way to the disk; a commit each, so not too small a part */
+};
 
 /* With the place of the item: what was on its way when the process ended may have arrived, and comes again under the
  * same id. */
@@ -23,6 +28,7 @@ struct keeping {
 	struct state_change *change;
 	char key[STATE_KEY_MAX];
 	uint64_t records; /* that are nowhere else */
+	size_t bytes; /* of memory, about */
 };
 
 static void on_kept(void *context, int failed)
@@ -33,6 +39,7 @@ static void on_kept(void *context, int failed)
 	if (failed && a->unkept == 0)
 		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
 	a->unkept += failed ? k->records : 0;
+	a->spooling -= k->bytes;
 	free(k);
 	agent_committed(a);
 }
@@ -75,16 +82,31 @@ static bool add_rows(struct keeping *k, const struct send *d)
 	return fine;
 }
 
+/* For so much more: waits until all copies are on disk, or the time for it is over. */
+static void make_room(struct agent *a, size_t more)
+{
+	size_t part = a->pipeline.budget.limit / SPOOLING_PART, most = part > SPOOLING_MIN ? part : SPOOLING_MIN;
+
+	if (a->spooling > 0 && a->spooling + more > most && loop_timer_pending(&a->deadline))
+		loop_run(a->loop);
+}
+
 bool spool_keep(void *agent, const struct send *d)
 {
 	struct agent *a = agent;
-	uint64_t spooled = d->delivery->spool_id, left = send_left(d).records;
+	struct ledger_amount amount = send_left(d);
+	uint64_t spooled = d->delivery->spool_id, left = amount.records;
+	size_t bytes = amount.bytes + CHANGE_BYTES;
 	struct keeping *k;
 
 	if (spooled && left == batch_records(d->delivery->batch))
 		return true; /* its row of an earlier end stays as it is */
+	make_room(a, bytes);
 	k = oxp_new(sizeof *k);
-	*k = (struct keeping){ .agent = a, .change = state_change_new(), .records = spooled ? 0 : left };
+	*k = (struct keeping){ .agent = a,
+		.change = state_change_new(),
+		.records = spooled ? 0 : left,
+		.bytes = bytes };
 	ledger_key(d->delivery->source->routes[d->route].row, k->key, sizeof k->key);
 	if (!add_rows(k, d)) {
 		state_change_free(k->change);
@@ -94,6 +116,7 @@ bool spool_keep(void *agent, const struct send *d)
 	if (spooled) /* the row goes when what is left of it comes */
 		state_change_unspool(k->change, spooled);
 	a->commits++;
+	a->spooling += k->bytes;
 	state_commit(a->state, &k->change, on_kept, k);
 	return true;
 }

@@ -11,7 +11,8 @@
 
 struct agent;
 
-/* Stages what the send has left, for agent->spooling. True: it will be on disk with the last commit. */
+/* Copies what the send has left into a change. True: it will be on disk with the last commit. What is copied has a
+ * ceiling, so that memory does not hold everything twice at the end: beyond it the loop turns until the disk has it. */
 bool spool_keep(void *agent, const struct send *);
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
  * how much is in the spool in all, by route. */

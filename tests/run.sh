@@ -1,13 +1,16 @@
 #!/bin/sh
-# Every test, from a clean clone on a fresh Debian 12: installs what is missing, builds with the sanitizers, gets the
-# real backends ready, runs ctest. Arguments go to ctest: `sh tests/run.sh -L unit`. Nothing is written into the
-# checkout: what takes minutes once is kept below the XDG cache. Ends with ctest's summary and its exit status.
+# Every test, from a clean clone on a fresh Debian 12: installs what is missing, builds with the sanitizers (and once
+# without, to measure memory), gets the real backends ready, runs ctest. Arguments go to ctest: `sh tests/run.sh -L
+# unit`. Nothing is written into the checkout: what takes minutes once is kept below the XDG cache. Ends with ctest's
+# summary and its exit status.
 set -eu
 
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-build=$cache/build-asan-$(printf %s "$root" | sha256sum | cut -c1-12)
+place=$(printf %s "$root" | sha256sum | cut -c1-12)
+build=$cache/build-asan-$place
+release=$cache/build-release-$place
 backends='pytest python_sdk node bulk_clients loggers prometheus opensearch opensearch3 elasticsearch jaeger'
 
 step() {
@@ -23,6 +26,13 @@ backends_for() {
 	esac
 }
 
+# build_in FOLDER PRESET [TARGET]
+build_in() {
+	mkdir -p "$1"
+	(cd "$root" && cmake --preset "$2" -B "$1" >"$1/configure.log" 2>&1) || { cat "$1/configure.log"; exit 1; }
+	ninja -C "$1" --quiet ${3:+"$3"}
+}
+
 build_backends() {
 	for name in "$@"; do
 		step "backend: $name (once, kept in $cache)"
@@ -34,12 +44,17 @@ step "packages: Debian's, where missing"
 sh "$root/conf/packages.sh" tests
 
 step "build: with AddressSanitizer and UndefinedBehaviorSanitizer, into $build"
-mkdir -p "$build"
-(cd "$root" && cmake --preset dev -B "$build" >"$build/configure.log" 2>&1) || { cat "$build/configure.log"; exit 1; }
-ninja -C "$build" --quiet
+build_in "$build" dev
 
-# shellcheck disable=SC2046
-build_backends $(backends_for "$@")
+needed=$(backends_for "$@")
+if [ "$needed" = "$backends" ]; then
+	step "build: the program as it is shipped, for what sanitizers distort, into $release"
+	build_in "$release" release oxpecker
+	export OXPECKER_RELEASE_BIN="$release/oxpecker"
+fi
+
+# shellcheck disable=SC2086
+build_backends $needed
 
 step "tests: ctest $*"
 cd "$build"

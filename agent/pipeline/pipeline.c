@@ -301,6 +301,8 @@ uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const 
 	TAILQ_FOREACH(s, &p->sources, entry)
 	seal(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
+	sender_halt(sender);
+	TAILQ_FOREACH(sender, &p->senders, entry)
 	sender_abandon(sender, keep_or_drop, &abandon);
 	return dropped_at_exit(p) - before + p->lost;
 }

@@ -498,7 +498,7 @@ void sender_hurry(struct sender *s)
 	loop_soon_run(&s->pump);
 }
 
-void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)
+void sender_halt(struct sender *s)
 {
 	struct send *d, *next;
 
@@ -509,6 +509,13 @@ void sender_abandon(struct sender *s, void (*left)(void *context, const struct s
 	}
 	loop_timer_clear(&s->wait);
 	s->state = SENDER_WAITING;
+}
+
+void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)
+{
+	struct send *d;
+
+	OXP_ASSERT(s->under_way == 0);
 	while ((d = TAILQ_FIRST(&s->queue))) {
 		left(context, d);
 		send_free(d);

@@ -91,7 +91,9 @@ void sender_push(struct sender *, struct delivery *, size_t route);
 bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
-/* Ends all sends; `left` is called for each that was not settled, before it goes. */
+/* Ends what is under way, and begins nothing any more. */
+void sender_halt(struct sender *);
+/* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
 void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
 /* The records and bytes that a send has not settled. */
 struct ledger_amount send_left(const struct send *);

@@ -1,0 +1,220 @@
+"""A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost.
+
+It runs what is shipped: sanitizers take several times the memory, which says nothing of it."""
+
+import os
+import re
+import socket
+import threading
+
+import pytest
+import requests
+
+from lib import cgroup, need
+from lib.wait import free_port, wait_until
+from test_traces import PROTOBUF, request_of
+
+LIMIT, TIGHT = 24 << 20, 3 << 20
+TAILED, BURST, REFUSALS, SINGLE_MAX = 170_000, 12_000, 50, 500_000
+FIRST = {"logs.collect.bulk": TAILED, "logs.collect.pipe": 10_000_000, "logs.collect.socket": 20_000_000}
+KEPT = {"Content-Type": PROTOBUF["Content-Type"]}  # the connection is
+PAD = b"x" * 1150
+NUMBER, ID = re.compile(rb'"n":(\d+)'), re.compile(rb'"_id":"([^"]+)"')
+
+
+@pytest.fixture
+def small(closing, monkeypatch, tmp_path):
+    """A cgroup of LIMIT that every agent of the test starts in."""
+    program = os.environ.get("OXPECKER_RELEASE_BIN", "")
+    if not os.access(program, os.X_OK):
+        need.missing("OXPECKER_RELEASE_BIN names no program without sanitizers: tests/run.sh builds one")
+    made = closing.keep(cgroup.MemoryCgroup(f"oxpecker-test-{os.getpid()}", LIMIT))
+    monkeypatch.setenv("OXPECKER_BIN", made.wrapped(program, tmp_path))
+    return made
+
+
+def lines(first, count):
+    return b"".join(b'{"n":%d,"level":"info","message":"%s"}\n' % (n, PAD) for n in range(first, first + count))
+
+
+class Sink:
+    """A backend of both signals that counts and keeps no bodies."""
+
+    def __init__(self, server):
+        self.numbers, self.spans, self.server, self.lock = {}, [], server, threading.Lock()
+        server.plan(self.behave)
+
+    def behave(self, handler, request):
+        with self.lock:
+            self.server.requests.clear()
+            answer = self.bulk(request) if "_bulk" in request.path else self.take_spans(request)
+        handler.answer(200, *answer, {})
+
+    def bulk(self, request):
+        ids, numbers = ID.findall(request.body), NUMBER.findall(request.body)
+        assert len(ids) == len(numbers)
+        items = [b'{"create":{"status":%d}}' % (409 if i in self.numbers else 201) for i in ids]
+        self.numbers.update(zip(ids, map(int, numbers)))
+        return b'{"took":1,"errors":false,"items":[%s]}' % b",".join(items), "application/json"
+
+    def take_spans(self, request):
+        message = type(request_of(0)).FromString(request.body)
+        self.spans += [int.from_bytes(span.span_id, "big") for resource in message.resource_spans
+                       for scope in resource.scope_spans for span in scope.spans]
+        return b"", "application/x-protobuf"
+
+    def counted(self, first):
+        return sum(first <= number < first + BURST for number in self.numbers.values())
+
+    def assert_once(self, *wanted):
+        """These numbers are there, under one id each, and no others but what came where nobody was answered."""
+        found = sorted(number for number in self.numbers.values() if number < FIRST["logs.collect.pipe"])
+        assert found == sorted(number for part in wanted for number in part)
+        assert len(set(self.numbers.values())) == len(self.numbers)
+
+
+class Flood:
+    """What apps send at each door; `taken` and `spans` are what was accepted there."""
+
+    def __init__(self, agent, folder, bulk):
+        self.agent, self.folder, self.bulk = agent, folder, bulk
+        self.taken, self.spans, self.refused = [], 0, {"bulk": 0, "otlp": 0}
+        self.threads = [threading.Thread(target=flow, daemon=True) for flow in
+                        (self.into_bulk, self.into_otlp, self.into_pipe, self.into_socket)]
+        for thread in self.threads:
+            thread.start()
+
+    def goes_on(self):
+        return any(thread.is_alive() for thread in self.threads)
+
+    def into_bulk(self):
+        session, first = requests.Session(), FIRST["logs.collect.bulk"]
+        while self.refused["bulk"] < REFUSALS:
+            body = b"".join(b'{"create":{}}\n' + lines(n, 1) for n in range(first, first + 100))
+            answer = session.post(f"http://127.0.0.1:{self.bulk}/_bulk", data=body, timeout=20,
+                                  headers={"Content-Type": "application/x-ndjson"})
+            if answer.status_code == 200 and not answer.json()["errors"]:
+                self.taken += range(first, first + 100)
+            else:
+                assert answer.status_code in (429, 503), answer.text
+                self.refused["bulk"] += 1
+            first += 100
+
+    def into_otlp(self):
+        session = requests.Session()
+        while self.refused["otlp"] < REFUSALS:
+            body = request_of(500, first=1 + self.spans).SerializeToString()
+            answer = session.post(self.agent.otlp_url + "/v1/traces", data=body, headers=KEPT, timeout=20)
+            if answer.status_code == 200:
+                self.spans += 500
+            else:
+                assert answer.status_code in (429, 503), answer.text
+                self.refused["otlp"] += 1
+
+    def into_pipe(self):
+        with open(f"{self.folder}/pipe", "wb", buffering=0) as app:
+            for number in range(0, BURST, 100):
+                app.write(lines(FIRST["logs.collect.pipe"] + number, 100))
+
+    def into_socket(self):
+        with socket.socket(socket.AF_UNIX) as app:
+            app.connect(f"{self.folder}/log.sock")
+            for number in range(0, BURST, 100):
+                app.sendall(lines(FIRST["logs.collect.socket"] + number, 100))
+
+
+def config(folder, bulk, server):
+    retry = {"retry_first": "20ms", "retry_last": "500ms"}
+    return {"exit": {"within": "3s"},
+            "logs": {"collect": {"tail": f"{folder}/app*.log", "bulk": f"127.0.0.1:{bulk}",
+                                 "pipe": {"path": f"{folder}/pipe", "patience": "100ms"},
+                                 "socket": {"listen": f"unix:{folder}/log.sock", "patience": "100ms"}},
+                     "export": {"elasticsearch": {"url": server.url, **retry}}},
+            "traces": {"export": {"otlp": {"endpoint": server.url, **retry}}}}
+
+
+def write_files(folder):
+    for part in range(4):
+        with open(folder / f"app{part}.log", "wb") as file:
+            for number in range(part * TAILED // 4, (part + 1) * TAILED // 4, 500):
+                file.write(lines(number, 500))
+
+
+def settled(agent):
+    return agent.booked("held") == 0 and agent.booked("delivered", source="logs.collect.tail") == TAILED
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["they come back", "ended meanwhile"])
+def test_floods_with_every_backend_down_fit_in_24_mib(oxpecker, fault_server, small, tmp_path, ended):
+    """`memory` is what it is by default, more than the container has. TIGHT of it stay free for pages of files."""
+    server, bulk = fault_server(), free_port()
+    sink = Sink(server)
+    server.refuse()
+    write_files(tmp_path)
+    agent, seen = oxpecker(config(tmp_path, bulk, server)), []
+    pid, flood = agent.pid, Flood(agent, tmp_path, bulk)
+
+    def after(condition):
+        seen.append(small.anonymous)
+        return condition()
+
+    agent.wait_until(lambda: after(lambda: not flood.goes_on()), 60, "every door has had enough")
+    assert not server.taken() and flood.spans > 0 and flood.taken
+    assert agent.metric("oxpecker_memory_used_bytes") > LIMIT // 4, "that was no flood"
+    lost = agent.booked("dropped")
+    if ended:
+        agent.process.signal(15)
+        wait_until(lambda: after(lambda: not agent.process.alive()), 20, "the end")
+        assert agent.process.child.returncode == 1 and small.kills == 0  # what pipe and socket had no room for is lost
+        assert f"ended: {lost} records lost" in agent.err()
+        agent.start()
+    server.listen()
+    agent.wait_until(lambda: after(lambda: settled(agent)), 90, "all is delivered")
+    assert (agent.pid == pid) != ended and small.kills == 0
+    assert max(seen) < LIMIT - TIGHT
+    sink.assert_once(range(TAILED), flood.taken)
+    assert sorted(sink.spans) == list(range(1, 1 + flood.spans))
+    for source in ("logs.collect.pipe", "logs.collect.socket"):
+        assert agent.booked("delivered", source=source) + agent.booked("dropped", source=source) == BURST
+        assert agent.booked("delivered", source=source) == sink.counted(FIRST[source])
+    assert agent.booked("dropped") == lost
+    agent.assert_balanced()
+    agent.expected_exit = {0, 1}
+
+
+def answers_to(connection, request, count):
+    """How many of so many requests behind one another are answered 200."""
+    connection.sendall(request * count)
+    file, taken = connection.makefile("rb"), 0
+    for _ in range(count):
+        taken += b" 200 " in file.readline()
+        size = 0
+        while (head := file.readline()) != b"\r\n":
+            size = int(head[15:]) if head.lower().startswith(b"content-length:") else size
+        file.read(size)
+    return taken
+
+
+def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small, tmp_path):
+    """One span a request and a batch: nearly all of it is what the agent needs to keep them apart, in the spool too."""
+    server, taken = fault_server(), 0
+    sink, body = Sink(server), request_of(1).SerializeToString()
+    server.refuse()
+    settings = config(tmp_path, free_port(), server)
+    settings["traces"]["batch"] = {"records": 1}
+    agent = oxpecker(settings)
+    request = b"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: application/x-protobuf\r\n" \
+              b"Content-Length: %d\r\n\r\n%s" % (len(body), body)
+    with socket.create_connection(("127.0.0.1", agent.otlp_port)) as app:
+        while some := answers_to(app, request, 100):
+            taken += some
+            assert taken < SINGLE_MAX and small.anonymous < LIMIT - TIGHT, f"{taken} spans: {small.anonymous} bytes"
+    assert taken > 1000
+    agent.process.signal(15)
+    peak = []
+    wait_until(lambda: peak.append(small.anonymous) or not agent.process.alive(), 20, "the end")
+    assert agent.process.child.returncode == 0 and small.kills == 0 and max(peak) < LIMIT - TIGHT
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == taken == len(sink.spans), 30, "all of them")
+    agent.assert_balanced()
