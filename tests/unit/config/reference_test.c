@@ -72,8 +72,10 @@ static void test_reference_lines(void **state)
 	assert_has(yaml, "# Who the app is.\nservice:\n  # What the app is called. (text)\n  #name: api\n");
 	assert_has(yaml, "# Ceiling of what is alive. (size, 4MiB to 1TiB)\nmemory: 32MiB\n");
 	assert_has(yaml, "listen: [\":9464\"]\n");
-	assert_has(yaml, "logs:\n  # Where lines come from.\n  collect:\n    # tail: Follows files.\n    #tail:\n"
-			 "    #  # Files to follow. (text or list of texts; required)\n    #  paths: []\n");
+	assert_has(yaml, "logs:\n  # Where lines come from.\n  collect:\n    # tail: Follows files.\n"
+			 "    # Short: `tail: [/var/log/app/*.log]`.\n    #tail:\n"
+			 "    #  # Files to follow. (text or list of texts; required)\n"
+			 "    #  paths: [/var/log/app/*.log]\n");
 	assert_has(yaml, "    #  # How often to look. (duration or auto, 10ms to 1m; changes without a restart)\n    # "
 			 " poll: auto\n");
 	assert_has(yaml, "    #- redact:\n    #    # Members to blank. (text or list of texts)\n    #    #keys: []\n");

@@ -83,7 +83,7 @@ static const struct option sample_common_rows[] = {
 
 static const struct option sample_tail_rows[] = {
 	{ OPT_TEXTS(struct sample_tail, paths), .name = "paths", .main = true, .required = true,
-		.help = "Files to follow." },
+		.example = "[/var/log/app/*.log]", .help = "Files to follow." },
 	{ OPT_CHOICE(struct sample_tail, format, sample_formats), .name = "format", .text = "auto",
 		.help = "Shape of a line." },
 	{ OPT_DURATION(struct sample_tail, poll), .name = "poll", .text = "auto", .zero = "auto", .min = 10,
