@@ -10,6 +10,7 @@ import pytest
 import requests
 
 from lib import need
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port
 
 NDJSON = {"Content-Type": "application/x-ndjson"}
@@ -38,7 +39,7 @@ def test_a_client_as_it_is_ships_through_the_door(oxpecker, opensearch, how):
     words, env = client(how, door, 700)
     done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 700, 30, "all delivered")
+    wait_delivered(agent, 700)
     documents = opensearch.documents(index)
     numbers = sorted(d["fields"]["n"] if how == "winston" else d["n"] for d in documents.values())
     assert numbers == list(range(700))
@@ -63,8 +64,8 @@ def test_each_item_has_its_answer(oxpecker, fault_server):
     assert items == [("create", 201, "a"), ("index", 400, "app-logs"), ("update", 400, "app-logs"),
                      ("delete", 400, "app-logs"), ("index", 201, "app-logs")]
     assert answer.json()["items"][0]["create"]["_id"] == "x\"\n"
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2)
-    documents = [document for request in server.taken("_bulk") for _, document in request.documents()]
+    wait_delivered(agent, 2)
+    documents = list(documents_of(server).values())
     assert documents == [{"n": 1}, {"n": 2}]
     agent.assert_balanced()
 
@@ -164,7 +165,7 @@ def test_a_document_outside_of_a_bulk_is_not_taken_for_something_else(oxpecker, 
     for path in ("/_bulk/", "/logs/_bulk/"):
         answer = requests.post(door + path, data=bulk_of({"create": {}}, {"n": 1}), headers=NDJSON, timeout=10)
         assert answer.json()["items"][0]["create"]["status"] == 201
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2, 20, "both bulks")
+    wait_delivered(agent, 2)
     assert agent.booked("received", signal="logs") == 2
 
 
@@ -177,8 +178,8 @@ def test_records_survive_an_end_while_the_server_is_away(oxpecker, fault_server)
     assert agent.stop() == 0
     server.listen()
     agent.start()
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 500)
-    documents = [document["n"] for request in server.taken("_bulk") for _, document in request.documents()]
+    wait_delivered(agent, 500)
+    documents = [document["n"] for document in documents_of(server).values()]
     assert sorted(documents) == list(range(500))
     agent.assert_balanced()
 
@@ -194,10 +195,8 @@ def test_records_of_two_runs_are_no_copies_of_each_other(oxpecker, fault_server)
         assert agent.stop() == 0
         agent.start()
     server.listen()
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 600)
-    ids = {action["create"]["_id"]: document["n"] for request in server.taken("_bulk")
-           for action, document in request.documents()}
-    assert sorted(ids.values()) == list(range(600))
+    wait_delivered(agent, 600)
+    assert sorted(document["n"] for document in documents_of(server).values()) == list(range(600))
 
 
 def test_who_reads_no_answers_gives_no_more(oxpecker, fault_server, tmp_path):

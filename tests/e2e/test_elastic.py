@@ -12,7 +12,8 @@ import requests
 from lib import authority, backends, fault, fixtures
 from lib.agent import run
 from lib.lines import Writer, assert_same
-from test_logs import as_they_stand, config, documents_of, wait_delivered
+from lib.shipped import documents_of, wait_delivered
+from test_logs import as_they_stand, config
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
 TIMES = {0: "2026-11-22T23:59:59.999Z", 1: "2026-11-23T00:00:00Z", 2: "2026-11-23T00:30:00+01:00"}
@@ -339,8 +340,7 @@ def test_413_goes_down_to_the_one_document(oxpecker, fault_server, tmp_path):
     writer.write(40)
     wait_delivered(agent, 80)
     agent.wait_until(lambda: agent.booked("rejected", signal="logs") + agent.booked("parked", signal="logs") == 1)
-    fine = [d for request in server.taken("_bulk") if len(request.raw) <= 3000 for _, d in request.documents()]
-    assert_same(fine, writer)
+    assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
 

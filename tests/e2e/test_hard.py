@@ -6,8 +6,9 @@ import signal
 
 from lib import fault
 from lib.lines import Writer, assert_same
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
-from test_logs import config, documents_of, wait_delivered
+from test_logs import config
 
 
 def test_garbage_lines_of_nearly_line_max_do_not_get_stuck(oxpecker, fault_server, tmp_path):

@@ -12,7 +12,7 @@ import pytest
 
 from lib import need
 from lib.lines import as_written
-from test_logs import wait_delivered
+from lib.shipped import wait_delivered
 
 COUNT = 400
 TEXTS = ["plain", "", "umlaut ü, euro €, 😀", 'quotes " and \\ and \\n', "a\nb\r\n\tc", "\u2028\u2029\x7f", "\x01\x1f",

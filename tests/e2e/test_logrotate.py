@@ -2,29 +2,28 @@
 
 import gzip
 import os
-import shutil
 import subprocess
 import threading
 
 import pytest
 
+from lib import need
 from lib.lines import Writer, assert_same
+from lib.shipped import documents_of, wait_delivered
 
 ROTATIONS = 6
-
-pytestmark = pytest.mark.skipif(not shutil.which("logrotate"), reason="logrotate is not installed")
 
 
 class Rotation:
     def __init__(self, folder, words):
-        self.folder, self.log = folder, folder / "logs" / "app.log"
+        self.program, self.folder, self.log = need.program("logrotate"), folder, folder / "logs" / "app.log"
         self.log.parent.mkdir(mode=0o755)
         self.conf = folder / "rotate.conf"
         self.conf.write_text("%s {\n\tsu root root\n\trotate %d\n\t%s\n}\n" % (self.log, ROTATIONS + 1, words))
         self.conf.chmod(0o644)
 
     def rotate(self):
-        done = subprocess.run(["logrotate", "-f", "-s", str(self.folder / "rotated"), str(self.conf)],
+        done = subprocess.run([self.program, "-f", "-s", str(self.folder / "rotated"), str(self.conf)],
                               capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
 
@@ -34,19 +33,6 @@ def follow(oxpecker, fault_server, *paths, **tail):
     agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": list(map(str, paths)), **tail}},
                                "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
     return server, agent
-
-
-def wait_delivered(agent, count):
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= count, 30, f"{count} lines delivered")
-
-
-def documents_of(server):
-    """Every document that was taken, twice when it came under two ids."""
-    found = {}
-    for request in server.taken("_bulk"):
-        for action, document in request.documents():
-            found.setdefault(action["create"]["_id"], document)
-    return list(found.values())
 
 
 def test_renamed_files_come_once(oxpecker, fault_server, tmp_path):
@@ -62,7 +48,7 @@ def test_renamed_files_come_once(oxpecker, fault_server, tmp_path):
         writer.file = open(writer.path, "ab", buffering=0)
         writer.write(30)
     wait_delivered(agent, len(writer.lines))
-    assert_same(documents_of(server), writer)
+    assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
 
@@ -77,7 +63,7 @@ def test_copied_and_cut_files_come_once(oxpecker, fault_server, tmp_path):
         rotation.rotate()
     writer.write(10)
     wait_delivered(agent, len(writer.lines))
-    assert_same(documents_of(server), writer)
+    assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
 
@@ -107,7 +93,7 @@ def test_what_was_followed_is_not_read_again_when_it_is_compressed(oxpecker, fau
     wait_delivered(agent, len(writer.lines))
     swept(agent)
     assert agent.metric("oxpecker_unpacked_total") == 0
-    assert_same(documents_of(server), writer)
+    assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
 
@@ -126,7 +112,7 @@ def test_several_members_of_what_was_followed_are_not_read_again(oxpecker, fault
     agent.wait_until(lambda: settled_packed(agent) == 1, 40, "it is looked at")
     swept(agent)
     assert agent.metric("oxpecker_unpacked_total") == 0
-    assert_same(documents_of(server), writer)
+    assert_same(list(documents_of(server).values()), writer)
     assert agent.booked("received", signal="logs") == 210
     agent.assert_balanced()
 
@@ -158,7 +144,7 @@ def test_what_was_compressed_while_nobody_looked_is_read_once(oxpecker, fault_se
     wait_delivered(agent, len(writer.lines))
     swept(agent)
     assert agent.booked("received", signal="logs") == len(writer.lines)
-    assert_same(documents_of(server), writer)
+    assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
 
@@ -171,7 +157,7 @@ def test_what_is_no_whole_gzip_is_read_as_far_as_it_is_sound(oxpecker, fault_ser
     server, agent = follow(oxpecker, fault_server, tmp_path / "*.gz", gzip=True, sweep="200ms")
     agent.wait_until(lambda: settled_packed(agent) == 4, 40, "each is looked at")
     agent.wait_until(lambda: not agent.booked("held", signal="logs"), 20, "all settled")
-    found = [document.get("n") for document in documents_of(server)]
+    found = [document.get("n") for document in documents_of(server).values()]
     assert {"a", "b"} <= set(found) and 10000 < len(found) < 60000
     assert agent.metric("oxpecker_damaged_gzip_total") == 2
     assert "cut.gz" in agent.err() and "torn.gz" in agent.err()
@@ -184,7 +170,7 @@ def test_compressed_files_are_left_out_unless_asked_for(oxpecker, fault_server, 
     (tmp_path / "new.log").write_bytes(b'{"n":2}\n')
     wait_delivered(agent, 1)
     swept(agent, 1)
-    assert [document["n"] for document in documents_of(server)] == [2]
+    assert [document["n"] for document in documents_of(server).values()] == [2]
     assert "old.log is compressed and left out" in agent.err()
 
 
@@ -276,7 +262,7 @@ def test_what_was_there_at_the_first_start_is_not_read_whatever_is_renamed_meanw
     swept(agent, 2)
     (old / "new.log").write_bytes(b'{"n":1}\n')
     wait_delivered(agent, 1)
-    assert [document.get("n") for document in documents_of(server)] == [1]
+    assert [document.get("n") for document in documents_of(server).values()] == [1]
 
 
 def test_a_file_that_took_the_name_of_another_meanwhile_goes_on(oxpecker, fault_server, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 
 from lib import backends, fault, fixtures
 from lib.lines import Writer, as_written, assert_same
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch,
@@ -24,19 +25,6 @@ def as_they_stand(settings):
     """Lines go out to the byte as they were written."""
     settings["logs"]["collect"]["tail"]["origin"] = False
     return settings
-
-
-def documents_of(server):
-    """What a fault server took as new, as the app wrote it: the first document under each id."""
-    found = {}
-    for request in server.taken("_bulk"):
-        for action, document in request.documents():
-            found.setdefault(action["create"]["_id"], as_written(document))
-    return found
-
-
-def wait_delivered(agent, count, deadline=30):
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= count, deadline, f"{count} lines delivered")
 
 
 @pytest.mark.parametrize("gzip", [True, False])

@@ -12,6 +12,7 @@ import pytest
 
 from lib import fault, need
 from lib.process import Process
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
 
 NODE = """
@@ -35,18 +36,8 @@ def start(oxpecker, folder, url, pipe=None, **more):
     return oxpecker({**config, **more}), path
 
 
-def shipped(server):
-    """{id: document} of all bulks; the same id twice is one document, as it is for the backend."""
-    return {action["create"]["_id"]: document for request in server.taken("_bulk")
-            for action, document in request.documents()}
-
-
 def numbers(server):
-    return sorted(document["n"] for document in shipped(server).values())
-
-
-def delivered(agent, count, deadline=30):
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == count, deadline, f"{count} delivered")
+    return sorted(document["n"] for document in documents_of(server).values())
 
 
 def write(path, data):
@@ -95,8 +86,8 @@ def test_a_node_apps_stdout(oxpecker, fault_server, closing, tmp_path, how):
     mode = os.stat(path).st_mode
     assert stat.S_ISFIFO(mode) and stat.S_IMODE(mode) == 0o660
     App(closing, tmp_path, path, 5000, how=how).wait()
-    delivered(agent, 5000)
-    documents = shipped(server).values()
+    wait_delivered(agent, 5000)
+    documents = documents_of(server).values()
     assert numbers(server) == list(range(5000))
     assert all(d["message"] == f"ü line {d['n']}" for d in documents)
     agent.assert_balanced()
@@ -109,8 +100,8 @@ def test_writers_come_and_go(oxpecker, fault_server, tmp_path):
     for number in range(20):
         write(path, lines(number, 1))
     write(path, b'no "JSON"\n\n\r\n{"n":20}')
-    delivered(agent, 22)
-    documents = list(shipped(server).values())
+    wait_delivered(agent, 22)
+    documents = list(documents_of(server).values())
     assert {"message": 'no "JSON"'} in documents
     assert sorted(d["n"] for d in documents if "n" in d) == list(range(21))
     assert agent.metric("oxpecker_empty_lines_total") == 2
@@ -137,11 +128,11 @@ def test_an_app_that_fills_blocks_is_waited_for(oxpecker, fault_server, closing,
     agent, path = start(oxpecker, tmp_path, server.url, pipe={"flush": "20ms"})
     app = App(closing, tmp_path, path, 200, pause=200, text=BLOCKS)
     app.wait()
-    delivered(agent, 200)
+    wait_delivered(agent, 200)
     assert numbers(server) == list(range(200))
     write(path, b"half")
-    delivered(agent, 201)
-    assert {"message": "half"} in shipped(server).values()
+    wait_delivered(agent, 201)
+    assert {"message": "half"} in documents_of(server).values()
     agent.assert_balanced()
 
 
@@ -153,8 +144,8 @@ def test_a_line_in_pieces_and_a_line_too_long(oxpecker, fault_server, tmp_path):
             file.write(piece)
             agent.wait_until(lambda: not unread(path), 10, "it is read")
         file.write(b"z" * 300000 + b"\n" + b'{"n":2}\n')
-        delivered(agent, 4)
-    documents = list(shipped(server).values())
+        wait_delivered(agent, 4)
+    documents = list(documents_of(server).values())
     assert [d for d in documents if d.get("n") == 0] == [{"n": 0, "a": "y" * 50000}]
     cut = [d for d in documents if "truncated" in d]
     assert cut == [{"message": "z" * 65536, "truncated": True}]
@@ -201,12 +192,12 @@ def test_an_app_outlives_restarts_of_the_agent(oxpecker, fault_server, closing, 
     agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "2s"})
     app = App(closing, tmp_path, path, 20000, pause=10)
     for number in range(1, 3):
-        agent.wait_until(lambda: len(shipped(server)) > 1000 * number, 30, "some are there")  # noqa: B023
+        agent.wait_until(lambda: len(documents_of(server)) > 1000 * number, 30, "some are there")  # noqa: B023
         assert agent.stop() == 0
         assert app.process.alive() and not app.has_written_all()
         agent.start()
     app.wait()
-    delivered(agent, 20000)
+    wait_delivered(agent, 20000)
     assert numbers(server) == list(range(20000))
     agent.assert_balanced()
 
@@ -229,12 +220,12 @@ def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(ox
     assert agent.metric("oxpecker_lost_lines_total") == lost and agent.metric("oxpecker_waits_total") == 1
     agent.assert_balanced()
     server.listen()
-    delivered(agent, total - lost, 60)
+    wait_delivered(agent, total - lost, 60)
     assert len(set(numbers(server))) == total - lost
     sizes = [len(line) for line in lines(0, total, 200).split(b"\n") if line]
     assert agent.booked("received", "bytes", signal="logs") == sum(sizes)
     file.write(lines(total, 1))
-    delivered(agent, total - lost + 1)
+    wait_delivered(agent, total - lost + 1)
     agent.assert_balanced()
     file.close()
     assert agent.stop() == 1 and f"ended: {lost} records lost" in agent.err()
@@ -253,7 +244,7 @@ def test_room_within_the_patience_loses_nothing(oxpecker, fault_server, tmp_path
     assert writer.is_alive() and agent.booked("received", signal="logs") < total
     server.listen()
     writer.join(60)
-    delivered(agent, total, 60)
+    wait_delivered(agent, total, 60)
     assert numbers(server) == list(range(total)) and agent.booked("dropped", signal="logs") == 0
     agent.assert_balanced()
 
@@ -269,9 +260,9 @@ def test_what_was_read_survives_an_end_while_the_server_is_away(oxpecker, fault_
         assert agent.stop() == 0
         agent.start()
     server.listen()
-    delivered(agent, 1000)
+    wait_delivered(agent, 1000)
     write(path, lines(1000, 500))
-    delivered(agent, 1500)
+    wait_delivered(agent, 1500)
     assert numbers(server) == list(range(1500))
     agent.assert_balanced()
 
@@ -302,7 +293,7 @@ def test_what_has_no_room_at_the_end_stays_in_the_fifo_of_an_app(oxpecker, fault
     server.listen()
     agent.start()
     agent.wait_until(lambda: agent.booked("received", signal="logs") == written and not unread(path), 30, "all of it")
-    delivered(agent, written - lost)
+    wait_delivered(agent, written - lost)
     assert len(set(numbers(server))) == written - lost
     agent.assert_balanced()
     os.close(app)
@@ -314,10 +305,10 @@ def test_last_words_are_read_to_their_end(oxpecker, fault_server, tmp_path):
     agent, path = start(oxpecker, tmp_path, server.url)
     with open(path, "wb", buffering=0) as file:
         file.write(lines(0, 10))
-        delivered(agent, 10)
+        wait_delivered(agent, 10)
         agent.process.signal(15)
         file.write(lines(10, 10))
-        agent.process.wait_until(lambda: len(shipped(server)) == 20, 10, "last words")
+        agent.process.wait_until(lambda: len(documents_of(server)) == 20, 10, "last words")
     assert agent.process.wait(20) == 0
     assert numbers(server) == list(range(20))
 
@@ -333,7 +324,7 @@ def test_a_kill_says_how_much_it_lost(oxpecker, fault_server, tmp_path):
     write(path, lines(700, 300))
     server.listen()
     agent.start()
-    delivered(agent, 300)
+    wait_delivered(agent, 300)
     row = agent.ledger(signal="logs")[0]
     assert row["received"]["records"] == 1000 and row["dropped"]["killed"]["records"] == 700
     assert numbers(server) == list(range(700, 1000))
@@ -347,7 +338,7 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
     server = fault_server()
     agent, path = start(oxpecker, tmp_path, server.url, exit={"within": "4s"})
     write(path, lines(0, 1))
-    delivered(agent, 1)
+    wait_delivered(agent, 1)
     server.plan(fault.slow(1.5), then=fault.good())
     write(path, lines(1, 1))
     written = [0, 1]
@@ -386,9 +377,9 @@ def test_a_fifo_that_was_removed_is_made_and_read_anew(oxpecker, fault_server, t
         agent.wait_until(lambda: "is another FIFO now" in agent.err(), 20, "the new one")
         old.write(lines(1, 1))
         write(path, lines(2, 1))
-        delivered(agent, 3)
+        wait_delivered(agent, 3)
     write(path, lines(3, 1))
-    delivered(agent, 4)
+    wait_delivered(agent, 4)
     assert numbers(server) == [0, 1, 2, 3]
     agent.assert_balanced()
 
@@ -402,8 +393,8 @@ def test_a_trace_on_stdout_is_one_message(oxpecker, fault_server, tmp_path):
         for line in trace.split("\n"):
             file.write(line.encode() + b"\n")
         file.write(lines(1, 1))
-        delivered(agent, 3)
+        wait_delivered(agent, 3)
         file.write(trace.encode() + b"\n")
-        delivered(agent, 4)
-    assert [d["message"] for d in shipped(server).values() if "message" in d] == [trace] * 2
+        wait_delivered(agent, 4)
+    assert [d["message"] for d in documents_of(server).values() if "message" in d] == [trace] * 2
     agent.assert_balanced()

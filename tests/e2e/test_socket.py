@@ -14,6 +14,7 @@ import time
 import pytest
 
 from lib import need
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port, wait_until
 
 
@@ -24,11 +25,7 @@ def start(oxpecker, url, collector, **more):
 
 
 def documents(server):
-    return [document for request in server.taken("_bulk") for _, document in request.documents()]
-
-
-def delivered(agent, count, deadline=30):
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == count, deadline, f"{count} delivered")
+    return list(documents_of(server).values())
 
 
 def connected(address, kind=socket.SOCK_STREAM):
@@ -61,7 +58,7 @@ def test_lines_of_many_connections(oxpecker, fault_server, place):
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}' % (2000 + number))  # the end of the connection is that of the line
         peer.close()
-    delivered(agent, 2040)
+    wait_delivered(agent, 2040)
     assert sorted(d["n"] for d in documents(server)) == list(range(2040))
     agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 10, "gone")
     agent.assert_balanced()
@@ -82,7 +79,7 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
             agent.wait_metric(number + 1, "oxpecker_datagrams_total")
     handler.setFormatter(logging.Formatter("@cee: %(message)s"))
     logger.error(json.dumps({"n": 1}))
-    delivered(agent, 501)
+    wait_delivered(agent, 501)
     found = documents(server)
     assert {d.get("message") for d in found} == {f"line {n} ü\nand one more" for n in range(500)} | {None}
     assert all(d["log.level"] == "warning" and d["log.syslog.appname"] == "shop"
@@ -103,7 +100,7 @@ def test_pythons_syslog_handler_on_a_stream(oxpecker, fault_server, place):
     logger.addHandler(handler)
     for number in range(500):
         logger.warning("line %d ü\nand one more", number)
-    delivered(agent, 500, 8)
+    wait_delivered(agent, 500, 8)
     assert [d["message"] for d in documents(server)] == [f"line {n} ü\nand one more" for n in range(500)]
     agent.assert_balanced()
     handler.close()
@@ -115,7 +112,7 @@ def test_logger(oxpecker, fault_server, tmp_path, words):
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": "datagram"})
     subprocess.run([need.program("logger"), "-u", path, "--socket-errors=on", "-p", "daemon.err", "-t", "app", *words,
                     "hello: world"], check=True, timeout=20)
-    delivered(agent, 1)
+    wait_delivered(agent, 1)
     document, = documents(server)
     assert document["message"] == "hello: world" and document["log.syslog.appname"] == "app"
     assert document["log.level"] == "error" and document["log.syslog.facility.name"] == "daemon"
@@ -132,7 +129,7 @@ def test_octet_counting(oxpecker, fault_server, tmp_path, framing):
     with connected(path) as peer:
         for at in range(0, len(data), 97):
             peer.sendall(data[at:at + 97])
-        delivered(agent, 300)
+        wait_delivered(agent, 300)
     assert [d["message"] for d in documents(server)] == [f"line {n}\nsecond ü" for n in range(300)]
     agent.assert_balanced()
 
@@ -147,7 +144,7 @@ def test_what_is_no_frame_is_a_line_and_what_is_too_long_is_cut(oxpecker, fault_
     half.sendall(b"5 <14>c9 <14>d")
     half.close()
     page.sendall(b"404 <html>\nnot found\n")
-    delivered(agent, 11)
+    wait_delivered(agent, 11)
     found = {d["message"]: "truncated" in d for d in documents(server)}
     assert found == {"a": False, "7 nonsense": False, "f": False, "g": False, "b": False,
                      "<14>" + "x" * 1020: True, "h": False, "c": False, "<14>d": True,
@@ -171,7 +168,7 @@ def test_hostile_peers_hold_neither_memory_nor_others_up(oxpecker, fault_server,
     for peer in peers:
         peer.sendall(b"\n")
         peer.close()
-    delivered(agent, 1040)
+    wait_delivered(agent, 1040)
     cut = [d for d in documents(server) if "truncated" in d]
     whole = [d for d in documents(server) if d.get("message") == "y" * 500000]
     assert len(cut) + len(whole) == 40 and len(cut) >= 20 and whole
@@ -185,12 +182,12 @@ def test_connections_are_bounded(oxpecker, fault_server, tmp_path):
     peers = [connected(path) for _ in range(4)]
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}\n' % number)
-    delivered(agent, 2)
+    wait_delivered(agent, 2)
     assert agent.metric("oxpecker_connections", component="logs.collect.socket") == 2
     assert agent.metric("oxpecker_connections_full_total") == 1 and "further ones wait" in agent.err()
     for peer in peers[:2]:
         peer.close()
-    delivered(agent, 4)
+    wait_delivered(agent, 4)
     assert sorted(d["n"] for d in documents(server)) == [0, 1, 2, 3]
 
 
@@ -216,7 +213,7 @@ def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_serve
         agent.wait_until(lambda: "no further connections" in agent.err(), 20, "a word of it")
         for peer in peers:
             peer.close()
-    delivered(agent, 100)
+    wait_delivered(agent, 100)
     assert sorted(d["n"] for d in documents(server)) == list(range(100))
     agent.assert_balanced()
 
@@ -228,7 +225,7 @@ def test_lines_in_datagrams_and_one_that_is_too_long(oxpecker, fault_server, tmp
         for data in (b'{"n":1}\n{"n":2}\n', b"text\r\n", b"", b"\n", b"z" * 10000, b'{"n":3}',
                      b'{"n":4}\n{"n":5}\n' + b"y" * 5000):
             peer.send(data)
-    delivered(agent, 8)
+    wait_delivered(agent, 8)
     found = documents(server)
     assert [d["n"] for d in found if "n" in d] == [1, 2, 3, 4, 5] and {"message": "text"} in found
     assert {"message": "z" * 4096, "truncated": True} in found
@@ -251,7 +248,7 @@ def test_what_the_kernel_throws_away_is_counted(oxpecker, fault_server):
         agent.wait_until(lambda: agent.booked("received", signal="logs") == 2001, 20, "all are booked")
     lost = agent.metric("oxpecker_kernel_lost_datagrams_total")
     assert 0 < lost < 2000 and agent.booked("dropped", signal="logs") == lost
-    delivered(agent, 2001 - lost)
+    wait_delivered(agent, 2001 - lost)
     agent.assert_balanced()
     agent.expected_exit = {1}
 
@@ -274,7 +271,7 @@ def test_a_dead_socket_is_replaced_and_a_live_one_refused(oxpecker, fault_server
         assert "somebody listens there" in second.err()
     with connected(path, kinds[kind]) as peer:
         peer.send(b"still here\n")
-        delivered(first, 1)
+        wait_delivered(first, 1)
     assert first.stop() == 0 and not os.path.exists(path)
 
 
@@ -291,9 +288,9 @@ def test_while_the_backend_is_away_the_loss_is_counted(oxpecker, fault_server, t
     assert 0 < lost < total and agent.metric("oxpecker_waits_total") >= 1
     agent.assert_balanced()
     server.listen()
-    delivered(agent, total - lost, 60)
+    wait_delivered(agent, total - lost, 60)
     peer.send(b'{"n":%d}\n' % total)
-    delivered(agent, total - lost + 1)
+    wait_delivered(agent, total - lost + 1)
     agent.assert_balanced()
     peer.close()
     agent.expected_exit = {1}
@@ -311,7 +308,7 @@ def test_what_was_taken_survives_an_end_and_last_words_are_heard(oxpecker, fault
     assert agent.process.wait(30) == 0
     server.listen()
     agent.start()
-    delivered(agent, 501)
+    wait_delivered(agent, 501)
     assert sorted(d["n"] for d in documents(server)) == list(range(501))
     agent.assert_balanced()
 
@@ -323,10 +320,10 @@ def test_who_waits_to_be_let_in_is_heard_at_the_end(oxpecker, fault_server, tmp_
     peers = [connected(path) for _ in range(20)]
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}\n' % number)
-    delivered(agent, 1)
+    wait_delivered(agent, 1)
     assert agent.stop() == 0
     agent.start()
-    delivered(agent, 20)
+    wait_delivered(agent, 20)
     assert sorted(d["n"] for d in documents(server)) == list(range(20))
     agent.assert_balanced()
 
@@ -345,7 +342,7 @@ def test_sixty_four_writers_flat_out(oxpecker, fault_server, tmp_path):
         writer.start()
     for writer in writers:
         writer.join(60)
-    delivered(agent, 32000, 60)
+    wait_delivered(agent, 32000, 60)
     assert sorted(d["n"] for d in documents(server)) == list(range(32000))
     agent.assert_balanced()
 
@@ -374,7 +371,7 @@ def test_many_large_datagrams_hold_up_nobody(oxpecker, fault_server, tmp_path):
         before = agent.metric("oxpecker_loop_slice_seconds_count")
         for _ in range(64):
             peer.send(b"<13>" + b'\x01\xff"' * 30000)
-    delivered(agent, 64)
+    wait_delivered(agent, 64)
     assert agent.metric("oxpecker_loop_slice_seconds_count") - before >= 64
     agent.assert_balanced()
 
@@ -386,14 +383,14 @@ def test_a_socket_file_that_was_removed_is_made_anew(oxpecker, fault_server, tmp
     agent = start(oxpecker, server.url, {"listen": "unix:" + path, "kind": kind})
     with connected(path, sort) as old:
         old.sendall(b'{"n":1}\n')
-        delivered(agent, 1)
+        wait_delivered(agent, 1)
         os.unlink(path)
         agent.wait_until(lambda: os.path.exists(path), 20, "a new file")
         with connected(path, sort) as fresh:
             fresh.sendall(b'{"n":2}\n')
         if kind == "stream":
             old.sendall(b'{"n":3}\n')
-        delivered(agent, 3 if kind == "stream" else 2)
+        wait_delivered(agent, 3 if kind == "stream" else 2)
     assert "made anew" in agent.err()
     agent.assert_balanced()
 
@@ -406,6 +403,6 @@ def test_a_trace_is_one_message_whoever_else_writes(oxpecker, fault_server, tmp_
         for line in trace.split("\n"):
             one.sendall(line.encode() + b"\n")
             other.sendall(b'{"n":1}\n')
-        delivered(agent, 5)
+        wait_delivered(agent, 5)
     assert [d["message"] for d in documents(server) if "message" in d] == [trace]
     agent.assert_balanced()

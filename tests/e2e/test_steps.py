@@ -7,7 +7,7 @@ import pytest
 
 from lib import fault
 from lib.lines import Writer
-from test_logs import documents_of, wait_delivered
+from lib.shipped import documents_of, sent_to, wait_delivered
 
 CARD, MAIL, TOKEN, SECRET = "4111 1111 1111 1111", "bob@example.com", "Bearer s3cr3t.t0ken", "hunter2-hunter2"
 
@@ -54,7 +54,7 @@ def test_redacted_bytes_leave_by_no_door(oxpecker, fault_server, tmp_path):
                     + json.dumps({"n": 33, "db.password": SECRET}) + "\n")
     agent.wait_until(lambda: ended(agent) == 38, 20, "every line settled")
     agent.assert_balanced()
-    taken = documents_of(server).values()
+    taken = sent_to(server)
     assert {"n": 30, "plain": True} in taken and {"message": "no JSON but ***"} in taken
     assert {"message": "user bob, password=***; authorization: ***"} in taken
     assert {"n": 1, "message": "pay *** by *** from *** with Bearer ***", "escaped": '"***"',

@@ -9,9 +9,9 @@ import threading
 import pytest
 
 from lib.lines import Writer, assert_same
+from lib.shipped import wait_delivered
 from lib.wait import wait_until
 from test_kill import Sink
-from test_logs import wait_delivered
 
 SEED = int(os.environ.get("OXP_SEED", "1"))
 LINES, KILLS, AHEAD = 200_000, 15, 12_000

@@ -4,7 +4,8 @@
     server.plan(status(503, retry_after=1), garbage(), then=ok())
 
 Each request takes the next behaviour of the plan, the last one stays. Without a plan it is a good backend: 200, and to
-a `_bulk` an answer with one item a document. Everything that came is in `requests`, bodies unpacked.
+a `_bulk` an answer with one item a document. Everything that came is in `requests`, bodies unpacked, each with the answer
+it got; what of it was acknowledged is told by lib/shipped.py.
 """
 
 import gzip
@@ -24,7 +25,7 @@ RESET_AT_ONCE = b"\1\0\0\0\0\0\0\0"  # struct linger { 1, 0 }
 class Request:
     def __init__(self, handler, raw):
         self.method, self.path, self.headers = handler.command, handler.path, dict(handler.headers.items())
-        self.raw, self.at = raw, time.monotonic()
+        self.raw, self.at, self.answered = raw, time.monotonic(), None
         packed = handler.headers.get("Content-Encoding") == "gzip"
         self.body = gzip.decompress(raw) if packed else raw
 
@@ -32,6 +33,21 @@ class Request:
         """Of a bulk: [(action, document)]."""
         lines = [json.loads(line) for line in self.body.split(b"\n") if line]
         return list(zip(lines[::2], lines[1::2]))
+
+    def acknowledged(self):
+        """Of a bulk: the pairs whose item was answered 2xx, or 409, as it was there; none of an answer that is none."""
+        pairs, (code, body) = self.documents(), self.answered or (0, b"")
+        try:
+            items = json.loads(body)["items"] if code == 200 else []
+        except (ValueError, KeyError, TypeError):
+            return []
+        if len(items) != len(pairs):
+            return []
+        return [pair for pair, item in zip(pairs, items) if is_kept(next(iter(item.values()))["status"])]
+
+
+def is_kept(status):
+    return 200 <= status < 300 or status == 409
 
 
 def ok(body=b"", content_type="application/x-protobuf", code=200, **headers):
@@ -157,16 +173,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
     def serve(self):
         owner = self.server.owner
-        request = Request(self, self.body())
-        behave = owner.next_behaviour(request)
+        self.taken = Request(self, self.body())
+        behave = owner.next_behaviour(self.taken)
         try:
-            behave(self, request)
+            behave(self, self.taken)
         except OSError:  # the peer had enough
             self.close_connection = True
+            self.taken.answered = None
 
     do_GET = do_POST = do_PUT = do_HEAD = serve
 
     def answer(self, code, body, content_type, headers):
+        self.taken.answered = (code, body)  # before the peer can have read it
         self.send_response(code)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))

@@ -1,0 +1,27 @@
+"""What of the logs has arrived: booked by the agent, and acknowledged by the server that was sent it."""
+
+from .lines import as_written
+
+
+def documents_of(server):
+    """{id: document} of what a fault server acknowledged, as the app wrote it: under each id what came first.
+
+    A document that was refused, or whose answer was none, is not there; nor is one that only a killed agent sent.
+    """
+    found = {}
+    for request in server.taken("_bulk"):
+        for action, document in request.acknowledged():
+            found.setdefault(action["create"]["_id"], as_written(document))
+    return found
+
+
+def sent_to(server):
+    """Every document of every bulk as the app wrote it, whatever became of it, as often as it came."""
+    return [as_written(document) for request in server.taken("_bulk") for _, document in request.documents()]
+
+
+def wait_delivered(agent, count, deadline=30):
+    """So many log lines booked as delivered, and no more."""
+    booked = lambda: agent.booked("delivered", signal="logs")  # noqa: E731
+    agent.wait_until(lambda: booked() >= count, deadline, f"{count} lines delivered")
+    assert booked() == count
