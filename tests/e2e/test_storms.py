@@ -4,10 +4,12 @@ failure; OXP_SEED chooses another."""
 import json
 import os
 import random
+import re
 import threading
 
 import pytest
 
+from lib import backends
 from lib.lines import Writer, assert_same
 from lib.shipped import wait_delivered
 from lib.wait import wait_until
@@ -99,6 +101,73 @@ def test_storms_of_refusals(oxpecker, fault_server, tmp_path):
     assert destination["resent"] > 0 and destination["retries"] >= storm.refused
     assert agent.booked("received", signal="logs") == 50_000
     assert agent.booked("parked", signal="logs") == agent.booked("rejected", signal="logs") == 0
+
+
+class Busy:
+    """Fills a server's write queue with bulks of the test's own, and counts those that it had no room for."""
+
+    def __init__(self, server, index, at_a_time=4):
+        self.server, self.index, self.refused, self.ended = server, index, 0, threading.Event()
+        server.create_index(index, {})
+        text = " ".join(f"word{n}" for n in range(100))
+        self.bulk = ('{"index":{}}\n' + json.dumps({f"field{n}": text for n in range(5)}) + "\n") * 400
+        self.threads = [threading.Thread(target=self.go_on, daemon=True) for _ in range(at_a_time)]
+        for thread in self.threads:
+            thread.start()
+
+    def go_on(self):
+        while not self.ended.is_set():
+            answer = self.server.request("POST", self.index + "/_bulk", self.bulk).json()
+            self.refused += any(item["index"]["status"] == 429 for item in answer.get("items", []))
+
+    def close(self):
+        self.ended.set()
+        for thread in self.threads:
+            thread.join()
+
+
+@pytest.fixture
+def narrow_opensearch(closing, tmp_path_factory):
+    """A server that writes one bulk at a time and lets one more wait."""
+    settings = {"node.processors": 1, "thread_pool.write.size": 1, "thread_pool.write.queue_size": 1}
+    return closing.keep(backends.OpenSearch(tmp_path_factory.mktemp("opensearch"), settings))
+
+
+def rejected(server):
+    """Tasks that the write queue had no room for."""
+    node, = server.get(server.url + "/_nodes/stats/thread_pool")["nodes"].values()
+    return node["thread_pool"]["write"]["rejected"]
+
+
+def let_in(server, limit):
+    """Bytes of requests that may be under way: one that does not fit is answered 429 as a whole."""
+    settings = {"transient": {"network.breaker.inflight_requests.limit": limit}}
+    server.request("PUT", "_cluster/settings", settings).raise_for_status()
+
+
+def test_a_storm_of_real_429(oxpecker, narrow_opensearch, closing, tmp_path):
+    """Items that a full write queue does not take, then whole requests that memory does not, of a real server."""
+    server, writer = narrow_opensearch, Writer(tmp_path / "app.log")
+    server.create_index("logs", {})
+    busy = closing.keep(Busy(server, "busy"))
+    agent = oxpecker(config(tmp_path / "app.log", records=400, url=server.url, index="logs", gzip=False, concurrency=4))
+    of = lambda: agent.status()["destinations"][0]  # noqa: E731
+    for _ in range(10):
+        writer.write(1000)
+    agent.wait_until(lambda: of()["resent"] > 1000, 60, "items refused and sent again")
+    assert re.search("429.*rejected_execution", of()["error"]), of()
+    let_in(server, "8kb")
+    for _ in range(10):
+        writer.write(1000)
+    agent.wait_until(lambda: "circuit" in of()["error"], 60, "whole requests refused")
+    let_in(server, "100%")
+    busy.close()
+    wait_delivered(agent, 20_000, 120)
+    assert 0 < rejected(server) - busy.refused <= of()["retries"], (rejected(server), busy.refused, of())
+    assert_same(list(server.documents("logs").values()), writer)
+    assert agent.booked("received", signal="logs") == 20_000
+    assert agent.booked("parked", signal="logs") == agent.booked("rejected", signal="logs") == 0
+    agent.assert_balanced()
 
 
 def test_a_data_stream_rolls_over(oxpecker, opensearch, tmp_path):

@@ -1,7 +1,10 @@
 import org.codelibs.opensearch.runner.OpenSearchRunner;
 import static org.codelibs.opensearch.runner.OpenSearchRunner.newConfigs;
 
-/** One embedded OpenSearch node on the loopback: java -cp ... Main DATA_DIR HTTP_PORT TRANSPORT_PORT [MODULES] */
+/**
+ * One embedded OpenSearch node on the loopback: java -cp ... Main DATA_DIR HTTP_PORT TRANSPORT_PORT [MODULES|-]
+ * [SETTING=VALUE ...]
+ */
 public class Main {
   public static void main(String[] a) throws Exception {
     final String dir = a[0], transport = a[2];
@@ -15,6 +18,9 @@ public class Main {
       settings.put("discovery.type", "single-node");
       settings.put("action.auto_create_index", "true");
       settings.put("cluster.routing.allocation.disk.threshold_enabled", "false");
+      for (int i = 4; i < a.length; i++) {
+        settings.put(a[i].substring(0, a[i].indexOf('=')), a[i].substring(a[i].indexOf('=') + 1));
+      }
     });
     Runtime.getRuntime().addShutdownHook(new Thread(() -> {
       try {
@@ -24,7 +30,7 @@ public class Main {
       }
     }));
     OpenSearchRunner.Configs configs = newConfigs().clusterName("oxpecker-test").numOfNode(1).basePath(dir);
-    if (a.length > 3) {
+    if (a.length > 3 && !a[3].equals("-")) {
       configs.moduleTypes(a[3]);
     }
     runner.build(configs.baseHttpPort(port - 1));

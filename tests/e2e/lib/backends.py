@@ -68,18 +68,22 @@ class Jaeger(Backend):
 
 
 class OpenSearch(Backend):
-    """One OpenSearch node. Tests share it, so each takes index names of its own from index()."""
+    """One OpenSearch node. Tests share it, so each takes index names of its own from index().
+
+    `settings`, {"thread_pool.write.queue_size": 1}, are those of a node that a test has for itself.
+    """
 
     name, has_data_streams = "opensearch", True
-    java_words = modules = ()
+    java_words, modules = (), "-"
 
-    def __init__(self, folder):
+    def __init__(self, folder, settings=None):
         home = need.built(self.name)
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         argv = [self.java(home), *self.java_words, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1", "-cp", f"{home}/classes:{home}/lib/*", "Main",
-                os.path.join(str(folder), self.name), port, free_port(), *self.modules]
+                os.path.join(str(folder), self.name), port, free_port(), self.modules,
+                *(f"{name}={value}" for name, value in (settings or {}).items())]
         self.process = Process(self.name, argv, folder)
         self.process.wait_until(lambda: "READY" in self.process.out(), 90, f"{self.name} is ready")
 
@@ -129,8 +133,8 @@ class OpenSearch3(OpenSearch):
     """OpenSearch 3 without its language analyzers, for some of which the small Java has no data."""
 
     name = "opensearch3"
-    modules = (",".join(f"org.opensearch.{plugin}ModulePlugin"
-                        for plugin in ("transport.Netty4", "index.mapper.MapperExtras", "painless.Painless")),)
+    modules = ",".join(f"org.opensearch.{plugin}ModulePlugin"
+                       for plugin in ("transport.Netty4", "index.mapper.MapperExtras", "painless.Painless"))
 
     def java(self, home):
         return home + "/java"
