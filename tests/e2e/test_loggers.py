@@ -1,5 +1,6 @@
 """Logging libraries of Node, Python, Go and Java write the files, the agent ships them into a data stream: each
-document is the line, each line says what was logged, and `@timestamp` is the moment that the library wrote down."""
+document is the line, each line says what was logged, and `@timestamp` is the moment that the library wrote down. With
+the steps `filter` and `ecs`, what each library calls a level, a message and a time is known by the names of ECS."""
 
 import datetime
 import json
@@ -12,7 +13,7 @@ import pytest
 
 from lib import need
 from lib.lines import as_written
-from lib.shipped import wait_delivered
+from lib.shipped import documents_of, wait_delivered
 
 COUNT = 400
 TEXTS = ["plain", "", "umlaut ü, euro €, 😀", 'quotes " and \\ and \\n', "a\nb\r\n\tc", "\u2028\u2029\x7f", "\x01\x1f",
@@ -46,6 +47,9 @@ def instant(d):
     return d["instant"]["epochSecond"] + d["instant"]["nanoOfSecond"] / 1e9
 
 
+# As they are spelt.
+LEVELS = {"warn": "warn", "warning": "warn", "WARN": "warn", "WARNING": "warn", "error": "error", "ERROR": "error"}
+
 # Of each library: how it is run, where the message stands, the moment, what tells of an exception.
 LIBRARIES = {
     "pino": ("node", "msg", epoch("time", 1000), lambda d: d["err"]["stack"]),
@@ -71,6 +75,17 @@ def command(how, library, source, target):
             f"{app}:{home}/classes:{home}/lib/*", "Loggers", library, source], {}
 
 
+def log(library, wanted, path):
+    """The library writes the records into the file; when it began and when it was done."""
+    source = path.parent / "records"
+    source.write_text("".join(json.dumps(record) + "\n" for record in wanted))
+    words, env = command(LIBRARIES[library][0], library, str(source), str(path))
+    started = time.time()
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return started, time.time()
+
+
 def assert_logged(document, record, library):
     _, message, when, failure = LIBRARIES[library]
     number = int(document["contextMap"]["n"]) if library == "log4j2" else document["n"]
@@ -84,16 +99,10 @@ def assert_logged(document, record, library):
 @pytest.mark.parametrize("library", LIBRARIES)
 def test_what_a_library_writes_is_what_arrives(oxpecker, opensearch, tmp_path, library):
     stream, path, wanted = opensearch.index("app"), tmp_path / "app.log", list(records(library))
-    source = tmp_path / "records"
-    source.write_text("".join(json.dumps(record) + "\n" for record in wanted))
     opensearch.create_data_stream(stream)
     agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": [str(path)]}},
                                "export": {"elasticsearch": {"url": opensearch.url, "data_stream": stream}}}})
-    words, env = command(LIBRARIES[library][0], library, str(source), str(path))
-    started = time.time()
-    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
-    ended = time.time()
-    assert done.returncode == 0, done.stdout + done.stderr
+    started, ended = log(library, wanted, path)
     wait_delivered(agent, COUNT)
     documents = opensearch.documents(stream)
     found = [documents[name] for name in sorted(documents)]  # ids ascend with the lines
@@ -104,4 +113,28 @@ def test_what_a_library_writes_is_what_arrives(oxpecker, opensearch, tmp_path, l
         assert_logged(document, record, library)
         assert started - 0.001 <= moment(document["@timestamp"]) <= ended
     assert agent.metric("oxpecker_not_json_total") == 0
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_levels_are_filtered_and_named_as_ecs_does(oxpecker, fault_server, tmp_path, library):
+    """Of real output: below warn nothing is left but a count, and the rest says level, message and moment."""
+    server, path, wanted = fault_server(), tmp_path / "app.log", list(records(library))
+    kept = [record for record in wanted if record["level"] in ("warn", "error")]
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": {"paths": [str(path)]}},
+                               "steps": [{"filter": "warn"}, "ecs"],
+                               "export": {"elasticsearch": {"url": server.url}}}})
+    log(library, wanted, path)
+    wait_delivered(agent, len(kept))
+    agent.wait_until(lambda: agent.booked("received", signal="logs") == COUNT, 20, "every line read")
+    row, = agent.ledger(signal="logs")
+    assert {reason: part["records"] for reason, part in row["dropped"].items()} == {"step": COUNT - len(kept)}
+    documents = documents_of(server)
+    lines = [line for line, record in zip(map(json.loads, path.read_text().split("\n")[:-1]), wanted) if record in kept]
+    assert len(documents) == len(kept) > 100
+    for name, line, record in zip(sorted(documents), lines, kept):
+        document = documents[name]
+        assert document["message"] == record["message"]
+        assert LEVELS[document["log.level"]] == record["level"]
+        assert abs(moment(document["@timestamp"]) - LIBRARIES[library][2](line)) < 0.000_001
     agent.assert_balanced()
