@@ -2,12 +2,15 @@
 
 import json
 import os
+import socket
 
 import pytest
+import requests
 
 from lib import fault
 from lib.lines import Writer
 from lib.shipped import documents_of, sent_to, wait_delivered
+from lib.wait import free_port
 
 CARD, MAIL, TOKEN, SECRET = "4111 1111 1111 1111", "bob@example.com", "Bearer s3cr3t.t0ken", "hunter2-hunter2"
 
@@ -63,9 +66,61 @@ def test_redacted_bytes_leave_by_no_door(oxpecker, fault_server, tmp_path):
     kept = bytes_under(os.path.join(agent.folder, "state"))
     assert kept
     kept += b"".join(request.body for request in server.requests)
-    assert b"Password" in kept
+    assert_nothing_secret(kept)
+
+
+def assert_nothing_secret(kept):
+    assert b"Password" in kept, "what is left of the lines is not there either"
     for secret in (CARD, MAIL, TOKEN, SECRET, "10.1.2.3", "::1"):
-        assert secret.encode() not in kept
+        assert secret.encode() not in kept, secret
+
+
+def into_bulk(door, lines):
+    body = "".join('{"create":{}}\n' + line for line in lines if line.startswith("{"))
+    text = [json.dumps({"message": line}) + "\n" for line in lines if not line.startswith("{")]
+    body += "".join('{"create":{}}\n' + line for line in text)
+    assert requests.post(f"http://{door}/_bulk", data=body, headers={"Content-Type": "application/x-ndjson"},
+                         timeout=10).json()["errors"] is False
+
+
+def into_pipe(path, lines):
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("".join(lines))
+
+
+def into_socket(path, lines):
+    with socket.socket(socket.AF_UNIX) as peer:
+        peer.connect(path)
+        peer.sendall("".join((f"<14>app[1]: {line}" if n % 2 else line) for n, line in enumerate(lines)).encode())
+
+
+@pytest.mark.parametrize("kind", ["bulk", "pipe", "socket"])
+def test_what_comes_in_by_a_door_is_redacted_before_it_is_kept(oxpecker, fault_server, tmp_path, kind):
+    """While it is held, spooled at SIGTERM with the backend away, taken from there and parked: on no disk."""
+    server, place = fault_server(), str(tmp_path / "door")
+    place, write, option = {"bulk": (f"127.0.0.1:{free_port()}", into_bulk, "{}"), "pipe": (place, into_pipe, "{}"),
+                            "socket": (place, into_socket, "unix:{}")}[kind]
+    server.refuse()
+    redact = {"redact": {"keys": ["password", "authorization"], "detect": ["card", "bearer", "email", "ip"]}}
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {kind: option.format(place)}, "steps": [redact],
+                               "export": {"elasticsearch": {"url": server.url}}}, "exit": {"within": "2s"}})
+    state = os.path.join(agent.folder, "state")
+    lines = [json.dumps(secret_line(n)) + "\n" for n in range(30)]
+    lines += [f"no JSON but {MAIL}\n", f"user bob, password={SECRET}; authorization: Basic {SECRET}\n",
+              json.dumps({"n": 31, "body": json.dumps({"password": SECRET})}) + "\n"]
+    write(place, lines)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == len(lines), 20, "every line held")
+    assert agent.stop() == 0
+    assert_nothing_secret(bytes_under(state))
+    server.listen()
+    server.plan(fault.partial_bulk(every=1, code=400, kind="mapper_parsing_exception"))
+    agent.start()
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == len(lines), 20, "every line parked")
+    agent.assert_balanced()
+    assert_nothing_secret(bytes_under(state))
+    assert agent.stop() == 0
+    assert_nothing_secret(bytes_under(agent.folder))
+    assert_nothing_secret(b"".join(request.body for request in server.requests))
 
 
 def test_redacted_bytes_are_not_in_the_store(oxpecker, tmp_path):
