@@ -56,6 +56,7 @@ want_tests() {
 	want shellcheck shellcheck
 	want clang clang
 	want logrotate logrotate
+	want bindfs bindfs
 }
 
 want_demo() {

@@ -5,7 +5,9 @@ import subprocess
 
 import pytest
 
-from lib import agent as agents
+from lib import agent as agents, need
+from lib.shipped import documents_of, wait_delivered
+
 SWEEP = "1h"  # only asking finds what is not told
 
 
@@ -18,7 +20,7 @@ def overlay(tmp_path):
     (folders["lower"] / "app.log").write_text("from below\n")
     done = mount_overlay(folders)
     if done.returncode != 0:
-        pytest.skip(f"no overlay can be mounted here: {done.stderr.strip()}")
+        need.missing(f"no overlay can be mounted here: {done.stderr.strip()}")
     yield folders
     subprocess.run(["umount", "-l", str(folders["merged"])], check=True)
 
@@ -42,6 +44,11 @@ def mount_again(folders):
     assert folders["merged"].stat().st_dev != before
 
 
+def config(paths, url):
+    return {"logs": {"batch": {"age": "100ms"}, "collect": {"tail": {"paths": [str(paths)], "sweep": SWEEP}},
+                     "export": {"elasticsearch": {"url": url, "index": "logs"}}}}
+
+
 def append(path, line):
     with open(path, "a", encoding="ascii") as file:
         file.write(line + "\n")
@@ -50,23 +57,17 @@ def append(path, line):
 def test_copied_up_files_of_an_overlay_are_asked(oxpecker, fault_server, overlay):
     """Opened below, written through the overlay, then beside it, which no watch on the overlay is told of."""
     server = fault_server()
-    agent = oxpecker({"logs": {"batch": {"age": "100ms"},
-                               "collect": {"tail": {"paths": [str(overlay["merged"] / "*.log")], "sweep": SWEEP}},
-                               "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
-
-    def delivered(count):
-        agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= count, 20, f"{count} lines delivered")
-
-    delivered(1)
+    agent = oxpecker(config(overlay["merged"] / "*.log", server.url))
+    wait_delivered(agent, 1)
     append(overlay["merged"] / "app.log", "copied up")
-    delivered(2)
+    wait_delivered(agent, 2)
     for count in (3, 4):
         append(overlay["upper"] / "app.log", "beside it")
-        delivered(count)
+        wait_delivered(agent, count)
     assert agent.stop() == 0
     agent.start()
     append(overlay["merged"] / "app.log", "the next run")
-    delivered(5)
+    wait_delivered(agent, 5)
     assert agent.booked("received", signal="logs") == 5
     agent.assert_balanced()
 
@@ -74,16 +75,14 @@ def test_copied_up_files_of_an_overlay_are_asked(oxpecker, fault_server, overlay
 def test_what_is_mounted_again_is_read_on(oxpecker, fault_server, overlay):
     server = fault_server()
     append(overlay["upper"] / "other.log", "above")
-    agent = oxpecker({"logs": {"batch": {"age": "100ms"},
-                               "collect": {"tail": {"paths": [str(overlay["merged"] / "*.log")], "sweep": SWEEP}},
-                               "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= 2, 20, "both lines delivered")
+    agent = oxpecker(config(overlay["merged"] / "*.log", server.url))
+    wait_delivered(agent, 2)
     assert agent.stop() == 0
     mount_again(overlay)
     agent.start()
     for name in ("app.log", "other.log"):
         append(overlay["merged"] / name, "more")
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") >= 4, 20, "what came since delivered")
+    wait_delivered(agent, 4)
     assert agent.booked("received", signal="logs") == 4
     agent.assert_balanced()
 
@@ -96,7 +95,7 @@ def test_what_inotify_does_not_give_is_told_and_done_without(oxpecker, fault_ser
     wrapper.write_text(f"#!/bin/sh\nexec unshare -Ur sh -c {shlex.quote(within)} sh \"$@\"\n")
     wrapper.chmod(0o755)
     if subprocess.run([wrapper, "--version"], capture_output=True).returncode != 0:
-        pytest.skip("no namespace of one's own can be had here")
+        need.missing("no namespace of one's own can be had here")
     monkeypatch.setenv("OXPECKER_BIN", str(wrapper))
     server, log = fault_server(), tmp_path / "app.log"
     append(log, "one")
@@ -104,6 +103,35 @@ def test_what_inotify_does_not_give_is_told_and_done_without(oxpecker, fault_ser
                                "collect": {"tail": {"paths": [str(log)], "sweep": "500ms"}},
                                "export": {"elasticsearch": {"url": server.url, "index": "logs"}}}})
     append(log, "two")
-    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 2, 20, "both lines delivered")
+    wait_delivered(agent, 2)
     assert f"fs.inotify.max_user_{limit}" in agent.err()
+    agent.assert_balanced()
+
+
+@pytest.fixture
+def fuse(tmp_path):
+    """A folder, and the same one mounted by a program: (beside, mounted)."""
+    beside, mounted = tmp_path / "beside", tmp_path / "mounted"
+    beside.mkdir(), mounted.mkdir()
+    done = subprocess.run([need.program("bindfs"), str(beside), str(mounted)], capture_output=True, text=True)
+    if done.returncode != 0:
+        need.missing(f"no FUSE can be mounted here: {done.stderr.strip()}")
+    yield beside, mounted
+    subprocess.run(["umount", "-l", str(mounted)], check=True)
+
+
+def test_files_of_fuse_are_asked(oxpecker, fault_server, fuse):
+    """Written through the mount, of which inotify tells, and behind it, of which it does not; and over a rotation."""
+    server, (beside, mounted) = fault_server(), fuse
+    append(beside / "app.log", "0")
+    agent = oxpecker(config(mounted / "*.log", server.url))
+    wait_delivered(agent, 1)
+    for number in range(1, 7):
+        append((beside if number % 2 else mounted) / "app.log", str(number))
+        wait_delivered(agent, number + 1)
+    (mounted / "app.log").rename(mounted / "app.log.1")
+    append(beside / "app.log.1", "7")
+    append(mounted / "app.log", "8")
+    wait_delivered(agent, 9)
+    assert sorted(d["message"] for d in documents_of(server).values()) == [str(n) for n in range(9)]
     agent.assert_balanced()
