@@ -87,24 +87,35 @@ def test_between_answer_and_commit(oxpecker, fault_server, tmp_path):
     assert_same(list(sink.documents.values()), writer)
 
 
-def test_inside_a_rotation(oxpecker, fault_server, tmp_path):
-    """Killed when the name has changed hands and not every line of either file had come."""
+@pytest.mark.parametrize("seen", [False, True], ids=["at once", "seen"])
+def test_inside_a_rotation(oxpecker, fault_server, tmp_path, seen):
+    """Killed with the old file delivered in part and the new one begun: at once, or when the agent has read of both."""
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     sink, hits = Sink(server), 0
     agent = oxpecker(config(tmp_path / "app.log", server.url), start=False)
     for number in range(3 * ROUNDS):
         if hits == ROUNDS:
             break
+        server.plan(sink.behave)
         agent.start()
+        first = len(writer.lines)
         writer.write(random.randrange(1, 50))
+        wait_until(lambda: len(sink.documents) == len(writer.lines), 20, "the old file's first lines")
+        if seen:
+            server.plan(fault.hang())
+        writer.write(random.randrange(1, 50))
+        old = range(first, len(writer.lines))
         writer.rotate(number)
-        if number % 2:
-            writer.write(random.randrange(1, 50))
+        writer.write(random.randrange(1, 50))
+        if seen:
+            agent.wait_until(lambda: agent.booked("received", signal="logs") == len(writer.lines), 20, "both read")
         agent.kill9()
-        hits += len(sink.documents) < len(writer.lines)
+        there = {document["n"] for document in sink.documents.values()}
+        hits += 0 < len(there.intersection(old)) < len(old)
         if number % 3 == 0:
             writer.write(random.randrange(1, 50))
-    assert hits == ROUNDS
+    assert hits == ROUNDS, f"only {hits} kills came inside of a rotation"
+    server.plan(sink.behave)
     agent.start()
     agent.wait_until(lambda: len(sink.documents) >= len(writer.lines), 30, "every line there")
     assert agent.stop() == 0
@@ -138,14 +149,18 @@ def test_inside_the_generation_bump(oxpecker, fault_server, tmp_path, moment):
 
 def test_at_random_moments_into_opensearch(oxpecker, opensearch, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), opensearch.index()
-    agent = oxpecker(config(tmp_path / "app.log", opensearch.url, index), start=False)
-    for number in range(ROUNDS):
+    agent, hits = oxpecker(config(tmp_path / "app.log", opensearch.url, index), start=False), 0
+    for number in range(3 * ROUNDS):
+        if hits == ROUNDS:
+            break
         agent.start()
         for _ in range(random.randrange(1, 20)):
             writer.write(random.randrange(1, 100))
         if number % 4 == 0:
             writer.rotate(number)
         agent.kill9()
+        hits += opensearch.count(index) < len(writer.lines)
+    assert hits == ROUNDS, f"only {hits} kills came with lines undelivered"
     agent.start()
     agent.wait_until(lambda: opensearch.count(index) >= len(writer.lines), 60, "every line there")
     agent.wait_until(lambda: agent.booked("held", signal="logs") == 0)
