@@ -4,7 +4,7 @@ import json
 import os
 import signal
 
-from lib import fault
+from lib import fault, need
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
 from lib.wait import wait_until
@@ -42,14 +42,16 @@ def test_one_destination_down_does_not_keep_the_other_from_its_lines(oxpecker, f
 def test_a_file_that_is_cut_down_is_begun_anew(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     agent = oxpecker(config(tmp_path / "app.log", server.url))
-    for round_number in range(1, 6):
-        writer.write(20 * (6 - round_number))
+    cuts = lambda: agent.metric("oxpecker_truncations_total")  # noqa: E731
+    for number in range(1, 7):
+        writer.write(20 * (7 - number))
         wait_delivered(agent, len(writer.lines))
         writer.truncate()
-        agent.wait_until(lambda: agent.metric("oxpecker_files") == 1)
+        if number % 2:  # seen while the file is empty, or when it has another line already
+            agent.wait_until(lambda: cuts() == number, 20, "the cut seen")  # noqa: B023
         writer.write(1)
-        agent.wait_until(lambda: agent.metric("oxpecker_truncations_total") >= round_number, 20, "the cut seen")
         wait_delivered(agent, len(writer.lines))
+        assert cuts() == number
     assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 
@@ -134,6 +136,90 @@ def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_t
     assert sorted(d["n"] for d in documents_of(server).values() if d.get("of") == 2) == list(range(30))
     assert agent.metric("oxpecker_truncations_total") == 1
     agent.assert_balanced()
+
+
+FILES, ROTATED = 10_000, 9_500  # together fewer than the open files that a process may have
+
+
+def longest_slice(agent):
+    """The bucket of the longest one, to be told when something else fails."""
+    slices = {float(dict(labels)["le"]): value for (name, labels), value in agent.metrics().items()
+              if name == "oxpecker_loop_slice_seconds_bucket"}
+    return f"the longest slice: at most {min(le for le, n in slices.items() if n == max(slices.values()))} s"
+
+
+def test_ten_thousand_files_rotated_at_once(oxpecker, fault_server, tmp_path):
+    """All but a few, and written to under both names: each line once, whichever file it is of."""
+    need.descriptors(20_000)
+    server, folder = fault_server(), tmp_path / "logs"
+    folder.mkdir()
+    names = [folder / f"{number}.log" for number in range(FILES)]
+
+    def write(path, *lines):
+        with open(path, "ab") as file:
+            file.write(b"".join(b'{"of":"%s","n":%d}\n' % (path.name.split(".")[0].encode(), n) for n in lines))
+
+    for path in names:
+        write(path, 0, 1)
+    agent = oxpecker(config(folder / "*.log", server.url))
+    try:
+        wait_delivered(agent, 2 * FILES, 60)
+        for path in names[:ROTATED]:
+            path.rename(f"{path}.1")
+        for number, path in enumerate(names):
+            write(path, 3, 4)
+            write(path.with_suffix(".log.1") if number < ROTATED else path, 2)
+        wait_delivered(agent, 5 * FILES, 60)
+        for path in names:
+            write(path, 5)
+        wait_delivered(agent, 6 * FILES, 60)
+    except AssertionError as failure:
+        raise AssertionError(f"{failure}; {longest_slice(agent)}") from None
+    found = sorted((int(d["of"]), d["n"]) for d in documents_of(server).values())
+    assert found == [(number, n) for number in range(FILES) for n in range(6)], longest_slice(agent)
+    assert agent.metric("oxpecker_rotations_total") == ROTATED, longest_slice(agent)
+    assert agent.booked("received", signal="logs") == 6 * FILES, longest_slice(agent)
+    agent.assert_balanced()
+
+
+def test_two_tails_on_one_state_leave_each_others_positions_alone(oxpecker, fault_server, tmp_path):
+    """Over ends, kills, and a run without one of them: nothing is read twice after an end, nothing doubled or lost."""
+    server = fault_server()
+    names = ("one", "two")
+    for name in names:
+        (tmp_path / name).mkdir()
+    writers = {name: Writer(tmp_path / name / "app.log") for name in names}
+
+    def settings(*which):
+        made = config("", server.url)
+        made["logs"]["collect"] = {name: {"type": "tail", "paths": [f"{tmp_path}/{name}/*.log"]} for name in which}
+        return made
+
+    def assert_each_once(of):
+        for name in of:
+            source = {"source": f"logs.collect.{name}"}
+            agent.wait_until(lambda: agent.booked("delivered", **source) == len(writers[name].lines), 20, "it follows")
+            assert agent.booked("received", **source) == len(writers[name].lines)
+        agent.assert_balanced()
+
+    agent = oxpecker(settings(*names))
+    for number in range(9):
+        for name in names:
+            writers[name].write(50, of=name)
+            if number % 3 == 1:
+                writers[name].rotate(number)
+                writers[name].write(7, of=name)
+        which = names if number % 3 != 2 else names[:1]
+        if number % 3 == 1:
+            agent.kill9()
+        else:
+            assert_each_once(which)
+            assert agent.stop() == 0
+        agent.write_config(settings(*names if number % 3 != 1 else names[:1]))
+        agent.start()
+    assert_each_once(names)
+    found = sorted((d["of"], d["n"]) for d in documents_of(server).values())
+    assert found == sorted((name, n) for name in names for n in writers[name].lines)
 
 
 def test_folders_of_any_depth_and_alternatives(oxpecker, fault_server, tmp_path):

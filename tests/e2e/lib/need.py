@@ -1,6 +1,7 @@
 """What a test needs and may not be there. It is skipped by name then; in CI, where everything can be had, it fails."""
 
 import os
+import resource
 import shutil
 import subprocess
 
@@ -18,6 +19,15 @@ def missing(what):
 
 def program(name):
     return shutil.which(name) or missing(f"{name} is not installed")
+
+
+def descriptors(count):
+    """So many for each process that is started from here on."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, max(count, hard)))
+    except (ValueError, PermissionError):
+        missing(f"a process may have {hard} open files here, not {count}")
 
 
 def prometheus(name):
