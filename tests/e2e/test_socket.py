@@ -15,7 +15,7 @@ import pytest
 
 from lib import need
 from lib.shipped import documents_of, wait_delivered
-from lib.wait import free_port, wait_until
+from lib.wait import free_port
 
 
 def start(oxpecker, url, collector, **more):
@@ -205,7 +205,7 @@ def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_serve
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     if hard:
         resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (hard, hard))
-    wait_until(lambda: os.path.exists(path), 20, "the socket")
+    agent.wait_until(lambda: os.path.exists(path) and agent.answers("/health/liveness"), 20, "the agent")
     peers = [connected(path) for _ in range(100)]
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}\n' % number)
