@@ -6,7 +6,7 @@ import random
 import pytest
 
 from lib.agent import run
-from test_kill import Sink
+from lib.sink import Sink
 
 TIME = "2026-11-23T10:00:00.%09dZ"
 

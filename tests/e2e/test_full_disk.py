@@ -11,8 +11,8 @@ import requests
 from lib import agent as agents, need
 from lib.lines import Writer, assert_same
 from lib.shipped import wait_delivered
+from lib.sink import Sink
 from lib.wait import wait_until
-from test_kill import Sink
 from test_parked import Mapping, listed
 from test_traces import PROTOBUF, request_of
 

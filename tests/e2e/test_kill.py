@@ -1,12 +1,12 @@
 """SIGKILL at the worst moments: no line lost, none twice, and each kill shown to have hit its moment."""
 
-import json
 import random
 
 import pytest
 
 from lib import fault
-from lib.lines import Writer, as_written, assert_same
+from lib.lines import Writer, assert_same
+from lib.sink import Sink
 from lib.wait import wait_until
 
 ROUNDS = 20
@@ -15,29 +15,6 @@ ROUNDS = 20
 def config(path, url, index="logs"):
     return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [str(path)]}},
                      "export": {"elasticsearch": {"url": url, "index": index, "gzip": False}}}}
-
-
-
-
-class Sink:
-    """Answers a bulk as an index does: 201 the first time an id comes, 409 after that."""
-
-    def __init__(self, server):
-        self.documents, self.server, self.again = {}, server, 0
-        server.plan(self.behave)
-
-    def answer(self, request):
-        items = []
-        for action, document in request.documents():
-            known = action["create"]["_id"] in self.documents
-            self.again += known
-            self.documents.setdefault(action["create"]["_id"], as_written(document))
-            items.append({"create": {"status": 409 if known else 201}})
-        return {"took": 1, "errors": False, "items": items}
-
-    def behave(self, handler, request):
-
-        handler.answer(200, json.dumps(self.answer(request)).encode(), "application/json", {})
 
 
 def test_between_send_and_answer(oxpecker, fault_server, tmp_path):

@@ -12,8 +12,8 @@ import pytest
 from lib import backends
 from lib.lines import Writer, assert_same
 from lib.shipped import wait_delivered
+from lib.sink import Sink
 from lib.wait import wait_until
-from test_kill import Sink
 
 SEED = int(os.environ.get("OXP_SEED", "1"))
 LINES, KILLS, AHEAD = 200_000, 15, 12_000
