@@ -4,8 +4,8 @@
     server.plan(status(503, retry_after=1), garbage(), then=ok())
 
 Each request takes the next behaviour of the plan, the last one stays. Without a plan it is a good backend: 200, and to
-a `_bulk` an answer with one item a document. Everything that came is in `requests`, bodies unpacked, with the answer that
-it got; what was acknowledged is told by lib/shipped.py.
+a `_bulk` an answer with one item a document. Everything that came is in `requests`, bodies unpacked, with the answer
+that it got; what was acknowledged is told by lib/shipped.py.
 """
 
 import gzip
