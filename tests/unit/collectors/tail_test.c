@@ -18,24 +18,10 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collectors/tail_table.h"
+#include "collectors/tail_inner.h"
 #include "unit/fake_host.h"
 
 extern const struct collector_type collector_tail;
-
-/* The collector's configuration has the shape of its option rows. */
-struct tail_config {
-	const struct option_list *paths;
-	int start, format;
-	uint64_t line_max;
-	struct duration sweep, tick;
-	struct lines_multiline multiline;
-	bool origin;
-	const struct option_list *exclude;
-	int poll;
-	struct duration poll_every;
-	bool gzip;
-};
 
 enum { FOLDER_MAX = 64, PATHS_MAX = 4, MEMORY = 64 << 20, PATIENCE_S = 20 };
 
@@ -271,6 +257,7 @@ static void finish(struct bench *b, struct model *models, size_t count)
 	uint64_t saved[8];
 
 	drain(b);
+	tail_table_check(&b->host.collector->table);
 	for (size_t i = 0; i < count; i++) {
 		saved[i] = whole_lines(&models[i]);
 		assert_shipped(b, &models[i]);
@@ -314,6 +301,8 @@ static int end(void **state)
 {
 	struct bench *b = *state;
 
+	if (b->host.collector)
+		tail_table_check(&b->host.collector->table);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
 	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
