@@ -193,7 +193,7 @@ static void on_row(void *context, const struct state_spooled *row)
 		return;
 	batch = unpack(r->source, row->payload);
 	if (!batch)
-		return; /* the next row that goes will ask again */
+		return; /* asked again when there is room, or the next row goes */
 	source_restore(r->source, r->route, &batch, row->id);
 	r->last = row->id;
 	ask_for_row(r);
@@ -236,6 +236,14 @@ static void on_unspooled(void *context, int failed)
 			strerror(-failed));
 }
 
+static void refill(void *context)
+{
+	struct agent *a = context;
+
+	for (struct refill *r = a->refills; r; r = r->next)
+		ask_for_row(r);
+}
+
 static void unspool(void *context, uint64_t spool_id)
 {
 	struct agent *a = context;
@@ -243,8 +251,7 @@ static void unspool(void *context, uint64_t spool_id)
 
 	state_change_unspool(change, spool_id);
 	state_commit(a->state, &change, on_unspooled, a);
-	for (struct refill *r = a->refills; r; r = r->next)
-		ask_for_row(r);
+	refill(a);
 }
 
 int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_amounts)
@@ -254,6 +261,7 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 	int failed = 0;
 
 	s->unspool = unspool;
+	s->refill = refill;
 	s->unspool_context = a;
 	for (size_t i = 0; i < s->route_count && !failed; i++) {
 		struct restore r = { .source = s, .route = i };

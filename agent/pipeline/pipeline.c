@@ -7,15 +7,19 @@
 
 enum { OFFERS_MAX = 4096 }; /* in one batch */
 
-/* Somebody was refused and there is room now: every collector that waits is told, and asks again. */
+/* Somebody was refused and there is room now: the spool and every collector that waits are told, and ask again. */
 static void tell_starved(void *context)
 {
 	struct pipeline *p = context;
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	if (s->resume && s->collector)
-		s->resume(s->collector);
+	{
+		if (s->refill)
+			s->refill(s->unspool_context);
+		if (s->resume && s->collector)
+			s->resume(s->collector);
+	}
 }
 
 static void budget_freed(void *context)

@@ -54,7 +54,9 @@ struct source {
 	void *keep_context;
 	/* A batch of source_restore() has settled. */
 	void (*unspool)(void *context, uint64_t spool_id);
-	void *unspool_context;
+	/* There is room, and somebody had been refused: what is left of the spool may come. NULL: nothing is. */
+	void (*refill)(void *context);
+	void *unspool_context; /* of both */
 	/* What the collector is told; NULL where it does not listen. */
 	void (*settled)(struct collector *, uint64_t token);
 	void (*resume)(struct collector *);

@@ -364,6 +364,29 @@ def test_who_writes_line_by_line_at_the_end_loses_none(oxpecker, fault_server, t
     agent.wait_until(lambda: numbers(server) == written, 20, "what went to the spool")
 
 
+def test_the_spool_comes_though_others_take_the_room(oxpecker, fault_server, tmp_path):
+    """More than fits in memory, while an app writes all the time: the last row in memory is gone before the next."""
+    server, written = fault_server(), 0
+    server.refuse()
+    agent, path = start(oxpecker, tmp_path, server.url, pipe={"patience": "60s"}, memory="2MiB", exit={"within": "2s"})
+    app = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    while not agent.metric("oxpecker_waits_total"):
+        written = write_what_fits(app, written)
+    assert agent.stop() == 1
+    agent.expected_exit = {0}
+    lost = int(agent.err().rpartition("ended: ")[2].split()[0])
+    server.plan(fault.slow(0.05))
+    server.listen()
+    writer = threading.Thread(target=write, args=(path, lines(written, 15000, 300)), daemon=True)
+    writer.start()
+    agent.start()
+    writer.join(60)
+    wait_delivered(agent, written + 15000 - lost)
+    assert len(set(numbers(server))) == written + 15000 - lost
+    agent.assert_balanced()
+    os.close(app)
+
+
 @pytest.mark.parametrize("remade", [True, False])
 def test_a_fifo_that_was_removed_is_made_and_read_anew(oxpecker, fault_server, tmp_path, remade):
     server = fault_server()
