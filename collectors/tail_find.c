@@ -307,6 +307,13 @@ static void let_go(struct collector *c, struct tail_file *f)
 	drop_file(c, f);
 }
 
+/* So many sweeps a file without a name is kept open when it does not grow: where others cannot be opened for want of
+ * descriptors, no longer than one that was deleted. */
+static int sweeps_of(const struct collector *c, const struct tail_file *f)
+{
+	return c->out_of_descriptors || is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS;
+}
+
 void tail_tend_gone(struct collector *c, struct tail_file *f)
 {
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (c->sweeping && f->idle_sweeps < ROTATED_SWEEPS));
@@ -319,7 +326,7 @@ void tail_tend_gone(struct collector *c, struct tail_file *f)
 		f->last = f->packed;
 		tail_mark_ready(c, f);
 	} else if (f->save == TAIL_SAVING || c->packed_waiting > 0 ||
-		   f->idle_sweeps < (is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS)) {
+		   f->idle_sweeps < sweeps_of(c, f)) {
 		return;
 	} else if (f->held + f->unended > 0) {
 		f->last = true;

@@ -9,7 +9,7 @@ import pytest
 
 from lib import fault
 from lib.lines import Writer, as_written
-from test_kill import Sink
+from lib.sink import Sink
 from test_traces import post, request_of, spans_at
 
 LINES, SAID, SPANS, LONG = 500, 40, 70, 600

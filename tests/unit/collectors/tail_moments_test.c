@@ -267,6 +267,45 @@ static void a_read_that_fails_while_following_changes_nothing(void **state)
 	world_free(w);
 }
 
+/* Of twelve descriptors or so eight have files that were rotated and are read: those that have their names need them. */
+static void rotated_files_make_room_for_those_that_cannot_be_opened(void **state)
+{
+	enum { FILES = 8, DESCRIPTORS = 36 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *files[2 * FILES];
+	struct rlimit before, few;
+	char path[64], to[64];
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ DESCRIPTORS, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	w->path = SIM_ROOT "/*.log";
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof path, SIM_ROOT "/%d.log", i);
+		files[i] = sim_create(path);
+		put_lines(files[i], "one", 1);
+	}
+	start(w);
+	wait_items(w, FILES);
+	for (int i = 0; i < FILES; i++) {
+		snprintf(path, sizeof path, SIM_ROOT "/%d.log", i);
+		snprintf(to, sizeof to, SIM_ROOT "/%d.log.1", i);
+		w->time.ns += DURATION_MS(10).ns;
+		sim_rename(path, to);
+		files[FILES + i] = sim_create(path);
+		put_lines(files[FILES + i], "two", 1);
+	}
+	turns(w, 1000);
+	assert_true(w->host.count < 2 * FILES);
+	turns(w, 5 * SWEEP_S * 1000);
+	assert_int_equal(w->host.count, 2 * FILES);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	for (int i = 0; i < 2 * FILES; i++)
+		sim_close(files[i]);
+	world_free(w);
+}
+
 /* The place behind a hole is no place within a line. */
 static void a_line_behind_a_hole_is_whole_after_a_restart(void **state)
 {
@@ -332,6 +371,7 @@ int main(void)
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),
 		cmocka_unit_test(a_file_that_cannot_be_read_for_a_while_is_the_same_file),
 		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
+		cmocka_unit_test(rotated_files_make_room_for_those_that_cannot_be_opened),
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 	};
