@@ -235,13 +235,12 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 	return 0;
 }
 
-static void open_books(struct agent *a, struct ledger_row *row, const struct ledger_amount *spooled)
+static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk)
 {
-	const struct books_disk disk = { *spooled,
-		state_parked_sum(a->state, row->signal, row->source, row->destination) };
 	uint64_t killed;
 
-	if (books_open(a->state, row, &disk, &killed) < 0)
+	disk->parked = state_parked_sum(a->state, row->signal, row->source, row->destination);
+	if (books_open(a->state, row, disk, &killed) < 0)
 		log_warn(a->log, row->source, "the saved ledger is full: this row starts from nothing");
 	if (killed)
 		log_warn(a->log, row->source,
@@ -253,7 +252,7 @@ static void open_books(struct agent *a, struct ledger_row *row, const struct led
 static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
 {
 	struct source_options o = source_options(a, i, place_signals[place]);
-	struct ledger_amount spooled[ROUTES_MAX];
+	struct books_disk disk[ROUTES_MAX];
 	int failed;
 
 	i->host->source = source_new(&a->pipeline, &o);
@@ -267,9 +266,9 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	}
 	i->host->source->keep = parking_keep;
 	i->host->source->keep_context = &a->parking;
-	failed = spool_restore(a, i->host->source, spooled);
+	failed = spool_restore(a, i->host->source, disk);
 	for (size_t k = 0; k < i->host->source->route_count; k++)
-		open_books(a, i->host->source->routes[k].row, &spooled[k]);
+		open_books(a, i->host->source->routes[k].row, &disk[k]);
 	return failed;
 }
 
@@ -285,7 +284,7 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	i->host = add_host(a, place, c->name);
 	if (place == PLACE_METRICS) {
 		metrics_add(&a->metrics, i);
-		open_books(a, i->host->samples, &(struct ledger_amount){ 0, 0 });
+		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
 	} else {
 		failed = add_source(a, i, place, c->name);
 	}
@@ -665,6 +664,8 @@ static void limit_commits(struct agent *a, loop_callback *over)
 /* The loop turns until the spool and the last positions are on disk. */
 static void commit_all(struct agent *a)
 {
+	struct state_change *last = state_change_new();
+
 	limit_commits(a, give_up_commits);
 	a->commits++;
 	for (struct intake *i = a->intakes; i; i = i->next)
@@ -672,7 +673,9 @@ static void commit_all(struct agent *a)
 			a->commits++;
 			host_positions_commit(i->host, on_committed, a);
 		}
-	if (--a->commits > 0)
+	/* Commits end in their order: behind this one none is under way, those of doors and of rows included. */
+	state_commit(a->state, &last, on_committed, a);
+	if (a->commits > 0)
 		loop_run(a->loop);
 	loop_timer_clear(&a->deadline);
 }
@@ -727,8 +730,10 @@ uint64_t agent_stop(struct agent *a)
 		stop_collectors(a);
 		lane_free(a->cpu); /* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
+		parking_flush(&a->parking); /* before the rows go that it stands in */
 		limit_commits(a, copy_the_rest);
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
+		spool_keep_end(a);
 		parking_flush(&a->parking);
 		commit_all(a);
 		lane_free(a->disk);

@@ -77,6 +77,7 @@ struct agent {
 	size_t commits; /* under way at the end */
 	size_t spooling; /* bytes of copies on their way to the spool then */
 	uint64_t unkept; /* records that could not be spooled: lost */
+	struct keeping *keeping; /* that spool_keep() fills; NULL: none */
 	struct refill *refills; /* of the spool, which had no room in memory yet */
 };
 

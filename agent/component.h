@@ -115,6 +115,14 @@ const struct batch_item *batch_item(const struct batch *, size_t i);
  */
 enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
 
+/*
+ * The same for who answers once the records are on disk (`ack: disk`). When it returns ADMIT_TAKEN, done() is called
+ * exactly once, from a later callback or from within the call: 0, they are on disk and on their way; -errno, they are
+ * nowhere and count for nothing, let the peer keep them. For sources that cannot be read again.
+ */
+enum admit host_offer_kept(struct host *, struct batch **batch, void (*done)(void *context, int failed),
+	void *context) MUST_CHECK;
+
 /* Logs and traces: so much has come and is lost, since the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
 
@@ -182,7 +190,8 @@ struct collector_type {
 	/* Nothing is left to read, nobody is half-way through giving. Asked while draining. */
 	bool (*quiet)(struct collector *);
 	void (*stop)(struct collector *); /* no more offers after it; may be called without start */
-	void (*destroy)(struct collector *); /* NULL is fine, so is half-built */
+	/* The lanes are empty, and every done() of host_offer_kept() was called. NULL is fine, so is half-built. */
+	void (*destroy)(struct collector *);
 };
 
 struct exporter_type {

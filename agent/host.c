@@ -150,6 +150,11 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return source_offer(h->source, batch);
 }
 
+enum admit host_offer_kept(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	return spool_offer(h->agent, h->source, batch, done, context);
+}
+
 void host_lost(struct host *h, uint64_t records, uint64_t bytes)
 {
 	source_lost(h->source, records, bytes);

@@ -9,7 +9,7 @@
 #include "http/server.h"
 #include "proto/json_rename.h"
 
-static void on_told(void *context, uint64_t id);
+static void on_told(void *context, const struct batch_row *rows, size_t count);
 static enum keep on_refused(void *context, const struct refusal *);
 static void on_patience_over(void *context);
 
@@ -161,13 +161,13 @@ static void on_written(void *context, int failed)
 	end(r);
 }
 
-static void on_told(void *context, uint64_t id)
+static void on_told(void *context, const struct batch_row *rows, size_t count)
 {
 	struct replay *r = context;
 	struct state_change *change = state_change_new();
 	struct ledger_amount sum = sum_of(r, true);
 
-	(void)id;
+	(void)rows, (void)count; /* one, that stands for the slice */
 	for (size_t i = 0; i < r->count; i++) {
 		const struct replay_part *part = &r->parts[i];
 		if (part->reason)
@@ -292,7 +292,8 @@ static void send_again(struct replay *r, const struct state_parked *first, struc
 	r->source->routes[0] = (struct route){ .sender = sender, .row = &r->scratch };
 	move_live(r, true, LEDGER_PARKED, LEDGER_HELD);
 	loop_timer_set(&r->patience, DURATION_S(REPLAY_PATIENCE_S));
-	source_restore(r->source, 0, batch, 1);
+	batch_row_add(*batch, 0, 0);
+	source_restore(r->source, 0, batch);
 }
 
 static void on_read(void *context, const struct state_parked_page *page)

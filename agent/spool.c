@@ -11,7 +11,7 @@ enum {
 	ROW_BYTES = 1 << 20,
 	CHANGE_BYTES = 2048, /* what a change takes besides its payload */
 	SPOOLING_MIN = 1 << 20,
-	SPOOLING_PART = 8, /* of `memory`, in copies on their way to the disk; a commit each, so not too small a part */
+	SPOOLING_PART = 8, /* of `memory`, in what is on its way to the disk; a commit each, so not too small a part */
 };
 
 /* With the place of the item: what was on its way when the process ended may have arrived, and comes again under the
@@ -21,12 +21,182 @@ struct item_head {
 	uint32_t size, records;
 };
 
-/* What is left of one batch for one destination, on its way to the disk: kept as a whole or not at all, whatever
- * becomes of the others. */
+/*
+ * Items as rows are made of them: a head and its bytes, one behind the other. They stay where they are until the change
+ * is written, so that nothing is copied on the loop.
+ */
+struct staged {
+	struct staged *next;
+	size_t count;
+	struct iovec *pieces; /* twice as many */
+	struct item_head heads[];
+};
+
+static size_t staged_size(size_t items)
+{
+	return sizeof(struct staged) + items * (sizeof(struct item_head) + 2 * sizeof(struct iovec));
+}
+
+static struct staged *staged_new(size_t items)
+{
+	struct staged *g = oxp_new(staged_size(items));
+
+	g->pieces = (struct iovec *)(g->heads + items);
+	return g;
+}
+
+static void stage(struct staged *g, const struct batch_item *item)
+{
+	struct item_head *head = &g->heads[g->count];
+	struct iovec *piece = &g->pieces[2 * g->count++];
+
+	*head = (struct item_head){ item->generation, item->offset, item->size, item->records };
+	piece[0] = (struct iovec){ head, sizeof *head };
+	piece[1] = (struct iovec){ (char *)item->data, item->size };
+}
+
+/* Where the row ends that begins with item `first`. */
+static size_t row_end(const struct staged *g, size_t first, struct ledger_amount *ret_amount)
+{
+	struct ledger_amount amount = { 0, 0 };
+	size_t i = first, size = 0;
+
+	for (; i < g->count && (i == first || size + g->heads[i].size <= ROW_BYTES); i++) {
+		size += sizeof g->heads[i] + g->heads[i].size;
+		amount.records += g->heads[i].records;
+		amount.bytes += g->heads[i].size;
+	}
+	*ret_amount = amount;
+	return i;
+}
+
+static size_t rows_of(const struct staged *g)
+{
+	struct ledger_amount amount;
+	size_t rows = 0;
+
+	for (size_t i = 0; i < g->count; i = row_end(g, i, &amount))
+		rows++;
+	return rows;
+}
+
+/* The rows for one route. Where their ids are told, when `ret` is not NULL. */
+static void add_rows(struct state_change *change, const char *key, const struct staged *g, struct batch_row *ret)
+{
+	for (size_t i = 0, end; i < g->count; i = end) {
+		struct state_payload row = { .pieces = &g->pieces[2 * i], .ret_id = ret ? &ret++->id : NULL };
+		end = row_end(g, i, &row.amount);
+		row.count = 2 * (end - i);
+		state_change_spool(change, key, &row);
+	}
+}
+
+/* While the agent runs: what a door answers for. */
+
+struct kept_offer {
+	struct agent *agent;
+	struct source *source;
+	struct batch *batch;
+	struct staged *staged;
+	size_t charged;
+	struct batch_row *rows; /* for each route as many as there are */
+	size_t row_count;
+	void (*done)(void *, int failed);
+	void *context;
+};
+
+/* For the books of the next start: what is in rows up to this one is received, or is about to be. */
+static void know_rows(struct ledger_row *row, uint64_t up_to)
+{
+	uint64_t *known = &row->live->term[LEDGER_SPOOLED_TO].records;
+
+	*known = *known < up_to ? up_to : *known;
+}
+
+static void on_offer_kept(void *context, int failed)
+{
+	struct kept_offer *o = context;
+	struct source *s = o->source;
+
+	s->waiting--;
+	for (size_t i = 0; i < o->row_count && !failed; i++) {
+		batch_row_add(o->batch, o->rows[i].route, o->rows[i].id);
+		know_rows(s->routes[o->rows[i].route].row, o->rows[i].id);
+	}
+	if (failed)
+		batch_free(o->batch);
+	else
+		source_take(s, &o->batch);
+	free(o->staged);
+	budget_give(&s->pipeline->budget, s->signal, o->charged);
+	o->done(o->context, failed);
+	free(o->rows);
+	free(o);
+}
+
+static void commit_offer(struct kept_offer *o)
+{
+	struct state_change *change = state_change_new();
+	const struct batch *b = o->batch;
+	char key[STATE_KEY_MAX];
+	size_t rows;
+
+	o->staged = staged_new(b->count);
+	for (size_t i = 0; i < b->count; i++)
+		stage(o->staged, batch_item(b, i));
+	rows = rows_of(o->staged);
+	o->row_count = rows * o->source->route_count;
+	o->rows = oxp_new(o->row_count * sizeof *o->rows);
+	for (size_t i = 0; i < o->row_count; i++)
+		o->rows[i].route = i / rows;
+	for (size_t i = 0; i < o->source->route_count; i++) {
+		ledger_key(o->source->routes[i].row, key, sizeof key);
+		add_rows(change, key, o->staged, o->rows + i * rows);
+	}
+	o->source->waiting++;
+	state_commit(o->agent->state, &change, on_offer_kept, o);
+}
+
+enum admit spool_offer(
+	struct agent *a, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	size_t cost = staged_size(batch_items(*batch)); /* steps make no more of them */
+	struct kept_offer *o;
+	enum admit admit;
+
+	if (!budget_take(&s->pipeline->budget, s->signal, cost))
+		return ADMIT_FULL;
+	admit = source_prepare(s, batch);
+	if (admit != ADMIT_TAKEN || batch_items(*batch) == 0)
+		budget_give(&s->pipeline->budget, s->signal, cost);
+	if (admit != ADMIT_TAKEN)
+		return admit;
+	if (batch_items(*batch) == 0) {
+		source_take(s, batch);
+		done(context, 0);
+		return ADMIT_TAKEN;
+	}
+	o = oxp_new(sizeof *o);
+	*o = (struct kept_offer){
+		.agent = a, .source = s, .batch = *batch, .charged = cost, .done = done, .context = context
+	};
+	*batch = NULL;
+	commit_offer(o);
+	return ADMIT_TAKEN;
+}
+
+/* At the end. */
+
+/*
+ * What is left of one delivery for one route, on its way to the disk: kept as a whole or not at all, whatever becomes
+ * of others. What has rows already and was delivered in part is written anew, and the old rows go in the same change.
+ */
 struct keeping {
 	struct agent *agent;
+	const struct delivery *delivery;
+	size_t route;
 	struct state_change *change;
-	char key[STATE_KEY_MAX];
+	struct staged *staged;
 	uint64_t records; /* that are nowhere else */
 	size_t bytes; /* of memory, about */
 };
@@ -36,53 +206,51 @@ static void on_kept(void *context, int failed)
 	struct keeping *k = context;
 	struct agent *a = k->agent;
 
-	if (failed && a->unkept == 0)
+	if (failed && k->records && a->unkept == 0)
 		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
 	a->unkept += failed ? k->records : 0;
 	a->spooling -= k->bytes;
+	for (struct staged *g; (g = k->staged);) {
+		k->staged = g->next;
+		free(g);
+	}
 	free(k);
 	agent_committed(a);
 }
 
-static void flush_row(struct keeping *k, struct buffer *row, struct ledger_amount *amount)
+void spool_keep_end(struct agent *a)
 {
-	if (row->size > 0)
-		state_change_spool(k->change, k->key, amount, buffer_bytes(row));
-	buffer_clear(row);
-	*amount = (struct ledger_amount){ 0, 0 };
+	struct keeping *k = a->keeping;
+
+	if (!k)
+		return;
+	a->keeping = NULL;
+	a->commits++;
+	a->spooling += k->bytes;
+	state_commit(a->state, &k->change, on_kept, k);
 }
 
-static bool append_item(struct buffer *row, const struct batch_item *item)
+static bool has_rows(const struct delivery *d, size_t route)
 {
-	const struct item_head head = { item->generation, item->offset, item->size, item->records };
-
-	return buffer_append(row, &head, sizeof head) == 0 && buffer_append(row, item->data, item->size) == 0;
+	for (size_t i = 0; i < d->row_count; i++)
+		if (d->rows[i].route == route)
+			return true;
+	return false;
 }
 
-/* Rows of what is left of the send. False: out of memory. */
-static bool add_rows(struct keeping *k, const struct send *d)
+static struct keeping *keeping_new(struct agent *a, const struct send *d)
 {
-	struct ledger_amount amount = { 0, 0 };
-	struct buffer row;
-	bool fine = true;
+	const struct delivery *of = d->delivery;
+	struct keeping *k = oxp_new(sizeof *k);
 
-	buffer_init(&row, SIZE_MAX / 2);
-	for (size_t i = send_first(d); i < send_end(d) && fine; i++) {
-		const struct batch_item *item = batch_item(d->delivery->batch, i);
-		if (!send_wants(d, i))
-			continue;
-		if (row.size + item->size > ROW_BYTES)
-			flush_row(k, &row, &amount);
-		fine = append_item(&row, item);
-		amount.records += item->records;
-		amount.bytes += item->size;
-	}
-	flush_row(k, &row, &amount);
-	buffer_done(&row);
-	return fine;
+	*k = (struct keeping){ .agent = a, .delivery = of, .route = d->route, .change = state_change_new() };
+	for (size_t i = 0; i < of->row_count; i++)
+		if (of->rows[i].route == d->route)
+			state_change_unspool(k->change, of->rows[i].id);
+	return k;
 }
 
-/* For so much more: waits until all copies are on disk, or the time for it is over. */
+/* For so much more: waits until all that is on its way is on disk, or the time for it is over. */
 static void make_room(struct agent *a, size_t more)
 {
 	size_t part = a->pipeline.budget.limit / SPOOLING_PART, most = part > SPOOLING_MIN ? part : SPOOLING_MIN;
@@ -91,42 +259,55 @@ static void make_room(struct agent *a, size_t more)
 		loop_run(a->loop);
 }
 
+/* What is left of a send, as rows of the change. */
+static void keep_part(struct keeping *k, const struct send *d)
+{
+	const struct batch *b = d->delivery->batch;
+	struct staged *g = staged_new(d->left);
+	char key[STATE_KEY_MAX];
+
+	g->next = k->staged;
+	k->staged = g;
+	for (size_t i = send_first(d); i < send_end(d); i++)
+		if (send_wants(d, i))
+			stage(g, batch_item(b, i));
+	ledger_key(d->delivery->source->routes[d->route].row, key, sizeof key);
+	add_rows(k->change, key, g, NULL);
+}
+
+/* Parts of a delivery for a route stand one behind the other in their sender's queue. */
 bool spool_keep(void *agent, const struct send *d)
 {
 	struct agent *a = agent;
-	struct ledger_amount amount = send_left(d);
-	uint64_t spooled = d->delivery->spool_id, left = amount.records;
-	size_t bytes = amount.bytes + CHANGE_BYTES;
-	struct keeping *k;
+	const struct delivery *of = d->delivery;
+	bool on_disk = has_rows(of, d->route);
+	size_t bytes = staged_size(d->left) + CHANGE_BYTES;
 
-	if (spooled && left == batch_records(d->delivery->batch))
-		return true; /* its row of an earlier end stays as it is */
+	if (a->keeping && (a->keeping->delivery != of || a->keeping->route != d->route))
+		spool_keep_end(a);
+	if (on_disk && d->left == of->batch->count)
+		return true; /* its rows stay as they are */
 	make_room(a, bytes);
-	k = oxp_new(sizeof *k);
-	*k = (struct keeping){ .agent = a,
-		.change = state_change_new(),
-		.records = spooled ? 0 : left,
-		.bytes = bytes };
-	ledger_key(d->delivery->source->routes[d->route].row, k->key, sizeof k->key);
-	if (!add_rows(k, d)) {
-		state_change_free(k->change);
-		free(k);
-		return false;
-	}
-	if (spooled) /* the row goes when what is left of it comes */
-		state_change_unspool(k->change, spooled);
-	a->commits++;
-	a->spooling += k->bytes;
-	state_commit(a->state, &k->change, on_kept, k);
+	if (!a->keeping)
+		a->keeping = keeping_new(a, d);
+	keep_part(a->keeping, d);
+	a->keeping->bytes += bytes;
+	a->keeping->records += on_disk ? 0 : send_left(d).records;
+	know_rows(of->source->routes[d->route].row, UINT64_MAX);
 	return true;
 }
+
+/* At the start. */
 
 /* What is being read back: by the start as much as has room, then one row after another. */
 struct restore {
 	struct source *source;
 	size_t route;
-	struct ledger_amount amount;
+	struct ledger_amount amount, unheard;
+	uint64_t counted_to;
 	uint64_t last; /* row that is in memory, or was; 0: none */
+	uint64_t until; /* the last there is */
+	struct batch *open; /* rows that will be one batch */
 	bool full;
 };
 
@@ -135,7 +316,8 @@ struct refill {
 	struct agent *agent;
 	struct source *source;
 	size_t route;
-	uint64_t last;
+	uint64_t last, until; /* what is behind came in this run */
+	struct batch *open;
 	bool asking, over;
 	char key[STATE_KEY_MAX];
 };
@@ -165,6 +347,22 @@ static struct batch *unpack(struct source *source, struct bytes payload)
 	return NULL;
 }
 
+static void send_open(struct source *s, size_t route, struct batch **open)
+{
+	if (*open)
+		source_restore(s, route, open);
+}
+
+/* Rows of small requests are one batch again, as they were before. */
+static void gather(struct source *s, size_t route, struct batch **open, struct batch *more)
+{
+	if (*open && (*open)->size + more->size <= s->limits.bytes &&
+		(*open)->records + more->records <= s->limits.records && batch_merge(*open, &more) == 0)
+		return;
+	send_open(s, route, open);
+	*open = more;
+}
+
 static bool restore_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
 {
 	struct restore *r = context;
@@ -172,9 +370,13 @@ static bool restore_row(void *context, uint64_t id, const struct ledger_amount *
 
 	r->amount.records += amount->records;
 	r->amount.bytes += amount->bytes;
+	r->unheard.records += id > r->counted_to ? amount->records : 0;
+	r->unheard.bytes += id > r->counted_to ? amount->bytes : 0;
 	r->full = r->full || !batch;
+	r->until = id;
 	if (batch) {
-		source_restore(r->source, r->route, &batch, id);
+		batch_row_add(batch, r->route, id);
+		gather(r->source, r->route, &r->open, batch);
 		r->last = id;
 	}
 	return true;
@@ -188,15 +390,19 @@ static void on_row(void *context, const struct state_spooled *row)
 	struct batch *batch;
 
 	r->asking = false;
-	r->over = row->failed == -ENOENT;
-	if (row->failed || r->agent->phase == AGENT_ENDING)
+	r->over = row->failed == -ENOENT || (!row->failed && row->id >= r->until);
+	if (r->agent->phase == AGENT_ENDING)
 		return;
-	batch = unpack(r->source, row->payload);
-	if (!batch)
-		return; /* asked again when there is room, or the next row goes */
-	source_restore(r->source, r->route, &batch, row->id);
-	r->last = row->id;
-	ask_for_row(r);
+	batch = row->failed || row->id > r->until ? NULL : unpack(r->source, row->payload);
+	if (batch) {
+		batch_row_add(batch, r->route, row->id);
+		gather(r->source, r->route, &r->open, batch);
+		r->last = row->id;
+	}
+	if (batch && !r->over)
+		ask_for_row(r);
+	else
+		send_open(r->source, r->route, &r->open); /* asked again when there is room, or the next row goes */
 }
 
 static void ask_for_row(struct refill *r)
@@ -211,9 +417,12 @@ static void refill_later(struct agent *a, const struct restore *from, const char
 {
 	struct refill *r = oxp_new(sizeof *r);
 
-	*r = (struct refill){
-		.next = a->refills, .agent = a, .source = from->source, .route = from->route, .last = from->last
-	};
+	*r = (struct refill){ .next = a->refills,
+		.agent = a,
+		.source = from->source,
+		.route = from->route,
+		.last = from->last,
+		.until = from->until };
 	snprintf(r->key, sizeof r->key, "%s", key);
 	a->refills = r;
 	log_info(a->log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
@@ -223,6 +432,7 @@ void spool_done(struct agent *a)
 {
 	for (struct refill *r; (r = a->refills);) {
 		a->refills = r->next;
+		batch_free(r->open);
 		free(r);
 	}
 }
@@ -244,17 +454,25 @@ static void refill(void *context)
 		ask_for_row(r);
 }
 
-static void unspool(void *context, uint64_t spool_id)
+static void on_unspooled_last(void *context, int failed)
+{
+	on_unspooled(context, failed);
+	agent_committed(context);
+}
+
+static void unspool(void *context, const struct batch_row *rows, size_t count)
 {
 	struct agent *a = context;
 	struct state_change *change = state_change_new();
 
-	state_change_unspool(change, spool_id);
-	state_commit(a->state, &change, on_unspooled, a);
+	for (size_t i = 0; i < count; i++)
+		state_change_unspool(change, rows[i].id);
+	a->commits += a->phase == AGENT_ENDING;
+	state_commit(a->state, &change, a->phase == AGENT_ENDING ? on_unspooled_last : on_unspooled, a);
 	refill(a);
 }
 
-int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_amounts)
+int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk)
 {
 	char key[STATE_KEY_MAX];
 	uint64_t damaged;
@@ -264,10 +482,13 @@ int spool_restore(struct agent *a, struct source *s, struct ledger_amount *ret_a
 	s->refill = refill;
 	s->unspool_context = a;
 	for (size_t i = 0; i < s->route_count && !failed; i++) {
-		struct restore r = { .source = s, .route = i };
+		struct restore r = { .source = s,
+			.route = i,
+			.counted_to = books_spooled_to(a->state, s->routes[i].row) };
 		ledger_key(s->routes[i].row, key, sizeof key);
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
-		ret_amounts[i] = r.amount;
+		ret_disk[i] = (struct books_disk){ .spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until };
+		send_open(s, i, &r.open);
 		if (r.full)
 			refill_later(a, &r, key);
 		if (damaged)

@@ -1,5 +1,9 @@
 /*
- * The spool at exit and start: what a socket door took and no destination has yet goes to disk, and comes back.
+ * The spool: what a socket door took and no destination has yet is on disk, and comes back at the next start. At the
+ * end of the process all of it goes there; what a door answers for by `ack: disk` stands there before the answer.
+ *
+ *   offer → steps → rows, one commit → the answer; open batch → … → settled for a route: its rows go
+ *   SIGKILL, or the end → rows → the next start: batches under the same ids
  *
  * A payload is items one after another: place, size and records as numbers of this machine, then the bytes. Rows are
  * about a MiB, one larger item is a row of its own.
@@ -10,13 +14,18 @@
 #include "pipeline/sender.h"
 
 struct agent;
+struct books_disk;
 
-/* Copies what the send has left into a change. True: it will be on disk with the last commit. What is copied has a
- * ceiling, so that memory does not hold everything twice at the end: beyond it the loop turns until the disk has it. */
+/* host_offer_kept() */
+enum admit spool_offer(struct agent *, struct source *, struct batch **, void (*done)(void *, int failed),
+	void *context) MUST_CHECK;
+/* For pipeline_abandon(): stages what the send has left. True: it is on disk, or will be with the last commit. What that
+ * takes has a ceiling: beyond it the loop turns until the disk has it. */
 bool spool_keep(void *agent, const struct send *);
+void spool_keep_end(struct agent *); /* behind the last spool_keep() */
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
- * how much is in the spool in all, by route. */
-int spool_restore(struct agent *, struct source *, struct ledger_amount *ret_amounts) MUST_CHECK;
+ * what is in the spool in all, by route. Before the books are opened. */
+int spool_restore(struct agent *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
 void spool_done(struct agent *);
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(struct agent *);

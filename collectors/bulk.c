@@ -1,15 +1,17 @@
 /*
  * The `bulk` door: answers as Elasticsearch does on localhost, so that an app which ships its logs by itself points at
  * the sidecar and gains its buffering. What is asked first (version, health, templates) is answered kindly; documents
- * of `_bulk` are log records, held within the budget when they are answered 201. The answers are ours: the index that a
- * client names is repeated to it and not looked at again, the exporter's index is where the records go.
+ * of `_bulk` are log records, held within the budget when they are answered 201 (`ack: memory`), or on disk (`ack:
+ * disk`). The answers are ours: the index that a client names is repeated to it and not looked at again, the exporter's
+ * index is where the records go.
  *
  * A client that gives a document an _id may send it again when it has seen no answer: the same index, _id and bytes
  * are one document wherever they come twice, over restarts, too. The bytes belong to it, since log records are created
  * only: under `index` the server would put another document of that _id in place of the first; here both are kept.
  *
  * A document that is no JSON object, an update or a delete is refused by itself with 400, as the server does
- * (Elasticsearch "Bulk API"); a body that is no bulk is refused as a whole. Full: 503 with Retry-After.
+ * (Elasticsearch "Bulk API"); a body that is no bulk is refused as a whole. No room, in memory or on
+ * disk: 503 with Retry-After, and nothing of the request is taken.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ enum { OPERATIONS_MAX = 20000, ANSWER_MAX = 64 << 20, INDEX_MAX = 255, ROUTES = 
 struct bulk_config {
 	const struct option_list *http;
 	uint64_t body_max, connections;
+	enum door_ack ack;
 	const char *version;
 };
 
@@ -34,6 +37,7 @@ static const struct option bulk_options[] = {
 		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
 		.help = "Connections at a time; further ones wait." },
+	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
 		.help = "Version of Elasticsearch that clients are told." },
 	{ .name = NULL },
@@ -211,11 +215,10 @@ static void bulk_look(struct door_request *r)
 		r->fault = "request body is required";
 }
 
-/* The documents become items where they stand. False: no room. */
-static bool keep(struct bulk_body *b)
+/* The documents become items where they stand. */
+static bool bulk_fill(struct door_request *r)
 {
-	struct door_request *r = &b->base;
-	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
+	struct bulk_body *b = bulk_of(r);
 	const char *body = batch_block_trim(r->batch, r->size);
 
 	for (size_t i = 0; i < b->count; i++) {
@@ -227,30 +230,27 @@ static bool keep(struct bulk_body *b)
 		if (batch_add(r->batch, &item) < 0)
 			return false;
 	}
-	if (b->count > 0 && host_offer(c->door.host, &r->batch) != ADMIT_TAKEN)
-		return false;
-	*c->documents += b->count;
-	*c->refused += b->refused;
 	return true;
 }
 
-static void bulk_offer(struct door_request *r)
+static void bulk_taken(struct door_request *r)
 {
 	static const char *const headers[] = { PRODUCT, NULL };
+	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
 	struct bulk_body *b = bulk_of(r);
 
-	if (!keep(b))
-		door_refuse(r, 503, "no room within `memory`; try again");
-	else
-		door_answered(r,
-			&(struct http_answer){
-				.status = 200, .content_type = json, .headers = headers, .body = &b->answer });
+	*c->documents += b->count;
+	*c->refused += b->refused;
+	door_answered(r,
+		&(struct http_answer){
+			.status = 200, .content_type = json, .headers = headers, .body = &b->answer });
 }
 
 static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
 	.request_size = sizeof(struct bulk_body),
 	.look = bulk_look,
-	.offer = bulk_offer,
+	.fill = bulk_fill,
+	.taken = bulk_taken,
 	.answer = answer,
 	.free = bulk_free };
 
@@ -369,6 +369,7 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 		free(c);
 		return failed;
 	}
+	c->door.ack = c->config->ack;
 	c->documents = host_counter(host, "documents_total", "Documents taken.");
 	c->refused = host_counter(host, "documents_refused_total", "Documents answered 400 by themselves.");
 	for (size_t i = 0; i < COUNT_OF(methods); i++)

@@ -15,8 +15,11 @@ enum {
 	SOCKET_MODE = 0660,
 };
 
+const char *const door_acks[] = { "memory", "disk", NULL };
+
 static const char no_room[] = "no room within `memory`; try again";
 static const char unread[] = "too many answers wait to be read; read them and try again";
+static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 
@@ -37,8 +40,10 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	struct http_request *request = r->request;
 
 	++*(status == 503 ? r->door->refused_full : r->door->refused_bad);
-	http_context_set(request, NULL);
-	r->door->type->answer(request, status, message); /* the message may stand in the request's struct */
+	if (request) {
+		http_context_set(request, NULL);
+		r->door->type->answer(request, status, message); /* the message may stand in the request's struct */
+	}
 	request_free(r);
 	return HTTP_ANSWERED;
 }
@@ -47,8 +52,10 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 {
 	struct http_request *request = r->request;
 
-	http_context_set(request, NULL);
-	http_respond(request, answer); /* its body may stand in the request's struct */
+	if (request) {
+		http_context_set(request, NULL);
+		http_respond(request, answer); /* its body may stand in the request's struct */
+	}
 	request_free(r);
 }
 
@@ -125,12 +132,55 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 
 /* The body is here. */
 
+/* Told when the disk begins to refuse, and when it takes again: it may be `state.max`, of which nobody else speaks. */
+static void tell_disk(struct door *d, int failed)
+{
+	if (failed && !d->failing)
+		host_log(d->host, LOG_LEVEL_ERROR, "cannot put requests on disk, they are answered 503: %s%s",
+			strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
+	if (!failed && d->failing)
+		host_log(d->host, LOG_LEVEL_INFO, "requests are put on disk again");
+	d->failing = failed;
+}
+
+static void on_kept(void *context, int failed)
+{
+	struct door_request *r = context;
+
+	r->kept = false;
+	tell_disk(r->door, failed);
+	if (failed)
+		door_refuse(r, 503, no_disk);
+	else
+		r->door->type->taken(r);
+}
+
+/* Afterwards the request is gone, or waits for the disk. */
+static void offer(struct door_request *r)
+{
+	struct door *d = r->door;
+	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
+
+	if (kept && d->ack == ACK_DISK) {
+		r->kept = true;
+		if (host_offer_kept(d->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
+			return;
+		r->kept = fine = false;
+	} else if (kept) {
+		fine = host_offer(d->host, &r->batch) == ADMIT_TAKEN;
+	}
+	if (fine)
+		d->type->taken(r);
+	else
+		door_refuse(r, 503, no_room);
+}
+
 static void look_and_offer(struct door_request *r)
 {
 	if (r->fault)
 		door_refuse(r, 400, r->fault);
 	else
-		r->door->type->offer(r);
+		offer(r);
 }
 
 /* In the CPU lane. */
@@ -250,7 +300,7 @@ void door_gone(void *context, struct http_request *request)
 	if (!r)
 		return;
 	r->request = NULL;
-	if (!r->in_lane)
+	if (!r->in_lane && !r->kept)
 		request_free(r);
 }
 
@@ -263,7 +313,8 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 		return -ENOMEM;
 	d->requests = host_counter(host, "requests_total", "Requests that came in.");
 	d->refused_full = host_counter(
-		host, "refused_full_total", "Requests answered 503: no memory, or too many answers that nobody reads.");
+		host, "refused_full_total",
+		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	return 0;

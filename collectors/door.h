@@ -1,7 +1,7 @@
 /*
  * What the doors that take bodies over HTTP have in common: a request's body is read straight into the memory of the
  * batch it will be, inflated into memory that the budget gave for it, looked at in the CPU lane when it is large, and
- * answered once it is held or refused.
+ * answered once it is held, in memory or on disk, or refused.
  *
  * A door is the part of a collector; a request begins with door_begin() in the route's begin(), the other callbacks of
  * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
@@ -21,6 +21,13 @@ enum {
 	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that peers have not taken; then nothing more is */
 };
 
+/* When a request is answered that what it brought is taken. */
+enum door_ack { ACK_MEMORY, ACK_DISK };
+extern const char *const door_acks[]; /* the words */
+#define DOOR_ACK_HELP                                                                                     \
+	"What the answer means: memory, it is held within `memory`, and a SIGKILL may lose it; disk, it " \
+	"is in the spool under `state`."
+
 struct door_request;
 struct gunzip;
 
@@ -30,8 +37,10 @@ struct door_type {
 	size_t request_size; /* of the struct that begins with a struct door_request */
 	/* On the loop or in the CPU lane: looks at data and size, sets `fault`. Nobody else's memory is touched. */
 	void (*look)(struct door_request *);
-	/* On the loop: offers what is fine, then door_answered() or door_refuse(). */
-	void (*offer)(struct door_request *);
+	/* On the loop: makes items of what is fine. False: no room. */
+	bool (*fill)(struct door_request *);
+	/* They are taken: counts them, and ends with door_answered(). */
+	void (*taken)(struct door_request *);
 	/* Sends the answer to a request that was not taken. */
 	void (*answer)(struct http_request *, unsigned status, const char *message);
 	void (*free)(struct door_request *); /* what look() made; may be NULL */
@@ -42,6 +51,8 @@ struct door {
 	struct host *host;
 	struct http_server *server;
 	size_t body_max;
+	enum door_ack ack;
+	bool failing; /* the disk takes nothing, and that was logged */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request began */
@@ -53,7 +64,8 @@ struct door {
  * One request, from its headers to its answer.
  *
  * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane
- * only the lane touches it; request is NULL when the peer went away meanwhile.
+ * only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline has the
+ * batch, and will say what became of it.
  */
 struct door_request {
 	struct job job;
@@ -62,7 +74,7 @@ struct door_request {
 	struct batch *batch;
 	char *data;
 	size_t size, room;
-	bool gzip, in_lane;
+	bool gzip, in_lane, kept;
 	bool short_of_room; /* it inflates to more than `room` */
 	struct batch *packed; /* the compressed bytes while they are inflated */
 	struct bytes packed_bytes;
@@ -70,6 +82,7 @@ struct door_request {
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
+/* Answers at ACK_MEMORY, until `ack` is set otherwise. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* Listens. The failure is logged with its address. `routes` have the door as their context and outlive it. */
 int door_start(struct door *, const struct option_list *addresses, size_t connections,
@@ -85,7 +98,7 @@ enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
 
-/* Ends a request of offer(): refused, or with an answer of the caller's. The request is gone. */
+/* Ends a request: refused, or with an answer of the caller's. It is gone afterwards; its peer may have been before. */
 enum http_take door_refuse(struct door_request *, unsigned status, const char *message);
 void door_answered(struct door_request *, const struct http_answer *);
 

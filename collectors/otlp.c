@@ -2,9 +2,9 @@
  * The `otlp` door: spans over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
  *
  * A body is checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch.
- * The answer says that the spans are held within the budget (`ack: memory`). Full: 503 with Retry-After. (OTLP
- * specification 1.11.0, "OTLP/HTTP": the answer has the Content-Type of the request, an error is a
- * google.rpc.Status, an empty request is fine.)
+ * The answer says that the spans are held within the budget (`ack: memory`), or that they are on disk (`ack: disk`). No
+ * room: 503 with Retry-After, and nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer
+ * has the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +22,7 @@ enum {
 struct otlp_door_config {
 	const struct option_list *http;
 	uint64_t body_max, connections;
+	enum door_ack ack;
 };
 
 static const struct option otlp_door_options[] = {
@@ -32,6 +33,7 @@ static const struct option otlp_door_options[] = {
 		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = "Connections at a time; further ones wait." },
+	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ .name = NULL },
 };
 
@@ -81,31 +83,28 @@ static void otlp_look(struct door_request *r)
 }
 
 /* An empty request is fine and nothing to keep. */
-static bool keep(struct door_request *r)
+static bool otlp_fill(struct door_request *r)
 {
-	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
 	uint64_t spans = otlp_of(r)->summary.spans;
 	struct batch_item item = { .size = (uint32_t)r->size, .records = (uint32_t)spans };
 
 	item.data = batch_block_trim(r->batch, r->size); /* a chunked body did not say its size */
-	if (spans > 0 && (batch_add(r->batch, &item) < 0 || host_offer(c->door.host, &r->batch) != ADMIT_TAKEN))
-		return false;
-	*c->spans += spans;
-	return true;
+	return spans == 0 || batch_add(r->batch, &item) == 0;
 }
 
-static void otlp_offer(struct door_request *r)
+static void otlp_taken(struct door_request *r)
 {
-	if (keep(r))
-		door_answered(r, &(struct http_answer){ .status = 200, .content_type = "application/x-protobuf" });
-	else
-		door_refuse(r, 503, "no room within `memory`; try again");
+	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
+
+	*c->spans += otlp_of(r)->summary.spans;
+	door_answered(r, &(struct http_answer){ .status = 200, .content_type = "application/x-protobuf" });
 }
 
 static const struct door_type otlp_door = { .signal = SIGNAL_TRACES,
 	.request_size = sizeof(struct otlp_request),
 	.look = otlp_look,
-	.offer = otlp_offer,
+	.fill = otlp_fill,
+	.taken = otlp_taken,
 	.answer = answer };
 
 static enum http_take otlp_begin(void *context, struct http_request *request)
@@ -124,6 +123,7 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 		free(c);
 		return failed;
 	}
+	c->door.ack = c->config->ack;
 	c->spans = host_counter(host, "spans_total", "Spans taken.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",

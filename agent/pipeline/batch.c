@@ -132,20 +132,49 @@ void batch_token(struct batch *b, uint64_t token)
 	b->tokens[b->token_count++] = token;
 }
 
+static bool reserve_rows(struct batch *b, size_t more)
+{
+	size_t room = b->row_room ? b->row_room : 4;
+	struct batch_row *grown;
+
+	if (b->row_count + more <= b->row_room)
+		return true;
+	while (room < b->row_count + more)
+		room *= 2;
+	grown = realloc(b->rows, room * sizeof *grown);
+	if (!grown)
+		return false;
+	b->rows = grown;
+	b->row_room = room;
+	return true;
+}
+
+void batch_row_add(struct batch *b, size_t route, uint64_t id)
+{
+	bool there = reserve_rows(b, 1);
+
+	OXP_ASSERT(there && "out of memory");
+	b->rows[b->row_count++] = (struct batch_row){ id, route };
+}
+
 int batch_merge(struct batch *into, struct batch **from)
 {
 	struct batch *b = *from;
 	struct batch_block **last = &b->blocks;
 
 	OXP_ASSERT(into->refs == 1 && b->refs == 1 && into->signal == b->signal && into->budget == b->budget);
-	if (!reserve_items(into, b->count) || !reserve_tokens(into, b->token_count))
+	if (!reserve_items(into, b->count) || !reserve_tokens(into, b->token_count) ||
+		!reserve_rows(into, b->row_count))
 		return -ENOMEM;
 	if (b->count)
 		memcpy(into->items + into->count, b->items, b->count * sizeof *b->items);
 	if (b->token_count)
 		memcpy(into->tokens + into->token_count, b->tokens, b->token_count * sizeof *b->tokens);
+	if (b->row_count)
+		memcpy(into->rows + into->row_count, b->rows, b->row_count * sizeof *b->rows);
 	into->count += b->count;
 	into->token_count += b->token_count;
+	into->row_count += b->row_count;
 	into->size += b->size;
 	into->records += b->records;
 	left_out_add(&into->dropped, b->dropped.records, b->dropped.bytes);
@@ -194,6 +223,7 @@ void batch_unref(struct batch *b)
 	}
 	free(b->items);
 	free(b->tokens);
+	free(b->rows);
 	free(b);
 	budget_give(budget, signal, charged);
 }
@@ -251,5 +281,6 @@ void batch_check(const struct batch *b)
 	for (const struct batch_block *block = b->blocks; block; block = block->next)
 		charged += sizeof *block + block->size + BATCH_PADDING;
 	OXP_ASSERT(size == b->size && records == b->records && charged == b->charged);
-	OXP_ASSERT(b->count <= b->room && b->token_count <= b->token_room && b->refs > 0);
+	OXP_ASSERT(b->count <= b->room && b->token_count <= b->token_room && b->row_count <= b->row_room);
+	OXP_ASSERT(b->refs > 0);
 }

@@ -26,6 +26,12 @@ struct left_out {
 	uint64_t records, bytes;
 };
 
+/* A row of the spool that holds items of the batch, for one route of its source. */
+struct batch_row {
+	uint64_t id;
+	size_t route;
+};
+
 struct batch {
 	struct budget *budget;
 	enum signal signal;
@@ -38,6 +44,8 @@ struct batch {
 	struct left_out dropped, merged; /* by steps: not in it any more, not counted yet */
 	uint64_t *tokens;
 	size_t token_count, token_room;
+	struct batch_row *rows;
+	size_t row_count, row_room;
 };
 
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
@@ -53,6 +61,7 @@ static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t 
 void batch_replace_last(struct batch *, const char *data, size_t size);
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
+void batch_row_add(struct batch *, size_t route, uint64_t id);
 /* Moves what the collector is to be told; `to` has none. */
 void batch_take_tokens(struct batch *to, struct batch *from);
 void batch_check(const struct batch *);

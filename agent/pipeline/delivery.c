@@ -4,10 +4,10 @@
 
 #include "pipeline/pipeline.h"
 
-struct delivery *delivery_new(struct source *source, struct batch **batch, size_t pending)
+struct delivery *delivery_new(struct source *source, struct batch **batch, size_t first, size_t end)
 {
 	struct batch *b = *batch;
-	struct delivery *d = oxp_new(sizeof *d + source->route_count * sizeof d->terms[0]);
+	struct delivery *d = oxp_new(sizeof *d + source->route_count * sizeof d->parts[0]);
 
 	d->source = source;
 	d->batch = b;
@@ -15,7 +15,13 @@ struct delivery *delivery_new(struct source *source, struct batch **batch, size_
 	d->token_count = b->token_count;
 	b->tokens = NULL;
 	b->token_count = b->token_room = 0;
-	d->pending = pending;
+	d->rows = b->rows;
+	d->row_count = b->row_count;
+	b->rows = NULL;
+	b->row_count = b->row_room = 0;
+	d->pending = end - first;
+	for (size_t i = first; i < end; i++)
+		d->parts[i].pending = 1;
 	d->sealed = loop_wall(source->pipeline->loop);
 	TAILQ_INSERT_TAIL(&source->deliveries, d, entry);
 	*batch = NULL;
@@ -28,12 +34,13 @@ void delivery_count(struct delivery *d, size_t route, enum ledger_term term, uin
 
 	ledger_add(row, term, records, bytes);
 	ledger_take(row, LEDGER_HELD, records, bytes);
-	d->terms[route].term[term].records += records;
-	d->terms[route].term[term].bytes += bytes;
+	d->parts[route].terms.term[term].records += records;
+	d->parts[route].terms.term[term].bytes += bytes;
 }
 
-void delivery_split(struct delivery *d)
+void delivery_split(struct delivery *d, size_t route)
 {
+	d->parts[route].pending++;
 	d->pending++;
 }
 
@@ -51,22 +58,41 @@ static void fold(struct ledger_row *row, const struct ledger_terms *terms)
 static void tell(struct source *s, struct delivery *d)
 {
 	for (size_t i = 0; i < s->route_count; i++)
-		fold(s->routes[i].row, &d->terms[i]);
+		fold(s->routes[i].row, &d->parts[i].terms);
 	TAILQ_REMOVE(&s->deliveries, d, entry);
 	for (size_t i = 0; s->settled && i < d->token_count; i++)
 		s->settled(s->collector, d->tokens[i]);
-	if (d->spool_id)
-		s->unspool(s->unspool_context, d->spool_id);
 	free(d->tokens);
+	free(d->rows);
 	free(d);
 }
 
-void delivery_settled(struct delivery *d)
+/* The rows of a route that has settled go to the end of the list, and from there out of it. */
+static void unspool(struct delivery *d, size_t route)
+{
+	struct source *s = d->source;
+	size_t kept = 0, count = d->row_count;
+
+	for (size_t i = 0; i < count; i++) {
+		struct batch_row row = d->rows[i];
+		if (row.route == route)
+			continue;
+		d->rows[i] = d->rows[kept];
+		d->rows[kept++] = row;
+	}
+	d->row_count = kept;
+	if (kept < count)
+		s->unspool(s->unspool_context, d->rows + kept, count - kept);
+}
+
+void delivery_settled(struct delivery *d, size_t route)
 {
 	struct source *s = d->source;
 	struct batch *batch = d->batch;
 
-	OXP_ASSERT(d->pending > 0);
+	OXP_ASSERT(d->pending > 0 && d->parts[route].pending > 0);
+	if (--d->parts[route].pending == 0)
+		unspool(d, route);
 	if (--d->pending > 0)
 		return;
 	d->batch = NULL;
@@ -78,5 +104,5 @@ void delivery_settled(struct delivery *d)
 void delivery_parked(struct delivery *d, size_t route, bool parked, const struct ledger_amount *amount)
 {
 	delivery_count(d, route, parked ? LEDGER_PARKED : LEDGER_REJECTED, amount->records, amount->bytes);
-	delivery_settled(d);
+	delivery_settled(d, route);
 }

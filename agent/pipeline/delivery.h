@@ -27,6 +27,13 @@ struct route {
 
 enum { ROUTES_MAX = 16 };
 
+/* What became of it at one route. */
+struct delivery_part {
+	struct ledger_terms terms;
+	size_t pending; /* sends, and items on their way to the disk, that have not settled */
+};
+
+/* Invariant: `pending` is the sum of that of the parts. */
 struct delivery {
 	TAILQ_ENTRY(delivery) entry;
 	struct source *source;
@@ -34,21 +41,23 @@ struct delivery {
 	uint64_t *tokens;
 	size_t token_count;
 	struct wall_time sealed;
-	uint64_t spool_id; /* of a batch that was restored, else 0 */
-	size_t pending; /* sends that have not settled their part of it */
-	struct ledger_terms terms[]; /* one for each route of the source */
+	struct batch_row *rows; /* of the spool, that it is in: for routes that have not settled */
+	size_t row_count;
+	size_t pending;
+	struct delivery_part parts[]; /* one for each route of the source */
 };
 TAILQ_HEAD(delivery_list, delivery);
 
-/* Takes the batch over; `pending` sends will have to settle it. */
-struct delivery *delivery_new(struct source *, struct batch **, size_t pending);
+/* Takes the batch over; a send for each of the routes first … end - 1 will have to settle it. */
+struct delivery *delivery_new(struct source *, struct batch **, size_t first, size_t end);
 /* So many records and bytes of it ended as `term` at that route. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
-/* A send was split, or an item waits for the disk: one more has to settle. */
-void delivery_split(struct delivery *);
+/* A send was split, or an item waits for the disk: one more has to settle at that route. */
+void delivery_split(struct delivery *, size_t route);
 /* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
-/* A send has settled all of its part. The delivery may be gone afterwards. */
-void delivery_settled(struct delivery *);
+/* A send has settled all of its part. When it was the route's last, the rows that are for that route leave the spool;
+ * the delivery may be gone afterwards. */
+void delivery_settled(struct delivery *, size_t route);
 
 #endif

@@ -69,7 +69,7 @@ static void count_left_out(struct delivery *d, size_t routes)
 static void settle_empty(struct delivery *d, size_t routes)
 {
 	for (size_t i = 0; i < routes; i++)
-		delivery_settled(d);
+		delivery_settled(d, i);
 }
 
 /* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds
@@ -83,7 +83,7 @@ static void seal(struct source *s)
 	if (!batch)
 		return;
 	s->open = NULL;
-	d = delivery_new(s, &batch, s->route_count);
+	d = delivery_new(s, &batch, 0, s->route_count);
 	count_left_out(d, s->route_count);
 	if (d->batch->count == 0) {
 		settle_empty(d, s->route_count);
@@ -144,6 +144,7 @@ void source_free(struct source *s)
 		if (d->batch)
 			batch_unref(d->batch);
 		free(d->tokens);
+		free(d->rows);
 		free(d);
 	}
 	TAILQ_REMOVE(&s->pipeline->sources, s, entry);
@@ -179,15 +180,29 @@ static bool is_full_batch(const struct source *s)
 	       s->open->token_count >= OFFERS_MAX;
 }
 
-/* Bytes are those that records have behind the steps. */
-static void count_received(struct source *s, const struct batch *b)
+/* Of what cannot be read again, what steps left out ends here: a kill must not find it held. */
+static void end_left_out(struct source *s, struct batch *b)
 {
-	uint64_t records = b->records + b->dropped.records + b->merged.records;
-	uint64_t bytes = b->size + b->dropped.bytes + b->merged.bytes;
-
 	for (size_t i = 0; i < s->route_count; i++) {
-		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);
-		ledger_add(s->routes[i].row, LEDGER_HELD, records, bytes);
+		struct ledger_row *row = s->routes[i].row;
+		ledger_add(row, LEDGER_RECEIVED, b->dropped.records + b->merged.records,
+			b->dropped.bytes + b->merged.bytes);
+		ledger_add(row, LEDGER_DROPPED_STEP, b->dropped.records, b->dropped.bytes);
+		ledger_add(row, LEDGER_MERGED, b->merged.records, b->merged.bytes);
+	}
+	b->dropped = b->merged = (struct left_out){ 0, 0 };
+}
+
+/* Bytes are those that records have behind the steps. */
+static void count_received(struct source *s, struct batch *b)
+{
+	if (s->rewind == REWIND_NONE)
+		end_left_out(s, b);
+	for (size_t i = 0; i < s->route_count; i++) {
+		ledger_add(s->routes[i].row, LEDGER_RECEIVED, b->records + b->dropped.records + b->merged.records,
+			b->size + b->dropped.bytes + b->merged.bytes);
+		ledger_add(s->routes[i].row, LEDGER_HELD, b->records + b->dropped.records + b->merged.records,
+			b->size + b->dropped.bytes + b->merged.bytes);
 	}
 }
 
@@ -227,7 +242,7 @@ void source_lost(struct source *s, uint64_t records, uint64_t bytes)
 	s->pipeline->lost += records * s->route_count;
 }
 
-enum admit source_offer(struct source *s, struct batch **batch)
+enum admit source_prepare(struct source *s, struct batch **batch)
 {
 	OXP_ASSERT(s->route_count > 0 && (*batch)->signal == s->signal);
 	if ((*batch)->count == 0)
@@ -235,18 +250,35 @@ enum admit source_offer(struct source *s, struct batch **batch)
 	give_places(s, *batch);
 	if (s->chain && chain_run(s->chain, batch, s->generation, loop_now(s->pipeline->loop)) < 0)
 		return ADMIT_FULL;
-	count_received(s, *batch);
-	add_to_open(s, batch);
-	if (is_full_batch(s) || s->pipeline->draining)
-		seal(s);
 	return ADMIT_TAKEN;
 }
 
-void source_restore(struct source *s, size_t route, struct batch **batch, uint64_t spool_id)
+void source_take(struct source *s, struct batch **batch)
 {
-	struct delivery *d = delivery_new(s, batch, 1);
+	count_received(s, *batch);
+	if (s->pipeline->abandoned && (*batch)->row_count > 0) {
+		batch_free(*batch);
+		*batch = NULL;
+		return;
+	}
+	add_to_open(s, batch);
+	if (is_full_batch(s) || s->pipeline->draining)
+		seal(s);
+}
 
-	d->spool_id = spool_id;
+enum admit source_offer(struct source *s, struct batch **batch)
+{
+	enum admit admit = source_prepare(s, batch);
+
+	if (admit == ADMIT_TAKEN)
+		source_take(s, batch);
+	return admit;
+}
+
+void source_restore(struct source *s, size_t route, struct batch **batch)
+{
+	struct delivery *d = delivery_new(s, batch, route, route + 1);
+
 	sender_push(s->routes[route].sender, d, route);
 }
 
@@ -267,7 +299,7 @@ bool pipeline_idle(const struct pipeline *p)
 	const struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	if (s->open || !TAILQ_EMPTY(&s->deliveries))
+	if (s->open || s->waiting || !TAILQ_EMPTY(&s->deliveries))
 		return false;
 	return true;
 }
@@ -304,6 +336,7 @@ uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const 
 
 	TAILQ_FOREACH(s, &p->sources, entry)
 	seal(s);
+	p->abandoned = true; /* keep() may turn the loop */
 	TAILQ_FOREACH(sender, &p->senders, entry)
 	sender_halt(sender);
 	TAILQ_FOREACH(sender, &p->senders, entry)

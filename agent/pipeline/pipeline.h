@@ -45,6 +45,7 @@ struct source {
 	struct batch_limits limits;
 	struct chain *chain; /* what happens to its records; NULL: nothing */
 	struct batch *open; /* what is being filled; NULL when empty */
+	size_t waiting; /* offers that are on their way to the disk, and come with source_take() */
 	struct loop_timer age;
 	struct delivery_list deliveries; /* oldest first */
 	struct route routes[ROUTES_MAX];
@@ -52,8 +53,8 @@ struct source {
 	/* Asked about each item that is refused. NULL: none is kept. */
 	enum keep (*keep)(void *context, const struct refusal *);
 	void *keep_context;
-	/* A batch of source_restore() has settled. */
-	void (*unspool)(void *context, uint64_t spool_id);
+	/* At the route of these rows, all that is in them has settled: the spool need not have it any more. */
+	void (*unspool)(void *context, const struct batch_row *rows, size_t count);
 	/* There is room, and somebody had been refused: what is left of the spool may come. NULL: nothing is. */
 	void (*refill)(void *context);
 	void *unspool_context; /* of both */
@@ -75,6 +76,7 @@ struct pipeline {
 	struct loop_soon room; /* tells the starved */
 	bool draining; /* the process ends: nothing waits for company or for better times */
 	uint64_t lost; /* records in this run, dropped{full}: once for each destination, as the ledger has them */
+	bool abandoned; /* pipeline_abandon() was called: what is on disk stays there */
 };
 
 struct pipeline_options {
@@ -106,6 +108,11 @@ void source_free(struct source *);
  * enough to do. */
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
+/* An offer in two halves, for what is to be on disk in between: places and steps, after which it is as it will be sent;
+ * and the way to the destinations. Nothing is counted before the second. After pipeline_abandon() what has rows is let
+ * go: the next start has it. */
+enum admit source_prepare(struct source *, struct batch **) MUST_CHECK;
+void source_take(struct source *, struct batch **);
 /* host_lost() */
 void source_lost(struct source *, uint64_t records, uint64_t bytes);
 
@@ -118,8 +125,7 @@ bool pipeline_idle(const struct pipeline *);
  * place for it; if not it is dropped and counted. Returns how many records were lost, then and in all of this run.
  */
 uint64_t pipeline_abandon(struct pipeline *, bool (*keep)(void *context, const struct send *), void *context);
-/* A batch of an earlier run, for one destination of the source; the ledger has it as held. done() is told when it has
- * settled. */
-void source_restore(struct source *, size_t route, struct batch **, uint64_t spool_id);
+/* A batch of an earlier run with its rows, for one destination of the source; the ledger has it as held. */
+void source_restore(struct source *, size_t route, struct batch **);
 
 #endif

@@ -260,7 +260,7 @@ static enum outcome refuse(struct send *d, size_t item, const char *reason)
 	if (keep == KEEP_NOT)
 		delivery_count(d->delivery, d->route, LEDGER_REJECTED, it->records, it->size);
 	if (keep == KEEP_TAKEN)
-		delivery_split(d->delivery);
+		delivery_split(d->delivery, d->route);
 	return keep == KEEP_LATER ? RETRY : REJECTED;
 }
 
@@ -357,7 +357,7 @@ static void split(struct send *d)
 	d->end = middle;
 	d->left -= half->left;
 	TAILQ_INSERT_AFTER(&d->sender->queue, d, half, entry);
-	delivery_split(d->delivery);
+	delivery_split(d->delivery, d->route);
 }
 
 /* Full jitter: anywhere between nothing and a ceiling that doubles with each failure in a row. */
@@ -466,6 +466,7 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 {
 	struct sender *s = d->sender;
 	struct delivery *delivery = d->delivery;
+	size_t route = d->route;
 
 	OXP_ASSERT(d->under_way);
 	if (rest == SPLIT && d->end - d->first == 1)
@@ -486,7 +487,7 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	}
 	send_free(d);
 	tell_starved(s);
-	delivery_settled(delivery);
+	delivery_settled(delivery, route);
 }
 
 void sender_hurry(struct sender *s)

@@ -91,13 +91,20 @@ static void copy_payload(struct op *op, struct bytes payload)
 	op->size = payload.size;
 }
 
-void state_change_spool(
-	struct state_change *c, const char *key, const struct ledger_amount *amount, struct bytes payload)
+void state_change_spool(struct state_change *c, const char *key, const struct state_payload *payload)
 {
 	struct op *op = change_add(c, OP_SPOOL, key);
+	int failed;
 
-	op->amount = *amount;
-	copy_payload(op, payload);
+	op->amount = payload->amount;
+	op->pieces = payload->pieces;
+	op->piece_count = payload->count;
+	op->ret_id = payload->ret_id;
+	for (size_t i = 0; i < payload->count; i++)
+		op->size += payload->pieces[i].iov_len;
+	buffer_init(&op->meta, payload->meta.size);
+	failed = change_append(&op->meta, payload->meta);
+	OXP_ASSERT(!failed && "out of memory");
 }
 
 void state_change_unspool(struct state_change *c, uint64_t id)

@@ -56,12 +56,14 @@ struct op {
 	uint32_t tries, records;
 	bool placed;
 	bool again; /* OP_PARK: it was there */
+	bool gone; /* OP_UNSPOOL, OP_SET_ASIDE: it was there */
 	enum ledger_term from, to; /* OP_MOVE */
 	struct state_parked_query query; /* OP_LIST; the destination is `key`, "" for any */
 	struct parked_rows parked;
 	struct buffer copy, meta;
 	struct iovec own, *pieces; /* the payload: of the caller, or &own, which points into copy */
 	size_t piece_count, size;
+	uint64_t *ret_id; /* OP_SPOOL: of the caller, or NULL */
 	uint64_t freed; /* bytes of payload, by OP_UNSPOOL and OP_SET_ASIDE; what OP_UNPARK gave back */
 	struct spool_row row; /* what OP_TAKE found */
 };

@@ -129,9 +129,11 @@ static int drop_spool(struct database *d, struct op *op)
 	int row;
 
 	op->freed = 0;
+	op->gone = false;
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)op->id);
 	while ((row = database_row(q)) > 0) {
 		const char *key = (const char *)sqlite3_column_text(q, 0);
+		op->gone = true;
 		op->freed += (uint64_t)sqlite3_column_int64(q, 1);
 		free(op->key);
 		op->key = oxp_strdup(key ? key : "");

@@ -34,7 +34,7 @@ struct state {
 	uint64_t id, max, set_aside, damaged;
 	uint64_t generation;
 	uint64_t generation_saved; /* what the transaction under way saves */
-	uint64_t spool_id, spool_bytes, parked_count, parked_bytes;
+	uint64_t spool_id, spool_rows, spool_bytes, parked_count, parked_bytes;
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
 	struct job job;
@@ -117,13 +117,14 @@ static int read_spool_bytes(struct state *s)
 	sqlite3_stmt *q;
 	int row = 1;
 	int failed = database_errno(sqlite3_prepare_v2(s->database.db,
-		"SELECT key, sum(length(payload)), max(id) FROM spool GROUP BY key", -1, &q, NULL));
+		"SELECT key, sum(length(payload)), max(id), sum(parts > 0) FROM spool GROUP BY key", -1, &q, NULL));
 
 	while (!failed && (row = database_row(q)) > 0) {
 		const char *key = (const char *)sqlite3_column_text(q, 0);
 		uint64_t bytes = (uint64_t)sqlite3_column_int64(q, 1), id = (uint64_t)sqlite3_column_int64(q, 2);
 		find_key(s, key ? key : "")->bytes += bytes;
 		s->spool_bytes += bytes;
+		s->spool_rows += (uint64_t)sqlite3_column_int64(q, 3);
 		s->spool_id = id > s->spool_id ? id : s->spool_id;
 	}
 	sqlite3_finalize(q);
@@ -358,10 +359,10 @@ bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *re
 	return found;
 }
 
+/* A payload that is not there any more. */
 static void lower(struct state *s, const char *key, uint64_t bytes)
 {
-	if (!bytes)
-		return;
+	s->spool_rows--;
 	s->spool_bytes -= bytes;
 	find_key(s, key)->bytes -= bytes;
 }
@@ -399,7 +400,7 @@ static void move_aside(struct state *s, uint64_t id)
 	failed = failed ? failed : database_run(&s->database, "COMMIT");
 	if (failed)
 		database_run(&s->database, "ROLLBACK");
-	else
+	else if (op->gone)
 		lower(s, op->key, op->freed);
 	s->damaged++;
 	state_change_free(c);
@@ -498,12 +499,15 @@ static int admit_spool(struct state *s, struct op *op)
 
 	if (op->size > STATE_SPOOL_PAYLOAD_MAX)
 		return -E2BIG;
-	if (s->spool_bytes + op->size > ceiling)
+	if (s->spool_bytes + op->size + (s->spool_rows + 1) * STATE_SPOOL_ROW > ceiling)
 		return -ENOSPC;
 	op->id = s->spool_id + 1;
 	s->spool_id += spool_parts(op->size);
+	s->spool_rows++;
 	s->spool_bytes += op->size;
 	find_key(s, op->key)->bytes += op->size;
+	if (op->ret_id)
+		*op->ret_id = op->id;
 	return 0;
 }
 
@@ -539,7 +543,7 @@ static void dismiss_op(struct state *s, const struct op *op)
 /* What it found, and not what was counted in advance. */
 static void settle_op(struct state *s, const struct op *op)
 {
-	if (op->kind == OP_UNSPOOL || op->kind == OP_SET_ASIDE)
+	if ((op->kind == OP_UNSPOOL || op->kind == OP_SET_ASIDE) && op->gone)
 		lower(s, op->key, op->freed);
 	if (op->kind == OP_PARK && op->again)
 		dismiss_op(s, op);
@@ -640,17 +644,8 @@ void state_spool_put(struct state *s, const char *key, const struct state_payloa
 	void (*done)(void *, int failed), void *context)
 {
 	struct state_change *c = state_change_new();
-	struct op *op = change_add(c, OP_SPOOL, key);
-	int failed;
 
-	op->amount = payload->amount;
-	op->pieces = payload->pieces;
-	op->piece_count = payload->count;
-	for (size_t i = 0; i < payload->count; i++)
-		op->size += payload->pieces[i].iov_len;
-	buffer_init(&op->meta, payload->meta.size);
-	failed = change_append(&op->meta, payload->meta);
-	OXP_ASSERT(!failed && "out of memory");
+	state_change_spool(c, key, payload);
 	state_commit(s, &c, done, context);
 }
 

@@ -27,6 +27,7 @@ enum {
 	STATE_PAYLOAD_MAX = 1 << 20, /* bytes of a row */
 	STATE_SPOOL_PAYLOAD_MAX = 64 << 20, /* of one payload, which may be many rows */
 	STATE_PARKED_ROW = 1 << 10, /* what a parked record counts beyond its payload */
+	STATE_SPOOL_ROW = 1 << 10, /* likewise a row of the spool: of small ones SQLite's part is the larger */
 };
 
 struct state_options {
@@ -65,8 +66,16 @@ void state_change_free(struct state_change *); /* NULL is fine */
 void state_change_position(struct state_change *, const char *collector, const struct position *);
 void state_change_forget(struct state_change *, const char *collector, uint64_t generation);
 void state_change_ledger(struct state_change *, const char *key, const struct ledger_terms *);
-/* Records that wait for a later start, as one payload of a source and destination; the bytes are copied. */
-void state_change_spool(struct state_change *, const char *key, const struct ledger_amount *, struct bytes payload);
+struct state_payload {
+	struct ledger_amount amount;
+	struct iovec *pieces; /* borrowed until done() */
+	size_t count;
+	struct bytes meta; /* copied */
+	uint64_t *ret_id; /* is told the id before done(), unless a ceiling refused it; NULL: nobody asks */
+};
+/* One payload of a source and destination. -ENOSPC beyond state.max less what is kept for parked records and
+ * positions. */
+void state_change_spool(struct state_change *, const char *key, const struct state_payload *);
 void state_change_unspool(struct state_change *, uint64_t id);
 /*
  * Parked: what a destination refused. Beyond a quarter of state.max for all of it, or a MiB for one, the change ends
@@ -112,13 +121,6 @@ int state_spool_load(struct state *, const char *key,
  * The spool while the agent runs: first in, first out for each key (signal, source and destination, say). Ids grow and
  * are not used twice in a run. Each of these is a commit of its own, in order with all others.
  */
-struct state_payload {
-	struct ledger_amount amount;
-	struct iovec *pieces; /* borrowed until done() */
-	size_t count;
-	struct bytes meta; /* copied */
-};
-/* -ENOSPC beyond state.max less what is kept for parked records and positions. */
 void state_spool_put(
 	struct state *, const char *key, const struct state_payload *, void (*done)(void *, int failed), void *context);
 

@@ -19,7 +19,7 @@ static const struct {
 	[LEDGER_DROPPED_STEP] = { "dropped", "step" },
 	[LEDGER_DROPPED_FULL] = { "dropped", "full" },
 };
-_Static_assert((int)LEDGER_TERMS <= (int)LEDGER_TERMS_ROOM, "a stored row has room for every term");
+_Static_assert((int)LEDGER_TERMS <= (int)LEDGER_SPOOLED_TO, "a stored row has room for every term");
 
 const char *ledger_term_name(enum ledger_term term)
 {

@@ -30,7 +30,9 @@ enum ledger_term {
 	LEDGER_DROPPED_STEP, /* by a step of the configuration */
 	LEDGER_DROPPED_FULL, /* it came, there was no room within `memory`, and who brought it could not wait */
 	LEDGER_TERMS,
-	LEDGER_TERMS_ROOM = 16 /* what a stored row has room for */
+	LEDGER_TERMS_ROOM = 16, /* what a stored row has room for */
+	/* No term: its `records` is the id of the newest row of the spool that `received` knows of. */
+	LEDGER_SPOOLED_TO = LEDGER_TERMS_ROOM - 1
 };
 
 struct ledger_amount {

@@ -57,6 +57,8 @@ struct world {
 	struct sender *senders[2];
 	struct source *source;
 	uint64_t told[TOLD_MAX];
+	struct batch_row gone[TOLD_MAX];
+	size_t gone_count;
 	size_t told_count, resumed;
 };
 
@@ -734,15 +736,89 @@ static void what_is_left_at_the_end(void **state)
 	assert_int_equal(w->source->routes[0].row->live->term[LEDGER_DROPPED_EXIT].records, 10);
 }
 
+static void on_unspool(void *context, const struct batch_row *rows, size_t count)
+{
+	struct world *w = context;
+
+	for (size_t i = 0; i < count; i++)
+		w->gone[w->gone_count++] = rows[i];
+}
+
+/* As a door does that answers for it: prepared, put on disk as row `id` of the first route and `id` + 100 of the
+ * second, then taken. */
+static void offer_with_rows(struct world *w, size_t count, uint64_t id)
+{
+	struct batch *b = lines(w, count, 10, id);
+
+	w->source->unspool = on_unspool;
+	w->source->unspool_context = w;
+	assert_int_equal(source_prepare(w->source, &b), ADMIT_TAKEN);
+	w->source->waiting++;
+	assert_false(pipeline_idle(&w->pipeline));
+	assert_int_equal(term(w, 0, LEDGER_RECEIVED)->records, term(w, 0, LEDGER_HELD)->records);
+	w->source->waiting--;
+	for (size_t i = 0; i < w->source->route_count; i++)
+		batch_row_add(b, i, id + 100 * i);
+	source_take(w->source, &b);
+	assert_null(b);
+}
+
+static void rows_go_when_their_route_has_settled(void **state)
+{
+	struct world *w = *state;
+	struct send *first, *second;
+
+	w->source->rewind = REWIND_NONE;
+	source_route(w->source, w->senders[0]);
+	source_route(w->source, w->senders[1]);
+	offer_with_rows(w, 4, 1);
+	offer_with_rows(w, 6, 2); /* one batch, of two rows for each route */
+	turn(w);
+	first = take(&w->exporters[0]);
+	second = take(&w->exporters[1]);
+	assert_int_equal(first->delivery->row_count, 4);
+	for (size_t i = 0; i < 5; i++)
+		send_item(second, i, DELIVERED, NULL);
+	send_done(second, RETRY, "the rest later");
+	assert_int_equal(w->gone_count, 0);
+	send_done(first, SPLIT, "too large");
+	turn(w);
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_int_equal(w->gone_count, 0); /* of the other half nobody knows yet */
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	assert_int_equal(w->gone_count, 2);
+	assert_true(w->gone[0].id + w->gone[1].id == 3 && w->gone[0].route + w->gone[1].route == 0);
+	later(w, 10000);
+	send_done(take(&w->exporters[1]), DELIVERED, NULL);
+	assert_int_equal(w->gone_count, 4);
+	assert_true(w->gone[2].id + w->gone[3].id == 203 && w->gone[2].route + w->gone[3].route == 2);
+	assert_true(pipeline_idle(&w->pipeline));
+}
+
+static void what_has_rows_is_let_go_at_the_end(void **state)
+{
+	struct world *w = *state;
+
+	w->source->rewind = REWIND_NONE;
+	source_route(w->source, w->senders[0]);
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0);
+	offer_with_rows(w, 3, 1);
+	assert_true(pipeline_idle(&w->pipeline));
+	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 3);
+	assert_int_equal(w->gone_count, 0);
+}
+
 static void merging_keeps_items_and_charge(void **state)
 {
 	struct world *w = *state;
 	struct batch *into = lines(w, 3, 10, 1), *from = lines(w, 4, 20, 2);
 
+	batch_row_add(from, 3, 77);
 	assert_int_equal(batch_merge(into, &from), 0);
 	assert_null(from);
 	batch_check(into);
 	assert_int_equal(batch_items(into), 7);
+	assert_true(into->row_count == 1 && into->rows[0].id == 77 && into->rows[0].route == 3);
 	assert_int_equal(batch_size(into), 110);
 	assert_int_equal(batch_item(into, 6)->offset, 60);
 	assert_int_equal(into->token_count, 2);
@@ -792,6 +868,8 @@ int main(void)
 		CASE(a_destination_refuses_when_it_takes_nothing_for_long),
 		CASE(draining_waits_for_nothing),
 		CASE(what_is_left_at_the_end),
+		CASE(rows_go_when_their_route_has_settled),
+		CASE(what_has_rows_is_let_go_at_the_end),
 		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
 	};

@@ -112,6 +112,8 @@ static struct offsets load(struct folder *f)
 /* In a child: commits until killed, and says what was committed. Both positions move together. */
 static void commit_until_killed(struct folder *f, int told)
 {
+	char letter = 'x';
+	struct iovec x = { &letter, 1 };
 	uint64_t offset;
 
 	if (folder_start(f) != 0)
@@ -125,7 +127,7 @@ static void commit_until_killed(struct folder *f, int told)
 		state_change_position(c, "tail", &(struct position){ .generation = 1, .offset = offset });
 		state_change_position(c, "tail", &(struct position){ .generation = 2, .offset = offset });
 		state_change_ledger(c, "logs tail es", &(struct ledger_terms){ .term = { { offset, generation } } });
-		state_change_spool(c, "k", &(struct ledger_amount){ 1, 1 }, bytes_of("x"));
+		state_change_spool(c, "k", &(struct state_payload){ .amount = { 1, 1 }, .pieces = &x, .count = 1 });
 		if (folder_commit(f, c) != 0 || write(told, &offset, sizeof offset) != sizeof offset)
 			_exit(1);
 	}
@@ -187,13 +189,13 @@ static void test_kill_in_the_middle_of_commits(void **state)
 
 static int spool_block(struct folder *f, size_t size)
 {
-	char *block = oxp_new(size);
+	struct iovec block = { oxp_new(size), size };
 	struct state_change *c = state_change_new();
 	int failed;
 
-	state_change_spool(c, "k", &(struct ledger_amount){ 1, size }, (struct bytes){ block, size });
+	state_change_spool(c, "k", &(struct state_payload){ .amount = { 1, size }, .pieces = &block, .count = 1 });
 	failed = folder_commit(f, c);
-	free(block);
+	free(block.iov_base);
 	return failed;
 }
 
@@ -226,7 +228,7 @@ static void test_positions_go_on_when_the_disk_is_full(void **state)
 static void test_a_failing_neighbour_takes_nothing_along(void **state)
 {
 	struct folder *f = *state;
-	char *block = oxp_new(8 << 20);
+	struct iovec block = { oxp_new(8 << 20), 8 << 20 };
 	size_t before = f->answered;
 
 	disk_state.full = true;
@@ -234,7 +236,7 @@ static void test_a_failing_neighbour_takes_nothing_along(void **state)
 		struct state_change *c = state_change_new();
 		if (i % 2)
 			state_change_spool(
-				c, "k", &(struct ledger_amount){ 1, 1 }, (struct bytes){ block, 8 << 20 });
+				c, "k", &(struct state_payload){ .amount = { 1, 1 }, .pieces = &block, .count = 1 });
 		else
 			state_change_position(c, "tail", &(struct position){ .generation = 1, .offset = (uint64_t)i });
 		folder_ask(f, &c);
@@ -244,7 +246,7 @@ static void test_a_failing_neighbour_takes_nothing_along(void **state)
 		assert_true((f->answers[before + i] == 0) == (i % 2 == 0));
 	assert_int_equal(load(f).offset[1], 4);
 	assert_int_equal(state_spool_bytes(f->state, "k"), 0);
-	free(block);
+	free(block.iov_base);
 }
 
 /* Whichever write fails: the commit says so, or it is there; and the next one works. */
