@@ -73,10 +73,10 @@ uint64_t books_spooled_to(struct state *state, const struct ledger_row *row)
 	const struct ledger_terms *t;
 
 	if (row->rewinds) /* it has no slot, and no rows */
-		return 0;
+		return UINT64_MAX;
 	ledger_key(row, key, sizeof key);
 	t = state_slot(state, key);
-	return t ? t->term[LEDGER_SPOOLED_TO].records : 0;
+	return t && t->term[LEDGER_SPOOLED_TO].records ? t->term[LEDGER_SPOOLED_TO].records : UINT64_MAX;
 }
 
 int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)

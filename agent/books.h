@@ -17,9 +17,9 @@ struct log;
 struct books_disk {
 	struct ledger_amount spooled, parked;
 	struct ledger_amount unheard; /* of `spooled`, what was written and not counted any more before a kill */
-	uint64_t spooled_to; /* id of the newest row of the spool */
+	uint64_t spooled_to; /* behind the newest row of the spool */
 };
-/* The newest row of the spool that the books of the last run know of. */
+/* Where in the spool the rows begin that the books of the last run know nothing of: UINT64_MAX when they tell not. */
 uint64_t books_spooled_to(struct state *, const struct ledger_row *);
 /* Brings the row to where the last run left it. 0, or -ENOSPC when the mapped ledger is full. */
 int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;

@@ -159,8 +159,13 @@ static void print_conflicts(const json_t *conflicts, bool colour)
 			json_integer_value(json_object_get(row, "count")), text(row, "sample"));
 }
 
-static void print_trouble(const json_t *state)
+static void print_state(const json_t *state)
 {
+	double mib = 1 << 20, spool = (double)json_integer_value(json_object_get(state, "spool_bytes"));
+
+	if (spool > 0)
+		printf("\nspool in %s: %.1f MiB; state.max is %.0f MiB\n", text(state, "path"), spool / mib,
+			(double)json_integer_value(json_object_get(state, "max_bytes")) / mib);
 	if (*text(state, "error"))
 		printf("\nstate in %s fails: %s\n", text(state, "path"), text(state, "error"));
 }
@@ -183,7 +188,7 @@ static int print_report(const struct cli_answer *a)
 	print_troubles(json_object_get(report, "sources"), colour);
 	print_checks(json_object_get(report, "checks"), colour);
 	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
-	print_trouble(json_object_get(report, "state"));
+	print_state(json_object_get(report, "state"));
 	json_decref(report);
 	return balanced ? 0 : 1;
 }

@@ -105,7 +105,7 @@ struct kept_offer {
 	void *context;
 };
 
-/* For the books of the next start: what is in rows up to this one is received, or is about to be. */
+/* For the books of the next start: what is in rows before that is received, or is about to be. */
 static void know_rows(struct ledger_row *row, uint64_t up_to)
 {
 	uint64_t *known = &row->live->term[LEDGER_SPOOLED_TO].records;
@@ -121,7 +121,7 @@ static void on_offer_kept(void *context, int failed)
 	s->waiting--;
 	for (size_t i = 0; i < o->row_count && !failed; i++) {
 		batch_row_add(o->batch, o->rows[i].route, o->rows[i].id);
-		know_rows(s->routes[o->rows[i].route].row, o->rows[i].id);
+		know_rows(s->routes[o->rows[i].route].row, o->rows[i].id + 1);
 	}
 	if (failed)
 		batch_free(o->batch);
@@ -370,8 +370,8 @@ static bool restore_row(void *context, uint64_t id, const struct ledger_amount *
 
 	r->amount.records += amount->records;
 	r->amount.bytes += amount->bytes;
-	r->unheard.records += id > r->counted_to ? amount->records : 0;
-	r->unheard.bytes += id > r->counted_to ? amount->bytes : 0;
+	r->unheard.records += id >= r->counted_to ? amount->records : 0;
+	r->unheard.bytes += id >= r->counted_to ? amount->bytes : 0;
 	r->full = r->full || !batch;
 	r->until = id;
 	if (batch) {
@@ -487,7 +487,7 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 			.counted_to = books_spooled_to(a->state, s->routes[i].row) };
 		ledger_key(s->routes[i].row, key, sizeof key);
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
-		ret_disk[i] = (struct books_disk){ .spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until };
+		ret_disk[i] = (struct books_disk){ .spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1 };
 		send_open(s, i, &r.open);
 		if (r.full)
 			refill_later(a, &r, key);

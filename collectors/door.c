@@ -13,6 +13,8 @@ enum {
 	LINGER_S = 6, /* for an idle peer, while the process ends */
 	IDLE_S = 75, /* until a connection without traffic is closed */
 	SOCKET_MODE = 0660,
+	TELL_DISK_S = 60,
+	ANSWERS_AT_ONCE = 8,
 };
 
 const char *const door_acks[] = { "memory", "disk", NULL };
@@ -132,27 +134,65 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 
 /* The body is here. */
 
-/* Told when the disk begins to refuse, and when it takes again: it may be `state.max`, of which nobody else speaks. */
+/* It may be `state.max`, of which nobody else speaks. Near it some requests fit and others do not. */
 static void tell_disk(struct door *d, int failed)
 {
-	if (failed && !d->failing)
-		host_log(d->host, LOG_LEVEL_ERROR, "cannot put requests on disk, they are answered 503: %s%s",
-			strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
-	if (!failed && d->failing)
-		host_log(d->host, LOG_LEVEL_INFO, "requests are put on disk again");
-	d->failing = failed;
+	struct mono_time now = loop_now(host_loop(d->host));
+
+	if (d->told.ns && mono_since(now, d->told).ns < DURATION_S(TELL_DISK_S).ns)
+		return;
+	d->told = now;
+	host_log(d->host, LOG_LEVEL_ERROR, "cannot put requests on disk, they are answered 503: %s%s",
+		strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
+}
+
+static void answer_kept(struct door_request *r)
+{
+	struct door *d = r->door;
+
+	r->kept = false;
+	if (!r->failed) {
+		d->type->taken(r);
+		return;
+	}
+	tell_disk(d, r->failed);
+	door_refuse(r, 503, no_disk);
+}
+
+static struct door_request *take_kept(struct door *d)
+{
+	struct door_request *r = d->kept;
+
+	d->kept = r->next;
+	if (!d->kept)
+		d->kept_last = &d->kept;
+	return r;
+}
+
+/* One commit is many requests' answer, and each is a call into the kernel. */
+static void answer_some(void *context)
+{
+	struct door *d = context;
+
+	for (int i = 0; d->kept && (i < ANSWERS_AT_ONCE || d->stopped); i++)
+		answer_kept(take_kept(d)); /* another may come meanwhile */
+	if (d->kept)
+		loop_soon_run(&d->answering);
 }
 
 static void on_kept(void *context, int failed)
 {
 	struct door_request *r = context;
+	struct door *d = r->door;
 
-	r->kept = false;
-	tell_disk(r->door, failed);
-	if (failed)
-		door_refuse(r, 503, no_disk);
+	r->failed = failed;
+	r->next = NULL;
+	*d->kept_last = r;
+	d->kept_last = &r->next;
+	if (d->stopped)
+		answer_some(d);
 	else
-		r->door->type->taken(r);
+		loop_soon_run(&d->answering);
 }
 
 /* Afterwards the request is gone, or waits for the disk. */
@@ -309,6 +349,8 @@ void door_gone(void *context, struct http_request *request)
 int door_init(struct door *d, const struct door_type *type, struct host *host, size_t body_max)
 {
 	*d = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
+	d->kept_last = &d->kept;
+	loop_soon_init(&d->answering, host_loop(host), answer_some, d);
 	if (!d->gunzip)
 		return -ENOMEM;
 	d->requests = host_counter(host, "requests_total", "Requests that came in.");
@@ -354,12 +396,16 @@ bool door_quiet(const struct door *d)
 void door_stop(struct door *d)
 {
 	d->stopped = true;
+	answer_some(d);
 	if (d->server)
 		http_server_quiesce(d->server);
 }
 
 void door_done(struct door *d)
 {
+	loop_soon_done(&d->answering);
 	http_server_free(d->server);
+	while (d->kept)
+		request_free(take_kept(d));
 	gunzip_free(d->gunzip);
 }

@@ -52,11 +52,13 @@ struct door {
 	struct http_server *server;
 	size_t body_max;
 	enum door_ack ack;
-	bool failing; /* the disk takes nothing, and that was logged */
+	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request began */
 	bool stopped; /* nothing more is taken */
+	struct door_request *kept, **kept_last; /* what became of them is known: to be answered, some at a time */
+	struct loop_soon answering;
 	uint64_t *requests, *refused_full, *refused_bad;
 };
 
@@ -65,12 +67,14 @@ struct door {
  *
  * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane
  * only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline has the
- * batch, and will say what became of it.
+ * batch, or has said what became of it and the answer is due.
  */
 struct door_request {
 	struct job job;
 	struct door *door;
 	struct http_request *request;
+	struct door_request *next; /* in door.kept */
+	int failed; /* what that said: 0 or -errno */
 	struct batch *batch;
 	char *data;
 	size_t size, room;
