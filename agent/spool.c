@@ -487,7 +487,9 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 			.counted_to = books_spooled_to(a->state, s->routes[i].row) };
 		ledger_key(s->routes[i].row, key, sizeof key);
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
-		ret_disk[i] = (struct books_disk){ .spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1 };
+		ret_disk[i] = (struct books_disk){
+			.spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1
+		};
 		send_open(s, i, &r.open);
 		if (r.full)
 			refill_later(a, &r, key);
