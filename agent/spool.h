@@ -19,8 +19,8 @@ struct books_disk;
 /* host_offer_kept() */
 enum admit spool_offer(struct agent *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
-/* For pipeline_abandon(): stages what the send has left. True: it is on disk, or will be with the last commit. What that
- * takes has a ceiling: beyond it the loop turns until the disk has it. */
+/* For pipeline_abandon(): stages what the send has left. True: it is on disk, or will be with the last commit. What
+ * that takes has a ceiling: beyond it the loop turns until the disk has it. */
 bool spool_keep(void *agent, const struct send *);
 void spool_keep_end(struct agent *); /* behind the last spool_keep() */
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
