@@ -390,7 +390,7 @@ static void on_row(void *context, const struct state_spooled *row)
 	struct batch *batch;
 
 	r->asking = false;
-	r->over = row->failed == -ENOENT || (!row->failed && row->id >= r->until);
+	r->over = row->failed == -ENOENT || (!row->failed && row->id > r->until);
 	if (r->agent->phase == AGENT_ENDING)
 		return;
 	batch = row->failed || row->id > r->until ? NULL : unpack(r->source, row->payload);
@@ -398,6 +398,7 @@ static void on_row(void *context, const struct state_spooled *row)
 		batch_row_add(batch, r->route, row->id);
 		gather(r->source, r->route, &r->open, batch);
 		r->last = row->id;
+		r->over = row->id == r->until;
 	}
 	if (batch && !r->over)
 		ask_for_row(r);

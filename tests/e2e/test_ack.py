@@ -12,10 +12,9 @@ import pytest
 import requests
 
 from lib import agent as agents, fault
+from lib.sink import Sink
 from lib.wait import free_port, wait_until
 from test_bulk import NDJSON, bulk_of
-from test_full_disk import disk  # noqa: F401, a fixture
-from test_kill import Sink
 from test_traces import PROTOBUF, request_of, spans_at
 
 KILLS = 24

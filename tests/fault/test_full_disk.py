@@ -2,60 +2,16 @@
 refused and told, and nothing is lost or sent twice, also over a kill. The disk is a small tmpfs, filled by another."""
 
 import gzip
-import os
-import subprocess
 
-import pytest
 import requests
 
-from lib import agent as agents, need
+from lib import agent as agents
 from lib.lines import Writer, assert_same
 from lib.shipped import wait_delivered
 from lib.sink import Sink
 from lib.wait import wait_until
 from test_parked import Mapping, listed
 from test_traces import PROTOBUF, request_of
-
-SIZE = 16 << 20
-
-
-class Disk:
-    """A file system of its own; fill() leaves no byte of it."""
-
-    def __init__(self, path):
-        self.path, self.filler = str(path), os.path.join(str(path), "filler")
-        os.makedirs(self.path)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "tmpfs", self.path],
-                              capture_output=True, text=True)
-        if done.returncode:
-            need.missing(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")
-
-    def fill(self):
-        with open(self.filler, "ab", buffering=0) as file:
-            for size in (1 << 20, 4096, 1):
-                self.append(file, size)
-        assert os.statvfs(self.path).f_bfree == 0
-
-    @staticmethod
-    def append(file, size):
-        try:
-            while file.write(b"x" * size) == size:
-                pass
-        except OSError:
-            pass  # full, as far as pieces of this size go
-
-    def make_room(self):
-        os.unlink(self.filler)
-
-    def close(self):
-        subprocess.run(["umount", "-l", self.path], check=True)
-
-
-@pytest.fixture
-def disk(tmp_path):
-    made = Disk(tmp_path / "disk")
-    yield made
-    made.close()
 
 
 def config(disk, path, url, **more):

@@ -5,7 +5,7 @@ Those named like a program are factories or running backends; each ends what it 
 
 import pytest
 
-from . import agent, backends, fault, hosts
+from . import agent, backends, disk as disks, fault, hosts
 
 
 class Closing:
@@ -92,3 +92,11 @@ def each_backend(*kinds, name):
 
 jaeger = session_backend(backends.Jaeger)
 opensearch = session_backend(backends.OpenSearch)
+
+
+@pytest.fixture
+def disk(tmp_path):
+    """A file system of its own."""
+    made = disks.Disk(tmp_path / "disk")
+    yield made
+    made.close()

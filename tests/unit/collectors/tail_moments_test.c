@@ -267,7 +267,8 @@ static void a_read_that_fails_while_following_changes_nothing(void **state)
 	world_free(w);
 }
 
-/* Of twelve descriptors or so eight have files that were rotated and are read: those that have their names need them. */
+/* Of twelve descriptors or so eight have files that were rotated and are read: those that have their names need
+ * them. */
 static void rotated_files_make_room_for_those_that_cannot_be_opened(void **state)
 {
 	enum { FILES = 8, DESCRIPTORS = 36 };
