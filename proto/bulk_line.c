@@ -73,9 +73,14 @@ bool bulk_line_timestamp(const struct json_scan *scan, struct bytes line, struct
 	return may_have(line) && find_member(scan, line, value);
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 static size_t skip_space(struct bytes line, size_t at)
 {
-	while (at < line.size && line.data[at] && strchr(" \t\r\n", line.data[at]))
+	while (at < line.size && is_space(line.data[at]))
 		at++;
 	return at;
 }
