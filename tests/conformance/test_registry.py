@@ -259,6 +259,8 @@ def test_pipe_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tmp_
     server.listen()
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20000 - lost, 60, "the others delivered")
     agent.assert_balanced()
+    agent.expected_exit = {1}  # of a run that has lost some
+    assert agent.stop() == 1 and f"ended: {lost} records lost" in agent.err()
 
 
 @pytest.mark.parametrize("kind", ["stream", "datagram"])
@@ -277,6 +279,8 @@ def test_socket_waits_when_full_then_loses_and_counts(oxpecker, fault_server, tm
     server.listen()
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20000 - lost, 60, "the others delivered")
     agent.assert_balanced()
+    agent.expected_exit = {1}  # of a run that has lost some
+    assert agent.stop() == 1 and f"ended: {lost} records lost" in agent.err()
 
 
 def test_scrape_keeps_within_its_ceilings(oxpecker, fault_server, tmp_path):
