@@ -142,7 +142,7 @@ size_t send_first(const struct send *); /* items first … end - 1 are this send
 size_t send_end(const struct send *);
 struct wall_time send_sealed(const struct send *); /* when its batch was complete: the same for each try */
 bool send_wants(const struct send *, size_t item); /* false: it settled in an earlier try */
-unsigned send_tries(const struct send *); /* this one included */
+unsigned send_answered(const struct send *); /* tries before this one in which items were named */
 void send_item(struct send *, size_t item, enum outcome, const char *reason);
 void send_done(struct send *, enum outcome rest, const char *reason);
 /* Of the records that send_done(DELIVERED) is about to settle, so many were refused, and nobody can say which (OTLP

@@ -334,7 +334,8 @@ static void add_counters(struct collector *c, struct host *host)
 	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
 	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
 	c->vanished = host_counter(
-		host, "vanished_files_total", "Files of an earlier run that were not there any more at the start.");
+		host, "vanished_files_total",
+		"Files that were gone before it was known whether they were read to their end.");
 	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
 	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
 	c->scan_count = host_counter(host, "scans_total", "Times that the folders were looked through.");

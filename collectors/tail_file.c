@@ -177,6 +177,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 {
 	struct tail_file *f = s->file;
 	size_t before = f->skipping || f->held > 0 ? s->in.size : tail_before_hole(s->in.data, s->in.size);
+	bool at_end = s->at_end;
 	uint64_t zeros;
 	int more;
 
@@ -192,8 +193,11 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 		f->unended = (uint32_t)least(zeros, UINT32_MAX);
 		return TAIL_READ_END;
 	}
-	if (zeros < TAIL_HOLE_MIN) /* unless it was another file a moment ago */
-		return tail_zeros(s->in.data, s->in.size) < TAIL_HOLE_MIN ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
+	if (zeros < TAIL_HOLE_MIN && tail_zeros(s->in.data, s->in.size) >= TAIL_HOLE_MIN)
+		return TAIL_READ_CUT_DOWN; /* it was another file a moment ago */
+	s->at_end = at_end;
+	if (zeros < TAIL_HOLE_MIN)
+		return TAIL_READ_MORE;
 	s->reader->hole = zeros;
 	pass_zeros(f, zeros);
 	zeros = least(zeros, s->in.size);

@@ -26,6 +26,8 @@ static bool was_there_before(const struct collector *c, const struct tail_file *
 {
 	const int64_t known = c->known_before.ns;
 
+	if (known && f->identity.birth_ns == 0)
+		return false; /* nobody can tell */
 	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : c->looked.ns);
 }
 
@@ -34,6 +36,9 @@ static int begin_file(struct collector *c, struct tail_file *f)
 	struct tail_saved *s;
 	int failed = tail_table_claim(&c->table, &f->identity, f->fd, &s);
 
+	/* What has a row that does not fit has other bytes since. */
+	if (!failed && !s && tail_table_knows(&c->table, &f->identity))
+		f->offset = 0;
 	if (!failed)
 		failed = s ? tail_file_go_on(f, &s->at) : tail_file_begin(f, f->offset);
 	if (failed && s)
@@ -317,7 +322,9 @@ static int sweeps_of(const struct collector *c, const struct tail_file *f)
 void tail_tend_gone(struct collector *c, struct tail_file *f)
 {
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (c->sweeping && f->idle_sweeps < ROTATED_SWEEPS));
-	if (f->state == TAIL_CLOSED) {
+	if (f->state == TAIL_CLOSED && c->unpack && tail_same(&c->unpack->identity, &f->identity)) {
+		return;
+	} else if (f->state == TAIL_CLOSED) {
 		if (!f->spent)
 			look_for(c, f);
 		drop_file(c, f);
@@ -340,6 +347,11 @@ void tail_tend_gone(struct collector *c, struct tail_file *f)
 static void tell_gone(struct collector *c, const struct tail_saved *s)
 {
 	++*c->vanished;
+	if (s->at.head_size == 0) {
+		host_log(c->reader.host, LOG_LEVEL_INFO,
+			"%s was gone before it could be opened: what it had is not known", s->path);
+		return;
+	}
 	host_log(c->reader.host, LOG_LEVEL_INFO,
 		"%s was read up to byte %llu in an earlier run and is not there any more; what it had behind that is "
 		"not known",

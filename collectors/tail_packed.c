@@ -22,12 +22,21 @@ void tail_spend(struct tail_file *f)
 	f->spent = true;
 }
 
+/* What was not come to is there for the next time. */
+static void end_unpack(struct collector *c)
+{
+	tail_unpack_free(c->unpack);
+	c->unpack = NULL;
+	if (c->resumed)
+		tail_table_give_back(&c->table, c->resumed);
+	c->resumed = NULL;
+}
+
 static void unpack_next_slice(struct collector *c)
 {
 	if (lane_run(host_cpu_lane(c->reader.host), &c->unpack->job) == 0)
 		return;
-	tail_unpack_free(c->unpack); /* the next sweep tries again */
-	c->unpack = NULL;
+	end_unpack(c); /* the next sweep tries again */
 }
 
 /* Nobody is writing to it any more. Its time of change tells, as gzip gives it the other time of what it packed. */
@@ -48,7 +57,7 @@ void tail_begin_packed(struct collector *c, struct tail_file *f, int fd, enum ta
 	bool wanted = c->config->gzip && packing == TAIL_GZIP;
 
 	f->packed = true;
-	f->spent = !wanted || (f->from_end && !tail_table_knows(&c->table, &f->identity));
+	f->spent = !wanted || (f->from_end && !tail_table_has_begun(&c->table, &f->identity));
 	if (f->spent)
 		tail_out_of_trouble(c, f);
 	if (!wanted)
@@ -173,7 +182,10 @@ static void begin_text(struct collector *c, struct tail_file *f, bool read_befor
 	f->fd = c->unpack->text;
 	c->unpack->text = -1;
 	if (s && tail_file_go_on(f, &s->at) == 0) {
-		tail_moved(c, f);
+		if (s->at.head_size == 0)
+			tail_commit_first(c, f);
+		else
+			tail_moved(c, f);
 		free(s);
 		c->resumed = NULL;
 	} else {
@@ -187,16 +199,6 @@ static void begin_text(struct collector *c, struct tail_file *f, bool read_befor
 		tail_mark_ready(c, f);
 	++*c->packed;
 	*c->unpacked += !read_before;
-}
-
-/* What was not come to is there for the next time. */
-static void end_unpack(struct collector *c)
-{
-	tail_unpack_free(c->unpack);
-	c->unpack = NULL;
-	if (c->resumed)
-		tail_table_give_back(&c->table, c->resumed);
-	c->resumed = NULL;
 }
 
 static void tell_damage(struct collector *c, const struct tail_file *f)
@@ -218,7 +220,8 @@ void tail_on_unpacked(struct job *job)
 
 	if (!f || c->stopped || c->draining) {
 		end_unpack(c);
-		tail_begin_scan(c);
+		if (f || c->draining)
+			tail_begin_scan(c);
 		return;
 	}
 	if (u->starved) {

@@ -294,6 +294,7 @@ struct listing {
 	struct listed *inodes; /* the same in theirs */
 	size_t count, room;
 	bool read; /* it could be */
+	bool hidden; /* it is there, and could not be */
 };
 
 static void clear_listing(struct listing *l)
@@ -359,6 +360,7 @@ static void list_folder(struct listing *l, const char *path)
 	l->folder[size] = '\0';
 	d = opendir(size ? l->folder : ".");
 	l->read = d != NULL;
+	l->hidden = !d && errno != ENOENT && errno != ENOTDIR;
 	while (d && l->count < FILES_MAX && (entry = readdir(d))) {
 		l->names = grow(l->names, l->count, &l->room, sizeof *l->names);
 		l->names[l->count++] = (struct listed){ oxp_strdup(entry->d_name), entry->d_ino };
@@ -464,7 +466,7 @@ static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listin
 		return;
 	list_folder(l, at);
 	lost->gone = l->read;
-	s->unlisted = s->unlisted || !l->read;
+	s->unlisted = s->unlisted || l->hidden;
 	wanted = (struct listed){ .name = at + strlen(l->folder), .inode = lost->identity.inode };
 	for (i = find_listed(l->inodes, l->count, &wanted, by_inode);
 		i < l->count && l->inodes[i].inode == wanted.inode; i++)

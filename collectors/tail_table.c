@@ -183,8 +183,21 @@ bool tail_table_knows(const struct tail_table *t, const struct tail_identity *id
 	return s != NULL;
 }
 
-/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where neither device nor
- * birth tells, its bytes have to. */
+bool tail_table_has_begun(const struct tail_table *t, const struct tail_identity *identity)
+{
+	const struct tail_saved *s = t->saved[saved_place(identity->inode)];
+
+	while (s) {
+		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+		if (s->at.head_size > 0 && tail_same_later(&then, identity))
+			break;
+		s = s->next;
+	}
+	return s != NULL;
+}
+
+/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
+ * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. */
 static int sureness(const struct position *p, const struct tail_identity *now, int fd)
 {
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
@@ -197,7 +210,7 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 		return 3;
 	if (tail_same_later(&then, now))
 		return 2;
-	if (then.birth_ns != 0 || now->birth_ns != 0 || p->head_size == 0)
+	if (p->head_size == 0 || (then.dev != now->dev && (then.birth_ns != 0 || now->birth_ns != 0)))
 		return 0;
 	return tail_stood_before(fd, p->offset, &before);
 }

@@ -46,6 +46,8 @@ struct tail_file *tail_table_last_owner(const struct tail_table *, const char *p
 void tail_table_remember(struct tail_table *, const struct position *);
 /* Whether there is a saved position of a file of that identity, whatever it holds now. */
 bool tail_table_knows(const struct tail_table *, const struct tail_identity *);
+/* The same, of one that was opened in an earlier run. */
+bool tail_table_has_begun(const struct tail_table *, const struct tail_identity *);
 /* Takes the saved position of the open file, when there is one and the file is the same as it was then; else NULL. 0 or
  * -errno: the file cannot be read. */
 int tail_table_claim(struct tail_table *, const struct tail_identity *, int fd, struct tail_saved **ret) MUST_CHECK;

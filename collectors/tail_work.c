@@ -152,7 +152,7 @@ static void know(struct collector *c)
 {
 	bool first = c->known.ns == 0;
 
-	if (c->unsure || c->put_off || c->troubled > 0 || c->packed_waiting > 0)
+	if (c->unsure || c->put_off || c->packed_waiting > 0)
 		return;
 	c->known = c->looking;
 	if (first && c->config->start == START_END)

@@ -245,13 +245,13 @@ static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
 	return false;
 }
 
-/* Others of its batch were taken, and it breaks the server each time, as with a pipeline that throws: it is not to hold
- * up what is behind it for ever. */
+/* Others of its batch have settled, and it breaks the server each time that bulks are answered, as with a pipeline that
+ * throws: it is not to hold up what is behind it for ever. */
 static bool breaks_the_server(const struct bulk *r, unsigned status)
 {
 	size_t i = send_first(r->send);
 
-	if (status < 500 || status == 503 || send_tries(r->send) < BREAKING_TRIES)
+	if (status < 500 || status == 503 || send_answered(r->send) + 1 < BREAKING_TRIES)
 		return false;
 	while (i < send_end(r->send) && send_wants(r->send, i))
 		i++;

@@ -152,6 +152,7 @@ static void begin(struct sender *s, struct send *d)
 	d->context = NULL;
 	s->under_way++;
 	s->sends++;
+	d->named = false;
 	if (d->tries++ > 0)
 		s->resent += d->left;
 	loop_timer_set(&d->patience, s->limits.timeout);
@@ -177,14 +178,21 @@ static void pump(void *context)
 
 /* How a send stands to its items. */
 
-static void keep_reason(struct sender *s, enum outcome outcome, const char *reason)
+static void keep_reason(struct sender *s, const char *reason)
 {
 	if (!reason || !*reason)
 		return;
 	snprintf(s->reason, sizeof s->reason, "%s", reason);
 	text_one_line(s->reason);
-	if (outcome == RETRY)
-		snprintf(s->failure, sizeof s->failure, "%s", s->reason);
+}
+
+/* Of all that was sent; what is said of one record may quote it, and so may the page of a proxy behind the colon. */
+static void keep_failure(struct sender *s, const char *reason)
+{
+	int size = reason ? (int)strcspn(reason, ":") : 0;
+
+	snprintf(s->failure, sizeof s->failure, "%.*s", size, reason ? reason : "");
+	text_one_line(s->failure);
 }
 
 /* A wrong mapping refuses every line: said once in a while, counted always. */
@@ -213,9 +221,9 @@ struct wall_time send_sealed(const struct send *d)
 	return d->delivery->sealed;
 }
 
-unsigned send_tries(const struct send *d)
+unsigned send_answered(const struct send *d)
 {
-	return d->tries;
+	return d->answered - d->named;
 }
 
 bool send_wants(const struct send *d, size_t item)
@@ -236,7 +244,7 @@ void *send_context(const struct send *d)
 void send_partial(struct send *d, uint64_t records, const char *reason)
 {
 	d->refused = records;
-	keep_reason(d->sender, REJECTED, reason);
+	keep_reason(d->sender, reason);
 }
 
 void send_elsewhere(struct send *d)
@@ -279,8 +287,12 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
 	if (outcome == SPLIT) /* there are no halves of one */
 		outcome = REJECTED;
+	d->answered += !d->named;
+	d->named = true;
 	if (outcome != DELIVERED)
-		keep_reason(d->sender, outcome, reason);
+		keep_reason(d->sender, reason);
+	if (outcome == RETRY)
+		keep_failure(d->sender, "some records are to be sent again");
 	d->took_some = d->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
 		outcome = refuse(d, item, reason);
@@ -472,7 +484,9 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	if (rest == SPLIT && d->end - d->first == 1)
 		rest = REJECTED;
 	if (rest != DELIVERED)
-		keep_reason(s, rest, reason);
+		keep_reason(s, reason);
+	if (rest == RETRY)
+		keep_failure(s, reason);
 	loop_timer_clear(&d->patience);
 	settle_rest(d, rest == SPLIT ? RETRY : rest, reason);
 	d->under_way = false;

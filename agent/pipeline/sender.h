@@ -43,7 +43,8 @@ struct send {
 	size_t route;
 	size_t first, end, left;
 	unsigned char *marks;
-	unsigned tries;
+	unsigned tries, answered; /* answered: those whose answer named items */
+	bool named; /* this one's has */
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
 	bool took_some, refused_some; /* in this try */
 	struct mono_time begun;
