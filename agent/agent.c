@@ -610,6 +610,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 		return failed;
 	metrics_start(&a->metrics);
 	health_start(&a->health);
+	loop_timer_init(&a->leave_again, a->loop, spool_leave, a);
 	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
@@ -735,6 +736,8 @@ uint64_t agent_stop(struct agent *a)
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
 		spool_keep_end(a);
 		parking_flush(&a->parking);
+		if (a->leaving)
+			spool_leave(a);
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
@@ -757,6 +760,7 @@ uint64_t agent_stop(struct agent *a)
 	conflicts_done(&a->conflicts);
 	ledger_done(&a->ledger);
 	loop_timer_done(&a->settled_in);
+	loop_timer_done(&a->leave_again);
 	loop_timer_done(&a->look);
 	loop_timer_done(&a->deadline);
 	loop_signal_done(&a->terminate);

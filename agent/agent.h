@@ -78,6 +78,8 @@ struct agent {
 	size_t spooling; /* bytes of copies on their way to the spool then */
 	uint64_t unkept; /* records that could not be spooled: lost */
 	struct keeping *keeping; /* that spool_keep() fills; NULL: none */
+	struct leaving *leaving; /* rows that could not be deleted yet */
+	struct loop_timer leave_again;
 	struct refill *refills; /* of the spool, which had no room in memory yet */
 };
 

@@ -9,6 +9,7 @@
 
 enum {
 	ROW_BYTES = 1 << 20,
+	LEAVE_AGAIN_MS = 1000, /* then what could not be deleted is tried again */
 	CHANGE_BYTES = 2048, /* what a change takes besides its payload */
 	SPOOLING_MIN = 1 << 20,
 	SPOOLING_PART = 8, /* of `memory`, in what is on its way to the disk; a commit each, so not too small a part */
@@ -429,6 +430,15 @@ static void refill_later(struct agent *a, const struct restore *from, const char
 	log_info(a->log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
 }
 
+/* Rows whose records have settled, on their way out of the spool. */
+struct leaving {
+	struct leaving *next; /* of those that could not be deleted yet */
+	struct agent *agent;
+	bool last; /* the process ends: its commit is waited for */
+	size_t count;
+	uint64_t ids[];
+};
+
 void spool_done(struct agent *a)
 {
 	for (struct refill *r; (r = a->refills);) {
@@ -436,15 +446,10 @@ void spool_done(struct agent *a)
 		batch_free(r->open);
 		free(r);
 	}
-}
-
-static void on_unspooled(void *context, int failed)
-{
-	struct agent *a = context;
-
-	if (failed)
-		log_warn(a->log, "spool", "a delivered row could not be deleted: %s; it will be sent again",
-			strerror(-failed));
+	for (struct leaving *l; (l = a->leaving);) {
+		a->leaving = l->next;
+		free(l);
+	}
 }
 
 static void refill(void *context)
@@ -455,22 +460,65 @@ static void refill(void *context)
 		ask_for_row(r);
 }
 
-static void on_unspooled_last(void *context, int failed)
+static void leave_later(struct leaving *l)
 {
-	on_unspooled(context, failed);
-	agent_committed(context);
+	struct agent *a = l->agent;
+
+	l->next = a->leaving;
+	a->leaving = l;
+	if (!loop_timer_pending(&a->leave_again))
+		loop_timer_set(&a->leave_again, DURATION_MS(LEAVE_AGAIN_MS));
+}
+
+static void on_left(void *context, int failed)
+{
+	struct leaving *l = context;
+	struct agent *a = l->agent;
+	bool last = l->last;
+
+	if (failed)
+		log_warn(a->log, "spool", "delivered rows could not be deleted: %s; %s", strerror(-failed),
+			last ? "they will be sent again" : "trying again");
+	if (failed && !last)
+		leave_later(l);
+	else
+		free(l);
+	if (last)
+		agent_committed(a);
+}
+
+static void leave(struct leaving *l)
+{
+	struct agent *a = l->agent;
+
+	l->last = a->phase == AGENT_ENDING;
+	a->commits += l->last;
+	state_spool_drop(a->state, l->ids, l->count, on_left, l);
+}
+
+void spool_leave(void *agent)
+{
+	struct agent *a = agent;
+	struct leaving *all = a->leaving;
+
+	a->leaving = NULL;
+	for (struct leaving *l; (l = all);) {
+		all = l->next;
+		leave(l);
+	}
+	refill(a); /* the same moment may have failed it, too */
 }
 
 static void unspool(void *context, const struct batch_row *rows, size_t count)
 {
-	struct agent *a = context;
-	struct state_change *change = state_change_new();
+	struct leaving *l = oxp_new(sizeof *l + count * sizeof l->ids[0]);
 
+	l->agent = context;
+	l->count = count;
 	for (size_t i = 0; i < count; i++)
-		state_change_unspool(change, rows[i].id);
-	a->commits += a->phase == AGENT_ENDING;
-	state_commit(a->state, &change, a->phase == AGENT_ENDING ? on_unspooled_last : on_unspooled, a);
-	refill(a);
+		l->ids[i] = rows[i].id;
+	leave(l);
+	refill(context);
 }
 
 int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk)

@@ -26,6 +26,8 @@ void spool_keep_end(struct agent *); /* behind the last spool_keep() */
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
  * what is in the spool in all, by route. Before the books are opened. */
 int spool_restore(struct agent *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
+/* Deletes once more what could not be deleted: of a timer, and at the end. */
+void spool_leave(void *agent);
 void spool_done(struct agent *);
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(struct agent *);

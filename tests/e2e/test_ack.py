@@ -405,3 +405,17 @@ def test_more_on_disk_than_memory_has_room_for(oxpecker, fault_server):
     assert sink.again == 0 and killed(agent) == 0
     assert agent.booked("received", signal="logs") == 6000
     agent.assert_balanced()
+
+
+def test_rows_that_could_not_be_deleted_are_deleted_later(oxpecker, fault_server):
+    """Else the next start sends them again, and the spool fills with what was delivered."""
+    server = fault_server()
+    server.refuse()
+    agent, door = start(oxpecker, server.url)
+    assert post(door, range(10)).ok
+    with Lock(agent):
+        server.listen()
+        agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 10, 20, "delivered")
+        agent.wait_until(lambda: "could not be deleted" in agent.err(), 20, "the disk refuses")
+    agent.wait_until(lambda: rows_on_disk(agent) == (0, 0), 20, "they are gone")
+    agent.assert_balanced()
