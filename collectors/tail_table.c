@@ -174,26 +174,24 @@ void tail_table_remember(struct tail_table *t, const struct position *at)
 	tail_table_give_back(t, s);
 }
 
+static bool has_saved(const struct tail_table *t, const struct tail_identity *identity, bool begun)
+{
+	for (const struct tail_saved *s = t->saved[saved_place(identity->inode)]; s; s = s->next) {
+		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+		if (tail_same_later(&then, identity) && (!begun || s->at.head_size > 0))
+			return true;
+	}
+	return false;
+}
+
 bool tail_table_knows(const struct tail_table *t, const struct tail_identity *identity)
 {
-	const struct tail_saved *s = t->saved[saved_place(identity->inode)];
-
-	while (s && !tail_same_later(&(struct tail_identity){ s->at.dev, s->at.inode, s->at.birth_ns }, identity))
-		s = s->next;
-	return s != NULL;
+	return has_saved(t, identity, false);
 }
 
 bool tail_table_has_begun(const struct tail_table *t, const struct tail_identity *identity)
 {
-	const struct tail_saved *s = t->saved[saved_place(identity->inode)];
-
-	while (s) {
-		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
-		if (s->at.head_size > 0 && tail_same_later(&then, identity))
-			break;
-		s = s->next;
-	}
-	return s != NULL;
+	return has_saved(t, identity, true);
 }
 
 /* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
