@@ -203,7 +203,8 @@ void loop_watch_init(struct loop_watch *w, struct loop *l, int fd, void (*ready)
 
 void loop_watch_set(struct loop_watch *w, unsigned what)
 {
-	short wanted = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) | (what & WATCH_WRITE ? EV_WRITE : 0));
+	short wanted = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) | (what & WATCH_WRITE ? EV_WRITE : 0) |
+			       (what & WATCH_EDGE ? EV_ET : 0));
 
 	if (what == w->what)
 		return;

@@ -34,8 +34,9 @@ const struct clock *loop_clock(const struct loop *);
 
 typedef void loop_callback(void *context);
 
-/* A file descriptor that is readable or writable (level-triggered; hang-up counts as both). */
-enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+/* A file descriptor that is readable or writable (hang-up counts as both): as long as it is, or, with WATCH_EDGE, once
+ * when it is watched and whenever something has come. */
+enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_EDGE = 4 };
 struct loop_watch {
 	struct loop *loop;
 	struct event *event;
