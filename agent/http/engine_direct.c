@@ -180,7 +180,7 @@ static void push(struct connection *c)
 	size_t skip = head ? 0 : c->sent - c->out.size;
 	struct iovec parts[] = {
 		{ c->out.data + (c->out.size - head), head },
-		{ (char *)c->rest.data + (c->rest.size ? skip : 0), c->rest.size - skip },
+		{ c->rest.size ? (char *)c->rest.data + skip : NULL, c->rest.size - skip },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t n = sendmsg(c->base.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);

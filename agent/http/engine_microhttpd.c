@@ -117,7 +117,9 @@ static enum MHD_Result complete(struct connection *c)
 
 /* libmicrohttpd's callbacks. */
 
-/* The first call is for the head, which has been judged. What has its answer then does not have its body read. */
+/* The first call is for the head, which has been judged. What has its answer then does not have its body read. What has
+ * no body is complete: libmicrohttpd would ask for one if the peer expects that (Expect: 100-continue), and not know what
+ * to do with bytes behind it. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_size, void **request)
 {
@@ -127,7 +129,9 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	(void)context, (void)url, (void)method, (void)version;
 	if (!*request) {
 		*request = c;
-		return c->answer ? hand_over(c) : MHD_YES;
+		if (c->answer)
+			return hand_over(c);
+		return c->base.request.content_length == 0 ? complete(c) : MHD_YES;
 	}
 	*upload_size = 0;
 	if (piece.size == 0)

@@ -99,10 +99,14 @@ static void cut_off(struct http_connection *c)
 
 void http_connection_evict(struct http_connection *c)
 {
-	c->server->totals.evicted++;
+	struct http_server *s = c->server;
+
+	s->totals.evicted++;
+	if (s->options.evicted)
+		++*s->options.evicted;
 	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
 		send_raw(c->fd, 503);
-	c->server->engine->drop(c);
+	s->engine->drop(c);
 }
 
 /* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */

@@ -57,6 +57,7 @@ struct http_server_options {
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
+	uint64_t *evicted; /* counts connections that others needed the place of; may be NULL */
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with

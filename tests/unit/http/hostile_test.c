@@ -17,6 +17,7 @@ struct fixture {
 	struct http_server *server;
 	struct http_route routes[6];
 	uint16_t port;
+	uint64_t evicted;
 	struct http_request *waiting[PLACES];
 	size_t waiting_count;
 	unsigned gone;
@@ -82,7 +83,8 @@ static int setup(void **state, bool direct)
 					 .connections_max = PLACES,
 					 .idle = DURATION_S(1),
 					 .priority = LOOP_PROBES,
-					 .direct = direct },
+					 .direct = direct,
+					 .evicted = &f->evicted },
 				 f->routes, &f->server),
 		0);
 	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
@@ -229,6 +231,7 @@ static void check_places_are_given_up(struct fixture *f, const char *text)
 	expect_hello(f);
 	assert_in_range(clock_system.mono(NULL).ns - began, 0, 500000000);
 	assert_int_equal(totals(f).evicted, 1);
+	assert_int_equal(f->evicted, 1);
 	assert_int_equal(totals(f).timeouts, 0);
 	raw_receive(&raws[0]);
 	assert_true(raws[0].ended);	/* the oldest, and no other */
