@@ -118,8 +118,8 @@ static enum MHD_Result complete(struct connection *c)
 /* libmicrohttpd's callbacks. */
 
 /* The first call is for the head, which has been judged. What has its answer then does not have its body read. What has
- * no body is complete: libmicrohttpd would ask for one if the peer expects that (Expect: 100-continue), and not know what
- * to do with bytes behind it. */
+ * no body is complete: libmicrohttpd would ask for one if the peer expects that (Expect: 100-continue), and not know
+ * what to do with bytes behind it. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_size, void **request)
 {
@@ -186,6 +186,7 @@ static void shard_run(void *context)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	MHD_run(shard->daemon);
+	http_places_renew(shard->server);
 	if (MHD_get_timeout(shard->daemon, &ms) == MHD_YES && ms == 0)
 		loop_soon_run(&shard->soon);
 }

@@ -1,11 +1,14 @@
 #include "http/places.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/sockios.h>
 #include <linux/tcp.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "http/engine.h"
 
@@ -96,6 +99,41 @@ static void rest(struct http_server *s, int ms)
 	watch_doors(s);
 }
 
+void http_places_renew(struct http_server *s)
+{
+	struct http_places *p = &s->places;
+
+	if (p->spare < 0 && p->doors_count > 0)
+		p->spare = fcntl(p->doors[0].fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* accept4() says that there is no descriptor before it looks whether there is a peer. */
+static bool somebody_waits(int door)
+{
+	struct pollfd p = { .fd = door, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_PLACE = -3 };
+
+static int accept_peer(struct http_server *s, int door)
+{
+	static const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int peer = accept4(door, NULL, NULL, flags);
+
+	if (peer >= 0 || !starved(errno))
+		return peer;
+	if (!somebody_waits(door))
+		return NOBODY;
+	if (s->places.spare < 0)
+		return NO_DESCRIPTOR;
+	close(s->places.spare);
+	s->places.spare = -1;
+	peer = accept4(door, NULL, NULL, flags);
+	return peer < 0 && starved(errno) ? NO_DESCRIPTOR : peer;
+}
+
 /* The door, which is ready still, will be asked again at once if there is a descriptor now. */
 static void make_descriptor(struct http_server *s)
 {
@@ -112,11 +150,11 @@ static bool let_one_in(struct http_server *s, int fd)
 {
 	bool full = s->totals.connections >= s->options.connections_max;
 	struct http_connection *victim = full ? who_goes(s) : NULL;
-	int peer = full && !victim ? -EBUSY : accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int peer = full && !victim ? NO_PLACE : accept_peer(s, fd);
 
-	if (peer == -EBUSY)
+	if (peer == NO_PLACE)
 		rest(s, FULL_MS);
-	else if (peer < 0 && starved(errno))
+	else if (peer == NO_DESCRIPTOR)
 		make_descriptor(s);
 	if (peer < 0)
 		return false;
@@ -131,6 +169,7 @@ static void on_door(void *context, int fd, unsigned what)
 	struct http_server *s = context;
 
 	(void)what;
+	http_places_renew(s);
 	for (int i = 0; i < ACCEPTS_MAX && let_one_in(s, fd); i++)
 		;
 }
@@ -138,6 +177,7 @@ static void on_door(void *context, int fd, unsigned what)
 void http_places_init(struct http_server *s)
 {
 	loop_timer_init(&s->places.again, s->loop, on_again, s);
+	s->places.spare = -1;
 }
 
 void http_places_open(struct http_server *s, int listening)
@@ -146,6 +186,7 @@ void http_places_open(struct http_server *s, int listening)
 
 	loop_watch_init(door, s->loop, listening, on_door, s);
 	door->priority = s->options.priority;
+	http_places_renew(s);
 	watch_doors(s);
 }
 
@@ -154,10 +195,14 @@ void http_places_close(struct http_server *s)
 	while (s->places.doors_count > 0)
 		loop_watch_done(&s->places.doors[--s->places.doors_count]);
 	loop_timer_done(&s->places.again);
+	if (s->places.spare >= 0)
+		close(s->places.spare);
+	s->places.spare = -1;
 }
 
 void http_places_left(struct http_server *s)
 {
+	http_places_renew(s);
 	loop_timer_clear(&s->places.again);
 	watch_doors(s);
 }

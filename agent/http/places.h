@@ -6,7 +6,8 @@
  * the last answer, or from the first byte of the request, so a byte now and then makes nobody younger. If there is no
  * such connection, an answer goes of which the peer took nothing between two sweeps. A request that is being handled,
  * and an answer that moves, keep their place; then who comes waits in the kernel's queue. The want of a descriptor is
- * treated as the want of a place.
+ * treated as the want of a place, and each server keeps a spare one: where others have used up all of the process's,
+ * one connection at a time is served all the same.
  */
 #ifndef OXP_HTTP_PLACES_H
 #define OXP_HTTP_PLACES_H
@@ -25,6 +26,7 @@ struct http_places {
 	struct loop_watch doors[HTTP_ADDRESSES_MAX];
 	size_t doors_count;
 	struct loop_timer again;
+	int spare; /* a descriptor for want of others, or -1 */
 };
 
 void http_places_init(struct http_server *);
@@ -32,6 +34,8 @@ void http_places_open(struct http_server *, int listening); /* the socket stays 
 void http_places_close(struct http_server *);
 /* A connection has ended. */
 void http_places_left(struct http_server *);
+/* A descriptor was closed: it may be the spare one. */
+void http_places_renew(struct http_server *);
 /* Notes what peers have taken of their answers; called by the sweep. */
 void http_places_look(struct http_connection *);
 
