@@ -66,7 +66,8 @@ static const struct option socket_options[] = {
 	{ OPT_SIZE(struct socket_config, line_max), .name = "line_max", .text = "256KiB", .min = 1024, .max = 1 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_COUNT(struct socket_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Connections at a time; further ones wait, which is logged and counted." },
+		.help = "Connections at a time; further ones wait, which is logged and counted, or take the place of "
+			"one that never said anything." },
 	{ OPT_SIZE(struct socket_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "What the kernel is asked to keep of unread bytes, of each socket; at most "
