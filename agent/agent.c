@@ -16,8 +16,9 @@
 enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
-	PROBE_CONNECTIONS = 64,
-	CONTROL_CONNECTIONS = 8,
+	PROBE_CONNECTIONS = 128,
+	PULLS_AT_ONCE = 32, /* of /metrics, which take their time: the other places are for probes */
+	CONTROL_CONNECTIONS = 16,
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
@@ -405,13 +406,19 @@ static void on_status(void *context, struct http_request *request)
 	buffer_done(&out);
 }
 
-static int listen_on(struct agent *a, const struct http_server_options *o, const struct http_route *routes,
+static int listen_on(struct agent *a, struct http_server_options o, const struct http_route *routes,
 	struct http_server **server)
 {
-	int failed = http_server_new(a->loop, o, routes, server);
+	char labels[64];
+	int failed;
 
+	snprintf(labels, sizeof labels, "component=\"%s\"", o.name);
+	o.evicted = &counter_row(&a->counters, COUNTER_GROWS, "connections_evicted_total", labels,
+			"Connections that were silent or unfinished for longest when others needed their place.")
+			     ->value;
+	failed = http_server_new(a->loop, &o, routes, server);
 	if (failed)
-		log_error(a->log, who, "%s: cannot serve: %s", o->name, strerror(-failed));
+		log_error(a->log, who, "%s: cannot serve: %s", o.name, strerror(-failed));
 	return failed;
 }
 
@@ -441,7 +448,11 @@ static int open_doors(struct agent *a)
 	int failed;
 
 	a->routes[0] = (struct http_route){
-		.path = "/metrics", .complete = metrics_pull, .gone = metrics_gone, .context = &a->metrics
+		.path = "/metrics",
+		.complete = metrics_pull,
+		.gone = metrics_gone,
+		.context = &a->metrics,
+		.at_once = PULLS_AT_ONCE,
 	};
 	a->routes[1] =
 		(struct http_route){ .path = "/health/liveness", .complete = health_liveness, .context = &a->health };
@@ -451,10 +462,11 @@ static int open_doors(struct agent *a)
 	a->routes[4] = (struct http_route){ .path = "/ready", .complete = health_readiness, .context = &a->health };
 	a->routes[5] = (struct http_route){ .path = "/health/delivery", .complete = destinations_health, .context = a };
 	a->control_routes[0] = (struct http_route){ .path = "/status", .complete = on_status, .context = a };
-	parked_routes(&a->parked, &a->control_routes[1]);
-	failed = listen_on(a, &probes, a->routes, &a->listen);
+	a->control_routes[1] = a->routes[3]; /* for `oxpecker health`, whatever strangers do to `listen` */
+	parked_routes(&a->parked, &a->control_routes[2]);
+	failed = listen_on(a, probes, a->routes, &a->listen);
 	if (!failed)
-		failed = listen_on(a, &control, a->control_routes, &a->control);
+		failed = listen_on(a, control, a->control_routes, &a->control);
 	for (size_t i = 0; i < a->config->listen->count && !failed; i++)
 		failed = listen_at(a, a->listen, a->config->listen->items[i]);
 	return failed ? failed : listen_at(a, a->control, a->config->control);

@@ -70,7 +70,7 @@ struct agent {
 	struct outlet *outlets;
 	struct host *hosts; /* of all components */
 	struct http_server *listen, *control;
-	struct http_route routes[7], control_routes[6];
+	struct http_route routes[7], control_routes[7];
 	struct loop_signal terminate, interrupt;
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */

@@ -212,15 +212,15 @@ int cli_status(const char *control, bool json)
 	return status;
 }
 
-int cli_health(const char *address)
+int cli_health(const char *control)
 {
 	struct cli_answer a = { .status = 0 };
 
-	cli_ask("GET", address, "/health/readiness", &a);
+	cli_ask("GET", control, "/health/readiness", &a);
 	if (a.status)
 		printf("%.*s\n", (int)a.body.size, a.body.data);
 	else
-		fprintf(stderr, "oxpecker: no agent answers at %s: %s\n", address, a.error);
+		fprintf(stderr, "oxpecker: no agent answers at %s: %s\n", control, a.error);
 	buffer_done(&a.body);
 	return a.status == 200 ? 0 : 1;
 }

@@ -8,7 +8,7 @@
 
 /* Exit status for the shell: 0 fine, 1 the ledger does not balance, 2 no agent answered. */
 int cli_status(const char *control, bool json);
-/* `oxpecker health`: asks readiness at the first address of `listen`. 0 ready, 1 not. */
-int cli_health(const char *address);
+/* `oxpecker health`: asks for readiness at the control socket, which strangers cannot keep busy. 0 ready, 1 not. */
+int cli_health(const char *control);
 
 #endif

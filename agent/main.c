@@ -297,7 +297,7 @@ static int run_command(const struct command_line *c, struct agent_config *config
 	case 'c':
 		return command_check(c, config);
 	case 'h':
-		return cli_health(config->listen->items[0]);
+		return cli_health(config->control);
 	case 'p':
 		return command_parked(c, config);
 	case 'r':

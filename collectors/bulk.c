@@ -36,7 +36,8 @@ static const struct option bulk_options[] = {
 	{ OPT_SIZE(struct bulk_config, body_max), .name = "body_max", .text = "16MiB", .min = 1 << 10, .max = 64 << 20,
 		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
-		.help = "Connections at a time; further ones wait." },
+		.help = "Connections at a time; when all are there, one more takes the place of whoever has been "
+			"silent or unfinished for longest." },
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
 		.help = "Version of Elasticsearch that clients are told." },

@@ -364,13 +364,16 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 
 int door_start(struct door *d, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
+	uint64_t *evicted = host_counter(d->host, "connections_evicted_total",
+		"Connections that were silent or unfinished for longest when others needed their place.");
 	const struct http_server_options o = { .name = host_name(d->host),
 		.body_max = d->body_max,
 		.connections_max = connections,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
-		.direct = true };
+		.direct = true,
+		.evicted = evicted };
 	int failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
 
 	for (size_t i = 0; !failed && i < addresses->count; i++) {

@@ -2,7 +2,9 @@
  * The `socket` collector: log lines on Unix sockets, TCP and UDP, as lines or as syslog messages.
  *
  * Connections are bounded, and so is what all of them may hold of lines without an end: a peer that sends slowly, or
- * never ends a line, has a small part for itself and no more. They take turns, a slice each. A message with the head of
+ * never ends a line, has a small part for itself and no more. They take turns, a slice each. Whoever has said something
+ * keeps its place, however long it is idle: it may go on at any time. A peer that has never said a word gives its place
+ * up when others wait and it has been there for SILENT_S. A message with the head of
  * a syslog becomes an object with what the head says (proto/syslog.h). When memory is full nobody waits for longer than
  * `patience`; then what comes is lost, and counted. A Unix socket whose file was removed is made anew.
  */
@@ -10,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -27,7 +30,8 @@ enum {
 	ACCEPTS = 16, /* in one callback */
 	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
-	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there */
+	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there, and who is silent */
+	SILENT_S = 5, /* so long a peer that has said nothing keeps its place from others */
 	UNFINISHED_MAX = 4 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
@@ -62,7 +66,8 @@ static const struct option socket_options[] = {
 	{ OPT_SIZE(struct socket_config, line_max), .name = "line_max", .text = "256KiB", .min = 1024, .max = 1 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_COUNT(struct socket_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Connections at a time; further ones wait, which is logged and counted." },
+		.help = "Connections at a time; further ones wait, which is logged and counted, or take the place of "
+			"one that never said anything." },
 	{ OPT_SIZE(struct socket_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "What the kernel is asked to keep of unread bytes, of each socket; at most "
@@ -80,6 +85,7 @@ static const struct option socket_options[] = {
 struct connection {
 	TAILQ_ENTRY(connection) entry;
 	struct collector *collector;
+	struct mono_time came; /* stream.last is later than that when it has said something */
 	struct stream stream;
 };
 
@@ -109,7 +115,7 @@ struct collector {
 	struct syslog_now now;
 	struct mono_time drained, last; /* last: when a connection came or went */
 	bool stopped, unframed_told, full, full_told, starved_told;
-	uint64_t *open, *accepted, *unframed, *fulls, *syslog;
+	uint64_t *open, *accepted, *unframed, *fulls, *evicted, *syslog;
 };
 
 /* Messages. */
@@ -143,7 +149,21 @@ static bool shape(struct lines *l, struct bytes line)
 
 /* Connections. */
 
-/* Nobody is sent away: what a peer has written already would be lost with its connection. */
+/* They stand in the order in which they came. What is written and not read yet would be lost with its connection. */
+static struct connection *silent_one(const struct collector *c)
+{
+	struct connection *peer;
+	int unread = 0;
+
+	TAILQ_FOREACH(peer, &c->connections, entry)
+		if (peer->stream.last.ns == peer->came.ns &&
+			mono_since(loop_now(c->loop), peer->came).ns >= DURATION_S(SILENT_S).ns &&
+			ioctl(peer->stream.fd, FIONREAD, &unread) == 0 && unread == 0)
+			return peer;
+	return NULL;
+}
+
+/* Nobody who has said something is sent away. */
 static void tell_full(struct collector *c)
 {
 	++*c->fulls;
@@ -155,8 +175,8 @@ static void tell_full(struct collector *c)
 
 static void watch_doors(struct collector *c)
 {
-	bool room = c->count < c->config->connections && !loop_timer_pending(&c->again) && !c->stopped;
 	bool full = c->count >= c->config->connections;
+	bool room = (!full || silent_one(c)) && !loop_timer_pending(&c->again) && !c->stopped;
 
 	if (full && !c->full)
 		tell_full(c);
@@ -223,6 +243,7 @@ static void connection_new(struct collector *c, int fd)
 	int one = 1;
 
 	peer->collector = c;
+	peer->came = loop_now(c->loop);
 	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* whoever is gone leaves his place */
 	set_buffer(c, fd);
 	TAILQ_INSERT_TAIL(&c->connections, peer, entry);
@@ -232,17 +253,28 @@ static void connection_new(struct collector *c, int fd)
 	stream_init(&peer->stream, &c->kind, fd);
 }
 
+static int accept_one(struct collector *c, int fd)
+{
+	struct connection *silent = c->count < c->config->connections ? NULL : silent_one(c);
+	int peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (peer >= 0 && silent) {
+		++*c->evicted;
+		connection_free(silent);
+	}
+	if (peer >= 0)
+		connection_new(c, peer);
+	return peer;
+}
+
 static void on_peer(void *context, int fd, unsigned what)
 {
 	struct collector *c = context;
 	int peer = 0;
 
 	(void)what;
-	for (int i = 0; i < ACCEPTS && peer >= 0 && c->count < c->config->connections; i++) {
-		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (peer >= 0)
-			connection_new(c, peer);
-	}
+	for (int i = 0; i < ACCEPTS && peer >= 0 && (c->count < c->config->connections || silent_one(c)); i++)
+		peer = accept_one(c, fd);
 	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		wait_for_descriptors(c, errno);
 	watch_doors(c);
@@ -348,6 +380,7 @@ static void on_look(void *context)
 	for (size_t i = 0; i < c->door_count && !patience_waits(&c->patience); i++)
 		if (listening_is_lost(&c->doors[i].listening))
 			open_anew(&c->doors[i]);
+	watch_doors(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -409,6 +442,8 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->accepted = host_counter(host, "connections_total", "Connections that came.");
 	c->fulls =
 		host_counter(host, "connections_full_total", "Times that `connections` were open, and others waited.");
+	c->evicted = host_counter(host, "connections_evicted_total",
+		"Connections that had never said anything when others needed their place.");
 	c->unframed = host_counter(
 		host, "unframed_messages_total", "Messages without the length that their peer puts before others.");
 	c->syslog = host_counter(host, "syslog_messages_total", "Messages with the head of a syslog.");

@@ -12,15 +12,17 @@
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H
 
+#include <sys/queue.h>
+
+#include "http/head.h"
 #include "http/linger.h"
 #include "http/listen.h"
+#include "http/places.h"
 #include "http/server.h"
-
-enum { HTTP_ADDRESSES_MAX = 16 };
 
 /* Where a connection stands; from `since` on its patience is counted. */
 enum http_phase {
-	PHASE_IDLE, /* kept, and nothing of a next request has come; libmicrohttpd minds such ones itself */
+	PHASE_IDLE, /* nothing of a request has come */
 	PHASE_HEAD, /* the peer's turn: sending a head */
 	PHASE_BODY, /* the peer's turn: sending the body */
 	PHASE_HANDLER, /* our turn: waiting for http_respond() */
@@ -44,23 +46,36 @@ struct http_request {
 	bool close; /* the answer is the connection's last */
 };
 
-/* Embedded in the engine's own. */
+/*
+ * Embedded in the engine's own.
+ *
+ * Invariant: a server's connections stand in the order in which their silence, or the request that is not whole yet,
+ * began: the oldest first.
+ */
 struct http_connection {
 	struct http_server *server;
-	struct http_connection *next, **link;
+	TAILQ_ENTRY(http_connection) entry;
 	struct http_request request;
 	enum http_phase phase;
 	struct mono_time since;
 	size_t moving; /* bytes of this phase, for the rate */
+	size_t peeked; /* bytes that were looked at and are still the kernel's */
+	uint64_t taken; /* of the answer by the peer, when it was last looked at (places.c) */
+	unsigned still; /* looks in a row that found nothing more taken */
 	int fd;
 };
+TAILQ_HEAD(http_connection_list, http_connection);
 
 struct http_engine {
-	/* Serves a listening socket, which stays the server's. 0 or -errno. */
-	int (*listen)(struct http_server *, int listening) MUST_CHECK;
-	/* Takes no new connections. The listening sockets are closed after it. */
-	void (*quiesce)(struct http_server *);
-	/* Closes every connection and frees what the engine has. */
+	bool chunked; /* whether it reads bodies that come in chunks; others are answered 411 */
+
+	/* Before the first connection. 0 or -errno. */
+	int (*start)(struct http_server *) MUST_CHECK;
+	/* A peer has come: takes over its socket. */
+	void (*take)(struct http_server *, int fd);
+	/* Ends a connection at once, without a word. Not called for one whose request a handler has. */
+	void (*drop)(struct http_connection *);
+	/* Closes every connection and frees what the engine has. Fine without start. */
 	void (*stop)(struct http_server *);
 	/* Takes over the answer, and sends it once the request's body has come to its end. */
 	void (*answer)(struct http_request *, const struct http_answer *);
@@ -74,8 +89,9 @@ struct http_server {
 	struct http_server_options options;
 	const struct http_route *routes;
 	const struct http_engine *engine;
-	void *engine_own; /* NULL until the engine's first listen() */
-	struct http_connection *connections;
+	void *engine_own; /* NULL before start() */
+	struct http_connection_list connections;
+	struct http_places places;
 	struct lingers lingers;
 	struct loop_timer sweep;
 	struct listening listening[HTTP_ADDRESSES_MAX];
@@ -89,20 +105,13 @@ static inline struct http_connection *http_connection_of(const struct http_reque
 	return CONTAINER_OF(r, struct http_connection, request);
 }
 
-/* What the head says about the body's length; each header is shown to it. */
-struct http_framing {
-	unsigned lengths, codings;
-	const char *length, *coding;
-};
-void http_framing_see(struct http_framing *, const char *name, const char *value);
-
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
 void http_connection_end(struct http_connection *); /* its requests have ended before */
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
+void http_connection_evict(struct http_connection *); /* its place is wanted */
 
-/* `path` stays valid until the end of the request. */
-bool http_request_begin(
-	struct http_connection *, const char *method, const char *path, const struct http_framing *) MUST_CHECK;
+/* A whole head, in `text`, which stays there until the end of the request; makes strings of it (head.h). */
+bool http_request_begin(struct http_connection *, struct http_head *, char *text) MUST_CHECK;
 bool http_request_piece(struct http_connection *, struct bytes piece) MUST_CHECK;
 /* Calls the handler, unless there is an answer already. */
 void http_request_complete(struct http_connection *);

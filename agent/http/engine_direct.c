@@ -29,16 +29,12 @@
 _Static_assert(
 	(int)HTTP_HEAD_MAX == (int)HTTP_MEMORY_MAX, "the head of a request fits into the memory of a connection");
 
-enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ACCEPTS_MAX = 16, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
-enum { AGAIN_MS = 100, KEPT_MIN_MS = 1000 };
+enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
 /* Of a server: what its connections share. */
 struct direct {
 	struct http_server *server;
-	struct loop_watch doors[HTTP_ADDRESSES_MAX];
-	size_t doors_count;
-	struct loop_timer again; /* there was no descriptor or no place for a connection */
 	char *in; /* READ_MAX bytes */
 	int64_t date_second;
 	char date[DATE_SIZE];
@@ -184,7 +180,7 @@ static void push(struct connection *c)
 	size_t skip = head ? 0 : c->sent - c->out.size;
 	struct iovec parts[] = {
 		{ c->out.data + (c->out.size - head), head },
-		{ (char *)c->rest.data + (c->rest.size ? skip : 0), c->rest.size - skip },
+		{ c->rest.size ? (char *)c->rest.data + skip : NULL, c->rest.size - skip },
 	};
 	struct msghdr message = { .msg_iov = parts, .msg_iovlen = 2 };
 	ssize_t n = sendmsg(c->base.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -267,19 +263,16 @@ static void go_on(struct connection *c)
 
 static void begin(struct connection *c, bool body_follows)
 {
-	struct http_framing framing = { 0 };
-	char *text = c->text.data;
+	int64_t length;
 
-	http_head_strings(&c->head, text);
-	for (unsigned i = 0; i < c->head.fields_count; i++)
-		http_framing_see(&framing, text + c->head.fields[i].name.at, text + c->head.fields[i].value.at);
-	if (!http_request_begin(&c->base, text + c->head.method.at, http_head_path(&c->head, text), &framing)) {
+	if (!http_request_begin(&c->base, &c->head, c->text.data)) {
 		c->step = STEP_OVER;
 		return;
 	}
-	c->missing = framing.codings ? 0 : (uint64_t)c->base.request.content_length;
+	length = c->base.request.content_length;
+	c->missing = length < 0 ? 0 : (uint64_t)length;
 	c->chunked = (struct http_chunked){ 0 };
-	c->step = framing.codings ? STEP_CHUNKED : STEP_LENGTH;
+	c->step = length < 0 ? STEP_CHUNKED : STEP_LENGTH;
 	if (c->step == STEP_LENGTH && c->missing == 0)
 		body_done(c);
 	else if (c->head.expects && !c->head.old && !body_follows)
@@ -377,12 +370,8 @@ static void feed(struct connection *c, struct bytes in)
 
 /* Connections. */
 
-static void doors_watch(struct direct *d);
-
 static void connection_close(struct connection *c)
 {
-	struct direct *d = c->direct;
-
 	http_request_end(&c->base);
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
@@ -393,7 +382,6 @@ static void connection_close(struct connection *c)
 	drop_body(c);
 	http_connection_end(&c->base);
 	free(c);
-	doors_watch(d);
 }
 
 static size_t smaller(size_t a, size_t b)
@@ -460,10 +448,11 @@ static void on_soon(void *context)
 		await(c);
 }
 
-static void connection_new(struct direct *d, int fd)
+static void take(struct http_server *s, int fd)
 {
+	struct direct *d = s->engine_own;
 	struct connection *c = oxp_new(sizeof *c);
-	struct loop *loop = d->server->loop;
+	struct loop *loop = s->loop;
 	int one = 1;
 
 	/* Refused by a Unix socket, which has nothing to delay. */
@@ -472,110 +461,39 @@ static void connection_new(struct direct *d, int fd)
 	buffer_init(&c->text, HTTP_HEAD_MAX);
 	buffer_init(&c->left, READ_FIRST);
 	buffer_init(&c->out, ANSWER_HEAD_MAX);
-	http_connection_begin(&c->base, d->server, fd);
-	http_connection_enter(&c->base, PHASE_IDLE, 0);
+	http_connection_begin(&c->base, s, fd);
 	loop_soon_init(&c->soon, loop, on_soon, c);
 	loop_watch_init(&c->watch, loop, fd, on_ready, c);
-	c->soon.priority = c->watch.priority = d->server->options.priority;
+	c->soon.priority = c->watch.priority = s->options.priority;
 	loop_watch_set(&c->watch, WATCH_READ);
 }
 
-/* Doors. */
-
-static bool has_places(const struct direct *d)
+static void drop(struct http_connection *c)
 {
-	return d->server->totals.connections < d->server->options.connections_max;
+	connection_close(CONTAINER_OF(c, struct connection, base));
 }
 
-/* Who waits comes before who was kept and has nothing to say: the one that has been silent for longest goes, if it was
- * for so long that it is hardly about to speak. */
-static bool make_place(const struct direct *d)
-{
-	struct http_connection *silent = NULL;
+/* The engine. */
 
-	if (has_places(d))
-		return true;
-	for (struct http_connection *c = d->server->connections; c; c = c->next)
-		if (c->phase == PHASE_IDLE && (!silent || c->since.ns < silent->since.ns))
-			silent = c;
-	if (!silent || mono_since(loop_now(d->server->loop), silent->since).ns < DURATION_MS(KEPT_MIN_MS).ns)
-		return false;
-	connection_close(CONTAINER_OF(silent, struct connection, base));
-	return true;
-}
-
-/* A door is watched unless there was no room behind it a moment ago; the kernel keeps who waits. */
-static void doors_watch(struct direct *d)
-{
-	bool open = !d->server->ending && !loop_timer_pending(&d->again);
-
-	for (size_t i = 0; i < d->doors_count; i++)
-		loop_watch_set(&d->doors[i], open ? WATCH_READ : 0);
-}
-
-static void on_again(void *context)
-{
-	doors_watch(context);
-}
-
-static void on_door(void *context, int fd, unsigned what)
-{
-	struct direct *d = context;
-	int peer = 0;
-
-	(void)what;
-	for (int i = 0; i < ACCEPTS_MAX && peer >= 0 && make_place(d); i++) {
-		peer = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-		if (peer >= 0)
-			connection_new(d, peer);
-	}
-	if (peer >= 0 ? !has_places(d) : (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
-		loop_timer_set(&d->again, DURATION_MS(AGAIN_MS));
-	doors_watch(d);
-}
-
-static struct direct *direct_new(struct http_server *s)
+static int start(struct http_server *s)
 {
 	struct direct *d = oxp_new(sizeof *d);
 
 	d->server = s;
 	d->in = malloc(READ_MAX);
 	OXP_ASSERT(d->in && "out of memory");
-	loop_timer_init(&d->again, s->loop, on_again, d);
-	return d;
-}
-
-static int add_door(struct http_server *s, int listening)
-{
-	struct direct *d = s->engine_own ? s->engine_own : direct_new(s);
-	struct loop_watch *door = &d->doors[d->doors_count++];
-
 	s->engine_own = d;
-	loop_watch_init(door, s->loop, listening, on_door, d);
-	door->priority = s->options.priority;
-	doors_watch(d);
 	return 0;
-}
-
-static void quiesce(struct http_server *s)
-{
-	struct direct *d = s->engine_own;
-
-	while (d && d->doors_count > 0)
-		loop_watch_done(&d->doors[--d->doors_count]);
 }
 
 static void stop(struct http_server *s)
 {
 	struct direct *d = s->engine_own;
 
-	while (s->connections)
-		connection_close(CONTAINER_OF(s->connections, struct connection, base));
-	quiesce(s);
-	if (d) {
-		loop_timer_done(&d->again);
+	while (!TAILQ_EMPTY(&s->connections))
+		drop(TAILQ_FIRST(&s->connections));
+	if (d)
 		free(d->in);
-	}
 	free(d);
 }
 
@@ -594,8 +512,10 @@ static const char *query(const struct http_request *r, const char *name)
 }
 
 const struct http_engine http_engine_direct = {
-	.listen = add_door,
-	.quiesce = quiesce,
+	.chunked = true,
+	.start = start,
+	.take = take,
+	.drop = drop,
 	.stop = stop,
 	.answer = respond,
 	.header = header,

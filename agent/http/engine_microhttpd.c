@@ -1,34 +1,50 @@
 /*
- * The engine on libmicrohttpd (external epoll), the only includer of <microhttpd.h>.
+ * The engine on libmicrohttpd (external epoll), the only includer of <microhttpd.h>, with the project's own reader of
+ * heads in front of it.
  *
- * Each listening socket is shared by several small daemons (shards) so that one callback never serves more than a few
- * connections: one MHD_run() serves every ready connection of its daemon at 12-14 microseconds each.
+ * libmicrohttpd 0.9.75, strict or not, takes bare LF, folded lines, a second Host and white space before a colon,
+ * answers some faults with two heads, and spins for ever on a chunk extension or a chunk size that fills its memory.
+ * So it never sees a head that head.h has not found good, nor a chunked body (411), nor a second request: a head is
+ * looked at with MSG_PEEK, edge by edge, until it is whole; only then does libmicrohttpd get the socket, reads the same
+ * bytes, a body of known length behind them, and sends one answer, which ends the connection. Its own limits and
+ * time-outs are never reached.
+ *
+ * The sockets of a server are shared out to several small daemons (shards) so that one callback never serves more than
+ * a few: one MHD_run() serves every ready connection of its daemon at 12-14 microseconds each.
  *
  * libmicrohttpd has no thread and no socket of ours to wait on but its epoll descriptor: each shard's is watched by the
- * loop, and MHD_run() does what is ready. What it asks to be called for later becomes a timer of the shard, moved only
- * when it comes nearer, since it would otherwise be moved at every request.
- *
- * A handler that has not answered when its request is complete leaves the connection suspended. Resuming wakes nobody
- * here, so an answer that comes then runs the shard soon after.
+ * loop, and MHD_run() does what is ready. A handler that has not answered when its request is complete leaves the
+ * connection suspended. Resuming wakes nobody here, so an answer that comes then runs the shard soon after.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "http/engine.h"
+#include "http/head.h"
 
-enum { SHARD_MIN = 4, SHARD_MAX = 16, SHARDS_WANTED = 8, REST_MS = 100 };
+enum {
+	SHARDS_MAX = 8,
+	SHARD_CONNECTIONS = 8, /* that are worth a shard */
+	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer. */
+	MEMORY_MAX = 4 * HTTP_HEAD_MAX,
+};
 
 /*
- * Invariant: `answer` is set by respond() and handed to libmicrohttpd at the end of the body; suspended only while the
- * request is live and without an answer handed over.
+ * Invariant: ours until the head is whole, then `shard` is set and libmicrohttpd closes the socket; `answer` is set by
+ * respond() until it is handed to libmicrohttpd; suspended only while the request is live and without an answer.
  */
 struct connection {
 	struct http_connection base;
-	struct MHD_Connection *mhd;
+	struct loop_watch watch; /* while it is ours */
+	struct http_head head;
+	struct buffer text;
 	struct shard *shard;
+	struct MHD_Connection *mhd;
 	struct MHD_Response *answer;
 	unsigned status;
 	bool suspended;
@@ -36,13 +52,18 @@ struct connection {
 
 struct shard {
 	struct http_server *server;
-	struct shard *next;
 	struct MHD_Daemon *daemon;
 	struct loop_watch watch;
-	struct loop_timer timer;
 	struct loop_soon soon;
-	size_t connections, room;
-	bool starved;	/* the run under way found no descriptor for a connection */
+	size_t connections;
+	struct connection *arriving; /* during MHD_add_connection() */
+};
+
+/* Of a server. */
+struct front {
+	struct shard shards[SHARDS_MAX];
+	size_t shards_count;
+	char *in; /* HTTP_HEAD_MAX bytes, to peek into */
 };
 
 static struct connection *connection_of(const struct http_request *r)
@@ -55,22 +76,18 @@ static struct connection *connection_from(struct MHD_Connection *connection)
 	return MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT)->socket_context;
 }
 
+static void connection_free(struct connection *c)
+{
+	loop_watch_done(&c->watch);
+	http_request_end(&c->base);
+	if (c->answer)
+		MHD_destroy_response(c->answer);
+	buffer_done(&c->text);
+	http_connection_end(&c->base);
+	free(c);
+}
+
 /* Requests. */
-
-static enum MHD_Result framing_header(void *context, enum MHD_ValueKind kind, const char *name, const char *value)
-{
-	(void)kind;
-	http_framing_see(context, name, value);
-	return MHD_YES;
-}
-
-static enum MHD_Result begin(struct connection *c, const char *path, const char *method)
-{
-	struct http_framing framing = { 0 };
-
-	MHD_get_connection_values(c->mhd, MHD_HEADER_KIND, framing_header, &framing);
-	return http_request_begin(&c->base, method, path, &framing) ? MHD_YES : MHD_NO;
-}
 
 static enum MHD_Result hand_over(struct connection *c)
 {
@@ -98,27 +115,23 @@ static enum MHD_Result complete(struct connection *c)
 	return MHD_YES;
 }
 
-static void end(struct connection *c)
-{
-	http_request_end(&c->base);
-	if (c->answer)
-		MHD_destroy_response(c->answer);
-	c->answer = NULL;
-	http_connection_enter(&c->base, PHASE_HEAD, 0);
-}
-
 /* libmicrohttpd's callbacks. */
 
+/* The first call is for the head, which has been judged. What has its answer then does not have its body read. What has
+ * no body is complete: libmicrohttpd would ask for one if the peer expects that (Expect: 100-continue), and not know
+ * what to do with bytes behind it. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
 				  const char *version, const char *upload, size_t *upload_size, void **request)
 {
 	struct connection *c = connection_from(connection);
 	struct bytes piece = { upload, *upload_size };
 
-	(void)context, (void)version;
+	(void)context, (void)url, (void)method, (void)version;
 	if (!*request) {
 		*request = c;
-		return begin(c, url, method);
+		if (c->answer)
+			return hand_over(c);
+		return c->base.request.content_length == 0 ? complete(c) : MHD_YES;
 	}
 	*upload_size = 0;
 	if (piece.size == 0)
@@ -129,107 +142,53 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 static void on_request_end(void *context, struct MHD_Connection *connection, void **request,
 			   enum MHD_RequestTerminationCode why)
 {
-	struct http_server *s = context;
-
-	(void)connection;
-	if (why == MHD_REQUEST_TERMINATED_TIMEOUT_REACHED)
-		s->totals.timeouts++;
+	(void)context, (void)connection, (void)why;
 	if (*request)
-		end(*request);
+		http_request_end(&((struct connection *)*request)->base);
 	*request = NULL;
 }
 
-static void connection_start(struct shard *shard, struct MHD_Connection *connection, void **ret)
+/* Closing over unread bytes would reset the answer away. */
+static void linger_if_unread(struct connection *c)
 {
-	struct connection *c = oxp_new(sizeof *c);
+	const struct http_request *r = &c->base.request;
+	int unread = 0;
 
-	c->shard = shard;
-	shard->connections++;
-	c->mhd = connection;
-	http_connection_begin(&c->base, shard->server,
-			      MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd);
-	http_connection_enter(&c->base, PHASE_HEAD, 0);
-	*ret = c;
-}
-
-/* A full daemon forgets its listening socket, and looks for it again only in a run that begins with room. */
-static void connection_end(struct connection *c)
-{
-	if (c->shard->connections-- == c->shard->room && !c->base.server->ending)
-		loop_soon_run(&c->shard->soon);
-	http_connection_end(&c->base);
-	free(c);
+	if (c->base.server->ending || c->base.phase != PHASE_ANSWER)
+		return;
+	if ((int64_t)r->received < r->content_length || r->content_length < 0 ||
+	    (ioctl(c->base.fd, FIONREAD, &unread) == 0 && unread > 0))
+		linger_start(&c->base.server->lingers, c->base.fd);
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode what)
 {
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		connection_start(context, connection, socket_context);
-	else if (*socket_context)
-		connection_end(*socket_context);
-}
-
-static enum MHD_Result on_accept(void *context, const struct sockaddr *from, socklen_t size)
-{
-	struct http_server *s = context;
-
-	(void)from, (void)size;
-	if (s->totals.connections < s->options.connections_max)
-		return MHD_YES;
-	s->totals.refused_connections++;
-	return MHD_NO;
-}
-
-/* The only word libmicrohttpd has of requests that it refuses itself, before any callback. Another version's wording
- * only leaves them uncounted. */
-static void on_log(void *context, const char *format, va_list args)
-{
-	static const char refused[] = "Error processing request (HTTP response code is %u";
-	static const char starved[] = "Hit process or system resource limit";
 	struct shard *shard = context;
-	struct http_server *s = shard->server;
-	unsigned status;
+	struct connection *c = *socket_context;
 
-	shard->starved = shard->starved || strncmp(format, starved, sizeof starved - 1) == 0;
-	if (strncmp(format, refused, sizeof refused - 1) != 0)
-		return;
-	status = va_arg(args, unsigned);
-	if (status == 413 || status == 414 || status == 431)
-		s->totals.refused_size++;
-	else
-		s->totals.bad_requests++;
+	if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = shard->arriving;
+		shard->arriving->mhd = connection;
+		shard->arriving = NULL;
+	} else if (c) {
+		shard->connections--;
+		linger_if_unread(c);
+		connection_free(c);
+	}
 }
 
 /* Shards. */
 
-/* Without descriptors libmicrohttpd would be ready all the time, and keep from the loop those who could free some. */
-static void shard_rest(struct shard *shard)
+static void shard_run(void *context)
 {
-	shard->starved = false;
-	loop_watch_set(&shard->watch, 0);
-	loop_timer_set(&shard->timer, DURATION_MS(REST_MS));
-}
-
-static void shard_run(struct shard *shard)
-{
+	struct shard *shard = context;
 	MHD_UNSIGNED_LONG_LONG ms;
-	struct mono_time due;
 
 	MHD_run(shard->daemon);
-	if (shard->starved) {
-		shard_rest(shard);
-		return;
-	}
-	if (MHD_get_timeout(shard->daemon, &ms) != MHD_YES)
-		return;
-	if (ms == 0) {
+	http_places_renew(shard->server);
+	if (MHD_get_timeout(shard->daemon, &ms) == MHD_YES && ms == 0)
 		loop_soon_run(&shard->soon);
-		return;
-	}
-	due = mono_after(loop_now(shard->server->loop), DURATION_MS(ms));
-	if (!loop_timer_pending(&shard->timer) || due.ns < shard->timer.due.ns)
-		loop_timer_set(&shard->timer, DURATION_MS(ms));
 }
 
 static void shard_ready(void *context, int fd, unsigned what)
@@ -238,130 +197,202 @@ static void shard_ready(void *context, int fd, unsigned what)
 	shard_run(context);
 }
 
-static void shard_due(void *context)
-{
-	struct shard *shard = context;
-
-	loop_watch_set(&shard->watch, WATCH_READ);
-	shard_run(shard);
-}
-
-static void shard_free(struct shard *shard)
+static void shard_done(struct shard *shard)
 {
 	loop_watch_done(&shard->watch);
-	loop_timer_done(&shard->timer);
 	loop_soon_done(&shard->soon);
 	if (shard->daemon)
 		MHD_stop_daemon(shard->daemon);
-	free(shard);
 }
 
-/* Takes the listening socket `fd`. NULL when libmicrohttpd does not start. */
-static struct MHD_Daemon *daemon_new(struct shard *shard, int fd, size_t connections)
+/* It has no time-out: patience is server.c's. */
+static int shard_init(struct shard *shard, struct http_server *s)
 {
-	static const unsigned flags = MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_ERROR_LOG;
-	const struct http_server_options *o = &shard->server->options;
-	unsigned idle = o->idle.ns < 1000000000 ? 1 : (unsigned)(o->idle.ns / 1000000000);
-
+	static const unsigned flags =
+		MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
 	const struct MHD_OptionItem items[] = {
-		{ MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)on_log, shard },
-		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)connections, NULL },
-		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTP_MEMORY_MAX, NULL },
-		{ MHD_OPTION_CONNECTION_TIMEOUT, idle, NULL },
-		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_request_end, shard->server },
+		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->options.connections_max, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL },
+		{ MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_request_end, NULL },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, shard },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	return MHD_start_daemon(flags, 0, on_accept, shard->server, on_request, shard->server, MHD_OPTION_ARRAY, items,
-				MHD_OPTION_END);
-}
-
-static void shard_wait(struct shard *shard)
-{
-	struct loop *loop = shard->server->loop;
-	int fd = MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-
-	loop_timer_init(&shard->timer, loop, shard_due, shard);
-	loop_soon_init(&shard->soon, loop, shard_due, shard);
-	loop_watch_init(&shard->watch, loop, fd, shard_ready, shard);
-	shard->soon.priority = shard->watch.priority = shard->server->options.priority;
-	loop_watch_set(&shard->watch, WATCH_READ);
-	/* Its first run is what puts the listening socket among those it waits for. */
-	loop_soon_run(&shard->soon);
-}
-
-static int shard_add(struct http_server *s, int listening, size_t connections)
-{
-	struct shard *shard;
-	int fd = fcntl(listening, F_DUPFD_CLOEXEC, 0);
-
-	if (fd < 0)
-		return -errno;
-	shard = oxp_new(sizeof *shard);
-	shard->server = s;
-	shard->room = connections;
-	shard->daemon = daemon_new(shard, fd, connections);
-	if (!shard->daemon) {
-		close(fd);
-		shard_free(shard);
+	*shard = (struct shard){ .server = s };
+	loop_soon_init(&shard->soon, s->loop, shard_run, shard);
+	shard->daemon =
+		MHD_start_daemon(flags, 0, NULL, NULL, on_request, NULL, MHD_OPTION_ARRAY, items, MHD_OPTION_END);
+	if (!shard->daemon)
 		return -EMFILE;
-	}
-	shard->next = s->engine_own;
-	s->engine_own = shard;
-	shard_wait(shard);
+	loop_watch_init(&shard->watch, s->loop, MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
+			shard_ready, shard);
+	shard->soon.priority = shard->watch.priority = s->options.priority;
+	loop_watch_set(&shard->watch, WATCH_READ);
 	return 0;
 }
 
-/* In engine_own stands the first shard. */
-static int shards_add(struct http_server *s, int listening)
+static struct shard *emptiest_shard(struct front *front)
 {
-	size_t left = s->options.connections_max, each = left / SHARDS_WANTED;
-	int failed = 0;
+	struct shard *best = &front->shards[0];
 
-	each = each < SHARD_MIN ? SHARD_MIN : each > SHARD_MAX ? SHARD_MAX : each;
-	while (left > 0 && !failed) {
-		size_t now = left < each ? left : each;
-		failed = shard_add(s, listening, now);
-		left -= now;
-	}
-	return failed;
+	for (size_t i = 1; i < front->shards_count; i++)
+		if (front->shards[i].connections < best->connections)
+			best = &front->shards[i];
+	return best;
 }
 
-static void quiesce(struct http_server *s)
-{
-	int fd;
+/* Heads. */
 
-	for (struct shard *shard = s->engine_own; shard; shard = shard->next)
-		if ((fd = MHD_quiesce_daemon(shard->daemon)) >= 0)
-			close(fd);
+static void front_close(struct connection *c)
+{
+	close(c->base.fd);
+	connection_free(c);
+}
+
+/* libmicrohttpd closes the socket, whatever comes of it. */
+static void give_to_shard(struct connection *c)
+{
+	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
+	struct shard *shard = emptiest_shard(c->base.server->engine_own);
+
+	c->shard = shard;
+	c->base.peeked = 0;
+	shard->arriving = c;
+	shard->connections++;
+	(void)MHD_add_connection(shard->daemon, c->base.fd, &nobody, sizeof nobody);
+	if (shard->arriving) {
+		shard->arriving = NULL;
+		shard->connections--;
+		connection_free(c);
+		return;
+	}
+	shard_run(shard);
+}
+
+static void begin(struct connection *c, const char *head)
+{
+	loop_watch_done(&c->watch);
+	OXP_ASSERT(buffer_append(&c->text, head, c->head.at) == 0);
+	if (http_request_begin(&c->base, &c->head, c->text.data))
+		give_to_shard(c);
+	else
+		front_close(c);
+}
+
+/* Bytes that were only looked at hide the end of the stream behind them. */
+static bool has_ended(const struct connection *c)
+{
+	struct pollfd p = { .fd = c->base.fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0 && p.revents != 0;
+}
+
+static void look_at_head(struct connection *c, struct bytes all)
+{
+	unsigned verdict = http_head_parse(&c->head, all);
+
+	c->base.peeked = all.size;
+	if (verdict == HTTP_HEAD_DONE) {
+		begin(c, all.data);
+	} else if (verdict != HTTP_HEAD_MORE) {
+		http_refuse(&c->base, verdict);
+		front_close(c);
+	} else if (has_ended(c)) {
+		front_close(c);
+	} else if (c->base.phase == PHASE_IDLE) {
+		http_connection_enter(&c->base, PHASE_HEAD, 0);
+	}
+}
+
+static void on_bytes(void *context, int fd, unsigned what)
+{
+	struct connection *c = context;
+	struct front *front = c->base.server->engine_own;
+	ssize_t n = recv(fd, front->in, HTTP_HEAD_MAX, MSG_PEEK | MSG_DONTWAIT);
+
+	(void)what;
+	if (n > 0 && c->base.phase != PHASE_OVER)
+		look_at_head(c, (struct bytes){ front->in, (size_t)n });
+	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
+		front_close(c);
+}
+
+static void take(struct http_server *s, int fd)
+{
+	struct connection *c = oxp_new(sizeof *c);
+
+	buffer_init(&c->text, HTTP_HEAD_MAX);
+	http_connection_begin(&c->base, s, fd);
+	loop_watch_init(&c->watch, s->loop, fd, on_bytes, c);
+	c->watch.priority = s->options.priority;
+	loop_watch_set(&c->watch, WATCH_READ | WATCH_EDGE);
+}
+
+/* The engine. */
+
+static void drop(struct http_connection *base)
+{
+	struct connection *c = CONTAINER_OF(base, struct connection, base);
+
+	if (!c->shard) {
+		front_close(c);
+		return;
+	}
+	shutdown(base->fd, SHUT_RDWR);
+	http_connection_enter(base, PHASE_OVER, 0);
+	shard_run(c->shard);
+}
+
+static int start(struct http_server *s)
+{
+	struct front *front = oxp_new(sizeof *front);
+	size_t wanted = s->options.connections_max / SHARD_CONNECTIONS + 1;
+	int failed = 0;
+
+	s->engine_own = front;
+	front->in = malloc(HTTP_HEAD_MAX);
+	OXP_ASSERT(front->in && "out of memory");
+	while (!failed && front->shards_count < wanted && front->shards_count < SHARDS_MAX)
+		failed = shard_init(&front->shards[front->shards_count++], s);
+	return failed;
 }
 
 static void stop(struct http_server *s)
 {
-	struct shard *shard;
+	struct front *front = s->engine_own;
+	struct http_connection *base, *next;
 
-	for (struct http_connection *c = s->connections; c; c = c->next)
-		if (connection_of(&c->request)->suspended)
-			MHD_resume_connection(connection_of(&c->request)->mhd);
-	while ((shard = s->engine_own)) {
-		s->engine_own = shard->next;
-		shard_free(shard);
+	for (base = TAILQ_FIRST(&s->connections); base; base = next) {
+		struct connection *c = CONTAINER_OF(base, struct connection, base);
+		next = TAILQ_NEXT(base, entry);
+		if (!c->shard)
+			front_close(c);
+		else if (c->suspended)
+			MHD_resume_connection(c->mhd);
 	}
+	for (size_t i = 0; front && i < front->shards_count; i++)
+		shard_done(&front->shards[i]);
+	if (front)
+		free(front->in);
+	free(front);
 }
 
 /* What handlers ask, and what they answer. */
 
 static const char *header(const struct http_request *r, const char *name)
 {
-	return MHD_lookup_connection_value(connection_of(r)->mhd, MHD_HEADER_KIND, name);
+	const struct connection *c = connection_of(r);
+
+	return http_head_field(&c->head, c->text.data, name);
 }
 
 static const char *query(const struct http_request *r, const char *name)
 {
-	return MHD_lookup_connection_value(connection_of(r)->mhd, MHD_GET_ARGUMENT_KIND, name);
+	const struct connection *c = connection_of(r);
+
+	return http_head_query(&c->head, c->text.data, name);
 }
 
 /* Takes the memory of answer->body. */
@@ -379,14 +410,13 @@ static struct MHD_Response *response_from(const struct http_answer *answer)
 	return response;
 }
 
-static void add_headers(struct MHD_Response *to, const struct http_answer *answer, bool close_after)
+static void add_headers(struct MHD_Response *to, const struct http_answer *answer)
 {
 	if (answer->content_type)
 		MHD_add_response_header(to, "Content-Type", answer->content_type);
 	for (const char *const *pair = answer->headers; pair && pair[0]; pair += 2)
 		MHD_add_response_header(to, pair[0], pair[1]);
-	if (close_after)
-		MHD_add_response_header(to, "Connection", "close");
+	MHD_add_response_header(to, "Connection", "close");
 }
 
 static void respond(struct http_request *r, const struct http_answer *answer)
@@ -396,7 +426,7 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 	c->answer = response_from(answer);
 	OXP_ASSERT(c->answer && "out of memory");
 	c->status = answer->status;
-	add_headers(c->answer, answer, r->close);
+	add_headers(c->answer, answer);
 	if (!c->suspended)
 		return;
 	c->suspended = false;
@@ -405,8 +435,9 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 }
 
 const struct http_engine http_engine_microhttpd = {
-	.listen = shards_add,
-	.quiesce = quiesce,
+	.start = start,
+	.take = take,
+	.drop = drop,
 	.stop = stop,
 	.answer = respond,
 	.header = header,

@@ -108,6 +108,17 @@ static struct bytes without_authority(struct bytes target)
 	return (struct bytes){ target.data + n, target.size - n };
 }
 
+/* Each costs memory to whoever makes a list of them, as a field does. */
+static bool has_too_many_arguments(struct bytes query)
+{
+	struct bytes argument;
+	unsigned count = 0;
+
+	while (count < HTTP_FIELDS_MAX && cut(&query, '&', &argument))
+		count++;
+	return count == HTTP_FIELDS_MAX;
+}
+
 static unsigned read_target(struct http_head *h, struct bytes all, struct bytes target)
 {
 	struct bytes rest = without_authority(target), path = rest;
@@ -119,6 +130,8 @@ static unsigned read_target(struct http_head *h, struct bytes all, struct bytes 
 		return BAD_REQUEST;
 	if (cut(&rest, '?', &path))
 		h->query = span_of(all, rest);
+	if (path.data != rest.data && has_too_many_arguments(rest))
+		return TOO_LARGE;
 	h->path = span_of(all, path);
 	return 0;
 }

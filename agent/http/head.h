@@ -12,7 +12,7 @@
 
 #include "base/bytes.h"
 
-enum { HTTP_HEAD_MAX = 32 << 10, HTTP_FIELDS_MAX = 100 };
+enum { HTTP_HEAD_MAX = 32 << 10, HTTP_FIELDS_MAX = 100 /* and so many arguments of a query */ };
 
 struct http_span {
 	uint16_t at, size;

@@ -18,11 +18,21 @@ enum { SWEEP_MS = 500, ALLOW_SIZE = 64 };
 
 /* Phases and patience. */
 
+/* The age of a request counts from its first byte: its body makes it no younger. */
+static void become_youngest(struct http_connection *c)
+{
+	TAILQ_REMOVE(&c->server->connections, c, entry);
+	TAILQ_INSERT_TAIL(&c->server->connections, c, entry);
+}
+
 void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
 {
+	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
+		become_youngest(c);
 	c->phase = phase;
 	c->since = loop_now(c->server->loop);
 	c->moving = moving;
+	c->still = 0;
 }
 
 static bool out_of_patience(const struct http_connection *c)
@@ -47,6 +57,7 @@ const char *http_reason(unsigned status)
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
 		{ 408, "Request Timeout" },
+		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
 		{ 429, "Too Many Requests" },
@@ -86,6 +97,18 @@ static void cut_off(struct http_connection *c)
 	http_connection_enter(c, PHASE_OVER, 0);
 }
 
+void http_connection_evict(struct http_connection *c)
+{
+	struct http_server *s = c->server;
+
+	s->totals.evicted++;
+	if (s->options.evicted)
+		++*s->options.evicted;
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+		send_raw(c->fd, 503);
+	s->engine->drop(c);
+}
+
 /* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */
 static bool left_unseen(const struct http_connection *c)
 {
@@ -99,15 +122,18 @@ static bool left_unseen(const struct http_connection *c)
 static void sweep(void *context)
 {
 	struct http_server *s = context;
+	struct http_connection *c;
 
-	for (struct http_connection *c = s->connections; c; c = c->next)
+	TAILQ_FOREACH(c, &s->connections, entry) {
+		http_places_look(c);
 		if (out_of_patience(c)) {
 			cut_off(c);
 		} else if (left_unseen(c)) {
 			shutdown(c->fd, SHUT_RDWR);
 			http_connection_enter(c, PHASE_OVER, 0);
 		}
-	if (s->connections)
+	}
+	if (!TAILQ_EMPTY(&s->connections))
 		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
 }
 
@@ -117,11 +143,9 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 {
 	c->server = s;
 	c->fd = fd;
-	c->next = s->connections;
-	c->link = &s->connections;
-	if (c->next)
-		c->next->link = &c->next;
-	s->connections = c;
+	c->phase = PHASE_IDLE;
+	c->since = loop_now(s->loop);
+	TAILQ_INSERT_TAIL(&s->connections, c, entry);
 	s->totals.connections++;
 	if (!loop_timer_pending(&s->sweep))
 		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
@@ -129,10 +153,9 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 
 void http_connection_end(struct http_connection *c)
 {
-	*c->link = c->next;
-	if (c->next)
-		c->next->link = c->link;
+	TAILQ_REMOVE(&c->server->connections, c, entry);
 	c->server->totals.connections--;
+	http_places_left(c->server);
 }
 
 /* Requests. */
@@ -186,7 +209,13 @@ static void respond_unrouted(struct http_server *s, struct http_request *r)
 		http_respond_text(r, 404, "text/plain", "not found\n");
 }
 
-void http_framing_see(struct http_framing *f, const char *name, const char *value)
+/* What the head says about the body's length. */
+struct framing {
+	unsigned lengths, codings;
+	const char *length, *coding;
+};
+
+static void framing_see(struct framing *f, const char *name, const char *value)
 {
 	if (strcasecmp(name, "Content-Length") == 0) {
 		f->lengths++;
@@ -198,15 +227,18 @@ void http_framing_see(struct http_framing *f, const char *name, const char *valu
 }
 
 /* Two lengths, chunked and a length, or a length that is no number, is how requests are smuggled. False: refused. */
-static bool framing_read(struct http_request *r, const struct http_framing *f)
+static bool framing_read(struct http_request *r, const struct http_head *h, const char *text)
 {
+	struct framing f = { 0 };
 	uint64_t length = 0;
 
-	if (f->lengths + f->codings > 1 || (f->coding && strcasecmp(f->coding, "chunked") != 0))
+	for (unsigned i = 0; i < h->fields_count; i++)
+		framing_see(&f, text + h->fields[i].name.at, text + h->fields[i].value.at);
+	if (f.lengths + f.codings > 1 || (f.coding && strcasecmp(f.coding, "chunked") != 0))
 		return false;
-	if (f->length && (!u64_parse(bytes_of(f->length), &length) || length > INT64_MAX))
+	if (f.length && (!u64_parse(bytes_of(f.length), &length) || length > INT64_MAX))
 		return false;
-	r->content_length = f->coding ? -1 : (int64_t)length;
+	r->content_length = f.coding ? -1 : (int64_t)length;
 	return true;
 }
 
@@ -241,37 +273,78 @@ void http_refuse(struct http_connection *c, unsigned status)
 	linger_start(&s->lingers, c->fd);
 }
 
+static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
+{
+	for (const struct http_route *route = s->routes; route->path; route++)
+		if (serves(route, r->method) && leads_to(route, r->path))
+			return route;
+	return NULL;
+}
+
+static bool is_busy(const struct http_server *s, const struct http_route *route)
+{
+	const struct http_connection *c;
+	size_t under_way = 0;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		under_way += c->request.live && c->request.route == route;
+	return under_way > route->at_once;
+}
+
+static void respond_busy(struct http_request *r)
+{
+	static const char *const headers[] = { "Retry-After", "1", NULL };
+
+	http_respond(r, &(struct http_answer){ .status = 503,
+					       .content_type = "text/plain",
+					       .headers = headers,
+					       .constant = bytes_of("too many such requests are under way\n") });
+}
+
+/* 0, or the status to refuse with, before anything of the body is read. */
+static unsigned body_refused(const struct http_server *s, const struct http_request *r, const struct http_route *route)
+{
+	if (r->content_length > 0 && (uint64_t)r->content_length > s->options.body_max)
+		return 413;
+	if (!route || r->content_length == 0)
+		return 0;
+	if (!route->body)
+		return 400;
+	return r->content_length < 0 && !s->engine->chunked ? 411 : 0;
+}
+
 static void route_request(struct http_server *s, struct http_request *r)
 {
-	for (const struct http_route *route = s->routes; route->path && !r->route; route++)
-		if (serves(route, r->method) && leads_to(route, r->path))
-			r->route = route;
 	if (!r->route)
 		respond_unrouted(s, r);
+	else if (r->route->at_once && is_busy(s, r->route))
+		respond_busy(r);
 	else if (r->route->begin)
 		r->route->begin(r->route->context, r);
 }
 
-bool http_request_begin(struct http_connection *c, const char *method, const char *path,
-			const struct http_framing *framing)
+bool http_request_begin(struct http_connection *c, struct http_head *head, char *text)
 {
 	struct http_server *s = c->server;
 	struct http_request *r = &c->request;
-	unsigned refused = 0;
+	const struct http_route *route = NULL;
+	unsigned refused = 400;
 
-	*r = (struct http_request){ .path = path, .live = true };
+	http_head_strings(head, text);
+	*r = (struct http_request){ .path = http_head_path(head, text), .live = true };
 	http_connection_enter(c, PHASE_BODY, 0);
 	s->totals.requests++;
 	s->totals.open++;
-	if (!framing_read(r, framing))
-		refused = 400;
-	else if (r->content_length > 0 && (uint64_t)r->content_length > s->options.body_max)
-		refused = 413;
+	if (framing_read(r, head, text)) {
+		r->method = method_from(text + head->method.at);
+		route = find_route(s, r);
+		refused = body_refused(s, r, route);
+	}
 	if (refused) {
 		http_refuse(c, refused);
 		return false;
 	}
-	r->method = method_from(method);
+	r->route = route;
 	route_request(s, r);
 	return true;
 }
@@ -318,6 +391,8 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->options.name = oxp_strdup(options->name);
 	s->routes = routes;
 	s->engine = options->direct ? &http_engine_direct : &http_engine_microhttpd;
+	TAILQ_INIT(&s->connections);
+	http_places_init(s);
 	lingers_init(&s->lingers, loop);
 	loop_timer_init(&s->sweep, loop, sweep, s);
 	*ret = s;
@@ -334,18 +409,20 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 	failed = listening_open(l, address, s->options.socket_mode);
 	if (failed)
 		return failed;
-	/* What the engine began before it failed goes with the server; the caller gives up on it. */
+	/* It goes with the server, also when the engine fails: then the caller gives up on it. */
 	s->addresses++;
-	failed = s->engine->listen(s, l->fd);
-	if (!failed && ret_port)
+	failed = s->engine_own ? 0 : s->engine->start(s);
+	if (failed)
+		return failed;
+	http_places_open(s, l->fd);
+	if (ret_port)
 		*ret_port = listening_port(l);
-	return failed;
+	return 0;
 }
 
 size_t http_server_quiesce(struct http_server *s)
 {
-	if (!s->quiesced)
-		s->engine->quiesce(s);
+	http_places_close(s);
 	for (; s->addresses > 0; s->addresses--)
 		listening_close(&s->listening[s->addresses - 1]);
 	s->quiesced = true;
@@ -354,11 +431,14 @@ size_t http_server_quiesce(struct http_server *s)
 
 void http_server_free(struct http_server *s)
 {
+	struct http_connection *c;
+
 	if (!s)
 		return;
 	s->ending = true;
-	for (struct http_connection *c = s->connections; c; c = c->next)
+	TAILQ_FOREACH(c, &s->connections, entry)
 		request_lost(&c->request);
+	http_places_close(s);
 	s->engine->stop(s);
 	while (s->addresses > 0)
 		listening_close(&s->listening[--s->addresses]);

@@ -1,6 +1,8 @@
 /*
  * The HTTP/1.1 server. Two engines speak HTTP for it, and whoever makes a server chooses: libmicrohttpd, or the
- * direct one (head.h), which does a usual request with one recv() and one send(). Both are held to the same tests.
+ * direct one, which does a usual request with one recv() and one send(). Heads are read by head.h for both, both give
+ * places away by the same rule (places.h), and both are held to the same tests. With libmicrohttpd a connection ends
+ * with its first answer, and a body that comes in chunks is answered 411.
  *
  * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
  * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. A dead socket file is replaced, a
@@ -8,7 +10,7 @@
  *
  * A request's head must come within twice `idle`, and a body or an answer must move HTTP_RATE_MIN bytes each second on
  * top of that, so that no peer keeps its place with a byte now and then; who is slower gets 408, or is cut off when an
- * answer is on its way.
+ * answer is on its way. When others wait for the place, it is lost much sooner (503).
  *
  * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(),
  * now or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
@@ -37,24 +39,25 @@ struct http_route {
 	/* Headers are in. May answer at once (HTTP_ANSWERED). Sets the request's own context with http_context_set().
 	 * NULL is the same as HTTP_TAKEN. */
 	enum http_take (*begin)(void *route_context, struct http_request *);
-	/* A piece of the body, borrowed for the call. NULL for routes that take none: a body is read and dropped. */
+	/* A piece of the body, borrowed for the call. NULL for routes that take none: a body is 400 there, unread. */
 	enum http_take (*body)(void *route_context, struct http_request *, struct bytes piece);
 	void (*complete)(void *route_context, struct http_request *);
 	/* The request will never be answered (peer gone, limit broken, server stops). Frees what the handler
 	 * attached. May be NULL. Not called after http_respond(). */
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
+	size_t at_once; /* requests of it that may be under way together; a further one is answered 503. 0: no limit */
 };
 
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max; /* all addresses together; more wait in the kernel's queue, or, with libmicrohttpd, are
-					 * closed at once when it is other addresses that have taken the places */
+	size_t connections_max; /* all addresses together; beyond that see places.h */
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
+	uint64_t *evicted; /* counts connections that others needed the place of; may be NULL */
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
@@ -98,7 +101,7 @@ struct http_server_totals {
 	uint64_t refused_size; /* 413 and 431 */
 	uint64_t timeouts; /* 408, and answers that nobody took */
 	uint64_t bad_requests; /* no HTTP, or HTTP that says two things at once */
-	uint64_t refused_connections; /* beyond connections_max */
+	uint64_t evicted; /* connections that others needed the place of */
 	uint64_t body_bytes;
 	size_t connections; /* now */
 	size_t open; /* requests that have no answer yet */

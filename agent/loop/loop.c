@@ -13,16 +13,32 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096 };
+enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096, SHARE_NS = 1000000 };
 
 const double loop_slice_bounds[LOOP_SLICE_BUCKETS] = { 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
 						       1e-3,  2e-3,  5e-3,  10e-3,  50e-3,  250e-3 };
 
-/* Soons of one priority, in order. Invariant: `event` is armed while one waits; *last is NULL. */
+/* Soons of one priority, in order. Invariant: `event` is armed while one waits, unless they are put aside; *last is
+ * NULL. */
 struct soon_queue {
 	struct loop *loop;
 	struct loop_soon *first, **last;
 	struct event *event;
+	bool aside;
+};
+
+/*
+ * What the probes have had of the time, so that they cannot have all of it. Beyond SHARE_NS their callbacks are put
+ * aside, and come back when the others have had as much, or have nothing to do, which `relief` finds out.
+ *
+ * Invariant: 0 <= lead_ns; while something is put aside its events are not armed, and `relief` is.
+ */
+struct shares {
+	enum loop_priority running;
+	int64_t lead_ns; /* CPU time of the probes' callbacks, less what the others have had since */
+	struct loop_watch *aside;
+	bool waiting; /* something was put aside */
+	struct event *relief;
 };
 
 /*
@@ -37,6 +53,7 @@ struct loop {
 	struct loop_timer **timers;
 	size_t count, room;
 	struct soon_queue soons[LOOP_PRIORITIES];
+	struct shares shares;
 	int64_t cpu_ns;
 	struct loop_slices slices;
 };
@@ -55,6 +72,90 @@ static void read_time(struct loop *l)
 	l->wall = l->clock->wall(l->clock);
 }
 
+/* Shares. */
+
+static void watch_arm(struct loop_watch *);
+static void soon_arm(struct soon_queue *);
+
+static void aside_leave(struct loop_watch *w)
+{
+	if (!w->aside_link)
+		return;
+	*w->aside_link = w->aside_next;
+	if (w->aside_next)
+		w->aside_next->aside_link = w->aside_link;
+	w->aside_link = NULL;
+}
+
+static void aside_enter(struct loop_watch *w)
+{
+	struct shares *s = &w->loop->shares;
+
+	event_del(w->event);
+	w->aside_next = s->aside;
+	w->aside_link = &s->aside;
+	if (w->aside_next)
+		w->aside_next->aside_link = &w->aside_next;
+	s->aside = w;
+}
+
+static void come_back(struct loop *l)
+{
+	struct loop_watch *w;
+
+	l->shares.lead_ns = 0;
+	l->shares.waiting = false;
+	event_del(l->shares.relief);
+	while ((w = l->shares.aside)) {
+		aside_leave(w);
+		watch_arm(w);
+	}
+	for (int i = 0; i < LOOP_PRIORITIES; i++) {
+		if (l->soons[i].aside && l->soons[i].first)
+			soon_arm(&l->soons[i]);
+		l->soons[i].aside = false;
+	}
+}
+
+/* It stands behind those that were ready when it was armed. */
+static void relief_arm(struct loop *l)
+{
+	event_add(l->shares.relief, &(struct timeval){ 0, 0 });
+}
+
+static void on_relief(evutil_socket_t fd, short what, void *context)
+{
+	struct loop *l = context;
+
+	(void)fd, (void)what;
+	if (event_base_get_num_events(l->base, EVENT_BASE_COUNT_ACTIVE) > 0)
+		relief_arm(l);
+	else
+		come_back(l);
+}
+
+/* Whether the callback is to be put aside. */
+static bool has_had_its_share(struct loop *l, enum loop_priority priority)
+{
+	if (priority == LOOP_NORMAL || l->shares.lead_ns <= SHARE_NS)
+		return false;
+	l->shares.waiting = true;
+	relief_arm(l);
+	return true;
+}
+
+static void share_count(struct loop *l, int64_t took)
+{
+	struct shares *s = &l->shares;
+
+	s->lead_ns += s->running == LOOP_NORMAL ? -took : took;
+	if (s->lead_ns < 0)
+		s->lead_ns = 0;
+	if (s->lead_ns == 0 && s->waiting)
+		come_back(l);
+	s->running = LOOP_NORMAL;
+}
+
 void loop_slice_end(struct loop *l)
 {
 	int64_t cpu = thread_cpu_ns(), took = cpu - l->cpu_ns;
@@ -67,6 +168,7 @@ void loop_slice_end(struct loop *l)
 	l->slices.sum_ns += (uint64_t)took;
 	if ((uint64_t)took > l->slices.longest_ns)
 		l->slices.longest_ns = (uint64_t)took;
+	share_count(l, took);
 }
 
 /* The heap. */
@@ -191,7 +293,12 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 	struct loop_watch *w = context;
 	struct loop *l = w->loop;
 
+	if (has_had_its_share(l, w->priority)) {
+		aside_enter(w);
+		return;
+	}
 	read_time(l);
+	l->shares.running = w->priority;
 	w->ready(w->context, fd, (what & EV_READ ? WATCH_READ : 0) | (what & EV_WRITE ? WATCH_WRITE : 0));
 	loop_slice_end(l);
 }
@@ -201,17 +308,12 @@ void loop_watch_init(struct loop_watch *w, struct loop *l, int fd, void (*ready)
 	*w = (struct loop_watch){ .loop = l, .ready = ready, .context = context, .fd = fd, .priority = LOOP_NORMAL };
 }
 
-void loop_watch_set(struct loop_watch *w, unsigned what)
+static void watch_arm(struct loop_watch *w)
 {
-	short wanted = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) | (what & WATCH_WRITE ? EV_WRITE : 0));
+	unsigned what = w->what;
+	short wanted = (short)(EV_PERSIST | (what & WATCH_READ ? EV_READ : 0) | (what & WATCH_WRITE ? EV_WRITE : 0) |
+			       (what & WATCH_EDGE ? EV_ET : 0));
 
-	if (what == w->what)
-		return;
-	if (w->event)
-		event_del(w->event);
-	w->what = what;
-	if (!what)
-		return;
 	if (!w->event)
 		w->event = event_new(w->loop->base, w->fd, wanted, on_ready, w);
 	else
@@ -221,8 +323,22 @@ void loop_watch_set(struct loop_watch *w, unsigned what)
 	event_add(w->event, NULL);
 }
 
+void loop_watch_set(struct loop_watch *w, unsigned what)
+{
+	if (what == w->what)
+		return;
+	if (w->event)
+		event_del(w->event);
+	w->what = what;
+	if (!what)
+		aside_leave(w);
+	else if (!w->aside_link)
+		watch_arm(w);
+}
+
 void loop_watch_done(struct loop_watch *w)
 {
+	aside_leave(w);
 	if (w->event)
 		event_free(w->event);
 	w->event = NULL;
@@ -258,10 +374,14 @@ static void on_soon(evutil_socket_t fd, short what, void *context)
 	(void)fd, (void)what;
 	if (!s)
 		return;
+	q->aside = has_had_its_share(l, s->priority);
+	if (q->aside)
+		return;
 	soon_take(q, s);
 	if (q->first)
 		soon_arm(q);
 	read_time(l);
+	l->shares.running = s->priority;
 	s->run(s->context);
 	loop_slice_end(l);
 }
@@ -361,12 +481,15 @@ int loop_new(const struct clock *clock, struct loop **ret)
 	signal(SIGPIPE, SIG_IGN);
 	l->clock = clock;
 	l->base = base_new();
+	l->shares.running = LOOP_NORMAL;
 	l->alarm = l->base ? evtimer_new(l->base, on_alarm, l) : NULL;
-	if (!l->alarm || soons_init(l) < 0) {
+	l->shares.relief = l->base ? evtimer_new(l->base, on_relief, l) : NULL;
+	if (!l->alarm || !l->shares.relief || soons_init(l) < 0) {
 		loop_free(l);
 		return -ENOMEM;
 	}
 	event_priority_set(l->alarm, LOOP_NORMAL);
+	event_priority_set(l->shares.relief, LOOP_NORMAL);
 	read_time(l);
 	l->cpu_ns = thread_cpu_ns();
 	*ret = l;
@@ -386,6 +509,8 @@ void loop_free(struct loop *l)
 		return;
 	if (l->alarm)
 		event_free(l->alarm);
+	if (l->shares.relief)
+		event_free(l->shares.relief);
 	for (int i = 0; i < LOOP_PRIORITIES; i++)
 		if (l->soons[i].event)
 			event_free(l->soons[i].event);

@@ -16,7 +16,8 @@
 struct loop;
 struct event;
 
-/* Lower runs first: between any two callbacks the loop looks for a more urgent one. */
+/* Lower runs first: between any two callbacks the loop looks for a more urgent one. But strangers decide how much there
+ * is to do for LOOP_PROBES, so while others wait it has half of the time, by the millisecond. */
 enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
 /* 0 or -errno. Ignores SIGPIPE from here on, in the whole process: who starts a child sets it back there. */
@@ -34,8 +35,9 @@ const struct clock *loop_clock(const struct loop *);
 
 typedef void loop_callback(void *context);
 
-/* A file descriptor that is readable or writable (level-triggered; hang-up counts as both). */
-enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+/* A file descriptor that is readable or writable (hang-up counts as both): as long as it is, or, with WATCH_EDGE, once
+ * when it is watched and whenever something has come. */
+enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_EDGE = 4 };
 struct loop_watch {
 	struct loop *loop;
 	struct event *event;
@@ -44,6 +46,7 @@ struct loop_watch {
 	int fd;
 	unsigned what;	/* what is waited for now */
 	enum loop_priority priority;
+	struct loop_watch *aside_next, **aside_link;	/* while it waits for its share */
 };
 void loop_watch_init(struct loop_watch *, struct loop *, int fd, void (*ready)(void *, int, unsigned), void *context);
 void loop_watch_set(struct loop_watch *, unsigned what);	/* 0 stops waiting; may be called in the callback */

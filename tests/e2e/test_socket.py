@@ -191,6 +191,28 @@ def test_connections_are_bounded(oxpecker, fault_server, tmp_path):
     assert sorted(d["n"] for d in documents(server)) == [0, 1, 2, 3]
 
 
+def test_whoever_never_says_a_word_gives_its_place_up(oxpecker, fault_server, tmp_path):
+    """But whoever has said something keeps it, however long it is idle."""
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = start(oxpecker, server.url, {"listen": "unix:" + path, "connections": 3})
+    talker = connected(path)
+    talker.sendall(b'{"n":0}\n')
+    wait_delivered(agent, 1)
+    silent, peers = [connected(path) for _ in range(2)], []
+    for number in (1, 2, 3):
+        peers.append(connected(path))
+        peers[-1].sendall(b'{"n":%d}\n' % number)
+    wait_delivered(agent, 3)
+    assert all(peer.recv(1) == b"" for peer in silent)
+    talker.sendall(b'{"n":4}\n')
+    wait_delivered(agent, 4)
+    assert sorted(d["n"] for d in documents(server)) == [0, 1, 2, 4]
+    assert agent.metric("oxpecker_connections_evicted_total", component="logs.collect.socket") == 2
+    talker.close()
+    wait_delivered(agent, 5)
+    agent.assert_balanced()
+
+
 @pytest.mark.parametrize("hard", [None, 64])
 def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_server, tmp_path, hard):
     """The soft limit is raised. Where that does not help connections wait, and it is said."""
@@ -211,12 +233,12 @@ def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_serve
         peer.sendall(b'{"n":%d}\n' % number)
     if hard:
         agent.wait_until(lambda: "no further connections" in agent.err(), 20, "a word of it")
+        for _ in range(20):  # both have a descriptor of their own for that
+            assert agent.answers("/health/liveness") and agent.status()["ledger"]
         for peer in peers:
             peer.close()
-    # Not asked for on its own socket before: there may be no descriptor to answer with.
-    agent.wait_until(lambda: len(documents(server)) >= 100, 40, "all of them")
+    wait_delivered(agent, 100, 40)
     assert sorted(d["n"] for d in documents(server)) == list(range(100))
-    wait_delivered(agent, 100)
     agent.assert_balanced()
 
 

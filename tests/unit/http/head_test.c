@@ -207,6 +207,30 @@ static void too_many_fields_are_too_large(void **state)
 	assert_int_equal(parse_fields(HTTP_FIELDS_MAX + 1), 431);
 }
 
+static unsigned parse_arguments(unsigned count, const char *argument)
+{
+	struct http_head h;
+	struct buffer text;
+	unsigned verdict;
+
+	buffer_init(&text, HTTP_HEAD_MAX);
+	assert_int_equal(buffer_text(&text, "GET /?"), 0);
+	for (unsigned i = 0; i < count; i++)
+		assert_int_equal(buffer_printf(&text, "%s%s", i ? "&" : "", argument), 0);
+	assert_int_equal(buffer_text(&text, " HTTP/1.1\r\n" HOST "\r\n"), 0);
+	verdict = parse(&h, buffer_bytes(&text));
+	buffer_done(&text);
+	return verdict;
+}
+
+static void too_many_arguments_are_too_large(void **state)
+{
+	(void)state;
+	assert_int_equal(parse_arguments(HTTP_FIELDS_MAX, "a=b"), HTTP_HEAD_DONE);
+	assert_int_equal(parse_arguments(HTTP_FIELDS_MAX + 1, "a=b"), 431);
+	assert_int_equal(parse_arguments(HTTP_FIELDS_MAX + 1, ""), 431);
+}
+
 static bool keeps(const char *text)
 {
 	struct http_head h;
@@ -339,6 +363,7 @@ int main(void)
 		cmocka_unit_test(the_body_begins_behind_the_head),
 		cmocka_unit_test(a_head_fits_or_is_too_large),
 		cmocka_unit_test(too_many_fields_are_too_large),
+		cmocka_unit_test(too_many_arguments_are_too_large),
 		cmocka_unit_test(connections_are_kept_as_asked),
 		cmocka_unit_test(who_expects_is_seen),
 		cmocka_unit_test(fields_are_found_in_any_case),

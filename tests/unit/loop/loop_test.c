@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -345,6 +346,133 @@ static void a_probe_goes_first(void **state)
 	}
 }
 
+/* Always ready, always busy: bytes that nobody reads, a soon that asks again. */
+struct busy {
+	int64_t *left_ns; /* until the loop stops; NULL: for ever */
+	struct loop_watch watch;
+	struct loop_soon soon;
+	struct loop *loop;
+	int64_t spent_ns;
+};
+
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void burn(struct busy *b)
+{
+	int64_t began = cpu_ns();
+
+	while (cpu_ns() - began < 100000)
+		;
+	b->spent_ns += cpu_ns() - began;
+	if (b->left_ns && (*b->left_ns -= cpu_ns() - began) < 0)
+		loop_stop(b->loop);
+}
+
+static void busy_ready(void *context, int fd, unsigned what)
+{
+	(void)fd, (void)what;
+	burn(context);
+}
+
+static void busy_soon(void *context)
+{
+	struct busy *b = context;
+
+	burn(b);
+	loop_soon_run(&b->soon);
+}
+
+static void check_shares(struct fixture *f, struct busy *urgent, struct busy *ordinary)
+{
+	enum { WANTED_NS = 100000000 };
+	int64_t left = WANTED_NS;
+
+	urgent->left_ns = ordinary->left_ns = &left;
+	urgent->loop = ordinary->loop = f->loop;
+	loop_run(f->loop);
+	assert_in_range(urgent->spent_ns, WANTED_NS / 3, WANTED_NS);
+	assert_in_range(ordinary->spent_ns, WANTED_NS / 3, WANTED_NS);
+}
+
+/* Strangers can keep the probes' callbacks busy for ever: half is left for the rest. */
+static void the_less_urgent_has_its_share_beside_watches(void **state)
+{
+	static const unsigned kinds[] = { WATCH_READ, WATCH_WRITE, WATCH_READ | WATCH_WRITE };
+	struct fixture *f = *state;
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	for (size_t i = 0; i < COUNT_OF(kinds); i++) {
+		struct busy urgent = { .spent_ns = 0 }, ordinary = { .spent_ns = 0 };
+		loop_watch_init(&urgent.watch, f->loop, pair[0], busy_ready, &urgent);
+		urgent.watch.priority = LOOP_PROBES;
+		loop_watch_set(&urgent.watch, kinds[i]);
+		loop_watch_init(&ordinary.watch, f->loop, pair[1], busy_ready, &ordinary);
+		loop_watch_set(&ordinary.watch, WATCH_WRITE);
+		check_shares(f, &urgent, &ordinary);
+		loop_watch_done(&urgent.watch);
+		loop_watch_done(&ordinary.watch);
+	}
+	close(pair[0]);
+	close(pair[1]);
+}
+
+static void the_less_urgent_has_its_share_beside_soons(void **state)
+{
+	struct fixture *f = *state;
+	struct busy urgent = { .spent_ns = 0 }, ordinary = { .spent_ns = 0 };
+
+	loop_soon_init(&urgent.soon, f->loop, busy_soon, &urgent);
+	urgent.soon.priority = LOOP_PROBES;
+	loop_soon_run(&urgent.soon);
+	loop_soon_init(&ordinary.soon, f->loop, busy_soon, &ordinary);
+	loop_soon_run(&ordinary.soon);
+	check_shares(f, &urgent, &ordinary);
+	loop_soon_done(&urgent.soon);
+	loop_soon_done(&ordinary.soon);
+}
+
+/* Whoever was put aside can be changed, and can end, before its turn comes. */
+static void whoever_waits_for_its_share_may_change_or_end(void **state)
+{
+	struct fixture *f = *state;
+	struct busy urgent[3] = { { .spent_ns = 0 } };
+	int pairs[3][2];
+
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pairs[i]), 0);
+		loop_watch_init(&urgent[i].watch, f->loop, pairs[i][0], busy_ready, &urgent[i]);
+		urgent[i].watch.priority = LOOP_PROBES;
+	}
+	for (int round = 0; round < 200; round++) {
+		for (int i = 0; i < 3; i++)
+			loop_watch_set(&urgent[i].watch, (unsigned)(round + i) % 3 ? WATCH_WRITE : 0);
+		turns(f, 1 + round % 3);
+	}
+	for (int i = 0; i < 3; i++)
+		loop_watch_set(&urgent[i].watch, 0);
+	urgent[0].spent_ns = 0;
+	turns(f, 5);
+	assert_int_equal(urgent[0].spent_ns, 0);
+	for (int i = 0; i < 3; i++) {
+		loop_watch_set(&urgent[i].watch, WATCH_WRITE);
+		urgent[i].spent_ns = 0;
+		for (int patience = 0; urgent[i].spent_ns == 0 && patience < 100; patience++)
+			turns(f, 1);
+		assert_int_not_equal(urgent[i].spent_ns, 0);
+		loop_watch_done(&urgent[i].watch);
+		close(pairs[i][0]);
+		close(pairs[i][1]);
+	}
+}
+
 struct switcher {
 	struct fixture *f;
 	struct loop_watch watch;
@@ -492,6 +620,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_soon_asks_again_or_ends_itself, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_probe_overtakes_what_waits, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_probe_goes_first, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_less_urgent_has_its_share_beside_watches, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_less_urgent_has_its_share_beside_soons, setup, teardown),
+		cmocka_unit_test_setup_teardown(whoever_waits_for_its_share_may_change_or_end, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_watch_changes_and_ends_within_its_callback, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_paused_watch_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_signal_is_an_event_and_stops_the_loop, setup, teardown),

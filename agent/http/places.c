@@ -1,0 +1,208 @@
+#include "http/places.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/engine.h"
+
+enum { ACCEPTS_MAX = 16, FULL_MS = 20, STARVED_MS = 100 };
+
+/* Who goes. */
+
+/* Whether something has come that its callback has not seen yet. */
+static bool is_about_to_speak(const struct http_connection *c)
+{
+	int waiting = 0;
+
+	return ioctl(c->fd, FIONREAD, &waiting) == 0 && waiting > 0 && (size_t)waiting > c->peeked;
+}
+
+static bool is_unfinished(const struct http_connection *c)
+{
+	return c->phase == PHASE_IDLE || c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
+}
+
+static bool is_stuck(const struct http_connection *c)
+{
+	return c->phase == PHASE_ANSWER && c->still > 0;
+}
+
+/* They stand in the order of their ages, the oldest first. */
+static struct http_connection *who_goes(const struct http_server *s)
+{
+	struct http_connection *c, *stuck = NULL;
+
+	TAILQ_FOREACH(c, &s->connections, entry) {
+		if (is_unfinished(c) && !is_about_to_speak(c))
+			return c;
+		if (is_stuck(c) && (!stuck || c->still > stuck->still))
+			stuck = c;
+	}
+	return stuck;
+}
+
+/* Progress of answers. */
+
+/* A number that changes when the peer takes something: what it has acknowledged in all, or, of a Unix socket, what it
+ * has not read. */
+static uint64_t taken(int fd)
+{
+	struct tcp_info info = { 0 };
+	socklen_t size = sizeof info;
+	int unread = 0;
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
+	    size >= offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+		return info.tcpi_bytes_acked;
+	return ioctl(fd, SIOCOUTQ, &unread) == 0 ? (uint64_t)unread : 0;
+}
+
+void http_places_look(struct http_connection *c)
+{
+	uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
+
+	c->still = now == c->taken ? c->still + 1 : 0;
+	c->taken = now;
+}
+
+/* Doors. */
+
+static void watch_doors(struct http_server *s)
+{
+	struct http_places *p = &s->places;
+	bool open = !s->ending && !loop_timer_pending(&p->again);
+
+	for (size_t i = 0; i < p->doors_count; i++)
+		loop_watch_set(&p->doors[i], open ? WATCH_READ : 0);
+}
+
+static void on_again(void *context)
+{
+	watch_doors(context);
+}
+
+static bool starved(int error)
+{
+	return error == EMFILE || error == ENFILE || error == ENOBUFS || error == ENOMEM;
+}
+
+static void rest(struct http_server *s, int ms)
+{
+	loop_timer_set(&s->places.again, DURATION_MS(ms));
+	watch_doors(s);
+}
+
+void http_places_renew(struct http_server *s)
+{
+	struct http_places *p = &s->places;
+
+	if (p->spare < 0 && p->doors_count > 0)
+		p->spare = fcntl(p->doors[0].fd, F_DUPFD_CLOEXEC, 0);
+}
+
+/* accept4() says that there is no descriptor before it looks whether there is a peer. */
+static bool somebody_waits(int door)
+{
+	struct pollfd p = { .fd = door, .events = POLLIN };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_PLACE = -3 };
+
+static int accept_peer(struct http_server *s, int door)
+{
+	static const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int peer = accept4(door, NULL, NULL, flags);
+
+	if (peer >= 0 || !starved(errno))
+		return peer;
+	if (!somebody_waits(door))
+		return NOBODY;
+	if (s->places.spare < 0)
+		return NO_DESCRIPTOR;
+	close(s->places.spare);
+	s->places.spare = -1;
+	peer = accept4(door, NULL, NULL, flags);
+	return peer < 0 && starved(errno) ? NO_DESCRIPTOR : peer;
+}
+
+/* The door, which is ready still, will be asked again at once if there is a descriptor now. */
+static void make_descriptor(struct http_server *s)
+{
+	struct http_connection *victim = who_goes(s);
+
+	if (victim)
+		http_connection_evict(victim);
+	else
+		rest(s, STARVED_MS);
+}
+
+/* False: nobody was let in, for want of a peer, a place or a descriptor. Somebody goes only when somebody comes. */
+static bool let_one_in(struct http_server *s, int fd)
+{
+	bool full = s->totals.connections >= s->options.connections_max;
+	struct http_connection *victim = full ? who_goes(s) : NULL;
+	int peer = full && !victim ? NO_PLACE : accept_peer(s, fd);
+
+	if (peer == NO_PLACE)
+		rest(s, FULL_MS);
+	else if (peer == NO_DESCRIPTOR)
+		make_descriptor(s);
+	if (peer < 0)
+		return false;
+	if (victim)
+		http_connection_evict(victim);
+	s->engine->take(s, peer);
+	return true;
+}
+
+static void on_door(void *context, int fd, unsigned what)
+{
+	struct http_server *s = context;
+
+	(void)what;
+	http_places_renew(s);
+	for (int i = 0; i < ACCEPTS_MAX && let_one_in(s, fd); i++)
+		;
+}
+
+void http_places_init(struct http_server *s)
+{
+	loop_timer_init(&s->places.again, s->loop, on_again, s);
+	s->places.spare = -1;
+}
+
+void http_places_open(struct http_server *s, int listening)
+{
+	struct loop_watch *door = &s->places.doors[s->places.doors_count++];
+
+	loop_watch_init(door, s->loop, listening, on_door, s);
+	door->priority = s->options.priority;
+	http_places_renew(s);
+	watch_doors(s);
+}
+
+void http_places_close(struct http_server *s)
+{
+	while (s->places.doors_count > 0)
+		loop_watch_done(&s->places.doors[--s->places.doors_count]);
+	loop_timer_done(&s->places.again);
+	if (s->places.spare >= 0)
+		close(s->places.spare);
+	s->places.spare = -1;
+}
+
+void http_places_left(struct http_server *s)
+{
+	http_places_renew(s);
+	loop_timer_clear(&s->places.again);
+	watch_doors(s);
+}

@@ -1,0 +1,169 @@
+"""Strangers at the doors: the table of malformed requests at every listener, and connections that want every place."""
+
+import os
+import re
+import socket
+import time
+
+import pytest
+from lib import agent as agents, need, unix_http
+from lib.flood import Flood
+from lib.wait import free_port, wait_until
+
+ROWS = os.path.join(need.TESTS, "hostile", "requests.txt")
+ESCAPES = {"r": b"\r", "n": b"\n", "t": b"\t", "0": b"\0", "\\": b"\\"}
+PROBE = b"GET /health/liveness HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+
+def written(text, targets):
+    """The bytes of a row, as its file says."""
+    out, rest = [], text
+    while rest:
+        found = re.match(r"\\x([0-9a-f]{2})|\\(.)|\{(\w+)\}|\{(.*?)\*(\d+)\}|([^\\{]+)", rest)
+        code, escape, target, again, times, plain = found.groups()
+        out.append(bytes.fromhex(code) if code else ESCAPES[escape] if escape else targets[target].encode() if target
+                   else written(again, targets) * int(times) if times else plain.encode())
+        rest = rest[found.end():]
+    return b"".join(out)
+
+
+def rows():
+    with open(ROWS, encoding="ascii") as file:
+        for line in file:
+            if line.strip() and line[0] != "#":
+                kind, status, name, text = (cell[1:] if cell[:1] == " " else cell
+                                            for cell in line.rstrip("\n").split(" |", 3))
+                yield kind, int(status), name, text
+
+
+def connected(address):
+    peer = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
+    peer.settimeout(10)
+    peer.connect(address)
+    return peer
+
+
+def said(address, text):
+    """All that comes back until the end of the stream."""
+    with connected(address) as peer:
+        try:
+            peer.sendall(text)
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # the answer is there before the last of it
+        got = b""
+        try:
+            while piece := peer.recv(65536):
+                got += piece
+        except ConnectionResetError:
+            pass
+        return got
+
+
+@pytest.fixture
+def doors(oxpecker, tmp_path):
+    """An agent with every listener: (agent, {name: (address, targets, takes chunks)})."""
+    bulk = free_port()
+    agent = oxpecker({"logs": {"collect": {"bulk": f"127.0.0.1:{bulk}"},
+                               "export": {"file": {"path": f"{tmp_path}/out"}}}})
+    agent.bulk_port = bulk
+    return agent, {
+        "listen": (("127.0.0.1", agent.port), {"get": "/metrics", "post": "/metrics"}, False),
+        "control": (agent.control, {"get": "/status", "post": "/parked/replay"}, False),
+        "otlp": (("127.0.0.1", agent.otlp_port), {"get": "/v1/traces", "post": "/v1/traces"}, True),
+        "bulk": (("127.0.0.1", bulk), {"get": "/", "post": "/_bulk"}, True),
+    }
+
+
+@pytest.mark.parametrize("door", ["listen", "control", "otlp", "bulk"])
+def test_no_listener_takes_a_row_of_the_table(doors, door):
+    agent, (address, targets, chunks) = doors[0], doors[1][door]
+    for kind, status, name, text in rows():
+        if kind == "open":
+            continue
+        got = said(address, written(text, targets))
+        wanted = {status} if kind == "head" or chunks else {status, 404, 405, 411}
+        heads = re.findall(rb"HTTP/1\.\d (\d+) ", got)
+        assert len(heads) == 1 and int(heads[0]) in wanted, (door, name, got[:200])
+        assert b"onnection: close\r\n" in got, (door, name, got[:200])
+    assert agent.answers("/health/liveness")
+    assert agents.run("status", "--config", agent.config_path).returncode == 0
+
+
+def probe(address, text=PROBE):
+    """How long the answer took."""
+    began = time.monotonic()
+    got = said(address, text)
+    assert got.startswith(b"HTTP/1.1 200 "), got[:200]
+    return time.monotonic() - began
+
+
+def assert_prompt(times, limit):
+    """All within it but where the machine itself was away: nine of ten, and none lost."""
+    times = sorted(times)
+    assert times[len(times) * 9 // 10] <= limit, [f"{1000 * each:.0f} ms" for each in times]
+
+
+LISTEN_FLOODS = [("silent", 64), ("silent", 10_000), ("half a head", 10_000), ("silent ones that reconnect", 300),
+                 ("half heads that reconnect", 300), ("new ones", 1), ("new ones", 64), ("new half heads", 64),
+                 ("new probes", 16), ("new endless chunk extensions", 4), ("new endless chunk sizes", 4),
+                 ("a pull that nobody reads", 300)]
+
+
+@pytest.mark.parametrize("kind, count", LISTEN_FLOODS)
+def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count):
+    need.descriptors(20_000)
+    agent, address, lines = doors[0], ("127.0.0.1", doors[0].port), 0
+    flood = Flood(kind, agent.port, count)
+    try:
+        times, pages = [], []
+        for _ in range(20):
+            times.append(probe(address))
+            pages.append(probe(address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
+            answer = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+                          b"Content-Type: application/x-ndjson\r\nContent-Length: 26\r\n\r\n"
+                          b'{"create":{}}\n{"n":1%04d}\n' % lines)
+            lines += b'"errors":false' in answer
+        assert agents.run("health", "--config", agent.config_path).returncode == 0
+        assert lines == 20
+        wait_until(lambda: agent.booked("delivered", signal="logs") == lines, 10, "the lines")
+    finally:
+        flood.stop()
+    assert_prompt(times, 0.1)
+    assert_prompt(pages, 0.1)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("kind, count", [("silent", 1000), ("half a head", 128), ("half a body", 64),
+                                         ("half a body", 1000), ("silent ones that reconnect", 300)])
+def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
+    need.descriptors(20_000)
+    agent = doors[0]
+    flood = Flood(kind, agent.otlp_port, count)
+    try:
+        for _ in range(5):
+            assert probe(("127.0.0.1", agent.otlp_port), b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close"
+                         b"\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n") < 1
+    finally:
+        flood.stop()
+
+
+@pytest.mark.parametrize("kind, count", [("silent", 1000), ("half a head", 128), ("half a bulk", 64)])
+def test_the_door_of_logs_is_open_within_a_second(doors, kind, count):
+    need.descriptors(20_000)
+    agent = doors[0]
+    flood = Flood(kind, agent.bulk_port, count)
+    try:
+        for _ in range(5):
+            assert probe(("127.0.0.1", agent.bulk_port), b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") < 1
+    finally:
+        flood.stop()
+
+
+def test_the_control_socket_is_open_to_its_owner(doors):
+    agent = doors[0]
+    peers = [connected(agent.control) for _ in range(100)]
+    began = time.monotonic()
+    assert unix_http.request(agent.control, "GET", "/status")[0] == 200
+    assert time.monotonic() - began < 1
+    for peer in peers:
+        peer.close()

@@ -1,0 +1,428 @@
+/*
+ * The table of malformed requests (tests/hostile/requests.txt) against both engines, whole and in pieces; and silent,
+ * unfinished and stuck connections that want every place.
+ */
+#include "http/server.h"
+
+#include <unistd.h>
+
+#include "hostile/rows.h"
+#include "unit/http/raw.h"
+
+enum { BODY_MAX = 100 << 10, PLACES = 16, BIG = 8 << 20, AT_ONCE = 4, SMALL = 256 << 10, SOME = 1 << 20 };
+
+struct fixture {
+	bool direct;
+	struct world world;
+	struct http_server *server;
+	struct http_route routes[6];
+	uint16_t port;
+	uint64_t evicted;
+	struct http_request *waiting[PLACES];
+	size_t waiting_count;
+	unsigned gone;
+};
+
+static void hello(void *context, struct http_request *r)
+{
+	(void)context;
+	http_respond_text(r, 200, "text/plain", "hello\n");
+}
+
+static enum http_take take_body(void *context, struct http_request *r, struct bytes piece)
+{
+	(void)context, (void)r, (void)piece;
+	return HTTP_TAKEN;
+}
+
+static void later(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	assert_true(f->waiting_count < PLACES);
+	f->waiting[f->waiting_count++] = r;
+}
+
+static void count_gone(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	(void)r;
+	f->gone++;
+}
+
+static void big(void *context, struct http_request *r)
+{
+	struct buffer body;
+
+	(void)context;
+	buffer_init(&body, BIG);
+	memset(buffer_reserve(&body, BIG), 'x', BIG);
+	body.size = BIG;
+	http_respond(r, &(struct http_answer){ .status = 200, .body = &body });
+}
+
+static int setup(void **state, bool direct)
+{
+	struct fixture *f = oxp_new(sizeof *f);
+	const struct http_route routes[] = {
+		{ HTTP_GET, "/hello", .complete = hello },
+		{ HTTP_POST, "/take", .body = take_body, .complete = hello, .gone = count_gone, .context = f },
+		{ HTTP_GET, "/later", .complete = later, .gone = count_gone, .context = f },
+		{ HTTP_GET, "/big", .complete = big },
+		{ HTTP_GET, "/few", .complete = later, .gone = count_gone, .context = f, .at_once = AT_ONCE },
+		{ .path = NULL },
+	};
+
+	f->direct = direct;
+	memcpy(f->routes, routes, sizeof routes);
+	world_init(&f->world);
+	assert_int_equal(http_server_new(f->world.loop,
+				 &(struct http_server_options){ .name = "test",
+					 .body_max = BODY_MAX,
+					 .connections_max = PLACES,
+					 .idle = DURATION_S(1),
+					 .priority = LOOP_PROBES,
+					 .direct = direct,
+					 .evicted = &f->evicted },
+				 f->routes, &f->server),
+		0);
+	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
+	*state = f;
+	return 0;
+}
+
+static int setup_microhttpd(void **state)
+{
+	return setup(state, false);
+}
+
+static int setup_direct(void **state)
+{
+	return setup(state, true);
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	http_server_free(f->server);
+	loop_free(f->world.loop);
+	free(f);
+	return 0;
+}
+
+static struct http_server_totals totals(const struct fixture *f)
+{
+	return http_server_totals(f->server);
+}
+
+/* The table. */
+
+static unsigned heads(const struct raw *raw)
+{
+	const char *p = raw->in.data, *end = p + raw->in.size;
+	unsigned count = 0;
+
+	while (p && (p = memmem(p, (size_t)(end - p), "HTTP/1.", 7))) {
+		p += 7;
+		count++;
+	}
+	return count;
+}
+
+static unsigned status(const struct raw *raw)
+{
+	bool there = raw->in.size > 12 && memcmp(raw->in.data, "HTTP/1.1 ", 9) == 0;
+
+	return there ? (unsigned)strtoul(raw->in.data + 9, NULL, 10) : 0;
+}
+
+static bool is_as_told(const struct fixture *f, const struct hostile_row *row, unsigned got)
+{
+	bool without_chunks = row->kind == 'b' && !f->direct;
+
+	return got == row->status || (without_chunks && (got == 411 || got == 405 || got == 404));
+}
+
+static void check_row(struct fixture *f, const struct hostile_row *row, struct bytes bytes, size_t piece)
+{
+	struct raw raw;
+
+	raw_connect(&raw, &f->world, f->port);
+	for (size_t at = 0; at < bytes.size && !raw.ended; at += piece) {
+		raw_send_bytes(&raw, bytes.data + at, piece < bytes.size - at ? piece : bytes.size - at);
+		raw_receive(&raw);
+	}
+	raw_expect_end(&raw);
+	if (heads(&raw) != 1 || !is_as_told(f, row, status(&raw)) || !raw_has(&raw, "onnection: close\r\n"))
+		fail_msg("%s, in pieces of %zu: %.*s", row->name, piece, (int)raw.in.size, raw.in.data);
+	raw_done(&raw);
+}
+
+static void every_row_is_refused_once(void **state)
+{
+	static const struct hostile_targets targets = { "/hello", "/take" };
+	struct fixture *f = *state;
+	FILE *file = fopen("hostile/requests.txt", "r");
+	struct hostile_row row;
+	struct buffer bytes;
+	unsigned rows = 0;
+
+	assert_non_null(file);
+	buffer_init(&bytes, HOSTILE_MAX);
+	while (hostile_next(file, &row)) {
+		if (row.kind == 'o')
+			continue;
+		buffer_clear(&bytes);
+		hostile_bytes(&row, &targets, &bytes);
+		check_row(f, &row, buffer_bytes(&bytes), bytes.size);
+		check_row(f, &row, buffer_bytes(&bytes), bytes.size < 1000 ? 1 : 1000);
+		rows++;
+	}
+	assert_true(rows > 70);
+	turns(&f->world, 20);
+	assert_int_equal(totals(f).open, 0);
+	assert_int_equal(totals(f).connections, 0);
+	assert_true(totals(f).bad_requests + totals(f).refused_size >= 2 * rows - 4);
+	buffer_done(&bytes);
+	fclose(file);
+}
+
+/* Who wants every place. */
+
+static void connect_all(struct fixture *f, struct raw raws[PLACES], const char *text)
+{
+	int small = SMALL;
+
+	for (int i = 0; i < PLACES; i++) {
+		raw_connect(&raws[i], &f->world, f->port);
+		assert_int_equal(setsockopt(raws[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
+		raw_send(&raws[i], text);
+	}
+	turns(&f->world, 20);
+}
+
+static void done_all(struct raw raws[PLACES])
+{
+	for (int i = 0; i < PLACES; i++)
+		raw_done(&raws[i]);
+}
+
+/* Not by waiting for anybody's patience: the clock of the world is not moved. */
+static void expect_hello(struct fixture *f)
+{
+	struct raw raw;
+
+	raw_connect(&raw, &f->world, f->port);
+	raw_send(&raw, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	raw_expect(&raw, "hello\n");
+	raw_done(&raw);
+}
+
+static void check_places_are_given_up(struct fixture *f, const char *text)
+{
+	struct raw raws[PLACES];
+	int64_t began;
+
+	connect_all(f, raws, text);
+	assert_int_equal(totals(f).connections, PLACES);
+	began = clock_system.mono(NULL).ns;
+	expect_hello(f);
+	assert_in_range(clock_system.mono(NULL).ns - began, 0, 500000000);
+	assert_int_equal(totals(f).evicted, 1);
+	assert_int_equal(f->evicted, 1);
+	assert_int_equal(totals(f).timeouts, 0);
+	raw_receive(&raws[0]);
+	assert_true(raws[0].ended);	/* the oldest, and no other */
+	for (int i = 1; i < PLACES; i++) {
+		raw_receive(&raws[i]);
+		assert_false(raws[i].ended);
+	}
+	done_all(raws);
+}
+
+static void a_silent_connection_gives_up_its_place(void **state)
+{
+	check_places_are_given_up(*state, "");
+}
+
+static void an_unfinished_head_gives_up_its_place(void **state)
+{
+	check_places_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost:");
+}
+
+static void an_unfinished_body_gives_up_its_place(void **state)
+{
+	struct fixture *f = *state;
+
+	check_places_are_given_up(f, "POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+	turns(&f->world, 20);
+	assert_true(f->gone >= 1);
+}
+
+static void a_kept_connection_gives_up_its_place(void **state)
+{
+	check_places_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+}
+
+/* A byte now and then makes nobody younger. */
+static void whoever_trickles_is_the_oldest_all_the_same(void **state)
+{
+	static const char text[] = "GET /hello HTTP/1.1\r\nHost: a-long-name\r\n";
+	struct fixture *f = *state;
+	struct raw raws[PLACES];
+
+	connect_all(f, raws, "GET ");
+	for (size_t i = 0; i < sizeof text - 5; i++) {
+		raw_send_bytes(&raws[0], text + 4 + i, 1);
+		turns(&f->world, 2);
+	}
+	expect_hello(f);
+	raw_receive(&raws[0]);
+	assert_true(raws[0].ended);
+	assert_true(raw_has(&raws[0], "HTTP/1.1 503 "));
+	done_all(raws);
+}
+
+/* Whoever has sent something that was not read yet is not silent. */
+static void what_has_come_is_served_before_anybody_goes(void **state)
+{
+	enum { MANY = 10 * PLACES };
+	struct fixture *f = *state;
+	struct raw raws[MANY];
+
+	for (int i = 0; i < MANY; i++) {
+		raw_init(&raws[i], &f->world, tcp_connect(f->port));
+		assert_true(send(raws[i].fd, "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", 51,
+				    MSG_NOSIGNAL) == 51);
+	}
+	for (int i = 0; i < MANY; i++) {
+		raw_expect(&raws[i], "hello\n");
+		raw_done(&raws[i]);
+	}
+	assert_int_equal(totals(f).evicted, 0);
+}
+
+static uint64_t slices(const struct fixture *f)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		sum += loop_slices(f->world.loop)->counts[i];
+	return sum;
+}
+
+/* Then whoever comes waits outside, which costs nothing. */
+static void what_is_handled_keeps_its_place(void **state)
+{
+	enum { TURNS = 50 };
+	uint64_t before;
+	struct fixture *f = *state;
+	struct raw raws[PLACES], other;
+
+	connect_all(f, raws, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	assert_int_equal(f->waiting_count, PLACES);
+	raw_connect(&other, &f->world, f->port);
+	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(&f->world, 20);
+	raw_receive(&other);
+	assert_false(other.ended);
+	before = slices(f);
+	turns(&f->world, TURNS);
+	assert_in_range(slices(f) - before, 0, TURNS + 5);
+	assert_int_equal(totals(f).evicted, 0);
+	assert_int_equal(totals(f).requests, PLACES);
+	http_respond_text(f->waiting[3], 200, "text/plain", "at last");
+	raw_expect(&raws[3], "at last");
+	raw_expect(&other, "hello\n");
+	raw_done(&other);
+	done_all(raws);
+}
+
+static void read_some(struct raw *raw)
+{
+	char *to = buffer_reserve(&raw->in, SOME);
+	ssize_t n;
+
+	for (size_t left = SOME; left > 0 && (n = recv(raw->fd, to, left, MSG_DONTWAIT)) > 0; left -= (size_t)n) {
+		raw->in.size += (size_t)n;
+		to += n;
+	}
+}
+
+static void an_answer_that_nobody_takes_gives_up_its_place(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raws[PLACES], other;
+
+	connect_all(f, raws, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_connect(&other, &f->world, f->port);
+	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(&f->world, 20);
+	assert_int_equal(totals(f).evicted, 0);
+	for (int i = 0; i < 4; i++) {	/* half a second each time, in which one of them reads on */
+		f->world.ahead += 500000000;
+		turns(&f->world, 3);
+		read_some(&raws[0]);
+		turns(&f->world, 3);
+	}
+	raw_expect(&other, "hello\n");
+	assert_in_range(totals(f).evicted, 1, 2);
+	while (raws[0].in.size < BIG && !raws[0].ended)
+		raw_turn(&raws[0]);
+	assert_true(raws[0].in.size > BIG);	/* not whoever has read */
+	raw_done(&other);
+	done_all(raws);
+}
+
+/* A route whose answers take their time leaves places for the others. */
+static void a_route_has_its_share(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raws[PLACES];
+	unsigned refused = 0;
+
+	connect_all(f, raws, "GET /few HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	for (int i = 0; i < PLACES; i++) {
+		raw_receive(&raws[i]);
+		refused += status(&raws[i]) == 503 && raw_has(&raws[i], "Retry-After: 1\r\n");
+	}
+	assert_int_equal(f->waiting_count, AT_ONCE);
+	assert_int_equal(refused, PLACES - AT_ONCE);
+	expect_hello(f);
+	http_respond_text(f->waiting[0], 200, "text/plain", "done");
+	raw_expect(&raws[0], "done");
+	turns(&f->world, 10);
+	f->waiting_count = 0;
+	raw_done(&raws[0]);
+	raw_connect(&raws[0], &f->world, f->port);
+	raw_send(&raws[0], "GET /few HTTP/1.1\r\nHost: x\r\n\r\n");
+	turns(&f->world, 10);
+	assert_int_equal(f->waiting_count, 1);
+	done_all(raws);
+}
+
+#define TEST(name)                                                                                                     \
+	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL },                                              \
+	{                                                                                                              \
+		#name ", direct", name, setup_direct, teardown, NULL                                                   \
+	}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(every_row_is_refused_once),
+		TEST(a_silent_connection_gives_up_its_place),
+		TEST(an_unfinished_head_gives_up_its_place),
+		TEST(an_unfinished_body_gives_up_its_place),
+		cmocka_unit_test_setup_teardown(a_kept_connection_gives_up_its_place, setup_direct, teardown),
+		TEST(whoever_trickles_is_the_oldest_all_the_same),
+		TEST(what_has_come_is_served_before_anybody_goes),
+		TEST(what_is_handled_keeps_its_place),
+		TEST(an_answer_that_nobody_takes_gives_up_its_place),
+		TEST(a_route_has_its_share),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
