@@ -49,11 +49,29 @@ char *batch_block(struct batch *b, size_t size)
 	return block->data;
 }
 
+/* Whether all of an item is in the bytes that begin at `from`. */
+static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
+{
+	uintptr_t at = (uintptr_t)item->data;
+
+	return at >= from && at - from <= size && item->size <= size - (at - from);
+}
+
+/* The block that began at `from` stands at `to` now. */
+static void move_items(struct batch *b, uintptr_t from, const struct batch_block *to)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (stands_in(&b->items[i], from, to->size))
+			b->items[i].data = to->data + ((uintptr_t)b->items[i].data - from);
+}
+
 char *batch_block_trim(struct batch *b, size_t size)
 {
 	struct batch_block *shrunk, *block = b->blocks;
+	uintptr_t before;
 
 	OXP_ASSERT(block && size <= block->size);
+	before = (uintptr_t)block->data;
 	if (block->size - size < block->size / 4)
 		return block->data; /* not worth the move */
 	shrunk = realloc(block, sizeof *block + size + BATCH_PADDING);
@@ -62,6 +80,8 @@ char *batch_block_trim(struct batch *b, size_t size)
 	discharge(b, shrunk->size - size);
 	shrunk->size = size;
 	b->blocks = shrunk;
+	if ((uintptr_t)shrunk->data != before)
+		move_items(b, before, shrunk);
 	return shrunk->data;
 }
 
@@ -269,6 +289,13 @@ const struct batch_item *batch_item(const struct batch *b, size_t i)
 	return &b->items[i];
 }
 
+static bool stands_in_one(const struct batch_block *block, const struct batch_item *item)
+{
+	while (block && !stands_in(item, (uintptr_t)block->data, block->size))
+		block = block->next;
+	return block;
+}
+
 void batch_check(const struct batch *b)
 {
 	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items;
@@ -277,6 +304,7 @@ void batch_check(const struct batch *b)
 	for (size_t i = 0; i < b->count; i++) {
 		size += b->items[i].size;
 		records += b->items[i].records;
+		OXP_ASSERT(stands_in_one(b->blocks, &b->items[i]));
 	}
 	for (const struct batch_block *block = b->blocks; block; block = block->next)
 		charged += sizeof *block + block->size + BATCH_PADDING;

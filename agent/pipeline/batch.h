@@ -4,7 +4,8 @@
  *   blocks   memory that items point into, a list; moves to another batch whole
  *   items    one array; merging appends to it
  *
- * Invariant: the sum of item sizes == size; the sum of item records == records; what the budget was charged == charged.
+ * Invariant: every item stands in a block, whole; the sum of item sizes == size; the sum of item records == records;
+ * what the budget was charged == charged. A block moves only when it is trimmed, and its items with it.
  *
  * Of a batch with one small item nearly all is what it takes to keep it apart: that is charged, too, and at once, since
  * its delivery and the sends of one or two destinations come later and cannot be refused then.

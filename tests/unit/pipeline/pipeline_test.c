@@ -840,6 +840,28 @@ static void trimming_gives_back(void **state)
 	batch_free(b);
 }
 
+/* Items that stand in a block go with it when it moves, in whatever order they were added; others stay. */
+static void items_move_with_their_block(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *first = batch_block(b, 8), *second = batch_block(b, 100000);
+
+	memcpy(first, "{\"a\":1}", 7);
+	memcpy(second, "{\"b\":2}{\"c\":3}", 14);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = first, .size = 7, .records = 1 }), 0);
+	batch_replace_last(b, second, 7);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = first, .size = 7, .records = 1 }), 0);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = second + 7, .size = 7, .records = 1 }), 0);
+	second = batch_block_trim(b, 14);
+	batch_check(b);
+	assert_ptr_equal(batch_item(b, 0)->data, second);
+	assert_memory_equal(batch_item(b, 0)->data, "{\"b\":2}", 7);
+	assert_ptr_equal(batch_item(b, 1)->data, first);
+	assert_memory_equal(batch_item(b, 2)->data, "{\"c\":3}", 7);
+	batch_free(b);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -872,6 +894,7 @@ int main(void)
 		CASE(what_has_rows_is_let_go_at_the_end),
 		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
+		CASE(items_move_with_their_block),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
