@@ -95,7 +95,9 @@ enum { BATCH_PADDING = 64 };
 /* The last block turned out shorter; returns where it stands now. Items that were added from it move with it, any other
  * pointer into it is void. */
 char *batch_block_trim(struct batch *, size_t size) MUST_CHECK;
-int batch_add(struct batch *, const struct batch_item *) MUST_CHECK; /* 0 or -ENOMEM (no room within `memory`) */
+/* 0 or -ENOMEM (no room within `memory`). The item of a log line has no line end in it from here on: those between the
+ * tokens of its JSON become spaces, in a copy. */
+int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;
 /* What settled() will be given once every destination has settled this batch. At most one for each offered batch. */
 void batch_token(struct batch *, uint64_t token);
 void batch_free(struct batch *); /* while building; NULL is fine */

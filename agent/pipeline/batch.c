@@ -30,7 +30,8 @@ struct batch *batch_new(struct budget *budget, enum signal signal)
 	return b;
 }
 
-char *batch_block(struct batch *b, size_t size)
+/* Behind `before` in the list; NULL: no room. */
+static struct batch_block *new_block(struct batch *b, struct batch_block **before, size_t size)
 {
 	struct batch_block *block;
 	size_t cost = sizeof *block + size + BATCH_PADDING;
@@ -44,9 +45,16 @@ char *batch_block(struct batch *b, size_t size)
 	}
 	memset(block->data + size, 0, BATCH_PADDING);
 	block->size = size;
-	block->next = b->blocks;
-	b->blocks = block;
-	return block->data;
+	block->next = *before;
+	*before = block;
+	return block;
+}
+
+char *batch_block(struct batch *b, size_t size)
+{
+	struct batch_block *block = new_block(b, &b->blocks, size);
+
+	return block ? block->data : NULL;
 }
 
 /* Whether all of an item is in the bytes that begin at `from`. */
@@ -107,24 +115,55 @@ static bool reserve_items(struct batch *b, size_t more)
 	return true;
 }
 
+/*
+ * Line ends become spaces, in a copy: whoever brought the bytes may still look at them. In JSON such bytes are white
+ * space, since a string has none (RFC 8259, sections 2 and 7). The newest block stays the newest.
+ */
+static bool mend(struct batch *b, struct batch_item *item)
+{
+	struct batch_block *block = new_block(b, b->blocks ? &b->blocks->next : &b->blocks, item->size);
+
+	if (!block)
+		return false;
+	for (size_t i = 0; i < item->size; i++)
+		block->data[i] = item->data[i] == '\n' || item->data[i] == '\r' ? ' ' : item->data[i];
+	item->data = block->data;
+	return true;
+}
+
+/* Every item passes here, wherever it comes from: a log line that is more than one line ends to be. False: no room. */
+static bool enter(struct batch *b, struct batch_item *item)
+{
+	if (b->signal != SIGNAL_LOGS || LIKELY(bytes_one_line((struct bytes){ item->data, item->size })))
+		return true;
+	return mend(b, item);
+}
+
 int batch_add(struct batch *b, const struct batch_item *item)
 {
 	if (UNLIKELY(b->count == b->room) && !reserve_items(b, 1))
 		return -ENOMEM;
-	b->items[b->count++] = *item;
+	b->items[b->count] = *item;
+	if (!enter(b, &b->items[b->count]))
+		return -ENOMEM;
+	b->count++;
 	b->size += item->size;
 	b->records += item->records;
 	return 0;
 }
 
-void batch_replace_last(struct batch *b, const char *data, size_t size)
+int batch_replace_last(struct batch *b, const char *data, size_t size)
 {
-	struct batch_item *item = &b->items[b->count - 1];
+	struct batch_item *item = &b->items[b->count - 1], other = *item;
 
 	OXP_ASSERT(b->refs == 1 && b->count > 0 && size <= UINT32_MAX);
+	other.data = data;
+	other.size = (uint32_t)size;
+	if (!enter(b, &other))
+		return -ENOMEM;
 	b->size += size - item->size;
-	item->data = data;
-	item->size = (uint32_t)size;
+	*item = other;
+	return 0;
 }
 
 static bool reserve_tokens(struct batch *b, size_t more)
@@ -305,6 +344,8 @@ void batch_check(const struct batch *b)
 		size += b->items[i].size;
 		records += b->items[i].records;
 		OXP_ASSERT(stands_in_one(b->blocks, &b->items[i]));
+		OXP_ASSERT(b->signal != SIGNAL_LOGS ||
+			   bytes_one_line((struct bytes){ b->items[i].data, b->items[i].size }));
 	}
 	for (const struct batch_block *block = b->blocks; block; block = block->next)
 		charged += sizeof *block + block->size + BATCH_PADDING;

@@ -158,10 +158,7 @@ static int end_run(struct pass *p)
 		return 0;
 	row->type->folded(row->step, &record);
 	to = write_line(p, edit, &size);
-	if (!to)
-		return -ENOMEM;
-	batch_replace_last(p->out, to, size);
-	return 0;
+	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
 }
 
 /* A step that folds is asked first: what it says of the run before must not be forgotten yet. */
