@@ -307,6 +307,32 @@ static void redact_reaches_members_beyond_the_index(void **state)
 	buffer_done(&line);
 }
 
+/* Nothing is left of what is beyond the index, and nothing was found before it. */
+static void all_that_is_beyond_the_index_goes(void **state)
+{
+	const struct step_type *types[] = { &step_drop, &step_redact };
+	struct world *w = *state;
+	struct buffer line;
+	size_t kept;
+
+	buffer_init(&line, 1 << 16);
+	for (int i = 0; i < JSON_MEMBERS_MAX; i++)
+		assert_int_equal(buffer_printf(&line, "%c\"m%d\":0", i ? ',' : '{', i), 0);
+	kept = line.size;
+	assert_int_equal(buffer_printf(&line, ",\"pin\":\"12\",\"pin\":1}"), 0);
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		chain_free(w->chain);
+		w->chain = w->source->chain = chain_new();
+		use(w, types[i], &(struct step_options){ LIST("pin"), NOTHING, 2, NULL });
+		forget(&w->exporter);
+		assert_int_equal(offer(w, LINES(line.data)), ADMIT_TAKEN);
+		later(w, 1000);
+		assert_int_equal(strlen(w->exporter.lines[0]), kept + 1);
+		assert_memory_equal(w->exporter.lines[0], line.data, kept);
+	}
+	buffer_done(&line);
+}
+
 static void redact_refuses_what_makes_no_sense(void **state)
 {
 	(void)state;
@@ -815,6 +841,7 @@ int main(void)
 		TEST(redact_takes_dots_for_levels),
 		TEST(redact_removes_and_hashes),
 		TEST(redact_reaches_members_beyond_the_index),
+		TEST(all_that_is_beyond_the_index_goes),
 		TEST(redact_refuses_what_makes_no_sense),
 		TEST(add_fills_what_is_absent),
 		TEST(add_makes_no_object_of_a_text),
