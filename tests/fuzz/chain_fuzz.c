@@ -65,8 +65,8 @@ static uint8_t choose(struct choices *c)
 
 static const struct name {
 	const char *raw, *plain;
-} names[] = { { "a", "a" }, { "m\\u0073g", "msg" }, { "msg", "msg" }, { "level", "level" }, { "time", "time" }, { "t", "t" },
-	{ "password", "password" }, { "user.Password", "user.Password" }, { "trace_id", "trace_id" },
+} names[] = { { "a", "a" }, { "m\\u0073g", "msg" }, { "msg", "msg" }, { "level", "level" }, { "time", "time" },
+	{ "t", "t" }, { "password", "password" }, { "user.Password", "user.Password" }, { "trace_id", "trace_id" },
 	{ "service", "service" }, { "service.name", "service.name" }, { "log", "log" }, { "log.level", "log.level" },
 	{ "repeated", "repeated" }, { "log.offset", "log.offset" }, { "id", "id" }, { "@timestamp", "@timestamp" },
 	{ "date", "date" }, { "err", "err" }, { "b", "b" } };
@@ -261,7 +261,8 @@ static bool do_limit(struct model_step *s, struct line *l)
 
 static bool do_rename(struct model_step *s, struct line *l)
 {
-	static const char *const pairs[][2] = { { "a", "c" }, { "msg", "message" }, { "time", "@timestamp" }, { "b", "log" } };
+	static const char *const pairs[][2] = { { "a", "c" }, { "msg", "message" }, { "time", "@timestamp" },
+		{ "b", "log" } };
 
 	(void)s;
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
@@ -385,7 +386,8 @@ static void name_time(struct line *l)
 
 static void name_level(struct line *l)
 {
-	static const char *const words[] = { "", "\"trace\"", "\"debug\"", "\"info\"", "\"warn\"", "\"error\"", "\"fatal\"" };
+	static const char *const words[] = { "", "\"trace\"", "\"debug\"", "\"info\"", "\"warn\"", "\"error\"",
+		"\"fatal\"" };
 	struct member *m = find_level(l);
 
 	if (!m || is(m, "log") || !is_free(l, "log.level"))
@@ -420,7 +422,9 @@ static bool do_ecs(struct model_step *s, struct line *l)
 
 /* The rows: steps with their options, and the model's. */
 
-#define LIST(...) (&(const struct option_list){ COUNT_OF(((const char *[]){ __VA_ARGS__ })), (const char *[]){ __VA_ARGS__ } })
+#define LIST(...)                                                               \
+	(&(const struct option_list){ COUNT_OF(((const char *[]){ __VA_ARGS__ })), \
+		(const char *[]){ __VA_ARGS__ } })
 #define MAP(...)                                                                        \
 	(&(const struct option_map){ COUNT_OF(((struct option_pair[]){ __VA_ARGS__ })), \
 		(const struct option_pair[]){ __VA_ARGS__ } })
@@ -439,7 +443,8 @@ static const struct option_map *const renames =
 static const struct {
 	const struct option_map *fields;
 	bool service;
-} additions = { MAP({ "a", "api" }, { "service.name", "api" }, { "log", "api" }, { "service", "api" }, { "x.y", "api" }),
+} additions = { MAP({ "a", "api" }, { "service.name", "api" }, { "log", "api" }, { "service", "api" },
+			{ "x.y", "api" }),
 	false };
 static const struct sample_options {
 	const struct option_map *levels;
