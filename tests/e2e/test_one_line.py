@@ -1,13 +1,17 @@
 """A record is one line, whatever way it came in: its bytes are never an action of a bulk, nor two lines of a file."""
 
+import contextlib
+import ctypes
 import json
 import socket
+import sqlite3
 
 import pytest
 import requests
 
+from lib import agent as agents, fault
 from lib.lines import as_written
-from lib.shipped import wait_delivered
+from lib.shipped import documents_of, wait_delivered
 from lib.wait import free_port
 
 # JSON has line ends for white space (RFC 8259, 2). {index} and {id} are those of the document that is to survive.
@@ -107,4 +111,81 @@ def test_no_record_is_an_action(oxpecker, opensearch, tmp_path, way, text):
     assert opensearch.documents(victim) == {"1": {"kept": True}}
     arrived = list(opensearch.documents(index).values())
     assert len(arrived) == 1 and same(arrived[0], text)
+    agent.assert_balanced()
+
+
+# What waits on disk, as a version before this promise may have put it there.
+
+SPACED = '{"a":   {"index":{"_index":"INDEX","_id":"1"}}   ,"b":2}'
+
+
+def checksum(payload, meta):
+    """As agent/state/rows.c has it."""
+    library = ctypes.CDLL("libxxhash.so.0")
+    library.XXH3_64bits_withSeed.restype = library.XXH3_64bits.restype = ctypes.c_uint64
+    seed = library.XXH3_64bits(meta, ctypes.c_size_t(len(meta))) if meta else 0
+    return ctypes.c_int64(library.XXH3_64bits_withSeed(payload, ctypes.c_size_t(len(payload)),
+                                                       ctypes.c_uint64(seed))).value
+
+
+def age(agent, table, meta):
+    """The spaces of SPACED become line ends in every row of a table; how many rows there are."""
+    with contextlib.closing(sqlite3.connect(f"{agent.folder}/state/state.db")) as db, db:
+        rows = db.execute(f"SELECT id, payload, {meta} FROM {table}").fetchall()
+        for number, payload, more in rows:
+            assert payload.count(b"   ") == 2
+            old = payload.replace(b"   ", b"\n\r\n")
+            db.execute(f"UPDATE {table} SET payload = ?, checksum = ? WHERE id = ?", (old, checksum(old, more), number))
+    return len(rows)
+
+
+def config_of_rows(url, port):
+    return {"logs": {"batch": {"age": "20ms"}, "collect": {"bulk": {"http": [f"127.0.0.1:{port}"], "ack": "disk"}},
+                     "export": {"elasticsearch": {"url": url, "gzip": False, "retry_first": "20ms"}}}}
+
+
+def post_spaced(port):
+    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + SPACED + "\n", timeout=10,
+                           headers={"Content-Type": "application/x-ndjson"})
+    assert answer.status_code == 200 and not answer.json()["errors"], answer.text
+
+
+def only_document(server):
+    document, = documents_of(server).values()
+    assert same(document, SPACED)
+    request, = server.taken("_bulk")[-1:]
+    assert request.body.count(b"\n") == 2 and b"\r" not in request.body
+
+
+def test_a_row_of_an_older_spool_is_one_line(oxpecker, fault_server):
+    server, port = fault_server(), free_port()
+    server.refuse()
+    agent = oxpecker(config_of_rows(server.url, port))
+    post_spaced(port)
+    agent.kill9()
+    assert age(agent, "spool", "meta") == 1
+    server.listen()
+    agent.start()
+    wait_delivered(agent, 1)
+    only_document(server)
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("rename", [[], ["--rename", "b=c"]], ids=["as it is", "renamed"])
+def test_an_older_parked_record_is_one_line(oxpecker, fault_server, rename):
+    server, port = fault_server(), free_port()
+    refusal = {"status": 400, "error": {"type": "mapper_parsing_exception", "reason": "no"}}
+    body = json.dumps({"items": [{"create": refusal}]}).encode()
+    server.plan(lambda handler, request: handler.answer(200, body, "application/json", {}), then=fault.good())
+    agent = oxpecker(config_of_rows(server.url, port))
+    post_spaced(port)
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1, 20, "it is parked")
+    agent.stop()
+    assert age(agent, "parked", "NULL") == 1
+    agent.start()
+    done = agents.run("parked", "replay", "--all", *rename, "--config", agent.config_path, env=agent.env)
+    assert done.returncode == 0 and "1 delivered" in done.stdout, done.stdout + done.stderr
+    document, = documents_of(server).values()
+    assert document["a"] == json.loads(SPACED)["a"] and document["c" if rename else "b"] == 2
+    assert server.taken("_bulk")[-1].body.count(b"\n") == 2
     agent.assert_balanced()
