@@ -96,7 +96,8 @@ enum { BATCH_PADDING = 64 };
  * pointer into it is void. */
 char *batch_block_trim(struct batch *, size_t size) MUST_CHECK;
 /* 0 or -ENOMEM (no room within `memory`). The item of a log line has no line end in it from here on: those between the
- * tokens of its JSON become spaces, in a copy. */
+ * tokens of its JSON become spaces, in a copy. Who has no more use for the bytes saves that memory with
+ * bytes_make_one_line() before. */
 int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;
 /* What settled() will be given once every destination has settled this batch. At most one for each offered batch. */
 void batch_token(struct batch *, uint64_t token);

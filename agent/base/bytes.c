@@ -7,6 +7,15 @@
 
 enum { SMALLEST = 256 };
 
+void bytes_make_one_line(char *data, size_t size)
+{
+	if (bytes_one_line((struct bytes){ data, size }))
+		return;
+	for (size_t i = 0; i < size; i++)
+		if (data[i] == '\n' || data[i] == '\r')
+			data[i] = ' ';
+}
+
 /* So many bytes at a time; what the compiler makes of it on this machine. */
 typedef unsigned char vector __attribute__((vector_size(16)));
 

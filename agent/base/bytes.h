@@ -36,6 +36,8 @@ static inline bool bytes_one_line(struct bytes b)
 {
 	return b.size == 0 || (!memchr(b.data, '\n', b.size) && !memchr(b.data, '\r', b.size));
 }
+/* Line ends become spaces; for white space between the tokens of JSON. */
+void bytes_make_one_line(char *data, size_t size);
 /* memcpy() that answers the same of what it copies, and costs hardly more. */
 bool bytes_copy_line(char *to, struct bytes from);
 

@@ -125,8 +125,8 @@ static bool mend(struct batch *b, struct batch_item *item)
 
 	if (!block)
 		return false;
-	for (size_t i = 0; i < item->size; i++)
-		block->data[i] = item->data[i] == '\n' || item->data[i] == '\r' ? ' ' : item->data[i];
+	memcpy(block->data, item->data, item->size);
+	bytes_make_one_line(block->data, item->size);
 	item->data = block->data;
 	return true;
 }

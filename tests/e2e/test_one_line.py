@@ -114,6 +114,19 @@ def test_no_record_is_an_action(oxpecker, opensearch, tmp_path, way, text):
     agent.assert_balanced()
 
 
+def test_a_large_document_needs_no_memory_twice(oxpecker, tmp_path):
+    """Otherwise it would find no room however often it came."""
+    port, out = free_port(), tmp_path / "out.json"
+    agent = oxpecker({"memory": "4MiB", "logs": {"batch": {"age": "50ms"}, "collect": {"bulk": f"127.0.0.1:{port}"},
+                                                 "export": {"file": {"path": str(out)}}}})
+    document = '{"a":\r"' + "x" * (2 << 20) + '"\r}'
+    answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + document + "\n", timeout=10,
+                           headers={"Content-Type": "application/x-ndjson"})
+    assert answer.status_code == 200, answer.text
+    wait_delivered(agent, 1)
+    assert out.read_text() == document.replace("\r", " ") + "\n"
+
+
 # What waits on disk, as a version before this promise may have put it there.
 
 SPACED = '{"a":   {"index":{"_index":"INDEX","_id":"1"}}   ,"b":2}'
