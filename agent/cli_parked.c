@@ -87,10 +87,13 @@ static int no_agent(const struct cli_parked *c)
 
 /* Printing. */
 
+/* What others wrote, on one line that does nothing to a terminal. The tree is ours, and so are its texts. */
 static const char *text(const json_t *object, const char *key)
 {
-	const char *value = json_string_value(json_object_get(object, key));
+	char *value = (char *)json_string_value(json_object_get(object, key));
 
+	if (value)
+		text_one_line(value);
 	return value ? value : "";
 }
 
@@ -119,10 +122,27 @@ static void print_row(const struct cli_parked *c, const json_t *row)
 		json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
 }
 
+static void print_plain(char *text, size_t size)
+{
+	text_plain(text, size);
+	fwrite(text, 1, size, stdout);
+}
+
+/* A log line as it is, spans over several lines. */
+static void print_payload(const json_t *payload)
+{
+	char *dump = json_is_string(payload) ? NULL : json_dumps(payload, JSON_INDENT(2));
+
+	if (json_is_string(payload))
+		print_plain((char *)json_string_value(payload), json_string_length(payload));
+	else if (dump)
+		print_plain(dump, strlen(dump));
+	free(dump);
+}
+
 static void print_whole(const struct cli_parked *c, const json_t *row)
 {
 	static const char *const names[] = { "at", "signal", "source", "destination", "reason" };
-	json_t *payload = json_object_get(row, "payload");
 
 	if (c->json) {
 		print_row(c, row);
@@ -134,10 +154,7 @@ static void print_whole(const struct cli_parked *c, const json_t *row)
 	printf("tries        %lld\ngeneration   %lld\noffset       %lld\nbytes        %lld%s\n\n", number(row, "tries"),
 		number(row, "generation"), number(row, "offset"), number(row, "bytes"),
 		json_is_true(json_object_get(row, "damaged")) ? ", damaged" : "");
-	if (json_is_string(payload))
-		fwrite(json_string_value(payload), 1, json_string_length(payload), stdout);
-	else if (payload)
-		json_dumpf(payload, stdout, JSON_INDENT(2));
+	print_payload(json_object_get(row, "payload"));
 	putchar('\n');
 }
 

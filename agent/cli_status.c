@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "cli_ask.h"
 
 static long long amount(const json_t *row, const char *term)
@@ -22,10 +23,14 @@ static long long dropped(const json_t *row)
 	return sum;
 }
 
+/* What others wrote, on one line that does nothing to a terminal: names of files, answers of servers. The tree is ours,
+ * and so are its texts. */
 static const char *text(const json_t *object, const char *key)
 {
-	const char *value = json_string_value(json_object_get(object, key));
+	char *value = (char *)json_string_value(json_object_get(object, key));
 
+	if (value)
+		text_one_line(value);
 	return value ? value : "";
 }
 

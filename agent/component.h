@@ -92,9 +92,13 @@ struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Memory of the batch for `size` bytes and BATCH_PADDING readable ones behind them, or NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
-/* The last block turned out shorter; returns where it stands now. Before an item points into it. */
+/* The last block turned out shorter; returns where it stands now. Items that were added from it move with it, any other
+ * pointer into it is void. */
 char *batch_block_trim(struct batch *, size_t size) MUST_CHECK;
-int batch_add(struct batch *, const struct batch_item *) MUST_CHECK; /* 0 or -ENOMEM (no room within `memory`) */
+/* 0 or -ENOMEM (no room within `memory`). The item of a log line has no line end in it from here on: those between the
+ * tokens of its JSON become spaces, in a copy. Who has no more use for the bytes saves that memory with
+ * bytes_make_one_line() before. */
+int batch_add(struct batch *, const struct batch_item *) MUST_CHECK;
 /* What settled() will be given once every destination has settled this batch. At most one for each offered batch. */
 void batch_token(struct batch *, uint64_t token);
 void batch_free(struct batch *); /* while building; NULL is fine */

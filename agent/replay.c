@@ -237,6 +237,8 @@ static bool add_bytes(struct replay *r, struct batch *batch, const struct state_
 		return false;
 	if (payload.size)
 		memcpy(block, payload.data, payload.size);
+	if (batch_signal(batch) == SIGNAL_LOGS)
+		bytes_make_one_line(block, payload.size);
 	if (batch_add(batch, &item) < 0)
 		return false;
 	r->parts[r->count++] = (struct replay_part){

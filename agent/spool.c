@@ -323,6 +323,20 @@ struct refill {
 	char key[STATE_KEY_MAX];
 };
 
+/* Adds one; a row of an older version may have a line of several. */
+static bool unpack_item(struct batch *batch, char *data, const struct item_head *head)
+{
+	const struct batch_item item = { .data = data,
+		.size = head->size,
+		.records = head->records,
+		.generation = head->generation,
+		.offset = head->offset };
+
+	if (batch_signal(batch) == SIGNAL_LOGS)
+		bytes_make_one_line(data, head->size);
+	return batch_add(batch, &item) == 0;
+}
+
 /* Items out of a payload, into a batch of their own. */
 static struct batch *unpack(struct source *source, struct bytes payload)
 {
@@ -336,11 +350,7 @@ static struct batch *unpack(struct source *source, struct bytes payload)
 	for (size_t at = 0; fine && at + sizeof head <= payload.size; at += head.size) {
 		memcpy(&head, block + at, sizeof head);
 		at += sizeof head;
-		fine = head.size <= payload.size - at && batch_add(batch, &(struct batch_item){ .data = block + at,
-										  .size = head.size,
-										  .records = head.records,
-										  .generation = head.generation,
-										  .offset = head.offset }) == 0;
+		fine = head.size <= payload.size - at && unpack_item(batch, block + at, &head);
 	}
 	if (fine)
 		return batch;

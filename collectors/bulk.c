@@ -216,18 +216,20 @@ static void bulk_look(struct door_request *r)
 		r->fault = "request body is required";
 }
 
-/* The documents become items where they stand. */
+/* The documents become items where they stand; what names them was made of their bytes before. */
 static bool bulk_fill(struct door_request *r)
 {
 	struct bulk_body *b = bulk_of(r);
-	const char *body = batch_block_trim(r->batch, r->size);
+	char *body = batch_block_trim(r->batch, r->size);
 
 	for (size_t i = 0; i < b->count; i++) {
-		const struct batch_item item = { .data = body + b->documents[i].at,
-			.size = b->documents[i].size,
+		const struct document *d = &b->documents[i];
+		const struct batch_item item = { .data = body + d->at,
+			.size = d->size,
 			.records = 1,
-			.generation = b->documents[i].generation,
-			.offset = b->documents[i].offset };
+			.generation = d->generation,
+			.offset = d->offset };
+		bytes_make_one_line(body + d->at, d->size);
 		if (batch_add(r->batch, &item) < 0)
 			return false;
 	}

@@ -320,15 +320,23 @@ static char *put_members(char *to, struct bytes text, struct bytes around, bool 
 	return put(to, text.data, text.size);
 }
 
-/* The object with what is known of it: its origin stands behind the last member. Returns its size. */
-static size_t put_object(const struct line_message *m, struct bytes around, struct bytes origin, char *to)
+/* Without the white space behind its brace, such as the first half of a line's end. */
+static struct bytes object_of(const struct line_message *m)
 {
 	struct bytes text = m->text;
-	bool empty;
-	char *at;
 
 	while (text.data[text.size - 1] != '}')
 		text.size--;
+	return text;
+}
+
+/* The object with what is known of it: its origin stands behind the last member. Returns its size. */
+static size_t put_object(const struct line_message *m, struct bytes around, struct bytes origin, char *to)
+{
+	struct bytes text = object_of(m);
+	bool empty;
+	char *at;
+
 	text.size--;
 	at = put_members(to, text, around, &empty);
 	if (origin.size > 0) {
@@ -351,7 +359,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	if (l->origin.size > 0 && can_tell_origin(l, m))
 		origin = buffer_bytes(&l->origin);
 	if (around.size + origin.size == 0 && inside) {
-		add_item(s, m->text.data, m->text.size, place_of(s, m));
+		add_item(s, m->text.data, object_of(m).size, place_of(s, m));
 		return;
 	}
 	max = m->text.size + around.size + origin.size + U64_DIGITS_MAX;

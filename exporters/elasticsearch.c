@@ -8,6 +8,9 @@
  * index that takes nothing now (it is blocked, closed, missing, not ours): that is waited for. An answer that does not
  * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
  *
+ * A bulk is read by lines: an item that was more than one would have actions of its own in it. The batch has none such
+ * (batch_add()), and that is asserted where the body is put together.
+ *
  * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
  * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
  * the first is to find the day, the others add @timestamp where there is none.
@@ -491,6 +494,7 @@ static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 			.prefix = fixed ? put_action : NULL,
 			.varied = fixed ? NULL : put_varied,
 			.suffix = "\n",
+			.lines = true,
 			.begin = elasticsearch_begin,
 			.piece = elasticsearch_piece,
 			.ended = elasticsearch_ended,

@@ -85,6 +85,7 @@ static int format_item(const struct batch *batch, const struct batch_item *item,
 	buffer_clear(line);
 	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line)
 						      : buffer_append(line, item->data, item->size);
+	OXP_ASSERT(failed || bytes_one_line(buffer_bytes(line)));
 	return failed ? failed : buffer_append(line, "\n", 1);
 }
 

@@ -97,6 +97,7 @@ static size_t frame_part(struct post *p, const struct batch_item *item, struct r
 	const struct bytes segments[] = { { prefix, size }, { item->data + skip, item->size - skip },
 		{ p->poster->o.suffix, p->poster->suffix_size } };
 
+	OXP_ASSERT(!p->poster->o.lines || p->at > 0 || bytes_one_line(segments[1]));
 	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
 		if (p->at + wrote >= start)
 			wrote += copy_segment(room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
@@ -108,8 +109,9 @@ static size_t frame_whole(struct post *p, const struct batch_item *item, char *t
 {
 	const struct poster *poster = p->poster;
 	size_t skip, at = put_prefix(p, item, to, &skip);
+	bool one = bytes_copy_line(to + at, (struct bytes){ item->data + skip, item->size - skip });
 
-	memcpy(to + at, item->data + skip, item->size - skip);
+	OXP_ASSERT(one || !poster->o.lines);
 	at += item->size - skip;
 	if (poster->suffix_size)
 		memcpy(to + at, poster->o.suffix, poster->suffix_size);

@@ -34,6 +34,7 @@ struct poster_options {
 	 * item's first bytes the prefix stands for. On the loop or in the CPU lane, twice the same for the same. */
 	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, size_t *skip);
 	const char *suffix;
+	bool lines; /* what is made of an item is read by lines: that it is one is asserted */
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, struct send *);
 	/* A piece of a 2xx answer. NULL: the answer comes whole with ended(). */

@@ -7,6 +7,46 @@
 
 enum { SMALLEST = 256 };
 
+void bytes_make_one_line(char *data, size_t size)
+{
+	if (bytes_one_line((struct bytes){ data, size }))
+		return;
+	for (size_t i = 0; i < size; i++)
+		if (data[i] == '\n' || data[i] == '\r')
+			data[i] = ' ';
+}
+
+/* So many bytes at a time; what the compiler makes of it on this machine. */
+typedef unsigned char vector __attribute__((vector_size(16)));
+
+static inline vector copy_vector(char *to, const char *from)
+{
+	vector v;
+
+	memcpy(&v, from, sizeof v);
+	memcpy(to, &v, sizeof v);
+	return (vector)((v == '\n') | (v == '\r'));
+}
+
+/* The last vector overlaps the one before it. */
+bool bytes_copy_line(char *to, struct bytes from)
+{
+	vector ends = { 0 };
+	uint64_t halves[2];
+	size_t at;
+
+	if (from.size < sizeof ends) {
+		memcpy(to, from.data, from.size);
+		return bytes_one_line(from);
+	}
+	for (at = 0; at + sizeof ends < from.size; at += sizeof ends)
+		ends |= copy_vector(to + at, from.data + at);
+	at = from.size - sizeof ends;
+	ends |= copy_vector(to + at, from.data + at);
+	memcpy(halves, &ends, sizeof halves);
+	return !(halves[0] | halves[1]);
+}
+
 void buffer_init(struct buffer *b, size_t ceiling)
 {
 	*b = (struct buffer){ .ceiling = ceiling };

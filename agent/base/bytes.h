@@ -31,6 +31,16 @@ static inline bool bytes_are(struct bytes a, const char *text)
 	return bytes_equal(a, bytes_of(text));
 }
 
+/* Whether neither a line feed nor a carriage return is among them. */
+static inline bool bytes_one_line(struct bytes b)
+{
+	return b.size == 0 || (!memchr(b.data, '\n', b.size) && !memchr(b.data, '\r', b.size));
+}
+/* Line ends become spaces; for white space between the tokens of JSON. */
+void bytes_make_one_line(char *data, size_t size);
+/* memcpy() that answers the same of what it copies, and costs hardly more. */
+bool bytes_copy_line(char *to, struct bytes from);
+
 /*
  * Invariant: size <= room <= ceiling; data is NULL only when room is 0.
  */

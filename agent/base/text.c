@@ -189,14 +189,31 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
+/* How many bytes a control character has that begins at p; 0: it is none. */
+static size_t control_at(const unsigned char *p, size_t left)
+{
+	if (*p < ' ' || *p == 0x7f)
+		return 1;
+	return *p == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
+}
+
+static void blank_controls(char *text, size_t size, bool lines)
+{
+	for (size_t i = 0; i < size; i++) {
+		size_t n = control_at((const unsigned char *)text + i, size - i);
+		if (n && !(lines && text[i] == '\n'))
+			memset(text + i, ' ', n);
+	}
+}
+
 void text_one_line(char *text)
 {
-	for (unsigned char *p = (unsigned char *)text; *p; p++) {
-		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
-			*p = p[1] = ' ';
-		if (*p < ' ' || *p == 0x7f)
-			*p = ' ';
-	}
+	blank_controls(text, strlen(text), false);
+}
+
+void text_plain(char *text, size_t size)
+{
+	blank_controls(text, size, true);
 }
 
 bool mode_parse(const char *text, unsigned *ret)

@@ -16,6 +16,8 @@ int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHEC
 /* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
  * wrote becomes one line that does nothing to a terminal. */
 void text_one_line(char *text);
+/* The same for text of several lines, that may have zeros in it: its line feeds stay. */
+void text_plain(char *text, size_t size);
 
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };

@@ -30,7 +30,8 @@ struct batch *batch_new(struct budget *budget, enum signal signal)
 	return b;
 }
 
-char *batch_block(struct batch *b, size_t size)
+/* Behind `before` in the list; NULL: no room. */
+static struct batch_block *new_block(struct batch *b, struct batch_block **before, size_t size)
 {
 	struct batch_block *block;
 	size_t cost = sizeof *block + size + BATCH_PADDING;
@@ -44,16 +45,41 @@ char *batch_block(struct batch *b, size_t size)
 	}
 	memset(block->data + size, 0, BATCH_PADDING);
 	block->size = size;
-	block->next = b->blocks;
-	b->blocks = block;
-	return block->data;
+	block->next = *before;
+	*before = block;
+	return block;
+}
+
+char *batch_block(struct batch *b, size_t size)
+{
+	struct batch_block *block = new_block(b, &b->blocks, size);
+
+	return block ? block->data : NULL;
+}
+
+/* Whether all of an item is in the bytes that begin at `from`. */
+static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
+{
+	uintptr_t at = (uintptr_t)item->data;
+
+	return at >= from && at - from <= size && item->size <= size - (at - from);
+}
+
+/* The block that began at `from` stands at `to` now. */
+static void move_items(struct batch *b, uintptr_t from, const struct batch_block *to)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (stands_in(&b->items[i], from, to->size))
+			b->items[i].data = to->data + ((uintptr_t)b->items[i].data - from);
 }
 
 char *batch_block_trim(struct batch *b, size_t size)
 {
 	struct batch_block *shrunk, *block = b->blocks;
+	uintptr_t before;
 
 	OXP_ASSERT(block && size <= block->size);
+	before = (uintptr_t)block->data;
 	if (block->size - size < block->size / 4)
 		return block->data; /* not worth the move */
 	shrunk = realloc(block, sizeof *block + size + BATCH_PADDING);
@@ -62,6 +88,8 @@ char *batch_block_trim(struct batch *b, size_t size)
 	discharge(b, shrunk->size - size);
 	shrunk->size = size;
 	b->blocks = shrunk;
+	if ((uintptr_t)shrunk->data != before)
+		move_items(b, before, shrunk);
 	return shrunk->data;
 }
 
@@ -87,24 +115,55 @@ static bool reserve_items(struct batch *b, size_t more)
 	return true;
 }
 
+/*
+ * Line ends become spaces, in a copy: whoever brought the bytes may still look at them. In JSON such bytes are white
+ * space, since a string has none (RFC 8259, sections 2 and 7). The newest block stays the newest.
+ */
+static bool mend(struct batch *b, struct batch_item *item)
+{
+	struct batch_block *block = new_block(b, b->blocks ? &b->blocks->next : &b->blocks, item->size);
+
+	if (!block)
+		return false;
+	memcpy(block->data, item->data, item->size);
+	bytes_make_one_line(block->data, item->size);
+	item->data = block->data;
+	return true;
+}
+
+/* Every item passes here, wherever it comes from: a log line that is more than one line ends to be. False: no room. */
+static bool enter(struct batch *b, struct batch_item *item)
+{
+	if (b->signal != SIGNAL_LOGS || LIKELY(bytes_one_line((struct bytes){ item->data, item->size })))
+		return true;
+	return mend(b, item);
+}
+
 int batch_add(struct batch *b, const struct batch_item *item)
 {
 	if (UNLIKELY(b->count == b->room) && !reserve_items(b, 1))
 		return -ENOMEM;
-	b->items[b->count++] = *item;
+	b->items[b->count] = *item;
+	if (!enter(b, &b->items[b->count]))
+		return -ENOMEM;
+	b->count++;
 	b->size += item->size;
 	b->records += item->records;
 	return 0;
 }
 
-void batch_replace_last(struct batch *b, const char *data, size_t size)
+int batch_replace_last(struct batch *b, const char *data, size_t size)
 {
-	struct batch_item *item = &b->items[b->count - 1];
+	struct batch_item *item = &b->items[b->count - 1], other = *item;
 
 	OXP_ASSERT(b->refs == 1 && b->count > 0 && size <= UINT32_MAX);
+	other.data = data;
+	other.size = (uint32_t)size;
+	if (!enter(b, &other))
+		return -ENOMEM;
 	b->size += size - item->size;
-	item->data = data;
-	item->size = (uint32_t)size;
+	*item = other;
+	return 0;
 }
 
 static bool reserve_tokens(struct batch *b, size_t more)
@@ -269,6 +328,13 @@ const struct batch_item *batch_item(const struct batch *b, size_t i)
 	return &b->items[i];
 }
 
+static bool stands_in_one(const struct batch_block *block, const struct batch_item *item)
+{
+	while (block && !stands_in(item, (uintptr_t)block->data, block->size))
+		block = block->next;
+	return block;
+}
+
 void batch_check(const struct batch *b)
 {
 	size_t size = 0, charged = sizeof *b + BATCH_OVERHEAD + b->room * sizeof *b->items;
@@ -277,6 +343,9 @@ void batch_check(const struct batch *b)
 	for (size_t i = 0; i < b->count; i++) {
 		size += b->items[i].size;
 		records += b->items[i].records;
+		OXP_ASSERT(stands_in_one(b->blocks, &b->items[i]));
+		OXP_ASSERT(b->signal != SIGNAL_LOGS ||
+			   bytes_one_line((struct bytes){ b->items[i].data, b->items[i].size }));
 	}
 	for (const struct batch_block *block = b->blocks; block; block = block->next)
 		charged += sizeof *block + block->size + BATCH_PADDING;

@@ -4,7 +4,10 @@
  *   blocks   memory that items point into, a list; moves to another batch whole
  *   items    one array; merging appends to it
  *
- * Invariant: the sum of item sizes == size; the sum of item records == records; what the budget was charged == charged.
+ * Invariant: every item stands in a block, whole; the sum of item sizes == size; the sum of item records == records;
+ * what the budget was charged == charged. A block moves only when it is trimmed, and its items with it. No item of
+ * logs has a line feed or carriage return in it: exporters write lines, and the rest of one would be an action of a
+ * bulk.
  *
  * Of a batch with one small item nearly all is what it takes to keep it apart: that is charged, too, and at once, since
  * its delivery and the sends of one or two destinations come later and cannot be refused then.
@@ -57,8 +60,8 @@ static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t 
 	to->bytes += bytes;
 }
 
-/* Other bytes for the last item. */
-void batch_replace_last(struct batch *, const char *data, size_t size);
+/* Other bytes for the last item. 0 or -ENOMEM, as of batch_add(). */
+int batch_replace_last(struct batch *, const char *data, size_t size) MUST_CHECK;
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
 void batch_row_add(struct batch *, size_t route, uint64_t id);

@@ -49,22 +49,15 @@ struct pass {
 	size_t ahead; /* bytes of `in` that are not looked at yet */
 	char *block; /* the newest */
 	size_t used, room;
-	size_t first; /* item of `out` in it */
 	const struct chain_row *folding; /* its run is open, and the last of `out` stands for it; or NULL */
 	bool stands; /* the last record that a step might fold into was kept */
 };
 
-/* The newest block gives back what it does not need; that may move it. */
+/* The newest block gives back what it does not need. */
 static void end_block(struct pass *p)
 {
-	char *moved;
-
-	if (!p->block)
-		return;
-	moved = batch_block_trim(p->out, p->used);
-	for (size_t i = p->first; moved != p->block && i < p->out->count; i++)
-		p->out->items[i].data = moved + (p->out->items[i].data - p->block);
-	p->block = NULL;
+	if (p->block && batch_block_trim(p->out, p->used))
+		p->block = NULL;
 	p->room = p->used = 0;
 }
 
@@ -76,7 +69,6 @@ static char *out_room(struct pass *p, size_t size)
 		end_block(p);
 		p->room = size > want ? size : want;
 		p->block = batch_block(p->out, p->room);
-		p->first = p->out->count;
 	}
 	if (!p->block) {
 		p->room = 0;
@@ -166,10 +158,7 @@ static int end_run(struct pass *p)
 		return 0;
 	row->type->folded(row->step, &record);
 	to = write_line(p, edit, &size);
-	if (!to)
-		return -ENOMEM;
-	batch_replace_last(p->out, to, size);
-	return 0;
+	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
 }
 
 /* A step that folds is asked first: what it says of the run before must not be forgotten yet. */

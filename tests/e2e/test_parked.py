@@ -106,6 +106,37 @@ def test_mapping_conflicts_are_named_on_the_status(oxpecker, opensearch, tmp_pat
     assert rows["user"]["destination"] == "logs.export.elasticsearch"
 
 
+# Says another thing to a terminal than to whoever reads it: CSI as C0 and as C1 write it, a line of its own, BEL, DEL.
+EVIL = "a\x1b[2J\u009b31m\nforged 1 line\r\x07\x7f"
+
+
+@pytest.mark.parametrize("agent_runs", [True, False])
+def test_what_others_wrote_does_nothing_to_a_terminal(oxpecker, fault_server, tmp_path, agent_runs):
+    """The reason is the backend's, the line and the file's name are the app's."""
+    server = fault_server()
+    reason = CONFLICT.replace("no number", EVIL).replace("[code]", f"[{EVIL}]")
+    error = {"type": EVIL, "reason": reason}
+    body = json.dumps({"items": [{"create": {"status": 400, "error": error}}]}).encode()
+    server.plan(then=lambda handler, request: handler.answer(200, body, "application/json", {}))
+    (tmp_path / f"{EVIL}.log").write_text(json.dumps({"m": EVIL, EVIL: "\u009b\x7f"}, ensure_ascii=False)
+                                          .replace("\\n", "\\u000a") + "\n")
+    (tmp_path / f"{EVIL}2.log").symlink_to("/proc/self/mem")
+    agent = oxpecker(config(tmp_path / "*.log", server.url))
+    wait_parked(agent, 1, signal="logs")
+    record, = listed(agent)
+    shown = {} if not agent_runs else {"status": agents.run("status", "--config", agent.config_path, env=agent.env)}
+    if not agent_runs:
+        agent.stop()
+    words = ["ls"], ["show", record["id"]]
+    shown.update({word[0]: agents.run("parked", *word, "--config", agent.config_path, env=agent.env)
+                  for word in words})
+    for name, done in shown.items():
+        text = done.stdout + done.stderr
+        assert done.returncode == 0 and "forged 1 line" in text, f"{name}: {text!r}"
+        assert not [c for c in text if c != "\n" and (c < " " or "\x7f" <= c < "\xa0")], f"{name}: {text!r}"
+        assert not [line for line in text.split("\n") if line.startswith("forged")], f"{name}: {text!r}"
+
+
 def test_a_conflict_within_an_object_is_renamed_as_it_is_reported(oxpecker, opensearch, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), opensearch.index()
     opensearch.create_index(index, {"http": {"properties": {"code": {"type": "long"}}}})

@@ -110,7 +110,7 @@ static struct bytes kept(struct step *s, struct json_edit *e)
 {
 	char *to = json_edit_room(e, s->out.size);
 
-	if (to)
+	if (to && s->out.size > 0) /* else all of it is gone, and there may never have been memory */
 		memcpy(to, s->out.data, s->out.size);
 	return (struct bytes){ to, s->out.size };
 }

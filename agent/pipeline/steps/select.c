@@ -85,7 +85,8 @@ static bool drop_of_rest(struct step *s, struct json_edit *e)
 	to = json_edit_room(e, s->out.size);
 	if (!to)
 		return false;
-	memcpy(to, s->out.data, s->out.size);
+	if (s->out.size > 0) /* else none is left, and there may never have been memory */
+		memcpy(to, s->out.data, s->out.size);
 	json_edit_rest(e, (struct bytes){ to, s->out.size });
 	return true;
 }

@@ -53,6 +53,34 @@ static void test_what_is_appended_is_there(void **state)
 	buffer_done(&b);
 }
 
+/* `end` at that place of a line of so many bytes, and before it; at == size is behind it. */
+static void look_through(size_t size, size_t at, char end)
+{
+	enum { MOST = 72 };
+	static const char others[] = "\t\v\f\x8a\x8d\x1a\x1dx";
+	char from[MOST], to[MOST];
+
+	for (size_t i = 0; i < sizeof from; i++)
+		from[i] = others[(i + at) % (sizeof others - 1)];
+	from[0] = from[1 + size] = from[1 + at] = end;
+	memset(to, 'y', sizeof to);
+	assert_int_equal(bytes_copy_line(to + 1, (struct bytes){ from + 1, size }), at == size);
+	assert_int_equal(bytes_one_line((struct bytes){ from + 1, size }), at == size);
+	assert_memory_equal(to + 1, from + 1, size);
+	assert_true(to[0] == 'y' && to[size + 1] == 'y');
+}
+
+/* A line end is found at whatever place of whatever size, and not before or behind it; the copy is what was copied. */
+static void test_a_line_is_copied_and_looked_through(void **state)
+{
+	(void)state;
+	for (size_t size = 0; size <= 70; size++)
+		for (size_t at = 0; at <= size; at++) {
+			look_through(size, at, '\n');
+			look_through(size, at, '\r');
+		}
+}
+
 /* Beyond the ceiling nothing changes; up to it everything fits. */
 static void test_a_ceiling_holds(void **state)
 {
@@ -120,6 +148,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_is_appended_to_nothing),
 		cmocka_unit_test(test_what_is_appended_is_there),
+		cmocka_unit_test(test_a_line_is_copied_and_looked_through),
 		cmocka_unit_test(test_a_ceiling_holds),
 		cmocka_unit_test(test_sizes_do_not_wrap),
 		cmocka_unit_test(test_printf_appends_or_does_not),

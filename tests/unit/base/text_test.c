@@ -217,6 +217,15 @@ static void test_one_line(void **state)
 	assert_string_equal(text, "a   b [31m   m \xc2\xa0\xc3\xa9\xc2");
 }
 
+static void test_plain_text_keeps_its_lines(void **state)
+{
+	char text[] = "a\r\n\0\033\n\xc2\x85\n\xc2";
+
+	(void)state;
+	text_plain(text, sizeof text - 1);
+	assert_memory_equal(text, "a \n  \n  \n\xc2", sizeof text);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -231,6 +240,7 @@ int main(void)
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_plain_text_keeps_its_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

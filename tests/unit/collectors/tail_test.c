@@ -194,19 +194,20 @@ static size_t next_of(const struct host *h, size_t i, uint64_t generation)
 	return i;
 }
 
-/* Whether the items of the generation are the lines of the text, in order. */
+/* Whether the items of the generation are the lines of the text, in order. A CR before a line's end is part of that. */
 static bool are_lines(const struct host *h, uint64_t generation, struct bytes text)
 {
-	size_t i = 0, at = 0, size;
+	size_t i = 0, at = 0, size, said;
 	const char *end;
 
 	for (; at < text.size && (end = memchr(text.data + at, '\n', text.size - at)); at += size + 1) {
 		size = (size_t)(end - text.data) - at;
 		if (is_blank(text.data + at, size))
 			continue;
+		said = size - (text.data[at + size - 1] == '\r');
 		i = next_of(h, i, generation);
-		if (i == h->count || h->items[i].offset != at || h->items[i].size != size ||
-			memcmp(h->items[i].data, text.data + at, size) != 0)
+		if (i == h->count || h->items[i].offset != at || h->items[i].size != said ||
+			memcmp(h->items[i].data, text.data + at, said) != 0)
 			return false;
 		i++;
 	}

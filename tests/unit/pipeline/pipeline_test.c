@@ -3,6 +3,7 @@
  */
 #include "unit/unit.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -840,6 +841,92 @@ static void trimming_gives_back(void **state)
 	batch_free(b);
 }
 
+/* Items that stand in a block go with it when it moves, in whatever order they were added; others stay. */
+static void items_move_with_their_block(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *first = batch_block(b, 8), *second = batch_block(b, 100000);
+
+	memcpy(first, "{\"a\":1}", 7);
+	memcpy(second, "{\"b\":2}{\"c\":3}", 14);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = first, .size = 7, .records = 1 }), 0);
+	assert_int_equal(batch_replace_last(b, second, 7), 0);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = first, .size = 7, .records = 1 }), 0);
+	assert_int_equal(batch_add(b, &(struct batch_item){ .data = second + 7, .size = 7, .records = 1 }), 0);
+	second = batch_block_trim(b, 14);
+	batch_check(b);
+	assert_ptr_equal(batch_item(b, 0)->data, second);
+	assert_memory_equal(batch_item(b, 0)->data, "{\"b\":2}", 7);
+	assert_ptr_equal(batch_item(b, 1)->data, first);
+	assert_memory_equal(batch_item(b, 2)->data, "{\"c\":3}", 7);
+	batch_free(b);
+}
+
+static void add(struct batch *b, const char *text)
+{
+	char *block = batch_block(b, strlen(text));
+
+	assert_non_null(block);
+	memcpy(block, text, strlen(text));
+	assert_int_equal(
+		batch_add(b, &(struct batch_item){ .data = block, .size = (uint32_t)strlen(text), .records = 1 }), 0);
+	batch_check(b);
+	assert_memory_equal(block, text, strlen(text)); /* a collector may look at its bytes again */
+}
+
+/* What a bulk or a file would read as several lines. The newest block stays the one that can be trimmed. */
+static void an_item_is_one_line(void **state)
+{
+	static const char text[] = "{\"a\":\r\n{\"delete\":{}}\n}", line[] = "{\"a\":  {\"delete\":{}} }";
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *data;
+
+	add(b, text);
+	assert_int_equal(batch_item(b, 0)->size, sizeof line - 1);
+	assert_memory_equal(batch_item(b, 0)->data, line, sizeof line - 1);
+	data = batch_block(b, 100000);
+	memcpy(data, text, sizeof text);
+	assert_int_equal(batch_replace_last(b, data, sizeof text - 1), 0);
+	assert_memory_equal(batch_item(b, 0)->data, line, sizeof line - 1);
+	assert_int_equal(batch_size(b), sizeof line - 1);
+	data = batch_block_trim(b, sizeof text);
+	assert_string_equal(data, text);
+	batch_check(b);
+	batch_free(b);
+}
+
+/* Taken or not: never half of it, and never as it was. */
+static void without_room_no_item_enters(void **state)
+{
+	static const char text[] = "{\"a\":\n1}";
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *data = batch_block(b, sizeof text);
+	const struct batch_item item = { .data = memcpy(data, text, sizeof text), .size = sizeof text - 1 };
+
+	assert_int_equal(batch_add(b, &item), 0); /* there is room for more items now */
+	w->pipeline.budget.limit = budget_used(&w->pipeline.budget);
+	memset(w->pipeline.budget.guaranteed, 0, sizeof w->pipeline.budget.guaranteed);
+	assert_int_equal(batch_add(b, &item), -ENOMEM);
+	assert_int_equal(batch_replace_last(b, data, sizeof text - 1), -ENOMEM);
+	assert_int_equal(batch_items(b), 1);
+	batch_check(b);
+	batch_free(b);
+}
+
+/* A span request is no line: its bytes stay what they are. */
+static void other_signals_have_any_bytes(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new(&w->pipeline.budget, SIGNAL_TRACES);
+
+	add(b, "\n\r\n");
+	assert_memory_equal(batch_item(b, 0)->data, "\n\r\n", 3);
+	batch_free(b);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -872,6 +959,10 @@ int main(void)
 		CASE(what_has_rows_is_let_go_at_the_end),
 		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
+		CASE(items_move_with_their_block),
+		CASE(an_item_is_one_line),
+		CASE(without_room_no_item_enters),
+		CASE(other_signals_have_any_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,7 +11,7 @@
 #include "config/option.h"
 #include "pipeline/sender.h"
 
-enum { TOLD_MAX = 16, LINES_MAX = 64 };
+enum { TOLD_MAX = 16, LINES_MAX = 1024 };
 
 extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_fold, step_keep, step_limit, step_redact,
 	step_rename, step_sample;
@@ -307,6 +307,32 @@ static void redact_reaches_members_beyond_the_index(void **state)
 	buffer_done(&line);
 }
 
+/* Nothing is left of what is beyond the index, and nothing was found before it. */
+static void all_that_is_beyond_the_index_goes(void **state)
+{
+	const struct step_type *types[] = { &step_drop, &step_redact };
+	struct world *w = *state;
+	struct buffer line;
+	size_t kept;
+
+	buffer_init(&line, 1 << 16);
+	for (int i = 0; i < JSON_MEMBERS_MAX; i++)
+		assert_int_equal(buffer_printf(&line, "%c\"m%d\":0", i ? ',' : '{', i), 0);
+	kept = line.size;
+	assert_int_equal(buffer_printf(&line, ",\"pin\":\"12\",\"pin\":1}"), 0);
+	for (size_t i = 0; i < COUNT_OF(types); i++) {
+		chain_free(w->chain);
+		w->chain = w->source->chain = chain_new();
+		use(w, types[i], &(struct step_options){ LIST("pin"), NOTHING, 2, NULL });
+		forget(&w->exporter);
+		assert_int_equal(offer(w, LINES(line.data)), ADMIT_TAKEN);
+		later(w, 1000);
+		assert_int_equal(strlen(w->exporter.lines[0]), kept + 1);
+		assert_memory_equal(w->exporter.lines[0], line.data, kept);
+	}
+	buffer_done(&line);
+}
+
 static void redact_refuses_what_makes_no_sense(void **state)
 {
 	(void)state;
@@ -571,6 +597,34 @@ static void fold_knows_a_time_by_its_value(void **state)
 			"{\"t\":1795409106,\"date\":1,\"repeated\":{\"count\":2,\"last\":1795409107}}"));
 }
 
+/* Where a run ends, its line stands in another block than those before it; that block ends early, and moves, when the
+ * next run ends. */
+static void runs_among_many_lines(void **state)
+{
+	enum { MANY = 501, RUN_EVERY = 50 };
+	struct world *w = *state;
+	char text[MANY][64], wanted[MANY][96];
+	const char *lines[2 * MANY + 1];
+	size_t count = 0;
+
+	use(w, &step_fold, &(const struct option_list *){ NOTHING });
+	for (int i = 0; i < MANY; i++) {
+		bool run = i % RUN_EVERY == 0;
+		snprintf(text[i], sizeof text[i], "{\"n\":%d,\"text\":\"%0*d\"}", i, 1 + i % 30, i);
+		snprintf(wanted[i], sizeof wanted[i], "%.*s%s", (int)strlen(text[i]) - 1, text[i],
+			run ? ",\"repeated\":{\"count\":2}}" : "}");
+		lines[count++] = text[i];
+		if (run)
+			lines[count++] = text[i];
+	}
+	lines[count] = NULL;
+	assert_int_equal(offer(w, lines), ADMIT_TAKEN);
+	later(w, 1000);
+	assert_int_equal(w->exporter.count, MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_string_equal(w->exporter.lines[i], wanted[i]);
+}
+
 /* A run ends with what was read at once, and with the stream. */
 static void a_run_is_of_one_reading(void **state)
 {
@@ -787,6 +841,7 @@ int main(void)
 		TEST(redact_takes_dots_for_levels),
 		TEST(redact_removes_and_hashes),
 		TEST(redact_reaches_members_beyond_the_index),
+		TEST(all_that_is_beyond_the_index_goes),
 		TEST(redact_refuses_what_makes_no_sense),
 		TEST(add_fills_what_is_absent),
 		TEST(add_makes_no_object_of_a_text),
@@ -803,6 +858,7 @@ int main(void)
 		TEST(many_streams),
 		TEST(fold_counts_what_is_said_again),
 		TEST(fold_knows_a_time_by_its_value),
+		TEST(runs_among_many_lines),
 		TEST(a_run_is_of_one_reading),
 		TEST(fold_among_other_steps),
 		TEST(one_step_that_folds_is_enough),
