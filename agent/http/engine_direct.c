@@ -161,16 +161,10 @@ static void put_head(struct connection *c, const struct http_answer *answer, siz
 	put(c, "\r\n");
 }
 
-static void drop_body(struct connection *c)
-{
-	c->direct->server->totals.unsent -= c->body.size;
-	buffer_done(&c->body);
-}
-
 static void answered(struct connection *c)
 {
 	http_request_end(&c->base);
-	drop_body(c);
+	buffer_done(&c->body);
 	buffer_clear(&c->text);
 	http_head_init(&c->head);
 	http_connection_enter(&c->base, PHASE_IDLE, 0);
@@ -191,7 +185,10 @@ static void push(struct connection *c)
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->step = STEP_OVER;
-	c->sent += n > 0 ? (size_t)n : 0;
+	if (n > 0) {
+		c->sent += (size_t)n;
+		c->base.moved = loop_now(c->direct->server->loop);
+	}
 	if (c->sent == c->out.size + c->rest.size)
 		answered(c);
 }
@@ -222,10 +219,9 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 	c->keep = http_head_keeps(&c->head) && !r->close;
 	put_head(c, answer, r->answer_size);
 	c->sent = 0;
-	c->rest = answer->constant;
+	c->rest = http_answer_constant(answer);
 	if (answer->body) {
 		c->body = *answer->body;
-		c->direct->server->totals.unsent += c->body.size;
 		*answer->body = (struct buffer){ .ceiling = c->body.ceiling };
 		c->rest = buffer_bytes(&c->body);
 	}
@@ -390,7 +386,7 @@ static void connection_close(struct connection *c)
 	buffer_done(&c->text);
 	buffer_done(&c->left);
 	buffer_done(&c->out);
-	drop_body(c);
+	buffer_done(&c->body);
 	http_connection_end(&c->base);
 	free(c);
 	doors_watch(d);

@@ -14,14 +14,18 @@
 #include "base/text.h"
 #include "http/engine.h"
 
-enum { SWEEP_MS = 500, ALLOW_SIZE = 64 };
+enum {
+	SWEEP_MS = 500,
+	ALLOW_SIZE = 64,
+	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
+};
 
 /* Phases and patience. */
 
 void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
 {
 	c->phase = phase;
-	c->since = loop_now(c->server->loop);
+	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
 }
 
@@ -115,6 +119,10 @@ static void sweep(void *context)
 
 void http_connection_begin(struct http_connection *c, struct http_server *s, int fd)
 {
+	int buffer = SEND_BUFFER;
+
+	/* Left to itself it grows to megabytes for each peer that takes nothing. */
+	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 	c->server = s;
 	c->fd = fd;
 	c->next = s->connections;
@@ -227,7 +235,13 @@ static void request_lost(struct http_request *r)
 
 void http_request_end(struct http_connection *c)
 {
-	request_lost(&c->request);
+	struct http_request *r = &c->request;
+
+	request_lost(r);
+	c->server->totals.unsent -= r->unsent;
+	r->unsent = 0;
+	http_page_release(r->page);
+	r->page = NULL;
 }
 
 void http_refuse(struct http_connection *c, unsigned status)
@@ -412,6 +426,31 @@ void *http_context(const struct http_request *r)
 
 /* Answers. */
 
+struct bytes http_answer_constant(const struct http_answer *answer)
+{
+	return answer->body ? (struct bytes){ NULL, 0 } : answer->page ? http_page_bytes(answer->page) : answer->constant;
+}
+
+void http_server_cut_page(struct http_server *s, const struct http_page *page)
+{
+	for (struct http_connection *c = s->connections; c; c = c->next)
+		if (c->request.page == page && c->phase == PHASE_ANSWER)
+			cut_off(c);
+}
+
+bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
+{
+	struct http_connection *slowest = NULL;
+
+	for (struct http_connection *c = s->connections; c; c = c->next)
+		if (c->phase == PHASE_ANSWER && (!slowest || c->moved.ns < slowest->moved.ns))
+			slowest = c;
+	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= longer_than.ns)
+		return false;
+	cut_off(slowest);
+	return true;
+}
+
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
 	struct http_server *s = http_connection_of(r)->server;
@@ -419,7 +458,10 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	OXP_ASSERT(r->live && !r->responded);
 	r->responded = true;
 	r->close |= s->quiesced;
-	r->answer_size = answer->body ? answer->body->size : answer->constant.size;
+	r->unsent = answer->body ? answer->body->size : 0;
+	r->page = answer->page && !answer->body ? http_page_hold(answer->page) : NULL;
+	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
+	s->totals.unsent += r->unsent;
 	s->totals.open--;
 	s->engine->answer(r, answer);
 }

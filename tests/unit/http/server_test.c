@@ -21,7 +21,8 @@ struct fixture {
 	struct raw raw;
 	struct http_request *waiting;	/* begun and not answered */
 	struct buffer body;
-	unsigned begun, completed, gone;
+	struct http_page *page;
+	unsigned begun, completed, gone, pages_gone;
 	struct mono_time now;
 	unsigned at_once, most_at_once;	/* requests completed in one callback of the loop */
 	char seen[256];
@@ -143,7 +144,29 @@ static void big_complete(void *context, struct http_request *r)
 	http_respond(r, &(struct http_answer){ .status = 200, .body = &big });
 }
 
-static void routes_init(struct http_route routes[8], struct fixture *f)
+static void page_gone(void *context, struct bytes bytes)
+{
+	struct fixture *f = context;
+
+	f->pages_gone++;
+	free((char *)bytes.data);
+}
+
+/* One page for all who ask, made when the first does. */
+static void page_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	if (!f->page) {
+		char *data = malloc(BIG);
+		memset(data, 'p', BIG);
+		f->page = http_page_new((struct bytes){ data, BIG }, page_gone, f);
+	}
+	f->completed++;
+	http_respond(r, &(struct http_answer){ .status = 200, .page = f->page });
+}
+
+static void routes_init(struct http_route routes[9], struct fixture *f)
 {
 	const struct http_route all[] = {
 		{ HTTP_GET, "/hello", .complete = hello_complete, .context = f },
@@ -153,6 +176,7 @@ static void routes_init(struct http_route routes[8], struct fixture *f)
 		{ HTTP_POST, "/early", early_begin, never_body, never_complete, count_gone, f },
 		{ HTTP_POST, "/middle", NULL, middle_body, never_complete, count_gone, f },
 		{ HTTP_GET, "/big", .complete = big_complete, .context = f },
+		{ HTTP_GET, "/page", .complete = page_complete, .context = f },
 		{ .path = NULL },
 	};
 
@@ -161,7 +185,7 @@ static void routes_init(struct http_route routes[8], struct fixture *f)
 
 struct all {
 	struct fixture f;
-	struct http_route routes[8];
+	struct http_route routes[9];
 };
 
 static const struct http_server_options usual = { .name = "test",
@@ -758,6 +782,70 @@ static void who_does_not_take_the_answer_is_cut_off(void **state)
 	assert_int_equal(totals(f).timeouts, 1);
 }
 
+static void answers_share_a_page(void **state)
+{
+	struct fixture *f = *state;
+	struct raw other;
+
+	raw_connect(&other, &f->world, f->port);
+	raw_send(&f->raw, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_send(&other, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed < 2)
+		turn(&f->world);
+	http_page_release(f->page);
+	while (f->raw.in.size < BIG || other.in.size < BIG) {
+		raw_turn(&f->raw);
+		raw_receive(&other);
+	}
+	while (f->pages_gone == 0)
+		raw_turn(&f->raw);
+	assert_int_equal(f->pages_gone, 1);
+	assert_int_equal(totals(f).unsent, 0);
+	raw_done(&other);
+}
+
+static void who_holds_a_page_is_cut_off_it(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	turns(&f->world, 10);
+	http_page_release(f->page);
+	assert_int_equal(f->pages_gone, 0);
+	http_server_cut_page(f->server, f->page);
+	while (f->pages_gone == 0 || totals(f).connections > 0)
+		turn(&f->world);
+	assert_int_equal(f->pages_gone, 1);
+}
+
+/* Of two that take nothing the one that began first goes; one that has not been silent for long enough stays. */
+static void the_slowest_reader_is_cut_off_first(void **state)
+{
+	struct fixture *f = *state;
+	struct raw later;
+
+	raw_connect(&later, &f->world, f->port);
+	raw_send(&f->raw, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	turns(&f->world, 10);
+	assert_true(totals(f).unsent >= BIG);
+	assert_false(http_server_cut_slowest(f->server, DURATION_S(1)));
+	f->world.ahead += 2000000000ll;
+	raw_send(&later, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 1)
+		turn(&f->world);
+	assert_true(http_server_cut_slowest(f->server, DURATION_S(1)));
+	assert_false(http_server_cut_slowest(f->server, DURATION_S(1)));
+	raw_expect_end(&f->raw);
+	turns(&f->world, 10);
+	assert_int_equal(totals(f).connections, 1);
+	assert_int_equal(totals(f).unsent, BIG);
+	raw_done(&later);
+}
+
 static void a_handler_may_take_its_time(void **state)
 {
 	struct fixture *f = *state;
@@ -1148,6 +1236,9 @@ int main(void)
 		TEST(a_slow_head_is_408),
 		TEST(a_slow_body_is_408),
 		TEST(who_does_not_take_the_answer_is_cut_off),
+		TEST(answers_share_a_page),
+		TEST(who_holds_a_page_is_cut_off_it),
+		TEST(the_slowest_reader_is_cut_off_first),
 		TEST(a_handler_may_take_its_time),
 		TEST(an_idle_connection_is_closed),
 		TEST(a_peer_that_leaves_mid_body_is_gone),
