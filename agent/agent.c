@@ -563,9 +563,28 @@ static bool have_begun(void *context)
 	return true;
 }
 
-int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
+static bool take_for_series(void *context, size_t bytes)
+{
+	return budget_take(context, SIGNAL_METRICS, bytes);
+}
+
+static void give_by_series(void *context, size_t bytes)
+{
+	budget_give(context, SIGNAL_METRICS, bytes);
+}
+
+static struct series *new_series(struct agent *a)
 {
 	struct series_limits limits = series_limits_default;
+
+	limits.take = take_for_series;
+	limits.give = give_by_series;
+	limits.context = &a->pipeline.budget;
+	return series_new(&limits, random_next(&a->random));
+}
+
+int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
+{
 	int failed = loop_new(&clock_system, &a->loop);
 
 	a->config = config;
@@ -584,8 +603,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 						    cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT)) });
 	parking_init(&a->parking, a->loop, a->state, log);
 	parked_init(&a->parked, a);
-	limits.reserved = "oxpecker_";
-	a->series = series_new(&limits, random_next(&a->random));
+	a->series = new_series(a);
 	if (!a->series)
 		return -ENOMEM;
 	health_init(&a->health, a->loop, log);

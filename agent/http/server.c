@@ -428,7 +428,9 @@ void *http_context(const struct http_request *r)
 
 struct bytes http_answer_constant(const struct http_answer *answer)
 {
-	return answer->body ? (struct bytes){ NULL, 0 } : answer->page ? http_page_bytes(answer->page) : answer->constant;
+	if (answer->body)
+		return (struct bytes){ NULL, 0 };
+	return answer->page ? http_page_bytes(answer->page) : answer->constant;
 }
 
 void http_server_cut_page(struct http_server *s, const struct http_page *page)
