@@ -116,6 +116,13 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	request_free(r);
 }
 
+/* Who holds memory and does nothing with it goes before others are refused for long. */
+static enum http_take refuse_full(struct door_request *r, const char *message)
+{
+	http_server_cut_slowest(r->door->server, DURATION_MS(SLOW_MS));
+	return door_refuse(r, 503, message);
+}
+
 /* Makes room for `size` bytes of body in all. False: no room within `memory`. */
 static bool reserve(struct door_request *r, size_t size)
 {
@@ -148,8 +155,7 @@ static bool reserve_reply(struct door_request *r)
 		d->replies += r->reply_room = size;
 		return true;
 	}
-	http_server_cut_slowest(d->server, DURATION_MS(SLOW_MS));
-	door_refuse(r, 503, fits ? no_room : unread);
+	refuse_full(r, fits ? no_room : unread);
 	return false;
 }
 
@@ -186,7 +192,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 		return door_refuse(r, 413, too_large);
 	r->batch = host_batch_new(d->host, d->type->signal);
 	if (!r->batch || !reserve(r, announced > 0 ? (size_t)announced : 0))
-		return door_refuse(r, 503, no_room);
+		return refuse_full(r, no_room);
 	return HTTP_TAKEN;
 }
 
@@ -198,7 +204,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 	if (piece.size > r->door->body_max - r->size)
 		return door_refuse(r, 413, too_large);
 	if (!reserve(r, r->size + piece.size))
-		return door_refuse(r, 503, no_room);
+		return refuse_full(r, no_room);
 	memcpy(r->data + r->size, piece.data, piece.size);
 	r->size += piece.size;
 	if (r->door->type->count && !r->gzip)
@@ -287,7 +293,7 @@ static void offer(struct door_request *r)
 	if (fine)
 		d->type->taken(r);
 	else
-		door_refuse(r, 503, no_room);
+		refuse_full(r, no_room);
 }
 
 static void inflate_body(struct door_request *r)
@@ -369,7 +375,7 @@ static void look_at(struct door_request *r)
 	if (type->need) {
 		r->work = borrow(r->door, type->need(r), &r->work_batch);
 		if (!r->work) {
-			door_refuse(r, 503, no_room);
+			refuse_full(r, no_room);
 			return;
 		}
 	}
@@ -391,7 +397,7 @@ static bool reserve_inflated(struct door_request *r, size_t size)
 	r->batch = host_batch_new(r->door->host, r->door->type->signal);
 	if (r->batch && reserve(r, size))
 		return true;
-	door_refuse(r, 503, no_room);
+	refuse_full(r, no_room);
 	return false;
 }
 

@@ -28,7 +28,7 @@ enum {
 	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there */
-	UNFINISHED_MAX = 4 << 20, /* of lines without an end, beyond STREAM_FREE of each */
+	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
 

@@ -31,6 +31,10 @@ _Static_assert(
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ACCEPTS_MAX = 16, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum { AGAIN_MS = 100, KEPT_MIN_MS = 1000 };
+enum {
+	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
+	HELD_MAX = 1 << 20, /* all connections together beyond that: heads and what comes behind a request */
+};
 enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
 /* Of a server: what its connections share. */
@@ -40,6 +44,7 @@ struct direct {
 	size_t doors_count;
 	struct loop_timer again; /* there was no descriptor or no place for a connection */
 	char *in; /* READ_MAX bytes */
+	size_t held; /* the sum of the connections' */
 	int64_t date_second;
 	char date[DATE_SIZE];
 };
@@ -56,7 +61,7 @@ enum step {
 /*
  * Invariant: `text` holds the head, whole or not; `left` is empty unless the step is STEP_HANDLER or STEP_ANSWER, or
  * `soon` is about to go on with it; `out` and `rest` hold the answer from http_respond() on, of which `sent` bytes
- * are gone, and `rest` stands in `body` or is constant.
+ * are gone, and `rest` stands in `body` or is constant; `held` is what text and left have beyond HELD_FREE.
  */
 struct connection {
 	struct http_connection base;
@@ -70,7 +75,7 @@ struct connection {
 	struct http_chunked chunked;
 	struct buffer text, left, out, body;
 	struct bytes rest;
-	size_t sent;
+	size_t sent, held;
 	struct http_head head;
 };
 
@@ -82,6 +87,32 @@ static struct connection *connection_of(const struct http_request *r)
 static bool wants_bytes(const struct connection *c)
 {
 	return c->step == STEP_HEAD || c->step == STEP_LENGTH || c->step == STEP_CHUNKED;
+}
+
+/* What cannot be used yet. */
+
+static void count_held(struct connection *c)
+{
+	size_t size = c->text.size + c->left.size, held = size > HELD_FREE ? size - HELD_FREE : 0;
+
+	c->direct->held += held - c->held;
+	c->held = held;
+}
+
+/* Whether `more` bytes may be kept beside what is. */
+static bool may_hold(const struct connection *c, size_t more)
+{
+	size_t size = c->text.size + c->left.size + more;
+
+	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= HELD_MAX;
+}
+
+static void drop_head(struct connection *c)
+{
+	buffer_clear(&c->text);
+	if (c->text.room > HELD_FREE)
+		buffer_done(&c->text);
+	count_held(c);
 }
 
 /* Answers. */
@@ -165,7 +196,7 @@ static void answered(struct connection *c)
 {
 	http_request_end(&c->base);
 	buffer_done(&c->body);
-	buffer_clear(&c->text);
+	drop_head(c);
 	http_head_init(&c->head);
 	http_connection_enter(&c->base, PHASE_IDLE, 0);
 	c->step = c->keep ? STEP_HEAD : STEP_OVER;
@@ -298,6 +329,11 @@ static void feed_head(struct connection *c, struct bytes *in)
 		OXP_ASSERT(buffer_append(&c->text, in->data, more) == 0);
 	*in = (struct bytes){ in->data + more, in->size - more };
 	if (verdict == HTTP_HEAD_DONE)
+		c->text.size = c->head.at;
+	count_held(c);
+	if (verdict <= HTTP_HEAD_DONE && c->held > 0 && c->direct->held > HELD_MAX)
+		verdict = 431;
+	if (verdict == HTTP_HEAD_DONE)
 		begin(c, in->size > 0);
 	else if (verdict != HTTP_HEAD_MORE)
 		refuse(c, verdict);
@@ -342,10 +378,15 @@ static void keep_rest(struct connection *c, struct bytes in)
 {
 	if (in.size == 0)
 		return;
-	if (c->step != STEP_OVER)
+	if (c->step != STEP_OVER && may_hold(c, in.size))
 		OXP_ASSERT(buffer_append(&c->left, in.data, in.size) == 0);
+	else if (c->step == STEP_HEAD)
+		refuse(c, 431);
+	else if (c->step != STEP_OVER)
+		c->keep = !(c->base.request.close = true); /* what is behind this request is not answered */
 	else if (c->base.phase == PHASE_IDLE)
 		linger_start(&c->base.server->lingers, c->base.fd);
+	count_held(c);
 }
 
 /* Goes through the bytes as far as requests are answered at once, keeps the rest. */
@@ -383,6 +424,7 @@ static void connection_close(struct connection *c)
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	close(c->base.fd);
+	d->held -= c->held;
 	buffer_done(&c->text);
 	buffer_done(&c->left);
 	buffer_done(&c->out);
@@ -447,6 +489,7 @@ static void on_soon(void *context)
 	struct buffer left = c->left;
 
 	buffer_init(&c->left, READ_FIRST);
+	count_held(c);
 	if (c->step == STEP_HEAD)
 		feed(c, buffer_bytes(&left));
 	buffer_done(&left);

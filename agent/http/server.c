@@ -83,9 +83,14 @@ static void send_raw(int fd, unsigned status)
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
+	/* What it did not take of an answer is not the kernel's to keep behind a connection that is over. */
+	static const struct linger at_once = { 1, 0 };
+
 	c->server->totals.timeouts += c->phase != PHASE_IDLE;
 	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
 		send_raw(c->fd, 408);
+	else
+		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
 }
@@ -296,6 +301,7 @@ bool http_request_piece(struct http_connection *c, struct bytes piece)
 
 	c->server->totals.body_bytes += piece.size;
 	c->moving += piece.size;
+	c->moved = loop_now(c->server->loop);
 	if (piece.size > c->server->options.body_max - r->received) {
 		http_refuse(c, 413);
 		return false;
@@ -445,7 +451,8 @@ bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
 	struct http_connection *slowest = NULL;
 
 	for (struct http_connection *c = s->connections; c; c = c->next)
-		if (c->phase == PHASE_ANSWER && (!slowest || c->moved.ns < slowest->moved.ns))
+		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
+		    (!slowest || c->moved.ns < slowest->moved.ns))
 			slowest = c;
 	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= longer_than.ns)
 		return false;

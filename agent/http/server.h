@@ -93,8 +93,8 @@ struct http_answer {
 void http_respond(struct http_request *, const struct http_answer *);
 /* Cuts off who is still taking the page, so that it goes soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
-/* Cuts off the peer that has taken nothing of its answer for longest, if that is longer than this. False: there is
- * none. */
+/* Cuts off the peer that has taken nothing of its answer, or given nothing of its body, for longest, if that is longer
+ * than this. False: there is none. */
 bool http_server_cut_slowest(struct http_server *, struct duration longer_than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);

@@ -693,6 +693,79 @@ static void doubtful_heads_are_refused(void **state)
 	assert_int_equal(totals(f).open, 0);
 }
 
+/* Heads that are not whole are kept, those of all peers together up to a ceiling; a usual one always has its place. */
+static void heads_have_a_ceiling_together(void **state)
+{
+	enum { PEERS = CONNECTIONS - 2, LONG = 30 << 10 };
+	struct fixture *f = *state;
+	struct raw peers[PEERS * 2];
+	struct http_server_options more = usual;
+	struct http_server *s;
+	uint16_t port;
+	char *text = malloc(LONG + 1);
+	size_t refused = 0;
+
+	more.direct = true;
+	more.connections_max = PEERS * 2 + 1;
+	assert_int_equal(http_server_new(f->world.loop, &more, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	memset(text, 'x', LONG);
+	text[LONG] = '\0';
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		raw_connect(&peers[i], &f->world, port);
+		raw_send(&peers[i], "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
+		raw_send(&peers[i], text);
+		turns(&f->world, 3);
+		raw_receive(&peers[i]);
+	}
+	turns(&f->world, 20);
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		raw_receive(&peers[i]);
+		refused += raw_has(&peers[i], "431");
+	}
+	assert_in_range(refused, 15, COUNT_OF(peers) - 30);
+	raw_done(&f->raw);
+	raw_connect(&f->raw, &f->world, port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "200 OK");
+	for (size_t i = 0; i < COUNT_OF(peers); i++)
+		raw_done(&peers[i]);
+	http_server_free(s);
+	free(text);
+}
+
+/* What comes behind a request whose answer is not taken counts, too: beyond the ceiling it is let go, and the answer is
+ * the connection's last. */
+static void what_comes_behind_has_a_ceiling_together(void **state)
+{
+	enum { PEERS = CONNECTIONS - 2, BEHIND = 1500 };
+	static const char hello[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char page[] = "GET /page HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture *f = *state;
+	struct raw peers[PEERS], *first = &peers[0], *last = &peers[PEERS - 1];
+	struct buffer all;
+
+	buffer_init(&all, 1 << 20);
+	assert_int_equal(buffer_text(&all, page), 0);
+	for (int i = 0; i < BEHIND; i++)
+		assert_int_equal(buffer_text(&all, hello), 0);
+	for (size_t i = 0; i < PEERS; i++) {
+		raw_connect(&peers[i], &f->world, f->port);
+		raw_send_bytes(&peers[i], all.data, all.size);
+		while (f->completed <= i)
+			turn(&f->world);
+	}
+	raw_expect_end(last);
+	assert_true(last->in.size > BIG && last->in.size < BIG + 500);
+	while (first->in.size < BIG + 1000 && !first->ended)
+		raw_turn(first);
+	assert_true(first->in.size >= BIG + 1000);
+	for (size_t i = 0; i < PEERS; i++)
+		raw_done(&peers[i]);
+	http_page_release(f->page);
+	buffer_done(&all);
+}
+
 static void another_version_is_505(void **state)
 {
 	struct fixture *f = *state;
@@ -1200,6 +1273,20 @@ static void freeing_in_the_middle_of_bodies_and_answers(void **state)
 		#name ", direct", name, setup_direct, teardown, NULL                 \
 	}
 
+/* What peers make the server keep. */
+static int run_memory_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(heads_have_a_ceiling_together, setup_direct, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_behind_has_a_ceiling_together, setup_direct, teardown),
+		TEST(answers_share_a_page),
+		TEST(who_holds_a_page_is_cut_off_it),
+		TEST(the_slowest_reader_is_cut_off_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1236,9 +1323,6 @@ int main(void)
 		TEST(a_slow_head_is_408),
 		TEST(a_slow_body_is_408),
 		TEST(who_does_not_take_the_answer_is_cut_off),
-		TEST(answers_share_a_page),
-		TEST(who_holds_a_page_is_cut_off_it),
-		TEST(the_slowest_reader_is_cut_off_first),
 		TEST(a_handler_may_take_its_time),
 		TEST(an_idle_connection_is_closed),
 		TEST(a_peer_that_leaves_mid_body_is_gone),
@@ -1258,5 +1342,5 @@ int main(void)
 		TEST(freeing_in_the_middle_of_bodies_and_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_memory_tests();
 }
