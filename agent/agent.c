@@ -18,6 +18,7 @@ enum {
 	CONNECTIONS_MAX = 32,
 	PROBE_CONNECTIONS = 64,
 	CONTROL_CONNECTIONS = 8,
+	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
@@ -429,12 +430,14 @@ static int open_doors(struct agent *a)
 	static const struct http_server_options probes = { .name = "listen",
 		.body_max = 4096,
 		.connections_max = PROBE_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
 		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
 		.priority = LOOP_PROBES,
 		.socket_mode = 0660 };
 	static const struct http_server_options control = { .name = "control",
 		.body_max = 4096,
 		.connections_max = CONTROL_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
 		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
 		.priority = LOOP_PROBES,
 		.socket_mode = 0600 };

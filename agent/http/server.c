@@ -17,6 +17,8 @@
 enum {
 	SWEEP_MS = 500,
 	ALLOW_SIZE = 64,
+	SMALL_ANSWER = 4 << 10,
+	SLOW_MS = 1000,
 	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
 };
 
@@ -460,10 +462,28 @@ bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
 	return true;
 }
 
+static bool has_room(const struct http_server *s, const struct http_answer *answer)
+{
+	size_t size = answer->body ? answer->body->size : 0, unsent = s->totals.unsent;
+
+	return !s->options.answers_max || size <= SMALL_ANSWER || unsent == 0 ||
+	       unsent + size <= s->options.answers_max;
+}
+
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
+	static const char *const later[] = { "Retry-After", "1", NULL };
+	static const struct http_answer full = { .status = 503,
+						 .content_type = "text/plain",
+						 .headers = later,
+						 .constant = { "too many answers wait to be read\n", 33 } };
 	struct http_server *s = http_connection_of(r)->server;
 
+	if (!has_room(s, answer)) {
+		http_server_cut_slowest(s, DURATION_MS(SLOW_MS));
+		buffer_done(answer->body);
+		answer = &full;
+	}
 	OXP_ASSERT(r->live && !r->responded);
 	r->responded = true;
 	r->close |= s->quiesced;

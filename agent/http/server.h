@@ -52,6 +52,9 @@ struct http_server_options {
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* all addresses together; more wait in the kernel's queue, or, with libmicrohttpd, are
 					 * closed at once when it is other addresses that have taken the places */
+	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
+	 * small or the only one; who has taken nothing for a second is cut off then. 0: no limit, the handler minds. */
+	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */

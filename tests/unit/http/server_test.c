@@ -1273,6 +1273,45 @@ static void freeing_in_the_middle_of_bodies_and_answers(void **state)
 		#name ", direct", name, setup_direct, teardown, NULL                 \
 	}
 
+static unsigned status_of(struct fixture *f, uint16_t port, const char *path, struct raw *raw)
+{
+	unsigned status = 0;
+
+	raw_connect(raw, &f->world, port);
+	raw_send(raw, "GET ");
+	raw_send(raw, path);
+	raw_send(raw, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(raw, "\r\n\r\n");
+	assert_int_equal(sscanf(raw->in.data, "HTTP/1.1 %u", &status), 1);
+	return status;
+}
+
+/* A large one is answered when it is the only one; further ones get 503, small ones always their answer. */
+static void bodies_have_a_ceiling_together(void **state)
+{
+	struct fixture *f = *state;
+	struct http_server_options few = usual;
+	struct raw raw[5];
+	struct http_server *s;
+	uint16_t port;
+
+	few.direct = f->direct;
+	few.answers_max = 1 << 20;
+	assert_int_equal(http_server_new(f->world.loop, &few, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	assert_int_equal(status_of(f, port, "/big", &raw[0]), 200);
+	assert_int_equal(status_of(f, port, "/big", &raw[1]), 503);
+	assert_int_equal(status_of(f, port, "/hello", &raw[2]), 200);
+	f->world.ahead += 3000000000ll;
+	assert_int_equal(status_of(f, port, "/big", &raw[3]), 503);
+	while (http_server_totals(s).unsent > 0)
+		turn(&f->world);
+	assert_int_equal(status_of(f, port, "/big", &raw[4]), 200);
+	for (size_t i = 0; i < COUNT_OF(raw); i++)
+		raw_done(&raw[i]);
+	http_server_free(s);
+}
+
 /* What peers make the server keep. */
 static int run_memory_tests(void)
 {
@@ -1280,6 +1319,7 @@ static int run_memory_tests(void)
 		cmocka_unit_test_setup_teardown(heads_have_a_ceiling_together, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_behind_has_a_ceiling_together, setup_direct, teardown),
 		TEST(answers_share_a_page),
+		TEST(bodies_have_a_ceiling_together),
 		TEST(who_holds_a_page_is_cut_off_it),
 		TEST(the_slowest_reader_is_cut_off_first),
 	};
