@@ -19,6 +19,7 @@ enum {
 	PROBE_CONNECTIONS = 128,
 	PULLS_AT_ONCE = 32, /* of /metrics, which take their time: the other places are for probes */
 	CONTROL_CONNECTIONS = 16,
+	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
@@ -436,12 +437,14 @@ static int open_doors(struct agent *a)
 	static const struct http_server_options probes = { .name = "listen",
 		.body_max = 4096,
 		.connections_max = PROBE_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
 		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
 		.priority = LOOP_PROBES,
 		.socket_mode = 0660 };
 	static const struct http_server_options control = { .name = "control",
 		.body_max = 4096,
 		.connections_max = CONTROL_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
 		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
 		.priority = LOOP_PROBES,
 		.socket_mode = 0600 };
@@ -575,9 +578,28 @@ static bool have_begun(void *context)
 	return true;
 }
 
-int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
+static bool take_for_series(void *context, size_t bytes)
+{
+	return budget_take(context, SIGNAL_METRICS, bytes);
+}
+
+static void give_by_series(void *context, size_t bytes)
+{
+	budget_give(context, SIGNAL_METRICS, bytes);
+}
+
+static struct series *new_series(struct agent *a)
 {
 	struct series_limits limits = series_limits_default;
+
+	limits.take = take_for_series;
+	limits.give = give_by_series;
+	limits.context = &a->pipeline.budget;
+	return series_new(&limits, random_next(&a->random));
+}
+
+int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
+{
 	int failed = loop_new(&clock_system, &a->loop);
 
 	a->config = config;
@@ -596,8 +618,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 						    cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT)) });
 	parking_init(&a->parking, a->loop, a->state, log);
 	parked_init(&a->parked, a);
-	limits.reserved = "oxpecker_";
-	a->series = series_new(&limits, random_next(&a->random));
+	a->series = new_series(a);
 	if (!a->series)
 		return -ENOMEM;
 	health_init(&a->health, a->loop, log);

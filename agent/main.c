@@ -9,6 +9,7 @@
 
 #include "agent.h"
 #include "base/text.h"
+#include "base/trim.h"
 #include "cli_parked.h"
 #include "cli_status.h"
 #include "config/reference.h"
@@ -279,6 +280,7 @@ static int command_run(const struct command_line *c, const struct agent_config *
 	int failed;
 
 	raise_descriptors();
+	trim_large();
 	failed = agent_start(agent, config, &log);
 	if (!failed)
 		agent_run(agent);

@@ -9,7 +9,11 @@
 #include "snapshot.h"
 
 enum {
-	PAGE_MAX = 64 << 20, /* a page that is larger is answered 500 */
+	OWN_MAX = 1 << 20, /* of a page: the agent's own numbers; more is answered 500 */
+	PACKED_SPARE = 4 << 10, /* what gzip may take beyond half of the page; beyond that a page goes out plain */
+	HELD_PART = 8, /* one of so many parts of `memory`: pages that readers hold while another is made */
+	HOLD_MIN_MS = 1000, /* of a page by its readers, before they are cut off for the next */
+	ROOM_AGAIN_MS = 10,
 	SLICE_BYTES = 64 << 10, /* written between two looks at what else is ready */
 	TIME_LEFT_PART = 80, /* of 100: what a round takes of the time Prometheus leaves */
 	TIME_LEFT_MAX_S = 60,
@@ -21,7 +25,81 @@ struct pull {
 	bool gzip;
 };
 
+/* A page that somebody holds. `bytes` is what it says, `charge` what was taken for it of `memory`. */
+struct shown {
+	struct shown *next;
+	struct metrics *metrics;
+	struct http_page *page;
+	struct buffer bytes;
+	size_t charge;
+	struct mono_time since;
+	bool storing; /* the embedded store reads it, and cannot be cut off */
+};
+
 static void write_slice(void *context);
+
+/* Pages. */
+
+static struct budget *budget(const struct metrics *m)
+{
+	return &m->agent->pipeline.budget;
+}
+
+static void page_gone(void *context, struct bytes bytes)
+{
+	struct shown *s = context, **at = &s->metrics->shown;
+
+	(void)bytes;
+	while (*at != s)
+		at = &(*at)->next;
+	*at = s->next;
+	buffer_done(&s->bytes);
+	budget_give(budget(s->metrics), SIGNAL_METRICS, s->charge);
+	free(s);
+}
+
+/* Moves the bytes into a page; the caller is its holder. */
+static struct shown *show(struct metrics *m, struct buffer *bytes, size_t charge)
+{
+	struct shown *s = oxp_new(sizeof *s);
+
+	*s = (struct shown){ .next = m->shown, .metrics = m, .bytes = *bytes, .charge = charge };
+	*bytes = (struct buffer){ .ceiling = bytes->ceiling };
+	s->since = loop_now(m->agent->loop);
+	s->page = http_page_new(buffer_bytes(&s->bytes), page_gone, s);
+	m->shown = s;
+	return s;
+}
+
+/* False: there is no room within `memory`. */
+static bool pay(struct metrics *m, struct shown *s)
+{
+	size_t due = s->bytes.size - s->charge;
+
+	if (due > 0 && !budget_take(budget(m), SIGNAL_METRICS, due))
+		return false;
+	s->charge += due;
+	return true;
+}
+
+/* Whether the next page may be made: all others are paid for, and not too many. Cuts off who is in the way. */
+static bool has_room(struct metrics *m)
+{
+	size_t held = 0, most = budget(m)->limit / HELD_PART;
+	bool room = true;
+
+	for (struct shown *s = m->shown; s; s = s->next) {
+		held += s->storing ? 0 : s->bytes.size;
+		if ((s->storing || held <= most) && pay(m, s))
+			continue;
+		room = false;
+		if (mono_since(loop_now(m->agent->loop), s->since).ns > DURATION_MS(HOLD_MIN_MS).ns)
+			http_server_cut_page(m->agent->listen, s->page);
+	}
+	return room;
+}
+
+/* Rounds. */
 
 /* The time that whoever asks will wait. */
 static struct duration time_left(const struct http_request *request)
@@ -37,11 +115,21 @@ static struct duration time_left(const struct http_request *request)
 static void begin_writing(struct metrics *m)
 {
 	loop_timer_clear(&m->late);
+	m->state = METRICS_WAITING;
+	if (!has_room(m)) {
+		loop_timer_set(&m->room, DURATION_MS(ROOM_AGAIN_MS));
+		return;
+	}
 	m->state = METRICS_WRITING;
-	buffer_clear(&m->page);
+	buffer_init(&m->page, 0);
 	series_cursor_init(&m->cursor, m->agent->series);
 	m->failed = 0;
 	loop_soon_run(&m->slice);
+}
+
+static void on_room_again(void *context)
+{
+	begin_writing(context);
 }
 
 static void on_collected(void *context)
@@ -83,43 +171,62 @@ static int write_own_numbers(struct metrics *m)
 	return failed ? failed : report_slices(loop_slices(a->loop), &m->page);
 }
 
-static void answer(struct metrics *m, const struct pull *p)
+/* `failed`: there is no page. */
+static void answer(const struct pull *p, const struct shown *plain, const struct shown *small, bool failed)
 {
 	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept-Encoding", NULL };
 	static const char *const plain_headers[] = { "Vary", "Accept-Encoding", NULL };
-	bool packed = p->gzip && m->packed.size > 0;
-	const struct buffer *from = packed ? &m->packed : &m->page;
-	struct buffer copy;
+	bool packed = p->gzip && small;
 
-	buffer_init(&copy, PAGE_MAX);
-	if (m->failed || buffer_append(&copy, from->data, from->size) < 0)
+	if (failed)
 		http_respond_text(p->request, 500, "text/plain", "the page is larger than this agent shows\n");
 	else
 		http_respond(p->request, &(struct http_answer){ .status = 200,
 						 .content_type = "text/plain; version=0.0.4; charset=utf-8",
 						 .headers = packed ? packed_headers : plain_headers,
-						 .body = &copy });
-	buffer_done(&copy);
+						 .page = packed ? small->page : plain->page });
 }
 
-static void end_round(struct metrics *m)
+static void answer_all(struct metrics *m, const struct shown *plain, const struct shown *small)
 {
 	struct pull *p, *pulls = m->pulls;
 
 	m->pulls = NULL;
-	m->state = METRICS_IDLE;
-	m->want_gzip = false;
 	while ((p = pulls)) {
 		pulls = p->next;
 		http_context_set(p->request, NULL);
-		answer(m, p);
+		answer(p, plain, small, m->failed);
 		free(p);
 	}
-	if (m->snapshot_due)
-		snapshot_take(m->agent, buffer_bytes(&m->page));
-	m->snapshot_due = false;
+}
+
+/* Only what it is: the buffer grew by doubling. */
+static struct shown *show_packed(struct metrics *m)
+{
+	size_t size = m->packed.size, charge = m->packed_charge;
+	struct shown *small = NULL;
+
+	m->packed_charge = 0;
+	if (size > 0)
+		small = show(m, &m->packed, size);
 	buffer_done(&m->packed);
-	buffer_done(&m->page);
+	budget_give(budget(m), SIGNAL_METRICS, charge - size);
+	return small;
+}
+
+static void end_round(struct metrics *m)
+{
+	struct shown *small = show_packed(m), *plain = show(m, &m->page, 0);
+
+	m->state = METRICS_IDLE;
+	m->want_gzip = false;
+	answer_all(m, plain, small);
+	if (m->snapshot_due && !m->failed && !m->storing && pay(m, plain))
+		plain->storing = m->storing = snapshot_take(m->agent, plain->page);
+	m->snapshot_due = false;
+	if (small)
+		http_page_release(small->page);
+	http_page_release(plain->page);
 }
 
 /* In the CPU lane. */
@@ -142,12 +249,24 @@ static void packed(struct job *job)
 	end_round(m);
 }
 
+/* Room for the page in gzip; where there is none it goes out plain. */
+static bool may_pack(struct metrics *m)
+{
+	size_t most = m->page.size / 2 + PACKED_SPARE;
+
+	if (!m->want_gzip || m->failed || !budget_take(budget(m), SIGNAL_METRICS, most))
+		return false;
+	m->packed_charge = most;
+	buffer_init(&m->packed, most);
+	return true;
+}
+
 static void end_page(struct metrics *m)
 {
 	m->job = (struct job){ .work = pack, .done = packed };
 	if (!m->failed)
 		m->failed = write_own_numbers(m);
-	m->packing = m->want_gzip && !m->failed && lane_run(m->agent->cpu, &m->job) == 0;
+	m->packing = may_pack(m) && lane_run(m->agent->cpu, &m->job) == 0;
 	if (!m->packing)
 		end_round(m);
 }
@@ -155,8 +274,11 @@ static void end_page(struct metrics *m)
 static void write_slice(void *context)
 {
 	struct metrics *m = context;
-	int more = series_write_some(&m->cursor, &m->page, SLICE_BYTES);
+	size_t most = series_page_max(m->agent->series) + OWN_MAX;
+	int more;
 
+	m->page.ceiling = most > m->page.ceiling ? most : m->page.ceiling;
+	more = series_write_some(&m->cursor, &m->page, SLICE_BYTES);
 	if (more > 0) {
 		loop_soon_run(&m->slice);
 		return;
@@ -209,9 +331,8 @@ static void on_snapshot(void *context)
 void metrics_init(struct metrics *m, struct agent *a)
 {
 	*m = (struct metrics){ .agent = a };
-	buffer_init(&m->page, PAGE_MAX);
-	buffer_init(&m->packed, PAGE_MAX);
 	loop_timer_init(&m->late, a->loop, on_late, m);
+	loop_timer_init(&m->room, a->loop, on_room_again, m);
 	loop_timer_init(&m->snapshot, a->loop, on_snapshot, m);
 	loop_soon_init(&m->slice, a->loop, write_slice, m);
 	m->gzip = gzip_new();
@@ -227,6 +348,7 @@ void metrics_done(struct metrics *m)
 		free(p);
 	}
 	loop_timer_done(&m->late);
+	loop_timer_done(&m->room);
 	loop_timer_done(&m->snapshot);
 	loop_soon_done(&m->slice);
 	buffer_done(&m->page);

@@ -1,11 +1,17 @@
 /*
  * GET /metrics: bring the series up to date, then show them with the agent's own numbers.
  *
- *   METRICS_IDLE → METRICS_COLLECTING (the collectors scrape) → METRICS_WRITING (the page is made in slices) → IDLE
+ *   METRICS_IDLE → METRICS_COLLECTING (the collectors scrape) → METRICS_WAITING (for room) → METRICS_WRITING (the page
+ *   is made in slices) → IDLE
  *
  * Whoever asks while one round is under way gets the page of that round: one scrape serves all concurrent pulls. A
  * round ends within the time that Prometheus says it leaves (X-Prometheus-Scrape-Timeout-Seconds); who has not
  * answered by then is down. A round is also what the embedded store takes its snapshots from.
+ *
+ * A page is one piece of memory, whoever reads it. Room for the one that is made came with the series (series.h). One
+ * that is still read when the next is made is paid for out of `memory`, and such pages are an eighth of it at most:
+ * beyond that the oldest readers are cut off, each when it has had its page for a second. So readers that take nothing
+ * can hold up whoever is alive for a second, and never for good.
  */
 #ifndef OXP_METRICS_H
 #define OXP_METRICS_H
@@ -18,8 +24,9 @@
 struct agent;
 struct intake;
 struct pull;
+struct shown;
 
-enum metrics_state { METRICS_IDLE, METRICS_COLLECTING, METRICS_WRITING };
+enum metrics_state { METRICS_IDLE, METRICS_COLLECTING, METRICS_WAITING, METRICS_WRITING };
 
 struct metrics {
 	struct agent *agent;
@@ -27,9 +34,12 @@ struct metrics {
 	struct pull *pulls; /* who waits for this round */
 	size_t collecting; /* collectors that have not answered */
 	struct loop_timer late; /* the round's deadline */
+	struct loop_timer room; /* when it is looked for again */
 	struct loop_soon slice;
 	struct series_cursor cursor;
 	struct buffer page, packed;
+	size_t packed_charge; /* taken for the latter */
+	struct shown *shown; /* pages that somebody holds, the newest first */
 	bool want_gzip, packing;
 	bool storing; /* a snapshot is on its way to the store */
 	struct job job;

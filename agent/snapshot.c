@@ -15,9 +15,17 @@ struct snapshot {
 	struct agent *agent;
 	struct store *store;
 	struct wall_time at;
-	struct buffer page, series;
+	struct http_page *page;
+	struct buffer series;
 	int failed;
 };
+
+static void snapshot_free(struct snapshot *s)
+{
+	http_page_release(s->page);
+	buffer_done(&s->series);
+	free(s);
+}
 
 static int on_meta(void *context, const struct exposition_meta *meta)
 {
@@ -45,6 +53,7 @@ static void store_page(struct job *job)
 {
 	static const struct exposition_events events = { on_meta, on_sample };
 	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
+	struct bytes page = http_page_bytes(s->page);
 	struct exposition_parser parser;
 	int failed;
 
@@ -52,7 +61,7 @@ static void store_page(struct job *job)
 	if (s->failed)
 		return;
 	exposition_init(&parser, EXPOSITION_TEXT, &exposition_limits_default, &events, s);
-	exposition_feed(&parser, s->page.data, s->page.size);
+	exposition_feed(&parser, page.data, page.size);
 	if (exposition_end(&parser) != EXPOSITION_FINE && !s->failed)
 		s->failed = -EBADMSG;
 	exposition_done(&parser);
@@ -67,27 +76,24 @@ static void page_stored(struct job *job)
 	s->agent->metrics.storing = false;
 	if (s->failed)
 		log_warn(s->agent->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
-	buffer_done(&s->page);
-	buffer_done(&s->series);
-	free(s);
+	snapshot_free(s);
 }
 
-void snapshot_take(struct agent *a, struct bytes page)
+bool snapshot_take(struct agent *a, struct http_page *page)
 {
 	struct store *store = agent_store(a);
 	struct snapshot *s;
 
-	if (!store || a->metrics.storing)
-		return;
+	if (!store)
+		return false;
 	s = oxp_new(sizeof *s);
 	*s = (struct snapshot){
 		.job = { .work = store_page, .done = page_stored }, .agent = a, .store = store, .at = loop_wall(a->loop)
 	};
-	buffer_init(&s->page, page.size);
+	s->page = http_page_hold(page);
 	buffer_init(&s->series, SERIES_MAX);
-	a->metrics.storing = buffer_append(&s->page, page.data, page.size) == 0 && lane_run(a->disk, &s->job) == 0;
-	if (a->metrics.storing)
-		return;
-	buffer_done(&s->page);
-	free(s);
+	if (lane_run(a->disk, &s->job) == 0)
+		return true;
+	snapshot_free(s);
+	return false;
 }

@@ -4,11 +4,12 @@
 #ifndef OXP_SNAPSHOT_H
 #define OXP_SNAPSHOT_H
 
-#include "base/bytes.h"
+#include "base/base.h"
 
 struct agent;
+struct http_page;
 
-/* Copies the page (text 0.0.4) and stores it in the disk lane; one that finds the last still under way is left out. */
-void snapshot_take(struct agent *, struct bytes page);
+/* Stores the page (text 0.0.4) in the disk lane, holds it meanwhile, then ends metrics.storing. False: it cannot. */
+bool snapshot_take(struct agent *, struct http_page *) MUST_CHECK;
 
 #endif

@@ -21,7 +21,7 @@
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
 
-enum { OPERATIONS_MAX = 20000, ANSWER_MAX = 64 << 20, INDEX_MAX = 255, ROUTES = 8 };
+enum { OPERATIONS_MAX = 20000, INDEX_MAX = 255, ROUTES = 8, ANSWER_SPARE = 64 };
 
 struct bulk_config {
 	const struct option_list *http;
@@ -51,31 +51,32 @@ struct collector {
 	uint64_t *documents, *refused;
 };
 
-/* generation and offset: 0 unless the client has named it. */
-struct document {
+/* A piece of the body; none has no size. */
+struct part {
 	uint32_t at, size;
+};
+
+/* What is taken, or refused by itself with `fault`. generation and offset: 0 unless the client has named it. */
+struct operation {
+	struct part document, index, id;
+	enum bulk_action action;
+	const char *fault;
 	uint64_t generation, offset;
 };
 
-/* `documents` are those that are taken, within the body; `answer` is what the client will be told of all. */
+/* `operations` stand in the work memory, until what is taken of them is in the batch. */
 struct bulk_body {
 	struct door_request base;
-	struct document *documents;
-	size_t count;
-	uint64_t refused, number; /* number: begins the ids of those that have none */
-	struct buffer answer;
+	size_t lines; /* of the body: there are no more operations */
+	size_t all, refused;
+	size_t reply_max;
+	uint64_t number; /* begins the ids of those that have none */
 	char index[INDEX_MAX + 1]; /* that the path names */
 };
 
 static struct bulk_body *bulk_of(struct door_request *r)
 {
 	return CONTAINER_OF(r, struct bulk_body, base);
-}
-
-static void bulk_free(struct door_request *r)
-{
-	free(bulk_of(r)->documents);
-	buffer_done(&bulk_of(r)->answer);
 }
 
 /* Answers. */
@@ -158,78 +159,132 @@ static bool index_of(const char *path, struct bytes *ret)
 	return ret->size <= INDEX_MAX;
 }
 
-static void place_named(const struct bulk_operation *op, struct bytes index, struct document *d)
+static void bulk_count(struct door_request *r, struct bytes piece)
+{
+	struct bulk_body *b = bulk_of(r);
+	const char *at = piece.data, *end = piece.data + piece.size;
+
+	while (b->lines <= 2 * OPERATIONS_MAX && (at = memchr(at, '\n', (size_t)(end - at)))) {
+		b->lines++;
+		at++;
+	}
+}
+
+/* One more, as the last line may have no end; and one that is too many is seen. */
+static size_t bulk_need(const struct door_request *r)
+{
+	size_t lines = CONTAINER_OF(r, const struct bulk_body, base)->lines + 1;
+
+	return (lines < OPERATIONS_MAX ? lines : OPERATIONS_MAX) * sizeof(struct operation);
+}
+
+static void place_named(const struct bulk_operation *op, struct bytes index, struct operation *o)
 {
 	const XXH128_hash_t parts[] = { XXH3_128bits(index.data, index.size), XXH3_128bits(op->id.data, op->id.size),
 		XXH3_128bits(op->document.data, op->document.size) };
 	XXH128_hash_t hash = XXH3_128bits(parts, sizeof parts);
 
-	d->generation = PLACE_NAMED | (hash.high64 & (PLACE_NAMED - 1));
-	d->offset = hash.low64 & PLACE_OFFSET_MAX;
+	o->generation = PLACE_NAMED | (hash.high64 & (PLACE_NAMED - 1));
+	o->offset = hash.low64 & PLACE_OFFSET_MAX;
 }
 
-static int add_operation(struct bulk_body *b, const struct bulk_operation *op)
+static struct part part_of(const struct bulk_body *b, struct bytes bytes)
 {
-	struct document d = { (uint32_t)(op->document.data - b->base.data), (uint32_t)op->document.size, 0, 0 };
-	int failed = buffer_text(&b->answer, b->count + b->refused ? "," : "");
+	if (bytes.size == 0)
+		return (struct part){ 0, 0 };
+	return (struct part){ (uint32_t)(bytes.data - b->base.data), (uint32_t)bytes.size };
+}
 
+static struct bytes bytes_from(const struct bulk_body *b, struct part part)
+{
+	return (struct bytes){ b->base.data + part.at, part.size };
+}
+
+static void add_operation(struct bulk_body *b, const struct bulk_operation *op)
+{
+	struct operation o = { .action = op->action, .fault = op->fault };
+
+	o.document = part_of(b, op->document);
+	o.index = part_of(b, op->index);
+	o.id = part_of(b, op->id);
 	if (op->id.size > 0)
-		place_named(op, op->index.size > 0 ? op->index : bytes_of(b->index), &d);
-	if (op->fault)
-		b->refused++;
-	else
-		b->documents[b->count++] = d;
-	return failed ? failed : bulk_item_write(&b->answer, op, bytes_of(b->index), b->number + b->count + b->refused);
-}
-
-static int end_answer(struct bulk_body *b)
-{
-	char *said = memmem(b->answer.data, sizeof answer_start - 1, no_errors, sizeof no_errors - 1);
-
-	if (b->refused)
-		memcpy(said, errors, sizeof errors - 1);
-	return buffer_text(&b->answer, "]}");
+		place_named(op, op->index.size > 0 ? op->index : bytes_of(b->index), &o);
+	b->refused += op->fault != NULL;
+	b->reply_max += bulk_item_max(op, strlen(b->index)) + 1;
+	((struct operation *)b->base.work)[b->all++] = o;
 }
 
 /* On the loop or in the CPU lane. */
 static void bulk_look(struct door_request *r)
 {
 	struct bulk_body *b = bulk_of(r);
+	size_t most = bulk_need(r) / sizeof(struct operation);
 	struct bulk_request request;
 	struct bulk_operation op;
-	int failed;
 
-	b->documents = oxp_new(OPERATIONS_MAX * sizeof *b->documents);
-	buffer_init(&b->answer, ANSWER_MAX);
-	failed = buffer_text(&b->answer, answer_start);
 	bulk_request_init(&request, json_scan_best(), (struct bytes){ r->data, r->size });
-	while (!failed && b->count + b->refused < OPERATIONS_MAX && bulk_request_next(&request, &op))
-		failed = add_operation(b, &op);
-	failed = failed ? failed : end_answer(b);
-	if (failed)
-		r->fault = "the answer would be too large: send fewer operations at a time";
-	else if (request.fault)
+	while (b->all < most && bulk_request_next(&request, &op))
+		add_operation(b, &op);
+	if (request.fault)
 		r->fault = request.fault;
-	else if (request.at < request.end && b->count + b->refused == OPERATIONS_MAX)
+	else if (request.at < request.end && b->all == OPERATIONS_MAX)
 		r->fault = "more than 20000 operations: send fewer at a time";
-	else if (b->count + b->refused == 0)
+	else if (b->all == 0)
 		r->fault = "request body is required";
+}
+
+static size_t bulk_reply_max(const struct door_request *r)
+{
+	return CONTAINER_OF(r, const struct bulk_body, base)->reply_max + sizeof answer_start + ANSWER_SPARE;
+}
+
+static int write_item(struct buffer *to, const struct bulk_body *b, size_t i)
+{
+	const struct operation *o = (const struct operation *)b->base.work + i;
+	const struct bulk_operation op = { .action = o->action,
+		.index = bytes_from(b, o->index),
+		.id = bytes_from(b, o->id),
+		.fault = o->fault };
+
+	if (buffer_text(to, i ? "," : ""))
+		return -ENOSPC;
+	return bulk_item_write(to, &op, bytes_of(b->index), b->number + i + 1);
+}
+
+/* On the loop or in the CPU lane. The buffer has all of its room from the beginning, and is not ours to free. */
+static void bulk_write(struct door_request *r)
+{
+	struct bulk_body *b = bulk_of(r);
+	struct buffer to = { r->reply, 0, r->reply_room, r->reply_room };
+	int failed = buffer_text(&to, answer_start);
+	char *said = memmem(r->reply, sizeof answer_start - 1, no_errors, sizeof no_errors - 1);
+
+	if (b->refused)
+		memcpy(said, errors, sizeof errors - 1);
+	for (size_t i = 0; i < b->all && !failed; i++)
+		failed = write_item(&to, b, i);
+	if (!failed)
+		failed = buffer_text(&to, "]}");
+	OXP_ASSERT(!failed && "the answer is longer than bulk_reply_max()");
+	r->reply_size = to.size;
 }
 
 /* The documents become items where they stand; what names them was made of their bytes before. */
 static bool bulk_fill(struct door_request *r)
 {
-	struct bulk_body *b = bulk_of(r);
+	const struct bulk_body *b = bulk_of(r);
+	const struct operation *all = (const struct operation *)r->work;
 	char *body = batch_block_trim(r->batch, r->size);
 
-	for (size_t i = 0; i < b->count; i++) {
-		const struct document *d = &b->documents[i];
-		const struct batch_item item = { .data = body + d->at,
-			.size = d->size,
+	for (size_t i = 0; i < b->all; i++) {
+		const struct batch_item item = { .data = body + all[i].document.at,
+			.size = all[i].document.size,
 			.records = 1,
-			.generation = d->generation,
-			.offset = d->offset };
-		bytes_make_one_line(body + d->at, d->size);
+			.generation = all[i].generation,
+			.offset = all[i].offset };
+		if (all[i].fault)
+			continue;
+		bytes_make_one_line(body + all[i].document.at, all[i].document.size);
 		if (batch_add(r->batch, &item) < 0)
 			return false;
 	}
@@ -240,22 +295,23 @@ static void bulk_taken(struct door_request *r)
 {
 	static const char *const headers[] = { PRODUCT, NULL };
 	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
-	struct bulk_body *b = bulk_of(r);
+	const struct bulk_body *b = bulk_of(r);
 
-	*c->documents += b->count;
+	*c->documents += b->all - b->refused;
 	*c->refused += b->refused;
-	door_answered(r,
-		&(struct http_answer){
-			.status = 200, .content_type = json, .headers = headers, .body = &b->answer });
+	door_answered(r, &(struct http_answer){ .status = 200, .content_type = json, .headers = headers });
 }
 
 static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
 	.request_size = sizeof(struct bulk_body),
+	.count = bulk_count,
+	.need = bulk_need,
 	.look = bulk_look,
+	.reply_max = bulk_reply_max,
+	.write = bulk_write,
 	.fill = bulk_fill,
 	.taken = bulk_taken,
-	.answer = answer,
-	.free = bulk_free };
+	.answer = answer };
 
 /* Routes. */
 

@@ -15,6 +15,8 @@ enum {
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
+	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
+	SLOW_MS = 1000, /* who has taken nothing of an answer for longer may be cut off for others */
 };
 
 const char *const door_acks[] = { "memory", "disk", NULL };
@@ -25,15 +27,65 @@ static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 
+/* Memory. */
+
+/* A piece of the budget that is not a record's. NULL: no room. */
+static char *borrow(struct door *d, size_t size, struct batch **ret)
+{
+	struct batch *b = host_batch_new(d->host, d->type->signal);
+	char *data = b ? batch_block(b, size) : NULL;
+
+	if (data)
+		*ret = b;
+	else
+		batch_free(b);
+	return data;
+}
+
+static void give_back_work(struct door_request *r)
+{
+	batch_free(r->work_batch);
+	r->work_batch = NULL;
+	r->work = NULL;
+}
+
+/* A reply on its way to the peer. */
+struct reply {
+	struct door *door;
+	struct batch *batch;
+};
+
+static void reply_gone(void *context, struct bytes bytes)
+{
+	struct reply *reply = context;
+
+	reply->door->replies -= bytes.size;
+	batch_free(reply->batch);
+	free(reply);
+}
+
+/* The reply leaves the request. */
+static struct http_page *reply_page(struct door_request *r)
+{
+	struct reply *reply = oxp_new(sizeof *reply);
+	struct bytes bytes = { r->reply, r->reply_size };
+
+	*reply = (struct reply){ r->door, r->reply_batch };
+	r->reply_room = 0;
+	r->reply_batch = NULL;
+	return http_page_new(bytes, reply_gone, reply);
+}
+
 /* Life of a request. */
 
 static void request_free(struct door_request *r)
 {
 	r->door->open--;
-	if (r->door->type->free)
-		r->door->type->free(r);
 	batch_free(r->batch);
 	batch_free(r->packed);
+	give_back_work(r);
+	r->door->replies -= r->reply_room;
+	batch_free(r->reply_batch);
 	free(r);
 }
 
@@ -53,12 +105,22 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 void door_answered(struct door_request *r, const struct http_answer *answer)
 {
 	struct http_request *request = r->request;
+	struct http_answer full = *answer;
 
 	if (request) {
 		http_context_set(request, NULL);
-		http_respond(request, answer); /* its body may stand in the request's struct */
+		full.page = r->reply_batch ? reply_page(r) : NULL;
+		http_respond(request, &full); /* its body may stand in the request's struct */
+		http_page_release(full.page);
 	}
 	request_free(r);
+}
+
+/* Who holds memory and does nothing with it goes before others are refused for long. */
+static enum http_take refuse_full(struct door_request *r, const char *message)
+{
+	http_server_cut_slowest(r->door->server, DURATION_MS(SLOW_MS));
+	return door_refuse(r, 503, message);
 }
 
 /* Makes room for `size` bytes of body in all. False: no room within `memory`. */
@@ -79,6 +141,22 @@ static bool reserve(struct door_request *r, size_t size)
 	r->data = data;
 	r->room = room;
 	return true;
+}
+
+/* Room for the answer. A large one finds it when it is the only one. */
+static bool reserve_reply(struct door_request *r)
+{
+	struct door *d = r->door;
+	size_t size = d->type->reply_max(r);
+	bool fits = d->replies == 0 || d->replies + size <= DOOR_ANSWERS_MAX;
+
+	r->reply = fits ? borrow(d, size, &r->reply_batch) : NULL;
+	if (r->reply) {
+		d->replies += r->reply_room = size;
+		return true;
+	}
+	refuse_full(r, fits ? no_room : unread);
+	return false;
 }
 
 /* Whether the type is the wanted one, with or without parameters. */
@@ -114,7 +192,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 		return door_refuse(r, 413, too_large);
 	r->batch = host_batch_new(d->host, d->type->signal);
 	if (!r->batch || !reserve(r, announced > 0 ? (size_t)announced : 0))
-		return door_refuse(r, 503, no_room);
+		return refuse_full(r, no_room);
 	return HTTP_TAKEN;
 }
 
@@ -126,9 +204,11 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 	if (piece.size > r->door->body_max - r->size)
 		return door_refuse(r, 413, too_large);
 	if (!reserve(r, r->size + piece.size))
-		return door_refuse(r, 503, no_room);
+		return refuse_full(r, no_room);
 	memcpy(r->data + r->size, piece.data, piece.size);
 	r->size += piece.size;
+	if (r->door->type->count && !r->gzip)
+		r->door->type->count(r, piece);
 	return HTTP_TAKEN;
 }
 
@@ -201,6 +281,7 @@ static void offer(struct door_request *r)
 	struct door *d = r->door;
 	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
+	give_back_work(r);
 	if (kept && d->ack == ACK_DISK) {
 		r->kept = true;
 		if (host_offer_kept(d->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
@@ -212,44 +293,98 @@ static void offer(struct door_request *r)
 	if (fine)
 		d->type->taken(r);
 	else
-		door_refuse(r, 503, no_room);
+		refuse_full(r, no_room);
 }
 
-static void look_and_offer(struct door_request *r)
+static void inflate_body(struct door_request *r)
 {
-	if (r->fault)
-		door_refuse(r, 400, r->fault);
-	else
-		offer(r);
-}
-
-/* In the CPU lane. */
-static void work_on(struct job *job)
-{
-	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
+	const struct door_type *type = r->door->type;
 	size_t got = 0;
-	int failed = r->gzip ? gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got) : 0;
+	int failed = gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got);
 
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
 	if (failed) {
 		r->fault = "the body is no gzip, is cut short, or is larger than body_max";
 		return;
 	}
-	if (r->gzip)
-		r->size = got;
-	r->door->type->look(r);
+	r->size = got;
+	if (type->count)
+		type->count(r, (struct bytes){ r->data, r->size });
+	if (!type->need)
+		type->look(r);
+}
+
+/* In the CPU lane. */
+static void work_on(struct job *job)
+{
+	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
+
+	if (r->stage == DOOR_INFLATE)
+		inflate_body(r);
+	else if (r->stage == DOOR_LOOK)
+		r->door->type->look(r);
+	else
+		r->door->type->write(r);
 }
 
 static void worked_on(struct job *job);
 
-static void to_lane(struct door_request *r)
+static void to_lane(struct door_request *r, enum door_stage stage)
 {
+	r->stage = stage;
 	r->job = (struct job){ .work = work_on, .done = worked_on };
 	r->in_lane = true;
 	if (lane_run(host_cpu_lane(r->door->host), &r->job) == 0)
 		return;
 	r->in_lane = false;
 	door_refuse(r, 503, "busy; try again");
+}
+
+/* The answer is there, before anything is taken: it keeps no more than it needs. */
+static void written(struct door_request *r)
+{
+	r->reply = batch_block_trim(r->reply_batch, r->reply_size);
+	r->door->replies -= r->reply_room - r->reply_size;
+	r->reply_room = r->reply_size;
+	offer(r);
+}
+
+/* What the body is, is known. */
+static void looked_at(struct door_request *r)
+{
+	const struct door_type *type = r->door->type;
+
+	if (r->fault) {
+		door_refuse(r, 400, r->fault);
+	} else if (!type->reply_max) {
+		offer(r);
+	} else if (!reserve_reply(r)) {
+		return;
+	} else if (r->reply_room > REPLY_INLINE_MAX) {
+		to_lane(r, DOOR_WRITE);
+	} else {
+		type->write(r);
+		written(r);
+	}
+}
+
+static void look_at(struct door_request *r)
+{
+	const struct door_type *type = r->door->type;
+
+	if (type->need) {
+		r->work = borrow(r->door, type->need(r), &r->work_batch);
+		if (!r->work) {
+			refuse_full(r, no_room);
+			return;
+		}
+	}
+	if (r->size > DOOR_INLINE_MAX) {
+		to_lane(r, DOOR_LOOK);
+	} else {
+		type->look(r);
+		looked_at(r);
+	}
 }
 
 /* Memory for the inflated body. False: refused. */
@@ -262,7 +397,7 @@ static bool reserve_inflated(struct door_request *r, size_t size)
 	r->batch = host_batch_new(r->door->host, r->door->type->signal);
 	if (r->batch && reserve(r, size))
 		return true;
-	door_refuse(r, 503, no_room);
+	refuse_full(r, no_room);
 	return false;
 }
 
@@ -272,7 +407,21 @@ static void inflate_again(struct door_request *r)
 	size_t max = r->door->body_max, room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
 
 	if (reserve_inflated(r, room < max ? room : max))
-		to_lane(r);
+		to_lane(r, DOOR_INFLATE);
+}
+
+static void inflated(struct door_request *r)
+{
+	if (r->short_of_room) {
+		inflate_again(r);
+		return;
+	}
+	batch_free(r->packed);
+	r->packed = NULL;
+	if (r->door->type->need && !r->fault)
+		look_at(r);
+	else
+		looked_at(r);
 }
 
 /* Back on the loop. */
@@ -281,16 +430,14 @@ static void worked_on(struct job *job)
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
 
 	r->in_lane = false;
-	if (r->request && r->short_of_room) {
-		inflate_again(r);
-		return;
-	}
-	batch_free(r->packed);
-	r->packed = NULL;
-	if (r->request)
-		look_and_offer(r);
-	else
+	if (!r->request)
 		request_free(r);
+	else if (r->stage == DOOR_INFLATE)
+		inflated(r);
+	else if (r->stage == DOOR_LOOK)
+		looked_at(r);
+	else
+		written(r);
 }
 
 /* As much as the gzip trailer says (RFC 1952, ISIZE), within body_max. */
@@ -310,7 +457,7 @@ static void inflate(struct door_request *r)
 	r->packed_bytes = (struct bytes){ r->data, r->size };
 	r->batch = NULL;
 	if (reserve_inflated(r, size))
-		to_lane(r);
+		to_lane(r, DOOR_INFLATE);
 }
 
 void door_complete(void *context, struct http_request *request)
@@ -320,16 +467,10 @@ void door_complete(void *context, struct http_request *request)
 	(void)context;
 	if (r->door->stopped)
 		door_refuse(r, 503, ending);
-	else if (http_server_totals(r->door->server).unsent > DOOR_ANSWERS_MAX)
-		door_refuse(r, 503, unread);
 	else if (r->gzip)
 		inflate(r);
-	else if (r->size > DOOR_INLINE_MAX)
-		to_lane(r);
-	else {
-		r->door->type->look(r);
-		look_and_offer(r);
-	}
+	else
+		look_at(r);
 }
 
 void door_gone(void *context, struct http_request *request)

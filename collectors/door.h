@@ -1,7 +1,9 @@
 /*
  * What the doors that take bodies over HTTP have in common: a request's body is read straight into the memory of the
  * batch it will be, inflated into memory that the budget gave for it, looked at in the CPU lane when it is large, and
- * answered once it is held, in memory or on disk, or refused.
+ * answered once it is held, in memory or on disk, or refused. Whatever this takes is given by the budget before it is
+ * used: the memory that looking works in, and the answer, until the peer has taken it. What finds no room is refused
+ * before anything of it is taken.
  *
  * A door is the part of a collector; a request begins with door_begin() in the route's begin(), the other callbacks of
  * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
@@ -18,7 +20,7 @@
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
 	DOOR_REASON_MAX = 256,
-	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that peers have not taken; then nothing more is */
+	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that are made or not taken; beyond that one at a time */
 };
 
 /* When a request is answered that what it brought is taken. */
@@ -31,19 +33,30 @@ extern const char *const door_acks[]; /* the words */
 struct door_request;
 struct gunzip;
 
+/* What a job in the lane does. */
+enum door_stage { DOOR_INFLATE, DOOR_LOOK, DOOR_WRITE };
+
 /* What a kind of door does with a body. */
 struct door_type {
 	enum signal signal;
 	size_t request_size; /* of the struct that begins with a struct door_request */
+	/* Sees the body in pieces as it comes, or whole when it was inflated. On the loop or in the CPU lane. NULL
+	 * where need() is. */
+	void (*count)(struct door_request *, struct bytes piece);
+	/* How many bytes of `work` look() uses; after it they stay until fill() has been called. NULL: none. */
+	size_t (*need)(const struct door_request *);
 	/* On the loop or in the CPU lane: looks at data and size, sets `fault`. Nobody else's memory is touched. */
 	void (*look)(struct door_request *);
+	/* How long the answer is at most, and writes it to `reply`, sets reply_size; on the loop or in the CPU lane.
+	 * NULL: taken() makes a small one. */
+	size_t (*reply_max)(const struct door_request *);
+	void (*write)(struct door_request *);
 	/* On the loop: makes items of what is fine. False: no room. */
 	bool (*fill)(struct door_request *);
 	/* They are taken: counts them, and ends with door_answered(). */
 	void (*taken)(struct door_request *);
 	/* Sends the answer to a request that was not taken. */
 	void (*answer)(struct http_request *, unsigned status, const char *message);
-	void (*free)(struct door_request *); /* what look() made; may be NULL */
 };
 
 struct door {
@@ -57,6 +70,7 @@ struct door {
 	size_t open;
 	struct mono_time last; /* when a request began */
 	bool stopped; /* nothing more is taken */
+	size_t replies; /* bytes of answers that are made, or that peers have not taken */
 	struct door_request *kept, **kept_last; /* what became of them is known: to be answered, some at a time */
 	struct loop_soon answering;
 	uint64_t *requests, *refused_full, *refused_bad;
@@ -65,7 +79,9 @@ struct door {
 /*
  * One request, from its headers to its answer.
  *
- * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled. In the lane
+ * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; work and reply
+ * stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`. In
+ * the lane
  * only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline has the
  * batch, or has said what became of it and the answer is due.
  */
@@ -80,6 +96,10 @@ struct door_request {
 	size_t size, room;
 	bool gzip, in_lane, kept;
 	bool short_of_room; /* it inflates to more than `room` */
+	enum door_stage stage;
+	struct batch *work_batch, *reply_batch;
+	char *work, *reply;
+	size_t reply_size, reply_room;
 	struct batch *packed; /* the compressed bytes while they are inflated */
 	struct bytes packed_bytes;
 	const char *fault; /* why the body is refused; NULL when fine */
@@ -104,6 +124,6 @@ void door_gone(void *door, struct http_request *);
 
 /* Ends a request: refused, or with an answer of the caller's. It is gone afterwards; its peer may have been before. */
 enum http_take door_refuse(struct door_request *, unsigned status, const char *message);
-void door_answered(struct door_request *, const struct http_answer *);
+void door_answered(struct door_request *, const struct http_answer *); /* the reply, if there is one, is its body */
 
 #endif

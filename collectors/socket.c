@@ -32,7 +32,7 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there, and who is silent */
 	SILENT_S = 5, /* so long a peer that has said nothing keeps its place from others */
-	UNFINISHED_MAX = 4 << 20, /* of lines without an end, beyond STREAM_FREE of each */
+	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
 

@@ -22,7 +22,7 @@ enum {
 	STREAM_CHUNK = 64 << 10, /* of one read */
 	STREAM_CHUNK_MIN = 4 << 10, /* where lines take long */
 	STREAM_FREE = 16 << 10, /* of an unfinished line, not counted; of many streams each has less */
-	STREAM_FREE_ALL = 2 << 20, /* of all of them together */
+	STREAM_FREE_ALL = 1 << 20, /* of all of them together */
 	STREAM_LINE_S = 600, /* so long a writer has to end a line: blocks of little output are rare */
 	STREAM_LAST_WORDS_MS = 1000, /* so long a writer is waited for when the process ends */
 };

@@ -21,6 +21,8 @@ struct bulk_operation {
 	const char *fault; /* why it is not taken, for people; NULL when it is */
 };
 
+enum { BULK_ITEM_FIXED = 192 };
+
 /* The rest of the body. JSON_LINE_PADDING readable bytes stand behind its end. */
 struct bulk_request {
 	const struct json_scan *scan;
@@ -32,6 +34,13 @@ struct bulk_request {
 void bulk_request_init(struct bulk_request *, const struct json_scan *, struct bytes body);
 /* False at the end, or when the rest is no bulk. */
 bool bulk_request_next(struct bulk_request *, struct bulk_operation *ret);
+
+/* What one item of the answer takes at most. */
+static inline size_t bulk_item_max(const struct bulk_operation *op, size_t index)
+{
+	return BULK_ITEM_FIXED + (op->index.size ? op->index.size : index) + op->id.size +
+	       (op->fault ? strlen(op->fault) : 0);
+}
 
 /* Appends one item of the answer. `index` is what the path names, for operations that name none; `number` makes an id
  * for those without. 0, -ENOSPC or -ENOMEM. */

@@ -24,7 +24,7 @@ static const unsigned char class_of[256] = {
 struct rest { const char *p, *end; };
 
 const struct exposition_limits exposition_limits_default = {
-	.line = 1 << 20, .page = 64 << 20, .samples = 1000000, .name = 1024, .value = 64 << 10,
+	.line = 256 << 10, .page = 64 << 20, .samples = 1000000, .name = 1024, .value = 64 << 10,
 };
 
 /* The value of `version` among the parameters behind the first semicolon. */

@@ -5,7 +5,11 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { LINE_ROOM = 4608 };
+enum {
+	LINE_ROOM = 4608,
+	LARGE = 384 << 10, /* more than a slice of a file takes, which would come and go at every turn */
+	KEPT = 1 << 20, /* free memory at the end of the heap */
+};
 
 /* Only private, read-only code that a file backs: what such a page holds is in the file. */
 static size_t drop(const char *line)
@@ -18,6 +22,13 @@ static size_t drop(const char *line)
 	if (strcmp(rights, "r-xp") != 0 || inode == 0)
 		return 0;
 	return madvise((void *)start, end - start, MADV_DONTNEED) == 0 ? end - start : 0;
+}
+
+/* mallopt(3): setting them ends that they follow what is freed. */
+void trim_large(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, KEPT);
 }
 
 size_t trim_text(void)

@@ -12,4 +12,9 @@
  * dropped. */
 size_t trim_text(void);
 
+/* Has the kernel get large pieces of memory back as soon as they are freed. Left alone, the allocator keeps them once
+ * one was freed, and smaller ones that live longer settle between them: what was counted as free is then not. At the
+ * start, before there is a second thread. */
+void trim_large(void);
+
 #endif

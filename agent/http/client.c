@@ -19,6 +19,7 @@ enum {
 	UPLOAD_MAX = 512 << 10,
 	PIN_MAX = 320 + RESOLVE_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3),
 	SECONDS_MAX = 365 * 86400,
+	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
 };
 
@@ -29,6 +30,7 @@ struct http_client {
 	bool own_resolver, in_curl;
 	char *ca_file;
 	struct http_call *calls;
+	size_t collected; /* the sum of the calls' bodies */
 	struct loop_timer timer;
 	struct loop_soon soon;
 };
@@ -53,6 +55,7 @@ struct http_call {
 	size_t answered, head_size;
 	int64_t retry_after_ms;
 	enum http_end failed;
+	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
 	bool added, given_up, head_told;
 	char error[CURL_ERROR_SIZE];
@@ -78,6 +81,7 @@ static void call_free(struct http_call *c)
 		curl_easy_cleanup(c->easy);
 	curl_slist_free_all(c->headers);
 	curl_slist_free_all(c->pin);
+	c->client->collected -= c->body.size;
 	buffer_done(&c->body);
 	free(c->host);
 	free(c);
@@ -173,7 +177,9 @@ static void call_finished(struct http_call *c, CURLcode code)
 		call_free(c);
 		return;
 	}
-	if (!c->error[0])
+	if (c->why)
+		snprintf(c->error, sizeof c->error, "%s", c->why);
+	else if (!c->error[0])
 		snprintf(c->error, sizeof c->error, "%s",
 			 code == CURLE_OK ? "the answer ended within its head" : curl_easy_strerror(code));
 	call_end(c, end_from(c, code));
@@ -371,17 +377,21 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 static size_t stop(struct http_call *c, enum http_end why, const char *error)
 {
 	c->failed = why;
-	snprintf(c->error, sizeof c->error, "%s", error);
+	c->why = error;
 	return 0;
 }
 
 static size_t collect(struct http_call *c, struct bytes piece)
 {
 	size_t room = c->options.piece ? REFUSAL_MAX - c->body.size : piece.size;
+	size_t size = piece.size < room ? piece.size : room, *all = &c->client->collected;
 
-	if (buffer_append(&c->body, piece.data, piece.size < room ? piece.size : room) == 0)
-		return piece.size;
-	return stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
+	if (*all > c->body.size && *all + size > COLLECTED_MAX)
+		return stop(c, HTTP_END_BROKEN, "too many large answers at a time");
+	if (buffer_append(&c->body, piece.data, size) < 0)
+		return stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
+	*all += size;
+	return piece.size;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)

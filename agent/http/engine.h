@@ -42,6 +42,8 @@ struct http_request {
 	enum http_method method;
 	int64_t content_length;
 	size_t received, answer_size;
+	size_t unsent; /* of the totals' */
+	struct http_page *page; /* of the answer, held until its end */
 	bool live, complete, responded;
 	bool close; /* the answer is the connection's last */
 };
@@ -57,7 +59,7 @@ struct http_connection {
 	TAILQ_ENTRY(http_connection) entry;
 	struct http_request request;
 	enum http_phase phase;
-	struct mono_time since;
+	struct mono_time since, moved; /* moved: when the peer last took or gave something, as far as the engine sees */
 	size_t moving; /* bytes of this phase, for the rate */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (places.c) */
@@ -119,5 +121,7 @@ void http_request_end(struct http_connection *);
 /* Counts and answers what the engine found broken, before begin or after it: the connection is to be closed. */
 void http_refuse(struct http_connection *, unsigned status);
 const char *http_reason(unsigned status);
+/* The body of an answer, unless it moves to the engine: it stays where it is until http_request_end(). */
+struct bytes http_answer_constant(const struct http_answer *);
 
 #endif

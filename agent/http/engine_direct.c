@@ -30,12 +30,17 @@ _Static_assert(
 	(int)HTTP_HEAD_MAX == (int)HTTP_MEMORY_MAX, "the head of a request fits into the memory of a connection");
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
+enum {
+	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
+	HELD_MAX = 1 << 20, /* all connections together beyond that: heads and what comes behind a request */
+};
 enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
 /* Of a server: what its connections share. */
 struct direct {
 	struct http_server *server;
 	char *in; /* READ_MAX bytes */
+	size_t held; /* the sum of the connections' */
 	int64_t date_second;
 	char date[DATE_SIZE];
 };
@@ -52,7 +57,7 @@ enum step {
 /*
  * Invariant: `text` holds the head, whole or not; `left` is empty unless the step is STEP_HANDLER or STEP_ANSWER, or
  * `soon` is about to go on with it; `out` and `rest` hold the answer from http_respond() on, of which `sent` bytes
- * are gone, and `rest` stands in `body` or is constant.
+ * are gone, and `rest` stands in `body` or is constant; `held` is what text and left have beyond HELD_FREE.
  */
 struct connection {
 	struct http_connection base;
@@ -66,7 +71,7 @@ struct connection {
 	struct http_chunked chunked;
 	struct buffer text, left, out, body;
 	struct bytes rest;
-	size_t sent;
+	size_t sent, held;
 	struct http_head head;
 };
 
@@ -78,6 +83,32 @@ static struct connection *connection_of(const struct http_request *r)
 static bool wants_bytes(const struct connection *c)
 {
 	return c->step == STEP_HEAD || c->step == STEP_LENGTH || c->step == STEP_CHUNKED;
+}
+
+/* What cannot be used yet. */
+
+static void count_held(struct connection *c)
+{
+	size_t size = c->text.size + c->left.size, held = size > HELD_FREE ? size - HELD_FREE : 0;
+
+	c->direct->held += held - c->held;
+	c->held = held;
+}
+
+/* Whether `more` bytes may be kept beside what is. */
+static bool may_hold(const struct connection *c, size_t more)
+{
+	size_t size = c->text.size + c->left.size + more;
+
+	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= HELD_MAX;
+}
+
+static void drop_head(struct connection *c)
+{
+	buffer_clear(&c->text);
+	if (c->text.room > HELD_FREE)
+		buffer_done(&c->text);
+	count_held(c);
 }
 
 /* Answers. */
@@ -157,17 +188,11 @@ static void put_head(struct connection *c, const struct http_answer *answer, siz
 	put(c, "\r\n");
 }
 
-static void drop_body(struct connection *c)
-{
-	c->direct->server->totals.unsent -= c->body.size;
-	buffer_done(&c->body);
-}
-
 static void answered(struct connection *c)
 {
 	http_request_end(&c->base);
-	drop_body(c);
-	buffer_clear(&c->text);
+	buffer_done(&c->body);
+	drop_head(c);
 	http_head_init(&c->head);
 	http_connection_enter(&c->base, PHASE_IDLE, 0);
 	c->step = c->keep ? STEP_HEAD : STEP_OVER;
@@ -187,7 +212,10 @@ static void push(struct connection *c)
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->step = STEP_OVER;
-	c->sent += n > 0 ? (size_t)n : 0;
+	if (n > 0) {
+		c->sent += (size_t)n;
+		c->base.moved = loop_now(c->direct->server->loop);
+	}
 	if (c->sent == c->out.size + c->rest.size)
 		answered(c);
 }
@@ -218,10 +246,9 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 	c->keep = http_head_keeps(&c->head) && !r->close;
 	put_head(c, answer, r->answer_size);
 	c->sent = 0;
-	c->rest = answer->constant;
+	c->rest = http_answer_constant(answer);
 	if (answer->body) {
 		c->body = *answer->body;
-		c->direct->server->totals.unsent += c->body.size;
 		*answer->body = (struct buffer){ .ceiling = c->body.ceiling };
 		c->rest = buffer_bytes(&c->body);
 	}
@@ -295,6 +322,11 @@ static void feed_head(struct connection *c, struct bytes *in)
 		OXP_ASSERT(buffer_append(&c->text, in->data, more) == 0);
 	*in = (struct bytes){ in->data + more, in->size - more };
 	if (verdict == HTTP_HEAD_DONE)
+		c->text.size = c->head.at;
+	count_held(c);
+	if (verdict <= HTTP_HEAD_DONE && c->held > 0 && c->direct->held > HELD_MAX)
+		verdict = 431;
+	if (verdict == HTTP_HEAD_DONE)
 		begin(c, in->size > 0);
 	else if (verdict != HTTP_HEAD_MORE)
 		refuse(c, verdict);
@@ -339,10 +371,15 @@ static void keep_rest(struct connection *c, struct bytes in)
 {
 	if (in.size == 0)
 		return;
-	if (c->step != STEP_OVER)
+	if (c->step != STEP_OVER && may_hold(c, in.size))
 		OXP_ASSERT(buffer_append(&c->left, in.data, in.size) == 0);
+	else if (c->step == STEP_HEAD)
+		refuse(c, 431);
+	else if (c->step != STEP_OVER)
+		c->keep = !(c->base.request.close = true); /* what is behind this request is not answered */
 	else if (c->base.phase == PHASE_IDLE)
 		linger_start(&c->base.server->lingers, c->base.fd);
+	count_held(c);
 }
 
 /* Goes through the bytes as far as requests are answered at once, keeps the rest. */
@@ -376,10 +413,11 @@ static void connection_close(struct connection *c)
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	close(c->base.fd);
+	d->held -= c->held;
 	buffer_done(&c->text);
 	buffer_done(&c->left);
 	buffer_done(&c->out);
-	drop_body(c);
+	buffer_done(&c->body);
 	http_connection_end(&c->base);
 	free(c);
 }
@@ -439,6 +477,7 @@ static void on_soon(void *context)
 	struct buffer left = c->left;
 
 	buffer_init(&c->left, READ_FIRST);
+	count_held(c);
 	if (c->step == STEP_HEAD)
 		feed(c, buffer_bytes(&left));
 	buffer_done(&left);

@@ -398,12 +398,12 @@ static const char *query(const struct http_request *r, const char *name)
 /* Takes the memory of answer->body. */
 static struct MHD_Response *response_from(const struct http_answer *answer)
 {
+	struct bytes constant = http_answer_constant(answer);
 	struct buffer *body = answer->body;
 	struct MHD_Response *response;
 
 	if (!body)
-		return MHD_create_response_from_buffer(answer->constant.size, (void *)answer->constant.data,
-						       MHD_RESPMEM_PERSISTENT);
+		return MHD_create_response_from_buffer(constant.size, (void *)constant.data, MHD_RESPMEM_PERSISTENT);
 	response = MHD_create_response_from_buffer(body->size, body->data, MHD_RESPMEM_MUST_FREE);
 	if (response)
 		*body = (struct buffer){ .ceiling = body->ceiling };

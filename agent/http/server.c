@@ -14,7 +14,13 @@
 #include "base/text.h"
 #include "http/engine.h"
 
-enum { SWEEP_MS = 500, ALLOW_SIZE = 64 };
+enum {
+	SWEEP_MS = 500,
+	ALLOW_SIZE = 64,
+	SMALL_ANSWER = 4 << 10,
+	SLOW_MS = 1000,
+	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
+};
 
 /* Phases and patience. */
 
@@ -30,7 +36,7 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
 		become_youngest(c);
 	c->phase = phase;
-	c->since = loop_now(c->server->loop);
+	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
 	c->still = 0;
 }
@@ -90,9 +96,14 @@ static void send_raw(int fd, unsigned status)
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
+	/* What it did not take of an answer is not the kernel's to keep behind a connection that is over. */
+	static const struct linger at_once = { 1, 0 };
+
 	c->server->totals.timeouts += c->phase != PHASE_IDLE;
 	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
 		send_raw(c->fd, 408);
+	else
+		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
 }
@@ -141,6 +152,10 @@ static void sweep(void *context)
 
 void http_connection_begin(struct http_connection *c, struct http_server *s, int fd)
 {
+	int buffer = SEND_BUFFER;
+
+	/* Left to itself it grows to megabytes for each peer that takes nothing. */
+	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 	c->server = s;
 	c->fd = fd;
 	c->phase = PHASE_IDLE;
@@ -259,7 +274,13 @@ static void request_lost(struct http_request *r)
 
 void http_request_end(struct http_connection *c)
 {
-	request_lost(&c->request);
+	struct http_request *r = &c->request;
+
+	request_lost(r);
+	c->server->totals.unsent -= r->unsent;
+	r->unsent = 0;
+	http_page_release(r->page);
+	r->page = NULL;
 }
 
 void http_refuse(struct http_connection *c, unsigned status)
@@ -355,6 +376,7 @@ bool http_request_piece(struct http_connection *c, struct bytes piece)
 
 	c->server->totals.body_bytes += piece.size;
 	c->moving += piece.size;
+	c->moved = loop_now(c->server->loop);
 	if (piece.size > c->server->options.body_max - r->received) {
 		http_refuse(c, 413);
 		return false;
@@ -492,14 +514,63 @@ void *http_context(const struct http_request *r)
 
 /* Answers. */
 
+struct bytes http_answer_constant(const struct http_answer *answer)
+{
+	if (answer->body)
+		return (struct bytes){ NULL, 0 };
+	return answer->page ? http_page_bytes(answer->page) : answer->constant;
+}
+
+void http_server_cut_page(struct http_server *s, const struct http_page *page)
+{
+	for (struct http_connection *c = s->connections; c; c = c->next)
+		if (c->request.page == page && c->phase == PHASE_ANSWER)
+			cut_off(c);
+}
+
+bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
+{
+	struct http_connection *slowest = NULL;
+
+	for (struct http_connection *c = s->connections; c; c = c->next)
+		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
+		    (!slowest || c->moved.ns < slowest->moved.ns))
+			slowest = c;
+	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= longer_than.ns)
+		return false;
+	cut_off(slowest);
+	return true;
+}
+
+static bool has_room(const struct http_server *s, const struct http_answer *answer)
+{
+	size_t size = answer->body ? answer->body->size : 0, unsent = s->totals.unsent;
+
+	return !s->options.answers_max || size <= SMALL_ANSWER || unsent == 0 ||
+	       unsent + size <= s->options.answers_max;
+}
+
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
+	static const char *const later[] = { "Retry-After", "1", NULL };
+	static const struct http_answer full = { .status = 503,
+						 .content_type = "text/plain",
+						 .headers = later,
+						 .constant = { "too many answers wait to be read\n", 33 } };
 	struct http_server *s = http_connection_of(r)->server;
 
+	if (!has_room(s, answer)) {
+		http_server_cut_slowest(s, DURATION_MS(SLOW_MS));
+		buffer_done(answer->body);
+		answer = &full;
+	}
 	OXP_ASSERT(r->live && !r->responded);
 	r->responded = true;
 	r->close |= s->quiesced;
-	r->answer_size = answer->body ? answer->body->size : answer->constant.size;
+	r->unsent = answer->body ? answer->body->size : 0;
+	r->page = answer->page && !answer->body ? http_page_hold(answer->page) : NULL;
+	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
+	s->totals.unsent += r->unsent;
 	s->totals.open--;
 	s->engine->answer(r, answer);
 }

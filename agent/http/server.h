@@ -21,6 +21,7 @@
 #define OXP_HTTP_SERVER_H
 
 #include "base/bytes.h"
+#include "http/page.h"
 #include "loop/loop.h"
 
 enum { HTTP_RATE_MIN = 1024, HTTP_MEMORY_MAX = 32 << 10 /* of a connection: the head of a request fits in it */ };
@@ -53,6 +54,9 @@ struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* all addresses together; beyond that see places.h */
+	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
+	 * small or the only one; who has taken nothing for a second is cut off then. 0: no limit, the handler minds. */
+	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
@@ -82,16 +86,22 @@ int64_t http_request_content_length(const struct http_request *);
 void http_context_set(struct http_request *, void *context);
 void *http_context(const struct http_request *);
 
-/* An answer. The body is taken over (`body` is a buffer whose memory moves to the server and is freed after sending) or
- * constant. Headers: pairs ending with NULL, copied. */
+/* An answer. The body is taken over (`body` is a buffer whose memory moves to the server and is freed after sending), a
+ * page that other answers may share, or constant. Headers: pairs ending with NULL, copied. */
 struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *const *headers;
 	struct buffer *body; /* moved; may be NULL */
-	struct bytes constant; /* static memory, used when body is NULL */
+	struct http_page *page; /* held until it is sent; used when body is NULL */
+	struct bytes constant; /* static memory, used when both are NULL */
 };
 void http_respond(struct http_request *, const struct http_answer *);
+/* Cuts off who is still taking the page, so that it goes soon. */
+void http_server_cut_page(struct http_server *, const struct http_page *);
+/* Cuts off the peer that has taken nothing of its answer, or given nothing of its body, for longest, if that is longer
+ * than this. False: there is none. */
+bool http_server_cut_slowest(struct http_server *, struct duration longer_than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
 
@@ -105,7 +115,8 @@ struct http_server_totals {
 	uint64_t body_bytes;
 	size_t connections; /* now */
 	size_t open; /* requests that have no answer yet */
-	size_t unsent; /* bytes of answers that peers have not taken; counted by the direct engine */
+	size_t unsent; /* bytes of bodies that were given to answers and are not sent; pages are counted by whoever lent
+			* them */
 };
 struct http_server_totals http_server_totals(const struct http_server *);
 

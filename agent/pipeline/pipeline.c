@@ -50,6 +50,7 @@ void pipeline_done(struct pipeline *p)
 	while ((source = TAILQ_FIRST(&p->sources)))
 		source_free(source);
 	loop_soon_done(&p->room);
+	p->budget.freed = NULL; /* what is given back from here on is wanted by nobody */
 }
 
 /* What steps left out of a batch ended here, for every destination. */

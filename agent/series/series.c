@@ -9,7 +9,13 @@
 
 #include "series/table.h"
 
-enum { OVERHEAD = 32, SCRATCH_MAX = 32 << 20 };	/* of an allocation: the allocator's head and a bucket */
+enum {
+	OVERHEAD = 32, /* of an allocation: the allocator's head and a bucket */
+	SCRATCH_MAX = 1 << 20,
+	VALUE_LINE = 50, /* of a sample's line: two spaces, a value, a timestamp, the line's end */
+	FAMILY_LINES = 48, /* of # HELP and # TYPE, but for name and help */
+	HELPS = 3, /* families of one source at most: a counter's, its _total, its _created */
+};
 
 const struct series_limits series_limits_default = {
 	.series = 40000, .family_series = 20000, .bytes = 16 << 20, .reserved = "oxpecker_",
@@ -27,24 +33,74 @@ const char *series_drop_name(enum series_drop drop)
 	return names[drop];
 }
 
-void *series_alloc(struct series *s, size_t size)
+static void give(struct series *s, struct share share)
 {
+	if (s->limits.give)
+		s->limits.give(s->limits.context, share.size + OVERHEAD + share.line);
+}
+
+void *series_alloc(struct series *s, struct share share)
+{
+	size_t cost = share.size + OVERHEAD;
 	void *made;
 
-	if (size + OVERHEAD > s->limits.bytes - s->bytes)
+	if (cost > s->limits.bytes - s->bytes)
 		return NULL;
-	made = calloc(1, size);
-	if (made)
-		s->bytes += size + OVERHEAD;
+	if (s->limits.take && !s->limits.take(s->limits.context, cost + share.line))
+		return NULL;
+	made = calloc(1, share.size);
+	if (!made) {
+		give(s, share);
+		return NULL;
+	}
+	s->bytes += cost;
+	s->lines += share.line;
 	return made;
 }
 
-void series_release(struct series *s, void *memory, size_t size)
+void series_release(struct series *s, void *memory, struct share share)
 {
 	if (!memory)
 		return;
-	s->bytes -= size + OVERHEAD;
+	s->bytes -= share.size + OVERHEAD;
+	s->lines -= share.line;
 	free(memory);
+	give(s, share);
+}
+
+/* Help is written with its escapes, for each of the families that samples of one source make. */
+static struct share text_share(struct bytes text)
+{
+	size_t escapes = 0;
+
+	for (size_t i = 0; i < text.size; i++)
+		escapes += text.data[i] == '\\' || text.data[i] == '\n';
+	return (struct share){ text.size, HELPS * (text.size + escapes) };
+}
+
+static void text_free(struct series *s, struct text *text)
+{
+	series_release(s, text->data, text_share((struct bytes){ text->data, text->size }));
+}
+
+static struct share family_share(size_t name)
+{
+	return (struct share){ sizeof(struct family) + name, 2 * name + FAMILY_LINES };
+}
+
+static struct share entry_share(size_t text)
+{
+	return (struct share){ sizeof(struct entry) + text, text + VALUE_LINE };
+}
+
+static struct share group_share(void)
+{
+	return (struct share){ sizeof(struct group), 0 };
+}
+
+static struct share origin_share(size_t name)
+{
+	return (struct share){ sizeof(struct origin) + name, 0 };
 }
 
 uint64_t series_hash(const struct series *s, struct bytes b)
@@ -58,11 +114,11 @@ void text_set(struct series *s, struct text *text, struct bytes b)
 
 	if (bytes_equal((struct bytes){ text->data, text->size }, b))
 		return;
-	made = series_alloc(s, b.size);
+	made = series_alloc(s, text_share(b));
 	if (!made)
 		return;
 	memcpy(made, b.data, b.size);
-	series_release(s, text->data, text->size);
+	text_free(s, text);
 	*text = (struct text){ made, b.size };
 }
 
@@ -77,7 +133,7 @@ struct family *family_find(struct series *s, struct bytes name)
 
 struct family *family_new(struct series *s, struct bytes name)
 {
-	struct family *f = series_alloc(s, sizeof *f + name.size);
+	struct family *f = series_alloc(s, family_share(name.size));
 
 	if (!f)
 		return NULL;
@@ -100,13 +156,13 @@ void family_drop_empty(struct series *s, struct family *f)
 	*(f->prev ? &f->prev->next : &s->first) = f->next;
 	*(f->next ? &f->next->prev : &s->last) = f->prev;
 	map_remove(&s->families, &f->node);
-	series_release(s, f, sizeof *f + f->size);
+	series_release(s, f, family_share(f->size));
 }
 
 /* At the end: the page shows targets in the order in which they came to the family. */
 struct group *group_new(struct series_target *t, struct family *f)
 {
-	struct group *g = series_alloc(t->series, sizeof *g), **at = &f->groups;
+	struct group *g = series_alloc(t->series, group_share()), **at = &f->groups;
 
 	if (!g)
 		return NULL;
@@ -127,7 +183,7 @@ static void group_free(struct series *s, struct group *g)
 	*at = g->sibling;
 	g->family->weight -= g->weight;
 	family_drop_empty(s, g->family);
-	series_release(s, g, sizeof *g);
+	series_release(s, g, group_share());
 }
 
 /* What a family is on the page, by how its samples hang on their source. */
@@ -155,7 +211,7 @@ struct entry *entry_find(struct series *s, struct bytes text)
 
 struct entry *entry_new(struct series_target *t, struct bytes text)
 {
-	struct entry *e = series_alloc(t->series, sizeof *e + text.size);
+	struct entry *e = series_alloc(t->series, entry_share(text.size));
 
 	if (!e)
 		return NULL;
@@ -170,7 +226,7 @@ struct entry *entry_new(struct series_target *t, struct bytes text)
 static void entry_free(struct series *s, struct entry *e)
 {
 	map_remove(&s->entries, &e->node);
-	series_release(s, e, sizeof *e + e->size);
+	series_release(s, e, entry_share(e->size));
 }
 
 struct origin *origin_find(struct series_target *t, struct bytes name)
@@ -187,7 +243,7 @@ struct origin *origin_find(struct series_target *t, struct bytes name)
 
 struct origin *origin_new(struct series_target *t, struct bytes name)
 {
-	struct origin *o = series_alloc(t->series, sizeof *o + name.size);
+	struct origin *o = series_alloc(t->series, origin_share(name.size));
 
 	if (!o)
 		return NULL;
@@ -201,11 +257,11 @@ struct origin *origin_new(struct series_target *t, struct bytes name)
 static void origin_free(struct series_target *t, struct origin *o)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
-		series_release(t->series, o->slot[i].help.data, o->slot[i].help.size);
-		series_release(t->series, o->slot[i].unit.data, o->slot[i].unit.size);
+		text_free(t->series, &o->slot[i].help);
+		text_free(t->series, &o->slot[i].unit);
 	}
 	map_remove(&t->sources, &o->node);
-	series_release(t->series, o, sizeof *o + o->size);
+	series_release(t->series, o, origin_share(o->size));
 }
 
 /* Whether a slot with that number counts. */
@@ -398,6 +454,11 @@ size_t series_count(const struct series *s)
 size_t series_bytes(const struct series *s)
 {
 	return s->bytes;
+}
+
+size_t series_page_max(const struct series *s)
+{
+	return s->lines;
 }
 
 int series_target_new(struct series *s, const struct series_label *labels, size_t count, struct series_target **ret)

@@ -26,6 +26,11 @@ struct series_limits {
 	size_t family_series;	/* of one family */
 	size_t bytes;		/* of memory, what is staged included */
 	const char *reserved;	/* families whose names begin so are refused: somebody else writes them. May be NULL */
+	/* Asked for all memory of series, and as much as they take on a page, so that a page always finds room; given
+	 * back when they go. NULL: nobody is asked. */
+	bool (*take)(void *context, size_t bytes);
+	void (*give)(void *context, size_t bytes);
+	void *context;
 };
 
 extern const struct series_limits series_limits_default;
@@ -56,6 +61,7 @@ void series_free(struct series *);	/* with its targets; NULL is fine */
 
 size_t series_count(const struct series *);	/* visible */
 size_t series_bytes(const struct series *);
+size_t series_page_max(const struct series *);	/* no page is larger */
 
 /* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in
  * Prometheus. */

@@ -112,7 +112,8 @@ struct series_target {
 };
 
 /*
- * Invariant: weight = the sum of the targets' ≤ limits.series; bytes ≤ limits.bytes.
+ * Invariant: weight = the sum of the targets' ≤ limits.series; bytes ≤ limits.bytes; bytes and lines are what was taken
+ * of limits.take.
  */
 struct series {
 	struct series_limits limits;
@@ -123,6 +124,7 @@ struct series {
 	uint64_t scrapes, family_numbers;
 	uint64_t version;		/* changes whenever a family, group or entry may be gone */
 	size_t weight, bytes;
+	size_t lines;			/* bytes that all of it takes on a page, at most */
 	struct buffer scratch, names;	/* for what is being built, and for names made classic */
 };
 
@@ -140,9 +142,11 @@ static inline bool group_visible(const struct group *g)
 
 static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
 
+/* How much of the table something takes: memory, and bytes of a page at most. */
+struct share { size_t size, line; };
 /* Memory that counts; NULL beyond the ceiling. */
-void *series_alloc(struct series *, size_t size) MUST_CHECK;
-void series_release(struct series *, void *, size_t size);
+void *series_alloc(struct series *, struct share) MUST_CHECK;
+void series_release(struct series *, void *, struct share);
 uint64_t series_hash(const struct series *, struct bytes);
 
 /* What a group shows for its family, by that slot. */

@@ -701,6 +701,42 @@ static void an_endless_answer_is_too_large(void **state)
 	assert_in_range(f->body.size, 1, ANSWER_MAX);
 }
 
+/* More than one answer of ANSWER_MAX, and no end. */
+static void script_long_and_hang(struct peer *p)
+{
+	static char piece[300 << 10];
+
+	script_answer(p);
+	memset(piece, 'x', sizeof piece);
+	peer_send(p, piece, sizeof piece);
+}
+
+static void count_broken(void *context, const struct http_reply *reply)
+{
+	struct fixture *f = context;
+
+	assert_int_equal(reply->end, HTTP_END_BROKEN);
+	assert_string_equal(reply->error, "too many large answers at a time");
+	f->heads++;
+}
+
+/* One may be as large as its caller says; all of them together may not. */
+static void answers_that_are_kept_have_a_ceiling_together(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_long_and_hang;
+	f->answer = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
+	f->options.answer_max = 8 << 20;
+	f->options.done = count_broken;
+	for (int i = 0; i < PEERS_MAX; i++)
+		assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
+	while (f->heads == 0)
+		turn(&f->world);
+	turns(&f->world, 20);
+	assert_true(f->heads < PEERS_MAX / 2);
+}
+
 static void script_long_refusal(struct peer *p)
 {
 	script_endless(p);
@@ -938,6 +974,7 @@ int main(void)
 		TEST(answers_that_are_none_or_half),
 		TEST(of_a_long_refusal_the_beginning_is_kept),
 		TEST(an_endless_answer_is_too_large),
+		TEST(answers_that_are_kept_have_a_ceiling_together),
 		TEST(an_endless_head_is_broken),
 		TEST(a_dead_kept_connection_is_told_as_resent),
 		TEST(an_answer_before_the_body_is_sent),

@@ -21,7 +21,8 @@ struct fixture {
 	struct raw raw;
 	struct http_request *waiting;	/* begun and not answered */
 	struct buffer body;
-	unsigned begun, completed, gone;
+	struct http_page *page;
+	unsigned begun, completed, gone, pages_gone;
 	struct mono_time now;
 	unsigned at_once, most_at_once;	/* requests completed in one callback of the loop */
 	char seen[256];
@@ -143,7 +144,29 @@ static void big_complete(void *context, struct http_request *r)
 	http_respond(r, &(struct http_answer){ .status = 200, .body = &big });
 }
 
-static void routes_init(struct http_route routes[8], struct fixture *f)
+static void page_gone(void *context, struct bytes bytes)
+{
+	struct fixture *f = context;
+
+	f->pages_gone++;
+	free((char *)bytes.data);
+}
+
+/* One page for all who ask, made when the first does. */
+static void page_complete(void *context, struct http_request *r)
+{
+	struct fixture *f = context;
+
+	if (!f->page) {
+		char *data = malloc(BIG);
+		memset(data, 'p', BIG);
+		f->page = http_page_new((struct bytes){ data, BIG }, page_gone, f);
+	}
+	f->completed++;
+	http_respond(r, &(struct http_answer){ .status = 200, .page = f->page });
+}
+
+static void routes_init(struct http_route routes[9], struct fixture *f)
 {
 	const struct http_route all[] = {
 		{ HTTP_GET, "/hello", .complete = hello_complete, .context = f },
@@ -153,6 +176,7 @@ static void routes_init(struct http_route routes[8], struct fixture *f)
 		{ HTTP_POST, "/early", early_begin, never_body, never_complete, count_gone, f },
 		{ HTTP_POST, "/middle", NULL, middle_body, never_complete, count_gone, f },
 		{ HTTP_GET, "/big", .complete = big_complete, .context = f },
+		{ HTTP_GET, "/page", .complete = page_complete, .context = f },
 		{ .path = NULL },
 	};
 
@@ -161,7 +185,7 @@ static void routes_init(struct http_route routes[8], struct fixture *f)
 
 struct all {
 	struct fixture f;
-	struct http_route routes[8];
+	struct http_route routes[9];
 };
 
 static const struct http_server_options usual = { .name = "test",
@@ -720,6 +744,79 @@ static void doubtful_heads_are_refused(void **state)
 	assert_int_equal(totals(f).open, 0);
 }
 
+/* Heads that are not whole are kept, those of all peers together up to a ceiling; a usual one always has its place. */
+static void heads_have_a_ceiling_together(void **state)
+{
+	enum { PEERS = CONNECTIONS - 2, LONG = 30 << 10 };
+	struct fixture *f = *state;
+	struct raw peers[PEERS * 2];
+	struct http_server_options more = usual;
+	struct http_server *s;
+	uint16_t port;
+	char *text = malloc(LONG + 1);
+	size_t refused = 0;
+
+	more.direct = true;
+	more.connections_max = PEERS * 2 + 1;
+	assert_int_equal(http_server_new(f->world.loop, &more, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	memset(text, 'x', LONG);
+	text[LONG] = '\0';
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		raw_connect(&peers[i], &f->world, port);
+		raw_send(&peers[i], "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
+		raw_send(&peers[i], text);
+		turns(&f->world, 3);
+		raw_receive(&peers[i]);
+	}
+	turns(&f->world, 20);
+	for (size_t i = 0; i < COUNT_OF(peers); i++) {
+		raw_receive(&peers[i]);
+		refused += raw_has(&peers[i], "431");
+	}
+	assert_in_range(refused, 15, COUNT_OF(peers) - 30);
+	raw_done(&f->raw);
+	raw_connect(&f->raw, &f->world, port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "200 OK");
+	for (size_t i = 0; i < COUNT_OF(peers); i++)
+		raw_done(&peers[i]);
+	http_server_free(s);
+	free(text);
+}
+
+/* What comes behind a request whose answer is not taken counts, too: beyond the ceiling it is let go, and the answer is
+ * the connection's last. */
+static void what_comes_behind_has_a_ceiling_together(void **state)
+{
+	enum { PEERS = CONNECTIONS - 2, BEHIND = 1500 };
+	static const char hello[] = "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n";
+	static const char page[] = "GET /page HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct fixture *f = *state;
+	struct raw peers[PEERS], *first = &peers[0], *last = &peers[PEERS - 1];
+	struct buffer all;
+
+	buffer_init(&all, 1 << 20);
+	assert_int_equal(buffer_text(&all, page), 0);
+	for (int i = 0; i < BEHIND; i++)
+		assert_int_equal(buffer_text(&all, hello), 0);
+	for (size_t i = 0; i < PEERS; i++) {
+		raw_connect(&peers[i], &f->world, f->port);
+		raw_send_bytes(&peers[i], all.data, all.size);
+		while (f->completed <= i)
+			turn(&f->world);
+	}
+	raw_expect_end(last);
+	assert_true(last->in.size > BIG && last->in.size < BIG + 500);
+	while (first->in.size < BIG + 1000 && !first->ended)
+		raw_turn(first);
+	assert_true(first->in.size >= BIG + 1000);
+	for (size_t i = 0; i < PEERS; i++)
+		raw_done(&peers[i]);
+	http_page_release(f->page);
+	buffer_done(&all);
+}
+
 static void another_version_is_505(void **state)
 {
 	struct fixture *f = *state;
@@ -806,6 +903,70 @@ static void who_does_not_take_the_answer_is_cut_off(void **state)
 	while (totals(f).connections > 0)
 		turn(&f->world);
 	assert_int_equal(totals(f).timeouts, 1);
+}
+
+static void answers_share_a_page(void **state)
+{
+	struct fixture *f = *state;
+	struct raw other;
+
+	raw_connect(&other, &f->world, f->port);
+	raw_send(&f->raw, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_send(&other, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed < 2)
+		turn(&f->world);
+	http_page_release(f->page);
+	while (f->raw.in.size < BIG || other.in.size < BIG) {
+		raw_turn(&f->raw);
+		raw_receive(&other);
+	}
+	while (f->pages_gone == 0)
+		raw_turn(&f->raw);
+	assert_int_equal(f->pages_gone, 1);
+	assert_int_equal(totals(f).unsent, 0);
+	raw_done(&other);
+}
+
+static void who_holds_a_page_is_cut_off_it(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "GET /page HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	turns(&f->world, 10);
+	http_page_release(f->page);
+	assert_int_equal(f->pages_gone, 0);
+	http_server_cut_page(f->server, f->page);
+	while (f->pages_gone == 0 || totals(f).connections > 0)
+		turn(&f->world);
+	assert_int_equal(f->pages_gone, 1);
+}
+
+/* Of two that take nothing the one that began first goes; one that has not been silent for long enough stays. */
+static void the_slowest_reader_is_cut_off_first(void **state)
+{
+	struct fixture *f = *state;
+	struct raw later;
+
+	raw_connect(&later, &f->world, f->port);
+	raw_send(&f->raw, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 0)
+		turn(&f->world);
+	turns(&f->world, 10);
+	assert_true(totals(f).unsent >= BIG);
+	assert_false(http_server_cut_slowest(f->server, DURATION_S(1)));
+	f->world.ahead += 2000000000ll;
+	raw_send(&later, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (f->completed == 1)
+		turn(&f->world);
+	assert_true(http_server_cut_slowest(f->server, DURATION_S(1)));
+	assert_false(http_server_cut_slowest(f->server, DURATION_S(1)));
+	raw_expect_end(&f->raw);
+	turns(&f->world, 10);
+	assert_int_equal(totals(f).connections, 1);
+	assert_int_equal(totals(f).unsent, BIG);
+	raw_done(&later);
 }
 
 static void a_handler_may_take_its_time(void **state)
@@ -1190,6 +1351,60 @@ static void freeing_in_the_middle_of_bodies_and_answers(void **state)
 		#name ", direct", name, setup_direct, teardown, NULL                 \
 	}
 
+static unsigned status_of(struct fixture *f, uint16_t port, const char *path, struct raw *raw)
+{
+	unsigned status = 0;
+
+	raw_connect(raw, &f->world, port);
+	raw_send(raw, "GET ");
+	raw_send(raw, path);
+	raw_send(raw, " HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(raw, "\r\n\r\n");
+	assert_int_equal(sscanf(raw->in.data, "HTTP/1.1 %u", &status), 1);
+	return status;
+}
+
+/* A large one is answered when it is the only one; further ones get 503, small ones always their answer. */
+static void bodies_have_a_ceiling_together(void **state)
+{
+	struct fixture *f = *state;
+	struct http_server_options few = usual;
+	struct raw raw[5];
+	struct http_server *s;
+	uint16_t port;
+
+	few.direct = f->direct;
+	few.answers_max = 1 << 20;
+	assert_int_equal(http_server_new(f->world.loop, &few, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	assert_int_equal(status_of(f, port, "/big", &raw[0]), 200);
+	assert_int_equal(status_of(f, port, "/big", &raw[1]), 503);
+	assert_int_equal(status_of(f, port, "/hello", &raw[2]), 200);
+	f->world.ahead += 3000000000ll;
+	assert_int_equal(status_of(f, port, "/big", &raw[3]), 503);
+	while (http_server_totals(s).unsent > 0)
+		turn(&f->world);
+	assert_int_equal(status_of(f, port, "/big", &raw[4]), 200);
+	for (size_t i = 0; i < COUNT_OF(raw); i++)
+		raw_done(&raw[i]);
+	http_server_free(s);
+}
+
+/* What peers make the server keep. */
+static int run_memory_tests(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(heads_have_a_ceiling_together, setup_direct, teardown),
+		cmocka_unit_test_setup_teardown(what_comes_behind_has_a_ceiling_together, setup_direct, teardown),
+		TEST(answers_share_a_page),
+		TEST(bodies_have_a_ceiling_together),
+		TEST(who_holds_a_page_is_cut_off_it),
+		TEST(the_slowest_reader_is_cut_off_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1249,5 +1464,5 @@ int main(void)
 		TEST(freeing_in_the_middle_of_bodies_and_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_memory_tests();
 }

@@ -88,6 +88,20 @@ static void assert_page_in_slices(struct table *t, const char *wanted, size_t bu
 	buffer_done(&b);
 }
 
+static size_t page_size(struct table *t)
+{
+	struct series_cursor c;
+	struct buffer b;
+	size_t size;
+
+	buffer_init(&b, 1 << 20);
+	series_cursor_init(&c, t->series);
+	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
+	size = b.size;
+	buffer_done(&b);
+	return size;
+}
+
 static void assert_page(struct table *t, const char *wanted)
 {
 	for (size_t budget = 1; budget < strlen(wanted) + 2; budget += 7)
@@ -341,6 +355,70 @@ static void memory_has_a_ceiling(void **state)
 	series_free(t.series);
 }
 
+/* What a table may take of somebody else. */
+struct purse { size_t left, taken; };
+
+static bool purse_take(void *context, size_t bytes)
+{
+	struct purse *p = context;
+
+	if (bytes > p->left)
+		return false;
+	p->left -= bytes;
+	p->taken += bytes;
+	return true;
+}
+
+static void purse_give(void *context, size_t bytes)
+{
+	struct purse *p = context;
+
+	assert_true(bytes <= p->taken);
+	p->left += bytes;
+	p->taken -= bytes;
+}
+
+/* Whoever lends the memory is asked for the table and a page of it, and gets all back. */
+static void a_page_is_paid_for_with_its_series(void **state)
+{
+	struct purse purse = { .left = 20000 };
+	const struct series_limits lent = { .series = 10000, .family_series = 10000, .bytes = 1 << 20,
+		.take = purse_take, .give = purse_give, .context = &purse };
+	struct table t = table_of(&lent);
+	struct series_counts c;
+	char page[8192];
+	size_t size = 0;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		size += (size_t)snprintf(page + size, sizeof page - size, "a{x=\"%d\"} %d\n# HELP m%d x\n", i, i, i);
+	for (int i = 0; i < 3; i++) {
+		c = scrape(&t, t.app, page);
+		assert_true(c.merged > 10 && c.dropped[SERIES_DROP_BYTES] > 0);
+		assert_int_equal(purse.taken, series_bytes(t.series) + series_page_max(t.series));
+		assert_true(page_size(&t) <= series_page_max(t.series));
+	}
+	purse.left += 100000;
+	assert_int_equal(scrape(&t, t.app, page).dropped[SERIES_DROP_BYTES], 0);
+	series_free(t.series);
+	assert_int_equal(purse.taken, 0);
+}
+
+/* One help for three families, and nothing but escapes in it. */
+static void help_is_counted_as_it_is_written(void **state)
+{
+	static const char page[] = "# TYPE c counter\n# HELP c " "\\\\\\\\\\\\\\\\" "\\n\\n\\n\\n" "\n"
+		"c 1\nc_total 1.2345678901234567e-300 -1234567890.123\nc_created 1\n# EOF\n";
+	struct table t = table_of(&limits);
+
+	(void)state;
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_OPENMETRICS, page), EXPOSITION_FINE);
+	assert_int_equal(commit(&t, t.app).merged, 3);
+	assert_true(page_size(&t) > 180 && page_size(&t) <= series_page_max(t.series));
+	series_free(t.series);
+}
+
 static void reserved_names_are_refused(void **state)
 {
 	struct table t = table_of(&limits);
@@ -540,6 +618,8 @@ int main(void)
 		cmocka_unit_test(ceilings_hold),
 		cmocka_unit_test(the_ceiling_holds_between_two_scrapes_under_way),
 		cmocka_unit_test(memory_has_a_ceiling),
+		cmocka_unit_test(a_page_is_paid_for_with_its_series),
+		cmocka_unit_test(help_is_counted_as_it_is_written),
 		cmocka_unit_test(reserved_names_are_refused),
 		cmocka_unit_test(families_hold_together),
 		cmocka_unit_test(openmetrics_becomes_text),

@@ -1,0 +1,21 @@
+/*
+ * A page: the body of answers that share it. It is made once and never changes; each answer that sends it holds it,
+ * and behind the last holder its memory goes back to whoever lent it.
+ */
+#ifndef OXP_HTTP_PAGE_H
+#define OXP_HTTP_PAGE_H
+
+#include "base/bytes.h"
+
+struct http_page;
+
+/* Nobody holds the page any more: frees the bytes. */
+typedef void http_page_gone(void *context, struct bytes);
+
+/* The caller is its first holder. */
+struct http_page *http_page_new(struct bytes, http_page_gone *, void *context) __attribute__((returns_nonnull));
+struct http_page *http_page_hold(struct http_page *);
+void http_page_release(struct http_page *); /* NULL is fine */
+struct bytes http_page_bytes(const struct http_page *);
+
+#endif
