@@ -68,14 +68,14 @@ static void drop_torn(struct slots *m)
 	}
 }
 
-static int map(const char *name, struct slots **ret, bool *ret_fits)
+static int map(const struct path_folder *folder, const char *name, struct slots **ret, bool *ret_fits)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), failed;
+	int fd = path_ours_open(folder->fd, name, O_RDWR | O_CREAT), failed;
 	struct stat info;
 	struct slots *m;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	failed = fstat(fd, &info) < 0 ? errno : posix_fallocate(fd, 0, sizeof *m);
 	if (failed) {
 		close(fd);
@@ -93,20 +93,17 @@ static int map(const char *name, struct slots **ret, bool *ret_fits)
 	return 0;
 }
 
-int slots_open(const char *name, struct slots **ret, uint64_t *set_aside)
+int slots_open(const struct path_folder *folder, const char *name, struct slots **ret, uint64_t *set_aside)
 {
-	char aside[DATABASE_PATH];
 	bool fits = false;
-	int failed = map(name, ret, &fits);
+	int failed = map(folder, name, ret, &fits);
 
 	if (!failed && !fits) {
 		slots_close(*ret);
 		*ret = NULL;
-		failed = database_aside_name(name, aside);
-		if (!failed && rename(name, aside) < 0)
-			failed = -errno;
+		failed = path_ours_set_aside(folder->fd, name);
 		*set_aside += !failed;
-		failed = failed ? failed : map(name, ret, &fits);
+		failed = failed ? failed : map(folder, name, ret, &fits);
 	}
 	if (!failed)
 		drop_torn(*ret);

@@ -9,12 +9,13 @@
 #ifndef OXP_STATE_SLOTS_H
 #define OXP_STATE_SLOTS_H
 
+#include "base/path.h"
 #include "status/ledger.h"
 
 struct slots;
 
 /* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N and counted. */
-int slots_open(const char *name, struct slots **ret, uint64_t *set_aside) MUST_CHECK;
+int slots_open(const struct path_folder *, const char *name, struct slots **ret, uint64_t *set_aside) MUST_CHECK;
 void slots_close(struct slots *); /* NULL is fine */
 /* The terms of that key, zero when new; NULL when all slots are taken. */
 struct ledger_terms *slots_find(struct slots *, const char *key);

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loop/lane.h"
@@ -28,6 +27,7 @@ struct spool_key {
  */
 struct state {
 	struct lane *disk;
+	struct path_folder folder;
 	struct database database;
 	struct slots *slots;
 	struct spool_key *keys;
@@ -46,6 +46,8 @@ struct state {
 	void *context;
 };
 
+static const char database_name[] = "state.db";
+
 static void write_changes(struct job *job);
 static void changes_written(struct job *job);
 
@@ -63,37 +65,23 @@ static int name_holder(int lock, const char *path, char *why, size_t room)
 
 static int lock_folder(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH], pid[32];
+	char pid[32];
 	int length = snprintf(pid, sizeof pid, "%d", getpid());
 
-	snprintf(name, sizeof name, "%s/lock", path);
-	s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+	s->lock = path_ours_open(s->folder.fd, "lock", O_RDWR | O_CREAT);
+	if (s->lock < 0) {
+		snprintf(why, room, "cannot use %s/lock: %s", path, path_why(s->lock));
+		return s->lock;
+	}
+	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
 		return name_holder(s->lock, path, why, room);
 	/* The pid is for people: a full disk is no reason not to start. */
-	if (s->lock >= 0 && (ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
+	if ((ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
 		(pwrite(s->lock, pid, (size_t)length, 0) == length || errno == ENOSPC))
 		return 0;
 	length = errno;
-	snprintf(why, room, "cannot write %s: %s", name, strerror(length));
+	snprintf(why, room, "cannot write %s/lock: %s", path, strerror(length));
 	return -length;
-}
-
-/* Makes the folder and those above it. */
-static int make_folder(const char *path)
-{
-	char part[DATABASE_PATH];
-
-	if (strlen(path) >= sizeof part - sizeof "/state.db.corrupt-1000-wal")
-		return -ENAMETOOLONG;
-	for (size_t i = 1; path[0] && path[i - 1]; i++) {
-		if (path[i] && path[i] != '/')
-			continue;
-		snprintf(part, sizeof part, "%.*s", (int)i, path);
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return 0;
 }
 
 static struct spool_key *find_key(struct state *s, const char *key)
@@ -150,9 +138,9 @@ static int read_numbers(struct state *s)
 	return failed ? failed : read_spool_bytes(s);
 }
 
-static int open_once(struct state *s, const char *name)
+static int open_once(struct state *s)
 {
-	int failed = database_open(&s->database, name, s->max);
+	int failed = database_open(&s->database, &s->folder, database_name, s->max);
 
 	failed = failed ? failed : read_numbers(s);
 	return failed == -ENOENT ? -EBADMSG : failed; /* a row that belongs there is missing */
@@ -160,39 +148,34 @@ static int open_once(struct state *s, const char *name)
 
 static int open_database(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH];
-	int failed;
+	int failed = open_once(s);
 
-	snprintf(name, sizeof name, "%s/state.db", path);
-	failed = open_once(s, name);
 	if (failed == -EBADMSG) {
 		database_close(&s->database, false);
 		s->set_aside++;
-		failed = database_set_aside(name);
-		failed = failed ? failed : open_once(s, name);
+		failed = path_ours_set_aside(s->folder.fd, database_name);
+		failed = failed ? failed : open_once(s);
 	}
 	if (failed == -EPROTO)
-		snprintf(why, room, "%s was written by a newer oxpecker: run that, or give another path", name);
+		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that, or give another path", path,
+			database_name);
 	else
-		snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
+		snprintf(why, room, "cannot use %s/%s: %s", path, database_name, path_why(failed));
 	return failed;
 }
 
 static int open_slots(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH];
-	int failed;
+	int failed = slots_open(&s->folder, "ledger", &s->slots, &s->set_aside);
 
-	snprintf(name, sizeof name, "%s/ledger", path);
-	failed = slots_open(name, &s->slots, &s->set_aside);
-	snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
+	snprintf(why, room, "cannot use %s/ledger: %s", path, path_why(failed));
 	return failed;
 }
 
 int state_open(const struct state_options *o, struct state **ret, char *why, size_t room)
 {
 	struct state *s = oxp_new(sizeof *s);
-	int failed = make_folder(o->path);
+	int failed = path_folder_open(o->path, true, &s->folder);
 
 	s->disk = o->disk;
 	s->max = o->max;
@@ -201,7 +184,7 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
-	snprintf(why, room, "cannot make %s: %s", o->path, strerror(-failed));
+	snprintf(why, room, "cannot use %s: %s", o->path, path_why(failed));
 	failed = failed ? failed : lock_folder(s, o->path, why, room);
 	failed = failed ? failed : open_database(s, o->path, why, room);
 	failed = failed ? failed : open_slots(s, o->path, why, room);
@@ -221,6 +204,7 @@ void state_close(struct state *s)
 	slots_close(s->slots);
 	if (s->lock >= 0)
 		close(s->lock);
+	path_folder_close(&s->folder);
 	for (struct spool_key *k; (k = s->keys);) {
 		s->keys = k->next;
 		free(k->key);

@@ -319,11 +319,128 @@ static void test_the_folder_is_private_and_paths_are_bounded(void **state)
 	assert_true(strlen(why) < sizeof why);
 }
 
+/* An app that shares the volume makes links where our files will be, or are. */
+struct victim {
+	char path[64];
+	int64_t size;
+};
+
+static int64_t size_of(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) < 0 ? -1 : info.st_size;
+}
+
+static void make_victim(struct victim *v)
+{
+	int fd;
+
+	snprintf(v->path, sizeof v->path, "/tmp/oxp-victim-XXXXXX");
+	fd = mkstemp(v->path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "dear", 4), 4);
+	close(fd);
+	v->size = 4;
+}
+
+static void assert_refused(struct folder *f, const char *name, const char *of)
+{
+	struct state *none = NULL;
+	char why[FOLDER_WHY] = "";
+	int failed = folder_open(f, f->path, &none, why);
+
+	if (!failed || !strstr(why, of) || !strstr(why, "expected"))
+		fail_msg("%s: %d %s", name, failed, why);
+}
+
+static void plant(struct folder *f, const char *name, const char *of)
+{
+	struct victim v;
+	char path[128], none[128];
+
+	make_victim(&v);
+	folder_file(f, name, path);
+	snprintf(none, sizeof none, "%s-none", v.path);
+	for (int kind = 0; kind < 4; kind++) {
+		(void)unlink(path);
+		assert_int_equal(kind == 0   ? symlink(v.path, path)
+				 : kind == 1 ? symlink(none, path)
+				 : kind == 2 ? link(v.path, path)
+					     : mkfifo(path, 0600),
+			0);
+		assert_refused(f, name, of);
+	}
+	assert_int_equal(size_of(v.path), 4);
+	assert_int_equal(size_of(none), -1);
+	unlink(path);
+	unlink(v.path);
+}
+
+static void test_what_others_planted_in_the_folder_is_refused(void **state)
+{
+	static const char *const names[][2] = { { "lock", "lock" }, { "state.db", "state.db" },
+		{ "state.db-wal", "state.db" }, { "state.db-shm", "state.db" }, { "state.db-journal", "state.db" },
+		{ "ledger", "ledger" } };
+	struct folder *f = *state;
+
+	folder_stop(f);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		plant(f, names[i][0], names[i][1]);
+	assert_int_equal(folder_start(f), 0);
+}
+
+static void test_the_files_are_private_whatever_the_umask(void **state)
+{
+	static const char *const names[] = { "lock", "state.db", "state.db-wal", "state.db-shm", "ledger" };
+	struct folder *f = *state;
+	char path[128], why[FOLDER_WHY];
+	struct state *other;
+	struct stat info;
+	mode_t before = umask(0);
+
+	snprintf(path, sizeof path, "%s/new", f->path);
+	assert_int_equal(folder_open(f, path, &other, why), 0);
+	umask(before);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		snprintf(path, sizeof path, "%s/new/%s", f->path, names[i]);
+		assert_int_equal(stat(path, &info), 0);
+		assert_int_equal(info.st_mode & 0777, 0600);
+	}
+	state_close(other);
+}
+
+static void test_a_file_is_set_aside_beside_what_others_planted(void **state)
+{
+	struct folder *f = *state;
+	char path[128], aside[128];
+	struct victim v;
+	FILE *file;
+
+	make_victim(&v);
+	folder_stop(f);
+	folder_file(f, "state.db", path);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("no database at all, but long enough to be looked at", file) >= 0);
+	fclose(file);
+	folder_file(f, "state.db.corrupt-1", aside);
+	assert_int_equal(symlink(v.path, aside), 0);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 1);
+	assert_true(folder_has(f, "state.db.corrupt-2"));
+	assert_int_equal(size_of(v.path), 4);
+	unlink(v.path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 		TEST(test_positions_survive_a_restart),
+		TEST(test_what_others_planted_in_the_folder_is_refused),
+		TEST(test_the_files_are_private_whatever_the_umask),
+		TEST(test_a_file_is_set_aside_beside_what_others_planted),
 		TEST(test_a_row_is_replaced_and_forgotten),
 		TEST(test_generations_and_identity_outlive_the_run),
 		TEST(test_a_copy_has_ids_of_its_own),
