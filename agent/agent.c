@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cgroup.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "http/client.h"
@@ -420,7 +421,7 @@ static int listen_at(struct agent *a, struct http_server *server, const char *ad
 	int failed = http_server_listen(server, address, NULL);
 
 	if (failed)
-		log_error(a->log, who, "cannot listen on %s: %s", address, strerror(-failed));
+		log_error(a->log, who, "cannot listen on %s: %s", address, path_why(failed));
 	return failed;
 }
 
