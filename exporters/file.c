@@ -184,9 +184,9 @@ static void file_destroy(struct exporter *e)
 	free(e);
 }
 
-/* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names may
- * be one that somebody wants changed. Opened without blocking: a pipe that nobody reads is an error now, not a start
- * that never ends. */
+/* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names
+ * may be one that somebody wants changed. Opened without blocking: a pipe that nobody reads is an error now, not a
+ * start that never ends. */
 static int open_path(const char *path)
 {
 	struct path_place at;

@@ -285,6 +285,11 @@ void path_place_close(struct path_place *p)
 	p->fd = -1;
 }
 
+int path_place_folder(const struct path_place *p, char to[PATH_MAX])
+{
+	return real_name(p->fd, to);
+}
+
 int path_place_get(const struct path_place *p, int flags, mode_t mode)
 {
 	int fd = openat(p->fd, p->name, flags | O_CLOEXEC | (p->by_kernel ? 0 : O_NOFOLLOW), mode);

@@ -36,6 +36,8 @@ struct path_place {
 /* Nothing need be there yet. A trusted link is followed, others are -ELOOP. 0 or -errno. */
 int path_place_open(const char *path, struct path_place *ret) MUST_CHECK;
 void path_place_close(struct path_place *);
+/* The folder's path without links. 0 or -errno. */
+int path_place_folder(const struct path_place *, char to[PATH_MAX]) MUST_CHECK;
 /* open() of what has that name in that folder: never through a link. The descriptor or -errno. */
 int path_place_get(const struct path_place *, int flags, mode_t mode) MUST_CHECK;
 

@@ -22,8 +22,8 @@ struct listening {
 };
 
 /* 0, -EINVAL for an address that is none, -EADDRINUSE for a live one, -EEXIST when a file that is no socket is in the
- * way, -ELOOP when a link is, another -errno (path_why() says it). `mode` is that of a Unix socket's file, 0 for what the
- * umask gives. */
+ * way, -ELOOP when a link is, another -errno (path_why() says it). `mode` is that of a Unix socket's file, 0 for what
+ * the umask gives. */
 int listening_open(struct listening *, const char *address, unsigned mode) MUST_CHECK;
 /* The same for datagrams: they come on `fd` itself. */
 int listening_open_datagrams(struct listening *, const char *address, unsigned mode) MUST_CHECK;
