@@ -129,8 +129,39 @@ static void on_state_trouble(void *context, const struct state *state)
 		log_error(a->log, "state", "cannot write to %s: %s", a->config->state.path, strerror(-failed));
 }
 
-static void tell_state(const struct agent *a, const char *path)
+static const struct {
+	const char *name; /* on /status */
+	const char *what;
+} losses[] = {
+	[STATE_NO_LOSS] = { "", "" },
+	[STATE_EMPTY] = { "state.db is empty",
+		"state.db is empty or was removed, though there was a state: positions, spool and parked records are "
+		"gone; files are read from where `start` says, and what was sent before may be sent twice" },
+	[STATE_OLDER] = { "state.db is older",
+		"state.db lacks what was saved last: it is an older copy, or its WAL was removed; the positions since "
+		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
+	[STATE_OTHER] = { "state.db is another",
+		"state.db and ledger are not of one state: one of them was replaced; files are read from the positions "
+		"in state.db, whosesoever they are, and the ledger's rows of socket doors go on" },
+	[STATE_NO_LEDGER] = { "ledger is empty",
+		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "
+		"it, is counted from nothing; positions are as they were" },
+};
+
+static void count_loss(struct agent *a)
 {
+	++counter_row(&a->counters, COUNTER_GROWS, "state_losses_total", "",
+		"Files under `state` that were found to be missing, older or another's.")
+		  ->value;
+}
+
+static void tell_state(struct agent *a, const char *path)
+{
+	if (state_loss(a->state)) {
+		count_loss(a);
+		log_error(a->log, who, "in %s, %s", path, losses[state_loss(a->state)].what);
+	}
+
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,
 			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
@@ -148,6 +179,7 @@ static int start_services(struct agent *a)
 	struct state_options options = { .path = a->config->state.path,
 		.max = a->config->state.max,
 		.trouble = on_state_trouble,
+		.damaged = spool_damaged,
 		.context = a };
 	char why[256] = "";
 	int failed = lane_new(a->loop, "oxp-cpu", LANE_DEPTH, &a->cpu);
@@ -380,13 +412,31 @@ static int start_collectors(struct agent *a)
 	return 0;
 }
 
+static void know_store(struct agent *a)
+{
+	uint64_t known = state_store_known(a->state), id = store_id(a->store);
+
+	if (known && known != id) {
+		count_loss(a);
+		log_error(a->log, "store",
+			"in %s, store.db is empty, was removed or is another, though there was one: what it held is "
+			"gone",
+			a->config->state.path);
+	}
+	state_store_know(a->state, id);
+}
+
 struct store *agent_store(struct agent *a)
 {
 	const struct store_limits limits = { a->config->store.max, a->config->store.age };
 	char why[256];
 
-	if (!a->store && store_open(a->config->state.path, &limits, &a->store, why, sizeof why) < 0)
+	if (a->store)
+		return a->store;
+	if (store_open(a->config->state.path, &limits, &a->store, why, sizeof why) < 0)
 		log_error(a->log, "store", "%s", why);
+	else
+		know_store(a);
 	return a->store;
 }
 
@@ -498,7 +548,8 @@ static int report_state(void *context, struct buffer *out)
 		error = strerror(-state_trouble(a->state));
 	return buffer_text(out, "{\"path\":") || json_string_append(out, path, strlen(path)) ||
 	       buffer_printf(out,
-		       ",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       ",\"lost\":\"%s\",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       losses[state_loss(a->state)].name,
 		       (unsigned long long)a->config->state.max,
 		       (unsigned long long)state_spool_bytes_all(a->state),
 		       (unsigned long long)state_failures(a->state)) ||
@@ -526,11 +577,20 @@ static double read_memory(void *context)
 	return (double)budget_used(&((struct agent *)context)->pipeline.budget);
 }
 
+static double read_damaged(void *context)
+{
+	return (double)state_spool_damaged(((struct agent *)context)->state);
+}
+
 static void add_numbers(struct agent *a)
 {
+	struct counter *damaged = counter_row(&a->counters, COUNTER_GROWS, "spool_damaged_rows_total", "",
+		"Rows of the spool whose bytes are not what was written: set aside, not sent.");
 	struct counter *memory = counter_row(
 		&a->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of telemetry alive in the process.");
 
+	damaged->read = read_damaged;
+	damaged->context = a;
 	memory->read = read_memory;
 	memory->context = a;
 	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value =

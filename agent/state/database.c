@@ -60,6 +60,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE positions ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN head_at INTEGER NOT NULL DEFAULT 0;",
+
+	/* How many there were: the ledger beside it knows, too, and so that one of them is missing or older. */
+	"INSERT INTO meta VALUES ('commits', 0);",
 };
 
 /* Where the file of a parked record was read to, as far as it is saved. */
@@ -96,7 +99,8 @@ static const char *const statements[STATEMENTS] = {
 	[FORGET_DOUBTFUL] = "DELETE FROM parked WHERE doubtful AND EXISTS (SELECT *" POSITION_OF "> parked.offset)",
 	[DOUBT_PARKED] = "UPDATE parked SET doubtful = 1 WHERE EXISTS (SELECT *" POSITION_OF "<= parked.offset)",
 	[GET_LEDGER] = "SELECT terms FROM ledger WHERE key = ?",
-	[PUT_GENERATION] = "UPDATE meta SET value = max(value, ?) WHERE name = 'generation'",
+	[PUT_NUMBERS] = "UPDATE meta SET value = max(value, CASE name WHEN 'generation' THEN ? ELSE ? END)"
+			" WHERE name IN ('generation', 'commits')",
 };
 
 int database_errno(int code)
@@ -235,7 +239,9 @@ static int examine(struct database *d)
 
 	if (!failed && version > COUNT_OF(migrations))
 		return -EPROTO;
+	d->made = version == 0;
 	failed = failed ? failed : migrate(d, version);
+	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
 	failed = failed ? failed : check(d, running);
 	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");

@@ -32,7 +32,7 @@ enum statement {
 	FORGET_DOUBTFUL,
 	DOUBT_PARKED,
 	GET_LEDGER,
-	PUT_GENERATION,
+	PUT_NUMBERS,
 	STATEMENTS
 };
 
@@ -56,6 +56,8 @@ struct database {
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
 	uint64_t owned; /* bytes of the database that have blocks */
 	uint64_t wanted; /* while starved: what it should be */
+	bool made; /* it was empty, or not there */
+	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
 	int starved; /* what allocating more ended with; 0: it worked */
 };

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #include "base/path.h"
 
@@ -69,6 +70,7 @@ struct store {
 	uint64_t wal_bytes; /* the share of the WAL */
 	bool damaged; /* to be set aside before anything else */
 	struct path_folder folder;
+	uint32_t id;
 };
 
 static int sqlite_errno(int code)
@@ -132,6 +134,23 @@ static int make_tables(struct store *s)
 	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
 }
 
+/* By which it is known that it is not the file that it was: SQLite keeps a number in its head for whoever wants one. */
+static int learn_id(struct store *s)
+{
+	int64_t id = number(s->db, "PRAGMA application_id");
+	char sql[60];
+	uint32_t drawn;
+
+	s->id = (uint32_t)id;
+	if (id != 0)
+		return id < 0 ? -EIO : 0;
+	if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+		return -EIO;
+	s->id = (drawn & INT32_MAX) | 1;
+	snprintf(sql, sizeof sql, "PRAGMA application_id = %u", s->id);
+	return run(s->db, sql);
+}
+
 static int settings(struct store *s)
 {
 	char sql[300];
@@ -164,6 +183,7 @@ static int open_once(struct store *s)
 
 	failed = failed ? failed : settings(s);
 	failed = failed ? failed : make_tables(s);
+	failed = failed ? failed : learn_id(s);
 	for (int i = 0; i < PUTS && !failed; i++)
 		failed = sqlite_errno(
 			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
@@ -211,6 +231,11 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 		folder, store_name, path_why(failed));
 	store_close(s);
 	return failed;
+}
+
+uint32_t store_id(const struct store *s)
+{
+	return s->id;
 }
 
 void store_close(struct store *s)

@@ -1,4 +1,4 @@
-"""What an app can plant on a volume that it shares with the agent: links that lead elsewhere, which are not followed."""
+"""What an app can plant on a volume that it shares with the agent: links that lead elsewhere are not followed."""
 
 import json
 import os
