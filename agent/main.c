@@ -51,6 +51,7 @@ static const char usage[] =
 	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
 	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "
 	"logs.collect.tail=/var/log/app/*.log\n"
+	"                    a secret as ${file:/path} or ${NAME}: every process can read the command line\n"
 	"  --json            status, show and parked: as JSON\n"
 	"  --debug           log more\n"
 	"  --version, --help\n"
