@@ -24,6 +24,7 @@ enum {
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
 	TRIM_AFTER_MS = 2000,
+	TELL_HELD_S = 10,
 	MEMORY_PART = 2, /* `memory` is at most one of so many parts of what the process may have */
 	MEMORY_MIN = 2 << 20,
 };
@@ -606,6 +607,14 @@ static void add_numbers(struct agent *a)
 	report_add(&a->report, "mapping_conflicts", conflicts_report, &a->conflicts);
 }
 
+static void on_tell_held(void *context)
+{
+	struct agent *a = context;
+
+	log_tell_held(a->log, false);
+	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
+}
+
 /* The start has touched code that is not needed again. */
 static void on_settled_in(void *context)
 {
@@ -672,6 +681,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	metrics_start(&a->metrics);
 	health_start(&a->health);
 	loop_timer_init(&a->leave_again, a->loop, spool_leave, a);
+	loop_timer_init(&a->tell_held, a->loop, on_tell_held, a);
+	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
@@ -778,6 +789,7 @@ static void say_goodbye(struct agent *a, uint64_t lost)
 {
 	if (a->phase < AGENT_RUNNING)
 		return;
+	log_tell_held(a->log, true);
 	if (lost)
 		log_error(a->log, who, "ended: %llu records lost", (unsigned long long)lost);
 	else
@@ -820,6 +832,7 @@ uint64_t agent_stop(struct agent *a)
 	counters_done(&a->counters);
 	conflicts_done(&a->conflicts);
 	ledger_done(&a->ledger);
+	loop_timer_done(&a->tell_held);
 	loop_timer_done(&a->settled_in);
 	loop_timer_done(&a->leave_again);
 	loop_timer_done(&a->look);

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "base/log_limit.h"
 #include "base/text.h"
 #include "cli_parked.h"
 #include "cli_status.h"
@@ -274,7 +275,8 @@ static int command_run(const struct command_line *c, const struct agent_config *
 	struct log log = { .fd = STDERR_FILENO,
 		.level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		.clock = &clock_system,
-		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON };
+		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON,
+		.limit = oxp_new(sizeof *log.limit) };
 	struct agent *agent = oxp_new(sizeof *agent);
 	uint64_t lost;
 	int failed;
@@ -285,6 +287,7 @@ static int command_run(const struct command_line *c, const struct agent_config *
 		agent_run(agent);
 	lost = agent_stop(agent);
 	free(agent);
+	free(log.limit);
 	return failed || lost ? STATUS_FAILED : STATUS_FINE;
 }
 

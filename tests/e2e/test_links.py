@@ -124,6 +124,25 @@ def test_a_link_that_is_switched_brings_no_neighbours_of_where_it_led(oxpecker, 
     assert_nothing_told(server)
 
 
+def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, shared):
+    """Each of these files is worth a warning, and has a name that would be another line, or another's."""
+    server, own, count = fault_server(), shared.parent / "own", 300
+    for number in range(count):
+        (own / str(number)).write_text(SECRET)
+        os.symlink(own / str(number), shared / f'{number}\n{{"level":"error"}}\x9b2J.log')
+    (shared / "app.log").write_text('{"n":1}\n')
+    agent = oxpecker(settings(shared, server, "*.log"))
+    wait_delivered(agent, 1)
+    agent.wait_until(lambda: agent.metric("oxpecker_refused_links_total") == count)
+    agent.wait_until(lambda: "more like this were not written" in agent.err())
+    lines = [json.loads(line) for line in agent.err().splitlines()]
+    assert all(set(line) == {"timestamp", "level", "component", "message"} for line in lines)
+    refused = [line for line in lines if "cannot open" in line["message"]]
+    assert 20 <= len(refused) <= 30 and not any("\x9b" in line["message"] for line in lines)
+    told = sum(int(line["message"].split()[0]) for line in refused if "more like this" in line["message"])
+    assert told + len([line for line in refused if "more like this" not in line["message"]]) == count
+
+
 IN_CONTAINER = """#!/bin/sh
 exec unshare --mount --pid --fork --mount-proc --kill-child sh -c '
 	mount -t tmpfs volume {shared} && mkdir {shared}/sub && ln -s {own}/key {shared}/app.log &&
