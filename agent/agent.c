@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "base/cgroup.h"
+#include "base/path.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "http/client.h"
@@ -25,6 +26,7 @@ enum {
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
 	TRIM_AFTER_MS = 2000,
+	TELL_HELD_S = 10,
 	MEMORY_PART = 2, /* `memory` is at most one of so many parts of what the process may have */
 	MEMORY_MIN = 2 << 20,
 };
@@ -130,8 +132,39 @@ static void on_state_trouble(void *context, const struct state *state)
 		log_error(a->log, "state", "cannot write to %s: %s", a->config->state.path, strerror(-failed));
 }
 
-static void tell_state(const struct agent *a, const char *path)
+static const struct {
+	const char *name; /* on /status */
+	const char *what;
+} losses[] = {
+	[STATE_NO_LOSS] = { "", "" },
+	[STATE_EMPTY] = { "state.db is empty",
+		"state.db is empty or was removed, though there was a state: positions, spool and parked records are "
+		"gone; files are read from where `start` says, and what was sent before may be sent twice" },
+	[STATE_OLDER] = { "state.db is older",
+		"state.db lacks what was saved last: it is an older copy, or its WAL was removed; the positions since "
+		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
+	[STATE_OTHER] = { "state.db is another",
+		"state.db and ledger are not of one state: one of them was replaced; files are read from the positions "
+		"in state.db, whosesoever they are, and the ledger's rows of socket doors go on" },
+	[STATE_NO_LEDGER] = { "ledger is empty",
+		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "
+		"it, is counted from nothing; positions are as they were" },
+};
+
+static void count_loss(struct agent *a)
 {
+	++counter_row(&a->counters, COUNTER_GROWS, "state_losses_total", "",
+		"Files under `state` that were found to be missing, older or another's.")
+		  ->value;
+}
+
+static void tell_state(struct agent *a, const char *path)
+{
+	if (state_loss(a->state)) {
+		count_loss(a);
+		log_error(a->log, who, "in %s, %s", path, losses[state_loss(a->state)].what);
+	}
+
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,
 			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
@@ -149,6 +182,7 @@ static int start_services(struct agent *a)
 	struct state_options options = { .path = a->config->state.path,
 		.max = a->config->state.max,
 		.trouble = on_state_trouble,
+		.damaged = spool_damaged,
 		.context = a };
 	char why[256] = "";
 	int failed = lane_new(a->loop, "oxp-cpu", LANE_DEPTH, &a->cpu);
@@ -381,13 +415,31 @@ static int start_collectors(struct agent *a)
 	return 0;
 }
 
+static void know_store(struct agent *a)
+{
+	uint64_t known = state_store_known(a->state), id = store_id(a->store);
+
+	if (known && known != id) {
+		count_loss(a);
+		log_error(a->log, "store",
+			"in %s, store.db is empty, was removed or is another, though there was one: what it held is "
+			"gone",
+			a->config->state.path);
+	}
+	state_store_know(a->state, id);
+}
+
 struct store *agent_store(struct agent *a)
 {
 	const struct store_limits limits = { a->config->store.max, a->config->store.age };
 	char why[256];
 
-	if (!a->store && store_open(a->config->state.path, &limits, &a->store, why, sizeof why) < 0)
+	if (a->store)
+		return a->store;
+	if (store_open(a->config->state.path, &limits, &a->store, why, sizeof why) < 0)
 		log_error(a->log, "store", "%s", why);
+	else
+		know_store(a);
 	return a->store;
 }
 
@@ -428,7 +480,7 @@ static int listen_at(struct agent *a, struct http_server *server, const char *ad
 	int failed = http_server_listen(server, address, NULL);
 
 	if (failed)
-		log_error(a->log, who, "cannot listen on %s: %s", address, strerror(-failed));
+		log_error(a->log, who, "cannot listen on %s: %s", address, path_why(failed));
 	return failed;
 }
 
@@ -512,7 +564,8 @@ static int report_state(void *context, struct buffer *out)
 		error = strerror(-state_trouble(a->state));
 	return buffer_text(out, "{\"path\":") || json_string_append(out, path, strlen(path)) ||
 	       buffer_printf(out,
-		       ",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       ",\"lost\":\"%s\",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       losses[state_loss(a->state)].name,
 		       (unsigned long long)a->config->state.max,
 		       (unsigned long long)state_spool_bytes_all(a->state),
 		       (unsigned long long)state_failures(a->state)) ||
@@ -540,11 +593,20 @@ static double read_memory(void *context)
 	return (double)budget_used(&((struct agent *)context)->pipeline.budget);
 }
 
+static double read_damaged(void *context)
+{
+	return (double)state_spool_damaged(((struct agent *)context)->state);
+}
+
 static void add_numbers(struct agent *a)
 {
+	struct counter *damaged = counter_row(&a->counters, COUNTER_GROWS, "spool_damaged_rows_total", "",
+		"Rows of the spool whose bytes are not what was written: set aside, not sent.");
 	struct counter *memory = counter_row(
 		&a->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of telemetry alive in the process.");
 
+	damaged->read = read_damaged;
+	damaged->context = a;
 	memory->read = read_memory;
 	memory->context = a;
 	counter_row(&a->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value =
@@ -558,6 +620,14 @@ static void add_numbers(struct agent *a)
 	report_add(&a->report, "state", report_state, a);
 	report_add(&a->report, "parked", parked_report, &a->parked);
 	report_add(&a->report, "mapping_conflicts", conflicts_report, &a->conflicts);
+}
+
+static void on_tell_held(void *context)
+{
+	struct agent *a = context;
+
+	log_tell_held(a->log, false);
+	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
 /* The start has touched code that is not needed again. */
@@ -644,6 +714,8 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	metrics_start(&a->metrics);
 	health_start(&a->health);
 	loop_timer_init(&a->leave_again, a->loop, spool_leave, a);
+	loop_timer_init(&a->tell_held, a->loop, on_tell_held, a);
+	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
@@ -750,6 +822,7 @@ static void say_goodbye(struct agent *a, uint64_t lost)
 {
 	if (a->phase < AGENT_RUNNING)
 		return;
+	log_tell_held(a->log, true);
 	if (lost)
 		log_error(a->log, who, "ended: %llu records lost", (unsigned long long)lost);
 	else
@@ -792,6 +865,7 @@ uint64_t agent_stop(struct agent *a)
 	counters_done(&a->counters);
 	conflicts_done(&a->conflicts);
 	ledger_done(&a->ledger);
+	loop_timer_done(&a->tell_held);
 	loop_timer_done(&a->settled_in);
 	loop_timer_done(&a->leave_again);
 	loop_timer_done(&a->look);

@@ -74,6 +74,7 @@ struct agent {
 	struct loop_signal terminate, interrupt;
 	struct loop_timer settled_in;	/* gives back what the start needed */
 	struct loop_timer look, deadline; /* while draining */
+	struct loop_timer tell_held; /* what the log holds back */
 	size_t commits; /* under way at the end */
 	size_t spooling; /* bytes of copies on their way to the spool then */
 	uint64_t unkept; /* records that could not be spooled: lost */

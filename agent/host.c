@@ -8,7 +8,7 @@
 #include "agent.h"
 #include "state/state.h"
 
-enum { MESSAGE_MAX = 1024, LABELS_MAX = 300, KEY_MAX = 256 };
+enum { LABELS_MAX = 300, KEY_MAX = 256 };
 
 struct host *host_new(struct agent *agent, const char *place, const char *name)
 {
@@ -92,13 +92,11 @@ uint64_t host_state_id(struct host *h)
 
 void host_log(struct host *h, enum log_level level, const char *format, ...)
 {
-	char message[MESSAGE_MAX];
 	va_list args;
 
 	va_start(args, format);
-	vsnprintf(message, sizeof message, format, args);
+	log_vwrite(h->agent->log, level, h->name, format, args);
 	va_end(args);
-	log_write(h->agent->log, level, h->name, "%s", message);
 }
 
 static uint64_t *number(struct host *h, enum counter_kind kind, const char *name, const char *help)

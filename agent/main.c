@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "agent.h"
+#include "base/log_limit.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "cli_parked.h"
@@ -52,6 +53,7 @@ static const char usage[] =
 	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
 	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "
 	"logs.collect.tail=/var/log/app/*.log\n"
+	"                    a secret as ${file:/path} or ${NAME}: every process can read the command line\n"
 	"  --json            status, show and parked: as JSON\n"
 	"  --debug           log more\n"
 	"  --version, --help\n"
@@ -274,7 +276,8 @@ static int command_run(const struct command_line *c, const struct agent_config *
 	struct log log = { .fd = STDERR_FILENO,
 		.level = c->debug ? LOG_LEVEL_DEBUG : LOG_LEVEL_INFO,
 		.clock = &clock_system,
-		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON };
+		.form = isatty(STDERR_FILENO) ? LOG_FORM_COLOUR : LOG_FORM_JSON,
+		.limit = oxp_new(sizeof *log.limit) };
 	struct agent *agent = oxp_new(sizeof *agent);
 	uint64_t lost;
 	int failed;
@@ -286,6 +289,7 @@ static int command_run(const struct command_line *c, const struct agent_config *
 		agent_run(agent);
 	lost = agent_stop(agent);
 	free(agent);
+	free(log.limit);
 	return failed || lost ? STATUS_FAILED : STATUS_FINE;
 }
 

@@ -393,6 +393,28 @@ static bool restore_row(void *context, uint64_t id, const struct ledger_amount *
 	return true;
 }
 
+static const struct refill *refill_of(const struct agent *a, const char *key)
+{
+	const struct refill *r = a->refills;
+
+	while (r && strcmp(r->key, key) != 0)
+		r = r->next;
+	return r;
+}
+
+/* The start counted its records as held, as it read no more than had room then; they are where those go that a start
+ * finds damaged. */
+void spool_damaged(void *agent, const char *key, uint64_t id, const struct ledger_amount *amount)
+{
+	struct agent *a = agent;
+	const struct refill *r = refill_of(a, key);
+
+	log_error(a->log, "spool", "a row of %llu records for \"%s\" is damaged: it is set aside and not sent",
+		(unsigned long long)amount->records, key);
+	if (r && id <= r->until)
+		ledger_move(r->source->routes[r->route].row->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
+}
+
 static void ask_for_row(struct refill *r);
 
 static void on_row(void *context, const struct state_spooled *row)

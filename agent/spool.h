@@ -26,6 +26,8 @@ void spool_keep_end(struct agent *); /* behind the last spool_keep() */
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
  * what is in the spool in all, by route. Before the books are opened. */
 int spool_restore(struct agent *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
+/* A row turned out damaged when it was read back: what was in it is not held any more. */
+void spool_damaged(void *agent, const char *key, uint64_t id, const struct ledger_amount *);
 /* Deletes once more what could not be deleted: of a timer, and at the end. */
 void spool_leave(void *agent);
 void spool_done(struct agent *);

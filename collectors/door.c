@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/path.h"
 #include "proto/gzip.h"
 
 enum {
@@ -521,7 +522,7 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 		failed = http_server_listen(d->server, addresses->items[i], NULL);
 		if (failed)
 			host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", addresses->items[i],
-				strerror(-failed));
+				path_why(failed));
 	}
 	return failed;
 }

@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "collectors/stream.h"
 #include "config/option.h"
@@ -159,28 +160,40 @@ static void enlarge(struct collector *c, int fd)
 			(unsigned long long)*c->buffer, c->config->path, wanted);
 }
 
+/* Before it is opened: a device may do something when it is. */
+static int check_fifo(int fd)
+{
+	struct stat info;
+
+	if (fstat(fd, &info) < 0)
+		return -errno;
+	if (S_ISLNK(info.st_mode))
+		return -ELOOP;
+	return S_ISFIFO(info.st_mode) ? path_one_name(&info) : -ENOTSUP;
+}
+
 /* One reader: two would tear lines apart. `made`: it is ours, and has the mode that it is to have, whatever the umask
- * took. */
+ * took; in a folder that others may write to it may be another by now, which belongs to somebody else. */
 static int check_open(int fd, bool made, mode_t mode)
 {
 	struct stat info;
 
 	if (fstat(fd, &info) < 0)
 		return -errno;
-	if (!S_ISFIFO(info.st_mode))
-		return -ENOTSUP;
-	if (made && fchmod(fd, mode) < 0)
+	if (made && info.st_uid == geteuid() && fchmod(fd, mode) < 0)
 		return -errno;
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* The same FIFO once more, whoever has its name now. */
-static int open_keeper(int fd)
+/* The same FIFO once more, whoever has its name now. The descriptor or -errno. */
+static int reopen(int fd, int flags)
 {
 	char link[LINK_MAX];
+	int again;
 
 	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	return open(link, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	again = open(link, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	return again < 0 ? -errno : again;
 }
 
 /* Who else has it open for writing shows when we do not. */
@@ -193,29 +206,50 @@ static bool has_writer(struct stream *s)
 	let_end(f);
 	alone = poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
 	if (kept)
-		f->keeper = open_keeper(s->fd);
+		f->keeper = reopen(s->fd, O_WRONLY);
 	return !alone;
 }
 
-/* The descriptor, or -errno. */
-static int open_path(const struct pipe_config *config)
+/* The FIFO of that name in that folder, which is no link. */
+static int open_at(const struct pipe_config *config, const struct path_place *at)
 {
 	bool made = false;
 	unsigned mode = 0;
 	int fd, failed;
 
 	if (config->create && mode_parse(config->mode, &mode)) {
-		made = mkfifo(config->path, mode | S_IRUSR | S_IWUSR) == 0;
+		made = mkfifoat(at->fd, at->name, mode | S_IRUSR | S_IWUSR) == 0;
 		if (!made && errno != EEXIST)
 			return -errno;
 	}
-	fd = open(config->path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+	fd = path_place_get(at, O_PATH, 0);
 	if (fd < 0)
-		return -errno;
-	failed = check_open(fd, made, mode);
+		return fd;
+	failed = check_fifo(fd);
+	if (!failed) {
+		failed = reopen(fd, O_RDONLY);
+		close(fd);
+		if (failed < 0)
+			return failed;
+		fd = failed;
+		failed = check_open(fd, made, mode);
+	}
 	if (failed)
 		close(fd);
 	return failed ? failed : fd;
+}
+
+/* The descriptor, or -errno. */
+static int open_path(const struct pipe_config *config)
+{
+	struct path_place at;
+	int fd = path_place_open(config->path, &at);
+
+	if (fd < 0)
+		return fd;
+	fd = open_at(config, &at);
+	path_place_close(&at);
+	return fd;
 }
 
 static const char *reason(int failed)
@@ -223,22 +257,21 @@ static const char *reason(int failed)
 	return failed == -ENOTSUP       ? "it is no FIFO (who writes before there is one makes a file: mkfifo first)"
 	       : failed == -EACCES      ? "permission denied (it is opened for reading and for writing)"
 	       : failed == -EWOULDBLOCK ? "it has a reader already"
-					: strerror(-failed);
+					: path_why(failed);
 }
 
 static int open_fifo(struct collector *c)
 {
 	struct fifo *f;
 	struct stat info;
-	int keeper, failed, fd = open_path(c->config);
+	int keeper, fd = open_path(c->config);
 
 	if (fd < 0)
 		return fd;
-	keeper = open_keeper(fd);
+	keeper = reopen(fd, O_WRONLY);
 	if (keeper < 0) {
-		failed = -errno;
 		close(fd);
-		return failed;
+		return keeper;
 	}
 	if (fstat(fd, &info) < 0)
 		info = (struct stat){ .st_ino = 0 };
@@ -285,7 +318,7 @@ static void on_look(void *context)
 	struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
 
 	if (f && f->keeper < 0) /* it could not be opened again */
-		f->keeper = open_keeper(f->stream.fd);
+		f->keeper = reopen(f->stream.fd, O_WRONLY);
 	if (c->count < FIFOS_MAX && is_lost(c))
 		read_new(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));

@@ -18,6 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "collectors/datagrams.h"
 #include "collectors/stream.h"
@@ -303,7 +304,7 @@ static void go_on(void *context)
 
 static const char *reason(int failed)
 {
-	return failed == -EADDRINUSE ? "somebody listens there" : strerror(-failed);
+	return failed == -EADDRINUSE ? "somebody listens there" : path_why(failed);
 }
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)

@@ -57,6 +57,9 @@ static const struct option tail_options[] = {
 		.help = "Reads files of `paths` that are compressed, once, but those that were read before they were; "
 			"else "
 			"they are left out." },
+	{ OPT_TEXTS(struct tail_config, links), .name = "links", .example = "[/srv/app]",
+		.help = "Folders that links may lead into, beyond those of `paths`, where others than root and we can "
+			"have made them; any: anywhere." },
 	{ .name = NULL },
 };
 
@@ -223,7 +226,9 @@ static int report_troubles(const struct tail_file_list *list, struct buffer *out
 			continue;
 		failed = buffer_text(out, *count ? ",{\"file\":" : "{\"file\":") ||
 			 json_string_append(out, f->path, strlen(f->path)) ||
-			 buffer_printf(out, ",\"why\":\"%s\"}", strerror(f->trouble));
+			 buffer_text(out, ",\"why\":") ||
+			 json_string_append(out, tail_links_why(f->trouble), strlen(tail_links_why(f->trouble))) ||
+			 buffer_text(out, "}");
 		++*count;
 	}
 	return failed;
@@ -343,6 +348,8 @@ static void add_counters(struct collector *c, struct host *host)
 		"Compressed files that were looked into, whether they were read or not.");
 	c->unpacked = host_counter(host, "unpacked_total", "Compressed files that were read.");
 	c->damaged = host_counter(host, "damaged_gzip_total", "Compressed files that were damaged, cut or too large.");
+	c->refused = host_counter(host, "refused_links_total",
+		"Files that were not opened, since a link that others may have made leads to them.");
 	c->errors = host_counter(
 		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }
@@ -373,6 +380,10 @@ static bool tail_check(const void *config, char *why, size_t room)
 	}
 	tail_globs_free(&paths);
 	tail_globs_free(&exclude);
+	if (!tail_links_check(tail->links)) {
+		snprintf(why, room, "links: expected absolute paths of folders, or any");
+		return false;
+	}
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 

@@ -100,14 +100,18 @@ static void take_file(struct collector *c, struct tail_file *f, int fd)
 
 /* Opens the file of that identity if it has that name still: else both are found by the next scan. -1: it has not, or
  * it is in trouble. */
-static int open_as(struct collector *c, struct tail_file *f, const char *path, const struct tail_identity *wanted)
+static int open_as(
+	struct collector *c, struct tail_file *f, const struct tail_found *found, const struct tail_identity *wanted)
 {
+	const struct tail_links links = { &c->paths, c->config->links };
 	struct tail_identity identity;
 	uint64_t size;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = tail_links_open(&links, found->path, found->name);
 
+	if (fd == -EBADF)
+		return -1;
 	if (fd < 0 || (rlim_t)fd >= c->descriptors)
-		tail_in_trouble(c, f, "open", fd < 0 ? errno : EMFILE);
+		tail_in_trouble(c, f, "open", fd < 0 ? -fd : EMFILE);
 	else if (tail_identify(fd, "", &identity, &size) == 0 && tail_same(&identity, wanted))
 		return fd;
 	if (fd >= 0)
@@ -115,9 +119,9 @@ static int open_as(struct collector *c, struct tail_file *f, const char *path, c
 	return -1;
 }
 
-static void open_file(struct collector *c, struct tail_file *f, const char *path)
+static void open_file(struct collector *c, struct tail_file *f, const struct tail_found *found)
 {
-	int fd = open_as(c, f, path, &f->identity);
+	int fd = open_as(c, f, found, &f->identity);
 
 	if (fd < 0)
 		remember_unopened(c, f);
@@ -134,7 +138,7 @@ static void add_file(struct collector *c, const struct tail_found *found, bool g
 	f->silent = found->silent;
 	f->from_end = c->config->start == START_END && !c->had_scan && !gone && was_there_before(c, f);
 	f->offset = f->from_end ? found->size : 0;
-	open_file(c, f, found->path);
+	open_file(c, f, found);
 }
 
 static void drop_file(struct collector *c, struct tail_file *f)
@@ -197,7 +201,7 @@ static bool goes_on_in_copy(struct collector *c, struct tail_file *f, const stru
 	if (f->fd < 0 || f->packed || f->state != TAIL_FOLLOWED || f->identity.dev != found->identity.dev ||
 		f->identity.inode != found->identity.inode)
 		return false;
-	fd = open_as(c, f, found->path, &found->identity);
+	fd = open_as(c, f, found, &found->identity);
 	if (fd < 0)
 		return false;
 	if (tail_head_is(fd, &begin) != 1 || tail_stood_before(fd, f->offset, &f->before) != 1) {
@@ -229,7 +233,7 @@ static void found_again(struct collector *c, struct tail_file *f, const struct t
 		f->silent = found->silent;
 	}
 	if (f->fd < 0 && !f->spent)
-		open_file(c, f, found->path);
+		open_file(c, f, found);
 	if (f->packed)
 		return;
 	if (found->size != tail_file_seen(f) || f->trouble)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/path.h"
+
 enum { SMALLEST_GZIP = 18, TRAILER = 4 };
 
 /* Longer than two bytes where a line could begin so. */
@@ -42,11 +44,17 @@ enum tail_packing tail_packing_of(struct bytes beginning)
 static int open_nameless(const char *folder)
 {
 	char path[PATH_MAX];
-	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct path_folder at;
+	int failed = path_folder_open(folder, false, &at), fd;
 
-	if (fd >= 0 || (errno != EOPNOTSUPP && errno != EISDIR && errno != EINVAL))
-		return fd;
-	if ((size_t)snprintf(path, sizeof path, "%s/unpacked-XXXXXX", folder) >= sizeof path)
+	if (failed)
+		return errno = -failed, -1;
+	fd = openat(at.fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	failed = errno;
+	path_folder_close(&at);
+	if (fd >= 0 || (failed != EOPNOTSUPP && failed != EISDIR && failed != EINVAL))
+		return errno = failed, fd;
+	if ((size_t)snprintf(path, sizeof path, "%s/unpacked-XXXXXX", at.name) >= sizeof path)
 		return errno = ENAMETOOLONG, -1;
 	fd = mkostemp(path, O_CLOEXEC);
 	if (fd >= 0)

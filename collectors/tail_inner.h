@@ -4,6 +4,7 @@
  *	tail.c            options, inotify and polling, life
  *	tail_work.c       scans from begin to end, in steps
  *	tail_find.c       what a scan found: new files, names that changed hands, files without one
+ *	tail_links.c      which links are followed
  *	tail_packed.c     compressed files
  *	tail_read.c       slices in turns, and what is held for the rest of a message
  *	tail_positions.c  generations and positions, committed together
@@ -15,6 +16,7 @@
 
 #include "collectors/tail_globs.h"
 #include "collectors/tail_gzip.h"
+#include "collectors/tail_links.h"
 #include "collectors/tail_table.h"
 #include "collectors/tail_watch.h"
 
@@ -29,6 +31,7 @@ struct tail_config {
 	int poll;
 	struct duration poll_every;
 	bool gzip;
+	const struct option_list *links;
 };
 
 enum { POLL_AUTO, POLL_ALWAYS };
@@ -88,7 +91,7 @@ struct collector {
 	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
 	size_t packed_waiting; /* files that wait for their turn: what may be theirs is not forgotten */
 	uint64_t *open_files, *rotations, *truncations, *vanished, *errors, *holes, *hole_bytes, *packed, *unpacked,
-		*damaged, *scan_count;
+		*damaged, *scan_count, *refused;
 };
 
 /* Positions. */

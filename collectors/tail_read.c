@@ -65,7 +65,8 @@ void tail_in_trouble(struct collector *c, struct tail_file *f, const char *what,
 
 	++*c->errors;
 	if (f->trouble != error && !(none_left && c->out_of_descriptors))
-		host_log(c->reader.host, LOG_LEVEL_WARN, "cannot %s %s: %s", what, f->path, strerror(error));
+		host_log(c->reader.host, LOG_LEVEL_WARN, "cannot %s %s: %s", what, f->path, tail_links_why(error));
+	*c->refused += f->trouble != error && error >= TAIL_LEADS_OUT;
 	c->troubled += !f->trouble;
 	f->trouble = error;
 	c->out_of_descriptors = c->out_of_descriptors || none_left;

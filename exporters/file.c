@@ -10,8 +10,10 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "component.h"
 #include "config/option.h"
 #include "loop/lane.h"
@@ -183,7 +185,28 @@ static void file_destroy(struct exporter *e)
 	free(e);
 }
 
-/* Opened without blocking: a pipe that nobody reads is an error now, not a start that never ends. */
+/* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names
+ * may be one that somebody wants changed. Opened without blocking: a pipe that nobody reads is an error now, not a
+ * start that never ends. */
+static int open_path(const char *path)
+{
+	struct path_place at;
+	struct stat info;
+	int fd = path_place_open(path, &at), failed;
+
+	if (fd < 0)
+		return fd;
+	fd = path_place_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
+	path_place_close(&at);
+	if (fd < 0)
+		return fd;
+	failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
+	if (!failed)
+		return fd;
+	close(fd);
+	return failed;
+}
+
 static int file_create(const void *config, struct host *host, struct exporter **ret)
 {
 	const struct file_config *c = config;
@@ -191,10 +214,10 @@ static int file_create(const void *config, struct host *host, struct exporter **
 	bool standard = strcmp(c->path, "-") == 0;
 
 	e->host = host;
-	e->fd = standard ? STDOUT_FILENO : open(c->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NONBLOCK, 0640);
+	e->fd = standard ? STDOUT_FILENO : open_path(c->path);
 	if (e->fd < 0) {
-		int failed = -errno;
-		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, strerror(-failed));
+		int failed = e->fd;
+		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, path_why(failed));
 		free(e);
 		return failed;
 	}

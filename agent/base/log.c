@@ -1,9 +1,9 @@
 #include "base/log.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/log_limit.h"
 #include "base/text.h"
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
@@ -26,21 +26,122 @@ static int format_line(struct buffer *b, const struct log *log, enum log_level l
 	return buffer_printf(b, "%s %-5s %s: %s\n", when, name, who, text);
 }
 
-void log_write(const struct log *log, enum log_level level, const char *who, const char *format, ...)
+/* Of a valid character of `size` bytes. */
+static unsigned code_of(const unsigned char *p, size_t size)
 {
-	char text[LOG_LINE_MAX];
-	struct buffer line;
-	va_list args;
+	unsigned code = size == 1 ? *p : *p & (0x7fu >> size);
 
-	if (level > log->level)
-		return;
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	if (log->form != LOG_FORM_JSON)
-		text_one_line(text);
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | (p[i] & 0x3fu);
+	return code;
+}
+
+/* What ends a line, speaks to a terminal, or has it show other text than is there. JSON escapes those below a space
+ * itself. */
+static bool is_harmful(unsigned code, bool json)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = { { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb } };
+
+	if (code < ' ')
+		return !json;
+	for (size_t i = 0; i < COUNT_OF(ranges); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static size_t character_size(const char *p, size_t left)
+{
+	for (size_t n = 1; n <= 4 && n <= left; n++)
+		if (utf8_valid(p, n))
+			return n;
+	return 0;
+}
+
+static void defuse(char *text, bool json)
+{
+	size_t left = strlen(text), n;
+
+	for (char *p = text; left > 0; p += n, left -= n) {
+		n = character_size(p, left);
+		if (n == 0)
+			*p = json ? *p : '?'; /* in JSON U+FFFD is what becomes of it */
+		else if (is_harmful(code_of((const unsigned char *)p, n), json))
+			memset(p, ' ', n);
+		n = n ? n : 1;
+	}
+}
+
+static void write_line(const struct log *log, enum log_level level, const char *who, char *text)
+{
+	struct buffer line;
+
+	defuse(text, log->form == LOG_FORM_JSON);
 	buffer_init(&line, 8 * LOG_LINE_MAX);
 	if (format_line(&line, log, level, who, text) == 0 && write(log->fd, line.data, line.size) < 0)
 		(void)0; /* nowhere left to complain */
 	buffer_done(&line);
+}
+
+static void tell(const struct log *log, struct log_place *p)
+{
+	char text[LOG_LINE_MAX];
+
+	snprintf(text, sizeof text, "%llu more like this were not written, the last: %s", (unsigned long long)p->held,
+		p->last);
+	p->held = 0;
+	write_line(log, p->level, p->who, text);
+}
+
+void log_tell_held(const struct log *log, bool all)
+{
+	struct mono_time now = log->clock->mono(log->clock);
+
+	for (size_t i = 0; log->limit && i < LOG_PLACES; i++) {
+		struct log_place *p = &log->limit->places[i];
+		if (p->held && (all || log_place_take(p, now)))
+			tell(log, p);
+	}
+}
+
+/* Whether it is to be written now. Else it is kept as the last of its place. */
+static bool admit(const struct log *log, enum log_level level, const char *who, const char *format, const char *text)
+{
+	struct mono_time now = log->clock->mono(log->clock);
+	struct log_place gone, *p = log_place_find(log->limit, now, who, format, &gone);
+
+	if (gone.held)
+		tell(log, &gone);
+	p->level = level;
+	if (!log_place_take(p, now)) {
+		p->held++;
+		snprintf(p->last, sizeof p->last, "%s", text);
+		return false;
+	}
+	if (p->held)
+		tell(log, p);
+	return true;
+}
+
+void log_vwrite(const struct log *log, enum log_level level, const char *who, const char *format, va_list args)
+{
+	char text[LOG_LINE_MAX];
+
+	if (level > log->level)
+		return;
+	vsnprintf(text, sizeof text, format, args);
+	if (!log->limit || admit(log, level, who, format, text))
+		write_line(log, level, who, text);
+}
+
+void log_write(const struct log *log, enum log_level level, const char *who, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	log_vwrite(log, level, who, format, args);
+	va_end(args);
 }

@@ -3,9 +3,15 @@
  *
  * Transitions are logged ("elasticsearch: refused, retrying"), repetitions are counted by whoever repeats. Code that
  * can be reused does not log; its caller does. A line is cut at LOG_LINE_MAX bytes.
+ *
+ * Outside text that is quoted in a message neither begins a line of its own nor does anything to a terminal: control
+ * characters, what turns the direction of text, and bytes that are not UTF-8 are taken out here, where all messages
+ * pass. A place that says the same again and again is held back (base/log_limit.h).
  */
 #ifndef OXP_LOG_H
 #define OXP_LOG_H
+
+#include <stdarg.h>
 
 #include "base/clock.h"
 
@@ -18,10 +24,14 @@ struct log {
 	enum log_level level; /* what is less important is not written */
 	enum log_form form;
 	const struct clock *clock;
+	struct log_limit *limit; /* NULL: everything is written */
 };
 
 /* `who` is the component ("logs.export.elasticsearch") or "agent". */
 void log_write(const struct log *, enum log_level, const char *who, const char *format, ...) PRINTF_LIKE(4, 5);
+void log_vwrite(const struct log *, enum log_level, const char *who, const char *format, va_list) PRINTF_LIKE(4, 0);
+/* What was held back: where there is room for more by now, or, at the end, all of it. */
+void log_tell_held(const struct log *, bool all);
 #define log_error(log, ...) log_write(log, LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(log, ...) log_write(log, LOG_LEVEL_WARN, __VA_ARGS__)
 #define log_info(log, ...) log_write(log, LOG_LEVEL_INFO, __VA_ARGS__)

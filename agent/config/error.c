@@ -80,7 +80,8 @@ const char *config_error_text(const struct config_errors *e, size_t i)
 
 static bool sounds_secret(const char *word, size_t size)
 {
-	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie" };
+	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie",
+		"salt", "bearer" };
 
 	for (size_t i = 0; i + 2 < size; i++)
 		for (size_t k = 0; k < COUNT_OF(sounds); k++)
@@ -95,7 +96,7 @@ static void hide_secrets(char *line, char *end)
 	char *word = line;
 
 	for (char *p = line; p < end; p++) {
-		if (*p == ':' && sounds_secret(word, (size_t)(p - word))) {
+		if ((*p == ':' || *p == '=') && sounds_secret(word, (size_t)(p - word))) {
 			memset(p + 1, '*', (size_t)(end - p) - 1);
 			return;
 		}
@@ -158,6 +159,37 @@ static bool find_password(const char *p, const char **ret_start, const char **re
 	*ret_start = colon + 1;
 	*ret_end = at;
 	return true;
+}
+
+static bool has_default(struct bytes inside)
+{
+	const char *colon = memmem(inside.data, inside.size, ":-", 2);
+
+	return colon && memcmp(inside.data, "{file:", 6) != 0 && colon + 2 < inside.data + inside.size;
+}
+
+bool config_is_reference(struct bytes text)
+{
+	const char *p = text.data, *end = text.data + text.size;
+
+	while (p < end) {
+		const char *close = *p == '$' && p + 1 < end && p[1] == '{' ? memchr(p, '}', (size_t)(end - p)) : NULL;
+		if (!close || has_default((struct bytes){ p + 1, (size_t)(close - p) - 1 }))
+			return false;
+		p = close + 1;
+	}
+	return true;
+}
+
+bool config_shows_password(const char *text)
+{
+	const char *start, *end;
+
+	for (; (text = strstr(text, "://")); text += 3)
+		if (find_password(text + 3, &start, &end) &&
+			!config_is_reference((struct bytes){ start, (size_t)(end - start) }))
+			return true;
+	return false;
 }
 
 char *config_hide_passwords(struct config_arena *arena, const char *text)

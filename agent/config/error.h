@@ -59,4 +59,9 @@ const char *config_quote(struct config_arena *, const char *text);
 /* A copy with the password of each scheme://user:password@host as ***. */
 char *config_hide_passwords(struct config_arena *, const char *text);
 
+/* Whether it is, or has in it, a URL with a password that stands there as it is, not as ${…} without a default. */
+bool config_shows_password(const char *text);
+/* Whether it is nothing but ${NAME} and ${file:/path}: what it says is not what it will be. */
+bool config_is_reference(struct bytes text);
+
 #endif

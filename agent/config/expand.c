@@ -160,6 +160,7 @@ static void expand_node(struct expansion *x)
 	x->tree->expanded += x->out.size;
 	if (!x->failed && x->tree->expanded > TREE_EXPANSION_MAX)
 		node_complain(x->tree->errors, x->node, "all ${…} together become longer than 4 MiB");
+	x->node->written = written;
 	x->node->text = config_copy(x->tree->arena, x->out.data, x->out.size);
 	x->node->empty = x->out.size == 0 && !x->node->quoted;
 	if (x->from_file)

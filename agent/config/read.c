@@ -252,6 +252,29 @@ static void mask_all(const struct node *value)
 			config_mask(n->span);
 }
 
+/* Whether everybody on the machine can read a secret of it, in the list of processes. */
+static bool is_exposed(const struct option *o, const struct node *n)
+{
+	const char *written = n->written ? n->written : n->text;
+
+	if (!n->bare || n->kind != NODE_TEXT)
+		return false;
+	return o->secret ? !config_is_reference(bytes_of(written)) : config_shows_password(written);
+}
+
+static bool refuse_exposed(const struct option_reader *r, const struct option *o, const struct node *value)
+{
+	for (const struct node *n = value; n; n = node_after(value, n)) {
+		if (!is_exposed(o, n))
+			continue;
+		node_complain(r->errors, n,
+			"the secret stands in the command line, where every process can read it; expected "
+			"${file:/path} or ${NAME}, which is a variable of the environment, in its place");
+		return true;
+	}
+	return false;
+}
+
 static void read_value(const struct option_reader *r, const struct option *o, const struct node *value, void *target)
 {
 	void *field = (char *)target + o->offset;
@@ -260,6 +283,8 @@ static void read_value(const struct option_reader *r, const struct option *o, co
 		config_secret(r->arena, field);
 	if (o->secret)
 		mask_all(value);
+	if (refuse_exposed(r, o, value))
+		return;
 	if (o->kind == OPTION_MAP)
 		read_map(r, o, value, field);
 	else if (option_is_list(o))

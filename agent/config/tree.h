@@ -30,6 +30,8 @@ struct node {
 	bool empty;		/* a text for which nothing was written */
 	bool quoted;
 	bool secret;		/* its text came from a file: never shown */
+	bool bare;		/* it was given with --set: the command line is read by every process */
+	const char *written;	/* as it was before ${…} was expanded; NULL: nothing was */
 	const char *key;
 	const char *text;	/* NODE_TEXT; terminated, without zeros within */
 	struct node *parent, *next, *first, *last;

@@ -601,5 +601,7 @@ int tree_set(struct tree *t, const char *assignment)
 		return -EINVAL;
 	replace(target, l.root ? l.root : &empty);
 	target->span = l.root ? target->span : target->key_span;
+	for (struct node *n = target; n; n = node_after(target, n))
+		n->bare = true;
 	return 0;
 }

@@ -2,13 +2,16 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/text.h"
 
 enum { BACKLOG = 512, HOST_MAX = 64 };
@@ -124,15 +127,15 @@ static int listen_tcp(struct listening *l, const char *text)
 }
 
 /* 0 when nothing is at the path any more, -EADDRINUSE when somebody listens there, for whatever type. */
-static int clear_path(const union address *to, int type)
+static int clear_path(const struct path_folder *folder, const char *name, const union address *to, int type)
 {
 	struct stat st;
 	int fd, failed;
 
-	if (lstat(to->un.sun_path, &st) < 0)
+	if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return errno == ENOENT ? 0 : -errno;
 	if (!S_ISSOCK(st.st_mode))
-		return -EEXIST;
+		return S_ISLNK(st.st_mode) ? -ELOOP : -EEXIST;
 	fd = open_socket(AF_UNIX, type);
 	if (fd < 0)
 		return fd;
@@ -141,27 +144,63 @@ static int clear_path(const union address *to, int type)
 	close(fd);
 	if (failed != ECONNREFUSED)
 		return failed == ENOENT ? 0 : -failed;
-	return unlink(to->un.sun_path) < 0 && errno != ENOENT ? -errno : 0;
+	return unlinkat(folder->fd, name, 0) < 0 && errno != ENOENT ? -errno : 0;
 }
 
-/* The mode is set before listen(), so nobody connects who should not. */
-static int bind_path(struct listening *l, const union address *to, unsigned mode)
+/* The file is made with its mode, less the umask (Linux takes that of the socket): there is nothing to change later, by
+ * a name that may be another's by then. */
+static int bind_with_mode(const struct listening *l, const union address *to, unsigned mode)
 {
+	mode_t before;
+	int failed;
+
+	if (!mode)
+		return bind(l->fd, &to->any, sizeof to->un) < 0 ? -errno : 0;
+	if (fchmod(l->fd, mode) < 0)
+		return -errno;
+	before = umask(0);
+	failed = bind(l->fd, &to->any, sizeof to->un) < 0 ? -errno : 0;
+	umask(before);
+	return failed;
+}
+
+static int bind_path(struct listening *l, const struct path_folder *folder, const char *name, const union address *to,
+	unsigned mode)
+{
+	int failed = bind_with_mode(l, to, mode);
 	struct stat st;
 
-	if (bind(l->fd, &to->any, sizeof to->un) < 0)
+	if (failed)
+		return failed;
+	if (fstatat(folder->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
+	if (!S_ISSOCK(st.st_mode) || st.st_uid != geteuid())
+		return -ELOOP; /* somebody was quick to exchange it, or the folder */
 	l->path = oxp_strdup(to->un.sun_path);
-	if (stat(l->path, &st) < 0)
-		return -errno;
 	l->device = st.st_dev;
 	l->inode = st.st_ino;
-	return mode && chmod(l->path, mode) < 0 ? -errno : start_listening(l);
+	return start_listening(l);
+}
+
+static int listen_in(struct listening *l, const struct path_folder *folder, const union address *to, unsigned mode)
+{
+	const char *name = strrchr(to->un.sun_path, '/') + 1;
+	int failed = clear_path(folder, name, to, l->type);
+
+	if (failed)
+		return failed;
+	l->fd = open_socket(AF_UNIX, l->type);
+	failed = l->fd < 0 ? l->fd : bind_path(l, folder, name, to, mode);
+	if (failed)
+		listening_close(l);
+	return failed;
 }
 
 static int listen_unix(struct listening *l, const char *path, unsigned mode)
 {
 	union address to = { .un = { .sun_family = AF_UNIX } };
+	char above[sizeof to.un.sun_path];
+	struct path_folder folder;
 	size_t size = strlen(path);
 	int failed;
 
@@ -170,13 +209,12 @@ static int listen_unix(struct listening *l, const char *path, unsigned mode)
 	if (size >= sizeof to.un.sun_path)
 		return -ENAMETOOLONG;
 	memcpy(to.un.sun_path, path, size + 1);
-	failed = clear_path(&to, l->type);
+	snprintf(above, sizeof above, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+	failed = path_folder_open(above, false, &folder);
 	if (failed)
 		return failed;
-	l->fd = open_socket(AF_UNIX, l->type);
-	failed = l->fd < 0 ? l->fd : bind_path(l, &to, mode);
-	if (failed)
-		listening_close(l);
+	failed = listen_in(l, &folder, &to, mode);
+	path_folder_close(&folder);
 	return failed;
 }
 

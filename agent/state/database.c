@@ -20,7 +20,7 @@ enum {
 	CHECK_ALWAYS = 4 << 20, /* bytes, a matter of milliseconds; larger: after a kill */
 	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
 	ROOMY = 64 << 20,
-	ASIDES_MAX = 1000,
+	DATABASE_NAME = 64, /* of a file in our folder */
 };
 
 #define SPOOL_OF " id >= ?1 AND id < ?1 + (SELECT parts FROM spool WHERE id = ?1)"
@@ -60,6 +60,9 @@ static const char *const migrations[] = {
 	"ALTER TABLE positions ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN head_at INTEGER NOT NULL DEFAULT 0;",
+
+	/* How many there were: the ledger beside it knows, too, and so that one of them is missing or older. */
+	"INSERT INTO meta VALUES ('commits', 0);",
 };
 
 /* Where the file of a parked record was read to, as far as it is saved. */
@@ -96,7 +99,8 @@ static const char *const statements[STATEMENTS] = {
 	[FORGET_DOUBTFUL] = "DELETE FROM parked WHERE doubtful AND EXISTS (SELECT *" POSITION_OF "> parked.offset)",
 	[DOUBT_PARKED] = "UPDATE parked SET doubtful = 1 WHERE EXISTS (SELECT *" POSITION_OF "<= parked.offset)",
 	[GET_LEDGER] = "SELECT terms FROM ledger WHERE key = ?",
-	[PUT_GENERATION] = "UPDATE meta SET value = max(value, ?) WHERE name = 'generation'",
+	[PUT_NUMBERS] = "UPDATE meta SET value = max(value, CASE name WHEN 'generation' THEN ? ELSE ? END)"
+			" WHERE name IN ('generation', 'commits')",
 };
 
 int database_errno(int code)
@@ -235,7 +239,9 @@ static int examine(struct database *d)
 
 	if (!failed && version > COUNT_OF(migrations))
 		return -EPROTO;
+	d->made = version == 0;
 	failed = failed ? failed : migrate(d, version);
+	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
 	failed = failed ? failed : check(d, running);
 	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
@@ -271,37 +277,41 @@ static int know_copy(struct database *d)
 	return database_run(d, sql);
 }
 
-static void open_files(struct database *d, const char *name)
+/* To allocate blocks with. The WAL is there by now, or will be made. */
+static void open_files(struct database *d, const struct path_folder *folder, const char *name)
 {
-	char wal[DATABASE_PATH + 8];
+	char wal[DATABASE_NAME];
 
 	snprintf(wal, sizeof wal, "%s-wal", name);
-	d->file = open(name, O_RDWR | O_CLOEXEC);
-	d->wal = open(wal, O_RDWR | O_CLOEXEC);
+	d->file = path_ours_open(folder->fd, name, O_RDWR);
+	d->wal = path_ours_open(folder->fd, wal, O_RDWR);
 }
 
-/* SQLite gives its other files the mode of this one. */
-static void make_private(const char *name)
+/* SQLite opens its files by name, and none of them through a link: it says O_NOFOLLOW itself, and with
+ * SQLITE_OPEN_NOFOLLOW it looks at the folders, too. It makes no database, and gives its other files the mode of the
+ * one that is there. */
+static int open_database(struct database *d, const struct path_folder *folder, const char *name)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char path[DATABASE_PATH];
 
-	if (fd >= 0)
-		close(fd);
+	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder->name, name) >= sizeof path)
+		return -ENAMETOOLONG;
+	return database_errno(sqlite3_open_v2(
+		path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
 }
 
-int database_open(struct database *d, const char *name, uint64_t max)
+int database_open(struct database *d, const struct path_folder *folder, const char *name, uint64_t max)
 {
 	int failed;
 
 	*d = (struct database){ .file = -1, .wal = -1 };
-	make_private(name);
-	failed = database_errno(
-		sqlite3_open_v2(name, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
+	failed = path_ours_database(folder->fd, name);
+	failed = failed ? failed : open_database(d, folder, name);
 	failed = failed ? failed : settings(d, max);
 	failed = failed ? failed : examine(d);
 	if (failed)
 		return failed;
-	open_files(d, name);
+	open_files(d, folder, name);
 	failed = know_copy(d);
 	if (failed)
 		return failed;
@@ -372,32 +382,4 @@ int database_own(struct database *d)
 	if (d->starved) /* what did not fit was taken back: see whether it would now */
 		own(d, d->wanted);
 	return 0;
-}
-
-/* Setting aside. */
-
-int database_aside_name(const char *name, char to[DATABASE_PATH])
-{
-	for (unsigned n = 1; n < ASIDES_MAX; n++) {
-		if ((size_t)snprintf(to, DATABASE_PATH, "%s.corrupt-%u", name, n) >= DATABASE_PATH)
-			return -ENAMETOOLONG;
-		if (access(to, F_OK) < 0)
-			return 0;
-	}
-	return -EEXIST;
-}
-
-int database_set_aside(const char *name)
-{
-	static const char *const parts[] = { "", "-wal", "-shm" };
-	char from[DATABASE_PATH + 8], to[DATABASE_PATH], target[DATABASE_PATH + 8];
-	int failed = database_aside_name(name, to);
-
-	for (size_t i = 0; i < COUNT_OF(parts) && !failed; i++) {
-		snprintf(from, sizeof from, "%s%s", name, parts[i]);
-		snprintf(target, sizeof target, "%s%s", to, parts[i]);
-		if (rename(from, target) < 0 && errno != ENOENT)
-			failed = -errno;
-	}
-	return failed;
 }

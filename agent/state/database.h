@@ -11,6 +11,7 @@
 #include <sqlite3.h>
 
 #include "base/base.h"
+#include "base/path.h"
 
 enum statement {
 	PUT_POSITION,
@@ -31,11 +32,11 @@ enum statement {
 	FORGET_DOUBTFUL,
 	DOUBT_PARKED,
 	GET_LEDGER,
-	PUT_GENERATION,
+	PUT_NUMBERS,
 	STATEMENTS
 };
 
-enum { DATABASE_PAGE = 4096, DATABASE_PATH = 4096 };
+enum { DATABASE_PAGE = 4096, DATABASE_PATH = PATH_MAX };
 
 /*
  * Parked records with what the saved positions say of them; ?1: with their payloads. The last column is whether the
@@ -55,18 +56,17 @@ struct database {
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
 	uint64_t owned; /* bytes of the database that have blocks */
 	uint64_t wanted; /* while starved: what it should be */
+	bool made; /* it was empty, or not there */
+	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
 	int starved; /* what allocating more ended with; 0: it worked */
 };
 
-/* 0 or -errno: -EPROTO for a newer version, -EBADMSG for what is damaged or not ours. To be closed in either case. */
-int database_open(struct database *, const char *name, uint64_t max) MUST_CHECK;
+/* The database `name` of that folder. 0 or -errno: -EPROTO for a newer version, -EBADMSG for what is damaged or no
+ * database, as path_ours_open() for what is no file of ours. To be closed in either case. */
+int database_open(struct database *, const struct path_folder *, const char *name, uint64_t max) MUST_CHECK;
 /* `sound`: nothing was found wrong, so the next open need not check. Fine on one that never opened. */
 void database_close(struct database *, bool sound);
-/* Renames a database that is closed to NAME.corrupt-N, with its WAL. 0 or -errno. */
-int database_set_aside(const char *name) MUST_CHECK;
-/* A free NAME.corrupt-N. 0, or -EEXIST after a thousand. */
-int database_aside_name(const char *name, char to[DATABASE_PATH]) MUST_CHECK;
 
 int database_run(struct database *, const char *sql);
 int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;

@@ -21,12 +21,14 @@ struct slot {
 	struct ledger_terms terms;
 };
 
-/* `check` covers what stands before it. */
+/* `check` covers what stands before it. What is known stands behind, so that a file of an earlier version, which ends
+ * there, is one of ours. */
 struct slots {
 	char magic[16];
 	uint32_t layout, slot_size, count, unused;
 	uint64_t check;
 	struct slot slot[STATE_SLOTS];
+	struct slots_known known;
 };
 
 static uint64_t header_check(const struct slots *m)
@@ -68,14 +70,20 @@ static void drop_torn(struct slots *m)
 	}
 }
 
-static int map(const char *name, struct slots **ret, bool *ret_fits)
+static bool is_size(off_t size)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600), failed;
+	return size == 0 || (size_t)size == sizeof(struct slots) || (size_t)size == offsetof(struct slots, known);
+}
+
+/* 0, 1: it was empty, or -errno. */
+static int map(const struct path_folder *folder, const char *name, struct slots **ret, bool *ret_fits)
+{
+	int fd = path_ours_open(folder->fd, name, O_RDWR | O_CREAT), failed;
 	struct stat info;
 	struct slots *m;
 
 	if (fd < 0)
-		return -errno;
+		return fd;
 	failed = fstat(fd, &info) < 0 ? errno : posix_fallocate(fd, 0, sizeof *m);
 	if (failed) {
 		close(fd);
@@ -88,29 +96,28 @@ static int map(const char *name, struct slots **ret, bool *ret_fits)
 		return failed;
 	if (info.st_size == 0)
 		write_header(m);
-	*ret_fits = (info.st_size == 0 || (size_t)info.st_size == sizeof *m) && header_fits(m);
+	*ret_fits = is_size(info.st_size) && header_fits(m);
 	*ret = m;
-	return 0;
+	return info.st_size == 0;
 }
 
-int slots_open(const char *name, struct slots **ret, uint64_t *set_aside)
+int slots_open(const struct path_folder *folder, const char *name, struct slots **ret, enum slots_found *ret_found)
 {
-	char aside[DATABASE_PATH];
 	bool fits = false;
-	int failed = map(name, ret, &fits);
+	int failed = map(folder, name, ret, &fits);
 
-	if (!failed && !fits) {
+	*ret_found = failed > 0 ? SLOTS_NEW : SLOTS_THERE;
+	if (failed >= 0 && !fits) {
 		slots_close(*ret);
 		*ret = NULL;
-		failed = database_aside_name(name, aside);
-		if (!failed && rename(name, aside) < 0)
-			failed = -errno;
-		*set_aside += !failed;
-		failed = failed ? failed : map(name, ret, &fits);
+		failed = path_ours_set_aside(folder->fd, name);
+		*ret_found = SLOTS_SET_ASIDE;
+		failed = failed ? failed : map(folder, name, ret, &fits);
 	}
-	if (!failed)
-		drop_torn(*ret);
-	return failed;
+	if (failed < 0)
+		return failed;
+	drop_torn(*ret);
+	return 0;
 }
 
 void slots_close(struct slots *m)
@@ -140,4 +147,14 @@ struct ledger_terms *slots_find(struct slots *m, const char *key)
 			unused = s;
 	}
 	return unused ? take_slot(unused, key) : NULL;
+}
+
+struct slots_known slots_known(const struct slots *m)
+{
+	return m->known;
+}
+
+void slots_know(struct slots *m, const struct slots_known *known)
+{
+	m->known = *known;
 }

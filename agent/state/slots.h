@@ -9,14 +9,28 @@
 #ifndef OXP_STATE_SLOTS_H
 #define OXP_STATE_SLOTS_H
 
+#include "base/path.h"
 #include "status/ledger.h"
 
 struct slots;
 
-/* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N and counted. */
-int slots_open(const char *name, struct slots **ret, uint64_t *set_aside) MUST_CHECK;
+/* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N. */
+enum slots_found { SLOTS_THERE, SLOTS_NEW /* empty, or not there */, SLOTS_SET_ASIDE };
+int slots_open(const struct path_folder *, const char *name, struct slots **ret,
+	enum slots_found *ret_found) MUST_CHECK;
 void slots_close(struct slots *); /* NULL is fine */
 /* The terms of that key, zero when new; NULL when all slots are taken. */
 struct ledger_terms *slots_find(struct slots *, const char *key);
+
+/*
+ * What is known of the database beside it, as of the last commit: cut down, older or somebody else's, it cannot tell
+ * that itself. Never ahead of what is on disk. All zeros: nothing is known.
+ */
+struct slots_known {
+	uint64_t id, commits, generation;
+	uint64_t store; /* id of the embedded store */
+};
+struct slots_known slots_known(const struct slots *);
+void slots_know(struct slots *, const struct slots_known *);
 
 #endif

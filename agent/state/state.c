@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "loop/lane.h"
@@ -28,12 +27,14 @@ struct spool_key {
  */
 struct state {
 	struct lane *disk;
+	struct path_folder folder;
 	struct database database;
 	struct slots *slots;
 	struct spool_key *keys;
 	uint64_t id, max, set_aside, damaged;
 	uint64_t generation;
-	uint64_t generation_saved; /* what the transaction under way saves */
+	uint64_t generation_saved, commits; /* what the transaction under way saves */
+	enum state_loss loss;
 	uint64_t spool_id, spool_rows, spool_bytes, parked_count, parked_bytes;
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
@@ -43,8 +44,11 @@ struct state {
 	int trouble; /* of the last commit; 0 or -errno */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
+	void (*tell_damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	void *context;
 };
+
+static const char database_name[] = "state.db";
 
 static void write_changes(struct job *job);
 static void changes_written(struct job *job);
@@ -63,37 +67,23 @@ static int name_holder(int lock, const char *path, char *why, size_t room)
 
 static int lock_folder(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH], pid[32];
+	char pid[32];
 	int length = snprintf(pid, sizeof pid, "%d", getpid());
 
-	snprintf(name, sizeof name, "%s/lock", path);
-	s->lock = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (s->lock >= 0 && flock(s->lock, LOCK_EX | LOCK_NB) < 0)
+	s->lock = path_ours_open(s->folder.fd, "lock", O_RDWR | O_CREAT);
+	if (s->lock < 0) {
+		snprintf(why, room, "cannot use %s/lock: %s", path, path_why(s->lock));
+		return s->lock;
+	}
+	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
 		return name_holder(s->lock, path, why, room);
 	/* The pid is for people: a full disk is no reason not to start. */
-	if (s->lock >= 0 && (ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
+	if ((ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
 		(pwrite(s->lock, pid, (size_t)length, 0) == length || errno == ENOSPC))
 		return 0;
 	length = errno;
-	snprintf(why, room, "cannot write %s: %s", name, strerror(length));
+	snprintf(why, room, "cannot write %s/lock: %s", path, strerror(length));
 	return -length;
-}
-
-/* Makes the folder and those above it. */
-static int make_folder(const char *path)
-{
-	char part[DATABASE_PATH];
-
-	if (strlen(path) >= sizeof part - sizeof "/state.db.corrupt-1000-wal")
-		return -ENAMETOOLONG;
-	for (size_t i = 1; path[0] && path[i - 1]; i++) {
-		if (path[i] && path[i] != '/')
-			continue;
-		snprintf(part, sizeof part, "%.*s", (int)i, path);
-		if (mkdir(part, 0700) < 0 && errno != EEXIST)
-			return -errno;
-	}
-	return 0;
 }
 
 static struct spool_key *find_key(struct state *s, const char *key)
@@ -139,6 +129,7 @@ static int read_numbers(struct state *s)
 	} rows[] = {
 		{ "SELECT value FROM meta WHERE name = 'id'", &s->id },
 		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
+		{ "SELECT value FROM meta WHERE name = 'commits'", &s->commits },
 		{ "SELECT count(*) FROM parked", &s->parked_count },
 		{ "SELECT coalesce(sum(length(payload)), 0) FROM parked", &s->parked_bytes },
 	};
@@ -150,9 +141,9 @@ static int read_numbers(struct state *s)
 	return failed ? failed : read_spool_bytes(s);
 }
 
-static int open_once(struct state *s, const char *name)
+static int open_once(struct state *s)
 {
-	int failed = database_open(&s->database, name, s->max);
+	int failed = database_open(&s->database, &s->folder, database_name, s->max);
 
 	failed = failed ? failed : read_numbers(s);
 	return failed == -ENOENT ? -EBADMSG : failed; /* a row that belongs there is missing */
@@ -160,48 +151,82 @@ static int open_once(struct state *s, const char *name)
 
 static int open_database(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH];
-	int failed;
+	int failed = open_once(s);
 
-	snprintf(name, sizeof name, "%s/state.db", path);
-	failed = open_once(s, name);
 	if (failed == -EBADMSG) {
 		database_close(&s->database, false);
 		s->set_aside++;
-		failed = database_set_aside(name);
-		failed = failed ? failed : open_once(s, name);
+		failed = path_ours_set_aside(s->folder.fd, database_name);
+		failed = failed ? failed : open_once(s);
 	}
 	if (failed == -EPROTO)
-		snprintf(why, room, "%s was written by a newer oxpecker: run that, or give another path", name);
+		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that, or give another path", path,
+			database_name);
 	else
-		snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
+		snprintf(why, room, "cannot use %s/%s: %s", path, database_name, path_why(failed));
 	return failed;
+}
+
+/* What the ledger knows of the database, held against it. */
+static enum state_loss compare(struct state *s, enum slots_found found)
+{
+	struct slots_known known = slots_known(s->slots);
+
+	if (known.id == 0)
+		return found == SLOTS_NEW && s->commits > 0 ? STATE_NO_LEDGER : STATE_NO_LOSS;
+	if (s->database.made)
+		return STATE_EMPTY;
+	if (known.id != s->database.found_id)
+		return STATE_OTHER;
+	if (known.commits <= s->commits)
+		return STATE_NO_LOSS;
+	/* Numbers are used once: what was sent under those that it does not know has them. */
+	s->generation = known.generation > s->generation ? known.generation : s->generation;
+	s->commits = known.commits;
+	return STATE_OLDER;
+}
+
+/* The ledger is told, with what is on disk by now. */
+static void know(struct state *s)
+{
+	struct slots_known known = slots_known(s->slots);
+
+	known.id = s->id;
+	known.commits = s->commits;
+	known.generation = s->generation_saved > known.generation ? s->generation_saved : known.generation;
+	slots_know(s->slots, &known);
 }
 
 static int open_slots(struct state *s, const char *path, char *why, size_t room)
 {
-	char name[DATABASE_PATH];
-	int failed;
+	bool aside = s->set_aside > 0;
+	enum slots_found found;
+	int failed = slots_open(&s->folder, "ledger", &s->slots, &found);
 
-	snprintf(name, sizeof name, "%s/ledger", path);
-	failed = slots_open(name, &s->slots, &s->set_aside);
-	snprintf(why, room, "cannot use %s: %s", name, strerror(-failed));
-	return failed;
+	if (failed) {
+		snprintf(why, room, "cannot use %s/ledger: %s", path, path_why(failed));
+		return failed;
+	}
+	s->set_aside += found == SLOTS_SET_ASIDE;
+	s->loss = aside ? STATE_NO_LOSS : compare(s, found);
+	know(s);
+	return 0;
 }
 
 int state_open(const struct state_options *o, struct state **ret, char *why, size_t room)
 {
 	struct state *s = oxp_new(sizeof *s);
-	int failed = make_folder(o->path);
+	int failed = path_folder_open(o->path, true, &s->folder);
 
 	s->disk = o->disk;
 	s->max = o->max;
 	s->tell = o->trouble;
+	s->tell_damaged = o->damaged;
 	s->context = o->context;
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
-	snprintf(why, room, "cannot make %s: %s", o->path, strerror(-failed));
+	snprintf(why, room, "cannot use %s: %s", o->path, path_why(failed));
 	failed = failed ? failed : lock_folder(s, o->path, why, room);
 	failed = failed ? failed : open_database(s, o->path, why, room);
 	failed = failed ? failed : open_slots(s, o->path, why, room);
@@ -221,6 +246,7 @@ void state_close(struct state *s)
 	slots_close(s->slots);
 	if (s->lock >= 0)
 		close(s->lock);
+	path_folder_close(&s->folder);
 	for (struct spool_key *k; (k = s->keys);) {
 		s->keys = k->next;
 		free(k->key);
@@ -237,6 +263,24 @@ uint64_t state_id(const struct state *s)
 bool state_is_copy(const struct state *s)
 {
 	return s->database.copied;
+}
+
+enum state_loss state_loss(const struct state *s)
+{
+	return s->loss;
+}
+
+uint64_t state_store_known(const struct state *s)
+{
+	return slots_known(s->slots).store;
+}
+
+void state_store_know(struct state *s, uint64_t id)
+{
+	struct slots_known known = slots_known(s->slots);
+
+	known.store = id;
+	slots_know(s->slots, &known);
 }
 
 uint64_t state_set_aside(const struct state *s)
@@ -448,19 +492,26 @@ static int run_change(struct database *d, struct state_change *c)
 	return grows ? owned : failed; /* positions go on with what is owned already */
 }
 
-static int save_generation(struct state *s)
+static int save_numbers(struct state *s)
 {
-	sqlite3_stmt *q = database_statement(&s->database, PUT_GENERATION);
+	sqlite3_stmt *q = database_statement(&s->database, PUT_NUMBERS);
 
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)s->generation_saved);
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)s->commits);
 	return database_finish(q);
 }
 
 int state_generation_save(struct state *s)
 {
+	int failed;
+
 	OXP_ASSERT(!s->writing);
 	s->generation_saved = s->generation;
-	return save_generation(s);
+	s->commits++;
+	failed = save_numbers(s);
+	if (!failed)
+		know(s);
+	return failed;
 }
 
 /* Changes from one up to another, which may be NULL, as one transaction. */
@@ -470,7 +521,7 @@ static int transact(struct state *s, struct state_change *from, const struct sta
 
 	for (struct state_change *c = from; c != until && !failed; c = c->next)
 		failed = run_change(&s->database, c);
-	failed = failed ? failed : save_generation(s);
+	failed = failed ? failed : save_numbers(s);
 	failed = failed ? failed : database_run(&s->database, "COMMIT");
 	if (failed)
 		database_run(&s->database, "ROLLBACK");
@@ -583,6 +634,7 @@ static void write_next(struct state *s)
 		return;
 	s->writing = s->waiting;
 	s->generation_saved = s->generation;
+	s->commits++;
 	s->waiting = NULL;
 	s->waiting_last = &s->waiting;
 	failed = lane_run(s->disk, &s->job);
@@ -597,13 +649,17 @@ static void write_next(struct state *s)
 static void look_for_trouble(struct state *s)
 {
 	int before = s->trouble;
+	bool any = false;
 
 	s->trouble = s->database.starved;
 	for (const struct state_change *c = s->writing; c; c = c->next) {
 		int failed = c->refused ? 0 : c->failed;
+		any = any || (!c->refused && !c->failed);
 		s->failures += failed != 0;
 		s->trouble = failed ? failed : s->trouble;
 	}
+	if (any)
+		know(s);
 	if (s->tell && s->trouble != before)
 		s->tell(s->context, s);
 }
@@ -729,6 +785,8 @@ static void pass_damaged(struct take *t)
 	const struct op *taken = t->op;
 
 	t->state->damaged++;
+	if (t->state->tell_damaged)
+		t->state->tell_damaged(t->state->context, taken->key, taken->row.id, &taken->row.amount);
 	change_add(c, OP_SET_ASIDE, "")->id = taken->row.id;
 	state_commit(t->state, &c, on_moved_aside, NULL);
 	take_next(t, taken->key, taken->row.id);

@@ -36,6 +36,8 @@ struct state_options {
 	struct lane *disk;
 	/* On the loop, when the disk begins to fail us and when it works again. May be NULL. */
 	void (*trouble)(void *, const struct state *);
+	/* On the loop, when a row of the spool that is read turns out damaged and is set aside. May be NULL. */
+	void (*damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	void *context;
 };
 /* 0, or -errno with one sentence in `why`: -EBUSY when another agent has it, -EPROTO when a newer version wrote it. */
@@ -46,6 +48,18 @@ void state_close(struct state *); /* after the disk lane has ended; NULL is fine
 uint64_t state_id(const struct state *);
 bool state_is_copy(const struct state *); /* and was found to be one at this start */
 uint64_t state_set_aside(const struct state *); /* files that could not be read at this start */
+/* What was there in an earlier run, and was found to be missing at this start. The agent starts all the same. */
+enum state_loss {
+	STATE_NO_LOSS,
+	STATE_EMPTY, /* state.db is empty or not there: positions, spool and parked records are gone */
+	STATE_OLDER, /* commits at its end are missing: an older copy, or its WAL is gone */
+	STATE_OTHER, /* state.db and ledger are of two states */
+	STATE_NO_LEDGER, /* it is empty or not there: what socket doors took counts from nothing */
+};
+enum state_loss state_loss(const struct state *);
+/* The embedded store that was there in an earlier run, 0: none is known; and the one that is there now. */
+uint64_t state_store_known(const struct state *);
+void state_store_know(struct state *, uint64_t id);
 /*
  * 0, or -errno: why what is to be kept cannot be, as of the last commit. With -ENOSPC that is the spool and parked
  * records, while positions may well go on in blocks that are owned.

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/text.h"
 
 enum { PATH_ROOM = 4096, BUSY_MS = 2000, LEVEL_WIDTH = 5, SERVICE_WIDTH = 16, SERIES_WIDTH = 60 };
@@ -303,10 +304,12 @@ static const struct shown *find(const char *what)
 static int open_readonly(const char *folder, sqlite3 **ret)
 {
 	char name[PATH_ROOM];
-	int code = SQLITE_CANTOPEN;
+	struct path_folder at;
+	int code = SQLITE_CANTOPEN, failed = path_folder_open(folder, false, &at);
 
-	if ((size_t)snprintf(name, sizeof name, "%s/store.db", folder) < sizeof name)
-		code = sqlite3_open_v2(name, ret, SQLITE_OPEN_READONLY, NULL);
+	path_folder_close(&at);
+	if (!failed && (size_t)snprintf(name, sizeof name, "%s/store.db", at.name) < sizeof name)
+		code = sqlite3_open_v2(name, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL);
 	if (code == SQLITE_OK) {
 		sqlite3_busy_timeout(*ret, BUSY_MS);
 		return 0;

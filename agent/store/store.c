@@ -1,22 +1,24 @@
 #include "store/store.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
+#include <sys/random.h>
+
+#include "base/path.h"
+
+static const char store_name[] = "store.db";
 
 enum {
 	VERSION = 1,
-	PATH_ROOM = 4096,
+	PATH_ROOM = PATH_MAX,
 	PAGE = 4096,
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
 	PRUNE_ROWS = 64, /* of one statement */
 	PRUNE_ROUNDS = 1000, /* of one transaction */
 	WAL_MAX = 4 << 20,
-	ASIDES_MAX = 1000,
 };
 
 #define READABLE(column) "strftime('%Y-%m-%dT%H:%M:%S', " column " / 1000000000, 'unixepoch')"
@@ -67,7 +69,8 @@ struct store {
 	struct store_limits limits;
 	uint64_t wal_bytes; /* the share of the WAL */
 	bool damaged; /* to be set aside before anything else */
-	char name[PATH_ROOM];
+	struct path_folder folder;
+	uint32_t id;
 };
 
 static int sqlite_errno(int code)
@@ -131,6 +134,23 @@ static int make_tables(struct store *s)
 	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
 }
 
+/* By which it is known that it is not the file that it was: SQLite keeps a number in its head for whoever wants one. */
+static int learn_id(struct store *s)
+{
+	int64_t id = number(s->db, "PRAGMA application_id");
+	char sql[60];
+	uint32_t drawn;
+
+	s->id = (uint32_t)id;
+	if (id != 0)
+		return id < 0 ? -EIO : 0;
+	if (getrandom(&drawn, sizeof drawn, 0) != sizeof drawn)
+		return -EIO;
+	s->id = (drawn & INT32_MAX) | 1;
+	snprintf(sql, sizeof sql, "PRAGMA application_id = %u", s->id);
+	return run(s->db, sql);
+}
+
 static int settings(struct store *s)
 {
 	char sql[300];
@@ -144,24 +164,26 @@ static int settings(struct store *s)
 	return run(s->db, sql);
 }
 
-/* SQLite gives its other files the mode of this one. */
-static void make_private(const char *name)
+/* Its files are ours or none, and are opened through no link: SQLite sees to that once it has the folder's own name. */
+static int open_database(struct store *s)
 {
-	int fd = open(name, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char name[PATH_ROOM + sizeof store_name];
+	int failed = path_ours_database(s->folder.fd, store_name);
 
-	if (fd >= 0)
-		close(fd);
+	if (failed)
+		return failed;
+	snprintf(name, sizeof name, "%s/%s", s->folder.name, store_name);
+	return sqlite_errno(sqlite3_open_v2(
+		name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
 }
 
 static int open_once(struct store *s)
 {
-	int failed;
+	int failed = open_database(s);
 
-	make_private(s->name);
-	failed = sqlite_errno(sqlite3_open_v2(
-		s->name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL));
 	failed = failed ? failed : settings(s);
 	failed = failed ? failed : make_tables(s);
+	failed = failed ? failed : learn_id(s);
 	for (int i = 0; i < PUTS && !failed; i++)
 		failed = sqlite_errno(
 			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
@@ -178,39 +200,12 @@ static void close_database(struct store *s)
 	s->db = NULL;
 }
 
-static int aside_name(const char *name, char to[PATH_ROOM])
-{
-	for (unsigned n = 1; n < ASIDES_MAX; n++) {
-		if ((size_t)snprintf(to, PATH_ROOM, "%s.corrupt-%u", name, n) >= PATH_ROOM)
-			return -ENAMETOOLONG;
-		if (access(to, F_OK) < 0)
-			return 0;
-	}
-	return -EEXIST;
-}
-
-/* The WAL goes with the file: it must tell the next one nothing. */
-static int set_aside(const char *name)
-{
-	static const char *const parts[] = { "", "-wal", "-shm" };
-	char from[PATH_ROOM + 8], to[PATH_ROOM], target[PATH_ROOM + 8];
-	int failed = aside_name(name, to);
-
-	for (size_t i = 0; i < COUNT_OF(parts) && !failed; i++) {
-		snprintf(from, sizeof from, "%s%s", name, parts[i]);
-		snprintf(target, sizeof target, "%s%s", to, parts[i]);
-		if (rename(from, target) < 0 && errno != ENOENT)
-			failed = -errno;
-	}
-	return failed;
-}
-
 static int begin_anew(struct store *s)
 {
 	int failed;
 
 	close_database(s);
-	failed = set_aside(s->name);
+	failed = path_ours_set_aside(s->folder.fd, store_name); /* the WAL must tell the next one nothing */
 	failed = failed ? failed : open_once(s);
 	s->damaged = failed != 0;
 	return failed;
@@ -219,12 +214,10 @@ static int begin_anew(struct store *s)
 int store_open(const char *folder, const struct store_limits *limits, struct store **ret, char *why, size_t room)
 {
 	struct store *s = oxp_new(sizeof *s);
-	int failed = 0;
+	int failed = path_folder_open(folder, false, &s->folder);
 
 	s->limits = *limits;
 	s->wal_bytes = limits->bytes / 4 < WAL_MAX ? limits->bytes / 4 : WAL_MAX;
-	if ((size_t)snprintf(s->name, sizeof s->name, "%s/store.db", folder) >= sizeof s->name)
-		failed = -ENAMETOOLONG;
 	failed = failed ? failed : open_once(s);
 	if (failed == -EBADMSG)
 		failed = begin_anew(s);
@@ -233,11 +226,16 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 		return 0;
 	}
 	snprintf(why, room,
-		failed == -EPROTO ? "%.200s was written by a newer oxpecker: run that, or give another path"
-				  : "cannot use %.200s: %s",
-		s->name, strerror(-failed));
+		failed == -EPROTO ? "%.200s/%s was written by a newer oxpecker: run that, or give another path"
+				  : "cannot use %.200s/%s: %s",
+		folder, store_name, path_why(failed));
 	store_close(s);
 	return failed;
+}
+
+uint32_t store_id(const struct store *s)
+{
+	return s->id;
 }
 
 void store_close(struct store *s)
@@ -245,6 +243,7 @@ void store_close(struct store *s)
 	if (!s)
 		return;
 	close_database(s);
+	path_folder_close(&s->folder);
 	free(s);
 }
 

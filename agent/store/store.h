@@ -23,6 +23,7 @@ struct store_limits {
 /* 0 or -errno, with one sentence in `why`: -EPROTO when a newer version wrote it. */
 int store_open(const char *folder, const struct store_limits *, struct store **ret, char *why, size_t room) MUST_CHECK;
 void store_close(struct store *); /* NULL is fine */
+uint32_t store_id(const struct store *); /* born with the file, never 0 */
 
 /* Rows between begin and end are one transaction. Each answers 0 or -errno; end() also throws out what is too old or
  * too much. After -EBADMSG the next begin() has a new file. */

@@ -103,6 +103,30 @@ def test_set_wins_over_the_file(oxpecker, tmp_path):
     assert "--set" in agent.err() and "memory" in agent.err()
 
 
+SECRETS = {"option": "logs.export.elasticsearch={url: 'http://h:1', user: u, password: hunter2}",
+           "URL": "logs.export.elasticsearch.url=http://u:hunter2@h:1",
+           "check": "health.checks.database=http://u:hunter2@h:1/",
+           "salt": "logs.steps=[{redact: {keys: [a], salt: hunter2}}]",
+           "that does not parse": "logs.export.elasticsearch.password=[hunter2"}
+
+
+@pytest.mark.parametrize("what", SECRETS)
+@pytest.mark.parametrize("command", ["check", "run", "status"])
+def test_a_secret_in_the_command_line_is_refused_with_the_way_to_do_it(what, command, tmp_path):
+    """Every process can read it there; what is printed goes into logs, too."""
+    done = agents.run(command, "--set", f"state.path={tmp_path}", "--set", SECRETS[what])
+    assert done.returncode == 1 and "hunter2" not in done.stdout + done.stderr
+    assert "${file:/path}" in done.stderr or what == "that does not parse"
+
+
+def test_a_secret_that_is_named_in_the_command_line_is_taken(tmp_path):
+    (tmp_path / "key").write_text("hunter2\n")
+    done = agents.run("check", "--effective", "--set", "logs.export.elasticsearch.url=http://h:1", "--set",
+                      "logs.export.elasticsearch.user=${WHO}", "--set",
+                      "logs.export.elasticsearch.password=${file:%s}" % (tmp_path / "key"), env={"WHO": "app"})
+    assert done.returncode == 0 and "user: app" in done.stdout and "hunter2" not in done.stdout + done.stderr
+
+
 def test_status_for_people_and_as_json(oxpecker):
     agent = oxpecker({})
     assert requests.post(agent.otlp_url + "/v1/traces", data=request_of(3).SerializeToString(), headers=PROTOBUF,

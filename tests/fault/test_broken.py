@@ -4,6 +4,7 @@ import gzip
 import os
 import signal
 import socket
+import sqlite3
 import struct
 import threading
 
@@ -233,6 +234,81 @@ def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server)
     assert agent.stop() == 0
     agent.start()
     assert agent.booked("held", signal="traces") == 0
+
+
+def test_a_row_of_the_spool_that_is_damaged_meanwhile_is_told_of(oxpecker, fault_server):
+    """The start found it sound; it is read again when there is room for it."""
+    server = fault_server()
+    server.refuse()
+    settings = {**config(server.url), "exit": {"within": "2s"}}
+    agent, body = oxpecker(settings), request_of(10000).SerializeToString()
+    for _ in range(5):
+        post(agent, body)
+    assert agent.stop() == 0
+    agent.write_config({**settings, "memory": "2MiB"})
+    agent.start()
+    database = sqlite3.connect(os.path.join(agent.folder, "state", "state.db"), timeout=10)
+    last = database.execute("SELECT id, records FROM spool WHERE parts > 0 ORDER BY id DESC LIMIT 1").fetchone()
+    with database:
+        database.execute("UPDATE spool SET payload = zeroblob(length(payload)) WHERE id = ?", (last[0],))
+    database.close()
+    server.listen()
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 50000 - last[1], 30, "the rest delivered")
+    agent.wait_until(lambda: agent.booked("dropped", signal="traces") == last[1], 30, "the row given up")
+    assert agent.booked("held", signal="traces") == 0
+    assert agent.metric("oxpecker_spool_damaged_rows_total") == 1 and "is damaged: it is set aside" in agent.err()
+    agent.assert_balanced()
+    assert agent.stop() == 0
+
+
+def state_file(agent, name):
+    return os.path.join(agent.folder, "state", name)
+
+
+@pytest.mark.parametrize("what", ["cut", "removed", "no WAL", "older", "no ledger", "cut ledger"])
+def test_a_state_that_has_lost_something_says_so_and_starts(oxpecker, fault_server, tmp_path, what):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker(log_config(tmp_path / "app.log", server.url))
+    assert agent.stop() == 0
+    with open(state_file(agent, "state.db"), "rb") as file:
+        older = file.read()
+    agent.start()
+    assert agent.metric("oxpecker_state_losses_total") is None and agent.status()["state"]["lost"] == ""
+    writer.write(10)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 10)
+    if what == "no WAL":
+        agent.kill9()
+        os.unlink(state_file(agent, "state.db-wal"))
+    else:
+        assert agent.stop() == 0
+    if what == "older":
+        with open(state_file(agent, "state.db"), "r+b") as file:
+            file.truncate()
+            file.write(older)
+    elif "ledger" in what:
+        (os.unlink if what == "no ledger" else lambda name: os.truncate(name, 0))(state_file(agent, "ledger"))
+    elif what in ("cut", "removed"):
+        (os.unlink if what == "removed" else lambda name: os.truncate(name, 0))(state_file(agent, "state.db"))
+    agent.start()
+    assert agent.metric("oxpecker_state_losses_total") == 1
+    lost = agent.status()["state"]["lost"]
+    assert lost.startswith("ledger" if "ledger" in what else "state.db")
+    assert agent.err().count('"level":"error"') == 1 and f"{os.path.dirname(state_file(agent, 'x'))}, " in agent.err()
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 10)  # again, or as before
+    agent.stop()
+    agent.start()
+    assert agent.metric("oxpecker_state_losses_total") is None  # it is told once
+
+
+def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):
+    agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
+    for number in range(3):
+        agent.stop()
+        assert ("what it held is gone" in agent.err()) == (number == 2)
+        if number:
+            os.truncate(state_file(agent, "store.db"), 0)
+        agent.start()
+    assert agent.metric("oxpecker_state_losses_total") == 1
 
 
 def test_what_stays_in_the_spool_is_told_of(oxpecker, fault_server):

@@ -4,11 +4,14 @@
  */
 #include "unit/unit.h"
 
+#include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
-#include "base/log.h"
+#include "base/log_limit.h"
 #include "base/random.h"
 
 #define WHEN "2023-11-14T22:13:21.000Z"
@@ -54,6 +57,148 @@ static void test_forms(void **state)
 	assert_written(LOG_FORM_JSON, LOG_LEVEL_WARN, "say \"no\"\n\xff",
 		"{\"timestamp\":\"" WHEN "\",\"level\":\"warn\",\"component\":\"logs.export.x\","
 		"\"message\":\"say \\\"no\\\"\\n\xef\xbf\xbd\"}\n");
+}
+
+/* What others wrote begins no line, moves no cursor and turns no text around, in none of the forms. */
+static void test_outside_text_is_defused(void **state)
+{
+	static const struct {
+		const char *text, *plain, *json;
+	} rows[] = {
+		{ "a\n" WHEN " error agent: forged", "a " WHEN " error agent: forged",
+			"a\\n" WHEN " error agent: forged" },
+		{ "\033]0;title\007", " ]0;title ", "\\u001b]0;title\\u0007" },
+		{ "\xc2\x9b" "2J", "  2J", "  2J" }, /* the same as two bytes of UTF-8 */
+		{ "\x9b" "2J", "?2J", "\xef\xbf\xbd" "2J" }, /* or of no UTF-8 */
+		{ "\x7f\x7f", "  ", "  " },
+		{ "\xe2\x80\xae" "gpj.exe", "   gpj.exe", "   gpj.exe" }, /* U+202E turns what follows */
+		{ "\xe2\x81\xa6x\xe2\x80\xa8y", "   x   y", "   x   y" },
+		{ "\xef\xbb\xbf" "\xe2\x80\x8b.", "      .", "      ." },
+		{ "gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6",
+			"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6",
+			"gr\xc3\xbc\xc3\x9f \xe2\x82\xac \xf0\x9f\x90\xa6" },
+		{ "cut \xe2\x82", "cut ??", "cut \xef\xbf\xbd\xef\xbf\xbd" },
+	};
+	char line[1000];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		snprintf(line, sizeof line, WHEN " warn  logs.export.x: %s\n", rows[i].plain);
+		assert_written(LOG_FORM_TEXT, LOG_LEVEL_WARN, rows[i].text, line);
+		snprintf(line, sizeof line,
+			"{\"timestamp\":\"" WHEN "\",\"level\":\"warn\",\"component\":\"logs.export.x\","
+			"\"message\":\"%s\"}\n",
+			rows[i].json);
+		assert_written(LOG_FORM_JSON, LOG_LEVEL_WARN, rows[i].text, line);
+	}
+}
+
+/* A log with a limit, into a pipe. */
+struct limited {
+	struct still_clock clock;
+	struct log_limit limit;
+	struct log log;
+	int ends[2];
+	char text[READ_MAX + 1];
+};
+
+static struct limited *limited_new(void)
+{
+	struct limited *l = oxp_new(sizeof *l);
+
+	l->clock = (struct still_clock)STILL_CLOCK;
+	l->log = (struct log){ .level = LOG_LEVEL_DEBUG, .clock = &l->clock.clock, .limit = &l->limit };
+	assert_int_equal(pipe2(l->ends, O_NONBLOCK), 0);
+	l->log.fd = l->ends[1];
+	return l;
+}
+
+static void limited_free(struct limited *l)
+{
+	close(l->ends[0]);
+	close(l->ends[1]);
+	free(l);
+}
+
+/* What was written since the last time; the number of lines. */
+static unsigned written_since(struct limited *l)
+{
+	ssize_t n = read(l->ends[0], l->text, READ_MAX);
+	unsigned lines = 0;
+
+	l->text[n > 0 ? n : 0] = '\0';
+	for (const char *p = l->text; (p = strchr(p, '\n')); p++)
+		lines++;
+	return lines;
+}
+
+static void say(struct limited *l, const char *who, int from, int until)
+{
+	for (int i = from; i < until; i++)
+		log_warn(&l->log, who, "cut down: %d", i);
+}
+
+static void test_who_repeats_is_held_back(void **state)
+{
+	struct limited *l = limited_new();
+
+	(void)state;
+	say(l, "tail", 0, 1000);
+	assert_int_equal(written_since(l), LOG_BURST);
+	log_warn(&l->log, "tail", "another place");
+	say(l, "other", 0, 1);
+	assert_int_equal(written_since(l), 2);
+	log_tell_held(&l->log, false); /* no room yet */
+	assert_int_equal(written_since(l), 0);
+	l->clock.ns += DURATION_S(LOG_EVERY_S).ns;
+	say(l, "tail", 1000, 1010);
+	assert_int_equal(written_since(l), 2);
+	assert_non_null(strstr(l->text, " warn  tail: 980 more like this were not written, the last: cut down: 999\n"));
+	assert_non_null(strstr(l->text, "cut down: 1000\n"));
+	l->clock.ns += DURATION_S(LOG_EVERY_S).ns;
+	log_tell_held(&l->log, false);
+	assert_int_equal(written_since(l), 1);
+	assert_non_null(strstr(l->text, "9 more like this were not written, the last: cut down: 1009\n"));
+	say(l, "tail", 0, 7);
+	log_tell_held(&l->log, true); /* the end */
+	assert_int_equal(written_since(l), 1);
+	assert_non_null(strstr(l->text, "7 more like this"));
+	log_tell_held(&l->log, true);
+	assert_int_equal(written_since(l), 0);
+	limited_free(l);
+}
+
+static void test_after_a_quiet_while_all_of_it_is_said_again(void **state)
+{
+	struct limited *l = limited_new();
+
+	(void)state;
+	say(l, "tail", 0, LOG_BURST);
+	assert_int_equal(written_since(l), LOG_BURST);
+	l->clock.ns += DURATION_S(LOG_EVERY_S * LOG_BURST).ns;
+	say(l, "tail", 0, LOG_BURST);
+	assert_int_equal(written_since(l), LOG_BURST);
+	assert_null(strstr(l->text, "more like this"));
+	limited_free(l);
+}
+
+/* More places than are kept: who is forgotten tells first what it held back. */
+static void test_places_are_bounded(void **state)
+{
+	struct limited *l = limited_new();
+	char who[16];
+
+	(void)state;
+	say(l, "first", 0, LOG_BURST + 5);
+	assert_int_equal(written_since(l), LOG_BURST);
+	for (int i = 0; i < LOG_PLACES; i++) {
+		l->clock.ns++;
+		snprintf(who, sizeof who, "who %d", i);
+		say(l, who, 0, 1);
+	}
+	assert_int_equal(written_since(l), LOG_PLACES + 1);
+	assert_non_null(strstr(l->text, "first: 5 more like this"));
+	limited_free(l);
 }
 
 static void test_levels(void **state)
@@ -172,6 +317,10 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),
+		cmocka_unit_test(test_outside_text_is_defused),
+		cmocka_unit_test(test_who_repeats_is_held_back),
+		cmocka_unit_test(test_after_a_quiet_while_all_of_it_is_said_again),
+		cmocka_unit_test(test_places_are_bounded),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_a_long_line_is_cut),
 		cmocka_unit_test(test_a_log_that_cannot_be_written),

@@ -432,6 +432,42 @@ static void test_wrong_sets(void **state)
 	}
 }
 
+#define EXPOSED                                                                                             \
+	"the secret stands in the command line, where every process can read it; expected ${file:/path} or " \
+	"${NAME}, which is a variable of the environment, in its place\n"
+#define ELASTIC "logs.export.elasticsearch"
+
+/* What is a secret, or has one in it, is not written in the command line; what stands for it may be. */
+static const struct {
+	const char *set, *said;
+} secret_sets[] = {
+	{ ELASTIC "={url: 'http://h:1', password: hunter2}", "--set:1:57: " ELASTIC ".password: " EXPOSED },
+	{ ELASTIC "={url: 'http://h:1', password: 'x${HOST}'}", "--set:1:57: " ELASTIC ".password: " EXPOSED },
+	{ ELASTIC "={url: 'http://h:1', password: '${HOST:-hunter2}'}", "--set:1:57: " ELASTIC ".password: " EXPOSED },
+	{ ELASTIC "={url: 'http://h:1', password: '${HOST}'}", NULL },
+	{ ELASTIC "={url: 'http://h:1', password: '${HOST:-}'}", NULL },
+	{ ELASTIC "={url: 'http://h:1', password: '${file:/run/secrets/es}'}", NULL },
+	{ ELASTIC "={url: 'http://h:1', password: '${HOST}${file:/run/secrets/es}'}", NULL },
+	{ ELASTIC ".url=http://u:hunter2@h:1", "--set:1:31: " ELASTIC ".url: " EXPOSED },
+	{ ELASTIC ".url=http://u:hunter2$$@h:1", "--set:1:31: " ELASTIC ".url: " EXPOSED },
+	{ ELASTIC ".url=http://u:hun${HOST}@h:1", "--set:1:31: " ELASTIC ".url: " EXPOSED },
+	{ ELASTIC ".url=http://u:${HOST}@h:1", NULL },
+	{ ELASTIC ".url=http://u:${HOST}${file:/run/secrets/none}@h:1",
+		"--set:1:31: " ELASTIC ".url: \"/run/secrets/none\" is not there\n" },
+	{ ELASTIC ".url=http://u@h:1", NULL },
+};
+
+static void test_secrets_are_not_set_in_the_command_line(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(secret_sets); i++) {
+		struct loaded l;
+		load_bytes(&l, bytes_of(""), (const char *[]){ secret_sets[i].set, NULL });
+		assert_string_equal(l.said.data, secret_sets[i].said ? secret_sets[i].said : "");
+		unload(&l);
+	}
+}
+
 /* Ceilings. */
 
 static char *repeat(const char *text, size_t times)
@@ -616,6 +652,7 @@ int main(void)
 		cmocka_unit_test(test_wrong),
 		cmocka_unit_test(test_set),
 		cmocka_unit_test(test_wrong_sets),
+		cmocka_unit_test(test_secrets_are_not_set_in_the_command_line),
 		cmocka_unit_test(test_ceilings),
 		cmocka_unit_test(test_many_keys),
 		cmocka_unit_test(test_billion_laughs),

@@ -263,7 +263,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 	assert_int_equal(folder_start(f), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
 	assert_false(folder_has(f, "state.db.corrupt-1"));
-	folder_sql(f, "PRAGMA user_version = 5");
+	folder_sql(f, "PRAGMA user_version = 6");
 	folder_restart(f);
 }
 
@@ -319,11 +319,262 @@ static void test_the_folder_is_private_and_paths_are_bounded(void **state)
 	assert_true(strlen(why) < sizeof why);
 }
 
+/* An app that shares the volume makes links where our files will be, or are. */
+struct victim {
+	char path[64];
+	int64_t size;
+};
+
+static int64_t size_of(const char *path)
+{
+	struct stat info;
+
+	return stat(path, &info) < 0 ? -1 : info.st_size;
+}
+
+static void make_victim(struct victim *v)
+{
+	int fd;
+
+	snprintf(v->path, sizeof v->path, "/tmp/oxp-victim-XXXXXX");
+	fd = mkstemp(v->path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "dear", 4), 4);
+	close(fd);
+	v->size = 4;
+}
+
+static void assert_refused(struct folder *f, const char *name, const char *of)
+{
+	struct state *none = NULL;
+	char why[FOLDER_WHY] = "";
+	int failed = folder_open(f, f->path, &none, why);
+
+	if (!failed || !strstr(why, of) || !strstr(why, "expected"))
+		fail_msg("%s: %d %s", name, failed, why);
+}
+
+static void plant(struct folder *f, const char *name, const char *of)
+{
+	struct victim v;
+	char path[128], none[128];
+
+	make_victim(&v);
+	folder_file(f, name, path);
+	snprintf(none, sizeof none, "%s-none", v.path);
+	for (int kind = 0; kind < 4; kind++) {
+		(void)unlink(path);
+		assert_int_equal(kind == 0   ? symlink(v.path, path)
+				 : kind == 1 ? symlink(none, path)
+				 : kind == 2 ? link(v.path, path)
+					     : mkfifo(path, 0600),
+			0);
+		assert_refused(f, name, of);
+	}
+	assert_int_equal(size_of(v.path), 4);
+	assert_int_equal(size_of(none), -1);
+	unlink(path);
+	unlink(v.path);
+}
+
+static void test_what_others_planted_in_the_folder_is_refused(void **state)
+{
+	static const char *const names[][2] = { { "lock", "lock" }, { "state.db", "state.db" },
+		{ "state.db-wal", "state.db" }, { "state.db-shm", "state.db" }, { "state.db-journal", "state.db" },
+		{ "ledger", "ledger" } };
+	struct folder *f = *state;
+
+	folder_stop(f);
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		plant(f, names[i][0], names[i][1]);
+	assert_int_equal(folder_start(f), 0);
+}
+
+static void test_the_files_are_private_whatever_the_umask(void **state)
+{
+	static const char *const names[] = { "lock", "state.db", "state.db-wal", "state.db-shm", "ledger" };
+	struct folder *f = *state;
+	char path[128], why[FOLDER_WHY];
+	struct state *other;
+	struct stat info;
+	mode_t before = umask(0);
+
+	snprintf(path, sizeof path, "%s/new", f->path);
+	assert_int_equal(folder_open(f, path, &other, why), 0);
+	umask(before);
+	for (size_t i = 0; i < COUNT_OF(names); i++) {
+		snprintf(path, sizeof path, "%s/new/%s", f->path, names[i]);
+		assert_int_equal(stat(path, &info), 0);
+		assert_int_equal(info.st_mode & 0777, 0600);
+	}
+	state_close(other);
+}
+
+static void test_a_file_is_set_aside_beside_what_others_planted(void **state)
+{
+	struct folder *f = *state;
+	char path[128], aside[128];
+	struct victim v;
+	FILE *file;
+
+	make_victim(&v);
+	folder_stop(f);
+	folder_file(f, "state.db", path);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs("no database at all, but long enough to be looked at", file) >= 0);
+	fclose(file);
+	folder_file(f, "state.db.corrupt-1", aside);
+	assert_int_equal(symlink(v.path, aside), 0);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 1);
+	assert_true(folder_has(f, "state.db.corrupt-2"));
+	assert_int_equal(size_of(v.path), 4);
+	unlink(v.path);
+}
+
+static void commit_some(struct folder *f, int count)
+{
+	for (int i = 0; i < count; i++) {
+		struct state_change *c = state_change_new();
+		state_change_position(c, "tail", &(struct position){ .generation = state_generation_next(f->state) });
+		assert_int_equal(folder_commit(f, c), 0);
+	}
+}
+
+/* The bytes of one file become another's; it stays who it is. */
+static void put_bytes(const char *from, const char *to)
+{
+	char bytes[4096];
+	FILE *in = fopen(from, "r"), *out = fopen(to, "w");
+	size_t n;
+
+	assert_true(in && out);
+	while ((n = fread(bytes, 1, sizeof bytes, in)) > 0)
+		assert_int_equal(fwrite(bytes, 1, n, out), n);
+	fclose(in);
+	fclose(out);
+}
+
+static void test_a_state_that_is_as_it_was_is_not_complained_of(void **state)
+{
+	struct folder *f = *state;
+
+	assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+	for (int i = 0; i < 3; i++) {
+		commit_some(f, i);
+		assert_int_equal(state_generation_save(f->state), 0);
+		folder_restart(f);
+		assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+	}
+}
+
+static void test_a_database_that_is_gone_is_told(void **state)
+{
+	struct folder *f = *state;
+	char name[128];
+
+	folder_file(f, "state.db", name);
+	for (int i = 0; i < 2; i++) {
+		commit_some(f, 1);
+		folder_stop(f);
+		assert_int_equal(i ? unlink(name) : truncate(name, 0), 0);
+		assert_int_equal(folder_start(f), 0);
+		assert_int_equal(state_loss(f->state), STATE_EMPTY);
+		assert_int_equal(state_set_aside(f->state), 0);
+		folder_restart(f); /* once */
+		assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+	}
+}
+
+/* Numbers that it does not know of are used: under the same id another line would be taken for what was sent. */
+static void test_an_older_copy_is_told_and_uses_no_number_again(void **state)
+{
+	struct folder *f = *state;
+	uint64_t id, generation;
+	char name[128], copy[128];
+
+	commit_some(f, 1);
+	folder_stop(f);
+	folder_file(f, "state.db", name);
+	folder_file(f, "copy", copy);
+	put_bytes(name, copy);
+	assert_int_equal(folder_start(f), 0);
+	commit_some(f, 3);
+	id = state_id(f->state);
+	generation = state_generation_next(f->state);
+	folder_stop(f);
+	put_bytes(copy, name);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_loss(f->state), STATE_OLDER);
+	assert_true(state_id(f->state) == id);
+	assert_true(state_generation_next(f->state) >= generation);
+	assert_int_equal(positions(f, "tail").count, 1);
+	folder_restart(f);
+	assert_int_equal(state_loss(f->state), STATE_OLDER); /* until it has commits of its own */
+	commit_some(f, 1);
+	folder_restart(f);
+	assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+}
+
+static void test_a_ledger_that_is_gone_or_anothers_is_told(void **state)
+{
+	struct folder *f = *state;
+	char name[128], copy[128], other[128], why[FOLDER_WHY];
+	struct state *second;
+
+	commit_some(f, 1);
+	folder_file(f, "ledger", name);
+	for (int i = 0; i < 2; i++) {
+		folder_stop(f);
+		assert_int_equal(i ? unlink(name) : truncate(name, 0), 0);
+		assert_int_equal(folder_start(f), 0);
+		assert_int_equal(state_loss(f->state), STATE_NO_LEDGER);
+	}
+	folder_file(f, "other", other);
+	assert_int_equal(folder_open(f, other, &second, why), 0);
+	state_close(second);
+	folder_stop(f);
+	folder_file(f, "other/ledger", copy);
+	put_bytes(copy, name);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_loss(f->state), STATE_OTHER);
+	folder_restart(f);
+	assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+}
+
+/* As the version before left it. */
+static void test_a_ledger_that_knows_nothing_is_one_of_ours(void **state)
+{
+	struct folder *f = *state;
+	struct stat info;
+	char name[128];
+
+	state_slot(f->state, "key")->term[0].records = 9;
+	commit_some(f, 1);
+	folder_stop(f);
+	folder_file(f, "ledger", name);
+	assert_int_equal(stat(name, &info), 0);
+	assert_int_equal(truncate(name, info.st_size - 32), 0);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+	assert_int_equal(state_set_aside(f->state), 0);
+	assert_int_equal(state_slot(f->state, "key")->term[0].records, 9);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, folder_setup, folder_teardown)
 		TEST(test_positions_survive_a_restart),
+		TEST(test_a_state_that_is_as_it_was_is_not_complained_of),
+		TEST(test_a_database_that_is_gone_is_told),
+		TEST(test_an_older_copy_is_told_and_uses_no_number_again),
+		TEST(test_a_ledger_that_is_gone_or_anothers_is_told),
+		TEST(test_a_ledger_that_knows_nothing_is_one_of_ours),
+		TEST(test_what_others_planted_in_the_folder_is_refused),
+		TEST(test_the_files_are_private_whatever_the_umask),
+		TEST(test_a_file_is_set_aside_beside_what_others_planted),
 		TEST(test_a_row_is_replaced_and_forgotten),
 		TEST(test_generations_and_identity_outlive_the_run),
 		TEST(test_a_copy_has_ids_of_its_own),

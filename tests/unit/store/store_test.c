@@ -413,6 +413,34 @@ static void test_show_says_what_is_wrong(void **state)
 	assert_shown(f, "logs", &coloured, "");
 }
 
+/* An app that shares the volume makes links where the store's files will be. */
+static void test_what_others_planted_is_refused(void **state)
+{
+	static const char *const names[] = { "store.db", "store.db-wal", "store.db-shm", "store.db-journal" };
+	struct fixture *f = *state;
+	char victim[128], path[128];
+	struct stat info;
+	int fd;
+
+	store_close(f->store);
+	name_of(f, "victim", victim);
+	fd = open(victim, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(write(fd, "dear", 4), 4);
+	close(fd);
+	for (size_t i = 0; i < 2 * COUNT_OF(names); i++) {
+		name_of(f, names[i / 2], path);
+		(void)unlink(path);
+		assert_int_equal(i % 2 ? link(victim, path) : symlink(victim, path), 0);
+		assert_true(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why) < 0);
+		assert_non_null(strstr(f->why, "expected"));
+		assert_int_equal(unlink(path), 0);
+	}
+	assert_int_equal(stat(victim, &info), 0);
+	assert_int_equal(info.st_size, 4);
+	assert_int_equal(info.st_mode & 0777, 0644);
+	open_store(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -426,6 +454,7 @@ int main(void)
 		TEST(test_damage_found_late_is_set_aside),
 		TEST(test_a_newer_version_is_left_alone),
 		TEST(test_others_may_not_read_it),
+		TEST(test_what_others_planted_is_refused),
 		TEST(test_logs_for_people),
 		TEST(test_logs_as_json_lines),
 		TEST(test_traces),

@@ -1,0 +1,346 @@
+/*
+ * What is opened through links and what is not, in folders of all kinds. Some of it takes root, to give a link to
+ * somebody else; a container, where more is refused, is what tests/e2e/test_links.py makes.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/path.h"
+
+enum { SOMEBODY = 4711, NAME_ROOM = 200 };
+
+struct bench {
+	char path[64];
+	char text[8][NAME_ROOM];
+	unsigned next;
+	int fd;
+};
+
+static int setup(void **state)
+{
+	struct bench *b = oxp_new(sizeof *b);
+
+	snprintf(b->path, sizeof b->path, "/tmp/oxp-path-XXXXXX");
+	assert_non_null(mkdtemp(b->path));
+	b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_true(b->fd >= 0);
+	assert_int_equal(mkdirat(b->fd, "ours", 0700), 0);
+	assert_int_equal(mkdirat(b->fd, "target", 0700), 0);
+	assert_int_equal(mkdirat(b->fd, "shared", 0700), 0);
+	assert_int_equal(fchmodat(b->fd, "shared", 0777, 0), 0);
+	*state = b;
+	return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
+{
+	(void)info, (void)kind, (void)walk;
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	close(b->fd);
+	assert_int_equal(nftw(b->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	free(b);
+	return 0;
+}
+
+static const char *in(struct bench *b, const char *name)
+{
+	char *to = b->text[b->next++ % COUNT_OF(b->text)];
+
+	snprintf(to, NAME_ROOM, "%s/%s", b->path, name);
+	return to;
+}
+
+static void put(struct bench *b, const char *name, const char *text)
+{
+	int fd = openat(b->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+}
+
+static int mode_of(struct bench *b, const char *name)
+{
+	struct stat info;
+
+	assert_int_equal(fstatat(b->fd, name, &info, AT_SYMLINK_NOFOLLOW), 0);
+	return info.st_mode & 07777;
+}
+
+/* Whether that folder can be opened, and where it is then. */
+static int folder(struct bench *b, const char *name, const char *where)
+{
+	struct path_folder f;
+	int failed = path_folder_open(in(b, name), false, &f);
+
+	if (!failed)
+		assert_string_equal(f.name, in(b, where));
+	path_folder_close(&f);
+	return failed;
+}
+
+static void test_folders_are_made(void **state)
+{
+	struct bench *b = *state;
+	struct path_folder f;
+	mode_t before = umask(0);
+
+	assert_int_equal(path_folder_open(in(b, "ours/a//b/../c/"), true, &f), 0);
+	umask(before);
+	assert_string_equal(f.name, in(b, "ours/a/c"));
+	assert_int_equal(mode_of(b, "ours/a"), 0700);
+	assert_int_equal(mode_of(b, "ours/a/c"), 0700);
+	path_folder_close(&f);
+	assert_int_equal(path_folder_open(in(b, "ours/none"), false, &f), -ENOENT);
+	put(b, "ours/file", "x");
+	assert_int_equal(path_folder_open(in(b, "ours/file"), false, &f), -ENOTDIR);
+	assert_int_equal(path_folder_open(in(b, "ours/file/a"), true, &f), -ENOTDIR);
+	assert_int_equal(path_folder_open("/", false, &f), 0);
+	assert_string_equal(f.name, "/");
+	path_folder_close(&f);
+}
+
+static void test_links_to_folders(void **state)
+{
+	struct bench *b = *state;
+	struct path_folder f;
+
+	assert_int_equal(symlinkat("../target", b->fd, "ours/link"), 0);
+	assert_int_equal(symlinkat(in(b, "target"), b->fd, "shared/link"), 0);
+	assert_int_equal(symlinkat("loop", b->fd, "ours/loop"), 0);
+	assert_int_equal(folder(b, "ours/link", "target"), 0);
+	assert_int_equal(folder(b, "shared/link", "target"), -ELOOP);
+	assert_int_equal(folder(b, "ours/loop", ""), -ELOOP);
+	assert_int_equal(path_folder_open(in(b, "shared/link/new"), true, &f), -ELOOP);
+	assert_int_equal(faccessat(b->fd, "target/new", F_OK, 0), -1);
+	assert_int_equal(fchmodat(b->fd, "shared", 01777, 0), 0); /* as /tmp: nobody can exchange ours */
+	assert_int_equal(folder(b, "shared/link", "target"), 0);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(fchownat(b->fd, "shared/link", SOMEBODY, 0, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(folder(b, "shared/link", "target"), -ELOOP);
+	assert_int_equal(fchownat(b->fd, "ours", SOMEBODY, 0, 0), 0);
+	assert_int_equal(folder(b, "ours/link", "target"), -ELOOP);
+}
+
+static int ours(struct bench *b, const char *name, int flags)
+{
+	int folder_fd = openat(b->fd, "shared", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	fd = path_ours_open(folder_fd, name, flags);
+	close(folder_fd);
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
+}
+
+static void test_a_file_of_ours(void **state)
+{
+	struct bench *b = *state;
+	mode_t before = umask(0);
+
+	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), 0);
+	umask(before);
+	assert_int_equal(mode_of(b, "shared/new"), 0600);
+	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), 0);
+	assert_int_equal(ours(b, "none", O_RDWR), -ENOENT);
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(fchownat(b->fd, "shared/new", SOMEBODY, 0, 0), 0);
+	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), -EKEYREJECTED);
+	assert_int_equal(fchownat(b->fd, "shared", SOMEBODY, 0, 0), 0); /* then it is the state of whom it belongs to */
+	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), 0);
+}
+
+static void test_what_was_planted_in_place_of_a_file_of_ours(void **state)
+{
+	struct bench *b = *state;
+	struct stat victim;
+
+	put(b, "target/victim", "dear");
+	assert_int_equal(symlinkat("../target/victim", b->fd, "shared/soft"), 0);
+	assert_int_equal(symlinkat("../target/none", b->fd, "shared/dangling"), 0);
+	assert_int_equal(linkat(b->fd, "target/victim", b->fd, "shared/hard", 0), 0);
+	assert_int_equal(mkfifoat(b->fd, "shared/fifo", 0600), 0);
+	assert_int_equal(mkdirat(b->fd, "shared/folder", 0700), 0);
+	assert_int_equal(ours(b, "soft", O_RDWR | O_CREAT | O_TRUNC), -ELOOP);
+	assert_int_equal(ours(b, "dangling", O_RDWR | O_CREAT), -ELOOP);
+	assert_int_equal(ours(b, "hard", O_RDWR | O_CREAT | O_TRUNC), -EMLINK);
+	assert_int_equal(ours(b, "fifo", O_RDWR | O_CREAT), -EBADF);
+	assert_int_equal(ours(b, "folder", O_RDONLY), -EBADF);
+	assert_int_equal(fstatat(b->fd, "target/victim", &victim, 0), 0);
+	assert_int_equal(victim.st_size, 4);
+	assert_int_equal(faccessat(b->fd, "target/none", F_OK, 0), -1);
+	for (const char *names = "soft\0dangling\0hard\0fifo\0folder\0"; *names; names += strlen(names) + 1) {
+		int folder_fd = openat(b->fd, "shared", O_PATH | O_CLOEXEC), failed;
+		failed = path_ours_check(folder_fd, names);
+		close(folder_fd);
+		assert_true(failed < 0);
+		assert_non_null(strstr(path_why(failed), "expected")); /* and what to do */
+	}
+}
+
+/* Where it would be opened, or why not. */
+static int place(struct bench *b, const char *name, char to[NAME_ROOM])
+{
+	struct path_place p;
+	char link[64], real[PATH_MAX];
+	int failed = path_place_open(in(b, name), &p);
+	ssize_t n;
+
+	if (failed)
+		return failed;
+	snprintf(link, sizeof link, "/proc/self/fd/%d", p.fd);
+	n = readlink(link, real, sizeof real - 1);
+	assert_true(n > (ssize_t)strlen(b->path));
+	real[n] = '\0';
+	snprintf(to, NAME_ROOM, "%.90s/%.90s", real + strlen(b->path) + 1, p.name);
+	path_place_close(&p);
+	return 0;
+}
+
+static void test_places(void **state)
+{
+	struct bench *b = *state;
+	char at[NAME_ROOM];
+	struct path_place p;
+	int fd;
+
+	put(b, "target/file", "x");
+	assert_int_equal(symlinkat("../target/file", b->fd, "ours/link"), 0);
+	assert_int_equal(symlinkat("../target/new", b->fd, "ours/dangling"), 0);
+	assert_int_equal(symlinkat("../target/file", b->fd, "shared/link"), 0);
+	assert_int_equal(place(b, "ours/new", at), 0);
+	assert_string_equal(at, "ours/new");
+	assert_int_equal(place(b, "ours/link", at), 0);
+	assert_string_equal(at, "target/file");
+	assert_int_equal(place(b, "ours/dangling", at), 0);
+	assert_string_equal(at, "target/new");
+	assert_int_equal(place(b, "shared/link", at), -ELOOP);
+	assert_int_equal(place(b, "none/new", at), -ENOENT);
+	assert_int_equal(path_place_open("/dev/stdout", &p), 0);
+	fd = path_place_get(&p, O_WRONLY, 0);
+	assert_true(fd >= 0 || fd == -EACCES || fd == -ENXIO); /* whatever our own output is */
+	if (fd >= 0)
+		close(fd);
+	path_place_close(&p);
+}
+
+static int read_open(struct bench *b, const char *name, struct path_found *ret)
+{
+	int fd = path_read_open(in(b, name), ret);
+
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+static void test_reading_what_others_write(void **state)
+{
+	struct bench *b = *state;
+	struct path_found f;
+
+	put(b, "shared/plain", "x");
+	put(b, "target/secret", "x");
+	assert_int_equal(symlinkat("../target/secret", b->fd, "shared/out"), 0);
+	assert_int_equal(symlinkat("../target", b->fd, "shared/folder"), 0);
+	assert_int_equal(symlinkat("../shared/plain", b->fd, "ours/link"), 0);
+	assert_int_equal(symlinkat("/proc/self/environ", b->fd, "shared/environ"), 0);
+	assert_int_equal(read_open(b, "shared/plain", &f), 0);
+	assert_true(!f.strange && !f.planted);
+	assert_string_equal(f.name, in(b, "shared/plain"));
+	assert_int_equal(read_open(b, "ours/link", &f), 0);
+	assert_true(!f.strange);
+	assert_string_equal(f.name, in(b, "shared/plain"));
+	assert_int_equal(read_open(b, "shared/out", &f), 0);
+	assert_true(f.strange);
+	assert_string_equal(f.name, in(b, "target/secret"));
+	assert_int_equal(read_open(b, "shared/folder/secret", &f), 0);
+	assert_true(f.strange);
+	assert_string_equal(f.name, in(b, "target/secret"));
+	assert_int_equal(read_open(b, "shared/environ", &f), 0);
+	assert_true(f.strange);
+	assert_int_equal(strncmp(f.name, "/proc/", 6), 0);
+}
+
+static void test_reading_opens_nothing_but_files(void **state)
+{
+	struct bench *b = *state;
+	struct path_found f;
+
+	assert_int_equal(mkfifoat(b->fd, "shared/fifo", 0600), 0);
+	assert_int_equal(symlinkat("/dev/zero", b->fd, "shared/zero"), 0);
+	assert_int_equal(symlinkat("round", b->fd, "shared/round"), 0);
+	assert_int_equal(read_open(b, "shared/fifo", &f), -EBADF);
+	assert_int_equal(read_open(b, "shared/zero", &f), -EBADF);
+	assert_int_equal(read_open(b, "shared", &f), -EBADF);
+	assert_int_equal(read_open(b, "shared/round", &f), -ELOOP);
+	assert_int_equal(read_open(b, "shared/none", &f), -ENOENT);
+}
+
+static void test_second_names_of_somebody_elses_file(void **state)
+{
+	struct bench *b = *state;
+	struct path_found f;
+
+	put(b, "target/file", "x");
+	assert_int_equal(linkat(b->fd, "target/file", b->fd, "ours/hard", 0), 0);
+	assert_int_equal(linkat(b->fd, "target/file", b->fd, "shared/hard", 0), 0);
+	assert_int_equal(read_open(b, "ours/hard", &f), 0);
+	assert_false(f.planted); /* nobody else can have made that one */
+	if (geteuid() != 0)
+		return;
+	assert_int_equal(read_open(b, "shared/hard", &f), 0);
+	assert_true(f.planted);
+	assert_int_equal(fchownat(b->fd, "shared", SOMEBODY, 0, 0), 0);
+	assert_int_equal(read_open(b, "shared/hard", &f), 0);
+	assert_true(f.planted);
+	assert_int_equal(fchownat(b->fd, "target/file", SOMEBODY, 0, 0), 0); /* its own, rotated with link() */
+	assert_int_equal(read_open(b, "shared/hard", &f), 0);
+	assert_false(f.planted);
+}
+
+static void test_below(void **state)
+{
+	(void)state;
+	assert_true(path_is_below("/var/log/a", "/var/log"));
+	assert_true(path_is_below("/var/log/a", "/var/log//"));
+	assert_true(path_is_below("/a", "/"));
+	assert_false(path_is_below("/var/logs/a", "/var/log"));
+	assert_false(path_is_below("/var/log", "/var/log"));
+	assert_false(path_is_below("pipe:[1]", "/"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_folders_are_made),
+		TEST(test_links_to_folders),
+		TEST(test_a_file_of_ours),
+		TEST(test_what_was_planted_in_place_of_a_file_of_ours),
+		TEST(test_places),
+		TEST(test_reading_what_others_write),
+		TEST(test_reading_opens_nothing_but_files),
+		TEST(test_second_names_of_somebody_elses_file),
+		cmocka_unit_test(test_below),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
