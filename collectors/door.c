@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/text.h"
 #include "proto/gzip.h"
 
 enum {
@@ -15,6 +16,7 @@ enum {
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
+	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
 const char *const door_acks[] = { "memory", "disk", NULL };
@@ -81,17 +83,17 @@ static bool reserve(struct door_request *r, size_t size)
 	return true;
 }
 
-/* Whether the type is the wanted one, with or without parameters. */
-static bool is_type(const char *type, const char *wanted)
+bool door_type_is(const char *type, const char *wanted)
 {
 	size_t n = strlen(wanted);
 
-	return type && strncasecmp(type, wanted, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
+	return strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
 }
 
 enum http_take door_begin(struct door *d, struct http_request *request, const char *wanted)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
+	const char *type = wanted ? http_request_header(request, "Content-Type") : NULL;
 	int64_t announced = http_request_content_length(request);
 	struct door_request *r = oxp_new(d->type->request_size);
 
@@ -103,7 +105,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	http_context_set(request, r);
 	if (d->stopped)
 		return door_refuse(r, 503, ending);
-	if (wanted && !is_type(http_request_header(request, "Content-Type"), wanted)) {
+	if (wanted && !(type && door_type_is(type, wanted))) {
 		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
 		return door_refuse(r, 415, r->reason);
 	}
@@ -344,6 +346,53 @@ void door_gone(void *context, struct http_request *request)
 		request_free(r);
 }
 
+/* What is not for this door. */
+
+bool door_check_origins(const struct option_list *origins, char *why, size_t room)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		const char *wrong = http_origin_wrong(origins->items[i]);
+		if (wrong) {
+			snprintf(why, room, "origins: \"%.100s\" %s", origins->items[i], wrong);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* `why` ends with a line end. */
+static void tell_once(
+	struct door *d, bool *told, const struct http_request *request, unsigned status, const char *why)
+{
+	char path[SHOWN_MAX + 1];
+
+	if (*told)
+		return;
+	*told = true;
+	snprintf(path, sizeof path, "%s", http_request_path(request));
+	text_one_line(path);
+	host_log(d->host, LOG_LEVEL_WARN, "a request for %s is answered %u: %.*s; further ones are counted", path,
+		status, (int)strcspn(why, "\n"), why);
+}
+
+void door_unserved(struct door *d, const struct http_request *request, unsigned status, const char *why)
+{
+	++*d->unserved;
+	tell_once(d, &d->told_unserved, request, status, why);
+}
+
+static void on_declined(void *context, const struct http_request *request, unsigned status, const char *why)
+{
+	struct door *d = context;
+
+	if (status != 403) {
+		door_unserved(d, request, status, why);
+		return;
+	}
+	++*d->foreign;
+	tell_once(d, &d->told_foreign, request, status, why);
+}
+
 /* Life of a door. */
 
 int door_init(struct door *d, const struct door_type *type, struct host *host, size_t body_max)
@@ -359,20 +408,33 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
+	d->foreign =
+		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
+	d->unserved =
+		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
 	return 0;
 }
 
 int door_start(struct door *d, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
-	const struct http_server_options o = { .name = host_name(d->host),
+	struct http_server_options o = { .name = host_name(d->host),
 		.body_max = d->body_max,
 		.connections_max = connections,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
-		.direct = true };
-	int failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
+		.direct = true,
+		.origins = { .option = d->origins_option },
+		.declined = on_declined,
+		.context = d };
+	int failed;
 
+	snprintf(d->origins_option, sizeof d->origins_option, "%s.origins", host_name(d->host));
+	if (d->origins) {
+		o.origins.items = d->origins->items;
+		o.origins.count = d->origins->count;
+	}
+	failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
 	for (size_t i = 0; !failed && i < addresses->count; i++) {
 		failed = http_server_listen(d->server, addresses->items[i], NULL);
 		if (failed)

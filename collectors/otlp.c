@@ -23,6 +23,7 @@ struct otlp_door_config {
 	const struct option_list *http;
 	uint64_t body_max, connections;
 	enum door_ack ack;
+	const struct option_list *origins;
 };
 
 static const struct option otlp_door_options[] = {
@@ -34,6 +35,8 @@ static const struct option otlp_door_options[] = {
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = "Connections at a time; further ones wait." },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
+	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
+		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
 };
 
@@ -112,6 +115,11 @@ static enum http_take otlp_begin(void *context, struct http_request *request)
 	return door_begin(context, request, "application/x-protobuf");
 }
 
+static bool otlp_door_check(const void *config, char *why, size_t room)
+{
+	return door_check_origins(((const struct otlp_door_config *)config)->origins, why, room);
+}
+
 static int otlp_door_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
@@ -124,6 +132,7 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 		return failed;
 	}
 	c->door.ack = c->config->ack;
+	c->door.origins = c->config->origins;
 	c->spans = host_counter(host, "spans_total", "Spans taken.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",
@@ -166,6 +175,7 @@ const struct collector_type collector_otlp = {
 	.rewind = REWIND_NONE,
 	.options = otlp_door_options,
 	.config_size = sizeof(struct otlp_door_config),
+	.check = otlp_door_check,
 	.create = otlp_door_create,
 	.start = otlp_door_start,
 	.quiet = otlp_door_quiet,

@@ -12,9 +12,10 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "http/decline.h"
 #include "http/engine.h"
 
-enum { SWEEP_MS = 500, ALLOW_SIZE = 64 };
+enum { SWEEP_MS = 500 };
 
 /* Phases and patience. */
 
@@ -44,8 +45,10 @@ const char *http_reason(unsigned status)
 		{ 202, "Accepted" },
 		{ 204, "No Content" },
 		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" },
 		{ 408, "Request Timeout" },
 		{ 413, "Content Too Large" },
 		{ 415, "Unsupported Media Type" },
@@ -153,39 +156,6 @@ static bool serves(const struct http_route *route, enum http_method method)
 	return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
 }
 
-static bool leads_to(const struct http_route *route, const char *path)
-{
-	return strcmp(route->path, path) == 0 || strcmp(route->path, "*") == 0;
-}
-
-static const char *method_names(const struct http_route *route)
-{
-	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",   [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
-					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
-
-	return route->method < HTTP_METHOD_OTHER ? names[route->method] : "";
-}
-
-/* 404, or 405 with the methods that the path has. */
-static void respond_unrouted(struct http_server *s, struct http_request *r)
-{
-	char allow[ALLOW_SIZE] = "";
-	const char *headers[] = { "Allow", allow, NULL };
-	size_t used = 0;
-
-	for (const struct http_route *route = s->routes; route->path; route++)
-		if (leads_to(route, r->path) && used < sizeof allow)
-			used += (size_t)snprintf(allow + used, sizeof allow - used, "%s%s", used ? ", " : "",
-						 method_names(route));
-	if (used > 0)
-		http_respond(r, &(struct http_answer){ .status = 405,
-						       .content_type = "text/plain",
-						       .headers = headers,
-						       .constant = bytes_of("method not allowed\n") });
-	else
-		http_respond_text(r, 404, "text/plain", "not found\n");
-}
-
 void http_framing_see(struct http_framing *f, const char *name, const char *value)
 {
 	if (strcasecmp(name, "Content-Length") == 0) {
@@ -243,11 +213,13 @@ void http_refuse(struct http_connection *c, unsigned status)
 
 static void route_request(struct http_server *s, struct http_request *r)
 {
+	if (http_decline_foreign(r))
+		return;
 	for (const struct http_route *route = s->routes; route->path && !r->route; route++)
-		if (serves(route, r->method) && leads_to(route, r->path))
+		if (serves(route, r->method) && http_route_leads_to(route, r->path))
 			r->route = route;
 	if (!r->route)
-		respond_unrouted(s, r);
+		http_decline_unrouted(r);
 	else if (r->route->begin)
 		r->route->begin(r->route->context, r);
 }
