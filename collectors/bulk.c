@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/text.h"
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
 
@@ -266,7 +267,7 @@ static bool is_bulk_type(const char *type)
 		"application/vnd.elasticsearch+x-ndjson", "application/vnd.elasticsearch+json" };
 
 	for (size_t i = 0; type && i < COUNT_OF(types); i++)
-		if (door_type_is(type, types[i]))
+		if (media_type_is(bytes_of(type), types[i]))
 			return true;
 	return !type;
 }

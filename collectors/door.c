@@ -83,13 +83,6 @@ static bool reserve(struct door_request *r, size_t size)
 	return true;
 }
 
-bool door_type_is(const char *type, const char *wanted)
-{
-	size_t n = strlen(wanted);
-
-	return strncasecmp(type, wanted, n) == 0 && strchr("; \t", type[n]);
-}
-
 enum http_take door_begin(struct door *d, struct http_request *request, const char *wanted)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
@@ -105,7 +98,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	http_context_set(request, r);
 	if (d->stopped)
 		return door_refuse(r, 503, ending);
-	if (wanted && !(type && door_type_is(type, wanted))) {
+	if (wanted && !(type && media_type_is(bytes_of(type), wanted))) {
 		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
 		return door_refuse(r, 415, r->reason);
 	}

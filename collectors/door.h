@@ -105,9 +105,6 @@ bool door_quiet(const struct door *);
 void door_stop(struct door *);
 void door_done(struct door *); /* fine on zeroed memory */
 
-/* Whether a Content-Type is that one, with or without parameters. */
-bool door_type_is(const char *type, const char *wanted);
-
 /* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */
 enum http_take door_begin(struct door *, struct http_request *, const char *wanted);
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
