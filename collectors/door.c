@@ -11,6 +11,7 @@
 enum {
 	FIRST_ROOM = 64 << 10, /* of a body that does not say its size */
 	GZIP_MIN = 18, /* head and trailer */
+	GZIP_RATIO_MAX = 1032, /* of deflate: 258 bytes are two bits at least */
 	LINGER_S = 6, /* for an idle peer, while the process ends */
 	IDLE_S = 75, /* until a connection without traffic is closed */
 	SOCKET_MODE = 0660,
@@ -26,6 +27,8 @@ static const char unread[] = "too many answers wait to be read; read them and tr
 static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
+static const char too_large_inflated[] = "the request is larger than body_max when inflated";
+static const char no_gzip[] = "the body is no gzip, is cut short, or has something behind it";
 
 /* Life of a request. */
 
@@ -213,7 +216,7 @@ static void offer(struct door_request *r)
 static void look_and_offer(struct door_request *r)
 {
 	if (r->fault)
-		door_refuse(r, 400, r->fault);
+		door_refuse(r, r->over_max ? 413 : 400, r->fault);
 	else
 		offer(r);
 }
@@ -226,8 +229,9 @@ static void work_on(struct job *job)
 	int failed = r->gzip ? gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got) : 0;
 
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
+	r->over_max = failed == -EFBIG && !r->short_of_room;
 	if (failed) {
-		r->fault = "the body is no gzip, is cut short, or is larger than body_max";
+		r->fault = r->over_max ? too_large_inflated : no_gzip;
 		return;
 	}
 	if (r->gzip)
@@ -247,6 +251,11 @@ static void to_lane(struct door_request *r)
 	door_refuse(r, 503, "busy; try again");
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Memory for the inflated body. False: refused. */
 static bool reserve_inflated(struct door_request *r, size_t size)
 {
@@ -261,12 +270,12 @@ static bool reserve_inflated(struct door_request *r, size_t size)
 	return false;
 }
 
-/* Of several members only the size of the last is known before: again, with more room. */
+/* Of several members only the size of the last was known, or it was not true: again, with more room. */
 static void inflate_again(struct door_request *r)
 {
-	size_t max = r->door->body_max, room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
+	size_t room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
 
-	if (reserve_inflated(r, room < max ? room : max))
+	if (reserve_inflated(r, smaller(room, r->door->body_max)))
 		to_lane(r);
 }
 
@@ -288,19 +297,18 @@ static void worked_on(struct job *job)
 		request_free(r);
 }
 
-/* As much as the gzip trailer says (RFC 1952, ISIZE), within body_max. */
+/* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
+ * cut short something else stands there. What has no room in body_max is told by inflating it. */
 static void inflate(struct door_request *r)
 {
-	size_t size = r->size < GZIP_MIN ? 0 : gzip_inflated_size((struct bytes){ r->data, r->size });
+	size_t size;
 
 	if (r->size < GZIP_MIN) {
-		door_refuse(r, 400, "the body is no gzip");
+		door_refuse(r, 400, no_gzip);
 		return;
 	}
-	if (size > r->door->body_max) {
-		door_refuse(r, 413, "the request is larger than body_max when inflated");
-		return;
-	}
+	size = smaller(gzip_inflated_size((struct bytes){ r->data, r->size }), r->size * GZIP_RATIO_MAX);
+	size = smaller(size, r->door->body_max);
 	r->packed = r->batch;
 	r->packed_bytes = (struct bytes){ r->data, r->size };
 	r->batch = NULL;

@@ -86,7 +86,7 @@ struct door_request {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane, kept;
-	bool short_of_room; /* it inflates to more than `room` */
+	bool over_max, short_of_room; /* it inflates to more than `room`, which is or is less than body_max */
 	struct batch *packed; /* the compressed bytes while they are inflated */
 	struct bytes packed_bytes;
 	const char *fault; /* why the body is refused; NULL when fine */

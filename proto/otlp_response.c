@@ -80,8 +80,8 @@ static int read_json(const json_t *answer, uint64_t *ret_rejected, char *ret_mes
 
 static int parse_json(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
-	json_t *answer = body.size > 0 && body.size <= OTLP_RESPONSE_JSON_MAX ? json_loadb(body.data, body.size, 0, NULL)
-									       : NULL;
+	bool fits = body.size > 0 && body.size <= OTLP_RESPONSE_JSON_MAX;
+	json_t *answer = fits ? json_loadb(body.data, body.size, 0, NULL) : NULL;
 	int failed = answer ? read_json(answer, ret_rejected, ret_message, room) : -EBADMSG;
 
 	json_decref(answer);
