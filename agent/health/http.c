@@ -1,8 +1,8 @@
 /*
  * The `http` check: a GET that is answered with 2xx or 3xx is fine.
  *
- * The head of the answer decides. What follows is read and dropped, so that the connection can be kept, as long as it is
- * short; it is nobody's trouble if it is large, slow, endless or cut off.
+ * The head of the answer decides. What follows is read and dropped while it is short, so that the connection can be
+ * kept; that it is large, slow, endless or cut off changes nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,8 +28,8 @@ static const struct option http_check_options[] = {
 };
 
 /*
- * Invariant: `asked` from start() until host_checked() or cancel(). The call may be there without it: its head has come,
- * and the rest is dropped.
+ * Invariant: `asked` from start() until host_checked() or cancel(). The call may be there without it: its head has
+ * come, and the rest is dropped.
  */
 struct check {
 	struct host *host;

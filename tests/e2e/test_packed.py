@@ -1,5 +1,5 @@
-"""gzip at the doors and at /metrics: what is none is 400, what is too large 413, whatever its last bytes say; and what a
-client does not want is not sent."""
+"""gzip at the doors and at /metrics: what is none is 400, what is too large 413, whatever its last bytes say; and what
+a client does not want is not sent."""
 
 import gzip
 import os
@@ -68,7 +68,8 @@ def test_what_is_no_gzip_is_400_whatever_size_it_says(doors, door):
 def test_what_is_larger_than_allowed_is_413_whatever_size_it_says(doors, door):
     large, half = gzip.compress(TOO_LARGE[door]), gzip.compress(TOO_LARGE[door][:MAX // 2 + 1])
     bomb, just = gzip.compress(bytes(100 << 20)), gzip.compress(TOO_LARGE[door][:MAX + 1])
-    for packed in (just, large, sized(large, 0), sized(large, 100), sized(large, HUGE), half + half, bomb, sized(bomb, 100)):
+    for packed in (just, large, sized(large, 0), sized(large, 100), sized(large, HUGE), half + half, bomb,
+                   sized(bomb, 100)):
         answer = doors(door, packed)
         assert answer.status_code == 413 and b"body_max when inflated" in answer.content
     exact = doors(door, gzip.compress(TOO_LARGE[door][:MAX]))
