@@ -96,14 +96,16 @@ static bool is_local(const struct http_connection *c)
 	       (IN6_IS_ADDR_V4MAPPED(&at.v6.sin6_addr) && at.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
 }
 
-/* Whether the name that the request asks for may be a stranger's, who had it lead here. */
+/* Whether the name that the request asks for may be a stranger's, who had it lead here. Most names need no call into the
+ * kernel. */
 static bool is_misled(const struct http_connection *c, const char *host)
 {
+	const struct http_origins *origins = &c->server->options.origins;
 	char own[HOST_NAME_SIZE] = "";
 
-	if (gethostname(own, sizeof own - 1) < 0)
-		own[0] = '\0';
-	return http_host_is_foreign(host, own, &c->server->options.origins) && is_local(c);
+	if (!http_host_is_foreign(host, own, origins) || !is_local(c))
+		return false;
+	return gethostname(own, sizeof own - 1) < 0 || http_host_is_foreign(host, own, origins);
 }
 
 /* NULL: whoever sends it may. */
