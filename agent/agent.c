@@ -486,13 +486,14 @@ static int listen_at(struct agent *a, struct http_server *server, const char *ad
 
 static int open_doors(struct agent *a)
 {
-	static const struct http_server_options probes = { .name = "listen",
+	const struct http_server_options probes = { .name = "listen",
 		.body_max = 4096,
 		.connections_max = PROBE_CONNECTIONS,
 		.answers_max = ANSWERS_MAX,
 		.idle = { HOLD_TIMEOUT_S * 1000000000LL },
 		.priority = LOOP_PROBES,
-		.socket_mode = 0660 };
+		.socket_mode = 0660,
+		.origins = { a->config->origins->items, a->config->origins->count, "origins" } };
 	static const struct http_server_options control = { .name = "control",
 		.body_max = 4096,
 		.connections_max = CONTROL_CONNECTIONS,

@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "config/read.h"
+#include "http/origin.h"
 #include "registry.h"
 
 static const struct option service_rows[] = {
@@ -21,6 +22,14 @@ static const struct option service_rows[] = {
 static const struct option listen_rows[] = {
 	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .text = ":9464", .main = true,
 		.help = "Addresses of /metrics and the probes." },
+	{ .name = NULL },
+};
+
+static const struct option origins_rows[] = {
+	{ OPT_TEXTS(struct agent_config, origins), .name = "origins", .main = true,
+		.example = "[\"https://grafana.example.com\"]",
+		.help = "Origins of web pages that may ask `listen`, scheme://host:port, or *; at a loopback address "
+			"their hosts are names of ours, too." },
 	{ .name = NULL },
 };
 
@@ -116,6 +125,11 @@ static const struct {
 		  .kind = SECTION_VALUE,
 		  .options = listen_rows,
 		  .help = "Where /metrics and the probes are." },
+		PLACES },
+	{ { .path = "origins",
+		  .kind = SECTION_VALUE,
+		  .options = origins_rows,
+		  .help = "Web pages that may ask there; each door for telemetry has a list of its own." },
 		PLACES },
 	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." },
 		PLACES },
@@ -427,6 +441,16 @@ static void check_together(struct agent_config *c, enum place out)
 	}
 }
 
+static void check_origins(struct agent_config *c)
+{
+	for (size_t i = 0; i < c->origins->count; i++) {
+		const char *wrong = http_origin_wrong(c->origins->items[i]);
+		if (wrong)
+			node_complain(&c->file->errors, node_get(c->file->tree.root, "origins"), "\"%.100s\" %s",
+				c->origins->items[i], wrong);
+	}
+}
+
 /* Likewise a collector. */
 static void check_collectors(struct agent_config *c, enum place in)
 {
@@ -507,6 +531,8 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
 	check_own_doors(c, PLACE_LOGS_OUT);
 	check_own_doors(c, PLACE_TRACES_OUT);
+	check_origins(c);
+	check_collectors(c, PLACE_RECEIVE);
 	check_collectors(c, PLACE_LOGS);
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);

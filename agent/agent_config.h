@@ -35,7 +35,7 @@ struct agent_config {
 	struct {
 		const char *name, *version, *environment;
 	} service;
-	const struct option_list *listen;
+	const struct option_list *listen, *origins;
 	const char *control;
 	struct {
 		const char *path;

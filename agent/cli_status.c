@@ -175,15 +175,10 @@ static void print_state(const json_t *state)
 		printf("\nstate in %s fails: %s\n", text(state, "path"), text(state, "error"));
 }
 
-static int print_report(const struct cli_answer *a)
+static int print_report(const json_t *report)
 {
-	json_t *report = json_loadb(a->body.data, a->body.size, 0, NULL);
 	bool colour = isatty(STDOUT_FILENO), balanced;
 
-	if (!report) {
-		fprintf(stderr, "oxpecker: the control socket answered something that is no report\n");
-		return 2;
-	}
 	printf("oxpecker %s, pid %lld, up %.0f s\n\n", text(report, "version"),
 		json_integer_value(json_object_get(report, "pid")),
 		json_real_value(json_object_get(report, "uptime_seconds")));
@@ -194,25 +189,43 @@ static int print_report(const struct cli_answer *a)
 	print_checks(json_object_get(report, "checks"), colour);
 	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
 	print_state(json_object_get(report, "state"));
-	json_decref(report);
 	return balanced ? 0 : 1;
+}
+
+/* What answers at that address may be another program. NULL: it is no report of ours. */
+static json_t *read_report(const struct cli_answer *a)
+{
+	json_t *report = a->status == 200 ? json_loadb(a->body.data, a->body.size, 0, NULL) : NULL;
+
+	if (json_is_array(json_object_get(report, "ledger")) && json_is_integer(json_object_get(report, "pid")))
+		return report;
+	json_decref(report);
+	return NULL;
 }
 
 int cli_status(const char *control, bool json)
 {
 	struct cli_answer a = { .status = 0 };
+	json_t *report;
 	int status = 2;
 
 	cli_ask("GET", control, "/status", &a);
-	if (a.status != 200)
+	report = read_report(&a);
+	if (!a.status)
 		fprintf(stderr,
 			"oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its "
 			"configuration?\n",
 			control, a.error);
+	else if (!report)
+		fprintf(stderr,
+			"oxpecker: what answers at %s is no agent: HTTP %u, and no report\n  Is `control` the same in "
+			"its configuration?\n",
+			control, a.status);
 	else if (json)
 		status = fwrite(a.body.data, 1, a.body.size, stdout) == a.body.size ? 0 : 2;
 	else
-		status = print_report(&a);
+		status = print_report(report);
+	json_decref(report);
 	buffer_done(&a.body);
 	return status;
 }

@@ -2,9 +2,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "agent.h"
+#include "http/accept.h"
 #include "proto/gzip.h"
 #include "snapshot.h"
 
@@ -290,11 +290,10 @@ static void write_slice(void *context)
 void metrics_pull(void *context, struct http_request *request)
 {
 	struct metrics *m = context;
-	const char *encoding = http_request_header(request, "Accept-Encoding");
 	struct pull *p = oxp_new(sizeof *p);
 
 	p->request = request;
-	p->gzip = encoding && strcasestr(encoding, "gzip");
+	p->gzip = http_accepts_gzip(http_request_header(request, "Accept-Encoding"));
 	p->next = m->pulls;
 	m->pulls = p;
 	http_context_set(request, p);

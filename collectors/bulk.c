@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/text.h"
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
 
@@ -27,6 +28,7 @@ struct bulk_config {
 	const struct option_list *http;
 	uint64_t body_max, connections;
 	enum door_ack ack;
+	const struct option_list *origins;
 	const char *version;
 };
 
@@ -39,6 +41,8 @@ static const struct option bulk_options[] = {
 		.help = "Connections at a time; when all are there, one more takes the place of whoever has been "
 			"silent or unfinished for longest." },
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
+	{ OPT_TEXTS(struct bulk_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
+		.help = DOOR_ORIGINS_HELP },
 	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
 		.help = "Version of Elasticsearch that clients are told." },
 	{ .name = NULL },
@@ -315,6 +319,18 @@ static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
 
 /* Routes. */
 
+/* As the server has it. What a form or a script of a web page may send unasked is none of them; no type is fine. */
+static bool is_bulk_type(const char *type)
+{
+	static const char *const types[] = { "application/x-ndjson", "application/json",
+		"application/vnd.elasticsearch+x-ndjson", "application/vnd.elasticsearch+json" };
+
+	for (size_t i = 0; type && i < COUNT_OF(types); i++)
+		if (media_type_is(bytes_of(type), types[i]))
+			return true;
+	return !type;
+}
+
 static enum http_take any_begin(void *context, struct http_request *request)
 {
 	struct door *d = context;
@@ -329,6 +345,9 @@ static enum http_take any_begin(void *context, struct http_request *request)
 	take = door_begin(d, request, NULL);
 	if (take != HTTP_TAKEN)
 		return take;
+	if (!is_bulk_type(http_request_header(request, "Content-Type")))
+		return door_refuse(http_context(request), 406,
+			"Content-Type must be application/x-ndjson or application/json");
 	b = bulk_of(http_context(request));
 	b->number = (uint64_t)loop_wall(host_loop(d->host)).ns;
 	memcpy(b->index, index.data, index.size);
@@ -380,6 +399,15 @@ static bool is_license(const char *path)
 
 /* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
  * index, and make what is not there. */
+static void respond_404(struct collector *c, struct http_request *request)
+{
+	static const char why[] =
+		"the sidecar takes POST and PUT of /_bulk and /INDEX/_bulk; nothing is searched or read here";
+
+	door_unserved(&c->door, request, 404, why);
+	answer(request, 404, why);
+}
+
 static void respond_kindly(struct collector *c, struct http_request *request)
 {
 	const char *path = http_request_path(request);
@@ -401,7 +429,7 @@ static void respond_kindly(struct collector *c, struct http_request *request)
 	else if (reads && is_asked_for(path))
 		respond_constant(request, "{}");
 	else
-		answer(request, 404, "the sidecar takes _bulk, and nothing is searched or read here");
+		respond_404(c, request);
 }
 
 static void any_complete(void *context, struct http_request *request)
@@ -416,6 +444,11 @@ static void any_complete(void *context, struct http_request *request)
 
 /* Life. */
 
+static bool bulk_check(const void *config, char *why, size_t room)
+{
+	return door_check_origins(((const struct bulk_config *)config)->origins, why, room);
+}
+
 static int bulk_create(const void *config, struct host *host, struct collector **ret)
 {
 	static const enum http_method methods[] = { HTTP_GET, HTTP_POST, HTTP_PUT, HTTP_DELETE };
@@ -429,6 +462,7 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 		return failed;
 	}
 	c->door.ack = c->config->ack;
+	c->door.origins = c->config->origins;
 	c->documents = host_counter(host, "documents_total", "Documents taken.");
 	c->refused = host_counter(host, "documents_refused_total", "Documents answered 400 by themselves.");
 	for (size_t i = 0; i < COUNT_OF(methods); i++)
@@ -473,6 +507,7 @@ const struct collector_type collector_bulk = {
 	.rewind = REWIND_NONE,
 	.options = bulk_options,
 	.config_size = sizeof(struct bulk_config),
+	.check = bulk_check,
 	.create = bulk_create,
 	.start = bulk_start,
 	.quiet = bulk_quiet,

@@ -6,11 +6,13 @@
 #include <strings.h>
 
 #include "base/path.h"
+#include "base/text.h"
 #include "proto/gzip.h"
 
 enum {
 	FIRST_ROOM = 64 << 10, /* of a body that does not say its size */
 	GZIP_MIN = 18, /* head and trailer */
+	GZIP_RATIO_MAX = 1032, /* of deflate: 258 bytes are two bits at least */
 	LINGER_S = 6, /* for an idle peer, while the process ends */
 	IDLE_S = 75, /* until a connection without traffic is closed */
 	SOCKET_MODE = 0660,
@@ -18,6 +20,7 @@ enum {
 	ANSWERS_AT_ONCE = 8,
 	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
 	SLOW_MS = 1000, /* who has taken nothing of an answer for longer may be cut off for others */
+	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
 const char *const door_acks[] = { "memory", "disk", NULL };
@@ -27,6 +30,8 @@ static const char unread[] = "too many answers wait to be read; read them and tr
 static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
+static const char too_large_inflated[] = "the request is larger than body_max when inflated";
+static const char no_gzip[] = "the body is no gzip, is cut short, or has something behind it";
 
 /* Memory. */
 
@@ -160,17 +165,10 @@ static bool reserve_reply(struct door_request *r)
 	return false;
 }
 
-/* Whether the type is the wanted one, with or without parameters. */
-static bool is_type(const char *type, const char *wanted)
-{
-	size_t n = strlen(wanted);
-
-	return type && strncasecmp(type, wanted, n) == 0 && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
-}
-
 enum http_take door_begin(struct door *d, struct http_request *request, const char *wanted)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
+	const char *type = wanted ? http_request_header(request, "Content-Type") : NULL;
 	int64_t announced = http_request_content_length(request);
 	struct door_request *r = oxp_new(d->type->request_size);
 
@@ -182,7 +180,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	http_context_set(request, r);
 	if (d->stopped)
 		return door_refuse(r, 503, ending);
-	if (wanted && !is_type(http_request_header(request, "Content-Type"), wanted)) {
+	if (wanted && !(type && media_type_is(bytes_of(type), wanted))) {
 		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
 		return door_refuse(r, 415, r->reason);
 	}
@@ -304,8 +302,9 @@ static void inflate_body(struct door_request *r)
 	int failed = gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got);
 
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
+	r->over_max = failed == -EFBIG && !r->short_of_room;
 	if (failed) {
-		r->fault = "the body is no gzip, is cut short, or is larger than body_max";
+		r->fault = r->over_max ? too_large_inflated : no_gzip;
 		return;
 	}
 	r->size = got;
@@ -356,7 +355,7 @@ static void looked_at(struct door_request *r)
 	const struct door_type *type = r->door->type;
 
 	if (r->fault) {
-		door_refuse(r, 400, r->fault);
+		door_refuse(r, r->over_max ? 413 : 400, r->fault);
 	} else if (!type->reply_max) {
 		offer(r);
 	} else if (!reserve_reply(r)) {
@@ -388,6 +387,11 @@ static void look_at(struct door_request *r)
 	}
 }
 
+static size_t smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Memory for the inflated body. False: refused. */
 static bool reserve_inflated(struct door_request *r, size_t size)
 {
@@ -402,12 +406,12 @@ static bool reserve_inflated(struct door_request *r, size_t size)
 	return false;
 }
 
-/* Of several members only the size of the last is known before: again, with more room. */
+/* Of several members only the size of the last was known, or it was not true: again, with more room. */
 static void inflate_again(struct door_request *r)
 {
-	size_t max = r->door->body_max, room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
+	size_t room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
 
-	if (reserve_inflated(r, room < max ? room : max))
+	if (reserve_inflated(r, smaller(room, r->door->body_max)))
 		to_lane(r, DOOR_INFLATE);
 }
 
@@ -441,19 +445,18 @@ static void worked_on(struct job *job)
 		written(r);
 }
 
-/* As much as the gzip trailer says (RFC 1952, ISIZE), within body_max. */
+/* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
+ * cut short something else stands there. What has no room in body_max is told by inflating it. */
 static void inflate(struct door_request *r)
 {
-	size_t size = r->size < GZIP_MIN ? 0 : gzip_inflated_size((struct bytes){ r->data, r->size });
+	size_t size;
 
 	if (r->size < GZIP_MIN) {
-		door_refuse(r, 400, "the body is no gzip");
+		door_refuse(r, 400, no_gzip);
 		return;
 	}
-	if (size > r->door->body_max) {
-		door_refuse(r, 413, "the request is larger than body_max when inflated");
-		return;
-	}
+	size = smaller(gzip_inflated_size((struct bytes){ r->data, r->size }), r->size * GZIP_RATIO_MAX);
+	size = smaller(size, r->door->body_max);
 	r->packed = r->batch;
 	r->packed_bytes = (struct bytes){ r->data, r->size };
 	r->batch = NULL;
@@ -486,6 +489,53 @@ void door_gone(void *context, struct http_request *request)
 		request_free(r);
 }
 
+/* What is not for this door. */
+
+bool door_check_origins(const struct option_list *origins, char *why, size_t room)
+{
+	for (size_t i = 0; i < origins->count; i++) {
+		const char *wrong = http_origin_wrong(origins->items[i]);
+		if (wrong) {
+			snprintf(why, room, "origins: \"%.100s\" %s", origins->items[i], wrong);
+			return false;
+		}
+	}
+	return true;
+}
+
+/* `why` ends with a line end. */
+static void tell_once(
+	struct door *d, bool *told, const struct http_request *request, unsigned status, const char *why)
+{
+	char path[SHOWN_MAX + 1];
+
+	if (*told)
+		return;
+	*told = true;
+	snprintf(path, sizeof path, "%s", http_request_path(request));
+	text_one_line(path);
+	host_log(d->host, LOG_LEVEL_WARN, "a request for %s is answered %u: %.*s; further ones are counted", path,
+		status, (int)strcspn(why, "\n"), why);
+}
+
+void door_unserved(struct door *d, const struct http_request *request, unsigned status, const char *why)
+{
+	++*d->unserved;
+	tell_once(d, &d->told_unserved, request, status, why);
+}
+
+static void on_declined(void *context, const struct http_request *request, unsigned status, const char *why)
+{
+	struct door *d = context;
+
+	if (status != 403) {
+		door_unserved(d, request, status, why);
+		return;
+	}
+	++*d->foreign;
+	tell_once(d, &d->told_foreign, request, status, why);
+}
+
 /* Life of a door. */
 
 int door_init(struct door *d, const struct door_type *type, struct host *host, size_t body_max)
@@ -501,6 +551,10 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
+	d->foreign =
+		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
+	d->unserved =
+		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
 	return 0;
 }
 
@@ -508,16 +562,25 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 {
 	uint64_t *evicted = host_counter(d->host, "connections_evicted_total",
 		"Connections that were silent or unfinished for longest when others needed their place.");
-	const struct http_server_options o = { .name = host_name(d->host),
+	struct http_server_options o = { .name = host_name(d->host),
 		.body_max = d->body_max,
 		.connections_max = connections,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
 		.direct = true,
-		.evicted = evicted };
-	int failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
+		.evicted = evicted,
+		.origins = { .option = d->origins_option },
+		.declined = on_declined,
+		.context = d };
+	int failed;
 
+	snprintf(d->origins_option, sizeof d->origins_option, "%s.origins", host_name(d->host));
+	if (d->origins) {
+		o.origins.items = d->origins->items;
+		o.origins.count = d->origins->count;
+	}
+	failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
 	for (size_t i = 0; !failed && i < addresses->count; i++) {
 		failed = http_server_listen(d->server, addresses->items[i], NULL);
 		if (failed)

@@ -20,6 +20,7 @@
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
 	DOOR_REASON_MAX = 256,
+	DOOR_OPTION_MAX = 128,
 	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that are made or not taken; beyond that one at a time */
 };
 
@@ -29,6 +30,9 @@ extern const char *const door_acks[]; /* the words */
 #define DOOR_ACK_HELP                                                                                     \
 	"What the answer means: memory, it is held within `memory`, and a SIGKILL may lose it; disk, it " \
 	"is in the spool under `state`."
+#define DOOR_ORIGINS_HELP                                                                                      \
+	"Origins of web pages that may send here, scheme://host:port, or *; without them every request that " \
+	"a browser sends for a page of another origin is answered 403."
 
 struct door_request;
 struct gunzip;
@@ -65,6 +69,9 @@ struct door {
 	struct http_server *server;
 	size_t body_max;
 	enum door_ack ack;
+	const struct option_list *origins; /* web pages that are let in; NULL: none */
+	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
+	bool told_foreign, told_unserved; /* the first of each is logged */
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
@@ -73,7 +80,7 @@ struct door {
 	size_t replies; /* bytes of answers that are made, or that peers have not taken */
 	struct door_request *kept, **kept_last; /* what became of them is known: to be answered, some at a time */
 	struct loop_soon answering;
-	uint64_t *requests, *refused_full, *refused_bad;
+	uint64_t *requests, *refused_full, *refused_bad, *foreign, *unserved;
 };
 
 /*
@@ -95,7 +102,7 @@ struct door_request {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane, kept;
-	bool short_of_room; /* it inflates to more than `room` */
+	bool over_max, short_of_room; /* it inflates to more than `room`, which is or is less than body_max */
 	enum door_stage stage;
 	struct batch *work_batch, *reply_batch;
 	char *work, *reply;
@@ -106,7 +113,9 @@ struct door_request {
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
-/* Answers at ACK_MEMORY, until `ack` is set otherwise. */
+/* Whether each of those may stand in `origins`; what does not is written into `why`. */
+bool door_check_origins(const struct option_list *, char *why, size_t room);
+/* Answers at ACK_MEMORY and lets no web page in, until `ack` and `origins` are set otherwise. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* Listens. The failure is logged with its address. `routes` have the door as their context and outlive it. */
 int door_start(struct door *, const struct option_list *addresses, size_t connections,
@@ -121,6 +130,9 @@ enum http_take door_begin(struct door *, struct http_request *, const char *want
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
+
+/* A request for what is not served here was answered with that status: counts, and logs the first. */
+void door_unserved(struct door *, const struct http_request *, unsigned status, const char *why);
 
 /* Ends a request: refused, or with an answer of the caller's. It is gone afterwards; its peer may have been before. */
 enum http_take door_refuse(struct door_request *, unsigned status, const char *message);

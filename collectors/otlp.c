@@ -23,6 +23,7 @@ struct otlp_door_config {
 	const struct option_list *http;
 	uint64_t body_max, connections;
 	enum door_ack ack;
+	const struct option_list *origins;
 };
 
 static const struct option otlp_door_options[] = {
@@ -35,6 +36,8 @@ static const struct option otlp_door_options[] = {
 		.help = "Connections at a time; when all are there, one more takes the place of whoever has been "
 			"silent or unfinished for longest." },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
+	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
+		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
 };
 
@@ -113,6 +116,11 @@ static enum http_take otlp_begin(void *context, struct http_request *request)
 	return door_begin(context, request, "application/x-protobuf");
 }
 
+static bool otlp_door_check(const void *config, char *why, size_t room)
+{
+	return door_check_origins(((const struct otlp_door_config *)config)->origins, why, room);
+}
+
 static int otlp_door_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
@@ -125,6 +133,7 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 		return failed;
 	}
 	c->door.ack = c->config->ack;
+	c->door.origins = c->config->origins;
 	c->spans = host_counter(host, "spans_total", "Spans taken.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",
@@ -167,6 +176,7 @@ const struct collector_type collector_otlp = {
 	.rewind = REWIND_NONE,
 	.options = otlp_door_options,
 	.config_size = sizeof(struct otlp_door_config),
+	.check = otlp_door_check,
 	.create = otlp_door_create,
 	.start = otlp_door_start,
 	.quiet = otlp_door_quiet,

@@ -5,13 +5,19 @@
  * concatenation (Protocol Buffers, "Encoding", Last One Wins). Answers are read by the OTLP specification, 1.11.0,
  * "OTLP/HTTP Response": 429, 502, 503 and 504 and a lost connection are tried again, every other failure never; with
  * 200 and partial_success nothing is tried again, and what was refused is counted. 413 tries the halves.
+ *
+ * That is what a receiver of OTLP answers. What others say is no word about the spans, which wait until the right one
+ * answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and whoever wants to know first who we
+ * are: 401, 403, 407 and 511.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "component.h"
 #include "config/option.h"
+#include "exporters/endpoint.h"
 #include "exporters/post.h"
 #include "proto/otlp_response.h"
 
@@ -23,11 +29,13 @@ struct otlp_config {
 	struct duration timeout;
 };
 
+static const char protobuf[] = "application/x-protobuf";
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option otlp_options[] = {
 	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
-		.required = true, .help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added." },
+		.required = true,
+		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends so." },
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Compress what is sent." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
 		.help = "How long one request may take, answer included." },
@@ -41,34 +49,43 @@ struct exporter {
 	uint64_t *partial;
 };
 
-static bool may_retry(const struct http_reply *reply)
+/* Of a failure. */
+static enum outcome outcome_of_status(unsigned status)
 {
-	switch (reply->end) {
-	case HTTP_END_ANSWER:
-		return reply->status == 429 || (reply->status >= 502 && reply->status <= 504);
-	case HTTP_END_TOO_LARGE:
-		return false;
+	switch (status) {
+	case 401: /* RFC 9110, 15.5 */
+	case 403:
+	case 407:
+	case 511: /* RFC 6585, 6 */
+	case 429:
+	case 502:
+	case 503:
+	case 504:
+		return RETRY;
+	case 413:
+		return SPLIT;
 	default:
-		return true;
+		return status / 100 == 3 ? RETRY : REJECTED;
 	}
 }
 
-static enum outcome outcome_of(const struct http_reply *reply)
+static enum outcome outcome_of_failure(const struct http_reply *reply)
 {
-	if (reply->end == HTTP_END_STREAM || (reply->end == HTTP_END_ANSWER && reply->status == 413))
+	switch (reply->end) {
+	case HTTP_END_ANSWER:
+	case HTTP_END_TOO_LARGE: /* the specification has it that an answer of OTLP is never tried again for that */
+		return outcome_of_status(reply->status);
+	case HTTP_END_STREAM:
 		return SPLIT;
-	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2)
-		return DELIVERED;
-	return may_retry(reply) ? RETRY : REJECTED;
+	default:
+		return RETRY;
+	}
 }
 
-/* 2xx: taken, all or all but some. */
-static void note_partial(struct exporter *e, struct send *send, const struct http_reply *reply)
+/* Taken, all or all but some. */
+static void note_partial(struct exporter *e, struct send *send, uint64_t refused, const char *message)
 {
-	char message[REASON_MAX];
-	uint64_t refused;
-
-	if (otlp_response_parse(reply->body, &refused, message, sizeof message) < 0 || (!refused && !*message))
+	if (!refused && !*message)
 		return;
 	++*e->partial;
 	send_partial(send, refused, message);
@@ -77,17 +94,47 @@ static void note_partial(struct exporter *e, struct send *send, const struct htt
 			message);
 }
 
-static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
+static void otlp_failed(struct send *send, const struct http_reply *reply)
 {
-	enum outcome outcome = outcome_of(reply);
+	enum outcome outcome = outcome_of_failure(reply);
 	char reason[REASON_MAX];
 
-	(void)reader;
-	if (outcome == DELIVERED)
-		note_partial(exporter, send, reply);
 	if (outcome == RETRY && reply->retry_after_ms >= 0)
 		send_not_before(send, (uint64_t)reply->retry_after_ms);
-	send_done(send, outcome, post_reason(reply, reason, sizeof reason));
+	if (reply->status / 100 == 3)
+		snprintf(reason, sizeof reason, "HTTP %u: redirects are not followed; is the endpoint right?",
+			reply->status);
+	else
+		post_reason(reply, reason, sizeof reason);
+	send_done(send, outcome, reason);
+}
+
+static void otlp_not_understood(struct send *send, const struct http_reply *reply)
+{
+	char reason[REASON_MAX];
+
+	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
+		*reply->content_type ? reply->content_type : "something of no type");
+	text_one_line(reason);
+	send_done(send, RETRY, reason);
+}
+
+static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
+{
+	char message[REASON_MAX];
+	uint64_t refused;
+
+	(void)reader;
+	if (reply->status / 100 != 2 || (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_TOO_LARGE)) {
+		otlp_failed(send, reply);
+	} else if (reply->end == HTTP_END_TOO_LARGE && media_type_is(bytes_of(reply->content_type), protobuf)) {
+		send_done(send, REJECTED, "the answer is larger than 4 MiB");
+	} else if (otlp_answer_parse(reply->content_type, reply->body, &refused, message, sizeof message) < 0) {
+		otlp_not_understood(send, reply);
+	} else {
+		note_partial(exporter, send, refused, message);
+		send_done(send, DELIVERED, "");
+	}
 }
 
 static void otlp_send(struct exporter *e, const struct batch *batch, struct send *send)
@@ -109,26 +156,31 @@ static void otlp_destroy(struct exporter *e)
 	free(e);
 }
 
+static bool otlp_check(const void *config, char *why, size_t room)
+{
+	const struct otlp_config *c = config;
+	const char *wrong = endpoint_wrong(c->endpoint);
+
+	if (wrong)
+		snprintf(why, room, "endpoint %s", wrong);
+	return !wrong;
+}
+
 static int otlp_create(const void *config, struct host *host, struct exporter **ret)
 {
 	const struct otlp_config *c = config;
 	struct exporter *e = oxp_new(sizeof *e);
-	size_t n = strlen(c->endpoint);
-	int failed = 0;
+	int failed;
 
-	while (n > 0 && c->endpoint[n - 1] == '/')
-		n--;
 	e->host = host;
 	e->partial =
 		host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
-	if (asprintf(&e->url, "%.*s/v1/traces", (int)n, c->endpoint) < 0) {
-		e->url = NULL;
-		failed = -ENOMEM;
-	}
+	e->url = endpoint_url(c->endpoint);
+	failed = e->url ? 0 : -ENOMEM;
 	if (!failed)
 		failed = poster_new(&(struct poster_options){ .host = host,
 					    .url = e->url,
-					    .content_type = "application/x-protobuf",
+					    .content_type = protobuf,
 					    .gzip = c->gzip,
 					    .timeout = c->timeout,
 					    .answer_max = ANSWER_MAX,
@@ -149,6 +201,7 @@ const struct exporter_type exporter_otlp = {
 	.signals = SIGNAL_TRACES,
 	.options = otlp_options,
 	.config_size = sizeof(struct otlp_config),
+	.check = otlp_check,
 	.create = otlp_create,
 	.send = otlp_send,
 	.cancel = otlp_cancel,

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/text.h"
 #include "proto/index_name.h"
 
 enum { BODY_MAX = 4096, ANSWER_MAX = 64 << 10, SHOWN_MAX = 160, AGAIN_FIRST_S = 60, AGAIN_LAST_S = 3600 };
@@ -81,22 +82,37 @@ static void on_rewind(void *context)
 	((struct index_template *)context)->sent = 0;
 }
 
+static bool says(const struct http_reply *reply, const char *words)
+{
+	return reply->body.size > 0 && memmem(reply->body.data, reply->body.size, words, strlen(words));
+}
+
+/* "Create or update index template API": `{"acknowledged":true}`. A page with a 200 is somebody else's. */
 static bool says_there(const struct http_reply *reply)
 {
-	static const char there[] = "already exists";
+	if (reply->status / 100 == 2)
+		return says(reply, "\"acknowledged\"") && says(reply, "true") && *reply->body.data == '{';
+	return reply->status == 400 && says(reply, "already exists");
+}
 
-	return reply->status / 100 == 2 || (reply->status == 400 && reply->body.size > 0 &&
-						   memmem(reply->body.data, reply->body.size, there, sizeof there - 1));
+/* Whether the server itself has refused. What redirects, or answers 2xx with something else, is not the server: bulks
+ * fare no better there, and the first that does goes behind the template. */
+static bool is_refusal(const struct http_reply *reply)
+{
+	return reply->end == HTTP_END_ANSWER && reply->status >= 400 && reply->status < 500 && reply->status != 429;
 }
 
 static void complain(struct index_template *t, const struct http_reply *reply)
 {
 	int shown = (int)(reply->body.size < SHOWN_MAX ? reply->body.size : SHOWN_MAX);
+	char said[SHOWN_MAX + 1];
 
+	snprintf(said, sizeof said, "%.*s", shown, shown ? reply->body.data : "");
+	text_one_line(said); /* a page has many */
 	if (!t->complained)
 		host_log(t->o.host, LOG_LEVEL_WARN,
-			"the index template is not there yet: HTTP %u %s%.*s; asking again, logs go on", reply->status,
-			reply->error, shown, shown ? reply->body.data : "");
+			"the index template is not there yet: HTTP %u %s%s; asking again, logs go on", reply->status,
+			reply->error, said);
 	t->complained = true;
 }
 
@@ -125,9 +141,7 @@ static void note_answer(struct index_template *t, const struct http_reply *reply
 		return;
 	}
 	complain(t, reply);
-	if (answer && reply->status < 500 && reply->status != 429)
-		note_refusal(t);
-	else if (t->state == TEMPLATE_REFUSED)
+	if (is_refusal(reply) || t->state == TEMPLATE_REFUSED)
 		note_refusal(t);
 }
 

@@ -40,14 +40,6 @@ static struct bytes version_of(struct bytes type)
 	return (struct bytes){ p, (size_t)(stop - p) };
 }
 
-static bool media_type_is(struct bytes type, const char *wanted)
-{
-	size_t n = strlen(wanted);
-
-	return type.size >= n && strncasecmp(type.data, wanted, n) == 0 &&
-		(type.size == n || strchr("; \t", type.data[n]));
-}
-
 enum exposition_format exposition_format(struct bytes type)
 {
 	struct bytes version;

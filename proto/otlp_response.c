@@ -1,6 +1,7 @@
 #include "proto/otlp_response.h"
 
 #include <errno.h>
+#include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -49,6 +50,59 @@ int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_mes
 		read_partial(answer->partial_success, ret_rejected, ret_message, room);
 	otlp__traces_response__free_unpacked(answer, &capped.allocator);
 	return 0;
+}
+
+/* An int64 is a text in JSON (Protocol Buffers, "ProtoJSON"), and a number of many senders. */
+static uint64_t json_count(const json_t *value)
+{
+	uint64_t count = 0;
+
+	if (json_is_integer(value))
+		return json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
+	if (json_is_string(value) && !u64_parse(bytes_of(json_string_value(value)), &count))
+		count = 0;
+	return count;
+}
+
+static int read_json(const json_t *answer, uint64_t *ret_rejected, char *ret_message, size_t room)
+{
+	const json_t *partial = json_object_get(answer, "partialSuccess");
+	const char *message = json_string_value(json_object_get(partial, "errorMessage"));
+
+	if (!json_is_object(answer) || (!partial && json_object_size(answer) > 0))
+		return -EBADMSG;
+	if (partial && !json_is_object(partial) && !json_is_null(partial))
+		return -EBADMSG;
+	*ret_rejected = json_count(json_object_get(partial, "rejectedSpans"));
+	snprintf(ret_message, room, "%s", message ? message : "");
+	return 0;
+}
+
+static int parse_json(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
+{
+	bool fits = body.size > 0 && body.size <= OTLP_RESPONSE_JSON_MAX;
+	json_t *answer = fits ? json_loadb(body.data, body.size, 0, NULL) : NULL;
+	int failed = answer ? read_json(answer, ret_rejected, ret_message, room) : -EBADMSG;
+
+	json_decref(answer);
+	return failed;
+}
+
+int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
+	size_t room)
+{
+	/* The last is the word for bytes of no known type (RFC 9110, 8.3). */
+	static const char *const types[] = { "application/x-protobuf", "application/protobuf",
+		"application/octet-stream" };
+
+	*ret_rejected = 0;
+	ret_message[0] = '\0';
+	if (media_type_is(bytes_of(content_type), "application/json"))
+		return parse_json(body, ret_rejected, ret_message, room);
+	for (size_t i = 0; i < COUNT_OF(types); i++)
+		if (media_type_is(bytes_of(content_type), types[i]))
+			return otlp_response_parse(body, ret_rejected, ret_message, room);
+	return *content_type ? -EBADMSG : otlp_response_parse(body, ret_rejected, ret_message, room);
 }
 
 static int append_message(const ProtobufCMessage *message, struct buffer *to)

@@ -2,17 +2,25 @@
  * The answers of OTLP/HTTP: ExportTraceServiceResponse and google.rpc.Status, decoded and encoded by generated code,
  * for these are cold paths. Answers come from outside: decoding one takes at most OTLP_RESPONSE_MEMORY, whatever it
  * holds.
+ *
+ * What answers may be anything that speaks HTTP, such as the page of a captive portal or of a proxy. An answer of OTLP
+ * says so by its type, that of the request (specification, "OTLP/HTTP Response"); some receivers answer with JSON all
+ * the same, and an answer of no bytes may have no type.
  */
 #ifndef OXP_OTLP_RESPONSE_H
 #define OXP_OTLP_RESPONSE_H
 
 #include "base/bytes.h"
 
-enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_MEMORY = 4 << 20 };
+enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_JSON_MAX = 64 << 10, OTLP_RESPONSE_MEMORY = 4 << 20 };
 
 /* What a 2xx answer says of partial success; both are 0 and "" on full success. The message is cut to `room`, which
  * is at least 1. -EBADMSG when it is no such message or too large. */
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
+/* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG when it is not one of
+ * OTLP. In JSON it is an object that is empty or has a member partialSuccess. */
+int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
+	size_t room) MUST_CHECK;
 /* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,
  * -ENOSPC or -ENOMEM. */
 int otlp_response_write(uint64_t rejected, const char *message, struct buffer *) MUST_CHECK;

@@ -1,6 +1,7 @@
 #include "base/text.h"
 
 #include <stdlib.h>
+#include <strings.h>
 
 /* Length of the valid sequence at p, 0 if there is none. */
 static size_t utf8_sequence(const unsigned char *p, size_t left)
@@ -229,6 +230,14 @@ bool mode_parse(const char *text, unsigned *ret)
 		return false;
 	*ret = mode;
 	return true;
+}
+
+bool media_type_is(struct bytes content_type, const char *type)
+{
+	size_t n = strlen(type);
+
+	return content_type.size >= n && strncasecmp(content_type.data, type, n) == 0 &&
+	       (content_type.size == n || strchr("; \t", content_type.data[n]));
 }
 
 bool address_split(const char *address, char **ret_host, uint16_t *ret_port)

@@ -34,6 +34,9 @@ void hex_format(const void *bytes, size_t size, char *to);
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a slip of the finger. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);
 
+/* Whether a Content-Type (RFC 9110, 8.3) is that type, with or without parameters. */
+bool media_type_is(struct bytes content_type, const char *type);
+
 /* host:port, the host in brackets where it is an IPv6 address; *ret_host is the caller's. False: it is no such text, or
  * there is no memory. */
 bool address_split(const char *address, char **ret_host, uint16_t *ret_port) MUST_CHECK;

@@ -1,5 +1,8 @@
 /*
  * The `http` check: a GET that is answered with 2xx or 3xx is fine.
+ *
+ * The head of the answer decides. What follows is read and dropped while it is short, so that the connection can be
+ * kept; that it is large, slow, endless or cut off changes nothing.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -9,7 +12,7 @@
 #include "health/health.h"
 #include "http/client.h"
 
-enum { ANSWER_MAX = 1 << 20 };
+enum { DROPPED_MAX = 64 << 10, TIMEOUT_S = 60 };
 
 struct http_check_config {
 	const char *url;
@@ -24,54 +27,79 @@ static const struct option http_check_options[] = {
 	{ .name = NULL },
 };
 
+/*
+ * Invariant: `asked` from start() until host_checked() or cancel(). The call may be there without it: its head has
+ * come, and the rest is dropped.
+ */
 struct check {
 	struct host *host;
 	const struct http_check_config *config;
 	struct http_call *call;
+	size_t dropped;
+	bool asked;
 };
+
+static void tell(struct check *c, bool fine, const char *why)
+{
+	if (!c->asked)
+		return;
+	c->asked = false;
+	host_checked(c->host, fine, why);
+}
+
+static void on_head(void *context, unsigned status, const char *content_type)
+{
+	char why[32];
+
+	(void)content_type;
+	snprintf(why, sizeof why, "HTTP %u", status);
+	tell(context, status >= 200 && status < 400, why);
+}
 
 static bool drop_piece(void *context, struct bytes piece)
 {
-	(void)context, (void)piece;
-	return true;
+	struct check *c = context;
+
+	c->dropped += piece.size;
+	return c->dropped <= DROPPED_MAX;
 }
 
 static void on_done(void *context, const struct http_reply *reply)
 {
 	struct check *c = context;
-	char why[100];
 
 	c->call = NULL;
-	if (reply->end == HTTP_END_ANSWER && reply->status >= 200 && reply->status < 400) {
-		host_checked(c->host, true, "");
-		return;
-	}
-	if (reply->end == HTTP_END_ANSWER)
-		snprintf(why, sizeof why, "HTTP %u", reply->status);
-	else
-		snprintf(why, sizeof why, "%s", reply->error);
-	host_checked(c->host, false, why);
+	tell(c, false, reply->error);
+}
+
+static void end_call(struct check *c)
+{
+	http_call_cancel(c->call);
+	c->call = NULL;
 }
 
 static void http_check_start(struct check *c)
 {
 	const struct http_call_options o = { .method = "GET",
 		.url = c->config->url,
+		.head = on_head,
 		.piece = drop_piece,
 		.done = on_done,
 		.context = c,
-		.answer_max = ANSWER_MAX,
-		.timeout = DURATION_S(60) };
+		.answer_max = DROPPED_MAX,
+		.timeout = DURATION_S(TIMEOUT_S) };
 
+	end_call(c);
+	c->asked = true;
+	c->dropped = 0;
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)
-		host_checked(c->host, false, "cannot start a request");
+		tell(c, false, "cannot start a request");
 }
 
 static void http_check_cancel(struct check *c)
 {
-	if (c->call)
-		http_call_cancel(c->call);
-	c->call = NULL;
+	c->asked = false;
+	end_call(c);
 }
 
 static int http_check_create(const void *config, struct host *host, struct check **ret)

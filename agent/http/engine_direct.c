@@ -413,7 +413,7 @@ static void connection_close(struct connection *c)
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	close(c->base.fd);
-	d->held -= c->held;
+	c->direct->held -= c->held;
 	buffer_done(&c->text);
 	buffer_done(&c->left);
 	buffer_done(&c->out);

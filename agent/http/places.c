@@ -69,6 +69,8 @@ void http_places_look(struct http_connection *c)
 	uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
 
 	c->still = now == c->taken ? c->still + 1 : 0;
+	if (now != c->taken)
+		c->moved = loop_now(c->server->loop);
 	c->taken = now;
 }
 

@@ -12,11 +12,11 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "http/decline.h"
 #include "http/engine.h"
 
 enum {
 	SWEEP_MS = 500,
-	ALLOW_SIZE = 64,
 	SMALL_ANSWER = 4 << 10,
 	SLOW_MS = 1000,
 	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
@@ -60,8 +60,10 @@ const char *http_reason(unsigned status)
 		{ 202, "Accepted" },
 		{ 204, "No Content" },
 		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
 		{ 404, "Not Found" },
 		{ 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" },
 		{ 408, "Request Timeout" },
 		{ 411, "Length Required" },
 		{ 413, "Content Too Large" },
@@ -191,39 +193,6 @@ static bool serves(const struct http_route *route, enum http_method method)
 	return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
 }
 
-static bool leads_to(const struct http_route *route, const char *path)
-{
-	return strcmp(route->path, path) == 0 || strcmp(route->path, "*") == 0;
-}
-
-static const char *method_names(const struct http_route *route)
-{
-	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",   [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
-					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
-
-	return route->method < HTTP_METHOD_OTHER ? names[route->method] : "";
-}
-
-/* 404, or 405 with the methods that the path has. */
-static void respond_unrouted(struct http_server *s, struct http_request *r)
-{
-	char allow[ALLOW_SIZE] = "";
-	const char *headers[] = { "Allow", allow, NULL };
-	size_t used = 0;
-
-	for (const struct http_route *route = s->routes; route->path; route++)
-		if (leads_to(route, r->path) && used < sizeof allow)
-			used += (size_t)snprintf(allow + used, sizeof allow - used, "%s%s", used ? ", " : "",
-						 method_names(route));
-	if (used > 0)
-		http_respond(r, &(struct http_answer){ .status = 405,
-						       .content_type = "text/plain",
-						       .headers = headers,
-						       .constant = bytes_of("method not allowed\n") });
-	else
-		http_respond_text(r, 404, "text/plain", "not found\n");
-}
-
 /* What the head says about the body's length. */
 struct framing {
 	unsigned lengths, codings;
@@ -297,7 +266,7 @@ void http_refuse(struct http_connection *c, unsigned status)
 static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
 {
 	for (const struct http_route *route = s->routes; route->path; route++)
-		if (serves(route, r->method) && leads_to(route, r->path))
+		if (serves(route, r->method) && http_route_leads_to(route, r->path))
 			return route;
 	return NULL;
 }
@@ -336,8 +305,10 @@ static unsigned body_refused(const struct http_server *s, const struct http_requ
 
 static void route_request(struct http_server *s, struct http_request *r)
 {
+	if (http_decline_foreign(r))
+		return;
 	if (!r->route)
-		respond_unrouted(s, r);
+		http_decline_unrouted(r);
 	else if (r->route->at_once && is_busy(s, r->route))
 		respond_busy(r);
 	else if (r->route->begin)
@@ -523,16 +494,18 @@ struct bytes http_answer_constant(const struct http_answer *answer)
 
 void http_server_cut_page(struct http_server *s, const struct http_page *page)
 {
-	for (struct http_connection *c = s->connections; c; c = c->next)
+	struct http_connection *c;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
 		if (c->request.page == page && c->phase == PHASE_ANSWER)
 			cut_off(c);
 }
 
 bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
 {
-	struct http_connection *slowest = NULL;
+	struct http_connection *c, *slowest = NULL;
 
-	for (struct http_connection *c = s->connections; c; c = c->next)
+	TAILQ_FOREACH(c, &s->connections, entry)
 		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
 		    (!slowest || c->moved.ns < slowest->moved.ns))
 			slowest = c;

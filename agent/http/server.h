@@ -16,11 +16,15 @@
  * now or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
  * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted. The
  * callbacks run inside the engine: they never call http_server_free() or http_server_quiesce().
+ *
+ * Nor does a handler see what web pages of others send (origin.h): 403, and the body says which option lets them in. A
+ * preflight is answered without a permission.
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H
 
 #include "base/bytes.h"
+#include "http/origin.h"
 #include "http/page.h"
 #include "loop/loop.h"
 
@@ -62,10 +66,15 @@ struct http_server_options {
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
 	uint64_t *evicted; /* counts connections that others needed the place of; may be NULL */
+	struct http_origins origins; /* web pages that are let in; the lists outlive the server */
+	/* A request is about to be answered 403, 404 or 405 in place of a handler; `why` is the answer's body. May be
+	 * NULL. */
+	void (*declined)(void *context, const struct http_request *, unsigned status, const char *why);
+	void *context;
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
- * another method 405 with Allow. */
+ * another method 405 with Allow; both say what is served. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
 	struct http_server **ret) MUST_CHECK;
 /* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted,
@@ -112,6 +121,8 @@ struct http_server_totals {
 	uint64_t timeouts; /* 408, and answers that nobody took */
 	uint64_t bad_requests; /* no HTTP, or HTTP that says two things at once */
 	uint64_t evicted; /* connections that others needed the place of */
+	uint64_t foreign; /* 403: of web pages that are not let in */
+	uint64_t unserved; /* 404 and 405 */
 	uint64_t body_bytes;
 	size_t connections; /* now */
 	size_t open; /* requests that have no answer yet */

@@ -9,6 +9,7 @@ import pytest
 import requests
 
 from lib import agent as agents
+from lib import fault
 from lib.lines import Writer
 from test_traces import PROTOBUF, request_of
 
@@ -231,3 +232,17 @@ def test_without_a_terminal_the_log_is_json(oxpecker):
     agent = oxpecker({})
     assert all(json.loads(line)["level"] for line in agent.err().splitlines() if line.startswith("{"))
     assert subprocess.run([agents.binary(), "--version"], check=True, capture_output=True).stdout
+
+
+@pytest.mark.parametrize("body, kind, code", [(b"<html>Log in</html>", "text/html", 200), (b"no", "text/plain", 404),
+                                              (b'{"status":"ok"}', "application/json", 200),
+                                              (b"[]", "application/json", 200), (b"", None, 200)])
+def test_the_status_of_something_else_is_none(fault_server, tmp_path, body, kind, code):
+    """Another program has the address of the control socket."""
+    server = fault_server()
+    server.plan(fault.ok(body, kind, code=code))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    for more in ((), ("--json",)):
+        done = agents.run("status", "--config", tmp_path / "c.yaml", *more)
+        assert done.returncode == 2 and not done.stdout, done.stdout + done.stderr
+        assert f"what answers at 127.0.0.1:{server.port} is no agent: HTTP {code}" in done.stderr

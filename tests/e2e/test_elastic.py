@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import threading
 
 import pytest
 import requests
@@ -219,9 +220,47 @@ def test_a_template_that_is_refused_holds_up_nothing(oxpecker, fault_server, tmp
     agent.assert_balanced()
 
 
+HTML = b"<html>\n<body>Log in to use this network</body></html>"
+PAGES = {"a portal": fault.ok(HTML, "text/html"), "nothing": fault.ok(b"", "text/plain"),
+         "no word": fault.ok(b'{"acknowledged":false}', "application/json"),
+         "moved": fault.ok(HTML, "text/html", code=302, Location="http://portal.example/")}
+
+
+@pytest.mark.parametrize("kind", PAGES)
+def test_what_is_no_elasticsearch_has_neither_template_nor_lines(oxpecker, fault_server, tmp_path, kind):
+    """When the server is there again it gets the template first, then the lines, each once."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    gone = threading.Event()
+
+    def behave(handler, request):
+        """Once it is gone the next template is the first that comes through."""
+        (fault.good() if gone.is_set() and (is_template(request) or behave.through) else PAGES[kind])(handler, request)
+        behave.through = behave.through or (gone.is_set() and is_template(request))
+
+    behave.through = False
+    server.plan(behave)
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_first="50ms",
+                                   retry_last="50ms"))
+    agent.wait_until(lambda: len(server.taken("_bulk")) > 2)
+    assert agent.booked("held", signal="logs") == 20
+    error = destination(agent)["error"]
+    assert "HTTP 302" in error if kind == "moved" else "not that of a bulk" in error or "every item" in error, error
+    gone.set()
+    wait_delivered(agent, 20)
+    assert behave.through and "the index template is there" in agent.err()
+    assert_same(list(documents_of(server).values()), writer)
+
+
+def test_an_address_that_has_bulk_in_it_is_told(tmp_path):
+    (tmp_path / "c.yaml").write_text("logs: { export: { elasticsearch: { url: 'http://x:9200/logs/_bulk/' } } }")
+    done = run("check", tmp_path / "c.yaml")
+    assert done.returncode != 0 and "/_bulk, which is added" in done.stdout + done.stderr
+
+
 def test_bulks_wait_for_the_first_word_about_the_template(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
-    server.plan(fault.slow(1, then=fault.ok(b"{}", "application/json")), then=fault.good())
+    server.plan(fault.slow(1, then=fault.good()), then=fault.good())
     writer.write(20)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
     wait_delivered(agent, 20)
@@ -492,7 +531,7 @@ SECRET = "s3cret-Words-1234"
 ], ids=["basic", "api_key", "bearer"])
 def test_every_request_says_who_we_are_and_nothing_else_does(oxpecker, fault_server, tmp_path, options, header):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
-    server.plan(fault.ok(b"{}", "application/json"), fault.status(401), then=fault.good())
+    server.plan(fault.good(), fault.status(401), then=fault.good())
     writer.write(10)
     agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, **options))
     wait_delivered(agent, 10)

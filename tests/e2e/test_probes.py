@@ -6,6 +6,8 @@ import socket
 import stat
 import time
 
+import pytest
+
 from lib import agent as agents, fault
 from lib.lines import Writer
 from lib.wait import free_port, wait_until
@@ -68,6 +70,44 @@ def test_a_check_that_hangs_is_a_no_in_time_and_probes_do_not_wait(oxpecker, fau
     assert readiness(agent) == (503, {"status": "not ready", "checks": {"slow": False}})
     assert time.monotonic() - began < 0.25
     wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 10, "the reason")
+
+
+def told(status, then):
+    """The head of an answer, then what `then` sends."""
+    def behave(handler, request):
+        handler.close_connection = True
+        handler.wfile.write(b"HTTP/1.1 %d x\r\nContent-Type: text/html\r\n\r\n" % status)
+        while then == "endless" and not handler.server.owner.ended.is_set():
+            handler.wfile.write(b"x" * 10000)
+        if then == "silence":
+            handler.server.owner.ended.wait()
+
+    return behave
+
+
+BODIES = {"large": (fault.ok(b"x" * (3 << 20), "text/html"), ""), "endless": (told(200, "endless"), ""),
+          "silent": (told(200, "silence"), ""), "cut off": (fault.close_mid_answer(), ""),
+          "a redirect's": (told(302, "endless"), ""), "an error's": (told(500, "endless"), "HTTP 500"),
+          "an error's that does not come": (told(404, "silence"), "HTTP 404")}
+
+
+@pytest.mark.parametrize("kind", BODIES)
+def test_the_head_of_an_answer_decides_whatever_its_body_is(oxpecker, fault_server, kind):
+    server, (behave, why) = fault_server(), BODIES[kind]
+    server.plan(behave)
+    check = {"type": "http", "url": server.url, "timeout": "1s", "interval": "100ms"}
+    agent = oxpecker({"health": {"checks": {"it": check}}})
+    server.wait_requests(4, "/")
+    it = agent.status()["checks"][0]
+    assert (it["fine"], it["why"]) == (not why, why)
+
+
+def test_a_check_with_a_short_answer_keeps_its_connection(oxpecker, fault_server):
+    server = fault_server()
+    server.plan(fault.ok(b'{"status":"ok"}', "application/json"))
+    oxpecker({"health": {"checks": {"it": {"type": "http", "url": server.url, "interval": "100ms"}}}})
+    server.wait_requests(5, "/")
+    assert len(server.connections) == 1
 
 
 def delivery(agent):

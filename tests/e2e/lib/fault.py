@@ -59,7 +59,7 @@ def ok(body=b"", content_type="application/x-protobuf", code=200, **headers):
 
 
 def good():
-    """What a backend in order answers: bulk items to a bulk, else an empty 200."""
+    """What a backend in order answers: bulk items to a bulk, a word to a template, else an empty 200."""
     return partial_bulk(every=0)
 
 
@@ -71,6 +71,8 @@ def status(code, retry_after=None, body=b"refused"):
 def partial_bulk(every, code=429, kind="es_rejected_execution_exception", first=0):
     """Refuses each `every`-th document of a bulk, from number `first` on, with this item status; 0 refuses none."""
     def behave(handler, request):
+        if "_index_template" in request.path:
+            return handler.answer(200, b'{"acknowledged":true}', "application/json", {})
         if "_bulk" not in request.path:
             return handler.answer(200, b"", "application/x-protobuf", {})
         items, refused = [], False
@@ -186,8 +188,10 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def answer(self, code, body, content_type, headers):
         self.taken.answered = (code, body)  # before the peer can have read it
         self.send_response(code)
-        self.send_header("Content-Type", content_type)
-        self.send_header("Content-Length", str(len(body)))
+        if content_type:
+            self.send_header("Content-Type", content_type)
+        if code != 204:
+            self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():
             self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()

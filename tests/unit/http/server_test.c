@@ -23,6 +23,7 @@ struct fixture {
 	struct buffer body;
 	struct http_page *page;
 	unsigned begun, completed, gone, pages_gone;
+	unsigned declined;	/* with which status, last */
 	struct mono_time now;
 	unsigned at_once, most_at_once;	/* requests completed in one callback of the loop */
 	char seen[256];
@@ -183,6 +184,17 @@ static void routes_init(struct http_route routes[9], struct fixture *f)
 	memcpy(routes, all, sizeof all);
 }
 
+static void note_declined(void *context, const struct http_request *r, unsigned status, const char *why)
+{
+	struct fixture *f = context;
+
+	assert_non_null(http_request_path(r));
+	assert_int_equal(why[strlen(why) - 1], '\n');
+	f->declined = status;
+}
+
+static const char *const let_in[] = { "https://app.example" };
+
 struct all {
 	struct fixture f;
 	struct http_route routes[9];
@@ -193,7 +205,9 @@ static const struct http_server_options usual = { .name = "test",
 						  .connections_max = CONNECTIONS,
 						  .idle = DURATION_S(1),
 						  .priority = LOOP_NORMAL,
-						  .socket_mode = 0660 };
+						  .socket_mode = 0660,
+						  .origins = { let_in, COUNT_OF(let_in), "test.origins" },
+						  .declined = note_declined };
 
 static int setup(void **state, bool direct)
 {
@@ -202,6 +216,7 @@ static int setup(void **state, bool direct)
 	struct http_server_options options = usual;
 
 	options.direct = f->direct = direct;
+	options.context = f;
 	world_init(&f->world);
 	buffer_init(&f->body, BODY_MAX);
 	routes_init(all->routes, f);
@@ -284,16 +299,52 @@ static void what_has_no_route_is_404_or_405(void **state)
 
 	raw_send(&f->raw, "GET /nowhere HTTP/1.1\r\nHost: x\r\n\r\n");
 	raw_expect(&f->raw, "HTTP/1.1 404 ");
+	raw_expect(&f->raw, "GET, HEAD /hello; POST /echo; POST /later; GET, HEAD /later; ");
+	assert_int_equal(f->declined, 404);
 	next_request(f);
 	raw_send(&f->raw, "DELETE /later HTTP/1.1\r\nHost: x\r\n\r\n");
 	raw_expect(&f->raw, "HTTP/1.1 405 ");
 	raw_expect(&f->raw, "Allow: POST, GET, HEAD\r\n");
+	assert_int_equal(f->declined, 405);
 	next_request(f);
 	raw_send(&f->raw, "POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nabcde");
 	raw_expect(&f->raw, "HTTP/1.1 404 ");
 	next_request(f);
 	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	raw_expect(&f->raw, "hello\n");
+	assert_int_equal(totals(f).unserved, 3);
+}
+
+/* Told before a handler hears of it. The listener is at 127.0.0.1. */
+static void web_pages_of_others_are_403(void **state)
+{
+	static const char *const heads[] = {
+		"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: http://evil.example\r\n",
+		"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: null\r\n",
+		"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nSec-Fetch-Site: cross-site\r\n",
+		"POST /echo HTTP/1.1\r\nHost: evil.example:1\r\nOrigin: http://evil.example:1\r\n",
+		"GET /hello HTTP/1.1\r\nHost: evil.example\r\n",
+		"GET /nowhere HTTP/1.1\r\nHost: evil.example\r\n",
+		"OPTIONS /echo HTTP/1.1\r\nHost: x\r\nOrigin: null\r\nAccess-Control-Request-Method: POST\r\n",
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(heads); i++) {
+		raw_send(&f->raw, heads[i]);
+		raw_send(&f->raw, heads[i][0] == 'P' ? "Content-Length: 3\r\n\r\nabc" : "\r\n");
+		raw_expect(&f->raw, "list its origin in `test.origins`");
+		assert_true(raw_has(&f->raw, "HTTP/1.1 403 "));
+		assert_false(raw_has(&f->raw, "Access-Control"));
+		assert_int_equal(f->declined, 403);
+		f->declined = 0;
+		next_request(f);
+	}
+	assert_int_equal(f->begun, 0);
+	assert_int_equal(totals(f).foreign, COUNT_OF(heads));
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nOrigin: https://app.example\r\n"
+			  "Sec-Fetch-Site: cross-site\r\nContent-Length: 3\r\n\r\nabc");
+	raw_expect(&f->raw, "\r\n\r\nabc");
+	assert_int_equal(totals(f).foreign, COUNT_OF(heads));
 }
 
 static void an_old_client_is_served(void **state)
@@ -1411,6 +1462,7 @@ int main(void)
 		TEST(a_get_is_answered),
 		TEST(head_is_served_by_get),
 		TEST(what_has_no_route_is_404_or_405),
+		TEST(web_pages_of_others_are_403),
 		TEST(an_old_client_is_served),
 		cmocka_unit_test_setup_teardown(an_old_client_may_stay, setup_direct, teardown),
 		TEST(answers_are_dated),

@@ -128,6 +128,59 @@ static void a_status_is_written(void **state)
 	buffer_done(&b);
 }
 
+#define PARTIAL "\x0a\x08\x08\x03\x12\x04late"
+#define PROTOBUF "application/x-protobuf"
+#define JSON "application/json"
+
+static const struct {
+	const char *type, *body;
+	int failed;
+	uint64_t rejected;
+	const char *message;
+} answers[] = {
+	{ PROTOBUF, "", 0, 0, "" },
+	{ "Application/X-Protobuf; charset=utf-8", "", 0, 0, "" },
+	{ "application/protobuf", PARTIAL, 0, 3, "late" },
+	{ "application/octet-stream", "", 0, 0, "" },
+	{ "", "", 0, 0, "" },
+	{ "", PARTIAL, 0, 3, "late" },
+	{ JSON, "{}", 0, 0, "" },
+	{ JSON "; charset=utf-8", " {\"partialSuccess\":{}}\n", 0, 0, "" },
+	{ JSON, "{\"partialSuccess\":null}", 0, 0, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"late\"}}", 0, 3, "late" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":3}}", 0, 3, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":-3,\"errorMessage\":7}}", 0, 0, "" },
+	/* a portal, a proxy, another service */
+	{ "text/html", "<html><body>Log in</body></html>", -EBADMSG, 0, "" },
+	{ "text/html; charset=utf-8", "", -EBADMSG, 0, "" },
+	{ "", "<html><body>Log in</body></html>", -EBADMSG, 0, "" },
+	{ PROTOBUF, "<html><body>Log in</body></html>", -EBADMSG, 0, "" },
+	{ "text/plain", "", -EBADMSG, 0, "" },
+	{ "text/plain", "OK", -EBADMSG, 0, "" },
+	{ "", "OK", -EBADMSG, 0, "" },
+	{ "application/x-protobuffer", "", -EBADMSG, 0, "" },
+	{ JSON, "", -EBADMSG, 0, "" },
+	{ JSON, "[]", -EBADMSG, 0, "" },
+	{ JSON, "{\"error\":\"log in\"}", -EBADMSG, 0, "" },
+	{ JSON, "{\"partialSuccess\":true}", -EBADMSG, 0, "" },
+	{ JSON, "{} {}", -EBADMSG, 0, "" },
+	{ PROTOBUF, "{\"partialSuccess\":{}}", -EBADMSG, 0, "" },
+};
+
+static void an_answer_is_known_by_its_type_and_bytes(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(answers); i++) {
+		uint64_t rejected = 77;
+		char message[16] = "before";
+		if (otlp_answer_parse(answers[i].type, bytes_of(answers[i].body), &rejected, message, sizeof message) !=
+			answers[i].failed)
+			fail_msg("row %zu", i);
+		assert_int_equal(rejected, answers[i].rejected);
+		assert_string_equal(message, answers[i].message);
+	}
+}
+
 static void a_full_buffer_is_left_alone(void **state)
 {
 	struct buffer b;
@@ -154,6 +207,7 @@ int main(void)
 		cmocka_unit_test(other_bytes_are_no_answer),
 		cmocka_unit_test(memory_has_a_ceiling),
 		cmocka_unit_test(a_status_is_written),
+		cmocka_unit_test(an_answer_is_known_by_its_type_and_bytes),
 		cmocka_unit_test(a_full_buffer_is_left_alone),
 	};
 

@@ -1,0 +1,147 @@
+#include "http/decline.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "http/engine.h"
+
+enum { ALLOW_SIZE = 64, WHY_SIZE = 1024, HOST_NAME_SIZE = 256 };
+
+bool http_route_leads_to(const struct http_route *route, const char *path)
+{
+	return strcmp(route->path, path) == 0 || strcmp(route->path, "*") == 0;
+}
+
+static const char *method_names(const struct http_route *route)
+{
+	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",   [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
+					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
+
+	return route->method < HTTP_METHOD_OTHER ? names[route->method] : "";
+}
+
+/* What is answered in place of a handler: plain text, which no browser takes for a page. */
+static void decline(struct http_request *r, unsigned status, const char *why, const char *allow)
+{
+	const char *headers[] = { "X-Content-Type-Options", "nosniff", allow ? "Allow" : NULL, allow, NULL };
+	const struct http_server_options *o = &http_connection_of(r)->server->options;
+	struct buffer body;
+
+	if (o->declined)
+		o->declined(o->context, r, status, why);
+	buffer_init(&body, WHY_SIZE);
+	OXP_ASSERT(buffer_text(&body, why) == 0);
+	http_respond(r, &(struct http_answer){ .status = status,
+					       .content_type = "text/plain; charset=utf-8",
+					       .headers = headers,
+					       .body = &body });
+	buffer_done(&body);
+}
+
+/* The methods that the path has; "" when there are none. */
+static void list_methods(const struct http_server *s, const char *path, char allow[ALLOW_SIZE])
+{
+	size_t used = 0;
+
+	allow[0] = '\0';
+	for (const struct http_route *route = s->routes; route->path; route++)
+		if (http_route_leads_to(route, path) && used < ALLOW_SIZE)
+			used += (size_t)snprintf(allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "",
+						 method_names(route));
+}
+
+/* What there is instead: "GET, HEAD /metrics; POST /v1/traces". */
+static void list_routes(const struct http_server *s, char *to, size_t room)
+{
+	size_t used = 0;
+
+	for (const struct http_route *route = s->routes; route->path && used < room; route++)
+		used += (size_t)snprintf(to + used, room - used, "%s%s %s", used ? "; " : "", method_names(route),
+					 strcmp(route->path, "*") == 0 ? "any path" : route->path);
+}
+
+void http_decline_unrouted(struct http_request *r)
+{
+	struct http_server *s = http_connection_of(r)->server;
+	char allow[ALLOW_SIZE], served[WHY_SIZE / 2] = "", why[WHY_SIZE];
+
+	s->totals.unserved++;
+	list_methods(s, r->path, allow);
+	list_routes(s, served, sizeof served);
+	snprintf(why, sizeof why, "%s; served here: %s\n",
+		 allow[0] ? "this path is not served by that method" : "nothing is served at this path", served);
+	decline(r, allow[0] ? 405 : 404, why, allow[0] ? allow : NULL);
+}
+
+/* Whether the peer came to a loopback address, as only this machine can. */
+static bool is_local(const struct http_connection *c)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+	} at = { .any.sa_family = AF_UNSPEC };
+	socklen_t size = sizeof at;
+
+	if (getsockname(c->fd, &at.any, &size) < 0)
+		return false;
+	if (at.any.sa_family == AF_INET)
+		return (ntohl(at.v4.sin_addr.s_addr) >> 24) == IN_LOOPBACKNET;
+	if (at.any.sa_family != AF_INET6)
+		return false;
+	return IN6_IS_ADDR_LOOPBACK(&at.v6.sin6_addr) ||
+	       (IN6_IS_ADDR_V4MAPPED(&at.v6.sin6_addr) && at.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
+}
+
+/* Whether the name that the request asks for may be a stranger's, who had it lead here. Most names need no call into the
+ * kernel. */
+static bool is_misled(const struct http_connection *c, const char *host)
+{
+	const struct http_origins *origins = &c->server->options.origins;
+	char own[HOST_NAME_SIZE] = "";
+
+	if (!http_host_is_foreign(host, own, origins) || !is_local(c))
+		return false;
+	return gethostname(own, sizeof own - 1) < 0 || http_host_is_foreign(host, own, origins);
+}
+
+/* NULL: whoever sends it may. */
+static const char *why_foreign(const struct http_connection *c)
+{
+	const struct http_request *r = &c->request;
+	const struct http_sender sender = {
+		.host = http_request_header(r, "Host"),
+		.origin = http_request_header(r, "Origin"),
+		.site = http_request_header(r, "Sec-Fetch-Site"),
+		.mode = http_request_header(r, "Sec-Fetch-Mode"),
+		.reads = r->method == HTTP_GET || r->method == HTTP_HEAD,
+	};
+
+	if (http_origin_is_foreign(&sender, &c->server->options.origins))
+		return "this comes from a web page of another origin, as Origin or Sec-Fetch-Site says";
+	if (is_misled(c, sender.host))
+		return "at a loopback address Host must be an address, localhost or another local name, since a web "
+		       "page may have had its own name lead here";
+	return NULL;
+}
+
+bool http_decline_foreign(struct http_request *r)
+{
+	struct http_server *s = http_connection_of(r)->server;
+	const char *what = why_foreign(http_connection_of(r)), *option = s->options.origins.option;
+	char why[WHY_SIZE];
+
+	if (!what)
+		return false;
+	s->totals.foreign++;
+	if (option)
+		snprintf(why, sizeof why, "%s; to let it in, list its origin in `%s`: [\"https://app.example.com\"]\n",
+			what, option);
+	else
+		snprintf(why, sizeof why, "%s; nothing lets it in here\n", what);
+	decline(r, 403, why, NULL);
+	return true;
+}
