@@ -306,6 +306,13 @@ static void begin(struct connection *c, bool body_follows)
 		go_on(c);
 }
 
+static void head_goes_on(struct connection *c)
+{
+	if (c->base.phase == PHASE_IDLE)
+		http_connection_enter(&c->base, PHASE_HEAD, 0);
+	http_places_hold(&c->base, c->text.size);
+}
+
 /* Takes what belongs to the head from `in`. A whole head is parsed where it came. */
 static void feed_head(struct connection *c, struct bytes *in)
 {
@@ -330,8 +337,8 @@ static void feed_head(struct connection *c, struct bytes *in)
 		begin(c, in->size > 0);
 	else if (verdict != HTTP_HEAD_MORE)
 		refuse(c, verdict);
-	else if (c->base.phase == PHASE_IDLE)
-		http_connection_enter(&c->base, PHASE_HEAD, 0);
+	else
+		head_goes_on(c);
 }
 
 static void feed_length(struct connection *c, struct bytes *in)

@@ -301,8 +301,10 @@ static void look_at_head(struct connection *c, struct bytes all)
 		front_close(c);
 	} else if (has_ended(c)) {
 		front_close(c);
-	} else if (c->base.phase == PHASE_IDLE) {
-		http_connection_enter(&c->base, PHASE_HEAD, 0);
+	} else {
+		if (c->base.phase == PHASE_IDLE)
+			http_connection_enter(&c->base, PHASE_HEAD, 0);
+		http_places_hold(&c->base, all.size);
 	}
 }
 

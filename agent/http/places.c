@@ -48,6 +48,27 @@ static struct http_connection *who_goes(const struct http_server *s)
 	return stuck;
 }
 
+static struct http_connection *oldest_other_head(const struct http_connection *than)
+{
+	struct http_connection *c;
+
+	TAILQ_FOREACH(c, &than->server->connections, entry)
+		if (c != than && c->held > 0)
+			return c;
+	return NULL;
+}
+
+void http_places_hold(struct http_connection *c, size_t bytes)
+{
+	struct http_places *p = &c->server->places;
+	struct http_connection *victim;
+
+	p->held += bytes - c->held;
+	c->held = bytes;
+	while (p->held > HTTP_HEADS_MAX && (victim = oldest_other_head(c)))
+		http_connection_evict(victim);
+}
+
 /* Progress of answers. */
 
 /* A number that changes when the peer takes something: what it has acknowledged in all, or, of a Unix socket, what it

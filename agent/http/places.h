@@ -14,7 +14,7 @@
 
 #include "loop/loop.h"
 
-enum { HTTP_ADDRESSES_MAX = 16 };
+enum { HTTP_ADDRESSES_MAX = 16, HTTP_HEADS_MAX = 1 << 20 };
 
 struct http_server;
 struct http_connection;
@@ -27,6 +27,7 @@ struct http_places {
 	size_t doors_count;
 	struct loop_timer again;
 	int spare; /* a descriptor for want of others, or -1 */
+	size_t held; /* bytes of heads that are not whole, at most HTTP_HEADS_MAX */
 };
 
 void http_places_init(struct http_server *);
@@ -34,6 +35,9 @@ void http_places_open(struct http_server *, int listening); /* the socket stays 
 void http_places_close(struct http_server *);
 /* A connection has ended. */
 void http_places_left(struct http_server *);
+/* So much of a head that is not whole has come, and is held here or in the kernel. Where it is too much of all
+ * connections together, the oldest other one goes. */
+void http_places_hold(struct http_connection *, size_t bytes);
 /* A descriptor was closed: it may be the spare one. */
 void http_places_renew(struct http_server *);
 /* Notes what peers have taken of their answers; called by the sweep. */

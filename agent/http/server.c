@@ -35,6 +35,8 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 {
 	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
 		become_youngest(c);
+	if (phase != PHASE_HEAD)
+		http_places_hold(c, 0);
 	c->phase = phase;
 	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
@@ -170,6 +172,7 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 
 void http_connection_end(struct http_connection *c)
 {
+	http_places_hold(c, 0);
 	TAILQ_REMOVE(&c->server->connections, c, entry);
 	c->server->totals.connections--;
 	http_places_left(c->server);

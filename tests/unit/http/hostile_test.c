@@ -62,6 +62,20 @@ static void big(void *context, struct http_request *r)
 	http_respond(r, &(struct http_answer){ .status = 200, .body = &body });
 }
 
+static int new_server(struct fixture *f, size_t places)
+{
+	struct http_server_options o = { .name = "test",
+		.body_max = BODY_MAX,
+		.connections_max = places,
+		.idle = DURATION_S(1),
+		.priority = LOOP_PROBES,
+		.direct = f->direct,
+		.evicted = &f->evicted };
+	int failed = http_server_new(f->world.loop, &o, f->routes, &f->server);
+
+	return failed ? failed : http_server_listen(f->server, "127.0.0.1:0", &f->port);
+}
+
 static int setup(void **state, bool direct)
 {
 	struct fixture *f = oxp_new(sizeof *f);
@@ -77,17 +91,7 @@ static int setup(void **state, bool direct)
 	f->direct = direct;
 	memcpy(f->routes, routes, sizeof routes);
 	world_init(&f->world);
-	assert_int_equal(http_server_new(f->world.loop,
-				 &(struct http_server_options){ .name = "test",
-					 .body_max = BODY_MAX,
-					 .connections_max = PLACES,
-					 .idle = DURATION_S(1),
-					 .priority = LOOP_PROBES,
-					 .direct = direct,
-					 .evicted = &f->evicted },
-				 f->routes, &f->server),
-		0);
-	assert_int_equal(http_server_listen(f->server, "127.0.0.1:0", &f->port), 0);
+	assert_int_equal(new_server(f, PLACES), 0);
 	*state = f;
 	return 0;
 }
@@ -285,6 +289,38 @@ static void whoever_trickles_is_the_oldest_all_the_same(void **state)
 	done_all(raws);
 }
 
+/* Long heads without an end: what they have of memory has a ceiling, too. */
+static void unfinished_heads_have_a_ceiling(void **state)
+{
+	enum { SIZE = 30 << 10, MANY = 60 };
+	struct fixture *f = *state;
+	struct raw raws[MANY];
+	char *text = malloc(SIZE);
+	unsigned there = 0;
+
+	assert_non_null(text);
+	memset(text, 'x', SIZE);
+	memcpy(text, "GET /hello?", 11);
+	http_server_free(f->server);
+	assert_int_equal(new_server(f, MANY + 1), 0);
+	for (int i = 0; i < MANY; i++) {
+		raw_connect(&raws[i], &f->world, f->port);
+		raw_send_bytes(&raws[i], text, SIZE);
+		turns(&f->world, 5);
+	}
+	for (int i = 0; i < MANY; i++) {
+		raw_receive(&raws[i]);
+		there += !raws[i].ended;
+	}
+	assert_in_range(there, (1 << 20) / SIZE - 1, (1 << 20) / SIZE + 1);
+	assert_false(raws[MANY - 1].ended);
+	assert_int_equal(totals(f).evicted, MANY - there);
+	expect_hello(f);
+	for (int i = 0; i < MANY; i++)
+		raw_done(&raws[i]);
+	free(text);
+}
+
 /* Whoever has sent something that was not read yet is not silent. */
 static void what_has_come_is_served_before_anybody_goes(void **state)
 {
@@ -418,6 +454,7 @@ int main(void)
 		TEST(an_unfinished_body_gives_up_its_place),
 		cmocka_unit_test_setup_teardown(a_kept_connection_gives_up_its_place, setup_direct, teardown),
 		TEST(whoever_trickles_is_the_oldest_all_the_same),
+		TEST(unfinished_heads_have_a_ceiling),
 		TEST(what_has_come_is_served_before_anybody_goes),
 		TEST(what_is_handled_keeps_its_place),
 		TEST(an_answer_that_nobody_takes_gives_up_its_place),
