@@ -32,7 +32,7 @@ _Static_assert(
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {
 	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
-	HELD_MAX = 1 << 20, /* all connections together beyond that: heads and what comes behind a request */
+	HELD_MAX = 1 << 20, /* all connections together beyond that: heads that are whole, and what comes behind */
 };
 enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
@@ -57,7 +57,7 @@ enum step {
 /*
  * Invariant: `text` holds the head, whole or not; `left` is empty unless the step is STEP_HANDLER or STEP_ANSWER, or
  * `soon` is about to go on with it; `out` and `rest` hold the answer from http_respond() on, of which `sent` bytes
- * are gone, and `rest` stands in `body` or is constant; `held` is what text and left have beyond HELD_FREE.
+ * are gone, and `rest` stands in `body` or is constant; `held` is what kept() has beyond HELD_FREE.
  */
 struct connection {
 	struct http_connection base;
@@ -87,9 +87,15 @@ static bool wants_bytes(const struct connection *c)
 
 /* What cannot be used yet. */
 
+/* Heads that are not whole are counted by places.c. */
+static size_t kept(const struct connection *c)
+{
+	return c->left.size + (c->step == STEP_HEAD ? 0 : c->text.size);
+}
+
 static void count_held(struct connection *c)
 {
-	size_t size = c->text.size + c->left.size, held = size > HELD_FREE ? size - HELD_FREE : 0;
+	size_t size = kept(c), held = size > HELD_FREE ? size - HELD_FREE : 0;
 
 	c->direct->held += held - c->held;
 	c->held = held;
@@ -98,7 +104,7 @@ static void count_held(struct connection *c)
 /* Whether `more` bytes may be kept beside what is. */
 static bool may_hold(const struct connection *c, size_t more)
 {
-	size_t size = c->text.size + c->left.size + more;
+	size_t size = kept(c) + more;
 
 	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= HELD_MAX;
 }
@@ -330,8 +336,7 @@ static void feed_head(struct connection *c, struct bytes *in)
 	*in = (struct bytes){ in->data + more, in->size - more };
 	if (verdict == HTTP_HEAD_DONE)
 		c->text.size = c->head.at;
-	count_held(c);
-	if (verdict <= HTTP_HEAD_DONE && c->held > 0 && c->direct->held > HELD_MAX)
+	if (verdict == HTTP_HEAD_DONE && !may_hold(c, c->text.size))
 		verdict = 431;
 	if (verdict == HTTP_HEAD_DONE)
 		begin(c, in->size > 0);
@@ -339,6 +344,7 @@ static void feed_head(struct connection *c, struct bytes *in)
 		refuse(c, verdict);
 	else
 		head_goes_on(c);
+	count_held(c);
 }
 
 static void feed_length(struct connection *c, struct bytes *in)
