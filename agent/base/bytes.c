@@ -7,6 +7,72 @@
 
 enum { SMALLEST = 256 };
 
+/*
+ * Line ends are looked for in each log line, at two places, so in as many bytes at a time as the machine can. The
+ * compiler makes two functions of this one, and of each vector as many as there have to be.
+ */
+enum { VECTOR = 32 };
+typedef unsigned char vector __attribute__((vector_size(VECTOR)));
+#define INLINE static inline __attribute__((always_inline))
+
+INLINE void look(bool copies, char *to, const char *from, vector *ends)
+{
+	vector v;
+
+	memcpy(&v, from, VECTOR);
+	if (copies)
+		memcpy(to, &v, VECTOR);
+	*ends |= (vector)((v == '\n') | (v == '\r'));
+}
+
+/* The last vector overlaps the one before it. */
+INLINE bool look_through(bool copies, char *to, struct bytes from)
+{
+	size_t last = from.size - VECTOR;
+	vector ends = { 0 };
+	uint64_t parts[VECTOR / sizeof(uint64_t)];
+
+	for (size_t at = 0; at < last; at += VECTOR)
+		look(copies, copies ? to + at : NULL, from.data + at, &ends);
+	look(copies, copies ? to + last : NULL, from.data + last, &ends);
+	memcpy(parts, &ends, VECTOR);
+	return !(parts[0] | parts[1] | parts[2] | parts[3]);
+}
+
+#ifdef __x86_64__
+#define HAS_AVX2 __builtin_cpu_supports("avx2")
+#define AVX2 __attribute__((target("avx2")))
+#else
+#define HAS_AVX2 false
+#define AVX2
+#endif
+
+AVX2 static bool look_avx2(struct bytes b)
+{
+	return look_through(false, NULL, b);
+}
+
+AVX2 static bool copy_avx2(char *to, struct bytes from)
+{
+	return look_through(true, to, from);
+}
+
+bool bytes_one_line(struct bytes b)
+{
+	if (b.size < VECTOR)
+		return b.size == 0 || (!memchr(b.data, '\n', b.size) && !memchr(b.data, '\r', b.size));
+	return HAS_AVX2 ? look_avx2(b) : look_through(false, NULL, b);
+}
+
+bool bytes_copy_line(char *to, struct bytes from)
+{
+	if (from.size < VECTOR) {
+		memcpy(to, from.data, from.size);
+		return bytes_one_line(from);
+	}
+	return HAS_AVX2 ? copy_avx2(to, from) : look_through(true, to, from);
+}
+
 void bytes_make_one_line(char *data, size_t size)
 {
 	if (bytes_one_line((struct bytes){ data, size }))
@@ -14,37 +80,6 @@ void bytes_make_one_line(char *data, size_t size)
 	for (size_t i = 0; i < size; i++)
 		if (data[i] == '\n' || data[i] == '\r')
 			data[i] = ' ';
-}
-
-/* So many bytes at a time; what the compiler makes of it on this machine. */
-typedef unsigned char vector __attribute__((vector_size(16)));
-
-static inline vector copy_vector(char *to, const char *from)
-{
-	vector v;
-
-	memcpy(&v, from, sizeof v);
-	memcpy(to, &v, sizeof v);
-	return (vector)((v == '\n') | (v == '\r'));
-}
-
-/* The last vector overlaps the one before it. */
-bool bytes_copy_line(char *to, struct bytes from)
-{
-	vector ends = { 0 };
-	uint64_t halves[2];
-	size_t at;
-
-	if (from.size < sizeof ends) {
-		memcpy(to, from.data, from.size);
-		return bytes_one_line(from);
-	}
-	for (at = 0; at + sizeof ends < from.size; at += sizeof ends)
-		ends |= copy_vector(to + at, from.data + at);
-	at = from.size - sizeof ends;
-	ends |= copy_vector(to + at, from.data + at);
-	memcpy(halves, &ends, sizeof halves);
-	return !(halves[0] | halves[1]);
 }
 
 void buffer_init(struct buffer *b, size_t ceiling)

@@ -32,10 +32,7 @@ static inline bool bytes_are(struct bytes a, const char *text)
 }
 
 /* Whether neither a line feed nor a carriage return is among them. */
-static inline bool bytes_one_line(struct bytes b)
-{
-	return b.size == 0 || (!memchr(b.data, '\n', b.size) && !memchr(b.data, '\r', b.size));
-}
+bool bytes_one_line(struct bytes);
 /* Line ends become spaces; for white space between the tokens of JSON. */
 void bytes_make_one_line(char *data, size_t size);
 /* memcpy() that answers the same of what it copies, and costs hardly more. */

@@ -56,7 +56,7 @@ static void test_what_is_appended_is_there(void **state)
 /* `end` at that place of a line of so many bytes, and before it; at == size is behind it. */
 static void look_through(size_t size, size_t at, char end)
 {
-	enum { MOST = 72 };
+	enum { MOST = 112 };
 	static const char others[] = "\t\v\f\x8a\x8d\x1a\x1dx";
 	char from[MOST], to[MOST];
 
@@ -74,7 +74,7 @@ static void look_through(size_t size, size_t at, char end)
 static void test_a_line_is_copied_and_looked_through(void **state)
 {
 	(void)state;
-	for (size_t size = 0; size <= 70; size++)
+	for (size_t size = 0; size <= 110; size++)
 		for (size_t at = 0; at <= size; at++) {
 			look_through(size, at, '\n');
 			look_through(size, at, '\r');
