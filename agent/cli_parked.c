@@ -72,7 +72,8 @@ static void tell_refusal(const struct cli_parked *c, const struct cli_answer *a)
 	said[strcspn(said, "\n")] = '\0';
 	text_one_line(said);
 	if (a->status == 200)
-		fprintf(stderr, "oxpecker: what answers at %s is no agent; is `control` another in its configuration?\n",
+		fprintf(stderr,
+			"oxpecker: what answers at %s is no agent; is `control` another in its configuration?\n",
 			c->control);
 	else
 		fprintf(stderr, "oxpecker: %s: HTTP %u: %s\n", c->control, a->status, said);

@@ -96,8 +96,8 @@ static bool is_local(const struct http_connection *c)
 	       (IN6_IS_ADDR_V4MAPPED(&at.v6.sin6_addr) && at.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
 }
 
-/* Whether the name that the request asks for may be a stranger's, who had it lead here. Most names need no call into the
- * kernel. */
+/* Whether the name that the request asks for may be a stranger's, who had it lead here. Most names need no call into
+ * the kernel. */
 static bool is_misled(const struct http_connection *c, const char *host)
 {
 	const struct http_origins *origins = &c->server->options.origins;
