@@ -10,7 +10,7 @@
 #include "parked_text.h"
 
 enum { DONE, NOT_ALL, NOBODY };
-enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160 };
+enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160, SAID_MAX = 300 };
 
 /* Paths of requests. */
 
@@ -53,6 +53,32 @@ static int make_path(const struct cli_parked *c, const char *start, struct buffe
 	return failed || buffer_append(path, "", 1);
 }
 
+/* Where a list or a change has come to, or a record: what answers there may be another program. NULL: it is none. */
+static json_t *read_answer(const struct buffer *body)
+{
+	json_t *json = json_loadb(body->data, body->size, JSON_ALLOW_NUL, NULL);
+
+	if (json_is_integer(json_object_get(json, "after")) || json_is_integer(json_object_get(json, "id")))
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+static void tell_refusal(const struct cli_parked *c, const struct cli_answer *a)
+{
+	char said[SAID_MAX + 1];
+
+	snprintf(said, sizeof said, "%.*s", (int)a->body.size, a->body.size ? a->body.data : "");
+	said[strcspn(said, "\n")] = '\0';
+	text_one_line(said);
+	if (a->status == 200)
+		fprintf(stderr,
+			"oxpecker: what answers at %s is no agent; is `control` another in its configuration?\n",
+			c->control);
+	else
+		fprintf(stderr, "oxpecker: %s: HTTP %u: %s\n", c->control, a->status, said);
+}
+
 /* What the agent answered as JSON, to be given back; or NULL, and *ret_status says whether there is one. */
 static json_t *ask(const struct cli_parked *c, const char *method, const char *start, unsigned *ret_status)
 {
@@ -66,10 +92,9 @@ static json_t *ask(const struct cli_parked *c, const char *method, const char *s
 	} else {
 		cli_ask(method, c->control, path.data, &a);
 		*ret_status = a.status;
-		if (a.status == 200)
-			json = json_loadb(a.body.data, a.body.size, JSON_ALLOW_NUL, NULL);
-		else if (a.status)
-			fprintf(stderr, "oxpecker: %.*s", (int)a.body.size, a.body.data);
+		json = a.status == 200 ? read_answer(&a.body) : NULL;
+		if (a.status && !json)
+			tell_refusal(c, &a);
 		buffer_done(&a.body);
 	}
 	buffer_done(&path);

@@ -112,11 +112,12 @@ static bool is_misled(const struct http_connection *c, const char *host)
 static const char *why_foreign(const struct http_connection *c)
 {
 	const struct http_request *r = &c->request;
+	const char *site = http_request_header(r, "Sec-Fetch-Site");
 	const struct http_sender sender = {
 		.host = http_request_header(r, "Host"),
 		.origin = http_request_header(r, "Origin"),
-		.site = http_request_header(r, "Sec-Fetch-Site"),
-		.mode = http_request_header(r, "Sec-Fetch-Mode"),
+		.site = site,
+		.mode = site ? http_request_header(r, "Sec-Fetch-Mode") : NULL, /* they come together */
 		.reads = r->method == HTTP_GET || r->method == HTTP_HEAD,
 	};
 

@@ -246,3 +246,7 @@ def test_the_status_of_something_else_is_none(fault_server, tmp_path, body, kind
         done = agents.run("status", "--config", tmp_path / "c.yaml", *more)
         assert done.returncode == 2 and not done.stdout, done.stdout + done.stderr
         assert f"what answers at 127.0.0.1:{server.port} is no agent: HTTP {code}" in done.stderr
+    for words in (("ls",), ("show", "1"), ("drop", "1"), ("replay", "--all")):
+        done = agents.run("parked", *words, "--config", tmp_path / "c.yaml")
+        assert done.returncode != 0 and f"127.0.0.1:{server.port}" in done.stderr, done.stdout + done.stderr
+        assert "is no agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr

@@ -5,8 +5,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "http/accept.h"
 #include "http/chunked.h"
 #include "http/head.h"
+#include "http/origin.h"
 
 /* A copy of just that size, so that a byte read beyond is found. */
 static char *copy_of(const void *data, size_t size)
@@ -28,6 +30,21 @@ static unsigned parse_part(struct http_head *h, const uint8_t *data, size_t size
 	return verdict;
 }
 
+/* What is read of single fields, with any of them as each. */
+static void use_value(const char *value)
+{
+	static const char *const listed[] = { "https://app.example", "null" };
+	static const struct http_origins origins = { listed, 2, NULL };
+	const struct http_sender as_origin = { .host = "app.example", .origin = value },
+				 as_host = { .host = value, .origin = "http://app.example:1" };
+
+	http_origin_is_foreign(&as_origin, &origins);
+	http_origin_is_foreign(&as_host, &origins);
+	http_host_is_foreign(value, "app", &origins);
+	http_origin_wrong(value);
+	http_accepts_gzip(value);
+}
+
 static void use_strings(struct http_head *h, const uint8_t *data)
 {
 	char *text = copy_of(data, h->at);
@@ -35,8 +52,10 @@ static void use_strings(struct http_head *h, const uint8_t *data)
 
 	http_head_strings(h, text);
 	used = strlen(http_head_path(h, text)) + strlen(text + h->method.at);
-	for (unsigned i = 0; i < h->fields_count; i++)
+	for (unsigned i = 0; i < h->fields_count; i++) {
 		used += strlen(text + h->fields[i].name.at) + strlen(text + h->fields[i].value.at);
+		use_value(text + h->fields[i].value.at);
+	}
 	http_head_query(h, text, "no such name");
 	if (used > h->at || h->fields_count > HTTP_FIELDS_MAX)
 		abort();
