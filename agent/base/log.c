@@ -118,7 +118,7 @@ static bool admit(const struct log *log, enum log_level level, const char *who, 
 	p->level = level;
 	if (!log_place_take(p, now)) {
 		p->held++;
-		snprintf(p->last, sizeof p->last, "%s", text);
+		snprintf(p->last, sizeof p->last, "%.*s", LOG_LAST_MAX - 1, text);
 		return false;
 	}
 	if (p->held)

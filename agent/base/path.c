@@ -484,7 +484,7 @@ const char *path_why(int failed)
 		return "it is no regular file; expected one of ours: remove it, or give another path";
 	case -EKEYREJECTED:
 		return "it belongs to another user; expected a file of ours, of root, or of whom the folder belongs "
-		       "to: remove it, or give another path";
+		       "to: chown it, remove it, or give another path";
 	default:
 		return strerror(-failed);
 	}

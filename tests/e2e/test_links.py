@@ -175,6 +175,12 @@ def test_root_of_another_container_is_not_ours(oxpecker, fault_server, shared, t
     agent.kill9()
 
 
+def test_state_is_not_put_where_the_root_of_another_container_says(oxpecker, shared, tmp_path, monkeypatch):
+    contain(monkeypatch, tmp_path, shared)
+    ends(oxpecker, {"state": {"path": str(shared / "sub" / "folder" / "state")}}, "state.path", "link", "expected")
+    assert sorted(os.listdir(shared.parent / "own")) == ["key", "key.log"]
+
+
 def ends(oxpecker, made, *wanted):
     agent = oxpecker(made, start=False)
     agent.launch()

@@ -300,6 +300,18 @@ def test_a_state_that_has_lost_something_says_so_and_starts(oxpecker, fault_serv
     assert agent.metric("oxpecker_state_losses_total") is None  # it is told once
 
 
+def test_a_kill_in_the_middle_of_commits_is_no_loss_of_state(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker(log_config(tmp_path / "app.log", server.url))
+    for number in range(1, 16):
+        writer.write(20)
+        agent.wait_until(lambda: agent.booked("received", signal="logs") >= 20 * number)  # noqa: B023
+        agent.kill9()
+        agent.start()
+        assert agent.metric("oxpecker_state_losses_total") is None and agent.status()["state"]["lost"] == ""
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
+
+
 def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):
     agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
     for number in range(3):
