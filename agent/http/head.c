@@ -179,6 +179,12 @@ static unsigned read_known(struct http_head *h, struct bytes name, struct bytes 
 	return 0;
 }
 
+/* Of a length it is refused: libmicrohttpd reads it as a part of the number, and answers that twice. */
+static bool ends_in_space(struct bytes value)
+{
+	return value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t');
+}
+
 /* RFC 9112, 5. A folded line (5.2) begins with white space, and white space before the colon (5.1) is in the name: no
  * token either way. */
 static unsigned read_field(struct http_head *h, struct bytes all, struct bytes line)
@@ -189,6 +195,8 @@ static unsigned read_field(struct http_head *h, struct bytes all, struct bytes l
 		return BAD_REQUEST;
 	if (h->fields_count == HTTP_FIELDS_MAX)
 		return TOO_LARGE;
+	if (ends_in_space(line) && same_word(name, "Content-Length"))
+		return BAD_REQUEST;
 	line = trimmed(line);
 	h->fields[h->fields_count++] = (struct http_field){ span_of(all, name), span_of(all, line) };
 	return read_known(h, name, line);

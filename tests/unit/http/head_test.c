@@ -62,6 +62,7 @@ static const struct row rows[] = {
 	{ "\n", 400 },
 	/* fields: 9112, 5 */
 	{ LINE "Host : x\r\n", 400 },
+	{ LINE HOST "Content-Length: 4 \r\n", 400 },
 	{ LINE HOST " folded: x\r\n", 400 },
 	{ LINE HOST "\tfolded\r\n", 400 },
 	{ LINE " Host: x\r\n", 400 },

@@ -62,6 +62,14 @@ static void big(void *context, struct http_request *r)
 	http_respond(r, &(struct http_answer){ .status = 200, .body = &body });
 }
 
+/* Only a test moves it on, however slow the machine is: sweeps, and the end of patience, come when it says. */
+static struct mono_time standing_mono(const struct clock *c)
+{
+	const struct world *w = CONTAINER_OF(c, struct world, clock);
+
+	return (struct mono_time){ w->began + w->ahead };
+}
+
 static int new_server(struct fixture *f, size_t places)
 {
 	struct http_server_options o = { .name = "test",
@@ -91,6 +99,7 @@ static int setup(void **state, bool direct)
 	f->direct = direct;
 	memcpy(f->routes, routes, sizeof routes);
 	world_init(&f->world);
+	f->world.clock.mono = standing_mono;
 	assert_int_equal(new_server(f, PLACES), 0);
 	*state = f;
 	return 0;
@@ -213,7 +222,7 @@ static void done_all(struct raw raws[PLACES])
 		raw_done(&raws[i]);
 }
 
-/* Not by waiting for anybody's patience: the clock of the world is not moved. */
+/* Not by waiting for anybody's patience: no time passes. */
 static void expect_hello(struct fixture *f)
 {
 	struct raw raw;
@@ -227,13 +236,10 @@ static void expect_hello(struct fixture *f)
 static void check_places_are_given_up(struct fixture *f, const char *text)
 {
 	struct raw raws[PLACES];
-	int64_t began;
 
 	connect_all(f, raws, text);
 	assert_int_equal(totals(f).connections, PLACES);
-	began = clock_system.mono(NULL).ns;
 	expect_hello(f);
-	assert_in_range(clock_system.mono(NULL).ns - began, 0, 500000000);
 	assert_int_equal(totals(f).evicted, 1);
 	assert_int_equal(f->evicted, 1);
 	assert_int_equal(totals(f).timeouts, 0);
