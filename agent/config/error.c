@@ -78,7 +78,7 @@ const char *config_error_text(const struct config_errors *e, size_t i)
 		e->arena, "%s:%u:%u: %s%s%s", place.file, place.line, place.column, error->path, colon, error->what);
 }
 
-static bool sounds_secret(const char *word, size_t size)
+bool config_sounds_secret(const char *word, size_t size)
 {
 	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie",
 		"salt", "bearer" };
@@ -96,7 +96,7 @@ static void hide_secrets(char *line, char *end)
 	char *word = line;
 
 	for (char *p = line; p < end; p++) {
-		if ((*p == ':' || *p == '=') && sounds_secret(word, (size_t)(p - word))) {
+		if ((*p == ':' || *p == '=') && config_sounds_secret(word, (size_t)(p - word))) {
 			memset(p + 1, '*', (size_t)(end - p) - 1);
 			return;
 		}

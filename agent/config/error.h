@@ -59,6 +59,8 @@ const char *config_quote(struct config_arena *, const char *text);
 /* A copy with the password of each scheme://user:password@host as ***. */
 char *config_hide_passwords(struct config_arena *, const char *text);
 
+/* Whether a key of that name holds a secret, as far as its name says: password, api_key. */
+bool config_sounds_secret(const char *word, size_t size);
 /* Whether it is, or has in it, a URL with a password that stands there as it is, not as ${…} without a default. */
 bool config_shows_password(const char *text);
 /* Whether it is nothing but ${NAME} and ${file:/path}: what it says is not what it will be. */

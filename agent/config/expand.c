@@ -57,6 +57,8 @@ static void put_variable(struct expansion *x, struct bytes inside)
 	const char *value;
 
 	if (size == 0 || (size < inside.size && !has_default)) {
+		if (x->node->key && config_sounds_secret(x->node->key, strlen(x->node->key)))
+			inside = bytes_of("what stands in ${}"); /* which may be the secret itself */
 		fail(x, "is no ${NAME}, ${NAME:-default} or ${file:/path}", inside);
 		return;
 	}

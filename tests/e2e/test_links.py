@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import threading
 
 import pytest
 
@@ -122,6 +123,42 @@ def test_a_link_that_is_switched_brings_no_neighbours_of_where_it_led(oxpecker, 
     sweep_again(agent, 5)
     assert agent.booked("received", signal="logs") == 0 if agent.ledger(signal="logs") else True
     assert_nothing_told(server)
+
+
+def exchange(shared, stop):
+    """Until told to stop: the name is a file's, a link's, and that of a link to a folder in turns."""
+    own, number = shared.parent / "own", 0
+    while not stop.is_set():
+        number += 1
+        for make in (lambda path: path.write_text('{"n":%d}\n' % number),  # noqa: B023
+                     lambda path: os.symlink(own / "key.log", path)):
+            make(shared / "next")
+            os.rename(shared / "next", shared / "app.log")
+        os.symlink(own, shared / "next")
+        os.rename(shared / "next", shared / "sub")
+        os.unlink(shared / "sub")
+        (shared / "sub").mkdir()
+        (shared / "sub" / "key.log").write_text('{"n":%d}\n' % number)
+        os.unlink(shared / "sub" / "key.log")
+        (shared / "sub").rmdir()
+
+
+def test_exchanging_file_and_link_all_the_time_gets_nothing(oxpecker, fault_server, shared):
+    server, stop = fault_server(), threading.Event()
+    attacker = threading.Thread(target=exchange, args=(shared, stop))
+    attacker.start()
+    try:
+        agent = oxpecker(settings(shared, server, "*.log", "*/*.log", sweep="100ms"))
+        agent.wait_until(lambda: (agent.metric("oxpecker_scans_total") or 0) >= 40, 60)
+        assert attacker.is_alive()
+    finally:
+        stop.set()
+        attacker.join()
+    (shared / "fine.log").write_text('{"n":0}\n')
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") > 0)
+    sweep_again(agent)
+    assert_nothing_told(server)
+    assert agent.metric("oxpecker_refused_links_total") > 0  # it was open, and was asked then
 
 
 def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, shared):

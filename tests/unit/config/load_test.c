@@ -343,6 +343,9 @@ static const struct {
 	{ "service: { name: \"${HOST\" }\n", "f.yaml:1:18: service.name: \"${\" has no }\n" },
 	{ "service: { name: '${HOST:+x}' }\n",
 		"f.yaml:1:18: service.name: \"HOST:+x\" is no ${NAME}, ${NAME:-default} or ${file:/path}\n" },
+	{ "logs: { export: { elasticsearch: { url: 'http://h:1', password: 'a${my secret}' } } }\n",
+		"f.yaml:1:65: logs.export.elasticsearch.password: \"what stands in ${}\" is no ${NAME}, "
+		"${NAME:-default} or ${file:/path}\n" },
 	{ "service: { name: ${HOST} }\n",
 		"f.yaml:1:19: missing comma in flow mapping; within [ ] and { }, ${…} needs quotes\n" },
 	/* What YAML has and a configuration has not. */
