@@ -137,7 +137,8 @@ static const struct {
 	{ { .path = "memory",
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
-		  .help = "The budget, at most half of what the cgroup of the process may have." },
+		  .help = "The budget of all telemetry, pages and answers included; at most half of what the cgroup of "
+			  "the process may have, which needs some 10 MiB beside it at most." },
 		PLACES },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
 	{ { .path = "store",

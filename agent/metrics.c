@@ -34,6 +34,7 @@ struct shown {
 	size_t charge;
 	struct mono_time since;
 	bool storing; /* the embedded store reads it, and cannot be cut off */
+	bool plain;
 };
 
 static void write_slice(void *context);
@@ -45,16 +46,30 @@ static struct budget *budget(const struct metrics *m)
 	return &m->agent->pipeline.budget;
 }
 
+/* Whether the room that came with the series is nobody's. */
+static bool is_room_free(const struct metrics *m)
+{
+	const struct shown *s = m->shown;
+
+	while (s && s->charge >= s->bytes.size)
+		s = s->next;
+	return !s && !m->page.data;
+}
+
 static void page_gone(void *context, struct bytes bytes)
 {
 	struct shown *s = context, **at = &s->metrics->shown;
+	struct metrics *m = s->metrics;
 
 	(void)bytes;
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	buffer_done(&s->bytes);
-	budget_give(budget(s->metrics), SIGNAL_METRICS, s->charge);
+	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->agent->series) + OWN_MAX)
+		m->page = s->bytes; /* the next is made in its place */
+	else
+		buffer_done(&s->bytes);
+	budget_give(budget(m), SIGNAL_METRICS, s->charge);
 	free(s);
 }
 
@@ -121,7 +136,9 @@ static void begin_writing(struct metrics *m)
 		return;
 	}
 	m->state = METRICS_WRITING;
-	buffer_init(&m->page, 0);
+	buffer_clear(&m->page);
+	if (m->page.room > series_page_max(m->agent->series) + OWN_MAX)
+		buffer_done(&m->page); /* there were more series */
 	series_cursor_init(&m->cursor, m->agent->series);
 	m->failed = 0;
 	loop_soon_run(&m->slice);
@@ -218,6 +235,7 @@ static void end_round(struct metrics *m)
 {
 	struct shown *small = show_packed(m), *plain = show(m, &m->page, 0);
 
+	plain->plain = true;
 	m->state = METRICS_IDLE;
 	m->want_gzip = false;
 	answer_all(m, plain, small);

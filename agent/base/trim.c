@@ -7,8 +7,8 @@
 
 enum {
 	LINE_ROOM = 4608,
-	LARGE = 384 << 10, /* more than a slice of a file takes, which would come and go at every turn */
-	KEPT = 1 << 20, /* free memory at the end of the heap */
+	LARGE = 512 << 10, /* more than what comes and goes at every turn, such as a slice of a file */
+	KEPT = 2 << 20, /* free memory at the end of a heap */
 };
 
 /* Only private, read-only code that a file backs: what such a page holds is in the file. */
@@ -29,6 +29,7 @@ void trim_large(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE);
 	mallopt(M_TRIM_THRESHOLD, KEPT);
+	mallopt(M_ARENA_MAX, 1); /* a heap for each lane would keep as much again */
 }
 
 size_t trim_text(void)
