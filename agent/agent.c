@@ -18,7 +18,7 @@ enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
 	PROBE_CONNECTIONS = 256, /* many: under a flood each is there for so many others only */
-	PULLS_AT_ONCE = 32, /* of /metrics, which take their time: the other places are for probes */
+	PULLS_AT_ONCE = 64, /* of /metrics, which take their time: the other places are for probes */
 	CONTROL_CONNECTIONS = 16,
 	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */

@@ -289,36 +289,46 @@ static bool has_ended(const struct connection *c)
 	return poll(&p, 1, 0) > 0 && p.revents != 0;
 }
 
-static void look_at_head(struct connection *c, struct bytes all)
+/* Whether it is waited for more. */
+static bool look_at_head(struct connection *c, struct bytes all)
 {
 	unsigned verdict = http_head_parse(&c->head, all);
 
 	c->base.peeked = all.size;
-	if (verdict == HTTP_HEAD_DONE) {
-		begin(c, all.data);
-	} else if (verdict != HTTP_HEAD_MORE) {
-		http_refuse(&c->base, verdict);
-		front_close(c);
-	} else if (has_ended(c)) {
-		front_close(c);
-	} else {
+	if (verdict == HTTP_HEAD_MORE && !has_ended(c)) {
 		if (c->base.phase == PHASE_IDLE)
 			http_connection_enter(&c->base, PHASE_HEAD, 0);
 		http_places_hold(&c->base, all.size);
+		return true;
 	}
+	if (verdict == HTTP_HEAD_DONE) {
+		begin(c, all.data);
+		return false;
+	}
+	if (verdict != HTTP_HEAD_MORE)
+		http_refuse(&c->base, verdict);
+	front_close(c);
+	return false;
+}
+
+/* Whether it is waited for more. */
+static bool look(struct connection *c)
+{
+	struct front *front = c->base.server->engine_own;
+	ssize_t n = recv(c->base.fd, front->in, HTTP_HEAD_MAX, MSG_PEEK | MSG_DONTWAIT);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return true;
+	if (n > 0 && c->base.phase != PHASE_OVER)
+		return look_at_head(c, (struct bytes){ front->in, (size_t)n });
+	front_close(c);
+	return false;
 }
 
 static void on_bytes(void *context, int fd, unsigned what)
 {
-	struct connection *c = context;
-	struct front *front = c->base.server->engine_own;
-	ssize_t n = recv(fd, front->in, HTTP_HEAD_MAX, MSG_PEEK | MSG_DONTWAIT);
-
-	(void)what;
-	if (n > 0 && c->base.phase != PHASE_OVER)
-		look_at_head(c, (struct bytes){ front->in, (size_t)n });
-	else if (n >= 0 || (errno != EAGAIN && errno != EINTR))
-		front_close(c);
+	(void)fd, (void)what;
+	(void)look(context);
 }
 
 static void take(struct http_server *s, int fd)
@@ -329,7 +339,9 @@ static void take(struct http_server *s, int fd)
 	http_connection_begin(&c->base, s, fd);
 	loop_watch_init(&c->watch, s->loop, fd, on_bytes, c);
 	c->watch.priority = s->options.priority;
-	loop_watch_set(&c->watch, WATCH_READ | WATCH_EDGE);
+	/* Who waited in the kernel's queue has said what it wants, or has gone; that costs no wait then. */
+	if (look(c))
+		loop_watch_set(&c->watch, WATCH_READ | WATCH_EDGE);
 }
 
 /* The engine. */

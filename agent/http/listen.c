@@ -14,7 +14,9 @@
 #include "base/path.h"
 #include "base/text.h"
 
-enum { BACKLOG = 512, HOST_MAX = 64 };
+/* A connection for which there is no place in the kernel's queue comes again after a second, so the queue is as long as
+ * most machines allow (net.core.somaxconn): bursts of strangers are over in milliseconds. */
+enum { BACKLOG = 4096, HOST_MAX = 64 };
 
 union address {
 	struct sockaddr any;

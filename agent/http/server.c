@@ -97,17 +97,23 @@ static void send_raw(int fd, unsigned status)
 		return;	/* the peer is gone, or takes nothing: it is closed in any case */
 }
 
+/* The last word to a peer. What it did not take of an answer is not the kernel's to keep behind a connection that is
+ * over. */
+static void dismiss(struct http_connection *c, unsigned status)
+{
+	static const struct linger at_once = { 1, 0 };
+
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+		send_raw(c->fd, status);
+	else
+		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
-	/* What it did not take of an answer is not the kernel's to keep behind a connection that is over. */
-	static const struct linger at_once = { 1, 0 };
-
 	c->server->totals.timeouts += c->phase != PHASE_IDLE;
-	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-		send_raw(c->fd, 408);
-	else
-		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	dismiss(c, 408);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
 }
@@ -119,8 +125,7 @@ void http_connection_evict(struct http_connection *c)
 	s->totals.evicted++;
 	if (s->options.evicted)
 		++*s->options.evicted;
-	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-		send_raw(c->fd, 503);
+	dismiss(c, 503);
 	s->engine->drop(c);
 }
 
@@ -274,14 +279,23 @@ static const struct http_route *find_route(const struct http_server *s, const st
 	return NULL;
 }
 
+/* Whether the route has its share, and no answer on its way to a peer: the oldest of those goes for the new request. So
+ * whoever takes an answer as it comes has it, however many hold theirs. */
 static bool is_busy(const struct http_server *s, const struct http_route *route)
 {
-	const struct http_connection *c;
+	struct http_connection *c, *oldest = NULL;
 	size_t under_way = 0;
 
-	TAILQ_FOREACH(c, &s->connections, entry)
-		under_way += c->request.live && c->request.route == route;
-	return under_way > route->at_once;
+	TAILQ_FOREACH(c, &s->connections, entry) {
+		if (!c->request.live || c->request.route != route || c->phase == PHASE_OVER)
+			continue;
+		under_way++;
+		if (c->phase == PHASE_ANSWER && !oldest)
+			oldest = c;
+	}
+	if (under_way > route->at_once && oldest)
+		http_connection_evict(oldest);
+	return under_way > route->at_once && !oldest;
 }
 
 static void respond_busy(struct http_request *r)

@@ -51,7 +51,9 @@ struct http_route {
 	 * attached. May be NULL. Not called after http_respond(). */
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
-	size_t at_once; /* requests of it that may be under way together; a further one is answered 503. 0: no limit */
+	/* Requests of it that may be under way together; for a further one the oldest goes that is being answered, or
+	 * it is answered 503. 0: no limit */
+	size_t at_once;
 };
 
 struct http_server_options {

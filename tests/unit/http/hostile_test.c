@@ -15,7 +15,7 @@ struct fixture {
 	bool direct;
 	struct world world;
 	struct http_server *server;
-	struct http_route routes[6];
+	struct http_route routes[7];
 	uint16_t port;
 	uint64_t evicted;
 	struct http_request *waiting[PLACES];
@@ -93,6 +93,7 @@ static int setup(void **state, bool direct)
 		{ HTTP_GET, "/later", .complete = later, .gone = count_gone, .context = f },
 		{ HTTP_GET, "/big", .complete = big },
 		{ HTTP_GET, "/few", .complete = later, .gone = count_gone, .context = f, .at_once = AT_ONCE },
+		{ HTTP_GET, "/few-big", .complete = big, .at_once = AT_ONCE },
 		{ .path = NULL },
 	};
 
@@ -445,6 +446,32 @@ static void a_route_has_its_share(void **state)
 	done_all(raws);
 }
 
+/* Whoever holds answers of a route gives way to whoever comes, the oldest first, and others of it that wait stay. */
+static void who_holds_a_share_gives_way(void **state)
+{
+	struct fixture *f = *state;
+	struct raw holders[AT_ONCE], comes;
+
+	for (int i = 0; i < AT_ONCE; i++) {
+		raw_connect(&holders[i], &f->world, f->port);
+		raw_send(&holders[i], "GET /few-big HTTP/1.1\r\nHost: x\r\n\r\n");
+		turns(&f->world, 10);
+	}
+	assert_int_equal(totals(f).connections, AT_ONCE);
+	raw_connect(&comes, &f->world, f->port);
+	raw_send(&comes, "GET /few-big HTTP/1.1\r\nHost: x\r\n\r\n");
+	while (comes.in.size < BIG)
+		raw_turn(&comes);
+	assert_int_equal(totals(f).evicted, 1);
+	raw_expect_end(&holders[0]);
+	assert_true(holders[0].in.size < BIG);
+	while (holders[1].in.size < BIG)
+		raw_turn(&holders[1]);
+	for (int i = 0; i < AT_ONCE; i++)
+		raw_done(&holders[i]);
+	raw_done(&comes);
+}
+
 #define TEST(name)                                                                                                     \
 	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL },                                              \
 	{                                                                                                              \
@@ -465,6 +492,7 @@ int main(void)
 		TEST(what_is_handled_keeps_its_place),
 		TEST(an_answer_that_nobody_takes_gives_up_its_place),
 		TEST(a_route_has_its_share),
+		TEST(who_holds_a_share_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
