@@ -253,9 +253,25 @@ static const struct {
 	{ "logs: 5\n", "f.yaml:1:7: logs: a value; expected a mapping\n" },
 	/* Kinds. */
 	{ "memory: 33554432\n",
-		"f.yaml:1:9: memory: \"33554432\" has no unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+		"f.yaml:1:9: memory: \"33554432\" has no unit; did you mean 32MiB? Expected a size such as 64KiB, "
+		"32MiB or 1GiB\n" },
 	{ "memory: 32MB\n",
-		"f.yaml:1:9: memory: \"32MB\" has an unknown unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+		"f.yaml:1:9: memory: \"32MB\" has an unknown unit; did you mean 32MiB? Expected a size such as "
+		"64KiB, 32MiB or 1GiB\n" },
+	{ "memory: 512 KB\n", /* less than the least is no guess */
+		"f.yaml:1:9: memory: \"512 KB\" has an unknown unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+	{ "listen: [9464, /run/a.sock, 'http://127.0.0.1:80/x']\n",
+		"f.yaml:1:10: listen[0]: \"9464\" has no port; did you mean :9464? Expected an address or a list "
+		"of them: "
+		"host:port, :port or unix:/path\n"
+		"f.yaml:1:16: listen[1]: \"/run/a.sock\" has no port; did you mean unix:/run/a.sock? Expected an "
+		"address "
+		"or a list of them: host:port, :port or unix:/path\n"
+		"f.yaml:1:29: listen[2]: \"http://127.0.0.1:80/x\" has a host that is no name or address; did you mean "
+		"127.0.0.1:80? Expected an address or a list of them: host:port, :port or unix:/path\n" },
+	{ "memory: ${file:/run/secrets/es}\n",
+		"f.yaml:1:9: memory: the value does not begin with a number; expected a size such as 64KiB, 32MiB or "
+		"1GiB\n" },
 	{ "memory: lots\n", "f.yaml:1:9: memory: \"lots\" does not begin with a number; expected a size such as 64KiB, "
 			    "32MiB or 1GiB\n" },
 	{ "memory: 99999999999TiB\n",
@@ -264,7 +280,8 @@ static const struct {
 			    "such as 64KiB, 32MiB or 1GiB\n" },
 	{ "memory: [1MiB]\n", "f.yaml:1:9: memory: a list; expected a size such as 64KiB, 32MiB or 1GiB\n" },
 	{ "exit: { within: 5 }\n",
-		"f.yaml:1:17: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n" },
+		"f.yaml:1:17: exit.within: \"5\" has no unit; did you mean 5s? Expected a duration such as 250ms, "
+		"5s, 2m or 1h\n" },
 	{ "exit: { within: 5ms }\n",
 		"f.yaml:1:17: exit.within: \"5ms\" is too small; the least is 1s; expected a duration such as "
 		"250ms, 5s, 2m or 1h\n" },
@@ -286,11 +303,12 @@ static const struct {
 	{ "logs:\n  collect:\n    tail:\n      paths: a\n      format: jsn\n      depth: 1.5\n      follow: maybe\n    "
 	  "  poll: 5\n"
 	  "      labels: x\n",
-		"f.yaml:5:15: logs.collect.tail.format: \"jsn\" is unknown; did you mean \"json\"?; expected one of "
+		"f.yaml:5:15: logs.collect.tail.format: \"jsn\" is unknown; did you mean \"json\"? Expected one of "
 		"auto, json, cri\n"
 		"f.yaml:6:14: logs.collect.tail.depth: \"1.5\" is not a whole number; expected a whole number\n"
 		"f.yaml:7:15: logs.collect.tail.follow: \"maybe\" is neither true nor false; expected true or false\n"
-		"f.yaml:8:13: logs.collect.tail.poll: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or "
+		"f.yaml:8:13: logs.collect.tail.poll: \"5\" has no unit; did you mean 5s? Expected a duration "
+		"such as 250ms, 5s, 2m or "
 		"1h, or auto\n"
 		"f.yaml:9:15: logs.collect.tail.labels: a value; expected a mapping of texts\n" },
 	{ "logs: { collect: { tail: { paths: a, depth: 0, labels: { a: [] } } } }\n",
@@ -298,11 +316,13 @@ static const struct {
 		"number\n"
 		"f.yaml:1:61: logs.collect.tail.labels.a: a list; expected text\n" },
 	{ "logs: { export: { elasticsearch: { url: 'e:9200', ca: '', door: 5 } } }\n",
-		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has another scheme; expected a URL such as "
+		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has another scheme; did you mean "
+		"http://e:9200? Expected a URL such as "
 		"http://localhost:9200, "
 		"the scheme one of http, https\n"
 		"f.yaml:1:55: logs.export.elasticsearch.ca: \"\" is empty; expected a path\n"
-		"f.yaml:1:65: logs.export.elasticsearch.door: \"5\" has no port; expected an address: host:port, :port "
+		"f.yaml:1:65: logs.export.elasticsearch.door: \"5\" has no port; did you mean :5? Expected an "
+		"address: host:port, :port "
 		"or unix:/path\n" },
 	{ "logs: { export: { elasticsearch: 'http://u:geheim@' } }\n", NULL },
 	/* Components. */
@@ -562,7 +582,8 @@ static void test_excerpts(void **state)
 {
 	(void)state;
 	assert_excerpt("exit:\n  within: 5\n",
-		"f.yaml:2:11: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n"
+		"f.yaml:2:11: exit.within: \"5\" has no unit; did you mean 5s? Expected a duration such as 250ms, "
+		"5s, 2m or 1h\n"
 		"      within: 5\n              ^\n");
 	assert_excerpt(
 		"é: é: b\n", "f.yaml:1:5: invalid nested block mapping on the same line\n    é: é: b\n        ^\n");
