@@ -6,6 +6,7 @@
 #include <sys/utsname.h>
 
 #include "config/read.h"
+#include "guesses.h"
 #include "registry.h"
 
 static const struct option service_rows[] = {
@@ -130,17 +131,29 @@ static const struct {
 		  .options = store_rows,
 		  .help = "The embedded store, which keeps a signal without an exporter." },
 		PLACES },
-	{ { .path = "receive", .kind = SECTION_COMPONENTS, .help = "Doors for spans; nothing written: otlp." },
+	{ { .path = "receive",
+		  .noun = "door",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Doors for spans; nothing written: otlp." },
 		PLACE_RECEIVE },
-	{ { .path = "metrics.collect", .kind = SECTION_COMPONENTS, .help = "Where metrics come from." },
+	{ { .path = "metrics.collect",
+		  .noun = "collector",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where metrics come from." },
 		PLACE_METRICS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
-	{ { .path = "logs.collect", .kind = SECTION_COMPONENTS, .help = "Where logs come from." }, PLACE_LOGS },
+	{ { .path = "logs.collect",
+		  .noun = "collector",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where logs come from." },
+		PLACE_LOGS },
 	{ { .path = "logs.steps",
+		  .noun = "step",
 		  .kind = SECTION_STEPS,
 		  .help = "What is done to log lines before they are gathered, in this order." },
 		PLACE_LOGS_STEPS },
 	{ { .path = "logs.export",
+		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs go; nothing written: the embedded store.",
 		  .options = export_rows,
@@ -148,6 +161,7 @@ static const struct {
 		PLACE_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
 	{ { .path = "traces.export",
+		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where spans go; nothing written: the embedded store.",
 		  .options = export_rows,
@@ -158,6 +172,7 @@ static const struct {
 		  .help = "When /health/delivery is 503; liveness and readiness never depend on destinations." },
 		PLACES },
 	{ { .path = "health.checks",
+		  .noun = "check",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "What the host app needs to be ready.",
 		  .options = check_rows,
@@ -252,6 +267,7 @@ struct agent_config *agent_config_new(void)
 			c->sections[i].types = c->types[layout[i].place];
 	}
 	c->file = config_new(c->sections, c);
+	c->file->errors.hints = config_guesses;
 	return c;
 }
 
@@ -285,7 +301,8 @@ static const struct config_component *default_component(struct agent_config *c, 
 	return k;
 }
 
-static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+/* What is written of the component; NULL: nothing, it is there by default. */
+static const struct node *node_of(const struct agent_config *c, const struct config_component *k, enum place place)
 {
 	struct node *section = c->file->tree.root;
 	char path[64];
@@ -293,7 +310,42 @@ static void complain(struct agent_config *c, const struct config_component *k, e
 	snprintf(path, sizeof path, "%s", place_path(place));
 	for (char *rest = path, *name; section && (name = strsep(&rest, "."));)
 		section = node_get(section, name);
-	key_complain(&c->file->errors, section ? node_get(section, k->name) : NULL, "%s", what);
+	return section ? node_get(section, k->name) : NULL;
+}
+
+/* The option that a complaint begins with, or NULL; "index: …", "password without user". */
+static const struct option *first_option(const struct option *rows, const char *what)
+{
+	struct bytes word = { what, strspn(what, "abcdefghijklmnopqrstuvwxyz0123456789_") };
+
+	while (rows && rows->name && !bytes_are(word, rows->name))
+		rows++;
+	return rows && rows->name ? rows : NULL;
+}
+
+/* Told at the option that the words begin with, where that was written, else at the component. */
+static void complain_at(
+	struct agent_config *c, const struct node *n, const struct config_component *k, const char *what)
+{
+	const struct option *o = n ? first_option(k->type->options, what) : NULL;
+	const struct node *option = o ? node_get(n, o->name) : NULL;
+	const char *rest = option && what[strlen(o->name)] == ':' ? what + strlen(o->name) + 2 : what;
+
+	if (option)
+		node_complain(&c->file->errors, option, "%s", rest);
+	else if (o && o->main && n->kind != NODE_MAP)
+		node_complain(&c->file->errors, n, "%s", what);
+	else if (n && n->key)
+		key_complain(&c->file->errors, n, "%s", what);
+	else if (n)
+		node_complain(&c->file->errors, n, "%s: %s", k->name, what);
+	else
+		config_complain(&c->file->errors, (struct config_span){ .source = NULL }, k->name, "%s", what);
+}
+
+static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+{
+	complain_at(c, node_of(c, k, place), k, what);
 }
 
 static bool is_collector(const struct agent_config *c, enum place place, const char *name)
@@ -443,13 +495,14 @@ static void check_collectors(struct agent_config *c, enum place in)
 static void check_steps(struct agent_config *c, enum place place)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
-	const struct node *item = list ? list->first : NULL;
+	const struct node *item = list ? list->first : NULL, *step;
 	char why[256];
 
 	for (const struct config_component *k = c->components[place]; k && item; k = k->next, item = item->next) {
 		const struct step_type *type = k->type->type;
+		step = item->kind == NODE_MAP && item->first ? item->first : item;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			node_complain(&c->file->errors, item, "%s: %s", k->name, why);
+			complain_at(c, step, k, why);
 	}
 }
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sqlite3
 import subprocess
 
@@ -25,6 +26,18 @@ FAULTS = {
     "unknown key": ("logs:\n  export:\n    elasticsearch: { url: 'http://a:1', indxe: b }\n", ":3:", "indxe",
                     "index"),
     "unknown section": ("metric: {}\n", ":1:1:", "metric", "metrics"),
+    "unknown exporter": ("logs: { export: { loki: {} } }\n", ":1:19: ",
+                         'unknown exporter "loki"; available: elasticsearch, file, store'),
+    "an index of strftime": ("logs: { export: { elasticsearch: { url: 'http://a:1', index: 'logs-%Y.%m.%d' } } }\n",
+                             ":1:62: logs.export.elasticsearch.index: ", "logs-%{+yyyy.MM.dd}"),
+    "a dated data stream": ("logs: { export: { elasticsearch: { url: 'http://a:1', data_stream: 'logs-%Y' } } }\n",
+                            ":1:68: logs.export.elasticsearch.data_stream: ", "rolls over by itself"),
+    "a query in a URL": ("logs: { export: { elasticsearch: 'http://a:1/?x' } }\n",
+                         ":1:34: logs.export.elasticsearch: url: has a ?"),
+    "options of a step": ("logs: { steps: [redact: { keys: [a], with: hash }] }\n",
+                          ":1:44: logs.steps[0].redact.with: ", "hash needs a salt"),
+    "a mode": ("logs: { collect: { socket: { listen: 'unix:/a', mode: '999' } } }\n",
+               ":1:55: logs.collect.socket.mode: ", "0777"),
     "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),
     "wrong type": ("memory: lots\n", ":1:9:", "memory", "32MiB"),
     "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "5s"),
@@ -47,6 +60,65 @@ def test_a_fault_in_the_configuration_is_told_with_its_place(tmp_path, kind):
     assert done.returncode == 1, done.stdout + done.stderr
     for word in wanted:
         assert word in done.stderr, done.stderr
+
+
+# What people write, what they are told to use, and that written so.
+GUESSES = {
+    "traces.collect": ("traces: { collect: { otlp: ':4318' } }", "receive.otlp", "receive: { otlp: ':4318' }"),
+    "logs.collect.otlp": ("logs: { collect: { otlp: ':4318' } }", "logs.collect.bulk",
+                          "logs: { collect: { bulk: ':9200' } }"),
+    "metrics.export": ("metrics: { export: { prometheus: ':9464' } }", "listen", "listen: ':9464'"),
+    "receive.otlp.endpoint": ("receive: { otlp: { endpoint: ':4318' } }", "http",
+                              "receive: { otlp: { http: ':4318' } }"),
+    "receive.otlp.protocols": ("receive: { otlp: { protocols: { http: {} } } }", "http", "receive: { otlp: {} }"),
+    "exporters": ("exporters: { otlp: {} }", "logs.export or traces.export",
+                  "traces: { export: { otlp: 'http://jaeger:4318' } }"),
+    "logs.export.opensearch": ("logs: { export: { opensearch: 'http://o:9200' } }", "logs.export.elasticsearch",
+                               "logs: { export: { elasticsearch: 'http://o:9200' } }"),
+    "logs.export.a.hosts": ("logs: { export: { a: { type: elasticsearch, url: 'http://o:9200', hosts: [a] } } }", "url",
+                            "logs: { export: { a: { type: elasticsearch, url: ['http://o:9200'] } } }"),
+    "traces.export.jaeger": ("traces: { export: { jaeger: 'http://jaeger:4318' } }", "traces.export.otlp",
+                             "traces: { export: { otlp: 'http://jaeger:4318' } }"),
+    "logs.collect.file": ("logs: { collect: { file: /var/log/a.log } }", "logs.collect.tail",
+                          "logs: { collect: { tail: /var/log/a.log } }"),
+    "metrics.collect.prometheus": ("metrics: { collect: { prometheus: ':9100' } }", "metrics.collect.scrape",
+                                   "metrics: { collect: { scrape: ':9100' } }"),
+    "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
+                               "health: { checks: { postgres: 'tcp://db:5432' } }"),
+    "health.liveness": ("health: { liveness: { port: 8080 } }", "listen", "listen: ':8080'"),
+}
+
+
+@pytest.mark.parametrize("path", GUESSES)
+def test_a_key_that_everybody_guesses_is_answered_with_the_right_place(tmp_path, path):
+    written, use, right = GUESSES[path]
+    done = check(tmp_path, written + "\n")
+    assert done.returncode == 1 and f"{path}: unknown" in done.stderr and f"; use {use}" in done.stderr
+    done = check(tmp_path, right + "\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_guess_is_answered_with_is_there():
+    """Every place that agent/guesses.c names is in the reference."""
+    known = set(re.findall(r"^[ #-]*(\w+):", agents.run("reference").stdout, re.M)) | {"see", "oxpecker", "reference"}
+    with open(os.path.join(TOP, "agent", "guesses.c"), encoding="utf-8") as file:
+        rows = re.findall(r'^\t{ "([^"]+)",\s+"([^"]+)",', file.read(), re.M)
+    assert len(rows) > 50
+    for path, use in rows:
+        for place in re.split(r", | or | and ", use):
+            assert place == "--debug" or known.issuperset(place.split(".")), (path, place)
+
+
+@pytest.mark.parametrize("size", ["64Mi", "65536Ki", "1Gi", "64MiB"])
+def test_sizes_as_kubernetes_writes_them(tmp_path, size):
+    done = check(tmp_path, f"memory: {size}\n")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("size, meant", [("16M", "16MiB"), ("1MB", "1MiB"), ("1G", "1GiB"), ("64mb", "64MiB")])
+def test_other_sizes_are_asked_back(tmp_path, size, meant):
+    done = check(tmp_path, f"store: {size}\n")
+    assert done.returncode == 1 and f'"{size}" has an unknown unit; did you mean {meant}? Expected' in done.stderr
 
 
 def test_a_fine_configuration(tmp_path):

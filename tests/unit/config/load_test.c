@@ -19,6 +19,7 @@ static void load_bytes(struct loaded *l, struct bytes text, const char *const *s
 {
 	memset(l, 0, sizeof *l);
 	l->config = config_new(sample_sections, &l->sample);
+	l->config->errors.hints = sample_hints;
 	buffer_init(&l->said, 1 << 20);
 	l->failed = config_load(l->config, &(struct config_input){ "f.yaml", text, sets, &sample_world });
 	assert_int_equal(config_errors_print(&l->config->errors, false, &l->said), 0);
@@ -329,11 +330,31 @@ static const struct {
 	{ "logs: { collect: { tail: } }\n",
 		"f.yaml:1:20: logs.collect.tail: \"paths\" is missing; expected text or a list of texts\n" },
 	{ "logs: { collect: { tial: a } }\n",
-		"f.yaml:1:20: logs.collect.tial: \"tial\" is no type of logs.collect, and none is given "
-		"with `type`; expected one of tail, push; did you mean \"tail\"?\n" },
+		"f.yaml:1:20: logs.collect.tial: unknown collector \"tial\"; did you mean \"tail\"? Available: tail, "
+		"push\n" },
 	{ "logs: { collect: { a: { type: tial } } }\n",
-		"f.yaml:1:31: logs.collect.a.type: \"tial\" is no type of logs.collect; expected one of tail, push; "
-		"did you mean \"tail\"?\n" },
+		"f.yaml:1:31: logs.collect.a.type: unknown collector \"tial\"; did you mean \"tail\"? Available: tail, "
+		"push\n" },
+	{ "logs: { export: { loki: { url: 'http://a' } } }\n",
+		"f.yaml:1:19: logs.export.loki: unknown exporter \"loki\"; available: elasticsearch; under "
+		"another name, say which with `type`\n" },
+	{ "logs: { export: { a: { type: loki } } }\n",
+		"f.yaml:1:30: logs.export.a.type: unknown exporter \"loki\"; available: elasticsearch\n" },
+	/* What people write in place of what there is. */
+	{ "spans: { x: 1 }\n", "f.yaml:1:1: spans: unknown key; use logs.collect: lines are all there is\n" },
+	{ "logs: { export: { a: { type: elasticsearch, url: 'http://a', hosts: x } } }\n",
+		"f.yaml:1:62: logs.export.a.hosts: unknown key; use url\n" },
+	{ "logs: { collect: { file: x, b: { type: files } } }\n",
+		"f.yaml:1:20: logs.collect.file: unknown collector \"file\"; use logs.collect.tail: it follows files\n"
+		"f.yaml:1:40: logs.collect.b.type: unknown collector \"files\"; use logs.collect.tail: it follows "
+		"files\n" },
+	{ "logs: { export: { elasticsearch: { url: 'http://a', hos: 1, hostss: 1 } } }\n",
+		"f.yaml:1:53: logs.export.elasticsearch.hos: unknown key; there are: url, password, door, ca, "
+		"interval, "
+		"headers, from, spool, type\n"
+		"f.yaml:1:61: logs.export.elasticsearch.hostss: unknown key; there are: url, password, door, ca, "
+		"interval, "
+		"headers, from, spool, type\n" },
 	{ "logs: { collect: { a: { type: [] } } }\n",
 		"f.yaml:1:31: logs.collect.a.type: a list; expected one of tail, push\n" },
 	{ "logs: { collect: { push: x, 'a b': { type: push } } }\n",
@@ -342,8 +363,8 @@ static const struct {
 	{ "logs: { collect: [tail] }\n",
 		"f.yaml:1:18: logs.collect: a list; expected a mapping of names to components\n" },
 	{ "health: { checks: { db: 'mysql://x' } }\n",
-		"f.yaml:1:21: health.checks.db: \"db\" is no type of health.checks, and none is "
-		"given with `type`; expected one of http, redis\n" },
+		"f.yaml:1:21: health.checks.db: unknown check \"db\"; available: http, redis; under another name, say "
+		"which with `type`\n" },
 	{ "logs: { steps: { redact: x } }\n", "f.yaml:1:16: logs.steps: a mapping; expected a list of steps\n" },
 	{ "logs: { steps: [ { redact: x, redact2: y }, [] ] }\n",
 		"f.yaml:1:18: logs.steps[0]: a mapping; expected one step: a name, or `name: {…}`\n"
