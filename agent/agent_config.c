@@ -77,20 +77,27 @@ static const struct option store_rows[] = {
 static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
-static const struct option export_rows[] = {
-	{ OPT_TEXTS(struct export_config, from), .name = "from",
-		.help = "Names of the collectors whose records it takes; else all of the signal." },
-	{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, .max = 64,
-		.help = "The most requests under way at a time, fewer when the destination refuses or slows down; "
-			"above 1 the order is not kept." },
-	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,
-		.help = "Ceiling of the first wait after a failure; it doubles with each further one." },
-	{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s", .min = 1,
-		.help = "Highest ceiling of a wait." },
-	{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,
-		.help = "A send without an outcome for so long is cancelled and tried again." },
-	{ .name = NULL },
-};
+/* `from_example` is a collector of the signal. */
+#define EXPORT_ROWS(from_example)                                                                                      \
+	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                            \
+		.help = "Names of the collectors whose records it takes; else all of the signal." },                   \
+		{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1,   \
+			.max = 64,                                                                                     \
+			.help = "The most requests under way at a time, fewer when the destination refuses or slows "  \
+				"down; above 1 the order is not kept." },                                              \
+		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",      \
+			.min = 1,                                                                                      \
+			.help = "Ceiling of the first wait after a failure; it doubles with each further one." },      \
+		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",          \
+			.min = 1, .help = "Highest ceiling of a wait." },                                              \
+		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,   \
+			.help = "A send without an outcome for so long is cancelled and tried again." },               \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
+
+static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
+static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
 static const struct option delivery_rows[] = {
 	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
@@ -156,7 +163,7 @@ static const struct {
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs go; nothing written: the embedded store.",
-		  .options = export_rows,
+		  .options = logs_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
@@ -164,7 +171,7 @@ static const struct {
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where spans go; nothing written: the embedded store.",
-		  .options = export_rows,
+		  .options = traces_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_TRACES_OUT },
 	{ { .path = "health.delivery",
@@ -296,7 +303,7 @@ static const struct config_component *default_component(struct agent_config *c, 
 	k->options = config_alloc(c->file->arena, k->type->config_size + 1);
 	k->common = config_alloc(c->file->arena, common + 1);
 	sets[0] = (struct option_set){ k->type->options, k->options };
-	sets[1] = (struct option_set){ common ? export_rows : NULL, k->common };
+	sets[1] = (struct option_set){ common ? logs_export_rows : NULL, k->common };
 	options_read(&reader, sets, 2, NULL, NULL);
 	return k;
 }

@@ -146,6 +146,69 @@ def test_the_file_in_conf_is_fine_as_it_stands():
     assert done.returncode == 0, done.stderr
 
 
+def reference_components():
+    """(section, the component's lines without their margin, its short form or None) of each one in the reference."""
+    with open(os.path.join(TOP, "conf", "oxpecker.yaml"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    way, short, found = [], None, []
+    for line in lines:
+        body = line.lstrip(" ")
+        depth = (len(line) - len(body)) // 2
+        if re.fullmatch(r"\w+:", body):
+            way = way[:depth] + [body[:-1]]
+        elif body.startswith("# Short: `"):
+            short = body[len("# Short: `"):-2]
+        elif re.fullmatch(r"#(- )?\w+:", body):
+            found.append((tuple(way[:depth]), [body[1:]], short))
+            short = None
+        elif found and body.startswith("#  ") and not body.startswith("#    #  "):
+            found[-1][1].append(body[1:])
+    return found
+
+
+COMPONENTS = reference_components()
+# What an option cannot be without.
+TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"]}
+PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
+NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"]}
+
+
+def as_file(section, lines):
+    """The lines at their section, beside the collectors that `from` names."""
+    words = [*section]
+    text = "".join(f"{'  ' * i}{word}:\n" for i, word in enumerate(words))
+    text += "".join(f"{'  ' * len(words)}{line}\n" for line in lines)
+    if words == ["logs", "export"]:
+        text += "  collect: { tail: /var/log/app/*.log }\n"
+    return text
+
+
+@pytest.mark.parametrize("section, lines, short", COMPONENTS, ids=[".".join(c[0]) + "." + c[1][0] for c in COMPONENTS])
+def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, short):
+    """Each alone, uncommented, and the short form; no word that only stands for something."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name in ("password", "api_key", "token", "salt"):
+        (secrets / name).write_text("c2VjcmV0\n")
+    options = [line for line in lines[1:] if not line.lstrip().startswith("# ")]
+    commented = {line.lstrip(" #").split(":")[0]: line.replace("#", "", 1) for line in options if "#" in line}
+    plain = [line for line in options if "#" not in line]
+    name = lines[0].strip("- :")
+    for option in (None, *commented):
+        chosen = {*NEEDS.get(name, []), *([option] if option else []), *TOGETHER.get(option, [])}
+        text = as_file(section, [lines[0], *plain, *(commented[o] for o in commented if o in chosen)])
+        text = text.replace("/run/secrets", str(secrets))
+        if option == "data_stream":
+            text = text.replace("index: logs\n", "index:\n")
+        done = check(tmp_path, text)
+        assert done.returncode == 0, text + done.stderr
+    for line in options:
+        assert line.split(": ", 1)[-1] not in PLACEHOLDERS, line
+    if short:
+        done = check(tmp_path, as_file(section, [short]))
+        assert done.returncode == 0, short + done.stderr
+
+
 def test_the_configuration_in_the_readme_is_fine(tmp_path):
     with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
         example = file.read().split("```yaml\n")[1].split("```")[0]
