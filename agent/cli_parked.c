@@ -53,19 +53,24 @@ static int make_path(const struct cli_parked *c, const char *start, struct buffe
 	return failed || buffer_append(path, "", 1);
 }
 
-/* What the agent answered as JSON, to be given back; or NULL, and *ret_status says whether there is one. */
-static json_t *ask(const struct cli_parked *c, const char *method, const char *start, unsigned *ret_status)
+/* How a request ended. */
+struct ending {
+	unsigned status; /* 0: nobody answered */
+	char error[256]; /* and why */
+};
+
+/* What the agent answered as JSON, to be given back; or NULL. */
+static json_t *ask(const struct cli_parked *c, const char *method, const char *start, struct ending *ret)
 {
 	struct cli_answer a = { .status = 0 };
 	struct buffer path;
 	json_t *json = NULL;
 
-	*ret_status = 0;
-	if (make_path(c, start, &path)) {
-		fprintf(stderr, "oxpecker: these words are too long\n");
-	} else {
+	*ret = (struct ending){ .error = "these words are too long" };
+	if (!make_path(c, start, &path)) {
 		cli_ask(method, c->control, path.data, &a);
-		*ret_status = a.status;
+		ret->status = a.status;
+		snprintf(ret->error, sizeof ret->error, "%s", a.error);
 		if (a.status == 200)
 			json = json_loadb(a.body.data, a.body.size, JSON_ALLOW_NUL, NULL);
 		else if (a.status)
@@ -76,12 +81,12 @@ static json_t *ask(const struct cli_parked *c, const char *method, const char *s
 	return json;
 }
 
-static int no_agent(const struct cli_parked *c)
+static int no_agent(const struct cli_parked *c, const struct ending *e)
 {
 	fprintf(stderr,
-		"oxpecker: no agent answers at %s; start it first, since replay and drop change its books, or is "
+		"oxpecker: no agent at %s (%s)\n  Start it first, since replay and drop change its books; or is "
 		"`control` another in its configuration?\n",
-		c->control);
+		c->control, e->error);
 	return NOBODY;
 }
 
@@ -170,13 +175,13 @@ static void on_record(void *context, const struct state_parked *record)
 	buffer_done(&out);
 }
 
-static int read_folder(struct reading *r)
+static int read_folder(struct reading *r, const struct ending *e)
 {
 	int failed = state_parked_each(r->c->state, on_record, r);
 
 	if (!failed)
 		return DONE;
-	fprintf(stderr, "oxpecker: no agent answers at %s, and %s/state.db cannot be read: %s\n", r->c->control,
+	fprintf(stderr, "oxpecker: no agent at %s (%s), and %s/state.db cannot be read: %s\n", r->c->control, e->error,
 		r->c->state, strerror(-failed));
 	return NOBODY;
 }
@@ -186,12 +191,12 @@ static int read_folder(struct reading *r)
 static int list(const struct cli_parked *c)
 {
 	char start[64] = "/parked?after=0";
-	unsigned status;
+	struct ending e;
 	json_t *page, *row;
 	size_t i;
 
 	print_head(c);
-	while ((page = ask(c, "GET", start, &status))) {
+	while ((page = ask(c, "GET", start, &e))) {
 		bool more = json_is_true(json_object_get(page, "more"));
 		json_array_foreach(json_object_get(page, "records"), i, row) print_row(c, row);
 		snprintf(start, sizeof start, "/parked?after=%lld", number(page, "after"));
@@ -199,27 +204,27 @@ static int list(const struct cli_parked *c)
 		if (!more)
 			return DONE;
 	}
-	return status ? NOT_ALL : read_folder(&(struct reading){ .c = c });
+	return e.status ? NOT_ALL : read_folder(&(struct reading){ .c = c }, &e);
 }
 
 static int show(const struct cli_parked *c, uint64_t id)
 {
 	struct reading r = { .c = c, .id = id };
 	char start[64];
-	unsigned status;
+	struct ending e;
 	json_t *record;
 	int result;
 
 	snprintf(start, sizeof start, "/parked/show?id=%llu", (unsigned long long)id);
-	record = ask(c, "GET", start, &status);
+	record = ask(c, "GET", start, &e);
 	if (record) {
 		print_whole(c, record);
 		json_decref(record);
 		return DONE;
 	}
-	if (status)
+	if (e.status)
 		return NOT_ALL;
-	result = read_folder(&r);
+	result = read_folder(&r, &e);
 	if (result == DONE && r.seen == 0)
 		fprintf(stderr, "oxpecker: no record of id %llu is parked\n", (unsigned long long)id);
 	return r.seen ? DONE : result == DONE ? NOT_ALL : result;
@@ -244,15 +249,15 @@ static void add_answer(struct tally *t, const json_t *answer)
 static int change_from(const struct cli_parked *c, const char *start, struct tally *t)
 {
 	char next[160];
-	unsigned status;
+	struct ending e;
 	json_t *answer;
 	bool more = true;
 
 	snprintf(next, sizeof next, "%s", start);
 	while (more) {
-		answer = ask(c, "POST", next, &status);
+		answer = ask(c, "POST", next, &e);
 		if (!answer)
-			return status ? NOT_ALL : no_agent(c);
+			return e.status ? NOT_ALL : no_agent(c, &e);
 		add_answer(t, answer);
 		more = json_is_true(json_object_get(answer, "more"));
 		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0], number(answer, "after"),
@@ -316,7 +321,7 @@ static int change(const struct cli_parked *c, const uint64_t *ids, size_t count)
 
 static int wrong(const char *why)
 {
-	fprintf(stderr, "oxpecker: parked: %s; see oxpecker --help\n", why);
+	fprintf(stderr, "oxpecker: parked: %s; see oxpecker parked --help\n", why);
 	return NOBODY;
 }
 

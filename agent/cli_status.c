@@ -200,10 +200,7 @@ int cli_status(const char *control, bool json)
 
 	cli_ask("GET", control, "/status", &a);
 	if (a.status != 200)
-		fprintf(stderr,
-			"oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its "
-			"configuration?\n",
-			control, a.error);
+		cli_no_agent(control, &a);
 	else if (json)
 		status = fwrite(a.body.data, 1, a.body.size, stdout) == a.body.size ? 0 : 2;
 	else

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import socket
 import sqlite3
 import subprocess
 
@@ -228,6 +229,47 @@ def test_help_and_version_and_unknown_words():
     assert done.returncode == 2 and "status" in done.stderr
     done = agents.run("--confg", "x")
     assert done.returncode == 2 and "--config" in done.stderr
+
+
+COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_is_about_that_command(command):
+    done = agents.run(command, "--help")
+    assert done.returncode == 0 and done.stdout.startswith("oxpecker ") and command in done.stdout.splitlines()[0]
+    assert agents.run("--help", command).stdout == agents.run(command, "-h").stdout == done.stdout
+    assert not [other for other in COMMANDS[1:] if other != command and f"oxpecker {other}" in done.stdout]
+
+
+def test_help_fits_a_terminal_and_names_every_option():
+    texts = [agents.run("--help").stdout, *(agents.run(command, "--help").stdout for command in COMMANDS)]
+    assert all(len(line) <= 80 for text in texts for line in text.splitlines())
+    with open(os.path.join(TOP, "agent", "main.c"), encoding="utf-8") as file:
+        options = re.findall(r'^\t{ "(--\w+)"', file.read(), re.M)
+    assert len(options) > 15 and all(any(option in text for text in texts) for option in options)
+
+
+def test_an_option_of_another_command_is_refused(tmp_path):
+    for words, why in ((("status", "--limit", "3"), "--limit is no option of status, but of: show"),
+                       (("--all", "show", "logs"), "--all is no option of show, but of: parked"),
+                       (("--schema",), "--schema is no option of run, but of: reference")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
+    """libcurl has "localhost port 80" for it."""
+    dead = tmp_path / "dead.sock"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(dead))
+    listening.close()
+    path = tmp_path / "oxpecker.yaml"
+    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nobody listens on it")):
+        path.write_text(f"control: unix:{at}\nstate: {tmp_path}/nothing\n")
+        for command in (("status",), ("parked", "ls"), ("parked", "drop", "--all")):
+            done = agents.run(*command, "--config", path)
+            assert done.returncode == 2 and f"no agent at unix:{at} ({why})" in done.stderr, done.stderr
 
 
 def test_set_wins_over_the_file(oxpecker, tmp_path):
