@@ -4,11 +4,14 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "addresses.h"
 #include "base/cgroup.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "http/client.h"
+#include "http/taken.h"
 #include "loop/lane.h"
 #include "loop/resolve.h"
 #include "registry.h"
@@ -418,9 +421,13 @@ static int listen_on(struct agent *a, const struct http_server_options *o, const
 static int listen_at(struct agent *a, struct http_server *server, const char *address)
 {
 	int failed = http_server_listen(server, address, NULL);
+	char why[LISTEN_WHY_MAX];
 
-	if (failed)
-		log_error(a->log, who, "cannot listen on %s: %s", address, strerror(-failed));
+	if (!failed)
+		return 0;
+	listen_why(address, SOCK_STREAM, failed, why);
+	log_error(a->log, who, "cannot listen on %s: %s; `%s` in the configuration moves it", address, why,
+		server == a->listen ? "listen" : "control");
 	return failed;
 }
 
@@ -563,6 +570,19 @@ static bool have_begun(void *context)
 	return true;
 }
 
+/* Where we can be reached, and from how far. */
+static void tell_start(const struct agent *a)
+{
+	const struct own_address *own = addresses_of(a->config);
+	char all[LOG_LINE_MAX / 2], exposed[LOG_LINE_MAX / 4];
+
+	addresses_tell(own, ADDRESSES_ALL, all, sizeof all);
+	addresses_tell(own, ADDRESSES_OPEN, exposed, sizeof exposed);
+	log_info(a->log, who,
+		"oxpecker " OXP_VERSION " is running, pid %d, state in %s; listens on %s; exposed beyond this %s: %s",
+		getpid(), a->config->state.path, all, a->config->in_container ? "container" : "machine", exposed);
+}
+
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
 {
 	struct series_limits limits = series_limits_default;
@@ -614,7 +634,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
-	log_info(log, who, "oxpecker " OXP_VERSION " is running, pid %d, state in %s", getpid(), config->state.path);
+	tell_start(a);
 	return 0;
 }
 

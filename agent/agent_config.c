@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "base/container.h"
 #include "config/read.h"
 #include "guesses.h"
 #include "registry.h"
@@ -20,7 +21,7 @@ static const struct option service_rows[] = {
 };
 
 static const struct option listen_rows[] = {
-	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .text = ":9464", .main = true,
+	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .main = true, .example = "[\":9464\"]",
 		.help = "Addresses of /metrics and the probes." },
 	{ .name = NULL },
 };
@@ -123,7 +124,7 @@ static const struct {
 	{ { .path = "listen",
 		  .kind = SECTION_VALUE,
 		  .options = listen_rows,
-		  .help = "Where /metrics and the probes are." },
+		  .help = "Where /metrics and the probes are; nothing written: 127.0.0.1:9464, in a container :9464." },
 		PLACES },
 	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." },
 		PLACES },
@@ -308,8 +309,8 @@ static const struct config_component *default_component(struct agent_config *c, 
 	return k;
 }
 
-/* What is written of the component; NULL: nothing, it is there by default. */
-static const struct node *node_of(const struct agent_config *c, const struct config_component *k, enum place place)
+const struct node *agent_config_node(
+	const struct agent_config *c, const struct config_component *k, enum place place)
 {
 	struct node *section = c->file->tree.root;
 	char path[64];
@@ -350,9 +351,10 @@ static void complain_at(
 		config_complain(&c->file->errors, (struct config_span){ .source = NULL }, k->name, "%s", what);
 }
 
-static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+void agent_config_complain(
+	struct agent_config *c, const struct config_component *k, enum place place, const char *what)
 {
-	complain_at(c, node_of(c, k, place), k, what);
+	complain_at(c, agent_config_node(c, k, place), k, what);
 }
 
 static bool is_collector(const struct agent_config *c, enum place place, const char *name)
@@ -379,99 +381,12 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 		const struct export_config *common = k->common;
 		for (size_t i = 0; common->from && i < common->from->count; i++)
 			if (!is_collector(c, in, common->from->items[i]))
-				complain(c, k, out,
+				agent_config_complain(c, k, out,
 					config_printf(c->file->arena,
 						"from: no collector is named \"%s\"; those of %s are meant: %s",
 						common->from->items[i], place_path(in),
 						collector_names(c, in)));
 	}
-}
-
-/* Whether a URL of this machine has the port of that listening address, or its socket. */
-static bool is_own_door(const char *url, const char *address)
-{
-	static const char *const own_hosts[] = { "localhost", "127.0.0.1", "[::1]", "0.0.0.0" };
-	const char *host = strstr(url, "://"), *port = strrchr(address, ':'), *at;
-	size_t n;
-
-	if (!host || strncmp(address, "unix:", 5) == 0)
-		return false;
-	host += 3;
-	at = memrchr(host, '@', strcspn(host, "/?"));
-	host = at ? at + 1 : host;
-	for (size_t i = 0; i < COUNT_OF(own_hosts); i++) {
-		n = strlen(own_hosts[i]);
-		if (strncmp(host, own_hosts[i], n) == 0 && strncmp(host + n, port, strlen(port)) == 0 &&
-			strchr("/?", host[n + strlen(port)]))
-			return true;
-	}
-	return false;
-}
-
-/* Whether the URL leads to one of the addresses that a door's row holds. */
-static bool row_has_door(const struct config_component *door, const struct option *row, const char *url)
-{
-	const struct option_list *list;
-
-	if (row->kind != OPTION_ADDRESS_LIST)
-		return false;
-	memcpy(&list, (const char *)door->options + row->offset, sizeof list);
-	for (size_t i = 0; i < list->count; i++)
-		if (is_own_door(url, list->items[i]))
-			return true;
-	return false;
-}
-
-/* The door behind that URL, or NULL. */
-static const struct config_component *door_at(const struct agent_config *c, enum place in, const char *url)
-{
-	for (const struct config_component *door = c->components[in]; door; door = door->next)
-		for (const struct option *row = door->type->options; row && row->name; row++)
-			if (row_has_door(door, row, url))
-				return door;
-	return NULL;
-}
-
-static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
-{
-	static const enum place doors[] = { PLACE_RECEIVE, PLACE_LOGS };
-
-	for (size_t i = 0; i < COUNT_OF(doors); i++) {
-		const struct config_component *door = door_at(c, doors[i], url);
-		if (door)
-			complain(c, k, out,
-				config_printf(c->file->arena,
-					"%s is our own door, %s.%s: what it sends would come back",
-					config_hide_passwords(c->file->arena, url), place_path(doors[i]), door->name));
-	}
-}
-
-/* The URLs that a row holds. */
-static struct option_list urls_of(const struct config_component *k, const struct option *row, const char **one)
-{
-	const void *field = (const char *)k->options + row->offset;
-	const struct option_list *list;
-
-	if (row->kind == OPTION_URL) {
-		memcpy(one, field, sizeof *one);
-		return (struct option_list){ *one != NULL, one };
-	}
-	if (row->kind != OPTION_URL_LIST)
-		return (struct option_list){ 0, NULL };
-	memcpy(&list, field, sizeof list);
-	return *list;
-}
-
-/* An exporter must not feed what it sends back to us. */
-static void check_own_doors(struct agent_config *c, enum place out)
-{
-	for (const struct config_component *k = c->components[out]; k; k = k->next)
-		for (const struct option *row = k->type->options; row && row->name; row++) {
-			const char *one;
-			struct option_list urls = urls_of(k, row, &one);
-			for (size_t i = 0; i < urls.count; i++)
-				check_url(c, k, out, urls.items[i]);
-		}
 }
 
 /* What an exporter has to say about its options together; asked when each of them is fine. */
@@ -482,7 +397,7 @@ static void check_together(struct agent_config *c, enum place out)
 	for (const struct config_component *k = c->components[out]; k; k = k->next) {
 		const struct exporter_type *type = k->type->type;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			complain(c, k, out, config_printf(c->file->arena, "%s", why));
+			agent_config_complain(c, k, out, config_printf(c->file->arena, "%s", why));
 	}
 }
 
@@ -494,7 +409,7 @@ static void check_collectors(struct agent_config *c, enum place in)
 	for (const struct config_component *k = c->components[in]; k; k = k->next) {
 		const struct collector_type *type = k->type->type;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			complain(c, k, in, config_printf(c->file->arena, "%s", why));
+			agent_config_complain(c, k, in, config_printf(c->file->arena, "%s", why));
 	}
 }
 
@@ -531,6 +446,19 @@ static void fill_resource(struct agent_config *c, const struct config_world *wor
 			c->resource[count++] = (struct resource){ names[i], values[i] };
 }
 
+/* Beside a process on a machine whoever asks is on that machine, too; in a container Prometheus and the kubelet are
+ * not. */
+static void fill_listen(struct agent_config *c, const struct config_world *world)
+{
+	static const char *const machine[] = { "127.0.0.1:9464" }, *const container[] = { ":9464" };
+	static const struct option_list defaults[] = { { 1, machine }, { 1, container } };
+	const struct node *n = node_get(c->file->tree.root, "listen");
+
+	c->in_container = container_is_one(CONTAINER_ROOT, world->variable(world->context, "KUBERNETES_SERVICE_HOST"));
+	if (!n || n->empty)
+		c->listen = &defaults[c->in_container];
+}
+
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
 	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
@@ -565,12 +493,11 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 		c->components[PLACE_TRACES_OUT] = default_component(c, PLACE_TRACES_OUT, "store");
 	check_from(c, PLACE_LOGS_OUT, PLACE_LOGS);
 	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
-	check_own_doors(c, PLACE_LOGS_OUT);
-	check_own_doors(c, PLACE_TRACES_OUT);
 	check_collectors(c, PLACE_LOGS);
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);
 	check_steps(c, PLACE_LOGS_STEPS);
+	fill_listen(c, input->world);
 	fill_in(c, input->world);
 	fill_resource(c, input->world);
 	return c->file->errors.count > 0 ? -EINVAL : 0;

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "agent.h"
 #include "base/text.h"
 #include "cli_help.h"
@@ -101,6 +102,8 @@ static int load(const struct command_line *c, struct agent_config *config)
 							   .text = buffer_bytes(&text),
 							   .sets = c->sets,
 							   .world = &config_world_system });
+		if (!failed)
+			failed = addresses_check(config);
 		if (failed)
 			print_errors(config);
 	}

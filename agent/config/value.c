@@ -249,6 +249,74 @@ const char *value_own_address(const char *text)
 	return "has a name, and only an IP address of this machine, or localhost, can be listened on";
 }
 
+/* What can be listened on, in numbers. An IPv4 address is its own in the first four bytes. */
+struct endpoint {
+	int family; /* AF_UNIX: a path */
+	bool every; /* every address of the family; of IPv6 those of IPv4, too, as we listen */
+	unsigned char host[16];
+	uint64_t port;
+};
+
+static struct endpoint endpoint_of(const char *text)
+{
+	static const unsigned char zeros[16];
+	const char *colon = strrchr(text, ':');
+	struct endpoint e = { .family = AF_UNIX };
+	struct bytes name = { text, (size_t)(colon - text) };
+	bool v6 = *text == ':' || *text == '[';
+	char host[INET6_ADDRSTRLEN];
+
+	if (strncmp(text, "unix:", 5) == 0)
+		return e;
+	if (*text == '[')
+		name = (struct bytes){ text + 1, name.size - 2 };
+	else if (name.size == 0)
+		name = bytes_of("::");
+	else if (bytes_are(name, "localhost"))
+		name = bytes_of("127.0.0.1");
+	snprintf(host, sizeof host, "%.*s", (int)name.size, name.data);
+	e.family = v6 ? AF_INET6 : AF_INET;
+	inet_pton(e.family, host, e.host);
+	e.every = memcmp(e.host, zeros, sizeof zeros) == 0;
+	(void)value_count(colon + 1, &e.port);
+	return e;
+}
+
+/* Slashes that stand twice, and dots for the folder itself, do not make another file. */
+static const char *next_of_path(const char *path)
+{
+	while (path[0] == '/' && (path[1] == '/' || (path[1] == '.' && (path[2] == '/' || !path[2]))))
+		path += path[1] == '/' ? 1 : 2;
+	return path;
+}
+
+static bool same_path(const char *a, const char *b)
+{
+	for (a = next_of_path(a), b = next_of_path(b); *a == *b && *a; a = next_of_path(a + 1), b = next_of_path(b + 1))
+		;
+	return *a == *b;
+}
+
+bool value_addresses_meet(const char *one, const char *other)
+{
+	const struct endpoint a = endpoint_of(one), b = endpoint_of(other);
+	bool both = (a.every && a.family == AF_INET6) || (b.every && b.family == AF_INET6);
+
+	if (a.family == AF_UNIX || b.family == AF_UNIX)
+		return a.family == b.family && same_path(one + 5, other + 5);
+	if (a.port != b.port || a.port == 0)
+		return false;
+	return both || (a.family == b.family && (a.every || b.every || memcmp(a.host, b.host, sizeof a.host) == 0));
+}
+
+bool value_address_is_local(const char *text)
+{
+	const struct endpoint e = endpoint_of(text);
+
+	return e.family == AF_UNIX || (e.family == AF_INET && e.host[0] == 127) ||
+	       (e.family == AF_INET6 && memcmp(e.host, &in6addr_loopback, sizeof e.host) == 0);
+}
+
 struct bytes value_scheme(const char *text)
 {
 	size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789+.-");

@@ -24,6 +24,10 @@ bool value_duration_guess(const char *text, struct duration *ret);
 const char *value_address(const char *text);
 /* The same, to listen on: the host is a number or localhost, since nobody is asked for names then. */
 const char *value_own_address(const char *text);
+/* Of two addresses to listen on, both fine: whether one stands in the other's way. */
+bool value_addresses_meet(const char *, const char *);
+/* Whether only this machine (or container, or pod) can connect to an address that is listened on. */
+bool value_address_is_local(const char *);
 /* scheme://host…, or unix:/path; the scheme one of `schemes` unless that is NULL. */
 const char *value_url(const char *text, const char *const *schemes);
 /* What stands before the first colon, if it can be a scheme; empty otherwise. */

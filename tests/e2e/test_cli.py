@@ -12,6 +12,7 @@ import requests
 
 from lib import agent as agents
 from lib.lines import Writer
+from lib.wait import free_port
 from test_traces import PROTOBUF, request_of
 
 TOP = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -229,6 +230,120 @@ def test_help_and_version_and_unknown_words():
     assert done.returncode == 2 and "status" in done.stderr
     done = agents.run("--confg", "x")
     assert done.returncode == 2 and "--config" in done.stderr
+
+
+COLLISIONS = {
+    "a default": ("listen: [':4318']\n",
+                  "1:10: listen[0]: :4318 collides with 127.0.0.1:4318 of receive.otlp.http (its default)"),
+    "two doors": ("receive: { otlp: '127.0.0.1:7001' }\nlogs: { collect: { bulk: ['127.0.0.1:7002', ':7001'] } }\n",
+                  "2:45: logs.collect.bulk[1]: :7001 collides with 127.0.0.1:7001 of receive.otlp.http"),
+    "one list": ("listen: ['0.0.0.0:7001', 'localhost:7001']\n",
+                 "1:26: listen[1]: localhost:7001 collides with 0.0.0.0:7001 of listen"),
+    "a Unix path": ("logs: { collect: { socket: 'unix:/run//a', b: { type: bulk, http: 'unix:/run/a' } } }\n",
+                    "1:67: logs.collect.b.http: unix:/run/a collides with unix:/run//a of logs.collect.socket.listen"),
+    "control": ("control: unix:/run/c\nlisten: [':1', 'unix:/run/./c']\n",
+                "control: unix:/run/c collides with unix:/run/./c of listen"),
+    "control by default": ("state: /s\nlisten: 'unix:/s/control.sock'\n", "listen: unix:/s/control.sock collides with "
+                           "unix:/s/control.sock of control (its default)"),
+    "datagrams": ("logs: { collect: { a: { type: socket, kind: datagram, listen: ':514' }, b: { type: socket, kind: "
+                  "datagram, listen: '127.0.0.1:514' } } }\n",
+                  "logs.collect.b.listen: 127.0.0.1:514 collides with :514 of logs.collect.a.listen"),
+    "a scrape of ourselves": ("listen: ':7001'\nmetrics: { collect: { scrape: 'localhost:7001' } }\n",
+                              "2:31: metrics.collect.scrape: target: localhost:7001 is our own door, listen"),
+    "a scrape of control": ("control: unix:/c\nmetrics: { collect: { scrape: 'unix:/c' } }\n",
+                            "unix:/c is our own door, control"),
+    "spans to the probes": ("listen: '127.0.0.1:80'\ntraces: { export: { otlp: 'http://127.0.0.1' } }\n",
+                            "http://127.0.0.1 is our own door, listen"),
+}
+
+
+@pytest.mark.parametrize("kind", COLLISIONS)
+def test_addresses_that_collide_are_found_before_the_start(tmp_path, kind):
+    text, said = COLLISIONS[kind]
+    done = check(tmp_path, text)
+    assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 3, done.stderr
+
+
+@pytest.mark.parametrize("text", [
+    "listen: [':0', ':0']", "listen: ['127.0.0.1:7001', '127.0.0.2:7001', '[::1]:7001', '0.0.0.0:7002', '[::1]:7002']",
+    "listen: ':514'\nlogs: { collect: { socket: { kind: datagram, listen: ':514' } } }",
+    "receive: { otlp: ':7001' }\ntraces: { export: { otlp: 'http://10.1.2.3:7001' } }",
+    "receive: { otlp: '10.0.0.1:7001' }\ntraces: { export: { otlp: 'http://localhost:7001' } }",
+    "logs: { collect: { socket: { kind: datagram, listen: ':9200' } }, export: { elasticsearch: "
+    "'http://localhost:9200' } }"])
+def test_addresses_that_do_not_collide_are_fine(tmp_path, text):
+    done = check(tmp_path, text + "\n")
+    assert done.returncode == 0, done.stderr
+
+
+def first_line(agent):
+    return next(line for line in agent.err().splitlines() if "is running, pid" in line)
+
+
+def test_the_start_line_names_every_address_and_what_is_exposed(oxpecker, tmp_path):
+    ports = [free_port() for _ in range(3)]
+    agent = oxpecker({"logs": {"collect": {"bulk": f":{ports[0]}", "socket": [f"127.0.0.1:{ports[1]}",
+                                                                              f"unix:{tmp_path}/s"],
+                                           "udp": {"type": "socket", "kind": "datagram",
+                                                   "listen": f"0.0.0.0:{ports[2]}"}}}})
+    listens, exposed = re.search(r"; listens on (.*); exposed beyond this \w+: (.*)\"}", first_line(agent)).groups()
+    assert set(listens.split(", ")) == {
+        f"127.0.0.1:{agent.port} (listen)", f"unix:{agent.control} (control)",
+        f"127.0.0.1:{agent.otlp_port} (receive.otlp.http)",
+        f":{ports[0]} (logs.collect.bulk.http)", f"127.0.0.1:{ports[1]} (logs.collect.socket.listen)",
+        f"unix:{tmp_path}/s (logs.collect.socket.listen)", f"0.0.0.0:{ports[2]} (logs.collect.udp.listen)"}
+    assert exposed == f":{ports[0]} (logs.collect.bulk.http), 0.0.0.0:{ports[2]} (logs.collect.udp.listen)"
+    assert "exposed beyond this" in first_line(quiet := oxpecker({})) and first_line(quiet).endswith(': nothing"}')
+
+
+def test_metrics_and_probes_are_for_this_machine_alone_unless_in_a_container(tmp_path):
+    """base/container.h says what tells; the files are tried in tests/unit/base/container_test.c."""
+    def listen(**env):
+        environment = {**os.environ, **env}
+        if not env:
+            environment.pop("KUBERNETES_SERVICE_HOST", None)
+        done = subprocess.run([agents.binary(), "check", "--effective", "--set", "memory=16MiB"], env=environment,
+                              capture_output=True, text=True, check=True, timeout=30)
+        return re.search(r"^listen: \[(.*)\]$", done.stdout, re.M).group(1)
+    contained = os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
+    assert listen() == ('":9464"' if contained else '127.0.0.1:9464')
+    assert listen(KUBERNETES_SERVICE_HOST="10.96.0.1") == '":9464"'
+
+
+@pytest.mark.parametrize("option", ["listen", "control", "receive.otlp.http", "logs.collect.bulk.http"])
+def test_a_taken_address_says_who_has_it_and_what_moves_ours(oxpecker, tmp_path, option):
+    port, path = free_port(), f"{tmp_path}/taken.sock"
+    other = socket.socket(socket.AF_UNIX) if option == "control" else socket.socket()
+    other.bind(path if option == "control" else ("127.0.0.1", port))
+    other.listen()
+    taken = f"unix:{path}" if option == "control" else f"127.0.0.1:{port}"
+    extra = ["--set", "logs.collect.bulk.http=127.0.0.1:0"] if option.startswith("logs") else []
+    agent = oxpecker({}, words=[*extra, "--set", f"{option}={taken}"], start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        name = file.read().strip()
+    said = f"taken by process {os.getpid()} ({name}); `{option}` in the configuration moves it"
+    assert f"cannot listen on {taken}: {said}" in agent.err()
+    other.close()
+
+
+def test_what_is_in_the_way_of_an_address_is_told(oxpecker, tmp_path):
+    (tmp_path / "file").write_text("")
+    for address, why in ((f"unix:{tmp_path}/no/such.sock", "its folder is not there"),
+                         (f"unix:{tmp_path}/file", "a file that is no socket is in its place"),
+                         ("192.0.2.1:7001", "this machine has no such address")):
+        agent = oxpecker({"listen": [address]}, start=False).launch()
+        agent.expected_exit = {1}
+        assert agent.process.wait(20) == 1 and f"cannot listen on {address}: {why}" in agent.err()
+    first = oxpecker({})
+    agent = oxpecker({"listen": [f"127.0.0.1:{first.port}"]}, start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1 and f"process {first.pid} (oxpecker), another agent" in agent.err()
+    agent = oxpecker(f"state: {tmp_path}/{'x' * 120}\nlisten: 127.0.0.1:${{PORT}}\nreceive:\n  otlp: 127.0.0.1:0\n",
+                     start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1 and "longer than the 107 bytes" in agent.err() and "`control`" in agent.err()
 
 
 COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked"]

@@ -192,6 +192,39 @@ static void test_own_addresses(void **state)
 		assert_wrong(readings[i].text, value_own_address(readings[i].text), readings[i].wrong);
 }
 
+static void test_addresses_that_meet(void **state)
+{
+	static const struct { const char *a, *b; bool meet; } pairs[] = {
+		{ ":4318", "127.0.0.1:4318", true }, { ":4318", ":4319", false }, { ":0", ":0", false },
+		{ "0.0.0.0:80", "127.0.0.1:80", true }, { "0.0.0.0:80", "[::1]:80", false },
+		{ "[::]:80", "127.0.0.1:80", true }, { "[::]:80", "0.0.0.0:80", true }, { "[::]:80", "[::1]:80", true },
+		{ "localhost:80", "127.0.0.1:80", true }, { "127.0.0.1:80", "127.0.0.2:80", false },
+		{ "[::1]:80", "[0:0::1]:80", true }, { "[::1]:80", "127.0.0.1:80", false },
+		{ "10.0.0.1:080", "10.0.0.1:80", true }, { ":80", "unix:/80", false },
+		{ "unix:/run/a.sock", "unix:/run/a.sock", true }, { "unix:/run/a.sock", "unix:/run/b.sock", false },
+		{ "unix:/run//a.sock", "unix:/run/./a.sock", true }, { "unix:/run/a", "unix:/run/a.sock", false },
+		{ "unix:/run/.a", "unix:/run/a", false }, { "unix:/run/..a", "unix:/run/.a", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(pairs); i++)
+		if (value_addresses_meet(pairs[i].a, pairs[i].b) != pairs[i].meet ||
+			value_addresses_meet(pairs[i].b, pairs[i].a) != pairs[i].meet)
+			fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+}
+
+static void test_addresses_of_this_machine_alone(void **state)
+{
+	static const char *const local[] = { "unix:/a", "127.0.0.1:1", "127.8.0.1:1", "localhost:1", "[::1]:1" };
+	static const char *const open[] = { ":1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[fe80::1]:1", "128.0.0.1:1" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(local); i++)
+		assert_true(value_address_is_local(local[i]));
+	for (size_t i = 0; i < COUNT_OF(open); i++)
+		assert_false(value_address_is_local(open[i]));
+}
+
 static void test_urls(void **state)
 {
 	static const char *const http[] = { "http", "https", NULL };
@@ -224,7 +257,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_sizes), cmocka_unit_test(test_guesses), cmocka_unit_test(test_durations),
 		cmocka_unit_test(test_counts_and_bools),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_own_addresses), cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_own_addresses),
+		cmocka_unit_test(test_addresses_that_meet),
+		cmocka_unit_test(test_addresses_of_this_machine_alone),
+		cmocka_unit_test(test_urls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
