@@ -131,8 +131,28 @@ static void on_state_trouble(void *context, const struct state *state)
 		log_error(a->log, "state", "cannot write to %s: %s", a->config->state.path, strerror(-failed));
 }
 
+/* The folder cannot be used: what to do about it, where it is not somebody else's. */
+static void tell_no_state(const struct agent *a, const char *why, int failed)
+{
+	bool ours = failed == -EACCES || failed == -EROFS || failed == -EPERM || failed == -ENOENT ||
+		    failed == -ENOTDIR;
+
+	if (ours)
+		log_error(a->log, who,
+			"state.path: %s; give `state` in the configuration (or --set state=/FOLDER, or "
+			"$STATE_DIRECTORY) a folder that user %u may write to, in a container on a volume",
+			why, geteuid());
+	else
+		log_error(a->log, who, "state.path: %s", why);
+}
+
 static void tell_state(const struct agent *a, const char *path)
 {
+	if (a->config->state.temporary)
+		log_warn(a->log, who,
+			"state is in %s, as nothing better can be written to: positions and what is on disk go "
+			"with the container; `state` gives it a folder on a volume",
+			path);
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,
 			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
@@ -169,7 +189,7 @@ static int start_services(struct agent *a)
 	options.disk = a->disk;
 	failed = state_open(&options, &a->state, why, sizeof why);
 	if (failed)
-		log_error(a->log, who, "state.path: %s", why);
+		tell_no_state(a, why, failed);
 	else
 		tell_state(a, options.path);
 	return failed;

@@ -9,6 +9,7 @@
 #include "config/read.h"
 #include "guesses.h"
 #include "registry.h"
+#include "state_path.h"
 
 static const struct option service_rows[] = {
 	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
@@ -35,8 +36,9 @@ static const struct option control_rows[] = {
 
 static const struct option state_rows[] = {
 	{ OPT_PATH(struct agent_config, state.path), .name = "path", .main = true, .example = "/var/lib/oxpecker",
-		.help = "Folder of positions, spool and store; else $STATE_DIRECTORY, else oxpecker in "
-			"$XDG_STATE_HOME." },
+		.help = "Folder of positions, spool and store; else the first that can be used: $STATE_DIRECTORY, "
+			"$XDG_STATE_HOME/oxpecker, /var/lib/oxpecker, $HOME/.local/state/oxpecker, in a container "
+			"/tmp/oxpecker." },
 	{ OPT_SIZE(struct agent_config, state.max), .name = "max", .text = "1GiB", .min = 16 << 20,
 		.help = "Ceiling of positions, spool and parked records on disk." },
 	{ .name = NULL },
@@ -461,18 +463,17 @@ static void fill_listen(struct agent_config *c, const struct config_world *world
 
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
-	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
-	const char *home = world->variable(world->context, "HOME"),
-		   *xdg = world->variable(world->context, "XDG_STATE_HOME");
+	const struct state_path_world places = { .root = "",
+		.state_directory = world->variable(world->context, "STATE_DIRECTORY"),
+		.xdg_state_home = world->variable(world->context, "XDG_STATE_HOME"),
+		.home = world->variable(world->context, "HOME"),
+		.tmpdir = world->variable(world->context, "TMPDIR"),
+		.in_container = c->in_container };
 
 	if (!c->service.name)
 		c->service.name = world->variable(world->context, "OTEL_SERVICE_NAME");
-	if (!c->state.path && folder && *folder)
-		c->state.path = config_copy(c->file->arena, folder, strcspn(folder, ":"));
-	else if (!c->state.path && xdg && *xdg)
-		c->state.path = config_printf(c->file->arena, "%s/oxpecker", xdg);
-	else if (!c->state.path)
-		c->state.path = config_printf(c->file->arena, "%s/.local/state/oxpecker", home ? home : "");
+	if (!c->state.path)
+		c->state.path = state_path_default(c->file->arena, &places, &c->state.temporary);
 	if (!c->control)
 		c->control = config_printf(c->file->arena, "unix:%s/control.sock", c->state.path);
 }

@@ -2,17 +2,20 @@
 
 import json
 import os
+import pathlib
 import re
+import shutil
 import socket
 import sqlite3
 import subprocess
+import tempfile
 
 import pytest
 import requests
 
 from lib import agent as agents
 from lib.lines import Writer
-from lib.wait import free_port
+from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
 TOP = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -344,6 +347,57 @@ def test_what_is_in_the_way_of_an_address_is_told(oxpecker, tmp_path):
                      start=False).launch()
     agent.expected_exit = {1}
     assert agent.process.wait(20) == 1 and "longer than the 107 bytes" in agent.err() and "`control`" in agent.err()
+
+
+NOBODY = 1001
+
+
+def as_nobody(words, **env):
+    """The program, by a user without a home."""
+    return subprocess.Popen([agents.binary(), *map(str, words)], env={"PATH": os.environ["PATH"], "HOME": "/", **env},
+                            user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+@pytest.fixture
+def nobodys():
+    """A folder of that user's own, in a place that all may pass. Skips where another user cannot run the program."""
+    try:
+        child = as_nobody(["--version"])
+        child.communicate(timeout=20)
+    except (PermissionError, FileNotFoundError):
+        pytest.skip("another user cannot run the program here")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="oxp-nobody-"))
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_without_a_usable_folder_for_state_is_said_what_to_set(nobodys):
+    child = as_nobody(["--set", "state=/proc/nowhere"])
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 1
+    for word in ("state.path: cannot make /proc/nowhere", "--set state=/FOLDER", "$STATE_DIRECTORY", "user 1001"):
+        assert word in err, err
+
+
+def test_a_user_without_a_home_finds_a_volume_in_a_container(nobodys):
+    """A root file system that is read-only, one volume: state and the control socket are on it, and it is said."""
+    env = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "TMPDIR": str(nobodys)}
+    child = as_nobody(["--set", "listen=127.0.0.1:0", "--set", "receive.otlp=127.0.0.1:0"], **env)
+
+    def answers():
+        asking = as_nobody(["status"], **env)
+        asking.communicate(timeout=20)
+        return asking.returncode == 0
+
+    try:
+        wait_until(answers, 20, "the control socket of the default state")
+        assert (nobodys / "oxpecker" / "state.db").exists() and (nobodys / "oxpecker" / "control.sock").exists()
+    finally:
+        child.terminate()
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 0 and f"state is in {nobodys}/oxpecker, as nothing better can be written to" in err, err
 
 
 COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked"]
