@@ -199,6 +199,33 @@ void text_one_line(char *text)
 	}
 }
 
+/* U+2028 … U+202E, U+2066 … U+2069. */
+static bool turns_lines(const unsigned char *p, size_t n)
+{
+	return n == 3 && p[0] == 0xe2 &&
+	       ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
+}
+
+static bool is_harmless(const unsigned char *p, size_t n)
+{
+	return n > 0 && *p >= ' ' && *p != 0x7f && !(*p == 0xc2 && p[1] < 0xa0) && !turns_lines(p, n);
+}
+
+size_t text_put(FILE *to, struct bytes text)
+{
+	const unsigned char *p = (const unsigned char *)text.data, *end = p + text.size;
+	size_t count = 0;
+
+	for (size_t n; p < end; p += n ? n : 1, count++) {
+		n = utf8_sequence(p, (size_t)(end - p));
+		if (is_harmless(p, n))
+			fwrite(p, 1, n, to);
+		else
+			fputc('?', to);
+	}
+	return count;
+}
+
 bool mode_parse(const char *text, unsigned *ret)
 {
 	unsigned mode = 0;

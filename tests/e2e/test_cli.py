@@ -9,11 +9,12 @@ import socket
 import sqlite3
 import subprocess
 import tempfile
+import time
 
 import pytest
 import requests
 
-from lib import agent as agents
+from lib import agent as agents, fault
 from lib.lines import Writer
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
@@ -482,7 +483,6 @@ def test_status_without_an_agent_says_what_to_do(tmp_path):
 
 def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault_server):
     app = fault_server(unix=str(tmp_path / "app.sock"))
-    from lib import fault
     app.plan(fault.ok(b"# TYPE demo counter\ndemo 4\n", "text/plain; version=0.0.4"))
     writer = Writer(tmp_path / "app.log")
     agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(tmp_path / "app.log")}},
@@ -502,6 +502,125 @@ def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault
     with sqlite3.connect(f"file:{agent.folder}/state/store.db?mode=ro", uri=True) as database:
         assert database.execute("select count(*) from logs").fetchone() == (20,)
         assert database.execute("select count(*) from spans").fetchone() == (4,)
+
+
+def stored(oxpecker, tmp_path):
+    """An agent whose log lines and spans go into the store at once."""
+    return oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [f"{tmp_path}/app.log"],
+                                                                             "origin": False}}},
+                     "traces": {"batch": {"age": "20ms"}}})
+
+
+def test_show_asks_for_some(oxpecker, tmp_path):
+    lines = [{"time": "2026-11-23T04:45:06.5Z", "level": "error", "msg": "late", "service": "api", "trace_id": "abc1"},
+             {"time": "2026-11-23T04:40:00Z", "level": "info", "msg": "early", "service": "worker"},
+             {"time": int(time.time() * 1000), "level": 20, "msg": "now"}]
+    (tmp_path / "app.log").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    agent = stored(oxpecker, tmp_path)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 3)
+
+    def messages(*words):
+        done = agents.run("show", "logs", *words, "--json", "--config", agent.config_path)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["msg"] for line in done.stdout.splitlines()]
+
+    assert agents.run("show", "logs", "--config", agent.config_path).stdout.startswith(
+        "2026-11-23T04:40:00.000Z info  early service=\"worker\"\n2026-11-23T04:45:06.500Z error late ")
+    assert messages() == ["early", "late", "now"] and messages("--limit", "1") == ["now"]
+    assert messages("--since", "10m") == ["now"] == messages("--level", "debug", "--since", "1h")
+    assert messages("--since", "2026-11-23T04:45:06Z") == ["late", "now"] and messages("--since",
+                                                                                       "2026-11-23") == messages()
+    assert messages("--level", "warn") == ["late"] == messages("--service", "api") == messages("--trace", "ABC")
+    assert messages("--grep", "worker") == ["early"] and messages("--grep", "nowhere") == []
+
+
+@pytest.mark.parametrize("words, why", [
+    (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
+    (("traces", "--level", "error"), "--level is for logs"), (("metrics", "--service", "a"), "are for logs and traces"),
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"), ((),
+                                                                                             "logs, traces or "
+                                                                                             "metrics?")])
+def test_show_says_which_words_it_takes(tmp_path, words, why):
+    done = agents.run("show", *words, "--set", f"state={tmp_path}")
+    assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
+
+
+class Following:
+    """`show … --follow`, and what it has written so far."""
+
+    def __init__(self, agent, tmp_path, *words):
+        self.path = tmp_path / f"{words[0]}.out"
+        with open(self.path, "wb") as out:
+            self.child = subprocess.Popen([agents.binary(), "show", *words, "--follow", "--config", agent.config_path],
+                                          stdout=out)
+
+    def wait_for(self, *texts):
+        wait_until(lambda: all(text in self.path.read_text() for text in texts), 20, f"{texts} are shown")
+        assert self.child.poll() is None
+        return self.path.read_text()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait(20)
+
+
+def test_show_follows_what_comes(oxpecker, tmp_path, fault_server):
+    page = fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\n", "text/plain; version=0.0.4"))
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(tmp_path / "app.log")}},
+                      "traces": {"batch": {"age": "20ms"}}, "store": {"snapshot": "200ms"},
+                      "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
+    writer = Writer(tmp_path / "app.log")
+    writer.write(3)
+
+    def spans(service, first):
+        body = request_of(2, service=service, first=first).SerializeToString()
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=5).status_code == 200
+
+    spans("first", 1)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 3)
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 2)
+    with Following(agent, tmp_path, "logs", "--limit", "2") as logs, \
+            Following(agent, tmp_path, "traces", "--limit", "0") as traces, \
+            Following(agent, tmp_path, "metrics", "--grep", "demo") as metrics:
+        logs.wait_for("line 1 ", "line 2 ")
+        metrics.wait_for("demo")
+        writer.write(2)
+        shown = logs.wait_for("line 3 ", "line 4 ")
+        assert "line 0 " not in shown and shown.count("line 2 ") == 1
+        spans("second", 3)
+        shown = traces.wait_for("second")
+        assert "first" not in shown and shown.count("span 3") == 1
+        wait_until(lambda: metrics.path.read_text().count("demo") >= 3, 20, "three snapshots")
+        times = [line.split()[0] for line in metrics.path.read_text().splitlines()]
+        assert len(set(times)) == len(times)
+
+
+def test_show_ends_when_nobody_reads_it_any_more(oxpecker, tmp_path):
+    agent = oxpecker({})
+    child = subprocess.Popen([agents.binary(), "show", "logs", "--follow", "--config", agent.config_path],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    child.stdout.close()
+    child.wait(20)
+
+
+def test_errors_of_spans_are_seen(oxpecker, tmp_path):
+    agent = stored(oxpecker, tmp_path)
+    request = request_of(1)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.status.code, span.status.message = 2, "no database\x1b[2J"
+    event = span.events.add(name="exception")
+    for key, value in (("exception.type", "ConnectionError"), ("exception.message", "refused\nat line 7")):
+        event.attributes.add(key=key).value.string_value = value
+    assert requests.post(agent.otlp_url + "/v1/traces", data=request.SerializeToString(), headers=PROTOBUF,
+                         timeout=5).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 1)
+    shown = agents.run("show", "traces", "--config", agent.config_path).stdout.splitlines()
+    assert shown[0].endswith(" (error)") and shown[1:] == ["    error: no database?[2J",
+                                                           "    exception: ConnectionError: refused"]
 
 
 def test_show_says_why_there_is_nothing(oxpecker, tmp_path):

@@ -76,6 +76,31 @@ static void test_utf8_reads_no_further(void **state)
 	}
 }
 
+static void test_what_is_put_does_nothing_to_a_terminal(void **state)
+{
+	static const struct {
+		const char *text, *put;
+		size_t count;
+	} rows[] = {
+		{ "plain ü €", "plain ü €", 9 },
+		{ "a\nb\r\t\033[31m\x7f", "a?b???[31m?", 11 },
+		{ "c1 \xc2\x9b" "2J \xc2\x80 \xc2\xa0", "c1 ?2J ? \xc2\xa0", 10 },
+		{ "\x9b" "1m \xff\xc3", "?1m ??", 6 },
+		{ "\xe2\x80\xae" "abc\xe2\x80\xa8" "d\xe2\x81\xa6 \xe2\x80\xa6", "?abc?d? \xe2\x80\xa6", 9 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *to = open_memstream(&text, &size);
+		assert_int_equal(text_put(to, bytes_of(rows[i].text)), rows[i].count);
+		fclose(to);
+		assert_string_equal(text, rows[i].put);
+		free(text);
+	}
+}
+
 static const struct {
 	const char *text, *json;
 } json_rows[] = {
@@ -222,6 +247,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_reads_no_further),
+		cmocka_unit_test(test_what_is_put_does_nothing_to_a_terminal),
 		cmocka_unit_test(test_json_strings),
 		cmocka_unit_test(test_json_of_a_zero_byte),
 		cmocka_unit_test(test_json_without_room_appends_nothing),
