@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli_ask.h"
@@ -59,6 +60,16 @@ struct ending {
 	char error[256]; /* and why */
 };
 
+/* One line of what the agent says, which may quote a record. */
+static void complain(struct bytes what)
+{
+	while (what.size > 0 && what.data[what.size - 1] == '\n')
+		what.size--;
+	fputs("oxpecker: ", stderr);
+	text_put(stderr, what);
+	fputc('\n', stderr);
+}
+
 /* What the agent answered as JSON, to be given back; or NULL. */
 static json_t *ask(const struct cli_parked *c, const char *method, const char *start, struct ending *ret)
 {
@@ -74,7 +85,7 @@ static json_t *ask(const struct cli_parked *c, const char *method, const char *s
 		if (a.status == 200)
 			json = json_loadb(a.body.data, a.body.size, JSON_ALLOW_NUL, NULL);
 		else if (a.status)
-			fprintf(stderr, "oxpecker: %.*s", (int)a.body.size, a.body.data);
+			complain(buffer_bytes(&a.body));
 		buffer_done(&a.body);
 	}
 	buffer_done(&path);
@@ -110,18 +121,45 @@ static void print_head(const struct cli_parked *c)
 		printf("%-8s %-24s %-32s %5s %9s  %s\n", "ID", "WHEN", "DESTINATION", "TRIES", "BYTES", "REASON");
 }
 
+/* What is written for a terminal is one line that does nothing to it; what goes elsewhere is as it is. */
+static void print_payload(struct bytes payload)
+{
+	if (isatty(STDOUT_FILENO))
+		text_put(stdout, payload);
+	else
+		fwrite(payload.data, 1, payload.size, stdout);
+	putchar('\n');
+}
+
+static void print_json(const json_t *json, size_t form)
+{
+	char *line = json_dumps(json, form);
+
+	if (line)
+		text_put_json(stdout, bytes_of(line), true);
+	putchar('\n');
+	free(line);
+}
+
 static void print_row(const struct cli_parked *c, const json_t *row)
 {
 	const char *reason = text(row, "reason");
 
 	if (c->json) {
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
+		print_json(row, JSON_COMPACT);
 		return;
 	}
-	printf("%-8lld %-24s %-32s %5lld %9lld  %.*s%s\n", number(row, "id"), text(row, "at"), text(row, "destination"),
-		number(row, "tries"), number(row, "bytes"), REASON_SHOWN, reason,
-		json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
+	printf("%-8lld %-24s %-32s %5lld %9lld  ", number(row, "id"), text(row, "at"), text(row, "destination"),
+		number(row, "tries"), number(row, "bytes"));
+	text_put(stdout, (struct bytes){ reason, strnlen(reason, REASON_SHOWN) });
+	puts(json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
+}
+
+static void print_member(const char *name, const char *value)
+{
+	printf("%-12s ", name);
+	text_put(stdout, bytes_of(value));
+	putchar('\n');
 }
 
 static void print_whole(const struct cli_parked *c, const json_t *row)
@@ -135,15 +173,14 @@ static void print_whole(const struct cli_parked *c, const json_t *row)
 	}
 	printf("id           %lld\n", number(row, "id"));
 	for (size_t i = 0; i < COUNT_OF(names); i++)
-		printf("%-12s %s\n", names[i], text(row, names[i]));
+		print_member(names[i], text(row, names[i]));
 	printf("tries        %lld\ngeneration   %lld\noffset       %lld\nbytes        %lld%s\n\n", number(row, "tries"),
 		number(row, "generation"), number(row, "offset"), number(row, "bytes"),
 		json_is_true(json_object_get(row, "damaged")) ? ", damaged" : "");
 	if (json_is_string(payload))
-		fwrite(json_string_value(payload), 1, json_string_length(payload), stdout);
+		print_payload((struct bytes){ json_string_value(payload), json_string_length(payload) });
 	else if (payload)
-		json_dumpf(payload, stdout, JSON_INDENT(2));
-	putchar('\n');
+		print_json(payload, JSON_INDENT(2));
 }
 
 /* Without an agent. */
@@ -298,7 +335,7 @@ static int print_tally(const struct cli_parked *c, const struct tally *t, int re
 	}
 	json_decref(json);
 	if (t->error[0])
-		fprintf(stderr, "oxpecker: %s\n", t->error);
+		complain(bytes_of(t->error));
 	return result == DONE && (t->refused || t->waiting || t->error[0]) ? NOT_ALL : result;
 }
 

@@ -226,6 +226,19 @@ size_t text_put(FILE *to, struct bytes text)
 	return count;
 }
 
+void text_put_json(FILE *to, struct bytes json, bool lines)
+{
+	const unsigned char *p = (const unsigned char *)json.data, *end = p + json.size;
+
+	for (; p < end; p++)
+		if (*p == 0x7f)
+			fputs("\\u007f", to);
+		else if (*p == 0xc2 && p + 1 < end && p[1] < 0xa0)
+			fprintf(to, "\\u%04x", *++p);
+		else
+			fputc(*p < ' ' && !(lines && *p == '\n') ? ' ' : *p, to);
+}
+
 bool mode_parse(const char *text, unsigned *ret)
 {
 	unsigned mode = 0;

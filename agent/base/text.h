@@ -23,6 +23,9 @@ void text_one_line(char *text);
  * characters (C0, DEL, C1), separators of lines, marks that turn the direction of writing, and bytes that are no UTF-8.
  * Returns how many characters that are. */
 size_t text_put(FILE *, struct bytes);
+/* The same for valid JSON, which stays the same JSON: within its texts DEL and C1 are escaped; line ends between its
+ * tokens stay when `lines`, else they are spaces. */
+void text_put_json(FILE *, struct bytes, bool lines);
 
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };

@@ -27,17 +27,9 @@ static void print_text(const struct page *p, const char *words, int width)
 	fprintf(p->to, "%*s", width > 0 ? width : 0, "");
 }
 
-/* Valid JSON, which stays what it is: control characters within its texts are escaped, those between its tokens are
- * white space. */
 static void print_json_text(const struct page *p, const char *json)
 {
-	for (const unsigned char *t = (const unsigned char *)json; *t; t++)
-		if (*t == 0x7f)
-			fputs("\\u007f", p->to);
-		else if (*t == 0xc2 && t[1] < 0xa0)
-			fprintf(p->to, "\\u%04x", *++t);
-		else
-			fputc(*t < ' ' ? ' ' : *t, p->to);
+	text_put_json(p->to, bytes_of(json), false);
 	fputc('\n', p->to);
 }
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import shutil
 import socket
@@ -469,9 +470,95 @@ def test_status_says_why_records_were_dropped(oxpecker, tmp_path):
     agent = oxpecker({"logs": {"collect": {"tail": f"{tmp_path}/app.log"}, "export": {"file": f"{tmp_path}/out"},
                                "steps": [{"filter": "fatal"}]}})
     agent.wait_until(lambda: agent.booked("dropped", signal="logs") == 3)
-    said = [line.split() for line in agents.run("status", "--config", agent.config_path).stdout.splitlines()]
-    assert ["SOURCE", "DESTINATION", "DROPPED", "WHY"] in said
-    assert ["logs.collect.tail", "logs.export.file", "3", "step"] in said
+    said = agents.run("status", "--config", agent.config_path).stdout.splitlines()
+    row = said.index("logs.collect.tail → logs.export.file")
+    assert said[row + 1].split() == ["3", "0", "0", "0", "3", "0", "0"] and said[row + 2] == "  dropped: 3 step"
+
+
+def test_status_fits_a_terminal(oxpecker, tmp_path, fault_server):
+    """Long names, long reasons, every table; colours on a terminal alone."""
+    long, page = "n" * 63, fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\ndemo 4\nmore 5\n", "text/plain; version=0.0.4"))
+    Writer(tmp_path / "app.log").write(3)
+    agent = oxpecker({
+        "logs": {"collect": {"tail": f"{tmp_path}/app.log", long: {"type": "tail", "paths": [f"{tmp_path}/app.log"]}},
+                 "steps": [{"filter": "fatal"}],
+                 "export": {long: {"type": "elasticsearch", "url": "http://127.0.0.1:1"}, "file": f"{tmp_path}/out"}},
+        "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock",
+                                long: {"type": "scrape", "target": "127.0.0.1:1"}}},
+        "health": {"checks": {"db": {"type": "unix", "path": f"{tmp_path}/nobody", "interval": "50ms"}}}})
+    agent.get("/metrics")
+    agent.wait_until(lambda: agent.booked("dropped", signal="logs") == 12)
+    agent.wait_until(lambda: agent.status()["checks"][0]["why"])
+    words = [agents.binary(), "status", "--config", agent.config_path]
+    plain = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert all(len(line) <= 80 for line in plain.splitlines()), plain
+    assert "\x1b" not in plain and long in plain and "health.checks.db" in plain and "dropped: 3 step" in plain
+    shown = on_terminal(words)
+    assert "\x1b[1m" in shown and re.sub(r"\x1b\[\d+m", "", shown).splitlines()[1:3] == plain.splitlines()[1:3]
+    assert "\x1b" not in on_terminal(words, NO_COLOR="1")
+
+
+def on_terminal(words, **env):
+    """What the program writes to a terminal."""
+    ours, its = pty.openpty()
+    child = subprocess.Popen(words, stdin=its, stdout=its, stderr=its, env={**os.environ, **env})
+    os.close(its)
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # nobody has the other end any more
+            break
+        text += piece
+    os.close(ours)
+    child.wait(20)
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_server):
+    page = fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\nmore 5\n", "text/plain; version=0.0.4"))
+    agent = oxpecker({"metrics": {"collect": {
+        "scrape": f"unix:{tmp_path}/app.sock", "other": {"type": "scrape", "target": f"unix:{tmp_path}/none.sock"},
+        "garbage": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "path": "/no"}}},
+        "store": {"snapshot": "off"}})
+
+    def rows():
+        return {row["name"].split(".")[-1]: row for row in agent.status()["sources"] if "target" in row}
+
+    first = rows()["scrape"]
+    assert first["up"] is None and first["seconds_since_scrape"] is None and first["series"] == 0
+    said = agents.run("status", "--config", agent.config_path).stdout
+    assert re.search(r"^metrics.collect.scrape +0 +never +not yet$", said, re.M)
+    agent.get("/metrics")
+    good, bad = rows()["scrape"], rows()["other"]
+    assert good["up"] is True and good["series"] == 2 and good["error"] == "" and good["seconds_since_good_scrape"] < 20
+    assert bad["up"] is False and bad["error"] == "no such socket" and bad["seconds_since_good_scrape"] is None
+    said = agents.run("status", "--config", agent.config_path).stdout
+    assert re.search(r"^metrics.collect.scrape +2 +\d+ s ago +up$", said, re.M), said
+    assert re.search(r"^metrics.collect.other +0 +\d+ s ago +down$", said, re.M), said
+    assert "none.sock: no such socket" in " ".join(said.split()) and "metrics.collect.scrape →" not in said
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal(oxpecker, tmp_path, fault_server):
+    """Records of the app, and a reason of a server, by show, status and parked, for people and as JSON."""
+    evil, server = "\x1b[2J\x07 \x7f \u009b1m", fault_server()
+
+    def refuse(handler, request):
+        items = [{"create": {"status": 400, "error": {"type": "x", "reason": evil}}} for _ in request.documents()]
+        handler.answer(200, json.dumps({"errors": True, "items": items}).encode(), "application/json", {})
+
+    server.plan(refuse)
+    lines = [json.dumps({"message": evil}, ensure_ascii=False), evil]
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n")
+    export = {"store": {}, "elasticsearch": {"url": server.url}}
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": f"{tmp_path}/app.log"}, "export": export}})
+    agent.wait_until(lambda: agent.booked("delivered") == 2 and agent.booked("parked") == 2)
+    for words in (("show", "logs"), ("status",), ("parked", "ls"), ("parked", "show", "1"), ("parked", "show", "2")):
+        for form in ((), ("--json",)):
+            shown = on_terminal([agents.binary(), *words, *form, "--config", agent.config_path], NO_COLOR="1")
+            assert "1m" in shown and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown), (words, form, shown)
 
 
 def test_status_without_an_agent_says_what_to_do(tmp_path):

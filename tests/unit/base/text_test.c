@@ -101,6 +101,23 @@ static void test_what_is_put_does_nothing_to_a_terminal(void **state)
 	}
 }
 
+static void test_json_that_is_put_stays_the_same(void **state)
+{
+	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b" "1m ü\xc2\xa0\"\r\n}\n";
+
+	(void)state;
+	for (int lines = 0; lines < 2; lines++) {
+		char *text = NULL;
+		size_t size;
+		FILE *to = open_memstream(&text, &size);
+		text_put_json(to, bytes_of(json), lines);
+		fclose(to);
+		assert_string_equal(text, lines ? "{\n \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\" \n}\n"
+						: "{  \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\"  } ");
+		free(text);
+	}
+}
+
 static const struct {
 	const char *text, *json;
 } json_rows[] = {
@@ -248,6 +265,7 @@ int main(void)
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_reads_no_further),
 		cmocka_unit_test(test_what_is_put_does_nothing_to_a_terminal),
+		cmocka_unit_test(test_json_that_is_put_stays_the_same),
 		cmocka_unit_test(test_json_strings),
 		cmocka_unit_test(test_json_of_a_zero_byte),
 		cmocka_unit_test(test_json_without_room_appends_nothing),
