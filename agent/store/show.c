@@ -14,6 +14,7 @@ enum {
 	BUSY_MS = 2000,
 	LOOK_MS = 250, /* between two looks for what came */
 	LATE_S = 600, /* spans that are followed began no longer ago */
+	ROWS_AT_ONCE = 1000, /* of what came; the rest in the next look */
 };
 
 /* What a query asks for. Its parameters are named, and those that a query does not name are not for it. */
@@ -59,6 +60,7 @@ struct show {
 	int64_t after; /* rows up to this number were looked at */
 	int64_t version; /* of the database then */
 	uint64_t printed; /* by the latest query */
+	bool behind; /* there are more that came */
 };
 
 static int64_t number(sqlite3 *db, const char *sql)
@@ -123,15 +125,16 @@ static int remember_spans(struct show *s)
 	return sqlite3_exec(s->db, sql, NULL, NULL, NULL);
 }
 
-/* One look, which sees the database as it is at one moment. */
-static int look(struct show *s, uint64_t limit)
+/* One look, which sees the database as it is at one moment. Up to `most` numbers on from the look before. */
+static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 {
-	int64_t until;
 	int code = sqlite3_exec(s->db, "BEGIN", NULL, NULL, NULL);
+	int64_t newest = s->shown->newest ? number(s->db, s->shown->newest) : 0, until;
 
-	until = s->shown->newest ? number(s->db, s->shown->newest) : 0;
-	if (until < s->after)
+	if (newest < s->after)
 		s->after = 0; /* the table was emptied, and numbers begin anew */
+	until = newest - s->after > most ? s->after + most : newest;
+	s->behind = until < newest;
 	if (code == SQLITE_OK)
 		code = print_rows(s, limit, until);
 	s->after = until;
@@ -143,12 +146,33 @@ static int look(struct show *s, uint64_t limit)
 	return code;
 }
 
+/* Whoever reads may take his time: what is written waits for him in memory, not in a look that would keep the agent's
+ * WAL from being cut. */
+static int look(struct show *s, uint64_t limit, int64_t most)
+{
+	FILE *to = s->page.to;
+	char *text = NULL;
+	size_t size = 0;
+	int code;
+
+	s->page.to = open_memstream(&text, &size);
+	OXP_ASSERT(s->page.to && "out of memory");
+	code = look_and_print(s, limit, most);
+	fclose(s->page.to);
+	s->page.to = to;
+	fwrite(text, 1, size, to);
+	free(text);
+	return code;
+}
+
 /* Whether somebody still reads what is written. */
 static bool wait_a_while(const struct show *s)
 {
 	struct pollfd out = { .fd = fileno(s->page.to) };
 
-	return fflush(s->page.to) == 0 && (poll(&out, 1, LOOK_MS) == 0 || !(out.revents & (POLLERR | POLLHUP)));
+	if (fflush(s->page.to) != 0)
+		return false;
+	return poll(&out, 1, s->behind ? 0 : LOOK_MS) <= 0 || !(out.revents & (POLLERR | POLLHUP));
 }
 
 static int follow(struct show *s)
@@ -160,12 +184,12 @@ static int follow(struct show *s)
 	s->o = &since;
 	while (code == SQLITE_DONE && wait_a_while(s)) {
 		int64_t version = number(s->db, "PRAGMA data_version");
-		if (version == s->version)
+		if (version == s->version && !s->behind)
 			continue;
 		s->version = version;
 		if (!s->shown->newest)
 			since.since.ns = clock_system.wall(&clock_system).ns - DURATION_S(LATE_S).ns;
-		code = look(s, UINT64_MAX);
+		code = look(s, UINT64_MAX, ROWS_AT_ONCE);
 	}
 	return code;
 }
@@ -181,7 +205,7 @@ static int show(struct show *s)
 	int code;
 
 	s->version = number(s->db, "PRAGMA data_version");
-	code = look(s, o->limit);
+	code = look(s, o->limit, INT64_MAX);
 	if (code == SQLITE_DONE && o->follow)
 		code = follow(s);
 	else if (code == SQLITE_DONE && s->printed == 0)

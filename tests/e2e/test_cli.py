@@ -678,6 +678,9 @@ def test_show_follows_what_comes(oxpecker, tmp_path, fault_server):
         writer.write(2)
         shown = logs.wait_for("line 3 ", "line 4 ")
         assert "line 0 " not in shown and shown.count("line 2 ") == 1
+        writer.write(2500)  # more than one look takes
+        shown = logs.wait_for("line 2504 ")
+        assert len(shown.splitlines()) == 2504
         spans("second", 3)
         shown = traces.wait_for("second")
         assert "first" not in shown and shown.count("span 3") == 1
