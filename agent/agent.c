@@ -150,8 +150,8 @@ static void tell_state(const struct agent *a, const char *path)
 {
 	if (a->config->state.temporary)
 		log_warn(a->log, who,
-			"state is in %s, as nothing better can be written to: positions and what is on disk go "
-			"with the container; `state` gives it a folder on a volume",
+			"state is in %s because no better folder can be written to; it is lost when the container "
+			"goes: set `state` to a folder on a volume",
 			path);
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,

@@ -222,9 +222,12 @@ const char *config_quote(struct config_arena *arena, const char *text)
 
 	while (cut > 0 && continues(shown[cut]))
 		cut--;
-	for (size_t i = 0; i < cut; i++)
-		if ((unsigned char)shown[i] < ' ' || shown[i] == 0x7f)
-			shown[i] = '?';
 	shown[cut] = '\0';
+	for (unsigned char *p = (unsigned char *)shown; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			*p = p[1] = '?';
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
 	return config_printf(arena, "\"%s%s\"", shown, cut < size ? "…" : "");
 }

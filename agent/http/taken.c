@@ -152,10 +152,10 @@ void listen_why(const char *address, int type, int failed, char to[LISTEN_WHY_MA
 		why = "this machine has no such address";
 		break;
 	case EEXIST:
-		why = "a file that is no socket is in its place";
+		why = "a file that is not a socket is in its place";
 		break;
 	case ENOENT:
-		why = "its folder is not there";
+		why = "its folder does not exist";
 		break;
 	case ENAMETOOLONG:
 		why = "the path is longer than the 107 bytes that a socket's may have";

@@ -146,8 +146,8 @@ static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Whoever reads may take his time: what is written waits for him in memory, not in a look that would keep the agent's
- * WAL from being cut. */
+/* Output is collected in memory and written after the look: a pager that stands still must not hold a snapshot, which
+ * would keep the agent's WAL from being cut. */
 static int look(struct show *s, uint64_t limit, int64_t most)
 {
 	FILE *to = s->page.to;
@@ -210,8 +210,7 @@ static int show(struct show *s)
 		code = follow(s);
 	else if (code == SQLITE_DONE && s->printed == 0)
 		fprintf(stderr, "oxpecker: no %s in the store%s\n", s->shown->what,
-			asks_for_some(o) ? " that are asked for" : "; a signal that has an exporter goes there "
-			"instead");
+			asks_for_some(o) ? " match" : "; a signal that has an exporter goes there instead");
 	else if (code == SQLITE_DONE && s->printed == o->limit)
 		fprintf(stderr, "oxpecker: the newest %llu; --limit N shows more\n", (unsigned long long)o->limit);
 	return code == SQLITE_DONE ? 0 : -EIO;

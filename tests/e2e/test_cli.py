@@ -335,8 +335,8 @@ def test_a_taken_address_says_who_has_it_and_what_moves_ours(oxpecker, tmp_path,
 
 def test_what_is_in_the_way_of_an_address_is_told(oxpecker, tmp_path):
     (tmp_path / "file").write_text("")
-    for address, why in ((f"unix:{tmp_path}/no/such.sock", "its folder is not there"),
-                         (f"unix:{tmp_path}/file", "a file that is no socket is in its place"),
+    for address, why in ((f"unix:{tmp_path}/no/such.sock", "its folder does not exist"),
+                         (f"unix:{tmp_path}/file", "a file that is not a socket is in its place"),
                          ("192.0.2.1:7001", "this machine has no such address")):
         agent = oxpecker({"listen": [address]}, start=False).launch()
         agent.expected_exit = {1}
@@ -399,7 +399,7 @@ def test_a_user_without_a_home_finds_a_volume_in_a_container(nobodys):
     finally:
         child.terminate()
         _, err = child.communicate(timeout=30)
-    assert child.returncode == 0 and f"state is in {nobodys}/oxpecker, as nothing better can be written to" in err, err
+    assert child.returncode == 0 and f"state is in {nobodys}/oxpecker because no better folder" in err, err
 
 
 COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked"]

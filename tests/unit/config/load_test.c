@@ -270,6 +270,9 @@ static const struct {
 		"or a list of them: host:port, :port or unix:/path\n"
 		"f.yaml:1:29: listen[2]: \"http://127.0.0.1:80/x\" has a host that is no name or address; did you mean "
 		"127.0.0.1:80? Expected an address or a list of them: host:port, :port or unix:/path\n" },
+	{ "memory: ${EVIL}\n", /* does nothing to a terminal */
+		"f.yaml:1:9: memory: \"a?[2J???1m\xc2\xa0\" does not begin with a number; expected a size such as "
+		"64KiB, 32MiB or 1GiB\n" },
 	{ "memory: ${file:/run/secrets/es}\n",
 		"f.yaml:1:9: memory: the value does not begin with a number; expected a size such as 64KiB, 32MiB or "
 		"1GiB\n" },

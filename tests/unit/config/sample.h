@@ -176,6 +176,8 @@ static inline const char *sample_variable(void *context, const char *name)
 	(void)context;
 	if (strcmp(name, "LONG") == 0)
 		return sample_long();
+	if (strcmp(name, "EVIL") == 0)
+		return "a\033[2J\x7f\xc2\x9b" "1m\xc2\xa0";
 	if (strcmp(name, "HOST") == 0)
 		return "elasticsearch";
 	if (strcmp(name, "LOOP") == 0)
