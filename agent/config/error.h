@@ -65,8 +65,8 @@ const char *config_error_text(const struct config_errors *, size_t i);
 /* All of them, one line each; for people also with the line in question and a caret. 0, -ENOSPC or -ENOMEM. */
 int config_errors_print(const struct config_errors *, bool excerpts, struct buffer *to) MUST_CHECK;
 
-/* The text fit to be shown in a message: in quotes, control characters (C0, DEL, C1) as ?, cut after 64 bytes, passwords
- * of URLs hidden. */
+/* The text fit to be shown in a message: in quotes, control characters (C0, DEL, C1) as ?, cut after 64 bytes,
+ * passwords of URLs hidden. */
 const char *config_quote(struct config_arena *, const char *text);
 /* A copy with the password of each scheme://user:password@host as ***. */
 char *config_hide_passwords(struct config_arena *, const char *text);
