@@ -4,12 +4,15 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 
+#include "addresses.h"
 #include "base/cgroup.h"
 #include "base/path.h"
 #include "base/text.h"
 #include "base/trim.h"
 #include "http/client.h"
+#include "http/taken.h"
 #include "loop/lane.h"
 #include "loop/resolve.h"
 #include "registry.h"
@@ -158,13 +161,32 @@ static void count_loss(struct agent *a)
 		  ->value;
 }
 
+/* The folder cannot be used: what to do about it, where it is not somebody else's. */
+static void tell_no_state(const struct agent *a, const char *why, int failed)
+{
+	bool ours = failed == -EACCES || failed == -EROFS || failed == -EPERM || failed == -ENOENT ||
+		    failed == -ENOTDIR;
+
+	if (ours)
+		log_error(a->log, who,
+			"state.path: %s; give `state` in the configuration (or --set state=/FOLDER, or "
+			"$STATE_DIRECTORY) a folder that user %u may write to, in a container on a volume",
+			why, geteuid());
+	else
+		log_error(a->log, who, "state.path: %s", why);
+}
+
 static void tell_state(struct agent *a, const char *path)
 {
+	if (a->config->state.temporary)
+		log_warn(a->log, who,
+			"state is in %s because no better folder can be written to; it is lost when the container "
+			"goes: set `state` to a folder on a volume",
+			path);
 	if (state_loss(a->state)) {
 		count_loss(a);
 		log_error(a->log, who, "in %s, %s", path, losses[state_loss(a->state)].what);
 	}
-
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,
 			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
@@ -202,7 +224,7 @@ static int start_services(struct agent *a)
 	options.disk = a->disk;
 	failed = state_open(&options, &a->state, why, sizeof why);
 	if (failed)
-		log_error(a->log, who, "state.path: %s", why);
+		tell_no_state(a, why, failed);
 	else
 		tell_state(a, options.path);
 	return failed;
@@ -478,9 +500,13 @@ static int listen_on(struct agent *a, struct http_server_options o, const struct
 static int listen_at(struct agent *a, struct http_server *server, const char *address)
 {
 	int failed = http_server_listen(server, address, NULL);
+	char why[LISTEN_WHY_MAX];
 
-	if (failed)
-		log_error(a->log, who, "cannot listen on %s: %s", address, path_why(failed));
+	if (!failed)
+		return 0;
+	listen_why(address, SOCK_STREAM, failed, why);
+	log_error(a->log, who, "cannot listen on %s: %s; `%s` in the configuration moves it", address, why,
+		server == a->listen ? "listen" : "control");
 	return failed;
 }
 
@@ -659,6 +685,19 @@ static void give_by_series(void *context, size_t bytes)
 	budget_give(context, SIGNAL_METRICS, bytes);
 }
 
+/* Where we can be reached, and from how far. */
+static void tell_start(const struct agent *a)
+{
+	const struct own_address *own = addresses_of(a->config);
+	char all[LOG_LINE_MAX / 2], exposed[LOG_LINE_MAX / 4];
+
+	addresses_tell(own, ADDRESSES_ALL, all, sizeof all);
+	addresses_tell(own, ADDRESSES_OPEN, exposed, sizeof exposed);
+	log_info(a->log, who,
+		"oxpecker " OXP_VERSION " is running, pid %d, state in %s; listens on %s; exposed beyond this %s: %s",
+		getpid(), a->config->state.path, all, a->config->in_container ? "container" : "machine", exposed);
+}
+
 static struct series *new_series(struct agent *a)
 {
 	struct series_limits limits = series_limits_default;
@@ -720,7 +759,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	loop_timer_init(&a->settled_in, a->loop, on_settled_in, a);
 	loop_timer_set(&a->settled_in, DURATION_MS(TRIM_AFTER_MS));
 	a->phase = AGENT_RUNNING;
-	log_info(log, who, "oxpecker " OXP_VERSION " is running, pid %d, state in %s", getpid(), config->state.path);
+	tell_start(a);
 	return 0;
 }
 

@@ -5,9 +5,12 @@
 #include <stdlib.h>
 #include <sys/utsname.h>
 
+#include "base/container.h"
 #include "config/read.h"
+#include "guesses.h"
 #include "http/origin.h"
 #include "registry.h"
+#include "state_path.h"
 
 static const struct option service_rows[] = {
 	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
@@ -20,7 +23,7 @@ static const struct option service_rows[] = {
 };
 
 static const struct option listen_rows[] = {
-	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .text = ":9464", .main = true,
+	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .main = true, .example = "[\":9464\"]",
 		.help = "Addresses of /metrics and the probes." },
 	{ .name = NULL },
 };
@@ -42,8 +45,9 @@ static const struct option control_rows[] = {
 
 static const struct option state_rows[] = {
 	{ OPT_PATH(struct agent_config, state.path), .name = "path", .main = true, .example = "/var/lib/oxpecker",
-		.help = "Folder of positions, spool and store; else $STATE_DIRECTORY, else oxpecker in "
-			"$XDG_STATE_HOME." },
+		.help = "Folder of positions, spool and store; else the first that can be used: $STATE_DIRECTORY, "
+			"$XDG_STATE_HOME/oxpecker, /var/lib/oxpecker, $HOME/.local/state/oxpecker, in a container "
+			"/tmp/oxpecker." },
 	{ OPT_SIZE(struct agent_config, state.max), .name = "max", .text = "1GiB", .min = 16 << 20,
 		.help = "Ceiling of positions, spool and parked records on disk." },
 	{ .name = NULL },
@@ -85,20 +89,27 @@ static const struct option store_rows[] = {
 static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
-static const struct option export_rows[] = {
-	{ OPT_TEXTS(struct export_config, from), .name = "from",
-		.help = "Names of the collectors whose records it takes; else all of the signal." },
-	{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, .max = 64,
-		.help = "The most requests under way at a time, fewer when the destination refuses or slows down; "
-			"above 1 the order is not kept." },
-	{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms", .min = 1,
-		.help = "Ceiling of the first wait after a failure; it doubles with each further one." },
-	{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s", .min = 1,
-		.help = "Highest ceiling of a wait." },
-	{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,
-		.help = "A send without an outcome for so long is cancelled and tried again." },
-	{ .name = NULL },
-};
+/* `from_example` is a collector of the signal. */
+#define EXPORT_ROWS(from_example)                                                                                      \
+	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                            \
+		.help = "Names of the collectors whose records it takes; else all of the signal." },                   \
+		{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1,   \
+			.max = 64,                                                                                     \
+			.help = "The most requests under way at a time, fewer when the destination refuses or slows "  \
+				"down; above 1 the order is not kept." },                                              \
+		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",      \
+			.min = 1,                                                                                      \
+			.help = "Ceiling of the first wait after a failure; it doubles with each further one." },      \
+		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",          \
+			.min = 1, .help = "Highest ceiling of a wait." },                                              \
+		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,   \
+			.help = "A send without an outcome for so long is cancelled and tried again." },               \
+	{                                                                                                              \
+		.name = NULL                                                                                           \
+	}
+
+static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
+static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
 static const struct option delivery_rows[] = {
 	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
@@ -124,7 +135,7 @@ static const struct {
 	{ { .path = "listen",
 		  .kind = SECTION_VALUE,
 		  .options = listen_rows,
-		  .help = "Where /metrics and the probes are." },
+		  .help = "Where /metrics and the probes are; nothing written: 127.0.0.1:9464, in a container :9464." },
 		PLACES },
 	{ { .path = "origins",
 		  .kind = SECTION_VALUE,
@@ -145,27 +156,40 @@ static const struct {
 		  .options = store_rows,
 		  .help = "The embedded store, which keeps a signal without an exporter." },
 		PLACES },
-	{ { .path = "receive", .kind = SECTION_COMPONENTS, .help = "Doors for spans; nothing written: otlp." },
+	{ { .path = "receive",
+		  .noun = "door",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Doors for spans; nothing written: otlp." },
 		PLACE_RECEIVE },
-	{ { .path = "metrics.collect", .kind = SECTION_COMPONENTS, .help = "Where metrics come from." },
+	{ { .path = "metrics.collect",
+		  .noun = "collector",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where metrics come from." },
 		PLACE_METRICS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
-	{ { .path = "logs.collect", .kind = SECTION_COMPONENTS, .help = "Where logs come from." }, PLACE_LOGS },
+	{ { .path = "logs.collect",
+		  .noun = "collector",
+		  .kind = SECTION_COMPONENTS,
+		  .help = "Where logs come from." },
+		PLACE_LOGS },
 	{ { .path = "logs.steps",
+		  .noun = "step",
 		  .kind = SECTION_STEPS,
 		  .help = "What is done to log lines before they are gathered, in this order." },
 		PLACE_LOGS_STEPS },
 	{ { .path = "logs.export",
+		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs go; nothing written: the embedded store.",
-		  .options = export_rows,
+		  .options = logs_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
 	{ { .path = "traces.export",
+		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where spans go; nothing written: the embedded store.",
-		  .options = export_rows,
+		  .options = traces_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_TRACES_OUT },
 	{ { .path = "health.delivery",
@@ -173,6 +197,7 @@ static const struct {
 		  .help = "When /health/delivery is 503; liveness and readiness never depend on destinations." },
 		PLACES },
 	{ { .path = "health.checks",
+		  .noun = "check",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "What the host app needs to be ready.",
 		  .options = check_rows,
@@ -267,6 +292,7 @@ struct agent_config *agent_config_new(void)
 			c->sections[i].types = c->types[layout[i].place];
 	}
 	c->file = config_new(c->sections, c);
+	c->file->errors.hints = config_guesses;
 	return c;
 }
 
@@ -295,12 +321,13 @@ static const struct config_component *default_component(struct agent_config *c, 
 	k->options = config_alloc(c->file->arena, k->type->config_size + 1);
 	k->common = config_alloc(c->file->arena, common + 1);
 	sets[0] = (struct option_set){ k->type->options, k->options };
-	sets[1] = (struct option_set){ common ? export_rows : NULL, k->common };
+	sets[1] = (struct option_set){ common ? logs_export_rows : NULL, k->common };
 	options_read(&reader, sets, 2, NULL, NULL);
 	return k;
 }
 
-static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+const struct node *agent_config_node(
+	const struct agent_config *c, const struct config_component *k, enum place place)
 {
 	struct node *section = c->file->tree.root;
 	char path[64];
@@ -308,7 +335,43 @@ static void complain(struct agent_config *c, const struct config_component *k, e
 	snprintf(path, sizeof path, "%s", place_path(place));
 	for (char *rest = path, *name; section && (name = strsep(&rest, "."));)
 		section = node_get(section, name);
-	key_complain(&c->file->errors, section ? node_get(section, k->name) : NULL, "%s", what);
+	return section ? node_get(section, k->name) : NULL;
+}
+
+/* The option that a complaint begins with, or NULL; "index: …", "password without user". */
+static const struct option *first_option(const struct option *rows, const char *what)
+{
+	struct bytes word = { what, strspn(what, "abcdefghijklmnopqrstuvwxyz0123456789_") };
+
+	while (rows && rows->name && !bytes_are(word, rows->name))
+		rows++;
+	return rows && rows->name ? rows : NULL;
+}
+
+/* Told at the option that the words begin with, where that was written, else at the component. */
+static void complain_at(
+	struct agent_config *c, const struct node *n, const struct config_component *k, const char *what)
+{
+	const struct option *o = n ? first_option(k->type->options, what) : NULL;
+	const struct node *option = o ? node_get(n, o->name) : NULL;
+	const char *rest = option && what[strlen(o->name)] == ':' ? what + strlen(o->name) + 2 : what;
+
+	if (option)
+		node_complain(&c->file->errors, option, "%s", rest);
+	else if (o && o->main && n->kind != NODE_MAP)
+		node_complain(&c->file->errors, n, "%s", what);
+	else if (n && n->key)
+		key_complain(&c->file->errors, n, "%s", what);
+	else if (n)
+		node_complain(&c->file->errors, n, "%s: %s", k->name, what);
+	else
+		config_complain(&c->file->errors, (struct config_span){ .source = NULL }, k->name, "%s", what);
+}
+
+void agent_config_complain(
+	struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+{
+	complain_at(c, agent_config_node(c, k, place), k, what);
 }
 
 static bool is_collector(const struct agent_config *c, enum place place, const char *name)
@@ -335,99 +398,12 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 		const struct export_config *common = k->common;
 		for (size_t i = 0; common->from && i < common->from->count; i++)
 			if (!is_collector(c, in, common->from->items[i]))
-				complain(c, k, out,
+				agent_config_complain(c, k, out,
 					config_printf(c->file->arena,
 						"from: no collector is named \"%s\"; those of %s are meant: %s",
 						common->from->items[i], place_path(in),
 						collector_names(c, in)));
 	}
-}
-
-/* Whether a URL of this machine has the port of that listening address, or its socket. */
-static bool is_own_door(const char *url, const char *address)
-{
-	static const char *const own_hosts[] = { "localhost", "127.0.0.1", "[::1]", "0.0.0.0" };
-	const char *host = strstr(url, "://"), *port = strrchr(address, ':'), *at;
-	size_t n;
-
-	if (!host || strncmp(address, "unix:", 5) == 0)
-		return false;
-	host += 3;
-	at = memrchr(host, '@', strcspn(host, "/?"));
-	host = at ? at + 1 : host;
-	for (size_t i = 0; i < COUNT_OF(own_hosts); i++) {
-		n = strlen(own_hosts[i]);
-		if (strncmp(host, own_hosts[i], n) == 0 && strncmp(host + n, port, strlen(port)) == 0 &&
-			strchr("/?", host[n + strlen(port)]))
-			return true;
-	}
-	return false;
-}
-
-/* Whether the URL leads to one of the addresses that a door's row holds. */
-static bool row_has_door(const struct config_component *door, const struct option *row, const char *url)
-{
-	const struct option_list *list;
-
-	if (row->kind != OPTION_ADDRESS_LIST)
-		return false;
-	memcpy(&list, (const char *)door->options + row->offset, sizeof list);
-	for (size_t i = 0; i < list->count; i++)
-		if (is_own_door(url, list->items[i]))
-			return true;
-	return false;
-}
-
-/* The door behind that URL, or NULL. */
-static const struct config_component *door_at(const struct agent_config *c, enum place in, const char *url)
-{
-	for (const struct config_component *door = c->components[in]; door; door = door->next)
-		for (const struct option *row = door->type->options; row && row->name; row++)
-			if (row_has_door(door, row, url))
-				return door;
-	return NULL;
-}
-
-static void check_url(struct agent_config *c, const struct config_component *k, enum place out, const char *url)
-{
-	static const enum place doors[] = { PLACE_RECEIVE, PLACE_LOGS };
-
-	for (size_t i = 0; i < COUNT_OF(doors); i++) {
-		const struct config_component *door = door_at(c, doors[i], url);
-		if (door)
-			complain(c, k, out,
-				config_printf(c->file->arena,
-					"%s is our own door, %s.%s: what it sends would come back",
-					config_hide_passwords(c->file->arena, url), place_path(doors[i]), door->name));
-	}
-}
-
-/* The URLs that a row holds. */
-static struct option_list urls_of(const struct config_component *k, const struct option *row, const char **one)
-{
-	const void *field = (const char *)k->options + row->offset;
-	const struct option_list *list;
-
-	if (row->kind == OPTION_URL) {
-		memcpy(one, field, sizeof *one);
-		return (struct option_list){ *one != NULL, one };
-	}
-	if (row->kind != OPTION_URL_LIST)
-		return (struct option_list){ 0, NULL };
-	memcpy(&list, field, sizeof list);
-	return *list;
-}
-
-/* An exporter must not feed what it sends back to us. */
-static void check_own_doors(struct agent_config *c, enum place out)
-{
-	for (const struct config_component *k = c->components[out]; k; k = k->next)
-		for (const struct option *row = k->type->options; row && row->name; row++) {
-			const char *one;
-			struct option_list urls = urls_of(k, row, &one);
-			for (size_t i = 0; i < urls.count; i++)
-				check_url(c, k, out, urls.items[i]);
-		}
 }
 
 /* What an exporter has to say about its options together; asked when each of them is fine. */
@@ -438,7 +414,7 @@ static void check_together(struct agent_config *c, enum place out)
 	for (const struct config_component *k = c->components[out]; k; k = k->next) {
 		const struct exporter_type *type = k->type->type;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			complain(c, k, out, config_printf(c->file->arena, "%s", why));
+			agent_config_complain(c, k, out, config_printf(c->file->arena, "%s", why));
 	}
 }
 
@@ -460,7 +436,7 @@ static void check_collectors(struct agent_config *c, enum place in)
 	for (const struct config_component *k = c->components[in]; k; k = k->next) {
 		const struct collector_type *type = k->type->type;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			complain(c, k, in, config_printf(c->file->arena, "%s", why));
+			agent_config_complain(c, k, in, config_printf(c->file->arena, "%s", why));
 	}
 }
 
@@ -468,13 +444,14 @@ static void check_collectors(struct agent_config *c, enum place in)
 static void check_steps(struct agent_config *c, enum place place)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
-	const struct node *item = list ? list->first : NULL;
+	const struct node *item = list ? list->first : NULL, *step;
 	char why[256];
 
 	for (const struct config_component *k = c->components[place]; k && item; k = k->next, item = item->next) {
 		const struct step_type *type = k->type->type;
+		step = item->kind == NODE_MAP && item->first ? item->first : item;
 		if (type->check && !type->check(k->options, why, sizeof why))
-			node_complain(&c->file->errors, item, "%s: %s", k->name, why);
+			complain_at(c, step, k, why);
 	}
 }
 
@@ -496,20 +473,32 @@ static void fill_resource(struct agent_config *c, const struct config_world *wor
 			c->resource[count++] = (struct resource){ names[i], values[i] };
 }
 
+/* Beside a process on a machine whoever asks is on that machine, too; in a container Prometheus and the kubelet are
+ * not. */
+static void fill_listen(struct agent_config *c, const struct config_world *world)
+{
+	static const char *const machine[] = { "127.0.0.1:9464" }, *const container[] = { ":9464" };
+	static const struct option_list defaults[] = { { 1, machine }, { 1, container } };
+	const struct node *n = node_get(c->file->tree.root, "listen");
+
+	c->in_container = container_is_one(CONTAINER_ROOT, world->variable(world->context, "KUBERNETES_SERVICE_HOST"));
+	if (!n || n->empty)
+		c->listen = &defaults[c->in_container];
+}
+
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
-	const char *folder = world->variable(world->context, "STATE_DIRECTORY");
-	const char *home = world->variable(world->context, "HOME"),
-		   *xdg = world->variable(world->context, "XDG_STATE_HOME");
+	const struct state_path_world places = { .root = "",
+		.state_directory = world->variable(world->context, "STATE_DIRECTORY"),
+		.xdg_state_home = world->variable(world->context, "XDG_STATE_HOME"),
+		.home = world->variable(world->context, "HOME"),
+		.tmpdir = world->variable(world->context, "TMPDIR"),
+		.in_container = c->in_container };
 
 	if (!c->service.name)
 		c->service.name = world->variable(world->context, "OTEL_SERVICE_NAME");
-	if (!c->state.path && folder && *folder)
-		c->state.path = config_copy(c->file->arena, folder, strcspn(folder, ":"));
-	else if (!c->state.path && xdg && *xdg)
-		c->state.path = config_printf(c->file->arena, "%s/oxpecker", xdg);
-	else if (!c->state.path)
-		c->state.path = config_printf(c->file->arena, "%s/.local/state/oxpecker", home ? home : "");
+	if (!c->state.path)
+		c->state.path = state_path_default(c->file->arena, &places, &c->state.temporary);
 	if (!c->control)
 		c->control = config_printf(c->file->arena, "unix:%s/control.sock", c->state.path);
 }
@@ -530,14 +519,13 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 		c->components[PLACE_TRACES_OUT] = default_component(c, PLACE_TRACES_OUT, "store");
 	check_from(c, PLACE_LOGS_OUT, PLACE_LOGS);
 	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
-	check_own_doors(c, PLACE_LOGS_OUT);
-	check_own_doors(c, PLACE_TRACES_OUT);
 	check_origins(c);
 	check_collectors(c, PLACE_RECEIVE);
 	check_collectors(c, PLACE_LOGS);
 	check_together(c, PLACE_LOGS_OUT);
 	check_together(c, PLACE_TRACES_OUT);
 	check_steps(c, PLACE_LOGS_STEPS);
+	fill_listen(c, input->world);
 	fill_in(c, input->world);
 	fill_resource(c, input->world);
 	return c->file->errors.count > 0 ? -EINVAL : 0;

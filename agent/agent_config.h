@@ -36,9 +36,11 @@ struct agent_config {
 		const char *name, *version, *environment;
 	} service;
 	const struct option_list *listen, *origins;
+	bool in_container; /* base/container.h */
 	const char *control;
 	struct {
 		const char *path;
+		bool temporary; /* nobody said where, and it may go with the container */
 		uint64_t max;
 	} state;
 	uint64_t memory;
@@ -66,5 +68,10 @@ struct agent_config *agent_config_new(void) __attribute__((returns_nonnull));
 void agent_config_free(struct agent_config *);
 /* Reads and checks. 0, or -EINVAL with everything that is wrong in file->errors. */
 int agent_config_load(struct agent_config *, const struct config_input *) MUST_CHECK;
+
+/* What is written of the component; NULL: nothing, it is there by default. */
+const struct node *agent_config_node(const struct agent_config *, const struct config_component *, enum place);
+/* Told at the option that `what` begins with, "index: …", where that is written, else at the component. */
+void agent_config_complain(struct agent_config *, const struct config_component *, enum place, const char *what);
 
 #endif

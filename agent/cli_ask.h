@@ -16,6 +16,8 @@ struct cli_answer {
 	char error[256]; /* and why */
 };
 
+/* Says on stderr that nobody answered, and why: "no agent at unix:/run/a.sock (no such socket)". */
+void cli_no_agent(const char *address, const struct cli_answer *);
 /* `address` is host:port, :port or unix:/path. The body is the caller's to end. */
 void cli_ask(const char *method, const char *address, const char *path, struct cli_answer *);
 

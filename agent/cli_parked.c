@@ -4,6 +4,7 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "cli_ask.h"
@@ -53,6 +54,12 @@ static int make_path(const struct cli_parked *c, const char *start, struct buffe
 	return failed || buffer_append(path, "", 1);
 }
 
+/* How a request ended. */
+struct ending {
+	unsigned status; /* 0: nobody answered */
+	char error[256]; /* and why */
+};
+
 /* Where a list or a change has come to, or a record: what answers there may be another program. NULL: it is none. */
 static json_t *read_answer(const struct buffer *body)
 {
@@ -64,34 +71,41 @@ static json_t *read_answer(const struct buffer *body)
 	return NULL;
 }
 
-static void tell_refusal(const struct cli_parked *c, const struct cli_answer *a)
+/* One line of what is wrong, which may quote a record. */
+static void complain(struct bytes what)
 {
-	char said[SAID_MAX + 1];
-
-	snprintf(said, sizeof said, "%.*s", (int)a->body.size, a->body.size ? a->body.data : "");
-	said[strcspn(said, "\n")] = '\0';
-	text_one_line(said);
-	if (a->status == 200)
-		fprintf(stderr,
-			"oxpecker: what answers at %s is no agent; is `control` another in its configuration?\n",
-			c->control);
-	else
-		fprintf(stderr, "oxpecker: %s: HTTP %u: %s\n", c->control, a->status, said);
+	fputs("oxpecker: ", stderr);
+	text_put(stderr, what);
+	fputc('\n', stderr);
 }
 
-/* What the agent answered as JSON, to be given back; or NULL, and *ret_status says whether there is one. */
-static json_t *ask(const struct cli_parked *c, const char *method, const char *start, unsigned *ret_status)
+/* What the agent says, or another program. */
+static void tell_refusal(const struct cli_parked *c, const struct cli_answer *a)
+{
+	char said[SAID_MAX];
+
+	if (a->status == 200)
+		snprintf(said, sizeof said, "what answers at %s is no agent; is `control` another in its configuration?",
+			c->control);
+	else
+		snprintf(said, sizeof said, "%s: HTTP %u: %.*s", c->control, a->status,
+			(int)(a->body.size < SAID_MAX ? a->body.size : SAID_MAX), a->body.size ? a->body.data : "");
+	said[strcspn(said, "\n")] = '\0';
+	complain(bytes_of(said));
+}
+
+/* What the agent answered as JSON, to be given back; or NULL. */
+static json_t *ask(const struct cli_parked *c, const char *method, const char *start, struct ending *ret)
 {
 	struct cli_answer a = { .status = 0 };
 	struct buffer path;
 	json_t *json = NULL;
 
-	*ret_status = 0;
-	if (make_path(c, start, &path)) {
-		fprintf(stderr, "oxpecker: these words are too long\n");
-	} else {
+	*ret = (struct ending){ .error = "these words are too long" };
+	if (!make_path(c, start, &path)) {
 		cli_ask(method, c->control, path.data, &a);
-		*ret_status = a.status;
+		ret->status = a.status;
+		snprintf(ret->error, sizeof ret->error, "%s", a.error);
 		json = a.status == 200 ? read_answer(&a.body) : NULL;
 		if (a.status && !json)
 			tell_refusal(c, &a);
@@ -101,12 +115,12 @@ static json_t *ask(const struct cli_parked *c, const char *method, const char *s
 	return json;
 }
 
-static int no_agent(const struct cli_parked *c)
+static int no_agent(const struct cli_parked *c, const struct ending *e)
 {
 	fprintf(stderr,
-		"oxpecker: no agent answers at %s; start it first, since replay and drop change its books, or is "
+		"oxpecker: no agent at %s (%s)\n  Start it first, since replay and drop change its books; or is "
 		"`control` another in its configuration?\n",
-		c->control);
+		c->control, e->error);
 	return NOBODY;
 }
 
@@ -133,41 +147,51 @@ static void print_head(const struct cli_parked *c)
 		printf("%-8s %-24s %-32s %5s %9s  %s\n", "ID", "WHEN", "DESTINATION", "TRIES", "BYTES", "REASON");
 }
 
+/* What is written for a terminal is one line that does nothing to it; what goes elsewhere is as it is. */
+static void print_payload(struct bytes payload)
+{
+	if (isatty(STDOUT_FILENO))
+		text_put(stdout, payload);
+	else
+		fwrite(payload.data, 1, payload.size, stdout);
+	putchar('\n');
+}
+
+static void print_json(const json_t *json, size_t form)
+{
+	char *line = json_dumps(json, form);
+
+	if (line)
+		text_put_json(stdout, bytes_of(line), true);
+	putchar('\n');
+	free(line);
+}
+
 static void print_row(const struct cli_parked *c, const json_t *row)
 {
 	const char *reason = text(row, "reason");
 
 	if (c->json) {
-		json_dumpf(row, stdout, JSON_COMPACT);
-		putchar('\n');
+		print_json(row, JSON_COMPACT);
 		return;
 	}
-	printf("%-8lld %-24s %-32s %5lld %9lld  %.*s%s\n", number(row, "id"), text(row, "at"), text(row, "destination"),
-		number(row, "tries"), number(row, "bytes"), REASON_SHOWN, reason,
-		json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
+	printf("%-8lld %-24s %-32s %5lld %9lld  ", number(row, "id"), text(row, "at"), text(row, "destination"),
+		number(row, "tries"), number(row, "bytes"));
+	text_put(stdout, (struct bytes){ reason, strnlen(reason, REASON_SHOWN) });
+	puts(json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
 }
 
-static void print_plain(char *text, size_t size)
+static void print_member(const char *name, const char *value)
 {
-	text_plain(text, size);
-	fwrite(text, 1, size, stdout);
-}
-
-/* A log line as it is, spans over several lines. */
-static void print_payload(const json_t *payload)
-{
-	char *dump = json_is_string(payload) ? NULL : json_dumps(payload, JSON_INDENT(2));
-
-	if (json_is_string(payload))
-		print_plain((char *)json_string_value(payload), json_string_length(payload));
-	else if (dump)
-		print_plain(dump, strlen(dump));
-	free(dump);
+	printf("%-12s ", name);
+	text_put(stdout, bytes_of(value));
+	putchar('\n');
 }
 
 static void print_whole(const struct cli_parked *c, const json_t *row)
 {
 	static const char *const names[] = { "at", "signal", "source", "destination", "reason" };
+	json_t *payload = json_object_get(row, "payload");
 
 	if (c->json) {
 		print_row(c, row);
@@ -175,12 +199,14 @@ static void print_whole(const struct cli_parked *c, const json_t *row)
 	}
 	printf("id           %lld\n", number(row, "id"));
 	for (size_t i = 0; i < COUNT_OF(names); i++)
-		printf("%-12s %s\n", names[i], text(row, names[i]));
+		print_member(names[i], text(row, names[i]));
 	printf("tries        %lld\ngeneration   %lld\noffset       %lld\nbytes        %lld%s\n\n", number(row, "tries"),
 		number(row, "generation"), number(row, "offset"), number(row, "bytes"),
 		json_is_true(json_object_get(row, "damaged")) ? ", damaged" : "");
-	print_payload(json_object_get(row, "payload"));
-	putchar('\n');
+	if (json_is_string(payload))
+		print_payload((struct bytes){ json_string_value(payload), json_string_length(payload) });
+	else if (payload)
+		print_json(payload, JSON_INDENT(2));
 }
 
 /* Without an agent. */
@@ -212,13 +238,13 @@ static void on_record(void *context, const struct state_parked *record)
 	buffer_done(&out);
 }
 
-static int read_folder(struct reading *r)
+static int read_folder(struct reading *r, const struct ending *e)
 {
 	int failed = state_parked_each(r->c->state, on_record, r);
 
 	if (!failed)
 		return DONE;
-	fprintf(stderr, "oxpecker: no agent answers at %s, and %s/state.db cannot be read: %s\n", r->c->control,
+	fprintf(stderr, "oxpecker: no agent at %s (%s), and %s/state.db cannot be read: %s\n", r->c->control, e->error,
 		r->c->state, strerror(-failed));
 	return NOBODY;
 }
@@ -228,12 +254,12 @@ static int read_folder(struct reading *r)
 static int list(const struct cli_parked *c)
 {
 	char start[64] = "/parked?after=0";
-	unsigned status;
+	struct ending e;
 	json_t *page, *row;
 	size_t i;
 
 	print_head(c);
-	while ((page = ask(c, "GET", start, &status))) {
+	while ((page = ask(c, "GET", start, &e))) {
 		bool more = json_is_true(json_object_get(page, "more"));
 		json_array_foreach(json_object_get(page, "records"), i, row) print_row(c, row);
 		snprintf(start, sizeof start, "/parked?after=%lld", number(page, "after"));
@@ -241,27 +267,27 @@ static int list(const struct cli_parked *c)
 		if (!more)
 			return DONE;
 	}
-	return status ? NOT_ALL : read_folder(&(struct reading){ .c = c });
+	return e.status ? NOT_ALL : read_folder(&(struct reading){ .c = c }, &e);
 }
 
 static int show(const struct cli_parked *c, uint64_t id)
 {
 	struct reading r = { .c = c, .id = id };
 	char start[64];
-	unsigned status;
+	struct ending e;
 	json_t *record;
 	int result;
 
 	snprintf(start, sizeof start, "/parked/show?id=%llu", (unsigned long long)id);
-	record = ask(c, "GET", start, &status);
+	record = ask(c, "GET", start, &e);
 	if (record) {
 		print_whole(c, record);
 		json_decref(record);
 		return DONE;
 	}
-	if (status)
+	if (e.status)
 		return NOT_ALL;
-	result = read_folder(&r);
+	result = read_folder(&r, &e);
 	if (result == DONE && r.seen == 0)
 		fprintf(stderr, "oxpecker: no record of id %llu is parked\n", (unsigned long long)id);
 	return r.seen ? DONE : result == DONE ? NOT_ALL : result;
@@ -286,15 +312,15 @@ static void add_answer(struct tally *t, const json_t *answer)
 static int change_from(const struct cli_parked *c, const char *start, struct tally *t)
 {
 	char next[160];
-	unsigned status;
+	struct ending e;
 	json_t *answer;
 	bool more = true;
 
 	snprintf(next, sizeof next, "%s", start);
 	while (more) {
-		answer = ask(c, "POST", next, &status);
+		answer = ask(c, "POST", next, &e);
 		if (!answer)
-			return status ? NOT_ALL : no_agent(c);
+			return e.status ? NOT_ALL : no_agent(c, &e);
 		add_answer(t, answer);
 		more = json_is_true(json_object_get(answer, "more"));
 		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0], number(answer, "after"),
@@ -335,7 +361,7 @@ static int print_tally(const struct cli_parked *c, const struct tally *t, int re
 	}
 	json_decref(json);
 	if (t->error[0])
-		fprintf(stderr, "oxpecker: %s\n", t->error);
+		complain(bytes_of(t->error));
 	return result == DONE && (t->refused || t->waiting || t->error[0]) ? NOT_ALL : result;
 }
 
@@ -358,7 +384,7 @@ static int change(const struct cli_parked *c, const uint64_t *ids, size_t count)
 
 static int wrong(const char *why)
 {
-	fprintf(stderr, "oxpecker: parked: %s; see oxpecker --help\n", why);
+	fprintf(stderr, "oxpecker: parked: %s; see oxpecker parked --help\n", why);
 	return NOBODY;
 }
 

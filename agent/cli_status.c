@@ -3,14 +3,29 @@
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/text.h"
 #include "cli_ask.h"
 
+enum { COLUMNS = 80, NAME_WIDTH = 30, WORDS_ROOM = 48 };
+
+#define BOLD "\033[1m"
+#define RED "\033[31m"
+#define GREEN "\033[32m"
+#define PLAIN "\033[0m"
+
+/* What JSON says. */
+
+static long long number(const json_t *object, const char *key)
+{
+	return json_integer_value(json_object_get(object, key));
+}
+
 static long long amount(const json_t *row, const char *term)
 {
-	return json_integer_value(json_object_get(json_object_get(row, term), "records"));
+	return number(json_object_get(row, term), "records");
 }
 
 static long long dropped(const json_t *row)
@@ -19,7 +34,7 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum += json_integer_value(json_object_get(value, "records"));
+	json_object_foreach(reasons, key, value) sum += number(value, "records");
 	return sum;
 }
 
@@ -34,160 +49,338 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-/* Returns whether every row balances. */
-static bool print_ledger(const json_t *ledger, bool colour)
+/* Writing within COLUMNS. What others wrote goes through text_put(). */
+
+struct screen {
+	bool colour;
+};
+
+static void paint(const struct screen *s, const char *colour)
 {
-	bool balanced = true;
+	if (s->colour)
+		fputs(colour, stdout);
+}
+
+static void print_painted(const struct screen *s, const char *colour, const char *words)
+{
+	paint(s, colour);
+	text_put(stdout, bytes_of(words));
+	paint(s, PLAIN);
+}
+
+/* The head of a table, once, before its first row. */
+static void print_head(const struct screen *s, bool *first, const char *head)
+{
+	if (!*first)
+		return;
+	*first = false;
+	paint(s, BOLD);
+	printf("\n%s", head);
+	paint(s, PLAIN);
+	putchar('\n');
+}
+
+static size_t columns(struct bytes t)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < t.size; i++)
+		count += (t.data[i] & 0xc0) != 0x80;
+	return count;
+}
+
+/* Bytes of the first `room` characters. */
+static size_t fitting(struct bytes t, size_t room)
+{
+	size_t i = 0;
+
+	for (; i < t.size; i++)
+		if ((t.data[i] & 0xc0) != 0x80 && room-- == 0)
+			break;
+	return i;
+}
+
+/* Words over as many lines as they take, each indented; what stands without a space is cut where the line ends. */
+static void print_wrapped(int indent, const char *words)
+{
+	size_t at = (size_t)indent, space = 0;
+
+	printf("%*s", indent, "");
+	while (*words) {
+		struct bytes word = { words, strcspn(words, " ") };
+		size_t width = columns(word), left = COLUMNS - at;
+		if (at > (size_t)indent && width + space > left) {
+			printf("\n%*s", indent, "");
+			at = (size_t)indent;
+			continue;
+		}
+		word.size = fitting(word, left - space);
+		printf("%*s", (int)space, "");
+		at += space + text_put(stdout, word);
+		words += word.size + (words[word.size] == ' ');
+		space = words[-1] == ' ';
+	}
+	putchar('\n');
+}
+
+/* Filled up to `width`; what is longer has the line for itself. */
+static void print_name(const char *name, int width)
+{
+	int count = (int)text_put(stdout, bytes_of(name));
+
+	printf(count > width ? "\n%*s" : "%*s", count > width ? width : width - count, "");
+}
+
+/* 12 s, 5 min, 3 h, 4 days */
+static void print_age(double seconds, const char *behind, char to[WORDS_ROOM])
+{
+	static const struct {
+		double from, unit;
+		const char *name;
+	} units[] = { { 2 * 86400.0, 86400, "days" }, { 2 * 3600.0, 3600, "h" }, { 120, 60, "min" }, { 0, 1, "s" } };
+	size_t i = 0;
+
+	while (seconds < units[i].from && i + 1 < COUNT_OF(units))
+		i++;
+	snprintf(to, WORDS_ROOM, "%.0f %s%s", seconds / units[i].unit, units[i].name, behind);
+}
+
+static void ago(const json_t *row, const char *key, char to[WORDS_ROOM])
+{
+	const json_t *seconds = json_object_get(row, key);
+
+	snprintf(to, WORDS_ROOM, "never");
+	if (json_is_number(seconds))
+		print_age(json_number_value(seconds), " ago", to);
+}
+
+static void print_bytes(long long bytes, char to[WORDS_ROOM])
+{
+	static const char units[] = "KMGT";
+	double value = (double)bytes / 1024;
+	size_t i = 0;
+
+	for (; value >= 1024 && units[i + 1]; i++)
+		value /= 1024;
+	snprintf(to, WORDS_ROOM, "%.1f%c", value, units[i]);
+}
+
+/* Logs and traces. */
+
+static void print_dropped(const json_t *row)
+{
+	char line[512] = "dropped:", more[96];
+	json_t *value;
+	const char *reason, *comma = "";
+
+	json_object_foreach(json_object_get(row, "dropped"), reason, value)
+	{
+		snprintf(more, sizeof more, "%s %lld %s", comma, number(value, "records"), reason);
+		strncat(line, more, sizeof line - strlen(line) - 1);
+		comma = ",";
+	}
+	if (*comma)
+		print_wrapped(2, line);
+}
+
+static void print_route(const struct screen *s, const json_t *row)
+{
+	const char *from = text(row, "source"), *to = text(row, "destination");
+	bool fits = columns(bytes_of(from)) + columns(bytes_of(to)) + 3 <= COLUMNS;
+	long long balance = number(row, "balance");
+
+	text_put(stdout, bytes_of(from));
+	fputs(fits ? " → " : "\n→ ", stdout);
+	text_put(stdout, bytes_of(to));
+	printf("\n%11lld%11lld%11lld%11lld%11lld%11lld%11lld\n", amount(row, "received"), amount(row, "delivered"),
+		amount(row, "parked"), amount(row, "rejected"), dropped(row), amount(row, "merged"),
+		amount(row, "held"));
+	print_dropped(row);
+	if (balance) {
+		paint(s, RED);
+		printf("  does not balance: %+lld", balance);
+		paint(s, PLAIN);
+		putchar('\n');
+	}
+}
+
+/* Returns whether every row balances, those of metrics too. */
+static bool print_ledger(const struct screen *s, const json_t *ledger)
+{
+	bool balanced = true, first = true;
 	size_t i;
 	json_t *row;
 
-	printf("%s%-8s %-28s %-28s %12s %12s %9s %9s %9s %9s %9s%s\n", colour ? "\033[1m" : "", "SIGNAL", "SOURCE",
-		"DESTINATION", "RECEIVED", "DELIVERED", "PARKED", "REJECTED", "DROPPED", "MERGED", "HELD",
-		colour ? "\033[0m" : "");
 	json_array_foreach(ledger, i, row)
 	{
-		long long balance = json_integer_value(json_object_get(row, "balance"));
-		printf("%-8s %-28s %-28s %12lld %12lld %9lld %9lld %9lld %9lld %9lld", text(row, "signal"),
-			text(row, "source"), text(row, "destination"), amount(row, "received"),
-			amount(row, "delivered"), amount(row, "parked"), amount(row, "rejected"), dropped(row),
-			amount(row, "merged"), amount(row, "held"));
-		if (balance)
-			printf("  %sdoes not balance: %+lld%s", colour ? "\033[31m" : "", balance,
-				colour ? "\033[0m" : "");
-		putchar('\n');
-		balanced = balanced && !balance;
+		balanced = balanced && !number(row, "balance");
+		if (strcmp(text(row, "signal"), "metrics") == 0 && !number(row, "balance"))
+			continue;
+		print_head(s, &first,
+			"   RECEIVED  DELIVERED     PARKED   REJECTED    DROPPED     MERGED       HELD");
+		print_route(s, row);
 	}
 	if (json_array_size(ledger) == 0)
-		puts("nothing has come in yet");
+		puts("\nnothing has come in yet");
 	return balanced;
 }
 
-static void print_dropped(const json_t *ledger, bool colour)
+static void print_destinations(const struct screen *s, const json_t *destinations)
 {
-	const char *head = "\n", *reason;
+	bool first = true;
 	size_t i;
-	json_t *row, *value;
+	json_t *row;
 
-	json_array_foreach(ledger, i, row) json_object_foreach(json_object_get(row, "dropped"), reason, value)
+	json_array_foreach(destinations, i, row)
 	{
-		if (*head)
-			printf("\n%s%-28s %-28s %12s  %s%s\n", colour ? "\033[1m" : "", "SOURCE", "DESTINATION",
-				"DROPPED", "WHY", colour ? "\033[0m" : "");
-		head = "";
-		printf("%-28s %-28s %12lld  %s\n", text(row, "source"), text(row, "destination"),
-			json_integer_value(json_object_get(value, "records")), reason);
+		const char *delivery = text(row, "delivery");
+		bool fine = !*delivery || strcmp(delivery, "fine") == 0;
+		char last[WORDS_ROOM], bytes[WORDS_ROOM], queued[2 * WORDS_ROOM];
+		ago(row, "seconds_since_acknowledged", last);
+		print_bytes(number(row, "queued_bytes"), bytes);
+		snprintf(queued, sizeof queued, "%lld / %s", number(row, "queued_records"), bytes);
+		print_head(s, &first,
+			"DESTINATION                    STATE      LAST TAKEN             QUEUED  RETRIES");
+		print_name(text(row, "name"), NAME_WIDTH);
+		paint(s, fine ? GREEN : RED);
+		printf(" %-9s", fine ? text(row, "state") : delivery);
+		paint(s, PLAIN);
+		printf(" %11s %18s %8lld\n", last, queued, number(row, "retries"));
+		if (*text(row, "error"))
+			print_wrapped(2, text(row, "error"));
 	}
 }
 
-/* When the destination last acknowledged a record. */
-static void age(const json_t *row, char *to, size_t room)
-{
-	const json_t *seconds = json_object_get(row, "seconds_since_acknowledged");
+/* Metrics. */
 
-	if (json_is_number(seconds))
-		snprintf(to, room, "%.0f s ago", json_number_value(seconds));
-	else
-		snprintf(to, room, "never");
-}
-
-static void fill(const json_t *row, char *to, size_t room)
-{
-	snprintf(to, room, "%lld / %.1fK", json_integer_value(json_object_get(row, "queued_records")),
-		(double)json_integer_value(json_object_get(row, "queued_bytes")) / 1024);
-}
-
-/* What it does now, or that it takes nothing for long. */
-static const char *state(const json_t *row)
-{
-	const char *delivery = text(row, "delivery");
-
-	return *delivery && strcmp(delivery, "fine") != 0 ? delivery : text(row, "state");
-}
-
-static void print_destinations(const json_t *destinations, bool colour)
+static const json_t *row_of(const json_t *ledger, const char *source)
 {
 	size_t i;
 	json_t *row;
 
-	if (json_array_size(destinations) > 0)
-		printf("\n%s%-34s %-9s %10s %18s %10s %10s  %s%s\n", colour ? "\033[1m" : "", "DESTINATION", "STATE",
-			"LAST TAKEN", "QUEUED", "SENDS", "RETRIES", "LAST ERROR", colour ? "\033[0m" : "");
-	json_array_foreach(destinations, i, row)
+	json_array_foreach(ledger, i, row) if (strcmp(text(row, "source"), source) == 0) return row;
+	return NULL;
+}
+
+static void print_scrapes(const struct screen *s, const json_t *sources, const json_t *ledger)
+{
+	bool first = true;
+	size_t i;
+	json_t *row;
+
+	json_array_foreach(sources, i, row)
 	{
-		char last[24], queued[32];
-		age(row, last, sizeof last);
-		fill(row, queued, sizeof queued);
-		printf("%-34s %-9s %10s %18s %10lld %10lld  %s\n", text(row, "name"), state(row), last, queued,
-			json_integer_value(json_object_get(row, "sends")),
-			json_integer_value(json_object_get(row, "retries")), text(row, "error"));
+		const json_t *up = json_object_get(row, "up");
+		char last[WORDS_ROOM], why[1024];
+		if (!up)
+			continue;
+		ago(row, "seconds_since_scrape", last);
+		print_head(s, &first, "METRICS                                        SERIES   LAST SCRAPE  STATE");
+		print_name(text(row, "name"), 42);
+		printf(" %10lld %13s  ", number(row, "series"), last);
+		print_painted(s, json_is_false(up) ? RED : GREEN,
+			json_is_true(up)    ? "up"
+			: json_is_false(up) ? "down"
+					    : "not yet");
+		putchar('\n');
+		snprintf(why, sizeof why, "%s: %s", text(row, "target"), text(row, "error"));
+		if (*text(row, "error"))
+			print_wrapped(2, why);
+		print_dropped(row_of(ledger, text(row, "name")));
 	}
 }
 
-static void print_troubles(const json_t *sources, bool colour)
+/* What is wrong. */
+
+static void print_troubles(const struct screen *s, const json_t *sources)
 {
-	const char *head = "\n";
+	bool first = true;
 	size_t i, k;
 	json_t *source, *row;
 
 	json_array_foreach(sources, i, source) json_array_foreach(json_object_get(source, "troubles"), k, row)
 	{
-		if (*head)
-			printf("\n%s%-34s %-44s %s%s\n", colour ? "\033[1m" : "", "SOURCE", "CANNOT READ", "WHY",
-				colour ? "\033[0m" : "");
-		head = "";
-		printf("%-34s %-44s %s\n", text(source, "name"), text(row, "file"), text(row, "why"));
+		print_head(s, &first, "CANNOT BE READ");
+		print_wrapped(0, text(row, "file"));
+		print_wrapped(2, text(source, "name"));
+		print_wrapped(2, text(row, "why"));
 	}
 }
 
-static void print_checks(const json_t *checks, bool colour)
+static void print_checks(const struct screen *s, const json_t *checks)
 {
+	bool first = true;
 	size_t i;
 	json_t *row;
 
-	if (json_array_size(checks) > 0)
-		printf("\n%s%-34s %-9s %s%s\n", colour ? "\033[1m" : "", "CHECK", "STATE", "WHY",
-			colour ? "\033[0m" : "");
-	json_array_foreach(checks, i, row) printf("%-34s %-9s %s\n", text(row, "name"),
-		json_is_true(json_object_get(row, "fine")) ? "fine" : "not fine", text(row, "why"));
+	json_array_foreach(checks, i, row)
+	{
+		bool fine = json_is_true(json_object_get(row, "fine"));
+		print_head(s, &first, "CHECK                                      STATE");
+		print_name(text(row, "name"), 42);
+		putchar(' ');
+		print_painted(s, fine ? GREEN : RED, fine ? "fine" : "not fine");
+		putchar('\n');
+		if (*text(row, "why"))
+			print_wrapped(2, text(row, "why"));
+	}
 }
 
-static void print_conflicts(const json_t *conflicts, bool colour)
+static void print_conflicts(const struct screen *s, const json_t *conflicts)
 {
+	bool first = true;
 	size_t i;
 	json_t *row;
 
-	if (json_array_size(conflicts) > 0)
-		printf("\n%s%-28s %-20s %-28s %9s  %s%s\n", colour ? "\033[1m" : "", "MAPPING CONFLICT", "EXPECTED",
-			"FOUND", "COUNT", "SAMPLE", colour ? "\033[0m" : "");
 	json_array_foreach(conflicts, i, row)
-		printf("%-28s %-20s %-28s %9lld  %s\n", text(row, "field"), text(row, "expected"), text(row, "found"),
-			json_integer_value(json_object_get(row, "count")), text(row, "sample"));
+	{
+		char words[2048];
+		print_head(s, &first, "MAPPING CONFLICT");
+		snprintf(words, sizeof words, "expected %s, found %s; count %lld", text(row, "expected"),
+			text(row, "found"), number(row, "count"));
+		print_wrapped(0, text(row, "field"));
+		print_wrapped(2, words);
+		if (*text(row, "sample"))
+			print_wrapped(2, text(row, "sample"));
+	}
 }
 
 static void print_state(const json_t *state)
 {
-	double mib = 1 << 20, spool = (double)json_integer_value(json_object_get(state, "spool_bytes"));
+	char words[512], spool[WORDS_ROOM], max[WORDS_ROOM];
+	bool spools = number(state, "spool_bytes") > 0;
 
-	if (spool > 0)
-		printf("\nspool in %s: %.1f MiB; state.max is %.0f MiB\n", text(state, "path"), spool / mib,
-			(double)json_integer_value(json_object_get(state, "max_bytes")) / mib);
+	print_bytes(number(state, "spool_bytes"), spool);
+	print_bytes(number(state, "max_bytes"), max);
+	if (spools || *text(state, "error"))
+		putchar('\n');
+	if (spools)
+		printf("spool in state: %s of state.max, %s\n", spool, max);
+	snprintf(words, sizeof words, "state fails: %s", text(state, "error"));
 	if (*text(state, "error"))
-		printf("\nstate in %s fails: %s\n", text(state, "path"), text(state, "error"));
+		print_wrapped(0, words);
+	if (spools || *text(state, "error"))
+		print_wrapped(2, text(state, "path"));
 }
 
 static int print_report(const json_t *report)
 {
-	bool colour = isatty(STDOUT_FILENO), balanced;
+	const struct screen s = { .colour = isatty(STDOUT_FILENO) && !getenv("NO_COLOR") };
+	const json_t *ledger;
+	char up[WORDS_ROOM];
+	bool balanced;
 
-	printf("oxpecker %s, pid %lld, up %.0f s\n\n", text(report, "version"),
-		json_integer_value(json_object_get(report, "pid")),
-		json_real_value(json_object_get(report, "uptime_seconds")));
-	balanced = print_ledger(json_object_get(report, "ledger"), colour);
-	print_dropped(json_object_get(report, "ledger"), colour);
-	print_destinations(json_object_get(report, "destinations"), colour);
-	print_troubles(json_object_get(report, "sources"), colour);
-	print_checks(json_object_get(report, "checks"), colour);
-	print_conflicts(json_object_get(report, "mapping_conflicts"), colour);
+	print_age(json_number_value(json_object_get(report, "uptime_seconds")), "", up);
+	printf("oxpecker ");
+	text_put(stdout, bytes_of(text(report, "version")));
+	printf(", pid %lld, up %s\n", number(report, "pid"), up);
+	ledger = json_object_get(report, "ledger");
+	balanced = print_ledger(&s, ledger);
+	print_destinations(&s, json_object_get(report, "destinations"));
+	print_scrapes(&s, json_object_get(report, "sources"), ledger);
+	print_troubles(&s, json_object_get(report, "sources"));
+	print_checks(&s, json_object_get(report, "checks"));
+	print_conflicts(&s, json_object_get(report, "mapping_conflicts"));
 	print_state(json_object_get(report, "state"));
 	return balanced ? 0 : 1;
 }
@@ -203,6 +396,12 @@ static json_t *read_report(const struct cli_answer *a)
 	return NULL;
 }
 
+static int print_json(const struct cli_answer *a)
+{
+	text_put_json(stdout, buffer_bytes(&a->body), true);
+	return fflush(stdout) == 0 ? 0 : 2;
+}
+
 int cli_status(const char *control, bool json)
 {
 	struct cli_answer a = { .status = 0 };
@@ -212,19 +411,14 @@ int cli_status(const char *control, bool json)
 	cli_ask("GET", control, "/status", &a);
 	report = read_report(&a);
 	if (!a.status)
-		fprintf(stderr,
-			"oxpecker: no agent answers at %s: %s\n  Is it running, and is `control` the same in its "
-			"configuration?\n",
-			control, a.error);
+		cli_no_agent(control, &a);
 	else if (!report)
 		fprintf(stderr,
 			"oxpecker: what answers at %s is no agent: HTTP %u, and no report\n  Is `control` the same in "
 			"its configuration?\n",
 			control, a.status);
-	else if (json)
-		status = fwrite(a.body.data, 1, a.body.size, stdout) == a.body.size ? 0 : 2;
 	else
-		status = print_report(report);
+		status = json ? print_json(&a) : print_report(report);
 	json_decref(report);
 	buffer_done(&a.body);
 	return status;
@@ -235,10 +429,12 @@ int cli_health(const char *control)
 	struct cli_answer a = { .status = 0 };
 
 	cli_ask("GET", control, "/health/readiness", &a);
-	if (a.status)
-		printf("%.*s\n", (int)a.body.size, a.body.data);
-	else
-		fprintf(stderr, "oxpecker: no agent answers at %s: %s\n", control, a.error);
+	if (a.status) {
+		text_put(stdout, buffer_bytes(&a.body));
+		putchar('\n');
+	} else {
+		cli_no_agent(control, &a);
+	}
 	buffer_done(&a.body);
 	return a.status == 200 ? 0 : 1;
 }

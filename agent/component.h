@@ -172,6 +172,8 @@ struct collector_type {
 
 	/* As of an exporter. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	/* Whether what it listens on takes datagrams, whose ports are others than those of TCP. NULL: no. */
+	bool (*datagrams)(const void *config);
 	/* `config` outlives the collector and does not change. On failure *ret is untouched and the reason is
 	 * logged. */
 	int (*create)(const void *config, struct host *, struct collector **ret) MUST_CHECK;

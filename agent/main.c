@@ -1,5 +1,5 @@
 /*
- * The command line: one table of commands, one of options; everything else is somebody else's.
+ * The command line: a table of commands, one of options; everything else is somebody else's.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -7,14 +7,16 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "addresses.h"
 #include "agent.h"
 #include "base/log_limit.h"
 #include "base/text.h"
 #include "base/trim.h"
+#include "cli_help.h"
 #include "cli_parked.h"
+#include "cli_show.h"
 #include "cli_status.h"
 #include "config/reference.h"
-#include "store/show.h"
 
 enum { SETS_MAX = 64, WORDS_MAX = 256, STATUS_FINE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };
 
@@ -25,139 +27,42 @@ struct command_line {
 	const char *command, *argument;
 	const char *words[WORDS_MAX]; /* behind the command, the argument first */
 	size_t word_count;
-	const char *limit, *destination, *rename;
+	const char *destination, *rename;
+	struct cli_show show;
 	bool all, json, schema, effective, help, version, debug;
+	unsigned long given; /* a bit for each row of options[] */
 };
-
-static const char usage[] =
-	"oxpecker: an observability sidecar beside one application\n"
-	"\n"
-	"  oxpecker [--config FILE] [--set PATH=VALUE]...   run until SIGTERM\n"
-	"  oxpecker check [FILE]          read a configuration and say what is wrong with it\n"
-	"      --effective                also print what it comes to, secrets hidden\n"
-	"  oxpecker reference             every option with its default, as a configuration file\n"
-	"      --schema                   the same as JSON Schema\n"
-	"  oxpecker status                what came in and what became of it, from the running agent\n"
-	"  oxpecker health                readiness of the running agent, as an exec probe: status 0 or 1\n"
-	"  oxpecker show logs|traces|metrics\n"
-	"                                 what the embedded store holds\n"
-	"      --limit N                  so many of the newest (default 50)\n"
-	"  oxpecker parked ls             what destinations refused, oldest first; without an agent from `state`\n"
-	"  oxpecker parked show ID...     with what was refused\n"
-	"  oxpecker parked replay ID...   sends it again to where it was refused; what is taken is no longer parked\n"
-	"  oxpecker parked drop ID...     gives it up\n"
-	"      --destination NAME         only what NAME refused, such as logs.export.elasticsearch\n"
-	"      --all                      replay, drop: all of it\n"
-	"      --rename OLD=NEW           replay: a member of the JSON line goes by another name; a.b: b within a\n"
-	"\n"
-	"  --config FILE     else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml, else built-in defaults\n"
-	"  --set PATH=VALUE  lays a value over the file: --set memory=16MiB --set "
-	"logs.collect.tail=/var/log/app/*.log\n"
-	"                    a secret as ${file:/path} or ${NAME}: every process can read the command line\n"
-	"  --json            status, show and parked: as JSON\n"
-	"  --debug           log more\n"
-	"  --version, --help\n"
-	"\n"
-	"Exit status of a run: 0 nothing was lost, 1 it could not start or something was lost. Of status: 1 the ledger "
-	"does not\n"
-	"balance, 2 no agent answers. Of parked: 1 not all that was asked for was done, 2 no agent answers.\n";
 
 static const struct {
 	const char *name;
 	size_t text, flag; /* offset of a const char * that takes the next word, or of a bool; the other is 0 */
+	const char *of; /* the only command that it belongs to, or two; NULL: any */
 } options[] = {
 #define TEXT(field) offsetof(struct command_line, field), 0
 #define FLAG(field) 0, offsetof(struct command_line, field)
-	{ "--limit", TEXT(limit) },
-	{ "--destination", TEXT(destination) },
-	{ "--rename", TEXT(rename) },
-	{ "--all", FLAG(all) },
-	{ "--json", FLAG(json) },
-	{ "--schema", FLAG(schema) },
-	{ "--effective", FLAG(effective) },
-	{ "--version", FLAG(version) },
-	{ "--help", FLAG(help) },
-	{ "-h", FLAG(help) },
-	{ "--debug", FLAG(debug) },
-	{ "--config", 0, 0 },
-	{ "--set", 0, 0 },
+	{ "--limit", TEXT(show.limit), "show" },
+	{ "--since", TEXT(show.since), "show" },
+	{ "--follow", FLAG(show.follow), "show" },
+	{ "-f", FLAG(show.follow), "show" },
+	{ "--grep", TEXT(show.grep), "show" },
+	{ "--service", TEXT(show.service), "show" },
+	{ "--trace", TEXT(show.trace), "show" },
+	{ "--level", TEXT(show.level), "show" },
+	{ "--destination", TEXT(destination), "parked" },
+	{ "--rename", TEXT(rename), "parked" },
+	{ "--all", FLAG(all), "parked" },
+	{ "--json", FLAG(json), "status show parked" },
+	{ "--schema", FLAG(schema), "reference" },
+	{ "--effective", FLAG(effective), "check" },
+	{ "--version", FLAG(version), NULL },
+	{ "--help", FLAG(help), NULL },
+	{ "-h", FLAG(help), NULL },
+	{ "--debug", FLAG(debug), NULL },
+	{ "--config", 0, 0, NULL },
+	{ "--set", 0, 0, NULL },
 #undef TEXT
 #undef FLAG
 };
-
-static const char *const commands[] = { "run", "check", "reference", "status", "health", "show", "parked" };
-
-static int unknown(const char *word, const char *kind)
-{
-	const char *names[COUNT_OF(options) + COUNT_OF(commands)], *near;
-	size_t n = 0;
-
-	for (size_t i = 0; i < COUNT_OF(options); i++)
-		names[n++] = options[i].name;
-	for (size_t i = 0; i < COUNT_OF(commands); i++)
-		names[n++] = commands[i];
-	near = nearest_word(word, names, n);
-	fprintf(stderr, "oxpecker: no %s is called \"%s\"%s%s%s; see oxpecker --help\n", kind, word,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
-	return -EINVAL;
-}
-
-/* One option; *at moves on when it takes the next word. */
-static int parse_option(struct command_line *c, char **words, int *at)
-{
-	const char *word = words[*at], *value = words[*at + 1];
-	size_t i = 0;
-
-	while (i < COUNT_OF(options) && strcmp(options[i].name, word) != 0)
-		i++;
-	if (i == COUNT_OF(options))
-		return unknown(word, "option");
-	if (options[i].flag) {
-		*(bool *)((char *)c + options[i].flag) = true;
-		return 0;
-	}
-	if (!value || c->set_count == SETS_MAX) {
-		fprintf(stderr, "oxpecker: %s: %s\n", word, value ? "given too often" : "a value is missing behind it");
-		return -EINVAL;
-	}
-	++*at;
-	if (options[i].text)
-		*(const char **)((char *)c + options[i].text) = value;
-	else if (strcmp(word, "--set") == 0)
-		c->sets[c->set_count++] = value;
-	else
-		c->config = value;
-	return 0;
-}
-
-static int parse_word(struct command_line *c, const char *word)
-{
-	bool takes_more = !c->argument || (strcmp(c->command, "parked") == 0 && c->word_count < WORDS_MAX);
-
-	if (c->command && takes_more) {
-		c->argument = c->argument ? c->argument : word;
-		c->words[c->word_count++] = word;
-		return 0;
-	}
-	for (size_t i = 0; i < COUNT_OF(commands) && !c->command; i++)
-		if (strcmp(commands[i], word) == 0) {
-			c->command = commands[i];
-			return 0;
-		}
-	return unknown(word, "command");
-}
-
-static int parse(struct command_line *c, char **words)
-{
-	for (int at = 1; words[at]; at++) {
-		int failed = words[at][0] == '-' ? parse_option(c, words, &at) : parse_word(c, words[at]);
-		if (failed)
-			return failed;
-	}
-	if (!c->command)
-		c->command = "run";
-	return 0;
-}
 
 static const char *config_path(const struct command_line *c)
 {
@@ -199,6 +104,8 @@ static int load(const struct command_line *c, struct agent_config *config)
 							   .text = buffer_bytes(&text),
 							   .sets = c->sets,
 							   .world = &config_world_system });
+		if (!failed)
+			failed = addresses_check(config);
 		if (failed)
 			print_errors(config);
 	}
@@ -214,7 +121,7 @@ static int print_buffer(struct buffer *b, int failed)
 	return fine ? STATUS_FINE : STATUS_FAILED;
 }
 
-static int command_check(const struct command_line *c, struct agent_config *config)
+static int command_check(const struct command_line *c, const struct agent_config *config)
 {
 	struct buffer out;
 
@@ -236,16 +143,12 @@ static int command_reference(const struct command_line *c, const struct agent_co
 
 static int command_show(const struct command_line *c, const struct agent_config *config)
 {
-	uint64_t limit = 50;
+	struct cli_show show = c->show;
 
-	if (!c->argument || (c->limit && !u64_parse(bytes_of(c->limit), &limit))) {
-		fprintf(stderr, "oxpecker: show logs, traces or metrics? And --limit takes a number\n");
-		return STATUS_USAGE;
-	}
-	return store_show(config->state.path, c->argument,
-		       &(struct store_show_options){ .limit = limit, .json = c->json }, stdout)
-		       ? STATUS_FAILED
-		       : STATUS_FINE;
+	show.state = config->state.path;
+	show.what = c->argument;
+	show.json = c->json;
+	return cli_show(&show);
 }
 
 static int command_parked(const struct command_line *c, const struct agent_config *config)
@@ -293,24 +196,136 @@ static int command_run(const struct command_line *c, const struct agent_config *
 	return failed || lost ? STATUS_FAILED : STATUS_FINE;
 }
 
+static int command_status(const struct command_line *c, const struct agent_config *config)
+{
+	return cli_status(config->control, c->json);
+}
+
+static int command_health(const struct command_line *c, const struct agent_config *config)
+{
+	(void)c;
+	return cli_health(config->control);
+}
+
+static const struct {
+	const char *name;
+	int (*run)(const struct command_line *, const struct agent_config *);
+	bool bare; /* reads no configuration */
+} commands[] = {
+	{ "run", command_run, false },
+	{ "check", command_check, false },
+	{ "reference", command_reference, true },
+	{ "status", command_status, false },
+	{ "health", command_health, false },
+	{ "show", command_show, false },
+	{ "parked", command_parked, false },
+};
+
+static int unknown(const char *word, const char *kind)
+{
+	const char *names[COUNT_OF(options) + COUNT_OF(commands)], *near;
+	size_t n = 0;
+
+	for (size_t i = 0; i < COUNT_OF(options); i++)
+		names[n++] = options[i].name;
+	for (size_t i = 0; i < COUNT_OF(commands); i++)
+		names[n++] = commands[i].name;
+	near = nearest_word(word, names, n);
+	fprintf(stderr, "oxpecker: no %s is called \"%s\"%s%s%s; see oxpecker --help\n", kind, word,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	return -EINVAL;
+}
+
+/* One option; *at moves on when it takes the next word. */
+static int parse_option(struct command_line *c, char **words, int *at)
+{
+	const char *word = words[*at], *value = words[*at + 1];
+	size_t i = 0;
+
+	while (i < COUNT_OF(options) && strcmp(options[i].name, word) != 0)
+		i++;
+	if (i == COUNT_OF(options))
+		return unknown(word, "option");
+	c->given |= 1ul << i;
+	if (options[i].flag) {
+		*(bool *)((char *)c + options[i].flag) = true;
+		return 0;
+	}
+	if (!value || c->set_count == SETS_MAX) {
+		fprintf(stderr, "oxpecker: %s: %s\n", word, value ? "given too often" : "a value is missing behind it");
+		return -EINVAL;
+	}
+	++*at;
+	if (options[i].text)
+		*(const char **)((char *)c + options[i].text) = value;
+	else if (strcmp(word, "--set") == 0)
+		c->sets[c->set_count++] = value;
+	else
+		c->config = value;
+	return 0;
+}
+
+static int parse_word(struct command_line *c, const char *word)
+{
+	bool takes_more = !c->argument || (strcmp(c->command, "parked") == 0 && c->word_count < WORDS_MAX);
+
+	if (c->command && takes_more) {
+		c->argument = c->argument ? c->argument : word;
+		c->words[c->word_count++] = word;
+		return 0;
+	}
+	for (size_t i = 0; i < COUNT_OF(commands) && !c->command; i++)
+		if (strcmp(commands[i].name, word) == 0) {
+			c->command = commands[i].name;
+			return 0;
+		}
+	return unknown(word, "command");
+}
+
+/* Whether `words`, which spaces part, has the word. */
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *at = words; (at = strstr(at, word)); at += n)
+		if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
+			return true;
+	return false;
+}
+
+/* Options of other commands would be read and do nothing. */
+static int check_options(const struct command_line *c)
+{
+	for (size_t i = 0; i < COUNT_OF(options); i++)
+		if (c->given & 1ul << i && options[i].of && !has_word(options[i].of, c->command)) {
+			fprintf(stderr, "oxpecker: %s is no option of %s, but of: %s; see oxpecker %s --help\n",
+				options[i].name, c->command, options[i].of, c->command);
+			return -EINVAL;
+		}
+	return 0;
+}
+
+static int parse(struct command_line *c, char **words)
+{
+	for (int at = 1; words[at]; at++) {
+		int failed = words[at][0] == '-' ? parse_option(c, words, &at) : parse_word(c, words[at]);
+		if (failed)
+			return failed;
+	}
+	if (!c->command && !c->help)
+		c->command = "run";
+	return c->help || c->version ? 0 : check_options(c);
+}
+
 static int run_command(const struct command_line *c, struct agent_config *config)
 {
-	if (strcmp(c->command, "reference") == 0)
-		return command_reference(c, config);
-	if (load(c, config) < 0)
+	size_t i = 0;
+
+	while (strcmp(commands[i].name, c->command) != 0)
+		i++;
+	if (!commands[i].bare && load(c, config) < 0)
 		return STATUS_FAILED;
-	switch (c->command[0]) {
-	case 'c':
-		return command_check(c, config);
-	case 'h':
-		return cli_health(config->control);
-	case 'p':
-		return command_parked(c, config);
-	case 'r':
-		return command_run(c, config);
-	default:
-		return c->command[1] == 't' ? cli_status(config->control, c->json) : command_show(c, config);
-	}
+	return commands[i].run(c, config);
 }
 
 int main(int argc, char **argv)
@@ -323,7 +338,7 @@ int main(int argc, char **argv)
 	if (parse(&c, argv) < 0)
 		return STATUS_USAGE;
 	if (c.help || c.version) {
-		fputs(c.help ? usage : "oxpecker " OXP_VERSION "\n", stdout);
+		fputs(c.help ? cli_help(c.command) : "oxpecker " OXP_VERSION "\n", stdout);
 		return STATUS_FINE;
 	}
 	config = agent_config_new();

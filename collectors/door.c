@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/socket.h>
 
-#include "base/path.h"
 #include "base/text.h"
+#include "http/taken.h"
 #include "proto/gzip.h"
 
 enum {
@@ -558,6 +559,15 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 	return 0;
 }
 
+static void tell_failed(const struct door *d, const char *address, int failed)
+{
+	char why[LISTEN_WHY_MAX];
+
+	listen_why(address, SOCK_STREAM, failed, why);
+	host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.http` in the configuration moves it", address,
+		why, host_name(d->host));
+}
+
 int door_start(struct door *d, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
 	uint64_t *evicted = host_counter(d->host, "connections_evicted_total",
@@ -584,8 +594,7 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 	for (size_t i = 0; !failed && i < addresses->count; i++) {
 		failed = http_server_listen(d->server, addresses->items[i], NULL);
 		if (failed)
-			host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", addresses->items[i],
-				path_why(failed));
+			tell_failed(d, addresses->items[i], failed);
 	}
 	return failed;
 }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "component.h"
 #include "config/option.h"
 #include "http/client.h"
@@ -51,6 +52,9 @@ struct collector {
 	uint64_t bytes;
 	bool wanted; /* somebody waits for host_collected() */
 	bool known, parsing; /* known: whether `up` says something yet */
+	struct mono_time ended, good; /* the latest scrape, and the latest that was fine */
+	bool was_good;
+	char why[WHY_MAX]; /* the latest failed; "" when it did not */
 	uint64_t *up, *samples, *scrapes, *failures;
 };
 
@@ -129,6 +133,11 @@ static void end_scrape(struct collector *c, const char *why)
 	c->parsing = c->wanted = false;
 	c->known = true;
 	*c->up = !why;
+	snprintf(c->why, sizeof c->why, "%s", why ? why : "");
+	c->ended = loop_now(host_loop(c->host));
+	if (!why)
+		c->good = c->ended;
+	c->was_good = c->was_good || !why;
 	if (c->config->interval.ns)
 		loop_timer_set(&c->timer, c->config->interval);
 	if (wanted)
@@ -189,6 +198,27 @@ static void scrape_collect(struct collector *c, struct mono_time deadline)
 	c->wanted = true;
 	if (!c->call)
 		scrape(c, left.ns < timeout.ns ? left : timeout);
+}
+
+/* What people look for: whether it works, how much there is, since when. Ages are null before the first. */
+static int report_age(const struct collector *c, const char *name, bool known, struct mono_time at, struct buffer *out)
+{
+	if (!known)
+		return buffer_printf(out, ",\"%s\":null", name);
+	return buffer_printf(
+		out, ",\"%s\":%.3f", name, duration_seconds(mono_since(loop_now(host_loop(c->host)), at)));
+}
+
+static int scrape_report(const struct collector *c, struct buffer *out)
+{
+	const char *target = c->config->target;
+
+	return buffer_text(out, ",\"target\":") || json_string_append(out, target, strlen(target)) ||
+	       buffer_printf(out, ",\"up\":%s,\"series\":%zu", !c->known ? "null" : *c->up ? "true" : "false",
+		       series_target_count(c->target)) ||
+	       report_age(c, "seconds_since_scrape", c->known, c->ended, out) ||
+	       report_age(c, "seconds_since_good_scrape", c->was_good, c->good, out) ||
+	       buffer_text(out, ",\"error\":") || json_string_append(out, c->why, strlen(c->why));
 }
 
 static int scrape_start(struct collector *c)
@@ -271,6 +301,7 @@ const struct collector_type collector_scrape = {
 	.create = scrape_create,
 	.start = scrape_start,
 	.collect = scrape_collect,
+	.report = scrape_report,
 	.stop = scrape_stop,
 	.destroy = scrape_destroy,
 };

@@ -24,6 +24,7 @@
 #include "collectors/stream.h"
 #include "config/option.h"
 #include "http/listen.h"
+#include "http/taken.h"
 #include "proto/syslog.h"
 
 enum {
@@ -302,9 +303,9 @@ static void go_on(void *context)
 
 /* Life. */
 
-static const char *reason(int failed)
+static int type_of(const struct collector *c)
 {
-	return failed == -EADDRINUSE ? "somebody listens there" : path_why(failed);
+	return c->config->kind == KIND_STREAM ? SOCK_STREAM : SOCK_DGRAM;
 }
 
 static int open_listening(const struct collector *c, const char *address, struct listening *ret)
@@ -338,7 +339,10 @@ static int open_door(struct collector *c, const char *address)
 	int failed = open_listening(c, address, &d->listening);
 
 	if (failed) {
-		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s", address, reason(failed));
+		char why[LISTEN_WHY_MAX];
+		listen_why(address, type_of(c), failed, why);
+		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.listen` in the configuration moves it",
+			address, why, host_name(c->host));
 		return failed;
 	}
 	c->door_count++;
@@ -355,9 +359,12 @@ static void open_anew(struct door *d)
 	struct listening fresh;
 	int failed = open_listening(c, d->address, &fresh);
 
-	if (failed && failed != d->trouble)
+	if (failed && failed != d->trouble) {
+		char why[LISTEN_WHY_MAX];
+		listen_why(d->address, type_of(c), failed, why);
 		host_log(c->host, LOG_LEVEL_WARN, "the file of %s is not there any more, and cannot be made anew: %s",
-			d->address, reason(failed));
+			d->address, why);
+	}
 	d->trouble = failed;
 	if (failed)
 		return;
@@ -415,6 +422,11 @@ static bool socket_check(const void *config, char *why, size_t room)
 	else
 		return lines_multiline_check(&socket->multiline, why, room);
 	return false;
+}
+
+static bool socket_datagrams(const void *config)
+{
+	return ((const struct socket_config *)config)->kind == KIND_DATAGRAM;
 }
 
 static int socket_create(const void *config, struct host *host, struct collector **ret)
@@ -543,6 +555,7 @@ const struct collector_type collector_socket = {
 	.options = socket_options,
 	.config_size = sizeof(struct socket_config),
 	.check = socket_check,
+	.datagrams = socket_datagrams,
 	.create = socket_create,
 	.start = socket_start,
 	.resume = socket_resume,

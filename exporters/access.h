@@ -22,13 +22,15 @@ struct access_config {
 
 /* The rows, for a config struct of `type` that has one of the above as `field`. */
 #define ACCESS_ROWS(type, field)                                                                                      \
-	{ OPT_TEXT(type, field.user), .name = "user", .help = "User name for basic authentication." },                \
+	{ OPT_TEXT(type, field.user), .name = "user", .example = "shipper",                                           \
+		.help = "User name for basic authentication." },                                                      \
 		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                                 \
-			.help = "Password for basic authentication." },                                               \
+			.example = "${file:/run/secrets/password}", .help = "Password for basic authentication." },   \
 		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                   \
+			.example = "${file:/run/secrets/api_key}",                                                    \
 			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                      \
 		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                     \
-			.help = "Token sent as Authorization: Bearer." },                                             \
+			.example = "${file:/run/secrets/token}", .help = "Token sent as Authorization: Bearer." },    \
 		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                          \
 			.help = "File of the authorities that may have signed the peer's certificate; else those of " \
 				"the system." },                                                                      \

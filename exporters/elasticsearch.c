@@ -452,6 +452,15 @@ static const char *urls_wrong(const struct option_list *urls)
 	return NULL;
 }
 
+static const char *data_stream_wrong(const struct elasticsearch_config *c)
+{
+	if (strcmp(c->index, "logs") != 0)
+		return "stands beside index: one of them, please";
+	if (strpbrk(c->data_stream, "%{}"))
+		return "has a % or a brace in it; a data stream rolls over by itself and has no date in its name";
+	return index_name_wrong(c->data_stream);
+}
+
 static bool elasticsearch_check(const void *config, char *why, size_t room)
 {
 	const struct elasticsearch_config *c = config;
@@ -460,8 +469,7 @@ static bool elasticsearch_check(const void *config, char *why, size_t room)
 	if (!wrong && c->data_stream) {
 		option = "data_stream";
 		value = c->data_stream;
-		wrong = strcmp(c->index, "logs") != 0 ? "stands beside index: one of them, please"
-						      : index_name_wrong(value);
+		wrong = data_stream_wrong(c);
 	} else if (!wrong) {
 		option = "index";
 		value = c->index;
@@ -469,7 +477,7 @@ static bool elasticsearch_check(const void *config, char *why, size_t room)
 	}
 	if (!wrong)
 		return access_check(&c->access, why, room);
-	snprintf(why, room, "%s: %s%s%s %s", option, *value ? "\"" : "", value, *value ? "\"" : "", wrong);
+	snprintf(why, room, "%s: %s%s%s%s", option, *value ? "\"" : "", value, *value ? "\" " : "", wrong);
 	return false;
 }
 

@@ -73,6 +73,8 @@ const char *index_pattern_wrong(const char *pattern)
 	if (wrong)
 		return wrong;
 	index_pattern_at(pattern, 0, name);
+	if (strpbrk(name, "%{}"))
+		return "has a % or a brace in it; a date in a name is written as in logs-%{+yyyy.MM.dd}";
 	return index_name_wrong(name);
 }
 

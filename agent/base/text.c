@@ -198,23 +198,53 @@ static size_t control_at(const unsigned char *p, size_t left)
 	return *p == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
 }
 
-static void blank_controls(char *text, size_t size, bool lines)
+void text_one_line(char *text)
 {
-	for (size_t i = 0; i < size; i++) {
+	for (size_t i = 0, size = strlen(text); i < size; i++) {
 		size_t n = control_at((const unsigned char *)text + i, size - i);
-		if (n && !(lines && text[i] == '\n'))
+		if (n)
 			memset(text + i, ' ', n);
 	}
 }
 
-void text_one_line(char *text)
+/* U+2028 … U+202E, U+2066 … U+2069. */
+static bool turns_lines(const unsigned char *p, size_t n)
 {
-	blank_controls(text, strlen(text), false);
+	return n == 3 && p[0] == 0xe2 &&
+	       ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
 }
 
-void text_plain(char *text, size_t size)
+static bool is_harmless(const unsigned char *p, size_t n)
 {
-	blank_controls(text, size, true);
+	return n > 0 && *p >= ' ' && *p != 0x7f && !(*p == 0xc2 && p[1] < 0xa0) && !turns_lines(p, n);
+}
+
+size_t text_put(FILE *to, struct bytes text)
+{
+	const unsigned char *p = (const unsigned char *)text.data, *end = p + text.size;
+	size_t count = 0;
+
+	for (size_t n; p < end; p += n ? n : 1, count++) {
+		n = utf8_sequence(p, (size_t)(end - p));
+		if (is_harmless(p, n))
+			fwrite(p, 1, n, to);
+		else
+			fputc('?', to);
+	}
+	return count;
+}
+
+void text_put_json(FILE *to, struct bytes json, bool lines)
+{
+	const unsigned char *p = (const unsigned char *)json.data, *end = p + json.size;
+
+	for (; p < end; p++)
+		if (*p == 0x7f)
+			fputs("\\u007f", to);
+		else if (*p == 0xc2 && p + 1 < end && p[1] < 0xa0)
+			fprintf(to, "\\u%04x", *++p);
+		else
+			fputc(*p < ' ' && !(lines && *p == '\n') ? ' ' : *p, to);
 }
 
 bool mode_parse(const char *text, unsigned *ret)

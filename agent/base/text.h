@@ -4,6 +4,8 @@
 #ifndef OXP_TEXT_H
 #define OXP_TEXT_H
 
+#include <stdio.h>
+
 #include "base/bytes.h"
 
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). Fast on ASCII. */
@@ -16,8 +18,14 @@ int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHEC
 /* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
  * wrote becomes one line that does nothing to a terminal. */
 void text_one_line(char *text);
-/* The same for text of several lines, that may have zeros in it: its line feeds stay. */
-void text_plain(char *text, size_t size);
+
+/* Writes what somebody else wrote so that it stays on its line and does nothing to a terminal: ? in place of control
+ * characters (C0, DEL, C1), separators of lines, marks that turn the direction of writing, and bytes that are no UTF-8.
+ * Returns how many characters that are. */
+size_t text_put(FILE *, struct bytes);
+/* The same for valid JSON, which stays the same JSON: within its texts DEL and C1 are escaped; line ends between its
+ * tokens stay when `lines`, else they are spaces. */
+void text_put_json(FILE *, struct bytes, bool lines);
 
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };

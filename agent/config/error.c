@@ -66,6 +66,42 @@ void config_complain(struct config_errors *e, struct config_span span, const cha
 	};
 }
 
+/* Whether `word` is one of those that stand in `words`, up to a dot, with | between. */
+static bool is_among(const char *words, struct bytes word)
+{
+	size_t n = strcspn(words, "|.");
+
+	while (words[n] == '|' && (n != word.size || strncmp(words, word.data, n) != 0)) {
+		words += n + 1;
+		n = strcspn(words, "|.");
+	}
+	return n == word.size && strncmp(words, word.data, n) == 0;
+}
+
+static bool path_matches(const char *pattern, const char *path)
+{
+	bool same = true;
+
+	while (same && *pattern && *path) {
+		size_t n = strcspn(path, "."), left = strcspn(pattern, ".");
+		same = (left == 1 && *pattern == '*') || is_among(pattern, (struct bytes){ path, n });
+		path += n + (path[n] == '.');
+		pattern += left + (pattern[left] == '.');
+	}
+	return same && !*pattern && !*path;
+}
+
+const char *config_hint(const struct config_errors *e, const char *path)
+{
+	const struct config_hint *h = e->hints;
+
+	while (h && h->path && !path_matches(h->path, path))
+		h++;
+	if (!h || !h->path)
+		return NULL;
+	return config_printf(e->arena, "use %s%s%s", h->use, h->why ? ": " : "", h->why ? h->why : "");
+}
+
 const char *config_error_text(const struct config_errors *e, size_t i)
 {
 	const struct config_error *error = &e->items[i];
@@ -218,9 +254,12 @@ const char *config_quote(struct config_arena *arena, const char *text)
 
 	while (cut > 0 && continues(shown[cut]))
 		cut--;
-	for (size_t i = 0; i < cut; i++)
-		if ((unsigned char)shown[i] < ' ' || shown[i] == 0x7f)
-			shown[i] = '?';
 	shown[cut] = '\0';
+	for (unsigned char *p = (unsigned char *)shown; *p; p++) {
+		if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0)
+			*p = p[1] = '?';
+		if (*p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
 	return config_printf(arena, "\"%s%s\"", shown, cut < size ? "…" : "");
 }

@@ -36,8 +36,17 @@ struct config_error {
 	const char *what;
 };
 
+/* What people write in place of a key or type that there is. A word of `path` is `*` for any, or several with |
+ * between: "receive.*.endpoint|address". An unknown type is looked up as if it was the component's name. */
+struct config_hint {
+	const char *path;	/* NULL ends the table */
+	const char *use;	/* "receive.otlp.http" */
+	const char *why;	/* half a sentence, or NULL */
+};
+
 struct config_errors {
 	struct config_arena *arena;
+	const struct config_hint *hints;	/* NULL: none */
 	size_t count;		/* may be more than are kept */
 	struct config_error items[CONFIG_ERRORS_MAX];
 };
@@ -48,13 +57,16 @@ void config_mask(struct config_span);	/* its bytes become stars, its line ends s
 void config_complain(struct config_errors *, struct config_span, const char *path, const char *format, ...)
 	PRINTF_LIKE(4, 5);
 
+/* "use receive.otlp.http: the door has …", in the arena, or NULL when nobody is known to write that path. */
+const char *config_hint(const struct config_errors *, const char *path);
+
 /* "file:3:14: key.path: what is wrong", terminated, in the errors' arena; no line end. */
 const char *config_error_text(const struct config_errors *, size_t i);
 /* All of them, one line each; for people also with the line in question and a caret. 0, -ENOSPC or -ENOMEM. */
 int config_errors_print(const struct config_errors *, bool excerpts, struct buffer *to) MUST_CHECK;
 
-/* The text fit to be shown in a message: in quotes, control characters as ?, cut after 64 bytes, passwords of URLs
- * hidden. */
+/* The text fit to be shown in a message: in quotes, control characters (C0, DEL, C1) as ?, cut after 64 bytes,
+ * passwords of URLs hidden. */
 const char *config_quote(struct config_arena *, const char *text);
 /* A copy with the password of each scheme://user:password@host as ***. */
 char *config_hide_passwords(struct config_arena *, const char *text);

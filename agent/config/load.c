@@ -100,19 +100,31 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
+/* What to do about a word that is no type of the section. */
+static const char *advice(struct config *c, const struct config_section *s, const char *word, bool named)
+{
+	const char *near = nearest_type(s, word), *names = type_names(c, s);
+	const char *hint = config_hint(&c->errors, config_printf(c->arena, "%s.%s", s->path, word));
+
+	if (hint)
+		return hint;
+	if (near)
+		return config_printf(c->arena, "did you mean \"%s\"? Available: %s", near, names);
+	return config_printf(c->arena, "available: %s%s", names,
+		named ? "; under another name, say which with `type`" : "");
+}
+
 static void unknown_type(
 	struct config *c, const struct config_section *s, const struct node *n, const struct node *type)
 {
-	const char *word = type ? type->text : n->key, *near = nearest_type(s, word);
-	const char *hint = near ? config_printf(c->arena, "; did you mean \"%s\"?", near) : "";
-	const char *quoted = type && type->secret ? "the value" : config_quote(c->arena, word);
+	const char *noun = s->noun ? s->noun : "type";
 
 	if (type)
-		node_complain(&c->errors, type, "%s is no type of %s; expected one of %s%s", quoted, s->path,
-			type_names(c, s), hint);
+		node_complain(&c->errors, type, "unknown %s %s; %s", noun,
+			type->secret ? "type" : config_quote(c->arena, type->text), advice(c, s, type->text, false));
 	else
-		key_complain(&c->errors, n, "%s is no type of %s, and none is given with `type`; expected one of %s%s",
-			quoted, s->path, type_names(c, s), hint);
+		key_complain(&c->errors, n, "unknown %s %s; %s", noun, config_quote(c->arena, n->key),
+			advice(c, s, n->key, true));
 }
 
 /* Given, else told by the scheme, else by the name. NULL after a complaint. */

@@ -170,6 +170,8 @@ const char *yaml_of_example(struct config_arena *arena, const struct option *o)
 		[OPTION_MAP] = "{}",
 	};
 
+	if (o->example && strncmp(o->example, "${", 2) == 0)
+		return config_printf(arena, "\"%s\"", o->example); /* to be expanded, not shown */
 	if (o->example)
 		return option_is_list(o) || o->kind == OPTION_MAP ? o->example : yaml_text(arena, o->example);
 	return o->kind == OPTION_CHOICE ? o->choices[0] : examples[o->kind];

@@ -175,14 +175,65 @@ static bool is_secret(const struct option *o, const struct node *n)
 	return o->secret || n->secret;
 }
 
+/* What was probably meant. */
+
+static const char *guess_number(struct config_arena *arena, const struct option *o, const char *text)
+{
+	char shown[VALUE_TEXT_SIZE];
+	uint64_t number;
+	struct duration d;
+
+	if (o->kind == OPTION_SIZE && value_size_guess(text, &number))
+		value_size_print(number, shown);
+	else if (o->kind == OPTION_DURATION && value_duration_guess(text, &d))
+		value_duration_print(d, shown);
+	else
+		return NULL;
+	return config_copy(arena, shown, strlen(shown));
+}
+
+/* A port alone, a path, and a URL in place of an address. */
+static const char *guess_address(struct config_arena *arena, const char *text)
+{
+	const char *slashes = strstr(text, "://");
+
+	if (slashes)
+		return config_copy(arena, slashes + 3, strcspn(slashes + 3, "/?#"));
+	return config_printf(arena, "%s%s", *text == '/' ? "unix:" : ":", text);
+}
+
+/* What reads as this option, or NULL. */
+static const char *guess(struct config_arena *arena, const struct option *o, const char *text)
+{
+	union { uint64_t number; struct duration d; const char *text; } field = { 0 };
+	const char *meant = NULL;
+
+	if (o->kind == OPTION_SIZE || o->kind == OPTION_DURATION)
+		meant = guess_number(arena, o, text);
+	else if (o->kind == OPTION_ADDRESS || o->kind == OPTION_ADDRESS_LIST)
+		meant = guess_address(arena, text);
+	else if (o->kind == OPTION_URL || o->kind == OPTION_URL_LIST)
+		meant = config_printf(arena, "http://%s", text);
+	return meant && !read_scalar(arena, o, meant, &field) ? config_hide_passwords(arena, meant) : NULL;
+}
+
+static void refuse_text(const struct option_reader *r, const struct option *o, const struct node *n, const char *wrong)
+{
+	bool secret = is_secret(o, n);
+	const char *meant = secret ? NULL : guess(r->arena, o, n->text);
+
+	if (meant)
+		wrong = config_printf(r->arena, "%s; did you mean %s?", wrong, meant);
+	node_complain(r->errors, n, "%s %s%s %s", secret ? "the value" : config_quote(r->arena, n->text), wrong,
+		wrong[strlen(wrong) - 1] == '?' ? " Expected" : "; expected", option_expected(r->arena, o));
+}
+
 static bool read_text(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
 {
 	const char *wrong = read_scalar(r->arena, o, n->text, field);
 
 	if (wrong)
-		node_complain(r->errors, n, "%s %s; expected %s",
-			is_secret(o, n) ? "the value" : config_quote(r->arena, n->text), wrong,
-			option_expected(r->arena, o));
+		refuse_text(r, o, n, wrong);
 	return !wrong;
 }
 

@@ -86,7 +86,7 @@ static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 	case OPTION_COUNT:
 		return count_schema(arena, o);
 	case OPTION_SIZE:
-		return unit_schema(arena, o, "(B|KiB|MiB|GiB|TiB)");
+		return unit_schema(arena, o, "(B|[KMGT]iB?)");
 	case OPTION_DURATION:
 		return unit_schema(arena, o, "(ms|s|m|h)");
 	case OPTION_CHOICE:

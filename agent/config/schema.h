@@ -35,6 +35,7 @@ struct config_section {
 	const struct option *options;
 	size_t common_size;
 	const struct config_type *types;
+	const char *noun;		/* of one component: "exporter" */
 };
 
 #endif

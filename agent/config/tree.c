@@ -125,9 +125,13 @@ static void list_words(const char *const *words, size_t count, char *to, size_t 
 
 void key_unknown(struct config_errors *e, const struct node *n, const char *const *known, size_t count)
 {
-	const char *near = nearest_word(n->key, known, count);
+	const char *near = nearest_word(n->key, known, count), *hint = config_hint(e, node_path(e->arena, n));
 	char list[LIST_MAX];
 
+	if (hint) {
+		key_complain(e, n, "unknown key; %s", hint);
+		return;
+	}
 	if (near) {
 		key_complain(e, n, "unknown key; did you mean \"%s\"?", near);
 		return;

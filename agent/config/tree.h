@@ -85,7 +85,7 @@ const char *node_kind_name(const struct node *);	/* "a list" */
 
 void node_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
 void key_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
-/* The key is none of those: which it may have been meant to be, or which there are. */
+/* The key is none of those: what to use in place of it, which it may have been meant to be, or which there are. */
 void key_unknown(struct config_errors *, const struct node *, const char *const *known, size_t count);
 
 #endif

@@ -171,12 +171,28 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 	}
 }
 
+/* In place of libcurl's words, which name the host that the URL only stands in for: localhost, port 80. */
+static void tell_unix(struct http_call *c)
+{
+	long error = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
+	snprintf(c->error, sizeof c->error, "%s",
+		error == ENOENT         ? "no such socket"
+		: error == ECONNREFUSED ? "nobody listens on it"
+		: error == EAGAIN       ? "too many wait there"
+		: error                 ? strerror((int)error)
+					: "nobody answers");
+}
+
 static void call_finished(struct http_call *c, CURLcode code)
 {
 	if (c->given_up) {
 		call_free(c);
 		return;
 	}
+	if (code == CURLE_COULDNT_CONNECT && c->options.unix_path)
+		tell_unix(c);
 	if (c->why)
 		snprintf(c->error, sizeof c->error, "%s", c->why);
 	else if (!c->error[0])

@@ -2,8 +2,15 @@
 
 import json
 import os
+import pathlib
+import pty
+import re
+import shutil
+import socket
 import sqlite3
 import subprocess
+import tempfile
+import time
 
 import pytest
 import requests
@@ -11,6 +18,7 @@ import requests
 from lib import agent as agents
 from lib import fault
 from lib.lines import Writer
+from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
 TOP = os.path.join(os.path.dirname(__file__), "..", "..")
@@ -26,6 +34,18 @@ FAULTS = {
     "unknown key": ("logs:\n  export:\n    elasticsearch: { url: 'http://a:1', indxe: b }\n", ":3:", "indxe",
                     "index"),
     "unknown section": ("metric: {}\n", ":1:1:", "metric", "metrics"),
+    "unknown exporter": ("logs: { export: { loki: {} } }\n", ":1:19: ",
+                         'unknown exporter "loki"; available: elasticsearch, file, store'),
+    "an index of strftime": ("logs: { export: { elasticsearch: { url: 'http://a:1', index: 'logs-%Y.%m.%d' } } }\n",
+                             ":1:62: logs.export.elasticsearch.index: ", "logs-%{+yyyy.MM.dd}"),
+    "a dated data stream": ("logs: { export: { elasticsearch: { url: 'http://a:1', data_stream: 'logs-%Y' } } }\n",
+                            ":1:68: logs.export.elasticsearch.data_stream: ", "rolls over by itself"),
+    "a query in a URL": ("logs: { export: { elasticsearch: 'http://a:1/?x' } }\n",
+                         ":1:34: logs.export.elasticsearch: url: has a ?"),
+    "options of a step": ("logs: { steps: [redact: { keys: [a], with: hash }] }\n",
+                          ":1:44: logs.steps[0].redact.with: ", "hash needs a salt"),
+    "a mode": ("logs: { collect: { socket: { listen: 'unix:/a', mode: '999' } } }\n",
+               ":1:55: logs.collect.socket.mode: ", "0777"),
     "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),
     "wrong type": ("memory: lots\n", ":1:9:", "memory", "32MiB"),
     "wrong duration": ("exit: { within: 25 }\n", ":1:", "exit.within", "5s"),
@@ -48,6 +68,65 @@ def test_a_fault_in_the_configuration_is_told_with_its_place(tmp_path, kind):
     assert done.returncode == 1, done.stdout + done.stderr
     for word in wanted:
         assert word in done.stderr, done.stderr
+
+
+# What people write, what they are told to use, and that written so.
+GUESSES = {
+    "traces.collect": ("traces: { collect: { otlp: ':4318' } }", "receive.otlp", "receive: { otlp: ':4318' }"),
+    "logs.collect.otlp": ("logs: { collect: { otlp: ':4318' } }", "logs.collect.bulk",
+                          "logs: { collect: { bulk: ':9200' } }"),
+    "metrics.export": ("metrics: { export: { prometheus: ':9464' } }", "listen", "listen: ':9464'"),
+    "receive.otlp.endpoint": ("receive: { otlp: { endpoint: ':4318' } }", "http",
+                              "receive: { otlp: { http: ':4318' } }"),
+    "receive.otlp.protocols": ("receive: { otlp: { protocols: { http: {} } } }", "http", "receive: { otlp: {} }"),
+    "exporters": ("exporters: { otlp: {} }", "logs.export or traces.export",
+                  "traces: { export: { otlp: 'http://jaeger:4318' } }"),
+    "logs.export.opensearch": ("logs: { export: { opensearch: 'http://o:9200' } }", "logs.export.elasticsearch",
+                               "logs: { export: { elasticsearch: 'http://o:9200' } }"),
+    "logs.export.a.hosts": ("logs: { export: { a: { type: elasticsearch, url: 'http://o:9200', hosts: [a] } } }", "url",
+                            "logs: { export: { a: { type: elasticsearch, url: ['http://o:9200'] } } }"),
+    "traces.export.jaeger": ("traces: { export: { jaeger: 'http://jaeger:4318' } }", "traces.export.otlp",
+                             "traces: { export: { otlp: 'http://jaeger:4318' } }"),
+    "logs.collect.file": ("logs: { collect: { file: /var/log/a.log } }", "logs.collect.tail",
+                          "logs: { collect: { tail: /var/log/a.log } }"),
+    "metrics.collect.prometheus": ("metrics: { collect: { prometheus: ':9100' } }", "metrics.collect.scrape",
+                                   "metrics: { collect: { scrape: ':9100' } }"),
+    "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
+                               "health: { checks: { postgres: 'tcp://db:5432' } }"),
+    "health.liveness": ("health: { liveness: { port: 8080 } }", "listen", "listen: ':8080'"),
+}
+
+
+@pytest.mark.parametrize("path", GUESSES)
+def test_a_key_that_everybody_guesses_is_answered_with_the_right_place(tmp_path, path):
+    written, use, right = GUESSES[path]
+    done = check(tmp_path, written + "\n")
+    assert done.returncode == 1 and f"{path}: unknown" in done.stderr and f"; use {use}" in done.stderr
+    done = check(tmp_path, right + "\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_what_a_guess_is_answered_with_is_there():
+    """Every place that agent/guesses.c names is in the reference."""
+    known = set(re.findall(r"^[ #-]*(\w+):", agents.run("reference").stdout, re.M)) | {"see", "oxpecker", "reference"}
+    with open(os.path.join(TOP, "agent", "guesses.c"), encoding="utf-8") as file:
+        rows = re.findall(r'^\t{ "([^"]+)",\s+"([^"]+)",', file.read(), re.M)
+    assert len(rows) > 50
+    for path, use in rows:
+        for place in re.split(r", | or | and ", use):
+            assert place == "--debug" or known.issuperset(place.split(".")), (path, place)
+
+
+@pytest.mark.parametrize("size", ["64Mi", "65536Ki", "1Gi", "64MiB"])
+def test_sizes_as_kubernetes_writes_them(tmp_path, size):
+    done = check(tmp_path, f"memory: {size}\n")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("size, meant", [("16M", "16MiB"), ("1MB", "1MiB"), ("1G", "1GiB"), ("64mb", "64MiB")])
+def test_other_sizes_are_asked_back(tmp_path, size, meant):
+    done = check(tmp_path, f"store: {size}\n")
+    assert done.returncode == 1 and f'"{size}" has an unknown unit; did you mean {meant}? Expected' in done.stderr
 
 
 def test_a_fine_configuration(tmp_path):
@@ -75,6 +154,69 @@ def test_the_file_in_conf_is_fine_as_it_stands():
     assert done.returncode == 0, done.stderr
 
 
+def reference_components():
+    """(section, the component's lines without their margin, its short form or None) of each one in the reference."""
+    with open(os.path.join(TOP, "conf", "oxpecker.yaml"), encoding="utf-8") as file:
+        lines = file.read().splitlines()
+    way, short, found = [], None, []
+    for line in lines:
+        body = line.lstrip(" ")
+        depth = (len(line) - len(body)) // 2
+        if re.fullmatch(r"\w+:", body):
+            way = way[:depth] + [body[:-1]]
+        elif body.startswith("# Short: `"):
+            short = body[len("# Short: `"):-2]
+        elif re.fullmatch(r"#(- )?\w+:", body):
+            found.append((tuple(way[:depth]), [body[1:]], short))
+            short = None
+        elif found and body.startswith("#  ") and not body.startswith("#    #  "):
+            found[-1][1].append(body[1:])
+    return found
+
+
+COMPONENTS = reference_components()
+# What an option cannot be without.
+TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"]}
+PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
+NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"]}
+
+
+def as_file(section, lines):
+    """The lines at their section, beside the collectors that `from` names."""
+    words = [*section]
+    text = "".join(f"{'  ' * i}{word}:\n" for i, word in enumerate(words))
+    text += "".join(f"{'  ' * len(words)}{line}\n" for line in lines)
+    if words == ["logs", "export"]:
+        text += "  collect: { tail: /var/log/app/*.log }\n"
+    return text
+
+
+@pytest.mark.parametrize("section, lines, short", COMPONENTS, ids=[".".join(c[0]) + "." + c[1][0] for c in COMPONENTS])
+def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, short):
+    """Each alone, uncommented, and the short form; no word that only stands for something."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    for name in ("password", "api_key", "token", "salt"):
+        (secrets / name).write_text("c2VjcmV0\n")
+    options = [line for line in lines[1:] if not line.lstrip().startswith("# ")]
+    commented = {line.lstrip(" #").split(":")[0]: line.replace("#", "", 1) for line in options if "#" in line}
+    plain = [line for line in options if "#" not in line]
+    name = lines[0].strip("- :")
+    for option in (None, *commented):
+        chosen = {*NEEDS.get(name, []), *([option] if option else []), *TOGETHER.get(option, [])}
+        text = as_file(section, [lines[0], *plain, *(commented[o] for o in commented if o in chosen)])
+        text = text.replace("/run/secrets", str(secrets))
+        if option == "data_stream":
+            text = text.replace("index: logs\n", "index:\n")
+        done = check(tmp_path, text)
+        assert done.returncode == 0, text + done.stderr
+    for line in options:
+        assert line.split(": ", 1)[-1] not in PLACEHOLDERS, line
+    if short:
+        done = check(tmp_path, as_file(section, [short]))
+        assert done.returncode == 0, short + done.stderr
+
+
 def test_the_configuration_in_the_readme_is_fine(tmp_path):
     with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
         example = file.read().split("```yaml\n")[1].split("```")[0]
@@ -94,6 +236,212 @@ def test_help_and_version_and_unknown_words():
     assert done.returncode == 2 and "status" in done.stderr
     done = agents.run("--confg", "x")
     assert done.returncode == 2 and "--config" in done.stderr
+
+
+COLLISIONS = {
+    "a default": ("listen: [':4318']\n",
+                  "1:10: listen[0]: :4318 collides with 127.0.0.1:4318 of receive.otlp.http (its default)"),
+    "two doors": ("receive: { otlp: '127.0.0.1:7001' }\nlogs: { collect: { bulk: ['127.0.0.1:7002', ':7001'] } }\n",
+                  "2:45: logs.collect.bulk[1]: :7001 collides with 127.0.0.1:7001 of receive.otlp.http"),
+    "one list": ("listen: ['0.0.0.0:7001', 'localhost:7001']\n",
+                 "1:26: listen[1]: localhost:7001 collides with 0.0.0.0:7001 of listen"),
+    "a Unix path": ("logs: { collect: { socket: 'unix:/run//a', b: { type: bulk, http: 'unix:/run/a' } } }\n",
+                    "1:67: logs.collect.b.http: unix:/run/a collides with unix:/run//a of logs.collect.socket.listen"),
+    "control": ("control: unix:/run/c\nlisten: [':1', 'unix:/run/./c']\n",
+                "control: unix:/run/c collides with unix:/run/./c of listen"),
+    "control by default": ("state: /s\nlisten: 'unix:/s/control.sock'\n", "listen: unix:/s/control.sock collides with "
+                           "unix:/s/control.sock of control (its default)"),
+    "datagrams": ("logs: { collect: { a: { type: socket, kind: datagram, listen: ':514' }, b: { type: socket, kind: "
+                  "datagram, listen: '127.0.0.1:514' } } }\n",
+                  "logs.collect.b.listen: 127.0.0.1:514 collides with :514 of logs.collect.a.listen"),
+    "a scrape of ourselves": ("listen: ':7001'\nmetrics: { collect: { scrape: 'localhost:7001' } }\n",
+                              "2:31: metrics.collect.scrape: target: localhost:7001 is our own door, listen"),
+    "a scrape of control": ("control: unix:/c\nmetrics: { collect: { scrape: 'unix:/c' } }\n",
+                            "unix:/c is our own door, control"),
+    "spans to the probes": ("listen: '127.0.0.1:80'\ntraces: { export: { otlp: 'http://127.0.0.1' } }\n",
+                            "http://127.0.0.1 is our own door, listen"),
+}
+
+
+@pytest.mark.parametrize("kind", COLLISIONS)
+def test_addresses_that_collide_are_found_before_the_start(tmp_path, kind):
+    text, said = COLLISIONS[kind]
+    done = check(tmp_path, text)
+    assert done.returncode == 1 and said in done.stderr and len(done.stderr.splitlines()) == 3, done.stderr
+
+
+@pytest.mark.parametrize("text", [
+    "listen: [':0', ':0']", "listen: ['127.0.0.1:7001', '127.0.0.2:7001', '[::1]:7001', '0.0.0.0:7002', '[::1]:7002']",
+    "listen: ':514'\nlogs: { collect: { socket: { kind: datagram, listen: ':514' } } }",
+    "receive: { otlp: ':7001' }\ntraces: { export: { otlp: 'http://10.1.2.3:7001' } }",
+    "receive: { otlp: '10.0.0.1:7001' }\ntraces: { export: { otlp: 'http://localhost:7001' } }",
+    "logs: { collect: { socket: { kind: datagram, listen: ':9200' } }, export: { elasticsearch: "
+    "'http://localhost:9200' } }"])
+def test_addresses_that_do_not_collide_are_fine(tmp_path, text):
+    done = check(tmp_path, text + "\n")
+    assert done.returncode == 0, done.stderr
+
+
+def first_line(agent):
+    return next(line for line in agent.err().splitlines() if "is running, pid" in line)
+
+
+def test_the_start_line_names_every_address_and_what_is_exposed(oxpecker, tmp_path):
+    ports = [free_port() for _ in range(3)]
+    agent = oxpecker({"logs": {"collect": {"bulk": f":{ports[0]}", "socket": [f"127.0.0.1:{ports[1]}",
+                                                                              f"unix:{tmp_path}/s"],
+                                           "udp": {"type": "socket", "kind": "datagram",
+                                                   "listen": f"0.0.0.0:{ports[2]}"}}}})
+    listens, exposed = re.search(r"; listens on (.*); exposed beyond this \w+: (.*)\"}", first_line(agent)).groups()
+    assert set(listens.split(", ")) == {
+        f"127.0.0.1:{agent.port} (listen)", f"unix:{agent.control} (control)",
+        f"127.0.0.1:{agent.otlp_port} (receive.otlp.http)",
+        f":{ports[0]} (logs.collect.bulk.http)", f"127.0.0.1:{ports[1]} (logs.collect.socket.listen)",
+        f"unix:{tmp_path}/s (logs.collect.socket.listen)", f"0.0.0.0:{ports[2]} (logs.collect.udp.listen)"}
+    assert exposed == f":{ports[0]} (logs.collect.bulk.http), 0.0.0.0:{ports[2]} (logs.collect.udp.listen)"
+    assert "exposed beyond this" in first_line(quiet := oxpecker({})) and first_line(quiet).endswith(': nothing"}')
+
+
+def test_metrics_and_probes_are_for_this_machine_alone_unless_in_a_container(tmp_path):
+    """base/container.h says what tells; the files are tried in tests/unit/base/container_test.c."""
+    def listen(**env):
+        environment = {**os.environ, **env}
+        if not env:
+            environment.pop("KUBERNETES_SERVICE_HOST", None)
+        done = subprocess.run([agents.binary(), "check", "--effective", "--set", "memory=16MiB"], env=environment,
+                              capture_output=True, text=True, check=True, timeout=30)
+        return re.search(r"^listen: \[(.*)\]$", done.stdout, re.M).group(1)
+    contained = os.path.exists("/.dockerenv") or os.path.exists("/run/.containerenv")
+    assert listen() == ('":9464"' if contained else '127.0.0.1:9464')
+    assert listen(KUBERNETES_SERVICE_HOST="10.96.0.1") == '":9464"'
+
+
+@pytest.mark.parametrize("option", ["listen", "control", "receive.otlp.http", "logs.collect.bulk.http"])
+def test_a_taken_address_says_who_has_it_and_what_moves_ours(oxpecker, tmp_path, option):
+    port, path = free_port(), f"{tmp_path}/taken.sock"
+    other = socket.socket(socket.AF_UNIX) if option == "control" else socket.socket()
+    other.bind(path if option == "control" else ("127.0.0.1", port))
+    other.listen()
+    taken = f"unix:{path}" if option == "control" else f"127.0.0.1:{port}"
+    extra = ["--set", "logs.collect.bulk.http=127.0.0.1:0"] if option.startswith("logs") else []
+    agent = oxpecker({}, words=[*extra, "--set", f"{option}={taken}"], start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1
+    with open("/proc/self/comm", encoding="utf-8") as file:
+        name = file.read().strip()
+    said = f"taken by process {os.getpid()} ({name}); `{option}` in the configuration moves it"
+    assert f"cannot listen on {taken}: {said}" in agent.err()
+    other.close()
+
+
+def test_what_is_in_the_way_of_an_address_is_told(oxpecker, tmp_path):
+    (tmp_path / "file").write_text("")
+    for address, why in ((f"unix:{tmp_path}/no/such.sock", "its folder does not exist"),
+                         (f"unix:{tmp_path}/file", "a file that is not a socket is in its place"),
+                         ("192.0.2.1:7001", "this machine has no such address")):
+        agent = oxpecker({"listen": [address]}, start=False).launch()
+        agent.expected_exit = {1}
+        assert agent.process.wait(20) == 1 and f"cannot listen on {address}: {why}" in agent.err()
+    first = oxpecker({})
+    agent = oxpecker({"listen": [f"127.0.0.1:{first.port}"]}, start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1 and f"process {first.pid} (oxpecker), another agent" in agent.err()
+    agent = oxpecker(f"state: {tmp_path}/{'x' * 120}\nlisten: 127.0.0.1:${{PORT}}\nreceive:\n  otlp: 127.0.0.1:0\n",
+                     start=False).launch()
+    agent.expected_exit = {1}
+    assert agent.process.wait(20) == 1 and "longer than the 107 bytes" in agent.err() and "`control`" in agent.err()
+
+
+NOBODY = 1001
+
+
+def as_nobody(words, **env):
+    """The program, by a user without a home."""
+    return subprocess.Popen([agents.binary(), *map(str, words)], env={"PATH": os.environ["PATH"], "HOME": "/", **env},
+                            user=NOBODY, group=NOBODY, extra_groups=[], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                            text=True)
+
+
+@pytest.fixture
+def nobodys():
+    """A folder of that user's own, in a place that all may pass. Skips where another user cannot run the program."""
+    try:
+        child = as_nobody(["--version"])
+        child.communicate(timeout=20)
+    except (PermissionError, FileNotFoundError):
+        pytest.skip("another user cannot run the program here")
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="oxp-nobody-"))
+    os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    shutil.rmtree(folder)
+
+
+def test_without_a_usable_folder_for_state_is_said_what_to_set(nobodys):
+    child = as_nobody(["--set", "state=/proc/nowhere"])
+    _, err = child.communicate(timeout=20)
+    assert child.returncode == 1
+    for word in ("state.path: cannot make /proc/nowhere", "--set state=/FOLDER", "$STATE_DIRECTORY", "user 1001"):
+        assert word in err, err
+
+
+def test_a_user_without_a_home_finds_a_volume_in_a_container(nobodys):
+    """A root file system that is read-only, one volume: state and the control socket are on it, and it is said."""
+    env = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "TMPDIR": str(nobodys)}
+    child = as_nobody(["--set", "listen=127.0.0.1:0", "--set", "receive.otlp=127.0.0.1:0"], **env)
+
+    def answers():
+        asking = as_nobody(["status"], **env)
+        asking.communicate(timeout=20)
+        return asking.returncode == 0
+
+    try:
+        wait_until(answers, 20, "the control socket of the default state")
+        assert (nobodys / "oxpecker" / "state.db").exists() and (nobodys / "oxpecker" / "control.sock").exists()
+    finally:
+        child.terminate()
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 0 and f"state is in {nobodys}/oxpecker because no better folder" in err, err
+
+
+COMMANDS = ["run", "check", "reference", "status", "health", "show", "parked"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_a_command_is_about_that_command(command):
+    done = agents.run(command, "--help")
+    assert done.returncode == 0 and done.stdout.startswith("oxpecker ") and command in done.stdout.splitlines()[0]
+    assert agents.run("--help", command).stdout == agents.run(command, "-h").stdout == done.stdout
+    assert not [other for other in COMMANDS[1:] if other != command and f"oxpecker {other}" in done.stdout]
+
+
+def test_help_fits_a_terminal_and_names_every_option():
+    texts = [agents.run("--help").stdout, *(agents.run(command, "--help").stdout for command in COMMANDS)]
+    assert all(len(line) <= 80 for text in texts for line in text.splitlines())
+    with open(os.path.join(TOP, "agent", "main.c"), encoding="utf-8") as file:
+        options = re.findall(r'^\t{ "(--\w+)"', file.read(), re.M)
+    assert len(options) > 15 and all(any(option in text for text in texts) for option in options)
+
+
+def test_an_option_of_another_command_is_refused(tmp_path):
+    for words, why in ((("status", "--limit", "3"), "--limit is no option of status, but of: show"),
+                       (("--all", "show", "logs"), "--all is no option of show, but of: parked"),
+                       (("--schema",), "--schema is no option of run, but of: reference")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
+    """libcurl has "localhost port 80" for it."""
+    dead = tmp_path / "dead.sock"
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(dead))
+    listening.close()
+    path = tmp_path / "oxpecker.yaml"
+    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nobody listens on it")):
+        path.write_text(f"control: unix:{at}\nstate: {tmp_path}/nothing\n")
+        for command in (("status",), ("parked", "ls"), ("parked", "drop", "--all")):
+            done = agents.run(*command, "--config", path)
+            assert done.returncode == 2 and f"no agent at unix:{at} ({why})" in done.stderr, done.stderr
 
 
 def test_set_wins_over_the_file(oxpecker, tmp_path):
@@ -147,9 +495,95 @@ def test_status_says_why_records_were_dropped(oxpecker, tmp_path):
     agent = oxpecker({"logs": {"collect": {"tail": f"{tmp_path}/app.log"}, "export": {"file": f"{tmp_path}/out"},
                                "steps": [{"filter": "fatal"}]}})
     agent.wait_until(lambda: agent.booked("dropped", signal="logs") == 3)
-    said = [line.split() for line in agents.run("status", "--config", agent.config_path).stdout.splitlines()]
-    assert ["SOURCE", "DESTINATION", "DROPPED", "WHY"] in said
-    assert ["logs.collect.tail", "logs.export.file", "3", "step"] in said
+    said = agents.run("status", "--config", agent.config_path).stdout.splitlines()
+    row = said.index("logs.collect.tail → logs.export.file")
+    assert said[row + 1].split() == ["3", "0", "0", "0", "3", "0", "0"] and said[row + 2] == "  dropped: 3 step"
+
+
+def test_status_fits_a_terminal(oxpecker, tmp_path, fault_server):
+    """Long names, long reasons, every table; colours on a terminal alone."""
+    long, page = "n" * 63, fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\ndemo 4\nmore 5\n", "text/plain; version=0.0.4"))
+    Writer(tmp_path / "app.log").write(3)
+    agent = oxpecker({
+        "logs": {"collect": {"tail": f"{tmp_path}/app.log", long: {"type": "tail", "paths": [f"{tmp_path}/app.log"]}},
+                 "steps": [{"filter": "fatal"}],
+                 "export": {long: {"type": "elasticsearch", "url": "http://127.0.0.1:1"}, "file": f"{tmp_path}/out"}},
+        "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock",
+                                long: {"type": "scrape", "target": "127.0.0.1:1"}}},
+        "health": {"checks": {"db": {"type": "unix", "path": f"{tmp_path}/nobody", "interval": "50ms"}}}})
+    agent.get("/metrics")
+    agent.wait_until(lambda: agent.booked("dropped", signal="logs") == 12)
+    agent.wait_until(lambda: agent.status()["checks"][0]["why"])
+    words = [agents.binary(), "status", "--config", agent.config_path]
+    plain = subprocess.run(words, capture_output=True, text=True, check=True, timeout=20).stdout
+    assert all(len(line) <= 80 for line in plain.splitlines()), plain
+    assert "\x1b" not in plain and long in plain and "health.checks.db" in plain and "dropped: 3 step" in plain
+    shown = on_terminal(words)
+    assert "\x1b[1m" in shown and re.sub(r"\x1b\[\d+m", "", shown).splitlines()[1:3] == plain.splitlines()[1:3]
+    assert "\x1b" not in on_terminal(words, NO_COLOR="1")
+
+
+def on_terminal(words, **env):
+    """What the program writes to a terminal."""
+    ours, its = pty.openpty()
+    child = subprocess.Popen(words, stdin=its, stdout=its, stderr=its, env={**os.environ, **env})
+    os.close(its)
+    text = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # nobody has the other end any more
+            break
+        text += piece
+    os.close(ours)
+    child.wait(20)
+    return text.decode().replace("\r\n", "\n")
+
+
+def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_server):
+    page = fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\nmore 5\n", "text/plain; version=0.0.4"))
+    agent = oxpecker({"metrics": {"collect": {
+        "scrape": f"unix:{tmp_path}/app.sock", "other": {"type": "scrape", "target": f"unix:{tmp_path}/none.sock"},
+        "garbage": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "path": "/no"}}},
+        "store": {"snapshot": "off"}})
+
+    def rows():
+        return {row["name"].split(".")[-1]: row for row in agent.status()["sources"] if "target" in row}
+
+    first = rows()["scrape"]
+    assert first["up"] is None and first["seconds_since_scrape"] is None and first["series"] == 0
+    said = agents.run("status", "--config", agent.config_path).stdout
+    assert re.search(r"^metrics.collect.scrape +0 +never +not yet$", said, re.M)
+    agent.get("/metrics")
+    good, bad = rows()["scrape"], rows()["other"]
+    assert good["up"] is True and good["series"] == 2 and good["error"] == "" and good["seconds_since_good_scrape"] < 20
+    assert bad["up"] is False and bad["error"] == "no such socket" and bad["seconds_since_good_scrape"] is None
+    said = agents.run("status", "--config", agent.config_path).stdout
+    assert re.search(r"^metrics.collect.scrape +2 +\d+ s ago +up$", said, re.M), said
+    assert re.search(r"^metrics.collect.other +0 +\d+ s ago +down$", said, re.M), said
+    assert "none.sock: no such socket" in " ".join(said.split()) and "metrics.collect.scrape →" not in said
+
+
+def test_what_others_wrote_does_nothing_to_a_terminal(oxpecker, tmp_path, fault_server):
+    """Records of the app, and a reason of a server, by show, status and parked, for people and as JSON."""
+    evil, server = "\x1b[2J\x07 \x7f \u009b1m", fault_server()
+
+    def refuse(handler, request):
+        items = [{"create": {"status": 400, "error": {"type": "x", "reason": evil}}} for _ in request.documents()]
+        handler.answer(200, json.dumps({"errors": True, "items": items}).encode(), "application/json", {})
+
+    server.plan(refuse)
+    lines = [json.dumps({"message": evil}, ensure_ascii=False), evil]
+    (tmp_path / "app.log").write_text("\n".join(lines) + "\n")
+    export = {"store": {}, "elasticsearch": {"url": server.url}}
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": f"{tmp_path}/app.log"}, "export": export}})
+    agent.wait_until(lambda: agent.booked("delivered") == 2 and agent.booked("parked") == 2)
+    for words in (("show", "logs"), ("status",), ("parked", "ls"), ("parked", "show", "1"), ("parked", "show", "2")):
+        for form in ((), ("--json",)):
+            shown = on_terminal([agents.binary(), *words, *form, "--config", agent.config_path], NO_COLOR="1")
+            assert "1m" in shown and not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", shown), (words, form, shown)
 
 
 def test_status_without_an_agent_says_what_to_do(tmp_path):
@@ -161,7 +595,6 @@ def test_status_without_an_agent_says_what_to_do(tmp_path):
 
 def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault_server):
     app = fault_server(unix=str(tmp_path / "app.sock"))
-    from lib import fault
     app.plan(fault.ok(b"# TYPE demo counter\ndemo 4\n", "text/plain; version=0.0.4"))
     writer = Writer(tmp_path / "app.log")
     agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": str(tmp_path / "app.log")}},
@@ -181,6 +614,128 @@ def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault
     with sqlite3.connect(f"file:{agent.folder}/state/store.db?mode=ro", uri=True) as database:
         assert database.execute("select count(*) from logs").fetchone() == (20,)
         assert database.execute("select count(*) from spans").fetchone() == (4,)
+
+
+def stored(oxpecker, tmp_path):
+    """An agent whose log lines and spans go into the store at once."""
+    return oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [f"{tmp_path}/app.log"],
+                                                                             "origin": False}}},
+                     "traces": {"batch": {"age": "20ms"}}})
+
+
+def test_show_asks_for_some(oxpecker, tmp_path):
+    lines = [{"time": "2026-11-23T04:45:06.5Z", "level": "error", "msg": "late", "service": "api", "trace_id": "abc1"},
+             {"time": "2026-11-23T04:40:00Z", "level": "info", "msg": "early", "service": "worker"},
+             {"time": int(time.time() * 1000), "level": 20, "msg": "now"}]
+    (tmp_path / "app.log").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    agent = stored(oxpecker, tmp_path)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 3)
+
+    def messages(*words):
+        done = agents.run("show", "logs", *words, "--json", "--config", agent.config_path)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line)["msg"] for line in done.stdout.splitlines()]
+
+    assert agents.run("show", "logs", "--config", agent.config_path).stdout.startswith(
+        "2026-11-23T04:40:00.000Z info  early service=\"worker\"\n2026-11-23T04:45:06.500Z error late ")
+    assert messages() == ["early", "late", "now"] and messages("--limit", "1") == ["now"]
+    assert messages("--since", "10m") == ["now"] == messages("--level", "debug", "--since", "1h")
+    assert messages("--since", "2026-11-23T04:45:06Z") == ["late", "now"] and messages("--since",
+                                                                                       "2026-11-23") == messages()
+    assert messages("--level", "warn") == ["late"] == messages("--service", "api") == messages("--trace", "ABC")
+    assert messages("--grep", "worker") == ["early"] and messages("--grep", "nowhere") == []
+
+
+@pytest.mark.parametrize("words, why", [
+    (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
+    (("traces", "--level", "error"), "--level is for logs"), (("metrics", "--service", "a"), "are for logs and traces"),
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"), ((),
+                                                                                             "logs, traces or "
+                                                                                             "metrics?")])
+def test_show_says_which_words_it_takes(tmp_path, words, why):
+    done = agents.run("show", *words, "--set", f"state={tmp_path}")
+    assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
+
+
+class Following:
+    """`show … --follow`, and what it has written so far."""
+
+    def __init__(self, agent, tmp_path, *words):
+        self.path = tmp_path / f"{words[0]}.out"
+        with open(self.path, "wb") as out:
+            self.child = subprocess.Popen([agents.binary(), "show", *words, "--follow", "--config", agent.config_path],
+                                          stdout=out)
+
+    def wait_for(self, *texts):
+        wait_until(lambda: all(text in self.path.read_text() for text in texts), 20, f"{texts} are shown")
+        assert self.child.poll() is None
+        return self.path.read_text()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.child.terminate()
+        self.child.wait(20)
+
+
+def test_show_follows_what_comes(oxpecker, tmp_path, fault_server):
+    page = fault_server(unix=str(tmp_path / "app.sock"))
+    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\n", "text/plain; version=0.0.4"))
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(tmp_path / "app.log")}},
+                      "traces": {"batch": {"age": "20ms"}}, "store": {"snapshot": "200ms"},
+                      "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
+    writer = Writer(tmp_path / "app.log")
+    writer.write(3)
+
+    def spans(service, first):
+        body = request_of(2, service=service, first=first).SerializeToString()
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=5).status_code == 200
+
+    spans("first", 1)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 3)
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 2)
+    with Following(agent, tmp_path, "logs", "--limit", "2") as logs, \
+            Following(agent, tmp_path, "traces", "--limit", "0") as traces, \
+            Following(agent, tmp_path, "metrics", "--grep", "demo") as metrics:
+        logs.wait_for("line 1 ", "line 2 ")
+        metrics.wait_for("demo")
+        writer.write(2)
+        shown = logs.wait_for("line 3 ", "line 4 ")
+        assert "line 0 " not in shown and shown.count("line 2 ") == 1
+        writer.write(2500)  # more than one look takes
+        shown = logs.wait_for("line 2504 ")
+        assert len(shown.splitlines()) == 2504
+        spans("second", 3)
+        shown = traces.wait_for("second")
+        assert "first" not in shown and shown.count("span 3") == 1
+        wait_until(lambda: metrics.path.read_text().count("demo") >= 3, 20, "three snapshots")
+        times = [line.split()[0] for line in metrics.path.read_text().splitlines()]
+        assert len(set(times)) == len(times)
+
+
+def test_show_ends_when_nobody_reads_it_any_more(oxpecker, tmp_path):
+    agent = oxpecker({})
+    child = subprocess.Popen([agents.binary(), "show", "logs", "--follow", "--config", agent.config_path],
+                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    child.stdout.close()
+    child.wait(20)
+
+
+def test_errors_of_spans_are_seen(oxpecker, tmp_path):
+    agent = stored(oxpecker, tmp_path)
+    request = request_of(1)
+    span = request.resource_spans[0].scope_spans[0].spans[0]
+    span.status.code, span.status.message = 2, "no database\x1b[2J"
+    event = span.events.add(name="exception")
+    for key, value in (("exception.type", "ConnectionError"), ("exception.message", "refused\nat line 7")):
+        event.attributes.add(key=key).value.string_value = value
+    assert requests.post(agent.otlp_url + "/v1/traces", data=request.SerializeToString(), headers=PROTOBUF,
+                         timeout=5).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 1)
+    shown = agents.run("show", "traces", "--config", agent.config_path).stdout.splitlines()
+    assert shown[0].endswith(" (error)") and shown[1:] == ["    error: no database?[2J",
+                                                           "    exception: ConnectionError: refused"]
 
 
 def test_show_says_why_there_is_nothing(oxpecker, tmp_path):

@@ -213,7 +213,7 @@ def test_a_port_that_is_taken_is_a_clear_error(oxpecker):
         agent.launch()
         agent.expected_exit = {1}
         wait_until(lambda: not agent.process.alive(), 10, "the agent to end")
-        assert str(port) in agent.err() and "in use" in agent.err()
+        assert str(port) in agent.err() and f"taken by process {os.getpid()} " in agent.err()
 
 
 def test_the_status_on_the_control_socket(oxpecker):

@@ -31,8 +31,10 @@ static void load(struct bytes text, const char *set)
 	struct sample sample = { .memory = 0 };
 	struct config *c = config_new(sample_sections, &sample);
 	struct buffer out;
-	int failed = config_load(c, &(struct config_input){ "f", text, (const char *[]){ set, NULL }, &sample_world });
+	int failed;
 
+	c->errors.hints = sample_hints;
+	failed = config_load(c, &(struct config_input){ "f", text, (const char *[]){ set, NULL }, &sample_world });
 	buffer_init(&out, 16 << 20);
 	if (!failed != !c->errors.count)
 		abort();

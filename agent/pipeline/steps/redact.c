@@ -45,6 +45,7 @@ static const struct option rows[] = {
 			"be "
 			"guessed), or nothing." },
 	{ OPT_TEXT(struct redact_config, salt), .name = "salt", .secret = true,
+		.example = "${file:/run/secrets/salt}",
 		.help = "Goes into every hash; required by with: hash." },
 	{ .name = NULL },
 };

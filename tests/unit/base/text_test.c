@@ -76,6 +76,48 @@ static void test_utf8_reads_no_further(void **state)
 	}
 }
 
+static void test_what_is_put_does_nothing_to_a_terminal(void **state)
+{
+	static const struct {
+		const char *text, *put;
+		size_t count;
+	} rows[] = {
+		{ "plain ü €", "plain ü €", 9 },
+		{ "a\nb\r\t\033[31m\x7f", "a?b???[31m?", 11 },
+		{ "c1 \xc2\x9b" "2J \xc2\x80 \xc2\xa0", "c1 ?2J ? \xc2\xa0", 10 },
+		{ "\x9b" "1m \xff\xc3", "?1m ??", 6 },
+		{ "\xe2\x80\xae" "abc\xe2\x80\xa8" "d\xe2\x81\xa6 \xe2\x80\xa6", "?abc?d? \xe2\x80\xa6", 9 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char *text = NULL;
+		size_t size;
+		FILE *to = open_memstream(&text, &size);
+		assert_int_equal(text_put(to, bytes_of(rows[i].text)), rows[i].count);
+		fclose(to);
+		assert_string_equal(text, rows[i].put);
+		free(text);
+	}
+}
+
+static void test_json_that_is_put_stays_the_same(void **state)
+{
+	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b" "1m ü\xc2\xa0\"\r\n}\n";
+
+	(void)state;
+	for (int lines = 0; lines < 2; lines++) {
+		char *text = NULL;
+		size_t size;
+		FILE *to = open_memstream(&text, &size);
+		text_put_json(to, bytes_of(json), lines);
+		fclose(to);
+		assert_string_equal(text, lines ? "{\n \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\" \n}\n"
+						: "{  \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\"  } ");
+		free(text);
+	}
+}
+
 static const struct {
 	const char *text, *json;
 } json_rows[] = {
@@ -217,20 +259,13 @@ static void test_one_line(void **state)
 	assert_string_equal(text, "a   b [31m   m \xc2\xa0\xc3\xa9\xc2");
 }
 
-static void test_plain_text_keeps_its_lines(void **state)
-{
-	char text[] = "a\r\n\0\033\n\xc2\x85\n\xc2";
-
-	(void)state;
-	text_plain(text, sizeof text - 1);
-	assert_memory_equal(text, "a \n  \n  \n\xc2", sizeof text);
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_utf8),
 		cmocka_unit_test(test_utf8_reads_no_further),
+		cmocka_unit_test(test_what_is_put_does_nothing_to_a_terminal),
+		cmocka_unit_test(test_json_that_is_put_stays_the_same),
 		cmocka_unit_test(test_json_strings),
 		cmocka_unit_test(test_json_of_a_zero_byte),
 		cmocka_unit_test(test_json_without_room_appends_nothing),
@@ -240,7 +275,6 @@ int main(void)
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_one_line),
-		cmocka_unit_test(test_plain_text_keeps_its_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

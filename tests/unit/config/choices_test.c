@@ -57,7 +57,7 @@ static void other_words_are_refused(void **state)
 	assert_int_equal(load(c, "find: { what: [email, cards] }\n"), -EINVAL);
 	assert_int_equal(config_errors_print(&c->errors, false, &said), 0);
 	assert_int_equal(buffer_append(&said, "", 1), 0);
-	assert_non_null(strstr(said.data, "is unknown; did you mean \"card\"?; expected one or more of card, email"));
+	assert_non_null(strstr(said.data, "is unknown; did you mean \"card\"? Expected one or more of card, email"));
 	buffer_done(&said);
 	config_free(c);
 }

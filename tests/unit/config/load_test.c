@@ -19,6 +19,7 @@ static void load_bytes(struct loaded *l, struct bytes text, const char *const *s
 {
 	memset(l, 0, sizeof *l);
 	l->config = config_new(sample_sections, &l->sample);
+	l->config->errors.hints = sample_hints;
 	buffer_init(&l->said, 1 << 20);
 	l->failed = config_load(l->config, &(struct config_input){ "f.yaml", text, sets, &sample_world });
 	assert_int_equal(config_errors_print(&l->config->errors, false, &l->said), 0);
@@ -253,9 +254,28 @@ static const struct {
 	{ "logs: 5\n", "f.yaml:1:7: logs: a value; expected a mapping\n" },
 	/* Kinds. */
 	{ "memory: 33554432\n",
-		"f.yaml:1:9: memory: \"33554432\" has no unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+		"f.yaml:1:9: memory: \"33554432\" has no unit; did you mean 32MiB? Expected a size such as 64KiB, "
+		"32MiB or 1GiB\n" },
 	{ "memory: 32MB\n",
-		"f.yaml:1:9: memory: \"32MB\" has an unknown unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+		"f.yaml:1:9: memory: \"32MB\" has an unknown unit; did you mean 32MiB? Expected a size such as "
+		"64KiB, 32MiB or 1GiB\n" },
+	{ "memory: 512 KB\n", /* less than the least is no guess */
+		"f.yaml:1:9: memory: \"512 KB\" has an unknown unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
+	{ "listen: [9464, /run/a.sock, 'http://127.0.0.1:80/x']\n",
+		"f.yaml:1:10: listen[0]: \"9464\" has no port; did you mean :9464? Expected an address or a list "
+		"of them: "
+		"host:port, :port or unix:/path\n"
+		"f.yaml:1:16: listen[1]: \"/run/a.sock\" has no port; did you mean unix:/run/a.sock? Expected an "
+		"address "
+		"or a list of them: host:port, :port or unix:/path\n"
+		"f.yaml:1:29: listen[2]: \"http://127.0.0.1:80/x\" has a host that is no name or address; did you mean "
+		"127.0.0.1:80? Expected an address or a list of them: host:port, :port or unix:/path\n" },
+	{ "memory: ${EVIL}\n", /* does nothing to a terminal */
+		"f.yaml:1:9: memory: \"a?[2J???1m\xc2\xa0\" does not begin with a number; expected a size such as "
+		"64KiB, 32MiB or 1GiB\n" },
+	{ "memory: ${file:/run/secrets/es}\n",
+		"f.yaml:1:9: memory: the value does not begin with a number; expected a size such as 64KiB, 32MiB or "
+		"1GiB\n" },
 	{ "memory: lots\n", "f.yaml:1:9: memory: \"lots\" does not begin with a number; expected a size such as 64KiB, "
 			    "32MiB or 1GiB\n" },
 	{ "memory: 99999999999TiB\n",
@@ -264,7 +284,8 @@ static const struct {
 			    "such as 64KiB, 32MiB or 1GiB\n" },
 	{ "memory: [1MiB]\n", "f.yaml:1:9: memory: a list; expected a size such as 64KiB, 32MiB or 1GiB\n" },
 	{ "exit: { within: 5 }\n",
-		"f.yaml:1:17: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n" },
+		"f.yaml:1:17: exit.within: \"5\" has no unit; did you mean 5s? Expected a duration such as 250ms, "
+		"5s, 2m or 1h\n" },
 	{ "exit: { within: 5ms }\n",
 		"f.yaml:1:17: exit.within: \"5ms\" is too small; the least is 1s; expected a duration such as "
 		"250ms, 5s, 2m or 1h\n" },
@@ -286,11 +307,12 @@ static const struct {
 	{ "logs:\n  collect:\n    tail:\n      paths: a\n      format: jsn\n      depth: 1.5\n      follow: maybe\n    "
 	  "  poll: 5\n"
 	  "      labels: x\n",
-		"f.yaml:5:15: logs.collect.tail.format: \"jsn\" is unknown; did you mean \"json\"?; expected one of "
+		"f.yaml:5:15: logs.collect.tail.format: \"jsn\" is unknown; did you mean \"json\"? Expected one of "
 		"auto, json, cri\n"
 		"f.yaml:6:14: logs.collect.tail.depth: \"1.5\" is not a whole number; expected a whole number\n"
 		"f.yaml:7:15: logs.collect.tail.follow: \"maybe\" is neither true nor false; expected true or false\n"
-		"f.yaml:8:13: logs.collect.tail.poll: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or "
+		"f.yaml:8:13: logs.collect.tail.poll: \"5\" has no unit; did you mean 5s? Expected a duration "
+		"such as 250ms, 5s, 2m or "
 		"1h, or auto\n"
 		"f.yaml:9:15: logs.collect.tail.labels: a value; expected a mapping of texts\n" },
 	{ "logs: { collect: { tail: { paths: a, depth: 0, labels: { a: [] } } } }\n",
@@ -298,22 +320,44 @@ static const struct {
 		"number\n"
 		"f.yaml:1:61: logs.collect.tail.labels.a: a list; expected text\n" },
 	{ "logs: { export: { elasticsearch: { url: 'e:9200', ca: '', door: 5 } } }\n",
-		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has another scheme; expected a URL such as "
+		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has another scheme; did you mean "
+		"http://e:9200? Expected a URL such as "
 		"http://localhost:9200, "
 		"the scheme one of http, https\n"
 		"f.yaml:1:55: logs.export.elasticsearch.ca: \"\" is empty; expected a path\n"
-		"f.yaml:1:65: logs.export.elasticsearch.door: \"5\" has no port; expected an address: host:port, :port "
+		"f.yaml:1:65: logs.export.elasticsearch.door: \"5\" has no port; did you mean :5? Expected an "
+		"address: host:port, :port "
 		"or unix:/path\n" },
 	{ "logs: { export: { elasticsearch: 'http://u:geheim@' } }\n", NULL },
 	/* Components. */
 	{ "logs: { collect: { tail: } }\n",
 		"f.yaml:1:20: logs.collect.tail: \"paths\" is missing; expected text or a list of texts\n" },
 	{ "logs: { collect: { tial: a } }\n",
-		"f.yaml:1:20: logs.collect.tial: \"tial\" is no type of logs.collect, and none is given "
-		"with `type`; expected one of tail, push; did you mean \"tail\"?\n" },
+		"f.yaml:1:20: logs.collect.tial: unknown collector \"tial\"; did you mean \"tail\"? Available: tail, "
+		"push\n" },
 	{ "logs: { collect: { a: { type: tial } } }\n",
-		"f.yaml:1:31: logs.collect.a.type: \"tial\" is no type of logs.collect; expected one of tail, push; "
-		"did you mean \"tail\"?\n" },
+		"f.yaml:1:31: logs.collect.a.type: unknown collector \"tial\"; did you mean \"tail\"? Available: tail, "
+		"push\n" },
+	{ "logs: { export: { loki: { url: 'http://a' } } }\n",
+		"f.yaml:1:19: logs.export.loki: unknown exporter \"loki\"; available: elasticsearch; under "
+		"another name, say which with `type`\n" },
+	{ "logs: { export: { a: { type: loki } } }\n",
+		"f.yaml:1:30: logs.export.a.type: unknown exporter \"loki\"; available: elasticsearch\n" },
+	/* What people write in place of what there is. */
+	{ "spans: { x: 1 }\n", "f.yaml:1:1: spans: unknown key; use logs.collect: lines are all there is\n" },
+	{ "logs: { export: { a: { type: elasticsearch, url: 'http://a', hosts: x } } }\n",
+		"f.yaml:1:62: logs.export.a.hosts: unknown key; use url\n" },
+	{ "logs: { collect: { file: x, b: { type: files } } }\n",
+		"f.yaml:1:20: logs.collect.file: unknown collector \"file\"; use logs.collect.tail: it follows files\n"
+		"f.yaml:1:40: logs.collect.b.type: unknown collector \"files\"; use logs.collect.tail: it follows "
+		"files\n" },
+	{ "logs: { export: { elasticsearch: { url: 'http://a', hos: 1, hostss: 1 } } }\n",
+		"f.yaml:1:53: logs.export.elasticsearch.hos: unknown key; there are: url, password, door, ca, "
+		"interval, "
+		"headers, from, spool, type\n"
+		"f.yaml:1:61: logs.export.elasticsearch.hostss: unknown key; there are: url, password, door, ca, "
+		"interval, "
+		"headers, from, spool, type\n" },
 	{ "logs: { collect: { a: { type: [] } } }\n",
 		"f.yaml:1:31: logs.collect.a.type: a list; expected one of tail, push\n" },
 	{ "logs: { collect: { push: x, 'a b': { type: push } } }\n",
@@ -322,8 +366,8 @@ static const struct {
 	{ "logs: { collect: [tail] }\n",
 		"f.yaml:1:18: logs.collect: a list; expected a mapping of names to components\n" },
 	{ "health: { checks: { db: 'mysql://x' } }\n",
-		"f.yaml:1:21: health.checks.db: \"db\" is no type of health.checks, and none is "
-		"given with `type`; expected one of http, redis\n" },
+		"f.yaml:1:21: health.checks.db: unknown check \"db\"; available: http, redis; under another name, say "
+		"which with `type`\n" },
 	{ "logs: { steps: { redact: x } }\n", "f.yaml:1:16: logs.steps: a mapping; expected a list of steps\n" },
 	{ "logs: { steps: [ { redact: x, redact2: y }, [] ] }\n",
 		"f.yaml:1:18: logs.steps[0]: a mapping; expected one step: a name, or `name: {…}`\n"
@@ -601,7 +645,8 @@ static void test_excerpts(void **state)
 {
 	(void)state;
 	assert_excerpt("exit:\n  within: 5\n",
-		"f.yaml:2:11: exit.within: \"5\" has no unit; expected a duration such as 250ms, 5s, 2m or 1h\n"
+		"f.yaml:2:11: exit.within: \"5\" has no unit; did you mean 5s? Expected a duration such as 250ms, "
+		"5s, 2m or 1h\n"
 		"      within: 5\n              ^\n");
 	assert_excerpt(
 		"é: é: b\n", "f.yaml:1:5: invalid nested block mapping on the same line\n    é: é: b\n        ^\n");

@@ -145,11 +145,20 @@ static const struct config_section sample_sections[] = {
 	{ "memory", "Ceiling of what is alive.", SECTION_VALUE, sample_memory_rows },
 	{ "exit", "How it ends.", SECTION_OPTIONS, sample_exit_rows },
 	{ "state", "What is kept.", SECTION_OPTIONS, sample_state_rows },
-	{ "logs.collect", "Where lines come from.", SECTION_COMPONENTS, .types = sample_collectors },
-	{ "logs.steps", "What is done to them.", SECTION_STEPS, .types = sample_steps },
+	{ "logs.collect", "Where lines come from.", SECTION_COMPONENTS, .types = sample_collectors,
+		.noun = "collector" },
+	{ "logs.steps", "What is done to them.", SECTION_STEPS, .types = sample_steps, .noun = "step" },
 	{ "logs.export", "Where they go.", SECTION_COMPONENTS, sample_common_rows, sizeof(struct sample_common),
-		sample_exporters },
-	{ "health.checks", "What the app needs.", SECTION_COMPONENTS, .types = sample_checks },
+		sample_exporters, "exporter" },
+	{ "health.checks", "What the app needs.", SECTION_COMPONENTS, .types = sample_checks, .noun = "check" },
+	{ .path = NULL },
+};
+
+static const struct config_hint sample_hints[] = {
+	{ "traces|spans", "logs.collect", "lines are all there is" },
+	{ "logs.export.*.hosts|host", "url", NULL },
+	{ "logs.collect.file|files", "logs.collect.tail", "it follows files" },
+	{ "logs.*.a.b", "logs", NULL },
 	{ .path = NULL },
 };
 
@@ -167,6 +176,8 @@ static inline const char *sample_variable(void *context, const char *name)
 	(void)context;
 	if (strcmp(name, "LONG") == 0)
 		return sample_long();
+	if (strcmp(name, "EVIL") == 0)
+		return "a\033[2J\x7f\xc2\x9b" "1m\xc2\xa0";
 	if (strcmp(name, "HOST") == 0)
 		return "elasticsearch";
 	if (strcmp(name, "LOOP") == 0)

@@ -22,6 +22,12 @@ static void test_sizes(void **state)
 		{ "32MiB", NULL, 32 << 20 },
 		{ "1GiB", NULL, 1 << 30 },
 		{ "16777215TiB", NULL, UINT64_C(16777215) << 40 },
+		{ "64Ki", NULL, 65536 },
+		{ "64Mi", NULL, 64 << 20 },
+		{ "1Gi", NULL, 1 << 30 },
+		{ "2Ti", NULL, UINT64_C(2) << 40 },
+		{ "16777216Ti", "is too large", 7 },
+		{ "64mi", "has an unknown unit", 7 },
 		{ "16777216TiB", "is too large", 7 },
 		{ "99999999999999999999B", "is too large", 7 },
 		{ "64", "has no unit", 7 },
@@ -43,6 +49,37 @@ static void test_sizes(void **state)
 		value_size_print(value, text);
 		assert_null(value_size(text, &again));
 		assert_int_equal(again, value);
+	}
+}
+
+static void test_guesses(void **state)
+{
+	static const struct {
+		const char *text, *size, *duration; /* NULL: nobody can tell */
+	} guesses[] = {
+		{ "64MB", "64MiB", NULL }, { "64mb", "64MiB", NULL }, { "16M", "16MiB", "16m" }, { "1G", "1GiB", NULL },
+		{ "16mib", "16MiB", NULL }, { "64 KiB", "64KiB", NULL }, { "1.5GiB", "1536MiB", NULL },
+		{ "67108864", "64MiB", NULL }, { "100 bytes", "100B", NULL }, { "0.3K", NULL, NULL },
+		{ "5S", NULL, "5s" }, { "30sec", NULL, "30s" }, { "10min", NULL, "10m" }, { "1h30m", NULL, "90m" },
+		{ "1.5s", NULL, "1500ms" }, { "1d", NULL, "24h" }, { "25", "25B", "25s" }, { "5 minutes", NULL, "5m" },
+		{ "0.0001s", NULL, NULL }, { "soon", NULL, NULL }, { "", NULL, NULL }, { "-1MB", NULL, NULL },
+		{ "1e3MB", NULL, NULL }, { "1.2.3MB", NULL, NULL }, { "5s5", NULL, "10s" }, { "1MB2", NULL, NULL },
+		{ "99999999999999999999MB", NULL, NULL }, { "9999999999d9999999999d", NULL, NULL },
+		{ ".", NULL, NULL }, { " ", NULL, NULL }, { "1h ", NULL, NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(guesses); i++) {
+		struct duration d = DURATION_MS(7);
+		uint64_t size = 7;
+		char text[VALUE_TEXT_SIZE] = "";
+		if (value_size_guess(guesses[i].text, &size))
+			value_size_print(size, text);
+		assert_string_equal(text, guesses[i].size ? guesses[i].size : "");
+		text[0] = '\0';
+		if (value_duration_guess(guesses[i].text, &d))
+			value_duration_print(d, text);
+		assert_string_equal(text, guesses[i].duration ? guesses[i].duration : "");
 	}
 }
 
@@ -155,6 +192,39 @@ static void test_own_addresses(void **state)
 		assert_wrong(readings[i].text, value_own_address(readings[i].text), readings[i].wrong);
 }
 
+static void test_addresses_that_meet(void **state)
+{
+	static const struct { const char *a, *b; bool meet; } pairs[] = {
+		{ ":4318", "127.0.0.1:4318", true }, { ":4318", ":4319", false }, { ":0", ":0", false },
+		{ "0.0.0.0:80", "127.0.0.1:80", true }, { "0.0.0.0:80", "[::1]:80", false },
+		{ "[::]:80", "127.0.0.1:80", true }, { "[::]:80", "0.0.0.0:80", true }, { "[::]:80", "[::1]:80", true },
+		{ "localhost:80", "127.0.0.1:80", true }, { "127.0.0.1:80", "127.0.0.2:80", false },
+		{ "[::1]:80", "[0:0::1]:80", true }, { "[::1]:80", "127.0.0.1:80", false },
+		{ "10.0.0.1:080", "10.0.0.1:80", true }, { ":80", "unix:/80", false },
+		{ "unix:/run/a.sock", "unix:/run/a.sock", true }, { "unix:/run/a.sock", "unix:/run/b.sock", false },
+		{ "unix:/run//a.sock", "unix:/run/./a.sock", true }, { "unix:/run/a", "unix:/run/a.sock", false },
+		{ "unix:/run/.a", "unix:/run/a", false }, { "unix:/run/..a", "unix:/run/.a", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(pairs); i++)
+		if (value_addresses_meet(pairs[i].a, pairs[i].b) != pairs[i].meet ||
+			value_addresses_meet(pairs[i].b, pairs[i].a) != pairs[i].meet)
+			fail_msg("%s and %s", pairs[i].a, pairs[i].b);
+}
+
+static void test_addresses_of_this_machine_alone(void **state)
+{
+	static const char *const local[] = { "unix:/a", "127.0.0.1:1", "127.8.0.1:1", "localhost:1", "[::1]:1" };
+	static const char *const open[] = { ":1", "0.0.0.0:1", "[::]:1", "10.0.0.1:1", "[fe80::1]:1", "128.0.0.1:1" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(local); i++)
+		assert_true(value_address_is_local(local[i]));
+	for (size_t i = 0; i < COUNT_OF(open); i++)
+		assert_false(value_address_is_local(open[i]));
+}
+
 static void test_urls(void **state)
 {
 	static const char *const http[] = { "http", "https", NULL };
@@ -185,8 +255,12 @@ static void test_urls(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes), cmocka_unit_test(test_durations), cmocka_unit_test(test_counts_and_bools),
-		cmocka_unit_test(test_addresses), cmocka_unit_test(test_own_addresses), cmocka_unit_test(test_urls),
+		cmocka_unit_test(test_sizes), cmocka_unit_test(test_guesses), cmocka_unit_test(test_durations),
+		cmocka_unit_test(test_counts_and_bools),
+		cmocka_unit_test(test_addresses), cmocka_unit_test(test_own_addresses),
+		cmocka_unit_test(test_addresses_that_meet),
+		cmocka_unit_test(test_addresses_of_this_machine_alone),
+		cmocka_unit_test(test_urls),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

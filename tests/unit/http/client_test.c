@@ -566,6 +566,11 @@ static void a_unix_socket_is_a_target(void **state)
 	f->options.unix_path = "/tmp/oxpecker-nobody-listens";
 	call(f);
 	assert_end(f, HTTP_END_CONNECT);
+	assert_string_equal(f->error, "no such socket");
+	f->options.unix_path = "/dev/null";
+	call(f);
+	assert_end(f, HTTP_END_CONNECT);
+	assert_string_equal(f->error, "nobody listens on it");
 }
 
 static void a_name_is_resolved(void **state)

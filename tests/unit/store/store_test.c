@@ -345,6 +345,90 @@ static void test_logs_for_people(void **state)
 		"{\"severity\":\"WARNING\",\"message\":\"hm\"}\n");
 }
 
+/* By their own names and layouts; a line that says none has the time of its coming. */
+static void test_logs_have_their_own_time(void **state)
+{
+	struct fixture *f = *state;
+
+	put_log(f, 0, "1", "{\"@timestamp\":\"2023-11-14T22:13:05.250Z\",\"message\":\"third\"}");
+	put_log(f, 0, "2", "{\"time\":1700000000000,\"msg\":\"fourth\"}");
+	put_log(f, 0, "3", "{\"ts\":\"2023-11-14T22:13:06+00:10\",\"msg\":\"first\"}");
+	put_log(f, 1, "4", "no time");
+	put_log(f, 2, "5", "{\"asctime\":\"2023-11-14 22:04:00,500\",\"message\":\"second\"}");
+	assert_shown(f, "logs", &plain,
+		"2023-11-14T22:03:06.000Z       first\n"
+		"2023-11-14T22:04:00.500Z       second asctime=\"2023-11-14 22:04:00,500\"\n"
+		"2023-11-14T22:13:05.250Z       third\n"
+		"2023-11-14T22:13:20.000Z       fourth\n"
+		"2023-11-14T22:13:21.123Z no time\n");
+	assert_shown(f, "logs", &(struct store_show_options){ .limit = 50, .since = second(-1) },
+		"2023-11-14T22:13:20.000Z       fourth\n"
+		"2023-11-14T22:13:21.123Z no time\n");
+	/* The newest that came, though their own times are older. */
+	assert_shown(f, "logs", &(struct store_show_options){ .limit = 2 },
+		"2023-11-14T22:04:00.500Z       second asctime=\"2023-11-14 22:04:00,500\"\n"
+		"2023-11-14T22:13:21.123Z no time\n");
+}
+
+static void test_logs_that_are_asked_for(void **state)
+{
+	static const struct {
+		struct store_show_options o;
+		const char *lines;
+	} asked[] = {
+		{ { .grep = "way" }, "{\"level\":\"error\",\"message\":\"no way\",\"service\":\"api\"}\n" },
+		{ { .grep = "WAY" }, "" },
+		{ { .grep = "%" }, "{\"at\":1700000004123000000,\"body\":\"100%\"}\n" },
+		{ { .level = SEVERITY_WARN }, "{\"level\":\"error\",\"message\":\"no way\",\"service\":\"api\"}\n"
+					      "{\"level\":40,\"msg\":\"pino\",\"traceId\":\"ABCD01\"}\n" },
+		{ { .level = SEVERITY_FATAL }, "" },
+		{ { .service = "api" }, "{\"level\":\"error\",\"message\":\"no way\",\"service\":\"api\"}\n"
+					"{\"service\":{\"name\":\"api\"},\"trace\":{\"id\":\"abcd02\"}}\n"
+					"{\"service.name\":\"api\",\"trace.id\":\"ef\"}\n" },
+		{ { .service = "ap" }, "" },
+		{ { .trace = "aBcD" }, "{\"level\":40,\"msg\":\"pino\",\"traceId\":\"ABCD01\"}\n"
+				       "{\"service\":{\"name\":\"api\"},\"trace\":{\"id\":\"abcd02\"}}\n" },
+		{ { .trace = "ef" }, "{\"service.name\":\"api\",\"trace.id\":\"ef\"}\n" },
+		{ { .trace = "abcd", .service = "api", .grep = "02" },
+			"{\"service\":{\"name\":\"api\"},\"trace\":{\"id\":\"abcd02\"}}\n" },
+	};
+	struct fixture *f = *state;
+
+	put_log(f, 0, "1", "{\"level\":\"error\",\"message\":\"no way\",\"service\":\"api\"}");
+	put_log(f, 1, "2", "{\"level\":40,\"msg\":\"pino\",\"traceId\":\"ABCD01\"}");
+	put_log(f, 2, "3", "{\"service\":{\"name\":\"api\"},\"trace\":{\"id\":\"abcd02\"}}");
+	put_log(f, 3, "4", "{\"service.name\":\"api\",\"trace.id\":\"ef\"}");
+	put_log(f, 4, "5", "100%");
+	for (size_t i = 0; i < COUNT_OF(asked); i++) {
+		struct store_show_options o = asked[i].o;
+		o.limit = 50;
+		o.json = true;
+		assert_shown(f, "logs", &o, asked[i].lines);
+	}
+}
+
+/* What a terminal would take for a command is escaped, and the line is the same JSON. */
+static void test_json_lines_do_nothing_to_a_terminal(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span one = span("t", "s", 0);
+
+	one.name = "a\x7f\xc2\x9b" "b";
+	put_log(f, 0, "1", "{\t\"m\":\"a\x7f\xc2\x9b" "1m\"}");
+	put_log(f, 1, "2", "\xc2\x9b" "1m");
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_span(f->store, &one), 0);
+	assert_int_equal(store_sample(f->store, second(0), bytes_of("x{a=\"\x7f\"}"), 1), 0);
+	assert_int_equal(store_end(f->store, second(1), true), 0);
+	assert_shown(f, "logs", &as_json,
+		"{ \"m\":\"a\\u007f\\u009b1m\"}\n{\"at\":1700000001123000000,\"body\":\"\\u009b1m\"}\n");
+	assert_shown(f, "metrics", &as_json,
+		"{\"at\":1700000000123000000,\"series\":\"x{a=\\\"\\u007f\\\"}\",\"value\":1.0}\n");
+	assert_shown(f, "traces", &as_json,
+		"{\"start_ns\":1700000000123000000,\"end_ns\":1700000000135000000,\"trace_id\":\"t\",\"span_id\":\"s\","
+		"\"parent_id\":\"\",\"service\":\"api\",\"name\":\"a\\u007f\\u009bb\",\"details\":{}}\n");
+}
+
 static void test_logs_as_json_lines(void **state)
 {
 	struct fixture *f = *state;
@@ -384,6 +468,41 @@ static void test_traces(void **state)
 		"\"details\":{\"x\":1}}\n");
 }
 
+static void test_errors_and_exceptions_of_spans(void **state)
+{
+	struct fixture *f = *state;
+	struct store_span one = span("aa", "1", 0), two = span("bb", "2", 1);
+
+	one.status = 2;
+	one.details = "{\"status\":{\"message\":\"no "
+		"\\u001b[31mdatabase\",\"code\":2},\"events\":[{\"name\":\"retry\"},"
+		      "{\"name\":\"exception\",\"attributes\":["
+		      "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"IOError\"}},"
+		      "{\"key\":\"exception.message\",\"value\":{\"stringValue\":\"refused\\nat a.c:1\"}}]}]}";
+	two.details = "{\"status\":{\"message\":\"not shown\",\"code\":1},\"events\":[{\"attributes\":["
+		      "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"Handled\"}}]},{\"attributes\":7}]}";
+	two.service = "db";
+	assert_int_equal(store_begin(f->store), 0);
+	assert_int_equal(store_span(f->store, &one), 0);
+	assert_int_equal(store_span(f->store, &two), 0);
+	assert_int_equal(store_end(f->store, second(1), true), 0);
+	assert_shown(f, "traces", &plain,
+		"2023-11-14T22:13:20.123Z aa                               api                  12.000 ms GET / "
+		"(error)\n"
+		"    error: no ?[31mdatabase\n"
+		"    exception: IOError: refused\n"
+		"2023-11-14T22:13:20.124Z bb                               db                   12.000 ms GET /\n"
+		"    exception: Handled\n");
+	assert_shown(f, "traces", &(struct store_show_options){ .limit = 5, .service = "db" },
+		"2023-11-14T22:13:20.124Z bb                               db                   12.000 ms GET /\n"
+		"    exception: Handled\n");
+	assert_shown(f, "traces", &(struct store_show_options){ .limit = 5, .trace = "B", .grep = "Handled" },
+		"2023-11-14T22:13:20.124Z bb                               db                   12.000 ms GET /\n"
+		"    exception: Handled\n");
+	assert_shown(f, "traces", &(struct store_show_options){ .limit = 5, .since = second(1) }, "");
+	assert_shown(f, "traces", &(struct store_show_options){ .limit = 5, .grep = "nowhere" }, "");
+}
+
 static void test_the_newest_metrics(void **state)
 {
 	struct fixture *f = *state;
@@ -402,6 +521,9 @@ static void test_the_newest_metrics(void **state)
 		"{\"at\":1700000001123000000,\"series\":\"up{a=\\\"b\\\"}\",\"value\":0.5}\n"
 		"{\"at\":1700000001123000000,\"series\":\"x\",\"value\":\"NaN\"}\n"
 		"{\"at\":1700000001123000000,\"series\":\"y\",\"value\":\"+Inf\"}\n");
+	assert_shown(f, "metrics", &(struct store_show_options){ .limit = 3, .since = second(0), .grep = "up{" },
+		"2023-11-14T22:13:20.123Z up{a=\"b\"}                                                    1\n"
+		"2023-11-14T22:13:21.123Z up{a=\"b\"}                                                    0.5\n");
 }
 
 static void test_show_says_what_is_wrong(void **state)
@@ -456,6 +578,10 @@ int main(void)
 		TEST(test_others_may_not_read_it),
 		TEST(test_what_others_planted_is_refused),
 		TEST(test_logs_for_people),
+		TEST(test_logs_have_their_own_time),
+		TEST(test_logs_that_are_asked_for),
+		TEST(test_json_lines_do_nothing_to_a_terminal),
+		TEST(test_errors_and_exceptions_of_spans),
 		TEST(test_logs_as_json_lines),
 		TEST(test_traces),
 		TEST(test_the_newest_metrics),

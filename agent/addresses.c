@@ -1,0 +1,224 @@
+#include "addresses.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "config/value.h"
+
+enum { HOST_MAX = 64 };
+
+struct gathering {
+	const struct agent_config *config;
+	struct own_address *first, **tail;
+};
+
+/* What is written for one option of a component: its member, or what stands in place of the mapping. */
+static const struct node *option_node(const struct node *component, const struct option *row)
+{
+	if (component && component->kind == NODE_MAP)
+		return node_get(component, row->name);
+	return row->main && component && !component->empty ? component : NULL;
+}
+
+static const struct node *item_node(const struct node *list, size_t i)
+{
+	const struct node *item = list && list->kind == NODE_LIST ? list->first : list;
+
+	while (item && list->kind == NODE_LIST && i-- > 0)
+		item = item->next;
+	return item;
+}
+
+static void add(struct gathering *g, const struct own_address *address)
+{
+	struct own_address *kept = config_alloc(g->config->file->arena, sizeof *kept);
+
+	*kept = *address;
+	*g->tail = kept;
+	g->tail = &kept->next;
+}
+
+static void add_list(
+	struct gathering *g, const struct option_list *list, const struct node *node, struct own_address like)
+{
+	for (size_t i = 0; i < list->count; i++) {
+		like.text = list->items[i];
+		like.node = item_node(node, i);
+		add(g, &like);
+	}
+}
+
+static void add_component(struct gathering *g, enum place place, const struct config_component *k)
+{
+	const struct collector_type *type = k->type->type;
+	const struct node *node = agent_config_node(g->config, k, place);
+	const struct option_list *list;
+
+	for (const struct option *row = k->type->options; row && row->name; row++) {
+		if (row->kind != OPTION_ADDRESS_LIST)
+			continue;
+		memcpy(&list, (const char *)k->options + row->offset, sizeof list);
+		add_list(g, list, option_node(node, row),
+			(struct own_address){ .option = config_printf(g->config->file->arena, "%s.%s.%s",
+						      place_path(place), k->name, row->name),
+				.datagrams = type->datagrams && type->datagrams(k->options) });
+	}
+}
+
+const struct own_address *addresses_of(const struct agent_config *c)
+{
+	static const enum place doors[] = { PLACE_RECEIVE, PLACE_METRICS, PLACE_LOGS };
+	struct gathering g = { .config = c, .tail = &g.first };
+	const struct node *root = c->file->tree.root;
+
+	add_list(&g, c->listen, node_get(root, "listen"), (struct own_address){ .option = "listen" });
+	add(&g, &(struct own_address){
+			.text = c->control, .option = "control", .node = item_node(node_get(root, "control"), 0) });
+	for (size_t i = 0; i < COUNT_OF(doors); i++)
+		for (const struct config_component *k = c->components[doors[i]]; k; k = k->next)
+			add_component(&g, doors[i], k);
+	return g.first;
+}
+
+/* Collisions. */
+
+static void check_pair(struct agent_config *c, const struct own_address *a, const struct own_address *b)
+{
+	const struct own_address *at = b->node ? b : a, *other = at == b ? a : b;
+	struct config_errors *e = &c->file->errors;
+
+	if (a->datagrams != b->datagrams && strncmp(a->text, "unix:", 5) != 0)
+		return; /* TCP and UDP have ports of their own */
+	if (!value_addresses_meet(a->text, b->text))
+		return;
+	if (at->node)
+		node_complain(e, at->node, "%s collides with %s of %s%s: give one of them another address", at->text,
+			other->text, other->option, other->node ? "" : " (its default)");
+	else
+		config_complain(e, (struct config_span){ .source = NULL }, at->option, "%s collides with %s of %s",
+			at->text, other->text, other->option);
+}
+
+static void check_collisions(struct agent_config *c, const struct own_address *all)
+{
+	for (const struct own_address *b = all; b; b = b->next)
+		for (const struct own_address *a = all; a != b; a = a->next)
+			check_pair(c, a, b);
+}
+
+/* Ways back to us. */
+
+/* The host and port of a URL or address, as an address; false: neither is told. */
+static bool target_of(const char *text, char to[HOST_MAX])
+{
+	const char *slashes = strstr(text, "://"), *at;
+	const char *port = slashes && strncmp(text, "https", 5) == 0 ? ":443" : ":80";
+	size_t size;
+
+	text = slashes ? slashes + 3 : text;
+	size = strcspn(text, "/?#");
+	at = memrchr(text, '@', size);
+	if (at) {
+		size -= (size_t)(at + 1 - text);
+		text = at + 1;
+	}
+	if (!memchr(text, ':', size) || (size > 0 && text[size - 1] == ']'))
+		return snprintf(to, HOST_MAX, "%.*s%s", (int)size, text, port) < HOST_MAX;
+	return snprintf(to, HOST_MAX, "%.*s", (int)size, text) < HOST_MAX;
+}
+
+/* Whether connecting to `target` from here comes to the address that is listened on. A name but localhost is somebody
+ * else's, as far as is known without asking. */
+static bool leads_to(const char *target, const char *address)
+{
+	const char *port = strrchr(target, ':');
+	char v6[HOST_MAX];
+
+	if (value_own_address(target) || strncmp(address, "unix:", 5) == 0)
+		return false;
+	if (value_address_is_local(target) && strncmp(target, "localhost:", 10) != 0)
+		return value_addresses_meet(target, address);
+	snprintf(v6, sizeof v6, "[::1]%s", port);
+	if (strncmp(target, "localhost:", 10) == 0)
+		return value_addresses_meet(target, address) || value_addresses_meet(v6, address);
+	if (*target == ':' || strncmp(target, "0.0.0.0:", 8) == 0) /* connected to, that is this machine */
+		return value_addresses_meet(target, address);
+	return strcmp(target, address) == 0;
+}
+
+static const struct own_address *own_at(const struct own_address *all, const char *url)
+{
+	char target[HOST_MAX];
+	bool is_unix = strncmp(url, "unix:", 5) == 0;
+
+	if (!is_unix && !target_of(url, target))
+		return NULL;
+	for (; all; all = all->next)
+		if (!all->datagrams &&
+			(is_unix ? value_addresses_meet(url, all->text) : leads_to(target, all->text)))
+			return all;
+	return NULL;
+}
+
+/* What a row says of where to go. */
+static struct option_list targets_of(const struct config_component *k, const struct option *row, const char **one)
+{
+	const void *field = (const char *)k->options + row->offset;
+	const struct option_list *list;
+
+	if (row->kind == OPTION_URL || row->kind == OPTION_ADDRESS) {
+		memcpy(one, field, sizeof *one);
+		return (struct option_list){ *one != NULL, one };
+	}
+	if (row->kind != OPTION_URL_LIST)
+		return (struct option_list){ 0, NULL };
+	memcpy(&list, field, sizeof list);
+	return *list;
+}
+
+static void check_targets(struct agent_config *c, enum place place, const struct config_component *k,
+	const struct option *row, const struct own_address *all)
+{
+	const char *one, *what = "what it sends would come back";
+	struct option_list targets = targets_of(k, row, &one);
+
+	if (place == PLACE_METRICS)
+		what = "what it reads is ours already";
+	for (size_t i = 0; i < targets.count; i++) {
+		const struct own_address *own = own_at(all, targets.items[i]);
+		if (own)
+			agent_config_complain(c, k, place,
+				config_printf(c->file->arena, "%s: %s is our own door, %s: %s", row->name,
+					config_hide_passwords(c->file->arena, targets.items[i]), own->option, what));
+	}
+}
+
+static void check_ways_back(struct agent_config *c, const struct own_address *all)
+{
+	static const enum place places[] = { PLACE_LOGS_OUT, PLACE_TRACES_OUT, PLACE_METRICS };
+
+	for (size_t i = 0; i < COUNT_OF(places); i++)
+		for (const struct config_component *k = c->components[places[i]]; k; k = k->next)
+			for (const struct option *row = k->type->options; row && row->name; row++)
+				check_targets(c, places[i], k, row, all);
+}
+
+int addresses_check(struct agent_config *c)
+{
+	const struct own_address *all = addresses_of(c);
+
+	check_collisions(c, all);
+	check_ways_back(c, all);
+	return c->file->errors.count > 0 ? -EINVAL : 0;
+}
+
+void addresses_tell(const struct own_address *a, enum address_reach reach, char *to, size_t room)
+{
+	size_t size = 0;
+
+	snprintf(to, room, "nothing");
+	for (; a && size < room; a = a->next)
+		if (reach == ADDRESSES_ALL || !value_address_is_local(a->text))
+			size += (size_t)snprintf(
+				to + size, room - size, "%s%s (%s)", size ? ", " : "", a->text, a->option);
+}

@@ -1,0 +1,28 @@
+/*
+ * Every address that a configuration has us listen on, and what is wrong with them together: two that collide, and
+ * exporters and scrapes that lead back to one of them.
+ */
+#ifndef OXP_ADDRESSES_H
+#define OXP_ADDRESSES_H
+
+#include "agent_config.h"
+
+struct own_address {
+	struct own_address *next;
+	const char *text;		/* "unix:/run/oxpecker/otlp.sock", ":9464" */
+	const char *option;		/* "receive.otlp.http" */
+	bool datagrams;
+	const struct node *node;	/* where it is written; NULL: a default */
+};
+
+/* In the order in which they are opened last to first; in the configuration's arena. */
+const struct own_address *addresses_of(const struct agent_config *);
+/* Complains about each that collides with one before it, and each destination or target that is one of them. 0, or
+ * -EINVAL. */
+int addresses_check(struct agent_config *) MUST_CHECK;
+/* "127.0.0.1:9464 (listen), unix:/run/control.sock (control)": all of them, or those that others than this machine can
+ * reach. "nothing" for none; as many as there is room for. */
+enum address_reach { ADDRESSES_ALL, ADDRESSES_OPEN };
+void addresses_tell(const struct own_address *, enum address_reach, char *to, size_t room);
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * Where `state` is when the configuration does not say: the first of these that can be used.
+ *
+ *   $STATE_DIRECTORY                   systemd made it for us
+ *   $XDG_STATE_HOME/oxpecker
+ *   /var/lib/oxpecker                  if it is there, as a package or a volume has it, and we may write to it
+ *   $HOME/.local/state/oxpecker        if it can be made
+ *   $TMPDIR/oxpecker, /tmp/oxpecker    in a container only, where nobody else has a hand in it: a user without a home,
+ *                                      a root file system that is read-only, and one volume for what is temporary
+ *
+ * The first two are somebody's word and are taken as they are. When nothing can be used it is the one that can be made
+ * by hand, /var/lib/oxpecker, and opening it says what is wrong.
+ */
+#ifndef OXP_STATE_PATH_H
+#define OXP_STATE_PATH_H
+
+#include "config/arena.h"
+
+struct state_path_world {
+	const char *root; /* what stands before /var/lib and /tmp: "", or a folder of a test */
+	const char *state_directory, *xdg_state_home, *home, *tmpdir; /* NULL: not set */
+	bool in_container;
+};
+
+/* In the arena. *ret_temporary: it may go with the container. */
+const char *state_path_default(struct config_arena *, const struct state_path_world *, bool *ret_temporary);
+
+#endif
