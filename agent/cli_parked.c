@@ -85,7 +85,7 @@ static void tell_refusal(const struct cli_parked *c, const struct cli_answer *a)
 	char said[SAID_MAX];
 
 	if (a->status == 200)
-		snprintf(said, sizeof said, "what answers at %s is no agent; is `control` another in its configuration?",
+		snprintf(said, sizeof said, "what answers at %s is no agent: see `control` in its configuration",
 			c->control);
 	else
 		snprintf(said, sizeof said, "%s: HTTP %u: %.*s", c->control, a->status,
@@ -147,16 +147,6 @@ static void print_head(const struct cli_parked *c)
 		printf("%-8s %-24s %-32s %5s %9s  %s\n", "ID", "WHEN", "DESTINATION", "TRIES", "BYTES", "REASON");
 }
 
-/* What is written for a terminal is one line that does nothing to it; what goes elsewhere is as it is. */
-static void print_payload(struct bytes payload)
-{
-	if (isatty(STDOUT_FILENO))
-		text_put(stdout, payload);
-	else
-		fwrite(payload.data, 1, payload.size, stdout);
-	putchar('\n');
-}
-
 static void print_json(const json_t *json, size_t form)
 {
 	char *line = json_dumps(json, form);
@@ -181,11 +171,16 @@ static void print_row(const struct cli_parked *c, const json_t *row)
 	puts(json_is_true(json_object_get(row, "ready")) ? "" : "  (its file's position is not saved yet)");
 }
 
+static void print_line(struct bytes text)
+{
+	text_put(stdout, text);
+	putchar('\n');
+}
+
 static void print_member(const char *name, const char *value)
 {
 	printf("%-12s ", name);
-	text_put(stdout, bytes_of(value));
-	putchar('\n');
+	print_line(bytes_of(value));
 }
 
 static void print_whole(const struct cli_parked *c, const json_t *row)
@@ -204,7 +199,7 @@ static void print_whole(const struct cli_parked *c, const json_t *row)
 		number(row, "generation"), number(row, "offset"), number(row, "bytes"),
 		json_is_true(json_object_get(row, "damaged")) ? ", damaged" : "");
 	if (json_is_string(payload))
-		print_payload((struct bytes){ json_string_value(payload), json_string_length(payload) });
+		print_line((struct bytes){ json_string_value(payload), json_string_length(payload) });
 	else if (payload)
 		print_json(payload, JSON_INDENT(2));
 }

@@ -380,7 +380,7 @@ def test_without_a_usable_folder_for_state_is_said_what_to_set(nobodys):
     child = as_nobody(["--set", "state=/proc/nowhere"])
     _, err = child.communicate(timeout=20)
     assert child.returncode == 1
-    for word in ("state.path: cannot make /proc/nowhere", "--set state=/FOLDER", "$STATE_DIRECTORY", "user 1001"):
+    for word in ("state.path: cannot use /proc/nowhere", "--set state=/FOLDER", "$STATE_DIRECTORY", "user 1001"):
         assert word in err, err
 
 
