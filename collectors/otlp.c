@@ -73,8 +73,7 @@ static void answer(struct http_request *request, unsigned status, const char *me
 static void otlp_look(struct door_request *r)
 {
 	size_t at = 0;
-	enum otlp_fault fault =
-		otlp_traces_check(r->data, r->size, &otlp_limits_default, &otlp_of(r)->summary, &at);
+	enum otlp_fault fault = otlp_traces_check(r->data, r->size, &otlp_of(r)->summary, &at);
 
 	if (fault == OTLP_OK)
 		return;

@@ -1,6 +1,7 @@
 """Traces: OTLP/HTTP in, OTLP/HTTP out, with the real SDKs and Jaeger, and with bodies nobody should send."""
 
 import gzip
+import json
 import os
 import socket
 import time
@@ -12,6 +13,7 @@ from google.protobuf.internal.encoder import _VarintBytes as varint
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTraceServiceRequest,
                                                                       ExportTraceServiceResponse)
 
+from lib import agent as agents
 from lib import fault, unix_http
 from lib.wait import wait_until
 
@@ -128,17 +130,24 @@ def test_an_empty_request_is_fine(oxpecker, fault_server):
     assert agent.booked("received", signal="traces") == 0
 
 
-def nested(depth):
-    """An attribute whose value is an array in an array in an array …"""
-    value = b"\x0a\x01x"
-    for _ in range(depth):
-        array = b"\x0a" + varint(len(value)) + value
-        value = b"\x2a" + varint(len(array)) + array
-    attribute = b"\x0a\x01k\x12" + varint(len(value)) + value
-    span = b"\x0a\x10" + b"\x01" * 16 + b"\x12\x08" + b"\x01" * 8 + b"\x4a" + varint(len(attribute)) + attribute
-    for tag in (b"\x12", b"\x12", b"\x0a"):
-        span = tag + varint(len(span)) + span
-    return span
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def value_in(levels, map_=False):
+    """The attribute "deep": a text in an array in an array in an array … or in maps."""
+    value = field(1, b"x")
+    for _ in range(levels):
+        value = field(6, field(1, field(1, b"k") + field(2, value))) if map_ else field(5, field(1, value))
+    return field(1, b"deep") + field(2, value)
+
+
+def nested(levels, map_=False, service=b"deep"):
+    """By hand, as Python's protobuf reads no more than 100 messages in messages."""
+    times = b"\x39" + time.time_ns().to_bytes(8, "little")
+    span = field(1, os.urandom(16)) + field(2, b"\x01" * 8) + times + field(9, value_in(levels, map_))
+    resource = field(1, field(1, b"service.name") + field(2, field(1, service)))
+    return field(1, field(1, resource) + field(2, field(2, span)))
 
 
 def with_change(change):
@@ -171,6 +180,36 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     wait_settled(agent)
     assert spans_at(server) == [1, 2, 3, 4]
     assert agent.metric("oxpecker_refused_bad_total") == 1
+
+
+@pytest.mark.parametrize("kind", ["maps", "arrays"])
+def test_values_nest_as_deep_as_sdks_let_them(oxpecker, jaeger, tmp_path, kind):
+    """64 levels, into Jaeger, into a file and into the embedded store."""
+    shown = str(tmp_path / "spans.jsonl")
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "export": {
+        "jaeger": {"type": "otlp", "endpoint": jaeger.otlp_http}, "file": {"path": shown}, "store": {}}}})
+    service = f"deep-{kind}"
+    assert post(agent, nested(64, kind == "maps", service.encode())).status_code == 200
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces", destination="traces.export.jaeger") == 1
+    wait_until(lambda: jaeger.spans(service), 20, "the span in Jaeger")
+    text = jaeger.spans(service)[0]["attributes"]["deep"]
+    assert text == ('{"k":' * 64 + '"x"' + "}" * 64 if kind == "maps" else "[" * 64 + '"x"' + "]" * 64)
+    with open(shown, encoding="utf-8") as file:
+        request = json.load(file)
+    assert levels_of(request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0]["value"]) == 64
+    done = agents.run("show", "traces", "--json", "--config", agent.config_path)
+    assert levels_of(json.loads(done.stdout)["details"]["attributes"][0]["value"]) == 64
+
+
+def levels_of(value):
+    """How deep a value of OTLP/JSON is."""
+    levels = 0
+    while "stringValue" not in value:
+        levels += 1
+        value = (value["arrayValue"]["values"][0] if "arrayValue" in value
+                 else value["kvlistValue"]["values"][0]["value"])
+    return levels
 
 
 def test_a_gzip_bomb_is_refused(oxpecker, fault_server):

@@ -66,7 +66,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t rejected;
 	size_t at = 0;
 	int written;
-	enum otlp_fault fault = otlp_traces_check((const char *)data, size, &otlp_limits_default, &sum, &at);
+	enum otlp_fault fault = otlp_traces_check((const char *)data, size, &sum, &at);
 
 	need(at <= size && fault < OTLP_FAULTS);
 	buffer_init(&text, TEXT_MAX);
