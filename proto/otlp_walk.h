@@ -24,12 +24,13 @@ enum {
 	OTLP_DEPTH_MAX = 7 + 3 * OTLP_LEVELS_MAX,
 };
 
-/* Those from OTLP_UTF8 on can be mended; before it the frame itself is wrong. */
+/* Up to OTLP_FIELD_NUMBER the frame is wrong; what is wrong from OTLP_UTF8 on can be mended. */
 enum otlp_fault {
 	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_GROUP, OTLP_FIELD_NUMBER, OTLP_UTF8, OTLP_TRACE_ID,
 	OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_LINK_ID, OTLP_DEEP, OTLP_FAULTS
 };
 const char *otlp_fault_name(enum otlp_fault fault);	/* in words */
+static inline bool otlp_fault_can_be_mended(enum otlp_fault fault) { return fault >= OTLP_UTF8; }
 
 struct otlp_summary { uint64_t resources, scopes, spans; };
 
