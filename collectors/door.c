@@ -33,7 +33,7 @@ static void request_free(struct door_request *r)
 	if (r->door->type->free)
 		r->door->type->free(r);
 	batch_free(r->batch);
-	batch_free(r->packed);
+	batch_free(r->before);
 	free(r);
 }
 
@@ -215,21 +215,19 @@ static void offer(struct door_request *r)
 		door_refuse(r, 503, no_room);
 }
 
-static void look_and_offer(struct door_request *r)
-{
-	if (r->fault)
-		door_refuse(r, 400, r->fault);
-	else
-		offer(r);
-}
 
 /* In the CPU lane. */
 static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
 	size_t got = 0;
-	int failed = r->gzip ? gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got) : 0;
+	int failed;
 
+	if (r->rewriting) {
+		r->door->type->rewrite(r);
+		return;
+	}
+	failed = r->gzip ? gunzip_into(r->door->gunzip, r->old, r->data, r->room, &got) : 0;
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
 	if (failed) {
 		r->fault = "the body is no gzip, is cut short, or is larger than body_max";
@@ -252,8 +250,8 @@ static void to_lane(struct door_request *r)
 	door_refuse(r, 503, "busy; try again");
 }
 
-/* Memory for the inflated body. False: refused. */
-static bool reserve_inflated(struct door_request *r, size_t size)
+/* Memory for the body as it will be. False: refused. */
+static bool reserve_anew(struct door_request *r, size_t size)
 {
 	batch_free(r->batch);
 	r->data = NULL;
@@ -271,8 +269,49 @@ static void inflate_again(struct door_request *r)
 {
 	size_t max = r->door->body_max, room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
 
-	if (reserve_inflated(r, room < max ? room : max))
+	if (reserve_anew(r, room < max ? room : max))
 		to_lane(r);
+}
+
+/* What stands in the batch is old: the new body gets a batch of its own. False: refused. */
+static bool make_old(struct door_request *r, size_t size)
+{
+	r->before = r->batch;
+	r->old = (struct bytes){ r->data, r->size };
+	r->batch = NULL;
+	return reserve_anew(r, size);
+}
+
+static void old_is_done(struct door_request *r)
+{
+	batch_free(r->before);
+	r->before = NULL;
+}
+
+static void rewrite(struct door_request *r)
+{
+	bool large = r->size > DOOR_INLINE_MAX;
+
+	r->rewriting = true;
+	if (!make_old(r, r->wants))
+		return;
+	if (large) {
+		to_lane(r);
+		return;
+	}
+	r->door->type->rewrite(r);
+	old_is_done(r);
+	offer(r);
+}
+
+static void go_on(struct door_request *r)
+{
+	if (r->fault)
+		door_refuse(r, 400, r->fault);
+	else if (r->wants > 0 && !r->rewriting)
+		rewrite(r);
+	else
+		offer(r);
 }
 
 /* Back on the loop. */
@@ -285,10 +324,9 @@ static void worked_on(struct job *job)
 		inflate_again(r);
 		return;
 	}
-	batch_free(r->packed);
-	r->packed = NULL;
+	old_is_done(r);
 	if (r->request)
-		look_and_offer(r);
+		go_on(r);
 	else
 		request_free(r);
 }
@@ -306,10 +344,7 @@ static void inflate(struct door_request *r)
 		door_refuse(r, 413, "the request is larger than body_max when inflated");
 		return;
 	}
-	r->packed = r->batch;
-	r->packed_bytes = (struct bytes){ r->data, r->size };
-	r->batch = NULL;
-	if (reserve_inflated(r, size))
+	if (make_old(r, size))
 		to_lane(r);
 }
 
@@ -328,7 +363,7 @@ void door_complete(void *context, struct http_request *request)
 		to_lane(r);
 	else {
 		r->door->type->look(r);
-		look_and_offer(r);
+		go_on(r);
 	}
 }
 

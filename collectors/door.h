@@ -35,8 +35,12 @@ struct gunzip;
 struct door_type {
 	enum signal signal;
 	size_t request_size; /* of the struct that begins with a struct door_request */
-	/* On the loop or in the CPU lane: looks at data and size, sets `fault`. Nobody else's memory is touched. */
+	/* On the loop or in the CPU lane: looks at data and size, sets `fault`, or `wants` where the body has to be
+	 * written anew. Nobody else's memory is touched. */
 	void (*look)(struct door_request *);
+	/* Where look() was, after it asked for `wants` bytes: writes there, at data, what `old` is to become, and sets
+	 * `size`. NULL for a door that never asks. */
+	void (*rewrite)(struct door_request *);
 	/* On the loop: makes items of what is fine. False: no room. */
 	bool (*fill)(struct door_request *);
 	/* They are taken: counts them, and ends with door_answered(). */
@@ -80,8 +84,10 @@ struct door_request {
 	size_t size, room;
 	bool gzip, in_lane, kept;
 	bool short_of_room; /* it inflates to more than `room` */
-	struct batch *packed; /* the compressed bytes while they are inflated */
-	struct bytes packed_bytes;
+	bool rewriting;
+	size_t wants; /* bytes that rewrite() needs; 0: the body stays as it is */
+	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or what is written anew */
+	struct bytes old;
 	const char *fault; /* why the body is refused; NULL when fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };

@@ -336,9 +336,9 @@ void otlp_mend_write(struct bytes body, const struct otlp_mend *plan, char *to)
 
 /* Telling. */
 
-struct note { char *to; size_t room; };
+struct told { char *to; size_t room; };
 
-__attribute__((format(printf, 2, 3))) static void tell(struct note *n, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static void tell(struct told *n, const char *format, ...)
 {
 	va_list args;
 	int size;
@@ -372,7 +372,7 @@ static void name_of(struct bytes span, char to[3 * NAME_SHOWN + 1])
 
 void otlp_mend_tell(const struct otlp_mend *m, char *to, size_t room)
 {
-	struct note n = { to, room };
+	struct told n = { to, room };
 	char name[3 * NAME_SHOWN + 1];
 
 	to[0] = '\0';
