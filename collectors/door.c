@@ -227,6 +227,7 @@ static void work_on(struct job *job)
 		r->door->type->rewrite(r);
 		return;
 	}
+	r->later = false;
 	failed = r->gzip ? gunzip_into(r->door->gunzip, r->old, r->data, r->room, &got) : 0;
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
 	if (failed) {
@@ -290,7 +291,7 @@ static void old_is_done(struct door_request *r)
 
 static void rewrite(struct door_request *r)
 {
-	bool large = r->size > DOOR_INLINE_MAX;
+	bool large = r->size > DOOR_MEND_INLINE_MAX;
 
 	r->rewriting = true;
 	if (!make_old(r, r->wants))
@@ -308,6 +309,8 @@ static void go_on(struct door_request *r)
 {
 	if (r->fault)
 		door_refuse(r, 400, r->fault);
+	else if (r->later)
+		to_lane(r);
 	else if (r->wants > 0 && !r->rewriting)
 		rewrite(r);
 	else

@@ -17,6 +17,7 @@
 
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
+	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same of what is written anew, or looked at more than once for that */
 	DOOR_REASON_MAX = 256,
 	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that peers have not taken; then nothing more is */
 };
@@ -36,7 +37,8 @@ struct door_type {
 	enum signal signal;
 	size_t request_size; /* of the struct that begins with a struct door_request */
 	/* On the loop or in the CPU lane: looks at data and size, sets `fault`, or `wants` where the body has to be
-	 * written anew. Nobody else's memory is touched. */
+	 * written anew. On the loop it may set `later` instead, and is called again in the lane. Nobody else's memory
+	 * is touched. */
 	void (*look)(struct door_request *);
 	/* Where look() was, after it asked for `wants` bytes: writes there, at data, what `old` is to become, and sets
 	 * `size`. NULL for a door that never asks. */
@@ -84,7 +86,7 @@ struct door_request {
 	size_t size, room;
 	bool gzip, in_lane, kept;
 	bool short_of_room; /* it inflates to more than `room` */
-	bool rewriting;
+	bool later, rewriting;
 	size_t wants; /* bytes that rewrite() needs; 0: the body stays as it is */
 	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or what is written anew */
 	struct bytes old;

@@ -80,8 +80,12 @@ static void answer(struct http_request *request, unsigned status, const char *me
 static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
 {
 	struct otlp_mend *m = &otlp_of(r)->mend;
-	enum otlp_fault fault = otlp_mend_plan((struct bytes){ r->data, r->size }, m, at);
+	enum otlp_fault fault;
 
+	r->later = !r->in_lane && r->size > DOOR_MEND_INLINE_MAX;
+	if (r->later)
+		return OTLP_OK;
+	fault = otlp_mend_plan((struct bytes){ r->data, r->size }, m, at);
 	if (fault)
 		return fault;
 	otlp_mend_tell(m, r->reason, sizeof r->reason);
