@@ -215,7 +215,6 @@ static void offer(struct door_request *r)
 		door_refuse(r, 503, no_room);
 }
 
-
 /* In the CPU lane. */
 static void work_on(struct job *job)
 {

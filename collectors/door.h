@@ -17,7 +17,7 @@
 
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
-	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same of what is written anew, or looked at more than once for that */
+	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be written anew */
 	DOOR_REASON_MAX = 256,
 	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that peers have not taken; then nothing more is */
 };

@@ -90,9 +90,11 @@ static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
 		return fault;
 	otlp_mend_tell(m, r->reason, sizeof r->reason);
 	m->span = (struct bytes){ "", 0 };
+	if (m->spans == 0) /* there is nothing to write */
+		return OTLP_OK;
+	r->wants = m->room;
 	if (m->size > r->door->body_max || m->room > 2 * r->door->body_max)
 		r->fault = "what is wrong in the request takes more than body_max to mend: send less at a time";
-	r->wants = m->spans > 0 ? m->room : 0;
 	return OTLP_OK;
 }
 
@@ -134,8 +136,7 @@ static void tell_mended(struct collector *c, const char *what)
 	if (c->told.ns && mono_since(now, c->told).ns < DURATION_S(TELL_MENDED_S).ns)
 		return;
 	c->told = now;
-	host_log(c->door.host, LOG_LEVEL_WARN, "a request that is not as it should be was taken in part, or mended: %s",
-		what);
+	host_log(c->door.host, LOG_LEVEL_WARN, "a request was mended, or taken without some of its spans: %s", what);
 }
 
 static void count_mended(struct collector *c, const struct otlp_mend *m)
