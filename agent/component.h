@@ -129,6 +129,9 @@ enum admit host_offer_kept(struct host *, struct batch **batch, void (*done)(voi
 
 /* Logs and traces: so much has come and is lost, since the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
+/* Logs and traces, of a source that cannot be read again: so much has come and is refused here for good, since no
+ * destination could take it (rejected). The peer is told. */
+void host_refused(struct host *, uint64_t records, uint64_t bytes);
 
 /*
  * A send under way: one batch, one exporter, one try. Of the batch's items it is about those that send_wants(). The

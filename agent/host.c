@@ -158,6 +158,11 @@ void host_lost(struct host *h, uint64_t records, uint64_t bytes)
 	source_lost(h->source, records, bytes);
 }
 
+void host_refused(struct host *h, uint64_t records, uint64_t bytes)
+{
+	source_refused(h->source, records, bytes);
+}
+
 /* Metrics and checks. */
 
 void host_collected(struct host *h)

@@ -89,7 +89,7 @@ static void request_free(struct door_request *r)
 {
 	r->door->open--;
 	batch_free(r->batch);
-	batch_free(r->packed);
+	batch_free(r->before);
 	give_back_work(r);
 	r->door->replies -= r->reply_room;
 	batch_free(r->reply_batch);
@@ -164,6 +164,36 @@ static bool reserve_reply(struct door_request *r)
 	}
 	refuse_full(r, fits ? no_room : unread);
 	return false;
+}
+
+/* Memory for the body as it will be. False: refused. */
+static bool reserve_anew(struct door_request *r, size_t size)
+{
+	batch_free(r->batch);
+	r->data = NULL;
+	r->fault = NULL;
+	r->size = r->room = 0;
+	r->batch = host_batch_new(r->door->host, r->door->type->signal);
+	if (r->batch && reserve(r, size))
+		return true;
+	refuse_full(r, no_room);
+	return false;
+}
+
+/* What stands in the batch is old: the new body gets a batch of its own. False: refused. */
+static bool make_old(struct door_request *r, size_t size)
+{
+	OXP_ASSERT(!r->before);
+	r->before = r->batch;
+	r->old = (struct bytes){ r->data, r->size };
+	r->batch = NULL;
+	return reserve_anew(r, size);
+}
+
+static void old_is_done(struct door_request *r)
+{
+	batch_free(r->before);
+	r->before = NULL;
 }
 
 enum http_take door_begin(struct door *d, struct http_request *request, const char *wanted)
@@ -300,7 +330,7 @@ static void inflate_body(struct door_request *r)
 {
 	const struct door_type *type = r->door->type;
 	size_t got = 0;
-	int failed = gunzip_into(r->door->gunzip, r->packed_bytes, r->data, r->room, &got);
+	int failed = gunzip_into(r->door->gunzip, r->old, r->data, r->room, &got);
 
 	r->short_of_room = failed == -EFBIG && r->room < r->door->body_max;
 	r->over_max = failed == -EFBIG && !r->short_of_room;
@@ -320,12 +350,20 @@ static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
 
-	if (r->stage == DOOR_INFLATE)
+	switch (r->stage) {
+	case DOOR_INFLATE:
 		inflate_body(r);
-	else if (r->stage == DOOR_LOOK)
+		break;
+	case DOOR_LOOK:
 		r->door->type->look(r);
-	else
+		break;
+	case DOOR_MEND:
+		r->door->type->mend(r);
+		break;
+	case DOOR_WRITE:
 		r->door->type->write(r);
+		break;
+	}
 }
 
 static void worked_on(struct job *job);
@@ -350,14 +388,12 @@ static void written(struct door_request *r)
 	offer(r);
 }
 
-/* What the body is, is known. */
-static void looked_at(struct door_request *r)
+/* The body is what will be offered. */
+static void write_reply(struct door_request *r)
 {
 	const struct door_type *type = r->door->type;
 
-	if (r->fault) {
-		door_refuse(r, r->over_max ? 413 : 400, r->fault);
-	} else if (!type->reply_max) {
+	if (!type->reply_max) {
 		offer(r);
 	} else if (!reserve_reply(r)) {
 		return;
@@ -367,6 +403,39 @@ static void looked_at(struct door_request *r)
 		type->write(r);
 		written(r);
 	}
+}
+
+static void mended(struct door_request *r)
+{
+	old_is_done(r);
+	write_reply(r);
+}
+
+static void mend(struct door_request *r)
+{
+	bool large = r->size > DOOR_MEND_INLINE_MAX;
+
+	if (!make_old(r, r->wants))
+		return;
+	if (large) {
+		to_lane(r, DOOR_MEND);
+	} else {
+		r->door->type->mend(r);
+		mended(r);
+	}
+}
+
+/* What the body is, is known, or who looked at it on the loop wants the lane for that. */
+static void looked_at(struct door_request *r)
+{
+	if (r->fault)
+		door_refuse(r, r->over_max ? 413 : 400, r->fault);
+	else if (r->later)
+		to_lane(r, DOOR_LOOK);
+	else if (r->wants > 0)
+		mend(r);
+	else
+		write_reply(r);
 }
 
 static void look_at(struct door_request *r)
@@ -393,26 +462,12 @@ static size_t smaller(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Memory for the inflated body. False: refused. */
-static bool reserve_inflated(struct door_request *r, size_t size)
-{
-	batch_free(r->batch);
-	r->data = NULL;
-	r->fault = NULL;
-	r->size = r->room = 0;
-	r->batch = host_batch_new(r->door->host, r->door->type->signal);
-	if (r->batch && reserve(r, size))
-		return true;
-	refuse_full(r, no_room);
-	return false;
-}
-
 /* Of several members only the size of the last was known, or it was not true: again, with more room. */
 static void inflate_again(struct door_request *r)
 {
 	size_t room = 2 * r->room > FIRST_ROOM ? 2 * r->room : FIRST_ROOM;
 
-	if (reserve_inflated(r, smaller(room, r->door->body_max)))
+	if (reserve_anew(r, smaller(room, r->door->body_max)))
 		to_lane(r, DOOR_INFLATE);
 }
 
@@ -422,8 +477,7 @@ static void inflated(struct door_request *r)
 		inflate_again(r);
 		return;
 	}
-	batch_free(r->packed);
-	r->packed = NULL;
+	old_is_done(r);
 	if (r->door->type->need && !r->fault)
 		look_at(r);
 	else
@@ -436,14 +490,24 @@ static void worked_on(struct job *job)
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
 
 	r->in_lane = false;
-	if (!r->request)
+	if (!r->request) {
 		request_free(r);
-	else if (r->stage == DOOR_INFLATE)
+		return;
+	}
+	switch (r->stage) {
+	case DOOR_INFLATE:
 		inflated(r);
-	else if (r->stage == DOOR_LOOK)
+		break;
+	case DOOR_LOOK:
 		looked_at(r);
-	else
+		break;
+	case DOOR_MEND:
+		mended(r);
+		break;
+	case DOOR_WRITE:
 		written(r);
+		break;
+	}
 }
 
 /* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
@@ -457,11 +521,7 @@ static void inflate(struct door_request *r)
 		return;
 	}
 	size = smaller(gzip_inflated_size((struct bytes){ r->data, r->size }), r->size * GZIP_RATIO_MAX);
-	size = smaller(size, r->door->body_max);
-	r->packed = r->batch;
-	r->packed_bytes = (struct bytes){ r->data, r->size };
-	r->batch = NULL;
-	if (reserve_inflated(r, size))
+	if (make_old(r, smaller(size, r->door->body_max)))
 		to_lane(r, DOOR_INFLATE);
 }
 

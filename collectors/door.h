@@ -1,9 +1,9 @@
 /*
  * What the doors that take bodies over HTTP have in common: a request's body is read straight into the memory of the
- * batch it will be, inflated into memory that the budget gave for it, looked at in the CPU lane when it is large, and
- * answered once it is held, in memory or on disk, or refused. Whatever this takes is given by the budget before it is
- * used: the memory that looking works in, and the answer, until the peer has taken it. What finds no room is refused
- * before anything of it is taken.
+ * batch it will be, inflated or mended into memory that the budget gave for it, looked at in the CPU lane when it is
+ * large, and answered once it is held, in memory or on disk, or refused. Whatever this takes is given by the budget
+ * before it is used: the body that is inflated or mended, the memory that looking works in, and the answer, until the
+ * peer has taken it. What finds no room is refused before anything of it is taken.
  *
  * A door is the part of a collector; a request begins with door_begin() in the route's begin(), the other callbacks of
  * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
@@ -19,6 +19,7 @@
 
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
+	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be written anew */
 	DOOR_REASON_MAX = 256,
 	DOOR_OPTION_MAX = 128,
 	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that are made or not taken; beyond that one at a time */
@@ -37,8 +38,14 @@ extern const char *const door_acks[]; /* the words */
 struct door_request;
 struct gunzip;
 
-/* What a job in the lane does. */
-enum door_stage { DOOR_INFLATE, DOOR_LOOK, DOOR_WRITE };
+/* What a job in the lane does, in the order in which a body comes by; each is left out where there is nothing to do,
+ * and all but the first are done on the loop where the body, or the answer, is small. */
+enum door_stage {
+	DOOR_INFLATE, /* may come again, with more room; looks at the body as well where that needs no memory */
+	DOOR_LOOK,
+	DOOR_MEND, /* the body is written anew, into a batch of its own */
+	DOOR_WRITE, /* the answer */
+};
 
 /* What a kind of door does with a body. */
 struct door_type {
@@ -49,8 +56,13 @@ struct door_type {
 	void (*count)(struct door_request *, struct bytes piece);
 	/* How many bytes of `work` look() uses; after it they stay until fill() has been called. NULL: none. */
 	size_t (*need)(const struct door_request *);
-	/* On the loop or in the CPU lane: looks at data and size, sets `fault`. Nobody else's memory is touched. */
+	/* On the loop or in the CPU lane: looks at data and size, sets `fault`, or `wants` where the body has to be
+	 * mended. On the loop it may set `later` instead: then it is called again in the lane, where it clears that.
+	 * Nobody else's memory is touched. */
 	void (*look)(struct door_request *);
+	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes at data what `old` is to become,
+	 * and sets `size`. NULL for a door that never asks. */
+	void (*mend)(struct door_request *);
 	/* How long the answer is at most, and writes it to `reply`, sets reply_size; on the loop or in the CPU lane.
 	 * NULL: taken() makes a small one. */
 	size_t (*reply_max)(const struct door_request *);
@@ -86,11 +98,10 @@ struct door {
 /*
  * One request, from its headers to its answer.
  *
- * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; work and reply
- * stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`. In
- * the lane
- * only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline has the
- * batch, or has said what became of it and the answer is due.
+ * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; old, work and
+ * reply stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`.
+ * In the lane only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the
+ * pipeline has the batch, or has said what became of it and the answer is due.
  */
 struct door_request {
 	struct job job;
@@ -102,13 +113,16 @@ struct door_request {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane, kept;
-	bool over_max, short_of_room; /* it inflates to more than `room`, which is or is less than body_max */
+	bool short_of_room; /* it inflates to more than `room`, which is less than body_max */
+	bool over_max; /* what `fault` says is that it becomes larger than body_max: 413 */
+	bool later; /* look() is to be called in the lane */
 	enum door_stage stage;
+	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
+	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or what is mended */
+	struct bytes old;
 	struct batch *work_batch, *reply_batch;
 	char *work, *reply;
 	size_t reply_size, reply_room;
-	struct batch *packed; /* the compressed bytes while they are inflated */
-	struct bytes packed_bytes;
 	const char *fault; /* why the body is refused; NULL when fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };

@@ -1,7 +1,9 @@
 /*
  * The `otlp` door: spans over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
  *
- * A body is checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch.
+ * A body is checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch. A
+ * wrong frame is answered 400. Where the frame is fine, what is wrong with a part costs that part and no more, and the
+ * answer says so as a partial success: a span that cannot be mended is refused, the rest is mended (proto/otlp_mend.h).
  * The answer says that the spans are held within the budget (`ack: memory`), or that they are on disk (`ack: disk`). No
  * room: 503 with Retry-After, and nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer
  * has the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
@@ -10,6 +12,7 @@
 #include <stdlib.h>
 
 #include "collectors/door.h"
+#include "proto/otlp_mend.h"
 #include "proto/otlp_response.h"
 #include "proto/otlp_walk.h"
 
@@ -17,6 +20,8 @@ enum {
 	/* google.rpc.Code */
 	RPC_INVALID_ARGUMENT = 3,
 	RPC_UNAVAILABLE = 14,
+	TELL_MENDED_S = 60,
+	ANSWER_MAX = 4096,
 };
 
 struct otlp_door_config {
@@ -45,12 +50,13 @@ struct collector {
 	struct door door;
 	const struct otlp_door_config *config;
 	struct http_route routes[2];
-	uint64_t *spans;
+	struct mono_time told; /* when it was logged that a request was mended; 0: never */
+	uint64_t *spans, *refused, *texts, *values, *links;
 };
 
 struct otlp_request {
 	struct door_request base;
-	struct otlp_summary summary;
+	struct otlp_mend mend; /* `room` is 0 when all was fine; `span` is never set */
 };
 
 static struct otlp_request *otlp_of(struct door_request *r)
@@ -64,7 +70,7 @@ static void answer(struct http_request *request, unsigned status, const char *me
 	int code = status == 503 ? RPC_UNAVAILABLE : RPC_INVALID_ARGUMENT;
 	struct buffer out;
 
-	buffer_init(&out, 4096);
+	buffer_init(&out, ANSWER_MAX);
 	if (message && otlp_status_write(code, message, &out) < 0)
 		buffer_clear(&out);
 	http_respond(request, &(struct http_answer){ .status = status,
@@ -74,39 +80,105 @@ static void answer(struct http_request *request, unsigned status, const char *me
 	buffer_done(&out);
 }
 
+/* What was done is told in `reason`. */
+static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
+{
+	struct otlp_mend *m = &otlp_of(r)->mend;
+	enum otlp_fault fault;
+
+	r->later = !r->in_lane && r->size > DOOR_MEND_INLINE_MAX;
+	if (r->later)
+		return OTLP_OK;
+	fault = otlp_mend_plan((struct bytes){ r->data, r->size }, m, at);
+	if (fault)
+		return fault;
+	otlp_mend_tell(m, r->reason, sizeof r->reason);
+	m->span = (struct bytes){ "", 0 };
+	if (m->spans == 0) /* there is nothing to write */
+		return OTLP_OK;
+	r->wants = m->room;
+	r->over_max = m->size > r->door->body_max || m->room > 2 * r->door->body_max;
+	if (r->over_max)
+		r->fault = "what is wrong in the request takes more than body_max to mend: send less at a time";
+	return OTLP_OK;
+}
+
 static void otlp_look(struct door_request *r)
 {
 	size_t at = 0;
-	enum otlp_fault fault =
-		otlp_traces_check(r->data, r->size, &otlp_limits_default, &otlp_of(r)->summary, &at);
+	struct otlp_summary sum;
+	enum otlp_fault fault = otlp_traces_check(r->data, r->size, &sum, &at);
 
+	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
+	if (otlp_fault_can_be_mended(fault))
+		fault = plan_mending(r, &at);
 	if (fault == OTLP_OK)
 		return;
 	snprintf(r->reason, sizeof r->reason, "no OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
 	r->fault = r->reason;
 }
 
+static void otlp_mend_body(struct door_request *r)
+{
+	otlp_mend_write(r->old, &otlp_of(r)->mend, r->data);
+	r->size = otlp_of(r)->mend.size;
+}
+
 /* An empty request is fine and nothing to keep. */
 static bool otlp_fill(struct door_request *r)
 {
-	uint64_t spans = otlp_of(r)->summary.spans;
+	uint64_t spans = otlp_of(r)->mend.spans;
 	struct batch_item item = { .size = (uint32_t)r->size, .records = (uint32_t)spans };
 
 	item.data = batch_block_trim(r->batch, r->size); /* a chunked body did not say its size */
 	return spans == 0 || batch_add(r->batch, &item) == 0;
 }
 
+static void tell_mended(struct collector *c, const char *what)
+{
+	struct mono_time now = loop_now(host_loop(c->door.host));
+
+	if (c->told.ns && mono_since(now, c->told).ns < DURATION_S(TELL_MENDED_S).ns)
+		return;
+	c->told = now;
+	host_log(c->door.host, LOG_LEVEL_WARN, "a request was mended, or taken without some of its spans: %s", what);
+}
+
+static void count_mended(struct collector *c, const struct otlp_mend *m)
+{
+	*c->refused += m->refused;
+	*c->texts += m->texts;
+	*c->values += m->values;
+	*c->links += m->links;
+	if (m->refused)
+		host_refused(c->door.host, m->refused, m->refused_bytes);
+}
+
+/* (OTLP specification, "Partial Success": with no span refused the message is a warning.) */
 static void otlp_taken(struct door_request *r)
 {
 	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
+	const struct otlp_mend *m = &otlp_of(r)->mend;
+	struct buffer out;
 
-	*c->spans += otlp_of(r)->summary.spans;
-	door_answered(r, &(struct http_answer){ .status = 200, .content_type = "application/x-protobuf" });
+	*c->spans += m->spans;
+	buffer_init(&out, ANSWER_MAX);
+	if (m->room > 0) {
+		count_mended(c, m);
+		tell_mended(c, r->reason);
+		if (otlp_response_write(m->refused, r->reason, &out) < 0)
+			buffer_clear(&out);
+	}
+	door_answered(r,
+		&(struct http_answer){
+			.status = 200, .content_type = "application/x-protobuf", .body = out.size > 0 ? &out : NULL });
+	buffer_done(&out);
 }
 
 static const struct door_type otlp_door = { .signal = SIGNAL_TRACES,
 	.request_size = sizeof(struct otlp_request),
 	.look = otlp_look,
+	.mend = otlp_mend_body,
 	.fill = otlp_fill,
 	.taken = otlp_taken,
 	.answer = answer };
@@ -135,6 +207,11 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
 	c->spans = host_counter(host, "spans_total", "Spans taken.");
+	c->refused = host_counter(host, "spans_refused_total", "Spans refused by themselves: they have no valid ids.");
+	c->texts = host_counter(host, "strings_mended_total",
+		"Strings of spans that were not UTF-8: U+FFFD stands for each bad byte.");
+	c->values = host_counter(host, "values_emptied_total", "Values of attributes that were nested too deep.");
+	c->links = host_counter(host, "links_left_out_total", "Links of spans with an id of the wrong size.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",
 		.begin = otlp_begin,

@@ -2,9 +2,9 @@
  * OTLP trace requests on the wire: checked in one pass, without decoding, allocation or recursion.
  *
  * What passes otlp_traces_check() is an ExportTraceServiceRequest that a receiver can take: lengths and varints fit,
- * known fields have their wire type, strings are UTF-8, trace ids are 16 and span ids 8 bytes and not all zero,
- * nesting stays under a ceiling, the top level holds whole fields only. Unknown fields are skipped, groups are
- * refused.
+ * known fields have their wire type, strings are UTF-8, trace ids are 16 and span ids 8 bytes and not all zero, values
+ * are nested within OTLP_LEVELS_MAX, the top level holds whole fields only. Unknown fields are skipped, groups are
+ * refused. What does not pass may be mended: otlp_mend.h.
  *
  * Two such bodies one after the other are one request again, since a repeated field merges by concatenation (Protocol
  * Buffers, "Encoding", "Last One Wins"). That is how the exporter builds a batch, and why nothing doubtful may pass
@@ -15,24 +15,28 @@
 
 #include "base/bytes.h"
 
-enum { OTLP_DEPTH_MAX = 64 };
+enum {
+	/* Arrays and maps in an attribute's value, one within another: as many as SDKs let pass (OpenTelemetry
+	 * configuration, `attribute_value_depth_limit`). */
+	OTLP_LEVELS_MAX = 64,
+	/* Messages in messages, the request being the first: request, resource spans, scope spans, span, event, key
+	 * and value, value; then a map, a key and value, and a value for each level. */
+	OTLP_DEPTH_MAX = 7 + 3 * OTLP_LEVELS_MAX,
+};
 
+/* Up to OTLP_FIELD_NUMBER the frame is wrong; what is wrong from OTLP_UTF8 on can be mended. */
 enum otlp_fault {
 	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_GROUP, OTLP_FIELD_NUMBER, OTLP_UTF8, OTLP_TRACE_ID,
-	OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_DEEP, OTLP_FAULTS
+	OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_LINK_ID, OTLP_DEEP, OTLP_FAULTS
 };
-const char *otlp_fault_name(enum otlp_fault);	/* in words */
-
-/* `depth` counts messages in messages, the request being the first: at least 1, at most OTLP_DEPTH_MAX. */
-struct otlp_limits { unsigned depth; };
-extern const struct otlp_limits otlp_limits_default;
+const char *otlp_fault_name(enum otlp_fault fault);	/* in words */
+static inline bool otlp_fault_can_be_mended(enum otlp_fault fault) { return fault >= OTLP_UTF8; }
 
 struct otlp_summary { uint64_t resources, scopes, spans; };
 
-/* *ret_at is where the field with the fault begins, or the end of the span or link that lacks an id; `size` when all is
- * fine. What was counted up to there is in *ret either way. */
-enum otlp_fault otlp_traces_check(const char *body, size_t size, const struct otlp_limits *, struct otlp_summary *ret,
-				  size_t *ret_at);
+/* *ret_at is where the field with the fault begins, or the end of the span that lacks an id; `size` when all is fine.
+ * What was counted up to there is in *ret either way. */
+enum otlp_fault otlp_traces_check(const char *body, size_t size, struct otlp_summary *ret, size_t *ret_at);
 
 /* One span where it stands in the body: slices point into it, what is absent is empty or 0. `attributes` are many
  * fields, so the span's own bytes are given; otlp_wire.h reads them. */

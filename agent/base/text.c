@@ -56,6 +56,24 @@ bool utf8_valid(const char *data, size_t size)
 	return true;
 }
 
+static const char replacement[] = "\xef\xbf\xbd"; /* U+FFFD */
+enum { REPLACEMENT_SIZE = sizeof replacement - 1 };
+
+size_t utf8_mend(const char *data, size_t size, char *to)
+{
+	const unsigned char *p = (const unsigned char *)data, *end = p + size;
+	size_t written = 0;
+
+	while (p < end) {
+		size_t n = utf8_sequence(p, (size_t)(end - p)), wide = n ? n : REPLACEMENT_SIZE;
+		if (to)
+			memcpy(to + written, n ? (const char *)p : replacement, wide);
+		written += wide;
+		p += n ? n : 1;
+	}
+	return written;
+}
+
 enum { FORM_MAX = 6 };
 
 /* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most FORM_MAX. */
@@ -64,8 +82,8 @@ static size_t json_character(const unsigned char *p, size_t n, char *to)
 	static const char hex[] = "0123456789abcdef", short_forms[] = "b\bf\fn\nr\rt\t\"\"\\\\";
 
 	if (n == 0) {
-		memcpy(to, "\xef\xbf\xbd", 3);
-		return 3;
+		memcpy(to, replacement, REPLACEMENT_SIZE);
+		return REPLACEMENT_SIZE;
 	}
 	if (*p >= 0x20 && *p != '"' && *p != '\\') {
 		memcpy(to, p, n);

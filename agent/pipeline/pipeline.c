@@ -243,6 +243,14 @@ void source_lost(struct source *s, uint64_t records, uint64_t bytes)
 	s->pipeline->lost += records * s->route_count;
 }
 
+void source_refused(struct source *s, uint64_t records, uint64_t bytes)
+{
+	for (size_t i = 0; i < s->route_count; i++) {
+		ledger_add(s->routes[i].row, LEDGER_RECEIVED, records, bytes);
+		ledger_add(s->routes[i].row, LEDGER_REJECTED, records, bytes);
+	}
+}
+
 enum admit source_prepare(struct source *s, struct batch **batch)
 {
 	OXP_ASSERT(s->route_count > 0 && (*batch)->signal == s->signal);

@@ -113,8 +113,9 @@ struct batch *source_batch_new(struct source *) MUST_CHECK;
  * go: the next start has it. */
 enum admit source_prepare(struct source *, struct batch **) MUST_CHECK;
 void source_take(struct source *, struct batch **);
-/* host_lost() */
+/* host_lost(), host_refused() */
 void source_lost(struct source *, uint64_t records, uint64_t bytes);
+void source_refused(struct source *, uint64_t records, uint64_t bytes);
 
 /* From now on batches go out at once and back-off is short. */
 void pipeline_drain(struct pipeline *);

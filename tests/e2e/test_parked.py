@@ -9,7 +9,7 @@ import requests
 from lib import agent as agents, fault
 from lib.lines import Writer, assert_same
 from lib.wait import wait_until
-from test_traces import PROTOBUF, request_of
+from test_traces import PROTOBUF, nested, request_of
 
 ROUNDS = 20
 CONFLICT = "failed to parse field [code] of type [long] in document with id 'x'. Preview of field's value: 'no number'"
@@ -337,6 +337,23 @@ def test_refused_spans_are_parked_over_a_kill_and_replayed(refused_spans):
     assert "1 delivered" in parked(agent, "replay", "--all")
     assert server.taken("/v1/traces")[-1].body == body
     assert agent.booked("delivered", signal="traces") == 5 and listed(agent) == []
+    agent.assert_balanced()
+
+
+def test_mended_spans_are_parked_shown_and_replayed_as_mended(oxpecker, fault_server):
+    """As deep as values may be, and with text that was not UTF-8 when it came."""
+    server = fault_server()
+    server.plan(fault.status(400))
+    agent = oxpecker({"traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url}}}})
+    body = nested(64, True, b"caf\xe9")
+    requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).raise_for_status()
+    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 1, 20, "parked")
+    shown = parked(agent, "show", listed(agent)[0]["id"])
+    assert shown.count("kvlistValue") == 64 and "caf\ufffd" in shown
+    server.plan(fault.ok())
+    assert "1 delivered" in parked(agent, "replay", "--all")
+    sent = server.taken("/v1/traces")[-1].body
+    assert "caf\ufffd".encode() in sent and len(sent) == len(body) + 2
     agent.assert_balanced()
 
 

@@ -1,6 +1,7 @@
 """Traces: OTLP/HTTP in, OTLP/HTTP out, with the real SDKs and Jaeger, and with bodies nobody should send."""
 
 import gzip
+import json
 import os
 import socket
 import time
@@ -11,6 +12,7 @@ from google.protobuf.internal.encoder import _VarintBytes as varint
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTraceServiceRequest,
                                                                       ExportTraceServiceResponse)
 
+from lib import agent as agents
 from lib import fault, unix_http
 from lib.wait import wait_until
 
@@ -127,17 +129,24 @@ def test_an_empty_request_is_fine(oxpecker, fault_server):
     assert agent.booked("received", signal="traces") == 0
 
 
-def nested(depth):
-    """An attribute whose value is an array in an array in an array …"""
-    value = b"\x0a\x01x"
-    for _ in range(depth):
-        array = b"\x0a" + varint(len(value)) + value
-        value = b"\x2a" + varint(len(array)) + array
-    attribute = b"\x0a\x01k\x12" + varint(len(value)) + value
-    span = b"\x0a\x10" + b"\x01" * 16 + b"\x12\x08" + b"\x01" * 8 + b"\x4a" + varint(len(attribute)) + attribute
-    for tag in (b"\x12", b"\x12", b"\x0a"):
-        span = tag + varint(len(span)) + span
-    return span
+def field(number, data):
+    return varint(number << 3 | 2) + varint(len(data)) + data
+
+
+def value_in(levels, map_=False):
+    """The attribute "deep": a text in an array in an array in an array … or in maps."""
+    value = field(1, b"x")
+    for _ in range(levels):
+        value = field(6, field(1, field(1, b"k") + field(2, value))) if map_ else field(5, field(1, value))
+    return field(1, b"deep") + field(2, value)
+
+
+def nested(levels, map_=False, service=b"deep"):
+    """By hand, as Python's protobuf reads no more than 100 messages in messages."""
+    times = b"\x39" + time.time_ns().to_bytes(8, "little")
+    span = field(1, os.urandom(16)) + field(2, b"\x01" * 8) + times + field(9, value_in(levels, map_))
+    resource = field(1, field(1, b"service.name") + field(2, field(1, service)))
+    return field(1, field(1, resource) + field(2, field(2, span)))
 
 
 def with_change(change):
@@ -148,11 +157,8 @@ def with_change(change):
 
 BAD = {
     "cut short": request_of(3).SerializeToString()[:-7],
-    "depth 10,000": nested(10000),
-    "zero trace id": with_change(lambda span: setattr(span, "trace_id", bytes(16))),
-    "short trace id": with_change(lambda span: setattr(span, "trace_id", b"short")),
-    "no span id": with_change(lambda span: setattr(span, "span_id", b"")),
-    "bad UTF-8": request_of(1).SerializeToString().replace(b"span 1", b"sp\xff\xfe 1"),
+    "cut short behind bad UTF-8": request_of(3).SerializeToString().replace(b"span 1", b"sp\xff\xfe 1")[:-7],
+    "wrong type beside a zero trace id": with_change(lambda span: setattr(span, "trace_id", bytes(16))) + b"\x08\x01",
     "JSON in disguise": b'{"resourceSpans":[]}',
     "noise": bytes(range(256)) * 4,
 }
@@ -165,11 +171,225 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     assert post(agent, request_of(2).SerializeToString()).status_code == 200
     answer = post(agent, BAD[kind])
     assert answer.status_code == 400 and answer.headers["Content-Type"] == "application/x-protobuf"
-    assert b"OTLP" in answer.content
+    assert b"OTLP" in answer.content and b" at byte " in answer.content
     assert post(agent, request_of(2, first=3).SerializeToString()).status_code == 200
     wait_settled(agent)
     assert spans_at(server) == [1, 2, 3, 4]
     assert agent.metric("oxpecker_refused_bad_total") == 1
+
+
+@pytest.mark.parametrize("kind", ["maps", "arrays"])
+def test_values_nest_as_deep_as_sdks_let_them(oxpecker, jaeger, tmp_path, kind):
+    """64 levels, into Jaeger, into a file and into the embedded store."""
+    shown = str(tmp_path / "spans.jsonl")
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "export": {
+        "jaeger": {"type": "otlp", "endpoint": jaeger.otlp_http}, "file": {"path": shown}, "store": {}}}})
+    service = f"deep-{kind}"
+    assert post(agent, nested(64, kind == "maps", service.encode())).status_code == 200
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces", destination="traces.export.jaeger") == 1
+    wait_until(lambda: jaeger.spans(service), 20, "the span in Jaeger")
+    text = jaeger.spans(service)[0]["attributes"]["deep"]
+    assert text == ('{"k":' * 64 + '"x"' + "}" * 64 if kind == "maps" else "[" * 64 + '"x"' + "]" * 64)
+    with open(shown, encoding="utf-8") as file:
+        request = json.load(file)
+    assert levels_of(request["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["attributes"][0]["value"]) == 64
+    done = agents.run("show", "traces", "--json", "--config", agent.config_path)
+    assert levels_of(json.loads(done.stdout)["details"]["attributes"][0]["value"]) == 64
+
+
+def text_change(span):
+    span.attributes.add().key = "url.path"
+    span.attributes[0].value.string_value = "/cafX.html"
+
+
+LATIN = with_change(text_change).replace(b"/cafX.html", b"/caf\xe9.html")  # as nginx sends it
+# Two spans each: what is wrong with the second; how many arrive; what the answer says.
+SPOILT = {
+    "a Latin-1 path": (LATIN, 2, "not UTF-8: 1"),
+    "a name that is not UTF-8":
+        (request_of(2).SerializeToString().replace(b"span 2", b"sp\xff\xfe 2"), 2, "not UTF-8: 1"),
+    "a resource that is not UTF-8":
+        (request_of(2, "caf?").SerializeToString().replace(b"caf?", b"caf\xe9"), 2, "not UTF-8: 1"),
+    "10,000 arrays": (nested(10000) + nested(1), 2, "deeper than 64 levels: 1"),
+    "65 maps": (nested(65, True) + nested(64), 2, "deeper than 64 levels: 1"),
+    "a zero trace id":
+        (with_change(lambda span: setattr(span, "trace_id", bytes(16))), 1, 'span 2, "span 2": a trace id'),
+    "a short trace id": (with_change(lambda span: setattr(span, "trace_id", b"short")), 1, "1 of 2 spans refused"),
+    "no trace id": (with_change(lambda span: setattr(span, "trace_id", b"")), 1, "a trace id"),
+    "a zero span id": (with_change(lambda span: setattr(span, "span_id", bytes(8))), 1, "a span id"),
+    "no span id": (with_change(lambda span: setattr(span, "span_id", b"")), 1, "a span id"),
+    "a short parent": (with_change(lambda span: setattr(span, "parent_span_id", b"\1\2")), 1, "a parent span id"),
+    "a link with a short id":
+        (with_change(lambda span: setattr(span.links.add(), "trace_id", b"\1")), 2, "links with"),
+}
+
+
+def test_what_is_wrong_with_a_part_costs_no_more(oxpecker, jaeger):
+    """Into a real Jaeger, which answers 400 to the whole request for one id of the wrong size, and shows no span of one
+    with a zero trace id."""
+    agent = oxpecker(config(jaeger.otlp_http))
+    arrived = refused = 0
+    for kind, (body, arrive, said) in SPOILT.items():
+        answer = post(agent, body)
+        assert answer.status_code == 200 and answer.headers["Content-Type"] == "application/x-protobuf", kind
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        assert partial.rejected_spans == 2 - arrive and said in partial.error_message, kind
+        arrived, refused = arrived + arrive, refused + 2 - arrive
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == arrived
+    assert agent.booked("rejected", signal="traces") == agent.metric("oxpecker_spans_refused_total") == refused == 6
+    assert agent.metric("oxpecker_strings_mended_total") == 3
+    assert agent.metric("oxpecker_values_emptied_total") == 2
+    assert agent.metric("oxpecker_links_left_out_total") == 1
+    assert not agent.metric("oxpecker_refused_bad_total")
+    assert agent.err().count("strings that were not UTF-8: 1") == 1, "the first is logged, and no other within a minute"
+
+
+def batch_of(spans, service, bad):
+    """So many spans, each in a trace of its own, with a path; bad[number] is done to some, as (what, path)."""
+    message = request_of(spans, service)
+    for number, span in enumerate(message.resource_spans[0].scope_spans[0].spans, 1):
+        span.trace_id = os.urandom(16)
+        text_change(span)
+        bad.get(number, lambda span: None)(span)
+    return message.SerializeToString()
+
+
+def door(**options):
+    return {"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], **options}}}
+
+
+def zero_trace(span):
+    span.trace_id = bytes(16)
+
+
+def latin(span):
+    span.attributes[0].value.string_value = "/cafY.html"
+
+
+@pytest.mark.parametrize("ack, packed", [("memory", False), ("disk", True)])
+def test_of_512_spans_none_is_lost_for_a_latin_path(oxpecker, jaeger, ack, packed):
+    service = f"latin-{ack}-{packed}"
+    agent = oxpecker({**config(jaeger.otlp_http), **door(ack=ack)})
+    body = batch_of(512, service, {300: latin}).replace(b"/cafY.html", b"/caf\xe9.html")
+    answer = post(agent, gzip.compress(body) if packed else body, **({"Content_Encoding": "gzip"} if packed else {}))
+    assert answer.status_code == 200
+    wait_settled(agent)
+    wait_until(lambda: len(jaeger.spans(service)) == 512, 20, "all spans in Jaeger")
+    paths = [span["attributes"]["url.path"] for span in jaeger.spans(service)]
+    assert paths.count("/cafX.html") == 511 and paths.count("/caf\ufffd.html") == 1
+    assert agent.booked("received", signal="traces") == agent.booked("delivered", signal="traces") == 512
+    assert agent.metric("oxpecker_strings_mended_total") == 1
+
+
+@pytest.mark.parametrize("ack", ["memory", "disk"])
+def test_of_512_spans_one_without_a_trace_is_refused(oxpecker, jaeger, ack):
+    service = f"zero-{ack}"
+    agent = oxpecker({**config(jaeger.otlp_http), **door(ack=ack)})
+    body = batch_of(512, service, {300: zero_trace, 511: latin}).replace(b"/cafY.html", b"/caf\xe9.html")
+    answer = post(agent, body)
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert answer.status_code == 200 and partial.rejected_spans == 1
+    assert 'the first is span 300, "span 300": a trace id' in partial.error_message
+    wait_settled(agent)
+    wait_until(lambda: len(jaeger.spans(service)) == 511, 20, "the others in Jaeger")
+    assert agent.booked("received", signal="traces") == 512
+    assert agent.booked("rejected", signal="traces") == 1
+    assert agent.booked("delivered", signal="traces") == 511
+    assert agent.booked("received", "bytes", signal="traces") == len(body) + len("\ufffd".encode()) - 1
+    spans = request_of(512).resource_spans[0].scope_spans[0].spans
+    text_change(spans[299])
+    assert agent.booked("rejected", "bytes", signal="traces") == len(field(2, spans[299].SerializeToString()))
+
+
+def test_a_large_request_is_mended_in_the_lane(oxpecker, fault_server, tmp_path):
+    """More than is looked at on the loop, into a file besides: what was mended is fine for every exporter."""
+    server, shown = fault_server(), tmp_path / "spans.jsonl"
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "export": {
+        "otlp": {"endpoint": server.url}, "file": {"path": str(shown)}, "store": {}}}})
+    spans = 8000
+    body = batch_of(spans, "large", {1: latin, 4000: latin, 5000: zero_trace, spans: latin})
+    assert len(body) > 512 << 10
+    assert post(agent, body.replace(b"/cafY.html", b"/caf\xe9.html")).status_code == 200
+    wait_settled(agent)
+    assert sorted(spans_at(server)) == [number for number in range(1, spans + 1) if number != 5000]
+    written = json.loads(shown.read_text(encoding="utf-8"))["resourceSpans"][0]["scopeSpans"][0]["spans"]
+    paths = [span["attributes"][0]["value"]["stringValue"] for span in written]
+    assert paths.count("/caf\ufffd.html") == 3 and len(paths) == spans - 1
+    done = agents.run("show", "traces", "--json", "--limit", "8000", "--config", agent.config_path)
+    assert len(done.stdout.splitlines()) == spans - 1 and done.stdout.count("/caf\ufffd.html") == 3
+
+
+def test_a_body_is_mended_whatever_way_it_goes(oxpecker, fault_server):
+    """On the loop, handed to the lane after a look, in the lane from the beginning; each plain, in pieces, compressed,
+    and with a trailer that says less than is in it, so that it is inflated again."""
+    server = fault_server()
+    agent = oxpecker(config(server.url))
+    ways = {"plain": bytes, "in pieces": lambda body: (body[at:at + 5000] for at in range(0, len(body), 5000)),
+            "gzip": gzip.compress, "two members": lambda body: gzip.compress(body[:-9]) + gzip.compress(body[-9:])}
+    sizes = {200: range(16 << 10, 32 << 10), 1500: range(64 << 10, 256 << 10), 6000: range(300 << 10, 1 << 20)}
+    for spans, size in sizes.items():
+        body = batch_of(spans, "ways", {2: zero_trace, spans: latin}).replace(b"/cafY.html", b"/caf\xe9.html")
+        assert len(body) in size
+        for way, send in ways.items():
+            encoding = {"Content_Encoding": "gzip"} if way in ("gzip", "two members") else {}
+            answer = post(agent, send(body), **encoding)
+            partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+            assert answer.status_code == 200 and partial.rejected_spans == 1, (spans, way)
+            assert "not UTF-8: 1" in partial.error_message, (spans, way)
+    wait_settled(agent)
+    assert sorted(spans_at(server)) == sorted(
+        [number for spans in sizes for number in range(1, spans + 1) if number != 2] * len(ways))
+    assert agent.metric("oxpecker_strings_mended_total") == agent.metric("oxpecker_spans_refused_total") == 12
+
+
+def test_a_request_of_bad_spans_alone_keeps_nothing(oxpecker, fault_server):
+    server = fault_server()
+    agent = oxpecker(config(server.url))
+    answer = post(agent, batch_of(3, "bad", {1: zero_trace, 2: zero_trace, 3: zero_trace}))
+    partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+    assert answer.status_code == 200 and partial.rejected_spans == 3
+    wait_settled(agent)
+    assert agent.booked("received", signal="traces") == agent.booked("rejected", signal="traces") == 3
+    assert not server.taken("/v1/traces")
+
+
+def test_what_becomes_too_large_by_mending_is_refused(oxpecker, fault_server):
+    server = fault_server()
+    agent = oxpecker({**config(server.url), **door(body_max="64KiB")})
+    for size, status in ((20000, 200), (30000, 413), (60000, 413)):
+        attribute = field(9, field(1, b"k") + field(2, field(1, b"\xff" * size)))
+        span = field(1, os.urandom(16)) + field(2, b"\1" * 8) + attribute
+        answer = post(agent, field(1, field(2, field(2, span))))
+        assert answer.status_code == status, answer.content
+        assert status == 200 or b"more than body_max to mend" in answer.content
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == 1
+
+
+def test_without_room_to_mend_nothing_is_taken(oxpecker, fault_server):
+    """The old body and the new one stand beside each other for a moment. Where that is too much, the answer is 503 as
+    for any other lack of room, and nothing is counted."""
+    server = fault_server()
+    agent = oxpecker({**config(server.url), "memory": "2MiB"})
+    body = batch_of(14000, "large", {300: latin, 400: zero_trace})
+    answer = post(agent, body.replace(b"/cafY.html", b"/caf\xe9.html"))
+    assert answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1
+    assert agent.booked("received", signal="traces") == 0
+    assert post(agent, batch_of(14000, "large", {300: latin})).status_code == 200
+    wait_settled(agent)
+    assert agent.booked("received", signal="traces") == agent.booked("delivered", signal="traces") == 14000
+
+
+def levels_of(value):
+    """How deep a value of OTLP/JSON is."""
+    levels = 0
+    while "stringValue" not in value:
+        levels += 1
+        value = (value["arrayValue"]["values"][0] if "arrayValue" in value
+                 else value["kvlistValue"]["values"][0]["value"])
+    return levels
 
 
 def test_a_gzip_bomb_is_refused(oxpecker, fault_server):

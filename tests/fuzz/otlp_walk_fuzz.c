@@ -1,11 +1,14 @@
 /*
  * OTLP requests: what the check lets through, generated code decodes to the same counts, every span is visited and
- * has its ids, and it can be written as JSON. Whatever it is, nothing reads beyond it.
+ * has its ids, and it can be written as JSON. What can be mended passes the check then, with the spans that were not
+ * refused, and mending it again changes nothing. Whatever it is, nothing reads beyond it.
  */
 #include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "base/text.h"
+#include "proto/otlp_mend.h"
 #include "proto/otlp_response.h"
 #include "proto/otlp_text.h"
 #include "proto/otlp_walk.h"
@@ -57,6 +60,47 @@ static void request_is_fine(const uint8_t *data, size_t size, const struct otlp_
 	need(otlp_traces_rows((const char *)data, size, count_row, &rows) == 0 && rows == sum->spans);
 }
 
+static uint64_t texts_of(const struct otlp_mend *m)
+{
+	char text[OTLP_MEND_TEXT];
+
+	otlp_mend_tell(m, text, sizeof text);
+	need(utf8_valid(text, strlen(text)) && !!text[0] == (m->refused + m->texts + m->values + m->links > 0));
+	return m->refused + m->texts + m->values + m->links;
+}
+
+/* Its frame is fine, so it is mended in exactly the room that the plan names. */
+static void mend(struct bytes body, const struct otlp_mend *plan)
+{
+	struct otlp_summary sum;
+	struct otlp_mend again;
+	char *to = malloc(plan->room);
+	size_t at;
+
+	need(to && plan->room >= plan->size);
+	otlp_mend_write(body, plan, to);
+	need(otlp_traces_check(to, plan->size, &sum, &at) == OTLP_OK && sum.spans == plan->spans);
+	request_is_fine((const uint8_t *)to, plan->size, &sum);
+	need(otlp_mend_plan((struct bytes){ to, plan->size }, &again, &at) == OTLP_OK);
+	need(texts_of(&again) == 0 && again.size == plan->size && again.spans == plan->spans);
+	free(to);
+}
+
+static void may_be_mended(struct bytes body, enum otlp_fault fault)
+{
+	struct otlp_mend plan;
+	size_t at = 0;
+	enum otlp_fault frame = otlp_mend_plan(body, &plan, &at);
+
+	need(at <= body.size);
+	need(!otlp_fault_can_be_mended(frame));
+	need(fault == OTLP_OK || otlp_fault_can_be_mended(fault) || frame == fault);
+	if (frame)
+		return;
+	need((texts_of(&plan) == 0) == (fault == OTLP_OK));
+	mend(body, &plan);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -66,7 +110,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	uint64_t rejected;
 	size_t at = 0;
 	int written;
-	enum otlp_fault fault = otlp_traces_check((const char *)data, size, &otlp_limits_default, &sum, &at);
+	enum otlp_fault fault = otlp_traces_check((const char *)data, size, &sum, &at);
 
 	need(at <= size && fault < OTLP_FAULTS);
 	buffer_init(&text, TEXT_MAX);
@@ -76,6 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	need(fault || written == 0);
 	if (!fault)
 		request_is_fine(data, size, &sum);
+	may_be_mended((struct bytes){ (const char *)data, size }, fault);
 	if (otlp_response_parse((struct bytes){ (const char *)data, size }, &rejected, message, sizeof message))
 		need(rejected == 0 && message[0] == '\0');
 	return 0;

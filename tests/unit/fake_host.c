@@ -157,6 +157,12 @@ void host_lost(struct host *h, uint64_t records, uint64_t bytes)
 	h->lost_bytes += bytes;
 }
 
+void host_refused(struct host *h, uint64_t records, uint64_t bytes)
+{
+	h->refused += records;
+	h->refused_bytes += bytes;
+}
+
 /* Positions. */
 
 int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)

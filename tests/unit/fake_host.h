@@ -51,6 +51,7 @@ struct host {
 	bool hold; /* batches settle only when the test says so; otherwise soon */
 	bool may_go_back; /* items may come whose place is before that of others */
 	uint64_t lost, lost_bytes; /* told by host_lost() */
+	uint64_t refused, refused_bytes; /* told by host_refused() */
 	bool refuse; /* every offer is answered FULL */
 	struct loop_soon settling, room;
 

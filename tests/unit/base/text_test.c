@@ -119,6 +119,35 @@ static void test_json_that_is_put_stays_the_same(void **state)
 }
 
 static const struct {
+	const char *text, *mended;
+} mend_rows[] = {
+	{ "", "" },
+	{ "gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80", "gr\xc3\xbc\xc3\x9f \xf0\x9f\x98\x80" },
+	{ "/caf\xe9.html", "/caf\xef\xbf\xbd.html" },
+	{ "\xff", "\xef\xbf\xbd" },
+	{ "\xe2\x82", "\xef\xbf\xbd\xef\xbf\xbd" },
+	{ "\xc3(\xc3\xbc\xc3", "\xef\xbf\xbd(\xc3\xbc\xef\xbf\xbd" },
+	{ "\xed\xa0\x80x", "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdx" },
+};
+
+/* Exactly as much memory as it said that it takes. */
+static void test_utf8_is_mended(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(mend_rows); i++) {
+		const char *text = mend_rows[i].text, *mended = mend_rows[i].mended;
+		size_t size = utf8_mend(text, strlen(text), NULL);
+		char *to = malloc(size ? size : 1);
+		assert_non_null(to);
+		assert_int_equal(size, strlen(mended));
+		assert_int_equal(utf8_mend(text, strlen(text), to), size);
+		assert_memory_equal(to, mended, size);
+		assert_true(utf8_valid(to, size));
+		free(to);
+	}
+}
+
+static const struct {
 	const char *text, *json;
 } json_rows[] = {
 	{ "", "\"\"" },
@@ -266,6 +295,7 @@ int main(void)
 		cmocka_unit_test(test_utf8_reads_no_further),
 		cmocka_unit_test(test_what_is_put_does_nothing_to_a_terminal),
 		cmocka_unit_test(test_json_that_is_put_stays_the_same),
+		cmocka_unit_test(test_utf8_is_mended),
 		cmocka_unit_test(test_json_strings),
 		cmocka_unit_test(test_json_of_a_zero_byte),
 		cmocka_unit_test(test_json_without_room_appends_nothing),

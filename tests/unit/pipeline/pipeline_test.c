@@ -256,6 +256,26 @@ static void every_destination_must_settle(void **state)
 	assert_int_equal(term(w, 1, LEDGER_REJECTED)->records, 10);
 }
 
+/* No destination ever sees it, and each row of the ledger has it. */
+static void what_is_refused_here_is_rejected_everywhere(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 2; i++)
+		source_route(w->source, w->senders[i]);
+	source_refused(w->source, 3, 120);
+	turn(w);
+	for (int i = 0; i < 2; i++) {
+		const struct ledger_row *row = w->source->routes[i].row;
+		assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 3);
+		assert_int_equal(row->live->term[LEDGER_REJECTED].records, 3);
+		assert_int_equal(row->live->term[LEDGER_REJECTED].bytes, 120);
+		assert_int_equal(ledger_imbalance(row), 0);
+		assert_int_equal(w->exporters[i].sent, 0);
+	}
+	assert_true(pipeline_idle(&w->pipeline));
+}
+
 static void only_the_named_items_are_tried_again(void **state)
 {
 	struct world *w = *state;
@@ -935,6 +955,7 @@ int main(void)
 		CASE(batch_goes_at_once_when_large),
 		CASE(settled_in_order_whatever_order_they_end_in),
 		CASE(every_destination_must_settle),
+		CASE(what_is_refused_here_is_rejected_everywhere),
 		CASE(only_the_named_items_are_tried_again),
 		CASE(waits_and_probes_with_one),
 		CASE(a_time_that_was_asked_for_holds_for_the_next_failure_too),

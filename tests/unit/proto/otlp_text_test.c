@@ -155,7 +155,7 @@ static void a_full_request_is_golden(void **state)
 	buffer_init(&text, ROOM);
 	put_full_request(&b);
 	put_http_request(&b, 1);
-	assert_int_equal(otlp_traces_check(b.data, b.size, &otlp_limits_default, &sum, &at), OTLP_OK);
+	assert_int_equal(otlp_traces_check(b.data, b.size, &sum, &at), OTLP_OK);
 	assert_int_equal(otlp_traces_to_json(b.data, b.size, &text), 0);
 	is_golden(&text, "golden/otlp/traces.json");
 	buffer_done(&b);
@@ -216,6 +216,66 @@ static void depth_has_an_end(void **state)
 	buffer_done(&text);
 }
 
+/* A span with an event whose attribute is as deep as values may be: the deepest that messages nest. */
+static void put_deepest(struct buffer *b)
+{
+	put_text(b, 1, "x");
+	for (size_t i = 0; i < OTLP_LEVELS_MAX; i++) {
+		put_wrap(b, 0, 2);
+		put_wrap(b, 0, 1);
+		put_wrap(b, 0, 6);
+	}
+	put_wrap(b, 0, 2);
+	put_wrap(b, 0, 3);
+	put_wrap(b, 0, 11);
+	put_bytes(b, 1, "0123456789abcdef", 16);
+	put_bytes(b, 2, "01234567", 8);
+	for (size_t i = 0; i < 2; i++)
+		put_wrap(b, 0, 2);
+	put_wrap(b, 0, 1);
+}
+
+static size_t count_levels(json_t *value)
+{
+	size_t levels = 0;
+
+	for (json_t *map; (map = json_object_get(value, "kvlistValue")); levels++)
+		value = json_object_get(json_array_get(json_object_get(map, "values"), 0), "value");
+	assert_string_equal(json_string_value(json_object_get(value, "stringValue")), "x");
+	return levels;
+}
+
+static void row_is_as_deep(void *context, const struct otlp_row *row)
+{
+	json_t *json = json_loads(row->json, 0, NULL), *event = json_array_get(json_object_get(json, "events"), 0);
+	json_t *attribute = json_array_get(json_object_get(event, "attributes"), 0);
+
+	*(size_t *)context += count_levels(json_object_get(attribute, "value"));
+	json_decref(json);
+}
+
+static void the_deepest_that_passes_is_json(void **state)
+{
+	struct buffer b, text;
+	struct otlp_summary sum;
+	size_t at, levels = 0;
+	json_t *json;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	buffer_init(&text, ROOM);
+	put_deepest(&b);
+	assert_int_equal(otlp_traces_check(b.data, b.size, &sum, &at), OTLP_OK);
+	assert_int_equal(otlp_traces_to_json(b.data, b.size, &text), 0);
+	json = json_loadb(text.data, text.size, JSON_REJECT_DUPLICATES, NULL);
+	assert_non_null(json);
+	json_decref(json);
+	assert_int_equal(otlp_traces_rows(b.data, b.size, row_is_as_deep, &levels), 0);
+	assert_int_equal(levels, OTLP_LEVELS_MAX);
+	buffer_done(&b);
+	buffer_done(&text);
+}
+
 /* Whatever passes the check can be written, and is JSON. */
 static void mutants_that_pass_are_json(void **state)
 {
@@ -236,7 +296,7 @@ static void mutants_that_pass_are_json(void **state)
 		buffer_clear(&text);
 		put_raw(&b, good.data, good.size);
 		b.data[random_below(&r, b.size)] = (char)random_below(&r, 256);
-		if (otlp_traces_check(b.data, b.size, &otlp_limits_default, &sum, &at))
+		if (otlp_traces_check(b.data, b.size, &sum, &at))
 			continue;
 		passed++;
 		assert_int_equal(otlp_traces_to_json(b.data, b.size, &text), 0);
@@ -307,6 +367,7 @@ int main(void)
 		cmocka_unit_test(nothing_is_an_empty_object),
 		cmocka_unit_test(what_does_not_fit_leaves_nothing),
 		cmocka_unit_test(depth_has_an_end),
+		cmocka_unit_test(the_deepest_that_passes_is_json),
 		cmocka_unit_test(mutants_that_pass_are_json),
 		cmocka_unit_test(rows_have_what_a_table_shows),
 		cmocka_unit_test(a_root_without_resource_is_a_row),

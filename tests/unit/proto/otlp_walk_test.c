@@ -10,7 +10,7 @@
 #include "unit/proto/otlp_builder.h"
 #include "otlp.pb-c.h"
 
-enum { ROOM = 1 << 20, DEEP = 10000, MUTANTS = 20000, BASE_DEPTH = 6 };
+enum { ROOM = 1 << 20, DEEP = 10000, MUTANTS = 20000 };
 
 static const char trace_id[] = "0123456789abcdef", span_id[] = "01234567";
 
@@ -18,7 +18,7 @@ static enum otlp_fault check(const struct buffer *b, struct otlp_summary *sum)
 {
 	size_t at;
 
-	return otlp_traces_check(b->data, b->size, &otlp_limits_default, sum, &at);
+	return otlp_traces_check(b->data, b->size, sum, &at);
 }
 
 static enum otlp_fault fault_of(const struct buffer *b)
@@ -74,7 +74,7 @@ static void a_request_is_counted(void **state)
 	buffer_init(&b, ROOM);
 	put_http_request(&b, 100);
 	put_http_request(&b, 7);
-	assert_int_equal(otlp_traces_check(b.data, b.size, &otlp_limits_default, &sum, &at), OTLP_OK);
+	assert_int_equal(otlp_traces_check(b.data, b.size, &sum, &at), OTLP_OK);
 	assert_int_equal(sum.resources, 2);
 	assert_int_equal(sum.scopes, 2);
 	assert_int_equal(sum.spans, 107);
@@ -89,7 +89,7 @@ static void nothing_is_a_request_without_spans(void **state)
 	size_t at;
 
 	(void)state;
-	assert_int_equal(otlp_traces_check(NULL, 0, &otlp_limits_default, &sum, &at), OTLP_OK);
+	assert_int_equal(otlp_traces_check(NULL, 0, &sum, &at), OTLP_OK);
 	assert_int_equal(sum.spans + sum.resources + at, 0);
 }
 
@@ -141,7 +141,7 @@ static void raw_bytes_have_their_fault_and_place(void **state)
 		size_t at = SIZE_MAX;
 		assert_non_null(copy);
 		memcpy(copy, raw[i].bytes, raw[i].size);
-		if (otlp_traces_check(copy, raw[i].size, &otlp_limits_default, &sum, &at) != raw[i].fault ||
+		if (otlp_traces_check(copy, raw[i].size, &sum, &at) != raw[i].fault ||
 			at != raw[i].at)
 			fail_msg("row %zu: found at %zu", i, at);
 		free(copy);
@@ -193,10 +193,9 @@ static void one_byte_of_an_id_is_enough(void **state)
 	buffer_done(&b);
 }
 
-static void spans_and_links_need_ids(void **state)
+static void spans_need_ids(void **state)
 {
 	struct buffer b;
-	size_t link;
 
 	(void)state;
 	buffer_init(&b, ROOM);
@@ -207,13 +206,41 @@ static void spans_and_links_need_ids(void **state)
 	put_bytes(&b, 2, span_id, 8);
 	wrap_span(&b);
 	assert_int_equal(fault_of(&b), OTLP_TRACE_ID);
+	buffer_done(&b);
+}
+
+static enum otlp_fault link_case(size_t trace_size, size_t span_size, int byte)
+{
+	enum otlp_fault fault;
+	struct buffer b;
+	char id[32];
+	size_t link;
+
+	buffer_init(&b, ROOM);
+	memset(id, byte, sizeof id);
 	start_span(&b);
 	link = b.size;
-	put_bytes(&b, 1, trace_id, 16);
+	if (trace_size)
+		put_bytes(&b, 1, id, trace_size);
+	if (span_size)
+		put_bytes(&b, 2, id, span_size);
 	put_wrap(&b, link, 13);
 	wrap_span(&b);
-	assert_int_equal(fault_of(&b), OTLP_SPAN_ID);
+	fault = fault_of(&b);
 	buffer_done(&b);
+	return fault;
+}
+
+/* A link may be to nothing, if it has attributes or a trace state; ids of another size are refused by receivers. */
+static void links_may_lack_ids(void **state)
+{
+	(void)state;
+	for (size_t trace_size = 0; trace_size < 20; trace_size++)
+		for (size_t span_size = 0; span_size < 12; span_size++) {
+			bool fine = (trace_size == 0 || trace_size == 16) && (span_size == 0 || span_size == 8);
+			assert_int_equal(link_case(trace_size, span_size, 7), fine ? OTLP_OK : OTLP_LINK_ID);
+			assert_int_equal(link_case(trace_size, span_size, 0), fine ? OTLP_OK : OTLP_LINK_ID);
+		}
 }
 
 /* Fields of a span with a wire type that is not theirs. */
@@ -392,44 +419,68 @@ static void ids_at_the_start_are_checked(void **state)
 	buffer_done(&b);
 }
 
-/* An attribute of arrays in arrays; the innermost holds a string. */
-static void nest(struct buffer *b, size_t levels)
+/* An attribute in field `field` whose value is a string in `levels` arrays, or maps, one within another. */
+static void put_nested(struct buffer *b, unsigned field, size_t levels, bool maps)
 {
 	struct buffer value;
-	size_t pair;
+	size_t pair = b->size;
 
 	buffer_init(&value, ROOM);
 	put_text(&value, 1, "x");
 	for (size_t i = 0; i < levels; i++) {
-		put_wrap(&value, 0, 1);
-		put_wrap(&value, 0, 5);
+		put_wrap(&value, 0, maps ? 2 : 1);
+		if (maps)
+			put_wrap(&value, 0, 1);
+		put_wrap(&value, 0, maps ? 6 : 5);
 	}
-	start_span(b);
-	pair = b->size;
 	put_text(b, 1, "k");
 	put_bytes(b, 2, value.data, value.size);
-	put_wrap(b, pair, 9);
-	wrap_span(b);
+	put_wrap(b, pair, field);
 	buffer_done(&value);
 }
 
-static void depth_has_a_limit(void **state)
+/* In a span, and in one of its events, which is where messages nest deepest. */
+static void nest(struct buffer *b, size_t levels, bool maps, bool in_event)
+{
+	size_t event;
+
+	start_span(b);
+	event = b->size;
+	put_nested(b, in_event ? 3 : 9, levels, maps);
+	if (in_event)
+		put_wrap(b, event, 11);
+	wrap_span(b);
+}
+
+static void values_nest_as_deep_as_sdks_let_them(void **state)
 {
 	struct buffer b;
-	struct otlp_summary sum;
-	size_t at;
 
 	(void)state;
 	buffer_init(&b, ROOM);
-	for (unsigned levels = 0; levels < 28; levels++)
-		for (unsigned depth = 1; depth <= OTLP_DEPTH_MAX; depth++) {
-			const struct otlp_limits limits = { .depth = depth };
-			enum otlp_fault expected = BASE_DEPTH + 2 * levels <= depth ? OTLP_OK : OTLP_DEEP;
-			nest(&b, levels);
-			assert_int_equal(otlp_traces_check(b.data, b.size, &limits, &sum, &at), expected);
+	for (size_t levels = 0; levels < OTLP_LEVELS_MAX + 20; levels++)
+		for (unsigned kind = 0; kind < 4; kind++) {
+			nest(&b, levels, kind & 1, kind & 2);
+			assert_int_equal(fault_of(&b), levels <= OTLP_LEVELS_MAX ? OTLP_OK : OTLP_DEEP);
 		}
-	nest(&b, DEEP);
+	nest(&b, DEEP, false, false);
 	assert_int_equal(fault_of(&b), OTLP_DEEP);
+	buffer_done(&b);
+}
+
+/* A value beside a nested one is as deep as that, no deeper: what ended counts no more. */
+static void levels_are_those_at_hand(void **state)
+{
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	start_span(&b);
+	for (unsigned i = 0; i < 3; i++)
+		put_nested(&b, 9, OTLP_LEVELS_MAX, i % 2);
+	wrap_span(&b);
+	assert_int_equal(fault_of(&b), OTLP_OK);
+	assert_int_equal(oracle(b.data, b.size), 1);
 	buffer_done(&b);
 }
 
@@ -448,7 +499,7 @@ static void every_prefix_is_judged_as_generated_code_does(void **state)
 		size_t at;
 		assert_non_null(copy);
 		memcpy(copy, b.data, n);
-		if (otlp_traces_check(copy, n, &otlp_limits_default, &sum, &at) == OTLP_OK) {
+		if (otlp_traces_check(copy, n, &sum, &at) == OTLP_OK) {
 			assert_int_equal(oracle(copy, n), sum.spans);
 			fine++;
 		} else {
@@ -550,7 +601,8 @@ int main(void)
 		cmocka_unit_test(raw_bytes_have_their_fault_and_place),
 		cmocka_unit_test(ids_have_their_sizes),
 		cmocka_unit_test(one_byte_of_an_id_is_enough),
-		cmocka_unit_test(spans_and_links_need_ids),
+		cmocka_unit_test(spans_need_ids),
+		cmocka_unit_test(links_may_lack_ids),
 		cmocka_unit_test(wire_types_are_checked),
 		cmocka_unit_test(bad_text_is_found_everywhere),
 		cmocka_unit_test(good_text_passes),
@@ -558,7 +610,8 @@ int main(void)
 		cmocka_unit_test(odd_attributes_are_found_in_a_row),
 		cmocka_unit_test(a_row_with_long_tags_is_no_row),
 		cmocka_unit_test(ids_at_the_start_are_checked),
-		cmocka_unit_test(depth_has_a_limit),
+		cmocka_unit_test(values_nest_as_deep_as_sdks_let_them),
+		cmocka_unit_test(levels_are_those_at_hand),
 		cmocka_unit_test(every_prefix_is_judged_as_generated_code_does),
 		cmocka_unit_test(mutants_that_pass_are_decoded),
 		cmocka_unit_test(each_span_is_visited),
