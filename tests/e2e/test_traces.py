@@ -272,6 +272,7 @@ def test_what_is_no_receiver_of_otlp_delivers_nothing_and_refuses_nothing(oxpeck
 
 
 @pytest.mark.parametrize("answer", [fault.ok(), fault.ok(b"{}", "application/json"),
+                                    fault.ok(b"", "application/json"),
                                     fault.ok(b'{"partialSuccess":{}}', "application/json; charset=utf-8"),
                                     fault.ok(b"", None, code=204), fault.ok(b"", None)])
 def test_answers_of_receivers_of_otlp_are_deliveries(oxpecker, fault_server, answer):
