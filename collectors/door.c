@@ -564,10 +564,20 @@ bool door_check_origins(const struct option_list *origins, char *why, size_t roo
 	return true;
 }
 
-/* `why` ends with a line end. */
-static void tell_once(
-	struct door *d, bool *told, const struct http_request *request, unsigned status, const char *why)
+static enum door_declined kind_of(const struct http_request *request, unsigned status)
 {
+	if (status != 403)
+		return status == 404 ? DOOR_NO_PATH : DOOR_NO_METHOD;
+	return http_request_header(request, "Origin") || http_request_header(request, "Sec-Fetch-Site")
+		       ? DOOR_OTHERS_PAGE
+		       : DOOR_OTHERS_NAME;
+}
+
+/* Each kind for itself: what a stranger sends does not keep the app's mistake from the log. `why` ends with a line
+ * end. */
+static void tell_once(struct door *d, const struct http_request *request, unsigned status, const char *why)
+{
+	bool *told = &d->told_once[kind_of(request, status)];
 	char path[SHOWN_MAX + 1];
 
 	if (*told)
@@ -582,7 +592,7 @@ static void tell_once(
 void door_unserved(struct door *d, const struct http_request *request, unsigned status, const char *why)
 {
 	++*d->unserved;
-	tell_once(d, &d->told_unserved, request, status, why);
+	tell_once(d, request, status, why);
 }
 
 static void on_declined(void *context, const struct http_request *request, unsigned status, const char *why)
@@ -594,7 +604,7 @@ static void on_declined(void *context, const struct http_request *request, unsig
 		return;
 	}
 	++*d->foreign;
-	tell_once(d, &d->told_foreign, request, status, why);
+	tell_once(d, request, status, why);
 }
 
 /* Life of a door. */

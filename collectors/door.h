@@ -75,6 +75,9 @@ struct door_type {
 	void (*answer)(struct http_request *, unsigned status, const char *message);
 };
 
+/* What is not for a door. */
+enum door_declined { DOOR_NO_PATH, DOOR_NO_METHOD, DOOR_OTHERS_PAGE, DOOR_OTHERS_NAME, DOOR_DECLINED };
+
 struct door {
 	const struct door_type *type;
 	struct host *host;
@@ -83,7 +86,7 @@ struct door {
 	enum door_ack ack;
 	const struct option_list *origins; /* web pages that are let in; NULL: none */
 	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
-	bool told_foreign, told_unserved; /* the first of each is logged */
+	bool told_once[DOOR_DECLINED]; /* the first of each is logged */
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;

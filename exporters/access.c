@@ -81,7 +81,16 @@ static int write_authorization(struct access *a, const char *scheme, const char 
 	return -ENOMEM;
 }
 
-static int write_credentials(struct access *a, const struct access_config *c)
+static int hide_credentials(struct access *a, const struct access_config *c)
+{
+	const char *token = c->api_key ? c->api_key : c->bearer;
+
+	if (token)
+		return hidden_add(&a->hidden, bytes_of(token));
+	return a->user_password ? hidden_add_user(&a->hidden, a->user_password) : 0;
+}
+
+static int write_header(struct access *a, const struct access_config *c)
 {
 	if (c->api_key)
 		return write_authorization(a, "ApiKey", c->api_key);
@@ -95,11 +104,20 @@ static int write_credentials(struct access *a, const struct access_config *c)
 	return -ENOMEM;
 }
 
+static int write_credentials(struct access *a, const struct access_config *c)
+{
+	int failed = write_header(a, c);
+
+	hidden_init(&a->hidden);
+	return failed ? failed : hide_credentials(a, c);
+}
+
 int access_init(struct access *a, const struct access_config *c, struct host *host)
 {
 	int failed = look_at_files(c, host);
 
 	*a = (struct access){ .tls = { c->ca, c->cert, c->key, !c->verify }, .host = host, .config = c };
+	hidden_init(&a->hidden_urls);
 	if (!c->verify)
 		host_log(host, LOG_LEVEL_WARN, "verify: false: whoever answers is taken for the peer");
 	if (!failed)
@@ -111,15 +129,28 @@ static void forget_credentials(struct access *a)
 {
 	free(a->authorization);
 	free(a->user_password);
+	hidden_done(&a->hidden);
 	a->authorization = a->user_password = NULL;
 }
 
 void access_done(struct access *a)
 {
 	forget_credentials(a);
+	hidden_done(&a->hidden_urls);
 	if (a->look)
 		a->look->access = NULL;
 	a->look = NULL;
+}
+
+int access_add_url(struct access *a, const char *url)
+{
+	return hidden_add_url(&a->hidden_urls, url);
+}
+
+void access_hide(const struct access *a, char *text)
+{
+	hidden_take_out(&a->hidden, text);
+	hidden_take_out(&a->hidden_urls, text);
 }
 
 /* Reading again. */
@@ -158,7 +189,9 @@ static void take_over(struct access *a, struct access *fresh)
 	forget_credentials(a);
 	a->authorization = fresh->authorization;
 	a->user_password = fresh->user_password;
+	a->hidden = fresh->hidden;
 	fresh->authorization = fresh->user_password = NULL;
+	hidden_init(&fresh->hidden);
 	host_log(a->host, LOG_LEVEL_INFO, "who we are is another by now, as the configuration's files say");
 }
 

@@ -2,8 +2,8 @@
  * Who we are to an HTTP peer, and whom we take it for: options, their sense together, and what a request needs.
  *
  * One way to authenticate at a time: basic, API key or bearer token. What is secret goes into the header and nowhere
- * else: not into a log line, not into /status. The files of TLS are looked at once at the start, so that a wrong path
- * is told then and not with the first request.
+ * else: not into a log line, not into /status, not when the peer quotes it either. The files of TLS are looked at once
+ * at the start, so that a wrong path is told then and not with the first request.
  *
  * Tokens are renewed while we run: a peer that does not take ours has the files read again that they came from.
  */
@@ -12,6 +12,7 @@
 
 #include "component.h"
 #include "config/option.h"
+#include "exporters/hidden.h"
 #include "http/client.h"
 
 struct access_config {
@@ -50,6 +51,7 @@ struct access_look;
 struct access {
 	char *authorization; /* "Authorization: …", or NULL */
 	char *user_password; /* "user:password", or NULL */
+	struct hidden hidden, hidden_urls; /* what is secret in these, and in the peer's addresses */
 	struct http_tls tls; /* borrows from the configuration */
 	struct host *host;
 	const struct access_config *config;
@@ -60,6 +62,10 @@ struct access {
 /* The reason is logged. */
 int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
 void access_done(struct access *);
+/* The peer's address, in which a password may stand. 0, -ENOSPC or -ENOMEM. */
+int access_add_url(struct access *, const char *url) MUST_CHECK;
+/* Takes out of what the peer said what we said to it. */
+void access_hide(const struct access *, char *text);
 /* What the peer answered: 401 and 403 are reason to look whether who we are is written otherwise by now. What is found
  * is in the next request that begins after it. */
 void access_answered(struct access *, unsigned status);

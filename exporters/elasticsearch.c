@@ -106,6 +106,7 @@ struct bulk {
 	struct bulk_answer answer;
 	struct send *send;
 	struct host *host;
+	const struct access *access;
 	uint64_t *again, *failure_store;
 	size_t next, wanted;
 	bool too_many, dated; /* dated: not all lines go to one index */
@@ -230,8 +231,11 @@ static size_t next_wanted(const struct send *send, size_t from)
 static void tell_conflict(const struct bulk *r, const struct bulk_item_answer *a)
 {
 	struct mapping_conflict conflict;
+	char said[BULK_TEXT_MAX + 1];
 
-	if (mapping_conflict_parse(bytes_of(a->type), bytes_of(a->reason), &conflict))
+	snprintf(said, sizeof said, "%s", a->reason);
+	access_hide(r->access, said);
+	if (mapping_conflict_parse(bytes_of(a->type), bytes_of(said), &conflict))
 		host_mapping_conflict(r->host, &conflict);
 }
 
@@ -268,10 +272,21 @@ static bool may_be_taken_later(const struct bulk *r, const struct bulk_item_answ
 	return a->status >= 500 && !breaks_the_server(r, a->status);
 }
 
+static void refuse_item(struct bulk *r, const struct bulk_item_answer *a)
+{
+	bool later = may_be_taken_later(r, a);
+	char reason[REASON_MAX];
+
+	snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
+	access_hide(r->access, reason);
+	if (!later)
+		tell_conflict(r, a);
+	send_item(r->send, r->next, later ? RETRY : REJECTED, reason);
+}
+
 static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct bulk *r = context;
-	char reason[REASON_MAX];
 
 	if (r->next >= send_end(r->send)) {
 		r->too_many = true;
@@ -281,11 +296,7 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 		*r->again += a->status == 409;
 		*r->failure_store += a->failure_store;
 	} else {
-		bool later = may_be_taken_later(r, a);
-		snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
-		if (!later)
-			tell_conflict(r, a);
-		send_item(r->send, r->next, later ? RETRY : REJECTED, reason);
+		refuse_item(r, a);
 	}
 	r->next = next_wanted(r->send, r->next + 1);
 }
@@ -297,6 +308,7 @@ static void *elasticsearch_begin(void *exporter, struct send *send)
 
 	r->send = send;
 	r->host = e->host;
+	r->access = &e->access;
 	r->again = e->again;
 	r->failure_store = e->failure_store;
 	r->dated = e->dated;
@@ -391,6 +403,7 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 		return;
 	}
 	whole_reason(reply, reason, sizeof reason);
+	access_hide(&e->access, reason);
 	note_host(e, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
 }
@@ -560,6 +573,8 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 		"Lines that a data stream took into its failure store, since they do not fit its mapping.");
 	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host, since one did not serve.");
 	failed = access_init(&e->access, &c->access, host);
+	for (size_t i = 0; !failed && i < c->url->count; i++)
+		failed = access_add_url(&e->access, c->url->items[i]);
 	if (!failed)
 		failed = new_hosts(e, c);
 	if (!failed)

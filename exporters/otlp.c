@@ -18,6 +18,7 @@
 #include "component.h"
 #include "config/option.h"
 #include "exporters/endpoint.h"
+#include "exporters/hidden.h"
 #include "exporters/post.h"
 #include "proto/otlp_response.h"
 
@@ -46,6 +47,7 @@ struct exporter {
 	struct host *host;
 	struct poster *poster;
 	char *url;
+	struct hidden hidden; /* what is secret in the URL */
 	uint64_t *partial;
 };
 
@@ -109,18 +111,20 @@ static void otlp_failed(struct send *send, const struct http_reply *reply)
 	send_done(send, outcome, reason);
 }
 
-static void otlp_not_understood(struct send *send, const struct http_reply *reply)
+static void otlp_not_understood(const struct exporter *e, struct send *send, const struct http_reply *reply)
 {
 	char reason[REASON_MAX];
 
 	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
 		*reply->content_type ? reply->content_type : "something of no type");
 	text_one_line(reason);
+	hidden_take_out(&e->hidden, reason);
 	send_done(send, RETRY, reason);
 }
 
 static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
+	const struct exporter *e = exporter;
 	char message[REASON_MAX];
 	uint64_t refused;
 
@@ -130,8 +134,9 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 	} else if (reply->end == HTTP_END_TOO_LARGE && media_type_is(bytes_of(reply->content_type), protobuf)) {
 		send_done(send, REJECTED, "the answer is larger than 4 MiB");
 	} else if (otlp_answer_parse(reply->content_type, reply->body, &refused, message, sizeof message) < 0) {
-		otlp_not_understood(send, reply);
+		otlp_not_understood(e, send, reply);
 	} else {
+		hidden_take_out(&e->hidden, message);
 		note_partial(exporter, send, refused, message);
 		send_done(send, DELIVERED, "");
 	}
@@ -152,6 +157,7 @@ static void otlp_destroy(struct exporter *e)
 	if (!e)
 		return;
 	poster_free(e->poster);
+	hidden_done(&e->hidden);
 	free(e->url);
 	free(e);
 }
@@ -176,7 +182,8 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	e->partial =
 		host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
 	e->url = endpoint_url(c->endpoint);
-	failed = e->url ? 0 : -ENOMEM;
+	hidden_init(&e->hidden);
+	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;
 	if (!failed)
 		failed = poster_new(&(struct poster_options){ .host = host,
 					    .url = e->url,

@@ -109,6 +109,7 @@ static void complain(struct index_template *t, const struct http_reply *reply)
 
 	snprintf(said, sizeof said, "%.*s", shown, shown ? reply->body.data : "");
 	text_one_line(said); /* a page has many */
+	access_hide(t->o.access, said);
 	if (!t->complained)
 		host_log(t->o.host, LOG_LEVEL_WARN,
 			"the index template is not there yet: HTTP %u %s%s; asking again, logs go on", reply->status,

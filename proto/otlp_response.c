@@ -80,7 +80,7 @@ static int read_json(const json_t *answer, uint64_t *ret_rejected, char *ret_mes
 
 static int parse_json(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
-	bool fits = body.size > 0 && body.size <= OTLP_RESPONSE_JSON_MAX;
+	bool fits = body.size <= OTLP_RESPONSE_JSON_MAX;
 	json_t *answer = fits ? json_loadb(body.data, body.size, 0, NULL) : NULL;
 	int failed = answer ? read_json(answer, ret_rejected, ret_message, room) : -EBADMSG;
 
@@ -98,7 +98,7 @@ int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret
 	*ret_rejected = 0;
 	ret_message[0] = '\0';
 	if (media_type_is(bytes_of(content_type), "application/json"))
-		return parse_json(body, ret_rejected, ret_message, room);
+		return body.size == 0 ? 0 : parse_json(body, ret_rejected, ret_message, room);
 	for (size_t i = 0; i < COUNT_OF(types); i++)
 		if (media_type_is(bytes_of(content_type), types[i]))
 			return otlp_response_parse(body, ret_rejected, ret_message, room);

@@ -5,7 +5,8 @@
  *
  * What answers may be anything that speaks HTTP, such as the page of a captive portal or of a proxy. An answer of OTLP
  * says so by its type, that of the request (specification, "OTLP/HTTP Response"); some receivers answer with JSON all
- * the same, and an answer of no bytes may have no type.
+ * the same, and an answer of no bytes may have no type. An answer of no bytes is a whole success in protobuf; many
+ * receivers send it with the type of JSON, too, and what they took would come to them again and again if it waited.
  */
 #ifndef OXP_OTLP_RESPONSE_H
 #define OXP_OTLP_RESPONSE_H
@@ -18,7 +19,7 @@ enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_JSON_MAX = 64 << 10, OTLP_RESP
  * is at least 1. -EBADMSG when it is no such message or too large. */
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
 /* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG when it is not one of
- * OTLP. In JSON it is an object that is empty or has a member partialSuccess. */
+ * OTLP. In JSON it is no bytes, or an object that is empty or has a member partialSuccess. */
 int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
 	size_t room) MUST_CHECK;
 /* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,

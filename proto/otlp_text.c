@@ -118,23 +118,9 @@ static void put_hex(struct writer *w, struct bytes id)
 	put(w, "\"");
 }
 
-/* Three bytes, or the one or two at the end, as four characters (RFC 4648). */
-static void base64_group(const unsigned char *p, size_t left, char to[5])
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned second = left > 1 ? p[1] : 0, third = left > 2 ? p[2] : 0;
-	unsigned word = (unsigned)p[0] << 16 | second << 8 | third;
-
-	to[0] = digits[word >> 18];
-	to[1] = digits[word >> 12 & 63];
-	to[2] = left > 1 ? digits[word >> 6 & 63] : '=';
-	to[3] = left > 2 ? digits[word & 63] : '=';
-	to[4] = '\0';
-}
-
 static void put_base64(struct writer *w, struct bytes data)
 {
-	char group[5];
+	char group[BASE64_GROUP + 1];
 
 	put(w, "\"");
 	for (size_t i = 0; i < data.size && !w->failed; i += 3) {

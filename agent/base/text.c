@@ -156,6 +156,19 @@ bool u64_parse(struct bytes text, uint64_t *ret)
 	return true;
 }
 
+void base64_group(const unsigned char *p, size_t left, char to[BASE64_GROUP + 1])
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	unsigned second = left > 1 ? p[1] : 0, third = left > 2 ? p[2] : 0;
+	unsigned word = (unsigned)p[0] << 16 | second << 8 | third;
+
+	to[0] = digits[word >> 18];
+	to[1] = digits[word >> 12 & 63];
+	to[2] = left > 1 ? digits[word >> 6 & 63] : '=';
+	to[3] = left > 2 ? digits[word & 63] : '=';
+	to[4] = '\0';
+}
+
 void hex_format(const void *bytes, size_t size, char *to)
 {
 	static const char hex[] = "0123456789abcdef";

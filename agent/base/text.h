@@ -43,6 +43,10 @@ bool mode_parse(const char *text, unsigned *ret);
 /* Two lower-case digits a byte, no terminator. */
 void hex_format(const void *bytes, size_t size, char *to);
 
+/* The three bytes at p, or the one or two that are left, as four characters (RFC 4648). */
+enum { BASE64_GROUP = 4 };
+void base64_group(const unsigned char *p, size_t left, char to[BASE64_GROUP + 1]);
+
 /* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a slip of the finger. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);
 

@@ -541,6 +541,41 @@ def test_every_request_says_who_we_are_and_nothing_else_does(oxpecker, fault_ser
     assert SECRET not in told and header.split()[1] not in told
 
 
+def quoting(answer):
+    """A server, or a proxy before it, that says again in its answers who somebody said to be."""
+    def behave(handler, request):
+        said = "who is " + request.headers.get("Authorization", "that")
+        if answer == "items":
+            bad = {"create": {"status": 400, "error": {"type": said, "reason": said}}}
+            items = [bad] * len(request.documents()) if "_bulk" in request.path else [bad]
+            return handler.answer(200, json.dumps({"items": items}).encode(), "application/json", {})
+        code, kind = answer
+        body = json.dumps({"error": {"type": "x", "reason": said}, "status": code}) if kind == "json" else said
+        return handler.answer(code, body.encode(), "application/json" if kind == "json" else "text/plain", {})
+
+    return behave
+
+
+@pytest.mark.parametrize("answer", [(401, "text"), (403, "json"), (400, "json"), (400, "text"), (500, "text"),
+                                    (429, "json"), "items"])
+@pytest.mark.parametrize("how", ["basic", "api_key", "url"])
+def test_what_a_server_quotes_of_who_we_are_is_not_shown(oxpecker, fault_server, tmp_path, answer, how):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(quoting(answer))
+    writer.write(1)
+    url = server.url.replace("//", f"//app:{SECRET}@") if how == "url" else server.url
+    options = {"basic": {"user": "app", "password": SECRET}, "api_key": {"api_key": SECRET}, "url": {}}[how]
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", url, template=True, **options))
+    row = lambda: next(r for r in agent.status()["destinations"] if r["name"].startswith("logs."))  # noqa: E731
+    agent.wait_until(lambda: "who is" in row()["error"] and "who is" in agent.err(), 20, "told")
+    told = json.dumps(agent.status()) + agent.err() + agent.get("/health/delivery").text
+    told += run("parked", "show", "--config", agent.config_path).stdout
+    assert "***" in told
+    for secret in (SECRET, base64.b64encode(b"app:" + SECRET.encode()).decode()):
+        assert secret[:8] not in told
+    server.plan(fault.good())
+
+
 class Token:
     """A server that knows one token at a time, and the file that the agent has it from."""
 

@@ -74,7 +74,7 @@ def test_every_door_refuses_pages_of_others_and_serves_programs(served):
     assert received(all_doors, "logs") == received(all_doors, "traces") == len(FINE)
     assert agent.metric("oxpecker_refused_origin_total", component="receive.otlp") == len(FOREIGN)
     assert agent.metric("oxpecker_refused_origin_total", component="logs.collect.bulk") == len(FOREIGN)
-    assert agent.err().count("further ones are counted") == 2  # one for each door
+    assert agent.err().count("further ones are counted") == 4  # one for each door and reason
 
 
 def test_a_preflight_gets_no_permission(served):
@@ -146,7 +146,8 @@ def test_what_is_not_served_is_told_counted_and_logged_once(served):
     assert agent.metric("oxpecker_unserved_total", component="receive.otlp") == 4
     assert agent.err().count("a request for /v1/logs is answered 404: nothing is served at this path; served here: "
                              "POST /v1/traces; further ones are counted") == 1
-    assert "answered 405" not in agent.err()
+    assert requests.get(agent.otlp_url + "/v1/traces", timeout=10).status_code == 405
+    assert agent.err().count("a request for /v1/traces is answered 405: ") == 1
     bulk = all_doors["bulk"][1].removesuffix("/_bulk")
     for path in ("/logs/_search", "/_search", "/logs/_doc/1"):
         answer = requests.get(bulk + path, timeout=10)
@@ -157,6 +158,20 @@ def test_what_is_not_served_is_told_counted_and_logged_once(served):
     for path in ("/", "/health/nothing"):
         answer = requests.get(agent.url + path, timeout=10)
         assert answer.status_code == 404 and "/metrics" in answer.text and "/health/readiness" in answer.text
+
+
+def test_a_strangers_request_does_not_keep_the_apps_from_the_log(served):
+    agent, all_doors = served()
+    bulk = all_doors["bulk"][1].removesuffix("/_bulk")
+    for door, wrong in ((agent.otlp_url + "/v1/traces", agent.otlp_url + "/v1/logs"), (bulk + "/", bulk + "/_search")):
+        assert requests.options(door, timeout=10).status_code == 405
+        assert requests.post(wrong, data=b"", headers=PROTOBUF, timeout=10).status_code == 404
+        path = "/" + wrong.split("/", 3)[3]
+        for headers in ({"Origin": "https://page.example"}, {"Host": "app.example"}):
+            assert requests.post(wrong, data=b"", headers={**PROTOBUF, **headers}, timeout=10).status_code == 403
+        assert agent.err().count(f"a request for {path} is answered 404: ") == 1
+    assert agent.err().count("from a web page of another origin") == 2
+    assert agent.err().count("Host must be an address") == 2
 
 
 def test_a_path_in_the_log_is_one_line(served):

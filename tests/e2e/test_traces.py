@@ -492,6 +492,7 @@ def test_what_is_no_receiver_of_otlp_delivers_nothing_and_refuses_nothing(oxpeck
 
 
 @pytest.mark.parametrize("answer", [fault.ok(), fault.ok(b"{}", "application/json"),
+                                    fault.ok(b"", "application/json"),
                                     fault.ok(b'{"partialSuccess":{}}', "application/json; charset=utf-8"),
                                     fault.ok(b"", None, code=204), fault.ok(b"", None)])
 def test_answers_of_receivers_of_otlp_are_deliveries(oxpecker, fault_server, answer):
@@ -513,6 +514,28 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
     assert len(server.taken("/v1/traces")) == 1
     assert any("too old" in row["error"] for row in agent.status()["destinations"])
+
+
+@pytest.mark.parametrize("place", ["message", "type"])
+def test_what_a_receiver_quotes_of_who_we_are_is_not_shown(oxpecker, fault_server, place):
+    server, secret = fault_server(), "s3cret-Words-1234"
+
+    def quoting(handler, request):
+        said, answer = request.headers["Authorization"] + " " + secret, ExportTraceServiceResponse()
+        answer.partial_success.rejected_spans, answer.partial_success.error_message = 2, "who is " + said
+        if place == "message":
+            return handler.answer(200, answer.SerializeToString(), "application/x-protobuf", {})
+        return handler.answer(200, b"", "text/who-is-" + said, {})
+
+    server.plan(quoting)
+    agent = oxpecker(config(server.url.replace("//", f"//app:{secret}@")))
+    post(agent, request_of(5).SerializeToString())
+    agent.wait_until(lambda: any("who" in row["error"] for row in agent.status()["destinations"]), 20, "told")
+    server.plan(fault.ok())
+    wait_settled(agent)
+    told = json.dumps(agent.status()) + agent.err() + agent.get("/health/delivery").text
+    sent = server.taken("/v1/traces")[0].headers["Authorization"].split()[1]
+    assert "***" in told and secret[:8] not in told and sent[:8] not in told
 
 
 def test_too_large_is_tried_in_halves(oxpecker, fault_server):

@@ -145,6 +145,8 @@ static const struct {
 	{ "", "", 0, 0, "" },
 	{ "", PARTIAL, 0, 3, "late" },
 	{ JSON, "{}", 0, 0, "" },
+	{ JSON, "", 0, 0, "" }, /* as Prometheus and others have it, and the Collector takes it */
+	{ JSON "; charset=utf-8", "", 0, 0, "" },
 	{ JSON "; charset=utf-8", " {\"partialSuccess\":{}}\n", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":null}", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"late\"}}", 0, 3, "late" },
@@ -159,7 +161,7 @@ static const struct {
 	{ "text/plain", "OK", -EBADMSG, 0, "" },
 	{ "", "OK", -EBADMSG, 0, "" },
 	{ "application/x-protobuffer", "", -EBADMSG, 0, "" },
-	{ JSON, "", -EBADMSG, 0, "" },
+	{ JSON, " ", -EBADMSG, 0, "" },
 	{ JSON, "[]", -EBADMSG, 0, "" },
 	{ JSON, "{\"error\":\"log in\"}", -EBADMSG, 0, "" },
 	{ JSON, "{\"partialSuccess\":true}", -EBADMSG, 0, "" },
