@@ -165,6 +165,14 @@ static void read_connection(struct http_head *h, struct bytes value)
 	}
 }
 
+/* As for arguments. Readers of old take a comma for the end of one, too. */
+static unsigned read_cookies(struct http_head *h, struct bytes value)
+{
+	for (size_t i = 0; i < value.size; i++)
+		h->cookies += value.data[i] == ';' || value.data[i] == ',';
+	return h->cookies > HTTP_COOKIES_MAX ? TOO_LARGE : 0;
+}
+
 /* The fields that say how to read on. */
 static unsigned read_known(struct http_head *h, struct bytes name, struct bytes value)
 {
@@ -174,6 +182,8 @@ static unsigned read_known(struct http_head *h, struct bytes name, struct bytes 
 		h->coded = true;
 	else if (same_word(name, "Expect"))
 		h->expects |= same_word(value, "100-continue");
+	else if (same_word(name, "Cookie"))
+		return read_cookies(h, value);
 	else if (same_word(name, "Host"))
 		return h->hosts++ > 0 || !all_are(value, HOST) ? BAD_REQUEST : 0;
 	return 0;

@@ -12,7 +12,11 @@
 
 #include "base/bytes.h"
 
-enum { HTTP_HEAD_MAX = 32 << 10, HTTP_FIELDS_MAX = 100 /* and so many arguments of a query */ };
+enum {
+	HTTP_HEAD_MAX = 32 << 10,
+	HTTP_FIELDS_MAX = 100, /* and so many arguments of a query */
+	HTTP_COOKIES_MAX = 200, /* more than browsers keep for a host */
+};
 
 struct http_span {
 	uint16_t at, size;
@@ -28,7 +32,7 @@ struct http_field {
 struct http_head {
 	size_t at, searched;
 	struct http_span method, path, query;
-	unsigned fields_count, hosts;
+	unsigned fields_count, hosts, cookies;
 	bool has_line; /* the request line has been read */
 	bool old; /* HTTP/1.0 */
 	bool coded; /* there is a Transfer-Encoding */

@@ -232,6 +232,40 @@ static void too_many_arguments_are_too_large(void **state)
 	assert_int_equal(parse_arguments(HTTP_FIELDS_MAX + 1, ""), 431);
 }
 
+static unsigned parse_cookies(unsigned count, const char *cookie, unsigned fields)
+{
+	struct http_head h;
+	struct buffer text;
+	unsigned verdict;
+
+	buffer_init(&text, HTTP_HEAD_MAX);
+	assert_int_equal(buffer_text(&text, LINE HOST), 0);
+	for (unsigned field = 0; field < fields; field++) {
+		assert_int_equal(buffer_text(&text, "cookie: "), 0);
+		for (unsigned i = 0; i < count / fields; i++)
+			assert_int_equal(buffer_text(&text, cookie), 0);
+		assert_int_equal(buffer_text(&text, "\r\n"), 0);
+	}
+	assert_int_equal(buffer_text(&text, "\r\n"), 0);
+	verdict = parse(&h, buffer_bytes(&text));
+	buffer_done(&text);
+	return verdict;
+}
+
+/* libmicrohttpd makes a list of them, and says nothing at all where it has no room for that. */
+static void too_many_cookies_are_too_large(void **state)
+{
+	static const char *const cookies[] = { "a=b; ", "a,", ";" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cookies); i++) {
+		assert_int_equal(parse_cookies(HTTP_COOKIES_MAX, cookies[i], 1), HTTP_HEAD_DONE);
+		assert_int_equal(parse_cookies(HTTP_COOKIES_MAX, cookies[i], 2), HTTP_HEAD_DONE);
+		assert_int_equal(parse_cookies(HTTP_COOKIES_MAX + 1, cookies[i], 1), 431);
+		assert_int_equal(parse_cookies(HTTP_COOKIES_MAX + 2, cookies[i], 2), 431);
+	}
+}
+
 static bool keeps(const char *text)
 {
 	struct http_head h;
@@ -365,6 +399,7 @@ int main(void)
 		cmocka_unit_test(a_head_fits_or_is_too_large),
 		cmocka_unit_test(too_many_fields_are_too_large),
 		cmocka_unit_test(too_many_arguments_are_too_large),
+		cmocka_unit_test(too_many_cookies_are_too_large),
 		cmocka_unit_test(connections_are_kept_as_asked),
 		cmocka_unit_test(who_expects_is_seen),
 		cmocka_unit_test(fields_are_found_in_any_case),
