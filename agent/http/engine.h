@@ -62,9 +62,8 @@ struct http_connection {
 	struct mono_time since, moved; /* moved: when the peer last took or gave something, as far as the engine sees */
 	size_t moving; /* bytes of this phase, for the rate */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
-	size_t held; /* of a head that is not whole (places.c) */
+	size_t head_size; /* of a head that is not whole (places.c) */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (places.c) */
-	unsigned still; /* looks in a row that found nothing more taken */
 	int fd;
 };
 TAILQ_HEAD(http_connection_list, http_connection);

@@ -40,7 +40,6 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 	c->phase = phase;
 	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
-	c->still = 0;
 }
 
 static bool out_of_patience(const struct http_connection *c)
@@ -144,8 +143,8 @@ static void sweep(void *context)
 	struct http_server *s = context;
 	struct http_connection *c;
 
+	http_places_look(s);
 	TAILQ_FOREACH(c, &s->connections, entry) {
-		http_places_look(c);
 		if (out_of_patience(c)) {
 			cut_off(c);
 		} else if (left_unseen(c)) {
