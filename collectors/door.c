@@ -386,11 +386,6 @@ static void look_at(struct door_request *r)
 	}
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Memory for the inflated body. False: refused. */
 static bool reserve_inflated(struct door_request *r, size_t size)
 {

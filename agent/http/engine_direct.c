@@ -432,11 +432,6 @@ static void connection_close(struct connection *c)
 	free(c);
 }
 
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Whether there may be more to read at once. */
 static bool read_some(struct connection *c, size_t *budget)
 {
