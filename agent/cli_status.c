@@ -230,13 +230,20 @@ int cli_status(const char *control, bool json)
 	return status;
 }
 
+/* What answers there may be another program. */
+static void print_answer(struct buffer *body)
+{
+	text_plain(body->data, body->size);
+	printf("%.*s\n", (int)body->size, body->data);
+}
+
 int cli_health(const char *control)
 {
 	struct cli_answer a = { .status = 0 };
 
 	cli_ask("GET", control, "/health/readiness", &a);
 	if (a.status)
-		printf("%.*s\n", (int)a.body.size, a.body.data);
+		print_answer(&a.body);
 	else
 		fprintf(stderr, "oxpecker: no agent answers at %s: %s\n", control, a.error);
 	buffer_done(&a.body);
