@@ -30,6 +30,9 @@ extern const char *const door_acks[]; /* the words */
 #define DOOR_ACK_HELP                                                                                     \
 	"What the answer means: memory, it is held within `memory`, and a SIGKILL may lose it; disk, it " \
 	"is in the spool under `state`."
+#define DOOR_CONNECTIONS_HELP                                                                    \
+	"Connections at a time; when all are there, one more takes the place of whoever has been " \
+	"silent or unfinished for longest."
 #define DOOR_ORIGINS_HELP                                                                                      \
 	"Origins of web pages that may send here, scheme://host:port, or *; without them every request that " \
 	"a browser sends for a page of another origin is answered 403."
@@ -88,9 +91,8 @@ struct door {
  *
  * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; work and reply
  * stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`. In
- * the lane
- * only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline has the
- * batch, or has said what became of it and the answer is due.
+ * the lane only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the pipeline
+ * has the batch, or has said what became of it and the answer is due.
  */
 struct door_request {
 	struct job job;
