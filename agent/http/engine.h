@@ -7,10 +7,10 @@
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
  * closes and says no more.
  *
- * Connections end before their time in two ways. Whoever is out of patience, or in the way of others' memory, is cut
- * off with shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may cause
- * it. Whoever has a place that somebody else gets now is evicted with drop(), which closes at once, and so is never
- * called from a handler, nor within libmicrohttpd.
+ * Connections end before their time in two ways. Whoever is out of patience, or holds memory that others need, is cut
+ * off with shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may
+ * cause it. Whoever has a place that somebody else gets now is evicted with drop(), which closes at once, and so is
+ * never called from a handler, nor within libmicrohttpd.
  */
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H

@@ -64,7 +64,8 @@ struct http_server_options {
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* all addresses together; beyond that see places.h */
 	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
-	 * small or the only one; who is slow (http_server_cut_slowest()) is cut off then. 0: no limit, the handler minds. */
+	 * small or the only one; who is slow (http_server_cut_slowest()) is cut off then. 0: no limit, the handler
+	 * minds. */
 	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
