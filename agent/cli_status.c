@@ -429,7 +429,7 @@ int cli_health(const char *control)
 	struct cli_answer a = { .status = 0 };
 
 	cli_ask("GET", control, "/health/readiness", &a);
-	if (a.status) {
+	if (a.status) { /* what answers there may be another program */
 		text_put(stdout, buffer_bytes(&a.body));
 		putchar('\n');
 	} else {

@@ -33,7 +33,7 @@ struct shown {
 	struct buffer bytes;
 	size_t charge;
 	struct mono_time since;
-	bool storing; /* the embedded store reads it, and cannot be cut off */
+	bool storing; /* the embedded store reads it now, and cannot be cut off */
 	bool plain;
 };
 
@@ -127,8 +127,10 @@ static struct duration time_left(const struct http_request *request)
 	return (struct duration){ (int64_t)(seconds * TIME_LEFT_PART / 100 * 1e9) };
 }
 
-static void begin_writing(struct metrics *m)
+static void begin_writing(void *context)
 {
+	struct metrics *m = context;
+
 	loop_timer_clear(&m->late);
 	m->state = METRICS_WAITING;
 	if (!has_room(m)) {
@@ -144,22 +146,12 @@ static void begin_writing(struct metrics *m)
 	loop_soon_run(&m->slice);
 }
 
-static void on_room_again(void *context)
-{
-	begin_writing(context);
-}
-
 static void on_collected(void *context)
 {
 	struct metrics *m = context;
 
 	if (m->state == METRICS_COLLECTING && --m->collecting == 0)
 		begin_writing(m);
-}
-
-static void on_late(void *context)
-{
-	begin_writing(context);
 }
 
 /* One more is counted as collecting while the collectors are asked, since one may answer at once. */
@@ -231,6 +223,20 @@ static struct shown *show_packed(struct metrics *m)
 	return small;
 }
 
+static void on_stored(void *context)
+{
+	((struct shown *)context)->storing = false;
+}
+
+static bool is_storing(const struct metrics *m)
+{
+	const struct shown *s = m->shown;
+
+	while (s && !s->storing)
+		s = s->next;
+	return s;
+}
+
 static void end_round(struct metrics *m)
 {
 	struct shown *small = show_packed(m), *plain = show(m, &m->page, 0);
@@ -239,8 +245,8 @@ static void end_round(struct metrics *m)
 	m->state = METRICS_IDLE;
 	m->want_gzip = false;
 	answer_all(m, plain, small);
-	if (m->snapshot_due && !m->failed && !m->storing && pay(m, plain))
-		plain->storing = m->storing = snapshot_take(m->agent, plain->page);
+	if (m->snapshot_due && !m->failed && !is_storing(m) && pay(m, plain))
+		plain->storing = snapshot_take(m->agent, plain->page, on_stored, plain);
 	m->snapshot_due = false;
 	if (small)
 		http_page_release(small->page);
@@ -348,8 +354,8 @@ static void on_snapshot(void *context)
 void metrics_init(struct metrics *m, struct agent *a)
 {
 	*m = (struct metrics){ .agent = a };
-	loop_timer_init(&m->late, a->loop, on_late, m);
-	loop_timer_init(&m->room, a->loop, on_room_again, m);
+	loop_timer_init(&m->late, a->loop, begin_writing, m);
+	loop_timer_init(&m->room, a->loop, begin_writing, m);
 	loop_timer_init(&m->snapshot, a->loop, on_snapshot, m);
 	loop_soon_init(&m->slice, a->loop, write_slice, m);
 	m->gzip = gzip_new();

@@ -41,7 +41,6 @@ struct metrics {
 	size_t packed_charge; /* taken for the latter */
 	struct shown *shown; /* pages that somebody holds, the newest first */
 	bool want_gzip, packing;
-	bool storing; /* a snapshot is on its way to the store */
 	struct job job;
 	int failed;
 	struct gzip *gzip;

@@ -17,6 +17,8 @@ struct snapshot {
 	struct wall_time at;
 	struct http_page *page;
 	struct buffer series;
+	snapshot_done *done;
+	void *context;
 	int failed;
 };
 
@@ -73,13 +75,13 @@ static void page_stored(struct job *job)
 {
 	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
 
-	s->agent->metrics.storing = false;
 	if (s->failed)
 		log_warn(s->agent->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
+	s->done(s->context);
 	snapshot_free(s);
 }
 
-bool snapshot_take(struct agent *a, struct http_page *page)
+bool snapshot_take(struct agent *a, struct http_page *page, snapshot_done *done, void *context)
 {
 	struct store *store = agent_store(a);
 	struct snapshot *s;
@@ -87,9 +89,12 @@ bool snapshot_take(struct agent *a, struct http_page *page)
 	if (!store)
 		return false;
 	s = oxp_new(sizeof *s);
-	*s = (struct snapshot){
-		.job = { .work = store_page, .done = page_stored }, .agent = a, .store = store, .at = loop_wall(a->loop)
-	};
+	*s = (struct snapshot){ .job = { .work = store_page, .done = page_stored },
+		.agent = a,
+		.store = store,
+		.at = loop_wall(a->loop),
+		.done = done,
+		.context = context };
 	s->page = http_page_hold(page);
 	buffer_init(&s->series, SERIES_MAX);
 	if (lane_run(a->disk, &s->job) == 0)

@@ -9,7 +9,10 @@
 struct agent;
 struct http_page;
 
-/* Stores the page (text 0.0.4) in the disk lane, holds it meanwhile, then ends metrics.storing. False: it cannot. */
-bool snapshot_take(struct agent *, struct http_page *) MUST_CHECK;
+/* The page is stored, or not: the log says so then. On the loop; afterwards the page is released. */
+typedef void snapshot_done(void *context);
+
+/* Stores the page (text 0.0.4) in the disk lane, and holds it meanwhile. False: it cannot, and done() is not called. */
+bool snapshot_take(struct agent *, struct http_page *, snapshot_done *, void *context) MUST_CHECK;
 
 #endif

@@ -38,8 +38,7 @@ static const struct option bulk_options[] = {
 	{ OPT_SIZE(struct bulk_config, body_max), .name = "body_max", .text = "16MiB", .min = 1 << 10, .max = 64 << 20,
 		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
-		.help = "Connections at a time; when all are there, one more takes the place of whoever has been "
-			"silent or unfinished for longest." },
+		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXTS(struct bulk_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
@@ -179,7 +178,7 @@ static size_t bulk_need(const struct door_request *r)
 {
 	size_t lines = CONTAINER_OF(r, const struct bulk_body, base)->lines + 1;
 
-	return (lines < OPERATIONS_MAX ? lines : OPERATIONS_MAX) * sizeof(struct operation);
+	return smaller(lines, OPERATIONS_MAX) * sizeof(struct operation);
 }
 
 static void place_named(const struct bulk_operation *op, struct bytes index, struct operation *o)
@@ -397,8 +396,6 @@ static bool is_license(const char *path)
 	return strcmp(path, "/_license") == 0 || strcmp(path, "/_xpack") == 0;
 }
 
-/* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
- * index, and make what is not there. */
 static void respond_404(struct collector *c, struct http_request *request)
 {
 	static const char why[] =
@@ -408,6 +405,8 @@ static void respond_404(struct collector *c, struct http_request *request)
 	answer(request, 404, why);
 }
 
+/* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
+ * index, and make what is not there. */
 static void respond_kindly(struct collector *c, struct http_request *request)
 {
 	const char *path = http_request_path(request);

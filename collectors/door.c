@@ -20,7 +20,6 @@ enum {
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
 	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
-	SLOW_MS = 1000, /* who has taken nothing of an answer for longer may be cut off for others */
 	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
@@ -126,7 +125,7 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 /* Who holds memory and does nothing with it goes before others are refused for long. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
-	http_server_cut_slowest(r->door->server, DURATION_MS(SLOW_MS));
+	http_server_cut_slowest(r->door->server);
 	return door_refuse(r, 503, message);
 }
 
@@ -455,11 +454,6 @@ static void look_at(struct door_request *r)
 		type->look(r);
 		looked_at(r);
 	}
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Of several members only the size of the last was known, or it was not true: again, with more room. */

@@ -31,6 +31,9 @@ extern const char *const door_acks[]; /* the words */
 #define DOOR_ACK_HELP                                                                                     \
 	"What the answer means: memory, it is held within `memory`, and a SIGKILL may lose it; disk, it " \
 	"is in the spool under `state`."
+#define DOOR_CONNECTIONS_HELP                                                                    \
+	"Connections at a time; when all are there, one more takes the place of whoever has been " \
+	"silent or unfinished for longest."
 #define DOOR_ORIGINS_HELP                                                                                      \
 	"Origins of web pages that may send here, scheme://host:port, or *; without them every request that " \
 	"a browser sends for a page of another origin is answered 403."

@@ -38,8 +38,7 @@ static const struct option otlp_door_options[] = {
 		.max = 64 << 20,
 		.help = "Largest request, before and after decompression; larger ones are answered 413." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
-		.help = "Connections at a time; when all are there, one more takes the place of whoever has been "
-			"silent or unfinished for longest." },
+		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },

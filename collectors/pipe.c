@@ -27,7 +27,6 @@
 #include "config/option.h"
 
 enum {
-	LINK_MAX = 64,
 	LOOK_MS = 2000, /* so often it is asked whether the FIFO is still that of its path */
 	FIFOS_MAX = 8, /* that are read at a time: the path's and old ones */
 };
@@ -185,17 +184,6 @@ static int check_open(int fd, bool made, mode_t mode)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* The same FIFO once more, whoever has its name now. The descriptor or -errno. */
-static int reopen(int fd, int flags)
-{
-	char link[LINK_MAX];
-	int again;
-
-	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
-	again = open(link, flags | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-	return again < 0 ? -errno : again;
-}
-
 /* Who else has it open for writing shows when we do not. */
 static bool has_writer(struct stream *s)
 {
@@ -206,7 +194,7 @@ static bool has_writer(struct stream *s)
 	let_end(f);
 	alone = poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
 	if (kept)
-		f->keeper = reopen(s->fd, O_WRONLY);
+		f->keeper = path_reopen(s->fd, O_WRONLY);
 	return !alone;
 }
 
@@ -215,7 +203,7 @@ static int open_at(const struct pipe_config *config, const struct path_place *at
 {
 	bool made = false;
 	unsigned mode = 0;
-	int fd, failed;
+	int fd, again, failed;
 
 	if (config->create && mode_parse(config->mode, &mode)) {
 		made = mkfifoat(at->fd, at->name, mode | S_IRUSR | S_IWUSR) == 0;
@@ -226,17 +214,12 @@ static int open_at(const struct pipe_config *config, const struct path_place *at
 	if (fd < 0)
 		return fd;
 	failed = check_fifo(fd);
-	if (!failed) {
-		failed = reopen(fd, O_RDONLY);
-		close(fd);
-		if (failed < 0)
-			return failed;
-		fd = failed;
-		failed = check_open(fd, made, mode);
-	}
-	if (failed)
-		close(fd);
-	return failed ? failed : fd;
+	again = failed ? failed : path_reopen(fd, O_RDONLY);
+	close(fd);
+	failed = again < 0 ? again : check_open(again, made, mode);
+	if (failed && again >= 0)
+		close(again);
+	return failed ? failed : again;
 }
 
 /* The descriptor, or -errno. */
@@ -268,7 +251,7 @@ static int open_fifo(struct collector *c)
 
 	if (fd < 0)
 		return fd;
-	keeper = reopen(fd, O_WRONLY);
+	keeper = path_reopen(fd, O_WRONLY);
 	if (keeper < 0) {
 		close(fd);
 		return keeper;
@@ -318,7 +301,7 @@ static void on_look(void *context)
 	struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
 
 	if (f && f->keeper < 0) /* it could not be opened again */
-		f->keeper = reopen(f->stream.fd, O_WRONLY);
+		f->keeper = path_reopen(f->stream.fd, O_WRONLY);
 	if (c->count < FIFOS_MAX && is_lost(c))
 		read_new(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));

@@ -11,11 +11,6 @@
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };
 
-static uint64_t least(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* The beginning of the file. */
 
 int tail_head_read(int fd, uint64_t at, struct tail_head *ret)
@@ -87,7 +82,7 @@ struct slice {
 /* Of the `known` bytes before `here`. */
 static struct tail_before before_of(const char *here, size_t known)
 {
-	size_t size = least(known, TAIL_BEFORE_MAX);
+	size_t size = smaller(known, TAIL_BEFORE_MAX);
 
 	return (struct tail_before){ .hash = XXH3_64bits(here - size, size), .size = (uint16_t)size };
 }
@@ -139,7 +134,7 @@ static enum tail_read look_at_head(struct slice *s)
 		return TAIL_READ_CUT_DOWN;
 	if (tail_head_read(f->fd, f->head_at, &s->head) < 0)
 		return TAIL_READ_FAILED;
-	both = f->offset == f->head_at ? least(s->in.size, s->head.size) : 0;
+	both = f->offset == f->head_at ? smaller(s->in.size, s->head.size) : 0;
 	if (both > 0 && memcmp(s->head.data, s->in.data, both) != 0)
 		return TAIL_READ_CUT_DOWN;
 	return tail_head_begins(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
@@ -190,7 +185,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	if (more < 0)
 		return TAIL_READ_FAILED;
 	if (!more && !f->last) {
-		f->unended = (uint32_t)least(zeros, UINT32_MAX);
+		f->unended = (uint32_t)smaller(zeros, UINT32_MAX);
 		return TAIL_READ_END;
 	}
 	if (zeros < TAIL_HOLE_MIN && tail_zeros(s->in.data, s->in.size) >= TAIL_HOLE_MIN)
@@ -200,7 +195,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 		return TAIL_READ_MORE;
 	s->reader->hole = zeros;
 	pass_zeros(f, zeros);
-	zeros = least(zeros, s->in.size);
+	zeros = smaller(zeros, s->in.size);
 	f->before = before_of(s->in.data + zeros, zeros);
 	return TAIL_READ_HOLE;
 }
@@ -299,7 +294,7 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
  * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
-	uint64_t max = r->lines.line_max + 1, chunk = least(size, r->chunk);
+	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, r->chunk);
 	bool ended;
 
 	if (f->unended > size)
@@ -309,7 +304,7 @@ static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, 
 		return size ? TAIL_READ_MORE : TAIL_READ_END;
 	ended = find_end(f, size, max);
 	if (ended || f->unended >= max || (f->last && f->unended == size))
-		*want = least(max, ended && f->unended < chunk ? chunk : least(size, f->unended + 1ull));
+		*want = smaller(max, ended && f->unended < chunk ? chunk : smaller(size, f->unended + 1ull));
 	else
 		*want = 0;
 	return f->unended == size ? TAIL_READ_END : TAIL_READ_MORE;
@@ -328,7 +323,7 @@ static enum tail_read measure_all(struct tail_file *f, const struct tail_reader 
 		*want = f->unended;
 	else if (f->held == 0 || *want == 0)
 		return answer;
-	*want = least(f->held + *want, 2 * r->lines.line_max + r->chunk);
+	*want = smaller(f->held + *want, 2 * r->lines.line_max + r->chunk);
 	return answer;
 }
 
@@ -375,7 +370,7 @@ static bool ends_in_hole(const char *before, size_t size)
 int tail_file_begin(struct tail_file *f, uint64_t offset)
 {
 	char before[TAIL_BEFORE_MAX];
-	size_t size = least(offset, sizeof before);
+	size_t size = smaller(offset, sizeof before);
 	ssize_t got = size > 0 ? pread(f->fd, before, size, (off_t)(offset - size)) : 0;
 	bool known = got == (ssize_t)size;
 

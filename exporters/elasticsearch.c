@@ -23,6 +23,7 @@
 #include "component.h"
 #include "config/option.h"
 #include "exporters/access.h"
+#include "exporters/endpoint.h"
 #include "exporters/hosts.h"
 #include "exporters/post.h"
 #include "exporters/template.h"
@@ -443,16 +444,6 @@ static void elasticsearch_destroy(struct exporter *e)
 	free(e);
 }
 
-static bool ends_with_bulk(const char *url)
-{
-	static const char bulk[] = "/_bulk";
-	size_t n = strlen(url);
-
-	while (n > 0 && url[n - 1] == '/')
-		n--;
-	return n >= sizeof bulk - 1 && memcmp(url + n - (sizeof bulk - 1), bulk, sizeof bulk - 1) == 0;
-}
-
 static const char *urls_wrong(const struct option_list *urls)
 {
 	if (urls->count == 0 || urls->count > HOSTS_MAX)
@@ -460,7 +451,7 @@ static const char *urls_wrong(const struct option_list *urls)
 	for (size_t i = 0; i < urls->count; i++)
 		if (strpbrk(urls->items[i], "?#"))
 			return "has a ? or # in it, where a path is added";
-		else if (ends_with_bulk(urls->items[i]))
+		else if (endpoint_ends_with(urls->items[i], "/_bulk"))
 			return "ends with /_bulk, which is added, as is the index";
 	return NULL;
 }

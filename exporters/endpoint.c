@@ -15,20 +15,19 @@ static size_t size_of_path(const char *endpoint)
 	return n;
 }
 
-static bool ends_with(const char *text, size_t size, const char *end)
+bool endpoint_ends_with(const char *url, const char *end)
 {
-	size_t n = strlen(end);
+	size_t size = size_of_path(url), n = strlen(end);
 
-	return size >= n && memcmp(text + size - n, end, n) == 0;
+	return size >= n && memcmp(url + size - n, end, n) == 0;
 }
 
 const char *endpoint_wrong(const char *endpoint)
 {
 	static const char *const others[] = { "/v1/logs", "/v1/metrics", "/v1/profiles", "/v1development/profiles" };
-	size_t size = size_of_path(endpoint);
 
 	for (size_t i = 0; i < COUNT_OF(others); i++)
-		if (ends_with(endpoint, size, others[i]))
+		if (endpoint_ends_with(endpoint, others[i]))
 			return "ends in the path of another signal; spans go to /v1/traces, which is added to an "
 			       "address without it";
 	return strchr(endpoint, '#') ? "has a # in it, which is never sent" : NULL;
@@ -36,11 +35,11 @@ const char *endpoint_wrong(const char *endpoint)
 
 char *endpoint_url(const char *endpoint)
 {
-	size_t size = size_of_path(endpoint);
 	const char *query = endpoint + strcspn(endpoint, "?#");
 	char *url;
 
-	if (asprintf(&url, "%.*s%s%s", (int)size, endpoint, ends_with(endpoint, size, traces) ? "" : traces, query) < 0)
+	if (asprintf(&url, "%.*s%s%s", (int)size_of_path(endpoint), endpoint,
+		    endpoint_ends_with(endpoint, traces) ? "" : traces, query) < 0)
 		return NULL;
 	return url;
 }

@@ -8,6 +8,8 @@
 
 #include "base/base.h"
 
+/* Whether the path of that URL, without slashes at its end, ends so. */
+bool endpoint_ends_with(const char *url, const char *end);
 /* What is wrong with it, as the end of a sentence; NULL when it is fine. */
 const char *endpoint_wrong(const char *endpoint);
 /* The caller's to free; NULL: out of memory. Only of one that is fine. */

@@ -17,6 +17,11 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 #define CONTAINER_OF(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
+static inline uint64_t smaller(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 /* Ends the process with the place and the words of a broken promise. */
 __attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const char *file, int line);
 #define OXP_ASSERT(x) ((x) ? (void)0 : oxp_assert_failed(#x, __FILE__, __LINE__))

@@ -8,6 +8,7 @@
 #define OXP_BYTES_H
 
 #include <string.h>
+#include <strings.h>
 
 #include "base/base.h"
 
@@ -30,6 +31,15 @@ static inline bool bytes_are(struct bytes a, const char *text)
 {
 	return bytes_equal(a, bytes_of(text));
 }
+
+/* Alike but for the case of letters, as words of HTTP are compared. */
+static inline bool bytes_same_word(struct bytes a, struct bytes b)
+{
+	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
+}
+
+/* Without the spaces and tabs at both ends. */
+struct bytes bytes_trimmed(struct bytes);
 
 /* Whether neither a line feed nor a carriage return is among them. */
 bool bytes_one_line(struct bytes);

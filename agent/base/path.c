@@ -297,6 +297,16 @@ int path_place_get(const struct path_place *p, int flags, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
+int path_reopen(int fd, int flags)
+{
+	char link[FD_NAME_MAX];
+	int again;
+
+	fd_name(fd, link);
+	again = open(link, flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	return again < 0 ? -errno : again;
+}
+
 /* Files of ours. */
 
 int path_one_name(const struct stat *info)
@@ -312,7 +322,7 @@ static int check_ours(int folder, const struct stat *info)
 		return -ELOOP;
 	if (!S_ISREG(info->st_mode))
 		return -EBADF;
-	if (info->st_nlink > 1)
+	if (path_one_name(info) < 0)
 		return -EMLINK;
 	if (!is_root_or_us(info->st_uid) && (fstat(folder, &of) < 0 || info->st_uid != of.st_uid))
 		return -EKEYREJECTED;
@@ -399,17 +409,6 @@ static int open_plain(const char *path)
 	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
-/* The same file, to read. Nothing else has a name like that. */
-static int reopen(int fd)
-{
-	char link[FD_NAME_MAX];
-	int again;
-
-	fd_name(fd, link);
-	again = open(link, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	return again < 0 ? -errno : again;
-}
-
 /* Of a file with several names. Its owner may give it more, and whoever can write to a folder may have put it there. */
 static bool may_be_planted(const char *name, const struct stat *info)
 {
@@ -437,8 +436,8 @@ static int found(int fd, struct path_found *ret)
 	if (!failed && !S_ISREG(info.st_mode))
 		failed = -EBADF;
 	if (!failed)
-		ret->planted = info.st_nlink > 1 && may_be_planted(ret->name, &info);
-	return failed ? failed : reopen(fd);
+		ret->planted = path_one_name(&info) < 0 && may_be_planted(ret->name, &info);
+	return failed ? failed : path_reopen(fd, O_RDONLY);
 }
 
 int path_read_open(const char *path, struct path_found *ret)

@@ -54,6 +54,9 @@ int path_ours_check(int folder, const char *name) MUST_CHECK;
 int path_ours_database(int folder, const char *name) MUST_CHECK;
 /* Renames NAME, and what SQLite has beside it, to NAME.corrupt-N. 0, or -errno: -EEXIST after a thousand. */
 int path_ours_set_aside(int folder, const char *name) MUST_CHECK;
+/* open() of what a descriptor is open at (O_PATH is enough), whoever has its name now; with O_NONBLOCK and O_NOCTTY.
+ * The other descriptor or -errno. */
+int path_reopen(int fd, int flags) MUST_CHECK;
 /* Only what has one name: 0, or -EMLINK. */
 int path_one_name(const struct stat *) MUST_CHECK;
 

@@ -221,33 +221,56 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
-/* How many bytes a control character has that begins at p; 0: it is none. */
-static size_t control_at(const unsigned char *p, size_t left)
+/* What is left as it is. */
+enum leave { LEAVE_NOTHING, LEAVE_TO_JSON /* control characters below a space, what is no UTF-8 */ };
+
+/* Of a valid character of `size` bytes. */
+static unsigned code_of(const unsigned char *p, size_t size)
 {
-	if (*p < ' ' || *p == 0x7f)
-		return 1;
-	return *p == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
+	unsigned code = size == 1 ? *p : *p & (0x7fu >> size);
+
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | (p[i] & 0x3fu);
+	return code;
+}
+
+static bool is_harmful(unsigned code, enum leave leave)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = { { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb } };
+
+	if (code < ' ')
+		return leave == LEAVE_NOTHING;
+	for (size_t i = 0; i < COUNT_OF(ranges); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static void take_out(char *text, size_t left, enum leave leave)
+{
+	size_t n;
+
+	for (unsigned char *p = (unsigned char *)text; left > 0; p += n, left -= n) {
+		n = utf8_sequence(p, left);
+		if (n == 0)
+			*p = leave == LEAVE_TO_JSON ? *p : '?';
+		else if (is_harmful(code_of(p, n), leave))
+			memset(p, ' ', n);
+		n = n ? n : 1;
+	}
 }
 
 void text_one_line(char *text)
 {
-	for (size_t i = 0, size = strlen(text); i < size; i++) {
-		size_t n = control_at((const unsigned char *)text + i, size - i);
-		if (n)
-			memset(text + i, ' ', n);
-	}
+	take_out(text, strlen(text), LEAVE_NOTHING);
 }
 
-/* U+2028 … U+202E, U+2066 … U+2069. */
-static bool turns_lines(const unsigned char *p, size_t n)
+void text_for_json(char *text)
 {
-	return n == 3 && p[0] == 0xe2 &&
-	       ((p[1] == 0x80 && p[2] >= 0xa8 && p[2] <= 0xae) || (p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9));
-}
-
-static bool is_harmless(const unsigned char *p, size_t n)
-{
-	return n > 0 && *p >= ' ' && *p != 0x7f && !(*p == 0xc2 && p[1] < 0xa0) && !turns_lines(p, n);
+	take_out(text, strlen(text), LEAVE_TO_JSON);
 }
 
 size_t text_put(FILE *to, struct bytes text)
@@ -257,7 +280,7 @@ size_t text_put(FILE *to, struct bytes text)
 
 	for (size_t n; p < end; p += n ? n : 1, count++) {
 		n = utf8_sequence(p, (size_t)(end - p));
-		if (is_harmless(p, n))
+		if (n > 0 && !is_harmful(code_of(p, n), LEAVE_NOTHING))
 			fwrite(p, 1, n, to);
 		else
 			fputc('?', to);

@@ -19,13 +19,15 @@ size_t utf8_mend(const char *data, size_t size, char *to);
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
-/* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
- * wrote becomes one line that does nothing to a terminal. */
+/* What somebody else wrote becomes one line that does nothing to a terminal and says what it seems to: spaces in place
+ * of control characters, U+0080 to U+009F among them, of those that turn text around (U+202E), and of those that cannot
+ * be seen; ? in place of each byte that is no UTF-8. */
 void text_one_line(char *text);
+/* The same but for what json_string_append() escapes or replaces itself. */
+void text_for_json(char *text);
 
-/* Writes what somebody else wrote so that it stays on its line and does nothing to a terminal: ? in place of control
- * characters (C0, DEL, C1), separators of lines, marks that turn the direction of writing, and bytes that are no UTF-8.
- * Returns how many characters that are. */
+/* Writes what somebody else wrote so that it stays on its line and does nothing to a terminal: ? in place of what
+ * text_one_line() takes out. Returns how many characters that are. */
 size_t text_put(FILE *, struct bytes);
 /* The same for valid JSON, which stays the same JSON: within its texts DEL and C1 are escaped; line ends between its
  * tokens stay when `lines`, else they are spaces. */

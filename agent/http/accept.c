@@ -1,20 +1,10 @@
 #include "http/accept.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/bytes.h"
 
 enum { NOT_NAMED = -1, WEIGHT_MAX = 1000 };
-
-static struct bytes trimmed(struct bytes text)
-{
-	while (text.size > 0 && strchr(" \t", text.data[0]))
-		text = (struct bytes){ text.data + 1, text.size - 1 };
-	while (text.size > 0 && strchr(" \t", text.data[text.size - 1]))
-		text.size--;
-	return text;
-}
 
 /* The text before `end`, or all of it, which is taken away with the mark. */
 static struct bytes take(struct bytes *text, char end)
@@ -23,12 +13,12 @@ static struct bytes take(struct bytes *text, char end)
 	struct bytes before = { text->data, at ? (size_t)(at - text->data) : text->size };
 
 	*text = at ? (struct bytes){ at + 1, text->size - before.size - 1 } : (struct bytes){ NULL, 0 };
-	return trimmed(before);
+	return bytes_trimmed(before);
 }
 
 static bool is_word(struct bytes text, const char *word)
 {
-	return text.size == strlen(word) && strncasecmp(text.data, word, text.size) == 0;
+	return bytes_same_word(text, bytes_of(word));
 }
 
 /* 0 to 1 with at most three digits (RFC 9110, 12.4.2), in thousandths. */
@@ -56,7 +46,7 @@ static int weight_of(struct bytes parameters)
 	while (parameters.size > 0) {
 		struct bytes value = take(&parameters, ';'), name = take(&value, '=');
 		if (is_word(name, "q"))
-			weight = read_weight(trimmed(value));
+			weight = read_weight(bytes_trimmed(value));
 	}
 	return weight;
 }

@@ -7,7 +7,10 @@
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
  * closes and says no more.
  *
- * Who is out of patience is cut off by the server with shutdown(): the engine sees the end of the stream and closes.
+ * Connections end before their time in two ways. Whoever is out of patience, or holds memory that others need, is cut
+ * off with shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may
+ * cause it. Whoever has a place that somebody else gets now is evicted with drop(), which closes at once, and so is
+ * never called from a handler, nor within libmicrohttpd.
  */
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H
@@ -62,9 +65,8 @@ struct http_connection {
 	struct mono_time since, moved; /* moved: when the peer last took or gave something, as far as the engine sees */
 	size_t moving; /* bytes of this phase, for the rate */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
-	size_t held; /* of a head that is not whole (places.c) */
+	size_t head_size; /* of a head that is not whole (places.c) */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (places.c) */
-	unsigned still; /* looks in a row that found nothing more taken */
 	int fd;
 };
 TAILQ_HEAD(http_connection_list, http_connection);

@@ -26,9 +26,6 @@
 #include "http/engine.h"
 #include "http/head.h"
 
-_Static_assert(
-	(int)HTTP_HEAD_MAX == (int)HTTP_MEMORY_MAX, "the head of a request fits into the memory of a connection");
-
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {
 	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
@@ -433,11 +430,6 @@ static void connection_close(struct connection *c)
 	buffer_done(&c->body);
 	http_connection_end(&c->base);
 	free(c);
-}
-
-static size_t smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
 }
 
 /* Whether there may be more to read at once. */

@@ -53,7 +53,7 @@ static bool all_are(struct bytes text, unsigned kind)
 
 static bool same_word(struct bytes a, const char *word)
 {
-	return a.size == strlen(word) && strncasecmp(a.data, word, a.size) == 0;
+	return bytes_same_word(a, bytes_of(word));
 }
 
 static struct http_span span_of(struct bytes all, struct bytes part)
@@ -71,15 +71,6 @@ static bool cut(struct bytes *text, char end, struct bytes *ret)
 	*ret = (struct bytes){ text->data, (size_t)(at - text->data) };
 	*text = (struct bytes){ at + 1, text->size - ret->size - 1 };
 	return true;
-}
-
-static struct bytes trimmed(struct bytes text)
-{
-	while (text.size > 0 && (text.data[0] == ' ' || text.data[0] == '\t'))
-		text = (struct bytes){ text.data + 1, text.size - 1 };
-	while (text.size > 0 && (text.data[text.size - 1] == ' ' || text.data[text.size - 1] == '\t'))
-		text.size--;
-	return text;
 }
 
 /* RFC 9112, 2.3. A later 1.x is read as 1.1 (RFC 9110, 2.5). */
@@ -159,7 +150,7 @@ static void read_connection(struct http_head *h, struct bytes value)
 
 	while (more) {
 		more = cut(&value, ',', &option);
-		option = trimmed(more ? option : value);
+		option = bytes_trimmed(more ? option : value);
 		h->close |= same_word(option, "close");
 		h->keep_alive |= same_word(option, "keep-alive");
 	}
@@ -207,7 +198,7 @@ static unsigned read_field(struct http_head *h, struct bytes all, struct bytes l
 		return TOO_LARGE;
 	if (ends_in_space(line) && same_word(name, "Content-Length"))
 		return BAD_REQUEST;
-	line = trimmed(line);
+	line = bytes_trimmed(line);
 	h->fields[h->fields_count++] = (struct http_field){ span_of(all, name), span_of(all, line) };
 	return read_known(h, name, line);
 }

@@ -15,11 +15,6 @@ struct authority {
 	uint64_t port;
 };
 
-static bool same_text(struct bytes a, struct bytes b)
-{
-	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
-}
-
 static bool is_word(const char *text, const char *word)
 {
 	return text && strcasecmp(text, word) == 0;
@@ -42,7 +37,7 @@ static bool read_authority(struct bytes text, uint64_t own_port, struct authorit
 
 static uint64_t port_of_scheme(struct bytes scheme)
 {
-	return same_text(scheme, bytes_of("https")) ? 443 : same_text(scheme, bytes_of("http")) ? 80 : 0;
+	return bytes_same_word(scheme, bytes_of("https")) ? 443 : bytes_same_word(scheme, bytes_of("http")) ? 80 : 0;
 }
 
 /* The authority of scheme://host[:port], and the scheme's own port. */
@@ -63,7 +58,7 @@ static bool is_at(const char *origin, const char *host)
 	uint64_t own_port;
 
 	return read_origin(origin, &of_origin, &own_port) && read_authority(bytes_of(host), own_port, &of_host) &&
-	       same_text(of_origin.host, of_host.host) && of_origin.port == of_host.port;
+	       bytes_same_word(of_origin.host, of_host.host) && of_origin.port == of_host.port;
 }
 
 /* Whether two origins are the same one. */
@@ -75,9 +70,9 @@ static bool same_origin(const char *a, const char *b)
 	if (strcasecmp(a, b) == 0)
 		return true;
 	return read_origin(a, &of_a, &port_a) && read_origin(b, &of_b, &port_b) && port_a == port_b &&
-	       same_text((struct bytes){ a, (size_t)(of_a.host.data - a) },
+	       bytes_same_word((struct bytes){ a, (size_t)(of_a.host.data - a) },
 		       (struct bytes){ b, (size_t)(of_b.host.data - b) }) &&
-	       same_text(of_a.host, of_b.host) && of_a.port == of_b.port;
+	       bytes_same_word(of_a.host, of_b.host) && of_a.port == of_b.port;
 }
 
 const char *http_origin_wrong(const char *text)
@@ -144,7 +139,7 @@ static bool is_private(struct bytes host)
 	struct bytes label = { dot + 1, host.size - (size_t)(dot + 1 - host.data) };
 
 	for (size_t i = 0; i < COUNT_OF(last); i++)
-		if (same_text(label, bytes_of(last[i])))
+		if (bytes_same_word(label, bytes_of(last[i])))
 			return true;
 	return false;
 }
@@ -168,5 +163,5 @@ bool http_host_is_foreign(const char *host, const char *own, const struct http_o
 	a.host.size -= a.host.size > 1 && a.host.data[a.host.size - 1] == '.';
 	if (!memchr(a.host.data, '.', a.host.size) || is_address(a.host) || is_private(a.host))
 		return false;
-	return !same_text(a.host, bytes_of(own)) && !host_is_listed(host, origins);
+	return !bytes_same_word(a.host, bytes_of(own)) && !host_is_listed(host, origins);
 }

@@ -31,7 +31,7 @@ static bool is_unfinished(const struct http_connection *c)
 
 static bool is_stuck(const struct http_connection *c)
 {
-	return c->phase == PHASE_ANSWER && c->still > 0;
+	return c->phase == PHASE_ANSWER && c->moved.ns < c->server->places.looked.ns;
 }
 
 /* They stand in the order of their ages, the oldest first. */
@@ -42,7 +42,7 @@ static struct http_connection *who_goes(const struct http_server *s)
 	TAILQ_FOREACH(c, &s->connections, entry) {
 		if (is_unfinished(c) && !is_about_to_speak(c))
 			return c;
-		if (is_stuck(c) && (!stuck || c->still > stuck->still))
+		if (is_stuck(c) && (!stuck || c->moved.ns < stuck->moved.ns))
 			stuck = c;
 	}
 	return stuck;
@@ -53,7 +53,7 @@ static struct http_connection *oldest_other_head(const struct http_connection *t
 	struct http_connection *c;
 
 	TAILQ_FOREACH(c, &than->server->connections, entry)
-		if (c != than && c->held > 0)
+		if (c != than && c->head_size > 0)
 			return c;
 	return NULL;
 }
@@ -63,9 +63,9 @@ void http_places_hold(struct http_connection *c, size_t bytes)
 	struct http_places *p = &c->server->places;
 	struct http_connection *victim;
 
-	p->held += bytes - c->held;
-	c->held = bytes;
-	while (p->held > HTTP_HEADS_MAX && (victim = oldest_other_head(c)))
+	p->heads_size += bytes - c->head_size;
+	c->head_size = bytes;
+	while (p->heads_size > HTTP_HEADS_MAX && (victim = oldest_other_head(c)))
 		http_connection_evict(victim);
 }
 
@@ -85,14 +85,17 @@ static uint64_t taken(int fd)
 	return ioctl(fd, SIOCOUTQ, &unread) == 0 ? (uint64_t)unread : 0;
 }
 
-void http_places_look(struct http_connection *c)
+void http_places_look(struct http_server *s)
 {
-	uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
+	struct http_connection *c;
 
-	c->still = now == c->taken ? c->still + 1 : 0;
-	if (now != c->taken)
-		c->moved = loop_now(c->server->loop);
-	c->taken = now;
+	s->places.looked = loop_now(s->loop);
+	TAILQ_FOREACH(c, &s->connections, entry) {
+		uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
+		if (now != c->taken)
+			c->moved = s->places.looked;
+		c->taken = now;
+	}
 }
 
 /* Doors. */

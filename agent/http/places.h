@@ -27,7 +27,8 @@ struct http_places {
 	size_t doors_count;
 	struct loop_timer again;
 	int spare; /* a descriptor for want of others, or -1 */
-	size_t held; /* bytes of heads that are not whole, at most HTTP_HEADS_MAX */
+	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
+	struct mono_time looked; /* when the sweep last looked what peers had taken */
 };
 
 void http_places_init(struct http_server *);
@@ -40,7 +41,7 @@ void http_places_left(struct http_server *);
 void http_places_hold(struct http_connection *, size_t bytes);
 /* A descriptor was closed: it may be the spare one. */
 void http_places_renew(struct http_server *);
-/* Notes what peers have taken of their answers; called by the sweep. */
-void http_places_look(struct http_connection *);
+/* Notes who has taken something of an answer since the last look; called by the sweep. */
+void http_places_look(struct http_server *);
 
 #endif

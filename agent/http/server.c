@@ -18,7 +18,6 @@
 enum {
 	SWEEP_MS = 500,
 	SMALL_ANSWER = 4 << 10,
-	SLOW_MS = 1000,
 	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
 };
 
@@ -40,7 +39,6 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 	c->phase = phase;
 	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
-	c->still = 0;
 }
 
 static bool out_of_patience(const struct http_connection *c)
@@ -144,8 +142,8 @@ static void sweep(void *context)
 	struct http_server *s = context;
 	struct http_connection *c;
 
+	http_places_look(s);
 	TAILQ_FOREACH(c, &s->connections, entry) {
-		http_places_look(c);
 		if (out_of_patience(c)) {
 			cut_off(c);
 		} else if (left_unseen(c)) {
@@ -298,14 +296,13 @@ static bool is_busy(const struct http_server *s, const struct http_route *route)
 	return under_way > route->at_once && !oldest;
 }
 
-static void respond_busy(struct http_request *r)
+static struct http_answer try_later(const char *why)
 {
 	static const char *const headers[] = { "Retry-After", "1", NULL };
 
-	http_respond(r, &(struct http_answer){ .status = 503,
-					       .content_type = "text/plain",
-					       .headers = headers,
-					       .constant = bytes_of("too many such requests are under way\n") });
+	return (struct http_answer){
+		.status = 503, .content_type = "text/plain", .headers = headers, .constant = bytes_of(why)
+	};
 }
 
 /* 0, or the status to refuse with, before anything of the body is read. */
@@ -322,12 +319,14 @@ static unsigned body_refused(const struct http_server *s, const struct http_requ
 
 static void route_request(struct http_server *s, struct http_request *r)
 {
+	const struct http_answer busy = try_later("too many such requests are under way\n");
+
 	if (http_decline_foreign(r))
 		return;
 	if (!r->route)
 		http_decline_unrouted(r);
 	else if (r->route->at_once && is_busy(s, r->route))
-		respond_busy(r);
+		http_respond(r, &busy);
 	else if (r->route->begin)
 		r->route->begin(r->route->context, r);
 }
@@ -518,7 +517,7 @@ void http_server_cut_page(struct http_server *s, const struct http_page *page)
 			cut_off(c);
 }
 
-bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
+bool http_server_cut_slowest(struct http_server *s)
 {
 	struct http_connection *c, *slowest = NULL;
 
@@ -526,7 +525,7 @@ bool http_server_cut_slowest(struct http_server *s, struct duration longer_than)
 		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
 		    (!slowest || c->moved.ns < slowest->moved.ns))
 			slowest = c;
-	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= longer_than.ns)
+	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= DURATION_MS(HTTP_SLOW_MS).ns)
 		return false;
 	cut_off(slowest);
 	return true;
@@ -542,15 +541,11 @@ static bool has_room(const struct http_server *s, const struct http_answer *answ
 
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
-	static const char *const later[] = { "Retry-After", "1", NULL };
-	static const struct http_answer full = { .status = 503,
-						 .content_type = "text/plain",
-						 .headers = later,
-						 .constant = { "too many answers wait to be read\n", 33 } };
+	const struct http_answer full = try_later("too many answers wait to be read\n");
 	struct http_server *s = http_connection_of(r)->server;
 
 	if (!has_room(s, answer)) {
-		http_server_cut_slowest(s, DURATION_MS(SLOW_MS));
+		http_server_cut_slowest(s);
 		buffer_done(answer->body);
 		answer = &full;
 	}

@@ -28,7 +28,10 @@
 #include "http/page.h"
 #include "loop/loop.h"
 
-enum { HTTP_RATE_MIN = 1024, HTTP_MEMORY_MAX = 32 << 10 /* of a connection: the head of a request fits in it */ };
+enum {
+	HTTP_RATE_MIN = 1024, /* bytes a second */
+	HTTP_SLOW_MS = 1000, /* who has moved nothing for longer may be cut off for others */
+};
 
 struct http_server;
 struct http_request;
@@ -61,7 +64,8 @@ struct http_server_options {
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* all addresses together; beyond that see places.h */
 	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
-	 * small or the only one; who has taken nothing for a second is cut off then. 0: no limit, the handler minds. */
+	 * small or the only one; who is slow (http_server_cut_slowest()) is cut off then. 0: no limit, the handler
+	 * minds. */
 	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
@@ -111,8 +115,8 @@ void http_respond(struct http_request *, const struct http_answer *);
 /* Cuts off who is still taking the page, so that it goes soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
 /* Cuts off the peer that has taken nothing of its answer, or given nothing of its body, for longest, if that is longer
- * than this. False: there is none. */
-bool http_server_cut_slowest(struct http_server *, struct duration longer_than);
+ * than HTTP_SLOW_MS. False: there is none. */
+bool http_server_cut_slowest(struct http_server *);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
 

@@ -805,3 +805,11 @@ def test_the_status_of_something_else_is_none(fault_server, tmp_path, body, kind
         done = agents.run("parked", *words, "--config", tmp_path / "c.yaml")
         assert done.returncode != 0 and f"127.0.0.1:{server.port}" in done.stderr, done.stdout + done.stderr
         assert "is no agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr
+
+
+def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.ok("a\x1b[2J\u202eb\n".encode(), "text/plain"))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    done = agents.run("health", "--config", tmp_path / "c.yaml")
+    assert done.returncode == 0 and done.stdout == "a [2J   b\n\n", repr(done.stdout)

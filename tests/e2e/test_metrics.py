@@ -1,6 +1,8 @@
 """Metrics: scraped from real client libraries over Unix sockets, shown on /metrics, read by Prometheus."""
 
 import gzip
+import select
+import socket
 import subprocess
 import threading
 import time
@@ -98,6 +100,36 @@ def test_one_scrape_serves_concurrent_pulls(oxpecker, fault_server, tmp_path):
         thread.join()
     assert len(pages) == 8 and all("demo_total 3" in page for page in pages)
     assert len(server.taken("/metrics")) - before <= 2
+
+
+def reader_that_takes_nothing(port):
+    """It has the beginning of its page."""
+    peer = socket.socket()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    peer.settimeout(10)
+    peer.connect(("127.0.0.1", port))
+    peer.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert peer.recv(12) == b"HTTP/1.1 200"
+    return peer
+
+
+def is_cut_off(peer):
+    look = select.poll()
+    look.register(peer, select.POLLRDHUP)
+    return bool(look.poll(0))
+
+
+@pytest.mark.parametrize("snapshot", ["1h", "100ms"])
+def test_pages_that_are_held_are_an_eighth_of_memory(oxpecker, fault_server, tmp_path, snapshot):
+    """Those too that the embedded store has had. Each is 600 KB, of 8 MiB."""
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    page = "".join(f'demo{{n="{n:0188}"}} 1\n' for n in range(3000)).encode()
+    server.plan(fault.slow(0.3, fault.ok(page, "text/plain; version=0.0.4")))
+    agent = oxpecker({**config(tmp_path / "app.sock"), "memory": "8MiB", "store": {"snapshot": snapshot}})
+    readers = [reader_that_takes_nothing(agent.port) for _ in range(5)]
+    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 10, "the oldest reader is cut off")
+    for reader in readers:
+        reader.close()
 
 
 def test_within_the_time_prometheus_leaves(oxpecker, fault_server, tmp_path):

@@ -1,5 +1,6 @@
 """What was broken once: bad moments of the end, of the disk and of those who talk to us."""
 
+import contextlib
 import gzip
 import os
 import signal
@@ -85,7 +86,8 @@ def test_a_full_door_serves_and_goes_on_when_all_leave_at_once(oxpecker):
     agent = oxpecker({})
     peers = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(400)]
     for peer in peers:
-        peer.sendall(b"GET /hea")
+        with contextlib.suppress(OSError):  # whoever is silent when others come has given its place up
+            peer.sendall(b"GET /hea")
     assert agent.answers("/health/liveness")
     for peer in peers:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)

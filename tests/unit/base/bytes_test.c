@@ -143,6 +143,18 @@ static void test_slices_are_compared_by_content(void **state)
 	assert_false(bytes_equal((struct bytes){ "a\0b", 3 }, (struct bytes){ "a\0c", 3 }));
 }
 
+static void test_words_are_compared_without_case_and_blanks(void **state)
+{
+	(void)state;
+	assert_true(bytes_same_word(bytes_of("Content-LENGTH"), bytes_of("content-length")));
+	assert_false(bytes_same_word(bytes_of("gzip"), bytes_of("gzi")));
+	assert_true(bytes_same_word((struct bytes){ NULL, 0 }, bytes_of("")));
+	assert_true(bytes_are(bytes_trimmed(bytes_of(" \t a b\t ")), "a b"));
+	assert_true(bytes_are(bytes_trimmed(bytes_of("\na")), "\na"));
+	assert_int_equal(bytes_trimmed(bytes_of(" \t ")).size, 0);
+	assert_int_equal(bytes_trimmed((struct bytes){ NULL, 0 }).size, 0);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -153,6 +165,7 @@ int main(void)
 		cmocka_unit_test(test_sizes_do_not_wrap),
 		cmocka_unit_test(test_printf_appends_or_does_not),
 		cmocka_unit_test(test_slices_are_compared_by_content),
+		cmocka_unit_test(test_words_are_compared_without_case_and_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
