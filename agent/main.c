@@ -221,8 +221,10 @@ static const struct {
 	{ "parked", command_parked, false },
 };
 
-static int unknown(const char *word, const char *kind)
+/* What stands behind a = is not shown, nor is a word beside --set: it may be a part of a value, as a password. */
+static int unknown(const struct command_line *c, const char *word, const char *kind)
 {
+	int shown = c->set_count > 0 && word[0] != '-' ? 0 : (int)strcspn(word, "=");
 	const char *names[COUNT_OF(options) + COUNT_OF(commands)], *near;
 	size_t n = 0;
 
@@ -231,8 +233,8 @@ static int unknown(const char *word, const char *kind)
 	for (size_t i = 0; i < COUNT_OF(commands); i++)
 		names[n++] = commands[i].name;
 	near = nearest_word(word, names, n);
-	fprintf(stderr, "oxpecker: no %s is called \"%s\"%s%s%s; see oxpecker --help\n", kind, word,
-		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	fprintf(stderr, "oxpecker: no %s is called \"%.*s%s\"%s%s%s; see oxpecker --help\n", kind, shown, word,
+		word[shown] ? "…" : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	return -EINVAL;
 }
 
@@ -245,7 +247,7 @@ static int parse_option(struct command_line *c, char **words, int *at)
 	while (i < COUNT_OF(options) && strcmp(options[i].name, word) != 0)
 		i++;
 	if (i == COUNT_OF(options))
-		return unknown(word, "option");
+		return unknown(c, word, "option");
 	c->given |= 1ul << i;
 	if (options[i].flag) {
 		*(bool *)((char *)c + options[i].flag) = true;
@@ -279,7 +281,7 @@ static int parse_word(struct command_line *c, const char *word)
 			c->command = commands[i].name;
 			return 0;
 		}
-	return unknown(word, "command");
+	return unknown(c, word, "command");
 }
 
 /* Whether `words`, which spaces part, has the word. */

@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,8 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "collectors/tail_names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
 enum {
@@ -182,8 +183,9 @@ static int watch_folder(const struct tail_scan *s, const char *path)
 	return -1;
 }
 
-static void add_folder(struct tail_scan *s, const char *path)
+static void add_folder(void *context, const char *path)
 {
+	struct tail_scan *s = context;
 	int watch;
 
 	s->too_many = s->too_many || s->folder_count == FOLDERS_MAX;
@@ -213,8 +215,9 @@ static void look_behind(struct tail_scan *s, const char *path, struct tail_found
 	add_folder(s, *target ? target : "/");
 }
 
-static void add_file(struct tail_scan *s, const char *path)
+static void add_file(void *context, const char *path)
 {
+	struct tail_scan *s = context;
 	struct tail_found found = { .name = NULL };
 
 	if (one_matches(s->globs.exclude, path))
@@ -230,27 +233,17 @@ static void add_file(struct tail_scan *s, const char *path)
 	s->files[s->count++] = found;
 }
 
-static void each_match(
-	struct tail_scan *s, const char *pattern, int flags, void (*visit)(struct tail_scan *, const char *))
-{
-	glob_t found;
-
-	if (glob(pattern, flags | GLOB_NOSORT, NULL, &found) == 0)
-		for (size_t i = 0; i < found.gl_pathc; i++)
-			visit(s, found.gl_pathv[i]);
-	globfree(&found);
-}
-
 /* The folders that can come to hold a match: those the pattern's own folder matches, and every folder above that has a
  * wildcard below it, down from the last one that is written out and there. */
 static void find_folders(struct tail_scan *s, const char *pattern)
 {
+	const struct tail_names folders = { .folders = true, .visit = add_folder, .context = s };
 	char folder[PATH_MAX], *slash;
 
 	snprintf(folder, sizeof folder, "%s", pattern);
 	while ((slash = strrchr(folder, '/'))) {
 		*slash = '\0';
-		each_match(s, *folder ? folder : "/", GLOB_ONLYDIR, add_folder);
+		tail_names_visit(&folders, *folder ? folder : "/");
 		if (!*folder || (!strpbrk(folder, "*?[") && access(folder, F_OK) == 0))
 			return;
 	}
@@ -532,12 +525,13 @@ const struct tail_lost *tail_scan_lost(
 void tail_scan_work(struct job *job)
 {
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
+	const struct tail_names files = { .visit = add_file, .context = s };
 
 	s->watch_failed = 0;
 	for (size_t i = 0; i < s->globs.paths->count; i++)
 		find_folders(s, s->globs.paths->items[i]);
 	for (size_t i = 0; i < s->globs.paths->count; i++)
-		each_match(s, s->globs.paths->items[i], 0, add_file);
+		tail_names_visit(&files, s->globs.paths->items[i]);
 	sort_folders(s);
 	find_all_lost(s);
 }

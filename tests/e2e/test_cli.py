@@ -468,6 +468,16 @@ def test_a_secret_in_the_command_line_is_refused_with_the_way_to_do_it(what, com
     assert "${file:/path}" in done.stderr or what == "that does not parse"
 
 
+@pytest.mark.parametrize("words", [
+    ["--set=logs.export.elasticsearch.password=hunter2"], ["--sett=a.password=hunter2"], ["a.password=hunter2"],
+    ["--set", "logs.export.elasticsearch.password=", "hunter2"], ["status", "--set", "a.b=x", "y", "hunter2"],
+])
+def test_a_slip_in_the_command_line_does_not_show_a_secret(words):
+    done = agents.run(*words)
+    assert done.returncode == 2 and "see oxpecker --help" in done.stderr, done.stderr
+    assert "hunter2" not in done.stderr + done.stdout
+
+
 def test_a_secret_that_is_named_in_the_command_line_is_taken(tmp_path):
     (tmp_path / "key").write_text("hunter2\n")
     done = agents.run("check", "--effective", "--set", "logs.export.elasticsearch.url=http://h:1", "--set",

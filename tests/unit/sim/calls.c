@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
-#include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <sys/eventfd.h>
@@ -43,8 +42,6 @@ int __wrap_access(const char *path, int mode);
 int __wrap_faccessat(int fd, const char *path, int mode, int flags);
 off_t __wrap_lseek(int fd, off_t at, int whence);
 char *__wrap_realpath(const char *path, char *ret);
-int __wrap_glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *ret);
-void __wrap_globfree(glob_t *found);
 DIR *__wrap_opendir(const char *path);
 struct dirent *__wrap_readdir(DIR *d);
 int __wrap_closedir(DIR *d);
@@ -336,41 +333,6 @@ int __wrap_closedir(DIR *d)
 	sim_release(l->folder);
 	free(l);
 	return 0;
-}
-
-static bool is_match(const struct sim_inode *i, const char *pattern, int flags)
-{
-	const struct sim_inode *target = sim_find(i->path, true);
-
-	if (fnmatch(pattern, i->path, FNM_PATHNAME | FNM_PERIOD) != 0)
-		return false;
-	return !(flags & GLOB_ONLYDIR) || (target && S_ISDIR(target->kind));
-}
-
-int __wrap_glob(const char *pattern, int flags, int (*failed)(const char *, int), glob_t *ret)
-{
-	int64_t place = INT64_MIN;
-
-	(void)failed;
-	between();
-	*ret = (glob_t){ .gl_pathv = calloc(NAMES_MAX, sizeof *ret->gl_pathv) };
-	OXP_ASSERT(ret->gl_pathv);
-	for (struct sim_inode *i; (i = next_of(place));) {
-		place = i->place;
-		if (!is_match(i, pattern, flags))
-			continue;
-		OXP_ASSERT(ret->gl_pathc < NAMES_MAX);
-		ret->gl_pathv[ret->gl_pathc++] = oxp_strdup(i->path);
-		between();
-	}
-	return ret->gl_pathc > 0 ? 0 : GLOB_NOMATCH;
-}
-
-void __wrap_globfree(glob_t *found)
-{
-	for (size_t i = 0; i < found->gl_pathc; i++)
-		free(found->gl_pathv[i]);
-	free(found->gl_pathv);
 }
 
 /* inotify. */

@@ -1,0 +1,24 @@
+/*
+ * The names on disk that a glob matches, as glob(3) finds them, but told one after another: none is kept, so a folder
+ * of a million names needs no memory.
+ *
+ * Links can make any number of names for one folder: with six links to "." in it, a glob of eight folders has 6^8. So a
+ * folder that was reached through a link is read at most TAIL_WAYS_MAX times for the same rest of the glob; the names
+ * that are missing then are other names of the same files.
+ */
+#ifndef OXP_TAIL_NAMES_H
+#define OXP_TAIL_NAMES_H
+
+#include "base/base.h"
+
+enum { TAIL_WAYS_MAX = 4 };
+
+struct tail_names {
+	bool folders; /* only what is one, or leads to one */
+	void (*visit)(void *context, const char *path);
+	void *context;
+};
+
+void tail_names_visit(const struct tail_names *, const char *glob);
+
+#endif
