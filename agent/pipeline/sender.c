@@ -1,32 +1,40 @@
-#include "pipeline/sender.h"
+#include "pipeline/send.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
 
-enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
-enum {
-	HURRIED_RETRY_MS = 100,
-	FAILURES_COUNTED_MAX = 32,
-	REFUSALS_EVERY_S = 60,
-	NOT_BEFORE_MAX_MS = 3600 * 1000, /* a destination that asks for a week is asked again after an hour */
-};
+enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32, REFUSALS_EVERY_S = 60 };
 
 static void pump(void *context);
 
 const char *sender_state_name(enum sender_state state)
 {
-	static const char *const names[] = { "fine", "waiting", "probing" };
+	static const char *const names[] = { "fine", "waiting", "probing", "halted" };
 
 	return names[state];
+}
+
+/* Who is where may go where; a halted sender goes nowhere any more. */
+static void move(struct sender *s, enum sender_state to)
+{
+	static const bool allowed[SENDER_STATES][SENDER_STATES] = {
+		[SENDER_FINE] = { [SENDER_WAITING] = true, [SENDER_HALTED] = true },
+		[SENDER_WAITING] = { [SENDER_WAITING] = true, [SENDER_PROBING] = true, [SENDER_HALTED] = true },
+		[SENDER_PROBING] = { [SENDER_FINE] = true, [SENDER_WAITING] = true, [SENDER_HALTED] = true },
+		[SENDER_HALTED] = { [SENDER_HALTED] = true },
+	};
+
+	OXP_ASSERT(allowed[s->state][to]);
+	s->state = to;
 }
 
 static void on_wait_over(void *context)
 {
 	struct sender *s = context;
 
-	s->state = SENDER_PROBING;
+	move(s, SENDER_PROBING);
 	pump(s);
 }
 
@@ -47,29 +55,6 @@ struct sender *sender_new(
 void sender_exporter(struct sender *s, struct exporter *exporter)
 {
 	s->exporter = exporter;
-}
-
-struct ledger_amount send_left(const struct send *d)
-{
-	const struct batch *b = d->delivery->batch;
-	struct ledger_amount left = { 0, 0 };
-
-	if (d->left == b->count)
-		return (struct ledger_amount){ b->records, b->size };
-	for (size_t i = d->first; i < d->end; i++)
-		if (send_wants(d, i)) {
-			left.records += b->items[i].records;
-			left.bytes += b->items[i].size;
-		}
-	return left;
-}
-
-static void send_free(struct send *d)
-{
-	TAILQ_REMOVE(&d->sender->queue, d, entry);
-	loop_timer_done(&d->patience);
-	free(d->marks);
-	free(d);
 }
 
 void sender_free(struct sender *s)
@@ -96,20 +81,9 @@ static void on_patience_over(void *context)
 	s->type->cancel(s->exporter, d);
 }
 
-static struct send *send_new(struct sender *s, struct delivery *d, size_t route)
-{
-	struct send *n = oxp_new(sizeof *n);
-
-	*n = (struct send){
-		.sender = s, .delivery = d, .route = route, .end = d->batch->count, .left = d->batch->count
-	};
-	loop_timer_init(&n->patience, s->pipeline->loop, on_patience_over, n);
-	return n;
-}
-
 void sender_push(struct sender *s, struct delivery *d, size_t route)
 {
-	struct send *n = send_new(s, d, route);
+	struct send *n = send_new(s, d, route, on_patience_over);
 
 	if (TAILQ_EMPTY(&s->queue))
 		s->waits_since = loop_now(s->pipeline->loop);
@@ -138,7 +112,7 @@ static void tell_starved(struct sender *s)
 
 static bool may_start(const struct sender *s)
 {
-	if (s->state == SENDER_WAITING)
+	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED)
 		return false;
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
@@ -206,55 +180,10 @@ static void tell_refused(struct sender *s)
 	log_warn(s->pipeline->log, s->name, "records are refused for good: %s", s->reason);
 }
 
-size_t send_first(const struct send *d)
-{
-	return d->first;
-}
-
-size_t send_end(const struct send *d)
-{
-	return d->end;
-}
-
-struct wall_time send_sealed(const struct send *d)
-{
-	return d->delivery->sealed;
-}
-
-unsigned send_answered(const struct send *d)
-{
-	return d->answered - d->named;
-}
-
-bool send_wants(const struct send *d, size_t item)
-{
-	return item >= d->first && item < d->end && (!d->marks || d->marks[item - d->first] != MARK_SETTLED);
-}
-
-void send_context_set(struct send *d, void *context)
-{
-	d->context = context;
-}
-
-void *send_context(const struct send *d)
-{
-	return d->context;
-}
-
 void send_partial(struct send *d, uint64_t records, const char *reason)
 {
 	d->refused = records;
 	keep_reason(d->sender, reason);
-}
-
-void send_elsewhere(struct send *d)
-{
-	d->elsewhere = true;
-}
-
-void send_not_before(struct send *d, uint64_t ms)
-{
-	d->not_before_ms = ms < NOT_BEFORE_MAX_MS ? ms : NOT_BEFORE_MAX_MS;
 }
 
 /* What a refused item comes to: settled, or to be tried again. */
@@ -272,18 +201,12 @@ static enum outcome refuse(struct send *d, size_t item, const char *reason)
 	return keep == KEEP_LATER ? RETRY : REJECTED;
 }
 
-static void need_marks(struct send *d)
-{
-	if (!d->marks)
-		d->marks = oxp_new(d->end - d->first);
-}
-
 void send_item(struct send *d, size_t item, enum outcome outcome, const char *reason)
 {
 	const struct batch_item *it = batch_item(d->delivery->batch, item);
 
 	OXP_ASSERT(d->under_way && send_wants(d, item));
-	need_marks(d);
+	send_need_marks(d);
 	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
 	if (outcome == SPLIT) /* there are no halves of one */
 		outcome = REJECTED;
@@ -340,7 +263,7 @@ static void settle_rest(struct send *d, enum outcome outcome, const char *reason
 		return;
 	}
 	if (outcome == REJECTED)
-		need_marks(d);
+		send_need_marks(d);
 	for (size_t i = d->first; d->marks && i < d->end; i++) {
 		unsigned char *mark = &d->marks[i - d->first];
 		if (*mark == MARK_OPEN && outcome != RETRY)
@@ -348,28 +271,6 @@ static void settle_rest(struct send *d, enum outcome outcome, const char *reason
 		if (*mark == MARK_RETRY)
 			*mark = MARK_OPEN;
 	}
-}
-
-/* Two sends in place of one, each about half of the items. */
-static void split(struct send *d)
-{
-	struct send *half = send_new(d->sender, d->delivery, d->route);
-	size_t middle = d->first + (d->end - d->first) / 2;
-
-	half->first = middle;
-	half->end = d->end;
-	half->tries = d->tries;
-	half->left = 0;
-	if (d->marks) {
-		half->marks = oxp_new(d->end - middle);
-		memcpy(half->marks, d->marks + (middle - d->first), d->end - middle);
-	}
-	for (size_t i = half->first; i < half->end; i++)
-		half->left += send_wants(half, i);
-	d->end = middle;
-	d->left -= half->left;
-	TAILQ_INSERT_AFTER(&d->sender->queue, d, half, entry);
-	delivery_split(d->delivery, d->route);
 }
 
 /* Full jitter: anywhere between nothing and a ceiling that doubles with each failure in a row. */
@@ -406,7 +307,7 @@ static void failed(struct sender *s, const struct send *d)
 	s->retries++;
 	if (s->state != SENDER_WAITING) /* those that were under way then say the same once more */
 		window_refused(&s->window);
-	s->state = SENDER_WAITING;
+	move(s, SENDER_WAITING);
 	note_asked(s, d);
 	loop_timer_set(&s->wait, back_off(s));
 }
@@ -417,7 +318,7 @@ static void recovered(struct sender *s, const struct send *d)
 	if (s->failures > 0)
 		log_info(s->pipeline->log, s->name, "delivering again");
 	s->failures = 0;
-	s->state = SENDER_FINE;
+	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
 	if (!d->refused_some)
 		s->reason[0] = '\0';
@@ -468,6 +369,8 @@ static void judge(struct sender *s, const struct send *d, enum outcome rest)
 		took_it(s, d);
 	if (rest == RETRY && d->elsewhere)
 		s->retries++;
+	else if (s->state == SENDER_HALTED)
+		return;
 	else if (d->left > 0 && rest != SPLIT)
 		failed(s, d);
 	else if (s->state == SENDER_PROBING)
@@ -481,7 +384,7 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	size_t route = d->route;
 
 	OXP_ASSERT(d->under_way);
-	if (rest == SPLIT && d->end - d->first == 1)
+	if (rest == SPLIT && d->left == 1)
 		rest = REJECTED;
 	if (rest != DELIVERED)
 		keep_reason(s, reason);
@@ -495,8 +398,8 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	judge(s, d, rest);
 	loop_soon_run(&s->pump);
 	if (d->left > 0) {
-		if (rest == SPLIT)
-			split(d);
+		if (rest == SPLIT && d->left > 1)
+			send_halve(d);
 		return;
 	}
 	send_free(d);
@@ -509,7 +412,7 @@ void sender_hurry(struct sender *s)
 	if (s->state != SENDER_WAITING)
 		return;
 	loop_timer_clear(&s->wait);
-	s->state = SENDER_PROBING;
+	move(s, SENDER_PROBING);
 	loop_soon_run(&s->pump);
 }
 
@@ -517,13 +420,13 @@ void sender_halt(struct sender *s)
 {
 	struct send *d, *next;
 
+	move(s, SENDER_HALTED);
 	for (d = TAILQ_FIRST(&s->queue); d; d = next) {
 		next = TAILQ_NEXT(d, entry);
 		if (d->under_way)
 			s->type->cancel(s->exporter, d); /* ends it with RETRY: it stays in the queue */
 	}
 	loop_timer_clear(&s->wait);
-	s->state = SENDER_WAITING;
 }
 
 void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)

@@ -7,6 +7,7 @@
  *   SENDER_FINE      up to `concurrency` sends under way, as many as the destination takes well (window.h)
  *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
  *   SENDER_PROBING   one send under way to see whether it is better now
+ *   SENDER_HALTED    the process ends: nothing goes out any more
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
@@ -14,7 +15,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/window.h"
 
-enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING };
+enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
 /*
  * Whether the destination takes what it is given, looked at over a while, so that one try that failed is no answer:
  *

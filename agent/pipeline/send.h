@@ -1,0 +1,20 @@
+/*
+ * One send of a sender's queue: which items it is about, and the pieces it comes apart into. The sender decides when.
+ */
+#ifndef OXP_SEND_H
+#define OXP_SEND_H
+
+#include "pipeline/sender.h"
+
+enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
+
+/* All of the delivery's batch; in no queue yet. `patience` is called when a try has taken too long. */
+struct send *send_new(struct sender *, struct delivery *, size_t route, loop_callback *patience);
+void send_free(struct send *); /* and out of the queue */
+void send_need_marks(struct send *);
+/* Cuts it in two; the second stands behind it in the queue. Half of the items that are left, of two or more. */
+void send_halve(struct send *);
+/* As many items as `bytes` hold, one at least, stay; nothing is cut off unless that is a good part of it. */
+void send_cut(struct send *, uint64_t bytes);
+
+#endif
