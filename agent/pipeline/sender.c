@@ -5,7 +5,13 @@
 
 #include "base/text.h"
 
-enum { HURRIED_RETRY_MS = 100, FAILURES_COUNTED_MAX = 32, REFUSALS_EVERY_S = 60 };
+enum {
+	HURRIED_RETRY_MS = 100,
+	STEADY_RETRY_MS = 1000, /* the ceiling of waits in the first minutes of an outage, unless retry_first is more */
+	STEADY_S = 600,
+	REFUSALS_EVERY_S = 60,
+	PIECE_MIN = 16 << 10, /* what is not larger goes out whole, however little the window allows */
+};
 
 static void pump(void *context);
 
@@ -119,6 +125,11 @@ static bool may_start(const struct sender *s)
 
 static void begin(struct sender *s, struct send *d)
 {
+	double part = window_part(&s->window);
+	uint64_t most = (uint64_t)((double)d->delivery->batch->size * part);
+
+	if (part < 1)
+		send_cut(d, most > PIECE_MIN ? most : PIECE_MIN);
 	d->under_way = true;
 	d->elsewhere = d->took_some = d->refused_some = false;
 	d->begun = loop_now(s->pipeline->loop);
@@ -273,20 +284,36 @@ static void settle_rest(struct send *d, enum outcome outcome, const char *reason
 	}
 }
 
-/* Full jitter: anywhere between nothing and a ceiling that doubles with each failure in a row. */
+/*
+ * The ceiling of a wait doubles with each failure in a row, and rests at a second for the first ten minutes: one small
+ * request a second costs a destination nothing, and it is back to work a second after it is back.
+ */
+static int64_t next_ceiling(const struct sender *s)
+{
+	int64_t first = s->limits.retry_first.ns, last = s->limits.retry_last.ns, most = last;
+
+	if (mono_since(loop_now(s->pipeline->loop), s->failing_since).ns < DURATION_S(STEADY_S).ns)
+		most = first > DURATION_MS(STEADY_RETRY_MS).ns ? first : DURATION_MS(STEADY_RETRY_MS).ns;
+	most = most < last ? most : last;
+	if (s->ceiling.ns == 0)
+		return first < most ? first : most;
+	return s->ceiling.ns * 2 < most ? s->ceiling.ns * 2 : most;
+}
+
+/* Anywhere between nothing and the ceiling, so that those whom one moment failed part; half of it at least once it has
+ * come to a second. What a destination asked for is obeyed, and up to a second more: others were told the same. */
 static struct duration back_off(struct sender *s)
 {
 	int64_t asked = mono_since(s->not_before, loop_now(s->pipeline->loop)).ns;
-	int64_t ceiling = s->limits.retry_first.ns, wait;
+	int64_t least, wait, more;
 
-	for (unsigned i = 1; i < s->failures && ceiling < s->limits.retry_last.ns; i++)
-		ceiling *= 2;
-	if (ceiling > s->limits.retry_last.ns)
-		ceiling = s->limits.retry_last.ns;
-	wait = (int64_t)random_below(s->pipeline->random, (uint64_t)ceiling + 1);
+	s->ceiling.ns = next_ceiling(s);
+	least = s->ceiling.ns < DURATION_MS(STEADY_RETRY_MS).ns ? 0 : s->ceiling.ns / 2;
+	wait = least + (int64_t)random_below(s->pipeline->random, (uint64_t)(s->ceiling.ns - least) + 1);
+	more = wait < DURATION_MS(STEADY_RETRY_MS).ns ? wait : DURATION_MS(STEADY_RETRY_MS).ns;
 	if (s->pipeline->draining)
 		return DURATION_MS(HURRIED_RETRY_MS);
-	return (struct duration){ wait < asked ? asked : wait };
+	return (struct duration){ wait < asked ? asked + more : wait };
 }
 
 /* Of several sends under way one may be told to come later, and the next just break: what was asked for stays. */
@@ -300,13 +327,15 @@ static void note_asked(struct sender *s, const struct send *d)
 
 static void failed(struct sender *s, const struct send *d)
 {
-	if (s->failures == 0)
+	if (!s->failing_since.ns) {
 		log_warn(s->pipeline->log, s->name, "not delivering: %s; trying again until it does", s->reason);
-	if (s->failures < FAILURES_COUNTED_MAX)
-		s->failures++;
+		s->failing_since = loop_now(s->pipeline->loop);
+	}
 	s->retries++;
-	if (s->state != SENDER_WAITING) /* those that were under way then say the same once more */
-		window_refused(&s->window);
+	if (s->state == SENDER_FINE) /* those that were under way then say the same once more */
+		window_refused(&s->window, false);
+	else if (s->state == SENDER_PROBING && !d->took_some)
+		window_refused(&s->window, true);
 	move(s, SENDER_WAITING);
 	note_asked(s, d);
 	loop_timer_set(&s->wait, back_off(s));
@@ -315,9 +344,10 @@ static void failed(struct sender *s, const struct send *d)
 /* A refusal of this try stays the last error. */
 static void recovered(struct sender *s, const struct send *d)
 {
-	if (s->failures > 0)
+	if (s->failing_since.ns)
 		log_info(s->pipeline->log, s->name, "delivering again");
-	s->failures = 0;
+	s->failing_since = (struct mono_time){ 0 };
+	s->ceiling = (struct duration){ 0 };
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
 	if (!d->refused_some)
@@ -357,7 +387,7 @@ static void took_it(struct sender *s, const struct send *d)
 {
 	struct mono_time now = loop_now(s->pipeline->loop);
 
-	if (d->left == 0)
+	if (d->left == 0 || (d->took_some && window_part(&s->window) < 1))
 		window_took(&s->window, mono_since(now, d->begun), s->under_way + 1 >= window_size(&s->window));
 }
 

@@ -4,9 +4,9 @@
  * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
  * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
  *
- *   SENDER_FINE      up to `concurrency` sends under way, as many as the destination takes well (window.h)
- *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
- *   SENDER_PROBING   one send under way to see whether it is better now
+ *   SENDER_FINE      up to `concurrency` sends under way, as many and as large as the destination takes well (window.h)
+ *   SENDER_WAITING   the last send failed; nothing goes out for about a second, or before `not_before`
+ *   SENDER_PROBING   one small send under way to see whether it is better now
  *   SENDER_HALTED    the process ends: nothing goes out any more
  */
 #ifndef OXP_SENDER_H
@@ -29,7 +29,8 @@ enum { SEND_REASON_MAX = 256 };
 struct sender_limits {
 	uint64_t concurrency; /* the most at a time */
 	struct duration timeout; /* of one try */
-	struct duration retry_first, retry_last; /* back-off: the first ceiling, and the highest */
+	/* Ceilings of waits: the first, and the highest, which is reached after ten minutes of failures. */
+	struct duration retry_first, retry_last;
 };
 
 /*
@@ -66,7 +67,8 @@ struct sender {
 	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
-	unsigned failures; /* in a row */
+	struct mono_time failing_since; /* the first failure in a row; 0: none */
+	struct duration ceiling; /* of the latest wait; 0: none since then */
 	struct mono_time not_before; /* the latest that the destination has asked for */
 	struct loop_timer wait;
 	struct loop_soon pump;
