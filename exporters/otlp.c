@@ -41,25 +41,32 @@ struct exporter {
 	uint64_t *partial;
 };
 
-static bool may_retry(const struct http_reply *reply)
+/* 502 and 504 are a gateway's word for a receiver that gave it no answer. */
+static enum outcome outcome_of_status(unsigned status)
 {
-	switch (reply->end) {
-	case HTTP_END_ANSWER:
-		return reply->status == 429 || (reply->status >= 502 && reply->status <= 504);
-	case HTTP_END_TOO_LARGE:
-		return false;
-	default:
-		return true;
-	}
+	if (status / 100 == 2)
+		return DELIVERED;
+	if (status == 413)
+		return SPLIT;
+	if (status == 429 || status == 503)
+		return RETRY;
+	return status == 502 || status == 504 ? UNANSWERED : REJECTED;
 }
 
 static enum outcome outcome_of(const struct http_reply *reply)
 {
-	if (reply->end == HTTP_END_STREAM || (reply->end == HTTP_END_ANSWER && reply->status == 413))
+	switch (reply->end) {
+	case HTTP_END_ANSWER:
+		return outcome_of_status(reply->status);
+	case HTTP_END_STREAM:
 		return SPLIT;
-	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2)
-		return DELIVERED;
-	return may_retry(reply) ? RETRY : REJECTED;
+	case HTTP_END_TOO_LARGE:
+		return REJECTED;
+	case HTTP_END_CONNECT:
+		return RETRY;
+	default:
+		return UNANSWERED;
+	}
 }
 
 /* 2xx: taken, all or all but some. */
@@ -85,7 +92,7 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 	(void)reader;
 	if (outcome == DELIVERED)
 		note_partial(exporter, send, reply);
-	if (outcome == RETRY && reply->retry_after_ms >= 0)
+	if (outcome != DELIVERED && reply->retry_after_ms >= 0)
 		send_not_before(send, (uint64_t)reply->retry_after_ms);
 	send_done(send, outcome, post_reason(reply, reason, sizeof reason));
 }

@@ -54,6 +54,9 @@ static void cut_at(struct send *d, size_t middle)
 	rest->first = middle;
 	rest->end = d->end;
 	rest->tries = d->tries;
+	rest->strikes = d->strikes;
+	rest->company = d->company;
+	rest->takings_seen = d->takings_seen;
 	rest->left = 0;
 	if (d->marks) {
 		rest->marks = oxp_new(d->end - middle);
@@ -61,6 +64,7 @@ static void cut_at(struct send *d, size_t middle)
 	}
 	for (size_t i = rest->first; i < rest->end; i++)
 		rest->left += send_wants(rest, i);
+	d->tried = false;
 	d->end = middle;
 	d->left -= rest->left;
 	TAILQ_INSERT_AFTER(&d->sender->queue, d, rest, entry);
@@ -77,18 +81,28 @@ void send_halve(struct send *d)
 	cut_at(d, middle);
 }
 
-void send_cut(struct send *d, uint64_t bytes)
+bool send_is_cut_by(const struct send *d, uint64_t bytes)
+{
+	if (bytes == UINT64_MAX || d->left < 2)
+		return false;
+	return send_left(d).bytes > bytes + bytes / 4;
+}
+
+bool send_cut(struct send *d, uint64_t bytes)
 {
 	const struct batch *b = d->delivery->batch;
-	uint64_t size = 0, all = send_left(d).bytes;
-	size_t i = d->first;
+	uint64_t size = 0;
+	size_t i = d->first, kept = 0;
 
-	if (all <= bytes + bytes / 4 || d->left < 2)
-		return;
-	for (; i < d->end && (size == 0 || size + b->items[i].size <= bytes); i++)
-		size += send_wants(d, i) ? b->items[i].size : 0;
-	if (size < all)
-		cut_at(d, i);
+	if (!send_is_cut_by(d, bytes))
+		return false;
+	for (; kept < d->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
+		if (send_wants(d, i)) {
+			size += b->items[i].size;
+			kept++;
+		}
+	cut_at(d, i);
+	return true;
 }
 
 /* What an exporter sees of it. */
@@ -106,11 +120,6 @@ size_t send_end(const struct send *d)
 struct wall_time send_sealed(const struct send *d)
 {
 	return d->delivery->sealed;
-}
-
-unsigned send_answered(const struct send *d)
-{
-	return d->answered - d->named;
 }
 
 bool send_wants(const struct send *d, size_t item)

@@ -14,7 +14,8 @@ void send_free(struct send *); /* and out of the queue */
 void send_need_marks(struct send *);
 /* Cuts it in two; the second stands behind it in the queue. Half of the items that are left, of two or more. */
 void send_halve(struct send *);
-/* As many items as `bytes` hold, one at least, stay; nothing is cut off unless that is a good part of it. */
-void send_cut(struct send *, uint64_t bytes);
+/* As many items as `bytes` hold, one at least, stay. False: nothing is cut off, or what would be is little. */
+bool send_cut(struct send *, uint64_t bytes);
+bool send_is_cut_by(const struct send *, uint64_t bytes); /* whether it would be */
 
 #endif

@@ -10,6 +10,9 @@ enum {
 	STEADY_RETRY_MS = 1000, /* the ceiling of waits in the first minutes of an outage, unless retry_first is more */
 	STEADY_S = 600,
 	REFUSALS_EVERY_S = 60,
+	STRIKES_MAX = 8, /* of a suspect: tries that were answered with a failure */
+	STRIKES_UNANSWERED = 3, /* as many as a try without an answer counts for */
+	LONE_SPLITS_MAX = 30, /* a batch comes down to one item in fewer */
 	PIECE_MIN = 16 << 10, /* what is not larger goes out whole, however little the window allows */
 };
 
@@ -84,6 +87,7 @@ static void on_patience_over(void *context)
 	struct send *d = context;
 	struct sender *s = d->sender;
 
+	d->impatient = true;
 	s->type->cancel(s->exporter, d);
 }
 
@@ -123,28 +127,90 @@ static bool may_start(const struct sender *s)
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
 
-static void begin(struct sender *s, struct send *d)
+static bool is_suspect(const struct send *d)
+{
+	return d->strikes >= STRIKES_MAX;
+}
+
+/* Others were taken since it failed. */
+static bool is_compared(const struct send *d)
+{
+	return d->takings_seen != d->sender->takings;
+}
+
+/* How large a send may be that goes out now. */
+static uint64_t bytes_at_most(const struct sender *s, const struct send *d)
 {
 	double part = window_part(&s->window);
 	uint64_t most = (uint64_t)((double)d->delivery->batch->size * part);
 
-	if (part < 1)
-		send_cut(d, most > PIECE_MIN ? most : PIECE_MIN);
-	d->under_way = true;
-	d->elsewhere = d->took_some = d->refused_some = false;
+	return part < 1 ? most > PIECE_MIN ? most : PIECE_MIN : UINT64_MAX;
+}
+
+/* A long outage must not leave thousands of pieces: with some there, the others stay whole while nothing is taken. */
+static bool must_stay_whole(const struct sender *s, const struct send *d)
+{
+	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(d, bytes_at_most(s, d));
+}
+
+/* The oldest that waits, but for suspects with which nothing was compared yet. With nothing else, that one of them
+ * which failed least; and of the large ones any. */
+static struct send *choose(const struct sender *s)
+{
+	struct send *d, *least = NULL, *large = NULL;
+
+	TAILQ_FOREACH(d, &s->queue, entry)
+	{
+		if (d->under_way)
+			continue;
+		if (must_stay_whole(s, d))
+			large = large ? large : d;
+		else if (!is_suspect(d) || is_compared(d))
+			return d;
+		else if (!least || d->strikes < least->strikes)
+			least = d;
+	}
+	return least ? least : large;
+}
+
+/* Halves of a suspect are suspects: each has to be compared. */
+static void halve_suspect(struct send *d)
+{
+	d->strikes = STRIKES_MAX;
+	d->tried = false;
+	d->takings_seen = d->sender->takings;
+	send_halve(d);
+}
+
+/* There is nothing to compare a suspect with, but its halves. */
+static void halve_alone(struct sender *s, struct send *d)
+{
+	if (!is_suspect(d) || is_compared(d) || !d->tried || d->left < 2 || s->lone_splits >= LONE_SPLITS_MAX)
+		return;
+	s->lone_splits++;
+	halve_suspect(d);
+}
+
+static void begin(struct sender *s, struct send *d)
+{
+	if (send_cut(d, bytes_at_most(s, d)))
+		s->lone_splits++;
+	d->on_trial = is_suspect(d) && is_compared(d);
+	d->under_way = d->tried = true;
+	d->elsewhere = d->impatient = d->named = false;
+	d->took_some = d->refused_some = d->failed_some = false;
 	d->begun = loop_now(s->pipeline->loop);
 	d->not_before_ms = d->refused = 0;
 	d->context = NULL;
 	s->under_way++;
 	s->sends++;
-	d->named = false;
 	if (d->tries++ > 0)
 		s->resent += d->left;
 	loop_timer_set(&d->patience, s->limits.timeout);
 	s->type->send(s->exporter, d->delivery->batch, d);
 }
 
-/* Starts one send, the oldest that waits; comes again if more may go. */
+/* Starts one send; comes again if more may go. */
 static void pump(void *context)
 {
 	struct sender *s = context;
@@ -152,16 +218,20 @@ static void pump(void *context)
 
 	if (!may_start(s))
 		return;
-	TAILQ_FOREACH(d, &s->queue, entry)
-	if (!d->under_way)
-		break;
+	d = choose(s);
 	if (!d)
 		return;
 	loop_soon_run(&s->pump);
+	halve_alone(s, d);
 	begin(s, d);
 }
 
 /* How a send stands to its items. */
+
+static bool is_failure(enum outcome outcome)
+{
+	return outcome == UNANSWERED || outcome == FAILED;
+}
 
 static void keep_reason(struct sender *s, const char *reason)
 {
@@ -212,6 +282,14 @@ static enum outcome refuse(struct send *d, size_t item, const char *reason)
 	return keep == KEEP_LATER ? RETRY : REJECTED;
 }
 
+/* What failed often enough is refused, once others fared better: those of the same request, or those that were let
+ * by. */
+static enum outcome outcome_of_failed(struct send *d)
+{
+	d->failed_some = true;
+	return d->on_trial || (d->company && d->strikes + 1 >= STRIKES_MAX) ? REJECTED : RETRY;
+}
+
 void send_item(struct send *d, size_t item, enum outcome outcome, const char *reason)
 {
 	const struct batch_item *it = batch_item(d->delivery->batch, item);
@@ -221,10 +299,11 @@ void send_item(struct send *d, size_t item, enum outcome outcome, const char *re
 	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
 	if (outcome == SPLIT) /* there are no halves of one */
 		outcome = REJECTED;
-	d->answered += !d->named;
 	d->named = true;
 	if (outcome != DELIVERED)
 		keep_reason(d->sender, reason);
+	if (outcome == FAILED)
+		outcome = outcome_of_failed(d);
 	if (outcome == RETRY)
 		keep_failure(d->sender, "some records are to be sent again");
 	d->took_some = d->took_some || outcome == DELIVERED;
@@ -269,7 +348,7 @@ static void settle_whole(struct send *d)
 /* The unnamed items end as `outcome`; those named RETRY stay. */
 static void settle_rest(struct send *d, enum outcome outcome, const char *reason)
 {
-	if (!d->marks && outcome == DELIVERED) {
+	if (!d->named && outcome == DELIVERED) {
 		settle_whole(d);
 		return;
 	}
@@ -284,6 +363,12 @@ static void settle_rest(struct send *d, enum outcome outcome, const char *reason
 	}
 }
 
+/* How long it has been failing. */
+static struct duration outage(const struct sender *s)
+{
+	return mono_since(loop_now(s->pipeline->loop), s->failing_since);
+}
+
 /*
  * The ceiling of a wait doubles with each failure in a row, and rests at a second for the first ten minutes: one small
  * request a second costs a destination nothing, and it is back to work a second after it is back.
@@ -292,7 +377,7 @@ static int64_t next_ceiling(const struct sender *s)
 {
 	int64_t first = s->limits.retry_first.ns, last = s->limits.retry_last.ns, most = last;
 
-	if (mono_since(loop_now(s->pipeline->loop), s->failing_since).ns < DURATION_S(STEADY_S).ns)
+	if (outage(s).ns < DURATION_S(STEADY_S).ns)
 		most = first > DURATION_MS(STEADY_RETRY_MS).ns ? first : DURATION_MS(STEADY_RETRY_MS).ns;
 	most = most < last ? most : last;
 	if (s->ceiling.ns == 0)
@@ -334,7 +419,7 @@ static void failed(struct sender *s, const struct send *d)
 	s->retries++;
 	if (s->state == SENDER_FINE) /* those that were under way then say the same once more */
 		window_refused(&s->window, false);
-	else if (s->state == SENDER_PROBING && !d->took_some)
+	else if (s->state == SENDER_PROBING && !d->took_some && outage(s).ns >= DURATION_MS(STEADY_RETRY_MS).ns)
 		window_refused(&s->window, true);
 	move(s, SENDER_WAITING);
 	note_asked(s, d);
@@ -394,17 +479,56 @@ static void took_it(struct sender *s, const struct send *d)
 /* What the end of this try says about the destination. */
 static void judge(struct sender *s, const struct send *d, enum outcome rest)
 {
+	bool later = rest == RETRY || is_failure(rest);
+
 	note_settled(s, d);
-	if (rest != RETRY)
+	if (!later)
 		took_it(s, d);
-	if (rest == RETRY && d->elsewhere)
+	if (later && d->elsewhere)
 		s->retries++;
 	else if (s->state == SENDER_HALTED)
 		return;
-	else if (d->left > 0 && rest != SPLIT)
+	else if (is_failure(rest) || (d->left > 0 && (rest != SPLIT || d->left < 2)))
 		failed(s, d);
 	else if (s->state == SENDER_PROBING)
 		recovered(s, d);
+}
+
+/* What becomes of the items that were not named: one alone has no halves, and is refused if it fails on trial. */
+static enum outcome settles_as(const struct send *d, enum outcome rest)
+{
+	bool alone = d->left == 1 && !d->named;
+
+	if (alone && (rest == SPLIT || (d->on_trial && is_failure(rest))))
+		return REJECTED;
+	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
+}
+
+/* What speaks for it that something in this send is why. */
+static void note_strikes(struct send *d, enum outcome rest)
+{
+	struct sender *s = d->sender;
+
+	if (d->took_some) {
+		s->takings++;
+		s->lone_splits = 0;
+		d->company = true;
+	}
+	if (rest != UNANSWERED && rest != FAILED && !d->failed_some)
+		return;
+	d->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
+	d->takings_seen = s->takings;
+}
+
+/* What is left of a send comes apart, if this try says so. */
+static void come_apart(struct send *d, enum outcome rest)
+{
+	if (d->left < 2)
+		return;
+	if (rest == SPLIT)
+		send_halve(d);
+	else if (d->on_trial && is_failure(rest))
+		halve_suspect(d);
 }
 
 void send_done(struct send *d, enum outcome rest, const char *reason)
@@ -412,24 +536,31 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 	struct sender *s = d->sender;
 	struct delivery *delivery = d->delivery;
 	size_t route = d->route;
+	char why[SEND_REASON_MAX];
+	enum outcome to;
 
 	OXP_ASSERT(d->under_way);
-	if (rest == SPLIT && d->left == 1)
-		rest = REJECTED;
+	if (rest == RETRY && d->impatient)
+		rest = UNANSWERED;
+	to = settles_as(d, rest);
+	if (to == REJECTED && is_failure(rest)) {
+		snprintf(why, sizeof why, "again and alone, while others are taken: %s", reason ? reason : "");
+		reason = why;
+	}
 	if (rest != DELIVERED)
 		keep_reason(s, reason);
-	if (rest == RETRY)
+	if (to == RETRY && rest != SPLIT)
 		keep_failure(s, reason);
 	loop_timer_clear(&d->patience);
-	settle_rest(d, rest == SPLIT ? RETRY : rest, reason);
+	settle_rest(d, to, reason);
 	d->under_way = false;
 	d->context = NULL;
 	s->under_way--;
+	note_strikes(d, rest);
 	judge(s, d, rest);
 	loop_soon_run(&s->pump);
 	if (d->left > 0) {
-		if (rest == SPLIT && d->left > 1)
-			send_halve(d);
+		come_apart(d, rest);
 		return;
 	}
 	send_free(d);

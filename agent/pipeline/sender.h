@@ -8,6 +8,12 @@
  *   SENDER_WAITING   the last send failed; nothing goes out for about a second, or before `not_before`
  *   SENDER_PROBING   one small send under way to see whether it is better now
  *   SENDER_HALTED    the process ends: nothing goes out any more
+ *
+ * Whose fault it is. A send that gets no answer, or one that says it failed, collects strikes; with enough of them it
+ * is suspect, and others are let by. If one of those is taken it was not the destination: the suspect is put on trial,
+ * one more try as it is. A single item that fails then is refused with that reason; of several the halves are suspects.
+ * If nothing is taken at all it is the destination, and all wait as in an outage; but where there is nothing else to
+ * compare with, halves of the suspect are tried (some, see LONE_SPLITS_MAX) and compared with each other.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
@@ -45,10 +51,16 @@ struct send {
 	size_t route;
 	size_t first, end, left;
 	unsigned char *marks;
-	unsigned tries, answered; /* answered: those whose answer named items */
-	bool named; /* this one's has */
+	unsigned tries;
+	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
+	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
+	 * some of the same request. */
+	unsigned strikes;
+	bool tried, company;
+	uint64_t takings_seen;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool took_some, refused_some; /* in this try */
+	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
+	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
 	uint64_t refused; /* send_partial() */
@@ -77,6 +89,8 @@ struct sender {
 	struct mono_time waits_since; /* while the queue is not empty: it was, or something settled */
 	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
 	uint64_t sends, retries, resent, queued_records, queued_bytes;
+	uint64_t takings; /* tries in which something was taken */
+	unsigned lone_splits; /* with nothing taken between */
 	bool starved; /* somebody was told that it is backed up */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */

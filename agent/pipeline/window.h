@@ -8,8 +8,8 @@
  * the window are looked at, since a small batch that went alone says nothing. Additive increase, multiplicative
  * decrease (Chiu and Jain 1989), which lets several agents share one server fairly.
  *
- * Below one batch it is how much of a batch goes out, alone. Each refusal that follows another halves it down to 1/64,
- * so a destination that is away is asked with little. Each answer within a second doubles it, a slower one adds a
+ * Below one batch it is how much of a batch goes out, alone. In an outage each refusal halves it down to 1/64, so a
+ * destination that is away is asked with little. Each answer within a second doubles it, a slower one adds a
  * tenth: when thousands of agents come back to a server at once, all of them are served within moments, and they stop
  * growing together when it has about a second of work to do.
  */
@@ -34,7 +34,7 @@ size_t window_size(const struct window *);
 double window_part(const struct window *);
 /* An answer that took it all. `brim`: as many sends were under way as the window allows. */
 void window_took(struct window *, struct duration took, bool brim);
-/* No answer, or one that says later. `again`: to the request that asked whether it is better now. */
+/* No answer, or one that says later. `again`: as for some time already, to who asked whether it is better now. */
 void window_refused(struct window *, bool again);
 
 #endif

@@ -1,7 +1,10 @@
 /*
  * The sender alone, over a destination with moods: what it is asked with, how often, and what is let by.
  *
- * Items are told by their first byte; the destination's mood and that byte decide what becomes of a try.
+ * Items are told by their first byte; the destination's mood and that byte decide what becomes of a try:
+ *
+ *   g  is taken              r  has the connection reset       s  gets no answer, ever
+ *   f  alone is answered 500       w  has the whole request answered with a firewall's 403
  */
 #include "unit/unit.h"
 
@@ -12,7 +15,7 @@
 
 enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
 
-enum mood { TAKES, DOWN };
+enum mood { TAKES, DOWN, RESETS, FAILS };
 
 struct try {
 	int64_t at;
@@ -46,18 +49,40 @@ struct world {
 	uint64_t offered;
 };
 
-static void take_items(struct exporter *e, const struct batch *b, struct send *s)
+static bool has(const struct batch *b, const struct send *s, char kind)
 {
 	for (size_t i = send_first(s); i < send_end(s); i++)
-		if (send_wants(s, i))
+		if (send_wants(s, i) && batch_item(b, i)->data[0] == kind)
+			return true;
+	return false;
+}
+
+/* A bulk: each item has an answer of its own. */
+static void answer_items(struct exporter *e, const struct batch *b, struct send *s)
+{
+	for (size_t i = send_first(s); i < send_end(s); i++) {
+		if (!send_wants(s, i))
+			continue;
+		if (e->mood == FAILS || batch_item(b, i)->data[0] == 'f')
+			send_item(s, i, FAILED, "500");
+		else
 			e->taken[e->taken_count++] = batch_item(b, i)->offset;
+	}
+	send_done(s, DELIVERED, NULL);
 }
 
 static void answer(struct exporter *e, const struct batch *b, struct send *s)
 {
-	if (e->mood == TAKES)
-		take_items(e, b, s);
-	send_done(s, e->mood == TAKES ? DELIVERED : RETRY, "connection refused");
+	if (e->mood == DOWN)
+		send_done(s, RETRY, "connection refused");
+	else if (e->mood == RESETS || has(b, s, 'r'))
+		send_done(s, UNANSWERED, "the connection was reset");
+	else if (has(b, s, 'w'))
+		send_done(s, FAILED, "403 by a firewall");
+	else if (has(b, s, 's'))
+		e->held[e->held_count++] = s;
+	else
+		answer_items(e, b, s);
 }
 
 static void note_try(struct exporter *e, const struct batch *b, struct send *s)
@@ -217,7 +242,7 @@ static void a_dead_destination_is_asked_with_little_and_often(void **state)
 	assert_in_range(steady, 600, 1300);
 	for (size_t i = 4; i < steady; i++) {
 		assert_in_range(e->tries[i].at - e->tries[i - 1].at, 400000000, 1100000000);
-		assert_true(e->tries[i].bytes <= BATCH_ITEMS * ITEM / (i < 10 ? 8 : WINDOW_PARTS));
+		assert_true(e->tries[i].bytes <= BATCH_ITEMS * ITEM / (i < 10 ? 1 : WINDOW_PARTS));
 	}
 	later(w, 1200000);
 	assert_in_range(e->count - steady, 1200 / 30, 2 * 1200 / 30 + 10);
@@ -297,6 +322,164 @@ static void what_was_asked_for_is_obeyed_and_a_little_more(void **state)
 	assert_true(most > least);
 }
 
+/* Until nothing is held, `seconds` at most. */
+static void until_settled(struct world *w, int64_t seconds)
+{
+	for (int64_t i = 0; i < seconds && term(w, LEDGER_HELD)->records > 0; i++)
+		later(w, 1000);
+}
+
+/* Good items are there once, the others are refused, whatever stands where. */
+static void assert_sorted_out(struct world *w, size_t good, size_t bad)
+{
+	struct exporter *e = &w->exporter;
+	static bool seen[ITEMS_MAX];
+
+	memset(seen, 0, sizeof seen);
+	for (size_t i = 0; i < e->taken_count; i++) {
+		assert_false(seen[e->taken[i]]);
+		seen[e->taken[i]] = true;
+	}
+	assert_int_equal(e->taken_count, good);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, good);
+	assert_int_equal(term(w, LEDGER_REJECTED)->records, bad);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 0);
+}
+
+/* The issue's own: three documents and nothing else in the world. */
+static void the_one_that_breaks_the_connection_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "grg", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 2, 1);
+	assert_non_null(strstr(w->sender->reason, "again and alone, while others are taken: the connection was reset"));
+}
+
+static void the_one_that_is_never_answered_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "gsg", 10);
+	until_settled(w, 600);
+	assert_sorted_out(w, 2, 1);
+}
+
+/* At each place, of batches of each size, also two of them, with others behind. */
+static void bad_ones_are_found_wherever_they_stand(void **state)
+{
+	struct world *w = *state;
+	size_t good = 0, bad = 0;
+
+	for (size_t size = 2; size <= 9; size++)
+		for (size_t at = 0; at < size; at++) {
+			char kinds[10] = "ggggggggg";
+			kinds[size] = '\0';
+			kinds[at] = "rw"[at % 2];
+			kinds[(at * 2 + 1) % size] = 'r';
+			for (size_t i = 0; i < size; i++)
+				*(kinds[i] == 'g' ? &good : &bad) += 1;
+			offer(w, kinds, 10);
+			offer(w, "ggg", 10);
+			good += 3;
+		}
+	until_settled(w, 3600);
+	assert_sorted_out(w, good, bad);
+}
+
+/* Among as many as fill a batch: a few dozen tries, not one for each. */
+static void one_of_a_thousand_is_found(void **state)
+{
+	struct world *w = *state;
+	char kinds[BATCH_ITEMS + 1];
+
+	memset(kinds, 'g', BATCH_ITEMS);
+	kinds[BATCH_ITEMS] = '\0';
+	kinds[700] = 'r';
+	offer(w, kinds, ITEM);
+	offer_large(w);
+	until_settled(w, 600);
+	assert_sorted_out(w, 2 * BATCH_ITEMS - 1, 1);
+	assert_true(w->exporter.count < 120);
+}
+
+/* Nothing is taken at all: that is the destination, and nobody is refused for it. */
+static void one_alone_in_the_world_waits_for_a_second(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "r", 10);
+	later(w, 1200000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+	offer(w, "g", 10);
+	until_settled(w, 120);
+	assert_sorted_out(w, 1, 1);
+}
+
+static void comes_back(struct world *w, enum mood mood)
+{
+	struct exporter *e = &w->exporter;
+	size_t asked;
+
+	e->mood = mood;
+	for (int i = 0; i < 3; i++)
+		offer_large(w);
+	offer(w, "ggg", 10);
+	later(w, 900000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 3 * BATCH_ITEMS + 3);
+	asked = e->count;
+	e->mood = TAKES;
+	until_settled(w, 60);
+	assert_sorted_out(w, 3 * BATCH_ITEMS + 3, 0);
+	assert_true(e->count - asked < 100);
+}
+
+static void an_outage_of_resets_refuses_nobody(void **state)
+{
+	comes_back(*state, RESETS);
+}
+
+static void an_outage_of_500_refuses_nobody(void **state)
+{
+	comes_back(*state, FAILS);
+}
+
+static void who_is_answered_500_alone_lets_others_by(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "f", 10);
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+	assert_true(w->exporter.count >= 8);
+	offer(w, "ggg", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 3, 1);
+	assert_string_equal(w->sender->reason, "500");
+}
+
+static void in_company_eight_tries_are_enough(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "gfgf", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 2, 2);
+	assert_int_equal(w->exporter.count, 8);
+}
+
+static void whom_a_firewall_takes_offence_at_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "w", 10);
+	offer(w, "gggg", 10);
+	offer(w, "ggwg", 10);
+	until_settled(w, 120);
+	assert_sorted_out(w, 7, 2);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -305,6 +488,16 @@ int main(void)
 		CASE(it_is_back_within_moments_of_the_destination),
 		CASE(the_window_opens_step_by_step),
 		CASE(what_was_asked_for_is_obeyed_and_a_little_more),
+		CASE(the_one_that_breaks_the_connection_is_found),
+		CASE(the_one_that_is_never_answered_is_found),
+		CASE(bad_ones_are_found_wherever_they_stand),
+		CASE(one_of_a_thousand_is_found),
+		CASE(one_alone_in_the_world_waits_for_a_second),
+		CASE(an_outage_of_resets_refuses_nobody),
+		CASE(an_outage_of_500_refuses_nobody),
+		CASE(who_is_answered_500_alone_lets_others_by),
+		CASE(in_company_eight_tries_are_enough),
+		CASE(whom_a_firewall_takes_offence_at_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
