@@ -38,6 +38,12 @@ void delivery_count(struct delivery *d, size_t route, enum ledger_term term, uin
 	d->parts[route].terms.term[term].bytes += bytes;
 }
 
+void delivery_reject(struct delivery *d, size_t route, uint64_t records, uint64_t bytes)
+{
+	delivery_count(d, route, LEDGER_REJECTED, records, bytes);
+	d->source->pipeline->lost += records;
+}
+
 void delivery_split(struct delivery *d, size_t route)
 {
 	d->parts[route].pending++;
@@ -103,6 +109,9 @@ void delivery_settled(struct delivery *d, size_t route)
 
 void delivery_parked(struct delivery *d, size_t route, bool parked, const struct ledger_amount *amount)
 {
-	delivery_count(d, route, parked ? LEDGER_PARKED : LEDGER_REJECTED, amount->records, amount->bytes);
+	if (parked)
+		delivery_count(d, route, LEDGER_PARKED, amount->records, amount->bytes);
+	else
+		delivery_reject(d, route, amount->records, amount->bytes);
 	delivery_settled(d, route);
 }

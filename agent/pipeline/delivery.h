@@ -52,6 +52,8 @@ TAILQ_HEAD(delivery_list, delivery);
 struct delivery *delivery_new(struct source *, struct batch **, size_t first, size_t end);
 /* So many records and bytes of it ended as `term` at that route. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
+/* So many of it were refused for good and have no place anywhere: counted as rejected, and lost to this run. */
+void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
 /* A send was split, or an item waits for the disk: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
 /* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */

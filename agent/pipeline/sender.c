@@ -276,6 +276,8 @@ static enum outcome refuse(struct send *d, size_t item, const char *reason)
 	enum keep keep = s->keep ? s->keep(s->keep_context, &refusal) : KEEP_NOT;
 
 	if (keep == KEEP_NOT)
+		delivery_reject(d->delivery, d->route, it->records, it->size);
+	if (keep == KEEP_AS_IT_IS)
 		delivery_count(d->delivery, d->route, LEDGER_REJECTED, it->records, it->size);
 	if (keep == KEEP_TAKEN)
 		delivery_split(d->delivery, d->route);
@@ -334,7 +336,7 @@ static void settle_whole(struct send *d)
 		tell_refused(d->sender);
 	if (refused.records > 0) {
 		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
-		delivery_count(d->delivery, d->route, LEDGER_REJECTED, refused.records, refused.bytes);
+		delivery_reject(d->delivery, d->route, refused.records, refused.bytes);
 	}
 	delivery_count(
 		d->delivery, d->route, LEDGER_DELIVERED, left.records - refused.records, left.bytes - refused.bytes);

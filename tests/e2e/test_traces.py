@@ -259,6 +259,8 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
     assert len(server.taken("/v1/traces")) == 1
     assert any("too old" in row["error"] for row in agent.status()["destinations"])
+    agent.expected_exit = {1}  # nobody has the two
+    assert agent.stop() == 1 and "ended: 2 records lost" in agent.err()
 
 
 def test_too_large_is_tried_in_halves(oxpecker, fault_server):
