@@ -127,6 +127,9 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
 enum admit host_offer_kept(struct host *, struct batch **batch, void (*done)(void *context, int failed),
 	void *context) MUST_CHECK;
 
+/* The process ends and may be killed any time: who answers does so with host_offer_kept(), whatever `ack` says. */
+bool host_ends(const struct host *);
+
 /* Logs and traces: so much has come and is lost, since the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
 

@@ -98,7 +98,6 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	r->door = d;
 	r->request = request;
 	d->open++;
-	d->last = loop_now(host_loop(d->host));
 	++*d->requests;
 	http_context_set(request, r);
 	if (d->stopped)
@@ -201,7 +200,9 @@ static void offer(struct door_request *r)
 	struct door *d = r->door;
 	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
-	if (kept && d->ack == ACK_DISK) {
+	if (kept || !fine) /* an empty one is no sign that there is more to come */
+		d->last = loop_now(host_loop(d->host));
+	if (kept && (d->ack == ACK_DISK || host_ends(d->host))) {
 		r->kept = true;
 		if (host_offer_kept(d->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
 			return;

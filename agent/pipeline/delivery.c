@@ -91,6 +91,18 @@ static void unspool(struct delivery *d, size_t route)
 		s->unspool(s->unspool_context, d->rows + kept, count - kept);
 }
 
+void delivery_rows_add(struct delivery *d, const struct batch_row *more, size_t count)
+{
+	struct batch_row *rows = oxp_new((d->row_count + count) * sizeof *rows);
+
+	if (d->row_count > 0)
+		memcpy(rows, d->rows, d->row_count * sizeof *rows);
+	memcpy(rows + d->row_count, more, count * sizeof *rows);
+	free(d->rows);
+	d->rows = rows;
+	d->row_count += count;
+}
+
 void delivery_settled(struct delivery *d, size_t route)
 {
 	struct source *s = d->source;

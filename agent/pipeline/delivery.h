@@ -23,6 +23,7 @@ struct delivery;
 struct route {
 	struct sender *sender;
 	struct ledger_row *row;
+	size_t saving; /* parts of deliveries on their way to the spool */
 };
 
 enum { ROUTES_MAX = 16 };
@@ -31,6 +32,7 @@ enum { ROUTES_MAX = 16 };
 struct delivery_part {
 	struct ledger_terms terms;
 	size_t pending; /* sends, and items on their way to the disk, that have not settled */
+	bool saving; /* it is on its way to the spool */
 };
 
 /* Invariant: `pending` is the sum of that of the parts. */
@@ -58,6 +60,8 @@ void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t
 void delivery_split(struct delivery *, size_t route);
 /* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
+/* What is left of it for the route of these rows is in the spool, too. */
+void delivery_rows_add(struct delivery *, const struct batch_row *, size_t count);
 /* A send has settled all of its part. When it was the route's last, the rows that are for that route leave the spool;
  * the delivery may be gone afterwards. */
 void delivery_settled(struct delivery *, size_t route);

@@ -604,6 +604,14 @@ void sender_abandon(struct sender *s, void (*left)(void *context, const struct s
 	s->queued_records = s->queued_bytes = 0;
 }
 
+void sender_visit(const struct sender *s, void (*visit)(void *context, const struct send *), void *context)
+{
+	const struct send *d;
+
+	TAILQ_FOREACH(d, &s->queue, entry)
+	visit(context, d);
+}
+
 void sender_check(const struct sender *s)
 {
 	const struct send *d;

@@ -113,6 +113,8 @@ void sender_hurry(struct sender *);
 void sender_halt(struct sender *);
 /* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
 void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* Each send that is queued or under way, oldest first. `visit` changes nothing. */
+void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
 /* The records and bytes that a send has not settled. */
 struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);
