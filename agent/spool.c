@@ -260,10 +260,13 @@ struct saving {
 	uint64_t records;
 };
 
-/* Up to there, and for all that is still on its way, the books know of the rows. */
-static void know_saved(struct route *route, uint64_t up_to)
+/* The books know of the rows up to there; of all while some are on their way, and when the end has begun to write what
+ * is left (spool_keep()). */
+static void know_saved(const struct agent *a, struct route *route, uint64_t up_to)
 {
-	route->row->live->term[LEDGER_SPOOLED_TO].records = route->saving > 0 ? UINT64_MAX : up_to;
+	bool all = route->saving > 0 || a->phase == AGENT_ENDING;
+
+	route->row->live->term[LEDGER_SPOOLED_TO].records = all ? UINT64_MAX : up_to;
 }
 
 static void on_saved(void *context, int failed)
@@ -276,7 +279,7 @@ static void on_saved(void *context, int failed)
 	route->saving--;
 	d->parts[v->route].saving = false;
 	a->spooling -= v->bytes;
-	know_saved(route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
+	know_saved(a, route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
 	if (!failed)
 		delivery_rows_add(d, v->rows, v->row_count);
 	else if (!a->unsaved)
@@ -326,7 +329,7 @@ static void save_end(struct agent *a)
 	ledger_key(route->row, key, sizeof key);
 	for (const struct staged *g = v->staged; g; at += rows_of(g), g = g->next)
 		add_rows(v->change, key, g, v->rows + at);
-	know_saved(route, 0);
+	know_saved(a, route, 0);
 	a->spooling += v->bytes;
 	state_commit(a->state, &v->change, on_saved, v);
 }
