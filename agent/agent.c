@@ -819,6 +819,7 @@ uint64_t agent_stop(struct agent *a)
 		parking_flush(&a->parking); /* before the rows go that it stands in */
 		limit_commits(a, copy_the_rest);
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
+		lost -= a->pipeline.lost; /* there may be more by the last commit */
 		spool_keep_end(a);
 		parking_flush(&a->parking);
 		if (a->leaving)
@@ -826,7 +827,7 @@ uint64_t agent_stop(struct agent *a)
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
-		lost += a->unkept;
+		lost += a->unkept + a->pipeline.lost;
 		parking_done(&a->parking);
 		parked_done(&a->parked);
 		spool_done(a);

@@ -1,7 +1,7 @@
 /*
  * The sender: one exporter's queue and all that is common to sending.
  *
- * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
+ * Retries, back-off with jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
  * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
  *
  *   SENDER_FINE      up to `concurrency` sends under way, as many and as large as the destination takes well (window.h)
