@@ -234,6 +234,14 @@ static size_t spooling_most(const struct agent *a)
 	return part > SPOOLING_MIN ? part : SPOOLING_MIN;
 }
 
+/* At the end. */
+static void lose(struct agent *a, int failed, uint64_t records)
+{
+	if (records && a->unkept == 0)
+		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
+	a->unkept += records;
+}
+
 static void free_staged(struct staged *first)
 {
 	for (struct staged *g; (g = first);) {
@@ -282,11 +290,12 @@ static void on_saved(void *context, int failed)
 	know_saved(a, route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
 	if (!failed)
 		delivery_rows_add(d, v->rows, v->row_count);
+	else if (a->phase == AGENT_ENDING)
+		lose(a, failed, v->records);
 	else if (!a->unsaved)
-		log_error(a->log, "spool", "what is not delivered yet could not be kept on disk: %s",
+		log_warn(a->log, "spool", "what is not delivered yet could not be kept on disk: %s; trying at the end",
 			strerror(-failed));
 	a->unsaved = a->unsaved || failed;
-	a->unkept += failed && a->phase == AGENT_ENDING ? v->records : 0;
 	batch_unkeep(v->batch);
 	free_staged(v->staged);
 	delivery_settled(d, v->route);
@@ -387,9 +396,8 @@ static void on_kept(void *context, int failed)
 	struct keeping *k = context;
 	struct agent *a = k->agent;
 
-	if (failed && k->records && a->unkept == 0)
-		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
-	a->unkept += failed ? k->records : 0;
+	if (failed)
+		lose(a, failed, k->records);
 	a->spooling -= k->bytes;
 	free_staged(k->staged);
 	free(k);
