@@ -25,11 +25,13 @@ enum {
 	CONTROL_CONNECTIONS = 16,
 	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
+	KEEP_MS = 1000, /* after this much of the end what is not delivered goes to the spool */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	HOLD_TIMEOUT_S = 5,
 	TRIM_AFTER_MS = 2000,
 	TELL_HELD_S = 10,
+	WAITING_MAX = 600, /* of a log line */
 	MEMORY_PART = 2, /* `memory` is at most one of so many parts of what the process may have */
 	MEMORY_MIN = 2 << 20,
 };
@@ -48,6 +50,7 @@ static void end_now(struct agent *a)
 {
 	a->phase = AGENT_ENDING;
 	loop_timer_clear(&a->look);
+	loop_timer_clear(&a->keep);
 	loop_timer_clear(&a->deadline);
 	loop_stop(a->loop);
 }
@@ -78,6 +81,41 @@ static void on_deadline(void *context)
 	end_now(a);
 }
 
+/* What the end waits for, as people read it; as much as has room. */
+static void list_waiting(const struct agent *a, struct buffer *to)
+{
+	for (const struct intake *i = a->intakes; i; i = i->next)
+		if (i->started && i->type->quiet && !i->type->quiet(i->collector))
+			(void)!buffer_printf(to, "%s%s", to->size ? ", " : "", i->host->name);
+	for (const struct outlet *o = a->outlets; o; o = o->next)
+		if (o->sender->queued_records > 0)
+			(void)!buffer_printf(to, "%s%s (%llu records%s%s)", to->size ? ", " : "", o->sender->name,
+				(unsigned long long)o->sender->queued_records, *o->sender->failure ? ": " : "",
+				o->sender->failure);
+}
+
+static void tell_waiting(const struct agent *a)
+{
+	struct buffer text;
+
+	buffer_init(&text, WAITING_MAX);
+	list_waiting(a, &text);
+	log_info(a->log, who, "waiting for %.*s, until %s at most", (int)text.size, text.size ? text.data : "",
+		a->until);
+	log_info(a->log, who, "what is not delivered goes to disk now, and doors answer when it is there");
+	buffer_done(&text);
+}
+
+static void on_keep(void *context)
+{
+	struct agent *a = context;
+
+	a->phase = AGENT_KEEPING;
+	tell_waiting(a);
+	pipeline_drain(&a->pipeline); /* an open batch, if any */
+	spool_save(a);
+}
+
 static void stop_doors(struct agent *a)
 {
 	for (struct intake *i = a->intakes; i; i = i->next)
@@ -85,36 +123,71 @@ static void stop_doors(struct agent *a)
 			i->type->stop(i->collector);
 }
 
-static void drain(struct agent *a, struct duration within)
+static void drain(struct agent *a, struct duration patience)
 {
-	struct duration patience = { within.ns - DURATION_MS(RESERVE_MS).ns };
+	struct wall_time until = loop_wall(a->loop);
 
+	patience.ns = patience.ns > 0 ? patience.ns : 0;
+	until.ns += patience.ns;
+	wall_format(until, a->until);
+	log_info(a->log, who, "ending: reading and sending what is there, until %s at most", a->until);
 	a->phase = AGENT_DRAINING;
 	for (struct intake *i = a->intakes; i; i = i->next)
 		if (i->started && i->type->drain)
 			i->type->drain(i->collector);
 	pipeline_drain(&a->pipeline);
 	loop_timer_set(&a->look, DURATION_MS(LOOK_MS));
-	loop_timer_set(&a->deadline, patience.ns > 0 ? patience : DURATION_MS(0));
+	loop_timer_set(&a->keep, DURATION_MS(KEEP_MS));
+	loop_timer_set(&a->deadline, patience);
 }
 
 /* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be
- * done. */
+ * done. A terminal that is closed says SIGHUP, and some say SIGQUIT: as SIGTERM. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
 
+	if (a->phase == AGENT_ENDING)
+		return; /* it is: what is on its way to the disk is waited for */
 	if (a->phase >= AGENT_DRAINING) {
 		log_warn(a->log, who, "asked again: ending now");
 		end_now(a);
 		return;
 	}
-	log_info(a->log, who, "ending: reading and sending what is there");
-	drain(a, a->config->exit.within);
-	if (number == SIGINT) {
-		stop_doors(a);
-		loop_timer_set(&a->deadline, DURATION_MS(PATIENCE_AFTER_INTERRUPT_MS));
+	if (number != SIGINT) {
+		drain(a, (struct duration){ a->config->exit.within.ns - DURATION_MS(RESERVE_MS).ns });
+		return;
 	}
+	drain(a, DURATION_MS(PATIENCE_AFTER_INTERRUPT_MS));
+	stop_doors(a);
+}
+
+/* Their default is to end the process at once. */
+static void on_other_signal(void *context, int number)
+{
+	const struct agent *a = context;
+
+	log_warn(a->log, who, "signal %d (%s) means nothing here; SIGTERM ends the agent", number, strsignal(number));
+}
+
+static const struct {
+	int number;
+	void (*arrived)(void *, int);
+} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_terminate },
+	{ SIGQUIT, on_terminate }, { SIGUSR1, on_other_signal }, { SIGUSR2, on_other_signal } };
+
+static int take_signals(struct agent *a)
+{
+	struct sigaction before;
+	int failed = 0;
+
+	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
+		int number = signal_rows[i].number;
+		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
+			continue; /* nohup */
+		failed = loop_signal_init(&a->signals[i], a->loop, number, signal_rows[i].arrived, a);
+	}
+	return failed;
 }
 
 /* Building. */
@@ -738,13 +811,12 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	add_numbers(a);
 	loop_timer_init(&a->look, a->loop, on_look, a);
 	loop_timer_init(&a->deadline, a->loop, on_deadline, a);
+	loop_timer_init(&a->keep, a->loop, on_keep, a);
 	failed = add_components(a);
 	if (!failed)
 		spool_tell_left(a);
 	if (!failed)
-		failed = loop_signal_init(&a->terminate, a->loop, SIGTERM, on_terminate, a);
-	if (!failed)
-		failed = loop_signal_init(&a->interrupt, a->loop, SIGINT, on_terminate, a);
+		failed = take_signals(a);
 	if (!failed)
 		failed = start_collectors(a);
 	if (!failed)
@@ -869,6 +941,19 @@ static void say_goodbye(struct agent *a, uint64_t lost)
 		log_info(a->log, who, "ended: nothing was lost");
 }
 
+/* What comes now finds nobody, and must not end the process by its default with another status. */
+static void drop_signals(struct agent *a)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	for (size_t i = 0; i < AGENT_SIGNALS; i++)
+		sigaddset(&ours, signal_rows[i].number);
+	sigprocmask(SIG_BLOCK, &ours, NULL);
+	for (size_t i = 0; i < AGENT_SIGNALS; i++)
+		loop_signal_done(&a->signals[i]);
+}
+
 uint64_t agent_stop(struct agent *a)
 {
 	uint64_t lost = 0;
@@ -880,6 +965,7 @@ uint64_t agent_stop(struct agent *a)
 		parking_flush(&a->parking); /* before the rows go that it stands in */
 		limit_commits(a, copy_the_rest);
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
+		lost -= a->pipeline.lost; /* there may be more by the last commit */
 		spool_keep_end(a);
 		parking_flush(&a->parking);
 		if (a->leaving)
@@ -887,7 +973,7 @@ uint64_t agent_stop(struct agent *a)
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
-		lost += a->unkept;
+		lost += a->unkept + a->pipeline.lost;
 		parking_done(&a->parking);
 		parked_done(&a->parked);
 		spool_done(a);
@@ -910,8 +996,8 @@ uint64_t agent_stop(struct agent *a)
 	loop_timer_done(&a->leave_again);
 	loop_timer_done(&a->look);
 	loop_timer_done(&a->deadline);
-	loop_signal_done(&a->terminate);
-	loop_signal_done(&a->interrupt);
+	loop_timer_done(&a->keep);
+	drop_signals(a);
 	loop_free(a->loop);
 	return lost;
 }

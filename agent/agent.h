@@ -3,6 +3,8 @@
  *
  *	configuration → loop, lanes, state → senders and exporters → sources and collectors → doors open
  *	SIGTERM: AGENT_DRAINING   files are read to their end, doors stay open while somebody sends, nothing waits
+ *	         AGENT_KEEPING    the same after a second: what is not delivered goes to the spool, and doors answer
+ *	                          when it is there, so that a SIGKILL from the next second on loses nothing
  *	         AGENT_ENDING     doors close, what is left goes to the spool, positions are committed
  */
 #ifndef OXP_AGENT_H
@@ -23,7 +25,8 @@
 #include "status/report.h"
 #include "store/store.h"
 
-enum agent_phase { AGENT_STARTING, AGENT_RUNNING, AGENT_DRAINING, AGENT_ENDING };
+enum agent_phase { AGENT_STARTING, AGENT_RUNNING, AGENT_DRAINING, AGENT_KEEPING, AGENT_ENDING };
+enum { AGENT_SIGNALS = 6 };
 
 /* A collector with what it was lent. */
 struct intake {
@@ -71,13 +74,16 @@ struct agent {
 	struct host *hosts; /* of all components */
 	struct http_server *listen, *control;
 	struct http_route routes[7], control_routes[7];
-	struct loop_signal terminate, interrupt;
+	struct loop_signal signals[AGENT_SIGNALS];
 	struct loop_timer settled_in;	/* gives back what the start needed */
-	struct loop_timer look, deadline; /* while draining */
+	struct loop_timer look, deadline, keep; /* while draining */
 	struct loop_timer tell_held; /* what the log holds back */
+	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
 	size_t commits; /* under way at the end */
 	size_t spooling; /* bytes of copies on their way to the spool then */
 	uint64_t unkept; /* records that could not be spooled: lost */
+	struct saving *saving; /* that spool_save() fills; NULL: none */
+	bool unsaved; /* it could not: tried again at the end */
 	struct keeping *keeping; /* that spool_keep() fills; NULL: none */
 	struct leaving *leaving; /* rows that could not be deleted yet */
 	struct loop_timer leave_again;

@@ -99,9 +99,12 @@ static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 				"down; above 1 the order is not kept." },                                              \
 		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",      \
 			.min = 1,                                                                                      \
-			.help = "Ceiling of the first wait after a failure; it doubles with each further one." },      \
+			.help = "Ceiling of the first wait after a failure; it doubles with each further one, up to "  \
+				"a second." },                                                                         \
 		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",          \
-			.min = 1, .help = "Highest ceiling of a wait." },                                              \
+			.min = 1,                                                                                      \
+			.help = "Highest ceiling of a wait, which is not above a second, or retry_first, in the "      \
+				"first ten minutes of an outage." },                                                   \
 		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,   \
 			.help = "A send without an outcome for so long is cancelled and tried again." },               \
 	{                                                                                                              \

@@ -59,7 +59,11 @@ enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
 /* How a send, or one item of it, ended. */
 enum outcome {
 	DELIVERED, /* the destination has answered that it has it */
-	RETRY, /* nobody's fault; try again, not before the time given */
+	RETRY, /* nobody's fault: it cannot be reached, or says later; try again, not before the time given */
+	/* Of a send: it was reached and did not answer (silence, a reset, an end within the answer). As RETRY; but
+	 * something in this send may be why, and the sender finds out by what becomes of others and of its halves. */
+	UNANSWERED,
+	FAILED, /* likewise, of a send or an item: it answered that it could not (500, the page of a firewall) */
 	REJECTED, /* it will never be taken; the core parks it with the reason */
 	SPLIT, /* of a send: too large for the destination, try the halves; of one item alone it means REJECTED */
 };
@@ -127,6 +131,9 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
 enum admit host_offer_kept(struct host *, struct batch **batch, void (*done)(void *context, int failed),
 	void *context) MUST_CHECK;
 
+/* The process ends and may be killed any time: who answers does so with host_offer_kept(), whatever `ack` says. */
+bool host_ends(const struct host *);
+
 /* Logs and traces: so much has come and is lost, since the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
 /* Logs and traces, of a source that cannot be read again: so much has come and is refused here for good, since no
@@ -149,7 +156,6 @@ size_t send_first(const struct send *); /* items first … end - 1 are this send
 size_t send_end(const struct send *);
 struct wall_time send_sealed(const struct send *); /* when its batch was complete: the same for each try */
 bool send_wants(const struct send *, size_t item); /* false: it settled in an earlier try */
-unsigned send_answered(const struct send *); /* tries before this one in which items were named */
 void send_item(struct send *, size_t item, enum outcome, const char *reason);
 void send_done(struct send *, enum outcome rest, const char *reason);
 /* Of the records that send_done(DELIVERED) is about to settle, so many were refused, and nobody can say which (OTLP

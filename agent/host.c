@@ -143,8 +143,15 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 	return source_batch_new(h->source);
 }
 
+bool host_ends(const struct host *h)
+{
+	return h->agent->phase == AGENT_KEEPING;
+}
+
 enum admit host_offer(struct host *h, struct batch **batch)
 {
+	if (host_ends(h) && h->source->rewind == REWIND_NONE)
+		return spool_offer_anyway(h->agent, h->source, batch);
 	return source_offer(h->source, batch);
 }
 

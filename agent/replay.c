@@ -195,7 +195,7 @@ static enum keep on_refused(void *context, const struct refusal *refusal)
 
 	part->reason = oxp_strdup(refusal->reason);
 	note_error(r, part->id, refusal->reason);
-	return KEEP_NOT;
+	return KEEP_AS_IT_IS;
 }
 
 /* The beginning of one. */

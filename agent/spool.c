@@ -56,6 +56,17 @@ static void stage(struct staged *g, const struct batch_item *item)
 	piece[1] = (struct iovec){ (char *)item->data, item->size };
 }
 
+/* What is left of a send. */
+static struct staged *staged_of(const struct send *d)
+{
+	struct staged *g = staged_new(d->left);
+
+	for (size_t i = send_first(d); i < send_end(d); i++)
+		if (send_wants(d, i))
+			stage(g, batch_item(d->delivery->batch, i));
+	return g;
+}
+
 /* Where the row ends that begins with item `first`. */
 static size_t row_end(const struct staged *g, size_t first, struct ledger_amount *ret_amount)
 {
@@ -102,7 +113,7 @@ struct kept_offer {
 	size_t charged;
 	struct batch_row *rows; /* for each route as many as there are */
 	size_t row_count;
-	void (*done)(void *, int failed);
+	void (*done)(void *, int failed); /* NULL: nobody is answered, see spool_offer_anyway() */
 	void *context;
 };
 
@@ -112,6 +123,18 @@ static void know_rows(struct ledger_row *row, uint64_t up_to)
 	uint64_t *known = &row->live->term[LEDGER_SPOOLED_TO].records;
 
 	*known = *known < up_to ? up_to : *known;
+}
+
+/* It is nowhere but here. Once the pipeline has ended nobody comes for it. */
+static void take_without_rows(struct source *s, struct batch **batch)
+{
+	if (!s->pipeline->abandoned) {
+		source_take(s, batch);
+		return;
+	}
+	source_lost(s, batch_records(*batch), batch_size(*batch));
+	batch_free(*batch);
+	*batch = NULL;
 }
 
 static void on_offer_kept(void *context, int failed)
@@ -124,13 +147,16 @@ static void on_offer_kept(void *context, int failed)
 		batch_row_add(o->batch, o->rows[i].route, o->rows[i].id);
 		know_rows(s->routes[o->rows[i].route].row, o->rows[i].id + 1);
 	}
-	if (failed)
+	if (failed && o->done)
 		batch_free(o->batch);
+	else if (failed)
+		take_without_rows(s, &o->batch);
 	else
 		source_take(s, &o->batch);
 	free(o->staged);
 	budget_give(&s->pipeline->budget, s->signal, o->charged);
-	o->done(o->context, failed);
+	if (o->done)
+		o->done(o->context, failed);
 	free(o->rows);
 	free(o);
 }
@@ -174,7 +200,8 @@ enum admit spool_offer(
 		return admit;
 	if (batch_items(*batch) == 0) {
 		source_take(s, batch);
-		done(context, 0);
+		if (done)
+			done(context, 0);
 		return ADMIT_TAKEN;
 	}
 	o = oxp_new(sizeof *o);
@@ -184,6 +211,168 @@ enum admit spool_offer(
 	*batch = NULL;
 	commit_offer(o);
 	return ADMIT_TAKEN;
+}
+
+enum admit spool_offer_anyway(struct agent *a, struct source *s, struct batch **batch)
+{
+	return spool_offer(a, s, batch, NULL, NULL);
+}
+
+static bool has_rows(const struct delivery *d, size_t route)
+{
+	for (size_t i = 0; i < d->row_count; i++)
+		if (d->rows[i].route == route)
+			return true;
+	return false;
+}
+
+/* What may be on its way to the disk at a time. */
+static size_t spooling_most(const struct agent *a)
+{
+	size_t part = a->pipeline.budget.limit / SPOOLING_PART;
+
+	return part > SPOOLING_MIN ? part : SPOOLING_MIN;
+}
+
+/* At the end. */
+static void lose(struct agent *a, int failed, uint64_t records)
+{
+	if (records && a->unkept == 0)
+		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
+	a->unkept += records;
+}
+
+static void free_staged(struct staged *first)
+{
+	for (struct staged *g; (g = first);) {
+		first = g->next;
+		free(g);
+	}
+}
+
+/* While the process ends. */
+
+/*
+ * What is left of one delivery for one route, on its way to the disk while destinations are still asked. The delivery
+ * is held until it is there (`pending`), and then is in the spool as what a door put there is.
+ */
+struct saving {
+	struct agent *agent;
+	struct delivery *delivery;
+	size_t route;
+	const struct batch *batch;
+	struct state_change *change;
+	struct staged *staged, **last;
+	struct batch_row *rows;
+	size_t row_count, bytes;
+	uint64_t records;
+};
+
+/* The books know of the rows up to there; of all while some are on their way, and when the end has begun to write what
+ * is left (spool_keep()). */
+static void know_saved(const struct agent *a, struct route *route, uint64_t up_to)
+{
+	bool all = route->saving > 0 || a->phase == AGENT_ENDING;
+
+	route->row->live->term[LEDGER_SPOOLED_TO].records = all ? UINT64_MAX : up_to;
+}
+
+static void on_saved(void *context, int failed)
+{
+	struct saving *v = context;
+	struct agent *a = v->agent;
+	struct delivery *d = v->delivery;
+	struct route *route = &d->source->routes[v->route];
+
+	route->saving--;
+	d->parts[v->route].saving = false;
+	a->spooling -= v->bytes;
+	know_saved(a, route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
+	if (!failed)
+		delivery_rows_add(d, v->rows, v->row_count);
+	else if (a->phase == AGENT_ENDING)
+		lose(a, failed, v->records);
+	else if (!a->unsaved)
+		log_warn(a->log, "spool", "what is not delivered yet could not be kept on disk: %s; trying at the end",
+			strerror(-failed));
+	a->unsaved = a->unsaved || failed;
+	batch_unkeep(v->batch);
+	free_staged(v->staged);
+	delivery_settled(d, v->route);
+	free(v->rows);
+	free(v);
+	spool_save(a);
+}
+
+static struct saving *saving_new(struct agent *a, const struct send *d)
+{
+	struct saving *v = oxp_new(sizeof *v);
+
+	*v = (struct saving){
+		.agent = a, .delivery = d->delivery, .route = d->route, .batch = batch_keep(d->delivery->batch)
+	};
+	v->last = &v->staged;
+	v->delivery->parts[v->route].saving = true;
+	v->delivery->source->routes[v->route].saving++;
+	delivery_split(v->delivery, v->route);
+	return v;
+}
+
+static void save_end(struct agent *a)
+{
+	struct saving *v = a->saving;
+	struct route *route;
+	char key[STATE_KEY_MAX];
+	size_t at = 0;
+
+	a->saving = NULL;
+	if (!v)
+		return;
+	route = &v->delivery->source->routes[v->route];
+	for (const struct staged *g = v->staged; g; g = g->next)
+		v->row_count += rows_of(g);
+	v->rows = oxp_new(v->row_count * sizeof *v->rows);
+	for (size_t i = 0; i < v->row_count; i++)
+		v->rows[i].route = v->route;
+	v->change = state_change_new();
+	ledger_key(route->row, key, sizeof key);
+	for (const struct staged *g = v->staged; g; at += rows_of(g), g = g->next)
+		add_rows(v->change, key, g, v->rows + at);
+	know_saved(a, route, 0);
+	a->spooling += v->bytes;
+	state_commit(a->state, &v->change, on_saved, v);
+}
+
+/* Pieces of a delivery for a route stand one behind the other. */
+static void save_send(void *context, const struct send *d)
+{
+	struct agent *a = context;
+	const struct delivery *of = d->delivery;
+	bool more = a->saving && a->saving->delivery == of && a->saving->route == d->route;
+	struct staged *g;
+
+	if (of->source->rewind != REWIND_NONE || has_rows(of, d->route))
+		return;
+	if (!more)
+		save_end(a);
+	if (!more && (of->parts[d->route].saving || a->spooling >= spooling_most(a)))
+		return;
+	if (!a->saving)
+		a->saving = saving_new(a, d);
+	g = staged_of(d);
+	*a->saving->last = g;
+	a->saving->last = &g->next;
+	a->saving->bytes += staged_size(d->left) + CHANGE_BYTES;
+	a->saving->records += send_left(d).records;
+}
+
+void spool_save(struct agent *a)
+{
+	if (a->phase != AGENT_KEEPING || a->unsaved)
+		return;
+	for (struct outlet *o = a->outlets; o; o = o->next)
+		sender_visit(o->sender, save_send, a);
+	save_end(a);
 }
 
 /* At the end. */
@@ -207,14 +396,10 @@ static void on_kept(void *context, int failed)
 	struct keeping *k = context;
 	struct agent *a = k->agent;
 
-	if (failed && k->records && a->unkept == 0)
-		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
-	a->unkept += failed ? k->records : 0;
+	if (failed)
+		lose(a, failed, k->records);
 	a->spooling -= k->bytes;
-	for (struct staged *g; (g = k->staged);) {
-		k->staged = g->next;
-		free(g);
-	}
+	free_staged(k->staged);
 	free(k);
 	agent_committed(a);
 }
@@ -229,14 +414,6 @@ void spool_keep_end(struct agent *a)
 	a->commits++;
 	a->spooling += k->bytes;
 	state_commit(a->state, &k->change, on_kept, k);
-}
-
-static bool has_rows(const struct delivery *d, size_t route)
-{
-	for (size_t i = 0; i < d->row_count; i++)
-		if (d->rows[i].route == route)
-			return true;
-	return false;
 }
 
 static struct keeping *keeping_new(struct agent *a, const struct send *d)
@@ -254,24 +431,18 @@ static struct keeping *keeping_new(struct agent *a, const struct send *d)
 /* For so much more: waits until all that is on its way is on disk, or the time for it is over. */
 static void make_room(struct agent *a, size_t more)
 {
-	size_t part = a->pipeline.budget.limit / SPOOLING_PART, most = part > SPOOLING_MIN ? part : SPOOLING_MIN;
-
-	if (a->spooling > 0 && a->spooling + more > most && loop_timer_pending(&a->deadline))
+	if (a->spooling > 0 && a->spooling + more > spooling_most(a) && loop_timer_pending(&a->deadline))
 		loop_run(a->loop);
 }
 
 /* What is left of a send, as rows of the change. */
 static void keep_part(struct keeping *k, const struct send *d)
 {
-	const struct batch *b = d->delivery->batch;
-	struct staged *g = staged_new(d->left);
+	struct staged *g = staged_of(d);
 	char key[STATE_KEY_MAX];
 
 	g->next = k->staged;
 	k->staged = g;
-	for (size_t i = send_first(d); i < send_end(d); i++)
-		if (send_wants(d, i))
-			stage(g, batch_item(b, i));
 	ledger_key(d->delivery->source->routes[d->route].row, key, sizeof key);
 	add_rows(k->change, key, g, NULL);
 }
@@ -284,6 +455,8 @@ bool spool_keep(void *agent, const struct send *d)
 	bool on_disk = has_rows(of, d->route);
 	size_t bytes = staged_size(d->left) + CHANGE_BYTES;
 
+	if (of->parts[d->route].saving)
+		return true; /* ahead of the last commit */
 	if (a->keeping && (a->keeping->delivery != of || a->keeping->route != d->route))
 		spool_keep_end(a);
 	if (on_disk && d->left == of->batch->count)

@@ -19,6 +19,11 @@ struct books_disk;
 /* host_offer_kept() */
 enum admit spool_offer(struct agent *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
+/* The same for who has nobody to answer: what could not be put on disk is taken as by host_offer(). */
+enum admit spool_offer_anyway(struct agent *, struct source *, struct batch **) MUST_CHECK;
+/* The process ends and nobody knows when it is killed: what no destination has goes to the spool, and on its way
+ * besides. Comes again by itself while there is more. */
+void spool_save(struct agent *);
 /* For pipeline_abandon(): stages what the send has left. True: it is on disk, or will be with the last commit. What
  * that takes has a ceiling: beyond it the loop turns until the disk has it. */
 bool spool_keep(void *agent, const struct send *);

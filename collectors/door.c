@@ -122,9 +122,11 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	request_free(r);
 }
 
-/* Who holds memory and does nothing with it goes before others are refused for long. */
+/* Who holds memory and does nothing with it goes before others are refused for long. What is refused comes again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
+	if (r->size > 0)
+		r->door->last = loop_now(host_loop(r->door->host));
 	http_server_cut_slowest(r->door->server);
 	return door_refuse(r, 503, message);
 }
@@ -205,7 +207,6 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	r->door = d;
 	r->request = request;
 	d->open++;
-	d->last = loop_now(host_loop(d->host));
 	++*d->requests;
 	http_context_set(request, r);
 	if (d->stopped)
@@ -311,7 +312,9 @@ static void offer(struct door_request *r)
 	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
 	give_back_work(r);
-	if (kept && d->ack == ACK_DISK) {
+	if (kept) /* an empty one is no sign that there is more to come */
+		d->last = loop_now(host_loop(d->host));
+	if (kept && (d->ack == ACK_DISK || host_ends(d->host))) {
 		r->kept = true;
 		if (host_offer_kept(d->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
 			return;

@@ -93,7 +93,7 @@ struct door {
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
-	struct mono_time last; /* when a request began */
+	struct mono_time last; /* when a request had something in it */
 	bool stopped; /* nothing more is taken */
 	size_t replies; /* bytes of answers that are made, or that peers have not taken */
 	struct door_request *kept, **kept_last; /* what became of them is known: to be answered, some at a time */

@@ -42,7 +42,6 @@ enum {
 	REASON_MAX = 256,
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
-	BREAKING_TRIES = 8, /* of a document that is answered 500 where others are taken */
 };
 
 struct elasticsearch_config {
@@ -253,36 +252,24 @@ static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
 	return false;
 }
 
-/* Others of its batch have settled, and it breaks the server each time that bulks are answered, as with a pipeline that
- * throws: it is not to hold up what is behind it for ever. */
-static bool breaks_the_server(const struct bulk *r, unsigned status)
+/* A line that breaks the server each time, as with a pipeline that throws, is the sender's to find. */
+static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item_answer *a)
 {
-	size_t i = send_first(r->send);
-
-	if (status < 500 || status == 503 || send_answered(r->send) + 1 < BREAKING_TRIES)
-		return false;
-	while (i < send_end(r->send) && send_wants(r->send, i))
-		i++;
-	return i < send_end(r->send);
-}
-
-static bool may_be_taken_later(const struct bulk *r, const struct bulk_item_answer *a)
-{
-	if (a->status < 400 || a->status == 429 || is_of_index(r, a))
-		return true;
-	return a->status >= 500 && !breaks_the_server(r, a->status);
+	if (a->status < 400 || a->status == 429 || a->status == 503 || is_of_index(r, a))
+		return RETRY;
+	return a->status >= 500 ? FAILED : REJECTED;
 }
 
 static void refuse_item(struct bulk *r, const struct bulk_item_answer *a)
 {
-	bool later = may_be_taken_later(r, a);
+	enum outcome outcome = outcome_of_item(r, a);
 	char reason[REASON_MAX];
 
 	snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
 	access_hide(r->access, reason);
-	if (!later)
+	if (outcome == REJECTED)
 		tell_conflict(r, a);
-	send_item(r->send, r->next, later ? RETRY : REJECTED, reason);
+	send_item(r->send, r->next, outcome, reason);
 }
 
 static void on_item(void *context, const struct bulk_item_answer *a)
@@ -334,15 +321,22 @@ static bool is_servers(struct bytes body)
 	return body.size > 0 && *body.data == '{' && memmem(body.data, body.size, error, sizeof error - 1);
 }
 
-/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. A proxy's
- * 400 is not: it knows nothing of lines, but that plain HTTP came to its port for TLS, say. */
+/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. What
+ * something before the server answers (a firewall's 403, a proxy's 400) may be for a line or, say, for plain HTTP on a
+ * port for TLS: the sender finds out. */
 static enum outcome whole_outcome(const struct http_reply *reply)
 {
-	bool answer = reply->end == HTTP_END_ANSWER;
-
-	if (answer && (reply->status == 413 || (reply->status == 400 && is_servers(reply->body))))
+	if (reply->end == HTTP_END_CONNECT || reply->end == HTTP_END_NO_ROOM)
+		return RETRY;
+	if (reply->end == HTTP_END_TOO_LARGE || reply->end == HTTP_END_STOPPED)
+		return FAILED;
+	if (reply->end != HTTP_END_ANSWER || reply->status == 502 || reply->status == 504)
+		return UNANSWERED;
+	if (reply->status == 413 || (reply->status == 400 && is_servers(reply->body)))
 		return SPLIT;
-	return RETRY;
+	if (reply->status == 429 || reply->status == 503 || reply->status == 401)
+		return RETRY;
+	return reply->status == 403 && is_servers(reply->body) ? RETRY : FAILED; /* the server knows who we are */
 }
 
 static const char *elasticsearch_target(void *exporter, void *reader)
@@ -373,7 +367,7 @@ static bool host_is_out(const struct http_reply *reply)
 {
 	if (reply->end == HTTP_END_ANSWER)
 		return reply->status >= 502 && reply->status <= 504;
-	return reply->end != HTTP_END_TOO_LARGE && reply->end != HTTP_END_STOPPED;
+	return reply->end != HTTP_END_TOO_LARGE && reply->end != HTTP_END_STOPPED && reply->end != HTTP_END_NO_ROOM;
 }
 
 static void note_host(struct exporter *e, const struct bulk *r, const struct http_reply *reply, const char *reason)
@@ -400,7 +394,7 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2) {
 		bool all = bulk_answer_end(&r->answer) && r->next >= send_end(send);
 		note_host(e, r, reply, reason);
-		send_done(send, all ? DELIVERED : RETRY, "the answer to the bulk does not name every item");
+		send_done(send, all ? DELIVERED : FAILED, "the answer to the bulk does not name every item");
 		return;
 	}
 	whole_reason(reply, reason, sizeof reason);

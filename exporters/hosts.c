@@ -90,19 +90,13 @@ static bool is_open(const struct place *p, struct mono_time now)
 	return p->failures == 0 || p->left_until.ns <= now.ns;
 }
 
-/* The next in turn that is open; else the one whose while ends first. */
+/* The next in turn that is open; else the next in turn, so that a round has asked each. */
 static size_t choose(const struct hosts *h, struct mono_time now)
 {
-	size_t soonest = h->next;
-
-	for (size_t i = 0; i < h->count; i++) {
-		size_t k = (h->next + i) % h->count;
-		if (is_open(&h->places[k], now))
-			return k;
-		if (h->places[k].left_until.ns < h->places[soonest].left_until.ns)
-			soonest = k;
-	}
-	return soonest;
+	for (size_t i = 0; i < h->count; i++)
+		if (is_open(&h->places[(h->next + i) % h->count], now))
+			return (h->next + i) % h->count;
+	return h->next;
 }
 
 size_t hosts_pick(struct hosts *h, struct mono_time now)

@@ -3,7 +3,8 @@
  *
  * The while begins at a second and doubles with each failure in a row up to a minute, half of it random, so that many
  * agents do not come back together. When it is over one request goes there to see, and no other until that ended.
- * With every host left, the one whose while ends first is taken: how often that happens is the sender's back-off.
+ * With every host left they are asked in turn, so that one that is back is found within a round: how often that happens
+ * is the sender's back-off.
  */
 #ifndef OXP_HOSTS_H
 #define OXP_HOSTS_H

@@ -8,7 +8,8 @@
  *
  * That is what a receiver of OTLP answers. What others say is no word about the spans, which wait until the right one
  * answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and whoever wants to know first who we
- * are: 401, 403, 407 and 511.
+ * are: 401, 403, 407 and 511. No answer, and 403, may also be what becomes of one request alone: if others are taken
+ * meanwhile, the sender finds it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -51,21 +52,24 @@ struct exporter {
 	uint64_t *partial;
 };
 
-/* Of a failure. */
+/* Of a failure. 403 may be a firewall's word about this one request, which the sender finds out; 502 and 504 are a
+ * gateway's word for a receiver that gave it no answer. */
 static enum outcome outcome_of_status(unsigned status)
 {
 	switch (status) {
-	case 401: /* RFC 9110, 15.5 */
-	case 403:
+	case 401: /* RFC 9110, 15.5: whoever says so wants to know who we are, whatever the request has in it */
 	case 407:
-	case 511: /* RFC 6585, 6 */
 	case 429:
-	case 502:
 	case 503:
-	case 504:
+	case 511: /* RFC 6585, 6 */
 		return RETRY;
+	case 403:
+		return FAILED;
 	case 413:
 		return SPLIT;
+	case 502:
+	case 504:
+		return UNANSWERED;
 	default:
 		return status / 100 == 3 ? RETRY : REJECTED;
 	}
@@ -79,8 +83,11 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 		return outcome_of_status(reply->status);
 	case HTTP_END_STREAM:
 		return SPLIT;
-	default:
+	case HTTP_END_CONNECT:
+	case HTTP_END_NO_ROOM:
 		return RETRY;
+	default:
+		return UNANSWERED;
 	}
 }
 
@@ -101,7 +108,7 @@ static void otlp_failed(struct send *send, const struct http_reply *reply)
 	enum outcome outcome = outcome_of_failure(reply);
 	char reason[REASON_MAX];
 
-	if (outcome == RETRY && reply->retry_after_ms >= 0)
+	if (reply->retry_after_ms >= 0)
 		send_not_before(send, (uint64_t)reply->retry_after_ms);
 	if (reply->status / 100 == 3)
 		snprintf(reason, sizeof reason, "HTTP %u: redirects are not followed; is the endpoint right?",

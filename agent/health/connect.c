@@ -19,6 +19,8 @@ void connect_check_cancel(struct connect_check *c)
 static void finish(struct connect_check *c, int failed)
 {
 	connect_check_cancel(c);
+	if (failed && c->again && c->again(c))
+		return;
 	host_checked(c->host, !failed, failed ? strerror(failed) : "");
 }
 

@@ -13,6 +13,8 @@ struct connect_check {
 	struct host *host;
 	struct loop_watch watch;
 	int fd;
+	/* There is no connection: starts another, or says that there is none to start. NULL: there is none. */
+	bool (*again)(struct connect_check *);
 };
 
 void connect_check_init(struct connect_check *, struct host *);

@@ -26,20 +26,35 @@ struct check {
 	char *name;
 	uint16_t port;
 	struct resolve *resolve;
+	struct resolved found;
+	size_t first, tried; /* of the addresses: where a look begins, and how many it has tried */
 };
+
+/* One address of the name after another, until there is a connection. */
+static bool try_next(struct connect_check *connect)
+{
+	struct check *c = CONTAINER_OF(connect, struct check, connect);
+	const struct sockaddr *address;
+
+	if (c->tried >= c->found.count)
+		return false;
+	address = (const struct sockaddr *)&c->found.addresses[(c->first + c->tried++) % c->found.count];
+	connect_check_start(&c->connect, address,
+		address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	return true;
+}
 
 static void on_resolved(void *context, const struct resolved *r)
 {
 	struct check *c = context;
-	const struct sockaddr *address = (const struct sockaddr *)&r->addresses[0];
 
 	c->resolve = NULL;
-	if (r->failed || r->count == 0) {
+	c->found = *r;
+	c->tried = 0;
+	if (r->failed || r->count == 0)
 		host_checked(c->connect.host, false, "the name is not known");
-		return;
-	}
-	connect_check_start(&c->connect, address,
-		address->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	else
+		try_next(&c->connect);
 }
 
 static void tcp_check_start(struct check *c)
@@ -55,6 +70,8 @@ static void tcp_check_cancel(struct check *c)
 	if (c->resolve)
 		resolve_cancel(c->resolve);
 	c->resolve = NULL;
+	if (c->connect.fd >= 0) /* time is up: the next look begins with the next address */
+		c->first += c->tried;
 	connect_check_cancel(&c->connect);
 }
 
@@ -74,6 +91,7 @@ static int tcp_check_create(const void *config, struct host *host, struct check 
 	const char *address = strncmp(k->address, "tcp://", 6) == 0 ? k->address + 6 : k->address;
 
 	connect_check_init(&c->connect, host);
+	c->connect.again = try_next;
 	if (!address_split(address, &c->name, &c->port)) {
 		host_log(host, LOG_LEVEL_ERROR, "address: \"%s\" is no host:port", k->address);
 		tcp_check_destroy(c);

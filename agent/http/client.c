@@ -13,11 +13,13 @@
 #include <strings.h>
 
 #include "base/text.h"
+#include "http/addresses.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
 	UPLOAD_MAX = 512 << 10,
-	PIN_MAX = 320 + RESOLVE_ADDRESSES_MAX * (INET6_ADDRSTRLEN + 3),
+	PIN_MAX = INET6_ADDRSTRLEN + 16,
+	CONNECT_MS = 2000, /* to one address: a first packet that is lost comes again after a second */
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
@@ -27,6 +29,7 @@ struct http_client {
 	struct loop *loop;
 	CURLM *multi;
 	struct resolver *resolver;
+	struct addresses *addresses;
 	bool own_resolver, in_curl;
 	char *ca_file;
 	struct http_call *calls;
@@ -46,7 +49,10 @@ struct http_call {
 	CURL *easy;
 	struct curl_slist *headers, *pin;
 	struct resolve *resolving;
-	struct loop_timer timer;
+	struct resolved found; /* of a name; count 0: none was asked */
+	const struct sockaddr_storage *at; /* the one of them that is tried; NULL: none */
+	size_t tried; /* of them, in this call */
+	struct loop_timer timer, connecting;
 	struct loop_soon soon;
 	struct buffer body;
 	char *host;
@@ -74,6 +80,7 @@ static void call_free(struct http_call *c)
 	}
 	resolve_cancel(c->resolving);
 	loop_timer_done(&c->timer);
+	loop_timer_done(&c->connecting);
 	loop_soon_done(&c->soon);
 	if (c->added)
 		curl_multi_remove_handle(c->client->multi, c->easy);
@@ -103,6 +110,18 @@ static const char *call_content_type(const struct http_call *c)
 	return type ? type : "";
 }
 
+/* What this end says about the address that was asked. */
+static void note_address(struct http_call *c, enum http_end end, unsigned status)
+{
+	bool out = end == HTTP_END_CONNECT || end == HTTP_END_BROKEN || end == HTTP_END_TIMEOUT ||
+		   (status >= 502 && status <= 504);
+
+	if (!c->at)
+		return;
+	(out ? addresses_failed : addresses_answered)(c->client->addresses, c->host, c->port, c->at);
+	c->at = NULL;
+}
+
 /* Tells and forgets. The call is freed after done(), since the reply points into it. */
 static void call_end(struct http_call *c, enum http_end end)
 {
@@ -116,6 +135,7 @@ static void call_end(struct http_call *c, enum http_end end)
 		.resent = c->connections > 1,
 	};
 
+	note_address(c, end, reply.status);
 	if (end == HTTP_END_CONNECT && c->host)
 		resolver_forget(c->client->resolver, c->host);
 	*c->link = c->next;
@@ -140,8 +160,9 @@ static void out_of_time(void *context)
 {
 	struct http_call *c = context;
 
-	snprintf(c->error, sizeof c->error, "no whole answer within %.3g s", duration_seconds(c->options.timeout));
-	call_end(c, HTTP_END_TIMEOUT);
+	snprintf(c->error, sizeof c->error, "no %s within %.3g s", c->connections ? "whole answer" : "connection",
+		 duration_seconds(c->options.timeout));
+	call_end(c, c->connections ? HTTP_END_TIMEOUT : HTTP_END_CONNECT);
 }
 
 static enum http_end end_from(const struct http_call *c, CURLcode code)
@@ -167,7 +188,7 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 	case CURLE_WRITE_ERROR:
 		return c->failed ? c->failed : HTTP_END_BROKEN;
 	default:
-		return HTTP_END_BROKEN;
+		return c->connections ? HTTP_END_BROKEN : HTTP_END_CONNECT;
 	}
 }
 
@@ -185,12 +206,43 @@ static void tell_unix(struct http_call *c)
 					: "nobody answers");
 }
 
+static void try_address(struct http_call *c);
+
+/* No connection to this address: the next one of the name. False: there is none. */
+static bool goes_on(struct http_call *c, enum http_end end)
+{
+	if (end != HTTP_END_CONNECT || c->tried >= c->found.count)
+		return false;
+	note_address(c, end, 0);
+	if (c->added)
+		curl_multi_remove_handle(c->client->multi, c->easy);
+	c->added = false;
+	c->error[0] = '\0';
+	try_address(c);
+	return true;
+}
+
+static void no_connection(void *context)
+{
+	struct http_call *c = context;
+	curl_off_t connected = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONNECT_TIME_T, &connected);
+	if (c->connections > 0 || connected > 0 || c->given_up)
+		return;
+	snprintf(c->error, sizeof c->error, "no connection within %d s", CONNECT_MS / 1000);
+	if (!goes_on(c, HTTP_END_CONNECT))
+		call_end(c, HTTP_END_CONNECT);
+}
+
 static void call_finished(struct http_call *c, CURLcode code)
 {
 	if (c->given_up) {
 		call_free(c);
 		return;
 	}
+	if (goes_on(c, end_from(c, code)))
+		return;
 	if (code == CURLE_COULDNT_CONNECT && c->options.unix_path)
 		tell_unix(c);
 	if (c->why)
@@ -403,7 +455,7 @@ static size_t collect(struct http_call *c, struct bytes piece)
 	size_t size = piece.size < room ? piece.size : room, *all = &c->client->collected;
 
 	if (*all > c->body.size && *all + size > COLLECTED_MAX)
-		return stop(c, HTTP_END_BROKEN, "too many large answers at a time");
+		return stop(c, HTTP_END_NO_ROOM, "too many large answers at a time");
 	if (buffer_append(&c->body, piece.data, size) < 0)
 		return stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
 	*all += size;
@@ -582,10 +634,12 @@ static bool is_number(const char *host)
 
 static void send_call(struct http_call *c)
 {
-	if (curl_multi_add_handle(c->client->multi, c->easy) == CURLM_OK)
+	if (curl_multi_add_handle(c->client->multi, c->easy) == CURLM_OK) {
 		c->added = true;
-	else
+		loop_timer_set(&c->connecting, DURATION_MS(CONNECT_MS));
+	} else {
 		call_fail(c, HTTP_END_CONNECT, "out of memory");
+	}
 }
 
 static void go_on(void *context)
@@ -610,22 +664,26 @@ static size_t address_write(const struct sockaddr_storage *a, char *to, size_t r
 	return (size_t)snprintf(to, room, v4 ? "%s" : "[%s]", digits);
 }
 
-/* "host:port:address,address": what libcurl shall take for the name. */
-static void pin_write(struct http_call *c, const struct resolved *found, char text[PIN_MAX])
+/* The next address goes to libcurl in place of the name: for any host and port, "::address:port". Connections are kept
+ * for each address. */
+static void try_address(struct http_call *c)
 {
-	size_t used = (size_t)snprintf(text, PIN_MAX, "%s:%u:", c->host, (unsigned)c->port);
+	char text[PIN_MAX] = "::";
+	size_t used = 2;
 
-	for (size_t i = 0; i < found->count; i++) {
-		if (i > 0)
-			text[used++] = ',';
-		used += address_write(&found->addresses[i], text + used, PIN_MAX - used);
-	}
+	c->at = addresses_pick(c->client->addresses, c->host, c->port, &c->found);
+	c->tried++;
+	used += address_write(c->at, text + used, PIN_MAX - used);
+	snprintf(text + used, PIN_MAX - used, ":%u", (unsigned)c->port);
+	curl_slist_free_all(c->pin);
+	c->pin = curl_slist_append(NULL, text);
+	curl_easy_setopt(c->easy, CURLOPT_CONNECT_TO, c->pin);
+	send_call(c);
 }
 
 static void on_resolved(void *context, const struct resolved *found)
 {
 	struct http_call *c = context;
-	char text[PIN_MAX];
 
 	c->resolving = NULL;
 	if (found->failed) {
@@ -633,10 +691,8 @@ static void on_resolved(void *context, const struct resolved *found)
 			  found->failed == -ENOENT ? "no such name" : "no answer from a name server");
 		return;
 	}
-	pin_write(c, found, text);
-	c->pin = curl_slist_append(NULL, text);
-	curl_easy_setopt(c->easy, CURLOPT_RESOLVE, c->pin);
-	send_call(c);
+	c->found = *found;
+	try_address(c);
 }
 
 static int resolve_or_send(struct http_call *c)
@@ -660,6 +716,7 @@ static struct http_call *call_new(struct http_client *client, const struct http_
 	c->retry_after_ms = -1;
 	buffer_init(&c->body, options->answer_max);
 	loop_timer_init(&c->timer, client->loop, out_of_time, c);
+	loop_timer_init(&c->connecting, client->loop, no_connection, c);
 	loop_soon_init(&c->soon, client->loop, go_on, c);
 	c->next = client->calls;
 	c->link = &client->calls;
@@ -693,12 +750,14 @@ void http_call_cancel(struct http_call *c)
 {
 	if (!c)
 		return;
+	note_address(c, HTTP_END_TIMEOUT, 0); /* whoever has had enough was not answered */
 	if (!c->client->in_curl) {
 		call_free(c);
 		return;
 	}
 	c->given_up = true;
 	loop_timer_clear(&c->timer);
+	loop_timer_clear(&c->connecting);
 }
 
 /* The client. */
@@ -713,6 +772,7 @@ int http_client_new(struct loop *loop, const struct http_client_options *options
 	client->ca_file = options->ca_file ? oxp_strdup(options->ca_file) : NULL;
 	loop_timer_init(&client->timer, loop, timer_due, client);
 	loop_soon_init(&client->soon, loop, more_finished, client);
+	client->addresses = addresses_new();
 	client->own_resolver = !options->resolver;
 	if (client->own_resolver)
 		failed = resolver_new(loop, &client->resolver);
@@ -744,6 +804,7 @@ void http_client_free(struct http_client *client)
 	loop_soon_done(&client->soon);
 	if (client->own_resolver)
 		resolver_free(client->resolver);
+	addresses_free(client->addresses);
 	free(client->ca_file);
 	free(client);
 }

@@ -1,8 +1,10 @@
 /*
  * The HTTP client: libcurl's multi interface under the loop, the only includer of <curl/…>.
  *
- * Names are resolved on the loop (loop/resolve.h) and handed over with CURLOPT_RESOLVE, since Debian's libcurl
- * resolves in a thread and waits for it when a handle is removed. Connections are kept and reused per client. Nothing
+ * Names are resolved on the loop (loop/resolve.h), since Debian's libcurl resolves in a thread and waits for it when a
+ * handle is removed, and it is told one address at a time (http/addresses.h): driven by its sockets it forgets the
+ * third of those that refuse. A call tries the next address while it gets no connection; one that broke, hung or was
+ * answered 502 to 504 has the next call go elsewhere. Connections are kept and reused per client. Nothing
  * here retries, redirects are not followed, proxies in the environment are not used: what is configured is what is
  * asked. HTTP/1.1.
  */
@@ -31,12 +33,13 @@ void http_client_free(struct http_client *);
 /* How a call ended, as far as HTTP goes. */
 enum http_end {
 	HTTP_END_ANSWER, /* an answer came whole; `status` says which */
-	HTTP_END_CONNECT, /* no connection: refused, unreachable, name not found, TLS handshake */
+	HTTP_END_CONNECT, /* nothing was sent: refused, unreachable, no connection in time, no name, TLS handshake */
 	HTTP_END_BROKEN, /* the connection broke, or the answer was no HTTP; the peer may have acted on it */
 	HTTP_END_TIMEOUT,
 	HTTP_END_TOO_LARGE, /* the answer went over answer_max */
 	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
 	HTTP_END_STOPPED, /* piece() asked to stop */
+	HTTP_END_NO_ROOM, /* others of this client's answers have what may be kept of all: nothing the peer did */
 };
 
 struct http_reply {

@@ -38,6 +38,12 @@ void delivery_count(struct delivery *d, size_t route, enum ledger_term term, uin
 	d->parts[route].terms.term[term].bytes += bytes;
 }
 
+void delivery_reject(struct delivery *d, size_t route, uint64_t records, uint64_t bytes)
+{
+	delivery_count(d, route, LEDGER_REJECTED, records, bytes);
+	d->source->pipeline->lost += records;
+}
+
 void delivery_split(struct delivery *d, size_t route)
 {
 	d->parts[route].pending++;
@@ -85,6 +91,18 @@ static void unspool(struct delivery *d, size_t route)
 		s->unspool(s->unspool_context, d->rows + kept, count - kept);
 }
 
+void delivery_rows_add(struct delivery *d, const struct batch_row *more, size_t count)
+{
+	struct batch_row *rows = oxp_new((d->row_count + count) * sizeof *rows);
+
+	if (d->row_count > 0)
+		memcpy(rows, d->rows, d->row_count * sizeof *rows);
+	memcpy(rows + d->row_count, more, count * sizeof *rows);
+	free(d->rows);
+	d->rows = rows;
+	d->row_count += count;
+}
+
 void delivery_settled(struct delivery *d, size_t route)
 {
 	struct source *s = d->source;
@@ -103,6 +121,9 @@ void delivery_settled(struct delivery *d, size_t route)
 
 void delivery_parked(struct delivery *d, size_t route, bool parked, const struct ledger_amount *amount)
 {
-	delivery_count(d, route, parked ? LEDGER_PARKED : LEDGER_REJECTED, amount->records, amount->bytes);
+	if (parked)
+		delivery_count(d, route, LEDGER_PARKED, amount->records, amount->bytes);
+	else
+		delivery_reject(d, route, amount->records, amount->bytes);
 	delivery_settled(d, route);
 }

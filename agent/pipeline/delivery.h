@@ -23,6 +23,7 @@ struct delivery;
 struct route {
 	struct sender *sender;
 	struct ledger_row *row;
+	size_t saving; /* parts of deliveries on their way to the spool */
 };
 
 enum { ROUTES_MAX = 16 };
@@ -31,6 +32,7 @@ enum { ROUTES_MAX = 16 };
 struct delivery_part {
 	struct ledger_terms terms;
 	size_t pending; /* sends, and items on their way to the disk, that have not settled */
+	bool saving; /* it is on its way to the spool */
 };
 
 /* Invariant: `pending` is the sum of that of the parts. */
@@ -52,10 +54,14 @@ TAILQ_HEAD(delivery_list, delivery);
 struct delivery *delivery_new(struct source *, struct batch **, size_t first, size_t end);
 /* So many records and bytes of it ended as `term` at that route. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
+/* So many of it were refused for good and have no place anywhere: counted as rejected, and lost to this run. */
+void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
 /* A send was split, or an item waits for the disk: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
 /* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
+/* What is left of it for the route of these rows is in the spool, too. */
+void delivery_rows_add(struct delivery *, const struct batch_row *, size_t count);
 /* A send has settled all of its part. When it was the route's last, the rows that are for that route leave the spool;
  * the delivery may be gone afterwards. */
 void delivery_settled(struct delivery *, size_t route);

@@ -28,7 +28,8 @@ struct refusal {
 };
 /* What becomes of it. */
 enum keep {
-	KEEP_NOT, /* nothing: it is counted as rejected */
+	KEEP_NOT, /* nothing: it is counted as rejected, and lost */
+	KEEP_AS_IT_IS, /* it is where it came from, and stays there: rejected once more */
 	KEEP_TAKEN, /* it waits for the disk; delivery_parked() will say how that went, from a later callback */
 	KEEP_LATER, /* too much waits already: try again, and it will be refused again */
 };
@@ -75,7 +76,8 @@ struct pipeline {
 	TAILQ_HEAD(sender_list, sender) senders;
 	struct loop_soon room; /* tells the starved */
 	bool draining; /* the process ends: nothing waits for company or for better times */
-	uint64_t lost; /* records in this run, dropped{full}: once for each destination, as the ledger has them */
+	/* Records in this run, dropped{full} or rejected: once for each destination, as the ledger has them. */
+	uint64_t lost;
 	bool abandoned; /* pipeline_abandon() was called: what is on disk stays there */
 };
 

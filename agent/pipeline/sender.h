@@ -1,12 +1,20 @@
 /*
  * The sender: one exporter's queue and all that is common to sending.
  *
- * Retries, back-off with full jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
+ * Retries, back-off with jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
  * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
  *
- *   SENDER_FINE      up to `concurrency` sends under way, as many as the destination takes well (window.h)
- *   SENDER_WAITING   the last send failed; nothing goes out before `not_before`
- *   SENDER_PROBING   one send under way to see whether it is better now
+ *   SENDER_FINE      up to `concurrency` sends under way, as many and as large as the destination takes well (window.h)
+ *   SENDER_WAITING   the last send failed; nothing goes out for about a second, or before `not_before`
+ *   SENDER_PROBING   one small send under way to see whether it is better now
+ *   SENDER_HALTED    the process ends: nothing goes out any more
+ *
+ * Whose fault it is. A send that gets no answer, or one that says it failed, collects strikes; with enough of them it
+ * is suspect, and others are let by. If one of those is taken it was not the destination: the suspect is put on trial,
+ * one more try as it is. A single item that fails then is refused with that reason; of several the halves are suspects.
+ * Each time that others are taken is good for one refusal: an outage that pauses must not refuse all that waits.
+ * If nothing is taken at all it is the destination, and all wait as in an outage; but where there is nothing else to
+ * compare with, halves of the suspect are tried (some, see LONE_SPLITS_MAX) and compared with each other.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
@@ -14,7 +22,7 @@
 #include "pipeline/pipeline.h"
 #include "pipeline/window.h"
 
-enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING };
+enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
 /*
  * Whether the destination takes what it is given, looked at over a while, so that one try that failed is no answer:
  *
@@ -28,7 +36,8 @@ enum { SEND_REASON_MAX = 256 };
 struct sender_limits {
 	uint64_t concurrency; /* the most at a time */
 	struct duration timeout; /* of one try */
-	struct duration retry_first, retry_last; /* back-off: the first ceiling, and the highest */
+	/* Ceilings of waits: the first, and the highest, which is reached after ten minutes of failures. */
+	struct duration retry_first, retry_last;
 };
 
 /*
@@ -43,10 +52,16 @@ struct send {
 	size_t route;
 	size_t first, end, left;
 	unsigned char *marks;
-	unsigned tries, answered; /* answered: those whose answer named items */
-	bool named; /* this one's has */
+	unsigned tries;
+	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
+	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
+	 * some of the same request. */
+	unsigned strikes;
+	bool tried, company;
+	uint64_t takings_seen;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool took_some, refused_some; /* in this try */
+	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
+	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
 	uint64_t refused; /* send_partial() */
@@ -65,7 +80,8 @@ struct sender {
 	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
-	unsigned failures; /* in a row */
+	struct mono_time failing_since; /* the first failure in a row; 0: none */
+	struct duration ceiling; /* of the latest wait; 0: none since then */
 	struct mono_time not_before; /* the latest that the destination has asked for */
 	struct loop_timer wait;
 	struct loop_soon pump;
@@ -74,6 +90,9 @@ struct sender {
 	struct mono_time waits_since; /* while the queue is not empty: it was, or something settled */
 	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
 	uint64_t sends, retries, resent, queued_records, queued_bytes;
+	uint64_t takings; /* tries in which something was taken */
+	uint64_t takings_used; /* as many there were when a suspect was refused last */
+	unsigned lone_splits; /* with nothing taken between */
 	bool starved; /* somebody was told that it is backed up */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
@@ -96,6 +115,8 @@ void sender_hurry(struct sender *);
 void sender_halt(struct sender *);
 /* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
 void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* Each send that is queued or under way, oldest first. `visit` changes nothing. */
+void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
 /* The records and bytes that a send has not settled. */
 struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);

@@ -1,14 +1,14 @@
 #include "pipeline/window.h"
 
-enum { FIRST = 2, SLOW = 3, SLACK_MS = 20, FORGET = 1000 };
-static const double LESS = 0.1;
+enum { FIRST = 2, SLOW = 3, SLACK_MS = 20, FORGET = 1000, OPENING_MS = 1000 };
+static const double LESS = 0.1, OPENING_SLOWLY = 1.1;
 
 static void keep_within(struct window *w)
 {
 	if (w->allowed > w->ceiling)
 		w->allowed = w->ceiling;
-	if (w->allowed < 1)
-		w->allowed = 1;
+	if (w->allowed < 1.0 / WINDOW_PARTS)
+		w->allowed = 1.0 / WINDOW_PARTS;
 }
 
 void window_init(struct window *w, uint64_t ceiling)
@@ -19,7 +19,12 @@ void window_init(struct window *w, uint64_t ceiling)
 
 size_t window_size(const struct window *w)
 {
-	return (size_t)w->allowed;
+	return w->allowed < 1 ? 1 : (size_t)w->allowed;
+}
+
+double window_part(const struct window *w)
+{
+	return w->allowed < 1 ? w->allowed : 1;
 }
 
 /* The best answer so far; each one that is worse brings it nearer by a thousandth of the difference. */
@@ -31,12 +36,24 @@ static void note_best(struct window *w, double ms)
 		w->best_ms += (ms - w->best_ms) / FORGET;
 }
 
+/* To one batch and no further: from there on answers are compared with each other. */
+static void open_further(struct window *w, double ms)
+{
+	w->allowed *= ms <= OPENING_MS ? 2 : OPENING_SLOWLY;
+	if (w->allowed > 1)
+		w->allowed = 1;
+}
+
 void window_took(struct window *w, struct duration took, bool brim)
 {
 	double ms = duration_seconds(took) * 1e3;
 
 	if (!brim)
 		return;
+	if (w->allowed < 1) {
+		open_further(w, ms);
+		return;
+	}
 	note_best(w, ms);
 	if (ms <= w->best_ms * SLOW + SLACK_MS)
 		w->allowed += 1 / w->allowed;
@@ -45,8 +62,11 @@ void window_took(struct window *w, struct duration took, bool brim)
 	keep_within(w);
 }
 
-void window_refused(struct window *w)
+void window_refused(struct window *w, bool again)
 {
-	w->allowed /= 2;
+	if (again || w->allowed >= 2)
+		w->allowed /= 2;
+	else if (w->allowed > 1)
+		w->allowed = 1;
 	keep_within(w);
 }

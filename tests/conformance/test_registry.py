@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from lib import fault
+from lib.agent import run
 from lib.lines import Writer, as_written
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
@@ -85,7 +86,8 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
 
 
 def start(oxpecker, tmp_path, signal, export, **more):
-    config = {signal: {"batch": {"age": "50ms"}, "export": export}, "exit": {"within": "3s"}, **more}
+    config = {"exit": {"within": "3s"}, signal: {"batch": {"age": "50ms"}}, **more}
+    config[signal]["export"] = export
     if signal == "logs":
         config["logs"]["collect"] = {"tail": str(tmp_path / "app.log")}
     return oxpecker(config)
@@ -143,6 +145,43 @@ def test_an_exporter_settles_each_item_once(oxpecker, fault_server, tmp_path, ro
     agent = start(oxpecker, tmp_path, signal, export(server.url))
     feed(agent, tmp_path, signal)
     agent.wait_until(lambda: settled(agent, signal), 30, "every item settled")
+    agent.assert_balanced()
+
+
+# What one item may do to each request that it is in, without a word about why.
+POISONS = {"hangs": fault.hang(), "reset": fault.reset(), "closed": fault.close_at_once(),
+           "mid-answer": fault.close_mid_answer(), "a gateway's 502": fault.status(502),
+           "a gateway's 504": fault.status(504)}
+POISON, SOON = "the poisoned one", {"retry_first": "10ms", "retry_last": "50ms"}
+
+
+def feed_poison(agent, tmp_path, signal, count, at):
+    """`count` items, one of which, number `at`, is not like the others."""
+    if signal == "logs":
+        writer = Writer(tmp_path / "app.log")
+        writer.raw(b"".join(b'{"n":%d,"message":"%s"}\n' % (n, POISON.encode() if n == at else b"fine")
+                            for n in range(count)))
+        return
+    for n in range(count):
+        body = request_of(1, first=n + 1, service=POISON if n == at else "fine").SerializeToString()
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+
+
+@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_finds_what_is_never_answered(oxpecker, fault_server, tmp_path, row, poison):
+    """Nothing else is in the world to compare with; what is parked says why."""
+    signal, export = PEERS[row]
+    server, (count, at) = fault_server(), (3, 1) if poison == "hangs" else (40, 17)
+    server.plan(fault.poisoned(POISON.encode(), POISONS[poison]))
+    export = {name: {**options, **SOON} for name, options in export(server.url).items()}
+    agent = start(oxpecker, tmp_path, signal, export, **{signal: {"batch": {"age": "300ms"}}})
+    feed_poison(agent, tmp_path, signal, count, at)
+    agent.wait_until(lambda: agent.booked("delivered", signal=signal) == count - 1, 60, "the others")
+    agent.wait_until(lambda: agent.booked("parked", signal=signal) == 1, 60, "the poisoned one is parked")
+    assert not agent.booked("held", signal=signal)
+    listed = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env).stdout
+    assert "again and alone, while others are taken" in listed
     agent.assert_balanced()
 
 

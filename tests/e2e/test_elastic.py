@@ -424,6 +424,29 @@ def test_a_document_that_breaks_the_server_holds_up_no_others_for_ever(oxpecker,
     agent.assert_balanced()
 
 
+def failed_item(handler, request):
+    items = [{"create": {"status": 500, "error": {"type": "null_pointer_exception", "reason": "of n 0"}}
+              if document["n"] == 0 else {"status": 201}} for _, document in request.documents()]
+    handler.answer(200, json.dumps({"took": 1, "errors": True, "items": items}).encode(), "application/json", {})
+
+
+@pytest.mark.parametrize("answer", [failed_item, fault.poisoned(b'"n": 0,', fault.status(403, body=b"<html>Forbidden")),
+                                    fault.poisoned(b'"n": 0,', fault.status(500, body=b"<html>Oops"))],
+                         ids=["500", "a firewall's 403", "a proxy's 500"])
+def test_a_document_that_breaks_the_server_alone_lets_others_by(oxpecker, fault_server, tmp_path, answer):
+    """There is no company to compare it with: it waits until there are others."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(answer)
+    writer.write(1)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
+    agent.wait_until(lambda: destination(agent)["retries"] > 12, 30, "more tries than are enough in company")
+    assert agent.booked("held", signal="logs") == 1
+    writer.write(5)
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 5, 30, "others are let by")
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1, 30, "it is parked")
+    agent.assert_balanced()
+
+
 def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), search.index("shut")
     writer.write(5)

@@ -1,16 +1,18 @@
 """SIGTERM while the destinations are down and back-off is long: it is over at once, and what nobody takes is kept."""
 
 import json
+import signal
 import socket
 import threading
 import time
 
 import pytest
+import requests
 
 from lib import fault
 from lib.lines import Writer, as_written
 from lib.sink import Sink
-from test_traces import post, request_of, spans_at
+from test_traces import PROTOBUF, post, request_of, spans_at
 
 LINES, SAID, SPANS, LONG = 500, 40, 70, 600
 WITHIN = 20
@@ -74,6 +76,106 @@ def test_what_waits_for_better_times_goes_at_sigterm(oxpecker, fault_server, tmp
     assert time.monotonic() - began < after + WITHIN / 2
     assert "ended: nothing was lost" in down.agent.err().splitlines()[-1]
     down.assert_all_once()
+
+
+def accepted_while_ending(agent, seconds):
+    """An app that goes on: spans, and lines into the socket, until so long after SIGTERM. The numbers of both."""
+    spans, lines, ends = [], [], time.monotonic() + seconds
+    while time.monotonic() < ends:
+        if post(agent, request_of(1, first=SPANS + 1 + len(spans)).SerializeToString()).status_code == 200:
+            spans.append(SPANS + 1 + len(spans))
+        say(agent.line_folder, LINES + SAID + len(lines), 1)
+        lines.append(LINES + SAID + len(lines))
+    return spans, lines
+
+
+def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, tmp_path):
+    """The app goes on, the backends are gone, and whoever ends containers has no patience."""
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    agent, agent.line_folder = down.agent, tmp_path
+    agent.process.signal(15)
+    spans, lines = accepted_while_ending(agent, 2.2)
+    assert len(spans) > 5
+    if lines:  # read out of the socket, for which nobody answers
+        agent.wait_until(lambda: agent.booked("received", source="logs.collect.socket") == SAID + len(lines), 5, "read")
+        agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 5, "on disk")
+    agent.kill9()
+    told = agent.err()
+    assert all(name in told for name in ("waiting for ", "logs.collect.socket, receive.otlp, "
+                                         "logs.export.elasticsearch (", " records: Failed to connect")), told
+    down.server.listen()
+    agent.write_config(config(tmp_path, down.server, WITHIN, 1))
+    agent.start()
+    total = LINES + SAID + len(lines) + SPANS + len(spans)
+    agent.wait_until(lambda: agent.booked("delivered") == total, 20, "all is delivered")
+    assert agent.booked("dropped") == 0 and agent.booked("held") == 0
+    agent.assert_balanced()
+    assert sorted(set(spans_at(down.server))) == list(range(1, SPANS + len(spans) + 1))
+    numbers = sorted(document["n"] for document in down.sink.documents.values())
+    assert numbers == list(range(LINES + SAID + len(lines)))
+
+
+def test_what_went_to_disk_and_is_delivered_after_all_is_not_sent_again(oxpecker, fault_server, tmp_path):
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    agent = down.agent
+    agent.process.signal(15)
+    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 10, "it is on disk")
+    down.server.listen()
+    assert agent.process.wait(2 * WITHIN) == 0
+    assert "ended: nothing was lost" in agent.err().splitlines()[-1]
+    down.assert_all_once()
+    agent.start()
+    assert agent.booked("held") == 0 and agent.booked("delivered") == LINES + SAID + SPANS
+    assert agent.status()["state"]["spool_bytes"] == 0
+    agent.assert_balanced()
+    down.assert_all_once()
+
+
+def test_empty_requests_hold_up_nothing(oxpecker, fault_server, tmp_path):
+    """An SDK's keep-alive with nothing to say, each tenth of a second."""
+    server = fault_server()
+    agent = oxpecker({"exit": {"within": "30s"}, "traces": {"export": {"otlp": {"endpoint": server.url}}}})
+    assert post(agent, request_of(3).SerializeToString()).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered") == 3, 20, "delivered")
+    began = time.monotonic()
+    agent.process.signal(15)
+    with requests.Session() as app:
+        while agent.process.alive() and time.monotonic() - began < 20:
+            try:
+                app.post(agent.otlp_url + "/v1/traces", data=b"", headers=PROTOBUF, timeout=5)
+            except requests.RequestException:
+                pass  # it has ended
+    assert agent.process.wait(1) == 0 and time.monotonic() - began < 15
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT], ids=["SIGHUP", "SIGQUIT"])
+def test_other_signals_that_end_lose_nothing(oxpecker, fault_server, tmp_path, number):
+    """What a terminal says when it is closed, and what some say in place of SIGTERM."""
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    for harmless in (signal.SIGUSR1, signal.SIGUSR2):
+        down.agent.process.signal(harmless)
+    down.agent.wait_until(lambda: down.agent.err().count("means nothing here") == 2, 10, "two words about signals")
+    down.agent.process.signal(number)
+    down.server.listen()
+    assert down.agent.process.wait(2 * WITHIN) == 0
+    assert "ended: nothing was lost" in down.agent.err().splitlines()[-1]
+    down.assert_all_once()
+
+
+def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, tmp_path):
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    agent = down.agent
+    agent.process.signal(15)
+    agent.wait_until(lambda: "ending: " in agent.err(), 10, "the end begins")
+    while agent.process.alive():
+        agent.process.signal(15)
+    assert agent.process.wait(1) == 0 and agent.err().count("asked again") == 1
+    agent.write_config(config(tmp_path, down.server, WITHIN, 1))
+    down.server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered") == LINES + SAID + SPANS, 20, "all is delivered")
+    down.assert_all_once()
+    agent.assert_balanced()
 
 
 def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tmp_path):

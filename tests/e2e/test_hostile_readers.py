@@ -314,6 +314,7 @@ def test_hostile_peers_at_every_door_all_at_once(oxpecker, fault_server, contain
     agent.expected_exit = {0, 1}  # what the socket had no room for is lost
     held.assert_held()
     print(f"probes {len(probes)}, pages {len(well.pages)} within {max(well.pages, default=0):.2f} s, documents "
-          f"{len(well.documents)}00, spans {well.spans}, lines {well.lines}; {max(9 if p is None else p for p in probes):.3f} s")
+          f"{len(well.documents)}00, spans {well.spans}, lines {well.lines}; "
+          f"{max(9 if took is None else took for took in probes):.3f} s")
     assert agent.pid == pid and hostile["answers"].accepted and well.documents and well.spans and well.pages
     assert len(probes) > 50 and None not in probes and max(probes) <= 0.1

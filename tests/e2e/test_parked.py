@@ -304,7 +304,7 @@ def test_full_parking_rejects_and_positions_go_on(oxpecker, fault_server, tmp_pa
     wait_parked(agent, kept, signal="logs")
     assert f"{kept} dropped" in parked(agent, "drop", "--all")
     refused = len(server.taken("_bulk"))
-    assert agent.stop() == 0
+    assert agent.stop() == 1 and f"ended: {100 - kept} records lost" in agent.err()
     agent.start()
     writer.write(1, code="x")
     wait_parked(agent, 1, signal="logs")

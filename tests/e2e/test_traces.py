@@ -491,6 +491,41 @@ def test_what_is_no_receiver_of_otlp_delivers_nothing_and_refuses_nothing(oxpeck
     assert agent.booked("delivered", signal="traces") == 5 and set(spans_at(server)) == {1, 2, 3, 4, 5}
 
 
+def post_apart(agent, count, marked):
+    """As many requests of one span; one of them is the firewall's."""
+    for number in range(count):
+        body = request_of(1, first=number + 1, service="offensive" if number == marked else "fine")
+        assert post(agent, body.SerializeToString()).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["a portal", "moved", "401", "403"])
+def test_who_lets_nobody_by_refuses_nobody(oxpecker, fault_server, kind):
+    """For many more tries than one record alone has."""
+    server = fault_server()
+    server.plan(NO_RECEIVER[kind])
+    agent = oxpecker(config(server.url, retry_first="5ms", retry_last="10ms"))
+    post_apart(agent, 20, 7)
+    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 30, "many tries")
+    assert agent.booked("held", signal="traces") == 20
+    server.plan(fault.ok())
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == 20 and set(spans_at(server)) == set(range(1, 21))
+
+
+def test_whom_a_firewall_takes_offence_at_lets_others_by(oxpecker, fault_server):
+    """The 403 is for all at first, and then for one."""
+    server = fault_server()
+    server.plan(fault.status(403))
+    agent = oxpecker(config(server.url, retry_first="5ms", retry_last="10ms"))
+    post_apart(agent, 20, 7)
+    agent.wait_until(lambda: len(server.taken("/v1/traces")) > 60, 30, "many tries")
+    assert agent.booked("held", signal="traces") == 20
+    server.plan(fault.poisoned(b"offensive", fault.status(403)))
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 19, 30, "the others")
+    agent.wait_until(lambda: agent.booked("parked", signal="traces") == 1, 30, "it is parked")
+    agent.assert_balanced()
+
+
 @pytest.mark.parametrize("answer", [fault.ok(), fault.ok(b"{}", "application/json"),
                                     fault.ok(b"", "application/json"),
                                     fault.ok(b'{"partialSuccess":{}}', "application/json; charset=utf-8"),
@@ -514,6 +549,8 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
     assert len(server.taken("/v1/traces")) == 1
     assert any("too old" in row["error"] for row in agent.status()["destinations"])
+    agent.expected_exit = {1}  # nobody has the two
+    assert agent.stop() == 1 and "ended: 2 records lost" in agent.err()
 
 
 @pytest.mark.parametrize("place", ["message", "type"])

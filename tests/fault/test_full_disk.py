@@ -125,6 +125,9 @@ def test_what_cannot_be_parked_is_told_and_counted(disk, oxpecker, fault_server,
     agent.assert_balanced()
     fine = [line for line in writer.lines if "code" not in writer.lines[line]]
     assert sorted(document["n"] for document in mapping.documents.values()) == fine
+    refused_again = "cannot be parked" in agent.err().rpartition("is running")[2]  # by this run, before there was room
+    agent.expected_exit = {int(refused_again)}
+    assert agent.stop() == refused_again and ("records lost" in agent.err().splitlines()[-1]) == refused_again
 
 
 def test_spans_that_cannot_be_spooled_are_counted_as_lost(disk, oxpecker, fault_server, tmp_path):

@@ -160,6 +160,14 @@ def slow(seconds, then=None):
     return behave
 
 
+def poisoned(marker, behaviour):
+    """A backend in order, but for requests in which these bytes are."""
+    def behave(handler, request):
+        (behaviour if marker in request.body else good())(handler, request)
+
+    return behave
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 

@@ -121,6 +121,18 @@ static void with_all_left_nobody_is_tried_at_once(void **state)
 	assert_in_range(hosts_pick(w->hosts, w->now), 0, 2);
 }
 
+/* After a long outage each is left for a minute or so; a round of tries must find the one that is back. */
+static void with_all_left_each_is_asked_in_turn(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 60; i++, later(w, 750)) {
+		size_t host = hosts_pick(w->hosts, w->now);
+		assert_int_equal(host, i % 3);
+		hosts_failed(w->hosts, host, w->now, "refused");
+	}
+}
+
 static void one_host_has_no_other(void **state)
 {
 	struct world *w = *state;
@@ -162,6 +174,7 @@ int main(void)
 		TEST(the_while_grows_up_to_a_minute),
 		TEST(failures_at_once_are_one),
 		TEST(with_all_left_nobody_is_tried_at_once),
+		TEST(with_all_left_each_is_asked_in_turn),
 		TEST(one_host_has_no_other),
 		TEST(the_report_has_no_password),
 	};

@@ -8,10 +8,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <netinet/in.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "health/health.h"
+#include "loop/resolve.h"
 
 #define TWENTY "/twenty-bytes-of-path"
 #define LONG_PATH TWENTY TWENTY TWENTY TWENTY TWENTY TWENTY /* an address has room for 108 */
@@ -24,6 +26,7 @@ struct check {
 
 struct host {
 	struct loop *loop;
+	struct resolver *resolver;
 	size_t fine, not_fine, errors;
 	char why[200];
 };
@@ -91,8 +94,7 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 
 struct resolver *host_resolver(struct host *h)
 {
-	(void)h;
-	return NULL;
+	return h->resolver;
 }
 
 struct http_client *host_http(struct host *h)
@@ -349,6 +351,35 @@ static void test_a_unix_socket_that_comes_and_goes(void **state)
 	rmdir(folder);
 }
 
+/* Of three only the third lives. */
+static void test_a_name_with_several_addresses(void **state)
+{
+	const struct resolver_sources sources = { .hosts_file = "unit/http/hosts" };
+	struct world *w = *state;
+	struct host host = { .loop = w->loop };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	char address[64];
+	const char *config = address;
+	struct check *check;
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(bind(fd, (struct sockaddr *)&at, size) == 0 && listen(fd, 4) == 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(address, sizeof address, "three.test:%u", ntohs(at.sin_port));
+	assert_int_equal(resolver_new_from(w->loop, &sources, &host.resolver), 0);
+	assert_int_equal(check_tcp.create(&config, &host, &check), 0);
+	look(&check_tcp, check, &host);
+	assert_int_equal(host.fine, 1);
+	look(&check_tcp, check, &host);
+	assert_int_equal(host.fine, 2);
+	close(fd);
+	look(&check_tcp, check, &host);
+	assert_string_equal(host.why, strerror(ECONNREFUSED));
+	check_tcp.destroy(check);
+	resolver_free(host.resolver);
+}
+
 static void test_options_that_cannot_be(void **state)
 {
 	static const struct {
@@ -389,6 +420,7 @@ int main(void)
 		TEST(test_the_end_in_the_middle_of_a_look),
 		TEST(test_more_than_an_answer_holds_is_not_ready),
 		TEST(test_a_unix_socket_that_comes_and_goes),
+		TEST(test_a_name_with_several_addresses),
 		TEST(test_options_that_cannot_be),
 	};
 

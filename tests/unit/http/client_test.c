@@ -41,6 +41,8 @@ struct fixture {
 	unsigned head_status;
 	struct http_reply reply;
 	char error[256], type[64];
+	unsigned place;			/* which address was asked */
+	struct resolver *resolver;	/* NULL: the client's own */
 };
 
 /* The peer. */
@@ -241,6 +243,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 
 	http_client_free(f->client);
+	resolver_free(f->resolver);
 	for (size_t i = 0; i < f->accepted; i++)
 		peer_close(&f->peers[i]);
 	loop_watch_done(&f->listening);
@@ -607,6 +610,150 @@ static void a_name_that_nobody_knows(void **state)
 	assert_false(f->done);
 }
 
+/* A name with three addresses, 127.0.0.2, .3 and .1 in this order. */
+
+static void name_of_three(struct fixture *f, in_addr_t listens_at)
+{
+	const struct resolver_sources sources = { .hosts_file = "unit/http/hosts" };
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(listens_at) };
+	struct http_client_options options = { .connections_max = 4 };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+
+	loop_watch_done(&f->listening);
+	close(f->listening.fd);
+	peer_listen(f, fd, (struct sockaddr *)&at, size);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	f->port = ntohs(at.sin_port);
+	http_client_free(f->client);
+	assert_int_equal(resolver_new_from(f->world.loop, &sources, &f->resolver), 0);
+	options.resolver = f->resolver;
+	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
+	snprintf(f->url, sizeof f->url, "http://three.test:%u/", f->port);
+}
+
+/* The last byte of the address that was asked. */
+static unsigned place_of(const struct peer *p)
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+
+	assert_int_equal(getsockname(p->watch.fd, (struct sockaddr *)&at, &size), 0);
+	return ntohl(at.sin_addr.s_addr) & 255;
+}
+
+/* 127.0.0.2 and .3 do what they do; .1 answers. */
+static void script_first_hangs(struct peer *p)
+{
+	p->f->place = place_of(p);
+	if (p->f->place == 1)
+		script_answer(p);
+}
+
+static void script_first_breaks(struct peer *p)
+{
+	p->f->place = place_of(p);
+	if (p->f->place == 1)
+		script_answer(p);
+	else
+		peer_close(p);
+}
+
+static void script_first_is_busy(struct peer *p)
+{
+	static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
+
+	p->f->place = place_of(p);
+	if (p->f->place == 1)
+		script_answer(p);
+	else
+		peer_send(p, busy, strlen(busy));
+}
+
+static void only_the_third_address_is_alive(void **state)
+{
+	struct fixture *f = *state;
+
+	name_of_three(f, INADDR_LOOPBACK);
+	f->options.method = "POST";
+	f->options.body_size = UPLOAD;
+	f->options.read = give_body;
+	f->options.rewind = rewind_body;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_true(asked(f, "\r\nHost: three.test:"));
+	assert_int_equal(f->read, UPLOAD);
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->accepted, 1); /* it is kept */
+}
+
+static void call_in_time(struct fixture *f)
+{
+	start(f);
+	for (unsigned before = f->requests; !f->done; turn(&f->world))
+		if (f->requests > before)
+			f->world.ahead += 100000000;
+}
+
+/* Each call asks one; it is left when it does not serve, and stayed with while it does. */
+static void goes_round(struct fixture *f, peer_script *script)
+{
+	static const unsigned wanted[] = { 2, 3, 1, 1, 1 };
+
+	name_of_three(f, INADDR_ANY);
+	f->script = script;
+	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
+		call_in_time(f);
+		assert_int_equal(f->place, wanted[i]);
+	}
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->reply.status, 200);
+}
+
+static void an_address_that_hangs_is_left(void **state)
+{
+	goes_round(*state, script_first_hangs);
+}
+
+static void an_address_that_breaks_is_left(void **state)
+{
+	goes_round(*state, script_first_breaks);
+}
+
+/* Its connection is kept, and not taken for another address. */
+static void an_address_that_is_busy_is_left(void **state)
+{
+	goes_round(*state, script_first_is_busy);
+}
+
+/* One that nobody answers on costs two seconds, not the whole time of the call. */
+static void an_address_without_a_connection_is_left(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1) };
+	int fd = socket(AF_INET, SOCK_STREAM, 0), full[8];
+
+	name_of_three(f, INADDR_LOOPBACK);
+	at.sin_port = htons(f->port);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	assert_int_equal(listen(fd, 0), 0);
+	for (size_t i = 0; i < COUNT_OF(full); i++) { /* nobody accepts them: the next finds no room */
+		full[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		assert_true(connect(full[i], (struct sockaddr *)&at, sizeof at) == 0 || errno == EINPROGRESS);
+	}
+	start(f);
+	turns(&f->world, 20);
+	assert_false(f->done);
+	f->world.ahead += 2100000000;
+	while (!f->done)
+		turn(&f->world);
+	assert_end(f, HTTP_END_ANSWER);
+	for (size_t i = 0; i < COUNT_OF(full); i++)
+		close(full[i]);
+	close(fd);
+}
+
 /* Peers that misbehave. */
 
 static void a_refused_connection(void **state)
@@ -716,11 +863,11 @@ static void script_long_and_hang(struct peer *p)
 	peer_send(p, piece, sizeof piece);
 }
 
-static void count_broken(void *context, const struct http_reply *reply)
+static void count_no_room(void *context, const struct http_reply *reply)
 {
 	struct fixture *f = context;
 
-	assert_int_equal(reply->end, HTTP_END_BROKEN);
+	assert_int_equal(reply->end, HTTP_END_NO_ROOM);
 	assert_string_equal(reply->error, "too many large answers at a time");
 	f->heads++;
 }
@@ -733,7 +880,7 @@ static void answers_that_are_kept_have_a_ceiling_together(void **state)
 	f->script = script_long_and_hang;
 	f->answer = "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
 	f->options.answer_max = 8 << 20;
-	f->options.done = count_broken;
+	f->options.done = count_no_room;
 	for (int i = 0; i < PEERS_MAX; i++)
 		assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
 	while (f->heads == 0)
@@ -973,6 +1120,11 @@ int main(void)
 		TEST(a_unix_socket_is_a_target),
 		TEST(a_name_is_resolved),
 		TEST(a_name_that_nobody_knows),
+		TEST(only_the_third_address_is_alive),
+		TEST(an_address_that_hangs_is_left),
+		TEST(an_address_that_breaks_is_left),
+		TEST(an_address_that_is_busy_is_left),
+		TEST(an_address_without_a_connection_is_left),
 		TEST(a_refused_connection),
 		TEST(a_peer_that_speaks_no_tls),
 		TEST(a_peer_that_hangs_is_timed_out),

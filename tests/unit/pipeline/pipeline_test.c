@@ -324,11 +324,14 @@ static void waits_and_probes_with_one(void **state)
 	send_done(s, RETRY, "asked to wait");
 	later(w, 59000);
 	assert_int_equal(w->exporters[0].open_count, 0);
-	later(w, 1000);
+	later(w, 2000);
 	assert_int_equal(w->exporters[0].open_count, 1);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
-	assert_int_equal(w->exporters[0].open_count, 2); /* fine again */
+	assert_int_equal(w->exporters[0].open_count, 1); /* fine again: one, then two */
+	send_done(take(&w->exporters[0]), DELIVERED, NULL);
+	turn(w);
+	assert_int_equal(w->exporters[0].open_count, 2);
 	w->exporters[0].at_once = true;
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
@@ -353,7 +356,7 @@ static void a_time_that_was_asked_for_holds_for_the_next_failure_too(void **stat
 	send_done(take(&w->exporters[0]), RETRY, "broke");
 	later(w, 59000);
 	assert_int_equal(w->exporters[0].open_count, 0);
-	later(w, 1000);
+	later(w, 2000);
 	assert_int_equal(w->exporters[0].open_count, 1);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
@@ -373,7 +376,7 @@ static void nobody_makes_us_wait_for_ever(void **state)
 	send_done(s, RETRY, "come back never");
 	later(w, 3599000);
 	assert_int_equal(w->exporters[0].open_count, 0);
-	later(w, 1000);
+	later(w, 2000);
 	send_done(take(&w->exporters[0]), DELIVERED, NULL);
 	turn(w);
 }
@@ -492,7 +495,7 @@ static void too_large_is_split_down_to_one(void **state)
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 1);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 9);
 	assert_int_equal(w->told_count, 1);
-	assert_int_equal(w->senders[0]->failures, 0);
+	assert_int_equal(w->senders[0]->failing_since.ns, 0);
 }
 
 static void some_refused_without_names(void **state)
@@ -509,6 +512,55 @@ static void some_refused_without_names(void **state)
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 3);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 7);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->bytes, 70);
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 3); /* nobody has them */
+}
+
+/* Others of the batch were settled before: the count is of those that are left. */
+static void some_refused_without_names_of_what_was_left(void **state)
+{
+	struct world *w = *state;
+	struct send *s;
+
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	s = take(&w->exporters[0]);
+	send_item(s, 0, DELIVERED, NULL);
+	send_done(s, RETRY, "the rest later");
+	later(w, 1000);
+	s = take(&w->exporters[0]);
+	send_partial(s, 2, "two of them");
+	send_done(s, DELIVERED, NULL);
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 2);
+	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 8);
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 2);
+}
+
+static enum keep keep_nothing(void *context, const struct refusal *refusal)
+{
+	(void)refusal;
+	return *(enum keep *)context;
+}
+
+/* Refused with no place to park it is lost; what is parked already, and stays, is not. */
+static void what_is_refused_and_has_no_place_is_lost(void **state)
+{
+	struct world *w = *state;
+	enum keep keep = KEEP_AS_IT_IS;
+
+	w->source->keep = keep_nothing;
+	w->source->keep_context = &keep;
+	source_route(w->source, w->senders[0]);
+	offer(w, 10, 10, 1);
+	turn(w);
+	send_done(take(&w->exporters[0]), REJECTED, "never");
+	assert_int_equal(w->pipeline.lost, 0);
+	keep = KEEP_NOT;
+	offer(w, 10, 10, 2);
+	turn(w);
+	send_done(take(&w->exporters[0]), REJECTED, "never");
+	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 20);
+	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 10);
 }
 
 /* An item can be refused as too large, and that is what is remembered when the destination is well again. */
@@ -966,6 +1018,8 @@ int main(void)
 		CASE(a_send_without_an_answer_is_cancelled),
 		CASE(too_large_is_split_down_to_one),
 		CASE(some_refused_without_names),
+		CASE(some_refused_without_names_of_what_was_left),
+		CASE(what_is_refused_and_has_no_place_is_lost),
 		CASE(the_last_refusal_is_remembered),
 		CASE(refuses_beyond_memory_and_tells_of_room),
 		CASE(a_file_is_not_read_far_ahead),

@@ -334,9 +334,9 @@ static void test_logs_for_people(void **state)
 	put_log(f, 3, "4", "[1,2]");
 	put_log(f, 4, "5", "{\"severity\":\"WARNING\",\"message\":\"hm\"}");
 	assert_shown(f, "logs", &plain,
-		"2023-11-14T22:13:20.123Z error no  [31m way user=7 a={\"b\":[1]}\n"
+		"2023-11-14T22:13:20.123Z error no ?[31m way user=7 a={\"b\":[1]}\n"
 		"2023-11-14T22:13:21.123Z info  pino ü\n"
-		"2023-11-14T22:13:22.123Z plain  [2J text       gpj.exe\n"
+		"2023-11-14T22:13:22.123Z plain ?[2J text ? ?gpj.exe\n"
 		"2023-11-14T22:13:23.123Z [1,2]\n"
 		"2023-11-14T22:13:24.123Z WARNING hm\n");
 	assert_shown(f, "logs", &(struct store_show_options){ .limit = 1, .colour = true },

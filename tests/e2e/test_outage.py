@@ -1,0 +1,55 @@
+"""Destinations that go away and come back: how they are asked meanwhile, and how soon it flows again."""
+
+import time
+
+import pytest
+
+from lib import fault
+from lib.lines import Writer
+
+TRIES, FIRST, LINES, PROBES, BACK_WITHIN = 6, 10, 3000, 14, 2
+NAMES = [f"e{number}" for number in range(TRIES)]
+
+
+def config(folder, server):
+    """As many destinations as tries: each has its own luck with the waits."""
+    export = {name: {"type": "elasticsearch", "url": f"{server.url}/{name}"} for name in NAMES}
+    return {"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(folder / "app.log")}, "export": export}}
+
+
+def requests_of(server, name):
+    return [request for request in server.taken("_bulk") if request.path.startswith(f"/{name}/")]
+
+
+def numbers_of(server, name):
+    return [document["n"] for request in requests_of(server, name) for _, document in request.acknowledged()]
+
+
+@pytest.mark.parametrize("mood", ["refused", "503"])
+def test_it_flows_again_within_moments(oxpecker, fault_server, tmp_path, mood):
+    """One small request a second at most while it is away; all that waited, once and in order, when it is back."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    agent = oxpecker(config(tmp_path, server))
+    rows = lambda: [row for row in agent.status()["destinations"] if row["name"].startswith("logs")]  # noqa: E731
+    writer.write(FIRST)
+    agent.wait_until(lambda: agent.booked("delivered") == TRIES * FIRST, 20, "the first lines")
+    server.plan(fault.status(503))
+    if mood == "refused":
+        server.refuse()
+    began = time.monotonic()
+    writer.write(LINES, padding="x" * 300)
+    agent.wait_until(lambda: all(row["retries"] >= PROBES for row in rows()), 40, "some tries of each")
+    assert all(row["retries"] <= 2 * (time.monotonic() - began) + 5 and row["state"] != "fine" for row in rows())
+    asked = {name: len(requests_of(server, name)) for name in NAMES}
+    for name in NAMES if mood == "503" else []:
+        assert all(len(request.body) < 40000 for request in requests_of(server, name)[-3:])
+    server.plan(fault.good())
+    if mood == "refused":
+        server.listen()
+    back = time.monotonic()
+    agent.wait_until(lambda: agent.booked("delivered") == TRIES * (FIRST + LINES), 30, "all delivered")
+    for name in NAMES:
+        assert next(request.at for request in requests_of(server, name)[asked[name]:] if request.acknowledged()) \
+            <= back + BACK_WITHIN
+        assert sorted(numbers_of(server, name)) == list(range(FIRST + LINES))
+    agent.assert_balanced()

@@ -1,0 +1,532 @@
+/*
+ * The sender alone, over a destination with moods: what it is asked with, how often, and what is let by.
+ *
+ * Items are told by their first byte; the destination's mood and that byte decide what becomes of a try:
+ *
+ *   g  is taken              r  has the connection reset       s  gets no answer, ever
+ *   f  alone is answered 500       w  has the whole request answered with a firewall's 403
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/sender.h"
+
+enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
+
+enum mood { TAKES, DOWN, RESETS, FAILS };
+
+struct try {
+	int64_t at;
+	size_t first, items;
+	uint64_t bytes;
+};
+
+struct exporter {
+	struct world *world;
+	enum mood mood;
+	size_t under_way, most_under_way;
+	struct try tries[TRIES_MAX];
+	size_t count;
+	uint64_t taken[ITEMS_MAX]; /* offsets, in the order they were taken */
+	size_t taken_count;
+	struct send *held[8]; /* `hold`: the test ends them */
+	size_t held_count;
+	bool hold;
+	size_t breaths; /* sends that are answered as if it was TAKES */
+};
+
+struct world {
+	struct still_clock clock;
+	struct loop *loop;
+	struct random random;
+	struct log log;
+	struct ledger ledger;
+	struct pipeline pipeline;
+	struct exporter exporter;
+	struct sender *sender;
+	struct source *source;
+	uint64_t offered;
+};
+
+static bool has(const struct batch *b, const struct send *s, char kind)
+{
+	for (size_t i = send_first(s); i < send_end(s); i++)
+		if (send_wants(s, i) && batch_item(b, i)->data[0] == kind)
+			return true;
+	return false;
+}
+
+/* A bulk: each item has an answer of its own. */
+static void answer_items(struct exporter *e, const struct batch *b, struct send *s)
+{
+	for (size_t i = send_first(s); i < send_end(s); i++) {
+		if (!send_wants(s, i))
+			continue;
+		if (e->mood == FAILS || batch_item(b, i)->data[0] == 'f')
+			send_item(s, i, FAILED, "500");
+		else
+			e->taken[e->taken_count++] = batch_item(b, i)->offset;
+	}
+	send_done(s, DELIVERED, NULL);
+}
+
+static void answer(struct exporter *e, const struct batch *b, struct send *s)
+{
+	if (e->breaths > 0) {
+		e->breaths--;
+		answer_items(e, b, s);
+	} else if (e->mood == DOWN)
+		send_done(s, RETRY, "connection refused");
+	else if (e->mood == RESETS || has(b, s, 'r'))
+		send_done(s, UNANSWERED, "the connection was reset");
+	else if (has(b, s, 'w'))
+		send_done(s, FAILED, "403 by a firewall");
+	else if (has(b, s, 's'))
+		e->held[e->held_count++] = s;
+	else
+		answer_items(e, b, s);
+}
+
+static void note_try(struct exporter *e, const struct batch *b, struct send *s)
+{
+	struct try *t = &e->tries[e->count++];
+
+	assert_true(e->count < TRIES_MAX);
+	*t = (struct try){ .at = e->world->clock.ns, .first = send_first(s) };
+	for (size_t i = send_first(s); i < send_end(s); i++)
+		if (send_wants(s, i)) {
+			t->items++;
+			t->bytes += batch_item(b, i)->size;
+		}
+	assert_true(t->items > 0);
+}
+
+static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
+{
+	note_try(e, b, s);
+	if (e->hold)
+		e->held[e->held_count++] = s;
+	else
+		answer(e, b, s);
+}
+
+static void fake_cancel(struct exporter *e, struct send *s)
+{
+	for (size_t i = 0; i < e->held_count; i++)
+		if (e->held[i] == s)
+			e->held[i] = e->held[--e->held_count];
+	send_done(s, RETRY, "no answer in time");
+}
+
+static void fake_destroy(struct exporter *e)
+{
+	(void)e;
+}
+
+static const struct exporter_type fake_type = {
+	.name = "fake", .signals = SIGNAL_LOGS, .send = fake_send, .cancel = fake_cancel, .destroy = fake_destroy
+};
+
+static const struct sender_limits limits = {
+	.concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 500000000 }, .retry_last = { 30000000000 }
+};
+
+static int setup(void **state)
+{
+	struct world *w = calloc(1, sizeof *w);
+
+	w->clock = (struct still_clock)STILL_CLOCK;
+	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
+	random_seed(&w->random, 7);
+	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
+	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
+					    .random = &w->random,
+					    .log = &w->log,
+					    .ledger = &w->ledger,
+					    .memory = 64 << 20 });
+	w->source = source_new(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = REWIND_NONE,
+				      .limits = { .bytes = BATCH_ITEMS * ITEM, .records = 1, .age = DURATION_S(1) } });
+	w->sender = sender_new(&w->pipeline, "out", &fake_type, &limits);
+	w->exporter.world = w;
+	sender_exporter(w->sender, &w->exporter);
+	source_route(w->source, w->sender);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	pipeline_done(&w->pipeline);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	loop_free(w->loop);
+	ledger_done(&w->ledger);
+	free(w);
+	return 0;
+}
+
+static void turn(struct world *w)
+{
+	for (int i = 0; i < 12; i++)
+		loop_turn(w->loop, DURATION_MS(0));
+	sender_check(w->sender);
+}
+
+/* In steps of a tenth of a second, so that what is due has its turn about when it is due. */
+static void later(struct world *w, int64_t ms)
+{
+	for (int64_t end = w->clock.ns + ms * 1000000; w->clock.ns < end;) {
+		w->clock.ns += 100000000;
+		turn(w);
+	}
+}
+
+static const struct ledger_amount *term(struct world *w, enum ledger_term t)
+{
+	const struct ledger_row *row = w->source->routes[0].row;
+
+	assert_int_equal(ledger_imbalance(row), 0);
+	return &row->live->term[t];
+}
+
+/* One batch of these items, each of its kind. */
+static void offer(struct world *w, const char *kinds, size_t size)
+{
+	struct batch *b = source_batch_new(w->source);
+	size_t count = strlen(kinds);
+	char *data = batch_block(b, count * size);
+
+	assert_non_null(data);
+	for (size_t i = 0; i < count; i++) {
+		memset(data + i * size, kinds[i], size);
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data + i * size,
+						      .size = (uint32_t)size,
+						      .records = 1,
+						      .offset = w->offered++ }),
+			0);
+	}
+	assert_int_equal(source_offer(w->source, &b), ADMIT_TAKEN);
+}
+
+/* Of good items, as large as they get. */
+static void offer_large(struct world *w)
+{
+	char kinds[BATCH_ITEMS + 1];
+
+	memset(kinds, 'g', BATCH_ITEMS);
+	kinds[BATCH_ITEMS] = '\0';
+	offer(w, kinds, ITEM);
+}
+
+static void assert_taken_once_in_order(const struct exporter *e, size_t count)
+{
+	assert_int_equal(e->taken_count, count);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(e->taken[i], i);
+}
+
+/* One request at a time and of little, about a second apart for ten minutes; then rarely. */
+static void a_dead_destination_is_asked_with_little_and_often(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	size_t steady;
+
+	e->mood = DOWN;
+	offer_large(w);
+	offer_large(w);
+	later(w, 600000);
+	steady = e->count;
+	assert_in_range(steady, 600, 1300);
+	for (size_t i = 4; i < steady; i++) {
+		assert_in_range(e->tries[i].at - e->tries[i - 1].at, 400000000, 1100000000);
+		assert_true(e->tries[i].bytes <= BATCH_ITEMS * ITEM / (i < 10 ? 1 : WINDOW_PARTS));
+	}
+	later(w, 1200000);
+	assert_in_range(e->count - steady, 1200 / 30, 2 * 1200 / 30 + 10);
+	e->mood = TAKES;
+	later(w, 31000);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 2 * BATCH_ITEMS);
+	assert_taken_once_in_order(e, 2 * BATCH_ITEMS);
+}
+
+/* Six tries of an outage of 30 s, each with its own luck. */
+static void it_is_back_within_moments_of_the_destination(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	for (int i = 1; i <= 6; i++) {
+		e->mood = DOWN;
+		offer_large(w);
+		later(w, 30000);
+		e->mood = TAKES;
+		later(w, 1100);
+		assert_true(e->taken_count > (size_t)(i - 1) * BATCH_ITEMS);
+		later(w, 900);
+		assert_taken_once_in_order(e, (size_t)i * BATCH_ITEMS);
+	}
+}
+
+/* After an outage sends grow from little to whole batches, and only then there are two. */
+static void the_window_opens_step_by_step(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	uint64_t last = BATCH_ITEMS * ITEM / WINDOW_PARTS;
+	size_t first;
+
+	e->mood = DOWN;
+	for (int i = 0; i < 4; i++)
+		offer_large(w);
+	later(w, 20000);
+	first = e->count;
+	e->mood = TAKES;
+	later(w, 2000);
+	assert_taken_once_in_order(e, 4 * BATCH_ITEMS);
+	for (size_t i = first; i < e->count; i++) {
+		assert_true(e->tries[i].bytes <= 2 * last + last / 2); /* what is left of a batch goes along */
+		last = e->tries[i].bytes > last ? e->tries[i].bytes : last;
+	}
+	assert_int_equal(last, BATCH_ITEMS * ITEM);
+	assert_true(e->count - first >= 8);
+}
+
+/* What others were told, too, is not what all of them do at the same moment. */
+static void what_was_asked_for_is_obeyed_and_a_little_more(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	int64_t asked, waited, least = INT64_MAX, most = 0;
+
+	e->hold = true;
+	for (int i = 0; i < 5; i++) {
+		offer(w, "g", 10);
+		turn(w);
+		send_not_before(e->held[0], 20000);
+		asked = w->clock.ns;
+		e->held_count = 0;
+		send_done(e->held[0], RETRY, "503");
+		later(w, 22000);
+		waited = e->tries[e->count - 1].at - asked;
+		assert_in_range(waited, 20000000000, 21100000000);
+		least = waited < least ? waited : least;
+		most = waited > most ? waited : most;
+		assert_int_equal(e->held_count, 1);
+		e->held_count = 0;
+		send_done(e->held[0], DELIVERED, NULL);
+		turn(w);
+	}
+	assert_true(most > least);
+}
+
+/* Until nothing is held, `seconds` at most. */
+static void until_settled(struct world *w, int64_t seconds)
+{
+	for (int64_t i = 0; i < seconds && term(w, LEDGER_HELD)->records > 0; i++)
+		later(w, 1000);
+}
+
+/* Good items are there once, the others are refused, whatever stands where. */
+static void assert_sorted_out(struct world *w, size_t good, size_t bad)
+{
+	struct exporter *e = &w->exporter;
+	static bool seen[ITEMS_MAX];
+
+	memset(seen, 0, sizeof seen);
+	for (size_t i = 0; i < e->taken_count; i++) {
+		assert_false(seen[e->taken[i]]);
+		seen[e->taken[i]] = true;
+	}
+	assert_int_equal(e->taken_count, good);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, good);
+	assert_int_equal(term(w, LEDGER_REJECTED)->records, bad);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 0);
+}
+
+/* The issue's own: three documents and nothing else in the world. */
+static void the_one_that_breaks_the_connection_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "grg", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 2, 1);
+	assert_non_null(strstr(w->sender->reason, "again and alone, while others are taken: the connection was reset"));
+}
+
+static void the_one_that_is_never_answered_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "gsg", 10);
+	until_settled(w, 600);
+	assert_sorted_out(w, 2, 1);
+}
+
+/* At each place, of batches of each size, also two of them, with others behind. */
+static void bad_ones_are_found_wherever_they_stand(void **state)
+{
+	struct world *w = *state;
+	size_t good = 0, bad = 0;
+
+	for (size_t size = 2; size <= 9; size++)
+		for (size_t at = 0; at < size; at++) {
+			char kinds[10] = "ggggggggg";
+			kinds[size] = '\0';
+			kinds[at] = "rw"[at % 2];
+			kinds[(at * 2 + 1) % size] = 'r';
+			for (size_t i = 0; i < size; i++)
+				*(kinds[i] == 'g' ? &good : &bad) += 1;
+			offer(w, kinds, 10);
+			offer(w, "ggg", 10);
+			good += 3;
+		}
+	until_settled(w, 3600);
+	assert_sorted_out(w, good, bad);
+}
+
+/* Among as many as fill a batch: a few dozen tries, not one for each. */
+static void one_of_a_thousand_is_found(void **state)
+{
+	struct world *w = *state;
+	char kinds[BATCH_ITEMS + 1];
+
+	memset(kinds, 'g', BATCH_ITEMS);
+	kinds[BATCH_ITEMS] = '\0';
+	kinds[700] = 'r';
+	offer(w, kinds, ITEM);
+	offer_large(w);
+	until_settled(w, 600);
+	assert_sorted_out(w, 2 * BATCH_ITEMS - 1, 1);
+	assert_true(w->exporter.count < 120);
+}
+
+/* Nothing is taken at all: that is the destination, and nobody is refused for it. */
+static void one_alone_in_the_world_waits_for_a_second(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "r", 10);
+	later(w, 1200000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+	offer(w, "g", 10);
+	until_settled(w, 120);
+	assert_sorted_out(w, 1, 1);
+}
+
+static void comes_back(struct world *w, enum mood mood)
+{
+	struct exporter *e = &w->exporter;
+	size_t asked;
+
+	e->mood = mood;
+	for (int i = 0; i < 3; i++)
+		offer_large(w);
+	offer(w, "ggg", 10);
+	later(w, 900000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 3 * BATCH_ITEMS + 3);
+	asked = e->count;
+	e->mood = TAKES;
+	until_settled(w, 60);
+	assert_sorted_out(w, 3 * BATCH_ITEMS + 3, 0);
+	assert_true(e->count - asked < 100);
+}
+
+/* It takes one and is away again: what waits is not refused in a row for that one. */
+static void an_outage_that_pauses_refuses_one_each_time_at_most(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	uint64_t refused;
+
+	e->mood = RESETS;
+	for (int i = 0; i < 12; i++)
+		offer(w, "g", 10);
+	later(w, 120000);
+	for (size_t pauses = 1; pauses <= 3; pauses++) {
+		e->breaths = 1;
+		later(w, 120000);
+		assert_int_equal(e->taken_count, pauses);
+		assert_true(term(w, LEDGER_REJECTED)->records <= pauses);
+	}
+	refused = term(w, LEDGER_REJECTED)->records;
+	e->mood = TAKES;
+	until_settled(w, 60);
+	assert_sorted_out(w, 12 - refused, refused);
+}
+
+static void an_outage_of_resets_refuses_nobody(void **state)
+{
+	comes_back(*state, RESETS);
+}
+
+static void an_outage_of_500_refuses_nobody(void **state)
+{
+	comes_back(*state, FAILS);
+}
+
+static void who_is_answered_500_alone_lets_others_by(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "f", 10);
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+	assert_true(w->exporter.count >= 8);
+	offer(w, "ggg", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 3, 1);
+	assert_string_equal(w->sender->reason, "500");
+}
+
+static void in_company_eight_tries_are_enough(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "gfgf", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 2, 2);
+	assert_int_equal(w->exporter.count, 8);
+}
+
+static void whom_a_firewall_takes_offence_at_is_found(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "w", 10);
+	offer(w, "gggg", 10);
+	offer(w, "ggwg", 10);
+	until_settled(w, 120);
+	assert_sorted_out(w, 7, 2);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_dead_destination_is_asked_with_little_and_often),
+		CASE(it_is_back_within_moments_of_the_destination),
+		CASE(the_window_opens_step_by_step),
+		CASE(what_was_asked_for_is_obeyed_and_a_little_more),
+		CASE(the_one_that_breaks_the_connection_is_found),
+		CASE(the_one_that_is_never_answered_is_found),
+		CASE(bad_ones_are_found_wherever_they_stand),
+		CASE(one_of_a_thousand_is_found),
+		CASE(one_alone_in_the_world_waits_for_a_second),
+		CASE(an_outage_that_pauses_refuses_one_each_time_at_most),
+		CASE(an_outage_of_resets_refuses_nobody),
+		CASE(an_outage_of_500_refuses_nobody),
+		CASE(who_is_answered_500_alone_lets_others_by),
+		CASE(in_company_eight_tries_are_enough),
+		CASE(whom_a_firewall_takes_offence_at_is_found),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
