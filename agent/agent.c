@@ -17,7 +17,7 @@
 enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
-	PROBE_CONNECTIONS = 256, /* many: under a flood each is there for so many others only */
+	PROBE_CONNECTIONS = 256, /* many: under a flood each is there until so many others have come */
 	PULLS_AT_ONCE = 64, /* of /metrics, which take their time: the other places are for probes */
 	CONTROL_CONNECTIONS = 16,
 	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
@@ -164,7 +164,6 @@ static void tell_state(struct agent *a, const char *path)
 		count_loss(a);
 		log_error(a->log, who, "in %s, %s", path, losses[state_loss(a->state)].what);
 	}
-
 	if (state_is_copy(a->state))
 		log_warn(a->log, who,
 			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
