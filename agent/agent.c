@@ -20,7 +20,7 @@
 enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
-	PROBE_CONNECTIONS = 256, /* many: under a flood each is there for so many others only */
+	PROBE_CONNECTIONS = 256, /* many: under a flood each is there until so many others have come */
 	PULLS_AT_ONCE = 64, /* of /metrics, which take their time: the other places are for probes */
 	CONTROL_CONNECTIONS = 16,
 	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */

@@ -32,7 +32,7 @@ static const struct option origins_rows[] = {
 	{ OPT_TEXTS(struct agent_config, origins), .name = "origins", .main = true,
 		.example = "[\"https://grafana.example.com\"]",
 		.help = "Origins of web pages that may ask `listen`, scheme://host:port, or *; at a loopback address "
-			"their hosts are names of ours, too." },
+			"a request may name their hosts, too." },
 	{ .name = NULL },
 };
 
@@ -151,8 +151,8 @@ static const struct {
 	{ { .path = "memory",
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
-		  .help = "The budget of all telemetry, pages and answers included; at most half of what the cgroup of "
-			  "the process may have, which needs some 10 MiB beside it at most." },
+		  .help = "The budget of all telemetry, pages and answers included, at most half of the cgroup's "
+			  "limit; the process needs up to some 10 MiB beside it." },
 		PLACES },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
 	{ { .path = "store",

@@ -11,7 +11,7 @@
  * A page is one piece of memory, whoever reads it. Room for the one that is made came with the series (series.h). One
  * that is still read when the next is made is paid for out of `memory`, and such pages are an eighth of it at most:
  * beyond that the oldest readers are cut off, each when it has had its page for a second. So readers that take nothing
- * can hold up whoever is alive for a second, and never for good.
+ * hold up the others for a second at most.
  */
 #ifndef OXP_METRICS_H
 #define OXP_METRICS_H

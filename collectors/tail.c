@@ -58,8 +58,8 @@ static const struct option tail_options[] = {
 			"else "
 			"they are left out." },
 	{ OPT_TEXTS(struct tail_config, links), .name = "links", .example = "[/srv/app]",
-		.help = "Folders that links may lead into, beyond those of `paths`, where others than root and we can "
-			"have made them; any: anywhere." },
+		.help = "Folders beyond those of `paths` that links may lead into which others than root and the "
+			"agent's user can have made; any: anywhere." },
 	{ .name = NULL },
 };
 

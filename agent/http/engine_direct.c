@@ -31,7 +31,7 @@ enum {
 	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
 	HELD_MAX = 1 << 20, /* all connections together beyond that: heads that are whole, and what comes behind */
 };
-enum { ANSWERS_MAX = 16 /* of one callback, to a peer that sends many small requests at once */ };
+enum { ANSWERS_AT_ONCE = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
 /* Of a server: what its connections share. */
 struct direct {
@@ -398,7 +398,7 @@ static void feed(struct connection *c, struct bytes in)
 	int answers = 0;
 
 	c->reading = true;
-	while (in.size > 0 && wants_bytes(c) && answers < ANSWERS_MAX) {
+	while (in.size > 0 && wants_bytes(c) && answers < ANSWERS_AT_ONCE) {
 		switch (c->step) {
 		case STEP_HEAD:
 			feed_head(c, &in);

@@ -36,8 +36,8 @@ void http_places_open(struct http_server *, int listening); /* the socket stays 
 void http_places_close(struct http_server *);
 /* A connection has ended. */
 void http_places_left(struct http_server *);
-/* So much of a head that is not whole has come, and is held here or in the kernel. Where it is too much of all
- * connections together, the oldest other one goes. */
+/* Of a head that is not whole, `bytes` have come, and are held here or in the kernel. Beyond HTTP_HEADS_MAX of all
+ * connections together the oldest other one goes. */
 void http_places_hold(struct http_connection *, size_t bytes);
 /* A descriptor was closed: it may be the spare one. */
 void http_places_renew(struct http_server *);
