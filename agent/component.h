@@ -294,6 +294,7 @@ struct series *host_series(struct host *);
  * that was logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the folder that is ours */
+size_t host_memory(const struct host *); /* `memory`, in bytes, or what of it this process may have */
 /* Appends what a text of the config struct would be if it was read now: another one where a file that ${file:…} names
  * has changed. 0, or -errno when it cannot be read. It may block: in the disk lane. */
 int host_text_now(const struct host *, const char *text, struct buffer *to) MUST_CHECK;

@@ -75,6 +75,11 @@ struct store *host_store(struct host *h)
 	return agent_store(h->agent);
 }
 
+size_t host_memory(const struct host *h)
+{
+	return h->agent->pipeline.budget.limit;
+}
+
 const char *host_state_path(struct host *h)
 {
 	return h->agent->config->state.path;

@@ -88,6 +88,7 @@ struct tail_scan {
 	size_t rotated_count, rotated_room;
 	struct tail_found *files;
 	size_t count, room;
+	size_t cost, cost_max; /* bytes that it takes to know them, and the ceiling */
 	struct tail_folder *folders; /* in the order of their watches */
 	size_t folder_count, folder_room;
 	int watch_failed; /* errno of the last folder that could not be watched */

@@ -14,6 +14,7 @@ enum {
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
 	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
+	TAIL_FILES_MIN = 4 << 20,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -109,7 +110,9 @@ static void tell_limits(struct collector *c)
 			"cannot watch every folder: %s; what changes there is found by the sweep",
 			why_not_watched(c->scan.watch_failed));
 	if (c->scan.too_many && !c->too_many)
-		host_log(c->reader.host, LOG_LEVEL_WARN, "too many files or folders match: the rest is left out");
+		host_log(c->reader.host, LOG_LEVEL_WARN,
+			"too many files or folders match: the rest is left out; expected as many as half of `memory` "
+			"has room for: narrow `paths`, or raise `memory`");
 	c->watch_failed = c->scan.watch_failed != 0;
 	c->too_many = c->scan.too_many;
 	c->linked = c->scan.linked;
@@ -260,12 +263,21 @@ static bool is_too_early(struct collector *c)
 	return true;
 }
 
+/* What it may take to know files: memory beside that of telemetry. */
+static size_t files_max(const struct collector *c)
+{
+	size_t half = host_memory(c->reader.host) / 2;
+
+	return half > TAIL_FILES_MIN ? half : TAIL_FILES_MIN;
+}
+
 void tail_begin_scan(struct collector *c)
 {
 	c->scan_again = c->scanning;
 	if (c->scanning || c->stopped || is_too_early(c))
 		return;
 	c->scan = (struct tail_scan){ .globs = { &c->paths, &c->exclude },
+		.cost_max = files_max(c),
 		.inotify = c->watch.fd,
 		.all_silent = c->config->poll == POLL_ALWAYS || c->watch_missing,
 		.job = { .work = tail_scan_work, .done = scan_done } };

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from lib import cgroup, need
+from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
@@ -35,6 +36,21 @@ def small(closing, monkeypatch, tmp_path):
 
 def lines(first, count):
     return b"".join(b'{"n":%d,"level":"info","message":"%s"}\n' % (n, PAD) for n in range(first, first + count))
+
+
+def test_files_without_end(oxpecker, small, fault_server, tmp_path):
+    """An app that makes a hundred thousand of them, with names as long as they may be."""
+    server, folder = fault_server(), tmp_path / "logs"
+    folder.mkdir()
+    for number in range(100_000):
+        os.mknod(f"{folder}/{number}{'x' * 240}.log")
+    (tmp_path / "app.log").write_text('{"n":1}\n')
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "export": {"elasticsearch": {"url": server.url, "index": "a"}},
+                               "collect": {"tail": {"paths": [str(tmp_path / "app.log"), str(folder / "*.log")],
+                                                    "sweep": "1s"}}}})
+    wait_delivered(agent, 1)
+    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 60)
+    assert "too many files" in agent.err() and small.kills == 0
 
 
 class Sink:

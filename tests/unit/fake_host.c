@@ -259,6 +259,11 @@ int host_text_now(const struct host *h, const char *text, struct buffer *to)
 	return buffer_text(to, text);
 }
 
+size_t host_memory(const struct host *h)
+{
+	return h->budget.limit;
+}
+
 const char *host_state_path(struct host *h)
 {
 	(void)h;
