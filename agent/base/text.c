@@ -203,20 +203,46 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
-/* How many bytes a control character has that begins at p; 0: it is none. */
-static size_t control_at(const unsigned char *p, size_t left)
+/* Of a valid character of `size` bytes. */
+static unsigned code_of(const unsigned char *p, size_t size)
 {
-	if (*p < ' ' || *p == 0x7f)
-		return 1;
-	return *p == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
+	unsigned code = size == 1 ? *p : *p & (0x7fu >> size);
+
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | (p[i] & 0x3fu);
+	return code;
+}
+
+static bool is_harmful(unsigned code)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = { { 0, 0x1f }, { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e },
+		{ 0x2060, 0x206f }, { 0xfeff, 0xfeff }, { 0xfff9, 0xfffb } };
+
+	for (size_t i = 0; i < COUNT_OF(ranges); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+size_t text_character(const char *text, size_t left, bool *ret_harm)
+{
+	const unsigned char *p = (const unsigned char *)text;
+	size_t n = utf8_sequence(p, left);
+
+	*ret_harm = n ? is_harmful(code_of(p, n)) : *p < 0xa0; /* a terminal may take single bytes, too */
+	return n ? n : 1;
 }
 
 static void blank_controls(char *text, size_t size, bool lines)
 {
-	for (size_t i = 0; i < size; i++) {
-		size_t n = control_at((const unsigned char *)text + i, size - i);
-		if (n && !(lines && text[i] == '\n'))
-			memset(text + i, ' ', n);
+	bool harm;
+
+	for (size_t n; size > 0; text += n, size -= n) {
+		n = text_character(text, size, &harm);
+		if (harm && !(lines && *text == '\n'))
+			memset(text, ' ', n);
 	}
 }
 

@@ -13,8 +13,12 @@ bool utf8_valid(const char *data, size_t size);
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
-/* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
- * wrote becomes one line that does nothing to a terminal. */
+/* How many bytes the next character has, of at least one that are left; 1 where they are no UTF-8. *ret_harm: it ends a
+ * line, speaks to a terminal, or has it show other text than is there (what turns text around, what has no width). */
+size_t text_character(const char *text, size_t left, bool *ret_harm);
+
+/* Spaces in place of the bytes of each of these: what somebody else wrote becomes one line that does nothing to a
+ * terminal and reads as it is. */
 void text_one_line(char *text);
 /* The same for text of several lines, that may have zeros in it: its line feeds stay. */
 void text_plain(char *text, size_t size);

@@ -34,20 +34,17 @@ static const char *text(sqlite3_stmt *q, int column)
 	return t ? (const char *)t : "";
 }
 
-/* C0, DEL, and C1 as UTF-8 writes it. */
-static bool is_control(const unsigned char *t)
-{
-	return *t < 0x20 || *t == 0x7f || (*t == 0xc2 && t[1] >= 0x80 && t[1] < 0xa0);
-}
-
 /* Filled up with spaces to `width` columns, a character counted as one. */
 static void print_text(const struct page *p, const char *text, int width)
 {
-	for (const unsigned char *t = (const unsigned char *)text; *t; t++) {
-		bool control = is_control(t);
-		fputc(control ? '?' : *t, p->to);
-		t += control && *t == 0xc2;
-		width -= control || (*t & 0xc0) != 0x80;
+	bool harm;
+
+	for (size_t left = strlen(text), n; left > 0; text += n, left -= n, width--) {
+		n = text_character(text, left, &harm);
+		if (harm)
+			fputc('?', p->to);
+		else
+			fwrite(text, 1, n, p->to);
 	}
 	fprintf(p->to, "%*s", width > 0 ? width : 0, "");
 }

@@ -217,6 +217,17 @@ static void test_one_line(void **state)
 	assert_string_equal(text, "a   b [31m   m \xc2\xa0\xc3\xa9\xc2");
 }
 
+/* What turns text around, what ends a line for some readers, and what is a control character without being UTF-8. */
+static void test_one_line_reads_as_it_is(void **state)
+{
+	char text[] = "a\xe2\x80\xae" "b\xe2\x81\xa6" "c\xe2\x80\xa8" "d\x9b" "e\xe2\x80\x8f"
+		      "f\xef\xbb\xbf\xe2\x80\x93\xff";
+
+	(void)state;
+	text_one_line(text);
+	assert_string_equal(text, "a   b   c   d e   f   \xe2\x80\x93\xff");
+}
+
 static void test_plain_text_keeps_its_lines(void **state)
 {
 	char text[] = "a\r\n\0\033\n\xc2\x85\n\xc2";
@@ -240,6 +251,7 @@ int main(void)
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_one_line),
+		cmocka_unit_test(test_one_line_reads_as_it_is),
 		cmocka_unit_test(test_plain_text_keeps_its_lines),
 	};
 
