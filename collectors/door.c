@@ -215,7 +215,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
 		return door_refuse(r, 415, r->reason);
 	}
-	r->gzip = encoding && strcasecmp(encoding, "gzip") == 0;
+	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
 	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0)
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
 	if (announced > (int64_t)d->body_max)
