@@ -26,14 +26,60 @@ static int format_line(struct buffer *b, const struct log *log, enum log_level l
 	return buffer_printf(b, "%s %-5s %s: %s\n", when, name, who, text);
 }
 
+/* Of a valid character of `size` bytes. */
+static unsigned code_of(const unsigned char *p, size_t size)
+{
+	unsigned code = size == 1 ? *p : *p & (0x7fu >> size);
+
+	for (size_t i = 1; i < size; i++)
+		code = code << 6 | (p[i] & 0x3fu);
+	return code;
+}
+
+/* What ends a line, speaks to a terminal, or has it show other text than is there. JSON escapes those below a space
+ * itself. */
+static bool is_harmful(unsigned code, bool json)
+{
+	static const struct {
+		unsigned first, last;
+	} ranges[] = { { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
+		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb } };
+
+	if (code < ' ')
+		return !json;
+	for (size_t i = 0; i < COUNT_OF(ranges); i++)
+		if (code >= ranges[i].first && code <= ranges[i].last)
+			return true;
+	return false;
+}
+
+static size_t character_size(const char *p, size_t left)
+{
+	for (size_t n = 1; n <= 4 && n <= left; n++)
+		if (utf8_valid(p, n))
+			return n;
+	return 0;
+}
+
+static void defuse(char *text, bool json)
+{
+	size_t left = strlen(text), n;
+
+	for (char *p = text; left > 0; p += n, left -= n) {
+		n = character_size(p, left);
+		if (n == 0)
+			*p = json ? *p : '?'; /* in JSON U+FFFD is what becomes of it */
+		else if (is_harmful(code_of((const unsigned char *)p, n), json))
+			memset(p, ' ', n);
+		n = n ? n : 1;
+	}
+}
+
 static void write_line(const struct log *log, enum log_level level, const char *who, char *text)
 {
 	struct buffer line;
 
-	if (log->form == LOG_FORM_JSON)
-		text_for_json(text);
-	else
-		text_one_line(text);
+	defuse(text, log->form == LOG_FORM_JSON);
 	buffer_init(&line, 8 * LOG_LINE_MAX);
 	if (format_line(&line, log, level, who, text) == 0 && write(log->fd, line.data, line.size) < 0)
 		(void)0; /* nowhere left to complain */

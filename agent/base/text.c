@@ -190,61 +190,31 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
-/* What is left as it is. */
-enum leave { LEAVE_NOTHING, LEAVE_LINE_FEEDS, LEAVE_TO_JSON /* control characters below a space, what is no UTF-8 */ };
-
-/* Of a valid character of `size` bytes. */
-static unsigned code_of(const unsigned char *p, size_t size)
+/* How many bytes a control character has that begins at p; 0: it is none. */
+static size_t control_at(const unsigned char *p, size_t left)
 {
-	unsigned code = size == 1 ? *p : *p & (0x7fu >> size);
-
-	for (size_t i = 1; i < size; i++)
-		code = code << 6 | (p[i] & 0x3fu);
-	return code;
+	if (*p < ' ' || *p == 0x7f)
+		return 1;
+	return *p == 0xc2 && left > 1 && p[1] >= 0x80 && p[1] < 0xa0 ? 2 : 0;
 }
 
-static bool is_harmful(unsigned code, enum leave leave)
+static void blank_controls(char *text, size_t size, bool lines)
 {
-	static const struct {
-		unsigned first, last;
-	} ranges[] = { { 0x7f, 0x9f }, { 0x61c, 0x61c }, { 0x200b, 0x200f }, { 0x2028, 0x202e }, { 0x2060, 0x206f },
-		{ 0xfeff, 0xfeff }, { 0xfff9, 0xfffb } };
-
-	if (code < ' ')
-		return leave == LEAVE_NOTHING || (leave == LEAVE_LINE_FEEDS && code != '\n');
-	for (size_t i = 0; i < COUNT_OF(ranges); i++)
-		if (code >= ranges[i].first && code <= ranges[i].last)
-			return true;
-	return false;
-}
-
-static void take_out(char *text, size_t left, enum leave leave)
-{
-	size_t n;
-
-	for (unsigned char *p = (unsigned char *)text; left > 0; p += n, left -= n) {
-		n = utf8_sequence(p, left);
-		if (n == 0)
-			*p = leave == LEAVE_TO_JSON ? *p : '?';
-		else if (is_harmful(code_of(p, n), leave))
-			memset(p, ' ', n);
-		n = n ? n : 1;
+	for (size_t i = 0; i < size; i++) {
+		size_t n = control_at((const unsigned char *)text + i, size - i);
+		if (n && !(lines && text[i] == '\n'))
+			memset(text + i, ' ', n);
 	}
 }
 
 void text_one_line(char *text)
 {
-	take_out(text, strlen(text), LEAVE_NOTHING);
+	blank_controls(text, strlen(text), false);
 }
 
 void text_plain(char *text, size_t size)
 {
-	take_out(text, size, LEAVE_LINE_FEEDS);
-}
-
-void text_for_json(char *text)
-{
-	take_out(text, strlen(text), LEAVE_TO_JSON);
+	blank_controls(text, size, true);
 }
 
 bool mode_parse(const char *text, unsigned *ret)

@@ -13,14 +13,11 @@ bool utf8_valid(const char *data, size_t size);
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
-/* What somebody else wrote becomes one line that does nothing to a terminal and says what it seems to: spaces in place
- * of control characters, U+0080 to U+009F among them, of those that turn text around (U+202E), and of those that cannot
- * be seen; ? in place of each byte that is no UTF-8. */
+/* A space in place of each control character, those of two bytes in UTF-8 (U+0080 to U+009F) too: what somebody else
+ * wrote becomes one line that does nothing to a terminal. */
 void text_one_line(char *text);
 /* The same for text of several lines, that may have zeros in it: its line feeds stay. */
 void text_plain(char *text, size_t size);
-/* The same but for what json_string_append() escapes or replaces itself. */
-void text_for_json(char *text);
 
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };
