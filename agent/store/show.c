@@ -34,19 +34,22 @@ static const char *text(sqlite3_stmt *q, int column)
 	return t ? (const char *)t : "";
 }
 
+/* C0, DEL, and C1 as UTF-8 writes it. */
+static bool is_control(const unsigned char *t)
+{
+	return *t < 0x20 || *t == 0x7f || (*t == 0xc2 && t[1] >= 0x80 && t[1] < 0xa0);
+}
+
 /* Filled up with spaces to `width` columns, a character counted as one. */
 static void print_text(const struct page *p, const char *text, int width)
 {
-	char *shown = oxp_strdup(text);
-
-	if (p->json)
-		text_for_json(shown);
-	else
-		text_one_line(shown);
-	for (const char *c = shown; *c; c++)
-		width -= (*c & 0xc0) != 0x80;
-	fprintf(p->to, "%s%*s", shown, width > 0 ? width : 0, "");
-	free(shown);
+	for (const unsigned char *t = (const unsigned char *)text; *t; t++) {
+		bool control = is_control(t);
+		fputc(control ? '?' : *t, p->to);
+		t += control && *t == 0xc2;
+		width -= control || (*t & 0xc0) != 0x80;
+	}
+	fprintf(p->to, "%*s", width > 0 ? width : 0, "");
 }
 
 static void paint(const struct page *p, const char *colour)

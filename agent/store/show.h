@@ -1,8 +1,8 @@
 /*
  * `oxpecker show`: what the embedded store holds, read by another process, for people or as JSON lines.
  *
- * Rows carry what programs wrote, and nobody asked them to be kind to terminals: what text_one_line() takes out is not
- * shown.
+ * Rows carry what programs wrote, and nobody asked them to be kind to terminals: control characters are shown as
+ * question marks.
  */
 #ifndef OXP_STORE_SHOW_H
 #define OXP_STORE_SHOW_H
