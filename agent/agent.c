@@ -32,7 +32,7 @@ enum {
 	TRIM_AFTER_MS = 2000,
 	TELL_HELD_S = 10,
 	WAITING_MAX = 600, /* of a log line */
-	MEMORY_PART = 2, /* `memory` is at most one of so many parts of what the process may have */
+	MEMORY_EIGHTHS = 3, /* of what the process may have: `memory` is at most as much */
 	MEMORY_MIN = 2 << 20,
 };
 
@@ -92,6 +92,8 @@ static void list_waiting(const struct agent *a, struct buffer *to)
 			(void)!buffer_printf(to, "%s%s (%llu records%s%s)", to->size ? ", " : "", o->sender->name,
 				(unsigned long long)o->sender->queued_records, *o->sender->failure ? ": " : "",
 				o->sender->failure);
+	if (to->size == 0)
+		(void)!buffer_text(to, "the last batches and what is on its way to disk");
 }
 
 static void tell_waiting(const struct agent *a)
@@ -678,12 +680,12 @@ static int report_state(void *context, struct buffer *out)
  */
 static uint64_t memory_within(const struct agent *a, uint64_t wanted, uint64_t limit)
 {
-	uint64_t most = limit / MEMORY_PART > MEMORY_MIN ? limit / MEMORY_PART : MEMORY_MIN;
+	uint64_t part = limit / 8 * MEMORY_EIGHTHS, most = part > MEMORY_MIN ? part : MEMORY_MIN;
 
 	if (wanted <= most)
 		return wanted;
 	log_info(a->log, who,
-		"memory: %llu KiB, half of what this process may have (its cgroup's limit), in place of %llu KiB",
+		"memory: %llu KiB, three eighths of what this process may have (its cgroup's limit), in place of %llu KiB",
 		(unsigned long long)most >> 10, (unsigned long long)wanted >> 10);
 	return most;
 }
