@@ -822,4 +822,4 @@ def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
     server.plan(fault.ok("a\x1b[2J\u202eb\n".encode(), "text/plain"))
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("health", "--config", tmp_path / "c.yaml")
-    assert done.returncode == 0 and done.stdout == "a [2J   b\n\n", repr(done.stdout)
+    assert done.returncode == 0 and done.stdout == "a?[2J?b?\n", repr(done.stdout)
