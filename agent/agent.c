@@ -20,8 +20,8 @@
 enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
-	PROBE_CONNECTIONS = 256, /* many: under a flood each is there until so many others have come */
-	PULLS_AT_ONCE = 64, /* of /metrics, which take their time: the other places are for probes */
+	PROBE_CONNECTIONS = 1024, /* many: under a flood each is there until so many others have come */
+	PULLS_AT_ONCE = 64, /* of /metrics that are sent; the kernel keeps up to 128 KiB of each */
 	CONTROL_CONNECTIONS = 16,
 	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
@@ -32,7 +32,7 @@ enum {
 	TRIM_AFTER_MS = 2000,
 	TELL_HELD_S = 10,
 	WAITING_MAX = 600, /* of a log line */
-	MEMORY_EIGHTHS = 3, /* of what the process may have: `memory` is at most as much */
+	MEMORY_BESIDE = 20 << 20, /* that the process may need beside `memory`, see README.md */
 	MEMORY_MIN = 2 << 20,
 };
 
@@ -680,13 +680,15 @@ static int report_state(void *context, struct buffer *out)
  */
 static uint64_t memory_within(const struct agent *a, uint64_t wanted, uint64_t limit)
 {
-	uint64_t part = limit / 8 * MEMORY_EIGHTHS, most = part > MEMORY_MIN ? part : MEMORY_MIN;
+	uint64_t rest = limit > MEMORY_BESIDE ? limit - MEMORY_BESIDE : 0, most = limit / 2 < rest ? limit / 2 : rest;
 
+	most = most > limit / 8 * 3 ? most : limit / 8 * 3;
+	most = most > MEMORY_MIN ? most : MEMORY_MIN;
 	if (wanted <= most)
 		return wanted;
 	log_info(a->log, who,
-		"memory: %llu KiB, three eighths of what this process may have (its cgroup's limit), in place of %llu KiB",
-		(unsigned long long)most >> 10, (unsigned long long)wanted >> 10);
+		"memory: %llu KiB in place of %llu KiB, as this process may have %llu KiB in all (its cgroup's limit)",
+		(unsigned long long)most >> 10, (unsigned long long)wanted >> 10, (unsigned long long)limit >> 10);
 	return most;
 }
 

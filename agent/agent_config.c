@@ -151,8 +151,8 @@ static const struct {
 	{ { .path = "memory",
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
-		  .help = "The budget of all telemetry, pages and answers included, at most three eighths of the "
-			  "cgroup's limit; the process needs up to some 15 MiB beside it." },
+		  .help = "The budget of all telemetry, pages and answers included, at most half of the cgroup's "
+			  "limit, and less where that leaves no 20 MiB beside it (three eighths)." },
 		PLACES },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
 	{ { .path = "store",

@@ -16,7 +16,7 @@
 
 /* A connection for which there is no place in the kernel's queue comes again after a second, so the queue is as long as
  * most machines allow (net.core.somaxconn): bursts of strangers are over in milliseconds. */
-enum { BACKLOG = 4096, HOST_MAX = 64 };
+enum { BACKLOG = 1024, HOST_MAX = 64 };
 
 union address {
 	struct sockaddr any;

@@ -30,12 +30,16 @@ static void become_youngest(struct http_connection *c)
 	TAILQ_INSERT_TAIL(&c->server->connections, c, entry);
 }
 
+static void keep_share(struct http_server *, const struct http_route *);
+
 void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
 {
 	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
 		become_youngest(c);
 	if (phase != PHASE_HEAD)
 		http_places_hold(c, 0);
+	if (phase == PHASE_ANSWER && c->phase != PHASE_ANSWER && c->request.route && c->request.route->at_once)
+		keep_share(c->server, c->request.route);
 	c->phase = phase;
 	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
@@ -114,6 +118,22 @@ static void cut_off(struct http_connection *c)
 	dismiss(c, 408);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
+}
+
+/* One more answer of the route is about to be sent: the oldest one goes for it if the share is used up. So whoever
+ * takes an answer as it comes has it, however many hold theirs. */
+static void keep_share(struct http_server *s, const struct http_route *route)
+{
+	struct http_connection *c, *oldest = NULL;
+	size_t answered = 0;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		if (c->request.live && c->request.route == route && c->phase == PHASE_ANSWER) {
+			oldest = oldest ? oldest : c;
+			answered++;
+		}
+	if (answered >= route->at_once && oldest)
+		cut_off(oldest);
 }
 
 void http_connection_evict(struct http_connection *c)
@@ -277,23 +297,15 @@ static const struct http_route *find_route(const struct http_server *s, const st
 	return NULL;
 }
 
-/* Whether the route has its share, and no answer on its way to a peer: the oldest of those goes for the new request. So
- * whoever takes an answer as it comes has it, however many hold theirs. */
+/* Whether as many of it wait for their answers as leave places for others. */
 static bool is_busy(const struct http_server *s, const struct http_route *route)
 {
-	struct http_connection *c, *oldest = NULL;
-	size_t under_way = 0;
+	const struct http_connection *c;
+	size_t waiting = 0;
 
-	TAILQ_FOREACH(c, &s->connections, entry) {
-		if (!c->request.live || c->request.route != route || c->phase == PHASE_OVER)
-			continue;
-		under_way++;
-		if (c->phase == PHASE_ANSWER && !oldest)
-			oldest = c;
-	}
-	if (under_way > route->at_once && oldest)
-		http_connection_evict(oldest);
-	return under_way > route->at_once && !oldest;
+	TAILQ_FOREACH(c, &s->connections, entry)
+		waiting += c->request.live && c->request.route == route && c->phase < PHASE_ANSWER;
+	return waiting > s->options.connections_max / 2;
 }
 
 static struct http_answer try_later(const char *why)

@@ -54,8 +54,8 @@ struct http_route {
 	 * attached. May be NULL. Not called after http_respond(). */
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
-	/* Requests of it that may be under way together; for a further one the oldest goes that is being answered, or
-	 * it is answered 503. 0: no limit */
+	/* Answers of it that may be on their way together: the oldest is cut off for one more. Of what waits for an
+	 * answer half of the places may be this route's, a further one is answered 503. 0: no limit of either */
 	size_t at_once;
 };
 

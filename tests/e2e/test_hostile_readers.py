@@ -23,7 +23,7 @@ MIB = 1 << 20
 SPARE = 3 * MIB  # that stays free for pages of files
 NUMBER = re.compile(rb'"n":(\d+)')
 TEXT = "text/plain; version=0.0.4"
-EACH = 5000
+EACH = 2500
 COMING, BURST = 5000, 100  # connections a second that come and go at once, and how many of them one behind the other
 PULL = b"GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n"
 

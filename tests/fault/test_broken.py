@@ -90,10 +90,10 @@ def begins_a_head(peer):
 
 
 def test_a_full_door_serves_and_goes_on_when_all_leave_at_once(oxpecker):
-    """More connections than the probes' door has places (256), none of which says anything whole."""
+    """More connections than the probes' door has places (1,024), none of which says anything whole."""
     agent = oxpecker({})
-    peers = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(400)]
-    assert sum(map(begins_a_head, peers)) >= 256
+    peers = [socket.create_connection(("127.0.0.1", agent.port)) for _ in range(1200)]
+    assert sum(map(begins_a_head, peers)) >= 1024
     assert agent.answers("/health/liveness")
     for peer in peers:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
