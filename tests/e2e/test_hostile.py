@@ -8,6 +8,7 @@ import time
 import pytest
 from lib import agent as agents, need, unix_http
 from lib.flood import Flood
+from lib.prober import kept_waiting
 from lib.wait import free_port, wait_until
 
 ROWS = os.path.join(need.TESTS, "hostile", "requests.txt")
@@ -89,16 +90,17 @@ def test_no_listener_takes_a_row_of_the_table(doors, door):
     assert agents.run("status", "--config", agent.config_path).returncode == 0
 
 
-def probe(address, text=PROBE):
-    """How long the answer took."""
-    began = time.monotonic()
-    got = said(address, text)
+def probe(agent, port, text=PROBE):
+    """How long the answer took, less what the machine kept agent and prober waiting for a processor."""
+    waited, began = kept_waiting(agent.pid) + kept_waiting("self"), time.monotonic()
+    got = said(("127.0.0.1", port), text)
     assert got.startswith(b"HTTP/1.1 200 "), got[:200]
-    return time.monotonic() - began
+    took = time.monotonic() - began
+    return max(0, took - (kept_waiting(agent.pid) + kept_waiting("self") - waited))
 
 
 def assert_prompt(times, limit):
-    """All within it but where the machine itself was away: nine of ten, and none lost."""
+    """Nine of ten within it, and none lost: single ones may meet an interrupt or a page that was away."""
     times = sorted(times)
     assert times[len(times) * 9 // 10] <= limit, [f"{1000 * each:.0f} ms" for each in times]
 
@@ -112,13 +114,13 @@ LISTEN_FLOODS = [("silent", 64), ("silent", 10_000), ("half a head", 10_000), ("
 @pytest.mark.parametrize("kind, count", LISTEN_FLOODS)
 def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count):
     need.descriptors(20_000)
-    agent, address, lines = doors[0], ("127.0.0.1", doors[0].port), 0
+    agent, lines = doors[0], 0
     flood = Flood(kind, agent.port, count)
     try:
         times, pages = [], []
         for _ in range(20):
-            times.append(probe(address))
-            pages.append(probe(address, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
+            times.append(probe(agent, agent.port))
+            pages.append(probe(agent, agent.port, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n"))
             answer = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                           b"Content-Type: application/x-ndjson\r\nContent-Length: 26\r\n\r\n"
                           b'{"create":{}}\n{"n":1%04d}\n' % lines)
@@ -141,7 +143,7 @@ def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
     flood = Flood(kind, agent.otlp_port, count)
     try:
         for _ in range(5):
-            assert probe(("127.0.0.1", agent.otlp_port), b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close"
+            assert probe(agent, agent.otlp_port, b"POST /v1/traces HTTP/1.1\r\nHost: x\r\nConnection: close"
                          b"\r\nContent-Type: application/x-protobuf\r\nContent-Length: 0\r\n\r\n") < 1
     finally:
         flood.stop()
@@ -154,7 +156,7 @@ def test_the_door_of_logs_is_open_within_a_second(doors, kind, count):
     flood = Flood(kind, agent.bulk_port, count)
     try:
         for _ in range(5):
-            assert probe(("127.0.0.1", agent.bulk_port), b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") < 1
+            assert probe(agent, agent.bulk_port, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") < 1
     finally:
         flood.stop()
 
