@@ -347,11 +347,13 @@ static void inflate_body(struct door_request *r)
 		type->look(r);
 }
 
-/* In the CPU lane. */
+/* In the CPU lane. Whoever leaves before it is his turn holds up nobody else. */
 static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
 
+	if (atomic_load(&r->gone))
+		return;
 	switch (r->stage) {
 	case DOOR_INFLATE:
 		inflate_body(r);
@@ -543,6 +545,7 @@ void door_gone(void *context, struct http_request *request)
 	if (!r)
 		return;
 	r->request = NULL;
+	atomic_store(&r->gone, true);
 	if (!r->in_lane && !r->kept)
 		request_free(r);
 }

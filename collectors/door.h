@@ -11,6 +11,8 @@
 #ifndef OXP_DOOR_H
 #define OXP_DOOR_H
 
+#include <stdatomic.h>
+
 #include "component.h"
 #include "config/option.h"
 #include "http/server.h"
@@ -106,8 +108,8 @@ struct door {
  *
  * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; old, work and
  * reply stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`.
- * In the lane only the lane touches it; request is NULL when the peer went away meanwhile. While it is `kept` the
- * pipeline has the batch, or has said what became of it and the answer is due.
+ * In the lane only the lane touches it, but for `request` and `gone`: they are NULL and true when the peer went away
+ * meanwhile. While it is `kept` the pipeline has the batch, or has said what became of it and the answer is due.
  */
 struct door_request {
 	struct job job;
@@ -119,6 +121,7 @@ struct door_request {
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane, kept;
+	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* it inflates to more than `room`, which is less than body_max */
 	bool over_max; /* what `fault` says is that it becomes larger than body_max: 413 */
 	bool later; /* look() is to be called in the lane */

@@ -73,12 +73,13 @@ TAILQ_HEAD(http_connection_list, http_connection);
 
 struct http_engine {
 	bool chunked; /* whether it reads bodies that come in chunks; others are answered 411 */
+	bool drops_handled; /* whether drop() is fine while a handler has the request, which then hears gone() */
 
 	/* Before the first connection. 0 or -errno. */
 	int (*start)(struct http_server *) MUST_CHECK;
 	/* A peer has come: takes over its socket. */
 	void (*take)(struct http_server *, int fd);
-	/* Ends a connection at once, without a word. Not called for one whose request a handler has. */
+	/* Ends a connection at once, without a word. With drops_handled also while a handler has the request. */
 	void (*drop)(struct http_connection *);
 	/* Closes every connection and frees what the engine has. Fine without start. */
 	void (*stop)(struct http_server *);

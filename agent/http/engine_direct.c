@@ -557,6 +557,7 @@ static const char *query(const struct http_request *r, const char *name)
 
 const struct http_engine http_engine_direct = {
 	.chunked = true,
+	.drops_handled = true,
 	.start = start,
 	.take = take,
 	.drop = drop,

@@ -34,6 +34,27 @@ static bool is_stuck(const struct http_connection *c)
 	return c->phase == PHASE_ANSWER && c->moved.ns < c->server->places.looked.ns;
 }
 
+/* Whether the peer has closed, or will say no more, which looks the same. */
+static bool has_ended(const struct http_connection *c)
+{
+	struct pollfd p = { .fd = c->fd, .events = POLLRDHUP };
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Somebody whose request a handler has, for nobody as it seems. */
+static struct http_connection *who_is_gone(const struct http_server *s)
+{
+	struct http_connection *c;
+
+	if (!s->engine->drops_handled)
+		return NULL;
+	TAILQ_FOREACH(c, &s->connections, entry)
+		if (c->phase == PHASE_HANDLER && has_ended(c))
+			return c;
+	return NULL;
+}
+
 /* They stand in the order of their ages, the oldest first. */
 static struct http_connection *who_goes(const struct http_server *s)
 {
@@ -45,7 +66,7 @@ static struct http_connection *who_goes(const struct http_server *s)
 		if (is_stuck(c) && (!stuck || c->moved.ns < stuck->moved.ns))
 			stuck = c;
 	}
-	return stuck;
+	return stuck ? stuck : who_is_gone(s);
 }
 
 static struct http_connection *oldest_other_head(const struct http_connection *than)

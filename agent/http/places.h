@@ -4,10 +4,11 @@
  * A server has `connections_max` places. When all are taken and somebody comes, whoever has been silent or unfinished
  * for longest goes: a kept connection without a next request, a head or a body that is not whole. Its age counts from
  * the last answer, or from the first byte of the request, so a byte now and then makes nobody younger. If there is no
- * such connection, an answer goes of which the peer took nothing between two sweeps. A request that is being handled,
- * and an answer that moves, keep their place; then who comes waits in the kernel's queue. The want of a descriptor is
- * treated as the want of a place, and each server keeps a spare one: where others have used up all of the process's,
- * one connection at a time is served all the same.
+ * such connection, an answer goes of which the peer took nothing between two sweeps, or else, where the engine can drop
+ * it, a request that is being handled for a peer that has ended its stream. That peer may be waiting for the answer all
+ * the same, so it comes last. Any other request that is being handled, and an answer that moves, keep their place; then
+ * who comes waits in the kernel's queue. The want of a descriptor is treated as the want of a place, and each server
+ * keeps a spare one: where others have used up all of the process's, one connection at a time is served all the same.
  */
 #ifndef OXP_HTTP_PLACES_H
 #define OXP_HTTP_PLACES_H

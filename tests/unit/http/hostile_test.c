@@ -15,7 +15,7 @@ struct fixture {
 	bool direct;
 	struct world world;
 	struct http_server *server;
-	struct http_route routes[7];
+	struct http_route routes[8];
 	uint16_t port;
 	uint64_t evicted;
 	struct http_request *waiting[PLACES];
@@ -91,6 +91,7 @@ static int setup(void **state, bool direct)
 		{ HTTP_GET, "/hello", .complete = hello },
 		{ HTTP_POST, "/take", .body = take_body, .complete = hello, .gone = count_gone, .context = f },
 		{ HTTP_GET, "/later", .complete = later, .gone = count_gone, .context = f },
+		{ HTTP_POST, "/later", .body = take_body, .complete = later, .gone = count_gone, .context = f },
 		{ HTTP_GET, "/big", .complete = big },
 		{ HTTP_GET, "/few", .complete = later, .gone = count_gone, .context = f, .at_once = AT_ONCE },
 		{ HTTP_GET, "/few-big", .complete = big, .at_once = AT_ONCE },
@@ -383,6 +384,64 @@ static void what_is_handled_keeps_its_place(void **state)
 	done_all(raws);
 }
 
+/* The door rests for a moment when all are being served. */
+static void let_the_door_rest(struct fixture *f)
+{
+	f->world.ahead += 50000000;
+	turns(&f->world, 20);
+}
+
+static void check_places_of_who_is_gone(struct fixture *f, struct raw raws[PLACES])
+{
+	connect_all(f, raws, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+	assert_int_equal(f->waiting_count, PLACES);
+	for (int i = 4; i < PLACES; i++) {
+		close(raws[i].fd);
+		raws[i].fd = -1;
+	}
+	let_the_door_rest(f);
+	assert_int_equal(f->gone, 0);
+	expect_hello(f);
+	expect_hello(f);
+	assert_in_range(f->gone, 1, 2);
+	assert_int_equal(totals(f).evicted, f->gone);
+	assert_int_equal(totals(f).open, PLACES - f->gone);
+}
+
+/* What a handler has for a peer that has left is dropped when its place is wanted, not before, and nobody else's. */
+static void who_is_gone_gives_up_its_place(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raws[PLACES];
+
+	check_places_of_who_is_gone(f, raws);
+	for (int i = 0; i < 4; i++) {
+		http_respond_text(f->waiting[i], 200, "text/plain", "at last");
+		raw_expect(&raws[i], "at last");
+	}
+	done_all(raws);
+}
+
+/* Who has said all and waits for the answer looks the same, and has it as long as there is a place. */
+static void who_has_said_all_has_its_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct raw raws[PLACES];
+
+	connect_all(f, raws, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+	raw_done(&raws[0]);
+	for (int i = 1; i < PLACES; i++)
+		assert_int_equal(shutdown(raws[i].fd, SHUT_WR), 0);
+	let_the_door_rest(f);
+	expect_hello(f);
+	assert_int_equal(totals(f).evicted, 1);
+	for (int i = 1; i < PLACES; i++) {
+		http_respond_text(f->waiting[i], 200, "text/plain", "at last");
+		raw_expect(&raws[i], "at last");
+	}
+	done_all(raws);
+}
+
 static void read_some(struct raw *raw)
 {
 	char *to = buffer_reserve(&raw->in, SOME);
@@ -490,6 +549,8 @@ int main(void)
 		TEST(unfinished_heads_have_a_ceiling),
 		TEST(what_has_come_is_served_before_anybody_goes),
 		TEST(what_is_handled_keeps_its_place),
+		cmocka_unit_test_setup_teardown(who_is_gone_gives_up_its_place, setup_direct, teardown),
+		cmocka_unit_test_setup_teardown(who_has_said_all_has_its_answer, setup_direct, teardown),
 		TEST(an_answer_that_nobody_takes_gives_up_its_place),
 		TEST(a_route_has_its_share),
 		TEST(who_holds_a_share_gives_way),
