@@ -15,6 +15,7 @@ enum {
 	GZIP_MIN = 18, /* head and trailer */
 	GZIP_RATIO_MAX = 1032, /* of deflate: 258 bytes are two bits at least */
 	LINGER_S = 6, /* for an idle peer, while the process ends */
+	WAITING_MAX = 256, /* connections not let in yet: all of them are worked on before the next */
 	IDLE_S = 75, /* until a connection without traffic is closed */
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
@@ -649,6 +650,7 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
 		.direct = true,
+		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
 		.origins = { .option = d->origins_option },
 		.declined = on_declined,

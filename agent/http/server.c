@@ -420,6 +420,14 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	return 0;
 }
 
+/* Not at a Unix socket: whoever finds its queue full is refused at once there, and has no second try a second later. */
+static int keep_waiting_few(const struct http_server *s, const struct listening *l)
+{
+	if (!s->options.waiting_max || l->path)
+		return 0;
+	return listen(l->fd, s->options.waiting_max) < 0 ? -errno : 0;
+}
+
 int http_server_listen(struct http_server *s, const char *address, uint16_t *ret_port)
 {
 	struct listening *l = &s->listening[s->addresses];
@@ -430,8 +438,11 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 	failed = listening_open(l, address, s->options.socket_mode);
 	if (failed)
 		return failed;
-	/* It goes with the server, also when the engine fails: then the caller gives up on it. */
+	/* It goes with the server, also when the rest fails: then the caller gives up on it. */
 	s->addresses++;
+	failed = keep_waiting_few(s, l);
+	if (failed)
+		return failed;
 	failed = s->engine_own ? 0 : s->engine->start(s);
 	if (failed)
 		return failed;

@@ -71,6 +71,7 @@ struct http_server_options {
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
+	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that others needed the place of; may be NULL */
 	struct http_origins origins; /* web pages that are let in; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 in place of a handler; `why` is the answer's body. May be

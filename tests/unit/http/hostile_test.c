@@ -4,6 +4,7 @@
  */
 #include "http/server.h"
 
+#include <poll.h>
 #include <unistd.h>
 
 #include "hostile/rows.h"
@@ -18,6 +19,7 @@ struct fixture {
 	struct http_route routes[8];
 	uint16_t port;
 	uint64_t evicted;
+	int waiting_max;
 	struct http_request *waiting[PLACES];
 	size_t waiting_count;
 	unsigned gone;
@@ -78,6 +80,7 @@ static int new_server(struct fixture *f, size_t places)
 		.idle = DURATION_S(1),
 		.priority = LOOP_PROBES,
 		.direct = f->direct,
+		.waiting_max = f->waiting_max,
 		.evicted = &f->evicted };
 	int failed = http_server_new(f->world.loop, &o, f->routes, &f->server);
 
@@ -442,6 +445,31 @@ static void who_has_said_all_has_its_answer(void **state)
 	done_all(raws);
 }
 
+/* Whoever stands there is worked on before anybody who comes now. */
+static void few_wait_where_each_takes_long(void **state)
+{
+	enum { WAITING = 8, MANY = 30 };
+	struct fixture *f = *state;
+	struct sockaddr_in to = { AF_INET, 0, { htonl(INADDR_LOOPBACK) }, { 0 } };
+	struct pollfd peers[MANY];
+	unsigned in = 0;
+
+	f->waiting_max = WAITING;
+	http_server_free(f->server);
+	assert_int_equal(new_server(f, PLACES), 0);
+	to.sin_port = htons(f->port);
+	for (int i = 0; i < MANY; i++) {
+		peers[i] = (struct pollfd){ socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), POLLOUT, 0 };
+		(void)!connect(peers[i].fd, (struct sockaddr *)&to, sizeof to);
+	}
+	poll(peers, MANY, 0);
+	for (int i = 0; i < MANY; i++) {
+		in += (peers[i].revents & POLLOUT) != 0;
+		close(peers[i].fd);
+	}
+	assert_in_range(in, 1, WAITING + 1);
+}
+
 static void read_some(struct raw *raw)
 {
 	char *to = buffer_reserve(&raw->in, SOME);
@@ -551,6 +579,7 @@ int main(void)
 		TEST(what_is_handled_keeps_its_place),
 		cmocka_unit_test_setup_teardown(who_is_gone_gives_up_its_place, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(who_has_said_all_has_its_answer, setup_direct, teardown),
+		TEST(few_wait_where_each_takes_long),
 		TEST(an_answer_that_nobody_takes_gives_up_its_place),
 		TEST(a_route_has_its_share),
 		TEST(who_holds_a_share_gives_way),
