@@ -553,7 +553,9 @@ def on_terminal(words, **env):
 
 def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_server):
     page = fault_server(unix=str(tmp_path / "app.sock"))
-    page.plan(fault.ok(b"# TYPE demo counter\ndemo 4\nmore 5\n", "text/plain; version=0.0.4"))
+    page.plan(lambda handler, request: handler.answer(
+        200, b"# TYPE demo counter\ndemo 4\nmore 5\n" if request.path == "/metrics" else b"}\n",
+        "text/plain; version=0.0.4", {}))
     agent = oxpecker({"metrics": {"collect": {
         "scrape": f"unix:{tmp_path}/app.sock", "other": {"type": "scrape", "target": f"unix:{tmp_path}/none.sock"},
         "garbage": {"type": "scrape", "target": f"unix:{tmp_path}/app.sock", "path": "/no"}}},
