@@ -10,13 +10,13 @@
 #ifndef OXP_AGENT_H
 #define OXP_AGENT_H
 
+#include "admin/conflicts.h"
+#include "admin/destinations.h"
+#include "admin/metrics.h"
 #include "agent_config.h"
 #include "books.h"
-#include "conflicts.h"
-#include "destinations.h"
 #include "health/health.h"
 #include "host.h"
-#include "metrics.h"
 #include "parked.h"
 #include "pipeline/parking.h"
 #include "pipeline/sender.h"

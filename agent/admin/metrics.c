@@ -1,12 +1,12 @@
-#include "metrics.h"
+#include "admin/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
+#include "admin/snapshot.h"
 #include "agent.h"
 #include "http/accept.h"
 #include "proto/gzip.h"
-#include "snapshot.h"
 
 enum {
 	OWN_MAX = 1 << 20, /* of a page: the agent's own numbers; more is answered 500 */

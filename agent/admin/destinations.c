@@ -1,4 +1,4 @@
-#include "destinations.h"
+#include "admin/destinations.h"
 
 #include <stdio.h>
 

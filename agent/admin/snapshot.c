@@ -1,4 +1,4 @@
-#include "snapshot.h"
+#include "admin/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
