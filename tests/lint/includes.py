@@ -39,7 +39,7 @@ KNOW_COMPONENTS = ("agent/agent.c", "agent/registry.c", "agent/registry.h")
 
 
 def folder_of(name):
-    """The row of a file: a folder of agent/, a folder of the top level, or None for what may include everything: agent.c, main.c, admin/ …"""
+    """The row of a file: a folder of agent/ or of the top level, or None for what may include everything."""
     parts = name.split("/")
     if name == "agent/component.h":
         return "component"
