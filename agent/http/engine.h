@@ -1,7 +1,7 @@
 /*
  * What stands between the server and what speaks HTTP for it. For agent/http/ only.
  *
- * server.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
+ * serving.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
  * a `struct http_connection` for each peer and calls, for each request in turn: http_request_begin(),
  * http_request_piece() for what comes of the body, http_request_complete() at its end, http_request_end() when the
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
