@@ -26,6 +26,7 @@
 
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/places.h"
 
 enum {
 	SHARDS_MAX = 8,
