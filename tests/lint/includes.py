@@ -217,10 +217,24 @@ def complaints_of(texts, left_includes=frozenset(), left_circles=()):
     return complaints
 
 
+def table_order(text):
+    """The rows that the table of agent/README.md names, in its order."""
+    table = text[text.index("| where |"):].split("\n\n")[0].splitlines()[2:]
+    paths = [path for line in table for path in re.findall(r"`([\w/.]+)`", line.split("|")[1])]
+    rows = []
+    for path in paths:
+        row = row_of(path if "." in path else path + "/any.c")
+        if row not in rows:
+            rows.append(row)
+    return rows
+
+
 def main():
     names = source.files(".c", ".h", folders=("agent", "collectors", "exporters", "proto"))
     texts = {name: source.read(name) for name in names}
     complaints = complaints_of(texts, LEFT_INCLUDES, LEFT_CIRCLES)
+    if table_order(source.read("agent/README.md")) != list(ROWS):
+        complaints.append("agent/README.md: the table is to have the rows of this program, in their order")
     source.finish(complaints if names else ["no file was found: the reader is broken"])
 
 
