@@ -10,7 +10,7 @@
 #include "cli_ask.h"
 #include "parked_text.h"
 
-enum { DONE, NOT_ALL, NOBODY };
+enum { DONE, NOT_ALL, NOBODY, MORE };
 enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160, SAID_MAX = 300 };
 
 /* Paths of requests. */
@@ -246,22 +246,38 @@ static int read_folder(struct reading *r, const struct ending *e)
 
 /* Commands. */
 
+/* DONE, MORE, or NOT_ALL where the next page would begin no further on than this one: it would be asked for without
+ * end. */
+static int what_follows(const struct cli_parked *c, const json_t *page, long long *after)
+{
+	bool more = json_is_true(json_object_get(page, "more")), further = number(page, "after") > *after;
+
+	*after = number(page, "after");
+	if (more && !further)
+		fprintf(stderr, "oxpecker: what answers at %s comes to no end: it says that there is more, and does "
+				"not go on\n",
+			c->control);
+	return !more ? DONE : further ? MORE : NOT_ALL;
+}
+
 static int list(const struct cli_parked *c)
 {
 	char start[64] = "/parked?after=0";
+	long long after = -1;
+	int result = MORE;
 	struct ending e;
 	json_t *page, *row;
 	size_t i;
 
 	print_head(c);
-	while ((page = ask(c, "GET", start, &e))) {
-		bool more = json_is_true(json_object_get(page, "more"));
+	while (result == MORE && (page = ask(c, "GET", start, &e))) {
 		json_array_foreach(json_object_get(page, "records"), i, row) print_row(c, row);
-		snprintf(start, sizeof start, "/parked?after=%lld", number(page, "after"));
+		result = what_follows(c, page, &after);
+		snprintf(start, sizeof start, "/parked?after=%lld", after);
 		json_decref(page);
-		if (!more)
-			return DONE;
 	}
+	if (result != MORE)
+		return result;
 	return e.status ? NOT_ALL : read_folder(&(struct reading){ .c = c }, &e);
 }
 
@@ -296,9 +312,9 @@ struct tally {
 
 static void add_answer(struct tally *t, const json_t *answer)
 {
-	t->done += number(answer, "replayed") + number(answer, "dropped");
-	t->refused += number(answer, "refused");
-	t->waiting += number(answer, "waiting");
+	t->done = cli_sum(t->done, cli_sum(number(answer, "replayed"), number(answer, "dropped")));
+	t->refused = cli_sum(t->refused, number(answer, "refused"));
+	t->waiting = cli_sum(t->waiting, number(answer, "waiting"));
 	if (!t->error[0])
 		snprintf(t->error, sizeof t->error, "%s", text(answer, "error"));
 }
@@ -307,33 +323,39 @@ static void add_answer(struct tally *t, const json_t *answer)
 static int change_from(const struct cli_parked *c, const char *start, struct tally *t)
 {
 	char next[160];
+	long long after = -1;
+	int result = MORE;
 	struct ending e;
 	json_t *answer;
-	bool more = true;
 
 	snprintf(next, sizeof next, "%s", start);
-	while (more) {
+	while (result == MORE) {
 		answer = ask(c, "POST", next, &e);
 		if (!answer)
 			return e.status ? NOT_ALL : no_agent(c, &e);
 		add_answer(t, answer);
-		more = json_is_true(json_object_get(answer, "more"));
-		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0], number(answer, "after"),
+		result = what_follows(c, answer, &after);
+		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0], after,
 			number(answer, "until"));
 		json_decref(answer);
 	}
-	return DONE;
+	return result;
+}
+
+static long long total(const struct tally *t)
+{
+	return cli_sum(t->done, cli_sum(t->refused, t->waiting));
 }
 
 static int change_one(const struct cli_parked *c, uint64_t id, struct tally *t)
 {
-	long long before = t->done + t->refused + t->waiting;
+	long long before = total(t);
 	char start[64];
 	int result;
 
 	snprintf(start, sizeof start, "/parked/%s?id=%llu", c->words[0], (unsigned long long)id);
 	result = change_from(c, start, t);
-	if (result != DONE || t->done + t->refused + t->waiting > before || t->error[0])
+	if (result != DONE || total(t) > before || t->error[0])
 		return result;
 	fprintf(stderr, "oxpecker: %llu: no such record is parked, or its file's position is not saved yet\n",
 		(unsigned long long)id);

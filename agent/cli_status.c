@@ -34,7 +34,7 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum += number(value, "records");
+	json_object_foreach(reasons, key, value) sum = cli_sum(sum, number(value, "records"));
 	return sum;
 }
 
