@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "http/client.h"
@@ -57,4 +58,11 @@ void cli_ask(const char *method, const char *address, const char *path, struct c
 	http_client_free(client);
 	resolver_free(resolver);
 	loop_free(a->loop);
+}
+
+long long cli_sum(long long a, long long b)
+{
+	long long sum;
+
+	return !__builtin_add_overflow(a, b, &sum) ? sum : a < 0 ? LLONG_MIN : LLONG_MAX;
 }

@@ -67,20 +67,22 @@ static int read_folder(struct reading *r, const struct cli_parked_ending *e)
 static int list(const struct cli_parked_call *c)
 {
 	char start[64] = "/parked?after=0";
+	enum cli_parked_next next = CLI_PARKED_MORE;
 	struct cli_parked_ending e;
+	long long after = -1;
 	json_t *page, *row;
 	size_t i;
 
 	cli_parked_print_head(c->json);
-	while ((page = cli_parked_ask(c, "GET", start, &e))) {
-		bool more = json_is_true(json_object_get(page, "more"));
+	while (next == CLI_PARKED_MORE && (page = cli_parked_ask(c, "GET", start, &e))) {
 		json_array_foreach(json_object_get(page, "records"), i, row) cli_parked_print_row(row, c->json);
-		snprintf(start, sizeof start, "/parked?after=%lld", member_number(page, "after"));
+		next = cli_parked_next(c, page, &after);
+		snprintf(start, sizeof start, "/parked?after=%lld", after);
 		json_decref(page);
-		if (!more)
-			return COMMAND_DONE;
 	}
-	return e.status ? COMMAND_FAILED : read_folder(&(struct reading){ .c = c }, &e);
+	if (next == CLI_PARKED_MORE && !e.status)
+		return read_folder(&(struct reading){ .c = c }, &e);
+	return next == CLI_PARKED_LAST ? COMMAND_DONE : COMMAND_FAILED;
 }
 
 static int show(const struct cli_parked_call *c, uint64_t id)

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/ask.h"
+#include "cli/member.h"
 
 enum { PATH_MAX_BYTES = 1900, SAID_MAX = 300 };
 
@@ -102,4 +103,17 @@ json_t *cli_parked_ask(
 	}
 	buffer_done(&path);
 	return json;
+}
+
+enum cli_parked_next cli_parked_next(const struct cli_parked_call *c, const json_t *page, long long *after)
+{
+	bool more = json_is_true(json_object_get(page, "more")), further = member_number(page, "after") > *after;
+
+	*after = member_number(page, "after");
+	if (more && !further)
+		fprintf(stderr,
+			"oxpecker: what answers at %s comes to no end: it says that there is more, and does not go "
+			"on\n",
+			c->control);
+	return !more ? CLI_PARKED_LAST : further ? CLI_PARKED_MORE : CLI_PARKED_STUCK;
 }

@@ -29,6 +29,10 @@ struct cli_parked_ending {
  * given back; or NULL: nobody answered, or what was answered has been printed. */
 json_t *cli_parked_ask(
 	const struct cli_parked_call *, const char *method, const char *start, struct cli_parked_ending *ret);
+/* Whether something follows a page or a slice, which came behind *after; that moves on. If the next would begin no
+ * further on, it would be asked for without end: that is complained about. */
+enum cli_parked_next { CLI_PARKED_LAST, CLI_PARKED_MORE, CLI_PARKED_STUCK };
+enum cli_parked_next cli_parked_next(const struct cli_parked_call *, const json_t *page, long long *after);
 /* One line on stderr of what is wrong, which may quote a record. */
 void cli_parked_complain(struct bytes what);
 

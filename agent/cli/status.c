@@ -29,7 +29,7 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum += member_number(value, "records");
+	json_object_foreach(reasons, key, value) sum = cli_sum(sum, member_number(value, "records"));
 	return sum;
 }
 
