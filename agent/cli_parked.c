@@ -9,6 +9,7 @@
 #include "base/text.h"
 #include "cli_ask.h"
 #include "parked_text.h"
+#include "state/parked_each.h"
 
 enum { DONE, NOT_ALL, NOBODY };
 enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160, SAID_MAX = 300 };
