@@ -305,7 +305,44 @@ static int start_services(struct agent *a)
 	return failed;
 }
 
-static struct source_options source_options(const struct agent *a, const struct intake *i, enum signal signal)
+/* What a source tells, for its collector. */
+
+static enum park on_refused(void *context, const struct refusal *refusal)
+{
+	struct intake *i = context;
+
+	return parking_park(&i->agent->parking, refusal);
+}
+
+static void on_unspool(void *context, const struct batch_row *rows, size_t count)
+{
+	struct intake *i = context;
+
+	spool_unspool(i->agent, rows, count);
+}
+
+static void on_room(void *context)
+{
+	struct intake *i = context;
+
+	spool_refill(i->agent);
+	if (i->collector && i->type->resume)
+		i->type->resume(i->collector);
+}
+
+static void on_settled(void *context, uint64_t token)
+{
+	struct intake *i = context;
+
+	if (i->type->settled)
+		i->type->settled(i->collector, token);
+}
+
+static const struct source_hooks intake_hooks = {
+	.park = on_refused, .unspool = on_unspool, .refill = on_room, .settled = on_settled
+};
+
+static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
 	return (struct source_options){
 		.name = i->host->name,
@@ -313,8 +350,9 @@ static struct source_options source_options(const struct agent *a, const struct 
 		.rewind = i->type->rewind,
 		.chain = signal == SIGNAL_LOGS ? a->log_steps : NULL,
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
-		.settled = i->type->settled,
-		.resume = i->type->resume,
+		.generation = i->type->rewind == REWIND_NONE ? state_generation_next(a->state) : 0,
+		.hooks = &intake_hooks,
+		.context = i,
 	};
 }
 
@@ -332,7 +370,7 @@ static bool takes_from(const struct outlet *o, const char *collector)
 static void route(struct agent *a, struct source *s, const char *collector)
 {
 	for (struct outlet *o = a->outlets; o; o = o->next)
-		if (o->signal == s->signal && takes_from(o, collector))
+		if (o->signal == s->options.signal && takes_from(o, collector))
 			source_route(s, o->sender);
 }
 
@@ -359,7 +397,7 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 	o->config = c->common;
 	o->signal = place_signals[place];
 	o->host = add_host(a, place, c->name);
-	o->sender = sender_new(&a->pipeline, o->host->name, type, &o->config->limits);
+	o->sender = pipeline_sender(&a->pipeline, o->host->name, type, &o->config->limits);
 	failed = type->create(c->options, o->host, &exporter);
 	if (failed)
 		return failed;
@@ -388,20 +426,16 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	struct books_disk disk[ROUTES_MAX];
 	int failed;
 
-	i->host->source = source_new(&a->pipeline, &o);
-	if (o.rewind == REWIND_NONE)
-		i->host->source->generation = state_generation_next(a->state);
+	i->host->source = pipeline_source(&a->pipeline, &o);
 	route(a, i->host->source, name);
-	if (i->host->source->route_count == 0) {
+	if (source_routes(i->host->source) == 0) {
 		log_error(a->log, i->host->name, "no exporter takes from it: see `from` of %s",
 			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
-	i->host->source->keep = parking_keep;
-	i->host->source->keep_context = &a->parking;
 	failed = spool_restore(a, i->host->source, disk);
-	for (size_t k = 0; k < i->host->source->route_count; k++)
-		open_books(a, i->host->source->routes[k].row, &disk[k]);
+	for (size_t k = 0; k < source_routes(i->host->source); k++)
+		open_books(a, source_row(i->host->source, k), &disk[k]);
 	return failed;
 }
 
@@ -413,6 +447,7 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	while (*at)
 		at = &(*at)->next;
 	*at = i;
+	i->agent = a;
 	i->type = c->type->type;
 	i->host = add_host(a, place, c->name);
 	if (place == PLACE_METRICS) {
@@ -421,11 +456,7 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	} else {
 		failed = add_source(a, i, place, c->name);
 	}
-	if (!failed)
-		failed = i->type->create(c->options, i->host, &i->collector);
-	if (!failed && i->host->source)
-		i->host->source->collector = i->collector;
-	return failed;
+	return failed ? failed : i->type->create(c->options, i->host, &i->collector);
 }
 
 static int add_step(struct agent *a, enum place place, const struct config_component *c)
@@ -962,14 +993,14 @@ uint64_t agent_stop(struct agent *a)
 {
 	uint64_t lost = 0;
 
-	if (a->pipeline.loop) {
+	if (a->pipeline.sender_world.loop) {
 		stop_collectors(a);
 		lane_free(a->cpu); /* what it still holds comes back: bodies are offered, posts go out */
 		a->cpu = NULL;
 		parking_flush(&a->parking); /* before the rows go that it stands in */
 		limit_commits(a, copy_the_rest);
 		lost = pipeline_abandon(&a->pipeline, spool_keep, a);
-		lost -= a->pipeline.lost; /* there may be more by the last commit */
+		lost -= pipeline_lost(&a->pipeline); /* there may be more by the last commit */
 		spool_keep_end(a);
 		parking_flush(&a->parking);
 		if (a->leaving)
@@ -977,7 +1008,7 @@ uint64_t agent_stop(struct agent *a)
 		commit_all(a);
 		lane_free(a->disk);
 		a->disk = NULL;
-		lost += a->unkept + a->pipeline.lost;
+		lost += a->unkept + pipeline_lost(&a->pipeline);
 		parking_done(&a->parking);
 		parked_done(&a->parked);
 		spool_done(a);

@@ -19,7 +19,7 @@
 #include "metrics.h"
 #include "parked.h"
 #include "pipeline/parking.h"
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 #include "series/series.h"
 #include "spool.h"
 #include "status/report.h"
@@ -31,6 +31,7 @@ enum { AGENT_SIGNALS = 6 };
 /* A collector with what it was lent. */
 struct intake {
 	struct intake *next;
+	struct agent *agent;
 	const struct collector_type *type;
 	struct collector *collector;
 	struct host *host;

@@ -155,7 +155,7 @@ bool host_ends(const struct host *h)
 
 enum admit host_offer(struct host *h, struct batch **batch)
 {
-	if (host_ends(h) && h->source->rewind == REWIND_NONE)
+	if (host_ends(h) && h->source->options.rewind == REWIND_NONE)
 		return spool_offer_anyway(h->agent, h->source, batch);
 	return source_offer(h->source, batch);
 }
@@ -237,8 +237,8 @@ void host_positions_commit(struct host *h, void (*done)(void *, int failed), voi
 	struct state_change *change = staged(h);
 	char key[KEY_MAX];
 
-	for (size_t i = 0; i < h->source->route_count; i++) {
-		const struct ledger_row *row = h->source->routes[i].row;
+	for (size_t i = 0; i < source_routes(h->source); i++) {
+		const struct ledger_row *row = source_row(h->source, i);
 		ledger_key(row, key, sizeof key);
 		state_change_ledger(change, key, &row->settled);
 	}

@@ -5,7 +5,7 @@
 #define OXP_HOST_H
 
 #include "component.h"
-#include "pipeline/pipeline.h"
+#include "pipeline/source.h"
 #include "state/state.h"
 #include "status/counters.h"
 

@@ -9,20 +9,13 @@
 #include "http/server.h"
 #include "proto/json_rename.h"
 
-static void on_told(void *context, const struct batch_row *rows, size_t count);
-static enum keep on_refused(void *context, const struct refusal *);
+enum { SLICE = 1 }; /* the token of its batch */
+
 static void on_patience_over(void *context);
 
 void replay_init(struct replay *r, struct agent *a)
 {
 	*r = (struct replay){ .agent = a };
-	r->scratch.live = &r->scratch.own;
-	r->source = source_new(&a->pipeline, &(struct source_options){ .name = "parked", .rewind = REWIND_SAVED });
-	r->source->route_count = 1;
-	r->source->unspool = on_told;
-	r->source->unspool_context = r;
-	r->source->keep = on_refused;
-	r->source->keep_context = r;
 	loop_timer_init(&r->patience, a->loop, on_patience_over, r);
 }
 
@@ -49,14 +42,6 @@ struct ledger_row *replay_row(const struct agent *a, const struct state_parked *
 			      strcmp(row->destination, of->destination) != 0))
 		row = row->next;
 	return row;
-}
-
-static struct sender *find_sender(const struct agent *a, const char *destination)
-{
-	for (const struct outlet *o = a->outlets; o; o = o->next)
-		if (strcmp(o->sender->name, destination) == 0)
-			return o->sender;
-	return NULL;
 }
 
 /* Answering. */
@@ -107,7 +92,7 @@ static void end(struct replay *r)
 static void on_patience_over(void *context)
 {
 	struct replay *r = context;
-	const struct sender *s = r->source->routes[0].sender;
+	const struct sender *s = r->sender;
 	char error[REPLAY_ERROR_MAX];
 	size_t sent = r->count - (refused(r) - r->skipped);
 
@@ -161,13 +146,13 @@ static void on_written(void *context, int failed)
 	end(r);
 }
 
-static void on_told(void *context, const struct batch_row *rows, size_t count)
+static void on_settled(void *context, uint64_t token)
 {
 	struct replay *r = context;
 	struct state_change *change = state_change_new();
 	struct ledger_amount sum = sum_of(r, true);
 
-	(void)rows, (void)count; /* one, that stands for the slice */
+	OXP_ASSERT(token == SLICE);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct replay_part *part = &r->parts[i];
 		if (part->reason)
@@ -188,14 +173,14 @@ static void note_error(struct replay *r, uint64_t id, const char *why)
 }
 
 /* It is on disk as it is: nothing to keep. */
-static enum keep on_refused(void *context, const struct refusal *refusal)
+static enum park on_refused(void *context, const struct refusal *refusal)
 {
 	struct replay *r = context;
 	struct replay_part *part = &r->parts[refusal->item];
 
 	part->reason = oxp_strdup(refusal->reason);
 	note_error(r, part->id, refusal->reason);
-	return KEEP_AS_IT_IS;
+	return PARK_AS_IT_IS;
 }
 
 /* The beginning of one. */
@@ -285,25 +270,38 @@ static struct batch *batch_of(struct replay *r, const struct state_parked_page *
 	return NULL;
 }
 
+static const struct source_hooks hooks = { .park = on_refused, .settled = on_settled };
+
+/* The slice before has settled: its source has nothing left. */
 static void send_again(struct replay *r, const struct state_parked *first, struct sender *sender, struct batch **batch)
 {
 	r->row = replay_row(r->agent, first);
 	r->placed = first->placed;
 	snprintf(r->key, sizeof r->key, "%s %s %s", first->signal, first->source, first->destination);
-	r->source->signal = batch_signal(*batch);
-	r->source->routes[0] = (struct route){ .sender = sender, .row = &r->scratch };
+	pipeline_source_free(&r->agent->pipeline, r->source);
+	r->source = pipeline_source(&r->agent->pipeline,
+		&(struct source_options){ .name = "parked",
+			.signal = batch_signal(*batch),
+			.rewind = REWIND_SAVED,
+			.hooks = &hooks,
+			.context = r,
+			.uncounted = true });
+	r->sender = sender;
+	source_route(r->source, sender);
 	move_live(r, true, LEDGER_PARKED, LEDGER_HELD);
 	loop_timer_set(&r->patience, DURATION_S(REPLAY_PATIENCE_S));
-	batch_row_add(*batch, 0, 0);
+	batch_token(*batch, SLICE);
 	source_restore(r->source, 0, batch);
 }
 
 static void on_read(void *context, const struct state_parked_page *page)
 {
 	struct replay *r = context;
-	struct sender *sender = page->count ? find_sender(r->agent, page->records[0].destination) : NULL;
+	struct sender *sender = NULL;
 	struct batch *batch = NULL;
 
+	if (page->count)
+		sender = pipeline_find_sender(&r->agent->pipeline, page->records[0].destination);
 	if (!r->until)
 		r->until = page->last;
 	if (page->failed)

@@ -3,10 +3,11 @@
  *
  *   slice read → one batch of a source of its own → sender → told → one change: delivered rows go, refused ones stay
  *
- * The batch is no collector's: its delivery holds up no position. In the books a record is held while it is on its way;
- * the saved row of a file is moved in the change that deletes the parked row. Killed before that, a record is parked as
- * it was, and has reached a destination that knows its id. One slice at a time; a destination that does not answer
- * keeps it waiting, and whoever asked is told so after REPLAY_PATIENCE_S.
+ * The batch is no collector's: its delivery holds up no position, and the replay keeps the books itself. There a record
+ * is held while it is on its way; the saved row of a file is moved in the change that deletes the parked row. If a kill
+ * comes before that change, the record is parked as it was, and the destination that has it already knows its id. One
+ * slice at a time; a destination that does not answer keeps it waiting, and whoever asked is told so after
+ * REPLAY_PATIENCE_S.
  */
 #ifndef OXP_REPLAY_H
 #define OXP_REPLAY_H
@@ -38,8 +39,8 @@ struct replay {
 	struct http_request *request; /* NULL: nobody waits */
 	struct replay_order order;
 	bool busy;
-	struct source *source;
-	struct ledger_row scratch; /* that source's counts: nobody reads them */
+	struct source *source; /* of the last slice that was sent; NULL: none was */
+	const struct sender *sender; /* that it went to */
 	struct ledger_row *row; /* of the records; NULL when the configuration has no such way any more */
 	char key[STATE_KEY_MAX];
 	bool placed;

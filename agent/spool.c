@@ -57,13 +57,13 @@ static void stage(struct staged *g, const struct batch_item *item)
 }
 
 /* What is left of a send. */
-static struct staged *staged_of(const struct send *d)
+static struct staged *staged_of(const struct send *send)
 {
-	struct staged *g = staged_new(d->left);
+	struct staged *g = staged_new(send->left);
 
-	for (size_t i = send_first(d); i < send_end(d); i++)
-		if (send_wants(d, i))
-			stage(g, batch_item(d->delivery->batch, i));
+	for (size_t i = send_first(send); i < send_end(send); i++)
+		if (send_wants(send, i))
+			stage(g, batch_item(send->delivery->batch, i));
 	return g;
 }
 
@@ -128,7 +128,7 @@ static void know_rows(struct ledger_row *row, uint64_t up_to)
 /* It is nowhere but here. Once the pipeline has ended nobody comes for it. */
 static void take_without_rows(struct source *s, struct batch **batch)
 {
-	if (!s->pipeline->abandoned) {
+	if (!s->abandoned) {
 		source_take(s, batch);
 		return;
 	}
@@ -142,10 +142,10 @@ static void on_offer_kept(void *context, int failed)
 	struct kept_offer *o = context;
 	struct source *s = o->source;
 
-	s->waiting--;
+	source_waited(s);
 	for (size_t i = 0; i < o->row_count && !failed; i++) {
 		batch_row_add(o->batch, o->rows[i].route, o->rows[i].id);
-		know_rows(s->routes[o->rows[i].route].row, o->rows[i].id + 1);
+		know_rows(source_row(s, o->rows[i].route), o->rows[i].id + 1);
 	}
 	if (failed && o->done)
 		batch_free(o->batch);
@@ -154,7 +154,7 @@ static void on_offer_kept(void *context, int failed)
 	else
 		source_take(s, &o->batch);
 	free(o->staged);
-	budget_give(&s->pipeline->budget, s->signal, o->charged);
+	budget_give(s->world->budget, s->options.signal, o->charged);
 	if (o->done)
 		o->done(o->context, failed);
 	free(o->rows);
@@ -172,15 +172,15 @@ static void commit_offer(struct kept_offer *o)
 	for (size_t i = 0; i < b->count; i++)
 		stage(o->staged, batch_item(b, i));
 	rows = rows_of(o->staged);
-	o->row_count = rows * o->source->route_count;
+	o->row_count = rows * source_routes(o->source);
 	o->rows = oxp_new(o->row_count * sizeof *o->rows);
 	for (size_t i = 0; i < o->row_count; i++)
 		o->rows[i].route = i / rows;
-	for (size_t i = 0; i < o->source->route_count; i++) {
-		ledger_key(o->source->routes[i].row, key, sizeof key);
+	for (size_t i = 0; i < source_routes(o->source); i++) {
+		ledger_key(source_row(o->source, i), key, sizeof key);
 		add_rows(change, key, o->staged, o->rows + i * rows);
 	}
-	o->source->waiting++;
+	source_wait(o->source);
 	state_commit(o->agent->state, &change, on_offer_kept, o);
 }
 
@@ -191,11 +191,11 @@ enum admit spool_offer(
 	struct kept_offer *o;
 	enum admit admit;
 
-	if (!budget_take(&s->pipeline->budget, s->signal, cost))
+	if (!budget_take(s->world->budget, s->options.signal, cost))
 		return ADMIT_FULL;
 	admit = source_prepare(s, batch);
 	if (admit != ADMIT_TAKEN || batch_items(*batch) == 0)
-		budget_give(&s->pipeline->budget, s->signal, cost);
+		budget_give(s->world->budget, s->options.signal, cost);
 	if (admit != ADMIT_TAKEN)
 		return admit;
 	if (batch_items(*batch) == 0) {
@@ -216,14 +216,6 @@ enum admit spool_offer(
 enum admit spool_offer_anyway(struct agent *a, struct source *s, struct batch **batch)
 {
 	return spool_offer(a, s, batch, NULL, NULL);
-}
-
-static bool has_rows(const struct delivery *d, size_t route)
-{
-	for (size_t i = 0; i < d->row_count; i++)
-		if (d->rows[i].route == route)
-			return true;
-	return false;
 }
 
 /* What may be on its way to the disk at a time. */
@@ -270,7 +262,7 @@ struct saving {
 
 /* The books know of the rows up to there; of all while some are on their way, and when the end has begun to write what
  * is left (spool_keep()). */
-static void know_saved(const struct agent *a, struct route *route, uint64_t up_to)
+static void know_saved(const struct agent *a, const struct route *route, uint64_t up_to)
 {
 	bool all = route->saving > 0 || a->phase == AGENT_ENDING;
 
@@ -281,54 +273,49 @@ static void on_saved(void *context, int failed)
 {
 	struct saving *v = context;
 	struct agent *a = v->agent;
-	struct delivery *d = v->delivery;
-	struct route *route = &d->source->routes[v->route];
+	struct delivery *delivery = v->delivery;
+	const struct route *route = &delivery->of->routes[v->route];
 
-	route->saving--;
-	d->parts[v->route].saving = false;
+	delivery_saved(delivery, v->route, v->rows, failed ? 0 : v->row_count);
 	a->spooling -= v->bytes;
 	know_saved(a, route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
-	if (!failed)
-		delivery_rows_add(d, v->rows, v->row_count);
-	else if (a->phase == AGENT_ENDING)
+	if (failed && a->phase == AGENT_ENDING)
 		lose(a, failed, v->records);
-	else if (!a->unsaved)
+	else if (failed && !a->unsaved)
 		log_warn(a->log, "spool", "what is not delivered yet could not be kept on disk: %s; trying at the end",
 			strerror(-failed));
 	a->unsaved = a->unsaved || failed;
 	batch_unkeep(v->batch);
 	free_staged(v->staged);
-	delivery_settled(d, v->route);
+	delivery_settled(delivery, v->route);
 	free(v->rows);
 	free(v);
 	spool_save(a);
 }
 
-static struct saving *saving_new(struct agent *a, const struct send *d)
+static struct saving *saving_new(struct agent *a, const struct send *send)
 {
 	struct saving *v = oxp_new(sizeof *v);
 
 	*v = (struct saving){
-		.agent = a, .delivery = d->delivery, .route = d->route, .batch = batch_keep(d->delivery->batch)
+		.agent = a, .delivery = send->delivery, .route = send->route, .batch = batch_keep(send->delivery->batch)
 	};
 	v->last = &v->staged;
-	v->delivery->parts[v->route].saving = true;
-	v->delivery->source->routes[v->route].saving++;
-	delivery_split(v->delivery, v->route);
+	delivery_save(v->delivery, v->route);
 	return v;
 }
 
 static void save_end(struct agent *a)
 {
 	struct saving *v = a->saving;
-	struct route *route;
+	const struct route *route;
 	char key[STATE_KEY_MAX];
 	size_t at = 0;
 
 	a->saving = NULL;
 	if (!v)
 		return;
-	route = &v->delivery->source->routes[v->route];
+	route = &v->delivery->of->routes[v->route];
 	for (const struct staged *g = v->staged; g; g = g->next)
 		v->row_count += rows_of(g);
 	v->rows = oxp_new(v->row_count * sizeof *v->rows);
@@ -344,26 +331,26 @@ static void save_end(struct agent *a)
 }
 
 /* Pieces of a delivery for a route stand one behind the other. */
-static void save_send(void *context, const struct send *d)
+static void save_send(void *context, const struct send *send)
 {
 	struct agent *a = context;
-	const struct delivery *of = d->delivery;
-	bool more = a->saving && a->saving->delivery == of && a->saving->route == d->route;
+	const struct delivery *delivery = send->delivery;
+	bool more = a->saving && a->saving->delivery == delivery && a->saving->route == send->route;
 	struct staged *g;
 
-	if (of->source->rewind != REWIND_NONE || has_rows(of, d->route))
+	if (delivery->of->rewind != REWIND_NONE || delivery_has_rows(delivery, send->route))
 		return;
 	if (!more)
 		save_end(a);
-	if (!more && (of->parts[d->route].saving || a->spooling >= spooling_most(a)))
+	if (!more && (delivery_is_saving(delivery, send->route) || a->spooling >= spooling_most(a)))
 		return;
 	if (!a->saving)
-		a->saving = saving_new(a, d);
-	g = staged_of(d);
+		a->saving = saving_new(a, send);
+	g = staged_of(send);
 	*a->saving->last = g;
 	a->saving->last = &g->next;
-	a->saving->bytes += staged_size(d->left) + CHANGE_BYTES;
-	a->saving->records += send_left(d).records;
+	a->saving->bytes += staged_size(send->left) + CHANGE_BYTES;
+	a->saving->records += send_left(send).records;
 }
 
 void spool_save(struct agent *a)
@@ -416,15 +403,15 @@ void spool_keep_end(struct agent *a)
 	state_commit(a->state, &k->change, on_kept, k);
 }
 
-static struct keeping *keeping_new(struct agent *a, const struct send *d)
+static struct keeping *keeping_new(struct agent *a, const struct send *send)
 {
-	const struct delivery *of = d->delivery;
+	const struct delivery *delivery = send->delivery;
 	struct keeping *k = oxp_new(sizeof *k);
 
-	*k = (struct keeping){ .agent = a, .delivery = of, .route = d->route, .change = state_change_new() };
-	for (size_t i = 0; i < of->row_count; i++)
-		if (of->rows[i].route == d->route)
-			state_change_unspool(k->change, of->rows[i].id);
+	*k = (struct keeping){ .agent = a, .delivery = delivery, .route = send->route, .change = state_change_new() };
+	for (size_t i = 0; i < delivery->row_count; i++)
+		if (delivery->rows[i].route == send->route)
+			state_change_unspool(k->change, delivery->rows[i].id);
 	return k;
 }
 
@@ -436,38 +423,38 @@ static void make_room(struct agent *a, size_t more)
 }
 
 /* What is left of a send, as rows of the change. */
-static void keep_part(struct keeping *k, const struct send *d)
+static void keep_part(struct keeping *k, const struct send *send)
 {
-	struct staged *g = staged_of(d);
+	struct staged *g = staged_of(send);
 	char key[STATE_KEY_MAX];
 
 	g->next = k->staged;
 	k->staged = g;
-	ledger_key(d->delivery->source->routes[d->route].row, key, sizeof key);
+	ledger_key(send->delivery->of->routes[send->route].row, key, sizeof key);
 	add_rows(k->change, key, g, NULL);
 }
 
 /* Parts of a delivery for a route stand one behind the other in their sender's queue. */
-bool spool_keep(void *agent, const struct send *d)
+bool spool_keep(void *agent, const struct send *send)
 {
 	struct agent *a = agent;
-	const struct delivery *of = d->delivery;
-	bool on_disk = has_rows(of, d->route);
-	size_t bytes = staged_size(d->left) + CHANGE_BYTES;
+	const struct delivery *delivery = send->delivery;
+	bool on_disk = delivery_has_rows(delivery, send->route);
+	size_t bytes = staged_size(send->left) + CHANGE_BYTES;
 
-	if (of->parts[d->route].saving)
+	if (delivery_is_saving(delivery, send->route))
 		return true; /* ahead of the last commit */
-	if (a->keeping && (a->keeping->delivery != of || a->keeping->route != d->route))
+	if (a->keeping && (a->keeping->delivery != delivery || a->keeping->route != send->route))
 		spool_keep_end(a);
-	if (on_disk && d->left == of->batch->count)
+	if (on_disk && send->left == delivery->batch->count)
 		return true; /* its rows stay as they are */
 	make_room(a, bytes);
 	if (!a->keeping)
-		a->keeping = keeping_new(a, d);
-	keep_part(a->keeping, d);
+		a->keeping = keeping_new(a, send);
+	keep_part(a->keeping, send);
 	a->keeping->bytes += bytes;
-	a->keeping->records += on_disk ? 0 : send_left(d).records;
-	know_rows(of->source->routes[d->route].row, UINT64_MAX);
+	a->keeping->records += on_disk ? 0 : send_left(send).records;
+	know_rows(delivery->of->routes[send->route].row, UINT64_MAX);
 	return true;
 }
 
@@ -540,8 +527,8 @@ static void send_open(struct source *s, size_t route, struct batch **open)
 /* Rows of small requests are one batch again, as they were before. */
 static void gather(struct source *s, size_t route, struct batch **open, struct batch *more)
 {
-	if (*open && (*open)->size + more->size <= s->limits.bytes &&
-		(*open)->records + more->records <= s->limits.records && batch_merge(*open, &more) == 0)
+	if (*open && (*open)->size + more->size <= s->options.limits.bytes &&
+		(*open)->records + more->records <= s->options.limits.records && batch_merge(*open, &more) == 0)
 		return;
 	send_open(s, route, open);
 	*open = more;
@@ -585,7 +572,7 @@ void spool_damaged(void *agent, const char *key, uint64_t id, const struct ledge
 	log_error(a->log, "spool", "a row of %llu records for \"%s\" is damaged: it is set aside and not sent",
 		(unsigned long long)amount->records, key);
 	if (r && id <= r->until)
-		ledger_move(r->source->routes[r->route].row->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
+		ledger_move(source_row(r->source, r->route)->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
 }
 
 static void ask_for_row(struct refill *r);
@@ -632,7 +619,8 @@ static void refill_later(struct agent *a, const struct restore *from, const char
 		.until = from->until };
 	snprintf(r->key, sizeof r->key, "%s", key);
 	a->refills = r;
-	log_info(a->log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
+	log_info(a->log, from->source->options.name,
+		"not all of the spool fits in memory: the rest comes as it is sent");
 }
 
 /* Rows whose records have settled, on their way out of the spool. */
@@ -657,10 +645,8 @@ void spool_done(struct agent *a)
 	}
 }
 
-static void refill(void *context)
+void spool_refill(struct agent *a)
 {
-	struct agent *a = context;
-
 	for (struct refill *r = a->refills; r; r = r->next)
 		ask_for_row(r);
 }
@@ -711,19 +697,19 @@ void spool_leave(void *agent)
 		all = l->next;
 		leave(l);
 	}
-	refill(a); /* the same moment may have failed it, too */
+	spool_refill(a); /* the same moment may have failed it, too */
 }
 
-static void unspool(void *context, const struct batch_row *rows, size_t count)
+void spool_unspool(struct agent *a, const struct batch_row *rows, size_t count)
 {
 	struct leaving *l = oxp_new(sizeof *l + count * sizeof l->ids[0]);
 
-	l->agent = context;
+	l->agent = a;
 	l->count = count;
 	for (size_t i = 0; i < count; i++)
 		l->ids[i] = rows[i].id;
 	leave(l);
-	refill(context);
+	spool_refill(a);
 }
 
 int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk)
@@ -732,14 +718,11 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 	uint64_t damaged;
 	int failed = 0;
 
-	s->unspool = unspool;
-	s->refill = refill;
-	s->unspool_context = a;
-	for (size_t i = 0; i < s->route_count && !failed; i++) {
+	for (size_t i = 0; i < source_routes(s) && !failed; i++) {
 		struct restore r = { .source = s,
 			.route = i,
-			.counted_to = books_spooled_to(a->state, s->routes[i].row) };
-		ledger_key(s->routes[i].row, key, sizeof key);
+			.counted_to = books_spooled_to(a->state, source_row(s, i)) };
+		ledger_key(source_row(s, i), key, sizeof key);
 		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
 		ret_disk[i] = (struct books_disk){
 			.spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1
@@ -748,7 +731,7 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 		if (r.full)
 			refill_later(a, &r, key);
 		if (damaged)
-			log_error(a->log, s->name,
+			log_error(a->log, s->options.name,
 				"%llu rows of the spool are damaged: they are set aside and not sent",
 				(unsigned long long)damaged);
 	}

@@ -11,7 +11,7 @@
 #ifndef OXP_SPOOL_H
 #define OXP_SPOOL_H
 
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 struct agent;
 struct books_disk;
@@ -28,6 +28,9 @@ void spool_save(struct agent *);
  * that takes has a ceiling: beyond it the loop turns until the disk has it. */
 bool spool_keep(void *agent, const struct send *);
 void spool_keep_end(struct agent *); /* behind the last spool_keep() */
+/* As source_hooks.unspool and .refill. */
+void spool_unspool(struct agent *, const struct batch_row *, size_t count);
+void spool_refill(struct agent *);
 /* Brings back what the last run left for this source. What finds no room in memory comes as rows before it go. Answers
  * what is in the spool in all, by route. Before the books are opened. */
 int spool_restore(struct agent *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
