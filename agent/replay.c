@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent.h"
 #include "base/text.h"
+#include "core.h"
 #include "http/server.h"
 #include "proto/json_rename.h"
 
@@ -13,10 +13,10 @@ enum { SLICE = 1 }; /* the token of its batch */
 
 static void on_patience_over(void *context);
 
-void replay_init(struct replay *r, struct agent *a)
+void replay_init(struct replay *r, struct core *core, struct pipeline *pipeline)
 {
-	*r = (struct replay){ .agent = a };
-	loop_timer_init(&r->patience, a->loop, on_patience_over, r);
+	*r = (struct replay){ .core = core, .pipeline = pipeline };
+	loop_timer_init(&r->patience, core->loop, on_patience_over, r);
 }
 
 static void forget_parts(struct replay *r)
@@ -34,9 +34,9 @@ void replay_done(struct replay *r)
 	loop_timer_done(&r->patience);
 }
 
-struct ledger_row *replay_row(const struct agent *a, const struct state_parked *of)
+struct ledger_row *replay_row(const struct ledger *ledger, const struct state_parked *of)
 {
-	struct ledger_row *row = a->ledger.rows;
+	struct ledger_row *row = ledger->rows;
 
 	while (row && (strcmp(row->signal, of->signal) != 0 || strcmp(row->source, of->source) != 0 ||
 			      strcmp(row->destination, of->destination) != 0))
@@ -163,7 +163,7 @@ static void on_settled(void *context, uint64_t token)
 	if (r->placed)
 		state_change_move(change, r->key, &sum, LEDGER_PARKED, LEDGER_DELIVERED);
 	move_settled(r, LEDGER_PARKED, LEDGER_DELIVERED);
-	state_commit(r->agent->state, &change, on_written, r);
+	state_commit(r->core->state, &change, on_written, r);
 }
 
 static void note_error(struct replay *r, uint64_t id, const char *why)
@@ -255,7 +255,7 @@ static bool add_record(struct replay *r, struct batch *batch, const struct state
 static struct batch *batch_of(struct replay *r, const struct state_parked_page *page)
 {
 	enum signal signal = strcmp(page->records[0].signal, "traces") == 0 ? SIGNAL_TRACES : SIGNAL_LOGS;
-	struct batch *batch = batch_new(&r->agent->pipeline.budget, signal);
+	struct batch *batch = batch_new(&r->pipeline->budget, signal);
 	size_t i = 0;
 
 	while (batch && i < page->count && add_record(r, batch, &page->records[i]))
@@ -275,11 +275,11 @@ static const struct source_hooks hooks = { .park = on_refused, .settled = on_set
 /* The slice before has settled: its source has nothing left. */
 static void send_again(struct replay *r, const struct state_parked *first, struct sender *sender, struct batch **batch)
 {
-	r->row = replay_row(r->agent, first);
+	r->row = replay_row(&r->core->ledger, first);
 	r->placed = first->placed;
 	snprintf(r->key, sizeof r->key, "%s %s %s", first->signal, first->source, first->destination);
-	pipeline_source_free(&r->agent->pipeline, r->source);
-	r->source = pipeline_source(&r->agent->pipeline,
+	pipeline_source_free(r->pipeline, r->source);
+	r->source = pipeline_source(r->pipeline,
 		&(struct source_options){ .name = "parked",
 			.signal = batch_signal(*batch),
 			.rewind = REWIND_SAVED,
@@ -301,7 +301,7 @@ static void on_read(void *context, const struct state_parked_page *page)
 	struct batch *batch = NULL;
 
 	if (page->count)
-		sender = pipeline_find_sender(&r->agent->pipeline, page->records[0].destination);
+		sender = pipeline_find_sender(r->pipeline, page->records[0].destination);
 	if (!r->until)
 		r->until = page->last;
 	if (page->failed)
@@ -309,7 +309,7 @@ static void on_read(void *context, const struct state_parked_page *page)
 	else if (page->count && !sender)
 		snprintf(r->error, sizeof r->error, "no exporter is called %s in this configuration",
 			page->records[0].destination);
-	else if (r->agent->phase != AGENT_RUNNING)
+	else if (r->core->phase != AGENT_RUNNING)
 		snprintf(r->error, sizeof r->error, "the agent is ending");
 	else if (page->count)
 		batch = batch_of(r, page);
@@ -332,5 +332,5 @@ void replay_begin(struct replay *r, struct http_request *request, const struct r
 	r->after = order->query.after;
 	r->until = order->query.until;
 	r->more = false;
-	state_parked_read(r->agent->state, &r->order.query, on_read, r);
+	state_parked_read(r->core->state, &r->order.query, on_read, r);
 }
