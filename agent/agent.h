@@ -21,8 +21,8 @@
 #include "host.h"
 #include "intake.h"
 #include "outlet.h"
-#include "parked.h"
-#include "pipeline/parking.h"
+#include "parked/parked.h"
+#include "parked/parking.h"
 #include "pipeline/pipeline.h"
 #include "spool.h"
 

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "host.h"
-#include "pipeline/parking.h"
+#include "parked/parking.h"
 #include "spool.h"
 
 struct intake *intake_new(struct intakes *all, const struct collector_type *type, struct host *host)

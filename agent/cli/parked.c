@@ -8,7 +8,7 @@
 
 #include "base/text.h"
 #include "cli/ask.h"
-#include "parked_text.h"
+#include "parked/parked_text.h"
 #include "state/parked_each.h"
 
 enum { DONE, NOT_ALL, NOBODY };

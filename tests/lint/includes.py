@@ -19,7 +19,8 @@ MAY = {
     "health": ["component", "status", "config", "http", "loop", "proto", *GROUND],
     "state": ["component", "health", "status", "config", "http", "loop", "proto", *GROUND],
     "series": ["component", "state", "health", "status", "config", "http", "loop", "proto", *GROUND],
-    "pipeline": ["component", "series", "state", "health", "status", "config", "http", "loop", "proto", *GROUND],
+    "pipeline": ["component", "series", "status", "config", "http", "loop", "proto", *GROUND],
+    "parked": ["core", "component", "pipeline", "state", "status", "http", "loop", "proto", *GROUND],
     "store": ["proto", "loop", *GROUND],
     "component": GROUND,
     "collectors": ["component", "series", "option", "http", "loop", "proto", *GROUND],
@@ -49,8 +50,8 @@ def folder_of(name):
 
 
 def target_of(included):
-    if included == "component.h":
-        return "component"
+    if included in ("component.h", "core.h"):
+        return included[:-2]
     if included == "config/option.h":
         return "option"
     if included.endswith(".pb-c.h"):

@@ -1,4 +1,4 @@
-#include "replay.h"
+#include "parked/replay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,7 +6,6 @@
 
 #include "base/text.h"
 #include "core.h"
-#include "http/server.h"
 #include "proto/json_rename.h"
 
 enum { SLICE = 1 }; /* the token of its batch */
@@ -59,27 +58,18 @@ static size_t refused(const struct replay *r)
 static void answer(struct replay *r, size_t waiting, const char *error)
 {
 	size_t bad = refused(r), all = r->count + r->skipped;
-	struct buffer out;
-	int failed;
+	void (*done)(void *, const struct replay_result *) = r->done;
 
 	loop_timer_clear(&r->patience);
-	if (!r->request)
-		return;
-	buffer_init(&out, 64 << 10);
-	failed = buffer_printf(&out,
-		"{\"replayed\":%zu,\"refused\":%zu,\"waiting\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s,"
-		"\"error\":",
-		all - bad - waiting, bad, waiting, (unsigned long long)r->after, (unsigned long long)r->until,
-		r->more ? "true" : "false");
-	failed = failed ? failed : json_string_append(&out, error, strlen(error));
-	failed = failed ? failed : buffer_text(&out, "}\n");
-	if (failed)
-		http_respond_text(r->request, 500, "text/plain", "out of memory\n");
-	else
-		http_respond(r->request,
-			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
-	r->request = NULL;
-	buffer_done(&out);
+	r->done = NULL;
+	if (done)
+		done(r->context, &(struct replay_result){ .replayed = all - bad - waiting,
+					 .refused = bad,
+					 .waiting = waiting,
+					 .after = r->after,
+					 .until = r->until,
+					 .more = r->more,
+					 .error = error });
 }
 
 static void end(struct replay *r)
@@ -319,11 +309,13 @@ static void on_read(void *context, const struct state_parked_page *page)
 		end(r);
 }
 
-void replay_begin(struct replay *r, struct http_request *request, const struct replay_order *order)
+void replay_begin(struct replay *r, const struct replay_order *order,
+	void (*done)(void *, const struct replay_result *), void *context)
 {
 	OXP_ASSERT(!r->busy);
 	r->busy = true;
-	r->request = request;
+	r->done = done;
+	r->context = context;
 	r->order = *order;
 	if (order->query.destination)
 		r->order.query.destination = r->order.destination;

@@ -1,4 +1,4 @@
-#include "pipeline/parking.h"
+#include "parked/parking.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -19,14 +19,6 @@
 enum { REPLAY_MAX = 64, REPLAY_PATIENCE_S = 20, REPLAY_NAME_MAX = 256, REPLAY_ERROR_MAX = 320 };
 
 struct core;
-struct http_request;
-
-struct replay_part {
-	uint64_t id;
-	uint32_t tries;
-	struct ledger_amount amount;
-	char *reason; /* of being refused again; NULL: it was taken */
-};
 
 struct replay_order {
 	struct state_parked_query query; /* its destination points to `destination`, or is NULL */
@@ -34,18 +26,31 @@ struct replay_order {
 	char from[REPLAY_NAME_MAX], to[REPLAY_NAME_MAX]; /* of a rename; "" for none */
 };
 
+struct replay_result {
+	size_t replayed, refused, waiting; /* of the slice; `waiting` are still on their way */
+	uint64_t after, until; /* how far it came, and where to */
+	bool more; /* there is another slice */
+	const char *error; /* "" for none */
+};
+
 struct replay {
 	struct core *core;
 	struct pipeline *pipeline;
-	struct http_request *request; /* NULL: nobody waits */
 	struct replay_order order;
+	void (*done)(void *, const struct replay_result *); /* NULL: it was called */
+	void *context;
 	bool busy;
 	struct source *source; /* of the last slice that was sent; NULL: none was */
 	const struct sender *sender; /* that it went to */
 	struct ledger_row *row; /* of the records; NULL when the configuration has no such way any more */
 	char key[STATE_KEY_MAX];
 	bool placed;
-	struct replay_part parts[REPLAY_MAX];
+	struct replay_part {
+		uint64_t id;
+		uint32_t tries;
+		struct ledger_amount amount;
+		char *reason; /* of being refused again; NULL: it was taken */
+	} parts[REPLAY_MAX];
 	size_t count, skipped;
 	uint64_t after, until;
 	bool more;
@@ -55,8 +60,10 @@ struct replay {
 
 void replay_init(struct replay *, struct core *, struct pipeline *);
 void replay_done(struct replay *);
-/* Begins the slice that `order` names; the request is answered from a later callback. Not while busy. */
-void replay_begin(struct replay *, struct http_request *, const struct replay_order *);
+/* Begins the slice that `order` names. done() is called once, from a later callback: at its end, or before that if it
+ * takes too long. Not while busy. */
+void replay_begin(struct replay *, const struct replay_order *, void (*done)(void *, const struct replay_result *),
+	void *context);
 /* The row of the ledger, or NULL: none is made. */
 struct ledger_row *replay_row(const struct ledger *, const struct state_parked *);
 

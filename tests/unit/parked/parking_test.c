@@ -4,7 +4,7 @@
  */
 #include "unit/state/folder.h"
 
-#include "pipeline/parking.h"
+#include "parked/parking.h"
 #include "pipeline/pipeline.h"
 
 enum { KIB = 1 << 10, LARGE = 600 * KIB };
