@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "books.h"
+#include "spool/books.h"
 #include "pipeline/sender.h"
 #include "registry.h"
 #include "state/state.h"
@@ -82,7 +82,7 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
-	failed = spool_restore(a, s, disk);
+	failed = spool_restore(&a->spool, s, disk);
 	for (size_t k = 0; k < source_routes(s); k++)
 		open_books(a, source_row(s, k), &disk[k]);
 	return failed;

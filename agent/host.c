@@ -8,7 +8,7 @@
 #include "agent_config.h"
 #include "pipeline/pipeline.h"
 #include "series/series.h"
-#include "spool.h"
+#include "spool/spool.h"
 #include "state/state.h"
 
 enum { LABELS_MAX = 300, KEY_MAX = 256 };
@@ -162,13 +162,13 @@ bool host_ends(const struct host *h)
 enum admit host_offer(struct host *h, struct batch **batch)
 {
 	if (host_ends(h) && h->source->options.rewind == REWIND_NONE)
-		return spool_offer_anyway(h->from->agent, h->source, batch);
+		return spool_offer_anyway(h->from->spool, h->source, batch);
 	return source_offer(h->source, batch);
 }
 
 enum admit host_offer_kept(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return spool_offer(h->from->agent, h->source, batch, done, context);
+	return spool_offer(h->from->spool, h->source, batch, done, context);
 }
 
 void host_lost(struct host *h, uint64_t records, uint64_t bytes)

@@ -5,7 +5,7 @@
 
 #include "host.h"
 #include "parked/parking.h"
-#include "spool.h"
+#include "spool/spool.h"
 
 struct intake *intake_new(struct intakes *all, const struct collector_type *type, struct host *host)
 {
@@ -33,14 +33,14 @@ static void on_unspool(void *context, const struct batch_row *rows, size_t count
 {
 	struct intake *i = context;
 
-	spool_unspool(i->from->agent, rows, count);
+	spool_unspool(i->from->spool, rows, count);
 }
 
 static void on_room(void *context)
 {
 	struct intake *i = context;
 
-	spool_refill(i->from->agent);
+	spool_refill(i->from->spool);
 	if (i->collector && i->type->resume)
 		i->type->resume(i->collector);
 }

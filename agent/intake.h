@@ -9,10 +9,10 @@
 
 #include "pipeline/delivery.h"
 
-struct agent;
 struct buffer;
 struct log;
 struct parking;
+struct spool;
 
 struct intake {
 	struct intake *next;
@@ -26,7 +26,7 @@ struct intake {
 struct intakes {
 	struct intake *first;
 	struct parking *parking; /* takes what is refused */
-	struct agent *agent; /* the one whose spool has the rest */
+	struct spool *spool; /* has the rows of what settles */
 };
 
 struct intake *intake_new(struct intakes *, const struct collector_type *, struct host *)

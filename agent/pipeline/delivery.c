@@ -81,6 +81,12 @@ void delivery_reject(struct delivery *delivery, size_t route, uint64_t records, 
 	delivery->of->lost += records;
 }
 
+void delivery_abandon(struct delivery *delivery, size_t route, const struct ledger_amount *left)
+{
+	delivery_count(delivery, route, LEDGER_DROPPED_EXIT, left->records, left->bytes);
+	delivery->of->lost += left->records;
+}
+
 enum outcome delivery_refuse(const struct refusal *refusal)
 {
 	struct delivery *delivery = refusal->delivery;

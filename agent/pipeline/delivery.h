@@ -66,7 +66,7 @@ struct deliveries {
 	TAILQ_HEAD(delivery_list, delivery) list; /* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
-	uint64_t lost; /* records that were refused and are nowhere */
+	uint64_t lost; /* records that are nowhere */
 };
 
 /* What became of it at one route. */
@@ -101,6 +101,8 @@ struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
 /* They were refused for good and are kept nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
+/* The process ends and they have a place nowhere: counted as dropped{exit}, and lost to this run. */
+void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
 /* An item is refused for good: it is parked if it can be. REJECTED, and the item has settled; RETRY: it is to be sent
  * again, and refused again. */
 enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;

@@ -117,41 +117,49 @@ uint64_t pipeline_lost(const struct pipeline *p)
 	return sum;
 }
 
-struct abandon {
-	bool (*keep)(void *context, const struct send *);
-	void *context;
-};
-
-static void keep_or_drop(void *context, const struct send *send)
+void pipeline_visit(const struct pipeline *p, void (*visit)(void *context, const struct send *), void *context)
 {
-	const struct abandon *a = context;
-	struct ledger_amount left = send_left(send);
+	const struct sender *sender;
 
-	if (send->delivery->of->rewind == REWIND_NONE && !(a->keep && a->keep(a->context, send)))
-		delivery_count(send->delivery, send->route, LEDGER_DROPPED_EXIT, left.records, left.bytes);
+	TAILQ_FOREACH(sender, &p->senders, entry)
+	sender_visit(sender, visit, context);
 }
 
-static uint64_t dropped_at_exit(const struct pipeline *p)
+void pipeline_halt(struct pipeline *p)
 {
-	uint64_t sum = 0;
-
-	for (const struct ledger_row *row = p->source_world.ledger->rows; row; row = row->next)
-		sum += row->live->term[LEDGER_DROPPED_EXIT].records;
-	return sum;
-}
-
-uint64_t pipeline_abandon(struct pipeline *p, bool (*keep)(void *context, const struct send *), void *context)
-{
-	struct abandon abandon = { keep, context };
-	uint64_t before = dropped_at_exit(p);
 	struct sender *sender;
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	source_abandon(s); /* keep() may turn the loop */
+	source_abandon(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
 	sender_halt(sender);
+}
+
+static struct sender *sender_with_left(const struct pipeline *p)
+{
+	struct sender *sender;
+
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	sender_abandon(sender, keep_or_drop, &abandon);
-	return dropped_at_exit(p) - before + pipeline_lost(p);
+	if (sender_left(sender))
+		return sender;
+	return NULL;
+}
+
+const struct send *pipeline_left(const struct pipeline *p)
+{
+	const struct sender *sender = sender_with_left(p);
+
+	return sender ? sender_left(sender) : NULL;
+}
+
+void pipeline_give_up(struct pipeline *p, bool kept)
+{
+	struct sender *sender = sender_with_left(p);
+	const struct send *send = sender_left(sender);
+	struct ledger_amount left = send_left(send);
+
+	if (!kept)
+		delivery_abandon(send->delivery, send->route, &left);
+	sender_forget(sender);
 }

@@ -44,12 +44,16 @@ void pipeline_drain(struct pipeline *);
 bool pipeline_is_draining(const struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
-/* Records that are lost in this run, dropped{full} or rejected: once for each destination, as the ledger has them. */
+/* Each send that is queued or under way, those of one sender in their order. `visit` changes none of them. */
+void pipeline_visit(const struct pipeline *, void (*visit)(void *context, const struct send *), void *context);
+/* Records that are lost in this run, dropped or rejected: once for each destination, as the ledger has them. */
 uint64_t pipeline_lost(const struct pipeline *);
-/*
- * The end. What is left of a source that cannot be read again is offered to keep(), which answers whether it has a
- * place for it; if not it is dropped and counted. Returns how many records were lost, then and in all of this run.
- */
-uint64_t pipeline_abandon(struct pipeline *, bool (*keep)(void *context, const struct send *), void *context);
+
+/* The end: what is under way is cancelled, and nothing is sent any more. */
+void pipeline_halt(struct pipeline *);
+/* Of a halted pipeline: a send that is left, those of one sender in their order; NULL when there is none. */
+const struct send *pipeline_left(const struct pipeline *);
+/* That send goes. `kept`: its records have a place, in a file or on disk; else they are dropped and counted. */
+void pipeline_give_up(struct pipeline *, bool kept);
 
 #endif

@@ -579,16 +579,21 @@ void sender_halt(struct sender *s)
 	loop_timer_clear(&s->wait);
 }
 
-void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)
+const struct send *sender_left(const struct sender *s)
 {
-	struct send *send;
+	OXP_ASSERT(s->state == SENDER_HALTED && s->under_way == 0);
+	return TAILQ_FIRST(&s->queue);
+}
 
-	OXP_ASSERT(s->under_way == 0);
-	while ((send = TAILQ_FIRST(&s->queue))) {
-		left(context, send);
-		send_free(send);
-	}
-	s->queued_records = s->queued_bytes = 0;
+void sender_forget(struct sender *s)
+{
+	struct send *send = TAILQ_FIRST(&s->queue);
+	struct ledger_amount left = send_left(send);
+
+	OXP_ASSERT(s->state == SENDER_HALTED);
+	s->queued_records -= left.records;
+	s->queued_bytes -= left.bytes;
+	send_free(send);
 }
 
 void sender_visit(const struct sender *s, void (*visit)(void *context, const struct send *), void *context)

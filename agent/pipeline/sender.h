@@ -124,8 +124,9 @@ bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 void sender_hurry(struct sender *);
 /* Ends what is under way, and begins nothing any more. */
 void sender_halt(struct sender *);
-/* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
-void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* Of a halted one: the oldest send that was not settled, NULL when there is none; and lets it go as it is. */
+const struct send *sender_left(const struct sender *);
+void sender_forget(struct sender *);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */
 void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
 /* The records and bytes that a send has not settled. */

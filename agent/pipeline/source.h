@@ -59,7 +59,7 @@ void source_free(struct source *); /* NULL is fine */
 
 size_t source_routes(const struct source *);
 struct ledger_row *source_row(const struct source *, size_t route);
-/* Records that are lost in this run, dropped{full} or rejected: once for each destination, as the ledger has them. */
+/* Records that are lost in this run, dropped or rejected: once for each destination, as the ledger has them. */
 uint64_t source_lost_records(const struct source *);
 
 /* host_offer() and host_batch_new(). NULL, no room, also for a source that can be read again and whose destination has

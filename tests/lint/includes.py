@@ -20,6 +20,7 @@ MAY = {
     "state": ["component", "health", "status", "config", "http", "loop", "proto", *GROUND],
     "series": ["component", "state", "health", "status", "config", "http", "loop", "proto", *GROUND],
     "pipeline": ["component", "series", "status", "config", "http", "loop", "proto", *GROUND],
+    "spool": ["component", "pipeline", "state", "status", "loop", "proto", *GROUND],
     "parked": ["core", "component", "pipeline", "state", "status", "http", "loop", "proto", *GROUND],
     "store": ["proto", "loop", *GROUND],
     "component": GROUND,
