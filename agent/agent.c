@@ -82,7 +82,7 @@ static void on_leave(void *context)
 	core_move(&a->core, AGENT_LEAVING);
 	tell_waiting(a);
 	pipeline_drain(&a->pipeline); /* an open batch, if any */
-	spool_save(a);
+	spool_save(&a->spool);
 }
 
 static void drain(struct agent *a, struct duration patience)
@@ -152,6 +152,9 @@ static int take_signals(struct agent *a)
 }
 
 /* Starting. */
+
+static void on_spool_left(void *context);
+static void on_spool_committed(void *context);
 
 /* What sockets bring is known by the number of this run: it is on disk before they open. */
 static void save_numbers(struct agent *a)
@@ -248,7 +251,7 @@ static int open_core(struct agent *a, struct log *log)
 					   .state_max = config->state.max,
 					   .store = { config->store.max, config->store.age },
 					   .damaged = spool_damaged,
-					   .context = a });
+					   .context = &a->spool });
 }
 
 static void init_timers(struct agent *a)
@@ -260,7 +263,6 @@ static void init_timers(struct agent *a)
 		{ offsetof(struct agent, look), on_look },
 		{ offsetof(struct agent, deadline), on_deadline },
 		{ offsetof(struct agent, leave), on_leave },
-		{ offsetof(struct agent, leave_again), spool_leave },
 		{ offsetof(struct agent, tell_held), on_tell_held },
 		{ offsetof(struct agent, settled_in), on_settled_in },
 	};
@@ -279,12 +281,22 @@ static void init_parts(struct agent *a)
 					    .log = core->log,
 					    .ledger = &core->ledger,
 					    .memory = allowed_memory(a) });
+	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
+				      .state = core->state,
+				      .log = core->log,
+				      .ledger = &core->ledger,
+				      .pipeline = &a->pipeline,
+				      .memory = a->pipeline.budget.limit,
+				      .left = on_spool_left,
+				      .committed = on_spool_committed,
+				      .context = a });
 	parking_init(&a->parking, core->loop, core->state, core->log);
 	parked_init(&a->parked, core, &a->pipeline);
+	a->intakes = (struct intakes){ .parking = &a->parking, .spool = &a->spool };
 	a->hosts = (struct hosts){ .core = core,
 		.config = a->config,
 		.budget = &a->pipeline.budget,
-		.agent = a,
+		.spool = &a->spool,
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	health_init(&a->health, core->loop, core->log);
@@ -339,7 +351,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	if (!failed)
 		failed = assemble(a);
 	if (!failed)
-		spool_tell_left(a);
+		spool_tell_left(&a->spool);
 	if (!failed)
 		failed = open_doors(a);
 	if (failed)
@@ -360,10 +372,17 @@ void agent_run(struct agent *a)
 
 /* Ending. */
 
-void agent_committed(struct agent *a)
+static void stop_writing(struct agent *a)
 {
-	if (--a->commits == 0)
-		loop_stop(a->core.loop);
+	a->written = true;
+	loop_timer_clear(&a->deadline);
+	loop_stop(a->core.loop);
+}
+
+static void look_whether_written(struct agent *a)
+{
+	if (a->commits == 0 && spool_is_idle(&a->spool))
+		stop_writing(a);
 }
 
 static void on_committed(void *context, int failed)
@@ -372,7 +391,13 @@ static void on_committed(void *context, int failed)
 
 	if (failed)
 		log_error(a->core.log, who, "the last positions could not be saved: %s", strerror(-failed));
-	agent_committed(a);
+	a->commits--;
+	look_whether_written(a);
+}
+
+static void on_spool_committed(void *context)
+{
+	look_whether_written(context);
 }
 
 static void give_up_commits(void *context)
@@ -380,16 +405,16 @@ static void give_up_commits(void *context)
 	struct agent *a = context;
 
 	log_error(a->core.log, who, "the last positions could not be saved in time");
-	loop_stop(a->core.loop);
+	stop_writing(a);
 }
 
 /* A slow disk: what is left is copied at once, and goes with the last commit. */
 static void copy_the_rest(void *context)
 {
-	loop_stop(((struct agent *)context)->core.loop);
+	spool_hurry(&((struct agent *)context)->spool);
 }
 
-/* The disk has so long from now on. */
+/* How long the disk has from now on. */
 static void limit_commits(struct agent *a, loop_callback *over)
 {
 	loop_timer_done(&a->deadline);
@@ -397,13 +422,14 @@ static void limit_commits(struct agent *a, loop_callback *over)
 	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
 }
 
-/* The loop turns until the spool and the last positions are on disk. */
-static void commit_all(struct agent *a)
+/* State has all that was left: what was refused and the last positions go behind it. */
+static void on_spool_left(void *context)
 {
+	struct agent *a = context;
 	struct state_change *last = state_change_new();
 
+	parking_flush(&a->parking);
 	limit_commits(a, give_up_commits);
-	a->commits++;
 	for (struct intake *i = a->intakes.first; i; i = i->next)
 		if (intake_has_positions(i)) {
 			a->commits++;
@@ -411,9 +437,6 @@ static void commit_all(struct agent *a)
 		}
 	/* Commits end in their order: behind this one none is under way, those of doors and of rows included. */
 	state_commit(a->core.state, &last, on_committed, a);
-	if (a->commits > 0)
-		loop_run(a->core.loop);
-	loop_timer_clear(&a->deadline);
 }
 
 static void destroy_components(struct agent *a)
@@ -456,22 +479,18 @@ static void stop_collectors(struct agent *a)
 	intakes_stop(&a->intakes);
 }
 
-/* Whatever is left of the pipeline goes to disk, as far as it may. Returns how many records it could not. */
+/* Whatever is left of the pipeline goes to disk, as far as it may. Returns how many records are lost. */
 static uint64_t leave_the_rest(struct agent *a)
 {
-	uint64_t lost;
-
 	parking_flush(&a->parking); /* before the rows go that it stands in */
 	limit_commits(a, copy_the_rest);
-	lost = pipeline_abandon(&a->pipeline, spool_keep, a);
-	lost -= a->pipeline.lost; /* there may be more by the last commit */
-	spool_keep_end(a);
-	parking_flush(&a->parking);
-	if (a->leaving)
-		spool_leave(a);
-	commit_all(a);
+	a->commits = 1; /* the last one */
+	pipeline_halt(&a->pipeline);
+	spool_end(&a->spool);
+	if (!a->written)
+		loop_run(a->core.loop);
 	core_end_disk(&a->core);
-	return lost + a->unkept + a->pipeline.lost;
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
 }
 
 static uint64_t stop_parts(struct agent *a)
@@ -486,7 +505,7 @@ static uint64_t stop_parts(struct agent *a)
 	lost = leave_the_rest(a);
 	parking_done(&a->parking);
 	parked_done(&a->parked);
-	spool_done(a);
+	spool_done(&a->spool);
 	destroy_components(a);
 	metrics_done(&a->metrics);
 	if (was_running)
@@ -496,9 +515,8 @@ static uint64_t stop_parts(struct agent *a)
 
 uint64_t agent_stop(struct agent *a)
 {
-	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->leave_again, &a->tell_held,
-		&a->settled_in };
-	uint64_t lost = a->pipeline.loop ? stop_parts(a) : 0;
+	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in };
+	uint64_t lost = a->pipeline.sender_world.loop ? stop_parts(a) : 0;
 
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
 		loop_timer_done(timers[i]);

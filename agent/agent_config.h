@@ -9,7 +9,7 @@
 
 #include "config/load.h"
 #include "health/health.h"
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { RESOURCES_MAX = 6 };
 

@@ -7,11 +7,11 @@
 #include "component.h"
 #include "core.h"
 
-struct agent;
 struct agent_config;
 struct budget;
 struct host;
 struct source;
+struct spool;
 struct state_change;
 
 /* All hosts, and what each lends from. */
@@ -19,7 +19,7 @@ struct hosts {
 	struct core *core;
 	const struct agent_config *config;
 	const struct budget *budget;
-	struct agent *agent; /* the one whose spool takes what is offered by host_offer_kept() */
+	struct spool *spool; /* takes what is offered by host_offer_kept() */
 	/* A document was refused for what the destination's mapping says; `destination` lives as long as the host. */
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
 	void *conflict_context;

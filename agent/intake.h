@@ -7,13 +7,16 @@
 #ifndef OXP_INTAKE_H
 #define OXP_INTAKE_H
 
-#include "component.h"
+#include "pipeline/delivery.h"
 
 struct buffer;
 struct log;
+struct parking;
+struct spool;
 
 struct intake {
 	struct intake *next;
+	struct intakes *from;
 	const struct collector_type *type;
 	struct collector *collector; /* NULL until intake_create() */
 	struct host *host;
@@ -22,10 +25,14 @@ struct intake {
 
 struct intakes {
 	struct intake *first;
+	struct parking *parking; /* takes what is refused */
+	struct spool *spool; /* has the rows of what settles */
 };
 
 struct intake *intake_new(struct intakes *, const struct collector_type *, struct host *)
 	__attribute__((returns_nonnull));
+/* What a source tells; the context is the struct intake. */
+extern const struct source_hooks intake_hooks;
 int intake_create(struct intake *, const void *config) MUST_CHECK;
 /* Whether it reads files, whose positions are saved. */
 bool intake_has_positions(const struct intake *);

@@ -6,7 +6,7 @@
 #define OXP_SERVERS_H
 
 #include "http/server.h"
-#include "parked.h"
+#include "parked/parked.h"
 
 struct agent_config;
 struct core;

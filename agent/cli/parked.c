@@ -15,7 +15,8 @@
 #include "cli/parked_ask.h"
 #include "cli/parked_change.h"
 #include "cli/parked_print.h"
-#include "parked_text.h"
+#include "parked/parked_text.h"
+#include "state/parked_each.h"
 
 struct options {
 	const char *destination, *rename;

@@ -19,7 +19,8 @@
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
 
-#include "pipeline/pipeline.h"
+#include "base/random.h"
+#include "pipeline/delivery.h"
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
@@ -38,6 +39,15 @@ struct sender_limits {
 	struct duration timeout; /* of one try */
 	/* Ceilings of waits: the first, and the highest, which is reached after ten minutes of failures. */
 	struct duration retry_first, retry_last;
+};
+
+/* What a sender is lent. */
+struct sender_world {
+	struct loop *loop;
+	struct random *random;
+	const struct log *log;
+	struct loop_soon *room; /* run when there is room again for somebody who was told of none */
+	bool draining; /* the process ends: nothing waits for better times */
 };
 
 /*
@@ -69,9 +79,10 @@ struct send {
 	void *context;
 };
 
+/* Only sender.c writes it, and send.c the queue. */
 struct sender {
-	TAILQ_ENTRY(sender) entry;
-	struct pipeline *pipeline;
+	TAILQ_ENTRY(sender) entry; /* the pipeline's */
+	const struct sender_world *world;
 	const char *name;
 	const struct exporter_type *type;
 	struct exporter *exporter;
@@ -100,7 +111,7 @@ struct sender {
 };
 
 struct sender *sender_new(
-	struct pipeline *, const char *name, const struct exporter_type *, const struct sender_limits *);
+	const struct sender_world *, const char *name, const struct exporter_type *, const struct sender_limits *);
 /* The exporter may need its host, which needs the sender: it comes second. */
 void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
@@ -113,8 +124,9 @@ bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 void sender_hurry(struct sender *);
 /* Ends what is under way, and begins nothing any more. */
 void sender_halt(struct sender *);
-/* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
-void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* Of a halted one: the oldest send that was not settled, NULL when there is none; and lets it go as it is. */
+const struct send *sender_left(const struct sender *);
+void sender_forget(struct sender *);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */
 void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
 /* The records and bytes that a send has not settled. */

@@ -76,13 +76,12 @@ static const char *const statements[STATEMENTS] = {
 			 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DELETE_POSITION] = "DELETE FROM positions WHERE collector = ? AND generation = ?",
 	[PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?,?)",
-	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts, meta)"
-		      " VALUES (?,?,?,?,?,?,?,?)",
+	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts) VALUES (?,?,?,?,?,?,?)",
 	[DELETE_SPOOL] = "DELETE FROM spool WHERE" SPOOL_OF " RETURNING key, length(payload)",
 	[KEEP_DAMAGED] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
 			 " SELECT id, key, records, bytes, checksum, payload FROM spool WHERE" SPOOL_OF,
 	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
-	[NEXT_SPOOL] = "SELECT id, records, bytes, parts, meta FROM spool"
+	[NEXT_SPOOL] = "SELECT id, records, bytes, parts FROM spool"
 		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",
 	[PIECES_SPOOL] = "SELECT checksum, payload FROM spool WHERE id >= ? AND id < ? ORDER BY id",
 	[PUT_PARKED] = "INSERT INTO parked (at, source, destination, reason, signal, tries, generation, offset,"

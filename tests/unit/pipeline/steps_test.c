@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "config/option.h"
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { TOLD_MAX = 16, LINES_MAX = 1024 };
 
@@ -107,12 +107,30 @@ struct world {
 	size_t told_count;
 };
 
-static void on_settled(struct collector *collector, uint64_t token)
+static void on_settled(void *context, uint64_t token)
 {
-	struct world *w = (struct world *)collector;
+	struct world *w = context;
 
 	assert_true(w->told_count < TOLD_MAX);
 	w->told[w->told_count++] = token;
+}
+
+static const struct source_hooks hooks = { .settled = on_settled };
+
+/* With a new chain, in the place of the one before. */
+static void begin_source(struct world *w)
+{
+	chain_free(w->chain);
+	w->chain = chain_new();
+	w->source = pipeline_source(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = REWIND_SAVED,
+				      .chain = w->chain,
+				      .hooks = &hooks,
+				      .context = w,
+				      .limits = { .bytes = 1 << 20, .records = 1000, .age = DURATION_S(1) } });
+	source_route(w->source, w->sender);
 }
 
 static const struct sender_limits limits = {
@@ -132,18 +150,9 @@ static int setup(void **state)
 					    .log = &w->log,
 					    .ledger = &w->ledger,
 					    .memory = 1 << 20 });
-	w->chain = chain_new();
-	w->source = source_new(
-		&w->pipeline, &(struct source_options){ .name = "in",
-				      .signal = SIGNAL_LOGS,
-				      .rewind = REWIND_SAVED,
-				      .chain = w->chain,
-				      .settled = on_settled,
-				      .collector = (struct collector *)w,
-				      .limits = { .bytes = 1 << 20, .records = 1000, .age = DURATION_S(1) } });
-	w->sender = sender_new(&w->pipeline, "out", &taker, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", &taker, &limits);
 	sender_exporter(w->sender, &w->exporter);
-	source_route(w->source, w->sender);
+	begin_source(w);
 	*state = w;
 	return 0;
 }
@@ -153,7 +162,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	budget_check(&w->pipeline.budget);
-	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
 	pipeline_done(&w->pipeline);
 	assert_int_equal(budget_used(&w->pipeline.budget), 0);
 	chain_free(w->chain);
@@ -238,12 +247,12 @@ static void become(struct world *w, const char *const *lines, const char *const 
 		assert_string_equal(w->exporter.lines[i], wanted[i]);
 	}
 	assert_int_equal(w->exporter.count, i);
-	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
 }
 
 static const struct ledger_amount *term(struct world *w, enum ledger_term t)
 {
-	return &w->source->routes[0].row->live->term[t];
+	return &source_row(w->source, 0)->live->term[t];
 }
 
 /* The types. */
@@ -321,8 +330,7 @@ static void all_that_is_beyond_the_index_goes(void **state)
 	kept = line.size;
 	assert_int_equal(buffer_printf(&line, ",\"pin\":\"12\",\"pin\":1}"), 0);
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
-		chain_free(w->chain);
-		w->chain = w->source->chain = chain_new();
+		begin_source(w);
 		use(w, types[i], &(struct step_options){ LIST("pin"), NOTHING, 2, NULL });
 		forget(&w->exporter);
 		assert_int_equal(offer(w, LINES(line.data)), ADMIT_TAKEN);
@@ -739,8 +747,8 @@ static void what_is_all_dropped_settles(void **state)
 	become(w, LINES("{\"level\":10}", "{\"level\":20}"), (const char *const[]){ NULL });
 	assert_int_equal(w->told_count, 1);
 	assert_true(pipeline_idle(&w->pipeline));
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DROPPED_STEP].records, 2);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_RECEIVED].records, 2);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_DROPPED_STEP].records, 2);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_RECEIVED].records, 2);
 }
 
 static void dropped_lines_join_those_that_stay(void **state)

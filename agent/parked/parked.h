@@ -12,17 +12,19 @@
 #ifndef OXP_PARKED_H
 #define OXP_PARKED_H
 
-#include "replay.h"
+#include "parked/replay.h"
 
 enum { PARKED_ROUTES = 4, PARKED_PAGE = 256 };
 
 struct core;
+struct http_request;
 struct http_route;
 struct pipeline;
 
 struct parked {
 	struct core *core;
 	struct replay replay;
+	struct http_request *replaying; /* what the replay was asked with; NULL: nobody waits */
 	bool dropping;
 };
 

@@ -1,4 +1,4 @@
-#include "replay.h"
+#include "parked/replay.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -6,24 +6,15 @@
 
 #include "base/text.h"
 #include "core.h"
-#include "http/server.h"
-#include "pipeline/sender.h"
 #include "proto/json_rename.h"
 
-static void on_told(void *context, const struct batch_row *rows, size_t count);
-static enum keep on_refused(void *context, const struct refusal *);
+enum { SLICE = 1 }; /* the token of its batch */
+
 static void on_patience_over(void *context);
 
 void replay_init(struct replay *r, struct core *core, struct pipeline *pipeline)
 {
 	*r = (struct replay){ .core = core, .pipeline = pipeline };
-	r->scratch.live = &r->scratch.own;
-	r->source = source_new(pipeline, &(struct source_options){ .name = "parked", .rewind = REWIND_SAVED });
-	r->source->route_count = 1;
-	r->source->unspool = on_told;
-	r->source->unspool_context = r;
-	r->source->keep = on_refused;
-	r->source->keep_context = r;
 	loop_timer_init(&r->patience, core->loop, on_patience_over, r);
 }
 
@@ -52,16 +43,6 @@ struct ledger_row *replay_row(const struct ledger *ledger, const struct state_pa
 	return row;
 }
 
-static struct sender *find_sender(const struct pipeline *p, const char *destination)
-{
-	struct sender *s;
-
-	TAILQ_FOREACH(s, &p->senders, entry)
-		if (strcmp(s->name, destination) == 0)
-			return s;
-	return NULL;
-}
-
 /* Answering. */
 
 static size_t refused(const struct replay *r)
@@ -77,27 +58,18 @@ static size_t refused(const struct replay *r)
 static void answer(struct replay *r, size_t waiting, const char *error)
 {
 	size_t bad = refused(r), all = r->count + r->skipped;
-	struct buffer out;
-	int failed;
+	void (*done)(void *, const struct replay_result *) = r->done;
 
 	loop_timer_clear(&r->patience);
-	if (!r->request)
-		return;
-	buffer_init(&out, 64 << 10);
-	failed = buffer_printf(&out,
-		"{\"replayed\":%zu,\"refused\":%zu,\"waiting\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s,"
-		"\"error\":",
-		all - bad - waiting, bad, waiting, (unsigned long long)r->after, (unsigned long long)r->until,
-		r->more ? "true" : "false");
-	failed = failed ? failed : json_string_append(&out, error, strlen(error));
-	failed = failed ? failed : buffer_text(&out, "}\n");
-	if (failed)
-		http_respond_text(r->request, 500, "text/plain", "out of memory\n");
-	else
-		http_respond(r->request,
-			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
-	r->request = NULL;
-	buffer_done(&out);
+	r->done = NULL;
+	if (done)
+		done(r->context, &(struct replay_result){ .replayed = all - bad - waiting,
+					 .refused = bad,
+					 .waiting = waiting,
+					 .after = r->after,
+					 .until = r->until,
+					 .more = r->more,
+					 .error = error });
 }
 
 static void end(struct replay *r)
@@ -110,7 +82,7 @@ static void end(struct replay *r)
 static void on_patience_over(void *context)
 {
 	struct replay *r = context;
-	const struct sender *s = r->source->routes[0].sender;
+	const struct sender *s = r->sender;
 	char error[REPLAY_ERROR_MAX];
 	size_t sent = r->count - (refused(r) - r->skipped);
 
@@ -164,13 +136,13 @@ static void on_written(void *context, int failed)
 	end(r);
 }
 
-static void on_told(void *context, const struct batch_row *rows, size_t count)
+static void on_settled(void *context, uint64_t token)
 {
 	struct replay *r = context;
 	struct state_change *change = state_change_new();
 	struct ledger_amount sum = sum_of(r, true);
 
-	(void)rows, (void)count; /* one, that stands for the slice */
+	OXP_ASSERT(token == SLICE);
 	for (size_t i = 0; i < r->count; i++) {
 		const struct replay_part *part = &r->parts[i];
 		if (part->reason)
@@ -191,14 +163,14 @@ static void note_error(struct replay *r, uint64_t id, const char *why)
 }
 
 /* It is on disk as it is: nothing to keep. */
-static enum keep on_refused(void *context, const struct refusal *refusal)
+static enum park on_refused(void *context, const struct refusal *refusal)
 {
 	struct replay *r = context;
 	struct replay_part *part = &r->parts[refusal->item];
 
 	part->reason = oxp_strdup(refusal->reason);
 	note_error(r, part->id, refusal->reason);
-	return KEEP_AS_IT_IS;
+	return PARK_AS_IT_IS;
 }
 
 /* The beginning of one. */
@@ -288,25 +260,38 @@ static struct batch *batch_of(struct replay *r, const struct state_parked_page *
 	return NULL;
 }
 
+static const struct source_hooks hooks = { .park = on_refused, .settled = on_settled };
+
+/* The slice before has settled: its source has nothing left. */
 static void send_again(struct replay *r, const struct state_parked *first, struct sender *sender, struct batch **batch)
 {
 	r->row = replay_row(&r->core->ledger, first);
 	r->placed = first->placed;
 	snprintf(r->key, sizeof r->key, "%s %s %s", first->signal, first->source, first->destination);
-	r->source->signal = batch_signal(*batch);
-	r->source->routes[0] = (struct route){ .sender = sender, .row = &r->scratch };
+	pipeline_source_free(r->pipeline, r->source);
+	r->source = pipeline_source(r->pipeline,
+		&(struct source_options){ .name = "parked",
+			.signal = batch_signal(*batch),
+			.rewind = REWIND_SAVED,
+			.hooks = &hooks,
+			.context = r,
+			.uncounted = true });
+	r->sender = sender;
+	source_route(r->source, sender);
 	move_live(r, true, LEDGER_PARKED, LEDGER_HELD);
 	loop_timer_set(&r->patience, DURATION_S(REPLAY_PATIENCE_S));
-	batch_row_add(*batch, 0, 0);
+	batch_token(*batch, SLICE);
 	source_restore(r->source, 0, batch);
 }
 
 static void on_read(void *context, const struct state_parked_page *page)
 {
 	struct replay *r = context;
-	struct sender *sender = page->count ? find_sender(r->pipeline, page->records[0].destination) : NULL;
+	struct sender *sender = NULL;
 	struct batch *batch = NULL;
 
+	if (page->count)
+		sender = pipeline_find_sender(r->pipeline, page->records[0].destination);
 	if (!r->until)
 		r->until = page->last;
 	if (page->failed)
@@ -324,11 +309,13 @@ static void on_read(void *context, const struct state_parked_page *page)
 		end(r);
 }
 
-void replay_begin(struct replay *r, struct http_request *request, const struct replay_order *order)
+void replay_begin(struct replay *r, const struct replay_order *order,
+	void (*done)(void *, const struct replay_result *), void *context)
 {
 	OXP_ASSERT(!r->busy);
 	r->busy = true;
-	r->request = request;
+	r->done = done;
+	r->context = context;
 	r->order = *order;
 	if (order->query.destination)
 		r->order.query.destination = r->order.destination;

@@ -10,7 +10,8 @@
 #ifndef OXP_PARKING_H
 #define OXP_PARKING_H
 
-#include "pipeline/pipeline.h"
+#include "loop/loop.h"
+#include "pipeline/delivery.h"
 
 enum { PARKING_GROUP_MAX = 4 << 20 /* bytes that one group copies: with two, what waits for the disk */ };
 
@@ -28,8 +29,8 @@ struct parking {
 };
 
 void parking_init(struct parking *, struct loop *, struct state *, const struct log *);
-/* As source.keep, with a struct parking. */
-enum keep parking_keep(void *parking, const struct refusal *);
+/* As source_hooks.park. */
+enum park parking_park(struct parking *, const struct refusal *);
 /* Commits what waits, whatever is under way. For the end, when nothing more is sent. */
 void parking_flush(struct parking *);
 void parking_done(struct parking *);

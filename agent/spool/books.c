@@ -1,4 +1,4 @@
-#include "books.h"
+#include "spool/books.h"
 
 #include <errno.h>
 

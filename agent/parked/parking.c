@@ -1,4 +1,4 @@
-#include "pipeline/parking.h"
+#include "parked/parking.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,7 +69,7 @@ static void on_committed(void *context, int failed)
 	for (size_t i = 0; i < g->count; i++) {
 		const struct part *part = &g->parts[i];
 		if (failed)
-			cannot_keep(p, part->delivery->source->routes[part->route].row->destination, failed);
+			cannot_keep(p, part->delivery->of->routes[part->route].row->destination, failed);
 		delivery_parked(part->delivery, part->route, !failed, &part->amount);
 	}
 	group_free(g);
@@ -124,9 +124,9 @@ static struct part *add_part(struct parking_group *g)
 
 static void stage(struct parking *p, struct parking_group *g, const struct refusal *r)
 {
-	const struct source *s = r->delivery->source;
+	const struct deliveries *of = r->delivery->of;
 	const struct batch_item *item = batch_item(r->delivery->batch, r->item);
-	const struct ledger_row *row = s->routes[r->route].row;
+	const struct ledger_row *row = of->routes[r->route].row;
 
 	g->cost += item->size + STATE_PARKED_ROW;
 	state_change_park(g->change, &(struct state_parked){ .at = loop_wall(p->loop),
@@ -138,7 +138,7 @@ static void stage(struct parking *p, struct parking_group *g, const struct refus
 					     .records = item->records,
 					     .generation = item->generation,
 					     .offset = item->offset,
-					     .placed = s->rewind == REWIND_SAVED,
+					     .placed = of->rewind == REWIND_SAVED,
 					     .payload = { item->data, item->size } });
 }
 
@@ -153,24 +153,23 @@ static int room_for(struct parking *p, size_t size)
 	return taken + size + STATE_PARKED_ROW > state_parked_max(p->state) ? -ENOSPC : 0;
 }
 
-enum keep parking_keep(void *parking, const struct refusal *r)
+enum park parking_park(struct parking *p, const struct refusal *r)
 {
-	struct parking *p = parking;
 	const struct batch_item *item = batch_item(r->delivery->batch, r->item);
-	const struct ledger_row *row = r->delivery->source->routes[r->route].row;
+	const struct ledger_row *row = r->delivery->of->routes[r->route].row;
 	int failed = room_for(p, item->size);
 	struct part *part;
 
 	if (failed) {
 		cannot_keep(p, row->destination, failed);
-		return KEEP_NOT;
+		return PARK_NOT;
 	}
 	if (p->open && p->open->cost + item->size + STATE_PARKED_ROW > PARKING_GROUP_MAX)
-		return KEEP_LATER;
+		return PARK_LATER;
 	part = add_part(open_group(p));
 	if (!part)
-		return KEEP_LATER;
+		return PARK_LATER;
 	*part = (struct part){ r->delivery, r->route, { item->records, item->size } };
 	stage(p, p->open, r);
-	return KEEP_TAKEN;
+	return PARK_TAKEN;
 }

@@ -1,4 +1,4 @@
-#include "parked_text.h"
+#include "parked/parked_text.h"
 
 #include <errno.h>
 

@@ -1,4 +1,4 @@
-#include "parked.h"
+#include "parked/parked.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include "base/text.h"
 #include "core.h"
 #include "http/server.h"
-#include "parked_text.h"
+#include "parked/parked_text.h"
 
 /* A request that waits for state. */
 struct ask {
@@ -244,6 +244,26 @@ static void drop(void *context, struct http_request *request)
 
 /* Replaying. */
 
+static void on_replayed(void *context, const struct replay_result *result)
+{
+	struct parked *p = context;
+	struct http_request *request = p->replaying;
+	struct buffer out;
+	int failed;
+
+	p->replaying = NULL;
+	if (!request)
+		return;
+	buffer_init(&out, 64 << 10);
+	failed = buffer_printf(&out,
+		"{\"replayed\":%zu,\"refused\":%zu,\"waiting\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s,"
+		"\"error\":",
+		result->replayed, result->refused, result->waiting, (unsigned long long)result->after,
+		(unsigned long long)result->until, result->more ? "true" : "false");
+	failed = failed ? failed : json_string_append(&out, result->error, strlen(result->error));
+	respond(request, &out, failed ? failed : buffer_text(&out, "}\n"));
+}
+
 static bool copy_name(char to[REPLAY_NAME_MAX], const char *from)
 {
 	return (size_t)snprintf(to, REPLAY_NAME_MAX, "%s", from ? from : "") < REPLAY_NAME_MAX;
@@ -263,8 +283,9 @@ static void replay(void *context, struct http_request *request)
 			"id, after and until are numbers; from and to are names, both or none\n");
 		return;
 	}
-	http_context_set(request, &p->replay.request);
-	replay_begin(&p->replay, request, &order);
+	p->replaying = request;
+	http_context_set(request, &p->replaying);
+	replay_begin(&p->replay, &order, on_replayed, p);
 }
 
 void parked_init(struct parked *p, struct core *core, struct pipeline *pipeline)

@@ -4,8 +4,8 @@
  */
 #include "unit/state/folder.h"
 
-#include "pipeline/parking.h"
-#include "pipeline/sender.h"
+#include "parked/parking.h"
+#include "pipeline/pipeline.h"
 
 enum { KIB = 1 << 10, LARGE = 600 * KIB };
 
@@ -64,10 +64,30 @@ struct world {
 	uint64_t offset;
 };
 
-static void on_settled(struct collector *collector, uint64_t token)
+static enum park on_refused(void *context, const struct refusal *refusal)
+{
+	return parking_park(&((struct world *)context)->parking, refusal);
+}
+
+static void on_settled(void *context, uint64_t token)
 {
 	(void)token;
-	((struct world *)collector)->told++;
+	((struct world *)context)->told++;
+}
+
+static const struct source_hooks hooks = { .park = on_refused, .settled = on_settled };
+
+/* In the place of the one before, which keeps what it has. */
+static void begin_source(struct world *w, enum rewind rewind)
+{
+	w->source = pipeline_source(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = rewind,
+				      .hooks = &hooks,
+				      .context = w,
+				      .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
+	source_route(w->source, w->sender);
 }
 
 /* A large state.max, so that it is not parking that is full first. */
@@ -96,17 +116,9 @@ static void start(struct world *w)
 		&(struct pipeline_options){
 			.loop = loop, .random = &w->random, .log = &w->log, .ledger = &w->ledger, .memory = 32 << 20 });
 	parking_init(&w->parking, loop, w->folder->state, &w->log);
-	w->source = source_new(&w->pipeline, &(struct source_options){ .name = "in",
-						     .signal = SIGNAL_LOGS,
-						     .rewind = REWIND_SAVED,
-						     .settled = on_settled,
-						     .collector = (struct collector *)w,
-						     .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
-	w->source->keep = parking_keep;
-	w->source->keep_context = &w->parking;
-	w->sender = sender_new(&w->pipeline, "out", &fake_type, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", &fake_type, &limits);
 	sender_exporter(w->sender, &w->exporter);
-	source_route(w->source, w->sender);
+	begin_source(w, REWIND_SAVED);
 	w->exporter.answer = REJECTED;
 }
 
@@ -172,7 +184,7 @@ static void offer(struct world *w, size_t count, size_t size)
 
 static uint64_t term(const struct world *w, enum ledger_term t)
 {
-	const struct ledger_row *row = w->source->routes[0].row;
+	const struct ledger_row *row = source_row(w->source, 0);
 
 	assert_int_equal(ledger_imbalance(row), 0);
 	return row->live->term[t].records;
@@ -206,7 +218,7 @@ static void refused_items_are_on_disk_before_anybody_is_told(void **state)
 	until_told(w, 1);
 	assert_int_equal(folder_number(w->folder, "SELECT count(*) FROM parked WHERE offset = 1 AND tries = 1"), 1);
 	assert_int_equal(term(w, LEDGER_PARKED), 1);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_PARKED].records, 1);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_PARKED].records, 1);
 }
 
 static void a_whole_send_is_parked_item_by_item(void **state)
@@ -236,7 +248,7 @@ static void refused_twice_it_is_parked_once(void **state)
 	assert_int_equal(folder_number(w->folder, "SELECT count(*) FROM parked"), 6);
 	assert_int_equal(state_parked_count(w->folder->state), 6);
 	assert_int_equal(state_parked_bytes(w->folder->state), 6 * (10 + STATE_PARKED_ROW));
-	w->source->rewind = REWIND_NONE; /* a socket has no places: nothing is the same */
+	begin_source(w, REWIND_NONE); /* a socket has no places: nothing is the same */
 	w->offset = 0;
 	offer(w, 2, 10);
 	until_told(w, 3);
