@@ -9,14 +9,14 @@
 #ifndef OXP_LOG_LIMIT_H
 #define OXP_LOG_LIMIT_H
 
-#include "base/log.h"
+#include "base/clock.h"
 
 enum { LOG_BURST = 20, LOG_EVERY_S = 3, LOG_PLACES = 64, LOG_WHO_MAX = 96, LOG_LAST_MAX = 256 };
 
 struct log_place {
 	const char *format; /* NULL: free */
 	char who[LOG_WHO_MAX];
-	enum log_level level;
+	int level; /* of the newest, enum log_level */
 	unsigned tokens;
 	struct mono_time filled; /* when tokens were reckoned */
 	uint64_t held; /* messages that were not written */

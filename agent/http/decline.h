@@ -5,7 +5,10 @@
 #ifndef OXP_HTTP_DECLINE_H
 #define OXP_HTTP_DECLINE_H
 
-#include "http/server.h"
+#include <stdbool.h>
+
+struct http_request;
+struct http_route;
 
 bool http_route_leads_to(const struct http_route *, const char *path);
 /* Whether it is a web page's that is not let in; then it has its answer. */

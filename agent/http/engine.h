@@ -1,7 +1,7 @@
 /*
  * What stands between the server and what speaks HTTP for it. For agent/http/ only.
  *
- * server.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
+ * serving.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
  * a `struct http_connection` for each peer and calls, for each request in turn: http_request_begin(),
  * http_request_piece() for what comes of the body, http_request_complete() at its end, http_request_end() when the
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
@@ -20,8 +20,10 @@
 #include "http/head.h"
 #include "http/linger.h"
 #include "http/listen.h"
-#include "http/places.h"
 #include "http/server.h"
+#include "loop/loop.h"
+
+enum { HTTP_ADDRESSES_MAX = 16 };
 
 /* Where a connection stands; from `since` on its patience is counted. */
 enum http_phase {
@@ -89,6 +91,20 @@ struct http_engine {
 	const char *(*query)(const struct http_request *, const char *name);
 };
 extern const struct http_engine http_engine_microhttpd, http_engine_direct;
+
+/*
+ * Who has a place; written by places.c only.
+ *
+ * Invariant: a door is watched unless nobody could be let in a moment ago (`again` is set) or the server ends.
+ */
+struct http_places {
+	struct loop_watch doors[HTTP_ADDRESSES_MAX];
+	size_t doors_count;
+	struct loop_timer again;
+	int spare; /* a descriptor for want of others, or -1 */
+	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
+	struct mono_time looked; /* when the sweep last looked what peers had taken */
+};
 
 struct http_server {
 	struct loop *loop;

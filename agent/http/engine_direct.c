@@ -25,6 +25,7 @@
 #include "http/chunked.h"
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/places.h"
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {

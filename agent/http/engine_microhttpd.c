@@ -26,6 +26,7 @@
 
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/places.h"
 
 enum {
 	SHARDS_MAX = 8,
@@ -205,7 +206,7 @@ static void shard_done(struct shard *shard)
 		MHD_stop_daemon(shard->daemon);
 }
 
-/* It has no time-out: patience is server.c's. */
+/* It has no time-out: patience is serving.c's. */
 static int shard_init(struct shard *shard, struct http_server *s)
 {
 	static const unsigned flags =

@@ -13,24 +13,12 @@
 #ifndef OXP_HTTP_PLACES_H
 #define OXP_HTTP_PLACES_H
 
-#include "loop/loop.h"
+#include <stddef.h>
 
-enum { HTTP_ADDRESSES_MAX = 16, HTTP_HEADS_MAX = 1 << 20 };
+enum { HTTP_HEADS_MAX = 1 << 20 };
 
 struct http_server;
 struct http_connection;
-
-/*
- * Invariant: a door is watched unless nobody could be let in a moment ago (`again` is set) or the server ends.
- */
-struct http_places {
-	struct loop_watch doors[HTTP_ADDRESSES_MAX];
-	size_t doors_count;
-	struct loop_timer again;
-	int spare; /* a descriptor for want of others, or -1 */
-	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
-	struct mono_time looked; /* when the sweep last looked what peers had taken */
-};
 
 void http_places_init(struct http_server *);
 void http_places_open(struct http_server *, int listening); /* the socket stays the server's */

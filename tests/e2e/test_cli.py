@@ -1,5 +1,6 @@
 """The command line: configuration errors that help, the reference, status, and the embedded store."""
 
+import glob
 import json
 import os
 import pathlib
@@ -417,17 +418,26 @@ def test_the_help_of_a_command_is_about_that_command(command):
 def test_help_fits_a_terminal_and_names_every_option():
     texts = [agents.run("--help").stdout, *(agents.run(command, "--help").stdout for command in COMMANDS)]
     assert all(len(line) <= 80 for text in texts for line in text.splitlines())
-    with open(os.path.join(TOP, "agent", "main.c"), encoding="utf-8") as file:
-        options = re.findall(r'^\t{ "(--\w+)"', file.read(), re.M)
+    sources = [os.path.join(TOP, "agent", "main.c"), *glob.glob(os.path.join(TOP, "agent", "cli", "*.c"))]
+    options = []
+    for source in sources:
+        with open(source, encoding="utf-8") as file:
+            options += re.findall(r'\.name = "(--\w+)"', file.read())
     assert len(options) > 15 and all(any(option in text for text in texts) for option in options)
 
 
 def test_an_option_of_another_command_is_refused(tmp_path):
-    for words, why in ((("status", "--limit", "3"), "--limit is no option of status, but of: show"),
-                       (("--all", "show", "logs"), "--all is no option of show, but of: parked"),
-                       (("--schema",), "--schema is no option of run, but of: reference")):
+    for words, why in ((("status", "--limit", "3"), "--limit is not an option of status; it belongs to: show"),
+                       (("--all", "show", "logs"), "--all is not an option of show; it belongs to: parked"),
+                       (("--schema",), "--schema is not an option of run; it belongs to: reference")):
         done = agents.run(*words)
         assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_a_word_too_many_is_refused():
+    for words in (("status", "now"), ("check", "a.yaml", "b.yaml"), ("run", "x"), ("show", "logs", "traces")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and f'"{words[-1]}" is one word too many for {words[0]}' in done.stderr, done.stderr
 
 
 def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):

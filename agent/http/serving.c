@@ -14,6 +14,7 @@
 #include "base/text.h"
 #include "http/decline.h"
 #include "http/engine.h"
+#include "http/places.h"
 
 enum {
 	SWEEP_MS = 500,
