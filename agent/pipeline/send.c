@@ -4,22 +4,33 @@
 
 enum { NOT_BEFORE_MAX_MS = 3600 * 1000 }; /* a destination that asks for a week is asked again after an hour */
 
-struct send *send_new(struct sender *sender, struct delivery *delivery, size_t route, loop_callback *patience)
+static struct send *make(struct sender *sender, struct send_list *queue, struct delivery *delivery, size_t route,
+	loop_callback *patience)
 {
 	struct send *send = oxp_new(sizeof *send);
 
 	*send = (struct send){ .sender = sender,
+		.queue = queue,
 		.delivery = delivery,
 		.route = route,
 		.end = delivery->batch->count,
 		.left = delivery->batch->count };
-	loop_timer_init(&send->patience, sender->world->loop, patience, send);
+	loop_timer_init(&send->patience, delivery->of->loop, patience, send);
+	return send;
+}
+
+struct send *send_new(struct sender *sender, struct send_list *queue, struct delivery *delivery, size_t route,
+	loop_callback *patience)
+{
+	struct send *send = make(sender, queue, delivery, route, patience);
+
+	TAILQ_INSERT_TAIL(queue, send, entry);
 	return send;
 }
 
 void send_free(struct send *send)
 {
-	TAILQ_REMOVE(&send->sender->queue, send, entry);
+	TAILQ_REMOVE(send->queue, send, entry);
 	loop_timer_done(&send->patience);
 	free(send->marks);
 	free(send);
@@ -51,7 +62,7 @@ void send_need_marks(struct send *send)
 /* The items from `middle` on are another send, which inherits what is known of this one. */
 static void cut_at(struct send *send, size_t middle)
 {
-	struct send *rest = send_new(send->sender, send->delivery, send->route, send->patience.fire);
+	struct send *rest = make(send->sender, send->queue, send->delivery, send->route, send->patience.fire);
 
 	rest->first = middle;
 	rest->end = send->end;
@@ -69,7 +80,7 @@ static void cut_at(struct send *send, size_t middle)
 	send->tried = false;
 	send->end = middle;
 	send->left -= rest->left;
-	TAILQ_INSERT_AFTER(&send->sender->queue, send, rest, entry);
+	TAILQ_INSERT_AFTER(send->queue, send, rest, entry);
 	delivery_split(send->delivery, send->route);
 }
 

@@ -1,4 +1,4 @@
-#include "pipeline/send.h"
+#include "pipeline/sender.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,11 +92,9 @@ static void on_patience_over(void *context)
 
 void sender_push(struct sender *s, struct delivery *delivery, size_t route)
 {
-	struct send *send = send_new(s, delivery, route, on_patience_over);
-
 	if (TAILQ_EMPTY(&s->queue))
 		s->waits_since = loop_now(s->world->loop);
-	TAILQ_INSERT_TAIL(&s->queue, send, entry);
+	send_new(s, &s->queue, delivery, route, on_patience_over);
 	s->queued_records += delivery->batch->records;
 	s->queued_bytes += delivery->batch->size;
 	loop_soon_run(&s->pump);

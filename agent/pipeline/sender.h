@@ -20,7 +20,7 @@
 #define OXP_SENDER_H
 
 #include "base/random.h"
-#include "pipeline/delivery.h"
+#include "pipeline/send.h"
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
@@ -50,36 +50,7 @@ struct sender_world {
 	bool draining; /* the process ends: nothing waits for better times */
 };
 
-/*
- * One batch, or a part of it, on its way to this destination.
- *
- * Invariant: `left` is how many items of first … end - 1 have not settled; marks is NULL while all or none have.
- */
-struct send {
-	TAILQ_ENTRY(send) entry;
-	struct sender *sender;
-	struct delivery *delivery;
-	size_t route;
-	size_t first, end, left;
-	unsigned char *marks;
-	unsigned tries;
-	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
-	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
-	 * some of the same request. */
-	unsigned strikes;
-	bool tried, company;
-	uint64_t takings_seen;
-	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
-	bool took_some, refused_some, failed_some, named; /* in this try */
-	struct mono_time begun;
-	uint64_t not_before_ms;
-	uint64_t refused; /* send_partial() */
-	struct loop_timer patience;
-	void *context;
-};
-
-/* Only sender.c writes it, and send.c the queue. */
+/* Only sender.c writes it. */
 struct sender {
 	TAILQ_ENTRY(sender) entry; /* the pipeline's */
 	const struct sender_world *world;
@@ -88,7 +59,7 @@ struct sender {
 	struct exporter *exporter;
 	struct sender_limits limits;
 	enum sender_state state;
-	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
+	struct send_list queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
@@ -129,8 +100,6 @@ const struct send *sender_left(const struct sender *);
 void sender_forget(struct sender *);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */
 void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
-/* The records and bytes that a send has not settled. */
-struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);
 const char *sender_state_name(enum sender_state);
 enum sender_verdict sender_verdict(const struct sender *, struct duration bound);
