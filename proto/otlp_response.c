@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "otlp.pb-c.h"
 
@@ -144,12 +145,12 @@ int otlp_status_write(int code, const char *message, struct buffer *to)
 
 int otlp_status_write_json(int code, const char *message, struct buffer *to)
 {
-	size_t before = to->size;
-	int failed = buffer_printf(to, "{\"code\":%d,\"message\":", code);
+	struct json_writer w;
 
-	failed = failed ? failed : json_string_append(to, message, strlen(message));
-	failed = failed ? failed : buffer_append(to, "}", 1);
-	if (failed)
-		to->size = before;
-	return failed;
+	json_writer_init(&w, to);
+	json_put_object(&w, NULL);
+	json_put_i64(&w, "code", code);
+	json_put_string(&w, "message", message);
+	json_put_end(&w);
+	return json_writer_done(&w);
 }

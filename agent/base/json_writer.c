@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "base/text.h"
+
 static uint64_t level(const struct json_writer *w)
 {
 	return UINT64_C(1) << w->depth;
@@ -19,15 +21,20 @@ int json_writer_done(struct json_writer *w)
 	return writer_done(&w->text);
 }
 
-/* What stands before a value. */
-static void begin(struct json_writer *w, const char *name)
+static void put_comma(struct json_writer *w)
 {
-	OXP_ASSERT(!name == !!(w->arrays & level(w)));
 	if (w->filled & level(w)) {
 		OXP_ASSERT(w->depth > 0);
 		writer_text(&w->text, ",");
 	}
 	w->filled |= level(w);
+}
+
+/* What stands before a value. */
+static void begin(struct json_writer *w, const char *name)
+{
+	OXP_ASSERT(!name == !!(w->arrays & level(w)));
+	put_comma(w);
 	if (!name)
 		return;
 	writer_quoted(&w->text, bytes_of(name));
@@ -87,26 +94,24 @@ void json_put_i64(struct json_writer *w, const char *name, int64_t value)
 	writer_printf(&w->text, "%lld", (long long)value);
 }
 
-/* `precision` as of `format`. */
-static void put_number(struct json_writer *w, const char *name, const char *format, int precision, double value)
-{
-	begin(w, name);
-	if (isfinite(value))
-		writer_printf(&w->text, format, precision, value);
-	else
-		writer_text(&w->text, "null");
-}
-
 void json_put_double(struct json_writer *w, const char *name, double value)
 {
-	enum { ALWAYS_EXACT = 17 };
+	char text[DOUBLE_TEXT_SIZE] = "null";
 
-	put_number(w, name, "%.*g", ALWAYS_EXACT, value);
+	if (isfinite(value))
+		double_format(value, text);
+	begin(w, name);
+	writer_text(&w->text, text);
 }
 
 void json_put_fixed(struct json_writer *w, const char *name, double value, int decimals)
 {
-	put_number(w, name, "%.*f", decimals, value);
+	if (!isfinite(value)) {
+		json_put_null(w, name);
+		return;
+	}
+	begin(w, name);
+	writer_printf(&w->text, "%.*f", decimals, value);
 }
 
 void json_put_bool(struct json_writer *w, const char *name, bool value)
@@ -119,6 +124,13 @@ void json_put_null(struct json_writer *w, const char *name)
 {
 	begin(w, name);
 	writer_text(&w->text, "null");
+}
+
+void json_put_members(struct json_writer *w, struct bytes members)
+{
+	OXP_ASSERT(!(w->arrays & level(w)));
+	put_comma(w);
+	writer_bytes(&w->text, members);
 }
 
 void json_put_raw(struct json_writer *w, const char *name, struct bytes json)

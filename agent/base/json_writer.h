@@ -1,6 +1,6 @@
 /*
- * JSON, written in small steps with one check at the end (base/writer.h): the commas, colons, quotes and escapes are the
- * writer's, so what comes out parses.
+ * JSON, written in small steps with one check at the end (base/writer.h). The writer sees to commas, colons, quotes and
+ * escapes, so what comes out parses.
  *
  *	struct json_writer w;
  *
@@ -11,9 +11,9 @@
  *	json_put_end(&w);
  *	return json_writer_done(&w);
  *
- * Each value has the name of the member it is; NULL where it is an element of an array, or the whole text. Anything else
- * aborts, as do values after the whole text is closed, and depth beyond JSON_WRITER_DEPTH: it is a mistake of the code
- * and never follows from input.
+ * Each value has the name of the member it is; NULL if it is an element of an array, or the whole text. Breaking this
+ * rule aborts, and so does a second value behind the whole text, or depth beyond JSON_WRITER_DEPTH: these are mistakes
+ * of the code, and never follow from input.
  *
  * For what each log line passes there are proto/json_edit.h and proto/json_text.h, which know the machine's vectors.
  */
@@ -49,13 +49,15 @@ void json_put_string(struct json_writer *, const char *name, const char *text);
 void json_put_bytes(struct json_writer *, const char *name, struct bytes text);
 void json_put_u64(struct json_writer *, const char *name, uint64_t value);
 void json_put_i64(struct json_writer *, const char *name, int64_t value);
-/* With the digits it takes to read the same number back; a value that is not finite is written as null. */
+/* In the fewest digits that read back as the same number. A value that is not finite is written as null. */
 void json_put_double(struct json_writer *, const char *name, double value);
 /* With that many digits behind the point. Not finite: as above. */
 void json_put_fixed(struct json_writer *, const char *name, double value, int decimals);
 void json_put_bool(struct json_writer *, const char *name, bool value);
 void json_put_null(struct json_writer *, const char *name);
 
+/* One or more members that are JSON already, as they stand between the braces of an object. */
+void json_put_members(struct json_writer *, struct bytes members);
 /* A value that is JSON already. */
 void json_put_raw(struct json_writer *, const char *name, struct bytes json);
 /* The same, to be appended to the buffer that is returned; json_raw_end() says how that went: 0 or -errno. */

@@ -28,12 +28,14 @@ struct report {
 };
 
 void report_add(struct report *, const char *name, report_section *, void *context);
+/* Appends the report, a line of JSON. 0, -ENOSPC or -ENOMEM, and then the report is not whole. */
 int report_write(const struct report *, struct wall_time now, struct buffer *) MUST_CHECK;
-/* The ledger's rows and the balance as metric families, in text 0.0.4. */
+/* The ledger's rows and the balance as metric families, in text 0.0.4. 0; or -ENOSPC or -ENOMEM, and nothing was
+ * appended. */
 int report_ledger_metrics(const struct ledger *, struct buffer *) MUST_CHECK;
 
 struct loop_slices;
-/* The loop's slices as the histogram oxpecker_loop_slice_seconds. */
+/* The loop's slices as the histogram oxpecker_loop_slice_seconds. 0 or -errno, as above. */
 int report_slices(const struct loop_slices *, struct buffer *) MUST_CHECK;
 
 #endif

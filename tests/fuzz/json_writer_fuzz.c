@@ -1,6 +1,6 @@
 /*
- * What the JSON writer writes is the tree that jansson makes of the same values; below a ceiling that is too low nothing
- * is written.
+ * What the JSON writer writes is the tree that jansson makes of the same values; if the ceiling is too low, nothing is
+ * written.
  *
  * The first two bytes are the ceiling, the rest are values: one byte picks the kind, then come its bytes. What is still
  * open at the end is closed.

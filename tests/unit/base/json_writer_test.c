@@ -42,13 +42,14 @@ static void put_values(struct json_writer *w)
 	json_put_raw(w, NULL, bytes_of("[1, 2]"));
 	json_put_end(w);
 	json_raw_end(w, buffer_text(json_raw_begin(w, "raw"), "{}"));
+	json_put_members(w, bytes_of("\"m\":1,\"n\":[]"));
 	json_put_string(w, "last", "");
 	json_put_end(w);
 }
 
 static const char values[] = "{\"text\":\"a \\\"b\\\"\\n\xef\xbf\xbd\",\"na\\\"me\":null,\"bytes\":\"a\\u0000b\","
 			     "\"most\":18446744073709551615,\"least\":-9223372036854775808,\"yes\":true,\"no\":false,"
-			     "\"nothing\":null,\"list\":[0,{},[],[1, 2]],\"raw\":{},\"last\":\"\"}";
+			     "\"nothing\":null,\"list\":[0,{},[],[1, 2]],\"raw\":{},\"m\":1,\"n\":[],\"last\":\"\"}";
 
 static void test_every_value_to_the_letter(void **state)
 {
@@ -81,7 +82,7 @@ static void test_numbers(void **state)
 	json_put_fixed(&w, NULL, NAN, 3);
 	json_put_end(&w);
 	assert_int_equal(json_writer_done(&w), 0);
-	assert_text(&b, "[0.10000000000000001,1.7976931348623157e+308,4.9406564584124654e-324,-3,null,null,null,"
+	assert_text(&b, "[0.1,1.7976931348623157e+308,4.94065645841247e-324,-3,null,null,null,"
 			"1.235,-0,null]");
 	buffer_done(&b);
 }
@@ -174,6 +175,12 @@ static void element_with_a_name(struct json_writer *w)
 	json_put_u64(w, "x", 1);
 }
 
+static void members_of_an_array(struct json_writer *w)
+{
+	json_put_array(w, NULL);
+	json_put_members(w, bytes_of("\"x\":1"));
+}
+
 static void text_with_a_name(struct json_writer *w)
 {
 	json_put_u64(w, "x", 1);
@@ -210,7 +217,7 @@ static void too_deep(struct json_writer *w)
 static void test_mistakes_abort(void **state)
 {
 	static void (*const mistakes[])(struct json_writer *) = { member_without_a_name, element_with_a_name,
-		text_with_a_name, second_text, end_of_nothing, left_open, no_text, too_deep };
+		members_of_an_array, text_with_a_name, second_text, end_of_nothing, left_open, no_text, too_deep };
 
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(mistakes); i++) {
