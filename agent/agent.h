@@ -1,82 +1,52 @@
 /*
- * The agent: everything that lives from start to exit, and the order in which it comes and goes.
+ * The agent: everything that lives from start to exit, and the order in which it comes and goes (agent.c). assemble.c
+ * makes the components out of the configuration.
  *
  *	configuration → loop, lanes, state → senders and exporters → sources and collectors → doors open
- *	SIGTERM: AGENT_DRAINING   files are read to their end, doors stay open while somebody sends, nothing waits
- *	         AGENT_KEEPING    the same after a second: what is not delivered goes to the spool, and doors answer
- *	                          when it is there, so that a SIGKILL from the next second on loses nothing
- *	         AGENT_ENDING     doors close, what is left goes to the spool, positions are committed
+ *	SIGTERM: AGENT_DRAINING → AGENT_LEAVING → AGENT_ENDING (core.h)
+ *
+ * Only main.c, agent.c and assemble.c include this file; spool.c does, too, until it has an owner of its own.
  */
 #ifndef OXP_AGENT_H
 #define OXP_AGENT_H
 
+#include "admin/conflicts.h"
+#include "admin/destinations.h"
+#include "admin/metrics.h"
+#include "admin/overview.h"
+#include "admin/servers.h"
 #include "agent_config.h"
-#include "books.h"
-#include "conflicts.h"
-#include "destinations.h"
+#include "core.h"
 #include "health/health.h"
 #include "host.h"
-#include "metrics.h"
+#include "intake.h"
+#include "outlet.h"
 #include "parked.h"
 #include "pipeline/parking.h"
-#include "pipeline/sender.h"
-#include "series/series.h"
+#include "pipeline/pipeline.h"
 #include "spool.h"
-#include "status/report.h"
-#include "store/store.h"
 
-enum agent_phase { AGENT_STARTING, AGENT_RUNNING, AGENT_DRAINING, AGENT_KEEPING, AGENT_ENDING };
 enum { AGENT_SIGNALS = 6 };
 
-/* A collector with what it was lent. */
-struct intake {
-	struct intake *next;
-	const struct collector_type *type;
-	struct collector *collector;
-	struct host *host;
-	bool started;
-};
-
-/* An exporter likewise; the sender owns the exporter itself. */
-struct outlet {
-	struct outlet *next;
-	const struct agent *agent;
-	struct sender *sender;
-	struct host *host;
-	enum signal signal;
-	const struct export_config *config;
-};
-
 struct agent {
+	struct core core;
 	const struct agent_config *config;
-	struct log *log;
-	enum agent_phase phase;
-	struct loop *loop;
-	struct lane *cpu, *disk;
-	struct random random;
-	struct resolver *resolver;
-	struct http_client *http;
-	struct state *state;
-	struct series *series;
-	struct store *store; /* opened when first asked for */
-	struct counters counters;
-	struct ledger ledger;
 	struct pipeline pipeline;
 	struct parking parking;
 	struct parked parked;
-	struct conflicts conflicts;
 	struct chain *log_steps; /* NULL: none */
 	struct health health;
-	struct report report;
+	struct hosts hosts;
+	struct intakes intakes;
+	struct outlets outlets;
+	struct conflicts conflicts;
+	struct destinations destinations;
+	struct overview overview;
 	struct metrics metrics;
-	struct intake *intakes;
-	struct outlet *outlets;
-	struct host *hosts; /* of all components */
-	struct http_server *listen, *control;
-	struct http_route routes[7], control_routes[7];
+	struct servers servers;
 	struct loop_signal signals[AGENT_SIGNALS];
-	struct loop_timer settled_in;	/* gives back what the start needed */
-	struct loop_timer look, deadline, keep; /* while draining */
+	struct loop_timer settled_in; /* gives back what the start needed */
+	struct loop_timer look, deadline, leave; /* while draining */
 	struct loop_timer tell_held; /* what the log holds back */
 	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
 	size_t commits; /* under way at the end */
@@ -90,14 +60,18 @@ struct agent {
 	struct refill *refills; /* of the spool, which had no room in memory yet */
 };
 
-/* Builds everything and opens the doors. 0, or -errno with the reason logged. */
+/* Builds everything and opens the doors. `agent` is zeroed memory. 0, or -errno with the reason logged; either way
+ * agent_stop() follows. */
 int agent_start(struct agent *, const struct agent_config *, struct log *) MUST_CHECK;
-struct store *agent_store(struct agent *); /* NULL: it cannot be opened, and that was logged */
 /* Until a signal has ended it. */
 void agent_run(struct agent *);
 /* One commit of the end is done. */
 void agent_committed(struct agent *);
 /* Returns how many records were lost at the end. */
 uint64_t agent_stop(struct agent *);
+
+/* assemble.c: the components of the configuration, exporters first, with their senders, sources and routes. 0, or
+ * -errno with the reason logged. */
+int assemble(struct agent *) MUST_CHECK;
 
 #endif

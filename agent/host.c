@@ -5,29 +5,35 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent.h"
+#include "agent_config.h"
+#include "pipeline/pipeline.h"
+#include "series/series.h"
+#include "spool.h"
 #include "state/state.h"
 
 enum { LABELS_MAX = 300, KEY_MAX = 256 };
 
-struct host *host_new(struct agent *agent, const char *place, const char *name)
+struct host *host_new(struct hosts *from, const char *place, const char *name)
 {
 	struct host *h = oxp_new(sizeof *h);
-	int n;
+	int n = asprintf(&h->name, "%s.%s", place, name);
 
-	h->agent = agent;
-	n = asprintf(&h->name, "%s.%s", place, name);
 	OXP_ASSERT(n >= 0 && "out of memory");
+	h->from = from;
+	h->core = from->core;
+	h->next = from->first;
+	from->first = h;
 	return h;
 }
 
-void host_free(struct host *h)
+void hosts_done(struct hosts *all)
 {
-	if (!h)
-		return;
-	state_change_free(h->staged);
-	free(h->name);
-	free(h);
+	for (struct host *h; (h = all->first);) {
+		all->first = h->next;
+		state_change_free(h->staged);
+		free(h->name);
+		free(h);
+	}
 }
 
 const char *host_name(const struct host *h)
@@ -37,62 +43,62 @@ const char *host_name(const struct host *h)
 
 struct loop *host_loop(struct host *h)
 {
-	return h->agent->loop;
+	return h->core->loop;
 }
 
 struct lane *host_cpu_lane(struct host *h)
 {
-	return h->agent->cpu;
+	return h->core->cpu;
 }
 
 struct lane *host_disk_lane(struct host *h)
 {
-	return h->agent->disk;
+	return h->core->disk;
 }
 
 struct http_client *host_http(struct host *h)
 {
-	return h->agent->http;
+	return h->core->http;
 }
 
 struct resolver *host_resolver(struct host *h)
 {
-	return h->agent->resolver;
+	return h->core->resolver;
 }
 
 struct random *host_random(struct host *h)
 {
-	return &h->agent->random;
+	return &h->core->random;
 }
 
 struct series *host_series(struct host *h)
 {
-	return h->agent->series;
+	return h->core->series;
 }
 
 struct store *host_store(struct host *h)
 {
-	return agent_store(h->agent);
+	return core_store(h->core);
 }
 
 size_t host_memory(const struct host *h)
 {
-	return h->agent->pipeline.budget.limit;
+	return h->from->budget->limit;
 }
 
 const char *host_state_path(struct host *h)
 {
-	return h->agent->config->state.path;
+	return h->core->state_path;
 }
 
 int host_text_now(const struct host *h, const char *text, struct buffer *to)
 {
-	return tree_text_now(&h->agent->config->file->tree, text, &config_world_system, to);
+	return tree_text_now(&h->from->config->file->tree, text, &config_world_system, to);
 }
 
 uint64_t host_state_id(struct host *h)
 {
-	return state_id(h->agent->state);
+	return state_id(h->core->state);
 }
 
 void host_log(struct host *h, enum log_level level, const char *format, ...)
@@ -100,7 +106,7 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 	va_list args;
 
 	va_start(args, format);
-	log_vwrite(h->agent->log, level, h->name, format, args);
+	log_vwrite(h->core->log, level, h->name, format, args);
 	va_end(args);
 }
 
@@ -109,7 +115,7 @@ static uint64_t *number(struct host *h, enum counter_kind kind, const char *name
 	char labels[LABELS_MAX];
 
 	snprintf(labels, sizeof labels, "component=\"%s\"", h->name);
-	return &counter_row(&h->agent->counters, kind, name, labels, help)->value;
+	return &counter_row(&h->core->counters, kind, name, labels, help)->value;
 }
 
 uint64_t *host_counter(struct host *h, const char *name, const char *help)
@@ -127,17 +133,17 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 	char labels[LABELS_MAX];
 
 	snprintf(labels, sizeof labels, "%s=\"%s\"", label, strrchr(h->name, '.') + 1);
-	return &counter_row(&h->agent->counters, COUNTER_GAUGE, name, labels, help)->value;
+	return &counter_row(&h->core->counters, COUNTER_GAUGE, name, labels, help)->value;
 }
 
 void host_mapping_conflict(struct host *h, const struct mapping_conflict *conflict)
 {
-	conflicts_add(&h->agent->conflicts, h->name, conflict);
+	h->from->conflict(h->from->conflict_context, h->name, conflict);
 }
 
 const struct resource *host_resource(struct host *h)
 {
-	return h->agent->config->resource;
+	return h->from->config->resource;
 }
 
 /* Batches. */
@@ -150,19 +156,19 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 
 bool host_ends(const struct host *h)
 {
-	return h->agent->phase == AGENT_KEEPING;
+	return h->core->phase == AGENT_LEAVING;
 }
 
 enum admit host_offer(struct host *h, struct batch **batch)
 {
 	if (host_ends(h) && h->source->rewind == REWIND_NONE)
-		return spool_offer_anyway(h->agent, h->source, batch);
+		return spool_offer_anyway(h->from->agent, h->source, batch);
 	return source_offer(h->source, batch);
 }
 
 enum admit host_offer_kept(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return spool_offer(h->agent, h->source, batch, done, context);
+	return spool_offer(h->from->agent, h->source, batch, done, context);
 }
 
 void host_lost(struct host *h, uint64_t records, uint64_t bytes)
@@ -207,12 +213,12 @@ void host_checked(struct host *h, bool fine, const char *why)
 
 int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)
 {
-	return state_positions_load(h->agent->state, h->name, visit, context);
+	return state_positions_load(h->core->state, h->name, visit, context);
 }
 
 uint64_t host_generation_next(struct host *h)
 {
-	return state_generation_next(h->agent->state);
+	return state_generation_next(h->core->state);
 }
 
 static struct state_change *staged(struct host *h)
@@ -243,5 +249,5 @@ void host_positions_commit(struct host *h, void (*done)(void *, int failed), voi
 		state_change_ledger(change, key, &row->settled);
 	}
 	h->staged = NULL;
-	state_commit(h->agent->state, &change, done, context);
+	state_commit(h->core->state, &change, done, context);
 }

@@ -5,15 +5,32 @@
 #define OXP_HOST_H
 
 #include "component.h"
-#include "pipeline/pipeline.h"
-#include "state/state.h"
-#include "status/counters.h"
+#include "core.h"
 
 struct agent;
+struct agent_config;
+struct budget;
+struct host;
+struct source;
+struct state_change;
+
+/* All hosts, and what each lends from. */
+struct hosts {
+	struct core *core;
+	const struct agent_config *config;
+	const struct budget *budget;
+	struct agent *agent; /* the one whose spool takes what is offered by host_offer_kept() */
+	/* A document was refused for what the destination's mapping says; `destination` lives as long as the host. */
+	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
+	void *conflict_context;
+	struct host *first;
+};
+void hosts_done(struct hosts *);
 
 struct host {
-	struct host *next; /* in the agent's list */
-	struct agent *agent;
+	struct host *next;
+	struct hosts *from;
+	struct core *core;
 	char *name; /* "logs.export.elasticsearch" */
 	struct source *source; /* of a collector of logs or traces */
 	struct ledger_row *samples; /* of a collector of metrics */
@@ -23,7 +40,7 @@ struct host {
 	struct state_change *staged; /* positions for the next commit */
 };
 
-struct host *host_new(struct agent *, const char *place, const char *name);
-void host_free(struct host *);
+/* One more, which lives until hosts_done(). */
+struct host *host_new(struct hosts *, const char *place, const char *name) __attribute__((returns_nonnull));
 
 #endif

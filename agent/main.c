@@ -12,10 +12,10 @@
 #include "base/log_limit.h"
 #include "base/text.h"
 #include "base/trim.h"
-#include "cli_help.h"
-#include "cli_parked.h"
-#include "cli_show.h"
-#include "cli_status.h"
+#include "cli/help.h"
+#include "cli/parked.h"
+#include "cli/show.h"
+#include "cli/status.h"
 #include "config/reference.h"
 
 enum { SETS_MAX = 64, WORDS_MAX = 256, STATUS_FINE = 0, STATUS_FAILED = 1, STATUS_USAGE = 2 };

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent.h"
 #include "base/text.h"
+#include "core.h"
 #include "http/server.h"
 #include "parked_text.h"
 
@@ -100,7 +100,7 @@ static void on_gone(void *context, struct http_request *request)
 
 static int write_page(const struct ask *ask, const struct state_parked_page *page, struct buffer *out)
 {
-	const struct state *state = ask->parked->agent->state;
+	const struct state *state = ask->parked->core->state;
 	uint64_t last = page->count ? page->records[page->count - 1].id : page->last;
 	int failed = buffer_printf(out, "{\"items\":%llu,\"bytes\":%llu,\"after\":%llu,\"more\":%s,\"records\":[",
 		(unsigned long long)state_parked_count(state), (unsigned long long)state_parked_bytes(state),
@@ -130,7 +130,7 @@ static void list(void *context, struct http_request *request)
 	struct ask *ask = ask_new(p, request);
 
 	if (ask)
-		state_parked_read(p->agent->state, &ask->query, on_listed, ask);
+		state_parked_read(p->core->state, &ask->query, on_listed, ask);
 }
 
 static void on_shown(void *context, const struct state_parked_page *page)
@@ -157,7 +157,7 @@ static void show(void *context, struct http_request *request)
 		return;
 	ask->query.payloads = true;
 	ask->query.rows = 1;
-	state_parked_read(p->agent->state, &ask->query, on_shown, ask);
+	state_parked_read(p->core->state, &ask->query, on_shown, ask);
 }
 
 /* Dropping: what was parked is then rejected. */
@@ -194,7 +194,7 @@ static void stage_drop(struct ask *ask, const struct state_parked_page *page)
 		ask->sum.records += page->records[i].records;
 		ask->sum.bytes += page->records[i].size;
 	}
-	ask->row = replay_row(ask->parked->agent, first);
+	ask->row = replay_row(&ask->parked->core->ledger, first);
 	ask->placed = first->placed;
 	if (!first->placed)
 		return;
@@ -217,7 +217,7 @@ static void on_found(void *context, const struct state_parked_page *page)
 		return;
 	}
 	stage_drop(ask, page);
-	state_commit(ask->parked->agent->state, &ask->change, on_dropped, ask);
+	state_commit(ask->parked->core->state, &ask->change, on_dropped, ask);
 }
 
 static bool is_busy(const struct parked *p, struct http_request *request)
@@ -239,7 +239,7 @@ static void drop(void *context, struct http_request *request)
 		return;
 	p->dropping = true;
 	ask->query.alike = true;
-	state_parked_read(p->agent->state, &ask->query, on_found, ask);
+	state_parked_read(p->core->state, &ask->query, on_found, ask);
 }
 
 /* Replaying. */
@@ -267,10 +267,10 @@ static void replay(void *context, struct http_request *request)
 	replay_begin(&p->replay, request, &order);
 }
 
-void parked_init(struct parked *p, struct agent *a)
+void parked_init(struct parked *p, struct core *core, struct pipeline *pipeline)
 {
-	*p = (struct parked){ .agent = a };
-	replay_init(&p->replay, a);
+	*p = (struct parked){ .core = core };
+	replay_init(&p->replay, core, pipeline);
 }
 
 void parked_done(struct parked *p)
@@ -292,7 +292,7 @@ void parked_routes(struct parked *p, struct http_route *routes)
 
 int parked_report(void *parked, struct buffer *out)
 {
-	const struct state *state = ((struct parked *)parked)->agent->state;
+	const struct state *state = ((struct parked *)parked)->core->state;
 
 	return buffer_printf(out, "{\"items\":%llu,\"bytes\":%llu,\"bytes_limit\":%llu}",
 		(unsigned long long)state_parked_count(state), (unsigned long long)state_parked_bytes(state),

@@ -16,15 +16,17 @@
 
 enum { PARKED_ROUTES = 4, PARKED_PAGE = 256 };
 
+struct core;
 struct http_route;
+struct pipeline;
 
 struct parked {
-	struct agent *agent;
+	struct core *core;
 	struct replay replay;
 	bool dropping;
 };
 
-void parked_init(struct parked *, struct agent *);
+void parked_init(struct parked *, struct core *, struct pipeline *);
 void parked_done(struct parked *);
 /* Fills PARKED_ROUTES rows. */
 void parked_routes(struct parked *, struct http_route *routes);

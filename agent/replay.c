@@ -4,26 +4,27 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent.h"
 #include "base/text.h"
+#include "core.h"
 #include "http/server.h"
+#include "pipeline/sender.h"
 #include "proto/json_rename.h"
 
 static void on_told(void *context, const struct batch_row *rows, size_t count);
 static enum keep on_refused(void *context, const struct refusal *);
 static void on_patience_over(void *context);
 
-void replay_init(struct replay *r, struct agent *a)
+void replay_init(struct replay *r, struct core *core, struct pipeline *pipeline)
 {
-	*r = (struct replay){ .agent = a };
+	*r = (struct replay){ .core = core, .pipeline = pipeline };
 	r->scratch.live = &r->scratch.own;
-	r->source = source_new(&a->pipeline, &(struct source_options){ .name = "parked", .rewind = REWIND_SAVED });
+	r->source = source_new(pipeline, &(struct source_options){ .name = "parked", .rewind = REWIND_SAVED });
 	r->source->route_count = 1;
 	r->source->unspool = on_told;
 	r->source->unspool_context = r;
 	r->source->keep = on_refused;
 	r->source->keep_context = r;
-	loop_timer_init(&r->patience, a->loop, on_patience_over, r);
+	loop_timer_init(&r->patience, core->loop, on_patience_over, r);
 }
 
 static void forget_parts(struct replay *r)
@@ -41,9 +42,9 @@ void replay_done(struct replay *r)
 	loop_timer_done(&r->patience);
 }
 
-struct ledger_row *replay_row(const struct agent *a, const struct state_parked *of)
+struct ledger_row *replay_row(const struct ledger *ledger, const struct state_parked *of)
 {
-	struct ledger_row *row = a->ledger.rows;
+	struct ledger_row *row = ledger->rows;
 
 	while (row && (strcmp(row->signal, of->signal) != 0 || strcmp(row->source, of->source) != 0 ||
 			      strcmp(row->destination, of->destination) != 0))
@@ -51,11 +52,13 @@ struct ledger_row *replay_row(const struct agent *a, const struct state_parked *
 	return row;
 }
 
-static struct sender *find_sender(const struct agent *a, const char *destination)
+static struct sender *find_sender(const struct pipeline *p, const char *destination)
 {
-	for (const struct outlet *o = a->outlets; o; o = o->next)
-		if (strcmp(o->sender->name, destination) == 0)
-			return o->sender;
+	struct sender *s;
+
+	TAILQ_FOREACH(s, &p->senders, entry)
+		if (strcmp(s->name, destination) == 0)
+			return s;
 	return NULL;
 }
 
@@ -178,7 +181,7 @@ static void on_told(void *context, const struct batch_row *rows, size_t count)
 	if (r->placed)
 		state_change_move(change, r->key, &sum, LEDGER_PARKED, LEDGER_DELIVERED);
 	move_settled(r, LEDGER_PARKED, LEDGER_DELIVERED);
-	state_commit(r->agent->state, &change, on_written, r);
+	state_commit(r->core->state, &change, on_written, r);
 }
 
 static void note_error(struct replay *r, uint64_t id, const char *why)
@@ -270,7 +273,7 @@ static bool add_record(struct replay *r, struct batch *batch, const struct state
 static struct batch *batch_of(struct replay *r, const struct state_parked_page *page)
 {
 	enum signal signal = strcmp(page->records[0].signal, "traces") == 0 ? SIGNAL_TRACES : SIGNAL_LOGS;
-	struct batch *batch = batch_new(&r->agent->pipeline.budget, signal);
+	struct batch *batch = batch_new(&r->pipeline->budget, signal);
 	size_t i = 0;
 
 	while (batch && i < page->count && add_record(r, batch, &page->records[i]))
@@ -287,7 +290,7 @@ static struct batch *batch_of(struct replay *r, const struct state_parked_page *
 
 static void send_again(struct replay *r, const struct state_parked *first, struct sender *sender, struct batch **batch)
 {
-	r->row = replay_row(r->agent, first);
+	r->row = replay_row(&r->core->ledger, first);
 	r->placed = first->placed;
 	snprintf(r->key, sizeof r->key, "%s %s %s", first->signal, first->source, first->destination);
 	r->source->signal = batch_signal(*batch);
@@ -301,7 +304,7 @@ static void send_again(struct replay *r, const struct state_parked *first, struc
 static void on_read(void *context, const struct state_parked_page *page)
 {
 	struct replay *r = context;
-	struct sender *sender = page->count ? find_sender(r->agent, page->records[0].destination) : NULL;
+	struct sender *sender = page->count ? find_sender(r->pipeline, page->records[0].destination) : NULL;
 	struct batch *batch = NULL;
 
 	if (!r->until)
@@ -311,7 +314,7 @@ static void on_read(void *context, const struct state_parked_page *page)
 	else if (page->count && !sender)
 		snprintf(r->error, sizeof r->error, "no exporter is called %s in this configuration",
 			page->records[0].destination);
-	else if (r->agent->phase != AGENT_RUNNING)
+	else if (r->core->phase != AGENT_RUNNING)
 		snprintf(r->error, sizeof r->error, "the agent is ending");
 	else if (page->count)
 		batch = batch_of(r, page);
@@ -334,5 +337,5 @@ void replay_begin(struct replay *r, struct http_request *request, const struct r
 	r->after = order->query.after;
 	r->until = order->query.until;
 	r->more = false;
-	state_parked_read(r->agent->state, &r->order.query, on_read, r);
+	state_parked_read(r->core->state, &r->order.query, on_read, r);
 }

@@ -17,7 +17,7 @@
 
 enum { REPLAY_MAX = 64, REPLAY_PATIENCE_S = 20, REPLAY_NAME_MAX = 256, REPLAY_ERROR_MAX = 320 };
 
-struct agent;
+struct core;
 struct http_request;
 
 struct replay_part {
@@ -34,7 +34,8 @@ struct replay_order {
 };
 
 struct replay {
-	struct agent *agent;
+	struct core *core;
+	struct pipeline *pipeline;
 	struct http_request *request; /* NULL: nobody waits */
 	struct replay_order order;
 	bool busy;
@@ -51,11 +52,11 @@ struct replay {
 	struct loop_timer patience;
 };
 
-void replay_init(struct replay *, struct agent *);
+void replay_init(struct replay *, struct core *, struct pipeline *);
 void replay_done(struct replay *);
 /* Begins the slice that `order` names; the request is answered from a later callback. Not while busy. */
 void replay_begin(struct replay *, struct http_request *, const struct replay_order *);
 /* The row of the ledger, or NULL: none is made. */
-struct ledger_row *replay_row(const struct agent *, const struct state_parked *);
+struct ledger_row *replay_row(const struct ledger *, const struct state_parked *);
 
 #endif

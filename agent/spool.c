@@ -5,6 +5,8 @@
 #include <stdlib.h>
 
 #include "agent.h"
+#include "books.h"
+#include "loop/loop.h"
 #include "state/state.h"
 
 enum {
@@ -181,7 +183,7 @@ static void commit_offer(struct kept_offer *o)
 		add_rows(change, key, o->staged, o->rows + i * rows);
 	}
 	o->source->waiting++;
-	state_commit(o->agent->state, &change, on_offer_kept, o);
+	state_commit(o->agent->core.state, &change, on_offer_kept, o);
 }
 
 enum admit spool_offer(
@@ -238,7 +240,7 @@ static size_t spooling_most(const struct agent *a)
 static void lose(struct agent *a, int failed, uint64_t records)
 {
 	if (records && a->unkept == 0)
-		log_error(a->log, "spool", "not everything could be kept: %s", strerror(-failed));
+		log_error(a->core.log, "spool", "not everything could be kept: %s", strerror(-failed));
 	a->unkept += records;
 }
 
@@ -272,7 +274,7 @@ struct saving {
  * is left (spool_keep()). */
 static void know_saved(const struct agent *a, struct route *route, uint64_t up_to)
 {
-	bool all = route->saving > 0 || a->phase == AGENT_ENDING;
+	bool all = route->saving > 0 || a->core.phase == AGENT_ENDING;
 
 	route->row->live->term[LEDGER_SPOOLED_TO].records = all ? UINT64_MAX : up_to;
 }
@@ -290,10 +292,11 @@ static void on_saved(void *context, int failed)
 	know_saved(a, route, failed ? UINT64_MAX : v->rows[v->row_count - 1].id + 1);
 	if (!failed)
 		delivery_rows_add(d, v->rows, v->row_count);
-	else if (a->phase == AGENT_ENDING)
+	else if (a->core.phase == AGENT_ENDING)
 		lose(a, failed, v->records);
 	else if (!a->unsaved)
-		log_warn(a->log, "spool", "what is not delivered yet could not be kept on disk: %s; trying at the end",
+		log_warn(a->core.log, "spool",
+			"what is not delivered yet could not be kept on disk: %s; trying at the end",
 			strerror(-failed));
 	a->unsaved = a->unsaved || failed;
 	batch_unkeep(v->batch);
@@ -340,7 +343,7 @@ static void save_end(struct agent *a)
 		add_rows(v->change, key, g, v->rows + at);
 	know_saved(a, route, 0);
 	a->spooling += v->bytes;
-	state_commit(a->state, &v->change, on_saved, v);
+	state_commit(a->core.state, &v->change, on_saved, v);
 }
 
 /* Pieces of a delivery for a route stand one behind the other. */
@@ -368,9 +371,9 @@ static void save_send(void *context, const struct send *d)
 
 void spool_save(struct agent *a)
 {
-	if (a->phase != AGENT_KEEPING || a->unsaved)
+	if (a->core.phase != AGENT_LEAVING || a->unsaved)
 		return;
-	for (struct outlet *o = a->outlets; o; o = o->next)
+	for (struct outlet *o = a->outlets.first; o; o = o->next)
 		sender_visit(o->sender, save_send, a);
 	save_end(a);
 }
@@ -413,7 +416,7 @@ void spool_keep_end(struct agent *a)
 	a->keeping = NULL;
 	a->commits++;
 	a->spooling += k->bytes;
-	state_commit(a->state, &k->change, on_kept, k);
+	state_commit(a->core.state, &k->change, on_kept, k);
 }
 
 static struct keeping *keeping_new(struct agent *a, const struct send *d)
@@ -432,7 +435,7 @@ static struct keeping *keeping_new(struct agent *a, const struct send *d)
 static void make_room(struct agent *a, size_t more)
 {
 	if (a->spooling > 0 && a->spooling + more > spooling_most(a) && loop_timer_pending(&a->deadline))
-		loop_run(a->loop);
+		loop_run(a->core.loop);
 }
 
 /* What is left of a send, as rows of the change. */
@@ -582,7 +585,7 @@ void spool_damaged(void *agent, const char *key, uint64_t id, const struct ledge
 	struct agent *a = agent;
 	const struct refill *r = refill_of(a, key);
 
-	log_error(a->log, "spool", "a row of %llu records for \"%s\" is damaged: it is set aside and not sent",
+	log_error(a->core.log, "spool", "a row of %llu records for \"%s\" is damaged: it is set aside and not sent",
 		(unsigned long long)amount->records, key);
 	if (r && id <= r->until)
 		ledger_move(r->source->routes[r->route].row->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
@@ -597,7 +600,7 @@ static void on_row(void *context, const struct state_spooled *row)
 
 	r->asking = false;
 	r->over = row->failed == -ENOENT || (!row->failed && row->id > r->until);
-	if (r->agent->phase == AGENT_ENDING)
+	if (r->agent->core.phase == AGENT_ENDING)
 		return;
 	batch = row->failed || row->id > r->until ? NULL : unpack(r->source, row->payload);
 	if (batch) {
@@ -614,10 +617,10 @@ static void on_row(void *context, const struct state_spooled *row)
 
 static void ask_for_row(struct refill *r)
 {
-	if (r->asking || r->over || r->agent->phase == AGENT_ENDING)
+	if (r->asking || r->over || r->agent->core.phase == AGENT_ENDING)
 		return;
 	r->asking = true;
-	state_spool_take(r->agent->state, r->key, r->last, on_row, r);
+	state_spool_take(r->agent->core.state, r->key, r->last, on_row, r);
 }
 
 static void refill_later(struct agent *a, const struct restore *from, const char *key)
@@ -632,7 +635,7 @@ static void refill_later(struct agent *a, const struct restore *from, const char
 		.until = from->until };
 	snprintf(r->key, sizeof r->key, "%s", key);
 	a->refills = r;
-	log_info(a->log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
+	log_info(a->core.log, from->source->name, "not all of the spool fits in memory: the rest comes as it is sent");
 }
 
 /* Rows whose records have settled, on their way out of the spool. */
@@ -682,7 +685,7 @@ static void on_left(void *context, int failed)
 	bool last = l->last;
 
 	if (failed)
-		log_warn(a->log, "spool", "delivered rows could not be deleted: %s; %s", strerror(-failed),
+		log_warn(a->core.log, "spool", "delivered rows could not be deleted: %s; %s", strerror(-failed),
 			last ? "they will be sent again" : "trying again");
 	if (failed && !last)
 		leave_later(l);
@@ -696,9 +699,9 @@ static void leave(struct leaving *l)
 {
 	struct agent *a = l->agent;
 
-	l->last = a->phase == AGENT_ENDING;
+	l->last = a->core.phase == AGENT_ENDING;
 	a->commits += l->last;
-	state_spool_drop(a->state, l->ids, l->count, on_left, l);
+	state_spool_drop(a->core.state, l->ids, l->count, on_left, l);
 }
 
 void spool_leave(void *agent)
@@ -738,9 +741,9 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 	for (size_t i = 0; i < s->route_count && !failed; i++) {
 		struct restore r = { .source = s,
 			.route = i,
-			.counted_to = books_spooled_to(a->state, s->routes[i].row) };
+			.counted_to = books_spooled_to(a->core.state, s->routes[i].row) };
 		ledger_key(s->routes[i].row, key, sizeof key);
-		failed = state_spool_load(a->state, key, restore_row, &r, &damaged);
+		failed = state_spool_load(a->core.state, key, restore_row, &r, &damaged);
 		ret_disk[i] = (struct books_disk){
 			.spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1
 		};
@@ -748,7 +751,7 @@ int spool_restore(struct agent *a, struct source *s, struct books_disk *ret_disk
 		if (r.full)
 			refill_later(a, &r, key);
 		if (damaged)
-			log_error(a->log, s->name,
+			log_error(a->core.log, s->name,
 				"%llu rows of the spool are damaged: they are set aside and not sent",
 				(unsigned long long)damaged);
 	}
@@ -760,17 +763,17 @@ static void tell_left(void *context, const char *key, uint64_t bytes)
 	struct agent *a = context;
 	char own[STATE_KEY_MAX];
 
-	for (const struct ledger_row *row = a->ledger.rows; row; row = row->next) {
+	for (const struct ledger_row *row = a->core.ledger.rows; row; row = row->next) {
 		ledger_key(row, own, sizeof own);
 		if (strcmp(own, key) == 0)
 			return;
 	}
 	if (bytes)
-		log_warn(a->log, "spool", "%llu bytes wait for \"%s\", which is not in the configuration any more",
+		log_warn(a->core.log, "spool", "%llu bytes wait for \"%s\", which is not in the configuration any more",
 			(unsigned long long)bytes, key);
 }
 
 void spool_tell_left(struct agent *a)
 {
-	state_spool_keys(a->state, tell_left, a);
+	state_spool_keys(a->core.state, tell_left, a);
 }

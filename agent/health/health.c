@@ -149,3 +149,16 @@ void health_readiness(void *context, struct http_request *request)
 				.status = ready ? 200 : 503, .content_type = "application/json", .body = &out });
 	buffer_done(&out);
 }
+
+int health_report(void *context, struct buffer *out)
+{
+	const struct health *h = context;
+	const char *comma = "[";
+	int failed = 0;
+
+	for (const struct health_check *c = h->checks; c && !failed; c = c->next, comma = ",")
+		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name,
+				 c->fine ? "true" : "false") ||
+			 json_string_append(out, c->why, strlen(c->why)) || buffer_text(out, "}");
+	return failed ? failed : buffer_text(out, h->checks ? "]" : "[]");
+}

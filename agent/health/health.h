@@ -55,6 +55,8 @@ bool health_ready(const struct health *);
 /* Handlers for the routes; the context is the struct health. */
 void health_liveness(void *context, struct http_request *);
 void health_readiness(void *context, struct http_request *);
+/* A section of the report (status/report.h): the checks, each with how it fared last. Likewise. */
+int health_report(void *context, struct buffer *) MUST_CHECK;
 
 extern const struct check_type check_http, check_tcp, check_unix;
 

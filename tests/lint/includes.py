@@ -39,12 +39,12 @@ KNOW_COMPONENTS = ("agent/agent.c", "agent/registry.c", "agent/registry.h")
 
 
 def folder_of(name):
-    """The row of a file: a folder of agent/, a folder of the top level, or None for agent.c, main.c and the like."""
+    """The row of a file: a folder of agent/ or of the top level, or None for what may include everything."""
     parts = name.split("/")
     if name == "agent/component.h":
         return "component"
     if parts[0] == "agent":
-        return parts[1] if len(parts) > 2 else None
+        return parts[1] if len(parts) > 2 and parts[1] not in ("admin", "cli") else None
     return parts[0]
 
 

@@ -21,15 +21,25 @@
 #include "series/series.h"
 #include "series/write.h"
 
-struct agent;
+struct budget;
+struct core;
 struct intake;
+struct intakes;
 struct pull;
 struct shown;
 
 enum metrics_state { METRICS_IDLE, METRICS_COLLECTING, METRICS_WAITING, METRICS_WRITING };
 
+struct metrics_options {
+	struct core *core;
+	struct budget *budget;
+	const struct intakes *intakes;
+	struct duration snapshot; /* between two for the embedded store; 0: none */
+};
+
 struct metrics {
-	struct agent *agent;
+	struct metrics_options in;
+	struct http_server *listen; /* whose readers are cut off; NULL: there are none */
 	enum metrics_state state;
 	struct pull *pulls; /* who waits for this round */
 	size_t collecting; /* collectors that have not answered */
@@ -48,10 +58,13 @@ struct metrics {
 	bool snapshot_due;
 };
 
-void metrics_init(struct metrics *, struct agent *);
+void metrics_init(struct metrics *, const struct metrics_options *);
 void metrics_done(struct metrics *);
 void metrics_add(struct metrics *, struct intake *); /* a collector of metrics, before it is created */
-void metrics_start(struct metrics *);
+/* Everything is there: `listen` serves the pages. */
+void metrics_start(struct metrics *, struct http_server *listen);
+/* That server goes, and its readers with it. */
+void metrics_stop(struct metrics *);
 
 /* Handlers of the route. */
 void metrics_pull(void *context, struct http_request *);

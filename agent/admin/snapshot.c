@@ -1,10 +1,12 @@
-#include "snapshot.h"
+#include "admin/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agent.h"
+#include "core.h"
+#include "http/server.h"
 #include "loop/lane.h"
+#include "loop/loop.h"
 #include "proto/exposition_parse.h"
 #include "store/store.h"
 
@@ -12,7 +14,7 @@ enum { SERIES_MAX = 8192 };
 
 struct snapshot {
 	struct job job;
-	struct agent *agent;
+	struct core *core;
 	struct store *store;
 	struct wall_time at;
 	struct http_page *page;
@@ -76,28 +78,28 @@ static void page_stored(struct job *job)
 	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
 
 	if (s->failed)
-		log_warn(s->agent->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
+		log_warn(s->core->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
 	s->done(s->context);
 	snapshot_free(s);
 }
 
-bool snapshot_take(struct agent *a, struct http_page *page, snapshot_done *done, void *context)
+bool snapshot_take(struct core *c, struct http_page *page, snapshot_done *done, void *context)
 {
-	struct store *store = agent_store(a);
+	struct store *store = core_store(c);
 	struct snapshot *s;
 
 	if (!store)
 		return false;
 	s = oxp_new(sizeof *s);
 	*s = (struct snapshot){ .job = { .work = store_page, .done = page_stored },
-		.agent = a,
+		.core = c,
 		.store = store,
-		.at = loop_wall(a->loop),
+		.at = loop_wall(c->loop),
 		.done = done,
 		.context = context };
 	s->page = http_page_hold(page);
 	buffer_init(&s->series, SERIES_MAX);
-	if (lane_run(a->disk, &s->job) == 0)
+	if (lane_run(c->disk, &s->job) == 0)
 		return true;
 	snapshot_free(s);
 	return false;

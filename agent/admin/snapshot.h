@@ -6,13 +6,13 @@
 
 #include "base/base.h"
 
-struct agent;
+struct core;
 struct http_page;
 
 /* The page is stored, or not: the log says so then. On the loop; afterwards the page is released. */
 typedef void snapshot_done(void *context);
 
 /* Stores the page (text 0.0.4) in the disk lane, and holds it meanwhile. False: it cannot, and done() is not called. */
-bool snapshot_take(struct agent *, struct http_page *, snapshot_done *, void *context) MUST_CHECK;
+bool snapshot_take(struct core *, struct http_page *, snapshot_done *, void *context) MUST_CHECK;
 
 #endif

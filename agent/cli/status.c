@@ -1,4 +1,4 @@
-#include "cli_status.h"
+#include "cli/status.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli_ask.h"
+#include "cli/ask.h"
 
 enum { COLUMNS = 80, NAME_WIDTH = 30, WORDS_ROOM = 48 };
 

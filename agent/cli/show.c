@@ -1,4 +1,4 @@
-#include "cli_show.h"
+#include "cli/show.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "conflicts.h"
+#include "admin/conflicts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

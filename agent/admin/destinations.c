@@ -1,9 +1,12 @@
-#include "destinations.h"
+#include "admin/destinations.h"
 
 #include <stdio.h>
 
-#include "agent.h"
 #include "base/text.h"
+#include "http/server.h"
+#include "outlet.h"
+#include "pipeline/sender.h"
+#include "status/counters.h"
 
 enum { ANSWER_MAX = 256 << 10, LABELS_MAX = 300 };
 
@@ -13,14 +16,13 @@ static const char *const verdict_names[] = {
 
 static enum sender_verdict verdict(const struct outlet *o)
 {
-	return sender_verdict(o->sender, o->agent->config->delivery.within);
+	return sender_verdict(o->sender, o->within);
 }
 
 /* What both answers say of each. */
-static int write_delivery(const struct outlet *o, struct buffer *out)
+static int write_delivery(const struct outlet *o, struct mono_time now, struct buffer *out)
 {
 	const struct sender *s = o->sender;
-	struct mono_time now = loop_now(o->agent->loop);
 	int failed =
 		buffer_printf(out, "\"delivery\":\"%s\",\"seconds_since_acknowledged\":", verdict_names[verdict(o)]);
 
@@ -40,12 +42,12 @@ static int write_error(const char *error, struct buffer *out)
 
 /* /status */
 
-static int report_one(const struct outlet *o, struct buffer *out)
+static int report_one(const struct outlet *o, struct mono_time now, struct buffer *out)
 {
 	const struct sender *s = o->sender;
 
 	return buffer_printf(out, "{\"name\":\"%s\",\"state\":\"%s\",", s->name, sender_state_name(s->state)) ||
-	       write_delivery(o, out) ||
+	       write_delivery(o, now, out) ||
 	       buffer_printf(out, ",\"sends\":%llu,\"retries\":%llu,\"resent\":%llu,\"concurrency\":%zu",
 		       (unsigned long long)s->sends, (unsigned long long)s->retries, (unsigned long long)s->resent,
 		       window_size(&s->window)) ||
@@ -55,13 +57,13 @@ static int report_one(const struct outlet *o, struct buffer *out)
 
 int destinations_report(void *context, struct buffer *out)
 {
-	const struct agent *a = context;
+	const struct destinations *d = context;
 	const char *comma = "[";
 	int failed = 0;
 
-	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",")
-		failed = buffer_text(out, comma) || report_one(o, out);
-	return failed ? failed : buffer_text(out, a->outlets ? "]" : "[]");
+	for (const struct outlet *o = d->outlets->first; o && !failed; o = o->next, comma = ",")
+		failed = buffer_text(out, comma) || report_one(o, loop_now(d->loop), out);
+	return failed ? failed : buffer_text(out, d->outlets->first ? "]" : "[]");
 }
 
 /* /health/delivery */
@@ -73,20 +75,21 @@ static const char *shown_error(const struct outlet *o)
 	return o->sender->failure;
 }
 
-static int write_health(const struct agent *a, bool fine, struct buffer *out)
+static int write_health(const struct destinations *d, bool fine, struct buffer *out)
 {
+	struct mono_time now = loop_now(d->loop);
 	const char *comma = "";
 	int failed = buffer_printf(out, "{\"status\":\"%s\",\"destinations\":[", fine ? "ok" : "not delivering");
 
-	for (const struct outlet *o = a->outlets; o && !failed; o = o->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",", comma, o->sender->name) || write_delivery(o, out) ||
-			 write_error(shown_error(o), out) || buffer_text(out, "}");
+	for (const struct outlet *o = d->outlets->first; o && !failed; o = o->next, comma = ",")
+		failed = buffer_printf(out, "%s{\"name\":\"%s\",", comma, o->sender->name) ||
+			 write_delivery(o, now, out) || write_error(shown_error(o), out) || buffer_text(out, "}");
 	return failed ? failed : buffer_text(out, "]}");
 }
 
-static bool all_fine(const struct agent *a)
+static bool all_fine(const struct destinations *d)
 {
-	for (const struct outlet *o = a->outlets; o; o = o->next)
+	for (const struct outlet *o = d->outlets->first; o; o = o->next)
 		if (verdict(o) != SENDER_DELIVERS)
 			return false;
 	return true;
@@ -94,13 +97,13 @@ static bool all_fine(const struct agent *a)
 
 void destinations_health(void *context, struct http_request *request)
 {
-	const struct agent *a = context;
-	bool fine = all_fine(a);
+	const struct destinations *d = context;
+	bool fine = all_fine(d);
 	unsigned status = fine ? 200 : 503;
 	struct buffer out;
 
 	buffer_init(&out, ANSWER_MAX);
-	if (write_health(a, fine, &out))
+	if (write_health(d, fine, &out))
 		http_respond_text(request, status, "application/json", "{\"destinations\":[]}");
 	else
 		http_respond(request,
@@ -130,7 +133,7 @@ static double read_bytes(void *context)
 	return (double)((const struct outlet *)context)->sender->queued_bytes;
 }
 
-void destinations_count(struct agent *a, struct outlet *o)
+void destinations_count(struct counters *counters, struct outlet *o)
 {
 	static const struct {
 		const char *name, *help;
@@ -149,7 +152,7 @@ void destinations_count(struct agent *a, struct outlet *o)
 
 	snprintf(labels, sizeof labels, "destination=\"%s\"", o->sender->name);
 	for (size_t i = 0; i < COUNT_OF(gauges); i++) {
-		struct counter *row = counter_row(&a->counters, COUNTER_GAUGE, gauges[i].name, labels, gauges[i].help);
+		struct counter *row = counter_row(counters, COUNTER_GAUGE, gauges[i].name, labels, gauges[i].help);
 		row->read = gauges[i].read;
 		row->context = o;
 	}

@@ -14,15 +14,22 @@
 
 #include "base/bytes.h"
 
-struct agent;
-struct outlet;
+struct counters;
 struct http_request;
+struct loop;
+struct outlet;
+struct outlets;
 
-/* Adds its gauges. */
-void destinations_count(struct agent *, struct outlet *);
-/* A section of the report; the context is the agent. */
+struct destinations {
+	const struct outlets *outlets;
+	const struct loop *loop;
+};
+
+/* Adds the gauges of one, which outlives the counters' last reader. */
+void destinations_count(struct counters *, struct outlet *);
+/* A section of the report; the context is the struct destinations. */
 int destinations_report(void *context, struct buffer *);
-/* The handler of the route; the context is the agent. */
+/* The handler of the route; likewise. */
 void destinations_health(void *context, struct http_request *);
 
 #endif

@@ -1,4 +1,4 @@
-#include "cli_help.h"
+#include "cli/help.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "cli_parked.h"
+#include "cli/parked.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
-#include "cli_ask.h"
+#include "cli/ask.h"
 #include "parked_text.h"
 
 enum { DONE, NOT_ALL, NOBODY };

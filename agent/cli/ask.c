@@ -1,4 +1,4 @@
-#include "cli_ask.h"
+#include "cli/ask.h"
 
 #include <stdio.h>
 

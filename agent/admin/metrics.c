@@ -1,12 +1,16 @@
-#include "metrics.h"
+#include "admin/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "agent.h"
+#include "admin/snapshot.h"
+#include "core.h"
+#include "host.h"
 #include "http/accept.h"
+#include "intake.h"
+#include "pipeline/budget.h"
 #include "proto/gzip.h"
-#include "snapshot.h"
+#include "status/report.h"
 
 enum {
 	OWN_MAX = 1 << 20, /* of a page: the agent's own numbers; more is answered 500 */
@@ -43,7 +47,7 @@ static void write_slice(void *context);
 
 static struct budget *budget(const struct metrics *m)
 {
-	return &m->agent->pipeline.budget;
+	return m->in.budget;
 }
 
 /* Whether the room that came with the series is nobody's. */
@@ -65,7 +69,7 @@ static void page_gone(void *context, struct bytes bytes)
 	while (*at != s)
 		at = &(*at)->next;
 	*at = s->next;
-	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->agent->series) + OWN_MAX)
+	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + OWN_MAX)
 		m->page = s->bytes; /* the next is made in its place */
 	else
 		buffer_done(&s->bytes);
@@ -80,7 +84,7 @@ static struct shown *show(struct metrics *m, struct buffer *bytes, size_t charge
 
 	*s = (struct shown){ .next = m->shown, .metrics = m, .bytes = *bytes, .charge = charge };
 	*bytes = (struct buffer){ .ceiling = bytes->ceiling };
-	s->since = loop_now(m->agent->loop);
+	s->since = loop_now(m->in.core->loop);
 	s->page = http_page_new(buffer_bytes(&s->bytes), page_gone, s);
 	m->shown = s;
 	return s;
@@ -108,8 +112,8 @@ static bool has_room(struct metrics *m)
 		if ((s->storing || held <= most) && pay(m, s))
 			continue;
 		room = false;
-		if (mono_since(loop_now(m->agent->loop), s->since).ns > DURATION_MS(HOLD_MIN_MS).ns)
-			http_server_cut_page(m->agent->listen, s->page);
+		if (m->listen && mono_since(loop_now(m->in.core->loop), s->since).ns > DURATION_MS(HOLD_MIN_MS).ns)
+			http_server_cut_page(m->listen, s->page);
 	}
 	return room;
 }
@@ -139,9 +143,9 @@ static void begin_writing(void *context)
 	}
 	m->state = METRICS_WRITING;
 	buffer_clear(&m->page);
-	if (m->page.room > series_page_max(m->agent->series) + OWN_MAX)
+	if (m->page.room > series_page_max(m->in.core->series) + OWN_MAX)
 		buffer_done(&m->page); /* there were more series */
-	series_cursor_init(&m->cursor, m->agent->series);
+	series_cursor_init(&m->cursor, m->in.core->series);
 	m->failed = 0;
 	loop_soon_run(&m->slice);
 }
@@ -157,12 +161,12 @@ static void on_collected(void *context)
 /* One more is counted as collecting while the collectors are asked, since one may answer at once. */
 static void begin_round(struct metrics *m, struct duration within)
 {
-	struct mono_time deadline = mono_after(loop_now(m->agent->loop), within);
+	struct mono_time deadline = mono_after(loop_now(m->in.core->loop), within);
 
 	m->state = METRICS_COLLECTING;
 	m->collecting = 1;
 	loop_timer_set(&m->late, (struct duration){ within.ns + DURATION_MS(20).ns });
-	for (struct intake *i = m->agent->intakes; i; i = i->next)
+	for (struct intake *i = m->in.intakes->first; i; i = i->next)
 		if (i->started && i->type->collect) {
 			m->collecting++;
 			i->type->collect(i->collector, deadline);
@@ -172,12 +176,12 @@ static void begin_round(struct metrics *m, struct duration within)
 
 static int write_own_numbers(struct metrics *m)
 {
-	struct agent *a = m->agent;
-	int failed = counters_write(&a->counters, &m->page);
+	const struct core *c = m->in.core;
+	int failed = counters_write(&c->counters, &m->page);
 
 	if (!failed)
-		failed = report_ledger_metrics(&a->ledger, &m->page);
-	return failed ? failed : report_slices(loop_slices(a->loop), &m->page);
+		failed = report_ledger_metrics(&c->ledger, &m->page);
+	return failed ? failed : report_slices(loop_slices(c->loop), &m->page);
 }
 
 /* `failed`: there is no page. */
@@ -246,7 +250,7 @@ static void end_round(struct metrics *m)
 	m->want_gzip = false;
 	answer_all(m, plain, small);
 	if (m->snapshot_due && !m->failed && !is_storing(m) && pay(m, plain))
-		plain->storing = snapshot_take(m->agent, plain->page, on_stored, plain);
+		plain->storing = snapshot_take(m->in.core, plain->page, on_stored, plain);
 	m->snapshot_due = false;
 	if (small)
 		http_page_release(small->page);
@@ -290,7 +294,7 @@ static void end_page(struct metrics *m)
 	m->job = (struct job){ .work = pack, .done = packed };
 	if (!m->failed)
 		m->failed = write_own_numbers(m);
-	m->packing = may_pack(m) && lane_run(m->agent->cpu, &m->job) == 0;
+	m->packing = may_pack(m) && lane_run(m->in.core->cpu, &m->job) == 0;
 	if (!m->packing)
 		end_round(m);
 }
@@ -298,7 +302,7 @@ static void end_page(struct metrics *m)
 static void write_slice(void *context)
 {
 	struct metrics *m = context;
-	size_t most = series_page_max(m->agent->series) + OWN_MAX;
+	size_t most = series_page_max(m->in.core->series) + OWN_MAX;
 	int more;
 
 	m->page.ceiling = most > m->page.ceiling ? most : m->page.ceiling;
@@ -345,19 +349,21 @@ static void on_snapshot(void *context)
 {
 	struct metrics *m = context;
 
-	loop_timer_set(&m->snapshot, m->agent->config->store.snapshot);
+	loop_timer_set(&m->snapshot, m->in.snapshot);
 	m->snapshot_due = true;
 	if (m->state == METRICS_IDLE)
 		begin_round(m, DURATION_S(TIME_LEFT_MAX_S));
 }
 
-void metrics_init(struct metrics *m, struct agent *a)
+void metrics_init(struct metrics *m, const struct metrics_options *o)
 {
-	*m = (struct metrics){ .agent = a };
-	loop_timer_init(&m->late, a->loop, begin_writing, m);
-	loop_timer_init(&m->room, a->loop, begin_writing, m);
-	loop_timer_init(&m->snapshot, a->loop, on_snapshot, m);
-	loop_soon_init(&m->slice, a->loop, write_slice, m);
+	struct loop *loop = o->core->loop;
+
+	*m = (struct metrics){ .in = *o };
+	loop_timer_init(&m->late, loop, begin_writing, m);
+	loop_timer_init(&m->room, loop, begin_writing, m);
+	loop_timer_init(&m->snapshot, loop, on_snapshot, m);
+	loop_soon_init(&m->slice, loop, write_slice, m);
 	m->gzip = gzip_new();
 	OXP_ASSERT(m->gzip && "out of memory");
 }
@@ -383,19 +389,25 @@ void metrics_add(struct metrics *m, struct intake *i)
 {
 	i->host->collected = on_collected;
 	i->host->context = m;
-	i->host->samples = ledger_row(&m->agent->ledger, "metrics", i->host->name, "series");
+	i->host->samples = ledger_row(&m->in.core->ledger, "metrics", i->host->name, "series");
 }
 
-static bool collects(const struct agent *a)
+static bool collects(const struct intakes *all)
 {
-	for (const struct intake *i = a->intakes; i; i = i->next)
+	for (const struct intake *i = all->first; i; i = i->next)
 		if (i->type->collect)
 			return true;
 	return false;
 }
 
-void metrics_start(struct metrics *m)
+void metrics_start(struct metrics *m, struct http_server *listen)
 {
-	if (collects(m->agent) && m->agent->config->store.snapshot.ns > 0)
-		loop_timer_set(&m->snapshot, m->agent->config->store.snapshot);
+	m->listen = listen;
+	if (collects(m->in.intakes) && m->in.snapshot.ns > 0)
+		loop_timer_set(&m->snapshot, m->in.snapshot);
+}
+
+void metrics_stop(struct metrics *m)
+{
+	m->listen = NULL;
 }

@@ -1,0 +1,70 @@
+#include "admin/overview.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "core.h"
+#include "http/server.h"
+#include "loop/loop.h"
+#include "pipeline/budget.h"
+#include "state/state.h"
+#include "state_tell.h"
+
+static double read_memory(void *context)
+{
+	return (double)budget_used(((struct overview *)context)->budget);
+}
+
+static double read_damaged(void *context)
+{
+	return (double)state_spool_damaged(((struct overview *)context)->core->state);
+}
+
+void overview_init(struct overview *o, struct core *core, const struct budget *budget, uint64_t state_max)
+{
+	struct counter *damaged = counter_row(&core->counters, COUNTER_GROWS, "spool_damaged_rows_total", "",
+		"Rows of the spool whose bytes are not what was written: set aside, not sent.");
+	struct counter *memory = counter_row(
+		&core->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of telemetry alive in the process.");
+
+	*o = (struct overview){ .core = core, .budget = budget, .state_max = state_max };
+	o->report = (struct report){ .ledger = &core->ledger,
+		.counters = &core->counters,
+		.version = OXP_VERSION,
+		.started = loop_wall(core->loop) };
+	damaged->read = read_damaged;
+	damaged->context = o;
+	memory->read = read_memory;
+	memory->context = o;
+	counter_row(&core->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = budget->limit;
+}
+
+int overview_state(void *context, struct buffer *out)
+{
+	const struct overview *o = context;
+	const struct state *state = o->core->state;
+	const char *path = o->core->state_path, *error = "";
+
+	if (state_trouble(state))
+		error = strerror(-state_trouble(state));
+	return buffer_text(out, "{\"path\":") || json_string_append(out, path, strlen(path)) ||
+	       buffer_printf(out,
+		       ",\"lost\":\"%s\",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
+		       state_loss_name(state_loss(state)), (unsigned long long)o->state_max,
+		       (unsigned long long)state_spool_bytes_all(state), (unsigned long long)state_failures(state)) ||
+	       json_string_append(out, error, strlen(error)) || buffer_text(out, "}");
+}
+
+void overview_answer(void *context, struct http_request *request)
+{
+	const struct overview *o = context;
+	struct buffer out;
+
+	buffer_init(&out, REPORT_MAX);
+	if (report_write(&o->report, loop_wall(o->core->loop), &out))
+		http_respond_text(request, 500, "text/plain", "the report is too large\n");
+	else
+		http_respond(request,
+			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
+	buffer_done(&out);
+}

@@ -1,0 +1,27 @@
+/*
+ * The overview: /status on the control socket, and the agent's own numbers of memory and spool on /metrics.
+ */
+#ifndef OXP_OVERVIEW_H
+#define OXP_OVERVIEW_H
+
+#include "status/report.h"
+
+struct budget;
+struct core;
+struct http_request;
+
+struct overview {
+	const struct core *core;
+	const struct budget *budget;
+	uint64_t state_max;
+	struct report report; /* sections are added with report_add() */
+};
+
+/* Adds the numbers to the core's counters. */
+void overview_init(struct overview *, struct core *, const struct budget *, uint64_t state_max);
+/* The section "state"; the context is the struct overview. */
+int overview_state(void *context, struct buffer *) MUST_CHECK;
+/* The handler of the route; likewise. */
+void overview_answer(void *context, struct http_request *);
+
+#endif

@@ -1,0 +1,119 @@
+#include "admin/servers.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "admin/destinations.h"
+#include "admin/metrics.h"
+#include "admin/overview.h"
+#include "agent_config.h"
+#include "core.h"
+#include "health/health.h"
+#include "http/taken.h"
+
+enum {
+	PROBE_CONNECTIONS = 1024, /* many: under a flood each is there until so many others have come */
+	PULLS_AT_ONCE = 64, /* of /metrics that are sent; the kernel keeps up to 128 KiB of each */
+	CONTROL_CONNECTIONS = 16,
+	ANSWERS_MAX = 1 << 20, /* bytes of health, status and listings that nobody has taken, but for the only one */
+	BODY_MAX = 4096,
+	IDLE_S = 5,
+};
+
+static int new_server(
+	struct core *core, struct http_server_options o, const struct http_route *routes, struct http_server **server)
+{
+	char labels[64];
+	int failed;
+
+	snprintf(labels, sizeof labels, "component=\"%s\"", o.name);
+	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
+			"Connections that were silent or unfinished for longest when others needed their place.")
+			     ->value;
+	failed = http_server_new(core->loop, &o, routes, server);
+	if (failed)
+		log_error(core->log, "agent", "%s: cannot serve: %s", o.name, strerror(-failed));
+	return failed;
+}
+
+/* `option` is what moves the address elsewhere. */
+static int listen_at(const struct core *core, struct http_server *server, const char *address, const char *option)
+{
+	int failed = http_server_listen(server, address, NULL);
+	char why[LISTEN_WHY_MAX];
+
+	if (!failed)
+		return 0;
+	listen_why(address, SOCK_STREAM, failed, why);
+	log_error(core->log, "agent", "cannot listen on %s: %s; `%s` in the configuration moves it", address, why,
+		option);
+	return failed;
+}
+
+static int open_listen(struct servers *s, const struct servers_options *o)
+{
+	const struct http_route routes[] = {
+		{ .path = "/metrics",
+			.complete = metrics_pull,
+			.gone = metrics_gone,
+			.context = o->metrics,
+			.at_once = PULLS_AT_ONCE },
+		{ .path = "/health/liveness", .complete = health_liveness, .context = o->health },
+		{ .path = "/health", .complete = health_liveness, .context = o->health },
+		{ .path = "/health/readiness", .complete = health_readiness, .context = o->health },
+		{ .path = "/ready", .complete = health_readiness, .context = o->health },
+		{ .path = "/health/delivery", .complete = destinations_health, .context = o->destinations },
+	};
+	const struct http_server_options options = { .name = "listen",
+		.body_max = BODY_MAX,
+		.connections_max = PROBE_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
+		.idle = DURATION_S(IDLE_S),
+		.priority = LOOP_PROBES,
+		.socket_mode = 0660,
+		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
+	const struct option_list *at = o->config->listen;
+	int failed;
+
+	memcpy(s->listen_routes, routes, sizeof routes);
+	failed = new_server(o->core, options, s->listen_routes, &s->listen);
+	for (size_t i = 0; i < at->count && !failed; i++)
+		failed = listen_at(o->core, s->listen, at->items[i], "listen");
+	return failed;
+}
+
+static int open_control(struct servers *s, const struct servers_options *o)
+{
+	const struct http_server_options options = { .name = "control",
+		.body_max = BODY_MAX,
+		.connections_max = CONTROL_CONNECTIONS,
+		.answers_max = ANSWERS_MAX,
+		.idle = DURATION_S(IDLE_S),
+		.priority = LOOP_PROBES,
+		.socket_mode = 0600 };
+	int failed;
+
+	s->control_routes[0] =
+		(struct http_route){ .path = "/status", .complete = overview_answer, .context = o->overview };
+	/* For `oxpecker health`, whatever strangers do to `listen`. */
+	s->control_routes[1] =
+		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
+	parked_routes(o->parked, &s->control_routes[2]);
+	failed = new_server(o->core, options, s->control_routes, &s->control);
+	return failed ? failed : listen_at(o->core, s->control, o->config->control, "control");
+}
+
+int servers_open(struct servers *s, const struct servers_options *o)
+{
+	int failed = open_listen(s, o);
+
+	return failed ? failed : open_control(s, o);
+}
+
+void servers_close(struct servers *s)
+{
+	http_server_free(s->listen);
+	http_server_free(s->control);
+	s->listen = s->control = NULL;
+}

@@ -1,0 +1,38 @@
+/*
+ * The agent's own two servers, which are no doors for telemetry: `listen` for /metrics and the probes, open to whoever
+ * reaches its addresses, and `control` for /status and parked records, a socket that only its owner may use.
+ */
+#ifndef OXP_SERVERS_H
+#define OXP_SERVERS_H
+
+#include "http/server.h"
+#include "parked.h"
+
+struct agent_config;
+struct core;
+struct destinations;
+struct health;
+struct metrics;
+struct overview;
+
+struct servers {
+	struct http_server *listen, *control;
+	/* Each ends with a row without a path. */
+	struct http_route listen_routes[7], control_routes[2 + PARKED_ROUTES + 1];
+};
+
+/* What they show. */
+struct servers_options {
+	struct core *core;
+	const struct agent_config *config;
+	struct metrics *metrics;
+	struct health *health;
+	struct destinations *destinations;
+	struct overview *overview;
+	struct parked *parked;
+};
+/* 0, or -errno with the reason logged; either way servers_close() follows. */
+int servers_open(struct servers *, const struct servers_options *) MUST_CHECK;
+void servers_close(struct servers *); /* again is fine */
+
+#endif

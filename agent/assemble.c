@@ -1,0 +1,171 @@
+/*
+ * From the configuration to what runs: senders with their exporters, steps, sources with their collectors and routes,
+ * checks. In this order, since a source is routed to the senders that are there, and a collector may offer at once.
+ */
+#include "agent.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "books.h"
+#include "pipeline/sender.h"
+#include "registry.h"
+#include "state/state.h"
+
+static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES,
+	[PLACE_METRICS] = SIGNAL_METRICS,
+	[PLACE_LOGS] = SIGNAL_LOGS,
+	[PLACE_LOGS_STEPS] = SIGNAL_LOGS,
+	[PLACE_LOGS_OUT] = SIGNAL_LOGS,
+	[PLACE_TRACES_OUT] = SIGNAL_TRACES };
+
+static struct source_options source_options(const struct agent *a, const struct intake *i, enum signal signal)
+{
+	return (struct source_options){
+		.name = i->host->name,
+		.signal = signal,
+		.rewind = i->type->rewind,
+		.chain = signal == SIGNAL_LOGS ? a->log_steps : NULL,
+		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
+		.settled = i->type->settled,
+		.resume = i->type->resume,
+	};
+}
+
+static int add_exporter(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct exporter_type *type = c->type->type;
+	const struct export_config *common = c->common;
+	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct outlet *o = outlet_new(&a->outlets,
+		&(struct outlet){ .host = h,
+			.sender = sender_new(&a->pipeline, h->name, type, &common->limits),
+			.signal = place_signals[place],
+			.config = common,
+			.within = a->config->delivery.within });
+	struct exporter *exporter;
+	int failed = type->create(c->options, h, &exporter);
+
+	if (failed)
+		return failed;
+	sender_exporter(o->sender, exporter);
+	destinations_count(&a->core.counters, o);
+	return 0;
+}
+
+static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk)
+{
+	uint64_t killed;
+
+	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
+	if (books_open(a->core.state, row, disk, &killed) < 0)
+		log_warn(a->core.log, row->source, "the saved ledger is full: this row starts from nothing");
+	if (killed)
+		log_warn(a->core.log, row->source,
+			"the last run was killed with %llu records of %s in memory: lost, and counted",
+			(unsigned long long)killed, row->signal);
+}
+
+/* A source for what the collector offers, with the ledger of earlier runs. */
+static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
+{
+	struct source_options o = source_options(a, i, place_signals[place]);
+	struct source *s = source_new(&a->pipeline, &o);
+	struct books_disk disk[ROUTES_MAX];
+	int failed;
+
+	i->host->source = s;
+	if (o.rewind == REWIND_NONE)
+		s->generation = state_generation_next(a->core.state);
+	outlets_route(&a->outlets, s, name);
+	if (s->route_count == 0) {
+		log_error(a->core.log, i->host->name, "no exporter takes from it: see `from` of %s",
+			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
+		return -EINVAL;
+	}
+	s->keep = parking_keep;
+	s->keep_context = &a->parking;
+	failed = spool_restore(a, s, disk);
+	for (size_t k = 0; k < s->route_count; k++)
+		open_books(a, s->routes[k].row, &disk[k]);
+	return failed;
+}
+
+static int add_collector(struct agent *a, enum place place, const struct config_component *c)
+{
+	struct intake *i =
+		intake_new(&a->intakes, c->type->type, host_new(&a->hosts, place_path(place), c->name));
+	int failed = 0;
+
+	if (place == PLACE_METRICS) {
+		metrics_add(&a->metrics, i);
+		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
+	} else {
+		failed = add_source(a, i, place, c->name);
+	}
+	if (!failed)
+		failed = intake_create(i, c->options);
+	if (!failed && i->host->source)
+		i->host->source->collector = i->collector;
+	return failed;
+}
+
+static int add_step(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct step_type *type = c->type->type;
+	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct step *step;
+	int failed = type->create(c->options, h, &step);
+
+	if (failed)
+		return failed;
+	if (!a->log_steps)
+		a->log_steps = chain_new();
+	failed = chain_add(a->log_steps, type, step,
+		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
+	if (failed) {
+		host_log(h, LOG_LEVEL_ERROR, "%s",
+			failed == -EEXIST ? "one step of its kind is enough" : "too many steps");
+		type->destroy(step);
+	}
+	return failed;
+}
+
+static int add_check(struct agent *a, enum place place, const struct config_component *c)
+{
+	const struct check_type *type = c->type->type;
+	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct health_check *slot = health_add(&a->health, h->name, type, c->common);
+	struct check *check;
+	int failed;
+
+	h->checked = health_checked;
+	h->context = slot;
+	failed = type->create(c->options, h, &check);
+	if (!failed)
+		health_check_set(slot, check);
+	return failed;
+}
+
+int assemble(struct agent *a)
+{
+	static const struct {
+		enum place place;
+		int (*add)(struct agent *, enum place, const struct config_component *);
+	} order[] = { { PLACE_LOGS_OUT, add_exporter }, { PLACE_TRACES_OUT, add_exporter },
+		{ PLACE_LOGS_STEPS, add_step }, { PLACE_LOGS, add_collector }, { PLACE_METRICS, add_collector },
+		{ PLACE_RECEIVE, add_collector }, { PLACE_CHECKS, add_check } };
+
+	for (size_t i = 0; i < COUNT_OF(order); i++)
+		for (const struct config_component *c = a->config->components[order[i].place]; c; c = c->next) {
+			int failed = order[i].add(a, order[i].place, c);
+			if (failed) {
+				log_error(a->core.log, "agent", "cannot start %s.%s (%s:%u): %s",
+					place_path(order[i].place), c->name,
+					c->place.file ? c->place.file : "built-in defaults", c->place.line,
+					strerror(-failed));
+				return failed;
+			}
+		}
+	return 0;
+}

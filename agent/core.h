@@ -1,0 +1,86 @@
+/*
+ * The core: what every part of the agent may use, and the phase of its life that the process is in.
+ *
+ * A part is given a pointer to it, and whatever else it needs in its own options. Nobody but main.c, agent.c and
+ * assemble.c knows `struct agent`.
+ *
+ * core_open() sets the fields, core_close() ends them; in between only core.c writes them, in the functions below. The
+ * tables `counters` and `ledger` and the generator `random` are used through their own functions.
+ */
+#ifndef OXP_CORE_H
+#define OXP_CORE_H
+
+#include "base/log.h"
+#include "base/random.h"
+#include "status/counters.h"
+#include "status/ledger.h"
+#include "store/store.h"
+
+struct http_client;
+struct lane;
+struct loop;
+struct resolver;
+struct series;
+struct series_limits;
+struct state;
+
+enum agent_phase {
+	AGENT_STARTING,
+	AGENT_RUNNING,
+	/* Asked to end: files are read to their end, doors stay open while somebody sends, nothing waits. */
+	AGENT_DRAINING,
+	/* A second later: what is not delivered goes to the spool, and doors answer when it is there, so that a SIGKILL
+	 * from the next second on loses nothing. */
+	AGENT_LEAVING,
+	AGENT_ENDING, /* doors close, what is left goes to the spool, positions are committed */
+	AGENT_PHASES
+};
+
+struct core {
+	enum agent_phase phase;
+	struct log *log;
+	struct loop *loop;
+	struct lane *cpu, *disk;
+	struct random random;
+	struct resolver *resolver;
+	struct http_client *http;
+	struct state *state;
+	const char *state_path;
+	struct series *series;
+	struct store *store; /* NULL until core_store() */
+	struct store_limits store_limits;
+	struct counters counters;
+	struct ledger ledger;
+	void (*damaged)(void *context, const char *key, uint64_t id, const struct ledger_amount *);
+	void *damaged_context;
+};
+
+struct core_options {
+	struct log *log;
+	const char *state_path; /* outlives the core */
+	bool state_temporary; /* nobody configured the path, and it may go with the container */
+	uint64_t state_max;
+	struct store_limits store;
+	/* As state_options.damaged. */
+	void (*damaged)(void *context, const char *key, uint64_t id, const struct ledger_amount *);
+	void *context;
+};
+/* Opens everything but series and store. `core` is zeroed memory. 0, or -errno with the reason logged; either way
+ * core_close() follows. */
+int core_open(struct core *, const struct core_options *) MUST_CHECK;
+/* 0 or -ENOMEM. The limits borrow from a budget, which is there later than the core. */
+int core_open_series(struct core *, const struct series_limits *) MUST_CHECK;
+/* Everything, the loop last. A core that was never opened, or only half, is fine. */
+void core_close(struct core *);
+
+/* Opens the embedded store if it is not open yet. NULL: it cannot be opened, and that was logged. */
+struct store *core_store(struct core *);
+
+/* The next phase; any move that phase_moves in core.c does not have aborts. */
+void core_move(struct core *, enum agent_phase to);
+
+/* Ends a lane before core_close(): waits for its jobs, and calls their done(). */
+void core_end_cpu(struct core *);
+void core_end_disk(struct core *);
+
+#endif

@@ -1,0 +1,113 @@
+#include "intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "host.h"
+
+struct intake *intake_new(struct intakes *all, const struct collector_type *type, struct host *host)
+{
+	struct intake *i = oxp_new(sizeof *i), **at = &all->first;
+
+	while (*at)
+		at = &(*at)->next;
+	*at = i;
+	i->type = type;
+	i->host = host;
+	return i;
+}
+
+int intake_create(struct intake *i, const void *config)
+{
+	return i->type->create(config, i->host, &i->collector);
+}
+
+bool intake_has_positions(const struct intake *i)
+{
+	return i->collector && i->type->rewind == REWIND_SAVED && i->host->source;
+}
+
+int intakes_start(struct intakes *all, const struct log *log)
+{
+	for (struct intake *i = all->first; i; i = i->next) {
+		int failed = i->type->start(i->collector);
+		if (failed) {
+			log_error(log, i->host->name, "cannot start: %s", strerror(-failed));
+			return failed;
+		}
+		i->started = true;
+	}
+	return 0;
+}
+
+bool intakes_have_begun(const struct intakes *all)
+{
+	for (const struct intake *i = all->first; i; i = i->next)
+		if (i->type->began && !i->type->began(i->collector))
+			return false;
+	return true;
+}
+
+void intakes_drain(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->started && i->type->drain)
+			i->type->drain(i->collector);
+}
+
+static bool is_busy(const struct intake *i)
+{
+	return i->started && i->type->quiet && !i->type->quiet(i->collector);
+}
+
+bool intakes_are_quiet(const struct intakes *all)
+{
+	for (const struct intake *i = all->first; i; i = i->next)
+		if (is_busy(i))
+			return false;
+	return true;
+}
+
+void intakes_tell_busy(const struct intakes *all, struct buffer *to)
+{
+	for (const struct intake *i = all->first; i; i = i->next)
+		if (is_busy(i))
+			(void)!buffer_printf(to, "%s%s", to->size ? ", " : "", i->host->name);
+}
+
+void intakes_stop_doors(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->started && i->type->when_full != FULL_PAUSE && i->type->stop)
+			i->type->stop(i->collector);
+}
+
+void intakes_stop(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->collector && i->type->stop)
+			i->type->stop(i->collector);
+}
+
+void intakes_done(struct intakes *all)
+{
+	for (struct intake *i; (i = all->first);) {
+		all->first = i->next;
+		if (i->collector)
+			i->type->destroy(i->collector);
+		free(i);
+	}
+}
+
+int intakes_report(void *context, struct buffer *out)
+{
+	const struct intakes *all = context;
+	const char *comma = "[";
+	int failed = 0;
+
+	for (const struct intake *i = all->first; i && !failed; i = i->next, comma = ",")
+		failed = buffer_printf(out, "%s{\"name\":\"%s\"", comma, i->host->name) ||
+			 (i->collector && i->type->report && i->type->report(i->collector, out)) ||
+			 buffer_text(out, "}");
+	return failed ? failed : buffer_text(out, all->first ? "]" : "[]");
+}

@@ -1,0 +1,52 @@
+/*
+ * Intakes: the collectors, each with what it was lent, in the order of the configuration.
+ *
+ * Only intake.c calls start, drain, stop and destroy of a collector; assemble.c creates it, and admin/metrics.c asks
+ * those of metrics to collect.
+ */
+#ifndef OXP_INTAKE_H
+#define OXP_INTAKE_H
+
+#include "component.h"
+
+struct buffer;
+struct log;
+
+struct intake {
+	struct intake *next;
+	const struct collector_type *type;
+	struct collector *collector; /* NULL until intake_create() */
+	struct host *host;
+	bool started;
+};
+
+struct intakes {
+	struct intake *first;
+};
+
+struct intake *intake_new(struct intakes *, const struct collector_type *, struct host *)
+	__attribute__((returns_nonnull));
+int intake_create(struct intake *, const void *config) MUST_CHECK;
+/* Whether it reads files, whose positions are saved. */
+bool intake_has_positions(const struct intake *);
+
+/* Starts all, until one fails: that is logged, and the -errno returned. */
+int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
+/* Each follows what it is to follow. */
+bool intakes_have_begun(const struct intakes *);
+/* The process is asked to end. */
+void intakes_drain(struct intakes *);
+/* Nothing is left to read, nobody is half-way through giving. */
+bool intakes_are_quiet(const struct intakes *);
+/* The names of those that are not, as people read them; as much as has room. */
+void intakes_tell_busy(const struct intakes *, struct buffer *);
+/* All but those that can simply leave the rest where it is (FULL_PAUSE). */
+void intakes_stop_doors(struct intakes *);
+void intakes_stop(struct intakes *);
+/* The lanes are empty. */
+void intakes_done(struct intakes *);
+
+/* A section of the report; the context is the struct intakes. */
+int intakes_report(void *context, struct buffer *) MUST_CHECK;
+
+#endif

@@ -1,0 +1,19 @@
+#include "memory_limit.h"
+
+enum {
+	BESIDE = 20 << 20, /* what the process may need beside `memory`: README.md of this folder, "Ceilings" */
+	LEAST = 2 << 20,
+};
+
+/*
+ * A ceiling that the kernel would not let us reach is none: the process would be killed first, with all it holds. The
+ * rest of the limit is for what is not telemetry, and for pages of files, which are charged to the cgroup, too.
+ */
+uint64_t memory_within(uint64_t wanted, uint64_t limit)
+{
+	uint64_t rest = limit > BESIDE ? limit - BESIDE : 0, most = limit / 2 < rest ? limit / 2 : rest;
+
+	most = most > limit / 8 * 3 ? most : limit / 8 * 3;
+	most = most > LEAST ? most : LEAST;
+	return wanted <= most ? wanted : most;
+}

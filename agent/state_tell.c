@@ -1,0 +1,98 @@
+#include "state_tell.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char who[] = "agent";
+
+static const struct {
+	const char *name; /* on /status */
+	const char *what;
+} losses[] = {
+	[STATE_NO_LOSS] = { "", "" },
+	[STATE_EMPTY] = { "state.db is empty",
+		"state.db is empty or was removed, though there was a state: positions, spool and parked records are "
+		"gone; files are read from where `start` says, and what was sent before may be sent twice" },
+	[STATE_OLDER] = { "state.db is older",
+		"state.db lacks what was saved last: it is an older copy, or its WAL was removed; the positions since "
+		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
+	[STATE_OTHER] = { "state.db is another",
+		"state.db and ledger are not of one state: one of them was replaced; files are read from the positions "
+		"in state.db, whosesoever they are, and the ledger's rows of socket doors go on" },
+	[STATE_NO_LEDGER] = { "ledger is empty",
+		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "
+		"it, is counted from nothing; positions are as they were" },
+};
+
+const char *state_loss_name(enum state_loss loss)
+{
+	return losses[loss].name;
+}
+
+static void count_loss(struct counters *counters)
+{
+	++counter_row(counters, COUNTER_GROWS, "state_losses_total", "",
+		"Files under `state` that were found to be missing, older or another's.")
+		  ->value;
+}
+
+void state_tell_unusable(const struct log *log, const char *why, int failed)
+{
+	bool ours = failed == -EACCES || failed == -EROFS || failed == -EPERM || failed == -ENOENT ||
+		    failed == -ENOTDIR;
+
+	if (ours)
+		log_error(log, who,
+			"state.path: %s; give `state` in the configuration (or --set state=/FOLDER, or "
+			"$STATE_DIRECTORY) a folder that user %u may write to, in a container on a volume",
+			why, geteuid());
+	else
+		log_error(log, who, "state.path: %s", why);
+}
+
+void state_tell_found(const struct log *log, struct counters *counters, const struct state *state,
+	const struct state_folder *folder)
+{
+	if (folder->temporary)
+		log_warn(log, who,
+			"state is in %s because no better folder can be written to; it is lost when the container "
+			"goes: set `state` to a folder on a volume",
+			folder->path);
+	if (state_loss(state)) {
+		count_loss(counters);
+		log_error(log, who, "in %s, %s", folder->path, losses[state_loss(state)].what);
+	}
+	if (state_is_copy(state))
+		log_warn(log, who,
+			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
+			"under way when it was copied may come once more",
+			folder->path);
+	if (state_set_aside(state))
+		log_error(log, who,
+			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin "
+			"anew",
+			folder->path);
+}
+
+void state_tell_store(const struct log *log, struct counters *counters, const char *path, uint64_t known, uint64_t id)
+{
+	if (!known || known == id)
+		return;
+	count_loss(counters);
+	log_error(log, "store",
+		"in %s, store.db is empty, was removed or is another, though there was one: what it held is gone",
+		path);
+}
+
+void state_tell_trouble(const struct log *log, const char *path, int failed)
+{
+	if (!failed)
+		log_info(log, "state", "%s takes everything again", path);
+	else if (failed == -ENOSPC)
+		log_error(log, "state",
+			"no room in %s: spool and parked records are refused, positions go on in blocks owned before",
+			path);
+	else
+		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));
+}

@@ -1,0 +1,53 @@
+/*
+ * What the agent may hold of telemetry under the limit of its container.
+ */
+#include "unit/unit.h"
+
+#include "memory_limit.h"
+
+#define MIB (UINT64_C(1) << 20)
+
+static void test_without_a_limit_it_is_what_was_configured(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_within(32 * MIB, UINT64_MAX), 32 * MIB);
+	assert_int_equal(memory_within(1 * MIB, UINT64_MAX), 1 * MIB);
+	assert_int_equal(memory_within(4096 * MIB, UINT64_MAX), 4096 * MIB);
+}
+
+static void test_a_container_leaves_half_or_all_but_what_the_process_needs(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_within(32 * MIB, 64 * MIB), 32 * MIB);
+	assert_int_equal(memory_within(64 * MIB, 64 * MIB), 32 * MIB); /* half */
+	assert_int_equal(memory_within(32 * MIB, 36 * MIB), 16 * MIB); /* all but 20 MiB */
+	assert_int_equal(memory_within(32 * MIB, 32 * MIB), 12 * MIB); /* that, and three eighths, are 12 */
+}
+
+static void test_three_eighths_are_left_in_any_container(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_within(32 * MIB, 24 * MIB), 9 * MIB);
+	assert_int_equal(memory_within(32 * MIB, 16 * MIB), 6 * MIB);
+}
+
+static void test_there_is_a_least_but_never_more_than_configured(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_within(32 * MIB, 1 * MIB), 2 * MIB);
+	assert_int_equal(memory_within(32 * MIB, 0), 2 * MIB);
+	assert_int_equal(memory_within(1 * MIB, 0), 1 * MIB);
+	assert_int_equal(memory_within(8 * MIB, 32 * MIB), 8 * MIB);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_without_a_limit_it_is_what_was_configured),
+		cmocka_unit_test(test_a_container_leaves_half_or_all_but_what_the_process_needs),
+		cmocka_unit_test(test_three_eighths_are_left_in_any_container),
+		cmocka_unit_test(test_there_is_a_least_but_never_more_than_configured),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
