@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "base/json_writer.h"
 #include "core.h"
 #include "http/server.h"
 #include "pipeline/sender.h"
@@ -77,6 +77,7 @@ static size_t refused(const struct replay *r)
 static void answer(struct replay *r, size_t waiting, const char *error)
 {
 	size_t bad = refused(r), all = r->count + r->skipped;
+	struct json_writer w;
 	struct buffer out;
 	int failed;
 
@@ -84,13 +85,18 @@ static void answer(struct replay *r, size_t waiting, const char *error)
 	if (!r->request)
 		return;
 	buffer_init(&out, 64 << 10);
-	failed = buffer_printf(&out,
-		"{\"replayed\":%zu,\"refused\":%zu,\"waiting\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s,"
-		"\"error\":",
-		all - bad - waiting, bad, waiting, (unsigned long long)r->after, (unsigned long long)r->until,
-		r->more ? "true" : "false");
-	failed = failed ? failed : json_string_append(&out, error, strlen(error));
-	failed = failed ? failed : buffer_text(&out, "}\n");
+	json_writer_init(&w, &out);
+	json_put_object(&w, NULL);
+	json_put_u64(&w, "replayed", all - bad - waiting);
+	json_put_u64(&w, "refused", bad);
+	json_put_u64(&w, "waiting", waiting);
+	json_put_u64(&w, "after", r->after);
+	json_put_u64(&w, "until", r->until);
+	json_put_bool(&w, "more", r->more);
+	json_put_string(&w, "error", error);
+	json_put_end(&w);
+	failed = json_writer_done(&w);
+	failed = failed ? failed : buffer_text(&out, "\n");
 	if (failed)
 		http_respond_text(r->request, 500, "text/plain", "out of memory\n");
 	else

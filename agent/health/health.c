@@ -150,15 +150,17 @@ void health_readiness(void *context, struct http_request *request)
 	buffer_done(&out);
 }
 
-int health_report(void *context, struct buffer *out)
+void health_report(void *context, const char *name, struct json_writer *w)
 {
 	const struct health *h = context;
-	const char *comma = "[";
-	int failed = 0;
 
-	for (const struct health_check *c = h->checks; c && !failed; c = c->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name,
-				 c->fine ? "true" : "false") ||
-			 json_string_append(out, c->why, strlen(c->why)) || buffer_text(out, "}");
-	return failed ? failed : buffer_text(out, h->checks ? "]" : "[]");
+	json_put_array(w, name);
+	for (const struct health_check *c = h->checks; c; c = c->next) {
+		json_put_object(w, NULL);
+		json_put_string(w, "name", c->name);
+		json_put_bool(w, "fine", c->fine);
+		json_put_string(w, "why", c->why);
+		json_put_end(w);
+	}
+	json_put_end(w);
 }

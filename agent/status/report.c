@@ -86,7 +86,7 @@ int report_write(const struct report *r, struct wall_time now, struct buffer *ou
 	json_put_fixed(&w, "uptime_seconds", (double)(now.ns - r->started.ns) * 1e-9, 3);
 	put_ledger(&w, r->ledger);
 	for (size_t i = 0; i < r->count; i++)
-		json_raw_end(&w, r->sections[i].write(r->sections[i].context, json_raw_begin(&w, r->sections[i].name)));
+		r->sections[i].write(r->sections[i].context, r->sections[i].name, &w);
 	put_counters(&w, r->counters);
 	json_put_end(&w);
 	failed = json_writer_done(&w);

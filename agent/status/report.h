@@ -6,13 +6,14 @@
 #define OXP_REPORT_H
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "status/counters.h"
 #include "status/ledger.h"
 
 enum { REPORT_SECTIONS_MAX = 8, REPORT_MAX = 4 << 20 };
 
-/* Appends one JSON value. */
-typedef int report_section(void *context, struct buffer *);
+/* Writes one value, the member `name` of the report. */
+typedef void report_section(void *context, const char *name, struct json_writer *);
 
 struct report {
 	const struct ledger *ledger;

@@ -143,9 +143,9 @@ static void test_slices_add_up(void **state)
 
 /* The report. */
 
-static int write_section(void *context, struct buffer *out)
+static void write_section(void *context, const char *name, struct json_writer *w)
 {
-	return buffer_text(out, context);
+	json_put_raw(w, name, bytes_of(context));
 }
 
 static json_t *parsed(const struct report *r)
