@@ -8,11 +8,6 @@
 
 static const char *const names[] = { "index", "create", "update", "delete" };
 
-const char *bulk_action_name(enum bulk_action action)
-{
-	return names[action];
-}
-
 void bulk_request_init(struct bulk_request *r, const struct json_scan *scan, struct bytes body)
 {
 	*r = (struct bulk_request){ .scan = scan, .at = body.data, .end = body.data + body.size };

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/json_writer.h"
 #include "base/text.h"
 #include "otlp.pb-c.h"
 
@@ -141,16 +140,4 @@ int otlp_status_write(int code, const char *message, struct buffer *to)
 	status.code = code;
 	status.message = (char *)message;
 	return append_message(&status.base, to);
-}
-
-int otlp_status_write_json(int code, const char *message, struct buffer *to)
-{
-	struct json_writer w;
-
-	json_writer_init(&w, to);
-	json_put_object(&w, NULL);
-	json_put_i64(&w, "code", code);
-	json_put_string(&w, "message", message);
-	json_put_end(&w);
-	return json_writer_done(&w);
 }
