@@ -29,6 +29,7 @@ struct step;
 struct record; /* what a step sees of one, see pipeline/step.h */
 struct option; /* one row of a component's options, see config/option.h */
 struct http_client;
+struct json_writer; /* base/json_writer.h */
 struct mapping_conflict;
 struct lane;
 struct loop;
@@ -197,9 +198,9 @@ struct collector_type {
 	void (*settled)(struct collector *, uint64_t token);
 	/* Metrics only: bring the series up to date before `deadline`, then call host_collected() once. May be NULL. */
 	void (*collect)(struct collector *, struct mono_time deadline);
-	/* Further members of the source's object on /status, each with a comma before it. `troubles` is a list of what
-	 * cannot be read: `{"file":…,"why":…}`. May be NULL. */
-	int (*report)(const struct collector *, struct buffer *) MUST_CHECK;
+	/* Writes further members of the source's object on /status. `troubles` is a list of what cannot be read, each
+	 * an object of `file` and `why`. May be NULL. */
+	void (*report)(const struct collector *, struct json_writer *);
 	/* The process is asked to end: read what is there to its end, wait for nothing. */
 	void (*drain)(struct collector *);
 	/* Nothing is left to read, nobody is half-way through giving. Asked while draining. */
@@ -226,9 +227,8 @@ struct exporter_type {
 	void (*send)(struct exporter *, const struct batch *, struct send *);
 	/* The sender lost patience: end this send now, with RETRY. */
 	void (*cancel)(struct exporter *, struct send *);
-	/* Further members of the destination's object on /status, each with a comma before it: `,"host":"a:9200"`. May
-	 * be NULL. */
-	int (*report)(const struct exporter *, struct buffer *) MUST_CHECK;
+	/* Writes further members of the destination's object on /status. May be NULL. */
+	void (*report)(const struct exporter *, struct json_writer *);
 	/* Every send has ended and the lanes are empty. NULL is fine. */
 	void (*destroy)(struct exporter *);
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/json_writer.h"
 #include "host.h"
 #include "parked/parking.h"
 #include "spool/spool.h"
@@ -139,15 +140,17 @@ void intakes_done(struct intakes *all)
 	}
 }
 
-int intakes_report(void *context, struct buffer *out)
+void intakes_report(void *context, const char *name, struct json_writer *w)
 {
 	const struct intakes *all = context;
-	const char *comma = "[";
-	int failed = 0;
 
-	for (const struct intake *i = all->first; i && !failed; i = i->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\"", comma, i->host->name) ||
-			 (i->collector && i->type->report && i->type->report(i->collector, out)) ||
-			 buffer_text(out, "}");
-	return failed ? failed : buffer_text(out, all->first ? "]" : "[]");
+	json_put_array(w, name);
+	for (const struct intake *i = all->first; i; i = i->next) {
+		json_put_object(w, NULL);
+		json_put_string(w, "name", i->host->name);
+		if (i->collector && i->type->report)
+			i->type->report(i->collector, w);
+		json_put_end(w);
+	}
+	json_put_end(w);
 }

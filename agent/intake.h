@@ -54,6 +54,6 @@ void intakes_stop(struct intakes *);
 void intakes_done(struct intakes *);
 
 /* A section of the report; the context is the struct intakes. */
-int intakes_report(void *context, struct buffer *) MUST_CHECK;
+void intakes_report(void *context, const char *name, struct json_writer *);
 
 #endif

@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
@@ -92,20 +93,44 @@ static const char no_errors[] = "false", errors[] = " true";
 /* Clients from 7.14 on talk to nobody without it. */
 #define PRODUCT "X-Elastic-Product", "Elasticsearch"
 
+static void put_cause(struct json_writer *w, unsigned status, const char *message)
+{
+	const char *type = status == 503   ? "es_rejected_execution_exception"
+			   : status == 404 ? "resource_not_found_exception"
+					   : "illegal_argument_exception";
+
+	json_put_string(w, "type", type);
+	json_put_string(w, "reason", message);
+}
+
+/* As the server says it: the error, and its root cause, which is the same here. */
+static int write_error(unsigned status, const char *message, struct buffer *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_object(&w, "error");
+	json_put_array(&w, "root_cause");
+	json_put_object(&w, NULL);
+	put_cause(&w, status, message);
+	json_put_end(&w);
+	json_put_end(&w);
+	put_cause(&w, status, message);
+	json_put_end(&w);
+	json_put_u64(&w, "status", status);
+	json_put_end(&w);
+	return json_writer_done(&w);
+}
+
 static void answer(struct http_request *request, unsigned status, const char *message)
 {
 	static const char *const later[] = { PRODUCT, "Retry-After", "1", NULL };
 	static const char *const plain[] = { PRODUCT, NULL };
 	struct buffer out;
-	const char *type = status == 503   ? "es_rejected_execution_exception"
-			   : status == 404 ? "resource_not_found_exception"
-					   : "illegal_argument_exception";
 
 	buffer_init(&out, 4096);
-	if (buffer_printf(&out,
-		    "{\"error\":{\"root_cause\":[{\"type\":\"%s\",\"reason\":\"%s\"}],\"type\":\"%s\",\"reason\":"
-		    "\"%s\"},\"status\":%u}",
-		    type, message, type, message, status) < 0)
+	if (write_error(status, message, &out) < 0)
 		buffer_clear(&out);
 	http_respond(request,
 		&(struct http_answer){ .status = status,
@@ -125,18 +150,35 @@ static void respond_constant(struct http_request *request, const char *text)
 				      .constant = bytes_of(text) });
 }
 
+static int write_version(const char *number, struct buffer *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_string(&w, "name", "oxpecker");
+	json_put_string(&w, "cluster_name", "oxpecker");
+	json_put_string(&w, "cluster_uuid", "oxpecker");
+	json_put_object(&w, "version");
+	json_put_bytes(&w, "number", (struct bytes){ number, strnlen(number, 32) });
+	json_put_string(&w, "build_flavor", "default");
+	json_put_string(&w, "build_type", "sidecar");
+	json_put_string(&w, "lucene_version", "9.12.0");
+	json_put_string(&w, "minimum_wire_compatibility_version", "7.17.0");
+	json_put_string(&w, "minimum_index_compatibility_version", "7.0.0");
+	json_put_end(&w);
+	json_put_string(&w, "tagline", "You Know, for Search");
+	json_put_end(&w);
+	return json_writer_done(&w);
+}
+
 static void respond_version(struct collector *c, struct http_request *request)
 {
 	static const char *const headers[] = { PRODUCT, NULL };
 	struct buffer out;
 
 	buffer_init(&out, 4096);
-	if (buffer_printf(&out,
-		    "{\"name\":\"oxpecker\",\"cluster_name\":\"oxpecker\",\"cluster_uuid\":\"oxpecker\",\"version\":{"
-		    "\"number\":\"%.32s\",\"build_flavor\":\"default\",\"build_type\":\"sidecar\",\"lucene_version\":"
-		    "\"9.12.0\",\"minimum_wire_compatibility_version\":\"7.17.0\","
-		    "\"minimum_index_compatibility_version\":\"7.0.0\"},\"tagline\":\"You Know, for Search\"}",
-		    c->config->version) < 0)
+	if (write_version(c->config->version, &out) < 0)
 		buffer_clear(&out);
 	http_respond(request,
 		&(struct http_answer){ .status = 200, .content_type = json, .headers = headers, .body = &out });

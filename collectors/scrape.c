@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "base/json_writer.h"
 #include "component.h"
 #include "config/option.h"
 #include "http/client.h"
@@ -201,24 +201,25 @@ static void scrape_collect(struct collector *c, struct mono_time deadline)
 }
 
 /* What people look for: whether it works, how much there is, since when. Ages are null before the first. */
-static int report_age(const struct collector *c, const char *name, bool known, struct mono_time at, struct buffer *out)
+static void put_age(const struct collector *c, struct json_writer *w, const char *name, bool known, struct mono_time at)
 {
-	if (!known)
-		return buffer_printf(out, ",\"%s\":null", name);
-	return buffer_printf(
-		out, ",\"%s\":%.3f", name, duration_seconds(mono_since(loop_now(host_loop(c->host)), at)));
+	if (known)
+		json_put_fixed(w, name, duration_seconds(mono_since(loop_now(host_loop(c->host)), at)), 3);
+	else
+		json_put_null(w, name);
 }
 
-static int scrape_report(const struct collector *c, struct buffer *out)
+static void scrape_report(const struct collector *c, struct json_writer *w)
 {
-	const char *target = c->config->target;
-
-	return buffer_text(out, ",\"target\":") || json_string_append(out, target, strlen(target)) ||
-	       buffer_printf(out, ",\"up\":%s,\"series\":%zu", !c->known ? "null" : *c->up ? "true" : "false",
-		       series_target_count(c->target)) ||
-	       report_age(c, "seconds_since_scrape", c->known, c->ended, out) ||
-	       report_age(c, "seconds_since_good_scrape", c->was_good, c->good, out) ||
-	       buffer_text(out, ",\"error\":") || json_string_append(out, c->why, strlen(c->why));
+	json_put_string(w, "target", c->config->target);
+	if (c->known)
+		json_put_bool(w, "up", *c->up);
+	else
+		json_put_null(w, "up");
+	json_put_u64(w, "series", series_target_count(c->target));
+	put_age(c, w, "seconds_since_scrape", c->known, c->ended);
+	put_age(c, w, "seconds_since_good_scrape", c->was_good, c->good);
+	json_put_string(w, "error", c->why);
 }
 
 static int scrape_start(struct collector *c)

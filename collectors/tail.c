@@ -13,7 +13,7 @@
 #include <sys/inotify.h>
 #include <sys/resource.h>
 
-#include "base/text.h"
+#include "base/json_writer.h"
 #include "collectors/tail_inner.h"
 
 enum {
@@ -213,35 +213,36 @@ static bool tail_began(const struct collector *c)
 	return c->had_scan || duration_ms(mono_since(loop_now(c->loop), c->began)) > FIRST_SCAN_MS;
 }
 
-static int report_troubles(const struct tail_file_list *list, struct buffer *out, size_t *count)
+static void put_troubles(const struct tail_file_list *list, struct json_writer *w, size_t *count)
 {
 	const struct tail_file *f;
-	int failed = 0;
 
 	TAILQ_FOREACH(f, list, entry)
 	{
-		if (failed || *count == TROUBLES_TOLD)
+		if (*count == TROUBLES_TOLD)
 			break;
 		if (!f->trouble)
 			continue;
-		failed = buffer_text(out, *count ? ",{\"file\":" : "{\"file\":") ||
-			 json_string_append(out, f->path, strlen(f->path)) ||
-			 buffer_text(out, ",\"why\":") ||
-			 json_string_append(out, tail_links_why(f->trouble), strlen(tail_links_why(f->trouble))) ||
-			 buffer_text(out, "}");
+		json_put_object(w, NULL);
+		json_put_string(w, "file", f->path);
+		json_put_string(w, "why", tail_links_why(f->trouble));
+		json_put_end(w);
 		++*count;
 	}
-	return failed;
 }
 
-static int tail_report(const struct collector *c, struct buffer *out)
+static void tail_report(const struct collector *c, struct json_writer *w)
 {
 	size_t count = 0;
-	int failed = buffer_printf(out, ",\"files\":%zu,\"troubled\":%zu,\"troubles\":[", c->table.count, c->troubled);
 
-	if (!failed && c->troubled > 0)
-		failed = report_troubles(&c->table.named, out, &count) || report_troubles(&c->table.gone, out, &count);
-	return failed ? failed : buffer_text(out, "]");
+	json_put_u64(w, "files", c->table.count);
+	json_put_u64(w, "troubled", c->troubled);
+	json_put_array(w, "troubles");
+	if (c->troubled > 0) {
+		put_troubles(&c->table.named, w, &count);
+		put_troubles(&c->table.gone, w, &count);
+	}
+	json_put_end(w);
 }
 
 /* Nothing waits: a last look around, and positions are saved as they move. */

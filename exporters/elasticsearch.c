@@ -422,9 +422,9 @@ static void elasticsearch_cancel(struct exporter *e, struct send *send)
 		poster_cancel(e->poster, send);
 }
 
-static int elasticsearch_report(const struct exporter *e, struct buffer *out)
+static void elasticsearch_report(const struct exporter *e, struct json_writer *w)
 {
-	return hosts_report(e->hosts, loop_now(host_loop(e->host)), out);
+	hosts_report(e->hosts, loop_now(host_loop(e->host)), w);
 }
 
 static void elasticsearch_destroy(struct exporter *e)

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 
 enum { LEFT_FIRST_MS = 1000, LEFT_LAST_MS = 60000, LOOK_MS = 60000, WHY_MAX = 160 };
 
@@ -156,18 +155,18 @@ bool hosts_failed(struct hosts *h, size_t i, struct mono_time now, const char *w
 	return others;
 }
 
-int hosts_report(const struct hosts *h, struct mono_time now, struct buffer *out)
+void hosts_report(const struct hosts *h, struct mono_time now, struct json_writer *w)
 {
-	int failed = buffer_text(out, ",\"hosts\":[");
-
-	for (size_t i = 0; i < h->count && !failed; i++) {
+	json_put_array(w, "hosts");
+	for (size_t i = 0; i < h->count; i++) {
 		const struct place *p = &h->places[i];
 		int64_t left = duration_ms(mono_since(p->left_until, now));
-		failed = buffer_printf(out, "%s{\"url\":", i ? "," : "") ||
-			 json_string_append(out, p->shown, strlen(p->shown)) ||
-			 buffer_printf(out, ",\"failures\":%u,\"left_for_ms\":%lld,\"error\":", p->failures,
-				 p->failures > 0 && !p->looking && left > 0 ? (long long)left : 0) ||
-			 json_string_append(out, p->why, strlen(p->why)) || buffer_text(out, "}");
+		json_put_object(w, NULL);
+		json_put_string(w, "url", p->shown);
+		json_put_u64(w, "failures", p->failures);
+		json_put_i64(w, "left_for_ms", p->failures > 0 && !p->looking && left > 0 ? left : 0);
+		json_put_string(w, "error", p->why);
+		json_put_end(w);
 	}
-	return failed ? failed : buffer_text(out, "]");
+	json_put_end(w);
 }

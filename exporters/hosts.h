@@ -9,7 +9,7 @@
 #ifndef OXP_HOSTS_H
 #define OXP_HOSTS_H
 
-#include "base/bytes.h"
+#include "base/json_writer.h"
 #include "base/clock.h"
 #include "base/random.h"
 #include "config/option.h"
@@ -28,7 +28,7 @@ const char *hosts_base(const struct hosts *, size_t); /* as configured, without 
 void hosts_answered(struct hosts *, size_t);
 /* No answer worth the name; `why` is kept for hosts_report(). True when another host is to be tried at once. */
 bool hosts_failed(struct hosts *, size_t, struct mono_time now, const char *why);
-/* `,"hosts":[…]`, without the passwords that may stand in a URL. */
-int hosts_report(const struct hosts *, struct mono_time now, struct buffer *) MUST_CHECK;
+/* The member "hosts" of the object that is open: each without the password that may stand in its URL. */
+void hosts_report(const struct hosts *, struct mono_time now, struct json_writer *);
 
 #endif

@@ -12,7 +12,7 @@
 #include "exporters/access.h"
 #include "http/client.h"
 
-enum { POST_PREFIX_MAX = 512, POST_SUFFIX_MAX = 4 };
+enum { POST_PREFIX_MAX = 512 };
 
 struct poster;
 

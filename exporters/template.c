@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/queue.h>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "proto/index_name.h"
 
@@ -39,18 +40,28 @@ struct index_template {
 
 int template_body(const char *pattern, bool stream, struct buffer *to)
 {
-	char any[INDEX_NAME_MAX + 1];
-
-	index_pattern_any(pattern, any);
-	return buffer_printf(to,
-		"{\"index_patterns\":[\"%s\"],%s\"priority\":200,\"_meta\":{\"description\":\"put by oxpecker\"},"
+	static const char rest[] =
+		"\"priority\":200,\"_meta\":{\"description\":\"put by oxpecker\"},"
 		"\"template\":{\"mappings\":{\"date_detection\":false,\"dynamic_templates\":["
 		"{\"texts\":{\"match_mapping_type\":\"string\",\"match_pattern\":\"regex\","
 		"\"match\":\"^(message|stack_trace)$\",\"mapping\":{\"type\":\"text\"}}},"
 		"{\"words\":{\"match_mapping_type\":\"string\","
 		"\"mapping\":{\"type\":\"keyword\",\"ignore_above\":1024}}}],"
-		"\"properties\":{\"@timestamp\":{\"type\":\"date\"},\"message\":{\"type\":\"text\"}}}}}",
-		any, stream ? "\"data_stream\":{}," : "");
+		"\"properties\":{\"@timestamp\":{\"type\":\"date\"},\"message\":{\"type\":\"text\"}}}}";
+	char any[INDEX_NAME_MAX + 1];
+	struct json_writer w;
+
+	index_pattern_any(pattern, any);
+	json_writer_init(&w, to);
+	json_put_object(&w, NULL);
+	json_put_array(&w, "index_patterns");
+	json_put_string(&w, NULL, any);
+	json_put_end(&w);
+	if (stream)
+		json_put_members(&w, bytes_of("\"data_stream\":{}"));
+	json_put_members(&w, bytes_of(rest));
+	json_put_end(&w);
+	return json_writer_done(&w);
 }
 
 /* oxpecker-PATTERN without what a name of a template may not hold. */

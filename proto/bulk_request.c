@@ -2,13 +2,11 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
+
+#include "base/json_writer.h"
 
 static const char *const names[] = { "index", "create", "update", "delete" };
-
-const char *bulk_action_name(enum bulk_action action)
-{
-	return names[action];
-}
 
 void bulk_request_init(struct bulk_request *r, const struct json_scan *scan, struct bytes body)
 {
@@ -113,31 +111,54 @@ bool bulk_request_next(struct bulk_request *r, struct bulk_operation *op)
 	return !r->fault;
 }
 
+/* A string of JSON as the client wrote it; a number becomes one. */
+static void put_id(struct json_writer *w, struct bytes id, uint64_t number)
+{
+	char text[24];
+	int size = snprintf(text, sizeof text, "%" PRIx64, number);
+
+	if (id.size > 0 && *id.data == '"')
+		json_put_raw(w, "_id", id);
+	else if (id.size > 0)
+		json_put_bytes(w, "_id", id);
+	else
+		json_put_bytes(w, "_id", (struct bytes){ text, (size_t)size });
+}
+
+static void put_fault(struct json_writer *w, const struct bulk_operation *op)
+{
+	bool document = op->action == BULK_INDEX || op->action == BULK_CREATE;
+
+	json_put_u64(w, "status", 400);
+	json_put_object(w, "error");
+	json_put_string(w, "type", document ? "document_parsing_exception" : "illegal_argument_exception");
+	json_put_string(w, "reason", op->fault);
+	json_put_end(w);
+}
+
+/* One for each record that a client sends: the members that are always the same are one piece. */
+static const char created[] =
+	"\"_version\":1,\"result\":\"created\",\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},"
+	"\"_seq_no\":0,\"_primary_term\":1,\"status\":201";
+
 /* As the server's own answer, as far as clients look at it. */
 int bulk_item_write(struct buffer *b, const struct bulk_operation *op, struct bytes index, uint64_t number)
 {
-	int failed = buffer_printf(b, "{\"%s\":{\"_index\":", names[op->action]);
+	struct json_writer w;
 
-	if (!failed && op->index.size > 0)
-		failed = buffer_append(b, op->index.data, op->index.size);
-	else if (!failed)
-		failed = buffer_printf(b, "\"%.*s\"", (int)index.size, index.data);
-	if (!failed)
-		failed = buffer_text(b, ",\"_id\":");
-	if (!failed && op->id.size > 0 && *op->id.data == '"')
-		failed = buffer_append(b, op->id.data, op->id.size);
-	else if (!failed && op->id.size > 0)
-		failed = buffer_printf(b, "\"%.*s\"", (int)op->id.size, op->id.data);
-	else if (!failed)
-		failed = buffer_printf(b, "\"%" PRIx64 "\"", number);
-	if (failed)
-		return failed;
+	json_writer_init(&w, b);
+	json_put_object(&w, NULL);
+	json_put_object(&w, names[op->action]);
+	if (op->index.size > 0)
+		json_put_raw(&w, "_index", op->index);
+	else
+		json_put_bytes(&w, "_index", index);
+	put_id(&w, op->id, number);
 	if (op->fault)
-		return buffer_printf(b,
-			",\"status\":400,\"error\":{\"type\":\"%s\",\"reason\":\"%s\"}}}",
-			op->action == BULK_INDEX || op->action == BULK_CREATE ? "document_parsing_exception"
-									      : "illegal_argument_exception",
-			op->fault);
-	return buffer_text(b, ",\"_version\":1,\"result\":\"created\",\"_shards\":{\"total\":1,\"successful\":1,"
-			      "\"failed\":0},\"_seq_no\":0,\"_primary_term\":1,\"status\":201}}");
+		put_fault(&w, op);
+	else
+		json_put_members(&w, bytes_of(created));
+	json_put_end(&w);
+	json_put_end(&w);
+	return json_writer_done(&w);
 }

@@ -12,7 +12,6 @@
 #include "proto/json_line.h"
 
 enum bulk_action { BULK_INDEX, BULK_CREATE, BULK_UPDATE, BULK_DELETE };
-const char *bulk_action_name(enum bulk_action);
 
 struct bulk_operation {
 	enum bulk_action action;

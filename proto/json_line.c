@@ -5,22 +5,6 @@
 #include <immintrin.h>
 #endif
 
-static const char *const fault_names[JSON_FAULTS] = {
-	"fine",
-	"no object",
-	"no JSON",
-	"a control character in a string",
-	"no UTF-8",
-	"nested too deep",
-	"cut short",
-	"something behind the object",
-};
-
-const char *json_fault_name(enum json_fault fault)
-{
-	return fault_names[fault];
-}
-
 /* The scanners. */
 
 static inline bool stops(unsigned char c)

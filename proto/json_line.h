@@ -37,10 +37,8 @@ enum json_fault {
 	JSON_UTF8,
 	JSON_DEEP,
 	JSON_CUT,
-	JSON_TRAILING,
-	JSON_FAULTS
+	JSON_TRAILING
 };
-const char *json_fault_name(enum json_fault);
 
 /* How strings are scanned: one for each kind of machine, all with the same answers. */
 struct json_scan {

@@ -141,15 +141,3 @@ int otlp_status_write(int code, const char *message, struct buffer *to)
 	status.message = (char *)message;
 	return append_message(&status.base, to);
 }
-
-int otlp_status_write_json(int code, const char *message, struct buffer *to)
-{
-	size_t before = to->size;
-	int failed = buffer_printf(to, "{\"code\":%d,\"message\":", code);
-
-	failed = failed ? failed : json_string_append(to, message, strlen(message));
-	failed = failed ? failed : buffer_append(to, "}", 1);
-	if (failed)
-		to->size = before;
-	return failed;
-}

@@ -25,8 +25,7 @@ int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret
 /* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,
  * -ENOSPC or -ENOMEM. */
 int otlp_response_write(uint64_t rejected, const char *message, struct buffer *) MUST_CHECK;
-/* Appends a google.rpc.Status, for protobuf clients and for JSON clients. 0, -ENOSPC or -ENOMEM. */
+/* Appends a google.rpc.Status. 0, -ENOSPC or -ENOMEM. */
 int otlp_status_write(int code, const char *message, struct buffer *) MUST_CHECK;
-int otlp_status_write_json(int code, const char *message, struct buffer *) MUST_CHECK;
 
 #endif

@@ -3,11 +3,11 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "proto/otlp_walk.h"
 #include "proto/otlp_wire.h"
 
@@ -80,90 +80,64 @@ struct frame {
 	bool in_list, started;
 };
 
-struct writer {
-	struct buffer *to;
-	int failed;	/* the first failure; nothing is written after it */
+struct output {
+	struct writer text;
 	int depth;
 	struct frame frames[OTLP_DEPTH_MAX];
 };
-
-static void put(struct writer *w, const char *text)
-{
-	if (!w->failed)
-		w->failed = buffer_text(w->to, text);
-}
-
-__attribute__((format(printf, 2, 3))) static void put_format(struct writer *w, const char *format, ...)
-{
-	char text[64];
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(text, sizeof text, format, args);
-	va_end(args);
-	put(w, text);
-}
 
 static void put_hex(struct writer *w, struct bytes id)
 {
 	char text[2 * HEX_PIECE + 1];
 
-	put(w, "\"");
+	writer_text(w, "\"");
 	for (size_t i = 0; i < id.size; i += HEX_PIECE) {
 		size_t n = id.size - i < HEX_PIECE ? id.size - i : HEX_PIECE;
 		hex_format(id.data + i, n, text);
 		text[2 * n] = '\0';
-		put(w, text);
+		writer_text(w, text);
 	}
-	put(w, "\"");
+	writer_text(w, "\"");
 }
 
 static void put_base64(struct writer *w, struct bytes data)
 {
 	char group[BASE64_GROUP + 1];
 
-	put(w, "\"");
+	writer_text(w, "\"");
 	for (size_t i = 0; i < data.size && !w->failed; i += 3) {
 		base64_group((const unsigned char *)data.data + i, data.size - i, group);
-		put(w, group);
+		writer_text(w, group);
 	}
-	put(w, "\"");
+	writer_text(w, "\"");
 }
 
-/* The fewest digits that read back as the same number; what JSON lacks is a string, as protobuf's JSON mapping has
- * it. */
+/* What JSON lacks is a string, as protobuf's JSON mapping has it. */
 static void put_double(struct writer *w, uint64_t bits)
 {
-	char text[32];
+	char text[DOUBLE_TEXT_SIZE];
 	double value;
 
 	memcpy(&value, &bits, sizeof value);
 	if (!isfinite(value)) {
-		put(w, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+		writer_text(w, isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
 		return;
 	}
-	for (int digits = 15; digits <= 17; digits++) {
-		snprintf(text, sizeof text, "%.*g", digits, value);
-		if (strtod(text, NULL) == value)
-			break;
-	}
-	put(w, text);
+	double_format(value, text);
+	writer_text(w, text);
 }
 
 static void put_leaf(struct writer *w, unsigned form, const struct wire_field *f)
 {
 	switch (form) {
-	case TEXT:
-		if (!w->failed)
-			w->failed = json_string_append(w->to, f->bytes.data, f->bytes.size);
-		break;
+	case TEXT: writer_quoted(w, f->bytes); break;
 	case HEX: put_hex(w, f->bytes); break;
 	case BASE64: put_base64(w, f->bytes); break;
-	case UINT32: put_format(w, "%" PRIu32, (uint32_t)f->value); break;
-	case INT32: put_format(w, "%" PRId32, (int32_t)(uint32_t)f->value); break;
-	case UINT64: put_format(w, "\"%" PRIu64 "\"", f->value); break;
-	case INT64: put_format(w, "\"%" PRId64 "\"", (int64_t)f->value); break;
-	case BOOL: put(w, f->value ? "true" : "false"); break;
+	case UINT32: writer_printf(w, "%" PRIu32, (uint32_t)f->value); break;
+	case INT32: writer_printf(w, "%" PRId32, (int32_t)(uint32_t)f->value); break;
+	case UINT64: writer_printf(w, "\"%" PRIu64 "\"", f->value); break;
+	case INT64: writer_printf(w, "\"%" PRId64 "\"", (int64_t)f->value); break;
+	case BOOL: writer_text(w, f->value ? "true" : "false"); break;
 	case DOUBLE: put_double(w, f->value); break;
 	}
 }
@@ -183,21 +157,21 @@ static int last_member(struct bytes message, uint32_t *ret)
 	return more;
 }
 
-static void open_message(struct writer *w, unsigned message, struct bytes bytes)
+static void open_message(struct output *o, unsigned message, struct bytes bytes)
 {
 	struct frame *frame;
 
-	if (w->failed)
+	if (o->text.failed)
 		return;
-	if (w->depth == OTLP_DEPTH_MAX) {
-		w->failed = -EBADMSG;
+	if (o->depth == OTLP_DEPTH_MAX) {
+		o->text.failed = -EBADMSG;
 		return;
 	}
-	frame = &w->frames[w->depth++];
+	frame = &o->frames[o->depth++];
 	*frame = (struct frame){ .message = bytes, .row = rows[message], .at = wire_of(bytes) };
-	put(w, "{");
-	if (message == ANY_VALUE && !w->failed)
-		w->failed = last_member(bytes, &frame->only);
+	writer_text(&o->text, "{");
+	if (message == ANY_VALUE && !o->text.failed)
+		o->text.failed = last_member(bytes, &frame->only);
 }
 
 /* 1 with the row's next element or, when it is not repeated, with the last; 0 when there is none; -EBADMSG. */
@@ -220,65 +194,62 @@ static int find(struct frame *frame, struct wire_field *ret)
 	return more < 0 ? more : found;
 }
 
-static void next_row(struct writer *w, struct frame *frame)
+static void next_row(struct output *o, struct frame *frame)
 {
 	if (frame->in_list)
-		put(w, "]");
+		writer_text(&o->text, "]");
 	frame->in_list = false;
 	frame->row++;
 	frame->at = wire_of(frame->message);
 }
 
-static void put_name(struct writer *w, struct frame *frame)
+static void put_name(struct output *o, struct frame *frame)
 {
 	if (frame->started)
-		put(w, ",");
+		writer_text(&o->text, ",");
 	frame->started = true;
 	if (frame->in_list)
 		return;
-	put_format(w, "\"%s\":%s", frame->row->name, frame->row->repeated ? "[" : "");
+	writer_printf(&o->text, "\"%s\":%s", frame->row->name, frame->row->repeated ? "[" : "");
 	frame->in_list = frame->row->repeated;
 }
 
 /* One element, one row, or the end of the innermost message. */
-static void step(struct writer *w)
+static void step(struct output *o)
 {
-	struct frame *frame = &w->frames[w->depth - 1];
+	struct frame *frame = &o->frames[o->depth - 1];
 	const struct row *row = frame->row;
 	struct wire_field f = { .number = 0 };
 	int found = row->number ? find(frame, &f) : 0;
 
 	if (found < 0) {
-		w->failed = found;
+		o->text.failed = found;
 	} else if (!row->number) {
-		put(w, "}");
-		w->depth--;
+		writer_text(&o->text, "}");
+		o->depth--;
 	} else if (!found) {
-		next_row(w, frame);
+		next_row(o, frame);
 	} else {
-		put_name(w, frame);
+		put_name(o, frame);
 		if (!row->repeated)
-			next_row(w, frame);
+			next_row(o, frame);
 		if (row->form == MESSAGE)
-			open_message(w, row->message, f.bytes);
+			open_message(o, row->message, f.bytes);
 		else
-			put_leaf(w, row->form, &f);
+			put_leaf(&o->text, row->form, &f);
 	}
 }
 
 static int write_message(unsigned message, struct bytes bytes, struct buffer *to)
 {
-	struct writer w;
-	size_t before = to->size;
+	struct output o;
 
-	w.to = to;
-	w.failed = w.depth = 0;
-	open_message(&w, message, bytes);
-	while (w.depth > 0 && !w.failed)
-		step(&w);
-	if (w.failed)
-		to->size = before;
-	return w.failed;
+	writer_init(&o.text, to);
+	o.depth = 0;
+	open_message(&o, message, bytes);
+	while (o.depth > 0 && !o.text.failed)
+		step(&o);
+	return writer_done(&o.text);
 }
 
 int otlp_traces_to_json(const char *body, size_t size, struct buffer *to)

@@ -1,6 +1,6 @@
 #include <stdio.h>
 
-#include "base/text.h"
+#include "base/writer.h"
 #include "proto/json_text.h"
 #include "proto/log_time.h"
 #include "proto/syslog.h"
@@ -14,10 +14,9 @@ static const char *const facilities[] = { "kern", "user", "mail", "daemon", "aut
 
 /* What is being written, and what the message has of it already. */
 struct writing {
-	struct buffer *to;
+	struct writer text;
 	const char *object; /* the message, when it is one; its members are `line` */
 	struct json_line line;
-	int failed;
 	bool first, has_time, has_level, has_log;
 };
 
@@ -30,21 +29,11 @@ static bool has(const struct writing *w, const char *name, bool fold)
 	return false;
 }
 
-static void put(struct writing *w, const char *text)
-{
-	w->failed = w->failed ? w->failed : buffer_text(w->to, text);
-}
-
-static void put_string(struct writing *w, struct bytes text)
-{
-	w->failed = w->failed ? w->failed : json_string_append(w->to, text.data, text.size);
-}
-
 static void put_name(struct writing *w, const char *name)
 {
-	put(w, w->first ? "{\"" : ",\"");
-	put(w, name);
-	put(w, "\":");
+	writer_text(&w->text, w->first ? "{\"" : ",\"");
+	writer_text(&w->text, name);
+	writer_text(&w->text, "\":");
 	w->first = false;
 }
 
@@ -53,13 +42,13 @@ static void put_text(struct writing *w, const char *name, struct bytes text)
 	if (text.size == 0)
 		return;
 	put_name(w, name);
-	put_string(w, text);
+	writer_quoted(&w->text, text);
 }
 
 static void put_number(struct writing *w, const char *name, unsigned value)
 {
 	put_name(w, name);
-	w->failed = w->failed ? w->failed : buffer_printf(w->to, "%u", value);
+	writer_u64(&w->text, value);
 }
 
 /* Structured data: {"id": {"name": "value"}}. Names that stand twice would be no object that a backend takes: it is
@@ -108,16 +97,16 @@ static bool note(struct bytes *names, size_t *count, struct bytes name)
 /* Only \", \\ and \] are escapes (RFC 5424, 6.3.3); any other backslash is itself. */
 static void put_value(struct writing *w, struct bytes value)
 {
-	size_t start = w->to->size, out;
+	size_t start = w->text.to->size, out;
 
-	put_string(w, value);
-	if (w->failed || !memchr(value.data, '\\', value.size))
+	writer_quoted(&w->text, value);
+	if (w->text.failed || !memchr(value.data, '\\', value.size))
 		return;
 	/* In JSON each of them is `\\` before what it escapes: one such pair goes. */
 	out = start;
-	for (size_t in = start; in < w->to->size;) {
-		const char *p = w->to->data + in;
-		size_t left = w->to->size - in;
+	for (size_t in = start; in < w->text.to->size;) {
+		const char *p = w->text.to->data + in;
+		size_t left = w->text.to->size - in;
 		bool pair = left > 2 && p[0] == '\\' && p[1] == '\\';
 		bool quote = pair && left > 3 && p[2] == '\\' && (p[3] == '"' || p[3] == '\\');
 		size_t keep = *p == '\\' && left > 1 ? 2 : 1;
@@ -126,11 +115,11 @@ static void put_value(struct writing *w, struct bytes value)
 			p += 2;
 			keep = quote ? 2 : 1;
 		}
-		memmove(w->to->data + out, p, keep);
+		memmove(w->text.to->data + out, p, keep);
 		out += keep;
 		in += keep;
 	}
-	w->to->size = out;
+	w->text.to->size = out;
 }
 
 static bool put_params(struct writing *w, struct structured *s, struct bytes *rest)
@@ -145,9 +134,9 @@ static bool put_params(struct writing *w, struct structured *s, struct bytes *re
 		skip(rest, value.size + 1);
 		if (!note(s->names, &s->name_count, name))
 			return false;
-		put(w, first ? "" : ",");
-		put_string(w, name);
-		put(w, ":");
+		writer_text(&w->text, first ? "" : ",");
+		writer_quoted(&w->text, name);
+		writer_text(&w->text, ":");
 		put_value(w, value);
 	}
 	skip(rest, 1);
@@ -165,12 +154,12 @@ static bool put_elements(struct writing *w, struct bytes rest)
 		skip(&rest, id.size);
 		if (!note(s.ids, &s.id_count, id))
 			return false;
-		put(w, first ? "" : ",");
-		put_string(w, id);
-		put(w, ":{");
+		writer_text(&w->text, first ? "" : ",");
+		writer_quoted(&w->text, id);
+		writer_text(&w->text, ":{");
 		if (!put_params(w, &s, &rest))
 			return false;
-		put(w, "}");
+		writer_text(&w->text, "}");
 	}
 	return true;
 }
@@ -182,14 +171,14 @@ static void put_structured(struct writing *w, struct bytes all)
 	if (all.size == 0)
 		return;
 	put_name(w, "log.syslog.structured_data");
-	before = w->to->size;
-	put(w, "{");
-	if (!put_elements(w, all) && !w->failed) {
-		w->to->size = before;
-		put(w, "{\"text\":");
-		put_string(w, all);
+	before = w->text.to->size;
+	writer_text(&w->text, "{");
+	if (!put_elements(w, all) && !w->text.failed) {
+		w->text.to->size = before;
+		writer_text(&w->text, "{\"text\":");
+		writer_quoted(&w->text, all);
 	}
-	put(w, "}");
+	writer_text(&w->text, "}");
 }
 
 /* The head. */
@@ -252,29 +241,29 @@ static void look(struct writing *w, const struct json_scan *scan, struct bytes o
 
 static void put_object(struct writing *w, struct bytes object)
 {
-	const char *members = object.data + 1;
-
 	if (!w->first && w->line.count > 0)
-		put(w, ",");
+		writer_text(&w->text, ",");
 	else if (w->first)
-		put(w, "{");
-	w->failed = w->failed ? w->failed : buffer_append(w->to, members, object.size - 1);
+		writer_text(&w->text, "{");
+	writer_bytes(&w->text, (struct bytes){ object.data + 1, object.size - 1 });
 }
 
 int syslog_write(const struct syslog *s, const struct json_scan *scan, struct buffer *to)
 {
-	struct writing w = { .to = to, .first = true };
+	struct writing w = { .first = true };
 	struct bytes object = object_of(s->message);
 
+	writer_init(&w.text, to);
 	if (object.data && json_line_index(scan, object.data, object.size, &w.line) == JSON_FINE)
 		look(&w, scan, object);
 	put_head(&w, s);
 	if (w.object) {
 		put_object(&w, object);
-		return w.failed;
+		return writer_done(&w.text);
 	}
 	put_name(&w, "message");
-	w.failed = w.failed ? w.failed : json_text_append(scan, to, s->message.data, s->message.size);
-	put(&w, "}");
-	return w.failed;
+	if (!w.text.failed)
+		writer_fail(&w.text, json_text_append(scan, to, s->message.data, s->message.size));
+	writer_text(&w.text, "}");
+	return writer_done(&w.text);
 }

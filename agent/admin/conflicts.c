@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 
 /* What of the text fits, terminated. */
 static void keep(char *to, size_t room, struct bytes text)
@@ -50,30 +49,31 @@ void conflicts_done(struct conflicts *c)
 	*c = (struct conflicts){ .rows = NULL };
 }
 
-static int write_text(struct buffer *out, const char *start, const char *text)
+static void put_row(struct json_writer *w, const struct conflict *row)
 {
-	int failed = buffer_text(out, start);
-
-	return failed ? failed : json_string_append(out, text, strlen(text));
+	json_put_object(w, NULL);
+	json_put_string(w, "destination", row->destination);
+	json_put_string(w, "field", row->field);
+	json_put_string(w, "expected", row->expected);
+	json_put_string(w, "found", row->found);
+	json_put_string(w, "sample", row->sample);
+	json_put_u64(w, "count", row->count);
+	json_put_end(w);
 }
 
-static int write_row(const struct conflict *row, struct buffer *out)
-{
-	return write_text(out, "{\"destination\":", row->destination) || write_text(out, ",\"field\":", row->field) ||
-	       write_text(out, ",\"expected\":", row->expected) || write_text(out, ",\"found\":", row->found) ||
-	       write_text(out, ",\"sample\":", row->sample) ||
-	       buffer_printf(out, ",\"count\":%llu}", (unsigned long long)row->count);
-}
-
-int conflicts_report(void *conflicts, struct buffer *out)
+void conflicts_report(void *conflicts, const char *name, struct json_writer *w)
 {
 	const struct conflicts *c = conflicts;
-	int failed = buffer_text(out, "[");
 
-	for (size_t i = 0; i < c->count && !failed; i++)
-		failed = buffer_text(out, i ? "," : "") || write_row(&c->rows[i], out);
-	if (!failed && c->others)
-		failed = buffer_printf(out, ",{\"field\":\"\",\"found\":\"other fields\",\"count\":%llu}",
-			(unsigned long long)c->others);
-	return failed || buffer_text(out, "]");
+	json_put_array(w, name);
+	for (size_t i = 0; i < c->count; i++)
+		put_row(w, &c->rows[i]);
+	if (c->others) {
+		json_put_object(w, NULL);
+		json_put_string(w, "field", "");
+		json_put_string(w, "found", "other fields");
+		json_put_u64(w, "count", c->others);
+		json_put_end(w);
+	}
+	json_put_end(w);
 }

@@ -7,7 +7,7 @@
 #ifndef OXP_CONFLICTS_H
 #define OXP_CONFLICTS_H
 
-#include "base/bytes.h"
+#include "base/json_writer.h"
 #include "proto/mapping_conflict.h"
 
 enum { CONFLICTS_MAX = 64, CONFLICT_FIELD_MAX = 128, CONFLICT_TEXT_MAX = 64 };
@@ -28,6 +28,6 @@ struct conflicts {
 void conflicts_add(struct conflicts *, const char *destination, const struct mapping_conflict *);
 void conflicts_done(struct conflicts *);
 /* A section of the report. */
-int conflicts_report(void *conflicts, struct buffer *);
+void conflicts_report(void *conflicts, const char *name, struct json_writer *);
 
 #endif

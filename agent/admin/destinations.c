@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "base/text.h"
+#include "base/json_writer.h"
 #include "http/server.h"
 #include "outlet.h"
 #include "pipeline/sender.h"
@@ -20,50 +20,48 @@ static enum sender_verdict verdict(const struct outlet *o)
 }
 
 /* What both answers say of each. */
-static int write_delivery(const struct outlet *o, struct mono_time now, struct buffer *out)
+static void put_delivery(const struct outlet *o, struct mono_time now, struct json_writer *w)
 {
+	static const char acknowledged[] = "seconds_since_acknowledged";
 	const struct sender *s = o->sender;
-	int failed =
-		buffer_printf(out, "\"delivery\":\"%s\",\"seconds_since_acknowledged\":", verdict_names[verdict(o)]);
 
-	if (failed)
-		return failed;
-	failed = s->last_delivered.ns ? buffer_printf(out, "%.3f", duration_seconds(mono_since(now, s->last_delivered)))
-				      : buffer_text(out, "null");
-	return failed ? failed
-		      : buffer_printf(out, ",\"queued_records\":%llu,\"queued_bytes\":%llu",
-				(unsigned long long)s->queued_records, (unsigned long long)s->queued_bytes);
-}
-
-static int write_error(const char *error, struct buffer *out)
-{
-	return buffer_text(out, ",\"error\":") || json_string_append(out, error, strlen(error));
+	json_put_string(w, "delivery", verdict_names[verdict(o)]);
+	if (s->last_delivered.ns)
+		json_put_fixed(w, acknowledged, duration_seconds(mono_since(now, s->last_delivered)), 3);
+	else
+		json_put_null(w, acknowledged);
+	json_put_u64(w, "queued_records", s->queued_records);
+	json_put_u64(w, "queued_bytes", s->queued_bytes);
 }
 
 /* /status */
 
-static int report_one(const struct outlet *o, struct mono_time now, struct buffer *out)
+static void put_one(const struct outlet *o, struct mono_time now, struct json_writer *w)
 {
 	const struct sender *s = o->sender;
 
-	return buffer_printf(out, "{\"name\":\"%s\",\"state\":\"%s\",", s->name, sender_state_name(s->state)) ||
-	       write_delivery(o, now, out) ||
-	       buffer_printf(out, ",\"sends\":%llu,\"retries\":%llu,\"resent\":%llu,\"concurrency\":%zu",
-		       (unsigned long long)s->sends, (unsigned long long)s->retries, (unsigned long long)s->resent,
-		       window_size(&s->window)) ||
-	       write_error(s->reason, out) || (s->type->report && s->type->report(s->exporter, out)) ||
-	       buffer_text(out, "}");
+	json_put_object(w, NULL);
+	json_put_string(w, "name", s->name);
+	json_put_string(w, "state", sender_state_name(s->state));
+	put_delivery(o, now, w);
+	json_put_u64(w, "sends", s->sends);
+	json_put_u64(w, "retries", s->retries);
+	json_put_u64(w, "resent", s->resent);
+	json_put_u64(w, "concurrency", window_size(&s->window));
+	json_put_string(w, "error", s->reason);
+	if (s->type->report)
+		s->type->report(s->exporter, w);
+	json_put_end(w);
 }
 
-int destinations_report(void *context, struct buffer *out)
+void destinations_report(void *context, const char *name, struct json_writer *w)
 {
 	const struct destinations *d = context;
-	const char *comma = "[";
-	int failed = 0;
 
-	for (const struct outlet *o = d->outlets->first; o && !failed; o = o->next, comma = ",")
-		failed = buffer_text(out, comma) || report_one(o, loop_now(d->loop), out);
-	return failed ? failed : buffer_text(out, d->outlets->first ? "]" : "[]");
+	json_put_array(w, name);
+	for (const struct outlet *o = d->outlets->first; o; o = o->next)
+		put_one(o, loop_now(d->loop), w);
+	json_put_end(w);
 }
 
 /* /health/delivery */
@@ -77,14 +75,22 @@ static const char *shown_error(const struct outlet *o)
 
 static int write_health(const struct destinations *d, bool fine, struct buffer *out)
 {
-	struct mono_time now = loop_now(d->loop);
-	const char *comma = "";
-	int failed = buffer_printf(out, "{\"status\":\"%s\",\"destinations\":[", fine ? "ok" : "not delivering");
+	struct json_writer w;
 
-	for (const struct outlet *o = d->outlets->first; o && !failed; o = o->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",", comma, o->sender->name) ||
-			 write_delivery(o, now, out) || write_error(shown_error(o), out) || buffer_text(out, "}");
-	return failed ? failed : buffer_text(out, "]}");
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_string(&w, "status", fine ? "ok" : "not delivering");
+	json_put_array(&w, "destinations");
+	for (const struct outlet *o = d->outlets->first; o; o = o->next) {
+		json_put_object(&w, NULL);
+		json_put_string(&w, "name", o->sender->name);
+		put_delivery(o, loop_now(d->loop), &w);
+		json_put_string(&w, "error", shown_error(o));
+		json_put_end(&w);
+	}
+	json_put_end(&w);
+	json_put_end(&w);
+	return json_writer_done(&w);
 }
 
 static bool all_fine(const struct destinations *d)

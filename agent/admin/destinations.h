@@ -12,7 +12,7 @@
 #ifndef OXP_DESTINATIONS_H
 #define OXP_DESTINATIONS_H
 
-#include "base/bytes.h"
+#include "base/json_writer.h"
 
 struct counters;
 struct http_request;
@@ -28,7 +28,7 @@ struct destinations {
 /* Adds the gauges of one, which outlives the counters' last reader. */
 void destinations_count(struct counters *, struct outlet *);
 /* A section of the report; the context is the struct destinations. */
-int destinations_report(void *context, struct buffer *);
+void destinations_report(void *context, const char *name, struct json_writer *);
 /* The handler of the route; likewise. */
 void destinations_health(void *context, struct http_request *);
 

@@ -2,7 +2,6 @@
 
 #include <string.h>
 
-#include "base/text.h"
 #include "core.h"
 #include "http/server.h"
 #include "loop/loop.h"
@@ -39,20 +38,20 @@ void overview_init(struct overview *o, struct core *core, const struct budget *b
 	counter_row(&core->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = budget->limit;
 }
 
-int overview_state(void *context, struct buffer *out)
+void overview_state(void *context, const char *name, struct json_writer *w)
 {
 	const struct overview *o = context;
 	const struct state *state = o->core->state;
-	const char *path = o->core->state_path, *error = "";
+	int trouble = state_trouble(state);
 
-	if (state_trouble(state))
-		error = strerror(-state_trouble(state));
-	return buffer_text(out, "{\"path\":") || json_string_append(out, path, strlen(path)) ||
-	       buffer_printf(out,
-		       ",\"lost\":\"%s\",\"max_bytes\":%llu,\"spool_bytes\":%llu,\"failed_commits\":%llu,\"error\":",
-		       state_loss_name(state_loss(state)), (unsigned long long)o->state_max,
-		       (unsigned long long)state_spool_bytes_all(state), (unsigned long long)state_failures(state)) ||
-	       json_string_append(out, error, strlen(error)) || buffer_text(out, "}");
+	json_put_object(w, name);
+	json_put_string(w, "path", o->core->state_path);
+	json_put_string(w, "lost", state_loss_name(state_loss(state)));
+	json_put_u64(w, "max_bytes", o->state_max);
+	json_put_u64(w, "spool_bytes", state_spool_bytes_all(state));
+	json_put_u64(w, "failed_commits", state_failures(state));
+	json_put_string(w, "error", trouble ? strerror(-trouble) : "");
+	json_put_end(w);
 }
 
 void overview_answer(void *context, struct http_request *request)

@@ -20,7 +20,7 @@ struct overview {
 /* Adds the numbers to the core's counters. */
 void overview_init(struct overview *, struct core *, const struct budget *, uint64_t state_max);
 /* The section "state"; the context is the struct overview. */
-int overview_state(void *context, struct buffer *) MUST_CHECK;
+void overview_state(void *context, const char *name, struct json_writer *);
 /* The handler of the route; likewise. */
 void overview_answer(void *context, struct http_request *);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/writer.h"
 #include "core.h"
 #include "http/server.h"
 #include "loop/lane.h"
@@ -41,12 +42,15 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 {
 	struct snapshot *s = context;
 	bool labels = sample->raw_labels.size > 0;
+	struct writer w;
 
 	buffer_clear(&s->series);
-	if (buffer_append(&s->series, sample->name.data, sample->name.size) ||
-		(labels && (buffer_text(&s->series, "{") ||
-				   buffer_append(&s->series, sample->raw_labels.data, sample->raw_labels.size) ||
-				   buffer_text(&s->series, "}"))))
+	writer_init(&w, &s->series);
+	writer_bytes(&w, sample->name);
+	writer_text(&w, labels ? "{" : "");
+	writer_bytes(&w, sample->raw_labels);
+	writer_text(&w, labels ? "}" : "");
+	if (writer_done(&w))
 		return 0; /* a name longer than anybody reads */
 	s->failed = store_sample(s->store, s->at, buffer_bytes(&s->series), sample->value);
 	return s->failed;

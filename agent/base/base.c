@@ -25,3 +25,22 @@ char *oxp_strdup(const char *text)
 	OXP_ASSERT(copy && "out of memory");
 	return copy;
 }
+
+void *oxp_grow(void *array, size_t *room, size_t need, size_t size)
+{
+	enum { FIRST = 4 };
+	size_t more = *room ? *room : FIRST, bytes;
+	void *grown;
+
+	if (need <= *room)
+		return array;
+	while (more < need)
+		if (__builtin_mul_overflow(more, 2, &more))
+			return NULL;
+	if (__builtin_mul_overflow(more, size, &bytes))
+		return NULL;
+	grown = realloc(array, bytes);
+	if (grown)
+		*room = more;
+	return grown;
+}

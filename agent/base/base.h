@@ -30,5 +30,8 @@ __attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const c
  * ends the process with a message instead. Whatever else grows with input uses malloc() and answers -ENOMEM. */
 void *oxp_new(size_t size) __attribute__((returns_nonnull, malloc));
 char *oxp_strdup(const char *text) __attribute__((returns_nonnull, malloc));
+/* An array that grows by doubling. Returns it with room for `need` elements of `size` bytes each, and sets *room; NULL
+ * if there is no memory, and then array and *room are as they were. */
+void *oxp_grow(void *array, size_t *room, size_t need, size_t size) MUST_CHECK;
 
 #endif

@@ -1,7 +1,6 @@
 #include "base/bytes.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -148,26 +147,35 @@ int buffer_text(struct buffer *b, const char *text)
 	return buffer_append(b, text, strlen(text));
 }
 
-int buffer_printf(struct buffer *b, const char *format, ...)
+int buffer_vprintf(struct buffer *b, const char *format, va_list args)
 {
-	va_list args;
+	va_list again;
 	char *to;
 	int n;
 
-	va_start(args, format);
-	n = vsnprintf(NULL, 0, format, args);
-	va_end(args);
+	va_copy(again, args);
+	n = vsnprintf(NULL, 0, format, again);
+	va_end(again);
 	OXP_ASSERT(n >= 0);
 	if ((size_t)n + 1 > b->ceiling - b->size)
 		return -ENOSPC;
 	to = buffer_reserve(b, (size_t)n + 1);
 	if (!to)
 		return -ENOMEM;
-	va_start(args, format);
 	vsnprintf(to, (size_t)n + 1, format, args);
-	va_end(args);
 	b->size += (size_t)n;
 	return 0;
+}
+
+int buffer_printf(struct buffer *b, const char *format, ...)
+{
+	va_list args;
+	int failed;
+
+	va_start(args, format);
+	failed = buffer_vprintf(b, format, args);
+	va_end(args);
+	return failed;
 }
 
 void buffer_check(const struct buffer *b)

@@ -7,6 +7,7 @@
 #ifndef OXP_BYTES_H
 #define OXP_BYTES_H
 
+#include <stdarg.h>
 #include <string.h>
 #include <strings.h>
 
@@ -63,6 +64,7 @@ char *buffer_reserve(struct buffer *, size_t more) MUST_CHECK;
 int buffer_append(struct buffer *, const void *data, size_t size) MUST_CHECK; /* 0, -ENOSPC, -ENOMEM */
 int buffer_text(struct buffer *, const char *text) MUST_CHECK;
 int buffer_printf(struct buffer *, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;
+int buffer_vprintf(struct buffer *, const char *format, va_list) PRINTF_LIKE(2, 0) MUST_CHECK;
 static inline void buffer_clear(struct buffer *b)
 {
 	b->size = 0;

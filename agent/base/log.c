@@ -3,11 +3,28 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "base/json_writer.h"
 #include "base/log_limit.h"
 #include "base/text.h"
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static const char *const level_colours[] = { "\033[31m", "\033[33m", "\033[32m", "\033[2m" };
+
+static int format_json(struct buffer *b, const char *when, const char *level, const char *who, const char *text)
+{
+	struct json_writer w;
+	int failed;
+
+	json_writer_init(&w, b);
+	json_put_object(&w, NULL);
+	json_put_string(&w, "timestamp", when);
+	json_put_string(&w, "level", level);
+	json_put_string(&w, "component", who);
+	json_put_string(&w, "message", text);
+	json_put_end(&w);
+	failed = json_writer_done(&w);
+	return failed ? failed : buffer_text(b, "\n");
+}
 
 static int format_line(struct buffer *b, const struct log *log, enum log_level level, const char *who, const char *text)
 {
@@ -16,10 +33,7 @@ static int format_line(struct buffer *b, const struct log *log, enum log_level l
 
 	wall_format(log->clock->wall(log->clock), when);
 	if (log->form == LOG_FORM_JSON)
-		return buffer_printf(b,
-			       "{\"timestamp\":\"%s\",\"level\":\"%s\",\"component\":\"%s\",\"message\":", when, name,
-			       who) ||
-		       json_string_append(b, text, strlen(text)) || buffer_text(b, "}\n");
+		return format_json(b, when, name, who, text);
 	if (log->form == LOG_FORM_COLOUR)
 		return buffer_printf(b, "\033[2m%s\033[0m %s%-5s\033[0m \033[1m%s\033[0m: %s\n", when,
 			level_colours[level], name, who, text);

@@ -101,6 +101,16 @@ static size_t json_character(const unsigned char *p, size_t n, char *to)
 	return 6;
 }
 
+/* How many characters from there on stand in a string as they are; only of ASCII. */
+static size_t plain_run(const unsigned char *p, const unsigned char *end)
+{
+	const unsigned char *start = p;
+
+	while (p < end && *p >= 0x20 && *p < 0x80 && *p != '"' && *p != '\\')
+		p++;
+	return (size_t)(p - start);
+}
+
 int json_string_append(struct buffer *b, const char *data, size_t size)
 {
 	const unsigned char *p = (const unsigned char *)data, *end = p + size;
@@ -109,7 +119,13 @@ int json_string_append(struct buffer *b, const char *data, size_t size)
 
 	while (!failed && p < end) {
 		char form[FORM_MAX];
-		size_t n = utf8_sequence(p, (size_t)(end - p));
+		size_t n = plain_run(p, end);
+		if (n > 0) {
+			failed = buffer_append(b, p, n);
+			p += n;
+			continue;
+		}
+		n = utf8_sequence(p, (size_t)(end - p));
 		if (b->room - b->size >= sizeof form)
 			b->size += json_character(p, n, b->data + b->size);
 		else
@@ -138,6 +154,17 @@ size_t u64_format(uint64_t value, char *to)
 	while (value /= 10);
 	memcpy(to, digits + first, sizeof digits - first);
 	return sizeof digits - first;
+}
+
+void double_format(double value, char to[DOUBLE_TEXT_SIZE])
+{
+	enum { ALWAYS_READABLE = 15, ALWAYS_EXACT = 17 };
+
+	for (int digits = ALWAYS_READABLE; digits <= ALWAYS_EXACT; digits++) {
+		snprintf(to, DOUBLE_TEXT_SIZE, "%.*g", digits, value);
+		if (strtod(to, NULL) == value)
+			break;
+	}
 }
 
 bool u64_parse(struct bytes text, uint64_t *ret)

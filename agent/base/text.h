@@ -36,6 +36,9 @@ void text_put_json(FILE *, struct bytes, bool lines);
 /* Writes the decimal digits, no terminator; returns how many. */
 enum { U64_DIGITS_MAX = 20 };
 size_t u64_format(uint64_t value, char *to);
+/* Writes a finite number in the fewest digits that read back as the same one, with a zero behind them. */
+enum { DOUBLE_TEXT_SIZE = 32 };
+void double_format(double value, char to[DOUBLE_TEXT_SIZE]);
 /* All of the text must be digits and fit. */
 bool u64_parse(struct bytes text, uint64_t *ret);
 

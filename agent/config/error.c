@@ -4,6 +4,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "base/writer.h"
+
 enum { QUOTE_MAX = 64, EXCERPT_MAX = 120 };
 
 static bool continues(char byte)
@@ -142,45 +144,45 @@ static void hide_secrets(char *line, char *end)
 }
 
 /* The line of the error, cut to what fits a terminal, and a caret below; tabs stay so that the caret stands right. */
-static int print_excerpt(const struct config_errors *e, const struct config_error *error, struct buffer *to)
+static void print_excerpt(const struct config_errors *e, const struct config_error *error, struct writer *to)
 {
 	const char *start, *end, *at;
 	char *line;
-	int failed;
 
 	if (!error->span.source)
-		return 0;
+		return;
 	start = line_start(error->span);
 	at = error->span.source->text + error->span.start;
 	end = start + strcspn(start, "\r\n");
 	if (at - start >= EXCERPT_MAX || end == start)
-		return 0;
+		return;
 	if (end - start > EXCERPT_MAX)
 		end = start + EXCERPT_MAX;
 	while (end > start && continues(*end))
 		end--;
 	line = config_copy(e->arena, start, (size_t)(end - start));
 	hide_secrets(line, line + (end - start));
-	failed = buffer_printf(to, "    %s\n    ", config_hide_passwords(e->arena, line));
-	for (const char *p = start; p < at && !failed; p++)
+	writer_printf(to, "    %s\n    ", config_hide_passwords(e->arena, line));
+	for (const char *p = start; p < at; p++)
 		if (!continues(*p))
-			failed = buffer_text(to, *p == '\t' ? "\t" : " ");
-	return failed ? failed : buffer_text(to, "^\n");
+			writer_text(to, *p == '\t' ? "\t" : " ");
+	writer_text(to, "^\n");
 }
 
 int config_errors_print(const struct config_errors *e, bool excerpts, struct buffer *to)
 {
 	size_t kept = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
-	int failed = 0;
+	struct writer w;
 
-	for (size_t i = 0; i < kept && !failed; i++) {
-		failed = buffer_printf(to, "%s\n", config_error_text(e, i));
-		if (!failed && excerpts)
-			failed = print_excerpt(e, &e->items[i], to);
+	writer_init(&w, to);
+	for (size_t i = 0; i < kept; i++) {
+		writer_printf(&w, "%s\n", config_error_text(e, i));
+		if (excerpts)
+			print_excerpt(e, &e->items[i], &w);
 	}
-	if (!failed && e->count > kept)
-		failed = buffer_printf(to, "%zu more\n", e->count - kept);
-	return failed;
+	if (e->count > kept)
+		writer_printf(&w, "%zu more\n", e->count - kept);
+	return writer_done(&w);
 }
 
 /* Where the password of a URL begins and ends behind its slashes; false when it has none. Up to the last @, since

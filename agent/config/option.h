@@ -54,7 +54,6 @@ struct option {
 	bool main;		/* set by a scalar or a list in place of the mapping */
 	bool required;
 	bool secret;		/* never printed */
-	bool reload;		/* may change without a new component */
 	const char *help;	/* one sentence */
 };
 

@@ -217,9 +217,8 @@ static const char *range_words(struct config_arena *arena, const struct option *
 
 const char *option_words(struct config_arena *arena, const struct option *o)
 {
-	return config_printf(arena, "%s%s%s%s%s", kind_words(arena, o), range_words(arena, o),
-		o->required ? "; required" : "", o->secret ? "; secret" : "",
-		o->reload ? "; changes without a restart" : "");
+	return config_printf(arena, "%s%s%s%s", kind_words(arena, o), range_words(arena, o),
+		o->required ? "; required" : "", o->secret ? "; secret" : "");
 }
 
 const char *last_word(const char *path)

@@ -79,59 +79,6 @@ int reference_yaml(const struct config_section *sections, struct buffer *to)
 	return p.failed;
 }
 
-/* As text. */
-
-static void row_text(struct printer *p, const char *margin, const struct option *o)
-{
-	const char *text = yaml_of_default(p->arena, o);
-
-	print(p, "%s%-18s %s%s%s\n", margin, o->name, option_words(p->arena, o), text ? "; default " : "",
-		text ? text : "");
-	if (o->help)
-		print(p, "%s%-18s %s\n", margin, "", o->help);
-}
-
-static void rows_text(struct printer *p, const char *margin, const struct option *rows)
-{
-	for (; rows && rows->name; rows++)
-		row_text(p, margin, rows);
-}
-
-static void type_text(struct printer *p, const struct config_type *t)
-{
-	const struct option *main = option_main(t->options);
-
-	print(p, "\n  type %s: %s\n", t->name, t->summary);
-	if (main)
-		print(p, "    A value in place of the mapping sets %s.\n", main->name);
-	rows_text(p, "    ", t->options);
-}
-
-static void section_text(struct printer *p, const struct config_section *s)
-{
-	static const char *const shapes[] = {
-		[SECTION_OPTIONS] = "", [SECTION_VALUE] = "", [SECTION_COMPONENTS] = ".NAME", [SECTION_STEPS] = "[]",
-	};
-
-	print(p, "%s%s: %s\n", s->path, shapes[s->kind], s->help);
-	rows_text(p, "  ", s->options);
-	for (const struct config_type *t = s->types; t && t->name; t++)
-		type_text(p, t);
-}
-
-int reference_text(const struct config_section *sections, struct buffer *to)
-{
-	struct printer p = { .to = to, .arena = config_arena_new() };
-
-	for (const struct config_section *s = sections; s->path; s++) {
-		if (s > sections)
-			print(&p, "\n");
-		section_text(&p, s);
-	}
-	config_arena_free(p.arena);
-	return p.failed;
-}
-
 /* What is in force. */
 
 static void field_line(struct printer *p, const struct config *c, const char *margin, const struct option *o,

@@ -1,5 +1,5 @@
 /*
- * The manual that the rows are: as a commented configuration file, as text for a terminal, and as a JSON Schema.
+ * The manual that the rows are: as a commented configuration file, and as a JSON Schema.
  *
  * The commented file is a configuration: every default stands in it as it is, what has no default and every
  * component is commented out, so loading it is the same as loading nothing. Each returns 0, -ENOSPC or -ENOMEM.
@@ -10,7 +10,6 @@
 #include "config/load.h"
 
 int reference_yaml(const struct config_section *, struct buffer *to) MUST_CHECK;
-int reference_text(const struct config_section *, struct buffer *to) MUST_CHECK;
 /* Draft 2020-12. */
 int reference_schema(const struct config_section *, struct buffer *to) MUST_CHECK;
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
+#include "base/json_writer.h"
 
 enum { ANSWER_MAX = 64 << 10 };
 
@@ -121,15 +121,17 @@ static const char *short_name(const char *name)
 
 static int write_readiness(const struct health *h, bool ready, struct buffer *out)
 {
-	const char *status = ready ? "ready" : has_begun(h) ? "not ready" : "starting";
-	int failed = buffer_printf(out, "{\"status\":\"%s\",\"checks\":{", status);
+	struct json_writer w;
 
-	for (const struct health_check *c = h->checks; c && !failed; c = c->next) {
-		const char *name = short_name(c->name);
-		failed = buffer_text(out, c == h->checks ? "" : ",") || json_string_append(out, name, strlen(name)) ||
-			 buffer_text(out, c->fine ? ":true" : ":false");
-	}
-	return failed ? failed : buffer_text(out, "}}");
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_string(&w, "status", ready ? "ready" : has_begun(h) ? "not ready" : "starting");
+	json_put_object(&w, "checks");
+	for (const struct health_check *c = h->checks; c; c = c->next)
+		json_put_bool(&w, short_name(c->name), c->fine);
+	json_put_end(&w);
+	json_put_end(&w);
+	return json_writer_done(&w);
 }
 
 void health_readiness(void *context, struct http_request *request)
@@ -148,15 +150,17 @@ void health_readiness(void *context, struct http_request *request)
 	buffer_done(&out);
 }
 
-int health_report(void *context, struct buffer *out)
+void health_report(void *context, const char *name, struct json_writer *w)
 {
 	const struct health *h = context;
-	const char *comma = "[";
-	int failed = 0;
 
-	for (const struct health_check *c = h->checks; c && !failed; c = c->next, comma = ",")
-		failed = buffer_printf(out, "%s{\"name\":\"%s\",\"fine\":%s,\"why\":", comma, c->name,
-				 c->fine ? "true" : "false") ||
-			 json_string_append(out, c->why, strlen(c->why)) || buffer_text(out, "}");
-	return failed ? failed : buffer_text(out, h->checks ? "]" : "[]");
+	json_put_array(w, name);
+	for (const struct health_check *c = h->checks; c; c = c->next) {
+		json_put_object(w, NULL);
+		json_put_string(w, "name", c->name);
+		json_put_bool(w, "fine", c->fine);
+		json_put_string(w, "why", c->why);
+		json_put_end(w);
+	}
+	json_put_end(w);
 }

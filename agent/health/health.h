@@ -56,7 +56,7 @@ bool health_ready(const struct health *);
 void health_liveness(void *context, struct http_request *);
 void health_readiness(void *context, struct http_request *);
 /* A section of the report (status/report.h): the checks, each with how it fared last. Likewise. */
-int health_report(void *context, struct buffer *) MUST_CHECK;
+void health_report(void *context, const char *name, struct json_writer *);
 
 extern const struct check_type check_http, check_tcp, check_unix;
 

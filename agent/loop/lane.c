@@ -178,8 +178,3 @@ int lane_run(struct lane *lane, struct job *job)
 	pthread_mutex_unlock(&lane->lock);
 	return 0;
 }
-
-size_t lane_waiting(const struct lane *lane)
-{
-	return lane->waiting;
-}

@@ -24,6 +24,5 @@ int lane_new(struct loop *, const char *name, size_t depth, struct lane **ret) M
 void lane_free(struct lane *);
 /* 0, or -EAGAIN when `depth` jobs wait already: try again from a later callback; -ESHUTDOWN from within lane_free(). */
 int lane_run(struct lane *, struct job *) MUST_CHECK;
-size_t lane_waiting(const struct lane *);
 
 #endif

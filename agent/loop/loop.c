@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { TIMERS_FIRST = 64, CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096, SHARE_NS = 1000000 };
+enum { CALLBACKS_BETWEEN_LOOKS = 1, DRAIN_MAX = 4096, SHARE_NS = 1000000 };
 
 const double loop_slice_bounds[LOOP_SLICE_BUCKETS] = { 10e-6, 25e-6, 50e-6, 100e-6, 250e-6, 500e-6,
 						       1e-3,  2e-3,  5e-3,  10e-3,  50e-3,  250e-3 };
@@ -217,11 +217,8 @@ static void heap_remove(struct loop *l, struct loop_timer *t)
 
 static void heap_add(struct loop *l, struct loop_timer *t)
 {
-	if (l->count + 1 >= l->room) {
-		l->room = l->room ? 2 * l->room : TIMERS_FIRST;
-		l->timers = realloc(l->timers, l->room * sizeof(struct loop_timer *));
-		OXP_ASSERT(l->timers && "out of memory");
-	}
+	l->timers = oxp_grow(l->timers, &l->room, l->count + 2, sizeof(struct loop_timer *));
+	OXP_ASSERT(l->timers && "out of memory");
 	heap_place(l, ++l->count, t);
 	heap_up(l, l->count);
 }

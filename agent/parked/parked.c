@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "core.h"
 #include "http/server.h"
@@ -98,17 +99,32 @@ static void on_gone(void *context, struct http_request *request)
 
 /* Listing and showing. */
 
+static int end_line(struct json_writer *w)
+{
+	struct buffer *out = w->text.to;
+	int failed = json_writer_done(w);
+
+	return failed ? failed : buffer_text(out, "\n");
+}
+
 static int write_page(const struct ask *ask, const struct state_parked_page *page, struct buffer *out)
 {
 	const struct state *state = ask->parked->core->state;
 	uint64_t last = page->count ? page->records[page->count - 1].id : page->last;
-	int failed = buffer_printf(out, "{\"items\":%llu,\"bytes\":%llu,\"after\":%llu,\"more\":%s,\"records\":[",
-		(unsigned long long)state_parked_count(state), (unsigned long long)state_parked_bytes(state),
-		(unsigned long long)last, last < page->last ? "true" : "false");
+	struct json_writer w;
 
-	for (size_t i = 0; i < page->count && !failed; i++)
-		failed = buffer_text(out, i ? "," : "") || parked_write(&page->records[i], false, out);
-	return failed || buffer_text(out, "]}\n");
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_u64(&w, "items", state_parked_count(state));
+	json_put_u64(&w, "bytes", state_parked_bytes(state));
+	json_put_u64(&w, "after", last);
+	json_put_bool(&w, "more", last < page->last);
+	json_put_array(&w, "records");
+	for (size_t i = 0; i < page->count; i++)
+		parked_text_put(&page->records[i], false, &w);
+	json_put_end(&w);
+	json_put_end(&w);
+	return end_line(&w);
 }
 
 static void on_listed(void *context, const struct state_parked_page *page)
@@ -162,6 +178,20 @@ static void show(void *context, struct http_request *request)
 
 /* Dropping: what was parked is then rejected. */
 
+static int write_dropped(const struct ask *ask, struct buffer *out)
+{
+	struct json_writer w;
+
+	json_writer_init(&w, out);
+	json_put_object(&w, NULL);
+	json_put_u64(&w, "dropped", ask->count);
+	json_put_u64(&w, "after", ask->last);
+	json_put_u64(&w, "until", ask->query.until);
+	json_put_bool(&w, "more", ask->last < ask->query.until);
+	json_put_end(&w);
+	return end_line(&w);
+}
+
 static void on_dropped(void *context, int failed)
 {
 	struct ask *ask = context;
@@ -176,10 +206,7 @@ static void on_dropped(void *context, int failed)
 	if (failed)
 		respond_failed(ask->request, failed);
 	else
-		respond(ask->request, &out,
-			buffer_printf(&out, "{\"dropped\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s}\n", ask->count,
-				(unsigned long long)ask->last, (unsigned long long)ask->query.until,
-				ask->last < ask->query.until ? "true" : "false"));
+		respond(ask->request, &out, write_dropped(ask, &out));
 	free(ask);
 }
 
@@ -311,11 +338,13 @@ void parked_routes(struct parked *p, struct http_route *routes)
 	};
 }
 
-int parked_report(void *parked, struct buffer *out)
+void parked_report(void *parked, const char *name, struct json_writer *w)
 {
 	const struct state *state = ((struct parked *)parked)->core->state;
 
-	return buffer_printf(out, "{\"items\":%llu,\"bytes\":%llu,\"bytes_limit\":%llu}",
-		(unsigned long long)state_parked_count(state), (unsigned long long)state_parked_bytes(state),
-		(unsigned long long)state_parked_max(state));
+	json_put_object(w, name);
+	json_put_u64(w, "items", state_parked_count(state));
+	json_put_u64(w, "bytes", state_parked_bytes(state));
+	json_put_u64(w, "bytes_limit", state_parked_max(state));
+	json_put_end(w);
 }

@@ -33,6 +33,6 @@ void parked_done(struct parked *);
 /* Fills PARKED_ROUTES rows. */
 void parked_routes(struct parked *, struct http_route *routes);
 /* A section of the report. */
-int parked_report(void *parked, struct buffer *);
+void parked_report(void *parked, const char *name, struct json_writer *);
 
 #endif

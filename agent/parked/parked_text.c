@@ -5,41 +5,48 @@
 #include "base/text.h"
 #include "proto/otlp_text.h"
 
-static int write_text(struct buffer *out, const char *name, const char *text)
+/* Spans that cannot be read are shown as the bytes they are. */
+static void put_payload(struct json_writer *w, const struct state_parked *r)
 {
-	int failed = buffer_printf(out, ",\"%s\":", name);
+	struct buffer *to = json_raw_begin(w, "payload");
+	int failed = -EBADMSG;
 
-	return failed ? failed : json_string_append(out, text, strlen(text));
+	if (strcmp(r->signal, "traces") == 0)
+		failed = otlp_traces_to_json(r->payload.data, r->payload.size, to);
+	if (failed == -EBADMSG)
+		failed = json_string_append(to, r->payload.data, r->payload.size);
+	json_raw_end(w, failed);
 }
 
-static int write_payload(const struct state_parked *r, struct buffer *out)
+void parked_text_put(const struct state_parked *r, bool payload, struct json_writer *w)
 {
-	int failed = buffer_text(out, ",\"payload\":");
+	char at[WALL_TEXT_SIZE];
 
-	if (!failed && strcmp(r->signal, "traces") == 0) {
-		failed = otlp_traces_to_json(r->payload.data, r->payload.size, out);
-		if (failed != -EBADMSG)
-			return failed;
-		failed = 0;
-	}
-	return failed ? failed : json_string_append(out, r->payload.data, r->payload.size);
+	wall_format(r->at, at);
+	json_put_object(w, NULL);
+	json_put_u64(w, "id", r->id);
+	json_put_string(w, "at", at);
+	json_put_u64(w, "tries", r->tries);
+	json_put_u64(w, "records", r->records);
+	json_put_u64(w, "bytes", r->size);
+	json_put_u64(w, "generation", r->generation);
+	json_put_u64(w, "offset", r->offset);
+	json_put_bool(w, "ready", r->ready);
+	json_put_bool(w, "damaged", r->damaged);
+	json_put_string(w, "signal", r->signal);
+	json_put_string(w, "source", r->source);
+	json_put_string(w, "destination", r->destination);
+	json_put_string(w, "reason", r->reason);
+	if (payload)
+		put_payload(w, r);
+	json_put_end(w);
 }
 
 int parked_write(const struct state_parked *r, bool payload, struct buffer *out)
 {
-	char at[WALL_TEXT_SIZE];
-	int failed;
+	struct json_writer w;
 
-	wall_format(r->at, at);
-	failed = buffer_printf(out,
-		"{\"id\":%llu,\"at\":\"%s\",\"tries\":%u,\"records\":%u,\"bytes\":%zu,\"generation\":%llu,"
-		"\"offset\":%llu,\"ready\":%s,\"damaged\":%s",
-		(unsigned long long)r->id, at, r->tries, r->records, r->size, (unsigned long long)r->generation,
-		(unsigned long long)r->offset, r->ready ? "true" : "false", r->damaged ? "true" : "false");
-	failed = failed ? failed : write_text(out, "signal", r->signal);
-	failed = failed ? failed : write_text(out, "source", r->source);
-	failed = failed ? failed : write_text(out, "destination", r->destination);
-	failed = failed ? failed : write_text(out, "reason", r->reason);
-	failed = failed || !payload ? failed : write_payload(r, out);
-	return failed ? failed : buffer_text(out, "}");
+	json_writer_init(&w, out);
+	parked_text_put(r, payload, &w);
+	return json_writer_done(&w);
 }

@@ -5,7 +5,7 @@
 
 #include "state/state.h"
 
-enum { PARTS_FIRST = 16, ROOM_AGAIN = 50 /* of 100 */ };
+enum { ROOM_AGAIN = 50 /* of 100 */ };
 
 /* One item on its way to the disk. */
 struct part {
@@ -110,14 +110,10 @@ static struct parking_group *open_group(struct parking *p)
 
 static struct part *add_part(struct parking_group *g)
 {
-	size_t room = g->room ? g->room * 2 : PARTS_FIRST;
-	struct part *grown = g->parts;
+	struct part *grown = oxp_grow(g->parts, &g->room, g->count + 1, sizeof *grown);
 
-	if (g->count == g->room)
-		grown = realloc(g->parts, room * sizeof *grown);
 	if (!grown)
 		return NULL;
-	g->room = g->count == g->room ? room : g->room;
 	g->parts = grown;
 	return &g->parts[g->count++];
 }

@@ -168,19 +168,11 @@ int batch_replace_last(struct batch *b, const char *data, size_t size)
 
 static bool reserve_tokens(struct batch *b, size_t more)
 {
-	size_t room = b->token_room ? b->token_room : 4;
-	uint64_t *grown;
+	uint64_t *grown = oxp_grow(b->tokens, &b->token_room, b->token_count + more, sizeof *grown);
 
-	if (b->token_count + more <= b->token_room)
-		return true;
-	while (room < b->token_count + more)
-		room *= 2;
-	grown = realloc(b->tokens, room * sizeof *grown);
-	if (!grown)
-		return false;
-	b->tokens = grown;
-	b->token_room = room;
-	return true;
+	if (grown)
+		b->tokens = grown;
+	return grown || b->token_count + more == 0;
 }
 
 void batch_token(struct batch *b, uint64_t token)
@@ -193,19 +185,11 @@ void batch_token(struct batch *b, uint64_t token)
 
 static bool reserve_rows(struct batch *b, size_t more)
 {
-	size_t room = b->row_room ? b->row_room : 4;
-	struct batch_row *grown;
+	struct batch_row *grown = oxp_grow(b->rows, &b->row_room, b->row_count + more, sizeof *grown);
 
-	if (b->row_count + more <= b->row_room)
-		return true;
-	while (room < b->row_count + more)
-		room *= 2;
-	grown = realloc(b->rows, room * sizeof *grown);
-	if (!grown)
-		return false;
-	b->rows = grown;
-	b->row_room = room;
-	return true;
+	if (grown)
+		b->rows = grown;
+	return grown || b->row_count + more == 0;
 }
 
 void batch_row_add(struct batch *b, size_t route, uint64_t id)

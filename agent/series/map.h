@@ -22,7 +22,6 @@ struct map {
 
 int map_init(struct map *) MUST_CHECK;	/* 0 or -ENOMEM */
 void map_done(struct map *);		/* nodes are the caller's; fine on zeroed memory */
-static inline size_t map_bytes(const struct map *m) { return (m->mask + 1) * sizeof(struct map_node *); }
 
 /* The first node of that hash, then the next: candidates to compare. NULL at the end. */
 struct map_node *map_first(const struct map *, uint64_t hash);

@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "base/writer.h"
+
 struct counter *counter_row(
 	struct counters *all, enum counter_kind kind, const char *name, const char *labels, const char *help)
 {
@@ -37,28 +39,22 @@ void counters_done(struct counters *all)
 	}
 }
 
-static int write_value(const struct counter *row, struct buffer *to)
-{
-	if (row->read)
-		return buffer_printf(to, " %.17g\n", row->read(row->context));
-	return buffer_printf(to, " %llu\n", (unsigned long long)row->value);
-}
-
 int counters_write(const struct counters *all, struct buffer *to)
 {
 	const char *family = "";
-	int failed = 0;
+	struct writer w;
 
-	for (const struct counter *row = all->first; row && !failed; row = row->next) {
+	writer_init(&w, to);
+	for (const struct counter *row = all->first; row; row = row->next) {
 		if (strcmp(family, row->name) != 0)
-			failed = buffer_printf(to, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name,
-				row->help, row->name, row->kind == COUNTER_GAUGE ? "gauge" : "counter");
+			writer_printf(&w, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name, row->help,
+				row->name, row->kind == COUNTER_GAUGE ? "gauge" : "counter");
 		family = row->name;
-		if (!failed)
-			failed = buffer_printf(
-				to, *row->labels ? "oxpecker_%s{%s}" : "oxpecker_%s%s", row->name, row->labels);
-		if (!failed)
-			failed = write_value(row, to);
+		writer_printf(&w, *row->labels ? "oxpecker_%s{%s} " : "oxpecker_%s%s ", row->name, row->labels);
+		if (row->read)
+			writer_printf(&w, "%.17g\n", row->read(row->context));
+		else
+			writer_printf(&w, "%llu\n", (unsigned long long)row->value);
 	}
-	return failed;
+	return writer_done(&w);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/json_writer.h"
 #include "base/text.h"
 #include "store/show_inner.h"
 
@@ -148,12 +149,16 @@ static void print_line(sqlite3_stmt *q, const json_t *object, const struct page 
 /* A line that is no JSON, within an object; bytes that are no UTF-8 become U+FFFD. */
 static void print_wrapped(sqlite3_stmt *q, const struct page *p)
 {
-	const char *line = text(q, 1);
+	struct json_writer w;
 	struct buffer b;
 
 	buffer_init(&b, SIZE_MAX / 2);
-	if (buffer_printf(&b, "{\"at\":%lld,\"body\":", (long long)sqlite3_column_int64(q, 0)) == 0 &&
-		json_string_append(&b, line, strlen(line)) == 0 && buffer_append(&b, "}", 2) == 0)
+	json_writer_init(&w, &b);
+	json_put_object(&w, NULL);
+	json_put_i64(&w, "at", sqlite3_column_int64(q, 0));
+	json_put_string(&w, "body", text(q, 1));
+	json_put_end(&w);
+	if (json_writer_done(&w) == 0 && buffer_append(&b, "", 1) == 0)
 		print_json_text(p, b.data);
 	buffer_done(&b);
 }

@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/json_writer.h"
 #include "collectors/tail_inner.h"
 #include "unit/fake_host.h"
 
@@ -878,15 +879,20 @@ static void too_many_events_are_as_good_as_a_sweep(void **state)
 static void assert_report(struct bench *b, unsigned troubled, const char *name, const char *why)
 {
 	char wanted[PATH_MAX + 128];
-	int size = snprintf(wanted, sizeof wanted, ",\"files\":1,\"troubled\":%u,\"troubles\":[", troubled);
+	int size = snprintf(wanted, sizeof wanted, "{\"files\":1,\"troubled\":%u,\"troubles\":[", troubled);
+	struct json_writer json;
 	struct buffer report;
 
 	buffer_init(&report, sizeof wanted);
-	assert_int_equal(collector_tail.report(b->host.collector, &report), 0);
+	json_writer_init(&json, &report);
+	json_put_object(&json, NULL);
+	collector_tail.report(b->host.collector, &json);
+	json_put_end(&json);
+	assert_int_equal(json_writer_done(&json), 0);
 	if (name)
 		size += snprintf(wanted + size, sizeof wanted - (size_t)size, "{\"file\":\"%s\",\"why\":\"%s\"}",
 			path_of(b, name), why);
-	snprintf(wanted + size, sizeof wanted - (size_t)size, "]");
+	snprintf(wanted + size, sizeof wanted - (size_t)size, "]}");
 	assert_int_equal(report.size, strlen(wanted));
 	assert_memory_equal(report.data, wanted, report.size);
 	buffer_done(&report);

@@ -87,7 +87,7 @@ static const struct option sample_tail_rows[] = {
 	{ OPT_CHOICE(struct sample_tail, format, sample_formats), .name = "format", .text = "auto",
 		.help = "Shape of a line." },
 	{ OPT_DURATION(struct sample_tail, poll), .name = "poll", .text = "auto", .zero = "auto", .min = 10,
-		.max = 60000, .reload = true, .help = "How often to look." },
+		.max = 60000, .help = "How often to look." },
 	{ OPT_COUNT(struct sample_tail, depth), .name = "depth", .text = "4", .min = 1, .max = 64,
 		.help = "Folders to go down." },
 	{ OPT_BOOL(struct sample_tail, follow), .name = "follow", .text = "true", .help = "Go on at the end." },

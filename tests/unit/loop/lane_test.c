@@ -94,7 +94,6 @@ static void jobs_come_back_in_order(void **state)
 	}
 	while (f->done < JOBS)
 		loop_turn(f->loop, DURATION_S(5));
-	assert_int_equal(lane_waiting(f->lane), 0);
 }
 
 static void a_full_lane_refuses(void **state)
@@ -108,7 +107,6 @@ static void a_full_lane_refuses(void **state)
 		tasks[i].gated = true;
 		assert_int_equal(lane_run(f->lane, &tasks[i].job), i < DEPTH ? 0 : -EAGAIN);
 	}
-	assert_int_equal(lane_waiting(f->lane), DEPTH);
 	pthread_mutex_unlock(&f->gate);
 	while (f->done < DEPTH)
 		loop_turn(f->loop, DURATION_S(5));

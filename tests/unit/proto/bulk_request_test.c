@@ -17,6 +17,10 @@ struct world {
 	struct bulk_request request;
 };
 
+static const char *const action_names[] = {
+	[BULK_INDEX] = "index", [BULK_CREATE] = "create", [BULK_UPDATE] = "update", [BULK_DELETE] = "delete"
+};
+
 /* Each operation as action|index|id|document|fault; then what ended the request. */
 static const char *read_all(struct world *w, const char *body)
 {
@@ -28,7 +32,7 @@ static const char *read_all(struct world *w, const char *body)
 	bulk_request_init(&w->request, json_scan_best(), (struct bytes){ w->body, strlen(body) });
 	while (bulk_request_next(&w->request, &op))
 		used += (size_t)snprintf(w->seen + used, sizeof w->seen - used, "%s|%.*s|%.*s|%.*s|%s;",
-			bulk_action_name(op.action), (int)op.index.size, op.index.data, (int)op.id.size, op.id.data,
+			action_names[op.action], (int)op.index.size, op.index.data, (int)op.id.size, op.id.data,
 			(int)op.document.size, op.document.data, op.fault ? "fault" : "");
 	snprintf(w->seen + used, sizeof w->seen - used, "%s", w->request.fault ? w->request.fault : "");
 	return w->seen;

@@ -94,8 +94,3 @@ int lane_run(struct lane *lane, struct job *job)
 		plan(lane);
 	return 0;
 }
-
-size_t lane_waiting(const struct lane *lane)
-{
-	return lane->waiting;
-}
