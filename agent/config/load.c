@@ -161,7 +161,8 @@ static bool check_name(struct config *c, const struct node *n)
 struct type_config { const char *type; };
 
 static const struct option type_rows[] = {
-	{ OPT_TEXT(struct type_config, type), .name = "type", .help = "What it is; its name when not given." },
+	{ OPT_TEXT(struct type_config, type), .name = "type",
+		.help = "What it is; if it is missing, its name says so." },
 	{ .name = NULL },
 };
 

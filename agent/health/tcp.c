@@ -17,7 +17,7 @@ struct tcp_check_config {
 static const struct option tcp_check_options[] = {
 	{ OPT_TEXT(struct tcp_check_config, address), .name = "address", .main = true, .required = true,
 		.example = "tcp://postgres:5432",
-		.help = "tcp://host:port, or host:port." },
+		.help = "Address to connect to: tcp://host:port, or host:port." },
 	{ .name = NULL },
 };
 
@@ -105,7 +105,7 @@ static const char *const tcp_schemes[] = { "tcp", NULL };
 
 const struct check_type check_tcp = {
 	.name = "tcp",
-	.summary = "Fine when a TCP connection can be made.",
+	.summary = "Fine if a TCP connection can be made.",
 	.schemes = tcp_schemes,
 	.options = tcp_check_options,
 	.config_size = sizeof(struct tcp_check_config),

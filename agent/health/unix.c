@@ -16,7 +16,7 @@ struct unix_check_config {
 static const struct option unix_check_options[] = {
 	{ OPT_TEXT(struct unix_check_config, path), .name = "path", .main = true, .required = true,
 		.example = "unix:/run/app/app.sock",
-		.help = "unix:/path, or the path." },
+		.help = "Socket to connect to: unix:/path, or the path." },
 	{ .name = NULL },
 };
 
@@ -67,7 +67,7 @@ static const char *const unix_schemes[] = { "unix", NULL };
 
 const struct check_type check_unix = {
 	.name = "unix",
-	.summary = "Fine when a connection to a Unix socket can be made.",
+	.summary = "Fine if a connection to a Unix socket can be made.",
 	.schemes = unix_schemes,
 	.options = unix_check_options,
 	.config_size = sizeof(struct unix_check_config),
