@@ -52,7 +52,7 @@ static int unix_check_create(const void *config, struct host *host, struct check
 	while (path[0] == '/' && path[1] == '/')
 		path++;
 	if (strlen(path) == 0 || strlen(path) >= sizeof c->address.sun_path) {
-		host_log(host, LOG_LEVEL_ERROR, "path: \"%s\" is empty or longer than a socket's path may be", k->path);
+		host_log(host, LOG_LEVEL_ERROR, "path: \"%s\" is empty or too long for a socket", k->path);
 		return -EINVAL;
 	}
 	c = oxp_new(sizeof *c);

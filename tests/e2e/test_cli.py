@@ -430,7 +430,7 @@ def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
     listening.bind(str(dead))
     listening.close()
     path = tmp_path / "oxpecker.yaml"
-    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nobody listens on it")):
+    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nothing listens on it")):
         path.write_text(f"control: unix:{at}\nstate: {tmp_path}/nothing\n")
         for command in (("status",), ("parked", "ls"), ("parked", "drop", "--all")):
             done = agents.run(*command, "--config", path)
