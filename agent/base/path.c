@@ -480,7 +480,7 @@ const char *path_why(int failed)
 		return "it has more than one name (a hard link), so it may be somebody else's file; expected one "
 		       "name: remove it, or give another path";
 	case -EBADF:
-		return "it is a folder, socket or device; expected a regular file: remove it, or give another path";
+		return "it is not a regular file; expected one: remove it, or give another path";
 	case -EKEYREJECTED:
 		return "it belongs to another user; expected this user, root, or the owner of the folder: chown it, "
 		       "remove it, or give another path";
