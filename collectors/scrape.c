@@ -27,14 +27,15 @@ struct scrape_config {
 
 static const struct option scrape_options[] = {
 	{ OPT_ADDRESS(struct scrape_config, target), .name = "target", .main = true, .required = true,
-		.example = "unix:/run/app/metrics.sock", .help = "Where the page is: host:port, or unix:/path." },
+		.example = "unix:/run/app/metrics.sock",
+		.help = "Where the app serves the page: host:port, or unix:/path." },
 	{ OPT_TEXT(struct scrape_config, path), .name = "path", .text = "/metrics", .help = "Path of the page." },
 	{ OPT_DURATION(struct scrape_config, interval), .name = "interval", .text = "auto", .zero = "auto", .min = 100,
-		.help = "auto: when somebody wants the metrics; else a period." },
+		.help = "Time between two scrapes; auto: scrape when somebody asks for the metrics." },
 	{ OPT_DURATION(struct scrape_config, timeout), .name = "timeout", .text = "5s", .min = 10,
-		.help = "A page that is not whole by then is no page." },
+		.help = "A page that is not complete within this time is discarded." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
-		.help = "Labels that each of its series gets; several targets need one that tells them apart." },
+		.help = "Labels added to each series. Several targets need a label that tells them apart." },
 	{ .name = NULL },
 };
 

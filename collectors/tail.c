@@ -31,35 +31,34 @@ static const char *const starts[] = { "beginning", "end", NULL };
 static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
 		.example = "[/var/log/app/*.log]",
-		.help = "Globs of the files to follow; {a,b} is one or the other, ** folders of any depth." },
+		.help = "Globs of the files to follow; {a,b} is one or the other, ** is up to eight folders." },
 	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
-		.help = "Globs of files to leave out of those, matched against the whole path." },
+		.help = "Globs of files to leave out, matched against the whole path." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
-		.help = "Where a file begins that is there at the first start, or was there in the last run and not "
-			"followed; any other begins at its beginning." },
+		.help = "Where to begin in files that exist at the first start, or existed in the last run and "
+			"were not followed. All others are read from the beginning." },
 	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
 		.help = LINES_FILE_FORMAT_HELP },
 	LINES_MULTILINE_OPTIONS(struct tail_config, multiline),
 	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "true",
-		.help = "Adds log.file.path and log.offset to each line, by which the order of lines is told." },
+		.help = "Adds log.file.path and log.offset to each line, which tell the order of lines." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
-		.help = "How often the folders are looked through for what nobody told." },
+		.help = "How often to search the folders for changes that nobody reported." },
 	{ OPT_DURATION(struct tail_config, tick), .name = "tick", .text = "50ms", .min = 1, .max = 10000,
-		.help = "Changed files are read once in so long." },
+		.help = "A file that changes is read at most this often." },
 	{ OPT_CHOICE(struct tail_config, poll, polls), .name = "poll", .text = "auto",
-		.help = "Which files are asked whether they changed. auto: those on file systems whose changes are not "
-			"told (NFS, SMB, 9p, FUSE, overlay); always: all." },
+		.help = "Which files to poll. auto: those on file systems that do not report changes (NFS, SMB, "
+			"9p, FUSE, overlay); always: all." },
 	{ OPT_DURATION(struct tail_config, poll_every), .name = "poll_every", .text = "250ms", .min = 1,
-		.help = "How often those are asked." },
+		.help = "How often to poll them." },
 	{ OPT_BOOL(struct tail_config, gzip), .name = "gzip", .text = "false",
-		.help = "Reads files of `paths` that are compressed, once, but those that were read before they were; "
-			"else "
-			"they are left out." },
+		.help = "Reads the compressed files of `paths` once, unless they were read before they were "
+			"compressed. Without it, compressed files are left out." },
 	{ OPT_TEXTS(struct tail_config, links), .name = "links", .example = "[/srv/app]",
-		.help = "Folders beyond those of `paths` that links may lead into which others than root and the "
-			"agent's user can have made; any: anywhere." },
+		.help = "Folders, beyond those of `paths`, that links made by other users may lead into; any: "
+			"everywhere." },
 	{ .name = NULL },
 };
 

@@ -57,24 +57,25 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option elasticsearch_options[] = {
 	{ OPT_URLS(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true,
 		.required = true, .example = "[http://elasticsearch:9200]",
-		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
+		.help = "Addresses of Elasticsearch or OpenSearch. They are used in turn; one that fails is left "
+			"out for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, "
-			"or of when it came in." },
+		.help = "Index that the lines go to. logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, or, "
+			"if it has none, of its arrival." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
-		.help = "Data stream in place of the index; a line without @timestamp gets it, from its own time or "
-			"when it came in." },
+		.help = "Data stream, instead of an index. A line without @timestamp gets one from its own time, "
+			"or, if it has none, from its arrival." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
-		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
+		.help = "Whether to give each line an id, so that a line sent twice is stored once." },
 	{ OPT_BOOL(struct elasticsearch_config, timestamp), .name = "timestamp", .text = "false",
-		.help = "Give a line without @timestamp one, from its own time or when it came in, in an index, too." },
+		.help = "Whether to add @timestamp in an index, too, as for a data stream." },
 	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
-		.help = "Put an index template at the start unless there is one of its name, oxpecker-INDEX." },
+		.help = "Whether to create the index template oxpecker-INDEX at the start, unless it exists." },
 	ACCESS_ROWS(struct elasticsearch_config, access),
 	{ OPT_BOOL(struct elasticsearch_config, gzip), .name = "gzip", .text = "true",
-		.help = "Compress what is sent." },
+		.help = "Whether to compress requests." },
 	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s",
-		.help = "How long one bulk may take, answer included." },
+		.help = "Longest time for one bulk, its answer included." },
 	{ .name = NULL },
 };
 

@@ -37,10 +37,11 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option otlp_options[] = {
 	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "http://jaeger:4318",
-		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends so." },
-	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Compress what is sent." },
+		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends "
+			"with it." },
+	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
-		.help = "How long one request may take, answer included." },
+		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };
 

@@ -474,16 +474,16 @@ const char *path_why(int failed)
 {
 	switch (failed) {
 	case -ELOOP:
-		return "a symbolic link that others may have put there leads elsewhere; expected none: remove it, or "
-		       "name the path that it leads to";
+		return "it is a symbolic link that another user may have made; expected a file: remove it, or name "
+		       "the path that it leads to";
 	case -EMLINK:
-		return "it has more than one name (a hard link), so it may be somebody else's file; expected a file "
-		       "of its own: remove it, or give another path";
+		return "it has more than one name (a hard link), so it may be somebody else's file; expected one "
+		       "name: remove it, or give another path";
 	case -EBADF:
-		return "it is no regular file; expected one of ours: remove it, or give another path";
+		return "it is not a regular file; expected one: remove it, or give another path";
 	case -EKEYREJECTED:
-		return "it belongs to another user; expected a file of ours, of root, or of whom the folder belongs "
-		       "to: chown it, remove it, or give another path";
+		return "it belongs to another user; expected this user, root, or the owner of the folder: chown it, "
+		       "remove it, or give another path";
 	default:
 		return strerror(-failed);
 	}

@@ -111,7 +111,7 @@ static const char *advice(struct config *c, const struct config_section *s, cons
 	if (near)
 		return config_printf(c->arena, "did you mean \"%s\"? Available: %s", near, names);
 	return config_printf(c->arena, "available: %s%s", names,
-		named ? "; under another name, say which with `type`" : "");
+		named ? "; if this is a name of your own, add `type`" : "");
 }
 
 static void unknown_type(
@@ -154,14 +154,15 @@ static bool check_name(struct config *c, const struct node *n)
 
 	if (size > 0 && size <= COMPONENT_NAME_MAX && strspn(n->key, fine) == size)
 		return true;
-	key_complain(&c->errors, n, "a name is made of 1 to 63 letters, digits, _ and -");
+	key_complain(&c->errors, n, "not a name; expected 1 to 63 letters, digits, _ and -");
 	return false;
 }
 
 struct type_config { const char *type; };
 
 static const struct option type_rows[] = {
-	{ OPT_TEXT(struct type_config, type), .name = "type", .help = "What it is; its name when not given." },
+	{ OPT_TEXT(struct type_config, type), .name = "type",
+		.help = "The type; if it is missing, the name is the type." },
 	{ .name = NULL },
 };
 

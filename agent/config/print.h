@@ -1,6 +1,6 @@
 /*
- * What the printed forms share: a buffer that remembers its first failure, and values as YAML that reads back as the
- * same.
+ * What the printed forms share: a buffer that remembers its first failure, and values as YAML that reads back to the
+ * same value.
  */
 #ifndef OXP_CONFIG_PRINT_H
 #define OXP_CONFIG_PRINT_H
@@ -10,17 +10,17 @@
 
 struct printer {
 	struct buffer *to;
-	struct config_arena *arena;	/* for texts in between */
+	struct config_arena *arena;	/* for intermediate texts */
 	int failed;			/* 0, -ENOSPC or -ENOMEM; nothing is appended after it */
 };
 
 void print(struct printer *, const char *format, ...) PRINTF_LIKE(2, 3);
 
-/* The field of a row, as YAML; NULL when it holds nothing. Passwords of URLs are hidden. */
+/* The field of a row, as YAML; NULL if it is empty. Passwords of URLs are hidden. */
 const char *yaml_of_field(struct config_arena *, const struct option *, const void *field);
-/* The default of a row, as YAML; NULL when it has none. */
+/* The default of a row, as YAML; NULL if it has none. */
 const char *yaml_of_default(struct config_arena *, const struct option *);
-/* Something that could be written, as YAML. */
+/* An example value, as YAML. */
 const char *yaml_of_example(struct config_arena *, const struct option *);
 /* "duration, 1ms to 1h; required" */
 const char *option_words(struct config_arena *, const struct option *);

@@ -67,8 +67,8 @@ static const char *check_range(struct config_arena *arena, const struct option *
 	print_number(o, o->min, min);
 	print_number(o, o->max, max);
 	if (o->max == 0)
-		return config_printf(arena, "is too small; the least is %s", min);
-	return config_printf(arena, "is out of range; it goes from %s to %s", min, max);
+		return config_printf(arena, "is too small (minimum %s)", min);
+	return config_printf(arena, "is out of range (%s to %s)", min, max);
 }
 
 static const char *parse_number(const struct option *o, const char *text, uint64_t *ret)
@@ -319,8 +319,8 @@ static bool refuse_exposed(const struct option_reader *r, const struct option *o
 		if (!is_exposed(o, n))
 			continue;
 		node_complain(r->errors, n,
-			"the secret stands in the command line, where every process can read it; expected "
-			"${file:/path} or ${NAME}, which is a variable of the environment, in its place");
+			"every process can read a secret on the command line; use ${file:/path}, or ${NAME} for an "
+			"environment variable");
 		return true;
 	}
 	return false;

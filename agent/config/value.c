@@ -210,7 +210,7 @@ static const char *check_host(struct bytes host)
 	const char *from = bracketed ? host.data + 1 : host.data;
 	size_t size = bracketed ? host.size - 2 : host.size;
 
-	return strspn(from, bracketed ? v6 : fine) >= size ? NULL : "has a host that is no name or address";
+	return strspn(from, bracketed ? v6 : fine) >= size ? NULL : "has a host that is neither a name nor an address";
 }
 
 const char *value_address(const char *text)
@@ -246,7 +246,7 @@ const char *value_own_address(const char *text)
 			inet_pton(AF_INET6, host, &to) == 1)
 			return NULL;
 	}
-	return "has a name, and only an IP address of this machine, or localhost, can be listened on";
+	return "has a host name; the agent can listen only on an IP address of this machine, or on localhost";
 }
 
 /* What can be listened on, in numbers. An IPv4 address is its own in the first four bytes. */
@@ -349,7 +349,7 @@ const char *value_url(const char *text, const char *const *schemes)
 	if (scheme.size == 0)
 		return "has no scheme";
 	if (schemes && !value_is_one_of(scheme, schemes))
-		return "has another scheme";
+		return "has the wrong scheme";
 	if (bytes_are(scheme, "unix"))
 		return check_unix_path(rest);
 	if (strncmp(rest, "//", 2) != 0 || !has_host(rest + 2))

@@ -53,7 +53,7 @@ static bool check_characters(struct loader *l)
 	for (size_t i = l->base; i < l->source->size; i++)
 		if (is_refused((const unsigned char *)text + i)) {
 			config_complain(l->tree->errors, span_at(l, i), "",
-				"a control character; only plain UTF-8 text is taken");
+				"a control character; expected plain UTF-8 text");
 			return false;
 		}
 	return true;
@@ -66,11 +66,11 @@ static bool check_line(struct loader *l, size_t start)
 
 	if (memchr(line, '\t', blank) && !strchr("\r\n#", line[blank])) {
 		config_complain(l->tree->errors, span_at(l, start + strcspn(line, "\t")), "",
-				"a tab in the indentation; YAML takes only spaces");
+				"a tab in the indentation; YAML allows only spaces");
 		return false;
 	}
 	if (*line == '%') {
-		config_complain(l->tree->errors, span_at(l, start), "", "a %%directive; directives are not taken");
+		config_complain(l->tree->errors, span_at(l, start), "", "a %%directive; directives are not supported");
 		return false;
 	}
 	return true;
@@ -350,7 +350,7 @@ static void on_document(struct loader *l, struct fy_event *event)
 
 	if (!l->root)
 		return;
-	refuse(l, span, "a second document; only one is taken");
+	refuse(l, span, "a second document; expected only one");
 	l->over = true;
 }
 
@@ -368,12 +368,12 @@ static void refuse_extras(struct loader *l, struct fy_event *event)
 
 	if (event->type == FYET_ALIAS)
 		refuse(l, sigil_of(l, event->alias.anchor),
-			"an alias (*name); write the value out, or begin the text with a quote");
+			"an alias (*name); aliases are not supported: write the value out, or put the text in quotes");
 	else if (anchor)
-		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not taken");
+		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not supported");
 	if (tag)
 		refuse(l, span_at(l, place_of(l, fy_token_start_mark(tag))),
-		       "a tag (!name); values have the type of their option");
+		       "a tag (!name); tags are not supported: a value has the type of its option");
 }
 
 static void on_event(struct loader *l, struct fy_event *event)

@@ -200,8 +200,8 @@ static void tell_unix(struct http_call *c)
 	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
 	snprintf(c->error, sizeof c->error, "%s",
 		error == ENOENT         ? "no such socket"
-		: error == ECONNREFUSED ? "nobody listens on it"
-		: error == EAGAIN       ? "too many wait there"
+		: error == ECONNREFUSED ? "nothing listens on it"
+		: error == EAGAIN       ? "too many connections wait there"
 		: error                 ? strerror((int)error)
 					: "nobody answers");
 }
@@ -249,7 +249,7 @@ static void call_finished(struct http_call *c, CURLcode code)
 		snprintf(c->error, sizeof c->error, "%s", c->why);
 	else if (!c->error[0])
 		snprintf(c->error, sizeof c->error, "%s",
-			 code == CURLE_OK ? "the answer ended within its head" : curl_easy_strerror(code));
+			 code == CURLE_OK ? "the answer ended inside its head" : curl_easy_strerror(code));
 	call_end(c, end_from(c, code));
 }
 

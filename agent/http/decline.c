@@ -72,7 +72,7 @@ void http_decline_unrouted(struct http_request *r)
 	list_methods(s, r->path, allow);
 	list_routes(s, served, sizeof served);
 	snprintf(why, sizeof why, "%s; served here: %s\n",
-		 allow[0] ? "this path is not served by that method" : "nothing is served at this path", served);
+		 allow[0] ? "this path does not take that method" : "nothing is served at this path", served);
 	decline(r, allow[0] ? 405 : 404, why, allow[0] ? allow : NULL);
 }
 
@@ -122,10 +122,10 @@ static const char *why_foreign(const struct http_connection *c)
 	};
 
 	if (http_origin_is_foreign(&sender, &c->server->options.origins))
-		return "this comes from a web page of another origin, as Origin or Sec-Fetch-Site says";
+		return "this request comes from a web page of another origin, according to Origin or Sec-Fetch-Site";
 	if (is_misled(c, sender.host))
-		return "at a loopback address Host must be an address, localhost or another local name, since a web "
-		       "page may have had its own name lead here";
+		return "at a loopback address, Host must be an address, localhost or another local name, because a "
+		       "web page can make its own name lead here";
 	return NULL;
 }
 
@@ -139,10 +139,10 @@ bool http_decline_foreign(struct http_request *r)
 		return false;
 	s->totals.foreign++;
 	if (option)
-		snprintf(why, sizeof why, "%s; to let it in, list its origin in `%s`: [\"https://app.example.com\"]\n",
+		snprintf(why, sizeof why, "%s; to allow it, list its origin in `%s`: [\"https://app.example.com\"]\n",
 			what, option);
 	else
-		snprintf(why, sizeof why, "%s; nothing lets it in here\n", what);
+		snprintf(why, sizeof why, "%s; no option allows it here\n", what);
 	decline(r, 403, why, NULL);
 	return true;
 }

@@ -7,10 +7,10 @@
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
  * closes and says no more.
  *
- * Connections end before their time in two ways. Whoever is out of patience, or holds memory that others need, is cut
- * off with shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may
- * cause it. Whoever has a place that somebody else gets now is evicted with drop(), which closes at once, and so is
- * never called from a handler, nor within libmicrohttpd.
+ * A connection can be ended early in two ways. If it was too slow, or holds memory that others need, it is cut off with
+ * shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may cause it. If
+ * another peer gets its place, it is evicted with drop(), which closes at once; so that is never called from a handler,
+ * nor within libmicrohttpd.
  */
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H
@@ -25,7 +25,7 @@
 
 enum { HTTP_ADDRESSES_MAX = 16 };
 
-/* Where a connection stands; from `since` on its patience is counted. */
+/* What a connection is doing; its patience runs from `since`. */
 enum http_phase {
 	PHASE_IDLE, /* nothing of a request has come */
 	PHASE_HEAD, /* the peer's turn: sending a head */

@@ -83,9 +83,9 @@ const char *http_origin_wrong(const char *text)
 	if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
 		return NULL;
 	if (!read_origin(text, &authority, &own_port))
-		return "is no origin; expected scheme://host or scheme://host:port, null, or *";
+		return "is not an origin; expected scheme://host or scheme://host:port, null, or *";
 	if (strpbrk(authority.host.data, "/?#@*, "))
-		return "has more in it than scheme, host and port";
+		return "has more than a scheme, a host and a port";
 	return NULL;
 }
 

@@ -114,7 +114,7 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 		failed = failed ? failed : open_once(s);
 	}
 	if (failed == -EPROTO)
-		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that, or give another path", path,
+		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that one, or give another path", path,
 			database_name);
 	else
 		snprintf(why, room, "cannot use %s/%s: %s", path, database_name, path_why(failed));

@@ -211,7 +211,7 @@ static int show(struct show *s)
 		code = follow(s);
 	else if (code == SQLITE_DONE && s->printed == 0)
 		fprintf(stderr, "oxpecker: no %s in the store%s\n", s->shown->what,
-			asks_for_some(o) ? " match" : "; a signal that has an exporter goes there instead");
+			asks_for_some(o) ? " match" : "; a signal that has an exporter is not in the store");
 	else if (code == SQLITE_DONE && s->printed == o->limit)
 		fprintf(stderr, "oxpecker: the newest %llu; --limit N shows more\n", (unsigned long long)o->limit);
 	return code == SQLITE_DONE ? 0 : -EIO;

@@ -226,7 +226,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 		return 0;
 	}
 	snprintf(why, room,
-		failed == -EPROTO ? "%.200s/%s was written by a newer oxpecker: run that, or give another path"
+		failed == -EPROTO ? "%.200s/%s was written by a newer oxpecker: run that one, or give another path"
 				  : "cannot use %.200s/%s: %s",
 		folder, store_name, path_why(failed));
 	store_close(s);

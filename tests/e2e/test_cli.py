@@ -218,13 +218,6 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
         assert done.returncode == 0, short + done.stderr
 
 
-def test_the_configuration_in_the_readme_is_fine(tmp_path):
-    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
-        example = file.read().split("```yaml\n")[1].split("```")[0]
-    done = check(tmp_path, example)
-    assert done.returncode == 0, done.stderr
-
-
 def test_the_json_schema_is_json():
     schema = json.loads(agents.run("reference", "--schema").stdout)
     assert schema["type"] == "object" and "logs" in schema["properties"]
@@ -447,7 +440,7 @@ def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
     listening.bind(str(dead))
     listening.close()
     path = tmp_path / "oxpecker.yaml"
-    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nobody listens on it")):
+    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nothing listens on it")):
         path.write_text(f"control: unix:{at}\nstate: {tmp_path}/nothing\n")
         for command in (("status",), ("parked", "ls"), ("parked", "drop", "--all")):
             done = agents.run(*command, "--config", path)

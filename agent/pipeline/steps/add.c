@@ -33,10 +33,10 @@ struct step {
 
 static const struct option rows[] = {
 	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ team: payments }",
-		.help = "Names and texts; a name that a line has already stays as it is." },
+		.help = "Names and their texts. A member that a line already has is left as it is." },
 	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
-		.help = "Adds service.name, service.version, service.environment, host.name, kubernetes.pod.name and "
-			"kubernetes.namespace, as far as they are known." },
+		.help = "Adds those of service.name, service.version, service.environment, host.name, "
+			"kubernetes.pod.name and kubernetes.namespace that are known." },
 	{ .name = NULL },
 };
 

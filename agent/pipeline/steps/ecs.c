@@ -205,7 +205,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_ecs = {
 	.name = "ecs",
-	.summary = "Gives what loggers write the names of the Elastic Common Schema: @timestamp, log.level, trace.id …",
+	.summary = "Renames what loggers write to the Elastic Common Schema: @timestamp, log.level, trace.id …",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct ecs_config),

@@ -24,7 +24,7 @@ struct step {
 
 static const struct option rows[] = {
 	{ OPT_MAP(struct rename_config, fields), .name = "fields", .required = true, .example = "{ msg: message }",
-		.help = "Names as they are, and as they are to be." },
+		.help = "Old names and new names." },
 	{ .name = NULL },
 };
 
@@ -81,7 +81,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 
 const struct step_type step_rename = {
 	.name = "rename",
-	.summary = "Gives members of log lines other names.",
+	.summary = "Renames members of log lines.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct rename_config),

@@ -573,7 +573,7 @@ static void a_unix_socket_is_a_target(void **state)
 	f->options.unix_path = "/dev/null";
 	call(f);
 	assert_end(f, HTTP_END_CONNECT);
-	assert_string_equal(f->error, "nobody listens on it");
+	assert_string_equal(f->error, "nothing listens on it");
 }
 
 static void a_name_is_resolved(void **state)
