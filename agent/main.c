@@ -21,7 +21,7 @@ struct run_options {
 	bool debug;
 };
 
-/* Connections and files have ceilings of their own; the soft limit is one for programs that use select(). */
+/* Connections and files have ceilings of their own. The soft limit exists for programs that use select(). */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -64,7 +64,7 @@ static const struct command command_run = {
 	.name = "run",
 	.words = "",
 	.summary = "run until SIGTERM",
-	.about = "Runs until SIGTERM, then delivers what it holds or keeps it on disk, within\n"
+	.about = "Runs until SIGTERM, then delivers what it holds or writes it to disk, within\n"
 		 "`exit.within`. SIGINT takes two seconds at most. The log is JSON on stderr, and\n"
 		 "text on a terminal; the line \"running\" names every address it listens on.\n"
 		 "The word `run` may be left out.\n",
@@ -74,7 +74,7 @@ static const struct command command_run = {
 	.run = run,
 };
 
-/* The first is meant where none is named. */
+/* If no command is named, the first one runs. */
 static const struct command *const commands[] = { &command_run, &command_check, &command_reference, &command_status,
 	&command_health, &command_show, &command_parked, NULL };
 

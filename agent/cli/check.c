@@ -1,5 +1,5 @@
 /*
- * `oxpecker check`: what is wrong with a configuration. main.c reads it, and prints what is wrong, for each command.
+ * `oxpecker check`: is the configuration fine? main.c reads it and prints what is wrong with it, as for every command.
  */
 #include "cli/commands.h"
 
@@ -28,7 +28,7 @@ static int run(const struct command_call *call)
 
 static const struct command_option options[] = {
 	{ .name = "--effective",
-		.text = "also print what it comes to, with defaults, secrets hidden",
+		.text = "also print the result, with defaults; secrets are hidden",
 		.at = offsetof(struct options, effective) },
 	{ .name = NULL },
 };

@@ -120,14 +120,14 @@ static const char *complaint(const struct cli_parked_call *c, bool changes)
 	const char *equal = c->rename ? strchr(c->rename, '=') : NULL;
 
 	if (c->rename && (strcmp(c->words[0], "replay") != 0 || !equal || equal == c->rename || !equal[1]))
-		return "--rename OLD=NEW belongs to replay";
+		return "--rename OLD=NEW applies to replay only";
 	if (c->all && !changes)
-		return "--all belongs to replay and drop";
+		return "--all applies to replay and drop only";
 	if (c->all && c->count > 1)
-		return "ids, or --all, not both";
+		return "give ids or --all, not both";
 	if (!c->all && c->count == 1)
-		return changes ? "which? Ids as `parked ls` shows them, or --all"
-			       : "which? Ids as `parked ls` shows them";
+		return changes ? "give ids as `parked ls` shows them, or --all"
+			       : "give ids as `parked ls` shows them";
 	return NULL;
 }
 
@@ -155,12 +155,12 @@ static int do_words(const struct cli_parked_call *c)
 	if (strcmp(word, "ls") == 0 && c->count == 1 && !c->all && !c->rename)
 		return list(c);
 	if (!shows && !changes)
-		return wrong("ls, show, replay or drop?");
+		return wrong("which one: ls, show, replay or drop?");
 	why = complaint(c, changes);
 	ids = oxp_new(c->count * sizeof *ids);
 	for (size_t i = 1; i < c->count && !why; i++)
 		if (!u64_parse(bytes_of(c->words[i]), &ids[i - 1]) || ids[i - 1] == 0)
-			why = "an id is a number, as `parked ls` shows it";
+			why = "an id is a number: see `parked ls`";
 	result = why ? wrong(why) : do_each(c, changes, ids);
 	free(ids);
 	return result;
@@ -190,8 +190,7 @@ static const struct command_option options[] = {
 	{ .name = "--rename",
 		.value = "OLD=NEW",
 		AT(rename),
-		.text = "replay: a member of the JSON line goes by another name;\n"
-			"a.b is b within a" },
+		.text = "replay: rename a member of the JSON line; a.b is b within a" },
 	{ .name = "--json", AT(json), .text = "as JSON" },
 	{ .name = NULL },
 };
@@ -202,10 +201,10 @@ const struct command command_parked = {
 	.words = "ls|show|replay|drop [ID]...",
 	.words_max = SIZE_MAX,
 	.summary = "what destinations refused",
-	.about = "  ls              what destinations refused, oldest first\n"
-		 "  show ID...      with what was refused\n"
-		 "  replay ID...    sends it again; what is taken is not parked any more\n"
-		 "  drop ID...      gives it up\n"
+	.about = "  ls              list what destinations refused, oldest first\n"
+		 "  show ID...      print a record in full\n"
+		 "  replay ID...    send it again; what is taken is no longer parked\n"
+		 "  drop ID...      give it up\n"
 		 "\n"
 		 "ls and show need no running agent: they read `state`.\n",
 	.exits = "0 all that was asked for was done; 1 not all; 2 no agent answers.",

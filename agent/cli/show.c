@@ -19,7 +19,7 @@ struct options {
 	bool follow, json;
 };
 
-/* A time that ago, or a moment; a day is its beginning. */
+/* A duration before now, or a moment; a day means its beginning. */
 static bool parse_since(const char *text, struct wall_time *ret)
 {
 	struct duration ago;
@@ -43,15 +43,15 @@ static const char *parse(const char *what, const struct options *c, struct store
 	unsigned kind = what ? store_show_kind(what) : 0;
 
 	if (!kind)
-		return "logs, traces or metrics?";
+		return "which one: logs, traces or metrics?";
 	if (c->limit && !u64_parse(bytes_of(c->limit), &ret->limit))
 		return "--limit takes a number";
 	if (c->since && !parse_since(c->since, &ret->since))
 		return "--since takes a duration such as 10m, or a moment such as 2026-11-23T04:45:06Z";
 	if (c->level && kind != SHOW_LOGS)
-		return "--level is for logs";
+		return "--level applies to logs only";
 	if ((c->service || c->trace) && kind == SHOW_METRICS)
-		return "--service and --trace are for logs and traces";
+		return "--service and --trace apply to logs and traces only";
 	ret->level = c->level ? severity_of_word(bytes_of(c->level)) : SEVERITY_UNKNOWN;
 	if (c->level && ret->level == SEVERITY_UNKNOWN)
 		return "--level takes trace, debug, info, warn, error or fatal";
@@ -83,9 +83,9 @@ static const struct command_option options[] = {
 		.value = "WHEN",
 		AT(since),
 		.text = "nothing older: 10m, 2h, or 2026-11-23T04:45:06Z (UTC if it\n"
-			"says no offset). Of metrics: every snapshot since then" },
-	{ .name = "--follow", .alias = "-f", AT(follow), .text = "go on with what comes, until interrupted" },
-	{ .name = "--grep", .value = "TEXT", AT(grep), .text = "only what has this text in it, as it stands" },
+			"has no offset). Metrics: every snapshot since then" },
+	{ .name = "--follow", .alias = "-f", AT(follow), .text = "go on printing what comes in, until interrupted" },
+	{ .name = "--grep", .value = "TEXT", AT(grep), .text = "only records that contain exactly this text" },
 	{ .name = "--service", .value = "NAME", AT(service), .text = "logs, traces: only of this service" },
 	{ .name = "--trace",
 		.value = "ID",

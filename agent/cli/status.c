@@ -261,7 +261,7 @@ static int print_report(const json_t *report)
 	return balanced ? 0 : 1;
 }
 
-/* What answers at that address may be another program. NULL: it is no report of ours. */
+/* Another program may answer at that address. NULL: this is not a report of ours. */
 static json_t *read_report(const struct cli_answer *a)
 {
 	json_t *report = a->status == 200 ? json_loadb(a->body.data, a->body.size, 0, NULL) : NULL;
