@@ -76,7 +76,7 @@ void help_program(const struct command *const *commands)
 	print_options(line_configured);
 	print_options(first->options);
 	print_options(line_general);
-	printf("\noxpecker COMMAND --help says more about one of them.\n");
+	printf("\nMore about one command: oxpecker COMMAND --help\n");
 }
 
 void help_command(const struct command *c)

@@ -14,7 +14,7 @@ enum { NAMES_MAX = 128 };
 const struct command_option line_configured[] = {
 	{ .name = "--config",
 		.value = "FILE",
-		.text = "else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml,\nelse built-in defaults",
+		.text = "default: $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml,\nelse built-in defaults",
 		.at = offsetof(struct line, config) },
 	{ .name = SET, .value = "PATH=VALUE", .text = "overrides a value of the file: --set memory=16MiB" },
 	{ .name = NULL },

@@ -186,12 +186,12 @@ static const struct command_option options[] = {
 		.value = "NAME",
 		AT(destination),
 		.text = "only what NAME refused: logs.export.elasticsearch" },
-	{ .name = "--all", AT(all), .text = "replay, drop: all of it" },
+	{ .name = "--all", AT(all), .text = "replay, drop: all records" },
 	{ .name = "--rename",
 		.value = "OLD=NEW",
 		AT(rename),
-		.text = "replay: rename a member of the JSON line; a.b is b within a" },
-	{ .name = "--json", AT(json), .text = "as JSON" },
+		.text = "replay: renames a member of the JSON line; a.b is b in a" },
+	{ .name = "--json", AT(json), .text = "print JSON" },
 	{ .name = NULL },
 };
 #undef AT
@@ -200,14 +200,14 @@ const struct command command_parked = {
 	.name = "parked",
 	.words = "ls|show|replay|drop [ID]...",
 	.words_max = SIZE_MAX,
-	.summary = "what destinations refused",
-	.about = "  ls              list what destinations refused, oldest first\n"
-		 "  show ID...      print a record in full\n"
-		 "  replay ID...    send it again; what is taken is no longer parked\n"
-		 "  drop ID...      give it up\n"
+	.summary = "handle records that destinations refused",
+	.about = "  ls              lists what destinations refused, oldest first\n"
+		 "  show ID...      shows the records, too\n"
+		 "  replay ID...    sends records again, and deletes those that are taken\n"
+		 "  drop ID...      deletes records\n"
 		 "\n"
-		 "ls and show need no running agent: they read `state`.\n",
-	.exits = "0 all that was asked for was done; 1 not all; 2 no agent answers.",
+		 "ls and show read `state`; the agent need not run.\n",
+	.exits = "0 everything was done; 1 not everything; 2 no agent answers.",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.run = run,

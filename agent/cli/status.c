@@ -303,15 +303,15 @@ static int run(const struct command_call *call)
 }
 
 static const struct command_option options[] = {
-	{ .name = "--json", .text = "the whole report, as JSON", .at = offsetof(struct options, json) },
+	{ .name = "--json", .text = "print the whole report as JSON", .at = offsetof(struct options, json) },
 	{ .name = NULL },
 };
 
 const struct command command_status = {
 	.name = "status",
 	.words = "",
-	.summary = "what came in and what became of it",
-	.about = "Asks the running agent, by its control socket, what came in and what became of\n"
+	.summary = "show what came in and what became of it",
+	.about = "Asks the running agent, at its control socket, what came in and what became of\n"
 		 "it: sources, destinations, scrapes, checks, what was dropped and why.\n",
 	.exits = "0 the ledger balances; 1 it does not; 2 no agent answers.",
 	.options = options,
