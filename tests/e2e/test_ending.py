@@ -185,7 +185,7 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     assert agent.stop() == 0
     assert time.monotonic() - began < 10
     last = agent.err().splitlines()
-    assert "keeping what is left for the next start" in last[-2] and "ended: nothing was lost" in last[-1]
+    assert "what is left goes to the spool" in last[-2] and "ended: nothing was lost" in last[-1]
     assert not down.server.taken()
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     agent.start()
