@@ -91,7 +91,7 @@ json_t *cli_parked_ask(
 	struct buffer path;
 	json_t *json = NULL;
 
-	*ret = (struct cli_parked_ending){ .error = "these words are too long" };
+	*ret = (struct cli_parked_ending){ .error = "the command line is too long" };
 	if (!make_path(c, start, &path)) {
 		cli_ask(method, c->control, path.data, &a);
 		ret->status = a.status;

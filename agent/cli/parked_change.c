@@ -10,8 +10,8 @@
 static int no_agent(const struct cli_parked_call *c, const struct cli_parked_ending *e)
 {
 	fprintf(stderr,
-		"oxpecker: no agent at %s (%s)\n  Start it first, since replay and drop change its books; or is "
-		"`control` another in its configuration?\n",
+		"oxpecker: no agent at %s (%s)\n  replay and drop need a running agent, because they change its books. "
+		"Start it, or check `control` in its configuration.\n",
 		c->control, e->error);
 	return COMMAND_MISUSED;
 }

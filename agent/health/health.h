@@ -42,6 +42,8 @@ struct health {
 };
 
 void health_init(struct health *, struct loop *, const struct log *);
+/* Not ready before began() says so. */
+void health_wait_for(struct health *, bool (*began)(void *context), void *context);
 void health_done(struct health *);
 /* `name` outlives it. The check itself comes with health_check_set(). */
 struct health_check *health_add(

@@ -663,10 +663,10 @@ def test_show_asks_for_some(oxpecker, tmp_path):
 
 @pytest.mark.parametrize("words, why", [
     (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
-    (("traces", "--level", "error"), "--level is for logs"), (("metrics", "--service", "a"), "are for logs and traces"),
-    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"), ((),
-                                                                                             "logs, traces or "
-                                                                                             "metrics?")])
+    (("traces", "--level", "error"), "--level applies to logs"),
+    (("metrics", "--service", "a"), "apply to logs and traces"),
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"),
+    ((), "logs, traces or metrics?")])
 def test_show_says_which_words_it_takes(tmp_path, words, why):
     done = agents.run("show", *words, "--set", f"state={tmp_path}")
     assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr

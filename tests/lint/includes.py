@@ -58,7 +58,6 @@ ROOT = {
 }
 # Who includes what everybody could, but is not to.
 ONLY = {"agent.h": ["agent/agent.c", "agent/assemble.c", "agent/main.c"]}
-COMPONENTS = ("collectors", "exporters")
 
 # What is still otherwise: a file and what it includes, and nodes among which there are circles. Both are to be empty; a
 # row that is not needed any more is a complaint.
