@@ -33,7 +33,8 @@ static void type_lines(struct printer *p, const struct config_section *s, const 
 
 	writer_printf(&p->text, "%s %s: %s\n", margin, t->name, t->summary);
 	if (main && (main->example || !option_is_list(main)))
-		writer_printf(&p->text, "%s Short: `%s%s: %s`.\n", margin, step ? "- " : "", t->name, yaml_of_example(p->arena, main));
+		writer_printf(&p->text, "%s Short: `%s%s: %s`.\n", margin, step ? "- " : "", t->name,
+			yaml_of_example(p->arena, main));
 	writer_printf(&p->text, "%s%s%s:\n", margin, step ? "- " : "", t->name);
 	margin = config_printf(p->arena, "%s%s", margin, step ? "    " : "  ");
 	row_lines(p, margin, t->options);
@@ -45,8 +46,8 @@ static void value_lines(struct printer *p, const struct config_section *s, unsig
 	const struct option *o = s->options;
 	const char *margin = margin_of(p, depth, ""), *text = yaml_of_default(p->arena, o);
 
-	writer_printf(&p->text, "%s# %s (%s)\n%s%s%s: %s\n", margin, s->help, option_words(p->arena, o), margin, text ? "" : "#",
-	      last_word(s->path), text ? text : yaml_of_example(p->arena, o));
+	writer_printf(&p->text, "%s# %s (%s)\n%s%s%s: %s\n", margin, s->help, option_words(p->arena, o), margin,
+		text ? "" : "#", last_word(s->path), text ? text : yaml_of_example(p->arena, o));
 }
 
 static void section_lines(struct printer *p, const struct config_section *s, unsigned depth)
@@ -105,7 +106,8 @@ static void component_lines(struct printer *p, const struct config *c, size_t se
 	const char *margin = margin_of(p, depth + 1, ""), *inner = margin_of(p, depth + (step ? 3 : 2), "");
 
 	for (const struct config_component *made = c->components[section]; made; made = made->next) {
-		writer_printf(&p->text, "%s%s%s:\n%stype: %s\n", margin, step ? "- " : "", made->name, inner, made->type->name);
+		writer_printf(&p->text, "%s%s%s:\n%stype: %s\n", margin, step ? "- " : "", made->name, inner,
+			made->type->name);
 		field_lines(p, c, inner, made->type->options, made->options);
 		field_lines(p, c, inner, s->options, made->common);
 	}
