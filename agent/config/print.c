@@ -1,6 +1,5 @@
 #include "config/print.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 
@@ -10,29 +9,6 @@
 #include "config/value.h"
 
 enum { TEXT_MAX = 1 << 20 };
-
-void print(struct printer *p, const char *format, ...)
-{
-	va_list args;
-	char *to;
-	int size;
-
-	va_start(args, format);
-	size = vsnprintf(NULL, 0, format, args);
-	va_end(args);
-	OXP_ASSERT(size >= 0);
-	if (p->failed)
-		return;
-	to = buffer_reserve(p->to, (size_t)size + 1);
-	if (!to) {
-		p->failed = p->to->ceiling - p->to->size > (size_t)size ? -ENOMEM : -ENOSPC;
-		return;
-	}
-	va_start(args, format);
-	vsnprintf(to, (size_t)size + 1, format, args);
-	va_end(args);
-	p->to->size += (size_t)size;
-}
 
 /* Text that YAML takes for nothing but itself, in a list too. */
 static bool is_plain(const char *text)
@@ -249,7 +225,7 @@ unsigned print_way(struct printer *p, const char *path, const char *last)
 		if (common >= word)
 			common -= word;
 		else
-			print(p, "%*s%.*s:\n", (int)depth * 2, "", (int)word - 1, path);
+			writer_printf(&p->text, "%*s%.*s:\n", (int)depth * 2, "", (int)word - 1, path);
 	}
 	return depth;
 }

@@ -1,20 +1,17 @@
 /*
- * What the printed forms share: a buffer that remembers its first failure, and values as YAML that reads back to the
- * same value.
+ * What the printed forms share: where they are written to, and values as YAML that reads back as the same.
  */
 #ifndef OXP_CONFIG_PRINT_H
 #define OXP_CONFIG_PRINT_H
 
+#include "base/writer.h"
 #include "config/arena.h"
 #include "config/option.h"
 
 struct printer {
-	struct buffer *to;
+	struct writer text;
 	struct config_arena *arena;	/* for intermediate texts */
-	int failed;			/* 0, -ENOSPC or -ENOMEM; nothing is appended after it */
 };
-
-void print(struct printer *, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /* The field of a row, as YAML; NULL if it is empty. Passwords of URLs are hidden. */
 const char *yaml_of_field(struct config_arena *, const struct option *, const void *field);

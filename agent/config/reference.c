@@ -9,8 +9,8 @@ static void row_line(struct printer *p, const char *margin, const struct option 
 {
 	const char *text = yaml_of_default(p->arena, o);
 
-	print(p, "%s# %s (%s)\n", margin, o->help ? o->help : "", option_words(p->arena, o));
-	print(p, "%s%s%s: %s\n", margin, text || o->required ? "" : "#", o->name,
+	writer_printf(&p->text, "%s# %s (%s)\n", margin, o->help ? o->help : "", option_words(p->arena, o));
+	writer_printf(&p->text, "%s%s%s: %s\n", margin, text || o->required ? "" : "#", o->name,
 		text ? text : yaml_of_example(p->arena, o));
 }
 
@@ -31,10 +31,11 @@ static void type_lines(struct printer *p, const struct config_section *s, const 
 	const struct option *main = option_main(t->options);
 	const char *margin = margin_of(p, depth, "#");
 
-	print(p, "%s %s: %s\n", margin, t->name, t->summary);
+	writer_printf(&p->text, "%s %s: %s\n", margin, t->name, t->summary);
 	if (main && (main->example || !option_is_list(main)))
-		print(p, "%s Short: `%s%s: %s`.\n", margin, step ? "- " : "", t->name, yaml_of_example(p->arena, main));
-	print(p, "%s%s%s:\n", margin, step ? "- " : "", t->name);
+		writer_printf(&p->text, "%s Short: `%s%s: %s`.\n", margin, step ? "- " : "", t->name,
+			yaml_of_example(p->arena, main));
+	writer_printf(&p->text, "%s%s%s:\n", margin, step ? "- " : "", t->name);
 	margin = config_printf(p->arena, "%s%s", margin, step ? "    " : "  ");
 	row_lines(p, margin, t->options);
 	row_lines(p, margin, s->options);
@@ -45,8 +46,8 @@ static void value_lines(struct printer *p, const struct config_section *s, unsig
 	const struct option *o = s->options;
 	const char *margin = margin_of(p, depth, ""), *text = yaml_of_default(p->arena, o);
 
-	print(p, "%s# %s (%s)\n%s%s%s: %s\n", margin, s->help, option_words(p->arena, o), margin, text ? "" : "#",
-	      last_word(s->path), text ? text : yaml_of_example(p->arena, o));
+	writer_printf(&p->text, "%s# %s (%s)\n%s%s%s: %s\n", margin, s->help, option_words(p->arena, o), margin,
+		text ? "" : "#", last_word(s->path), text ? text : yaml_of_example(p->arena, o));
 }
 
 static void section_lines(struct printer *p, const struct config_section *s, unsigned depth)
@@ -57,7 +58,7 @@ static void section_lines(struct printer *p, const struct config_section *s, uns
 		value_lines(p, s, depth);
 		return;
 	}
-	print(p, "%s# %s\n%s%s:\n", margin, s->help, margin, last_word(s->path));
+	writer_printf(&p->text, "%s# %s\n%s%s:\n", margin, s->help, margin, last_word(s->path));
 	if (s->kind == SECTION_OPTIONS)
 		row_lines(p, margin_of(p, depth + 1, ""), s->options);
 	else
@@ -67,16 +68,17 @@ static void section_lines(struct printer *p, const struct config_section *s, uns
 
 int reference_yaml(const struct config_section *sections, struct buffer *to)
 {
-	struct printer p = { .to = to, .arena = config_arena_new() };
+	struct printer p = { .arena = config_arena_new() };
 	const char *last = "";
 
+	writer_init(&p.text, to);
 	for (const struct config_section *s = sections; s->path; last = s->path, s++) {
 		if (s > sections)
-			print(&p, "\n");
+			writer_printf(&p.text, "\n");
 		section_lines(&p, s, print_way(&p, s->path, last));
 	}
 	config_arena_free(p.arena);
-	return p.failed;
+	return writer_done(&p.text);
 }
 
 /* What is in force. */
@@ -87,7 +89,7 @@ static void field_line(struct printer *p, const struct config *c, const char *ma
 	const char *field = (const char *)target + o->offset;
 	const char *text = config_is_secret(c->arena, field) ? "\"***\"" : yaml_of_field(p->arena, o, field);
 
-	print(p, "%s%s%s: %s\n", margin, text ? "" : "#", o->name, text ? text : "");
+	writer_printf(&p->text, "%s%s%s: %s\n", margin, text ? "" : "#", o->name, text ? text : "");
 }
 
 static void field_lines(struct printer *p, const struct config *c, const char *margin, const struct option *rows,
@@ -104,7 +106,8 @@ static void component_lines(struct printer *p, const struct config *c, size_t se
 	const char *margin = margin_of(p, depth + 1, ""), *inner = margin_of(p, depth + (step ? 3 : 2), "");
 
 	for (const struct config_component *made = c->components[section]; made; made = made->next) {
-		print(p, "%s%s%s:\n%stype: %s\n", margin, step ? "- " : "", made->name, inner, made->type->name);
+		writer_printf(&p->text, "%s%s%s:\n%stype: %s\n", margin, step ? "- " : "", made->name, inner,
+			made->type->name);
 		field_lines(p, c, inner, made->type->options, made->options);
 		field_lines(p, c, inner, s->options, made->common);
 	}
@@ -128,7 +131,7 @@ static void effective_section(struct printer *p, const struct config *c, size_t 
 		effective_value(p, c, s, margin);
 		return;
 	}
-	print(p, "%s%s:\n", margin, last_word(s->path));
+	writer_printf(&p->text, "%s%s:\n", margin, last_word(s->path));
 	if (s->kind == SECTION_OPTIONS)
 		field_lines(p, c, margin_of(p, depth + 1, ""), s->options, c->target);
 	else
@@ -137,11 +140,12 @@ static void effective_section(struct printer *p, const struct config *c, size_t 
 
 int config_effective(const struct config *c, struct buffer *to)
 {
-	struct printer p = { .to = to, .arena = config_arena_new() };
+	struct printer p = { .arena = config_arena_new() };
 	const char *last = "";
 
+	writer_init(&p.text, to);
 	for (size_t i = 0; c->sections[i].path; last = c->sections[i++].path)
 		effective_section(&p, c, i, print_way(&p, c->sections[i].path, last));
 	config_arena_free(p.arena);
-	return p.failed;
+	return writer_done(&p.text);
 }

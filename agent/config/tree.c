@@ -75,34 +75,35 @@ const char *node_path(struct config_arena *arena, const struct node *n)
 }
 
 /* Beyond the ceiling errors are only counted: a path costs a walk. */
-void node_complain(struct config_errors *e, const struct node *n, const char *format, ...)
+static void complain(struct config_errors *e, const struct node *n, struct config_span span, const char *format,
+	va_list args)
 {
 	char what[CONFIG_WHAT_MAX];
-	va_list args;
 
 	if (e->count >= CONFIG_ERRORS_MAX) {
 		e->count++;
 		return;
 	}
-	va_start(args, format);
 	vsnprintf(what, sizeof what, format, args);
+	config_complain(e, span, node_path(e->arena, n), "%s", what);
+}
+
+void node_complain(struct config_errors *e, const struct node *n, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	complain(e, n, n->span, format, args);
 	va_end(args);
-	config_complain(e, n->span, node_path(e->arena, n), "%s", what);
 }
 
 void key_complain(struct config_errors *e, const struct node *n, const char *format, ...)
 {
-	char what[CONFIG_WHAT_MAX];
 	va_list args;
 
-	if (e->count >= CONFIG_ERRORS_MAX) {
-		e->count++;
-		return;
-	}
 	va_start(args, format);
-	vsnprintf(what, sizeof what, format, args);
+	complain(e, n, n->key_span, format, args);
 	va_end(args);
-	config_complain(e, n->key_span, node_path(e->arena, n), "%s", what);
 }
 
 /* The words with a comma between, as many as there is room for. */
