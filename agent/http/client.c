@@ -689,7 +689,7 @@ static void on_resolved(void *context, const struct resolved *found)
 	c->resolving = NULL;
 	if (found->failed) {
 		call_fail(c, HTTP_END_CONNECT,
-			  found->failed == -ENOENT ? "no such name" : "no answer from a name server");
+			  found->failed == -ENOENT ? "unknown host name" : "no answer from a name server");
 		return;
 	}
 	c->found = *found;
