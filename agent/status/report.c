@@ -100,7 +100,7 @@ static int write_family(const struct ledger *l, bool bytes, struct buffer *out)
 {
 	const char *unit = bytes ? "bytes" : "records";
 	int failed = buffer_printf(out,
-		"# HELP oxpecker_ledger_%s What became of what came in, in %s.\n"
+		"# HELP oxpecker_ledger_%s The ledger in %s: received equals the sum of all other terms.\n"
 		"# TYPE oxpecker_ledger_%s gauge\n",
 		unit, unit, unit);
 

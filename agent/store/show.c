@@ -251,7 +251,10 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 			NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		return 0;
-	fprintf(stderr, "oxpecker: no store in %s: has the agent run, with a signal that has no exporter?\n", folder);
+	fprintf(stderr,
+		"oxpecker: no store in %s; the agent makes it there if a signal has no exporter\n"
+		"  Is `state` the same in its configuration (--config FILE)?\n",
+		folder);
 	return -ENOENT;
 }
 
