@@ -14,7 +14,7 @@
 
 #define CONTAINER_ROOT ""
 
-/* `root` is what stands before the paths; `kubernetes` is the value of that variable, or NULL. */
+/* `root` is put before the paths; `kubernetes` is the value of that variable, or NULL. */
 bool container_is_one(const char *root, const char *kubernetes);
 
 #endif

@@ -248,8 +248,8 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
-/* What is left as it is. */
-enum leave { LEAVE_NOTHING, LEAVE_TO_JSON /* control characters below a space, what is no UTF-8 */ };
+/* Bytes that are left as they are. */
+enum leave { LEAVE_NOTHING, LEAVE_TO_JSON /* control characters below a space, and bytes that are not UTF-8 */ };
 
 /* Of a valid character of `size` bytes. */
 static unsigned code_of(const unsigned char *p, size_t size)

@@ -11,8 +11,8 @@
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). Fast on ASCII. */
 bool utf8_valid(const char *data, size_t size);
 
-/* Writes the text with U+FFFD, three bytes, in place of each byte that is not part of valid UTF-8, as
- * json_string_append() does. Returns how many bytes that is; `to` may be NULL to learn it. */
+/* Writes the text, and U+FFFD (three bytes) for each byte that is not part of valid UTF-8, as json_string_append()
+ * does. Returns the size of the result; if `to` is NULL, nothing is written. */
 size_t utf8_mend(const char *data, size_t size, char *to);
 
 /* Appends the bytes as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, one for each bad byte; control

@@ -1,9 +1,9 @@
 /*
- * tree_expand(): what stands for something else, put in its place.
+ * tree_expand(): puts in what ${…} and $$ stand for.
  *
- * It happens after parsing and only in values, so that nothing from outside can become a key or a list; what is put
- * in is copied, never looked at again. A dollar sign that stands for nothing is an error: a password that contains
- * one would otherwise be silently another.
+ * It runs after parsing and only on values, so that nothing from outside can become a key or a list. Inserted text is
+ * copied and never expanded again. A lone dollar sign is an error: a password that contains one would otherwise be
+ * changed silently.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -127,7 +127,7 @@ static void put_file(struct expansion *x, struct bytes path)
 	buffer_done(&content);
 }
 
-/* `p` stands behind a dollar sign. Returns where to go on. */
+/* `p` is behind a dollar sign. Returns where to continue. */
 static const char *put_one(struct expansion *x, const char *p)
 {
 	const char *end;

@@ -97,7 +97,7 @@ static const char *read_duration(
 	const char *wrong = zero ? NULL : value_duration(text, &d);
 	uint64_t ns = (uint64_t)d.ns;
 
-	if (!wrong && !zero)	/* by division, since a bound in ns may not fit */
+	if (!wrong && !zero)	/* by division, because a bound in ns may overflow */
 		wrong = check_range(arena, o, ns / 1000000 < o->min, o->max && (ns + 999999) / 1000000 > o->max);
 	if (!wrong)
 		*field = d;
@@ -128,7 +128,7 @@ static const char *read_choice(struct config_arena *arena, const struct option *
 	return wrong;
 }
 
-/* One text into one field that is no list. Answers what is wrong, or NULL. */
+/* Reads one text into a field that is not a list. Returns what is wrong, or NULL. */
 static const char *read_scalar(struct config_arena *arena, const struct option *o, const char *text, void *field)
 {
 	const char *wrong = NULL;
@@ -175,7 +175,7 @@ static bool is_secret(const struct option *o, const struct node *n)
 	return o->secret || n->secret;
 }
 
-/* What was probably meant. */
+/* What the user probably meant. */
 
 static const char *guess_number(struct config_arena *arena, const struct option *o, const char *text)
 {
@@ -192,7 +192,7 @@ static const char *guess_number(struct config_arena *arena, const struct option 
 	return config_copy(arena, shown, strlen(shown));
 }
 
-/* A port alone, a path, and a URL in place of an address. */
+/* A port alone, a path, or a URL instead of an address. */
 static const char *guess_address(struct config_arena *arena, const char *text)
 {
 	const char *slashes = strstr(text, "://");

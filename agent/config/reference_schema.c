@@ -1,8 +1,8 @@
 /*
- * reference_schema(): the rows as a JSON Schema, for editors and for whoever generates configurations.
+ * reference_schema(): the rows as a JSON Schema, for editors and for programs that generate configurations.
  *
- * Where a value is text with a form, the pattern also lets ${…} through, since what it becomes is not known there.
- * It is made from const tables on the command line, so memory that is not there ends the program, as with oxp_new().
+ * If a value is text with a form, the pattern also allows ${…}, because its value is not known yet. The schema is made
+ * from const tables on the command line, so without memory the program aborts, as with oxp_new().
  */
 #include <errno.h>
 #include <jansson.h>
@@ -104,7 +104,7 @@ static json_t *kind_schema(struct config_arena *arena, const struct option *o)
 	}
 }
 
-/* A key with nothing behind it stands for the default, so null is fine everywhere. */
+/* A key with an empty value means the default, so null is allowed everywhere. */
 static json_t *option_schema(struct config_arena *arena, const struct option *o)
 {
 	json_t *schema = json_pack("{s:[o,{s:s}]}", "anyOf", kind_schema(arena, o), "type", "null");
@@ -135,7 +135,7 @@ static json_t *object_schema(struct config_arena *arena, const struct option *ro
 			 "additionalProperties", 0);
 }
 
-/* What may stand in place of the mapping: the main option's value, or nothing when nothing is required. */
+/* What is allowed instead of the mapping: the main option's value, or nothing if no option is required. */
 static json_t *in_place(struct config_arena *arena, json_t *object, const struct option *rows)
 {
 	const struct option *main = option_main(rows);
@@ -183,7 +183,7 @@ static json_t *section_schema(struct config_arena *arena, const struct config_se
 	return schema;
 }
 
-/* The schema of the mapping that leads on, made when it is not there yet. Borrowed. */
+/* The schema of the next mapping on the path, made if it is missing. Borrowed. */
 static json_t *way_schema(json_t *from, const char *word)
 {
 	json_t *properties = json_object_get(from, "properties"), *found = json_object_get(properties, word);

@@ -32,7 +32,8 @@ static const struct unit short_sizes[] = {
 	{ NULL, 0 },
 };
 
-/* What else people write, in any case. MB may be a million bytes or a MiB, so it is asked back, not taken. */
+/* Other units that people write, in upper or lower case. MB may be a million bytes or a MiB, so it is suggested, not
+ * accepted. */
 static const struct unit guessed_sizes[] = {
 	{ "", 1 },
 	{ "B byte bytes", 1 },
@@ -249,7 +250,7 @@ const char *value_own_address(const char *text)
 	return "has a host name; the agent can listen only on an IP address of this machine, or on localhost";
 }
 
-/* What can be listened on, in numbers. An IPv4 address is its own in the first four bytes. */
+/* An address to listen on, as numbers. An IPv4 address is in the first four bytes. */
 struct endpoint {
 	int family; /* AF_UNIX: a path */
 	bool every; /* every address of the family; of IPv6 those of IPv4, too, as we listen */
@@ -282,7 +283,7 @@ static struct endpoint endpoint_of(const char *text)
 	return e;
 }
 
-/* Slashes that stand twice, and dots for the folder itself, do not make another file. */
+/* Double slashes, and dots for the folder itself, do not lead to another file. */
 static const char *next_of_path(const char *path)
 {
 	while (path[0] == '/' && (path[1] == '/' || (path[1] == '.' && (path[2] == '/' || !path[2]))))

@@ -1,5 +1,5 @@
 /*
- * The `tcp` check: fine when a TCP connection can be made.
+ * The `tcp` check: fine if a TCP connection can be made.
  */
 #include <errno.h>
 #include <stdlib.h>

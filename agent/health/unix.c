@@ -1,5 +1,5 @@
 /*
- * The `unix` check: fine when a connection to a Unix stream socket can be made.
+ * The `unix` check: fine if a connection to a Unix stream socket can be made.
  */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /*
- * libcurl says through two callbacks which sockets to watch and when to be called; curl_multi_socket_action() does the
- * rest. Its callbacks run inside it, where no call may be removed and none started: what a user does there is noted
- * (`given_up`) and done once libcurl has returned. done() is called from outside libcurl only.
+ * libcurl says through two callbacks which sockets to watch and when to call it; curl_multi_socket_action() does the
+ * rest. The callbacks of a call run inside libcurl, where no call may be removed or started. If a user does either
+ * there, it is noted (`given_up`) and done once libcurl has returned. done() is only called from outside libcurl.
  */
 #include "http/client.h"
 
@@ -22,7 +22,7 @@ enum {
 	CONNECT_MS = 2000, /* to one address: a first packet that is lost comes again after a second */
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
-	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
+	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
 };
 
 struct http_client {
@@ -192,7 +192,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 	}
 }
 
-/* In place of libcurl's words, which name the host that the URL only stands in for: localhost, port 80. */
+/* Used instead of libcurl's words, which name the host of the URL: localhost, port 80, although the call goes to a Unix
+ * socket. */
 static void tell_unix(struct http_call *c)
 {
 	long error = 0;
@@ -664,8 +665,8 @@ static size_t address_write(const struct sockaddr_storage *a, char *to, size_t r
 	return (size_t)snprintf(to, room, v4 ? "%s" : "[%s]", digits);
 }
 
-/* The next address goes to libcurl in place of the name: for any host and port, "::address:port". Connections are kept
- * for each address. */
+/* Tells libcurl to connect to the next address instead of the name: "::address:port" is for any host and port.
+ * Connections are kept for each address. */
 static void try_address(struct http_call *c)
 {
 	char text[PIN_MAX] = "::";
@@ -688,7 +689,7 @@ static void on_resolved(void *context, const struct resolved *found)
 	c->resolving = NULL;
 	if (found->failed) {
 		call_fail(c, HTTP_END_CONNECT,
-			  found->failed == -ENOENT ? "no such name" : "no answer from a name server");
+			  found->failed == -ENOENT ? "unknown host name" : "no answer from a name server");
 		return;
 	}
 	c->found = *found;
@@ -750,7 +751,7 @@ void http_call_cancel(struct http_call *c)
 {
 	if (!c)
 		return;
-	note_address(c, HTTP_END_TIMEOUT, 0); /* whoever has had enough was not answered */
+	note_address(c, HTTP_END_TIMEOUT, 0); /* a caller that stopped the call got no answer */
 	if (!c->client->in_curl) {
 		call_free(c);
 		return;

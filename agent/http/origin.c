@@ -20,7 +20,7 @@ static bool is_word(const char *text, const char *word)
 	return text && strcasecmp(text, word) == 0;
 }
 
-/* `own_port` is the one that need not be written. False: it is no host with or without a port. */
+/* `own_port` is the default port. False: it is not a host with or without a port. */
 static bool read_authority(struct bytes text, uint64_t own_port, struct authority *ret)
 {
 	const char *bracket = text.size && text.data[0] == '[' ? memchr(text.data, ']', text.size) : NULL;

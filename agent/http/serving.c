@@ -1,5 +1,5 @@
 /*
- * What is the same whoever reads the bytes: routes, limits, patience, totals, the answers that the server gives itself.
+ * What both engines share: routes, limits, patience, totals, and the answers that the server gives itself.
  * The bytes are an engine's (engine.h), chosen when the server is made.
  */
 #include "http/server.h"
@@ -19,7 +19,7 @@
 enum {
 	SWEEP_MS = 500,
 	SMALL_ANSWER = 4 << 10,
-	SEND_BUFFER = 64 << 10, /* what the kernel keeps of an answer that is not taken: twice that, by socket(7) */
+	SEND_BUFFER = 64 << 10, /* bytes of an unread answer that the kernel keeps: twice that, see socket(7) */
 };
 
 /* Phases and patience. */
@@ -100,8 +100,7 @@ static void send_raw(int fd, unsigned status)
 		return;	/* the peer is gone, or takes nothing: it is closed in any case */
 }
 
-/* The last word to a peer. What it did not take of an answer is not the kernel's to keep behind a connection that is
- * over. */
+/* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */
 static void dismiss(struct http_connection *c, unsigned status)
 {
 	static const struct linger at_once = { 1, 0 };
@@ -121,8 +120,8 @@ static void cut_off(struct http_connection *c)
 	http_connection_enter(c, PHASE_OVER, 0);
 }
 
-/* One more answer of the route is about to be sent: the oldest one goes for it if the share is used up. So whoever
- * takes an answer as it comes has it, however many hold theirs. */
+/* One more answer of the route is about to be sent. If the share is used up, the oldest one is cut off for it. So a
+ * peer that reads its answer gets it, however many do not. */
 static void keep_share(struct http_server *s, const struct http_route *route)
 {
 	struct http_connection *c, *oldest = NULL;
@@ -220,7 +219,7 @@ static bool serves(const struct http_route *route, enum http_method method)
 	return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
 }
 
-/* What the head says about the body's length. */
+/* The length of the body, according to the head. */
 struct framing {
 	unsigned lengths, codings;
 	const char *length, *coding;
@@ -237,7 +236,8 @@ static void framing_see(struct framing *f, const char *name, const char *value)
 	}
 }
 
-/* Two lengths, chunked and a length, or a length that is no number, is how requests are smuggled. False: refused. */
+/* Two lengths, a length beside chunks, or a length that is not a number: requests are smuggled that way. False:
+ * refused. */
 static bool framing_read(struct http_request *r, const struct http_head *h, const char *text)
 {
 	struct framing f = { 0 };
@@ -421,7 +421,8 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	return 0;
 }
 
-/* Not at a Unix socket: whoever finds its queue full is refused at once there, and has no second try a second later. */
+/* Not at a Unix socket: if its queue is full, a peer is refused at once, and the kernel does not try again a second
+ * later. */
 static int keep_waiting_few(const struct http_server *s, const struct listening *l)
 {
 	if (!s->options.waiting_max || l->path)

@@ -13,9 +13,9 @@
 enum {
 	PATH_ROOM = 4096,
 	BUSY_MS = 2000,
-	LOOK_MS = 250, /* between two looks for what came */
+	LOOK_MS = 250, /* between two queries for new rows */
 	LATE_S = 600, /* spans that are followed began no longer ago */
-	ROWS_AT_ONCE = 1000, /* of what came; the rest in the next look */
+	ROWS_AT_ONCE = 1000, /* new rows in one query; the rest comes with the next */
 };
 
 /* What a query asks for. Its parameters are named, and those that a query does not name are not for it. */
@@ -147,7 +147,7 @@ static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Output is collected in memory and written after the look: a pager that stands still must not hold a snapshot, which
+/* Output is collected in memory and written after the query: a pager that does not move must not hold a snapshot, which
  * would keep the agent's WAL from being cut. */
 static int look(struct show *s, uint64_t limit, int64_t most)
 {
@@ -166,7 +166,7 @@ static int look(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Whether somebody still reads what is written. */
+/* Whether somebody still reads the output. */
 static bool wait_a_while(const struct show *s)
 {
 	struct pollfd out = { .fd = fileno(s->page.to) };
@@ -251,7 +251,10 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 			NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		return 0;
-	fprintf(stderr, "oxpecker: no store in %s: has the agent run, with a signal that has no exporter?\n", folder);
+	fprintf(stderr,
+		"oxpecker: no store in %s; the agent makes it there if a signal has no exporter\n"
+		"  Is `state` the same in its configuration (--config FILE)?\n",
+		folder);
 	return -ENOENT;
 }
 

@@ -146,7 +146,7 @@ static void print_line(sqlite3_stmt *q, const json_t *object, const struct page 
 	print_rest(object, p);
 }
 
-/* A line that is no JSON, within an object; bytes that are no UTF-8 become U+FFFD. */
+/* A line that is not JSON, inside an object; bytes that are not UTF-8 become U+FFFD. */
 static void print_wrapped(sqlite3_stmt *q, const struct page *p)
 {
 	struct json_writer w;

@@ -68,7 +68,7 @@ struct store {
 	sqlite3_stmt *put[PUTS];
 	struct store_limits limits;
 	uint64_t wal_bytes; /* the share of the WAL */
-	bool damaged; /* to be set aside before anything else */
+	bool damaged; /* the file is to be set aside before anything else */
 	struct path_folder folder;
 	uint32_t id;
 };
@@ -134,7 +134,7 @@ static int make_tables(struct store *s)
 	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
 }
 
-/* By which it is known that it is not the file that it was: SQLite keeps a number in its head for whoever wants one. */
+/* Tells whether it is still the same file: SQLite keeps a number in its header that applications may use. */
 static int learn_id(struct store *s)
 {
 	int64_t id = number(s->db, "PRAGMA application_id");
@@ -301,7 +301,7 @@ static int oldest_table(struct store *s)
 	return found;
 }
 
-/* Leaves a sixteenth free for the rows to come: else the file grows and is cut with each transaction. */
+/* Leaves a sixteenth free for new rows; otherwise the file would grow and be cut with each transaction. */
 static int drop_much(struct store *s, int *rounds)
 {
 	int64_t wanted = pages_allowed(s) - pages_allowed(s) / 16;

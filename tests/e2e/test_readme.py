@@ -3,7 +3,6 @@
 import glob
 import os
 import re
-import shlex
 import subprocess
 
 import pytest
@@ -16,8 +15,6 @@ from test_traces import post, request_of, spans_at
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PAGES = ["README.md", *sorted(os.path.relpath(page, TOP) for page in glob.glob(TOP + "/conf/*.md"))]
 SECRETS = ("password", "api_key", "salt")
-# Of every command with words that the reader fills in.
-FILLED_IN = {"ID": "1"}
 
 
 def blocks(page, kind):
@@ -45,9 +42,9 @@ def test_each_configuration_is_right(tmp_path, page, text):
 
 
 def typed_in(page):
-    """Each command of its blocks that is one of the agent's, as words."""
+    """Each command of its blocks that is one of the agent's."""
     lines = [line for block in blocks(page, "sh") for line in block.splitlines()]
-    return [shlex.split(line, comments=True) for line in lines if line.startswith("oxpecker ")]
+    return [line.split(" #")[0].strip() for line in lines if re.match(r"oxpecker\b", line)]
 
 
 def where_everything_is(text, folder, **addresses):
@@ -91,11 +88,18 @@ def test_the_configuration_does_all_four_jobs(oxpecker, fault_server, app):
         wait_until(lambda path=path: agent.get(path).status_code == 200, 20, path)
 
 
-def run_typed(words, agent, folder):
-    """As a reader types it, in the folder of the configuration, with an id where it says ID."""
-    words = [agents.binary(), *(FILLED_IN.get(word, word) for word in words[1:])]
-    env = {**os.environ, "OXPECKER_CONFIG": agent.config_path, **{k: str(v) for k, v in agent.env.items()}}
-    return subprocess.run(words, capture_output=True, text=True, timeout=30, cwd=folder, env=env, check=False)
+def run_typed(command, agent):
+    """As a reader types it, in the folder of the configuration, behind README's `export`, and with an id where it says
+    ID. The program is where conf/start.sh leaves it."""
+    before, = [line for block in blocks("README.md", "sh") for line in block.splitlines() if "OXPECKER_CONFIG" in line]
+    release = os.path.join(agent.folder, "build", "release")
+    os.makedirs(release, exist_ok=True)
+    if not os.path.exists(release + "/oxpecker"):
+        os.symlink(os.path.abspath(agents.binary()), release + "/oxpecker")
+    script = before + "\n" + re.sub(r"\bID\b", "1", command)
+    env = {**os.environ, **{k: str(v) for k, v in agent.env.items()}}
+    return subprocess.run(["sh", "-c", script], capture_output=True, text=True, timeout=30, cwd=agent.folder, env=env,
+                          check=False)
 
 
 def test_the_commands_do_what_is_said(oxpecker, app):
@@ -109,12 +113,13 @@ def test_the_commands_do_what_is_said(oxpecker, app):
     assert post(agent, request_of(1, "shop").SerializeToString()).status_code == 200
     agent.get("/metrics")
     wait_until(lambda: agent.booked("delivered") == 2, 20, "the embedded store has both")
-    shown = {"logs": "line 0", "traces": "span 1", "metrics": "http_requests_total", "check": "fine", "status": "tail"}
-    typed = {words[2] if words[1] == "show" else words[1]: words for words in typed_in("README.md")}
-    assert typed.keys() == {*shown, "--config"}
-    for word, text in shown.items():
-        tells = lambda w=typed[word], text=text: text in run_typed(w, agent, agent.folder).stdout  # noqa: E731
-        wait_until(tells, 30, " ".join(typed[word]))
+    shown = {"oxpecker check": "fine", "oxpecker status": "tail", "oxpecker show logs": "line 0",
+             "oxpecker show traces": "span 1", "oxpecker show metrics": "http_requests_total"}
+    typed = typed_in("README.md")
+    for beginning, text in shown.items():
+        command, = [line for line in typed if line.startswith(beginning)]
+        wait_until(lambda c=command, text=text: text in run_typed(c, agent).stdout, 30, command)
+    assert len(typed) == len(shown) + typed.count("oxpecker")
 
 
 def test_the_commands_for_parked_records_are_known(oxpecker, fault_server, tmp_path):
@@ -126,9 +131,9 @@ def test_the_commands_for_parked_records_are_known(oxpecker, fault_server, tmp_p
     wait_until(lambda: agent.booked("parked") == 2, 20, "both are parked")
     elastic.plan(fault.good())
     commands = typed_in("conf/README.md")
-    assert [words[2] for words in commands] == ["ls", "show", "replay", "drop"]
-    for words in commands[:3]:
-        done = run_typed(words, agent, agent.folder)
-        assert done.returncode == 0, (words, done.stdout, done.stderr)
+    assert [line.split()[2] for line in commands] == ["ls", "show", "replay", "drop"]
+    for line in commands[:3]:
+        done = run_typed(line, agent)
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
     assert agent.booked("parked") == 0
-    assert "no such record is parked" in run_typed(commands[3], agent, agent.folder).stderr
+    assert "no such record is parked" in run_typed(commands[3], agent).stderr
