@@ -23,6 +23,7 @@ enum {
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
+	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
 };
 
 struct http_client {
@@ -34,6 +35,7 @@ struct http_client {
 	char *ca_file;
 	struct http_call *calls;
 	size_t collected; /* the sum of the calls' bodies */
+	struct mono_time turn; /* when libcurl had its turn last */
 	struct loop_timer timer;
 	struct loop_soon soon;
 };
@@ -53,7 +55,7 @@ struct http_call {
 	const struct sockaddr_storage *at; /* the one of them that is tried; NULL: none */
 	size_t tried; /* of them, in this call */
 	struct loop_timer timer, connecting;
-	struct loop_soon soon;
+	struct loop_soon soon, rest; /* rest: of an answer that was put off is read on */
 	struct buffer body;
 	char *host;
 	uint16_t port;
@@ -82,6 +84,7 @@ static void call_free(struct http_call *c)
 	loop_timer_done(&c->timer);
 	loop_timer_done(&c->connecting);
 	loop_soon_done(&c->soon);
+	loop_soon_done(&c->rest);
 	if (c->added)
 		curl_multi_remove_handle(c->client->multi, c->easy);
 	if (c->easy)
@@ -282,11 +285,26 @@ static void finish_one(struct http_client *client)
 	call_finished(c, message->data.result);
 }
 
+static void begin_turn(struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	client->in_curl = true;
+	client->turn = clock->mono(clock);
+}
+
+static bool turn_is_over(const struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	return mono_since(clock->mono(clock), client->turn).ns > TURN_US * 1000;
+}
+
 static void act(struct http_client *client, curl_socket_t fd, int what)
 {
 	int running;
 
-	client->in_curl = true;
+	begin_turn(client);
 	curl_multi_socket_action(client->multi, fd, what, &running);
 	client->in_curl = false;
 	free_given_up(client);
@@ -307,6 +325,22 @@ static void timer_due(void *context)
 static void more_finished(void *context)
 {
 	finish_one(context);
+}
+
+/* What was put off comes now, within curl_easy_pause(), whose failure libcurl does not tell again. */
+static void read_on(void *context)
+{
+	struct http_call *c = context;
+	struct http_client *client = c->client;
+	CURLcode code;
+
+	begin_turn(client);
+	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	client->in_curl = false;
+	if (code != CURLE_OK)
+		call_finished(c, code);
+	free_given_up(client);
+	finish_one(client);
 }
 
 static int on_timer(CURLM *multi, long ms, void *context)
@@ -491,6 +525,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (c->given_up)
 		return 0;
+	if (turn_is_over(c->client)) { /* libcurl reads on as long as there is something, up to a hundred times */
+		loop_soon_run(&c->rest);
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (piece.size > c->options.answer_max - c->answered)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
 	c->answered += piece.size;
@@ -737,6 +775,7 @@ static struct http_call *call_new(struct http_client *client, const struct http_
 	loop_timer_init(&c->timer, client->loop, out_of_time, c);
 	loop_timer_init(&c->connecting, client->loop, no_connection, c);
 	loop_soon_init(&c->soon, client->loop, go_on, c);
+	loop_soon_init(&c->rest, client->loop, read_on, c);
 	c->next = client->calls;
 	c->link = &client->calls;
 	if (c->next)

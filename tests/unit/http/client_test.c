@@ -42,6 +42,7 @@ struct fixture {
 	struct http_reply reply;
 	char error[256], type[64];
 	unsigned place;			/* which address was asked */
+	unsigned at_once;		/* pieces of this turn */
 	struct resolver *resolver;	/* NULL: the client's own */
 };
 
@@ -821,6 +822,81 @@ static void script_endless(struct peer *p)
 	}
 }
 
+/* What is done to it takes a millisecond. */
+static bool take_slow_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	f->world.ahead += 1000000;
+	f->at_once++;
+	return take_piece(context, piece);
+}
+
+static void script_much(struct peer *p)
+{
+	char piece[1000];
+
+	memset(piece, 'x', sizeof piece);
+	script_answer(p);
+	for (int i = 0; i < 100; i++)
+		peer_send(p, piece, sizeof piece);
+}
+
+static void turn_by_turn(struct fixture *f)
+{
+	start(f);
+	while (!f->done) {
+		f->at_once = 0;
+		turn(&f->world);
+		assert_true(f->at_once <= 2); /* of a socket and of a pause that is over */
+	}
+}
+
+static void pieces_that_take_long_let_others_by(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 100000);
+	assert_true(f->pieces > 5);
+	f->refuse_piece = true;
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_STOPPED);
+	assert_int_equal(f->pieces, 1);
+	f->refuse_piece = false;
+	f->options.answer_max = 99999; /* found in a piece that was put off */
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+/* Each number of pieces once: in the socket's own callback, and in one that was put off. */
+static void a_call_cancelled_while_pieces_are_put_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	for (unsigned last = 1; last <= 5; last++) {
+		f->cancel_in_piece = false;
+		start(f);
+		while (f->pieces < last) {
+			f->cancel_in_piece = last % 2 && f->pieces + 1 == last;
+			turn(&f->world);
+		}
+		if (!f->cancel_in_piece)
+			http_call_cancel(f->call);
+		turns(&f->world, 20);
+		assert_false(f->done);
+	}
+}
+
 static void an_endless_answer_is_too_large(void **state)
 {
 	struct fixture *f = *state;
@@ -1115,6 +1191,8 @@ int main(void)
 		TEST(a_peer_that_hangs_is_timed_out),
 		TEST(answers_that_are_none_or_half),
 		TEST(of_a_long_refusal_the_beginning_is_kept),
+		TEST(pieces_that_take_long_let_others_by),
+		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),
 		TEST(an_endless_head_is_broken),
