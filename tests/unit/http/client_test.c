@@ -787,8 +787,8 @@ static void script_gz(struct peer *p)
 
 static void answers_in_codings_that_were_not_asked_for(void **state)
 {
-	static const char *const codings[] = { "gzip", "gzip, chunked", "chunked, gzip", "gzip, gzip, gzip", "\tdeflate ",
-		"x-gzip", "br", "chunked\r\nTransfer-Encoding: gzip" };
+	static const char *const codings[] = { "gzip", "gzip, chunked", "chunked, gzip", "gzip, gzip, gzip",
+		"\tdeflate ", "x-gzip", "br", "chunked\r\nTransfer-Encoding: gzip" };
 	struct fixture *f = *state;
 	char head[128];
 
