@@ -499,6 +499,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 		read_retry_after(c, value_of(line, "Retry-After:"));
 	if (is_coded(line))
 		return stop(c, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
+	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
+		return stop(c, HTTP_END_BROKEN, "the head of the answer is no HTTP");
 	if (line.size <= 2 && call_status(c) >= 200)
 		tell_head(c);
 	return c->given_up ? 0 : line.size;

@@ -768,6 +768,7 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Le");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\nhello"); /* ends there for libcurl */
 	ends_broken(f, script_close, "");
 }
 
