@@ -188,7 +188,7 @@ static void respond_version(struct collector *c, struct http_request *request)
 /* A bulk. */
 
 /* What stands before /_bulk, or /_bulk/, in the path: one name, of the characters that an index may have ("Create index
- * API"). */
+ * API"). It is repeated in the answer. */
 static bool index_of(const char *path, struct bytes *ret)
 {
 	static const char end[] = "/_bulk", no[] = "\\/*?\"<>| ,#:";
@@ -201,7 +201,7 @@ static bool index_of(const char *path, struct bytes *ret)
 	for (size_t i = 0; i < ret->size; i++)
 		if ((unsigned char)ret->data[i] < ' ' || strchr(no, ret->data[i]))
 			return false;
-	return ret->size <= INDEX_MAX;
+	return ret->size <= INDEX_MAX && utf8_valid(ret->data, ret->size);
 }
 
 static void bulk_count(struct door_request *r, struct bytes piece)

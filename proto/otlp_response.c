@@ -59,7 +59,7 @@ static uint64_t json_count(const json_t *value)
 
 	if (json_is_integer(value))
 		return json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
-	if (json_is_string(value) && !u64_parse(bytes_of(json_string_value(value)), &count))
+	if (json_is_string(value) && (!u64_parse(bytes_of(json_string_value(value)), &count) || count > INT64_MAX))
 		count = 0;
 	return count;
 }

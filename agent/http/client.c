@@ -23,6 +23,7 @@ enum {
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
+	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
 };
 
 struct http_client {
@@ -34,6 +35,7 @@ struct http_client {
 	char *ca_file;
 	struct http_call *calls;
 	size_t collected; /* the sum of the calls' bodies */
+	struct mono_time turn; /* when libcurl had its turn last */
 	struct loop_timer timer;
 	struct loop_soon soon;
 };
@@ -53,7 +55,7 @@ struct http_call {
 	const struct sockaddr_storage *at; /* the one of them that is tried; NULL: none */
 	size_t tried; /* of them, in this call */
 	struct loop_timer timer, connecting;
-	struct loop_soon soon;
+	struct loop_soon soon, rest; /* rest: of an answer that was put off is read on */
 	struct buffer body;
 	char *host;
 	uint16_t port;
@@ -82,6 +84,7 @@ static void call_free(struct http_call *c)
 	loop_timer_done(&c->timer);
 	loop_timer_done(&c->connecting);
 	loop_soon_done(&c->soon);
+	loop_soon_done(&c->rest);
 	if (c->added)
 		curl_multi_remove_handle(c->client->multi, c->easy);
 	if (c->easy)
@@ -283,11 +286,26 @@ static void finish_one(struct http_client *client)
 	call_finished(c, message->data.result);
 }
 
+static void begin_turn(struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	client->in_curl = true;
+	client->turn = clock->mono(clock);
+}
+
+static bool turn_is_over(const struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	return mono_since(clock->mono(clock), client->turn).ns > TURN_US * 1000;
+}
+
 static void act(struct http_client *client, curl_socket_t fd, int what)
 {
 	int running;
 
-	client->in_curl = true;
+	begin_turn(client);
 	curl_multi_socket_action(client->multi, fd, what, &running);
 	client->in_curl = false;
 	free_given_up(client);
@@ -308,6 +326,22 @@ static void timer_due(void *context)
 static void more_finished(void *context)
 {
 	finish_one(context);
+}
+
+/* What was put off comes now, within curl_easy_pause(), whose failure libcurl does not tell again. */
+static void read_on(void *context)
+{
+	struct http_call *c = context;
+	struct http_client *client = c->client;
+	CURLcode code;
+
+	begin_turn(client);
+	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	client->in_curl = false;
+	if (code != CURLE_OK)
+		call_finished(c, code);
+	free_given_up(client);
+	finish_one(client);
 }
 
 static int on_timer(CURLM *multi, long ms, void *context)
@@ -400,10 +434,6 @@ static void read_retry_after(struct http_call *c, struct bytes value)
 	uint64_t seconds;
 	time_t when;
 
-	while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
-		value = (struct bytes){ value.data + 1, value.size - 1 };
-	while (value.size > 0 && (unsigned char)value.data[value.size - 1] <= ' ')
-		value.size--;
 	if (value.size == 0 || value.size >= sizeof text)
 		return;
 	memcpy(text, value.data, value.size);
@@ -426,6 +456,37 @@ static void tell_head(struct http_call *c)
 		c->options.head(c->options.context, call_status(c), call_content_type(c));
 }
 
+/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
+static size_t stop(struct http_call *c, enum http_end why, const char *error)
+{
+	c->failed = why;
+	c->why = error;
+	return 0;
+}
+
+/* The value of that line of the head. */
+static struct bytes value_of(struct bytes line, const char *name)
+{
+	struct bytes value = { line.data + strlen(name), line.size - strlen(name) };
+
+	while (value.size > 0 && (unsigned char)value.data[value.size - 1] <= ' ')
+		value.size--;
+	return bytes_trimmed(value);
+}
+
+/* Chunks are all that is asked for (RFC 9112, 7.4). libcurl undoes other codings unasked, up to five within one
+ * another: a thousand bytes, thrice packed, keep it busy in one call for as long as their sender likes. */
+static bool is_coded(struct bytes line)
+{
+	static const char name[] = "Transfer-Encoding:";
+	struct bytes value;
+
+	if (!name_is(line, name))
+		return false;
+	value = value_of(line, name);
+	return !bytes_same_word(value, bytes_of("chunked")) && !bytes_same_word(value, bytes_of("identity"));
+}
+
 /* A line of the head; the empty one ends it. A head of status 1xx is followed by another. */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
@@ -436,18 +497,14 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	if (c->given_up || c->head_size > HTTP_ANSWER_HEAD_MAX)
 		return 0;
 	if (name_is(line, "Retry-After:"))
-		read_retry_after(c, (struct bytes){ line.data + 12, line.size - 12 });
+		read_retry_after(c, value_of(line, "Retry-After:"));
+	if (is_coded(line))
+		return stop(c, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
+	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
+		return stop(c, HTTP_END_BROKEN, "the head of the answer is no HTTP");
 	if (line.size <= 2 && call_status(c) >= 200)
 		tell_head(c);
 	return c->given_up ? 0 : line.size;
-}
-
-/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
-static size_t stop(struct http_call *c, enum http_end why, const char *error)
-{
-	c->failed = why;
-	c->why = error;
-	return 0;
 }
 
 static size_t collect(struct http_call *c, struct bytes piece)
@@ -471,6 +528,10 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (c->given_up)
 		return 0;
+	if (turn_is_over(c->client)) { /* libcurl reads on as long as there is something, up to a hundred times */
+		loop_soon_run(&c->rest);
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (piece.size > c->options.answer_max - c->answered)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
 	c->answered += piece.size;
@@ -561,8 +622,6 @@ static void set_target(struct http_call *c)
 		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
 	else if (strcmp(o->method, "GET") != 0)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
-	if (o->gzip)
-		curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
 	if (o->user_password) {
 		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);
@@ -719,6 +778,7 @@ static struct http_call *call_new(struct http_client *client, const struct http_
 	loop_timer_init(&c->timer, client->loop, out_of_time, c);
 	loop_timer_init(&c->connecting, client->loop, no_connection, c);
 	loop_soon_init(&c->soon, client->loop, go_on, c);
+	loop_soon_init(&c->rest, client->loop, read_on, c);
 	c->next = client->calls;
 	c->link = &client->calls;
 	if (c->next)

@@ -6,7 +6,7 @@
  * tries the third address if two refuse. A call tries the next address while it gets no connection. After a call that
  * broke, hung or was answered 502 to 504, the next call goes elsewhere. Connections are kept and reused per client.
  * Nothing here retries. Redirects are not followed, and proxies in the environment are not used: only what is
- * configured is asked. HTTP/1.1.
+ * configured is asked. HTTP/1.1; an answer comes as it is, or in chunks. Any other transfer coding breaks it.
  */
 #ifndef OXP_HTTP_CLIENT_H
 #define OXP_HTTP_CLIENT_H
@@ -82,8 +82,7 @@ struct http_call_options {
 	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
-	size_t answer_max; /* bytes of the answer's body, after decoding */
-	bool gzip; /* asks for a compressed answer, which is decoded here */
+	size_t answer_max; /* bytes of the answer's body */
 	struct duration timeout; /* for all of it, by the loop's clock */
 	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */

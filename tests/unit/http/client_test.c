@@ -42,6 +42,7 @@ struct fixture {
 	struct http_reply reply;
 	char error[256], type[64];
 	unsigned place;			/* which address was asked */
+	unsigned at_once;		/* pieces of this turn */
 	struct resolver *resolver;	/* NULL: the client's own */
 };
 
@@ -485,58 +486,6 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	assert_int_equal(retry_after(f, "99999999999999999"), 365ll * 86400 * 1000);
 }
 
-/* gzip of 60,000 and of 200,000 times 'a'. */
-static const char small_gz[] =
-	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x1a\x1e"
-	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7c\x19\x92\x89\xe2\xb2\x60\xea\x00\x00";
-static const char bomb_gz[] =
-	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x0c\xfe"
-	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xaf\x01\x9b\x53\x69"
-	"\xe0\x40\x0d\x03\x00";
-
-static void send_gz(struct peer *p, const char *data, size_t size)
-{
-	char head[128];
-
-	snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
-	peer_send(p, head, strlen(head));
-	peer_send(p, data, size);
-}
-
-static void script_small_gz(struct peer *p)
-{
-	send_gz(p, small_gz, sizeof small_gz - 1);
-}
-
-static void script_bomb_gz(struct peer *p)
-{
-	send_gz(p, bomb_gz, sizeof bomb_gz - 1);
-}
-
-static void a_compressed_answer_is_counted_decoded(void **state)
-{
-	struct fixture *f = *state;
-
-	f->options.gzip = true;
-	f->script = script_small_gz;
-	call(f);
-	assert_end(f, HTTP_END_ANSWER);
-	assert_true(asked(f, "\r\nAccept-Encoding: gzip\r\n"));
-	assert_int_equal(f->body.size, 60000);
-	f->script = script_bomb_gz;
-	call(f);
-	assert_end(f, HTTP_END_TOO_LARGE);
-}
-
 static void connections_are_reused(void **state)
 {
 	struct fixture *f = *state;
@@ -819,7 +768,45 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Le");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\nhello"); /* ends there for libcurl */
 	ends_broken(f, script_close, "");
+}
+
+/* gzip of 60,000 times 'a'. */
+static const char small_gz[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x1a\x1e"
+	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7c\x19\x92\x89\xe2\xb2\x60\xea\x00\x00";
+
+static void script_gz(struct peer *p)
+{
+	script_answer(p);
+	peer_send(p, small_gz, sizeof small_gz - 1);
+	peer_close(p);
+}
+
+static void answers_in_codings_that_were_not_asked_for(void **state)
+{
+	static const char *const codings[] = { "gzip", "gzip, chunked", "chunked, gzip", "gzip, gzip, gzip",
+		"\tdeflate ", "x-gzip", "br", "chunked\r\nTransfer-Encoding: gzip" };
+	struct fixture *f = *state;
+	char head[128];
+
+	for (size_t i = 0; i < COUNT_OF(codings); i++) {
+		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n", codings[i]);
+		ends_broken(f, script_gz, head);
+		assert_string_equal(f->error, "the answer is in a coding that was not asked for");
+	}
+	f->script = script_gz;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, sizeof small_gz - 1);
+	f->script = script_answer_and_close;
+	f->answer = "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
 }
 
 static void script_endless(struct peer *p)
@@ -833,6 +820,81 @@ static void script_endless(struct peer *p)
 	for (int i = 0; i < 2 * ANSWER_MAX / 1024; i++) {
 		peer_send(p, chunk, 5);
 		peer_send(p, piece, sizeof piece);
+	}
+}
+
+/* What is done to it takes a millisecond. */
+static bool take_slow_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	f->world.ahead += 1000000;
+	f->at_once++;
+	return take_piece(context, piece);
+}
+
+static void script_much(struct peer *p)
+{
+	char piece[1000];
+
+	memset(piece, 'x', sizeof piece);
+	script_answer(p);
+	for (int i = 0; i < 100; i++)
+		peer_send(p, piece, sizeof piece);
+}
+
+static void turn_by_turn(struct fixture *f)
+{
+	start(f);
+	while (!f->done) {
+		f->at_once = 0;
+		turn(&f->world);
+		assert_true(f->at_once <= 2); /* of a socket and of a pause that is over */
+	}
+}
+
+static void pieces_that_take_long_let_others_by(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 100000);
+	assert_true(f->pieces > 5);
+	f->refuse_piece = true;
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_STOPPED);
+	assert_int_equal(f->pieces, 1);
+	f->refuse_piece = false;
+	f->options.answer_max = 99999; /* found in a piece that was put off */
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+/* Each number of pieces once: in the socket's own callback, and in one that was put off. */
+static void a_call_cancelled_while_pieces_are_put_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	for (unsigned last = 1; last <= 5; last++) {
+		f->cancel_in_piece = false;
+		start(f);
+		while (f->pieces < last) {
+			f->cancel_in_piece = last % 2 && f->pieces + 1 == last;
+			turn(&f->world);
+		}
+		if (!f->cancel_in_piece)
+			http_call_cancel(f->call);
+		turns(&f->world, 20);
+		assert_false(f->done);
 	}
 }
 
@@ -1115,7 +1177,7 @@ int main(void)
 		TEST(an_answer_without_body_has_a_head),
 		TEST(redirects_are_not_followed),
 		TEST(retry_after_is_seconds_or_a_date),
-		TEST(a_compressed_answer_is_counted_decoded),
+		TEST(answers_in_codings_that_were_not_asked_for),
 		TEST(connections_are_reused),
 		TEST(a_unix_socket_is_a_target),
 		TEST(a_name_is_resolved),
@@ -1130,6 +1192,8 @@ int main(void)
 		TEST(a_peer_that_hangs_is_timed_out),
 		TEST(answers_that_are_none_or_half),
 		TEST(of_a_long_refusal_the_beginning_is_kept),
+		TEST(pieces_that_take_long_let_others_by),
+		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),
 		TEST(an_endless_head_is_broken),

@@ -149,6 +149,8 @@ static const struct {
 	{ JSON, "{\"partialSuccess\":null}", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"late\"}}", 0, 3, "late" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":3}}", 0, 3, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"9223372036854775807\"}}", 0, INT64_MAX, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"9223372036854775808\"}}", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":-3,\"errorMessage\":7}}", 0, 0, "" },
 	/* a portal, a proxy, another service */
 	{ "text/html", "<html><body>Log in</body></html>", -EBADMSG, 0, "" },
