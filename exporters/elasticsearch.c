@@ -330,7 +330,11 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 		return RETRY;
 	if (reply->end == HTTP_END_TOO_LARGE || reply->end == HTTP_END_STOPPED)
 		return FAILED;
-	if (reply->end != HTTP_END_ANSWER || reply->status == 502 || reply->status == 504)
+	if (reply->end == HTTP_END_CODING && reply->status / 100 == 2)
+		return RETRY; /* no item can be to blame for how the answer is packed */
+	if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_CODING)
+		return UNANSWERED;
+	if (reply->status == 502 || reply->status == 504)
 		return UNANSWERED;
 	if (reply->status == 413 || (reply->status == 400 && is_servers(reply->body)))
 		return SPLIT;

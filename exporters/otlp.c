@@ -81,6 +81,8 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 	case HTTP_END_ANSWER:
 	case HTTP_END_TOO_LARGE: /* the specification has it that an answer of OTLP is never tried again for that */
 		return outcome_of_status(reply->status);
+	case HTTP_END_CODING: /* what it says counts as far as it can be read: of a 2xx that is nothing */
+		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);
 	case HTTP_END_STREAM:
 		return SPLIT;
 	case HTTP_END_CONNECT:

@@ -354,7 +354,9 @@ void poster_free(struct poster *poster)
 
 const char *post_reason(const struct http_reply *reply, char *to, size_t room)
 {
-	if (reply->end != HTTP_END_ANSWER)
+	if (reply->end == HTTP_END_CODING)
+		snprintf(to, room, "HTTP %u, but %s", reply->status, reply->error);
+	else if (reply->end != HTTP_END_ANSWER)
 		snprintf(to, room, "%s", *reply->error ? reply->error : "the connection broke");
 	else
 		snprintf(to, room, "HTTP %u", reply->status);

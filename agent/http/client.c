@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "http/addresses.h"
+#include "http/codings.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
@@ -23,6 +24,9 @@ enum {
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
+	/* A coded answer may unpack to so much, and so many times what came of it, within answer_max. */
+	UNPACKED_FREE = 2 << 20,
+	UNPACKED_TIMES = 256,
 };
 
 struct http_client {
@@ -63,7 +67,8 @@ struct http_call {
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
-	bool added, given_up, head_told;
+	bool added, given_up, head_only, head_told;
+	struct codings codings;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -185,6 +190,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 		return HTTP_END_TIMEOUT;
 	case CURLE_HTTP2_STREAM:
 		return HTTP_END_STREAM;
+	case CURLE_BAD_CONTENT_ENCODING:
+		return HTTP_END_CODING;
 	case CURLE_WRITE_ERROR:
 		return c->failed ? c->failed : HTTP_END_BROKEN;
 	default:
@@ -425,6 +432,34 @@ static void tell_head(struct http_call *c)
 		c->options.head(c->options.context, call_status(c), call_content_type(c));
 }
 
+/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
+static size_t stop(struct http_call *c, enum http_end why, const char *error)
+{
+	c->failed = why;
+	c->why = error;
+	return 0;
+}
+
+static bool has_no_body(const struct http_call *c)
+{
+	unsigned status = call_status(c);
+	curl_off_t size = -1;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	return size == 0 || status == 204 || status == 304 || c->head_only;
+}
+
+/* False: no more of the answer is wanted. */
+static bool head_ended(struct http_call *c)
+{
+	const char *why = has_no_body(c) ? NULL : codings_why_not(&c->codings);
+
+	tell_head(c);
+	if (why)
+		stop(c, HTTP_END_CODING, why);
+	return !why && !c->given_up;
+}
+
 /* A line of the head; the empty one ends it. A head of status 1xx is followed by another. */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
@@ -436,17 +471,13 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 		return 0;
 	if (name_is(line, "Retry-After:"))
 		read_retry_after(c, (struct bytes){ line.data + 12, line.size - 12 });
+	if (name_is(line, "Content-Encoding:"))
+		codings_note(&c->codings, (struct bytes){ line.data + 17, line.size - 17 });
+	if (name_is(line, "Transfer-Encoding:"))
+		codings_note(&c->codings, (struct bytes){ line.data + 18, line.size - 18 });
 	if (line.size <= 2 && call_status(c) >= 200)
-		tell_head(c);
-	return c->given_up ? 0 : line.size;
-}
-
-/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
-static size_t stop(struct http_call *c, enum http_end why, const char *error)
-{
-	c->failed = why;
-	c->why = error;
-	return 0;
+		return head_ended(c) ? line.size : 0;
+	return line.size;
 }
 
 static size_t collect(struct http_call *c, struct bytes piece)
@@ -462,6 +493,15 @@ static size_t collect(struct http_call *c, struct bytes piece)
 	return piece.size;
 }
 
+/* So one read of a bomb costs milliseconds, however much the caller takes in the end. */
+static size_t may_unpack_to(const struct http_call *c)
+{
+	curl_off_t came = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
+	return UNPACKED_FREE + UNPACKED_TIMES * (size_t)came;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
@@ -472,6 +512,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 		return 0;
 	if (piece.size > c->options.answer_max - c->answered)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
+	if (c->codings.count > 0 && c->answered + piece.size > may_unpack_to(c))
+		return stop(c, HTTP_END_TOO_LARGE, "the answer unpacks to more than allowed");
 	c->answered += piece.size;
 	if (!c->options.piece || status / 100 != 2)
 		return collect(c, piece);
@@ -556,12 +598,12 @@ static void set_target(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
 	if (o->unix_path)
 		curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
-	if (strcmp(o->method, "HEAD") == 0)
+	c->head_only = strcmp(o->method, "HEAD") == 0;
+	if (c->head_only)
 		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
 	else if (strcmp(o->method, "GET") != 0)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
-	if (o->gzip)
-		curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "identity"); /* and what comes otherwise is decoded */
 	if (o->user_password) {
 		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);

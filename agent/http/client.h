@@ -7,6 +7,9 @@
  * answered 502 to 504 has the next call go elsewhere. Connections are kept and reused per client. Nothing
  * here retries, redirects are not followed, proxies in the environment are not used: what is configured is what is
  * asked. HTTP/1.1.
+ *
+ * Answers are asked for uncoded, since inflating is work on the loop. One that comes in gzip or deflate all the same,
+ * as from a proxy that codes whatever passes, is decoded here, and every ceiling counts what it decodes to.
  */
 #ifndef OXP_HTTP_CLIENT_H
 #define OXP_HTTP_CLIENT_H
@@ -36,7 +39,8 @@ enum http_end {
 	HTTP_END_CONNECT, /* nothing was sent: refused, unreachable, no connection in time, no name, TLS handshake */
 	HTTP_END_BROKEN, /* the connection broke, or the answer was no HTTP; the peer may have acted on it */
 	HTTP_END_TIMEOUT,
-	HTTP_END_TOO_LARGE, /* the answer went over answer_max */
+	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
+	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
 	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
 	HTTP_END_STOPPED, /* piece() asked to stop */
 	HTTP_END_NO_ROOM, /* others of this client's answers have what may be kept of all: nothing the peer did */
@@ -83,7 +87,6 @@ struct http_call_options {
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
 	size_t answer_max; /* bytes of the answer's body, after decoding */
-	bool gzip; /* asks for a compressed answer, which is decoded here */
 	struct duration timeout; /* for all of it, by the loop's clock */
 	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */

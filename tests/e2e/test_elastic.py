@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+import zlib
 
 import pytest
 import requests
@@ -40,6 +41,36 @@ def refusal(tmp_path, **options):
     done = run("check", path)
     assert done.returncode != 0, done.stdout
     return done.stdout + done.stderr
+
+
+# What comes back.
+
+@pytest.mark.parametrize("coding, pack", [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_an_answer_is_read_in_its_coding(oxpecker, fault_server, tmp_path, coding, pack):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.coded(fault.good(), coding, pack))
+    writer.write(200)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
+    wait_delivered(agent, 200)
+    assert sum(len(request.documents()) for request in server.taken("_bulk")) == 200
+    server.plan(fault.coded(fault.partial_bulk(1, 400, "mapper_parsing_exception"), coding, pack))
+    writer.write(5)
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 5)
+    assert "refused by the test" in destination(agent)["error"]
+    agent.assert_balanced()
+
+
+def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.coded(fault.good(), "br"))
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
+    agent.wait_until(lambda: destination(agent)["retries"] > 20, 30, "many tries")
+    assert 'coded as "br", which is not read here' in destination(agent)["error"], destination(agent)
+    assert all(len(request.documents()) == 20 for request in server.taken("_bulk")), "halves are tried"
+    server.plan(fault.good())
+    wait_delivered(agent, 20)
+    agent.assert_balanced()
 
 
 # What an index is.
