@@ -40,6 +40,7 @@ enum {
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
 	ANSWER_MAX = 32 << 20,
 	REASON_MAX = 256,
+	CAUSE_MAX = 128, /* of that, what is shown of a cause */
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
 };
@@ -260,13 +261,28 @@ static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item
 	return a->status >= 500 ? FAILED : REJECTED;
 }
 
+/* The words of the server, one line of them. What is at the bottom of it has room, however much stands before. */
+static void item_reason(const struct bulk *r, const struct bulk_item_answer *a, char to[REASON_MAX])
+{
+	char cause[CAUSE_MAX] = "";
+	size_t size;
+
+	if (*a->cause_type || *a->cause)
+		snprintf(cause, sizeof cause, "; caused by %s%s%s", a->cause_type,
+			*a->cause_type && *a->cause ? ": " : "", a->cause);
+	size = (size_t)snprintf(to, REASON_MAX, "%u %.48s: ", a->status, a->type);
+	snprintf(to + size, REASON_MAX - size, "%.*s%s", (int)(REASON_MAX - 1 - size - strlen(cause)), a->reason,
+		cause);
+	text_one_line(to);
+	access_hide(r->access, to);
+}
+
 static void refuse_item(struct bulk *r, const struct bulk_item_answer *a)
 {
 	enum outcome outcome = outcome_of_item(r, a);
 	char reason[REASON_MAX];
 
-	snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
-	access_hide(r->access, reason);
+	item_reason(r, a, reason);
 	if (outcome == REJECTED)
 		tell_conflict(r, a);
 	send_item(r->send, r->next, outcome, reason);
@@ -352,20 +368,6 @@ static const char *elasticsearch_target(void *exporter, void *reader)
 	return hosts_url(e->hosts, r->place);
 }
 
-static const char *whole_reason(const struct http_reply *reply, char *to, size_t room)
-{
-	int shown = (int)(reply->body.size < 160 ? reply->body.size : 160);
-
-	if (reply->end == HTTP_END_STOPPED)
-		snprintf(to, room, "the answer is not that of a bulk");
-	else if (shown > 0)
-		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
-	else
-		post_reason(reply, to, room);
-	text_one_line(to); /* a proxy's page has many */
-	return to;
-}
-
 /* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
 static bool host_is_out(const struct http_reply *reply)
 {
@@ -401,7 +403,10 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 		send_done(send, all ? DELIVERED : FAILED, "the answer to the bulk does not name every item");
 		return;
 	}
-	whole_reason(reply, reason, sizeof reason);
+	if (reply->end == HTTP_END_STOPPED)
+		snprintf(reason, sizeof reason, "the answer is not that of a bulk");
+	else
+		post_reason(reply, reason, sizeof reason);
 	access_hide(&e->access, reason);
 	note_host(e, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
@@ -490,8 +495,7 @@ static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 	char *path;
 	int failed;
 
-	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,"
-			   "items.*.failure_store",
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error,items.*.failure_store",
 		    name ? "/" : "", name ? name : "") < 0)
 		return -ENOMEM;
 	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);

@@ -6,8 +6,9 @@
 
 #include "loop/lane.h"
 #include "proto/gzip.h"
+#include "proto/said.h"
 
-enum { FRAME_CHUNK = 64 << 10, HEADERS = 3 };
+enum { FRAME_CHUNK = 64 << 10, HEADERS = 3, SAID_SHOWN = 240 };
 
 struct poster {
 	struct poster_options o;
@@ -354,10 +355,14 @@ void poster_free(struct poster *poster)
 
 const char *post_reason(const struct http_reply *reply, char *to, size_t room)
 {
+	char said[SAID_SHOWN];
+
 	if (reply->end == HTTP_END_CODING)
 		snprintf(to, room, "HTTP %u, but %s", reply->status, reply->error);
 	else if (reply->end != HTTP_END_ANSWER)
 		snprintf(to, room, "%s", *reply->error ? reply->error : "the connection broke");
+	else if (said_read(reply->content_type, reply->body, said, sizeof said))
+		snprintf(to, room, "HTTP %u: %s", reply->status, said);
 	else
 		snprintf(to, room, "HTTP %u", reply->status);
 	return to;

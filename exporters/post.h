@@ -50,8 +50,8 @@ void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
 void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
 
-/* The outcome that the HTTP side of an answer stands for where no protocol says otherwise: no answer at all is
- * RETRY. */
+/* What became of a request, for people: the status with what the peer says, or why there is no answer. One line; what
+ * the peer quotes of who we are is in it. */
 const char *post_reason(const struct http_reply *, char *to, size_t room);
 
 #endif

@@ -73,6 +73,40 @@ def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault
     agent.assert_balanced()
 
 
+def reasons(agent):
+    done = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env)
+    return [json.loads(line)["reason"] for line in done.stdout.splitlines()]
+
+
+def test_what_has_caused_a_refusal_is_told(oxpecker, search, tmp_path):
+    """The reason of a real server says which field, what is below it says why."""
+    path = tmp_path / "app.log"
+    path.write_text('{"n":1}\n{"n":"no number"}\n{"n":"' + "x" * 400 + '"}\n')
+    agent = oxpecker(elasticsearch(path, search.url, index=search.index("caused")))
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 2)
+    for told in (*reasons(agent), destination(agent)["error"], agent.err()):
+        assert "failed to parse field [n] of type [long]" in told and "caused by " in told, told
+    assert any('For input string: \\"no number\\"' in reason for reason in reasons(agent)), reasons(agent)
+
+
+SAID = {"JSON": ("application/json", b'{"error":{"root_cause":[{"type":"t","reason":"deep"}],"type":"u",'
+                 b'"reason":"why\\n"}}', "HTTP 400: u: why; root cause t: deep"),
+        "a page": ("text/html", b"<html><style>p{}</style><h1>Not\r\nyours</h1>", "HTTP 400: Not yours"),
+        "text": ("text/plain", b"  not \x1b yours ", "HTTP 400: not yours"),
+        "bytes": ("image/png", b"\0\1", "HTTP 400")}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_what_refuses_a_whole_bulk_is_told_in_its_words(oxpecker, fault_server, tmp_path, kind):
+    (content_type, body, words), server = SAID[kind], fault_server()
+    Writer(tmp_path / "app.log").write(1)
+    server.plan(fault.coded(fault.ok(body, content_type, code=400)))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_last="50ms"))
+    agent.wait_until(lambda: destination(agent)["error"] == words, 20, words)
+    assert f"the index template is not there yet: {words};" in agent.err()
+    server.plan(fault.good())
+
+
 # What an index is.
 
 def test_the_day_is_that_of_the_line(oxpecker, search, tmp_path):
