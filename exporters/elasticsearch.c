@@ -13,7 +13,7 @@
  *
  * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
  * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
- * the first is to find the day, the others add @timestamp where there is none.
+ * the first is to find the day, the others add @timestamp where there is none, or give it to one that is null or empty.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -80,10 +80,10 @@ static const struct option elasticsearch_options[] = {
 };
 
 static const char action_start[] = "{\"create\":{\"_id\":\"", action_end[] = "\"}}\n";
-static const char time_start[] = "{\"@timestamp\":\"";
+static const char time_start[] = "\"@timestamp\":";
 enum {
 	ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1,
-	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `{"@timestamp":"…",` */
+	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `"@timestamp":"…",` */
 	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + RFC3339_SIZE + 2,
 };
 
@@ -174,50 +174,47 @@ static char *put_varied_action(const struct exporter *e, const struct bulk *b, c
 	return put_text(to, "}}\n", 3);
 }
 
-/* The line's opening brace with the time behind it. */
-static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, size_t *skip)
+/* The time as the value of the line's @timestamp, or with that name behind the opening brace. */
+static void put_time(const struct bulk_line *l, struct bytes line, struct post_splice *ret)
 {
-	bool empty;
+	bool absent = l->time == BULK_TIME_ABSENT, empty = true;
+	char *to = ret->text;
 
-	*skip = bulk_line_opening(line, &empty);
-	to = put_text(to, time_start, sizeof time_start - 1);
-	to += rfc3339_write(when->seconds, when->nanos, to);
-	return put_text(to, "\",", empty ? 1 : 2);
+	ret->at = absent ? bulk_line_opening(line, &empty) : l->blank;
+	ret->skip = absent ? 0 : l->blank_size;
+	if (absent)
+		to = put_text(to, time_start, sizeof time_start - 1);
+	to = put_text(to, "\"", 1);
+	to += rfc3339_write(l->when.seconds, l->when.nanos, to);
+	to = put_text(to, "\",", empty ? 1 : 2);
+	ret->size = (size_t)(to - ret->text);
 }
 
-/* When the line was written, as far as it says so in any way; else when its batch was sealed. Returns whether it has
- * @timestamp, whatever it says there. */
-static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
+/* When the line was written, as far as it says so in any way; else when its batch was sealed. */
+static void tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct bulk_line *ret)
 {
-	struct json_line index;
-	struct bytes value;
 	int64_t ms = b->sealed.ns / 1000000;
 
-	*ret = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
-	if (bulk_line_timestamp(e->scan, line, &value)) {
-		rfc3339_seconds(value, &ret->seconds);
-		return true;
-	}
-	if (json_line_index(e->scan, line.data, line.size, &index) == JSON_FINE)
-		log_time_of_line(e->scan, line.data, &index, ret);
-	return false;
+	bulk_line_read(e->scan, line, ret);
+	if (!ret->known)
+		ret->when = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
 }
 
-static size_t put_varied(void *exporter, void *bulk, const struct batch_item *item, char *to, size_t *skip)
+static size_t put_varied(
+	void *exporter, void *bulk, const struct batch_item *item, char *to, struct post_splice *splice)
 {
 	const struct exporter *e = exporter;
 	struct bulk *b = bulk;
 	struct bytes line = { item->data, item->size };
-	struct rfc3339 when;
-	bool named = (e->dated || e->stamps) && tell_time(e, b, line, &when);
-	char *end;
+	struct bulk_line l;
 
+	if (e->dated || e->stamps)
+		tell_time(e, b, line, &l);
 	if (e->dated)
-		set_index(e, b, when.seconds);
-	end = put_varied_action(e, b, item, to);
-	if (e->stamps && !named)
-		end = put_time(&when, line, end, skip);
-	return (size_t)(end - to);
+		set_index(e, b, l.when.seconds);
+	if (e->stamps && l.time != BULK_TIME_THERE)
+		put_time(&l, line, splice);
+	return (size_t)(put_varied_action(e, b, item, to) - to);
 }
 
 /* The next item that this send is about; its end when there is none. */

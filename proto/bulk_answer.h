@@ -1,11 +1,10 @@
 /*
  * The answer to a `_bulk` request, read as it arrives.
  *
- * What is looked at: items[i].ACTION.status, items[i].ACTION.error.type and .reason when there is an error, those
- * of the last caused_by in it, and whether items[i].ACTION.failure_store says "used" (Elasticsearch "Failure store"); all else
- * is skipped. Items come back in
- * request order (Elasticsearch "Bulk API", response body). The parser keeps no more than a few hundred bytes however
- * long the answer is, and refuses what is no JSON of that shape.
+ * What is looked at: items[i].ACTION.status, items[i].ACTION.error.type and .reason when there is an error, those of
+ * the last caused_by in it, and whether items[i].ACTION.failure_store says "used" (Elasticsearch "Failure store"); all
+ * else is skipped. Items come back in request order (Elasticsearch "Bulk API", response body). The parser keeps no more
+ * than a few hundred bytes however long the answer is, and refuses what is no JSON of that shape.
  */
 #ifndef OXP_BULK_ANSWER_H
 #define OXP_BULK_ANSWER_H

@@ -146,12 +146,15 @@ def test_a_data_stream(oxpecker, search, tmp_path):
     writer, stream = Writer(tmp_path / "app.log"), search.index("stream")
     writer.write(10, **{"@timestamp": "2026-11-23T04:45:06Z"})
     writer.write(10)
-    writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n')
+    writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n{"n":-3,"@timestamp":""}\n'
+               b'{"n":-2,"@timestamp":null,"time":"2026-11-23T04:45:06"}\n')
     agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", search.url, data_stream=stream, template=True)))
-    wait_delivered(agent, 23)
+    wait_delivered(agent, 25)
     assert search.get(f"{search.url}/_data_stream/{stream}")["data_streams"][0]["template"] == "oxpecker-" + stream
     documents = list(search.documents(stream).values())
-    assert len(documents) == 23 and all(document.pop("@timestamp") for document in documents)
+    assert len(documents) == 25
+    assert next(d["@timestamp"] for d in documents if d.get("n") == -2) == "2026-11-23T04:45:06.000Z"
+    assert all(document.pop("@timestamp") for document in documents)
     assert {} in documents and {"n": -1, "deep": {"@timestamp": "x"}} in documents
     assert {"message": "not json"} in documents
     agent.assert_balanced()
@@ -161,7 +164,9 @@ def test_a_data_stream(oxpecker, search, tmp_path):
 def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, packed):
     server, path = fault_server(), tmp_path / "app.log"
     lines = ['{"n":1}', '{}', '  { }', '{"@timestamp":"2026-11-23T04:45:06Z","n":2}', '{"n":3,"\\u0040timestamp":1}',
-             '{"n":4,"text":"\\"@timestamp\\":"}']
+             '{"n":4,"text":"\\"@timestamp\\":"}', '{"n":5,"@timestamp":null}', '{ "\\u0040timestamp" : "" }',
+             '{"time":981173106,"@timestamp":null ,"n":7}', '{"big":"' + "x" * 300000 + '","@timestamp":null}',
+             '{"n":8,"@timestamp":"yesterday","time":981173106}']
     path.write_text("\n".join(lines) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed)))
     wait_delivered(agent, len(lines))
@@ -171,7 +176,10 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     sent = request.body.decode().split("\n")[1::2]
     now = re.match(r'\{"@timestamp":"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"', sent[0])[1]
     added = f'{{"@timestamp":"{now}"'
-    assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
+    blank = lambda line: line.replace("null", f'"{now}"').replace('""', f'"{now}"')  # noqa: E731
+    assert sent == [added + ',"n":1}', "{" + added[1:] + "}", "  " + added + " }", lines[3], lines[4],
+                    added + "," + lines[5][1:], blank(lines[6]), blank(lines[7]),
+                    lines[8].replace("null", '"2001-02-03T04:05:06.000Z"'), blank(lines[9]), lines[10]]
 
 
 def test_what_the_failure_store_took_is_counted(oxpecker, fault_server, tmp_path):
@@ -225,6 +233,23 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
             assert document == {"n": document["n"], **fields, **extra}
             assert action["create"].get("_index", "a-2001.02.03") == "a-2001.02.03"
         agent.assert_balanced()
+
+
+# Each says 2001-02-03, and one of them, in a member that is not the first, another day.
+ONE_DAY = ['{"time":"2001-02-03T04:05:06"}', '{"@timestamp":"2001-02-03T04:05:06"}',
+           '{"@timestamp":"2001-02-03T04:05Z"}',
+           '{"@timestamp":981173106123}', '{"@timestamp":null,"time":"2001-02-03 04:05:06,123"}',
+           '{"@timestamp":"yesterday","ts":981173106.5}', '{"a":1,"\\u0040timestamp":"2001-02-03T04:05:06Z"}',
+           '{"time":"2020-01-01T00:00:00Z","@timestamp":"2001-02-03T04:05:06Z"}', '{"@timestamp":"","t":981173106}']
+
+
+def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_text("\n".join(ONE_DAY) + "\n")
+    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}")))
+    wait_delivered(agent, len(ONE_DAY))
+    found = [(action["create"]["_index"], document) for action, document in server.taken("_bulk")[0].documents()]
+    assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
 
 
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
