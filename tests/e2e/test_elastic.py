@@ -252,6 +252,22 @@ def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
     assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
 
 
+@pytest.mark.parametrize("first", ['{"msg":"a"}', '{"log":"an app\'s text"}'])
+@pytest.mark.parametrize("steps", [[], ["ecs"]], ids=["plain", "ecs"])
+def test_our_names_spoil_no_document(oxpecker, search, tmp_path, first, steps):
+    """Whichever comes first makes the mapping of the index."""
+    index, path = search.index("names"), tmp_path / "app.log"
+    config = elasticsearch(path, search.url, index=index, concurrency=1)
+    config["logs"]["steps"] = steps
+    path.write_text(first + "\n")
+    agent = oxpecker(config)
+    wait_delivered(agent, 1)
+    with open(path, "a") as file:
+        file.write('{"log":"an app\'s text","level":"info"}\n{"msg":"b","level":"warn"}\n{"log":"x","message":"y"}\n')
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") + agent.booked("parked", signal="logs") == 4)
+    assert agent.booked("delivered", signal="logs") == 4, reasons(agent)
+
+
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(3)
