@@ -34,6 +34,7 @@ enum { JOIN_LINES_MAX = 1024, JOIN_SPAN_CALM = 16 << 10, LINE_TIME_MAX = sizeof 
 struct line_message {
 	struct bytes text; /* JSON_LINE_PADDING readable bytes behind it */
 	struct bytes time; /* of its first line, as its runtime has it; may be empty */
+	struct bytes extra; /* members that its runtime has for it beside that, commas between them; may be empty */
 	enum log_stream stream;
 	uint64_t at; /* where its first line begins */
 	const struct json_line *object; /* the text's index; NULL: it is no object, or must not be one */
@@ -42,7 +43,7 @@ struct line_message {
 
 /* One stream. `message` is what multiline has open, `pieces` the line that is not whole. */
 struct join_lane {
-	struct buffer pieces, message;
+	struct buffer pieces, message, pieces_extra, message_extra;
 	uint64_t pieces_at, message_at;
 	char pieces_time[LINE_TIME_MAX], message_time[LINE_TIME_MAX];
 	uint8_t pieces_time_size, message_time_size;
@@ -60,7 +61,7 @@ struct line_join {
 	void (*take)(void *context, const struct line_message *);
 	void *context;
 	struct join_lane lanes[LOG_STREAMS];
-	struct buffer decoded;
+	struct buffer decoded, extra;
 	uint64_t malformed; /* lines that are not of the format; they are messages as they stand */
 };
 

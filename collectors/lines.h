@@ -106,8 +106,9 @@ bool lines_multiline_check(const struct lines_multiline *, char *why, size_t roo
 void lines_join_messages(struct lines *, struct host *, const struct lines_multiline *);
 /* Allows formats of container runtimes, too. */
 void lines_join(struct lines *, struct host *, const struct lines_multiline *);
-/* Every item of the next slice tells the file and its place in it: log.file.path and log.offset (Elastic Common Schema,
- * "Log fields"), unless it does by itself, or has a `log` beside which they cannot stand. */
+/* Every item of the next slice tells the file and its place in it: oxpecker.path and oxpecker.offset, unless it has a
+ * member `oxpecker` of its own. A name that apps may have, as `log` of the Elastic Common Schema, would make an object
+ * of it in the index, and an app's text of that name would be refused for ours, whichever comes first. */
 void lines_origin(struct lines *, const char *path);
 void lines_done(struct lines *); /* fine on zeroed memory */
 

@@ -14,9 +14,10 @@
 #include "component.h"
 #include "config/option.h"
 #include "http/client.h"
+#include "proto/said.h"
 #include "series/series.h"
 
-enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, URL_MAX = 1024 };
+enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, SAID_SHOWN = 100, URL_MAX = 1024 };
 
 struct scrape_config {
 	const char *target;
@@ -79,11 +80,19 @@ static bool on_piece(void *context, struct bytes piece)
 	return c->parsing && exposition_feed(&c->parser, piece.data, piece.size) == EXPOSITION_FINE;
 }
 
+static void write_status(const struct http_reply *reply, char *why)
+{
+	char said[SAID_SHOWN];
+	bool says = said_read(reply->content_type, reply->body, said, sizeof said);
+
+	snprintf(why, WHY_MAX, "HTTP %u%s%s", reply->status, says ? ": " : "", said);
+}
+
 /* NULL when the page was fine, else why not. */
 static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
 {
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
-		snprintf(why, WHY_MAX, "HTTP %u", reply->status);
+		write_status(reply, why);
 	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
 		snprintf(why, WHY_MAX, "\"%s\" is no exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)

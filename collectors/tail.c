@@ -41,7 +41,7 @@ static const struct option tail_options[] = {
 		.help = LINES_FILE_FORMAT_HELP },
 	LINES_MULTILINE_OPTIONS(struct tail_config, multiline),
 	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "true",
-		.help = "Adds log.file.path and log.offset to each line, which tell the order of lines." },
+		.help = "Adds oxpecker.path and oxpecker.offset to each line, which tell the order of lines." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,

@@ -13,7 +13,7 @@
  *
  * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
  * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
- * the first is to find the day, the others add @timestamp where there is none.
+ * the first is to find the day, the others add @timestamp where there is none, or give it to one that is null or empty.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -40,6 +40,7 @@ enum {
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
 	ANSWER_MAX = 32 << 20,
 	REASON_MAX = 256,
+	CAUSE_MAX = 128, /* of that, what is shown of a cause */
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
 };
@@ -80,10 +81,10 @@ static const struct option elasticsearch_options[] = {
 };
 
 static const char action_start[] = "{\"create\":{\"_id\":\"", action_end[] = "\"}}\n";
-static const char time_start[] = "{\"@timestamp\":\"";
+static const char time_start[] = "\"@timestamp\":";
 enum {
 	ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1,
-	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `{"@timestamp":"…",` */
+	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `"@timestamp":"…",` */
 	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + RFC3339_SIZE + 2,
 };
 
@@ -174,50 +175,47 @@ static char *put_varied_action(const struct exporter *e, const struct bulk *b, c
 	return put_text(to, "}}\n", 3);
 }
 
-/* The line's opening brace with the time behind it. */
-static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, size_t *skip)
+/* The time as the value of the line's @timestamp, or with that name behind the opening brace. */
+static void put_time(const struct bulk_line *l, struct bytes line, struct post_splice *ret)
 {
-	bool empty;
+	bool absent = l->time == BULK_TIME_ABSENT, empty = true;
+	char *to = ret->text;
 
-	*skip = bulk_line_opening(line, &empty);
-	to = put_text(to, time_start, sizeof time_start - 1);
-	to += rfc3339_write(when->seconds, when->nanos, to);
-	return put_text(to, "\",", empty ? 1 : 2);
+	ret->at = absent ? bulk_line_opening(line, &empty) : l->blank;
+	ret->skip = absent ? 0 : l->blank_size;
+	if (absent)
+		to = put_text(to, time_start, sizeof time_start - 1);
+	to = put_text(to, "\"", 1);
+	to += rfc3339_write(l->when.seconds, l->when.nanos, to);
+	to = put_text(to, "\",", empty ? 1 : 2);
+	ret->size = (size_t)(to - ret->text);
 }
 
-/* When the line was written, as far as it says so in any way; else when its batch was sealed. Returns whether it has
- * @timestamp, whatever it says there. */
-static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
+/* When the line was written, as far as it says so in any way; else when its batch was sealed. */
+static void tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct bulk_line *ret)
 {
-	struct json_line index;
-	struct bytes value;
 	int64_t ms = b->sealed.ns / 1000000;
 
-	*ret = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
-	if (bulk_line_timestamp(e->scan, line, &value)) {
-		rfc3339_seconds(value, &ret->seconds);
-		return true;
-	}
-	if (json_line_index(e->scan, line.data, line.size, &index) == JSON_FINE)
-		log_time_of_line(e->scan, line.data, &index, ret);
-	return false;
+	bulk_line_read(e->scan, line, ret);
+	if (!ret->known)
+		ret->when = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
 }
 
-static size_t put_varied(void *exporter, void *bulk, const struct batch_item *item, char *to, size_t *skip)
+static size_t put_varied(
+	void *exporter, void *bulk, const struct batch_item *item, char *to, struct post_splice *splice)
 {
 	const struct exporter *e = exporter;
 	struct bulk *b = bulk;
 	struct bytes line = { item->data, item->size };
-	struct rfc3339 when;
-	bool named = (e->dated || e->stamps) && tell_time(e, b, line, &when);
-	char *end;
+	struct bulk_line l;
 
+	if (e->dated || e->stamps)
+		tell_time(e, b, line, &l);
 	if (e->dated)
-		set_index(e, b, when.seconds);
-	end = put_varied_action(e, b, item, to);
-	if (e->stamps && !named)
-		end = put_time(&when, line, end, skip);
-	return (size_t)(end - to);
+		set_index(e, b, l.when.seconds);
+	if (e->stamps && l.time != BULK_TIME_THERE)
+		put_time(&l, line, splice);
+	return (size_t)(put_varied_action(e, b, item, to) - to);
 }
 
 /* The next item that this send is about; its end when there is none. */
@@ -261,13 +259,28 @@ static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item
 	return a->status >= 500 ? FAILED : REJECTED;
 }
 
+/* The words of the server, one line of them. What is at the bottom of it has room, however much stands before. */
+static void item_reason(const struct bulk *r, const struct bulk_item_answer *a, char to[REASON_MAX])
+{
+	char cause[CAUSE_MAX] = "";
+	size_t size;
+
+	if (*a->cause_type || *a->cause)
+		snprintf(cause, sizeof cause, "; caused by %s%s%s", a->cause_type,
+			*a->cause_type && *a->cause ? ": " : "", a->cause);
+	size = (size_t)snprintf(to, REASON_MAX, "%u %.48s: ", a->status, a->type);
+	snprintf(to + size, REASON_MAX - size, "%.*s%s", (int)(REASON_MAX - 1 - size - strlen(cause)), a->reason,
+		cause);
+	text_one_line(to);
+	access_hide(r->access, to);
+}
+
 static void refuse_item(struct bulk *r, const struct bulk_item_answer *a)
 {
 	enum outcome outcome = outcome_of_item(r, a);
 	char reason[REASON_MAX];
 
-	snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
-	access_hide(r->access, reason);
+	item_reason(r, a, reason);
 	if (outcome == REJECTED)
 		tell_conflict(r, a);
 	send_item(r->send, r->next, outcome, reason);
@@ -331,7 +344,11 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 		return RETRY;
 	if (reply->end == HTTP_END_TOO_LARGE || reply->end == HTTP_END_STOPPED)
 		return FAILED;
-	if (reply->end != HTTP_END_ANSWER || reply->status == 502 || reply->status == 504)
+	if (reply->end == HTTP_END_CODING && reply->status / 100 == 2)
+		return RETRY; /* no item can be to blame for how the answer is packed */
+	if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_CODING)
+		return UNANSWERED;
+	if (reply->status == 502 || reply->status == 504)
 		return UNANSWERED;
 	if (reply->status == 413 || (reply->status == 400 && is_servers(reply->body)))
 		return SPLIT;
@@ -347,20 +364,6 @@ static const char *elasticsearch_target(void *exporter, void *reader)
 
 	r->place = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
 	return hosts_url(e->hosts, r->place);
-}
-
-static const char *whole_reason(const struct http_reply *reply, char *to, size_t room)
-{
-	int shown = (int)(reply->body.size < 160 ? reply->body.size : 160);
-
-	if (reply->end == HTTP_END_STOPPED)
-		snprintf(to, room, "the answer is not that of a bulk");
-	else if (shown > 0)
-		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
-	else
-		post_reason(reply, to, room);
-	text_one_line(to); /* a proxy's page has many */
-	return to;
 }
 
 /* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
@@ -398,7 +401,10 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 		send_done(send, all ? DELIVERED : FAILED, "the answer to the bulk does not name every item");
 		return;
 	}
-	whole_reason(reply, reason, sizeof reason);
+	if (reply->end == HTTP_END_STOPPED)
+		snprintf(reason, sizeof reason, "the answer is not that of a bulk");
+	else
+		post_reason(reply, reason, sizeof reason);
 	access_hide(&e->access, reason);
 	note_host(e, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
@@ -487,8 +493,7 @@ static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 	char *path;
 	int failed;
 
-	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,"
-			   "items.*.failure_store",
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error,items.*.failure_store",
 		    name ? "/" : "", name ? name : "") < 0)
 		return -ENOMEM;
 	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);

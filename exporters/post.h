@@ -12,7 +12,13 @@
 #include "exporters/access.h"
 #include "http/client.h"
 
-enum { POST_PREFIX_MAX = 512 };
+enum { POST_PREFIX_MAX = 512, POST_SPLICE_MAX = 64 };
+
+/* What goes into an item on its way out: `size` bytes of `text` in place of the `skip` bytes at `at`. */
+struct post_splice {
+	size_t at, skip, size;
+	char text[POST_SPLICE_MAX];
+};
 
 struct poster;
 
@@ -28,11 +34,12 @@ struct poster_options {
 	bool gzip;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
-	size_t prefix_size; /* of every prefix; of the longest one with `varied` */
+	size_t prefix_size; /* of every prefix; of the longest one with `varied`, and what it splices in */
 	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
-	/* In place of `prefix`, where it has another size for each item. Returns the size; *skip is how many of the
-	 * item's first bytes the prefix stands for. On the loop or in the CPU lane, twice the same for the same. */
-	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, size_t *skip);
+	/* In place of `prefix`, where it has another size for each item. Returns the size; the splice
+	 * says what goes into the item, and is zeroed before but for its text. On the loop or in the CPU lane, twice
+	 * the same for the same. */
+	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, struct post_splice *);
 	const char *suffix;
 	bool lines; /* what is made of an item is read by lines: that it is one is asserted */
 	/* A send begins: reset what reads the answer. May be NULL. */
@@ -50,8 +57,8 @@ void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
 void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
 
-/* The outcome that the HTTP side of an answer stands for where no protocol says otherwise: no answer at all is
- * RETRY. */
+/* What became of a request, for people: the status with what the peer says, or why there is no answer. One line; what
+ * the peer quotes of who we are is in it. */
 const char *post_reason(const struct http_reply *, char *to, size_t room);
 
 #endif

@@ -6,7 +6,8 @@
  * ends in a colon; without a time before it, only NAME[PID]: is one, as "error: no disk" is none. What begins with no
  * priority is no syslog message.
  *
- * As an object it has the names of the Elastic Common Schema. A message that is a JSON object itself, also behind the
+ * As an object it has the names that the Elastic Common Schema has below log.syslog, below `syslog`: an app's text that
+ * is called `log` would be refused for ours in the same index. A message that is a JSON object itself, also behind the
  * cookie @cee:, becomes that object, with the members of the head that it does not have.
  */
 #ifndef OXP_SYSLOG_H

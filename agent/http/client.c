@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "http/addresses.h"
+#include "http/codings.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
@@ -24,6 +25,9 @@ enum {
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
 	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
+	/* A coded answer may unpack to so much, and so many times what came of it, within answer_max. */
+	UNPACKED_FREE = 2 << 20,
+	UNPACKED_TIMES = 256,
 };
 
 struct http_client {
@@ -65,7 +69,8 @@ struct http_call {
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
-	bool added, given_up, head_told;
+	bool added, given_up, head_only, head_told;
+	struct codings codings;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -188,6 +193,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 		return HTTP_END_TIMEOUT;
 	case CURLE_HTTP2_STREAM:
 		return HTTP_END_STREAM;
+	case CURLE_BAD_CONTENT_ENCODING:
+		return HTTP_END_CODING;
 	case CURLE_WRITE_ERROR:
 		return c->failed ? c->failed : HTTP_END_BROKEN;
 	default:
@@ -487,6 +494,26 @@ static bool is_coded(struct bytes line)
 	return !bytes_same_word(value, bytes_of("chunked")) && !bytes_same_word(value, bytes_of("identity"));
 }
 
+static bool has_no_body(const struct http_call *c)
+{
+	unsigned status = call_status(c);
+	curl_off_t size = -1;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	return size == 0 || status == 204 || status == 304 || c->head_only;
+}
+
+/* False: no more of the answer is wanted. */
+static bool head_ended(struct http_call *c)
+{
+	const char *why = has_no_body(c) ? NULL : codings_why_not(&c->codings);
+
+	tell_head(c);
+	if (why)
+		stop(c, HTTP_END_CODING, why);
+	return !why && !c->given_up;
+}
+
 /* A line of the head; the empty one ends it. A head of status 1xx is followed by another. */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
@@ -498,13 +525,15 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 		return 0;
 	if (name_is(line, "Retry-After:"))
 		read_retry_after(c, value_of(line, "Retry-After:"));
+	if (name_is(line, "Content-Encoding:"))
+		codings_note(&c->codings, value_of(line, "Content-Encoding:"));
 	if (is_coded(line))
 		return stop(c, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
 		return stop(c, HTTP_END_BROKEN, "the head of the answer is no HTTP");
 	if (line.size <= 2 && call_status(c) >= 200)
-		tell_head(c);
-	return c->given_up ? 0 : line.size;
+		return head_ended(c) ? line.size : 0;
+	return line.size;
 }
 
 static size_t collect(struct http_call *c, struct bytes piece)
@@ -520,6 +549,15 @@ static size_t collect(struct http_call *c, struct bytes piece)
 	return piece.size;
 }
 
+/* So one read of a bomb costs milliseconds, however much the caller takes in the end. */
+static size_t may_unpack_to(const struct http_call *c)
+{
+	curl_off_t came = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
+	return UNPACKED_FREE + UNPACKED_TIMES * (size_t)came;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
@@ -528,12 +566,16 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (c->given_up)
 		return 0;
-	if (turn_is_over(c->client)) { /* libcurl reads on as long as there is something, up to a hundred times */
+	/* libcurl reads on as long as there is something, up to a hundred times. An answer that it decodes is not paused: it
+	 * would decode on, and keep what comes of it. */
+	if (c->codings.count == 0 && turn_is_over(c->client)) {
 		loop_soon_run(&c->rest);
 		return CURL_WRITEFUNC_PAUSE;
 	}
 	if (piece.size > c->options.answer_max - c->answered)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
+	if (c->codings.count > 0 && c->answered + piece.size > may_unpack_to(c))
+		return stop(c, HTTP_END_TOO_LARGE, "the answer unpacks to more than allowed");
 	c->answered += piece.size;
 	if (!c->options.piece || status / 100 != 2)
 		return collect(c, piece);
@@ -618,10 +660,12 @@ static void set_target(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
 	if (o->unix_path)
 		curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
-	if (strcmp(o->method, "HEAD") == 0)
+	c->head_only = strcmp(o->method, "HEAD") == 0;
+	if (c->head_only)
 		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
 	else if (strcmp(o->method, "GET") != 0)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
+	curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "identity"); /* and what comes otherwise is decoded */
 	if (o->user_password) {
 		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);

@@ -7,6 +7,9 @@
  * broke, hung or was answered 502 to 504, the next call goes elsewhere. Connections are kept and reused per client.
  * Nothing here retries. Redirects are not followed, and proxies in the environment are not used: only what is
  * configured is asked. HTTP/1.1; an answer comes as it is, or in chunks. Any other transfer coding breaks it.
+ *
+ * Answers are asked for uncoded, because inflating is work on the loop. One that comes in gzip or deflate all the same,
+ * as from a proxy that codes whatever passes, is decoded here, and every ceiling counts what it decodes to.
  */
 #ifndef OXP_HTTP_CLIENT_H
 #define OXP_HTTP_CLIENT_H
@@ -36,7 +39,8 @@ enum http_end {
 	HTTP_END_CONNECT, /* nothing was sent: refused, unreachable, no connection in time, no name, TLS handshake */
 	HTTP_END_BROKEN, /* the connection broke, or the answer was not HTTP; the peer may have acted on the request */
 	HTTP_END_TIMEOUT,
-	HTTP_END_TOO_LARGE, /* the answer is larger than answer_max */
+	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
+	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
 	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
 	HTTP_END_STOPPED, /* piece() asked to stop */
 	HTTP_END_NO_ROOM, /* this client's other answers fill the room for all of them; not the peer's fault */
@@ -82,7 +86,7 @@ struct http_call_options {
 	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
-	size_t answer_max; /* bytes of the answer's body */
+	size_t answer_max; /* bytes of the answer's body, after decoding */
 	struct duration timeout; /* for all of it, by the loop's clock */
 	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */

@@ -164,19 +164,59 @@ def test_docker(oxpecker, fault_server, tmp_path):
         {"@timestamp": TIME % 3, "stream": "stdout", "message": "between"}, {"no": "docker"}])
 
 
+def test_docker_keeps_what_else_is_there(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, path, attrs = Sink(server), tmp_path / "id-json.log", {"tag": "web/1", "env": "x"}
+    lines = [{"log": '{"n":1,"attrs":"mine"}\n', "stream": "stdout", "attrs": attrs, "time": TIME % 1},
+             {"log": "part one, ", "stream": "stderr", "attrs": attrs, "time": TIME % 2},
+             {"log": "part two\n", "stream": "stderr", "attrs": attrs, "time": TIME % 3},
+             {"log": '{"n":2}\n', "stream": "stdout", "attrs": attrs, "time": TIME % 4},
+             {"log": "five\n", "stream": "other", "time": "late", "x": [1]}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    agent = oxpecker(config(path, server.url, format="docker"))
+    agent.wait_until(lambda: len(sink.documents) == 4, 20, "every message")
+    same(sink.documents.values(), [
+        {"@timestamp": TIME % 1, "stream": "stdout", "n": 1, "attrs": "mine"},
+        {"@timestamp": TIME % 2, "stream": "stderr", "attrs": attrs, "message": "part one, part two"},
+        {"@timestamp": TIME % 4, "stream": "stdout", "attrs": attrs, "n": 2},
+        {"stream": "other", "time": "late", "x": [1], "message": "five"}])
+
+
+def test_what_an_object_says_itself_is_not_added(oxpecker, fault_server, tmp_path):
+    """By any spelling; a time that says nothing is given the runtime's, where it stands."""
+    server = fault_server()
+    sink, path, when = Sink(server), tmp_path / "cri.log", TIME % 1
+    many = "{" + "".join(f'"m{n}":{n},' for n in range(130))
+    texts = ['{"@timestamp":"2026-11-29T12:00Z","m":1}', '{"@timestamp":"x","str\\u0065am":"mine"}',
+             '{"m":3,"@timestamp":null}', '{"\\u0040timestamp":"","m":4}',
+             '{"@timestamp":null,"time":"2026-01-01 00:00:00"}',
+             many + '"@timestamp":"x","stream":"mine"}']
+    path.write_text("".join(f"{when} stdout F {text}\n" for text in texts))
+    agent = oxpecker(config(path, server.url))
+    agent.wait_until(lambda: len(sink.documents) == len(texts), 20, "every message")
+    sent = [line for request in server.taken("_bulk") for line in request.body.decode().split("\n")[1::2]]
+    ours = f',"oxpecker.path":{json.dumps(str(path))},"oxpecker.offset":'
+    told = lambda text: '{"stream":"stdout",' + text[1:]  # noqa: E731
+    assert sorted(line[:line.index(ours)] + "}" for line in sent) == sorted([
+        told(texts[0]), texts[1], told(texts[2]).replace("null", f'"{when}"'),
+        told(texts[3]).replace('""', f'"{when}"'), told(texts[4]), texts[5]])
+
+
 def test_auto_is_each_files_own(oxpecker, fault_server, tmp_path):
     server = fault_server()
     sink, looks = Sink(server), TIME % 1 + " stdout F a"
     (tmp_path / "cri.log").write_text(looks + "\n")
     (tmp_path / "docker.log").write_text(docker("b\n"))
     (tmp_path / "json.log").write_text('{"log":"c","n":1}\n')
+    own = {"log": "e", "stream": "stdout", "time": TIME % 2, "order": 7}
+    (tmp_path / "own.log").write_text(json.dumps(own) + "\n")
     (tmp_path / "text.log").write_text("d\n" + looks + "\n")
     agent = oxpecker(config(tmp_path / "*.log", server.url))
-    agent.wait_until(lambda: len(sink.documents) == 5, 20, "every message")
+    agent.wait_until(lambda: len(sink.documents) == 6, 20, "every message")
     same(sink.documents.values(), [
         {"@timestamp": TIME % 1, "stream": "stdout", "message": "a"},
         {"@timestamp": TIME % 0, "stream": "stdout", "message": "b"},
-        {"log": "c", "n": 1}, {"message": "d"}, {"message": looks}])
+        {"log": "c", "n": 1}, own, {"message": "d"}, {"message": looks}])
 
 
 @pytest.mark.parametrize("wrapped", [False, True])

@@ -70,7 +70,7 @@ static bool are_same(struct bytes a, struct bytes b)
 
 static bool may_differ(const struct step *s, struct bytes name)
 {
-	return bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
+	return bytes_are(name, "oxpecker.offset") || bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
 }
 
 /* A name alone does not make a time: {"t":"login"} and {"t":"logout"} are two. */

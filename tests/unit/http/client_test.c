@@ -11,6 +11,7 @@
 enum { UPLOAD = 1 << 20, ANSWER_MAX = 100 << 10, PEERS_MAX = 16 };
 
 struct peer;
+struct coded;
 typedef void peer_script(struct peer *);
 
 /* One connection of the scripted server. `in` holds what came since the last complete request. */
@@ -44,6 +45,8 @@ struct fixture {
 	unsigned place;			/* which address was asked */
 	unsigned at_once;		/* pieces of this turn */
 	struct resolver *resolver;	/* NULL: the client's own */
+	const struct coded *coded;	/* what script_coded() answers, with this status */
+	unsigned coded_status;
 };
 
 /* The peer. */
@@ -309,7 +312,7 @@ static void an_answer_is_collected(void **state)
 	assert_true(asked(f, "GET /path?x=1 HTTP/1.1\r\n"));
 	assert_true(asked(f, "\r\nUser-Agent: oxpecker/"));
 	assert_false(asked(f, "Content-Length"));
-	assert_false(asked(f, "Accept-Encoding"));
+	assert_true(asked(f, "\r\nAccept-Encoding: identity\r\n"));
 }
 
 static void headers_and_password_are_sent(void **state)
@@ -484,6 +487,174 @@ static void retry_after_is_seconds_or_a_date(void **state)
 	assert_int_equal(retry_after(f, " -5"), -1);
 	assert_int_equal(retry_after(f, ""), -1);
 	assert_int_equal(retry_after(f, "99999999999999999"), 365ll * 86400 * 1000);
+}
+
+/* gzip of 60,000 and of 200,000 times 'a'. */
+static const char small_gz[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x1a\x1e"
+	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7c\x19\x92\x89\xe2\xb2\x60\xea\x00\x00";
+static const char bomb_gz[] =
+	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x0c\xfe"
+	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
+	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\xaf\x01\x9b\x53\x69"
+	"\xe0\x40\x0d\x03\x00";
+
+static void send_gz(struct peer *p, const char *data, size_t size)
+{
+	char head[128];
+
+	snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %zu\r\n\r\n", size);
+	peer_send(p, head, strlen(head));
+	peer_send(p, data, size);
+}
+
+static void script_small_gz(struct peer *p)
+{
+	send_gz(p, small_gz, sizeof small_gz - 1);
+}
+
+static void script_bomb_gz(struct peer *p)
+{
+	send_gz(p, bomb_gz, sizeof bomb_gz - 1);
+}
+
+static void a_compressed_answer_is_counted_decoded(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_small_gz;
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 60000);
+	f->script = script_bomb_gz;
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+/* "hello" in gzip and in the two things that are called deflate: with the head of zlib (RFC 9110, 8.4.1.2) and bare. */
+#define HELLO "\xcb\x48\xcd\xc9\xc9\x07\x00"
+#define HELLO_GZIP "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x36\x05\0\0\0"
+#define HELLO_ZLIB "\x78\x9c" HELLO "\x06\x2c\x02\x15"
+
+static const struct coded {
+	const char *fields, *body;
+	size_t size;
+	const char *error; /* NULL: it reads as hello */
+} coded[] = {
+#define CODED(fields, body, error) { fields "\r\n", body, sizeof body - 1, error }
+	CODED("Content-Encoding: gzip", HELLO_GZIP, NULL),
+	CODED("content-encoding:\tX-GZIP , identity", HELLO_GZIP, NULL),
+	CODED("Content-Encoding: deflate", HELLO_ZLIB, NULL),
+	CODED("Content-Encoding: deflate", HELLO, NULL),
+	CODED("Content-Encoding: identity", "hello", NULL),
+	CODED("Content-Encoding:", "hello", NULL),
+	CODED("Content-Encoding: br", "\x0b\x02\x80hello\x03", "coded as \"br\""),
+	CODED("Content-Encoding: zstd", "\x28\xb5\x2f\xfd", "coded as \"zstd\""),
+	CODED("Content-Encoding: what-nobody-has-ever-heard-of", "x", "coded as \"what-nobody-has-ever-hea\""),
+	CODED("Content-Encoding: gzip, gzip", HELLO_GZIP, "more than once"),
+	CODED("Content-Encoding: gzip\r\nContent-Encoding: deflate", HELLO_GZIP, "more than once"),
+	CODED("Content-Encoding: gzip", "hello", "unencoding"),
+	CODED("Content-Encoding: gzip", "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x37\x05\0\0\0",
+		"unencoding"),
+#undef CODED
+};
+
+static void script_coded(struct peer *p)
+{
+	char head[256];
+
+	snprintf(head, sizeof head, "HTTP/1.1 %u Said\r\n%sConnection: close\r\n\r\n", p->f->coded_status,
+		 p->f->coded->fields);
+	peer_send(p, head, strlen(head));
+	peer_send(p, p->f->coded->body, p->f->coded->size);
+	peer_close(p);
+}
+
+static void see_coded(struct fixture *f, const struct coded *c, unsigned status)
+{
+	f->coded = c;
+	f->coded_status = status;
+	call(f);
+	assert_int_equal(f->reply.status, status);
+	assert_int_equal(f->heads, 1);
+	assert_int_equal(f->head_status, status);
+	assert_end(f, c->error ? HTTP_END_CODING : HTTP_END_ANSWER);
+	if (c->error && !strstr(f->error, c->error))
+		fail_msg("%s is told as: %s", c->fields, f->error);
+	if (!c->error)
+		assert_body(f, "hello");
+}
+
+static void codings_are_read_or_named(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_coded;
+	f->options.head = take_head;
+	for (size_t i = 0; i < COUNT_OF(coded); i++) {
+		see_coded(f, &coded[i], 400);
+		f->options.piece = take_piece;
+		see_coded(f, &coded[i], 200);
+		f->options.piece = NULL;
+		peer_close(&f->peers[0]);
+		f->accepted = 0;
+	}
+}
+
+static void a_coding_of_no_body_is_fine(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.1 204 Nothing\r\nContent-Encoding: br\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 0\r\n\r\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(answers); i++) {
+		f->answer = answers[i];
+		call(f);
+		assert_end(f, HTTP_END_ANSWER);
+	}
+	f->options.method = "HEAD";
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+}
+
+/* What unpacks to a thousand times its size ends long before the caller has had enough: behind the first bytes of
+ * bomb_gz each zero stands for 1,032 more. */
+static void script_bomb(struct peer *p)
+{
+	enum { START = 41 };
+	static char bomb[64 << 10];
+
+	memcpy(bomb, bomb_gz, START);
+	send_gz(p, bomb, sizeof bomb);
+}
+
+static bool count_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	f->pieces += piece.size;
+	return true;
+}
+
+static void a_bomb_of_pieces_is_too_large(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_bomb;
+	f->options.piece = count_piece;
+	f->options.answer_max = 1 << 30;
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+	assert_in_range(f->pieces, 1 << 20, 32 << 20);
 }
 
 static void connections_are_reused(void **state)
@@ -1178,6 +1349,10 @@ int main(void)
 		TEST(redirects_are_not_followed),
 		TEST(retry_after_is_seconds_or_a_date),
 		TEST(answers_in_codings_that_were_not_asked_for),
+		TEST(a_compressed_answer_is_counted_decoded),
+		TEST(codings_are_read_or_named),
+		TEST(a_coding_of_no_body_is_fine),
+		TEST(a_bomb_of_pieces_is_too_large),
 		TEST(connections_are_reused),
 		TEST(a_unix_socket_is_a_target),
 		TEST(a_name_is_resolved),
