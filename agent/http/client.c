@@ -566,8 +566,8 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (c->given_up)
 		return 0;
-	/* libcurl reads on as long as there is something, up to a hundred times. An answer that it decodes is not paused: it
-	 * would decode on, and keep what comes of it. */
+	/* libcurl reads on as long as there is something, up to a hundred times. An answer that it decodes is not
+	 * paused: it would decode on, and keep what comes of it. */
 	if (c->codings.count == 0 && turn_is_over(c->client)) {
 		loop_soon_run(&c->rest);
 		return CURL_WRITEFUNC_PAUSE;

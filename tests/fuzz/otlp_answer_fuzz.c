@@ -45,7 +45,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	message = malloc(room); /* of just that size, so that the sanitizer sees a byte beyond it */
 	check(message != NULL, "no memory");
-	if (otlp_answer_parse(type, (struct bytes){ (const char *)data + 1, size - 1 }, &rejected, message, room) == 0) {
+	if (otlp_answer_parse(type, (struct bytes){ (const char *)data + 1, size - 1 }, &rejected, message, room) ==
+		0) {
 		check(memchr(message, '\0', room) != NULL, "the message has no end");
 		check(strcmp(type, "text/html") != 0, "a page is an answer");
 		write_again(rejected, message);

@@ -943,13 +943,6 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_close, "");
 }
 
-/* gzip of 60,000 times 'a'. */
-static const char small_gz[] =
-	"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\xed\xc1\x31\x01\x00\x00\x00\xc2\xa0\xac\xeb\x5f\xc2\x1a\x1e"
-	"\x40\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00"
-	"\x00\x00\x00\x00\x00\x00\x00\x00\x00\x7c\x19\x92\x89\xe2\xb2\x60\xea\x00\x00";
-
 static void script_gz(struct peer *p)
 {
 	script_answer(p);
@@ -969,11 +962,6 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 		ends_broken(f, script_gz, head);
 		assert_string_equal(f->error, "the answer is in a coding that was not asked for");
 	}
-	f->script = script_gz;
-	f->answer = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip, gzip\r\n\r\n";
-	call(f);
-	assert_end(f, HTTP_END_ANSWER);
-	assert_int_equal(f->body.size, sizeof small_gz - 1);
 	f->script = script_answer_and_close;
 	f->answer = "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n";
 	call(f);
