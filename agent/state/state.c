@@ -13,6 +13,8 @@
 
 /* Of state.max: parked records have a quarter, positions and what SQLite adds a sixteenth, the spool the rest. */
 enum { PARKED_SHARE = 4, POSITIONS_SHARE = 16 };
+/* Routes of all configurations since the spool was empty: more are not ours. */
+enum { SPOOL_KEYS_MAX = 1000 };
 
 /* Bytes of payload in the spool, of one key. */
 struct spool_key {
@@ -31,6 +33,7 @@ struct state {
 	struct database database;
 	struct slots *slots;
 	struct spool_key *keys;
+	size_t key_count;
 	uint64_t id, max, set_aside, damaged;
 	uint64_t generation;
 	uint64_t generation_saved, commits; /* what the transaction under way saves */
@@ -98,24 +101,37 @@ static struct spool_key *find_key(struct state *s, const char *key)
 	k->key = oxp_strdup(key);
 	k->next = s->keys;
 	s->keys = k;
+	s->key_count++;
 	return k;
 }
 
-/* Lengths stand in a row's head: the payloads are not read. */
+static void forget_keys(struct state *s)
+{
+	for (struct spool_key *k; (k = s->keys);) {
+		s->keys = k->next;
+		free(k->key);
+		free(k);
+	}
+	s->key_count = s->spool_bytes = 0;
+}
+
+/* Lengths stand in a row's head, so no payload is read. For GROUP BY, or anything else that sorts, SQLite would take all
+ * of them into memory. */
 static int read_spool_bytes(struct state *s)
 {
 	sqlite3_stmt *q;
 	int row = 1;
-	int failed = database_errno(sqlite3_prepare_v2(s->database.db,
-		"SELECT key, sum(length(payload)), max(id), sum(parts > 0) FROM spool GROUP BY key", -1, &q, NULL));
+	int failed = database_errno(
+		sqlite3_prepare_v2(s->database.db, "SELECT key, length(payload), id FROM spool", -1, &q, NULL));
 
 	while (!failed && (row = database_row(q)) > 0) {
-		const char *key = (const char *)sqlite3_column_text(q, 0);
+		const char *text = (const char *)sqlite3_column_text(q, 0);
 		uint64_t bytes = (uint64_t)sqlite3_column_int64(q, 1), id = (uint64_t)sqlite3_column_int64(q, 2);
-		find_key(s, key ? key : "")->bytes += bytes;
+		struct spool_key *key = find_key(s, text ? text : "");
+		key->bytes += bytes;
 		s->spool_bytes += bytes;
-		s->spool_rows += (uint64_t)sqlite3_column_int64(q, 3);
 		s->spool_id = id > s->spool_id ? id : s->spool_id;
+		failed = s->key_count > SPOOL_KEYS_MAX ? -EBADMSG : 0;
 	}
 	sqlite3_finalize(q);
 	return failed ? failed : row;
@@ -130,6 +146,7 @@ static int read_numbers(struct state *s)
 		{ "SELECT value FROM meta WHERE name = 'id'", &s->id },
 		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
 		{ "SELECT value FROM meta WHERE name = 'commits'", &s->commits },
+		{ "SELECT count(*) FROM spool WHERE parts > 0", &s->spool_rows },
 		{ "SELECT count(*) FROM parked", &s->parked_count },
 		{ "SELECT coalesce(sum(length(payload)), 0) FROM parked", &s->parked_bytes },
 	};
@@ -155,6 +172,7 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 
 	if (failed == -EBADMSG) {
 		database_close(&s->database, false);
+		forget_keys(s);
 		s->set_aside++;
 		failed = path_ours_set_aside(s->folder.fd, database_name);
 		failed = failed ? failed : open_once(s);
@@ -247,11 +265,7 @@ void state_close(struct state *s)
 	if (s->lock >= 0)
 		close(s->lock);
 	path_folder_close(&s->folder);
-	for (struct spool_key *k; (k = s->keys);) {
-		s->keys = k->next;
-		free(k->key);
-		free(k);
-	}
+	forget_keys(s);
 	free(s);
 }
 

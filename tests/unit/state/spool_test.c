@@ -210,6 +210,23 @@ static void test_loading_at_start(void **state)
 	buffer_done(&b);
 }
 
+static void test_a_start_does_not_take_the_spool_into_memory(void **state)
+{
+	struct folder *f = *state;
+	char *text = oxp_new(MIB);
+
+	memset(text, 'x', MIB - 1);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(put(f, i % 2 ? "a" : "b", text, "m"), 0);
+	folder_stop(f);
+	(void)sqlite3_memory_highwater(1);
+	assert_int_equal(folder_start(f), 0);
+	assert_true(sqlite3_memory_highwater(0) < 2 * MIB);
+	assert_int_equal(state_spool_bytes(f->state, "a"), 4 * (MIB - 1));
+	assert_int_equal(state_spool_bytes_all(f->state), 8 * (MIB - 1));
+	free(text);
+}
+
 static void test_the_spool_leaves_room_for_the_rest(void **state)
 {
 	struct folder *f = *state;
@@ -430,7 +447,8 @@ int main(void)
 		TEST(test_damage_is_passed_over_and_kept),
 		TEST(test_of_damage_only_so_much_is_kept),
 		TEST(test_loading_at_start),
-		TEST(test_the_spool_leaves_room_for_the_rest),
+		TEST(test_a_start_does_not_take_the_spool_into_memory),
+	TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_small_rows_leave_it_too),
 		TEST(test_parked_records_are_listed),
 		TEST(test_parked_records_have_a_ceiling),
