@@ -9,6 +9,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/strange_db.h"
+
 enum {
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
@@ -21,6 +23,7 @@ enum {
 	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
 	ROOMY = 64 << 20,
 	DATABASE_NAME = 64, /* of a file in our folder */
+	VALUE_MAX = 4 << 20, /* bytes of a value, or a row: pieces of a payload have a MiB */
 };
 
 #define SPOOL_OF " id >= ?1 AND id < ?1 + (SELECT parts FROM spool WHERE id = ?1)"
@@ -117,6 +120,7 @@ int database_errno(int code)
 	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_TOOBIG: /* nor are values that are larger than any we write */
 		return -EBADMSG;
 	case SQLITE_READONLY:
 		return -EROFS;
@@ -216,11 +220,18 @@ static int check(struct database *d, bool killed)
 	return failed;
 }
 
+int database_guard(sqlite3 *db)
+{
+	return strange_db_guard(db, VALUE_MAX);
+}
+
 static int settings(struct database *d, uint64_t max)
 {
 	char sql[400];
 	int on = 1;
 
+	if (database_guard(d->db) < 0)
+		return -ENOTSUP;
 	sqlite3_busy_timeout(d->db, BUSY_MS);
 	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	snprintf(sql, sizeof sql,
@@ -229,6 +240,14 @@ static int settings(struct database *d, uint64_t max)
 		"PRAGMA temp_store=MEMORY",
 		DATABASE_PAGE, CACHE_KIB, (unsigned long long)(max / DATABASE_PAGE), CHECKPOINT_PAGES, WAL_KEPT);
 	return database_run(d, sql);
+}
+
+/* Before any of them is asked. */
+static int check_tables(struct database *d, uint64_t version)
+{
+	int made = strange_db_is_made_by(d->db, migrations, version);
+
+	return made < 0 ? made : made ? 0 : -EBADMSG;
 }
 
 /* Ours or made new, of this version, and sound. */
@@ -240,6 +259,8 @@ static int examine(struct database *d)
 	if (!failed && version > COUNT_OF(migrations))
 		return -EPROTO;
 	d->made = version == 0;
+	if (!failed)
+		failed = check_tables(d, version);
 	failed = failed ? failed : migrate(d, version);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);

@@ -68,6 +68,8 @@ int database_open(struct database *, const struct path_folder *, const char *nam
 /* `sound`: nothing was found wrong, so the next open need not check. Fine on one that never opened. */
 void database_close(struct database *, bool sound);
 
+/* Of one that others may have written: see base/strange_db.h. 0 or -errno. */
+int database_guard(sqlite3 *) MUST_CHECK;
 int database_run(struct database *, const char *sql);
 int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;
 /* Ready to be bound. NULL is fine for binding and for the two below, which then fail. */

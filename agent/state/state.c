@@ -115,8 +115,8 @@ static void forget_keys(struct state *s)
 	s->key_count = s->spool_bytes = 0;
 }
 
-/* Lengths stand in a row's head, so no payload is read. For GROUP BY, or anything else that sorts, SQLite would take all
- * of them into memory. */
+/* Lengths stand in a row's head, so no payload is read. For GROUP BY, or anything else that sorts, SQLite would take
+ * all of them into memory. */
 static int read_spool_bytes(struct state *s)
 {
 	sqlite3_stmt *q;
