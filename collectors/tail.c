@@ -169,12 +169,25 @@ static void spare_descriptors(struct collector *c)
 	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
 }
 
+/* More than files can be followed: nobody but a stranger has written so many. */
+static void leave_out(struct collector *c, const struct position *at)
+{
+	++*c->errors;
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"too many saved positions: that of %s is left out; expected as many as half of `memory` has room for: "
+		"raise `memory`",
+		at->path);
+	tail_forget(c, at->generation);
+}
+
 static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
 	if (at->generation == TAIL_KNOWN)
 		c->known_before.ns = (int64_t)at->offset;
+	else if (tail_cost(at->path) > tail_files_max(c) - smaller(tail_files_max(c), c->table.saved_cost))
+		leave_out(c, at);
 	else
 		tail_table_remember(&c->table, at);
 }
