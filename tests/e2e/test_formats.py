@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 
 import pytest
 
@@ -162,6 +163,37 @@ def test_docker(oxpecker, fault_server, tmp_path):
         {"@timestamp": TIME % 1, "stream": "stdout", "msg": "\u00e4\n"},
         {"@timestamp": TIME % 2, "stream": "stderr", "message": "part one, part two"},
         {"@timestamp": TIME % 3, "stream": "stdout", "message": "between"}, {"no": "docker"}])
+
+
+@pytest.mark.parametrize("way", ["tail", "tail, multiline", "pipe", "pipe, multiline", "stream", "frames", "datagram"])
+def test_a_line_may_end_with_carriage_return_and_line_feed(oxpecker, fault_server, tmp_path, way):
+    """Whoever reads it; within a line the return is the app's."""
+    server, lines = fault_server(), [b"hello", b"a\rb", b'{"message":"object"}', b"START", b" more", b"START"]
+    sink, joined = Sink(server), "multiline" in way
+    more = {"multiline_start": "START|hello|a|object"} if joined else {}
+    kind = {"stream": "stream", "frames": "stream", "datagram": "datagram"}.get(way)
+    collect = {"tail": {"tail": {"paths": [f"{tmp_path}/log"], "origin": False, **more}},
+               "pipe": {"pipe": {"path": f"{tmp_path}/log", **more}}}.get(
+                   way.split(",")[0], {"socket": {"listen": f"unix:{tmp_path}/log", "kind": kind, "flush": "200ms"}})
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": collect,
+                               "export": {"elasticsearch": {"url": server.url, "index": "logs", "gzip": False}}}})
+    say(tmp_path / "log", way, lines)
+    expected = ["hello", "a\rb", "object", *(["START\n more"] if joined else ["START", " more"]), "START"]
+    agent.wait_until(lambda: len(sink.documents) == len(expected), 20, "all of them")
+    assert sorted(document["message"] for document in sink.documents.values()) == sorted(expected)
+
+
+def say(place, way, lines):
+    ended = [line + b"\r\n" for line in lines]
+    if way.startswith(("tail", "pipe")):
+        with open(place, "ab") as file:
+            file.write(b"".join(ended))
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if way == "datagram" else socket.SOCK_STREAM) as peer:
+        peer.connect(str(place))
+        for line in ended:
+            line = b"<14>1 - - - - - - " + line if way == "frames" else line
+            peer.send(b"%d %s" % (len(line), line) if way == "frames" else line)
 
 
 def test_auto_is_each_files_own(oxpecker, fault_server, tmp_path):
