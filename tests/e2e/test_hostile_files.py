@@ -3,12 +3,14 @@ lives, and files elsewhere are followed as if nothing were.
 
 It runs what is shipped: sanitizers take several times the memory, which says nothing of it."""
 
+import gzip
 import os
 import sqlite3
 
 import pytest
 
 from lib import cgroup, need
+from lib.disk import Disk
 from lib.shipped import wait_delivered
 from test_hostile_readers import MIB, SPARE, Watched
 
@@ -151,6 +153,21 @@ def test_many_names_of_one_file_take_no_room(oxpecker, container, fault_server, 
     wait_delivered(agent, 2)
     wait_scans(agent)
     assert "too many files" not in agent.err()
+    container.assert_held()
+
+
+def test_a_file_that_unpacks_to_all_memory(oxpecker, container, fault_server, closing, tmp_path):
+    """200 KiB become 100 MB, where `state` is on a tmpfs and so in memory. What is not read is there and is told."""
+    (tmp_path / "bomb.gz").write_bytes(gzip.compress((b'{"m":"%s"}\n' % (b"x" * 990)) * 100_000))
+    (tmp_path / "small.gz").write_bytes(gzip.compress(b'{"n":1}\n'))
+    write(tmp_path / "app.log", 2)
+    disk = closing.keep(Disk(tmp_path / "disk", 8 * LIMIT))
+    config = following(fault_server(), tmp_path / "*.gz", tmp_path / "*.log")
+    config["logs"]["collect"]["tail"]["gzip"] = True
+    agent = oxpecker({**config, "state": {"path": disk.path + "/state", "max": "16MiB"}})
+    wait_delivered(agent, 2)
+    agent.wait_until(lambda: "cannot unpack" in agent.err(), 30)
+    assert "bomb.gz: No space left" in agent.err() and container.group.used < LIMIT
     container.assert_held()
 
 
