@@ -64,8 +64,8 @@ static int open_nameless(const char *folder)
 	return fd;
 }
 
-/* Whoever writes a few KiB of gzip can make any number of GiB of them: half of what is free is left to others, and where
- * files are memory the text is as small as memory is. */
+/* Whoever writes a few KiB of gzip can make any number of GiB of them: half of what is free is left to others, and
+ * where files are memory the text is as small as memory is. */
 static uint64_t room_on(int fd)
 {
 	struct statfs info;

@@ -3,8 +3,8 @@
  * from there it is read like any other file. So places in it are places in the text that was followed before, and its
  * beginning is the beginning of that file: whoever was followed under another name is known again.
  *
- * Bounded by TAIL_UNPACKED_MAX and by half of what is free on disk, by a slice in memory. What is no gzip from some byte on, or is cut short, is
- * sound up to there.
+ * Bounded by TAIL_UNPACKED_MAX and by half of what is free on disk, by a slice in memory. What is no gzip from some
+ * byte on, or is cut short, is sound up to there.
  */
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H

@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "collectors/tail_globs.h"
 #include "collectors/tail_names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
@@ -51,17 +52,27 @@ bool tail_same_later(const struct tail_identity *then, const struct tail_identit
 	       (then->inode == now->inode && then->birth_ns != 0 && then->birth_ns == now->birth_ns);
 }
 
-static bool one_matches(const struct option_list *globs, const char *path)
+static bool glob_matches(const char *glob, const char *subject)
 {
-	for (size_t i = 0; globs && i < globs->count; i++)
-		if (fnmatch(globs->items[i], path, FNM_PATHNAME | FNM_PERIOD) == 0)
+	return fnmatch(glob, subject, FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+static bool is_excluded(const struct tail_globs *globs, const char *path)
+{
+	const struct option_list *exclude = globs->exclude;
+
+	for (size_t i = 0; exclude && i < exclude->count; i++)
+		if (glob_matches(exclude->items[i], tail_globs_subject(exclude->items[i], path)))
 			return true;
 	return false;
 }
 
 bool tail_matches(const struct tail_globs *globs, const char *path)
 {
-	return one_matches(globs->paths, path) && !one_matches(globs->exclude, path);
+	for (size_t i = 0; i < globs->paths->count; i++)
+		if (glob_matches(globs->paths->items[i], path))
+			return !is_excluded(globs, path);
+	return false;
 }
 
 /* Where inotify is silent. */
@@ -307,7 +318,7 @@ static void add_file(void *context, const char *path)
 	struct tail_scan *s = context;
 	struct tail_found found = { .name = NULL };
 
-	if (one_matches(s->globs.exclude, path) ||
+	if (is_excluded(&s->globs, path) ||
 		tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0 ||
 		!take_room(s, path, &found.identity))
 		return;

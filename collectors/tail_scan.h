@@ -50,7 +50,7 @@ struct tail_lost_list {
 	size_t count, room;
 };
 
-/* `exclude` may be NULL. It is asked with the whole path, as `paths` is. */
+/* `exclude` may be NULL. It is asked with the whole path, as `paths` is, or with the name if it has no slash. */
 struct tail_globs {
 	const struct option_list *paths, *exclude;
 };

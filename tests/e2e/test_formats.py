@@ -273,9 +273,12 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     ({"multiline_start": "x", "multiline": "go"}, "do not go together"),
     ({"multiline": "ruby"}, "java"),
     ({"format": "crio"}, "cri"),
+    ({"paths": ["/var/log/app/"]}, "ends with a folder"),
+    ({"exclude": ["app/*.log"]}, "whole paths"),
+    ({"exclude": ["*.skip", "/elsewhere/*"]}, "whole paths"),
 ])
 def test_what_is_wrong_is_told_with_its_place(tmp_path, tail, why):
     path = tmp_path / "oxpecker.yaml"
-    path.write_text(json.dumps(config(tmp_path / "0.log", "http://127.0.0.1:1", **tail), indent=1))
+    path.write_text(json.dumps(config(tmp_path / "*.log", "http://127.0.0.1:1", **tail), indent=1))
     done = run("check", path)
     assert done.returncode != 0 and why in done.stdout + done.stderr and "oxpecker.yaml:" in done.stdout + done.stderr
