@@ -18,6 +18,7 @@ enum {
 	RESERVE = 1 << 20, /* bytes of the database beyond what it holds */
 	OWN_STEP = 1 << 20,
 	WAL_OWNED = (CHECKPOINT_PAGES + 128) * (DATABASE_PAGE + 24) + 32,
+	WAL_SPARE = 16, /* a sixteenth more than what is written: heads of pages, and pages that are not full */
 	WAL_KEPT = 8 << 20, /* a large transaction leaves no more behind */
 	CHECK_ALWAYS = 4 << 20, /* bytes, a matter of milliseconds; larger: after a kill */
 	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
@@ -382,12 +383,21 @@ static int own(struct database *d, uint64_t size)
 {
 	int failed = allocate(d->file, size);
 
-	failed = failed ? failed : allocate(d->wal, WAL_OWNED);
+	failed = failed ? failed : allocate(d->wal, WAL_OWNED + d->wal_wanted);
 	if (failed)
 		d->wanted = size;
 	else
 		d->owned = size;
+	d->wal_wanted = failed ? d->wal_wanted : 0;
 	return d->starved = failed;
+}
+
+void database_starve(struct database *d, uint64_t bytes)
+{
+	if (!d->starved)
+		d->wanted = d->owned;
+	d->starved = -ENOSPC;
+	d->wal_wanted = bytes + bytes / WAL_SPARE;
 }
 
 int database_own(struct database *d)

@@ -545,15 +545,32 @@ static int transact(struct state *s, struct state_change *from, const struct sta
 }
 
 /* All together; when that fails, each alone. */
-static void write_changes(struct job *job)
+static void write_all(struct state *s)
 {
-	struct state *s = CONTAINER_OF(job, struct state, job);
-
 	if (transact(s, s->writing, NULL) == 0 || !s->writing->next)
 		return;
 	for (struct state_change *c = s->writing; c; c = c->next)
 		if (!c->refused)
 			c->failed = transact(s, c, c->next);
+}
+
+static uint64_t bytes_in(const struct state_change *c)
+{
+	uint64_t bytes = 0;
+
+	for (const struct op *op = c->first; op; op = op->next)
+		bytes += op->kind == OP_SPOOL || op->kind == OP_PARK ? op->size : 0;
+	return bytes;
+}
+
+static void write_changes(struct job *job)
+{
+	struct state *s = CONTAINER_OF(job, struct state, job);
+
+	write_all(s);
+	for (const struct state_change *c = s->writing; c; c = c->next)
+		if (!c->refused && c->failed == -ENOSPC)
+			database_starve(&s->database, bytes_in(c));
 }
 
 /* On the loop again. */
