@@ -102,6 +102,15 @@ static void print_errors(const struct agent_config *config)
 	buffer_done(&out);
 }
 
+static void complain(const char *path, int failed)
+{
+	fprintf(stderr, "oxpecker: cannot read %s: ", path);
+	if (failed == -ENOSPC)
+		fprintf(stderr, "it is larger than %d KiB; expected a configuration\n", TREE_INPUT_MAX >> 10);
+	else
+		fprintf(stderr, "%s\n", failed == -EINVAL ? "it is no regular file" : strerror(-failed));
+}
+
 /* Reads what the command line names. On failure everything that is wrong has been printed. */
 static int load(const struct line *l, struct agent_config *config)
 {
@@ -113,7 +122,7 @@ static int load(const struct line *l, struct agent_config *config)
 	if (path)
 		failed = config_file(path, &text);
 	if (failed) {
-		fprintf(stderr, "oxpecker: cannot read %s: %s\n", path, strerror(-failed));
+		complain(path, failed);
 	} else {
 		failed = agent_config_load(config, &(struct config_input){ .name = path ? path : "built-in defaults",
 							   .text = buffer_bytes(&text),

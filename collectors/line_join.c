@@ -119,6 +119,13 @@ static bool is_object(const struct line_join *j, struct bytes text, struct json_
 	return json_line_index(j->scan, text.data, text.size, ret) == JSON_FINE;
 }
 
+/* A line of the app may end with CR LF, of which the runtime has taken the LF. */
+static struct bytes without_return(struct bytes text)
+{
+	text.size -= text.size > 0 && text.data[text.size - 1] == '\r';
+	return text;
+}
+
 /* A whole line of one stream. */
 static void whole_line(struct line_join *j, enum lines_format format, struct line_message *line)
 {
@@ -163,6 +170,7 @@ static void end_pieces(struct line_join *j, struct join_lane *lane, bool cut)
 		end_message(j, lane);
 		j->take(j->context, &line);
 	} else {
+		line.text = without_return(line.text);
 		whole_line(j, LINES_JSON, &line);
 	}
 	buffer_clear(&lane->pieces);
@@ -253,6 +261,7 @@ void line_join_line(struct line_join *j, enum lines_format format, struct bytes 
 	if (l.partial || j->lanes[l.stream].in_pieces) {
 		add_piece(j, &j->lanes[l.stream], &l, at);
 	} else {
+		l.text = format > LINES_TEXT ? without_return(l.text) : l.text;
 		whole = (struct line_message){
 			.text = l.text, .time = l.time, .extra = l.extra, .stream = l.stream, .at = at
 		};

@@ -605,6 +605,12 @@ static size_t mark_at(const struct line_slice *s, size_t at, size_t size)
 	return s->offset + at == 0 && size >= length && memcmp(s->data, mark, length) == 0 ? length : 0;
 }
 
+/* A line may end with CR LF. What a runtime has written around a line ends for itself: see line_join.c. */
+static bool ends_with_return(const struct line_slice *s, size_t at, size_t size)
+{
+	return size > 0 && s->data[at + size - 1] == '\r' && !s->cutting && s->format <= LINES_TEXT;
+}
+
 /* A line, `seen` is behind it and its end. */
 static void deal_with(struct line_slice *s, size_t at, size_t size)
 {
@@ -618,6 +624,7 @@ static void deal_with(struct line_slice *s, size_t at, size_t size)
 		size--;
 	if (s->format == LINES_AUTO)
 		s->format = format_by(s->lines, (struct bytes){ s->data + at, size });
+	size -= ends_with_return(s, at, size);
 	if (is_joined(s)) {
 		join_line(s, at, size);
 		return;

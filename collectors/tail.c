@@ -33,7 +33,8 @@ static const struct option tail_options[] = {
 		.example = "[/var/log/app/*.log]",
 		.help = "Globs of the files to follow; {a,b} is one or the other, ** is up to eight folders." },
 	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
-		.help = "Globs of files to leave out, matched against the whole path." },
+		.help = "Globs of files to leave out, matched against the whole path, or, without a slash, against "
+			"the name." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
 		.help = "Where to begin in files that exist at the first start, or existed in the last run and "
 			"were not followed. All others are read from the beginning." },
@@ -168,12 +169,25 @@ static void spare_descriptors(struct collector *c)
 	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
 }
 
+/* More than files can be followed: nobody but a stranger has written so many. */
+static void leave_out(struct collector *c, const struct position *at)
+{
+	++*c->errors;
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"too many saved positions: that of %s is left out; expected as many as half of `memory` has room for: "
+		"raise `memory`",
+		at->path);
+	tail_forget(c, at->generation);
+}
+
 static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
 	if (at->generation == TAIL_KNOWN)
 		c->known_before.ns = (int64_t)at->offset;
+	else if (tail_cost(at->path) > tail_files_max(c) - smaller(tail_files_max(c), c->table.saved_cost))
+		leave_out(c, at);
 	else
 		tail_table_remember(&c->table, at);
 }
@@ -364,6 +378,26 @@ static void init_reader(struct collector *c, struct host *host)
 	lines_join(&c->reader.lines, host, &c->config->multiline);
 }
 
+static bool check_forms(const struct tail_config *tail, const struct option_list *paths, char *why, size_t room)
+{
+	const char *idle = tail_globs_idle_path(tail->paths);
+
+	if (idle) {
+		snprintf(why, room,
+			"paths: \"%.200s\" matches no file, since it ends with a folder; expected a glob of files, "
+			"such as /var/log/app/*.log",
+			idle);
+		return false;
+	}
+	idle = tail_globs_idle_exclude(tail->exclude, paths);
+	if (idle)
+		snprintf(why, room,
+			"exclude: \"%.200s\" matches none of `paths`; expected a glob of whole paths that are among "
+			"them, or of names, without a slash",
+			idle);
+	return !idle;
+}
+
 static bool tail_check(const void *config, char *why, size_t room)
 {
 	const struct tail_config *tail = config;
@@ -378,8 +412,11 @@ static bool tail_check(const void *config, char *why, size_t room)
 		snprintf(why, room, "paths or exclude: {,} and ** make more than %d globs", TAIL_GLOBS_MAX);
 		return false;
 	}
+	fit = check_forms(tail, &paths, why, room);
 	tail_globs_free(&paths);
 	tail_globs_free(&exclude);
+	if (!fit)
+		return false;
 	if (!tail_links_check(tail->links)) {
 		snprintf(why, room, "links: expected absolute paths of folders, or any");
 		return false;

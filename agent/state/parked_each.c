@@ -36,6 +36,8 @@ int state_parked_each(const char *folder, void (*visit)(void *, const struct sta
 	if ((size_t)snprintf(name, sizeof name, "%s/state.db", at.name) >= sizeof name)
 		return -ENAMETOOLONG;
 	code = sqlite3_open_v2(name, &db, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (code == SQLITE_OK && database_guard(db) < 0)
+		code = SQLITE_CORRUPT;
 	if (code == SQLITE_OK)
 		code = each_row(db, visit, context);
 	sqlite3_close(db);

@@ -164,20 +164,21 @@ int spooled_take(struct database *d, struct op *any)
 	return spooled_read(d, any->key, op->after, &op->row);
 }
 
-/* Lengths stand in a row's head: the payloads are not read. */
-int spooled_sums(struct database *d, void (*visit)(void *, const struct spooled_sum *), void *context)
+/* Lengths stand in a row's head, so no payload is read. For GROUP BY, or anything else that sorts, SQLite would take
+ * all of them into memory. */
+int spooled_sizes(struct database *d, int (*visit)(void *, const struct spooled_size *), void *context)
 {
 	sqlite3_stmt *q;
 	int row = 1;
-	int failed = database_errno(sqlite3_prepare_v2(d->db,
-		"SELECT key, sum(length(payload)), max(id), sum(parts > 0) FROM spool GROUP BY key", -1, &q, NULL));
+	int failed = database_errno(
+		sqlite3_prepare_v2(d->db, "SELECT key, length(payload), id, parts > 0 FROM spool", -1, &q, NULL));
 
 	while (!failed && (row = database_row(q)) > 0) {
 		const char *key = (const char *)sqlite3_column_text(q, 0);
-		visit(context, &(struct spooled_sum){ .key = key ? key : "",
-				       .bytes = (uint64_t)sqlite3_column_int64(q, 1),
-				       .last = (uint64_t)sqlite3_column_int64(q, 2),
-				       .payloads = (uint64_t)sqlite3_column_int64(q, 3) });
+		failed = visit(context, &(struct spooled_size){ .key = key ? key : "",
+						.bytes = (uint64_t)sqlite3_column_int64(q, 1),
+						.id = (uint64_t)sqlite3_column_int64(q, 2),
+						.first = sqlite3_column_int(q, 3) != 0 });
 	}
 	sqlite3_finalize(q);
 	return failed ? failed : row;

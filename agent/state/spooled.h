@@ -17,11 +17,13 @@ int spooled_take(struct database *, struct op *) MUST_CHECK;
 /* The first payload of the key behind `after`; !found when there is none. 0 or -errno. */
 int spooled_read(struct database *, const char *key, uint64_t after, struct spool_row *ret) MUST_CHECK;
 
-/* What there is of one key. */
-struct spooled_sum {
+/* A row of the spool, without its payload. */
+struct spooled_size {
 	const char *key; /* valid within the callback */
-	uint64_t bytes, last, payloads; /* of all payloads; the highest id of a row; how many payloads */
+	uint64_t id, bytes; /* of this piece */
+	bool first; /* of its payload */
 };
-int spooled_sums(struct database *, void (*visit)(void *, const struct spooled_sum *), void *context) MUST_CHECK;
+/* Every row, until visit() returns other than 0, which is then returned. */
+int spooled_sizes(struct database *, int (*visit)(void *, const struct spooled_size *), void *context) MUST_CHECK;
 
 #endif

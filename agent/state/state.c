@@ -109,6 +109,7 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 
 	if (failed == -EBADMSG) {
 		database_close(&s->database, false);
+		usage_forget(&s->usage);
 		s->set_aside++;
 		failed = path_ours_set_aside(s->folder.fd, database_name);
 		failed = failed ? failed : open_once(s);
@@ -201,7 +202,7 @@ void state_close(struct state *s)
 	if (s->lock >= 0)
 		close(s->lock);
 	path_folder_close(&s->folder);
-	usage_done(&s->usage);
+	usage_forget(&s->usage);
 	free(s);
 }
 

@@ -1,5 +1,7 @@
 #include "state/transaction.h"
 
+#include <errno.h>
+
 #include "state/parked_rows.h"
 #include "state/positions.h"
 #include "state/spooled.h"
@@ -71,13 +73,34 @@ static int run_from(struct database *d, struct state_change *from, const struct 
 	return failed;
 }
 
-void transaction_run(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
+/* All together; if that fails, each alone. */
+static void run_all(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
 {
 	if (run_from(d, first, NULL, numbers) == 0 || !first->next)
 		return;
 	for (struct state_change *c = first; c; c = c->next)
 		if (!c->refused)
 			c->failed = run_from(d, c, c->next, numbers);
+}
+
+static uint64_t bytes_in(const struct state_change *c)
+{
+	uint64_t bytes = 0;
+
+	for (struct op *op = c->first; op; op = op->next)
+		if (op->kind == OP_SPOOL)
+			bytes += op_spool(op)->size;
+		else if (op->kind == OP_PARK)
+			bytes += op_park(op)->record.payload.size;
+	return bytes;
+}
+
+void transaction_run(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
+{
+	run_all(d, first, numbers);
+	for (const struct state_change *c = first; c; c = c->next)
+		if (!c->refused && c->failed == -ENOSPC)
+			database_starve(d, bytes_in(c));
 }
 
 int transaction_run_one(struct database *d, struct op *op)

@@ -26,17 +26,19 @@ static struct usage_key *find_key(struct usage *u, const char *key)
 	k->key = oxp_strdup(key);
 	k->next = u->keys;
 	u->keys = k;
+	u->key_count++;
 	return k;
 }
 
-static void add_sum(void *context, const struct spooled_sum *sum)
+static int add_row(void *context, const struct spooled_size *row)
 {
 	struct usage *u = context;
 
-	find_key(u, sum->key)->bytes += sum->bytes;
-	u->spool_bytes += sum->bytes;
-	u->spool_rows += sum->payloads;
-	u->spool_id = sum->last > u->spool_id ? sum->last : u->spool_id;
+	find_key(u, row->key)->bytes += row->bytes;
+	u->spool_bytes += row->bytes;
+	u->spool_rows += row->first;
+	u->spool_id = row->id > u->spool_id ? row->id : u->spool_id;
+	return u->key_count > USAGE_KEYS_MAX ? -EBADMSG : 0;
 }
 
 int usage_read(struct usage *u, struct database *d)
@@ -47,16 +49,17 @@ int usage_read(struct usage *u, struct database *d)
 		failed = database_number(
 			d, "SELECT coalesce(sum(length(payload)), 0) FROM parked", &u->parked_bytes);
 	u->parked_bytes += u->parked_count * STATE_PARKED_ROW;
-	return failed ? failed : spooled_sums(d, add_sum, u);
+	return failed ? failed : spooled_sizes(d, add_row, u);
 }
 
-void usage_done(struct usage *u)
+void usage_forget(struct usage *u)
 {
 	for (struct usage_key *k; (k = u->keys);) {
 		u->keys = k->next;
 		free(k->key);
 		free(k);
 	}
+	*u = (struct usage){ .max = u->max };
 }
 
 static int admit_spool(struct usage *u, struct op_spool *op)

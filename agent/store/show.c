@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/strange_db.h"
 #include "base/text.h"
 #include "store/show_inner.h"
 
@@ -16,6 +17,7 @@ enum {
 	LOOK_MS = 250, /* between two queries for new rows */
 	LATE_S = 600, /* spans that are followed began no longer ago */
 	ROWS_AT_ONCE = 1000, /* new rows in one query; the rest comes with the next */
+	VALUE_MAX = 128 << 20, /* bytes: no line or span that came in is as large */
 };
 
 /* What a query asks for. Its parameters are named, and those that a query does not name are not for it. */
@@ -241,6 +243,8 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 	path_folder_close(&at);
 	if (!failed && (size_t)snprintf(name, sizeof name, "%s/store.db", at.name) < sizeof name)
 		code = sqlite3_open_v2(name, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (code == SQLITE_OK && strange_db_guard(*ret, VALUE_MAX) < 0)
+		code = SQLITE_ERROR;
 	if (code == SQLITE_OK)
 		sqlite3_busy_timeout(*ret, BUSY_MS);
 	if (code == SQLITE_OK)

@@ -1,12 +1,14 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/path.h"
+#include "base/strange_db.h"
 
 static const char store_name[] = "store.db";
 
@@ -120,18 +122,27 @@ static int64_t number(sqlite3 *db, const char *sql)
 
 /* Opening. */
 
+/* Somebody else may have made them. */
+static int check_tables(struct store *s)
+{
+	const char *const statements[] = { schema };
+	int made = strange_db_is_made_by(s->db, statements, COUNT_OF(statements));
+
+	return made < 0 ? made : made ? 0 : -EBADMSG;
+}
+
 static int make_tables(struct store *s)
 {
 	int64_t version = number(s->db, "PRAGMA user_version");
-	int failed = 0;
+	int failed;
 
 	if (version > VERSION)
 		return -EPROTO;
-	if (version == 0)
-		failed = run(s->db, "BEGIN IMMEDIATE");
-	if (version == 0 && !failed)
-		failed = run(s->db, schema);
-	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
+	if (version > 0)
+		return check_tables(s);
+	failed = run(s->db, "BEGIN IMMEDIATE");
+	failed = failed ? failed : run(s->db, schema);
+	return failed ? failed : run(s->db, "COMMIT");
 }
 
 /* Tells whether it is still the same file: SQLite keeps a number in its header that applications may use. */
@@ -181,6 +192,7 @@ static int open_once(struct store *s)
 {
 	int failed = open_database(s);
 
+	failed = failed ? failed : strange_db_guard(s->db, INT_MAX);
 	failed = failed ? failed : settings(s);
 	failed = failed ? failed : make_tables(s);
 	failed = failed ? failed : learn_id(s);

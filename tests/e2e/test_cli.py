@@ -130,6 +130,14 @@ def test_other_sizes_are_asked_back(tmp_path, size, meant):
     assert done.returncode == 1 and f'"{size}" has an unknown unit; did you mean {meant}? Expected' in done.stderr
 
 
+def test_what_is_no_file_of_a_configuration_is_named(tmp_path):
+    done = check(tmp_path, "memory: 16MiB" + " " * (1 << 20) + "\n")
+    assert done.returncode == 1 and "is larger than 1024 KiB" in done.stderr
+    os.mkfifo(tmp_path / "fifo")
+    done = agents.run("check", tmp_path / "fifo")
+    assert done.returncode == 1 and "no regular file" in done.stderr
+
+
 def test_a_fine_configuration(tmp_path):
     done = check(tmp_path, "memory: ${SIZE:-16MiB}\nlogs: { collect: { tail: /var/log/app/*.log } }\n")
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 
 import pytest
 
@@ -202,6 +203,37 @@ def test_what_an_object_says_itself_is_not_added(oxpecker, fault_server, tmp_pat
         told(texts[3]).replace('""', f'"{when}"'), told(texts[4]), texts[5]])
 
 
+@pytest.mark.parametrize("way", ["tail", "tail, multiline", "pipe", "pipe, multiline", "stream", "frames", "datagram"])
+def test_a_line_may_end_with_carriage_return_and_line_feed(oxpecker, fault_server, tmp_path, way):
+    """Whoever reads it; within a line the return is the app's."""
+    server, lines = fault_server(), [b"hello", b"a\rb", b'{"message":"object"}', b"START", b" more", b"START"]
+    sink, joined = Sink(server), "multiline" in way
+    more = {"multiline_start": "START|hello|a|object"} if joined else {}
+    kind = {"stream": "stream", "frames": "stream", "datagram": "datagram"}.get(way)
+    collect = {"tail": {"tail": {"paths": [f"{tmp_path}/log"], "origin": False, **more}},
+               "pipe": {"pipe": {"path": f"{tmp_path}/log", **more}}}.get(
+                   way.split(",")[0], {"socket": {"listen": f"unix:{tmp_path}/log", "kind": kind, "flush": "200ms"}})
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": collect,
+                               "export": {"elasticsearch": {"url": server.url, "index": "logs", "gzip": False}}}})
+    say(tmp_path / "log", way, lines)
+    expected = ["hello", "a\rb", "object", *(["START\n more"] if joined else ["START", " more"]), "START"]
+    agent.wait_until(lambda: len(sink.documents) == len(expected), 20, "all of them")
+    assert sorted(document["message"] for document in sink.documents.values()) == sorted(expected)
+
+
+def say(place, way, lines):
+    ended = [line + b"\r\n" for line in lines]
+    if way.startswith(("tail", "pipe")):
+        with open(place, "ab") as file:
+            file.write(b"".join(ended))
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if way == "datagram" else socket.SOCK_STREAM) as peer:
+        peer.connect(str(place))
+        for line in ended:
+            line = b"<14>1 - - - - - - " + line if way == "frames" else line
+            peer.send(b"%d %s" % (len(line), line) if way == "frames" else line)
+
+
 def test_auto_is_each_files_own(oxpecker, fault_server, tmp_path):
     server = fault_server()
     sink, looks = Sink(server), TIME % 1 + " stdout F a"
@@ -281,9 +313,12 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     ({"multiline_start": "x", "multiline": "go"}, "do not go together"),
     ({"multiline": "ruby"}, "java"),
     ({"format": "crio"}, "cri"),
+    ({"paths": ["/var/log/app/"]}, "ends with a folder"),
+    ({"exclude": ["app/*.log"]}, "whole paths"),
+    ({"exclude": ["*.skip", "/elsewhere/*"]}, "whole paths"),
 ])
 def test_what_is_wrong_is_told_with_its_place(tmp_path, tail, why):
     path = tmp_path / "oxpecker.yaml"
-    path.write_text(json.dumps(config(tmp_path / "0.log", "http://127.0.0.1:1", **tail), indent=1))
+    path.write_text(json.dumps(config(tmp_path / "*.log", "http://127.0.0.1:1", **tail), indent=1))
     done = run("check", path)
     assert done.returncode != 0 and why in done.stdout + done.stderr and "oxpecker.yaml:" in done.stdout + done.stderr

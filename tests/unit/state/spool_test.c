@@ -4,6 +4,7 @@
  */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <xxhash.h>
 
 #include "folder.h"
 
@@ -210,6 +211,46 @@ static void test_loading_at_start(void **state)
 	assert_int_equal(b.size + damaged, 0);
 	assert_int_equal(state_spool_bytes(f->state, "k"), 8);
 	buffer_done(&b);
+}
+
+static void test_a_start_does_not_take_the_spool_into_memory(void **state)
+{
+	struct folder *f = *state;
+	char *text = oxp_new(MIB);
+
+	memset(text, 'x', MIB - 1);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(put(f, i % 2 ? "a" : "b", text), 0);
+	folder_stop(f);
+	(void)sqlite3_memory_highwater(1);
+	assert_int_equal(folder_start(f), 0);
+	assert_true(sqlite3_memory_highwater(0) < 2 * MIB);
+	assert_int_equal(state_spool_bytes(f->state, "a"), 4 * (MIB - 1));
+	assert_int_equal(state_spool_bytes_all(f->state), 8 * (MIB - 1));
+	free(text);
+}
+
+/* Its checksum is right, and all of it would have to be in memory. */
+static void test_a_row_larger_than_any_of_ours_is_damaged(void **state)
+{
+	enum { LARGE = 5 << 20 };
+	struct folder *f = *state;
+	char sql[200], *zeros = oxp_new(LARGE);
+	struct buffer b;
+	uint64_t damaged;
+
+	assert_int_equal(put(f, "k", "ab"), 0);
+	folder_stop(f);
+	snprintf(sql, sizeof sql, "UPDATE spool SET payload = zeroblob(%d), checksum = %lld, records = 2", LARGE,
+		(long long)XXH3_64bits(zeros, LARGE));
+	folder_sql(f, sql);
+	assert_int_equal(folder_start(f), 0);
+	buffer_init(&b, LARGE);
+	assert_int_equal(state_spool_load(f->state, "k", collect, &b, &damaged), 0);
+	assert_int_equal(damaged, 1);
+	assert_int_equal(b.size, 0);
+	buffer_done(&b);
+	free(zeros);
 }
 
 static void test_the_spool_leaves_room_for_the_rest(void **state)
@@ -425,7 +466,9 @@ int main(void)
 		TEST(test_damage_is_passed_over_and_kept),
 		TEST(test_of_damage_only_so_much_is_kept),
 		TEST(test_loading_at_start),
-		TEST(test_the_spool_leaves_room_for_the_rest),
+		TEST(test_a_start_does_not_take_the_spool_into_memory),
+		TEST(test_a_row_larger_than_any_of_ours_is_damaged),
+	TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_small_rows_leave_it_too),
 		TEST(test_parked_records_are_listed),
 		TEST(test_parked_records_have_a_ceiling),
