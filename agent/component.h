@@ -95,6 +95,9 @@ struct batch_item {
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Memory of the batch for `size` bytes and BATCH_PADDING readable ones behind them, or NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
+/* Makes the newest block larger, in which no item stands yet. What is in it may move. NULL: no room, it stays as it
+ * is. */
+char *batch_block_grow(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
 /* The last block turned out shorter; returns where it stands now. Items that were added from it move with it, any other
  * pointer into it is void. */

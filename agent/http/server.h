@@ -31,6 +31,7 @@
 enum {
 	HTTP_RATE_MIN = 1024, /* bytes a second */
 	HTTP_SLOW_MS = 1000, /* who has moved nothing for longer may be cut off for others */
+	HTTP_PRESSED_MS = 10000, /* and who takes longer for all of it, or will at this pace */
 };
 
 struct http_server;
@@ -64,7 +65,7 @@ struct http_server_options {
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* all addresses together; beyond that see places.h */
 	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
-	 * small or the only one; who is slow (http_server_cut_slowest()) is cut off then. 0: no limit, the handler
+	 * small or the only one; who is slow (http_server_cut_slow()) is cut off then. 0: no limit, the handler
 	 * minds. */
 	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
@@ -115,9 +116,10 @@ struct http_answer {
 void http_respond(struct http_request *, const struct http_answer *);
 /* Cuts off who is still taking the page, so that it goes soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
-/* Cuts off the peer that has taken nothing of its answer, or given nothing of its body, for longest, if that is longer
- * than HTTP_SLOW_MS. False: there is none. */
-bool http_server_cut_slowest(struct http_server *);
+/* Cuts off the peer that holds most, of those that are slow with an answer or a body: they have moved nothing for
+ * HTTP_SLOW_MS, or it takes HTTP_PRESSED_MS in all. With the direct engine it is gone at once, and what it held is
+ * free. `than` is whoever it is cut off for, and stays; NULL: nobody's. False: there is none. */
+bool http_server_cut_slow(struct http_server *, const struct http_request *than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
 
