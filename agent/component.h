@@ -113,6 +113,9 @@ struct batch_item {
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
+/* Makes the newest block larger, in which no item stands yet. What is in it may move. NULL: no room, it stays as it
+ * is. */
+char *batch_block_grow(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
 /* Gives back what the last block has beyond `size` bytes, and returns where it is now. Items that were added from it
  * move with it; any other pointer into it is void. */

@@ -11,7 +11,8 @@
 #include "proto/gzip.h"
 
 enum {
-	FIRST_ROOM = 64 << 10, /* of a body that does not say its size */
+	FIRST_ROOM = 64 << 10, /* that a body has before any of it has come, at most */
+	CUTS_MAX = 16, /* peers that go for one request's memory */
 	GZIP_MIN = 18, /* head and trailer */
 	GZIP_RATIO_MAX = 1032, /* of deflate: 258 bytes are two bits at least */
 	LINGER_S = 6, /* for an idle peer, while the process ends */
@@ -36,16 +37,26 @@ static const char no_gzip[] = "the body is no gzip, is cut short, or has somethi
 
 /* Memory. */
 
-/* A piece of the budget that is not a record's. NULL: no room. */
-static char *borrow(struct door *d, size_t size, struct batch **ret)
+/* Whoever is slow with a body or an answer goes for the one that comes. */
+static bool make_room(const struct door_request *r, int *cuts)
 {
-	struct batch *b = host_batch_new(d->host, d->type->signal);
-	char *data = b ? batch_block(b, size) : NULL;
+	return ++*cuts <= CUTS_MAX && http_server_cut_slow(r->door->server, r->request);
+}
 
-	if (data)
-		*ret = b;
-	else
-		batch_free(b);
+/* A batch with a block of that size. NULL: no room. */
+static char *borrow(const struct door_request *r, size_t size, struct batch **ret)
+{
+	char *data = NULL;
+	int cuts = 0;
+
+	do {
+		struct batch *b = host_batch_new(r->door->host, r->door->type->signal);
+		data = b ? batch_block(b, size) : NULL;
+		if (data)
+			*ret = b;
+		else
+			batch_free(b);
+	} while (!data && make_room(r, &cuts));
 	return data;
 }
 
@@ -123,30 +134,41 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	request_free(r);
 }
 
-/* Who holds memory and does nothing with it goes before others are refused for long. What is refused comes again. */
+/* What is refused comes again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->size > 0)
 		r->door->last = loop_now(host_loop(r->door->host));
-	http_server_cut_slowest(r->door->server);
 	return door_refuse(r, 503, message);
 }
 
-/* Makes room for `size` bytes of body in all. False: no room within `memory`. */
+/* The body's memory. False: no room within `memory`. */
 static bool reserve(struct door_request *r, size_t size)
 {
-	size_t room = r->room ? 2 * r->room : FIRST_ROOM;
-	char *data;
+	size_t room = size ? size : FIRST_ROOM;
 
-	if (size <= r->room && r->data)
+	r->data = borrow(r, room, &r->batch);
+	r->room = r->data ? room : 0;
+	return r->data;
+}
+
+/* A body has memory for what has come of it, twice at most: what it announces costs its sender nothing. */
+static bool reserve_more(struct door_request *r, size_t size)
+{
+	int64_t announced = http_request_content_length(r->request);
+	size_t room = 2 * r->room > size ? 2 * r->room : size;
+	char *data;
+	int cuts = 0;
+
+	if (size <= r->room)
 		return true;
-	if (room < size || r->room == 0)
-		room = size ? size : FIRST_ROOM;
-	data = batch_block(r->batch, room);
+	if (announced > 0 && room > (size_t)announced)
+		room = (size_t)announced;
+	do {
+		data = batch_block_grow(r->batch, room);
+	} while (!data && make_room(r, &cuts));
 	if (!data)
 		return false;
-	if (r->size > 0)
-		memcpy(data, r->data, r->size);
 	r->data = data;
 	r->room = room;
 	return true;
@@ -157,9 +179,13 @@ static bool reserve_reply(struct door_request *r)
 {
 	struct door *d = r->door;
 	size_t size = d->type->reply_max(r);
-	bool fits = d->replies == 0 || d->replies + size <= DOOR_ANSWERS_MAX;
+	bool fits;
+	int cuts = 0;
 
-	r->reply = fits ? borrow(d, size, &r->reply_batch) : NULL;
+	do {
+		fits = d->replies == 0 || d->replies + size <= DOOR_ANSWERS_MAX;
+	} while (!fits && make_room(r, &cuts));
+	r->reply = fits ? borrow(r, size, &r->reply_batch) : NULL;
 	if (r->reply) {
 		d->replies += r->reply_room = size;
 		return true;
@@ -175,8 +201,8 @@ static bool reserve_anew(struct door_request *r, size_t size)
 	r->data = NULL;
 	r->fault = NULL;
 	r->size = r->room = 0;
-	r->batch = host_batch_new(r->door->host, r->door->type->signal);
-	if (r->batch && reserve(r, size))
+	r->batch = NULL;
+	if (reserve(r, size))
 		return true;
 	refuse_full(r, no_room);
 	return false;
@@ -221,8 +247,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
 	if (announced > (int64_t)d->body_max)
 		return door_refuse(r, 413, too_large);
-	r->batch = host_batch_new(d->host, d->type->signal);
-	if (!r->batch || !reserve(r, announced > 0 ? (size_t)announced : 0))
+	if (!reserve(r, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0))
 		return refuse_full(r, no_room);
 	return HTTP_TAKEN;
 }
@@ -234,7 +259,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 	(void)context;
 	if (piece.size > r->door->body_max - r->size)
 		return door_refuse(r, 413, too_large);
-	if (!reserve(r, r->size + piece.size))
+	if (!reserve_more(r, r->size + piece.size))
 		return refuse_full(r, no_room);
 	memcpy(r->data + r->size, piece.data, piece.size);
 	r->size += piece.size;
@@ -448,7 +473,7 @@ static void look_at(struct door_request *r)
 	const struct door_type *type = r->door->type;
 
 	if (type->need) {
-		r->work = borrow(r->door, type->need(r), &r->work_batch);
+		r->work = borrow(r, type->need(r), &r->work_batch);
 		if (!r->work) {
 			refuse_full(r, no_room);
 			return;

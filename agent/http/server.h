@@ -31,6 +31,7 @@
 enum {
 	HTTP_RATE_MIN = 1024, /* bytes a second */
 	HTTP_SLOW_MS = 1000, /* a peer that has moved nothing for longer may be cut off for others */
+	HTTP_PRESSED_MS = 10000, /* and so may one that takes longer for all of it, or will at this pace */
 };
 
 struct http_server;
@@ -64,9 +65,9 @@ struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
 	size_t connections_max; /* of all addresses together; beyond that see places.h */
-	/* Most bytes of bodies that peers have not read. Beyond that, slow peers are cut off
-	 * (http_server_cut_slowest()), and the next answer is replaced by 503, unless it is small or the only one. 0:
-	 * no limit; the handler takes care. */
+	/* Most bytes of bodies that peers have not read. Beyond that, slow peers are cut off (http_server_cut_slow()),
+	 * and the next answer is replaced by 503, unless it is small or the only one. 0: no limit; the handler takes
+	 * care. */
 	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
@@ -116,9 +117,10 @@ struct http_answer {
 void http_respond(struct http_request *, const struct http_answer *);
 /* Cuts off peers that are still reading the page, so that it is released soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
-/* Cuts off the peer that has read nothing of its answer, or sent nothing of its body, for longest, if that is longer
- * than HTTP_SLOW_MS. False if there is none. */
-bool http_server_cut_slowest(struct http_server *);
+/* Cuts off, of the peers that are slow with an answer or a body, the one that holds most. A peer is slow if it has moved
+ * nothing for HTTP_SLOW_MS, or if all of it takes HTTP_PRESSED_MS. With the direct engine it is gone at once, and what
+ * it held is free. `than` is the one that it is cut off for, and stays; NULL: nobody. False if there is none. */
+bool http_server_cut_slow(struct http_server *, const struct http_request *than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
 

@@ -542,17 +542,40 @@ void http_server_cut_page(struct http_server *s, const struct http_page *page)
 			cut_off(c);
 }
 
-bool http_server_cut_slowest(struct http_server *s)
+/* A body or an answer that moves now and then, so that it never ends, is as slow as one that does not. */
+static bool is_slow(const struct http_connection *c)
 {
-	struct http_connection *c, *slowest = NULL;
+	struct mono_time now = loop_now(c->server->loop);
+	int64_t spent = duration_ms(mono_since(now, c->since)), whole = c->request.content_length;
+	bool body = c->phase == PHASE_BODY;
+
+	if (!body && c->phase != PHASE_ANSWER)
+		return false;
+	if (mono_since(now, c->moved).ns > DURATION_MS(HTTP_SLOW_MS).ns || spent > HTTP_PRESSED_MS)
+		return true;
+	return body && whole > 0 && spent > HTTP_SLOW_MS &&
+	       (double)spent * (double)whole > (double)HTTP_PRESSED_MS * (double)c->moving;
+}
+
+static size_t held_by(const struct http_connection *c)
+{
+	const struct http_request *r = &c->request;
+
+	return c->phase == PHASE_ANSWER ? r->answer_size : r->responded ? 0 : r->received;
+}
+
+bool http_server_cut_slow(struct http_server *s, const struct http_request *than)
+{
+	struct http_connection *c, *most = NULL;
 
 	TAILQ_FOREACH(c, &s->connections, entry)
-		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
-		    (!slowest || c->moved.ns < slowest->moved.ns))
-			slowest = c;
-	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= DURATION_MS(HTTP_SLOW_MS).ns)
+		if (&c->request != than && is_slow(c) && (!most || held_by(c) > held_by(most)))
+			most = c;
+	if (!most)
 		return false;
-	cut_off(slowest);
+	cut_off(most);
+	if (s->engine->drops_handled)
+		s->engine->drop(most);
 	return true;
 }
 
@@ -570,7 +593,7 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	struct http_server *s = http_connection_of(r)->server;
 
 	if (!has_room(s, answer)) {
-		http_server_cut_slowest(s);
+		http_server_cut_slow(s, r);
 		buffer_done(answer->body);
 		answer = &full;
 	}

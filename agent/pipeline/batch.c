@@ -57,6 +57,26 @@ char *batch_block(struct batch *b, size_t size)
 	return block ? block->data : NULL;
 }
 
+char *batch_block_grow(struct batch *b, size_t size)
+{
+	struct batch_block *grown, *block = b->blocks;
+	size_t more;
+
+	OXP_ASSERT(block && size >= block->size && b->count == 0);
+	more = size - block->size;
+	if (!charge(b, more))
+		return NULL;
+	grown = realloc(block, sizeof *block + size + BATCH_PADDING);
+	if (!grown) {
+		discharge(b, more);
+		return NULL;
+	}
+	memset(grown->data + size, 0, BATCH_PADDING);
+	grown->size = size;
+	b->blocks = grown;
+	return grown->data;
+}
+
 /* Whether all of an item is in the bytes that begin at `from`. */
 static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
 {

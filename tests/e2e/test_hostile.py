@@ -161,6 +161,22 @@ def test_the_door_of_logs_is_open_within_a_second(doors, kind, count):
         flood.stop()
 
 
+def test_bodies_that_are_announced_take_no_memory(doors):
+    """Together they would have more than all of `memory`, down to the last KiB, and a byte of each comes."""
+    agent, peers = doors[0], []
+    for size in [1_000_000] * 28 + [100_000] * 12 + [10_000] * 12 + [2000] * 6:
+        peers.append(connected(("127.0.0.1", agent.bulk_port)))
+        peers[-1].sendall(b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
+                          b"Content-Length: %d\r\n\r\n{" % size)
+    wait_until(lambda: agent.metric("oxpecker_requests_total", component="logs.collect.bulk") == len(peers), 10, "all")
+    body = b'{"create":{}}\n{"n":1}\n' * 500
+    got = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+               b"Content-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+    assert got.startswith(b"HTTP/1.1 200 "), got[:300]
+    for peer in peers:
+        peer.close()
+
+
 def test_the_control_socket_is_open_to_its_owner(doors):
     agent = doors[0]
     peers = [connected(agent.control) for _ in range(100)]

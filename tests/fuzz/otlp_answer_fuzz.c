@@ -37,6 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const types[] = { "application/x-protobuf", "application/json", "", "text/html" };
 	const char *type = size > 0 ? types[data[0] % COUNT_OF(types)] : NULL;
+	struct bytes body = { (const char *)data + 1, size - 1 };
 	size_t room = size > 0 ? 1 + data[0] / COUNT_OF(types) : 0;
 	uint64_t rejected = 0;
 	char *message;
@@ -45,8 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	message = malloc(room); /* of just that size, so that the sanitizer sees a byte beyond it */
 	check(message != NULL, "no memory");
-	if (otlp_answer_parse(type, (struct bytes){ (const char *)data + 1, size - 1 }, &rejected, message, room) ==
-		0) {
+	if (otlp_answer_parse(type, body, &rejected, message, room) == 0) {
 		check(memchr(message, '\0', room) != NULL, "the message has no end");
 		check(strcmp(type, "text/html") != 0, "a page is an answer");
 		write_again(rejected, message);

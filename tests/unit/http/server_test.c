@@ -1009,20 +1009,58 @@ static void the_slowest_reader_is_cut_off_first(void **state)
 		turn(&f->world);
 	turns(&f->world, 10);
 	assert_true(totals(f).unsent >= BIG);
-	assert_false(http_server_cut_slowest(f->server));
+	assert_false(http_server_cut_slow(f->server, NULL));
 	raw_send(&later, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
 	while (f->completed == 1)
 		turn(&f->world);
-	while (!http_server_cut_slowest(f->server)) {
+	while (!http_server_cut_slow(f->server, NULL)) {
 		f->world.ahead += A_SWEEP_NS;
 		raw_turn(&later);
 	}
-	assert_false(http_server_cut_slowest(f->server));
+	assert_false(http_server_cut_slow(f->server, NULL));
 	raw_expect_end(&f->raw);
 	turns(&f->world, 10);
 	assert_int_equal(totals(f).connections, 1);
 	assert_int_equal(totals(f).unsent, BIG);
 	raw_done(&later);
+}
+
+/* Half of it comes at once, then a byte every 600 ms: none is ever a second late, and it will not be whole in ten. */
+static void a_body_that_drips_is_cut_off(void **state)
+{
+	static const char half[20001] = { [0 ... 19999] = 'x' };
+	struct fixture *f = *state;
+	int bytes = 0;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n");
+	raw_send(&f->raw, half);
+	while (f->body.size < sizeof half - 1)
+		turn(&f->world);
+	while (!http_server_cut_slow(f->server, NULL)) {
+		f->world.ahead += A_SWEEP_NS;
+		raw_send(&f->raw, "y");
+		turns(&f->world, 10);
+		bytes++;
+	}
+	assert_in_range(bytes, 4, 12);
+	assert_false(http_server_cut_slow(f->server, NULL));
+	if (f->direct)
+		assert_int_equal(totals(f).connections, 0); /* what it held is free at once */
+	raw_expect_end(&f->raw);
+}
+
+/* Whoever it is done for stays. */
+static void nobody_is_cut_off_for_himself(void **state)
+{
+	struct fixture *f = *state;
+
+	raw_send(&f->raw, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 40000\r\n\r\n");
+	while (f->begun == 0)
+		turn(&f->world);
+	f->world.ahead += 2 * (int64_t)A_SWEEP_NS;
+	turns(&f->world, 10);
+	assert_false(http_server_cut_slow(f->server, f->waiting));
+	assert_true(http_server_cut_slow(f->server, NULL));
 }
 
 static void a_handler_may_take_its_time(void **state)
@@ -1459,6 +1497,8 @@ static int run_memory_tests(void)
 		TEST(bodies_have_a_ceiling_together),
 		TEST(who_holds_a_page_is_cut_off_it),
 		TEST(the_slowest_reader_is_cut_off_first),
+		TEST(a_body_that_drips_is_cut_off),
+		TEST(nobody_is_cut_off_for_himself),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -933,6 +933,25 @@ static void trimming_gives_back(void **state)
 	batch_free(b);
 }
 
+static void growing_takes_what_is_more(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = source_batch_new(w->source);
+	char *data = batch_block(b, 100);
+	size_t before = budget_used(&w->pipeline.budget), limit = w->pipeline.budget.limit;
+
+	memset(data, 'y', 100);
+	data = batch_block_grow(b, 1000);
+	assert_non_null(data);
+	assert_int_equal(data[0] + data[99], 'y' + 'y');
+	assert_int_equal(budget_used(&w->pipeline.budget), before + 900);
+	assert_null(batch_block_grow(b, limit));
+	assert_int_equal(budget_used(&w->pipeline.budget), before + 900);
+	memset(data, 'z', 1000);
+	batch_check(b);
+	batch_free(b);
+}
+
 /* Items that stand in a block go with it when it moves, in whatever order they were added; others stay. */
 static void items_move_with_their_block(void **state)
 {
@@ -1054,6 +1073,7 @@ int main(void)
 		CASE(what_has_rows_is_let_go_at_the_end),
 		CASE(merging_keeps_items_and_charge),
 		CASE(trimming_gives_back),
+		CASE(growing_takes_what_is_more),
 		CASE(items_move_with_their_block),
 		CASE(an_item_is_one_line),
 		CASE(without_room_no_item_enters),
