@@ -298,10 +298,10 @@ static void look_behind(struct tail_scan *s, const char *path, struct tail_found
 static bool take_room(struct tail_scan *s, const char *path, const struct tail_identity *identity)
 {
 	size_t cost = tail_cost(path);
-	bool known, room = s->count < FILES_MAX && cost <= smaller(s->room.files, s->room.free);
+	bool room = s->count < FILES_MAX && cost <= smaller(s->room.files, s->room.free);
 	struct tail_mark *mark = s->marks.room ? find_mark(&s->marks, identity->dev, identity->inode) : NULL;
+	bool known = mark && mark->known;
 
-	known = mark && mark->known;
 	if (mark && mark->found)
 		return false;
 	s->too_many = s->too_many || (!room && !known);
@@ -309,7 +309,8 @@ static bool take_room(struct tail_scan *s, const char *path, const struct tail_i
 		return false;
 	s->room.files -= smaller(cost, s->room.files);
 	s->room.free -= known ? 0 : cost;
-	tail_marks_put(&s->marks, identity->dev, identity->inode)->found = true;
+	mark = known ? mark : tail_marks_put(&s->marks, identity->dev, identity->inode);
+	mark->found = true;
 	return true;
 }
 
