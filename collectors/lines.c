@@ -247,6 +247,8 @@ static bool has(const struct lines *l, const struct line_message *m, struct byte
 
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
+		if (member->name_size != name.size && !member->name_escaped)
+			continue;
 		if (json_name_is((struct bytes){ m->text.data + member->name, member->name_size }, name, false))
 			return true;
 	}
@@ -295,24 +297,20 @@ static void place_time(struct lines *l, const struct line_message *m, struct lin
 }
 
 /* Of what a runtime has written around an object, what it does not say itself. */
-static struct envelope envelope_for(struct lines *l, const struct line_message *m)
+static void envelope_for(struct lines *l, const struct line_message *m, struct envelope *ret)
 {
 	struct line_message known = *m;
-	struct envelope e = { .blank.size = 0 };
 	int failed;
 
 	buffer_clear(&l->message);
-	if (!m->stream && m->time.size == 0 && m->extra.size == 0)
-		return e;
 	if (m->stream && has(l, m, bytes_of("stream")))
 		known.stream = STREAM_NONE;
-	place_time(l, m, &known, &e);
+	place_time(l, m, &known, ret);
 	known.extra.size = 0;
-	failed = append_envelope(l, &known) || append_extra(l, m);
+	failed = append_envelope(l, &known) || (m->extra.size > 0 && append_extra(l, m));
 	if (failed)
 		buffer_clear(&l->message);
-	e.around = buffer_bytes(&l->message);
-	return e;
+	ret->around = buffer_bytes(&l->message);
 }
 
 static bool is_ours(struct bytes name)
@@ -323,27 +321,28 @@ static bool is_ours(struct bytes name)
 	return json_name_is(name, bytes_of(own), false) || json_name_begins(name, with_dot);
 }
 
+/* The same behind the members that are indexed. */
+static bool says_origin_behind(const struct lines *l, struct bytes object)
+{
+	struct json_walk w = json_walk_of(l->scan, object);
+
+	json_walk_next(&w);
+	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;)
+		if (t == TOKEN_NAME && (is_ours(w.text) || !json_walk_value(&w)))
+			return true;
+	return false;
+}
+
 /* Whether one of its members stands where ours would. */
 static bool says_origin(const struct lines *l, const struct line_message *m)
 {
-	struct json_walk w = json_walk_of(l->scan, m->text);
-
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
 		struct bytes name = { m->text.data + member->name, member->name_size };
 		if ((*name.data == 'o' || member->name_escaped) && is_ours(name))
 			return true;
 	}
-	if (!m->object->more)
-		return false;
-	json_walk_next(&w);
-	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
-		if (t == TOKEN_NAME && is_ours(w.text))
-			return true;
-		if (t == TOKEN_NAME && !json_walk_value(&w))
-			return true;
-	}
-	return false;
+	return m->object->more && says_origin_behind(l, m->text);
 }
 
 static char *put(char *to, const char *data, size_t size)
@@ -355,15 +354,16 @@ static char *put(char *to, const char *data, size_t size)
 /* The text, with the time where it has none. */
 static char *put_timed(char *to, struct bytes text, const struct envelope *e)
 {
-	const char *end = text.data + text.size, *behind = e->blank.data + e->blank.size;
+	const char *behind;
 
 	if (e->blank.size == 0)
 		return put(to, text.data, text.size);
+	behind = e->blank.data + e->blank.size;
 	to = put(to, text.data, (size_t)(e->blank.data - text.data));
 	to = put(to, "\"", 1);
 	to = put(to, e->time.data, e->time.size);
 	to = put(to, "\"", 1);
-	return put(to, behind, (size_t)(end - behind));
+	return put(to, behind, (size_t)(text.data + text.size - behind));
 }
 
 /* What stands before the closing brace, with what is around it behind the opening one. *ret: there is no member. */
@@ -411,12 +411,14 @@ static size_t put_object(const struct line_message *m, const struct envelope *e,
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
-	const struct envelope e = envelope_for(l, m);
+	struct envelope e = { .blank.size = 0 };
 	struct bytes origin = { "", 0 };
 	bool inside = !s->apart && m->text.data >= s->data && m->text.data < s->data + s->size;
 	size_t max, size;
 	char *room;
 
+	if (m->stream || m->time.size + m->extra.size > 0)
+		envelope_for(l, m, &e);
 	if (l->origin.size > 0 && !says_origin(l, m))
 		origin = buffer_bytes(&l->origin);
 	if (e.around.size + e.blank.size + origin.size == 0 && inside) {

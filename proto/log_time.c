@@ -145,11 +145,29 @@ void log_time_member(
 	t->at = number;
 }
 
+/* Most names of a line begin with no letter of those above. */
+static inline bool may_tell(const char *line, const struct json_member *m)
+{
+	switch (line[m->name] | 0x20) {
+	case '@' | 0x20:
+	case 'a':
+	case 'd':
+	case 'e':
+	case 'i':
+	case 't':
+		return m->name_size > 0;
+	default:
+		return m->name_escaped;
+	}
+}
+
 void log_time_look(struct log_time *t, const struct json_scan *scan, const char *line, const struct json_line *index)
 {
 	log_time_init(t);
 	for (size_t i = 0; i < index->count; i++) {
 		const struct json_member *m = &index->members[i];
+		if (!may_tell(line, m))
+			continue;
 		log_time_member(t, scan, (int)i, (struct bytes){ line + m->name, m->name_size },
 			(struct bytes){ line + m->value, m->value_size });
 	}

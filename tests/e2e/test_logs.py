@@ -80,7 +80,7 @@ def test_the_order_of_lines_can_be_restored(oxpecker, fault_server, tmp_path):
     """Each document says at which byte of which file its line begins, unless its own members are in the way."""
     server, path = fault_server(), tmp_path / "a \"b\" ü.log"
     lines = [b'{"n":0}', b"text", b'{"n":2,"log":{"level":"info"}} ', b"{ }", b'{"n":4,"log":"a text"}',
-             b'{"log.offset":9}', b'{"oxpecker":"x"}', b'{"ox\\u0070ecker.path":"mine"}', b'{"oxpecker.x":{}}',
+             b'{"log.file":9}', b'{"oxpecker":"x"}', b'{"ox\\u0070ecker.path":"mine"}', b'{"oxpecker.x":{}}',
              b'{"n":9}\r']
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     agent = oxpecker(config(tmp_path / "*.log", server.url, gzip=False))
@@ -94,7 +94,7 @@ def test_the_order_of_lines_can_be_restored(oxpecker, fault_server, tmp_path):
     assert found == wanted
     assert [as_written(document) for _, document in shipped][:6] == [
         {"n": 0}, {"message": "text"}, {"n": 2, "log": {"level": "info"}}, {},
-        {"n": 4, "log": "a text"}, {"log.offset": 9}]
+        {"n": 4, "log": "a text"}, {"log.file": 9}]
     agent.assert_balanced()
 
 

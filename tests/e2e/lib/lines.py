@@ -39,9 +39,12 @@ class Writer:
         return sum(len(line.encode()) for line in self.lines.values())
 
 
+PLACE = ("oxpecker.path", "oxpecker.offset", "log.file.path", "log.offset")  # the latter by the step `ecs`
+
+
 def as_written(document):
     """What the app wrote of a document: without what `tail` says of where it stood."""
-    return {name: value for name, value in document.items() if name not in ("oxpecker.path", "oxpecker.offset")}
+    return {name: value for name, value in document.items() if name not in PLACE}
 
 
 def assert_same(documents, writer):
