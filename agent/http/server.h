@@ -117,9 +117,9 @@ struct http_answer {
 void http_respond(struct http_request *, const struct http_answer *);
 /* Cuts off peers that are still reading the page, so that it is released soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
-/* Cuts off, of the peers that are slow with an answer or a body, the one that holds most. A peer is slow if it has moved
- * nothing for HTTP_SLOW_MS, or if all of it takes HTTP_PRESSED_MS. With the direct engine it is gone at once, and what
- * it held is free. `than` is the one that it is cut off for, and stays; NULL: nobody. False if there is none. */
+/* Cuts off, of the peers that are slow with an answer or a body, the one that holds most. A peer is slow if it has
+ * moved nothing for HTTP_SLOW_MS, or if all of it takes HTTP_PRESSED_MS. With the direct engine it is gone at once, and
+ * what it held is free. `than` is the one that it is cut off for, and stays; NULL: nobody. False if there is none. */
 bool http_server_cut_slow(struct http_server *, const struct http_request *than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
