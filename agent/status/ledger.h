@@ -31,6 +31,8 @@ enum ledger_term {
 	LEDGER_DROPPED_FULL, /* it came, there was no room within `memory`, and who brought it could not wait */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16, /* what a stored row has room for */
+	/* No term: parked records that are counted as rejected, while their rows are on their way out; 0: none */
+	LEDGER_DROPPING = LEDGER_TERMS_ROOM - 2,
 	/* No term: its `records` is the first id of a row of the spool that `received` knows nothing of; 0: not told */
 	LEDGER_SPOOLED_TO = LEDGER_TERMS_ROOM - 1
 };

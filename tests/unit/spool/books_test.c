@@ -92,6 +92,27 @@ static void what_is_found_twice_is_held(void **state)
 	ledger_done(&ledger);
 }
 
+/* They are counted as rejected before their rows go. */
+static void what_was_being_dropped_is_parked_or_rejected(void **state)
+{
+	struct folder *f = *state;
+	struct ledger ledger = { NULL };
+	struct ledger_row *row = row_of(&ledger, false);
+	struct ledger_terms *t = left(f, 10, 7, 0);
+
+	t->term[LEDGER_REJECTED] = t->term[LEDGER_DROPPING] = of(3);
+	assert_int_equal(open_row(f, row, &(struct books_disk){ .parked = of(3) }), 0);
+	assert_int_equal(row->live->term[LEDGER_PARKED].records, 3);
+	assert_int_equal(row->live->term[LEDGER_REJECTED].records, 0);
+	t->term[LEDGER_PARKED] = of(0);
+	t->term[LEDGER_REJECTED] = t->term[LEDGER_DROPPING] = of(3);
+	assert_int_equal(open_row(f, row, &(struct books_disk){ .parked = of(0) }), 0);
+	assert_int_equal(row->live->term[LEDGER_REJECTED].records, 3);
+	assert_int_equal(row->live->term[LEDGER_DELIVERED].records, 7);
+	assert_int_equal(row->live->term[LEDGER_DROPPING].records, 0);
+	ledger_done(&ledger);
+}
+
 /* A ledger that is gone, or older: what is on disk did come in. */
 static void what_is_on_disk_beyond_the_ledger_did_come_in(void **state)
 {
@@ -161,6 +182,7 @@ int main(void)
 		CASE(what_the_last_run_ended_well_is_as_it_was),
 		CASE(what_nobody_heard_of_did_come_in),
 		CASE(what_is_found_twice_is_held),
+		CASE(what_was_being_dropped_is_parked_or_rejected),
 		CASE(what_is_on_disk_beyond_the_ledger_did_come_in),
 		CASE(where_counted_rows_end_is_known_to_the_next_run),
 		CASE(a_row_that_rewinds_goes_on_from_what_was_saved),
