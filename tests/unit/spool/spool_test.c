@@ -1,6 +1,6 @@
 /*
- * The spool where the disk says no: offers that find no room, rows that cannot be deleted or read, and an end that waits
- * for the disk without running the loop itself.
+ * The spool where the disk says no: offers that find no room, rows that cannot be deleted or read, and an end that
+ * waits for the disk without running the loop itself.
  */
 #include "unit/unit.h"
 
