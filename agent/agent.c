@@ -20,7 +20,7 @@
 
 enum {
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
-	LEAVE_MS = 1000, /* after this much of the end what is not delivered goes to the spool */
+	LEAVE_MS = 1000, /* of draining; then whatever is not delivered goes to the spool */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	TRIM_AFTER_MS = 2000,
@@ -55,11 +55,11 @@ static void on_deadline(void *context)
 {
 	struct agent *a = context;
 
-	log_warn(a->core.log, who, "exit.within is nearly over: keeping what is left for the next start");
+	log_warn(a->core.log, who, "exit.within is nearly over: what is left goes to the spool, for the next start");
 	end_now(a);
 }
 
-/* What the end waits for, as people read it. */
+/* Tells people what the end waits for. */
 static void tell_waiting(const struct agent *a)
 {
 	struct buffer text;
@@ -101,16 +101,16 @@ static void drain(struct agent *a, struct duration patience)
 	loop_timer_set(&a->deadline, patience);
 }
 
-/* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be
- * done. A terminal that is closed says SIGHUP, and some say SIGQUIT: as SIGTERM. */
+/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. A terminal
+ * that closes sends SIGHUP, and some people send SIGQUIT: both are treated as SIGTERM. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
 
 	if (a->core.phase == AGENT_ENDING)
-		return; /* it is: what is on its way to the disk is waited for */
+		return; /* it already does, and waits for the disk */
 	if (a->core.phase >= AGENT_DRAINING) {
-		log_warn(a->core.log, who, "asked again: ending now");
+		log_warn(a->core.log, who, "a second signal: ending now");
 		end_now(a);
 		return;
 	}
@@ -122,12 +122,12 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* Their default is to end the process at once. */
+/* By default these would end the process at once. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
 
-	log_warn(a->core.log, who, "signal %d (%s) means nothing here; SIGTERM ends the agent", number,
+	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number,
 		strsignal(number));
 }
 
@@ -156,7 +156,7 @@ static int take_signals(struct agent *a)
 static void on_spool_left(void *context);
 static void on_spool_committed(void *context);
 
-/* What sockets bring is known by the number of this run: it is on disk before they open. */
+/* Records from sockets are identified by the number of this run, so it is on disk before the sockets open. */
 static void save_numbers(struct agent *a)
 {
 	int failed = state_generation_save(a->core.state);
@@ -175,7 +175,7 @@ static void on_tell_held(void *context)
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
-/* The start has touched code that is not needed again. */
+/* Starting has loaded code that is not needed again. */
 static void on_settled_in(void *context)
 {
 	struct agent *a = context;
@@ -226,7 +226,7 @@ static void on_conflict(void *context, const char *destination, const struct map
 	conflicts_add(context, destination, conflict);
 }
 
-/* `memory`, or what of it the cgroup leaves. */
+/* `memory`, or less if the cgroup allows less. */
 static size_t allowed_memory(const struct agent *a)
 {
 	uint64_t wanted = a->config->memory, limit = cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT);
@@ -234,8 +234,7 @@ static size_t allowed_memory(const struct agent *a)
 
 	if (most < wanted)
 		log_info(a->core.log, who,
-			"memory: %llu KiB in place of %llu KiB, as this process may have %llu KiB in all (its cgroup's "
-			"limit)",
+			"memory: %llu KiB instead of %llu KiB, because the cgroup's limit for this process is %llu KiB",
 			(unsigned long long)most >> 10, (unsigned long long)wanted >> 10,
 			(unsigned long long)limit >> 10);
 	return most;
@@ -271,7 +270,7 @@ static void init_timers(struct agent *a)
 		loop_timer_init((struct loop_timer *)((char *)a + rows[i].at), a->core.loop, rows[i].run, a);
 }
 
-/* What components are lent from, and what shows how they fare. */
+/* The parts that components are lent, and those that show how components are doing. */
 static void init_parts(struct agent *a)
 {
 	struct core *core = &a->core;
@@ -300,8 +299,7 @@ static void init_parts(struct agent *a)
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	health_init(&a->health, core->loop, core->log);
-	a->health.began = have_begun;
-	a->health.context = a;
+	health_wait_for(&a->health, have_begun, a);
 	metrics_init(&a->metrics,
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes, a->config->store.snapshot });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
@@ -408,7 +406,7 @@ static void give_up_commits(void *context)
 	stop_writing(a);
 }
 
-/* A slow disk: what is left is copied at once, and goes with the last commit. */
+/* The disk is slow: copy all that is left now, so that it goes with the last commit. */
 static void copy_the_rest(void *context)
 {
 	spool_hurry(&((struct agent *)context)->spool);
@@ -459,7 +457,7 @@ static void say_goodbye(const struct agent *a, uint64_t lost)
 		log_info(a->core.log, who, "ended: nothing was lost");
 }
 
-/* What comes now finds nobody, and must not end the process by its default with another status. */
+/* Signals that come from now on have no handler, and their default would end the process with another exit status. */
 static void drop_signals(struct agent *a)
 {
 	sigset_t ours;

@@ -310,7 +310,7 @@ void agent_config_free(struct agent_config *c)
 	free(c);
 }
 
-/* What stands in a section when nobody wrote anything: one component with all its defaults. */
+/* What a section holds if it is not written: one component with all its defaults. */
 static const struct config_component *default_component(struct agent_config *c, enum place place, const char *name)
 {
 	struct config_component *k = config_alloc(c->file->arena, sizeof *k);
@@ -409,7 +409,7 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 	}
 }
 
-/* What an exporter has to say about its options together; asked when each of them is fine. */
+/* What an exporter says about its options together; asked if each of them is fine. */
 static void check_together(struct agent_config *c, enum place out)
 {
 	char why[256];
@@ -431,7 +431,7 @@ static void check_origins(struct agent_config *c)
 	}
 }
 
-/* Likewise a collector. */
+/* The same for a collector. */
 static void check_collectors(struct agent_config *c, enum place in)
 {
 	char why[256];
@@ -443,7 +443,7 @@ static void check_collectors(struct agent_config *c, enum place in)
 	}
 }
 
-/* What a step has to say about its options; told at its place in the list, which has a node for each. */
+/* What a step says about its options; told at its node in the list. */
 static void check_steps(struct agent_config *c, enum place place)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
@@ -476,8 +476,7 @@ static void fill_resource(struct agent_config *c, const struct config_world *wor
 			c->resource[count++] = (struct resource){ names[i], values[i] };
 }
 
-/* Beside a process on a machine whoever asks is on that machine, too; in a container Prometheus and the kubelet are
- * not. */
+/* On a plain machine, those who ask are on the same machine. In a container, Prometheus and the kubelet are outside. */
 static void fill_listen(struct agent_config *c, const struct config_world *world)
 {
 	static const char *const machine[] = { "127.0.0.1:9464" }, *const container[] = { ":9464" };

@@ -1,6 +1,6 @@
 /*
- * From the configuration to what runs: senders with their exporters, steps, sources with their collectors and routes,
- * checks. In this order, since a source is routed to the senders that are there, and a collector may offer at once.
+ * Builds what the configuration says: senders with their exporters, steps, sources with their collectors and routes,
+ * checks. The order matters: a source is routed to senders that exist, and a collector may offer as soon as it starts.
  */
 #include "agent.h"
 
@@ -60,7 +60,7 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
 	if (books_open(a->core.state, row, disk, &killed) < 0)
-		log_warn(a->core.log, row->source, "the saved ledger is full: this row starts from nothing");
+		log_warn(a->core.log, row->source, "the saved ledger is full: this row counts from zero");
 	if (killed)
 		log_warn(a->core.log, row->source,
 			"the last run was killed with %llu records of %s in memory: lost, and counted",
@@ -75,7 +75,7 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	struct books_disk disk[ROUTES_MAX];
 	int failed;
 
-	i->host->source = s;
+	host_set_source(i->host, s);
 	outlets_route(&a->outlets, s, name);
 	if (source_routes(s) == 0) {
 		log_error(a->core.log, i->host->name, "no exporter takes from it: see `from` of %s",
@@ -118,7 +118,7 @@ static int add_step(struct agent *a, enum place place, const struct config_compo
 		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
 	if (failed) {
 		host_log(h, LOG_LEVEL_ERROR, "%s",
-			failed == -EEXIST ? "one step of its kind is enough" : "too many steps");
+			failed == -EEXIST ? "only one step of this type is allowed" : "there are too many steps");
 		type->destroy(step);
 	}
 	return failed;
@@ -132,8 +132,7 @@ static int add_check(struct agent *a, enum place place, const struct config_comp
 	struct check *check;
 	int failed;
 
-	h->checked = health_checked;
-	h->context = slot;
+	host_set_check(h, health_checked, slot);
 	failed = type->create(c->options, h, &check);
 	if (!failed)
 		health_check_set(slot, check);

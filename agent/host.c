@@ -36,6 +36,24 @@ void hosts_done(struct hosts *all)
 	}
 }
 
+void host_set_source(struct host *h, struct source *source)
+{
+	h->source = source;
+}
+
+void host_set_samples(struct host *h, struct ledger_row *row, void (*collected)(void *), void *context)
+{
+	h->samples = row;
+	h->collected = collected;
+	h->context = context;
+}
+
+void host_set_check(struct host *h, void (*checked)(void *, bool, const char *), void *context)
+{
+	h->checked = checked;
+	h->context = context;
+}
+
 const char *host_name(const struct host *h)
 {
 	return h->name;

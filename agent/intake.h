@@ -39,15 +39,15 @@ bool intake_has_positions(const struct intake *);
 
 /* Starts all, until one fails: that is logged, and the -errno returned. */
 int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
-/* Each follows what it is to follow. */
+/* All have found what they are to follow. */
 bool intakes_have_begun(const struct intakes *);
 /* The process is asked to end. */
 void intakes_drain(struct intakes *);
-/* Nothing is left to read, nobody is half-way through giving. */
+/* Nothing is left to read, and no peer is in the middle of sending. */
 bool intakes_are_quiet(const struct intakes *);
-/* The names of those that are not, as people read them; as much as has room. */
+/* Appends the names of those that are not quiet, for people, as far as there is room. */
 void intakes_tell_busy(const struct intakes *, struct buffer *);
-/* All but those that can simply leave the rest where it is (FULL_PAUSE). */
+/* Stops all but those that can leave the rest where it is (FULL_PAUSE). */
 void intakes_stop_doors(struct intakes *);
 void intakes_stop(struct intakes *);
 /* The lanes are empty. */

@@ -21,7 +21,7 @@ struct run_options {
 	bool debug;
 };
 
-/* Connections and files have ceilings of their own; the soft limit is one for programs that use select(). */
+/* Connections and files have ceilings of their own. The soft limit exists for programs that use select(). */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -64,17 +64,18 @@ static const struct command command_run = {
 	.name = "run",
 	.words = "",
 	.summary = "run until SIGTERM",
-	.about = "Runs until SIGTERM, then delivers what it holds or keeps it on disk, within\n"
-		 "`exit.within`. SIGINT takes two seconds at most. The log is JSON on stderr, and\n"
-		 "text on a terminal; the line \"running\" names every address it listens on.\n"
+	.about = "Runs until SIGTERM. Then it delivers what it holds, or writes it to disk, within\n"
+		 "`exit.within`. After SIGINT it takes two seconds at most. The log on stderr is\n"
+		 "JSON, or text on a terminal. The line \"running\" names every address that the\n"
+		 "agent listens on.\n"
 		 "The word `run` may be left out.\n",
-	.exits = "0 nothing was lost; 1 it could not start, or something was lost.",
+	.exits = "0 nothing was lost; 1 it could not start, or records were lost.",
 	.options = run_options,
 	.options_size = sizeof(struct run_options),
 	.run = run,
 };
 
-/* The first is meant where none is named. */
+/* If no command is named, the first one runs. */
 static const struct command *const commands[] = { &command_run, &command_check, &command_reference, &command_status,
 	&command_health, &command_show, &command_parked, NULL };
 

@@ -29,8 +29,8 @@ void text_for_json(char *text);
 /* Writes what somebody else wrote so that it stays on its line and does nothing to a terminal: ? in place of what
  * text_one_line() takes out. Returns how many characters that are. */
 size_t text_put(FILE *, struct bytes);
-/* The same for valid JSON, which stays the same JSON: within its texts DEL and C1 are escaped; line ends between its
- * tokens stay when `lines`, else they are spaces. */
+/* The same for valid JSON, which stays the same JSON: what text_one_line() takes out is escaped within its texts; line
+ * ends between its tokens stay when `lines`, else they are spaces. */
 void text_put_json(FILE *, struct bytes, bool lines);
 
 /* Writes the decimal digits, no terminator; returns how many. */

@@ -1,5 +1,5 @@
 /*
- * `oxpecker check`: what is wrong with a configuration. main.c reads it, and prints what is wrong, for each command.
+ * `oxpecker check`: is the configuration fine? main.c reads it and prints what is wrong with it, as for every command.
  */
 #include "cli/commands.h"
 
@@ -28,7 +28,7 @@ static int run(const struct command_call *call)
 
 static const struct command_option options[] = {
 	{ .name = "--effective",
-		.text = "also print what it comes to, with defaults, secrets hidden",
+		.text = "also print the result, with defaults and without secrets",
 		.at = offsetof(struct options, effective) },
 	{ .name = NULL },
 };
@@ -38,10 +38,10 @@ const struct command command_check = {
 	.words = "[FILE]",
 	.words_max = 1,
 	.first_word_is_file = true,
-	.summary = "say what is wrong with a configuration, and where",
-	.about = "Reads a configuration and says what is wrong with it, each fault with file, line\n"
-		 "and column. Nothing is started and no server is asked.\n",
-	.exits = "0 it is fine; 1 it is not.",
+	.summary = "check a configuration; errors name line and column",
+	.about = "Checks a configuration. Each error names file, line and column. Nothing is\n"
+		 "started and no server is asked.\n",
+	.exits = "0 the configuration is right; 1 it is not.",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -1,5 +1,5 @@
 /*
- * A command: one file of this folder, and one row of the table in main.c.
+ * A command is one file of this folder and one row of the table in main.c.
  *
  * Parsing, the errors about words and options, and --help follow from the rows: a command never looks at argv.
  */
@@ -18,7 +18,7 @@ struct command_option {
 	const char *name; /* "--limit" */
 	const char *alias; /* "-f"; NULL: none */
 	const char *value; /* what stands behind it, for --help: "N"; NULL: nothing does */
-	const char *text; /* for --help; a line is 58 columns at most */
+	const char *text; /* for --help; a line is 60 columns at most */
 	/* Where it goes in the command's own struct: to a const char *, or to a bool if nothing stands behind it. */
 	size_t at;
 };

@@ -28,8 +28,9 @@ static int run(const struct command_call *call)
 const struct command command_health = {
 	.name = "health",
 	.words = "",
-	.summary = "readiness of the running agent, as an exec probe",
-	.about = "Readiness of the running agent, as an exec probe.\n",
+	.summary = "ask the running agent whether it is ready (exec probe)",
+	.about = "Asks the running agent, at its control socket, whether it is ready. For an exec\n"
+		 "probe.\n",
 	.exits = "0 ready; 1 not ready, or no agent answers.",
 	.run = run,
 };

@@ -7,8 +7,8 @@
 
 enum { COLUMNS = 80, SUMMARY_AT = 25, TEXT_AT = 20, NAMES_MAX = 64 };
 
-/* `text` from a column on, each of its lines; `used` columns of the first are taken, and if the column is among them it
- * begins on the next line. */
+/* Prints each line of `text` at a column. `used` columns of the first line are taken; if the column is among them, the
+ * text begins on the next line. */
 static void print_from(size_t column, size_t used, const char *text)
 {
 	if (used + 2 > column) {
@@ -76,7 +76,7 @@ void help_program(const struct command *const *commands)
 	print_options(line_configured);
 	print_options(first->options);
 	print_options(line_general);
-	printf("\noxpecker COMMAND --help says more about one of them.\n");
+	printf("\nMore about one command: oxpecker COMMAND --help\n");
 }
 
 void help_command(const struct command *c)

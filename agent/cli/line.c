@@ -14,13 +14,13 @@ enum { NAMES_MAX = 128 };
 const struct command_option line_configured[] = {
 	{ .name = "--config",
 		.value = "FILE",
-		.text = "else $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml,\nelse built-in defaults",
+		.text = "default: $OXPECKER_CONFIG, else /etc/oxpecker/oxpecker.yaml,\nelse built-in defaults",
 		.at = offsetof(struct line, config) },
-	{ .name = SET, .value = "PATH=VALUE", .text = "lays a value over the file: --set memory=16MiB" },
+	{ .name = SET, .value = "PATH=VALUE", .text = "overrides a value of the file: --set memory=16MiB" },
 	{ .name = NULL },
 };
 const struct command_option line_general[] = {
-	{ .name = "--version", .text = "which one this is", .at = offsetof(struct line, version) },
+	{ .name = "--version", .text = "print the version", .at = offsetof(struct line, version) },
 	{ .name = "--help", .alias = "-h", .text = "this text", .at = offsetof(struct line, help) },
 	{ .name = NULL },
 };
@@ -42,7 +42,7 @@ static const struct command_option *find_common(const char *name)
 	return o ? o : find(line_general, name);
 }
 
-/* The first command's that has it: whether a value stands behind an option is the same with all of them. */
+/* Of the first command that has it: whether the option takes a value is the same for all of them. */
 static const struct command_option *find_any(const struct command *const *commands, const char *name)
 {
 	const struct command_option *o = find_common(name);
@@ -61,7 +61,7 @@ static size_t add_names(const struct command_option *rows, const char **names, s
 	return count;
 }
 
-/* Behind a = may stand a secret, and a word beside --set may be a part of a value: neither is shown. */
+/* Text behind a = may be a secret, and a word beside --set may be part of a value: neither is shown. */
 static int shown_size(const struct line *l, const char *word)
 {
 	return l->set_count > 0 && word[0] != '-' ? 0 : (int)strcspn(word, "=");
@@ -122,7 +122,7 @@ static int take_option(struct line *l, const struct command *const *commands, co
 	if (!o)
 		return unknown(l, commands, name, "option");
 	if (o->value && !argv[*at + 1]) {
-		fprintf(stderr, "oxpecker: %s: a value is missing behind it\n", name);
+		fprintf(stderr, "oxpecker: %s needs a value\n", name);
 		return -EINVAL;
 	}
 	*at += o->value != NULL;

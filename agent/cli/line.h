@@ -1,7 +1,7 @@
 /*
  * The command line: which command, its words and options, and the options that every command has.
  *
- * Options may stand before the command. One that only others have is refused, since it would do nothing.
+ * Options may stand before the command. An option of other commands is refused, because it would do nothing.
  */
 #ifndef OXP_CLI_LINE_H
 #define OXP_CLI_LINE_H
@@ -17,8 +17,8 @@ struct line {
 	void *options; /* the command's own struct */
 };
 
-/* `commands` ends with NULL; the first is meant where none is named. `argv` outlives the line. 0, or -EINVAL when what
- * is wrong has been printed; either way line_done() follows. */
+/* `commands` ends with NULL; if no command is named, the first one is meant. `argv` outlives the line. Returns 0, or
+ * -EINVAL after it has printed what is wrong. Either way line_done() follows. */
 int line_parse(const struct command *const *commands, const char *const *argv, struct line *ret) MUST_CHECK;
 void line_done(struct line *);
 

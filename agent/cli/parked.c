@@ -65,23 +65,26 @@ static int read_folder(struct reading *r, const struct cli_parked_ending *e)
 
 /* Commands. */
 
-static int list(const struct cli_parked_call *c)
+static int list(const struct cli_parked_call *c, const uint64_t *ids, size_t count)
 {
 	char start[64] = "/parked?after=0";
+	enum cli_parked_next next = CLI_PARKED_MORE;
 	struct cli_parked_ending e;
+	long long after = -1;
 	json_t *page, *row;
 	size_t i;
 
+	(void)ids, (void)count;
 	cli_parked_print_head(c->json);
-	while ((page = cli_parked_ask(c, "GET", start, &e))) {
-		bool more = json_is_true(json_object_get(page, "more"));
+	while (next == CLI_PARKED_MORE && (page = cli_parked_ask(c, "GET", start, &e))) {
 		json_array_foreach(json_object_get(page, "records"), i, row) cli_parked_print_row(row, c->json);
-		snprintf(start, sizeof start, "/parked?after=%lld", member_number(page, "after"));
+		next = cli_parked_next(c, page, &after);
+		snprintf(start, sizeof start, "/parked?after=%lld", after);
 		json_decref(page);
-		if (!more)
-			return COMMAND_DONE;
 	}
-	return e.status ? COMMAND_FAILED : read_folder(&(struct reading){ .c = c }, &e);
+	if (next == CLI_PARKED_MORE && !e.status)
+		return read_folder(&(struct reading){ .c = c }, &e);
+	return next == CLI_PARKED_LAST ? COMMAND_DONE : COMMAND_FAILED;
 }
 
 static int show(const struct cli_parked_call *c, uint64_t id)
@@ -107,59 +110,85 @@ static int show(const struct cli_parked_call *c, uint64_t id)
 	return r.seen ? COMMAND_DONE : result == COMMAND_DONE ? COMMAND_FAILED : result;
 }
 
-static int wrong(const char *why)
-{
-	fprintf(stderr, "oxpecker: parked: %s; see oxpecker parked --help\n", why);
-	return COMMAND_MISUSED;
-}
-
-static const char *complaint(const struct cli_parked_call *c, bool changes)
-{
-	const char *equal = c->rename ? strchr(c->rename, '=') : NULL;
-
-	if (c->rename && (strcmp(c->words[0], "replay") != 0 || !equal || equal == c->rename || !equal[1]))
-		return "--rename OLD=NEW belongs to replay";
-	if (c->all && !changes)
-		return "--all belongs to replay and drop";
-	if (c->all && c->count > 1)
-		return "ids, or --all, not both";
-	if (!c->all && c->count == 1)
-		return changes ? "which? Ids as `parked ls` shows them, or --all"
-			       : "which? Ids as `parked ls` shows them";
-	return NULL;
-}
-
-static int do_each(const struct cli_parked_call *c, bool changes, const uint64_t *ids)
+static int show_each(const struct cli_parked_call *c, const uint64_t *ids, size_t count)
 {
 	int result = COMMAND_DONE;
 
-	if (changes)
-		return cli_parked_change(c, ids, c->count - 1);
-	for (size_t i = 0; i + 1 < c->count && result != COMMAND_MISUSED; i++) {
+	for (size_t i = 0; i < count && result != COMMAND_MISUSED; i++) {
 		int one = show(c, ids[i]);
 		result = one ? one : result;
 	}
 	return result;
 }
 
+/* What the first word may be, and what else the command line may have then. */
+static const struct verb {
+	const char *name;
+	bool ids, all, rename;
+	int (*run)(const struct cli_parked_call *, const uint64_t *ids, size_t count);
+} verbs[] = {
+	{ "ls", false, false, false, list },
+	{ "show", true, false, false, show_each },
+	{ "replay", true, true, true, cli_parked_change },
+	{ "drop", true, true, false, cli_parked_change },
+};
+
+static const struct verb *find_verb(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(verbs); i++)
+		if (strcmp(verbs[i].name, name) == 0)
+			return &verbs[i];
+	return NULL;
+}
+
+static bool is_rename(const char *text)
+{
+	const char *equal = strchr(text, '=');
+
+	return equal && equal > text && equal[1];
+}
+
+/* What is wrong with the command line, or NULL. */
+static const char *complaint(const struct verb *v, const struct cli_parked_call *c)
+{
+	if (!v)
+		return "which one: ls, show, replay or drop?";
+	if (c->rename && !v->rename)
+		return "--rename applies to replay only";
+	if (c->rename && !is_rename(c->rename))
+		return "--rename takes OLD=NEW";
+	if (c->all && !v->all)
+		return "--all applies to replay and drop only";
+	if (!v->ids)
+		return c->count > 1 ? "ls takes no ids" : NULL;
+	if (c->all)
+		return c->count > 1 ? "give ids or --all, not both" : NULL;
+	if (c->count > 1)
+		return NULL;
+	return v->all ? "give ids as `parked ls` shows them, or --all" : "give ids as `parked ls` shows them";
+}
+
+static bool parse_ids(const struct cli_parked_call *c, uint64_t *ids)
+{
+	for (size_t i = 1; i < c->count; i++)
+		if (!u64_parse(bytes_of(c->words[i]), &ids[i - 1]) || ids[i - 1] == 0)
+			return false;
+	return true;
+}
+
 static int do_words(const struct cli_parked_call *c)
 {
-	const char *word = c->count ? c->words[0] : "";
-	bool shows = strcmp(word, "show") == 0, changes = strcmp(word, "replay") == 0 || strcmp(word, "drop") == 0;
-	const char *why = NULL;
-	uint64_t *ids;
-	int result;
+	const struct verb *v = find_verb(c->count ? c->words[0] : "");
+	const char *wrong = complaint(v, c);
+	uint64_t *ids = oxp_new((c->count + 1) * sizeof *ids);
+	int result = COMMAND_MISUSED;
 
-	if (strcmp(word, "ls") == 0 && c->count == 1 && !c->all && !c->rename)
-		return list(c);
-	if (!shows && !changes)
-		return wrong("ls, show, replay or drop?");
-	why = complaint(c, changes);
-	ids = oxp_new(c->count * sizeof *ids);
-	for (size_t i = 1; i < c->count && !why; i++)
-		if (!u64_parse(bytes_of(c->words[i]), &ids[i - 1]) || ids[i - 1] == 0)
-			why = "an id is a number, as `parked ls` shows it";
-	result = why ? wrong(why) : do_each(c, changes, ids);
+	if (!wrong && !parse_ids(c, ids))
+		wrong = "an id is a number, as `parked ls` shows it";
+	if (wrong)
+		fprintf(stderr, "oxpecker: parked: %s; see oxpecker parked --help\n", wrong);
+	else
+		result = v->run(c, ids, c->count - 1);
 	free(ids);
 	return result;
 }
@@ -184,13 +213,12 @@ static const struct command_option options[] = {
 		.value = "NAME",
 		AT(destination),
 		.text = "only what NAME refused: logs.export.elasticsearch" },
-	{ .name = "--all", AT(all), .text = "replay, drop: all of it" },
+	{ .name = "--all", AT(all), .text = "replay, drop: all records" },
 	{ .name = "--rename",
 		.value = "OLD=NEW",
 		AT(rename),
-		.text = "replay: a member of the JSON line goes by another name;\n"
-			"a.b is b within a" },
-	{ .name = "--json", AT(json), .text = "as JSON" },
+		.text = "replay: renames a member of the JSON line; a.b is b in a" },
+	{ .name = "--json", AT(json), .text = "print JSON" },
 	{ .name = NULL },
 };
 #undef AT
@@ -199,14 +227,14 @@ const struct command command_parked = {
 	.name = "parked",
 	.words = "ls|show|replay|drop [ID]...",
 	.words_max = SIZE_MAX,
-	.summary = "what destinations refused",
-	.about = "  ls              what destinations refused, oldest first\n"
-		 "  show ID...      with what was refused\n"
-		 "  replay ID...    sends it again; what is taken is not parked any more\n"
-		 "  drop ID...      gives it up\n"
+	.summary = "handle records that destinations refused",
+	.about = "  ls              lists what destinations refused, oldest first\n"
+		 "  show ID...      shows the records, too\n"
+		 "  replay ID...    sends records again, and deletes those that are taken\n"
+		 "  drop ID...      deletes records\n"
 		 "\n"
-		 "ls and show need no running agent: they read `state`.\n",
-	.exits = "0 all that was asked for was done; 1 not all; 2 no agent answers.",
+		 "ls and show read `state`; the agent need not run.\n",
+	.exits = "0 everything was done; 1 not everything; 2 no agent answers.",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.run = run,

@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 #include "cli/ask.h"
+#include "cli/member.h"
 
 enum { PATH_MAX_BYTES = 1900, SAID_MAX = 300 };
 
@@ -90,7 +91,7 @@ json_t *cli_parked_ask(
 	struct buffer path;
 	json_t *json = NULL;
 
-	*ret = (struct cli_parked_ending){ .error = "these words are too long" };
+	*ret = (struct cli_parked_ending){ .error = "the command line is too long" };
 	if (!make_path(c, start, &path)) {
 		cli_ask(method, c->control, path.data, &a);
 		ret->status = a.status;
@@ -102,4 +103,17 @@ json_t *cli_parked_ask(
 	}
 	buffer_done(&path);
 	return json;
+}
+
+enum cli_parked_next cli_parked_next(const struct cli_parked_call *c, const json_t *page, long long *after)
+{
+	bool more = json_is_true(json_object_get(page, "more")), further = member_number(page, "after") > *after;
+
+	*after = member_number(page, "after");
+	if (more && !further)
+		fprintf(stderr,
+			"oxpecker: what answers at %s comes to no end: it says that there is more, and does not go "
+			"on\n",
+			c->control);
+	return !more ? CLI_PARKED_LAST : further ? CLI_PARKED_MORE : CLI_PARKED_STUCK;
 }

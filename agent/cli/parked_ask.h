@@ -25,11 +25,15 @@ struct cli_parked_ending {
 	char error[256]; /* and why */
 };
 
-/* `start` is a path with a query, to which the rest of the command line is added. Returns what was answered, to be
- * given back; or NULL: nobody answered, or what was answered has been printed. */
+/* Adds the rest of the command line to `start`, a path with a query. Returns the answer, which the caller frees with
+ * json_decref(); or NULL if there was none, or one that has been printed because it is no answer of an agent. */
 json_t *cli_parked_ask(
 	const struct cli_parked_call *, const char *method, const char *start, struct cli_parked_ending *ret);
-/* One line on stderr of what is wrong, which may quote a record. */
+/* Whether another page or slice follows this one, which began behind *after; moves *after on. An answer that does not
+ * get further would be asked for without end: that is complained about. */
+enum cli_parked_next { CLI_PARKED_LAST, CLI_PARKED_MORE, CLI_PARKED_STUCK };
+enum cli_parked_next cli_parked_next(const struct cli_parked_call *, const json_t *page, long long *after);
+/* Prints one line on stderr. It may quote a record. */
 void cli_parked_complain(struct bytes what);
 
 #endif

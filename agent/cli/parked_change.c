@@ -3,14 +3,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "cli/ask.h"
 #include "cli/command.h"
 #include "cli/member.h"
 
 static int no_agent(const struct cli_parked_call *c, const struct cli_parked_ending *e)
 {
 	fprintf(stderr,
-		"oxpecker: no agent at %s (%s)\n  Start it first, since replay and drop change its books; or is "
-		"`control` another in its configuration?\n",
+		"oxpecker: no agent at %s (%s)\n  replay and drop need a running agent, because they change its books. "
+		"Start it, or check `control` in its configuration.\n",
 		c->control, e->error);
 	return COMMAND_MISUSED;
 }
@@ -23,9 +24,9 @@ struct tally {
 
 static void add_answer(struct tally *t, const json_t *answer)
 {
-	t->done += member_number(answer, "replayed") + member_number(answer, "dropped");
-	t->refused += member_number(answer, "refused");
-	t->waiting += member_number(answer, "waiting");
+	t->done = cli_sum(t->done, cli_sum(member_number(answer, "replayed"), member_number(answer, "dropped")));
+	t->refused = cli_sum(t->refused, member_number(answer, "refused"));
+	t->waiting = cli_sum(t->waiting, member_number(answer, "waiting"));
 	if (!t->error[0])
 		snprintf(t->error, sizeof t->error, "%s", member_text(answer, "error"));
 }
@@ -33,34 +34,40 @@ static void add_answer(struct tally *t, const json_t *answer)
 /* Slice after slice, up to what was parked when the first was asked for. */
 static int change_from(const struct cli_parked_call *c, const char *start, struct tally *t)
 {
-	char next[160];
+	char path[160];
+	enum cli_parked_next next = CLI_PARKED_MORE;
 	struct cli_parked_ending e;
+	long long after = -1;
 	json_t *answer;
-	bool more = true;
 
-	snprintf(next, sizeof next, "%s", start);
-	while (more) {
-		answer = cli_parked_ask(c, "POST", next, &e);
+	snprintf(path, sizeof path, "%s", start);
+	while (next == CLI_PARKED_MORE) {
+		answer = cli_parked_ask(c, "POST", path, &e);
 		if (!answer)
 			return e.status ? COMMAND_FAILED : no_agent(c, &e);
 		add_answer(t, answer);
-		more = json_is_true(json_object_get(answer, "more"));
-		snprintf(next, sizeof next, "/parked/%s?after=%lld&until=%lld", c->words[0],
-			member_number(answer, "after"), member_number(answer, "until"));
+		next = cli_parked_next(c, answer, &after);
+		snprintf(path, sizeof path, "/parked/%s?after=%lld&until=%lld", c->words[0], after,
+			member_number(answer, "until"));
 		json_decref(answer);
 	}
-	return COMMAND_DONE;
+	return next == CLI_PARKED_LAST ? COMMAND_DONE : COMMAND_FAILED;
+}
+
+static long long total(const struct tally *t)
+{
+	return cli_sum(t->done, cli_sum(t->refused, t->waiting));
 }
 
 static int change_one(const struct cli_parked_call *c, uint64_t id, struct tally *t)
 {
-	long long before = t->done + t->refused + t->waiting;
+	long long before = total(t);
 	char start[64];
 	int result;
 
 	snprintf(start, sizeof start, "/parked/%s?id=%llu", c->words[0], (unsigned long long)id);
 	result = change_from(c, start, t);
-	if (result != COMMAND_DONE || t->done + t->refused + t->waiting > before || t->error[0])
+	if (result != COMMAND_DONE || total(t) > before || t->error[0])
 		return result;
 	fprintf(stderr, "oxpecker: %llu: no such record is parked, or its file's position is not saved yet\n",
 		(unsigned long long)id);

@@ -23,7 +23,7 @@ static int run(const struct command_call *call)
 
 static const struct command_option options[] = {
 	{ .name = "--schema",
-		.text = "the same as JSON Schema, for editors",
+		.text = "print it as JSON Schema, for editors",
 		.at = offsetof(struct options, schema) },
 	{ .name = NULL },
 };
@@ -31,7 +31,7 @@ static const struct command_option options[] = {
 const struct command command_reference = {
 	.name = "reference",
 	.words = "",
-	.summary = "every option with its default, as a configuration file",
+	.summary = "print every option with its default",
 	.about = "Prints every option with its default, as a configuration file.\n",
 	.options = options,
 	.options_size = sizeof(struct options),

@@ -18,13 +18,13 @@ void screen_good(const struct screen *, const char *words);
 void screen_bad(const struct screen *, const char *words);
 /* The head of a table, once, before its first row. */
 void screen_head(const struct screen *, bool *first, const char *head);
-/* Filled up to `width`; what is longer has the line for itself. */
+/* Pads the name to `width`. A longer name has a line to itself. */
 void screen_name(const char *name, int width);
-/* Over as many lines as it takes, each indented; what stands without a space is cut where the line ends. */
+/* Breaks the words into lines, each indented. A word longer than a line is cut. */
 void screen_wrapped(int indent, const char *words);
 
 size_t screen_columns(struct bytes); /* that the text takes */
-/* "12 s", "5 min", "3 h", "4 days", and what is said behind it. */
+/* "12 s", "5 min", "3 h" or "4 days", followed by `behind`. */
 void screen_age(double seconds, const char *behind, char to[SCREEN_WORDS]);
 /* "1.5M" */
 void screen_size(long long bytes, char to[SCREEN_WORDS]);

@@ -19,7 +19,7 @@ struct options {
 	bool follow, json;
 };
 
-/* A time that ago, or a moment; a day is its beginning. */
+/* A duration before now, or a moment; a day means its beginning. */
 static bool parse_since(const char *text, struct wall_time *ret)
 {
 	struct duration ago;
@@ -43,15 +43,15 @@ static const char *parse(const char *what, const struct options *c, struct store
 	unsigned kind = what ? store_show_kind(what) : 0;
 
 	if (!kind)
-		return "logs, traces or metrics?";
+		return "which one: logs, traces or metrics?";
 	if (c->limit && !u64_parse(bytes_of(c->limit), &ret->limit))
 		return "--limit takes a number";
 	if (c->since && !parse_since(c->since, &ret->since))
 		return "--since takes a duration such as 10m, or a moment such as 2026-11-23T04:45:06Z";
 	if (c->level && kind != SHOW_LOGS)
-		return "--level is for logs";
+		return "--level applies to logs only";
 	if ((c->service || c->trace) && kind == SHOW_METRICS)
-		return "--service and --trace are for logs and traces";
+		return "--service and --trace apply to logs and traces only";
 	ret->level = c->level ? severity_of_word(bytes_of(c->level)) : SEVERITY_UNKNOWN;
 	if (c->level && ret->level == SEVERITY_UNKNOWN)
 		return "--level takes trace, debug, info, warn, error or fatal";
@@ -78,25 +78,25 @@ static int run(const struct command_call *call)
 
 #define AT(field) .at = offsetof(struct options, field)
 static const struct command_option options[] = {
-	{ .name = "--limit", .value = "N", AT(limit), .text = "the newest N (default 50)" },
+	{ .name = "--limit", .value = "N", AT(limit), .text = "only the newest N (default 50)" },
 	{ .name = "--since",
 		.value = "WHEN",
 		AT(since),
-		.text = "nothing older: 10m, 2h, or 2026-11-23T04:45:06Z (UTC if it\n"
-			"says no offset). Of metrics: every snapshot since then" },
-	{ .name = "--follow", .alias = "-f", AT(follow), .text = "go on with what comes, until interrupted" },
-	{ .name = "--grep", .value = "TEXT", AT(grep), .text = "only what has this text in it, as it stands" },
-	{ .name = "--service", .value = "NAME", AT(service), .text = "logs, traces: only of this service" },
+		.text = "only since then: 10m, 2h, or 2026-11-23T04:45:06Z (UTC if\n"
+			"there is no offset). Metrics: every snapshot since then" },
+	{ .name = "--follow", .alias = "-f", AT(follow), .text = "keep printing what comes in, until interrupted" },
+	{ .name = "--grep", .value = "TEXT", AT(grep), .text = "only what contains this text, letter by letter" },
+	{ .name = "--service", .value = "NAME", AT(service), .text = "logs, traces: only this service" },
 	{ .name = "--trace",
 		.value = "ID",
 		AT(trace),
-		.text = "logs, traces: only of this trace; its first digits will do" },
+		.text = "logs, traces: only this trace; the first digits are enough" },
 	{ .name = "--level",
 		.value = "LEVEL",
 		AT(level),
-		.text = "logs: this one and above: trace, debug, info, warn, error,\n"
-			"fatal; a line without a level is left out" },
-	{ .name = "--json", AT(json), .text = "one JSON object a line" },
+		.text = "logs: only this level and above (trace, debug, info, warn,\n"
+			"error, fatal); lines without a level are left out" },
+	{ .name = "--json", AT(json), .text = "print one JSON object a line" },
 	{ .name = NULL },
 };
 #undef AT
@@ -105,9 +105,9 @@ const struct command command_show = {
 	.name = "show",
 	.words = "logs|traces|metrics",
 	.words_max = 1,
-	.summary = "what the embedded store holds",
-	.about = "Prints what the embedded store holds, the newest last; the agent need not run.\n"
-		 "A signal that has an exporter goes there and not into the store.\n",
+	.summary = "show what the embedded store holds",
+	.about = "Prints what the embedded store holds, the newest last. The agent need not run.\n"
+		 "A signal that has an exporter is not in the store.\n",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.run = run,

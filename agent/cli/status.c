@@ -29,7 +29,7 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum += member_number(value, "records");
+	json_object_foreach(reasons, key, value) sum = cli_sum(sum, member_number(value, "records"));
 	return sum;
 }
 
@@ -261,7 +261,7 @@ static int print_report(const json_t *report)
 	return balanced ? 0 : 1;
 }
 
-/* What answers at that address may be another program. NULL: it is no report of ours. */
+/* Another program may answer at that address. NULL: this is not a report of ours. */
 static json_t *read_report(const struct cli_answer *a)
 {
 	json_t *report = a->status == 200 ? json_loadb(a->body.data, a->body.size, 0, NULL) : NULL;
@@ -303,15 +303,15 @@ static int run(const struct command_call *call)
 }
 
 static const struct command_option options[] = {
-	{ .name = "--json", .text = "the whole report, as JSON", .at = offsetof(struct options, json) },
+	{ .name = "--json", .text = "print the whole report as JSON", .at = offsetof(struct options, json) },
 	{ .name = NULL },
 };
 
 const struct command command_status = {
 	.name = "status",
 	.words = "",
-	.summary = "what came in and what became of it",
-	.about = "Asks the running agent, by its control socket, what came in and what became of\n"
+	.summary = "show what came in and what became of it",
+	.about = "Asks the running agent, at its control socket, what came in and what became of\n"
 		 "it: sources, destinations, scrapes, checks, what was dropped and why.\n",
 	.exits = "0 the ledger balances; 1 it does not; 2 no agent answers.",
 	.options = options,

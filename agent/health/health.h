@@ -37,11 +37,13 @@ struct health {
 	struct loop *loop;
 	const struct log *log;
 	struct health_check *checks;
-	bool (*began)(void *context); /* whether the agent has; NULL: nobody is asked */
+	bool (*began)(void *context); /* NULL: there is nothing to wait for */
 	void *context;
 };
 
 void health_init(struct health *, struct loop *, const struct log *);
+/* Not ready before began() says so. */
+void health_wait_for(struct health *, bool (*began)(void *context), void *context);
 void health_done(struct health *);
 /* `name` outlives it. The check itself comes with health_check_set(). */
 struct health_check *health_add(

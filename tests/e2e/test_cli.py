@@ -670,10 +670,10 @@ def test_show_asks_for_some(oxpecker, tmp_path):
 
 @pytest.mark.parametrize("words, why", [
     (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
-    (("traces", "--level", "error"), "--level is for logs"), (("metrics", "--service", "a"), "are for logs and traces"),
-    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"), ((),
-                                                                                             "logs, traces or "
-                                                                                             "metrics?")])
+    (("traces", "--level", "error"), "--level applies to logs"),
+    (("metrics", "--service", "a"), "apply to logs and traces"),
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"),
+    ((), "logs, traces or metrics?")])
 def test_show_says_which_words_it_takes(tmp_path, words, why):
     done = agents.run("show", *words, "--set", f"state={tmp_path}")
     assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
@@ -835,3 +835,26 @@ def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("health", "--config", tmp_path / "c.yaml")
     assert done.returncode == 0 and done.stdout == "a?[2J?b?\n", repr(done.stdout)
+
+
+ENDLESS = {"after": 5, "until": 9, "more": True, "records": [], "replayed": 2**63 - 1, "waiting": -2**63, "error": ""}
+HUGE = {"pid": 1, "ledger": [{"signal": "logs", "source": "a", "destination": "b", "balance": 0,
+                              "dropped": {reason: {"records": 2**63 - 1} for reason in ("full", "step", "ceiling")}}]}
+
+
+@pytest.mark.parametrize("words", [("ls",), ("replay", "--all"), ("drop", "1")])
+def test_a_list_of_something_else_that_does_not_go_on_ends(fault_server, tmp_path, words):
+    """And numbers that overflow when they are added up do nothing."""
+    server = fault_server()
+    server.plan(fault.ok(json.dumps(ENDLESS).encode()))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    done = agents.run("parked", *words, "--config", tmp_path / "c.yaml", deadline=10)
+    assert done.returncode == 1 and "comes to no end" in done.stderr and len(server.requests) == 2, done.stderr
+
+
+def test_numbers_of_something_else_are_added_up_to_what_there_is(fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.ok(json.dumps(HUGE).encode()))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    done = agents.run("status", "--config", tmp_path / "c.yaml")
+    assert done.returncode == 0 and str(2**63 - 1) in done.stdout and not done.stderr, done.stderr
