@@ -374,7 +374,7 @@ static bool is_bulk_type(const char *type)
 
 static enum http_take any_begin(void *context, struct http_request *request)
 {
-	struct door *d = context;
+	struct door *door = context;
 	enum http_method method = http_request_method(request);
 	struct bytes index;
 	enum http_take take;
@@ -383,14 +383,14 @@ static enum http_take any_begin(void *context, struct http_request *request)
 	http_context_set(request, NULL);
 	if ((method != HTTP_POST && method != HTTP_PUT) || !index_of(http_request_path(request), &index))
 		return HTTP_TAKEN;
-	take = door_begin(d, request, NULL);
+	take = door_begin(door, request, NULL);
 	if (take != HTTP_TAKEN)
 		return take;
 	if (!is_bulk_type(http_request_header(request, "Content-Type")))
 		return door_refuse(http_context(request), 406,
 			"Content-Type must be application/x-ndjson or application/json");
 	b = bulk_of(http_context(request));
-	b->number = (uint64_t)loop_wall(host_loop(d->host)).ns;
+	b->number = (uint64_t)loop_wall(host_loop(door->host)).ns;
 	memcpy(b->index, index.data, index.size);
 	return HTTP_TAKEN;
 }
@@ -475,12 +475,12 @@ static void respond_kindly(struct collector *c, struct http_request *request)
 
 static void any_complete(void *context, struct http_request *request)
 {
-	struct door *d = context;
+	struct door *door = context;
 
 	if (http_context(request))
 		door_complete(context, request);
 	else
-		respond_kindly(CONTAINER_OF(d, struct collector, door), request);
+		respond_kindly(CONTAINER_OF(door, struct collector, door), request);
 }
 
 /* Life. */

@@ -315,29 +315,29 @@ static int open_listening(const struct collector *c, const char *address, struct
 					      : listening_open_datagrams(ret, address, c->mode);
 }
 
-static void enter_door(struct door *d)
+static void enter_door(struct door *door)
 {
-	struct collector *c = d->collector;
+	struct collector *c = door->collector;
 
 	if (c->config->kind == KIND_STREAM) {
-		loop_watch_init(&d->watch, c->loop, d->listening.fd, on_peer, c);
+		loop_watch_init(&door->watch, c->loop, door->listening.fd, on_peer, c);
 		return;
 	}
-	set_buffer(c, d->listening.fd);
-	datagrams_init(&d->datagrams, c->host, &c->lines, &c->patience, d->listening.fd);
+	set_buffer(c, door->listening.fd);
+	datagrams_init(&door->datagrams, c->host, &c->lines, &c->patience, door->listening.fd);
 }
 
-static void leave_door(struct door *d)
+static void leave_door(struct door *door)
 {
-	loop_watch_done(&d->watch);
-	datagrams_done(&d->datagrams);
-	listening_close(&d->listening);
+	loop_watch_done(&door->watch);
+	datagrams_done(&door->datagrams);
+	listening_close(&door->listening);
 }
 
 static int open_door(struct collector *c, const char *address)
 {
-	struct door *d = &c->doors[c->door_count];
-	int failed = open_listening(c, address, &d->listening);
+	struct door *door = &c->doors[c->door_count];
+	int failed = open_listening(c, address, &door->listening);
 
 	if (failed) {
 		char why[LISTEN_WHY_MAX];
@@ -347,38 +347,38 @@ static int open_door(struct collector *c, const char *address)
 		return failed;
 	}
 	c->door_count++;
-	d->collector = c;
-	d->address = address;
-	enter_door(d);
+	door->collector = c;
+	door->address = address;
+	enter_door(door);
 	return 0;
 }
 
 /* Whoever came by the old file is let in first. */
-static void open_anew(struct door *d)
+static void open_anew(struct door *door)
 {
-	struct collector *c = d->collector;
+	struct collector *c = door->collector;
 	struct listening fresh;
-	int failed = open_listening(c, d->address, &fresh);
+	int failed = open_listening(c, door->address, &fresh);
 
-	if (failed && failed != d->trouble) {
+	if (failed && failed != door->trouble) {
 		char why[LISTEN_WHY_MAX];
-		listen_why(d->address, type_of(c), failed, why);
+		listen_why(door->address, type_of(c), failed, why);
 		host_log(c->host, LOG_LEVEL_WARN, "the file of %s is not there any more, and cannot be made anew: %s",
-			d->address, why);
+			door->address, why);
 	}
-	d->trouble = failed;
+	door->trouble = failed;
 	if (failed)
 		return;
-	host_log(c->host, LOG_LEVEL_INFO, "the file of %s was removed: made anew", d->address);
+	host_log(c->host, LOG_LEVEL_INFO, "the file of %s was removed: made anew", door->address);
 	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
 		before = c->count;
-		on_peer(c, d->listening.fd, WATCH_READ);
+		on_peer(c, door->listening.fd, WATCH_READ);
 	}
 	if (c->config->kind == KIND_DATAGRAM)
-		datagrams_finish(&d->datagrams);
-	leave_door(d);
-	d->listening = fresh;
-	enter_door(d);
+		datagrams_finish(&door->datagrams);
+	leave_door(door);
+	door->listening = fresh;
+	enter_door(door);
 	watch_doors(c);
 }
 
