@@ -617,14 +617,14 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 	loop_soon_init(&d->answering, host_loop(host), answer_some, d);
 	if (!d->gunzip)
 		return -ENOMEM;
-	d->requests = host_counter(host, "requests_total", "Requests that came in.");
+	d->requests = host_counter(host, "requests_total", "Requests that were received.");
 	d->refused_full = host_counter(
 		host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	d->foreign =
-		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
+		host_counter(host, "refused_origin_total", "Requests from web pages that `origins` does not let in.");
 	d->unserved =
 		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
 	return 0;

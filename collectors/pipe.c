@@ -155,7 +155,7 @@ static void enlarge(struct collector *c, int fd)
 	size = fcntl(fd, F_GETPIPE_SZ);
 	*c->buffer = size > 0 ? (uint64_t)size : 0;
 	if (*c->buffer < wanted)
-		host_log(c->host, LOG_LEVEL_INFO, "the kernel keeps %llu bytes of %s, not %zu: see fs.pipe-max-size",
+		host_log(c->host, LOG_LEVEL_INFO, "the kernel buffers %llu bytes of %s, not %zu: see fs.pipe-max-size",
 			(unsigned long long)*c->buffer, c->config->path, wanted);
 }
 
@@ -285,10 +285,10 @@ static void read_new(struct collector *c)
 	int failed = open_fifo(c);
 
 	if (failed && failed != c->trouble)
-		host_log(c->host, LOG_LEVEL_WARN, "%s is not there any more, and cannot be read: %s", c->config->path,
+		host_log(c->host, LOG_LEVEL_WARN, "%s was removed or replaced, and cannot be read: %s", c->config->path,
 			reason(failed));
 	else if (!failed)
-		host_log(c->host, LOG_LEVEL_INFO, "%s is another FIFO now: reading that, and the old one to its end",
+		host_log(c->host, LOG_LEVEL_INFO, "%s is a new FIFO now: reading that, and the old one to its end",
 			c->config->path);
 	c->trouble = failed;
 	if (!failed && old)
@@ -316,7 +316,7 @@ static bool pipe_check(const void *config, char *why, size_t room)
 
 	if (mode_parse(pipe->mode, &mode))
 		return lines_multiline_check(&pipe->multiline, why, room);
-	snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", pipe->mode);
+	snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", pipe->mode);
 	return false;
 }
 
@@ -331,7 +331,7 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 	lines_join_messages(&c->lines, host, &c->config->multiline);
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->look, host_loop(host), on_look, c);
-	c->buffer = host_gauge(host, "pipe_buffer_bytes", "What the kernel keeps of unread bytes.");
+	c->buffer = host_gauge(host, "pipe_buffer_bytes", "How many unread bytes the kernel can buffer.");
 	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
 	c->kind.flush = c->config->flush;
 	c->kind.ended = on_ended;

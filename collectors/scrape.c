@@ -84,7 +84,7 @@ static const char *what_is_wrong(struct collector *c, const struct http_reply *r
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
 		snprintf(why, WHY_MAX, "HTTP %u", reply->status);
 	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
-		snprintf(why, WHY_MAX, "\"%s\" is no exposition format that is read here", reply->content_type);
+		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
 		snprintf(why, WHY_MAX, "%s", reply->error);
 	else if (exposition_end(&c->parser) != EXPOSITION_FINE)
@@ -283,10 +283,10 @@ static int scrape_create(const void *config, struct host *host, struct collector
 		scrape_destroy(c);
 		return failed;
 	}
-	c->up = host_own_gauge(host, "target", "target_up", "1 when the last scrape of the target was fine.");
+	c->up = host_own_gauge(host, "target", "target_up", "1 if the last scrape of the target succeeded.");
 	c->samples = host_own_gauge(host, "target", "target_samples", "Samples of the target on the page.");
 	c->scrapes = host_counter(host, "scrapes_total", "Scrapes begun.");
-	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that gave no page.");
+	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that failed.");
 	*ret = c;
 	return 0;
 }

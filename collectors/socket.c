@@ -233,7 +233,7 @@ static void set_buffer(struct collector *c, int fd)
 static void wait_for_descriptors(struct collector *c, int why)
 {
 	if (!c->starved_told)
-		host_log(c->host, LOG_LEVEL_WARN, "no further connections can be taken for now, they wait: %s",
+		host_log(c->host, LOG_LEVEL_WARN, "no more connections can be accepted for now, they wait: %s",
 			strerror(why));
 	c->starved_told = true;
 	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
@@ -362,13 +362,13 @@ static void open_anew(struct door *d)
 	if (failed && failed != d->trouble) {
 		char why[LISTEN_WHY_MAX];
 		listen_why(d->address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_WARN, "the file of %s is not there any more, and cannot be made anew: %s",
+		host_log(c->host, LOG_LEVEL_WARN, "the socket file of %s was removed, and cannot be created again: %s",
 			d->address, why);
 	}
 	d->trouble = failed;
 	if (failed)
 		return;
-	host_log(c->host, LOG_LEVEL_INFO, "the file of %s was removed: made anew", d->address);
+	host_log(c->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again", d->address);
 	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
 		before = c->count;
 		on_peer(c, d->listening.fd, WATCH_READ);
@@ -411,7 +411,7 @@ static bool socket_check(const void *config, char *why, size_t room)
 	unsigned mode;
 
 	if (!mode_parse(socket->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", socket->mode);
+		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", socket->mode);
 	else if (socket->listen->count > DOORS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most of one socket", socket->listen->count,
 			DOORS_MAX);
@@ -452,14 +452,14 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->kind.ended = on_ended;
 	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Connections that are open.");
-	c->accepted = host_counter(host, "connections_total", "Connections that came.");
+	c->accepted = host_counter(host, "connections_total", "Connections that were accepted.");
 	c->fulls =
 		host_counter(host, "connections_full_total", "Times that `connections` were open, and others waited.");
 	c->evicted = host_counter(host, "connections_evicted_total",
 		"Connections that had never said anything when others needed their place.");
 	c->unframed = host_counter(
-		host, "unframed_messages_total", "Messages without the length that their peer puts before others.");
-	c->syslog = host_counter(host, "syslog_messages_total", "Messages with the head of a syslog.");
+		host, "unframed_messages_total", "Messages without the length that their peer sends before others.");
+	c->syslog = host_counter(host, "syslog_messages_total", "Messages that begin as syslog does.");
 	*ret = c;
 	return 0;
 }

@@ -353,7 +353,7 @@ static const char *whole_reason(const struct http_reply *reply, char *to, size_t
 	int shown = (int)(reply->body.size < 160 ? reply->body.size : 160);
 
 	if (reply->end == HTTP_END_STOPPED)
-		snprintf(to, room, "the answer is not that of a bulk");
+		snprintf(to, room, "the answer is not an answer to a bulk");
 	else if (shown > 0)
 		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
 	else
@@ -417,7 +417,7 @@ static void elasticsearch_send(struct exporter *e, const struct batch *batch, st
 static void elasticsearch_cancel(struct exporter *e, struct send *send)
 {
 	if (e->template && template_let_go(e->template, send))
-		send_done(send, RETRY, "no answer about the index template in time");
+		send_done(send, RETRY, "no answer to the index template in time");
 	else
 		poster_cancel(e->poster, send);
 }
@@ -553,10 +553,10 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->stamps = e->stream || c->timestamp;
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
-	e->again = host_counter(host, "already_there_total", "Lines the destination answered it has already (409).");
+	e->again = host_counter(host, "already_there_total", "Lines that the destination already had (409).");
 	e->failure_store = host_counter(host, "failure_store_total",
-		"Lines that a data stream took into its failure store, since they do not fit its mapping.");
-	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host, since one did not serve.");
+		"Lines that went into the failure store of a data stream because they do not fit its mapping.");
+	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host because one failed.");
 	failed = access_init(&e->access, &c->access, host);
 	for (size_t i = 0; !failed && i < c->url->count; i++)
 		failed = access_add_url(&e->access, c->url->items[i]);

@@ -187,7 +187,7 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 
 	e->host = host;
 	e->partial =
-		host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
+		host_counter(host, "partial_successes_total", "Answers that accepted only some spans of a request.");
 	e->url = endpoint_url(c->endpoint);
 	hidden_init(&e->hidden);
 	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;
