@@ -365,7 +365,7 @@ static void pipe_drain(struct collector *c)
 	c->drained = loop_now(host_loop(c->host));
 	loop_timer_clear(&c->look);
 	TAILQ_FOREACH(f, &c->fifos, entry)
-	let_end(f);
+		let_end(f);
 }
 
 static bool pipe_quiet(struct collector *c)

@@ -520,7 +520,7 @@ static void socket_stop(struct collector *c)
 	patience_end(&c->patience);
 	watch_doors(c);
 	TAILQ_FOREACH(peer, &c->connections, entry)
-	stream_finish(&peer->stream);
+		stream_finish(&peer->stream);
 	for (size_t i = 0; i < c->door_count; i++)
 		if (c->config->kind == KIND_DATAGRAM)
 			datagrams_finish(&c->doors[i].datagrams);

@@ -278,10 +278,10 @@ bool template_let_go(struct index_template *t, struct send *send)
 	struct waiting *w;
 
 	TAILQ_FOREACH(w, &t->waiting, entry)
-	if (w->send == send) {
-		TAILQ_REMOVE(&t->waiting, w, entry);
-		free(w);
-		return true;
-	}
+		if (w->send == send) {
+			TAILQ_REMOVE(&t->waiting, w, entry);
+			free(w);
+			return true;
+		}
 	return false;
 }

@@ -256,7 +256,8 @@ static int list(const struct cli_parked *c)
 	print_head(c);
 	while ((page = ask(c, "GET", start, &e))) {
 		bool more = json_is_true(json_object_get(page, "more"));
-		json_array_foreach(json_object_get(page, "records"), i, row) print_row(c, row);
+		json_array_foreach(json_object_get(page, "records"), i, row)
+			print_row(c, row);
 		snprintf(start, sizeof start, "/parked?after=%lld", number(page, "after"));
 		json_decref(page);
 		if (!more)

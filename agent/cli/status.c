@@ -34,7 +34,8 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum += number(value, "records");
+	json_object_foreach(reasons, key, value)
+		sum += number(value, "records");
 	return sum;
 }
 
@@ -173,8 +174,7 @@ static void print_dropped(const json_t *row)
 	json_t *value;
 	const char *reason, *comma = "";
 
-	json_object_foreach(json_object_get(row, "dropped"), reason, value)
-	{
+	json_object_foreach(json_object_get(row, "dropped"), reason, value) {
 		snprintf(more, sizeof more, "%s %lld %s", comma, number(value, "records"), reason);
 		strncat(line, more, sizeof line - strlen(line) - 1);
 		comma = ",";
@@ -211,8 +211,7 @@ static bool print_ledger(const struct screen *s, const json_t *ledger)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(ledger, i, row)
-	{
+	json_array_foreach(ledger, i, row) {
 		balanced = balanced && !number(row, "balance");
 		if (strcmp(text(row, "signal"), "metrics") == 0 && !number(row, "balance"))
 			continue;
@@ -231,8 +230,7 @@ static void print_destinations(const struct screen *s, const json_t *destination
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(destinations, i, row)
-	{
+	json_array_foreach(destinations, i, row) {
 		const char *delivery = text(row, "delivery");
 		bool fine = !*delivery || strcmp(delivery, "fine") == 0;
 		char last[WORDS_ROOM], bytes[WORDS_ROOM], queued[2 * WORDS_ROOM];
@@ -258,7 +256,9 @@ static const json_t *row_of(const json_t *ledger, const char *source)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(ledger, i, row) if (strcmp(text(row, "source"), source) == 0) return row;
+	json_array_foreach(ledger, i, row)
+		if (strcmp(text(row, "source"), source) == 0)
+			return row;
 	return NULL;
 }
 
@@ -268,8 +268,7 @@ static void print_scrapes(const struct screen *s, const json_t *sources, const j
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(sources, i, row)
-	{
+	json_array_foreach(sources, i, row) {
 		const json_t *up = json_object_get(row, "up");
 		char last[WORDS_ROOM], why[1024];
 		if (!up)
@@ -298,13 +297,13 @@ static void print_troubles(const struct screen *s, const json_t *sources)
 	size_t i, k;
 	json_t *source, *row;
 
-	json_array_foreach(sources, i, source) json_array_foreach(json_object_get(source, "troubles"), k, row)
-	{
-		print_head(s, &first, "CANNOT BE READ");
-		print_wrapped(0, text(row, "file"));
-		print_wrapped(2, text(source, "name"));
-		print_wrapped(2, text(row, "why"));
-	}
+	json_array_foreach(sources, i, source)
+		json_array_foreach(json_object_get(source, "troubles"), k, row) {
+			print_head(s, &first, "CANNOT BE READ");
+			print_wrapped(0, text(row, "file"));
+			print_wrapped(2, text(source, "name"));
+			print_wrapped(2, text(row, "why"));
+		}
 }
 
 static void print_checks(const struct screen *s, const json_t *checks)
@@ -313,8 +312,7 @@ static void print_checks(const struct screen *s, const json_t *checks)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(checks, i, row)
-	{
+	json_array_foreach(checks, i, row) {
 		bool fine = json_is_true(json_object_get(row, "fine"));
 		print_head(s, &first, "CHECK                                      STATE");
 		print_name(text(row, "name"), 42);
@@ -332,8 +330,7 @@ static void print_conflicts(const struct screen *s, const json_t *conflicts)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(conflicts, i, row)
-	{
+	json_array_foreach(conflicts, i, row) {
 		char words[2048];
 		print_head(s, &first, "MAPPING CONFLICT");
 		snprintf(words, sizeof words, "expected %s, found %s; count %lld", text(row, "expected"),

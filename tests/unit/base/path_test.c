@@ -149,8 +149,8 @@ static void test_a_file_of_ours(void **state)
 		return;
 	assert_int_equal(fchownat(b->folder.fd, "shared/new", SOMEBODY, 0, 0), 0);
 	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), -EKEYREJECTED);
-	assert_int_equal(fchownat(b->folder.fd, "shared", SOMEBODY, 0, 0),
-		0); /* then it is the state of whom it belongs to */
+	/* Then the folder and what is in it belong to the same user. */
+	assert_int_equal(fchownat(b->folder.fd, "shared", SOMEBODY, 0, 0), 0);
 	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), 0);
 }
 
