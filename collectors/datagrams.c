@@ -84,7 +84,7 @@ static char *gather(const struct datagrams *d, struct batch *batch, size_t size)
 	return block;
 }
 
-/* As many as one callback should deal with, and one at least. */
+/* As many as one callback should handle, and at least one. */
 static struct line_slice slice_of(struct datagrams *d)
 {
 	struct line_slice in = { .lines = d->lines, .offset = d->offset };
@@ -127,7 +127,7 @@ static void lose(struct datagrams *d)
 	patience_lost(d->patience, in.loss.records, in.loss.bytes);
 }
 
-/* Some of what was read. False: it waits. */
+/* Offers some of what was read. False: it waits. */
 static bool take(struct datagrams *d)
 {
 	struct line_slice in = slice_of(d);
@@ -155,7 +155,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	}
 	count = recvmmsg(fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count <= 0)
-		return; /* an error of one peer (ICMP) is told here, and gone by that */
+		return; /* an error of one peer (ICMP) is reported here, once */
 	d->count = (size_t)count;
 	d->at = 0;
 	d->last = loop_now(d->watch.loop);

@@ -20,7 +20,7 @@ enum {
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
-	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
+	REPLY_INLINE_MAX = 64 << 10, /* answers up to this size are written on the loop, larger ones in the CPU lane */
 	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
@@ -103,7 +103,7 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	++*(status == 503 ? r->door->refused_full : r->door->refused_bad);
 	if (request) {
 		http_context_set(request, NULL);
-		r->door->type->answer(request, status, message); /* the message may stand in the request's struct */
+		r->door->type->answer(request, status, message); /* the message may be in the request's struct */
 	}
 	request_free(r);
 	return HTTP_ANSWERED;
@@ -117,13 +117,14 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	if (request) {
 		http_context_set(request, NULL);
 		full.page = r->reply_batch ? reply_page(r) : NULL;
-		http_respond(request, &full); /* its body may stand in the request's struct */
+		http_respond(request, &full); /* its body may be in the request's struct */
 		http_page_release(full.page);
 	}
 	request_free(r);
 }
 
-/* Who holds memory and does nothing with it goes before others are refused for long. What is refused comes again. */
+/* A peer that holds memory and does nothing with it is cut off before others are refused for long. A refused request
+ * comes again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->size > 0)
@@ -182,7 +183,7 @@ static bool reserve_anew(struct door_request *r, size_t size)
 	return false;
 }
 
-/* What stands in the batch is old: the new body gets a batch of its own. False: refused. */
+/* What is in the batch becomes `old`: the new body gets a batch of its own. False: refused. */
 static bool make_old(struct door_request *r, size_t size)
 {
 	OXP_ASSERT(!r->before);
@@ -245,7 +246,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 
 /* The body is here. */
 
-/* It may be `state.max`, of which nobody else speaks. Near it some requests fit and others do not. */
+/* The reason may be `state.max`, which is not reported anywhere else. Near it some requests fit and others do not. */
 static void tell_disk(struct door *d, int failed)
 {
 	struct mono_time now = loop_now(host_loop(d->host));
@@ -313,7 +314,7 @@ static void offer(struct door_request *r)
 	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
 	give_back_work(r);
-	if (kept) /* an empty one is no sign that there is more to come */
+	if (kept) /* an empty request does not mean that more will come */
 		d->last = loop_now(host_loop(d->host));
 	if (kept && (d->ack == ACK_DISK || host_ends(d->host))) {
 		r->kept = true;
@@ -348,7 +349,7 @@ static void inflate_body(struct door_request *r)
 		type->look(r);
 }
 
-/* In the CPU lane. Whoever leaves before it is his turn holds up nobody else. */
+/* In the CPU lane. A request whose peer has gone takes no time there. */
 static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
@@ -430,7 +431,7 @@ static void mend(struct door_request *r)
 	}
 }
 
-/* What the body is, is known, or who looked at it on the loop wants the lane for that. */
+/* The body was checked, or the check on the loop asks for the lane. */
 static void looked_at(struct door_request *r)
 {
 	if (r->fault)
@@ -510,8 +511,8 @@ static void worked_on(struct job *job)
 	}
 }
 
-/* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
- * cut short something else stands there. What has no room in body_max is told by inflating it. */
+/* Into as much room as the trailer says (RFC 1952, ISIZE). That is only a hint: anyone can write it, and if the body is
+ * cut short the last bytes are something else. Whether it exceeds body_max shows when it is inflated. */
 static void inflate(struct door_request *r)
 {
 	size_t size;
@@ -551,7 +552,7 @@ void door_gone(void *context, struct http_request *request)
 		request_free(r);
 }
 
-/* What is not for this door. */
+/* Requests that this door declines. */
 
 bool door_check_origins(const struct option_list *origins, char *why, size_t room)
 {

@@ -1,10 +1,9 @@
 /*
  * The `scrape` collector: reads a Prometheus page of the host app, over TCP or a Unix socket, into the series table.
  *
- * With `interval: auto` it scrapes when somebody wants the metrics: a pull of /metrics, or a snapshot for the embedded
- * store. The page is parsed as it arrives and committed as a whole; one that cannot be read, is cut short or comes
- * too late leaves nothing but oxpecker_target_up 0, and the series of the last good page go, as Prometheus would
- * have it.
+ * With `interval: auto` it scrapes when the metrics are wanted: for a pull of /metrics, or a snapshot for the embedded
+ * store. The page is parsed as it arrives and committed as a whole. A page that cannot be read, is cut short or comes
+ * too late leaves only oxpecker_target_up 0, and the series of the last good page go, as in Prometheus.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +49,7 @@ struct collector {
 	struct loop_timer timer;
 	char url[URL_MAX];
 	uint64_t bytes;
-	bool wanted; /* somebody waits for host_collected() */
+	bool wanted; /* host_collected() is due */
 	bool known, parsing; /* known: whether `up` says something yet */
 	struct mono_time ended, good; /* the latest scrape, and the latest that was fine */
 	bool was_good;
@@ -117,7 +116,7 @@ static void give_up(struct collector *c, const char *why)
 		host_log(c->host, LOG_LEVEL_WARN, "no metrics from %s: %s", c->config->target, why);
 }
 
-/* Ends the scrape, whatever became of it, and tells who waits. */
+/* Ends the scrape, however it went, and reports that it has ended. */
 static void end_scrape(struct collector *c, const char *why)
 {
 	bool wanted = c->wanted;

@@ -1,12 +1,12 @@
 /*
  * The `socket` collector: log lines on Unix sockets, TCP and UDP, as lines or as syslog messages.
  *
- * Connections are bounded, and so is what all of them may hold of lines without an end: a peer that sends slowly, or
- * never ends a line, has a small part for itself and no more. They take turns, a slice each. Whoever has said something
- * keeps its place, however long it is idle: it may go on at any time. A peer that has never said a word gives its place
- * up when others wait and it has been there for SILENT_S. A message with the head of
- * a syslog becomes an object with what the head says (proto/syslog.h). When memory is full nobody waits for longer than
- * `patience`; then what comes is lost, and counted. A Unix socket whose file was removed is made anew.
+ * The number of connections is bounded, and so are the bytes of unfinished lines that all of them may hold: a peer that
+ * sends slowly, or never ends a line, has a small part of its own and no more. Connections are read in turn, a slice
+ * each. A peer that has sent something stays connected however long it is idle, since it may continue at any time. A
+ * peer that has never sent anything is disconnected if others wait and it has been there for SILENT_S. A message with a
+ * syslog head becomes an object with the fields of that head (proto/syslog.h). When memory is full no peer waits longer
+ * than `patience`; after that, what comes is lost and counted. A Unix socket whose file was removed is created again.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,8 +32,8 @@ enum {
 	ACCEPTS = 16, /* in one callback */
 	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
-	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there, and who is silent */
-	SILENT_S = 5, /* so long a peer that has said nothing keeps its place from others */
+	LOOK_MS = 2000, /* how often it checks for removed socket files and silent peers */
+	SILENT_S = 5, /* a silent peer may be disconnected for others after this long */
 	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
@@ -95,7 +95,7 @@ struct connection {
 struct door {
 	struct collector *collector;
 	const char *address;
-	int trouble; /* why it cannot be opened anew, which was logged; 0 */
+	int trouble; /* why it cannot be opened again, which was logged; 0 */
 	struct listening listening;
 	struct loop_watch watch; /* of streams */
 	struct datagrams datagrams;
@@ -165,7 +165,7 @@ static struct connection *silent_one(const struct collector *c)
 	return NULL;
 }
 
-/* Nobody who has said something is sent away. */
+/* A peer that has sent something is never disconnected. */
 static void tell_full(struct collector *c)
 {
 	++*c->fulls;
@@ -246,7 +246,7 @@ static void connection_new(struct collector *c, int fd)
 
 	peer->collector = c;
 	peer->came = loop_now(c->loop);
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* whoever is gone leaves his place */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* connections of vanished peers end */
 	set_buffer(c, fd);
 	TAILQ_INSERT_TAIL(&c->connections, peer, entry);
 	*c->open = ++c->count;
@@ -287,7 +287,7 @@ static void on_again(void *context)
 	watch_doors(context);
 }
 
-/* Who waits offers again, in turns, until there is no room once more. */
+/* Streams that wait offer again, in turn, until there is no room any more. */
 static void go_on(void *context)
 {
 	struct collector *c = context;
@@ -352,7 +352,7 @@ static int open_door(struct collector *c, const char *address)
 	return 0;
 }
 
-/* Whoever came by the old file is let in first. */
+/* Peers that came through the old file are accepted first. */
 static void open_anew(struct door *d)
 {
 	struct collector *c = d->collector;
@@ -479,7 +479,7 @@ static struct mono_time later(struct mono_time a, struct mono_time b)
 	return a.ns > b.ns ? a : b;
 }
 
-/* Nothing waits, and nobody has said anything for a while. */
+/* Nothing waits, and no peer has sent anything for a while. */
 static bool socket_quiet(struct collector *c)
 {
 	struct mono_time last = later(c->drained, c->last);
@@ -497,7 +497,7 @@ static bool socket_quiet(struct collector *c)
 	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
 
-/* Whoever has connected and was not let in has written already, as far as he knows. */
+/* A peer that has connected but was not accepted may have written already, and thinks it was read. */
 static void hear_waiting(struct collector *c, int fd)
 {
 	int peer;

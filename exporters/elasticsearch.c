@@ -1,19 +1,20 @@
 /*
  * The `elasticsearch` exporter: log lines into Elasticsearch or OpenSearch with `_bulk`.
  *
- * Each line is a `create` with an _id made of where it came from: state id (11 characters), generation (6), byte offset
- * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered
- * 409 the second time, and that counts as delivered: effectively once, within one index. The answer is read item by
- * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good, unless it is the one
- * index that takes nothing now (it is blocked, closed, missing, not ours): that is waited for. An answer that does not
- * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
+ * Each line is a `create` with an _id made of its place: state id (11 characters), generation (6) and byte offset (8),
+ * in 64 characters whose order is ASCII order, so ids ascend as lines do. A line that is sent twice is answered 409 the
+ * second time, and that counts as delivered: effectively once, within one index. The answer is read item by item: 2xx
+ * and 409 are delivered, 429 and 5xx are tried again alone, any other 4xx is refused for good. The exception is a
+ * refusal by the index rather than of the line (it is blocked, closed, missing, not ours): that is waited for. An
+ * answer that does not name every item counts as no answer. (Elasticsearch reference, "Bulk API" and "Optimistic
+ * concurrency control".)
  *
- * A bulk is read by lines: an item that was more than one would have actions of its own in it. The batch has none such
- * (batch_add()), and that is asserted where the body is put together.
+ * A bulk is read line by line, so an item of several lines could bring actions of its own. batch_add() makes sure that
+ * the batch has no such item, and this is asserted where the body is put together.
  *
- * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
- * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
- * the first is to find the day, the others add @timestamp where there is none.
+ * With one fixed index a line is sent as it is, behind an action of fixed size. The line is only looked into, for its
+ * @timestamp or another time (proto/log_time.h), for an index with a date in its name, to find the day, and for a data
+ * stream or `timestamp`, to add a missing @timestamp.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -90,12 +91,12 @@ struct exporter {
 	struct host *host;
 	struct poster *poster;
 	struct hosts *hosts;
-	struct index_template *template; /* NULL: none is wanted */
+	struct index_template *template; /* NULL: not configured */
 	struct access access;
 	const struct json_scan *scan;
 	const char *dated; /* pattern of the index; NULL where the URL names it */
 	bool ids, stream;
-	bool stamps; /* @timestamp is added where there is none */
+	bool stamps; /* a missing @timestamp is added */
 	char state_id[ID_STATE];
 	uint64_t *again, *elsewhere, *failure_store;
 };
@@ -219,7 +220,7 @@ static size_t put_varied(void *exporter, void *bulk, const struct batch_item *it
 	return (size_t)(end - to);
 }
 
-/* The next item that this send is about; its end when there is none. */
+/* The next item that this send is about; its end if there is none. */
 static size_t next_wanted(const struct send *send, size_t from)
 {
 	while (from < send_end(send) && !send_wants(send, from))
@@ -313,7 +314,7 @@ static bool elasticsearch_piece(void *reader, struct bytes piece)
 	return bulk_answer_feed(&r->answer, piece.data, piece.size) && !r->too_many;
 }
 
-/* Whether the server itself says what is wrong, as JSON, and not something before it. */
+/* Whether the server itself says what is wrong, as JSON, and not a proxy before it. */
 static bool is_servers(struct bytes body)
 {
 	static const char error[] = "\"error\"";
@@ -336,7 +337,7 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 		return SPLIT;
 	if (reply->status == 429 || reply->status == 503 || reply->status == 401)
 		return RETRY;
-	return reply->status == 403 && is_servers(reply->body) ? RETRY : FAILED; /* the server knows who we are */
+	return reply->status == 403 && is_servers(reply->body) ? RETRY : FAILED; /* it knows our credentials */
 }
 
 static const char *elasticsearch_target(void *exporter, void *reader)

@@ -13,7 +13,7 @@
 enum { BODY_MAX = 4096, ANSWER_MAX = 64 << 10, SHOWN_MAX = 160, AGAIN_FIRST_S = 60, AGAIN_LAST_S = 3600 };
 
 enum template_state {
-	TEMPLATE_OPEN, /* nobody has said yes or no */
+	TEMPLATE_OPEN, /* neither accepted nor refused yet */
 	TEMPLATE_THERE,
 	TEMPLATE_REFUSED, /* the timer `again` is set, or a try is under way */
 };
@@ -98,7 +98,7 @@ static bool says(const struct http_reply *reply, const char *words)
 	return reply->body.size > 0 && memmem(reply->body.data, reply->body.size, words, strlen(words));
 }
 
-/* "Create or update index template API": `{"acknowledged":true}`. A page with a 200 is somebody else's. */
+/* "Create or update index template API": `{"acknowledged":true}`. A page with a 200 comes from something else. */
 static bool says_there(const struct http_reply *reply)
 {
 	if (reply->status / 100 == 2)
