@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "config/option.h"
 #include "proto/bulk_line.h"
 #include "proto/json_text.h"
@@ -135,51 +136,68 @@ static void text_give_back(struct line_slice *s, size_t size)
 /* A path that is too long is not told. */
 void lines_origin(struct lines *l, const char *path)
 {
+	struct writer w;
+
 	buffer_clear(&l->origin);
-	if (buffer_text(&l->origin, ",\"log.file.path\":") || json_string_append(&l->origin, path, strlen(path)) ||
-		buffer_text(&l->origin, ",\"log.offset\":"))
-		buffer_clear(&l->origin);
+	writer_init(&w, &l->origin);
+	writer_text(&w, ",\"log.file.path\":");
+	writer_quoted(&w, bytes_of(path));
+	writer_text(&w, ",\"log.offset\":");
+	(void)!writer_done(&w); /* nothing is left of it then */
 }
 
 /* What the line does not say itself: members with a comma behind each. */
-static int append_envelope(struct lines *l, const struct line_message *m)
+static void put_envelope(struct writer *w, const struct line_message *m)
 {
-	struct buffer *b = &l->message;
-
-	if (m->time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, m->time.data, m->time.size) ||
-					buffer_text(b, "\",")))
-		return -1;
-	if (m->stream && (buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(m->stream)) ||
-				 buffer_text(b, "\",")))
-		return -1;
-	return 0;
+	if (m->time.size > 0) {
+		writer_text(w, "\"@timestamp\":\"");
+		writer_bytes(w, m->time);
+		writer_text(w, "\",");
+	}
+	if (m->stream) {
+		writer_text(w, "\"stream\":\"");
+		writer_text(w, log_stream_name(m->stream));
+		writer_text(w, "\",");
+	}
 }
 
-static int append_origin(struct lines *l, uint64_t at)
+static void put_origin(struct writer *w, const struct lines *l, uint64_t at)
 {
-	char digits[U64_DIGITS_MAX];
-
 	if (l->origin.size == 0)
-		return 0;
-	return buffer_append(&l->message, l->origin.data, l->origin.size) ||
-	       buffer_append(&l->message, digits, u64_format(at, digits));
+		return;
+	writer_bytes(w, buffer_bytes(&l->origin));
+	writer_u64(w, at);
+}
+
+static int write_message(struct lines *l, const struct line_message *m, size_t size, bool cut)
+{
+	struct writer w;
+
+	buffer_clear(&l->message);
+	writer_init(&w, &l->message);
+	writer_text(&w, "{");
+	put_envelope(&w, m);
+	writer_text(&w, message_start);
+	if (!w.failed)
+		writer_fail(&w, json_text_append(l->scan, &l->message, m->text.data, size));
+	if (cut)
+		writer_text(&w, cut_end);
+	put_origin(&w, l, m->at);
+	writer_text(&w, "}");
+	return writer_done(&w);
 }
 
 /* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how
  * much of the text is in it. */
 static size_t make_message(struct lines *l, const struct line_message *m, size_t size, bool *cut)
 {
-	struct buffer *to = &l->message;
 	size_t max = size, part;
 	int failed;
 
 	do {
 		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
-		buffer_clear(to);
-		failed = buffer_text(to, "{") || append_envelope(l, m) || buffer_text(to, message_start) ||
-			 json_text_append(l->scan, to, m->text.data, part) || buffer_text(to, *cut ? cut_end : "") ||
-			 append_origin(l, m->at) || buffer_text(to, "}");
+		failed = write_message(l, m, part, *cut);
 		max = part / 2;
 	} while (failed && max > 0);
 	return failed ? 0 : part;
@@ -253,6 +271,7 @@ static struct bytes envelope_for(struct lines *l, const struct line_message *m)
 {
 	struct line_message known = *m;
 	struct rfc3339 own;
+	struct writer w;
 
 	buffer_clear(&l->message);
 	if (!m->stream && m->time.size == 0)
@@ -261,8 +280,9 @@ static struct bytes envelope_for(struct lines *l, const struct line_message *m)
 		known.stream = STREAM_NONE;
 	if (m->time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
 		known.time.size = 0;
-	if (append_envelope(l, &known))
-		buffer_clear(&l->message);
+	writer_init(&w, &l->message);
+	put_envelope(&w, &known);
+	(void)!writer_done(&w); /* nothing is left of it then */
 	return buffer_bytes(&l->message);
 }
 

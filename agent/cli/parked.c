@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "cli/ask.h"
 #include "parked_text.h"
 
@@ -15,43 +16,44 @@ enum { PATH_MAX_BYTES = 1900, REASON_SHOWN = 160, SAID_MAX = 300 };
 
 /* Paths of requests. */
 
-static int append_escaped(struct buffer *to, const char *text)
+static void put_escaped(struct writer *path, const char *text)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-	int failed = 0;
 
-	for (; *text && !failed; text++)
-		failed = strchr(plain, *text) ? buffer_append(to, text, 1)
-					      : buffer_printf(to, "%%%02X", (unsigned char)*text);
-	return failed;
+	for (; *text; text++)
+		writer_printf(path, strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
 }
 
 /* The words of one OLD=NEW. */
-static int append_rename(struct buffer *path, const char *rename)
+static void put_rename(struct writer *path, const char *rename)
 {
 	const char *equal = strchr(rename, '=');
 	char *from = oxp_strdup(rename);
-	int failed;
 
 	from[equal - rename] = '\0';
-	failed = buffer_text(path, "&from=") || append_escaped(path, from) || buffer_text(path, "&to=") ||
-		 append_escaped(path, equal + 1);
+	writer_text(path, "&from=");
+	put_escaped(path, from);
+	writer_text(path, "&to=");
+	put_escaped(path, equal + 1);
 	free(from);
-	return failed;
 }
 
-/* A terminated path with what the command line says, and `more` behind it. */
+/* The path of a request, with what the command line says and a zero at its end. 0 or -errno. */
 static int make_path(const struct cli_parked *c, const char *start, struct buffer *path)
 {
-	int failed;
+	struct writer w;
 
 	buffer_init(path, PATH_MAX_BYTES);
-	failed = buffer_text(path, start);
-	if (!failed && c->destination)
-		failed = buffer_text(path, "&destination=") || append_escaped(path, c->destination);
-	if (!failed && c->rename)
-		failed = append_rename(path, c->rename);
-	return failed || buffer_append(path, "", 1);
+	writer_init(&w, path);
+	writer_text(&w, start);
+	if (c->destination) {
+		writer_text(&w, "&destination=");
+		put_escaped(&w, c->destination);
+	}
+	if (c->rename)
+		put_rename(&w, c->rename);
+	writer_bytes(&w, (struct bytes){ "", 1 });
+	return writer_done(&w);
 }
 
 /* How a request ended. */
