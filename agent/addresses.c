@@ -108,7 +108,7 @@ static void check_collisions(struct agent_config *c, const struct own_address *a
 
 /* Ways back to us. */
 
-/* The host and port of a URL or address, as an address; false: neither is told. */
+/* The host and port of a URL or address, as an address. False: it does not fit. */
 static bool target_of(const char *text, char to[HOST_MAX])
 {
 	const char *slashes = strstr(text, "://"), *at;
@@ -127,8 +127,8 @@ static bool target_of(const char *text, char to[HOST_MAX])
 	return snprintf(to, HOST_MAX, "%.*s", (int)size, text) < HOST_MAX;
 }
 
-/* Whether connecting to `target` from here comes to the address that is listened on. A name but localhost is somebody
- * else's, as far as is known without asking. */
+/* Whether connecting to `target` from here reaches the address that we listen on. Any name but localhost is taken for
+ * another machine, since names are not resolved here. */
 static bool leads_to(const char *target, const char *address)
 {
 	const char *port = strrchr(target, ':');

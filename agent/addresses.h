@@ -1,6 +1,6 @@
 /*
- * Every address that a configuration has us listen on, and what is wrong with them together: two that collide, and
- * exporters and scrapes that lead back to one of them.
+ * Every address that the configuration has us listen on, and what can be wrong with them: two collide, or an exporter
+ * or a scrape leads back to one of them.
  */
 #ifndef OXP_ADDRESSES_H
 #define OXP_ADDRESSES_H

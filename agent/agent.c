@@ -20,7 +20,7 @@
 
 enum {
 	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
-	LEAVE_MS = 1000, /* after this much of the end what is not delivered goes to the spool */
+	LEAVE_MS = 1000, /* of draining; then whatever is not delivered goes to the spool */
 	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	TRIM_AFTER_MS = 2000,
@@ -55,11 +55,11 @@ static void on_deadline(void *context)
 {
 	struct agent *a = context;
 
-	log_warn(a->core.log, who, "exit.within is nearly over: keeping what is left for the next start");
+	log_warn(a->core.log, who, "exit.within is nearly over: what is left goes to the spool, for the next start");
 	end_now(a);
 }
 
-/* What the end waits for, as people read it. */
+/* Tells people what the end waits for. */
 static void tell_waiting(const struct agent *a)
 {
 	struct buffer text;
@@ -82,7 +82,7 @@ static void on_leave(void *context)
 	core_move(&a->core, AGENT_LEAVING);
 	tell_waiting(a);
 	pipeline_drain(&a->pipeline); /* an open batch, if any */
-	spool_save(a);
+	spool_save(&a->spool);
 }
 
 static void drain(struct agent *a, struct duration patience)
@@ -101,16 +101,16 @@ static void drain(struct agent *a, struct duration patience)
 	loop_timer_set(&a->deadline, patience);
 }
 
-/* SIGTERM is what an orchestrator says: the app may still be running. SIGINT comes from a person who wants to be
- * done. A terminal that is closed says SIGHUP, and some say SIGQUIT: as SIGTERM. */
+/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. A terminal
+ * that closes sends SIGHUP, and some people send SIGQUIT: both are treated as SIGTERM. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
 
 	if (a->core.phase == AGENT_ENDING)
-		return; /* it is: what is on its way to the disk is waited for */
+		return; /* it already does, and waits for the disk */
 	if (a->core.phase >= AGENT_DRAINING) {
-		log_warn(a->core.log, who, "asked again: ending now");
+		log_warn(a->core.log, who, "a second signal: ending now");
 		end_now(a);
 		return;
 	}
@@ -122,12 +122,12 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* Their default is to end the process at once. */
+/* By default these would end the process at once. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
 
-	log_warn(a->core.log, who, "signal %d (%s) means nothing here; SIGTERM ends the agent", number,
+	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number,
 		strsignal(number));
 }
 
@@ -153,7 +153,10 @@ static int take_signals(struct agent *a)
 
 /* Starting. */
 
-/* What sockets bring is known by the number of this run: it is on disk before they open. */
+static void on_spool_left(void *context);
+static void on_spool_committed(void *context);
+
+/* Records from sockets are identified by the number of this run, so it is on disk before the sockets open. */
 static void save_numbers(struct agent *a)
 {
 	int failed = state_generation_save(a->core.state);
@@ -172,7 +175,7 @@ static void on_tell_held(void *context)
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
-/* The start has touched code that is not needed again. */
+/* Starting has loaded code that is not needed again. */
 static void on_settled_in(void *context)
 {
 	struct agent *a = context;
@@ -223,7 +226,7 @@ static void on_conflict(void *context, const char *destination, const struct map
 	conflicts_add(context, destination, conflict);
 }
 
-/* `memory`, or what of it the cgroup leaves. */
+/* `memory`, or less if the cgroup allows less. */
 static size_t allowed_memory(const struct agent *a)
 {
 	uint64_t wanted = a->config->memory, limit = cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT);
@@ -231,8 +234,7 @@ static size_t allowed_memory(const struct agent *a)
 
 	if (most < wanted)
 		log_info(a->core.log, who,
-			"memory: %llu KiB in place of %llu KiB, as this process may have %llu KiB in all (its cgroup's "
-			"limit)",
+			"memory: %llu KiB instead of %llu KiB, because the cgroup's limit for this process is %llu KiB",
 			(unsigned long long)most >> 10, (unsigned long long)wanted >> 10,
 			(unsigned long long)limit >> 10);
 	return most;
@@ -248,7 +250,7 @@ static int open_core(struct agent *a, struct log *log)
 					   .state_max = config->state.max,
 					   .store = { config->store.max, config->store.age },
 					   .damaged = spool_damaged,
-					   .context = a });
+					   .context = &a->spool });
 }
 
 static void init_timers(struct agent *a)
@@ -260,7 +262,6 @@ static void init_timers(struct agent *a)
 		{ offsetof(struct agent, look), on_look },
 		{ offsetof(struct agent, deadline), on_deadline },
 		{ offsetof(struct agent, leave), on_leave },
-		{ offsetof(struct agent, leave_again), spool_leave },
 		{ offsetof(struct agent, tell_held), on_tell_held },
 		{ offsetof(struct agent, settled_in), on_settled_in },
 	};
@@ -269,7 +270,7 @@ static void init_timers(struct agent *a)
 		loop_timer_init((struct loop_timer *)((char *)a + rows[i].at), a->core.loop, rows[i].run, a);
 }
 
-/* What components are lent from, and what shows how they fare. */
+/* The parts that components are lent, and those that show how components are doing. */
 static void init_parts(struct agent *a)
 {
 	struct core *core = &a->core;
@@ -279,17 +280,26 @@ static void init_parts(struct agent *a)
 					    .log = core->log,
 					    .ledger = &core->ledger,
 					    .memory = allowed_memory(a) });
+	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
+				      .state = core->state,
+				      .log = core->log,
+				      .ledger = &core->ledger,
+				      .pipeline = &a->pipeline,
+				      .memory = a->pipeline.budget.limit,
+				      .left = on_spool_left,
+				      .committed = on_spool_committed,
+				      .context = a });
 	parking_init(&a->parking, core->loop, core->state, core->log);
 	parked_init(&a->parked, core, &a->pipeline);
+	a->intakes = (struct intakes){ .parking = &a->parking, .spool = &a->spool };
 	a->hosts = (struct hosts){ .core = core,
 		.config = a->config,
 		.budget = &a->pipeline.budget,
-		.agent = a,
+		.spool = &a->spool,
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	health_init(&a->health, core->loop, core->log);
-	a->health.began = have_begun;
-	a->health.context = a;
+	health_wait_for(&a->health, have_begun, a);
 	metrics_init(&a->metrics,
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes, a->config->store.snapshot });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
@@ -339,7 +349,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 	if (!failed)
 		failed = assemble(a);
 	if (!failed)
-		spool_tell_left(a);
+		spool_tell_left(&a->spool);
 	if (!failed)
 		failed = open_doors(a);
 	if (failed)
@@ -360,10 +370,17 @@ void agent_run(struct agent *a)
 
 /* Ending. */
 
-void agent_committed(struct agent *a)
+static void stop_writing(struct agent *a)
 {
-	if (--a->commits == 0)
-		loop_stop(a->core.loop);
+	a->written = true;
+	loop_timer_clear(&a->deadline);
+	loop_stop(a->core.loop);
+}
+
+static void look_whether_written(struct agent *a)
+{
+	if (a->commits == 0 && spool_is_idle(&a->spool))
+		stop_writing(a);
 }
 
 static void on_committed(void *context, int failed)
@@ -372,7 +389,13 @@ static void on_committed(void *context, int failed)
 
 	if (failed)
 		log_error(a->core.log, who, "the last positions could not be saved: %s", strerror(-failed));
-	agent_committed(a);
+	a->commits--;
+	look_whether_written(a);
+}
+
+static void on_spool_committed(void *context)
+{
+	look_whether_written(context);
 }
 
 static void give_up_commits(void *context)
@@ -380,16 +403,16 @@ static void give_up_commits(void *context)
 	struct agent *a = context;
 
 	log_error(a->core.log, who, "the last positions could not be saved in time");
-	loop_stop(a->core.loop);
+	stop_writing(a);
 }
 
-/* A slow disk: what is left is copied at once, and goes with the last commit. */
+/* The disk is slow: copy all that is left now, so that it goes with the last commit. */
 static void copy_the_rest(void *context)
 {
-	loop_stop(((struct agent *)context)->core.loop);
+	spool_hurry(&((struct agent *)context)->spool);
 }
 
-/* The disk has so long from now on. */
+/* How long the disk has from now on. */
 static void limit_commits(struct agent *a, loop_callback *over)
 {
 	loop_timer_done(&a->deadline);
@@ -397,13 +420,14 @@ static void limit_commits(struct agent *a, loop_callback *over)
 	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
 }
 
-/* The loop turns until the spool and the last positions are on disk. */
-static void commit_all(struct agent *a)
+/* State has all that was left: what was refused and the last positions go behind it. */
+static void on_spool_left(void *context)
 {
+	struct agent *a = context;
 	struct state_change *last = state_change_new();
 
+	parking_flush(&a->parking);
 	limit_commits(a, give_up_commits);
-	a->commits++;
 	for (struct intake *i = a->intakes.first; i; i = i->next)
 		if (intake_has_positions(i)) {
 			a->commits++;
@@ -411,9 +435,6 @@ static void commit_all(struct agent *a)
 		}
 	/* Commits end in their order: behind this one none is under way, those of doors and of rows included. */
 	state_commit(a->core.state, &last, on_committed, a);
-	if (a->commits > 0)
-		loop_run(a->core.loop);
-	loop_timer_clear(&a->deadline);
 }
 
 static void destroy_components(struct agent *a)
@@ -436,7 +457,7 @@ static void say_goodbye(const struct agent *a, uint64_t lost)
 		log_info(a->core.log, who, "ended: nothing was lost");
 }
 
-/* What comes now finds nobody, and must not end the process by its default with another status. */
+/* Signals that come from now on have no handler, and their default would end the process with another exit status. */
 static void drop_signals(struct agent *a)
 {
 	sigset_t ours;
@@ -456,22 +477,18 @@ static void stop_collectors(struct agent *a)
 	intakes_stop(&a->intakes);
 }
 
-/* Whatever is left of the pipeline goes to disk, as far as it may. Returns how many records it could not. */
+/* Whatever is left of the pipeline goes to disk, as far as it may. Returns how many records are lost. */
 static uint64_t leave_the_rest(struct agent *a)
 {
-	uint64_t lost;
-
 	parking_flush(&a->parking); /* before the rows go that it stands in */
 	limit_commits(a, copy_the_rest);
-	lost = pipeline_abandon(&a->pipeline, spool_keep, a);
-	lost -= a->pipeline.lost; /* there may be more by the last commit */
-	spool_keep_end(a);
-	parking_flush(&a->parking);
-	if (a->leaving)
-		spool_leave(a);
-	commit_all(a);
+	a->commits = 1; /* the last one */
+	pipeline_halt(&a->pipeline);
+	spool_end(&a->spool);
+	if (!a->written)
+		loop_run(a->core.loop);
 	core_end_disk(&a->core);
-	return lost + a->unkept + a->pipeline.lost;
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
 }
 
 static uint64_t stop_parts(struct agent *a)
@@ -486,7 +503,7 @@ static uint64_t stop_parts(struct agent *a)
 	lost = leave_the_rest(a);
 	parking_done(&a->parking);
 	parked_done(&a->parked);
-	spool_done(a);
+	spool_done(&a->spool);
 	destroy_components(a);
 	metrics_done(&a->metrics);
 	if (was_running)
@@ -496,9 +513,8 @@ static uint64_t stop_parts(struct agent *a)
 
 uint64_t agent_stop(struct agent *a)
 {
-	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->leave_again, &a->tell_held,
-		&a->settled_in };
-	uint64_t lost = a->pipeline.loop ? stop_parts(a) : 0;
+	struct loop_timer *timers[] = { &a->look, &a->deadline, &a->leave, &a->tell_held, &a->settled_in };
+	uint64_t lost = a->pipeline.sender_world.loop ? stop_parts(a) : 0;
 
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
 		loop_timer_done(timers[i]);

@@ -5,7 +5,7 @@
  *	configuration → loop, lanes, state → senders and exporters → sources and collectors → doors open
  *	SIGTERM: AGENT_DRAINING → AGENT_LEAVING → AGENT_ENDING (core.h)
  *
- * Only main.c, agent.c and assemble.c include this file; spool.c does, too, until it has an owner of its own.
+ * Only main.c, agent.c and assemble.c include this file.
  */
 #ifndef OXP_AGENT_H
 #define OXP_AGENT_H
@@ -21,10 +21,10 @@
 #include "host.h"
 #include "intake.h"
 #include "outlet.h"
-#include "parked.h"
-#include "pipeline/parking.h"
+#include "parked/parked.h"
+#include "parked/parking.h"
 #include "pipeline/pipeline.h"
-#include "spool.h"
+#include "spool/spool.h"
 
 enum { AGENT_SIGNALS = 6 };
 
@@ -32,6 +32,7 @@ struct agent {
 	struct core core;
 	const struct agent_config *config;
 	struct pipeline pipeline;
+	struct spool spool;
 	struct parking parking;
 	struct parked parked;
 	struct chain *log_steps; /* NULL: none */
@@ -49,15 +50,8 @@ struct agent {
 	struct loop_timer look, deadline, leave; /* while draining */
 	struct loop_timer tell_held; /* what the log holds back */
 	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
-	size_t commits; /* under way at the end */
-	size_t spooling; /* bytes of copies on their way to the spool then */
-	uint64_t unkept; /* records that could not be spooled: lost */
-	struct saving *saving; /* that spool_save() fills; NULL: none */
-	bool unsaved; /* it could not: tried again at the end */
-	struct keeping *keeping; /* that spool_keep() fills; NULL: none */
-	struct leaving *leaving; /* rows that could not be deleted yet */
-	struct loop_timer leave_again;
-	struct refill *refills; /* of the spool, which had no room in memory yet */
+	size_t commits; /* of the end, under way; the spool has its own */
+	bool written; /* the last of them is done, or was given up */
 };
 
 /* Builds everything and opens the doors. `agent` is zeroed memory. 0, or -errno with the reason logged; either way
@@ -65,8 +59,6 @@ struct agent {
 int agent_start(struct agent *, const struct agent_config *, struct log *) MUST_CHECK;
 /* Until a signal has ended it. */
 void agent_run(struct agent *);
-/* One commit of the end is done. */
-void agent_committed(struct agent *);
 /* Returns how many records were lost at the end. */
 uint64_t agent_stop(struct agent *);
 

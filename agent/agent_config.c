@@ -14,74 +14,75 @@
 
 static const struct option service_rows[] = {
 	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
-		.help = "Name of the host app; else OTEL_SERVICE_NAME." },
+		.help = "Name of the app; if it is missing, OTEL_SERVICE_NAME." },
 	{ OPT_TEXT(struct agent_config, service.version), .name = "version", .example = "1.4.2",
-		.help = "Its version." },
+		.help = "Version of the app." },
 	{ OPT_TEXT(struct agent_config, service.environment), .name = "environment", .example = "production",
-		.help = "Where it runs." },
+		.help = "Where the app runs." },
 	{ .name = NULL },
 };
 
 static const struct option listen_rows[] = {
 	{ OPT_ADDRESSES(struct agent_config, listen), .name = "listen", .main = true, .example = "[\":9464\"]",
-		.help = "Addresses of /metrics and the probes." },
+		.help = "Addresses that serve /metrics and the probes." },
 	{ .name = NULL },
 };
 
 static const struct option origins_rows[] = {
 	{ OPT_TEXTS(struct agent_config, origins), .name = "origins", .main = true,
 		.example = "[\"https://grafana.example.com\"]",
-		.help = "Origins of web pages that may ask `listen`, scheme://host:port, or *; at a loopback address "
-			"a request may name their hosts, too." },
+		.help = "Origins of web pages that may ask at `listen`: scheme://host:port, or *. At a loopback "
+			"address, their hosts are also accepted as Host." },
 	{ .name = NULL },
 };
 
 static const struct option control_rows[] = {
 	{ OPT_ADDRESS(struct agent_config, control), .name = "control", .main = true,
 		.example = "unix:/run/oxpecker/control.sock",
-		.help = "Socket of the full status, mode 0600; else control.sock in state.path." },
+		.help = "Socket that serves the full status, mode 0600; if it is missing, control.sock in "
+			"state.path." },
 	{ .name = NULL },
 };
 
 static const struct option state_rows[] = {
 	{ OPT_PATH(struct agent_config, state.path), .name = "path", .main = true, .example = "/var/lib/oxpecker",
-		.help = "Folder of positions, spool and store; else the first that can be used: $STATE_DIRECTORY, "
-			"$XDG_STATE_HOME/oxpecker, /var/lib/oxpecker, $HOME/.local/state/oxpecker, in a container "
-			"/tmp/oxpecker." },
+		.help = "Folder of positions, spool and store. If it is missing, the first usable one of "
+			"$STATE_DIRECTORY, $XDG_STATE_HOME/oxpecker, /var/lib/oxpecker, "
+			"$HOME/.local/state/oxpecker and, in a container, /tmp/oxpecker." },
 	{ OPT_SIZE(struct agent_config, state.max), .name = "max", .text = "1GiB", .min = 16 << 20,
-		.help = "Ceiling of positions, spool and parked records on disk." },
+		.help = "Most that positions, spool and parked records take on disk." },
 	{ .name = NULL },
 };
 
 static const struct option memory_rows[] = {
 	{ OPT_SIZE(struct agent_config, memory), .name = "memory", .text = "32MiB", .min = 2 << 20, .main = true,
-		.help = "Ceiling of all telemetry in memory; an eighth of it is guaranteed to each signal." },
+		.help = "Most that all telemetry takes in memory; each signal is guaranteed an eighth of it." },
 	{ .name = NULL },
 };
 
 static const struct option exit_rows[] = {
 	{ OPT_DURATION(struct agent_config, exit.within), .name = "within", .text = "25s", .min = 1000, .main = true,
-		.help = "Time from SIGTERM to the end, less than the pod's grace period." },
+		.help = "Longest time from SIGTERM to the end; keep it below the pod's grace period." },
 	{ .name = NULL },
 };
 
 static const struct option store_rows[] = {
 	{ OPT_SIZE(struct agent_config, store.max), .name = "max", .text = "256MiB", .min = 1 << 20, .main = true,
-		.help = "Ceiling of the embedded store on disk; the oldest goes first." },
+		.help = "Most that the embedded store takes on disk; the oldest records are deleted first." },
 	{ OPT_DURATION(struct agent_config, store.age), .name = "age", .text = "24h", .min = 1000,
-		.help = "What is older goes." },
+		.help = "Records older than this are deleted." },
 	{ OPT_DURATION(struct agent_config, store.snapshot), .name = "snapshot", .text = "15s", .min = 100,
-		.zero = "off", .help = "How often the series are written to it; off: never." },
+		.zero = "off", .help = "How often the metric series are written to the store; off: never." },
 	{ .name = NULL },
 };
 
 #define BATCH_ROWS(field)                                                                                              \
 	{ OPT_SIZE(struct agent_config, field.bytes), .name = "bytes", .text = "1MiB", .min = 1 << 10,                 \
-		.max = 64 << 20, .help = "A batch is sent when it has so many bytes." },                               \
+		.max = 64 << 20, .help = "A batch is sent once it has this many bytes." },                             \
 		{ OPT_COUNT(struct agent_config, field.records), .name = "records", .text = "5000", .min = 1,          \
-			.max = 1000000, .help = "Or so many records." },                                               \
+			.max = 1000000, .help = "Or once it has this many records." },                                 \
 		{ OPT_DURATION(struct agent_config, field.age), .name = "age", .text = "1s", .min = 1, .max = 3600000, \
-			.help = "Or when its first record is so old." },                                               \
+			.help = "Or once its first record is this old." },                                             \
 	{                                                                                                              \
 		.name = NULL                                                                                           \
 	}
@@ -92,21 +93,21 @@ static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 /* `from_example` is a collector of the signal. */
 #define EXPORT_ROWS(from_example)                                                                                      \
 	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                            \
-		.help = "Names of the collectors whose records it takes; else all of the signal." },                   \
+		.help = "Names of the collectors whose records go here; if it is missing, all of the signal." },       \
 		{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1,   \
 			.max = 64,                                                                                     \
-			.help = "The most requests under way at a time, fewer when the destination refuses or slows "  \
-				"down; above 1 the order is not kept." },                                              \
+			.help = "Most requests under way at a time; fewer if the destination refuses or slows "        \
+				"down. Above 1, the order is not kept." },                                             \
 		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",      \
 			.min = 1,                                                                                      \
-			.help = "Ceiling of the first wait after a failure; it doubles with each further one, up to "  \
+			.help = "Longest wait after a first failure. It doubles with each further failure, up to "     \
 				"a second." },                                                                         \
 		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",          \
 			.min = 1,                                                                                      \
-			.help = "Highest ceiling of a wait, which is not above a second, or retry_first, in the "      \
-				"first ten minutes of an outage." },                                                   \
+			.help = "Longest wait ever. In the first ten minutes of an outage, waits stay within a "       \
+				"second, or retry_first if that is more." },                                           \
 		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,   \
-			.help = "A send without an outcome for so long is cancelled and tried again." },               \
+			.help = "A request without an outcome for this long is cancelled and tried again." },          \
 	{                                                                                                              \
 		.name = NULL                                                                                           \
 	}
@@ -116,16 +117,15 @@ static const struct option traces_export_rows[] = { EXPORT_ROWS("[otlp]") };
 
 static const struct option delivery_rows[] = {
 	{ OPT_DURATION(struct agent_config, delivery.within), .name = "within", .text = "30s", .min = 100, .main = true,
-		.help = "How long a destination may take nothing while something waits for it, or refuse all it is "
-			"given." },
+		.help = "How long a destination may take nothing while records wait for it, or refuse everything." },
 	{ .name = NULL },
 };
 
 static const struct option check_rows[] = {
 	{ OPT_DURATION(struct health_limits, interval), .name = "interval", .text = "10s", .min = 10,
-		.help = "Time between two looks." },
+		.help = "Time between two checks." },
 	{ OPT_DURATION(struct health_limits, timeout), .name = "timeout", .text = "2s", .min = 10,
-		.help = "No answer within this is a no." },
+		.help = "If there is no answer within this time, the check fails." },
 	{ .name = NULL },
 };
 
@@ -134,42 +134,43 @@ static const struct {
 	struct config_section section;
 	enum place place;
 } layout[] = {
-	{ { .path = "service", .help = "The host app.", .options = service_rows }, PLACES },
+	{ { .path = "service", .help = "The app that the agent runs beside.", .options = service_rows }, PLACES },
 	{ { .path = "listen",
 		  .kind = SECTION_VALUE,
 		  .options = listen_rows,
-		  .help = "Where /metrics and the probes are; nothing written: 127.0.0.1:9464, in a container :9464." },
+		  .help = "Addresses that serve /metrics and the probes. If it is missing: 127.0.0.1:9464, in a "
+			  "container :9464." },
 		PLACES },
 	{ { .path = "origins",
 		  .kind = SECTION_VALUE,
 		  .options = origins_rows,
-		  .help = "Web pages that may ask there; each door for telemetry has a list of its own." },
+		  .help = "Web pages that may ask at `listen`; each door for telemetry has its own list." },
 		PLACES },
-	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Where the full status is." },
+	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Socket of the full status." },
 		PLACES },
-	{ { .path = "state", .options = state_rows, .help = "What outlives the process." }, PLACES },
+	{ { .path = "state", .options = state_rows, .help = "What survives the process." }, PLACES },
 	{ { .path = "memory",
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
-		  .help = "The budget of all telemetry, pages and answers included, at most half of the cgroup's "
-			  "limit, and less where that leaves no 20 MiB beside it (three eighths)." },
+		  .help = "Most that all telemetry takes in memory, pages and answers included. At most half of "
+			  "the cgroup's limit; less, down to three eighths, if that would not leave 20 MiB." },
 		PLACES },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
 	{ { .path = "store",
 		  .options = store_rows,
-		  .help = "The embedded store, which keeps a signal without an exporter." },
+		  .help = "The embedded store, which keeps every signal that has no exporter." },
 		PLACES },
 	{ { .path = "receive",
 		  .noun = "door",
 		  .kind = SECTION_COMPONENTS,
-		  .help = "Doors for spans; nothing written: otlp." },
+		  .help = "Doors that take spans. If it is missing: otlp." },
 		PLACE_RECEIVE },
 	{ { .path = "metrics.collect",
 		  .noun = "collector",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where metrics come from." },
 		PLACE_METRICS },
-	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are gathered." }, PLACES },
+	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PLACES },
 	{ { .path = "logs.collect",
 		  .noun = "collector",
 		  .kind = SECTION_COMPONENTS,
@@ -178,26 +179,26 @@ static const struct {
 	{ { .path = "logs.steps",
 		  .noun = "step",
 		  .kind = SECTION_STEPS,
-		  .help = "What is done to log lines before they are gathered, in this order." },
+		  .help = "What is done to log lines before they are batched, in this order." },
 		PLACE_LOGS_STEPS },
 	{ { .path = "logs.export",
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
-		  .help = "Where logs go; nothing written: the embedded store.",
+		  .help = "Where logs go. If it is missing: to the embedded store.",
 		  .options = logs_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_LOGS_OUT },
-	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are gathered." }, PLACES },
+	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are batched." }, PLACES },
 	{ { .path = "traces.export",
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
-		  .help = "Where spans go; nothing written: the embedded store.",
+		  .help = "Where spans go. If it is missing: to the embedded store.",
 		  .options = traces_export_rows,
 		  .common_size = sizeof(struct export_config) },
 		PLACE_TRACES_OUT },
 	{ { .path = "health.delivery",
 		  .options = delivery_rows,
-		  .help = "When /health/delivery is 503; liveness and readiness never depend on destinations." },
+		  .help = "When /health/delivery answers 503. Liveness and readiness never depend on destinations." },
 		PLACES },
 	{ { .path = "health.checks",
 		  .noun = "check",
@@ -310,7 +311,7 @@ void agent_config_free(struct agent_config *c)
 	free(c);
 }
 
-/* What stands in a section when nobody wrote anything: one component with all its defaults. */
+/* What a section holds if it is not written: one component with all its defaults. */
 static const struct config_component *default_component(struct agent_config *c, enum place place, const char *name)
 {
 	struct config_component *k = config_alloc(c->file->arena, sizeof *k);
@@ -409,7 +410,7 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 	}
 }
 
-/* What an exporter has to say about its options together; asked when each of them is fine. */
+/* What an exporter says about its options together; asked if each of them is fine. */
 static void check_together(struct agent_config *c, enum place out)
 {
 	char why[256];
@@ -431,7 +432,7 @@ static void check_origins(struct agent_config *c)
 	}
 }
 
-/* Likewise a collector. */
+/* The same for a collector. */
 static void check_collectors(struct agent_config *c, enum place in)
 {
 	char why[256];
@@ -443,7 +444,7 @@ static void check_collectors(struct agent_config *c, enum place in)
 	}
 }
 
-/* What a step has to say about its options; told at its place in the list, which has a node for each. */
+/* What a step says about its options; told at its node in the list. */
 static void check_steps(struct agent_config *c, enum place place)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
@@ -476,8 +477,7 @@ static void fill_resource(struct agent_config *c, const struct config_world *wor
 			c->resource[count++] = (struct resource){ names[i], values[i] };
 }
 
-/* Beside a process on a machine whoever asks is on that machine, too; in a container Prometheus and the kubelet are
- * not. */
+/* On a plain machine, those who ask are on the same machine. In a container, Prometheus and the kubelet are outside. */
 static void fill_listen(struct agent_config *c, const struct config_world *world)
 {
 	static const char *const machine[] = { "127.0.0.1:9464" }, *const container[] = { ":9464" };

@@ -9,7 +9,7 @@
 
 #include "config/load.h"
 #include "health/health.h"
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { RESOURCES_MAX = 6 };
 
@@ -40,7 +40,7 @@ struct agent_config {
 	const char *control;
 	struct {
 		const char *path;
-		bool temporary; /* nobody said where, and it may go with the container */
+		bool temporary; /* a default that may vanish with the container */
 		uint64_t max;
 	} state;
 	uint64_t memory;

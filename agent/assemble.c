@@ -1,13 +1,13 @@
 /*
- * From the configuration to what runs: senders with their exporters, steps, sources with their collectors and routes,
- * checks. In this order, since a source is routed to the senders that are there, and a collector may offer at once.
+ * Builds what the configuration says: senders with their exporters, steps, sources with their collectors and routes,
+ * checks. The order matters: a source is routed to senders that exist, and a collector may offer as soon as it starts.
  */
 #include "agent.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "books.h"
+#include "spool/books.h"
 #include "pipeline/sender.h"
 #include "registry.h"
 #include "state/state.h"
@@ -19,7 +19,7 @@ static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRAC
 	[PLACE_LOGS_OUT] = SIGNAL_LOGS,
 	[PLACE_TRACES_OUT] = SIGNAL_TRACES };
 
-static struct source_options source_options(const struct agent *a, const struct intake *i, enum signal signal)
+static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
 	return (struct source_options){
 		.name = i->host->name,
@@ -27,8 +27,9 @@ static struct source_options source_options(const struct agent *a, const struct 
 		.rewind = i->type->rewind,
 		.chain = signal == SIGNAL_LOGS ? a->log_steps : NULL,
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
-		.settled = i->type->settled,
-		.resume = i->type->resume,
+		.generation = i->type->rewind == REWIND_NONE ? state_generation_next(a->core.state) : 0,
+		.hooks = &intake_hooks,
+		.context = i,
 	};
 }
 
@@ -39,7 +40,7 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 	struct host *h = host_new(&a->hosts, place_path(place), c->name);
 	struct outlet *o = outlet_new(&a->outlets,
 		&(struct outlet){ .host = h,
-			.sender = sender_new(&a->pipeline, h->name, type, &common->limits),
+			.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
 			.signal = place_signals[place],
 			.config = common,
 			.within = a->config->delivery.within });
@@ -59,7 +60,7 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
 	if (books_open(a->core.state, row, disk, &killed) < 0)
-		log_warn(a->core.log, row->source, "the saved ledger is full: this row starts from nothing");
+		log_warn(a->core.log, row->source, "the saved ledger is full: this row counts from zero");
 	if (killed)
 		log_warn(a->core.log, row->source,
 			"the last run was killed with %llu records of %s in memory: lost, and counted",
@@ -70,24 +71,20 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
 {
 	struct source_options o = source_options(a, i, place_signals[place]);
-	struct source *s = source_new(&a->pipeline, &o);
+	struct source *s = pipeline_source(&a->pipeline, &o);
 	struct books_disk disk[ROUTES_MAX];
 	int failed;
 
-	i->host->source = s;
-	if (o.rewind == REWIND_NONE)
-		s->generation = state_generation_next(a->core.state);
+	host_set_source(i->host, s);
 	outlets_route(&a->outlets, s, name);
-	if (s->route_count == 0) {
+	if (source_routes(s) == 0) {
 		log_error(a->core.log, i->host->name, "no exporter takes from it: see `from` of %s",
 			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
 		return -EINVAL;
 	}
-	s->keep = parking_keep;
-	s->keep_context = &a->parking;
-	failed = spool_restore(a, s, disk);
-	for (size_t k = 0; k < s->route_count; k++)
-		open_books(a, s->routes[k].row, &disk[k]);
+	failed = spool_restore(&a->spool, s, disk);
+	for (size_t k = 0; k < source_routes(s); k++)
+		open_books(a, source_row(s, k), &disk[k]);
 	return failed;
 }
 
@@ -103,11 +100,7 @@ static int add_collector(struct agent *a, enum place place, const struct config_
 	} else {
 		failed = add_source(a, i, place, c->name);
 	}
-	if (!failed)
-		failed = intake_create(i, c->options);
-	if (!failed && i->host->source)
-		i->host->source->collector = i->collector;
-	return failed;
+	return failed ? failed : intake_create(i, c->options);
 }
 
 static int add_step(struct agent *a, enum place place, const struct config_component *c)
@@ -125,7 +118,7 @@ static int add_step(struct agent *a, enum place place, const struct config_compo
 		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
 	if (failed) {
 		host_log(h, LOG_LEVEL_ERROR, "%s",
-			failed == -EEXIST ? "one step of its kind is enough" : "too many steps");
+			failed == -EEXIST ? "only one step of this type is allowed" : "there are too many steps");
 		type->destroy(step);
 	}
 	return failed;
@@ -139,8 +132,7 @@ static int add_check(struct agent *a, enum place place, const struct config_comp
 	struct check *check;
 	int failed;
 
-	h->checked = health_checked;
-	h->context = slot;
+	host_set_check(h, health_checked, slot);
 	failed = type->create(c->options, h, &check);
 	if (!failed)
 		health_check_set(slot, check);

@@ -27,9 +27,9 @@ struct state;
 enum agent_phase {
 	AGENT_STARTING,
 	AGENT_RUNNING,
-	/* Asked to end: files are read to their end, doors stay open while somebody sends, nothing waits. */
+	/* A signal asked us to end: files are read to their end, doors stay open while peers send, no send waits. */
 	AGENT_DRAINING,
-	/* A second later: what is not delivered goes to the spool, and doors answer when it is there, so that a SIGKILL
+	/* A second later: whatever is not delivered goes to the spool, and doors answer when it is there. So a SIGKILL
 	 * from the next second on loses nothing. */
 	AGENT_LEAVING,
 	AGENT_ENDING, /* doors close, what is left goes to the spool, positions are committed */
@@ -58,7 +58,7 @@ struct core {
 struct core_options {
 	struct log *log;
 	const char *state_path; /* outlives the core */
-	bool state_temporary; /* nobody configured the path, and it may go with the container */
+	bool state_temporary; /* the path is a default that may vanish with the container */
 	uint64_t state_max;
 	struct store_limits store;
 	/* As state_options.damaged. */
@@ -76,10 +76,10 @@ void core_close(struct core *);
 /* Opens the embedded store if it is not open yet. NULL: it cannot be opened, and that was logged. */
 struct store *core_store(struct core *);
 
-/* The next phase; any move that phase_moves in core.c does not have aborts. */
+/* Goes to the next phase. A move that is not in the table phase_moves of core.c aborts. */
 void core_move(struct core *, enum agent_phase to);
 
-/* Ends a lane before core_close(): waits for its jobs, and calls their done(). */
+/* Ends a lane ahead of core_close(): waits for its jobs and calls their done(). */
 void core_end_cpu(struct core *);
 void core_end_disk(struct core *);
 

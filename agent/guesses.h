@@ -1,6 +1,6 @@
 /*
- * Keys and types that people write since other tools have them, and what to use here. Answered with the complaint about
- * the unknown key; nothing of it is taken.
+ * Keys and types that people write because other tools have them, and what to use here instead. The complaint about the
+ * unknown key says it; the value is not used.
  */
 #ifndef OXP_GUESSES_H
 #define OXP_GUESSES_H

@@ -8,7 +8,7 @@
 #include "agent_config.h"
 #include "pipeline/pipeline.h"
 #include "series/series.h"
-#include "spool.h"
+#include "spool/spool.h"
 #include "state/state.h"
 
 enum { LABELS_MAX = 300, KEY_MAX = 256 };
@@ -34,6 +34,24 @@ void hosts_done(struct hosts *all)
 		free(h->name);
 		free(h);
 	}
+}
+
+void host_set_source(struct host *h, struct source *source)
+{
+	h->source = source;
+}
+
+void host_set_samples(struct host *h, struct ledger_row *row, void (*collected)(void *), void *context)
+{
+	h->samples = row;
+	h->collected = collected;
+	h->context = context;
+}
+
+void host_set_check(struct host *h, void (*checked)(void *, bool, const char *), void *context)
+{
+	h->checked = checked;
+	h->context = context;
 }
 
 const char *host_name(const struct host *h)
@@ -161,14 +179,14 @@ bool host_ends(const struct host *h)
 
 enum admit host_offer(struct host *h, struct batch **batch)
 {
-	if (host_ends(h) && h->source->rewind == REWIND_NONE)
-		return spool_offer_anyway(h->from->agent, h->source, batch);
+	if (host_ends(h) && h->source->options.rewind == REWIND_NONE)
+		return spool_offer_anyway(h->from->spool, h->source, batch);
 	return source_offer(h->source, batch);
 }
 
 enum admit host_offer_kept(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return spool_offer(h->from->agent, h->source, batch, done, context);
+	return spool_offer(h->from->spool, h->source, batch, done, context);
 }
 
 void host_lost(struct host *h, uint64_t records, uint64_t bytes)
@@ -243,8 +261,8 @@ void host_positions_commit(struct host *h, void (*done)(void *, int failed), voi
 	struct state_change *change = staged(h);
 	char key[KEY_MAX];
 
-	for (size_t i = 0; i < h->source->route_count; i++) {
-		const struct ledger_row *row = h->source->routes[i].row;
+	for (size_t i = 0; i < source_routes(h->source); i++) {
+		const struct ledger_row *row = source_row(h->source, i);
 		ledger_key(row, key, sizeof key);
 		state_change_ledger(change, key, &row->settled);
 	}

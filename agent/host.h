@@ -1,5 +1,5 @@
 /*
- * The core's side of `struct host`: what one component was lent, and by whom.
+ * The core's side of `struct host`: what one component was lent, and from what.
  */
 #ifndef OXP_HOST_H
 #define OXP_HOST_H
@@ -7,11 +7,11 @@
 #include "component.h"
 #include "core.h"
 
-struct agent;
 struct agent_config;
 struct budget;
 struct host;
 struct source;
+struct spool;
 struct state_change;
 
 /* All hosts, and what each lends from. */
@@ -19,8 +19,8 @@ struct hosts {
 	struct core *core;
 	const struct agent_config *config;
 	const struct budget *budget;
-	struct agent *agent; /* the one whose spool takes what is offered by host_offer_kept() */
-	/* A document was refused for what the destination's mapping says; `destination` lives as long as the host. */
+	struct spool *spool; /* takes what is offered by host_offer_kept() */
+	/* A document was refused because of the destination's mapping. `destination` lives as long as the host. */
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
 	void *conflict_context;
 	struct host *first;
@@ -32,15 +32,20 @@ struct host {
 	struct hosts *from;
 	struct core *core;
 	char *name; /* "logs.export.elasticsearch" */
-	struct source *source; /* of a collector of logs or traces */
-	struct ledger_row *samples; /* of a collector of metrics */
-	void (*checked)(void *context, bool fine, const char *why); /* of a check */
-	void (*collected)(void *context); /* of a collector of metrics */
-	void *context;
+	struct source *source; /* host_set_source() */
+	struct ledger_row *samples; /* host_set_samples() */
+	void (*collected)(void *context);
+	void (*checked)(void *context, bool fine, const char *why); /* host_set_check() */
+	void *context; /* of either */
 	struct state_change *staged; /* positions for the next commit */
 };
 
 /* One more, which lives until hosts_done(). */
 struct host *host_new(struct hosts *, const char *place, const char *name) __attribute__((returns_nonnull));
+/* What the host is for: one of these at most, before its component is created. The first is for a collector of logs or
+ * traces, the second for one of metrics, whose samples the row counts; the third is for a check. */
+void host_set_source(struct host *, struct source *);
+void host_set_samples(struct host *, struct ledger_row *, void (*collected)(void *context), void *context);
+void host_set_check(struct host *, void (*checked)(void *context, bool fine, const char *why), void *context);
 
 #endif

@@ -5,6 +5,8 @@
 
 #include "base/json_writer.h"
 #include "host.h"
+#include "parked/parking.h"
+#include "spool/spool.h"
 
 struct intake *intake_new(struct intakes *all, const struct collector_type *type, struct host *host)
 {
@@ -13,10 +15,48 @@ struct intake *intake_new(struct intakes *all, const struct collector_type *type
 	while (*at)
 		at = &(*at)->next;
 	*at = i;
+	i->from = all;
 	i->type = type;
 	i->host = host;
 	return i;
 }
+
+/* What its source tells. */
+
+static enum park on_refused(void *context, const struct refusal *refusal)
+{
+	struct intake *i = context;
+
+	return parking_park(i->from->parking, refusal);
+}
+
+static void on_unspool(void *context, const struct batch_row *rows, size_t count)
+{
+	struct intake *i = context;
+
+	spool_unspool(i->from->spool, rows, count);
+}
+
+static void on_room(void *context)
+{
+	struct intake *i = context;
+
+	spool_refill(i->from->spool);
+	if (i->collector && i->type->resume)
+		i->type->resume(i->collector);
+}
+
+static void on_settled(void *context, uint64_t token)
+{
+	struct intake *i = context;
+
+	if (i->type->settled)
+		i->type->settled(i->collector, token);
+}
+
+const struct source_hooks intake_hooks = {
+	.park = on_refused, .unspool = on_unspool, .refill = on_room, .settled = on_settled
+};
 
 int intake_create(struct intake *i, const void *config)
 {

@@ -7,13 +7,16 @@
 #ifndef OXP_INTAKE_H
 #define OXP_INTAKE_H
 
-#include "component.h"
+#include "pipeline/delivery.h"
 
 struct buffer;
 struct log;
+struct parking;
+struct spool;
 
 struct intake {
 	struct intake *next;
+	struct intakes *from;
 	const struct collector_type *type;
 	struct collector *collector; /* NULL until intake_create() */
 	struct host *host;
@@ -22,25 +25,29 @@ struct intake {
 
 struct intakes {
 	struct intake *first;
+	struct parking *parking; /* takes what is refused */
+	struct spool *spool; /* has the rows of what settles */
 };
 
 struct intake *intake_new(struct intakes *, const struct collector_type *, struct host *)
 	__attribute__((returns_nonnull));
+/* What a source tells; the context is the struct intake. */
+extern const struct source_hooks intake_hooks;
 int intake_create(struct intake *, const void *config) MUST_CHECK;
 /* Whether it reads files, whose positions are saved. */
 bool intake_has_positions(const struct intake *);
 
 /* Starts all, until one fails: that is logged, and the -errno returned. */
 int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
-/* Each follows what it is to follow. */
+/* All have found what they are to follow. */
 bool intakes_have_begun(const struct intakes *);
 /* The process is asked to end. */
 void intakes_drain(struct intakes *);
-/* Nothing is left to read, nobody is half-way through giving. */
+/* Nothing is left to read, and no peer is in the middle of sending. */
 bool intakes_are_quiet(const struct intakes *);
-/* The names of those that are not, as people read them; as much as has room. */
+/* Appends the names of those that are not quiet, for people, as far as there is room. */
 void intakes_tell_busy(const struct intakes *, struct buffer *);
-/* All but those that can simply leave the rest where it is (FULL_PAUSE). */
+/* Stops all but those that can leave the rest where it is (FULL_PAUSE). */
 void intakes_stop_doors(struct intakes *);
 void intakes_stop(struct intakes *);
 /* The lanes are empty. */

@@ -6,8 +6,8 @@ enum {
 };
 
 /*
- * A ceiling that the kernel would not let us reach is none: the process would be killed first, with all it holds. The
- * rest of the limit is for what is not telemetry, and for pages of files, which are charged to the cgroup, too.
+ * A ceiling above what the kernel allows is useless: the process would be killed first, with all it holds. The rest of
+ * the limit is for everything else in the process, and for pages of files, which are charged to the cgroup, too.
  */
 uint64_t memory_within(uint64_t wanted, uint64_t limit)
 {

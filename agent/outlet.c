@@ -5,6 +5,7 @@
 
 #include "agent_config.h"
 #include "pipeline/sender.h"
+#include "pipeline/source.h"
 
 struct outlet *outlet_new(struct outlets *all, const struct outlet *like)
 {
@@ -31,7 +32,7 @@ static bool takes_from(const struct outlet *o, const char *collector)
 void outlets_route(const struct outlets *all, struct source *s, const char *collector)
 {
 	for (const struct outlet *o = all->first; o; o = o->next)
-		if (o->signal == s->signal && takes_from(o, collector))
+		if (o->signal == s->options.signal && takes_from(o, collector))
 			source_route(s, o->sender);
 }
 

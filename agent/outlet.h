@@ -30,7 +30,7 @@ struct outlets {
 struct outlet *outlet_new(struct outlets *, const struct outlet *) __attribute__((returns_nonnull));
 /* Routes the source to each outlet of its signal that takes from this collector. */
 void outlets_route(const struct outlets *, struct source *, const char *collector);
-/* What waits for which of them, as people read it; as much as has room. */
+/* Appends how much waits for each of them, for people, as far as there is room. */
 void outlets_tell_waiting(const struct outlets *, struct buffer *);
 void outlets_done(struct outlets *); /* the senders are the pipeline's */
 

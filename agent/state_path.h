@@ -5,11 +5,11 @@
  *   $XDG_STATE_HOME/oxpecker
  *   /var/lib/oxpecker                  if it is there, as a package or a volume has it, and we may write to it
  *   $HOME/.local/state/oxpecker        if it can be made
- *   $TMPDIR/oxpecker, /tmp/oxpecker    in a container only, where nobody else has a hand in it: a user without a home,
- *                                      a root file system that is read-only, and one volume for what is temporary
+ *   $TMPDIR/oxpecker, /tmp/oxpecker    in a container only, where nobody else can write: for a user without a home, a
+ *                                      read-only root file system, and one volume for temporary files
  *
- * The first two are somebody's word and are taken as they are. When nothing can be used it is the one that can be made
- * by hand, /var/lib/oxpecker, and opening it says what is wrong.
+ * The first two were set on purpose and are taken as they are. If no folder can be used, the answer is the one that can
+ * be made by hand, /var/lib/oxpecker, and opening it says what is wrong.
  */
 #ifndef OXP_STATE_PATH_H
 #define OXP_STATE_PATH_H

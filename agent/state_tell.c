@@ -65,8 +65,8 @@ void state_tell_found(const struct log *log, struct counters *counters, const st
 	}
 	if (state_is_copy(state))
 		log_warn(log, who,
-			"%s is a copy of another state: its lines have ids of their own from now on; those that were "
-			"under way when it was copied may come once more",
+			"%s is a copy of another state: its lines have new ids from now on; those that were under "
+			"way when it was copied may be sent twice",
 			folder->path);
 	if (state_set_aside(state))
 		log_error(log, who,

@@ -1,6 +1,6 @@
 /*
- * What people are told of the state folder: that it cannot be used, what of an earlier run is missing in it, that its
- * disk fails. What is missing is counted, too, as oxpecker_state_losses_total, and named on /status.
+ * Tells people about the state folder: that it cannot be used, that something of an earlier run is missing, that its
+ * disk fails. Something missing is counted as oxpecker_state_losses_total, too, and named on /status.
  */
 #ifndef OXP_STATE_TELL_H
 #define OXP_STATE_TELL_H
@@ -11,16 +11,16 @@
 
 struct state_folder {
 	const char *path;
-	bool temporary; /* nobody configured it, and it may go with the container */
+	bool temporary; /* a default that may vanish with the container */
 };
 
-/* state_open() failed, and why. */
+/* state_open() failed, for this reason. */
 void state_tell_unusable(const struct log *, const char *why, int failed);
-/* It is open: all that is strange about it. */
+/* It is open: tells everything that is unusual about it. */
 void state_tell_found(const struct log *, struct counters *, const struct state *, const struct state_folder *);
 /* Whether the embedded store is the one that was known; `known` 0: none was. */
 void state_tell_store(const struct log *, struct counters *, const char *path, uint64_t known, uint64_t id);
-/* The disk fails us, -errno, or works again, 0. */
+/* -errno: the disk fails; 0: it works again. */
 void state_tell_trouble(const struct log *, const char *path, int failed);
 /* "state.db is older"; "" for none. */
 const char *state_loss_name(enum state_loss);

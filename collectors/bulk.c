@@ -35,16 +35,16 @@ struct bulk_config {
 
 static const struct option bulk_options[] = {
 	{ OPT_ADDRESSES(struct bulk_config, http), .name = "http", .main = true, .text = "127.0.0.1:9200",
-		.help = "Addresses that bulk requests are taken on: host:port, :port or unix:/path." },
+		.help = "Addresses to listen on: host:port, :port or unix:/path." },
 	{ OPT_SIZE(struct bulk_config, body_max), .name = "body_max", .text = "16MiB", .min = 1 << 10, .max = 64 << 20,
-		.help = "Largest request, before and after decompression; larger ones are answered 413." },
+		.help = "Largest request, both before and after decompression; a larger one is answered 413." },
 	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
 	{ OPT_TEXTS(struct bulk_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
 	{ OPT_TEXT(struct bulk_config, version), .name = "version", .text = "8.19.0",
-		.help = "Version of Elasticsearch that clients are told." },
+		.help = "Version of Elasticsearch that clients are told of." },
 	{ .name = NULL },
 };
 
@@ -189,7 +189,7 @@ static void respond_version(struct collector *c, struct http_request *request)
 /* A bulk. */
 
 /* What stands before /_bulk, or /_bulk/, in the path: one name, of the characters that an index may have ("Create index
- * API"). */
+ * API"). It is repeated in the answer. */
 static bool index_of(const char *path, struct bytes *ret)
 {
 	static const char end[] = "/_bulk", no[] = "\\/*?\"<>| ,#:";
@@ -202,7 +202,7 @@ static bool index_of(const char *path, struct bytes *ret)
 	for (size_t i = 0; i < ret->size; i++)
 		if ((unsigned char)ret->data[i] < ' ' || strchr(no, ret->data[i]))
 			return false;
-	return ret->size <= INDEX_MAX;
+	return ret->size <= INDEX_MAX && utf8_valid(ret->data, ret->size);
 }
 
 static void bulk_count(struct door_request *r, struct bytes piece)
@@ -544,7 +544,7 @@ static void bulk_destroy(struct collector *c)
 
 const struct collector_type collector_bulk = {
 	.name = "bulk",
-	.summary = "Takes log records as Elasticsearch does, over _bulk on localhost.",
+	.summary = "Takes log records over _bulk, as Elasticsearch does.",
 	.signals = SIGNAL_LOGS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,

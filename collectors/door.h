@@ -30,15 +30,15 @@ enum {
 /* When a request is answered as taken. */
 enum door_ack { ACK_MEMORY, ACK_DISK };
 extern const char *const door_acks[]; /* the words */
-#define DOOR_ACK_HELP                                                                                     \
-	"What the answer means: memory, it is held within `memory`, and a SIGKILL may lose it; disk, it " \
-	"is in the spool under `state`."
-#define DOOR_CONNECTIONS_HELP                                                                    \
-	"Connections at a time; when all are there, one more takes the place of whoever has been " \
-	"silent or unfinished for longest."
-#define DOOR_ORIGINS_HELP                                                                                      \
-	"Origins of web pages that may send here, scheme://host:port, or *; without them every request that " \
-	"a browser sends for a page of another origin is answered 403."
+#define DOOR_ACK_HELP                                                                                        \
+	"What the answer means. memory: the records are held within `memory`, and a SIGKILL may lose them; " \
+	"disk: they are in the spool under `state`."
+#define DOOR_CONNECTIONS_HELP                                                                                \
+	"Most connections at a time. A further one replaces the one that has been silent or unfinished for " \
+	"longest."
+#define DOOR_ORIGINS_HELP                                                                                    \
+	"Origins of web pages that may send here: scheme://host:port, or *. A request that a browser sends " \
+	"for a page of any other origin is answered 403."
 
 struct door_request;
 struct gunzip;

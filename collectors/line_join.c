@@ -10,18 +10,24 @@ void line_join_init(struct line_join *j, size_t longest)
 {
 	j->longest = longest;
 	buffer_init(&j->decoded, longest + JSON_LINE_PADDING);
+	buffer_init(&j->extra, longest + JSON_LINE_PADDING);
 	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		buffer_init(&j->lanes[i].pieces, longest + JSON_LINE_PADDING);
 		buffer_init(&j->lanes[i].message, longest + JSON_LINE_PADDING);
+		buffer_init(&j->lanes[i].pieces_extra, longest + JSON_LINE_PADDING);
+		buffer_init(&j->lanes[i].message_extra, longest + JSON_LINE_PADDING);
 	}
 }
 
 void line_join_done(struct line_join *j)
 {
 	buffer_done(&j->decoded);
+	buffer_done(&j->extra);
 	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		buffer_done(&j->lanes[i].pieces);
 		buffer_done(&j->lanes[i].message);
+		buffer_done(&j->lanes[i].pieces_extra);
+		buffer_done(&j->lanes[i].message_extra);
 	}
 }
 
@@ -48,6 +54,14 @@ static uint8_t keep_time(struct bytes time, char to[LINE_TIME_MAX])
 	return (uint8_t)size;
 }
 
+/* What finds no room is not told. */
+static void keep_extra(struct bytes extra, struct buffer *to)
+{
+	buffer_clear(to);
+	if (extra.size > 0 && !append(to, extra))
+		buffer_clear(to);
+}
+
 static enum log_stream stream_of(const struct line_join *j, const struct join_lane *lane)
 {
 	return (enum log_stream)(lane - j->lanes);
@@ -59,6 +73,7 @@ static void end_message(struct line_join *j, struct join_lane *lane)
 {
 	const struct line_message m = { .text = { lane->message.data, lane->sure },
 		.time = { lane->message_time, lane->message_time_size },
+		.extra = buffer_bytes(&lane->message_extra),
 		.stream = stream_of(j, lane),
 		.at = lane->message_at };
 
@@ -79,6 +94,7 @@ static void begin_message(struct line_join *j, struct join_lane *lane, const str
 	lane->in_message = true;
 	lane->message_at = line->at;
 	lane->message_time_size = keep_time(line->time, lane->message_time);
+	keep_extra(line->extra, &lane->message_extra);
 	lane->sure = line->text.size;
 	lane->lines = 1;
 }
@@ -101,6 +117,13 @@ static void add_to_message(struct line_join *j, struct join_lane *lane, const st
 static bool is_object(const struct line_join *j, struct bytes text, struct json_line *ret)
 {
 	return json_line_index(j->scan, text.data, text.size, ret) == JSON_FINE;
+}
+
+/* A line of the app may end with CR LF, of which the runtime has taken the LF. */
+static struct bytes without_return(struct bytes text)
+{
+	text.size -= text.size > 0 && text.data[text.size - 1] == '\r';
+	return text;
 }
 
 /* A whole line of one stream. */
@@ -132,6 +155,7 @@ static void end_pieces(struct line_join *j, struct join_lane *lane, bool cut)
 {
 	struct line_message line = { .text = { lane->pieces.data, lane->pieces.size },
 		.time = { lane->pieces_time, lane->pieces_time_size },
+		.extra = buffer_bytes(&lane->pieces_extra),
 		.stream = stream_of(j, lane),
 		.at = lane->pieces_at,
 		.cut = cut };
@@ -146,6 +170,7 @@ static void end_pieces(struct line_join *j, struct join_lane *lane, bool cut)
 		end_message(j, lane);
 		j->take(j->context, &line);
 	} else {
+		line.text = without_return(line.text);
 		whole_line(j, LINES_JSON, &line);
 	}
 	buffer_clear(&lane->pieces);
@@ -156,6 +181,7 @@ static void begin_pieces(struct join_lane *lane, const struct container_line *l,
 	lane->in_pieces = true;
 	lane->pieces_at = at;
 	lane->pieces_time_size = keep_time(l->time, lane->pieces_time);
+	keep_extra(l->extra, &lane->pieces_extra);
 	buffer_clear(&lane->pieces);
 }
 
@@ -171,7 +197,12 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 		end_pieces(j, lane, true);
 		j->take(j->context,
 			&(struct line_message){
-				.text = l->text, .time = l->time, .stream = l->stream, .at = at, .cut = true });
+				.text = l->text,
+				.time = l->time,
+				.extra = l->extra,
+				.stream = l->stream,
+				.at = at,
+				.cut = true });
 		return;
 	}
 	if (!l->partial)
@@ -198,12 +229,13 @@ static bool read_docker(struct line_join *j, struct bytes line, struct container
 {
 	struct json_line index;
 
-	if (!is_object(j, line, &index) || docker_log_read(line, &index, &j->decoded, ret) != 0)
+	if (!is_object(j, line, &index) || docker_log_read(line, &index, &j->decoded, &j->extra, ret) != 0)
 		return false;
 	j->decoded.size = ret->text.size;
-	if (!append(&j->decoded, (struct bytes){ NULL, 0 }))
+	if (!append(&j->decoded, (struct bytes){ NULL, 0 }) || !append(&j->extra, (struct bytes){ NULL, 0 }))
 		return false;
 	ret->text.data = j->decoded.data;
+	ret->extra = buffer_bytes(&j->extra);
 	return true;
 }
 
@@ -229,7 +261,10 @@ void line_join_line(struct line_join *j, enum lines_format format, struct bytes 
 	if (l.partial || j->lanes[l.stream].in_pieces) {
 		add_piece(j, &j->lanes[l.stream], &l, at);
 	} else {
-		whole = (struct line_message){ .text = l.text, .time = l.time, .stream = l.stream, .at = at };
+		l.text = format > LINES_TEXT ? without_return(l.text) : l.text;
+		whole = (struct line_message){
+			.text = l.text, .time = l.time, .extra = l.extra, .stream = l.stream, .at = at
+		};
 		whole_line(j, format, &whole);
 	}
 	if (line_join_oldest(j, at) == at)
@@ -289,29 +324,23 @@ static void give_back(struct buffer *b)
 void line_join_drop(struct line_join *j)
 {
 	give_back(&j->decoded);
+	give_back(&j->extra);
 	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		struct join_lane *lane = &j->lanes[i];
 		lane->in_pieces = lane->in_message = false;
 		multiline_end(&lane->state);
 		give_back(&lane->pieces);
 		give_back(&lane->message);
+		give_back(&lane->pieces_extra);
+		give_back(&lane->message_extra);
 	}
 }
 
-/* A logger may write `log` too; only a runtime has stream and time beside it. */
 static bool is_docker(const struct json_scan *scan, struct bytes line)
 {
-	struct container_line l = { .stream = STREAM_NONE };
 	struct json_line index;
-	struct buffer text;
-	bool is;
 
-	if (json_line_index(scan, line.data, line.size, &index) != JSON_FINE)
-		return false;
-	buffer_init(&text, line.size);
-	is = docker_log_read(line, &index, &text, &l) == 0 && l.stream && l.time.size > 0;
-	buffer_done(&text);
-	return is;
+	return json_line_index(scan, line.data, line.size, &index) == JSON_FINE && docker_log_is(line, &index);
 }
 
 enum lines_format line_join_detect(const struct json_scan *scan, struct bytes line)

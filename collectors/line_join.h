@@ -2,7 +2,7 @@
  * Makes messages of the lines of a file: strips what a container runtime wrote around them, joins the pieces of a line,
  * and joins the lines of a trace, each stream by itself.
  *
- * 	lines of a file → text of a stream → whole lines → messages
+ *	lines of a file → text of a stream → whole lines → messages
  *
  * A message comes out when its last line is known: at the next line that does not belong to it, when it is too long, or
  * when the reader has waited long enough and calls line_join_end(). An open message borrows no memory. A reader that
@@ -34,6 +34,7 @@ enum { JOIN_LINES_MAX = 1024, JOIN_SPAN_CALM = 16 << 10, LINE_TIME_MAX = sizeof 
 struct line_message {
 	struct bytes text; /* JSON_LINE_PADDING readable bytes behind it */
 	struct bytes time; /* of its first line, as the runtime wrote it; may be empty */
+	struct bytes extra; /* other members that the runtime wrote, with commas between them; may be empty */
 	enum log_stream stream;
 	uint64_t at; /* where its first line begins */
 	const struct json_line *object; /* the text's index; NULL: it is not an object, or must not be one */
@@ -42,7 +43,7 @@ struct line_message {
 
 /* One stream. `message` is the open message of several lines, `pieces` the line that is not whole. */
 struct join_lane {
-	struct buffer pieces, message;
+	struct buffer pieces, message, pieces_extra, message_extra;
 	uint64_t pieces_at, message_at;
 	char pieces_time[LINE_TIME_MAX], message_time[LINE_TIME_MAX];
 	uint8_t pieces_time_size, message_time_size;
@@ -60,7 +61,7 @@ struct line_join {
 	void (*take)(void *context, const struct line_message *);
 	void *context;
 	struct join_lane lanes[LOG_STREAMS];
-	struct buffer decoded;
+	struct buffer decoded, extra;
 	uint64_t malformed; /* lines that are not in the format; they are messages as they are */
 };
 

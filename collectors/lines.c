@@ -140,9 +140,9 @@ void lines_origin(struct lines *l, const char *path)
 
 	buffer_clear(&l->origin);
 	writer_init(&w, &l->origin);
-	writer_text(&w, ",\"log.file.path\":");
+	writer_text(&w, ",\"oxpecker.path\":");
 	writer_quoted(&w, bytes_of(path));
-	writer_text(&w, ",\"log.offset\":");
+	writer_text(&w, ",\"oxpecker.offset\":");
 	(void)!writer_done(&w); /* nothing is left of it then */
 }
 
@@ -158,6 +158,10 @@ static void put_envelope(struct writer *w, const struct line_message *m)
 		writer_text(w, "\"stream\":\"");
 		writer_text(w, log_stream_name(m->stream));
 		writer_text(w, "\",");
+	}
+	if (m->extra.size > 0) {
+		writer_bytes(w, m->extra);
+		writer_text(w, ",");
 	}
 }
 
@@ -256,68 +260,110 @@ static void add_message(struct line_slice *s, const struct line_message *m)
 	s->tally.cut_bytes += m->text.size - part;
 }
 
-static bool has(const struct line_message *m, const char *name)
+/* Whether the object has a member of that name, however it is spelt. */
+static bool has(const struct lines *l, const struct line_message *m, struct bytes name)
 {
+	struct bytes value;
+
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
-		if (bytes_are((struct bytes){ m->text.data + member->name, member->name_size }, name))
+		if (json_name_is((struct bytes){ m->text.data + member->name, member->name_size }, name, false))
 			return true;
 	}
-	return false;
+	return m->object->more && json_find(l->scan, m->text, name, &value);
+}
+
+/* Those members of `extra` that the object does not have. */
+static void put_extra(struct writer *to, struct lines *l, const struct line_message *m)
+{
+	struct json_walk w = json_walk_of(l->scan, m->extra);
+
+	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
+		struct bytes name = w.text;
+		const char *from = w.at;
+		if (t != TOKEN_NAME || !json_walk_value(&w) || has(l, m, name))
+			continue;
+		writer_bytes(to, (struct bytes){ from, (size_t)(w.p - from) });
+		writer_text(to, ",");
+	}
+}
+
+/* What is added to an object: members behind its brace, and a time in place of its @timestamp that says nothing. */
+struct envelope {
+	struct bytes around; /* with a comma behind each */
+	struct bytes blank; /* the value in the object */
+	struct bytes time;
+};
+
+/* The runtime's time, where the object says none: *ret_known may have it, or the object takes it where it stands. */
+static void place_time(struct lines *l, const struct line_message *m, struct line_message *known, struct envelope *ret)
+{
+	const struct json_member *member;
+	struct log_time t;
+
+	if (m->time.size == 0)
+		return;
+	log_time_look(&t, l->scan, m->text.data, m->object);
+	if (t.at >= 0 || t.named >= 0 || (m->object->more && has(l, m, bytes_of("@timestamp"))))
+		known->time.size = 0;
+	if (t.at >= 0 || t.named < 0 || !t.blank)
+		return;
+	member = &m->object->members[t.named];
+	ret->blank = (struct bytes){ m->text.data + member->value, member->value_size };
+	ret->time = m->time;
 }
 
 /* Of what a runtime has written around an object, what it does not say itself. */
-static struct bytes envelope_for(struct lines *l, const struct line_message *m)
+static struct envelope envelope_for(struct lines *l, const struct line_message *m)
 {
 	struct line_message known = *m;
-	struct rfc3339 own;
+	struct envelope e = { .blank.size = 0 };
 	struct writer w;
 
 	buffer_clear(&l->message);
-	if (!m->stream && m->time.size == 0)
-		return buffer_bytes(&l->message);
-	if (m->stream && has(m, "stream"))
+	if (!m->stream && m->time.size == 0 && m->extra.size == 0)
+		return e;
+	if (m->stream && has(l, m, bytes_of("stream")))
 		known.stream = STREAM_NONE;
-	if (m->time.size > 0 && log_time_of_line(l->scan, m->text.data, m->object, &own) >= 0)
-		known.time.size = 0;
+	place_time(l, m, &known, &e);
+	known.extra.size = 0;
 	writer_init(&w, &l->message);
 	put_envelope(&w, &known);
+	put_extra(&w, l, m);
 	(void)!writer_done(&w); /* nothing is left of it then */
-	return buffer_bytes(&l->message);
+	e.around = buffer_bytes(&l->message);
+	return e;
 }
 
-/* Whether an object `log` says a place itself, whatever it means by `file` and `offset`. */
-static bool has_place(const struct lines *l, struct bytes log)
+static bool is_ours(struct bytes name)
 {
-	struct json_line index;
+	static const char own[] = "oxpecker";
+	const struct bytes with_dot = { "oxpecker.", sizeof own };
 
-	if (json_line_index(l->scan, log.data, log.size, &index) != JSON_FINE)
-		return true;
-	for (size_t i = 0; i < index.count; i++) {
-		struct bytes name = { log.data + index.members[i].name, index.members[i].name_size };
-		if (bytes_are(name, "file") || bytes_are(name, "file.path") || bytes_are(name, "offset"))
-			return true;
-	}
-	return false;
+	return json_name_is(name, bytes_of(own), false) || json_name_begins(name, with_dot);
 }
 
-/* Whether the object can have log.file.path and log.offset beside what it has: an index where `log` or its `file` is a
- * text refuses them. */
-static bool can_tell_origin(const struct lines *l, const struct line_message *m)
+/* Whether one of its members stands where ours would. */
+static bool says_origin(const struct lines *l, const struct line_message *m)
 {
+	struct json_walk w = json_walk_of(l->scan, m->text);
+
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
 		struct bytes name = { m->text.data + member->name, member->name_size };
-		if (name.size < 3 || memcmp(name.data, "log", 3) != 0)
-			continue;
-		if (bytes_are(name, "log.file") || bytes_are(name, "log.file.path") || bytes_are(name, "log.offset"))
-			return false;
-		if (name.size == 3 &&
-			(member->kind != MEMBER_OBJECT ||
-				has_place(l, (struct bytes){ m->text.data + member->value, member->value_size })))
-			return false;
+		if ((*name.data == 'o' || member->name_escaped) && is_ours(name))
+			return true;
 	}
-	return true;
+	if (!m->object->more)
+		return false;
+	json_walk_next(&w);
+	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
+		if (t == TOKEN_NAME && is_ours(w.text))
+			return true;
+		if (t == TOKEN_NAME && !json_walk_value(&w))
+			return true;
+	}
+	return false;
 }
 
 static char *put(char *to, const char *data, size_t size)
@@ -326,18 +372,32 @@ static char *put(char *to, const char *data, size_t size)
 	return to + size;
 }
 
+/* The text, with the time where it has none. */
+static char *put_timed(char *to, struct bytes text, const struct envelope *e)
+{
+	const char *end = text.data + text.size, *behind = e->blank.data + e->blank.size;
+
+	if (e->blank.size == 0)
+		return put(to, text.data, text.size);
+	to = put(to, text.data, (size_t)(e->blank.data - text.data));
+	to = put(to, "\"", 1);
+	to = put(to, e->time.data, e->time.size);
+	to = put(to, "\"", 1);
+	return put(to, behind, (size_t)(end - behind));
+}
+
 /* What stands before the closing brace, with what is around it behind the opening one. *ret: there is no member. */
-static char *put_members(char *to, struct bytes text, struct bytes around, bool *ret_empty)
+static char *put_members(char *to, struct bytes text, const struct envelope *e, bool *ret_empty)
 {
 	size_t open = bulk_line_opening(text, ret_empty);
 
-	if (around.size > 0) {
+	if (e->around.size > 0) {
 		to = put(to, text.data, open);
-		to = put(to, around.data, around.size - *ret_empty);
+		to = put(to, e->around.data, e->around.size - *ret_empty);
 		text = (struct bytes){ text.data + open, text.size - open };
 		*ret_empty = false;
 	}
-	return put(to, text.data, text.size);
+	return put_timed(to, text, e);
 }
 
 /* Without the white space behind its brace, such as the first half of a line's end. */
@@ -351,14 +411,14 @@ static struct bytes object_of(const struct line_message *m)
 }
 
 /* The object with what is known of it: its origin stands behind the last member. Returns its size. */
-static size_t put_object(const struct line_message *m, struct bytes around, struct bytes origin, char *to)
+static size_t put_object(const struct line_message *m, const struct envelope *e, struct bytes origin, char *to)
 {
 	struct bytes text = object_of(m);
 	bool empty;
 	char *at;
 
 	text.size--;
-	at = put_members(to, text, around, &empty);
+	at = put_members(to, text, e, &empty);
 	if (origin.size > 0) {
 		at = put(at, origin.data + empty, origin.size - empty);
 		at += u64_format(m->at, at);
@@ -371,24 +431,25 @@ static size_t put_object(const struct line_message *m, struct bytes around, stru
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
-	struct bytes around = envelope_for(l, m), origin = { "", 0 };
+	const struct envelope e = envelope_for(l, m);
+	struct bytes origin = { "", 0 };
 	bool inside = !s->apart && m->text.data >= s->data && m->text.data < s->data + s->size;
 	size_t max, size;
 	char *room;
 
-	if (l->origin.size > 0 && can_tell_origin(l, m))
+	if (l->origin.size > 0 && !says_origin(l, m))
 		origin = buffer_bytes(&l->origin);
-	if (around.size + origin.size == 0 && inside) {
+	if (e.around.size + e.blank.size + origin.size == 0 && inside) {
 		add_item(s, m->text.data, object_of(m).size, place_of(s, m));
 		return;
 	}
-	max = m->text.size + around.size + origin.size + U64_DIGITS_MAX;
+	max = m->text.size + e.around.size + e.time.size + 2 + origin.size + U64_DIGITS_MAX;
 	room = text_room(s, max, ahead(s, m));
 	if (!room) {
 		s->failed = true;
 		return;
 	}
-	size = put_object(m, around, origin, room);
+	size = put_object(m, &e, origin, room);
 	text_give_back(s, max - size);
 	add_item(s, room, size, place_of(s, m));
 }
@@ -564,6 +625,12 @@ static size_t mark_at(const struct line_slice *s, size_t at, size_t size)
 	return s->offset + at == 0 && size >= length && memcmp(s->data, mark, length) == 0 ? length : 0;
 }
 
+/* A line may end with CR LF. What a runtime has written around a line ends for itself: see line_join.c. */
+static bool ends_with_return(const struct line_slice *s, size_t at, size_t size)
+{
+	return size > 0 && s->data[at + size - 1] == '\r' && !s->cutting && s->format <= LINES_TEXT;
+}
+
 /* A line, `seen` is behind it and its end. */
 static void deal_with(struct line_slice *s, size_t at, size_t size)
 {
@@ -577,6 +644,7 @@ static void deal_with(struct line_slice *s, size_t at, size_t size)
 		size--;
 	if (s->format == LINES_AUTO)
 		s->format = format_by(s->lines, (struct bytes){ s->data + at, size });
+	size -= ends_with_return(s, at, size);
 	if (is_joined(s)) {
 		join_line(s, at, size);
 		return;

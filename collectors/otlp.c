@@ -33,10 +33,10 @@ struct otlp_door_config {
 
 static const struct option otlp_door_options[] = {
 	{ OPT_ADDRESSES(struct otlp_door_config, http), .name = "http", .main = true, .text = "127.0.0.1:4318",
-		.help = "Addresses that OTLP/HTTP is taken on: host:port, :port or unix:/path." },
+		.help = "Addresses to listen on for OTLP/HTTP: host:port, :port or unix:/path." },
 	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10,
 		.max = 64 << 20,
-		.help = "Largest request, before and after decompression; larger ones are answered 413." },
+		.help = "Largest request, both before and after decompression; a larger one is answered 413." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },

@@ -1,9 +1,9 @@
 /*
  * What a collector does when the pipeline is full and its input cannot wait for long.
  *
- * 	FINE ──full──→ WAITING ──`span` is over──→ LOSING
- * 	  ↑ ←─────taken────┘                          │
- * 	  └───────nothing lost for `span`, at least a second ───┘
+ *	FINE ──full──→ WAITING ──`span` is over──→ LOSING
+ *	  ↑ ←─────taken────┘                          │
+ *	  └───────nothing lost for `span`, at least a second ───┘
  *
  * While WAITING nothing is read: the kernel's buffer holds what the app writes. While LOSING everything is read and
  * offered at once, and whatever finds no room counts as dropped{full}. So an app waits for the agent once at most,

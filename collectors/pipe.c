@@ -46,20 +46,21 @@ static const struct option pipe_options[] = {
 	{ OPT_PATH(struct pipe_config, path), .name = "path", .main = true, .required = true,
 		.example = "/run/app/stdout", .help = "The FIFO that the app writes to." },
 	{ OPT_BOOL(struct pipe_config, create), .name = "create", .text = "true",
-		.help = "Whether it is made when it is not there." },
+		.help = "Whether to make the FIFO if it is not there." },
 	{ OPT_TEXT(struct pipe_config, mode), .name = "mode", .text = "0660",
-		.help = "Its permissions when we make it, in octal." },
+		.help = "Permissions of a FIFO that the agent makes, in octal." },
 	{ OPT_SIZE(struct pipe_config, buffer), .name = "buffer", .text = "1MiB", .min = 4096, .max = 1 << 30,
-		.help = "What the kernel is asked to keep of unread bytes; at most fs.pipe-max-size." },
+		.help = "Unread bytes that the kernel is asked to hold; at most fs.pipe-max-size." },
 	{ OPT_DURATION(struct pipe_config, patience), .name = "patience", .text = "1s", .max = 3600000,
-		.help = "How long the app may wait when memory is full; then lines are lost and counted." },
+		.help = "How long the app may have to wait if memory is full; after that, lines are lost and "
+			"counted." },
 	{ OPT_CHOICE(struct pipe_config, format, lines_formats), .name = "format", .text = "auto",
 		.help = LINES_FORMAT_HELP },
 	{ OPT_SIZE(struct pipe_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct pipe_config, flush), .name = "flush", .text = "1s", .min = 10, .max = 3600000,
-		.help = "When nothing more came for so long, a message that may go on is shipped as it is; so is a "
-			"line without its end, unless somebody has the FIFO open, who gets ten minutes to go on." },
+		.help = "A message that could go on is shipped if nothing more comes for this long. So is a line "
+			"without its end; but while a writer has the FIFO open, it has ten minutes." },
 	LINES_MULTILINE_OPTIONS(struct pipe_config, multiline),
 	{ .name = NULL },
 };
@@ -413,7 +414,7 @@ static void pipe_destroy(struct collector *c)
 
 const struct collector_type collector_pipe = {
 	.name = "pipe",
-	.summary = "Reads what the app writes to its stdout, out of a FIFO.",
+	.summary = "Reads the app's stdout from a FIFO.",
 	.signals = SIGNAL_LOGS,
 	.when_full = FULL_DROP,
 	.rewind = REWIND_NONE,

@@ -13,9 +13,10 @@
 #include "component.h"
 #include "config/option.h"
 #include "http/client.h"
+#include "proto/said.h"
 #include "series/series.h"
 
-enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, URL_MAX = 1024 };
+enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, SAID_SHOWN = 100, URL_MAX = 1024 };
 
 struct scrape_config {
 	const char *target;
@@ -26,14 +27,15 @@ struct scrape_config {
 
 static const struct option scrape_options[] = {
 	{ OPT_ADDRESS(struct scrape_config, target), .name = "target", .main = true, .required = true,
-		.example = "unix:/run/app/metrics.sock", .help = "Where the page is: host:port, or unix:/path." },
+		.example = "unix:/run/app/metrics.sock",
+		.help = "Where the app serves the page: host:port, or unix:/path." },
 	{ OPT_TEXT(struct scrape_config, path), .name = "path", .text = "/metrics", .help = "Path of the page." },
 	{ OPT_DURATION(struct scrape_config, interval), .name = "interval", .text = "auto", .zero = "auto", .min = 100,
-		.help = "auto: when somebody wants the metrics; else a period." },
+		.help = "Time between two scrapes; auto: scrape when somebody asks for the metrics." },
 	{ OPT_DURATION(struct scrape_config, timeout), .name = "timeout", .text = "5s", .min = 10,
-		.help = "A page that is not whole by then is no page." },
+		.help = "A page that is not complete within this time is discarded." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
-		.help = "Labels that each of its series gets; several targets need one that tells them apart." },
+		.help = "Labels added to each series. Several targets need a label that tells them apart." },
 	{ .name = NULL },
 };
 
@@ -77,11 +79,19 @@ static bool on_piece(void *context, struct bytes piece)
 	return c->parsing && exposition_feed(&c->parser, piece.data, piece.size) == EXPOSITION_FINE;
 }
 
+static void write_status(const struct http_reply *reply, char *why)
+{
+	char said[SAID_SHOWN];
+	bool says = said_read(reply->content_type, reply->body, said, sizeof said);
+
+	snprintf(why, WHY_MAX, "HTTP %u%s%s", reply->status, says ? ": " : "", said);
+}
+
 /* NULL when the page was fine, else why not. */
 static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
 {
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
-		snprintf(why, WHY_MAX, "HTTP %u", reply->status);
+		write_status(reply, why);
 	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
 		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)

@@ -55,27 +55,28 @@ struct socket_config {
 
 static const struct option socket_options[] = {
 	{ OPT_ADDRESSES(struct socket_config, listen), .name = "listen", .main = true, .required = true,
-		.example = "unix:/run/app/log.sock", .help = "Addresses: unix:/path, host:port or :port." },
+		.example = "unix:/run/app/log.sock",
+		.help = "Addresses to listen on: unix:/path, host:port or :port." },
 	{ OPT_CHOICE(struct socket_config, kind, kinds), .name = "kind", .text = "stream",
-		.help = "stream: connections (Unix, TCP); datagram: one or more whole lines each (Unix, UDP)." },
+		.help = "stream: connections (Unix, TCP); datagram: whole lines, one or more in each (Unix, UDP)." },
 	{ OPT_CHOICE(struct socket_config, framing, framings), .name = "framing", .text = "auto",
-		.help = "How a message of a stream ends: with its line (of syslog with a zero, too), or octets counted "
-			"before it (RFC 6587); auto: as the first of a connection does." },
+		.help = "How a message in a stream ends. lines: with a newline, or for syslog a zero; octets: by "
+			"the count before it (RFC 6587); auto: the first message of a connection decides." },
 	{ OPT_CHOICE(struct socket_config, syslog, syslogs), .name = "syslog", .text = "auto",
-		.help = "auto: what begins with a priority is a syslog message (RFC 5424, RFC 3164)." },
+		.help = "auto: a message that begins with a priority is syslog (RFC 5424, RFC 3164)." },
 	{ OPT_CHOICE(struct socket_config, format, lines_formats), .name = "format", .text = "auto",
 		.help = LINES_FORMAT_HELP },
 	{ OPT_SIZE(struct socket_config, line_max), .name = "line_max", .text = "256KiB", .min = 1024, .max = 1 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_COUNT(struct socket_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Connections at a time; further ones wait, which is logged and counted, or take the place of "
-			"one that never said anything." },
+		.help = "Most connections at a time. A further one replaces one that has never sent anything, or "
+			"waits, which is logged and counted." },
 	{ OPT_SIZE(struct socket_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
-		.help = "What the kernel is asked to keep of unread bytes, of each socket; at most "
-			"net.core.rmem_max." },
+		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },
 	{ OPT_DURATION(struct socket_config, patience), .name = "patience", .text = "1s", .max = 3600000,
-		.help = "How long the app may wait when memory is full; then lines are lost and counted." },
+		.help = "How long the app may have to wait if memory is full; after that, lines are lost and "
+			"counted." },
 	{ OPT_TEXT(struct socket_config, mode), .name = "mode", .text = "0660",
 		.help = "Permissions of a Unix socket's file, in octal." },
 	{ OPT_DURATION(struct socket_config, flush), .name = "flush", .text = "10s", .min = 10, .max = 3600000,

@@ -2,7 +2,7 @@
  * A descriptor whose bytes are log lines: a pipe, or a connection. It is read in slices; whole lines become items of a
  * batch, and the rest waits for its line end.
  *
- * 	pending: [ whole lines whose message may continue ][ read, not taken by the pipeline ][ a line without its end ]
+ *	pending: [ whole lines whose message may continue ][ read, not taken by the pipeline ][ a line without its end ]
  *
  * Invariant: seen <= searched <= pending.size; the first `seen` bytes of pending are such whole lines, and there is no
  * line end between them and `searched`; `charged` of the bytes count in the kind's `held`. Bounded: a line or a message

@@ -31,35 +31,35 @@ static const char *const starts[] = { "beginning", "end", NULL };
 static const struct option tail_options[] = {
 	{ OPT_TEXTS(struct tail_config, paths), .name = "paths", .main = true, .required = true,
 		.example = "[/var/log/app/*.log]",
-		.help = "Globs of the files to follow; {a,b} is one or the other, ** folders of any depth." },
+		.help = "Globs of the files to follow; {a,b} is one or the other, ** is up to eight folders." },
 	{ OPT_TEXTS(struct tail_config, exclude), .name = "exclude", .example = "[/var/log/app/debug*.log]",
-		.help = "Globs of files to leave out of those, matched against the whole path." },
+		.help = "Globs of files to leave out, matched against the whole path, or, without a slash, against "
+			"the name." },
 	{ OPT_CHOICE(struct tail_config, start, starts), .name = "start", .text = "beginning",
-		.help = "Where a file begins that is there at the first start, or was there in the last run and not "
-			"followed; any other begins at its beginning." },
+		.help = "Where to begin in files that exist at the first start, or existed in the last run and "
+			"were not followed. All others are read from the beginning." },
 	{ OPT_CHOICE(struct tail_config, format, lines_file_formats), .name = "format", .text = "auto",
 		.help = LINES_FILE_FORMAT_HELP },
 	LINES_MULTILINE_OPTIONS(struct tail_config, multiline),
 	{ OPT_BOOL(struct tail_config, origin), .name = "origin", .text = "true",
-		.help = "Adds log.file.path and log.offset to each line, by which the order of lines is told." },
+		.help = "Adds oxpecker.path and oxpecker.offset to each line, which tell the order of lines." },
 	{ OPT_SIZE(struct tail_config, line_max), .name = "line_max", .text = "1MiB", .min = 1024, .max = 16 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_DURATION(struct tail_config, sweep), .name = "sweep", .text = "10s", .min = 100,
-		.help = "How often the folders are looked through for what nobody told." },
+		.help = "How often to search the folders for changes that nobody reported." },
 	{ OPT_DURATION(struct tail_config, tick), .name = "tick", .text = "50ms", .min = 1, .max = 10000,
-		.help = "Changed files are read once in so long." },
+		.help = "A file that changes is read at most this often." },
 	{ OPT_CHOICE(struct tail_config, poll, polls), .name = "poll", .text = "auto",
-		.help = "Which files are asked whether they changed. auto: those on file systems whose changes are not "
-			"told (NFS, SMB, 9p, FUSE, overlay); always: all." },
+		.help = "Which files to poll. auto: those on file systems that do not report changes (NFS, SMB, "
+			"9p, FUSE, overlay); always: all." },
 	{ OPT_DURATION(struct tail_config, poll_every), .name = "poll_every", .text = "250ms", .min = 1,
-		.help = "How often those are asked." },
+		.help = "How often to poll them." },
 	{ OPT_BOOL(struct tail_config, gzip), .name = "gzip", .text = "false",
-		.help = "Reads files of `paths` that are compressed, once, but those that were read before they were; "
-			"else "
-			"they are left out." },
+		.help = "Reads the compressed files of `paths` once, unless they were read before they were "
+			"compressed. Without it, compressed files are left out." },
 	{ OPT_TEXTS(struct tail_config, links), .name = "links", .example = "[/srv/app]",
-		.help = "Folders beyond those of `paths` that links may lead into which others than root and the "
-			"agent's user can have made; any: anywhere." },
+		.help = "Folders, beyond those of `paths`, that links made by other users may lead into; any: "
+			"everywhere." },
 	{ .name = NULL },
 };
 
@@ -169,12 +169,25 @@ static void spare_descriptors(struct collector *c)
 	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
 }
 
+/* More than files can be followed: nobody but a stranger has written so many. */
+static void leave_out(struct collector *c, const struct position *at)
+{
+	++*c->errors;
+	host_log(c->reader.host, LOG_LEVEL_WARN,
+		"too many saved positions: that of %s is left out; expected as many as half of `memory` has room for: "
+		"raise `memory`",
+		at->path);
+	tail_forget(c, at->generation);
+}
+
 static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
 	if (at->generation == TAIL_KNOWN)
 		c->known_before.ns = (int64_t)at->offset;
+	else if (tail_cost(at->path) > tail_files_max(c) - smaller(tail_files_max(c), c->table.saved_cost))
+		leave_out(c, at);
 	else
 		tail_table_remember(&c->table, at);
 }
@@ -365,6 +378,26 @@ static void init_reader(struct collector *c, struct host *host)
 	lines_join(&c->reader.lines, host, &c->config->multiline);
 }
 
+static bool check_forms(const struct tail_config *tail, const struct option_list *paths, char *why, size_t room)
+{
+	const char *idle = tail_globs_idle_path(tail->paths);
+
+	if (idle) {
+		snprintf(why, room,
+			"paths: \"%.200s\" matches no file, since it ends with a folder; expected a glob of files, "
+			"such as /var/log/app/*.log",
+			idle);
+		return false;
+	}
+	idle = tail_globs_idle_exclude(tail->exclude, paths);
+	if (idle)
+		snprintf(why, room,
+			"exclude: \"%.200s\" matches none of `paths`; expected a glob of whole paths that are among "
+			"them, or of names, without a slash",
+			idle);
+	return !idle;
+}
+
 static bool tail_check(const void *config, char *why, size_t room)
 {
 	const struct tail_config *tail = config;
@@ -379,8 +412,11 @@ static bool tail_check(const void *config, char *why, size_t room)
 		snprintf(why, room, "paths or exclude: {,} and ** make more than %d globs", TAIL_GLOBS_MAX);
 		return false;
 	}
+	fit = check_forms(tail, &paths, why, room);
 	tail_globs_free(&paths);
 	tail_globs_free(&exclude);
+	if (!fit)
+		return false;
 	if (!tail_links_check(tail->links)) {
 		snprintf(why, room, "links: expected absolute paths of folders, or any");
 		return false;

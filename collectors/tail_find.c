@@ -317,9 +317,11 @@ static void let_go(struct collector *c, struct tail_file *f)
 }
 
 /* So many sweeps a file without a name is kept open when it does not grow: where others cannot be opened for want of
- * descriptors, no longer than one that was deleted. */
+ * descriptors, no longer than one that was deleted; where there are too many of them, none. */
 static int sweeps_of(const struct collector *c, const struct tail_file *f)
 {
+	if (tail_crowded(c))
+		return 0;
 	return c->out_of_descriptors || is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS;
 }
 

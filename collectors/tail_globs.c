@@ -1,5 +1,8 @@
 #include "collectors/tail_globs.h"
 
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,4 +153,87 @@ void tail_globs_free(struct option_list *list)
 		free((char *)(uintptr_t)list->items[i]);
 	free((void *)(uintptr_t)list->items);
 	*list = (struct option_list){ .items = NULL };
+}
+
+/* What can match nothing. */
+
+const char *tail_globs_subject(const char *exclude, const char *path)
+{
+	const char *slash = strchr(exclude, '/') ? NULL : strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static bool is_wild(const char *part)
+{
+	return strpbrk(part, "*?[\\");
+}
+
+/* One name of each: whether there is a name that both match, as far as can be told. */
+static bool parts_meet(struct bytes a, struct bytes b)
+{
+	char x[PATH_MAX], y[PATH_MAX];
+
+	snprintf(x, sizeof x, "%.*s", (int)a.size, a.data);
+	snprintf(y, sizeof y, "%.*s", (int)b.size, b.data);
+	if (is_wild(x) && is_wild(y))
+		return true;
+	return is_wild(x) ? fnmatch(x, y, FNM_PERIOD) == 0 : fnmatch(y, x, FNM_PERIOD) == 0;
+}
+
+static bool globs_meet(const char *a, const char *b)
+{
+	for (;;) {
+		size_t x = strcspn(a, "/"), y = strcspn(b, "/");
+		if (!parts_meet((struct bytes){ a, x }, (struct bytes){ b, y }))
+			return false;
+		if (!a[x] || !b[y])
+			return a[x] == b[y];
+		a += x + 1;
+		b += y + 1;
+	}
+}
+
+static bool is_of_files(const char *glob)
+{
+	const char *slash = strrchr(glob, '/'), *name = slash ? slash + 1 : glob;
+
+	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
+}
+
+/* Whether something that the glob stands for matches a file: of those paths, unless they are NULL. */
+static bool may_match(const char *glob, const struct option_list *paths)
+{
+	const struct option_list list = { .items = &glob, .count = 1 };
+	struct option_list made;
+	bool may = false;
+
+	if (!tail_globs_expand(&list, &made))
+		return true;
+	for (size_t i = 0; i < made.count && !may; i++) {
+		bool fits = is_of_files(made.items[i]);
+		may = fits && !paths;
+		for (size_t j = 0; fits && paths && j < paths->count && !may; j++)
+			may = globs_meet(made.items[i], tail_globs_subject(made.items[i], paths->items[j]));
+	}
+	tail_globs_free(&made);
+	return may;
+}
+
+static const char *idle(const struct option_list *globs, const struct option_list *paths)
+{
+	for (size_t i = 0; globs && i < globs->count; i++)
+		if (!may_match(globs->items[i], paths))
+			return globs->items[i];
+	return NULL;
+}
+
+const char *tail_globs_idle_path(const struct option_list *globs)
+{
+	return idle(globs, NULL);
+}
+
+const char *tail_globs_idle_exclude(const struct option_list *exclude, const struct option_list *paths)
+{
+	return idle(exclude, paths);
 }

@@ -3,8 +3,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -62,6 +64,19 @@ static int open_nameless(const char *folder)
 	return fd;
 }
 
+/* Whoever writes a few KiB of gzip can make any number of GiB of them: half of what is free is left to others, and
+ * where files are memory the text is as small as memory is. */
+static uint64_t room_on(int fd)
+{
+	struct statfs info;
+
+	if (fstatfs(fd, &info) < 0)
+		return TAIL_UNPACKED_MAX;
+	if (info.f_type == TMPFS_MAGIC || info.f_type == RAMFS_MAGIC)
+		return TAIL_UNPACKED_IN_MEMORY;
+	return (uint64_t)info.f_bavail * (uint64_t)info.f_bsize / 2;
+}
+
 static uint32_t read_whole(int fd)
 {
 	char trailer[SMALLEST_GZIP] = { 0 };
@@ -81,6 +96,7 @@ struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *iden
 		.packed = packed,
 		.text = open_nameless(folder),
 		.whole = read_whole(packed) };
+	u->room = u->text >= 0 ? room_on(u->text) : 0;
 	lseek(packed, 0, SEEK_SET);
 	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
 	u->gunzip = gunzip_new();
@@ -111,6 +127,8 @@ void tail_unpack_free(struct tail_unpack *u)
 /* What the piece has come to, behind the text so far. */
 static int write_text(struct tail_unpack *u)
 {
+	if (u->size + u->piece.size > u->room && u->room < TAIL_UNPACKED_MAX)
+		return -ENOSPC;
 	for (size_t done = 0; done < u->piece.size;) {
 		ssize_t put = pwrite(u->text, u->piece.data + done, u->piece.size - done, (off_t)(u->size + done));
 		if (put < 0 && errno != EINTR)

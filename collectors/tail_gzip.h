@@ -3,8 +3,8 @@
  * from there it is read like any other file. So places in it are places in the text that was followed before, and its
  * beginning is the beginning of that file: whoever was followed under another name is known again.
  *
- * Bounded by TAIL_UNPACKED_MAX on disk, by a slice in memory. What is no gzip from some byte on, or is cut short, is
- * sound up to there.
+ * Bounded by TAIL_UNPACKED_MAX and by half of what is free on disk, by a slice in memory. What is no gzip from some
+ * byte on, or is cut short, is sound up to there.
  */
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H
@@ -14,6 +14,7 @@
 
 enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_ROOM = 32 << 20 };
 #define TAIL_UNPACKED_MAX (UINT64_C(4) << 30)
+#define TAIL_UNPACKED_IN_MEMORY (UINT64_C(4) << 20) /* on a tmpfs */
 
 /* One file being unpacked. After each slice done() is called on the loop: it asks for the next or ends it. */
 struct tail_unpack {
@@ -21,6 +22,7 @@ struct tail_unpack {
 	struct tail_identity identity;
 	int packed, text; /* descriptors; -1: given away */
 	uint64_t size; /* of the text so far */
+	uint64_t room; /* there is for it */
 	uint32_t whole; /* of all of it, modulo 2^32, as the last four bytes say */
 	struct gunzip *gunzip;
 	struct buffer piece; /* of text */

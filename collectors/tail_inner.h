@@ -59,6 +59,7 @@ struct collector {
 	struct loop_timer tick, sweep, save, again, waited, poll;
 	struct loop_soon reading, scan_soon;
 	struct tail_scan scan;
+	bool marked; /* the scan that is asked for knows what is known */
 	size_t step, scan_at; /* how far the answer of a scan is worked through */
 	struct tail_lost_list lost; /* for the next scan */
 	size_t troubled; /* files that cannot be opened or read */
@@ -147,6 +148,10 @@ void tail_on_unpacked(struct job *);
 void tail_begin_watching(struct collector *);
 void tail_begin_scan(struct collector *);
 void tail_on_sweep(void *context);
+/* Bytes that it may take to know files. */
+size_t tail_files_max(const struct collector *);
+/* Files without a name take more of that than they may. */
+bool tail_crowded(const struct collector *);
 void tail_on_scan_soon(void *context);
 void tail_on_event(void *context, uint32_t mask, const char *path);
 

@@ -135,6 +135,18 @@ static void tell(const struct walk *w)
 
 /* Walking. */
 
+static void walk_below(struct walk *w, const char *part)
+{
+	size_t *share = w->names->share;
+	size_t kept = share ? *share / 2 : 0;
+
+	if (share)
+		*share -= kept;
+	walk(w, part);
+	if (share)
+		*share += kept;
+}
+
 /* One name that matches, in the folder at the end of the path; `next` is the part behind it, or NULL. */
 static void take(struct walk *w, const struct dirent *entry, const char *next)
 {
@@ -146,7 +158,7 @@ static void take(struct walk *w, const struct dirent *entry, const char *next)
 		return;
 	w->linked = before || unsure;
 	if (next && may_lead_on && put(w, "/", 1))
-		walk(w, next);
+		walk_below(w, next);
 	else if (!next && (!w->names->folders || (may_lead_on && is_folder(w))))
 		tell(w);
 	w->linked = before;

@@ -5,6 +5,9 @@
  * Links can make any number of names for one folder: with six links to "." in it, a glob of eight folders has 6^8. So a
  * folder that was reached through a link is read at most TAIL_WAYS_MAX times for the same rest of the glob; the names
  * that are missing then are other names of the same files.
+ *
+ * Whoever writes to one folder can make any number of names there. So each folder that a wildcard leads to gets half of
+ * what is left, at most, of a share that visit() takes from, with all that is below it.
  */
 #ifndef OXP_TAIL_NAMES_H
 #define OXP_TAIL_NAMES_H
@@ -17,6 +20,7 @@ struct tail_names {
 	bool folders; /* only what is one, or leads to one */
 	void (*visit)(void *context, const char *path);
 	void *context;
+	size_t *share; /* NULL: none is kept */
 };
 
 void tail_names_visit(const struct tail_names *, const char *glob);

@@ -12,13 +12,14 @@
 #include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+#include <xxhash.h>
 
+#include "collectors/tail_globs.h"
 #include "collectors/tail_names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
-/* A file that is known, at the end of a scan (measured); its path stands in the answer, in the table and in what is
- * saved. */
-enum { FILE_COST = 512, PATH_COPIES = 3 };
+/* A folder that is watched: its path, in the answer and with the watch, and what the kernel keeps for it. */
+enum { FOLDER_COST = 1536, FOLDER_PATH_COPIES = 2 };
 enum {
 	EVENTS = IN_MODIFY | IN_ATTRIB | IN_CREATE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_DELETE_SELF |
 		 IN_MOVE_SELF | IN_ONLYDIR
@@ -51,17 +52,27 @@ bool tail_same_later(const struct tail_identity *then, const struct tail_identit
 	       (then->inode == now->inode && then->birth_ns != 0 && then->birth_ns == now->birth_ns);
 }
 
-static bool one_matches(const struct option_list *globs, const char *path)
+static bool glob_matches(const char *glob, const char *subject)
 {
-	for (size_t i = 0; globs && i < globs->count; i++)
-		if (fnmatch(globs->items[i], path, FNM_PATHNAME | FNM_PERIOD) == 0)
+	return fnmatch(glob, subject, FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+static bool is_excluded(const struct tail_globs *globs, const char *path)
+{
+	const struct option_list *exclude = globs->exclude;
+
+	for (size_t i = 0; exclude && i < exclude->count; i++)
+		if (glob_matches(exclude->items[i], tail_globs_subject(exclude->items[i], path)))
 			return true;
 	return false;
 }
 
 bool tail_matches(const struct tail_globs *globs, const char *path)
 {
-	return one_matches(globs->paths, path) && !one_matches(globs->exclude, path);
+	for (size_t i = 0; i < globs->paths->count; i++)
+		if (glob_matches(globs->paths->items[i], path))
+			return !is_excluded(globs, path);
+	return false;
 }
 
 /* Where inotify is silent. */
@@ -107,6 +118,50 @@ static void *grow(void *items, size_t count, size_t *room, size_t size)
 	items = realloc(items, *room * size);
 	OXP_ASSERT(items && "out of memory");
 	return items;
+}
+
+/* Marks. */
+
+static struct tail_mark *find_mark(const struct tail_marks *m, uint64_t dev, uint64_t inode)
+{
+	const uint64_t key[] = { dev, inode };
+	size_t at = XXH3_64bits(key, sizeof key) & (m->room - 1);
+
+	while (m->items[at].used && (m->items[at].dev != dev || m->items[at].inode != inode))
+		at = (at + 1) & (m->room - 1);
+	return &m->items[at];
+}
+
+static void grow_marks(struct tail_marks *m)
+{
+	struct tail_marks grown = { .count = m->count, .room = m->room ? 2 * m->room : 64 };
+
+	grown.items = oxp_new(grown.room * sizeof *grown.items);
+	for (size_t i = 0; i < m->room; i++)
+		if (m->items[i].used)
+			*find_mark(&grown, m->items[i].dev, m->items[i].inode) = m->items[i];
+	free(m->items);
+	*m = grown;
+}
+
+struct tail_mark *tail_marks_put(struct tail_marks *m, uint64_t dev, uint64_t inode)
+{
+	struct tail_mark *mark;
+
+	if (2 * m->count >= m->room)
+		grow_marks(m);
+	mark = find_mark(m, dev, inode);
+	if (!mark->used) {
+		*mark = (struct tail_mark){ .dev = dev, .inode = inode, .used = true };
+		m->count++;
+	}
+	return mark;
+}
+
+void tail_marks_clear(struct tail_marks *m)
+{
+	free(m->items);
+	*m = (struct tail_marks){ .items = NULL };
 }
 
 void tail_lost_add(struct tail_lost_list *lost, const char *path, const struct tail_identity *identity)
@@ -159,7 +214,9 @@ void tail_scan_clear(struct tail_scan *s)
 	free_found(&s->rotated, &s->rotated_count);
 	tail_folders_free(&s->folders, &s->folder_count);
 	tail_lost_clear(&s->lost);
-	s->room = s->folder_room = s->rotated_room = 0;
+	tail_marks_clear(&s->marks);
+	tail_marks_clear(&s->folder_marks);
+	s->files_room = s->folder_room = s->rotated_room = 0;
 }
 
 /* Before it is read, so that what comes into it later is a change. */
@@ -186,13 +243,32 @@ static int watch_folder(const struct tail_scan *s, const char *path)
 	return -1;
 }
 
+/* The same folder is met once for each glob, and for each link that leads there. */
+static bool is_new_folder(struct tail_scan *s, const char *path)
+{
+	struct tail_mark *mark = tail_marks_put(&s->folder_marks, 0, XXH3_64bits(path, strlen(path)));
+	bool found = mark->found;
+
+	mark->found = true;
+	return !found;
+}
+
+static bool has_folder_room(struct tail_scan *s, const char *path)
+{
+	size_t cost = FOLDER_COST + FOLDER_PATH_COPIES * strlen(path);
+	bool room = s->folder_count < FOLDERS_MAX && cost <= s->room.folders;
+
+	s->room.folders -= room ? cost : 0;
+	s->too_many = s->too_many || !room;
+	return room;
+}
+
 static void add_folder(void *context, const char *path)
 {
 	struct tail_scan *s = context;
 	int watch;
 
-	s->too_many = s->too_many || s->folder_count == FOLDERS_MAX;
-	if (s->folder_count == FOLDERS_MAX)
+	if (s->folder_marks.count >= FOLDERS_MAX || !is_new_folder(s, path) || !has_folder_room(s, path))
 		return;
 	watch = watch_folder(s, path);
 	if (watch < 0 && (errno == ENOTDIR || errno == ENOENT))
@@ -218,15 +294,23 @@ static void look_behind(struct tail_scan *s, const char *path, struct tail_found
 	add_folder(s, *target ? target : "/");
 }
 
-/* Whoever makes files without end fills no memory. */
-static bool has_room(struct tail_scan *s, const char *path)
+/* Known or not, it is found once: a second name of it (a link) is left alone. */
+static bool take_room(struct tail_scan *s, const char *path, const struct tail_identity *identity)
 {
-	size_t cost = FILE_COST + PATH_COPIES * strlen(path);
-	bool room = s->count < FILES_MAX && cost <= s->cost_max - s->cost;
+	size_t cost = tail_cost(path);
+	bool known, room = s->count < FILES_MAX && cost <= smaller(s->room.files, s->room.free);
+	struct tail_mark *mark = s->marks.room ? find_mark(&s->marks, identity->dev, identity->inode) : NULL;
 
-	s->cost += room ? cost : 0;
-	s->too_many = s->too_many || !room;
-	return room;
+	known = mark && mark->known;
+	if (mark && mark->found)
+		return false;
+	s->too_many = s->too_many || (!room && !known);
+	if (!room && !known)
+		return false;
+	s->room.files -= smaller(cost, s->room.files);
+	s->room.free -= known ? 0 : cost;
+	tail_marks_put(&s->marks, identity->dev, identity->inode)->found = true;
+	return true;
 }
 
 static void add_file(void *context, const char *path)
@@ -234,14 +318,15 @@ static void add_file(void *context, const char *path)
 	struct tail_scan *s = context;
 	struct tail_found found = { .name = NULL };
 
-	if (one_matches(s->globs.exclude, path) ||
-		tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0 || !has_room(s, path))
+	if (is_excluded(&s->globs, path) ||
+		tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0 ||
+		!take_room(s, path, &found.identity))
 		return;
 	look_behind(s, path, &found);
 	found.silent = is_silent(s, path, found.identity.dev);
 	s->silent = s->silent || found.silent;
 	found.path = oxp_strdup(path);
-	s->files = grow(s->files, s->count, &s->room, sizeof *s->files);
+	s->files = grow(s->files, s->count, &s->files_room, sizeof *s->files);
 	s->files[s->count++] = found;
 }
 
@@ -249,7 +334,9 @@ static void add_file(void *context, const char *path)
  * wildcard below it, down from the last one that is written out and there. */
 static void find_folders(struct tail_scan *s, const char *pattern)
 {
-	const struct tail_names folders = { .folders = true, .visit = add_folder, .context = s };
+	const struct tail_names folders = {
+		.folders = true, .visit = add_folder, .context = s, .share = &s->room.folders
+	};
 	char folder[PATH_MAX], *slash;
 
 	snprintf(folder, sizeof folder, "%s", pattern);
@@ -287,92 +374,20 @@ static void sort_folders(struct tail_scan *s)
 
 /* What lost its name. */
 
-struct listed {
-	char *name;
-	uint64_t inode;
+/* One of a folder's that is looked for there, by inode and by name. */
+struct sought {
+	struct tail_lost *lost;
+	char *at; /* where it stood: its path, or what that leads to */
+	const char *name; /* its part behind the folder */
+	const struct sought *shorter; /* that comes first among those whose names this one's begins with */
 };
 
-/* One folder's names, kept while lost files of the same folder are looked for. */
-struct listing {
-	char folder[PATH_MAX];
-	struct listed *names; /* in their order */
-	struct listed *inodes; /* the same in theirs */
-	size_t count, room;
-	bool read; /* it could be */
-	bool hidden; /* it is there, and could not be */
-};
-
-static void clear_listing(struct listing *l)
+static void free_sought(struct sought *sought, size_t count)
 {
-	for (size_t i = 0; i < l->count; i++)
-		free(l->names[i].name);
-	free(l->names);
-	free(l->inodes);
-	l->names = l->inodes = NULL;
-	l->count = l->room = 0;
-}
-
-static int by_name(const void *a, const void *b)
-{
-	return strcmp(((const struct listed *)a)->name, ((const struct listed *)b)->name);
-}
-
-static int by_inode(const void *a, const void *b)
-{
-	const struct listed *x = a, *y = b;
-
-	return (x->inode > y->inode) - (x->inode < y->inode);
-}
-
-static void sort_listing(struct listing *l)
-{
-	if (l->count == 0)
-		return;
-	l->inodes = oxp_new(l->count * sizeof *l->inodes);
-	memcpy(l->inodes, l->names, l->count * sizeof *l->inodes);
-	qsort(l->names, l->count, sizeof *l->names, by_name);
-	qsort(l->inodes, l->count, sizeof *l->inodes, by_inode);
-}
-
-/* The first that is not before `wanted`. */
-static size_t find_listed(
-	const struct listed *items, size_t count, const struct listed *wanted, int (*order)(const void *, const void *))
-{
-	size_t low = 0;
-
-	while (low < count) {
-		size_t middle = low + (count - low) / 2;
-		if (order(&items[middle], wanted) < 0)
-			low = middle + 1;
-		else
-			count = middle;
-	}
-	return low;
-}
-
-/* Reads the folder of a path, unless it is the one that was read last. */
-static void list_folder(struct listing *l, const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	size_t size = slash ? (size_t)(slash - path) + 1 : 0;
-	struct dirent *entry;
-	DIR *d;
-
-	if (l->read && strlen(l->folder) == size && memcmp(l->folder, path, size) == 0)
-		return;
-	clear_listing(l);
-	memcpy(l->folder, path, size);
-	l->folder[size] = '\0';
-	d = opendir(size ? l->folder : ".");
-	l->read = d != NULL;
-	l->hidden = !d && errno != ENOENT && errno != ENOTDIR;
-	while (d && l->count < FILES_MAX && (entry = readdir(d))) {
-		l->names = grow(l->names, l->count, &l->room, sizeof *l->names);
-		l->names[l->count++] = (struct listed){ oxp_strdup(entry->d_name), entry->d_ino };
-	}
-	if (d)
-		closedir(d);
-	sort_listing(l);
+	for (size_t i = 0; i < count; i++)
+		if (sought[i].at != sought[i].lost->path)
+			free(sought[i].at);
+	free(sought);
 }
 
 /* Rotated files that are packed are no text. */
@@ -404,11 +419,21 @@ static bool is_rotated_name(const char *name, const char *old_name)
 	return strpbrk(name + n, "0123456789") || strcmp(name + n, ".old") == 0;
 }
 
+/* What is known, or has been found, is not told again, and takes no room. */
 static void add_rotated(struct tail_scan *s, const struct tail_found *found)
 {
-	for (size_t i = 0; i < s->rotated_count; i++)
-		if (tail_same(&s->rotated[i].identity, &found->identity))
-			return;
+	size_t cost = tail_cost(found->path) + strlen(found->name);
+	struct tail_mark *mark = tail_marks_put(&s->marks, found->identity.dev, found->identity.inode);
+	bool room = cost <= smaller(s->room.rotated, s->room.free);
+
+	if (mark->known || mark->rotated)
+		return;
+	s->too_many = s->too_many || !room;
+	if (!room)
+		return;
+	mark->rotated = true;
+	s->room.rotated -= cost;
+	s->room.free -= cost;
 	s->rotated = grow(s->rotated, s->rotated_count, &s->rotated_room, sizeof *s->rotated);
 	s->rotated[s->rotated_count] = *found;
 	s->rotated[s->rotated_count].name = oxp_strdup(found->name);
@@ -424,27 +449,6 @@ static bool has_name(const struct tail_lost *lost)
 	return tail_identify(AT_FDCWD, lost->path, &now, &size) == 0 && tail_same_later(&lost->identity, &now);
 }
 
-/* The lost file itself has its inode's number; whoever had the name after it was born later and was rotated too. */
-static void try_name(struct tail_scan *s, struct tail_lost *lost, const char *at, const struct listing *l,
-	const struct listed *entry)
-{
-	const char *old_name = at + strlen(l->folder);
-	char path[PATH_MAX + NAME_MAX + 1];
-	struct tail_found found = { .path = path, .name = lost->path };
-	bool rotated = lost->last && lost->identity.birth_ns && is_rotated_name(entry->name, old_name);
-
-	if (entry->inode != lost->identity.inode && !rotated)
-		return;
-	snprintf(path, sizeof path, "%s%s", l->folder, entry->name);
-	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
-		return;
-	if (tail_same_later(&lost->identity, &found.identity))
-		lost->gone = false;
-	else if (!rotated || found.identity.birth_ns <= lost->identity.birth_ns)
-		return;
-	add_rotated(s, &found);
-}
-
 /* Where rotation happens: beside the target of a link. NULL: the link leads nowhere at the moment. */
 static char *place_of(char *path, char *target)
 {
@@ -455,30 +459,161 @@ static char *place_of(char *path, char *target)
 	return realpath(path, target);
 }
 
-static bool begins_with(const struct listed *a, const struct listed *b)
+static bool begins_with(const struct sought *longer, const struct sought *s)
 {
-	return strncmp(a->name, b->name, strlen(b->name)) == 0;
+	return strncmp(longer->name, s->name, strlen(s->name)) == 0;
 }
 
-static void find_lost(struct tail_scan *s, struct tail_lost *lost, struct listing *l)
+static bool seek(struct tail_scan *s, struct tail_lost *lost, struct sought *ret)
 {
 	char target[PATH_MAX];
-	char *at = place_of(lost->path, target);
-	struct listed wanted;
-	size_t i;
+	char *at = place_of(lost->path, target), *slash;
 
-	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || !at || strlen(at) >= sizeof l->folder)
+	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || !at)
+		return false;
+	*ret = (struct sought){ .lost = lost, .at = at == target ? oxp_strdup(at) : at };
+	slash = strrchr(ret->at, '/');
+	ret->name = slash ? slash + 1 : ret->at;
+	return true;
+}
+
+static int by_folder(const struct sought *a, const struct sought *b)
+{
+	size_t x = (size_t)(a->name - a->at), y = (size_t)(b->name - b->at);
+	int order = memcmp(a->at, b->at, smaller(x, y));
+
+	return order ? order : (x > y) - (x < y);
+}
+
+/* By folder, by name, and then as the lost stand. */
+static int by_place(const void *a, const void *b)
+{
+	const struct sought *x = a, *y = b;
+	int order = by_folder(x, y);
+
+	order = order ? order : strcmp(x->name, y->name);
+	return order ? order : (x->lost > y->lost) - (x->lost < y->lost);
+}
+
+static int by_inode(const void *a, const void *b)
+{
+	const struct sought *x = *(struct sought *const *)a, *y = *(struct sought *const *)b;
+	uint64_t i = x->lost->identity.inode, j = y->lost->identity.inode;
+
+	return i != j ? (i > j) - (i < j) : (x->lost > y->lost) - (x->lost < y->lost);
+}
+
+/* Those that are sought in one folder: in the order of their names, and the same in that of their inodes. Names of the
+ * folder are held against them one by one, and none is kept: there may be any number. */
+struct search {
+	struct tail_scan *scan;
+	struct sought *names;
+	struct sought **inodes;
+	size_t count;
+};
+
+/* The first that has that inode, or a larger one. */
+static size_t find_inode(const struct search *q, uint64_t inode)
+{
+	size_t low = 0, high = q->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (q->inodes[middle]->lost->identity.inode < inode)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+/* The last that does not come after that name. NULL: none. All that the name begins with are it, if anything, and its
+ * `shorter` ones. */
+static const struct sought *find_before(const struct search *q, const char *name)
+{
+	size_t low = 0, high = q->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+		if (strcmp(q->names[middle].name, name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low ? &q->names[low - 1] : NULL;
+}
+
+/* Whose name may have become that one by rotation, in a file that was born then: the one with the shortest name. */
+static const struct sought *rotated_from(const struct search *q, const char *name, int64_t birth)
+{
+	const struct sought *found = NULL;
+
+	for (const struct sought *s = find_before(q, name); s; s = s->shorter)
+		if (s->lost->last && s->lost->identity.birth_ns && birth > s->lost->identity.birth_ns &&
+			is_rotated_name(name, s->name))
+			found = s;
+	return found;
+}
+
+/* The lost file itself has its inode's number; whoever had the name after it was born later and was rotated too. */
+static void try_name(const struct search *q, const struct dirent *entry)
+{
+	size_t i = find_inode(q, entry->d_ino);
+	const struct sought *from = NULL;
+	char path[PATH_MAX + NAME_MAX + 1];
+	struct tail_found found = { .path = path };
+
+	if ((i == q->count || q->inodes[i]->lost->identity.inode != entry->d_ino) &&
+		!rotated_from(q, entry->d_name, INT64_MAX))
 		return;
-	list_folder(l, at);
-	lost->gone = l->read;
-	s->unlisted = s->unlisted || l->hidden;
-	wanted = (struct listed){ .name = at + strlen(l->folder), .inode = lost->identity.inode };
-	for (i = find_listed(l->inodes, l->count, &wanted, by_inode);
-		i < l->count && l->inodes[i].inode == wanted.inode; i++)
-		try_name(s, lost, at, l, &l->inodes[i]);
-	for (i = find_listed(l->names, l->count, &wanted, by_name); i < l->count && begins_with(&l->names[i], &wanted);
-		i++)
-		try_name(s, lost, at, l, &l->names[i]);
+	snprintf(path, sizeof path, "%.*s%s", (int)(q->names->name - q->names->at), q->names->at, entry->d_name);
+	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
+		return;
+	for (; i < q->count && q->inodes[i]->lost->identity.inode == entry->d_ino; i++) {
+		if (!tail_same_later(&q->inodes[i]->lost->identity, &found.identity))
+			continue;
+		q->inodes[i]->lost->gone = false;
+		from = from ? from : q->inodes[i];
+	}
+	from = from ? from : rotated_from(q, entry->d_name, found.identity.birth_ns);
+	if (!from)
+		return;
+	found.name = from->lost->path;
+	add_rotated(q->scan, &found);
+}
+
+static void prepare(struct search *q)
+{
+	q->inodes = oxp_new(q->count * sizeof *q->inodes);
+	for (size_t i = 0; i < q->count; i++) {
+		const struct sought *shorter = i ? &q->names[i - 1] : NULL;
+		while (shorter && !begins_with(&q->names[i], shorter))
+			shorter = shorter->shorter;
+		q->names[i].shorter = shorter;
+		q->inodes[i] = &q->names[i];
+	}
+	qsort(q->inodes, q->count, sizeof(struct sought *), by_inode);
+}
+
+static void search_folder(struct search *q)
+{
+	char folder[PATH_MAX];
+	struct dirent *entry;
+	bool hidden;
+	DIR *d;
+
+	prepare(q);
+	snprintf(folder, sizeof folder, "%.*s", (int)(q->names->name - q->names->at), q->names->at);
+	d = opendir(folder[0] ? folder : ".");
+	hidden = !d && errno != ENOENT && errno != ENOTDIR;
+	for (size_t i = 0; i < q->count; i++)
+		q->names[i].lost->gone = d != NULL;
+	q->scan->unlisted = q->scan->unlisted || hidden;
+	while (d && (entry = readdir(d)))
+		try_name(q, entry);
+	if (d)
+		closedir(d);
+	free(q->inodes);
 }
 
 static int by_path(const void *a, const void *b)
@@ -497,19 +632,35 @@ static int by_birth(const void *a, const void *b)
 	return (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
 }
 
+static void search_folders(struct tail_scan *s, struct sought *sought, size_t count)
+{
+	struct search q = { .scan = s };
+
+	for (size_t i = 0; i < count; i += q.count) {
+		q.names = &sought[i];
+		q.count = 1;
+		while (i + q.count < count && by_folder(q.names, &sought[i + q.count]) == 0)
+			q.count++;
+		search_folder(&q);
+	}
+}
+
 static void find_all_lost(struct tail_scan *s)
 {
-	struct listing listing = { .read = false };
 	struct tail_lost *lost = s->lost.items;
-	size_t count = s->lost.count;
+	size_t count = s->lost.count, kept = 0;
+	struct sought *sought = count ? oxp_new(count * sizeof *sought) : NULL;
 
 	if (count > 1)
 		qsort(lost, count, sizeof *lost, by_path);
 	for (size_t i = 0; i < count; i++) {
 		lost[i].last = i + 1 == count || strcmp(lost[i].path, lost[i + 1].path) != 0;
-		find_lost(s, &lost[i], &listing);
+		kept += seek(s, &lost[i], &sought[kept]);
 	}
-	clear_listing(&listing);
+	if (kept > 1)
+		qsort(sought, kept, sizeof *sought, by_place);
+	search_folders(s, sought, kept);
+	free_sought(sought, kept);
 	if (s->rotated_count > 1)
 		qsort(s->rotated, s->rotated_count, sizeof *s->rotated, by_birth);
 }
@@ -534,16 +685,31 @@ const struct tail_lost *tail_scan_lost(
 	return NULL;
 }
 
+/* Of several globs each has half of what those before it have left, the last one all of it. */
+static void visit_globs(struct tail_scan *s, size_t *share, void (*visit)(struct tail_scan *, const char *glob))
+{
+	for (size_t i = 0; i < s->globs.paths->count; i++) {
+		size_t kept = i + 1 < s->globs.paths->count ? *share / 2 : 0;
+		*share -= kept;
+		visit(s, s->globs.paths->items[i]);
+		*share += kept;
+	}
+}
+
+static void find_files(struct tail_scan *s, const char *glob)
+{
+	const struct tail_names files = { .visit = add_file, .context = s, .share = &s->room.files };
+
+	tail_names_visit(&files, glob);
+}
+
 void tail_scan_work(struct job *job)
 {
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
-	const struct tail_names files = { .visit = add_file, .context = s };
 
 	s->watch_failed = 0;
-	for (size_t i = 0; i < s->globs.paths->count; i++)
-		find_folders(s, s->globs.paths->items[i]);
-	for (size_t i = 0; i < s->globs.paths->count; i++)
-		tail_names_visit(&files, s->globs.paths->items[i]);
+	visit_globs(s, &s->room.folders, find_folders);
+	visit_globs(s, &s->room.files, find_files);
 	sort_folders(s);
 	find_all_lost(s);
 }

@@ -8,6 +8,7 @@
 #ifndef OXP_TAIL_SCAN_H
 #define OXP_TAIL_SCAN_H
 
+#include <string.h>
 #include <sys/stat.h>
 
 #include "component.h"
@@ -49,7 +50,7 @@ struct tail_lost_list {
 	size_t count, room;
 };
 
-/* `exclude` may be NULL. It is asked with the whole path, as `paths` is. */
+/* `exclude` may be NULL. It is asked with the whole path, as `paths` is, or with the name if it has no slash. */
 struct tail_globs {
 	const struct option_list *paths, *exclude;
 };
@@ -77,6 +78,40 @@ struct tail_device {
 	bool known, silent;
 };
 
+/* What it takes to know a file, at the end of a scan (measured); its path stands in the answer, in the table and in
+ * what is saved. */
+enum { TAIL_FILE_COST = 512, TAIL_PATH_COPIES = 3 };
+static inline size_t tail_cost(const char *path)
+{
+	return TAIL_FILE_COST + TAIL_PATH_COPIES * strlen(path);
+}
+
+/* Of a file: whether it was known before the scan, and whether the scan has found it, with its name or without. Of a
+ * folder: whether it has. */
+struct tail_mark {
+	uint64_t dev, inode; /* of a folder: 0, and a hash of its path */
+	bool used, known, found, rotated;
+};
+
+/* A hash table, at most half full; its room is a power of two. */
+struct tail_marks {
+	struct tail_mark *items;
+	size_t count, room;
+};
+
+struct tail_mark *tail_marks_put(struct tail_marks *, uint64_t dev, uint64_t inode);
+void tail_marks_clear(struct tail_marks *);
+
+/*
+ * Bytes that it may take to know what is found; beside telemetry, so whoever makes files and folders without end fills
+ * no memory. `free` is what is left beside the files that are known. `files` and `folders` are what is left of the
+ * share of the glob, and of the folder, that the walk has come to (tail_names.h), where known files count, too: so
+ * nobody crowds out those who write elsewhere. A file that is known has room in any case.
+ */
+struct tail_room {
+	size_t free, files, folders, rotated;
+};
+
 struct tail_scan {
 	struct job job;
 	struct tail_globs globs;
@@ -87,12 +122,13 @@ struct tail_scan {
 	struct tail_found *rotated;
 	size_t rotated_count, rotated_room;
 	struct tail_found *files;
-	size_t count, room;
-	size_t cost, cost_max; /* bytes that it takes to know them, and the ceiling */
+	size_t count, files_room;
+	struct tail_room room;
+	struct tail_marks marks, folder_marks; /* of files, those that are known among them; of folders */
 	struct tail_folder *folders; /* in the order of their watches */
 	size_t folder_count, folder_room;
 	int watch_failed; /* errno of the last folder that could not be watched */
-	bool too_many; /* files or folders: the rest was left out */
+	bool too_many; /* files: the rest was left out; or folders: of the rest only a sweep tells */
 	bool all_silent; /* asked for: inotify is not believed anywhere */
 	bool linked, silent; /* answer: some file or folder is */
 	bool unlisted; /* answer: a folder in which lost files are looked for could not be read */

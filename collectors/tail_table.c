@@ -81,6 +81,12 @@ struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_
 	return f;
 }
 
+static void count_gone(struct tail_table *t, const struct tail_file *f, bool more)
+{
+	t->gone_count += more ? 1 : SIZE_MAX;
+	t->gone_cost += more ? tail_cost(f->path) : -tail_cost(f->path);
+}
+
 struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *found, bool gone)
 {
 	struct tail_file *f = oxp_new(sizeof *f);
@@ -94,7 +100,9 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 	put_path(t, f);
 	TAILQ_INSERT_TAIL(gone ? &t->gone : &t->named, f, entry);
 	t->count++;
-	t->gone_count += gone;
+	t->cost += tail_cost(f->path);
+	if (gone)
+		count_gone(t, f, true);
 	return f;
 }
 
@@ -110,7 +118,9 @@ void tail_table_drop(struct tail_table *t, struct tail_file *f)
 		outlive(t, f);
 	TAILQ_REMOVE(f->gone ? &t->gone : &t->named, f, entry);
 	t->count--;
-	t->gone_count -= f->gone;
+	t->cost -= tail_cost(f->path);
+	if (f->gone)
+		count_gone(t, f, false);
 	if (f->fd >= 0)
 		close(f->fd);
 	free(f->path);
@@ -123,9 +133,10 @@ void tail_table_rename(struct tail_table *t, struct tail_file *f, const char *pa
 		TAILQ_REMOVE(&t->gone, f, entry);
 		TAILQ_INSERT_TAIL(&t->named, f, entry);
 		f->gone = f->outlived = false;
-		t->gone_count--;
+		count_gone(t, f, false);
 	}
 	take_path(t, f);
+	t->cost += tail_cost(path) - tail_cost(f->path);
 	free(f->path);
 	f->path = oxp_strdup(path);
 	put_path(t, f);
@@ -144,7 +155,17 @@ void tail_table_lose(struct tail_table *t, struct tail_file *f)
 	f->gone = true;
 	TAILQ_REMOVE(&t->named, f, entry);
 	TAILQ_INSERT_TAIL(&t->gone, f, entry);
-	t->gone_count++;
+	count_gone(t, f, true);
+}
+
+bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *marks)
+{
+	size_t before = marks->count;
+
+	for (; *at < TAIL_CHAINS && marks->count - before < TAIL_MARKED_AT_ONCE; ++*at)
+		for (const struct tail_file *f = t->by_inode[*at]; f; f = f->by_inode)
+			tail_marks_put(marks, f->identity.dev, f->identity.inode)->known = true;
+	return *at < TAIL_CHAINS;
 }
 
 /* Saved positions. */
@@ -161,6 +182,7 @@ void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 	s->next = *chain;
 	*chain = s;
 	t->saved_count++;
+	t->saved_cost += tail_cost(s->path);
 }
 
 void tail_table_remember(struct tail_table *t, const struct position *at)
@@ -235,6 +257,7 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 	*ret = *best;
 	*best = (*best)->next;
 	t->saved_count--;
+	t->saved_cost -= tail_cost((*ret)->path);
 	return 0;
 }
 
@@ -248,6 +271,7 @@ static void sift_chain(
 		}
 		*at = s->next;
 		t->saved_count--;
+		t->saved_cost -= tail_cost(s->path);
 		free(s);
 	}
 }
@@ -292,9 +316,20 @@ static size_t check_list(const struct tail_table *t, const struct tail_file_list
 	return count;
 }
 
+static size_t cost_of(const struct tail_file_list *list)
+{
+	const struct tail_file *f;
+	size_t cost = 0;
+
+	TAILQ_FOREACH(f, list, entry)
+	cost += tail_cost(f->path);
+	return cost;
+}
+
 void tail_table_check(const struct tail_table *t)
 {
 	size_t gone = check_list(t, &t->gone, true);
 
 	OXP_ASSERT(gone == t->gone_count && check_list(t, &t->named, false) + gone == t->count);
+	OXP_ASSERT(cost_of(&t->gone) == t->gone_cost && cost_of(&t->named) + t->gone_cost == t->cost);
 }

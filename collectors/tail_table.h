@@ -10,7 +10,7 @@
 
 #include "collectors/tail_file.h"
 
-enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */ };
+enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */, TAIL_MARKED_AT_ONCE = 1024 };
 
 struct tail_saved {
 	struct tail_saved *next;
@@ -23,7 +23,11 @@ struct tail_table {
 	struct tail_file *by_path[TAIL_CHAINS], *by_inode[TAIL_CHAINS];
 	struct tail_saved *saved[TAIL_CHAINS];
 	size_t count, gone_count, saved_count;
+	size_t cost, gone_cost, saved_cost; /* bytes: tail_cost() of each */
 };
+
+/* Marks files as known, some at a time: `at` is 0 at first, and the answer is false when all are. */
+bool tail_table_mark(const struct tail_table *, size_t *at, struct tail_marks *);
 
 void tail_table_init(struct tail_table *);
 void tail_table_done(struct tail_table *);

@@ -15,6 +15,8 @@ enum {
 	LOST_AT_ONCE = 1024,
 	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
 	TAIL_FILES_MIN = 4 << 20,
+	GONE_SHARE = 4, /* a quarter of that for files without a name; beyond it they are let go when they are read */
+	FOLDERS_SHARE = 4, /* as much as a quarter of that, beside it, to watch folders */
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -208,6 +210,29 @@ static void scan_done(struct job *job)
 	tail_on_scan_soon(c);
 }
 
+/* What it may take to know files: memory beside that of telemetry. */
+size_t tail_files_max(const struct collector *c)
+{
+	size_t half = host_memory(c->reader.host) / 2;
+
+	return half > TAIL_FILES_MIN ? half : TAIL_FILES_MIN;
+}
+
+bool tail_crowded(const struct collector *c)
+{
+	return c->table.gone_cost > tail_files_max(c) / GONE_SHARE;
+}
+
+static struct tail_room room_of(const struct collector *c)
+{
+	size_t max = tail_files_max(c), gone = max / GONE_SHARE;
+
+	return (struct tail_room){ .files = max - smaller(max, c->table.gone_cost),
+		.free = max - smaller(max, c->table.cost),
+		.folders = max / FOLDERS_SHARE,
+		.rotated = gone - smaller(gone, c->table.gone_cost) };
+}
+
 /* The question: files that lost their names, and those of earlier runs that have not been found yet. */
 
 static bool add_saved(void *context, const struct tail_saved *s)
@@ -219,14 +244,25 @@ static bool add_saved(void *context, const struct tail_saved *s)
 	return true;
 }
 
+/* True: there is more to be said. */
+static bool say_what_is_known(struct collector *c)
+{
+	if (!c->marked && tail_table_mark(&c->table, &c->scan_at, &c->scan.marks))
+		return true;
+	c->scan_at = c->marked ? c->scan_at : 0;
+	c->marked = true;
+	return tail_table_sift(&c->table, &c->scan_at, add_saved, c);
+}
+
 static void ask(struct collector *c)
 {
 	size_t saved;
 
-	if (tail_table_sift(&c->table, &c->scan_at, add_saved, c)) {
+	if (say_what_is_known(c)) {
 		loop_soon_run(&c->scan_soon);
 		return;
 	}
+	c->scan.room = room_of(c);
 	saved = c->scan.lost.count;
 	while (c->lost.count > 0)
 		tail_lost_move(&c->lost, &c->scan.lost);
@@ -263,26 +299,18 @@ static bool is_too_early(struct collector *c)
 	return true;
 }
 
-/* What it may take to know files: memory beside that of telemetry. */
-static size_t files_max(const struct collector *c)
-{
-	size_t half = host_memory(c->reader.host) / 2;
-
-	return half > TAIL_FILES_MIN ? half : TAIL_FILES_MIN;
-}
-
 void tail_begin_scan(struct collector *c)
 {
 	c->scan_again = c->scanning;
 	if (c->scanning || c->stopped || is_too_early(c))
 		return;
 	c->scan = (struct tail_scan){ .globs = { &c->paths, &c->exclude },
-		.cost_max = files_max(c),
 		.inotify = c->watch.fd,
 		.all_silent = c->config->poll == POLL_ALWAYS || c->watch_missing,
 		.job = { .work = tail_scan_work, .done = scan_done } };
 	c->scanning = true;
 	c->scan_at = 0;
+	c->marked = false;
 	c->scan_began = loop_now(c->loop);
 	c->looking = loop_wall(c->loop);
 	c->renames = c->put_off = false;

@@ -33,15 +33,15 @@ struct access_config {
 		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                     \
 			.example = "${file:/run/secrets/token}", .help = "Token sent as Authorization: Bearer." },    \
 		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                          \
-			.help = "File of the authorities that may have signed the peer's certificate; else those of " \
-				"the system." },                                                                      \
+			.help = "File of the authorities that may have signed the server's certificate; if it is "     \
+				"missing, those of the system." },                                                     \
 		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                    \
-			.help = "File of our own certificate, for a peer that asks for one." },                       \
+			.help = "File of the agent's own certificate, for a server that asks for one." },              \
 		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                       \
-			.help = "File of its key." },                                                                 \
+			.help = "File of that certificate's key." },                                                   \
 	{                                                                                                             \
 		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                       \
-					      .help = "Whether the peer's certificate and name are checked."          \
+					      .help = "Whether to check the server's certificate and name."            \
 	}
 
 bool access_check(const struct access_config *, char *why, size_t room);

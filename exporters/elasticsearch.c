@@ -14,7 +14,7 @@
  *
  * With one fixed index a line is sent as it is, behind an action of fixed size. The line is only looked into, for its
  * @timestamp or another time (proto/log_time.h), for an index with a date in its name, to find the day, and for a data
- * stream or `timestamp`, to add a missing @timestamp.
+ * stream or `timestamp`, to add a missing @timestamp or to fill one that is null or empty.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,6 +41,7 @@ enum {
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
 	ANSWER_MAX = 32 << 20,
 	REASON_MAX = 256,
+	CAUSE_MAX = 128, /* of that, what is shown of a cause */
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
 };
@@ -58,32 +59,33 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option elasticsearch_options[] = {
 	{ OPT_URLS(struct elasticsearch_config, url), .choices = http_schemes, .name = "url", .main = true,
 		.required = true, .example = "[http://elasticsearch:9200]",
-		.help = "Address of Elasticsearch or OpenSearch; of several, one that fails is left for a while." },
+		.help = "Addresses of Elasticsearch or OpenSearch. They are used in turn; one that fails is left "
+			"out for a while." },
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
-		.help = "Index that the lines go to; logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, "
-			"or of when it came in." },
+		.help = "Index that the lines go to. logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, or, "
+			"if it has none, of its arrival." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
-		.help = "Data stream in place of the index; a line without @timestamp gets it, from its own time or "
-			"when it came in." },
+		.help = "Data stream, instead of an index. A line without @timestamp gets one from its own time, "
+			"or, if it has none, from its arrival." },
 	{ OPT_BOOL(struct elasticsearch_config, ids), .name = "ids", .text = "true",
-		.help = "Give each line an id, so that one sent twice is kept once; false is a little smaller." },
+		.help = "Whether to give each line an id, so that a line sent twice is stored once." },
 	{ OPT_BOOL(struct elasticsearch_config, timestamp), .name = "timestamp", .text = "false",
-		.help = "Give a line without @timestamp one, from its own time or when it came in, in an index, too." },
+		.help = "Whether to add @timestamp in an index, too, as for a data stream." },
 	{ OPT_BOOL(struct elasticsearch_config, template), .name = "template", .text = "false",
-		.help = "Put an index template at the start unless there is one of its name, oxpecker-INDEX." },
+		.help = "Whether to create the index template oxpecker-INDEX at the start, unless it exists." },
 	ACCESS_ROWS(struct elasticsearch_config, access),
 	{ OPT_BOOL(struct elasticsearch_config, gzip), .name = "gzip", .text = "true",
-		.help = "Compress what is sent." },
+		.help = "Whether to compress requests." },
 	{ OPT_DURATION(struct elasticsearch_config, timeout), .name = "timeout", .text = "30s",
-		.help = "How long one bulk may take, answer included." },
+		.help = "Longest time for one bulk, its answer included." },
 	{ .name = NULL },
 };
 
 static const char action_start[] = "{\"create\":{\"_id\":\"", action_end[] = "\"}}\n";
-static const char time_start[] = "{\"@timestamp\":\"";
+static const char time_start[] = "\"@timestamp\":";
 enum {
 	ACTION_SIZE = sizeof action_start - 1 + ID_SIZE + sizeof action_end - 1,
-	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `{"@timestamp":"…",` */
+	/* `{"create":{"_index":"…","_id":"…"}}`, line end, `"@timestamp":"…",` */
 	VARIED_MAX = ACTION_SIZE + INDEX_NAME_MAX + 12 + sizeof time_start + RFC3339_SIZE + 2,
 };
 
@@ -174,50 +176,47 @@ static char *put_varied_action(const struct exporter *e, const struct bulk *b, c
 	return put_text(to, "}}\n", 3);
 }
 
-/* The line's opening brace with the time behind it. */
-static char *put_time(const struct rfc3339 *when, struct bytes line, char *to, size_t *skip)
+/* The time as the value of the line's @timestamp, or with that name behind the opening brace. */
+static void put_time(const struct bulk_line *l, struct bytes line, struct post_splice *ret)
 {
-	bool empty;
+	bool absent = l->time == BULK_TIME_ABSENT, empty = true;
+	char *to = ret->text;
 
-	*skip = bulk_line_opening(line, &empty);
-	to = put_text(to, time_start, sizeof time_start - 1);
-	to += rfc3339_write(when->seconds, when->nanos, to);
-	return put_text(to, "\",", empty ? 1 : 2);
+	ret->at = absent ? bulk_line_opening(line, &empty) : l->blank;
+	ret->skip = absent ? 0 : l->blank_size;
+	if (absent)
+		to = put_text(to, time_start, sizeof time_start - 1);
+	to = put_text(to, "\"", 1);
+	to += rfc3339_write(l->when.seconds, l->when.nanos, to);
+	to = put_text(to, "\",", empty ? 1 : 2);
+	ret->size = (size_t)(to - ret->text);
 }
 
-/* When the line was written, as far as it says so in any way; else when its batch was sealed. Returns whether it has
- * @timestamp, whatever it says there. */
-static bool tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct rfc3339 *ret)
+/* When the line was written, as far as it says so in any way; else when its batch was sealed. */
+static void tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct bulk_line *ret)
 {
-	struct json_line index;
-	struct bytes value;
 	int64_t ms = b->sealed.ns / 1000000;
 
-	*ret = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
-	if (bulk_line_timestamp(e->scan, line, &value)) {
-		rfc3339_seconds(value, &ret->seconds);
-		return true;
-	}
-	if (json_line_index(e->scan, line.data, line.size, &index) == JSON_FINE)
-		log_time_of_line(e->scan, line.data, &index, ret);
-	return false;
+	bulk_line_read(e->scan, line, ret);
+	if (!ret->known)
+		ret->when = (struct rfc3339){ .seconds = ms / 1000, .nanos = (uint32_t)(ms % 1000) * 1000000 };
 }
 
-static size_t put_varied(void *exporter, void *bulk, const struct batch_item *item, char *to, size_t *skip)
+static size_t put_varied(
+	void *exporter, void *bulk, const struct batch_item *item, char *to, struct post_splice *splice)
 {
 	const struct exporter *e = exporter;
 	struct bulk *b = bulk;
 	struct bytes line = { item->data, item->size };
-	struct rfc3339 when;
-	bool named = (e->dated || e->stamps) && tell_time(e, b, line, &when);
-	char *end;
+	struct bulk_line l;
 
+	if (e->dated || e->stamps)
+		tell_time(e, b, line, &l);
 	if (e->dated)
-		set_index(e, b, when.seconds);
-	end = put_varied_action(e, b, item, to);
-	if (e->stamps && !named)
-		end = put_time(&when, line, end, skip);
-	return (size_t)(end - to);
+		set_index(e, b, l.when.seconds);
+	if (e->stamps && l.time != BULK_TIME_THERE)
+		put_time(&l, line, splice);
+	return (size_t)(put_varied_action(e, b, item, to) - to);
 }
 
 /* The next item that this send is about; its end if there is none. */
@@ -261,13 +260,28 @@ static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item
 	return a->status >= 500 ? FAILED : REJECTED;
 }
 
+/* The words of the server, one line of them. What is at the bottom of it has room, however much stands before. */
+static void item_reason(const struct bulk *r, const struct bulk_item_answer *a, char to[REASON_MAX])
+{
+	char cause[CAUSE_MAX] = "";
+	size_t size;
+
+	if (*a->cause_type || *a->cause)
+		snprintf(cause, sizeof cause, "; caused by %s%s%s", a->cause_type,
+			*a->cause_type && *a->cause ? ": " : "", a->cause);
+	size = (size_t)snprintf(to, REASON_MAX, "%u %.48s: ", a->status, a->type);
+	snprintf(to + size, REASON_MAX - size, "%.*s%s", (int)(REASON_MAX - 1 - size - strlen(cause)), a->reason,
+		cause);
+	text_one_line(to);
+	access_hide(r->access, to);
+}
+
 static void refuse_item(struct bulk *r, const struct bulk_item_answer *a)
 {
 	enum outcome outcome = outcome_of_item(r, a);
 	char reason[REASON_MAX];
 
-	snprintf(reason, sizeof reason, "%u %s: %s", a->status, a->type, a->reason);
-	access_hide(r->access, reason);
+	item_reason(r, a, reason);
 	if (outcome == REJECTED)
 		tell_conflict(r, a);
 	send_item(r->send, r->next, outcome, reason);
@@ -331,7 +345,11 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 		return RETRY;
 	if (reply->end == HTTP_END_TOO_LARGE || reply->end == HTTP_END_STOPPED)
 		return FAILED;
-	if (reply->end != HTTP_END_ANSWER || reply->status == 502 || reply->status == 504)
+	if (reply->end == HTTP_END_CODING && reply->status / 100 == 2)
+		return RETRY; /* no item can be to blame for how the answer is packed */
+	if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_CODING)
+		return UNANSWERED;
+	if (reply->status == 502 || reply->status == 504)
 		return UNANSWERED;
 	if (reply->status == 413 || (reply->status == 400 && is_servers(reply->body)))
 		return SPLIT;
@@ -347,20 +365,6 @@ static const char *elasticsearch_target(void *exporter, void *reader)
 
 	r->place = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
 	return hosts_url(e->hosts, r->place);
-}
-
-static const char *whole_reason(const struct http_reply *reply, char *to, size_t room)
-{
-	int shown = (int)(reply->body.size < 160 ? reply->body.size : 160);
-
-	if (reply->end == HTTP_END_STOPPED)
-		snprintf(to, room, "the answer is not an answer to a bulk");
-	else if (shown > 0)
-		snprintf(to, room, "HTTP %u: %.*s", reply->status, shown, reply->body.data);
-	else
-		post_reason(reply, to, room);
-	text_one_line(to); /* a proxy's page has many */
-	return to;
 }
 
 /* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
@@ -398,7 +402,10 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 		send_done(send, all ? DELIVERED : FAILED, "the answer to the bulk does not name every item");
 		return;
 	}
-	whole_reason(reply, reason, sizeof reason);
+	if (reply->end == HTTP_END_STOPPED)
+		snprintf(reason, sizeof reason, "the answer is not that of a bulk");
+	else
+		post_reason(reply, reason, sizeof reason);
 	access_hide(&e->access, reason);
 	note_host(e, r, reply, reason);
 	send_done(send, whole_outcome(reply), reason);
@@ -487,8 +494,7 @@ static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 	char *path;
 	int failed;
 
-	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error.type,items.*.error.reason,"
-			   "items.*.failure_store",
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error,items.*.failure_store",
 		    name ? "/" : "", name ? name : "") < 0)
 		return -ENOMEM;
 	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);

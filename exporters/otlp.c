@@ -37,10 +37,11 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option otlp_options[] = {
 	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "http://jaeger:4318",
-		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends so." },
-	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Compress what is sent." },
+		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends "
+			"with it." },
+	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
-		.help = "How long one request may take, answer included." },
+		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };
 
@@ -81,6 +82,8 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 	case HTTP_END_ANSWER:
 	case HTTP_END_TOO_LARGE: /* the specification has it that an answer of OTLP is never tried again for that */
 		return outcome_of_status(reply->status);
+	case HTTP_END_CODING: /* what it says counts as far as it can be read: of a 2xx that is nothing */
+		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);
 	case HTTP_END_STREAM:
 		return SPLIT;
 	case HTTP_END_CONNECT:
@@ -103,7 +106,7 @@ static void note_partial(struct exporter *e, struct send *send, uint64_t refused
 			message);
 }
 
-static void otlp_failed(struct send *send, const struct http_reply *reply)
+static void otlp_failed(const struct exporter *e, struct send *send, const struct http_reply *reply)
 {
 	enum outcome outcome = outcome_of_failure(reply);
 	char reason[REASON_MAX];
@@ -115,6 +118,7 @@ static void otlp_failed(struct send *send, const struct http_reply *reply)
 			reply->status);
 	else
 		post_reason(reply, reason, sizeof reason);
+	hidden_take_out(&e->hidden, reason);
 	send_done(send, outcome, reason);
 }
 
@@ -137,7 +141,7 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 
 	(void)reader;
 	if (reply->status / 100 != 2 || (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_TOO_LARGE)) {
-		otlp_failed(send, reply);
+		otlp_failed(e, send, reply);
 	} else if (reply->end == HTTP_END_TOO_LARGE && media_type_is(bytes_of(reply->content_type), protobuf)) {
 		send_done(send, REJECTED, "the answer is larger than 4 MiB");
 	} else if (otlp_answer_parse(reply->content_type, reply->body, &refused, message, sizeof message) < 0) {

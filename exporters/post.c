@@ -6,8 +6,9 @@
 
 #include "loop/lane.h"
 #include "proto/gzip.h"
+#include "proto/said.h"
 
-enum { FRAME_CHUNK = 64 << 10, HEADERS = 3 };
+enum { FRAME_CHUNK = 64 << 10, HEADERS = 3, SAID_SHOWN = 240 };
 
 struct poster {
 	struct poster_options o;
@@ -53,14 +54,14 @@ static size_t framed_room(const struct post *p, const struct batch_item *item)
 	return p->poster->o.prefix_size + item->size + p->poster->suffix_size;
 }
 
-/* Writes the prefix of the item, which includes *skip of the item's own bytes. */
-static size_t put_prefix(const struct post *p, const struct batch_item *item, char *to, size_t *skip)
+/* Writes the prefix of the item, and learns what goes into it. */
+static size_t put_prefix(const struct post *p, const struct batch_item *item, char *to, struct post_splice *splice)
 {
 	const struct poster_options *o = &p->poster->o;
 
-	*skip = 0;
+	splice->at = splice->skip = splice->size = 0;
 	if (o->varied)
-		return o->varied(o->exporter, p->reader, item, to, skip);
+		return o->varied(o->exporter, p->reader, item, to, splice);
 	if (o->prefix)
 		o->prefix(o->exporter, item, to);
 	return o->prefix_size;
@@ -69,12 +70,13 @@ static size_t put_prefix(const struct post *p, const struct batch_item *item, ch
 static size_t framed_size(const struct post *p, const struct batch_item *item)
 {
 	char prefix[POST_PREFIX_MAX];
-	size_t skip, size;
+	struct post_splice splice;
+	size_t size;
 
 	if (!p->poster->o.varied)
 		return framed_room(p, item);
-	size = put_prefix(p, item, prefix, &skip);
-	return size + item->size - skip + p->poster->suffix_size;
+	size = put_prefix(p, item, prefix, &splice);
+	return size + item->size - splice.skip + splice.size + p->poster->suffix_size;
 }
 
 /* Copies the rest of a segment, of which some is out already. */
@@ -93,11 +95,12 @@ static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t o
 static size_t frame_part(struct post *p, const struct batch_item *item, struct room room, size_t *whole)
 {
 	char prefix[POST_PREFIX_MAX];
-	size_t skip, size = put_prefix(p, item, prefix, &skip), start = 0, wrote = 0;
-	const struct bytes segments[] = { { prefix, size }, { item->data + skip, item->size - skip },
-		{ p->poster->o.suffix, p->poster->suffix_size } };
+	struct post_splice splice;
+	size_t size = put_prefix(p, item, prefix, &splice), behind = splice.at + splice.skip, start = 0, wrote = 0;
+	const struct bytes segments[] = { { prefix, size }, { item->data, splice.at }, { splice.text, splice.size },
+		{ item->data + behind, item->size - behind }, { p->poster->o.suffix, p->poster->suffix_size } };
 
-	OXP_ASSERT(!p->poster->o.lines || p->at > 0 || bytes_one_line(segments[1]));
+	OXP_ASSERT(!p->poster->o.lines || p->at > 0 || bytes_one_line((struct bytes){ item->data, item->size }));
 	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
 		if (p->at + wrote >= start)
 			wrote += copy_segment(room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
@@ -105,14 +108,30 @@ static size_t frame_part(struct post *p, const struct batch_item *item, struct r
 	return wrote;
 }
 
+/* Returns the size of what it becomes. */
+static size_t put_spliced(const struct batch_item *item, const struct post_splice *s, char *to, bool *ret_one_line)
+{
+	size_t behind = s->at + s->skip, rest = item->size - behind;
+
+	*ret_one_line = bytes_copy_line(to, (struct bytes){ item->data, s->at });
+	memcpy(to + s->at, s->text, s->size);
+	*ret_one_line &= bytes_copy_line(to + s->at + s->size, (struct bytes){ item->data + behind, rest });
+	return s->at + s->size + rest;
+}
+
 static size_t frame_whole(struct post *p, const struct batch_item *item, char *to)
 {
 	const struct poster *poster = p->poster;
-	size_t skip, at = put_prefix(p, item, to, &skip);
-	bool one = bytes_copy_line(to + at, (struct bytes){ item->data + skip, item->size - skip });
+	struct post_splice splice;
+	size_t at = put_prefix(p, item, to, &splice), size = item->size;
+	bool one;
 
+	if (splice.size > 0)
+		size = put_spliced(item, &splice, to + at, &one);
+	else
+		one = bytes_copy_line(to + at, (struct bytes){ item->data, item->size });
 	OXP_ASSERT(one || !poster->o.lines);
-	at += item->size - skip;
+	at += size;
 	if (poster->suffix_size)
 		memcpy(to + at, poster->o.suffix, poster->suffix_size);
 	return at + poster->suffix_size;
@@ -354,8 +373,14 @@ void poster_free(struct poster *poster)
 
 const char *post_reason(const struct http_reply *reply, char *to, size_t room)
 {
-	if (reply->end != HTTP_END_ANSWER)
+	char said[SAID_SHOWN];
+
+	if (reply->end == HTTP_END_CODING)
+		snprintf(to, room, "HTTP %u, but %s", reply->status, reply->error);
+	else if (reply->end != HTTP_END_ANSWER)
 		snprintf(to, room, "%s", *reply->error ? reply->error : "the connection broke");
+	else if (said_read(reply->content_type, reply->body, said, sizeof said))
+		snprintf(to, room, "HTTP %u: %s", reply->status, said);
 	else
 		snprintf(to, room, "HTTP %u", reply->status);
 	return to;

@@ -12,7 +12,13 @@
 #include "exporters/access.h"
 #include "http/client.h"
 
-enum { POST_PREFIX_MAX = 512 };
+enum { POST_PREFIX_MAX = 512, POST_SPLICE_MAX = 64 };
+
+/* What goes into an item on its way out: `size` bytes of `text` in place of the `skip` bytes at `at`. */
+struct post_splice {
+	size_t at, skip, size;
+	char text[POST_SPLICE_MAX];
+};
 
 struct poster;
 
@@ -28,12 +34,12 @@ struct poster_options {
 	bool gzip;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
-	size_t prefix_size; /* of every prefix; of the longest one with `varied` */
+	size_t prefix_size; /* of every prefix; of the longest one with `varied`, and what it splices in */
 	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
-	/* In place of `prefix`, if its size differs between items. Returns the size; *skip is how many of the item's
-	 * first bytes the prefix replaces. On the loop or in the CPU lane; the same result each time for the same
-	 * item. */
-	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, size_t *skip);
+	/* In place of `prefix`, if its size differs between items. Returns the size. The splice says what goes into the
+	 * item; all of it but its text is zeroed before. On the loop or in the CPU lane; the same result each time for
+	 * the same item. */
+	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, struct post_splice *);
 	const char *suffix;
 	bool lines; /* the peer reads lines: it is asserted that each item makes one */
 	/* A send begins: reset what reads the answer. May be NULL. */
@@ -51,7 +57,8 @@ void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
 void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
 
-/* The outcome of a send by the HTTP side of its answer, unless a protocol says otherwise. No answer at all is RETRY. */
+/* What became of a request, for people: the status with what the peer says, or why there is no answer. One line, which
+ * may quote our credentials. */
 const char *post_reason(const struct http_reply *, char *to, size_t room);
 
 #endif

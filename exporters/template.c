@@ -8,9 +8,10 @@
 
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "exporters/post.h"
 #include "proto/index_name.h"
 
-enum { BODY_MAX = 4096, ANSWER_MAX = 64 << 10, SHOWN_MAX = 160, AGAIN_FIRST_S = 60, AGAIN_LAST_S = 3600 };
+enum { BODY_MAX = 4096, ANSWER_MAX = 64 << 10, SHOWN_MAX = 240, AGAIN_FIRST_S = 60, AGAIN_LAST_S = 3600 };
 
 enum template_state {
 	TEMPLATE_OPEN, /* neither accepted nor refused yet */
@@ -115,16 +116,13 @@ static bool is_refusal(const struct http_reply *reply)
 
 static void complain(struct index_template *t, const struct http_reply *reply)
 {
-	int shown = (int)(reply->body.size < SHOWN_MAX ? reply->body.size : SHOWN_MAX);
 	char said[SHOWN_MAX + 1];
 
-	snprintf(said, sizeof said, "%.*s", shown, shown ? reply->body.data : "");
-	text_one_line(said); /* a page has many */
+	post_reason(reply, said, sizeof said);
 	access_hide(t->o.access, said);
 	if (!t->complained)
 		host_log(t->o.host, LOG_LEVEL_WARN,
-			"the index template is not there yet: HTTP %u %s%s; asking again, logs go on", reply->status,
-			reply->error, said);
+			"the index template is not there yet: %s; asking again, logs go on", said);
 	t->complained = true;
 }
 

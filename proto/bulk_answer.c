@@ -17,7 +17,7 @@ enum {
 };
 
 /* What the value at hand is, by the names on the way to it. */
-enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON, FAILURE_STORE };
+enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON, CAUSED_BY, CAUSE_TYPE, CAUSE_REASON, FAILURE_STORE };
 
 /* Depths, in open brackets, of the things looked at: { items [ { create { error { */
 enum { IN_ANSWER = 1, IN_ITEMS, IN_ITEM, IN_ACTION, IN_ERROR };
@@ -34,6 +34,19 @@ static bool text_is(const struct bulk_answer *a, const char *word)
 	return bytes_are((struct bytes){ a->text, a->size }, word);
 }
 
+static unsigned place_in_error(const struct bulk_answer *a)
+{
+	bool cause = a->in_error > IN_ERROR;
+
+	if (cause && a->in_error < a->deepest)
+		return NOWHERE;
+	if (text_is(a, "type"))
+		return cause ? CAUSE_TYPE : ERROR_TYPE;
+	if (text_is(a, "reason"))
+		return cause ? CAUSE_REASON : ERROR_REASON;
+	return text_is(a, "caused_by") ? CAUSED_BY : NOWHERE;
+}
+
 /* Names the value behind the key that was just read. */
 static unsigned place_of_key(const struct bulk_answer *a)
 {
@@ -47,11 +60,7 @@ static unsigned place_of_key(const struct bulk_answer *a)
 		return ERROR;
 	if (a->depth == IN_ACTION && text_is(a, "failure_store"))
 		return FAILURE_STORE;
-	if (a->depth == IN_ERROR && text_is(a, "type"))
-		return ERROR_TYPE;
-	if (a->depth == IN_ERROR && text_is(a, "reason"))
-		return ERROR_REASON;
-	return NOWHERE;
+	return a->in_error && a->depth == a->in_error ? place_in_error(a) : NOWHERE;
 }
 
 static void keep_byte(struct bulk_answer *a, char c)
@@ -60,11 +69,29 @@ static void keep_byte(struct bulk_answer *a, char c)
 		a->text[a->size++] = c;
 }
 
+/* Where a text is kept, or NULL. */
+static char *kept_of(struct bulk_answer *a)
+{
+	switch (a->where) {
+	case ERROR:
+	case ERROR_TYPE:
+		return a->type;
+	case ERROR_REASON:
+		return a->reason;
+	case CAUSE_TYPE:
+		return a->cause_type;
+	case CAUSE_REASON:
+		return a->cause;
+	default:
+		return NULL;
+	}
+}
+
 /* A string or scalar has ended. */
 static void value_ended(struct bulk_answer *a)
 {
 	uint64_t number;
-	char *to = a->where == ERROR_TYPE || a->where == ERROR ? a->type : a->where == ERROR_REASON ? a->reason : NULL;
+	char *to = kept_of(a);
 
 	if (a->where == STATUS && u64_parse((struct bytes){ a->text, a->size }, &number))
 		a->status = (unsigned)number;
@@ -78,6 +105,18 @@ static void value_ended(struct bulk_answer *a)
 	a->state = AT_NEXT;
 }
 
+/* An object is open in which type and reason are looked for. */
+static void open_error(struct bulk_answer *a)
+{
+	if (a->where != CAUSED_BY && a->where != ERROR)
+		return;
+	a->in_error = a->depth;
+	if (a->depth > a->deepest) {
+		a->deepest = a->depth;
+		a->cause_type[0] = a->cause[0] = '\0';
+	}
+}
+
 static bool open_bracket(struct bulk_answer *a, bool array)
 {
 	if (a->depth == BULK_DEPTH_MAX)
@@ -88,8 +127,11 @@ static bool open_bracket(struct bulk_answer *a, bool array)
 	if (a->in_items && a->depth == IN_ITEM) {
 		a->status = 0;
 		a->failure_store = false;
-		a->type[0] = a->reason[0] = '\0';
+		a->deepest = 0;
+		a->type[0] = a->reason[0] = a->cause_type[0] = a->cause[0] = '\0';
 	}
+	if (!array)
+		open_error(a);
 	a->where = NOWHERE;
 	a->state = array ? AT_VALUE : AT_KEY;
 	return a->depth > 1 || !array;
@@ -100,9 +142,13 @@ static bool close_bracket(struct bulk_answer *a, bool array)
 	if (a->depth == 0 || a->arrays[a->depth - 1] != array)
 		return false;
 	if (a->in_items && a->depth == IN_ITEM) {
-		a->item(a->context, &(struct bulk_item_answer){ a->status, a->type, a->reason, a->failure_store });
+		a->item(a->context,
+			&(struct bulk_item_answer){
+				a->status, a->type, a->reason, a->cause_type, a->cause, a->failure_store });
 		a->items++;
 	}
+	if (a->in_error == a->depth)
+		a->in_error = a->depth > IN_ERROR ? a->depth - 1 : 0;
 	if (a->in_items && a->depth == IN_ITEMS) {
 		a->in_items = false;
 		a->seen_items = true;
@@ -261,7 +307,7 @@ bool bulk_answer_feed(struct bulk_answer *a, const char *data, size_t size)
 	for (size_t i = 0, known; i < size && !a->failed; i += known ? known : 1) {
 		known = at_item(a) ? usual_item(a, data + i, size - i) : 0;
 		if (known) {
-			a->item(a->context, &(struct bulk_item_answer){ a->usual.status, "", "", false });
+			a->item(a->context, &(struct bulk_item_answer){ a->usual.status, "", "", "", "", false });
 			a->items++;
 			a->state = AT_NEXT;
 		} else {

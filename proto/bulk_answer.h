@@ -1,10 +1,10 @@
 /*
  * The answer to a `_bulk` request, read as it arrives.
  *
- * What is looked at: items[i].ACTION.status, items[i].ACTION.error.type and .reason when there is an error, and whether
- * items[i].ACTION.failure_store says "used" (Elasticsearch "Failure store"); everything else is skipped. Items come
- * back in request order (Elasticsearch "Bulk API", response body). The parser stores a few hundred bytes, however long
- * the answer is, and refuses anything that is not JSON of that shape.
+ * What is looked at: items[i].ACTION.status, items[i].ACTION.error.type and .reason when there is an error, those of
+ * the last caused_by in it, and whether items[i].ACTION.failure_store says "used" (Elasticsearch "Failure store");
+ * everything else is skipped. Items come back in request order (Elasticsearch "Bulk API", response body). The parser
+ * stores a few hundred bytes, however long the answer is, and refuses anything that is not JSON of that shape.
  */
 #ifndef OXP_BULK_ANSWER_H
 #define OXP_BULK_ANSWER_H
@@ -16,6 +16,7 @@ enum { BULK_TEXT_MAX = 240, BULK_DEPTH_MAX = 24, BULK_USUAL_MAX = 64 };
 struct bulk_item_answer {
 	unsigned status; /* 0 if the item had none */
 	const char *type, *reason; /* of the error, cut at BULK_TEXT_MAX; "" if there is none */
+	const char *cause_type, *cause; /* the same of the innermost cause */
 	bool failure_store; /* the failure store took it, because it does not fit the stream's mapping */
 };
 
@@ -35,12 +36,15 @@ struct bulk_answer {
 	bool failed, in_items, seen_items, failure_store;
 	unsigned depth;
 	unsigned char arrays[BULK_DEPTH_MAX]; /* whether the bracket at that depth is an array */
+	unsigned in_error; /* the depth in the error at hand, or in what has caused it; 0: in none */
+	unsigned deepest; /* that it has come to */
 	unsigned where; /* what the value that comes next is */
 	unsigned status;
 	size_t size; /* of text */
 	struct usual_item usual,
 		reading; /* `reading`: the item so far; its size is beyond BULK_USUAL_MAX if it does not fit */
 	char text[BULK_TEXT_MAX + 1], type[BULK_TEXT_MAX + 1], reason[BULK_TEXT_MAX + 1];
+	char cause_type[BULK_TEXT_MAX + 1], cause[BULK_TEXT_MAX + 1];
 };
 
 void bulk_answer_init(struct bulk_answer *, void (*item)(void *, const struct bulk_item_answer *), void *context);

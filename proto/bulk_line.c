@@ -1,76 +1,56 @@
 #include "proto/bulk_line.h"
 
-static const char first[] = "{\"@timestamp\":\"", word[] = "@timestamp\"", name[] = "@timestamp";
-enum { FIRST_SIZE = sizeof first - 1, NAME_SIZE = sizeof name - 1, ESCAPE_SIZE = 6 };
+static const char first[] = "{\"@timestamp\":\"", name[] = "@timestamp";
+enum { FIRST_SIZE = sizeof first - 1 };
 
-static int hex_digit(char c)
+/* As most lines have it that have it. */
+static bool read_first(struct bytes line, struct rfc3339 *ret)
 {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	const char *from = line.data + FIRST_SIZE, *quote;
+
+	if (line.size <= FIRST_SIZE || memcmp(line.data, first, FIRST_SIZE) != 0)
+		return false;
+	quote = memchr(from, '"', line.size - FIRST_SIZE);
+	return quote && rfc3339_read((struct bytes){ from, (size_t)(quote - from) }, ret);
 }
 
-/* The next character of a name; \u00XX is the only escape that can stand for one of ours. */
-static int next_character(struct bytes *text)
+static void note_value(struct bytes line, struct bytes value, struct bulk_line *ret)
 {
-	size_t size = 1;
-	int c = (unsigned char)*text->data;
-
-	if (c == '\\' && text->size >= ESCAPE_SIZE && memcmp(text->data, "\\u00", 4) == 0) {
-		c = hex_digit(text->data[4]) * 16 + hex_digit(text->data[5]);
-		size = ESCAPE_SIZE;
-	}
-	*text = (struct bytes){ text->data + size, text->size - size };
-	return c;
+	ret->time = log_time_blank(value) ? BULK_TIME_BLANK : BULK_TIME_THERE;
+	ret->blank = (size_t)(value.data - line.data);
+	ret->blank_size = value.size;
 }
 
-static bool is_timestamp(const char *line, const struct json_member *m)
+/* Behind the members that are indexed. */
+static void read_rest(const struct json_scan *scan, struct bytes line, struct bulk_line *ret)
 {
-	struct bytes left = { line + m->name, m->name_size };
+	struct bytes value;
 
-	for (size_t i = 0; i < NAME_SIZE; i++)
-		if (left.size == 0 || next_character(&left) != name[i])
-			return false;
-	return left.size == 0;
+	if (!json_find(scan, line, bytes_of(name), &value))
+		return;
+	note_value(line, value, ret);
+	ret->known = log_time_read(scan, value, &ret->when) || ret->known;
 }
 
-static bool find_member(const struct json_scan *scan, struct bytes line, struct bytes *value)
+void bulk_line_read(const struct json_scan *scan, struct bytes line, struct bulk_line *ret)
 {
 	struct json_line index;
+	struct log_time t;
 
-	if (json_line_index(scan, line.data, line.size, &index) != JSON_FINE)
-		return false;
-	for (size_t i = 0; i < index.count; i++) {
-		const struct json_member *m = &index.members[i];
-		if (!is_timestamp(line.data, m))
-			continue;
-		if (m->kind == MEMBER_STRING)
-			*value = (struct bytes){ line.data + m->value + 1, m->value_size - 2 };
-		return true;
+	*ret = (struct bulk_line){ .time = BULK_TIME_THERE };
+	ret->known = read_first(line, &ret->when);
+	if (ret->known || json_line_index(scan, line.data, line.size, &index) != JSON_FINE)
+		return;
+	log_time_look(&t, scan, line.data, &index);
+	ret->time = BULK_TIME_ABSENT;
+	ret->known = t.at >= 0;
+	ret->when = t.when;
+	if (t.named >= 0) {
+		const struct json_member *m = &index.members[t.named];
+		note_value(line, (struct bytes){ line.data + m->value, m->value_size }, ret);
+	} else if (index.more) {
+		read_rest(scan, line, ret);
 	}
-	return index.more;
-}
-
-/* The name stands there as it is, or there is an escape in it. */
-static bool may_have(struct bytes line)
-{
-	return memmem(line.data, line.size, word, sizeof word - 1) ||
-	       (memchr(line.data, '\\', line.size) && memmem(line.data, line.size, "\\u00", 4));
-}
-
-bool bulk_line_timestamp(const struct json_scan *scan, struct bytes line, struct bytes *value)
-{
-	const char *quote;
-
-	*value = (struct bytes){ "", 0 };
-	if (line.size > FIRST_SIZE && memcmp(line.data, first, FIRST_SIZE) == 0) {
-		quote = memchr(line.data + FIRST_SIZE, '"', line.size - FIRST_SIZE);
-		if (quote)
-			*value = (struct bytes){ line.data + FIRST_SIZE, (size_t)(quote - line.data) - FIRST_SIZE };
-		return true;
-	}
-	return may_have(line) && find_member(scan, line, value);
 }
 
 static bool is_space(char c)

@@ -12,6 +12,7 @@ enum log_stream { STREAM_NONE, STREAM_STDOUT, STREAM_STDERR, LOG_STREAMS };
 struct container_line {
 	struct bytes text; /* without its line end */
 	struct bytes time; /* RFC 3339, nothing in it that JSON escapes; may be empty */
+	struct bytes extra; /* members that are not known here, as JSON with commas between them; may be empty */
 	enum log_stream stream;
 	bool partial; /* its line continues */
 };

@@ -1,7 +1,7 @@
 /*
  * A line of the CRI log format, which containerd and CRI-O write for Kubernetes:
  *
- * 	2016-10-06T00:17:09.669794202Z stdout P:tag The content of the
+ *	2016-10-06T00:17:09.669794202Z stdout P:tag The content of the
  *
  * (kubernetes, pkg/kubelet/kuberuntime/logs, parseCRILog). The first tag is P if the runtime has split the line, at 16
  * KiB or at the end of what it had read; any other tag means that the line is whole. Further tags behind colons are

@@ -5,24 +5,95 @@
 #include "proto/json_walk.h"
 #include "proto/rfc3339.h"
 
-/* What stands between the quotes of that member; data is NULL where there is no such string. */
-static struct bytes string_of(struct bytes line, const struct json_line *index, const char *name)
+/* What stands where in a line; -1: nowhere. */
+struct places {
+	int log, stream, time;
+};
+
+static struct bytes name_of(struct bytes line, const struct json_line *index, size_t i)
 {
-	for (size_t i = 0; i < index->count; i++) {
-		const struct json_member *m = &index->members[i];
-		if (m->kind == MEMBER_STRING && bytes_are((struct bytes){ line.data + m->name, m->name_size }, name))
-			return json_inner((struct bytes){ line.data + m->value, m->value_size });
-	}
-	return (struct bytes){ NULL, 0 };
+	return (struct bytes){ line.data + index->members[i].name, index->members[i].name_size };
 }
 
-static struct bytes moment_or_nothing(struct bytes time)
+static struct bytes text_of(struct bytes line, const struct json_line *index, int i)
+{
+	if (i < 0)
+		return (struct bytes){ NULL, 0 };
+	return json_inner((struct bytes){ line.data + index->members[i].value, index->members[i].value_size });
+}
+
+static bool is_moment(struct bytes time)
 {
 	struct rfc3339 moment;
 
-	if (time.size > 0 && rfc3339_read(time, &moment) && moment.strict && moment.zoned)
-		return time;
-	return (struct bytes){ NULL, 0 };
+	return time.size > 0 && rfc3339_read(time, &moment) && moment.strict && moment.zoned;
+}
+
+/* The last string of each name that is what it should be: of two, the first is kept with what is not known. */
+static struct places places_in(struct bytes line, const struct json_line *index)
+{
+	struct places p = { -1, -1, -1 };
+
+	for (int i = 0; i < (int)index->count; i++) {
+		struct bytes name = name_of(line, index, (size_t)i), text;
+		if (index->members[i].kind != MEMBER_STRING)
+			continue;
+		text = text_of(line, index, i);
+		if (bytes_are(name, "log"))
+			p.log = i;
+		else if (bytes_are(name, "stream") && log_stream_of(text))
+			p.stream = i;
+		else if (bytes_are(name, "time") && is_moment(text))
+			p.time = i;
+	}
+	return p;
+}
+
+/* Names of what the line becomes. */
+static bool is_taken(struct bytes name)
+{
+	static const char *const names[] = { "message", "@timestamp", "truncated" };
+
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (json_name_is(name, bytes_of(names[i]), false))
+			return true;
+	return json_name_begins(name, bytes_of("oxpecker"));
+}
+
+/* A member that stands there as it is. */
+static int keep_member(struct bytes line, const struct json_member *m, struct buffer *extra)
+{
+	const char *from = line.data + m->name - 1, *to = line.data + m->value + m->value_size;
+	int failed = extra->size > 0 ? buffer_text(extra, ",") : 0;
+
+	return failed ? failed : buffer_append(extra, from, (size_t)(to - from));
+}
+
+/* Each name once: an object that has one twice is refused. */
+static bool stands_before(struct bytes line, const struct json_line *index, size_t end, struct bytes name)
+{
+	for (size_t i = 0; i < end; i++)
+		if (bytes_equal(name_of(line, index, i), name))
+			return true;
+	return false;
+}
+
+static int keep_unknown(struct bytes line, const struct json_line *index, const struct places *p, struct buffer *extra)
+{
+	int failed = 0;
+
+	buffer_clear(extra);
+	for (size_t i = 0; i < index->count && !failed; i++) {
+		struct bytes name = name_of(line, index, i);
+		if ((int)i == p->log || (int)i == p->stream || (int)i == p->time)
+			continue;
+		if (is_taken(name) || stands_before(line, index, i, name))
+			return -EINVAL;
+		if (bytes_are(name, "log") || (bytes_are(name, "stream") && p->stream >= 0))
+			return -EINVAL;
+		failed = keep_member(line, &index->members[i], extra);
+	}
+	return failed;
 }
 
 static bool take_end(struct bytes *text)
@@ -33,20 +104,40 @@ static bool take_end(struct bytes *text)
 	return true;
 }
 
-int docker_log_read(struct bytes line, const struct json_line *index, struct buffer *text, struct container_line *ret)
+int docker_log_read(struct bytes line, const struct json_line *index, struct buffer *text, struct buffer *extra,
+	struct container_line *ret)
 {
-	struct bytes log = string_of(line, index, "log"), stream = string_of(line, index, "stream");
+	struct places p = places_in(line, index);
 	int failed;
 
-	if (!log.data)
+	if (p.log < 0 || index->more)
 		return -EINVAL;
+	failed = keep_unknown(line, index, &p, extra);
 	buffer_clear(text);
-	failed = json_decode(log, text);
+	if (!failed)
+		failed = json_decode(text_of(line, index, p.log), text);
 	if (failed)
 		return failed;
 	*ret = (struct container_line){ .text = text->size ? buffer_bytes(text) : bytes_of(""),
-		.time = moment_or_nothing(string_of(line, index, "time")),
-		.stream = log_stream_of(stream) };
+		.time = text_of(line, index, p.time),
+		.extra = buffer_bytes(extra),
+		.stream = log_stream_of(text_of(line, index, p.stream)) };
 	ret->partial = !take_end(&ret->text);
 	return 0;
+}
+
+bool docker_log_is(struct bytes line, const struct json_line *index)
+{
+	static const char *const with[] = { "log", "stream", "attrs", "time" };
+	static const char *const without[] = { "log", "stream", "time" };
+	const char *const *names = index->count == COUNT_OF(with) ? with : without;
+	struct places p = places_in(line, index);
+
+	if (index->more || (index->count != COUNT_OF(with) && index->count != COUNT_OF(without)))
+		return false;
+	for (size_t i = 0; i < index->count; i++)
+		if (!bytes_are(name_of(line, index, i), names[i]))
+			return false;
+	return p.log == 0 && p.stream == 1 && p.time == (int)index->count - 1 &&
+	       (names == without || index->members[2].kind == MEMBER_OBJECT);
 }

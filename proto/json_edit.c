@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHUNK = 32 << 10 };
+enum { CHUNK = 32 << 10, DECODED_MAX = 256 };
 
 struct edit_chunk {
 	struct edit_chunk *next;
@@ -134,6 +134,94 @@ bool json_edit_has(const struct json_edit *e, struct bytes name)
 	struct bytes value;
 
 	return json_edit_find(e, name) >= 0 || (e->rest.size > 0 && json_find(e->scan, e->rest, name, &value));
+}
+
+/* Places of names. */
+
+enum relation { STRANGER, SAME, PARENT, CHILD };
+
+/* How a member's name stands to the plain one; *ret_size is how long it is without escapes. */
+static enum relation relate(struct bytes name, struct bytes plain, size_t *ret_size)
+{
+	char decoded[DECODED_MAX];
+	struct buffer to = { .data = decoded, .room = sizeof decoded, .ceiling = sizeof decoded };
+
+	if (json_is_escaped(name)) {
+		if (json_decode(name, &to) < 0 && to.size <= plain.size)
+			return STRANGER;
+		name = buffer_bytes(&to); /* of one that is too long the beginning: it may be a child */
+	}
+	*ret_size = name.size;
+	if (name.size == 0 || memcmp(name.data, plain.data, name.size < plain.size ? name.size : plain.size) != 0)
+		return STRANGER;
+	if (name.size == plain.size)
+		return SAME;
+	if (name.size < plain.size)
+		return plain.data[name.size] == '.' ? PARENT : STRANGER;
+	return name.data[plain.size] == '.' ? CHILD : STRANGER;
+}
+
+/* What one member says; of an object that would hold the name, *ret_inside is that, and *name what is left of it. */
+static enum json_place place_by(struct bytes member, struct bytes value, struct bytes *name, struct bytes *ret_inside)
+{
+	size_t size;
+
+	switch (relate(member, *name, &size)) {
+	case SAME:
+		return JSON_THERE;
+	case CHILD:
+		return JSON_CROSSED;
+	case PARENT:
+		if (json_kind(value) != MEMBER_OBJECT)
+			return JSON_CROSSED;
+		*ret_inside = value;
+		*name = (struct bytes){ name->data + size + 1, name->size - size - 1 };
+		return JSON_BESIDE;
+	default:
+		return JSON_FREE;
+	}
+}
+
+static enum json_place worse(enum json_place a, enum json_place b)
+{
+	return a > b ? a : b;
+}
+
+/* Among members, or those of an object and of the objects in it that are on the way. */
+static enum json_place place_in(const struct json_scan *scan, struct bytes members, struct bytes name)
+{
+	enum json_place place = JSON_FREE;
+
+	while (members.size > 0) {
+		struct json_walk w = json_walk_of(scan, members);
+		struct bytes inside = { NULL, 0 };
+		if (*members.data == '{')
+			json_walk_next(&w);
+		for (enum json_token t; inside.size == 0 && (t = json_walk_next(&w)) != TOKEN_END;) {
+			struct bytes member = w.text, value;
+			if (t != TOKEN_NAME || !json_walk_value(&w))
+				continue;
+			value = (struct bytes){ w.at, (size_t)(w.p - w.at) };
+			place = worse(place, place_by(member, value, &name, &inside));
+		}
+		members = inside;
+	}
+	return place;
+}
+
+enum json_place json_edit_place(const struct json_edit *e, struct bytes name, int except)
+{
+	enum json_place place = place_in(e->scan, e->rest, name);
+
+	for (size_t i = 0; i < e->count; i++) {
+		struct bytes inside = { NULL, 0 }, left = name;
+		if (json_edit_gone(e, i) || (int)i == except)
+			continue;
+		place = worse(place, place_by(json_edit_name(e, i), json_edit_value(e, i), &left, &inside));
+		if (inside.size > 0)
+			place = worse(place, place_in(e->scan, inside, left));
+	}
+	return place;
 }
 
 static void set_bit(struct json_edit *e, uint64_t *bits, size_t i)

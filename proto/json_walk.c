@@ -188,6 +188,19 @@ bool json_name_is(struct bytes name, struct bytes plain, bool fold)
 	return json_is_escaped(name) && same_decoded(name, plain, fold);
 }
 
+bool json_name_begins(struct bytes name, struct bytes plain)
+{
+	char decoded[NAME_MAX_SIZE];
+	struct buffer to = { .data = decoded, .room = sizeof decoded, .ceiling = sizeof decoded };
+
+	if (json_is_escaped(name)) {
+		if (json_decode(name, &to) < 0 && to.size < plain.size)
+			return false;
+		name = buffer_bytes(&to); /* its beginning will do */
+	}
+	return name.size >= plain.size && memcmp(name.data, plain.data, plain.size) == 0;
+}
+
 bool json_find(const struct json_scan *scan, struct bytes members, struct bytes name, struct bytes *ret_value)
 {
 	struct json_walk w = json_walk_of(scan, members);

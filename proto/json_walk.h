@@ -41,6 +41,8 @@ bool json_walk_value(struct json_walk *);
 int json_decode(struct bytes inner, struct buffer *to) MUST_CHECK;
 /* Whether a name, between its quotes, reads as `plain`; `fold` ignores the case of ASCII letters. */
 bool json_name_is(struct bytes name, struct bytes plain, bool fold);
+/* Whether the name, with its escapes resolved, begins with `plain`. */
+bool json_name_begins(struct bytes name, struct bytes plain);
 /* The value of the first member with that name, in the text of an object or in its members. False if it is not
  * there. */
 bool json_find(const struct json_scan *, struct bytes members, struct bytes name, struct bytes *ret_value);

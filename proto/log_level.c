@@ -96,6 +96,7 @@ static const struct {
 	{ "severity_number", of_otel },
 	{ "severitynumber", of_otel },
 	{ "@level", of_pino },
+	{ "syslog.severity.name", of_syslog }, /* ours (proto/syslog_write.c) */
 };
 
 static enum severity of_value(struct bytes value, enum severity (*of_number)(uint64_t))
@@ -124,7 +125,7 @@ static enum severity of_member(const struct json_edit *e, size_t i)
 	struct bytes name = json_edit_name(e, i);
 	unsigned char first = name.size ? (unsigned char)*name.data | 0x20 : 0;
 
-	if (first != 'l' && first != 's' && first != '`') /* @ | 0x20 */
+	if (first != 'l' && first != 's' && first != '`' && first != '|') /* @ and \ with 0x20 */
 		return SEVERITY_UNKNOWN;
 	if (json_name_is(name, bytes_of("log"), false))
 		return of_log_object(e, json_edit_value(e, i));

@@ -26,6 +26,12 @@ static const struct {
 	{ "t", 1, LOG_TIME_MAYBE },
 };
 
+/* In its own letters. */
+static bool is_document(struct bytes name)
+{
+	return json_name_is(name, bytes_of("@timestamp"), false);
+}
+
 enum log_time_name log_time_of_name(struct bytes name)
 {
 	bool escaped = json_is_escaped(name);
@@ -33,7 +39,7 @@ enum log_time_name log_time_of_name(struct bytes name)
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if ((escaped || name.size == names[i].size) &&
 			json_name_is(name, (struct bytes){ names[i].name, names[i].size }, true))
-			return names[i].kind;
+			return i == 0 && is_document(name) ? LOG_TIME_DOCUMENT : names[i].kind;
 	return LOG_TIME_NONE;
 }
 
@@ -114,21 +120,67 @@ bool log_time_read(const struct json_scan *scan, struct bytes value, struct rfc3
 	return kind == MEMBER_STRING && (rfc3339_read(json_inner(value), ret) || read_number(json_inner(value), ret));
 }
 
-int log_time_of_line(const struct json_scan *scan, const char *line, const struct json_line *index, struct rfc3339 *ret)
+bool log_time_blank(struct bytes value)
 {
-	int maybe = -1;
+	return bytes_are(value, "null") || bytes_are(value, "\"\"");
+}
 
+void log_time_init(struct log_time *t)
+{
+	*t = (struct log_time){ .at = -1, .named = -1 };
+}
+
+void log_time_member(
+	struct log_time *t, const struct json_scan *scan, int number, struct bytes name, struct bytes value)
+{
+	enum log_time_name kind = log_time_of_name(name);
+
+	if (kind == LOG_TIME_DOCUMENT && t->named < 0) {
+		t->named = number;
+		t->blank = log_time_blank(value);
+	}
+	if (kind <= t->kind || !log_time_read(scan, value, &t->when))
+		return;
+	t->kind = kind;
+	t->at = number;
+}
+
+void log_time_look(struct log_time *t, const struct json_scan *scan, const char *line, const struct json_line *index)
+{
+	log_time_init(t);
 	for (size_t i = 0; i < index->count; i++) {
 		const struct json_member *m = &index->members[i];
-		enum log_time_name kind = log_time_of_name((struct bytes){ line + m->name, m->name_size });
-		struct rfc3339 t;
-		if (kind == LOG_TIME_NONE || (kind == LOG_TIME_MAYBE && maybe >= 0) ||
-			!log_time_read(scan, (struct bytes){ line + m->value, m->value_size }, &t))
-			continue;
-		*ret = t;
-		if (kind == LOG_TIME_OWN)
-			return (int)i;
-		maybe = (int)i;
+		log_time_member(t, scan, (int)i, (struct bytes){ line + m->name, m->name_size },
+			(struct bytes){ line + m->value, m->value_size });
 	}
-	return maybe;
+}
+
+void log_time_look_edited(struct log_time *t, const struct json_edit *e)
+{
+	log_time_init(t);
+	for (size_t i = 0; i < e->count; i++)
+		if (!json_edit_gone(e, i))
+			log_time_member(t, e->scan, (int)i, json_edit_name(e, i), json_edit_value(e, i));
+}
+
+bool log_time_make_way(struct json_edit *e)
+{
+	int i;
+
+	while ((i = json_edit_find(e, bytes_of("@timestamp"))) >= 0) {
+		if (!log_time_blank(json_edit_value(e, (size_t)i)))
+			return false;
+		json_edit_drop(e, (size_t)i);
+	}
+	return !json_edit_has(e, bytes_of("@timestamp"));
+}
+
+int log_time_of_line(const struct json_scan *scan, const char *line, const struct json_line *index, struct rfc3339 *ret)
+{
+	struct log_time t;
+
+	log_time_look(&t, scan, line, index);
+	if (t.at >= 0)
+		*ret = t.when;
+	return t.at;
 }

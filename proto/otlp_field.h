@@ -9,7 +9,7 @@
 #define OXP_OTLP_FIELD_H
 
 #include "base/text.h"
-#include "proto/otlp_walk.h"
+#include "proto/otlp_fault.h"
 #include "proto/otlp_wire.h"
 
 /* What a field holds: a message that is walked too, or a leaf. */

@@ -1,12 +1,12 @@
 /*
  * Mending an OTLP trace request that otlp_traces_check() refused, so that one bad span does not cost the others.
  *
- * 	a string that is not UTF-8                      each bad byte becomes U+FFFD
- * 	an array or map below OTLP_LEVELS_MAX others    becomes an empty value, as in an SDK that has this limit
- * 	a link with an id of a wrong size               is left out
- * 	a span with no valid id, or with a parent id    is refused: left out and reported
- * 	of a wrong size
- * 	scope spans, resource spans                     are left out if all of their spans are refused
+ *	a string that is not UTF-8                      each bad byte becomes U+FFFD
+ *	an array or map below OTLP_LEVELS_MAX others    becomes an empty value, as in an SDK that has this limit
+ *	a link with an id of a wrong size               is left out
+ *	a span with no valid id, or with a parent id    is refused: left out and reported
+ *	of a wrong size
+ *	scope spans, resource spans                     are left out if all of their spans are refused
  *
  * A wrong frame cannot be mended: the bytes behind it may be anything.
  *

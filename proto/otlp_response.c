@@ -52,6 +52,22 @@ int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_mes
 	return 0;
 }
 
+int otlp_status_parse(struct bytes body, char *ret_message, size_t room)
+{
+	struct capped capped = { .allocator = { capped_alloc, capped_free, &capped }, .left = OTLP_RESPONSE_MEMORY };
+	Otlp__Status *status;
+
+	ret_message[0] = '\0';
+	if (body.size > OTLP_RESPONSE_MAX)
+		return -EBADMSG;
+	status = otlp__status__unpack(&capped.allocator, body.size, (const uint8_t *)body.data);
+	if (!status)
+		return -EBADMSG;
+	snprintf(ret_message, room, "%s", status->message);
+	otlp__status__free_unpacked(status, &capped.allocator);
+	return *ret_message ? 0 : -EBADMSG;
+}
+
 /* An int64 is a text in JSON (Protocol Buffers, "ProtoJSON"), and a number of many senders. */
 static uint64_t json_count(const json_t *value)
 {
@@ -59,21 +75,29 @@ static uint64_t json_count(const json_t *value)
 
 	if (json_is_integer(value))
 		return json_integer_value(value) > 0 ? (uint64_t)json_integer_value(value) : 0;
-	if (json_is_string(value) && !u64_parse(bytes_of(json_string_value(value)), &count))
+	if (json_is_string(value) && (!u64_parse(bytes_of(json_string_value(value)), &count) || count > INT64_MAX))
 		count = 0;
 	return count;
 }
 
+/* By its name in ProtoJSON, or that of the .proto file, which readers take as well. */
+static const json_t *member(const json_t *object, const char *name, const char *original)
+{
+	const json_t *value = json_object_get(object, name);
+
+	return value ? value : json_object_get(object, original);
+}
+
 static int read_json(const json_t *answer, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
-	const json_t *partial = json_object_get(answer, "partialSuccess");
-	const char *message = json_string_value(json_object_get(partial, "errorMessage"));
+	const json_t *partial = member(answer, "partialSuccess", "partial_success");
+	const char *message = json_string_value(member(partial, "errorMessage", "error_message"));
 
 	if (!json_is_object(answer) || (!partial && json_object_size(answer) > 0))
 		return -EBADMSG;
 	if (partial && !json_is_object(partial) && !json_is_null(partial))
 		return -EBADMSG;
-	*ret_rejected = json_count(json_object_get(partial, "rejectedSpans"));
+	*ret_rejected = json_count(member(partial, "rejectedSpans", "rejected_spans"));
 	snprintf(ret_message, room, "%s", message ? message : "");
 	return 0;
 }

@@ -19,9 +19,13 @@ enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_JSON_MAX = 64 << 10, OTLP_RESP
  * 1. 0; -EBADMSG if it is not such a message, or too large. */
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
 /* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG if it is not an
- * answer of OTLP. In JSON that is no bytes, or an object that is empty or has a member partialSuccess. */
+ * answer of OTLP. In JSON that is no bytes, or an object that is empty or has a member partialSuccess, or
+ * partial_success. */
 int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
 	size_t room) MUST_CHECK;
+/* The message of a google.rpc.Status in protobuf, cut to `room`, which is at least 1. -EBADMSG when it is none, or
+ * has no message. */
+int otlp_status_parse(struct bytes body, char *ret_message, size_t room) MUST_CHECK;
 /* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,
  * -ENOSPC or -ENOMEM. */
 int otlp_response_write(uint64_t rejected, const char *message, struct buffer *) MUST_CHECK;

@@ -112,13 +112,23 @@ static bool take_date(struct bytes *text, struct rfc3339 *t)
 	return month >= 1 && day >= 1 && (unsigned)day <= days_in(year, month);
 }
 
+/* Without seconds, as Elasticsearch takes it too, the minute is meant. */
+static bool take_seconds(struct bytes *text, struct rfc3339 *t, int *ret)
+{
+	*ret = 0;
+	if (text->size > 0 && *text->data == ':')
+		return take_field(text, ":", 60, ret); /* 60: a leap second */
+	t->strict = false;
+	return text->size == 0 || !strchr(".,", *text->data);
+}
+
 static bool take_clock(struct bytes *text, struct rfc3339 *t)
 {
 	int hour, minute, second;
 
 	t->strict = text->size > 0 && *text->data == 'T';
 	if (!take_field(text, "Tt ", 23, &hour) || !take_field(text, ":", 59, &minute) ||
-		!take_field(text, ":", 60, &second)) /* 60: a leap second */
+		!take_seconds(text, t, &second))
 		return false;
 	t->seconds += hour * 3600 + minute * 60 + second;
 	t->strict = t->strict && second < 60;
@@ -133,16 +143,6 @@ bool rfc3339_read(struct bytes text, struct rfc3339 *ret)
 		text.size > 0)
 		return false;
 	*ret = t;
-	return true;
-}
-
-bool rfc3339_seconds(struct bytes text, int64_t *ret)
-{
-	struct rfc3339 t;
-
-	if (!rfc3339_read(text, &t) || !t.zoned)
-		return false;
-	*ret = t.seconds;
 	return true;
 }
 

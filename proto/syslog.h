@@ -6,8 +6,9 @@
  * colon. If there is no time before it only NAME[PID]: is a tag, because "error: no disk" has none. Text that does not
  * begin with a priority is not a syslog message.
  *
- * As an object it has the names of the Elastic Common Schema. A message that is a JSON object itself, also behind the
- * cookie @cee:, becomes that object, plus the members of the head that it lacks.
+ * As an object it has the names that the Elastic Common Schema has below log.syslog, below `syslog`: an app's text with
+ * the name `log` would be refused for ours in the same index, or the other way round. A message that is a JSON object
+ * itself, also behind the cookie @cee:, becomes that object, plus the members of the head that it lacks.
  */
 #ifndef OXP_SYSLOG_H
 #define OXP_SYSLOG_H

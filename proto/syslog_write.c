@@ -17,7 +17,8 @@ struct writing {
 	struct writer text;
 	const char *object; /* the message, when it is one; its members are `line` */
 	struct json_line line;
-	bool first, has_time, has_level, has_log;
+	bool first, has_time, has_level, has_head;
+	struct bytes blank; /* the value of its @timestamp, which says nothing: the time goes there */
 };
 
 static bool has(const struct writing *w, const char *name, bool fold)
@@ -170,7 +171,7 @@ static void put_structured(struct writing *w, struct bytes all)
 
 	if (all.size == 0)
 		return;
-	put_name(w, "log.syslog.structured_data");
+	put_name(w, "syslog.structured_data");
 	before = w->text.to->size;
 	writer_text(&w->text, "{");
 	if (!put_elements(w, all) && !w->text.failed) {
@@ -195,17 +196,17 @@ static void put_time(struct writing *w, const struct syslog *s)
 static void put_head(struct writing *w, const struct syslog *s)
 {
 	put_time(w, s);
-	if (w->has_log)
+	if (w->has_head)
 		return;
 	if (!w->has_level)
-		put_text(w, "log.level", bytes_of(levels[s->priority % 8]));
-	put_number(w, "log.syslog.priority", s->priority);
-	put_number(w, "log.syslog.severity.code", s->priority % 8);
-	put_text(w, "log.syslog.facility.name", bytes_of(facilities[s->priority / 8]));
-	put_text(w, "log.syslog.hostname", s->host);
-	put_text(w, "log.syslog.appname", s->app);
-	put_text(w, "log.syslog.procid", s->procid);
-	put_text(w, "log.syslog.msgid", s->msgid);
+		put_text(w, "syslog.severity.name", bytes_of(levels[s->priority % 8]));
+	put_number(w, "syslog.priority", s->priority);
+	put_number(w, "syslog.severity.code", s->priority % 8);
+	put_text(w, "syslog.facility.name", bytes_of(facilities[s->priority / 8]));
+	put_text(w, "syslog.hostname", s->host);
+	put_text(w, "syslog.appname", s->app);
+	put_text(w, "syslog.procid", s->procid);
+	put_text(w, "syslog.msgid", s->msgid);
 	put_structured(w, s->structured);
 }
 
@@ -221,31 +222,58 @@ static struct bytes object_of(struct bytes b)
 	return b.size > 0 && *b.data == '{' ? b : (struct bytes){ NULL, 0 };
 }
 
-/* What the message has by itself is not said twice. A "log" of its own is not to be mixed with ours. */
+/* The time that the message says itself, the place for it, or neither. What is not indexed may have one. */
+static void look_for_time(struct writing *w, const struct json_scan *scan)
+{
+	const struct json_member *m;
+	struct log_time t;
+
+	log_time_look(&t, scan, w->object, &w->line);
+	w->has_time = t.at >= 0 || t.named >= 0 || w->line.more;
+	if (t.at >= 0 || t.named < 0 || !t.blank)
+		return;
+	m = &w->line.members[t.named];
+	w->blank = (struct bytes){ w->object + m->value, m->value_size };
+}
+
+/* What the message has by itself is not said twice. A "syslog" of its own is not to be mixed with ours. */
 static void look(struct writing *w, const struct json_scan *scan, struct bytes object)
 {
 	static const char *const names[] = { "level", "lvl", "severity", "log.level", "loglevel", "severity_text",
 		"levelname" };
-	struct rfc3339 t;
 
 	w->object = object.data;
-	w->has_time = log_time_of_line(scan, object.data, &w->line, &t) >= 0 || has(w, "@timestamp", false);
+	look_for_time(w, scan);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		w->has_level = w->has_level || has(w, names[i], true);
-	w->has_log = has(w, "log", false) || w->line.more;
-	for (size_t i = 0; i < w->line.count; i++)
-		w->has_log = w->has_log || (w->line.members[i].name_size > 10 &&
-						   memcmp(w->object + w->line.members[i].name, "log.syslog", 10) == 0);
-	w->has_time = w->has_time || w->line.more;
+	w->has_head = has(w, "syslog", false) || w->line.more;
+	for (size_t i = 0; i < w->line.count; i++) {
+		const struct json_member *m = &w->line.members[i];
+		struct bytes name = { w->object + m->name, m->name_size };
+		w->has_head = w->has_head || json_name_begins(name, bytes_of("syslog."));
+	}
 }
 
-static void put_object(struct writing *w, struct bytes object)
+static void put_bytes(struct writing *w, const char *from, const char *to)
 {
+	writer_bytes(&w->text, (struct bytes){ from, (size_t)(to - from) });
+}
+
+static void put_object(struct writing *w, const struct syslog *s, struct bytes object)
+{
+	const char *members = object.data + 1, *end = object.data + object.size;
+	char text[RFC3339_SIZE];
+
 	if (!w->first && w->line.count > 0)
 		writer_text(&w->text, ",");
 	else if (w->first)
 		writer_text(&w->text, "{");
-	writer_bytes(&w->text, (struct bytes){ object.data + 1, object.size - 1 });
+	if (w->blank.size > 0 && s->has_time) {
+		put_bytes(w, members, w->blank.data);
+		writer_quoted(&w->text, (struct bytes){ text, rfc3339_write(s->seconds, s->nanos, text) });
+		members = w->blank.data + w->blank.size;
+	}
+	put_bytes(w, members, end);
 }
 
 int syslog_write(const struct syslog *s, const struct json_scan *scan, struct buffer *to)
@@ -258,7 +286,7 @@ int syslog_write(const struct syslog *s, const struct json_scan *scan, struct bu
 		look(&w, scan, object);
 	put_head(&w, s);
 	if (w.object) {
-		put_object(&w, object);
+		put_object(&w, s, object);
 		return writer_done(&w.text);
 	}
 	put_name(&w, "message");

@@ -3,10 +3,10 @@
  * `{"password":"x"`, `'password' => 'x'`, `--password=x`, `user[password]=x`. A value is found whichever of these forms
  * it has. Where it ends is a guess, and rather takes too much:
  *
- * 	quoted      at the same quote, or at the end of the text
- * 	{ or [      at the end of the text
- * 	otherwise   at a space, a quote, or one of , ; & ) ] }; with the word behind Basic, Bearer and their kin; at the
- * 	            end of the line behind Digest and others that have parameters, and of the headers of cookies
+ *	quoted      at the same quote, or at the end of the text
+ *	{ or [      at the end of the text
+ *	otherwise   at a space, a quote, or one of , ; & ) ] }; with the word behind Basic, Bearer and their kin; at the
+ *	            end of the line behind Digest and others that have parameters, and of the headers of cookies
  */
 #ifndef OXP_TEXT_PAIR_H
 #define OXP_TEXT_PAIR_H

@@ -15,11 +15,11 @@
 enum {
 	OWN_MAX = 1 << 20, /* of a page: the agent's own numbers; more is answered 500 */
 	PACKED_SPARE = 4 << 10, /* what gzip may take beyond half of the page; beyond that a page goes out plain */
-	HELD_PART = 8, /* one of so many parts of `memory`: pages that readers hold while another is made */
-	HOLD_MIN_MS = 1000, /* of a page by its readers, before they are cut off for the next */
+	HELD_PART = 8, /* pages that are read while another is made may take this part of `memory` */
+	HOLD_MIN_MS = 1000, /* readers have a page this long before they are cut off for the next */
 	ROOM_AGAIN_MS = 10,
 	SLICE_BYTES = 64 << 10, /* written between two looks at what else is ready */
-	TIME_LEFT_PART = 80, /* of 100: what a round takes of the time Prometheus leaves */
+	TIME_LEFT_PART = 80, /* per cent of the time Prometheus allows that a round takes */
 	TIME_LEFT_MAX_S = 60,
 };
 
@@ -29,7 +29,7 @@ struct pull {
 	bool gzip;
 };
 
-/* A page that somebody holds. `bytes` is what it says, `charge` what was taken for it of `memory`. */
+/* A page that is being read: its bytes, and what was taken of `memory` for it. */
 struct shown {
 	struct shown *next;
 	struct metrics *metrics;
@@ -50,7 +50,7 @@ static struct budget *budget(const struct metrics *m)
 	return m->in.budget;
 }
 
-/* Whether the room that came with the series is nobody's. */
+/* Whether no page is in the room that was taken with the series. */
 static bool is_room_free(const struct metrics *m)
 {
 	const struct shown *s = m->shown;
@@ -101,7 +101,7 @@ static bool pay(struct metrics *m, struct shown *s)
 	return true;
 }
 
-/* Whether the next page may be made: all others are paid for, and not too many. Cuts off who is in the way. */
+/* Whether the next page may be made: all others are paid for, and not too large. Cuts off readers in the way. */
 static bool has_room(struct metrics *m)
 {
 	size_t held = 0, most = budget(m)->limit / HELD_PART;
@@ -120,7 +120,7 @@ static bool has_room(struct metrics *m)
 
 /* Rounds. */
 
-/* The time that whoever asks will wait. */
+/* How long the peer will wait. */
 static struct duration time_left(const struct http_request *request)
 {
 	const char *text = request ? http_request_header(request, "X-Prometheus-Scrape-Timeout-Seconds") : NULL;
@@ -387,9 +387,9 @@ void metrics_done(struct metrics *m)
 
 void metrics_add(struct metrics *m, struct intake *i)
 {
-	i->host->collected = on_collected;
-	i->host->context = m;
-	i->host->samples = ledger_row(&m->in.core->ledger, "metrics", i->host->name, "series");
+	struct ledger_row *row = ledger_row(&m->in.core->ledger, "metrics", i->host->name, "series");
+
+	host_set_samples(i->host, row, on_collected, m);
 }
 
 static bool collects(const struct intakes *all)

@@ -4,14 +4,14 @@
  *   METRICS_IDLE → METRICS_COLLECTING (the collectors scrape) → METRICS_WAITING (for room) → METRICS_WRITING (the page
  *   is made in slices) → IDLE
  *
- * Whoever asks while one round is under way gets the page of that round: one scrape serves all concurrent pulls. A
- * round ends within the time that Prometheus says it leaves (X-Prometheus-Scrape-Timeout-Seconds); who has not
- * answered by then is down. A round is also what the embedded store takes its snapshots from.
+ * A pull that comes while a round is under way gets the page of that round: one scrape serves all concurrent pulls. A
+ * round ends within the time that Prometheus allows (X-Prometheus-Scrape-Timeout-Seconds); a target that has not
+ * answered by then is down. The embedded store takes its snapshots from rounds, too.
  *
- * A page is one piece of memory, whoever reads it. Room for the one that is made came with the series (series.h). One
- * that is still read when the next is made is paid for out of `memory`, and such pages are an eighth of it at most:
- * beyond that the oldest readers are cut off, each when it has had its page for a second. So readers that take nothing
- * hold up the others for a second at most.
+ * All readers of a page share one piece of memory. Room for the page in the making was taken with the series
+ * (series.h). A page that is still being read when the next is made is paid for out of `memory`. Such pages are an
+ * eighth of it at most: beyond that the oldest readers are cut off, each after it has had its page for a second. So
+ * readers that take nothing hold up the others for a second at most.
  */
 #ifndef OXP_METRICS_H
 #define OXP_METRICS_H
@@ -41,7 +41,7 @@ struct metrics {
 	struct metrics_options in;
 	struct http_server *listen; /* whose readers are cut off; NULL: there are none */
 	enum metrics_state state;
-	struct pull *pulls; /* who waits for this round */
+	struct pull *pulls; /* that wait for this round */
 	size_t collecting; /* collectors that have not answered */
 	struct loop_timer late; /* the round's deadline */
 	struct loop_timer room; /* when it is looked for again */
@@ -49,7 +49,7 @@ struct metrics {
 	struct series_cursor cursor;
 	struct buffer page, packed;
 	size_t packed_charge; /* taken for the latter */
-	struct shown *shown; /* pages that somebody holds, the newest first */
+	struct shown *shown; /* pages that are being read, the newest first */
 	bool want_gzip, packing;
 	struct job job;
 	int failed;

@@ -1,12 +1,12 @@
 /*
- * The agent's own two servers, which are no doors for telemetry: `listen` for /metrics and the probes, open to whoever
- * reaches its addresses, and `control` for /status and parked records, a socket that only its owner may use.
+ * The agent's own two servers, which take no telemetry: `listen` serves /metrics and the probes to anyone who reaches
+ * its addresses; `control` serves /status and parked records on a socket that only its owner may use.
  */
 #ifndef OXP_SERVERS_H
 #define OXP_SERVERS_H
 
 #include "http/server.h"
-#include "parked.h"
+#include "parked/parked.h"
 
 struct agent_config;
 struct core;

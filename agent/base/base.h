@@ -1,5 +1,5 @@
 /*
- * What every file needs and nothing more: the checks we believe in, and a few words the compiler understands.
+ * What every file needs and nothing more: assertions, and a few words that the compiler understands.
  *
  * Asserts stay on in release. They guard promises between our own functions; input, disk and peers never trip one.
  */
@@ -22,12 +22,13 @@ static inline uint64_t smaller(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Ends the process with the place and the words of a broken promise. */
+/* Aborts with the words of the broken promise and where it stands. */
 __attribute__((noreturn, cold)) void oxp_assert_failed(const char *what, const char *file, int line);
 #define OXP_ASSERT(x) ((x) ? (void)0 : oxp_assert_failed(#x, __FILE__, __LINE__))
 
-/* Zeroed; an allocation that cannot fail usefully (start-up, a few hundred bytes, a mark for each item of a batch):
- * ends the process with a message instead. Whatever else grows with input uses malloc() and answers -ENOMEM. */
+/* Zeroed memory for allocations whose failure nobody could handle (start-up, a few hundred bytes, a mark for each item
+ * of a batch): without memory it aborts with a message. Anything that grows with input uses malloc() and returns
+ * -ENOMEM. */
 void *oxp_new(size_t size) __attribute__((returns_nonnull, malloc));
 char *oxp_strdup(const char *text) __attribute__((returns_nonnull, malloc));
 /* An array that grows by doubling. Returns it with room for `need` elements of `size` bytes each, and sets *room; NULL

@@ -33,7 +33,7 @@ static inline bool bytes_are(struct bytes a, const char *text)
 	return bytes_equal(a, bytes_of(text));
 }
 
-/* Alike but for the case of letters, as words of HTTP are compared. */
+/* Equal if the case of letters is ignored, as words of HTTP are compared. */
 static inline bool bytes_same_word(struct bytes a, struct bytes b)
 {
 	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
@@ -42,11 +42,11 @@ static inline bool bytes_same_word(struct bytes a, struct bytes b)
 /* Without the spaces and tabs at both ends. */
 struct bytes bytes_trimmed(struct bytes);
 
-/* Whether neither a line feed nor a carriage return is among them. */
+/* Whether they contain neither a line feed nor a carriage return. */
 bool bytes_one_line(struct bytes);
-/* Line ends become spaces; for white space between the tokens of JSON. */
+/* Line ends become spaces. For white space between the tokens of JSON. */
 void bytes_make_one_line(char *data, size_t size);
-/* memcpy() that answers the same of what it copies, and costs hardly more. */
+/* memcpy() that returns bytes_one_line() of what it copies, and costs hardly more. */
 bool bytes_copy_line(char *to, struct bytes from);
 
 /*

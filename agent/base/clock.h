@@ -1,7 +1,7 @@
 /*
- * Time. Wall time, monotonic time and a duration are different types, so that none is taken for another.
+ * Time. Wall time, monotonic time and a duration are different types, so that they cannot be mixed up.
  *
- * Code asks a `struct clock` that it was given; the loop reads it once a turn. Tests give one that stands still.
+ * Code asks a `struct clock` that it is given; the loop reads it once a turn. Tests give it a clock that stands still.
  */
 #ifndef OXP_CLOCK_H
 #define OXP_CLOCK_H

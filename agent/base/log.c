@@ -58,8 +58,8 @@ static void tell(const struct log *log, struct log_place *p)
 {
 	char text[LOG_LINE_MAX];
 
-	snprintf(text, sizeof text, "%llu more like this were not written, the last: %s", (unsigned long long)p->held,
-		p->last);
+	snprintf(text, sizeof text, "%llu more messages like this were held back; the last: %s",
+		(unsigned long long)p->held, p->last);
 	p->held = 0;
 	write_line(log, p->level, p->who, text);
 }

@@ -1,12 +1,12 @@
 /*
- * The agent's own log: one line an event on stderr, for people on a terminal, JSON elsewhere or when asked.
+ * The agent's own log: one line for each event on stderr; text on a terminal, JSON elsewhere or if asked for.
  *
- * Transitions are logged ("elasticsearch: refused, retrying"), repetitions are counted by whoever repeats. Code that
+ * Transitions are logged ("elasticsearch: refused, retrying"); the code that repeats something counts it. Code that
  * can be reused does not log; its caller does. A line is cut at LOG_LINE_MAX bytes.
  *
- * Outside text that is quoted in a message neither begins a line of its own nor does anything to a terminal: control
- * characters, what turns the direction of text, and bytes that are not UTF-8 are taken out here, where all messages
- * pass. A place that says the same again and again is held back (base/log_limit.h).
+ * A message may quote text from outside. All messages pass through here, and control characters, characters that
+ * change the direction of text, and bytes that are not UTF-8 are taken out. So quoted text cannot begin a line of its
+ * own or control a terminal. A place that repeats itself is held back (base/log_limit.h).
  */
 #ifndef OXP_LOG_H
 #define OXP_LOG_H
@@ -21,7 +21,7 @@ enum { LOG_LINE_MAX = 2048 };
 
 struct log {
 	int fd;
-	enum log_level level; /* what is less important is not written */
+	enum log_level level; /* less important messages are not written */
 	enum log_form form;
 	const struct clock *clock;
 	struct log_limit *limit; /* NULL: everything is written */
@@ -30,7 +30,7 @@ struct log {
 /* `who` is the component ("logs.export.elasticsearch") or "agent". */
 void log_write(const struct log *, enum log_level, const char *who, const char *format, ...) PRINTF_LIKE(4, 5);
 void log_vwrite(const struct log *, enum log_level, const char *who, const char *format, va_list) PRINTF_LIKE(4, 0);
-/* What was held back: where there is room for more by now, or, at the end, all of it. */
+/* Reports what was held back: for places that may speak again, or, at the end, for `all`. */
 void log_tell_held(const struct log *, bool all);
 #define log_error(log, ...) log_write(log, LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(log, ...) log_write(log, LOG_LEVEL_WARN, __VA_ARGS__)

@@ -35,7 +35,7 @@ static void fd_name(int fd, char to[FD_NAME_MAX])
 	snprintf(to, FD_NAME_MAX, "/proc/self/fd/%d", fd);
 }
 
-/* Where the descriptor really stands. */
+/* The descriptor's path without links. */
 static int real_name(int fd, char to[PATH_MAX])
 {
 	char link[FD_NAME_MAX];
@@ -51,8 +51,8 @@ static int real_name(int fd, char to[PATH_MAX])
 
 /* Links. */
 
-/* On the machine itself, not in a container: there is nobody else who has our number. The first namespace of processes
- * has a number of its own in the kernel (PROC_PID_INIT_INO). */
+/* Whether this is the machine itself and not a container, so that nobody else has our user number. The first namespace
+ * of processes has a fixed inode in the kernel (PROC_PID_INIT_INO). */
 static bool is_machine(void)
 {
 	char name[40];
@@ -83,7 +83,7 @@ static bool is_root_or_us(uid_t owner)
 	return owner == 0 || owner == geteuid();
 }
 
-/* Nobody but its owner can exchange what is in it; in a folder like /tmp, each only what is his. */
+/* Only its owner can exchange files in it; in a folder like /tmp, everybody only their own. */
 static bool is_kept(const struct stat *folder)
 {
 	return is_root_or_us(folder->st_uid) && (!(folder->st_mode & S_IWOTH) || folder->st_mode & S_ISVTX);
@@ -109,7 +109,7 @@ static int replace(int *fd, int by)
 	return 0;
 }
 
-/* What the link leads to stands before the rest. */
+/* Puts the link's target before the rest. */
 static int splice_link(struct walk *w)
 {
 	char target[PATH_MAX], rest[PATH_MAX];
@@ -164,7 +164,7 @@ static int look(struct walk *w)
 
 static int follow(struct walk *w)
 {
-	if (is_proc(w->at)) { /* nobody can plant one there, and some only the kernel can follow */
+	if (is_proc(w->at)) { /* nobody can plant a link there, and some of them only the kernel can follow */
 		w->by_kernel = is_last(w);
 		return w->by_kernel ? 0
 				    : replace(&w->at,
@@ -329,7 +329,7 @@ static int check_ours(int folder, const struct stat *info)
 	return 0;
 }
 
-/* Looked at before it is opened, so that no device or FIFO is, and again when it is. */
+/* Checked before it is opened, so that no device or FIFO is opened, and again afterwards. */
 int path_ours_open(int folder, const char *name, int flags)
 {
 	int failed = path_ours_check(folder, name), fd;
@@ -409,7 +409,8 @@ static int open_plain(const char *path)
 	return (int)syscall(SYS_openat2, AT_FDCWD, path, &how, sizeof how);
 }
 
-/* Of a file with several names. Its owner may give it more, and whoever can write to a folder may have put it there. */
+/* For a file with several names. Its owner may add names, and anybody who can write to a folder may have put it
+ * there. */
 static bool may_be_planted(const char *name, const struct stat *info)
 {
 	char folder[PATH_MAX];
@@ -474,16 +475,16 @@ const char *path_why(int failed)
 {
 	switch (failed) {
 	case -ELOOP:
-		return "a symbolic link that others may have put there leads elsewhere; expected none: remove it, or "
-		       "name the path that it leads to";
+		return "it is a symbolic link that another user may have made; expected a file: remove it, or name "
+		       "the path that it leads to";
 	case -EMLINK:
-		return "it has more than one name (a hard link), so it may be somebody else's file; expected a file "
-		       "of its own: remove it, or give another path";
+		return "it has more than one name (a hard link), so it may be somebody else's file; expected one "
+		       "name: remove it, or give another path";
 	case -EBADF:
-		return "it is no regular file; expected one of ours: remove it, or give another path";
+		return "it is not a regular file; expected one: remove it, or give another path";
 	case -EKEYREJECTED:
-		return "it belongs to another user; expected a file of ours, of root, or of whom the folder belongs "
-		       "to: chown it, remove it, or give another path";
+		return "it belongs to another user; expected this user, root, or the owner of the folder: chown it, "
+		       "remove it, or give another path";
 	default:
 		return strerror(-failed);
 	}

@@ -1,12 +1,13 @@
 /*
- * Opening what stands in folders that others may write to.
+ * Opening files in folders that others may write to.
  *
  * A sidecar shares volumes with the app, so the app can put a link where we expect a file or a folder. A symbolic link
- * is trusted when only root or we can have put it there: it belongs to one of us, stands in a folder in which others
- * cannot replace it, and, within a container, on the file system of "/" (or /dev, or /proc): on a volume, the other
- * container's root, or its user of the same number, looks like ours. All other links are refused, or told.
+ * is trusted if only root or our own user can have made it: it belongs to one of them, and it is in a folder where
+ * nobody else can replace it. In a container it must also be on the file system of "/", /dev or /proc: on a volume,
+ * root of another container, or a user there with our number, looks like ours. All other links are refused or
+ * reported.
  *
- * Every step is taken from an open folder, so nothing can be exchanged between a check and its use.
+ * Every step starts from an open folder, so nothing can be exchanged between a check and its use.
  */
 #ifndef OXP_PATH_H
 #define OXP_PATH_H
@@ -16,62 +17,62 @@
 
 #include "base/base.h"
 
-/* A folder that is open, and its path without links, for those who need a name. */
+/* An open folder, and its path without links for callers that need a name. */
 struct path_folder {
 	int fd;
 	char name[PATH_MAX];
 };
-/* The folder of that path; `make`: what is missing of it is made, with mode 0700. 0, or -errno: -ELOOP for a link that
+/* Opens the folder at that path. `make`: missing folders are made, with mode 0700. 0 or -errno; -ELOOP for a link that
  * is not trusted. */
 int path_folder_open(const char *path, bool make, struct path_folder *ret) MUST_CHECK;
 void path_folder_close(struct path_folder *); /* fine on {-1} */
 
-/* The folder that a path stands in, and its name there. The name is no link, unless `by_kernel`: then it is one of
- * /proc, such as /dev/stdout leads to. */
+/* The folder that a path is in, and its name there. The name is not a link, unless `by_kernel`: then it is a link in
+ * /proc, as behind /dev/stdout. */
 struct path_place {
 	int fd;
 	bool by_kernel;
 	char name[NAME_MAX + 1];
 };
-/* Nothing need be there yet. A trusted link is followed, others are -ELOOP. 0 or -errno. */
+/* The file need not exist. A trusted link is followed; any other is -ELOOP. 0 or -errno. */
 int path_place_open(const char *path, struct path_place *ret) MUST_CHECK;
 void path_place_close(struct path_place *);
 /* The folder's path without links. 0 or -errno. */
 int path_place_folder(const struct path_place *, char to[PATH_MAX]) MUST_CHECK;
-/* open() of what has that name in that folder: never through a link. The descriptor or -errno. */
+/* open() of that name in that folder, never through a link. Returns the descriptor or -errno. */
 int path_place_get(const struct path_place *, int flags, mode_t mode) MUST_CHECK;
 
 /*
- * A file of ours in a folder: open(), with mode 0600 if O_CREAT makes it. Only a regular file with one name that
- * belongs to us, to root or to whom the folder belongs is ours. The descriptor, or -errno: -ELOOP a symbolic link,
- * -EMLINK several names, -EBADF no regular file, -EKEYREJECTED somebody else's.
+ * open() of a file of ours in a folder, with mode 0600 if O_CREAT makes it. A file is ours if it is regular, has one
+ * name, and belongs to us, to root or to the owner of the folder. Returns the descriptor or -errno: -ELOOP for a
+ * symbolic link, -EMLINK for several names, -EBADF if it is not regular, -EKEYREJECTED if it is somebody else's.
  */
 int path_ours_open(int folder, const char *name, int flags) MUST_CHECK;
-/* 0 when it is ours or is not there; else as above. */
+/* 0 if it is ours or does not exist; otherwise as above. */
 int path_ours_check(int folder, const char *name) MUST_CHECK;
-/* The files of a database of ours: NAME, made when it is not there, and those of SQLite beside it, which need not be
- * there. 0, or as above. */
+/* The same for the files of a database: NAME, which is made if it is missing, and those that SQLite puts beside it. 0,
+ * or as above. */
 int path_ours_database(int folder, const char *name) MUST_CHECK;
-/* Renames NAME, and what SQLite has beside it, to NAME.corrupt-N. 0, or -errno: -EEXIST after a thousand. */
+/* Renames NAME, and the files that SQLite put beside it, to NAME.corrupt-N. 0 or -errno; -EEXIST after a thousand. */
 int path_ours_set_aside(int folder, const char *name) MUST_CHECK;
-/* open() of what a descriptor is open at (O_PATH is enough), whoever has its name now; with O_NONBLOCK and O_NOCTTY.
- * The other descriptor or -errno. */
+/* Opens the file of a descriptor again (O_PATH is enough), whatever has its name now; with O_NONBLOCK and O_NOCTTY.
+ * Returns the new descriptor or -errno. */
 int path_reopen(int fd, int flags) MUST_CHECK;
-/* Only what has one name: 0, or -EMLINK. */
+/* 0 if the file has one name, otherwise -EMLINK. */
 int path_one_name(const struct stat *) MUST_CHECK;
 
-/* To read a file wherever links lead to. `strange` tells whether there was one among them that is not trusted; `name`
- * is where it really stands. Devices and FIFOs are not opened. The descriptor or -errno. */
+/* Opens a file for reading, wherever links lead. `strange`: at least one of the links is not trusted. `name`: the path
+ * without links. Devices and FIFOs are not opened. Returns the descriptor or -errno. */
 struct path_found {
 	bool strange;
-	bool planted; /* it has several names, and whoever can write to its folder may have made this one */
+	bool planted; /* it has several names, and anybody who can write to its folder may have made this one */
 	char name[PATH_MAX];
 };
 int path_read_open(const char *path, struct path_found *ret) MUST_CHECK;
-/* Whether `name`, without links, stands below the folder, likewise. */
+/* Whether `name` is below `folder`; both are without links. */
 bool path_is_below(const char *name, const char *folder);
 
-/* What a failure of the above means, for people: what is there, what was expected, what to do. */
+/* What a failure of the above means, for people: what it is, what was expected, what to do. */
 const char *path_why(int failed);
 
 #endif

@@ -248,8 +248,8 @@ const char *nearest_word(const char *word, const char *const *candidates, size_t
 	return best;
 }
 
-/* What is left as it is. */
-enum leave { LEAVE_NOTHING, LEAVE_TO_JSON /* control characters below a space, what is no UTF-8 */ };
+/* Bytes that are left as they are. */
+enum leave { LEAVE_NOTHING, LEAVE_TO_JSON /* control characters below a space, and bytes that are not UTF-8 */ };
 
 /* Of a valid character of `size` bytes. */
 static unsigned code_of(const unsigned char *p, size_t size)
@@ -315,17 +315,22 @@ size_t text_put(FILE *to, struct bytes text)
 	return count;
 }
 
+/* What is no UTF-8 is no JSON either. */
 void text_put_json(FILE *to, struct bytes json, bool lines)
 {
 	const unsigned char *p = (const unsigned char *)json.data, *end = p + json.size;
 
-	for (; p < end; p++)
-		if (*p == 0x7f)
-			fputs("\\u007f", to);
-		else if (*p == 0xc2 && p + 1 < end && p[1] < 0xa0)
-			fprintf(to, "\\u%04x", *++p);
+	for (size_t n; p < end; p += n ? n : 1) {
+		n = utf8_sequence(p, (size_t)(end - p));
+		if (n == 0)
+			fputc('?', to);
+		else if (*p < ' ')
+			fputc(lines && *p == '\n' ? '\n' : ' ', to);
+		else if (is_harmful(code_of(p, n), LEAVE_NOTHING))
+			fprintf(to, "\\u%04x", code_of(p, n));
 		else
-			fputc(*p < ' ' && !(lines && *p == '\n') ? ' ' : *p, to);
+			fwrite(p, 1, n, to);
+	}
 }
 
 bool mode_parse(const char *text, unsigned *ret)

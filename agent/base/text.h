@@ -11,26 +11,26 @@
 /* Whether the bytes are valid UTF-8 (RFC 3629: no surrogates, no overlong forms, up to U+10FFFF). Fast on ASCII. */
 bool utf8_valid(const char *data, size_t size);
 
-/* Writes the text with U+FFFD, three bytes, in place of each byte that is not part of valid UTF-8, as
- * json_string_append() does. Returns how many bytes that is; `to` may be NULL to learn it. */
+/* Writes the text, and U+FFFD (three bytes) for each byte that is not part of valid UTF-8, as json_string_append()
+ * does. Returns the size of the result; if `to` is NULL, nothing is written. */
 size_t utf8_mend(const char *data, size_t size, char *to);
 
 /* Appends the bytes as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, one for each bad byte; control
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;
 
-/* What somebody else wrote becomes one line that does nothing to a terminal and says what it seems to: spaces in place
- * of control characters, U+0080 to U+009F among them, of those that turn text around (U+202E), and of those that cannot
- * be seen; ? in place of each byte that is no UTF-8. */
+/* Makes text from outside one line that is safe on a terminal and reads as it is: control characters (U+0080 to U+009F
+ * too), characters that change the direction of text (U+202E) and invisible ones become spaces; each byte that is not
+ * UTF-8 becomes ?. */
 void text_one_line(char *text);
-/* The same but for what json_string_append() escapes or replaces itself. */
+/* The same, except for what json_string_append() escapes or replaces itself. */
 void text_for_json(char *text);
 
-/* Writes what somebody else wrote so that it stays on its line and does nothing to a terminal: ? in place of what
- * text_one_line() takes out. Returns how many characters that are. */
+/* Writes text from outside as one line that is safe on a terminal, with ? where text_one_line() has spaces. Returns the
+ * number of characters. */
 size_t text_put(FILE *, struct bytes);
-/* The same for valid JSON, which stays the same JSON: within its texts DEL and C1 are escaped; line ends between its
- * tokens stay when `lines`, else they are spaces. */
+/* The same for valid JSON, which stays the same JSON: in its strings DEL and C1 are escaped; line ends between tokens
+ * stay if `lines`, and become spaces otherwise. */
 void text_put_json(FILE *, struct bytes, bool lines);
 
 /* Writes the decimal digits, no terminator; returns how many. */
@@ -52,14 +52,14 @@ void hex_format(const void *bytes, size_t size, char *to);
 enum { BASE64_GROUP = 4 };
 void base64_group(const unsigned char *p, size_t left, char to[BASE64_GROUP + 1]);
 
-/* The candidate nearest to `word` by edit distance, or NULL when none is near enough to be a slip of the finger. */
+/* The candidate nearest to `word` by edit distance, or NULL if none is near enough for a typing error. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);
 
 /* Whether a Content-Type (RFC 9110, 8.3) is that type, with or without parameters. */
 bool media_type_is(struct bytes content_type, const char *type);
 
-/* host:port, the host in brackets where it is an IPv6 address; *ret_host is the caller's. False: it is no such text, or
- * there is no memory. */
+/* host:port, with an IPv6 address in brackets. The caller frees *ret_host. False if the text is anything else, or there
+ * is no memory. */
 bool address_split(const char *address, char **ret_host, uint16_t *ret_port) MUST_CHECK;
 
 #endif

@@ -7,7 +7,7 @@
 
 enum {
 	LINE_ROOM = 4608,
-	LARGE = 512 << 10, /* more than what comes and goes at every turn, such as a slice of a file */
+	LARGE = 512 << 10, /* more than the memory that comes and goes at every turn, such as a slice of a file */
 	KEPT = 2 << 20, /* free memory at the end of a heap */
 };
 
@@ -24,7 +24,7 @@ static size_t drop(const char *line)
 	return madvise((void *)start, end - start, MADV_DONTNEED) == 0 ? end - start : 0;
 }
 
-/* mallopt(3): setting them ends that they follow what is freed. */
+/* mallopt(3): once they are set, they no longer adapt to what is freed. */
 void trim_large(void)
 {
 	mallopt(M_MMAP_THRESHOLD, LARGE);

@@ -8,13 +8,13 @@
 #include "base/base.h"
 
 /* Drops the clean pages of code mapped from files; the few that run on come back from the page cache when they are next
- * executed. Also returns free heap to the kernel. Once, after start. Answers how many bytes of mappings were
- * dropped. */
+ * executed. Also returns free heap to the kernel. Call it once, after start. Returns the bytes of mappings that
+ * were dropped. */
 size_t trim_text(void);
 
-/* Has the kernel get large pieces of memory back as soon as they are freed. Left alone, the allocator keeps them once
- * one was freed, and smaller ones that live longer settle between them: what was counted as free is then not. At the
- * start, before there is a second thread. */
+/* Makes the allocator give large pieces of memory back to the kernel as soon as they are freed. By default it keeps
+ * them after the first one was freed, and smaller pieces that live longer end up between them, so memory that was
+ * counted as free is not. Call it at the start, before there is a second thread. */
 void trim_large(void);
 
 #endif

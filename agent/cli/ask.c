@@ -1,5 +1,6 @@
 #include "cli/ask.h"
 
+#include <limits.h>
 #include <stdio.h>
 
 #include "http/client.h"
@@ -22,7 +23,7 @@ static void on_done(void *context, const struct http_reply *reply)
 void cli_no_agent(const char *address, const struct cli_answer *a)
 {
 	fprintf(stderr, "oxpecker: no agent at %s (%s)\n", address, a->error[0] ? a->error : "nobody answers");
-	fprintf(stderr, "  Is it running, and is `control` the same in its configuration (--config FILE)?\n");
+	fprintf(stderr, "  Is it running, with the same `control` in its configuration (--config FILE)?\n");
 }
 
 void cli_ask(const char *method, const char *address, const char *path, struct cli_answer *a)
@@ -57,4 +58,11 @@ void cli_ask(const char *method, const char *address, const char *path, struct c
 	http_client_free(client);
 	resolver_free(resolver);
 	loop_free(a->loop);
+}
+
+long long cli_sum(long long a, long long b)
+{
+	long long sum;
+
+	return !__builtin_add_overflow(a, b, &sum) ? sum : a < 0 ? LLONG_MIN : LLONG_MAX;
 }

@@ -1,6 +1,6 @@
 /*
- * One question to a running agent, as commands ask it: at the control socket or at an address of `listen`. It waits for
- * the answer, with a loop of its own.
+ * Asks a running agent one question, at its control socket or an address of `listen`, and waits for the answer with a
+ * loop of its own.
  */
 #ifndef OXP_CLI_ASK_H
 #define OXP_CLI_ASK_H
@@ -16,9 +16,11 @@ struct cli_answer {
 	char error[256]; /* and why */
 };
 
-/* Says on stderr that nobody answered, and why: "no agent at unix:/run/a.sock (no such socket)". */
+/* Prints on stderr that nobody answered, and why: "no agent at unix:/run/a.sock (no such socket)". */
 void cli_no_agent(const char *address, const struct cli_answer *);
 /* `address` is host:port, :port or unix:/path. The body is the caller's to end. */
 void cli_ask(const char *method, const char *address, const char *path, struct cli_answer *);
+/* Of numbers that another program may have written: a sum that is out of range stays at its end. */
+long long cli_sum(long long a, long long b);
 
 #endif

@@ -1,10 +1,13 @@
 /*
- * What --help says: of the program, or of one command. No line is longer than 80 columns.
+ * What --help says, out of the rows: of the program, or of one command.
  */
 #ifndef OXP_CLI_HELP_H
 #define OXP_CLI_HELP_H
 
-/* NULL: of the program. "" for a word that is no command. */
-const char *cli_help(const char *command);
+#include "cli/command.h"
+
+/* `commands` ends with NULL; the first is what runs when none is named. */
+void help_program(const struct command *const *commands);
+void help_command(const struct command *);
 
 #endif

@@ -1,10 +1,9 @@
 /*
- * The memory of one configuration: everything read from a file lives here and goes in one call.
+ * The memory of one configuration: everything read from a file lives here and is freed in one call.
  *
  * Allocation does not fail: a configuration is bounded before it gets here (input, nodes and expansions have
- * ceilings), so a machine without that much memory ends the program with a message. The memory is wiped before it
- * goes, since secrets stand in it. The arena also remembers which fields hold secrets, so that whoever prints a
- * field can ask.
+ * ceilings), so on a machine without that much memory the program aborts with a message. The memory is wiped before it
+ * is freed, because it holds secrets. The arena also remembers which fields are secret, for code that prints fields.
  */
 #ifndef OXP_CONFIG_ARENA_H
 #define OXP_CONFIG_ARENA_H

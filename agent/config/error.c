@@ -68,7 +68,7 @@ void config_complain(struct config_errors *e, struct config_span span, const cha
 	};
 }
 
-/* Whether `word` is one of those that stand in `words`, up to a dot, with | between. */
+/* Whether `word` is one of those in `words`, which are separated by | and end at a dot. */
 static bool is_among(const char *words, struct bytes word)
 {
 	size_t n = strcspn(words, "|.");
@@ -143,7 +143,8 @@ static void hide_secrets(char *line, char *end)
 	}
 }
 
-/* The line of the error, cut to what fits a terminal, and a caret below; tabs stay so that the caret stands right. */
+/* The line of the error, cut to fit a terminal, and a caret below. Tabs are kept, so that the caret is in the right
+ * place. */
 static void print_excerpt(const struct config_errors *e, const struct config_error *error, struct writer *to)
 {
 	const char *start, *end, *at;
@@ -185,8 +186,8 @@ int config_errors_print(const struct config_errors *e, bool excerpts, struct buf
 	return writer_done(&w);
 }
 
-/* Where the password of a URL begins and ends behind its slashes; false when it has none. Up to the last @, since
- * people do not escape the slashes in their passwords: better too much hidden than too little. */
+/* Where the password of a URL begins and ends behind its slashes; false if it has none. It reaches up to the last @,
+ * because people do not escape slashes in passwords: better hide too much than too little. */
 static bool find_password(const char *p, const char **ret_start, const char **ret_end)
 {
 	size_t size = strcspn(p, " \t\r\n\"'");

@@ -1,9 +1,9 @@
 /*
- * tree_expand(): what stands for something else, put in its place.
+ * tree_expand(): puts in what ${…} and $$ stand for.
  *
- * It happens after parsing and only in values, so that nothing from outside can become a key or a list; what is put
- * in is copied, never looked at again. A dollar sign that stands for nothing is an error: a password that contains
- * one would otherwise be silently another.
+ * It runs after parsing and only on values, so that nothing from outside can become a key or a list. Inserted text is
+ * copied and never expanded again. A lone dollar sign is an error: a password that contains one would otherwise be
+ * changed silently.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@ static void fail(struct expansion *x, const char *what, struct bytes about)
 static void put(struct expansion *x, const char *data, size_t size)
 {
 	if (!x->failed && size > 0 && buffer_append(&x->out, data, size) < 0) {
-		node_complain(x->tree->errors, x->node, "becomes longer than 64 KiB");
+		node_complain(x->tree->errors, x->node, "is longer than 64 KiB after expansion");
 		x->failed = true;
 	}
 }
@@ -59,7 +59,7 @@ static void put_variable(struct expansion *x, struct bytes inside)
 	if (size == 0 || (size < inside.size && !has_default)) {
 		if (x->node->key && config_sounds_secret(x->node->key, strlen(x->node->key)))
 			inside = bytes_of("what stands in ${}"); /* which may be the secret itself */
-		fail(x, "is no ${NAME}, ${NAME:-default} or ${file:/path}", inside);
+		fail(x, "is not ${NAME}, ${NAME:-default} or ${file:/path}", inside);
 		return;
 	}
 	value = x->world->variable(x->world->context, config_copy(x->tree->arena, inside.data, size));
@@ -80,7 +80,7 @@ static const char *file_fault(int failed)
 		return "is not there";
 	case -EACCES:
 	case -EPERM:
-		return "may not be read";
+		return "may not be read by this user";
 	case -ENOSPC:
 		return "is larger than 64 KiB";
 	case -EINVAL:
@@ -95,7 +95,7 @@ static void put_content(struct expansion *x, struct bytes path, struct bytes con
 	if (content.size > 0 && content.data[content.size - 1] == '\n')
 		content.size--;
 	if (content.size > 0 && memchr(content.data, '\0', content.size))
-		fail(x, "has a zero byte in it", path);
+		fail(x, "contains a zero byte", path);
 	else
 		put(x, content.data, content.size);
 }
@@ -127,7 +127,7 @@ static void put_file(struct expansion *x, struct bytes path)
 	buffer_done(&content);
 }
 
-/* `p` stands behind a dollar sign. Returns where to go on. */
+/* `p` is behind a dollar sign. Returns where to continue. */
 static const char *put_one(struct expansion *x, const char *p)
 {
 	const char *end;
@@ -161,7 +161,7 @@ static void expand_node(struct expansion *x)
 	put(x, p, strlen(p));
 	x->tree->expanded += x->out.size;
 	if (!x->failed && x->tree->expanded > TREE_EXPANSION_MAX)
-		node_complain(x->tree->errors, x->node, "all ${…} together become longer than 4 MiB");
+		node_complain(x->tree->errors, x->node, "all ${…} together are longer than 4 MiB after expansion");
 	x->node->written = written;
 	x->node->text = config_copy(x->tree->arena, x->out.data, x->out.size);
 	x->node->empty = x->out.size == 0 && !x->node->quoted;

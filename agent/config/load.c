@@ -61,7 +61,7 @@ static const struct config_type *find_type(const struct config_section *s, const
 	return NULL;
 }
 
-/* What the main option of `t` would be set to by this component, or NULL. */
+/* The value that this component gives to the main option of `t`, or NULL. */
 static const char *main_text(const struct config_type *t, const struct node *n)
 {
 	const struct option *main = option_main(t->options);
@@ -100,7 +100,7 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
-/* What to do about a word that is no type of the section. */
+/* What to do about a word that is not a type of the section. */
 static const char *advice(struct config *c, const struct config_section *s, const char *word, bool named)
 {
 	const char *near = nearest_type(s, word), *names = type_names(c, s);
@@ -111,7 +111,7 @@ static const char *advice(struct config *c, const struct config_section *s, cons
 	if (near)
 		return config_printf(c->arena, "did you mean \"%s\"? Available: %s", near, names);
 	return config_printf(c->arena, "available: %s%s", names,
-		named ? "; under another name, say which with `type`" : "");
+		named ? "; if this is a name of your own, add `type`" : "");
 }
 
 static void unknown_type(
@@ -127,7 +127,7 @@ static void unknown_type(
 			advice(c, s, n->key, true));
 }
 
-/* Given, else told by the scheme, else by the name. NULL after a complaint. */
+/* The type is given, or follows from the scheme, or from the name. NULL after a complaint. */
 static const struct config_type *type_of(struct config *c, const struct config_section *s, const struct node *n)
 {
 	const struct node *type = node_get(n, "type");
@@ -154,14 +154,15 @@ static bool check_name(struct config *c, const struct node *n)
 
 	if (size > 0 && size <= COMPONENT_NAME_MAX && strspn(n->key, fine) == size)
 		return true;
-	key_complain(&c->errors, n, "a name is made of 1 to 63 letters, digits, _ and -");
+	key_complain(&c->errors, n, "not a name; expected 1 to 63 letters, digits, _ and -");
 	return false;
 }
 
 struct type_config { const char *type; };
 
 static const struct option type_rows[] = {
-	{ OPT_TEXT(struct type_config, type), .name = "type", .help = "What it is; its name when not given." },
+	{ OPT_TEXT(struct type_config, type), .name = "type",
+		.help = "The type; if it is missing, the name is the type." },
 	{ .name = NULL },
 };
 
@@ -198,7 +199,7 @@ static void read_components(struct config *c, const struct config_section *s, co
 	}
 }
 
-/* `- redact: {…}`, or the name alone; what the item stands for is a node with the name as its key. */
+/* `- redact: {…}`, or the name alone. Returns a node with the name as its key. */
 static const struct node *step_node(struct config *c, const struct node *item)
 {
 	struct node *named;
@@ -246,7 +247,7 @@ static const struct node *find_section(const struct config *c, const char *path)
 	return n && n->kind == NODE_TEXT && n->empty ? NULL : n;
 }
 
-/* What a complaint about a missing option names when nobody wrote the section. */
+/* What a complaint about a missing option names if the file does not have the section. */
 static const struct node *section_node(struct config *c, const char *path)
 {
 	struct node *n = config_alloc(c->arena, sizeof *n);
@@ -281,8 +282,7 @@ static void read_section(struct config *c, size_t i)
 	}
 }
 
-/* Words that may stand below `prefix` ("" or "logs"); what follows the word in some section's path says whether it
- * leads on. */
+/* Words that are allowed below `prefix` ("" or "logs"). The path of a section shows whether more words follow. */
 struct words {
 	const char *items[WORDS_MAX];
 	size_t count;
@@ -316,7 +316,7 @@ static void check_key(struct config *c, const struct words *known, const struct 
 	key_unknown(&c->errors, n, known->items, known->count);
 }
 
-/* Keys of the mappings that lead to sections. What is in a section was its reader's to check. */
+/* Checks the keys of the mappings that lead to sections. The reader of a section checks what is in it. */
 static void check_keys(struct config *c, const struct node *map, const char *path)
 {
 	struct words known;

@@ -1,7 +1,7 @@
 /*
  * A whole configuration: from text to the structs that the program runs on.
  *
- * config_load() parses, lays --set over it, expands, reads every section and checks that nothing unknown is left.
+ * config_load() parses, applies --set, expands, reads every section and checks that nothing unknown is left.
  * Fixed sections go into the struct given at config_new(); components become lists, one for each section, in the
  * order written. Every section is read, written or not, so defaults are always there. All memory lives until
  * config_free().
@@ -43,13 +43,13 @@ struct config {
 struct config *config_new(const struct config_section *sections, void *target) __attribute__((returns_nonnull));
 void config_free(struct config *);		/* NULL is fine */
 
-/* Once. 0, or -EINVAL with everything that is wrong in `errors`; what was read is then not to be used. */
+/* To be called once. 0, or -EINVAL with all errors in `errors`; the structs must not be used then. */
 int config_load(struct config *, const struct config_input *) MUST_CHECK;
 /* A file's text; -ENOSPC beyond the buffer's ceiling (TREE_INPUT_MAX), -EINVAL when it is not a regular file, or
  * another -errno. */
 int config_file(const char *path, struct buffer *to) MUST_CHECK;
 
-/* The components of the section with that path, NULL when there are none. */
+/* The components of the section with that path, or NULL. */
 struct config_component *config_components(const struct config *, const char *path);
 
 #endif

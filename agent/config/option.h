@@ -1,6 +1,5 @@
 /*
- * One row of options. Parser, defaults, errors, reference, JSON Schema and effective configuration are made from
- * rows.
+ * One row of options. The parser, defaults, errors, reference, JSON Schema and effective configuration come from rows.
  *
  * A row names a field of a config struct. The compiler checks the field's type against the kind, so a row cannot
  * write an int into a bool. What a field points to lives as long as the configuration it was read from, and does not
@@ -13,7 +12,7 @@
 #include "base/clock.h"
 
 enum option_kind {
-	OPTION_TEXT,		/* const char *, NULL when neither written nor defaulted */
+	OPTION_TEXT,		/* const char *, NULL if there is neither a value nor a default */
 	OPTION_PATH,		/* const char *, not empty */
 	OPTION_URL,		/* const char *, scheme://host…, the scheme one of `choices` if there are any */
 	OPTION_ADDRESS,		/* const char *: host:port, [v6]:port, :port or unix:/path */
@@ -46,18 +45,18 @@ struct option {
 	const char *name;	/* NULL ends the table */
 	enum option_kind kind;
 	size_t offset;		/* into the config struct */
-	const char *text;	/* default, as a person would write it; lists separate by spaces; NULL: zero or NULL */
-	const char *zero;	/* COUNT, SIZE, DURATION: the word for 0, fine whatever `min` says: auto, off */
+	const char *text;	/* default, as a user would write it; spaces between list items; NULL: zero or NULL */
+	const char *zero;	/* COUNT, SIZE, DURATION: a word for 0 (auto, off), allowed whatever `min` is */
 	uint64_t min, max;	/* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
 	const char *const *choices;	/* ends with NULL */
-	const char *example;	/* for the reference, where there is no default */
-	bool main;		/* set by a scalar or a list in place of the mapping */
+	const char *example;	/* for the reference, if there is no default */
+	bool main;		/* set by a scalar or a list instead of the mapping */
 	bool required;
 	bool secret;		/* never printed */
 	const char *help;	/* one sentence */
 };
 
-/* A field of another type than `ctype` makes an array of negative size. An enum without negative values is an
+/* If the field has another type than `ctype`, this is an array of negative size. An enum without negative values is
  * unsigned. */
 #define OPTION_FIELD(type, field, ctype)                                                                               \
 	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, ctype: 1, default: -1)]))

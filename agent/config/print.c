@@ -115,7 +115,7 @@ const char *yaml_of_field(struct config_arena *arena, const struct option *o, co
 	}
 }
 
-/* By way of the field: what the reader makes of the default is the default. */
+/* Through the field: the default is what the reader makes of its text. */
 const char *yaml_of_default(struct config_arena *arena, const struct option *o)
 {
 	union { void *pointer; uint64_t number; struct duration d; } field = { 0 };

@@ -10,14 +10,14 @@
 
 struct printer {
 	struct writer text;
-	struct config_arena *arena;	/* for texts in between */
+	struct config_arena *arena;	/* for intermediate texts */
 };
 
-/* The field of a row, as YAML; NULL when it holds nothing. Passwords of URLs are hidden. */
+/* The field of a row, as YAML; NULL if it is empty. Passwords of URLs are hidden. */
 const char *yaml_of_field(struct config_arena *, const struct option *, const void *field);
-/* The default of a row, as YAML; NULL when it has none. */
+/* The default of a row, as YAML; NULL if it has none. */
 const char *yaml_of_default(struct config_arena *, const struct option *);
-/* Something that could be written, as YAML. */
+/* An example value, as YAML. */
 const char *yaml_of_example(struct config_arena *, const struct option *);
 /* "duration, 1ms to 1h; required" */
 const char *option_words(struct config_arena *, const struct option *);

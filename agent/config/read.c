@@ -67,8 +67,8 @@ static const char *check_range(struct config_arena *arena, const struct option *
 	print_number(o, o->min, min);
 	print_number(o, o->max, max);
 	if (o->max == 0)
-		return config_printf(arena, "is too small; the least is %s", min);
-	return config_printf(arena, "is out of range; it goes from %s to %s", min, max);
+		return config_printf(arena, "is too small (minimum %s)", min);
+	return config_printf(arena, "is out of range (%s to %s)", min, max);
 }
 
 static const char *parse_number(const struct option *o, const char *text, uint64_t *ret)
@@ -97,7 +97,7 @@ static const char *read_duration(
 	const char *wrong = zero ? NULL : value_duration(text, &d);
 	uint64_t ns = (uint64_t)d.ns;
 
-	if (!wrong && !zero)	/* by division, since a bound in ns may not fit */
+	if (!wrong && !zero)	/* by division, because a bound in ns may overflow */
 		wrong = check_range(arena, o, ns / 1000000 < o->min, o->max && (ns + 999999) / 1000000 > o->max);
 	if (!wrong)
 		*field = d;
@@ -128,7 +128,7 @@ static const char *read_choice(struct config_arena *arena, const struct option *
 	return wrong;
 }
 
-/* One text into one field that is no list. Answers what is wrong, or NULL. */
+/* Reads one text into a field that is not a list. Returns what is wrong, or NULL. */
 static const char *read_scalar(struct config_arena *arena, const struct option *o, const char *text, void *field)
 {
 	const char *wrong = NULL;
@@ -175,7 +175,7 @@ static bool is_secret(const struct option *o, const struct node *n)
 	return o->secret || n->secret;
 }
 
-/* What was probably meant. */
+/* What the user probably meant. */
 
 static const char *guess_number(struct config_arena *arena, const struct option *o, const char *text)
 {
@@ -192,7 +192,7 @@ static const char *guess_number(struct config_arena *arena, const struct option 
 	return config_copy(arena, shown, strlen(shown));
 }
 
-/* A port alone, a path, and a URL in place of an address. */
+/* A port alone, a path, or a URL instead of an address. */
 static const char *guess_address(struct config_arena *arena, const char *text)
 {
 	const char *slashes = strstr(text, "://");
@@ -319,8 +319,8 @@ static bool refuse_exposed(const struct option_reader *r, const struct option *o
 		if (!is_exposed(o, n))
 			continue;
 		node_complain(r->errors, n,
-			"the secret stands in the command line, where every process can read it; expected "
-			"${file:/path} or ${NAME}, which is a variable of the environment, in its place");
+			"every process can read a secret on the command line; use ${file:/path}, or ${NAME} for an "
+			"environment variable");
 		return true;
 	}
 	return false;

@@ -3,7 +3,7 @@
 #include "config/print.h"
 #include "config/read.h"
 
-/* As a configuration file. `margin` is what each line begins with: spaces, then a # where it is commented out. */
+/* As a configuration file. Each line begins with `margin`: spaces, then a # if it is commented out. */
 
 static void row_line(struct printer *p, const char *margin, const struct option *o)
 {
@@ -81,7 +81,7 @@ int reference_yaml(const struct config_section *sections, struct buffer *to)
 	return writer_done(&p.text);
 }
 
-/* What is in force. */
+/* The configuration in force. */
 
 static void field_line(struct printer *p, const struct config *c, const char *margin, const struct option *o,
 		       const void *target)

@@ -138,5 +138,5 @@ void key_unknown(struct config_errors *e, const struct node *n, const char *cons
 		return;
 	}
 	list_words(known, count, list, sizeof list);
-	key_complain(e, n, "unknown key%s%s", *list ? "; there are: " : "", list);
+	key_complain(e, n, "unknown key%s%s", *list ? "; known keys: " : "", list);
 }

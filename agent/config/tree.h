@@ -1,10 +1,10 @@
 /*
  * YAML as a plain tree: texts, lists and mappings, each knowing where it was written.
  *
- * Every scalar is text, whatever YAML takes it for: `1.10`, `no` and `null` stay as written; nothing at all is
- * empty. What a configuration has no use for is refused by name: anchors, aliases, tags, directives, a second
- * document, a key twice. Input, depth, keys of a mapping and nodes have ceilings, and nothing here recurses. The
- * text is checked before libfyaml sees it: UTF-8 only, no control characters, no tabs to indent with.
+ * Every scalar is text, whatever type YAML gives it: `1.10`, `no` and `null` stay as written; a missing value is empty
+ * text. Features that a configuration does not need are refused by name: anchors, aliases, tags, directives, a second
+ * document, a key that is written twice. Input, depth, keys of a mapping and nodes have ceilings, and nothing here
+ * recurses. The text is checked before libfyaml sees it: UTF-8 only, no control characters, no tabs as indentation.
  */
 #ifndef OXP_CONFIG_TREE_H
 #define OXP_CONFIG_TREE_H
@@ -14,7 +14,7 @@
 enum {
 	TREE_INPUT_MAX = 1 << 20,
 	TREE_DEPTH_MAX = 32,
-	TREE_KEYS_MAX = 1024,		/* of one mapping; each is compared with each */
+	TREE_KEYS_MAX = 1024,		/* of one mapping; every pair is compared */
 	TREE_NODES_MAX = 65536,
 	TREE_EXPANSION_MAX = 4 << 20,	/* bytes that all ${…} together may become */
 	TREE_VALUE_MAX = 64 << 10,	/* bytes that one value may become */
@@ -27,11 +27,11 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
  */
 struct node {
 	enum node_kind kind;
-	bool empty;		/* a text for which nothing was written */
+	bool empty;		/* a text with a missing value */
 	bool quoted;
 	bool secret;		/* its text came from a file: never shown */
-	bool bare;		/* it was given with --set: the command line is read by every process */
-	const char *written;	/* as it was before ${…} was expanded; NULL: nothing was */
+	bool bare;		/* it was given with --set; every process can read the command line */
+	const char *written;	/* as it was before ${…} was expanded; NULL if nothing was expanded */
 	const char *key;
 	const char *text;	/* NODE_TEXT; terminated, without zeros within */
 	struct node *parent, *next, *first, *last;
@@ -48,13 +48,13 @@ struct tree {
 	struct tree_source *sources;
 };
 
-/* A value with ${file:…} in it: as it was written, and the text that it became. */
+/* A value that contains ${file:…}: as it was written, and the text that it became. */
 struct tree_source {
 	struct tree_source *next;
 	const char *written, *text;
 };
 
-/* Where ${…} looks: the environment and files. */
+/* What ${…} reads: the environment and files. */
 struct config_world {
 	void *context;
 	const char *(*variable)(void *context, const char *name);	/* NULL: not set */
@@ -65,17 +65,17 @@ struct config_world {
 extern const struct config_world config_world_system;
 
 void tree_init(struct tree *, struct config_arena *, struct config_errors *);
-/* Each returns 0, or -EINVAL with what is wrong told to the errors. */
+/* Each returns 0, or -EINVAL after reporting to the errors. */
 int tree_load(struct tree *, const char *name, struct bytes text) MUST_CHECK;
-/* Lays `a.b.c=value` over what is there; the value is YAML, so that [a, b] is a list. Mappings on the way are made. */
+/* Sets a.b.c to a value (`a.b.c=value`). The value is YAML, so [a, b] is a list. Missing mappings are made. */
 int tree_set(struct tree *, const char *assignment) MUST_CHECK;
-/* ${NAME}, ${NAME:-default}, ${file:/path} and $$, in values only, once: what comes out is not looked at again. */
+/* Expands ${NAME}, ${NAME:-default}, ${file:/path} and $$ in values. The result is not expanded again. */
 int tree_expand(struct tree *, const struct config_world *) MUST_CHECK;
-/* Appends what a value would be if it was read now; `text` is the one that it became, wherever that was put. 0, or
- * -EINVAL when it cannot be read now. Any thread: the tree is not touched. */
+/* Appends the value that an expanded `text` would have if its files were read now. 0, or -EINVAL if they cannot be read
+ * now. From any thread: the tree is not touched. */
 int tree_text_now(const struct tree *, const char *text, const struct config_world *, struct buffer *to) MUST_CHECK;
 
-/* The child with that key, or NULL; fine on any kind of node. */
+/* The child with that key, or NULL; `node` may be of any kind. */
 struct node *node_get(const struct node *, const char *key);
 /* The next in the order written, from the top down, below `top`; NULL at the end. */
 struct node *node_after(const struct node *top, const struct node *);
@@ -85,7 +85,7 @@ const char *node_kind_name(const struct node *);	/* "a list" */
 
 void node_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
 void key_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
-/* The key is none of those: what to use in place of it, which it may have been meant to be, or which there are. */
+/* Reports that the key is unknown, with the place to use instead, the nearest known key, or all known keys. */
 void key_unknown(struct config_errors *, const struct node *, const char *const *known, size_t count);
 
 #endif

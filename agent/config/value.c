@@ -32,7 +32,8 @@ static const struct unit short_sizes[] = {
 	{ NULL, 0 },
 };
 
-/* What else people write, in any case. MB may be a million bytes or a MiB, so it is asked back, not taken. */
+/* Other units that people write, in upper or lower case. MB may be a million bytes or a MiB, so it is suggested, not
+ * accepted. */
 static const struct unit guessed_sizes[] = {
 	{ "", 1 },
 	{ "B byte bytes", 1 },
@@ -210,7 +211,7 @@ static const char *check_host(struct bytes host)
 	const char *from = bracketed ? host.data + 1 : host.data;
 	size_t size = bracketed ? host.size - 2 : host.size;
 
-	return strspn(from, bracketed ? v6 : fine) >= size ? NULL : "has a host that is no name or address";
+	return strspn(from, bracketed ? v6 : fine) >= size ? NULL : "has a host that is neither a name nor an address";
 }
 
 const char *value_address(const char *text)
@@ -246,10 +247,10 @@ const char *value_own_address(const char *text)
 			inet_pton(AF_INET6, host, &to) == 1)
 			return NULL;
 	}
-	return "has a name, and only an IP address of this machine, or localhost, can be listened on";
+	return "has a host name; the agent can listen only on an IP address of this machine, or on localhost";
 }
 
-/* What can be listened on, in numbers. An IPv4 address is its own in the first four bytes. */
+/* An address to listen on, as numbers. An IPv4 address is in the first four bytes. */
 struct endpoint {
 	int family; /* AF_UNIX: a path */
 	bool every; /* every address of the family; of IPv6 those of IPv4, too, as we listen */
@@ -282,7 +283,7 @@ static struct endpoint endpoint_of(const char *text)
 	return e;
 }
 
-/* Slashes that stand twice, and dots for the folder itself, do not make another file. */
+/* Double slashes, and dots for the folder itself, do not lead to another file. */
 static const char *next_of_path(const char *path)
 {
 	while (path[0] == '/' && (path[1] == '/' || (path[1] == '.' && (path[2] == '/' || !path[2]))))
@@ -349,7 +350,7 @@ const char *value_url(const char *text, const char *const *schemes)
 	if (scheme.size == 0)
 		return "has no scheme";
 	if (schemes && !value_is_one_of(scheme, schemes))
-		return "has another scheme";
+		return "has the wrong scheme";
 	if (bytes_are(scheme, "unix"))
 		return check_unix_path(rest);
 	if (strncmp(rest, "//", 2) != 0 || !has_host(rest + 2))

@@ -1,8 +1,8 @@
 /*
  * The words in which options are written: sizes, durations, addresses, URLs; from text and back.
  *
- * Readers answer NULL and give the value, or answer what is wrong in words that follow the quoted text ("has no
- * unit") and leave the value alone. What is printed reads back as the same value.
+ * A reader returns NULL and sets the value, or returns what is wrong, in words that follow the quoted text ("has no
+ * unit"), and leaves the value alone. Printed values read back to the same value.
  */
 #ifndef OXP_CONFIG_VALUE_H
 #define OXP_CONFIG_VALUE_H
@@ -16,17 +16,17 @@ const char *value_bool(const char *text, bool *ret);		/* true false yes no on of
 const char *value_count(const char *text, uint64_t *ret);
 const char *value_size(const char *text, uint64_t *ret);		/* B KiB MiB GiB TiB, or Ki Mi Gi Ti */
 const char *value_duration(const char *text, struct duration *ret);	/* ms s m h */
-/* What is probably meant by a text that the readers above refuse: 64MB, 1.5GiB, 1048576; 10min, 1h30m, 25. To be shown,
- * not to be taken. False when nobody can tell. */
+/* What a text that the readers above refuse probably means: 64MB, 1.5GiB, 1048576; 10min, 1h30m, 25. It may be shown,
+ * but not used. False if it cannot be guessed. */
 bool value_size_guess(const char *text, uint64_t *ret);
 bool value_duration_guess(const char *text, struct duration *ret);
 /* host:port, [v6]:port, :port with a port up to 65535, or unix:/path that fits a socket address. */
 const char *value_address(const char *text);
-/* The same, to listen on: the host is a number or localhost, since nobody is asked for names then. */
+/* The same, to listen on: the host is a numeric address or localhost, because names are not resolved then. */
 const char *value_own_address(const char *text);
-/* Of two addresses to listen on, both fine: whether one stands in the other's way. */
+/* Whether two valid addresses to listen on collide. */
 bool value_addresses_meet(const char *, const char *);
-/* Whether only this machine (or container, or pod) can connect to an address that is listened on. */
+/* Whether only this machine (or container, or pod) can connect if we listen on that address. */
 bool value_address_is_local(const char *);
 /* scheme://host…, or unix:/path; the scheme one of `schemes` unless that is NULL. */
 const char *value_url(const char *text, const char *const *schemes);

@@ -1,12 +1,12 @@
 /*
- * tree_load() and tree_set(): the events of libfyaml, made into nodes.
+ * tree_load() and tree_set(): make nodes of the events of libfyaml.
  *
- * Events, not documents: libfyaml's document builder recurses and resolves, the event parser does neither, and it
- * leaves duplicate keys to us, who can name both places.
+ * Events, not documents: libfyaml's document builder recurses and resolves, and its event parser does neither. Also, it
+ * leaves duplicate keys to us, and we can name both places.
  *
- * libfyaml 0.7.12 leaks 4 KiB for a quoted text that it takes apart into many pieces: several '' in a line, lines
- * that end in CR LF or U+2028. So line ends are LF before it sees them, texts in single quotes are read here, and
- * what is left of those over several lines is refused. Long runs of blank lines and masses of brackets are refused too.
+ * libfyaml 0.7.12 leaks 4 KiB for a quoted text that it splits into many pieces: several '' in a line, lines that end
+ * in CR LF or U+2028. So line ends become LF before it sees them, texts in single quotes are read here, and those that
+ * span several lines are refused. Long runs of blank lines and masses of brackets are refused, too.
  */
 #include <errno.h>
 #include <libfyaml.h>
@@ -26,7 +26,7 @@ struct loader {
 	struct fy_parser *parser;
 	struct node *root, *current;	/* current: the list or mapping that is open */
 	struct node *entry;		/* a child of the open mapping that has a key but no value yet */
-	size_t depth, last;		/* last: where the last thing ended, for things that stand nowhere */
+	size_t depth, last;		/* last: where the last event ended, for events without a place */
 	bool over;			/* no sense in going on */
 };
 
@@ -53,7 +53,7 @@ static bool check_characters(struct loader *l)
 	for (size_t i = l->base; i < l->source->size; i++)
 		if (is_refused((const unsigned char *)text + i)) {
 			config_complain(l->tree->errors, span_at(l, i), "",
-				"a control character; only plain UTF-8 text is taken");
+				"a control character; expected plain UTF-8 text");
 			return false;
 		}
 	return true;
@@ -66,11 +66,11 @@ static bool check_line(struct loader *l, size_t start)
 
 	if (memchr(line, '\t', blank) && !strchr("\r\n#", line[blank])) {
 		config_complain(l->tree->errors, span_at(l, start + strcspn(line, "\t")), "",
-				"a tab in the indentation; YAML takes only spaces");
+				"a tab in the indentation; YAML allows only spaces");
 		return false;
 	}
 	if (*line == '%') {
-		config_complain(l->tree->errors, span_at(l, start), "", "a %%directive; directives are not taken");
+		config_complain(l->tree->errors, span_at(l, start), "", "a %%directive; directives are not supported");
 		return false;
 	}
 	return true;
@@ -226,7 +226,7 @@ static struct node *node_for_value(struct loader *l)
 	return n;
 }
 
-/* The text between single quotes on one line, where '' is the only thing that stands for another. */
+/* The text between single quotes on one line, where '' is the only escape. */
 static const char *unquote(struct config_arena *arena, struct bytes raw)
 {
 	char *text = config_alloc(arena, raw.size + 1), *to = text;
@@ -238,7 +238,7 @@ static const char *unquote(struct config_arena *arena, struct bytes raw)
 	return text;
 }
 
-/* Answers NULL when the text is libfyaml's to give. */
+/* Returns NULL if libfyaml has to give the text. */
 static const char *single_quoted(struct loader *l, struct config_span span)
 {
 	struct bytes raw = { l->source->text + span.start + 1, span.end - span.start - 1 };
@@ -304,7 +304,7 @@ static void on_scalar(struct loader *l, struct fy_event *event)
 		return;
 	}
 	if (!token && l->entry)
-		span = l->entry->key_span;	/* nothing was written: the key is what there is to point at */
+		span = l->entry->key_span;	/* the value is missing, so point at the key */
 	n = node_for_value(l);
 	if (!n)
 		return;
@@ -350,7 +350,7 @@ static void on_document(struct loader *l, struct fy_event *event)
 
 	if (!l->root)
 		return;
-	refuse(l, span, "a second document; only one is taken");
+	refuse(l, span, "a second document; expected only one");
 	l->over = true;
 }
 
@@ -368,12 +368,12 @@ static void refuse_extras(struct loader *l, struct fy_event *event)
 
 	if (event->type == FYET_ALIAS)
 		refuse(l, sigil_of(l, event->alias.anchor),
-			"an alias (*name); write the value out, or begin the text with a quote");
+			"an alias (*name); aliases are not supported: write the value out, or put the text in quotes");
 	else if (anchor)
-		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not taken");
+		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not supported");
 	if (tag)
 		refuse(l, span_at(l, place_of(l, fy_token_start_mark(tag))),
-		       "a tag (!name); values have the type of their option");
+		       "a tag (!name); tags are not supported: a value has the type of its option");
 }
 
 static void on_event(struct loader *l, struct fy_event *event)
@@ -474,7 +474,7 @@ static bool parser_open(struct loader *l)
 	return l->parser && fy_parser_set_string(l->parser, l->source->text + l->base, l->source->size - l->base) == 0;
 }
 
-/* Parses what stands in the source from `base` on. True when nothing new was complained of. */
+/* Parses the source from `base` on. True if there was no new complaint. */
 static bool parse(struct loader *l)
 {
 	size_t before = l->tree->errors->count;
@@ -521,7 +521,7 @@ static void replace(struct node *old, const struct node *value)
 		child->parent = old;
 }
 
-/* The child of that name, made when it is not there. NULL when `n` cannot have children. */
+/* The child of that name, made if it is missing. NULL if `n` cannot have children. */
 static struct node *step_into(struct loader *l, struct node *n, struct bytes word)
 {
 	const char *key = config_copy(l->tree->arena, word.data, word.size);

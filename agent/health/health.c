@@ -12,6 +12,12 @@ void health_init(struct health *h, struct loop *loop, const struct log *log)
 	*h = (struct health){ .loop = loop, .log = log };
 }
 
+void health_wait_for(struct health *h, bool (*began)(void *), void *context)
+{
+	h->began = began;
+	h->context = context;
+}
+
 void health_done(struct health *h)
 {
 	for (struct health_check *c; (c = h->checks);) {

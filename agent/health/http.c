@@ -24,7 +24,7 @@ static const struct option http_check_options[] = {
 	{ OPT_URL(struct http_check_config, url), .name = "url", .main = true, .required = true,
 		.example = "https://api.example.com/health",
 		.choices = http_schemes,
-		.help = "Address that is asked with GET; 2xx and 3xx are fine." },
+		.help = "Address to send a GET to; 2xx and 3xx are fine." },
 	{ .name = NULL },
 };
 
@@ -123,7 +123,7 @@ static void http_check_destroy(struct check *c)
 
 const struct check_type check_http = {
 	.name = "http",
-	.summary = "Fine when a GET is answered with 2xx or 3xx.",
+	.summary = "Fine if a GET is answered with 2xx or 3xx.",
 	.schemes = http_schemes,
 	.options = http_check_options,
 	.config_size = sizeof(struct http_check_config),

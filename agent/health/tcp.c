@@ -1,5 +1,5 @@
 /*
- * The `tcp` check: fine when a TCP connection can be made.
+ * The `tcp` check: fine if a TCP connection can be made.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@ struct tcp_check_config {
 static const struct option tcp_check_options[] = {
 	{ OPT_TEXT(struct tcp_check_config, address), .name = "address", .main = true, .required = true,
 		.example = "tcp://postgres:5432",
-		.help = "tcp://host:port, or host:port." },
+		.help = "Address to connect to: tcp://host:port, or host:port." },
 	{ .name = NULL },
 };
 
@@ -52,7 +52,7 @@ static void on_resolved(void *context, const struct resolved *r)
 	c->found = *r;
 	c->tried = 0;
 	if (r->failed || r->count == 0)
-		host_checked(c->connect.host, false, "the name is not known");
+		host_checked(c->connect.host, false, "unknown host name");
 	else
 		try_next(&c->connect);
 }
@@ -93,7 +93,7 @@ static int tcp_check_create(const void *config, struct host *host, struct check 
 	connect_check_init(&c->connect, host);
 	c->connect.again = try_next;
 	if (!address_split(address, &c->name, &c->port)) {
-		host_log(host, LOG_LEVEL_ERROR, "address: \"%s\" is no host:port", k->address);
+		host_log(host, LOG_LEVEL_ERROR, "address: \"%s\" is not host:port", k->address);
 		tcp_check_destroy(c);
 		return -EINVAL;
 	}
@@ -105,7 +105,7 @@ static const char *const tcp_schemes[] = { "tcp", NULL };
 
 const struct check_type check_tcp = {
 	.name = "tcp",
-	.summary = "Fine when a TCP connection can be made.",
+	.summary = "Fine if a TCP connection can be made.",
 	.schemes = tcp_schemes,
 	.options = tcp_check_options,
 	.config_size = sizeof(struct tcp_check_config),

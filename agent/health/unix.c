@@ -1,5 +1,5 @@
 /*
- * The `unix` check: fine when a connection to a Unix stream socket can be made.
+ * The `unix` check: fine if a connection to a Unix stream socket can be made.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ struct unix_check_config {
 static const struct option unix_check_options[] = {
 	{ OPT_TEXT(struct unix_check_config, path), .name = "path", .main = true, .required = true,
 		.example = "unix:/run/app/app.sock",
-		.help = "unix:/path, or the path." },
+		.help = "Socket to connect to: unix:/path, or the path." },
 	{ .name = NULL },
 };
 
@@ -52,7 +52,7 @@ static int unix_check_create(const void *config, struct host *host, struct check
 	while (path[0] == '/' && path[1] == '/')
 		path++;
 	if (strlen(path) == 0 || strlen(path) >= sizeof c->address.sun_path) {
-		host_log(host, LOG_LEVEL_ERROR, "path: \"%s\" is empty or longer than a socket's path may be", k->path);
+		host_log(host, LOG_LEVEL_ERROR, "path: \"%s\" is empty or too long for a socket", k->path);
 		return -EINVAL;
 	}
 	c = oxp_new(sizeof *c);
@@ -67,7 +67,7 @@ static const char *const unix_schemes[] = { "unix", NULL };
 
 const struct check_type check_unix = {
 	.name = "unix",
-	.summary = "Fine when a connection to a Unix socket can be made.",
+	.summary = "Fine if a connection to a Unix socket can be made.",
 	.schemes = unix_schemes,
 	.options = unix_check_options,
 	.config_size = sizeof(struct unix_check_config),

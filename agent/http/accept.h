@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* NULL: the header is not there, and nothing compressed is wanted. gzip is, if it is named (or x-gzip, or * that stands
- * for it) with a weight above 0 and not below that of identity. What is no weight is taken for 0. */
+/* NULL: the header is missing, so nothing compressed is wanted. gzip is wanted if it (or x-gzip, or a * that covers it)
+ * has a weight above 0 and not below that of identity. An invalid weight counts as 0. */
 bool http_accepts_gzip(const char *accept_encoding);
 
 #endif

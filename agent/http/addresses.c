@@ -51,7 +51,7 @@ static bool has_failed(const struct name *n, const struct sockaddr_storage *at)
 	return false;
 }
 
-/* What is known of it; in the place of the name that was not asked for longest, if nothing is. */
+/* The entry of that name. If there is none, the name that has not been asked for longest makes room. */
 static struct name *find(struct addresses *a, const char *host, uint16_t port)
 {
 	struct name *n = &a->names[0];

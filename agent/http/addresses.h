@@ -1,9 +1,9 @@
 /*
- * Which address of a name is asked: one at a time, the one that answered last as long as it does.
+ * Which address of a name is asked: one at a time, and the one that answered last for as long as it answers.
  *
- * One that failed (no connection, no answer, 502 to 504) is passed over until every other has failed, too, or one has
- * answered; so a server behind a name is reached wherever it stands in the list, in whatever order a name server gives
- * that. Of names that were not asked for long nothing is known any more.
+ * An address that failed (no connection, no answer, 502 to 504) is passed over until every other one has failed, too,
+ * or one has answered. So a server behind a name is reached wherever it is in the list, and in whatever order a name
+ * server gives the list. Names that have not been asked for long are forgotten.
  */
 #ifndef OXP_HTTP_ADDRESSES_H
 #define OXP_HTTP_ADDRESSES_H

@@ -1,7 +1,7 @@
 /*
- * libcurl says through two callbacks which sockets to watch and when to be called; curl_multi_socket_action() does the
- * rest. Its callbacks run inside it, where no call may be removed and none started: what a user does there is noted
- * (`given_up`) and done once libcurl has returned. done() is called from outside libcurl only.
+ * libcurl says through two callbacks which sockets to watch and when to call it; curl_multi_socket_action() does the
+ * rest. The callbacks of a call run inside libcurl, where no call may be removed or started. If a user does either
+ * there, it is noted (`given_up`) and done once libcurl has returned. done() is only called from outside libcurl.
  */
 #include "http/client.h"
 
@@ -14,6 +14,7 @@
 
 #include "base/text.h"
 #include "http/addresses.h"
+#include "http/codings.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
@@ -22,7 +23,11 @@ enum {
 	CONNECT_MS = 2000, /* to one address: a first packet that is lost comes again after a second */
 	SECONDS_MAX = 365 * 86400,
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
-	REFUSAL_MAX = 64 << 10, /* what is kept of a refusal whose success would come in pieces */
+	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
+	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
+	/* A coded answer may unpack to so much, and so many times what came of it, within answer_max. */
+	UNPACKED_FREE = 2 << 20,
+	UNPACKED_TIMES = 256,
 };
 
 struct http_client {
@@ -34,6 +39,7 @@ struct http_client {
 	char *ca_file;
 	struct http_call *calls;
 	size_t collected; /* the sum of the calls' bodies */
+	struct mono_time turn; /* when libcurl had its turn last */
 	struct loop_timer timer;
 	struct loop_soon soon;
 };
@@ -53,7 +59,7 @@ struct http_call {
 	const struct sockaddr_storage *at; /* the one of them that is tried; NULL: none */
 	size_t tried; /* of them, in this call */
 	struct loop_timer timer, connecting;
-	struct loop_soon soon;
+	struct loop_soon soon, rest; /* rest: of an answer that was put off is read on */
 	struct buffer body;
 	char *host;
 	uint16_t port;
@@ -63,7 +69,8 @@ struct http_call {
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
-	bool added, given_up, head_told;
+	bool added, given_up, head_only, head_told;
+	struct codings codings;
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -82,6 +89,7 @@ static void call_free(struct http_call *c)
 	loop_timer_done(&c->timer);
 	loop_timer_done(&c->connecting);
 	loop_soon_done(&c->soon);
+	loop_soon_done(&c->rest);
 	if (c->added)
 		curl_multi_remove_handle(c->client->multi, c->easy);
 	if (c->easy)
@@ -185,6 +193,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 		return HTTP_END_TIMEOUT;
 	case CURLE_HTTP2_STREAM:
 		return HTTP_END_STREAM;
+	case CURLE_BAD_CONTENT_ENCODING:
+		return HTTP_END_CODING;
 	case CURLE_WRITE_ERROR:
 		return c->failed ? c->failed : HTTP_END_BROKEN;
 	default:
@@ -192,7 +202,8 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 	}
 }
 
-/* In place of libcurl's words, which name the host that the URL only stands in for: localhost, port 80. */
+/* Used instead of libcurl's words, which name the host of the URL: localhost, port 80, although the call goes to a Unix
+ * socket. */
 static void tell_unix(struct http_call *c)
 {
 	long error = 0;
@@ -200,8 +211,8 @@ static void tell_unix(struct http_call *c)
 	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
 	snprintf(c->error, sizeof c->error, "%s",
 		error == ENOENT         ? "no such socket"
-		: error == ECONNREFUSED ? "nobody listens on it"
-		: error == EAGAIN       ? "too many wait there"
+		: error == ECONNREFUSED ? "nothing listens on it"
+		: error == EAGAIN       ? "too many connections wait there"
 		: error                 ? strerror((int)error)
 					: "nobody answers");
 }
@@ -249,7 +260,7 @@ static void call_finished(struct http_call *c, CURLcode code)
 		snprintf(c->error, sizeof c->error, "%s", c->why);
 	else if (!c->error[0])
 		snprintf(c->error, sizeof c->error, "%s",
-			 code == CURLE_OK ? "the answer ended within its head" : curl_easy_strerror(code));
+			 code == CURLE_OK ? "the answer ended inside its head" : curl_easy_strerror(code));
 	call_end(c, end_from(c, code));
 }
 
@@ -282,11 +293,26 @@ static void finish_one(struct http_client *client)
 	call_finished(c, message->data.result);
 }
 
+static void begin_turn(struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	client->in_curl = true;
+	client->turn = clock->mono(clock);
+}
+
+static bool turn_is_over(const struct http_client *client)
+{
+	const struct clock *clock = loop_clock(client->loop);
+
+	return mono_since(clock->mono(clock), client->turn).ns > TURN_US * 1000;
+}
+
 static void act(struct http_client *client, curl_socket_t fd, int what)
 {
 	int running;
 
-	client->in_curl = true;
+	begin_turn(client);
 	curl_multi_socket_action(client->multi, fd, what, &running);
 	client->in_curl = false;
 	free_given_up(client);
@@ -307,6 +333,22 @@ static void timer_due(void *context)
 static void more_finished(void *context)
 {
 	finish_one(context);
+}
+
+/* What was put off comes now, within curl_easy_pause(), whose failure libcurl does not tell again. */
+static void read_on(void *context)
+{
+	struct http_call *c = context;
+	struct http_client *client = c->client;
+	CURLcode code;
+
+	begin_turn(client);
+	code = curl_easy_pause(c->easy, CURLPAUSE_CONT);
+	client->in_curl = false;
+	if (code != CURLE_OK)
+		call_finished(c, code);
+	free_given_up(client);
+	finish_one(client);
 }
 
 static int on_timer(CURLM *multi, long ms, void *context)
@@ -399,10 +441,6 @@ static void read_retry_after(struct http_call *c, struct bytes value)
 	uint64_t seconds;
 	time_t when;
 
-	while (value.size > 0 && (value.data[0] == ' ' || value.data[0] == '\t'))
-		value = (struct bytes){ value.data + 1, value.size - 1 };
-	while (value.size > 0 && (unsigned char)value.data[value.size - 1] <= ' ')
-		value.size--;
 	if (value.size == 0 || value.size >= sizeof text)
 		return;
 	memcpy(text, value.data, value.size);
@@ -425,6 +463,57 @@ static void tell_head(struct http_call *c)
 		c->options.head(c->options.context, call_status(c), call_content_type(c));
 }
 
+/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
+static size_t stop(struct http_call *c, enum http_end why, const char *error)
+{
+	c->failed = why;
+	c->why = error;
+	return 0;
+}
+
+/* The value of that line of the head. */
+static struct bytes value_of(struct bytes line, const char *name)
+{
+	struct bytes value = { line.data + strlen(name), line.size - strlen(name) };
+
+	while (value.size > 0 && (unsigned char)value.data[value.size - 1] <= ' ')
+		value.size--;
+	return bytes_trimmed(value);
+}
+
+/* Chunks are all that is asked for (RFC 9112, 7.4). libcurl undoes other codings unasked, up to five within one
+ * another: a thousand bytes, thrice packed, keep it busy in one call for as long as their sender likes. */
+static bool is_coded(struct bytes line)
+{
+	static const char name[] = "Transfer-Encoding:";
+	struct bytes value;
+
+	if (!name_is(line, name))
+		return false;
+	value = value_of(line, name);
+	return !bytes_same_word(value, bytes_of("chunked")) && !bytes_same_word(value, bytes_of("identity"));
+}
+
+static bool has_no_body(const struct http_call *c)
+{
+	unsigned status = call_status(c);
+	curl_off_t size = -1;
+
+	curl_easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &size);
+	return size == 0 || status == 204 || status == 304 || c->head_only;
+}
+
+/* False: no more of the answer is wanted. */
+static bool head_ended(struct http_call *c)
+{
+	const char *why = has_no_body(c) ? NULL : codings_why_not(&c->codings);
+
+	tell_head(c);
+	if (why)
+		stop(c, HTTP_END_CODING, why);
+	return !why && !c->given_up;
+}
+
 /* A line of the head; the empty one ends it. A head of status 1xx is followed by another. */
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
@@ -435,18 +524,16 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	if (c->given_up || c->head_size > HTTP_ANSWER_HEAD_MAX)
 		return 0;
 	if (name_is(line, "Retry-After:"))
-		read_retry_after(c, (struct bytes){ line.data + 12, line.size - 12 });
+		read_retry_after(c, value_of(line, "Retry-After:"));
+	if (name_is(line, "Content-Encoding:"))
+		codings_note(&c->codings, value_of(line, "Content-Encoding:"));
+	if (is_coded(line))
+		return stop(c, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
+	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
+		return stop(c, HTTP_END_BROKEN, "the head of the answer is no HTTP");
 	if (line.size <= 2 && call_status(c) >= 200)
-		tell_head(c);
-	return c->given_up ? 0 : line.size;
-}
-
-/* Stops the transfer; libcurl says CURLE_WRITE_ERROR. */
-static size_t stop(struct http_call *c, enum http_end why, const char *error)
-{
-	c->failed = why;
-	c->why = error;
-	return 0;
+		return head_ended(c) ? line.size : 0;
+	return line.size;
 }
 
 static size_t collect(struct http_call *c, struct bytes piece)
@@ -462,6 +549,15 @@ static size_t collect(struct http_call *c, struct bytes piece)
 	return piece.size;
 }
 
+/* So one read of a bomb costs milliseconds, however much the caller takes in the end. */
+static size_t may_unpack_to(const struct http_call *c)
+{
+	curl_off_t came = 0;
+
+	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
+	return UNPACKED_FREE + UNPACKED_TIMES * (size_t)came;
+}
+
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
@@ -470,8 +566,16 @@ static size_t on_body(char *data, size_t size, size_t count, void *context)
 
 	if (c->given_up)
 		return 0;
+	/* libcurl reads on as long as there is something, up to a hundred times. An answer that it decodes is not
+	 * paused: it would decode on, and keep what comes of it. */
+	if (c->codings.count == 0 && turn_is_over(c->client)) {
+		loop_soon_run(&c->rest);
+		return CURL_WRITEFUNC_PAUSE;
+	}
 	if (piece.size > c->options.answer_max - c->answered)
 		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
+	if (c->codings.count > 0 && c->answered + piece.size > may_unpack_to(c))
+		return stop(c, HTTP_END_TOO_LARGE, "the answer unpacks to more than allowed");
 	c->answered += piece.size;
 	if (!c->options.piece || status / 100 != 2)
 		return collect(c, piece);
@@ -556,12 +660,12 @@ static void set_target(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_URL, o->url);
 	if (o->unix_path)
 		curl_easy_setopt(c->easy, CURLOPT_UNIX_SOCKET_PATH, o->unix_path);
-	if (strcmp(o->method, "HEAD") == 0)
+	c->head_only = strcmp(o->method, "HEAD") == 0;
+	if (c->head_only)
 		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
 	else if (strcmp(o->method, "GET") != 0)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
-	if (o->gzip)
-		curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "gzip");
+	curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "identity"); /* and what comes otherwise is decoded */
 	if (o->user_password) {
 		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);
@@ -664,8 +768,8 @@ static size_t address_write(const struct sockaddr_storage *a, char *to, size_t r
 	return (size_t)snprintf(to, room, v4 ? "%s" : "[%s]", digits);
 }
 
-/* The next address goes to libcurl in place of the name: for any host and port, "::address:port". Connections are kept
- * for each address. */
+/* Tells libcurl to connect to the next address instead of the name: "::address:port" is for any host and port.
+ * Connections are kept for each address. */
 static void try_address(struct http_call *c)
 {
 	char text[PIN_MAX] = "::";
@@ -688,7 +792,7 @@ static void on_resolved(void *context, const struct resolved *found)
 	c->resolving = NULL;
 	if (found->failed) {
 		call_fail(c, HTTP_END_CONNECT,
-			  found->failed == -ENOENT ? "no such name" : "no answer from a name server");
+			  found->failed == -ENOENT ? "unknown host name" : "no answer from a name server");
 		return;
 	}
 	c->found = *found;
@@ -718,6 +822,7 @@ static struct http_call *call_new(struct http_client *client, const struct http_
 	loop_timer_init(&c->timer, client->loop, out_of_time, c);
 	loop_timer_init(&c->connecting, client->loop, no_connection, c);
 	loop_soon_init(&c->soon, client->loop, go_on, c);
+	loop_soon_init(&c->rest, client->loop, read_on, c);
 	c->next = client->calls;
 	c->link = &client->calls;
 	if (c->next)
@@ -750,7 +855,7 @@ void http_call_cancel(struct http_call *c)
 {
 	if (!c)
 		return;
-	note_address(c, HTTP_END_TIMEOUT, 0); /* whoever has had enough was not answered */
+	note_address(c, HTTP_END_TIMEOUT, 0); /* a caller that stopped the call got no answer */
 	if (!c->client->in_curl) {
 		call_free(c);
 		return;

@@ -1,12 +1,15 @@
 /*
  * The HTTP client: libcurl's multi interface under the loop, the only includer of <curl/…>.
  *
- * Names are resolved on the loop (loop/resolve.h), since Debian's libcurl resolves in a thread and waits for it when a
- * handle is removed, and it is told one address at a time (http/addresses.h): driven by its sockets it forgets the
- * third of those that refuse. A call tries the next address while it gets no connection; one that broke, hung or was
- * answered 502 to 504 has the next call go elsewhere. Connections are kept and reused per client. Nothing
- * here retries, redirects are not followed, proxies in the environment are not used: what is configured is what is
- * asked. HTTP/1.1.
+ * Names are resolved on the loop (loop/resolve.h), because Debian's libcurl resolves in a thread and waits for it when
+ * a handle is removed. libcurl is given one address at a time (http/addresses.h), because its socket interface never
+ * tries the third address if two refuse. A call tries the next address while it gets no connection. After a call that
+ * broke, hung or was answered 502 to 504, the next call goes elsewhere. Connections are kept and reused per client.
+ * Nothing here retries. Redirects are not followed, and proxies in the environment are not used: only what is
+ * configured is asked. HTTP/1.1; an answer comes as it is, or in chunks. Any other transfer coding breaks it.
+ *
+ * Answers are asked for uncoded, because inflating is work on the loop. One that comes in gzip or deflate all the same,
+ * as from a proxy that codes whatever passes, is decoded here, and every ceiling counts what it decodes to.
  */
 #ifndef OXP_HTTP_CLIENT_H
 #define OXP_HTTP_CLIENT_H
@@ -27,38 +30,39 @@ struct http_client_options {
 };
 
 int http_client_new(struct loop *, const struct http_client_options *, struct http_client **ret) MUST_CHECK;
-/* Cancels what is under way, without calling done(). Not from within a callback of one of its calls. */
+/* Cancels calls under way, without calling done(). Not from within a callback of one of its calls. */
 void http_client_free(struct http_client *);
 
 /* How a call ended, as far as HTTP goes. */
 enum http_end {
-	HTTP_END_ANSWER, /* an answer came whole; `status` says which */
+	HTTP_END_ANSWER, /* a complete answer came, with `status` */
 	HTTP_END_CONNECT, /* nothing was sent: refused, unreachable, no connection in time, no name, TLS handshake */
-	HTTP_END_BROKEN, /* the connection broke, or the answer was no HTTP; the peer may have acted on it */
+	HTTP_END_BROKEN, /* the connection broke, or the answer was not HTTP; the peer may have acted on the request */
 	HTTP_END_TIMEOUT,
-	HTTP_END_TOO_LARGE, /* the answer went over answer_max */
+	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
+	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
 	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
 	HTTP_END_STOPPED, /* piece() asked to stop */
-	HTTP_END_NO_ROOM, /* others of this client's answers have what may be kept of all: nothing the peer did */
+	HTTP_END_NO_ROOM, /* this client's other answers fill the room for all of them; not the peer's fault */
 };
 
 struct http_reply {
 	enum http_end end;
 	unsigned status; /* 0 when none came */
-	const char *error; /* one sentence for people, "" when there is none */
-	/* Valid during done(); with piece() only that of an answer that is not 2xx, and at most its first 64 KiB. */
+	const char *error; /* one sentence for people, or "" */
+	/* Valid during done(). With piece(): only if the answer is not 2xx, and at most its first 64 KiB. */
 	struct bytes body;
 	const char *content_type; /* "" when absent */
 	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
 	bool resent; /* libcurl sent it twice on a dead kept connection */
 };
 
-/* How the peer of an https:// URL is known, and how we are. Files in PEM; they are read for each new connection, so
- * that a renewed one counts from the next on. */
+/* How we and the peer of an https:// URL prove who we are. Files are PEM, and read for each new connection, so a
+ * renewed file takes effect with the next one. */
 struct http_tls {
-	const char *ca_file; /* who may have signed the peer; NULL: whom the system trusts */
+	const char *ca_file; /* authorities that may have signed the peer's certificate; NULL: the system's */
 	const char *cert_file, *key_file; /* ours; both or none */
-	bool trust_anyone; /* neither signature nor name are looked at */
+	bool trust_anyone; /* neither signature nor name is checked */
 };
 
 /*
@@ -83,7 +87,6 @@ struct http_call_options {
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
 	size_t answer_max; /* bytes of the answer's body, after decoding */
-	bool gzip; /* asks for a compressed answer, which is decoded here */
 	struct duration timeout; /* for all of it, by the loop's clock */
 	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */

@@ -23,7 +23,7 @@ static const char *method_names(const struct http_route *route)
 	return route->method < HTTP_METHOD_OTHER ? names[route->method] : "";
 }
 
-/* What is answered in place of a handler: plain text, which no browser takes for a page. */
+/* The answer without a handler: plain text, which no browser takes for a page. */
 static void decline(struct http_request *r, unsigned status, const char *why, const char *allow)
 {
 	const char *headers[] = { "X-Content-Type-Options", "nosniff", allow ? "Allow" : NULL, allow, NULL };
@@ -53,7 +53,7 @@ static void list_methods(const struct http_server *s, const char *path, char all
 						 method_names(route));
 }
 
-/* What there is instead: "GET, HEAD /metrics; POST /v1/traces". */
+/* What is served here: "GET, HEAD /metrics; POST /v1/traces". */
 static void list_routes(const struct http_server *s, char *to, size_t room)
 {
 	size_t used = 0;
@@ -72,7 +72,7 @@ void http_decline_unrouted(struct http_request *r)
 	list_methods(s, r->path, allow);
 	list_routes(s, served, sizeof served);
 	snprintf(why, sizeof why, "%s; served here: %s\n",
-		 allow[0] ? "this path is not served by that method" : "nothing is served at this path", served);
+		 allow[0] ? "this path does not take that method" : "nothing is served at this path", served);
 	decline(r, allow[0] ? 405 : 404, why, allow[0] ? allow : NULL);
 }
 
@@ -96,8 +96,7 @@ static bool is_local(const struct http_connection *c)
 	       (IN6_IS_ADDR_V4MAPPED(&at.v6.sin6_addr) && at.v6.sin6_addr.s6_addr[12] == IN_LOOPBACKNET);
 }
 
-/* Whether the name that the request asks for may be a stranger's, who had it lead here. Most names need no call into
- * the kernel. */
+/* Whether a stranger may own the request's Host and have made it lead here. Most names need no call into the kernel. */
 static bool is_misled(const struct http_connection *c, const char *host)
 {
 	const struct http_origins *origins = &c->server->options.origins;
@@ -108,7 +107,7 @@ static bool is_misled(const struct http_connection *c, const char *host)
 	return gethostname(own, sizeof own - 1) < 0 || http_host_is_foreign(host, own, origins);
 }
 
-/* NULL: whoever sends it may. */
+/* NULL: the request is allowed. */
 static const char *why_foreign(const struct http_connection *c)
 {
 	const struct http_request *r = &c->request;
@@ -122,10 +121,10 @@ static const char *why_foreign(const struct http_connection *c)
 	};
 
 	if (http_origin_is_foreign(&sender, &c->server->options.origins))
-		return "this comes from a web page of another origin, as Origin or Sec-Fetch-Site says";
+		return "this request comes from a web page of another origin, according to Origin or Sec-Fetch-Site";
 	if (is_misled(c, sender.host))
-		return "at a loopback address Host must be an address, localhost or another local name, since a web "
-		       "page may have had its own name lead here";
+		return "at a loopback address, Host must be an address, localhost or another local name, because a "
+		       "web page can make its own name lead here";
 	return NULL;
 }
 
@@ -139,10 +138,10 @@ bool http_decline_foreign(struct http_request *r)
 		return false;
 	s->totals.foreign++;
 	if (option)
-		snprintf(why, sizeof why, "%s; to let it in, list its origin in `%s`: [\"https://app.example.com\"]\n",
+		snprintf(why, sizeof why, "%s; to allow it, list its origin in `%s`: [\"https://app.example.com\"]\n",
 			what, option);
 	else
-		snprintf(why, sizeof why, "%s; nothing lets it in here\n", what);
+		snprintf(why, sizeof why, "%s; no option allows it here\n", what);
 	decline(r, 403, why, NULL);
 	return true;
 }

@@ -1,14 +1,17 @@
 /*
- * What the server answers in place of a handler, to a request that is whole and well: 403 to web pages of others
- * (origin.h), 404 and 405 to what has no route. For agent/http/ only.
+ * What the server answers to a well-formed request without calling a handler: 403 to web pages of other origins
+ * (origin.h), 404 and 405 if there is no route. For agent/http/ only.
  */
 #ifndef OXP_HTTP_DECLINE_H
 #define OXP_HTTP_DECLINE_H
 
-#include "http/server.h"
+#include <stdbool.h>
+
+struct http_request;
+struct http_route;
 
 bool http_route_leads_to(const struct http_route *, const char *path);
-/* Whether it is a web page's that is not let in; then it has its answer. */
+/* Whether it comes from a web page that is not allowed; if so, it has been answered. */
 bool http_decline_foreign(struct http_request *);
 /* 404, or 405 with the methods that the path has; the body says what is served here. */
 void http_decline_unrouted(struct http_request *);

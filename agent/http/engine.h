@@ -1,16 +1,16 @@
 /*
  * What stands between the server and what speaks HTTP for it. For agent/http/ only.
  *
- * server.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
+ * serving.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
  * a `struct http_connection` for each peer and calls, for each request in turn: http_request_begin(),
  * http_request_piece() for what comes of the body, http_request_complete() at its end, http_request_end() when the
  * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
  * closes and says no more.
  *
- * Connections end before their time in two ways. Whoever is out of patience, or holds memory that others need, is cut
- * off with shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may
- * cause it. Whoever has a place that somebody else gets now is evicted with drop(), which closes at once, and so is
- * never called from a handler, nor within libmicrohttpd.
+ * A connection can be ended early in two ways. If it was too slow, or holds memory that others need, it is cut off with
+ * shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may cause it. If
+ * another peer gets its place, it is evicted with drop(), which closes at once; so that is never called from a handler,
+ * nor within libmicrohttpd.
  */
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H
@@ -20,10 +20,12 @@
 #include "http/head.h"
 #include "http/linger.h"
 #include "http/listen.h"
-#include "http/places.h"
 #include "http/server.h"
+#include "loop/loop.h"
 
-/* Where a connection stands; from `since` on its patience is counted. */
+enum { HTTP_ADDRESSES_MAX = 16 };
+
+/* What a connection is doing; its patience runs from `since`. */
 enum http_phase {
 	PHASE_IDLE, /* nothing of a request has come */
 	PHASE_HEAD, /* the peer's turn: sending a head */
@@ -89,6 +91,20 @@ struct http_engine {
 	const char *(*query)(const struct http_request *, const char *name);
 };
 extern const struct http_engine http_engine_microhttpd, http_engine_direct;
+
+/*
+ * Who has a place; written by places.c only.
+ *
+ * Invariant: a door is watched unless nobody could be let in a moment ago (`again` is set) or the server ends.
+ */
+struct http_places {
+	struct loop_watch doors[HTTP_ADDRESSES_MAX];
+	size_t doors_count;
+	struct loop_timer again;
+	int spare; /* a descriptor for want of others, or -1 */
+	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
+	struct mono_time looked; /* when the sweep last looked what peers had taken */
+};
 
 struct http_server {
 	struct loop *loop;

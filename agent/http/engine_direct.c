@@ -1,15 +1,16 @@
 /*
- * The direct engine: one watch for each connection, a usual request read with one recv() and answered with one send().
+ * The direct engine: one watch for each connection; a usual request is read with one recv() and answered with one
+ * send().
  *
- * All connections of a server read into one buffer. A head is parsed there and copied to its connection when it is
- * whole, since handlers borrow strings of it until the answer; pieces of a body are given on from where they stand.
- * Only what cannot be used yet is copied: an unfinished head, and what a peer sent behind a request that has no
- * answer yet. The first read of a request asks for READ_FIRST bytes and further ones for no more than is missing of
- * its body, so that is the most that a connection keeps.
+ * All connections of a server read into one buffer. A head is parsed there. Once it is complete, it is copied to its
+ * connection, because handlers borrow strings from it until the answer. Pieces of a body are passed on from the buffer.
+ * Only bytes that cannot be used yet are copied: an incomplete head, and bytes behind a request that has no answer yet.
+ * The first read of a request asks for READ_FIRST bytes, and further reads for no more than its body still needs. So
+ * that is the most that a connection keeps.
  *
- * One callback serves one connection, with at most READ_MAX bytes and a few answers. Nothing recurs: an answer given
- * within complete() is sent there, and the reader goes on with what follows; one given later leaves that to a
- * callback of its own.
+ * One callback serves one connection, with at most READ_MAX bytes and a few answers. Nothing recurses: an answer given
+ * within complete() is sent there, and the reader continues behind it; an answer given later does that in a callback of
+ * its own.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,15 +26,16 @@
 #include "http/chunked.h"
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/places.h"
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {
-	HELD_FREE = 4 << 10, /* that each connection may keep of what cannot be used yet */
-	HELD_MAX = 1 << 20, /* all connections together beyond that: heads that are whole, and what comes behind */
+	HELD_FREE = 4 << 10, /* bytes that each connection may keep before they can be used */
+	HELD_MAX = 1 << 20, /* beyond that, of all connections together: complete heads, and the bytes behind them */
 };
 enum { ANSWERS_AT_ONCE = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
-/* Of a server: what its connections share. */
+/* What the connections of a server share. */
 struct direct {
 	struct http_server *server;
 	char *in; /* READ_MAX bytes */
@@ -46,7 +48,7 @@ enum step {
 	STEP_HEAD, /* reading one, or waiting for it */
 	STEP_LENGTH, /* reading a body of which `missing` bytes are to come */
 	STEP_CHUNKED, /* reading a chunked body */
-	STEP_HANDLER, /* the body is in, the answer is not there */
+	STEP_HANDLER, /* the body is in, the answer is not out */
 	STEP_ANSWER, /* the answer is being sent */
 	STEP_OVER, /* to be closed from a callback of our own */
 };
@@ -82,7 +84,7 @@ static bool wants_bytes(const struct connection *c)
 	return c->step == STEP_HEAD || c->step == STEP_LENGTH || c->step == STEP_CHUNKED;
 }
 
-/* What cannot be used yet. */
+/* Bytes that cannot be used yet. */
 
 /* Heads that are not whole are counted by places.c. */
 static size_t kept(const struct connection *c)
@@ -98,7 +100,7 @@ static void count_held(struct connection *c)
 	c->held = held;
 }
 
-/* Whether `more` bytes may be kept beside what is. */
+/* Whether `more` bytes may be kept beside those that are. */
 static bool may_hold(const struct connection *c, size_t more)
 {
 	size_t size = kept(c) + more;
@@ -164,7 +166,7 @@ static void put_status(struct connection *c, unsigned status)
 	put(c, "\r\n");
 }
 
-/* RFC 9110, 8.6: no length where there is no body by nature. */
+/* RFC 9110, 8.6: no length if the status allows no body. */
 static bool has_length(unsigned status)
 {
 	return status >= 200 && status != 204 && status != 304;
@@ -201,7 +203,7 @@ static void answered(struct connection *c)
 	c->step = c->keep ? STEP_HEAD : STEP_OVER;
 }
 
-/* Sends what the peer takes now. */
+/* Sends as much as the peer takes now. */
 static void push(struct connection *c)
 {
 	size_t head = c->sent < c->out.size ? c->out.size - c->sent : 0;
@@ -230,8 +232,8 @@ static void answer_start(struct connection *c)
 	push(c);
 }
 
-/* What the connection waits for now. While a handler thinks, a peer that sends on is not read, and is not waited for
- * once that is known: most peers do not, and are spared two system calls. */
+/* What the connection waits for now. While a handler works, a peer that keeps sending is not read, and once that is
+ * known, not watched. Most peers do not keep sending, and so are spared two system calls. */
 static void await(struct connection *c)
 {
 	if (c->step == STEP_OVER || (c->step == STEP_HEAD && c->left.size > 0))
@@ -316,7 +318,7 @@ static void head_goes_on(struct connection *c)
 	http_places_hold(&c->base, c->text.size);
 }
 
-/* Takes what belongs to the head from `in`. A whole head is parsed where it came. */
+/* Takes the bytes of the head from `in`. A complete head is parsed in place. */
 static void feed_head(struct connection *c, struct bytes *in)
 {
 	size_t before = c->text.size, more = HTTP_HEAD_MAX - before;
@@ -386,7 +388,7 @@ static void keep_rest(struct connection *c, struct bytes in)
 	else if (c->step == STEP_HEAD)
 		refuse(c, 431);
 	else if (c->step != STEP_OVER)
-		c->keep = !(c->base.request.close = true); /* what is behind this request is not answered */
+		c->keep = !(c->base.request.close = true); /* bytes behind this request are not answered */
 	else if (c->base.phase == PHASE_IDLE)
 		linger_start(&c->base.server->lingers, c->base.fd);
 	count_held(c);

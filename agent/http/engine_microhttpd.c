@@ -1,20 +1,20 @@
 /*
- * The engine on libmicrohttpd (external epoll), the only includer of <microhttpd.h>, with the project's own reader of
- * heads in front of it.
+ * The engine on libmicrohttpd (external epoll), the only includer of <microhttpd.h>, behind the project's own reader of
+ * heads.
  *
- * libmicrohttpd 0.9.75, strict or not, takes bare LF, folded lines, a second Host and white space before a colon,
- * answers some faults with two heads, and spins for ever on a chunk extension or a chunk size that fills its memory.
- * So it never sees a head that head.h has not found good, nor a chunked body (411), nor a second request: a head is
- * looked at with MSG_PEEK, edge by edge, until it is whole; only then does libmicrohttpd get the socket, reads the same
- * bytes, a body of known length behind them, and sends one answer, which ends the connection. Its own limits and
- * time-outs are never reached.
+ * libmicrohttpd 0.9.75, strict or not, accepts bare LF, folded lines, a second Host and white space before a colon,
+ * answers some faults with two heads, and spins for ever on a chunk extension or a chunk size that fills its memory. So
+ * it never sees a head that head.h refuses, a chunked body (411), or a second request. A head is looked at with
+ * MSG_PEEK, edge by edge, until it is complete. Only then does libmicrohttpd get the socket. It reads the same bytes
+ * and a body of known length behind them, and sends one answer, which ends the connection. Its own limits and time-outs
+ * are never reached.
  *
- * The sockets of a server are shared out to several small daemons (shards) so that one callback never serves more than
- * a few: one MHD_run() serves every ready connection of its daemon at 12-14 microseconds each.
+ * The sockets of a server are spread over several small daemons (shards), so that one callback serves only a few: one
+ * MHD_run() serves every ready connection of its daemon, at 12 to 14 microseconds each.
  *
- * libmicrohttpd has no thread and no socket of ours to wait on but its epoll descriptor: each shard's is watched by the
- * loop, and MHD_run() does what is ready. A handler that has not answered when its request is complete leaves the
- * connection suspended. Resuming wakes nobody here, so an answer that comes then runs the shard soon after.
+ * libmicrohttpd has no thread, and only its epoll descriptor to wait on. The loop watches the descriptor of each shard,
+ * and MHD_run() does the work that is ready. If a handler has not answered when its request is complete, the connection
+ * stays suspended. Resuming it wakes nobody here, so a later answer runs the shard soon afterwards.
  */
 #include <errno.h>
 #include <microhttpd.h>
@@ -26,6 +26,7 @@
 
 #include "http/engine.h"
 #include "http/head.h"
+#include "http/places.h"
 
 enum {
 	SHARDS_MAX = 8,
@@ -205,7 +206,7 @@ static void shard_done(struct shard *shard)
 		MHD_stop_daemon(shard->daemon);
 }
 
-/* It has no time-out: patience is server.c's. */
+/* It has no time-out: patience is serving.c's. */
 static int shard_init(struct shard *shard, struct http_server *s)
 {
 	static const unsigned flags =
@@ -339,7 +340,8 @@ static void take(struct http_server *s, int fd)
 	http_connection_begin(&c->base, s, fd);
 	loop_watch_init(&c->watch, s->loop, fd, on_bytes, c);
 	c->watch.priority = s->options.priority;
-	/* Who waited in the kernel's queue has said what it wants, or has gone; that costs no wait then. */
+	/* A peer that waited in the kernel's queue has sent its request by now, or has left; either way there is no
+	 * wait. */
 	if (look(c))
 		loop_watch_set(&c->watch, WATCH_READ | WATCH_EDGE);
 }
@@ -393,7 +395,7 @@ static void stop(struct http_server *s)
 	free(front);
 }
 
-/* What handlers ask, and what they answer. */
+/* What handlers ask and answer. */
 
 static const char *header(const struct http_request *r, const char *name)
 {

@@ -99,7 +99,7 @@ static struct bytes without_authority(struct bytes target)
 	return (struct bytes){ target.data + n, target.size - n };
 }
 
-/* Each costs memory to whoever makes a list of them, as a field does. */
+/* Code that makes a list of them needs memory for each, as for a field. */
 static bool has_too_many_arguments(struct bytes query)
 {
 	struct bytes argument;
@@ -218,7 +218,7 @@ static unsigned read_line(struct http_head *h, struct bytes all, struct bytes li
 	return line.size > 0 ? read_field(h, all, line) : end_of_head(h);
 }
 
-/* The next whole line, without its end. False: it is not there yet. */
+/* The next complete line, without its end. False: it has not arrived yet. */
 static bool next_line(struct http_head *h, struct bytes all, struct bytes *ret)
 {
 	const char *end = h->searched < all.size ? memchr(all.data + h->searched, '\n', all.size - h->searched) : NULL;
@@ -296,8 +296,8 @@ static size_t put_string(char *to, const char *from, size_t size)
 	return size + 1;
 }
 
-/* name=value&other=1 becomes name, zero, value, zero, other, zero, 1, zero. A name without a value is left out: it
- * could not be told from one that is not there. */
+/* name=value&other=1 becomes name, zero, value, zero, other, zero, 1, zero. A name without a value is left out, because
+ * it could not be told from a missing one. */
 static void query_strings(struct http_head *h, char *text)
 {
 	struct bytes rest = { text + h->query.at, h->query.size }, name, value;

@@ -5,7 +5,7 @@
  *
  * Pure, and the same however the bytes are cut: the caller shows all bytes of the head that have come so far, as
  * often as more come, and each line is looked at once. Nothing is copied; spans are offsets, so the bytes may move
- * between calls. What a length or a coding means is judged elsewhere (server.c), the same for every engine.
+ * between calls. What a length or a coding means is judged elsewhere (serving.c), the same for every engine.
  */
 #ifndef OXP_HTTP_HEAD_H
 #define OXP_HTTP_HEAD_H

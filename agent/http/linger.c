@@ -31,7 +31,7 @@ static void linger_end(void *context)
 	free(l);
 }
 
-/* MSG_TRUNC drops TCP's bytes in the kernel without copying; a Unix socket copies, which is no harm. */
+/* MSG_TRUNC drops TCP's bytes in the kernel without copying; a Unix socket copies them, which does no harm. */
 static void drop(void *context, int fd, unsigned what)
 {
 	static const int flags = MSG_DONTWAIT | MSG_TRUNC;

@@ -1,7 +1,6 @@
 /*
- * Lingering close: after an answer that came before the end of the body (413), the peer still sends. Closing at once
- * would reset the connection and the answer would be lost on its way; so what still comes is read and dropped for a
- * while.
+ * Lingering close: after an answer that was sent before the end of the body (413), the peer is still sending. Closing
+ * at once would reset the connection, and the answer could be lost. So the rest is read and dropped for a while.
  */
 #ifndef OXP_HTTP_LINGER_H
 #define OXP_HTTP_LINGER_H

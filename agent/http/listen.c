@@ -73,7 +73,7 @@ static int parse_tcp(const char *text, union address *to, socklen_t *ret_size)
 		return -EINVAL;
 	if (!numeric_host(host[0] ? host : "::", to, ret_size))
 		return -EINVAL;
-	/* The port stands at the same place in both families. */
+	/* The port is at the same offset in both families. */
 	to->v4.sin_port = htons(port);
 	return 0;
 }

@@ -20,7 +20,7 @@ static bool is_word(const char *text, const char *word)
 	return text && strcasecmp(text, word) == 0;
 }
 
-/* `own_port` is the one that need not be written. False: it is no host with or without a port. */
+/* `own_port` is the default port. False: it is not a host with or without a port. */
 static bool read_authority(struct bytes text, uint64_t own_port, struct authority *ret)
 {
 	const char *bracket = text.size && text.data[0] == '[' ? memchr(text.data, ']', text.size) : NULL;
@@ -83,9 +83,9 @@ const char *http_origin_wrong(const char *text)
 	if (strcmp(text, "*") == 0 || strcmp(text, "null") == 0)
 		return NULL;
 	if (!read_origin(text, &authority, &own_port))
-		return "is no origin; expected scheme://host or scheme://host:port, null, or *";
+		return "is not an origin; expected scheme://host or scheme://host:port, null, or *";
 	if (strpbrk(authority.host.data, "/?#@*, "))
-		return "has more in it than scheme, host and port";
+		return "has more than a scheme, a host and a port";
 	return NULL;
 }
 

@@ -1,6 +1,6 @@
 /*
- * A page: the body of answers that share it. It is made once and never changes; each answer that sends it holds it,
- * and behind the last holder its memory goes back to whoever lent it.
+ * A page: a body that several answers share. It is made once and never changes. Each answer that sends it holds it;
+ * after the last holder, its memory goes back to its lender.
  */
 #ifndef OXP_HTTP_PAGE_H
 #define OXP_HTTP_PAGE_H

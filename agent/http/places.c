@@ -14,7 +14,7 @@
 
 enum { ACCEPTS_MAX = 16, FULL_MS = 20, STARVED_MS = 100 };
 
-/* Who goes. */
+/* Which connection gives way. */
 
 /* Whether something has come that its callback has not seen yet. */
 static bool is_about_to_speak(const struct http_connection *c)
@@ -42,7 +42,7 @@ static bool has_ended(const struct http_connection *c)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Somebody whose request a handler has, for nobody as it seems. */
+/* A connection whose request a handler has, although its peer seems to have left. */
 static struct http_connection *who_is_gone(const struct http_server *s)
 {
 	struct http_connection *c;
@@ -55,7 +55,7 @@ static struct http_connection *who_is_gone(const struct http_server *s)
 	return NULL;
 }
 
-/* They stand in the order of their ages, the oldest first. */
+/* They are in the order of their ages, the oldest first. */
 static struct http_connection *who_goes(const struct http_server *s)
 {
 	struct http_connection *c, *stuck = NULL;
@@ -92,8 +92,8 @@ void http_places_hold(struct http_connection *c, size_t bytes)
 
 /* Progress of answers. */
 
-/* A number that changes when the peer takes something: what it has acknowledged in all, or, of a Unix socket, what it
- * has not read. */
+/* A number that changes when the peer reads something: the bytes that it has acknowledged, or, at a Unix socket, those
+ * that it has not read. */
 static uint64_t taken(int fd)
 {
 	struct tcp_info info = { 0 };
@@ -154,7 +154,7 @@ void http_places_renew(struct http_server *s)
 		p->spare = fcntl(p->doors[0].fd, F_DUPFD_CLOEXEC, 0);
 }
 
-/* accept4() says that there is no descriptor before it looks whether there is a peer. */
+/* accept4() reports that there is no descriptor before it checks for a peer. */
 static bool somebody_waits(int door)
 {
 	struct pollfd p = { .fd = door, .events = POLLIN };
@@ -192,7 +192,8 @@ static void make_descriptor(struct http_server *s)
 		rest(s, STARVED_MS);
 }
 
-/* False: nobody was let in, for want of a peer, a place or a descriptor. Somebody goes only when somebody comes. */
+/* False: nobody was accepted, because there was no peer, no place or no descriptor. A connection gives way only if a
+ * peer is there. */
 static bool let_one_in(struct http_server *s, int fd)
 {
 	bool full = s->totals.connections >= s->options.connections_max;

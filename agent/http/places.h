@@ -1,48 +1,41 @@
 /*
- * Who has a place at the addresses of a server: the same rule whoever reads the bytes.
+ * Which connections have a place at the addresses of a server; the same rule for both engines.
  *
- * A server has `connections_max` places. When all are taken and somebody comes, whoever has been silent or unfinished
- * for longest goes: a kept connection without a next request, a head or a body that is not whole. Its age counts from
- * the last answer, or from the first byte of the request, so a byte now and then makes nobody younger. If there is no
- * such connection, an answer goes of which the peer took nothing between two sweeps, or else, where the engine can drop
- * it, a request that is being handled for a peer that has ended its stream. That peer may be waiting for the answer all
- * the same, so it comes last. Any other request that is being handled, and an answer that moves, keep their place; then
- * who comes waits in the kernel's queue. The want of a descriptor is treated as the want of a place, and each server
- * keeps a spare one: where others have used up all of the process's, one connection at a time is served all the same.
+ * A server has `connections_max` places. If all are taken and another peer connects, one connection gives way. The
+ * first that applies:
+ *
+ *   1. The one that has been silent or unfinished for longest: a kept connection without a next request, or an
+ *      incomplete head or body. Its age counts from the last answer, or from the first byte of the request, so sending
+ *      a byte now and then does not help.
+ *   2. An answer of which the peer read nothing between two sweeps.
+ *   3. If the engine can drop it: a request that is being handled for a peer that has closed its stream. It comes last,
+ *      because that peer may still be waiting for the answer.
+ *
+ * Any other request that is being handled, and an answer that moves, keep their place; the new peer then waits in the
+ * kernel's queue. Having no free descriptor is treated like having no free place. Each server keeps a spare descriptor:
+ * if others have used up all of the process's, it can still serve one connection at a time.
  */
 #ifndef OXP_HTTP_PLACES_H
 #define OXP_HTTP_PLACES_H
 
-#include "loop/loop.h"
+#include <stddef.h>
 
-enum { HTTP_ADDRESSES_MAX = 16, HTTP_HEADS_MAX = 1 << 20 };
+enum { HTTP_HEADS_MAX = 1 << 20 };
 
 struct http_server;
 struct http_connection;
-
-/*
- * Invariant: a door is watched unless nobody could be let in a moment ago (`again` is set) or the server ends.
- */
-struct http_places {
-	struct loop_watch doors[HTTP_ADDRESSES_MAX];
-	size_t doors_count;
-	struct loop_timer again;
-	int spare; /* a descriptor for want of others, or -1 */
-	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
-	struct mono_time looked; /* when the sweep last looked what peers had taken */
-};
 
 void http_places_init(struct http_server *);
 void http_places_open(struct http_server *, int listening); /* the socket stays the server's */
 void http_places_close(struct http_server *);
 /* A connection has ended. */
 void http_places_left(struct http_server *);
-/* Of a head that is not whole, `bytes` have come, and are held here or in the kernel. Beyond HTTP_HEADS_MAX of all
- * connections together the oldest other one goes. */
+/* `bytes` of an incomplete head have come, and are held here or in the kernel. Beyond HTTP_HEADS_MAX for all
+ * connections together, the oldest other one gives way. */
 void http_places_hold(struct http_connection *, size_t bytes);
-/* A descriptor was closed: it may be the spare one. */
+/* A descriptor was closed: it may become the spare one. */
 void http_places_renew(struct http_server *);
-/* Notes who has taken something of an answer since the last look; called by the sweep. */
+/* Notes which peers have read something of their answer since the last call; the sweep calls it. */
 void http_places_look(struct http_server *);
 
 #endif

@@ -1,24 +1,24 @@
 /*
- * The HTTP/1.1 server. Two engines speak HTTP for it, and whoever makes a server chooses: libmicrohttpd, or the
- * direct one, which does a usual request with one recv() and one send(). Heads are read by head.h for both, both give
- * places away by the same rule (places.h), and both are held to the same tests. With libmicrohttpd a connection ends
- * with its first answer, and a body that comes in chunks is answered 411.
+ * The HTTP/1.1 server. One of two engines speaks HTTP for it: libmicrohttpd, or the direct one, which serves a usual
+ * request with one recv() and one send(). The code that makes a server chooses. Both engines read heads with head.h,
+ * give places away by the same rule (places.h), and pass the same tests. With libmicrohttpd a connection ends with its
+ * first answer, and a chunked body is answered 411.
  *
  * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
- * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. A dead socket file is replaced, a
- * live one refused (-EADDRINUSE).
+ * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. A dead socket file is replaced; a
+ * live one is refused (-EADDRINUSE).
  *
- * A request's head must come within twice `idle`, and a body or an answer must move HTTP_RATE_MIN bytes each second on
- * top of that, so that no peer keeps its place with a byte now and then; who is slower gets 408, or is cut off when an
- * answer is on its way. When others wait for the place, it is lost much sooner (503).
+ * A head must arrive within twice `idle`; beyond that time, a body or an answer must move HTTP_RATE_MIN bytes a second.
+ * So no peer keeps its place with a byte now and then: a slower one gets 408, or is cut off if an answer is under way.
+ * If others wait for its place, it loses it much sooner (503).
  *
  * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(),
- * now or from a later callback. When the peer goes away or a limit is broken first, gone() is called instead, and no
- * http_respond() may follow. Limits broken before complete() are answered here (413, 431, 408) and counted. The
- * callbacks run inside the engine: they never call http_server_free() or http_server_quiesce().
+ * now or from a later callback. If the peer goes away or a limit is exceeded first, gone() is called instead, and no
+ * http_respond() may follow. Limits exceeded before complete() are answered here (413, 431, 408) and counted. The
+ * callbacks run inside the engine: they must not call http_server_free() or http_server_quiesce().
  *
- * Nor does a handler see what web pages of others send (origin.h): 403, and the body says which option lets them in. A
- * preflight is answered without a permission.
+ * A handler never sees requests of web pages of other origins (origin.h). They are answered 403, and the body names the
+ * option that allows them. The answer to a preflight gives no permission.
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H
@@ -30,7 +30,7 @@
 
 enum {
 	HTTP_RATE_MIN = 1024, /* bytes a second */
-	HTTP_SLOW_MS = 1000, /* who has moved nothing for longer may be cut off for others */
+	HTTP_SLOW_MS = 1000, /* a peer that has moved nothing for longer may be cut off for others */
 };
 
 struct http_server;
@@ -47,34 +47,35 @@ struct http_route {
 	/* Headers are in. May answer at once (HTTP_ANSWERED). Sets the request's own context with http_context_set().
 	 * NULL is the same as HTTP_TAKEN. */
 	enum http_take (*begin)(void *route_context, struct http_request *);
-	/* A piece of the body, borrowed for the call. NULL for routes that take none: a body is 400 there, unread. */
+	/* A piece of the body, borrowed for the call. NULL for routes without a body: a body is answered 400,
+	 * unread. */
 	enum http_take (*body)(void *route_context, struct http_request *, struct bytes piece);
 	void (*complete)(void *route_context, struct http_request *);
 	/* The request will never be answered (peer gone, limit broken, server stops). Frees what the handler
 	 * attached. May be NULL. Not called after http_respond(). */
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
-	/* Answers of it that may be on their way together: the oldest is cut off for one more. Of what waits for an
-	 * answer half of the places may be this route's, a further one is answered 503. 0: no limit of either */
+	/* How many of its answers may be under way at a time; one more cuts off the oldest. Requests of this route may
+	 * wait in half of the places; one more is answered 503. 0: neither limit. */
 	size_t at_once;
 };
 
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max; /* all addresses together; beyond that see places.h */
-	/* Bytes of bodies that peers have not taken, beyond which one more is answered 503 in its place, unless it is
-	 * small or the only one; who is slow (http_server_cut_slowest()) is cut off then. 0: no limit, the handler
-	 * minds. */
+	size_t connections_max; /* of all addresses together; beyond that see places.h */
+	/* Most bytes of bodies that peers have not read. Beyond that, slow peers are cut off
+	 * (http_server_cut_slowest()), and the next answer is replaced by 503, unless it is small or the only one. 0:
+	 * no limit; the handler takes care. */
 	size_t answers_max;
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
-	uint64_t *evicted; /* counts connections that others needed the place of; may be NULL */
-	struct http_origins origins; /* web pages that are let in; the lists outlive the server */
-	/* A request is about to be answered 403, 404 or 405 in place of a handler; `why` is the answer's body. May be
+	uint64_t *evicted; /* counts connections that lost their place to others; may be NULL */
+	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
+	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
 	void (*declined)(void *context, const struct http_request *, unsigned status, const char *why);
 	void *context;
@@ -84,17 +85,17 @@ struct http_server_options {
  * another method 405 with Allow; both say what is served. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
 	struct http_server **ret) MUST_CHECK;
-/* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an address that is none). *ret_port, if wanted,
- * is the TCP port bound, which is how tests ask for port 0. */
+/* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an invalid address). If ret_port is given, it gets
+ * the TCP port, for tests that ask for port 0. */
 int http_server_listen(struct http_server *, const char *address, uint16_t *ret_port) MUST_CHECK;
-/* No new connections, the socket files go; what is under way is finished, and kept connections close after their next
- * answer. Returns how many requests are still open. Fine to call again. */
+/* Accepts no new connections and removes the socket files. Requests under way are finished, and kept connections close
+ * after their next answer. Returns how many requests are still open. May be called again. */
 size_t http_server_quiesce(struct http_server *);
-void http_server_free(struct http_server *); /* calls gone() for what is open */
+void http_server_free(struct http_server *); /* calls gone() for open requests */
 
 enum http_method http_request_method(const struct http_request *);
 const char *http_request_path(const struct http_request *);
-/* NULL when absent; the name in any case; valid until the answer. */
+/* NULL if it is missing; the name in upper or lower case; valid until the answer. */
 const char *http_request_header(const struct http_request *, const char *name);
 const char *http_request_query(const struct http_request *, const char *name);
 /* The announced Content-Length, or -1 when chunked. */
@@ -102,21 +103,21 @@ int64_t http_request_content_length(const struct http_request *);
 void http_context_set(struct http_request *, void *context);
 void *http_context(const struct http_request *);
 
-/* An answer. The body is taken over (`body` is a buffer whose memory moves to the server and is freed after sending), a
- * page that other answers may share, or constant. Headers: pairs ending with NULL, copied. */
+/* An answer. Its body is a buffer, whose memory moves to the server and is freed after sending; a page, which other
+ * answers may share; or constant. Headers: pairs ending with NULL, copied. */
 struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *const *headers;
 	struct buffer *body; /* moved; may be NULL */
-	struct http_page *page; /* held until it is sent; used when body is NULL */
-	struct bytes constant; /* static memory, used when both are NULL */
+	struct http_page *page; /* held until it is sent; used if body is NULL */
+	struct bytes constant; /* static memory, used if both are NULL */
 };
 void http_respond(struct http_request *, const struct http_answer *);
-/* Cuts off who is still taking the page, so that it goes soon. */
+/* Cuts off peers that are still reading the page, so that it is released soon. */
 void http_server_cut_page(struct http_server *, const struct http_page *);
-/* Cuts off the peer that has taken nothing of its answer, or given nothing of its body, for longest, if that is longer
- * than HTTP_SLOW_MS. False: there is none. */
+/* Cuts off the peer that has read nothing of its answer, or sent nothing of its body, for longest, if that is longer
+ * than HTTP_SLOW_MS. False if there is none. */
 bool http_server_cut_slowest(struct http_server *);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
@@ -125,16 +126,15 @@ void http_respond_text(struct http_request *, unsigned status, const char *conte
 struct http_server_totals {
 	uint64_t requests; /* whose head was read */
 	uint64_t refused_size; /* 413 and 431 */
-	uint64_t timeouts; /* 408, and answers that nobody took */
-	uint64_t bad_requests; /* no HTTP, or HTTP that says two things at once */
-	uint64_t evicted; /* connections that others needed the place of */
-	uint64_t foreign; /* 403: of web pages that are not let in */
+	uint64_t timeouts; /* 408, and answers that nobody read */
+	uint64_t bad_requests; /* not HTTP, or ambiguous HTTP */
+	uint64_t evicted; /* connections that lost their place to others */
+	uint64_t foreign; /* 403: of web pages that are not allowed */
 	uint64_t unserved; /* 404 and 405 */
 	uint64_t body_bytes;
 	size_t connections; /* now */
 	size_t open; /* requests that have no answer yet */
-	size_t unsent; /* bytes of bodies that were given to answers and are not sent; pages are counted by whoever lent
-			* them */
+	size_t unsent; /* bytes of bodies given to answers and not sent yet; a page's bytes are counted by its lender */
 };
 struct http_server_totals http_server_totals(const struct http_server *);
 

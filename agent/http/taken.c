@@ -35,7 +35,7 @@ static void name_of(long pid, char to[NAME_ROOM])
 	text_one_line(to);
 }
 
-/* One line of /proc/net/tcp and its kin (proc(5)); whether somebody waits there for what comes. */
+/* Whether a line of /proc/net/tcp and its kin (proc(5)) is a listening socket. */
 static bool read_entry(const char *line, unsigned state, unsigned port, struct entry *ret)
 {
 	unsigned its_port, its_state;

@@ -1,8 +1,8 @@
 /*
- * Why an address cannot be listened on, for people: who has it, where the kernel tells, and what is in the way.
+ * Why we cannot listen on an address, for people: which process has it, if the kernel tells, or what is in the way.
  *
- * Looked up in /proc, of processes that we may look at; it takes some milliseconds and is for the moment in which
- * nothing else can be done.
+ * It looks in /proc, at processes that we may look at. That takes some milliseconds; call it only if nothing else can
+ * be done.
  */
 #ifndef OXP_HTTP_TAKEN_H
 #define OXP_HTTP_TAKEN_H

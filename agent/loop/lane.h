@@ -2,8 +2,8 @@
  * A lane: one thread for pure work that would hold up the loop. Two exist: CPU (compress, inflate, convert) and disk
  * (commits, queries in slices).
  *
- * A job touches only what it carries. It goes through a bounded queue, runs on the lane's thread, and comes back on the
- * loop thread through an eventfd. Jobs of one lane run in the order they were given, and come back in that order.
+ * A job touches only what it carries. It goes through a bounded queue, runs on the lane's thread, and comes back to the
+ * loop thread through an eventfd. Jobs of a lane run in the order in which they were given, and come back in it.
  */
 #ifndef OXP_LANE_H
 #define OXP_LANE_H
@@ -20,9 +20,10 @@ struct job {
 };
 
 int lane_new(struct loop *, const char *name, size_t depth, struct lane **ret) MUST_CHECK; /* 0 or -errno */
-/* Runs what is queued, calls its done(), ends the thread. */
+/* Runs the queued jobs, calls their done(), ends the thread. */
 void lane_free(struct lane *);
-/* 0, or -EAGAIN when `depth` jobs wait already: try again from a later callback; -ESHUTDOWN from within lane_free(). */
+/* 0; -EAGAIN if `depth` jobs are waiting already: try again from a later callback; -ESHUTDOWN from within
+ * lane_free(). */
 int lane_run(struct lane *, struct job *) MUST_CHECK;
 
 #endif

@@ -28,10 +28,10 @@ struct soon_queue {
 };
 
 /*
- * What the probes have had of the time, so that they cannot have all of it. Beyond SHARE_NS their callbacks are put
- * aside, and come back when the others have had as much, or have nothing to do, which `relief` finds out.
+ * How much time the probes have had, so that they cannot take all of it. Beyond SHARE_NS their callbacks are put aside.
+ * They come back when the others have had as much, or have nothing to do, which `relief` finds out.
  *
- * Invariant: 0 <= lead_ns; while something is put aside its events are not armed, and `relief` is.
+ * Invariant: 0 <= lead_ns; while a callback is put aside, its events are not armed, and `relief` is.
  */
 struct shares {
 	enum loop_priority running;
@@ -117,7 +117,7 @@ static void come_back(struct loop *l)
 	}
 }
 
-/* It stands behind those that were ready when it was armed. */
+/* It comes after those that were ready when it was armed. */
 static void relief_arm(struct loop *l)
 {
 	event_add(l->shares.relief, &(struct timeval){ 0, 0 });
@@ -356,7 +356,7 @@ static void soon_take(struct soon_queue *q, struct loop_soon *s)
 	s->waiting = false;
 }
 
-/* Through a timer of no time rather than event_active(): what the kernel has ready gets its turn in between. */
+/* Through a timer of zero time, not event_active(): events that the kernel has ready get their turn in between. */
 static void soon_arm(struct soon_queue *q)
 {
 	event_add(q->event, &(struct timeval){ 0, 0 });

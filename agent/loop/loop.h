@@ -1,12 +1,12 @@
 /*
  * The loop: one thread, all state. Wraps libevent so that no other file includes it.
  *
- * Every callback of the program runs here, one after another, and is measured: its CPU time goes into the slices, which
- * /metrics shows as oxpecker_loop_slice_seconds. A callback that has more than about a millisecond of work does a part
- * and calls loop_soon_run() for the rest, or gives the work to a lane (lane.h).
+ * Every callback of the program runs here, one after another. Its CPU time is measured and goes into the slices, which
+ * /metrics shows as oxpecker_loop_slice_seconds. A callback with more than about a millisecond of work does a part of
+ * it and calls loop_soon_run() for the rest, or gives the work to a lane (lane.h).
  *
- * Watches, timers and soons are embedded in their owner's struct: _init, use, _done. _done is fine twice and fine on
- * zeroed memory; after it the callback is not called again, also when called from within that callback.
+ * Watches, timers and soons are embedded in their owner's struct: _init, use, _done. _done may be called twice, on
+ * zeroed memory, and from within the callback itself; the callback is not called again after it.
  */
 #ifndef OXP_LOOP_H
 #define OXP_LOOP_H
@@ -16,27 +16,27 @@
 struct loop;
 struct event;
 
-/* Lower runs first: between any two callbacks the loop looks for a more urgent one. But strangers decide how much there
- * is to do for LOOP_PROBES, so while others wait it has half of the time, by the millisecond. */
+/* Lower runs first: between any two callbacks the loop looks for a more urgent one. But peers decide how much work
+ * there is for LOOP_PROBES, so while other callbacks wait it gets half of the time, by the millisecond. */
 enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
-/* 0 or -errno. Ignores SIGPIPE from here on, in the whole process: who starts a child sets it back there. */
+/* 0 or -errno. From here on the whole process ignores SIGPIPE; code that starts a child resets it there. */
 int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;
-void loop_free(struct loop *);	/* after everything that was embedded elsewhere is done */
+void loop_free(struct loop *);	/* after the _done of everything embedded elsewhere */
 void loop_run(struct loop *);	/* until loop_stop() */
 void loop_stop(struct loop *);
-/* One pass: waits for something to do for at most `patience`, does it. For tests. */
+/* One pass: waits for work for at most `patience`, and does it. For tests. */
 void loop_turn(struct loop *, struct duration patience);
 
-/* The time at which the callback that runs now began; one reading for all it does. */
+/* The time at which the current callback began; one reading for everything it does. */
 struct mono_time loop_now(const struct loop *);
 struct wall_time loop_wall(const struct loop *);
 const struct clock *loop_clock(const struct loop *);
 
 typedef void loop_callback(void *context);
 
-/* A file descriptor that is readable or writable (hang-up counts as both): as long as it is, or, with WATCH_EDGE, once
- * when it is watched and whenever something has come. */
+/* Calls back while a descriptor is readable or writable (hang-up counts as both). With WATCH_EDGE: once when it is
+ * watched, and whenever something new has come. */
 enum { WATCH_READ = 1, WATCH_WRITE = 2, WATCH_EDGE = 4 };
 struct loop_watch {
 	struct loop *loop;
@@ -66,8 +66,8 @@ void loop_timer_clear(struct loop_timer *);
 void loop_timer_done(struct loop_timer *);
 static inline bool loop_timer_pending(const struct loop_timer *t) { return t->place != 0; }
 
-/* "Soon": in this loop, after the callback that runs now, behind whatever is ready and more urgent; among themselves in
- * the order they were asked for. */
+/* "Soon": after the current callback, behind anything that is ready and more urgent. Soons run in the order in which
+ * they were asked for. */
 struct loop_soon {
 	struct loop *loop;
 	struct loop_soon *next, **link;	/* while waiting */
@@ -77,7 +77,7 @@ struct loop_soon {
 	bool waiting;
 };
 void loop_soon_init(struct loop_soon *, struct loop *, loop_callback *, void *context);
-void loop_soon_run(struct loop_soon *);	/* twice before it ran is once */
+void loop_soon_run(struct loop_soon *);	/* calling it twice before it ran is the same as once */
 void loop_soon_done(struct loop_soon *);
 
 /* A signal, as a loop event. */
@@ -90,8 +90,8 @@ struct loop_signal {
 int loop_signal_init(struct loop_signal *, struct loop *, int number, void (*)(void *, int), void *context) MUST_CHECK;
 void loop_signal_done(struct loop_signal *);
 
-/* How long callbacks took, in CPU time: counts[i] took at most loop_slice_bounds[i] seconds, the last any longer
- * time. */
+/* How long callbacks took, in CPU time. counts[i] took at most loop_slice_bounds[i] seconds; the last counts all that
+ * took longer. */
 enum { LOOP_SLICE_BUCKETS = 12 };
 extern const double loop_slice_bounds[LOOP_SLICE_BUCKETS];
 struct loop_slices {
@@ -103,7 +103,7 @@ const struct loop_slices *loop_slices(const struct loop *);
 /* libevent's base, for agent/loop/ only. */
 struct event_base;
 struct event_base *loop_base(struct loop *);
-/* Closes the slice of a callback that libevent or a library on top of it called directly. */
+/* Ends the slice of a callback that libevent, or a library on top of it, called directly. */
 void loop_slice_end(struct loop *);
 
 #endif

@@ -1,8 +1,8 @@
 /*
- * evdns answers in three ways: at once from within the question (hosts file), later, or, when its base is freed,
- * after that. So a resolve that evdns still knows is only let go of when it is cancelled, and freed in evdns's
- * callback; nothing is cancelled inside evdns, whose own cancelling touches the freed base. Every answer goes through
- * a soon: done() is never called from within resolve_start(), and the loop's time is fresh.
+ * evdns answers in three ways: at once, from within the question (hosts file); later; or, if its base is freed, after
+ * that. So a resolve that evdns still knows is only marked when it is cancelled, and freed in evdns's callback. Nothing
+ * is cancelled inside evdns, because that touches the freed base. Every answer goes through a soon: done() is never
+ * called from within resolve_start(), and the loop's time is fresh.
  */
 #include "loop/resolve.h"
 
@@ -73,7 +73,7 @@ void resolver_forget(struct resolver *r, const char *host)
 	}
 }
 
-/* A free place, else that of the one that ends first. */
+/* A free place, or else the place of the one that expires first. */
 static struct kept **kept_place(struct resolver *r)
 {
 	struct kept **place = &r->kept[0];
@@ -207,7 +207,7 @@ static void ask(struct resolve *q)
 
 /* Sources. */
 
-/* evdns would write to stderr what is_warning says; callers of done() know better what to tell. */
+/* evdns would write its warnings to stderr; callers of done() know better what to report. */
 static void log_nothing(int is_warning, const char *text)
 {
 	(void)is_warning, (void)text;
@@ -225,7 +225,7 @@ static bool same(struct timespec a, struct timespec b)
 	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
 }
 
-/* A missing file is no error: what it would say has defaults, as in libc. */
+/* A missing file is not an error: there are defaults, as in libc. */
 static void read_system(struct resolver *r)
 {
 	r->conf_read = modified(resolv_conf);

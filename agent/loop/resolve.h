@@ -2,8 +2,9 @@
  * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6, IPv4 first. Numeric addresses
  * need no server.
  *
- * evdns keeps nothing, so names found are kept here for RESOLVE_KEPT_SECONDS; who could not connect forgets the name.
- * /etc/resolv.conf and /etc/hosts are read again when they have changed and nothing is under way.
+ * evdns caches nothing, so names that were found are kept here for RESOLVE_KEPT_SECONDS. A caller that could not
+ * connect forgets the name. /etc/resolv.conf and /etc/hosts are read again if they have changed and nothing is under
+ * way.
  */
 #ifndef OXP_RESOLVE_H
 #define OXP_RESOLVE_H
@@ -32,7 +33,7 @@ struct resolved {
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];	/* port is the one asked for */
 };
 
-/* Where names come from when it is not /etc/resolv.conf and /etc/hosts. */
+/* Where names come from instead of /etc/resolv.conf and /etc/hosts. */
 struct resolver_sources {
 	const char *const *servers;	/* "address:port", ends with NULL */
 	const char *hosts_file;		/* NULL: none but localhost */
@@ -42,9 +43,9 @@ struct resolver_sources {
 
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
 int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
-void resolver_free(struct resolver *);	/* done() is not called for what is under way */
-/* Calls done() exactly once from a later callback, unless cancelled. `ret` is gone once done() is called. -EINVAL for
- * no name or one too long, -EAGAIN beyond RESOLVES_MAX. */
+void resolver_free(struct resolver *);	/* done() is not called for questions under way */
+/* Calls done() exactly once, from a later callback, unless cancelled. `ret` is invalid once done() is called. -EINVAL
+ * if the name is empty or too long, -EAGAIN beyond RESOLVES_MAX. */
 int resolve_start(struct resolver *, const struct resolve_question *, struct resolve **ret) MUST_CHECK;
 void resolve_cancel(struct resolve *);	/* not from its own done() */
 void resolver_forget(struct resolver *, const char *host);

@@ -2,52 +2,111 @@
 
 #include <stdlib.h>
 
-#include "pipeline/pipeline.h"
+void deliveries_init(struct deliveries *all, struct loop *loop, enum rewind rewind, const struct source_hooks *hooks,
+	void *context)
+{
+	static const struct source_hooks none = { .park = NULL };
 
-struct delivery *delivery_new(struct source *source, struct batch **batch, size_t first, size_t end)
+	*all = (struct deliveries){
+		.loop = loop, .rewind = rewind, .hooks = hooks ? hooks : &none, .context = context
+	};
+	TAILQ_INIT(&all->list);
+}
+
+void deliveries_route(struct deliveries *all, struct sender *sender, struct ledger_row *row)
+{
+	OXP_ASSERT(all->route_count < ROUTES_MAX && TAILQ_EMPTY(&all->list));
+	all->routes[all->route_count++] = (struct route){ .sender = sender, .row = row };
+}
+
+static void delivery_free(struct delivery *delivery)
+{
+	free(delivery->tokens);
+	free(delivery->rows);
+	free(delivery);
+}
+
+void deliveries_done(struct deliveries *all)
+{
+	struct delivery *delivery;
+
+	while ((delivery = TAILQ_FIRST(&all->list))) {
+		TAILQ_REMOVE(&all->list, delivery, entry);
+		if (delivery->batch)
+			batch_unref(delivery->batch);
+		delivery_free(delivery);
+	}
+}
+
+struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size_t first, size_t end)
 {
 	struct batch *b = *batch;
-	struct delivery *d = oxp_new(sizeof *d + source->route_count * sizeof d->parts[0]);
+	struct delivery *delivery = oxp_new(sizeof *delivery + all->route_count * sizeof delivery->parts[0]);
 
-	d->source = source;
-	d->batch = b;
-	d->tokens = b->tokens;
-	d->token_count = b->token_count;
+	delivery->of = all;
+	delivery->batch = b;
+	delivery->tokens = b->tokens;
+	delivery->token_count = b->token_count;
 	b->tokens = NULL;
 	b->token_count = b->token_room = 0;
-	d->rows = b->rows;
-	d->row_count = b->row_count;
+	delivery->rows = b->rows;
+	delivery->row_count = b->row_count;
 	b->rows = NULL;
 	b->row_count = b->row_room = 0;
-	d->pending = end - first;
+	delivery->pending = end - first;
 	for (size_t i = first; i < end; i++)
-		d->parts[i].pending = 1;
-	d->sealed = loop_wall(source->pipeline->loop);
-	TAILQ_INSERT_TAIL(&source->deliveries, d, entry);
+		delivery->parts[i].pending = 1;
+	delivery->sealed = loop_wall(all->loop);
+	TAILQ_INSERT_TAIL(&all->list, delivery, entry);
 	*batch = NULL;
-	return d;
+	return delivery;
 }
 
-void delivery_count(struct delivery *d, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
+void delivery_count(
+	struct delivery *delivery, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
 {
-	struct ledger_row *row = d->source->routes[route].row;
+	struct ledger_row *row = delivery->of->routes[route].row;
 
+	if (!row)
+		return;
 	ledger_add(row, term, records, bytes);
 	ledger_take(row, LEDGER_HELD, records, bytes);
-	d->parts[route].terms.term[term].records += records;
-	d->parts[route].terms.term[term].bytes += bytes;
+	delivery->parts[route].terms.term[term].records += records;
+	delivery->parts[route].terms.term[term].bytes += bytes;
 }
 
-void delivery_reject(struct delivery *d, size_t route, uint64_t records, uint64_t bytes)
+void delivery_reject(struct delivery *delivery, size_t route, uint64_t records, uint64_t bytes)
 {
-	delivery_count(d, route, LEDGER_REJECTED, records, bytes);
-	d->source->pipeline->lost += records;
+	delivery_count(delivery, route, LEDGER_REJECTED, records, bytes);
+	delivery->of->lost += records;
 }
 
-void delivery_split(struct delivery *d, size_t route)
+void delivery_abandon(struct delivery *delivery, size_t route, const struct ledger_amount *left)
 {
-	d->parts[route].pending++;
-	d->pending++;
+	delivery_count(delivery, route, LEDGER_DROPPED_EXIT, left->records, left->bytes);
+	delivery->of->lost += left->records;
+}
+
+enum outcome delivery_refuse(const struct refusal *refusal)
+{
+	struct delivery *delivery = refusal->delivery;
+	const struct deliveries *all = delivery->of;
+	const struct batch_item *item = batch_item(delivery->batch, refusal->item);
+	enum park park = all->hooks->park ? all->hooks->park(all->context, refusal) : PARK_NOT;
+
+	if (park == PARK_NOT)
+		delivery_reject(delivery, refusal->route, item->records, item->size);
+	if (park == PARK_AS_IT_IS)
+		delivery_count(delivery, refusal->route, LEDGER_REJECTED, item->records, item->size);
+	if (park == PARK_TAKEN)
+		delivery_split(delivery, refusal->route);
+	return park == PARK_LATER ? RETRY : REJECTED;
+}
+
+void delivery_split(struct delivery *delivery, size_t route)
+{
+	delivery->parts[route].pending++;
+	delivery->pending++;
 }
 
 static void fold(struct ledger_row *row, const struct ledger_terms *terms)
@@ -60,70 +119,101 @@ static void fold(struct ledger_row *row, const struct ledger_terms *terms)
 	}
 }
 
-/* Tells the collector of the oldest delivery, and forgets it. */
-static void tell(struct source *s, struct delivery *d)
+/* Tells of the oldest delivery, and forgets it. Whoever is told may offer more, which may settle at once. */
+static void tell(struct deliveries *all, struct delivery *delivery)
 {
-	for (size_t i = 0; i < s->route_count; i++)
-		fold(s->routes[i].row, &d->parts[i].terms);
-	TAILQ_REMOVE(&s->deliveries, d, entry);
-	for (size_t i = 0; s->settled && i < d->token_count; i++)
-		s->settled(s->collector, d->tokens[i]);
-	free(d->tokens);
-	free(d->rows);
-	free(d);
+	for (size_t i = 0; i < all->route_count; i++)
+		if (all->routes[i].row)
+			fold(all->routes[i].row, &delivery->parts[i].terms);
+	TAILQ_REMOVE(&all->list, delivery, entry);
+	for (size_t i = 0; all->hooks->settled && i < delivery->token_count; i++)
+		all->hooks->settled(all->context, delivery->tokens[i]);
+	delivery_free(delivery);
 }
 
 /* The rows of a route that has settled go to the end of the list, and from there out of it. */
-static void unspool(struct delivery *d, size_t route)
+static void unspool(struct delivery *delivery, size_t route)
 {
-	struct source *s = d->source;
-	size_t kept = 0, count = d->row_count;
+	const struct deliveries *all = delivery->of;
+	size_t kept = 0, count = delivery->row_count;
 
 	for (size_t i = 0; i < count; i++) {
-		struct batch_row row = d->rows[i];
+		struct batch_row row = delivery->rows[i];
 		if (row.route == route)
 			continue;
-		d->rows[i] = d->rows[kept];
-		d->rows[kept++] = row;
+		delivery->rows[i] = delivery->rows[kept];
+		delivery->rows[kept++] = row;
 	}
-	d->row_count = kept;
+	delivery->row_count = kept;
 	if (kept < count)
-		s->unspool(s->unspool_context, d->rows + kept, count - kept);
+		all->hooks->unspool(all->context, delivery->rows + kept, count - kept);
 }
 
-void delivery_rows_add(struct delivery *d, const struct batch_row *more, size_t count)
+void delivery_settled(struct delivery *delivery, size_t route)
 {
-	struct batch_row *rows = oxp_new((d->row_count + count) * sizeof *rows);
+	struct deliveries *all = delivery->of;
+	struct batch *batch = delivery->batch;
 
-	if (d->row_count > 0)
-		memcpy(rows, d->rows, d->row_count * sizeof *rows);
-	memcpy(rows + d->row_count, more, count * sizeof *rows);
-	free(d->rows);
-	d->rows = rows;
-	d->row_count += count;
-}
-
-void delivery_settled(struct delivery *d, size_t route)
-{
-	struct source *s = d->source;
-	struct batch *batch = d->batch;
-
-	OXP_ASSERT(d->pending > 0 && d->parts[route].pending > 0);
-	if (--d->parts[route].pending == 0)
-		unspool(d, route);
-	if (--d->pending > 0)
+	OXP_ASSERT(delivery->pending > 0 && delivery->parts[route].pending > 0);
+	if (--delivery->parts[route].pending == 0)
+		unspool(delivery, route);
+	if (--delivery->pending > 0)
 		return;
-	d->batch = NULL;
-	while ((d = TAILQ_FIRST(&s->deliveries)) && d->pending == 0)
-		tell(s, d);
+	delivery->batch = NULL;
+	while ((delivery = TAILQ_FIRST(&all->list)) && delivery->pending == 0)
+		tell(all, delivery);
 	batch_unref(batch);
 }
 
-void delivery_parked(struct delivery *d, size_t route, bool parked, const struct ledger_amount *amount)
+void delivery_parked(struct delivery *delivery, size_t route, bool parked, const struct ledger_amount *amount)
 {
 	if (parked)
-		delivery_count(d, route, LEDGER_PARKED, amount->records, amount->bytes);
+		delivery_count(delivery, route, LEDGER_PARKED, amount->records, amount->bytes);
 	else
-		delivery_reject(d, route, amount->records, amount->bytes);
-	delivery_settled(d, route);
+		delivery_reject(delivery, route, amount->records, amount->bytes);
+	delivery_settled(delivery, route);
+}
+
+/* The spool. */
+
+bool delivery_has_rows(const struct delivery *delivery, size_t route)
+{
+	for (size_t i = 0; i < delivery->row_count; i++)
+		if (delivery->rows[i].route == route)
+			return true;
+	return false;
+}
+
+bool delivery_is_saving(const struct delivery *delivery, size_t route)
+{
+	return delivery->parts[route].saving;
+}
+
+void delivery_save(struct delivery *delivery, size_t route)
+{
+	OXP_ASSERT(!delivery->parts[route].saving);
+	delivery->parts[route].saving = true;
+	delivery->of->routes[route].saving++;
+	delivery_split(delivery, route);
+}
+
+static void add_rows(struct delivery *delivery, const struct batch_row *more, size_t count)
+{
+	struct batch_row *rows = oxp_new((delivery->row_count + count) * sizeof *rows);
+
+	if (delivery->row_count > 0)
+		memcpy(rows, delivery->rows, delivery->row_count * sizeof *rows);
+	memcpy(rows + delivery->row_count, more, count * sizeof *rows);
+	free(delivery->rows);
+	delivery->rows = rows;
+	delivery->row_count += count;
+}
+
+void delivery_saved(struct delivery *delivery, size_t route, const struct batch_row *rows, size_t count)
+{
+	OXP_ASSERT(delivery->parts[route].saving);
+	delivery->parts[route].saving = false;
+	delivery->of->routes[route].saving--;
+	if (count > 0)
+		add_rows(delivery, rows, count);
 }

@@ -1,32 +1,73 @@
 /*
- * Delivery: what became of each sealed batch of a source, and telling the collector in order.
+ * Delivery: what became of each sealed batch of a source, and telling its collector in order.
  *
  *   offers → [open batch] → sealed → one send a destination → settled by each → told, oldest first
  *
- * The collector hears settled() for its tokens in the order of its offers, whatever order the destinations finish
- * in, so that a position never passes bytes that are still on their way. The amounts of a batch are folded into the
- * rows' `settled` terms at that same moment.
+ * settled() is called for the tokens in the order of the offers, whatever order the destinations finish in, so that a
+ * position never passes bytes that are still on their way. The amounts of a batch are folded into the rows' `settled`
+ * terms at that same moment.
  */
 #ifndef OXP_DELIVERY_H
 #define OXP_DELIVERY_H
 
 #include <sys/queue.h>
 
+#include "loop/loop.h"
 #include "pipeline/batch.h"
 #include "status/ledger.h"
 
-struct source;
 struct sender;
 struct delivery;
 
-/* A way from a source to a destination; the ledger has one row for each. */
-struct route {
-	struct sender *sender;
-	struct ledger_row *row;
-	size_t saving; /* parts of deliveries on their way to the spool */
+enum { ROUTES_MAX = 16 };
+
+/* One item that a destination will never take. */
+struct refusal {
+	struct delivery *delivery;
+	size_t route, item;
+	unsigned tries;
+	const char *reason;
 };
 
-enum { ROUTES_MAX = 16 };
+/* What becomes of it. */
+enum park {
+	PARK_NOT, /* nothing: it is counted as rejected, and lost */
+	PARK_AS_IT_IS, /* it is where it came from, and stays there: rejected once more */
+	PARK_TAKEN, /* it waits for the disk; delivery_parked() will say how that went, from a later callback */
+	PARK_LATER, /* too much waits already: try again, and it will be refused again */
+};
+
+/* Whom a source tells. Each may be NULL, and is called with the context of the source. */
+struct source_hooks {
+	/* A destination has refused an item for good. NULL: PARK_NOT. */
+	enum park (*park)(void *context, const struct refusal *);
+	/* At the route of these rows everything that is in them has settled: the spool need not have it any more. Not
+	 * NULL where a batch has rows. */
+	void (*unspool)(void *context, const struct batch_row *rows, size_t count);
+	/* There is room, and somebody had been refused: ask again. */
+	void (*refill)(void *context);
+	/* Every destination has settled the batch with this token, and all that were offered before it. */
+	void (*settled)(void *context, uint64_t token);
+};
+
+/* A way from a source to a destination. */
+struct route {
+	struct sender *sender;
+	struct ledger_row *row; /* NULL: whoever made the source keeps the books */
+	size_t saving; /* parts of deliveries that are on their way to the spool */
+};
+
+/* All deliveries of one source. Only delivery.c writes it. */
+struct deliveries {
+	struct loop *loop;
+	enum rewind rewind;
+	const struct source_hooks *hooks;
+	void *context;
+	TAILQ_HEAD(delivery_list, delivery) list; /* oldest first */
+	struct route routes[ROUTES_MAX];
+	size_t route_count;
+	uint64_t lost; /* records that are nowhere */
+};
 
 /* What became of it at one route. */
 struct delivery_part {
@@ -38,32 +79,47 @@ struct delivery_part {
 /* Invariant: `pending` is the sum of that of the parts. */
 struct delivery {
 	TAILQ_ENTRY(delivery) entry;
-	struct source *source;
+	struct deliveries *of;
 	struct batch *batch; /* NULL once every destination has settled it */
 	uint64_t *tokens;
 	size_t token_count;
 	struct wall_time sealed;
-	struct batch_row *rows; /* of the spool, that it is in: for routes that have not settled */
+	struct batch_row *rows; /* of the spool that hold it, for routes that have not settled */
 	size_t row_count;
 	size_t pending;
-	struct delivery_part parts[]; /* one for each route of the source */
+	struct delivery_part parts[]; /* one for each route */
 };
-TAILQ_HEAD(delivery_list, delivery);
+
+void deliveries_init(
+	struct deliveries *, struct loop *, enum rewind, const struct source_hooks *, void *context);
+void deliveries_route(struct deliveries *, struct sender *, struct ledger_row *);
+void deliveries_done(struct deliveries *); /* forgets what is under way */
 
 /* Takes the batch over; a send for each of the routes first … end - 1 will have to settle it. */
-struct delivery *delivery_new(struct source *, struct batch **, size_t first, size_t end);
-/* So many records and bytes of it ended as `term` at that route. */
+struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
+/* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
-/* So many of it were refused for good and have no place anywhere: counted as rejected, and lost to this run. */
+/* They were refused for good and are kept nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
-/* A send was split, or an item waits for the disk: one more has to settle at that route. */
-void delivery_split(struct delivery *, size_t route);
-/* An item that the source's keep() took is parked, or could not be. As with delivery_settled(). */
+/* The process ends and they have a place nowhere: counted as dropped{exit}, and lost to this run. */
+void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
+/* An item is refused for good: it is parked if it can be. REJECTED, and the item has settled; RETRY: it is to be sent
+ * again, and refused again. */
+enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
+/* An item for which park() answered PARK_TAKEN is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
-/* What is left of it for the route of these rows is in the spool, too. */
-void delivery_rows_add(struct delivery *, const struct batch_row *, size_t count);
+/* A send was split: one more has to settle at that route. */
+void delivery_split(struct delivery *, size_t route);
 /* A send has settled all of its part. When it was the route's last, the rows that are for that route leave the spool;
  * the delivery may be gone afterwards. */
 void delivery_settled(struct delivery *, size_t route);
+
+/* Whether it is in the spool for that route, and whether it is on its way there. */
+bool delivery_has_rows(const struct delivery *, size_t route);
+bool delivery_is_saving(const struct delivery *, size_t route);
+/* What is left of it for that route is put into the spool while destinations are still asked. It is held until that is
+ * done: delivery_saved() with the rows, none if it failed, and then delivery_settled(). */
+void delivery_save(struct delivery *, size_t route);
+void delivery_saved(struct delivery *, size_t route, const struct batch_row *, size_t count);
 
 #endif

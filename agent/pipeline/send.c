@@ -4,145 +4,160 @@
 
 enum { NOT_BEFORE_MAX_MS = 3600 * 1000 }; /* a destination that asks for a week is asked again after an hour */
 
-struct send *send_new(struct sender *s, struct delivery *d, size_t route, loop_callback *patience)
+static struct send *make(struct sender *sender, struct send_list *queue, struct delivery *delivery, size_t route,
+	loop_callback *patience)
 {
-	struct send *n = oxp_new(sizeof *n);
+	struct send *send = oxp_new(sizeof *send);
 
-	*n = (struct send){
-		.sender = s, .delivery = d, .route = route, .end = d->batch->count, .left = d->batch->count
-	};
-	loop_timer_init(&n->patience, s->pipeline->loop, patience, n);
-	return n;
+	*send = (struct send){ .sender = sender,
+		.queue = queue,
+		.delivery = delivery,
+		.route = route,
+		.end = delivery->batch->count,
+		.left = delivery->batch->count };
+	loop_timer_init(&send->patience, delivery->of->loop, patience, send);
+	return send;
 }
 
-void send_free(struct send *d)
+struct send *send_new(struct sender *sender, struct send_list *queue, struct delivery *delivery, size_t route,
+	loop_callback *patience)
 {
-	TAILQ_REMOVE(&d->sender->queue, d, entry);
-	loop_timer_done(&d->patience);
-	free(d->marks);
-	free(d);
+	struct send *send = make(sender, queue, delivery, route, patience);
+
+	TAILQ_INSERT_TAIL(queue, send, entry);
+	return send;
 }
 
-struct ledger_amount send_left(const struct send *d)
+void send_free(struct send *send)
 {
-	const struct batch *b = d->delivery->batch;
+	TAILQ_REMOVE(send->queue, send, entry);
+	loop_timer_done(&send->patience);
+	free(send->marks);
+	free(send);
+}
+
+struct ledger_amount send_left(const struct send *send)
+{
+	const struct batch *b = send->delivery->batch;
 	struct ledger_amount left = { 0, 0 };
 
-	if (d->left == b->count)
+	if (send->left == b->count)
 		return (struct ledger_amount){ b->records, b->size };
-	for (size_t i = d->first; i < d->end; i++)
-		if (send_wants(d, i)) {
+	for (size_t i = send->first; i < send->end; i++)
+		if (send_wants(send, i)) {
 			left.records += b->items[i].records;
 			left.bytes += b->items[i].size;
 		}
 	return left;
 }
 
-void send_need_marks(struct send *d)
+void send_need_marks(struct send *send)
 {
-	if (!d->marks)
-		d->marks = oxp_new(d->end - d->first);
+	if (!send->marks)
+		send->marks = oxp_new(send->end - send->first);
 }
 
 /* Pieces. */
 
 /* The items from `middle` on are another send, which inherits what is known of this one. */
-static void cut_at(struct send *d, size_t middle)
+static void cut_at(struct send *send, size_t middle)
 {
-	struct send *rest = send_new(d->sender, d->delivery, d->route, d->patience.fire);
+	struct send *rest = make(send->sender, send->queue, send->delivery, send->route, send->patience.fire);
 
 	rest->first = middle;
-	rest->end = d->end;
-	rest->tries = d->tries;
-	rest->strikes = d->strikes;
-	rest->company = d->company;
-	rest->takings_seen = d->takings_seen;
+	rest->end = send->end;
+	rest->tries = send->tries;
+	rest->strikes = send->strikes;
+	rest->company = send->company;
+	rest->takings_seen = send->takings_seen;
 	rest->left = 0;
-	if (d->marks) {
-		rest->marks = oxp_new(d->end - middle);
-		memcpy(rest->marks, d->marks + (middle - d->first), d->end - middle);
+	if (send->marks) {
+		rest->marks = oxp_new(send->end - middle);
+		memcpy(rest->marks, send->marks + (middle - send->first), send->end - middle);
 	}
 	for (size_t i = rest->first; i < rest->end; i++)
 		rest->left += send_wants(rest, i);
-	d->tried = false;
-	d->end = middle;
-	d->left -= rest->left;
-	TAILQ_INSERT_AFTER(&d->sender->queue, d, rest, entry);
-	delivery_split(d->delivery, d->route);
+	send->tried = false;
+	send->end = middle;
+	send->left -= rest->left;
+	TAILQ_INSERT_AFTER(send->queue, send, rest, entry);
+	delivery_split(send->delivery, send->route);
 }
 
-void send_halve(struct send *d)
+void send_halve(struct send *send)
 {
-	size_t middle = d->first, half = 0;
+	size_t middle = send->first, half = 0;
 
-	OXP_ASSERT(d->left > 1);
-	while (half < d->left / 2)
-		half += send_wants(d, middle++);
-	cut_at(d, middle);
+	OXP_ASSERT(send->left > 1);
+	while (half < send->left / 2)
+		half += send_wants(send, middle++);
+	cut_at(send, middle);
 }
 
-bool send_is_cut_by(const struct send *d, uint64_t bytes)
+bool send_is_cut_by(const struct send *send, uint64_t bytes)
 {
-	if (bytes == UINT64_MAX || d->left < 2)
+	if (bytes == UINT64_MAX || send->left < 2)
 		return false;
-	return send_left(d).bytes > bytes + bytes / 4;
+	return send_left(send).bytes > bytes + bytes / 4;
 }
 
-bool send_cut(struct send *d, uint64_t bytes)
+bool send_cut(struct send *send, uint64_t bytes)
 {
-	const struct batch *b = d->delivery->batch;
+	const struct batch *b = send->delivery->batch;
 	uint64_t size = 0;
-	size_t i = d->first, kept = 0;
+	size_t i = send->first, kept = 0;
 
-	if (!send_is_cut_by(d, bytes))
+	if (!send_is_cut_by(send, bytes))
 		return false;
-	for (; kept < d->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
-		if (send_wants(d, i)) {
+	for (; kept < send->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
+		if (send_wants(send, i)) {
 			size += b->items[i].size;
 			kept++;
 		}
-	cut_at(d, i);
+	cut_at(send, i);
 	return true;
 }
 
 /* What an exporter sees of it. */
 
-size_t send_first(const struct send *d)
+size_t send_first(const struct send *send)
 {
-	return d->first;
+	return send->first;
 }
 
-size_t send_end(const struct send *d)
+size_t send_end(const struct send *send)
 {
-	return d->end;
+	return send->end;
 }
 
-struct wall_time send_sealed(const struct send *d)
+struct wall_time send_sealed(const struct send *send)
 {
-	return d->delivery->sealed;
+	return send->delivery->sealed;
 }
 
-bool send_wants(const struct send *d, size_t item)
+bool send_wants(const struct send *send, size_t item)
 {
-	return item >= d->first && item < d->end && (!d->marks || d->marks[item - d->first] != MARK_SETTLED);
+	if (item < send->first || item >= send->end)
+		return false;
+	return !send->marks || send->marks[item - send->first] != MARK_SETTLED;
 }
 
-void send_context_set(struct send *d, void *context)
+void send_context_set(struct send *send, void *context)
 {
-	d->context = context;
+	send->context = context;
 }
 
-void *send_context(const struct send *d)
+void *send_context(const struct send *send)
 {
-	return d->context;
+	return send->context;
 }
 
-void send_elsewhere(struct send *d)
+void send_elsewhere(struct send *send)
 {
-	d->elsewhere = true;
+	send->elsewhere = true;
 }
 
-void send_not_before(struct send *d, uint64_t ms)
+void send_not_before(struct send *send, uint64_t ms)
 {
-	d->not_before_ms = ms < NOT_BEFORE_MAX_MS ? ms : NOT_BEFORE_MAX_MS;
+	send->not_before_ms = ms < NOT_BEFORE_MAX_MS ? ms : NOT_BEFORE_MAX_MS;
 }

@@ -4,13 +4,49 @@
 #ifndef OXP_SEND_H
 #define OXP_SEND_H
 
-#include "pipeline/sender.h"
+#include "pipeline/delivery.h"
 
 enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
 
-/* All of the delivery's batch; in no queue yet. `patience` is called when a try has taken too long. */
-struct send *send_new(struct sender *, struct delivery *, size_t route, loop_callback *patience);
+TAILQ_HEAD(send_list, send); /* oldest first */
+
+/*
+ * One batch, or a part of it, on its way to a destination. send.c makes it, cuts it and ends it; what a try comes to is
+ * written by the sender that it belongs to.
+ *
+ * Invariant: `left` is how many items of first … end - 1 have not settled; marks is NULL while all or none have.
+ */
+struct send {
+	TAILQ_ENTRY(send) entry;
+	struct send_list *queue;
+	struct sender *sender;
+	struct delivery *delivery;
+	size_t route;
+	size_t first, end, left;
+	unsigned char *marks;
+	unsigned tries;
+	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
+	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
+	 * some of the same request. */
+	unsigned strikes;
+	bool tried, company;
+	uint64_t takings_seen;
+	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
+	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
+	bool took_some, refused_some, failed_some, named; /* in this try */
+	struct mono_time begun;
+	uint64_t not_before_ms;
+	uint64_t refused; /* send_partial() */
+	struct loop_timer patience;
+	void *context;
+};
+
+/* All of the delivery's batch, at the end of the queue. `patience` is called when a try has taken too long. */
+struct send *send_new(
+	struct sender *, struct send_list *queue, struct delivery *, size_t route, loop_callback *patience);
 void send_free(struct send *); /* and out of the queue */
+/* The records and bytes that it has not settled. */
+struct ledger_amount send_left(const struct send *);
 void send_need_marks(struct send *);
 /* Cuts it in two; the second stands behind it in the queue. Half of the items that are left, of two or more. */
 void send_halve(struct send *);

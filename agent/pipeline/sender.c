@@ -1,4 +1,4 @@
-#include "pipeline/send.h"
+#include "pipeline/sender.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,16 +48,16 @@ static void on_wait_over(void *context)
 }
 
 struct sender *sender_new(
-	struct pipeline *p, const char *name, const struct exporter_type *type, const struct sender_limits *limits)
+	const struct sender_world *world, const char *name, const struct exporter_type *type,
+	const struct sender_limits *limits)
 {
 	struct sender *s = oxp_new(sizeof *s);
 
-	*s = (struct sender){ .pipeline = p, .name = name, .type = type, .limits = *limits };
+	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
 	window_init(&s->window, limits->concurrency);
-	loop_timer_init(&s->wait, p->loop, on_wait_over, s);
-	loop_soon_init(&s->pump, p->loop, pump, s);
-	TAILQ_INSERT_TAIL(&p->senders, s, entry);
+	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
+	loop_soon_init(&s->pump, world->loop, pump, s);
 	return s;
 }
 
@@ -68,38 +68,35 @@ void sender_exporter(struct sender *s, struct exporter *exporter)
 
 void sender_free(struct sender *s)
 {
-	struct send *d;
+	struct send *send;
 
 	if (!s)
 		return;
-	while ((d = TAILQ_FIRST(&s->queue)))
-		send_free(d);
+	while ((send = TAILQ_FIRST(&s->queue)))
+		send_free(send);
 	if (s->exporter)
 		s->type->destroy(s->exporter);
 	loop_timer_done(&s->wait);
 	loop_soon_done(&s->pump);
-	TAILQ_REMOVE(&s->pipeline->senders, s, entry);
 	free(s);
 }
 
 static void on_patience_over(void *context)
 {
-	struct send *d = context;
-	struct sender *s = d->sender;
+	struct send *send = context;
+	struct sender *s = send->sender;
 
-	d->impatient = true;
-	s->type->cancel(s->exporter, d);
+	send->impatient = true;
+	s->type->cancel(s->exporter, send);
 }
 
-void sender_push(struct sender *s, struct delivery *d, size_t route)
+void sender_push(struct sender *s, struct delivery *delivery, size_t route)
 {
-	struct send *n = send_new(s, d, route, on_patience_over);
-
 	if (TAILQ_EMPTY(&s->queue))
-		s->waits_since = loop_now(s->pipeline->loop);
-	TAILQ_INSERT_TAIL(&s->queue, n, entry);
-	s->queued_records += d->batch->records;
-	s->queued_bytes += d->batch->size;
+		s->waits_since = loop_now(s->world->loop);
+	send_new(s, &s->queue, delivery, route, on_patience_over);
+	s->queued_records += delivery->batch->records;
+	s->queued_bytes += delivery->batch->size;
 	loop_soon_run(&s->pump);
 }
 
@@ -117,7 +114,7 @@ static void tell_starved(struct sender *s)
 	if (!s->starved)
 		return;
 	s->starved = false;
-	loop_soon_run(&s->pipeline->room);
+	loop_soon_run(s->world->room);
 }
 
 static bool may_start(const struct sender *s)
@@ -127,104 +124,106 @@ static bool may_start(const struct sender *s)
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
 
-static bool is_suspect(const struct send *d)
+static bool is_suspect(const struct send *send)
 {
-	return d->strikes >= STRIKES_MAX;
+	return send->strikes >= STRIKES_MAX;
 }
 
 /* Others were taken since it failed, and nobody was refused for the last of these yet: else a destination that takes
  * one and is away again would have all that waits refused in a row. */
-static bool is_compared(const struct send *d)
+static bool is_compared(const struct send *send)
 {
-	return d->takings_seen != d->sender->takings && d->sender->takings_used != d->sender->takings;
+	return send->takings_seen != send->sender->takings && send->sender->takings_used != send->sender->takings;
 }
 
 /* How large a send may be that goes out now. */
-static uint64_t bytes_at_most(const struct sender *s, const struct send *d)
+static uint64_t bytes_at_most(const struct sender *s, const struct send *send)
 {
 	double part = window_part(&s->window);
-	uint64_t most = (uint64_t)((double)d->delivery->batch->size * part);
+	uint64_t most = (uint64_t)((double)send->delivery->batch->size * part);
 
 	return part < 1 ? most > PIECE_MIN ? most : PIECE_MIN : UINT64_MAX;
 }
 
 /* A long outage must not leave thousands of pieces: with some there, the others stay whole while nothing is taken. */
-static bool must_stay_whole(const struct sender *s, const struct send *d)
+static bool must_stay_whole(const struct sender *s, const struct send *send)
 {
-	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(d, bytes_at_most(s, d));
+	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(send, bytes_at_most(s, send));
 }
 
 /* The oldest that waits, but for suspects with which nothing was compared yet. With nothing else, that one of them
  * which failed least; and of the large ones any. */
 static struct send *choose(const struct sender *s)
 {
-	struct send *d, *least = NULL, *large = NULL;
+	struct send *send, *least = NULL, *large = NULL;
 
-	TAILQ_FOREACH(d, &s->queue, entry)
+	TAILQ_FOREACH(send, &s->queue, entry)
 	{
-		if (d->under_way)
+		if (send->under_way)
 			continue;
-		if (must_stay_whole(s, d))
-			large = large ? large : d;
-		else if (!is_suspect(d) || is_compared(d))
-			return d;
-		else if (!least || d->strikes < least->strikes)
-			least = d;
+		if (must_stay_whole(s, send))
+			large = large ? large : send;
+		else if (!is_suspect(send) || is_compared(send))
+			return send;
+		else if (!least || send->strikes < least->strikes)
+			least = send;
 	}
 	return least ? least : large;
 }
 
 /* Halves of a suspect are suspects: each has to be compared. */
-static void halve_suspect(struct send *d)
+static void halve_suspect(struct send *send)
 {
-	d->strikes = STRIKES_MAX;
-	d->tried = false;
-	d->takings_seen = d->sender->takings;
-	send_halve(d);
+	send->strikes = STRIKES_MAX;
+	send->tried = false;
+	send->takings_seen = send->sender->takings;
+	send_halve(send);
 }
 
 /* There is nothing to compare a suspect with, but its halves. */
-static void halve_alone(struct sender *s, struct send *d)
+static void halve_alone(struct sender *s, struct send *send)
 {
-	if (!is_suspect(d) || is_compared(d) || !d->tried || d->left < 2 || s->lone_splits >= LONE_SPLITS_MAX)
+	if (!is_suspect(send) || is_compared(send) || !send->tried || send->left < 2)
+		return;
+	if (s->lone_splits >= LONE_SPLITS_MAX)
 		return;
 	s->lone_splits++;
-	halve_suspect(d);
+	halve_suspect(send);
 }
 
-static void begin(struct sender *s, struct send *d)
+static void begin(struct sender *s, struct send *send)
 {
-	if (send_cut(d, bytes_at_most(s, d)))
+	if (send_cut(send, bytes_at_most(s, send)))
 		s->lone_splits++;
-	d->on_trial = is_suspect(d) && is_compared(d);
-	d->under_way = d->tried = true;
-	d->elsewhere = d->impatient = d->named = false;
-	d->took_some = d->refused_some = d->failed_some = false;
-	d->begun = loop_now(s->pipeline->loop);
-	d->not_before_ms = d->refused = 0;
-	d->context = NULL;
+	send->on_trial = is_suspect(send) && is_compared(send);
+	send->under_way = send->tried = true;
+	send->elsewhere = send->impatient = send->named = false;
+	send->took_some = send->refused_some = send->failed_some = false;
+	send->begun = loop_now(s->world->loop);
+	send->not_before_ms = send->refused = 0;
+	send->context = NULL;
 	s->under_way++;
 	s->sends++;
-	if (d->tries++ > 0)
-		s->resent += d->left;
-	loop_timer_set(&d->patience, s->limits.timeout);
-	s->type->send(s->exporter, d->delivery->batch, d);
+	if (send->tries++ > 0)
+		s->resent += send->left;
+	loop_timer_set(&send->patience, s->limits.timeout);
+	s->type->send(s->exporter, send->delivery->batch, send);
 }
 
 /* Starts one send; comes again if more may go. */
 static void pump(void *context)
 {
 	struct sender *s = context;
-	struct send *d;
+	struct send *send;
 
 	if (!may_start(s))
 		return;
-	d = choose(s);
-	if (!d)
+	send = choose(s);
+	if (!send)
 		return;
 	loop_soon_run(&s->pump);
-	halve_alone(s, d);
-	begin(s, d);
+	halve_alone(s, send);
+	begin(s, send);
 }
 
 /* How a send stands to its items. */
@@ -254,113 +253,97 @@ static void keep_failure(struct sender *s, const char *reason)
 /* A wrong mapping refuses every line: said once in a while, counted always. */
 static void tell_refused(struct sender *s)
 {
-	struct mono_time now = loop_now(s->pipeline->loop);
+	struct mono_time now = loop_now(s->world->loop);
 
 	if (s->told_refused.ns && mono_since(now, s->told_refused).ns < DURATION_S(REFUSALS_EVERY_S).ns)
 		return;
 	s->told_refused = now;
-	log_warn(s->pipeline->log, s->name, "records are refused for good: %s", s->reason);
+	log_warn(s->world->log, s->name, "records are refused for good: %s", s->reason);
 }
 
-void send_partial(struct send *d, uint64_t records, const char *reason)
+void send_partial(struct send *send, uint64_t records, const char *reason)
 {
-	d->refused = records;
-	keep_reason(d->sender, reason);
-}
-
-/* What a refused item comes to: settled, or to be tried again. */
-static enum outcome refuse(struct send *d, size_t item, const char *reason)
-{
-	const struct source *s = d->delivery->source;
-	const struct batch_item *it = batch_item(d->delivery->batch, item);
-	const struct refusal refusal = { d->delivery, d->route, item, d->tries, reason ? reason : "" };
-	enum keep keep = s->keep ? s->keep(s->keep_context, &refusal) : KEEP_NOT;
-
-	if (keep == KEEP_NOT)
-		delivery_reject(d->delivery, d->route, it->records, it->size);
-	if (keep == KEEP_AS_IT_IS)
-		delivery_count(d->delivery, d->route, LEDGER_REJECTED, it->records, it->size);
-	if (keep == KEEP_TAKEN)
-		delivery_split(d->delivery, d->route);
-	return keep == KEEP_LATER ? RETRY : REJECTED;
+	send->refused = records;
+	keep_reason(send->sender, reason);
 }
 
 /* What failed often enough is refused, once others fared better: those of the same request, or those that were let
  * by. */
-static enum outcome outcome_of_failed(struct send *d)
+static enum outcome outcome_of_failed(struct send *send)
 {
-	d->failed_some = true;
-	return d->on_trial || (d->company && d->strikes + 1 >= STRIKES_MAX) ? REJECTED : RETRY;
+	send->failed_some = true;
+	return send->on_trial || (send->company && send->strikes + 1 >= STRIKES_MAX) ? REJECTED : RETRY;
 }
 
-void send_item(struct send *d, size_t item, enum outcome outcome, const char *reason)
+void send_item(struct send *send, size_t item, enum outcome outcome, const char *reason)
 {
-	const struct batch_item *it = batch_item(d->delivery->batch, item);
+	const struct batch_item *it = batch_item(send->delivery->batch, item);
 
-	OXP_ASSERT(d->under_way && send_wants(d, item));
-	send_need_marks(d);
-	OXP_ASSERT(d->marks[item - d->first] == MARK_OPEN);
+	OXP_ASSERT(send->under_way && send_wants(send, item));
+	send_need_marks(send);
+	OXP_ASSERT(send->marks[item - send->first] == MARK_OPEN);
 	if (outcome == SPLIT) /* there are no halves of one */
 		outcome = REJECTED;
-	d->named = true;
+	send->named = true;
 	if (outcome != DELIVERED)
-		keep_reason(d->sender, reason);
+		keep_reason(send->sender, reason);
 	if (outcome == FAILED)
-		outcome = outcome_of_failed(d);
+		outcome = outcome_of_failed(send);
 	if (outcome == RETRY)
-		keep_failure(d->sender, "some records are to be sent again");
-	d->took_some = d->took_some || outcome == DELIVERED;
+		keep_failure(send->sender, "some records are to be sent again");
+	send->took_some = send->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
-		outcome = refuse(d, item, reason);
+		outcome = delivery_refuse(&(struct refusal){
+			send->delivery, send->route, item, send->tries, reason ? reason : "" });
 	if (outcome == RETRY) {
-		d->marks[item - d->first] = MARK_RETRY;
+		send->marks[item - send->first] = MARK_RETRY;
 		return;
 	}
-	d->refused_some = d->refused_some || outcome == REJECTED;
+	send->refused_some = send->refused_some || outcome == REJECTED;
 	if (outcome == REJECTED)
-		tell_refused(d->sender);
-	d->marks[item - d->first] = MARK_SETTLED;
-	d->left--;
-	d->sender->queued_records -= it->records;
-	d->sender->queued_bytes -= it->size;
+		tell_refused(send->sender);
+	send->marks[item - send->first] = MARK_SETTLED;
+	send->left--;
+	send->sender->queued_records -= it->records;
+	send->sender->queued_bytes -= it->size;
 	if (outcome == DELIVERED)
-		delivery_count(d->delivery, d->route, LEDGER_DELIVERED, it->records, it->size);
+		delivery_count(send->delivery, send->route, LEDGER_DELIVERED, it->records, it->size);
 }
 
 /* All items are delivered, but for those records that send_partial() told of. */
-static void settle_whole(struct send *d)
+static void settle_whole(struct send *send)
 {
-	struct ledger_amount left = send_left(d),
-			     refused = { d->refused < left.records ? d->refused : left.records, 0 };
+	struct ledger_amount left = send_left(send),
+			     refused = { send->refused < left.records ? send->refused : left.records, 0 };
 
 	if (refused.records > 0)
-		tell_refused(d->sender);
+		tell_refused(send->sender);
 	if (refused.records > 0) {
 		refused.bytes = (uint64_t)((unsigned __int128)left.bytes * refused.records / left.records);
-		delivery_reject(d->delivery, d->route, refused.records, refused.bytes);
+		delivery_reject(send->delivery, send->route, refused.records, refused.bytes);
 	}
-	delivery_count(
-		d->delivery, d->route, LEDGER_DELIVERED, left.records - refused.records, left.bytes - refused.bytes);
-	d->sender->queued_records -= left.records;
-	d->sender->queued_bytes -= left.bytes;
-	d->left = 0;
-	d->took_some = left.records > refused.records;
-	d->refused_some = refused.records > 0;
+	delivery_count(send->delivery, send->route, LEDGER_DELIVERED, left.records - refused.records,
+		left.bytes - refused.bytes);
+	send->sender->queued_records -= left.records;
+	send->sender->queued_bytes -= left.bytes;
+	send->left = 0;
+	send->took_some = left.records > refused.records;
+	send->refused_some = refused.records > 0;
 }
 
 /* The unnamed items end as `outcome`; those named RETRY stay. */
-static void settle_rest(struct send *d, enum outcome outcome, const char *reason)
+static void settle_rest(struct send *send, enum outcome outcome, const char *reason)
 {
-	if (!d->named && outcome == DELIVERED) {
-		settle_whole(d);
+	if (!send->named && outcome == DELIVERED) {
+		settle_whole(send);
 		return;
 	}
 	if (outcome == REJECTED)
-		send_need_marks(d);
-	for (size_t i = d->first; d->marks && i < d->end; i++) {
-		unsigned char *mark = &d->marks[i - d->first];
+		send_need_marks(send);
+	for (size_t i = send->first; send->marks && i < send->end; i++) {
+		unsigned char *mark = &send->marks[i - send->first];
 		if (*mark == MARK_OPEN && outcome != RETRY)
-			send_item(d, i, outcome, reason);
+			send_item(send, i, outcome, reason);
 		if (*mark == MARK_RETRY)
 			*mark = MARK_OPEN;
 	}
@@ -369,7 +352,7 @@ static void settle_rest(struct send *d, enum outcome outcome, const char *reason
 /* How long it has been failing. */
 static struct duration outage(const struct sender *s)
 {
-	return mono_since(loop_now(s->pipeline->loop), s->failing_since);
+	return mono_since(loop_now(s->world->loop), s->failing_since);
 }
 
 /*
@@ -392,68 +375,68 @@ static int64_t next_ceiling(const struct sender *s)
  * come to a second. What a destination asked for is obeyed, and up to a second more: others were told the same. */
 static struct duration back_off(struct sender *s)
 {
-	int64_t asked = mono_since(s->not_before, loop_now(s->pipeline->loop)).ns;
+	int64_t asked = mono_since(s->not_before, loop_now(s->world->loop)).ns;
 	int64_t least, wait, more;
 
 	s->ceiling.ns = next_ceiling(s);
 	least = s->ceiling.ns < DURATION_MS(STEADY_RETRY_MS).ns ? 0 : s->ceiling.ns / 2;
-	wait = least + (int64_t)random_below(s->pipeline->random, (uint64_t)(s->ceiling.ns - least) + 1);
+	wait = least + (int64_t)random_below(s->world->random, (uint64_t)(s->ceiling.ns - least) + 1);
 	more = wait < DURATION_MS(STEADY_RETRY_MS).ns ? wait : DURATION_MS(STEADY_RETRY_MS).ns;
-	if (s->pipeline->draining)
+	if (s->world->draining)
 		return DURATION_MS(HURRIED_RETRY_MS);
 	return (struct duration){ wait < asked ? asked + more : wait };
 }
 
 /* Of several sends under way one may be told to come later, and the next just break: what was asked for stays. */
-static void note_asked(struct sender *s, const struct send *d)
+static void note_asked(struct sender *s, const struct send *send)
 {
-	struct mono_time asked = mono_after(loop_now(s->pipeline->loop), DURATION_MS((int64_t)d->not_before_ms));
+	struct mono_time asked = mono_after(loop_now(s->world->loop), DURATION_MS((int64_t)send->not_before_ms));
 
-	if (d->not_before_ms > 0 && asked.ns > s->not_before.ns)
+	if (send->not_before_ms > 0 && asked.ns > s->not_before.ns)
 		s->not_before = asked;
 }
 
-static void failed(struct sender *s, const struct send *d)
+static void failed(struct sender *s, const struct send *send)
 {
 	if (!s->failing_since.ns) {
-		log_warn(s->pipeline->log, s->name, "not delivering: %s; trying again until it does", s->reason);
-		s->failing_since = loop_now(s->pipeline->loop);
+		log_warn(s->world->log, s->name, "not delivering: %s; trying again until it does", s->reason);
+		s->failing_since = loop_now(s->world->loop);
 	}
 	s->retries++;
 	if (s->state == SENDER_FINE) /* those that were under way then say the same once more */
 		window_refused(&s->window, false);
-	else if (s->state == SENDER_PROBING && !d->took_some && outage(s).ns >= DURATION_MS(STEADY_RETRY_MS).ns)
+	else if (s->state == SENDER_PROBING && !send->took_some && outage(s).ns >= DURATION_MS(STEADY_RETRY_MS).ns)
 		window_refused(&s->window, true);
 	move(s, SENDER_WAITING);
-	note_asked(s, d);
+	note_asked(s, send);
 	loop_timer_set(&s->wait, back_off(s));
 }
 
 /* A refusal of this try stays the last error. */
-static void recovered(struct sender *s, const struct send *d)
+static void recovered(struct sender *s, const struct send *send)
 {
 	if (s->failing_since.ns)
-		log_info(s->pipeline->log, s->name, "delivering again");
+		log_info(s->world->log, s->name, "delivering again");
 	s->failing_since = (struct mono_time){ 0 };
 	s->ceiling = (struct duration){ 0 };
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
-	if (!d->refused_some)
+	if (!send->refused_some)
 		s->reason[0] = '\0';
 }
 
 /* What this try settled says whether the destination takes what it is given. */
-static void note_settled(struct sender *s, const struct send *d)
+static void note_settled(struct sender *s, const struct send *send)
 {
-	struct mono_time now = loop_now(s->pipeline->loop);
+	struct mono_time now = loop_now(s->world->loop);
 
-	if (d->took_some || d->refused_some)
+	if (send->took_some || send->refused_some)
 		s->waits_since = now;
-	if (d->took_some) {
+	if (send->took_some) {
 		s->last_delivered = now;
-		s->last_delivered_at = loop_wall(s->pipeline->loop);
+		s->last_delivered_at = loop_wall(s->world->loop);
 		s->refused_first = s->refused_last = (struct mono_time){ 0 };
-	} else if (d->refused_some) {
+	} else if (send->refused_some) {
 		s->refused_last = now;
 		if (!s->refused_first.ns)
 			s->refused_first = now;
@@ -462,7 +445,7 @@ static void note_settled(struct sender *s, const struct send *d)
 
 enum sender_verdict sender_verdict(const struct sender *s, struct duration bound)
 {
-	struct mono_time now = loop_now(s->pipeline->loop);
+	struct mono_time now = loop_now(s->world->loop);
 
 	if (!TAILQ_EMPTY(&s->queue) && mono_since(now, s->waits_since).ns > bound.ns)
 		return SENDER_STALLED;
@@ -471,81 +454,81 @@ enum sender_verdict sender_verdict(const struct sender *s, struct duration bound
 	return SENDER_DELIVERS;
 }
 
-static void took_it(struct sender *s, const struct send *d)
+static void took_it(struct sender *s, const struct send *send)
 {
-	struct mono_time now = loop_now(s->pipeline->loop);
+	struct mono_time now = loop_now(s->world->loop);
 
-	if (d->left == 0 || (d->took_some && window_part(&s->window) < 1))
-		window_took(&s->window, mono_since(now, d->begun), s->under_way + 1 >= window_size(&s->window));
+	if (send->left == 0 || (send->took_some && window_part(&s->window) < 1))
+		window_took(&s->window, mono_since(now, send->begun), s->under_way + 1 >= window_size(&s->window));
 }
 
 /* What the end of this try says about the destination. */
-static void judge(struct sender *s, const struct send *d, enum outcome rest)
+static void judge(struct sender *s, const struct send *send, enum outcome rest)
 {
 	bool later = rest == RETRY || is_failure(rest);
 
-	note_settled(s, d);
+	note_settled(s, send);
 	if (!later)
-		took_it(s, d);
-	if (later && d->elsewhere)
+		took_it(s, send);
+	if (later && send->elsewhere)
 		s->retries++;
 	else if (s->state == SENDER_HALTED)
 		return;
-	else if (is_failure(rest) || (d->left > 0 && (rest != SPLIT || d->left < 2)))
-		failed(s, d);
+	else if (is_failure(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
+		failed(s, send);
 	else if (s->state == SENDER_PROBING)
-		recovered(s, d);
+		recovered(s, send);
 }
 
 /* What becomes of the items that were not named: one alone has no halves, and is refused if it fails on trial. */
-static enum outcome settles_as(const struct send *d, enum outcome rest)
+static enum outcome settles_as(const struct send *send, enum outcome rest)
 {
-	bool alone = d->left == 1 && !d->named;
+	bool alone = send->left == 1 && !send->named;
 
-	if (alone && (rest == SPLIT || (d->on_trial && is_failure(rest))))
+	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest))))
 		return REJECTED;
 	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
 }
 
 /* What speaks for it that something in this send is why. */
-static void note_strikes(struct send *d, enum outcome rest)
+static void note_strikes(struct send *send, enum outcome rest)
 {
-	struct sender *s = d->sender;
+	struct sender *s = send->sender;
 
-	if (d->took_some) {
+	if (send->took_some) {
 		s->takings++;
 		s->lone_splits = 0;
-		d->company = true;
+		send->company = true;
 	}
-	if (rest != UNANSWERED && rest != FAILED && !d->failed_some)
+	if (rest != UNANSWERED && rest != FAILED && !send->failed_some)
 		return;
-	d->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
-	d->takings_seen = s->takings;
+	send->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
+	send->takings_seen = s->takings;
 }
 
 /* What is left of a send comes apart, if this try says so. */
-static void come_apart(struct send *d, enum outcome rest)
+static void come_apart(struct send *send, enum outcome rest)
 {
-	if (d->left < 2)
+	if (send->left < 2)
 		return;
 	if (rest == SPLIT)
-		send_halve(d);
-	else if (d->on_trial && is_failure(rest))
-		halve_suspect(d);
+		send_halve(send);
+	else if (send->on_trial && is_failure(rest))
+		halve_suspect(send);
 }
 
-void send_done(struct send *d, enum outcome rest, const char *reason)
+void send_done(struct send *send, enum outcome rest, const char *reason)
 {
-	struct sender *s = d->sender;
-	struct delivery *delivery = d->delivery;
-	size_t route = d->route;
+	struct sender *s = send->sender;
+	struct delivery *delivery = send->delivery;
+	size_t route = send->route;
 	char why[SEND_REASON_MAX];
 	enum outcome to;
 
-	OXP_ASSERT(d->under_way);
-	if (rest == RETRY && d->impatient)
+	OXP_ASSERT(send->under_way);
+	if (rest == RETRY && send->impatient)
 		rest = UNANSWERED;
-	to = settles_as(d, rest);
+	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
 		s->takings_used = s->takings;
 		snprintf(why, sizeof why, "again and alone, while others are taken: %s", reason ? reason : "");
@@ -555,19 +538,19 @@ void send_done(struct send *d, enum outcome rest, const char *reason)
 		keep_reason(s, reason);
 	if (to == RETRY && rest != SPLIT)
 		keep_failure(s, reason);
-	loop_timer_clear(&d->patience);
-	settle_rest(d, to, reason);
-	d->under_way = false;
-	d->context = NULL;
+	loop_timer_clear(&send->patience);
+	settle_rest(send, to, reason);
+	send->under_way = false;
+	send->context = NULL;
 	s->under_way--;
-	note_strikes(d, rest);
-	judge(s, d, rest);
+	note_strikes(send, rest);
+	judge(s, send, rest);
 	loop_soon_run(&s->pump);
-	if (d->left > 0) {
-		come_apart(d, rest);
+	if (send->left > 0) {
+		come_apart(send, rest);
 		return;
 	}
-	send_free(d);
+	send_free(send);
 	tell_starved(s);
 	delivery_settled(delivery, route);
 }
@@ -583,51 +566,56 @@ void sender_hurry(struct sender *s)
 
 void sender_halt(struct sender *s)
 {
-	struct send *d, *next;
+	struct send *send, *next;
 
 	move(s, SENDER_HALTED);
-	for (d = TAILQ_FIRST(&s->queue); d; d = next) {
-		next = TAILQ_NEXT(d, entry);
-		if (d->under_way)
-			s->type->cancel(s->exporter, d); /* ends it with RETRY: it stays in the queue */
+	for (send = TAILQ_FIRST(&s->queue); send; send = next) {
+		next = TAILQ_NEXT(send, entry);
+		if (send->under_way)
+			s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
 	}
 	loop_timer_clear(&s->wait);
 }
 
-void sender_abandon(struct sender *s, void (*left)(void *context, const struct send *), void *context)
+const struct send *sender_left(const struct sender *s)
 {
-	struct send *d;
+	OXP_ASSERT(s->state == SENDER_HALTED && s->under_way == 0);
+	return TAILQ_FIRST(&s->queue);
+}
 
-	OXP_ASSERT(s->under_way == 0);
-	while ((d = TAILQ_FIRST(&s->queue))) {
-		left(context, d);
-		send_free(d);
-	}
-	s->queued_records = s->queued_bytes = 0;
+void sender_forget(struct sender *s)
+{
+	struct send *send = TAILQ_FIRST(&s->queue);
+	struct ledger_amount left = send_left(send);
+
+	OXP_ASSERT(s->state == SENDER_HALTED);
+	s->queued_records -= left.records;
+	s->queued_bytes -= left.bytes;
+	send_free(send);
 }
 
 void sender_visit(const struct sender *s, void (*visit)(void *context, const struct send *), void *context)
 {
-	const struct send *d;
+	const struct send *send;
 
-	TAILQ_FOREACH(d, &s->queue, entry)
-	visit(context, d);
+	TAILQ_FOREACH(send, &s->queue, entry)
+	visit(context, send);
 }
 
 void sender_check(const struct sender *s)
 {
-	const struct send *d;
+	const struct send *send;
 	uint64_t records = 0;
 	size_t under_way = 0;
 
-	TAILQ_FOREACH(d, &s->queue, entry)
+	TAILQ_FOREACH(send, &s->queue, entry)
 	{
 		size_t left = 0;
-		records += send_left(d).records;
-		for (size_t i = d->first; i < d->end; i++)
-			left += send_wants(d, i);
-		OXP_ASSERT(left == d->left && left > 0);
-		under_way += d->under_way;
+		records += send_left(send).records;
+		for (size_t i = send->first; i < send->end; i++)
+			left += send_wants(send, i);
+		OXP_ASSERT(left == send->left && left > 0);
+		under_way += send->under_way;
 	}
 	OXP_ASSERT(under_way == s->under_way);
 	OXP_ASSERT(records == s->queued_records);

@@ -19,7 +19,8 @@
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
 
-#include "pipeline/pipeline.h"
+#include "base/random.h"
+#include "pipeline/send.h"
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
@@ -40,44 +41,25 @@ struct sender_limits {
 	struct duration retry_first, retry_last;
 };
 
-/*
- * One batch, or a part of it, on its way to this destination.
- *
- * Invariant: `left` is how many items of first … end - 1 have not settled; marks is NULL while all or none have.
- */
-struct send {
-	TAILQ_ENTRY(send) entry;
-	struct sender *sender;
-	struct delivery *delivery;
-	size_t route;
-	size_t first, end, left;
-	unsigned char *marks;
-	unsigned tries;
-	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
-	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
-	 * some of the same request. */
-	unsigned strikes;
-	bool tried, company;
-	uint64_t takings_seen;
-	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
-	bool took_some, refused_some, failed_some, named; /* in this try */
-	struct mono_time begun;
-	uint64_t not_before_ms;
-	uint64_t refused; /* send_partial() */
-	struct loop_timer patience;
-	void *context;
+/* What a sender is lent. */
+struct sender_world {
+	struct loop *loop;
+	struct random *random;
+	const struct log *log;
+	struct loop_soon *room; /* run when there is room again for somebody who was told of none */
+	bool draining; /* the process ends: nothing waits for better times */
 };
 
+/* Only sender.c writes it. */
 struct sender {
-	TAILQ_ENTRY(sender) entry;
-	struct pipeline *pipeline;
+	TAILQ_ENTRY(sender) entry; /* the pipeline's */
+	const struct sender_world *world;
 	const char *name;
 	const struct exporter_type *type;
 	struct exporter *exporter;
 	struct sender_limits limits;
 	enum sender_state state;
-	TAILQ_HEAD(send_list, send) queue; /* waiting and under way, oldest first */
+	struct send_list queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
@@ -100,7 +82,7 @@ struct sender {
 };
 
 struct sender *sender_new(
-	struct pipeline *, const char *name, const struct exporter_type *, const struct sender_limits *);
+	const struct sender_world *, const char *name, const struct exporter_type *, const struct sender_limits *);
 /* The exporter may need its host, which needs the sender: it comes second. */
 void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
@@ -113,12 +95,11 @@ bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
 void sender_hurry(struct sender *);
 /* Ends what is under way, and begins nothing any more. */
 void sender_halt(struct sender *);
-/* Of a halted one: `left` is called for each send that was not settled, before it goes. It may turn the loop. */
-void sender_abandon(struct sender *, void (*left)(void *context, const struct send *), void *context);
+/* Of a halted one: the oldest send that was not settled, NULL when there is none; and lets it go as it is. */
+const struct send *sender_left(const struct sender *);
+void sender_forget(struct sender *);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */
 void sender_visit(const struct sender *, void (*visit)(void *context, const struct send *), void *context);
-/* The records and bytes that a send has not settled. */
-struct ledger_amount send_left(const struct send *);
 void sender_check(const struct sender *);
 const char *sender_state_name(enum sender_state);
 enum sender_verdict sender_verdict(const struct sender *, struct duration bound);

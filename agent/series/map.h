@@ -1,8 +1,8 @@
 /*
- * A hash map of nodes that live in what they find: chains, doubled when there is one node a bucket.
+ * A hash map of nodes that are embedded in their items: chains, doubled when there is one node a bucket.
  *
- * The caller hashes and compares; the map neither allocates nor frees nodes. A doubling that finds no memory is put
- * off.
+ * The caller hashes and compares; the map neither allocates nor frees nodes. If there is no memory to double, it tries
+ * again later.
  */
 #ifndef OXP_SERIES_MAP_H
 #define OXP_SERIES_MAP_H

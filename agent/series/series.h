@@ -1,8 +1,8 @@
 /*
  * The table of metric series between collectors and the exposition. Owned by the loop thread.
  *
- * A target is one place that is scraped. A scrape is staged while it arrives and becomes visible as a whole when it is
- * committed; abandoned, it leaves no trace. What a target's last committed scrape does not have is gone from the page.
+ * A target is one place that is scraped. A scrape is staged while it arrives, and becomes visible as a whole when it is
+ * committed; if it is abandoned, it leaves no trace. The page shows only series of a target's last committed scrape.
  * Between two commits nothing on the page changes.
  *
  * The table speaks text 0.0.4. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
@@ -10,8 +10,8 @@
  * `_gcount` are gauge families of their own, exemplars are not kept. Names that are not classic get underscores.
  * Labels stand in the order of their names.
  *
- * Two series of one name and label set cannot stand on one page, nor can one family have two types: who was there first
- * stays, the other is refused and counted. So is what meets a ceiling.
+ * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
+ * other is refused and counted. So is a series that exceeds a ceiling.
  */
 #ifndef OXP_SERIES_H
 #define OXP_SERIES_H
@@ -24,10 +24,10 @@ struct series_target;
 struct series_limits {
 	size_t series;		/* visible at once; while a scrape is staged, the larger of old and new counts */
 	size_t family_series;	/* of one family */
-	size_t bytes;		/* of memory, what is staged included */
-	const char *reserved;	/* families whose names begin so are refused: somebody else writes them. May be NULL */
-	/* Asked for all memory of series, and as much as they take on a page, so that a page always finds room; given
-	 * back when they go. NULL: nobody is asked. */
+	size_t bytes;		/* of memory, staged series included */
+	const char *reserved;	/* prefix of families that are refused: they are written elsewhere. May be NULL */
+	/* Called for all memory of series, and for the bytes that they take on a page, so that a page always has room;
+	 * give() is called when they are freed. NULL: neither is called. */
 	bool (*take)(void *context, size_t bytes);
 	void (*give)(void *context, size_t bytes);
 	void *context;
@@ -52,10 +52,10 @@ struct series_counts {
 	uint64_t dropped[SERIES_DROPS];
 };
 
-/* In words for labels and logs: "type_clash", "series_ceiling" … */
+/* A word for labels and logs: "type_clash", "series_ceiling" … */
 const char *series_drop_name(enum series_drop);
 
-/* `seed` keeps a hostile target from aiming at one bucket. NULL when out of memory. */
+/* With a random `seed`, a hostile target cannot aim at one bucket. NULL if out of memory. */
 struct series *series_new(const struct series_limits *, uint64_t seed);
 void series_free(struct series *);	/* with its targets; NULL is fine */
 
@@ -68,11 +68,11 @@ size_t series_page_max(const struct series *);	/* no page is larger */
 struct series_label { const char *name, *value; };
 enum { SERIES_TARGET_LABELS_MAX = 16 };
 
-/* 0, -EINVAL (a name that is not classic, stands twice, or too many) or -ENOMEM. */
+/* 0; -EINVAL for a name that is not classic, a name twice, or too many; or -ENOMEM. */
 int series_target_new(struct series *, const struct series_label *, size_t count, struct series_target **ret)
 	MUST_CHECK;
 void series_target_free(struct series_target *);	/* its series vanish; NULL is fine */
-/* Its last scrape is void: its series vanish. A scrape being staged goes on. */
+/* Discards its last scrape, so its series vanish. A scrape that is being staged goes on. */
 void series_target_down(struct series_target *);
 size_t series_target_count(const struct series_target *);	/* visible */
 
@@ -80,11 +80,11 @@ size_t series_target_count(const struct series_target *);	/* visible */
 void series_begin(struct series_target *);
 /* Takes events of a parser whose context is the target, between begin and commit. Never stops the parser. */
 extern const struct exposition_events series_events;
-/* Makes the scrape visible. Costs about as much as staging it cost for each series that vanishes, little for others. */
+/* Makes the scrape visible. A series that vanishes costs about as much as staging one; the others cost little. */
 void series_commit(struct series_target *, struct series_counts *ret);
-void series_abandon(struct series_target *);	/* fine when nothing is under way */
+void series_abandon(struct series_target *);	/* does nothing if none is under way */
 
-/* Asserts what is believed about the table; for tests. */
+/* Asserts the invariants of the table; for tests. */
 void series_check(const struct series *);
 
 #endif

@@ -85,7 +85,7 @@ static void take_help(struct series_target *t, struct origin *o, const struct ex
 	o->slot[slot].helped = true;
 }
 
-/* Metadata that finds no memory is left out; the samples behind it are counted when they find none either. */
+/* Metadata is left out if there is no memory; the samples after it are counted if there is none for them either. */
 static int on_meta(void *context, const struct exposition_meta *m)
 {
 	struct series_target *t = context;
@@ -94,7 +94,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 
 	if (!o)
 		return 0;
-	t->source = o;	/* its samples are what comes next, usually */
+	t->source = o;	/* its samples usually follow */
 	if (m->what == EXPOSITION_TYPE)
 		take_type(o, staged_slot(t), m->type);
 	else if (m->what == EXPOSITION_HELP)
@@ -139,7 +139,7 @@ static struct origin *origin_behind(struct series_target *t, struct bytes name, 
 	return NULL;
 }
 
-/* What the sample belongs to: what was declared, else its own name. NULL: no memory. */
+/* The source that the sample belongs to: the declared one, or else its own name. NULL if out of memory. */
 static struct origin *source_of(struct series_target *t, struct bytes name, enum role *ret)
 {
 	struct origin *o = t->source;
@@ -156,7 +156,7 @@ static struct origin *source_of(struct series_target *t, struct bytes name, enum
 	return o;
 }
 
-/* In series.scratch; without data when out of memory. */
+/* In series.scratch; without data if out of memory. */
 static struct bytes page_name(struct series *s, const struct origin *o, enum role role)
 {
 	buffer_clear(&s->scratch);
@@ -172,7 +172,7 @@ static bool is_reserved(const struct series *s, struct bytes name)
 	return size > 0 && name.size >= size && memcmp(name.data, s->limits.reserved, size) == 0;
 }
 
-/* The target's group of the page's family; both are made when they are not there. NULL: no memory. */
+/* The target's group of the page's family; both are made if missing. NULL if out of memory. */
 static struct group *group_find(struct series_target *t, struct bytes name)
 {
 	struct family *f = family_find(t->series, name);
@@ -248,7 +248,7 @@ static struct group *group_of(struct series_target *t, struct bytes name, enum s
 	return NULL;
 }
 
-/* The entry that came next in the last scrape, if it is of that text; else by its hash. */
+/* The entry that came next in the last scrape, if it has that text; otherwise found by its hash. */
 static struct entry *find(struct series_target *t, const struct group *g, struct bytes text)
 {
 	const struct entry *last = g->slot[staged_slot(t)].last;

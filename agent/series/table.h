@@ -82,7 +82,7 @@ struct origin {
 		uint64_t scrape;
 		enum exposition_type type;
 		bool typed;		/* by a # TYPE line */
-		bool helped;		/* by a # HELP line; the text of an earlier scrape may stand here without */
+		bool helped;		/* by a # HELP line; otherwise an earlier text may be here */
 		struct text help, unit;
 	} slot[SLOTS];
 	bool clashed;			/* two types in the scrape being staged */
@@ -160,7 +160,7 @@ struct entry *entry_find(struct series *, struct bytes text);
 struct entry *entry_new(struct series_target *, struct bytes text) MUST_CHECK;
 struct origin *origin_find(struct series_target *, struct bytes name);
 struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
-/* Replaces the text; out of memory it is as it was. */
+/* Replaces the text; if out of memory, it stays as it was. */
 void text_set(struct series *, struct text *, struct bytes);
 
 /* A sample's name and labels as they belong on the page: classic names, the target's labels among them, in order. */

@@ -18,7 +18,7 @@ static void enter_group(struct series_cursor *c, struct group *g)
 	c->entry = g ? g->slot[g->target->slot].first : NULL;
 }
 
-/* Behind what is written; families are numbered in their order. */
+/* Behind the families that are written; their numbers give the order. */
 static struct family *next_family(const struct series_cursor *c)
 {
 	struct family *f = c->family ? c->family->next : c->series->first;

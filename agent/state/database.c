@@ -9,6 +9,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/strange_db.h"
+
 enum {
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
@@ -16,11 +18,13 @@ enum {
 	RESERVE = 1 << 20, /* bytes of the database beyond what it holds */
 	OWN_STEP = 1 << 20,
 	WAL_OWNED = (CHECKPOINT_PAGES + 128) * (DATABASE_PAGE + 24) + 32,
+	WAL_SPARE = 16, /* a sixteenth more than what is written: heads of pages, and pages that are not full */
 	WAL_KEPT = 8 << 20, /* a large transaction leaves no more behind */
 	CHECK_ALWAYS = 4 << 20, /* bytes, a matter of milliseconds; larger: after a kill */
 	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
 	ROOMY = 64 << 20,
 	DATABASE_NAME = 64, /* of a file in our folder */
+	VALUE_MAX = 4 << 20, /* bytes of a value, or a row: pieces of a payload have a MiB */
 };
 
 #define SPOOL_OF " id >= ?1 AND id < ?1 + (SELECT parts FROM spool WHERE id = ?1)"
@@ -76,13 +80,12 @@ static const char *const statements[STATEMENTS] = {
 			 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DELETE_POSITION] = "DELETE FROM positions WHERE collector = ? AND generation = ?",
 	[PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?,?)",
-	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts, meta)"
-		      " VALUES (?,?,?,?,?,?,?,?)",
+	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts) VALUES (?,?,?,?,?,?,?)",
 	[DELETE_SPOOL] = "DELETE FROM spool WHERE" SPOOL_OF " RETURNING key, length(payload)",
 	[KEEP_DAMAGED] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
 			 " SELECT id, key, records, bytes, checksum, payload FROM spool WHERE" SPOOL_OF,
 	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
-	[NEXT_SPOOL] = "SELECT id, records, bytes, parts, meta FROM spool"
+	[NEXT_SPOOL] = "SELECT id, records, bytes, parts FROM spool"
 		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",
 	[PIECES_SPOOL] = "SELECT checksum, payload FROM spool WHERE id >= ? AND id < ? ORDER BY id",
 	[PUT_PARKED] = "INSERT INTO parked (at, source, destination, reason, signal, tries, generation, offset,"
@@ -117,6 +120,7 @@ int database_errno(int code)
 	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
+	case SQLITE_TOOBIG: /* nor are values that are larger than any we write */
 		return -EBADMSG;
 	case SQLITE_READONLY:
 		return -EROFS;
@@ -216,11 +220,18 @@ static int check(struct database *d, bool killed)
 	return failed;
 }
 
+int database_guard(sqlite3 *db)
+{
+	return strange_db_guard(db, VALUE_MAX);
+}
+
 static int settings(struct database *d, uint64_t max)
 {
 	char sql[400];
 	int on = 1;
 
+	if (database_guard(d->db) < 0)
+		return -ENOTSUP;
 	sqlite3_busy_timeout(d->db, BUSY_MS);
 	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	snprintf(sql, sizeof sql,
@@ -229,6 +240,14 @@ static int settings(struct database *d, uint64_t max)
 		"PRAGMA temp_store=MEMORY",
 		DATABASE_PAGE, CACHE_KIB, (unsigned long long)(max / DATABASE_PAGE), CHECKPOINT_PAGES, WAL_KEPT);
 	return database_run(d, sql);
+}
+
+/* Before any of them is asked. */
+static int check_tables(struct database *d, uint64_t version)
+{
+	int made = strange_db_is_made_by(d->db, migrations, version);
+
+	return made < 0 ? made : made ? 0 : -EBADMSG;
 }
 
 /* Ours or made new, of this version, and sound. */
@@ -240,6 +259,8 @@ static int examine(struct database *d)
 	if (!failed && version > COUNT_OF(migrations))
 		return -EPROTO;
 	d->made = version == 0;
+	if (!failed)
+		failed = check_tables(d, version);
 	failed = failed ? failed : migrate(d, version);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
 	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
@@ -361,12 +382,21 @@ static int own(struct database *d, uint64_t size)
 {
 	int failed = allocate(d->file, size);
 
-	failed = failed ? failed : allocate(d->wal, WAL_OWNED);
+	failed = failed ? failed : allocate(d->wal, WAL_OWNED + d->wal_wanted);
 	if (failed)
 		d->wanted = size;
 	else
 		d->owned = size;
+	d->wal_wanted = failed ? d->wal_wanted : 0;
 	return d->starved = failed;
+}
+
+void database_starve(struct database *d, uint64_t bytes)
+{
+	if (!d->starved)
+		d->wanted = d->owned;
+	d->starved = -ENOSPC;
+	d->wal_wanted = bytes + bytes / WAL_SPARE;
 }
 
 int database_own(struct database *d)

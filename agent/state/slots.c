@@ -10,7 +10,7 @@
 #include <xxhash.h>
 
 #include "state/database.h"
-#include "state/state.h"
+#include "state/record.h"
 
 enum { LAYOUT = 2 };
 static const char magic[16] = "oxpecker ledger";

@@ -1,8 +1,8 @@
 /*
  * The agent's own numbers: rows in one table, shown on /metrics as oxpecker_NAME and on /status.
  *
- * Whoever counts holds a pointer to its number and adds to it; nothing is looked up on the way. Rows are added at
- * start-up and live as long as the table.
+ * Code that counts holds a pointer to its row and adds to it; nothing is looked up. Rows are added at start-up and live
+ * as long as the table.
  */
 #ifndef OXP_COUNTERS_H
 #define OXP_COUNTERS_H
@@ -18,7 +18,7 @@ struct counter {
 	char *help;
 	char *labels; /* component="logs.collect.tail", or "" */
 	uint64_t value;
-	double (*read)(void *context); /* asked instead of `value` when given */
+	double (*read)(void *context); /* if set, called instead of reading `value` */
 	void *context;
 };
 
@@ -26,7 +26,7 @@ struct counters {
 	struct counter *first;
 };
 
-/* The row with this name and these labels; new if it is not there. Rows of one name stand together. */
+/* The row with this name and these labels; it is added if it is missing. Rows of one name stand together. */
 struct counter *counter_row(
 	struct counters *, enum counter_kind, const char *name, const char *labels, const char *help);
 void counters_done(struct counters *);

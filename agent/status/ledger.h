@@ -5,11 +5,10 @@
  *
  * Every term is counted where it happens; none is derived from the others. Where a row lives follows from its source:
  *
- *   REWIND_NONE   (a socket) in mapped memory that outlives a SIGKILL: what was held then is lost, and the next start
- *                 counts it as dropped{killed};
- *   REWIND_SAVED  (a file) `settled` holds what became of the bytes before the saved position and is committed in
- * the same
- *                 transaction; after a kill, reading begins there again and so does the counting.
+ *   REWIND_NONE   (a socket) in mapped memory that survives a SIGKILL. What was held then is lost, and the next start
+ *                 counts it as dropped{killed}.
+ *   REWIND_SAVED  (a file) `settled` says what became of the bytes before the saved position, and is committed in the
+ *                 same transaction. After a kill, reading and counting begin there again.
  */
 #ifndef OXP_LEDGER_H
 #define OXP_LEDGER_H
@@ -28,10 +27,10 @@ enum ledger_term {
 	LEDGER_DROPPED_CEILING, /* a ceiling of the series table */
 	LEDGER_DROPPED_CLASH, /* a metric family whose type another target claims otherwise */
 	LEDGER_DROPPED_STEP, /* by a step of the configuration */
-	LEDGER_DROPPED_FULL, /* it came, there was no room within `memory`, and who brought it could not wait */
+	LEDGER_DROPPED_FULL, /* there was no room within `memory`, and the sender could not wait */
 	LEDGER_TERMS,
-	LEDGER_TERMS_ROOM = 16, /* what a stored row has room for */
-	/* No term: its `records` is the first id of a row of the spool that `received` knows nothing of; 0: not told */
+	LEDGER_TERMS_ROOM = 16, /* terms that a stored row has room for */
+	/* Not a term: its `records` is the id of the first spool row that `received` does not count; 0: unknown */
 	LEDGER_SPOOLED_TO = LEDGER_TERMS_ROOM - 1
 };
 
@@ -57,9 +56,9 @@ struct ledger {
 };
 
 const char *ledger_term_name(enum ledger_term); /* "received", "dropped" … */
-const char *ledger_term_reason(enum ledger_term); /* "killed", or "" where the term has none */
+const char *ledger_term_reason(enum ledger_term); /* "killed", or "" if the term has none */
 
-/* The row of this pair, new with all terms zero when it is not there. */
+/* The row of this pair; it is added, with all terms zero, if it is missing. */
 struct ledger_row *ledger_row(struct ledger *, const char *signal, const char *source, const char *destination);
 void ledger_done(struct ledger *);
 static inline void ledger_add(struct ledger_row *row, enum ledger_term term, uint64_t records, uint64_t bytes)
@@ -72,9 +71,9 @@ static inline void ledger_take(struct ledger_row *row, enum ledger_term term, ui
 	row->live->term[term].records -= records;
 	row->live->term[term].bytes -= bytes;
 }
-/* So much of one term is another's now. What the row never knew of has been received, too. */
+/* Moves an amount from one term to another. Records that the row did not know of become received, too. */
 void ledger_move(struct ledger_terms *, enum ledger_term from, enum ledger_term to, const struct ledger_amount *);
-/* received - all the rest, held included: 0 when the row balances. */
+/* received minus all other terms, held included: 0 if the row balances. */
 int64_t ledger_imbalance(const struct ledger_row *);
 /* Key of the stored row: "signal source destination". */
 void ledger_key(const struct ledger_row *, char *to, size_t room);

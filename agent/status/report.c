@@ -98,7 +98,7 @@ static void put_family(struct writer *w, const struct ledger *l, bool bytes)
 	const char *unit = bytes ? "bytes" : "records";
 
 	writer_printf(w,
-		"# HELP oxpecker_ledger_%s What became of what came in, in %s.\n"
+		"# HELP oxpecker_ledger_%s The ledger in %s: received equals the sum of all other terms.\n"
 		"# TYPE oxpecker_ledger_%s gauge\n",
 		unit, unit, unit);
 	for (const struct ledger_row *row = l->rows; row; row = row->next)

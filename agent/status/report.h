@@ -1,6 +1,6 @@
 /*
- * The report: /status on the control socket, as JSON: what the process is, the ledger, the agent's counters, and
- * sections that other parts add (destinations, checks).
+ * The report: /status on the control socket, as JSON. It has the version and start of the process, the ledger, the
+ * agent's counters, and sections that other parts add (destinations, checks).
  */
 #ifndef OXP_REPORT_H
 #define OXP_REPORT_H

@@ -7,15 +7,17 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/strange_db.h"
 #include "base/text.h"
 #include "store/show_inner.h"
 
 enum {
 	PATH_ROOM = 4096,
 	BUSY_MS = 2000,
-	LOOK_MS = 250, /* between two looks for what came */
+	LOOK_MS = 250, /* between two queries for new rows */
 	LATE_S = 600, /* spans that are followed began no longer ago */
-	ROWS_AT_ONCE = 1000, /* of what came; the rest in the next look */
+	ROWS_AT_ONCE = 1000, /* new rows in one query; the rest comes with the next */
+	VALUE_MAX = 128 << 20, /* bytes: no line or span that came in is as large */
 };
 
 /* What a query asks for. Its parameters are named, and those that a query does not name are not for it. */
@@ -147,7 +149,7 @@ static int look_and_print(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Output is collected in memory and written after the look: a pager that stands still must not hold a snapshot, which
+/* Output is collected in memory and written after the query: a pager that does not move must not hold a snapshot, which
  * would keep the agent's WAL from being cut. */
 static int look(struct show *s, uint64_t limit, int64_t most)
 {
@@ -166,7 +168,7 @@ static int look(struct show *s, uint64_t limit, int64_t most)
 	return code;
 }
 
-/* Whether somebody still reads what is written. */
+/* Whether somebody still reads the output. */
 static bool wait_a_while(const struct show *s)
 {
 	struct pollfd out = { .fd = fileno(s->page.to) };
@@ -211,7 +213,7 @@ static int show(struct show *s)
 		code = follow(s);
 	else if (code == SQLITE_DONE && s->printed == 0)
 		fprintf(stderr, "oxpecker: no %s in the store%s\n", s->shown->what,
-			asks_for_some(o) ? " match" : "; a signal that has an exporter goes there instead");
+			asks_for_some(o) ? " match" : "; a signal that has an exporter is not in the store");
 	else if (code == SQLITE_DONE && s->printed == o->limit)
 		fprintf(stderr, "oxpecker: the newest %llu; --limit N shows more\n", (unsigned long long)o->limit);
 	return code == SQLITE_DONE ? 0 : -EIO;
@@ -241,6 +243,8 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 	path_folder_close(&at);
 	if (!failed && (size_t)snprintf(name, sizeof name, "%s/store.db", at.name) < sizeof name)
 		code = sqlite3_open_v2(name, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL);
+	if (code == SQLITE_OK && strange_db_guard(*ret, VALUE_MAX) < 0)
+		code = SQLITE_ERROR;
 	if (code == SQLITE_OK)
 		sqlite3_busy_timeout(*ret, BUSY_MS);
 	if (code == SQLITE_OK)
@@ -251,7 +255,10 @@ static int open_readonly(const char *folder, sqlite3 **ret)
 			NULL, NULL, NULL);
 	if (code == SQLITE_OK)
 		return 0;
-	fprintf(stderr, "oxpecker: no store in %s: has the agent run, with a signal that has no exporter?\n", folder);
+	fprintf(stderr,
+		"oxpecker: no store in %s; the agent makes it there if a signal has no exporter\n"
+		"  Is `state` the same in its configuration (--config FILE)?\n",
+		folder);
 	return -ENOENT;
 }
 

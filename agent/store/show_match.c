@@ -14,7 +14,7 @@ struct show_match {
 	struct buffer line; /* with the padding that the index wants */
 };
 
-/* The indexed line, or NULL when it is no JSON object. */
+/* The indexed line, or NULL if it is not a JSON object. */
 static const struct json_edit *index_line(struct show_match *m, sqlite3_value *body)
 {
 	static const char padding[JSON_LINE_PADDING];

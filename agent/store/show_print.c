@@ -68,7 +68,8 @@ static void print_json(json_t *object, const struct page *p)
 
 /* Logs: level and message by the names that loggers give them, then the rest. */
 
-static const char *const level_names[] = { "level", "severity", "lvl", "log.level", "severityText", NULL };
+static const char *const level_names[] = { "level", "severity", "lvl", "log.level", "severityText",
+	"syslog.severity.name", NULL };
 static const char *const message_names[] = { "message", "msg", "body", "log", NULL };
 static const char *const time_names[] = { "time", "timestamp", "@timestamp", "ts", NULL };
 
@@ -145,7 +146,7 @@ static void print_line(sqlite3_stmt *q, const json_t *object, const struct page 
 	print_rest(object, p);
 }
 
-/* A line that is no JSON, within an object; bytes that are no UTF-8 become U+FFFD. */
+/* A line that is not JSON, inside an object; bytes that are not UTF-8 become U+FFFD. */
 static void print_wrapped(sqlite3_stmt *q, const struct page *p)
 {
 	struct json_writer w;

@@ -1,12 +1,14 @@
 #include "store/store.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/path.h"
+#include "base/strange_db.h"
 
 static const char store_name[] = "store.db";
 
@@ -68,7 +70,7 @@ struct store {
 	sqlite3_stmt *put[PUTS];
 	struct store_limits limits;
 	uint64_t wal_bytes; /* the share of the WAL */
-	bool damaged; /* to be set aside before anything else */
+	bool damaged; /* the file is to be set aside before anything else */
 	struct path_folder folder;
 	uint32_t id;
 };
@@ -120,21 +122,30 @@ static int64_t number(sqlite3 *db, const char *sql)
 
 /* Opening. */
 
+/* Somebody else may have made them. */
+static int check_tables(struct store *s)
+{
+	const char *const statements[] = { schema };
+	int made = strange_db_is_made_by(s->db, statements, COUNT_OF(statements));
+
+	return made < 0 ? made : made ? 0 : -EBADMSG;
+}
+
 static int make_tables(struct store *s)
 {
 	int64_t version = number(s->db, "PRAGMA user_version");
-	int failed = 0;
+	int failed;
 
 	if (version > VERSION)
 		return -EPROTO;
-	if (version == 0)
-		failed = run(s->db, "BEGIN IMMEDIATE");
-	if (version == 0 && !failed)
-		failed = run(s->db, schema);
-	return version == 0 && !failed ? run(s->db, "COMMIT") : failed;
+	if (version > 0)
+		return check_tables(s);
+	failed = run(s->db, "BEGIN IMMEDIATE");
+	failed = failed ? failed : run(s->db, schema);
+	return failed ? failed : run(s->db, "COMMIT");
 }
 
-/* By which it is known that it is not the file that it was: SQLite keeps a number in its head for whoever wants one. */
+/* Tells whether it is still the same file: SQLite keeps a number in its header that applications may use. */
 static int learn_id(struct store *s)
 {
 	int64_t id = number(s->db, "PRAGMA application_id");
@@ -181,6 +192,7 @@ static int open_once(struct store *s)
 {
 	int failed = open_database(s);
 
+	failed = failed ? failed : strange_db_guard(s->db, INT_MAX);
 	failed = failed ? failed : settings(s);
 	failed = failed ? failed : make_tables(s);
 	failed = failed ? failed : learn_id(s);
@@ -226,7 +238,7 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 		return 0;
 	}
 	snprintf(why, room,
-		failed == -EPROTO ? "%.200s/%s was written by a newer oxpecker: run that, or give another path"
+		failed == -EPROTO ? "%.200s/%s was written by a newer oxpecker: run that one, or give another path"
 				  : "cannot use %.200s/%s: %s",
 		folder, store_name, path_why(failed));
 	store_close(s);
@@ -301,7 +313,7 @@ static int oldest_table(struct store *s)
 	return found;
 }
 
-/* Leaves a sixteenth free for the rows to come: else the file grows and is cut with each transaction. */
+/* Leaves a sixteenth free for new rows; otherwise the file would grow and be cut with each transaction. */
 static int drop_much(struct store *s, int *rounds)
 {
 	int64_t wanted = pages_allowed(s) - pages_allowed(s) / 16;

@@ -1,11 +1,10 @@
 /*
- * The embedded store: what a signal without an exporter is kept in, so that the agent is useful with nothing else
- * there.
+ * The embedded store: keeps signals without an exporter, so that the agent is useful without a backend.
  *
  * store.db in the state folder, SQLite in WAL mode, read by `oxpecker show` in another process and by sqlite3 by
  * hand: logs, spans and samples, and for each a view with readable times (logs_readable …). Bounded in age and in
- * bytes, WAL included but for the transaction under way; the oldest row of all tables goes first. A file that turns out
- * damaged is set aside (store.db.corrupt-N) and a new one begun. Everything but opening is called in the disk lane.
+ * bytes, WAL included except for the transaction under way; the oldest row of all tables is deleted first. A damaged
+ * file is set aside (store.db.corrupt-N), and a new one is made. Everything except opening is called in the disk lane.
  */
 #ifndef OXP_STORE_H
 #define OXP_STORE_H
@@ -20,19 +19,19 @@ struct store_limits {
 	struct duration age;
 };
 
-/* 0 or -errno, with one sentence in `why`: -EPROTO when a newer version wrote it. */
+/* 0, or -errno with one sentence in `why`: -EPROTO if a newer version wrote it. */
 int store_open(const char *folder, const struct store_limits *, struct store **ret, char *why, size_t room) MUST_CHECK;
 void store_close(struct store *); /* NULL is fine */
 uint32_t store_id(const struct store *); /* born with the file, never 0 */
 
-/* Rows between begin and end are one transaction. Each answers 0 or -errno; end() also throws out what is too old or
- * too much. After -EBADMSG the next begin() has a new file. */
+/* Rows between begin and end are one transaction. Each returns 0 or -errno; end() also deletes rows that are too old or
+ * too many. After -EBADMSG the next begin() makes a new file. */
 int store_begin(struct store *) MUST_CHECK;
 int store_end(struct store *, struct wall_time now, bool keep) MUST_CHECK;
-/* `body` is the line as it came. A row with the same id is the same line: it is kept once. */
+/* `body` is the line as it came. Lines with the same id are one line, which is kept once. */
 int store_log(struct store *, struct wall_time at, const char *id, struct bytes body) MUST_CHECK;
 
-/* A span with ids that are there already is the same span. */
+/* Spans with the same ids are one span. */
 struct store_span {
 	const char *trace_id, *span_id, *parent_id, *service, *name, *details; /* details: JSON */
 	unsigned kind, status;

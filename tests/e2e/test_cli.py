@@ -1,5 +1,6 @@
 """The command line: configuration errors that help, the reference, status, and the embedded store."""
 
+import glob
 import json
 import os
 import pathlib
@@ -129,6 +130,14 @@ def test_other_sizes_are_asked_back(tmp_path, size, meant):
     assert done.returncode == 1 and f'"{size}" has an unknown unit; did you mean {meant}? Expected' in done.stderr
 
 
+def test_what_is_no_file_of_a_configuration_is_named(tmp_path):
+    done = check(tmp_path, "memory: 16MiB" + " " * (1 << 20) + "\n")
+    assert done.returncode == 1 and "is larger than 1024 KiB" in done.stderr
+    os.mkfifo(tmp_path / "fifo")
+    done = agents.run("check", tmp_path / "fifo")
+    assert done.returncode == 1 and "no regular file" in done.stderr
+
+
 def test_a_fine_configuration(tmp_path):
     done = check(tmp_path, "memory: ${SIZE:-16MiB}\nlogs: { collect: { tail: /var/log/app/*.log } }\n")
     assert done.returncode == 0, done.stderr
@@ -215,13 +224,6 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     if short:
         done = check(tmp_path, as_file(section, [short]))
         assert done.returncode == 0, short + done.stderr
-
-
-def test_the_configuration_in_the_readme_is_fine(tmp_path):
-    with open(os.path.join(TOP, "README.md"), encoding="utf-8") as file:
-        example = file.read().split("```yaml\n")[1].split("```")[0]
-    done = check(tmp_path, example)
-    assert done.returncode == 0, done.stderr
 
 
 def test_the_json_schema_is_json():
@@ -417,17 +419,26 @@ def test_the_help_of_a_command_is_about_that_command(command):
 def test_help_fits_a_terminal_and_names_every_option():
     texts = [agents.run("--help").stdout, *(agents.run(command, "--help").stdout for command in COMMANDS)]
     assert all(len(line) <= 80 for text in texts for line in text.splitlines())
-    with open(os.path.join(TOP, "agent", "main.c"), encoding="utf-8") as file:
-        options = re.findall(r'^\t{ "(--\w+)"', file.read(), re.M)
+    sources = [os.path.join(TOP, "agent", "main.c"), *glob.glob(os.path.join(TOP, "agent", "cli", "*.c"))]
+    options = []
+    for source in sources:
+        with open(source, encoding="utf-8") as file:
+            options += re.findall(r'\.name = "(--\w+)"', file.read())
     assert len(options) > 15 and all(any(option in text for text in texts) for option in options)
 
 
 def test_an_option_of_another_command_is_refused(tmp_path):
-    for words, why in ((("status", "--limit", "3"), "--limit is no option of status, but of: show"),
-                       (("--all", "show", "logs"), "--all is no option of show, but of: parked"),
-                       (("--schema",), "--schema is no option of run, but of: reference")):
+    for words, why in ((("status", "--limit", "3"), "--limit is not an option of status; it belongs to: show"),
+                       (("--all", "show", "logs"), "--all is not an option of show; it belongs to: parked"),
+                       (("--schema",), "--schema is not an option of run; it belongs to: reference")):
         done = agents.run(*words)
         assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_a_word_too_many_is_refused():
+    for words in (("status", "now"), ("check", "a.yaml", "b.yaml"), ("run", "x"), ("show", "logs", "traces")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and f'"{words[-1]}" is one word too many for {words[0]}' in done.stderr, done.stderr
 
 
 def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
@@ -437,7 +448,7 @@ def test_nobody_at_a_unix_socket_is_told_by_its_name(tmp_path):
     listening.bind(str(dead))
     listening.close()
     path = tmp_path / "oxpecker.yaml"
-    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nobody listens on it")):
+    for at, why in ((tmp_path / "none.sock", "no such socket"), (dead, "nothing listens on it")):
         path.write_text(f"control: unix:{at}\nstate: {tmp_path}/nothing\n")
         for command in (("status",), ("parked", "ls"), ("parked", "drop", "--all")):
             done = agents.run(*command, "--config", path)
@@ -660,10 +671,10 @@ def test_show_asks_for_some(oxpecker, tmp_path):
 
 @pytest.mark.parametrize("words, why", [
     (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
-    (("traces", "--level", "error"), "--level is for logs"), (("metrics", "--service", "a"), "are for logs and traces"),
-    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"), ((),
-                                                                                             "logs, traces or "
-                                                                                             "metrics?")])
+    (("traces", "--level", "error"), "--level applies to logs"),
+    (("metrics", "--service", "a"), "apply to logs and traces"),
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"),
+    ((), "logs, traces or metrics?")])
 def test_show_says_which_words_it_takes(tmp_path, words, why):
     done = agents.run("show", *words, "--set", f"state={tmp_path}")
     assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
@@ -825,3 +836,26 @@ def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("health", "--config", tmp_path / "c.yaml")
     assert done.returncode == 0 and done.stdout == "a?[2J?b?\n", repr(done.stdout)
+
+
+ENDLESS = {"after": 5, "until": 9, "more": True, "records": [], "replayed": 2**63 - 1, "waiting": -2**63, "error": ""}
+HUGE = {"pid": 1, "ledger": [{"signal": "logs", "source": "a", "destination": "b", "balance": 0,
+                              "dropped": {reason: {"records": 2**63 - 1} for reason in ("full", "step", "ceiling")}}]}
+
+
+@pytest.mark.parametrize("words", [("ls",), ("replay", "--all"), ("drop", "1")])
+def test_a_list_of_something_else_that_does_not_go_on_ends(fault_server, tmp_path, words):
+    """And numbers that overflow when they are added up do nothing."""
+    server = fault_server()
+    server.plan(fault.ok(json.dumps(ENDLESS).encode()))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    done = agents.run("parked", *words, "--config", tmp_path / "c.yaml", deadline=10)
+    assert done.returncode == 1 and "comes to no end" in done.stderr and len(server.requests) == 2, done.stderr
+
+
+def test_numbers_of_something_else_are_added_up_to_what_there_is(fault_server, tmp_path):
+    server = fault_server()
+    server.plan(fault.ok(json.dumps(HUGE).encode()))
+    (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
+    done = agents.run("status", "--config", tmp_path / "c.yaml")
+    assert done.returncode == 0 and str(2**63 - 1) in done.stdout and not done.stderr, done.stderr

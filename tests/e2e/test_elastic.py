@@ -6,6 +6,7 @@ import json
 import os
 import re
 import threading
+import zlib
 
 import pytest
 import requests
@@ -40,6 +41,70 @@ def refusal(tmp_path, **options):
     done = run("check", path)
     assert done.returncode != 0, done.stdout
     return done.stdout + done.stderr
+
+
+# What comes back.
+
+@pytest.mark.parametrize("coding, pack", [("gzip", gzip.compress), ("deflate", zlib.compress)])
+def test_an_answer_is_read_in_its_coding(oxpecker, fault_server, tmp_path, coding, pack):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.coded(fault.good(), coding, pack))
+    writer.write(200)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
+    wait_delivered(agent, 200)
+    assert sum(len(request.documents()) for request in server.taken("_bulk")) == 200
+    server.plan(fault.coded(fault.partial_bulk(1, 400, "mapper_parsing_exception"), coding, pack))
+    writer.write(5)
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 5)
+    assert "refused by the test" in destination(agent)["error"]
+    agent.assert_balanced()
+
+
+def test_an_answer_that_cannot_be_read_is_told_and_nobodys_fault(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.coded(fault.good(), "br"))
+    writer.write(20)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
+    agent.wait_until(lambda: destination(agent)["retries"] > 20, 30, "many tries")
+    assert 'coded as "br", which is not read here' in destination(agent)["error"], destination(agent)
+    assert all(len(request.documents()) == 20 for request in server.taken("_bulk")), "halves are tried"
+    server.plan(fault.good())
+    wait_delivered(agent, 20)
+    agent.assert_balanced()
+
+
+def reasons(agent):
+    done = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env)
+    return [json.loads(line)["reason"] for line in done.stdout.splitlines()]
+
+
+def test_what_has_caused_a_refusal_is_told(oxpecker, search, tmp_path):
+    """The reason of a real server says which field, what is below it says why."""
+    path = tmp_path / "app.log"
+    path.write_text('{"n":1}\n{"n":"no number"}\n{"n":"' + "x" * 400 + '"}\n')
+    agent = oxpecker(elasticsearch(path, search.url, index=search.index("caused")))
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 2)
+    for told in (*reasons(agent), destination(agent)["error"], agent.err()):
+        assert "failed to parse field [n] of type [long]" in told and "caused by " in told, told
+    assert any('For input string: \\"no number\\"' in reason for reason in reasons(agent)), reasons(agent)
+
+
+SAID = {"JSON": ("application/json", b'{"error":{"root_cause":[{"type":"t","reason":"deep"}],"type":"u",'
+                 b'"reason":"why\\n"}}', "HTTP 400: u: why; root cause t: deep"),
+        "a page": ("text/html", b"<html><style>p{}</style><h1>Not\r\nyours</h1>", "HTTP 400: Not yours"),
+        "text": ("text/plain", b"  not \x1b yours ", "HTTP 400: not yours"),
+        "bytes": ("image/png", b"\0\1", "HTTP 400")}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_what_refuses_a_whole_bulk_is_told_in_its_words(oxpecker, fault_server, tmp_path, kind):
+    (content_type, body, words), server = SAID[kind], fault_server()
+    Writer(tmp_path / "app.log").write(1)
+    server.plan(fault.coded(fault.ok(body, content_type, code=400)))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True, retry_last="50ms"))
+    agent.wait_until(lambda: destination(agent)["error"] == words, 20, words)
+    assert f"the index template is not there yet: {words};" in agent.err()
+    server.plan(fault.good())
 
 
 # What an index is.
@@ -81,12 +146,15 @@ def test_a_data_stream(oxpecker, search, tmp_path):
     writer, stream = Writer(tmp_path / "app.log"), search.index("stream")
     writer.write(10, **{"@timestamp": "2026-11-23T04:45:06Z"})
     writer.write(10)
-    writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n')
+    writer.raw(b'  {}\n{ "n":-1, "deep":{"@timestamp":"x"}}\nnot json\n{"n":-3,"@timestamp":""}\n'
+               b'{"n":-2,"@timestamp":null,"time":"2026-11-23T04:45:06"}\n')
     agent = oxpecker(as_they_stand(elasticsearch(tmp_path / "*.log", search.url, data_stream=stream, template=True)))
-    wait_delivered(agent, 23)
+    wait_delivered(agent, 25)
     assert search.get(f"{search.url}/_data_stream/{stream}")["data_streams"][0]["template"] == "oxpecker-" + stream
     documents = list(search.documents(stream).values())
-    assert len(documents) == 23 and all(document.pop("@timestamp") for document in documents)
+    assert len(documents) == 25
+    assert next(d["@timestamp"] for d in documents if d.get("n") == -2) == "2026-11-23T04:45:06.000Z"
+    assert all(document.pop("@timestamp") for document in documents)
     assert {} in documents and {"n": -1, "deep": {"@timestamp": "x"}} in documents
     assert {"message": "not json"} in documents
     agent.assert_balanced()
@@ -96,7 +164,9 @@ def test_a_data_stream(oxpecker, search, tmp_path):
 def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, packed):
     server, path = fault_server(), tmp_path / "app.log"
     lines = ['{"n":1}', '{}', '  { }', '{"@timestamp":"2026-11-23T04:45:06Z","n":2}', '{"n":3,"\\u0040timestamp":1}',
-             '{"n":4,"text":"\\"@timestamp\\":"}']
+             '{"n":4,"text":"\\"@timestamp\\":"}', '{"n":5,"@timestamp":null}', '{ "\\u0040timestamp" : "" }',
+             '{"time":981173106,"@timestamp":null ,"n":7}', '{"big":"' + "x" * 300000 + '","@timestamp":null}',
+             '{"n":8,"@timestamp":"yesterday","time":981173106}']
     path.write_text("\n".join(lines) + "\n")
     agent = oxpecker(as_they_stand(elasticsearch(path, server.url, data_stream="logs-app-default", gzip=packed)))
     wait_delivered(agent, len(lines))
@@ -106,7 +176,10 @@ def test_the_bytes_of_a_line_without_a_time(oxpecker, fault_server, tmp_path, pa
     sent = request.body.decode().split("\n")[1::2]
     now = re.match(r'\{"@timestamp":"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z)"', sent[0])[1]
     added = f'{{"@timestamp":"{now}"'
-    assert sent == [added + ',"n":1}', added + "}", added + " }", lines[3], lines[4], added + "," + lines[5][1:]]
+    blank = lambda line: line.replace("null", f'"{now}"').replace('""', f'"{now}"')  # noqa: E731
+    assert sent == [added + ',"n":1}', "{" + added[1:] + "}", "  " + added + " }", lines[3], lines[4],
+                    added + "," + lines[5][1:], blank(lines[6]), blank(lines[7]),
+                    lines[8].replace("null", '"2001-02-03T04:05:06.000Z"'), blank(lines[9]), lines[10]]
 
 
 def test_what_the_failure_store_took_is_counted(oxpecker, fault_server, tmp_path):
@@ -160,6 +233,39 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
             assert document == {"n": document["n"], **fields, **extra}
             assert action["create"].get("_index", "a-2001.02.03") == "a-2001.02.03"
         agent.assert_balanced()
+
+
+# Each says 2001-02-03, and one of them, in a member that is not the first, another day.
+ONE_DAY = ['{"time":"2001-02-03T04:05:06"}', '{"@timestamp":"2001-02-03T04:05:06"}',
+           '{"@timestamp":"2001-02-03T04:05Z"}',
+           '{"@timestamp":981173106123}', '{"@timestamp":null,"time":"2001-02-03 04:05:06,123"}',
+           '{"@timestamp":"yesterday","ts":981173106.5}', '{"a":1,"\\u0040timestamp":"2001-02-03T04:05:06Z"}',
+           '{"time":"2020-01-01T00:00:00Z","@timestamp":"2001-02-03T04:05:06Z"}', '{"@timestamp":"","t":981173106}']
+
+
+def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), tmp_path / "app.log"
+    path.write_text("\n".join(ONE_DAY) + "\n")
+    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}")))
+    wait_delivered(agent, len(ONE_DAY))
+    found = [(action["create"]["_index"], document) for action, document in server.taken("_bulk")[0].documents()]
+    assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
+
+
+@pytest.mark.parametrize("first", ['{"msg":"a"}', '{"log":"an app\'s text"}'])
+@pytest.mark.parametrize("steps", [[], ["ecs"]], ids=["plain", "ecs"])
+def test_our_names_spoil_no_document(oxpecker, search, tmp_path, first, steps):
+    """Whichever comes first makes the mapping of the index."""
+    index, path = search.index("names"), tmp_path / "app.log"
+    config = elasticsearch(path, search.url, index=index, concurrency=1)
+    config["logs"]["steps"] = steps
+    path.write_text(first + "\n")
+    agent = oxpecker(config)
+    wait_delivered(agent, 1)
+    with open(path, "a") as file:
+        file.write('{"log":"an app\'s text","level":"info"}\n{"msg":"b","level":"warn"}\n{"log":"x","message":"y"}\n')
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") + agent.booked("parked", signal="logs") == 4)
+    assert agent.booked("delivered", signal="logs") == 4, reasons(agent)
 
 
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):

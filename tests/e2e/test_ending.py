@@ -154,7 +154,7 @@ def test_other_signals_that_end_lose_nothing(oxpecker, fault_server, tmp_path, n
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     for harmless in (signal.SIGUSR1, signal.SIGUSR2):
         down.agent.process.signal(harmless)
-    down.agent.wait_until(lambda: down.agent.err().count("means nothing here") == 2, 10, "two words about signals")
+    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == 2, 10, "two words about signals")
     down.agent.process.signal(number)
     down.server.listen()
     assert down.agent.process.wait(2 * WITHIN) == 0
@@ -169,7 +169,7 @@ def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, 
     agent.wait_until(lambda: "ending: " in agent.err(), 10, "the end begins")
     while agent.process.alive():
         agent.process.signal(15)
-    assert agent.process.wait(1) == 0 and agent.err().count("asked again") == 1
+    assert agent.process.wait(1) == 0 and agent.err().count("a second signal") == 1
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     down.server.listen()
     agent.start()
@@ -185,7 +185,7 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     assert agent.stop() == 0
     assert time.monotonic() - began < 10
     last = agent.err().splitlines()
-    assert "keeping what is left for the next start" in last[-2] and "ended: nothing was lost" in last[-1]
+    assert "what is left goes to the spool" in last[-2] and "ended: nothing was lost" in last[-1]
     assert not down.server.taken()
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     agent.start()

@@ -2,6 +2,7 @@
 
 import json
 import random
+import socket
 
 import pytest
 
@@ -164,19 +165,90 @@ def test_docker(oxpecker, fault_server, tmp_path):
         {"@timestamp": TIME % 3, "stream": "stdout", "message": "between"}, {"no": "docker"}])
 
 
+def test_docker_keeps_what_else_is_there(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    sink, path, attrs = Sink(server), tmp_path / "id-json.log", {"tag": "web/1", "env": "x"}
+    lines = [{"log": '{"n":1,"attrs":"mine"}\n', "stream": "stdout", "attrs": attrs, "time": TIME % 1},
+             {"log": "part one, ", "stream": "stderr", "attrs": attrs, "time": TIME % 2},
+             {"log": "part two\n", "stream": "stderr", "attrs": attrs, "time": TIME % 3},
+             {"log": '{"n":2}\n', "stream": "stdout", "attrs": attrs, "time": TIME % 4},
+             {"log": "five\n", "stream": "other", "time": "late", "x": [1]}]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    agent = oxpecker(config(path, server.url, format="docker"))
+    agent.wait_until(lambda: len(sink.documents) == 4, 20, "every message")
+    same(sink.documents.values(), [
+        {"@timestamp": TIME % 1, "stream": "stdout", "n": 1, "attrs": "mine"},
+        {"@timestamp": TIME % 2, "stream": "stderr", "attrs": attrs, "message": "part one, part two"},
+        {"@timestamp": TIME % 4, "stream": "stdout", "attrs": attrs, "n": 2},
+        {"stream": "other", "time": "late", "x": [1], "message": "five"}])
+
+
+def test_what_an_object_says_itself_is_not_added(oxpecker, fault_server, tmp_path):
+    """By any spelling; a time that says nothing is given the runtime's, where it stands."""
+    server = fault_server()
+    sink, path, when = Sink(server), tmp_path / "cri.log", TIME % 1
+    many = "{" + "".join(f'"m{n}":{n},' for n in range(130))
+    texts = ['{"@timestamp":"2026-11-29T12:00Z","m":1}', '{"@timestamp":"x","str\\u0065am":"mine"}',
+             '{"m":3,"@timestamp":null}', '{"\\u0040timestamp":"","m":4}',
+             '{"@timestamp":null,"time":"2026-01-01 00:00:00"}',
+             many + '"@timestamp":"x","stream":"mine"}']
+    path.write_text("".join(f"{when} stdout F {text}\n" for text in texts))
+    agent = oxpecker(config(path, server.url))
+    agent.wait_until(lambda: len(sink.documents) == len(texts), 20, "every message")
+    sent = [line for request in server.taken("_bulk") for line in request.body.decode().split("\n")[1::2]]
+    ours = f',"oxpecker.path":{json.dumps(str(path))},"oxpecker.offset":'
+    told = lambda text: '{"stream":"stdout",' + text[1:]  # noqa: E731
+    assert sorted(line[:line.index(ours)] + "}" for line in sent) == sorted([
+        told(texts[0]), texts[1], told(texts[2]).replace("null", f'"{when}"'),
+        told(texts[3]).replace('""', f'"{when}"'), told(texts[4]), texts[5]])
+
+
+@pytest.mark.parametrize("way", ["tail", "tail, multiline", "pipe", "pipe, multiline", "stream", "frames", "datagram"])
+def test_a_line_may_end_with_carriage_return_and_line_feed(oxpecker, fault_server, tmp_path, way):
+    """Whoever reads it; within a line the return is the app's."""
+    server, lines = fault_server(), [b"hello", b"a\rb", b'{"message":"object"}', b"START", b" more", b"START"]
+    sink, joined = Sink(server), "multiline" in way
+    more = {"multiline_start": "START|hello|a|object"} if joined else {}
+    kind = {"stream": "stream", "frames": "stream", "datagram": "datagram"}.get(way)
+    collect = {"tail": {"tail": {"paths": [f"{tmp_path}/log"], "origin": False, **more}},
+               "pipe": {"pipe": {"path": f"{tmp_path}/log", **more}}}.get(
+                   way.split(",")[0], {"socket": {"listen": f"unix:{tmp_path}/log", "kind": kind, "flush": "200ms"}})
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": collect,
+                               "export": {"elasticsearch": {"url": server.url, "index": "logs", "gzip": False}}}})
+    say(tmp_path / "log", way, lines)
+    expected = ["hello", "a\rb", "object", *(["START\n more"] if joined else ["START", " more"]), "START"]
+    agent.wait_until(lambda: len(sink.documents) == len(expected), 20, "all of them")
+    assert sorted(document["message"] for document in sink.documents.values()) == sorted(expected)
+
+
+def say(place, way, lines):
+    ended = [line + b"\r\n" for line in lines]
+    if way.startswith(("tail", "pipe")):
+        with open(place, "ab") as file:
+            file.write(b"".join(ended))
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM if way == "datagram" else socket.SOCK_STREAM) as peer:
+        peer.connect(str(place))
+        for line in ended:
+            line = b"<14>1 - - - - - - " + line if way == "frames" else line
+            peer.send(b"%d %s" % (len(line), line) if way == "frames" else line)
+
+
 def test_auto_is_each_files_own(oxpecker, fault_server, tmp_path):
     server = fault_server()
     sink, looks = Sink(server), TIME % 1 + " stdout F a"
     (tmp_path / "cri.log").write_text(looks + "\n")
     (tmp_path / "docker.log").write_text(docker("b\n"))
     (tmp_path / "json.log").write_text('{"log":"c","n":1}\n')
+    own = {"log": "e", "stream": "stdout", "time": TIME % 2, "order": 7}
+    (tmp_path / "own.log").write_text(json.dumps(own) + "\n")
     (tmp_path / "text.log").write_text("d\n" + looks + "\n")
     agent = oxpecker(config(tmp_path / "*.log", server.url))
-    agent.wait_until(lambda: len(sink.documents) == 5, 20, "every message")
+    agent.wait_until(lambda: len(sink.documents) == 6, 20, "every message")
     same(sink.documents.values(), [
         {"@timestamp": TIME % 1, "stream": "stdout", "message": "a"},
         {"@timestamp": TIME % 0, "stream": "stdout", "message": "b"},
-        {"log": "c", "n": 1}, {"message": "d"}, {"message": looks}])
+        {"log": "c", "n": 1}, own, {"message": "d"}, {"message": looks}])
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
@@ -241,9 +313,12 @@ def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):
     ({"multiline_start": "x", "multiline": "go"}, "do not go together"),
     ({"multiline": "ruby"}, "java"),
     ({"format": "crio"}, "cri"),
+    ({"paths": ["/var/log/app/"]}, "ends with a folder"),
+    ({"exclude": ["app/*.log"]}, "whole paths"),
+    ({"exclude": ["*.skip", "/elsewhere/*"]}, "whole paths"),
 ])
 def test_what_is_wrong_is_told_with_its_place(tmp_path, tail, why):
     path = tmp_path / "oxpecker.yaml"
-    path.write_text(json.dumps(config(tmp_path / "0.log", "http://127.0.0.1:1", **tail), indent=1))
+    path.write_text(json.dumps(config(tmp_path / "*.log", "http://127.0.0.1:1", **tail), indent=1))
     done = run("check", path)
     assert done.returncode != 0 and why in done.stdout + done.stderr and "oxpecker.yaml:" in done.stdout + done.stderr

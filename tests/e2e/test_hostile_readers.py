@@ -15,9 +15,11 @@ import requests
 
 from lib import cgroup, need
 from lib.counting import Counting
+from lib.flood import Flood
 from lib.hostile import Crowd
 from lib.prober import Prober
 from lib.wait import free_port, wait_until
+from test_hostile import assert_prompt, probe
 from test_traces import PROTOBUF, request_of
 
 MIB = 1 << 20
@@ -174,6 +176,27 @@ def test_answers_that_nobody_takes_are_counted(oxpecker, fault_server, container
     wanted.update(number for first in mine for number in range(first, first + 100))
     agent.wait_until(lambda: agent.booked("held") == 0 and wanted <= set(backend.numbers), 60, "all is delivered")
     held.assert_held()
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("each", [1, 16])
+def test_the_door_of_logs_is_open_beside_bulks_that_nobody_waits_for(oxpecker, fault_server, container, closing,
+                                                                      tmp_path, each):
+    """Eight processes post 8,000 operations, leave at once or when they have 16 such, and come again."""
+    held, server, bulk = container(64 * MIB), fault_server(), free_port()
+    Backend(server)
+    agent = oxpecker(logs_config(tmp_path, bulk, server))
+    floods = [Flood("new bulks", bulk, each) for _ in range(8)]
+    try:
+        times = [probe(agent, bulk, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n") for _ in range(20)]
+        probes = [probe(agent, agent.port) for _ in range(20)]
+    finally:
+        for flood in floods:
+            flood.stop()
+    assert_prompt(times, 1)
+    assert_prompt(probes, 0.1)
+    held.assert_held()
+    agent.wait_until(lambda: agent.booked("held") == 0, 60, "all is delivered")
     agent.assert_balanced()
 
 

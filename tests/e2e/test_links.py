@@ -171,13 +171,13 @@ def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, s
     agent = oxpecker(settings(shared, server, "*.log"))
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_refused_links_total") == count)
-    agent.wait_until(lambda: "more like this were not written" in agent.err())
+    agent.wait_until(lambda: "more messages like this were held back" in agent.err())
     lines = [json.loads(line) for line in agent.err().splitlines()]
     assert all(set(line) == {"timestamp", "level", "component", "message"} for line in lines)
     refused = [line for line in lines if "cannot open" in line["message"]]
     assert 20 <= len(refused) <= 30 and not any("\x9b" in line["message"] for line in lines)
-    told = sum(int(line["message"].split()[0]) for line in refused if "more like this" in line["message"])
-    assert told + len([line for line in refused if "more like this" not in line["message"]]) == count
+    told = sum(int(line["message"].split()[0]) for line in refused if "more messages like this" in line["message"])
+    assert told + len([line for line in refused if "more messages like this" not in line["message"]]) == count
 
 
 IN_CONTAINER = """#!/bin/sh

@@ -80,21 +80,21 @@ def test_the_order_of_lines_can_be_restored(oxpecker, fault_server, tmp_path):
     """Each document says at which byte of which file its line begins, unless its own members are in the way."""
     server, path = fault_server(), tmp_path / "a \"b\" ü.log"
     lines = [b'{"n":0}', b"text", b'{"n":2,"log":{"level":"info"}} ', b"{ }", b'{"n":4,"log":"a text"}',
-             b'{"log.offset":9}', b'{"log.file":"x"}', b'{"log":{"file":"main.c"}}', b'{"log":{"offset":{}}}',
+             b'{"log.offset":9}', b'{"oxpecker":"x"}', b'{"ox\\u0070ecker.path":"mine"}', b'{"oxpecker.x":{}}',
              b'{"n":9}\r']
     path.write_bytes(b"".join(line + b"\n" for line in lines))
     agent = oxpecker(config(tmp_path / "*.log", server.url, gzip=False))
     wait_delivered(agent, len(lines))
     shipped = sum((request.documents() for request in server.taken("_bulk")), [])
     places = [sum(len(line) + 1 for line in lines[:n]) for n in range(len(lines))]
-    wanted = [{"log.file.path": str(path), "log.offset": place} for place in places]
-    wanted[4:9] = [{"log": "a text"}, {"log.offset": 9}, {"log.file": "x"}, {"log": {"file": "main.c"}},
-                   {"log": {"offset": {}}}]
-    found = [{name: value for name, value in document.items() if name.startswith("log") and value != {"level": "info"}}
+    wanted = [{"oxpecker.path": str(path), "oxpecker.offset": place} for place in places]
+    wanted[6:9] = [{"oxpecker": "x"}, {"oxpecker.path": "mine"}, {"oxpecker.x": {}}]
+    found = [{name: value for name, value in document.items() if name.startswith("oxpecker")}
              for _, document in shipped]
     assert found == wanted
-    assert [as_written(document) for _, document in shipped][:4] == [
-        {"n": 0}, {"message": "text"}, {"n": 2, "log": {"level": "info"}}, {}]
+    assert [as_written(document) for _, document in shipped][:6] == [
+        {"n": 0}, {"message": "text"}, {"n": 2, "log": {"level": "info"}}, {},
+        {"n": 4, "log": "a text"}, {"log.offset": 9}]
     agent.assert_balanced()
 
 

@@ -155,6 +155,8 @@ def test_app_down_and_up_again(oxpecker, fault_server, tmp_path):
 
 
 BAD = {
+    "a coding that is not read": fault.coded(fault.ok(b"other 1\n", "text/plain; version=0.0.4"), "zstd"),
+    "a bomb": fault.coded(fault.ok(b"#" + b" " * (60 << 20) + b"\n", "text/plain; version=0.0.4")),
     "no exposition text": fault.ok(b"<html>hello</html>", "text/html"),
     "half a page": fault.ok(b"demo 1\ndemo{a=\"", "text/plain; version=0.0.4"),
     "a bad value": fault.ok(b"other 1\ndemo one\n", "text/plain; version=0.0.4"),
@@ -165,6 +167,12 @@ BAD = {
     "closes mid-answer": fault.close_mid_answer(sent=b"demo 1\n"),
     "500": fault.status(500),
 }
+
+
+def test_a_page_is_read_in_its_coding(oxpecker, fault_server, tmp_path):
+    server = fault_server(unix=str(tmp_path / "app.sock"))
+    server.plan(fault.coded(fault.ok(b"# TYPE demo gauge\ndemo 1\n", "text/plain; version=0.0.4")))
+    assert oxpecker(config(tmp_path / "app.sock")).metric("demo") == 1
 
 
 @pytest.mark.parametrize("kind", BAD)

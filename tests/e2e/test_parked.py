@@ -162,7 +162,7 @@ def test_restarted_it_is_still_parked_and_still_balances(oxpecker, fault_server,
     assert agent.stop() == 0
     lines = parked(agent, "ls").splitlines()
     assert len(lines) == 6 and writer.lines[5] in parked(agent, "show", lines[1].split()[0])
-    assert "Start it first" in parked(agent, "drop", "--all", status=2)
+    assert "replay and drop need a running agent" in parked(agent, "drop", "--all", status=2)
     agent.start()
     assert agent.booked("parked", signal="logs") == 5 and agent.booked("received", signal="logs") == 10
     assert agent.status()["parked"]["items"] == 5

@@ -82,10 +82,10 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
     wait_delivered(agent, 501)
     found = documents(server)
     assert {d.get("message") for d in found} == {f"line {n} ü\nand one more" for n in range(500)} | {None}
-    assert all(d["log.level"] == "warning" and d["log.syslog.appname"] == "shop"
-               and d["log.syslog.procid"] == str(os.getpid()) for d in found[:500])
-    assert found[500]["n"] == 1 and found[500]["log.level"] == "error"
-    assert found[500]["log.syslog.facility.name"] == "local3"
+    assert all(d["syslog.severity.name"] == "warning" and d["syslog.appname"] == "shop"
+               and d["syslog.procid"] == str(os.getpid()) for d in found[:500])
+    assert found[500]["n"] == 1 and found[500]["syslog.severity.name"] == "error"
+    assert found[500]["syslog.facility.name"] == "local3"
     agent.assert_balanced()
     handler.close()
 
@@ -114,8 +114,8 @@ def test_logger(oxpecker, fault_server, tmp_path, words):
                     "hello: world"], check=True, timeout=20)
     wait_delivered(agent, 1)
     document, = documents(server)
-    assert document["message"] == "hello: world" and document["log.syslog.appname"] == "app"
-    assert document["log.level"] == "error" and document["log.syslog.facility.name"] == "daemon"
+    assert document["message"] == "hello: world" and document["syslog.appname"] == "app"
+    assert document["syslog.severity.name"] == "error" and document["syslog.facility.name"] == "daemon"
     assert document["@timestamp"].startswith("20")
 
 

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import socket
 import time
 
@@ -554,7 +555,52 @@ def test_partial_success_is_counted_not_tried_again(oxpecker, fault_server):
     assert agent.stop() == 1 and "ended: 2 records lost" in agent.err()
 
 
-@pytest.mark.parametrize("place", ["message", "type"])
+STATUS = b"\x08\x03\x12\x10span 7: no trace\x1a\x02\x0a\x00"
+
+
+def parked(agent):
+    """What people are shown of it."""
+    done = agents.run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+SAYING = {"protobuf": fault.ok(STATUS, code=400), "packed": fault.coded(fault.ok(STATUS, code=400)),
+          "JSON": fault.ok(b'{"code":3,"message":"span 7: no trace"}', "application/json", code=400),
+          "no type": fault.ok(STATUS, None, code=400),
+          "text": fault.ok(b"span 7:\r\n\x1b[31m no trace", "text/plain", code=400),
+          "a page": fault.ok(b"<html><style>p{}</style><h1>span 7:</h1> no trace", "text/html", code=400)}
+
+
+@pytest.mark.parametrize("kind", SAYING)
+def test_what_a_receiver_says_is_told_wherever_people_look(oxpecker, fault_server, kind):
+    server = fault_server()
+    server.plan(SAYING[kind])
+    agent = oxpecker(config(server.url))
+    post(agent, request_of(5).SerializeToString())
+    wait_settled(agent)
+    assert agent.booked("parked", signal="traces") == 5
+    rows = agent.status()["destinations"]
+    told = {"/status": next(row["error"] for row in rows if row["name"].startswith("traces.")),
+            "the log": next(line for line in agent.err().splitlines() if "refused for good" in line),
+            "parked": parked(agent)[0]["reason"]}
+    for place, words in told.items():
+        assert re.search("HTTP 400: span 7: *(\\[31m)? no trace", words), (place, words)
+
+
+@pytest.mark.parametrize("body", [b'{"partialSuccess":{"rejectedSpans":"2","errorMessage":"two are too old"}}',
+                                  b'{"partial_success":{"rejected_spans":2,"error_message":"two are too old"}}'])
+def test_partial_success_in_json_is_counted(oxpecker, fault_server, body):
+    server = fault_server()
+    server.plan(fault.coded(fault.ok(body, "application/json")), then=fault.ok())
+    agent = oxpecker(config(server.url))
+    post(agent, request_of(5).SerializeToString())
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == 3 and agent.booked("rejected", signal="traces") == 2
+    assert any("too old" in row["error"] for row in agent.status()["destinations"]) and "too old" in agent.err()
+    agent.expected_exit = {1}  # nobody has the two
+
+
+@pytest.mark.parametrize("place", ["message", "type", "status"])
 def test_what_a_receiver_quotes_of_who_we_are_is_not_shown(oxpecker, fault_server, place):
     server, secret = fault_server(), "s3cret-Words-1234"
 
@@ -563,6 +609,8 @@ def test_what_a_receiver_quotes_of_who_we_are_is_not_shown(oxpecker, fault_serve
         answer.partial_success.rejected_spans, answer.partial_success.error_message = 2, "who is " + said
         if place == "message":
             return handler.answer(200, answer.SerializeToString(), "application/x-protobuf", {})
+        if place == "status":
+            return handler.answer(503, b"<p>who is " + said.encode(), "text/html", {})
         return handler.answer(200, b"", "text/who-is-" + said, {})
 
     server.plan(quoting)

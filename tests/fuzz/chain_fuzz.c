@@ -68,7 +68,8 @@ static const struct name {
 } names[] = { { "a", "a" }, { "m\\u0073g", "msg" }, { "msg", "msg" }, { "level", "level" }, { "time", "time" },
 	{ "t", "t" }, { "password", "password" }, { "user.Password", "user.Password" }, { "trace_id", "trace_id" },
 	{ "service", "service" }, { "service.name", "service.name" }, { "log", "log" }, { "log.level", "log.level" },
-	{ "repeated", "repeated" }, { "log.offset", "log.offset" }, { "id", "id" }, { "@timestamp", "@timestamp" },
+	{ "repeated", "repeated" }, { "oxpecker.offset", "oxpecker.offset" }, { "id", "id" },
+	{ "@timestamp", "@timestamp" },
 	{ "date", "date" }, { "err", "err" }, { "b", "b" } };
 
 /* Values, and what is known of each. */
@@ -260,6 +261,60 @@ static bool do_limit(struct model_step *s, struct line *l)
 	return true;
 }
 
+enum place { FREE, BESIDE, CROSSED, THERE };
+
+static bool is_below(const char *name, const char *parent)
+{
+	size_t size = strlen(parent);
+
+	return strncmp(name, parent, size) == 0 && name[size] == '.';
+}
+
+static enum place place_by(const struct member *m, const char *name)
+{
+	const char *inside = name + strlen(m->name.plain) + 1;
+	char quoted[64];
+
+	if (is(m, name))
+		return THERE;
+	if (is_below(m->name.plain, name))
+		return CROSSED;
+	if (!is_below(name, m->name.plain))
+		return FREE;
+	if (m->value.kind != MEMBER_OBJECT)
+		return CROSSED;
+	snprintf(quoted, sizeof quoted, "\"%s\"", inside);
+	return strstr(m->value.text, quoted) ? THERE : BESIDE;
+}
+
+/* How the name stands to all members but one. */
+static enum place place_of(const struct line *l, const char *name, const struct member *except)
+{
+	enum place place = FREE;
+
+	for (size_t i = 0; i < l->count; i++)
+		if (&l->members[i] != except && place_by(&l->members[i], name) > place)
+			place = place_by(&l->members[i], name);
+	return place;
+}
+
+static bool is_blank(const struct member *m)
+{
+	return strcmp(m->value.text, "null") == 0 || strcmp(m->value.text, "\"\"") == 0;
+}
+
+/* *m, which is not it, moves with the others. */
+static bool make_way(struct line *l, struct member **m)
+{
+	for (struct member *t; (t = find(l, "@timestamp"));) {
+		if (!is_blank(t))
+			return false;
+		*m -= t < *m;
+		drop(l, (size_t)(t - l->members));
+	}
+	return !has(l, "@timestamp");
+}
+
 static bool do_rename(struct model_step *s, struct line *l)
 {
 	static const char *const pairs[][2] = { { "a", "c" }, { "msg", "message" }, { "time", "@timestamp" },
@@ -268,25 +323,10 @@ static bool do_rename(struct model_step *s, struct line *l)
 	(void)s;
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
 		struct member *m = find(l, pairs[i][0]);
-		if (m && !has(l, pairs[i][1]))
+		if (m && (place_of(l, pairs[i][1], m) <= BESIDE || (i == 2 && make_way(l, &m))))
 			rename_member(l, m, pairs[i][1]);
 	}
 	return true;
-}
-
-/* A name that the line has, one that stands before one of its dots, or one that goes on behind a dot with it. */
-static bool is_there(const struct line *l, const char *name)
-{
-	size_t size = strlen(name);
-
-	for (size_t i = 0; i < l->count; i++) {
-		const char *other = l->members[i].name.plain;
-		size_t n = strlen(other);
-		if (strcmp(name, other) == 0 || (n < size && memcmp(name, other, n) == 0 && name[n] == '.') ||
-			(!l->members[i].rest && size < n && memcmp(name, other, size) == 0 && other[size] == '.'))
-			return true;
-	}
-	return false;
 }
 
 static bool do_add(struct model_step *s, struct line *l)
@@ -295,7 +335,7 @@ static bool do_add(struct model_step *s, struct line *l)
 
 	(void)s;
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
-		if (!is_there(l, fields[i]))
+		if (place_of(l, fields[i], NULL) == FREE)
 			append(l, fields[i], "\"api\"");
 	return true;
 }
@@ -346,39 +386,31 @@ static bool do_redact(struct model_step *s, struct line *l)
 
 /* The Elastic Common Schema. */
 
-static bool is_free(struct line *l, const char *name)
+static bool is_free(const struct line *l, const char *name, const struct member *m)
 {
-	const char *dot = strchr(name, '.');
-	char *parent = dot ? strndup(name, (size_t)(dot - name)) : NULL;
-	struct member *m = parent ? find(l, parent) : NULL;
-
-	free(parent);
-	return !has(l, name) && (!m || m->value.kind == MEMBER_OBJECT);
+	return place_of(l, name, m) <= BESIDE;
 }
 
-/* A name of loggers' own before one that apps have, too. */
+/* @timestamp before a name of loggers' own, and that before one that apps have, too. */
 static struct member *find_time(struct line *l)
 {
-	static const char *const own[] = { "time", "@timestamp" }, *const maybe[] = { "t", "date" };
-	struct member *found = NULL;
+	static const char *const ranked[][2] = { { "@timestamp", "@timestamp" }, { "time", "time" }, { "t", "date" } };
 
-	for (size_t i = 0; i < l->count; i++) {
-		struct member *m = &l->members[i];
-		if (m->rest || !m->value.time)
-			continue;
-		if (is(m, own[0]) || is(m, own[1]))
-			return m;
-		if (!found && (is(m, maybe[0]) || is(m, maybe[1])))
-			found = m;
-	}
-	return found;
+	for (size_t rank = 0; rank < COUNT_OF(ranked); rank++)
+		for (size_t i = 0; i < l->count; i++) {
+			struct member *m = &l->members[i];
+			if (!m->rest && m->value.time &&
+				(is(m, ranked[rank][0]) || is(m, ranked[rank][1])))
+				return m;
+		}
+	return NULL;
 }
 
 static void name_time(struct line *l)
 {
-	struct member *m = has(l, "@timestamp") ? NULL : find_time(l);
+	struct member *m = find_time(l);
 
-	if (!m)
+	if (!m || (m != find(l, "@timestamp") && !make_way(l, &m)))
 		return;
 	if (!m->value.strict)
 		set_value(l, m, (struct value){ m->value.time, MEMBER_STRING, .time = m->value.time, .strict = true });
@@ -391,32 +423,51 @@ static void name_level(struct line *l)
 		"\"fatal\"" };
 	struct member *m = find_level(l);
 
-	if (!m || is(m, "log") || !is_free(l, "log.level"))
+	if (!m || is(m, "log") || !is_free(l, "log.level", m))
 		return;
 	if (m->value.kind != MEMBER_STRING)
 		set_value(l, m, (struct value){ words[m->value.level], MEMBER_STRING, m->value.level });
 	rename_member(l, m, "log.level");
 }
 
-static bool do_ecs(struct model_step *s, struct line *l)
+static void name_others(struct line *l)
 {
 	static const struct {
 		const char *from, *to;
 		enum member_kind kind;
 	} fields[] = { { "msg", "message", MEMBER_STRING }, { "trace_id", "trace.id", MEMBER_STRING },
 		{ "err", "error.message", MEMBER_STRING }, { "err", "error", MEMBER_OBJECT },
-		{ "error", "error.message", MEMBER_STRING } };
+		{ "error", "error.message", MEMBER_STRING }, { "oxpecker.offset", "log.offset", MEMBER_NUMBER } };
 
-	name_time(l);
-	name_level(l);
 	for (size_t i = 0; i < l->count; i++)
 		for (size_t k = 0; k < COUNT_OF(fields) && !l->members[i].rest; k++)
 			if (is(&l->members[i], fields[k].from) && l->members[i].value.kind == fields[k].kind &&
-				is_free(l, fields[k].to)) {
+				is_free(l, fields[k].to, &l->members[i])) {
 				rename_member(l, &l->members[i], fields[k].to);
 				break;
 			}
-	if (s->row->variant && is_free(l, "ecs.version"))
+}
+
+static bool name_log(struct line *l)
+{
+	struct member *m = find(l, "log");
+	const char *to = !m ? NULL : is_free(l, "message", m) ? "message" : is_free(l, "event.original", m) ?
+		"event.original" : NULL;
+
+	if (!to || m->value.kind != MEMBER_STRING)
+		return false;
+	rename_member(l, m, to);
+	return true;
+}
+
+static bool do_ecs(struct model_step *s, struct line *l)
+{
+	name_time(l);
+	name_others(l);
+	if (name_log(l))
+		name_others(l);
+	name_level(l);
+	if (s->row->variant && is_free(l, "ecs.version", NULL))
 		append(l, "ecs.version", "\"8.11.0\"");
 	return true;
 }
@@ -565,7 +616,8 @@ static bool are_same(const struct line *a, const struct line *b, int *when)
 			return false;
 		if (is_time_name(x) && x->value.time && y->value.time)
 			*when = (int)i;
-		else if (strcmp(x->value.text, y->value.text) != 0 && !is(x, "log.offset") && !is(x, "id"))
+		else if (strcmp(x->value.text, y->value.text) != 0 && !is(x, "oxpecker.offset") &&
+			 !is(x, "log.offset") && !is(x, "id"))
 			return false;
 	}
 	return true;

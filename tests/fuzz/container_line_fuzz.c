@@ -34,22 +34,41 @@ static void check_cri(struct bytes line)
 	OXP_ASSERT(l.text.data + l.text.size == line.data + line.size && l.text.data > l.time.data + l.time.size);
 }
 
+/* In braces it is an object. */
+static void check_extra(struct bytes extra)
+{
+	char *text = calloc(1, extra.size + 2 + JSON_LINE_PADDING);
+	struct json_line index;
+
+	*text = '{';
+	if (extra.size > 0)
+		memcpy(text + 1, extra.data, extra.size);
+	text[extra.size + 1] = '}';
+	OXP_ASSERT(json_line_index(json_scan_best(), text, extra.size + 2, &index) == JSON_FINE);
+	free(text);
+}
+
 static void check_docker(struct bytes line)
 {
 	struct container_line l;
 	struct json_line index;
-	struct buffer text;
+	struct buffer text, extra;
 
 	if (json_line_index(json_scan_best(), line.data, line.size, &index) != JSON_FINE)
 		return;
 	buffer_init(&text, line.size);
-	if (docker_log_read(line, &index, &text, &l) == 0) {
+	buffer_init(&extra, line.size);
+	if (docker_log_read(line, &index, &text, &extra, &l) == 0) {
 		OXP_ASSERT(l.text.size <= line.size && l.stream < LOG_STREAMS);
 		OXP_ASSERT(l.partial || l.text.data[l.text.size] == '\n');
 		OXP_ASSERT(utf8_valid(l.text.data, l.text.size));
 		if (l.time.size > 0)
 			check_time(l.time);
+		check_extra(l.extra);
+	} else {
+		OXP_ASSERT(!docker_log_is(line, &index));
 	}
+	buffer_done(&extra);
 	buffer_done(&text);
 }
 

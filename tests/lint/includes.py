@@ -1,86 +1,225 @@
 #!/usr/bin/env python3
-"""Include directions. A folder may include itself and what its row names; a library has one place that includes it.
+"""Include directions, for every file of the program: a folder includes what stands before it, never what stands behind.
 
-The rows are the reading order of agent/README.md: who reads from the bottom up meets nothing that was not explained.
+ROWS is that order; it is the reading order of agent/README.md, too: whoever reads from the top meets nothing that was
+not explained. The files that stand in agent/ itself have rows of their own. Two more rules are held here: files form no
+circle (NAME.c and NAME.h count as one), and a library has one place that includes it. includes_test.py is its test.
 """
 
 import re
 
 import source
 
-GROUND = ["base"]
-MAY = {
+# Row, and what it may include besides itself. BEFORE: every row above it.
+BEFORE = object()
+ROWS = {
     "base": [],
-    "proto": GROUND,
-    "loop": GROUND,
-    "http": ["loop", "proto", *GROUND],
-    "config": ["http", "loop", "proto", *GROUND],
-    "status": ["component", "config", "http", "loop", "proto", *GROUND],
-    "health": ["component", "status", "config", "http", "loop", "proto", *GROUND],
-    "state": ["component", "health", "status", "config", "http", "loop", "proto", *GROUND],
-    "series": ["component", "state", "health", "status", "config", "http", "loop", "proto", *GROUND],
-    "pipeline": ["component", "series", "state", "health", "status", "config", "http", "loop", "proto", *GROUND],
-    "store": ["proto", "loop", *GROUND],
-    "component": GROUND,
-    "collectors": ["component", "series", "option", "http", "loop", "proto", *GROUND],
-    "exporters": ["component", "series", "option", "store", "http", "loop", "proto", *GROUND],
+    "proto": ["base"],
+    "loop": ["base"],
+    "http": ["loop", "base"],
+    "config": ["base"],
+    "component": ["base"],
+    "status": ["config", "http", "loop", "proto", "base"],
+    "health": ["component", "status", "config", "http", "loop", "proto", "base"],
+    "state": ["component", "health", "status", "config", "http", "loop", "proto", "base"],
+    "store": ["component", "health", "status", "config", "http", "loop", "proto", "base"],
+    "series": ["component", "health", "status", "config", "http", "loop", "proto", "base"],
+    "pipeline": ["component", "series", "status", "config", "http", "loop", "proto", "base"],
+    "collectors": ["component", "series", "option", "http", "loop", "proto", "base"],
+    "exporters": ["component", "store", "option", "http", "loop", "proto", "base"],
+    "core": BEFORE,
+    "registry": BEFORE,
+    "settings": BEFORE,
+    "spool": ["component", "pipeline", "state", "status", "loop", "proto", "base"],
+    "parked": ["core", "component", "pipeline", "state", "status", "http", "loop", "proto", "base"],
+    "lent": BEFORE,
+    "admin": BEFORE,
+    "agent": BEFORE,
+    "cli": BEFORE,
+    "main": BEFORE,
 }
+# The rows of files that stand in agent/ itself.
+ROOT = {
+    "component": "component",
+    "core": "core",
+    "state_tell": "core",
+    "registry": "registry",
+    "agent_config": "settings",
+    "addresses": "settings",
+    "guesses": "settings",
+    "state_path": "settings",
+    "memory_limit": "settings",
+    "host": "lent",
+    "intake": "lent",
+    "outlet": "lent",
+    "agent": "agent",
+    "assemble": "agent",
+    "main": "main",
+}
+# Who includes what everybody could, but is not to.
+ONLY = {"agent.h": ["agent/agent.c", "agent/assemble.c", "agent/main.c"]}
+
+# What is still otherwise: a file and what it includes, and nodes among which there are circles. Both are to be empty; a
+# row that is not needed any more is a complaint.
+LEFT_INCLUDES = set()
+LEFT_CIRCLES = [
+    # Until tail is a folder of layers.
+    {"collectors/tail_file", "collectors/tail_gzip"},
+]
+
 LIBRARIES = {
     r"event2/": ["agent/loop/"],
     r"microhttpd\.h": ["agent/http/"],
     r"curl/": ["agent/http/"],
-    r"sqlite3\.h": ["agent/state/", "agent/store/"],
+    r"sqlite3\.h": ["agent/state/", "agent/store/", "agent/base/strange_db."],
     r"libfyaml\.h": ["agent/config/"],
     r"pthread\.h": ["agent/loop/"],
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(["<])([^">]+)[">]', re.M)
 NAMED = re.compile(r"^extern const struct (?:collector|exporter)_type\b", re.M)
-KNOW_COMPONENTS = ("agent/agent.c", "agent/registry.c", "agent/registry.h")
+KNOW_COMPONENTS = ("agent/assemble.c", "agent/registry.c", "agent/registry.h")
 
 
-def folder_of(name):
-    """The row of a file: a folder of agent/ or of the top level, or None for what may include everything."""
-    parts = name.split("/")
-    if name == "agent/component.h":
-        return "component"
-    if parts[0] == "agent":
-        return parts[1] if len(parts) > 2 and parts[1] not in ("admin", "cli") else None
-    return parts[0]
+def node_of(name):
+    """NAME.c and NAME.h are one."""
+    return name.rsplit(".", 1)[0]
 
 
-def target_of(included):
-    if included == "component.h":
-        return "component"
-    if included == "config/option.h":
-        return "option"
+def row_of(name):
+    """The row of a file, or None when it has none."""
+    parts = node_of(name).split("/")
+    if parts[0] != "agent":
+        return parts[0] if parts[0] in ROWS else None
+    if len(parts) == 2:
+        return ROOT.get(parts[1])
+    return parts[1] if parts[1] in ROWS else None
+
+
+def path_of(included, names):
+    """The file that an #include means, or None: a generated one, or none that is here."""
+    return next((path for path in ("agent/" + included, included) if path in names), None)
+
+
+def allowed_for(row):
+    may = ROWS[row]
+    order = list(ROWS)
+    return {row, *(order[:order.index(row)] if may is BEFORE else may)}
+
+
+def ways_of(included, names):
+    """The rows through which it may be included."""
     if included.endswith(".pb-c.h"):
-        return "proto"
-    return included.split("/")[0] if "/" in included else None
+        return {"proto"}
+    path = path_of(included, names)
+    ways = {row_of(path)} if path else set()
+    return ways | {"option"} if included == "config/option.h" else ways
 
 
-def own(name):
-    folder = folder_of(name)
-    allowed = {folder, *MAY.get(folder, [])}
-    for kind, included in INCLUDE.findall(source.read(name)):
-        if kind == '"' and folder is not None:
-            target = target_of(included)
-            reached = {target, "config"} if target == "option" else {target}
-            if target is None:
-                yield f'{name}: "{included}" is to be written with its folder'
-            elif not reached & allowed:
-                yield f'{name}: {folder} must not include "{included}"'
-        for pattern, places in LIBRARIES.items():
-            if kind == "<" and re.match(pattern, included) and not name.startswith(tuple(places)):
-                yield f"{name}: <{included}> belongs into {' or '.join(places)} only"
+def wrong_includes(name, text, names):
+    row = row_of(name)
+    if row is None:
+        yield f"{name}: has no row in this program"
+        return
+    for kind, included in INCLUDE.findall(text):
+        if kind == "<":
+            for pattern, places in LIBRARIES.items():
+                if re.match(pattern, included) and not name.startswith(tuple(places)):
+                    yield name, included, f"{name}: <{included}> belongs into {' or '.join(places)} only"
+            continue
+        ways = ways_of(included, names)
+        if not ways:
+            yield name, included, f'{name}: "{included}" is to be written as from agent/ or from the top'
+        elif not ways & allowed_for(row):
+            yield name, included, f'{name}: {row} must not include "{included}"'
+        if name not in ONLY.get(included, [name]):
+            yield name, included, f'{name}: only {", ".join(ONLY[included])} may include "{included}"'
+
+
+def graph_of(texts):
+    """Node → the nodes it includes."""
+    graph = {node_of(name): set() for name in texts}
+    for name, text in texts.items():
+        for kind, included in INCLUDE.findall(text):
+            path = path_of(included, texts) if kind == '"' else None
+            if path and node_of(path) != node_of(name):
+                graph[node_of(name)].add(node_of(path))
+    return graph
+
+
+def shortest_circle(graph, start, within):
+    """The shortest way from a node back to it, over nodes of `within`."""
+    ways = [[start]]
+    seen = set()
+    for way in ways:
+        for node in sorted(graph[way[-1]] & within):
+            if node == start:
+                return way
+            if node not in seen:
+                seen.add(node)
+                ways.append(way + [node])
+    return None
+
+
+def reachable(graph, start):
+    seen, open_ = set(), [start]
+    while open_:
+        for node in graph[open_.pop()] - seen:
+            seen.add(node)
+            open_.append(node)
+    return seen
+
+
+def circles_of(graph):
+    """The groups of nodes in which each includes each in the end."""
+    reach = {node: reachable(graph, node) for node in graph}
+    groups = {frozenset(other for other in reach[node] if node in reach[other]) for node in graph}
+    return sorted((group for group in groups if len(group) > 1), key=sorted)
+
+
+def complaints_of(texts, left_includes=frozenset(), left_circles=()):
+    """What is wrong with files, given as name → text."""
+    complaints, used = [], set()
+    for name, text in texts.items():
+        for wrong in wrong_includes(name, text, texts):
+            if isinstance(wrong, str):
+                complaints.append(wrong)
+            elif wrong[:2] in left_includes:
+                used.add(wrong[:2])
+            else:
+                complaints.append(wrong[2])
+        if name not in KNOW_COMPONENTS and NAMED.search(source.bare(text)):
+            complaints.append(f"{name}: knows a component by name")
+    complaints += [f"{name} does not include {what} any more: take it out of LEFT_INCLUDES"
+                   for name, what in sorted(left_includes - used)]
+    graph = graph_of(texts)
+    circles = circles_of(graph)
+    for group in circles:
+        if not any(group <= left for left in left_circles):
+            way = min((shortest_circle(graph, node, group) for node in sorted(group)), key=len)
+            complaints.append("circle of files: " + " → ".join(way + way[:1]))
+    complaints += [f"{', '.join(sorted(left))}: no circle any more: take it out of LEFT_CIRCLES"
+                   for left in left_circles if not any(group <= left for group in circles)]
+    return complaints
+
+
+def table_order(text):
+    """The rows that the table of agent/README.md names, in its order."""
+    table = text[text.index("| where |"):].split("\n\n")[0].splitlines()[2:]
+    paths = [path for line in table for path in re.findall(r"`([\w/.]+)`", line.split("|")[1])]
+    rows = []
+    for path in paths:
+        row = row_of(path if "." in path else path + "/any.c")
+        if row not in rows:
+            rows.append(row)
+    return rows
 
 
 def main():
     names = source.files(".c", ".h", folders=("agent", "collectors", "exporters", "proto"))
-    complaints = [c for name in names for c in own(name)]
-    complaints += [f"{name}: folder {folder_of(name)} has no row here" for name in names
-                   if folder_of(name) is not None and folder_of(name) not in MAY]
-    complaints += [f"{name}: knows a component by name" for name in names
-                   if name not in KNOW_COMPONENTS and NAMED.search(source.bare(source.read(name)))]
+    texts = {name: source.read(name) for name in names}
+    complaints = complaints_of(texts, LEFT_INCLUDES, LEFT_CIRCLES)
+    if table_order(source.read("agent/README.md")) != list(ROWS):
+        complaints.append("agent/README.md: the table is to have the rows of this program, in their order")
     source.finish(complaints if names else ["no file was found: the reader is broken"])
 
 

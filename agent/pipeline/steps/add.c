@@ -33,10 +33,10 @@ struct step {
 
 static const struct option rows[] = {
 	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ team: payments }",
-		.help = "Names and texts; a name that a line has already stays as it is." },
+		.help = "Names and their texts. A member that a line already has is left as it is." },
 	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
-		.help = "Adds service.name, service.version, service.environment, host.name, kubernetes.pod.name and "
-			"kubernetes.namespace, as far as they are known." },
+		.help = "Adds those of service.name, service.version, service.environment, host.name, "
+			"kubernetes.pod.name and kubernetes.namespace that are known." },
 	{ .name = NULL },
 };
 
@@ -104,35 +104,10 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* Whether a member is called by what stands before one of the dots. */
-static bool has_parent(const struct json_edit *e, struct bytes name)
-{
-	for (size_t i = 0; i < name.size; i++)
-		if (name.data[i] == '.' && json_edit_has(e, (struct bytes){ name.data, i }))
-			return true;
-	return false;
-}
-
-static bool has_child(const struct json_edit *e, struct bytes name)
-{
-	for (size_t i = 0; i < e->count; i++) {
-		struct bytes other = json_edit_name(e, i);
-		if (other.size > name.size && other.data[name.size] == '.' &&
-			memcmp(other.data, name.data, name.size) == 0 && !json_edit_gone(e, i))
-			return true;
-	}
-	return false;
-}
-
-static bool is_there(const struct json_edit *e, const struct field *f)
-{
-	return json_edit_has(e, f->plain) || has_parent(e, f->plain) || has_child(e, f->plain);
-}
-
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (!is_there(record->edit, &s->fields[i]) &&
+		if (json_edit_place(record->edit, s->fields[i].plain, -1) == JSON_FREE &&
 			json_edit_append(record->edit, s->fields[i].name, s->fields[i].value) < 0)
 			break; /* as many as fit */
 	return STEP_KEEP;

@@ -4,7 +4,8 @@
  *
  * Members are renamed where they stand. A value changes only where the schema wants another one: a time that is no RFC
  * 3339 text with its offset becomes one, with all digits that the line has of it, and a level that is a number becomes
- * its word. A line that has a name of the schema already keeps both members as they are.
+ * its word. A line that has a name of the schema already, however it is spelt, keeps both members as they are;
+ * an @timestamp that says nothing makes way for the time.
  */
 #include <stdlib.h>
 
@@ -58,6 +59,16 @@ static const struct {
 	{ "thread", "process.thread.name", STRINGS },
 	{ "threadName", "process.thread.name", STRINGS },
 	{ "thread_name", "process.thread.name", STRINGS },
+	{ "syslog.priority", "log.syslog.priority", NUMBERS }, /* ours (proto/syslog_write.c) */
+	{ "syslog.severity.code", "log.syslog.severity.code", NUMBERS },
+	{ "syslog.facility.name", "log.syslog.facility.name", STRINGS },
+	{ "syslog.hostname", "log.syslog.hostname", STRINGS },
+	{ "syslog.appname", "log.syslog.appname", STRINGS },
+	{ "syslog.procid", "log.syslog.procid", STRINGS },
+	{ "syslog.msgid", "log.syslog.msgid", STRINGS },
+	{ "syslog.structured_data", "log.syslog.structured_data", OBJECTS },
+	{ "oxpecker.path", "log.file.path", STRINGS }, /* ours (collectors/lines.h): `log` is an object here anyway */
+	{ "oxpecker.offset", "log.offset", NUMBERS },
 };
 
 static int create(const void *config, struct host *host, struct step **ret)
@@ -68,15 +79,11 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* "log": {…} beside "log.level" would be two members of one object to whoever reads dots as levels: fine. "log": "x"
- * beside it would not. */
-static bool is_free(const struct json_edit *e, const char *name)
+/* For member i, or a new one (-1). "log": {…} beside "log.level" is two members of one object to whoever reads dots as
+ * levels: fine. "log": "x" beside it is not. */
+static bool is_free(const struct json_edit *e, const char *name, int i)
 {
-	const char *dot = strchr(name, '.');
-	int parent = dot ? json_edit_find(e, (struct bytes){ name, (size_t)(dot - name) }) : -1;
-
-	return !json_edit_has(e, bytes_of(name)) &&
-	       (parent < 0 || json_kind(json_edit_value(e, (size_t)parent)) == MEMBER_OBJECT);
+	return json_edit_place(e, bytes_of(name), i) <= JSON_BESIDE;
 }
 
 static char *put(char *to, const char *text, size_t size)
@@ -109,32 +116,13 @@ static void set_time(struct json_edit *e, size_t i, const struct rfc3339 *t)
 	json_edit_rename(e, i, bytes_of("@timestamp"));
 }
 
-/* As log_time_of_line(), of the line as edited. */
-static int find_time(const struct json_edit *e, struct rfc3339 *ret)
-{
-	int maybe = -1;
-
-	for (size_t i = 0; i < e->count; i++) {
-		enum log_time_name kind = log_time_of_name(json_edit_name(e, i));
-		struct rfc3339 t;
-		if (kind == LOG_TIME_NONE || (kind == LOG_TIME_MAYBE && maybe >= 0) || json_edit_gone(e, i) ||
-			!log_time_read(e->scan, json_edit_value(e, i), &t))
-			continue;
-		*ret = t;
-		if (kind == LOG_TIME_OWN)
-			return (int)i;
-		maybe = (int)i;
-	}
-	return maybe;
-}
-
 static void name_time(struct json_edit *e)
 {
-	struct rfc3339 t;
-	int i = json_edit_has(e, bytes_of("@timestamp")) ? -1 : find_time(e, &t);
+	struct log_time t;
 
-	if (i >= 0)
-		set_time(e, (size_t)i, &t);
+	log_time_look_edited(&t, e);
+	if (t.at >= 0 && (t.at == t.named || log_time_make_way(e)))
+		set_time(e, (size_t)t.at, &t.when);
 }
 
 static void name_level(struct json_edit *e)
@@ -144,7 +132,7 @@ static void name_level(struct json_edit *e)
 	const char *word = severity_name(severity);
 	struct bytes value;
 
-	if (i < 0 || json_name_is(json_edit_name(e, (size_t)i), bytes_of("log"), false) || !is_free(e, "log.level"))
+	if (i < 0 || json_name_is(json_edit_name(e, (size_t)i), bytes_of("log"), false) || !is_free(e, "log.level", i))
 		return;
 	if (json_kind(json_edit_value(e, (size_t)i)) != MEMBER_STRING) {
 		value = quoted(e, word, strlen(word));
@@ -158,7 +146,7 @@ static void name_level(struct json_edit *e)
 /* Whether a field can begin so; what begins with an escape may be any. */
 static bool may_be_field(struct bytes name)
 {
-	return name.size > 0 && memchr("mtslehp\\", name.data[0], 8);
+	return name.size > 0 && memchr("mtslehpo\\", name.data[0], 9);
 }
 
 static void name_other(struct json_edit *e, size_t i)
@@ -167,7 +155,7 @@ static void name_other(struct json_edit *e, size_t i)
 
 	for (size_t k = 0; k < COUNT_OF(fields); k++)
 		if (json_name_is(name, bytes_of(fields[k].from), false) &&
-			fields[k].kinds >> json_kind(json_edit_value(e, i)) & 1 && is_free(e, fields[k].to)) {
+			fields[k].kinds >> json_kind(json_edit_value(e, i)) & 1 && is_free(e, fields[k].to, (int)i)) {
 			json_edit_rename(e, i, bytes_of(fields[k].to));
 			return;
 		}
@@ -180,19 +168,38 @@ static void name_others(struct json_edit *e)
 			name_other(e, i);
 }
 
+/* In the schema `log` is an object, which a text of that name would be refused for in the same index. It is the
+ * message, or what that was made of. False: there is none. */
+static bool name_log(struct json_edit *e)
+{
+	static const char *const to[] = { "message", "event.original" };
+	int i = json_edit_find(e, bytes_of("log"));
+
+	if (i < 0 || json_kind(json_edit_value(e, (size_t)i)) != MEMBER_STRING)
+		return false;
+	for (size_t k = 0; k < COUNT_OF(to); k++)
+		if (is_free(e, to[k], i)) {
+			json_edit_rename(e, (size_t)i, bytes_of(to[k]));
+			return true;
+		}
+	return false;
+}
+
 static void add_version(struct json_edit *e)
 {
 	static const char version[16 + JSON_LINE_PADDING] = "\"8.11.0\"";
 
-	if (is_free(e, "ecs.version") && json_edit_append(e, bytes_of("ecs.version"), bytes_of(version)) < 0)
+	if (is_free(e, "ecs.version", -1) && json_edit_append(e, bytes_of("ecs.version"), bytes_of(version)) < 0)
 		return; /* a line with that many members goes without */
 }
 
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	name_time(record->edit);
-	name_level(record->edit);
 	name_others(record->edit);
+	if (name_log(record->edit))
+		name_others(record->edit); /* those that it stood in the way of */
+	name_level(record->edit);
 	if (s->version)
 		add_version(record->edit);
 	return STEP_KEEP;
@@ -205,7 +212,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_ecs = {
 	.name = "ecs",
-	.summary = "Gives what loggers write the names of the Elastic Common Schema: @timestamp, log.level, trace.id …",
+	.summary = "Renames what loggers write to the Elastic Common Schema: @timestamp, log.level, trace.id …",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct ecs_config),

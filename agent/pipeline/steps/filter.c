@@ -19,7 +19,7 @@ static const char *const levels[] = { "trace", "debug", "info", "warn", "error",
 
 static const struct option rows[] = {
 	{ OPT_CHOICE(struct filter_config, min_level, levels), .name = "min_level", .main = true, .text = "info",
-		.example = "info", .help = "The lowest level that goes on; a line without a level goes on too." },
+		.example = "info", .help = "Lowest level that is kept; a line without a level is kept, too." },
 	{ .name = NULL },
 };
 

@@ -33,7 +33,7 @@ struct step {
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct fold_config, ignore), .name = "ignore", .main = true, .example = "[request_id]",
-		.help = "Names of members, besides the times, in which lines that are folded may differ." },
+		.help = "Members, besides times, in which the lines may differ." },
 	{ .name = NULL },
 };
 
@@ -70,7 +70,7 @@ static bool are_same(struct bytes a, struct bytes b)
 
 static bool may_differ(const struct step *s, struct bytes name)
 {
-	return bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
+	return bytes_are(name, "oxpecker.offset") || bytes_are(name, "log.offset") || key_set_has(&s->ignore, name);
 }
 
 /* A name alone does not make a time: {"t":"login"} and {"t":"logout"} are two. */
@@ -163,7 +163,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_fold = {
 	.name = "fold",
-	.summary = "Makes one of log lines in a row that say the same, with their count and the time of the last.",
+	.summary = "Makes one line of equal log lines in a row, with their count and the time of the last.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct fold_config),

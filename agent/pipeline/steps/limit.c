@@ -47,9 +47,10 @@ static const struct option rows[] = {
 	{ OPT_COUNT(struct limit_config, rate), .name = "rate", .main = true, .required = true, .min = 1,
 		.max = 1000000000, .example = "1000", .help = "Lines a second." },
 	{ OPT_COUNT(struct limit_config, burst), .name = "burst", .text = "rate", .zero = "rate", .min = 1,
-		.max = 1000000000, .help = "Lines at once after a quiet time; rate: those of one second." },
+		.max = 1000000000,
+		.help = "Lines that may come at once after a quiet time; rate: as many as in a second." },
 	{ OPT_CHOICE(struct limit_config, by, by_words), .name = "by", .text = "stream",
-		.help = "Whether each file or door has the rate for itself, or all have it together." },
+		.help = "stream: each file or door has the rate for itself; all: they share it." },
 	{ .name = NULL },
 };
 
@@ -184,7 +185,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_limit = {
 	.name = "limit",
-	.summary = "Leaves out log lines beyond a rate.",
+	.summary = "Leaves out log lines above a rate.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct limit_config),

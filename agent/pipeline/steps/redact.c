@@ -35,18 +35,17 @@ static const char *const detect_words[] = { "card", "bearer", "email", "ip", NUL
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
-		.help = "Names, in any case, whose values are taken out: of members at any depth, also behind dots, "
-			"and in text that says password=x or \"password\": \"x\"." },
+		.help = "Names whose values are taken out, in upper or lower case: of members at any depth, also "
+			"behind dots, and in text such as password=x or \"password\": \"x\"." },
 	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
 		.example = "[card, bearer, email, ip]",
-		.help = "What is looked for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
+		.help = "What to look for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
 	{ OPT_CHOICE(struct redact_config, with, with_words), .name = "with", .text = "mask",
-		.help = "What stands in its place: ***, a salted XXH3 hash to correlate by (no protection of what can "
-			"be "
-			"guessed), or nothing." },
+		.help = "What replaces them: ***; a salted XXH3 hash to correlate by, which does not protect values "
+			"that can be guessed; or nothing." },
 	{ OPT_TEXT(struct redact_config, salt), .name = "salt", .secret = true,
 		.example = "${file:/run/secrets/salt}",
-		.help = "Goes into every hash; required by with: hash." },
+		.help = "Salt of every hash; required if with is hash." },
 	{ .name = NULL },
 };
 
@@ -195,7 +194,7 @@ static void settle(struct step *s, bool taken)
 
 const struct step_type step_redact = {
 	.name = "redact",
-	.summary = "Takes secrets and personal data out of log lines, by name and by shape.",
+	.summary = "Takes secrets and personal data out of log lines, by name and by pattern.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct redact_config),

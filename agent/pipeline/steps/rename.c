@@ -1,7 +1,8 @@
 /*
  * The step `rename`: other names for members of the first level.
  *
- * A line that has the new name already keeps both as they are: nothing is lost. Members beyond the 128th keep their
+ * A line that has the new name already, however it is spelt, or a member that cannot stand beside it, keeps both as
+ * they are: nothing is lost. An @timestamp that says nothing makes way. Members beyond the 128th keep their
  * names.
  */
 #include <errno.h>
@@ -10,6 +11,7 @@
 #include "base/text.h"
 #include "config/option.h"
 #include "pipeline/step.h"
+#include "proto/log_time.h"
 
 enum { RENAMES_MAX = 64, NAME_SIZE_MAX = 4096 };
 
@@ -24,7 +26,7 @@ struct step {
 
 static const struct option rows[] = {
 	{ OPT_MAP(struct rename_config, fields), .name = "fields", .required = true, .example = "{ msg: message }",
-		.help = "Names as they are, and as they are to be." },
+		.help = "Old names and new names." },
 	{ .name = NULL },
 };
 
@@ -66,6 +68,14 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
+/* For member i. */
+static bool is_free(struct json_edit *e, struct bytes name, int i)
+{
+	if (json_edit_place(e, name, i) <= JSON_BESIDE)
+		return true;
+	return bytes_are(name, "@timestamp") && log_time_make_way(e);
+}
+
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	struct json_edit *e = record->edit;
@@ -73,7 +83,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	for (size_t i = 0; i < s->fields->count; i++) {
 		const struct option_pair *pair = &s->fields->pairs[i];
 		int at = json_edit_find(e, bytes_of(pair->key));
-		if (at >= 0 && !json_edit_has(e, bytes_of(pair->value)))
+		if (at >= 0 && is_free(e, bytes_of(pair->value), at))
 			json_edit_rename(e, (size_t)at, json_inner(buffer_bytes(&s->names[i])));
 	}
 	return STEP_KEEP;
@@ -81,7 +91,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 
 const struct step_type step_rename = {
 	.name = "rename",
-	.summary = "Gives members of log lines other names.",
+	.summary = "Renames members of log lines.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct rename_config),

@@ -27,10 +27,10 @@ struct step {
 static const struct option rows[] = {
 	{ OPT_MAP(struct sample_config, levels), .name = "levels", .required = true,
 		.example = "{ debug: 0.01, info: 0.1 }",
-		.help = "The part of each level that stays, from 0 to 1; `unknown` is for lines without a level." },
+		.help = "Share of each level that is kept, from 0 to 1; `unknown` is for lines without a level." },
 	{ OPT_TEXT(struct sample_config, by), .name = "by", .example = "trace_id",
-		.help = "A member by which lines stay or go together; a line without it, or with null, \"\" or "
-			"zeros there, is taken for itself." },
+		.help = "Member by which lines are kept or left out together. A line that lacks it, or has null, "
+			"\"\" or zeros there, is sampled alone." },
 	{ .name = NULL },
 };
 
@@ -133,7 +133,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_sample = {
 	.name = "sample",
-	.summary = "Keeps a part of the log lines of each level.",
+	.summary = "Keeps a share of the log lines of each level.",
 	.signals = SIGNAL_LOGS,
 	.options = rows,
 	.config_size = sizeof(struct sample_config),

@@ -24,13 +24,13 @@ struct step {
 
 static const struct option drop_rows[] = {
 	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .required = true, .example = "[pid]",
-		.help = "Names of members that go." },
+		.help = "Members to take out." },
 	{ .name = NULL },
 };
 
 static const struct option keep_rows[] = {
 	{ OPT_TEXTS(struct select_config, keys), .name = "keys", .main = true, .required = true,
-		.example = "[time, level, msg]", .help = "Names of the members that stay; all others go." },
+		.example = "[time, level, msg]", .help = "Members to keep; all others are taken out." },
 	{ .name = NULL },
 };
 
@@ -107,7 +107,7 @@ static enum step_answer apply_keep(struct step *s, struct record *record)
 
 const struct step_type step_drop = {
 	.name = "drop",
-	.summary = "Takes members out of log lines by name.",
+	.summary = "Takes the named members out of log lines.",
 	.signals = SIGNAL_LOGS,
 	.options = drop_rows,
 	.config_size = sizeof(struct select_config),

@@ -11,10 +11,10 @@ SIZE = 16 << 20
 class Disk:
     """A file system of its own; fill() leaves no byte of it."""
 
-    def __init__(self, path):
+    def __init__(self, path, size=SIZE):
         self.path, self.filler = str(path), os.path.join(str(path), "filler")
         os.makedirs(self.path)
-        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={SIZE},mode=700", "tmpfs", self.path],
+        done = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size},mode=700", "tmpfs", self.path],
                               capture_output=True, text=True)
         if done.returncode:
             need.missing(f"a tmpfs cannot be mounted here: {done.stderr.strip()}")

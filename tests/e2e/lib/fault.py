@@ -168,8 +168,20 @@ def poisoned(marker, behaviour):
     return behave
 
 
+def coded(behaviour, coding="gzip", pack=gzip.compress):
+    """The same answer in a content coding that nobody has asked for."""
+    def behave(handler, request):
+        handler.coding, handler.pack = coding, pack
+        try:
+            behaviour(handler, request)
+        finally:
+            handler.coding = None
+
+    return behave
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
+    protocol_version, coding = "HTTP/1.1", None
 
     def body(self):
         if self.headers.get("Transfer-Encoding", "").lower() != "chunked":
@@ -198,6 +210,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_response(code)
         if content_type:
             self.send_header("Content-Type", content_type)
+        if self.coding:
+            self.send_header("Content-Encoding", self.coding)
+            body = self.pack(body)
         if code != 204:
             self.send_header("Content-Length", str(len(body)))
         for name, value in headers.items():

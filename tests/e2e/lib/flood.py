@@ -34,6 +34,11 @@ NEW = {
 }
 
 
+BULK = b"".join(b'{"create":{}}\n{"n":%d}\n' % number for number in range(8000))
+NEW["new bulks"] = b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\nContent-Length: %d" \
+                   b"\r\n\r\n" % len(BULK) + BULK
+
+
 class Flood:
     def __init__(self, kind, port, count=1):
         self.child = subprocess.Popen([sys.executable, __file__, kind, str(port), str(count)], stdin=subprocess.PIPE,

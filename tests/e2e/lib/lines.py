@@ -41,7 +41,7 @@ class Writer:
 
 def as_written(document):
     """What the app wrote of a document: without what `tail` says of where it stood."""
-    return {name: value for name, value in document.items() if name not in ("log.file.path", "log.offset")}
+    return {name: value for name, value in document.items() if name not in ("oxpecker.path", "oxpecker.offset")}
 
 
 def assert_same(documents, writer):

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/log.h"
 #include "base/log_limit.h"
 #include "base/random.h"
 
@@ -153,16 +154,17 @@ static void test_who_repeats_is_held_back(void **state)
 	l->clock.ns += DURATION_S(LOG_EVERY_S).ns;
 	say(l, "tail", 1000, 1010);
 	assert_int_equal(written_since(l), 2);
-	assert_non_null(strstr(l->text, " warn  tail: 980 more like this were not written, the last: cut down: 999\n"));
+	assert_non_null(strstr(l->text, " warn  tail: 980 more messages like this were held back; the last: cut "
+		"down: 999\n"));
 	assert_non_null(strstr(l->text, "cut down: 1000\n"));
 	l->clock.ns += DURATION_S(LOG_EVERY_S).ns;
 	log_tell_held(&l->log, false);
 	assert_int_equal(written_since(l), 1);
-	assert_non_null(strstr(l->text, "9 more like this were not written, the last: cut down: 1009\n"));
+	assert_non_null(strstr(l->text, "9 more messages like this were held back; the last: cut down: 1009\n"));
 	say(l, "tail", 0, 7);
 	log_tell_held(&l->log, true); /* the end */
 	assert_int_equal(written_since(l), 1);
-	assert_non_null(strstr(l->text, "7 more like this"));
+	assert_non_null(strstr(l->text, "7 more messages like this"));
 	log_tell_held(&l->log, true);
 	assert_int_equal(written_since(l), 0);
 	limited_free(l);
@@ -178,7 +180,7 @@ static void test_after_a_quiet_while_all_of_it_is_said_again(void **state)
 	l->clock.ns += DURATION_S(LOG_EVERY_S * LOG_BURST).ns;
 	say(l, "tail", 0, LOG_BURST);
 	assert_int_equal(written_since(l), LOG_BURST);
-	assert_null(strstr(l->text, "more like this"));
+	assert_null(strstr(l->text, "more messages like this"));
 	limited_free(l);
 }
 
@@ -197,7 +199,7 @@ static void test_places_are_bounded(void **state)
 		say(l, who, 0, 1);
 	}
 	assert_int_equal(written_since(l), LOG_PLACES + 1);
-	assert_non_null(strstr(l->text, "first: 5 more like this"));
+	assert_non_null(strstr(l->text, "first: 5 more messages like this"));
 	limited_free(l);
 }
 

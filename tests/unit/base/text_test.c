@@ -103,7 +103,7 @@ static void test_what_is_put_does_nothing_to_a_terminal(void **state)
 
 static void test_json_that_is_put_stays_the_same(void **state)
 {
-	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b" "1m ü\xc2\xa0\"\r\n}\n";
+	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b" "1m ü\xc2\xa0\u202e\ufeff\u2014\"\r\n}\n";
 
 	(void)state;
 	for (int lines = 0; lines < 2; lines++) {
@@ -112,8 +112,8 @@ static void test_json_that_is_put_stays_the_same(void **state)
 		FILE *to = open_memstream(&text, &size);
 		text_put_json(to, bytes_of(json), lines);
 		fclose(to);
-		assert_string_equal(text, lines ? "{\n \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\" \n}\n"
-						: "{  \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\"  } ");
+		assert_string_equal(text, lines ? "{\n \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\\u202e\\ufeff\u2014\" \n}\n"
+						: "{  \"a\": \"\\u007f\\u009b1m ü\xc2\xa0\\u202e\\ufeff\u2014\"  } ");
 		free(text);
 	}
 }

@@ -105,6 +105,22 @@ static void streams_do_not_mix(void **state)
 	assert_int_equal(b->at[1], 0);
 }
 
+/* Of a line that the app has ended with CR LF the runtime has taken the LF. Within a line it is the app's. */
+static void the_carriage_return_of_a_line_end_goes_with_it(void **state)
+{
+	struct bench *b = *state;
+
+	give_cri(b, "stdout F a\r");
+	give_cri(b, "stdout P 10%\r");
+	give_cri(b, "stdout F 20%\r");
+	give(b, LINES_DOCKER, "{\"log\":\"c\\r\\n\",\"stream\":\"stdout\",",
+		bytes_of("\"time\":\"2026-11-23T10:00:00Z\"}"));
+	assert_int_equal(b->count, 3);
+	came(b, 0, "stdout:a");
+	came(b, 1, "stdout:10%\r20%");
+	came(b, 2, "stdout:c");
+}
+
 static void what_is_left_is_shipped_or_forgotten(void **state)
 {
 	struct bench *b = *state;
@@ -238,6 +254,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(streams_do_not_mix, begin, end),
 		cmocka_unit_test_setup_teardown(what_is_left_is_shipped_or_forgotten, begin, end),
+		cmocka_unit_test_setup_teardown(the_carriage_return_of_a_line_end_goes_with_it, begin, end),
 		cmocka_unit_test_setup_teardown(endless_pieces_are_cut, begin, end),
 		cmocka_unit_test_setup_teardown(endless_traces_are_several, begin, end),
 		cmocka_unit_test_setup_teardown(there_is_a_place_now_and_then, begin, end),

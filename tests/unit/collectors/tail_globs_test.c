@@ -74,6 +74,66 @@ static void test_too_many(void **state)
 	tail_globs_free(&made);
 }
 
+static bool is_idle(const char *exclude, const char *path)
+{
+	const struct option_list list = { .items = &exclude, .count = 1 }, paths = { .items = &path, .count = 1 };
+	struct option_list made;
+	bool idle;
+
+	assert_true(tail_globs_expand(&paths, &made));
+	idle = tail_globs_idle_exclude(&list, &made) != NULL;
+	tail_globs_free(&made);
+	return idle;
+}
+
+static void test_excludes_that_can_match_nothing(void **state)
+{
+	static const char *const fine[][2] = {
+		{ "*.skip", "/a/*" },
+		{ "a.log", "/a/*.log" },
+		{ "/a/b*", "/a/*.log" },
+		{ "/a/b.log", "/a/*.log" },
+		{ "/**/skip/*", "/a/*/b" },
+		{ "/a/{b,x}/*", "/a/b/*.log" },
+		{ "b/*", "b/c" },
+		{ "/a/\\b.log", "/a/b.log" },
+		{ "/*/b.log", "/**/b.log" },
+		{ "[ab].log", "a.log" },
+	};
+	static const char *const wrong[][2] = {
+		{ "", "/a/*" },
+		{ "a/*.log", "/a/*.log" },
+		{ "/a/", "/a/*" },
+		{ "/a", "/a/*" },
+		{ "/a/*/*", "/a/*" },
+		{ "/b/*", "/a/*" },
+		{ "*.skip", "/a/b.log" },
+		{ "/a/*.txt", "/a/b.log" },
+		{ "./a/*", "/a/*" },
+		{ "*/b.log", "/a/b.log" },
+		{ "b.txt", "/a/*.log" },
+		{ "/a/{b,c}", "/a/d/*" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(fine); i++)
+		assert_false(is_idle(fine[i][0], fine[i][1]));
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		assert_true(is_idle(wrong[i][0], wrong[i][1]));
+}
+
+static void test_paths_of_folders(void **state)
+{
+	static const char *const wrong[] = { "/a/", "", "/a/.", "..", "/a/{b/,c/}" };
+	static const char *const fine[] = { "/a/**", "a", "/a/{b/,c}", "/a/..b" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(wrong); i++)
+		assert_non_null(tail_globs_idle_path(&(struct option_list){ .items = &wrong[i], .count = 1 }));
+	for (size_t i = 0; i < COUNT_OF(fine); i++)
+		assert_null(tail_globs_idle_path(&(struct option_list){ .items = &fine[i], .count = 1 }));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -81,6 +141,8 @@ int main(void)
 		cmocka_unit_test(test_braces),
 		cmocka_unit_test(test_folders_of_any_depth),
 		cmocka_unit_test(test_too_many),
+		cmocka_unit_test(test_excludes_that_can_match_nothing),
+		cmocka_unit_test(test_paths_of_folders),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

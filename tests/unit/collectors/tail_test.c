@@ -752,6 +752,24 @@ static void excluded_files_are_left_alone(void **state)
 	finish(b, m, 2);
 }
 
+static void names_are_excluded_in_any_folder(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	const char *items[] = { "*.skip.log" };
+	struct option_list exclude = { .items = items, .count = 1 };
+
+	b->config.exclude = &exclude;
+	watch_glob(b, "*.log");
+	put(b, "a.skip.log", "left out\n");
+	append_lines(b, &m, "b.log", 2);
+	start_following(b);
+	put(b, "c.skip.log", "left out, too\n");
+	append_lines(b, &m, "b.log", 1);
+	wait_items(b, 3);
+	finish(b, &m, 1);
+}
+
 /* As Kubernetes does: app.log leads through ..data, which leads to a folder with a name of its time. */
 static void link_data(struct bench *b, const char *folder)
 {
@@ -1711,6 +1729,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(folders_that_appear_are_found),
 	TEST(a_second_name_is_not_a_second_file),
 	TEST(excluded_files_are_left_alone),
+	TEST(names_are_excluded_in_any_folder),
 	TEST(a_link_that_is_switched_leads_to_another_file),
 	TEST(targets_of_links_are_rotated),
 	TEST(where_inotify_is_silent_files_are_asked),

@@ -248,7 +248,7 @@ static const struct {
 	{ "logs: { export: { elasticsearch: { url: 'http://a', spol: 1MiB } } }\n",
 		"f.yaml:1:53: logs.export.elasticsearch.spol: unknown key; did you mean \"spool\"?\n" },
 	{ "zzzzzzzz: 1\n",
-		"f.yaml:1:1: zzzzzzzz: unknown key; there are: service, listen, memory, exit, state, logs, health\n" },
+		"f.yaml:1:1: zzzzzzzz: unknown key; known keys: service, listen, memory, exit, state, logs, health\n" },
 	{ "memory: 8MiB\nexit: { within: 2s }\nmemory: 9MiB\n",
 		"f.yaml:3:1: memory: written twice; the first is at 1:1\n" },
 	{ "logs: 5\n", "f.yaml:1:7: logs: a value; expected a mapping\n" },
@@ -262,14 +262,13 @@ static const struct {
 	{ "memory: 512 KB\n", /* less than the least is no guess */
 		"f.yaml:1:9: memory: \"512 KB\" has an unknown unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
 	{ "listen: [9464, /run/a.sock, 'http://127.0.0.1:80/x']\n",
-		"f.yaml:1:10: listen[0]: \"9464\" has no port; did you mean :9464? Expected an address or a list "
-		"of them: "
-		"host:port, :port or unix:/path\n"
+		"f.yaml:1:10: listen[0]: \"9464\" has no port; did you mean :9464? Expected an address or a list of "
+		"them: host:port, :port or unix:/path\n"
 		"f.yaml:1:16: listen[1]: \"/run/a.sock\" has no port; did you mean unix:/run/a.sock? Expected an "
-		"address "
-		"or a list of them: host:port, :port or unix:/path\n"
-		"f.yaml:1:29: listen[2]: \"http://127.0.0.1:80/x\" has a host that is no name or address; did you mean "
-		"127.0.0.1:80? Expected an address or a list of them: host:port, :port or unix:/path\n" },
+		"address or a list of them: host:port, :port or unix:/path\n"
+		"f.yaml:1:29: listen[2]: \"http://127.0.0.1:80/x\" has a host that is neither a name nor an "
+		"address; did you mean 127.0.0.1:80? Expected an address or a list of them: host:port, :port or "
+		"unix:/path\n" },
 	{ "memory: ${EVIL}\n", /* does nothing to a terminal */
 		"f.yaml:1:9: memory: \"a?[2J???1m\xc2\xa0\" does not begin with a number; expected a size such as "
 		"64KiB, 32MiB or 1GiB\n" },
@@ -280,14 +279,14 @@ static const struct {
 			    "32MiB or 1GiB\n" },
 	{ "memory: 99999999999TiB\n",
 		"f.yaml:1:9: memory: \"99999999999TiB\" is too large; expected a size such as 64KiB, 32MiB or 1GiB\n" },
-	{ "memory: 1KiB\n", "f.yaml:1:9: memory: \"1KiB\" is out of range; it goes from 4MiB to 1TiB; expected a size "
-			    "such as 64KiB, 32MiB or 1GiB\n" },
+	{ "memory: 1KiB\n", "f.yaml:1:9: memory: \"1KiB\" is out of range (4MiB to 1TiB); expected a size such as "
+			    "64KiB, 32MiB or 1GiB\n" },
 	{ "memory: [1MiB]\n", "f.yaml:1:9: memory: a list; expected a size such as 64KiB, 32MiB or 1GiB\n" },
 	{ "exit: { within: 5 }\n",
 		"f.yaml:1:17: exit.within: \"5\" has no unit; did you mean 5s? Expected a duration such as 250ms, "
 		"5s, 2m or 1h\n" },
 	{ "exit: { within: 5ms }\n",
-		"f.yaml:1:17: exit.within: \"5ms\" is too small; the least is 1s; expected a duration such as "
+		"f.yaml:1:17: exit.within: \"5ms\" is too small (minimum 1s); expected a duration such as "
 		"250ms, 5s, 2m or 1h\n" },
 	{ "exit: 5s\n", "f.yaml:1:7: exit: a value; expected a mapping of options\n" },
 	{ "listen: localhost\n",
@@ -295,14 +294,11 @@ static const struct {
 		":port or unix:/path\n" },
 	{ "listen: [\":1\", \":65536\", unix:x, 'a b:1', {a: 1}]\n",
 		"f.yaml:1:16: listen[1]: \":65536\" has no port between 0 and 65535; expected an address or a list of "
-		"them: host:port, "
-		":port or unix:/path\n"
+		"them: host:port, :port or unix:/path\n"
 		"f.yaml:1:26: listen[2]: \"unix:x\" has no absolute path after unix:; expected an address or a list of "
-		"them: host:port, "
-		":port or unix:/path\n"
-		"f.yaml:1:34: listen[3]: \"a b:1\" has a host that is no name or address; expected an address or a "
-		"list of them: "
-		"host:port, :port or unix:/path\n"
+		"them: host:port, :port or unix:/path\n"
+		"f.yaml:1:34: listen[3]: \"a b:1\" has a host that is neither a name nor an address; expected an "
+		"address or a list of them: host:port, :port or unix:/path\n"
 		"f.yaml:1:43: listen[4]: a mapping within a list of values\n" },
 	{ "logs:\n  collect:\n    tail:\n      paths: a\n      format: jsn\n      depth: 1.5\n      follow: maybe\n    "
 	  "  poll: 5\n"
@@ -316,18 +312,14 @@ static const struct {
 		"1h, or auto\n"
 		"f.yaml:9:15: logs.collect.tail.labels: a value; expected a mapping of texts\n" },
 	{ "logs: { collect: { tail: { paths: a, depth: 0, labels: { a: [] } } } }\n",
-		"f.yaml:1:45: logs.collect.tail.depth: \"0\" is out of range; it goes from 1 to 64; expected a whole "
-		"number\n"
+		"f.yaml:1:45: logs.collect.tail.depth: \"0\" is out of range (1 to 64); expected a whole number\n"
 		"f.yaml:1:61: logs.collect.tail.labels.a: a list; expected text\n" },
 	{ "logs: { export: { elasticsearch: { url: 'e:9200', ca: '', door: 5 } } }\n",
-		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has another scheme; did you mean "
-		"http://e:9200? Expected a URL such as "
-		"http://localhost:9200, "
-		"the scheme one of http, https\n"
+		"f.yaml:1:41: logs.export.elasticsearch.url: \"e:9200\" has the wrong scheme; did you mean "
+		"http://e:9200? Expected a URL such as http://localhost:9200, the scheme one of http, https\n"
 		"f.yaml:1:55: logs.export.elasticsearch.ca: \"\" is empty; expected a path\n"
 		"f.yaml:1:65: logs.export.elasticsearch.door: \"5\" has no port; did you mean :5? Expected an "
-		"address: host:port, :port "
-		"or unix:/path\n" },
+		"address: host:port, :port or unix:/path\n" },
 	{ "logs: { export: { elasticsearch: 'http://u:geheim@' } }\n", NULL },
 	/* Components. */
 	{ "logs: { collect: { tail: } }\n",
@@ -339,8 +331,8 @@ static const struct {
 		"f.yaml:1:31: logs.collect.a.type: unknown collector \"tial\"; did you mean \"tail\"? Available: tail, "
 		"push\n" },
 	{ "logs: { export: { loki: { url: 'http://a' } } }\n",
-		"f.yaml:1:19: logs.export.loki: unknown exporter \"loki\"; available: elasticsearch; under "
-		"another name, say which with `type`\n" },
+		"f.yaml:1:19: logs.export.loki: unknown exporter \"loki\"; available: elasticsearch; if this is a "
+		"name of your own, add `type`\n" },
 	{ "logs: { export: { a: { type: loki } } }\n",
 		"f.yaml:1:30: logs.export.a.type: unknown exporter \"loki\"; available: elasticsearch\n" },
 	/* What people write in place of what there is. */
@@ -352,22 +344,20 @@ static const struct {
 		"f.yaml:1:40: logs.collect.b.type: unknown collector \"files\"; use logs.collect.tail: it follows "
 		"files\n" },
 	{ "logs: { export: { elasticsearch: { url: 'http://a', hos: 1, hostss: 1 } } }\n",
-		"f.yaml:1:53: logs.export.elasticsearch.hos: unknown key; there are: url, password, door, ca, "
-		"interval, "
-		"headers, from, spool, type\n"
-		"f.yaml:1:61: logs.export.elasticsearch.hostss: unknown key; there are: url, password, door, ca, "
-		"interval, "
-		"headers, from, spool, type\n" },
+		"f.yaml:1:53: logs.export.elasticsearch.hos: unknown key; known keys: url, password, door, ca, "
+		"interval, headers, from, spool, type\n"
+		"f.yaml:1:61: logs.export.elasticsearch.hostss: unknown key; known keys: url, password, door, ca, "
+		"interval, headers, from, spool, type\n" },
 	{ "logs: { collect: { a: { type: [] } } }\n",
 		"f.yaml:1:31: logs.collect.a.type: a list; expected one of tail, push\n" },
 	{ "logs: { collect: { push: x, 'a b': { type: push } } }\n",
 		"f.yaml:1:26: logs.collect.push: a value; expected a mapping of options\n"
-		"f.yaml:1:29: logs.collect.a b: a name is made of 1 to 63 letters, digits, _ and -\n" },
+		"f.yaml:1:29: logs.collect.a b: not a name; expected 1 to 63 letters, digits, _ and -\n" },
 	{ "logs: { collect: [tail] }\n",
 		"f.yaml:1:18: logs.collect: a list; expected a mapping of names to components\n" },
 	{ "health: { checks: { db: 'mysql://x' } }\n",
-		"f.yaml:1:21: health.checks.db: unknown check \"db\"; available: http, redis; under another name, say "
-		"which with `type`\n" },
+		"f.yaml:1:21: health.checks.db: unknown check \"db\"; available: http, redis; if this is a name of "
+		"your own, add `type`\n" },
 	{ "logs: { steps: { redact: x } }\n", "f.yaml:1:16: logs.steps: a mapping; expected a list of steps\n" },
 	{ "logs: { steps: [ { redact: x, redact2: y }, [] ] }\n",
 		"f.yaml:1:18: logs.steps[0]: a mapping; expected one step: a name, or `name: {…}`\n"
@@ -381,35 +371,37 @@ static const struct {
 	{ "service: { name: '${file:/run/secrets/huge}' }\n",
 		"f.yaml:1:18: service.name: \"/run/secrets/huge\" is larger than 64 KiB\n" },
 	{ "service: { name: '${file:/run/secrets/zero}' }\n",
-		"f.yaml:1:18: service.name: \"/run/secrets/zero\" has a zero byte in it\n" },
+		"f.yaml:1:18: service.name: \"/run/secrets/zero\" contains a zero byte\n" },
 	{ "service: { name: a$HOST }\n", "f.yaml:1:18: service.name: \"$\" is a lone dollar sign; write ${NAME} for a "
 					 "variable, $$ for a dollar sign\n" },
 	{ "service: { name: \"${HOST\" }\n", "f.yaml:1:18: service.name: \"${\" has no }\n" },
 	{ "service: { name: '${HOST:+x}' }\n",
-		"f.yaml:1:18: service.name: \"HOST:+x\" is no ${NAME}, ${NAME:-default} or ${file:/path}\n" },
+		"f.yaml:1:18: service.name: \"HOST:+x\" is not ${NAME}, ${NAME:-default} or ${file:/path}\n" },
 	{ "logs: { export: { elasticsearch: { url: 'http://h:1', password: 'a${my secret}' } } }\n",
-		"f.yaml:1:65: logs.export.elasticsearch.password: \"what stands in ${}\" is no ${NAME}, "
+		"f.yaml:1:65: logs.export.elasticsearch.password: \"what stands in ${}\" is not ${NAME}, "
 		"${NAME:-default} or ${file:/path}\n" },
 	{ "service: { name: ${HOST} }\n",
 		"f.yaml:1:19: missing comma in flow mapping; within [ ] and { }, ${…} needs quotes\n" },
 	/* What YAML has and a configuration has not. */
 	{ "a: &x 1\nb: *x\n",
-		"f.yaml:1:4: a: an anchor (&name); anchors are not taken\n"
-		"f.yaml:2:4: b: an alias (*name); write the value out, or begin the text with a quote\n" },
-	{ "memory: !!str 8MiB\n", "f.yaml:1:9: memory: a tag (!name); values have the type of their option\n" },
-	{ "%YAML 1.1\n---\na: 1\n", "f.yaml:1:1: a %directive; directives are not taken\n" },
-	{ "memory: 8MiB\n---\nmemory: 9MiB\n", "f.yaml:2:1: a second document; only one is taken\n" },
-	{ "exit:\n\twithin: 5s\n", "f.yaml:2:1: a tab in the indentation; YAML takes only spaces\n" },
+		"f.yaml:1:4: a: an anchor (&name); anchors are not supported\n"
+		"f.yaml:2:4: b: an alias (*name); aliases are not supported: write the value out, or put the text "
+		"in quotes\n" },
+	{ "memory: !!str 8MiB\n", "f.yaml:1:9: memory: a tag (!name); tags are not supported: a value has the type "
+		"of its option\n" },
+	{ "%YAML 1.1\n---\na: 1\n", "f.yaml:1:1: a %directive; directives are not supported\n" },
+	{ "memory: 8MiB\n---\nmemory: 9MiB\n", "f.yaml:2:1: a second document; expected only one\n" },
+	{ "exit:\n\twithin: 5s\n", "f.yaml:2:1: a tab in the indentation; YAML allows only spaces\n" },
 	{ "[a]: b\n", "f.yaml:1:1: a key must be text, not a list or a mapping\n" },
 	{ "- a\n", "f.yaml:1:1: a list at the top; expected a mapping of sections\n" },
 	{ "just text\n", "f.yaml:1:1: a value at the top; expected a mapping of sections\n" },
 	{ "a: [1, 2\n", "f.yaml:2:1: flow sequence without a closing bracket\n" },
 	{ "é: é: b\n", "f.yaml:1:5: invalid nested block mapping on the same line\n" },
 	{ "a: \"\\0\"\n", "f.yaml:1:4: a: a zero byte; text cannot hold it\n" },
-	{ "a: \x01\n", "f.yaml:1:4: a control character; only plain UTF-8 text is taken\n" },
-	{ "a: \xc2\x9b\n", "f.yaml:1:4: a control character; only plain UTF-8 text is taken\n" },
-	{ "a: \xe2\x80\xa8\n", "f.yaml:1:4: a control character; only plain UTF-8 text is taken\n" },
-	{ "a: b\r", "f.yaml:1:5: a control character; only plain UTF-8 text is taken\n" },
+	{ "a: \x01\n", "f.yaml:1:4: a control character; expected plain UTF-8 text\n" },
+	{ "a: \xc2\x9b\n", "f.yaml:1:4: a control character; expected plain UTF-8 text\n" },
+	{ "a: \xe2\x80\xa8\n", "f.yaml:1:4: a control character; expected plain UTF-8 text\n" },
+	{ "a: b\r", "f.yaml:1:5: a control character; expected plain UTF-8 text\n" },
 	{ "a: \xff\n", "f.yaml:1:1: not UTF-8 text\n" },
 	{ "\xff\xfe"
 	  "a",
@@ -463,7 +455,8 @@ static const struct {
 	{ "memory=8", "--set:1:8: memory: \"8\" has no unit; expected a size such as 64KiB, 32MiB or 1GiB\n" },
 	{ "memry=8MiB", "--set:1:1: memry: unknown key; did you mean \"memory\"?\n" },
 	{ "listen=[a", "--set:1:8: flow sequence without a closing bracket\n" },
-	{ "memory=*a", "--set:1:8: an alias (*name); write the value out, or begin the text with a quote\n" },
+	{ "memory=*a", "--set:1:8: an alias (*name); aliases are not supported: write the value out, or put the "
+		"text in quotes\n" },
 	{ "state.max=1MiB", "--set:1:7: state: a value at f.yaml:1:8; write a mapping there to set \"max\" in it\n" },
 	{ "exit.within=", NULL },
 };
@@ -480,8 +473,8 @@ static void test_wrong_sets(void **state)
 }
 
 #define EXPOSED                                                                                             \
-	"the secret stands in the command line, where every process can read it; expected ${file:/path} or " \
-	"${NAME}, which is a variable of the environment, in its place\n"
+	"every process can read a secret on the command line; use ${file:/path}, or ${NAME} for an environment "       \
+	"variable\n"
 #define ELASTIC "logs.export.elasticsearch"
 
 /* What is a secret, or has one in it, is not written in the command line; what stands for it may be. */
@@ -599,11 +592,12 @@ static void test_expansion_ceilings(void **state)
 	all = repeat("  - ${LONG}\n", 600);
 	memcpy(all, "a:\n # x", 7);
 	load(&l, all);
-	assert_string_equal(l.said.data, "f.yaml:515:5: a[512]: all ${…} together become longer than 4 MiB\n");
+	assert_string_equal(l.said.data, "f.yaml:515:5: a[512]: all ${…} together are longer than 4 MiB after "
+		"expansion\n");
 	unload(&l);
 	free(all);
 	load(&l, "a: ${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}\n");
-	assert_string_equal(l.said.data, "f.yaml:1:4: a: becomes longer than 64 KiB\n");
+	assert_string_equal(l.said.data, "f.yaml:1:4: a: is longer than 64 KiB after expansion\n");
 	unload(&l);
 }
 
@@ -619,7 +613,7 @@ static void test_errors_have_a_ceiling(void **state)
 		assert_int_equal(buffer_printf(&text, "  unknown%d: 1\n", i), 0);
 	load_bytes(&l, buffer_bytes(&text), NULL);
 	assert_int_equal(l.config->errors.count, 100);
-	assert_non_null(strstr(l.said.data, "f.yaml:21:3: service.unknown19: unknown key; there are: "));
+	assert_non_null(strstr(l.said.data, "f.yaml:21:3: service.unknown19: unknown key; known keys: "));
 	assert_non_null(strstr(l.said.data, "\n80 more\n"));
 	unload(&l);
 	buffer_done(&text);

@@ -151,12 +151,12 @@ static void test_addresses(void **state)
 		{ "a:65536", "has no port between 0 and 65535" },
 		{ "a:", "has no port between 0 and 65535" },
 		{ "a:b", "has no port between 0 and 65535" },
-		{ "a/b:1", "has a host that is no name or address" },
-		{ "::1:80", "has a host that is no name or address" },
-		{ "[x]:80", "has a host that is no name or address" },
-		{ "[]:80", "has a host that is no name or address" },
-		{ "http://a:80", "has a host that is no name or address" },
-		{ "a b:80", "has a host that is no name or address" },
+		{ "a/b:1", "has a host that is neither a name nor an address" },
+		{ "::1:80", "has a host that is neither a name nor an address" },
+		{ "[x]:80", "has a host that is neither a name nor an address" },
+		{ "[]:80", "has a host that is neither a name nor an address" },
+		{ "http://a:80", "has a host that is neither a name nor an address" },
+		{ "a b:80", "has a host that is neither a name nor an address" },
 	};
 	char longest[5 + 108 + 1] = "unix:/";
 
@@ -172,7 +172,7 @@ static void test_addresses(void **state)
 static void test_own_addresses(void **state)
 {
 	static const char name[] =
-		"has a name, and only an IP address of this machine, or localhost, can be listened on";
+		"has a host name; the agent can listen only on an IP address of this machine, or on localhost";
 	static const struct reading readings[] = {
 		{ "localhost:80", NULL },
 		{ ":9464", NULL },
@@ -231,8 +231,8 @@ static void test_urls(void **state)
 	static const struct reading readings[] = {
 		{ "http://a", NULL },
 		{ "https://u:p@a:1/x?y#z", NULL },
-		{ "redis://a", "has another scheme" },
-		{ "a:80", "has another scheme" },
+		{ "redis://a", "has the wrong scheme" },
+		{ "a:80", "has the wrong scheme" },
 		{ "a", "has no scheme" },
 		{ "", "has no scheme" },
 		{ "HTTP://a", "has no scheme" },

@@ -197,8 +197,7 @@ static void test_before_the_first_look_it_is_starting(void **state)
 	struct world *w = *state;
 	bool looked = false;
 
-	w->health.began = has_looked;
-	w->health.context = &looked;
+	health_wait_for(&w->health, has_looked, &looked);
 	assert_probe(w, 503, "{\"status\":\"starting\",\"checks\":{}}");
 	looked = true;
 	assert_probe(w, 200, "{\"status\":\"ready\",\"checks\":{}}");

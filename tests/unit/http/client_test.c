@@ -11,6 +11,7 @@
 enum { UPLOAD = 1 << 20, ANSWER_MAX = 100 << 10, PEERS_MAX = 16 };
 
 struct peer;
+struct coded;
 typedef void peer_script(struct peer *);
 
 /* One connection of the scripted server. `in` holds what came since the last complete request. */
@@ -42,7 +43,10 @@ struct fixture {
 	struct http_reply reply;
 	char error[256], type[64];
 	unsigned place;			/* which address was asked */
+	unsigned at_once;		/* pieces of this turn */
 	struct resolver *resolver;	/* NULL: the client's own */
+	const struct coded *coded;	/* what script_coded() answers, with this status */
+	unsigned coded_status;
 };
 
 /* The peer. */
@@ -308,7 +312,7 @@ static void an_answer_is_collected(void **state)
 	assert_true(asked(f, "GET /path?x=1 HTTP/1.1\r\n"));
 	assert_true(asked(f, "\r\nUser-Agent: oxpecker/"));
 	assert_false(asked(f, "Content-Length"));
-	assert_false(asked(f, "Accept-Encoding"));
+	assert_true(asked(f, "\r\nAccept-Encoding: identity\r\n"));
 }
 
 static void headers_and_password_are_sent(void **state)
@@ -526,15 +530,131 @@ static void a_compressed_answer_is_counted_decoded(void **state)
 {
 	struct fixture *f = *state;
 
-	f->options.gzip = true;
 	f->script = script_small_gz;
 	call(f);
 	assert_end(f, HTTP_END_ANSWER);
-	assert_true(asked(f, "\r\nAccept-Encoding: gzip\r\n"));
 	assert_int_equal(f->body.size, 60000);
 	f->script = script_bomb_gz;
 	call(f);
 	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+/* "hello" in gzip and in the two things that are called deflate: with the head of zlib (RFC 9110, 8.4.1.2) and bare. */
+#define HELLO "\xcb\x48\xcd\xc9\xc9\x07\x00"
+#define HELLO_GZIP "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x36\x05\0\0\0"
+#define HELLO_ZLIB "\x78\x9c" HELLO "\x06\x2c\x02\x15"
+
+static const struct coded {
+	const char *fields, *body;
+	size_t size;
+	const char *error; /* NULL: it reads as hello */
+} coded[] = {
+#define CODED(fields, body, error) { fields "\r\n", body, sizeof body - 1, error }
+	CODED("Content-Encoding: gzip", HELLO_GZIP, NULL),
+	CODED("content-encoding:\tX-GZIP , identity", HELLO_GZIP, NULL),
+	CODED("Content-Encoding: deflate", HELLO_ZLIB, NULL),
+	CODED("Content-Encoding: deflate", HELLO, NULL),
+	CODED("Content-Encoding: identity", "hello", NULL),
+	CODED("Content-Encoding:", "hello", NULL),
+	CODED("Content-Encoding: br", "\x0b\x02\x80hello\x03", "coded as \"br\""),
+	CODED("Content-Encoding: zstd", "\x28\xb5\x2f\xfd", "coded as \"zstd\""),
+	CODED("Content-Encoding: what-nobody-has-ever-heard-of", "x", "coded as \"what-nobody-has-ever-hea\""),
+	CODED("Content-Encoding: gzip, gzip", HELLO_GZIP, "more than once"),
+	CODED("Content-Encoding: gzip\r\nContent-Encoding: deflate", HELLO_GZIP, "more than once"),
+	CODED("Content-Encoding: gzip", "hello", "unencoding"),
+	CODED("Content-Encoding: gzip", "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x37\x05\0\0\0",
+		"unencoding"),
+#undef CODED
+};
+
+static void script_coded(struct peer *p)
+{
+	char head[256];
+
+	snprintf(head, sizeof head, "HTTP/1.1 %u Said\r\n%sConnection: close\r\n\r\n", p->f->coded_status,
+		 p->f->coded->fields);
+	peer_send(p, head, strlen(head));
+	peer_send(p, p->f->coded->body, p->f->coded->size);
+	peer_close(p);
+}
+
+static void see_coded(struct fixture *f, const struct coded *c, unsigned status)
+{
+	f->coded = c;
+	f->coded_status = status;
+	call(f);
+	assert_int_equal(f->reply.status, status);
+	assert_int_equal(f->heads, 1);
+	assert_int_equal(f->head_status, status);
+	assert_end(f, c->error ? HTTP_END_CODING : HTTP_END_ANSWER);
+	if (c->error && !strstr(f->error, c->error))
+		fail_msg("%s is told as: %s", c->fields, f->error);
+	if (!c->error)
+		assert_body(f, "hello");
+}
+
+static void codings_are_read_or_named(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_coded;
+	f->options.head = take_head;
+	for (size_t i = 0; i < COUNT_OF(coded); i++) {
+		see_coded(f, &coded[i], 400);
+		f->options.piece = take_piece;
+		see_coded(f, &coded[i], 200);
+		f->options.piece = NULL;
+		peer_close(&f->peers[0]);
+		f->accepted = 0;
+	}
+}
+
+static void a_coding_of_no_body_is_fine(void **state)
+{
+	static const char *const answers[] = { "HTTP/1.1 204 Nothing\r\nContent-Encoding: br\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 0\r\n\r\n" };
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(answers); i++) {
+		f->answer = answers[i];
+		call(f);
+		assert_end(f, HTTP_END_ANSWER);
+	}
+	f->options.method = "HEAD";
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Encoding: br\r\nContent-Length: 5\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+}
+
+/* What unpacks to a thousand times its size ends long before the caller has had enough: behind the first bytes of
+ * bomb_gz each zero stands for 1,032 more. */
+static void script_bomb(struct peer *p)
+{
+	enum { START = 41 };
+	static char bomb[64 << 10];
+
+	memcpy(bomb, bomb_gz, START);
+	send_gz(p, bomb, sizeof bomb);
+}
+
+static bool count_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	f->pieces += piece.size;
+	return true;
+}
+
+static void a_bomb_of_pieces_is_too_large(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_bomb;
+	f->options.piece = count_piece;
+	f->options.answer_max = 1 << 30;
+	call(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+	assert_in_range(f->pieces, 1 << 20, 32 << 20);
 }
 
 static void connections_are_reused(void **state)
@@ -573,7 +693,7 @@ static void a_unix_socket_is_a_target(void **state)
 	f->options.unix_path = "/dev/null";
 	call(f);
 	assert_end(f, HTTP_END_CONNECT);
-	assert_string_equal(f->error, "nobody listens on it");
+	assert_string_equal(f->error, "nothing listens on it");
 }
 
 static void a_name_is_resolved(void **state)
@@ -819,7 +939,33 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\nno\r\n");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Le");
+	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\nhello"); /* ends there for libcurl */
 	ends_broken(f, script_close, "");
+}
+
+static void script_gz(struct peer *p)
+{
+	script_answer(p);
+	peer_send(p, small_gz, sizeof small_gz - 1);
+	peer_close(p);
+}
+
+static void answers_in_codings_that_were_not_asked_for(void **state)
+{
+	static const char *const codings[] = { "gzip", "gzip, chunked", "chunked, gzip", "gzip, gzip, gzip",
+		"\tdeflate ", "x-gzip", "br", "chunked\r\nTransfer-Encoding: gzip" };
+	struct fixture *f = *state;
+	char head[128];
+
+	for (size_t i = 0; i < COUNT_OF(codings); i++) {
+		snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\nTransfer-Encoding: %s\r\n\r\n", codings[i]);
+		ends_broken(f, script_gz, head);
+		assert_string_equal(f->error, "the answer is in a coding that was not asked for");
+	}
+	f->script = script_answer_and_close;
+	f->answer = "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
 }
 
 static void script_endless(struct peer *p)
@@ -833,6 +979,81 @@ static void script_endless(struct peer *p)
 	for (int i = 0; i < 2 * ANSWER_MAX / 1024; i++) {
 		peer_send(p, chunk, 5);
 		peer_send(p, piece, sizeof piece);
+	}
+}
+
+/* What is done to it takes a millisecond. */
+static bool take_slow_piece(void *context, struct bytes piece)
+{
+	struct fixture *f = context;
+
+	f->world.ahead += 1000000;
+	f->at_once++;
+	return take_piece(context, piece);
+}
+
+static void script_much(struct peer *p)
+{
+	char piece[1000];
+
+	memset(piece, 'x', sizeof piece);
+	script_answer(p);
+	for (int i = 0; i < 100; i++)
+		peer_send(p, piece, sizeof piece);
+}
+
+static void turn_by_turn(struct fixture *f)
+{
+	start(f);
+	while (!f->done) {
+		f->at_once = 0;
+		turn(&f->world);
+		assert_true(f->at_once <= 2); /* of a socket and of a pause that is over */
+	}
+}
+
+static void pieces_that_take_long_let_others_by(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 100000);
+	assert_true(f->pieces > 5);
+	f->refuse_piece = true;
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_STOPPED);
+	assert_int_equal(f->pieces, 1);
+	f->refuse_piece = false;
+	f->options.answer_max = 99999; /* found in a piece that was put off */
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_TOO_LARGE);
+}
+
+/* Each number of pieces once: in the socket's own callback, and in one that was put off. */
+static void a_call_cancelled_while_pieces_are_put_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	for (unsigned last = 1; last <= 5; last++) {
+		f->cancel_in_piece = false;
+		start(f);
+		while (f->pieces < last) {
+			f->cancel_in_piece = last % 2 && f->pieces + 1 == last;
+			turn(&f->world);
+		}
+		if (!f->cancel_in_piece)
+			http_call_cancel(f->call);
+		turns(&f->world, 20);
+		assert_false(f->done);
 	}
 }
 
@@ -1115,7 +1336,11 @@ int main(void)
 		TEST(an_answer_without_body_has_a_head),
 		TEST(redirects_are_not_followed),
 		TEST(retry_after_is_seconds_or_a_date),
+		TEST(answers_in_codings_that_were_not_asked_for),
 		TEST(a_compressed_answer_is_counted_decoded),
+		TEST(codings_are_read_or_named),
+		TEST(a_coding_of_no_body_is_fine),
+		TEST(a_bomb_of_pieces_is_too_large),
 		TEST(connections_are_reused),
 		TEST(a_unix_socket_is_a_target),
 		TEST(a_name_is_resolved),
@@ -1130,6 +1355,8 @@ int main(void)
 		TEST(a_peer_that_hangs_is_timed_out),
 		TEST(answers_that_are_none_or_half),
 		TEST(of_a_long_refusal_the_beginning_is_kept),
+		TEST(pieces_that_take_long_let_others_by),
+		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),
 		TEST(an_endless_head_is_broken),

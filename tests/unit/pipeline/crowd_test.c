@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum {
 	CROWD = 2000,
@@ -179,11 +179,11 @@ static void add_agents(struct crowd *c)
 	struct source *s = NULL;
 
 	for (size_t i = 0; i < c->agents; i++) {
-		struct sender *sender = sender_new(&c->pipeline, "agent", &agent_type, &limits);
+		struct sender *sender = pipeline_sender(&c->pipeline, "agent", &agent_type, &limits);
 		c->exporters[i].crowd = c;
 		sender_exporter(sender, &c->exporters[i]);
 		if (i % ROUTES == 0)
-			s = source_new(&c->pipeline, &(struct source_options){ .name = "in",
+			s = pipeline_source(&c->pipeline, &(struct source_options){ .name = "in",
 							     .signal = SIGNAL_LOGS,
 							     .rewind = REWIND_NONE,
 							     .limits = { .bytes = ITEM, .records = 1 } });

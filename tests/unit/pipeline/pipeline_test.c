@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { SENDS_MAX = 64, TOLD_MAX = 64 };
 
@@ -61,18 +61,51 @@ struct world {
 	struct batch_row gone[TOLD_MAX];
 	size_t gone_count;
 	size_t told_count, resumed;
+	enum park park; /* what becomes of what is refused */
 };
 
-static void on_settled(struct collector *collector, uint64_t token)
+static enum park on_refused(void *context, const struct refusal *refusal)
 {
-	struct world *w = (struct world *)collector;
+	(void)refusal;
+	return ((struct world *)context)->park;
+}
+
+static void on_unspool(void *context, const struct batch_row *rows, size_t count)
+{
+	struct world *w = context;
+
+	for (size_t i = 0; i < count; i++)
+		w->gone[w->gone_count++] = rows[i];
+}
+
+static void on_settled(void *context, uint64_t token)
+{
+	struct world *w = context;
 
 	w->told[w->told_count++] = token;
 }
 
-static void on_resume(struct collector *collector)
+static void on_refill(void *context)
 {
-	((struct world *)collector)->resumed++;
+	((struct world *)context)->resumed++;
+}
+
+static const struct source_hooks hooks = {
+	.park = on_refused, .unspool = on_unspool, .refill = on_refill, .settled = on_settled
+};
+
+/* In the place of the one before, which keeps what it has. */
+static void begin_source(struct world *w, enum rewind rewind)
+{
+	if (w->source && source_idle(w->source))
+		pipeline_source_free(&w->pipeline, w->source);
+	w->source = pipeline_source(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = rewind,
+				      .hooks = &hooks,
+				      .context = w,
+				      .limits = { .bytes = 1000, .records = 10, .age = DURATION_S(1) } });
 }
 
 static const struct sender_limits limits = {
@@ -92,16 +125,9 @@ static int setup(void **state)
 					    .log = &w->log,
 					    .ledger = &w->ledger,
 					    .memory = 1 << 20 });
-	w->source =
-		source_new(&w->pipeline, &(struct source_options){ .name = "in",
-						 .signal = SIGNAL_LOGS,
-						 .rewind = REWIND_SAVED,
-						 .settled = on_settled,
-						 .resume = on_resume,
-						 .collector = (struct collector *)w,
-						 .limits = { .bytes = 1000, .records = 10, .age = DURATION_S(1) } });
+	begin_source(w, REWIND_SAVED);
 	for (int i = 0; i < 2; i++) {
-		w->senders[i] = sender_new(&w->pipeline, i ? "out2" : "out", &fake_type, &limits);
+		w->senders[i] = pipeline_sender(&w->pipeline, i ? "out2" : "out", &fake_type, &limits);
 		sender_exporter(w->senders[i], &w->exporters[i]);
 	}
 	*state = w;
@@ -166,10 +192,21 @@ static void offer(struct world *w, size_t count, size_t size, uint64_t token)
 
 static const struct ledger_amount *term(struct world *w, int route, enum ledger_term t)
 {
-	const struct ledger_row *row = w->source->routes[route].row;
+	const struct ledger_row *row = source_row(w->source, route);
 
 	assert_int_equal(ledger_imbalance(row), 0);
 	return &row->live->term[t];
+}
+
+/* Nothing has a place on disk; what is lost then. */
+static uint64_t abandon(struct world *w)
+{
+	const struct send *send;
+
+	pipeline_halt(&w->pipeline);
+	while ((send = pipeline_left(&w->pipeline)))
+		pipeline_give_up(&w->pipeline, send->delivery->of->rewind == REWIND_SAVED);
+	return pipeline_lost(&w->pipeline);
 }
 
 static struct send *take(struct exporter *e)
@@ -232,12 +269,12 @@ static void settled_in_order_whatever_order_they_end_in(void **state)
 	second = take(&w->exporters[0]);
 	send_done(second, DELIVERED, NULL);
 	assert_int_equal(w->told_count, 0);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DELIVERED].records, 0);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_DELIVERED].records, 0);
 	send_done(first, DELIVERED, NULL);
 	assert_int_equal(w->told_count, 2);
 	assert_int_equal(w->told[0], 1);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DELIVERED].records, 20);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_RECEIVED].records, 20);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_DELIVERED].records, 20);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_RECEIVED].records, 20);
 }
 
 static void every_destination_must_settle(void **state)
@@ -266,7 +303,7 @@ static void what_is_refused_here_is_rejected_everywhere(void **state)
 	source_refused(w->source, 3, 120);
 	turn(w);
 	for (int i = 0; i < 2; i++) {
-		const struct ledger_row *row = w->source->routes[i].row;
+		const struct ledger_row *row = source_row(w->source, i);
 		assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 3);
 		assert_int_equal(row->live->term[LEDGER_REJECTED].records, 3);
 		assert_int_equal(row->live->term[LEDGER_REJECTED].bytes, 120);
@@ -512,7 +549,7 @@ static void some_refused_without_names(void **state)
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 3);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 7);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->bytes, 70);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 3); /* nobody has them */
+	assert_int_equal(abandon(w), 3); /* nobody has them */
 }
 
 /* Others of the batch were settled before: the count is of those that are left. */
@@ -533,34 +570,26 @@ static void some_refused_without_names_of_what_was_left(void **state)
 	send_done(s, DELIVERED, NULL);
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 2);
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 8);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 2);
-}
-
-static enum keep keep_nothing(void *context, const struct refusal *refusal)
-{
-	(void)refusal;
-	return *(enum keep *)context;
+	assert_int_equal(abandon(w), 2);
 }
 
 /* Refused with no place to park it is lost; what is parked already, and stays, is not. */
 static void what_is_refused_and_has_no_place_is_lost(void **state)
 {
 	struct world *w = *state;
-	enum keep keep = KEEP_AS_IT_IS;
 
-	w->source->keep = keep_nothing;
-	w->source->keep_context = &keep;
+	w->park = PARK_AS_IT_IS;
 	source_route(w->source, w->senders[0]);
 	offer(w, 10, 10, 1);
 	turn(w);
 	send_done(take(&w->exporters[0]), REJECTED, "never");
-	assert_int_equal(w->pipeline.lost, 0);
-	keep = KEEP_NOT;
+	assert_int_equal(pipeline_lost(&w->pipeline), 0);
+	w->park = PARK_NOT;
 	offer(w, 10, 10, 2);
 	turn(w);
 	send_done(take(&w->exporters[0]), REJECTED, "never");
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 20);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 10);
+	assert_int_equal(abandon(w), 10);
 }
 
 /* An item can be refused as too large, and that is what is remembered when the destination is well again. */
@@ -592,7 +621,7 @@ static void refuses_beyond_memory_and_tells_of_room(void **state)
 	struct batch *b;
 	int taken = 0;
 
-	w->source->rewind = REWIND_NONE;
+	begin_source(w, REWIND_NONE);
 	source_route(w->source, w->senders[0]);
 	while ((b = source_batch_new(w->source)) && batch_block(b, 20000)) {
 		char *data = b->blocks->data;
@@ -799,22 +828,15 @@ static void what_is_left_at_the_end(void **state)
 	offer(w, 10, 10, 1);
 	offer(w, 1, 10, 2);
 	turn(w);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0); /* a file: read again by the next start */
+	assert_int_equal(abandon(w), 0); /* a file: read again by the next start */
 	assert_int_equal(w->told_count, 0);
 	assert_int_equal(w->exporters[0].cancelled, 1);
-	w->source->rewind = REWIND_NONE;
+	begin_source(w, REWIND_NONE);
+	source_route(w->source, w->senders[0]);
 	offer(w, 10, 10, 3);
 	turn(w);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 10);
-	assert_int_equal(w->source->routes[0].row->live->term[LEDGER_DROPPED_EXIT].records, 10);
-}
-
-static void on_unspool(void *context, const struct batch_row *rows, size_t count)
-{
-	struct world *w = context;
-
-	for (size_t i = 0; i < count; i++)
-		w->gone[w->gone_count++] = rows[i];
+	assert_int_equal(abandon(w), 10);
+	assert_int_equal(source_row(w->source, 0)->live->term[LEDGER_DROPPED_EXIT].records, 10);
 }
 
 /* As a door does that answers for it: prepared, put on disk as row `id` of the first route and `id` + 100 of the
@@ -823,14 +845,12 @@ static void offer_with_rows(struct world *w, size_t count, uint64_t id)
 {
 	struct batch *b = lines(w, count, 10, id);
 
-	w->source->unspool = on_unspool;
-	w->source->unspool_context = w;
 	assert_int_equal(source_prepare(w->source, &b), ADMIT_TAKEN);
-	w->source->waiting++;
+	source_wait(w->source);
 	assert_false(pipeline_idle(&w->pipeline));
 	assert_int_equal(term(w, 0, LEDGER_RECEIVED)->records, term(w, 0, LEDGER_HELD)->records);
-	w->source->waiting--;
-	for (size_t i = 0; i < w->source->route_count; i++)
+	source_waited(w->source);
+	for (size_t i = 0; i < source_routes(w->source); i++)
 		batch_row_add(b, i, id + 100 * i);
 	source_take(w->source, &b);
 	assert_null(b);
@@ -841,7 +861,7 @@ static void rows_go_when_their_route_has_settled(void **state)
 	struct world *w = *state;
 	struct send *first, *second;
 
-	w->source->rewind = REWIND_NONE;
+	begin_source(w, REWIND_NONE);
 	source_route(w->source, w->senders[0]);
 	source_route(w->source, w->senders[1]);
 	offer_with_rows(w, 4, 1);
@@ -872,9 +892,9 @@ static void what_has_rows_is_let_go_at_the_end(void **state)
 {
 	struct world *w = *state;
 
-	w->source->rewind = REWIND_NONE;
+	begin_source(w, REWIND_NONE);
 	source_route(w->source, w->senders[0]);
-	assert_int_equal(pipeline_abandon(&w->pipeline, NULL, NULL), 0);
+	assert_int_equal(abandon(w), 0);
 	offer_with_rows(w, 3, 1);
 	assert_true(pipeline_idle(&w->pipeline));
 	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 3);

@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
 
@@ -146,12 +146,12 @@ static int setup(void **state)
 					    .log = &w->log,
 					    .ledger = &w->ledger,
 					    .memory = 64 << 20 });
-	w->source = source_new(
+	w->source = pipeline_source(
 		&w->pipeline, &(struct source_options){ .name = "in",
 				      .signal = SIGNAL_LOGS,
 				      .rewind = REWIND_NONE,
 				      .limits = { .bytes = BATCH_ITEMS * ITEM, .records = 1, .age = DURATION_S(1) } });
-	w->sender = sender_new(&w->pipeline, "out", &fake_type, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", &fake_type, &limits);
 	w->exporter.world = w;
 	sender_exporter(w->sender, &w->exporter);
 	source_route(w->source, w->sender);
@@ -189,7 +189,7 @@ static void later(struct world *w, int64_t ms)
 
 static const struct ledger_amount *term(struct world *w, enum ledger_term t)
 {
-	const struct ledger_row *row = w->source->routes[0].row;
+	const struct ledger_row *row = source_row(w->source, 0);
 
 	assert_int_equal(ledger_imbalance(row), 0);
 	return &row->live->term[t];

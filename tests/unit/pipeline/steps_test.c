@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 #include "config/option.h"
-#include "pipeline/sender.h"
+#include "pipeline/pipeline.h"
 
 enum { TOLD_MAX = 16, LINES_MAX = 1024 };
 
@@ -107,12 +107,30 @@ struct world {
 	size_t told_count;
 };
 
-static void on_settled(struct collector *collector, uint64_t token)
+static void on_settled(void *context, uint64_t token)
 {
-	struct world *w = (struct world *)collector;
+	struct world *w = context;
 
 	assert_true(w->told_count < TOLD_MAX);
 	w->told[w->told_count++] = token;
+}
+
+static const struct source_hooks hooks = { .settled = on_settled };
+
+/* With a new chain, in the place of the one before. */
+static void begin_source(struct world *w)
+{
+	chain_free(w->chain);
+	w->chain = chain_new();
+	w->source = pipeline_source(
+		&w->pipeline, &(struct source_options){ .name = "in",
+				      .signal = SIGNAL_LOGS,
+				      .rewind = REWIND_SAVED,
+				      .chain = w->chain,
+				      .hooks = &hooks,
+				      .context = w,
+				      .limits = { .bytes = 1 << 20, .records = 1000, .age = DURATION_S(1) } });
+	source_route(w->source, w->sender);
 }
 
 static const struct sender_limits limits = {
@@ -132,18 +150,9 @@ static int setup(void **state)
 					    .log = &w->log,
 					    .ledger = &w->ledger,
 					    .memory = 1 << 20 });
-	w->chain = chain_new();
-	w->source = source_new(
-		&w->pipeline, &(struct source_options){ .name = "in",
-				      .signal = SIGNAL_LOGS,
-				      .rewind = REWIND_SAVED,
-				      .chain = w->chain,
-				      .settled = on_settled,
-				      .collector = (struct collector *)w,
-				      .limits = { .bytes = 1 << 20, .records = 1000, .age = DURATION_S(1) } });
-	w->sender = sender_new(&w->pipeline, "out", &taker, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", &taker, &limits);
 	sender_exporter(w->sender, &w->exporter);
-	source_route(w->source, w->sender);
+	begin_source(w);
 	*state = w;
 	return 0;
 }
@@ -153,7 +162,7 @@ static int teardown(void **state)
 	struct world *w = *state;
 
 	budget_check(&w->pipeline.budget);
-	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
 	pipeline_done(&w->pipeline);
 	assert_int_equal(budget_used(&w->pipeline.budget), 0);
 	chain_free(w->chain);
@@ -238,12 +247,12 @@ static void become(struct world *w, const char *const *lines, const char *const 
 		assert_string_equal(w->exporter.lines[i], wanted[i]);
 	}
 	assert_int_equal(w->exporter.count, i);
-	assert_int_equal(ledger_imbalance(w->source->routes[0].row), 0);
+	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
 }
 
 static const struct ledger_amount *term(struct world *w, enum ledger_term t)
 {
-	return &w->source->routes[0].row->live->term[t];
+	return &source_row(w->source, 0)->live->term[t];
 }
 
 /* The types. */
@@ -321,8 +330,7 @@ static void all_that_is_beyond_the_index_goes(void **state)
 	kept = line.size;
 	assert_int_equal(buffer_printf(&line, ",\"pin\":\"12\",\"pin\":1}"), 0);
 	for (size_t i = 0; i < COUNT_OF(types); i++) {
-		chain_free(w->chain);
-		w->chain = w->source->chain = chain_new();
+		begin_source(w);
 		use(w, types[i], &(struct step_options){ LIST("pin"), NOTHING, 2, NULL });
 		forget(&w->exporter);
 		assert_int_equal(offer(w, LINES(line.data)), ADMIT_TAKEN);
@@ -362,8 +370,11 @@ static void add_makes_no_object_of_a_text(void **state)
 	struct world *w = *state;
 
 	use(w, &step_add, &(const struct option_map *[2]){ MAP({ "a.b.c", "x" }, { "d", "y" }), NULL });
-	become(w, LINES("{\"a.b\":1}", "{\"a\":{}}", "{\"d.e\":1}", "{\"de\":1,\"a.bc\":1}", "{\"d.\":1,\"a.b.c\":1}"),
+	become(w,
+		LINES("{\"a.b\":1}", "{\"a\":{}}", "{\"d.e\":1}", "{\"\\u0064.e\":1,\"a\\u002eb\":1}",
+			"{\"de\":1,\"a.bc\":1}", "{\"d.\":1,\"a.b.c\":1}"),
 		LINES("{\"a.b\":1,\"d\":\"y\"}", "{\"a\":{},\"d\":\"y\"}", "{\"d.e\":1,\"a.b.c\":\"x\"}",
+			"{\"\\u0064.e\":1,\"a\\u002eb\":1}",
 			"{\"de\":1,\"a.bc\":1,\"a.b.c\":\"x\",\"d\":\"y\"}", "{\"d.\":1,\"a.b.c\":1}"));
 }
 
@@ -711,14 +722,74 @@ static void ecs_leaves_what_it_does_not_know(void **state)
 	become(w,
 		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
 			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
-			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
+			"{\"msg\":\"m\",\"message\":\"n\"}",
+			"{\"log\":\"l\",\"level\":\"info\",\"message\":1,\"event\":\"e\"}",
 			"{\"err\":{\"stack\":\"s\"},\"stack\":\"t\"}", "{\"event\":{\"kind\":\"k\"}}",
 			"{\"event\":\"e\",\"message\":\"m\"}"),
 		LINES("{\"@timestamp\":\"x\",\"time\":1795409106123,\"log\":{\"level\":\"info\"}}",
 			"{\"msg\":{\"a\":1},\"time\":35,\"level\":\"loud\",\"pid\":\"x\"}",
-			"{\"msg\":\"m\",\"message\":\"n\"}", "{\"log\":\"l\",\"level\":\"info\"}",
+			"{\"msg\":\"m\",\"message\":\"n\"}",
+			"{\"log\":\"l\",\"level\":\"info\",\"message\":1,\"event\":\"e\"}",
 			"{\"error\":{\"stack\":\"s\"},\"error.stack_trace\":\"t\"}", "{\"event\":{\"kind\":\"k\"}}",
 			"{\"event\":\"e\",\"message\":\"m\"}"));
+}
+
+/* A time that says nothing makes way; one that says something is written as the schema has it, and goes first. */
+static void ecs_gives_a_blank_time_its_moment(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_ecs, &(bool){ false });
+	become(w,
+		LINES("{\"@timestamp\":null,\"time\":1795409106123}", "{\"ts\":1795409106,\"\\u0040timestamp\":\"\"}",
+			"{\"@timestamp\":null}", "{\"@timestamp\":\"2026-11-23 04:45:06,123\",\"time\":1}",
+			"{\"time\":1,\"@timestamp\":1795409106123}",
+			"{\"time\":1795409106123,\"\\u0040timestamp\":\"x\"}",
+			"{\"time\":\"2020-01-01T00:00:00Z\",\"@timestamp\":\"2026-11-23T04:45:06Z\"}"),
+		LINES("{\"@timestamp\":\"2026-11-23T04:45:06.123Z\"}", "{\"@timestamp\":\"2026-11-23T04:45:06.000Z\"}",
+			"{\"@timestamp\":null}", "{\"@timestamp\":\"2026-11-23T04:45:06.123Z\",\"time\":1}",
+			"{\"time\":1,\"@timestamp\":\"2026-11-23T04:45:06.123Z\"}",
+			"{\"time\":1795409106123,\"\\u0040timestamp\":\"x\"}",
+			"{\"time\":\"2020-01-01T00:00:00Z\",\"@timestamp\":\"2026-11-23T04:45:06Z\"}"));
+}
+
+/* Within objects and with escapes, a name is there all the same. */
+static void ecs_adds_no_name_that_is_there(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_ecs, &(bool){ true });
+	become(w,
+		LINES("{\"ecs\":{\"version\":\"1\"},\"trace\":{\"x\":1,\"id\":\"a\"},\"trace_id\":\"b\"}",
+			"{\"e\\u0063s\":{\"versio\\u006e\":\"1\"},\"span\":{\"y\":1},\"span_id\":\"b\"}",
+			"{\"ecs\":\"no\",\"process\":\"p\",\"pid\":1,\"error\":\"e\"}",
+			"{\"ecs.version.x\":1,\"process\":{\"thread\":\"t\"},\"thread\":\"u\"}",
+			"{\"log\":\"l\",\"level\":\"info\",\"logger\":\"x\",\"ecs\":1}",
+			"{\"log\":\"l\",\"msg\":\"m\",\"ecs\":1}", "{\"log\":7,\"level\":\"info\",\"ecs\":1}",
+			"{\"oxpecker.path\":\"/a\",\"oxpecker.offset\":3,\"ecs\":1}"),
+		LINES("{\"ecs\":{\"version\":\"1\"},\"trace\":{\"x\":1,\"id\":\"a\"},\"trace_id\":\"b\"}",
+			"{\"e\\u0063s\":{\"versio\\u006e\":\"1\"},\"span\":{\"y\":1},\"span.id\":\"b\"}",
+			"{\"ecs\":\"no\",\"process\":\"p\",\"pid\":1,\"error.message\":\"e\"}",
+			"{\"ecs.version.x\":1,\"process\":{\"thread\":\"t\"},\"thread\":\"u\"}",
+			"{\"message\":\"l\",\"log.level\":\"info\",\"log.logger\":\"x\",\"ecs\":1}",
+			"{\"event.original\":\"l\",\"message\":\"m\",\"ecs\":1}",
+			"{\"log\":7,\"level\":\"info\",\"ecs\":1}",
+			"{\"log.file.path\":\"/a\",\"log.offset\":3,\"ecs\":1}"));
+}
+
+static void rename_takes_no_name_that_is_there(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_rename,
+		&(const struct option_map *){ MAP({ "a", "b.c" }, { "log", "log.text" }, { "t", "@timestamp" }) });
+	become(w,
+		LINES("{\"a\":1,\"b\":{\"\\u0063\":2}}", "{\"a\":1,\"b\":2}", "{\"a\":1,\"b\":{\"d\":2}}",
+			"{\"a\":1,\"b.c.d\":2}", "{\"log\":\"x\"}", "{\"t\":1,\"@timestamp\":null}",
+			"{\"t\":1,\"@timestamp\":2}"),
+		LINES("{\"a\":1,\"b\":{\"\\u0063\":2}}", "{\"a\":1,\"b\":2}", "{\"b.c\":1,\"b\":{\"d\":2}}",
+			"{\"a\":1,\"b.c.d\":2}", "{\"log.text\":\"x\"}", "{\"@timestamp\":1}",
+			"{\"t\":1,\"@timestamp\":2}"));
 }
 
 static void ecs_says_its_version_once(void **state)
@@ -739,8 +810,8 @@ static void what_is_all_dropped_settles(void **state)
 	become(w, LINES("{\"level\":10}", "{\"level\":20}"), (const char *const[]){ NULL });
 	assert_int_equal(w->told_count, 1);
 	assert_true(pipeline_idle(&w->pipeline));
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_DROPPED_STEP].records, 2);
-	assert_int_equal(w->source->routes[0].row->settled.term[LEDGER_RECEIVED].records, 2);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_DROPPED_STEP].records, 2);
+	assert_int_equal(source_row(w->source, 0)->settled.term[LEDGER_RECEIVED].records, 2);
 }
 
 static void dropped_lines_join_those_that_stay(void **state)
@@ -865,6 +936,9 @@ int main(void)
 		TEST(ecs_names_what_loggers_write),
 		TEST(ecs_leaves_what_it_does_not_know),
 		TEST(ecs_says_its_version_once),
+		TEST(ecs_gives_a_blank_time_its_moment),
+		TEST(ecs_adds_no_name_that_is_there),
+		TEST(rename_takes_no_name_that_is_there),
 		TEST(what_is_all_dropped_settles),
 		TEST(dropped_lines_join_those_that_stay),
 		TEST(lines_that_stay_are_not_copied),

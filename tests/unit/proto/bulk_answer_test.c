@@ -18,8 +18,12 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 	struct seen *s = context;
 
 	s->size += (size_t)snprintf(
-		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s%s;", a->status, a->type, a->reason,
+		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s%s", a->status, a->type, a->reason,
 		a->failure_store ? "|kept aside" : "");
+	if (*a->cause_type || *a->cause)
+		s->size += (size_t)snprintf(
+			s->text + s->size, sizeof s->text - s->size, "<%s|%s", a->cause_type, a->cause);
+	s->size += (size_t)snprintf(s->text + s->size, sizeof s->text - s->size, ";");
 }
 
 static bool read_in_two(const char *text, size_t cut, struct seen *seen)
@@ -44,7 +48,13 @@ static const struct {
 	{ "{\"items\":[{\"create\":{\"status\":429,\"error\":{\"type\":\"t\",\"reason\":\"r "
 	  "\\\"q\\\"\",\"caused_by\":{\"type\":\"u\","
 	  "\"reason\":\"deep\"}}}},{\"create\":{\"status\":201}}],\"took\":1.5e3}",
-		"429|t|r \\\"q\\\";201||;" },
+		"429|t|r \\\"q\\\"<u|deep;201||;" },
+	{ "{\"items\":[{\"create\":{\"error\":{\"caused_by\":{\"caused_by\":{\"reason\":\"bottom\",\"type\":\"c\"},"
+	  "\"type\":\"b\",\"reason\":\"middle\"},\"reason\":\"top\",\"type\":\"a\"},\"status\":400}},"
+	  "{\"create\":{\"status\":400,\"error\":{\"type\":\"a\",\"suppressed\":[{\"type\":\"x\",\"reason\":\"no\"}],"
+	  "\"caused_by\":null,\"reason\":\"top\",\"caused\":{\"reason\":\"no\"}}}},"
+	  "{\"create\":{\"_shards\":{\"reason\":\"no\",\"caused_by\":{\"type\":\"no\"}},\"status\":500}}]}",
+		"400|a|top<c|bottom;400|a|top;500||;" },
 	{ "{\"items\":[{\"create\":{\"error\":\"old form\",\"status\":400}}]}", "400|old form|;" },
 	{ "{\"items\":[{\"create\":{\"status\":201}},{\"create\":{\"status\":201,\"failure_store\":\"used\"}},"
 	  "{\"create\":{\"status\":201,\"failure_store\":\"used\"}},{\"create\":{\"status\":201}},"

@@ -9,71 +9,98 @@
 
 #include "proto/bulk_line.h"
 
+#define DAY "2026-11-23T04:45:06"
+
 static const struct {
 	const char *line;
-	bool there;
-	const char *value;
+	enum bulk_time time;
+	int64_t seconds; /* of what it says; 0: it does not say */
+	const char *blank;
 } lines[] = {
-	{ "{\"@timestamp\":\"2026-11-23T04:45:06Z\",\"a\":1}", true, "2026-11-23T04:45:06Z" },
-	{ "{\"@timestamp\":\"\"}", true, "" },
-	{ "{\"a\":1,\"@timestamp\":\"x\"}", true, "x" },
-	{ " { \"@timestamp\" : \"x\" } ", true, "x" },
-	{ "{\"\\u0040timestamp\":\"x\"}", true, "x" },
-	{ "{\"@time\\u0073tamp\":\"x\"}", true, "x" },
-	{ "{\"\\u0040\\u0074\\u0069\\u006D\\u0065\\u0073\\u0074\\u0061\\u006d\\u0070\":\"x\"}", true, "x" },
-	{ "{\"@timestamp\":1795409106000}", true, "" },
-	{ "{\"@timestamp\":null}", true, "" },
-	{ "{\"@timestamp\":{\"a\":1}}", true, "" },
-	{ "{}", false, "" },
-	{ "{\"a\":1}", false, "" },
-	{ "{\"timestamp\":\"x\"}", false, "" },
-	{ "{\"@timestamp2\":\"x\"}", false, "" },
-	{ "{\"x@timestamp\":\"x\"}", false, "" },
-	{ "{\"@Timestamp\":\"x\"}", false, "" },
-	{ "{\"a\":\"@timestamp\"}", false, "" },
-	{ "{\"a\":{\"@timestamp\":\"x\"}}", false, "" },
-	{ "{\"a\":[{\"@timestamp\":\"x\"}]}", false, "" },
-	{ "{\"a\":\"\\\"@timestamp\\\":\\\"x\\\"\"}", false, "" },
-	{ "{\"\\u0140timestamp\":\"x\"}", false, "" },
-	{ "{\"@timestamp\\u0000\":\"x\"}", false, "" },
+	{ "{\"@timestamp\":\"" DAY "Z\",\"a\":1}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"@timestamp\":\"" DAY "\",\"a\":1}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"@timestamp\":\"2026-11-23T04:45Z\"}", BULK_TIME_THERE, 1795409100, NULL },
+	{ "{\"a\":1,\"@timestamp\":\"" DAY "+01:00\"}", BULK_TIME_THERE, 1795405506, NULL },
+	{ "{\"@timestamp\":\"2026-11-23 04:45:06,5\"}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"@timestamp\":1795409106000}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"time\":\"" DAY "\"}", BULK_TIME_ABSENT, 1795409106, NULL },
+	{ "{\"time\":1,\"date\":\"" DAY "\"}", BULK_TIME_ABSENT, 1795409106, NULL },
+	{ "{\"time\":\"2025-01-01T00:00:00Z\",\"@timestamp\":\"" DAY "Z\"}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"@timestamp\":\"yesterday\",\"ts\":\"" DAY "Z\"}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"@timestamp\":{\"a\":1}}", BULK_TIME_THERE, 0, NULL },
+	{ "{\"@timestamp\":\"" DAY "Z\\\"\"}", BULK_TIME_THERE, 0, NULL },
+	{ "{\"@timestamp\":null}", BULK_TIME_BLANK, 0, "null" },
+	{ "{\"@timestamp\":\"\"}", BULK_TIME_BLANK, 0, "\"\"" },
+	{ " { \"@timestamp\" : null , \"time\":\"" DAY "Z\"} ", BULK_TIME_BLANK, 1795409106, "null" },
+	{ "{\"\\u0040timestamp\":null,\"@Timestamp\":\"" DAY "Z\"}", BULK_TIME_BLANK, 1795409106, "null" },
+	{ "{\"\\u0040timestamp\":\"x\"}", BULK_TIME_THERE, 0, NULL },
+	{ "{\"@time\\u0073tamp\":\"" DAY "Z\"}", BULK_TIME_THERE, 1795409106, NULL },
+	{ "{\"\\u0040\\u0074\\u0069\\u006D\\u0065\\u0073\\u0074\\u0061\\u006d\\u0070\":\"x\"}",
+		BULK_TIME_THERE, 0, NULL },
+	{ "{}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"a\":1}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"@timestamp2\":\"x\"}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"x@timestamp\":\"x\"}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"a\":\"@timestamp\"}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"a\":{\"@timestamp\":\"x\"}}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"a\":[{\"@timestamp\":\"x\"}]}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"a\":\"\\\"@timestamp\\\":\\\"x\\\"\"}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"\\u0140timestamp\":\"x\"}", BULK_TIME_ABSENT, 0, NULL },
+	{ "{\"@timestamp\\u0000\":\"x\"}", BULK_TIME_ABSENT, 0, NULL },
 };
 
-static bool ask(const char *text, struct bytes *value, char *copy)
+static struct bulk_line ask(const char *text, char *copy)
 {
 	size_t size = strlen(text);
+	struct bulk_line l;
 
 	memset(copy, '"', size + JSON_LINE_PADDING); /* what stands behind a line must not count */
 	memcpy(copy, text, size);
-	return bulk_line_timestamp(json_scan_best(), (struct bytes){ copy, size }, value);
+	bulk_line_read(json_scan_best(), (struct bytes){ copy, size }, &l);
+	return l;
 }
 
 static void members(void **state)
 {
 	char copy[512];
-	struct bytes value;
 
 	(void)state;
-	for (size_t i = 0; i < COUNT_OF(lines); i++)
-		if (ask(lines[i].line, &value, copy) != lines[i].there || !bytes_are(value, lines[i].value))
-			fail_msg("%s: \"%.*s\"", lines[i].line, (int)value.size, value.data);
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		struct bulk_line l = ask(lines[i].line, copy);
+		if (l.time != lines[i].time || l.known != (lines[i].seconds != 0) ||
+			(l.known && l.when.seconds != lines[i].seconds))
+			fail_msg("%s: %d, %lld", lines[i].line, l.time, (long long)l.when.seconds);
+		if (lines[i].blank)
+			assert_true(bytes_are((struct bytes){ copy + l.blank, l.blank_size }, lines[i].blank));
+	}
 }
 
-/* Behind more members than are indexed it cannot be told, and then nothing is added. */
+/* Behind more members than are indexed it is looked for by itself. */
 static void far_behind(void **state)
 {
+	static const struct {
+		const char *last;
+		enum bulk_time time;
+	} cases[] = { { "\"@timestamp\":\"" DAY "Z\"}", BULK_TIME_THERE },
+		{ "\"\\u0040timestamp\":null}", BULK_TIME_BLANK },
+		{ "\"a\":{\"@timestamp\":1}}", BULK_TIME_ABSENT } };
 	char *copy = malloc(16384);
-	struct bytes value;
 	struct buffer line;
 
 	(void)state;
 	buffer_init(&line, 8192);
-	assert_int_equal(buffer_text(&line, "{"), 0);
-	for (int i = 0; i < JSON_MEMBERS_MAX + 10; i++)
-		assert_int_equal(buffer_printf(&line, "\"member%d\":%d,", i, i), 0);
-	assert_int_equal(buffer_append(&line, "\"@timestamp\":\"x\"}", 18), 0);
-	assert_int_equal(buffer_append(&line, "", 1), 0);
-	assert_true(ask(line.data, &value, copy));
-	assert_int_equal(value.size, 0);
+	for (size_t k = 0; k < COUNT_OF(cases); k++) {
+		struct bulk_line l;
+		buffer_clear(&line);
+		assert_int_equal(buffer_text(&line, "{"), 0);
+		for (int i = 0; i < JSON_MEMBERS_MAX + 10; i++)
+			assert_int_equal(buffer_printf(&line, "\"member%d\":%d,", i, i), 0);
+		assert_int_equal(buffer_append(&line, cases[k].last, strlen(cases[k].last) + 1), 0);
+		l = ask(line.data, copy);
+		assert_int_equal(l.time, cases[k].time);
+		assert_int_equal(l.known, k == 0);
+		assert_true(k != 0 || l.when.seconds == 1795409106);
+	}
 	buffer_done(&line);
 	free(copy);
 }

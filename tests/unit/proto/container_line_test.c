@@ -4,6 +4,7 @@
 #include "unit/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,15 +96,39 @@ static void cri_cut_anywhere(void **state)
 	}
 }
 
-static int read_docker(const char *text, struct buffer *to, struct container_line *ret)
+static struct bytes index_of(const char *text, char padded[512], struct json_line *ret)
 {
-	char padded[512] = "";
-	struct json_line index;
 	size_t size = strlen(text);
 
+	memset(padded, 0, 512);
 	memcpy(padded, text, size);
-	assert_int_equal(json_line_index(json_scan_best(), padded, size, &index), JSON_FINE);
-	return docker_log_read((struct bytes){ padded, size }, &index, to, ret);
+	assert_int_equal(json_line_index(json_scan_best(), padded, size, ret), JSON_FINE);
+	return (struct bytes){ padded, size };
+}
+
+static int read_docker(const char *text, struct buffer *to, struct container_line *ret)
+{
+	static char kept[512];
+	struct buffer extra;
+	struct json_line index;
+	char padded[512];
+	struct bytes line = index_of(text, padded, &index);
+	int failed;
+
+	buffer_init(&extra, 256);
+	failed = docker_log_read(line, &index, to, &extra, ret);
+	if (!failed) {
+		snprintf(kept, sizeof kept, "%.*s", (int)extra.size, extra.size ? extra.data : "");
+		ret->extra = bytes_of(kept);
+	}
+	buffer_done(&extra);
+	return failed;
+}
+
+static void expect_extra(const struct container_line *l, const char *extra)
+{
+	if (!bytes_are(l->extra, extra))
+		fail_msg("%s, not %s", l->extra.data, extra);
 }
 
 static void docker_lines(void **state)
@@ -118,22 +143,72 @@ static void docker_lines(void **state)
 			&b, &l),
 		0);
 	expect(&l, STREAM_STDOUT, false, "{\"a\":\"ä\"}");
+	expect_extra(&l, "");
 	assert_int_equal(l.time.size, strlen(TIME));
-	assert_int_equal(
-		read_docker("{\"log\":\"part\",\"stream\":\"stderr\",\"attrs\":{\"a\":\"b\"},\"time\":\"x\"}", &b, &l),
-		0);
-	expect(&l, STREAM_STDERR, true, "part");
-	assert_int_equal(l.time.size, 0);
 	assert_int_equal(read_docker("{\"log\":\"\\n\"}", &b, &l), 0);
 	expect(&l, STREAM_NONE, false, "");
-	assert_int_equal(read_docker("{\"log\":\"\",\"stream\":\"x\"}", &b, &l), 0);
-	expect(&l, STREAM_NONE, true, "");
 	assert_int_equal(read_docker("{\"log\":1}", &b, &l), -EINVAL);
 	assert_int_equal(read_docker("{}", &b, &l), -EINVAL);
 	buffer_done(&b);
 	buffer_init(&b, 4);
 	assert_int_equal(read_docker("{\"log\":\"longer\"}", &b, &l), -ENOSPC);
 	buffer_done(&b);
+}
+
+/* What is not known stays, and so does what only has the name of what is; two of a name are no line of Docker's. */
+static void docker_lines_with_more(void **state)
+{
+	struct container_line l;
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 64);
+	assert_int_equal(
+		read_docker("{\"log\":\"part\",\"stream\":\"stderr\",\"attrs\":{\"a\":\"b\"} , \"time\":\"x\"}",
+			&b, &l),
+		0);
+	expect(&l, STREAM_STDERR, true, "part");
+	expect_extra(&l, "\"attrs\":{\"a\":\"b\"},\"time\":\"x\"");
+	assert_int_equal(l.time.size, 0);
+	assert_int_equal(read_docker("{ \"n\" : [1, 2] ,\"log\":\"\",\"stream\":\"x\"}", &b, &l), 0);
+	expect(&l, STREAM_NONE, true, "");
+	expect_extra(&l, "\"n\" : [1, 2],\"stream\":\"x\"");
+	assert_int_equal(read_docker("{\"log\":\"\",\"log\":\"\"}", &b, &l), -EINVAL);
+	assert_int_equal(read_docker("{\"log\":\"\",\"a\":1,\"a\":2}", &b, &l), -EINVAL);
+	assert_int_equal(read_docker("{\"log\":\"\",\"stream\":\"stdout\",\"stream\":1}", &b, &l), -EINVAL);
+	assert_int_equal(read_docker("{\"log\":\"\",\"mess\\u0061ge\":1}", &b, &l), -EINVAL);
+	assert_int_equal(read_docker("{\"log\":\"\",\"@timestamp\":1}", &b, &l), -EINVAL);
+	assert_int_equal(read_docker("{\"log\":\"\",\"oxpecker.path\":1}", &b, &l), -EINVAL);
+	buffer_done(&b);
+}
+
+static void what_docker_writes_to_the_letter(void **state)
+{
+	static const struct {
+		const char *line;
+		bool is;
+	} cases[] = {
+		{ "{\"log\":\"a\\n\",\"stream\":\"stdout\",\"time\":\"" TIME "\"}", true },
+		{ "{\"log\":\"\",\"stream\":\"stderr\",\"attrs\":{\"tag\":\"x\"},\"time\":\"" TIME "\"}", true },
+		{ "{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"" TIME "\",\"order\":7}", false },
+		{ "{\"log\":\"a\",\"stream\":\"stdout\",\"attrs\":7,\"time\":\"" TIME "\"}", false },
+		{ "{\"log\":\"a\",\"stream\":\"stdout\",\"order\":{},\"time\":\"" TIME "\"}", false },
+		{ "{\"time\":\"" TIME "\",\"stream\":\"stdout\",\"log\":\"a\"}", false },
+		{ "{\"log\":\"a\",\"stream\":\"orders\",\"time\":\"" TIME "\"}", false },
+		{ "{\"log\":\"a\",\"stream\":\"stdout\",\"time\":\"10:00\"}", false },
+		{ "{\"log\":{},\"stream\":\"stdout\",\"time\":\"" TIME "\"}", false },
+		{ "{\"log\":\"a\",\"stream\":\"stdout\"}", false },
+		{ "{}", false },
+	};
+	struct json_line index;
+	char padded[512];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct bytes line = index_of(cases[i].line, padded, &index);
+		if (docker_log_is(line, &index) != cases[i].is)
+			fail_msg("%s", cases[i].line);
+	}
 }
 
 int main(void)
@@ -143,6 +218,8 @@ int main(void)
 		cmocka_unit_test(moments_are_checked),
 		cmocka_unit_test(cri_cut_anywhere),
 		cmocka_unit_test(docker_lines),
+		cmocka_unit_test(docker_lines_with_more),
+		cmocka_unit_test(what_docker_writes_to_the_letter),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -149,6 +149,8 @@ static const struct {
 	{ JSON, "{\"partialSuccess\":null}", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"3\",\"errorMessage\":\"late\"}}", 0, 3, "late" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":3}}", 0, 3, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"9223372036854775807\"}}", 0, INT64_MAX, "" },
+	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":\"9223372036854775808\"}}", 0, 0, "" },
 	{ JSON, "{\"partialSuccess\":{\"rejectedSpans\":-3,\"errorMessage\":7}}", 0, 0, "" },
 	/* a portal, a proxy, another service */
 	{ "text/html", "<html><body>Log in</body></html>", -EBADMSG, 0, "" },
@@ -193,6 +195,49 @@ static void a_full_buffer_is_left_alone(void **state)
 	buffer_done(&b);
 }
 
+static int parse_status(const struct buffer *b, char message[16])
+{
+	memcpy(message, "before", sizeof "before");
+	return otlp_status_parse(buffer_bytes(b), message, 16);
+}
+
+static void the_message_of_a_status_is_read(void **state)
+{
+	struct buffer b;
+	char message[16];
+
+	(void)state;
+	buffer_init(&b, ROOM);
+	assert_int_equal(otlp_status_write(3, "bad span", &b), 0);
+	put_text(&b, 3, "details");
+	assert_int_equal(parse_status(&b, message), 0);
+	assert_string_equal(message, "bad span");
+	put_text(&b, 2, "a message longer than its room");
+	assert_int_equal(parse_status(&b, message), 0);
+	assert_string_equal(message, "a message longe");
+	put_raw(&b, "\x12", 1);
+	assert_int_equal(parse_status(&b, message), -EBADMSG);
+	assert_string_equal(message, "");
+	buffer_clear(&b);
+	assert_int_equal(otlp_status_write(3, "", &b), 0);
+	assert_int_equal(parse_status(&b, message), -EBADMSG);
+	buffer_done(&b);
+}
+
+/* Readers of ProtoJSON take both names of a field. */
+static void partial_success_may_have_its_first_name(void **state)
+{
+	const struct bytes body =
+		bytes_of("{\"partial_success\":{\"rejected_spans\":\"2\",\"error_message\":\"late\"}}");
+	uint64_t rejected;
+	char message[16];
+
+	(void)state;
+	assert_int_equal(otlp_answer_parse("application/json", body, &rejected, message, sizeof message), 0);
+	assert_int_equal(rejected, 2);
+	assert_string_equal(message, "late");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +248,8 @@ int main(void)
 		cmocka_unit_test(a_status_is_written),
 		cmocka_unit_test(an_answer_is_known_by_its_type_and_bytes),
 		cmocka_unit_test(a_full_buffer_is_left_alone),
+		cmocka_unit_test(the_message_of_a_status_is_read),
+		cmocka_unit_test(partial_success_may_have_its_first_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -224,6 +224,46 @@ static void test_positions_go_on_when_the_disk_is_full(void **state)
 	assert_int_equal(spool_block(f, 1 << 20), 0);
 }
 
+/* Positions need no new block: that they are saved is no sign of room. That there is some is found by them, too. */
+static void assert_in_trouble_while_full(struct folder *f, size_t block)
+{
+	int failed = 0;
+
+	disk_state.full = true;
+	for (int i = 0; i < 50 && !failed; i++)
+		failed = spool_block(f, block);
+	assert_int_equal(state_trouble(f->state), failed);
+	for (uint64_t i = 1; i < 20; i++) {
+		assert_int_equal(save(f, 1, i), 0);
+		assert_int_equal(state_trouble(f->state), -ENOSPC);
+	}
+	disk_state.full = false;
+	assert_int_equal(save(f, 1, 20), 0);
+	assert_int_equal(save(f, 1, 21), 0);
+	assert_int_equal(state_trouble(f->state), 0);
+	assert_int_equal(spool_block(f, block), 0);
+}
+
+static void test_trouble_stays_until_there_is_room(void **state)
+{
+	assert_in_trouble_while_full(*state, 1 << 20);
+}
+
+/* In a database with free pages enough it is the WAL that has none. */
+static void test_trouble_stays_until_the_wal_has_room(void **state)
+{
+	struct folder *f = *state;
+
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(spool_block(f, 1 << 20), 0);
+	for (uint64_t id = 1; id <= 8; id++) {
+		f->asked++;
+		state_spool_drop(f->state, &id, 1, folder_answer, f);
+		assert_int_equal(folder_wait(f), 0);
+	}
+	assert_in_trouble_while_full(f, 6 << 20);
+}
+
 /* What shares a transaction with a spool that finds no room is saved all the same. */
 static void test_a_failing_neighbour_takes_nothing_along(void **state)
 {
@@ -300,6 +340,8 @@ int main(void)
 			test_kill_in_the_middle_of_commits, folder_setup, folder_teardown),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
 		TEST(test_positions_go_on_when_the_disk_is_full),
+		TEST(test_trouble_stays_until_there_is_room),
+		TEST(test_trouble_stays_until_the_wal_has_room),
 		TEST(test_a_failing_neighbour_takes_nothing_along),
 		TEST(test_any_write_may_fail),
 		TEST(test_opening_on_a_failing_disk),

@@ -117,6 +117,16 @@ static inline int folder_commit(struct folder *f, struct state_change *change)
 	return folder_wait(f);
 }
 
+/* All of the records or none. */
+static inline int folder_park(struct folder *f, const struct state_parked *records, size_t count)
+{
+	struct state_change *c = state_change_new();
+
+	for (size_t i = 0; i < count; i++)
+		state_change_park(c, &records[i]);
+	return folder_commit(f, c);
+}
+
 static inline void folder_file(const struct folder *f, const char *name, char to[128])
 {
 	snprintf(to, 128, "%s/%s", f->path, name);

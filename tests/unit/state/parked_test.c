@@ -19,19 +19,12 @@ static struct state_parked record(uint64_t offset)
 		.payload = { "{\"a\":1}", 7 } };
 }
 
-static int park(struct folder *f, const struct state_parked *records, size_t count)
-{
-	f->asked++;
-	state_park(f->state, records, count, folder_answer, f);
-	return folder_wait(f);
-}
-
 /* Parks so many, from offset 0 on. */
 static void park_many(struct folder *f, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		struct state_parked r = record(i);
-		assert_int_equal(park(f, &r, 1), 0);
+		assert_int_equal(folder_park(f, &r, 1), 0);
 	}
 }
 
@@ -88,13 +81,13 @@ static void test_a_place_is_parked_once(void **state)
 	struct folder *f = *state;
 	struct state_parked r = record(1), other = record(1);
 
-	assert_int_equal(park(f, &r, 1), 0);
-	assert_int_equal(park(f, &r, 1), 0);
+	assert_int_equal(folder_park(f, &r, 1), 0);
+	assert_int_equal(folder_park(f, &r, 1), 0);
 	other.destination = "elsewhere";
-	assert_int_equal(park(f, &other, 1), 0);
+	assert_int_equal(folder_park(f, &other, 1), 0);
 	other.placed = false;
-	assert_int_equal(park(f, &other, 1), 0);
-	assert_int_equal(park(f, &other, 1), 0);
+	assert_int_equal(folder_park(f, &other, 1), 0);
+	assert_int_equal(folder_park(f, &other, 1), 0);
 	assert_int_equal(state_parked_count(f->state), 4);
 	assert_int_equal(state_parked_bytes(f->state), 4 * (7 + STATE_PARKED_ROW));
 	assert_int_equal(list(f, &all).count, 4);
@@ -127,7 +120,7 @@ static void test_what_a_kill_left_is_doubtful(void **state)
 	folder_restart(f);
 	assert_int_equal(list(f, &all).count, 3);
 	assert_int_equal(list(f, &all).ready, 1);
-	assert_int_equal(park(f, &again, 1), 0);
+	assert_int_equal(folder_park(f, &again, 1), 0);
 	save_position(f, 3);
 	assert_int_equal(list(f, &all).count, 2);
 	assert_int_equal(list(f, &all).ready, 2);
@@ -164,7 +157,7 @@ static void test_a_page_is_at_most_a_mebibyte(void **state)
 	for (uint64_t i = 0; i < 4; i++) {
 		struct state_parked r = record(i);
 		r.payload = (struct bytes){ payload, 500 << 10 };
-		assert_int_equal(park(f, &r, 1), 0);
+		assert_int_equal(folder_park(f, &r, 1), 0);
 	}
 	free(payload);
 	f->asked++;

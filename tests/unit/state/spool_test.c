@@ -4,8 +4,11 @@
  */
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <xxhash.h>
 
 #include "folder.h"
+
+#include "state/parked_each.h"
 
 enum { KIB = 1024, MIB = 1024 * 1024 };
 
@@ -13,7 +16,7 @@ enum { KIB = 1024, MIB = 1024 * 1024 };
 struct taken {
 	struct folder *f;
 	struct state_spooled row;
-	char payload[3 * MIB], meta[64];
+	char payload[3 * MIB];
 };
 
 static void on_taken(void *context, const struct state_spooled *row)
@@ -21,11 +24,9 @@ static void on_taken(void *context, const struct state_spooled *row)
 	struct taken *t = context;
 
 	t->row = *row;
-	assert_true(row->payload.size <= sizeof t->payload && row->meta.size <= sizeof t->meta);
+	assert_true(row->payload.size <= sizeof t->payload);
 	if (row->payload.size)
 		memcpy(t->payload, row->payload.data, row->payload.size);
-	if (row->meta.size)
-		memcpy(t->meta, row->meta.data, row->meta.size);
 	folder_answer(t->f, row->failed);
 }
 
@@ -36,15 +37,20 @@ static int take(struct taken *t, const char *key, uint64_t after)
 	return folder_wait(t->f);
 }
 
-static int put(struct folder *f, const char *key, const char *text, const char *meta)
+static void ask_to_put(struct folder *f, const char *key, const struct state_payload *payload)
+{
+	struct state_change *c = state_change_new();
+
+	state_change_spool(c, key, payload);
+	folder_ask(f, &c);
+}
+
+static int put(struct folder *f, const char *key, const char *text)
 {
 	struct iovec piece = { (char *)text, strlen(text) };
 
-	f->asked++;
-	state_spool_put(f->state, key,
-		&(struct state_payload){
-			.amount = { 1, piece.iov_len }, .pieces = &piece, .count = 1, .meta = bytes_of(meta) },
-		folder_answer, f);
+	ask_to_put(f, key,
+		&(struct state_payload){ .amount = { 1, piece.iov_len }, .pieces = &piece, .count = 1 });
 	return folder_wait(f);
 }
 
@@ -55,12 +61,10 @@ static int drop(struct folder *f, uint64_t id)
 	return folder_wait(f);
 }
 
-static void assert_taken(struct taken *t, const char *payload, const char *meta)
+static void assert_taken(struct taken *t, const char *payload)
 {
 	assert_int_equal(t->row.payload.size, strlen(payload));
 	assert_memory_equal(t->payload, payload, strlen(payload));
-	assert_int_equal(t->row.meta.size, strlen(meta));
-	assert_memory_equal(t->meta, meta, strlen(meta));
 }
 
 static void test_first_in_first_out_over_a_restart(void **state)
@@ -71,24 +75,24 @@ static void test_first_in_first_out_over_a_restart(void **state)
 
 	t->f = f;
 	assert_int_equal(take(t, "a", 0), -ENOENT);
-	assert_int_equal(put(f, "a", "one", "m1"), 0);
-	assert_int_equal(put(f, "b", "other", ""), 0);
-	assert_int_equal(put(f, "a", "second", ""), 0);
-	assert_int_equal(put(f, "a", "", "empty"), 0);
+	assert_int_equal(put(f, "a", "one"), 0);
+	assert_int_equal(put(f, "b", "other"), 0);
+	assert_int_equal(put(f, "a", "second"), 0);
+	assert_int_equal(put(f, "a", ""), 0);
 	folder_restart(f);
 	assert_int_equal(state_spool_bytes(f->state, "a"), 9);
 	assert_int_equal(state_spool_bytes(f->state, "b"), 5);
 	assert_int_equal(take(t, "a", 0), 0);
-	assert_taken(t, "one", "m1");
+	assert_taken(t, "one");
 	assert_int_equal(t->row.amount.records, 1);
 	assert_int_equal(t->row.amount.bytes, 3);
 	first = t->row.id;
 	assert_int_equal(take(t, "a", first), 0);
-	assert_taken(t, "second", "");
+	assert_taken(t, "second");
 	assert_int_equal(drop(f, first), 0);
 	assert_int_equal(state_spool_bytes(f->state, "a"), 6);
 	assert_int_equal(take(t, "a", t->row.id), 0);
-	assert_taken(t, "", "empty");
+	assert_taken(t, "");
 	assert_int_equal(take(t, "a", t->row.id), -ENOENT);
 	assert_int_equal(drop(f, first), 0);
 	assert_int_equal(state_spool_bytes(f->state, "a"), 6);
@@ -106,11 +110,10 @@ static void test_a_large_payload_comes_back_whole(void **state)
 	t->f = f;
 	for (size_t i = 0; i < 2 * MIB + 5; i++)
 		all[i] = (char)(i * 31 >> 3);
-	f->asked++;
-	state_spool_put(f->state, "a", &(struct state_payload){ .pieces = pieces, .count = 4 }, folder_answer, f);
+	ask_to_put(f, "a", &(struct state_payload){ .pieces = pieces, .count = 4 });
 	assert_int_equal(state_spool_bytes(f->state, "a"), 2 * MIB + 5);
 	assert_int_equal(folder_wait(f), 0);
-	assert_int_equal(put(f, "a", "next", ""), 0);
+	assert_int_equal(put(f, "a", "next"), 0);
 	assert_int_equal(folder_number(f, "SELECT max(length(payload)) FROM spool"), MIB);
 	folder_restart(f);
 	assert_int_equal(take(t, "a", 0), 0);
@@ -119,7 +122,7 @@ static void test_a_large_payload_comes_back_whole(void **state)
 	assert_int_equal(drop(f, t->row.id), 0);
 	assert_int_equal(folder_number(f, "SELECT count(*) FROM spool"), 1);
 	assert_int_equal(take(t, "a", 0), 0);
-	assert_taken(t, "next", "");
+	assert_taken(t, "next");
 	free(all);
 	free(t);
 }
@@ -130,14 +133,14 @@ static void test_damage_is_passed_over_and_kept(void **state)
 	struct taken *t = oxp_new(sizeof *t);
 
 	t->f = f;
-	assert_int_equal(put(f, "a", "first", ""), 0);
-	assert_int_equal(put(f, "a", "second", "meta"), 0);
-	assert_int_equal(put(f, "a", "third", ""), 0);
+	assert_int_equal(put(f, "a", "first"), 0);
+	assert_int_equal(put(f, "a", "second"), 0);
+	assert_int_equal(put(f, "a", "third"), 0);
 	folder_restart(f);
 	folder_sql(f, "UPDATE spool SET payload = x'666f7273' WHERE payload = x'6669727374'");
-	folder_sql(f, "UPDATE spool SET meta = x'00' WHERE payload = CAST('second' AS BLOB)");
+	folder_sql(f, "UPDATE spool SET checksum = checksum + 1 WHERE payload = CAST('second' AS BLOB)");
 	assert_int_equal(take(t, "a", 0), 0);
-	assert_taken(t, "third", "");
+	assert_taken(t, "third");
 	assert_int_equal(state_spool_damaged(f->state), 2);
 	assert_int_equal(take(t, "a", t->row.id), -ENOENT);
 	folder_restart(f);
@@ -210,6 +213,46 @@ static void test_loading_at_start(void **state)
 	buffer_done(&b);
 }
 
+static void test_a_start_does_not_take_the_spool_into_memory(void **state)
+{
+	struct folder *f = *state;
+	char *text = oxp_new(MIB);
+
+	memset(text, 'x', MIB - 1);
+	for (int i = 0; i < 8; i++)
+		assert_int_equal(put(f, i % 2 ? "a" : "b", text), 0);
+	folder_stop(f);
+	(void)sqlite3_memory_highwater(1);
+	assert_int_equal(folder_start(f), 0);
+	assert_true(sqlite3_memory_highwater(0) < 2 * MIB);
+	assert_int_equal(state_spool_bytes(f->state, "a"), 4 * (MIB - 1));
+	assert_int_equal(state_spool_bytes_all(f->state), 8 * (MIB - 1));
+	free(text);
+}
+
+/* Its checksum is right, and all of it would have to be in memory. */
+static void test_a_row_larger_than_any_of_ours_is_damaged(void **state)
+{
+	enum { LARGE = 5 << 20 };
+	struct folder *f = *state;
+	char sql[200], *zeros = oxp_new(LARGE);
+	struct buffer b;
+	uint64_t damaged;
+
+	assert_int_equal(put(f, "k", "ab"), 0);
+	folder_stop(f);
+	snprintf(sql, sizeof sql, "UPDATE spool SET payload = zeroblob(%d), checksum = %lld, records = 2", LARGE,
+		(long long)XXH3_64bits(zeros, LARGE));
+	folder_sql(f, sql);
+	assert_int_equal(folder_start(f), 0);
+	buffer_init(&b, LARGE);
+	assert_int_equal(state_spool_load(f->state, "k", collect, &b, &damaged), 0);
+	assert_int_equal(damaged, 1);
+	assert_int_equal(b.size, 0);
+	buffer_done(&b);
+	free(zeros);
+}
+
 static void test_the_spool_leaves_room_for_the_rest(void **state)
 {
 	struct folder *f = *state;
@@ -219,7 +262,7 @@ static void test_the_spool_leaves_room_for_the_rest(void **state)
 
 	memset(text, 'x', MIB - 1);
 	for (; kept < 100 && !failed; kept++)
-		failed = put(f, "a", text, "");
+		failed = put(f, "a", text);
 	assert_int_equal(failed, -ENOSPC);
 	assert_int_equal(kept - 1, 16 - 4 - 1 - 1); /* a row counts a little more than what is in it */
 	assert_true(state_spool_bytes(f->state, "a") < (uint64_t)kept * MIB);
@@ -252,11 +295,11 @@ static void test_small_rows_leave_it_too(void **state)
 		assert_int_equal(folder_commit(f, c), 0);
 	}
 	folder_restart(f);
-	failed = put(f, "a", "x", "");
+	failed = put(f, "a", "x");
 	assert_true(failed == 0 || failed == -ENOSPC);
 	folder_sql(f, "DELETE FROM spool");
 	folder_restart(f);
-	assert_int_equal(put(f, "a", "x", ""), 0);
+	assert_int_equal(put(f, "a", "x"), 0);
 }
 
 static struct state_parked record(struct bytes payload)
@@ -293,20 +336,13 @@ static void see_parked(void *context, const struct state_parked *r)
 	assert_true(r->generation == 7 && r->offset == UINT64_MAX);
 }
 
-static int park(struct folder *f, const struct state_parked *records, size_t count)
-{
-	f->asked++;
-	state_park(f->state, records, count, folder_answer, f);
-	return folder_wait(f);
-}
-
 static void test_parked_records_are_listed(void **state)
 {
 	struct folder *f = *state;
 	const struct state_parked records[] = { record(bytes_of("{}")), record(bytes_of("")), record(bytes_of("abc")) };
 	struct parked_seen s = { .count = 0 };
 
-	assert_int_equal(park(f, records, 3), 0);
+	assert_int_equal(folder_park(f, records, 3), 0);
 	assert_int_equal(state_parked_each(f->path, see_parked, &s), 0);
 	assert_int_equal(s.count, 3);
 	assert_int_equal(s.damaged, 0);
@@ -328,19 +364,19 @@ static void test_parked_records_have_a_ceiling(void **state)
 	struct state_parked pair[] = { record((struct bytes){ payload, 512 * KIB }), record(bytes_of("")) };
 	int kept = 0;
 
-	while (kept < 20 && park(f, pair, 1) == 0)
+	while (kept < 20 && folder_park(f, pair, 1) == 0)
 		kept++;
 	assert_int_equal(kept, 7); /* each counts a KiB beyond its payload */
 	assert_int_equal(f->answers[(f->answered - 1) % COUNT_OF(f->answers)], -ENOSPC);
 	pair[1] = pair[0];
 	pair[0] = record(bytes_of(""));
-	assert_int_equal(park(f, pair, 2), -ENOSPC); /* all or none */
+	assert_int_equal(folder_park(f, pair, 2), -ENOSPC); /* all or none */
 	assert_int_equal(state_parked_count(f->state), 7);
-	assert_int_equal(park(f, pair, 1), 0);
+	assert_int_equal(folder_park(f, pair, 1), 0);
 	folder_restart(f);
 	assert_int_equal(state_parked_count(f->state), 8);
 	assert_int_equal(state_parked_bytes(f->state), 7 * 512 * KIB + 8 * KIB);
-	assert_int_equal(park(f, pair, 2), -ENOSPC);
+	assert_int_equal(folder_park(f, pair, 2), -ENOSPC);
 	free(payload);
 }
 
@@ -430,7 +466,9 @@ int main(void)
 		TEST(test_damage_is_passed_over_and_kept),
 		TEST(test_of_damage_only_so_much_is_kept),
 		TEST(test_loading_at_start),
-		TEST(test_the_spool_leaves_room_for_the_rest),
+		TEST(test_a_start_does_not_take_the_spool_into_memory),
+		TEST(test_a_row_larger_than_any_of_ours_is_damaged),
+	TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_small_rows_leave_it_too),
 		TEST(test_parked_records_are_listed),
 		TEST(test_parked_records_have_a_ceiling),

@@ -254,6 +254,50 @@ static void test_a_database_of_somebody_else_is_set_aside(void **state)
 	assert_int_equal(state_set_aside(f->state), 1);
 }
 
+/* Whoever can write to the volume can put a program into the schema. */
+static void test_triggers_and_views_of_others_do_nothing(void **state)
+{
+	struct folder *f = *state;
+	struct state_change *c;
+
+	folder_stop(f);
+	folder_sql(f, "CREATE TRIGGER a AFTER UPDATE ON meta BEGIN DELETE FROM positions; END;"
+		      "CREATE TRIGGER b AFTER INSERT ON positions BEGIN DELETE FROM positions; END;"
+		      "CREATE VIEW other AS SELECT * FROM spool;");
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 0);
+	c = state_change_new();
+	state_change_position(c, "tail", &(struct position){ .generation = 1, .offset = 512, .path = "a" });
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_int_equal(positions(f, "tail").last.offset, 512);
+}
+
+/* Each would be asked at the start: the first two go on for ever, the next two compute what they
+ * like with each row, the last one has more keys than we. */
+static void test_tables_that_are_not_as_we_make_them_are_set_aside(void **state)
+{
+	static const char *const changes[] = {
+		"DROP TABLE parked; CREATE VIEW parked AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r)"
+		" SELECT n AS id, n AS source, n AS destination, n AS generation, n AS offset, n AS payload,"
+		" 0 AS placed, 0 AS doubtful FROM r",
+		"DROP TABLE spool; CREATE VIEW spool AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r)"
+		" SELECT 1 AS id, 'k' AS key, 'x' AS payload, 1 AS parts FROM r",
+		"CREATE INDEX i ON meta (coalesce(value, 1))",
+		"ALTER TABLE parked ADD COLUMN more AS (source || destination)",
+		"WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r LIMIT 20000)"
+		" INSERT INTO spool (key, payload) SELECT 'k' || n, 'x' FROM r",
+	};
+	struct folder *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(changes); i++) {
+		folder_stop(f);
+		folder_sql(f, changes[i]);
+		assert_int_equal(folder_start(f), 0);
+		assert_int_equal(state_set_aside(f->state), 1);
+	}
+}
+
 static void test_a_newer_version_is_left_alone(void **state)
 {
 	struct folder *f = *state;
@@ -584,7 +628,9 @@ int main(void)
 		TEST(test_what_is_no_database_is_set_aside),
 		TEST(test_a_damaged_page_is_found_at_start),
 		TEST(test_a_database_of_somebody_else_is_set_aside),
-		TEST(test_a_newer_version_is_left_alone),
+		TEST(test_triggers_and_views_of_others_do_nothing),
+	TEST(test_tables_that_are_not_as_we_make_them_are_set_aside),
+	TEST(test_a_newer_version_is_left_alone),
 		TEST(test_an_older_version_is_brought_forward),
 		TEST(test_the_folder_is_private_and_paths_are_bounded),
 	};

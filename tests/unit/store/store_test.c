@@ -282,6 +282,51 @@ static void test_damage_found_late_is_set_aside(void **state)
 	assert_true(size_of(f, "store.db.corrupt-1") > 0);
 }
 
+/* What a neighbour on the volume has put into the schema: see base/strange_db.h. */
+static void test_triggers_of_others_do_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	put_log(f, 0, "a", "before");
+	store_close(f->store);
+	change(f, "CREATE TRIGGER t AFTER INSERT ON logs BEGIN DELETE FROM logs; END");
+	open_store(f);
+	put_log(f, 1, "b", "after");
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 2);
+}
+
+static void test_tables_of_others_are_set_aside(void **state)
+{
+	static const char *const changes[] = {
+		"DROP TABLE logs; CREATE VIEW logs AS WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r)"
+		" SELECT n AS at, n AS id, n AS body, n AS rowid FROM r",
+		"CREATE INDEX i ON logs (upper(body))",
+	};
+	struct fixture *f = *state;
+	char name[64];
+
+	for (size_t i = 0; i < COUNT_OF(changes); i++) {
+		store_close(f->store);
+		change(f, changes[i]);
+		open_store(f);
+		snprintf(name, sizeof name, "store.db.corrupt-%zu", i + 1);
+		assert_true(size_of(f, name) > 0);
+	}
+}
+
+/* Nobody asks for it but `show`, which would never end. */
+static void test_show_asks_no_view_of_others(void **state)
+{
+	struct fixture *f = *state;
+
+	store_close(f->store);
+	change(f, "DROP TABLE samples; CREATE VIEW samples AS"
+		  " WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r)"
+		  " SELECT n AS at, n AS series, n AS value, n AS rowid FROM r");
+	assert_int_equal(store_show(f->folder, "metrics", &(struct store_show_options){ .limit = 1 }, stdout), -EIO);
+	open_store(f);
+}
+
 static void test_a_newer_version_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
@@ -574,6 +619,9 @@ int main(void)
 		TEST(test_a_lower_limit_shrinks_the_file),
 		TEST(test_damage_is_set_aside),
 		TEST(test_damage_found_late_is_set_aside),
+		TEST(test_triggers_of_others_do_nothing),
+		TEST(test_tables_of_others_are_set_aside),
+		TEST(test_show_asks_no_view_of_others),
 		TEST(test_a_newer_version_is_left_alone),
 		TEST(test_others_may_not_read_it),
 		TEST(test_what_others_planted_is_refused),

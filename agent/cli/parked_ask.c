@@ -1,0 +1,119 @@
+#include "cli/parked_ask.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "cli/ask.h"
+#include "cli/member.h"
+
+enum { PATH_MAX_BYTES = 1900, SAID_MAX = 300 };
+
+/* Paths of requests. */
+
+static int append_escaped(struct buffer *to, const char *text)
+{
+	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
+	int failed = 0;
+
+	for (; *text && !failed; text++)
+		failed = strchr(plain, *text) ? buffer_append(to, text, 1)
+					      : buffer_printf(to, "%%%02X", (unsigned char)*text);
+	return failed;
+}
+
+/* The words of one OLD=NEW. */
+static int append_rename(struct buffer *path, const char *rename)
+{
+	const char *equal = strchr(rename, '=');
+	char *from = oxp_strdup(rename);
+	int failed;
+
+	from[equal - rename] = '\0';
+	failed = buffer_text(path, "&from=") || append_escaped(path, from) || buffer_text(path, "&to=") ||
+		 append_escaped(path, equal + 1);
+	free(from);
+	return failed;
+}
+
+/* A terminated path with what the command line says, and `more` behind it. */
+static int make_path(const struct cli_parked_call *c, const char *start, struct buffer *path)
+{
+	int failed;
+
+	buffer_init(path, PATH_MAX_BYTES);
+	failed = buffer_text(path, start);
+	if (!failed && c->destination)
+		failed = buffer_text(path, "&destination=") || append_escaped(path, c->destination);
+	if (!failed && c->rename)
+		failed = append_rename(path, c->rename);
+	return failed || buffer_append(path, "", 1);
+}
+
+/* Where a list or a change has come to, or a record: what answers there may be another program. NULL: it is none. */
+static json_t *read_answer(const struct buffer *body)
+{
+	json_t *json = json_loadb(body->data, body->size, JSON_ALLOW_NUL, NULL);
+
+	if (json_is_integer(json_object_get(json, "after")) || json_is_integer(json_object_get(json, "id")))
+		return json;
+	json_decref(json);
+	return NULL;
+}
+
+void cli_parked_complain(struct bytes what)
+{
+	fputs("oxpecker: ", stderr);
+	text_put(stderr, what);
+	fputc('\n', stderr);
+}
+
+/* What the agent says, or another program. */
+static void tell_refusal(const struct cli_parked_call *c, const struct cli_answer *a)
+{
+	char said[SAID_MAX];
+
+	if (a->status == 200)
+		snprintf(said, sizeof said, "what answers at %s is no agent: see `control` in its configuration",
+			c->control);
+	else
+		snprintf(said, sizeof said, "%s: HTTP %u: %.*s", c->control, a->status,
+			(int)(a->body.size < SAID_MAX ? a->body.size : SAID_MAX), a->body.size ? a->body.data : "");
+	said[strcspn(said, "\n")] = '\0';
+	cli_parked_complain(bytes_of(said));
+}
+
+json_t *cli_parked_ask(
+	const struct cli_parked_call *c, const char *method, const char *start, struct cli_parked_ending *ret)
+{
+	struct cli_answer a = { .status = 0 };
+	struct buffer path;
+	json_t *json = NULL;
+
+	*ret = (struct cli_parked_ending){ .error = "the command line is too long" };
+	if (!make_path(c, start, &path)) {
+		cli_ask(method, c->control, path.data, &a);
+		ret->status = a.status;
+		snprintf(ret->error, sizeof ret->error, "%s", a.error);
+		json = a.status == 200 ? read_answer(&a.body) : NULL;
+		if (a.status && !json)
+			tell_refusal(c, &a);
+		buffer_done(&a.body);
+	}
+	buffer_done(&path);
+	return json;
+}
+
+enum cli_parked_next cli_parked_next(const struct cli_parked_call *c, const json_t *page, long long *after)
+{
+	bool more = json_is_true(json_object_get(page, "more")), further = member_number(page, "after") > *after;
+
+	*after = member_number(page, "after");
+	if (more && !further)
+		fprintf(stderr,
+			"oxpecker: what answers at %s comes to no end: it says that there is more, and does not go "
+			"on\n",
+			c->control);
+	return !more ? CLI_PARKED_LAST : further ? CLI_PARKED_MORE : CLI_PARKED_STUCK;
+}

@@ -1,0 +1,40 @@
+/*
+ * `oxpecker reference`: every option there is, as conf/oxpecker.yaml has them, or as a JSON Schema.
+ */
+#include "cli/commands.h"
+
+#include "agent_config.h"
+#include "cli/output.h"
+#include "config/reference.h"
+
+struct options {
+	bool schema;
+};
+
+static int run(const struct command_call *call)
+{
+	const struct options *o = call->options;
+	const struct config_section *sections = call->config->sections;
+	struct buffer out;
+
+	buffer_init(&out, OUTPUT_MAX);
+	return output_buffer(&out, o->schema ? reference_schema(sections, &out) : reference_yaml(sections, &out));
+}
+
+static const struct command_option options[] = {
+	{ .name = "--schema",
+		.text = "print it as JSON Schema, for editors",
+		.at = offsetof(struct options, schema) },
+	{ .name = NULL },
+};
+
+const struct command command_reference = {
+	.name = "reference",
+	.words = "",
+	.summary = "print every option with its default",
+	.about = "Prints every option with its default, as a configuration file.\n",
+	.options = options,
+	.options_size = sizeof(struct options),
+	.unconfigured = true,
+	.run = run,
+};

@@ -1,0 +1,56 @@
+#include "http/codings.h"
+
+#include <stdio.h>
+#include <strings.h>
+
+static struct bytes trimmed(struct bytes text)
+{
+	while (text.size > 0 && (unsigned char)*text.data <= ' ')
+		text = (struct bytes){ text.data + 1, text.size - 1 };
+	while (text.size > 0 && (unsigned char)text.data[text.size - 1] <= ' ')
+		text.size--;
+	return text;
+}
+
+static bool is_one_of(struct bytes word, const char *const *these)
+{
+	for (; *these; these++)
+		if (word.size == strlen(*these) && strncasecmp(word.data, *these, word.size) == 0)
+			return true;
+	return false;
+}
+
+static void note_one(struct codings *c, struct bytes word)
+{
+	static const char *const none[] = { "", "identity", "chunked", NULL };
+	static const char *const known[] = { "gzip", "x-gzip", "deflate", NULL };
+
+	if (is_one_of(word, none))
+		return;
+	c->count++;
+	if (!is_one_of(word, known))
+		snprintf(c->unknown, sizeof c->unknown, "%.*s",
+			(int)(word.size < CODING_SHOWN ? word.size : CODING_SHOWN), word.data);
+}
+
+void codings_note(struct codings *c, struct bytes list)
+{
+	while (list.size > 0) {
+		const char *comma = memchr(list.data, ',', list.size);
+		size_t size = comma ? (size_t)(comma - list.data) : list.size;
+		note_one(c, trimmed((struct bytes){ list.data, size }));
+		size += comma != NULL;
+		list = (struct bytes){ list.data + size, list.size - size };
+	}
+}
+
+const char *codings_why_not(struct codings *c)
+{
+	if (c->count > 1)
+		return "the answer is coded more than once, which is not read here";
+	if (!c->unknown[0])
+		return NULL;
+	snprintf(c->why, sizeof c->why, "the answer is coded as \"%s\", which is not read here: gzip and deflate are",
+		c->unknown);
+	return c->why;
+}

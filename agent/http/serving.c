@@ -1,0 +1,597 @@
+/*
+ * What both engines share: routes, limits, patience, totals, and the answers that the server gives itself.
+ * The bytes are an engine's (engine.h), chosen when the server is made.
+ */
+#include "http/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/text.h"
+#include "http/decline.h"
+#include "http/engine.h"
+#include "http/places.h"
+
+enum {
+	SWEEP_MS = 500,
+	SMALL_ANSWER = 4 << 10,
+	SEND_BUFFER = 64 << 10, /* bytes of an unread answer that the kernel keeps: twice that, see socket(7) */
+};
+
+/* Phases and patience. */
+
+/* The age of a request counts from its first byte: its body makes it no younger. */
+static void become_youngest(struct http_connection *c)
+{
+	TAILQ_REMOVE(&c->server->connections, c, entry);
+	TAILQ_INSERT_TAIL(&c->server->connections, c, entry);
+}
+
+static void keep_share(struct http_server *, const struct http_route *);
+
+void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
+{
+	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
+		become_youngest(c);
+	if (phase != PHASE_HEAD)
+		http_places_hold(c, 0);
+	if (phase == PHASE_ANSWER && c->phase != PHASE_ANSWER && c->request.route && c->request.route->at_once)
+		keep_share(c->server, c->request.route);
+	c->phase = phase;
+	c->since = c->moved = loop_now(c->server->loop);
+	c->moving = moving;
+}
+
+static bool out_of_patience(const struct http_connection *c)
+{
+	struct duration spent = mono_since(loop_now(c->server->loop), c->since);
+	double idle = duration_seconds(c->server->options.idle);
+	double allowed = c->phase == PHASE_IDLE ? idle : 2 * idle + (double)c->moving / HTTP_RATE_MIN;
+
+	return c->phase != PHASE_HANDLER && c->phase != PHASE_OVER && duration_seconds(spent) > allowed;
+}
+
+const char *http_reason(unsigned status)
+{
+	static const struct {
+		unsigned status;
+		const char *reason;
+	} rows[] = {
+		{ 200, "OK" },
+		{ 202, "Accepted" },
+		{ 204, "No Content" },
+		{ 400, "Bad Request" },
+		{ 403, "Forbidden" },
+		{ 404, "Not Found" },
+		{ 405, "Method Not Allowed" },
+		{ 406, "Not Acceptable" },
+		{ 408, "Request Timeout" },
+		{ 411, "Length Required" },
+		{ 413, "Content Too Large" },
+		{ 415, "Unsupported Media Type" },
+		{ 429, "Too Many Requests" },
+		{ 431, "Request Header Fields Too Large" },
+		{ 500, "Internal Server Error" },
+		{ 503, "Service Unavailable" },
+		{ 505, "HTTP Version Not Supported" },
+	};
+	size_t i = 0;
+
+	while (i < COUNT_OF(rows) && rows[i].status != status)
+		i++;
+	return i < COUNT_OF(rows) ? rows[i].reason : ""; /* RFC 9112, 4: may be empty */
+}
+
+/* An answer past the engine, in the middle of a head or a body. Nothing of another answer is on its way then. */
+static void send_raw(int fd, unsigned status)
+{
+	const char *reason = http_reason(status);
+	char text[256];
+	int n = snprintf(text, sizeof text,
+			 "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+			 "Content-Length: %zu\r\n\r\n%s\n",
+			 status, reason, strlen(reason) + 1, reason);
+
+	if (send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return;	/* the peer is gone, or takes nothing: it is closed in any case */
+}
+
+/* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */
+static void dismiss(struct http_connection *c, unsigned status)
+{
+	static const struct linger at_once = { 1, 0 };
+
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+		send_raw(c->fd, status);
+	else
+		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+}
+
+/* The engine sees the end of the stream, closes and tells us. */
+static void cut_off(struct http_connection *c)
+{
+	c->server->totals.timeouts += c->phase != PHASE_IDLE;
+	dismiss(c, 408);
+	shutdown(c->fd, SHUT_RDWR);
+	http_connection_enter(c, PHASE_OVER, 0);
+}
+
+/* One more answer of the route is about to be sent. If the share is used up, the oldest one is cut off for it. So a
+ * peer that reads its answer gets it, however many do not. */
+static void keep_share(struct http_server *s, const struct http_route *route)
+{
+	struct http_connection *c, *oldest = NULL;
+	size_t answered = 0;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		if (c->request.live && c->request.route == route && c->phase == PHASE_ANSWER) {
+			oldest = oldest ? oldest : c;
+			answered++;
+		}
+	if (answered >= route->at_once && oldest)
+		cut_off(oldest);
+}
+
+void http_connection_evict(struct http_connection *c)
+{
+	struct http_server *s = c->server;
+
+	s->totals.evicted++;
+	if (s->options.evicted)
+		++*s->options.evicted;
+	dismiss(c, 503);
+	s->engine->drop(c);
+}
+
+/* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */
+static bool left_unseen(const struct http_connection *c)
+{
+	bool reading = c->phase == PHASE_IDLE || c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
+	char byte;
+
+	return reading && mono_since(loop_now(c->server->loop), c->since).ns > DURATION_MS(SWEEP_MS).ns &&
+	       recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void sweep(void *context)
+{
+	struct http_server *s = context;
+	struct http_connection *c;
+
+	http_places_look(s);
+	TAILQ_FOREACH(c, &s->connections, entry) {
+		if (out_of_patience(c)) {
+			cut_off(c);
+		} else if (left_unseen(c)) {
+			shutdown(c->fd, SHUT_RDWR);
+			http_connection_enter(c, PHASE_OVER, 0);
+		}
+	}
+	if (!TAILQ_EMPTY(&s->connections))
+		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
+}
+
+/* Connections. */
+
+void http_connection_begin(struct http_connection *c, struct http_server *s, int fd)
+{
+	int buffer = SEND_BUFFER;
+
+	/* Left to itself it grows to megabytes for each peer that takes nothing. */
+	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
+	c->server = s;
+	c->fd = fd;
+	c->phase = PHASE_IDLE;
+	c->since = loop_now(s->loop);
+	TAILQ_INSERT_TAIL(&s->connections, c, entry);
+	s->totals.connections++;
+	if (!loop_timer_pending(&s->sweep))
+		loop_timer_set(&s->sweep, DURATION_MS(SWEEP_MS));
+}
+
+void http_connection_end(struct http_connection *c)
+{
+	http_places_hold(c, 0);
+	TAILQ_REMOVE(&c->server->connections, c, entry);
+	c->server->totals.connections--;
+	http_places_left(c->server);
+}
+
+/* Requests. */
+
+static enum http_method method_from(const char *name)
+{
+	static const char *const names[] = { [HTTP_GET] = "GET",	[HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
+					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
+	unsigned i = 0;
+
+	while (i < COUNT_OF(names) && strcmp(names[i], name) != 0)
+		i++;
+	return i < COUNT_OF(names) ? (enum http_method)i : HTTP_METHOD_OTHER;
+}
+
+static bool serves(const struct http_route *route, enum http_method method)
+{
+	return route->method == method || (route->method == HTTP_GET && method == HTTP_HEAD);
+}
+
+/* The length of the body, according to the head. */
+struct framing {
+	unsigned lengths, codings;
+	const char *length, *coding;
+};
+
+static void framing_see(struct framing *f, const char *name, const char *value)
+{
+	if (strcasecmp(name, "Content-Length") == 0) {
+		f->lengths++;
+		f->length = value;
+	} else if (strcasecmp(name, "Transfer-Encoding") == 0) {
+		f->codings++;
+		f->coding = value;
+	}
+}
+
+/* Two lengths, a length beside chunks, or a length that is not a number: requests are smuggled that way. False:
+ * refused. */
+static bool framing_read(struct http_request *r, const struct http_head *h, const char *text)
+{
+	struct framing f = { 0 };
+	uint64_t length = 0;
+
+	for (unsigned i = 0; i < h->fields_count; i++)
+		framing_see(&f, text + h->fields[i].name.at, text + h->fields[i].value.at);
+	if (f.lengths + f.codings > 1 || (f.coding && strcasecmp(f.coding, "chunked") != 0))
+		return false;
+	if (f.length && (!u64_parse(bytes_of(f.length), &length) || length > INT64_MAX))
+		return false;
+	r->content_length = f.coding ? -1 : (int64_t)length;
+	return true;
+}
+
+/* The request will not be answered by its handler. */
+static void request_lost(struct http_request *r)
+{
+	struct http_server *s = http_connection_of(r)->server;
+
+	if (!r->live)
+		return;
+	r->live = false;
+	if (r->responded)
+		return;
+	s->totals.open--;
+	if (r->route && r->route->gone)
+		r->route->gone(r->route->context, r);
+}
+
+void http_request_end(struct http_connection *c)
+{
+	struct http_request *r = &c->request;
+
+	request_lost(r);
+	c->server->totals.unsent -= r->unsent;
+	r->unsent = 0;
+	http_page_release(r->page);
+	r->page = NULL;
+}
+
+void http_refuse(struct http_connection *c, unsigned status)
+{
+	struct http_server *s = c->server;
+
+	s->totals.refused_size += status == 413 || status == 431;
+	s->totals.bad_requests += status != 413 && status != 431;
+	request_lost(&c->request);
+	send_raw(c->fd, status);
+	linger_start(&s->lingers, c->fd);
+}
+
+static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
+{
+	for (const struct http_route *route = s->routes; route->path; route++)
+		if (serves(route, r->method) && http_route_leads_to(route, r->path))
+			return route;
+	return NULL;
+}
+
+/* Whether as many of it wait for their answers as leave places for others. */
+static bool is_busy(const struct http_server *s, const struct http_route *route)
+{
+	const struct http_connection *c;
+	size_t waiting = 0;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		waiting += c->request.live && c->request.route == route && c->phase < PHASE_ANSWER;
+	return waiting > s->options.connections_max / 2;
+}
+
+static struct http_answer try_later(const char *why)
+{
+	static const char *const headers[] = { "Retry-After", "1", NULL };
+
+	return (struct http_answer){
+		.status = 503, .content_type = "text/plain", .headers = headers, .constant = bytes_of(why)
+	};
+}
+
+/* 0, or the status to refuse with, before anything of the body is read. */
+static unsigned body_refused(const struct http_server *s, const struct http_request *r, const struct http_route *route)
+{
+	if (r->content_length > 0 && (uint64_t)r->content_length > s->options.body_max)
+		return 413;
+	if (!route || r->content_length == 0)
+		return 0;
+	if (!route->body)
+		return 400;
+	return r->content_length < 0 && !s->engine->chunked ? 411 : 0;
+}
+
+static void route_request(struct http_server *s, struct http_request *r)
+{
+	const struct http_answer busy = try_later("too many such requests are under way\n");
+
+	if (http_decline_foreign(r))
+		return;
+	if (!r->route)
+		http_decline_unrouted(r);
+	else if (r->route->at_once && is_busy(s, r->route))
+		http_respond(r, &busy);
+	else if (r->route->begin)
+		r->route->begin(r->route->context, r);
+}
+
+bool http_request_begin(struct http_connection *c, struct http_head *head, char *text)
+{
+	struct http_server *s = c->server;
+	struct http_request *r = &c->request;
+	const struct http_route *route = NULL;
+	unsigned refused = 400;
+
+	http_head_strings(head, text);
+	*r = (struct http_request){ .path = http_head_path(head, text), .live = true };
+	http_connection_enter(c, PHASE_BODY, 0);
+	s->totals.requests++;
+	s->totals.open++;
+	if (framing_read(r, head, text)) {
+		r->method = method_from(text + head->method.at);
+		route = find_route(s, r);
+		refused = body_refused(s, r, route);
+	}
+	if (refused) {
+		http_refuse(c, refused);
+		return false;
+	}
+	r->route = route;
+	route_request(s, r);
+	return true;
+}
+
+bool http_request_piece(struct http_connection *c, struct bytes piece)
+{
+	struct http_request *r = &c->request;
+
+	c->server->totals.body_bytes += piece.size;
+	c->moving += piece.size;
+	c->moved = loop_now(c->server->loop);
+	if (piece.size > c->server->options.body_max - r->received) {
+		http_refuse(c, 413);
+		return false;
+	}
+	r->received += piece.size;
+	if (!r->responded && r->route && r->route->body)
+		r->route->body(r->route->context, r, piece);
+	return true;
+}
+
+void http_request_complete(struct http_connection *c)
+{
+	struct http_request *r = &c->request;
+
+	r->complete = true;
+	if (r->responded)
+		return;
+	http_connection_enter(c, PHASE_HANDLER, 0);
+	r->route->complete(r->route->context, r);
+}
+
+/* The server. */
+
+int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
+		    struct http_server **ret)
+{
+	struct http_server *s;
+
+	if (options->connections_max == 0)
+		return -EINVAL;
+	s = oxp_new(sizeof *s);
+	s->loop = loop;
+	s->options = *options;
+	s->options.name = oxp_strdup(options->name);
+	s->routes = routes;
+	s->engine = options->direct ? &http_engine_direct : &http_engine_microhttpd;
+	TAILQ_INIT(&s->connections);
+	http_places_init(s);
+	lingers_init(&s->lingers, loop);
+	loop_timer_init(&s->sweep, loop, sweep, s);
+	*ret = s;
+	return 0;
+}
+
+/* Not at a Unix socket: if its queue is full, a peer is refused at once, and the kernel does not try again a second
+ * later. */
+static int keep_waiting_few(const struct http_server *s, const struct listening *l)
+{
+	if (!s->options.waiting_max || l->path)
+		return 0;
+	return listen(l->fd, s->options.waiting_max) < 0 ? -errno : 0;
+}
+
+int http_server_listen(struct http_server *s, const char *address, uint16_t *ret_port)
+{
+	struct listening *l = &s->listening[s->addresses];
+	int failed;
+
+	if (s->addresses == HTTP_ADDRESSES_MAX)
+		return -ENOSPC;
+	failed = listening_open(l, address, s->options.socket_mode);
+	if (failed)
+		return failed;
+	/* It goes with the server, also when the rest fails: then the caller gives up on it. */
+	s->addresses++;
+	failed = keep_waiting_few(s, l);
+	if (failed)
+		return failed;
+	failed = s->engine_own ? 0 : s->engine->start(s);
+	if (failed)
+		return failed;
+	http_places_open(s, l->fd);
+	if (ret_port)
+		*ret_port = listening_port(l);
+	return 0;
+}
+
+size_t http_server_quiesce(struct http_server *s)
+{
+	http_places_close(s);
+	for (; s->addresses > 0; s->addresses--)
+		listening_close(&s->listening[s->addresses - 1]);
+	s->quiesced = true;
+	return s->totals.open;
+}
+
+void http_server_free(struct http_server *s)
+{
+	struct http_connection *c;
+
+	if (!s)
+		return;
+	s->ending = true;
+	TAILQ_FOREACH(c, &s->connections, entry)
+		request_lost(&c->request);
+	http_places_close(s);
+	s->engine->stop(s);
+	while (s->addresses > 0)
+		listening_close(&s->listening[--s->addresses]);
+	lingers_done(&s->lingers);
+	loop_timer_done(&s->sweep);
+	free((char *)s->options.name);
+	free(s);
+}
+
+struct http_server_totals http_server_totals(const struct http_server *s)
+{
+	return s->totals;
+}
+
+/* What handlers ask. */
+
+enum http_method http_request_method(const struct http_request *r)
+{
+	return r->method;
+}
+
+const char *http_request_path(const struct http_request *r)
+{
+	return r->path;
+}
+
+const char *http_request_header(const struct http_request *r, const char *name)
+{
+	return http_connection_of(r)->server->engine->header(r, name);
+}
+
+const char *http_request_query(const struct http_request *r, const char *name)
+{
+	return http_connection_of(r)->server->engine->query(r, name);
+}
+
+int64_t http_request_content_length(const struct http_request *r)
+{
+	return r->content_length;
+}
+
+void http_context_set(struct http_request *r, void *context)
+{
+	r->context = context;
+}
+
+void *http_context(const struct http_request *r)
+{
+	return r->context;
+}
+
+/* Answers. */
+
+struct bytes http_answer_constant(const struct http_answer *answer)
+{
+	if (answer->body)
+		return (struct bytes){ NULL, 0 };
+	return answer->page ? http_page_bytes(answer->page) : answer->constant;
+}
+
+void http_server_cut_page(struct http_server *s, const struct http_page *page)
+{
+	struct http_connection *c;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		if (c->request.page == page && c->phase == PHASE_ANSWER)
+			cut_off(c);
+}
+
+bool http_server_cut_slowest(struct http_server *s)
+{
+	struct http_connection *c, *slowest = NULL;
+
+	TAILQ_FOREACH(c, &s->connections, entry)
+		if ((c->phase == PHASE_ANSWER || c->phase == PHASE_BODY) &&
+		    (!slowest || c->moved.ns < slowest->moved.ns))
+			slowest = c;
+	if (!slowest || mono_since(loop_now(s->loop), slowest->moved).ns <= DURATION_MS(HTTP_SLOW_MS).ns)
+		return false;
+	cut_off(slowest);
+	return true;
+}
+
+static bool has_room(const struct http_server *s, const struct http_answer *answer)
+{
+	size_t size = answer->body ? answer->body->size : 0, unsent = s->totals.unsent;
+
+	return !s->options.answers_max || size <= SMALL_ANSWER || unsent == 0 ||
+	       unsent + size <= s->options.answers_max;
+}
+
+void http_respond(struct http_request *r, const struct http_answer *answer)
+{
+	const struct http_answer full = try_later("too many answers wait to be read\n");
+	struct http_server *s = http_connection_of(r)->server;
+
+	if (!has_room(s, answer)) {
+		http_server_cut_slowest(s);
+		buffer_done(answer->body);
+		answer = &full;
+	}
+	OXP_ASSERT(r->live && !r->responded);
+	r->responded = true;
+	r->close |= s->quiesced;
+	r->unsent = answer->body ? answer->body->size : 0;
+	r->page = answer->page && !answer->body ? http_page_hold(answer->page) : NULL;
+	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
+	s->totals.unsent += r->unsent;
+	s->totals.open--;
+	s->engine->answer(r, answer);
+}
+
+void http_respond_text(struct http_request *r, unsigned status, const char *content_type, const char *text)
+{
+	size_t size = strlen(text);
+	struct buffer body;
+
+	buffer_init(&body, size ? size : 1);
+	OXP_ASSERT(buffer_append(&body, text, size) == 0 && "out of memory");
+	http_respond(r, &(struct http_answer){ .status = status, .content_type = content_type, .body = &body });
+	buffer_done(&body);
+}

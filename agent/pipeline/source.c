@@ -1,0 +1,288 @@
+#include "pipeline/source.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "pipeline/sender.h"
+
+enum { OFFERS_MAX = 4096 }; /* in one batch */
+
+/* What steps left out of a batch ended here, for every destination. */
+static void count_left_out(struct delivery *delivery)
+{
+	const struct left_out *dropped = &delivery->batch->dropped, *merged = &delivery->batch->merged;
+
+	for (size_t i = 0; i < delivery->of->route_count; i++) {
+		if (dropped->records > 0)
+			delivery_count(delivery, i, LEDGER_DROPPED_STEP, dropped->records, dropped->bytes);
+		if (merged->records > 0)
+			delivery_count(delivery, i, LEDGER_MERGED, merged->records, merged->bytes);
+	}
+}
+
+/* Nothing of it is left to send: it settles as if every destination had it. */
+static void settle_empty(struct delivery *delivery, size_t routes)
+{
+	for (size_t i = 0; i < routes; i++)
+		delivery_settled(delivery, i);
+}
+
+/* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds
+ * it. */
+static void seal(struct source *s)
+{
+	size_t routes = source_routes(s);
+	struct batch *batch = s->open;
+	struct delivery *delivery;
+
+	loop_timer_clear(&s->age);
+	if (!batch)
+		return;
+	s->open = NULL;
+	delivery = delivery_new(&s->deliveries, &batch, 0, routes);
+	count_left_out(delivery);
+	if (delivery->batch->count == 0) {
+		settle_empty(delivery, routes);
+		return;
+	}
+	for (size_t i = 0; i < routes; i++)
+		sender_push(s->deliveries.routes[i].sender, delivery, i);
+}
+
+static void on_age(void *context)
+{
+	seal(context);
+}
+
+struct source *source_new(const struct source_world *world, const struct source_options *o)
+{
+	struct source *s = oxp_new(sizeof *s);
+
+	s->world = world;
+	s->options = *o;
+	deliveries_init(&s->deliveries, world->loop, o->rewind, o->hooks, o->context);
+	loop_timer_init(&s->age, world->loop, on_age, s);
+	return s;
+}
+
+static const char *signal_name(enum signal signal)
+{
+	return signal == SIGNAL_METRICS ? "metrics" : signal == SIGNAL_LOGS ? "logs" : "traces";
+}
+
+void source_route(struct source *s, struct sender *sender)
+{
+	const struct source_options *o = &s->options;
+	struct ledger_row *row = NULL;
+
+	OXP_ASSERT(!s->open);
+	if (!o->uncounted) {
+		row = ledger_row(s->world->ledger, signal_name(o->signal), o->name, sender->name);
+		row->rewinds = o->rewind == REWIND_SAVED;
+	}
+	deliveries_route(&s->deliveries, sender, row);
+}
+
+void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	loop_timer_done(&s->age);
+	batch_free(s->open);
+	deliveries_done(&s->deliveries);
+	free(s);
+}
+
+size_t source_routes(const struct source *s)
+{
+	return s->deliveries.route_count;
+}
+
+struct ledger_row *source_row(const struct source *s, size_t route)
+{
+	OXP_ASSERT(route < source_routes(s));
+	return s->deliveries.routes[route].row;
+}
+
+uint64_t source_lost_records(const struct source *s)
+{
+	return s->lost + s->deliveries.lost;
+}
+
+/*
+ * What can be read again need not be held: a file is its own buffer. Memory has what could be under way to its slowest
+ * destination, and one batch more; that is little when a destination does not answer, whatever `memory` allows.
+ */
+static bool is_backed_up(const struct source *s)
+{
+	size_t open = s->open ? s->open->size : 0;
+
+	if (s->options.rewind != REWIND_SAVED)
+		return false;
+	for (size_t i = 0; i < source_routes(s); i++)
+		if (sender_is_backed_up(s->deliveries.routes[i].sender, open, s->options.limits.bytes))
+			return true;
+	return false;
+}
+
+struct batch *source_batch_new(struct source *s)
+{
+	if (is_backed_up(s))
+		return NULL;
+	return batch_new(s->world->budget, s->options.signal);
+}
+
+static bool is_full_batch(const struct source *s)
+{
+	const struct batch_limits *limits = &s->options.limits;
+
+	return s->open->size >= limits->bytes || s->open->records >= limits->records ||
+	       s->open->token_count >= OFFERS_MAX;
+}
+
+/* Of what cannot be read again, what steps left out ends here: a kill must not find it held. */
+static void end_left_out(struct source *s, struct batch *b)
+{
+	for (size_t i = 0; i < source_routes(s); i++) {
+		struct ledger_row *row = source_row(s, i);
+		ledger_add(row, LEDGER_RECEIVED, b->dropped.records + b->merged.records,
+			b->dropped.bytes + b->merged.bytes);
+		ledger_add(row, LEDGER_DROPPED_STEP, b->dropped.records, b->dropped.bytes);
+		ledger_add(row, LEDGER_MERGED, b->merged.records, b->merged.bytes);
+	}
+	b->dropped = b->merged = (struct left_out){ 0, 0 };
+}
+
+/* Bytes are those that records have behind the steps. */
+static void count_received(struct source *s, struct batch *b)
+{
+	if (s->options.rewind == REWIND_NONE)
+		end_left_out(s, b);
+	for (size_t i = 0; i < source_routes(s); i++) {
+		ledger_add(source_row(s, i), LEDGER_RECEIVED, b->records + b->dropped.records + b->merged.records,
+			b->size + b->dropped.bytes + b->merged.bytes);
+		ledger_add(source_row(s, i), LEDGER_HELD, b->records + b->dropped.records + b->merged.records,
+			b->size + b->dropped.bytes + b->merged.bytes);
+	}
+}
+
+/* Adds the offer to the open batch, sealing it first when both together would be too large, or when there is no room
+ * to make one of them. */
+static void add_to_open(struct source *s, struct batch **batch)
+{
+	const struct batch_limits *limits = &s->options.limits;
+	struct batch *b = *batch;
+
+	if (s->open && (s->open->size + b->size > limits->bytes || s->open->records + b->records > limits->records))
+		seal(s);
+	if (s->open && batch_merge(s->open, batch) == 0)
+		return;
+	seal(s);
+	s->open = b;
+	*batch = NULL;
+	loop_timer_set(&s->age, limits->age);
+}
+
+/* An item without a place of its own is known by its number in this run; two with the same place were one document. */
+static void give_places(struct source *s, struct batch *b)
+{
+	for (size_t i = 0; s->options.generation && i < b->count; i++) {
+		if (b->items[i].generation >= PLACE_NAMED)
+			continue;
+		b->items[i].generation = s->options.generation;
+		b->items[i].offset = s->placed++;
+	}
+}
+
+void source_lost(struct source *s, uint64_t records, uint64_t bytes)
+{
+	for (size_t i = 0; i < source_routes(s); i++) {
+		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
+		ledger_add(source_row(s, i), LEDGER_DROPPED_FULL, records, bytes);
+	}
+	s->lost += records * source_routes(s);
+}
+
+void source_refused(struct source *s, uint64_t records, uint64_t bytes)
+{
+	for (size_t i = 0; i < source_routes(s); i++) {
+		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
+		ledger_add(source_row(s, i), LEDGER_REJECTED, records, bytes);
+	}
+}
+
+enum admit source_prepare(struct source *s, struct batch **batch)
+{
+	const struct source_options *o = &s->options;
+
+	OXP_ASSERT(source_routes(s) > 0 && (*batch)->signal == o->signal && !o->uncounted);
+	if ((*batch)->count == 0)
+		return ADMIT_REFUSED;
+	give_places(s, *batch);
+	if (o->chain && chain_run(o->chain, batch, o->generation, loop_now(s->world->loop)) < 0)
+		return ADMIT_FULL;
+	return ADMIT_TAKEN;
+}
+
+void source_wait(struct source *s)
+{
+	s->waiting++;
+}
+
+void source_waited(struct source *s)
+{
+	OXP_ASSERT(s->waiting > 0);
+	s->waiting--;
+}
+
+void source_take(struct source *s, struct batch **batch)
+{
+	count_received(s, *batch);
+	if (s->abandoned && (*batch)->row_count > 0) {
+		batch_free(*batch);
+		*batch = NULL;
+		return;
+	}
+	add_to_open(s, batch);
+	if (is_full_batch(s) || s->draining)
+		seal(s);
+}
+
+enum admit source_offer(struct source *s, struct batch **batch)
+{
+	enum admit admit = source_prepare(s, batch);
+
+	if (admit == ADMIT_TAKEN)
+		source_take(s, batch);
+	return admit;
+}
+
+void source_restore(struct source *s, size_t route, struct batch **batch)
+{
+	struct delivery *delivery = delivery_new(&s->deliveries, batch, route, route + 1);
+
+	sender_push(s->deliveries.routes[route].sender, delivery, route);
+}
+
+void source_drain(struct source *s)
+{
+	s->draining = true;
+	seal(s);
+}
+
+void source_abandon(struct source *s)
+{
+	s->abandoned = true;
+	seal(s);
+}
+
+bool source_idle(const struct source *s)
+{
+	return !s->open && s->waiting == 0 && TAILQ_EMPTY(&s->deliveries.list);
+}
+
+void source_refill(struct source *s)
+{
+	if (s->deliveries.hooks->refill)
+		s->deliveries.hooks->refill(s->options.context);
+}

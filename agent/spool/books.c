@@ -1,0 +1,100 @@
+#include "spool/books.h"
+
+#include <errno.h>
+
+#include "state/state.h"
+
+/* Takes as much of it as there is; the rest. */
+static uint64_t take_from(uint64_t *term, uint64_t amount)
+{
+	uint64_t taken = *term < amount ? *term : amount;
+
+	*term -= taken;
+	return amount - taken;
+}
+
+/*
+ * What is found twice has ended and waits in the spool: it has not ended, then. What is beyond that is somewhere, so it
+ * did come in.
+ */
+static void count_once(struct ledger_terms *t, const struct ledger_amount *found)
+{
+	struct ledger_amount *received = &t->term[LEDGER_RECEIVED], twice = { 0, 0 };
+
+	if (found->records > received->records)
+		twice.records = found->records - received->records;
+	if (found->bytes > received->bytes)
+		twice.bytes = found->bytes - received->bytes;
+	for (int i = LEDGER_DELIVERED; i <= LEDGER_REJECTED; i++) {
+		if (i == LEDGER_PARKED) /* it is on disk */
+			continue;
+		twice.records = take_from(&t->term[i].records, twice.records);
+		twice.bytes = take_from(&t->term[i].bytes, twice.bytes);
+	}
+	received->records += twice.records;
+	received->bytes += twice.bytes;
+}
+
+static struct ledger_amount sum_of(const struct ledger_terms *t)
+{
+	struct ledger_amount sum = { 0, 0 };
+
+	for (int i = LEDGER_DELIVERED; i < LEDGER_TERMS; i++) {
+		sum.records += t->term[i].records;
+		sum.bytes += t->term[i].bytes;
+	}
+	return sum;
+}
+
+/* What came in and is nowhere: the process was killed with it in memory. */
+static void write_off(struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
+{
+	struct ledger_terms *t = row->live;
+	struct ledger_amount found, *received = &t->term[LEDGER_RECEIVED], lost = { 0, 0 };
+
+	t->term[LEDGER_HELD] = disk->spooled;
+	t->term[LEDGER_PARKED] = disk->parked;
+	t->term[LEDGER_SPOOLED_TO].records = disk->spooled_to;
+	received->records += disk->unheard.records;
+	received->bytes += disk->unheard.bytes;
+	found = sum_of(t);
+	count_once(t, &found);
+	if (received->records > found.records)
+		lost.records = received->records - found.records;
+	if (received->bytes > found.bytes)
+		lost.bytes = received->bytes - found.bytes;
+	*ret_killed = lost.records;
+	ledger_add(row, LEDGER_DROPPED_KILLED, lost.records, lost.bytes);
+}
+
+uint64_t books_spooled_to(struct state *state, const struct ledger_row *row)
+{
+	char key[STATE_KEY_MAX];
+	const struct ledger_terms *t;
+
+	if (row->rewinds) /* it has no slot, and no rows */
+		return UINT64_MAX;
+	ledger_key(row, key, sizeof key);
+	t = state_slot(state, key);
+	return t && t->term[LEDGER_SPOOLED_TO].records ? t->term[LEDGER_SPOOLED_TO].records : UINT64_MAX;
+}
+
+int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
+{
+	char key[STATE_KEY_MAX];
+
+	*ret_killed = 0;
+	ledger_key(row, key, sizeof key);
+	if (row->rewinds) {
+		if (state_ledger_load(state, key, &row->own))
+			row->settled = row->own;
+		return 0;
+	}
+	row->live = state_slot(state, key);
+	if (!row->live) {
+		row->live = &row->own;
+		return -ENOSPC;
+	}
+	write_off(row, disk, ret_killed);
+	return 0;
+}

@@ -1,0 +1,303 @@
+#include "spool/leave.h"
+
+#include <stdlib.h>
+
+#include "spool/rows.h"
+
+enum {
+	CHANGE_BYTES = 2048, /* what a change takes besides its payload */
+	UNDER_WAY_MIN = 1 << 20,
+	UNDER_WAY_PART = 8, /* of `memory`, in what is on its way to the disk; a commit each, so not too small a part */
+};
+
+static void go_on(void *context)
+{
+	struct leave *l = context;
+
+	if (l->world->phase == SPOOL_ENDING)
+		leave_end(l);
+	else
+		leave_save(l);
+}
+
+void leave_init(struct leave *l, const struct spool_world *world, void (*left)(void *context), void *context)
+{
+	*l = (struct leave){ .world = world, .left = left, .context = context };
+	loop_soon_init(&l->on, world->options.loop, go_on, l);
+}
+
+void leave_done(struct leave *l)
+{
+	loop_soon_done(&l->on);
+}
+
+/* What may be on its way to the disk at a time. */
+static size_t under_way_most(const struct leave *l)
+{
+	size_t part = l->world->options.memory / UNDER_WAY_PART;
+
+	return part > UNDER_WAY_MIN ? part : UNDER_WAY_MIN;
+}
+
+static void lose(struct leave *l, int failed, uint64_t records)
+{
+	if (records && l->lost == 0)
+		log_error(l->world->options.log, "spool", "not everything could be kept: %s", strerror(-failed));
+	l->lost += records;
+}
+
+/* While destinations are still asked. */
+
+/*
+ * What is left of one delivery for one route. The delivery is held until it is on disk, and then is in the spool as
+ * what a door put there is.
+ */
+struct saving {
+	struct leave *leave;
+	struct delivery *delivery;
+	size_t route;
+	const struct batch *batch;
+	struct rows *rows, **last;
+	struct batch_row *ids;
+	size_t id_count, bytes;
+	uint64_t records;
+};
+
+/* The books know of the rows up to there; of all while some are on their way, and when the end has begun to write what
+ * is left. */
+static void know_saved(const struct leave *l, const struct route *route, uint64_t up_to)
+{
+	bool all = route->saving > 0 || l->world->phase == SPOOL_ENDING;
+
+	route->row->live->term[LEDGER_SPOOLED_TO].records = all ? UINT64_MAX : up_to;
+}
+
+static void tell_unsaved(struct leave *l, const struct saving *v, int failed)
+{
+	if (l->world->phase == SPOOL_ENDING)
+		lose(l, failed, v->records);
+	else if (!l->unsaved)
+		log_warn(l->world->options.log, "spool",
+			"what is not delivered yet could not be kept on disk: %s; trying at the end",
+			strerror(-failed));
+	l->unsaved = true;
+}
+
+static void on_saved(void *context, int failed)
+{
+	struct saving *v = context;
+	struct leave *l = v->leave;
+	struct delivery *delivery = v->delivery;
+
+	delivery_saved(delivery, v->route, v->ids, failed ? 0 : v->id_count);
+	l->bytes -= v->bytes;
+	know_saved(l, &delivery->of->routes[v->route], failed ? UINT64_MAX : v->ids[v->id_count - 1].id + 1);
+	if (failed)
+		tell_unsaved(l, v, failed);
+	batch_unkeep(v->batch);
+	rows_free(v->rows);
+	delivery_settled(delivery, v->route);
+	free(v->ids);
+	free(v);
+	loop_soon_run(&l->on);
+}
+
+static struct saving *saving_new(struct leave *l, const struct send *send)
+{
+	struct saving *v = oxp_new(sizeof *v);
+
+	*v = (struct saving){ .leave = l,
+		.delivery = send->delivery,
+		.route = send->route,
+		.batch = batch_keep(send->delivery->batch) };
+	v->last = &v->rows;
+	delivery_save(v->delivery, v->route);
+	return v;
+}
+
+static void save_end(struct leave *l)
+{
+	struct saving *v = l->saving;
+	struct state_change *change;
+	const struct route *route;
+	char key[STATE_KEY_MAX];
+	size_t at = 0;
+
+	l->saving = NULL;
+	if (!v)
+		return;
+	route = &v->delivery->of->routes[v->route];
+	for (const struct rows *r = v->rows; r; r = r->next)
+		v->id_count += rows_count(r);
+	v->ids = oxp_new(v->id_count * sizeof *v->ids);
+	for (size_t i = 0; i < v->id_count; i++)
+		v->ids[i].route = v->route;
+	change = state_change_new();
+	ledger_key(route->row, key, sizeof key);
+	for (const struct rows *r = v->rows; r; at += rows_count(r), r = r->next)
+		rows_put(r, change, key, v->ids + at);
+	know_saved(l, route, 0);
+	l->bytes += v->bytes;
+	state_commit(l->world->options.state, &change, on_saved, v);
+}
+
+static bool is_filled_by(const struct saving *v, const struct send *send)
+{
+	return v && v->delivery == send->delivery && v->route == send->route;
+}
+
+/* Pieces of a delivery for a route stand one behind the other. */
+static void save_send(void *context, const struct send *send)
+{
+	struct leave *l = context;
+	const struct delivery *delivery = send->delivery;
+	bool more = is_filled_by(l->saving, send);
+	struct rows *rows;
+
+	if (delivery->of->rewind != REWIND_NONE || delivery_has_rows(delivery, send->route))
+		return;
+	if (!more)
+		save_end(l);
+	if (!more && (delivery_is_saving(delivery, send->route) || l->bytes >= under_way_most(l)))
+		return;
+	if (!l->saving)
+		l->saving = saving_new(l, send);
+	rows = rows_of_send(send);
+	*l->saving->last = rows;
+	l->saving->last = &rows->next;
+	l->saving->bytes += rows_cost(send->left) + CHANGE_BYTES;
+	l->saving->records += send_left(send).records;
+}
+
+void leave_save(struct leave *l)
+{
+	if (l->world->phase != SPOOL_SAVING || l->unsaved)
+		return;
+	pipeline_visit(l->world->options.pipeline, save_send, l);
+	save_end(l);
+}
+
+/* At the end. */
+
+/*
+ * What is left of one delivery for one route: kept as a whole or not at all, whatever becomes of others. What has rows
+ * already and was delivered in part is written anew, and the old rows go in the same change.
+ */
+struct keeping {
+	struct leave *leave;
+	const struct delivery *delivery;
+	size_t route;
+	struct state_change *change;
+	struct rows *rows;
+	uint64_t records; /* that are nowhere else */
+	size_t bytes; /* of memory, about */
+};
+
+static void on_kept(void *context, int failed)
+{
+	struct keeping *k = context;
+	struct leave *l = k->leave;
+
+	if (failed)
+		lose(l, failed, k->records);
+	l->bytes -= k->bytes;
+	l->commits--;
+	rows_free(k->rows);
+	free(k);
+	loop_soon_run(&l->on);
+	l->world->options.committed(l->world->options.context);
+}
+
+static void keep_end(struct leave *l)
+{
+	struct keeping *k = l->keeping;
+
+	if (!k)
+		return;
+	l->keeping = NULL;
+	l->commits++;
+	l->bytes += k->bytes;
+	state_commit(l->world->options.state, &k->change, on_kept, k);
+}
+
+static struct keeping *keeping_new(struct leave *l, const struct send *send)
+{
+	const struct delivery *delivery = send->delivery;
+	struct keeping *k = oxp_new(sizeof *k);
+
+	*k = (struct keeping){
+		.leave = l, .delivery = delivery, .route = send->route, .change = state_change_new()
+	};
+	for (size_t i = 0; i < delivery->row_count; i++)
+		if (delivery->rows[i].route == send->route)
+			state_change_unspool(k->change, delivery->rows[i].id);
+	return k;
+}
+
+/* What is left of a send, as rows of the change. */
+static void add_send(struct keeping *k, const struct send *send)
+{
+	const struct delivery *delivery = send->delivery;
+	struct ledger_row *row = delivery->of->routes[send->route].row;
+	struct rows *rows = rows_of_send(send);
+	char key[STATE_KEY_MAX];
+
+	rows->next = k->rows;
+	k->rows = rows;
+	ledger_key(row, key, sizeof key);
+	rows_put(rows, k->change, key, NULL);
+	k->bytes += rows_cost(send->left) + CHANGE_BYTES;
+	k->records += delivery_has_rows(delivery, send->route) ? 0 : send_left(send).records;
+	spool_know(row, UINT64_MAX);
+}
+
+/* It is in a file, in rows that stay as they are, or ahead of the last commit. */
+static bool is_kept(const struct send *send)
+{
+	const struct delivery *delivery = send->delivery;
+
+	if (delivery->of->rewind != REWIND_NONE || delivery_is_saving(delivery, send->route))
+		return true;
+	return delivery_has_rows(delivery, send->route) && send->left == delivery->batch->count;
+}
+
+/* Parts of a delivery for a route stand one behind the other in their sender's queue. False: the disk has enough to do,
+ * and nothing was done. */
+static bool keep(struct leave *l, const struct send *send)
+{
+	size_t bytes = rows_cost(send->left) + CHANGE_BYTES;
+
+	if (l->keeping && (l->keeping->delivery != send->delivery || l->keeping->route != send->route))
+		keep_end(l);
+	if (is_kept(send))
+		return true;
+	if (l->bytes > 0 && l->bytes + bytes > under_way_most(l) && !l->hurried)
+		return false;
+	if (!l->keeping)
+		l->keeping = keeping_new(l, send);
+	add_send(l->keeping, send);
+	return true;
+}
+
+void leave_end(struct leave *l)
+{
+	struct pipeline *p = l->world->options.pipeline;
+	const struct send *send;
+
+	if (l->told)
+		return;
+	while ((send = pipeline_left(p))) {
+		if (!keep(l, send))
+			return;
+		pipeline_give_up(p, true);
+	}
+	keep_end(l);
+	l->told = true;
+	l->left(l->context);
+}
+
+void leave_hurry(struct leave *l)
+{
+	l->hurried = true;
+	leave_end(l);
+}

@@ -1,0 +1,100 @@
+#include "spool/offer.h"
+
+#include <stdlib.h>
+
+#include "spool/rows.h"
+#include "spool/world.h"
+
+struct offer {
+	struct source *source;
+	struct batch *batch;
+	struct rows *rows;
+	size_t charged;
+	struct batch_row *ids; /* for each route as many as there are */
+	size_t id_count;
+	void (*done)(void *, int failed);
+	void *context;
+};
+
+/* It is nowhere but here. Once the pipeline has ended nobody comes for it. */
+static void take_without_rows(struct source *s, struct batch **batch)
+{
+	if (!s->abandoned) {
+		source_take(s, batch);
+		return;
+	}
+	source_lost(s, batch_records(*batch), batch_size(*batch));
+	batch_free(*batch);
+	*batch = NULL;
+}
+
+static void on_committed(void *context, int failed)
+{
+	struct offer *o = context;
+	struct source *s = o->source;
+
+	source_waited(s);
+	for (size_t i = 0; i < o->id_count && !failed; i++) {
+		batch_row_add(o->batch, o->ids[i].route, o->ids[i].id);
+		spool_know(source_row(s, o->ids[i].route), o->ids[i].id + 1);
+	}
+	if (failed && o->done)
+		batch_free(o->batch);
+	else if (failed)
+		take_without_rows(s, &o->batch);
+	else
+		source_take(s, &o->batch);
+	rows_free(o->rows);
+	budget_give(s->world->budget, s->options.signal, o->charged);
+	if (o->done)
+		o->done(o->context, failed);
+	free(o->ids);
+	free(o);
+}
+
+static void commit(struct state *state, struct offer *o)
+{
+	struct state_change *change = state_change_new();
+	size_t routes = source_routes(o->source), rows;
+	char key[STATE_KEY_MAX];
+
+	o->rows = rows_of_batch(o->batch);
+	rows = rows_count(o->rows);
+	o->id_count = rows * routes;
+	o->ids = oxp_new(o->id_count * sizeof *o->ids);
+	for (size_t i = 0; i < o->id_count; i++)
+		o->ids[i].route = i / rows;
+	for (size_t i = 0; i < routes; i++) {
+		ledger_key(source_row(o->source, i), key, sizeof key);
+		rows_put(o->rows, change, key, o->ids + i * rows);
+	}
+	source_wait(o->source);
+	state_commit(state, &change, on_committed, o);
+}
+
+enum admit offer_to_disk(
+	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	size_t cost = rows_cost(batch_items(*batch)); /* steps make no more of them */
+	struct offer *o;
+	enum admit admit;
+
+	if (!budget_take(s->world->budget, s->options.signal, cost))
+		return ADMIT_FULL;
+	admit = source_prepare(s, batch);
+	if (admit != ADMIT_TAKEN || batch_items(*batch) == 0)
+		budget_give(s->world->budget, s->options.signal, cost);
+	if (admit != ADMIT_TAKEN)
+		return admit;
+	if (batch_items(*batch) == 0) {
+		source_take(s, batch);
+		if (done)
+			done(context, 0);
+		return ADMIT_TAKEN;
+	}
+	o = oxp_new(sizeof *o);
+	*o = (struct offer){ .source = s, .batch = *batch, .charged = cost, .done = done, .context = context };
+	*batch = NULL;
+	commit(state, o);
+	return ADMIT_TAKEN;
+}

@@ -1,0 +1,17 @@
+/*
+ * What a door answers for when it is on disk (`ack: disk`), or when the process ends.
+ *
+ *   offer → places, steps → rows for each route, one commit → on disk: counted, open batch; the answer
+ *                                                           └ failed: nothing has happened; 503
+ */
+#ifndef OXP_SPOOL_OFFER_H
+#define OXP_SPOOL_OFFER_H
+
+#include "pipeline/source.h"
+#include "state/state.h"
+
+/* host_offer_kept(). With done() NULL nobody is answered: what could not be put on disk is taken as by host_offer(). */
+enum admit offer_to_disk(struct state *, struct source *, struct batch **, void (*done)(void *, int failed),
+	void *context) MUST_CHECK;
+
+#endif

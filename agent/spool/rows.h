@@ -1,0 +1,37 @@
+/*
+ * Rows of the spool: what a payload is made of, and how it becomes a batch again.
+ *
+ * A payload is items one after another: place, size and records as numbers of this machine, then the bytes. With the
+ * place, what was on its way when the process ended comes again under the same id. Rows are about a MiB; one larger
+ * item is a row of its own. Items stay where they are until the change is written, so that nothing is copied on the
+ * loop.
+ */
+#ifndef OXP_SPOOL_ROWS_H
+#define OXP_SPOOL_ROWS_H
+
+#include "pipeline/sender.h"
+#include "pipeline/source.h"
+#include "state/change.h"
+
+/* Items that are to be rows. They borrow the bytes. */
+struct rows {
+	struct rows *next; /* the caller's */
+	size_t items;
+	struct iovec *pieces; /* for each item its head and its bytes */
+	struct row_item {
+		uint64_t generation, offset;
+		uint32_t size, records;
+	} heads[];
+};
+
+size_t rows_cost(size_t items); /* bytes of memory */
+struct rows *rows_of_batch(const struct batch *) __attribute__((returns_nonnull));
+struct rows *rows_of_send(const struct send *) __attribute__((returns_nonnull)); /* what is left of it */
+void rows_free(struct rows *first); /* all of a list; NULL is fine */
+size_t rows_count(const struct rows *); /* of one, not of a list */
+/* Puts them into the spool under that key. Their ids go to ret[…].id, if it is not NULL, when state has the change. */
+void rows_put(const struct rows *, struct state_change *, const char *key, struct batch_row *ret);
+/* The items of a payload, in a batch of their own; NULL: no room, or it is none of ours. */
+struct batch *rows_unpack(struct source *, struct bytes payload) MUST_CHECK;
+
+#endif

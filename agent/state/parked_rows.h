@@ -1,0 +1,25 @@
+/*
+ * Parked records as rows of state.db: put, listed, tried again, dropped. For agent/state/ only; in the disk lane, or at
+ * start.
+ *
+ * A record of a file is kept once, by its place. What a kill left ahead of the saved position is doubtful: it is read
+ * and sent again. If it is refused again, it is certain; if it is taken, it is gone.
+ */
+#ifndef OXP_STATE_PARKED_ROWS_H
+#define OXP_STATE_PARKED_ROWS_H
+
+#include "state/database.h"
+#include "state/op.h"
+
+int parked_put(struct database *, struct op *) MUST_CHECK;
+int parked_delete(struct database *, struct op *) MUST_CHECK;
+int parked_change(struct database *, struct op *) MUST_CHECK;
+int parked_list(struct database *, struct op *) MUST_CHECK;
+/* At start: settles what a kill left between parking and position. */
+int parked_recover(struct database *) MUST_CHECK;
+struct ledger_amount parked_sum(
+	struct database *, const char *signal, const char *source, const char *destination);
+/* Of a query whose columns are those of DATABASE_PARKED; valid until the next row. */
+struct state_parked parked_row_of(sqlite3_stmt *);
+
+#endif

@@ -1,0 +1,73 @@
+/*
+ * What state keeps, as its callers see it: a payload of the spool and a parked record, with their ceilings.
+ */
+#ifndef OXP_STATE_RECORD_H
+#define OXP_STATE_RECORD_H
+
+#include <sys/uio.h>
+
+#include "component.h"
+#include "status/ledger.h"
+
+enum {
+	STATE_KEY_MAX = 200,
+	STATE_SLOTS = 512,
+	STATE_PAYLOAD_MAX = 1 << 20, /* bytes of a row */
+	STATE_SPOOL_PAYLOAD_MAX = 64 << 20, /* of one payload, which may be many rows */
+	STATE_PARKED_ROW = 1 << 10, /* what a parked record counts beyond its payload */
+	STATE_SPOOL_ROW = 1 << 10, /* likewise a row of the spool: of a small one, SQLite's part is larger */
+};
+
+/* What goes to the spool. */
+struct state_payload {
+	struct ledger_amount amount;
+	struct iovec *pieces; /* borrowed until done() */
+	size_t count;
+	uint64_t *ret_id; /* gets the id before done(), unless a ceiling refused it; NULL: nobody asks */
+};
+
+/* What was read back from it. */
+struct state_spooled {
+	int failed; /* 0, -ENOENT: nothing behind `after`, -errno */
+	uint64_t id;
+	struct ledger_amount amount;
+	struct bytes payload; /* valid within the callback */
+};
+
+/*
+ * What a destination refused.
+ *
+ * A record of a file is `placed`: source, destination, generation and offset name it, and it is kept once however often
+ * it is parked. It is on disk before the saved position passes it; `ready` says that the position has, and with it the
+ * ledger. If a kill comes in between, the record is read and sent again; if it is taken then, it is no longer shown.
+ */
+struct state_parked {
+	uint64_t id; /* when read */
+	struct wall_time at;
+	const char *source, *destination, *reason;
+	const char *signal; /* "logs", "traces" */
+	uint32_t tries, records;
+	uint64_t generation, offset; /* of the record, if its source has them */
+	bool placed;
+	struct bytes payload;
+	size_t size; /* when read: of the payload, which may not have been asked for */
+	bool damaged; /* when read with its payload: the checksum is wrong */
+	bool ready; /* when read */
+};
+
+/* What to read of parked records, oldest first. */
+struct state_parked_query {
+	uint64_t after, until; /* ids behind the one, up to the other; until 0: all */
+	const char *destination; /* NULL: any */
+	size_t rows; /* at most */
+	bool payloads; /* with them; ends before it is more than a MiB, but not before the first */
+	bool alike; /* only those that are ready; ends before another signal, source or destination */
+};
+struct state_parked_page {
+	int failed;
+	const struct state_parked *records; /* valid within the callback */
+	size_t count;
+	uint64_t last; /* the newest id of all */
+};
+
+#endif

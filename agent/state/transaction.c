@@ -1,0 +1,111 @@
+#include "state/transaction.h"
+
+#include <errno.h>
+
+#include "state/parked_rows.h"
+#include "state/positions.h"
+#include "state/spooled.h"
+
+static int run(struct database *d, struct op *op)
+{
+	static int (*const rows[OP_KINDS])(struct database *, struct op *) = {
+		[OP_POSITION] = positions_put,
+		[OP_FORGET] = positions_forget,
+		[OP_LEDGER] = saved_ledger_put,
+		[OP_MOVE] = saved_ledger_move,
+		[OP_SPOOL] = spooled_put,
+		[OP_UNSPOOL] = spooled_drop,
+		[OP_SET_ASIDE] = spooled_set_aside,
+		[OP_TAKE] = spooled_take,
+		[OP_PARK] = parked_put,
+		[OP_UNPARK] = parked_delete,
+		[OP_REPARK] = parked_change,
+		[OP_LIST] = parked_list,
+	};
+
+	return rows[op->kind](d, op);
+}
+
+static int run_change(struct database *d, const struct state_change *c)
+{
+	bool grows = false;
+	int failed = 0, owned;
+
+	if (c->refused)
+		return 0;
+	for (struct op *op = c->first; op && !failed; op = op->next) {
+		failed = run(d, op);
+		grows = grows || op->kind == OP_SPOOL || op->kind == OP_PARK;
+	}
+	owned = failed ? failed : database_own(d);
+	return grows ? owned : failed; /* positions go on with what is owned already */
+}
+
+int transaction_save_numbers(struct database *d, const struct transaction_numbers *numbers)
+{
+	sqlite3_stmt *q = database_statement(d, PUT_NUMBERS);
+
+	sqlite3_bind_int64(q, 1, (sqlite3_int64)numbers->generation);
+	sqlite3_bind_int64(q, 2, (sqlite3_int64)numbers->commits);
+	return database_finish(q);
+}
+
+/* Commits, or takes back what has failed. */
+static int finish(struct database *d, int failed)
+{
+	failed = failed ? failed : database_run(d, "COMMIT");
+	if (failed)
+		database_run(d, "ROLLBACK");
+	return failed;
+}
+
+/* Changes from one up to another, which may be NULL, as one transaction. */
+static int run_from(struct database *d, struct state_change *from, const struct state_change *until,
+	const struct transaction_numbers *numbers)
+{
+	int failed = database_run(d, "BEGIN IMMEDIATE");
+
+	for (struct state_change *c = from; c != until && !failed; c = c->next)
+		failed = run_change(d, c);
+	failed = finish(d, failed ? failed : transaction_save_numbers(d, numbers));
+	for (struct state_change *c = from; c != until; c = c->next)
+		c->failed = c->refused ? c->refused : failed;
+	return failed;
+}
+
+/* All together; if that fails, each alone. */
+static void run_all(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
+{
+	if (run_from(d, first, NULL, numbers) == 0 || !first->next)
+		return;
+	for (struct state_change *c = first; c; c = c->next)
+		if (!c->refused)
+			c->failed = run_from(d, c, c->next, numbers);
+}
+
+static uint64_t bytes_in(const struct state_change *c)
+{
+	uint64_t bytes = 0;
+
+	for (struct op *op = c->first; op; op = op->next)
+		if (op->kind == OP_SPOOL)
+			bytes += op_spool(op)->size;
+		else if (op->kind == OP_PARK)
+			bytes += op_park(op)->record.payload.size;
+	return bytes;
+}
+
+void transaction_run(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
+{
+	run_all(d, first, numbers);
+	for (const struct state_change *c = first; c; c = c->next)
+		if (!c->refused && c->failed == -ENOSPC)
+			database_starve(d, bytes_in(c));
+}
+
+int transaction_run_one(struct database *d, struct op *op)
+{
+	int failed = database_run(d, "BEGIN IMMEDIATE");
+
+	return finish(d, failed ? failed : run(d, op));
+}
