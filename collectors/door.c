@@ -21,7 +21,7 @@ enum {
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
-	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
+	REPLY_INLINE_MAX = 64 << 10, /* answers up to this size are written on the loop, larger ones in the CPU lane */
 	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
@@ -114,7 +114,7 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	++*(status == 503 ? r->door->refused_full : r->door->refused_bad);
 	if (request) {
 		http_context_set(request, NULL);
-		r->door->type->answer(request, status, message); /* the message may stand in the request's struct */
+		r->door->type->answer(request, status, message); /* the message may be in the request's struct */
 	}
 	request_free(r);
 	return HTTP_ANSWERED;
@@ -128,13 +128,14 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	if (request) {
 		http_context_set(request, NULL);
 		full.page = r->reply_batch ? reply_page(r) : NULL;
-		http_respond(request, &full); /* its body may stand in the request's struct */
+		http_respond(request, &full); /* its body may be in the request's struct */
 		http_page_release(full.page);
 	}
 	request_free(r);
 }
 
-/* What is refused comes again. */
+/* A peer that holds memory and does nothing with it is cut off before others are refused for long. A refused request
+ * comes again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->size > 0)
@@ -208,7 +209,7 @@ static bool reserve_anew(struct door_request *r, size_t size)
 	return false;
 }
 
-/* What stands in the batch is old: the new body gets a batch of its own. False: refused. */
+/* What is in the batch becomes `old`: the new body gets a batch of its own. False: refused. */
 static bool make_old(struct door_request *r, size_t size)
 {
 	OXP_ASSERT(!r->before);
@@ -270,8 +271,8 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 
 /* The body is here. */
 
-/* It may be `state.max`, of which nobody else speaks. Near it some requests fit and others do not. */
-static void tell_disk(struct door *door, int failed)
+/* The reason may be `state.max`, which is not reported anywhere else. Near it some requests fit and others do not. */
+static void tell_disk(struct door *d, int failed)
 {
 	struct mono_time now = loop_now(host_loop(door->host));
 
@@ -338,7 +339,7 @@ static void offer(struct door_request *r)
 	bool fine = door->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
 	give_back_work(r);
-	if (kept) /* an empty one is no sign that there is more to come */
+	if (kept) /* an empty request does not mean that more will come */
 		door->last = loop_now(host_loop(door->host));
 	if (kept && (door->ack == ACK_DISK || host_ends(door->host))) {
 		r->kept = true;
@@ -373,7 +374,7 @@ static void inflate_body(struct door_request *r)
 		type->look(r);
 }
 
-/* In the CPU lane. Whoever leaves before it is his turn holds up nobody else. */
+/* In the CPU lane. A request whose peer has gone takes no time there. */
 static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
@@ -455,7 +456,7 @@ static void mend(struct door_request *r)
 	}
 }
 
-/* What the body is, is known, or who looked at it on the loop wants the lane for that. */
+/* The body was checked, or the check on the loop asks for the lane. */
 static void looked_at(struct door_request *r)
 {
 	if (r->fault)
@@ -535,8 +536,8 @@ static void worked_on(struct job *job)
 	}
 }
 
-/* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
- * cut short something else stands there. What has no room in body_max is told by inflating it. */
+/* Into as much room as the trailer says (RFC 1952, ISIZE). That is only a hint: anyone can write it, and if the body is
+ * cut short the last bytes are something else. Whether it exceeds body_max shows when it is inflated. */
 static void inflate(struct door_request *r)
 {
 	size_t size;
@@ -576,7 +577,7 @@ void door_gone(void *context, struct http_request *request)
 		request_free(r);
 }
 
-/* What is not for this door. */
+/* Requests that this door declines. */
 
 bool door_check_origins(const struct option_list *origins, char *why, size_t room)
 {
@@ -642,14 +643,14 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
 	if (!door->gunzip)
 		return -ENOMEM;
-	door->requests = host_counter(host, "requests_total", "Requests that came in.");
+	door->requests = host_counter(host, "requests_total", "Requests that were received.");
 	door->refused_full = host_counter(
 		host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
 	door->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	door->foreign =
-		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
+		host_counter(host, "refused_origin_total", "Requests from web pages that `origins` does not let in.");
 	door->unserved =
 		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
 	return 0;
