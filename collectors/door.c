@@ -272,7 +272,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 /* The body is here. */
 
 /* The reason may be `state.max`, which is not reported anywhere else. Near it some requests fit and others do not. */
-static void tell_disk(struct door *d, int failed)
+static void tell_disk(struct door *door, int failed)
 {
 	struct mono_time now = loop_now(host_loop(door->host));
 
