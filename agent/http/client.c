@@ -20,6 +20,7 @@
 enum {
 	UPLOAD_MIN = 16 << 10,
 	UPLOAD_MAX = 512 << 10,
+	READ_SIZE = 4 << 10, /* a hundred of these are read at a time where no callback can stop it: chunk extensions */
 	PIN_MAX = INET6_ADDRSTRLEN + 16,
 	CONNECT_MS = 2000, /* to one address: a first packet that is lost comes again after a second */
 	SECONDS_MAX = 365 * 86400,
@@ -700,6 +701,7 @@ static void set_policy(CURL *easy, const char *ca_file)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "oxpecker/" OXP_VERSION);
 	if (ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);

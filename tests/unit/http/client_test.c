@@ -4,6 +4,8 @@
  */
 #include "http/client.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "unit/http/raw.h"
@@ -976,6 +978,8 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 	assert_end(f, HTTP_END_ANSWER);
 }
 
+#define EXTENDED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;"
+
 static void script_endless(struct peer *p)
 {
 	static const char chunk[] = "400\r\n";
@@ -988,6 +992,53 @@ static void script_endless(struct peer *p)
 		peer_send(p, chunk, 5);
 		peer_send(p, piece, sizeof piece);
 	}
+}
+
+/* In a chunk extension nobody is asked whether it goes on. */
+static void script_extension(struct peer *p)
+{
+	static char piece[4 << 20];
+
+	memset(piece, 'x', sizeof piece);
+	peer_send(p, EXTENDED, strlen(EXTENDED));
+	assert_true(send(p->watch.fd, piece, sizeof piece, MSG_DONTWAIT) > 0);
+}
+
+/* Bytes of the answer that the client has not read. */
+static size_t on_their_way(struct fixture *f)
+{
+	size_t sum = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		struct sockaddr_in at, to;
+		socklen_t size = sizeof at, size_to = sizeof to;
+		int count = 0;
+		if (getsockname(fd, (struct sockaddr *)&at, &size) || getpeername(fd, (struct sockaddr *)&to, &size_to))
+			continue;
+		if (ntohs(at.sin_port) == f->port && ioctl(fd, SIOCOUTQ, &count) == 0)
+			sum += (size_t)count;
+		if (ntohs(to.sin_port) == f->port && ioctl(fd, FIONREAD, &count) == 0)
+			sum += (size_t)count;
+	}
+	return sum;
+}
+
+static void an_endless_extension_is_read_in_turns(void **state)
+{
+	struct fixture *f = *state;
+	size_t before, after;
+
+	f->script = script_extension;
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	before = on_their_way(f);
+	assert_true(before > 1 << 20);
+	turn(&f->world);
+	after = on_their_way(f);
+	assert_true(after < before);
+	assert_in_range(before - after, 1, 512 << 10);
+	http_call_cancel(f->call);
 }
 
 /* What is done to it takes a millisecond. */
@@ -1387,6 +1438,7 @@ int main(void)
 		TEST(of_a_long_refusal_the_beginning_is_kept),
 		TEST(pieces_that_take_long_let_others_by),
 		TEST(a_compressed_answer_lets_others_by),
+		TEST(an_endless_extension_is_read_in_turns),
 		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),
