@@ -15,10 +15,12 @@
 #include "base/text.h"
 #include "http/addresses.h"
 #include "http/codings.h"
+#include "http/unpack.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
 	UPLOAD_MAX = 512 << 10,
+	READ_SIZE = 4 << 10, /* a hundred of these are read at a time where no callback can stop it: chunk extensions */
 	PIN_MAX = INET6_ADDRSTRLEN + 16,
 	CONNECT_MS = 2000, /* to one address: a first packet that is lost comes again after a second */
 	SECONDS_MAX = 365 * 86400,
@@ -26,7 +28,7 @@ enum {
 	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
 	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
 	/* A coded answer may unpack to so much, and so many times what came of it, within answer_max. */
-	UNPACKED_FREE = 2 << 20,
+	UNPACKED_FREE = 2 << 20, UNPACKED_AT_ONCE = 16 << 10,
 	UNPACKED_TIMES = 256,
 };
 
@@ -40,6 +42,7 @@ struct http_client {
 	struct http_call *calls;
 	size_t collected; /* the sum of the calls' bodies */
 	struct mono_time turn; /* when libcurl had its turn last */
+	char unpacked[UNPACKED_AT_ONCE]; /* the piece of a coded answer that is being taken */
 	struct loop_timer timer;
 	struct loop_soon soon;
 };
@@ -71,6 +74,9 @@ struct http_call {
 	unsigned connections;	/* on which it was sent */
 	bool added, given_up, head_only, head_told;
 	struct codings codings;
+	struct unpack *unpack; /* NULL: the answer comes as it is, or nothing of it has come */
+	size_t came; /* of a coded answer */
+	size_t used; /* of the piece that was put off last */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -98,6 +104,7 @@ static void call_free(struct http_call *c)
 	curl_slist_free_all(c->pin);
 	c->client->collected -= c->body.size;
 	buffer_done(&c->body);
+	unpack_free(c->unpack);
 	free(c->host);
 	free(c);
 }
@@ -173,12 +180,17 @@ static void out_of_time(void *context)
 	call_end(c, c->connections ? HTTP_END_TIMEOUT : HTTP_END_CONNECT);
 }
 
+static bool is_cut_short(const struct http_call *c)
+{
+	return c->unpack && !unpack_is_whole(c->unpack);
+}
+
 static enum http_end end_from(const struct http_call *c, CURLcode code)
 {
 	switch (code) {
 	case CURLE_OK:
 		/* A connection closed within the head is well to libcurl. */
-		return c->head_told ? HTTP_END_ANSWER : HTTP_END_BROKEN;
+		return !c->head_told ? HTTP_END_BROKEN : is_cut_short(c) ? HTTP_END_CODING : HTTP_END_ANSWER;
 	case CURLE_COULDNT_RESOLVE_HOST:
 	case CURLE_COULDNT_CONNECT:
 	case CURLE_SSL_CONNECT_ERROR:
@@ -193,8 +205,6 @@ static enum http_end end_from(const struct http_call *c, CURLcode code)
 		return HTTP_END_TIMEOUT;
 	case CURLE_HTTP2_STREAM:
 		return HTTP_END_STREAM;
-	case CURLE_BAD_CONTENT_ENCODING:
-		return HTTP_END_CODING;
 	case CURLE_WRITE_ERROR:
 		return c->failed ? c->failed : HTTP_END_BROKEN;
 	default:
@@ -260,7 +270,9 @@ static void call_finished(struct http_call *c, CURLcode code)
 		snprintf(c->error, sizeof c->error, "%s", c->why);
 	else if (!c->error[0])
 		snprintf(c->error, sizeof c->error, "%s",
-			 code == CURLE_OK ? "the answer ended inside its head" : curl_easy_strerror(code));
+			code != CURLE_OK  ? curl_easy_strerror(code)
+			: is_cut_short(c) ? "the answer ends in the middle of what it is compressed to"
+					  : "the answer ended inside its head");
 	call_end(c, end_from(c, code));
 }
 
@@ -536,7 +548,7 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	return line.size;
 }
 
-static size_t collect(struct http_call *c, struct bytes piece)
+static bool collect(struct http_call *c, struct bytes piece)
 {
 	size_t room = c->options.piece ? REFUSAL_MAX - c->body.size : piece.size;
 	size_t size = piece.size < room ? piece.size : room, *all = &c->client->collected;
@@ -546,42 +558,83 @@ static size_t collect(struct http_call *c, struct bytes piece)
 	if (buffer_append(&c->body, piece.data, size) < 0)
 		return stop(c, HTTP_END_TOO_LARGE, "no memory for the answer");
 	*all += size;
-	return piece.size;
+	return true;
 }
 
-/* So one read of a bomb costs milliseconds, however much the caller takes in the end. */
-static size_t may_unpack_to(const struct http_call *c)
+/* False: the call is stopped. */
+static bool take(struct http_call *c, struct bytes piece)
 {
-	curl_off_t came = 0;
+	if (piece.size > c->options.answer_max - c->answered) {
+		stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
+		return false;
+	}
+	c->answered += piece.size;
+	if (!c->options.piece || call_status(c) / 100 != 2)
+		return collect(c, piece);
+	if (c->options.piece(c->options.context, piece))
+		return !c->given_up;
+	stop(c, HTTP_END_STOPPED, "stopped");
+	return false;
+}
 
-	curl_easy_getinfo(c->easy, CURLINFO_SIZE_DOWNLOAD_T, &came);
-	return UNPACKED_FREE + UNPACKED_TIMES * (size_t)came;
+/* The next piece of what the answer unpacks to. False: the call is stopped. */
+static bool take_unpacked(struct http_call *c, struct bytes *in, size_t *ret_size)
+{
+	char *to = c->client->unpacked;
+	int failed;
+
+	if (!c->unpack)
+		c->unpack = unpack_new(c->codings.deflate);
+	failed = unpack_next(c->unpack, in, to, UNPACKED_AT_ONCE, ret_size);
+	if (failed == -ENOMEM)
+		stop(c, HTTP_END_NO_ROOM, "no memory to unpack the answer");
+	else if (failed)
+		stop(c, HTTP_END_CODING, "the answer is not in the coding that its head names, or damaged");
+	else if (c->answered + *ret_size > UNPACKED_FREE + UNPACKED_TIMES * c->came)
+		stop(c, HTTP_END_TOO_LARGE, "the answer unpacks to more than allowed");
+	return !c->failed && (*ret_size == 0 || take(c, (struct bytes){ to, *ret_size }));
+}
+
+/* libcurl reads on as long as there is something, up to a hundred times. What is put off it gives again, from its
+ * start. */
+static size_t put_off(struct http_call *c)
+{
+	loop_soon_run(&c->rest);
+	return CURL_WRITEFUNC_PAUSE;
+}
+
+/* A few bytes may unpack to many, for which libcurl would take no break. */
+static size_t on_coded(struct http_call *c, struct bytes piece)
+{
+	struct bytes in = { piece.data + c->used, piece.size - c->used };
+	size_t size = UNPACKED_AT_ONCE;
+
+	c->came += in.size;
+	while (in.size > 0 || size == UNPACKED_AT_ONCE) {
+		if (turn_is_over(c->client)) {
+			c->came -= in.size;
+			c->used = piece.size - in.size;
+			return put_off(c);
+		}
+		if (!take_unpacked(c, &in, &size))
+			return 0;
+	}
+	c->used = 0;
+	return piece.size;
 }
 
 static size_t on_body(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
 	struct bytes piece = { data, size * count };
-	unsigned status = call_status(c);
 
 	if (c->given_up)
 		return 0;
-	/* libcurl reads on as long as there is something, up to a hundred times. An answer that it decodes is not
-	 * paused: it would decode on, and keep what comes of it. */
-	if (c->codings.count == 0 && turn_is_over(c->client)) {
-		loop_soon_run(&c->rest);
-		return CURL_WRITEFUNC_PAUSE;
-	}
-	if (piece.size > c->options.answer_max - c->answered)
-		return stop(c, HTTP_END_TOO_LARGE, "the answer is larger than allowed");
-	if (c->codings.count > 0 && c->answered + piece.size > may_unpack_to(c))
-		return stop(c, HTTP_END_TOO_LARGE, "the answer unpacks to more than allowed");
-	c->answered += piece.size;
-	if (!c->options.piece || status / 100 != 2)
-		return collect(c, piece);
-	if (!c->options.piece(c->options.context, piece))
-		return stop(c, HTTP_END_STOPPED, "stopped");
-	return c->given_up ? 0 : piece.size;
+	if (c->codings.count > 0)
+		return on_coded(c, piece);
+	if (turn_is_over(c->client))
+		return put_off(c);
+	return take(c, piece) ? piece.size : 0;
 }
 
 /* Starting. */
@@ -598,7 +651,7 @@ static bool add_header(struct http_call *c, const char *header)
 /* `Expect:` without a value keeps libcurl from waiting a second for "100 Continue". */
 static int set_headers(struct http_call *c)
 {
-	if (!add_header(c, "Expect:"))
+	if (!add_header(c, "Expect:") || !add_header(c, "Accept-Encoding: identity"))
 		return -ENOMEM;
 	for (const char *const *header = c->options.headers; header && *header; header++)
 		if (!add_header(c, *header))
@@ -648,6 +701,7 @@ static void set_policy(CURL *easy, const char *ca_file)
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
+	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "oxpecker/" OXP_VERSION);
 	if (ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAINFO, ca_file);
@@ -665,7 +719,6 @@ static void set_target(struct http_call *c)
 		curl_easy_setopt(c->easy, CURLOPT_NOBODY, 1L);
 	else if (strcmp(o->method, "GET") != 0)
 		curl_easy_setopt(c->easy, CURLOPT_CUSTOMREQUEST, o->method);
-	curl_easy_setopt(c->easy, CURLOPT_ACCEPT_ENCODING, "identity"); /* and what comes otherwise is decoded */
 	if (o->user_password) {
 		curl_easy_setopt(c->easy, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
 		curl_easy_setopt(c->easy, CURLOPT_USERPWD, o->user_password);

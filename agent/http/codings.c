@@ -23,12 +23,13 @@ static bool is_one_of(struct bytes word, const char *const *these)
 static void note_one(struct codings *c, struct bytes word)
 {
 	static const char *const none[] = { "", "identity", "chunked", NULL };
-	static const char *const known[] = { "gzip", "x-gzip", "deflate", NULL };
+	static const char *const gzip[] = { "gzip", "x-gzip", NULL }, *const deflate[] = { "deflate", NULL };
 
 	if (is_one_of(word, none))
 		return;
 	c->count++;
-	if (!is_one_of(word, known))
+	c->deflate = is_one_of(word, deflate);
+	if (!c->deflate && !is_one_of(word, gzip))
 		snprintf(c->unknown, sizeof c->unknown, "%.*s",
 			(int)(word.size < CODING_SHOWN ? word.size : CODING_SHOWN), word.data);
 }

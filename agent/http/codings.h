@@ -1,6 +1,6 @@
 /*
  * The codings that an answer's body is in, as its head names them: Content-Encoding (RFC 9110, 8.4) and
- * Transfer-Encoding (RFC 9112, 6.1), both of which libcurl undoes.
+ * Transfer-Encoding (RFC 9112, 6.1).
  *
  * One coding is read, so that what a piece unpacks to is bounded by its size, and of those gzip and deflate: the
  * decoders of br and zstd may need a window of many MiB, which the peer chooses.
@@ -14,6 +14,7 @@ enum { CODING_SHOWN = 24, CODINGS_WHY_MAX = 120 };
 
 struct codings {
 	size_t count; /* one around the other */
+	bool deflate; /* the last that is read is this, else gzip */
 	char unknown[CODING_SHOWN + 1]; /* one of them that is not read; "": none */
 	char why[CODINGS_WHY_MAX];
 };

@@ -66,6 +66,7 @@ struct connection {
 	enum step step;
 	bool reading; /* in feed(), which goes on after the answer by itself */
 	bool keep; /* after the answer */
+	bool asks; /* whether it may send its body, and has not been told */
 	uint64_t missing;
 	struct http_chunked chunked;
 	struct buffer text, left, out, body;
@@ -248,7 +249,8 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 {
 	struct connection *c = connection_of(r);
 
-	c->keep = http_head_keeps(&c->head) && !r->close;
+	/* A peer that asks may leave the body out, or send it all the same: where the next head begins is unknown. */
+	c->keep = http_head_keeps(&c->head) && !r->close && !(c->asks && r->content_length != 0);
 	put_head(c, answer, r->answer_size);
 	c->sent = 0;
 	c->rest = http_answer_constant(answer);
@@ -289,14 +291,24 @@ static void go_on(struct connection *c)
 	static const char words[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	ssize_t n = send(c->base.fd, words, sizeof words - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	c->asks = false;
 	if (n != (ssize_t)sizeof words - 1)
 		c->step = STEP_OVER;
+}
+
+/* A peer that asks and is refused at its head keeps its body; whatever it had sent before it read that is dropped. */
+static void decline(struct connection *c)
+{
+	answer_start(c);
+	if (c->step == STEP_OVER)
+		linger_start(&c->base.server->lingers, c->base.fd);
 }
 
 static void begin(struct connection *c, bool body_follows)
 {
 	int64_t length;
 
+	c->asks = c->head.expects && !c->head.old && !body_follows;
 	if (!http_request_begin(&c->base, &c->head, c->text.data)) {
 		c->step = STEP_OVER;
 		return;
@@ -307,8 +319,8 @@ static void begin(struct connection *c, bool body_follows)
 	c->step = length < 0 ? STEP_CHUNKED : STEP_LENGTH;
 	if (c->step == STEP_LENGTH && c->missing == 0)
 		body_done(c);
-	else if (c->head.expects && !c->head.old && !body_follows)
-		go_on(c);
+	else if (c->asks)
+		(c->base.request.responded ? decline : go_on)(c);
 }
 
 static void head_goes_on(struct connection *c)

@@ -100,15 +100,32 @@ void sender_push(struct sender *s, struct delivery *delivery, size_t route)
 	loop_soon_run(&s->pump);
 }
 
-bool sender_is_backed_up(struct sender *s, uint64_t soon, uint64_t batch_bytes)
+static bool is_suspect(const struct send *send)
 {
-	bool full = s->queued_bytes + soon >= (window_size(&s->window) + 1) * batch_bytes;
+	return send->strikes >= STRIKES_MAX;
+}
+
+/* With suspects alone there is nothing to compare them with: if they kept others out, nothing would be taken again. */
+static bool lacks_comparison(const struct sender *s)
+{
+	const struct send *send;
+
+	TAILQ_FOREACH(send, &s->queue, entry)
+	if (!is_suspect(send))
+		return false;
+	return true;
+}
+
+bool sender_is_backed_up(struct sender *s, uint64_t soon, uint64_t batch_bytes, bool spare)
+{
+	uint64_t most = (window_size(&s->window) + 1) * batch_bytes;
+	bool full = s->queued_bytes + soon >= most && (soon >= most || !spare || !lacks_comparison(s));
 
 	s->starved = s->starved || full;
 	return full;
 }
 
-/* A send has ended. */
+/* A send has ended, or has become one more suspect. */
 static void tell_starved(struct sender *s)
 {
 	if (!s->starved)
@@ -122,11 +139,6 @@ static bool may_start(const struct sender *s)
 	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED)
 		return false;
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
-}
-
-static bool is_suspect(const struct send *send)
-{
-	return send->strikes >= STRIKES_MAX;
 }
 
 /* Others were taken since it failed, and nobody was refused for the last of these yet: else a destination that takes
@@ -548,6 +560,8 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	loop_soon_run(&s->pump);
 	if (send->left > 0) {
 		come_apart(send, rest);
+		if (is_suspect(send))
+			tell_starved(s);
 		return;
 	}
 	send_free(send);

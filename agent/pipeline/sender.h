@@ -89,8 +89,10 @@ void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);
 /* Whether what is queued, and so many bytes that will be, are more than the batches of that size that could be under
- * way and one more. If so, the collectors are told when a send has ended. */
-bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes);
+ * way and one more. Where all that is queued is suspect, and there is memory to spare, only `soon` counts: something
+ * else has to come to compare it with. If so, the collectors are told when a send has ended, or there are only
+ * suspects. */
+bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes, bool spare);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
 /* Ends what is under way, and begins nothing any more. */

@@ -116,11 +116,12 @@ uint64_t source_lost_records(const struct source *s)
 static bool is_backed_up(const struct source *s)
 {
 	size_t open = s->open ? s->open->size : 0;
+	bool spare = budget_used(s->world->budget) < s->world->budget->limit / 2;
 
 	if (s->options.rewind != REWIND_SAVED)
 		return false;
 	for (size_t i = 0; i < source_routes(s); i++)
-		if (sender_is_backed_up(s->deliveries.routes[i].sender, open, s->options.limits.bytes))
+		if (sender_is_backed_up(s->deliveries.routes[i].sender, open, s->options.limits.bytes, spare))
 			return true;
 	return false;
 }

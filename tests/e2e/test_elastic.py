@@ -553,6 +553,25 @@ def test_a_document_that_breaks_the_server_alone_lets_others_by(oxpecker, fault_
     agent.assert_balanced()
 
 
+@pytest.mark.parametrize("answer", [fault.reset(), fault.status(500, body=b"<html>Oops")], ids=["resets", "500"])
+def test_large_lines_that_break_the_server_let_others_by(oxpecker, fault_server, tmp_path, answer):
+    """Eight, of which three fill what is held of files for a destination."""
+    server = fault_server()
+    server.plan(fault.poisoned(b'"poison"', answer))
+    with open(tmp_path / "app.log", "w", encoding="utf-8") as log:
+        log.writelines('{"n":%d,"poison":"%s"}\n' % (number, "x" * 900_000) for number in range(8))
+        log.writelines('{"n":%d}\n' % number for number in range(8, 20))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms"))
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 12, 60, "others are let by")
+    with open(tmp_path / "app.log", "a", encoding="utf-8") as log:
+        for number in range(20, 30):  # each request that is taken is good for one refusal
+            log.write('{"n":%d}\n' % number)
+            log.flush()
+            agent.wait_until(lambda: agent.booked("delivered", signal="logs") == number - 7, 30, "the next one")
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 8, 30, "they are parked")
+    agent.assert_balanced()
+
+
 def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), search.index("shut")
     writer.write(5)

@@ -4,6 +4,8 @@
  */
 #include "http/client.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <time.h>
 
 #include "unit/http/raw.h"
@@ -543,6 +545,7 @@ static void a_compressed_answer_is_counted_decoded(void **state)
 #define HELLO "\xcb\x48\xcd\xc9\xc9\x07\x00"
 #define HELLO_GZIP "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x36\x05\0\0\0"
 #define HELLO_ZLIB "\x78\x9c" HELLO "\x06\x2c\x02\x15"
+#define NOTHING_GZIP "\x1f\x8b\x08\0\0\0\0\0\x02\x03\x03\0\0\0\0\0\0\0\0\0"
 
 static const struct coded {
 	const char *fields, *body;
@@ -561,9 +564,16 @@ static const struct coded {
 	CODED("Content-Encoding: what-nobody-has-ever-heard-of", "x", "coded as \"what-nobody-has-ever-hea\""),
 	CODED("Content-Encoding: gzip, gzip", HELLO_GZIP, "more than once"),
 	CODED("Content-Encoding: gzip\r\nContent-Encoding: deflate", HELLO_GZIP, "more than once"),
-	CODED("Content-Encoding: gzip", "hello", "unencoding"),
+	CODED("Content-Encoding: gzip", NOTHING_GZIP HELLO_GZIP NOTHING_GZIP, NULL),
+	CODED("Content-Encoding: gzip", "hello", "or damaged"),
 	CODED("Content-Encoding: gzip", "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6\x10\x37\x05\0\0\0",
-		"unencoding"),
+		"or damaged"),
+	CODED("Content-Encoding: gzip", HELLO_ZLIB, "or damaged"),
+	CODED("Content-Encoding: gzip", HELLO_GZIP "hello", "or damaged"),
+	CODED("Content-Encoding: gzip", HELLO_GZIP "\x1f\x8b", "in the middle"),
+	CODED("Content-Encoding: gzip", "\x1f\x8b\x08\0\0\0\0\0\x02\x03" HELLO "\x86\xa6", "in the middle"),
+	CODED("Content-Encoding: deflate", HELLO_ZLIB HELLO_ZLIB, "or damaged"),
+	CODED("Content-Encoding: deflate", "\x78\x9c\xcb\x48\xcd", "in the middle"),
 #undef CODED
 };
 
@@ -968,6 +978,8 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 	assert_end(f, HTTP_END_ANSWER);
 }
 
+#define EXTENDED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;"
+
 static void script_endless(struct peer *p)
 {
 	static const char chunk[] = "400\r\n";
@@ -980,6 +992,53 @@ static void script_endless(struct peer *p)
 		peer_send(p, chunk, 5);
 		peer_send(p, piece, sizeof piece);
 	}
+}
+
+/* In a chunk extension nobody is asked whether it goes on. */
+static void script_extension(struct peer *p)
+{
+	static char piece[4 << 20];
+
+	memset(piece, 'x', sizeof piece);
+	peer_send(p, EXTENDED, strlen(EXTENDED));
+	assert_true(send(p->watch.fd, piece, sizeof piece, MSG_DONTWAIT) > 0);
+}
+
+/* Bytes of the answer that the client has not read. */
+static size_t on_their_way(struct fixture *f)
+{
+	size_t sum = 0;
+
+	for (int fd = 0; fd < 256; fd++) {
+		struct sockaddr_in at, to;
+		socklen_t size = sizeof at, size_to = sizeof to;
+		int count = 0;
+		if (getsockname(fd, (struct sockaddr *)&at, &size) || getpeername(fd, (struct sockaddr *)&to, &size_to))
+			continue;
+		if (ntohs(at.sin_port) == f->port && ioctl(fd, SIOCOUTQ, &count) == 0)
+			sum += (size_t)count;
+		if (ntohs(to.sin_port) == f->port && ioctl(fd, FIONREAD, &count) == 0)
+			sum += (size_t)count;
+	}
+	return sum;
+}
+
+static void an_endless_extension_is_read_in_turns(void **state)
+{
+	struct fixture *f = *state;
+	size_t before, after;
+
+	f->script = script_extension;
+	start(f);
+	while (f->requests == 0)
+		turn(&f->world);
+	before = on_their_way(f);
+	assert_true(before > 1 << 20);
+	turn(&f->world);
+	after = on_their_way(f);
+	assert_true(after < before);
+	assert_in_range(before - after, 1, 512 << 10);
+	http_call_cancel(f->call);
 }
 
 /* What is done to it takes a millisecond. */
@@ -1012,6 +1071,20 @@ static void turn_by_turn(struct fixture *f)
 	}
 }
 
+static void a_compressed_answer_lets_others_by(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_small_gz;
+	turn_by_turn(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 60000);
+	for (size_t i = 0; i < f->body.size; i++)
+		assert_int_equal(f->body.data[i], 'a');
+}
+
 static void pieces_that_take_long_let_others_by(void **state)
 {
 	struct fixture *f = *state;
@@ -1035,18 +1108,13 @@ static void pieces_that_take_long_let_others_by(void **state)
 }
 
 /* Each number of pieces once: in the socket's own callback, and in one that was put off. */
-static void a_call_cancelled_while_pieces_are_put_off(void **state)
+static void cancelled_while_put_off(struct fixture *f, unsigned most)
 {
-	struct fixture *f = *state;
-
-	f->options.piece = take_slow_piece;
-	f->options.head = take_head;
-	f->script = script_much;
-	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
-	for (unsigned last = 1; last <= 5; last++) {
+	for (unsigned last = 1; last <= most; last++) {
 		f->cancel_in_piece = false;
 		start(f);
 		while (f->pieces < last) {
+			assert_false(f->done);
 			f->cancel_in_piece = last % 2 && f->pieces + 1 == last;
 			turn(&f->world);
 		}
@@ -1055,6 +1123,19 @@ static void a_call_cancelled_while_pieces_are_put_off(void **state)
 		turns(&f->world, 20);
 		assert_false(f->done);
 	}
+}
+
+static void a_call_cancelled_while_pieces_are_put_off(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_slow_piece;
+	f->options.head = take_head;
+	f->script = script_much;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n";
+	cancelled_while_put_off(f, 5);
+	f->script = script_small_gz;
+	cancelled_while_put_off(f, 3);
 }
 
 static void an_endless_answer_is_too_large(void **state)
@@ -1356,6 +1437,8 @@ int main(void)
 		TEST(answers_that_are_none_or_half),
 		TEST(of_a_long_refusal_the_beginning_is_kept),
 		TEST(pieces_that_take_long_let_others_by),
+		TEST(a_compressed_answer_lets_others_by),
+		TEST(an_endless_extension_is_read_in_turns),
 		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),

@@ -570,6 +570,29 @@ static void who_expects_is_told_to_continue(void **state)
 	raw_expect(&f->raw, "\r\n\r\nabc");
 }
 
+static void who_expects_and_is_refused_sends_no_body(void **state)
+{
+	static const char *const lengths[] = { "Content-Length: 50000", "Transfer-Encoding: chunked" };
+	struct fixture *f = *state;
+	char head[256], *body = body_of(50000);
+
+	for (size_t i = 0; i < (f->direct ? 2 : 1); i++) {
+		snprintf(head, sizeof head, "POST /early HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n%s\r\n\r\n",
+			lengths[i]);
+		raw_send(&f->raw, head);
+		raw_expect(&f->raw, "\r\n\r\nlater");
+		assert_true(raw_has(&f->raw, "HTTP/1.1 429 "));
+		assert_true(raw_has(&f->raw, "Connection: close\r\n"));
+		assert_false(raw_has(&f->raw, "100 Continue"));
+		raw_send_bytes(&f->raw, body, 50000); /* by a peer that does not wait for long */
+		raw_expect_end(&f->raw);
+		assert_false(f->raw.reset);
+		raw_done(&f->raw);
+		raw_connect(&f->raw, &f->world, f->port);
+	}
+	free(body);
+}
+
 /* Answers at other moments. */
 
 static void an_early_answer_comes_whole(void **state)
@@ -1537,6 +1560,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_chunked_body_comes_byte_by_byte, setup_direct, teardown),
 		TEST(an_empty_body_completes),
 		TEST(who_expects_is_told_to_continue),
+		TEST(who_expects_and_is_refused_sends_no_body),
 		cmocka_unit_test_setup_teardown(a_chunked_body_needs_a_length, setup_microhttpd, teardown),
 		TEST(a_body_that_no_route_takes_is_400),
 		TEST(an_early_answer_comes_whole),

@@ -496,6 +496,45 @@ static void in_company_eight_tries_are_enough(void **state)
 	assert_int_equal(w->exporter.count, 8);
 }
 
+/* What a reader of files brings: one large line after another, as soon as it may. */
+static void read_on(struct world *w, const char *lines, int64_t seconds)
+{
+	const struct still_clock *clock = &w->clock;
+
+	for (int64_t end = clock->ns + seconds * 1000000000; clock->ns < end; later(w, 1000))
+		while (*lines && !sender_is_backed_up(w->sender, 0, BATCH_ITEMS * ITEM, true)) {
+			char kinds[2] = { *lines++, '\0' };
+			offer(w, kinds, 900 << 10);
+		}
+	assert_int_equal(*lines, '\0');
+}
+
+/* As many as fill what is held of files, and as many again. */
+static void several_large_ones_let_others_by(void **state)
+{
+	struct world *w = *state;
+
+	read_on(w, "rrrrrrrrggggggggggg", 600);
+	until_settled(w, 60);
+	assert_sorted_out(w, 11, 8);
+}
+
+static void several_large_ones_without_memory_to_spare_wait(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 4; i++)
+		offer(w, "r", 900 << 10);
+	later(w, 600000);
+	assert_true(sender_is_backed_up(w->sender, 0, BATCH_ITEMS * ITEM, false));
+	assert_false(sender_is_backed_up(w->sender, 0, BATCH_ITEMS * ITEM, true));
+	assert_true(sender_is_backed_up(w->sender, 2 * BATCH_ITEMS * ITEM, BATCH_ITEMS * ITEM, true));
+	w->exporter.mood = TAKES;
+	offer(w, "g", 10);
+	assert_true(sender_is_backed_up(w->sender, 0, BATCH_ITEMS * ITEM, true));
+	assert_int_equal(term(w, LEDGER_REJECTED)->records, 0);
+}
+
 static void whom_a_firewall_takes_offence_at_is_found(void **state)
 {
 	struct world *w = *state;
@@ -525,6 +564,8 @@ int main(void)
 		CASE(an_outage_of_500_refuses_nobody),
 		CASE(who_is_answered_500_alone_lets_others_by),
 		CASE(in_company_eight_tries_are_enough),
+		CASE(several_large_ones_let_others_by),
+		CASE(several_large_ones_without_memory_to_spare_wait),
 		CASE(whom_a_firewall_takes_offence_at_is_found),
 	};
 
