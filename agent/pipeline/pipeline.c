@@ -92,11 +92,6 @@ void pipeline_drain(struct pipeline *p)
 	sender_hurry(sender);
 }
 
-bool pipeline_is_draining(const struct pipeline *p)
-{
-	return p->sender_world.draining;
-}
-
 bool pipeline_idle(const struct pipeline *p)
 {
 	const struct source *s;

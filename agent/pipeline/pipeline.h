@@ -41,7 +41,6 @@ struct sender *pipeline_find_sender(const struct pipeline *, const char *name);
 
 /* From now on batches go out at once and back-off is short. */
 void pipeline_drain(struct pipeline *);
-bool pipeline_is_draining(const struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
 /* Each send that is queued or under way, those of one sender in their order. `visit` changes none of them. */

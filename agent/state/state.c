@@ -284,11 +284,6 @@ uint64_t state_parked_max(const struct state *s)
 	return usage_parked_max(&s->usage);
 }
 
-uint64_t state_spool_bytes(const struct state *s, const char *key)
-{
-	return usage_spool_bytes(&s->usage, key);
-}
-
 void state_spool_keys(const struct state *s, void (*visit)(void *, const char *key, uint64_t bytes), void *context)
 {
 	usage_spool_keys(&s->usage, visit, context);

@@ -83,8 +83,7 @@ void state_spool_take(struct state *, const char *key, uint64_t after,
 	void (*done)(void *, const struct state_spooled *), void *context);
 void state_spool_drop(
 	struct state *, const uint64_t *ids, size_t count, void (*done)(void *, int failed), void *context);
-uint64_t state_spool_bytes(const struct state *, const char *key); /* what is being written included */
-uint64_t state_spool_bytes_all(const struct state *);
+uint64_t state_spool_bytes_all(const struct state *); /* what is being written included, as below */
 /* Every key that something was spooled under, with the bytes there are. */
 void state_spool_keys(const struct state *, void (*visit)(void *, const char *key, uint64_t bytes), void *context);
 uint64_t state_spool_damaged(const struct state *); /* payloads, in this run */
