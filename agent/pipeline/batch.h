@@ -29,12 +29,19 @@ struct left_out {
 	uint64_t records, bytes;
 };
 
+static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t bytes)
+{
+	to->records += records;
+	to->bytes += bytes;
+}
+
 /* A row of the spool that holds items of the batch, for one route of its source. */
 struct batch_row {
 	uint64_t id;
 	size_t route;
 };
 
+/* Only batch.c writes it. */
 struct batch {
 	struct budget *budget;
 	enum signal signal;
@@ -54,19 +61,23 @@ struct batch {
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
 struct batch *batch_ref(struct batch *);
 void batch_unref(struct batch *); /* the last one frees it */
-static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t bytes)
-{
-	to->records += records;
-	to->bytes += bytes;
-}
 
+/* Items that no place names (PLACE_NAMED) get that generation, and the offsets from *next on. */
+void batch_give_places(struct batch *, uint64_t generation, uint64_t *next);
 /* Other bytes for the last item. 0 or -ENOMEM, as of batch_add(). */
 int batch_replace_last(struct batch *, const char *data, size_t size) MUST_CHECK;
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
+/* A step left an item out: dropped, or merged into the one before it. */
+void batch_leave_out(struct batch *, const struct batch_item *, bool merged);
+/* What was left out has been counted. */
+void batch_forget_left_out(struct batch *);
 void batch_row_add(struct batch *, size_t route, uint64_t id);
 /* Moves what the collector is to be told; `to` has none. */
 void batch_take_tokens(struct batch *to, struct batch *from);
+/* The batch's tokens and rows, which are the caller's from now on; NULL if there are none. */
+uint64_t *batch_give_tokens(struct batch *, size_t *ret_count);
+struct batch_row *batch_give_rows(struct batch *, size_t *ret_count);
 void batch_check(const struct batch *);
 
 #endif

@@ -45,14 +45,8 @@ struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size
 
 	delivery->of = all;
 	delivery->batch = b;
-	delivery->tokens = b->tokens;
-	delivery->token_count = b->token_count;
-	b->tokens = NULL;
-	b->token_count = b->token_room = 0;
-	delivery->rows = b->rows;
-	delivery->row_count = b->row_count;
-	b->rows = NULL;
-	b->row_count = b->row_room = 0;
+	delivery->tokens = batch_give_tokens(b, &delivery->token_count);
+	delivery->rows = batch_give_rows(b, &delivery->row_count);
 	delivery->pending = end - first;
 	for (size_t i = first; i < end; i++)
 		delivery->parts[i].pending = 1;
