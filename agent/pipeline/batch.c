@@ -305,12 +305,6 @@ void batch_take_tokens(struct batch *to, struct batch *from)
 	from->token_count = from->token_room = 0;
 }
 
-struct batch *batch_ref(struct batch *b)
-{
-	b->refs++;
-	return b;
-}
-
 void batch_unref(struct batch *b)
 {
 	struct budget *budget = b->budget;
@@ -339,7 +333,8 @@ void batch_free(struct batch *b)
 
 const struct batch *batch_keep(const struct batch *b)
 {
-	return batch_ref((struct batch *)b);
+	((struct batch *)b)->refs++;
+	return b;
 }
 
 void batch_unkeep(const struct batch *b)

@@ -59,8 +59,7 @@ struct batch {
 };
 
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
-struct batch *batch_ref(struct batch *);
-void batch_unref(struct batch *); /* the last one frees it */
+void batch_unref(struct batch *); /* the last one frees it; the others come from batch_keep() */
 
 /* Items that no place names (PLACE_NAMED) get that generation, and the offsets from *next on. */
 void batch_give_places(struct batch *, uint64_t generation, uint64_t *next);
