@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/path.h"
+#include "base/strange_db.h"
 
 enum statement {
 	PUT_POSITION,
@@ -81,6 +82,5 @@ int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; read
 int database_own(struct database *) MUST_CHECK;
 /* So many bytes found no room on disk: each database_own() looks whether there is some now. */
 void database_starve(struct database *, uint64_t bytes);
-int database_errno(int code);
 
 #endif
