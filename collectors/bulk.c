@@ -1,17 +1,17 @@
 /*
- * The `bulk` door: answers as Elasticsearch does on localhost, so that an app which ships its logs by itself points at
- * the sidecar and gains its buffering. What is asked first (version, health, templates) is answered kindly; documents
- * of `_bulk` are log records, held within the budget when they are answered 201 (`ack: memory`), or on disk (`ack:
- * disk`). The answers are ours: the index that a client names is repeated to it and not looked at again, the exporter's
- * index is where the records go.
+ * The `bulk` door: answers as Elasticsearch does, on localhost, so an app that ships its own logs can point at the
+ * sidecar and gains its buffering. What clients ask first (version, health, templates) gets the answer they expect.
+ * Documents of `_bulk` are log records; when they are answered 201 they are held within the budget (`ack: memory`) or
+ * on disk (`ack: disk`). The answers are the agent's own: the index that a client names is repeated to it and otherwise
+ * ignored, and the records go to the exporter's index.
  *
- * A client that gives a document an _id may send it again when it has seen no answer: the same index, _id and bytes
- * are one document wherever they come twice, over restarts, too. The bytes belong to it, since log records are created
- * only: under `index` the server would put another document of that _id in place of the first; here both are kept.
+ * A client that gives a document an _id may send it again if it saw no answer: the same index, _id and bytes are one
+ * document wherever they come twice, also after a restart. The bytes belong to the identity because log records are
+ * only created: under `index` a server would replace the first document of that _id with the second; here both stay.
  *
- * A document that is no JSON object, an update or a delete is refused by itself with 400, as the server does
- * (Elasticsearch "Bulk API"); a body that is no bulk is refused as a whole. No room, in memory or on
- * disk: 503 with Retry-After, and nothing of the request is taken.
+ * A document that is not a JSON object, an update and a delete are each refused by themselves with 400, as the server
+ * does (Elasticsearch "Bulk API"). A body that is not a bulk is refused as a whole. If there is no room in memory or on
+ * disk the answer is 503 with Retry-After, and nothing of the request is taken.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -60,7 +60,8 @@ struct part {
 	uint32_t at, size;
 };
 
-/* What is taken, or refused by itself with `fault`. generation and offset: 0 unless the client has named it. */
+/* One operation: taken, or refused by itself with `fault`. generation and offset are 0 unless the client has named
+ * it. */
 struct operation {
 	struct part document, index, id;
 	enum bulk_action action;
@@ -68,7 +69,7 @@ struct operation {
 	uint64_t generation, offset;
 };
 
-/* `operations` stand in the work memory, until what is taken of them is in the batch. */
+/* The operations are in the work memory until those that are taken are in the batch. */
 struct bulk_body {
 	struct door_request base;
 	size_t lines; /* of the body: there are no more operations */
@@ -90,7 +91,7 @@ static const char json[] = "application/json";
  * reads, and takes what does not say so for a failure. */
 static const char answer_start[] = "{\"took\":0,\"errors\":false,\"items\":[";
 static const char no_errors[] = "false", errors[] = " true";
-/* Clients from 7.14 on talk to nobody without it. */
+/* Clients from 7.14 on refuse servers without it. */
 #define PRODUCT "X-Elastic-Product", "Elasticsearch"
 
 static void put_cause(struct json_writer *w, unsigned status, const char *message)
@@ -314,7 +315,7 @@ static void bulk_write(struct door_request *r)
 	r->reply_size = to.size;
 }
 
-/* The documents become items where they stand; what names them was made of their bytes before. */
+/* The documents become items where they are; their names were computed from their bytes before. */
 static bool bulk_fill(struct door_request *r)
 {
 	const struct bulk_body *b = bulk_of(r);
@@ -374,7 +375,7 @@ static bool is_bulk_type(const char *type)
 
 static enum http_take any_begin(void *context, struct http_request *request)
 {
-	struct door *d = context;
+	struct door *door = context;
 	enum http_method method = http_request_method(request);
 	struct bytes index;
 	enum http_take take;
@@ -383,19 +384,19 @@ static enum http_take any_begin(void *context, struct http_request *request)
 	http_context_set(request, NULL);
 	if ((method != HTTP_POST && method != HTTP_PUT) || !index_of(http_request_path(request), &index))
 		return HTTP_TAKEN;
-	take = door_begin(d, request, NULL);
+	take = door_begin(door, request, NULL);
 	if (take != HTTP_TAKEN)
 		return take;
 	if (!is_bulk_type(http_request_header(request, "Content-Type")))
 		return door_refuse(http_context(request), 406,
 			"Content-Type must be application/x-ndjson or application/json");
 	b = bulk_of(http_context(request));
-	b->number = (uint64_t)loop_wall(host_loop(d->host)).ns;
+	b->number = (uint64_t)loop_wall(host_loop(door->host)).ns;
 	memcpy(b->index, index.data, index.size);
 	return HTTP_TAKEN;
 }
 
-/* What is no bulk has no body that matters. */
+/* Routes that are not a bulk ignore the body. */
 static enum http_take any_body(void *context, struct http_request *request, struct bytes piece)
 {
 	return http_context(request) ? door_body(context, request, piece) : HTTP_TAKEN;
@@ -431,7 +432,7 @@ static bool is_asked_for(const char *path)
 	return is_one_of(path, parts);
 }
 
-/* Logstash and Beats ship to nobody without an active one; a basic one is what every server has (Elasticsearch "Get
+/* Logstash and Beats refuse servers without an active one; every server has a basic one (Elasticsearch "Get
  * license API"). */
 static bool is_license(const char *path)
 {
@@ -475,12 +476,12 @@ static void respond_kindly(struct collector *c, struct http_request *request)
 
 static void any_complete(void *context, struct http_request *request)
 {
-	struct door *d = context;
+	struct door *door = context;
 
 	if (http_context(request))
 		door_complete(context, request);
 	else
-		respond_kindly(CONTAINER_OF(d, struct collector, door), request);
+		respond_kindly(CONTAINER_OF(door, struct collector, door), request);
 }
 
 /* Life. */
@@ -505,7 +506,8 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
 	c->documents = host_counter(host, "documents_total", "Documents taken.");
-	c->refused = host_counter(host, "documents_refused_total", "Documents answered 400 by themselves.");
+	c->refused = host_counter(
+		host, "documents_refused_total", "Documents of a bulk that were answered 400, each by itself.");
 	for (size_t i = 0; i < COUNT_OF(methods); i++)
 		c->routes[i] = (struct http_route){ .method = methods[i],
 			.path = "*",

@@ -84,7 +84,7 @@ static char *gather(const struct datagrams *d, struct batch *batch, size_t size)
 	return block;
 }
 
-/* As many as one callback should deal with, and one at least. */
+/* As many as one callback should handle, and at least one. */
 static struct line_slice slice_of(struct datagrams *d)
 {
 	struct line_slice in = { .lines = d->lines, .offset = d->offset };
@@ -127,7 +127,7 @@ static void lose(struct datagrams *d)
 	patience_lost(d->patience, in.loss.records, in.loss.bytes);
 }
 
-/* Some of what was read. False: it waits. */
+/* Offers some of what was read. False: it waits. */
 static bool take(struct datagrams *d)
 {
 	struct line_slice in = slice_of(d);
@@ -155,7 +155,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	}
 	count = recvmmsg(fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count <= 0)
-		return; /* an error of one peer (ICMP) is told here, and gone by that */
+		return; /* an error of one peer (ICMP) is reported here, once */
 	d->count = (size_t)count;
 	d->at = 0;
 	d->last = loop_now(d->watch.loop);
@@ -219,7 +219,7 @@ void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines,
 	}
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
 	d->kernel_lost = host_counter(host, "kernel_lost_datagrams_total",
-		"Datagrams that the kernel threw away, since its buffer was full.");
+		"Datagrams that the kernel dropped because its buffer was full.");
 	d->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_soon_init(&d->more, host_loop(host), on_more, d);
 	loop_watch_init(&d->watch, host_loop(host), fd, on_ready, d);

@@ -1,9 +1,9 @@
 /*
- * A socket that log lines come to in datagrams.
+ * A socket that receives log lines in datagrams.
  *
- * Several are taken out of the kernel with one call, and become offers of as many bytes as a callback can deal with. A
- * datagram that begins as a syslog message is one record, of any other each line is. What the kernel had to throw away,
- * since its buffer was full, it tells: that is counted as lost, too.
+ * Several are read with one call, and offered in batches of as many bytes as one callback can handle. A datagram that
+ * begins as a syslog message is one record; of any other datagram each line is one. The kernel reports the datagrams
+ * that it dropped because its buffer was full: these count as lost, too.
  */
 #ifndef OXP_COLLECTORS_DATAGRAMS_H
 #define OXP_COLLECTORS_DATAGRAMS_H
@@ -25,8 +25,8 @@ struct datagrams {
 	char *room; /* of line_max bytes for each */
 	struct iovec parts[DATAGRAMS_AT_ONCE];
 	struct mmsghdr messages[DATAGRAMS_AT_ONCE];
-	size_t count; /* that were read */
-	size_t at, end; /* of those: the first that waits for the pipeline, and the first behind the slice at hand */
+	size_t count; /* datagrams that were read */
+	size_t at, end; /* the first that waits for the pipeline, and the first behind the current slice */
 	struct loop_soon more;
 	struct pace pace;
 	uint64_t offset;
@@ -38,7 +38,7 @@ struct datagrams {
 void datagrams_init(struct datagrams *, struct host *, struct lines *, struct patience *, int fd);
 void datagrams_done(struct datagrams *); /* fine on zeroed memory; the descriptor is the caller's */
 void datagrams_go_on(struct datagrams *); /* patience's go_on() */
-void datagrams_finish(struct datagrams *); /* deals with all that was read, behind patience_end() */
+void datagrams_finish(struct datagrams *); /* handles everything that was read; after patience_end() */
 static inline bool datagrams_are_empty(const struct datagrams *d)
 {
 	return d->at == d->count;

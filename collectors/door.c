@@ -21,7 +21,7 @@ enum {
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
-	REPLY_INLINE_MAX = 64 << 10, /* what is written on the loop; more in the CPU lane */
+	REPLY_INLINE_MAX = 64 << 10, /* answers up to this size are written on the loop, larger ones in the CPU lane */
 	SHOWN_MAX = 100, /* of a path, in the log */
 };
 
@@ -114,7 +114,7 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	++*(status == 503 ? r->door->refused_full : r->door->refused_bad);
 	if (request) {
 		http_context_set(request, NULL);
-		r->door->type->answer(request, status, message); /* the message may stand in the request's struct */
+		r->door->type->answer(request, status, message); /* the message may be in the request's struct */
 	}
 	request_free(r);
 	return HTTP_ANSWERED;
@@ -128,13 +128,14 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	if (request) {
 		http_context_set(request, NULL);
 		full.page = r->reply_batch ? reply_page(r) : NULL;
-		http_respond(request, &full); /* its body may stand in the request's struct */
+		http_respond(request, &full); /* its body may be in the request's struct */
 		http_page_release(full.page);
 	}
 	request_free(r);
 }
 
-/* What is refused comes again. */
+/* A peer that holds memory and does nothing with it is cut off before others are refused for long. A refused request
+ * comes again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->size > 0)
@@ -177,17 +178,17 @@ static bool reserve_more(struct door_request *r, size_t size)
 /* Room for the answer. A large one finds it when it is the only one. */
 static bool reserve_reply(struct door_request *r)
 {
-	struct door *d = r->door;
-	size_t size = d->type->reply_max(r);
+	struct door *door = r->door;
+	size_t size = door->type->reply_max(r);
 	bool fits;
 	int cuts = 0;
 
 	do {
-		fits = d->replies == 0 || d->replies + size <= DOOR_ANSWERS_MAX;
+		fits = door->replies == 0 || door->replies + size <= DOOR_ANSWERS_MAX;
 	} while (!fits && make_room(r, &cuts));
 	r->reply = fits ? borrow(r, size, &r->reply_batch) : NULL;
 	if (r->reply) {
-		d->replies += r->reply_room = size;
+		door->replies += r->reply_room = size;
 		return true;
 	}
 	refuse_full(r, fits ? no_room : unread);
@@ -208,7 +209,7 @@ static bool reserve_anew(struct door_request *r, size_t size)
 	return false;
 }
 
-/* What stands in the batch is old: the new body gets a batch of its own. False: refused. */
+/* What is in the batch becomes `old`: the new body gets a batch of its own. False: refused. */
 static bool make_old(struct door_request *r, size_t size)
 {
 	OXP_ASSERT(!r->before);
@@ -224,19 +225,19 @@ static void old_is_done(struct door_request *r)
 	r->before = NULL;
 }
 
-enum http_take door_begin(struct door *d, struct http_request *request, const char *wanted)
+enum http_take door_begin(struct door *door, struct http_request *request, const char *wanted)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
 	const char *type = wanted ? http_request_header(request, "Content-Type") : NULL;
 	int64_t announced = http_request_content_length(request);
-	struct door_request *r = oxp_new(d->type->request_size);
+	struct door_request *r = oxp_new(door->type->request_size);
 
-	r->door = d;
+	r->door = door;
 	r->request = request;
-	d->open++;
-	++*d->requests;
+	door->open++;
+	++*door->requests;
 	http_context_set(request, r);
-	if (d->stopped)
+	if (door->stopped)
 		return door_refuse(r, 503, ending);
 	if (wanted && !(type && media_type_is(bytes_of(type), wanted))) {
 		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
@@ -245,7 +246,7 @@ enum http_take door_begin(struct door *d, struct http_request *request, const ch
 	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
 	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0)
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
-	if (announced > (int64_t)d->body_max)
+	if (announced > (int64_t)door->body_max)
 		return door_refuse(r, 413, too_large);
 	if (!reserve(r, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0))
 		return refuse_full(r, no_room);
@@ -270,86 +271,86 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 
 /* The body is here. */
 
-/* It may be `state.max`, of which nobody else speaks. Near it some requests fit and others do not. */
-static void tell_disk(struct door *d, int failed)
+/* The reason may be `state.max`, which is not reported anywhere else. Near it some requests fit and others do not. */
+static void tell_disk(struct door *door, int failed)
 {
-	struct mono_time now = loop_now(host_loop(d->host));
+	struct mono_time now = loop_now(host_loop(door->host));
 
-	if (d->told.ns && mono_since(now, d->told).ns < DURATION_S(TELL_DISK_S).ns)
+	if (door->told.ns && mono_since(now, door->told).ns < DURATION_S(TELL_DISK_S).ns)
 		return;
-	d->told = now;
-	host_log(d->host, LOG_LEVEL_ERROR, "cannot put requests on disk, they are answered 503: %s%s",
+	door->told = now;
+	host_log(door->host, LOG_LEVEL_ERROR, "cannot put requests on disk, they are answered 503: %s%s",
 		strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
 }
 
 static void answer_kept(struct door_request *r)
 {
-	struct door *d = r->door;
+	struct door *door = r->door;
 
 	r->kept = false;
 	if (!r->failed) {
-		d->type->taken(r);
+		door->type->taken(r);
 		return;
 	}
-	tell_disk(d, r->failed);
+	tell_disk(door, r->failed);
 	door_refuse(r, 503, no_disk);
 }
 
-static struct door_request *take_kept(struct door *d)
+static struct door_request *take_kept(struct door *door)
 {
-	struct door_request *r = d->kept;
+	struct door_request *r = door->kept;
 
-	d->kept = r->next;
-	if (!d->kept)
-		d->kept_last = &d->kept;
+	door->kept = r->next;
+	if (!door->kept)
+		door->kept_last = &door->kept;
 	return r;
 }
 
 /* One commit is many requests' answer, and each is a call into the kernel. */
 static void answer_some(void *context)
 {
-	struct door *d = context;
+	struct door *door = context;
 
-	for (int i = 0; d->kept && (i < ANSWERS_AT_ONCE || d->stopped); i++)
-		answer_kept(take_kept(d)); /* another may come meanwhile */
-	if (d->kept)
-		loop_soon_run(&d->answering);
+	for (int i = 0; door->kept && (i < ANSWERS_AT_ONCE || door->stopped); i++)
+		answer_kept(take_kept(door)); /* another may come meanwhile */
+	if (door->kept)
+		loop_soon_run(&door->answering);
 }
 
 static void on_kept(void *context, int failed)
 {
 	struct door_request *r = context;
-	struct door *d = r->door;
+	struct door *door = r->door;
 
 	r->failed = failed;
 	r->next = NULL;
-	*d->kept_last = r;
-	d->kept_last = &r->next;
-	if (d->stopped)
-		answer_some(d);
+	*door->kept_last = r;
+	door->kept_last = &r->next;
+	if (door->stopped)
+		answer_some(door);
 	else
-		loop_soon_run(&d->answering);
+		loop_soon_run(&door->answering);
 }
 
 /* Afterwards the request is gone, or waits for the disk. */
 static void offer(struct door_request *r)
 {
-	struct door *d = r->door;
-	bool fine = d->type->fill(r), kept = fine && batch_items(r->batch) > 0;
+	struct door *door = r->door;
+	bool fine = door->type->fill(r), kept = fine && batch_items(r->batch) > 0;
 
 	give_back_work(r);
-	if (kept) /* an empty one is no sign that there is more to come */
-		d->last = loop_now(host_loop(d->host));
-	if (kept && (d->ack == ACK_DISK || host_ends(d->host))) {
+	if (kept) /* an empty request does not mean that more will come */
+		door->last = loop_now(host_loop(door->host));
+	if (kept && (door->ack == ACK_DISK || host_ends(door->host))) {
 		r->kept = true;
-		if (host_offer_kept(d->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
+		if (host_offer_kept(door->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
 			return;
 		r->kept = fine = false;
 	} else if (kept) {
-		fine = host_offer(d->host, &r->batch) == ADMIT_TAKEN;
+		fine = host_offer(door->host, &r->batch) == ADMIT_TAKEN;
 	}
 	if (fine)
-		d->type->taken(r);
+		door->type->taken(r);
 	else
 		refuse_full(r, no_room);
 }
@@ -373,7 +374,7 @@ static void inflate_body(struct door_request *r)
 		type->look(r);
 }
 
-/* In the CPU lane. Whoever leaves before it is his turn holds up nobody else. */
+/* In the CPU lane. A request whose peer has gone takes no time there. */
 static void work_on(struct job *job)
 {
 	struct door_request *r = CONTAINER_OF(job, struct door_request, job);
@@ -455,7 +456,7 @@ static void mend(struct door_request *r)
 	}
 }
 
-/* What the body is, is known, or who looked at it on the loop wants the lane for that. */
+/* The body was checked, or the check on the loop asks for the lane. */
 static void looked_at(struct door_request *r)
 {
 	if (r->fault)
@@ -535,8 +536,8 @@ static void worked_on(struct job *job)
 	}
 }
 
-/* Into as much room as the trailer says (RFC 1952, ISIZE), which is only a hint: anybody may write it, and of what is
- * cut short something else stands there. What has no room in body_max is told by inflating it. */
+/* Into as much room as the trailer says (RFC 1952, ISIZE). That is only a hint: anyone can write it, and if the body is
+ * cut short the last bytes are something else. Whether it exceeds body_max shows when it is inflated. */
 static void inflate(struct door_request *r)
 {
 	size_t size;
@@ -576,7 +577,7 @@ void door_gone(void *context, struct http_request *request)
 		request_free(r);
 }
 
-/* What is not for this door. */
+/* Requests that this door declines. */
 
 bool door_check_origins(const struct option_list *origins, char *why, size_t room)
 {
@@ -601,9 +602,9 @@ static enum door_declined kind_of(const struct http_request *request, unsigned s
 
 /* Each kind for itself: what a stranger sends does not keep the app's mistake from the log. `why` ends with a line
  * end. */
-static void tell_once(struct door *d, const struct http_request *request, unsigned status, const char *why)
+static void tell_once(struct door *door, const struct http_request *request, unsigned status, const char *why)
 {
-	bool *told = &d->told_once[kind_of(request, status)];
+	bool *told = &door->told_once[kind_of(request, status)];
 	char path[SHOWN_MAX + 1];
 
 	if (*told)
@@ -611,65 +612,66 @@ static void tell_once(struct door *d, const struct http_request *request, unsign
 	*told = true;
 	snprintf(path, sizeof path, "%s", http_request_path(request));
 	text_one_line(path);
-	host_log(d->host, LOG_LEVEL_WARN, "a request for %s is answered %u: %.*s; further ones are counted", path,
+	host_log(door->host, LOG_LEVEL_WARN, "a request for %s is answered %u: %.*s; further ones are counted", path,
 		status, (int)strcspn(why, "\n"), why);
 }
 
-void door_unserved(struct door *d, const struct http_request *request, unsigned status, const char *why)
+void door_unserved(struct door *door, const struct http_request *request, unsigned status, const char *why)
 {
-	++*d->unserved;
-	tell_once(d, request, status, why);
+	++*door->unserved;
+	tell_once(door, request, status, why);
 }
 
 static void on_declined(void *context, const struct http_request *request, unsigned status, const char *why)
 {
-	struct door *d = context;
+	struct door *door = context;
 
 	if (status != 403) {
-		door_unserved(d, request, status, why);
+		door_unserved(door, request, status, why);
 		return;
 	}
-	++*d->foreign;
-	tell_once(d, request, status, why);
+	++*door->foreign;
+	tell_once(door, request, status, why);
 }
 
 /* Life of a door. */
 
-int door_init(struct door *d, const struct door_type *type, struct host *host, size_t body_max)
+int door_init(struct door *door, const struct door_type *type, struct host *host, size_t body_max)
 {
-	*d = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
-	d->kept_last = &d->kept;
-	loop_soon_init(&d->answering, host_loop(host), answer_some, d);
-	if (!d->gunzip)
+	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
+	door->kept_last = &door->kept;
+	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
+	if (!door->gunzip)
 		return -ENOMEM;
-	d->requests = host_counter(host, "requests_total", "Requests that came in.");
-	d->refused_full = host_counter(
+	door->requests = host_counter(host, "requests_total", "Requests that were received.");
+	door->refused_full = host_counter(
 		host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
-	d->refused_bad =
+	door->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
-	d->foreign =
-		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
-	d->unserved =
+	door->foreign =
+		host_counter(host, "refused_origin_total", "Requests from web pages that `origins` does not let in.");
+	door->unserved =
 		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
 	return 0;
 }
 
-static void tell_failed(const struct door *d, const char *address, int failed)
+static void tell_failed(const struct door *door, const char *address, int failed)
 {
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.http` in the configuration moves it", address,
-		why, host_name(d->host));
+	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.http` in the configuration moves it",
+		address, why, host_name(door->host));
 }
 
-int door_start(struct door *d, const struct option_list *addresses, size_t connections, const struct http_route *routes)
+int door_start(
+	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
-	uint64_t *evicted = host_counter(d->host, "connections_evicted_total",
+	uint64_t *evicted = host_counter(door->host, "connections_evicted_total",
 		"Connections that were silent or unfinished for longest when others needed their place.");
-	struct http_server_options o = { .name = host_name(d->host),
-		.body_max = d->body_max,
+	struct http_server_options o = { .name = host_name(door->host),
+		.body_max = door->body_max,
 		.connections_max = connections,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
@@ -677,21 +679,21 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 		.direct = true,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
-		.origins = { .option = d->origins_option },
+		.origins = { .option = door->origins_option },
 		.declined = on_declined,
-		.context = d };
+		.context = door };
 	int failed;
 
-	snprintf(d->origins_option, sizeof d->origins_option, "%s.origins", host_name(d->host));
-	if (d->origins) {
-		o.origins.items = d->origins->items;
-		o.origins.count = d->origins->count;
+	snprintf(door->origins_option, sizeof door->origins_option, "%s.origins", host_name(door->host));
+	if (door->origins) {
+		o.origins.items = door->origins->items;
+		o.origins.count = door->origins->count;
 	}
-	failed = http_server_new(host_loop(d->host), &o, routes, &d->server);
+	failed = http_server_new(host_loop(door->host), &o, routes, &door->server);
 	for (size_t i = 0; !failed && i < addresses->count; i++) {
-		failed = http_server_listen(d->server, addresses->items[i], NULL);
+		failed = http_server_listen(door->server, addresses->items[i], NULL);
 		if (failed)
-			tell_failed(d, addresses->items[i], failed);
+			tell_failed(door, addresses->items[i], failed);
 	}
 	return failed;
 }
@@ -699,27 +701,27 @@ int door_start(struct door *d, const struct option_list *addresses, size_t conne
 /* A host app that has a connection open may still have something to give: SDKs send every 5 seconds by default
  * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is
  * enough. */
-bool door_quiet(const struct door *d)
+bool door_quiet(const struct door *door)
 {
-	struct duration since = mono_since(loop_now(host_loop(d->host)), d->last);
-	bool connected = d->server && http_server_totals(d->server).connections > 0;
+	struct duration since = mono_since(loop_now(host_loop(door->host)), door->last);
+	bool connected = door->server && http_server_totals(door->server).connections > 0;
 
-	return d->open == 0 && (d->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
+	return door->open == 0 && (door->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
 }
 
-void door_stop(struct door *d)
+void door_stop(struct door *door)
 {
-	d->stopped = true;
-	answer_some(d);
-	if (d->server)
-		http_server_quiesce(d->server);
+	door->stopped = true;
+	answer_some(door);
+	if (door->server)
+		http_server_quiesce(door->server);
 }
 
-void door_done(struct door *d)
+void door_done(struct door *door)
 {
-	loop_soon_done(&d->answering);
-	http_server_free(d->server);
-	while (d->kept)
-		request_free(take_kept(d));
-	gunzip_free(d->gunzip);
+	loop_soon_done(&door->answering);
+	http_server_free(door->server);
+	while (door->kept)
+		request_free(take_kept(door));
+	gunzip_free(door->gunzip);
 }

@@ -1,11 +1,11 @@
 /*
- * What the doors that take bodies over HTTP have in common: a request's body is read straight into the memory of the
- * batch it will be, inflated or mended into memory that the budget gave for it, looked at in the CPU lane when it is
- * large, and answered once it is held, in memory or on disk, or refused. Whatever this takes is given by the budget
- * before it is used: the body that is inflated or mended, the memory that looking works in, and the answer, until the
- * peer has taken it. What finds no room is refused before anything of it is taken.
+ * What the doors that take bodies over HTTP have in common. The server hands over the pieces of a body as they arrive,
+ * and they are copied into a block of the batch that the body becomes. The body is inflated or mended if it has to be,
+ * checked (in the CPU lane if it is large), and then refused, or answered once the batch is held in memory or on disk.
+ * All memory is taken from the budget before it is used: for the inflated or mended body, for the check, and for the
+ * answer until the peer has read it. A request that finds no room is refused before anything of it is taken.
  *
- * A door is the part of a collector; a request begins with door_begin() in the route's begin(), the other callbacks of
+ * A door is a part of a collector. A request begins with door_begin() in the route's begin(); the other callbacks of
  * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
  */
 #ifndef OXP_DOOR_H
@@ -20,14 +20,14 @@
 #include "loop/loop.h"
 
 enum {
-	DOOR_INLINE_MAX = 256 << 10, /* what is looked at on the loop; more goes to the CPU lane */
-	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be written anew */
+	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane */
+	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be mended */
 	DOOR_REASON_MAX = 256,
 	DOOR_OPTION_MAX = 128,
-	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers that are made or not taken; beyond that one at a time */
+	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers being made or not read yet; beyond that, one at a time */
 };
 
-/* When a request is answered that what it brought is taken. */
+/* When a request is answered as taken. */
 enum door_ack { ACK_MEMORY, ACK_DISK };
 extern const char *const door_acks[]; /* the words */
 #define DOOR_ACK_HELP                                                                                        \
@@ -43,12 +43,12 @@ extern const char *const door_acks[]; /* the words */
 struct door_request;
 struct gunzip;
 
-/* What a job in the lane does, in the order in which a body comes by; each is left out where there is nothing to do,
- * and all but the first are done on the loop where the body, or the answer, is small. */
+/* What a job in the lane does, in this order. A stage is left out if it has nothing to do, and all but the first are
+ * done on the loop if the body, or the answer, is small. */
 enum door_stage {
-	DOOR_INFLATE, /* may come again, with more room; looks at the body as well where that needs no memory */
+	DOOR_INFLATE, /* may run again, with more room; also checks the body if that needs no memory */
 	DOOR_LOOK,
-	DOOR_MEND, /* the body is written anew, into a batch of its own */
+	DOOR_MEND, /* the body is written again, into a batch of its own */
 	DOOR_WRITE, /* the answer */
 };
 
@@ -56,31 +56,31 @@ enum door_stage {
 struct door_type {
 	enum signal signal;
 	size_t request_size; /* of the struct that begins with a struct door_request */
-	/* Sees the body in pieces as it comes, or whole when it was inflated. On the loop or in the CPU lane. NULL
-	 * where need() is. */
+	/* Sees the body in pieces as they come, or whole if it was inflated. On the loop or in the CPU lane. NULL if
+	 * need() is. */
 	void (*count)(struct door_request *, struct bytes piece);
-	/* How many bytes of `work` look() uses; after it they stay until fill() has been called. NULL: none. */
+	/* How many bytes of `work` look() uses. They stay until fill() has been called. NULL: none. */
 	size_t (*need)(const struct door_request *);
-	/* On the loop or in the CPU lane: looks at data and size, sets `fault`, or `wants` where the body has to be
-	 * mended. On the loop it may set `later` instead: then it is called again in the lane, where it clears that.
-	 * Nobody else's memory is touched. */
+	/* On the loop or in the CPU lane: checks data and size, and sets `fault`, or `wants` if the body has to be
+	 * mended. On the loop it may set `later` instead: then it is called again in the lane, where it clears `later`.
+	 * Touches no memory but the request's. */
 	void (*look)(struct door_request *);
-	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes at data what `old` is to become,
+	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes to `data` what `old` becomes,
 	 * and sets `size`. NULL for a door that never asks. */
 	void (*mend)(struct door_request *);
-	/* How long the answer is at most, and writes it to `reply`, sets reply_size; on the loop or in the CPU lane.
-	 * NULL: taken() makes a small one. */
+	/* The most bytes the answer may have; and write(), which writes it to `reply` and sets reply_size, on the loop
+	 * or in the CPU lane. NULL: taken() makes a small one. */
 	size_t (*reply_max)(const struct door_request *);
 	void (*write)(struct door_request *);
-	/* On the loop: makes items of what is fine. False: no room. */
+	/* On the loop: makes items of everything that is fine. False: no room. */
 	bool (*fill)(struct door_request *);
-	/* They are taken: counts them, and ends with door_answered(). */
+	/* The items are taken: counts them, and ends with door_answered(). */
 	void (*taken)(struct door_request *);
 	/* Sends the answer to a request that was not taken. */
 	void (*answer)(struct http_request *, unsigned status, const char *message);
 };
 
-/* What is not for a door. */
+/* Requests that a door declines. */
 enum door_declined { DOOR_NO_PATH, DOOR_NO_METHOD, DOOR_OTHERS_PAGE, DOOR_OTHERS_NAME, DOOR_DECLINED };
 
 struct door {
@@ -96,9 +96,9 @@ struct door {
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request had something in it */
-	bool stopped; /* nothing more is taken */
-	size_t replies; /* bytes of answers that are made, or that peers have not taken */
-	struct door_request *kept, **kept_last; /* what became of them is known: to be answered, some at a time */
+	bool stopped; /* takes nothing more */
+	size_t replies; /* bytes of answers that are being made or that peers have not read */
+	struct door_request *kept, **kept_last; /* their outcome is known: to be answered, some at a time */
 	struct loop_soon answering;
 	uint64_t *requests, *refused_full, *refused_bad, *foreign, *unserved;
 };
@@ -106,44 +106,45 @@ struct door {
 /*
  * One request, from its headers to its answer.
  *
- * Invariant: data points at the newest block of `batch`, which has `room` bytes, `size` of them filled; old, work and
- * reply stand in batches that are never offered, for what the budget gave; reply_room is part of the door's `replies`.
- * In the lane only the lane touches it, but for `request` and `gone`: they are NULL and true when the peer went away
- * meanwhile. While it is `kept` the pipeline has the batch, or has said what became of it and the answer is due.
+ * Invariant: data points to the newest block of `batch`, which has `room` bytes, `size` of them filled. old, work and
+ * reply are in batches that are never offered, since their memory counts, too. reply_room is part of the door's
+ * `replies`. While a request is in the lane only the lane touches it, except `request` and `gone`: if the peer goes
+ * away they become NULL and true. While it is `kept` the pipeline has the batch, or has said what became of it and the
+ * answer is due.
  */
 struct door_request {
 	struct job job;
 	struct door *door;
 	struct http_request *request;
 	struct door_request *next; /* in door.kept */
-	int failed; /* what that said: 0 or -errno */
+	int failed; /* what became of it: 0 or -errno */
 	struct batch *batch;
 	char *data;
 	size_t size, room;
 	bool gzip, in_lane, kept;
 	atomic_bool gone; /* for the lane, which then does nothing */
-	bool short_of_room; /* it inflates to more than `room`, which is less than body_max */
-	bool over_max; /* what `fault` says is that it becomes larger than body_max: 413 */
+	bool short_of_room; /* inflated it is larger than `room`, which is less than body_max */
+	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
 	bool later; /* look() is to be called in the lane */
 	enum door_stage stage;
 	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
-	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or what is mended */
+	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or the body that is mended */
 	struct bytes old;
 	struct batch *work_batch, *reply_batch;
 	char *work, *reply;
 	size_t reply_size, reply_room;
-	const char *fault; /* why the body is refused; NULL when fine */
+	const char *fault; /* why the body is refused; NULL if it is fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
-/* Whether each of those may stand in `origins`; what does not is written into `why`. */
+/* Whether each entry is an origin; if not, the reason is written into `why`. */
 bool door_check_origins(const struct option_list *, char *why, size_t room);
-/* Answers at ACK_MEMORY and lets no web page in, until `ack` and `origins` are set otherwise. */
+/* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
-/* Listens. The failure is logged with its address. `routes` have the door as their context and outlive it. */
+/* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. */
 int door_start(struct door *, const struct option_list *addresses, size_t connections,
 	const struct http_route *routes) MUST_CHECK;
-/* No request under way, and no peer that may have more to say while the process ends. */
+/* Whether no request is under way, and no peer may have more to send while the process ends. */
 bool door_quiet(const struct door *);
 void door_stop(struct door *);
 void door_done(struct door *); /* fine on zeroed memory */
@@ -154,10 +155,10 @@ enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
 
-/* A request for what is not served here was answered with that status: counts, and logs the first. */
+/* A request for something that is not served here was answered with that status: counts it, and logs the first. */
 void door_unserved(struct door *, const struct http_request *, unsigned status, const char *why);
 
-/* Ends a request: refused, or with an answer of the caller's. It is gone afterwards; its peer may have been before. */
+/* End a request: refused, or with the caller's answer. It is gone afterwards; its peer may be gone already. */
 enum http_take door_refuse(struct door_request *, unsigned status, const char *message);
 void door_answered(struct door_request *, const struct http_answer *); /* the reply, if there is one, is its body */
 

@@ -1,16 +1,16 @@
 /*
- * From the lines of a file to messages: what a container runtime wrote around them is taken off, pieces of one line
- * are joined, and lines of one trace are, each stream for itself.
+ * Makes messages of the lines of a file: strips what a container runtime wrote around them, joins the pieces of a line,
+ * and joins the lines of a trace, each stream by itself.
  *
  *	lines of a file → text of a stream → whole lines → messages
  *
- * A message comes out when its last line is known: with the next line that does not belong to it, when it is too long,
- * or when whoever reads has waited long enough and says line_join_end(). What is open borrows nothing; but nobody who
- * can read again should keep it: with line_join_drop() it is forgotten, and made anew of the same bytes later.
+ * A message comes out when its last line is known: at the next line that does not belong to it, when it is too long, or
+ * when the reader has waited long enough and calls line_join_end(). An open message borrows no memory. A reader that
+ * can read the bytes again should not hold it, but call line_join_drop(): the same bytes make it again later.
  *
- * With pieces or messages open in both streams all the time there would be no place to read again from. So a message
- * ends with a line of the other stream, or one in pieces, once the joins span JOIN_SPAN_CALM; whatever is open ends at
- * the ceiling.
+ * If pieces or messages were open in both streams all the time, there would be no place to read again from. So once the
+ * open messages span JOIN_SPAN_CALM bytes, a message ends at a line of the other stream, or at a line in pieces; at the
+ * ceiling everything open ends.
  */
 #ifndef OXP_LINE_JOIN_H
 #define OXP_LINE_JOIN_H
@@ -22,26 +22,26 @@
 
 enum lines_format {
 	LINES_AUTO, /* the first whole line decides */
-	LINES_JSON, /* a JSON object, or else text */
-	LINES_TEXT, /* no JSON, whatever it looks like */
+	LINES_JSON, /* a JSON object, otherwise text */
+	LINES_TEXT, /* never JSON, whatever it looks like */
 	LINES_CRI,
 	LINES_DOCKER,
 };
 
 enum { JOIN_LINES_MAX = 1024, JOIN_SPAN_CALM = 16 << 10, LINE_TIME_MAX = sizeof "2016-10-06T00:17:09.669794202+00:00" };
 
-/* What is one item. Valid within take(). */
+/* What becomes one item. Valid within take(). */
 struct line_message {
 	struct bytes text; /* JSON_LINE_PADDING readable bytes behind it */
-	struct bytes time; /* of its first line, as its runtime has it; may be empty */
-	struct bytes extra; /* members that its runtime has for it beside that, commas between them; may be empty */
+	struct bytes time; /* of its first line, as the runtime wrote it; may be empty */
+	struct bytes extra; /* other members that the runtime wrote, with commas between them; may be empty */
 	enum log_stream stream;
 	uint64_t at; /* where its first line begins */
-	const struct json_line *object; /* the text's index; NULL: it is no object, or must not be one */
-	bool cut; /* it goes on in the next message */
+	const struct json_line *object; /* the text's index; NULL: it is not an object, or must not be one */
+	bool cut; /* it continues in the next message */
 };
 
-/* One stream. `message` is what multiline has open, `pieces` the line that is not whole. */
+/* One stream. `message` is the open message of several lines, `pieces` the line that is not whole. */
 struct join_lane {
 	struct buffer pieces, message, pieces_extra, message_extra;
 	uint64_t pieces_at, message_at;
@@ -49,36 +49,36 @@ struct join_lane {
 	uint8_t pieces_time_size, message_time_size;
 	bool in_pieces, in_message;
 	unsigned lines;
-	size_t sure; /* so much of `message` belongs to it; the rest does if its next line does */
+	size_t sure; /* how much of `message` is certain to belong to it; the rest does if the next line does */
 	struct multiline_state state;
 };
 
 struct line_join {
 	const struct json_scan *scan;
 	const struct multiline *multiline;
-	size_t longest; /* bytes of a message and of what messages that overlap span */
-	uint64_t place; /* the last one to read again from: no message has lines on both sides of it */
+	size_t longest; /* the most bytes of a message, and of what overlapping messages span */
+	uint64_t place; /* the last place to read again from: no message has lines on both sides of it */
 	void (*take)(void *context, const struct line_message *);
 	void *context;
 	struct join_lane lanes[LOG_STREAMS];
 	struct buffer decoded, extra;
-	uint64_t malformed; /* lines that are not of the format; they are messages as they stand */
+	uint64_t malformed; /* lines that are not in the format; they are messages as they are */
 };
 
 void line_join_init(struct line_join *, size_t longest);
 void line_join_done(struct line_join *); /* fine on zeroed memory */
 
-/* What a file is whose first whole line that is: CRI, DOCKER or JSON. */
+/* The format of a file with that first whole line: CRI, DOCKER or JSON. */
 enum lines_format line_join_detect(const struct json_scan *, struct bytes line);
 /* The next whole line, without its end, with JSON_LINE_PADDING readable bytes behind it. */
 void line_join_line(struct line_join *, enum lines_format, struct bytes line, uint64_t at);
-/* Whether lines that were given are not out yet, and whether pieces of a line are among them. */
+/* Whether lines that were given are still open, and whether pieces of a line are among them. */
 bool line_join_open(const struct line_join *);
 bool line_join_in_pieces(const struct line_join *);
-/* Where the oldest of what is open begins; `otherwise` when nothing is. At the line that was given last, it is a place
- * to read again from. */
+/* Where the oldest open line begins; `otherwise` if nothing is open. If that is the line that was given last, it is a
+ * place to read again from. */
 uint64_t line_join_oldest(const struct line_join *, uint64_t otherwise);
 void line_join_end(struct line_join *); /* ships what is open */
-void line_join_drop(struct line_join *); /* forgets what is open, and gives back large memory */
+void line_join_drop(struct line_join *); /* forgets what is open, and frees large memory */
 
 #endif

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "config/option.h"
 #include "proto/bulk_line.h"
 #include "proto/json_text.h"
@@ -24,7 +25,7 @@ void lines_init(struct lines *l, struct host *host, enum lines_format format, ui
 	buffer_init(&l->origin, ORIGIN_MAX);
 	l->lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
 	l->bytes = host_counter(host, "bytes_total", "Bytes of lines dealt with.");
-	l->not_json = host_counter(host, "not_json_total", "Lines that are no JSON object and went out as text.");
+	l->not_json = host_counter(host, "not_json_total", "Lines that are not JSON objects and went out as text.");
 	l->cut = host_counter(host, "cut_lines_total", "Lines longer than line_max, cut.");
 	l->cut_bytes = host_counter(host, "cut_bytes_total", "Bytes cut off from lines.");
 	l->empty = host_counter(host, "empty_lines_total", "Empty lines, passed over.");
@@ -135,53 +136,72 @@ static void text_give_back(struct line_slice *s, size_t size)
 /* A path that is too long is not told. */
 void lines_origin(struct lines *l, const char *path)
 {
+	struct writer w;
+
 	buffer_clear(&l->origin);
-	if (buffer_text(&l->origin, ",\"oxpecker.path\":") || json_string_append(&l->origin, path, strlen(path)) ||
-		buffer_text(&l->origin, ",\"oxpecker.offset\":"))
-		buffer_clear(&l->origin);
+	writer_init(&w, &l->origin);
+	writer_text(&w, ",\"oxpecker.path\":");
+	writer_quoted(&w, bytes_of(path));
+	writer_text(&w, ",\"oxpecker.offset\":");
+	(void)!writer_done(&w); /* nothing is left of it then */
 }
 
 /* What the line does not say itself: members with a comma behind each. */
-static int append_envelope(struct lines *l, const struct line_message *m)
+static void put_envelope(struct writer *w, const struct line_message *m)
 {
-	struct buffer *b = &l->message;
-
-	if (m->time.size > 0 && (buffer_text(b, "\"@timestamp\":\"") || buffer_append(b, m->time.data, m->time.size) ||
-					buffer_text(b, "\",")))
-		return -1;
-	if (m->stream && (buffer_text(b, "\"stream\":\"") || buffer_text(b, log_stream_name(m->stream)) ||
-				 buffer_text(b, "\",")))
-		return -1;
-	if (m->extra.size > 0 && (buffer_append(b, m->extra.data, m->extra.size) || buffer_text(b, ",")))
-		return -1;
-	return 0;
+	if (m->time.size > 0) {
+		writer_text(w, "\"@timestamp\":\"");
+		writer_bytes(w, m->time);
+		writer_text(w, "\",");
+	}
+	if (m->stream) {
+		writer_text(w, "\"stream\":\"");
+		writer_text(w, log_stream_name(m->stream));
+		writer_text(w, "\",");
+	}
+	if (m->extra.size > 0) {
+		writer_bytes(w, m->extra);
+		writer_text(w, ",");
+	}
 }
 
-static int append_origin(struct lines *l, uint64_t at)
+static void put_origin(struct writer *w, const struct lines *l, uint64_t at)
 {
-	char digits[U64_DIGITS_MAX];
-
 	if (l->origin.size == 0)
-		return 0;
-	return buffer_append(&l->message, l->origin.data, l->origin.size) ||
-	       buffer_append(&l->message, digits, u64_format(at, digits));
+		return;
+	writer_bytes(w, buffer_bytes(&l->origin));
+	writer_u64(w, at);
+}
+
+static int write_message(struct lines *l, const struct line_message *m, size_t size, bool cut)
+{
+	struct writer w;
+
+	buffer_clear(&l->message);
+	writer_init(&w, &l->message);
+	writer_text(&w, "{");
+	put_envelope(&w, m);
+	writer_text(&w, message_start);
+	if (!w.failed)
+		writer_fail(&w, json_text_append(l->scan, &l->message, m->text.data, size));
+	if (cut)
+		writer_text(&w, cut_end);
+	put_origin(&w, l, m->at);
+	writer_text(&w, "}");
+	return writer_done(&w);
 }
 
 /* Makes {"message": …} of the text in the reader's buffer; shorter when escaped it is too long for that. Returns how
  * much of the text is in it. */
 static size_t make_message(struct lines *l, const struct line_message *m, size_t size, bool *cut)
 {
-	struct buffer *to = &l->message;
 	size_t max = size, part;
 	int failed;
 
 	do {
 		part = cut_at(m->text.data, size, max);
 		*cut = *cut || part < size;
-		buffer_clear(to);
-		failed = buffer_text(to, "{") || append_envelope(l, m) || buffer_text(to, message_start) ||
-			 json_text_append(l->scan, to, m->text.data, part) || buffer_text(to, *cut ? cut_end : "") ||
-			 append_origin(l, m->at) || buffer_text(to, "}");
+		failed = write_message(l, m, part, *cut);
 		max = part / 2;
 	} while (failed && max > 0);
 	return failed ? 0 : part;
@@ -255,20 +275,19 @@ static bool has(const struct lines *l, const struct line_message *m, struct byte
 	return m->object->more && json_find(l->scan, m->text, name, &value);
 }
 
-/* Of the members that a runtime has beside what is known, those that the object has not. */
-static int append_extra(struct lines *l, const struct line_message *m)
+/* Those members of `extra` that the object does not have. */
+static void put_extra(struct writer *to, struct lines *l, const struct line_message *m)
 {
 	struct json_walk w = json_walk_of(l->scan, m->extra);
-	int failed = 0;
 
-	for (enum json_token t; !failed && (t = json_walk_next(&w)) != TOKEN_END;) {
+	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
 		struct bytes name = w.text;
 		const char *from = w.at;
 		if (t != TOKEN_NAME || !json_walk_value(&w) || has(l, m, name))
 			continue;
-		failed = buffer_append(&l->message, from, (size_t)(w.p - from)) || buffer_text(&l->message, ",");
+		writer_bytes(to, (struct bytes){ from, (size_t)(w.p - from) });
+		writer_text(to, ",");
 	}
-	return failed;
 }
 
 /* What is added to an object: members behind its brace, and a time in place of its @timestamp that says nothing. */
@@ -300,16 +319,17 @@ static void place_time(struct lines *l, const struct line_message *m, struct lin
 static void envelope_for(struct lines *l, const struct line_message *m, struct envelope *ret)
 {
 	struct line_message known = *m;
-	int failed;
+	struct writer w;
 
 	buffer_clear(&l->message);
 	if (m->stream && has(l, m, bytes_of("stream")))
 		known.stream = STREAM_NONE;
 	place_time(l, m, &known, ret);
 	known.extra.size = 0;
-	failed = append_envelope(l, &known) || (m->extra.size > 0 && append_extra(l, m));
-	if (failed)
-		buffer_clear(&l->message);
+	writer_init(&w, &l->message);
+	put_envelope(&w, &known);
+	put_extra(&w, l, m);
+	(void)!writer_done(&w); /* nothing is left of it then */
 	ret->around = buffer_bytes(&l->message);
 }
 
@@ -511,7 +531,7 @@ void lines_join(struct lines *l, struct host *host, const struct lines_multiline
 	l->join.take = take_message;
 	l->queue = oxp_new(sizeof *l->queue);
 	l->malformed = host_counter(
-		host, "malformed_lines_total", "Lines that are not of the format; they went out as they stand.");
+		host, "malformed_lines_total", "Lines that are not in the format; they went out as they are.");
 }
 
 void lines_join_messages(struct lines *l, struct host *host, const struct lines_multiline *m)

@@ -1,12 +1,12 @@
 /*
  * The `otlp` door: spans over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
  *
- * A body is checked on the wire before anybody else sees it, so that one client's bytes cannot sink a merged batch. A
- * wrong frame is answered 400. Where the frame is fine, what is wrong with a part costs that part and no more, and the
- * answer says so as a partial success: a span that cannot be mended is refused, the rest is mended (proto/otlp_mend.h).
- * The answer says that the spans are held within the budget (`ack: memory`), or that they are on disk (`ack: disk`). No
- * room: 503 with Retry-After, and nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer
- * has the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
+ * A body is checked on the wire before anything else sees it, so one client's bytes cannot sink a merged batch. A wrong
+ * frame is answered 400. If the frame is fine, a fault costs only the part that has it, and the answer reports it as a
+ * partial success: what can be mended is mended (proto/otlp_mend.h), and a span that cannot be is refused. The answer
+ * says that the spans are held within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is
+ * 503 with Retry-After, and nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer has
+ * the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +79,7 @@ static void answer(struct http_request *request, unsigned status, const char *me
 	buffer_done(&out);
 }
 
-/* What was done is told in `reason`. */
+/* `reason` says what was done. */
 static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
 {
 	struct otlp_mend *m = &otlp_of(r)->mend;
@@ -206,9 +206,9 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
 	c->spans = host_counter(host, "spans_total", "Spans taken.");
-	c->refused = host_counter(host, "spans_refused_total", "Spans refused by themselves: they have no valid ids.");
+	c->refused = host_counter(host, "spans_refused_total", "Spans refused because they have no valid ids.");
 	c->texts = host_counter(host, "strings_mended_total",
-		"Strings of spans that were not UTF-8: U+FFFD stands for each bad byte.");
+		"Strings of spans that were not UTF-8; each bad byte became U+FFFD.");
 	c->values = host_counter(host, "values_emptied_total", "Values of attributes that were nested too deep.");
 	c->links = host_counter(host, "links_left_out_total", "Links of spans with an id of the wrong size.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,

@@ -1,6 +1,6 @@
 /*
- * How many bytes a collector deals with in one callback: as many as keep it well under a millisecond, whatever is done
- * to them (steps, traces, escapes), which shows only by doing it.
+ * How many bytes a collector handles in one callback: as many as take well under a millisecond. What is done to them
+ * (steps, traces, escapes) differs, so this is measured.
  */
 #ifndef OXP_COLLECTORS_PACE_H
 #define OXP_COLLECTORS_PACE_H
@@ -8,12 +8,12 @@
 #include "base/clock.h"
 
 struct pace {
-	size_t most; /* bytes of one callback, from `least` to `ceiling` */
+	size_t most; /* bytes per callback, from `least` to `ceiling` */
 	size_t least, ceiling;
 	unsigned slow, brisk; /* callbacks in a row */
 };
 
-/* One of `size` bytes took so long. */
+/* A callback with `size` bytes took that long. */
 void pace_learn(struct pace *, size_t size, struct duration took);
 
 #endif

@@ -1,13 +1,13 @@
 /*
- * What a collector does when the pipeline is full and what it reads cannot wait for long.
+ * What a collector does when the pipeline is full and its input cannot wait for long.
  *
  *	FINE ──full──→ WAITING ──`span` is over──→ LOSING
  *	  ↑ ←─────taken────┘                          │
  *	  └───────nothing lost for `span`, at least a second ───┘
  *
  * While WAITING nothing is read: the kernel's buffer holds what the app writes. While LOSING everything is read and
- * offered at once, and what finds no room is counted as dropped{full}; so an app waits for us once at the most, however
- * long the trouble lasts.
+ * offered at once, and whatever finds no room counts as dropped{full}. So an app waits for the agent once at most,
+ * however long the trouble lasts.
  */
 #ifndef OXP_COLLECTORS_PATIENCE_H
 #define OXP_COLLECTORS_PATIENCE_H
@@ -27,7 +27,7 @@ struct patience {
 	struct mono_time lost_at;
 	uint64_t lost_now; /* records, since LOSING began */
 	struct loop_timer over, again;
-	loop_callback *go_on; /* what could not be offered is to be offered again */
+	loop_callback *go_on; /* called to offer again what found no room */
 	void *context;
 	uint64_t *waits, *lost, *lost_bytes;
 };
@@ -43,13 +43,13 @@ static inline bool patience_loses(const struct patience *p)
 {
 	return p->state == PATIENCE_LOSING && p->loses;
 }
-/* An offer found no room. True: it waits, go_on() will be called. False: it is to be lost. */
+/* An offer found no room. True: wait, go_on() will be called. False: lose it. */
 bool patience_full(struct patience *) MUST_CHECK;
 void patience_taken(struct patience *);
 void patience_lost(struct patience *, uint64_t records, uint64_t bytes);
 /* The collector's resume(). */
 void patience_resume(struct patience *);
-/* The collector stops: what finds no room from now on is lost. */
+/* The collector stops: from now on an offer that finds no room is lost. */
 void patience_end(struct patience *);
 
 #endif

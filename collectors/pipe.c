@@ -1,15 +1,15 @@
 /*
- * The `pipe` collector: a FIFO on the volume that the app and the sidecar share, and the app's stdout goes into it.
+ * The `pipe` collector: a FIFO on the volume that the app and the sidecar share, with the app's stdout going into it.
  *
- * It is opened for writing, too, so writers come and go and we meet no end, nor they SIGPIPE while we are there; an
- * app that opens it both ways, too (`app 1<>FIFO`), outlives our restarts, and the kernel keeps what it writes
- * meanwhile. The app never waits for longer than `patience`: what has no room then is lost, and counted. What was read
- * is ours: at SIGTERM it goes to the spool, a kill loses it and the next start says how much, but for the line that had
- * no end yet. An app whose stdout is buffered in blocks writes half a line now and the rest with the next block: as
- * long as a writer is there, a line's end is waited for.
+ * The agent opens it for writing, too. So writers come and go without an end of file, and get no SIGPIPE while the
+ * agent is there. An app that also opens it both ways (`app 1<>FIFO`) outlives restarts of the agent, and the kernel
+ * stores what it writes meanwhile. The app never waits longer than `patience`: lines that find no room after that are
+ * lost, and counted. What was read belongs to the agent: at SIGTERM it goes to the spool, and after a kill the next
+ * start counts it as lost, except for a line that had no end yet. An app whose stdout is buffered in blocks writes half
+ * a line now and the rest with the next block; as long as there is a writer, the end of a line is waited for.
  *
- * Somebody may remove the FIFO and make another, as start scripts of containers do. Then the new one is read, and the
- * old one as long as somebody has it open.
+ * The FIFO may be removed and made again, as start scripts of containers do. Then the new one is read, and the old one
+ * as long as a writer has it open.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -69,7 +69,7 @@ struct fifo {
 	TAILQ_ENTRY(fifo) entry;
 	struct collector *collector;
 	struct stream stream; /* its descriptor is for reading only, and has the lock */
-	int keeper; /* the same for writing: while we have it there is no end. -1: its end is told */
+	int keeper; /* the same for writing: while it is open there is no end of file. -1: ends are seen */
 	dev_t device;
 	ino_t inode;
 };
@@ -100,7 +100,7 @@ static void go_on(void *context)
 	}
 }
 
-/* From now on its end is told. */
+/* From now on the end of file is seen. */
 static void let_end(struct fifo *f)
 {
 	if (f->keeper >= 0)
@@ -120,7 +120,7 @@ static void fifo_free(struct fifo *f)
 	free(f);
 }
 
-/* While we are a writer, too, there is no end but a failure; an old one ends with its last writer. */
+/* While the agent is a writer itself, only a failure ends the stream; an old FIFO ends with its last writer. */
 static void on_ended(struct stream *s, int error)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
@@ -156,7 +156,7 @@ static void enlarge(struct collector *c, int fd)
 	size = fcntl(fd, F_GETPIPE_SZ);
 	*c->buffer = size > 0 ? (uint64_t)size : 0;
 	if (*c->buffer < wanted)
-		host_log(c->host, LOG_LEVEL_INFO, "the kernel keeps %llu bytes of %s, not %zu: see fs.pipe-max-size",
+		host_log(c->host, LOG_LEVEL_INFO, "the kernel buffers %llu bytes of %s, not %zu: see fs.pipe-max-size",
 			(unsigned long long)*c->buffer, c->config->path, wanted);
 }
 
@@ -185,7 +185,7 @@ static int check_open(int fd, bool made, mode_t mode)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* Who else has it open for writing shows when we do not. */
+/* Whether another process has it open for writing shows only when the agent has not. */
 static bool has_writer(struct stream *s)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
@@ -199,7 +199,7 @@ static bool has_writer(struct stream *s)
 	return !alone;
 }
 
-/* The FIFO of that name in that folder, which is no link. */
+/* The FIFO of that name in the folder; not through a link. */
 static int open_at(const struct pipe_config *config, const struct path_place *at)
 {
 	bool made = false;
@@ -271,7 +271,7 @@ static int open_fifo(struct collector *c)
 	return 0;
 }
 
-/* Another FIFO, or none, stands where ours stood. */
+/* The path has another FIFO now, or none. */
 static bool is_lost(const struct collector *c)
 {
 	const struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
@@ -286,10 +286,10 @@ static void read_new(struct collector *c)
 	int failed = open_fifo(c);
 
 	if (failed && failed != c->trouble)
-		host_log(c->host, LOG_LEVEL_WARN, "%s is not there any more, and cannot be read: %s", c->config->path,
+		host_log(c->host, LOG_LEVEL_WARN, "%s was removed or replaced, and cannot be read: %s", c->config->path,
 			reason(failed));
 	else if (!failed)
-		host_log(c->host, LOG_LEVEL_INFO, "%s is another FIFO now: reading that, and the old one to its end",
+		host_log(c->host, LOG_LEVEL_INFO, "%s is a new FIFO now: reading that, and the old one to its end",
 			c->config->path);
 	c->trouble = failed;
 	if (!failed && old)
@@ -317,7 +317,7 @@ static bool pipe_check(const void *config, char *why, size_t room)
 
 	if (mode_parse(pipe->mode, &mode))
 		return lines_multiline_check(&pipe->multiline, why, room);
-	snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", pipe->mode);
+	snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", pipe->mode);
 	return false;
 }
 
@@ -332,7 +332,7 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 	lines_join_messages(&c->lines, host, &c->config->multiline);
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->look, host_loop(host), on_look, c);
-	c->buffer = host_gauge(host, "pipe_buffer_bytes", "What the kernel keeps of unread bytes.");
+	c->buffer = host_gauge(host, "pipe_buffer_bytes", "How many unread bytes the kernel can buffer.");
 	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
 	c->kind.flush = c->config->flush;
 	c->kind.ended = on_ended;
@@ -366,7 +366,7 @@ static void pipe_drain(struct collector *c)
 	c->drained = loop_now(host_loop(c->host));
 	loop_timer_clear(&c->look);
 	TAILQ_FOREACH(f, &c->fifos, entry)
-	let_end(f);
+		let_end(f);
 }
 
 static bool pipe_quiet(struct collector *c)
@@ -381,7 +381,7 @@ static bool pipe_quiet(struct collector *c)
 	return quiet;
 }
 
-/* Who writes from now on is told by the kernel that nobody reads. */
+/* From now on the kernel tells writers that nobody reads. */
 static void pipe_stop(struct collector *c)
 {
 	struct fifo *f;

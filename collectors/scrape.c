@@ -1,10 +1,9 @@
 /*
  * The `scrape` collector: reads a Prometheus page of the host app, over TCP or a Unix socket, into the series table.
  *
- * With `interval: auto` it scrapes when somebody wants the metrics: a pull of /metrics, or a snapshot for the embedded
- * store. The page is parsed as it arrives and committed as a whole; one that cannot be read, is cut short or comes
- * too late leaves nothing but oxpecker_target_up 0, and the series of the last good page go, as Prometheus would
- * have it.
+ * With `interval: auto` it scrapes when the metrics are wanted: for a pull of /metrics, or a snapshot for the embedded
+ * store. The page is parsed as it arrives and committed as a whole. A page that cannot be read, is cut short or comes
+ * too late leaves only oxpecker_target_up 0, and the series of the last good page go, as in Prometheus.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -52,7 +51,7 @@ struct collector {
 	struct loop_timer timer;
 	char url[URL_MAX];
 	uint64_t bytes;
-	bool wanted; /* somebody waits for host_collected() */
+	bool wanted; /* host_collected() is due */
 	bool known, parsing; /* known: whether `up` says something yet */
 	struct mono_time ended, good; /* the latest scrape, and the latest that was fine */
 	bool was_good;
@@ -94,7 +93,7 @@ static const char *what_is_wrong(struct collector *c, const struct http_reply *r
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
 		write_status(reply, why);
 	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
-		snprintf(why, WHY_MAX, "\"%s\" is no exposition format that is read here", reply->content_type);
+		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
 		snprintf(why, WHY_MAX, "%s", reply->error);
 	else if (exposition_end(&c->parser) != EXPOSITION_FINE)
@@ -127,7 +126,7 @@ static void give_up(struct collector *c, const char *why)
 		host_log(c->host, LOG_LEVEL_WARN, "no metrics from %s: %s", c->config->target, why);
 }
 
-/* Ends the scrape, whatever became of it, and tells who waits. */
+/* Ends the scrape, however it went, and reports that it has ended. */
 static void end_scrape(struct collector *c, const char *why)
 {
 	bool wanted = c->wanted;
@@ -293,10 +292,10 @@ static int scrape_create(const void *config, struct host *host, struct collector
 		scrape_destroy(c);
 		return failed;
 	}
-	c->up = host_own_gauge(host, "target", "target_up", "1 when the last scrape of the target was fine.");
+	c->up = host_own_gauge(host, "target", "target_up", "1 if the last scrape of the target succeeded.");
 	c->samples = host_own_gauge(host, "target", "target_samples", "Samples of the target on the page.");
 	c->scrapes = host_counter(host, "scrapes_total", "Scrapes begun.");
-	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that gave no page.");
+	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that failed.");
 	*ret = c;
 	return 0;
 }

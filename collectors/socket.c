@@ -1,12 +1,12 @@
 /*
  * The `socket` collector: log lines on Unix sockets, TCP and UDP, as lines or as syslog messages.
  *
- * Connections are bounded, and so is what all of them may hold of lines without an end: a peer that sends slowly, or
- * never ends a line, has a small part for itself and no more. They take turns, a slice each. Whoever has said something
- * keeps its place, however long it is idle: it may go on at any time. A peer that has never said a word gives its place
- * up when others wait and it has been there for SILENT_S. A message with the head of
- * a syslog becomes an object with what the head says (proto/syslog.h). When memory is full nobody waits for longer than
- * `patience`; then what comes is lost, and counted. A Unix socket whose file was removed is made anew.
+ * The number of connections is bounded, and so are the bytes of unfinished lines that all of them may hold: a peer that
+ * sends slowly, or never ends a line, has a small part of its own and no more. Connections are read in turn, a slice
+ * each. A peer that has sent something stays connected however long it is idle, since it may continue at any time. A
+ * peer that has never sent anything is disconnected if others wait and it has been there for SILENT_S. A message with a
+ * syslog head becomes an object with the fields of that head (proto/syslog.h). When memory is full no peer waits longer
+ * than `patience`; after that, what comes is lost and counted. A Unix socket whose file was removed is created again.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -32,8 +32,8 @@ enum {
 	ACCEPTS = 16, /* in one callback */
 	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
-	LOOK_MS = 2000, /* so often it is asked whether the files of Unix sockets are still there, and who is silent */
-	SILENT_S = 5, /* so long a peer that has said nothing keeps its place from others */
+	LOOK_MS = 2000, /* how often it checks for removed socket files and silent peers */
+	SILENT_S = 5, /* a silent peer may be disconnected for others after this long */
 	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
@@ -96,7 +96,7 @@ struct connection {
 struct door {
 	struct collector *collector;
 	const char *address;
-	int trouble; /* why it cannot be opened anew, which was logged; 0 */
+	int trouble; /* why it cannot be opened again, which was logged; 0 */
 	struct listening listening;
 	struct loop_watch watch; /* of streams */
 	struct datagrams datagrams;
@@ -166,7 +166,7 @@ static struct connection *silent_one(const struct collector *c)
 	return NULL;
 }
 
-/* Nobody who has said something is sent away. */
+/* A peer that has sent something is never disconnected. */
 static void tell_full(struct collector *c)
 {
 	++*c->fulls;
@@ -234,7 +234,7 @@ static void set_buffer(struct collector *c, int fd)
 static void wait_for_descriptors(struct collector *c, int why)
 {
 	if (!c->starved_told)
-		host_log(c->host, LOG_LEVEL_WARN, "no further connections can be taken for now, they wait: %s",
+		host_log(c->host, LOG_LEVEL_WARN, "no more connections can be accepted for now, they wait: %s",
 			strerror(why));
 	c->starved_told = true;
 	loop_timer_set(&c->again, DURATION_MS(AGAIN_MS));
@@ -247,7 +247,7 @@ static void connection_new(struct collector *c, int fd)
 
 	peer->collector = c;
 	peer->came = loop_now(c->loop);
-	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* whoever is gone leaves his place */
+	(void)setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one); /* connections of vanished peers end */
 	set_buffer(c, fd);
 	TAILQ_INSERT_TAIL(&c->connections, peer, entry);
 	*c->open = ++c->count;
@@ -288,7 +288,7 @@ static void on_again(void *context)
 	watch_doors(context);
 }
 
-/* Who waits offers again, in turns, until there is no room once more. */
+/* Streams that wait offer again, in turn, until there is no room any more. */
 static void go_on(void *context)
 {
 	struct collector *c = context;
@@ -315,29 +315,29 @@ static int open_listening(const struct collector *c, const char *address, struct
 					      : listening_open_datagrams(ret, address, c->mode);
 }
 
-static void enter_door(struct door *d)
+static void enter_door(struct door *door)
 {
-	struct collector *c = d->collector;
+	struct collector *c = door->collector;
 
 	if (c->config->kind == KIND_STREAM) {
-		loop_watch_init(&d->watch, c->loop, d->listening.fd, on_peer, c);
+		loop_watch_init(&door->watch, c->loop, door->listening.fd, on_peer, c);
 		return;
 	}
-	set_buffer(c, d->listening.fd);
-	datagrams_init(&d->datagrams, c->host, &c->lines, &c->patience, d->listening.fd);
+	set_buffer(c, door->listening.fd);
+	datagrams_init(&door->datagrams, c->host, &c->lines, &c->patience, door->listening.fd);
 }
 
-static void leave_door(struct door *d)
+static void leave_door(struct door *door)
 {
-	loop_watch_done(&d->watch);
-	datagrams_done(&d->datagrams);
-	listening_close(&d->listening);
+	loop_watch_done(&door->watch);
+	datagrams_done(&door->datagrams);
+	listening_close(&door->listening);
 }
 
 static int open_door(struct collector *c, const char *address)
 {
-	struct door *d = &c->doors[c->door_count];
-	int failed = open_listening(c, address, &d->listening);
+	struct door *door = &c->doors[c->door_count];
+	int failed = open_listening(c, address, &door->listening);
 
 	if (failed) {
 		char why[LISTEN_WHY_MAX];
@@ -347,38 +347,38 @@ static int open_door(struct collector *c, const char *address)
 		return failed;
 	}
 	c->door_count++;
-	d->collector = c;
-	d->address = address;
-	enter_door(d);
+	door->collector = c;
+	door->address = address;
+	enter_door(door);
 	return 0;
 }
 
-/* Whoever came by the old file is let in first. */
-static void open_anew(struct door *d)
+/* Peers that came through the old file are accepted first. */
+static void open_anew(struct door *door)
 {
-	struct collector *c = d->collector;
+	struct collector *c = door->collector;
 	struct listening fresh;
-	int failed = open_listening(c, d->address, &fresh);
+	int failed = open_listening(c, door->address, &fresh);
 
-	if (failed && failed != d->trouble) {
+	if (failed && failed != door->trouble) {
 		char why[LISTEN_WHY_MAX];
-		listen_why(d->address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_WARN, "the file of %s is not there any more, and cannot be made anew: %s",
-			d->address, why);
+		listen_why(door->address, type_of(c), failed, why);
+		host_log(c->host, LOG_LEVEL_WARN, "the socket file of %s was removed, and cannot be created again: %s",
+			door->address, why);
 	}
-	d->trouble = failed;
+	door->trouble = failed;
 	if (failed)
 		return;
-	host_log(c->host, LOG_LEVEL_INFO, "the file of %s was removed: made anew", d->address);
+	host_log(c->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again", door->address);
 	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
 		before = c->count;
-		on_peer(c, d->listening.fd, WATCH_READ);
+		on_peer(c, door->listening.fd, WATCH_READ);
 	}
 	if (c->config->kind == KIND_DATAGRAM)
-		datagrams_finish(&d->datagrams);
-	leave_door(d);
-	d->listening = fresh;
-	enter_door(d);
+		datagrams_finish(&door->datagrams);
+	leave_door(door);
+	door->listening = fresh;
+	enter_door(door);
 	watch_doors(c);
 }
 
@@ -412,7 +412,7 @@ static bool socket_check(const void *config, char *why, size_t room)
 	unsigned mode;
 
 	if (!mode_parse(socket->mode, &mode))
-		snprintf(why, room, "mode: \"%s\" is no octal number up to 0777", socket->mode);
+		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", socket->mode);
 	else if (socket->listen->count > DOORS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most of one socket", socket->listen->count,
 			DOORS_MAX);
@@ -453,14 +453,14 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->kind.ended = on_ended;
 	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Connections that are open.");
-	c->accepted = host_counter(host, "connections_total", "Connections that came.");
+	c->accepted = host_counter(host, "connections_total", "Connections that were accepted.");
 	c->fulls =
 		host_counter(host, "connections_full_total", "Times that `connections` were open, and others waited.");
 	c->evicted = host_counter(host, "connections_evicted_total",
 		"Connections that had never said anything when others needed their place.");
 	c->unframed = host_counter(
-		host, "unframed_messages_total", "Messages without the length that their peer puts before others.");
-	c->syslog = host_counter(host, "syslog_messages_total", "Messages with the head of a syslog.");
+		host, "unframed_messages_total", "Messages without the length that their peer sends before others.");
+	c->syslog = host_counter(host, "syslog_messages_total", "Messages that begin as syslog does.");
 	*ret = c;
 	return 0;
 }
@@ -480,7 +480,7 @@ static struct mono_time later(struct mono_time a, struct mono_time b)
 	return a.ns > b.ns ? a : b;
 }
 
-/* Nothing waits, and nobody has said anything for a while. */
+/* Nothing waits, and no peer has sent anything for a while. */
 static bool socket_quiet(struct collector *c)
 {
 	struct mono_time last = later(c->drained, c->last);
@@ -498,7 +498,7 @@ static bool socket_quiet(struct collector *c)
 	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
 
-/* Whoever has connected and was not let in has written already, as far as he knows. */
+/* A peer that has connected but was not accepted may have written already, and thinks it was read. */
 static void hear_waiting(struct collector *c, int fd)
 {
 	int peer;
@@ -521,7 +521,7 @@ static void socket_stop(struct collector *c)
 	patience_end(&c->patience);
 	watch_doors(c);
 	TAILQ_FOREACH(peer, &c->connections, entry)
-	stream_finish(&peer->stream);
+		stream_finish(&peer->stream);
 	for (size_t i = 0; i < c->door_count; i++)
 		if (c->config->kind == KIND_DATAGRAM)
 			datagrams_finish(&c->doors[i].datagrams);

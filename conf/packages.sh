@@ -55,6 +55,7 @@ want_tests() {
 	want npm npm
 	want shellcheck shellcheck
 	want clang clang
+	want clang-format-14 clang-format-14
 	want logrotate logrotate
 	want bindfs bindfs
 }

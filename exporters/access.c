@@ -119,7 +119,7 @@ int access_init(struct access *a, const struct access_config *c, struct host *ho
 	*a = (struct access){ .tls = { c->ca, c->cert, c->key, !c->verify }, .host = host, .config = c };
 	hidden_init(&a->hidden_urls);
 	if (!c->verify)
-		host_log(host, LOG_LEVEL_WARN, "verify: false: whoever answers is taken for the peer");
+		host_log(host, LOG_LEVEL_WARN, "verify is false: whoever answers is trusted");
 	if (!failed)
 		failed = write_credentials(a, c);
 	return failed;
@@ -192,7 +192,7 @@ static void take_over(struct access *a, struct access *fresh)
 	a->hidden = fresh->hidden;
 	fresh->authorization = fresh->user_password = NULL;
 	hidden_init(&fresh->hidden);
-	host_log(a->host, LOG_LEVEL_INFO, "who we are is another by now, as the configuration's files say");
+	host_log(a->host, LOG_LEVEL_INFO, "the configuration's files have new credentials, which are used now");
 }
 
 static void take_what_was_read(struct access *a, const struct access_look *look)
@@ -201,7 +201,7 @@ static void take_what_was_read(struct access *a, const struct access_look *look)
 	const char *wrong = look->failed ? "cannot be read" : what_is_wrong(&look->config);
 
 	if (wrong && !a->complained)
-		host_log(a->host, LOG_LEVEL_WARN, "who we are stays as it was; what the files say by now: %s", wrong);
+		host_log(a->host, LOG_LEVEL_WARN, "the old credentials stay in use; those in the files: %s", wrong);
 	a->complained = wrong;
 	if (!wrong && write_credentials(&fresh, &look->config) == 0)
 		take_over(a, &fresh);

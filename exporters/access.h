@@ -1,11 +1,11 @@
 /*
- * Who we are to an HTTP peer, and whom we take it for: options, their sense together, and what a request needs.
+ * How the agent and an HTTP peer identify themselves: the options, whether they go together, and what a request needs.
  *
- * One way to authenticate at a time: basic, API key or bearer token. What is secret goes into the header and nowhere
- * else: not into a log line, not into /status, not when the peer quotes it either. The files of TLS are looked at once
- * at the start, so that a wrong path is told then and not with the first request.
+ * There is one way to authenticate at a time: basic, API key or bearer token. Secrets go into the header and nowhere
+ * else: not into a log line or /status, not even if the peer quotes them. The TLS files are opened once at the start,
+ * so a wrong path is reported then and not with the first request.
  *
- * Tokens are renewed while we run: a peer that does not take ours has the files read again that they came from.
+ * Tokens are renewed while the agent runs: when a peer refuses one, the files that it came from are read again.
  */
 #ifndef OXP_ACCESS_H
 #define OXP_ACCESS_H
@@ -51,7 +51,7 @@ struct access_look;
 struct access {
 	char *authorization; /* "Authorization: …", or NULL */
 	char *user_password; /* "user:password", or NULL */
-	struct hidden hidden, hidden_urls; /* what is secret in these, and in the peer's addresses */
+	struct hidden hidden, hidden_urls; /* the secrets in these, and in the peer's addresses */
 	struct http_tls tls; /* borrows from the configuration */
 	struct host *host;
 	const struct access_config *config;
@@ -62,12 +62,12 @@ struct access {
 /* The reason is logged. */
 int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
 void access_done(struct access *);
-/* The peer's address, in which a password may stand. 0, -ENOSPC or -ENOMEM. */
+/* Adds the peer's address, which may have a password in it. 0, -ENOSPC or -ENOMEM. */
 int access_add_url(struct access *, const char *url) MUST_CHECK;
-/* Takes out of what the peer said what we said to it. */
+/* Removes our secrets from what the peer said. */
 void access_hide(const struct access *, char *text);
-/* What the peer answered: 401 and 403 are reason to look whether who we are is written otherwise by now. What is found
- * is in the next request that begins after it. */
+/* The status that the peer answered. After 401 and 403 the files of our credentials are read again; the next request
+ * that begins after that uses what they say. */
 void access_answered(struct access *, unsigned status);
 
 #endif

@@ -1,19 +1,20 @@
 /*
  * The `elasticsearch` exporter: log lines into Elasticsearch or OpenSearch with `_bulk`.
  *
- * Each line is a `create` with an _id made of where it came from: state id (11 characters), generation (6), byte offset
- * (8), in 64 characters whose order is ASCII order, so that ids ascend as lines do. A line sent twice is answered
- * 409 the second time, and that counts as delivered: effectively once, within one index. The answer is read item by
- * item: 2xx and 409 delivered, 429 and 5xx tried again alone, any other 4xx refused for good, unless it is the one
- * index that takes nothing now (it is blocked, closed, missing, not ours): that is waited for. An answer that does not
- * name every item is no answer. (Elasticsearch reference, "Bulk API" and "Optimistic concurrency control".)
+ * Each line is a `create` with an _id made of its place: state id (11 characters), generation (6) and byte offset (8),
+ * in 64 characters whose order is ASCII order, so ids ascend as lines do. A line that is sent twice is answered 409 the
+ * second time, and that counts as delivered: effectively once, within one index. The answer is read item by item: 2xx
+ * and 409 are delivered, 429 and 5xx are tried again alone, any other 4xx is refused for good. The exception is a
+ * refusal by the index rather than of the line (it is blocked, closed, missing, not ours): that is waited for. An
+ * answer that does not name every item counts as no answer. (Elasticsearch reference, "Bulk API" and "Optimistic
+ * concurrency control".)
  *
- * A bulk is read by lines: an item that was more than one would have actions of its own in it. The batch has none such
- * (batch_add()), and that is asserted where the body is put together.
+ * A bulk is read line by line, so an item of several lines could bring actions of its own. batch_add() makes sure that
+ * the batch has no such item, and this is asserted where the body is put together.
  *
- * To one index a line goes as it stands behind an action of fixed size. Only for an index with a date in its name, a
- * data stream and `timestamp` it is looked into, for its @timestamp or what else says when it was (proto/log_time.h):
- * the first is to find the day, the others add @timestamp where there is none, or give it to one that is null or empty.
+ * With one fixed index a line is sent as it is, behind an action of fixed size. The line is only looked into, for its
+ * @timestamp or another time (proto/log_time.h), for an index with a date in its name, to find the day, and for a data
+ * stream or `timestamp`, to add a missing @timestamp or to fill one that is null or empty.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -92,12 +93,12 @@ struct exporter {
 	struct host *host;
 	struct poster *poster;
 	struct hosts *hosts;
-	struct index_template *template; /* NULL: none is wanted */
+	struct index_template *template; /* NULL: not configured */
 	struct access access;
 	const struct json_scan *scan;
 	const char *dated; /* pattern of the index; NULL where the URL names it */
 	bool ids, stream;
-	bool stamps; /* @timestamp is added where there is none */
+	bool stamps; /* a missing @timestamp is added */
 	char state_id[ID_STATE];
 	uint64_t *again, *elsewhere, *failure_store;
 };
@@ -218,7 +219,7 @@ static size_t put_varied(
 	return (size_t)(put_varied_action(e, b, item, to) - to);
 }
 
-/* The next item that this send is about; its end when there is none. */
+/* The next item that this send is about; its end if there is none. */
 static size_t next_wanted(const struct send *send, size_t from)
 {
 	while (from < send_end(send) && !send_wants(send, from))
@@ -327,7 +328,7 @@ static bool elasticsearch_piece(void *reader, struct bytes piece)
 	return bulk_answer_feed(&r->answer, piece.data, piece.size) && !r->too_many;
 }
 
-/* Whether the server itself says what is wrong, as JSON, and not something before it. */
+/* Whether the server itself says what is wrong, as JSON, and not a proxy before it. */
 static bool is_servers(struct bytes body)
 {
 	static const char error[] = "\"error\"";
@@ -354,7 +355,7 @@ static enum outcome whole_outcome(const struct http_reply *reply)
 		return SPLIT;
 	if (reply->status == 429 || reply->status == 503 || reply->status == 401)
 		return RETRY;
-	return reply->status == 403 && is_servers(reply->body) ? RETRY : FAILED; /* the server knows who we are */
+	return reply->status == 403 && is_servers(reply->body) ? RETRY : FAILED; /* it knows our credentials */
 }
 
 static const char *elasticsearch_target(void *exporter, void *reader)
@@ -424,7 +425,7 @@ static void elasticsearch_send(struct exporter *e, const struct batch *batch, st
 static void elasticsearch_cancel(struct exporter *e, struct send *send)
 {
 	if (e->template && template_let_go(e->template, send))
-		send_done(send, RETRY, "no answer about the index template in time");
+		send_done(send, RETRY, "no answer to the index template in time");
 	else
 		poster_cancel(e->poster, send);
 }
@@ -559,10 +560,10 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->stamps = e->stream || c->timestamp;
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
-	e->again = host_counter(host, "already_there_total", "Lines the destination answered it has already (409).");
+	e->again = host_counter(host, "already_there_total", "Lines that the destination already had (409).");
 	e->failure_store = host_counter(host, "failure_store_total",
-		"Lines that a data stream took into its failure store, since they do not fit its mapping.");
-	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host, since one did not serve.");
+		"Lines that went into the failure store of a data stream because they do not fit its mapping.");
+	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host because one failed.");
 	failed = access_init(&e->access, &c->access, host);
 	for (size_t i = 0; !failed && i < c->url->count; i++)
 		failed = access_add_url(&e->access, c->url->items[i]);

@@ -1,5 +1,5 @@
 /*
- * Where OTLP/HTTP goes, of the address that people write: a base, to which /v1/traces is added (OpenTelemetry
+ * The URL of OTLP/HTTP from the address that people write: a base, to which /v1/traces is added (OpenTelemetry
  * specification, "OTLP Exporter", OTEL_EXPORTER_OTLP_ENDPOINT), or the whole URL, which ends with it already
  * (OTEL_EXPORTER_OTLP_TRACES_ENDPOINT). A query stays at its end.
  */
@@ -8,11 +8,11 @@
 
 #include "base/base.h"
 
-/* Whether the path of that URL, without slashes at its end, ends so. */
+/* Whether the path of the URL, without trailing slashes, ends with `end`. */
 bool endpoint_ends_with(const char *url, const char *end);
-/* What is wrong with it, as the end of a sentence; NULL when it is fine. */
+/* What is wrong with it, as the end of a sentence; NULL if it is fine. */
 const char *endpoint_wrong(const char *endpoint);
-/* The caller's to free; NULL: out of memory. Only of one that is fine. */
+/* The caller frees it; NULL: out of memory. Only for an address that is fine. */
 char *endpoint_url(const char *endpoint) MUST_CHECK;
 
 #endif

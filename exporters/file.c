@@ -1,9 +1,10 @@
 /*
- * The `file` exporter: one JSON line a log line or a span request, appended to a file, or to standard output for `-`.
+ * The `file` exporter: one line of JSON for each log line or request of spans, appended to a file, or to standard
+ * output for `-`.
  *
- * It exists for debugging and for people who like grep, so it is the smallest exporter there is and the one to copy
- * from. The writing is done in the disk lane, a record at a time: what the kernel took whole is delivered, a full
- * disk or a reader that does not read is a reason to try again, a closed pipe is not.
+ * It is there for debugging and for people who like grep, and it is the smallest exporter, so the one to copy from. The
+ * disk lane does the writing, a record at a time: a record is delivered when the kernel took all of it. A full disk or
+ * a reader that does not read means trying again; a closed pipe does not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -145,7 +146,7 @@ static void items_written(struct job *job)
 	if (send)
 		send_done(send,
 			!failed            ? DELIVERED
-			: failed == -EPIPE ? REJECTED /* nobody will ever read that pipe again */
+			: failed == -EPIPE ? REJECTED /* that pipe will never be read again */
 					   : RETRY,
 			failed ? strerror(-failed) : NULL);
 }

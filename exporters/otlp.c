@@ -1,15 +1,15 @@
 /*
  * The `otlp` exporter: spans to Jaeger, the Collector or any other OTLP/HTTP receiver, as protobuf.
  *
- * A batch is several checked requests, and their bytes one after another are one request: a repeated field merges by
- * concatenation (Protocol Buffers, "Encoding", Last One Wins). Answers are read by the OTLP specification, 1.11.0,
- * "OTLP/HTTP Response": 429, 502, 503 and 504 and a lost connection are tried again, every other failure never; with
- * 200 and partial_success nothing is tried again, and what was refused is counted. 413 tries the halves.
+ * A batch consists of several checked requests, and their bytes one after another are one request: a repeated field
+ * merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Answers are read by the OTLP specification,
+ * 1.11.0, "OTLP/HTTP Response": 429, 502, 503, 504 and a lost connection are tried again, every other failure is not.
+ * After 200 with partial_success nothing is tried again, and the refused spans are counted. 413 tries the halves.
  *
- * That is what a receiver of OTLP answers. What others say is no word about the spans, which wait until the right one
- * answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and whoever wants to know first who we
- * are: 401, 403, 407 and 511. No answer, and 403, may also be what becomes of one request alone: if others are taken
- * meanwhile, the sender finds it.
+ * That holds for answers of an OTLP receiver. An answer of anything else says nothing about the spans, which wait until
+ * the right one answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and requests for
+ * credentials: 401, 403, 407 and 511. No answer, and 403, may also be the fault of one request alone: if others are
+ * taken meanwhile, the sender finds it.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -191,7 +191,7 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 
 	e->host = host;
 	e->partial =
-		host_counter(host, "partial_successes_total", "Answers that took a request but refused some of it.");
+		host_counter(host, "partial_successes_total", "Answers that accepted only some spans of a request.");
 	e->url = endpoint_url(c->endpoint);
 	hidden_init(&e->hidden);
 	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;

@@ -54,7 +54,7 @@ static size_t framed_room(const struct post *p, const struct batch_item *item)
 	return p->poster->o.prefix_size + item->size + p->poster->suffix_size;
 }
 
-/* Writes what stands before the item, and learns what goes into it. */
+/* Writes the prefix of the item, and learns what goes into it. */
 static size_t put_prefix(const struct post *p, const struct batch_item *item, char *to, struct post_splice *splice)
 {
 	const struct poster_options *o = &p->poster->o;
@@ -79,7 +79,7 @@ static size_t framed_size(const struct post *p, const struct batch_item *item)
 	return size + item->size - splice.skip + splice.size + p->poster->suffix_size;
 }
 
-/* Copies what is left of one segment, given how much of it is out already. */
+/* Copies the rest of a segment, of which some is out already. */
 static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t out)
 {
 	size_t n = out < segment.size ? segment.size - out : 0;
@@ -234,7 +234,7 @@ static void on_done(void *context, const struct http_reply *reply)
 	post_free(p);
 }
 
-/* Who we are may be another with each post. */
+/* The credentials may differ with each post. */
 static void list_headers(const struct poster *poster, const char *headers[HEADERS + 1])
 {
 	const struct access *access = poster->o.access;

@@ -1,9 +1,9 @@
 /*
- * One batch as the body of one POST: what the exporters that speak HTTP have in common.
+ * A batch as the body of one POST: what the exporters that speak HTTP have in common.
  *
- * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix. Plain, it is
- * written straight into libcurl's buffer as that asks for more; compressed, it is made in the CPU lane first. The
- * exporter says how a body is framed and what an answer means; a post never retries.
+ * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix. Plain, it is written straight
+ * into libcurl's buffer when that asks for more; compressed, it is made in the CPU lane first. The exporter says how a
+ * body is framed and what an answer means. A post never retries.
  */
 #ifndef OXP_POST_H
 #define OXP_POST_H
@@ -26,7 +26,7 @@ struct poster;
 struct poster_options {
 	struct host *host;
 	const char *url, *unix_path;
-	/* Where this one goes, in place of `url`, asked when it starts; the text lives until the call does. May be
+	/* The URL of this post in place of `url`, asked when it starts; the text lives as long as the call. May be
 	 * NULL. */
 	const char *(*target)(void *exporter, void *reader);
 	const struct access *access; /* as it is when a post starts; may be NULL */
@@ -36,17 +36,17 @@ struct poster_options {
 	size_t answer_max;
 	size_t prefix_size; /* of every prefix; of the longest one with `varied`, and what it splices in */
 	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
-	/* In place of `prefix`, where it has another size for each item. Returns the size; the splice
-	 * says what goes into the item, and is zeroed before but for its text. On the loop or in the CPU lane, twice
-	 * the same for the same. */
+	/* In place of `prefix`, if its size differs between items. Returns the size. The splice says what goes into the
+	 * item; all of it but its text is zeroed before. On the loop or in the CPU lane; the same result each time for
+	 * the same item. */
 	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, struct post_splice *);
 	const char *suffix;
-	bool lines; /* what is made of an item is read by lines: that it is one is asserted */
+	bool lines; /* the peer reads lines: it is asserted that each item makes one */
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, struct send *);
 	/* A piece of a 2xx answer. NULL: the answer comes whole with ended(). */
 	bool (*piece)(void *reader, struct bytes);
-	/* The answer, or what came in its place. Ends the send. Not called after a cancel. */
+	/* The answer, or the failure. Ends the send. Not called after a cancel. */
 	void (*ended)(void *exporter, struct send *, void *reader, const struct http_reply *);
 	void (*discard)(void *reader); /* frees what begin() returned */
 	void *exporter;
@@ -57,8 +57,8 @@ void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
 void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
 
-/* What became of a request, for people: the status with what the peer says, or why there is no answer. One line; what
- * the peer quotes of who we are is in it. */
+/* What became of a request, for people: the status with what the peer says, or why there is no answer. One line, which
+ * may quote our credentials. */
 const char *post_reason(const struct http_reply *, char *to, size_t room);
 
 #endif

@@ -1,8 +1,9 @@
 /*
  * The `store` exporter: log lines and spans into the embedded store, where `oxpecker show` and sqlite3 read them.
  *
- * A send is one transaction in the disk lane: all of it is kept, or none and it is tried again. A store that cannot be
- * opened, on a full disk say, is tried again likewise: other signals and the probes do not depend on it.
+ * A send is one transaction in the disk lane: all of it is stored, or nothing and it is tried again. A store that
+ * cannot be opened, because the disk is full for example, is tried again, too: other signals and the probes do not
+ * depend on it.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -14,7 +14,7 @@
 enum { BODY_MAX = 4096, ANSWER_MAX = 64 << 10, SHOWN_MAX = 240, AGAIN_FIRST_S = 60, AGAIN_LAST_S = 3600 };
 
 enum template_state {
-	TEMPLATE_OPEN, /* nobody has said yes or no */
+	TEMPLATE_OPEN, /* neither accepted nor refused yet */
 	TEMPLATE_THERE,
 	TEMPLATE_REFUSED, /* the timer `again` is set, or a try is under way */
 };
@@ -99,7 +99,7 @@ static bool says(const struct http_reply *reply, const char *words)
 	return reply->body.size > 0 && memmem(reply->body.data, reply->body.size, words, strlen(words));
 }
 
-/* "Create or update index template API": `{"acknowledged":true}`. A page with a 200 is somebody else's. */
+/* "Create or update index template API": `{"acknowledged":true}`. A page with a 200 comes from something else. */
 static bool says_there(const struct http_reply *reply)
 {
 	if (reply->status / 100 == 2)
@@ -276,10 +276,10 @@ bool template_let_go(struct index_template *t, struct send *send)
 	struct waiting *w;
 
 	TAILQ_FOREACH(w, &t->waiting, entry)
-	if (w->send == send) {
-		TAILQ_REMOVE(&t->waiting, w, entry);
-		free(w);
-		return true;
-	}
+		if (w->send == send) {
+			TAILQ_REMOVE(&t->waiting, w, entry);
+			free(w);
+			return true;
+		}
 	return false;
 }

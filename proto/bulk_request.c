@@ -100,12 +100,12 @@ bool bulk_request_next(struct bulk_request *r, struct bulk_operation *op)
 		return false;
 	if (line.size == 0 || !read_action(r, line, op)) {
 		if (line.size > 0 || r->at < r->end)
-			r->fault = line.size > 0 ? "a line that should be an action is none"
+			r->fault = line.size > 0 ? "a line that should be an action is not one"
 						 : "the last line has no end";
 		return false;
 	}
 	if (op->action == BULK_DELETE)
-		op->fault = "delete is not taken here: log records are created only";
+		op->fault = "delete is not accepted here: log records can only be created";
 	else
 		read_document(r, op);
 	return !r->fault;

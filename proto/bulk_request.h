@@ -3,8 +3,8 @@
  * its document (Elasticsearch "Bulk API", request body). The lines are checked as JSON and nothing is decoded: what a
  * client wrote comes back in the answer as it stands, between its quotes.
  *
- * A line of an action that is none ends the request with a reason, as the server does with the whole request; an
- * operation that cannot be done is an answer of its own, and the next follows.
+ * An action line that is not an action ends the request with a reason, as the server refuses such a request as a whole.
+ * An operation that cannot be done gets an answer of its own, and the next one is read.
  */
 #ifndef OXP_BULK_REQUEST_H
 #define OXP_BULK_REQUEST_H
@@ -15,26 +15,26 @@ enum bulk_action { BULK_INDEX, BULK_CREATE, BULK_UPDATE, BULK_DELETE };
 
 struct bulk_operation {
 	enum bulk_action action;
-	struct bytes index, id; /* JSON strings with their quotes, an id also a number; or empty */
-	struct bytes document; /* one JSON object without a line's end; empty when there is none to take */
-	const char *fault; /* why it is not taken, for people; NULL when it is */
+	struct bytes index, id; /* JSON strings with their quotes (an id may be a number), or empty */
+	struct bytes document; /* one JSON object without its line end; empty if there is none to take */
+	const char *fault; /* why it is not taken, for people; NULL if it is */
 };
 
 enum { BULK_ITEM_FIXED = 192 };
 
-/* The rest of the body. JSON_LINE_PADDING readable bytes stand behind its end. */
+/* The rest of the body. JSON_LINE_PADDING readable bytes follow its end. */
 struct bulk_request {
 	const struct json_scan *scan;
 	const char *at, *end;
 	size_t lines; /* read so far */
-	const char *fault; /* why the rest is none; NULL */
+	const char *fault; /* why the rest is not a bulk; NULL if it is */
 };
 
 void bulk_request_init(struct bulk_request *, const struct json_scan *, struct bytes body);
-/* False at the end, or when the rest is no bulk. */
+/* False at the end, or if the rest is not a bulk. */
 bool bulk_request_next(struct bulk_request *, struct bulk_operation *ret);
 
-/* What one item of the answer takes at most. */
+/* The most bytes that one item of the answer takes. */
 static inline size_t bulk_item_max(const struct bulk_operation *op, size_t index)
 {
 	return BULK_ITEM_FIXED + (op->index.size ? op->index.size : index) + op->id.size +

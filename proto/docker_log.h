@@ -3,10 +3,10 @@
  *
  *	{"log":"The content\n","stream":"stdout","time":"2016-10-06T00:17:09.669794202Z"}
  *
- * (moby, daemon/logger/jsonfilelog/jsonlog). What ends without \n has been split, at 16 KiB. Further members, as
- * `attrs` behind `stream`, are kept as they stand, and so is a `stream` or a `time` that is none. An object without a
- * string `log` is no such line, whatever else is in it, nor is one with a member that has a name of what the line
- * becomes: message, @timestamp, truncated, oxpecker.
+ * (moby, daemon/logger/jsonfilelog/jsonlog). A `log` that does not end in \n was split, at 16 KiB. Further members,
+ * such as `attrs` behind `stream`, stay as they are, and so does a `stream` or a `time` that is not one. An object
+ * without a string `log` is not such a line, whatever else is in it, nor is one that has a member with a name of the
+ * rewritten line: message, @timestamp, truncated, oxpecker.
  */
 #ifndef OXP_DOCKER_LOG_H
 #define OXP_DOCKER_LOG_H
@@ -14,12 +14,12 @@
 #include "proto/container_line.h"
 #include "proto/json_line.h"
 
-/* Of a line that json_line_index() takes, and its index. The text is decoded into `text` and what is not known is
- * copied into `extra`, which are cleared before; 0, -EINVAL when it is no such line, -ENOSPC or -ENOMEM; *ret is
- * untouched then. */
+/* Takes a line that json_line_index() accepts, with its index. Decodes the text into `text` and copies unknown members
+ * into `extra`; both are cleared first. 0; or -EINVAL if it is not such a line, -ENOSPC or -ENOMEM, and *ret is
+ * untouched. */
 int docker_log_read(struct bytes line, const struct json_line *, struct buffer *text, struct buffer *extra,
 	struct container_line *ret) MUST_CHECK;
-/* Whether it is what Docker writes to the letter: log, stream, attrs if there are any, time, and nothing else. An app
+/* Whether the line is exactly what Docker writes: log, stream, attrs if there are any, time, and nothing else. An app
  * may have members of these names, too. */
 bool docker_log_is(struct bytes line, const struct json_line *);
 

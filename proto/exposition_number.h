@@ -1,10 +1,10 @@
 /*
  * Numbers of the exposition formats: text to double and back.
  *
- * Taken is what both text 0.0.4 and OpenMetrics 1.0 ("Numbers") agree on: decimal with an optional fraction and
- * exponent, NaN, Inf and Infinity in any case, with a sign. Hexadecimal, underscores and what overflows a double are
- * refused. The usual short decimals are converted without strtod(), exactly: both the digits and the power of ten fit
- * a double.
+ * Accepts what both text 0.0.4 and OpenMetrics 1.0 ("Numbers") agree on: decimal with an optional fraction and
+ * exponent, NaN, Inf and Infinity in any case, with a sign. Hexadecimal, underscores and numbers that overflow a double
+ * are refused. The usual short decimals are converted without strtod(), exactly: both the digits and the power of ten
+ * fit a double.
  */
 #ifndef OXP_EXPOSITION_NUMBER_H
 #define OXP_EXPOSITION_NUMBER_H

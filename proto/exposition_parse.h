@@ -2,14 +2,14 @@
  * The Prometheus exposition formats, read as they arrive: text 0.0.4 and OpenMetrics 1.0.
  *
  * A page is fed in pieces of any size; each whole line becomes at most one event. How the page was cut makes no
- * difference to what is told. Nothing is allocated for a sample; only a line that is cut by a piece's end is copied,
- * up to a ceiling. The first fault ends the parsing, since what follows cannot be trusted: events told before it are
- * to be thrown away.
+ * difference to the events. Nothing is allocated for a sample; only a line that is cut by a piece's end is copied, up
+ * to a ceiling. The first fault ends the parsing, since what follows cannot be trusted: the caller must discard the
+ * events before it.
  *
  * Sources: prometheus.io "Exposition formats"; OpenMetrics 1.0.0, "Text format" with its ABNF. Beyond both, quoted
  * UTF-8 names are read ({"my.name","a.b"="x"} 1), as Prometheus 3 writes them. Text is read as Prometheus reads it:
- * blanks where it takes them, a last line without a line feed; OpenMetrics to its letter: one space, no blank lines,
- * `# EOF` at the end.
+ * blanks where it takes them, a last line without a line feed; OpenMetrics to its letter: one space, no blank lines, `#
+ * EOF` at the end.
  */
 #ifndef OXP_EXPOSITION_PARSE_H
 #define OXP_EXPOSITION_PARSE_H
@@ -56,10 +56,10 @@ enum exposition_fault {
 	EXPOSITION_STOPPED,		/* an event's receiver wanted no more */
 };
 
-/* What is told is valid during the call; bytes stand as they were written, escapes and all. */
+/* Events are valid during the call; bytes are as they were written, with their escapes. */
 struct exposition_label {
 	struct bytes name, value;
-	bool quoted;	/* the name stood in quotes: any UTF-8 may be in it */
+	bool quoted;	/* the name was in quotes: it may be any UTF-8 */
 	bool escaped;	/* there is a backslash in the value */
 };
 
@@ -105,7 +105,7 @@ struct exposition_limits {
 extern const struct exposition_limits exposition_limits_default;
 
 /*
- * Invariant: `partial` is the beginning of line `line` + 1; nothing is told any more once `fault` is set.
+ * Invariant: `partial` is the beginning of line `line` + 1; there are no events once `fault` is set.
  */
 struct exposition_parser {
 	const struct exposition_events *events;
@@ -124,7 +124,7 @@ struct exposition_parser {
 void exposition_init(struct exposition_parser *, enum exposition_format, const struct exposition_limits *,
 	const struct exposition_events *, void *context);
 enum exposition_fault exposition_feed(struct exposition_parser *, const char *data, size_t size);
-/* The page has ended. EXPOSITION_FINE: it was whole and everything in it was told. */
+/* The page has ended. EXPOSITION_FINE: it was whole, and there was an event for everything in it. */
 enum exposition_fault exposition_end(struct exposition_parser *) MUST_CHECK;
 void exposition_done(struct exposition_parser *);	/* fine twice, fine on zeroed memory */
 

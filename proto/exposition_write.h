@@ -1,9 +1,9 @@
 /*
  * The Prometheus text format 0.0.4, line by line.
  *
- * Each call appends one whole line or nothing. What OpenMetrics has and 0.0.4 has not is turned into what Prometheus'
- * own libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram.
- * Source: prometheus.io "Exposition formats".
+ * Each call appends one whole line or nothing. Types of OpenMetrics that 0.0.4 lacks become what Prometheus' own
+ * libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram. Source:
+ * prometheus.io "Exposition formats".
  */
 #ifndef OXP_EXPOSITION_WRITE_H
 #define OXP_EXPOSITION_WRITE_H
@@ -18,7 +18,7 @@ int exposition_write_type(struct buffer *, struct bytes name, enum exposition_ty
 struct exposition_line {
 	struct bytes head;		/* name{labels}, ready to be shown */
 	double value;
-	struct bytes value_text;	/* shown in place of the value when it is not empty */
+	struct bytes value_text;	/* shown in place of the value unless it is empty */
 	bool has_timestamp;
 	int64_t timestamp_ms;
 };
@@ -32,8 +32,8 @@ size_t exposition_unescape(struct bytes text, enum exposition_format, char *to);
  * size. */
 size_t exposition_value_copy(struct bytes value, char *to);
 
-/* A name as text 0.0.4 can carry it: each character that has no place in a classic name becomes an underscore (the
- * `underscores` scheme of Prometheus). `name` may be written with escapes, `to` has room for name.size bytes. */
+/* A name as text 0.0.4 can carry it: each character that a classic name may not have becomes an underscore (the
+ * `underscores` scheme of Prometheus). `name` may have escapes; `to` has room for name.size bytes. */
 size_t exposition_name_escape(struct bytes name, bool label, char *to);
 
 #endif

@@ -3,7 +3,7 @@
  *
  * A compressor or an inflater is a large state (hundreds of KiB) that is made once and used for one body after
  * another, by one thread at a time; a body may be given up at any point by beginning the next. Inflating stops at a
- * ceiling, so that no input can make it grow. A body is one or more members, each checked against its CRC and length,
+ * ceiling, so no input can make it use more. A body is one or more members, each checked against its CRC and length,
  * and nothing else.
  */
 #ifndef OXP_GZIP_H
@@ -24,13 +24,13 @@ int gzip_end(struct gzip *) MUST_CHECK;
 
 struct gunzip *gunzip_new(void) MUST_CHECK;
 void gunzip_free(struct gunzip *);
-/* One body in pieces: begin, feed, end. At most `ceiling` bytes are appended. 0, -EFBIG beyond the ceiling, -EBADMSG
- * when it is no gzip, is cut short or followed by something else, -ENOSPC or -ENOMEM from the buffer. After a failure
+/* One body in pieces: begin, feed, end. At most `ceiling` bytes are appended. 0, -EFBIG beyond the ceiling, -EBADMSG if
+ * it is not gzip, is cut short or is followed by something else, -ENOSPC or -ENOMEM from the buffer. After a failure
  * begin again; what was appended up to there stays. */
 int gunzip_begin(struct gunzip *, struct buffer *to, size_t ceiling) MUST_CHECK;
 int gunzip_feed(struct gunzip *, const char *data, size_t size) MUST_CHECK;
 int gunzip_end(struct gunzip *) MUST_CHECK;
-/* A whole body into `room` bytes, at once. 0, -EFBIG when it does not fit, or -EBADMSG. */
+/* A whole body into `room` bytes, at once. 0, -EFBIG if it does not fit, or -EBADMSG. */
 int gunzip_into(struct gunzip *, struct bytes packed, char *to, size_t room, size_t *ret_size) MUST_CHECK;
 /* What the last trailer says: the body's size modulo 2^32 (ISIZE), if it has one member. It has at least 18 bytes. */
 size_t gzip_inflated_size(struct bytes packed);

@@ -1,10 +1,10 @@
 /*
- * A log line being edited: the index of its members, and what is to become of them, without touching its bytes.
+ * A log line being edited: the index of its members and the edits, without touching its bytes.
  *
- * Members are numbered: those of the line, then the appended ones. Edits are kept beside the index; json_edit_write()
- * makes the new line in one pass, and what was not edited is copied as it stands. Members beyond JSON_MEMBERS_MAX are
- * not numbered: they are `rest`, one text that can be replaced. What edits point to must live until the next
- * json_edit_begin(); json_edit_room() lends such memory.
+ * Members are numbered: those of the line, then the appended ones. Edits are stored beside the index; json_edit_write()
+ * makes the new line in one pass, and copies everything that was not edited. Members beyond JSON_MEMBERS_MAX are
+ * not numbered: they are `rest`, one text that can be replaced. Whatever edits point to must live until the next
+ * json_edit_begin(); json_edit_room() lends memory for that.
  */
 #ifndef OXP_JSON_EDIT_H
 #define OXP_JSON_EDIT_H
@@ -34,7 +34,7 @@ struct json_edit {
 struct json_edit *json_edit_new(const struct json_scan *, size_t ceiling) __attribute__((returns_nonnull));
 void json_edit_free(struct json_edit *);
 
-/* Indexes a line with JSON_LINE_PADDING readable bytes behind it; forgets the one before. */
+/* Indexes a line with JSON_LINE_PADDING readable bytes behind it, and forgets the previous one. */
 enum json_fault json_edit_begin(struct json_edit *, struct bytes line);
 /* Bytes until the next json_edit_begin(), JSON_LINE_PADDING more behind them; NULL beyond the ceiling. */
 char *json_edit_room(struct json_edit *, size_t size) MUST_CHECK;
@@ -49,12 +49,12 @@ static inline bool json_edit_gone(const struct json_edit *e, size_t i)
 	return json_edit_bit(e->gone, i);
 }
 
-/* Name between its quotes, and value, as they are by now. */
+/* The name without its quotes, and the value, as edited. */
 struct bytes json_edit_name(const struct json_edit *, size_t i);
 struct bytes json_edit_value(const struct json_edit *, size_t i);
 /* The first member with that name that is not gone, or -1. */
 int json_edit_find(const struct json_edit *, struct bytes name);
-/* Whether the line has such a member by now, numbered or not. */
+/* Whether the edited line has such a member, numbered or not. */
 bool json_edit_has(const struct json_edit *, struct bytes name);
 
 /* How a dotted name stands to a line, for whoever reads dots as levels; from the best to the worst. */
@@ -74,7 +74,7 @@ void json_edit_rest(struct json_edit *, struct bytes rest);
 /* 0, or -ENOSPC: JSON_APPENDED_MAX are there. */
 int json_edit_append(struct json_edit *, struct bytes name, struct bytes value) MUST_CHECK;
 
-/* Of the line as edited. */
+/* Size and bytes of the edited line. */
 size_t json_edit_size(const struct json_edit *);
 void json_edit_write(const struct json_edit *, char *to);
 

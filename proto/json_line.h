@@ -1,11 +1,10 @@
 /*
  * The JSON line index: one log line checked as a whole and its top-level members found, without decoding anything.
  *
- * json_line_index() accepts exactly the objects of RFC 8259 (white space around them allowed) that are valid UTF-8
- * and nest no deeper than JSON_DEPTH_MAX; what passes may be spliced into a bulk as it stands. Escapes of lone
- * surrogates (\ud800) pass, since they are text of the grammar; names that stand twice pass too. Members beyond
- * JSON_MEMBERS_MAX are checked but not indexed. The caller guarantees JSON_LINE_PADDING readable bytes behind the
- * line; they never influence the result.
+ * json_line_index() accepts exactly the objects of RFC 8259 (white space around them allowed) that are valid UTF-8 and
+ * nest no deeper than JSON_DEPTH_MAX; such a line can be put into a bulk as it is. Escapes of lone surrogates (\ud800)
+ * pass, since the grammar allows them; so do repeated names. Members beyond JSON_MEMBERS_MAX are checked but not
+ * indexed. The caller guarantees JSON_LINE_PADDING readable bytes behind the line; they never influence the result.
  */
 #ifndef OXP_JSON_LINE_H
 #define OXP_JSON_LINE_H
@@ -40,7 +39,7 @@ enum json_fault {
 	JSON_TRAILING
 };
 
-/* How strings are scanned: one for each kind of machine, all with the same answers. */
+/* Ways to scan strings, one for each kind of machine; all give the same answers. */
 struct json_scan {
 	const char *name;
 	/* The first quote, backslash or control character from p on; may look at, not count, the padding behind

@@ -1,10 +1,10 @@
 /*
- * Another name for a member of a JSON line, all other bytes as they are.
+ * Renames a member of a JSON line and leaves all other bytes as they are.
  *
- * For a record that a destination refused because of that member: under a name it has no mapping for, it is taken.
- * It is named as destinations name it: `a.b` is the member `a.b`, or `b` within `a`, or within each object of an array
- * `a`. It stays in its object, so the new name begins like the old one. Names are compared as they are written; one
- * with escapes in it is nobody's.
+ * For a record that a destination refused because of that member: under a name that it has no mapping for, it is
+ * accepted. It is named as destinations name it: `a.b` is the member `a.b`, or `b` within `a`, or within each object of
+ * an array `a`. It stays in its object, so the new name begins like the old one. Names are compared as they are
+ * written; a name with escapes in it never matches.
  */
 #ifndef OXP_JSON_RENAME_H
 #define OXP_JSON_RENAME_H

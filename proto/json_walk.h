@@ -1,6 +1,7 @@
 /*
  * The tokens of JSON that is known to be valid (json_line.h has checked it): a value, or the members between two
- * braces. Nothing is decoded and nothing recurses. On text that is not valid it answers nonsense, but stays within it.
+ * braces. Nothing is decoded and nothing recurses. On invalid text the tokens are nonsense, but it never reads beyond
+ * the end.
  */
 #ifndef OXP_JSON_WALK_H
 #define OXP_JSON_WALK_H
@@ -30,19 +31,20 @@ static inline struct json_walk json_walk_of(const struct json_scan *scan, struct
 	return (struct json_walk){ .scan = scan, .p = text.data, .end = text.data + text.size };
 }
 
-/* A NAME's colon is passed over. OBJECT and ARRAY are opening brackets. */
+/* The colon behind a NAME is skipped. OBJECT and ARRAY are opening brackets. */
 enum json_token json_walk_next(struct json_walk *);
-/* Passes over one value, whatever is in it; false: there is none. Its text is [at, p). */
+/* Skips one value with everything in it. False if there is none. Its text is [at, p). */
 bool json_walk_value(struct json_walk *);
 
-/* Appends what stands between two quotes, its escapes resolved, as UTF-8; half a surrogate pair becomes U+FFFD. 0,
+/* Appends the text between two quotes as UTF-8, with its escapes resolved; half a surrogate pair becomes U+FFFD. 0,
  * -ENOSPC or -ENOMEM. */
 int json_decode(struct bytes inner, struct buffer *to) MUST_CHECK;
 /* Whether a name, between its quotes, reads as `plain`; `fold` ignores the case of ASCII letters. */
 bool json_name_is(struct bytes name, struct bytes plain, bool fold);
-/* Whether it reads as something that begins with `plain`. */
+/* Whether the name, with its escapes resolved, begins with `plain`. */
 bool json_name_begins(struct bytes name, struct bytes plain);
-/* The value of the first member with that name in an object's text or in members; false: it is not there. */
+/* The value of the first member with that name, in the text of an object or in its members. False if it is not
+ * there. */
 bool json_find(const struct json_scan *, struct bytes members, struct bytes name, struct bytes *ret_value);
 
 static inline bool json_is_escaped(struct bytes inner)
@@ -50,7 +52,7 @@ static inline bool json_is_escaped(struct bytes inner)
 	return inner.size > 0 && memchr(inner.data, '\\', inner.size) != NULL;
 }
 
-/* What a value's text is, from its first byte. */
+/* What kind of value it is, by its first byte. */
 static inline enum member_kind json_kind(struct bytes value)
 {
 	switch (value.size ? *value.data : 'n') {

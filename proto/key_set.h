@@ -1,7 +1,7 @@
 /*
- * A set of member names, asked for every member of every line: most are told apart by their size and first letter.
+ * A set of member names that is looked up for every member of every line: size and first letter rule out most of them.
  *
- * Names are compared as a reader of the JSON would, escapes resolved; `fold` ignores the case of ASCII letters.
+ * Names are compared with their escapes resolved, as a JSON reader would; `fold` ignores the case of ASCII letters.
  */
 #ifndef OXP_KEY_SET_H
 #define OXP_KEY_SET_H
@@ -34,7 +34,8 @@ static inline bool key_set_has(const struct key_set *s, struct bytes name)
 	return key_set_search(s, name);
 }
 
-/* The name, or a word of it: dots are levels to those who read the line, and what is under a key goes with it. */
+/* Whether the name or one of its words is in the set: to a reader dots are levels, and a key covers everything below
+ * it. */
 static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
 {
 	const char *end = name.data + name.size, *dot;

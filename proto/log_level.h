@@ -1,5 +1,5 @@
 /*
- * How grave a log line is, in the words and numbers of the libraries that write them.
+ * How severe a log line is, in the words and numbers of the libraries that write them.
  *
  * Names: level, severity and their kin in any case, log.level of the Elastic Common Schema, severity_text and
  * severity_number of OpenTelemetry. Words: winston, zap, slog (also as INFO+2), structlog, python-json-logger, log4j2,
@@ -23,9 +23,9 @@ enum severity {
 };
 
 const char *severity_name(enum severity); /* "warn" */
-/* A word in any case; UNKNOWN when it is none. */
+/* A word in any case; UNKNOWN if it is not a level. */
 enum severity severity_of_word(struct bytes word);
-/* The first member of the line, as edited, that tells one: its number, or -1 and UNKNOWN. */
+/* The first member of the edited line that has a level: its number, or -1 and UNKNOWN. */
 int severity_find(const struct json_edit *, enum severity *ret);
 enum severity severity_of_line(const struct json_edit *);
 

@@ -1,16 +1,17 @@
 /*
- * What a refused document says of the mapping: the reason texts of Elasticsearch 7.10 and 8 and OpenSearch 2 and 3,
- * taken apart.
+ * Which field of the mapping a document was refused for: the reason texts of Elasticsearch 7.10 and 8 and OpenSearch 2
+ * and 3, taken apart.
  *
- * The texts are for people and none promises to stay (Elasticsearch and OpenSearch, DocumentParser, FieldMapper,
- * ObjectMapper, MapperService); what is not known here is no conflict and is shown as it came. They may be cut short.
+ * The texts are for people, and none is promised to stay the same (Elasticsearch and OpenSearch, DocumentParser,
+ * FieldMapper, ObjectMapper, MapperService); a text that is not known here is not a conflict and is shown as it came.
+ * They may be cut short.
  */
 #ifndef OXP_MAPPING_CONFLICT_H
 #define OXP_MAPPING_CONFLICT_H
 
 #include "base/bytes.h"
 
-/* Slices of the reason, or constants; `sample` is empty when the text shows none. */
+/* Slices of the reason, or constants; `sample` is empty if the text shows none. */
 struct mapping_conflict {
 	struct bytes field;
 	struct bytes expected; /* "long", "object" */

@@ -1,9 +1,9 @@
 /*
- * The walk over an OTLP request on the wire, one field at a time. The check of a request and the mending of one share
- * it; nobody else includes this.
+ * The walk over an OTLP request on the wire, one field at a time. The check and the mending of a request share it; no
+ * other file includes it.
  *
- * After a fault that can be mended the walk may go on: it stands behind the field at fault, except that it stands at
- * the content of a value that is nested too deep, which the caller passes over.
+ * After a fault that can be mended the walk may go on. It is behind the field at fault then; but if a value is nested
+ * too deep it is at the content of that value, which the caller skips.
  */
 #ifndef OXP_OTLP_FIELD_H
 #define OXP_OTLP_FIELD_H
@@ -12,7 +12,7 @@
 #include "proto/otlp_fault.h"
 #include "proto/otlp_wire.h"
 
-/* What a field holds: a message that is walked in turn, or a leaf. */
+/* What a field holds: a message that is walked too, or a leaf. */
 enum kind {
 	REQUEST, RESOURCE_SPANS, RESOURCE, ENTITY, SCOPE_SPANS, SCOPE, SPAN, EVENT, LINK, STATUS, KEY_VALUE, ANY_VALUE,
 	ARRAY, KV_LIST, MESSAGES,	/* from ARRAY on, a level of values */
@@ -20,11 +20,11 @@ enum kind {
 	ID_LINK_TRACE, ID_LINK_SPAN,
 	FIELDS_MAX = 17,
 };
-/* Tags and lengths are 32 bits; receivers refuse them in more bytes than that takes, even of leading zeros. */
+/* Tags and lengths are 32 bits; receivers refuse longer encodings, even if only zeros are added. */
 enum { SHORT_VARINT = 5 };
 enum { SAW_TRACE = 1, SAW_SPAN = 2, SAW_BOTH = 3 };
 
-/* kinds[message][field]; 0 (REQUEST) is nobody's child and stands for an unknown field. */
+/* kinds[message][field]; 0 (REQUEST) is not part of any message and means an unknown field. */
 static const unsigned char kinds[MESSAGES][FIELDS_MAX] = {
 	[REQUEST] = { [1] = RESOURCE_SPANS },
 	[RESOURCE_SPANS] = { [1] = RESOURCE, [2] = SCOPE_SPANS, [3] = STRING },
@@ -155,9 +155,9 @@ static inline bool is_plain_value(const unsigned char *p, size_t size)
 }
 
 /*
- * Whether a KeyValue is what nearly all are: a key and then a value, both short, plain and filling their messages. They
- * are most of any request, which takes three fifths of the time with this. The walk takes what is not so and finds any
- * fault.
+ * Whether a KeyValue is like nearly all of them: a key and then a value, both short, plain and filling their messages.
+ * Most of any request consists of these, and with this shortcut it takes three fifths of the time. Anything else is
+ * left to the walk, which also finds the faults.
  */
 static inline bool is_plain_attribute(const unsigned char *p, size_t size)
 {
@@ -172,7 +172,7 @@ static inline bool is_plain_attribute(const unsigned char *p, size_t size)
 	return is_ascii(p + 2, key) && is_plain_value(p + key + 4, size);
 }
 
-/* Attributes stand in rows: those behind a plain one that are plain too, and like it are tagged with one byte. */
+/* Attributes come in runs: skips those behind a plain one that are plain too and, like it, tagged with one byte. */
 static void skip_plain_attributes(struct walk *w)
 {
 	const unsigned char *p = w->at, *end = w->end, tag = *w->field;

@@ -1,12 +1,12 @@
 /*
  * The answers of OTLP/HTTP: ExportTraceServiceResponse and google.rpc.Status, decoded and encoded by generated code,
- * for these are cold paths. Answers come from outside: decoding one takes at most OTLP_RESPONSE_MEMORY, whatever it
+ * since these are cold paths. Answers come from outside: decoding one takes at most OTLP_RESPONSE_MEMORY, whatever it
  * holds.
  *
- * What answers may be anything that speaks HTTP, such as the page of a captive portal or of a proxy. An answer of OTLP
- * says so by its type, that of the request (specification, "OTLP/HTTP Response"); some receivers answer with JSON all
- * the same, and an answer of no bytes may have no type. An answer of no bytes is a whole success in protobuf; many
- * receivers send it with the type of JSON, too, and what they took would come to them again and again if it waited.
+ * Anything that speaks HTTP may answer, such as a captive portal or a proxy. An answer of OTLP has the Content-Type of
+ * the request (specification, "OTLP/HTTP Response"); some receivers answer with JSON all the same, and an empty answer
+ * may have no type. In protobuf an empty answer is full success. Many receivers send it with the type of JSON, too: it
+ * counts as success, since otherwise they would get the same spans again and again.
  */
 #ifndef OXP_OTLP_RESPONSE_H
 #define OXP_OTLP_RESPONSE_H
@@ -15,11 +15,12 @@
 
 enum { OTLP_RESPONSE_MAX = 1 << 20, OTLP_RESPONSE_JSON_MAX = 64 << 10, OTLP_RESPONSE_MEMORY = 4 << 20 };
 
-/* What a 2xx answer says of partial success; both are 0 and "" on full success. The message is cut to `room`, which
- * is at least 1. -EBADMSG when it is no such message or too large. */
+/* What a 2xx answer says of partial success: 0 and "" on full success. The message is cut to `room`, which is at least
+ * 1. 0; -EBADMSG if it is not such a message, or too large. */
 int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
-/* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG when it is not one of
- * OTLP. In JSON it is no bytes, or an object that is empty or has a member partialSuccess, or partial_success. */
+/* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG if it is not an
+ * answer of OTLP. In JSON that is no bytes, or an object that is empty or has a member partialSuccess, or
+ * partial_success. */
 int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
 	size_t room) MUST_CHECK;
 /* The message of a google.rpc.Status in protobuf, cut to `room`, which is at least 1. -EBADMSG when it is none, or

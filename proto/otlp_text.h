@@ -1,10 +1,9 @@
 /*
  * A trace request as OTLP/JSON (specification, "JSON Protobuf Encoding"): lowerCamelCase names, ids in hex, 64-bit
- * numbers as strings, enums as numbers. For people and for the embedded store; a cold path, without recursion all the
- * same.
+ * numbers as strings, enums as numbers. For people and for the embedded store. A cold path, but it does not recurse.
  *
- * A field that is on the wire is written, in the order of the .proto files; unknown ones are not. A field that stands
- * twice without being repeated counts once, the last time; so does a value of several kinds.
+ * Known fields that are on the wire are written, in the order of the .proto files. If a field that is not `repeated`
+ * occurs twice, the last one counts; so does the last kind of a value that has several.
  */
 #ifndef OXP_OTLP_TEXT_H
 #define OXP_OTLP_TEXT_H

@@ -4,11 +4,11 @@
  * What passes otlp_traces_check() is an ExportTraceServiceRequest that a receiver can take: lengths and varints fit,
  * known fields have their wire type, strings are UTF-8, trace ids are 16 and span ids 8 bytes and not all zero, values
  * are nested within OTLP_LEVELS_MAX, the top level holds whole fields only. Unknown fields are skipped, groups are
- * refused. What does not pass may be mended: otlp_mend.h.
+ * refused. A request that does not pass may be mended: otlp_mend.h.
  *
- * Two such bodies one after the other are one request again, since a repeated field merges by concatenation (Protocol
- * Buffers, "Encoding", "Last One Wins"). That is how the exporter builds a batch, and why nothing doubtful may pass
- * here. Field numbers: opentelemetry-proto 1.x, trace.proto, common.proto, resource.proto.
+ * Two such bodies, one after the other, are one request again, since a repeated field merges by concatenation (Protocol
+ * Buffers, "Encoding", "Last One Wins"). That is how the exporter builds a batch, and why nothing doubtful may pass.
+ * Field numbers: opentelemetry-proto 1.x, trace.proto, common.proto, resource.proto.
  */
 #ifndef OXP_OTLP_WALK_H
 #define OXP_OTLP_WALK_H
@@ -20,12 +20,12 @@ const char *otlp_fault_name(enum otlp_fault fault);	/* in words */
 
 struct otlp_summary { uint64_t resources, scopes, spans; };
 
-/* *ret_at is where the field with the fault begins, or the end of the span that lacks an id; `size` when all is fine.
- * What was counted up to there is in *ret either way. */
+/* *ret_at is where the field with the fault begins, or the end of the span that lacks an id; `size` if all is fine. The
+ * counts up to there are in *ret either way. */
 enum otlp_fault otlp_traces_check(const char *body, size_t size, struct otlp_summary *ret, size_t *ret_at);
 
-/* One span where it stands in the body: slices point into it, what is absent is empty or 0. `attributes` are many
- * fields, so the span's own bytes are given; otlp_wire.h reads them. */
+/* One span of the body: slices point into it, and what it lacks is empty or 0. Attributes are many fields, so the
+ * span's own bytes are given; otlp_wire.h reads them. */
 struct otlp_span {
 	struct bytes resource, scope, span;		/* the messages */
 	struct bytes service, name;			/* service is the resource's service.name */
@@ -33,8 +33,8 @@ struct otlp_span {
 	uint64_t kind, status, start_ns, end_ns;
 };
 
-/* Visits the spans of a body in order until `visit` answers other than 0, which is then the answer. -EBADMSG when the
- * body is no such message; one that passed otlp_traces_check() always is. */
+/* Visits the spans of a body in order until `visit` answers other than 0, which is then the answer. -EBADMSG if the
+ * body is not such a message; a body that passed otlp_traces_check() always is one. */
 int otlp_traces_each(struct bytes body, int (*visit)(void *, const struct otlp_span *), void *context) MUST_CHECK;
 
 #endif

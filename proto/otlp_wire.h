@@ -2,7 +2,7 @@
  * The Protocol Buffers wire format, one field at a time: tag, then a varint, 4 or 8 bytes, or a length and bytes.
  *
  * A reader stays within its slice, allocates nothing and never reads a byte twice. Groups are refused: proto3 has none.
- * Varints of more than 10 bytes or 64 bits are refused, since backends differ in what they make of them.
+ * Varints of more than 10 bytes or 64 bits are refused, since backends disagree on what they mean.
  */
 #ifndef OXP_OTLP_WIRE_H
 #define OXP_OTLP_WIRE_H
@@ -14,7 +14,7 @@ enum { WIRE_FIELD_MAX = 0x1fffffff };
 
 enum wire_varint { WIRE_VARINT_OK, WIRE_VARINT_CUT, WIRE_VARINT_LONG };
 
-/* Moves *at behind the varint; leaves both results alone when it is no good. */
+/* Moves *at behind the varint. False if it is not valid, and both are as they were. */
 static inline enum wire_varint wire_varint(const unsigned char **at, const unsigned char *end, uint64_t *ret)
 {
 	const unsigned char *p = *at;

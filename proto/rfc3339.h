@@ -1,10 +1,9 @@
 /*
  * A moment as RFC 3339 writes it: 2026-11-23T04:45:06.123Z, or with an offset such as +01:00.
  *
- * A space in place of the T, a comma before the fraction, an offset without its colon and no seconds at all pass, since
- * loggers write them, and so do the z and the second 60 of RFC 3339, which servers refuse; the text is not `strict`
- * then. What says no offset at all is told as if it were UTC, and that it was not said: whether that will do is for
- * those who ask.
+ * A space in place of the T, a comma before the fraction, an offset without its colon and missing seconds pass, since
+ * loggers write them; so do the z and the second 60 of RFC 3339, which servers refuse. The text is not `strict` then. A
+ * text without any offset is read as UTC and is not `zoned`: the caller decides whether that will do.
  */
 #ifndef OXP_RFC3339_H
 #define OXP_RFC3339_H
@@ -20,7 +19,7 @@ struct rfc3339 {
 
 enum { RFC3339_SIZE = sizeof "2026-11-23T04:45:06.123456789Z" };
 
-/* For the years 0000 to 9999. *ret is untouched when it is no such text. */
+/* For the years 0000 to 9999. False if it is not such a text, and *ret is untouched. */
 bool rfc3339_read(struct bytes text, struct rfc3339 *ret);
 /* In UTC with as many groups of three digits as it takes; bytes without the closing zero. Years 0000 to 9999. */
 size_t rfc3339_write(int64_t seconds, uint32_t nanos, char to[RFC3339_SIZE]);

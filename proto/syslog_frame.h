@@ -2,8 +2,8 @@
  * Octet counting (RFC 6587, 3.4.1): `MSG-LEN SP SYSLOG-MSG`, where MSG-LEN begins with no zero and SYSLOG-MSG with its
  * priority, <0> to <191> (RFC 5424, 6.2.1).
  *
- * What begins otherwise is not framed like that; so a stream of lines is told from one of frames by its first bytes,
- * also when a line begins with a number: `404 <html>`.
+ * Anything that begins differently is not a frame. So the first bytes tell a stream of lines from a stream of frames,
+ * even if a line begins with a number: `404 <html>`.
  */
 #ifndef OXP_SYSLOG_FRAME_H
 #define OXP_SYSLOG_FRAME_H
@@ -12,14 +12,14 @@
 
 enum syslog_framing {
 	SYSLOG_FRAME_NONE,
-	SYSLOG_FRAME_UNKNOWN, /* too little is there to say */
-	SYSLOG_FRAME_PART, /* the rest of it is not there yet */
+	SYSLOG_FRAME_UNKNOWN, /* too few bytes to say */
+	SYSLOG_FRAME_PART, /* the rest of it has not come yet */
 	SYSLOG_FRAME_WHOLE,
 };
 
 struct syslog_frame {
 	size_t head; /* bytes of MSG-LEN and the space */
-	size_t size; /* below a thousand million, whatever that is worth */
+	size_t size; /* below a thousand million; no other check is made */
 };
 
 /* *ret is filled in for PART and WHOLE. */

@@ -1,7 +1,7 @@
 /*
- * Names and their values in text that is no JSON, or is some inside a string: `password=x`, `Password: "x y"`,
- * `{"password":"x"`, `'password' => 'x'`, `--password=x`, `user[password]=x`. What a line says of a name of the set is
- * found, however it says it; where a value ends is a guess that rather takes too much:
+ * Names and their values in text that is not JSON, or is JSON inside a string: `password=x`, `Password: "x y"`,
+ * `{"password":"x"`, `'password' => 'x'`, `--password=x`, `user[password]=x`. A value is found whichever of these forms
+ * it has. Where it ends is a guess, and rather takes too much:
  *
  *	quoted      at the same quote, or at the end of the text
  *	{ or [      at the end of the text
@@ -14,7 +14,7 @@
 #include "proto/detect.h"
 #include "proto/key_set.h"
 
-/* A text on its way: where the next marks stand is known, so that each is looked for once. */
+/* A search in progress: the next marks are remembered, so each is looked for once. */
 struct text_pairs {
 	const struct key_set *keys;
 	struct bytes text;

@@ -22,17 +22,6 @@ void writer_fail(struct writer *w, int failed)
 		w->failed = failed;
 }
 
-void writer_bytes(struct writer *w, struct bytes b)
-{
-	if (!w->failed)
-		w->failed = buffer_append(w->to, b.data, b.size);
-}
-
-void writer_text(struct writer *w, const char *text)
-{
-	writer_bytes(w, bytes_of(text));
-}
-
 void writer_printf(struct writer *w, const char *format, ...)
 {
 	va_list args;

@@ -20,8 +20,15 @@ void writer_init(struct writer *, struct buffer *to);
 /* 0; or -errno of the first failure, and the buffer holds what it held at writer_init(). */
 int writer_done(struct writer *) MUST_CHECK;
 
-void writer_bytes(struct writer *, struct bytes);
-void writer_text(struct writer *, const char *text);
+static inline void writer_bytes(struct writer *w, struct bytes b)
+{
+	if (!w->failed)
+		w->failed = buffer_append(w->to, b.data, b.size);
+}
+static inline void writer_text(struct writer *w, const char *text)
+{
+	writer_bytes(w, bytes_of(text));
+}
 void writer_printf(struct writer *, const char *format, ...) PRINTF_LIKE(2, 3);
 void writer_u64(struct writer *, uint64_t value);
 /* A JSON string with its quotes, as json_string_append() writes it. */

@@ -200,8 +200,10 @@ static void on_dropped(void *context, int failed)
 	ask->parked->dropping = false;
 	if (failed && ask->row && ask->placed)
 		ledger_move(&ask->row->settled, LEDGER_REJECTED, LEDGER_PARKED, &ask->sum);
-	if (!failed && ask->row)
-		ledger_move(ask->row->live, LEDGER_PARKED, LEDGER_REJECTED, &ask->sum);
+	if (failed && ask->row)
+		ledger_move(ask->row->live, LEDGER_REJECTED, LEDGER_PARKED, &ask->sum);
+	if (ask->row)
+		ask->row->live->term[LEDGER_DROPPING] = (struct ledger_amount){ 0, 0 };
 	buffer_init(&out, 4096);
 	if (failed)
 		respond_failed(ask->request, failed);
@@ -223,6 +225,10 @@ static void stage_drop(struct ask *ask, const struct state_parked_page *page)
 	}
 	ask->row = replay_row(&ask->parked->core->ledger, first);
 	ask->placed = first->placed;
+	if (ask->row) { /* before the rows go: a kill may come right behind the commit, see spool/books.h */
+		ask->row->live->term[LEDGER_DROPPING] = ask->sum;
+		ledger_move(ask->row->live, LEDGER_PARKED, LEDGER_REJECTED, &ask->sum);
+	}
 	if (!first->placed)
 		return;
 	snprintf(key, sizeof key, "%s %s %s", first->signal, first->source, first->destination);

@@ -127,9 +127,8 @@ static void on_written(void *context, int failed)
 {
 	struct replay *r = context;
 
-	move_live(r, true, LEDGER_HELD, failed ? LEDGER_PARKED : LEDGER_DELIVERED);
-	move_live(r, false, LEDGER_HELD, LEDGER_PARKED);
 	if (failed) {
+		move_live(r, true, LEDGER_DELIVERED, LEDGER_PARKED);
 		move_settled(r, LEDGER_DELIVERED, LEDGER_PARKED);
 		snprintf(r->error, sizeof r->error, "they stay parked: %s", strerror(-failed));
 	}
@@ -152,6 +151,9 @@ static void on_settled(void *context, uint64_t token)
 	}
 	if (r->placed)
 		state_change_move(change, r->key, &sum, LEDGER_PARKED, LEDGER_DELIVERED);
+	/* Before the rows go: what a kill leaves in both, the next start counts as parked. */
+	move_live(r, true, LEDGER_HELD, LEDGER_DELIVERED);
+	move_live(r, false, LEDGER_HELD, LEDGER_PARKED);
 	move_settled(r, LEDGER_PARKED, LEDGER_DELIVERED);
 	state_commit(r->core->state, &change, on_written, r);
 }

@@ -46,12 +46,23 @@ static struct ledger_amount sum_of(const struct ledger_terms *t)
 	return sum;
 }
 
+/* The kill came while parked records were dropped. If their rows are there, they were not. */
+static void undo_dropping(struct ledger_terms *t, const struct ledger_amount *parked)
+{
+	struct ledger_amount *dropping = &t->term[LEDGER_DROPPING];
+
+	if (parked->records >= t->term[LEDGER_PARKED].records + dropping->records)
+		ledger_move(t, LEDGER_REJECTED, LEDGER_PARKED, dropping);
+	*dropping = (struct ledger_amount){ 0, 0 };
+}
+
 /* What came in and is nowhere: the process was killed with it in memory. */
 static void write_off(struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	struct ledger_terms *t = row->live;
 	struct ledger_amount found, *received = &t->term[LEDGER_RECEIVED], lost = { 0, 0 };
 
+	undo_dropping(t, &disk->parked);
 	t->term[LEDGER_HELD] = disk->spooled;
 	t->term[LEDGER_PARKED] = disk->parked;
 	t->term[LEDGER_SPOOLED_TO].records = disk->spooled_to;

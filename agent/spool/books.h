@@ -4,6 +4,9 @@
  * A row whose source can be read again goes on from what was saved with the positions. A row of a socket door lives in
  * mapped memory; what it held when the last process was killed, beyond what the spool has, is lost and counted so. What
  * the spool has and was delivered already, since the kill came before its row went, will be sent again: it is held.
+ *
+ * Parked records that are sent again or dropped are counted as delivered or rejected before the change that deletes
+ * their rows. If a kill comes before that change they are found twice, and are parked.
  */
 #ifndef OXP_BOOKS_H
 #define OXP_BOOKS_H

@@ -30,6 +30,8 @@ enum ledger_term {
 	LEDGER_DROPPED_FULL, /* there was no room within `memory`, and the sender could not wait */
 	LEDGER_TERMS,
 	LEDGER_TERMS_ROOM = 16, /* terms that a stored row has room for */
+	/* Not a term: parked records that are counted as rejected, while their rows are on their way out; 0: none */
+	LEDGER_DROPPING = LEDGER_TERMS_ROOM - 2,
 	/* Not a term: its `records` is the id of the first spool row that `received` does not count; 0: unknown */
 	LEDGER_SPOOLED_TO = LEDGER_TERMS_ROOM - 1
 };

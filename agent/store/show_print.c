@@ -117,8 +117,7 @@ static void print_rest(const json_t *object, const struct page *p)
 	json_t *value;
 
 	paint(p, DIM);
-	json_object_foreach((json_t *)object, name, value)
-	{
+	json_object_foreach((json_t *)object, name, value) {
 		char *dump;
 		if (is_one_of(name, level_names) || is_one_of(name, message_names) || is_one_of(name, time_names))
 			continue;
@@ -198,8 +197,7 @@ static const char *attribute(const json_t *owner, const char *name)
 	const char *value;
 	size_t i;
 
-	json_array_foreach(json_object_get(owner, "attributes"), i, one)
-	{
+	json_array_foreach(json_object_get(owner, "attributes"), i, one) {
 		value = json_string_value(json_object_get(one, "key"));
 		if (value && strcmp(value, name) == 0) {
 			value = json_string_value(json_object_get(json_object_get(one, "value"), "stringValue"));
@@ -232,8 +230,7 @@ static void print_reasons(const struct page *p, const json_t *details, bool fail
 
 	if (failed && message && *message)
 		print_reason(p, "error: ", "", message);
-	json_array_foreach(json_object_get(details, "events"), i, event)
-	{
+	json_array_foreach(json_object_get(details, "events"), i, event) {
 		const char *type = attribute(event, "exception.type"), *words = attribute(event, "exception.message");
 		if ((*type || *words) && exceptions++ < EXCEPTIONS_MAX)
 			print_reason(p, "exception: ", type, words);

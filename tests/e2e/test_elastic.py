@@ -351,7 +351,7 @@ def test_what_is_no_elasticsearch_has_neither_template_nor_lines(oxpecker, fault
     agent.wait_until(lambda: len(server.taken("_bulk")) > 2)
     assert agent.booked("held", signal="logs") == 20
     error = destination(agent)["error"]
-    assert "HTTP 302" in error if kind == "moved" else "not that of a bulk" in error or "every item" in error, error
+    assert "HTTP 302" in error if kind == "moved" else "answer to a bulk" in error or "every item" in error, error
     gone.set()
     wait_delivered(agent, 20)
     assert behave.through and "the index template is there" in agent.err()
@@ -738,13 +738,13 @@ def test_a_token_that_was_renewed_is_read_again(oxpecker, fault_server, tmp_path
         writer.write(10)
         agent.wait_until(lambda: token.refused > before + 1, 20, "refused")
         token.path.unlink()  # in the midst of being replaced
-        agent.wait_until(lambda: "who we are stays as it was" in agent.err(), 20, "told")
+        agent.wait_until(lambda: "the old credentials stay in use" in agent.err(), 20, "told")
         token.write(next_one + "\n")
         wait_delivered(agent, 20 * number)
     assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
     told = json.dumps(agent.status()) + agent.err() + agent.get("/metrics").text
-    assert SECRET not in told and "who we are is another by now" in agent.err()
+    assert SECRET not in told and "have new credentials" in agent.err()
 
 
 def test_a_password_in_the_url_is_not_shown(oxpecker, fault_server, tmp_path):

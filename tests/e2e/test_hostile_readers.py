@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from lib import cgroup, need
+from lib.counting import Counting
 from lib.flood import Flood
 from lib.hostile import Crowd
 from lib.prober import Prober
@@ -72,31 +73,18 @@ def exposition(size, width):
     return "".join(f'some_metric_{30 * n // count}{{n="{n:06}{pad}"}} {n}\n' for n in range(count)).encode()
 
 
-class Backend:
-    """A backend of both signals that counts and keeps no bodies; `padding` is what it puts into each answer."""
+class Backend(Counting):
+    """`padding` is what it puts into each answer."""
 
     def __init__(self, server, padding=0):
-        self.server, self.numbers, self.spans, self.lock = server, [], [], threading.Lock()
-        self.padding = b"x" * padding
-        server.plan(self.behave)
-
-    def behave(self, handler, request):
-        with self.lock:
-            self.server.requests.clear()
-            answer = self.bulk(request) if "_bulk" in request.path else self.take_spans(request)
-        handler.answer(200, *answer, {})
+        self.numbers, self.padding = [], b"x" * padding
+        self.spans_answer = partial_success(self.padding[:900_000])
+        super().__init__(server)
 
     def bulk(self, request):
-        numbers = NUMBER.findall(request.body)
-        self.numbers += map(int, numbers)
+        self.numbers += map(int, NUMBER.findall(request.body))
         items = b",".join([b'{"create":{"status":201}}'] * (request.body.count(b"\n") // 2))
-        return b'{"took":1,"errors":false,"items":[%s],"said":"%s"}' % (items, self.padding), "application/json"
-
-    def take_spans(self, request):
-        message = type(request_of(0)).FromString(request.body)
-        self.spans += [int.from_bytes(span.span_id, "big") for resource in message.resource_spans
-                       for scope in resource.scope_spans for span in scope.spans]
-        return partial_success(self.padding[:900_000]), "application/x-protobuf"
+        return b'{"took":1,"errors":false,"items":[%s],"said":"%s"}' % (items, self.padding)
 
 
 def partial_success(message):

@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from lib import cgroup, need
+from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
@@ -53,31 +54,19 @@ def test_files_without_end(oxpecker, small, fault_server, tmp_path):
     assert "too many files" in agent.err() and small.kills == 0
 
 
-class Sink:
-    """A backend of both signals that counts and keeps no bodies."""
+class Sink(Counting):
+    """Knows the number of each line by its id."""
 
     def __init__(self, server):
-        self.numbers, self.spans, self.server, self.lock = {}, [], server, threading.Lock()
-        server.plan(self.behave)
-
-    def behave(self, handler, request):
-        with self.lock:
-            self.server.requests.clear()
-            answer = self.bulk(request) if "_bulk" in request.path else self.take_spans(request)
-        handler.answer(200, *answer, {})
+        self.numbers = {}
+        super().__init__(server)
 
     def bulk(self, request):
         ids, numbers = ID.findall(request.body), NUMBER.findall(request.body)
         assert len(ids) == len(numbers)
         items = [b'{"create":{"status":%d}}' % (409 if i in self.numbers else 201) for i in ids]
         self.numbers.update(zip(ids, map(int, numbers)))
-        return b'{"took":1,"errors":false,"items":[%s]}' % b",".join(items), "application/json"
-
-    def take_spans(self, request):
-        message = type(request_of(0)).FromString(request.body)
-        self.spans += [int.from_bytes(span.span_id, "big") for resource in message.resource_spans
-                       for scope in resource.scope_spans for span in scope.spans]
-        return b"", "application/x-protobuf"
+        return b'{"took":1,"errors":false,"items":[%s]}' % b",".join(items)
 
     def counted(self, first):
         return sum(first <= number < first + BURST for number in self.numbers.values())

@@ -133,7 +133,7 @@ SPACED = '{"a":   {"index":{"_index":"INDEX","_id":"1"}}   ,"b":2}'
 
 
 def checksum(payload, meta):
-    """As agent/state/rows.c has it."""
+    """As payload_checksum() in agent/state/op.c has it."""
     library = ctypes.CDLL("libxxhash.so.0")
     library.XXH3_64bits_withSeed.restype = library.XXH3_64bits.restype = ctypes.c_uint64
     seed = library.XXH3_64bits(meta, ctypes.c_size_t(len(meta))) if meta else 0

@@ -396,7 +396,7 @@ def test_a_fifo_that_was_removed_is_made_and_read_anew(oxpecker, fault_server, t
         os.unlink(path)
         if remade:
             os.mkfifo(path)
-        agent.wait_until(lambda: "is another FIFO now" in agent.err(), 20, "the new one")
+        agent.wait_until(lambda: "is a new FIFO now" in agent.err(), 20, "the new one")
         old.write(lines(1, 1))
         write(path, lines(2, 1))
         wait_delivered(agent, 3)

@@ -232,7 +232,7 @@ def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_serve
     for number, peer in enumerate(peers):
         peer.sendall(b'{"n":%d}\n' % number)
     if hard:
-        agent.wait_until(lambda: "no further connections" in agent.err(), 20, "a word of it")
+        agent.wait_until(lambda: "no more connections can be accepted" in agent.err(), 20, "a word of it")
         for _ in range(20):  # both have a descriptor of their own for that
             assert agent.answers("/health/liveness") and agent.status()["ledger"]
         for peer in peers:
@@ -415,7 +415,7 @@ def test_a_socket_file_that_was_removed_is_made_anew(oxpecker, fault_server, tmp
         if kind == "stream":
             old.sendall(b'{"n":3}\n')
         wait_delivered(agent, 3 if kind == "stream" else 2)
-    assert "made anew" in agent.err()
+    assert "created it again" in agent.err()
     agent.assert_balanced()
 
 

@@ -218,8 +218,8 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     agent.expected_exit = {1}
 
 
-def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server):
-    server = fault_server()
+def with_a_large_spool(oxpecker, server):
+    """An agent that was started with 50,000 spans in its spool, more than its memory holds; the server refuses."""
     server.refuse()
     settings = {**config(server.url), "exit": {"within": "2s"}}
     agent, body = oxpecker(settings), request_of(10000).SerializeToString()
@@ -228,6 +228,12 @@ def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server)
     assert agent.stop() == 0
     agent.write_config({**settings, "memory": "2MiB"})
     agent.start()
+    return agent
+
+
+def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server):
+    server = fault_server()
+    agent = with_a_large_spool(oxpecker, server)
     assert "not all of the spool fits in memory" in agent.err()
     assert agent.booked("held", signal="traces") == 50000
     assert agent.stop() == 0  # nothing goes, and all of it is there the next time
@@ -245,14 +251,7 @@ def test_a_spool_larger_than_memory_comes_piece_by_piece(oxpecker, fault_server)
 def test_a_row_of_the_spool_that_is_damaged_meanwhile_is_told_of(oxpecker, fault_server):
     """The start found it sound; it is read again when there is room for it."""
     server = fault_server()
-    server.refuse()
-    settings = {**config(server.url), "exit": {"within": "2s"}}
-    agent, body = oxpecker(settings), request_of(10000).SerializeToString()
-    for _ in range(5):
-        post(agent, body)
-    assert agent.stop() == 0
-    agent.write_config({**settings, "memory": "2MiB"})
-    agent.start()
+    agent = with_a_large_spool(oxpecker, server)
     database = sqlite3.connect(os.path.join(agent.folder, "state", "state.db"), timeout=10)
     last = database.execute("SELECT id, records FROM spool WHERE parts > 0 ORDER BY id DESC LIMIT 1").fetchone()
     with database:

@@ -89,9 +89,9 @@ static void check_clean(const struct redact *r, const json_t *value)
 
 	if (json_is_string(value) && r->with == REDACT_MASK && alone(r->detector.what))
 		check_string(r, value);
-	json_array_foreach(value, i, inner) check_clean(r, inner);
-	json_object_foreach((json_t *)value, name, inner)
-	{
+	json_array_foreach(value, i, inner)
+		check_clean(r, inner);
+	json_object_foreach((json_t *)value, name, inner) {
 		must(!is_key(name) || (json_is_string(inner) && r->with != REDACT_REMOVE));
 		must(!is_key(name) || json_string_length(inner) == (r->with == REDACT_HASH ? 32 : 3));
 		check_clean(r, inner);
@@ -106,9 +106,9 @@ static void redact_tree(json_t *value)
 	void *next;
 	size_t i;
 
-	json_array_foreach(value, i, inner) redact_tree(inner);
-	json_object_foreach_safe(value, next, name, inner)
-	{
+	json_array_foreach(value, i, inner)
+		redact_tree(inner);
+	json_object_foreach_safe(value, next, name, inner) {
 		if (is_key(name))
 			json_object_del(value, name);
 		else

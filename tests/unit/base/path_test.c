@@ -5,8 +5,6 @@
 #include "unit/unit.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,44 +12,32 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "unit/scratch.h"
 
 enum { SOMEBODY = 4711, NAME_ROOM = 200 };
 
 struct bench {
-	char path[64];
+	struct scratch folder;
 	char text[8][NAME_ROOM];
 	unsigned next;
-	int fd;
 };
 
 static int setup(void **state)
 {
 	struct bench *b = oxp_new(sizeof *b);
 
-	snprintf(b->path, sizeof b->path, "/tmp/oxp-path-XXXXXX");
-	assert_non_null(mkdtemp(b->path));
-	b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_true(b->fd >= 0);
-	assert_int_equal(mkdirat(b->fd, "ours", 0700), 0);
-	assert_int_equal(mkdirat(b->fd, "target", 0700), 0);
-	assert_int_equal(mkdirat(b->fd, "shared", 0700), 0);
-	assert_int_equal(fchmodat(b->fd, "shared", 0777, 0), 0);
+	scratch_init(&b->folder, "path");
+	scratch_ours_and_shared(&b->folder);
+	assert_int_equal(mkdirat(b->folder.fd, "target", 0700), 0);
 	*state = b;
 	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
 }
 
 static int teardown(void **state)
 {
 	struct bench *b = *state;
 
-	close(b->fd);
-	assert_int_equal(nftw(b->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_done(&b->folder);
 	free(b);
 	return 0;
 }
@@ -60,13 +46,13 @@ static const char *in(struct bench *b, const char *name)
 {
 	char *to = b->text[b->next++ % COUNT_OF(b->text)];
 
-	snprintf(to, NAME_ROOM, "%s/%s", b->path, name);
+	snprintf(to, NAME_ROOM, "%s/%s", b->folder.path, name);
 	return to;
 }
 
 static void put(struct bench *b, const char *name, const char *text)
 {
-	int fd = openat(b->fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+	int fd = openat(b->folder.fd, name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
 
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
@@ -77,7 +63,7 @@ static int mode_of(struct bench *b, const char *name)
 {
 	struct stat info;
 
-	assert_int_equal(fstatat(b->fd, name, &info, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(fstatat(b->folder.fd, name, &info, AT_SYMLINK_NOFOLLOW), 0);
 	return info.st_mode & 07777;
 }
 
@@ -119,27 +105,27 @@ static void test_links_to_folders(void **state)
 	struct bench *b = *state;
 	struct path_folder f;
 
-	assert_int_equal(symlinkat("../target", b->fd, "ours/link"), 0);
-	assert_int_equal(symlinkat(in(b, "target"), b->fd, "shared/link"), 0);
-	assert_int_equal(symlinkat("loop", b->fd, "ours/loop"), 0);
+	assert_int_equal(symlinkat("../target", b->folder.fd, "ours/link"), 0);
+	assert_int_equal(symlinkat(in(b, "target"), b->folder.fd, "shared/link"), 0);
+	assert_int_equal(symlinkat("loop", b->folder.fd, "ours/loop"), 0);
 	assert_int_equal(folder(b, "ours/link", "target"), 0);
 	assert_int_equal(folder(b, "shared/link", "target"), -ELOOP);
 	assert_int_equal(folder(b, "ours/loop", ""), -ELOOP);
 	assert_int_equal(path_folder_open(in(b, "shared/link/new"), true, &f), -ELOOP);
-	assert_int_equal(faccessat(b->fd, "target/new", F_OK, 0), -1);
-	assert_int_equal(fchmodat(b->fd, "shared", 01777, 0), 0); /* as /tmp: nobody can exchange ours */
+	assert_int_equal(faccessat(b->folder.fd, "target/new", F_OK, 0), -1);
+	assert_int_equal(fchmodat(b->folder.fd, "shared", 01777, 0), 0); /* as /tmp: nobody can exchange ours */
 	assert_int_equal(folder(b, "shared/link", "target"), 0);
 	if (geteuid() != 0)
 		return;
-	assert_int_equal(fchownat(b->fd, "shared/link", SOMEBODY, 0, AT_SYMLINK_NOFOLLOW), 0);
+	assert_int_equal(fchownat(b->folder.fd, "shared/link", SOMEBODY, 0, AT_SYMLINK_NOFOLLOW), 0);
 	assert_int_equal(folder(b, "shared/link", "target"), -ELOOP);
-	assert_int_equal(fchownat(b->fd, "ours", SOMEBODY, 0, 0), 0);
+	assert_int_equal(fchownat(b->folder.fd, "ours", SOMEBODY, 0, 0), 0);
 	assert_int_equal(folder(b, "ours/link", "target"), -ELOOP);
 }
 
 static int ours(struct bench *b, const char *name, int flags)
 {
-	int folder_fd = openat(b->fd, "shared", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+	int folder_fd = openat(b->folder.fd, "shared", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
 
 	fd = path_ours_open(folder_fd, name, flags);
 	close(folder_fd);
@@ -161,9 +147,10 @@ static void test_a_file_of_ours(void **state)
 	assert_int_equal(ours(b, "none", O_RDWR), -ENOENT);
 	if (geteuid() != 0)
 		return;
-	assert_int_equal(fchownat(b->fd, "shared/new", SOMEBODY, 0, 0), 0);
+	assert_int_equal(fchownat(b->folder.fd, "shared/new", SOMEBODY, 0, 0), 0);
 	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), -EKEYREJECTED);
-	assert_int_equal(fchownat(b->fd, "shared", SOMEBODY, 0, 0), 0); /* then it is the state of whom it belongs to */
+	/* Then the folder and what is in it belong to the same user. */
+	assert_int_equal(fchownat(b->folder.fd, "shared", SOMEBODY, 0, 0), 0);
 	assert_int_equal(ours(b, "new", O_RDWR | O_CREAT), 0);
 }
 
@@ -173,21 +160,21 @@ static void test_what_was_planted_in_place_of_a_file_of_ours(void **state)
 	struct stat victim;
 
 	put(b, "target/victim", "dear");
-	assert_int_equal(symlinkat("../target/victim", b->fd, "shared/soft"), 0);
-	assert_int_equal(symlinkat("../target/none", b->fd, "shared/dangling"), 0);
-	assert_int_equal(linkat(b->fd, "target/victim", b->fd, "shared/hard", 0), 0);
-	assert_int_equal(mkfifoat(b->fd, "shared/fifo", 0600), 0);
-	assert_int_equal(mkdirat(b->fd, "shared/folder", 0700), 0);
+	assert_int_equal(symlinkat("../target/victim", b->folder.fd, "shared/soft"), 0);
+	assert_int_equal(symlinkat("../target/none", b->folder.fd, "shared/dangling"), 0);
+	assert_int_equal(linkat(b->folder.fd, "target/victim", b->folder.fd, "shared/hard", 0), 0);
+	assert_int_equal(mkfifoat(b->folder.fd, "shared/fifo", 0600), 0);
+	assert_int_equal(mkdirat(b->folder.fd, "shared/folder", 0700), 0);
 	assert_int_equal(ours(b, "soft", O_RDWR | O_CREAT | O_TRUNC), -ELOOP);
 	assert_int_equal(ours(b, "dangling", O_RDWR | O_CREAT), -ELOOP);
 	assert_int_equal(ours(b, "hard", O_RDWR | O_CREAT | O_TRUNC), -EMLINK);
 	assert_int_equal(ours(b, "fifo", O_RDWR | O_CREAT), -EBADF);
 	assert_int_equal(ours(b, "folder", O_RDONLY), -EBADF);
-	assert_int_equal(fstatat(b->fd, "target/victim", &victim, 0), 0);
+	assert_int_equal(fstatat(b->folder.fd, "target/victim", &victim, 0), 0);
 	assert_int_equal(victim.st_size, 4);
-	assert_int_equal(faccessat(b->fd, "target/none", F_OK, 0), -1);
+	assert_int_equal(faccessat(b->folder.fd, "target/none", F_OK, 0), -1);
 	for (const char *names = "soft\0dangling\0hard\0fifo\0folder\0"; *names; names += strlen(names) + 1) {
-		int folder_fd = openat(b->fd, "shared", O_PATH | O_CLOEXEC), failed;
+		int folder_fd = openat(b->folder.fd, "shared", O_PATH | O_CLOEXEC), failed;
 		failed = path_ours_check(folder_fd, names);
 		close(folder_fd);
 		assert_true(failed < 0);
@@ -207,9 +194,9 @@ static int place(struct bench *b, const char *name, char to[NAME_ROOM])
 		return failed;
 	snprintf(link, sizeof link, "/proc/self/fd/%d", p.fd);
 	n = readlink(link, real, sizeof real - 1);
-	assert_true(n > (ssize_t)strlen(b->path));
+	assert_true(n > (ssize_t)strlen(b->folder.path));
 	real[n] = '\0';
-	snprintf(to, NAME_ROOM, "%.90s/%.90s", real + strlen(b->path) + 1, p.name);
+	snprintf(to, NAME_ROOM, "%.90s/%.90s", real + strlen(b->folder.path) + 1, p.name);
 	path_place_close(&p);
 	return 0;
 }
@@ -222,9 +209,9 @@ static void test_places(void **state)
 	int fd;
 
 	put(b, "target/file", "x");
-	assert_int_equal(symlinkat("../target/file", b->fd, "ours/link"), 0);
-	assert_int_equal(symlinkat("../target/new", b->fd, "ours/dangling"), 0);
-	assert_int_equal(symlinkat("../target/file", b->fd, "shared/link"), 0);
+	assert_int_equal(symlinkat("../target/file", b->folder.fd, "ours/link"), 0);
+	assert_int_equal(symlinkat("../target/new", b->folder.fd, "ours/dangling"), 0);
+	assert_int_equal(symlinkat("../target/file", b->folder.fd, "shared/link"), 0);
 	assert_int_equal(place(b, "ours/new", at), 0);
 	assert_string_equal(at, "ours/new");
 	assert_int_equal(place(b, "ours/link", at), 0);
@@ -257,10 +244,10 @@ static void test_reading_what_others_write(void **state)
 
 	put(b, "shared/plain", "x");
 	put(b, "target/secret", "x");
-	assert_int_equal(symlinkat("../target/secret", b->fd, "shared/out"), 0);
-	assert_int_equal(symlinkat("../target", b->fd, "shared/folder"), 0);
-	assert_int_equal(symlinkat("../shared/plain", b->fd, "ours/link"), 0);
-	assert_int_equal(symlinkat("/proc/self/environ", b->fd, "shared/environ"), 0);
+	assert_int_equal(symlinkat("../target/secret", b->folder.fd, "shared/out"), 0);
+	assert_int_equal(symlinkat("../target", b->folder.fd, "shared/folder"), 0);
+	assert_int_equal(symlinkat("../shared/plain", b->folder.fd, "ours/link"), 0);
+	assert_int_equal(symlinkat("/proc/self/environ", b->folder.fd, "shared/environ"), 0);
 	assert_int_equal(read_open(b, "shared/plain", &f), 0);
 	assert_true(!f.strange && !f.planted);
 	assert_string_equal(f.name, in(b, "shared/plain"));
@@ -283,9 +270,9 @@ static void test_reading_opens_nothing_but_files(void **state)
 	struct bench *b = *state;
 	struct path_found f;
 
-	assert_int_equal(mkfifoat(b->fd, "shared/fifo", 0600), 0);
-	assert_int_equal(symlinkat("/dev/zero", b->fd, "shared/zero"), 0);
-	assert_int_equal(symlinkat("round", b->fd, "shared/round"), 0);
+	assert_int_equal(mkfifoat(b->folder.fd, "shared/fifo", 0600), 0);
+	assert_int_equal(symlinkat("/dev/zero", b->folder.fd, "shared/zero"), 0);
+	assert_int_equal(symlinkat("round", b->folder.fd, "shared/round"), 0);
 	assert_int_equal(read_open(b, "shared/fifo", &f), -EBADF);
 	assert_int_equal(read_open(b, "shared/zero", &f), -EBADF);
 	assert_int_equal(read_open(b, "shared", &f), -EBADF);
@@ -299,18 +286,18 @@ static void test_second_names_of_somebody_elses_file(void **state)
 	struct path_found f;
 
 	put(b, "target/file", "x");
-	assert_int_equal(linkat(b->fd, "target/file", b->fd, "ours/hard", 0), 0);
-	assert_int_equal(linkat(b->fd, "target/file", b->fd, "shared/hard", 0), 0);
+	assert_int_equal(linkat(b->folder.fd, "target/file", b->folder.fd, "ours/hard", 0), 0);
+	assert_int_equal(linkat(b->folder.fd, "target/file", b->folder.fd, "shared/hard", 0), 0);
 	assert_int_equal(read_open(b, "ours/hard", &f), 0);
 	assert_false(f.planted); /* nobody else can have made that one */
 	if (geteuid() != 0)
 		return;
 	assert_int_equal(read_open(b, "shared/hard", &f), 0);
 	assert_true(f.planted);
-	assert_int_equal(fchownat(b->fd, "shared", SOMEBODY, 0, 0), 0);
+	assert_int_equal(fchownat(b->folder.fd, "shared", SOMEBODY, 0, 0), 0);
 	assert_int_equal(read_open(b, "shared/hard", &f), 0);
 	assert_true(f.planted);
-	assert_int_equal(fchownat(b->fd, "target/file", SOMEBODY, 0, 0), 0); /* its own, rotated with link() */
+	assert_int_equal(fchownat(b->folder.fd, "target/file", SOMEBODY, 0, 0), 0); /* its own, rotated with link() */
 	assert_int_equal(read_open(b, "shared/hard", &f), 0);
 	assert_false(f.planted);
 }

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,43 +15,26 @@
 #include <unistd.h>
 
 #include "http/listen.h"
-
-struct bench {
-	char path[64];
-	int fd;
-};
+#include "unit/scratch.h"
 
 static int setup(void **state)
 {
-	struct bench *b = oxp_new(sizeof *b);
+	struct scratch *b = oxp_new(sizeof *b);
 
-	snprintf(b->path, sizeof b->path, "/tmp/oxp-listen-XXXXXX");
-	assert_non_null(mkdtemp(b->path));
-	b->fd = open(b->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(mkdirat(b->fd, "ours", 0700), 0);
-	assert_int_equal(mkdirat(b->fd, "shared", 0700), 0);
-	assert_int_equal(fchmodat(b->fd, "shared", 0777, 0), 0);
+	scratch_init(b, "listen");
+	scratch_ours_and_shared(b);
 	*state = b;
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
-}
-
 static int teardown(void **state)
 {
-	struct bench *b = *state;
-
-	close(b->fd);
-	assert_int_equal(nftw(b->path, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
-	free(b);
+	scratch_done(*state);
+	free(*state);
 	return 0;
 }
 
-static int listen_at(const struct bench *b, const char *name, unsigned mode, struct listening *ret)
+static int listen_at(const struct scratch *b, const char *name, unsigned mode, struct listening *ret)
 {
 	char address[128];
 
@@ -60,7 +42,7 @@ static int listen_at(const struct bench *b, const char *name, unsigned mode, str
 	return listening_open(ret, address, mode);
 }
 
-static unsigned mode_of(const struct bench *b, const char *name)
+static unsigned mode_of(const struct scratch *b, const char *name)
 {
 	struct stat info;
 
@@ -71,7 +53,7 @@ static unsigned mode_of(const struct bench *b, const char *name)
 static void test_modes(void **state)
 {
 	static const unsigned modes[] = { 0600, 0660, 0666, 0777 };
-	struct bench *b = *state;
+	struct scratch *b = *state;
 	mode_t before = umask(077);
 
 	for (size_t i = 0; i < COUNT_OF(modes); i++) {
@@ -86,7 +68,7 @@ static void test_modes(void **state)
 /* Nothing is bound behind a link, and nothing there is removed. */
 static void test_links_in_place_of_a_socket(void **state)
 {
-	struct bench *b = *state;
+	struct scratch *b = *state;
 	struct listening l;
 	struct sockaddr_un dead = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -110,7 +92,7 @@ static void test_links_in_place_of_a_socket(void **state)
 /* A link to a folder that only we can have made, as /var/run is. */
 static void test_links_of_ours(void **state)
 {
-	struct bench *b = *state;
+	struct scratch *b = *state;
 	struct listening l;
 
 	assert_int_equal(symlinkat("../shared", b->fd, "ours/run"), 0);

@@ -56,11 +56,11 @@ static void operations(void **state)
 		{ "{\"create\":{}}\n{}", "an action without its document, or a last line without its end" },
 		{ "{\"create\":{}}", "the last line has no end" },
 		{ "{\"create\":{}}\n", "an action without its document, or a last line without its end" },
-		{ "{\"other\":{}}\n{}\n", "a line that should be an action is none" },
+		{ "{\"other\":{}}\n{}\n", "a line that should be an action is not one" },
 		{ "{\"create\":{},\"attempts\":0}\n{}\n", "create|||{}|;" },
-		{ "{}\n{}\n", "a line that should be an action is none" },
-		{ "{\"create\":7}\n{}\n", "a line that should be an action is none" },
-		{ "nonsense\n{}\n", "a line that should be an action is none" },
+		{ "{}\n{}\n", "a line that should be an action is not one" },
+		{ "{\"create\":7}\n{}\n", "a line that should be an action is not one" },
+		{ "nonsense\n{}\n", "a line that should be an action is not one" },
 	};
 	struct world *w = oxp_new(sizeof *w);
 
