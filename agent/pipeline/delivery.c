@@ -129,18 +129,18 @@ static void tell(struct deliveries *all, struct delivery *delivery)
 static void unspool(struct delivery *delivery, size_t route)
 {
 	const struct deliveries *all = delivery->of;
-	size_t kept = 0, count = delivery->row_count;
+	size_t staying = 0, count = delivery->row_count;
 
 	for (size_t i = 0; i < count; i++) {
 		struct batch_row row = delivery->rows[i];
 		if (row.route == route)
 			continue;
-		delivery->rows[i] = delivery->rows[kept];
-		delivery->rows[kept++] = row;
+		delivery->rows[i] = delivery->rows[staying];
+		delivery->rows[staying++] = row;
 	}
-	delivery->row_count = kept;
-	if (kept < count)
-		all->hooks->unspool(all->context, delivery->rows + kept, count - kept);
+	delivery->row_count = staying;
+	if (staying < count)
+		all->hooks->unspool(all->context, delivery->rows + staying, count - staying);
 }
 
 void delivery_settled(struct delivery *delivery, size_t route)

@@ -99,9 +99,9 @@ void deliveries_done(struct deliveries *); /* forgets what is under way */
 struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
 /* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
-/* They were refused for good and are kept nowhere: counted as rejected, and lost to this run. */
+/* They were refused for good and are stored nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
-/* The process ends and they have a place nowhere: counted as dropped{exit}, and lost to this run. */
+/* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
 void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
 /* An item is refused for good: it is parked if it can be. REJECTED, and the item has settled; RETRY: it is to be sent
  * again, and refused again. */

@@ -52,7 +52,7 @@ uint64_t pipeline_lost(const struct pipeline *);
 void pipeline_halt(struct pipeline *);
 /* Of a halted pipeline: a send that is left, those of one sender in their order; NULL when there is none. */
 const struct send *pipeline_left(const struct pipeline *);
-/* That send goes. `kept`: its records have a place, in a file or on disk; else they are dropped and counted. */
-void pipeline_give_up(struct pipeline *, bool kept);
+/* Drops that send from its queue. `safe`: its records are in a file or on disk; if not, they count as dropped{exit}. */
+void pipeline_give_up(struct pipeline *, bool safe);
 
 #endif

@@ -14,7 +14,7 @@
 
 #include "spool/world.h"
 
-struct keeping;
+struct leaving;
 struct saving;
 
 /* Only leave.c writes it. */
@@ -24,7 +24,7 @@ struct leave {
 	void *context;
 	struct loop_soon on; /* makes the next changes */
 	struct saving *saving; /* that is being filled; NULL: none */
-	struct keeping *keeping; /* likewise */
+	struct leaving *leaving; /* likewise */
 	size_t bytes; /* of memory, in changes that are under way */
 	size_t commits; /* of the end, under way */
 	uint64_t lost; /* records that could not be put on disk */

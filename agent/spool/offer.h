@@ -10,7 +10,8 @@
 #include "pipeline/source.h"
 #include "state/state.h"
 
-/* host_offer_kept(). With done() NULL nobody is answered: what could not be put on disk is taken as by host_offer(). */
+/* host_offer_spooled(). With done() NULL nobody is answered: what could not be put on disk is taken as by
+ * host_offer(). */
 enum admit offer_to_disk(struct state *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
 

@@ -26,7 +26,7 @@ struct spool {
 void spool_init(struct spool *, const struct spool_options *);
 void spool_done(struct spool *); /* no commit of its is under way; fine on zeroed memory */
 
-/* host_offer_kept() */
+/* host_offer_spooled() */
 enum admit spool_offer(struct spool *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
 /* The same for who has nobody to answer: what could not be put on disk is taken as by host_offer(). */
