@@ -4,13 +4,13 @@
  *   blocks   memory that items point into, a list; moves to another batch whole
  *   items    one array; merging appends to it
  *
- * Invariant: every item stands in a block, whole; the sum of item sizes == size; the sum of item records == records;
- * what the budget was charged == charged. A block moves only when it is trimmed, and its items with it. No item of
- * logs has a line feed or carriage return in it: exporters write lines, and the rest of one would be an action of a
- * bulk.
+ * Invariant: every item stands whole in one block; the sum of item sizes == size; the sum of item records == records;
+ * what the budget was charged == charged. A block moves only when it is trimmed, and its items move with it. No item of
+ * logs contains a line feed or carriage return: exporters write lines, and the rest of such an item would be an action
+ * of its own in a bulk.
  *
- * Of a batch with one small item nearly all is what it takes to keep it apart: that is charged, too, and at once, since
- * its delivery and the sends of one or two destinations come later and cannot be refused then.
+ * If a batch has one small item, nearly all of its memory is bookkeeping. That is charged as well, and at once: the
+ * delivery, and the sends to one or two destinations, are made later and cannot be refused then.
  */
 #ifndef OXP_BATCH_H
 #define OXP_BATCH_H
