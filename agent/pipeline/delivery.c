@@ -113,7 +113,8 @@ static void fold(struct ledger_row *row, const struct ledger_terms *terms)
 	}
 }
 
-/* Tells of the oldest delivery, and forgets it. Whoever is told may offer more, which may settle at once. */
+/* Tells the collector of the oldest delivery, and forgets it. The collector may offer more, which may settle at
+ * once. */
 static void tell(struct deliveries *all, struct delivery *delivery)
 {
 	for (size_t i = 0; i < all->route_count; i++)

@@ -103,8 +103,8 @@ void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t 
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
 /* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
 void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
-/* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent, and
- * refused, again. */
+/* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent,
+ * and refused, again. */
 enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
 /* An item for which park() answered PARK_TAKEN is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);

@@ -1,6 +1,6 @@
 #include "pipeline/pipeline.h"
 
-/* Somebody was refused and there is room now: everybody who waits is told, and asks again. */
+/* There is room now, and somebody had found none: everyone who waits is told, and offers again. */
 static void tell_starved(void *context)
 {
 	struct pipeline *p = context;

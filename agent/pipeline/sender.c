@@ -25,7 +25,7 @@ const char *sender_state_name(enum sender_state state)
 	return names[state];
 }
 
-/* Who is where may go where; a halted sender goes nowhere any more. */
+/* The table of allowed moves. A halted sender stays halted. */
 static void move(struct sender *s, enum sender_state to)
 {
 	static const bool allowed[SENDER_STATES][SENDER_STATES] = {

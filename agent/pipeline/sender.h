@@ -10,12 +10,12 @@
  *   SENDER_HALTED    the process ends: nothing goes out any more
  *
  * Whose fault it is. A send collects strikes if it gets no answer, or one that reports a failure. With enough of them
- * it is a suspect, and other sends go first. If one of those is taken, the destination is not to blame: the suspect is put
- * on trial, which is one more try, unchanged. If it fails again and is a single item, that item is refused with the
- * reason; if it has several items, its halves are suspects. Each time that others are taken allows one refusal, because
- * an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is to blame,
- * and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are tried (up to
- * LONE_SPLITS_MAX times) and compared with each other.
+ * it is a suspect, and other sends go first. If one of those is taken, the destination is not to blame: the suspect is
+ * put on trial, which is one more try, unchanged. If it fails again and is a single item, that item is refused with
+ * the reason; if it has several items, its halves are suspects. Each time that others are taken allows one refusal,
+ * because an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is
+ * to blame, and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are
+ * tried (up to LONE_SPLITS_MAX times) and compared with each other.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H

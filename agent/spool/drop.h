@@ -1,6 +1,6 @@
 /*
- * Where rows are deleted from the spool: as soon as everything in them has settled for their route. A row that cannot be
- * deleted is tried again later. At the end of the process it stays, and the next start sends it again.
+ * Where rows are deleted from the spool: as soon as everything in them has settled for their route. A row that cannot
+ * be deleted is tried again later. At the end of the process it stays, and the next start sends it again.
  */
 #ifndef OXP_SPOOL_DROP_H
 #define OXP_SPOOL_DROP_H

@@ -1,13 +1,13 @@
 /*
  * At the end of the process, what no destination has is written to disk.
  *
- *   SPOOL_SAVING   destinations are still asked. What is left of a delivery for a route goes to disk as well, and is then
- *                  in the spool in the same way as what a door put there.
+ *   SPOOL_SAVING   destinations are still asked. What is left of a delivery for a route goes to disk as well, and is
+ *                  then in the spool in the same way as what a door put there.
  *   SPOOL_ENDING   nothing more is sent. The queues are emptied from their front, each send into the change of its
  *                  delivery.
  *
- * Changes point to the bytes that they write, and the memory for that has a ceiling: the next change is made when one is
- * on disk, in the callback of its commit. leave_hurry() ends the waiting.
+ * Changes point to the bytes that they write, and the memory for that has a ceiling: the next change is made when one
+ * is on disk, in the callback of its commit. leave_hurry() ends the waiting.
  */
 #ifndef OXP_SPOOL_LEAVE_H
 #define OXP_SPOOL_LEAVE_H
@@ -24,7 +24,7 @@ struct leave {
 	void *context;
 	struct loop_soon on; /* makes the next changes */
 	struct saving *saving; /* the one that is being filled; NULL: none */
-	struct leaving *leaving; /* likewise */
+	struct leaving *leaving; /* the same */
 	size_t bytes; /* of memory, in changes that are under way */
 	size_t commits; /* of the end, under way */
 	uint64_t lost; /* records that could not be put on disk */

@@ -3,8 +3,8 @@
  *
  * A payload consists of items, one after another: place, size and number of records in this machine's byte order, then
  * the bytes. Because of the place, an item that was on its way when the process ended is sent again under the same id.
- * A row is about a MiB; a larger item is a row of its own. Items stay where they are until the change is written, so the
- * loop copies nothing.
+ * A row is about a MiB; a larger item is a row of its own. Items stay where they are until the change is written, so
+ * the loop copies nothing.
  */
 #ifndef OXP_SPOOL_ROWS_H
 #define OXP_SPOOL_ROWS_H

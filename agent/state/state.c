@@ -141,7 +141,7 @@ static enum state_loss compare(struct state *s, enum slots_found found)
 	return STATE_OLDER;
 }
 
-/* The ledger is told, with what is on disk by now. */
+/* Tells the ledger what is on disk by now. */
 static void know(struct state *s)
 {
 	struct slots_known known = slots_known(s->slots);
