@@ -150,10 +150,10 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
  * they are nowhere and were not counted; the answer must leave them with the peer. For sources that cannot be read
  * again.
  */
-enum admit host_offer_kept(struct host *, struct batch **batch, void (*done)(void *context, int failed),
+enum admit host_offer_spooled(struct host *, struct batch **batch, void (*done)(void *context, int failed),
 	void *context) MUST_CHECK;
 
-/* Whether the process is ending and may be killed at any time: doors use host_offer_kept() then, whatever `ack`
+/* Whether the process is ending and may be killed at any time: doors use host_offer_spooled() then, whatever `ack`
  * says. */
 bool host_ends(const struct host *);
 
@@ -234,7 +234,7 @@ struct collector_type {
 	bool (*quiet)(struct collector *);
 	/* Offers nothing afterwards. Also called without start(), and twice. May be NULL. */
 	void (*stop)(struct collector *);
-	/* The lanes are empty, and every done() of host_offer_kept() was called. Takes NULL and the half-built. */
+	/* The lanes are empty, and every done() of host_offer_spooled() was called. Takes NULL and the half-built. */
 	void (*destroy)(struct collector *);
 };
 

@@ -184,7 +184,7 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return source_offer(h->source, batch);
 }
 
-enum admit host_offer_kept(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	return spool_offer(h->from->spool, h->source, batch, done, context);
 }

@@ -19,7 +19,7 @@ struct hosts {
 	struct core *core;
 	const struct agent_config *config;
 	const struct budget *budget;
-	struct spool *spool; /* takes what is offered by host_offer_kept() */
+	struct spool *spool; /* takes what is offered by host_offer_spooled() */
 	/* A document was refused because of the destination's mapping. `destination` lives as long as the host. */
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
 	void *conflict_context;

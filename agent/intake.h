@@ -33,6 +33,7 @@ struct intake *intake_new(struct intakes *, const struct collector_type *, struc
 	__attribute__((returns_nonnull));
 /* What a source tells; the context is the struct intake. */
 extern const struct source_hooks intake_hooks;
+/* As collector_type.create(). */
 int intake_create(struct intake *, const void *config) MUST_CHECK;
 /* Whether it reads files, whose positions are saved. */
 bool intake_has_positions(const struct intake *);

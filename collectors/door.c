@@ -317,7 +317,7 @@ static void answer_some(void *context)
 		loop_soon_run(&door->answering);
 }
 
-static void on_kept(void *context, int failed)
+static void on_spooled(void *context, int failed)
 {
 	struct door_request *r = context;
 	struct door *door = r->door;
@@ -343,7 +343,7 @@ static void offer(struct door_request *r)
 		door->last = loop_now(host_loop(door->host));
 	if (kept && (door->ack == ACK_DISK || host_ends(door->host))) {
 		r->kept = true;
-		if (host_offer_kept(door->host, &r->batch, on_kept, r) == ADMIT_TAKEN)
+		if (host_offer_spooled(door->host, &r->batch, on_spooled, r) == ADMIT_TAKEN)
 			return;
 		r->kept = fine = false;
 	} else if (kept) {

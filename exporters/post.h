@@ -52,6 +52,7 @@ struct poster_options {
 	void *exporter;
 };
 
+/* 0 or -errno. */
 int poster_new(const struct poster_options *, struct poster **ret) MUST_CHECK;
 void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);

@@ -27,13 +27,14 @@ struct template_options {
 	void *exporter;
 };
 
-int template_new(const struct template_options *, struct index_template **ret) MUST_CHECK; /* begins the first try */
+/* Begins the first try. 0 or -errno. */
+int template_new(const struct template_options *, struct index_template **ret) MUST_CHECK;
 void template_free(struct index_template *);
 /* True if the send has to wait: it comes back through release(), from a later callback. */
 bool template_hold(struct index_template *, const struct batch *, struct send *);
 /* True if the send was waiting; it is the caller's again. */
 bool template_let_go(struct index_template *, struct send *);
-/* The request's body, for tests. */
+/* The request's body, for tests. 0 or -errno. */
 int template_body(const char *pattern, bool stream, struct buffer *) MUST_CHECK;
 
 #endif

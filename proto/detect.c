@@ -325,7 +325,7 @@ static bool bearer(const struct look *l)
 	return end - i >= BEARER_MIN && found(l, i, end);
 }
 
-/* Only where no byte of a token stands before: so a run of such bytes is read once. %20 is a space. */
+/* Only if no byte of a token stands before it, so that a run of such bytes is read once. %20 is a space. */
 static bool begins_token(const struct look *l, size_t i)
 {
 	return i == 0 || !is(l, i - 1, JWT) ||

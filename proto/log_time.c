@@ -6,7 +6,7 @@ enum {
 	FIRST = 100000000, /* March of 1973; a smaller number says how long something took */
 };
 
-/* By their length first, since nearly every name of a line is none of them. */
+/* By their length first, because nearly no name of a line is one of them. */
 static const struct {
 	const char *name;
 	uint8_t size;

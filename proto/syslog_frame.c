@@ -2,7 +2,7 @@
 
 enum { DIGITS_MAX = 9, PRIORITY_DIGITS = 3, PRIORITY_MAX = 191 };
 
-/* Digits from `at` on, at most so many; returns where they end. */
+/* Digits from `at` on, up to a number of them; returns where they end. */
 static size_t read_number(struct bytes b, size_t at, size_t most, size_t *ret)
 {
 	size_t end = at;

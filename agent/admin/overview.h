@@ -21,7 +21,7 @@ struct overview {
 void overview_init(struct overview *, struct core *, const struct budget *, uint64_t state_max);
 /* The section "state"; the context is the struct overview. */
 void overview_state(void *context, const char *name, struct json_writer *);
-/* The handler of the route; likewise. */
+/* The handler of the route; its context is the same. */
 void overview_answer(void *context, struct http_request *);
 
 #endif

@@ -5,6 +5,31 @@
 #include <sqlite3.h>
 #include <string.h>
 
+int strange_db_errno(int code)
+{
+	switch (code & 0xff) {
+	case SQLITE_OK:
+	case SQLITE_DONE:
+	case SQLITE_ROW:
+		return 0;
+	case SQLITE_FULL:
+		return -ENOSPC;
+	case SQLITE_NOMEM:
+		return -ENOMEM;
+	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_TOOBIG: /* nor are values that are larger than any we write */
+		return -EBADMSG;
+	case SQLITE_READONLY:
+		return -EROFS;
+	case SQLITE_BUSY:
+		return -EBUSY;
+	default:
+		return -EIO;
+	}
+}
+
 int strange_db_guard(struct sqlite3 *db, int length)
 {
 	static const struct {

@@ -12,6 +12,8 @@
 
 struct sqlite3;
 
+/* A result code of SQLite as 0 or -errno. -EBADMSG: the file is not ours. */
+int strange_db_errno(int code);
 /* Right after it was opened. A value or a row that is larger than `length` is SQLITE_TOOBIG to whoever asks for it. 0
  * or -ENOTSUP. */
 int strange_db_guard(struct sqlite3 *, int length) MUST_CHECK;

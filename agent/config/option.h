@@ -23,8 +23,8 @@ enum option_kind {
 	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
 	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one;
 				 * each one of `choices` if there are any */
-	OPTION_ADDRESS_LIST,	/* likewise, each an address to listen on */
-	OPTION_URL_LIST,	/* likewise, each a URL, `choices` as for one */
+	OPTION_ADDRESS_LIST,	/* a list, too; each is an address to listen on */
+	OPTION_URL_LIST,	/* a list, too; each is a URL, with `choices` as for one */
 	OPTION_MAP,		/* const struct option_map *, never NULL after reading */
 	OPTION_KINDS
 };

@@ -7,7 +7,7 @@
 
 enum { NAME_MAX_SIZE = 256 };
 
-/* Invariant: `good` is none of the failed. */
+/* Invariant: `good` is not one of the failed. */
 struct name {
 	char host[NAME_MAX_SIZE];
 	uint16_t port;

@@ -15,15 +15,15 @@ static bool visible(char c)
 	return (unsigned char)c >= ' ' ? c != 0x7f : c == '\t';
 }
 
-static enum http_chunked_verdict go(struct http_chunked *c, enum http_chunked_place place)
+static enum http_chunked_verdict go(struct http_chunked *c, enum http_chunked_state state)
 {
-	c->place = place;
+	c->state = state;
 	return CHUNKED_MORE;
 }
 
-static enum http_chunked_verdict go_if(struct http_chunked *c, bool fine, enum http_chunked_place place)
+static enum http_chunked_verdict go_if(struct http_chunked *c, bool fine, enum http_chunked_state state)
 {
-	return fine ? go(c, place) : CHUNKED_BAD;
+	return fine ? go(c, state) : CHUNKED_BAD;
 }
 
 static enum http_chunked_verdict space_byte(struct http_chunked *c, char byte)
@@ -63,7 +63,7 @@ static enum http_chunked_verdict line_byte(struct http_chunked *c, char byte)
 {
 	if (++c->line > HTTP_CHUNK_LINE_MAX)
 		return CHUNKED_BAD;
-	switch (c->place) {
+	switch (c->state) {
 	case CHUNK_SIZE:
 		return size_byte(c, byte);
 	case CHUNK_SPACE:
@@ -98,7 +98,7 @@ static void take_piece(struct http_chunked *c, struct bytes *in, struct bytes *r
 	*in = (struct bytes){ in->data + size, in->size - size };
 	c->left -= size;
 	if (c->left == 0)
-		c->place = CHUNK_DATA_END;
+		c->state = CHUNK_DATA_END;
 }
 
 enum http_chunked_verdict http_chunked_next(struct http_chunked *c, struct bytes *in, struct bytes *ret_piece)
@@ -106,7 +106,7 @@ enum http_chunked_verdict http_chunked_next(struct http_chunked *c, struct bytes
 	enum http_chunked_verdict verdict = CHUNKED_MORE;
 
 	while (in->size > 0 && verdict == CHUNKED_MORE) {
-		if (c->place == CHUNK_DATA) {
+		if (c->state == CHUNK_DATA) {
 			take_piece(c, in, ret_piece);
 			return CHUNKED_PIECE;
 		}

@@ -9,7 +9,7 @@
 
 enum { HTTP_CHUNK_LINE_MAX = 4 << 10 /* a size with its extensions; all trailers together */ };
 
-enum http_chunked_place {
+enum http_chunked_state {
 	CHUNK_SIZE, /* in the digits of a size */
 	CHUNK_SPACE, /* white space behind them (RFC 9112, 7.1.1) */
 	CHUNK_EXTENSION,
@@ -25,7 +25,7 @@ enum http_chunked_place {
 
 /* Zeroed is a fresh one. */
 struct http_chunked {
-	enum http_chunked_place place;
+	enum http_chunked_state state;
 	uint64_t left; /* of the chunk */
 	size_t line; /* bytes of this line, or of the trailers */
 	unsigned digits;

@@ -27,7 +27,7 @@ enum {
 	COLLECTED_MAX = 4 << 20, /* of answers that are kept whole, all calls together; one alone has its answer_max */
 	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
 	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
-	/* A coded answer may unpack to so much, and so many times what came of it, within answer_max. */
+	/* A compressed answer may unpack to this many bytes, and to this many times its size, within answer_max. */
 	UNPACKED_FREE = 2 << 20, UNPACKED_AT_ONCE = 16 << 10,
 	UNPACKED_TIMES = 256,
 };

@@ -29,6 +29,7 @@ struct http_client_options {
 	struct resolver *resolver; /* borrowed; NULL: one of its own */
 };
 
+/* 0 or -errno. */
 int http_client_new(struct loop *, const struct http_client_options *, struct http_client **ret) MUST_CHECK;
 /* Cancels calls under way, without calling done(). Not from within a callback of one of its calls. */
 void http_client_free(struct http_client *);

@@ -9,7 +9,7 @@
  *
  * A connection can be ended early in two ways. If it was too slow, or holds memory that others need, it is cut off with
  * shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may cause it. If
- * another peer gets its place, it is evicted with drop(), which closes at once; so that is never called from a handler,
+ * another peer gets its seat, it is evicted with drop(), which closes at once; so that is never called from a handler,
  * nor within libmicrohttpd.
  */
 #ifndef OXP_HTTP_ENGINE_H
@@ -67,8 +67,8 @@ struct http_connection {
 	struct mono_time since, moved; /* moved: when the peer last took or gave something, as far as the engine sees */
 	size_t moving; /* bytes of this phase, for the rate */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
-	size_t head_size; /* of a head that is not whole (places.c) */
-	uint64_t taken; /* of the answer by the peer, when it was last looked at (places.c) */
+	size_t head_size; /* of a head that is not whole (seats.c) */
+	uint64_t taken; /* of the answer by the peer, when it was last looked at (seats.c) */
 	int fd;
 };
 TAILQ_HEAD(http_connection_list, http_connection);
@@ -93,13 +93,14 @@ struct http_engine {
 extern const struct http_engine http_engine_microhttpd, http_engine_direct;
 
 /*
- * Who has a place; written by places.c only.
+ * Who has a seat; written by seats.c only.
  *
- * Invariant: a door is watched unless nobody could be let in a moment ago (`again` is set) or the server ends.
+ * Invariant: a listening socket is watched, unless nobody could be let in a moment ago (`again` is set) or the server
+ * ends.
  */
-struct http_places {
-	struct loop_watch doors[HTTP_ADDRESSES_MAX];
-	size_t doors_count;
+struct http_seats {
+	struct loop_watch listeners[HTTP_ADDRESSES_MAX];
+	size_t listeners_count;
 	struct loop_timer again;
 	int spare; /* a descriptor for want of others, or -1 */
 	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
@@ -113,7 +114,7 @@ struct http_server {
 	const struct http_engine *engine;
 	void *engine_own; /* NULL before start() */
 	struct http_connection_list connections;
-	struct http_places places;
+	struct http_seats seats;
 	struct lingers lingers;
 	struct loop_timer sweep;
 	struct listening listening[HTTP_ADDRESSES_MAX];
@@ -130,7 +131,7 @@ static inline struct http_connection *http_connection_of(const struct http_reque
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
 void http_connection_end(struct http_connection *); /* its requests have ended before */
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
-void http_connection_evict(struct http_connection *); /* its place is wanted */
+void http_connection_evict(struct http_connection *); /* its seat is wanted */
 
 /* A whole head, in `text`, which stays there until the end of the request; makes strings of it (head.h). */
 bool http_request_begin(struct http_connection *, struct http_head *, char *text) MUST_CHECK;

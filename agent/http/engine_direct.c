@@ -26,7 +26,7 @@
 #include "http/chunked.h"
 #include "http/engine.h"
 #include "http/head.h"
-#include "http/places.h"
+#include "http/seats.h"
 
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {
@@ -87,7 +87,7 @@ static bool wants_bytes(const struct connection *c)
 
 /* Bytes that cannot be used yet. */
 
-/* Heads that are not whole are counted by places.c. */
+/* Heads that are not whole are counted by seats.c. */
 static size_t kept(const struct connection *c)
 {
 	return c->left.size + (c->step == STEP_HEAD ? 0 : c->text.size);
@@ -327,7 +327,7 @@ static void head_goes_on(struct connection *c)
 {
 	if (c->base.phase == PHASE_IDLE)
 		http_connection_enter(&c->base, PHASE_HEAD, 0);
-	http_places_hold(&c->base, c->text.size);
+	http_seats_hold(&c->base, c->text.size);
 }
 
 /* Takes the bytes of the head from `in`. A complete head is parsed in place. */

@@ -26,7 +26,7 @@
 
 #include "http/engine.h"
 #include "http/head.h"
-#include "http/places.h"
+#include "http/seats.h"
 
 enum {
 	SHARDS_MAX = 8,
@@ -187,7 +187,7 @@ static void shard_run(void *context)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	MHD_run(shard->daemon);
-	http_places_renew(shard->server);
+	http_seats_renew(shard->server);
 	if (MHD_get_timeout(shard->daemon, &ms) == MHD_YES && ms == 0)
 		loop_soon_run(&shard->soon);
 }
@@ -299,7 +299,7 @@ static bool look_at_head(struct connection *c, struct bytes all)
 	if (verdict == HTTP_HEAD_MORE && !has_ended(c)) {
 		if (c->base.phase == PHASE_IDLE)
 			http_connection_enter(&c->base, PHASE_HEAD, 0);
-		http_places_hold(&c->base, all.size);
+		http_seats_hold(&c->base, all.size);
 		return true;
 	}
 	if (verdict == HTTP_HEAD_DONE) {

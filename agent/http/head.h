@@ -14,7 +14,7 @@
 
 enum {
 	HTTP_HEAD_MAX = 32 << 10,
-	HTTP_FIELDS_MAX = 100, /* and so many arguments of a query */
+	HTTP_FIELDS_MAX = 100, /* and as many arguments of a query */
 	HTTP_COOKIES_MAX = 200, /* more than browsers keep for a host */
 };
 

@@ -14,8 +14,8 @@
 #include "base/path.h"
 #include "base/text.h"
 
-/* A connection that finds no place in the kernel's queue comes again after a second: 512 places overflowed within 30 ms
- * under ten thousand new ones a second. In a queue of 4,096 the last waits for a quarter of a second. */
+/* A connection that finds no room in the kernel's queue comes again after a second: a queue of 512 overflowed within
+ * 30 ms under ten thousand new ones a second. In a queue of 4,096 the last waits for a quarter of a second. */
 enum { BACKLOG = 1024, HOST_MAX = 64 };
 
 union address {

@@ -1,7 +1,7 @@
 /*
  * The HTTP/1.1 server. One of two engines speaks HTTP for it: libmicrohttpd, or the direct one, which serves a usual
  * request with one recv() and one send(). The code that makes a server chooses. Both engines read heads with head.h,
- * give places away by the same rule (places.h), and pass the same tests. With libmicrohttpd a connection ends with its
+ * give seats away by the same rule (seats.h), and pass the same tests. With libmicrohttpd a connection ends with its
  * first answer, and a chunked body is answered 411.
  *
  * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
@@ -9,8 +9,8 @@
  * live one is refused (-EADDRINUSE).
  *
  * A head must arrive within twice `idle`; beyond that time, a body or an answer must move HTTP_RATE_MIN bytes a second.
- * So no peer keeps its place with a byte now and then: a slower one gets 408, or is cut off if an answer is under way.
- * If others wait for its place, it loses it much sooner (503).
+ * So no peer keeps its seat with a byte now and then: a slower one gets 408, or is cut off if an answer is under way.
+ * If others wait for its seat, it loses it much sooner (503).
  *
  * A request goes: begin() when the headers are in → body() for each piece → complete() → exactly one http_respond(),
  * now or from a later callback. If the peer goes away or a limit is exceeded first, gone() is called instead, and no
@@ -57,14 +57,14 @@ struct http_route {
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
 	/* How many of its answers may be under way at a time; one more cuts off the oldest. Requests of this route may
-	 * wait in half of the places; one more is answered 503. 0: neither limit. */
+	 * wait in half of the seats; one more is answered 503. 0: neither limit. */
 	size_t at_once;
 };
 
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
-	size_t connections_max; /* of all addresses together; beyond that see places.h */
+	size_t connections_max; /* of all addresses together; beyond that see seats.h */
 	/* Most bytes of bodies that peers have not read. Beyond that, slow peers are cut off (http_server_cut_slow()),
 	 * and the next answer is replaced by 503, unless it is small or the only one. 0: no limit; the handler takes
 	 * care. */
@@ -74,7 +74,7 @@ struct http_server_options {
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
-	uint64_t *evicted; /* counts connections that lost their place to others; may be NULL */
+	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
 	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
@@ -130,7 +130,7 @@ struct http_server_totals {
 	uint64_t refused_size; /* 413 and 431 */
 	uint64_t timeouts; /* 408, and answers that nobody read */
 	uint64_t bad_requests; /* not HTTP, or ambiguous HTTP */
-	uint64_t evicted; /* connections that lost their place to others */
+	uint64_t evicted; /* connections that lost their seat to others */
 	uint64_t foreign; /* 403: of web pages that are not allowed */
 	uint64_t unserved; /* 404 and 405 */
 	uint64_t body_bytes;

@@ -14,7 +14,7 @@
 #include "base/text.h"
 #include "http/decline.h"
 #include "http/engine.h"
-#include "http/places.h"
+#include "http/seats.h"
 
 enum {
 	SWEEP_MS = 500,
@@ -38,7 +38,7 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
 		become_youngest(c);
 	if (phase != PHASE_HEAD)
-		http_places_hold(c, 0);
+		http_seats_hold(c, 0);
 	if (phase == PHASE_ANSWER && c->phase != PHASE_ANSWER && c->request.route && c->request.route->at_once)
 		keep_share(c->server, c->request.route);
 	c->phase = phase;
@@ -162,7 +162,7 @@ static void sweep(void *context)
 	struct http_server *s = context;
 	struct http_connection *c;
 
-	http_places_look(s);
+	http_seats_look(s);
 	TAILQ_FOREACH(c, &s->connections, entry) {
 		if (out_of_patience(c)) {
 			cut_off(c);
@@ -195,10 +195,10 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 
 void http_connection_end(struct http_connection *c)
 {
-	http_places_hold(c, 0);
+	http_seats_hold(c, 0);
 	TAILQ_REMOVE(&c->server->connections, c, entry);
 	c->server->totals.connections--;
-	http_places_left(c->server);
+	http_seats_left(c->server);
 }
 
 /* Requests. */
@@ -298,7 +298,7 @@ static const struct http_route *find_route(const struct http_server *s, const st
 	return NULL;
 }
 
-/* Whether as many of it wait for their answers as leave places for others. */
+/* Whether as many of it wait for their answers as leave seats for others. */
 static bool is_busy(const struct http_server *s, const struct http_route *route)
 {
 	const struct http_connection *c;
@@ -414,7 +414,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->routes = routes;
 	s->engine = options->direct ? &http_engine_direct : &http_engine_microhttpd;
 	TAILQ_INIT(&s->connections);
-	http_places_init(s);
+	http_seats_init(s);
 	lingers_init(&s->lingers, loop);
 	loop_timer_init(&s->sweep, loop, sweep, s);
 	*ret = s;
@@ -448,7 +448,7 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 	failed = s->engine_own ? 0 : s->engine->start(s);
 	if (failed)
 		return failed;
-	http_places_open(s, l->fd);
+	http_seats_open(s, l->fd);
 	if (ret_port)
 		*ret_port = listening_port(l);
 	return 0;
@@ -456,7 +456,7 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 
 size_t http_server_quiesce(struct http_server *s)
 {
-	http_places_close(s);
+	http_seats_close(s);
 	for (; s->addresses > 0; s->addresses--)
 		listening_close(&s->listening[s->addresses - 1]);
 	s->quiesced = true;
@@ -472,7 +472,7 @@ void http_server_free(struct http_server *s)
 	s->ending = true;
 	TAILQ_FOREACH(c, &s->connections, entry)
 		request_lost(&c->request);
-	http_places_close(s);
+	http_seats_close(s);
 	s->engine->stop(s);
 	while (s->addresses > 0)
 		listening_close(&s->listening[--s->addresses]);

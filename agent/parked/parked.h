@@ -6,8 +6,8 @@
  *   POST /parked/replay?id=ID | after=ID&until=ID   a slice, sent again to where it was refused
  *   POST /parked/drop?id=ID | after=ID&until=ID     a slice, given up
  *
- * What changes something works on one slice at a time and answers how far it came, so that neither memory nor a peer
- * that goes away is a matter of how much is parked. A slice is of one source and one destination.
+ * A request that changes something works on one slice and answers how far it got. So its memory does not depend on how
+ * much is parked, and a peer can go away at any time. A slice is of one source and one destination.
  */
 #ifndef OXP_PARKED_H
 #define OXP_PARKED_H

@@ -47,7 +47,7 @@ void parking_done(struct parking *p)
 }
 
 /* Said once: until there is room, or the disk works, again; of too large ones once in a run. */
-static void cannot_keep(struct parking *p, const char *destination, int failed)
+static void cannot_park(struct parking *p, const char *destination, int failed)
 {
 	bool *told = failed == -E2BIG ? &p->large : failed == -ENOSPC ? &p->full : &p->failing;
 	const char *why = failed == -ENOSPC  ? "there is no room, see `oxpecker parked` and state.max"
@@ -69,7 +69,7 @@ static void on_committed(void *context, int failed)
 	for (size_t i = 0; i < g->count; i++) {
 		const struct part *part = &g->parts[i];
 		if (failed)
-			cannot_keep(p, part->delivery->of->routes[part->route].row->destination, failed);
+			cannot_park(p, part->delivery->of->routes[part->route].row->destination, failed);
 		delivery_parked(part->delivery, part->route, !failed, &part->amount);
 	}
 	group_free(g);
@@ -157,7 +157,7 @@ enum park parking_park(struct parking *p, const struct refusal *r)
 	struct part *part;
 
 	if (failed) {
-		cannot_keep(p, row->destination, failed);
+		cannot_park(p, row->destination, failed);
 		return PARK_NOT;
 	}
 	if (p->open && p->open->cost + item->size + STATE_PARKED_ROW > PARKING_GROUP_MAX)

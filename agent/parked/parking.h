@@ -1,11 +1,11 @@
 /*
- * Parking: what a destination refuses is kept on disk, with the reason, before anything forgets it.
+ * Parking: what a destination refuses is written to disk, with the reason, before anything forgets it.
  *
  *   refused → [open group] → one commit → parked, its delivery goes on → the saved position may pass it
  *
- * A delivery is held until what it had refused is on disk, so a kill loses none of it; state knows a record by its
- * place, so none is kept twice. One group is being written while the next one fills; when that is full, refused items
- * are tried again later. What finds no place on disk is counted as rejected, and positions go on.
+ * A delivery is held until its refused items are on disk, so a kill loses none of them. State knows a record by its
+ * place, so none is parked twice. One group is written while the next one fills; if that is full, refused items are
+ * sent again later. What finds no room on disk is counted as rejected, and positions go on.
  */
 #ifndef OXP_PARKING_H
 #define OXP_PARKING_H

@@ -3,11 +3,11 @@
  *
  *   slice read → one batch of a source of its own → sender → told → one change: delivered rows go, refused ones stay
  *
- * The batch is no collector's: its delivery holds up no position, and the replay keeps the books itself. There a record
- * is held while it is on its way; the saved row of a file is moved in the change that deletes the parked row. If a kill
- * comes before that change, the record is parked as it was, and the destination that has it already knows its id. One
- * slice at a time; a destination that does not answer keeps it waiting, and whoever asked is told so after
- * REPLAY_PATIENCE_S.
+ * The batch belongs to no collector: its delivery holds up no position, and the replay does its own counting. A record
+ * counts as held while it is on its way. The saved row of a file is moved in the change that deletes the parked row.
+ * If a kill comes before that change, the record is parked as it was, and the destination that has it already knows
+ * its id. One slice at a time. If the destination does not answer, the slice waits, and whoever asked for it is told
+ * so after REPLAY_PATIENCE_S.
  */
 #ifndef OXP_REPLAY_H
 #define OXP_REPLAY_H
@@ -42,7 +42,7 @@ struct replay {
 	bool busy;
 	struct source *source; /* of the last slice that was sent; NULL: none was */
 	const struct sender *sender; /* that it went to */
-	struct ledger_row *row; /* of the records; NULL when the configuration has no such way any more */
+	struct ledger_row *row; /* of the records; NULL if their source or destination is not configured any more */
 	char key[STATE_KEY_MAX];
 	bool placed;
 	struct replay_part {

@@ -255,6 +255,46 @@ int batch_merge(struct batch *into, struct batch **from)
 	return 0;
 }
 
+void batch_leave_out(struct batch *b, const struct batch_item *item, bool merged)
+{
+	left_out_add(merged ? &b->merged : &b->dropped, item->records, item->size);
+}
+
+void batch_forget_left_out(struct batch *b)
+{
+	b->dropped = b->merged = (struct left_out){ 0, 0 };
+}
+
+uint64_t *batch_give_tokens(struct batch *b, size_t *ret_count)
+{
+	uint64_t *tokens = b->tokens;
+
+	*ret_count = b->token_count;
+	b->tokens = NULL;
+	b->token_count = b->token_room = 0;
+	return tokens;
+}
+
+struct batch_row *batch_give_rows(struct batch *b, size_t *ret_count)
+{
+	struct batch_row *rows = b->rows;
+
+	*ret_count = b->row_count;
+	b->rows = NULL;
+	b->row_count = b->row_room = 0;
+	return rows;
+}
+
+void batch_give_places(struct batch *b, uint64_t generation, uint64_t *next)
+{
+	for (size_t i = 0; i < b->count; i++) {
+		if (b->items[i].generation >= PLACE_NAMED)
+			continue;
+		b->items[i].generation = generation;
+		b->items[i].offset = (*next)++;
+	}
+}
+
 void batch_take_tokens(struct batch *to, struct batch *from)
 {
 	OXP_ASSERT(!to->tokens && to->refs == 1 && from->refs == 1);
@@ -263,12 +303,6 @@ void batch_take_tokens(struct batch *to, struct batch *from)
 	to->token_room = from->token_room;
 	from->tokens = NULL;
 	from->token_count = from->token_room = 0;
-}
-
-struct batch *batch_ref(struct batch *b)
-{
-	b->refs++;
-	return b;
 }
 
 void batch_unref(struct batch *b)
@@ -299,7 +333,8 @@ void batch_free(struct batch *b)
 
 const struct batch *batch_keep(const struct batch *b)
 {
-	return batch_ref((struct batch *)b);
+	((struct batch *)b)->refs++;
+	return b;
 }
 
 void batch_unkeep(const struct batch *b)

@@ -4,13 +4,13 @@
  *   blocks   memory that items point into, a list; moves to another batch whole
  *   items    one array; merging appends to it
  *
- * Invariant: every item stands in a block, whole; the sum of item sizes == size; the sum of item records == records;
- * what the budget was charged == charged. A block moves only when it is trimmed, and its items with it. No item of
- * logs has a line feed or carriage return in it: exporters write lines, and the rest of one would be an action of a
- * bulk.
+ * Invariant: every item stands whole in one block; the sum of item sizes == size; the sum of item records == records;
+ * what the budget was charged == charged. A block moves only when it is trimmed, and its items move with it. No item of
+ * logs contains a line feed or carriage return: exporters write lines, and the rest of such an item would be an action
+ * of its own in a bulk.
  *
- * Of a batch with one small item nearly all is what it takes to keep it apart: that is charged, too, and at once, since
- * its delivery and the sends of one or two destinations come later and cannot be refused then.
+ * If a batch has one small item, nearly all of its memory is bookkeeping. That is charged as well, and at once: the
+ * delivery, and the sends to one or two destinations, are made later and cannot be refused then.
  */
 #ifndef OXP_BATCH_H
 #define OXP_BATCH_H
@@ -29,12 +29,19 @@ struct left_out {
 	uint64_t records, bytes;
 };
 
+static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t bytes)
+{
+	to->records += records;
+	to->bytes += bytes;
+}
+
 /* A row of the spool that holds items of the batch, for one route of its source. */
 struct batch_row {
 	uint64_t id;
 	size_t route;
 };
 
+/* Only batch.c writes it. */
 struct batch {
 	struct budget *budget;
 	enum signal signal;
@@ -52,21 +59,24 @@ struct batch {
 };
 
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
-struct batch *batch_ref(struct batch *);
-void batch_unref(struct batch *); /* the last one frees it */
-static inline void left_out_add(struct left_out *to, uint64_t records, uint64_t bytes)
-{
-	to->records += records;
-	to->bytes += bytes;
-}
+void batch_unref(struct batch *); /* the last one frees it; the others come from batch_keep() */
 
+/* Items that no place names (PLACE_NAMED) get that generation, and the offsets from *next on. */
+void batch_give_places(struct batch *, uint64_t generation, uint64_t *next);
 /* Other bytes for the last item. 0 or -ENOMEM, as of batch_add(). */
 int batch_replace_last(struct batch *, const char *data, size_t size) MUST_CHECK;
 /* Moves all of *from behind what `into` has; *from is NULL afterwards. -ENOMEM leaves both as they were. */
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
+/* A step left an item out: dropped, or merged into the one before it. */
+void batch_leave_out(struct batch *, const struct batch_item *, bool merged);
+/* What was left out has been counted. */
+void batch_forget_left_out(struct batch *);
 void batch_row_add(struct batch *, size_t route, uint64_t id);
 /* Moves what the collector is to be told; `to` has none. */
 void batch_take_tokens(struct batch *to, struct batch *from);
+/* The batch's tokens and rows, which are the caller's from now on; NULL if there are none. */
+uint64_t *batch_give_tokens(struct batch *, size_t *ret_count);
+struct batch_row *batch_give_rows(struct batch *, size_t *ret_count);
 void batch_check(const struct batch *);
 
 #endif

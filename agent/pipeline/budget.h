@@ -1,8 +1,8 @@
 /*
  * The byte budget: `memory` of the configuration, for everything alive between collectors and destinations.
  *
- * Each signal has a guaranteed part; beyond it signals share what is left, so that a flood of spans cannot starve the
- * logs. Who is told no is told again when there is room (`freed`).
+ * Each signal has a guaranteed part; beyond it, signals share the rest, so a flood of spans cannot starve the logs.
+ * Whoever found no room is told when there is some (`freed`).
  *
  * Invariant: sum over signals of max(used, guaranteed) <= limit.
  */

@@ -211,7 +211,7 @@ static int look_at(struct pass *p, const struct batch_item *item, enum step_answ
 
 static void leave_out(struct pass *p, const struct batch_item *item, enum step_answer answer)
 {
-	left_out_add(answer == STEP_FOLD ? &p->out->merged : &p->out->dropped, item->records, item->size);
+	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
 static int pass_item(struct pass *p, size_t i)

@@ -1,10 +1,10 @@
 /*
  * The steps of a signal, run over a batch before it is gathered with others.
  *
- * Each line is indexed once, shown to the steps in their order, and written once when it has edits, into memory of the
- * batch's budget; a line without edits is not copied. Items keep their (generation, offset), so ids stay. What a step
- * drops is summed up in the batch and counted when the batch is sealed, so that a position moves past it as it does
- * past what is delivered. A line that is no JSON object cannot be looked at, and so is dropped. A run of lines that a
+ * Each line is indexed once, shown to the steps in their order, and, if it has edits, written once, into memory of the
+ * batch's budget. A line without edits is not copied. The places of items do not change, so their ids stay. What a step
+ * drops is summed up in the batch and counted when the batch is sealed, so a position moves past it as it does past
+ * what is delivered. A line that is not a JSON object is dropped, because no step can read it. A run of lines that a
  * step folds into one ends with the batch, so nothing waits for it.
  */
 #ifndef OXP_CHAIN_H
@@ -33,10 +33,10 @@ struct chain {
 
 struct chain *chain_new(void) __attribute__((returns_nonnull));
 void chain_free(struct chain *); /* destroys the steps; NULL is fine */
-/* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The step is the chain's only when it is 0. */
+/* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The chain owns the step only if this returns 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
-/* 0 and *batch as it is to be sent; -ENOMEM, no room, and nothing has happened. `stream` is what makes all of it one
- * stream, such as the run of a door whose clients name each record; 0: records of one generation are one. */
+/* 0, and *batch is as it will be sent; or -ENOMEM, no room, and nothing has happened. `stream` makes all of the batch
+ * one stream, such as the run of a door whose clients name each record; 0: records of one generation are a stream. */
 int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono_time now) MUST_CHECK;
 
 #endif

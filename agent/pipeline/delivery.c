@@ -45,14 +45,8 @@ struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size
 
 	delivery->of = all;
 	delivery->batch = b;
-	delivery->tokens = b->tokens;
-	delivery->token_count = b->token_count;
-	b->tokens = NULL;
-	b->token_count = b->token_room = 0;
-	delivery->rows = b->rows;
-	delivery->row_count = b->row_count;
-	b->rows = NULL;
-	b->row_count = b->row_room = 0;
+	delivery->tokens = batch_give_tokens(b, &delivery->token_count);
+	delivery->rows = batch_give_rows(b, &delivery->row_count);
 	delivery->pending = end - first;
 	for (size_t i = first; i < end; i++)
 		delivery->parts[i].pending = 1;
@@ -119,7 +113,8 @@ static void fold(struct ledger_row *row, const struct ledger_terms *terms)
 	}
 }
 
-/* Tells of the oldest delivery, and forgets it. Whoever is told may offer more, which may settle at once. */
+/* Tells the collector of the oldest delivery, and forgets it. The collector may offer more, which may settle at
+ * once. */
 static void tell(struct deliveries *all, struct delivery *delivery)
 {
 	for (size_t i = 0; i < all->route_count; i++)
@@ -135,18 +130,18 @@ static void tell(struct deliveries *all, struct delivery *delivery)
 static void unspool(struct delivery *delivery, size_t route)
 {
 	const struct deliveries *all = delivery->of;
-	size_t kept = 0, count = delivery->row_count;
+	size_t staying = 0, count = delivery->row_count;
 
 	for (size_t i = 0; i < count; i++) {
 		struct batch_row row = delivery->rows[i];
 		if (row.route == route)
 			continue;
-		delivery->rows[i] = delivery->rows[kept];
-		delivery->rows[kept++] = row;
+		delivery->rows[i] = delivery->rows[staying];
+		delivery->rows[staying++] = row;
 	}
-	delivery->row_count = kept;
-	if (kept < count)
-		all->hooks->unspool(all->context, delivery->rows + kept, count - kept);
+	delivery->row_count = staying;
+	if (staying < count)
+		all->hooks->unspool(all->context, delivery->rows + staying, count - staying);
 }
 
 void delivery_settled(struct delivery *delivery, size_t route)

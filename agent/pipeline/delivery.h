@@ -3,9 +3,9 @@
  *
  *   offers → [open batch] → sealed → one send a destination → settled by each → told, oldest first
  *
- * settled() is called for the tokens in the order of the offers, whatever order the destinations finish in, so that a
- * position never passes bytes that are still on their way. The amounts of a batch are folded into the rows' `settled`
- * terms at that same moment.
+ * settled() is called for the tokens in the order of the offers, whatever order the destinations finish in. So a
+ * position never passes bytes that are still on their way. At the same moment the amounts of the batch are added to the
+ * `settled` terms of the ledger's rows.
  */
 #ifndef OXP_DELIVERY_H
 #define OXP_DELIVERY_H
@@ -32,29 +32,29 @@ struct refusal {
 /* What becomes of it. */
 enum park {
 	PARK_NOT, /* nothing: it is counted as rejected, and lost */
-	PARK_AS_IT_IS, /* it is where it came from, and stays there: rejected once more */
-	PARK_TAKEN, /* it waits for the disk; delivery_parked() will say how that went, from a later callback */
-	PARK_LATER, /* too much waits already: try again, and it will be refused again */
+	PARK_AS_IT_IS, /* it came from the parked records and stays there: rejected once more */
+	PARK_TAKEN, /* it waits for the disk; delivery_parked() follows from a later callback */
+	PARK_LATER, /* too much waits already: it is sent again, and refused again */
 };
 
 /* Whom a source tells. Each may be NULL, and is called with the context of the source. */
 struct source_hooks {
 	/* A destination has refused an item for good. NULL: PARK_NOT. */
 	enum park (*park)(void *context, const struct refusal *);
-	/* At the route of these rows everything that is in them has settled: the spool need not have it any more. Not
-	 * NULL where a batch has rows. */
+	/* Everything in these rows has settled for their route, so the spool can delete them. Required if a batch has
+	 * rows. */
 	void (*unspool)(void *context, const struct batch_row *rows, size_t count);
-	/* There is room, and somebody had been refused: ask again. */
+	/* There is room, and somebody had found none: offer again. */
 	void (*refill)(void *context);
-	/* Every destination has settled the batch with this token, and all that were offered before it. */
+	/* Every destination has settled the batch with this token, and all batches that were offered before it. */
 	void (*settled)(void *context, uint64_t token);
 };
 
-/* A way from a source to a destination. */
+/* From a source to one destination. */
 struct route {
 	struct sender *sender;
 	struct ledger_row *row; /* NULL: whoever made the source keeps the books */
-	size_t saving; /* parts of deliveries that are on their way to the spool */
+	size_t saving; /* how many of its deliveries are on their way to the spool */
 };
 
 /* All deliveries of one source. Only delivery.c writes it. */
@@ -66,7 +66,7 @@ struct deliveries {
 	TAILQ_HEAD(delivery_list, delivery) list; /* oldest first */
 	struct route routes[ROUTES_MAX];
 	size_t route_count;
-	uint64_t lost; /* records that are nowhere */
+	uint64_t lost; /* records that are lost to this run */
 };
 
 /* What became of it at one route. */
@@ -99,26 +99,26 @@ void deliveries_done(struct deliveries *); /* forgets what is under way */
 struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
 /* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
-/* They were refused for good and are kept nowhere: counted as rejected, and lost to this run. */
+/* They were refused for good and are stored nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
-/* The process ends and they have a place nowhere: counted as dropped{exit}, and lost to this run. */
+/* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
 void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
-/* An item is refused for good: it is parked if it can be. REJECTED, and the item has settled; RETRY: it is to be sent
- * again, and refused again. */
+/* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent,
+ * and refused, again. */
 enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
 /* An item for which park() answered PARK_TAKEN is parked, or could not be. As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
 /* A send was split: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
-/* A send has settled all of its part. When it was the route's last, the rows that are for that route leave the spool;
- * the delivery may be gone afterwards. */
+/* A send has settled all of its part. If it was the route's last, the rows for that route are deleted from the spool.
+ * The delivery may be gone afterwards. */
 void delivery_settled(struct delivery *, size_t route);
 
 /* Whether it is in the spool for that route, and whether it is on its way there. */
 bool delivery_has_rows(const struct delivery *, size_t route);
 bool delivery_is_saving(const struct delivery *, size_t route);
-/* What is left of it for that route is put into the spool while destinations are still asked. It is held until that is
- * done: delivery_saved() with the rows, none if it failed, and then delivery_settled(). */
+/* What is left of it for that route goes into the spool while destinations are still asked. The delivery is held until
+ * delivery_saved(), with the rows or with none if that failed, and then delivery_settled(). */
 void delivery_save(struct delivery *, size_t route);
 void delivery_saved(struct delivery *, size_t route, const struct batch_row *, size_t count);
 

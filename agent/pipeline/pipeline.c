@@ -1,13 +1,13 @@
 #include "pipeline/pipeline.h"
 
-/* Somebody was refused and there is room now: everybody who waits is told, and asks again. */
+/* There is room now, and somebody had found none: everyone who waits is told, and offers again. */
 static void tell_starved(void *context)
 {
 	struct pipeline *p = context;
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	source_refill(s);
+		source_refill(s);
 }
 
 static void budget_freed(void *context)
@@ -75,8 +75,8 @@ struct sender *pipeline_find_sender(const struct pipeline *p, const char *name)
 	struct sender *sender;
 
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	if (strcmp(sender->name, name) == 0)
-		return sender;
+		if (strcmp(sender->name, name) == 0)
+			return sender;
 	return NULL;
 }
 
@@ -87,14 +87,9 @@ void pipeline_drain(struct pipeline *p)
 
 	p->sender_world.draining = true;
 	TAILQ_FOREACH(s, &p->sources, entry)
-	source_drain(s);
+		source_drain(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	sender_hurry(sender);
-}
-
-bool pipeline_is_draining(const struct pipeline *p)
-{
-	return p->sender_world.draining;
+		sender_hurry(sender);
 }
 
 bool pipeline_idle(const struct pipeline *p)
@@ -102,8 +97,8 @@ bool pipeline_idle(const struct pipeline *p)
 	const struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	if (!source_idle(s))
-		return false;
+		if (!source_idle(s))
+			return false;
 	return true;
 }
 
@@ -113,7 +108,7 @@ uint64_t pipeline_lost(const struct pipeline *p)
 	uint64_t sum = 0;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	sum += source_lost_records(s);
+		sum += source_lost_records(s);
 	return sum;
 }
 
@@ -122,7 +117,7 @@ void pipeline_visit(const struct pipeline *p, void (*visit)(void *context, const
 	const struct sender *sender;
 
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	sender_visit(sender, visit, context);
+		sender_visit(sender, visit, context);
 }
 
 void pipeline_halt(struct pipeline *p)
@@ -131,9 +126,9 @@ void pipeline_halt(struct pipeline *p)
 	struct source *s;
 
 	TAILQ_FOREACH(s, &p->sources, entry)
-	source_abandon(s);
+		source_abandon(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	sender_halt(sender);
+		sender_halt(sender);
 }
 
 static struct sender *sender_with_left(const struct pipeline *p)
@@ -141,8 +136,8 @@ static struct sender *sender_with_left(const struct pipeline *p)
 	struct sender *sender;
 
 	TAILQ_FOREACH(sender, &p->senders, entry)
-	if (sender_left(sender))
-		return sender;
+		if (sender_left(sender))
+			return sender;
 	return NULL;
 }
 
@@ -153,13 +148,13 @@ const struct send *pipeline_left(const struct pipeline *p)
 	return sender ? sender_left(sender) : NULL;
 }
 
-void pipeline_give_up(struct pipeline *p, bool kept)
+void pipeline_give_up(struct pipeline *p, bool safe)
 {
 	struct sender *sender = sender_with_left(p);
 	const struct send *send = sender_left(sender);
 	struct ledger_amount left = send_left(send);
 
-	if (!kept)
+	if (!safe)
 		delivery_abandon(send->delivery, send->route, &left);
 	sender_forget(sender);
 }

@@ -3,8 +3,8 @@
  *
  *	collector → source (intake, steps, batcher) → fan-out → sender (queue, retries) → exporter
  *
- * A source belongs to one collector and one signal, a sender to one exporter. The pipeline has them all, and what they
- * share.
+ * A source belongs to one collector and one signal, a sender to one exporter. The pipeline owns all of them, and what
+ * they share.
  */
 #ifndef OXP_PIPELINE_H
 #define OXP_PIPELINE_H
@@ -41,7 +41,6 @@ struct sender *pipeline_find_sender(const struct pipeline *, const char *name);
 
 /* From now on batches go out at once and back-off is short. */
 void pipeline_drain(struct pipeline *);
-bool pipeline_is_draining(const struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
 /* Each send that is queued or under way, those of one sender in their order. `visit` changes none of them. */
@@ -49,11 +48,11 @@ void pipeline_visit(const struct pipeline *, void (*visit)(void *context, const 
 /* Records that are lost in this run, dropped or rejected: once for each destination, as the ledger has them. */
 uint64_t pipeline_lost(const struct pipeline *);
 
-/* The end: what is under way is cancelled, and nothing is sent any more. */
+/* The end: what is under way is cancelled, and nothing more is sent. */
 void pipeline_halt(struct pipeline *);
-/* Of a halted pipeline: a send that is left, those of one sender in their order; NULL when there is none. */
+/* Of a halted pipeline: a send that has not settled, those of one sender in their order; NULL if there is none. */
 const struct send *pipeline_left(const struct pipeline *);
-/* That send goes. `kept`: its records have a place, in a file or on disk; else they are dropped and counted. */
-void pipeline_give_up(struct pipeline *, bool kept);
+/* Drops that send from its queue. `safe`: its records are in a file or on disk; if not, they count as dropped{exit}. */
+void pipeline_give_up(struct pipeline *, bool safe);
 
 #endif

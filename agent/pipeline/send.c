@@ -105,14 +105,14 @@ bool send_cut(struct send *send, uint64_t bytes)
 {
 	const struct batch *b = send->delivery->batch;
 	uint64_t size = 0;
-	size_t i = send->first, kept = 0;
+	size_t i = send->first, stay = 0;
 
 	if (!send_is_cut_by(send, bytes))
 		return false;
-	for (; kept < send->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
+	for (; stay < send->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
 		if (send_wants(send, i)) {
 			size += b->items[i].size;
-			kept++;
+			stay++;
 		}
 	cut_at(send, i);
 	return true;

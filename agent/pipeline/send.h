@@ -25,14 +25,14 @@ struct send {
 	size_t first, end, left;
 	unsigned char *marks;
 	unsigned tries;
-	/* Whether something in it may be why the destination fails: how much speaks for that, whether it was tried
-	 * since it has these items, and what the destination had taken of all when it last failed. `company`: it took
-	 * some of the same request. */
+	/* Whether something in it may be why the destination fails: strikes against it, whether it was tried with just
+	 * these items, and sender.takings when it last failed. `company`: the destination took some of the same
+	 * request. */
 	unsigned strikes;
 	bool tried, company;
 	uint64_t takings_seen;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool on_trial, impatient; /* this try: what it comes to says whose fault it is; it took too long */
+	bool on_trial, impatient; /* this try: its outcome says whose fault it is; it took too long */
 	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
@@ -50,8 +50,9 @@ struct ledger_amount send_left(const struct send *);
 void send_need_marks(struct send *);
 /* Cuts it in two; the second stands behind it in the queue. Half of the items that are left, of two or more. */
 void send_halve(struct send *);
-/* As many items as `bytes` hold, one at least, stay. False: nothing is cut off, or what would be is little. */
+/* Leaves as many items as fit into `bytes`, at least one. False: nothing was cut off, because little or nothing would
+ * be. */
 bool send_cut(struct send *, uint64_t bytes);
-bool send_is_cut_by(const struct send *, uint64_t bytes); /* whether it would be */
+bool send_is_cut_by(const struct send *, uint64_t bytes); /* whether send_cut() would cut it */
 
 #endif

@@ -25,7 +25,7 @@ const char *sender_state_name(enum sender_state state)
 	return names[state];
 }
 
-/* Who is where may go where; a halted sender goes nowhere any more. */
+/* The table of allowed moves. A halted sender stays halted. */
 static void move(struct sender *s, enum sender_state to)
 {
 	static const bool allowed[SENDER_STATES][SENDER_STATES] = {
@@ -169,8 +169,7 @@ static struct send *choose(const struct sender *s)
 {
 	struct send *send, *least = NULL, *large = NULL;
 
-	TAILQ_FOREACH(send, &s->queue, entry)
-	{
+	TAILQ_FOREACH(send, &s->queue, entry) {
 		if (send->under_way)
 			continue;
 		if (must_stay_whole(s, send))
@@ -245,7 +244,7 @@ static bool is_failure(enum outcome outcome)
 	return outcome == UNANSWERED || outcome == FAILED;
 }
 
-static void keep_reason(struct sender *s, const char *reason)
+static void note_reason(struct sender *s, const char *reason)
 {
 	if (!reason || !*reason)
 		return;
@@ -254,7 +253,7 @@ static void keep_reason(struct sender *s, const char *reason)
 }
 
 /* Of all that was sent; what is said of one record may quote it, and so may the page of a proxy behind the colon. */
-static void keep_failure(struct sender *s, const char *reason)
+static void note_failure(struct sender *s, const char *reason)
 {
 	int size = reason ? (int)strcspn(reason, ":") : 0;
 
@@ -276,7 +275,7 @@ static void tell_refused(struct sender *s)
 void send_partial(struct send *send, uint64_t records, const char *reason)
 {
 	send->refused = records;
-	keep_reason(send->sender, reason);
+	note_reason(send->sender, reason);
 }
 
 /* What failed often enough is refused, once others fared better: those of the same request, or those that were let
@@ -298,11 +297,11 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 		outcome = REJECTED;
 	send->named = true;
 	if (outcome != DELIVERED)
-		keep_reason(send->sender, reason);
+		note_reason(send->sender, reason);
 	if (outcome == FAILED)
 		outcome = outcome_of_failed(send);
 	if (outcome == RETRY)
-		keep_failure(send->sender, "some records are to be sent again");
+		note_failure(send->sender, "some records are to be sent again");
 	send->took_some = send->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
 		outcome = delivery_refuse(&(struct refusal){
@@ -547,9 +546,9 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 		reason = why;
 	}
 	if (rest != DELIVERED)
-		keep_reason(s, reason);
+		note_reason(s, reason);
 	if (to == RETRY && rest != SPLIT)
-		keep_failure(s, reason);
+		note_failure(s, reason);
 	loop_timer_clear(&send->patience);
 	settle_rest(send, to, reason);
 	send->under_way = false;
@@ -613,7 +612,7 @@ void sender_visit(const struct sender *s, void (*visit)(void *context, const str
 	const struct send *send;
 
 	TAILQ_FOREACH(send, &s->queue, entry)
-	visit(context, send);
+		visit(context, send);
 }
 
 void sender_check(const struct sender *s)
@@ -622,8 +621,7 @@ void sender_check(const struct sender *s)
 	uint64_t records = 0;
 	size_t under_way = 0;
 
-	TAILQ_FOREACH(send, &s->queue, entry)
-	{
+	TAILQ_FOREACH(send, &s->queue, entry) {
 		size_t left = 0;
 		records += send_left(send).records;
 		for (size_t i = send->first; i < send->end; i++)

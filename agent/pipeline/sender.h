@@ -1,20 +1,21 @@
 /*
  * The sender: one exporter's queue and all that is common to sending.
  *
- * Retries, back-off with jitter, the time a destination asked for, timeouts, concurrency, splitting, one probe
- * at a time to a destination that does not take anything: here and nowhere else. An exporter does one try.
+ * Retries, back-off with jitter, the time that a destination asked for (Retry-After), timeouts, concurrency, splitting,
+ * one probe at a time to a destination that takes nothing: here and nowhere else. An exporter does one try.
  *
- *   SENDER_FINE      up to `concurrency` sends under way, as many and as large as the destination takes well (window.h)
+ *   SENDER_FINE      up to `concurrency` sends under way, their number and size as the destination can take (window.h)
  *   SENDER_WAITING   the last send failed; nothing goes out for about a second, or before `not_before`
- *   SENDER_PROBING   one small send under way to see whether it is better now
+ *   SENDER_PROBING   one small send is under way, to see whether the destination takes anything by now
  *   SENDER_HALTED    the process ends: nothing goes out any more
  *
- * Whose fault it is. A send that gets no answer, or one that says it failed, collects strikes; with enough of them it
- * is suspect, and others are let by. If one of those is taken it was not the destination: the suspect is put on trial,
- * one more try as it is. A single item that fails then is refused with that reason; of several the halves are suspects.
- * Each time that others are taken is good for one refusal: an outage that pauses must not refuse all that waits.
- * If nothing is taken at all it is the destination, and all wait as in an outage; but where there is nothing else to
- * compare with, halves of the suspect are tried (some, see LONE_SPLITS_MAX) and compared with each other.
+ * Whose fault it is. A send collects strikes if it gets no answer, or one that reports a failure. With enough of them
+ * it is a suspect, and other sends go first. If one of those is taken, the destination is not to blame: the suspect is
+ * put on trial, which is one more try, unchanged. If it fails again and is a single item, that item is refused with
+ * the reason; if it has several items, its halves are suspects. Each time that others are taken allows one refusal,
+ * because an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is
+ * to blame, and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are
+ * tried (up to LONE_SPLITS_MAX times) and compared with each other.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
@@ -25,11 +26,12 @@
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
 /*
- * Whether the destination takes what it is given, looked at over a while, so that one try that failed is no answer:
+ * Whether the destination takes what it is given. It is judged over the time that the caller names, so one failed try
+ * changes nothing:
  *
  *   SENDER_DELIVERS  it does, or nothing waits for it
- *   SENDER_STALLED   something waits for it, and for so long it has settled nothing
- *   SENDER_REFUSES   it answers, and for so long it has refused for good whatever it was given; until it takes a record
+ *   SENDER_STALLED   something has waited for all that time, and nothing settled
+ *   SENDER_REFUSES   it answers, but for all that time it has refused everything for good; ends when it takes a record
  */
 enum sender_verdict { SENDER_DELIVERS, SENDER_STALLED, SENDER_REFUSES };
 enum { SEND_REASON_MAX = 256 };
@@ -46,7 +48,7 @@ struct sender_world {
 	struct loop *loop;
 	struct random *random;
 	const struct log *log;
-	struct loop_soon *room; /* run when there is room again for somebody who was told of none */
+	struct loop_soon *room; /* run when there is room again for somebody who found none */
 	bool draining; /* the process ends: nothing waits for better times */
 };
 
@@ -69,13 +71,13 @@ struct sender {
 	struct loop_soon pump;
 	struct mono_time last_delivered; /* 0: never in this run */
 	struct wall_time last_delivered_at; /* the same moment */
-	struct mono_time waits_since; /* while the queue is not empty: it was, or something settled */
+	struct mono_time waits_since; /* while the queue is not empty: when it was last empty, or something settled */
 	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
 	uint64_t sends, retries, resent, queued_records, queued_bytes;
 	uint64_t takings; /* tries in which something was taken */
-	uint64_t takings_used; /* as many there were when a suspect was refused last */
+	uint64_t takings_used; /* their number when a suspect was last refused */
 	unsigned lone_splits; /* with nothing taken between */
-	bool starved; /* somebody was told that it is backed up */
+	bool starved; /* somebody found it backed up, and waits */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
 	char failure[SEND_REASON_MAX]; /* of the last failure alone: no record is quoted in it; "" when none */
@@ -88,16 +90,15 @@ void sender_exporter(struct sender *, struct exporter *);
 void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);
-/* Whether what is queued, and so many bytes that will be, are more than the batches of that size that could be under
- * way and one more. Where all that is queued is suspect, and there is memory to spare, only `soon` counts: something
- * else has to come to compare it with. If so, the collectors are told when a send has ended, or there are only
- * suspects. */
+/* Whether what is queued, and `soon` bytes that will be, are more than one batch beyond what can be under way. If all
+ * that is queued is suspect, and there is memory to `spare`, only `soon` counts: something else has to come to compare
+ * it with. If it is backed up, the collectors are told when a send has ended, or there are only suspects. */
 bool sender_is_backed_up(struct sender *, uint64_t soon, uint64_t batch_bytes, bool spare);
 /* Forgets back-off: called when the process drains. */
 void sender_hurry(struct sender *);
-/* Ends what is under way, and begins nothing any more. */
+/* Ends what is under way. No send begins after that. */
 void sender_halt(struct sender *);
-/* Of a halted one: the oldest send that was not settled, NULL when there is none; and lets it go as it is. */
+/* Of a halted sender: the oldest send that has not settled, NULL if there is none; and drops it. */
 const struct send *sender_left(const struct sender *);
 void sender_forget(struct sender *);
 /* Each send that is queued or under way, oldest first. `visit` changes nothing. */

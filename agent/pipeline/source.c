@@ -151,7 +151,7 @@ static void end_left_out(struct source *s, struct batch *b)
 		ledger_add(row, LEDGER_DROPPED_STEP, b->dropped.records, b->dropped.bytes);
 		ledger_add(row, LEDGER_MERGED, b->merged.records, b->merged.bytes);
 	}
-	b->dropped = b->merged = (struct left_out){ 0, 0 };
+	batch_forget_left_out(b);
 }
 
 /* Bytes are those that records have behind the steps. */
@@ -184,17 +184,6 @@ static void add_to_open(struct source *s, struct batch **batch)
 	loop_timer_set(&s->age, limits->age);
 }
 
-/* An item without a place of its own is known by its number in this run; two with the same place were one document. */
-static void give_places(struct source *s, struct batch *b)
-{
-	for (size_t i = 0; s->options.generation && i < b->count; i++) {
-		if (b->items[i].generation >= PLACE_NAMED)
-			continue;
-		b->items[i].generation = s->options.generation;
-		b->items[i].offset = s->placed++;
-	}
-}
-
 void source_lost(struct source *s, uint64_t records, uint64_t bytes)
 {
 	for (size_t i = 0; i < source_routes(s); i++) {
@@ -219,7 +208,10 @@ enum admit source_prepare(struct source *s, struct batch **batch)
 	OXP_ASSERT(source_routes(s) > 0 && (*batch)->signal == o->signal && !o->uncounted);
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
-	give_places(s, *batch);
+	/* An item without a place of its own is known by its number in this run: two with the same place would be one
+	 * document. */
+	if (o->generation)
+		batch_give_places(*batch, o->generation, &s->placed);
 	if (o->chain && chain_run(o->chain, batch, o->generation, loop_now(s->world->loop)) < 0)
 		return ADMIT_FULL;
 	return ADMIT_TAKEN;

@@ -3,8 +3,7 @@
  *
  *	offer → places, steps → open batch → fan-out: one delivery, one send a destination
  *
- * The open batch is one for all destinations. It is sealed when it has grown to limits.bytes or limits.records, or is
- * limits.age old.
+ * All destinations share one open batch. It is sealed when it reaches limits.bytes, limits.records or limits.age.
  */
 #ifndef OXP_SOURCE_H
 #define OXP_SOURCE_H
@@ -21,7 +20,7 @@ struct source_options {
 	const char *name; /* outlives the source */
 	enum signal signal;
 	enum rewind rewind;
-	/* Where items come from that have no place of their own: a number that no other run has. 0: they have one. */
+	/* The generation of items that have no place of their own: a number that no other run has. 0: they have one. */
 	uint64_t generation;
 	struct batch_limits limits;
 	struct chain *chain; /* what happens to its records, borrowed; NULL: nothing */
@@ -53,7 +52,7 @@ struct source {
 };
 
 struct source *source_new(const struct source_world *, const struct source_options *);
-/* All that this source offers goes there too. Before the first offer. */
+/* Everything that this source offers goes there, too. Before the first offer. */
 void source_route(struct source *, struct sender *);
 void source_free(struct source *); /* NULL is fine */
 
@@ -62,14 +61,15 @@ struct ledger_row *source_row(const struct source *, size_t route);
 /* Records that are lost in this run, dropped or rejected: once for each destination, as the ledger has them. */
 uint64_t source_lost_records(const struct source *);
 
-/* host_offer() and host_batch_new(). NULL, no room, also for a source that can be read again and whose destination has
- * enough to do. */
+/* host_offer() and host_batch_new(). A source that can be read again gets NULL, too, if a destination of it has enough
+ * to do. */
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
 /*
- * An offer in two halves, for what is to be on disk in between: places and steps, after which it is as it will be sent;
- * and the way to the destinations. Nothing is counted before the second. Between source_wait() and source_waited() the
- * source is not idle. After source_abandon() what has rows is let go: the next start has it.
+ * An offer in two halves, for what has to be on disk in between. The first gives places and runs the steps; then the
+ * batch is as it will be sent. The second counts it and sends it to the destinations. Between source_wait() and
+ * source_waited() the source is not idle. After source_abandon(), a batch with rows is only counted: the next start
+ * sends it.
  */
 enum admit source_prepare(struct source *, struct batch **) MUST_CHECK;
 void source_wait(struct source *);
@@ -83,7 +83,7 @@ void source_restore(struct source *, size_t route, struct batch **);
 
 /* The open batch goes, and from now on each offer goes at once. */
 void source_drain(struct source *);
-/* The open batch goes, and what comes later with rows is let go. */
+/* The open batch goes; a later batch with rows is left to the next start. */
 void source_abandon(struct source *);
 /* No open batch, no delivery, no offer on its way to the disk. */
 bool source_idle(const struct source *);

@@ -59,8 +59,6 @@ const char *series_drop_name(enum series_drop);
 struct series *series_new(const struct series_limits *, uint64_t seed);
 void series_free(struct series *);	/* with its targets; NULL is fine */
 
-size_t series_count(const struct series *);	/* visible */
-size_t series_bytes(const struct series *);
 size_t series_page_max(const struct series *);	/* no page is larger */
 
 /* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in

@@ -442,20 +442,6 @@ void series_free(struct series *s)
 	free(s);
 }
 
-size_t series_count(const struct series *s)
-{
-	size_t count = 0;
-
-	for (const struct series_target *t = s->targets; t; t = t->next)
-		count += series_target_count(t);
-	return count;
-}
-
-size_t series_bytes(const struct series *s)
-{
-	return s->bytes;
-}
-
 size_t series_page_max(const struct series *s)
 {
 	return s->lines;

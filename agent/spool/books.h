@@ -1,9 +1,10 @@
 /*
  * The books: the ledger from one run to the next.
  *
- * A row whose source can be read again goes on from what was saved with the positions. A row of a socket door lives in
- * mapped memory; what it held when the last process was killed, beyond what the spool has, is lost and counted so. What
- * the spool has and was delivered already, since the kill came before its row went, will be sent again: it is held.
+ * If a source can be read again, its row goes on from what was saved with the positions. The row of a socket door is in
+ * mapped memory. What it held when the last process was killed, less what the spool has, is lost, and is counted as
+ * lost. What was delivered but is still in the spool, because the kill came before its row was deleted, will be sent
+ * again: it is held.
  *
  * Parked records that are sent again or dropped are counted as delivered or rejected before the change that deletes
  * their rows. If a kill comes before that change they are found twice, and are parked.
@@ -19,12 +20,12 @@ struct log;
 /* What is on disk for a row: of what it held, and of what was refused. */
 struct books_disk {
 	struct ledger_amount spooled, parked;
-	struct ledger_amount unheard; /* of `spooled`, what was written and not counted any more before a kill */
+	struct ledger_amount unheard; /* of `spooled`, what was written but not counted before a kill */
 	uint64_t spooled_to; /* behind the newest row of the spool */
 };
-/* Where in the spool the rows begin that the books of the last run know nothing of: UINT64_MAX when they tell not. */
+/* The first row of the spool that the last run had not counted; UINT64_MAX if its books do not say. */
 uint64_t books_spooled_to(struct state *, const struct ledger_row *);
-/* Brings the row to where the last run left it. 0, or -ENOSPC when the mapped ledger is full. */
+/* Brings the row to where the last run left it. 0, or -ENOSPC if the mapped ledger is full. */
 int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * Where rows leave the spool: when everything in them has settled for their route, they are deleted. What cannot be
- * deleted is deleted later; at the end it stays, and is sent again.
+ * Where rows are deleted from the spool: as soon as everything in them has settled for their route. A row that cannot
+ * be deleted is tried again later. At the end of the process it stays, and the next start sends it again.
  */
 #ifndef OXP_SPOOL_DROP_H
 #define OXP_SPOOL_DROP_H
@@ -14,7 +14,7 @@ struct drops {
 	const struct spool_world *world;
 	struct drop *later; /* could not be deleted yet */
 	struct loop_timer again;
-	void (*retried)(void *context); /* those were tried again */
+	void (*retried)(void *context); /* called when those were tried again */
 	void *context;
 	size_t commits; /* of the end, under way */
 };
@@ -22,7 +22,7 @@ struct drops {
 void drops_init(struct drops *, const struct spool_world *, void (*retried)(void *context), void *context);
 void drops_done(struct drops *);
 void drops_rows(struct drops *, const struct batch_row *, size_t count);
-/* Tries once more what could not be deleted. */
+/* Tries again to delete what could not be deleted. */
 void drops_again(struct drops *);
 
 #endif

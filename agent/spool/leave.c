@@ -42,7 +42,8 @@ static size_t under_way_most(const struct leave *l)
 static void lose(struct leave *l, int failed, uint64_t records)
 {
 	if (records && l->lost == 0)
-		log_error(l->world->options.log, "spool", "not everything could be kept: %s", strerror(-failed));
+		log_error(l->world->options.log, "spool", "not everything could be written to disk: %s",
+			strerror(-failed));
 	l->lost += records;
 }
 
@@ -78,7 +79,7 @@ static void tell_unsaved(struct leave *l, const struct saving *v, int failed)
 		lose(l, failed, v->records);
 	else if (!l->unsaved)
 		log_warn(l->world->options.log, "spool",
-			"what is not delivered yet could not be kept on disk: %s; trying at the end",
+			"what is not delivered yet could not be written to disk: %s; trying again at the end",
 			strerror(-failed));
 	l->unsaved = true;
 }
@@ -180,10 +181,10 @@ void leave_save(struct leave *l)
 /* At the end. */
 
 /*
- * What is left of one delivery for one route: kept as a whole or not at all, whatever becomes of others. What has rows
- * already and was delivered in part is written anew, and the old rows go in the same change.
+ * What is left of one delivery for one route: written as a whole or not at all, whatever becomes of others. If it has
+ * rows already and was delivered in part, it is written anew, and the old rows go in the same change.
  */
-struct keeping {
+struct leaving {
 	struct leave *leave;
 	const struct delivery *delivery;
 	size_t route;
@@ -193,9 +194,9 @@ struct keeping {
 	size_t bytes; /* of memory, about */
 };
 
-static void on_kept(void *context, int failed)
+static void on_left(void *context, int failed)
 {
-	struct keeping *k = context;
+	struct leaving *k = context;
 	struct leave *l = k->leave;
 
 	if (failed)
@@ -208,24 +209,24 @@ static void on_kept(void *context, int failed)
 	l->world->options.committed(l->world->options.context);
 }
 
-static void keep_end(struct leave *l)
+static void leave_commit(struct leave *l)
 {
-	struct keeping *k = l->keeping;
+	struct leaving *k = l->leaving;
 
 	if (!k)
 		return;
-	l->keeping = NULL;
+	l->leaving = NULL;
 	l->commits++;
 	l->bytes += k->bytes;
-	state_commit(l->world->options.state, &k->change, on_kept, k);
+	state_commit(l->world->options.state, &k->change, on_left, k);
 }
 
-static struct keeping *keeping_new(struct leave *l, const struct send *send)
+static struct leaving *leaving_new(struct leave *l, const struct send *send)
 {
 	const struct delivery *delivery = send->delivery;
-	struct keeping *k = oxp_new(sizeof *k);
+	struct leaving *k = oxp_new(sizeof *k);
 
-	*k = (struct keeping){
+	*k = (struct leaving){
 		.leave = l, .delivery = delivery, .route = send->route, .change = state_change_new()
 	};
 	for (size_t i = 0; i < delivery->row_count; i++)
@@ -235,7 +236,7 @@ static struct keeping *keeping_new(struct leave *l, const struct send *send)
 }
 
 /* What is left of a send, as rows of the change. */
-static void add_send(struct keeping *k, const struct send *send)
+static void add_send(struct leaving *k, const struct send *send)
 {
 	const struct delivery *delivery = send->delivery;
 	struct ledger_row *row = delivery->of->routes[send->route].row;
@@ -252,7 +253,7 @@ static void add_send(struct keeping *k, const struct send *send)
 }
 
 /* It is in a file, in rows that stay as they are, or ahead of the last commit. */
-static bool is_kept(const struct send *send)
+static bool is_on_disk(const struct send *send)
 {
 	const struct delivery *delivery = send->delivery;
 
@@ -263,19 +264,19 @@ static bool is_kept(const struct send *send)
 
 /* Parts of a delivery for a route stand one behind the other in their sender's queue. False: the disk has enough to do,
  * and nothing was done. */
-static bool keep(struct leave *l, const struct send *send)
+static bool leave_send(struct leave *l, const struct send *send)
 {
 	size_t bytes = rows_cost(send->left) + CHANGE_BYTES;
 
-	if (l->keeping && (l->keeping->delivery != send->delivery || l->keeping->route != send->route))
-		keep_end(l);
-	if (is_kept(send))
+	if (l->leaving && (l->leaving->delivery != send->delivery || l->leaving->route != send->route))
+		leave_commit(l);
+	if (is_on_disk(send))
 		return true;
 	if (l->bytes > 0 && l->bytes + bytes > under_way_most(l) && !l->hurried)
 		return false;
-	if (!l->keeping)
-		l->keeping = keeping_new(l, send);
-	add_send(l->keeping, send);
+	if (!l->leaving)
+		l->leaving = leaving_new(l, send);
+	add_send(l->leaving, send);
 	return true;
 }
 
@@ -287,11 +288,11 @@ void leave_end(struct leave *l)
 	if (l->told)
 		return;
 	while ((send = pipeline_left(p))) {
-		if (!keep(l, send))
+		if (!leave_send(l, send))
 			return;
 		pipeline_give_up(p, true);
 	}
-	keep_end(l);
+	leave_commit(l);
 	l->told = true;
 	l->left(l->context);
 }

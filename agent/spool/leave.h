@@ -1,20 +1,20 @@
 /*
- * What no destination has when the process ends, on its way to the disk.
+ * At the end of the process, what no destination has is written to disk.
  *
- *   SPOOL_SAVING   destinations are still asked: what is left of a delivery for a route goes to disk besides, and is
- *                  then in the spool as what a door put there is
- *   SPOOL_ENDING   nothing is sent any more: the queues are emptied from their front, each send into the change of its
- *                  delivery
+ *   SPOOL_SAVING   destinations are still asked. What is left of a delivery for a route goes to disk as well, and is
+ *                  then in the spool in the same way as what a door put there.
+ *   SPOOL_ENDING   nothing more is sent. The queues are emptied from their front, each send into the change of its
+ *                  delivery.
  *
- * Changes point to what they write, and what that takes has a ceiling: the next is made when the disk has them, in the
- * callback of their commit. leave_hurry() ends the waiting.
+ * Changes point to the bytes that they write, and the memory for that has a ceiling: the next change is made when one
+ * is on disk, in the callback of its commit. leave_hurry() ends the waiting.
  */
 #ifndef OXP_SPOOL_LEAVE_H
 #define OXP_SPOOL_LEAVE_H
 
 #include "spool/world.h"
 
-struct keeping;
+struct leaving;
 struct saving;
 
 /* Only leave.c writes it. */
@@ -23,8 +23,8 @@ struct leave {
 	void (*left)(void *context);
 	void *context;
 	struct loop_soon on; /* makes the next changes */
-	struct saving *saving; /* that is being filled; NULL: none */
-	struct keeping *keeping; /* likewise */
+	struct saving *saving; /* the one that is being filled; NULL: none */
+	struct leaving *leaving; /* the same */
 	size_t bytes; /* of memory, in changes that are under way */
 	size_t commits; /* of the end, under way */
 	uint64_t lost; /* records that could not be put on disk */
@@ -33,14 +33,14 @@ struct leave {
 	bool told; /* left() was called */
 };
 
-/* left() is called once: in SPOOL_ENDING, when state has been given all there was. */
+/* left() is called once, in SPOOL_ENDING, when everything has been given to state. */
 void leave_init(struct leave *, const struct spool_world *, void (*left)(void *context), void *context);
 void leave_done(struct leave *);
-/* In SPOOL_SAVING. Comes again by itself while there is more. */
+/* In SPOOL_SAVING. It runs again by itself while there is more. */
 void leave_save(struct leave *);
-/* In SPOOL_ENDING, of a pipeline that is halted. Comes again by itself until nothing is left. */
+/* In SPOOL_ENDING, with the pipeline halted. It runs again by itself until nothing is left. */
 void leave_end(struct leave *);
-/* Waits for the disk no more. In SPOOL_ENDING. */
+/* Stops waiting for the disk. In SPOOL_ENDING. */
 void leave_hurry(struct leave *);
 
 #endif

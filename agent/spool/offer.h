@@ -1,5 +1,5 @@
 /*
- * What a door answers for when it is on disk (`ack: disk`), or when the process ends.
+ * An offer that is answered when it is on disk: of a door with `ack: disk`, or of any door while the process ends.
  *
  *   offer → places, steps → rows for each route, one commit → on disk: counted, open batch; the answer
  *                                                           └ failed: nothing has happened; 503
@@ -10,7 +10,8 @@
 #include "pipeline/source.h"
 #include "state/state.h"
 
-/* host_offer_kept(). With done() NULL nobody is answered: what could not be put on disk is taken as by host_offer(). */
+/* host_offer_spooled(). If done() is NULL, nobody is answered: what could not be written to disk is taken as by
+ * host_offer(). */
 enum admit offer_to_disk(struct state *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
 

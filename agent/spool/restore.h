@@ -1,7 +1,7 @@
 /*
- * What earlier runs left in the spool, on its way back: by the start as much as has room in memory, then one row after
- * another as there is room. Rows come in their order and under their ids; small ones are one batch again. What this run
- * puts into the spool is not read back by it.
+ * What earlier runs left in the spool, on its way back. The start reads as much as memory has room for, and the rest
+ * follows row by row as there is room. Rows keep their order and their ids; small ones share a batch again. A run does
+ * not read back what it has spooled itself.
  */
 #ifndef OXP_SPOOL_RESTORE_H
 #define OXP_SPOOL_RESTORE_H
@@ -14,17 +14,17 @@ struct refill;
 /* Only restore.c writes it. */
 struct restores {
 	const struct spool_world *world;
-	struct refill *refills; /* what had no room in memory yet, one for each source and route */
+	struct refill *refills; /* rows that found no room in memory yet; one for each source and route */
 };
 
 void restores_init(struct restores *, const struct spool_world *);
 void restores_done(struct restores *);
-/* Brings back what is there for this source; answers what the spool has in all, by route. Before the books are
- * opened. */
+/* Brings back what is there for this source. ret_disk[route] is what the spool has in all. Before the books are opened.
+ * 0 or -errno. */
 int restores_source(struct restores *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
 /* There is room: asks for the next rows. */
 void restores_refill(struct restores *);
-/* A row turned out damaged when it was read back: what was in it is not held any more. */
+/* A row was found damaged when it was read back: its content no longer counts as held. */
 void restores_damaged(struct restores *, const char *key, uint64_t id, const struct ledger_amount *);
 
 #endif

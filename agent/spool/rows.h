@@ -1,10 +1,10 @@
 /*
  * Rows of the spool: what a payload is made of, and how it becomes a batch again.
  *
- * A payload is items one after another: place, size and records as numbers of this machine, then the bytes. With the
- * place, what was on its way when the process ended comes again under the same id. Rows are about a MiB; one larger
- * item is a row of its own. Items stay where they are until the change is written, so that nothing is copied on the
- * loop.
+ * A payload consists of items, one after another: place, size and number of records in this machine's byte order, then
+ * the bytes. Because of the place, an item that was on its way when the process ended is sent again under the same id.
+ * A row is about a MiB; a larger item is a row of its own. Items stay where they are until the change is written, so
+ * the loop copies nothing.
  */
 #ifndef OXP_SPOOL_ROWS_H
 #define OXP_SPOOL_ROWS_H
@@ -13,7 +13,7 @@
 #include "pipeline/source.h"
 #include "state/change.h"
 
-/* Items that are to be rows. They borrow the bytes. */
+/* Items that are to become rows. It borrows their bytes. */
 struct rows {
 	struct rows *next; /* the caller's */
 	size_t items;
@@ -29,9 +29,9 @@ struct rows *rows_of_batch(const struct batch *) __attribute__((returns_nonnull)
 struct rows *rows_of_send(const struct send *) __attribute__((returns_nonnull)); /* what is left of it */
 void rows_free(struct rows *first); /* all of a list; NULL is fine */
 size_t rows_count(const struct rows *); /* of one, not of a list */
-/* Puts them into the spool under that key. Their ids go to ret[…].id, if it is not NULL, when state has the change. */
+/* Adds them to the change, under that key. If `ret` is not NULL, ret[…].id are their ids when state has the change. */
 void rows_put(const struct rows *, struct state_change *, const char *key, struct batch_row *ret);
-/* The items of a payload, in a batch of their own; NULL: no room, or it is none of ours. */
+/* The items of a payload, in a batch of their own. NULL: no room, or it was not written by us. */
 struct batch *rows_unpack(struct source *, struct bytes payload) MUST_CHECK;
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * The spool: what a socket door took and no destination has yet is on disk, and comes back at the next start. What a
- * door answers for under `ack: disk` stands there before the answer; at the end of the process everything goes there.
+ * The spool: what a socket door took and no destination has yet is on disk, and the next start sends it. Under
+ * `ack: disk` it is there before the door answers; at the end of the process everything goes there.
  *
  *   offer.c     offer → steps → rows, one commit → the answer; open batch → …
  *   drop.c      … → settled for a route: its rows go
@@ -24,31 +24,31 @@ struct spool {
 };
 
 void spool_init(struct spool *, const struct spool_options *);
-void spool_done(struct spool *); /* no commit of its is under way; fine on zeroed memory */
+void spool_done(struct spool *); /* none of its commits is under way; zeroed memory is fine */
 
-/* host_offer_kept() */
+/* host_offer_spooled() */
 enum admit spool_offer(struct spool *, struct source *, struct batch **, void (*done)(void *, int failed),
 	void *context) MUST_CHECK;
-/* The same for who has nobody to answer: what could not be put on disk is taken as by host_offer(). */
+/* The same if nobody waits for an answer: what could not be written to disk is taken as by host_offer(). */
 enum admit spool_offer_anyway(struct spool *, struct source *, struct batch **) MUST_CHECK;
 
 /* As source_hooks.unspool and .refill. */
 void spool_unspool(struct spool *, const struct batch_row *, size_t count);
 void spool_refill(struct spool *);
 
-/* At the start: brings back what the last run left for this source. What finds no room in memory comes when there is
- * room. Answers what is in the spool in all, by route. Before the books are opened. */
+/* At the start: brings back what the last run left for this source; what finds no room in memory follows when there is
+ * some. ret_disk[route] is what the spool has in all. Before the books are opened. 0 or -errno. */
 int spool_restore(struct spool *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(const struct spool *);
 /* As state_options.damaged. */
 void spool_damaged(void *spool, const char *key, uint64_t id, const struct ledger_amount *);
 
-/* The process ends and nobody knows when it is killed: what no destination has is put on disk besides. */
+/* The process ends and may be killed at any time: what no destination has is written to disk as well. */
 void spool_save(struct spool *);
-/* The pipeline is halted: what is left in it is put on disk; left() is called when state has been given all of it. */
+/* The pipeline is halted: what is left in it is written to disk. left() is called when state has all of it. */
 void spool_end(struct spool *);
-/* It is to be given the rest at once, as the disk is slow. After spool_end(). */
+/* The disk is slow: state is given the rest at once. After spool_end(). */
 void spool_hurry(struct spool *);
 /* After spool_end(): nothing of it is under way. */
 bool spool_is_idle(const struct spool *);

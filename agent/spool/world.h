@@ -8,9 +8,9 @@
 #include "state/state.h"
 
 enum spool_phase {
-	SPOOL_OPEN, /* what a door answers for under `ack: disk` comes, and goes when it has settled */
-	SPOOL_SAVING, /* the process ends: what no destination has is put on disk while they are still asked */
-	SPOOL_ENDING, /* nothing is sent any more: what is left is put on disk, and nothing is read back */
+	SPOOL_OPEN, /* rows are written under `ack: disk`, and deleted when they have settled */
+	SPOOL_SAVING, /* the process ends: what no destination has is written while destinations are still asked */
+	SPOOL_ENDING, /* nothing more is sent: what is left is written, and nothing is read back */
 	SPOOL_PHASES
 };
 
@@ -23,7 +23,7 @@ struct spool_options {
 	size_t memory; /* of all batches, in bytes: an eighth of it may be on its way to the disk at the end */
 	/* Both from a callback of the loop, or from within spool_end() or spool_hurry(). */
 	void (*left)(void *context); /* nothing is left in the pipeline: state has been given all of it */
-	void (*committed)(void *context); /* in SPOOL_ENDING: one commit of the spool's is done */
+	void (*committed)(void *context); /* in SPOOL_ENDING: one of the spool's commits is done */
 	void *context;
 };
 
@@ -33,7 +33,7 @@ struct spool_world {
 	enum spool_phase phase;
 };
 
-/* For the books of the next start: what is in rows before that is received, or is about to be. */
+/* For the books of the next start: what is in rows before `up_to` has been received, or is about to be. */
 static inline void spool_know(struct ledger_row *row, uint64_t up_to)
 {
 	uint64_t *known = &row->live->term[LEDGER_SPOOLED_TO].records;

@@ -16,8 +16,8 @@ void state_change_ledger(struct state_change *, const char *key, const struct le
 /* In the saved ledger row of that key, moves the amount from one term to another. No such row: does nothing. */
 void state_change_move(struct state_change *, const char *key, const struct ledger_amount *, enum ledger_term from,
 	enum ledger_term to);
-/* One payload of a source and destination. The change ends with -ENOSPC beyond state.max less what is kept for parked
- * records and positions. */
+/* One payload of a source and destination. The change ends with -ENOSPC beyond state.max, less what is reserved for
+ * parked records and positions. */
 void state_change_spool(struct state_change *, const char *key, const struct state_payload *);
 void state_change_unspool(struct state_change *, uint64_t id);
 /* Copies the record. Beyond a quarter of state.max for all of them, or a MiB for one, the change ends with -ENOSPC or

@@ -9,8 +9,6 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
-#include "base/strange_db.h"
-
 enum {
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
@@ -106,40 +104,15 @@ static const char *const statements[STATEMENTS] = {
 			" WHERE name IN ('generation', 'commits')",
 };
 
-int database_errno(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW:
-		return 0;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_TOOBIG: /* nor are values that are larger than any we write */
-		return -EBADMSG;
-	case SQLITE_READONLY:
-		return -EROFS;
-	case SQLITE_BUSY:
-		return -EBUSY;
-	default:
-		return -EIO;
-	}
-}
-
 int database_run(struct database *d, const char *sql)
 {
-	return database_errno(sqlite3_exec(d->db, sql, NULL, NULL, NULL));
+	return strange_db_errno(sqlite3_exec(d->db, sql, NULL, NULL, NULL));
 }
 
 int database_number(struct database *d, const char *sql, uint64_t *ret)
 {
 	sqlite3_stmt *q;
-	int failed = database_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	int failed = strange_db_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
 	int row;
 
 	if (failed)
@@ -163,7 +136,7 @@ int database_row(sqlite3_stmt *q)
 {
 	int code = sqlite3_step(q);
 
-	return code == SQLITE_ROW ? 1 : database_errno(code);
+	return code == SQLITE_ROW ? 1 : strange_db_errno(code);
 }
 
 int database_finish(sqlite3_stmt *q)
@@ -211,7 +184,7 @@ static int check(struct database *d, bool killed)
 	if (failed || (!killed && pages * DATABASE_PAGE > CHECK_ALWAYS))
 		return failed;
 	sql = pages * DATABASE_PAGE <= CHECK_WHOLE ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(positions)";
-	failed = database_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	failed = strange_db_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
 	if (failed)
 		return failed;
 	if (sqlite3_step(q) != SQLITE_ROW || strcmp((const char *)sqlite3_column_text(q, 0), "ok") != 0)
@@ -317,7 +290,7 @@ static int open_database(struct database *d, const struct path_folder *folder, c
 
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder->name, name) >= sizeof path)
 		return -ENAMETOOLONG;
-	return database_errno(sqlite3_open_v2(
+	return strange_db_errno(sqlite3_open_v2(
 		path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/path.h"
+#include "base/strange_db.h"
 
 enum statement {
 	PUT_POSITION,
@@ -56,31 +57,30 @@ struct database {
 	int file, wal; /* to allocate blocks with; closed after db, since closing drops SQLite's locks */
 	uint64_t owned; /* bytes of the database that have blocks */
 	uint64_t wanted; /* while starved: what it should be */
-	uint64_t wal_wanted; /* and so many bytes more of the WAL */
+	uint64_t wal_wanted; /* and how many bytes more of the WAL */
 	bool made; /* it was empty, or not there */
 	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
 	int starved; /* what allocating more, or writing, ended with; 0: there is room */
 };
 
-/* The database `name` of that folder. 0 or -errno: -EPROTO for a newer version, -EBADMSG for what is damaged or no
- * database, as path_ours_open() for what is no file of ours. To be closed in either case. */
+/* Opens the database `name` of that folder. 0 or -errno: -EPROTO if a newer version wrote it, -EBADMSG if it is damaged
+ * or not a database, and those of path_ours_open() if the file is not ours. To be closed in either case. */
 int database_open(struct database *, const struct path_folder *, const char *name, uint64_t max) MUST_CHECK;
-/* `sound`: nothing was found wrong, so the next open need not check. Fine on one that never opened. */
+/* `sound`: nothing was found wrong, so the next open need not check. One that never opened is fine. */
 void database_close(struct database *, bool sound);
 
-/* Of one that others may have written: see base/strange_db.h. 0 or -errno. */
+/* For a database that others may have written: see base/strange_db.h. 0 or -errno. */
 int database_guard(sqlite3 *) MUST_CHECK;
-int database_run(struct database *, const char *sql);
+int database_run(struct database *, const char *sql); /* 0 or -errno */
 int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHECK;
-/* Ready to be bound. NULL is fine for binding and for the two below, which then fail. */
+/* Ready to be bound. NULL if it could not be prepared; binding accepts that, and the two below then fail. */
 sqlite3_stmt *database_statement(struct database *, enum statement);
 int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
 int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
-/* Allocates blocks for what the transaction under way made of the database, and the reserve behind. 0 or -ENOSPC. */
+/* Allocates blocks for the database as the transaction under way leaves it, and for the reserve. 0 or -ENOSPC. */
 int database_own(struct database *) MUST_CHECK;
-/* So many bytes found no room on disk: each database_own() looks whether there is some now. */
+/* `bytes` found no room on disk: each database_own() looks whether there is room now. */
 void database_starve(struct database *, uint64_t bytes);
-int database_errno(int code);
 
 #endif

@@ -19,7 +19,7 @@ enum op_kind {
 	OP_MOVE, /* struct op_move */
 	OP_SPOOL, /* struct op_spool */
 	OP_UNSPOOL, /* struct op_row */
-	OP_SET_ASIDE, /* struct op_row: the same, but it is kept in table damaged */
+	OP_SET_ASIDE, /* struct op_row: the same, but the row moves to table damaged */
 	OP_TAKE, /* struct op_take */
 	OP_PARK, /* struct op_park */
 	OP_UNPARK, /* struct op_row */
@@ -131,7 +131,7 @@ struct op_list *op_list(struct op *);
 struct op *op_add(struct state_change *, enum op_kind, const char *key) __attribute__((returns_nonnull));
 void op_free(struct op *);
 
-/* Appends, also nothing to a buffer that has no memory yet. */
+/* Appends, even if `more` is empty and the buffer has no memory yet. 0 or -errno. */
 int op_append(struct buffer *, struct bytes more) MUST_CHECK;
 void spool_row_done(struct spool_row *);
 void parked_rows_done(struct parked_rows *);

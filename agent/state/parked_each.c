@@ -41,5 +41,5 @@ int state_parked_each(const char *folder, void (*visit)(void *, const struct sta
 	if (code == SQLITE_OK)
 		code = each_row(db, visit, context);
 	sqlite3_close(db);
-	return database_errno(code);
+	return strange_db_errno(code);
 }

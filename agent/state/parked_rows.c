@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { PAGE_BYTES = 1 << 20, ROWS_FIRST = 16 };
+enum { PAGE_BYTES = 1 << 20 };
 
 static void bind_text(sqlite3_stmt *q, int at, const char *text)
 {
@@ -121,28 +121,23 @@ static char *copy_of(struct bytes b)
 	return copy;
 }
 
-static int keep_row(struct parked_rows *rows, const struct state_parked *r)
+static int add_row(struct parked_rows *rows, const struct state_parked *r)
 {
-	size_t room = rows->room ? rows->room * 2 : ROWS_FIRST;
-	struct state_parked *grown = rows->rows, *kept;
+	struct state_parked *added, *grown = oxp_grow(rows->rows, &rows->room, rows->count + 1, sizeof *grown);
 	char *payload = copy_of(r->payload);
 
-	if (rows->count == rows->room)
-		grown = realloc(rows->rows, room * sizeof *grown);
+	rows->rows = grown ? grown : rows->rows;
 	if (!grown || !payload) {
-		rows->rows = grown ? grown : rows->rows;
 		free(payload);
 		return -ENOMEM;
 	}
-	rows->room = rows->count == rows->room ? room : rows->room;
-	rows->rows = grown;
-	kept = &rows->rows[rows->count++];
-	*kept = *r;
-	kept->source = oxp_strdup(r->source);
-	kept->destination = oxp_strdup(r->destination);
-	kept->reason = oxp_strdup(r->reason);
-	kept->signal = oxp_strdup(r->signal);
-	kept->payload.data = payload;
+	added = &rows->rows[rows->count++];
+	*added = *r;
+	added->source = oxp_strdup(r->source);
+	added->destination = oxp_strdup(r->destination);
+	added->reason = oxp_strdup(r->reason);
+	added->signal = oxp_strdup(r->signal);
+	added->payload.data = payload;
 	rows->bytes += r->payload.size;
 	return 0;
 }
@@ -170,7 +165,7 @@ static int read_page(struct op_list *op, sqlite3_stmt *q)
 		const struct state_parked r = parked_row_of(q);
 		if (ends_before(op, &r))
 			break;
-		failed = keep_row(&op->found, &r);
+		failed = add_row(&op->found, &r);
 	}
 	return row < 0 ? row : failed;
 }

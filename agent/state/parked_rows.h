@@ -1,9 +1,9 @@
 /*
  * Parked records as rows of state.db: put, listed, tried again, dropped. For agent/state/ only; in the disk lane, or at
- * start.
+ * start. All return 0 or -errno, unless they say otherwise.
  *
- * A record of a file is kept once, by its place. What a kill left ahead of the saved position is doubtful: it is read
- * and sent again. If it is refused again, it is certain; if it is taken, it is gone.
+ * A record of a file is stored once, under its place. A record that a kill left ahead of the saved position is
+ * doubtful, because it is read and sent again: if it is refused again it is certain, and if it is taken it is gone.
  */
 #ifndef OXP_STATE_PARKED_ROWS_H
 #define OXP_STATE_PARKED_ROWS_H

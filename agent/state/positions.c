@@ -51,7 +51,7 @@ int positions_read(struct database *d, const char *collector, void (*visit)(void
 {
 	sqlite3_stmt *q;
 	int row;
-	int failed = database_errno(sqlite3_prepare_v2(d->db,
+	int failed = strange_db_errno(sqlite3_prepare_v2(d->db,
 		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset,"
 		" before_hash, before_size, head_at, path"
 		" FROM positions WHERE collector = ?",

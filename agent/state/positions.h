@@ -1,6 +1,6 @@
 /*
  * Positions of files, and the ledger rows that are saved with them, as rows of state.db. For agent/state/ only; in the
- * disk lane, or at start.
+ * disk lane, or at start. All return 0 or -errno, unless they say otherwise.
  */
 #ifndef OXP_STATE_POSITIONS_H
 #define OXP_STATE_POSITIONS_H
@@ -14,9 +14,9 @@ int positions_read(struct database *, const char *collector, void (*visit)(void 
 	void *context) MUST_CHECK;
 
 int saved_ledger_put(struct database *, struct op *) MUST_CHECK;
-/* Does nothing when there is no such row. */
+/* Does nothing if there is no such row. */
 int saved_ledger_move(struct database *, struct op *) MUST_CHECK;
-/* False when there is no such row. */
+/* False if there is no such row. */
 bool saved_ledger_read(struct database *, const char *key, struct ledger_terms *ret);
 
 #endif

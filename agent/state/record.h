@@ -1,5 +1,5 @@
 /*
- * What state keeps, as its callers see it: a payload of the spool and a parked record, with their ceilings.
+ * What state saves, as its callers see it: a payload of the spool and a parked record, with their ceilings.
  */
 #ifndef OXP_STATE_RECORD_H
 #define OXP_STATE_RECORD_H
@@ -15,7 +15,7 @@ enum {
 	STATE_PAYLOAD_MAX = 1 << 20, /* bytes of a row */
 	STATE_SPOOL_PAYLOAD_MAX = 64 << 20, /* of one payload, which may be many rows */
 	STATE_PARKED_ROW = 1 << 10, /* what a parked record counts beyond its payload */
-	STATE_SPOOL_ROW = 1 << 10, /* likewise a row of the spool: of a small one, SQLite's part is larger */
+	STATE_SPOOL_ROW = 1 << 10, /* the same for a row of the spool: of a small row, SQLite's part is larger */
 };
 
 /* What goes to the spool. */
@@ -37,9 +37,10 @@ struct state_spooled {
 /*
  * What a destination refused.
  *
- * A record of a file is `placed`: source, destination, generation and offset name it, and it is kept once however often
- * it is parked. It is on disk before the saved position passes it; `ready` says that the position has, and with it the
- * ledger. If a kill comes in between, the record is read and sent again; if it is taken then, it is no longer shown.
+ * A record of a file is `placed`: source, destination, generation and offset name it, and it is stored once, however
+ * often it is parked. It is on disk before the saved position passes it; `ready` says that the position has, and with
+ * it the ledger. If a kill comes in between, the record is read and sent again; if it is taken then, it is no longer
+ * shown.
  */
 struct state_parked {
 	uint64_t id; /* when read */
@@ -57,11 +58,11 @@ struct state_parked {
 
 /* What to read of parked records, oldest first. */
 struct state_parked_query {
-	uint64_t after, until; /* ids behind the one, up to the other; until 0: all */
+	uint64_t after, until; /* ids above `after`, up to `until`; until 0: all */
 	const char *destination; /* NULL: any */
 	size_t rows; /* at most */
-	bool payloads; /* with them; ends before it is more than a MiB, but not before the first */
-	bool alike; /* only those that are ready; ends before another signal, source or destination */
+	bool payloads; /* with them; the page ends before they exceed a MiB, but not before the first */
+	bool alike; /* only those that are ready; the page ends before another signal, source or destination */
 };
 struct state_parked_page {
 	int failed;

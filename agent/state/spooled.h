@@ -1,8 +1,9 @@
 /*
- * The spool as rows of state.db. For agent/state/ only; in the disk lane, or at start.
+ * The spool as rows of state.db. For agent/state/ only; in the disk lane, or at start. All return 0 or -errno, unless
+ * they say otherwise.
  *
- * A payload is kept in pieces of at most a MiB, each with a checksum, under ids that follow one another: the first row
- * carries what is known of the whole.
+ * A payload is stored in pieces of at most a MiB, each with a checksum, under consecutive ids. The first row carries
+ * what is known of the whole.
  */
 #ifndef OXP_STATE_SPOOLED_H
 #define OXP_STATE_SPOOLED_H
@@ -14,7 +15,7 @@ int spooled_put(struct database *, struct op *) MUST_CHECK;
 int spooled_drop(struct database *, struct op *) MUST_CHECK;
 int spooled_set_aside(struct database *, struct op *) MUST_CHECK;
 int spooled_take(struct database *, struct op *) MUST_CHECK;
-/* The first payload of the key behind `after`; !found when there is none. 0 or -errno. */
+/* The first payload of the key behind `after`; `found` is false if there is none. */
 int spooled_read(struct database *, const char *key, uint64_t after, struct spool_row *ret) MUST_CHECK;
 
 /* A row of the spool, without its payload. */
@@ -23,7 +24,7 @@ struct spooled_size {
 	uint64_t id, bytes; /* of this piece */
 	bool first; /* of its payload */
 };
-/* Every row, until visit() returns other than 0, which is then returned. */
+/* Every row, until visit() returns anything but 0, which is then returned. */
 int spooled_sizes(struct database *, int (*visit)(void *, const struct spooled_size *), void *context) MUST_CHECK;
 
 #endif

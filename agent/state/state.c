@@ -141,7 +141,7 @@ static enum state_loss compare(struct state *s, enum slots_found found)
 	return STATE_OLDER;
 }
 
-/* The ledger is told, with what is on disk by now. */
+/* Tells the ledger what is on disk by now. */
 static void know(struct state *s)
 {
 	struct slots_known known = slots_known(s->slots);
@@ -282,11 +282,6 @@ uint64_t state_parked_bytes(const struct state *s)
 uint64_t state_parked_max(const struct state *s)
 {
 	return usage_parked_max(&s->usage);
-}
-
-uint64_t state_spool_bytes(const struct state *s, const char *key)
-{
-	return usage_spool_bytes(&s->usage, key);
 }
 
 void state_spool_keys(const struct state *s, void (*visit)(void *, const char *key, uint64_t bytes), void *context)

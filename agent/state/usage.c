@@ -158,14 +158,6 @@ uint64_t usage_parked_max(const struct usage *u)
 	return u->max / PARKED_SHARE;
 }
 
-uint64_t usage_spool_bytes(const struct usage *u, const char *key)
-{
-	for (const struct usage_key *k = u->keys; k; k = k->next)
-		if (strcmp(k->key, key) == 0)
-			return k->bytes;
-	return 0;
-}
-
 void usage_spool_keys(const struct usage *u, void (*visit)(void *, const char *key, uint64_t bytes), void *context)
 {
 	for (const struct usage_key *k = u->keys; k; k = k->next)

@@ -32,7 +32,6 @@ void usage_forget(struct usage *);
 void usage_admit(struct usage *, struct state_change *); /* sets its `refused` */
 void usage_settle(struct usage *, struct state_change *);
 uint64_t usage_parked_max(const struct usage *);
-uint64_t usage_spool_bytes(const struct usage *, const char *key);
 void usage_spool_keys(const struct usage *, void (*visit)(void *, const char *key, uint64_t bytes), void *context);
 
 #endif

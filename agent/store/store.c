@@ -75,33 +75,9 @@ struct store {
 	uint32_t id;
 };
 
-static int sqlite_errno(int code)
-{
-	switch (code & 0xff) {
-	case SQLITE_OK:
-	case SQLITE_DONE:
-	case SQLITE_ROW:
-		return 0;
-	case SQLITE_FULL:
-		return -ENOSPC;
-	case SQLITE_NOMEM:
-		return -ENOMEM;
-	case SQLITE_ERROR: /* our words are constant: the tables are not ours */
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-		return -EBADMSG;
-	case SQLITE_BUSY:
-		return -EAGAIN;
-	case SQLITE_READONLY:
-		return -EROFS;
-	default:
-		return -EIO;
-	}
-}
-
 static int run(sqlite3 *db, const char *sql)
 {
-	return sqlite_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
+	return strange_db_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
 /* The first column of the first row. */
@@ -141,8 +117,11 @@ static int make_tables(struct store *s)
 	if (version > 0)
 		return check_tables(s);
 	failed = run(s->db, "BEGIN IMMEDIATE");
-	failed = failed ? failed : run(s->db, schema);
-	return failed ? failed : run(s->db, "COMMIT");
+	if (!failed)
+		failed = run(s->db, schema);
+	if (!failed)
+		failed = run(s->db, "COMMIT");
+	return failed;
 }
 
 /* Tells whether it is still the same file: SQLite keeps a number in its header that applications may use. */
@@ -184,7 +163,7 @@ static int open_database(struct store *s)
 	if (failed)
 		return failed;
 	snprintf(name, sizeof name, "%s/%s", s->folder.name, store_name);
-	return sqlite_errno(sqlite3_open_v2(
+	return strange_db_errno(sqlite3_open_v2(
 		name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
 }
 
@@ -192,12 +171,16 @@ static int open_once(struct store *s)
 {
 	int failed = open_database(s);
 
-	failed = failed ? failed : strange_db_guard(s->db, INT_MAX);
-	failed = failed ? failed : settings(s);
-	failed = failed ? failed : make_tables(s);
-	failed = failed ? failed : learn_id(s);
+	if (!failed)
+		failed = strange_db_guard(s->db, INT_MAX);
+	if (!failed)
+		failed = settings(s);
+	if (!failed)
+		failed = make_tables(s);
+	if (!failed)
+		failed = learn_id(s);
 	for (int i = 0; i < PUTS && !failed; i++)
-		failed = sqlite_errno(
+		failed = strange_db_errno(
 			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
 	return failed;
 }
@@ -218,7 +201,8 @@ static int begin_anew(struct store *s)
 
 	close_database(s);
 	failed = path_ours_set_aside(s->folder.fd, store_name); /* the WAL must tell the next one nothing */
-	failed = failed ? failed : open_once(s);
+	if (!failed)
+		failed = open_once(s);
 	s->damaged = failed != 0;
 	return failed;
 }
@@ -230,7 +214,8 @@ int store_open(const char *folder, const struct store_limits *limits, struct sto
 
 	s->limits = *limits;
 	s->wal_bytes = limits->bytes / 4 < WAL_MAX ? limits->bytes / 4 : WAL_MAX;
-	failed = failed ? failed : open_once(s);
+	if (!failed)
+		failed = open_once(s);
 	if (failed == -EBADMSG)
 		failed = begin_anew(s);
 	if (!failed) {
@@ -265,14 +250,14 @@ void store_close(struct store *s)
 static int delete_rows(struct store *s, int table, int64_t before)
 {
 	sqlite3_stmt *q;
-	int failed = sqlite_errno(sqlite3_prepare_v2(s->db, prune_sql[table], -1, &q, NULL));
+	int failed = strange_db_errno(sqlite3_prepare_v2(s->db, prune_sql[table], -1, &q, NULL));
 
 	if (failed)
 		return failed;
 	sqlite3_bind_int64(q, 1, before);
 	sqlite3_bind_int64(q, 2, PRUNE_ROWS);
 	sqlite3_step(q);
-	failed = sqlite_errno(sqlite3_finalize(q));
+	failed = strange_db_errno(sqlite3_finalize(q));
 	return failed ? failed : sqlite3_changes(s->db);
 }
 
@@ -369,7 +354,7 @@ static int put(struct store *s, sqlite3_stmt *q)
 	int failed;
 
 	sqlite3_step(q);
-	failed = sqlite_errno(sqlite3_reset(q));
+	failed = strange_db_errno(sqlite3_reset(q));
 	sqlite3_clear_bindings(q);
 	s->damaged = s->damaged || failed == -EBADMSG;
 	return failed;

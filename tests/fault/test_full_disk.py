@@ -145,7 +145,7 @@ def test_spans_that_cannot_be_spooled_are_counted_as_lost(disk, oxpecker, fault_
     wait_delivered(agent, 500)
     agent.expected_exit = {1}
     assert agent.stop() == 1
-    assert "not everything could be kept" in agent.err() and "20000 records lost" in agent.err()
+    assert "not everything could be written to disk" in agent.err() and "20000 records lost" in agent.err()
     disk.make_room()
     agent.start()
     writer.write(1)

@@ -41,12 +41,12 @@ struct life {
 static struct life *life_now;
 
 /* In a child: a broken expectation ends it with LIFE_BROKEN, and with its words on stderr. */
-#define EXPECT(x)                                                                            \
-	do {                                                                                 \
-		if (!(x)) {                                                                  \
-			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x);      \
-			_exit(LIFE_BROKEN);                                                  \
-		}                                                                            \
+#define EXPECT(x)                                                                       \
+	do {                                                                            \
+		if (!(x)) {                                                             \
+			fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #x); \
+			_exit(LIFE_BROKEN);                                             \
+		}                                                                       \
 	} while (0)
 
 static inline void life_step(void)

@@ -126,13 +126,13 @@ static inline void stop(struct world *w)
 	loop_free(w->core.loop);
 }
 
-#define UNTIL(w, x)                                                              \
-	do {                                                                     \
-		while (!(x)) {                                                   \
-			life_step();                                             \
-			loop_turn((w)->core.loop, DURATION_MS(2));               \
-			EXPECT(ledger_imbalance((w)->row) == 0);                 \
-		}                                                                \
+#define UNTIL(w, x)                                                \
+	do {                                                       \
+		while (!(x)) {                                     \
+			life_step();                               \
+			loop_turn((w)->core.loop, DURATION_MS(2)); \
+			EXPECT(ledger_imbalance((w)->row) == 0);   \
+		}                                                  \
 	} while (0)
 
 static inline void on_committed(void *context, int failed)

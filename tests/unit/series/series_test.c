@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "series/series.h"
+#include "series/table.h"
 #include "series/write.h"
 
 static const struct series_limits limits = {
@@ -122,7 +123,7 @@ static void a_scrape_is_visible_when_it_is_committed(void **state)
 	assert_page(&t, "");
 	commit(&t, t.app);
 	assert_page(&t, "# HELP a So\\nit is\n# TYPE a counter\na{x=\"1\"} 1.50 7\na 2\n");
-	assert_int_equal(series_count(t.series), 2);
+	assert_int_equal(series_target_count(t.app), 2);
 	series_begin(t.app);
 	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\n# HELP a New\na 3\n"), 0);
 	assert_page(&t, "# HELP a So\\nit is\n# TYPE a counter\na{x=\"1\"} 1.50 7\na 2\n");
@@ -140,7 +141,7 @@ static void an_abandoned_scrape_leaves_no_trace(void **state)
 	(void)state;
 	scrape(&t, t.app, page);
 	scrape(&t, t.app, page);
-	bytes = series_bytes(t.series);
+	bytes = t.series->bytes;
 	series_begin(t.app);
 	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\na{x=\"2\"} 7\na{x=\"3\"} 8\nb 1\nc x\n"),
 		EXPOSITION_BAD_VALUE);
@@ -148,7 +149,7 @@ static void an_abandoned_scrape_leaves_no_trace(void **state)
 	series_abandon(t.app);
 	series_check(t.series);
 	assert_page(&t, page);
-	assert_int_equal(series_bytes(t.series), bytes);
+	assert_int_equal(t.series->bytes, bytes);
 	series_begin(t.app);
 	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "a{x=\"9\"} 7\n"), EXPOSITION_FINE);
 	scrape(&t, t.app, page);	/* begins anew: the one under way is abandoned */
@@ -170,11 +171,11 @@ static void what_is_scraped_no_more_is_gone(void **state)
 	series_target_down(t.app);
 	series_check(t.series);
 	assert_page(&t, "");
-	assert_int_equal(series_bytes(t.series), 0);
+	assert_int_equal(t.series->bytes, 0);
 	scrape(&t, t.app, "a 1\n");
 	scrape(&t, t.app, "");
 	assert_page(&t, "");
-	assert_int_equal(series_bytes(t.series), 0);
+	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
 
@@ -196,7 +197,7 @@ static void a_target_may_go_down_while_it_is_scraped(void **state)
 	series_target_free(t.app);
 	series_check(t.series);
 	assert_page(&t, "");
-	assert_int_equal(series_bytes(t.series), 0);
+	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
 
@@ -348,10 +349,10 @@ static void memory_has_a_ceiling(void **state)
 	for (int i = 0; i < 3; i++) {
 		c = scrape(&t, t.app, page);
 		assert_true(c.merged > 0 && c.dropped[SERIES_DROP_BYTES] > 0);
-		assert_true(series_bytes(t.series) <= small.bytes);
+		assert_true(t.series->bytes <= small.bytes);
 	}
 	series_target_down(t.app);
-	assert_int_equal(series_bytes(t.series), 0);
+	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
 
@@ -395,7 +396,7 @@ static void a_page_is_paid_for_with_its_series(void **state)
 	for (int i = 0; i < 3; i++) {
 		c = scrape(&t, t.app, page);
 		assert_true(c.merged > 10 && c.dropped[SERIES_DROP_BYTES] > 0);
-		assert_int_equal(purse.taken, series_bytes(t.series) + series_page_max(t.series));
+		assert_int_equal(purse.taken, t.series->bytes + series_page_max(t.series));
 		assert_true(page_size(&t) <= series_page_max(t.series));
 	}
 	purse.left += 100000;
@@ -592,7 +593,7 @@ static void a_long_life(void **state)
 	}
 	series_target_free(t.app);
 	series_target_free(t.nginx);
-	assert_int_equal(series_bytes(t.series), 0);
+	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
 

@@ -11,9 +11,9 @@
 
 enum { OFFERS = 3, EACH = 2, SIZE = 60, MANY = 12 };
 
-static const struct world_options usual = { .max = 16 << 20,
-	.memory = 4 << 20,
-	.limits = { .bytes = 200, .records = 4, .age = DURATION_MS(1) } };
+static const struct world_options usual = {
+	.max = 16 << 20, .memory = 4 << 20, .limits = { .bytes = 200, .records = 4, .age = DURATION_MS(1) }
+};
 
 static void begin(struct world *w, struct life *l, const struct world_options *like)
 {
@@ -223,9 +223,9 @@ static void what_memory_had_is_delivered_or_counted_wherever_a_kill_comes(void *
 
 /* More than has room in memory waits on disk, and comes as there is room. */
 
-static const struct world_options small = { .max = 16 << 20,
-	.memory = 96 << 10,
-	.limits = { .bytes = 12 << 10, .records = 100, .age = DURATION_MS(1) } };
+static const struct world_options small = {
+	.max = 16 << 20, .memory = 96 << 10, .limits = { .bytes = 12 << 10, .records = 100, .age = DURATION_MS(1) }
+};
 
 static void live_beyond_memory(struct life *l)
 {

@@ -6,9 +6,9 @@
 
 #include "unit/spool/world.h"
 
-static const struct world_options usual = { .max = 16 << 20,
-	.memory = 8 << 20,
-	.limits = { .bytes = 100, .records = 1, .age = DURATION_MS(1) } };
+static const struct world_options usual = {
+	.max = 16 << 20, .memory = 8 << 20, .limits = { .bytes = 100, .records = 1, .age = DURATION_MS(1) }
+};
 
 static void in_a_life(void (*live)(struct life *))
 {

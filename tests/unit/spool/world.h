@@ -191,14 +191,13 @@ static inline void world_turn(struct world *w)
 }
 
 /* Turns the loop until it is so, or for a minute. */
-#define WORLD_UNTIL(w, x)                                                                                   \
-	do {                                                                                                \
-		struct mono_time begun_ = clock_system.mono(&clock_system);                                 \
-		while (!(x)) {                                                                              \
-			world_turn(w);                                                                      \
-			EXPECT(mono_since(clock_system.mono(&clock_system), begun_).ns <                    \
-				DURATION_S(PATIENCE_S).ns);                                                 \
-		}                                                                                           \
+#define WORLD_UNTIL(w, x)                                                                                            \
+	do {                                                                                                         \
+		struct mono_time begun_ = clock_system.mono(&clock_system);                                          \
+		while (!(x)) {                                                                                       \
+			world_turn(w);                                                                               \
+			EXPECT(mono_since(clock_system.mono(&clock_system), begun_).ns < DURATION_S(PATIENCE_S).ns); \
+		}                                                                                                    \
 	} while (0)
 
 /* Records of that size, numbered from `first` on: in decimal, at their front. */

@@ -180,7 +180,7 @@ static void test_kill_in_the_middle_of_commits(void **state)
 		assert_true(state_generation_next(f->state) > terms.term[0].bytes);
 		mapped = state_slot(f->state, "traces otlp jaeger")->term[0].records;
 		assert_true(mapped == o.offset[1] || mapped == o.offset[1] + 1);
-		assert_int_equal(state_spool_bytes(f->state, "k"), o.offset[1]);
+		assert_int_equal(folder_spool_bytes(f, "k"), o.offset[1]);
 		assert_int_equal(state_set_aside(f->state), 0);
 		last = o.offset[1];
 		last_generation = terms.term[0].bytes;
@@ -287,7 +287,7 @@ static void test_a_failing_neighbour_takes_nothing_along(void **state)
 	for (size_t i = 0; i < 6; i++)
 		assert_true((f->answers[before + i] == 0) == (i % 2 == 0));
 	assert_int_equal(load(f).offset[1], 4);
-	assert_int_equal(state_spool_bytes(f->state, "k"), 0);
+	assert_int_equal(folder_spool_bytes(f, "k"), 0);
 	free(block.iov_base);
 }
 

@@ -59,6 +59,28 @@ static inline void folder_restart(struct folder *f)
 	assert_int_equal(folder_start(f), 0);
 }
 
+struct folder_key {
+	const char *key;
+	uint64_t bytes;
+};
+
+static inline void folder_see_key(void *context, const char *key, uint64_t bytes)
+{
+	struct folder_key *k = context;
+
+	if (strcmp(k->key, key) == 0)
+		k->bytes = bytes;
+}
+
+/* What the spool has under that key. */
+static inline uint64_t folder_spool_bytes(const struct folder *f, const char *key)
+{
+	struct folder_key k = { key, 0 };
+
+	state_spool_keys(f->state, folder_see_key, &k);
+	return k.bytes;
+}
+
 static inline int folder_setup(void **state)
 {
 	struct folder *f = oxp_new(sizeof *f);

@@ -80,8 +80,8 @@ static void test_first_in_first_out_over_a_restart(void **state)
 	assert_int_equal(put(f, "a", "second"), 0);
 	assert_int_equal(put(f, "a", ""), 0);
 	folder_restart(f);
-	assert_int_equal(state_spool_bytes(f->state, "a"), 9);
-	assert_int_equal(state_spool_bytes(f->state, "b"), 5);
+	assert_int_equal(folder_spool_bytes(f, "a"), 9);
+	assert_int_equal(folder_spool_bytes(f, "b"), 5);
 	assert_int_equal(take(t, "a", 0), 0);
 	assert_taken(t, "one");
 	assert_int_equal(t->row.amount.records, 1);
@@ -90,12 +90,12 @@ static void test_first_in_first_out_over_a_restart(void **state)
 	assert_int_equal(take(t, "a", first), 0);
 	assert_taken(t, "second");
 	assert_int_equal(drop(f, first), 0);
-	assert_int_equal(state_spool_bytes(f->state, "a"), 6);
+	assert_int_equal(folder_spool_bytes(f, "a"), 6);
 	assert_int_equal(take(t, "a", t->row.id), 0);
 	assert_taken(t, "");
 	assert_int_equal(take(t, "a", t->row.id), -ENOENT);
 	assert_int_equal(drop(f, first), 0);
-	assert_int_equal(state_spool_bytes(f->state, "a"), 6);
+	assert_int_equal(folder_spool_bytes(f, "a"), 6);
 	free(t);
 }
 
@@ -111,7 +111,7 @@ static void test_a_large_payload_comes_back_whole(void **state)
 	for (size_t i = 0; i < 2 * MIB + 5; i++)
 		all[i] = (char)(i * 31 >> 3);
 	ask_to_put(f, "a", &(struct state_payload){ .pieces = pieces, .count = 4 });
-	assert_int_equal(state_spool_bytes(f->state, "a"), 2 * MIB + 5);
+	assert_int_equal(folder_spool_bytes(f, "a"), 2 * MIB + 5);
 	assert_int_equal(folder_wait(f), 0);
 	assert_int_equal(put(f, "a", "next"), 0);
 	assert_int_equal(folder_number(f, "SELECT max(length(payload)) FROM spool"), MIB);
@@ -146,7 +146,7 @@ static void test_damage_is_passed_over_and_kept(void **state)
 	folder_restart(f);
 	assert_int_equal(folder_number(f, "SELECT count(*) FROM damaged"), 2);
 	assert_int_equal(folder_number(f, "SELECT count(*) FROM spool"), 1);
-	assert_int_equal(state_spool_bytes(f->state, "a"), 5);
+	assert_int_equal(folder_spool_bytes(f, "a"), 5);
 	free(t);
 }
 
@@ -209,7 +209,7 @@ static void test_loading_at_start(void **state)
 	buffer_clear(&b);
 	assert_int_equal(state_spool_load(f->state, "none", collect, &b, &damaged), 0);
 	assert_int_equal(b.size + damaged, 0);
-	assert_int_equal(state_spool_bytes(f->state, "k"), 8);
+	assert_int_equal(folder_spool_bytes(f, "k"), 8);
 	buffer_done(&b);
 }
 
@@ -225,7 +225,7 @@ static void test_a_start_does_not_take_the_spool_into_memory(void **state)
 	(void)sqlite3_memory_highwater(1);
 	assert_int_equal(folder_start(f), 0);
 	assert_true(sqlite3_memory_highwater(0) < 2 * MIB);
-	assert_int_equal(state_spool_bytes(f->state, "a"), 4 * (MIB - 1));
+	assert_int_equal(folder_spool_bytes(f, "a"), 4 * (MIB - 1));
 	assert_int_equal(state_spool_bytes_all(f->state), 8 * (MIB - 1));
 	free(text);
 }
@@ -265,7 +265,7 @@ static void test_the_spool_leaves_room_for_the_rest(void **state)
 		failed = put(f, "a", text);
 	assert_int_equal(failed, -ENOSPC);
 	assert_int_equal(kept - 1, 16 - 4 - 1 - 1); /* a row counts a little more than what is in it */
-	assert_true(state_spool_bytes(f->state, "a") < (uint64_t)kept * MIB);
+	assert_true(folder_spool_bytes(f, "a") < (uint64_t)kept * MIB);
 	state_change_position(c, "tail", &(struct position){ .generation = 1 });
 	assert_int_equal(folder_commit(f, c), 0);
 	assert_true(folder_number(f, "PRAGMA page_count") * 4096 <= FOLDER_MAX_BYTES);

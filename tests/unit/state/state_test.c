@@ -342,7 +342,7 @@ static void test_an_older_version_is_brought_forward(void **state)
 	assert_true(state_generation_next(f->state) == 42);
 	assert_int_equal(positions(f, "tail").last.offset, 512);
 	assert_int_equal(positions(f, "tail").last.before_size, 0);
-	assert_int_equal(state_spool_bytes(f->state, "k"), 1);
+	assert_int_equal(folder_spool_bytes(f, "k"), 1);
 }
 
 static void test_the_folder_is_private_and_paths_are_bounded(void **state)

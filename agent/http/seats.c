@@ -1,4 +1,4 @@
-#include "http/places.h"
+#include "http/seats.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -31,7 +31,7 @@ static bool is_unfinished(const struct http_connection *c)
 
 static bool is_stuck(const struct http_connection *c)
 {
-	return c->phase == PHASE_ANSWER && c->moved.ns < c->server->places.looked.ns;
+	return c->phase == PHASE_ANSWER && c->moved.ns < c->server->seats.looked.ns;
 }
 
 /* Whether the peer has closed, or will say no more, which looks the same. */
@@ -79,9 +79,9 @@ static struct http_connection *oldest_other_head(const struct http_connection *t
 	return NULL;
 }
 
-void http_places_hold(struct http_connection *c, size_t bytes)
+void http_seats_hold(struct http_connection *c, size_t bytes)
 {
-	struct http_places *p = &c->server->places;
+	struct http_seats *p = &c->server->seats;
 	struct http_connection *victim;
 
 	p->heads_size += bytes - c->head_size;
@@ -106,33 +106,33 @@ static uint64_t taken(int fd)
 	return ioctl(fd, SIOCOUTQ, &unread) == 0 ? (uint64_t)unread : 0;
 }
 
-void http_places_look(struct http_server *s)
+void http_seats_look(struct http_server *s)
 {
 	struct http_connection *c;
 
-	s->places.looked = loop_now(s->loop);
+	s->seats.looked = loop_now(s->loop);
 	TAILQ_FOREACH(c, &s->connections, entry) {
 		uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
 		if (now != c->taken)
-			c->moved = s->places.looked;
+			c->moved = s->seats.looked;
 		c->taken = now;
 	}
 }
 
 /* Doors. */
 
-static void watch_doors(struct http_server *s)
+static void watch_listeners(struct http_server *s)
 {
-	struct http_places *p = &s->places;
+	struct http_seats *p = &s->seats;
 	bool open = !s->ending && !loop_timer_pending(&p->again);
 
-	for (size_t i = 0; i < p->doors_count; i++)
-		loop_watch_set(&p->doors[i], open ? WATCH_READ : 0);
+	for (size_t i = 0; i < p->listeners_count; i++)
+		loop_watch_set(&p->listeners[i], open ? WATCH_READ : 0);
 }
 
 static void on_again(void *context)
 {
-	watch_doors(context);
+	watch_listeners(context);
 }
 
 static bool starved(int error)
@@ -142,46 +142,46 @@ static bool starved(int error)
 
 static void rest(struct http_server *s, int ms)
 {
-	loop_timer_set(&s->places.again, DURATION_MS(ms));
-	watch_doors(s);
+	loop_timer_set(&s->seats.again, DURATION_MS(ms));
+	watch_listeners(s);
 }
 
-void http_places_renew(struct http_server *s)
+void http_seats_renew(struct http_server *s)
 {
-	struct http_places *p = &s->places;
+	struct http_seats *p = &s->seats;
 
-	if (p->spare < 0 && p->doors_count > 0)
-		p->spare = fcntl(p->doors[0].fd, F_DUPFD_CLOEXEC, 0);
+	if (p->spare < 0 && p->listeners_count > 0)
+		p->spare = fcntl(p->listeners[0].fd, F_DUPFD_CLOEXEC, 0);
 }
 
 /* accept4() reports that there is no descriptor before it checks for a peer. */
-static bool somebody_waits(int door)
+static bool somebody_waits(int listener)
 {
-	struct pollfd p = { .fd = door, .events = POLLIN };
+	struct pollfd p = { .fd = listener, .events = POLLIN };
 
 	return poll(&p, 1, 0) > 0;
 }
 
 enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_PLACE = -3 };
 
-static int accept_peer(struct http_server *s, int door)
+static int accept_peer(struct http_server *s, int listener)
 {
 	static const int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int peer = accept4(door, NULL, NULL, flags);
+	int peer = accept4(listener, NULL, NULL, flags);
 
 	if (peer >= 0 || !starved(errno))
 		return peer;
-	if (!somebody_waits(door))
+	if (!somebody_waits(listener))
 		return NOBODY;
-	if (s->places.spare < 0)
+	if (s->seats.spare < 0)
 		return NO_DESCRIPTOR;
-	close(s->places.spare);
-	s->places.spare = -1;
-	peer = accept4(door, NULL, NULL, flags);
+	close(s->seats.spare);
+	s->seats.spare = -1;
+	peer = accept4(listener, NULL, NULL, flags);
 	return peer < 0 && starved(errno) ? NO_DESCRIPTOR : peer;
 }
 
-/* The door, which is ready still, will be asked again at once if there is a descriptor now. */
+/* The listening socket, which is still ready, will be asked again at once if there is a descriptor now. */
 static void make_descriptor(struct http_server *s)
 {
 	struct http_connection *victim = who_goes(s);
@@ -192,7 +192,7 @@ static void make_descriptor(struct http_server *s)
 		rest(s, STARVED_MS);
 }
 
-/* False: nobody was accepted, because there was no peer, no place or no descriptor. A connection gives way only if a
+/* False: nobody was accepted, because there was no peer, no seat or no descriptor. A connection gives way only if a
  * peer is there. */
 static bool let_one_in(struct http_server *s, int fd)
 {
@@ -212,45 +212,45 @@ static bool let_one_in(struct http_server *s, int fd)
 	return true;
 }
 
-static void on_door(void *context, int fd, unsigned what)
+static void on_listener(void *context, int fd, unsigned what)
 {
 	struct http_server *s = context;
 
 	(void)what;
-	http_places_renew(s);
+	http_seats_renew(s);
 	for (int i = 0; i < ACCEPTS_MAX && let_one_in(s, fd); i++)
 		;
 }
 
-void http_places_init(struct http_server *s)
+void http_seats_init(struct http_server *s)
 {
-	loop_timer_init(&s->places.again, s->loop, on_again, s);
-	s->places.spare = -1;
+	loop_timer_init(&s->seats.again, s->loop, on_again, s);
+	s->seats.spare = -1;
 }
 
-void http_places_open(struct http_server *s, int listening)
+void http_seats_open(struct http_server *s, int listening)
 {
-	struct loop_watch *door = &s->places.doors[s->places.doors_count++];
+	struct loop_watch *watch = &s->seats.listeners[s->seats.listeners_count++];
 
-	loop_watch_init(door, s->loop, listening, on_door, s);
-	door->priority = s->options.priority;
-	http_places_renew(s);
-	watch_doors(s);
+	loop_watch_init(watch, s->loop, listening, on_listener, s);
+	watch->priority = s->options.priority;
+	http_seats_renew(s);
+	watch_listeners(s);
 }
 
-void http_places_close(struct http_server *s)
+void http_seats_close(struct http_server *s)
 {
-	while (s->places.doors_count > 0)
-		loop_watch_done(&s->places.doors[--s->places.doors_count]);
-	loop_timer_done(&s->places.again);
-	if (s->places.spare >= 0)
-		close(s->places.spare);
-	s->places.spare = -1;
+	while (s->seats.listeners_count > 0)
+		loop_watch_done(&s->seats.listeners[--s->seats.listeners_count]);
+	loop_timer_done(&s->seats.again);
+	if (s->seats.spare >= 0)
+		close(s->seats.spare);
+	s->seats.spare = -1;
 }
 
-void http_places_left(struct http_server *s)
+void http_seats_left(struct http_server *s)
 {
-	http_places_renew(s);
-	loop_timer_clear(&s->places.again);
-	watch_doors(s);
+	http_seats_renew(s);
+	loop_timer_clear(&s->seats.again);
+	watch_listeners(s);
 }
