@@ -115,7 +115,7 @@ static int add_step(struct agent *a, enum part part, const struct config_compone
 	if (!a->log_steps)
 		a->log_steps = chain_new();
 	failed = chain_add(a->log_steps, type, step,
-		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
+		host_counter(h, "step_dropped_records_total", "Records dropped by this step."));
 	if (failed) {
 		host_log(h, LOG_LEVEL_ERROR, "%s",
 			failed == -EEXIST ? "only one step of this type is allowed" : "there are too many steps");

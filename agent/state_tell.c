@@ -33,7 +33,7 @@ const char *state_loss_name(enum state_loss loss)
 static void count_loss(struct counters *counters)
 {
 	++counter_row(counters, COUNTER_GROWS, "state_losses_total", "",
-		"Files under `state` that were found to be missing, older or another's.")
+		"Files of `state` found missing, older than expected, or belonging to another state.")
 		  ->value;
 }
 

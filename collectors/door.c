@@ -642,16 +642,16 @@ int door_init(struct door *d, const struct door_type *type, struct host *host, s
 	loop_soon_init(&d->answering, host_loop(host), answer_some, d);
 	if (!d->gunzip)
 		return -ENOMEM;
-	d->requests = host_counter(host, "requests_total", "Requests that came in.");
+	d->requests = host_counter(host, "requests_total", "Requests received.");
 	d->refused_full = host_counter(
 		host, "refused_full_total",
-		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
+		"Requests answered 503: no room in memory or on disk, or too many answers left unread.");
 	d->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
-	d->foreign =
-		host_counter(host, "refused_origin_total", "Requests of web pages that `origins` does not let in.");
-	d->unserved =
-		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
+	d->foreign = host_counter(host, "refused_origin_total",
+		"Requests refused because they came from a web page that `origins` does not list.");
+	d->unserved = host_counter(host, "unserved_total",
+		"Requests for a path or method that is not served, answered 404 or 405.");
 	return 0;
 }
 
@@ -667,7 +667,7 @@ static void tell_failed(const struct door *d, const char *address, int failed)
 int door_start(struct door *d, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
 	uint64_t *evicted = host_counter(d->host, "connections_evicted_total",
-		"Connections that were silent or unfinished for longest when others needed their place.");
+		"Connections closed to make room for others: the ones silent or unfinished for longest.");
 	struct http_server_options o = { .name = host_name(d->host),
 		.body_max = d->body_max,
 		.connections_max = connections,

@@ -29,7 +29,7 @@ static int new_server(
 
 	snprintf(labels, sizeof labels, "component=\"%s\"", o.name);
 	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
-			"Connections that were silent or unfinished for longest when others needed their place.")
+			"Connections closed to make room for others: the ones silent or unfinished for longest.")
 			     ->value;
 	failed = http_server_new(core->loop, &o, routes, server);
 	if (failed)
