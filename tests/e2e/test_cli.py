@@ -94,6 +94,9 @@ GUESSES = {
                                    "metrics: { collect: { scrape: ':9100' } }"),
     "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
                                "health: { checks: { postgres: 'tcp://db:5432' } }"),
+    "health.checks.database": ("health: { checks: { database: 'db:5432' } }",
+                               "health.checks.tcp: the name may stay if its address begins with tcp://",
+                               "health: { checks: { database: 'tcp://db:5432' } }"),
     "health.liveness": ("health: { liveness: { port: 8080 } }", "listen", "listen: ':8080'"),
 }
 
