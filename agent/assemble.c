@@ -60,10 +60,12 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
 	if (books_open(a->core.state, row, disk, &killed) < 0)
-		log_warn(a->core.log, row->source, "the saved ledger is full: this row counts from zero");
+		log_warn(a->core.log, row->source,
+			"the saved ledger has no room for another row: the counts of this source start at zero");
 	if (killed)
 		log_warn(a->core.log, row->source,
-			"the last run was killed with %llu records of %s in memory: lost, and counted",
+			"the last run was killed with %llu records of %s in memory; they are lost, and counted as "
+			"dropped",
 			(unsigned long long)killed, row->signal);
 }
 
@@ -78,7 +80,8 @@ static int add_source(struct agent *a, struct intake *i, enum part part, const c
 	host_set_source(i->host, s);
 	outlets_route(&a->outlets, s, name);
 	if (source_routes(s) == 0) {
-		log_error(a->core.log, i->host->name, "no exporter takes from it: see `from` of %s",
+		log_error(a->core.log, i->host->name,
+			"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
 			part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
 		return -EINVAL;
 	}

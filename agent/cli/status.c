@@ -292,8 +292,8 @@ static int run(const struct command_call *call)
 		cli_no_agent(control, &a);
 	else if (!report)
 		fprintf(stderr,
-			"oxpecker: what answers at %s is no agent: HTTP %u, and no report\n  Is `control` the same in "
-			"its configuration?\n",
+			"oxpecker: what answers at %s is not an agent: HTTP %u, and no report\n  Is `control` the same "
+			"in its configuration?\n",
 			control, a.status);
 	else
 		status = o->json ? print_json(&a) : print_report(report);

@@ -138,7 +138,7 @@ def test_what_is_no_file_of_a_configuration_is_named(tmp_path):
     assert done.returncode == 1 and "is larger than 1024 KiB" in done.stderr
     os.mkfifo(tmp_path / "fifo")
     done = agents.run("check", tmp_path / "fifo")
-    assert done.returncode == 1 and "no regular file" in done.stderr
+    assert done.returncode == 1 and "not a regular file" in done.stderr
 
 
 def test_a_fine_configuration(tmp_path):
@@ -826,11 +826,11 @@ def test_the_status_of_something_else_is_none(fault_server, tmp_path, body, kind
     for more in ((), ("--json",)):
         done = agents.run("status", "--config", tmp_path / "c.yaml", *more)
         assert done.returncode == 2 and not done.stdout, done.stdout + done.stderr
-        assert f"what answers at 127.0.0.1:{server.port} is no agent: HTTP {code}" in done.stderr
+        assert f"what answers at 127.0.0.1:{server.port} is not an agent: HTTP {code}" in done.stderr
     for words in (("ls",), ("show", "1"), ("drop", "1"), ("replay", "--all")):
         done = agents.run("parked", *words, "--config", tmp_path / "c.yaml")
         assert done.returncode != 0 and f"127.0.0.1:{server.port}" in done.stderr, done.stdout + done.stderr
-        assert "is no agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr
+        assert "is not an agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr
 
 
 def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
@@ -853,7 +853,7 @@ def test_a_list_of_something_else_that_does_not_go_on_ends(fault_server, tmp_pat
     server.plan(fault.ok(json.dumps(ENDLESS).encode()))
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("parked", *words, "--config", tmp_path / "c.yaml", deadline=10)
-    assert done.returncode == 1 and "comes to no end" in done.stderr and len(server.requests) == 2, done.stderr
+    assert done.returncode == 1 and "has no end" in done.stderr and len(server.requests) == 2, done.stderr
 
 
 def test_numbers_of_something_else_are_added_up_to_what_there_is(fault_server, tmp_path):
