@@ -660,7 +660,7 @@ static void tell_failed(const struct door *d, const char *address, int failed)
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.http` in the configuration moves it", address,
+	host_log(d->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.http` to another address", address,
 		why, host_name(d->host));
 }
 

@@ -342,7 +342,7 @@ static int open_door(struct collector *c, const char *address)
 	if (failed) {
 		char why[LISTEN_WHY_MAX];
 		listen_why(address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.listen` in the configuration moves it",
+		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.listen` to another address",
 			address, why, host_name(c->host));
 		return failed;
 	}

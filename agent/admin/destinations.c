@@ -69,7 +69,7 @@ void destinations_report(void *context, const char *name, struct json_writer *w)
 static const char *shown_error(const struct outlet *o)
 {
 	if (verdict(o) == SENDER_REFUSES)
-		return "records are refused for good; why stands on /status, and with each parked record";
+		return "records are refused; /status says why, and so does each parked record";
 	return o->sender->failure;
 }
 

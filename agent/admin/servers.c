@@ -46,7 +46,7 @@ static int listen_at(const struct core *core, struct http_server *server, const 
 	if (!failed)
 		return 0;
 	listen_why(address, SOCK_STREAM, failed, why);
-	log_error(core->log, "agent", "cannot listen on %s: %s; `%s` in the configuration moves it", address, why,
+	log_error(core->log, "agent", "cannot listen on %s: %s; set `%s` to another address", address, why,
 		option);
 	return failed;
 }

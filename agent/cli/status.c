@@ -117,7 +117,7 @@ static void print_destinations(const struct screen *s, const json_t *destination
 		screen_size(member_number(row, "queued_bytes"), bytes);
 		snprintf(queued, sizeof queued, "%lld / %s", member_number(row, "queued_records"), bytes);
 		screen_head(s, &first,
-			"DESTINATION                    STATE      LAST TAKEN             QUEUED  RETRIES");
+			"DESTINATION                    STATE      LAST TAKEN     QUEUED / BYTES  RETRIES");
 		screen_name(member_text(row, "name"), NAME_WIDTH);
 		snprintf(state, sizeof state, " %-9s", fine ? member_text(row, "state") : delivery);
 		(fine ? screen_good : screen_bad)(s, state);

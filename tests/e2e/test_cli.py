@@ -334,7 +334,7 @@ def test_a_taken_address_says_who_has_it_and_what_moves_ours(oxpecker, tmp_path,
     assert agent.process.wait(20) == 1
     with open("/proc/self/comm", encoding="utf-8") as file:
         name = file.read().strip()
-    said = f"taken by process {os.getpid()} ({name}); `{option}` in the configuration moves it"
+    said = f"taken by process {os.getpid()} ({name}); set `{option}` to another address"
     assert f"cannot listen on {taken}: {said}" in agent.err()
     other.close()
 
@@ -436,6 +436,15 @@ def test_an_option_of_another_command_is_refused(tmp_path):
                        (("--schema",), "--schema is not an option of run; it belongs to: reference")):
         done = agents.run(*words)
         assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_a_word_that_is_not_known_is_named_with_what_is_near():
+    for words, why in ((("chek",), 'unknown command "chek"; did you mean check? See oxpecker --help'),
+                       (("--sett",), 'unknown option "--sett"; did you mean --set? See oxpecker --help'),
+                       (("xyzzy",), 'unknown command "xyzzy"; see oxpecker --help'),
+                       (("show", "foo"), "show: expected logs, traces or metrics; see oxpecker show --help")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and f"oxpecker: {why}\n" == done.stderr and done.stdout == ""
 
 
 def test_a_word_too_many_is_refused():
@@ -676,8 +685,8 @@ def test_show_asks_for_some(oxpecker, tmp_path):
     (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
     (("traces", "--level", "error"), "--level applies to logs"),
     (("metrics", "--service", "a"), "apply to logs and traces"),
-    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"),
-    ((), "logs, traces or metrics?")])
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "expected logs, traces or metrics"),
+    ((), "expected logs, traces or metrics")])
 def test_show_says_which_words_it_takes(tmp_path, words, why):
     done = agents.run("show", *words, "--set", f"state={tmp_path}")
     assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
