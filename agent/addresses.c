@@ -48,10 +48,10 @@ static void add_list(
 	}
 }
 
-static void add_component(struct gathering *g, enum place place, const struct config_component *k)
+static void add_component(struct gathering *g, enum part part, const struct config_component *k)
 {
 	const struct collector_type *type = k->type->type;
-	const struct node *node = agent_config_node(g->config, k, place);
+	const struct node *node = agent_config_node(g->config, k, part);
 	const struct option_list *list;
 
 	for (const struct option *row = k->type->options; row && row->name; row++) {
@@ -60,14 +60,14 @@ static void add_component(struct gathering *g, enum place place, const struct co
 		memcpy(&list, (const char *)k->options + row->offset, sizeof list);
 		add_list(g, list, option_node(node, row),
 			(struct own_address){ .option = config_printf(g->config->file->arena, "%s.%s.%s",
-						      place_path(place), k->name, row->name),
+						      part_path(part), k->name, row->name),
 				.datagrams = type->datagrams && type->datagrams(k->options) });
 	}
 }
 
 const struct own_address *addresses_of(const struct agent_config *c)
 {
-	static const enum place doors[] = { PLACE_RECEIVE, PLACE_METRICS, PLACE_LOGS };
+	static const enum part doors[] = { PART_RECEIVE, PART_METRICS, PART_LOGS };
 	struct gathering g = { .config = c, .tail = &g.first };
 	const struct node *root = c->file->tree.root;
 
@@ -176,18 +176,18 @@ static struct option_list targets_of(const struct config_component *k, const str
 	return *list;
 }
 
-static void check_targets(struct agent_config *c, enum place place, const struct config_component *k,
+static void check_targets(struct agent_config *c, enum part part, const struct config_component *k,
 	const struct option *row, const struct own_address *all)
 {
 	const char *one, *what = "what it sends would come back";
 	struct option_list targets = targets_of(k, row, &one);
 
-	if (place == PLACE_METRICS)
+	if (part == PART_METRICS)
 		what = "what it reads is ours already";
 	for (size_t i = 0; i < targets.count; i++) {
 		const struct own_address *own = own_at(all, targets.items[i]);
 		if (own)
-			agent_config_complain(c, k, place,
+			agent_config_complain(c, k, part,
 				config_printf(c->file->arena, "%s: %s is our own door, %s: %s", row->name,
 					config_hide_passwords(c->file->arena, targets.items[i]), own->option, what));
 	}
@@ -195,12 +195,12 @@ static void check_targets(struct agent_config *c, enum place place, const struct
 
 static void check_ways_back(struct agent_config *c, const struct own_address *all)
 {
-	static const enum place places[] = { PLACE_LOGS_OUT, PLACE_TRACES_OUT, PLACE_METRICS };
+	static const enum part parts[] = { PART_LOGS_OUT, PART_TRACES_OUT, PART_METRICS };
 
-	for (size_t i = 0; i < COUNT_OF(places); i++)
-		for (const struct config_component *k = c->components[places[i]]; k; k = k->next)
+	for (size_t i = 0; i < COUNT_OF(parts); i++)
+		for (const struct config_component *k = c->components[parts[i]]; k; k = k->next)
 			for (const struct option *row = k->type->options; row && row->name; row++)
-				check_targets(c, places[i], k, row, all);
+				check_targets(c, parts[i], k, row, all);
 }
 
 int addresses_check(struct agent_config *c)

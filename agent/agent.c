@@ -55,7 +55,8 @@ static void on_deadline(void *context)
 {
 	struct agent *a = context;
 
-	log_warn(a->core.log, who, "exit.within is nearly over: what is left goes to the spool, for the next start");
+	log_warn(a->core.log, who,
+		"exit.within is nearly over: what is left goes to the spool, and the next start sends it");
 	end_now(a);
 }
 
@@ -68,10 +69,11 @@ static void tell_waiting(const struct agent *a)
 	intakes_tell_busy(&a->intakes, &text);
 	outlets_tell_waiting(&a->outlets, &text);
 	if (text.size == 0)
-		(void)!buffer_text(&text, "the last batches and what is on its way to disk");
+		(void)!buffer_text(&text, "the last batches and for the disk");
 	log_info(a->core.log, who, "waiting for %.*s, until %s at most", (int)text.size, text.size ? text.data : "",
 		a->until);
-	log_info(a->core.log, who, "what is not delivered goes to disk now, and doors answer when it is there");
+	log_info(a->core.log, who,
+		"what has not been delivered is saved to disk now; from now on doors answer once a record is on disk");
 	buffer_done(&text);
 }
 
@@ -92,7 +94,7 @@ static void drain(struct agent *a, struct duration patience)
 	patience.ns = patience.ns > 0 ? patience.ns : 0;
 	until.ns += patience.ns;
 	wall_format(until, a->until);
-	log_info(a->core.log, who, "ending: reading and sending what is there, until %s at most", a->until);
+	log_info(a->core.log, who, "ending: reads and sends what is left, until %s at most", a->until);
 	core_move(&a->core, AGENT_DRAINING);
 	intakes_drain(&a->intakes);
 	pipeline_drain(&a->pipeline);
@@ -110,7 +112,7 @@ static void on_terminate(void *context, int number)
 	if (a->core.phase == AGENT_ENDING)
 		return; /* it already does, and waits for the disk */
 	if (a->core.phase >= AGENT_DRAINING) {
-		log_warn(a->core.log, who, "a second signal: ending now");
+		log_warn(a->core.log, who, "ending at once, because of a second signal");
 		end_now(a);
 		return;
 	}
@@ -163,7 +165,8 @@ static void save_numbers(struct agent *a)
 
 	if (failed)
 		log_warn(a->core.log, who,
-			"the numbers of this run could not be saved: %s; the next may use them again",
+			"the number of this run could not be saved: %s; the next run may give the same ids to other "
+			"records",
 			strerror(-failed));
 }
 
@@ -180,7 +183,7 @@ static void on_settled_in(void *context)
 {
 	struct agent *a = context;
 
-	log_debug(a->core.log, who, "gave back the pages of %zu bytes of code", trim_text());
+	log_debug(a->core.log, who, "gave %zu bytes of code pages back to the kernel", trim_text());
 }
 
 static bool take_for_series(void *context, size_t bytes)
@@ -234,7 +237,7 @@ static size_t allowed_memory(const struct agent *a)
 
 	if (most < wanted)
 		log_info(a->core.log, who,
-			"memory: %llu KiB instead of %llu KiB, because the cgroup's limit for this process is %llu KiB",
+			"memory is %llu KiB instead of %llu KiB, because this container's limit (cgroup) is %llu KiB",
 			(unsigned long long)most >> 10, (unsigned long long)wanted >> 10,
 			(unsigned long long)limit >> 10);
 	return most;

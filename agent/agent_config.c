@@ -129,90 +129,90 @@ static const struct option check_rows[] = {
 	{ .name = NULL },
 };
 
-/* The whole file. `place` says which types may stand in a section of components; PLACES: none. */
+/* The whole file. `part`: what a section of components is; PARTS: it holds none. */
 static const struct {
 	struct config_section section;
-	enum place place;
+	enum part part;
 } layout[] = {
-	{ { .path = "service", .help = "The app that the agent runs beside.", .options = service_rows }, PLACES },
+	{ { .path = "service", .help = "The app that the agent runs beside.", .options = service_rows }, PARTS },
 	{ { .path = "listen",
 		  .kind = SECTION_VALUE,
 		  .options = listen_rows,
 		  .help = "Addresses that serve /metrics and the probes. If it is missing: 127.0.0.1:9464, in a "
 			  "container :9464." },
-		PLACES },
+		PARTS },
 	{ { .path = "origins",
 		  .kind = SECTION_VALUE,
 		  .options = origins_rows,
 		  .help = "Web pages that may ask at `listen`; each door for telemetry has its own list." },
-		PLACES },
+		PARTS },
 	{ { .path = "control", .kind = SECTION_VALUE, .options = control_rows, .help = "Socket of the full status." },
-		PLACES },
-	{ { .path = "state", .options = state_rows, .help = "What survives the process." }, PLACES },
+		PARTS },
+	{ { .path = "state", .options = state_rows, .help = "What survives the process." }, PARTS },
 	{ { .path = "memory",
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
 		  .help = "Most that all telemetry takes in memory, pages and answers included. At most half of "
 			  "the cgroup's limit; less, down to three eighths, if that would not leave 20 MiB." },
-		PLACES },
-	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PLACES },
+		PARTS },
+	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PARTS },
 	{ { .path = "store",
 		  .options = store_rows,
 		  .help = "The embedded store, which keeps every signal that has no exporter." },
-		PLACES },
+		PARTS },
 	{ { .path = "receive",
 		  .noun = "door",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Doors that take spans. If it is missing: otlp." },
-		PLACE_RECEIVE },
+		PART_RECEIVE },
 	{ { .path = "metrics.collect",
 		  .noun = "collector",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where metrics come from." },
-		PLACE_METRICS },
-	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PLACES },
+		PART_METRICS },
+	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PARTS },
 	{ { .path = "logs.collect",
 		  .noun = "collector",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs come from." },
-		PLACE_LOGS },
+		PART_LOGS },
 	{ { .path = "logs.steps",
 		  .noun = "step",
 		  .kind = SECTION_STEPS,
 		  .help = "What is done to log lines before they are batched, in this order." },
-		PLACE_LOGS_STEPS },
+		PART_LOGS_STEPS },
 	{ { .path = "logs.export",
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where logs go. If it is missing: to the embedded store.",
 		  .options = logs_export_rows,
 		  .common_size = sizeof(struct export_config) },
-		PLACE_LOGS_OUT },
-	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are batched." }, PLACES },
+		PART_LOGS_OUT },
+	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are batched." }, PARTS },
 	{ { .path = "traces.export",
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "Where spans go. If it is missing: to the embedded store.",
 		  .options = traces_export_rows,
 		  .common_size = sizeof(struct export_config) },
-		PLACE_TRACES_OUT },
+		PART_TRACES_OUT },
 	{ { .path = "health.delivery",
 		  .options = delivery_rows,
 		  .help = "When /health/delivery answers 503. Liveness and readiness never depend on destinations." },
-		PLACES },
+		PARTS },
 	{ { .path = "health.checks",
 		  .noun = "check",
 		  .kind = SECTION_COMPONENTS,
 		  .help = "What the host app needs to be ready.",
 		  .options = check_rows,
 		  .common_size = sizeof(struct health_limits) },
-		PLACE_CHECKS },
+		PART_CHECKS },
 };
 
-const char *place_path(enum place place)
+const char *part_path(enum part part)
 {
 	for (size_t i = 0; i < COUNT_OF(layout); i++)
-		if (layout[i].place == place)
+		if (layout[i].part == part)
 			return layout[i].section.path;
 	return NULL;
 }
@@ -238,10 +238,10 @@ static void add_collectors(struct agent_config *c)
 			.options = (*t)->options,
 			.config_size = (*t)->config_size,
 			.type = *t };
-		enum place place = (*t)->signals & SIGNAL_TRACES ? PLACE_RECEIVE
-				   : (*t)->signals & SIGNAL_LOGS ? PLACE_LOGS
-								 : PLACE_METRICS;
-		add_type(&c->types[place], &row);
+		enum part part = (*t)->signals & SIGNAL_TRACES ? PART_RECEIVE
+				 : (*t)->signals & SIGNAL_LOGS ? PART_LOGS
+							       : PART_METRICS;
+		add_type(&c->types[part], &row);
 	}
 }
 
@@ -254,16 +254,16 @@ static void add_exporters(struct agent_config *c)
 			.config_size = (*t)->config_size,
 			.type = *t };
 		if ((*t)->signals & SIGNAL_LOGS)
-			add_type(&c->types[PLACE_LOGS_OUT], &row);
+			add_type(&c->types[PART_LOGS_OUT], &row);
 		if ((*t)->signals & SIGNAL_TRACES)
-			add_type(&c->types[PLACE_TRACES_OUT], &row);
+			add_type(&c->types[PART_TRACES_OUT], &row);
 	}
 }
 
 static void add_steps(struct agent_config *c)
 {
 	for (const struct step_type *const *t = registry_steps; *t; t++)
-		add_type(&c->types[PLACE_LOGS_STEPS], &(struct config_type){ .name = (*t)->name,
+		add_type(&c->types[PART_LOGS_STEPS], &(struct config_type){ .name = (*t)->name,
 							      .summary = (*t)->summary,
 							      .options = (*t)->options,
 							      .config_size = (*t)->config_size,
@@ -273,7 +273,7 @@ static void add_steps(struct agent_config *c)
 static void add_checks(struct agent_config *c)
 {
 	for (const struct check_type *const *t = registry_checks; *t; t++)
-		add_type(&c->types[PLACE_CHECKS], &(struct config_type){ .name = (*t)->name,
+		add_type(&c->types[PART_CHECKS], &(struct config_type){ .name = (*t)->name,
 							  .summary = (*t)->summary,
 							  .options = (*t)->options,
 							  .config_size = (*t)->config_size,
@@ -292,8 +292,8 @@ struct agent_config *agent_config_new(void)
 	c->sections = oxp_new((COUNT_OF(layout) + 1) * sizeof *c->sections);
 	for (size_t i = 0; i < COUNT_OF(layout); i++) {
 		c->sections[i] = layout[i].section;
-		if (layout[i].place != PLACES)
-			c->sections[i].types = c->types[layout[i].place];
+		if (layout[i].part != PARTS)
+			c->sections[i].types = c->types[layout[i].part];
 	}
 	c->file = config_new(c->sections, c);
 	c->file->errors.hints = config_guesses;
@@ -305,21 +305,21 @@ void agent_config_free(struct agent_config *c)
 	if (!c)
 		return;
 	config_free(c->file);
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < PARTS; i++)
 		free(c->types[i]);
 	free(c->sections);
 	free(c);
 }
 
 /* What a section holds if it is not written: one component with all its defaults. */
-static const struct config_component *default_component(struct agent_config *c, enum place place, const char *name)
+static const struct config_component *default_component(struct agent_config *c, enum part part, const char *name)
 {
 	struct config_component *k = config_alloc(c->file->arena, sizeof *k);
 	const struct option_reader reader = { c->file->arena, &c->file->errors };
-	size_t common = place == PLACE_RECEIVE ? 0 : sizeof(struct export_config);
+	size_t common = part == PART_RECEIVE ? 0 : sizeof(struct export_config);
 	struct option_set sets[2];
 
-	for (k->type = c->types[place]; strcmp(k->type->name, name) != 0; k->type++)
+	for (k->type = c->types[part]; strcmp(k->type->name, name) != 0; k->type++)
 		OXP_ASSERT(k->type->name);
 	k->name = name;
 	k->options = config_alloc(c->file->arena, k->type->config_size + 1);
@@ -331,12 +331,12 @@ static const struct config_component *default_component(struct agent_config *c, 
 }
 
 const struct node *agent_config_node(
-	const struct agent_config *c, const struct config_component *k, enum place place)
+	const struct agent_config *c, const struct config_component *k, enum part part)
 {
 	struct node *section = c->file->tree.root;
 	char path[64];
 
-	snprintf(path, sizeof path, "%s", place_path(place));
+	snprintf(path, sizeof path, "%s", part_path(part));
 	for (char *rest = path, *name; section && (name = strsep(&rest, "."));)
 		section = node_get(section, name);
 	return section ? node_get(section, k->name) : NULL;
@@ -373,30 +373,30 @@ static void complain_at(
 }
 
 void agent_config_complain(
-	struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+	struct agent_config *c, const struct config_component *k, enum part part, const char *what)
 {
-	complain_at(c, agent_config_node(c, k, place), k, what);
+	complain_at(c, agent_config_node(c, k, part), k, what);
 }
 
-static bool is_collector(const struct agent_config *c, enum place place, const char *name)
+static bool is_collector(const struct agent_config *c, enum part part, const char *name)
 {
-	for (const struct config_component *k = c->components[place]; k; k = k->next)
+	for (const struct config_component *k = c->components[part]; k; k = k->next)
 		if (strcmp(k->name, name) == 0)
 			return true;
 	return false;
 }
 
-static const char *collector_names(struct agent_config *c, enum place place)
+static const char *collector_names(struct agent_config *c, enum part part)
 {
 	const char *names = "", *comma = "";
 
-	for (const struct config_component *k = c->components[place]; k; k = k->next, comma = ", ")
+	for (const struct config_component *k = c->components[part]; k; k = k->next, comma = ", ")
 		names = config_printf(c->file->arena, "%s%s%s", names, comma, k->name);
 	return *names ? names : "none";
 }
 
 /* `from` names collectors of the signal. */
-static void check_from(struct agent_config *c, enum place out, enum place in)
+static void check_from(struct agent_config *c, enum part out, enum part in)
 {
 	for (const struct config_component *k = c->components[out]; k; k = k->next) {
 		const struct export_config *common = k->common;
@@ -405,13 +405,13 @@ static void check_from(struct agent_config *c, enum place out, enum place in)
 				agent_config_complain(c, k, out,
 					config_printf(c->file->arena,
 						"from: no collector is named \"%s\"; those of %s are meant: %s",
-						common->from->items[i], place_path(in),
+						common->from->items[i], part_path(in),
 						collector_names(c, in)));
 	}
 }
 
 /* What an exporter says about its options together; asked if each of them is fine. */
-static void check_together(struct agent_config *c, enum place out)
+static void check_together(struct agent_config *c, enum part out)
 {
 	char why[256];
 
@@ -433,7 +433,7 @@ static void check_origins(struct agent_config *c)
 }
 
 /* The same for a collector. */
-static void check_collectors(struct agent_config *c, enum place in)
+static void check_collectors(struct agent_config *c, enum part in)
 {
 	char why[256];
 
@@ -445,13 +445,13 @@ static void check_collectors(struct agent_config *c, enum place in)
 }
 
 /* What a step says about its options; told at its node in the list. */
-static void check_steps(struct agent_config *c, enum place place)
+static void check_steps(struct agent_config *c, enum part part)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
 	const struct node *item = list ? list->first : NULL, *step;
 	char why[256];
 
-	for (const struct config_component *k = c->components[place]; k && item; k = k->next, item = item->next) {
+	for (const struct config_component *k = c->components[part]; k && item; k = k->next, item = item->next) {
 		const struct step_type *type = k->type->type;
 		step = item->kind == NODE_MAP && item->first ? item->first : item;
 		if (type->check && !type->check(k->options, why, sizeof why))
@@ -512,22 +512,22 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 
 	if (failed)
 		return failed;
-	for (int i = 0; i < PLACES; i++)
-		c->components[i] = config_components(c->file, place_path(i));
-	if (!c->components[PLACE_RECEIVE] && !node_get(c->file->tree.root, "receive"))
-		c->components[PLACE_RECEIVE] = default_component(c, PLACE_RECEIVE, "otlp");
-	if (!c->components[PLACE_LOGS_OUT])
-		c->components[PLACE_LOGS_OUT] = default_component(c, PLACE_LOGS_OUT, "store");
-	if (!c->components[PLACE_TRACES_OUT])
-		c->components[PLACE_TRACES_OUT] = default_component(c, PLACE_TRACES_OUT, "store");
-	check_from(c, PLACE_LOGS_OUT, PLACE_LOGS);
-	check_from(c, PLACE_TRACES_OUT, PLACE_RECEIVE);
+	for (int i = 0; i < PARTS; i++)
+		c->components[i] = config_components(c->file, part_path(i));
+	if (!c->components[PART_RECEIVE] && !node_get(c->file->tree.root, "receive"))
+		c->components[PART_RECEIVE] = default_component(c, PART_RECEIVE, "otlp");
+	if (!c->components[PART_LOGS_OUT])
+		c->components[PART_LOGS_OUT] = default_component(c, PART_LOGS_OUT, "store");
+	if (!c->components[PART_TRACES_OUT])
+		c->components[PART_TRACES_OUT] = default_component(c, PART_TRACES_OUT, "store");
+	check_from(c, PART_LOGS_OUT, PART_LOGS);
+	check_from(c, PART_TRACES_OUT, PART_RECEIVE);
 	check_origins(c);
-	check_collectors(c, PLACE_RECEIVE);
-	check_collectors(c, PLACE_LOGS);
-	check_together(c, PLACE_LOGS_OUT);
-	check_together(c, PLACE_TRACES_OUT);
-	check_steps(c, PLACE_LOGS_STEPS);
+	check_collectors(c, PART_RECEIVE);
+	check_collectors(c, PART_LOGS);
+	check_together(c, PART_LOGS_OUT);
+	check_together(c, PART_TRACES_OUT);
+	check_steps(c, PART_LOGS_STEPS);
 	fill_listen(c, input->world);
 	fill_in(c, input->world);
 	fill_resource(c, input->world);

@@ -1,5 +1,5 @@
 /*
- * What the whole configuration file says, typed: the fixed sections, and the components by place.
+ * What the whole configuration file says, typed: the fixed sections, and the components of each part.
  *
  * The sections' rows stand in agent_config.c, the components' in their own files; registry.c says which components
  * there are. What is read lives until agent_config_free() and does not change.
@@ -13,16 +13,16 @@
 
 enum { RESOURCES_MAX = 6 };
 
-/* The sections that hold components. */
-enum place {
-	PLACE_RECEIVE,
-	PLACE_METRICS,
-	PLACE_LOGS,
-	PLACE_LOGS_STEPS,
-	PLACE_LOGS_OUT,
-	PLACE_TRACES_OUT,
-	PLACE_CHECKS,
-	PLACES
+/* The parts of the file that hold components. */
+enum part {
+	PART_RECEIVE,
+	PART_METRICS,
+	PART_LOGS,
+	PART_LOGS_STEPS,
+	PART_LOGS_OUT,
+	PART_TRACES_OUT,
+	PART_CHECKS,
+	PARTS
 };
 
 /* What every exporter has, whatever its type. */
@@ -56,13 +56,13 @@ struct agent_config {
 	} delivery;
 	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
 	struct batch_limits logs_batch, traces_batch;
-	const struct config_component *components[PLACES];
+	const struct config_component *components[PARTS];
 	struct config *file;
 	struct config_section *sections;
-	struct config_type *types[PLACES];
+	struct config_type *types[PARTS];
 };
 
-const char *place_path(enum place); /* "logs.export" */
+const char *part_path(enum part); /* "logs.export" */
 
 struct agent_config *agent_config_new(void) __attribute__((returns_nonnull));
 void agent_config_free(struct agent_config *);
@@ -70,8 +70,8 @@ void agent_config_free(struct agent_config *);
 int agent_config_load(struct agent_config *, const struct config_input *) MUST_CHECK;
 
 /* What is written of the component; NULL: nothing, it is there by default. */
-const struct node *agent_config_node(const struct agent_config *, const struct config_component *, enum place);
+const struct node *agent_config_node(const struct agent_config *, const struct config_component *, enum part);
 /* Told at the option that `what` begins with, "index: …", where that is written, else at the component. */
-void agent_config_complain(struct agent_config *, const struct config_component *, enum place, const char *what);
+void agent_config_complain(struct agent_config *, const struct config_component *, enum part, const char *what);
 
 #endif

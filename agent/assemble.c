@@ -12,12 +12,12 @@
 #include "registry.h"
 #include "state/state.h"
 
-static const enum signal place_signals[PLACES] = { [PLACE_RECEIVE] = SIGNAL_TRACES,
-	[PLACE_METRICS] = SIGNAL_METRICS,
-	[PLACE_LOGS] = SIGNAL_LOGS,
-	[PLACE_LOGS_STEPS] = SIGNAL_LOGS,
-	[PLACE_LOGS_OUT] = SIGNAL_LOGS,
-	[PLACE_TRACES_OUT] = SIGNAL_TRACES };
+static const enum signal part_signals[PARTS] = { [PART_RECEIVE] = SIGNAL_TRACES,
+	[PART_METRICS] = SIGNAL_METRICS,
+	[PART_LOGS] = SIGNAL_LOGS,
+	[PART_LOGS_STEPS] = SIGNAL_LOGS,
+	[PART_LOGS_OUT] = SIGNAL_LOGS,
+	[PART_TRACES_OUT] = SIGNAL_TRACES };
 
 static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
@@ -33,15 +33,15 @@ static struct source_options source_options(const struct agent *a, struct intake
 	};
 }
 
-static int add_exporter(struct agent *a, enum place place, const struct config_component *c)
+static int add_exporter(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct exporter_type *type = c->type->type;
 	const struct export_config *common = c->common;
-	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct host *h = host_new(&a->hosts, part_path(part), c->name);
 	struct outlet *o = outlet_new(&a->outlets,
 		&(struct outlet){ .host = h,
 			.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
-			.signal = place_signals[place],
+			.signal = part_signals[part],
 			.config = common,
 			.within = a->config->delivery.within });
 	struct exporter *exporter;
@@ -60,17 +60,19 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
 	if (books_open(a->core.state, row, disk, &killed) < 0)
-		log_warn(a->core.log, row->source, "the saved ledger is full: this row counts from zero");
+		log_warn(a->core.log, row->source,
+			"the saved ledger has no room for another row: the counts of this source start at zero");
 	if (killed)
 		log_warn(a->core.log, row->source,
-			"the last run was killed with %llu records of %s in memory: lost, and counted",
+			"the last run was killed with %llu records of %s in memory; they are lost, and counted as "
+			"dropped",
 			(unsigned long long)killed, row->signal);
 }
 
 /* A source for what the collector offers, with the ledger of earlier runs. */
-static int add_source(struct agent *a, struct intake *i, enum place place, const char *name)
+static int add_source(struct agent *a, struct intake *i, enum part part, const char *name)
 {
-	struct source_options o = source_options(a, i, place_signals[place]);
+	struct source_options o = source_options(a, i, part_signals[part]);
 	struct source *s = pipeline_source(&a->pipeline, &o);
 	struct books_disk disk[ROUTES_MAX];
 	int failed;
@@ -78,8 +80,9 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	host_set_source(i->host, s);
 	outlets_route(&a->outlets, s, name);
 	if (source_routes(s) == 0) {
-		log_error(a->core.log, i->host->name, "no exporter takes from it: see `from` of %s",
-			place_path(place == PLACE_LOGS ? PLACE_LOGS_OUT : PLACE_TRACES_OUT));
+		log_error(a->core.log, i->host->name,
+			"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
+			part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
 		return -EINVAL;
 	}
 	failed = spool_restore(&a->spool, s, disk);
@@ -88,25 +91,25 @@ static int add_source(struct agent *a, struct intake *i, enum place place, const
 	return failed;
 }
 
-static int add_collector(struct agent *a, enum place place, const struct config_component *c)
+static int add_collector(struct agent *a, enum part part, const struct config_component *c)
 {
 	struct intake *i =
-		intake_new(&a->intakes, c->type->type, host_new(&a->hosts, place_path(place), c->name));
+		intake_new(&a->intakes, c->type->type, host_new(&a->hosts, part_path(part), c->name));
 	int failed = 0;
 
-	if (place == PLACE_METRICS) {
+	if (part == PART_METRICS) {
 		metrics_add(&a->metrics, i);
 		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
 	} else {
-		failed = add_source(a, i, place, c->name);
+		failed = add_source(a, i, part, c->name);
 	}
 	return failed ? failed : intake_create(i, c->options);
 }
 
-static int add_step(struct agent *a, enum place place, const struct config_component *c)
+static int add_step(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct step_type *type = c->type->type;
-	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct host *h = host_new(&a->hosts, part_path(part), c->name);
 	struct step *step;
 	int failed = type->create(c->options, h, &step);
 
@@ -115,7 +118,7 @@ static int add_step(struct agent *a, enum place place, const struct config_compo
 	if (!a->log_steps)
 		a->log_steps = chain_new();
 	failed = chain_add(a->log_steps, type, step,
-		host_counter(h, "step_dropped_records_total", "Records that this step left out."));
+		host_counter(h, "step_dropped_records_total", "Records dropped by this step."));
 	if (failed) {
 		host_log(h, LOG_LEVEL_ERROR, "%s",
 			failed == -EEXIST ? "only one step of this type is allowed" : "there are too many steps");
@@ -124,10 +127,10 @@ static int add_step(struct agent *a, enum place place, const struct config_compo
 	return failed;
 }
 
-static int add_check(struct agent *a, enum place place, const struct config_component *c)
+static int add_check(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct check_type *type = c->type->type;
-	struct host *h = host_new(&a->hosts, place_path(place), c->name);
+	struct host *h = host_new(&a->hosts, part_path(part), c->name);
 	struct health_check *slot = health_add(&a->health, h->name, type, c->common);
 	struct check *check;
 	int failed;
@@ -142,18 +145,18 @@ static int add_check(struct agent *a, enum place place, const struct config_comp
 int assemble(struct agent *a)
 {
 	static const struct {
-		enum place place;
-		int (*add)(struct agent *, enum place, const struct config_component *);
-	} order[] = { { PLACE_LOGS_OUT, add_exporter }, { PLACE_TRACES_OUT, add_exporter },
-		{ PLACE_LOGS_STEPS, add_step }, { PLACE_LOGS, add_collector }, { PLACE_METRICS, add_collector },
-		{ PLACE_RECEIVE, add_collector }, { PLACE_CHECKS, add_check } };
+		enum part part;
+		int (*add)(struct agent *, enum part, const struct config_component *);
+	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter },
+		{ PART_LOGS_STEPS, add_step }, { PART_LOGS, add_collector }, { PART_METRICS, add_collector },
+		{ PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
-		for (const struct config_component *c = a->config->components[order[i].place]; c; c = c->next) {
-			int failed = order[i].add(a, order[i].place, c);
+		for (const struct config_component *c = a->config->components[order[i].part]; c; c = c->next) {
+			int failed = order[i].add(a, order[i].part, c);
 			if (failed) {
 				log_error(a->core.log, "agent", "cannot start %s.%s (%s:%u): %s",
-					place_path(order[i].place), c->name,
+					part_path(order[i].part), c->name,
 					c->place.file ? c->place.file : "built-in defaults", c->place.line,
 					strerror(-failed));
 				return failed;

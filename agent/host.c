@@ -13,10 +13,10 @@
 
 enum { LABELS_MAX = 300, KEY_MAX = 256 };
 
-struct host *host_new(struct hosts *from, const char *place, const char *name)
+struct host *host_new(struct hosts *from, const char *part, const char *name)
 {
 	struct host *h = oxp_new(sizeof *h);
-	int n = asprintf(&h->name, "%s.%s", place, name);
+	int n = asprintf(&h->name, "%s.%s", part, name);
 
 	OXP_ASSERT(n >= 0 && "out of memory");
 	h->from = from;

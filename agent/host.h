@@ -41,7 +41,7 @@ struct host {
 };
 
 /* One more, which lives until hosts_done(). */
-struct host *host_new(struct hosts *, const char *place, const char *name) __attribute__((returns_nonnull));
+struct host *host_new(struct hosts *, const char *part, const char *name) __attribute__((returns_nonnull));
 /* What the host is for: one of these at most, before its component is created. The first is for a collector of logs or
  * traces, the second for one of metrics, whose samples the row counts; the third is for a check. */
 void host_set_source(struct host *, struct source *);

@@ -108,7 +108,7 @@ static void complain(const char *path, int failed)
 	if (failed == -ENOSPC)
 		fprintf(stderr, "it is larger than %d KiB; expected a configuration\n", TREE_INPUT_MAX >> 10);
 	else
-		fprintf(stderr, "%s\n", failed == -EINVAL ? "it is no regular file" : strerror(-failed));
+		fprintf(stderr, "%s\n", failed == -EINVAL ? "it is not a regular file" : strerror(-failed));
 }
 
 /* Reads what the command line names. On failure everything that is wrong has been printed. */

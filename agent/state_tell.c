@@ -19,7 +19,7 @@ static const struct {
 		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
 	[STATE_OTHER] = { "state.db is another",
 		"state.db and ledger are not of one state: one of them was replaced; files are read from the positions "
-		"in state.db, whosesoever they are, and the ledger's rows of socket doors go on" },
+		"in state.db, right or wrong, and the ledger goes on counting for doors on sockets" },
 	[STATE_NO_LEDGER] = { "ledger is empty",
 		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "
 		"it, is counted from nothing; positions are as they were" },
@@ -33,7 +33,7 @@ const char *state_loss_name(enum state_loss loss)
 static void count_loss(struct counters *counters)
 {
 	++counter_row(counters, COUNTER_GROWS, "state_losses_total", "",
-		"Files under `state` that were found to be missing, older or another's.")
+		"Files of `state` found missing, older than expected, or belonging to another state.")
 		  ->value;
 }
 
@@ -70,8 +70,8 @@ void state_tell_found(const struct log *log, struct counters *counters, const st
 			folder->path);
 	if (state_set_aside(state))
 		log_error(log, who,
-			"%s held files that are damaged: set aside as *.corrupt-*; positions, spool or ledger begin "
-			"anew",
+			"%s held damaged files, which were set aside as *.corrupt-*; positions, spool or ledger start "
+			"from nothing",
 			folder->path);
 }
 
@@ -81,17 +81,17 @@ void state_tell_store(const struct log *log, struct counters *counters, const ch
 		return;
 	count_loss(counters);
 	log_error(log, "store",
-		"in %s, store.db is empty, was removed or is another, though there was one: what it held is gone",
+		"in %s, store.db was emptied, removed or replaced: what the embedded store held is gone",
 		path);
 }
 
 void state_tell_trouble(const struct log *log, const char *path, int failed)
 {
 	if (!failed)
-		log_info(log, "state", "%s takes everything again", path);
+		log_info(log, "state", "%s can be written to again", path);
 	else if (failed == -ENOSPC)
 		log_error(log, "state",
-			"no room in %s: spool and parked records are refused, positions go on in blocks owned before",
+			"no room in %s: nothing more can be spooled or parked; positions are still saved",
 			path);
 	else
 		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));

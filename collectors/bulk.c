@@ -505,9 +505,9 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 	}
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
-	c->documents = host_counter(host, "documents_total", "Documents taken.");
-	c->refused = host_counter(
-		host, "documents_refused_total", "Documents of a bulk that were answered 400, each by itself.");
+	c->documents = host_counter(host, "documents_total", "Documents accepted.");
+	c->refused = host_counter(host, "documents_refused_total",
+		"Documents answered 400; the rest of the request was taken.");
 	for (size_t i = 0; i < COUNT_OF(methods); i++)
 		c->routes[i] = (struct http_route){ .method = methods[i],
 			.path = "*",

@@ -643,16 +643,16 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
 	if (!door->gunzip)
 		return -ENOMEM;
-	door->requests = host_counter(host, "requests_total", "Requests that were received.");
+	door->requests = host_counter(host, "requests_total", "Requests received.");
 	door->refused_full = host_counter(
 		host, "refused_full_total",
-		"Requests answered 503: no room in memory or on disk, or too many answers that nobody reads.");
+		"Requests answered 503: no room in memory or on disk, or too many answers left unread.");
 	door->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
-	door->foreign =
-		host_counter(host, "refused_origin_total", "Requests from web pages that `origins` does not let in.");
-	door->unserved =
-		host_counter(host, "unserved_total", "Requests for what is not served here, answered 404 or 405.");
+	door->foreign = host_counter(host, "refused_origin_total",
+		"Requests refused because they came from a web page that `origins` does not list.");
+	door->unserved = host_counter(host, "unserved_total",
+		"Requests for a path or method that is not served, answered 404 or 405.");
 	return 0;
 }
 
@@ -661,15 +661,15 @@ static void tell_failed(const struct door *door, const char *address, int failed
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.http` in the configuration moves it",
-		address, why, host_name(door->host));
+	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.http` to another address", address,
+		why, host_name(door->host));
 }
 
 int door_start(
 	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
 	uint64_t *evicted = host_counter(door->host, "connections_evicted_total",
-		"Connections that were silent or unfinished for longest when others needed their place.");
+		"Connections closed to make room for others: the ones silent or unfinished for longest.");
 	struct http_server_options o = { .name = host_name(door->host),
 		.body_max = door->body_max,
 		.connections_max = connections,

@@ -23,12 +23,12 @@ void lines_init(struct lines *l, struct host *host, enum lines_format format, ui
 	*l = (struct lines){ .scan = json_scan_best(), .format = format, .line_max = line_max };
 	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX + ORIGIN_MAX);
 	buffer_init(&l->origin, ORIGIN_MAX);
-	l->lines = host_counter(host, "lines_total", "Lines offered to the pipeline.");
-	l->bytes = host_counter(host, "bytes_total", "Bytes of lines dealt with.");
-	l->not_json = host_counter(host, "not_json_total", "Lines that are not JSON objects and went out as text.");
-	l->cut = host_counter(host, "cut_lines_total", "Lines longer than line_max, cut.");
-	l->cut_bytes = host_counter(host, "cut_bytes_total", "Bytes cut off from lines.");
-	l->empty = host_counter(host, "empty_lines_total", "Empty lines, passed over.");
+	l->lines = host_counter(host, "lines_total", "Lines passed on to the pipeline.");
+	l->bytes = host_counter(host, "bytes_total", "Bytes of log read, line ends included.");
+	l->not_json = host_counter(host, "not_json_total", "Lines that are not a JSON object, shipped as text.");
+	l->cut = host_counter(host, "cut_lines_total", "Lines cut because they were longer than line_max.");
+	l->cut_bytes = host_counter(host, "cut_bytes_total", "Bytes cut off lines longer than line_max.");
+	l->empty = host_counter(host, "empty_lines_total", "Empty lines, which are skipped.");
 }
 
 void lines_done(struct lines *l)
@@ -531,7 +531,7 @@ void lines_join(struct lines *l, struct host *host, const struct lines_multiline
 	l->join.take = take_message;
 	l->queue = oxp_new(sizeof *l->queue);
 	l->malformed = host_counter(
-		host, "malformed_lines_total", "Lines that are not in the format; they went out as they are.");
+		host, "malformed_lines_total", "Lines that do not have the expected format, shipped as they are.");
 }
 
 void lines_join_messages(struct lines *l, struct host *host, const struct lines_multiline *m)

@@ -205,12 +205,14 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	}
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
-	c->spans = host_counter(host, "spans_total", "Spans taken.");
-	c->refused = host_counter(host, "spans_refused_total", "Spans refused because they have no valid ids.");
+	c->spans = host_counter(host, "spans_total", "Spans accepted.");
+	c->refused = host_counter(host, "spans_refused_total",
+		"Spans refused because their ids are not valid; the rest of the request was taken.");
 	c->texts = host_counter(host, "strings_mended_total",
-		"Strings of spans that were not UTF-8; each bad byte became U+FFFD.");
-	c->values = host_counter(host, "values_emptied_total", "Values of attributes that were nested too deep.");
-	c->links = host_counter(host, "links_left_out_total", "Links of spans with an id of the wrong size.");
+		"Strings in spans that were not UTF-8; each bad byte was replaced by U+FFFD.");
+	c->values = host_counter(host, "values_emptied_total",
+		"Attribute values emptied because they were nested too deep.");
+	c->links = host_counter(host, "links_left_out_total", "Span links left out because an id had the wrong size.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",
 		.begin = otlp_begin,

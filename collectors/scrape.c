@@ -292,9 +292,9 @@ static int scrape_create(const void *config, struct host *host, struct collector
 		scrape_destroy(c);
 		return failed;
 	}
-	c->up = host_own_gauge(host, "target", "target_up", "1 if the last scrape of the target succeeded.");
-	c->samples = host_own_gauge(host, "target", "target_samples", "Samples of the target on the page.");
-	c->scrapes = host_counter(host, "scrapes_total", "Scrapes begun.");
+	c->up = host_own_gauge(host, "target", "target_up", "1 if the last scrape of the target succeeded, else 0.");
+	c->samples = host_own_gauge(host, "target", "target_samples", "Samples from the last scrape of the target.");
+	c->scrapes = host_counter(host, "scrapes_total", "Scrapes started.");
 	c->failures = host_counter(host, "scrape_failures_total", "Scrapes that failed.");
 	*ret = c;
 	return 0;

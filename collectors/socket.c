@@ -342,7 +342,7 @@ static int open_door(struct collector *c, const char *address)
 	if (failed) {
 		char why[LISTEN_WHY_MAX];
 		listen_why(address, type_of(c), failed, why);
-		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; `%s.listen` in the configuration moves it",
+		host_log(c->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.listen` to another address",
 			address, why, host_name(c->host));
 		return failed;
 	}
@@ -452,15 +452,15 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->kind.held_max = UNFINISHED_MAX;
 	c->kind.ended = on_ended;
 	c->kind.unframed = on_unframed;
-	c->open = host_gauge(host, "connections", "Connections that are open.");
-	c->accepted = host_counter(host, "connections_total", "Connections that were accepted.");
-	c->fulls =
-		host_counter(host, "connections_full_total", "Times that `connections` were open, and others waited.");
+	c->open = host_gauge(host, "connections", "Open connections.");
+	c->accepted = host_counter(host, "connections_total", "Connections accepted.");
+	c->fulls = host_counter(host, "connections_full_total",
+		"Times a connection had to wait because `connections` were open.");
 	c->evicted = host_counter(host, "connections_evicted_total",
-		"Connections that had never said anything when others needed their place.");
+		"Connections closed to make room for others because they had never sent anything.");
 	c->unframed = host_counter(
-		host, "unframed_messages_total", "Messages without the length that their peer sends before others.");
-	c->syslog = host_counter(host, "syslog_messages_total", "Messages that begin as syslog does.");
+		host, "unframed_messages_total", "Messages without a length from a peer that sends counted frames.");
+	c->syslog = host_counter(host, "syslog_messages_total", "Messages with a syslog header.");
 	*ret = c;
 	return 0;
 }

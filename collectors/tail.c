@@ -349,23 +349,25 @@ static void tail_destroy(struct collector *c)
 
 static void add_counters(struct collector *c, struct host *host)
 {
-	c->open_files = host_gauge(host, "files", "Files followed.");
-	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
-	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
+	c->open_files = host_gauge(host, "files", "Files that are open and followed.");
+	c->rotations = host_counter(host, "rotations_total", "Files renamed or removed while they were followed.");
+	c->truncations = host_counter(host, "truncations_total",
+		"Files truncated, which are read from their beginning again.");
 	c->vanished = host_counter(
 		host, "vanished_files_total",
-		"Files that were gone before it was known whether they were read to their end.");
-	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
-	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
-	c->scan_count = host_counter(host, "scans_total", "Times that the folders were looked through.");
+		"Files that disappeared before it was certain that they had been read to their end.");
+	c->holes = host_counter(host, "holes_total", "Runs of zero bytes in files, which are skipped.");
+	c->hole_bytes = host_counter(host, "hole_bytes_total", "Bytes in runs of zero bytes, which are skipped.");
+	c->scan_count = host_counter(host, "scans_total", "Times the folders were searched for files.");
 	c->packed = host_counter(host, "compressed_files_total",
-		"Compressed files that were looked into, whether they were read or not.");
-	c->unpacked = host_counter(host, "unpacked_total", "Compressed files that were read.");
-	c->damaged = host_counter(host, "damaged_gzip_total", "Compressed files that were damaged, cut or too large.");
+		"Compressed files examined, whether they had to be read or not.");
+	c->unpacked = host_counter(host, "unpacked_total", "Compressed files read.");
+	c->damaged = host_counter(host, "damaged_gzip_total",
+		"Compressed files damaged, incomplete or too large, read as far as possible.");
 	c->refused = host_counter(host, "refused_links_total",
-		"Files that were not opened, since a link that others may have made leads to them.");
+		"Files not opened because the link to them may have been planted by another user.");
 	c->errors = host_counter(
-		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
+		host, "read_errors_total", "Failed attempts to read a file or folder, or to save a position.");
 }
 
 static void init_reader(struct collector *c, struct host *host)

@@ -560,9 +560,9 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->stamps = e->stream || c->timestamp;
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
-	e->again = host_counter(host, "already_there_total", "Lines that the destination already had (409).");
+	e->again = host_counter(host, "already_there_total", "Lines the destination already had (answered 409).");
 	e->failure_store = host_counter(host, "failure_store_total",
-		"Lines that went into the failure store of a data stream because they do not fit its mapping.");
+		"Lines a data stream put into its failure store because they do not fit its mapping.");
 	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host because one failed.");
 	failed = access_init(&e->access, &c->access, host);
 	for (size_t i = 0; !failed && i < c->url->count; i++)

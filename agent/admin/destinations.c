@@ -69,7 +69,7 @@ void destinations_report(void *context, const char *name, struct json_writer *w)
 static const char *shown_error(const struct outlet *o)
 {
 	if (verdict(o) == SENDER_REFUSES)
-		return "records are refused for good; why stands on /status, and with each parked record";
+		return "records are refused; /status says why, and so does each parked record";
 	return o->sender->failure;
 }
 
@@ -145,14 +145,15 @@ void destinations_count(struct counters *counters, struct outlet *o)
 		const char *name, *help;
 		double (*read)(void *);
 	} gauges[] = {
-		{ "destination_up", "Whether the destination takes what it is given, as /health/delivery says.",
+		{ "destination_up", "1 if the destination takes records, as /health/delivery says; else 0.",
 			read_up },
 		{ "destination_last_delivery_timestamp_seconds",
-			"When the destination last acknowledged a record, in Unix time; 0: not in this run.",
+			"Unix time at which the destination last acknowledged a record; 0 if never in this run.",
 			read_last },
-		{ "destination_queued_records", "Records that wait for the destination or are on their way to it.",
+		{ "destination_queued_records", "Records that wait for the destination or are being sent to it.",
 			read_records },
-		{ "destination_queued_bytes", "Their bytes.", read_bytes },
+		{ "destination_queued_bytes",
+			"Bytes of the records that wait for the destination or are being sent to it.", read_bytes },
 	};
 	char labels[LABELS_MAX];
 

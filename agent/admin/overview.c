@@ -22,9 +22,9 @@ static double read_damaged(void *context)
 void overview_init(struct overview *o, struct core *core, const struct budget *budget, uint64_t state_max)
 {
 	struct counter *damaged = counter_row(&core->counters, COUNTER_GROWS, "spool_damaged_rows_total", "",
-		"Rows of the spool whose bytes are not what was written: set aside, not sent.");
+		"Spool rows found damaged when they were read, which were set aside instead of sent.");
 	struct counter *memory = counter_row(
-		&core->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of telemetry alive in the process.");
+		&core->counters, COUNTER_GAUGE, "memory_used_bytes", "", "Bytes of memory that telemetry takes now.");
 
 	*o = (struct overview){ .core = core, .budget = budget, .state_max = state_max };
 	o->report = (struct report){ .ledger = &core->ledger,
@@ -35,7 +35,9 @@ void overview_init(struct overview *o, struct core *core, const struct budget *b
 	damaged->context = o;
 	memory->read = read_memory;
 	memory->context = o;
-	counter_row(&core->counters, COUNTER_GAUGE, "memory_limit_bytes", "", "Its ceiling.")->value = budget->limit;
+	counter_row(&core->counters, COUNTER_GAUGE, "memory_limit_bytes", "",
+		"Most bytes of memory that telemetry may take.")
+		->value = budget->limit;
 }
 
 void overview_state(void *context, const char *name, struct json_writer *w)

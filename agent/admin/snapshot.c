@@ -82,7 +82,7 @@ static void page_stored(struct job *job)
 	struct snapshot *s = CONTAINER_OF(job, struct snapshot, job);
 
 	if (s->failed)
-		log_warn(s->core->log, "store", "a snapshot of the metrics was not kept: %s", strerror(-s->failed));
+		log_warn(s->core->log, "store", "cannot save a snapshot of the metrics: %s", strerror(-s->failed));
 	s->done(s->context);
 	snapshot_free(s);
 }

@@ -79,8 +79,8 @@ static int unknown(const struct line *l, const struct command *const *commands, 
 			names[count++] = (*commands)->name;
 	}
 	near = nearest_word(word, names, count);
-	fprintf(stderr, "oxpecker: no %s is called \"%.*s%s\"%s%s%s; see oxpecker --help\n", kind, shown, word,
-		word[shown] ? "…" : "", near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
+	fprintf(stderr, "oxpecker: unknown %s \"%.*s%s\"; %s%s%s oxpecker --help\n", kind, shown, word,
+		word[shown] ? "…" : "", near ? "did you mean " : "", near ? near : "", near ? "? See" : "see");
 	return -EINVAL;
 }
 

@@ -152,7 +152,7 @@ static bool is_rename(const char *text)
 static const char *complaint(const struct verb *v, const struct cli_parked_call *c)
 {
 	if (!v)
-		return "which one: ls, show, replay or drop?";
+		return "expected ls, show, replay or drop";
 	if (c->rename && !v->rename)
 		return "--rename applies to replay only";
 	if (c->rename && !is_rename(c->rename))

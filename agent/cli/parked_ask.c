@@ -75,7 +75,7 @@ static void tell_refusal(const struct cli_parked_call *c, const struct cli_answe
 	char said[SAID_MAX];
 
 	if (a->status == 200)
-		snprintf(said, sizeof said, "what answers at %s is no agent: see `control` in its configuration",
+		snprintf(said, sizeof said, "what answers at %s is not an agent; check `control` in the configuration",
 			c->control);
 	else
 		snprintf(said, sizeof said, "%s: HTTP %u: %.*s", c->control, a->status,
@@ -112,8 +112,7 @@ enum cli_parked_next cli_parked_next(const struct cli_parked_call *c, const json
 	*after = member_number(page, "after");
 	if (more && !further)
 		fprintf(stderr,
-			"oxpecker: what answers at %s comes to no end: it says that there is more, and does not go "
-			"on\n",
+			"oxpecker: the answer from %s has no end: it says that there is more, and repeats itself\n",
 			c->control);
 	return !more ? CLI_PARKED_LAST : further ? CLI_PARKED_MORE : CLI_PARKED_STUCK;
 }

@@ -43,7 +43,7 @@ static const char *parse(const char *what, const struct options *c, struct store
 	unsigned kind = what ? store_show_kind(what) : 0;
 
 	if (!kind)
-		return "which one: logs, traces or metrics?";
+		return "expected logs, traces or metrics";
 	if (c->limit && !u64_parse(bytes_of(c->limit), &ret->limit))
 		return "--limit takes a number";
 	if (c->since && !parse_since(c->since, &ret->since))

@@ -117,7 +117,7 @@ static void print_destinations(const struct screen *s, const json_t *destination
 		screen_size(member_number(row, "queued_bytes"), bytes);
 		snprintf(queued, sizeof queued, "%lld / %s", member_number(row, "queued_records"), bytes);
 		screen_head(s, &first,
-			"DESTINATION                    STATE      LAST TAKEN             QUEUED  RETRIES");
+			"DESTINATION                    STATE      LAST TAKEN     QUEUED / BYTES  RETRIES");
 		screen_name(member_text(row, "name"), NAME_WIDTH);
 		snprintf(state, sizeof state, " %-9s", fine ? member_text(row, "state") : delivery);
 		(fine ? screen_good : screen_bad)(s, state);
@@ -292,8 +292,8 @@ static int run(const struct command_call *call)
 		cli_no_agent(control, &a);
 	else if (!report)
 		fprintf(stderr,
-			"oxpecker: what answers at %s is no agent: HTTP %u, and no report\n  Is `control` the same in "
-			"its configuration?\n",
+			"oxpecker: what answers at %s is not an agent: HTTP %u, and no report\n  Is `control` the same "
+			"in its configuration?\n",
 			control, a.status);
 	else
 		status = o->json ? print_json(&a) : print_report(report);

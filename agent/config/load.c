@@ -100,6 +100,18 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
+/* What else than its name says which type a component is. */
+static const char *other_ways(struct config *c, const struct config_section *s)
+{
+	const char *all = "", *comma = "";
+
+	for (const struct config_type *t = s->types; t && t->name; t++)
+		for (const char *const *scheme = t->schemes; scheme && *scheme; scheme++, comma = ", ")
+			all = config_printf(c->arena, "%s%s%s", all, comma, *scheme);
+	return *all ? config_printf(c->arena, "begin its address with a scheme, one of %s, or add `type`", all)
+		    : "add `type`";
+}
+
 /* What to do about a word that is not a type of the section. */
 static const char *advice(struct config *c, const struct config_section *s, const char *word, bool named)
 {
@@ -110,8 +122,9 @@ static const char *advice(struct config *c, const struct config_section *s, cons
 		return hint;
 	if (near)
 		return config_printf(c->arena, "did you mean \"%s\"? Available: %s", near, names);
-	return config_printf(c->arena, "available: %s%s", names,
-		named ? "; if this is a name of your own, add `type`" : "");
+	if (!named)
+		return config_printf(c->arena, "available: %s", names);
+	return config_printf(c->arena, "available: %s; if this is a name of your own, %s", names, other_ways(c, s));
 }
 
 static void unknown_type(

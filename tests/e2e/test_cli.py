@@ -94,6 +94,9 @@ GUESSES = {
                                    "metrics: { collect: { scrape: ':9100' } }"),
     "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
                                "health: { checks: { postgres: 'tcp://db:5432' } }"),
+    "health.checks.database": ("health: { checks: { database: 'db:5432' } }",
+                               "health.checks.tcp: the name may stay if its address begins with tcp://",
+                               "health: { checks: { database: 'tcp://db:5432' } }"),
     "health.liveness": ("health: { liveness: { port: 8080 } }", "listen", "listen: ':8080'"),
 }
 
@@ -135,7 +138,7 @@ def test_what_is_no_file_of_a_configuration_is_named(tmp_path):
     assert done.returncode == 1 and "is larger than 1024 KiB" in done.stderr
     os.mkfifo(tmp_path / "fifo")
     done = agents.run("check", tmp_path / "fifo")
-    assert done.returncode == 1 and "no regular file" in done.stderr
+    assert done.returncode == 1 and "not a regular file" in done.stderr
 
 
 def test_a_fine_configuration(tmp_path):
@@ -331,7 +334,7 @@ def test_a_taken_address_says_who_has_it_and_what_moves_ours(oxpecker, tmp_path,
     assert agent.process.wait(20) == 1
     with open("/proc/self/comm", encoding="utf-8") as file:
         name = file.read().strip()
-    said = f"taken by process {os.getpid()} ({name}); `{option}` in the configuration moves it"
+    said = f"taken by process {os.getpid()} ({name}); set `{option}` to another address"
     assert f"cannot listen on {taken}: {said}" in agent.err()
     other.close()
 
@@ -433,6 +436,15 @@ def test_an_option_of_another_command_is_refused(tmp_path):
                        (("--schema",), "--schema is not an option of run; it belongs to: reference")):
         done = agents.run(*words)
         assert done.returncode == 2 and why in done.stderr and done.stdout == ""
+
+
+def test_a_word_that_is_not_known_is_named_with_what_is_near():
+    for words, why in ((("chek",), 'unknown command "chek"; did you mean check? See oxpecker --help'),
+                       (("--sett",), 'unknown option "--sett"; did you mean --set? See oxpecker --help'),
+                       (("xyzzy",), 'unknown command "xyzzy"; see oxpecker --help'),
+                       (("show", "foo"), "show: expected logs, traces or metrics; see oxpecker show --help")):
+        done = agents.run(*words)
+        assert done.returncode == 2 and f"oxpecker: {why}\n" == done.stderr and done.stdout == ""
 
 
 def test_a_word_too_many_is_refused():
@@ -673,8 +685,8 @@ def test_show_asks_for_some(oxpecker, tmp_path):
     (("logs", "--since", "yesterday"), "--since takes"), (("logs", "--level", "loud"), "--level takes"),
     (("traces", "--level", "error"), "--level applies to logs"),
     (("metrics", "--service", "a"), "apply to logs and traces"),
-    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "logs, traces or metrics?"),
-    ((), "logs, traces or metrics?")])
+    (("logs", "--limit", "few"), "--limit takes"), (("cats",), "expected logs, traces or metrics"),
+    ((), "expected logs, traces or metrics")])
 def test_show_says_which_words_it_takes(tmp_path, words, why):
     done = agents.run("show", *words, "--set", f"state={tmp_path}")
     assert done.returncode == 2 and why in done.stderr and "oxpecker show --help" in done.stderr
@@ -823,11 +835,11 @@ def test_the_status_of_something_else_is_none(fault_server, tmp_path, body, kind
     for more in ((), ("--json",)):
         done = agents.run("status", "--config", tmp_path / "c.yaml", *more)
         assert done.returncode == 2 and not done.stdout, done.stdout + done.stderr
-        assert f"what answers at 127.0.0.1:{server.port} is no agent: HTTP {code}" in done.stderr
+        assert f"what answers at 127.0.0.1:{server.port} is not an agent: HTTP {code}" in done.stderr
     for words in (("ls",), ("show", "1"), ("drop", "1"), ("replay", "--all")):
         done = agents.run("parked", *words, "--config", tmp_path / "c.yaml")
         assert done.returncode != 0 and f"127.0.0.1:{server.port}" in done.stderr, done.stdout + done.stderr
-        assert "is no agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr
+        assert "is not an agent" in done.stderr if code == 200 else "HTTP 404: no" in done.stderr
 
 
 def test_what_answers_health_does_nothing_to_a_terminal(fault_server, tmp_path):
@@ -850,7 +862,7 @@ def test_a_list_of_something_else_that_does_not_go_on_ends(fault_server, tmp_pat
     server.plan(fault.ok(json.dumps(ENDLESS).encode()))
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("parked", *words, "--config", tmp_path / "c.yaml", deadline=10)
-    assert done.returncode == 1 and "comes to no end" in done.stderr and len(server.requests) == 2, done.stderr
+    assert done.returncode == 1 and "has no end" in done.stderr and len(server.requests) == 2, done.stderr
 
 
 def test_numbers_of_something_else_are_added_up_to_what_there_is(fault_server, tmp_path):

@@ -357,7 +357,7 @@ static const struct {
 		"f.yaml:1:18: logs.collect: a list; expected a mapping of names to components\n" },
 	{ "health: { checks: { db: 'mysql://x' } }\n",
 		"f.yaml:1:21: health.checks.db: unknown check \"db\"; available: http, redis; if this is a name of "
-		"your own, add `type`\n" },
+		"your own, begin its address with a scheme, one of http, https, redis, rediss, or add `type`\n" },
 	{ "logs: { steps: { redact: x } }\n", "f.yaml:1:16: logs.steps: a mapping; expected a list of steps\n" },
 	{ "logs: { steps: [ { redact: x, redact2: y }, [] ] }\n",
 		"f.yaml:1:18: logs.steps[0]: a mapping; expected one step: a name, or `name: {…}`\n"
