@@ -1,9 +1,11 @@
 """Waiting for conditions, the only place of the Python tests that sleeps."""
 
+import fcntl
 import random
 import socket
 import time
 
+MARKS_FROM = 512  # descriptors below it stay free for tests that lower the limit
 _given = {}
 
 
@@ -33,13 +35,12 @@ def free_port():
 
 def reserve(port):
     """Keeps other runs on this machine from it until this one ends: only one can have the name of a socket."""
-    mark = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    try:
-        mark.bind(f"\0oxpecker-tests-port-{port}")
-    except OSError:
-        mark.close()
-        return False
-    _given[port] = mark
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mark:
+        try:
+            mark.bind(f"\0oxpecker-tests-port-{port}")
+        except OSError:
+            return False
+        _given[port] = fcntl.fcntl(mark, fcntl.F_DUPFD_CLOEXEC, MARKS_FROM)
     return True
 
 
