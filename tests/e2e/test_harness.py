@@ -1,7 +1,10 @@
 """The harness itself: the backends start and answer, the host apps run, the misbehaving server misbehaves."""
 
 import gzip
+import os
+import random
 import subprocess
+import sys
 
 import pytest
 import requests
@@ -9,13 +12,24 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from lib import fault, need
 from lib.agent import row_balances
-from lib.wait import wait_until
+from lib.wait import free_port, wait_until
 
 
 def test_waiting_gives_up_and_says_for_what():
     with pytest.raises(AssertionError, match="the moon"):
         wait_until(lambda: False, 0.05, "the moon")
     assert wait_until(lambda: 7) == 7
+
+
+def test_a_port_is_given_to_one_run_at_a_time(monkeypatch):
+    """Nobody listens there for a while, as when a test's backend is down, and another run looks for a port."""
+    other = subprocess.Popen([sys.executable, "-c", "from lib.wait import free_port as f; print(f(), flush=True); input()"],
+                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=os.path.dirname(__file__))
+    theirs = int(other.stdout.readline())
+    choices = iter([theirs, theirs, theirs - 1, theirs - 2, theirs - 3])
+    monkeypatch.setattr(random, "randrange", lambda *_: next(choices))
+    assert free_port() != theirs
+    other.communicate("end\n", timeout=30)
 
 
 def test_opensearch_takes_a_bulk_once(opensearch):

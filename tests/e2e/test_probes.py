@@ -64,11 +64,11 @@ def test_the_scheme_names_the_kind(oxpecker, fault_server, tmp_path):
 def test_a_check_that_hangs_is_a_no_in_time_and_probes_do_not_wait(oxpecker, fault_server):
     server = fault_server()
     server.plan(fault.hang())
-    check = {"type": "http", "url": server.url, "timeout": "300ms", "interval": "200ms"}
+    check = {"type": "http", "url": server.url, "timeout": "3s", "interval": "200ms"}
     agent = oxpecker({"health": {"checks": {"slow": check}}})
     began = time.monotonic()
     assert readiness(agent) == (503, {"status": "not ready", "checks": {"slow": False}})
-    assert time.monotonic() - began < 0.25
+    assert time.monotonic() - began < 2
     wait_until(lambda: agent.status()["checks"][0]["why"] == "no answer in time", 10, "the reason")
 
 
@@ -95,7 +95,7 @@ BODIES = {"large": (fault.ok(b"x" * (3 << 20), "text/html"), ""), "endless": (to
 def test_the_head_of_an_answer_decides_whatever_its_body_is(oxpecker, fault_server, kind):
     server, (behave, why) = fault_server(), BODIES[kind]
     server.plan(behave)
-    check = {"type": "http", "url": server.url, "timeout": "1s", "interval": "100ms"}
+    check = {"type": "http", "url": server.url, "timeout": "10s", "interval": "100ms"}
     agent = oxpecker({"health": {"checks": {"it": check}}})
     server.wait_requests(4, "/")
     it = agent.status()["checks"][0]

@@ -1,5 +1,6 @@
 /*
- * What every unit test includes: cmocka with what it needs before it, and a clock that stands still until told.
+ * What every unit test includes: cmocka with what it needs before it, a clock that stands still until told,
+ * and the files in tests/.
  */
 #ifndef OXP_UNIT_H
 #define OXP_UNIT_H
@@ -8,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -32,5 +34,13 @@ static inline struct mono_time still_mono(const struct clock *c)
 	{                                                                             \
 		.clock = { .wall = still_wall, .mono = still_mono }, .ns = 1000000000 \
 	}
+
+/* Names of files are relative to tests/, so a test started by hand in another folder says why it fails. */
+static inline const char *unit_file(const char *name)
+{
+	if (access(name, R_OK) < 0)
+		fail_msg("cannot read %s; expected tests/ as the working directory: cd there, or use ctest -R", name);
+	return name;
+}
 
 #endif

@@ -1,10 +1,12 @@
 """Waiting for conditions, the only place of the Python tests that sleeps."""
 
+import fcntl
 import random
 import socket
 import time
 
-_given = set()
+MARKS_FROM = 512  # descriptors below it stay free for tests that lower the limit
+_given = {}
 
 
 def wait_until(predicate, deadline=10.0, what="the condition"):
@@ -21,15 +23,25 @@ def wait_until(predicate, deadline=10.0, what="the condition"):
 
 
 def free_port():
-    """A TCP port of the loopback that nobody listens on, not given before in this run.
+    """A TCP port of the loopback that nobody listens on, given neither before in this run nor to another that goes on.
 
     It lies below the kernel's range for clients: no connection can take it while its server is away, nor meet itself.
     """
     while True:
         port = random.randrange(12000, 32000)
-        if port not in _given and can_listen(port):
-            _given.add(port)
+        if can_listen(port) and reserve(port):
             return port
+
+
+def reserve(port):
+    """Keeps other runs on this machine from it until this one ends: only one can have the name of a socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as mark:
+        try:
+            mark.bind(f"\0oxpecker-tests-port-{port}")
+        except OSError:
+            return False
+        _given[port] = fcntl.fcntl(mark, fcntl.F_DUPFD_CLOEXEC, MARKS_FROM)
+    return True
 
 
 def can_listen(port):

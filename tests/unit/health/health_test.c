@@ -353,7 +353,7 @@ static void test_a_unix_socket_that_comes_and_goes(void **state)
 /* Of three only the third lives. */
 static void test_a_name_with_several_addresses(void **state)
 {
-	const struct resolver_sources sources = { .hosts_file = "unit/http/hosts" };
+	const struct resolver_sources sources = { .hosts_file = unit_file("unit/http/hosts") };
 	struct world *w = *state;
 	struct host host = { .loop = w->loop };
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };

@@ -726,6 +726,7 @@ static void a_name_that_nobody_knows(void **state)
 	struct http_client_options options = { .connections_max = 4 };
 
 	http_client_free(f->client);
+	f->client = NULL;
 	assert_int_equal(resolver_new_from(f->world.loop, &sources, &options.resolver), 0);
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
 	f->options.url = "http://nobody.test:8080/";
@@ -744,7 +745,7 @@ static void a_name_that_nobody_knows(void **state)
 
 static void name_of_three(struct fixture *f, in_addr_t listens_at)
 {
-	const struct resolver_sources sources = { .hosts_file = "unit/http/hosts" };
+	const struct resolver_sources sources = { .hosts_file = unit_file("unit/http/hosts") };
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(listens_at) };
 	struct http_client_options options = { .connections_max = 4 };
 	socklen_t size = sizeof at;
@@ -756,6 +757,7 @@ static void name_of_three(struct fixture *f, in_addr_t listens_at)
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
 	f->port = ntohs(at.sin_port);
 	http_client_free(f->client);
+	f->client = NULL;
 	assert_int_equal(resolver_new_from(f->world.loop, &sources, &f->resolver), 0);
 	options.resolver = f->resolver;
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);

@@ -182,7 +182,7 @@ static void every_row_is_refused_once(void **state)
 {
 	static const struct hostile_targets targets = { "/hello", "/take" };
 	struct fixture *f = *state;
-	FILE *file = fopen("hostile/requests.txt", "r");
+	FILE *file = fopen(unit_file("hostile/requests.txt"), "r");
 	struct hostile_row row;
 	struct buffer bytes;
 	unsigned rows = 0;
@@ -313,6 +313,7 @@ static void unfinished_heads_have_a_ceiling(void **state)
 	memset(text, 'x', SIZE);
 	memcpy(text, "GET /hello?", 11);
 	http_server_free(f->server);
+	f->server = NULL;
 	assert_int_equal(new_server(f, MANY + 1), 0);
 	for (int i = 0; i < MANY; i++) {
 		raw_connect(&raws[i], &f->world, f->port);
@@ -456,6 +457,7 @@ static void few_wait_where_each_takes_long(void **state)
 
 	f->waiting_max = WAITING;
 	http_server_free(f->server);
+	f->server = NULL;
 	assert_int_equal(new_server(f, PLACES), 0);
 	to.sin_port = htons(f->port);
 	for (int i = 0; i < MANY; i++) {

@@ -5,17 +5,14 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
 #include "base/bytes.h"
+#include "unit/unit.h"
 
 enum { PATIENCE_SECONDS = 20, QUESTION_MAX = 512, TYPE_A = 1, TYPE_AAAA = 28, NO_SUCH_NAME = 3, SERVER_FAILED = 2 };
 
@@ -140,7 +137,8 @@ static int setup(void **state)
 	struct fixture *f = oxp_new(sizeof *f);
 	char address[32];
 	const char *servers[] = { address, NULL };
-	struct resolver_sources sources = { servers, "unit/loop/hosts", "cluster.test", DURATION_MS(200) };
+	struct resolver_sources sources = { servers, unit_file("unit/loop/hosts"), "cluster.test",
+					    DURATION_MS(200) };
 
 	f->time = (struct shifted_clock){ { clock_system.wall, shifted_mono }, 0 };
 	f->began = clock_system.mono(NULL);

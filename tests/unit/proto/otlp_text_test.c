@@ -134,7 +134,7 @@ static void put_full_request(struct buffer *b)
 static void is_golden(const struct buffer *text, const char *path)
 {
 	static char golden[16 << 10];
-	FILE *file = fopen(path, "rb");
+	FILE *file = fopen(unit_file(path), "rb");
 	size_t size;
 
 	assert_non_null(file);

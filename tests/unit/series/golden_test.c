@@ -30,7 +30,7 @@ static void read_golden(const char *name, const char *ending, struct buffer *to)
 	size_t n;
 
 	snprintf(path, sizeof path, FOLDER "%s%s", name, ending);
-	file = fopen(path, "rb");
+	file = fopen(unit_file(path), "rb");
 	assert_non_null(file);
 	buffer_init(to, 1 << 20);
 	assert_non_null(buffer_reserve(to, 1 << 16));

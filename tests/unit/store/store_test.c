@@ -30,9 +30,16 @@ static void open_store(struct fixture *f)
 	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), 0);
 }
 
-static void reopen(struct fixture *f)
+/* A test that fails before it is opened again leaves nothing to close. */
+static void close_store(struct fixture *f)
 {
 	store_close(f->store);
+	f->store = NULL;
+}
+
+static void reopen(struct fixture *f)
+{
+	close_store(f);
 	open_store(f);
 }
 
@@ -53,7 +60,7 @@ static int teardown(void **state)
 	struct fixture *f = *state;
 	pid_t child;
 
-	store_close(f->store);
+	close_store(f);
 	child = fork();
 	if (child == 0) {
 		execlp("rm", "rm", "-rf", f->folder, (char *)NULL);
@@ -255,7 +262,7 @@ static void test_damage_is_set_aside(void **state)
 	struct fixture *f = *state;
 
 	put_log(f, 0, "a", "before");
-	store_close(f->store);
+	close_store(f);
 	damage(f, "store.db", 0, 4096);
 	open_store(f);
 	put_log(f, 1, "b", "after");
@@ -270,7 +277,7 @@ static void test_damage_found_late_is_set_aside(void **state)
 	int failed;
 
 	put_log(f, 0, "a", "before");
-	store_close(f->store);
+	close_store(f);
 	damage(f, "store.db", 4096, size_of(f, "store.db"));
 	open_store(f);
 	failed = store_begin(f->store);
@@ -288,7 +295,7 @@ static void test_triggers_of_others_do_nothing(void **state)
 	struct fixture *f = *state;
 
 	put_log(f, 0, "a", "before");
-	store_close(f->store);
+	close_store(f);
 	change(f, "CREATE TRIGGER t AFTER INSERT ON logs BEGIN DELETE FROM logs; END");
 	open_store(f);
 	put_log(f, 1, "b", "after");
@@ -306,7 +313,7 @@ static void test_tables_of_others_are_set_aside(void **state)
 	char name[64];
 
 	for (size_t i = 0; i < COUNT_OF(changes); i++) {
-		store_close(f->store);
+		close_store(f);
 		change(f, changes[i]);
 		open_store(f);
 		snprintf(name, sizeof name, "store.db.corrupt-%zu", i + 1);
@@ -319,7 +326,7 @@ static void test_show_asks_no_view_of_others(void **state)
 {
 	struct fixture *f = *state;
 
-	store_close(f->store);
+	close_store(f);
 	change(f, "DROP TABLE samples; CREATE VIEW samples AS"
 		  " WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n FROM r)"
 		  " SELECT n AS at, n AS series, n AS value, n AS rowid FROM r");
@@ -331,8 +338,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 {
 	struct fixture *f = *state;
 
-	store_close(f->store);
-	f->store = NULL;
+	close_store(f);
 	change(f, "PRAGMA user_version = 9");
 	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
@@ -589,7 +595,7 @@ static void test_what_others_planted_is_refused(void **state)
 	struct stat info;
 	int fd;
 
-	store_close(f->store);
+	close_store(f);
 	name_of(f, "victim", victim);
 	fd = open(victim, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
 	assert_int_equal(write(fd, "dear", 4), 4);
