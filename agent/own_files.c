@@ -98,7 +98,7 @@ static void check_readers(struct agent_config *c, enum place place, const struct
 			if (type->reads && type->reads(r->options, path))
 				complain(c, r, readers[i],
 					config_printf(c->file->arena,
-						"%s is what %s.%s writes, which would feed itself: write it "
+						"%s is what %s.%s writes, and not the app: write it "
 						"elsewhere, or leave it out (`exclude` of a tail)",
 						path, place_path(place), k->name));
 		}

@@ -152,7 +152,8 @@ bool tail_links_lead_to(const struct tail_globs *globs, const char *path)
 			continue;
 		snprintf(seen, sizeof seen, "%s%s", one.items[0][0] == '/' || folder[1] ? folder : "",
 			path + strlen(at.name) + (at.name[1] != '\0'));
-		leads = path_is_below(path, at.name) && tail_matches(&(struct tail_globs){ &one, globs->exclude }, seen);
+		leads = path_is_below(path, at.name) &&
+			tail_matches(&(struct tail_globs){ &one, globs->exclude }, seen);
 		path_folder_close(&at);
 	}
 	return leads;

@@ -1,5 +1,5 @@
-"""What the agent writes is no telemetry of the app's: it would feed itself. `check` refuses what it can see; the rest is
-known by its device and inode when it is opened."""
+"""What the agent writes is no telemetry of the app's: it would feed itself. `check` refuses what it can see; the rest
+is known by its device and inode when it is opened."""
 
 import json
 import os
@@ -30,7 +30,8 @@ def ways(folder):
     """Globs that match folder/out.log, each written otherwise."""
     os.symlink(folder, folder.parent / "link")
     return {"path": folder / "out.log", "glob": folder / "*.log", "braces": folder / "{out,in}.log",
-            "deep": f"{folder.parent}/**/*.log", "dots": f"{folder}/../logs/*.log", "link": folder.parent / "link/*.log"}
+            "deep": f"{folder.parent}/**/*.log", "dots": f"{folder}/../logs/*.log",
+            "link": folder.parent / "link/*.log"}
 
 
 @pytest.mark.parametrize("way", ["path", "glob", "braces", "deep", "dots", "link"])
