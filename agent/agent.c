@@ -250,6 +250,7 @@ static int open_core(struct agent *a, struct log *log)
 					   .state_max = config->state.max,
 					   .store = { config->store.max, config->store.age },
 					   .damaged = spool_damaged,
+					   .fits = spool_fits,
 					   .context = &a->spool });
 }
 
