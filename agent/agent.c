@@ -253,6 +253,7 @@ static int open_core(struct agent *a, struct log *log)
 					   .state_max = config->state.max,
 					   .store = { config->store.max, config->store.age },
 					   .damaged = spool_damaged,
+					   .fits = spool_fits,
 					   .context = &a->spool });
 }
 
@@ -301,6 +302,7 @@ static void init_parts(struct agent *a)
 		.spool = &a->spool,
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
+	own_files_init(&a->hosts.written, a->config->state.path);
 	health_init(&a->health, core->loop, core->log);
 	health_wait_for(&a->health, have_begun, a);
 	metrics_init(&a->metrics,

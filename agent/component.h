@@ -207,6 +207,9 @@ struct collector_type {
 	bool (*check)(const void *config, char *why, size_t room);
 	/* Whether it listens for datagrams, whose ports are not those of TCP. May be NULL: it does not. */
 	bool (*datagrams)(const void *config);
+	/* Whether it would read what is written to the file or FIFO of that path, by what the options say of names. May
+	 * be NULL: it reads none. */
+	bool (*reads)(const void *config, const char *path);
 	/* `config` outlives the collector and does not change. 0; or -errno with the reason logged, and *ret is
 	 * untouched. */
 	int (*create)(const void *config, struct host *, struct collector **ret) MUST_CHECK;
@@ -247,6 +250,8 @@ struct exporter_type {
 
 	/* As of a collector. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
+	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
 	int (*create)(const void *config, struct host *, struct exporter **ret) MUST_CHECK;
 	/* One try. The batch stays valid until send_done(). Never blocks, and never retries: the sender does. A lot of
@@ -340,6 +345,11 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
 /* A document was refused because of the destination's mapping of a field. Shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
+
+/* What we write ourselves is no telemetry of the app's. An exporter tells of each file that it opened to append to;
+ * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
+bool host_writes(struct host *, int fd) MUST_CHECK;
+bool host_is_written(struct host *, int fd) MUST_CHECK;
 
 /* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
 struct resource {

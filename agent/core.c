@@ -85,6 +85,7 @@ int core_open(struct core *c, const struct core_options *o)
 				    .disk = c->disk,
 				    .trouble = on_trouble,
 				    .damaged = on_damaged,
+				    .fits = o->fits,
 				    .context = c },
 		&c->state, why, sizeof why);
 	if (failed)

@@ -63,6 +63,7 @@ struct core_options {
 	struct store_limits store;
 	/* As state_options.damaged. */
 	void (*damaged)(void *context, const char *key, uint64_t id, const struct ledger_amount *);
+	bool (*fits)(struct bytes payload, const struct ledger_amount *); /* as state_options.fits */
 	void *context;
 };
 /* Opens everything but series and store. `core` is zeroed memory. 0, or -errno with the reason logged; either way

@@ -34,6 +34,7 @@ void hosts_done(struct hosts *all)
 		free(h->name);
 		free(h);
 	}
+	own_files_done(&all->written);
 }
 
 void host_set_source(struct host *h, struct source *source)
@@ -107,6 +108,16 @@ size_t host_memory(const struct host *h)
 const char *host_state_path(struct host *h)
 {
 	return h->core->state_path;
+}
+
+bool host_writes(struct host *h, int fd)
+{
+	return own_files_add(&h->from->written, fd);
+}
+
+bool host_is_written(struct host *h, int fd)
+{
+	return own_files_have(&h->from->written, fd);
 }
 
 int host_text_now(const struct host *h, const char *text, struct buffer *to)

@@ -16,6 +16,7 @@
 #include "cli/commands.h"
 #include "cli/help.h"
 #include "cli/line.h"
+#include "own_files.h"
 
 struct run_options {
 	bool debug;
@@ -130,6 +131,8 @@ static int load(const struct line *l, struct agent_config *config)
 							   .world = &config_world_system });
 		if (!failed)
 			failed = addresses_check(config);
+		if (!failed)
+			failed = own_files_check(config);
 		if (failed)
 			print_errors(config);
 	}

@@ -73,6 +73,11 @@ void state_tell_found(const struct log *log, struct counters *counters, const st
 			"%s held damaged files, which were set aside as *.corrupt-*; positions, spool or ledger start "
 			"from nothing",
 			folder->path);
+	if (state_spool_damaged(state))
+		log_error(log, who,
+			"%s/state.db held %llu rows under numbers that no run gives: set aside in its table `damaged`, "
+			"and not sent",
+			folder->path, (unsigned long long)state_spool_damaged(state));
 }
 
 void state_tell_store(const struct log *log, struct counters *counters, const char *path, uint64_t known, uint64_t id)

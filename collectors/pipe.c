@@ -238,6 +238,8 @@ static int open_path(const struct pipe_config *config)
 
 static const char *reason(int failed)
 {
+	if (failed == -EDEADLK)
+		return "an exporter writes to it, or our own log goes there: it would feed itself";
 	return failed == -ENOTSUP       ? "it is no FIFO (who writes before there is one makes a file: mkfifo first)"
 	       : failed == -EACCES      ? "permission denied (it is opened for reading and for writing)"
 	       : failed == -EWOULDBLOCK ? "it has a reader already"
@@ -252,7 +254,7 @@ static int open_fifo(struct collector *c)
 
 	if (fd < 0)
 		return fd;
-	keeper = path_reopen(fd, O_WRONLY);
+	keeper = host_is_written(c->host, fd) ? -EDEADLK : path_reopen(fd, O_WRONLY);
 	if (keeper < 0) {
 		close(fd);
 		return keeper;
@@ -319,6 +321,15 @@ static bool pipe_check(const void *config, char *why, size_t room)
 		return lines_multiline_check(&pipe->multiline, why, room);
 	snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", pipe->mode);
 	return false;
+}
+
+static bool pipe_reads(const void *config, const char *path)
+{
+	const struct pipe_config *pipe = config;
+	char real[PATH_MAX];
+
+	return strcmp(pipe->path, path) == 0 ||
+	       (path_without_links(pipe->path, real) == 0 && strcmp(real, path) == 0);
 }
 
 static int pipe_create(const void *config, struct host *host, struct collector **ret)
@@ -421,6 +432,7 @@ const struct collector_type collector_pipe = {
 	.options = pipe_options,
 	.config_size = sizeof(struct pipe_config),
 	.check = pipe_check,
+	.reads = pipe_reads,
 	.create = pipe_create,
 	.start = pipe_start,
 	.resume = pipe_resume,

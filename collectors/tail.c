@@ -426,6 +426,18 @@ static bool tail_check(const void *config, char *why, size_t room)
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 
+static bool tail_reads(const void *config, const char *path)
+{
+	const struct tail_config *tail = config;
+	struct option_list paths = { .items = NULL }, exclude = { .items = NULL };
+	bool reads = tail_globs_expand(tail->paths, &paths) && tail_globs_expand(tail->exclude, &exclude) &&
+		     tail_links_lead_to(&(struct tail_globs){ &paths, &exclude }, path);
+
+	tail_globs_free(&paths);
+	tail_globs_free(&exclude);
+	return reads;
+}
+
 static int tail_create(const void *config, struct host *host, struct collector **ret)
 {
 	struct collector *c = oxp_new(sizeof *c);
@@ -467,6 +479,7 @@ const struct collector_type collector_tail = {
 	.options = tail_options,
 	.config_size = sizeof(struct tail_config),
 	.check = tail_check,
+	.reads = tail_reads,
 	.create = tail_create,
 	.start = tail_start,
 	.began = tail_began,

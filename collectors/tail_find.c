@@ -103,7 +103,7 @@ static void take_file(struct collector *c, struct tail_file *f, int fd)
 static int open_as(
 	struct collector *c, struct tail_file *f, const struct tail_found *found, const struct tail_identity *wanted)
 {
-	const struct tail_links links = { &c->paths, c->config->links };
+	const struct tail_links links = { &c->paths, c->config->links, c->reader.host };
 	struct tail_identity identity;
 	uint64_t size;
 	int fd = tail_links_open(&links, found->path, found->name);

@@ -106,9 +106,13 @@ int tail_links_open(const struct tail_links *l, const char *path, const char *na
 	struct path_found found;
 	int fd = path_read_open(path, &found), failed = 0;
 
-	if (fd < 0 || is_any(l->links))
+	if (fd < 0)
 		return fd;
-	if ((found.strange || (name && !is_beside(found.name, name))) && !is_allowed(l, found.name))
+	if (host_is_written(l->host, fd))
+		failed = -TAIL_OWN_OUTPUT;
+	else if (is_any(l->links))
+		return fd;
+	else if ((found.strange || (name && !is_beside(found.name, name))) && !is_allowed(l, found.name))
 		failed = -TAIL_LEADS_OUT;
 	else if (found.planted)
 		failed = -TAIL_OTHER_NAMES;
@@ -127,9 +131,32 @@ const char *tail_links_why(int error)
 	case TAIL_OTHER_NAMES:
 		return "it has another name (a hard link) and another owner than its folder, so others may have put it "
 		       "there; expected a file of its own: if it is to be read, say `links: [any]`";
+	case TAIL_OWN_OUTPUT:
+		return "it is the agent's own: an exporter writes it, or its log goes there, or it is a file of its "
+		       "state, and would feed itself; expected files of the app: leave it out with `exclude`";
 	default:
 		return strerror(error);
 	}
+}
+
+bool tail_links_lead_to(const struct tail_globs *globs, const char *path)
+{
+	char folder[PATH_MAX], seen[2 * PATH_MAX];
+	struct path_folder at;
+	bool leads = tail_matches(globs, path);
+
+	for (size_t i = 0; i < globs->paths->count && !leads; i++) {
+		const struct option_list one = { 1, &globs->paths->items[i] };
+		fixed_folder(one.items[0], folder);
+		if (path_folder_open(folder, false, &at) < 0)
+			continue;
+		snprintf(seen, sizeof seen, "%s%s", one.items[0][0] == '/' || folder[1] ? folder : "",
+			path + strlen(at.name) + (at.name[1] != '\0'));
+		leads = path_is_below(path, at.name) &&
+			tail_matches(&(struct tail_globs){ &one, globs->exclude }, seen);
+		path_folder_close(&at);
+	}
+	return leads;
 }
 
 bool tail_links_check(const struct option_list *links)

@@ -13,16 +13,20 @@
 #include "collectors/tail_scan.h"
 
 /* In place of an errno. */
-enum { TAIL_LEADS_OUT = 200, TAIL_OTHER_NAMES };
+enum { TAIL_LEADS_OUT = 200, TAIL_OTHER_NAMES, TAIL_OWN_OUTPUT };
 
 struct tail_links {
 	const struct option_list *paths, *links; /* links may be NULL */
+	struct host *host;
 };
 
 /* To read. `name` is NULL, or the path that a rotated file was written under. The descriptor, or -errno: -EBADF for
- * what is no regular file, -TAIL_LEADS_OUT, -TAIL_OTHER_NAMES. */
+ * what is no regular file, -TAIL_LEADS_OUT, -TAIL_OTHER_NAMES, -TAIL_OWN_OUTPUT. */
 int tail_links_open(const struct tail_links *, const char *path, const char *name) MUST_CHECK;
 const char *tail_links_why(int error);
+/* Whether a file of that path, which has no links, would be found: under its own name, or through a link that stands
+ * before the first wildcard. */
+bool tail_links_lead_to(const struct tail_globs *, const char *path) MUST_CHECK;
 /* False: one of `links` is no absolute path. */
 bool tail_links_check(const struct option_list *links) MUST_CHECK;
 

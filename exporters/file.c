@@ -187,26 +187,61 @@ static void file_destroy(struct exporter *e)
 	free(e);
 }
 
+/* Before it is opened: a device may do something when it is. */
+static int check_kind(const struct path_place *at)
+{
+	int fd = path_place_get(at, O_PATH, 0), failed;
+	struct stat info;
+
+	if (fd < 0)
+		return fd == -ENOENT ? 0 : fd;
+	failed = fstat(fd, &info) < 0 ? -errno : path_takes_lines(&info);
+	close(fd);
+	return failed;
+}
+
+/* What a link of the kernel leads to has a descriptor already, such as standard output. */
+static int check_open(const struct path_place *at, struct host *host, int fd)
+{
+	struct stat info;
+	int failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
+
+	failed = failed ? failed : path_takes_lines(&info);
+	return failed || at->by_kernel || host_writes(host, fd) ? failed : -EBUSY;
+}
+
 /* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names
  * may be one that somebody wants changed. Opened without blocking: a pipe that nobody reads is an error now, not a
  * start that never ends. */
-static int open_path(const char *path)
+static int open_path(const char *path, struct host *host)
 {
 	struct path_place at;
-	struct stat info;
 	int fd = path_place_open(path, &at), failed;
 
 	if (fd < 0)
 		return fd;
-	fd = path_place_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
+	fd = check_kind(&at);
+	fd = fd ? fd : path_place_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
+	failed = fd < 0 ? fd : check_open(&at, host, fd);
 	path_place_close(&at);
-	if (fd < 0)
-		return fd;
-	failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
-	if (!failed)
-		return fd;
-	close(fd);
-	return failed;
+	if (failed && fd >= 0)
+		close(fd);
+	return failed ? failed : fd;
+}
+
+static const char *why(int failed)
+{
+	return failed == -EBUSY ? "another exporter or our own log writes to it, or it is in use by the state; "
+				  "expected a file of its own: give another path"
+				: path_why(failed);
+}
+
+/* Standard output is everybody's. */
+static const char *file_writes(const void *config)
+{
+	const struct file_config *c = config;
+
+	return strcmp(c->path, "-") == 0 ? NULL : c->path;
 }
 
 static int file_create(const void *config, struct host *host, struct exporter **ret)
@@ -216,10 +251,10 @@ static int file_create(const void *config, struct host *host, struct exporter **
 	bool standard = strcmp(c->path, "-") == 0;
 
 	e->host = host;
-	e->fd = standard ? STDOUT_FILENO : open_path(c->path);
+	e->fd = standard ? STDOUT_FILENO : open_path(c->path, host);
 	if (e->fd < 0) {
 		int failed = e->fd;
-		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, path_why(failed));
+		host_log(host, LOG_LEVEL_ERROR, "path: cannot open %s: %s", c->path, why(failed));
 		free(e);
 		return failed;
 	}
@@ -234,6 +269,7 @@ const struct exporter_type exporter_file = {
 	.signals = SIGNAL_LOGS | SIGNAL_TRACES,
 	.options = file_options,
 	.config_size = sizeof(struct file_config),
+	.writes = file_writes,
 	.create = file_create,
 	.send = file_send,
 	.cancel = file_cancel,

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -35,8 +36,7 @@ static void fd_name(int fd, char to[FD_NAME_MAX])
 	snprintf(to, FD_NAME_MAX, "/proc/self/fd/%d", fd);
 }
 
-/* The descriptor's path without links. */
-static int real_name(int fd, char to[PATH_MAX])
+int path_of(int fd, char to[PATH_MAX])
 {
 	char link[FD_NAME_MAX];
 	ssize_t n;
@@ -244,7 +244,7 @@ int path_folder_open(const char *path, bool make, struct path_folder *ret)
 
 	if (!failed) {
 		fd = openat(w.fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		failed = fd < 0 ? -errno : real_name(fd, ret->name);
+		failed = fd < 0 ? -errno : path_of(fd, ret->name);
 	}
 	walk_done(&w);
 	if (failed && fd >= 0)
@@ -287,7 +287,22 @@ void path_place_close(struct path_place *p)
 
 int path_place_folder(const struct path_place *p, char to[PATH_MAX])
 {
-	return real_name(p->fd, to);
+	return path_of(p->fd, to);
+}
+
+int path_without_links(const char *path, char to[PATH_MAX])
+{
+	struct path_place at;
+	char folder[PATH_MAX];
+	int failed = path_place_open(path, &at);
+
+	if (failed)
+		return failed;
+	failed = at.by_kernel ? -ELOOP : path_place_folder(&at, folder);
+	path_place_close(&at);
+	if (!failed && snprintf(to, PATH_MAX, "%s/%s", folder[1] ? folder : "", at.name) >= PATH_MAX)
+		failed = -ENAMETOOLONG;
+	return failed;
 }
 
 int path_place_get(const struct path_place *p, int flags, mode_t mode)
@@ -312,6 +327,17 @@ int path_reopen(int fd, int flags)
 int path_one_name(const struct stat *info)
 {
 	return info->st_nlink > 1 ? -EMLINK : 0;
+}
+
+int path_takes_lines(const struct stat *info)
+{
+	unsigned number = major(info->st_rdev);
+
+	if (S_ISBLK(info->st_mode))
+		return -ENOTBLK;
+	if (!S_ISCHR(info->st_mode) || info->st_rdev == makedev(1, 3) || info->st_rdev == makedev(1, 7))
+		return 0;
+	return number == 4 || number == 5 || (number >= 136 && number <= 143) ? 0 : -ENOTBLK; /* devices.txt */
 }
 
 static int check_ours(int folder, const struct stat *info)
@@ -432,7 +458,7 @@ static bool may_be_planted(const char *name, const struct stat *info)
 static int found(int fd, struct path_found *ret)
 {
 	struct stat info;
-	int failed = fstat(fd, &info) < 0 ? -errno : real_name(fd, ret->name);
+	int failed = fstat(fd, &info) < 0 ? -errno : path_of(fd, ret->name);
 
 	if (!failed && !S_ISREG(info.st_mode))
 		failed = -EBADF;
@@ -482,6 +508,8 @@ const char *path_why(int failed)
 		       "name: remove it, or give another path";
 	case -EBADF:
 		return "it is not a regular file; expected one: remove it, or give another path";
+	case -ENOTBLK:
+		return "it is a device that keeps no lines; expected a file, a FIFO or a terminal: give another path";
 	case -EKEYREJECTED:
 		return "it belongs to another user; expected this user, root, or the owner of the folder: chown it, "
 		       "remove it, or give another path";

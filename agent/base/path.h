@@ -39,6 +39,8 @@ int path_place_open(const char *path, struct path_place *ret) MUST_CHECK;
 void path_place_close(struct path_place *);
 /* The folder's path without links. 0 or -errno. */
 int path_place_folder(const struct path_place *, char to[PATH_MAX]) MUST_CHECK;
+/* The path without links of a file that need not exist. 0 or -errno, also for a link that only the kernel follows. */
+int path_without_links(const char *path, char to[PATH_MAX]) MUST_CHECK;
 /* open() of that name in that folder, never through a link. Returns the descriptor or -errno. */
 int path_place_get(const struct path_place *, int flags, mode_t mode) MUST_CHECK;
 
@@ -58,6 +60,11 @@ int path_ours_set_aside(int folder, const char *name) MUST_CHECK;
 /* Opens the file of a descriptor again (O_PATH is enough), whatever has its name now; with O_NONBLOCK and O_NOCTTY.
  * Returns the new descriptor or -errno. */
 int path_reopen(int fd, int flags) MUST_CHECK;
+/* The descriptor's path without links. 0 or -errno. */
+int path_of(int fd, char to[PATH_MAX]) MUST_CHECK;
+/* 0, or -ENOTBLK for a device that keeps nothing, or keeps it where nobody looks for lines. Terminals are fine, and so
+ * are the two that say what they do: null and full. */
+int path_takes_lines(const struct stat *) MUST_CHECK;
 /* 0 if the file has one name, otherwise -EMLINK. */
 int path_one_name(const struct stat *) MUST_CHECK;
 

@@ -103,6 +103,24 @@ static bool unpack_item(struct batch *batch, char *data, const struct row_item *
 	return batch_add(batch, &item) == 0;
 }
 
+bool rows_fit(struct bytes payload, const struct ledger_amount *amount)
+{
+	struct ledger_amount sum = { 0, 0 };
+	struct row_item head;
+
+	for (size_t at = 0; at < payload.size; at += head.size) {
+		if (payload.size - at < sizeof head)
+			return false;
+		memcpy(&head, payload.data + at, sizeof head);
+		at += sizeof head;
+		if (head.size > payload.size - at)
+			return false;
+		sum.records += head.records;
+		sum.bytes += head.size;
+	}
+	return payload.size > 0 && sum.records == amount->records && sum.bytes == amount->bytes;
+}
+
 struct batch *rows_unpack(struct source *source, struct bytes payload)
 {
 	struct batch *batch = source_batch_new(source);
@@ -112,10 +130,10 @@ struct batch *rows_unpack(struct source *source, struct bytes payload)
 
 	if (fine)
 		memcpy(block, payload.data, payload.size);
-	for (size_t at = 0; fine && at + sizeof head <= payload.size; at += head.size) {
+	for (size_t at = 0; fine && at < payload.size; at += head.size) {
 		memcpy(&head, block + at, sizeof head);
 		at += sizeof head;
-		fine = head.size <= payload.size - at && unpack_item(batch, block + at, &head);
+		fine = unpack_item(batch, block + at, &head);
 	}
 	if (fine)
 		return batch;

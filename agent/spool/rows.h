@@ -31,7 +31,9 @@ void rows_free(struct rows *first); /* all of a list; NULL is fine */
 size_t rows_count(const struct rows *); /* of one, not of a list */
 /* Adds them to the change, under that key. If `ret` is not NULL, ret[…].id are their ids when state has the change. */
 void rows_put(const struct rows *, struct state_change *, const char *key, struct batch_row *ret);
-/* The items of a payload, in a batch of their own. NULL: no room, or it was not written by us. */
+/* Whether a payload is made of whole items, at least one, that hold that much. As state_options.fits. */
+bool rows_fit(struct bytes payload, const struct ledger_amount *) MUST_CHECK;
+/* The items of a payload that fits, in a batch of their own. NULL: no room. */
 struct batch *rows_unpack(struct source *, struct bytes payload) MUST_CHECK;
 
 #endif

@@ -1,6 +1,7 @@
 #include "spool/spool.h"
 
 #include "spool/offer.h"
+#include "spool/rows.h"
 
 static void move(struct spool *s, enum spool_phase to)
 {
@@ -87,6 +88,11 @@ static void tell_left(void *context, const char *key, uint64_t bytes)
 void spool_tell_left(const struct spool *s)
 {
 	state_spool_keys(s->world.options.state, tell_left, (void *)&s->world.options);
+}
+
+bool spool_fits(struct bytes payload, const struct ledger_amount *amount)
+{
+	return rows_fit(payload, amount);
 }
 
 void spool_damaged(void *spool, const char *key, uint64_t id, const struct ledger_amount *amount)

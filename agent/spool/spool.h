@@ -41,6 +41,8 @@ void spool_refill(struct spool *);
 int spool_restore(struct spool *, struct source *, struct books_disk *ret_disk) MUST_CHECK;
 /* Logs what waits in the spool for a source or a destination that is not there. */
 void spool_tell_left(const struct spool *);
+/* As state_options.fits. */
+bool spool_fits(struct bytes payload, const struct ledger_amount *) MUST_CHECK;
 /* As state_options.damaged. */
 void spool_damaged(void *spool, const char *key, uint64_t id, const struct ledger_amount *);
 

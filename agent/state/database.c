@@ -25,7 +25,11 @@ enum {
 	VALUE_MAX = 4 << 20, /* bytes of a value, or a row: pieces of a payload have a MiB */
 };
 
-#define SPOOL_OF " id >= ?1 AND id < ?1 + (SELECT parts FROM spool WHERE id = ?1)"
+/* However many it says: none that is the first of another payload, or of another key. */
+#define SPOOL_OF                                                                                            \
+	" id >= ?1 AND id < ?1 + (SELECT min(parts, 1024) FROM spool WHERE id = ?1) AND (id = ?1 OR (parts = 0" \
+	" AND key = (SELECT key FROM spool WHERE id = ?1)))"
+#define SPOOL_STRANGE " FROM spool WHERE id < 1 OR id > 4611686018427387904" /* STATE_SPOOL_ID_MAX */
 
 /* From version n to n + 1. */
 static const char *const migrations[] = {
@@ -82,6 +86,9 @@ static const char *const statements[STATEMENTS] = {
 	[DELETE_SPOOL] = "DELETE FROM spool WHERE" SPOOL_OF " RETURNING key, length(payload)",
 	[KEEP_DAMAGED] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
 			 " SELECT id, key, records, bytes, checksum, payload FROM spool WHERE" SPOOL_OF,
+	[KEEP_STRANGE] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
+			 " SELECT id, key, records, bytes, checksum, payload" SPOOL_STRANGE " LIMIT 64",
+	[DELETE_STRANGE] = "DELETE" SPOOL_STRANGE,
 	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
 	[NEXT_SPOOL] = "SELECT id, records, bytes, parts FROM spool"
 		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",
@@ -298,7 +305,7 @@ int database_open(struct database *d, const struct path_folder *folder, const ch
 {
 	int failed;
 
-	*d = (struct database){ .file = -1, .wal = -1 };
+	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
 	failed = path_ours_database(folder->fd, name);
 	failed = failed ? failed : open_database(d, folder, name);
 	failed = failed ? failed : settings(d, max);
@@ -348,7 +355,7 @@ void database_close(struct database *d, bool sound)
 		close(d->file);
 	if (d->wal >= 0)
 		close(d->wal);
-	*d = (struct database){ .file = -1, .wal = -1 };
+	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
 }
 
 static int own(struct database *d, uint64_t size)

@@ -13,6 +13,7 @@
 #include "base/base.h"
 #include "base/path.h"
 #include "base/strange_db.h"
+#include "status/ledger.h"
 
 enum statement {
 	PUT_POSITION,
@@ -22,6 +23,8 @@ enum statement {
 	DELETE_SPOOL,
 	KEEP_DAMAGED,
 	BOUND_DAMAGED,
+	KEEP_STRANGE,
+	DELETE_STRANGE,
 	NEXT_SPOOL,
 	PIECES_SPOOL,
 	PUT_PARKED,
@@ -61,6 +64,7 @@ struct database {
 	bool made; /* it was empty, or not there */
 	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
+	bool (*spool_fits)(struct bytes payload, const struct ledger_amount *); /* as state_options.fits */
 	int starved; /* what allocating more, or writing, ended with; 0: there is room */
 };
 

@@ -9,6 +9,10 @@
 #include "component.h"
 #include "status/ledger.h"
 
+/* What no run reaches: a row beyond is somebody else's. Generations end at half of PLACE_NAMED. */
+#define STATE_SPOOL_ID_MAX (UINT64_C(1) << 62)
+#define STATE_GENERATION_MAX (UINT64_C(1) << 34)
+
 enum {
 	STATE_KEY_MAX = 200,
 	STATE_SLOTS = 512,

@@ -96,6 +96,18 @@ int spooled_set_aside(struct database *d, struct op *op)
 	return failed ? failed : spooled_drop(d, op);
 }
 
+int spooled_recover(struct database *d, uint64_t *ret_count)
+{
+	int failed = database_finish(database_statement(d, KEEP_STRANGE));
+
+	*ret_count = 0;
+	failed = failed ? failed : database_finish(database_statement(d, DELETE_STRANGE));
+	if (!failed)
+		*ret_count = (uint64_t)sqlite3_changes(d->db);
+	failed = failed ? failed : database_finish(database_statement(d, BOUND_DAMAGED));
+	return failed == -ENOSPC ? 0 : failed;
+}
+
 static struct bytes column_bytes(sqlite3_stmt *q, int column)
 {
 	const void *data = sqlite3_column_blob(q, column);
@@ -112,8 +124,8 @@ static int read_pieces(struct database *d, struct spool_row *row, uint64_t parts
 
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)row->id);
 	sqlite3_bind_int64(q, 2, (sqlite3_int64)(row->id + parts));
-	row->sound = true;
-	while ((more = database_row(q)) > 0 && row->sound && !failed) {
+	row->sound = row->id <= STATE_SPOOL_ID_MAX && parts <= spool_parts(STATE_SPOOL_PAYLOAD_MAX);
+	while ((more = row->sound ? database_row(q) : 0) > 0 && !failed) {
 		struct bytes piece = column_bytes(q, 1);
 		seen++;
 		row->sound = payload_checksum(piece) == (uint64_t)sqlite3_column_int64(q, 0);
@@ -121,6 +133,8 @@ static int read_pieces(struct database *d, struct spool_row *row, uint64_t parts
 	}
 	row->sound = row->sound && seen == parts && failed != -ENOSPC;
 	sqlite3_reset(q);
+	if (row->sound && !failed && d->spool_fits)
+		row->sound = d->spool_fits(buffer_bytes(&row->payload), &row->amount);
 	failed = failed == -ENOSPC ? 0 : failed;
 	return more < 0 ? more : failed;
 }

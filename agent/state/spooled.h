@@ -18,6 +18,9 @@ int spooled_take(struct database *, struct op *) MUST_CHECK;
 /* The first payload of the key behind `after`; `found` is false if there is none. */
 int spooled_read(struct database *, const char *key, uint64_t after, struct spool_row *ret) MUST_CHECK;
 
+/* Sets aside what has an id that no run gives, and answers how many. A full disk leaves them. 0 or -errno. */
+int spooled_recover(struct database *, uint64_t *ret_count) MUST_CHECK;
+
 /* A row of the spool, without its payload. */
 struct spooled_size {
 	const char *key; /* valid within the callback */

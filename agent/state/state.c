@@ -92,6 +92,9 @@ static int read_numbers(struct state *s)
 
 	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
 		failed = database_number(&s->database, rows[i].sql, rows[i].number);
+	if (!failed && s->generation > STATE_GENERATION_MAX)
+		failed = -EBADMSG;
+	failed = failed ? failed : spooled_recover(&s->database, &s->damaged);
 	return failed ? failed : usage_read(&s->usage, &s->database);
 }
 
@@ -133,10 +136,11 @@ static enum state_loss compare(struct state *s, enum slots_found found)
 		return STATE_EMPTY;
 	if (known.id != s->database.found_id)
 		return STATE_OTHER;
+	/* Numbers are used once: what was sent under those that it does not know has them. */
+	if (known.generation > s->generation && known.generation <= STATE_GENERATION_MAX)
+		s->generation = known.generation;
 	if (known.commits <= s->saved.commits)
 		return STATE_NO_LOSS;
-	/* Numbers are used once: what was sent under those that it does not know has them. */
-	s->generation = known.generation > s->generation ? known.generation : s->generation;
 	s->saved.commits = known.commits;
 	return STATE_OLDER;
 }
@@ -175,6 +179,7 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 
 	s->disk = o->disk;
 	s->usage.max = o->max;
+	s->database.spool_fits = o->fits;
 	s->tell = o->trouble;
 	s->tell_damaged = o->damaged;
 	s->context = o->context;

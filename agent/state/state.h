@@ -25,6 +25,9 @@ struct state_options {
 	void (*trouble)(void *, const struct state *);
 	/* On the loop, when a row that is read from the spool is damaged and is set aside. May be NULL. */
 	void (*damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
+	/* Whether a payload is what the spool writes, and holds that much. In the disk lane too, so it touches nothing
+	 * else. A row that does not fit is damaged. May be NULL: all fit. */
+	bool (*fits)(struct bytes payload, const struct ledger_amount *);
 	void *context;
 };
 /* 0, or -errno with one sentence in `why`: -EBUSY if another agent has it, -EPROTO if a newer version wrote it. */

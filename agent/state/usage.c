@@ -37,7 +37,8 @@ static int add_row(void *context, const struct spooled_size *row)
 	find_key(u, row->key)->bytes += row->bytes;
 	u->spool_bytes += row->bytes;
 	u->spool_rows += row->first;
-	u->spool_id = row->id > u->spool_id ? row->id : u->spool_id;
+	if (row->id > u->spool_id && row->id <= STATE_SPOOL_ID_MAX)
+		u->spool_id = row->id;
 	return u->key_count > USAGE_KEYS_MAX ? -EBADMSG : 0;
 }
 

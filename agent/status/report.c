@@ -27,7 +27,7 @@ static void put_dropped(struct json_writer *w, const struct ledger_row *row)
 	json_put_object(w, "dropped");
 	for (int t = 0; t < LEDGER_TERMS; t++) {
 		const char *reason = ledger_term_reason(t);
-		if (*reason && row->live->term[t].records > 0)
+		if (*reason && (row->live->term[t].records > 0 || row->live->term[t].bytes > 0))
 			put_amount(w, reason, &row->live->term[t]);
 	}
 	json_put_end(w);

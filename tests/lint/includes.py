@@ -46,6 +46,7 @@ ROOT = {
     "registry": "registry",
     "agent_config": "settings",
     "addresses": "settings",
+    "own_files": "settings",
     "guesses": "settings",
     "state_path": "settings",
     "memory_limit": "settings",

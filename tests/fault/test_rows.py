@@ -1,0 +1,130 @@
+"""Rows of state.db that others wrote: each costs no more than itself. Nothing crashes, hangs or is delivered that never
+came in; what is set aside is told; what stands behind it is sent."""
+
+import contextlib
+import ctypes
+import ctypes.util
+import sqlite3
+import struct
+
+import pytest
+
+from lib.shipped import documents_of
+from test_ack import killed, post, start
+
+REQUESTS = 4
+HEAD = 28  # bytes before an item: generation, offset, size, records
+
+
+def checksum(payload):
+    hasher = ctypes.CDLL(ctypes.util.find_library("xxhash") or "libxxhash.so.0").XXH3_64bits
+    hasher.restype, hasher.argtypes = ctypes.c_int64, [ctypes.c_char_p, ctypes.c_size_t]
+    return hasher(payload, len(payload))
+
+
+def item_of(text, records=1, size=None):
+    return struct.pack("<QQII", 1, 0, len(text) if size is None else size, records) + text
+
+
+def set_payload(payload):
+    def change(db, row):
+        db.execute("UPDATE spool SET payload = ?, checksum = ? WHERE id = ?", (payload, checksum(payload), row))
+
+    return change
+
+
+def set_column(column, value):
+    return lambda db, row: db.execute(f"UPDATE spool SET {column} = ? WHERE id = ?", (value, row))
+
+
+# What is written over the first of the rows.
+ROWS = {
+    "empty": set_payload(b""),
+    "no item": set_payload(b"\xff" * 100),
+    "half a head": set_payload(item_of(b'{"n":0}') + b"\1\0\0"),
+    "an item beyond the end": set_payload(item_of(b'{"n":0}', size=1000)),
+    "more items than said": set_payload(item_of(b'{"n":0}') + item_of(b'{"n":9}')),
+    "no payload": set_column("payload", None),
+    "a text": set_column("payload", "text"),
+    "no records": set_column("records", 0),
+    "less than none": set_column("records", -5),
+    "records without end": set_column("records", 2**63 - 1),
+    "bytes without end": set_column("bytes", 2**62),
+    "records in words": set_column("records", "many"),
+    "pieces of others": set_column("parts", 2**62),
+    "more pieces": set_column("parts", 3),
+    "the last id": set_column("id", 2**63 - 1),
+    "no id": set_column("id", -1),
+}
+
+
+def spooled(oxpecker, server):
+    """An agent that was killed with a row for each of some requests, and its state.db."""
+    server.refuse()
+    agent, door = start(oxpecker, server.url, logs={"batch": {"age": "20ms", "records": 1}})
+    for number in range(REQUESTS):
+        assert post(door, [number]).status_code == 200
+    agent.kill9()
+    return agent, door, f"{agent.folder}/state/state.db"
+
+
+def change(path, how):
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        rows = [row for row, in db.execute("SELECT id FROM spool ORDER BY id")]
+        assert len(rows) == REQUESTS
+        how(db, rows[0])
+
+
+@pytest.mark.parametrize("kind", ROWS)
+def test_a_row_of_the_spool_costs_no_more_than_itself(oxpecker, fault_server, kind):
+    server = fault_server()
+    agent, door, path = spooled(oxpecker, server)
+    change(path, ROWS[kind])
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered") == REQUESTS - 1 and not agent.booked("held"))
+    assert {d["n"] for d in documents_of(server).values()} == set(range(1, REQUESTS))
+    assert agent.booked("received") == REQUESTS and killed(agent) == 1
+    agent.assert_balanced()
+    assert "set aside" in agent.err() and agent.metric("oxpecker_spool_damaged_rows_total") == 1
+    server.refuse()
+    assert post(door, [77]).status_code == 200
+    agent.kill9()
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered") == REQUESTS, what="what comes after it is found again")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("value", [2**62, 2**63 - 1, -1])
+def test_a_generation_that_no_run_reaches_is_not_counted_on(oxpecker, fault_server, tmp_path, value):
+    server, log = fault_server(), tmp_path / "app.log"
+    log.write_text('{"n":1}\n')
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(log)},
+                               "export": {"elasticsearch": {"url": server.url, "index": "a"}}}})
+    agent.wait_until(lambda: agent.booked("delivered") == 1)
+    agent.stop()
+    with contextlib.closing(sqlite3.connect(f"{agent.folder}/state/state.db")) as db, db:
+        db.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (value,))
+    (tmp_path / "app.log").rename(tmp_path / "old")
+    log.write_text('{"n":2}\n')
+    agent.start()
+    assert "damaged" in agent.err()
+    agent.wait_until(lambda: {d["n"] for d in documents_of(server).values()} >= {1, 2})
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("value", [0, "text", None])
+def test_a_generation_that_was_lost_is_not_given_twice(oxpecker, fault_server, tmp_path, value):
+    server, log = fault_server(), tmp_path / "app.log"
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(log)},
+                               "export": {"elasticsearch": {"url": server.url, "index": "a"}}}}, start=False)
+    for number in range(3):
+        log.write_text('{"n":%d}\n' % number)
+        agent.start()
+        agent.wait_until(lambda n=number: len(documents_of(server)) == n + 1)
+        agent.stop()
+        log.unlink()
+        with contextlib.closing(sqlite3.connect(f"{agent.folder}/state/state.db")) as db, db:
+            db.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (value,))
+    assert {d["n"] for d in documents_of(server).values()} == {0, 1, 2}
