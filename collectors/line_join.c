@@ -75,7 +75,8 @@ static void end_message(struct line_join *j, struct join_lane *lane)
 		.time = { lane->message_time, lane->message_time_size },
 		.extra = buffer_bytes(&lane->message_extra),
 		.stream = stream_of(j, lane),
-		.at = lane->message_at };
+		.at = lane->message_at,
+		.last = lane->message_last };
 
 	if (!lane->in_message)
 		return;
@@ -93,6 +94,7 @@ static void begin_message(struct line_join *j, struct join_lane *lane, const str
 	}
 	lane->in_message = true;
 	lane->message_at = line->at;
+	lane->message_last = line->last;
 	lane->message_time_size = keep_time(line->time, lane->message_time);
 	keep_extra(line->extra, &lane->message_extra);
 	lane->sure = line->text.size;
@@ -110,8 +112,10 @@ static void add_to_message(struct line_join *j, struct join_lane *lane, const st
 		return;
 	}
 	lane->lines++;
-	if (sure)
-		lane->sure = lane->message.size;
+	if (!sure)
+		return;
+	lane->sure = lane->message.size;
+	lane->message_last = line->last;
 }
 
 static bool is_object(const struct line_join *j, struct bytes text, struct json_line *ret)
@@ -158,6 +162,7 @@ static void end_pieces(struct line_join *j, struct join_lane *lane, bool cut)
 		.extra = buffer_bytes(&lane->pieces_extra),
 		.stream = stream_of(j, lane),
 		.at = lane->pieces_at,
+		.last = lane->pieces_last,
 		.cut = cut };
 
 	if (!lane->in_pieces)
@@ -193,7 +198,9 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 		end_pieces(j, lane, true);
 	if (!lane->in_pieces)
 		begin_pieces(lane, l, at);
-	if (!append(&lane->pieces, l->text)) {
+	if (append(&lane->pieces, l->text)) {
+		lane->pieces_last = at;
+	} else {
 		end_pieces(j, lane, true);
 		j->take(j->context,
 			&(struct line_message){
@@ -202,6 +209,7 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 				.extra = l->extra,
 				.stream = l->stream,
 				.at = at,
+				.last = at,
 				.cut = true });
 		return;
 	}
@@ -263,7 +271,7 @@ void line_join_line(struct line_join *j, enum lines_format format, struct bytes 
 	} else {
 		l.text = format > LINES_TEXT ? without_return(l.text) : l.text;
 		whole = (struct line_message){
-			.text = l.text, .time = l.time, .extra = l.extra, .stream = l.stream, .at = at
+			.text = l.text, .time = l.time, .extra = l.extra, .stream = l.stream, .at = at, .last = at
 		};
 		whole_line(j, format, &whole);
 	}

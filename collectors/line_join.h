@@ -37,6 +37,7 @@ struct line_message {
 	struct bytes extra; /* other members that the runtime wrote, with commas between them; may be empty */
 	enum log_stream stream;
 	uint64_t at; /* where its first line begins */
+	uint64_t last; /* where its last line begins, or the last piece of that: no other message has it */
 	const struct json_line *object; /* the text's index; NULL: it is not an object, or must not be one */
 	bool cut; /* it continues in the next message */
 };
@@ -44,7 +45,8 @@ struct line_message {
 /* One stream. `message` is the open message of several lines, `pieces` the line that is not whole. */
 struct join_lane {
 	struct buffer pieces, message, pieces_extra, message_extra;
-	uint64_t pieces_at, message_at;
+	uint64_t pieces_at, message_at; /* their first byte */
+	uint64_t pieces_last, message_last; /* where the last line of each begins; of `message`, as far as it is sure */
 	char pieces_time[LINE_TIME_MAX], message_time[LINE_TIME_MAX];
 	uint8_t pieces_time_size, message_time_size;
 	bool in_pieces, in_message;

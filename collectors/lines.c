@@ -212,23 +212,6 @@ static size_t ahead(const struct line_slice *s, const struct line_message *m)
 	return s->size - (size_t)(m->at - s->offset);
 }
 
-/* Of several that end early each has a place of its own before the end, one where no line begins and so no other item
- * is. There are as many as there are lines. */
-static uint64_t early_place(struct line_slice *s)
-{
-	size_t at = s->lines->early - 1;
-
-	while (at > 1 && s->data[at - 1] == '\n')
-		at--;
-	s->lines->early = at;
-	return s->offset + at;
-}
-
-static uint64_t place_of(struct line_slice *s, const struct line_message *m)
-{
-	return s->lines->early ? early_place(s) : m->at;
-}
-
 /* The buffer's object becomes the item of the message. */
 static void add_made(struct line_slice *s, const struct line_message *m)
 {
@@ -240,7 +223,7 @@ static void add_made(struct line_slice *s, const struct line_message *m)
 		return;
 	}
 	memcpy(room, made->data, made->size);
-	add_item(s, room, made->size, place_of(s, m));
+	add_item(s, room, made->size, m->last);
 }
 
 /* Ships the first `line_max` bytes of a line as text. */
@@ -442,7 +425,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	if (l->origin.size > 0 && !says_origin(l, m))
 		origin = buffer_bytes(&l->origin);
 	if (e.around.size + e.blank.size + origin.size == 0 && inside) {
-		add_item(s, m->text.data, object_of(m).size, place_of(s, m));
+		add_item(s, m->text.data, object_of(m).size, m->last);
 		return;
 	}
 	max = m->text.size + e.around.size + e.time.size + 2 + origin.size + U64_DIGITS_MAX;
@@ -453,7 +436,7 @@ static void add_object(struct line_slice *s, const struct line_message *m)
 	}
 	size = put_object(m, &e, origin, room);
 	text_give_back(s, max - size);
-	add_item(s, room, size, place_of(s, m));
+	add_item(s, room, size, m->last);
 }
 
 static bool is_blank(struct bytes text)
@@ -556,7 +539,9 @@ static void add_line(struct line_slice *s, size_t at, size_t size)
 {
 	struct lines *l = s->lines;
 	struct json_line index;
-	struct line_message m = { .text = { s->data + at, size }, .at = s->offset + at, .object = &index };
+	struct line_message m = {
+		.text = { s->data + at, size }, .at = s->offset + at, .last = s->offset + at, .object = &index
+	};
 	bool may_be_json = l->format != LINES_TEXT && size <= l->line_max && !s->cutting;
 
 	if (is_blank(m.text))
@@ -580,13 +565,6 @@ void lines_end(struct line_slice *s)
 	if (is_joined(s))
 		line_join_end(&s->lines->join);
 	took_up_to(s, s->seen);
-}
-
-void lines_end_early(struct line_slice *s)
-{
-	s->lines->early = s->seen;
-	lines_end(s);
-	s->lines->early = 0;
 }
 
 /* A line that may be part of a message. */

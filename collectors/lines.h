@@ -29,7 +29,6 @@ struct lines {
 	struct line_start *start; /* multiline's; may be NULL */
 	struct line_join join; /* of the current slice */
 	struct line_queue *queue; /* what came out of `join`; NULL: nothing is ever joined */
-	size_t early; /* nothing behind it ended what comes out: the offset of its last line; else 0 */
 	uint64_t *lines, *bytes, *not_json, *cut, *cut_bytes, *empty, *malformed;
 };
 
@@ -118,11 +117,8 @@ void lines_split(struct line_slice *);
 /* After lines_split(), for the line that has no end yet: the rest of a cut line is skipped, and a line that is longer
  * than line_max, or crowded, is cut here. With `last`, it ends here. Anything else stays behind `took`. */
 void lines_rest(struct line_slice *, bool last);
-/* After lines_rest(): ships everything up to `seen`. */
+/* After lines_rest(): ships everything up to `seen`, although more may come. */
 void lines_end(struct line_slice *);
-/* The same although more may come. Such a message takes its id from the offset of its end instead of its beginning:
- * after a kill it may be read again with more lines, and is another document then. */
-void lines_end_early(struct line_slice *);
 /* Whether pieces of a line are waiting: the rest has not been written yet. */
 bool lines_in_pieces(const struct line_slice *);
 /* The slice's open messages are not needed any more. */

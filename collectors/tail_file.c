@@ -148,10 +148,8 @@ static void end_wait(struct slice *s)
 
 	if (in->failed || in->took == in->seen || !s->at_end)
 		return;
-	if (s->file->last)
+	if (s->file->last || waited || s->reader->ending)
 		lines_end(&s->in);
-	else if (waited || s->reader->ending)
-		lines_end_early(&s->in);
 }
 
 static void pass_zeros(struct tail_file *f, uint64_t zeros)

@@ -2,12 +2,15 @@
 
 import json
 import random
+import signal
 import socket
 
 import pytest
 
+from lib import fault
 from lib.agent import run
 from lib.sink import Sink
+from lib.wait import wait_until
 
 TIME = "2026-11-23T10:00:00.%09dZ"
 
@@ -71,7 +74,7 @@ def same(documents, expected):
 
 
 def test_cri(oxpecker, fault_server, tmp_path):
-    """Objects and text, whole and in pieces of two streams at once; items in the order of their first bytes."""
+    """Objects and text, whole and in pieces of two streams at once; ids in the order in which messages end."""
     server = fault_server()
     sink, cri = Sink(server), Cri(tmp_path / "0.log")
     cri.piece('{"msg":"a","level":"info"}')
@@ -88,8 +91,7 @@ def test_cri(oxpecker, fault_server, tmp_path):
     oxpecker(config(tmp_path / "*.log", server.url, format="cri")).wait_until(
         lambda: len(sink.documents) == len(cri.expected), 20, "every message")
     same(sink.documents.values(), cri.expected)
-    order = [sink.documents[i]["@timestamp"] for i in sorted(sink.documents) if "@timestamp" in sink.documents[i]]
-    assert order == sorted(order)
+    assert [document for _, document in sorted(sink.documents.items())] == cri.expected
 
 
 def test_cri_malformed_lines_pass_as_they_stand(oxpecker, fault_server, tmp_path):
@@ -293,6 +295,63 @@ def test_all_that_is_open_is_shipped_when_it_has_waited(oxpecker, fault_server, 
     assert sorted(d["message"] for d in sink.documents.values()) == [
         "\tat long ", "\tat short", "java.lang.Error: a\n\tat a.b.C(D.java:1)",
         "java.lang.Error: b\n\tat a.b.C(D.java:1)", "x"]
+
+
+OUT, ERR = TIME % 1 + " stdout ", TIME % 1 + " stderr "
+
+ENDED = {
+    "start": ({"multiline_start": "INFO"}, "INFO hello\npart of hello\n", "INFO goodbye\n"),
+    "one line": ({"multiline_start": "INFO"}, "INFO hello\n", "INFO goodbye\n"),
+    "nothing more": ({"multiline_start": "INFO"}, "INFO hello\npart of hello\n", ""),
+    "trace": ({"multiline": "java"}, "".join(line + "\n" for line in TRACES["java"]), "INFO goodbye\n"),
+    "streams": ({"multiline_start": "INFO"}, f"{OUT}F INFO hello\n{ERR}F INFO oops\n{OUT}P part \n{OUT}F of hello\n",
+                f"{ERR}F INFO goodbye\n{OUT}F INFO goodbye\n"),
+}
+
+
+@pytest.mark.parametrize("ended", ["by time", "by the end"])
+@pytest.mark.parametrize("kind", ENDED)
+def test_a_message_has_one_name_whatever_has_ended_it(oxpecker, fault_server, tmp_path, kind, ended):
+    """Ended by time or by SIGTERM it is delivered, and SIGKILL comes before that is known. Then it is ended by what was
+    written meanwhile, or by time again."""
+    server, path = fault_server(), tmp_path / "0.log"
+    sink, (tail, message, next_one) = Sink(server), ENDED[kind]
+    server.plan(lambda handler, request: (sink.answer(request), fault.hang()(handler, request)))
+    path.write_text(message)
+    agent = oxpecker(config(path, server.url, **tail))
+    agent.wait_until(lambda: agent.get("/health/readiness").status_code == 200, 20, "files are known")
+    if ended == "by the end":
+        agent.process.signal(signal.SIGTERM)
+    count = 2 if kind == "streams" else 1
+    wait_until(lambda: len(sink.documents) == count, 20, "the message")
+    agent.kill9()
+    before = dict(sink.documents)
+    server.plan(sink.behave)
+    with open(path, "a") as file:
+        file.write(next_one)
+    agent.start()
+    agent.wait_until(lambda: agent.booked("delivered") == count + next_one.count("\n"), 20, "all of them")
+    assert sink.again == count
+    assert {name: sink.documents[name] for name in before} == before
+    assert len(sink.documents) == count + next_one.count("\n")
+
+
+def test_lines_that_join_what_time_has_ended_are_not_lost(oxpecker, fault_server, tmp_path):
+    """They come with a message that was delivered without them before a kill: under another name."""
+    server, path = fault_server(), tmp_path / "0.log"
+    sink = Sink(server)
+    server.plan(lambda handler, request: (sink.answer(request), fault.hang()(handler, request)))
+    path.write_text("INFO hello\n")
+    agent = oxpecker(config(path, server.url, multiline_start="INFO", origin=False))
+    agent.wait_until(lambda: len(sink.documents) == 1, 20, "the message")
+    agent.kill9()
+    server.plan(sink.behave)
+    with open(path, "a") as file:
+        file.write("part of hello\nINFO goodbye\n")
+    agent.start()
+    agent.wait_until(lambda: len(sink.documents) == 3, 20, "all of them")
+    assert [d["message"] for _, d in sorted(sink.documents.items())] == [
+        "INFO hello", "INFO hello\npart of hello", "INFO goodbye"]
 
 
 def test_the_end_waits_for_nothing(oxpecker, fault_server, tmp_path):

@@ -1,6 +1,6 @@
 /*
  * Messages of several lines in files that grow by bits, across kills, ends and a pipeline that refuses or does not
- * settle: whatever the moments, the items are the messages, each once, at the offset of its first byte. Random lives in
+ * settle: whatever the moments, the items are the messages, each once, at the offset of its last line. Random lives in
  * a simulated world (unit/sim/), too short for anything to be shipped by time; and that, by itself.
  *
  * OXP_SEED runs one life, OXP_SEEDS so many.
@@ -19,12 +19,14 @@
 extern const struct collector_type collector_tail;
 
 #define PATH SIM_ROOT "/app.log"
+#define CRI_OUT "2026-11-23T10:00:00Z stdout "
+#define CRI_ERR "2026-11-23T10:00:00Z stderr "
 
 enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
 enum mode { CRI_PIECES, CRI_TRACES, DOCKER_PIECES, TEXT_TRACES, TEXT_START, CRI_START, MODES };
 
 struct wanted {
-	uint64_t at;
+	uint64_t last; /* where its last line begins */
 	char text[1024]; /* as JSON has it */
 	enum log_stream stream;
 	unsigned time; /* number of the first line */
@@ -96,15 +98,17 @@ static struct wanted *new_wanted(struct world *w, enum log_stream stream)
 	struct wanted *m = &w->wanted[w->count++];
 
 	assert_true(w->count <= MESSAGES_MAX);
-	*m = (struct wanted){ .at = w->text.size, .stream = stream, .time = w->lines };
+	*m = (struct wanted){ .stream = stream, .time = w->lines };
 	return m;
 }
 
-static void add_text(struct wanted *m, const char *between, const char *text)
+/* Of the line that is put next. */
+static void add_text(struct world *w, struct wanted *m, const char *between, const char *text)
 {
 	size_t size = strlen(m->text);
 
 	snprintf(m->text + size, sizeof m->text - size, "%s%s", between, text);
+	m->last = w->text.size;
 }
 
 /* A piece of a line. */
@@ -116,7 +120,7 @@ static void pieces(struct world *w, enum log_stream stream)
 	snprintf(text, sizeof text, "piece %u of %s.", w->lines, log_stream_name(stream));
 	if (!w->partial[stream])
 		w->open[stream] = new_wanted(w, stream);
-	add_text(w->open[stream], "", text);
+	add_text(w, w->open[stream], "", text);
 	put_line(w, stream, partial, text);
 	w->partial[stream] = partial;
 }
@@ -131,12 +135,12 @@ static void traces(struct world *w, enum log_stream stream)
 	snprintf(text, sizeof text, kind == 0 ? "ordinary %u" : "java.lang.Error: %u", w->lines);
 	if (kind > 1 && w->open[stream]) {
 		const char *frame = frames[below(w, COUNT_OF(frames))];
-		add_text(w->open[stream], "\\n", frame);
+		add_text(w, w->open[stream], "\\n", frame);
 		put_line(w, stream, false, frame);
 		return;
 	}
 	w->open[stream] = new_wanted(w, stream);
-	add_text(w->open[stream], "", text);
+	add_text(w, w->open[stream], "", text);
 	put_line(w, stream, false, text);
 	if (kind == 0)
 		w->open[stream] = NULL;
@@ -151,7 +155,7 @@ static void starts(struct world *w, enum log_stream stream)
 	snprintf(text, sizeof text, "%s %u", first ? "2026" : "more", w->lines);
 	if (first)
 		w->open[stream] = new_wanted(w, stream);
-	add_text(w->open[stream], first ? "" : "\\n", text);
+	add_text(w, w->open[stream], first ? "" : "\\n", text);
 	put_line(w, stream, false, text);
 }
 
@@ -193,19 +197,6 @@ static const struct fake_item *item_at(const struct host *h, uint64_t offset)
 	return NULL;
 }
 
-/* At its first byte, or, if the end of the agent has ended it, at a place of its own before the end of the text. */
-static const struct fake_item *item_of(const struct world *w, const struct wanted *m, const char *text)
-{
-	const struct fake_item *item = item_at(&w->host, m->at);
-
-	for (uint64_t at = w->text.size - 2 * LOG_STREAMS; !item && at < w->text.size; at++) {
-		item = item_at(&w->host, at);
-		if (item && strcmp(item->data, text) != 0)
-			item = NULL;
-	}
-	return item;
-}
-
 static void check_all(struct world *w, uint64_t seed)
 {
 	char text[1200];
@@ -213,10 +204,10 @@ static void check_all(struct world *w, uint64_t seed)
 	for (size_t i = 0; i < w->count; i++) {
 		const struct fake_item *item;
 		print_wanted(&w->wanted[i], text, sizeof text);
-		item = item_of(w, &w->wanted[i], text);
+		item = item_at(&w->host, w->wanted[i].last);
 		if (!item || strcmp(item->data, text) != 0)
 			fail_msg("seed %llu, offset %llu: wanted %s, came %s", (unsigned long long)seed,
-				(unsigned long long)w->wanted[i].at, text, item ? item->data : "nothing");
+				(unsigned long long)w->wanted[i].last, text, item ? item->data : "nothing");
 	}
 	assert_int_equal(w->host.count, w->count);
 	assert_int_equal(fake_host_position(&w->host, w->host.items[0].generation)->offset, w->text.size);
@@ -400,6 +391,45 @@ static void what_time_has_ended_may_be_more_after_a_kill(void **state)
 	world_end(w);
 }
 
+/* One message has one name, whatever has ended it: time before a kill, and after it what stands behind it by then, time
+ * again or the end. */
+static void what_time_has_ended_has_its_name_after_a_kill(void **state)
+{
+	static const struct {
+		enum mode mode;
+		const char *message, *next;
+	} cases[] = {
+		{ TEXT_START, "2026 hello\npart of hello\n", "2026 goodbye\n" },
+		{ TEXT_START, "2026 hello\n", "2026 goodbye\n" },
+		{ TEXT_START, "2026 hello\n", "" },
+		{ TEXT_START, "2026 hello\n", NULL },
+		{ TEXT_TRACES, "a.Error: x\n\tat f(x)\n", "ordinary\n" },
+		{ TEXT_TRACES, "a.Error: x\n\tat f(x)\n", "{\"n\":1}\n" },
+		{ CRI_START, CRI_OUT "F 2026 hello\n" CRI_OUT "P part \n" CRI_OUT "F of hello\n", CRI_OUT "F 2026\n" },
+		{ CRI_START, CRI_OUT "F 2026 out\n" CRI_ERR "F more\n" CRI_OUT "F of out\n", CRI_ERR "F 2026\n" },
+		{ CRI_PIECES, CRI_OUT "P a\n" CRI_OUT "P b\n", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct world *w = oxp_new(sizeof *w);
+		size_t before;
+		world_begin(w, 1, cases[i].mode);
+		put_text(w, cases[i].message);
+		start(w);
+		w->host.hold = true;
+		shipped_after_ms(w, 1);
+		before = w->host.count;
+		fake_host_kill(&w->host);
+		put_text(w, cases[i].next ? cases[i].next : "");
+		start(w);
+		drain(w);
+		assert_int_equal(w->host.repeated, before);
+		assert_int_equal(w->host.count, before + (cases[i].next && *cases[i].next));
+		world_end(w);
+	}
+}
+
 static void a_piece_waits_five_seconds(void **state)
 {
 	struct world *w = oxp_new(sizeof *w);
@@ -428,7 +458,7 @@ static void put_lines_of(struct world *w, unsigned count, unsigned size)
 	write_bytes(w, w->text.size - w->written);
 }
 
-/* More than a slice, and more than fits the queue, between two pieces. */
+/* More than a slice, and more than fits the queue, between two pieces. A message comes where its last line stands. */
 static void pieces_far_apart(void **state)
 {
 	struct world *w = oxp_new(sizeof *w);
@@ -443,7 +473,7 @@ static void pieces_far_apart(void **state)
 	assert_int_equal(w->host.count, 0);
 	put_text(w, "2026-11-23T10:00:00Z stdout F r\n");
 	shipped_after_ms(w, 26);
-	assert_non_null(strstr(w->host.items[0].data, "\"message\":\"far\"}"));
+	assert_non_null(strstr(w->host.items[25].data, "\"message\":\"far\"}"));
 	put_text(w, "2026-11-23T10:00:00Z stdout P too fa\n");
 	put_lines_of(w, 600, 10);
 	put_text(w, "2026-11-23T10:00:00Z stdout F r\n");
@@ -458,6 +488,7 @@ int main(void)
 		cmocka_unit_test(messages_come_whole_and_once),
 		cmocka_unit_test(a_trace_waits_a_second),
 		cmocka_unit_test(what_time_has_ended_may_be_more_after_a_kill),
+		cmocka_unit_test(what_time_has_ended_has_its_name_after_a_kill),
 		cmocka_unit_test(a_piece_waits_five_seconds),
 		cmocka_unit_test(pieces_far_apart),
 	};
