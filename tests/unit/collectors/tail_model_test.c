@@ -20,7 +20,7 @@
 #include <xxhash.h>
 
 #include "base/random.h"
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 #include "unit/fake_host.h"
 
 extern const struct collector_type collector_tail;

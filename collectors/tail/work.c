@@ -1,13 +1,13 @@
 /*
- * The scans of `tail` from begin to end: the question, the look at the disk in a lane (tail_scan.h), and the answer,
+ * The scans of `tail` from begin to end: the question, the look at the disk in a lane (scan.h), and the answer,
  * worked through in steps of which a callback does some, since there may be ten thousand files. What is done about each
- * file stands in tail_find.c.
+ * file stands in find.c.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	LANE_FULL_MS = 250, /* so long until it is asked again */

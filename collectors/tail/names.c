@@ -1,4 +1,4 @@
-#include "collectors/tail_names.h"
+#include "collectors/tail/names.h"
 
 #include <dirent.h>
 #include <fnmatch.h>

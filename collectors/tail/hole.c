@@ -1,4 +1,4 @@
-#include "collectors/tail_hole.h"
+#include "collectors/tail/hole.h"
 
 #include <errno.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-#include "collectors/tail_gzip.h"
+#include "collectors/tail/gzip.h"
 
 #include <errno.h>
 #include <fcntl.h>

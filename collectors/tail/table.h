@@ -8,7 +8,7 @@
 #ifndef OXP_TAIL_TABLE_H
 #define OXP_TAIL_TABLE_H
 
-#include "collectors/tail_file.h"
+#include "collectors/tail/file.h"
 
 enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */ };
 

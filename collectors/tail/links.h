@@ -10,7 +10,7 @@
 #ifndef OXP_TAIL_LINKS_H
 #define OXP_TAIL_LINKS_H
 
-#include "collectors/tail_scan.h"
+#include "collectors/tail/scan.h"
 
 /* In place of an errno. */
 enum { TAIL_LEADS_OUT = 200, TAIL_OTHER_NAMES };

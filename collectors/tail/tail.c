@@ -14,7 +14,7 @@
 #include <sys/resource.h>
 
 #include "base/text.h"
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	ASKED_AT_ONCE = 1024, /* files; the others have their turn next time */

@@ -6,7 +6,7 @@
 #ifndef OXP_TAIL_WATCH_H
 #define OXP_TAIL_WATCH_H
 
-#include "collectors/tail_scan.h"
+#include "collectors/tail/scan.h"
 
 struct tail_watch {
 	int fd;

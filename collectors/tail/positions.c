@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	SAVE_MS = 250, /* from the first position that moved to the commit */

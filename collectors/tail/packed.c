@@ -1,5 +1,5 @@
 /*
- * Compressed files of `tail`: looked into one at a time (tail_gzip.h), once nobody writes to them any more. One whose
+ * Compressed files of `tail`: looked into one at a time (gzip.h), once nobody writes to them any more. One whose
  * text is followed under another name is not read; one whose file an earlier run has read in part is read on from
  * there, under the same generation; else it is a new file, to which nobody will write.
  */
@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	PACKED_REST_S = 5, /* so long nothing changes a compressed file before it is read */

@@ -1,24 +1,24 @@
 /*
  * The collector `tail` from the inside: what its parts share. Nobody else includes this.
  *
- *	tail.c            options, inotify and polling, life
- *	tail_work.c       scans from begin to end, in steps
- *	tail_find.c       what a scan found: new files, names that changed hands, files without one
- *	tail_links.c      which links are followed
- *	tail_packed.c     compressed files
- *	tail_read.c       slices in turns, and what is held for the rest of a message
- *	tail_positions.c  generations and positions, committed together
+ *	tail.c        options, inotify and polling, life
+ *	work.c        scans from begin to end, in steps
+ *	find.c        what a scan found: new files, names that changed hands, files without one
+ *	links.c       which links are followed
+ *	packed.c      compressed files
+ *	read.c        slices in turns, and what is held for the rest of a message
+ *	positions.c   generations and positions, committed together
  */
 #ifndef OXP_TAIL_H
 #define OXP_TAIL_H
 
 #include <sys/resource.h>
 
-#include "collectors/tail_globs.h"
-#include "collectors/tail_gzip.h"
-#include "collectors/tail_links.h"
-#include "collectors/tail_table.h"
-#include "collectors/tail_watch.h"
+#include "collectors/tail/globs.h"
+#include "collectors/tail/gzip.h"
+#include "collectors/tail/links.h"
+#include "collectors/tail/table.h"
+#include "collectors/tail/watch.h"
 
 struct tail_config {
 	const struct option_list *paths;

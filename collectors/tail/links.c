@@ -1,4 +1,4 @@
-#include "collectors/tail_links.h"
+#include "collectors/tail/links.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "collectors/tail_globs.h"
+#include "collectors/tail/globs.h"
 
 #include <stdlib.h>
 #include <string.h>

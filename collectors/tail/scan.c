@@ -1,4 +1,4 @@
-#include "collectors/tail_scan.h"
+#include "collectors/tail/scan.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-#include "collectors/tail_names.h"
+#include "collectors/tail/names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
 /* A file that is known, at the end of a scan (measured); its path stands in the answer, in the table and in what is

@@ -1,12 +1,12 @@
-#include "collectors/tail_file.h"
+#include "collectors/tail/file.h"
 
 #include <errno.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collectors/tail_gzip.h"
-#include "collectors/tail_hole.h"
+#include "collectors/tail/gzip.h"
+#include "collectors/tail/hole.h"
 
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };

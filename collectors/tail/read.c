@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	AGAIN_MS = 5, /* then room is asked for again; doubles up to the next */

@@ -16,7 +16,7 @@
 
 #include "collectors/lines.h"
 #include "collectors/pace.h"
-#include "collectors/tail_scan.h"
+#include "collectors/tail/scan.h"
 
 enum tail_state {
 	TAIL_CLOSED, /* it could not be opened yet; tried again by every sweep */
@@ -75,7 +75,7 @@ struct tail_file {
 	uint8_t format; /* enum lines_format, once it is known */
 	bool in_held; /* in the list of files that hold lines */
 	bool held_pieces; /* pieces of a line are among them */
-	bool linked, silent; /* as it was found: tail_scan.h */
+	bool linked, silent; /* as it was found: scan.h */
 	bool due; /* what is held waits no longer */
 	bool packed; /* a gzip: fd is its text, or -1 where that waits, or is read */
 	bool spent; /* a gzip that is read, or not to be */

@@ -1,4 +1,4 @@
-#include "collectors/tail_watch.h"
+#include "collectors/tail/watch.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -1,5 +1,5 @@
 /*
- * Finding of `tail`: what a scan of the folders (tail_scan.h) says of one file, held against the files that are known.
+ * Finding of `tail`: what a scan of the folders (scan.h) says of one file, held against the files that are known.
  * Names change hands, files lose theirs, and those that came and went while nobody looked are searched for; so no file
  * is begun before it is known who had its name before.
  */
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/inner.h"
 
 enum {
 	BIRTH_STEP_MS = 10, /* file systems tell births by a clock that stands still for so long */

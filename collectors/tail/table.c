@@ -1,4 +1,4 @@
-#include "collectors/tail_table.h"
+#include "collectors/tail/table.h"
 
 #include <stdlib.h>
 #include <unistd.h>
