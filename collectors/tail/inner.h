@@ -2,12 +2,12 @@
  * The collector `tail` from the inside: what its parts share. Nobody else includes this.
  *
  *	tail.c        options, inotify and polling, life
- *	work.c        scans from begin to end, in steps
+ *	scans.c       scans from begin to end, in steps
  *	find.c        what a scan found: new files, names that changed hands, files without one
  *	links.c       which links are followed
  *	packed.c      compressed files
- *	read.c        slices in turns, and what is held for the rest of a message
- *	positions.c   generations and positions, committed together
+ *	turns.c       slices in turns, and what is held for the rest of a message
+ *	saver.c       generations and positions, committed together
  */
 #ifndef OXP_TAIL_H
 #define OXP_TAIL_H
