@@ -58,13 +58,20 @@ static bool extend_head(struct tail_file *f, const struct tail_head *h)
 	return true;
 }
 
-void tail_file_learn_head(struct tail_file *f)
+void tail_file_name(struct tail_file *f, uint64_t generation)
 {
 	struct tail_head h;
 
+	f->generation = generation;
 	f->head_at = f->head_size = 0;
 	if (tail_head_read(f->fd, 0, &h) == 0)
 		extend_head(f, &h);
+}
+
+void tail_file_unname(struct tail_file *f)
+{
+	f->generation = 0;
+	f->held = f->unended = 0;
 }
 
 /* Slices. */
@@ -148,7 +155,7 @@ static void end_wait(struct slice *s)
 
 	if (in->failed || in->took == in->seen || !s->at_end)
 		return;
-	if (s->file->last)
+	if (tail_file_trait(s->file)->ended)
 		lines_end(&s->in);
 	else if (waited || s->reader->ending)
 		lines_end_early(&s->in);
@@ -184,7 +191,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	more = tail_hole_at(f->fd, f->offset, f->offset + size, &zeros);
 	if (more < 0)
 		return TAIL_READ_FAILED;
-	if (!more && !f->last) {
+	if (!more && !tail_file_trait(f)->ended) {
 		f->unended = (uint32_t)smaller(zeros, UINT32_MAX);
 		return TAIL_READ_END;
 	}
@@ -203,7 +210,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 /* It was empty when it was opened. */
 static bool is_packed(const struct slice *s)
 {
-	return s->file->offset == 0 && s->file->head_at == 0 && !s->file->packed &&
+	return s->file->offset == 0 && s->file->head_at == 0 && !tail_file_trait(s->file)->compressed &&
 	       tail_packing_of((struct bytes){ s->head.data, s->head.size });
 }
 
@@ -236,7 +243,7 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 		lines_origin(&s->reader->lines, s->file->path);
 	lines_split(&s->in);
 	/* What nobody writes to any more ends with its last line. */
-	lines_rest(&s->in, s->file->last && s->at_end);
+	lines_rest(&s->in, tail_file_trait(s->file)->ended && s->at_end);
 	end_wait(s);
 	if (s->in.failed)
 		return TAIL_READ_FULL;
@@ -303,7 +310,7 @@ static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, 
 	if (f->unended == 0 || f->skipping)
 		return size ? TAIL_READ_MORE : TAIL_READ_END;
 	ended = find_end(f, size, max);
-	if (ended || f->unended >= max || (f->last && f->unended == size))
+	if (ended || f->unended >= max || (tail_file_trait(f)->ended && f->unended == size))
 		*want = smaller(max, ended && f->unended < chunk ? chunk : smaller(size, f->unended + 1ull));
 	else
 		*want = 0;
@@ -313,7 +320,7 @@ static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, 
 /* What is held is read with what is new behind it, or when it waits no longer. */
 static enum tail_read measure_all(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
-	bool ship = f->due || r->ending || f->last;
+	bool ship = f->due || r->ending || tail_file_trait(f)->ended;
 	enum tail_read answer;
 
 	if (f->held > size)
@@ -360,6 +367,25 @@ bool tail_file_grew(const struct tail_file *f)
 	struct stat info;
 
 	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != tail_file_seen(f);
+}
+
+void tail_file_open(struct tail_file *f, int fd)
+{
+	OXP_ASSERT(f->fd < 0 && fd >= 0);
+	f->fd = fd;
+}
+
+void tail_file_close(struct tail_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+void tail_file_start(struct tail_file *f, uint64_t offset)
+{
+	OXP_ASSERT(f->fd < 0);
+	f->offset = offset;
 }
 
 static bool ends_in_hole(const char *before, size_t size)
@@ -413,7 +439,6 @@ int tail_file_go_on(struct tail_file *f, const struct position *at)
 	f->head_size = at->head_size;
 	if (at->before_size > 0)
 		f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
-	f->state = TAIL_FOLLOWED;
 	return 0;
 }
 
@@ -423,4 +448,9 @@ void tail_file_save(struct tail_file *f, const struct tail_offer *offer)
 
 	f->saved = all ? f->offset : offer->end;
 	f->before_saved = all ? f->before : offer->before;
+}
+
+void tail_file_ship_held(struct tail_file *f)
+{
+	f->due = true;
 }

@@ -3,11 +3,11 @@
  *
  *	saved <= offset <= offset + held <= offset + held + unended <= size
  *
- * `offset` is the start of the first line not offered, `saved` what every destination has settled. A last line without
- * its end is left in the file and read again later, and so are lines whose message may go on (lines.h): nothing is kept
- * between two reads but numbers, and nothing is saved that passes bytes which are not out. A file is cut down when it
- * is shorter than what was read, no longer begins with the bytes it began with, or has others before `offset` than it
- * had: a program that begins each file with the same lines may have written it anew, and more, since the last look.
+ * `offset` is the start of the first line that was not offered, `saved` what every destination has settled. A last line
+ * without its end is left in the file and read again later, and so are lines whose message may go on (lines.h): between
+ * two reads only numbers are kept, and no saved position passes bytes that are not out. A file was cut down if it is
+ * shorter than what was read, no longer begins with the bytes it began with, or has other bytes before `offset`: a
+ * program that begins each file with the same lines may have written it anew, and more, since the last look.
  */
 #ifndef OXP_TAIL_FILE_H
 #define OXP_TAIL_FILE_H
@@ -17,21 +17,18 @@
 #include "collectors/lines.h"
 #include "collectors/pace.h"
 #include "collectors/tail/scan.h"
+#include "collectors/tail/state.h"
 
-enum tail_state {
-	TAIL_CLOSED, /* it could not be opened yet; tried again by every sweep */
-	TAIL_NEW, /* its generation is not on disk yet: nothing may be offered */
-	TAIL_COMMITTING,
-	TAIL_FOLLOWED,
-};
+/* Whether its generation is on disk. Before that nothing of it may be offered. */
+enum tail_birth { TAIL_UNBORN /* it has none */, TAIL_NEW, TAIL_COMMITTING, TAIL_BORN };
 
-/* In which list of the collector it waits for its position to be saved. */
+/* In which list of the saver it waits for its position to be saved. */
 enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
 enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256 };
 enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
 
-/* The first bytes of a file. Those that cannot be read are no sign that it is another file. */
+/* The first bytes of a file. A head that cannot be read is no sign that it is another file. */
 struct tail_head {
 	char data[TAIL_HEAD_MAX];
 	size_t size;
@@ -42,48 +39,67 @@ int tail_head_is(int fd, const struct position *) MUST_CHECK;
 /* The same, of what was read from the position's head_at on. */
 bool tail_head_begins(const struct tail_head *, uint64_t hash, uint32_t size);
 
-/* So many bytes that stand before `offset`, as they were when they were read. */
+/* The bytes that stand before `offset`, as they were when they were read. */
 struct tail_before {
 	uint64_t hash;
 	uint16_t size;
 };
 
+/* Each group is written by the file that is named above it, and by no other. */
 struct tail_file {
-	TAILQ_ENTRY(tail_file) entry, ready_entry, save_entry, held_entry;
-	struct tail_file *by_path, *by_inode; /* next in the table's chains */
-	char *path; /* its name, or the last one it had */
+	/* table.c */
+	TAILQ_ENTRY(tail_file) entry;
+	struct tail_file *by_path, *by_inode; /* the next of the chain */
+	char *path;
 	struct tail_identity identity;
+	uint8_t state; /* enum tail_state */
+	bool outlived; /* the file that had its name after it is not known any more */
+
+	/* file.c */
 	uint64_t generation, offset, saved;
 	uint64_t head_at, head_hash; /* its first bytes, behind the hole that it may begin with */
 	struct tail_before before, before_saved; /* `offset`, `saved` */
 	uint32_t head_size;
-	struct mono_time held_since; /* when `offset` came to stand before what is held */
-	uint32_t held; /* so many bytes from `offset` on are whole lines whose message may go on */
-	uint32_t unended; /* so many bytes behind those are known to hold no line's end */
-	uint32_t offers; /* under way */
-	uint32_t seen; /* number of the last scan that found it */
+	uint32_t held; /* bytes from `offset` on that are whole lines whose message may go on */
+	uint32_t unended; /* bytes behind those that are known to hold no line end */
 	int fd; /* -1: closed */
-	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
-	uint8_t idle_sweeps; /* since it was gone and did not grow */
-	uint8_t state, save; /* enum tail_state, enum tail_save */
-	bool ready; /* in the queue of files to read */
-	bool gone; /* its name is another's now, or nobody's */
-	bool outlived; /* who had its name after it is known no more */
-	bool last; /* nobody will write to it any more: its last line ends with it */
-	bool moved; /* `saved` has moved since it went to the commit under way */
-	bool skipping; /* inside a line that was cut */
 	uint8_t format; /* enum lines_format, once it is known */
-	bool in_held; /* in the list of files that hold lines */
-	bool held_pieces; /* pieces of a line are among them */
-	bool linked, silent; /* as it was found: scan.h */
+	bool skipping; /* inside a line that was cut */
+	bool held_pieces; /* pieces of a line are among what is held */
 	bool due; /* what is held waits no longer */
-	bool packed; /* a gzip: fd is its text, or -1 where that waits, or is read */
-	bool spent; /* a gzip that is read, or not to be */
+
+	/* ready.c */
+	TAILQ_ENTRY(tail_file) ready_entry;
+	bool ready; /* in the queue of files to read */
+
+	/* saver.c */
+	TAILQ_ENTRY(tail_file) save_entry;
+	uint8_t birth, save; /* enum tail_birth, enum tail_save */
+	bool moved; /* `saved` has moved since it went to the commit under way */
+
+	/* turns.c */
+	TAILQ_ENTRY(tail_file) held_entry;
+	struct mono_time held_since; /* when `offset` came to stand before what is held */
+	uint32_t offers; /* under way */
+	bool in_held; /* in the list of files that hold lines */
+
+	/* trouble.c */
+	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
+
+	/* find.c */
+	uint32_t seen; /* number of the last scan that found it */
+	uint8_t idle_sweeps; /* since it was gone and did not grow */
+	bool linked, silent; /* as it was found: scan.h */
 	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
 };
 TAILQ_HEAD(tail_file_list, tail_file);
 
-/* A batch under way: what its token leads to. Settled in the order they were offered. */
+static inline const struct tail_trait *tail_file_trait(const struct tail_file *f)
+{
+	return &tail_traits[f->state];
+}
+
+/* A batch under way: what its token leads to. Settled in the order in which they were offered. */
 struct tail_offer {
 	TAILQ_ENTRY(tail_offer) entry;
 	struct tail_file *file;
@@ -101,7 +117,7 @@ struct tail_reader {
 	bool origin; /* items tell path and offset */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
-	uint64_t hole; /* answer: what a read has passed */
+	uint64_t hole; /* answer: the zeros that a read has passed */
 };
 
 enum tail_read {
@@ -128,16 +144,26 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 struct position tail_file_position(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
-/* Where reading begins for a file that was just opened: behind a byte that ends no line we are inside one. 0 or -errno;
+
+/* Takes the descriptor. */
+void tail_file_open(struct tail_file *, int fd);
+void tail_file_close(struct tail_file *); /* fine when it is closed */
+/* Of a closed file: where reading begins, unless there is a position of an earlier run. */
+void tail_file_start(struct tail_file *, uint64_t offset);
+/* Where reading begins in a file that was just opened; if the byte before ends no line we are inside one. 0 or -errno;
  * it cannot fail at the beginning of the file. */
 int tail_file_begin(struct tail_file *, uint64_t offset);
 /* As the file that it was in an earlier run. */
 int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
+/* Its first bytes, as they are now, belong to that generation; none do if they cannot be read. */
+void tail_file_name(struct tail_file *, uint64_t generation);
+/* It has no generation any more: it is closed, or its position is left to somebody else. */
+void tail_file_unname(struct tail_file *);
 /* `saved` is where it stands, or what has settled. */
 void tail_file_save(struct tail_file *, const struct tail_offer *);
-/* Its first bytes, as they are now; none if they cannot be read. */
-void tail_file_learn_head(struct tail_file *);
-/* Whether those bytes stand before that place: 1, 0 or -errno. Of none it is not known. */
+/* What is held has waited long enough. */
+void tail_file_ship_held(struct tail_file *);
+/* Whether those bytes stand before that place: 1, 0 or -errno. Of no bytes it is not known. */
 int tail_stood_before(int fd, uint64_t offset, const struct tail_before *) MUST_CHECK;
 
 #endif

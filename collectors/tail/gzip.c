@@ -72,11 +72,13 @@ static uint32_t read_whole(int fd)
 	return (uint32_t)gzip_inflated_size((struct bytes){ trailer, sizeof trailer });
 }
 
-struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *identity, const char *folder)
+struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *identity, const char *folder,
+	void (*done)(struct job *), void *context)
 {
 	struct tail_unpack *u = oxp_new(sizeof *u);
 
-	*u = (struct tail_unpack){ .job = { .work = tail_unpack_slice },
+	*u = (struct tail_unpack){ .job = { .work = tail_unpack_slice, .done = done },
+		.context = context,
 		.identity = *identity,
 		.packed = packed,
 		.text = open_nameless(folder),
@@ -106,6 +108,22 @@ void tail_unpack_free(struct tail_unpack *u)
 	buffer_done(&u->piece);
 	free(u);
 	errno = error;
+}
+
+int tail_unpack_take_text(struct tail_unpack *u)
+{
+	int fd = u->text;
+
+	u->text = -1;
+	return fd;
+}
+
+bool tail_unpack_learn_size(struct tail_unpack *u)
+{
+	bool wrong = (uint32_t)u->size != u->whole;
+
+	u->whole = (uint32_t)u->size;
+	return wrong;
 }
 
 /* What the piece has come to, behind the text so far. */

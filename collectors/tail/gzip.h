@@ -9,7 +9,7 @@
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H
 
-#include "collectors/tail/file.h"
+#include "collectors/tail/scan.h"
 #include "proto/gzip.h"
 
 enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_ROOM = 32 << 20 };
@@ -27,9 +27,7 @@ struct tail_unpack {
 	int failed; /* 0, or -errno: -EBADMSG it is no gzip behind `size`, -EFBIG */
 	bool ended; /* there is no more, or it failed */
 	bool starved; /* it failed, and that is no fault of the file: its text could not be written */
-	/* The collector's: it knows whether this is to be read; it looks for files before it says so. */
-	bool decided, waits;
-	struct collector *collector;
+	void *context; /* of whoever asked for it */
 };
 
 /* What a file is by its first bytes, whatever it is called. */
@@ -38,8 +36,13 @@ enum { TAIL_MAGIC_MAX = 10 };
 
 enum tail_packing tail_packing_of(struct bytes beginning);
 /* Takes the descriptor; the text is kept in that folder. NULL: errno says why, and the descriptor is closed. */
-struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *, const char *folder);
+struct tail_unpack *tail_unpack_new(int packed, const struct tail_identity *, const char *folder,
+	void (*done)(struct job *), void *context);
 void tail_unpack_free(struct tail_unpack *); /* NULL is fine */
+/* Gives the descriptor of the text away. */
+int tail_unpack_take_text(struct tail_unpack *) MUST_CHECK;
+/* Of all that was unpacked: whether `whole` was wrong. It is right then. */
+bool tail_unpack_learn_size(struct tail_unpack *);
 /* The work of the job: the next slice. */
 void tail_unpack_slice(struct job *);
 

@@ -1,12 +1,7 @@
-/*
- * Positions of `tail`: a generation is on disk before its first line is offered, a position when every destination has
- * settled what is before it. What moves while a commit is under way goes with the next.
- */
-#include <stdio.h>
+#include "collectors/tail/saver.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-#include "collectors/tail/inner.h"
 
 enum {
 	SAVE_MS = 250, /* from the first position that moved to the commit */
@@ -15,201 +10,248 @@ enum {
 	PUT_AT_ONCE = 512, /* positions, and as many that are forgotten: those of a commit are put in one callback */
 };
 
-void tail_mark_ready(struct collector *c, struct tail_file *f)
+static void on_timer(void *context)
 {
-	if (!f->ready && f->state == TAIL_FOLLOWED && !f->spent) {
-		f->ready = true;
-		TAILQ_INSERT_TAIL(&c->ready, f, ready_entry);
-	}
-	if (f->ready && !c->full && !c->stopped)
-		loop_soon_run(&c->reading);
+	tail_saver_commit(context);
 }
 
-void tail_not_ready(struct collector *c, struct tail_file *f)
+void tail_saver_init(struct tail_saver *s, const struct tail_core *core, struct tail_ready *ready)
 {
-	if (f->ready)
-		TAILQ_REMOVE(&c->ready, f, ready_entry);
-	f->ready = false;
+	s->core = core;
+	s->ready = ready;
+	TAILQ_INIT(&s->unsaved);
+	TAILQ_INIT(&s->saving);
+	loop_timer_init(&s->timer, core->loop, on_timer, s);
+	s->errors = host_counter(
+		core->host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
 }
 
-/* Positions. */
+void tail_saver_done(struct tail_saver *s)
+{
+	loop_timer_done(&s->timer);
+	free(s->forgotten);
+}
 
-void tail_put_position(struct collector *c, const struct tail_file *f)
+void tail_saver_check(const struct tail_saver *s)
+{
+	const struct tail_file *f;
+
+	TAILQ_FOREACH(f, &s->unsaved, save_entry)
+		OXP_ASSERT(f->save == TAIL_UNSAVED && f->birth != TAIL_COMMITTING && f->generation != 0);
+	TAILQ_FOREACH(f, &s->saving, save_entry)
+		OXP_ASSERT(f->save == TAIL_SAVING && s->commit != TAIL_IDLE && f->generation != 0);
+	OXP_ASSERT(s->forgetting_count <= s->forgotten_count && s->forgotten_count <= s->forgotten_room);
+}
+
+static void put_position(struct tail_saver *s, const struct tail_file *f)
 {
 	const struct position at = tail_file_position(f);
 
-	host_position_put(c->reader.host, &at);
+	host_position_put(s->core->host, &at);
 }
 
-void tail_keep_position(struct collector *c, struct tail_file *f)
+static void put_known(struct tail_saver *s)
 {
-	const struct position at = tail_file_position(f);
-
-	tail_table_remember(&c->table, &at);
-	if (f->save != TAIL_SAVED)
-		tail_put_position(c, f);
-	f->generation = 0;
-}
-
-void tail_put_known(struct collector *c)
-{
-	if (c->config->start == START_END && c->known.ns)
-		host_position_put(c->reader.host,
+	if (s->core->config->start == START_END && s->known.ns)
+		host_position_put(s->core->host,
 			&(struct position){
-				.generation = TAIL_KNOWN, .offset = (uint64_t)c->known.ns, .path = "" });
+				.generation = TAIL_KNOWN, .offset = (uint64_t)s->known.ns, .path = "" });
 }
 
-void tail_save_as(struct collector *c, struct tail_file *f, enum tail_save save)
+static void save_as(struct tail_saver *s, struct tail_file *f, enum tail_save save)
 {
 	if (f->save != TAIL_SAVED)
-		TAILQ_REMOVE(f->save == TAIL_UNSAVED ? &c->unsaved : &c->saving, f, save_entry);
+		TAILQ_REMOVE(f->save == TAIL_UNSAVED ? &s->unsaved : &s->saving, f, save_entry);
 	f->save = (uint8_t)save;
 	if (save != TAIL_SAVED)
-		TAILQ_INSERT_TAIL(save == TAIL_UNSAVED ? &c->unsaved : &c->saving, f, save_entry);
+		TAILQ_INSERT_TAIL(save == TAIL_UNSAVED ? &s->unsaved : &s->saving, f, save_entry);
 }
 
-static void save_soon(struct collector *c)
+static void save_soon(struct tail_saver *s)
 {
-	if (c->stopped || c->commit_failures)
+	if (s->core->life == TAIL_STOPPED || s->failures)
 		return;
-	if (c->draining)
-		tail_commit(c);
-	else if (!loop_timer_pending(&c->save))
-		loop_timer_set(&c->save, DURATION_MS(SAVE_MS));
+	if (s->core->life == TAIL_DRAINS)
+		tail_saver_commit(s);
+	else if (!loop_timer_pending(&s->timer))
+		loop_timer_set(&s->timer, DURATION_MS(SAVE_MS));
 }
 
-/* The position is another now. Once stopped, whoever ends the agent commits what is put. */
-void tail_moved(struct collector *c, struct tail_file *f)
+void tail_saver_moved(struct tail_saver *s, struct tail_file *f)
 {
 	if (f->save == TAIL_SAVING)
 		f->moved = true;
 	else if (f->save == TAIL_SAVED)
-		tail_save_as(c, f, TAIL_UNSAVED);
-	if (c->stopped)
-		tail_put_position(c, f);
+		save_as(s, f, TAIL_UNSAVED);
+	if (s->core->life == TAIL_STOPPED)
+		put_position(s, f);
 	else
-		save_soon(c);
+		save_soon(s);
 }
 
-void tail_forget(struct collector *c, uint64_t generation)
+void tail_saver_forget(struct tail_saver *s, uint64_t generation)
 {
 	if (!generation)
 		return;
-	if (c->forgotten_count == c->forgotten_room) {
-		c->forgotten_room = c->forgotten_room ? 2 * c->forgotten_room : 16;
-		c->forgotten = realloc(c->forgotten, c->forgotten_room * sizeof *c->forgotten);
-		OXP_ASSERT(c->forgotten && "out of memory");
+	if (s->forgotten_count == s->forgotten_room) {
+		s->forgotten_room = s->forgotten_room ? 2 * s->forgotten_room : 16;
+		s->forgotten = realloc(s->forgotten, s->forgotten_room * sizeof *s->forgotten);
+		OXP_ASSERT(s->forgotten && "out of memory");
 	}
-	c->forgotten[c->forgotten_count++] = generation;
-	save_soon(c);
+	s->forgotten[s->forgotten_count++] = generation;
+	save_soon(s);
+}
+
+void tail_saver_drop(struct tail_saver *s, struct tail_file *f)
+{
+	save_as(s, f, TAIL_SAVED);
+	tail_saver_forget(s, f->generation);
+	f->birth = TAIL_UNBORN;
+	f->moved = false;
+	tail_file_unname(f);
+}
+
+void tail_saver_leave(struct tail_saver *s, struct tail_file *f)
+{
+	if (f->save != TAIL_SAVED)
+		put_position(s, f);
+	tail_file_unname(f);
+	tail_saver_drop(s, f);
 }
 
 /* One file of the commit that ended. */
-static void file_committed(struct collector *c, struct tail_file *f, bool failed)
+static void file_committed(struct tail_saver *s, struct tail_file *f, bool failed)
 {
 	bool again = failed || f->moved;
 
 	f->moved = false;
-	tail_save_as(c, f, again ? TAIL_UNSAVED : TAIL_SAVED);
-	if (f->state != TAIL_COMMITTING)
+	save_as(s, f, again ? TAIL_UNSAVED : TAIL_SAVED);
+	if (f->birth != TAIL_COMMITTING)
 		return;
-	f->state = failed ? TAIL_NEW : TAIL_FOLLOWED;
-	tail_mark_ready(c, f);
+	f->birth = failed ? TAIL_NEW : TAIL_BORN;
+	tail_ready_add(s->ready, f);
 }
 
-static void commit_failed(struct collector *c, int failed)
+static void commit_failed(struct tail_saver *s, int failed)
 {
 	uint64_t wait = COMMIT_RETRY_MS;
 
-	++*c->errors;
-	if (c->commit_failures++ == 0)
-		host_log(c->reader.host, LOG_LEVEL_WARN, "positions cannot be saved: %s; trying again, new files wait",
-			strerror(-failed));
-	for (unsigned i = 1; i < c->commit_failures && wait < COMMIT_RETRY_MAX_MS; i++)
+	++*s->errors;
+	if (s->failures++ == 0)
+		host_log(s->core->host, LOG_LEVEL_WARN,
+			"positions cannot be saved: %s; trying again, new files wait", strerror(-failed));
+	for (unsigned i = 1; i < s->failures && wait < COMMIT_RETRY_MAX_MS; i++)
 		wait *= 2;
-	loop_timer_set(&c->save, DURATION_MS(wait < COMMIT_RETRY_MAX_MS ? wait : COMMIT_RETRY_MAX_MS));
+	loop_timer_set(&s->timer, DURATION_MS(wait < COMMIT_RETRY_MAX_MS ? wait : COMMIT_RETRY_MAX_MS));
 }
 
-static void commit_worked(struct collector *c)
+static void commit_worked(struct tail_saver *s)
 {
-	c->forgotten_count -= c->forgetting_count;
-	if (c->forgotten_count > 0)
-		memmove(c->forgotten, c->forgotten + c->forgetting_count, c->forgotten_count * sizeof *c->forgotten);
-	if (c->commit_failures)
-		host_log(c->reader.host, LOG_LEVEL_INFO, "positions are saved again");
-	c->commit_failures = 0;
+	s->forgotten_count -= s->forgetting_count;
+	if (s->forgotten_count > 0)
+		memmove(s->forgotten, s->forgotten + s->forgetting_count, s->forgotten_count * sizeof *s->forgotten);
+	if (s->failures)
+		host_log(s->core->host, LOG_LEVEL_INFO, "positions are saved again");
+	s->failures = 0;
 }
 
-static void committed(void *context, int failed)
+static void on_committed(void *context, int failed)
 {
-	struct collector *c = context;
+	struct tail_saver *s = context;
+	bool again = s->commit == TAIL_COMMIT_AGAIN;
 	struct tail_file *f;
 
-	c->committing = false;
-	while ((f = TAILQ_FIRST(&c->saving)))
-		file_committed(c, f, failed != 0);
-	if (c->stopped)
+	s->commit = TAIL_IDLE;
+	while ((f = TAILQ_FIRST(&s->saving)))
+		file_committed(s, f, failed != 0);
+	if (s->core->life == TAIL_STOPPED)
 		return;
 	if (failed)
-		commit_failed(c, failed);
+		commit_failed(s, failed);
 	else
-		commit_worked(c);
-	c->forgetting_count = 0;
-	if (!failed && c->commit_again)
-		tail_commit(c);
-	else if (!failed && (!TAILQ_EMPTY(&c->unsaved) || c->forgotten_count > 0))
-		save_soon(c);
+		commit_worked(s);
+	s->forgetting_count = 0;
+	if (!failed && again)
+		tail_saver_commit(s);
+	else if (!failed && (!TAILQ_EMPTY(&s->unsaved) || s->forgotten_count > 0))
+		save_soon(s);
 }
 
-static void put_unsaved(struct collector *c)
+static void put_unsaved(struct tail_saver *s)
 {
 	struct tail_file *f;
 
-	for (int i = 0; i < PUT_AT_ONCE && (f = TAILQ_FIRST(&c->unsaved)); i++) {
-		if (f->state == TAIL_NEW)
-			f->state = TAIL_COMMITTING;
-		tail_save_as(c, f, TAIL_SAVING);
-		tail_put_position(c, f);
+	for (int i = 0; i < PUT_AT_ONCE && (f = TAILQ_FIRST(&s->unsaved)); i++) {
+		if (f->birth == TAIL_NEW)
+			f->birth = TAIL_COMMITTING;
+		save_as(s, f, TAIL_SAVING);
+		put_position(s, f);
 	}
 }
 
-/* Saves what moved and what is new, in one transaction; the rest, and what comes meanwhile, goes with the next. */
-void tail_commit(struct collector *c)
+void tail_saver_commit(struct tail_saver *s)
 {
-	c->commit_again = c->committing;
-	if (c->committing)
+	if (s->commit != TAIL_IDLE) {
+		s->commit = TAIL_COMMIT_AGAIN;
 		return;
-	loop_timer_clear(&c->save);
-	c->committing = true;
-	put_unsaved(c);
-	if (TAILQ_EMPTY(&c->unsaved))
-		tail_put_known(c);
-	c->forgetting_count = c->forgotten_count < PUT_AT_ONCE ? c->forgotten_count : PUT_AT_ONCE;
-	for (size_t i = 0; i < c->forgetting_count; i++)
-		host_position_forget(c->reader.host, c->forgotten[i]);
-	c->commit_again = !TAILQ_EMPTY(&c->unsaved) || c->forgetting_count < c->forgotten_count;
-	host_positions_commit(c->reader.host, committed, c);
+	}
+	loop_timer_clear(&s->timer);
+	put_unsaved(s);
+	if (TAILQ_EMPTY(&s->unsaved))
+		put_known(s);
+	s->forgetting_count = s->forgotten_count < PUT_AT_ONCE ? s->forgotten_count : PUT_AT_ONCE;
+	for (size_t i = 0; i < s->forgetting_count; i++)
+		host_position_forget(s->core->host, s->forgotten[i]);
+	s->commit = !TAILQ_EMPTY(&s->unsaved) || s->forgetting_count < s->forgotten_count ? TAIL_COMMIT_AGAIN
+											   : TAIL_COMMIT_RUNS;
+	host_positions_commit(s->core->host, on_committed, s);
 }
 
-void tail_on_save(void *context)
+void tail_saver_commit_first(struct tail_saver *s, struct tail_file *f)
 {
-	tail_commit(context);
+	f->birth = TAIL_NEW;
+	tail_saver_moved(s, f);
+	if (!s->failures && s->core->life != TAIL_STOPPED)
+		tail_saver_commit(s);
 }
 
-/* Nothing more of it is offered before generation and beginning are on disk. While commits fail, the next try takes it
- * along. */
-void tail_commit_first(struct collector *c, struct tail_file *f)
+void tail_saver_name(struct tail_saver *s, struct tail_file *f)
 {
-	f->state = TAIL_NEW;
-	tail_moved(c, f);
-	if (!c->commit_failures && !c->stopped)
-		tail_commit(c);
+	tail_file_name(f, host_generation_next(s->core->host));
+	tail_saver_commit_first(s, f);
 }
 
-void tail_new_generation(struct collector *c, struct tail_file *f)
+void tail_saver_resume(struct tail_saver *s, struct tail_file *f, bool begun)
 {
-	f->generation = host_generation_next(c->reader.host);
-	f->last = f->packed;
-	tail_file_learn_head(f);
-	tail_commit_first(c, f);
+	f->birth = TAIL_BORN;
+	if (!begun)
+		tail_saver_commit_first(s, f);
+}
+
+void tail_saver_know(struct tail_saver *s, struct wall_time by)
+{
+	bool first = s->known.ns == 0;
+
+	s->known = by;
+	if (first && s->core->config->start == START_END)
+		tail_saver_commit(s);
+}
+
+void tail_saver_stop(struct tail_saver *s)
+{
+	const struct tail_file *f;
+
+	loop_timer_clear(&s->timer);
+	TAILQ_FOREACH(f, &s->unsaved, save_entry)
+		put_position(s, f);
+	TAILQ_FOREACH(f, &s->saving, save_entry)
+		put_position(s, f);
+	for (size_t i = 0; i < s->forgotten_count; i++)
+		host_position_forget(s->core->host, s->forgotten[i]);
+	put_known(s);
+}
+
+bool tail_saver_is_quiet(const struct tail_saver *s)
+{
+	return s->commit == TAIL_IDLE && !s->failures && TAILQ_EMPTY(&s->unsaved);
 }

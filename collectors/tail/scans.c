@@ -1,92 +1,128 @@
-/*
- * The scans of `tail` from begin to end: the question, the look at the disk in a lane (scan.h), and the answer,
- * worked through in steps of which a callback does some, since there may be ten thousand files. What is done about each
- * file stands in find.c.
- */
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
+#include "collectors/tail/scans.h"
 
-#include "collectors/tail/inner.h"
+#include <stdlib.h>
 
 enum {
-	LANE_FULL_MS = 250, /* so long until it is asked again */
+	LANE_FULL_MS = 250, /* after this it is asked again */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
-	UNSURE_SCANS = 8, /* so many in a row, then the answer is taken as it is */
-	TAIL_FILES_MIN = 4 << 20,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
-/* The steps: true, there is more to do. `scan_at` is how far each has come. */
+static void on_timer(void *context);
+static void on_more(void *context);
+
+void tail_scans_init(struct tail_scans *s, const struct tail_scans_parts *parts)
+{
+	struct host *host = parts->core->host;
+
+	s->with = *parts;
+	loop_timer_init(&s->timer, parts->core->loop, on_timer, s);
+	loop_soon_init(&s->more, parts->core->loop, on_more, s);
+	s->files = host_gauge(host, "files", "Files followed.");
+	s->count = host_counter(host, "scans_total", "Times that the folders were looked through.");
+}
+
+void tail_scans_done(struct tail_scans *s)
+{
+	OXP_ASSERT(s->look.phase != TAIL_SCAN_IN_LANE);
+	tail_scan_clear(&s->look.scan);
+	loop_timer_done(&s->timer);
+	loop_soon_done(&s->more);
+}
+
+void tail_scans_start(struct tail_scans *s, struct wall_time now)
+{
+	s->look.last = now;
+}
+
+bool tail_scans_is_under_way(const struct tail_scans *s)
+{
+	return s->look.phase != TAIL_SCAN_NONE;
+}
+
+/* The steps: true, there is more to do. `at` is how far each has come. */
 
 /* Names that changed while the folders were read may be missing in the answer, and those of a folder that could not be
  * read. */
-static bool hear_events(struct collector *c)
+static bool hear_events(struct tail_scans *s)
 {
-	if (tail_watch_read(&c->watch, tail_on_event, c))
+	if (tail_events_hear(s->with.events))
 		return true;
-	c->unsure = (c->renames || c->scan.unlisted) && c->unsure_scans < UNSURE_SCANS;
-	c->unsure_scans = c->unsure ? c->unsure_scans + 1 : 0;
+	tail_doubts_judge(s->with.doubts, s->look.scan.unlisted);
 	return false;
 }
 
 /* Before the files that have the names now. */
-static bool look_at_rotated(struct collector *c)
+static bool look_at_rotated(struct tail_scans *s)
 {
-	for (int i = 0; i < FILES_AT_ONCE && c->scan_at < c->scan.rotated_count && !c->unsure; i++)
-		tail_look_at_rotated(c, &c->scan.rotated[c->scan_at++]);
-	return c->scan_at < c->scan.rotated_count && !c->unsure;
+	const struct tail_scan *scan = &s->look.scan;
+
+	if (s->with.doubts->unsure)
+		return false;
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->rotated_count; i++)
+		tail_finder_found_rotated(s->with.finder, &scan->rotated[s->at++]);
+	return s->at < scan->rotated_count;
 }
 
-static bool look_at_named(struct collector *c)
+static bool look_at_named(struct tail_scans *s)
 {
-	for (int i = 0; i < FILES_AT_ONCE && c->scan_at < c->scan.count; i++) {
-		struct tail_found *found = &c->scan.files[c->scan_at++];
-		tail_look_at(c, found);
+	const struct tail_scan *scan = &s->look.scan;
+
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->count; i++) {
+		struct tail_found *found = &scan->files[s->at++];
+		tail_finder_found(s->with.finder, found);
 		free(found->path);
 		found->path = NULL;
 	}
-	return c->scan_at < c->scan.count;
+	return s->at < scan->count;
 }
 
 /* Those that were found have gone to the end of the list. */
-static bool lose_unseen(struct collector *c)
+static bool lose_unseen(struct tail_scans *s)
 {
 	struct tail_file *f = NULL;
 
-	for (int i = 0; i < FILES_AT_ONCE && (f = TAILQ_FIRST(&c->table.named)) && f->seen != c->scans; i++)
-		tail_lose_name(c, f);
-	return f && f->seen != c->scans;
+	for (int i = 0; i < FILES_AT_ONCE && (f = TAILQ_FIRST(&s->with.table->named)) && f->seen != s->look.number; i++)
+		tail_finder_lose(s->with.finder, f);
+	return f && f->seen != s->look.number;
 }
 
-static bool tend_gone(struct collector *c)
+static bool tend_gone(struct tail_scans *s)
 {
+	const struct tail_file_list *gone = &s->with.table->gone;
 	struct tail_file *f = NULL;
 
-	for (int i = 0; i < FILES_AT_ONCE && (f = TAILQ_FIRST(&c->table.gone)) && f->seen != c->scans; i++) {
-		f->seen = c->scans;
-		tail_table_pass(&c->table, f);
-		tail_tend_gone(c, f);
+	for (int i = 0; i < FILES_AT_ONCE && (f = TAILQ_FIRST(gone)) && f->seen != s->look.number; i++) {
+		tail_table_pass(s->with.table, f);
+		tail_finder_tend_gone(s->with.finder, f);
 	}
-	return f && (f = TAILQ_FIRST(&c->table.gone)) && f->seen != c->scans;
+	return f && (f = TAILQ_FIRST(gone)) && f->seen != s->look.number;
 }
 
-static bool sift_positions(struct collector *c)
+static bool sift_positions(struct tail_scans *s)
 {
-	return tail_table_sift(&c->table, &c->scan_at, tail_may_come_back, c);
+	return tail_table_sift(s->with.table, &s->at, tail_finder_may_come_back, s->with.finder);
 }
 
 /* An answer that may not show everything is good for what is known already; the rest is asked for again. */
-static bool let_lost_go(struct collector *c)
+static bool let_lost_go(struct tail_scans *s)
 {
-	for (int i = 0; i < LOST_AT_ONCE && c->scan.lost.count > 0; i++)
-		tail_lost_move(&c->scan.lost, c->unsure ? &c->lost : NULL);
-	c->scan_again = c->scan_again || c->unsure;
-	return c->scan.lost.count > 0;
+	struct tail_lost_list *lost = &s->look.scan.lost;
+	bool unsure = s->with.doubts->unsure;
+
+	for (int i = 0; i < LOST_AT_ONCE && lost->count > 0; i++) {
+		if (unsure)
+			tail_wanted_again(s->with.wanted, lost);
+		else
+			tail_lost_move(lost, NULL);
+	}
+	if (unsure)
+		tail_wanted_scan(s->with.wanted, true);
+	return lost->count > 0;
 }
 
-static bool (*const steps[])(struct collector *) = {
+static bool (*const steps[])(struct tail_scans *) = {
 	hear_events,
 	look_at_rotated,
 	look_at_named,
@@ -96,204 +132,169 @@ static bool (*const steps[])(struct collector *) = {
 	let_lost_go,
 };
 
-/* A limit of inotify has the errno of a full disk. */
-static const char *why_not_watched(int error)
-{
-	return error == ENOSPC ? "fs.inotify.max_user_watches is reached" : strerror(error);
-}
-
-/* What a scan says of the machine. */
-static void tell_limits(struct collector *c)
-{
-	if (c->scan.watch_failed && !c->watch_failed)
-		host_log(c->reader.host, LOG_LEVEL_WARN,
-			"cannot watch every folder: %s; what changes there is found by the sweep",
-			why_not_watched(c->scan.watch_failed));
-	if (c->scan.too_many && !c->too_many)
-		host_log(c->reader.host, LOG_LEVEL_WARN,
-			"too many files or folders match: the rest is left out; expected as many as half of `memory` "
-			"has room for: narrow `paths`, or raise `memory`");
-	c->watch_failed = c->scan.watch_failed != 0;
-	c->too_many = c->scan.too_many;
-	c->linked = c->scan.linked;
-	c->silent = c->scan.silent;
-	c->out_of_descriptors = false;
-}
-
 /* Once, since an app that has not begun is nothing unusual, but neither is a glob with a slip in it. */
-static void tell_nothing(const struct collector *c)
+static void tell_nothing(const struct tail_scans *s)
 {
-	const struct option_list *paths = c->config->paths;
+	const struct option_list *paths = s->with.core->config->paths;
 
-	host_log(c->reader.host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
+	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
 		paths->count > 1 ? " or another of `paths`" : "");
 }
 
-static void no_more(struct collector *c)
+static void no_more(struct tail_scans *s)
 {
-	tail_scan_clear(&c->scan);
-	c->scanning = c->working = false;
+	tail_scan_clear(&s->look.scan);
+	s->look.phase = TAIL_SCAN_NONE;
 }
 
-static void plan_next(struct collector *c)
+static void plan_next(struct tail_scans *s)
 {
-	int64_t rest = mono_since(loop_now(c->loop), c->scan_began).ns * SCAN_REST;
+	const struct tail_core *core = s->with.core;
+	int64_t rest = mono_since(loop_now(core->loop), s->began).ns * SCAN_REST;
 
-	if (rest > c->config->sweep.ns)
-		rest = c->config->sweep.ns; /* the machine slept, or the disk did */
-	c->scan_after = mono_after(loop_now(c->loop), (struct duration){ rest });
-	c->drained_scan = c->draining && !c->scan_again;
-	if (c->scan_again)
-		tail_begin_scan(c);
+	if (rest > core->config->sweep.ns)
+		rest = core->config->sweep.ns; /* the machine slept, or the disk did */
+	s->not_before = mono_after(loop_now(core->loop), (struct duration){ rest });
+	s->drained = core->life != TAIL_LIVES && !s->with.wanted->scan;
+	if (s->with.wanted->scan)
+		tail_scans_begin(s);
 	else
-		loop_timer_set(&c->sweep, c->config->sweep);
+		loop_timer_set(&s->timer, core->config->sweep);
 }
 
-/* All that was there when the scan began is known, unless some could not be begun yet. The first time that is saved at
- * once, then with what moves. */
-static void know(struct collector *c)
+static void end_scan(struct tail_scans *s)
 {
-	bool first = c->known.ns == 0;
+	const struct tail_doubts *doubts = s->with.doubts;
+	struct tail_scan *scan = &s->look.scan;
 
-	if (c->unsure || c->put_off || c->packed_waiting > 0)
-		return;
-	c->known = c->looking;
-	if (first && c->config->start == START_END)
-		tail_commit(c);
+	tail_machine_scanned(s->with.machine, scan);
+	tail_troubles_scanned(s->with.troubles);
+	tail_events_folders(s->with.events, &scan->folders, &scan->folder_count);
+	no_more(s);
+	*s->files = s->with.table->count;
+	++*s->count;
+	if (!s->look.complete && !doubts->unsure && s->with.table->count == 0)
+		tell_nothing(s);
+	s->look.complete = s->look.complete || !doubts->unsure;
+	s->look.last = doubts->unsure ? s->look.last : s->look.began;
+	if (!tail_doubts_any(doubts))
+		tail_saver_know(s->with.saver, s->look.began);
+	plan_next(s);
+	s->with.over(s->with.context);
 }
 
-static void end_scan(struct collector *c)
+static void work_through(struct tail_scans *s)
 {
-	tell_limits(c);
-	tail_watch_folders(&c->watch, &c->scan.folders, &c->scan.folder_count);
-	no_more(c);
-	if (c->silent && !loop_timer_pending(&c->poll))
-		loop_timer_set(&c->poll, c->config->poll_every);
-	*c->open_files = c->table.count;
-	++*c->scan_count;
-	if (!c->had_scan && !c->unsure && c->table.count == 0)
-		tell_nothing(c);
-	c->had_scan = c->had_scan || !c->unsure;
-	c->looked = c->unsure ? c->looked : c->looking;
-	know(c);
-	plan_next(c);
-	if (c->unpack && c->unpack->waits && !c->scanning)
-		tail_on_unpacked(&c->unpack->job);
-}
+	bool more = steps[s->step](s);
 
-static void work_through(struct collector *c)
-{
-	bool more = steps[c->step](c);
-
-	c->step += !more;
-	c->scan_at = more ? c->scan_at : 0;
-	if (c->step == COUNT_OF(steps))
-		end_scan(c);
+	s->step += !more;
+	s->at = more ? s->at : 0;
+	if (s->step == COUNT_OF(steps))
+		end_scan(s);
 	else
-		loop_soon_run(&c->scan_soon);
+		loop_soon_run(&s->more);
 }
 
-static void scan_done(struct job *job)
+static void on_scanned(struct job *job)
 {
-	struct collector *c = CONTAINER_OF(CONTAINER_OF(job, struct tail_scan, job), struct collector, scan);
+	struct tail_scans *s = CONTAINER_OF(CONTAINER_OF(job, struct tail_scan, job), struct tail_scans, look.scan);
+	struct mono_time now = loop_now(s->with.core->loop);
 
-	c->in_lane = false;
-	c->working = true;
-	c->step = 0;
-	c->scan_at = c->packed_waiting = 0;
-	c->scans++;
-	c->sweeping = mono_since(loop_now(c->loop), c->swept).ns >= c->config->sweep.ns;
-	if (c->sweeping)
-		c->swept = loop_now(c->loop);
-	tail_on_scan_soon(c);
+	s->look.phase = TAIL_SCAN_ANSWERED;
+	s->step = s->at = 0;
+	tail_doubts_answered(s->with.doubts);
+	s->look.number++;
+	s->look.sweeps = mono_since(now, s->swept).ns >= s->with.core->config->sweep.ns;
+	if (s->look.sweeps)
+		s->swept = now;
+	on_more(s);
 }
 
 /* The question: files that lost their names, and those of earlier runs that have not been found yet. */
 
-static bool add_saved(void *context, const struct tail_saved *s)
+static bool add_saved(void *context, const struct tail_saved *saved)
 {
-	struct collector *c = context;
-	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+	struct tail_scan *scan = context;
+	const struct tail_identity then = { saved->at.dev, saved->at.inode, saved->at.birth_ns };
 
-	tail_lost_add(&c->scan.lost, s->path, &then);
+	tail_lost_add(&scan->lost, saved->path, &then);
 	return true;
 }
 
-static void ask(struct collector *c)
+static void ask(struct tail_scans *s)
 {
+	struct tail_scan *scan = &s->look.scan;
 	size_t saved;
 
-	if (tail_table_sift(&c->table, &c->scan_at, add_saved, c)) {
-		loop_soon_run(&c->scan_soon);
+	if (tail_table_sift(s->with.table, &s->at, add_saved, scan)) {
+		loop_soon_run(&s->more);
 		return;
 	}
-	saved = c->scan.lost.count;
-	while (c->lost.count > 0)
-		tail_lost_move(&c->lost, &c->scan.lost);
-	c->in_lane = lane_run(host_disk_lane(c->reader.host), &c->scan.job) == 0;
-	if (c->in_lane)
+	saved = scan->lost.count;
+	tail_wanted_take(s->with.wanted, &scan->lost);
+	s->look.phase = TAIL_SCAN_IN_LANE;
+	if (lane_run(host_disk_lane(s->with.core->host), &scan->job) == 0)
 		return;
-	while (c->scan.lost.count > saved)
-		tail_lost_move(&c->scan.lost, &c->lost);
-	no_more(c);
-	loop_timer_set(&c->sweep, DURATION_MS(LANE_FULL_MS));
+	while (scan->lost.count > saved)
+		tail_wanted_again(s->with.wanted, &scan->lost);
+	no_more(s);
+	loop_timer_set(&s->timer, DURATION_MS(LANE_FULL_MS));
 }
 
-void tail_on_scan_soon(void *context)
+static void on_more(void *context)
 {
-	struct collector *c = context;
+	struct tail_scans *s = context;
 
-	if (c->stopped)
-		no_more(c);
-	else if (c->working)
-		work_through(c);
+	if (s->with.core->life == TAIL_STOPPED)
+		no_more(s);
+	else if (s->look.phase == TAIL_SCAN_ANSWERED)
+		work_through(s);
 	else
-		ask(c);
+		ask(s);
 }
 
 /* A scan that was asked for waits its turn, so that folders in which much comes and goes are not looked through all the
  * time. */
-static bool is_too_early(struct collector *c)
+static bool is_too_early(struct tail_scans *s)
 {
-	int64_t wait = mono_since(c->scan_after, loop_now(c->loop)).ns;
+	int64_t wait = mono_since(s->not_before, loop_now(s->with.core->loop)).ns;
 
-	if (wait <= 0 || c->draining)
+	if (wait <= 0 || s->with.core->life != TAIL_LIVES)
 		return false;
-	loop_timer_set(&c->sweep, (struct duration){ wait });
+	loop_timer_set(&s->timer, (struct duration){ wait });
 	return true;
 }
 
-/* What it may take to know files: memory beside that of telemetry. */
-static size_t files_max(const struct collector *c)
+void tail_scans_begin(struct tail_scans *s)
 {
-	size_t half = host_memory(c->reader.host) / 2;
+	const struct tail_core *core = s->with.core;
 
-	return half > TAIL_FILES_MIN ? half : TAIL_FILES_MIN;
-}
-
-void tail_begin_scan(struct collector *c)
-{
-	c->scan_again = c->scanning;
-	if (c->scanning || c->stopped || is_too_early(c))
+	tail_wanted_scan(s->with.wanted, tail_scans_is_under_way(s));
+	if (tail_scans_is_under_way(s) || core->life == TAIL_STOPPED || is_too_early(s))
 		return;
-	c->scan = (struct tail_scan){ .globs = { &c->paths, &c->exclude },
-		.cost_max = files_max(c),
-		.inotify = c->watch.fd,
-		.all_silent = c->config->poll == POLL_ALWAYS || c->watch_missing,
-		.job = { .work = tail_scan_work, .done = scan_done } };
-	c->scanning = true;
-	c->scan_at = 0;
-	c->scan_began = loop_now(c->loop);
-	c->looking = loop_wall(c->loop);
-	c->renames = c->put_off = false;
-	ask(c);
+	s->look.scan = (struct tail_scan){ .globs = core->globs,
+		.cost_max = tail_machine_files_max(s->with.machine),
+		.inotify = s->with.events->watch.fd,
+		.all_silent = core->config->poll == POLL_ALWAYS || s->with.machine->watch_missing,
+		.job = { .work = tail_scan_work, .done = on_scanned } };
+	s->look.phase = TAIL_SCAN_ASKED;
+	s->at = 0;
+	s->began = loop_now(core->loop);
+	s->look.began = loop_wall(core->loop);
+	tail_doubts_scan_begins(s->with.doubts);
+	ask(s);
 }
 
-void tail_on_sweep(void *context)
+static void on_timer(void *context)
 {
-	struct collector *c = context;
+	struct tail_scans *s = context;
 
-	if (c->watch_missing && !c->scanning)
-		tail_begin_watching(c);
-	tail_begin_scan(c);
+	if (s->with.machine->watch_missing && !tail_scans_is_under_way(s))
+		tail_events_begin(s->with.events);
+	tail_scans_begin(s);
+}
+
+void tail_scans_stop(struct tail_scans *s)
+{
+	loop_timer_clear(&s->timer);
 }

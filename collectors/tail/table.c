@@ -20,6 +20,11 @@ static size_t inode_place(uint64_t dev, uint64_t inode)
 	return (inode ^ dev) % TAIL_CHAINS;
 }
 
+static struct tail_file_list *list_of(struct tail_table *t, const struct tail_file *f)
+{
+	return tail_file_trait(f)->gone ? &t->gone : &t->named;
+}
+
 static struct tail_file **inode_chain(struct tail_table *t, const struct tail_file *f)
 {
 	return &t->by_inode[inode_place(f->identity.dev, f->identity.inode)];
@@ -46,7 +51,7 @@ struct tail_file *tail_table_named(const struct tail_table *t, const char *path)
 {
 	struct tail_file *f = t->by_path[path_place(path)];
 
-	while (f && (f->gone || strcmp(f->path, path) != 0))
+	while (f && (tail_file_trait(f)->gone || strcmp(f->path, path) != 0))
 		f = f->by_path;
 	return f;
 }
@@ -56,7 +61,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 	struct tail_file *f, *last = NULL;
 
 	for (f = t->by_path[path_place(path)]; f; f = f->by_path)
-		if (f->gone && !f->outlived && strcmp(f->path, path) == 0 &&
+		if (tail_file_trait(f)->gone && !f->outlived && strcmp(f->path, path) == 0 &&
 			(!last || f->identity.birth_ns > last->identity.birth_ns))
 			last = f;
 	return last;
@@ -68,8 +73,9 @@ static void outlive(struct tail_table *t, const struct tail_file *dropped)
 	struct tail_file *f;
 
 	for (f = t->by_path[path_place(dropped->path)]; f; f = f->by_path)
-		f->outlived = f->outlived || (f->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
-						     strcmp(f->path, dropped->path) == 0);
+		f->outlived = f->outlived ||
+			      (tail_file_trait(f)->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
+				      strcmp(f->path, dropped->path) == 0);
 }
 
 struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_identity *identity)
@@ -88,11 +94,11 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 	f->path = oxp_strdup(found->name ? found->name : found->path);
 	f->identity = found->identity;
 	f->fd = -1;
-	f->gone = gone;
+	f->state = gone ? TAIL_GONE_CLOSED : TAIL_CLOSED;
 	f->by_inode = *inode_chain(t, f);
 	*inode_chain(t, f) = f;
 	put_path(t, f);
-	TAILQ_INSERT_TAIL(gone ? &t->gone : &t->named, f, entry);
+	TAILQ_INSERT_TAIL(list_of(t, f), f, entry);
 	t->count++;
 	t->gone_count += gone;
 	return f;
@@ -108,43 +114,48 @@ void tail_table_drop(struct tail_table *t, struct tail_file *f)
 	take_path(t, f);
 	if (f->fd >= 0)
 		outlive(t, f);
-	TAILQ_REMOVE(f->gone ? &t->gone : &t->named, f, entry);
+	TAILQ_REMOVE(list_of(t, f), f, entry);
 	t->count--;
-	t->gone_count -= f->gone;
-	if (f->fd >= 0)
-		close(f->fd);
+	t->gone_count -= tail_file_trait(f)->gone;
+	tail_file_close(f);
 	free(f->path);
 	free(f);
 }
 
+void tail_table_move(struct tail_table *t, struct tail_file *f, enum tail_state to)
+{
+	bool gone = tail_traits[to].gone;
+
+	OXP_ASSERT(tail_state_may_become((enum tail_state)f->state, to));
+	if (tail_file_trait(f)->gone != gone) {
+		TAILQ_REMOVE(gone ? &t->named : &t->gone, f, entry);
+		TAILQ_INSERT_TAIL(gone ? &t->gone : &t->named, f, entry);
+		t->gone_count = gone ? t->gone_count + 1 : t->gone_count - 1;
+		f->outlived = false;
+	}
+	f->state = (uint8_t)to;
+}
+
 void tail_table_rename(struct tail_table *t, struct tail_file *f, const char *path)
 {
-	if (f->gone) {
-		TAILQ_REMOVE(&t->gone, f, entry);
-		TAILQ_INSERT_TAIL(&t->named, f, entry);
-		f->gone = f->outlived = false;
-		t->gone_count--;
-	}
+	if (tail_file_trait(f)->gone)
+		tail_table_move(t, f, tail_file_trait(f)->twin);
 	take_path(t, f);
 	free(f->path);
 	f->path = oxp_strdup(path);
 	put_path(t, f);
 }
 
-void tail_table_pass(struct tail_table *t, struct tail_file *f)
+void tail_table_become(struct tail_file *f, const struct tail_identity *identity)
 {
-	struct tail_file_list *list = f->gone ? &t->gone : &t->named;
-
-	TAILQ_REMOVE(list, f, entry);
-	TAILQ_INSERT_TAIL(list, f, entry);
+	OXP_ASSERT(f->identity.dev == identity->dev && f->identity.inode == identity->inode);
+	f->identity = *identity;
 }
 
-void tail_table_lose(struct tail_table *t, struct tail_file *f)
+void tail_table_pass(struct tail_table *t, struct tail_file *f)
 {
-	f->gone = true;
-	TAILQ_REMOVE(&t->named, f, entry);
-	TAILQ_INSERT_TAIL(&t->gone, f, entry);
-	t->gone_count++;
+	TAILQ_REMOVE(list_of(t, f), f, entry);
+	TAILQ_INSERT_TAIL(list_of(t, f), f, entry);
 }
 
 /* Saved positions. */
@@ -284,7 +295,8 @@ static size_t check_list(const struct tail_table *t, const struct tail_file_list
 
 	TAILQ_FOREACH(f, list, entry)
 	{
-		OXP_ASSERT(f->gone == gone && f->saved <= f->offset);
+		OXP_ASSERT(tail_file_trait(f)->gone == gone && tail_file_trait(f)->open == (f->fd >= 0));
+		OXP_ASSERT(f->saved <= f->offset && (!tail_file_trait(f)->open || f->generation != 0));
 		OXP_ASSERT(tail_table_find(t, &f->identity) != NULL);
 		OXP_ASSERT(gone || tail_table_named(t, f->path) == f);
 		count++;
@@ -297,4 +309,5 @@ void tail_table_check(const struct tail_table *t)
 	size_t gone = check_list(t, &t->gone, true);
 
 	OXP_ASSERT(gone == t->gone_count && check_list(t, &t->named, false) + gone == t->count);
+	tail_state_check();
 }

@@ -3,7 +3,7 @@
  * position nobody has claimed yet.
  *
  * Invariant: every file is found by its identity; by its path as the one that has it, or as one that had it; it stands
- * in `named` or in `gone`, as its flag says.
+ * in `named` or in `gone`, as its state says; it is open exactly if its state says so.
  */
 #ifndef OXP_TAIL_TABLE_H
 #define OXP_TAIL_TABLE_H
@@ -29,17 +29,20 @@ void tail_table_init(struct tail_table *);
 void tail_table_done(struct tail_table *);
 void tail_table_check(const struct tail_table *);
 
-/* A file that is new to us, closed. It stays the table's. */
+/* A file that is new to us: TAIL_CLOSED or TAIL_GONE_CLOSED. It stays the table's. */
 struct tail_file *tail_table_add(struct tail_table *, const struct tail_found *, bool gone);
 /* Takes the file out and frees it; it is in no list of others. */
 void tail_table_drop(struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_named(const struct tail_table *, const char *path);
 struct tail_file *tail_table_find(const struct tail_table *, const struct tail_identity *);
+/* The only way from state to state; a move that state.c does not allow aborts. */
+void tail_table_move(struct tail_table *, struct tail_file *, enum tail_state to);
+/* It was found under that path, which it may not have had. */
 void tail_table_rename(struct tail_table *, struct tail_file *, const char *path);
+/* It is the same file under the same inode, born at another time. */
+void tail_table_become(struct tail_file *, const struct tail_identity *);
 /* To the end of its list. */
 void tail_table_pass(struct tail_table *, struct tail_file *);
-/* Its name is another's now, or nobody's. */
-void tail_table_lose(struct tail_table *, struct tail_file *);
 /* Who had this name last, if that file is still known; or NULL. */
 struct tail_file *tail_table_last_owner(const struct tail_table *, const char *path);
 

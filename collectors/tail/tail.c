@@ -10,18 +10,20 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/inotify.h>
-#include <sys/resource.h>
+
+#include "collectors/tail/tail.h"
 
 #include "base/text.h"
-#include "collectors/tail/inner.h"
+#include "collectors/tail/asking.h"
+#include "collectors/tail/events.h"
+#include "collectors/tail/find.h"
+#include "collectors/tail/globs.h"
+#include "collectors/tail/links.h"
+#include "collectors/tail/scans.h"
 
 enum {
-	ASKED_AT_ONCE = 1024, /* files; the others have their turn next time */
-	GONE_FEW = 256, /* so many are asked at every tick whether they grew */
 	TROUBLES_TOLD = 16, /* on /status */
-	FIRST_SCAN_MS = 2000, /* so long the process is not ready before it is over */
-	SPARED = 256, /* descriptors that are left to everybody else; of a small number half */
+	FIRST_SCAN_MS = 2000, /* the process is not ready before it is over, for as long at most */
 };
 
 static const char *const polls[] = { "auto", "always", NULL };
@@ -63,86 +65,80 @@ static const struct option tail_options[] = {
 	{ .name = NULL },
 };
 
-/* What inotify says. */
+/*
+ * What there is of one `tail`, from the bottom up: each part calls those above it in this list, never one below.
+ * scans.h and the others say what each is.
+ */
+struct collector {
+	struct tail_core core;
+	struct option_list paths, exclude; /* the configuration's, expanded */
+	struct tail_table table;
+	struct tail_ready ready;
+	struct tail_machine machine;
+	struct tail_troubles troubles;
+	struct tail_doubts doubts;
+	struct tail_wanted wanted;
+	struct tail_saver saver;
+	struct tail_turns turns;
+	struct tail_packed packed;
+	struct tail_events events;
+	struct tail_finder finder;
+	struct tail_scans scans;
+	struct tail_asking asking;
+	struct loop_timer tick, poll;
+	struct mono_time began;
+};
 
-enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
+static bool is_draining(const struct collector *c)
+{
+	return c->core.life != TAIL_LIVES;
+}
 
-void tail_on_event(void *context, uint32_t mask, const char *path)
+/* Moments. */
+
+static void take_turn(void *context)
 {
 	struct collector *c = context;
-	const struct tail_globs globs = { &c->paths, &c->exclude };
-	struct tail_file *f = path ? tail_table_named(&c->table, path) : NULL;
-
-	if (f && f->fd >= 0)
-		tail_mark_ready(c, f);
-	c->stranger = c->stranger || !f;
-	c->renames = c->renames || !path || mask & (IN_MOVED_FROM | IN_MOVED_TO);
-	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
-		c->scan_again = true; /* folders came or went, or events were lost */
-	else if (!f && c->linked && mask & (CAME | WENT))
-		c->scan_again = true; /* a link may lead elsewhere now */
-	else if ((mask & CAME && tail_matches(&globs, path)) || (f && mask & WENT) || (f && f->fd < 0 && !f->spent))
-		c->scan_again = true;
-}
-
-/* What nobody tells of: files behind links are written to under names that nobody follows, those without a name under
- * none, and some file systems tell nothing. What cannot be read does not hold up the end. */
-static bool is_untold(const struct collector *c, const struct tail_file *f)
-{
-	if (c->draining && f->trouble)
-		return false;
-	return f->gone || f->linked || f->silent || (c->draining && c->watch_failed);
-}
-
-/* Asks some files of a list, which go to its end, and answers how many are left. None while a scan goes through it. */
-static size_t ask_some(struct collector *c, struct tail_file_list *list, size_t left)
-{
 	struct tail_file *f;
 
-	for (int i = 0; i < ASKED_AT_ONCE && left > 0 && !c->working && (f = TAILQ_FIRST(list)); i++, left--) {
-		tail_table_pass(&c->table, f);
-		if (is_untold(c, f) && !f->ready && tail_file_grew(f))
-			tail_mark_ready(c, f);
+	switch (tail_turns_take(&c->turns, &f)) {
+	case TAIL_TURN_CUT_DOWN:
+		tail_finder_cut_down(&c->finder, f);
+		break;
+	case TAIL_TURN_PACKED:
+		if (tail_finder_close_packed(&c->finder, f))
+			tail_scans_begin(&c->scans);
+		break;
+	case TAIL_TURN_OVER:
+		break;
 	}
-	return TAILQ_EMPTY(list) ? 0 : left;
-}
-
-static void ask_untold(struct collector *c)
-{
-	if (c->stranger && c->linked)
-		c->ask_named = c->table.count - c->table.gone_count;
-	if (c->stranger || c->table.gone_count <= GONE_FEW)
-		c->ask_gone = c->table.gone_count;
-	c->stranger = false;
-	c->ask_named = ask_some(c, &c->table.named, c->ask_named);
-	c->ask_gone = ask_some(c, &c->table.gone, c->ask_gone);
+	tail_ready_go(&c->ready);
 }
 
 static void on_tick(void *context)
 {
 	struct collector *c = context;
-	bool more = tail_watch_read(&c->watch, tail_on_event, c);
+	bool more = tail_events_hear(&c->events);
 
-	ask_untold(c);
-	if (c->scan_again && !c->scanning)
-		tail_begin_scan(c);
-	if (!c->watch_missing)
-		loop_watch_set(&c->watch.events, WATCH_READ);
-	if (more || c->ask_named + c->ask_gone > 0)
-		loop_timer_set(&c->tick, more ? DURATION_MS(0) : c->config->tick);
+	tail_asking_go_on(&c->asking, tail_events_take_stranger(&c->events));
+	if (c->wanted.scan && !tail_scans_is_under_way(&c->scans))
+		tail_scans_begin(&c->scans);
+	tail_events_listen(&c->events, true);
+	if (more || tail_asking_has_more(&c->asking))
+		loop_timer_set(&c->tick, more ? DURATION_MS(0) : c->core.config->tick);
 }
 
 static void on_poll(void *context)
 {
 	struct collector *c = context;
 
-	(void)ask_some(c, &c->table.named, c->table.count - c->table.gone_count);
-	c->stranger = true;
-	ask_untold(c);
-	if (!c->scanning && tail_watch_changed(&c->watch))
-		tail_begin_scan(c);
-	if (c->silent)
-		loop_timer_set(&c->poll, c->config->poll_every);
+	(void)tail_events_take_stranger(&c->events);
+	tail_asking_named(&c->asking);
+	tail_asking_go_on(&c->asking, true);
+	if (!tail_scans_is_under_way(&c->scans) && tail_events_folder_changed(&c->events))
+		tail_scans_begin(&c->scans);
+	if (c->machine.silent)
+		loop_timer_set(&c->poll, c->core.config->poll_every);
 }
 
 /* The first event of a tick only starts it: what else changes until its end is read with it. */
@@ -151,66 +147,67 @@ static void on_changes(void *context, int fd, unsigned what)
 	struct collector *c = context;
 
 	(void)fd, (void)what;
-	loop_watch_set(&c->watch.events, 0);
-	if (c->draining)
+	tail_events_listen(&c->events, false);
+	if (is_draining(c))
 		on_tick(c);
 	else
-		loop_timer_set(&c->tick, c->config->tick);
+		loop_timer_set(&c->tick, c->core.config->tick);
+}
+
+static void scan_again(void *context)
+{
+	struct collector *c = context;
+
+	tail_scans_begin(&c->scans);
+}
+
+static void on_scan_over(void *context)
+{
+	struct collector *c = context;
+
+	if (c->machine.silent && !loop_timer_pending(&c->poll))
+		loop_timer_set(&c->poll, c->core.config->poll_every);
+	tail_packed_scanned(&c->packed);
 }
 
 /* Life. */
-
-/* The lowest free number is what open() gives: files that stay below a bound leave the rest to connections. */
-static void spare_descriptors(struct collector *c)
-{
-	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
-
-	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	c->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
-}
 
 static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
-	if (at->generation == TAIL_KNOWN)
-		c->known_before.ns = (int64_t)at->offset;
-	else
-		tail_table_remember(&c->table, at);
-}
-
-void tail_begin_watching(struct collector *c)
-{
-	int failed = tail_watch_init(&c->watch, c->loop, on_changes, c);
-
-	if (failed && !c->watch_missing)
-		host_log(c->reader.host, LOG_LEVEL_WARN,
-			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
-			"they changed",
-			strerror(-failed));
-	if (!failed && c->watch_missing)
-		host_log(c->reader.host, LOG_LEVEL_INFO, "inotify is there now");
-	c->watch_missing = failed != 0;
+	tail_finder_remember(&c->finder, at);
 }
 
 static int tail_start(struct collector *c)
 {
-	int failed = host_positions_load(c->reader.host, remember, c);
+	const struct clock *clock = loop_clock(c->core.loop);
+	int failed = host_positions_load(c->core.host, remember, c);
 
 	if (failed)
 		return failed;
-	tail_begin_watching(c);
-	spare_descriptors(c);
-	c->looked = loop_clock(c->loop)->wall(loop_clock(c->loop));
-	c->began = loop_now(c->loop);
-	tail_begin_scan(c);
+	tail_events_begin(&c->events);
+	tail_machine_spare_descriptors(&c->machine);
+	tail_scans_start(&c->scans, clock->wall(clock));
+	c->began = loop_now(c->core.loop);
+	tail_scans_begin(&c->scans);
 	return 0;
 }
 
 /* Folders that do not answer hold up the app no longer than this. */
 static bool tail_began(const struct collector *c)
 {
-	return c->had_scan || duration_ms(mono_since(loop_now(c->loop), c->began)) > FIRST_SCAN_MS;
+	return c->scans.look.complete || duration_ms(mono_since(loop_now(c->core.loop), c->began)) > FIRST_SCAN_MS;
+}
+
+static void tail_resume(struct collector *c)
+{
+	tail_turns_resume(&c->turns);
+}
+
+static void tail_settled(struct collector *c, uint64_t token)
+{
+	tail_turns_settled(&c->turns, token);
 }
 
 static int report_troubles(const struct tail_file_list *list, struct buffer *out, size_t *count)
@@ -237,9 +234,10 @@ static int report_troubles(const struct tail_file_list *list, struct buffer *out
 static int tail_report(const struct collector *c, struct buffer *out)
 {
 	size_t count = 0;
-	int failed = buffer_printf(out, ",\"files\":%zu,\"troubled\":%zu,\"troubles\":[", c->table.count, c->troubled);
+	int failed = buffer_printf(out, ",\"files\":%zu,\"troubled\":%zu,\"troubles\":[", c->table.count,
+		c->troubles.count);
 
-	if (!failed && c->troubled > 0)
+	if (!failed && c->troubles.count > 0)
 		failed = report_troubles(&c->table.named, out, &count) || report_troubles(&c->table.gone, out, &count);
 	return failed ? failed : buffer_text(out, "]");
 }
@@ -247,121 +245,59 @@ static int tail_report(const struct collector *c, struct buffer *out)
 /* Nothing waits: a last look around, and positions are saved as they move. */
 static void tail_drain(struct collector *c)
 {
-	c->draining = c->reader.ending = true;
+	c->core.life = TAIL_DRAINS;
 	loop_timer_clear(&c->tick);
-	tail_on_waited(c);
+	tail_turns_drain(&c->turns);
 	on_tick(c);
-	tail_begin_scan(c);
-	tail_commit(c);
-}
-
-/* True: all files were asked since the last time it said so, and none has grown. Some are asked by each call. */
-static bool none_grew(struct collector *c)
-{
-	if (!c->asking_all) {
-		c->ask_named = c->table.count - c->table.gone_count;
-		c->ask_gone = c->table.gone_count;
-	}
-	c->asking_all = true;
-	if (c->ask_named > 0)
-		c->ask_named = ask_some(c, &c->table.named, c->ask_named);
-	else
-		c->ask_gone = ask_some(c, &c->table.gone, c->ask_gone);
-	if (c->ask_named + c->ask_gone > 0 && TAILQ_EMPTY(&c->ready))
-		return false;
-	c->asking_all = false;
-	return TAILQ_EMPTY(&c->ready);
+	tail_scans_begin(&c->scans);
+	tail_saver_commit(&c->saver);
 }
 
 static bool tail_quiet(struct collector *c)
 {
-	if (!c->drained_scan || c->scanning || c->unpack || c->committing || c->commit_failures ||
-		tail_watch_pending(&c->watch))
+	if (!c->scans.drained || tail_scans_is_under_way(&c->scans) || !tail_packed_is_quiet(&c->packed) ||
+		!tail_saver_is_quiet(&c->saver) || tail_events_are_waiting(&c->events))
 		return false;
-	return TAILQ_EMPTY(&c->offers) && TAILQ_EMPTY(&c->ready) && TAILQ_EMPTY(&c->unsaved) && none_grew(c);
+	return tail_turns_is_quiet(&c->turns) && tail_asking_none_grew(&c->asking);
 }
 
 static void tail_stop(struct collector *c)
 {
-	struct tail_file *f;
-
-	if (c->stopped)
+	if (c->core.life == TAIL_STOPPED)
 		return;
-	c->stopped = true;
+	c->core.life = TAIL_STOPPED;
 	loop_timer_clear(&c->tick);
-	loop_timer_clear(&c->sweep);
 	loop_timer_clear(&c->poll);
-	loop_timer_clear(&c->save);
-	loop_timer_clear(&c->again);
-	loop_timer_clear(&c->waited);
-	loop_watch_done(&c->watch.events);
-	TAILQ_FOREACH(f, &c->unsaved, save_entry)
-	tail_put_position(c, f);
-	TAILQ_FOREACH(f, &c->saving, save_entry)
-	tail_put_position(c, f);
-	for (size_t i = 0; i < c->forgotten_count; i++)
-		host_position_forget(c->reader.host, c->forgotten[i]);
-	tail_put_known(c);
+	tail_scans_stop(&c->scans);
+	tail_turns_stop(&c->turns);
+	tail_events_stop(&c->events);
+	tail_saver_stop(&c->saver);
 }
 
 static void tail_destroy(struct collector *c)
 {
 	if (!c)
 		return;
-	OXP_ASSERT(!c->in_lane && !c->unpack);
-	for (struct tail_offer *offer; (offer = TAILQ_FIRST(&c->offers));) {
-		TAILQ_REMOVE(&c->offers, offer, entry);
-		free(offer);
-	}
+	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
+	tail_scans_done(&c->scans);
+	tail_turns_done(&c->turns);
 	tail_table_done(&c->table);
-	tail_scan_clear(&c->scan);
-	tail_lost_clear(&c->lost);
-	free(c->forgotten);
-	tail_watch_done(&c->watch);
+	tail_wanted_done(&c->wanted);
+	tail_saver_done(&c->saver);
+	tail_events_done(&c->events);
+	tail_ready_done(&c->ready);
 	loop_timer_done(&c->tick);
-	loop_timer_done(&c->sweep);
 	loop_timer_done(&c->poll);
-	loop_timer_done(&c->save);
-	loop_timer_done(&c->again);
-	loop_timer_done(&c->waited);
-	loop_soon_done(&c->reading);
-	loop_soon_done(&c->scan_soon);
-	lines_done(&c->reader.lines);
 	tail_globs_free(&c->paths);
 	tail_globs_free(&c->exclude);
-	free(c->reader.scratch);
 	free(c);
 }
 
-static void add_counters(struct collector *c, struct host *host)
+void tail_collector_check(const struct collector *c)
 {
-	c->open_files = host_gauge(host, "files", "Files followed.");
-	c->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
-	c->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
-	c->vanished = host_counter(
-		host, "vanished_files_total",
-		"Files that were gone before it was known whether they were read to their end.");
-	c->holes = host_counter(host, "holes_total", "Holes of zeros in files, which were passed.");
-	c->hole_bytes = host_counter(host, "hole_bytes_total", "Zeros in those holes.");
-	c->scan_count = host_counter(host, "scans_total", "Times that the folders were looked through.");
-	c->packed = host_counter(host, "compressed_files_total",
-		"Compressed files that were looked into, whether they were read or not.");
-	c->unpacked = host_counter(host, "unpacked_total", "Compressed files that were read.");
-	c->damaged = host_counter(host, "damaged_gzip_total", "Compressed files that were damaged, cut or too large.");
-	c->refused = host_counter(host, "refused_links_total",
-		"Files that were not opened, since a link that others may have made leads to them.");
-	c->errors = host_counter(
-		host, "read_errors_total", "Files, folders and positions that could not be read or saved.");
-}
-
-static void init_reader(struct collector *c, struct host *host)
-{
-	c->reader.host = host;
-	c->reader.chunk = TAIL_CHUNK_FIRST;
-	c->reader.pace = (struct pace){ .most = TAIL_CHUNK_FIRST, .least = TAIL_CHUNK_MIN, .ceiling = TAIL_CHUNK };
-	c->reader.origin = c->config->origin;
-	lines_init(&c->reader.lines, host, (enum lines_format)c->config->format, c->config->line_max);
-	lines_join(&c->reader.lines, host, &c->config->multiline);
+	tail_table_check(&c->table);
+	tail_ready_check(&c->ready);
+	tail_saver_check(&c->saver);
 }
 
 static bool tail_check(const void *config, char *why, size_t room)
@@ -387,34 +323,90 @@ static bool tail_check(const void *config, char *why, size_t room)
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 
+/* Parts that know nothing of files. */
+static void init_lower(struct collector *c, struct host *host)
+{
+	tail_table_init(&c->table);
+	tail_ready_init(&c->ready, c->core.loop, take_turn, c);
+	tail_machine_init(&c->machine, host);
+	tail_troubles_init(&c->troubles, host);
+	tail_saver_init(&c->saver, &c->core, &c->ready);
+	tail_turns_init(&c->turns,
+		&(struct tail_turns_parts){
+			.core = &c->core, .ready = &c->ready, .saver = &c->saver, .troubles = &c->troubles });
+	tail_packed_init(&c->packed,
+		&(struct tail_packed_parts){ .core = &c->core,
+			.look = &c->scans.look,
+			.table = &c->table,
+			.ready = &c->ready,
+			.saver = &c->saver,
+			.troubles = &c->troubles,
+			.doubts = &c->doubts,
+			.scan = scan_again,
+			.context = c });
+	tail_events_init(&c->events,
+		&(struct tail_events_parts){ .core = &c->core,
+			.table = &c->table,
+			.ready = &c->ready,
+			.machine = &c->machine,
+			.doubts = &c->doubts,
+			.wanted = &c->wanted,
+			.came = on_changes,
+			.context = c });
+}
+
+static void init_upper(struct collector *c)
+{
+	tail_finder_init(&c->finder,
+		&(struct tail_finder_parts){ .core = &c->core,
+			.look = &c->scans.look,
+			.machine = &c->machine,
+			.table = &c->table,
+			.ready = &c->ready,
+			.saver = &c->saver,
+			.turns = &c->turns,
+			.packed = &c->packed,
+			.troubles = &c->troubles,
+			.doubts = &c->doubts,
+			.wanted = &c->wanted });
+	tail_scans_init(&c->scans,
+		&(struct tail_scans_parts){ .core = &c->core,
+			.table = &c->table,
+			.finder = &c->finder,
+			.events = &c->events,
+			.machine = &c->machine,
+			.troubles = &c->troubles,
+			.doubts = &c->doubts,
+			.wanted = &c->wanted,
+			.saver = &c->saver,
+			.over = on_scan_over,
+			.context = c });
+	tail_asking_init(&c->asking,
+		&(struct tail_asking_parts){ .core = &c->core,
+			.look = &c->scans.look,
+			.machine = &c->machine,
+			.table = &c->table,
+			.ready = &c->ready });
+	loop_timer_init(&c->tick, c->core.loop, on_tick, c);
+	loop_timer_init(&c->poll, c->core.loop, on_poll, c);
+}
+
 static int tail_create(const void *config, struct host *host, struct collector **ret)
 {
+	const struct tail_config *tail = config;
 	struct collector *c = oxp_new(sizeof *c);
 
-	c->config = config;
-	if (!tail_globs_expand(c->config->paths, &c->paths) || !tail_globs_expand(c->config->exclude, &c->exclude)) {
+	if (!tail_globs_expand(tail->paths, &c->paths) || !tail_globs_expand(tail->exclude, &c->exclude)) {
 		tail_globs_free(&c->paths);
 		free(c);
 		return -E2BIG;
 	}
-	c->loop = host_loop(host);
-	c->watch.fd = -1;
-	init_reader(c, host);
-	tail_table_init(&c->table);
-	TAILQ_INIT(&c->ready);
-	TAILQ_INIT(&c->unsaved);
-	TAILQ_INIT(&c->saving);
-	TAILQ_INIT(&c->held);
-	TAILQ_INIT(&c->offers);
-	loop_timer_init(&c->tick, c->loop, on_tick, c);
-	loop_timer_init(&c->sweep, c->loop, tail_on_sweep, c);
-	loop_timer_init(&c->poll, c->loop, on_poll, c);
-	loop_timer_init(&c->save, c->loop, tail_on_save, c);
-	loop_timer_init(&c->again, c->loop, tail_on_again, c);
-	loop_timer_init(&c->waited, c->loop, tail_on_waited, c);
-	loop_soon_init(&c->reading, c->loop, tail_read_slice, c);
-	loop_soon_init(&c->scan_soon, c->loop, tail_on_scan_soon, c);
-	add_counters(c, host);
+	c->core = (struct tail_core){ .host = host,
+		.loop = host_loop(host),
+		.config = tail,
+		.globs = { &c->paths, &c->exclude } };
+	init_lower(c, host);
+	init_upper(c);
 	*ret = c;
 	return 0;
 }

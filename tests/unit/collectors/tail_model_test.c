@@ -20,7 +20,8 @@
 #include <xxhash.h>
 
 #include "base/random.h"
-#include "collectors/tail/inner.h"
+#include "collectors/tail/config.h"
+#include "collectors/tail/tail.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 
@@ -653,6 +654,7 @@ static void act(struct world *w)
 		meddle(w);
 	else
 		actions[below(w, COUNT_OF(actions))](w);
+	tail_collector_check(w->host.collector);
 }
 
 /* A life. */

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "collectors/tail/inner.h"
+#include "collectors/tail/config.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 

@@ -18,7 +18,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-#include "collectors/tail/inner.h"
+#include "collectors/tail/config.h"
+#include "collectors/tail/table.h"
+#include "collectors/tail/tail.h"
 #include "unit/fake_host.h"
 
 extern const struct collector_type collector_tail;
@@ -258,7 +260,7 @@ static void finish(struct bench *b, struct model *models, size_t count)
 	uint64_t saved[8];
 
 	drain(b);
-	tail_table_check(&b->host.collector->table);
+	tail_collector_check(b->host.collector);
 	for (size_t i = 0; i < count; i++) {
 		saved[i] = whole_lines(&models[i]);
 		assert_shipped(b, &models[i]);
@@ -303,7 +305,7 @@ static int end(void **state)
 	struct bench *b = *state;
 
 	if (b->host.collector)
-		tail_table_check(&b->host.collector->table);
+		tail_collector_check(b->host.collector);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
 	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
@@ -1008,6 +1010,29 @@ static void what_turns_out_to_be_compressed_is_no_text(void **state)
 	wait_items(b, 1);
 	UNTIL(b, b->host.positions.count == 1);
 	finish(b, &m, 1);
+}
+
+/* It waits, as nobody knows yet whether gzip has finished it; then somebody writes text into it. */
+static void what_turns_out_to_be_text_is_followed(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	uint64_t scans;
+
+	b->config.gzip = true;
+	b->config.sweep = DURATION_MS(100);
+	put(b, "app.log", packed_kinds[0].data);
+	start(b);
+	UNTIL(b, number(b, "files") == 1);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append(b, &m, "app.log", "{\"a\":1}\nhalf");
+	wait_items(b, 1);
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	append(b, &m, "app.log", "way\n");
+	wait_items(b, 2);
+	assert_string_equal(b->host.items[1].data, "{\"message\":\"halfway\"}");
+	buffer_done(&m.text);
 }
 
 static void what_rotation_compresses_is_no_text(void **state)
@@ -1715,6 +1740,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_could_not_be_opened_at_first_begins_at_the_same_end),
 	TEST(compressed_files_are_no_text),
 	TEST(what_turns_out_to_be_compressed_is_no_text),
+	TEST(what_turns_out_to_be_text_is_followed),
 	TEST(what_rotation_compresses_is_no_text),
 	TEST(what_is_no_json_goes_as_text),
 	TEST(a_mark_at_the_beginning_is_no_part_of_the_first_line),
