@@ -538,6 +538,7 @@ void tail_scan_work(struct job *job)
 {
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
 	const struct tail_names files = { .visit = add_file, .context = s };
+	const struct mono_time began = s->clock->mono(s->clock);
 
 	s->watch_failed = 0;
 	for (size_t i = 0; i < s->globs.paths->count; i++)
@@ -546,4 +547,5 @@ void tail_scan_work(struct job *job)
 		tail_names_visit(&files, s->globs.paths->items[i]);
 	sort_folders(s);
 	find_all_lost(s);
+	s->took = mono_since(s->clock->mono(s->clock), began);
 }

@@ -1,6 +1,7 @@
 /*
  * A look at the disk for `tail`: which files the globs match now, and which folders to watch for more. Runs in a
- * lane, since ten thousand names take tens of milliseconds.
+ * lane, since ten thousand names take tens of milliseconds: in the CPU lane, since names are in memory most of the
+ * time, and in the disk lane a new file would wait for every fsync before it.
  *
  * A folder is watched before it is read, so that a file is either found or told of. Files that lost their names while
  * nobody looked are searched for in the folder where they had them.
@@ -79,6 +80,8 @@ struct tail_device {
 
 struct tail_scan {
 	struct job job;
+	const struct clock *clock;
+	struct duration took; /* answer: without the time in the lane's queue */
 	struct tail_globs globs;
 	int inotify; /* where folders are watched; -1: nowhere */
 	/* Beside each old name stand the file itself and those that had the name after it: `rotated` is what was found

@@ -150,10 +150,10 @@ static void no_more(struct tail_scans *s)
 static void plan_next(struct tail_scans *s)
 {
 	const struct tail_core *core = s->with.core;
-	int64_t rest = mono_since(loop_now(core->loop), s->began).ns * SCAN_REST;
+	int64_t rest = (s->took.ns + mono_since(loop_now(core->loop), s->answered).ns) * SCAN_REST;
 
 	if (rest > core->config->sweep.ns)
-		rest = core->config->sweep.ns; /* the machine slept, or the disk did */
+		rest = core->config->sweep.ns; /* the machine slept */
 	s->not_before = mono_after(loop_now(core->loop), (struct duration){ rest });
 	s->drained = core->life != TAIL_LIVES && !s->with.wanted->scan;
 	if (s->with.wanted->scan)
@@ -201,6 +201,8 @@ static void on_scanned(struct job *job)
 	struct mono_time now = loop_now(s->with.core->loop);
 
 	s->look.phase = TAIL_SCAN_ANSWERED;
+	s->answered = now;
+	s->took = s->look.scan.took;
 	s->step = s->at = 0;
 	tail_doubts_answered(s->with.doubts);
 	s->look.number++;
@@ -233,7 +235,7 @@ static void ask(struct tail_scans *s)
 	saved = scan->lost.count;
 	tail_wanted_take(s->with.wanted, &scan->lost);
 	s->look.phase = TAIL_SCAN_IN_LANE;
-	if (lane_run(host_disk_lane(s->with.core->host), &scan->job) == 0)
+	if (lane_run(host_cpu_lane(s->with.core->host), &scan->job) == 0)
 		return;
 	while (scan->lost.count > saved)
 		tail_wanted_again(s->with.wanted, &scan->lost);
@@ -273,13 +275,13 @@ void tail_scans_begin(struct tail_scans *s)
 	if (tail_scans_is_under_way(s) || core->life == TAIL_STOPPED || is_too_early(s))
 		return;
 	s->look.scan = (struct tail_scan){ .globs = core->globs,
+		.clock = loop_clock(core->loop),
 		.cost_max = tail_machine_files_max(s->with.machine),
 		.inotify = s->with.events->watch.fd,
 		.all_silent = core->config->poll == POLL_ALWAYS || s->with.machine->watch_missing,
 		.job = { .work = tail_scan_work, .done = on_scanned } };
 	s->look.phase = TAIL_SCAN_ASKED;
 	s->at = 0;
-	s->began = loop_now(core->loop);
 	s->look.began = loop_wall(core->loop);
 	tail_doubts_scan_begins(s->with.doubts);
 	ask(s);

@@ -31,7 +31,8 @@ struct tail_scans {
 	struct loop_timer timer; /* of the sweep, or until the next scan may begin */
 	struct loop_soon more;
 	size_t step, at; /* how far the answer is worked through, or the question put together */
-	struct mono_time began; /* the one under way */
+	struct mono_time answered; /* the one under way */
+	struct duration took; /* the look at the disk, of the one under way */
 	struct mono_time not_before; /* the next one */
 	struct mono_time swept; /* when idle files were last counted */
 	bool drained; /* one has found nothing new since the agent is ending */

@@ -5,7 +5,7 @@
  * descriptor; cut down or written anew, it begins again under a new generation. A generation is on disk before its
  * first line is offered, and the saved position moves when every destination has settled: after a kill at any moment
  * the same bytes come again under the same ids. inotify says what changed, a sweep finds what it did not say; changed
- * files are read once a tick, in slices, in turns. Looking for files runs in the disk lane.
+ * files are read once a tick, in slices, in turns. Looking for files runs in the CPU lane.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -499,6 +499,7 @@ static void faults_end(struct world *w)
 {
 	w->host.refuse = w->host.hold = false;
 	w->host.commit_error = 0;
+	w->host.commit_takes = DURATION_MS(0);
 	for (unsigned call = 0; call < SIM_CALLS; call++)
 		sim_files_fail((enum sim_call)call, 0, 0);
 	loop_soon_run(&w->host.settling);
@@ -582,7 +583,7 @@ static void change_faults(struct world *w)
 	unsigned call = below(w, COUNT_OF(faults));
 
 	faults_end(w);
-	switch (below(w, 5)) {
+	switch (below(w, 6)) {
 	case 0:
 		w->host.refuse = true;
 		break;
@@ -596,8 +597,12 @@ static void change_faults(struct world *w)
 		sim_files_fail(faults[call].call, 1 + below(w, 4), faults[call].error);
 		TELL(w, "faults: call %d, %s\n", faults[call].call, strerror(faults[call].error));
 		break;
+	case 4:
+		w->host.commit_takes = DURATION_MS(1 + below(w, 1000));
+		break;
 	}
-	TELL(w, "faults: refuse %d, hold %d, commit %d\n", w->host.refuse, w->host.hold, w->host.commit_error);
+	TELL(w, "faults: refuse %d, hold %d, commit %d, slow %lld ns\n", w->host.refuse, w->host.hold,
+		w->host.commit_error, (long long)w->host.commit_takes.ns);
 }
 
 static void settle_some(struct world *w)

@@ -858,6 +858,47 @@ static void the_sweep_finds_what_inotify_does_not_say(void **state)
 	finish(b, &m, 1);
 }
 
+/* A disk whose fsync takes long. */
+struct slow_job {
+	struct job job;
+	int end[2]; /* the work waits for the writing end to be closed */
+	bool done;
+};
+
+static void wait_for_end(struct job *job)
+{
+	struct slow_job *slow = CONTAINER_OF(job, struct slow_job, job);
+	char byte;
+
+	(void)!read(slow->end[0], &byte, 1);
+}
+
+static void slow_job_done(struct job *job)
+{
+	CONTAINER_OF(job, struct slow_job, job)->done = true;
+}
+
+static void a_new_file_does_not_wait_for_the_disk(void **state)
+{
+	struct bench *b = *state;
+	struct slow_job slow = { .job = { .work = wait_for_end, .done = slow_job_done } };
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	assert_int_equal(pipe(slow.end), 0);
+	assert_int_equal(lane_run(b->host.disk, &slow.job), 0);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 2);
+	wait_items(b, 3);
+	assert_false(slow.done);
+	close(slow.end[1]);
+	UNTIL(b, slow.done);
+	close(slow.end[0]);
+	finish(b, m, 2);
+}
+
 static void too_many_events_are_as_good_as_a_sweep(void **state)
 {
 	struct bench *b = *state;
@@ -1735,6 +1776,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(where_inotify_is_silent_files_are_asked),
 	TEST(silent_file_systems_are_known),
 	TEST(the_sweep_finds_what_inotify_does_not_say),
+	TEST(a_new_file_does_not_wait_for_the_disk),
 	TEST(too_many_events_are_as_good_as_a_sweep),
 	TEST(files_that_cannot_be_opened_are_tried_again),
 	TEST(what_could_not_be_opened_at_first_begins_at_the_same_end),
