@@ -11,43 +11,6 @@
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };
 
-/* The beginning of the file. */
-
-int tail_head_read(int fd, uint64_t at, struct tail_head *ret)
-{
-	ssize_t got = pread(fd, ret->data, sizeof ret->data, (off_t)at);
-
-	ret->size = got > 0 ? (size_t)got : 0;
-	return got < 0 ? -errno : 0;
-}
-
-bool tail_head_begins(const struct tail_head *h, uint64_t hash, uint32_t size)
-{
-	return size == 0 || (size <= h->size && XXH3_64bits(h->data, size) == hash);
-}
-
-int tail_head_is(int fd, const struct position *p)
-{
-	struct tail_head h;
-	int failed = tail_head_read(fd, p->head_at, &h);
-
-	return failed ? failed : tail_head_begins(&h, p->head_hash, p->head_size);
-}
-
-int tail_stood_before(int fd, uint64_t offset, const struct tail_before *before)
-{
-	char data[TAIL_BEFORE_MAX];
-	size_t size = before->size;
-	ssize_t got;
-
-	if (size == 0 || size > TAIL_BEFORE_MAX || offset < size)
-		return 0;
-	got = pread(fd, data, size, (off_t)(offset - size));
-	if (got < 0)
-		return -errno;
-	return (size_t)got == size && XXH3_64bits(data, size) == before->hash;
-}
-
 /* The hash covers what is there and no more, so that it stands while the file grows. */
 static bool extend_head(struct tail_file *f, const struct tail_head *h)
 {
@@ -85,14 +48,6 @@ struct slice {
 	bool at_end; /* of the file */
 	bool is_other; /* than the one that was read: so say the bytes before these */
 };
-
-/* Of the `known` bytes before `here`. */
-static struct tail_before before_of(const char *here, size_t known)
-{
-	size_t size = smaller(known, TAIL_BEFORE_MAX);
-
-	return (struct tail_before){ .hash = XXH3_64bits(here - size, size), .size = (uint16_t)size };
-}
 
 /* Where each line is copied anyway it is read into memory that is used again and again, not into the batch. */
 static char *room_for(struct slice *s, size_t want)
@@ -203,7 +158,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	s->reader->hole = zeros;
 	pass_zeros(f, zeros);
 	zeros = smaller(zeros, s->in.size);
-	f->before = before_of(s->in.data + zeros, zeros);
+	f->before = tail_before_of(s->in.data + zeros, zeros);
 	return TAIL_READ_HOLE;
 }
 
@@ -257,7 +212,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	uint64_t records = batch_records(s->in.batch);
 	struct tail_before before = f->before;
 
-	f->before = before_of(s->in.data + s->in.took, before.size + s->in.took);
+	f->before = tail_before_of(s->in.data + s->in.took, before.size + s->in.took);
 	f->offset += s->in.took;
 	if (records > 0) {
 		offer->end = f->offset;
@@ -375,6 +330,13 @@ void tail_file_open(struct tail_file *f, int fd)
 	f->fd = fd;
 }
 
+void tail_file_hand_over(struct tail_file *from, struct tail_file *to)
+{
+	OXP_ASSERT(from->fd >= 0 && to->fd < 0);
+	to->fd = from->fd;
+	from->fd = -1;
+}
+
 void tail_file_close(struct tail_file *f)
 {
 	if (f->fd >= 0)
@@ -402,7 +364,7 @@ int tail_file_begin(struct tail_file *f, uint64_t offset)
 
 	if (got < 0)
 		return -errno;
-	f->before = f->before_saved = before_of(before + size, known ? size : 0);
+	f->before = f->before_saved = tail_before_of(before + size, known ? size : 0);
 	f->offset = f->saved = offset;
 	f->skipping = known && size > 0 && before[size - 1] != '\n' && !ends_in_hole(before, size);
 	f->held = f->unended = 0;
@@ -424,6 +386,26 @@ struct position tail_file_position(const struct tail_file *f)
 		.before_hash = f->before_saved.hash,
 		.before_size = f->before_saved.size,
 		.path = f->path };
+}
+
+struct position tail_file_place(const struct tail_file *f)
+{
+	struct position at = tail_file_position(f);
+
+	at.offset = f->offset;
+	at.before_hash = f->before.hash;
+	at.before_size = f->before.size;
+	return at;
+}
+
+void tail_file_restore(struct tail_file *f, const struct position *at)
+{
+	f->generation = at->generation;
+	f->head_at = at->head_at;
+	f->head_hash = at->head_hash;
+	f->head_size = at->head_size;
+	f->offset = f->saved = at->offset;
+	f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
 }
 
 /* What stood before its place must stand there still, or it was cut down and written anew meanwhile. */

@@ -16,6 +16,7 @@
 
 #include "collectors/lines.h"
 #include "collectors/pace.h"
+#include "collectors/tail/head.h"
 #include "collectors/tail/scan.h"
 #include "collectors/tail/state.h"
 
@@ -25,25 +26,7 @@ enum tail_birth { TAIL_UNBORN /* it has none */, TAIL_NEW, TAIL_COMMITTING, TAIL
 /* In which list of the saver it waits for its position to be saved. */
 enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
-enum { TAIL_HEAD_MAX = 256, TAIL_BEFORE_MAX = 256 };
 enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
-
-/* The first bytes of a file. A head that cannot be read is no sign that it is another file. */
-struct tail_head {
-	char data[TAIL_HEAD_MAX];
-	size_t size;
-};
-int tail_head_read(int fd, uint64_t at, struct tail_head *ret) MUST_CHECK; /* 0 or -errno */
-/* Whether the file begins as the one of that position did: 1, 0 or -errno. */
-int tail_head_is(int fd, const struct position *) MUST_CHECK;
-/* The same, of what was read from the position's head_at on. */
-bool tail_head_begins(const struct tail_head *, uint64_t hash, uint32_t size);
-
-/* The bytes that stand before `offset`, as they were when they were read. */
-struct tail_before {
-	uint64_t hash;
-	uint16_t size;
-};
 
 /* Each group is written by the file that is named above it, and by no other. */
 struct tail_file {
@@ -82,6 +65,9 @@ struct tail_file {
 	struct mono_time held_since; /* when `offset` came to stand before what is held */
 	uint32_t offers; /* under way */
 	bool in_held; /* in the list of files that hold lines */
+
+	/* copies.c */
+	bool copied; /* it was cut down, and all that a copy of it has was read before */
 
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
@@ -142,9 +128,13 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 }
 /* What is saved of it; `path` is the file's. */
 struct position tail_file_position(const struct tail_file *);
+/* The same of how far it was read. */
+struct position tail_file_place(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 
+/* The descriptor is the other one's from now on. */
+void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
 /* Takes the descriptor. */
 void tail_file_open(struct tail_file *, int fd);
 void tail_file_close(struct tail_file *); /* fine when it is closed */
@@ -155,6 +145,8 @@ void tail_file_start(struct tail_file *, uint64_t offset);
 int tail_file_begin(struct tail_file *, uint64_t offset);
 /* As the file that it was in an earlier run. */
 int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
+/* Of a closed file: it was read up to there, in an earlier run. */
+void tail_file_restore(struct tail_file *, const struct position *);
 /* Its first bytes, as they are now, belong to that generation; none do if they cannot be read. */
 void tail_file_name(struct tail_file *, uint64_t generation);
 /* It has no generation any more: it is closed, or its position is left to somebody else. */
@@ -163,7 +155,5 @@ void tail_file_unname(struct tail_file *);
 void tail_file_save(struct tail_file *, const struct tail_offer *);
 /* What is held has waited long enough. */
 void tail_file_ship_held(struct tail_file *);
-/* Whether those bytes stand before that place: 1, 0 or -errno. Of no bytes it is not known. */
-int tail_stood_before(int fd, uint64_t offset, const struct tail_before *) MUST_CHECK;
 
 #endif

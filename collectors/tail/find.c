@@ -23,7 +23,6 @@ void tail_finder_init(struct tail_finder *d, const struct tail_finder_parts *par
 
 	d->with = *parts;
 	d->rotations = host_counter(host, "rotations_total", "Files that lost their name and were read on.");
-	d->truncations = host_counter(host, "truncations_total", "Files that were cut down and begun anew.");
 	d->vanished = host_counter(host, "vanished_files_total",
 		"Files that were gone before it was known whether they were read to their end.");
 }
@@ -54,7 +53,7 @@ static bool is_compressed(const struct tail_file *f)
 /* Whether it is still to be opened. */
 static bool is_unopened(const struct tail_file *f)
 {
-	return !is_open(f) && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT;
+	return !is_open(f) && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT && f->state != TAIL_GONE_CUT;
 }
 
 /* Beginning. */
@@ -69,6 +68,17 @@ static bool was_there_before(const struct tail_finder *d, const struct tail_file
 	if (known && f->identity.birth_ns == 0)
 		return false; /* nobody can tell */
 	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
+}
+
+/* Of what was the same file, and has other bytes now. */
+static void tell_cut_before(struct tail_finder *d, const struct tail_file *f)
+{
+	for (struct tail_saved *s; (s = tail_table_take(d->with.table, &f->identity)); free(s)) {
+		if (s->at.head_size > 0)
+			tail_copies_cut_before(d->with.copies, s);
+		else
+			tail_saver_forget(d->with.saver, s->at.generation);
+	}
 }
 
 static int begin_file(struct tail_finder *d, struct tail_file *f)
@@ -94,6 +104,7 @@ static int begin_file(struct tail_finder *d, struct tail_file *f)
 	if (s && s->at.head_size > 0 && strcmp(f->path, s->path) != 0)
 		tail_saver_moved(d->with.saver, f);
 	free(s);
+	tell_cut_before(d, f);
 	tail_ready_add(d->with.ready, f);
 	return 0;
 }
@@ -116,17 +127,30 @@ static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
 	tail_saver_commit(d->with.saver);
 }
 
-/* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
-static void take_file(struct tail_finder *d, struct tail_file *f, int fd)
+/* Closes a copy, which is not begun; it is looked at again when it changes. True: it was one. Of a copy that was read
+ * before, only what it gets from now on is read. */
+static bool is_left_as_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
 {
-	struct tail_head head;
-	int failed = tail_head_read(fd, 0, &head);
-	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
+	enum tail_copy copy = tail_table_has_begun(d->with.table, &f->identity)
+				      ? TAIL_NO_COPY
+				      : tail_copies_ask(d->with.copies, found, fd);
 
-	if (packing) {
-		tail_packed_begin(d->with.packed, f, fd, packing);
-		return;
-	}
+	if (copy == TAIL_COPY_READ)
+		tail_file_start(f, found->size);
+	if (copy == TAIL_NO_COPY || (copy == TAIL_COPY_READ && !is_gone(f)))
+		return false;
+	close(fd);
+	tail_troubles_end(d->with.troubles, f);
+	if (is_gone(f) && copy == TAIL_COPY_SO_FAR)
+		tail_wanted_lost(d->with.wanted, f->path, &f->identity);
+	if (is_gone(f) || f->state != TAIL_COPY)
+		tail_table_move(d->with.table, f, is_gone(f) ? TAIL_GONE_SPENT : TAIL_COPY);
+	return true;
+}
+
+/* Takes the descriptor. `failed` is what came of reading the beginning. */
+static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, int failed)
+{
 	tail_file_open(f, fd);
 	if (!failed)
 		failed = begin_file(d, f);
@@ -137,6 +161,21 @@ static void take_file(struct tail_finder *d, struct tail_file *f, int fd)
 		return;
 	}
 	tail_troubles_end(d->with.troubles, f);
+}
+
+/* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
+static void take_file(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
+{
+	struct tail_head head;
+	int failed = tail_head_read(fd, 0, &head);
+	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
+
+	if (packing) {
+		tail_packed_begin(d->with.packed, f, fd, packing);
+		return;
+	}
+	if (failed || !is_left_as_copy(d, f, found, fd))
+		begin_or_wait(d, f, fd, failed);
 }
 
 /* Opens the file of that identity if it has that name still; else both are found by the next scan. -1: it has not, or
@@ -167,7 +206,7 @@ static void open_file(struct tail_finder *d, struct tail_file *f, const struct t
 	if (fd < 0)
 		remember_unopened(d, f);
 	else
-		take_file(d, f, fd);
+		take_file(d, f, found, fd);
 }
 
 static void add_file(struct tail_finder *d, const struct tail_found *found, bool gone)
@@ -254,7 +293,7 @@ static bool goes_on_in_copy(struct tail_finder *d, struct tail_file *f, const st
 	}
 	tail_file_close(f);
 	tail_file_open(f, fd);
-	tail_table_become(f, &found->identity);
+	tail_table_become(d->with.table, f, &found->identity);
 	tail_saver_moved(d->with.saver, f);
 	return true;
 }
@@ -306,6 +345,43 @@ void tail_finder_found_rotated(struct tail_finder *d, const struct tail_found *f
 {
 	if (!tail_table_find(d->with.table, &found->identity))
 		add_file(d, found, true);
+}
+
+/* The file that it is a copy of is read on in another copy: of this one only what it gets from now on is read. */
+static void begin_at_end(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
+{
+	int fd = open_as(d, f, found, &f->identity);
+
+	if (fd < 0)
+		return;
+	tail_file_start(f, found->size);
+	begin_or_wait(d, f, fd, 0);
+}
+
+void tail_finder_found_copy(struct tail_finder *d, const struct tail_found *found)
+{
+	struct tail_file *f = tail_table_find_cut(d->with.table, found->generation);
+	struct tail_file *n = tail_table_find(d->with.table, &found->identity);
+	int fd;
+
+	if (!f && n && n->state == TAIL_COPY)
+		begin_at_end(d, n, found);
+	if (!f)
+		return;
+	if (n && is_open(n)) {
+		tail_copies_let_be(d->with.copies, f);
+		return;
+	}
+	fd = open_as(d, f, found, &found->identity);
+	if (fd < 0)
+		return;
+	if (n)
+		drop_file(d, n);
+	if (!tail_copies_read_on(d->with.copies, f, found, fd))
+		return;
+	tail_troubles_end(d->with.troubles, f);
+	f->seen = is_gone(f) ? 0 : d->with.look->number;
+	f->idle_sweeps = 0;
 }
 
 /* Without a name. */
@@ -363,6 +439,20 @@ static bool is_busy(const struct tail_file *f)
 	return f->ready || f->offers > 0 || f->birth != TAIL_BORN || tail_file_grew(f);
 }
 
+struct elder {
+	const struct tail_file *of;
+	bool busy;
+};
+
+static bool is_no_elder(void *context, struct tail_file *f)
+{
+	struct elder *elder = context;
+
+	elder->busy = f != elder->of && is_gone(f) && is_open(f) &&
+		      f->identity.birth_ns <= elder->of->identity.birth_ns && is_busy(f);
+	return !elder->busy;
+}
+
 /* One that never was open: found under a rotated name, or compressed. */
 static void tend_unopened(struct tail_finder *d, struct tail_file *f)
 {
@@ -373,12 +463,23 @@ static void tend_unopened(struct tail_finder *d, struct tail_file *f)
 	drop_file(d, f);
 }
 
+/* One that had the name before it and is not read to its end yet. If the process ended now, the next run would look for
+ * those that had the name after that one: this one is to be known then. */
+static bool has_busy_elder(struct tail_finder *d, const struct tail_file *f)
+{
+	struct elder elder = { .of = f };
+
+	tail_table_visit(d->with.table, f->path, is_no_elder, &elder);
+	return elder.busy;
+}
+
 static void tend_idle(struct tail_finder *d, struct tail_file *f)
 {
 	if (f->save == TAIL_SAVING || d->with.doubts->packed_waiting > 0 || f->idle_sweeps < sweeps_of(d, f))
 		return;
 	if (f->held + f->unended == 0) {
-		let_go(d, f);
+		if (d->with.troubles->out_of_descriptors || !has_busy_elder(d, f))
+			let_go(d, f);
 		return;
 	}
 	if (f->state == TAIL_GONE_FOLLOWED)
@@ -389,6 +490,11 @@ static void tend_idle(struct tail_finder *d, struct tail_file *f)
 void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
 {
 	f->seen = d->with.look->number;
+	if (f->state == TAIL_GONE_CUT) {
+		if (tail_copies_are_gone(d->with.copies, f))
+			drop_file(d, f);
+		return;
+	}
 	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (d->with.look->sweeps && f->idle_sweeps < ROTATED_SWEEPS));
 	if (f->birth == TAIL_UNBORN) {
 		tend_unopened(d, f);
@@ -404,25 +510,13 @@ void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
 
 /* Gaps. */
 
-static void tell_cut_down(struct tail_finder *d, const char *path, uint64_t offset)
-{
-	++*d->truncations;
-	host_log(d->with.core->host, LOG_LEVEL_WARN,
-		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
-		"and not read is not known",
-		path, (unsigned long long)offset);
-}
-
 void tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
 {
-	uint64_t before = f->generation;
+	struct tail_file *n = tail_copies_cut(d->with.copies, f);
 
-	tell_cut_down(d, f->path, f->offset);
-	if (f->state == TAIL_GONE_ENDED)
-		tail_table_move(d->with.table, f, TAIL_GONE_FOLLOWED);
-	(void)tail_file_begin(f, 0);
-	tail_saver_name(d->with.saver, f);
-	tail_saver_forget(d->with.saver, before);
+	n->seen = f->seen;
+	n->linked = f->linked;
+	n->silent = f->silent;
 }
 
 bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
@@ -460,10 +554,11 @@ bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 
 	if (f ? !is_open(f) : tail_doubts_any(d->with.doubts) || !lost || !lost->gone)
 		return true;
-	if (f && s->at.birth_ns)
-		tell_cut_down(d, f->path, s->at.offset);
-	else
-		tell_gone(d, s);
+	if (f && s->at.birth_ns && s->at.head_size > 0) {
+		tail_copies_cut_before(d->with.copies, s);
+		return false;
+	}
+	tell_gone(d, s);
 	tail_saver_forget(d->with.saver, s->at.generation);
 	return false;
 }

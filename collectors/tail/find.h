@@ -6,6 +6,7 @@
 #ifndef OXP_TAIL_FIND_H
 #define OXP_TAIL_FIND_H
 
+#include "collectors/tail/copies.h"
 #include "collectors/tail/core.h"
 #include "collectors/tail/doubts.h"
 #include "collectors/tail/look.h"
@@ -26,6 +27,7 @@ struct tail_finder_parts {
 	struct tail_saver *saver;
 	struct tail_turns *turns;
 	struct tail_packed *packed;
+	struct tail_copies *copies;
 	struct tail_troubles *troubles;
 	struct tail_doubts *doubts;
 	struct tail_wanted *wanted;
@@ -34,7 +36,7 @@ struct tail_finder_parts {
 struct tail_finder {
 	struct tail_finder_parts with;
 	struct wall_time known_before; /* tail_saver.known of an earlier run; 0: there is none */
-	uint64_t *rotations, *truncations, *vanished;
+	uint64_t *rotations, *vanished;
 };
 
 void tail_finder_init(struct tail_finder *, const struct tail_finder_parts *);
@@ -45,6 +47,8 @@ void tail_finder_remember(struct tail_finder *, const struct position *);
 void tail_finder_found(struct tail_finder *, const struct tail_found *);
 /* A file had the name of one that was asked for as lost, or is that one. */
 void tail_finder_found_rotated(struct tail_finder *, const struct tail_found *);
+/* A copy of a file that was cut down. */
+void tail_finder_found_copy(struct tail_finder *, const struct tail_found *);
 /* The name of the file is another file's now, or nobody's: what is open is read to its end, what never was is looked
  * for. */
 void tail_finder_lose(struct tail_finder *, struct tail_file *);

@@ -176,6 +176,44 @@ static bool has_twin(const struct packed_twin *t)
 	return false;
 }
 
+/* A file that was cut down, of which this text is a copy that was compressed by the time it was found. */
+static struct tail_file *find_cut(const struct packed_twin *t)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry)
+	{
+		const struct position at = tail_file_place(f);
+		if (f->state == TAIL_GONE_CUT && (uint32_t)at.offset <= t->packed->unpack->whole && begins_as(t, &at))
+			return f;
+	}
+	return NULL;
+}
+
+/* What was read of it is the position that the text goes on from. False: batches of it are under way, whose end comes
+ * to no other file. */
+static bool take_over_cut(struct tail_packed *p)
+{
+	struct packed_twin twin = { .packed = p };
+	const struct tail_identity *identity = &p->unpack->identity;
+	struct tail_file *f = tail_head_read(p->unpack->text, 0, &twin.head) == 0 ? find_cut(&twin) : NULL;
+	struct position at;
+
+	if (!f)
+		return true;
+	if (f->offers > 0)
+		return false;
+	at = tail_file_place(f);
+	at.dev = identity->dev;
+	at.inode = identity->inode;
+	at.birth_ns = identity->birth_ns;
+	tail_table_remember(p->with.table, &at);
+	tail_saver_leave(p->with.saver, f);
+	tail_troubles_forget(p->with.troubles, f);
+	tail_table_drop(p->with.table, f);
+	return true;
+}
+
 /* After the first slice: where it goes on from, if from anywhere. And again at the end, if the text is longer than was
  * told: of several members the last one tells only its own size (RFC 1952, 2.2). */
 static bool is_read_before(struct tail_packed *p)
@@ -252,6 +290,10 @@ static void go_on(struct tail_packed *p, struct tail_file *f)
 	p->waits = p->with.look->phase != TAIL_SCAN_NONE && !p->decided;
 	if (p->waits)
 		return;
+	if (!p->decided && !take_over_cut(p)) {
+		end_unpack(p); /* the next sweep tries again */
+		return;
+	}
 	read_before = !p->decided && is_read_before(p);
 	p->decided = true;
 	if (!read_before && !p->unpack->ended) {

@@ -13,9 +13,12 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "collectors/tail/copyname.h"
+#include "collectors/tail/head.h"
 #include "collectors/tail/names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
+enum { YOUNG_S = 60 };
 /* A file that is known, at the end of a scan (measured); its path stands in the answer, in the table and in what is
  * saved. */
 enum { FILE_COST = 512, PATH_COPIES = 3 };
@@ -135,6 +138,33 @@ void tail_lost_clear(struct tail_lost_list *lost)
 	*lost = (struct tail_lost_list){ .items = NULL };
 }
 
+void tail_cut_add(struct tail_cut_list *cuts, const struct position *at)
+{
+	struct tail_cut *cut;
+
+	cuts->items = grow(cuts->items, cuts->count, &cuts->room, sizeof *cuts->items);
+	cut = &cuts->items[cuts->count++];
+	*cut = (struct tail_cut){ .path = oxp_strdup(at->path), .at = *at };
+	cut->at.path = cut->path;
+}
+
+void tail_cut_move(struct tail_cut_list *from, struct tail_cut_list *to)
+{
+	struct tail_cut *last = &from->items[--from->count];
+
+	if (to)
+		tail_cut_add(to, &last->at);
+	free(last->path);
+}
+
+void tail_cut_clear(struct tail_cut_list *cuts)
+{
+	while (cuts->count > 0)
+		tail_cut_move(cuts, NULL);
+	free(cuts->items);
+	*cuts = (struct tail_cut_list){ .items = NULL };
+}
+
 static void free_found(struct tail_found **files, size_t *count)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -157,9 +187,11 @@ void tail_scan_clear(struct tail_scan *s)
 {
 	free_found(&s->files, &s->count);
 	free_found(&s->rotated, &s->rotated_count);
+	free_found(&s->copies, &s->copy_count);
 	tail_folders_free(&s->folders, &s->folder_count);
 	tail_lost_clear(&s->lost);
-	s->room = s->folder_room = s->rotated_room = 0;
+	tail_cut_clear(&s->cuts);
+	s->room = s->folder_room = s->rotated_room = s->copy_room = 0;
 }
 
 /* Before it is read, so that what comes into it later is a change. */
@@ -534,6 +566,103 @@ const struct tail_lost *tail_scan_lost(
 	return NULL;
 }
 
+/* Copies. */
+
+/* Whether it begins as the file did that was cut down, and has what that had before its place: 1, 0 or -errno. Where
+ * nothing was read yet only the beginning speaks, and it may be that of older copies, too: then the copy is young. */
+static int is_copy(const struct tail_scan *s, const struct tail_cut *cut, int fd, const struct tail_found *found)
+{
+	const struct tail_before before = { cut->at.before_hash, cut->at.before_size };
+	int64_t age = s->clock->wall(s->clock).ns - found->identity.birth_ns;
+	int same = found->size >= cut->at.offset ? tail_head_is(fd, &cut->at) : 0;
+
+	if (same <= 0)
+		return same;
+	return before.size > 0 ? tail_stood_before(fd, cut->at.offset, &before) : age <= YOUNG_S * INT64_C(1000000000);
+}
+
+/* False: it could not be looked at. */
+static bool try_copy(struct tail_scan *s, struct tail_cut *cut, const char *path)
+{
+	struct tail_found found = { .name = cut->path, .generation = cut->at.generation };
+	int fd, same = 0;
+
+	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
+		return true;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return errno == ENOENT;
+	if (tail_identify(fd, "", &found.identity, &found.size) == 0)
+		same = is_copy(s, cut, fd, &found);
+	close(fd);
+	if (same <= 0)
+		return same == 0;
+	s->copies = grow(s->copies, s->copy_count, &s->copy_room, sizeof *s->copies);
+	found.path = oxp_strdup(path);
+	found.name = oxp_strdup(cut->path);
+	s->copies[s->copy_count++] = found;
+	return true;
+}
+
+static void find_copies(struct tail_scan *s, struct tail_cut *cut, struct listing *l)
+{
+	char target[PATH_MAX], path[PATH_MAX + NAME_MAX + 1];
+	char *at = place_of(cut->path, target);
+	struct listed wanted = { .name = NULL };
+	const char *original;
+	size_t stem;
+
+	if (!at || strlen(at) >= sizeof l->folder)
+		return;
+	list_folder(l, at);
+	cut->looked = l->read;
+	original = at + strlen(l->folder);
+	stem = tail_copyname_stem(original);
+	wanted.name = oxp_strdup(original);
+	wanted.name[stem] = '\0';
+	for (size_t i = find_listed(l->names, l->count, &wanted, by_name);
+		i < l->count && begins_with(&l->names[i], &wanted); i++) {
+		if (!tail_copyname_is(l->names[i].name, original))
+			continue;
+		snprintf(path, sizeof path, "%s%s", l->folder, l->names[i].name);
+		cut->looked = try_copy(s, cut, path) && cut->looked;
+	}
+	free(wanted.name);
+}
+
+static void find_all_copies(struct tail_scan *s)
+{
+	struct listing listing = { .read = false };
+
+	for (size_t i = 0; i < s->cuts.count; i++)
+		find_copies(s, &s->cuts.items[i], &listing);
+	clear_listing(&listing);
+}
+
+bool tail_scan_looked(const struct tail_scan *s, uint64_t generation)
+{
+	for (size_t i = 0; i < s->cuts.count; i++)
+		if (s->cuts.items[i].at.generation == generation)
+			return s->cuts.items[i].looked;
+	return false;
+}
+
+bool tail_scan_has_copy(const struct tail_scan *s, uint64_t generation)
+{
+	for (size_t i = 0; i < s->copy_count; i++)
+		if (s->copies[i].generation == generation)
+			return true;
+	return false;
+}
+
+static int by_length(const void *a, const void *b)
+{
+	const char *x = ((const struct tail_found *)a)->path, *y = ((const struct tail_found *)b)->path;
+	size_t nx = strlen(x), ny = strlen(y);
+
+	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x, y);
+}
+
 void tail_scan_work(struct job *job)
 {
 	struct tail_scan *s = CONTAINER_OF(job, struct tail_scan, job);
@@ -546,6 +675,9 @@ void tail_scan_work(struct job *job)
 	for (size_t i = 0; i < s->globs.paths->count; i++)
 		tail_names_visit(&files, s->globs.paths->items[i]);
 	sort_folders(s);
+	if (s->count > 1)
+		qsort(s->files, s->count, sizeof *s->files, by_length);
 	find_all_lost(s);
+	find_all_copies(s);
 	s->took = mono_since(s->clock->mono(s->clock), began);
 }

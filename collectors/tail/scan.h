@@ -23,7 +23,8 @@ struct tail_identity {
 
 struct tail_found {
 	char *path; /* where it stands now */
-	char *name; /* of a rotated file: the path it was written under; else NULL */
+	char *name; /* of a rotated file, and of a copy: the path it was written under; else NULL */
+	uint64_t generation; /* of a copy: that of the file which was cut down */
 	struct tail_identity identity;
 	uint64_t size;
 	bool linked; /* the name is a symbolic link: what is told of the file is told of other names */
@@ -47,6 +48,18 @@ struct tail_lost {
 
 struct tail_lost_list {
 	struct tail_lost *items;
+	size_t count, room;
+};
+
+/* A file that was cut down, whose copy is looked for. */
+struct tail_cut {
+	char *path;
+	struct position at; /* what it began with, and how far it was read */
+	bool looked; /* answer: all that may be its copy was looked at */
+};
+
+struct tail_cut_list {
+	struct tail_cut *items;
 	size_t count, room;
 };
 
@@ -89,7 +102,11 @@ struct tail_scan {
 	struct tail_lost_list lost;
 	struct tail_found *rotated;
 	size_t rotated_count, rotated_room;
-	struct tail_found *files;
+	/* Copies of files that were cut down, as far as those were read or farther. */
+	struct tail_cut_list cuts;
+	struct tail_found *copies;
+	size_t copy_count, copy_room;
+	struct tail_found *files; /* short paths first: a file before its copies */
 	size_t count, room;
 	size_t cost, cost_max; /* bytes that it takes to know them, and the ceiling */
 	struct tail_folder *folders; /* in the order of their watches */
@@ -107,6 +124,14 @@ void tail_lost_add(struct tail_lost_list *, const char *path, const struct tail_
 void tail_lost_move(struct tail_lost_list *, struct tail_lost_list *to);
 void tail_lost_clear(struct tail_lost_list *);
 void tail_folders_free(struct tail_folder **, size_t *count);
+/* The same of files whose copy is looked for. */
+void tail_cut_add(struct tail_cut_list *, const struct position *);
+void tail_cut_move(struct tail_cut_list *, struct tail_cut_list *to);
+void tail_cut_clear(struct tail_cut_list *);
+/* Whether all that may be the copy of the file of that generation was looked at. */
+bool tail_scan_looked(const struct tail_scan *, uint64_t generation);
+/* Whether a copy of it was found. */
+bool tail_scan_has_copy(const struct tail_scan *, uint64_t generation);
 /* The answer about a file that was asked for as lost. */
 const struct tail_lost *tail_scan_lost(const struct tail_scan *, const char *path, const struct tail_identity *);
 /* Frees the answer and the question. */

@@ -65,6 +65,16 @@ static bool look_at_rotated(struct tail_scans *s)
 	return s->at < scan->rotated_count;
 }
 
+/* Before the files that have the names now: some of those may be the copies. */
+static bool look_at_copies(struct tail_scans *s)
+{
+	const struct tail_scan *scan = &s->look.scan;
+
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->copy_count; i++)
+		tail_finder_found_copy(s->with.finder, &scan->copies[s->at++]);
+	return s->at < scan->copy_count;
+}
+
 static bool look_at_named(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
@@ -125,6 +135,7 @@ static bool let_lost_go(struct tail_scans *s)
 static bool (*const steps[])(struct tail_scans *) = {
 	hear_events,
 	look_at_rotated,
+	look_at_copies,
 	look_at_named,
 	lose_unseen,
 	tend_gone,
@@ -234,6 +245,7 @@ static void ask(struct tail_scans *s)
 	}
 	saved = scan->lost.count;
 	tail_wanted_take(s->with.wanted, &scan->lost);
+	tail_wanted_take_copies(s->with.wanted, &scan->cuts);
 	s->look.phase = TAIL_SCAN_IN_LANE;
 	if (lane_run(host_cpu_lane(s->with.core->host), &scan->job) == 0)
 		return;

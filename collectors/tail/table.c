@@ -82,9 +82,26 @@ struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_
 {
 	struct tail_file *f = t->by_inode[inode_place(identity->dev, identity->inode)];
 
-	while (f && !tail_same(&f->identity, identity))
+	while (f && (f->state == TAIL_GONE_CUT || !tail_same(&f->identity, identity)))
 		f = f->by_inode;
 	return f;
+}
+
+static void put_inode(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file **chain = inode_chain(t, f);
+
+	f->by_inode = *chain;
+	*chain = f;
+}
+
+static void take_inode(struct tail_table *t, struct tail_file *f)
+{
+	struct tail_file **at = inode_chain(t, f);
+
+	while (*at != f)
+		at = &(*at)->by_inode;
+	*at = f->by_inode;
 }
 
 struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *found, bool gone)
@@ -95,8 +112,7 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 	f->identity = found->identity;
 	f->fd = -1;
 	f->state = gone ? TAIL_GONE_CLOSED : TAIL_CLOSED;
-	f->by_inode = *inode_chain(t, f);
-	*inode_chain(t, f) = f;
+	put_inode(t, f);
 	put_path(t, f);
 	TAILQ_INSERT_TAIL(list_of(t, f), f, entry);
 	t->count++;
@@ -106,11 +122,7 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 
 void tail_table_drop(struct tail_table *t, struct tail_file *f)
 {
-	struct tail_file **at = inode_chain(t, f);
-
-	while (*at != f)
-		at = &(*at)->by_inode;
-	*at = f->by_inode;
+	take_inode(t, f);
 	take_path(t, f);
 	if (f->fd >= 0)
 		outlive(t, f);
@@ -146,10 +158,42 @@ void tail_table_rename(struct tail_table *t, struct tail_file *f, const char *pa
 	put_path(t, f);
 }
 
-void tail_table_become(struct tail_file *f, const struct tail_identity *identity)
+void tail_table_become(struct tail_table *t, struct tail_file *f, const struct tail_identity *identity)
 {
-	OXP_ASSERT(f->identity.dev == identity->dev && f->identity.inode == identity->inode);
+	take_inode(t, f);
 	f->identity = *identity;
+	put_inode(t, f);
+}
+
+struct tail_file *tail_table_cut(struct tail_table *t, struct tail_file *f)
+{
+	const struct tail_found same = { .path = f->path, .identity = f->identity };
+	bool gone = tail_file_trait(f)->gone;
+	struct tail_file *n = tail_table_add(t, &same, gone);
+
+	tail_file_hand_over(f, n);
+	tail_table_move(t, f, TAIL_GONE_CUT);
+	tail_table_move(t, n, gone ? TAIL_GONE_FOLLOWED : TAIL_FOLLOWED);
+	return n;
+}
+
+struct tail_file *tail_table_find_cut(const struct tail_table *t, uint64_t generation)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &t->gone, entry)
+		if (f->state == TAIL_GONE_CUT && f->generation == generation)
+			return f;
+	return NULL;
+}
+
+void tail_table_visit(
+	const struct tail_table *t, const char *path, bool (*visit)(void *context, struct tail_file *), void *context)
+{
+	struct tail_file *f = t->by_path[path_place(path)];
+
+	while (f && (strcmp(f->path, path) != 0 || visit(context, f)))
+		f = f->by_path;
 }
 
 void tail_table_pass(struct tail_table *t, struct tail_file *f)
@@ -203,6 +247,31 @@ bool tail_table_knows(const struct tail_table *t, const struct tail_identity *id
 bool tail_table_has_begun(const struct tail_table *t, const struct tail_identity *identity)
 {
 	return has_saved(t, identity, true);
+}
+
+void tail_table_visit_saved(const struct tail_table *t, const struct tail_identity *identity,
+	void (*visit)(void *context, const struct tail_saved *), void *context)
+{
+	for (const struct tail_saved *s = t->saved[saved_place(identity->inode)]; s; s = s->next) {
+		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+		if (tail_same_later(&then, identity))
+			visit(context, s);
+	}
+}
+
+struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_identity *identity)
+{
+	struct tail_saved **at = &t->saved[saved_place(identity->inode)], *s;
+
+	for (; (s = *at); at = &s->next)
+		if (s->at.inode == identity->inode && s->at.dev == identity->dev && s->at.birth_ns != 0 &&
+			s->at.birth_ns == identity->birth_ns)
+			break;
+	if (!s)
+		return NULL;
+	*at = s->next;
+	t->saved_count--;
+	return s;
 }
 
 /* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
@@ -297,7 +366,7 @@ static size_t check_list(const struct tail_table *t, const struct tail_file_list
 	{
 		OXP_ASSERT(tail_file_trait(f)->gone == gone && tail_file_trait(f)->open == (f->fd >= 0));
 		OXP_ASSERT(f->saved <= f->offset && (!tail_file_trait(f)->open || f->generation != 0));
-		OXP_ASSERT(tail_table_find(t, &f->identity) != NULL);
+		OXP_ASSERT(f->state == TAIL_GONE_CUT || tail_table_find(t, &f->identity) != NULL);
 		OXP_ASSERT(gone || tail_table_named(t, f->path) == f);
 		count++;
 	}

@@ -2,8 +2,8 @@
  * The files that `tail` knows: those it follows, by name and by identity, and those of earlier runs whose saved
  * position nobody has claimed yet.
  *
- * Invariant: every file is found by its identity; by its path as the one that has it, or as one that had it; it stands
- * in `named` or in `gone`, as its state says; it is open exactly if its state says so.
+ * Invariant: every file but one that was cut down is found by its identity; by its path as the one that has it, or as
+ * one that had it; it stands in `named` or in `gone`, as its state says; it is open exactly if its state says so.
  */
 #ifndef OXP_TAIL_TABLE_H
 #define OXP_TAIL_TABLE_H
@@ -39,8 +39,16 @@ struct tail_file *tail_table_find(const struct tail_table *, const struct tail_i
 void tail_table_move(struct tail_table *, struct tail_file *, enum tail_state to);
 /* It was found under that path, which it may not have had. */
 void tail_table_rename(struct tail_table *, struct tail_file *, const char *path);
-/* It is the same file under the same inode, born at another time. */
-void tail_table_become(struct tail_file *, const struct tail_identity *);
+/* What it had is in that file now: it was copied. */
+void tail_table_become(struct tail_table *, struct tail_file *, const struct tail_identity *);
+/* It was cut down: its identity, name and descriptor are those of a new file, which is returned; its generation stays
+ * with what it had, of which a copy may be left. */
+struct tail_file *tail_table_cut(struct tail_table *, struct tail_file *);
+/* The file of that generation that was cut down, or NULL. */
+struct tail_file *tail_table_find_cut(const struct tail_table *, uint64_t generation);
+/* The files that have that path, or had it: each is shown until `visit` answers false. */
+void tail_table_visit(
+	const struct tail_table *, const char *path, bool (*visit)(void *context, struct tail_file *), void *context);
 /* To the end of its list. */
 void tail_table_pass(struct tail_table *, struct tail_file *);
 /* Who had this name last, if that file is still known; or NULL. */
@@ -54,6 +62,11 @@ bool tail_table_has_begun(const struct tail_table *, const struct tail_identity 
 /* Takes the saved position of the open file, when there is one and the file is the same as it was then; else NULL. 0 or
  * -errno: the file cannot be read. */
 int tail_table_claim(struct tail_table *, const struct tail_identity *, int fd, struct tail_saved **ret) MUST_CHECK;
+/* Takes a saved position of what was the same file for sure, whatever it holds now; NULL: there is none. */
+struct tail_saved *tail_table_take(struct tail_table *, const struct tail_identity *) MUST_CHECK;
+/* Shows each saved position of what may have been that file. */
+void tail_table_visit_saved(const struct tail_table *, const struct tail_identity *,
+	void (*visit)(void *context, const struct tail_saved *), void *context);
 /* One that was claimed in vain. */
 void tail_table_give_back(struct tail_table *, struct tail_saved *);
 /* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. Some at a time:

@@ -81,6 +81,7 @@ struct collector {
 	struct tail_saver saver;
 	struct tail_turns turns;
 	struct tail_packed packed;
+	struct tail_copies copies;
 	struct tail_events events;
 	struct tail_finder finder;
 	struct tail_scans scans;
@@ -104,6 +105,7 @@ static void take_turn(void *context)
 	switch (tail_turns_take(&c->turns, &f)) {
 	case TAIL_TURN_CUT_DOWN:
 		tail_finder_cut_down(&c->finder, f);
+		tail_scans_begin(&c->scans);
 		break;
 	case TAIL_TURN_PACKED:
 		if (tail_finder_close_packed(&c->finder, f))
@@ -357,6 +359,15 @@ static void init_lower(struct collector *c, struct host *host)
 
 static void init_upper(struct collector *c)
 {
+	tail_copies_init(&c->copies,
+		&(struct tail_copies_parts){ .core = &c->core,
+			.look = &c->scans.look,
+			.doubts = &c->doubts,
+			.table = &c->table,
+			.ready = &c->ready,
+			.saver = &c->saver,
+			.turns = &c->turns,
+			.wanted = &c->wanted });
 	tail_finder_init(&c->finder,
 		&(struct tail_finder_parts){ .core = &c->core,
 			.look = &c->scans.look,
@@ -366,6 +377,7 @@ static void init_upper(struct collector *c)
 			.saver = &c->saver,
 			.turns = &c->turns,
 			.packed = &c->packed,
+			.copies = &c->copies,
 			.troubles = &c->troubles,
 			.doubts = &c->doubts,
 			.wanted = &c->wanted });

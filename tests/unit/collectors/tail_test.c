@@ -569,6 +569,125 @@ static void truncated_files_begin_anew(void **state)
 	assert_null(fake_host_position(&b->host, m[0].generation));
 }
 
+static void copy_to(struct bench *b, const struct model *m, const char *name)
+{
+	int fd = open_to_write(b, name);
+
+	write_all(fd, m->text.data, m->text.size);
+	close(fd);
+}
+
+/* As logrotate does it with copytruncate. */
+static void copy_and_cut(struct bench *b, const struct model *m, const char *name)
+{
+	copy_to(b, m, name);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+}
+
+/* Lines are left to read when the file is cut. */
+static void what_was_cut_is_read_in_its_copy(struct bench *b, const char *name)
+{
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 5);
+	start(b);
+	wait_items(b, 5);
+	b->host.refuse = true;
+	append_lines(b, &m[0], "app.log", 5000);
+	copy_and_cut(b, &m[0], name);
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	b->host.refuse = false;
+	loop_soon_run(&b->host.room);
+	wait_items(b, 5012);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "truncations_total"), 1);
+	assert_int_equal(b->host.warnings, 0);
+}
+
+static void what_was_not_read_before_a_cut_is_read_in_the_copy(void **state)
+{
+	what_was_cut_is_read_in_its_copy(*state, "app.log.1");
+}
+
+static void a_copy_of_a_followed_name_is_no_file_of_its_own(void **state)
+{
+	struct bench *b = *state;
+
+	watch_glob(b, "*.log*");
+	what_was_cut_is_read_in_its_copy(b, "app.log.1");
+}
+
+static void a_copy_may_keep_the_ending(void **state)
+{
+	struct bench *b = *state;
+
+	watch_glob(b, "*.log");
+	what_was_cut_is_read_in_its_copy(b, "app-20261129.log");
+}
+
+/* All that the copy has was read before the cut, or the file is never cut: nothing comes twice, now and after a
+ * restart. */
+static void a_copy_that_was_read_is_not_read_again(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	uint64_t scans;
+
+	watch_glob(b, "*.log*");
+	b->config.sweep = DURATION_MS(100);
+	append_lines(b, &m[0], "app.log", 50);
+	start(b);
+	wait_items(b, 50);
+	copy_to(b, &m[0], "app.log.2");
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	copy_and_cut(b, &m[0], "app.log.1");
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	wait_items(b, 57);
+	restart(b);
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	assert_int_equal(b->host.count, 57);
+	finish(b, m, 2);
+}
+
+static void a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append_lines(b, &m[0], "app.log", 50);
+	start(b);
+	wait_items(b, 50);
+	fake_host_end(&b->host);
+	append_lines(b, &m[0], "app.log", 9);
+	copy_and_cut(b, &m[0], "app.log.1");
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	start(b);
+	wait_items(b, 66);
+	finish(b, m, 2);
+}
+
+/* The pieces of a copy come with time; so far it has nothing of its own. */
+static void a_file_that_only_begins_alike_is_followed(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append(b, &m[0], "app.log", "{\"banner\":1}\n{\"a\":1}\n");
+	start(b);
+	wait_items(b, 2);
+	append(b, &m[1], "app.log.2", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.2", "{\"b\":2}\n");
+	wait_items(b, 4);
+	finish(b, m, 2);
+}
+
 static void assert_item(const struct bench *b, size_t i, uint64_t offset, const char *line)
 {
 	assert_int_equal(b->host.items[i].offset, offset);
@@ -1763,6 +1882,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(rotations_of_a_name_that_is_new_lose_nothing),
 	TEST(two_rotations_between_two_looks_lose_nothing),
 	TEST(truncated_files_begin_anew),
+	TEST(what_was_not_read_before_a_cut_is_read_in_the_copy),
+	TEST(a_copy_of_a_followed_name_is_no_file_of_its_own),
+	TEST(a_copy_may_keep_the_ending),
+	TEST(a_copy_that_was_read_is_not_read_again),
+	TEST(a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on),
+	TEST(a_file_that_only_begins_alike_is_followed),
 	TEST(holes_of_stale_writers_are_no_lines),
 	TEST(zeros_at_the_end_wait_for_what_follows),
 	TEST(files_written_anew_to_more_than_they_had_begin_anew),
