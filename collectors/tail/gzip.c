@@ -23,6 +23,9 @@ static const struct {
 	{ "\x28\xb5\x2f\xfd", 4, TAIL_PACKED }, /* zstd */
 	{ "\x04\x22\x4d\x18", 4, TAIL_PACKED }, /* lz4 */
 	{ "PK\3\4", 4, TAIL_PACKED }, /* zip */
+	{ "\xff\xfe", 2, TAIL_WIDE }, /* little endian (Unicode 15, 23.8); no byte of UTF-8 */
+	{ "\xfe\xff", 2, TAIL_WIDE },
+	{ "\0\0\xfe\xff", 4, TAIL_WIDE },
 };
 
 /* BZh, the size of its blocks, and the first one's own magic. */

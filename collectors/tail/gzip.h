@@ -31,7 +31,12 @@ struct tail_unpack {
 };
 
 /* What a file is by its first bytes, whatever it is called. */
-enum tail_packing { TAIL_TEXT, TAIL_GZIP, TAIL_PACKED /* otherwise: bzip2, xz, zstd, lz4, zip, compress */ };
+enum tail_packing {
+	TAIL_TEXT,
+	TAIL_GZIP,
+	TAIL_PACKED, /* otherwise: bzip2, xz, zstd, lz4, zip, compress */
+	TAIL_WIDE, /* text in UTF-16 or UTF-32, by its byte order mark */
+};
 enum { TAIL_MAGIC_MAX = 10 };
 
 enum tail_packing tail_packing_of(struct bytes beginning);

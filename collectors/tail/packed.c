@@ -68,6 +68,17 @@ static bool is_at_rest(struct tail_packed *p, int fd)
 	return since < 0 || since >= PACKED_REST_S;
 }
 
+static void tell_left_out(struct tail_packed *p, const struct tail_file *f, enum tail_packing packing)
+{
+	if (packing == TAIL_WIDE)
+		host_log(p->with.core->host, LOG_LEVEL_WARN,
+			"%s is text in UTF-16 or UTF-32 and left out; expected UTF-8: have its program write that",
+			f->path);
+	else
+		host_log(p->with.core->host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
+			packing == TAIL_GZIP ? ": see option gzip" : ", since it is not gzip");
+}
+
 static void leave_out(struct tail_packed *p, struct tail_file *f, int fd)
 {
 	close(fd);
@@ -92,8 +103,7 @@ void tail_packed_begin(struct tail_packed *p, struct tail_file *f, int fd, enum 
 	bool wanted = core->config->gzip && packing == TAIL_GZIP;
 
 	if (!wanted)
-		host_log(core->host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
-			packing == TAIL_GZIP ? ": see option gzip" : ", since it is not gzip");
+		tell_left_out(p, f, packing);
 	if (!wanted || (f->from_end && !tail_table_has_begun(p->with.table, &f->identity))) {
 		leave_out(p, f, fd);
 		return;

@@ -1173,6 +1173,33 @@ static void what_turns_out_to_be_compressed_is_no_text(void **state)
 }
 
 /* It waits, as nobody knows yet whether gzip has finished it; then somebody writes text into it. */
+/* By their byte order mark, there at once or only later; NULs and U+FFFD are no line of anybody's. */
+static void wide_text_is_left_out_with_a_word(void **state)
+{
+	static const struct bytes wide[] = { { "\xff\xfe{\0}\0\n\0", 8 },
+		{ "\xfe\xff\0{\0}\0\n", 8 },
+		{ "\xff\xfe\0\0{\0\0\0\n\0\0\0", 12 },
+		{ "\0\0\xfe\xff\0\0\0{\0\0\0\n", 12 } };
+	struct bench *b = *state;
+	char name[32];
+
+	watch_glob(b, "*.log");
+	put(b, "late.log", "");
+	start(b);
+	UNTIL(b, number(b, "files") == 1 && b->host.positions.count == 1);
+	for (size_t i = 0; i <= COUNT_OF(wide); i++) {
+		int fd;
+		snprintf(name, sizeof name, "%zu.log", i);
+		fd = open_to_write(b, i < COUNT_OF(wide) ? name : "late.log");
+		write_all(fd, wide[i % COUNT_OF(wide)].data, wide[i % COUNT_OF(wide)].size);
+		close(fd);
+	}
+	UNTIL(b, b->host.warnings == COUNT_OF(wide) + 1);
+	assert_non_null(strstr(b->host.last_log, "UTF-16"));
+	drain(b);
+	assert_int_equal(b->host.count, 0);
+}
+
 static void what_turns_out_to_be_text_is_followed(void **state)
 {
 	struct bench *b = *state;
@@ -1907,6 +1934,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_could_not_be_opened_at_first_begins_at_the_same_end),
 	TEST(compressed_files_are_no_text),
 	TEST(what_turns_out_to_be_compressed_is_no_text),
+	TEST(wide_text_is_left_out_with_a_word),
 	TEST(what_turns_out_to_be_text_is_followed),
 	TEST(what_rotation_compresses_is_no_text),
 	TEST(what_is_no_json_goes_as_text),
