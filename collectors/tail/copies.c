@@ -27,11 +27,21 @@ static void look_for_copy(struct tail_copies *c, const struct tail_file *f)
 	tail_wanted_scan(c->with.wanted, true);
 }
 
+/* Told at once, whatever happens to the process before it is known whether there is a copy. */
+static void tell_cut(struct tail_copies *c, const char *path, uint64_t offset)
+{
+	++*c->truncations;
+	host_log(c->with.core->host, LOG_LEVEL_INFO,
+		"%s was cut down: reading it from its beginning, and looking for a copy of what it had behind byte "
+		"%llu",
+		path, (unsigned long long)offset);
+}
+
 static void tell_gap(struct tail_copies *c, const char *path, uint64_t offset)
 {
 	host_log(c->with.core->host, LOG_LEVEL_WARN,
-		"%s was cut down: reading it from its beginning; what was cut away after byte %llu "
-		"and not read is not known",
+		"%s was cut down and there is no copy of it: what was cut away after byte %llu and not read is not "
+		"known",
 		path, (unsigned long long)offset);
 }
 
@@ -39,7 +49,7 @@ struct tail_file *tail_copies_cut(struct tail_copies *c, struct tail_file *f)
 {
 	struct tail_file *n;
 
-	++*c->truncations;
+	tell_cut(c, f->path, f->offset);
 	tail_turns_drop(c->with.turns, f);
 	n = tail_table_cut(c->with.table, f);
 	(void)tail_file_begin(n, 0);
@@ -55,7 +65,7 @@ void tail_copies_cut_before(struct tail_copies *c, const struct tail_saved *s)
 		.identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
 	struct tail_file *f = tail_table_add(c->with.table, &found, true);
 
-	++*c->truncations;
+	tell_cut(c, s->path, s->at.offset);
 	tail_table_move(c->with.table, f, TAIL_GONE_CUT);
 	tail_file_restore(f, &s->at);
 	tail_saver_resume(c->with.saver, f, true);
