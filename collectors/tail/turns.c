@@ -267,6 +267,7 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 	began = clock->mono(clock);
 	answer = tail_file_read(f, &t->reader, offer, &offered);
 	hold(t, f, before);
+	t->taken += f->offset - before;
 	if (offered) {
 		room_was_found(t);
 		learn_pace(&t->reader, (size_t)(f->offset - before), mono_since(clock->mono(clock), began));

@@ -26,6 +26,7 @@ struct tail_turns {
 	struct tail_file_list held; /* files with lines whose message may go on */
 	struct loop_timer again, waited;
 	unsigned fulls; /* since anything of ours was taken or settled */
+	uint64_t taken; /* bytes, of all files, ever */
 	uint64_t *holes, *hole_bytes;
 };
 
