@@ -162,7 +162,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	return TAIL_READ_HOLE;
 }
 
-/* It was empty when it was opened. */
+/* It was empty when it was opened, or this would have been seen then. */
 static bool is_packed(const struct slice *s)
 {
 	return s->file->offset == 0 && s->file->head_at == 0 && !tail_file_trait(s->file)->compressed &&

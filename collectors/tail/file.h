@@ -111,10 +111,10 @@ enum tail_read {
 	TAIL_READ_END,
 	TAIL_READ_FULL, /* no room, nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
-	TAIL_READ_HEAD, /* its beginning is known better now: nothing was taken before that is on disk */
+	TAIL_READ_HEAD, /* more of its beginning is known now, and must be on disk first: nothing was taken */
 	TAIL_READ_HOLE, /* `hole` zeros were passed that stood at `offset` before; nothing was taken */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
-	TAIL_READ_PACKED, /* it is no text: nothing was taken */
+	TAIL_READ_PACKED, /* it is not text that can be read: nothing was taken */
 };
 
 /*

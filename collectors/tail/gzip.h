@@ -1,10 +1,10 @@
 /*
- * A rotated file that was compressed, made readable: its text goes into a file without a name, in slices in a lane, and
- * from there it is read like any other file. So places in it are places in the text that was followed before, and its
- * beginning is the beginning of that file: whoever was followed under another name is known again.
+ * A rotated file that was compressed, made readable: a lane unpacks it, slice by slice, into a file without a name, and
+ * from there it is read like any other file. Its offsets are those of the text that was followed before, and it begins
+ * as that file began, so a file that was followed under another name is recognized.
  *
- * Bounded by TAIL_UNPACKED_MAX on disk, by a slice in memory. What is no gzip from some byte on, or is cut short, is
- * sound up to there.
+ * Bounded by TAIL_UNPACKED_MAX on disk and by one slice in memory. If the gzip is damaged or cut short, the text before
+ * that is good.
  */
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H
@@ -24,9 +24,9 @@ struct tail_unpack {
 	uint32_t whole; /* of all of it, modulo 2^32, as the last four bytes say */
 	struct gunzip *gunzip;
 	struct buffer piece; /* of text */
-	int failed; /* 0, or -errno: -EBADMSG it is no gzip behind `size`, -EFBIG */
+	int failed; /* 0, or -errno: -EBADMSG: it is not gzip behind `size`; -EFBIG */
 	bool ended; /* there is no more, or it failed */
-	bool starved; /* it failed, and that is no fault of the file: its text could not be written */
+	bool starved; /* it failed because its text could not be written; the file is not to blame */
 	void *context; /* of whoever asked for it */
 };
 

@@ -1,9 +1,9 @@
 /*
- * Holes of zeros in a log file. A writer that does not append keeps its place when copytruncate cuts its file down, and
- * writes on behind a hole: no line of the log, and as long as the file once was.
+ * Holes of zeros in a log file. A writer that does not append keeps its offset when copytruncate cuts its file down: it
+ * goes on behind a hole that is as long as the file was, and is not a line of the log.
  *
- * Only whole runs of zeros between two lines are holes, and only when something follows them: what a writer has
- * set aside at the end may be written yet. Fewer than TAIL_HOLE_MIN zeros are left in their line.
+ * A hole is a whole run of zeros between two lines that has something behind it: zeros at the end may be space that a
+ * writer has reserved and will still write to. Fewer than TAIL_HOLE_MIN zeros are part of their line.
  */
 #ifndef OXP_TAIL_HOLE_H
 #define OXP_TAIL_HOLE_H

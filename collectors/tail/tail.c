@@ -1,11 +1,12 @@
 /*
  * The `tail` collector: follows log files, and hands each line to the pipeline once.
  *
- * A file is its device, inode, birth and first bytes, not its name: renamed, it is read on to its end under its open
- * descriptor; cut down or written anew, it begins again under a new generation. A generation is on disk before its
- * first line is offered, and the saved position moves when every destination has settled: after a kill at any moment
- * the same bytes come again under the same ids. inotify says what changed, a sweep finds what it did not say; changed
- * files are read once a tick, in slices, in turns. Looking for files runs in the CPU lane.
+ * A file is its device, inode, birth and first bytes, not its name. If it is renamed, it is read to its end through its
+ * open descriptor; if it is cut down or written anew, it begins again under a new generation, and what was not read is
+ * read in the copy, if there is one. A generation is on disk before its first line is offered, and the saved position
+ * moves when every destination has settled, so after a kill at any moment the same bytes come again under the same ids.
+ * inotify says what changed, and a sweep finds what it did not say. Changed files are read once a tick, in slices, in
+ * turns. Looking for files runs in the CPU lane.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /*
- * inotify for `tail`: the folders that are watched, and what is told of the names in them.
+ * inotify for `tail`: the folders that are watched, and what inotify says about the names in them.
  *
- * Folders, not files, are watched: one watch serves thousands of files, and tells of new ones.
+ * Folders are watched rather than files: one watch serves thousands of files, and reports new ones.
  */
 #ifndef OXP_TAIL_WATCH_H
 #define OXP_TAIL_WATCH_H
@@ -20,13 +20,13 @@ struct tail_watch {
 int tail_watch_init(struct tail_watch *, struct loop *, void (*ready)(void *context, int fd, unsigned what),
 	void *context) MUST_CHECK;
 void tail_watch_done(struct tail_watch *); /* fine when init failed */
-/* Takes what a scan found; folders that are in it no more are not watched any longer. */
+/* Takes the folders that a scan found, and stops watching all others. */
 void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *count);
-/* Tells some of the events that wait: inotify's mask and the path, which is NULL when it is about no name. False: that
- * was all. */
+/* Reports some of the waiting events: inotify's mask and the path, which is NULL if the event is not about a name.
+ * False: that was all. */
 bool tail_watch_read(struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
-/* Whether a folder that inotify is silent about is another than it was when the scan read it. Asks some of them, and
- * others the next time. */
+/* Whether a folder that inotify is silent about has changed since the scan read it. Asks some of them, and others the
+ * next time. */
 bool tail_watch_changed(struct tail_watch *);
 /* Whether events wait. */
 bool tail_watch_pending(const struct tail_watch *);
