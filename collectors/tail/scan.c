@@ -18,7 +18,7 @@
 #include "collectors/tail/names.h"
 
 enum { FILES_MAX = 100000, FOLDERS_MAX = 10000 };
-enum { YOUNG_S = 60 };
+enum { YOUNG_S = 3600 };
 /* A file that is known, at the end of a scan (measured); its path stands in the answer, in the table and in what is
  * saved. */
 enum { FILE_COST = 512, PATH_COPIES = 3 };
