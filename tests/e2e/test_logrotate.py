@@ -53,7 +53,7 @@ def test_renamed_files_come_once(oxpecker, fault_server, tmp_path):
 
 
 def test_copied_and_cut_files_come_once(oxpecker, fault_server, tmp_path):
-    """What was read before the cut: what was not is in the copy only, and nobody can tell."""
+    """What was read before the cut."""
     rotation = Rotation(tmp_path, "copytruncate")
     writer = Writer(rotation.log)
     server, agent = follow(oxpecker, fault_server, rotation.log)
@@ -63,6 +63,36 @@ def test_copied_and_cut_files_come_once(oxpecker, fault_server, tmp_path):
         rotation.rotate()
     writer.write(10)
     wait_delivered(agent, len(writer.lines))
+    assert_same(list(documents_of(server).values()), writer)
+    agent.assert_balanced()
+
+
+COPIES = {"beside": ("copytruncate", [], {}), "dated": ("copytruncate\n\tdateext", [], {}),
+          "followed": ("copytruncate", ["app.log*"], {}),
+          "with the ending": ("copytruncate\n\textension .log", ["*.log"], {}),
+          "compressed": ("copytruncate\n\tcompress", ["*.log", "*.gz"], {"gzip": True})}
+
+
+@pytest.mark.parametrize("kind", COPIES)
+def test_what_was_not_read_before_the_cut_is_read_in_the_copy(oxpecker, fault_server, tmp_path, kind):
+    """Nobody waits for the agent, and copies that are followed, or compressed by then, are no files of their own."""
+    words, globs, tail = COPIES[kind]
+    rotation = Rotation(tmp_path, words)
+    writer = Writer(rotation.log)
+    paths = [rotation.log.parent / name for name in globs] or [rotation.log]
+    server, agent = follow(oxpecker, fault_server, *paths, sweep="500ms", **tail)
+    writer.write(10)
+    wait_delivered(agent, 10)
+    counts = (3000, 2000, 4000) if kind != "dated" else (3000,)
+    for count in counts:
+        writer.write(count)
+        rotation.rotate()
+        writer.write(10)
+        wait_delivered(agent, len(writer.lines))
+    if tail:
+        agent.wait_until(lambda: settled_packed(agent) == 3, 40, "each is looked at")
+    swept(agent, 3)
+    assert agent.booked("received", signal="logs") == len(writer.lines)
     assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
 

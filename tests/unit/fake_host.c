@@ -202,6 +202,16 @@ static void apply(struct host *h, const struct fake_rows *staged)
 			rows_put(&h->positions, &staged->rows[i]);
 }
 
+static void plan_commit(struct host *h)
+{
+	if (!h->commits || loop_timer_pending(&h->syncing))
+		return;
+	if (h->commit_takes.ns > 0)
+		loop_timer_set(&h->syncing, h->commit_takes);
+	else
+		loop_soon_run(&h->committing);
+}
+
 /* As in the real thing, what a commit that failed carried is gone. */
 static void end_commit(void *context)
 {
@@ -218,8 +228,7 @@ static void end_commit(void *context)
 	rows_clear(&commit->staged);
 	commit->done(commit->context, failed);
 	free(commit);
-	if (h->commits)
-		loop_soon_run(&h->committing);
+	plan_commit(h);
 }
 
 void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
@@ -231,7 +240,7 @@ void host_positions_commit(struct host *h, void (*done)(void *, int failed), voi
 	while (*last)
 		last = &(*last)->next;
 	*last = commit;
-	loop_soon_run(&h->committing);
+	plan_commit(h);
 }
 
 const struct position *fake_host_position(const struct host *h, uint64_t generation)
@@ -284,7 +293,7 @@ const char *host_state_path(struct host *h)
 
 struct lane *host_cpu_lane(struct host *h)
 {
-	return h->disk;
+	return h->cpu;
 }
 
 /* No unit test calls out. */
@@ -352,17 +361,31 @@ void fake_host_memory(struct host *h, size_t memory)
 	h->budget.context = h;
 }
 
+static void begin_lanes(struct host *h)
+{
+	int failed = lane_new(h->loop, "disk", 64, &h->disk);
+
+	if (!failed)
+		failed = lane_new(h->loop, "cpu", 64, &h->cpu);
+	OXP_ASSERT(!failed);
+}
+
+static void end_lanes(struct host *h)
+{
+	lane_free(h->cpu);
+	lane_free(h->disk);
+}
+
 void fake_host_init(struct host *h, struct loop *loop, const struct collector_type *type, size_t memory)
 {
-	int failed = lane_new(loop, "disk", 64, &h->disk);
-
-	OXP_ASSERT(!failed);
 	h->loop = loop;
+	begin_lanes(h);
 	h->type = type;
 	fake_host_memory(h, memory);
 	loop_soon_init(&h->settling, loop, settle_soon, h);
 	loop_soon_init(&h->room, loop, tell_room, h);
 	loop_soon_init(&h->committing, loop, end_commit, h);
+	loop_timer_init(&h->syncing, loop, end_commit, h);
 }
 
 static void drop_batches(struct host *h)
@@ -382,16 +405,13 @@ static void drop_commits(struct host *h)
 	rows_clear(&h->staged);
 }
 
-/* The lane gives back what it has before the collector that waits for it goes. */
+/* The lanes give back what they have before the collector that waits for it goes. */
 static void end_collector(struct host *h)
 {
-	int failed;
-
-	lane_free(h->disk);
+	end_lanes(h);
 	h->type->destroy(h->collector);
 	h->collector = NULL;
-	failed = lane_new(h->loop, "disk", 64, &h->disk);
-	OXP_ASSERT(!failed);
+	begin_lanes(h);
 }
 
 void fake_host_kill(struct host *h)
@@ -423,10 +443,11 @@ void fake_host_done(struct host *h)
 	drop_batches(h);
 	drop_commits(h);
 	rows_clear(&h->positions);
-	lane_free(h->disk);
+	end_lanes(h);
 	loop_soon_done(&h->settling);
 	loop_soon_done(&h->room);
 	loop_soon_done(&h->committing);
+	loop_timer_done(&h->syncing);
 	for (size_t i = 0; i < h->count; i++)
 		free(h->items[i].data);
 	free(h->items);

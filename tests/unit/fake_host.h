@@ -1,5 +1,5 @@
 /*
- * A host for unit tests of collectors and exporters: real loop, real disk lane, real batches and budget; but what is
+ * A host for unit tests of collectors and exporters: real loop, real lanes, real batches and budget; but what is
  * offered is kept for the test, and positions are rows in memory whose commits fail when the test says so.
  *
  * It holds a collector to its contract: a generation is committed before an item of it is offered, offsets of a
@@ -37,7 +37,7 @@ struct fake_number {
 
 struct host {
 	struct loop *loop;
-	struct lane *disk;
+	struct lane *disk, *cpu;
 	struct budget budget;
 	const struct collector_type *type; /* who is told of settled batches and of room */
 	struct collector *collector;
@@ -58,8 +58,10 @@ struct host {
 	struct fake_rows positions, staged;
 	uint64_t generation; /* the last given */
 	int commit_error; /* 0, or what commits end with */
+	struct duration commit_takes; /* each commit; 0: no longer than a callback */
 	struct fake_commit *commits; /* under way */
 	struct loop_soon committing;
+	struct loop_timer syncing;
 	size_t commits_done, commits_failed;
 
 	struct fake_number numbers[32];

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collectors/tail_globs.h"
+#include "collectors/tail/globs.h"
 
 static int by_text(const void *a, const void *b)
 {

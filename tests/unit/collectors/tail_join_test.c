@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "collectors/tail_inner.h"
+#include "collectors/tail/config.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 

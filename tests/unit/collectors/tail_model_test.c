@@ -1,10 +1,10 @@
 /*
- * The tail collector against a model: random writes, rotations, switched links, truncations (with writers that append
- * and such that do not), deletions, pauses, faults of the pipeline, the state and the file system, ends and kills, in a
- * simulated file system (unit/sim/files.h), with a clock that the test moves and a lane without a thread. Half of what
- * happens to the files happens between two calls of the program. Afterwards what was offered is what was written: no
- * line lost, none twice, none broken. What nobody can know (the bytes cut away before they were read, a deleted file's
- * after the process ended) may be missing, from some line on.
+ * The tail collector against a model: random writes, rotations, switched links, truncations (with a copy before and
+ * without, with writers that append and such that do not), deletions, pauses, faults of the pipeline, the state and
+ * the file system, ends and kills, in a simulated file system (unit/sim/files.h), with a clock that the test moves
+ * and a lane without a thread. Half of what happens to the files happens between two calls of the program. Afterwards
+ * what was offered is what was written: no line lost, none twice, none broken. What nobody can know (the bytes cut
+ * away before they were read, a deleted file's after the process ended) may be missing, from some line on.
  *
  * A seed gives the same life each time. `OXP_SEEDS=30000` lives so many, `OXP_SEED=7` that one, with its actions told.
  */
@@ -20,7 +20,8 @@
 #include <xxhash.h>
 
 #include "base/random.h"
-#include "collectors/tail_inner.h"
+#include "collectors/tail/config.h"
+#include "collectors/tail/tail.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 
@@ -60,6 +61,7 @@ struct world {
 	size_t count;
 	size_t current[NAMES]; /* of files: who has the name */
 	unsigned rotations;
+	bool by_copy[NAMES]; /* it is rotated by copying and cutting, never by renaming; and it is not removed */
 	uint64_t lines, seed;
 	bool births; /* the file system tells them */
 	bool loud;
@@ -365,7 +367,7 @@ static void rename_to_next(struct world *w, struct content *c)
 /* Without births nobody finds what had a name between two looks. */
 static bool may_rotate(const struct world *w, const struct content *c)
 {
-	return w->births || generation_of(&w->host, c);
+	return !w->by_copy[c->name] && (w->births || generation_of(&w->host, c));
 }
 
 /* Rename and create; now and then several times at once. */
@@ -421,7 +423,7 @@ static void delete_followed(struct world *w)
 	struct content *c = &w->files[chance(w, (unsigned)w->count)];
 	bool named = c == current(w, c->name);
 
-	if (!c->writer || !c->path[0] || c->name == LINKED || !sim_is_followed(c->writer))
+	if (!c->writer || !c->path[0] || c->name == LINKED || w->by_copy[c->name] || !sim_is_followed(c->writer))
 		return;
 	TELL(w, "delete %s, inode %llu\n", c->path, inode_of(c));
 	end_line(c);
@@ -454,6 +456,29 @@ static void add_hole(struct content *c, size_t size)
 	c->hole = c->text.size = size;
 }
 
+/* As logrotate does before it cuts a file down. A copy that was begun before it is whole; what is written behind it is
+ * cut away. */
+static bool copy_one(struct world *w, struct content *c)
+{
+	struct sim_inode *copy;
+	char path[sizeof c->path];
+	bool late = chance(w, 4) == 0;
+
+	if (!w->by_copy[c->name] || !generation_of(&w->host, c))
+		return false;
+	end_line(c);
+	w->time.ns += DURATION_MS(BIRTH_MS).ns;
+	snprintf(path, sizeof path, "%s.%u", names[c->name], ++w->rotations);
+	TELL(w, "copy %s at %zu to %s\n", c->path, c->text.size, path);
+	copy = sim_create(path_of(path));
+	sim_write(copy, 0, buffer_bytes(&c->text));
+	sim_close(copy);
+	if (late)
+		write_lines(w, c, 1, false);
+	memcpy(c->path, path, sizeof path);
+	return !late;
+}
+
 /* The file goes on as another content, behind a hole if its writer keeps its place. */
 static void truncate_one(struct world *w)
 {
@@ -464,9 +489,11 @@ static void truncate_one(struct world *w)
 		return;
 	c = new_content(w, name, before->writer);
 	memcpy(c->path, before->path, sizeof c->path);
-	before->partial = true;
+	if (chance(w, 2) == 0 || !copy_one(w, before))
+		before->partial = true;
+	if (before->partial)
+		before->path[0] = '\0';
 	before->writer = NULL;
-	before->path[0] = '\0';
 	if (chance(w, 2))
 		add_hole(c, before->text.size);
 	TELL(w, "truncate %s at %zu, go on at %zu\n", names[name], before->text.size, c->hole);
@@ -498,6 +525,7 @@ static void faults_end(struct world *w)
 {
 	w->host.refuse = w->host.hold = false;
 	w->host.commit_error = 0;
+	w->host.commit_takes = DURATION_MS(0);
 	for (unsigned call = 0; call < SIM_CALLS; call++)
 		sim_files_fail((enum sim_call)call, 0, 0);
 	loop_soon_run(&w->host.settling);
@@ -511,6 +539,8 @@ static void delete_one(struct world *w)
 	unsigned name = below(w, LINKED);
 	struct content *c = current(w, name);
 
+	if (w->by_copy[name])
+		return;
 	faults_end(w);
 	w->calm = true;
 	end_line(c);
@@ -581,7 +611,7 @@ static void change_faults(struct world *w)
 	unsigned call = below(w, COUNT_OF(faults));
 
 	faults_end(w);
-	switch (below(w, 5)) {
+	switch (below(w, 6)) {
 	case 0:
 		w->host.refuse = true;
 		break;
@@ -595,8 +625,12 @@ static void change_faults(struct world *w)
 		sim_files_fail(faults[call].call, 1 + below(w, 4), faults[call].error);
 		TELL(w, "faults: call %d, %s\n", faults[call].call, strerror(faults[call].error));
 		break;
+	case 4:
+		w->host.commit_takes = DURATION_MS(1 + below(w, 1000));
+		break;
 	}
-	TELL(w, "faults: refuse %d, hold %d, commit %d\n", w->host.refuse, w->host.hold, w->host.commit_error);
+	TELL(w, "faults: refuse %d, hold %d, commit %d, slow %lld ns\n", w->host.refuse, w->host.hold,
+		w->host.commit_error, (long long)w->host.commit_takes.ns);
 }
 
 static void settle_some(struct world *w)
@@ -653,9 +687,19 @@ static void act(struct world *w)
 		meddle(w);
 	else
 		actions[below(w, COUNT_OF(actions))](w);
+	tail_collector_check(w->host.collector);
 }
 
 /* A life. */
+
+/* Some match copies, too. */
+static char *glob_of(struct world *w, unsigned name)
+{
+	char glob[PATH_MAX + 1];
+
+	snprintf(glob, sizeof glob, "%s%s", path_of(names[name]), w->by_copy[name] && below(w, 2) ? "*" : "");
+	return oxp_strdup(glob);
+}
 
 static void world_begin(struct world *w, uint64_t seed)
 {
@@ -667,6 +711,8 @@ static void world_begin(struct world *w, uint64_t seed)
 	w->time.ns += (int64_t)seed;
 	files.births = w->births = below(w, 8) > 0;
 	files.reuse = w->births && below(w, 2);
+	for (unsigned i = 0; i < LINKED; i++)
+		w->by_copy[i] = w->births && below(w, 2);
 	files.events_max = below(w, 2) ? 4 + below(w, 20) : 16384;
 	files.context = w;
 	sim_files_begin(&files);
@@ -674,7 +720,7 @@ static void world_begin(struct world *w, uint64_t seed)
 	assert_int_equal(loop_new(&w->time.clock, &w->loop), 0);
 	fake_host_init(&w->host, w->loop, &collector_tail, MEMORY);
 	for (unsigned i = 0; i < NAMES; i++)
-		w->globs[i] = oxp_strdup(path_of(names[i]));
+		w->globs[i] = glob_of(w, i);
 	w->list = (struct option_list){ .items = w->globs, .count = NAMES };
 	w->config = (struct tail_config){ .paths = &w->list,
 		.line_max = 1 << 20,

@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
-#include "collectors/tail_inner.h"
+#include "collectors/tail/config.h"
 #include "unit/fake_host.h"
 #include "unit/sim/files.h"
 
@@ -140,6 +141,40 @@ static void a_file_that_changes_all_the_time_is_read_once_a_tick(void **state)
 	assert_in_range(w->host.asked - asked, 10, 22);
 	assert_in_range(sim_files_calls(SIM_READ) - reads, 10, 2 * 22);
 	sim_close(file);
+	world_free(w);
+}
+
+/* 20 MB/s: how many lines wait at most, once it is known how fast they come. What is read soon after it was written is
+ * not lost with a file that is cut down. */
+static void files_that_are_written_fast_are_read_more_often(void **state)
+{
+	enum { FILES = 4, LINES = 5, MS = 180, PADDING = 1000 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *files[FILES];
+	char line[PADDING + 64];
+	size_t written = 0, waiting = 0;
+
+	(void)state;
+	w->path = SIM_ROOT "/*.log";
+	for (int i = 0; i < FILES; i++) {
+		snprintf(line, sizeof line, SIM_ROOT "/%d.log", i);
+		files[i] = sim_create(line);
+	}
+	start(w);
+	turns(w, 1000);
+	for (int ms = 0; ms < MS; ms++) {
+		for (int i = 0; i < FILES * LINES; i++, written++) {
+			snprintf(line, sizeof line, "{\"n\":%zu,\"x\":\"%0*d\"}\n", written, PADDING, 0);
+			put(files[i % FILES], line);
+		}
+		turn(w);
+		if (ms > 3 * TICK_MS - 5 && written - w->host.count > waiting)
+			waiting = written - w->host.count;
+	}
+	assert_in_range(waiting, 1, LINES * FILES * TICK_MS / 4);
+	wait_items(w, written);
+	for (int i = 0; i < FILES; i++)
+		sim_close(files[i]);
 	world_free(w);
 }
 
@@ -367,6 +402,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_that_changes_all_the_time_is_read_once_a_tick),
+		cmocka_unit_test(files_that_are_written_fast_are_read_more_often),
 		cmocka_unit_test(a_full_queue_hides_no_rotation),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_its_birth),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "collectors/tail_names.h"
+#include "collectors/tail/names.h"
 
 enum { FOUND_MAX = 4000 };
 

@@ -19,7 +19,9 @@
 #include <xxhash.h>
 
 #include "base/json_writer.h"
-#include "collectors/tail_inner.h"
+#include "collectors/tail/config.h"
+#include "collectors/tail/table.h"
+#include "collectors/tail/tail.h"
 #include "unit/fake_host.h"
 
 extern const struct collector_type collector_tail;
@@ -259,7 +261,7 @@ static void finish(struct bench *b, struct model *models, size_t count)
 	uint64_t saved[8];
 
 	drain(b);
-	tail_table_check(&b->host.collector->table);
+	tail_collector_check(b->host.collector);
 	for (size_t i = 0; i < count; i++) {
 		saved[i] = whole_lines(&models[i]);
 		assert_shipped(b, &models[i]);
@@ -304,7 +306,7 @@ static int end(void **state)
 	struct bench *b = *state;
 
 	if (b->host.collector)
-		tail_table_check(&b->host.collector->table);
+		tail_collector_check(b->host.collector);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
 	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
@@ -566,6 +568,125 @@ static void truncated_files_begin_anew(void **state)
 	finish(b, m, 2);
 	assert_int_equal(number(b, "truncations_total"), 1);
 	assert_null(fake_host_position(&b->host, m[0].generation));
+}
+
+static void copy_to(struct bench *b, const struct model *m, const char *name)
+{
+	int fd = open_to_write(b, name);
+
+	write_all(fd, m->text.data, m->text.size);
+	close(fd);
+}
+
+/* As logrotate does it with copytruncate. */
+static void copy_and_cut(struct bench *b, const struct model *m, const char *name)
+{
+	copy_to(b, m, name);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+}
+
+/* Lines are left to read when the file is cut. */
+static void what_was_cut_is_read_in_its_copy(struct bench *b, const char *name)
+{
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 5);
+	start(b);
+	wait_items(b, 5);
+	b->host.refuse = true;
+	append_lines(b, &m[0], "app.log", 5000);
+	copy_and_cut(b, &m[0], name);
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	b->host.refuse = false;
+	loop_soon_run(&b->host.room);
+	wait_items(b, 5012);
+	finish(b, m, 2);
+	assert_int_equal(number(b, "truncations_total"), 1);
+	assert_int_equal(b->host.warnings, 0);
+}
+
+static void what_was_not_read_before_a_cut_is_read_in_the_copy(void **state)
+{
+	what_was_cut_is_read_in_its_copy(*state, "app.log.1");
+}
+
+static void a_copy_of_a_followed_name_is_no_file_of_its_own(void **state)
+{
+	struct bench *b = *state;
+
+	watch_glob(b, "*.log*");
+	what_was_cut_is_read_in_its_copy(b, "app.log.1");
+}
+
+static void a_copy_may_keep_the_ending(void **state)
+{
+	struct bench *b = *state;
+
+	watch_glob(b, "*.log");
+	what_was_cut_is_read_in_its_copy(b, "app-20261129.log");
+}
+
+/* All that the copy has was read before the cut, or the file is never cut: nothing comes twice, now and after a
+ * restart. */
+static void a_copy_that_was_read_is_not_read_again(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+	uint64_t scans;
+
+	watch_glob(b, "*.log*");
+	b->config.sweep = DURATION_MS(100);
+	append_lines(b, &m[0], "app.log", 50);
+	start(b);
+	wait_items(b, 50);
+	copy_to(b, &m[0], "app.log.2");
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	copy_and_cut(b, &m[0], "app.log.1");
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	wait_items(b, 57);
+	restart(b);
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	assert_int_equal(b->host.count, 57);
+	finish(b, m, 2);
+}
+
+static void a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append_lines(b, &m[0], "app.log", 50);
+	start(b);
+	wait_items(b, 50);
+	fake_host_end(&b->host);
+	append_lines(b, &m[0], "app.log", 9);
+	copy_and_cut(b, &m[0], "app.log.1");
+	append(b, &m[1], "app.log", "{\"anew\":1}\n");
+	append_lines(b, &m[1], "app.log", 6);
+	start(b);
+	wait_items(b, 66);
+	finish(b, m, 2);
+}
+
+/* The pieces of a copy come with time; so far it has nothing of its own. */
+static void a_file_that_only_begins_alike_is_followed(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append(b, &m[0], "app.log", "{\"banner\":1}\n{\"a\":1}\n");
+	start(b);
+	wait_items(b, 2);
+	append(b, &m[1], "app.log.2", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.2", "{\"b\":2}\n");
+	wait_items(b, 4);
+	finish(b, m, 2);
 }
 
 static void assert_item(const struct bench *b, size_t i, uint64_t offset, const char *line)
@@ -875,6 +996,47 @@ static void the_sweep_finds_what_inotify_does_not_say(void **state)
 	finish(b, &m, 1);
 }
 
+/* A disk whose fsync takes long. */
+struct slow_job {
+	struct job job;
+	int end[2]; /* the work waits for the writing end to be closed */
+	bool done;
+};
+
+static void wait_for_end(struct job *job)
+{
+	struct slow_job *slow = CONTAINER_OF(job, struct slow_job, job);
+	char byte;
+
+	(void)!read(slow->end[0], &byte, 1);
+}
+
+static void slow_job_done(struct job *job)
+{
+	CONTAINER_OF(job, struct slow_job, job)->done = true;
+}
+
+static void a_new_file_does_not_wait_for_the_disk(void **state)
+{
+	struct bench *b = *state;
+	struct slow_job slow = { .job = { .work = wait_for_end, .done = slow_job_done } };
+	struct model m[2] = { { .generation = 0 } };
+
+	append_lines(b, &m[0], "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	assert_int_equal(pipe(slow.end), 0);
+	assert_int_equal(lane_run(b->host.disk, &slow.job), 0);
+	rename_to(b, "app.log", "app.log.1");
+	append_lines(b, &m[1], "app.log", 2);
+	wait_items(b, 3);
+	assert_false(slow.done);
+	close(slow.end[1]);
+	UNTIL(b, slow.done);
+	close(slow.end[0]);
+	finish(b, m, 2);
+}
+
 static void too_many_events_are_as_good_as_a_sweep(void **state)
 {
 	struct bench *b = *state;
@@ -1032,6 +1194,56 @@ static void what_turns_out_to_be_compressed_is_no_text(void **state)
 	wait_items(b, 1);
 	UNTIL(b, b->host.positions.count == 1);
 	finish(b, &m, 1);
+}
+
+/* It waits, as nobody knows yet whether gzip has finished it; then somebody writes text into it. */
+/* By their byte order mark, there at once or only later; NULs and U+FFFD are no line of anybody's. */
+static void wide_text_is_left_out_with_a_word(void **state)
+{
+	static const struct bytes wide[] = { { "\xff\xfe{\0}\0\n\0", 8 },
+		{ "\xfe\xff\0{\0}\0\n", 8 },
+		{ "\xff\xfe\0\0{\0\0\0\n\0\0\0", 12 },
+		{ "\0\0\xfe\xff\0\0\0{\0\0\0\n", 12 } };
+	struct bench *b = *state;
+	char name[32];
+
+	watch_glob(b, "*.log");
+	put(b, "late.log", "");
+	start(b);
+	UNTIL(b, number(b, "files") == 1 && b->host.positions.count == 1);
+	for (size_t i = 0; i <= COUNT_OF(wide); i++) {
+		int fd;
+		snprintf(name, sizeof name, "%zu.log", i);
+		fd = open_to_write(b, i < COUNT_OF(wide) ? name : "late.log");
+		write_all(fd, wide[i % COUNT_OF(wide)].data, wide[i % COUNT_OF(wide)].size);
+		close(fd);
+	}
+	UNTIL(b, b->host.warnings == COUNT_OF(wide) + 1);
+	assert_non_null(strstr(b->host.last_log, "UTF-16"));
+	drain(b);
+	assert_int_equal(b->host.count, 0);
+}
+
+static void what_turns_out_to_be_text_is_followed(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	uint64_t scans;
+
+	b->config.gzip = true;
+	b->config.sweep = DURATION_MS(100);
+	put(b, "app.log", packed_kinds[0].data);
+	start(b);
+	UNTIL(b, number(b, "files") == 1);
+	assert_int_equal(truncate(path_of(b, "app.log"), 0), 0);
+	append(b, &m, "app.log", "{\"a\":1}\nhalf");
+	wait_items(b, 1);
+	scans = number(b, "scans_total");
+	UNTIL(b, number(b, "scans_total") > scans + 3);
+	append(b, &m, "app.log", "way\n");
+	wait_items(b, 2);
+	assert_string_equal(b->host.items[1].data, "{\"message\":\"halfway\"}");
+	buffer_done(&m.text);
 }
 
 static void what_rotation_compresses_is_no_text(void **state)
@@ -1721,6 +1933,12 @@ static const struct CMUnitTest tests[] = {
 	TEST(rotations_of_a_name_that_is_new_lose_nothing),
 	TEST(two_rotations_between_two_looks_lose_nothing),
 	TEST(truncated_files_begin_anew),
+	TEST(what_was_not_read_before_a_cut_is_read_in_the_copy),
+	TEST(a_copy_of_a_followed_name_is_no_file_of_its_own),
+	TEST(a_copy_may_keep_the_ending),
+	TEST(a_copy_that_was_read_is_not_read_again),
+	TEST(a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on),
+	TEST(a_file_that_only_begins_alike_is_followed),
 	TEST(holes_of_stale_writers_are_no_lines),
 	TEST(zeros_at_the_end_wait_for_what_follows),
 	TEST(files_written_anew_to_more_than_they_had_begin_anew),
@@ -1735,11 +1953,14 @@ static const struct CMUnitTest tests[] = {
 	TEST(where_inotify_is_silent_files_are_asked),
 	TEST(silent_file_systems_are_known),
 	TEST(the_sweep_finds_what_inotify_does_not_say),
+	TEST(a_new_file_does_not_wait_for_the_disk),
 	TEST(too_many_events_are_as_good_as_a_sweep),
 	TEST(files_that_cannot_be_opened_are_tried_again),
 	TEST(what_could_not_be_opened_at_first_begins_at_the_same_end),
 	TEST(compressed_files_are_no_text),
 	TEST(what_turns_out_to_be_compressed_is_no_text),
+	TEST(wide_text_is_left_out_with_a_word),
+	TEST(what_turns_out_to_be_text_is_followed),
 	TEST(what_rotation_compresses_is_no_text),
 	TEST(what_is_no_json_goes_as_text),
 	TEST(a_mark_at_the_beginning_is_no_part_of_the_first_line),

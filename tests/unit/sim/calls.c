@@ -12,7 +12,7 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
-#include "collectors/tail_links.h"
+#include "collectors/tail/links.h"
 #include "unit/sim/inner.h"
 
 int __real_close(int fd);

@@ -1,0 +1,436 @@
+#include "collectors/tail/file.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+#include "collectors/tail/gzip.h"
+#include "collectors/tail/hole.h"
+
+/* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
+enum { PIECE = 16 << 10, PIECES = 16 };
+
+/* The hash covers what is there and no more, so that it stands while the file grows. */
+static bool extend_head(struct tail_file *f, const struct tail_head *h)
+{
+	if (h->size <= f->head_size)
+		return false;
+	f->head_size = (uint32_t)h->size;
+	f->head_hash = XXH3_64bits(h->data, h->size);
+	return true;
+}
+
+void tail_file_name(struct tail_file *f, uint64_t generation)
+{
+	struct tail_head h;
+
+	f->generation = generation;
+	f->head_at = f->head_size = 0;
+	if (tail_head_read(f->fd, 0, &h) == 0)
+		extend_head(f, &h);
+}
+
+void tail_file_unname(struct tail_file *f)
+{
+	f->generation = 0;
+	f->held = f->unended = 0;
+}
+
+/* Slices. */
+
+/* What one slice works on: bytes of the file from `offset` on, in the batch's memory. Counted only when it is taken. */
+struct slice {
+	struct tail_file *file;
+	struct tail_reader *reader;
+	struct line_slice in;
+	struct tail_head head;
+	bool at_end; /* of the file */
+	bool is_other; /* than the one that was read: so say the bytes before these */
+};
+
+/* Where each line is copied anyway it is read into memory that is used again and again, not into the batch. */
+static char *room_for(struct slice *s, size_t want)
+{
+	struct tail_reader *r = s->reader;
+
+	s->in.apart = r->origin && want <= TAIL_BEFORE_MAX + TAIL_CHUNK;
+	if (!s->in.apart)
+		return batch_block(s->in.batch, want);
+	if (!r->scratch)
+		r->scratch = oxp_new(TAIL_BEFORE_MAX + TAIL_CHUNK + BATCH_PADDING);
+	return r->scratch;
+}
+
+/* Reads `want` bytes, with those before them that are known. False: no room, or the read failed (then errno is kept in
+ * ret). */
+static bool fill(struct slice *s, size_t want, int *ret)
+{
+	size_t before = s->file->before.size;
+	char *data = room_for(s, before + want);
+	ssize_t got;
+
+	*ret = 0;
+	if (!data)
+		return false;
+	got = pread(s->file->fd, data, before + want, (off_t)(s->file->offset - before));
+	if (got < 0) {
+		*ret = errno;
+		return false;
+	}
+	data = s->in.apart ? data : batch_block_trim(s->in.batch, (size_t)got);
+	s->is_other = (size_t)got < before || XXH3_64bits(data, before) != s->file->before.hash;
+	s->in.data = data + before;
+	s->in.size = s->is_other ? 0 : (size_t)got - before;
+	return true;
+}
+
+/* MORE: it is the file that it was. Asked after the read: what was read before the file was cut down is still of this
+ * generation. */
+static enum tail_read look_at_head(struct slice *s)
+{
+	struct tail_file *f = s->file;
+	size_t both;
+
+	if (s->is_other)
+		return TAIL_READ_CUT_DOWN;
+	if (tail_head_read(f->fd, f->head_at, &s->head) < 0)
+		return TAIL_READ_FAILED;
+	both = f->offset == f->head_at ? smaller(s->in.size, s->head.size) : 0;
+	if (both > 0 && memcmp(s->head.data, s->in.data, both) != 0)
+		return TAIL_READ_CUT_DOWN;
+	return tail_head_begins(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
+}
+
+/* What is held at the end of the file is shipped when it has waited long enough. */
+static void end_wait(struct slice *s)
+{
+	const struct line_slice *in = &s->in;
+	bool waited = s->file->due && in->took == 0;
+
+	if (in->failed || in->took == in->seen || !s->at_end)
+		return;
+	if (tail_file_trait(s->file)->ended || waited || s->reader->ending)
+		lines_end(&s->in);
+}
+
+static void pass_zeros(struct tail_file *f, uint64_t zeros)
+{
+	bool at_head = f->offset == 0 || f->offset == f->head_at;
+
+	f->offset += zeros;
+	f->unended = 0;
+	if (at_head && f->head_at != f->offset) {
+		f->head_at = f->offset;
+		f->head_size = 0;
+	}
+}
+
+/* The slice ends before a hole; one that it begins with is passed, or waits for what follows. Bytes within a line that
+ * was cut, or that are held, are not looked at. */
+static enum tail_read pass_hole(struct slice *s, uint64_t size)
+{
+	struct tail_file *f = s->file;
+	size_t before = f->skipping || f->held > 0 ? s->in.size : tail_before_hole(s->in.data, s->in.size);
+	bool at_end = s->at_end;
+	uint64_t zeros;
+	int more;
+
+	s->at_end = s->at_end && before == s->in.size;
+	if (before > 0) {
+		s->in.size = before;
+		return TAIL_READ_MORE;
+	}
+	more = tail_hole_at(f->fd, f->offset, f->offset + size, &zeros);
+	if (more < 0)
+		return TAIL_READ_FAILED;
+	if (!more && !tail_file_trait(f)->ended) {
+		f->unended = (uint32_t)smaller(zeros, UINT32_MAX);
+		return TAIL_READ_END;
+	}
+	if (zeros < TAIL_HOLE_MIN && tail_zeros(s->in.data, s->in.size) >= TAIL_HOLE_MIN)
+		return TAIL_READ_CUT_DOWN; /* it was another file a moment ago */
+	s->at_end = at_end;
+	if (zeros < TAIL_HOLE_MIN)
+		return TAIL_READ_MORE;
+	s->reader->hole = zeros;
+	pass_zeros(f, zeros);
+	zeros = smaller(zeros, s->in.size);
+	f->before = tail_before_of(s->in.data + zeros, zeros);
+	return TAIL_READ_HOLE;
+}
+
+/* It was empty when it was opened, or this would have been seen then. */
+static bool is_packed(const struct slice *s)
+{
+	return s->file->offset == 0 && s->file->head_at == 0 && !tail_file_trait(s->file)->compressed &&
+	       tail_packing_of((struct bytes){ s->head.data, s->head.size });
+}
+
+/* Makes one batch of the next bytes; MORE: there it is. */
+static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
+{
+	enum tail_read answer;
+	int failed;
+
+	s->in.lines = &s->reader->lines;
+	s->in.generation = s->file->generation;
+	s->in.offset = s->file->offset;
+	s->in.skipping = s->file->skipping;
+	s->in.format = (enum lines_format)s->file->format;
+	s->in.batch = host_batch_new(s->reader->host, SIGNAL_LOGS);
+	if (!s->in.batch)
+		return TAIL_READ_FULL;
+	if (!fill(s, want, &failed)) {
+		errno = failed;
+		return failed ? TAIL_READ_FAILED : TAIL_READ_FULL;
+	}
+	answer = look_at_head(s);
+	if (answer == TAIL_READ_MORE && is_packed(s))
+		answer = TAIL_READ_PACKED;
+	if (answer == TAIL_READ_MORE && s->in.size > 0)
+		answer = pass_hole(s, size);
+	if (answer != TAIL_READ_MORE)
+		return answer;
+	if (s->reader->origin)
+		lines_origin(&s->reader->lines, s->file->path);
+	lines_split(&s->in);
+	/* What nobody writes to any more ends with its last line. */
+	lines_rest(&s->in, tail_file_trait(s->file)->ended && s->at_end);
+	end_wait(s);
+	if (s->in.failed)
+		return TAIL_READ_FULL;
+	return s->in.took > 0 && extend_head(s->file, &s->head) ? TAIL_READ_HEAD : TAIL_READ_MORE;
+}
+
+/* Offers what was made. The file stands behind it before the pipeline has it: it may settle at once. */
+static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool *ret_offered)
+{
+	struct tail_file *f = s->file;
+	uint64_t records = batch_records(s->in.batch);
+	struct tail_before before = f->before;
+
+	f->before = tail_before_of(s->in.data + s->in.took, before.size + s->in.took);
+	f->offset += s->in.took;
+	if (records > 0) {
+		offer->end = f->offset;
+		offer->before = f->before;
+		batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
+		if (host_offer(s->reader->host, &s->in.batch) != ADMIT_TAKEN) {
+			f->offset -= s->in.took;
+			f->before = before;
+			return TAIL_READ_FULL;
+		}
+		*ret_offered = true;
+	}
+	f->skipping = s->in.skipping;
+	f->format = (uint8_t)s->in.format;
+	f->held = (uint32_t)(s->in.seen - s->in.took);
+	f->held_pieces = f->held > 0 && lines_in_pieces(&s->in);
+	f->unended = (uint32_t)(s->in.size - s->in.seen);
+	f->due = f->due && s->in.took == 0 && f->held > 0;
+	lines_count(&s->in, records);
+	return s->at_end ? TAIL_READ_END : TAIL_READ_MORE;
+}
+
+/* Looks for the end of the line behind what is held in what is new. True: it is there, behind `unended` bytes. */
+static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
+{
+	char piece[PIECE];
+
+	for (int i = 0; i < PIECES && f->unended < size && f->unended < max; i++) {
+		ssize_t got = pread(f->fd, piece, sizeof piece, (off_t)tail_file_seen(f));
+		const char *end = got > 0 ? memchr(piece, '\n', (size_t)got) : NULL;
+		if (got <= 0)
+			break;
+		f->unended += (uint32_t)(end ? end - piece : got);
+		if (end)
+			return true;
+	}
+	return false;
+}
+
+/* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
+ * there or out of reach. 0: END or MORE, nothing is to be read yet. */
+static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
+{
+	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, r->chunk);
+	bool ended;
+
+	if (f->unended > size)
+		f->unended = 0;
+	*want = chunk;
+	if (f->unended == 0 || f->skipping)
+		return size ? TAIL_READ_MORE : TAIL_READ_END;
+	ended = find_end(f, size, max);
+	if (ended || f->unended >= max || (tail_file_trait(f)->ended && f->unended == size))
+		*want = smaller(max, ended && f->unended < chunk ? chunk : smaller(size, f->unended + 1ull));
+	else
+		*want = 0;
+	return f->unended == size ? TAIL_READ_END : TAIL_READ_MORE;
+}
+
+/* What is held is read with what is new behind it, or when it waits no longer. */
+static enum tail_read measure_all(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
+{
+	bool ship = f->due || r->ending || tail_file_trait(f)->ended;
+	enum tail_read answer;
+
+	if (f->held > size)
+		f->held = f->unended = 0;
+	answer = measure(f, r, size - f->held, want);
+	if (f->held > 0 && *want == 0 && ship)
+		*want = f->unended;
+	else if (f->held == 0 || *want == 0)
+		return answer;
+	*want = smaller(f->held + *want, 2 * r->lines.line_max + r->chunk);
+	return answer;
+}
+
+enum tail_read tail_file_read(struct tail_file *f, struct tail_reader *r, struct tail_offer *offer, bool *ret_offered)
+{
+	struct slice s = { .file = f, .reader = r };
+	struct stat info;
+	enum tail_read answer, same;
+	uint64_t size;
+	size_t want;
+
+	*ret_offered = false;
+	if (fstat(f->fd, &info) < 0)
+		return TAIL_READ_FAILED;
+	if ((uint64_t)info.st_size < f->offset)
+		return TAIL_READ_CUT_DOWN;
+	size = (uint64_t)info.st_size - f->offset;
+	answer = measure_all(f, r, size, &want);
+	if (want == 0) {
+		same = look_at_head(&s);
+		return same == TAIL_READ_MORE ? answer : same;
+	}
+	s.at_end = want == size;
+	answer = make_batch(&s, want, size);
+	if (answer == TAIL_READ_MORE)
+		answer = hand_over(&s, offer, ret_offered);
+	lines_forget(&r->lines);
+	batch_free(s.in.batch);
+	return answer;
+}
+
+bool tail_file_grew(const struct tail_file *f)
+{
+	struct stat info;
+
+	return f->fd >= 0 && fstat(f->fd, &info) == 0 && (uint64_t)info.st_size != tail_file_seen(f);
+}
+
+void tail_file_open(struct tail_file *f, int fd)
+{
+	OXP_ASSERT(f->fd < 0 && fd >= 0);
+	f->fd = fd;
+}
+
+void tail_file_hand_over(struct tail_file *from, struct tail_file *to)
+{
+	OXP_ASSERT(from->fd >= 0 && to->fd < 0);
+	to->fd = from->fd;
+	from->fd = -1;
+}
+
+void tail_file_close(struct tail_file *f)
+{
+	if (f->fd >= 0)
+		close(f->fd);
+	f->fd = -1;
+}
+
+void tail_file_start(struct tail_file *f, uint64_t offset)
+{
+	OXP_ASSERT(f->fd < 0);
+	f->offset = offset;
+}
+
+static bool ends_in_hole(const char *before, size_t size)
+{
+	return size >= TAIL_HOLE_MIN && tail_zeros(before + size - TAIL_HOLE_MIN, TAIL_HOLE_MIN) == TAIL_HOLE_MIN;
+}
+
+int tail_file_begin(struct tail_file *f, uint64_t offset)
+{
+	char before[TAIL_BEFORE_MAX];
+	size_t size = smaller(offset, sizeof before);
+	ssize_t got = size > 0 ? pread(f->fd, before, size, (off_t)(offset - size)) : 0;
+	bool known = got == (ssize_t)size;
+
+	if (got < 0)
+		return -errno;
+	f->before = f->before_saved = tail_before_of(before + size, known ? size : 0);
+	f->offset = f->saved = offset;
+	f->skipping = known && size > 0 && before[size - 1] != '\n' && !ends_in_hole(before, size);
+	f->held = f->unended = 0;
+	f->due = false;
+	f->format = LINES_AUTO;
+	return 0;
+}
+
+struct position tail_file_position(const struct tail_file *f)
+{
+	return (struct position){ .generation = f->generation,
+		.dev = f->identity.dev,
+		.inode = f->identity.inode,
+		.birth_ns = f->identity.birth_ns,
+		.head_at = f->head_at,
+		.head_hash = f->head_hash,
+		.head_size = f->head_size,
+		.offset = f->saved,
+		.before_hash = f->before_saved.hash,
+		.before_size = f->before_saved.size,
+		.path = f->path };
+}
+
+struct position tail_file_place(const struct tail_file *f)
+{
+	struct position at = tail_file_position(f);
+
+	at.offset = f->offset;
+	at.before_hash = f->before.hash;
+	at.before_size = f->before.size;
+	return at;
+}
+
+void tail_file_restore(struct tail_file *f, const struct position *at)
+{
+	f->generation = at->generation;
+	f->head_at = at->head_at;
+	f->head_hash = at->head_hash;
+	f->head_size = at->head_size;
+	f->offset = f->saved = at->offset;
+	f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
+}
+
+/* What stood before its place must stand there still, or it was cut down and written anew meanwhile. */
+int tail_file_go_on(struct tail_file *f, const struct position *at)
+{
+	int failed = tail_file_begin(f, at->offset);
+
+	if (failed)
+		return failed;
+	f->generation = at->generation;
+	f->head_at = at->head_at;
+	f->head_hash = at->head_hash;
+	f->head_size = at->head_size;
+	if (at->before_size > 0)
+		f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
+	return 0;
+}
+
+void tail_file_save(struct tail_file *f, const struct tail_offer *offer)
+{
+	bool all = f->offers == 0;
+
+	f->saved = all ? f->offset : offer->end;
+	f->before_saved = all ? f->before : offer->before;
+}
+
+void tail_file_ship_held(struct tail_file *f)
+{
+	f->due = true;
+}

@@ -1,0 +1,159 @@
+/*
+ * One followed file: who it is, how far it was read, and turning what is new in it into a batch.
+ *
+ *	saved <= offset <= offset + held <= offset + held + unended <= size
+ *
+ * `offset` is the start of the first line that was not offered, `saved` what every destination has settled. A last line
+ * without its end is left in the file and read again later, and so are lines whose message may go on (lines.h): between
+ * two reads only numbers are kept, and no saved position passes bytes that are not out. A file was cut down if it is
+ * shorter than what was read, no longer begins with the bytes it began with, or has other bytes before `offset`: a
+ * program that begins each file with the same lines may have written it anew, and more, since the last look.
+ */
+#ifndef OXP_TAIL_FILE_H
+#define OXP_TAIL_FILE_H
+
+#include <sys/queue.h>
+
+#include "collectors/lines.h"
+#include "collectors/pace.h"
+#include "collectors/tail/head.h"
+#include "collectors/tail/scan.h"
+#include "collectors/tail/state.h"
+
+/* Whether its generation is on disk. Before that nothing of it may be offered. */
+enum tail_birth { TAIL_UNBORN /* it has none */, TAIL_NEW, TAIL_COMMITTING, TAIL_BORN };
+
+/* In which list of the saver it waits for its position to be saved. */
+enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
+
+enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
+
+/* Each group is written by the file that is named above it, and by no other. */
+struct tail_file {
+	/* table.c */
+	TAILQ_ENTRY(tail_file) entry;
+	struct tail_file *by_path, *by_inode; /* the next of the chain */
+	char *path;
+	struct tail_identity identity;
+	uint8_t state; /* enum tail_state */
+	bool outlived; /* the file that had its name after it is not known any more */
+
+	/* file.c */
+	uint64_t generation, offset, saved;
+	uint64_t head_at, head_hash; /* its first bytes, behind the hole that it may begin with */
+	struct tail_before before, before_saved; /* `offset`, `saved` */
+	uint32_t head_size;
+	uint32_t held; /* bytes from `offset` on that are whole lines whose message may go on */
+	uint32_t unended; /* bytes behind those that are known to hold no line end */
+	int fd; /* -1: closed */
+	uint8_t format; /* enum lines_format, once it is known */
+	bool skipping; /* inside a line that was cut */
+	bool held_pieces; /* pieces of a line are among what is held */
+	bool due; /* what is held waits no longer */
+
+	/* ready.c */
+	TAILQ_ENTRY(tail_file) ready_entry;
+	bool ready; /* in the queue of files to read */
+
+	/* saver.c */
+	TAILQ_ENTRY(tail_file) save_entry;
+	uint8_t birth, save; /* enum tail_birth, enum tail_save */
+	bool moved; /* `saved` has moved since it went to the commit under way */
+
+	/* turns.c */
+	TAILQ_ENTRY(tail_file) held_entry;
+	struct mono_time held_since; /* when `offset` came to stand before what is held */
+	uint32_t offers; /* under way */
+	bool in_held; /* in the list of files that hold lines */
+
+	/* copies.c */
+	bool copied; /* it was cut down, and all that a copy of it has was read before */
+
+	/* trouble.c */
+	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
+
+	/* find.c */
+	uint32_t seen; /* number of the last scan that found it */
+	uint8_t idle_sweeps; /* since it was gone and did not grow */
+	bool linked, silent; /* as it was found: scan.h */
+	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
+};
+TAILQ_HEAD(tail_file_list, tail_file);
+
+static inline const struct tail_trait *tail_file_trait(const struct tail_file *f)
+{
+	return &tail_traits[f->state];
+}
+
+/* A batch under way: what its token leads to. Settled in the order in which they were offered. */
+struct tail_offer {
+	TAILQ_ENTRY(tail_offer) entry;
+	struct tail_file *file;
+	uint64_t generation, end;
+	struct tail_before before; /* `end` */
+};
+TAILQ_HEAD(tail_offer_list, tail_offer);
+
+/* What a read needs to know. */
+struct tail_reader {
+	struct host *host;
+	struct lines lines;
+	size_t chunk; /* bytes of one slice: pace.most, or less where memory is short */
+	struct pace pace;
+	bool origin; /* items tell path and offset */
+	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
+	bool ending; /* nothing is held any more */
+	uint64_t hole; /* answer: the zeros that a read has passed */
+};
+
+enum tail_read {
+	TAIL_READ_MORE, /* there may be more */
+	TAIL_READ_END,
+	TAIL_READ_FULL, /* no room, nothing was taken */
+	TAIL_READ_FAILED, /* errno tells */
+	TAIL_READ_HEAD, /* more of its beginning is known now, and must be on disk first: nothing was taken */
+	TAIL_READ_HOLE, /* `hole` zeros were passed that stood at `offset` before; nothing was taken */
+	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
+	TAIL_READ_PACKED, /* it is not text that can be read: nothing was taken */
+};
+
+/*
+ * Offers what one slice can take. The batch's token is `offer`, which is filled in before the batch is offered: it may
+ * settle within. ret_offered tells whether it was taken, and with it the offer.
+ */
+enum tail_read tail_file_read(struct tail_file *, struct tail_reader *, struct tail_offer *offer, bool *ret_offered);
+static inline uint64_t tail_file_seen(const struct tail_file *f)
+{
+	return f->offset + f->held + f->unended;
+}
+/* What is saved of it; `path` is the file's. */
+struct position tail_file_position(const struct tail_file *);
+/* The same of how far it was read. */
+struct position tail_file_place(const struct tail_file *);
+/* Whether there are bytes that no read has seen. */
+bool tail_file_grew(const struct tail_file *);
+
+/* The descriptor is the other one's from now on. */
+void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
+/* Takes the descriptor. */
+void tail_file_open(struct tail_file *, int fd);
+void tail_file_close(struct tail_file *); /* fine when it is closed */
+/* Of a closed file: where reading begins, unless there is a position of an earlier run. */
+void tail_file_start(struct tail_file *, uint64_t offset);
+/* Where reading begins in a file that was just opened; if the byte before ends no line we are inside one. 0 or -errno;
+ * it cannot fail at the beginning of the file. */
+int tail_file_begin(struct tail_file *, uint64_t offset);
+/* As the file that it was in an earlier run. */
+int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
+/* Of a closed file: it was read up to there, in an earlier run. */
+void tail_file_restore(struct tail_file *, const struct position *);
+/* Its first bytes, as they are now, belong to that generation; none do if they cannot be read. */
+void tail_file_name(struct tail_file *, uint64_t generation);
+/* It has no generation any more: it is closed, or its position is left to somebody else. */
+void tail_file_unname(struct tail_file *);
+/* `saved` is where it stands, or what has settled. */
+void tail_file_save(struct tail_file *, const struct tail_offer *);
+/* What is held has waited long enough. */
+void tail_file_ship_held(struct tail_file *);
+
+#endif

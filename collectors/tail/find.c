@@ -1,0 +1,577 @@
+#include "collectors/tail/find.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collectors/tail/links.h"
+
+enum {
+	BIRTH_STEP_MS = 10, /* file systems tell births by a clock that stands still for as long */
+	DELETED_SWEEPS = 2, /* a file without any name is closed when it has not grown for as many sweeps; later when */
+	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
+};
+
+void tail_finder_init(struct tail_finder *d, const struct tail_finder_parts *parts)
+{
+	struct host *host = parts->core->host;
+
+	d->with = *parts;
+	d->rotations = host_counter(host, "rotations_total", "Files renamed or removed while they were followed.");
+	d->vanished = host_counter(host, "vanished_files_total",
+		"Files that disappeared before it was certain that they had been read to their end.");
+}
+
+static bool has_room_for(const struct tail_finder *d, const struct position *at)
+{
+	size_t max = tail_machine_files_max(d->with.machine);
+
+	return tail_cost(at->path) <= max - smaller(max, d->with.table->saved_cost);
+}
+
+void tail_finder_remember(struct tail_finder *d, const struct position *at)
+{
+	if (at->generation == TAIL_KNOWN) {
+		d->known_before.ns = (int64_t)at->offset;
+	} else if (has_room_for(d, at)) {
+		tail_table_remember(d->with.table, at);
+	} else {
+		tail_troubles_no_room(d->with.troubles, at->path);
+		tail_saver_forget(d->with.saver, at->generation);
+	}
+}
+
+static bool is_gone(const struct tail_file *f)
+{
+	return tail_file_trait(f)->gone;
+}
+
+static bool is_open(const struct tail_file *f)
+{
+	return tail_file_trait(f)->open;
+}
+
+static bool is_compressed(const struct tail_file *f)
+{
+	return tail_file_trait(f)->compressed;
+}
+
+/* Whether it is still to be opened. */
+static bool is_unopened(const struct tail_file *f)
+{
+	return !is_open(f) && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT && f->state != TAIL_GONE_CUT;
+}
+
+/* Beginning. */
+
+/* At the first start, whose first look may take more than one scan, a file was there before if it was born before the
+ * look. Later, if it was there in the last run: what came since then, as by a rotation, is as new as what comes while
+ * we look. */
+static bool was_there_before(const struct tail_finder *d, const struct tail_file *f)
+{
+	const int64_t known = d->known_before.ns;
+
+	if (known && f->identity.birth_ns == 0)
+		return false; /* nobody can tell */
+	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
+}
+
+/* Of what was the same file, and has other bytes now. */
+static void tell_cut_before(struct tail_finder *d, const struct tail_file *f)
+{
+	for (struct tail_saved *s; (s = tail_table_take(d->with.table, &f->identity)); free(s)) {
+		if (s->at.head_size > 0)
+			tail_copies_cut_before(d->with.copies, s);
+		else
+			tail_saver_forget(d->with.saver, s->at.generation);
+	}
+}
+
+static int begin_file(struct tail_finder *d, struct tail_file *f)
+{
+	struct tail_saved *s;
+	int failed = tail_table_claim(d->with.table, &f->identity, f->fd, &s);
+	uint64_t offset = f->offset;
+
+	/* A row that does not fit says that the file has other bytes since. */
+	if (!failed && !s && tail_table_knows(d->with.table, &f->identity))
+		offset = 0;
+	if (!failed)
+		failed = s ? tail_file_go_on(f, &s->at) : tail_file_begin(f, offset);
+	if (failed && s)
+		tail_table_give_back(d->with.table, s);
+	if (failed)
+		return failed;
+	tail_table_move(d->with.table, f, is_gone(f) ? TAIL_GONE_FOLLOWED : TAIL_FOLLOWED);
+	if (s)
+		tail_saver_resume(d->with.saver, f, s->at.head_size > 0);
+	else
+		tail_saver_name(d->with.saver, f);
+	if (s && s->at.head_size > 0 && strcmp(f->path, s->path) != 0)
+		tail_saver_moved(d->with.saver, f);
+	free(s);
+	tell_cut_before(d, f);
+	tail_ready_add(d->with.ready, f);
+	return 0;
+}
+
+/* So that it is known who it is, whatever its name is when it can be read: the next run, too, looks for what has a
+ * position. */
+static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
+{
+	struct position at = { .dev = f->identity.dev,
+		.inode = f->identity.inode,
+		.birth_ns = f->identity.birth_ns,
+		.offset = f->offset,
+		.path = f->path };
+
+	if (tail_table_knows(d->with.table, &f->identity))
+		return;
+	at.generation = host_generation_next(d->with.core->host);
+	tail_table_remember(d->with.table, &at);
+	host_position_put(d->with.core->host, &at);
+	tail_saver_commit(d->with.saver);
+}
+
+/* Closes a copy, which is not begun; it is looked at again when it changes. True: it was one. Of a copy that was read
+ * before, only what it gets from now on is read. */
+static bool is_left_as_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
+{
+	enum tail_copy copy = tail_table_has_begun(d->with.table, &f->identity)
+				      ? TAIL_NO_COPY
+				      : tail_copies_ask(d->with.copies, found, fd);
+
+	if (copy == TAIL_COPY_READ)
+		tail_file_start(f, found->size);
+	if (copy == TAIL_NO_COPY || (copy == TAIL_COPY_READ && !is_gone(f)))
+		return false;
+	close(fd);
+	tail_troubles_end(d->with.troubles, f);
+	if (is_gone(f) && copy == TAIL_COPY_SO_FAR)
+		tail_wanted_lost(d->with.wanted, f->path, &f->identity);
+	if (is_gone(f) || f->state != TAIL_COPY)
+		tail_table_move(d->with.table, f, is_gone(f) ? TAIL_GONE_SPENT : TAIL_COPY);
+	return true;
+}
+
+/* Takes the descriptor. `failed` is what came of reading the beginning. */
+static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, int failed)
+{
+	tail_file_open(f, fd);
+	if (!failed)
+		failed = begin_file(d, f);
+	if (failed) {
+		tail_file_close(f);
+		tail_troubles_begin(d->with.troubles, f, "read", -failed);
+		remember_unopened(d, f);
+		return;
+	}
+	tail_troubles_end(d->with.troubles, f);
+}
+
+/* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
+static void take_file(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
+{
+	struct tail_head head;
+	int failed = tail_head_read(fd, 0, &head);
+	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
+
+	if (packing) {
+		tail_packed_begin(d->with.packed, f, fd, packing);
+		return;
+	}
+	if (failed || !is_left_as_copy(d, f, found, fd))
+		begin_or_wait(d, f, fd, failed);
+}
+
+/* Opens the file of that identity if it has that name still; else both are found by the next scan. -1: it has not, or
+ * it is in trouble. */
+static int open_as(
+	struct tail_finder *d, struct tail_file *f, const struct tail_found *found, const struct tail_identity *wanted)
+{
+	const struct tail_links links = { d->with.core->globs.paths, d->with.core->config->links, d->with.core->host };
+	struct tail_identity identity;
+	uint64_t size;
+	int fd = tail_links_open(&links, found->path, found->name);
+
+	if (fd == -EBADF)
+		return -1;
+	if (fd < 0 || (rlim_t)fd >= d->with.machine->descriptors)
+		tail_troubles_begin(d->with.troubles, f, "open", fd < 0 ? -fd : EMFILE);
+	else if (tail_identify(fd, "", &identity, &size) == 0 && tail_same(&identity, wanted))
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	return -1;
+}
+
+static void open_file(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
+{
+	int fd = open_as(d, f, found, &f->identity);
+
+	if (fd < 0)
+		remember_unopened(d, f);
+	else
+		take_file(d, f, found, fd);
+}
+
+static void add_file(struct tail_finder *d, const struct tail_found *found, bool gone)
+{
+	const struct tail_look *look = d->with.look;
+	struct tail_file *f = tail_table_add(d->with.table, found, gone);
+
+	f->seen = gone ? 0 : look->number;
+	f->linked = found->linked;
+	f->silent = found->silent;
+	f->from_end = d->with.core->config->start == START_END && !look->complete && !gone && was_there_before(d, f);
+	tail_file_start(f, f->from_end ? found->size : 0);
+	open_file(d, f, found);
+}
+
+/* Losing. */
+
+static void drop_file(struct tail_finder *d, struct tail_file *f)
+{
+	tail_turns_drop(d->with.turns, f);
+	tail_saver_drop(d->with.saver, f);
+	tail_troubles_forget(d->with.troubles, f);
+	tail_table_drop(d->with.table, f);
+}
+
+static void ask_for(struct tail_finder *d, const char *path, const struct tail_identity *identity)
+{
+	tail_wanted_lost(d->with.wanted, path, identity);
+	tail_wanted_scan(d->with.wanted, true);
+}
+
+void tail_finder_lose(struct tail_finder *d, struct tail_file *f)
+{
+	if (is_unopened(f)) {
+		ask_for(d, f->path, &f->identity);
+		drop_file(d, f);
+		return;
+	}
+	tail_table_move(d->with.table, f, tail_file_trait(f)->twin);
+	f->seen = 0;
+	f->idle_sweeps = 0;
+	++*d->rotations;
+	tail_ready_add(d->with.ready, f);
+}
+
+/* Finding. */
+
+/*
+ * Whether it is known who had the name between the last one that we know of and the new file; of a name that is new,
+ * since the last time when nobody had it. If not, they are looked for in the next scan, and the new file is begun after
+ * them: with its generation on disk, an earlier one that a kill left without would not be looked for any more.
+ */
+static bool knows_between(struct tail_finder *d, const struct tail_found *found, const struct tail_file *named)
+{
+	static const struct tail_identity anybody;
+	const struct tail_look *look = d->with.look;
+	const struct tail_identity since = { .birth_ns = look->last.ns - BIRTH_STEP_MS * 1000000LL };
+	const struct tail_file *f = named ? named : tail_table_last_owner(d->with.table, found->path);
+
+	if (tail_scan_lost(&look->scan, found->path, f ? &f->identity : &anybody))
+		return true;
+	if (!f && found->identity.birth_ns <= look->last.ns)
+		return true;
+	ask_for(d, found->path, f ? &f->identity : &since);
+	return false;
+}
+
+/* An overlay gives a file that is written to another birth, and its bytes to those who open it from then on. Elsewhere
+ * nobody else has the inode of a file that is open. */
+static bool goes_on_in_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
+{
+	const struct position begin = tail_file_position(f);
+	int fd;
+
+	if (f->state != TAIL_FOLLOWED || f->birth != TAIL_BORN || f->identity.dev != found->identity.dev ||
+		f->identity.inode != found->identity.inode)
+		return false;
+	fd = open_as(d, f, found, &found->identity);
+	if (fd < 0)
+		return false;
+	if (tail_head_is(fd, &begin) != 1 || tail_stood_before(fd, f->offset, &f->before) != 1) {
+		close(fd);
+		return false;
+	}
+	tail_file_close(f);
+	tail_file_open(f, fd);
+	tail_table_become(d->with.table, f, &found->identity);
+	tail_saver_moved(d->with.saver, f);
+	return true;
+}
+
+/* A file that we know has been found. A second name of it (a link) is left alone. */
+static void found_again(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
+{
+	bool has_name = !is_gone(f) && f->seen == d->with.look->number;
+
+	f->seen = d->with.look->number;
+	if (!has_name && (is_gone(f) || strcmp(f->path, found->path) != 0)) {
+		tail_table_rename(d->with.table, f, found->path);
+		if (is_open(f))
+			tail_saver_moved(d->with.saver, f);
+	}
+	tail_table_pass(d->with.table, f);
+	if (strcmp(f->path, found->path) == 0) {
+		f->linked = found->linked;
+		f->silent = found->silent;
+	}
+	if (is_unopened(f))
+		open_file(d, f, found);
+	if (!is_compressed(f) && (found->size != tail_file_seen(f) || f->trouble))
+		tail_ready_add(d->with.ready, f);
+}
+
+void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
+{
+	struct tail_file *f = tail_table_find(d->with.table, &found->identity);
+	struct tail_file *named = tail_table_named(d->with.table, found->path);
+	bool known;
+
+	if (!f && named && goes_on_in_copy(d, named, found))
+		f = named;
+	known = f || (!d->with.doubts->unsure && knows_between(d, found, named));
+	if (named && named != f)
+		tail_finder_lose(d, named);
+	if (f)
+		found_again(d, f, found);
+	else if (known)
+		add_file(d, found, false);
+	else
+		tail_doubts_put_off(d->with.doubts);
+	if (f && is_compressed(f))
+		tail_packed_tend(d->with.packed, f);
+}
+
+void tail_finder_found_rotated(struct tail_finder *d, const struct tail_found *found)
+{
+	if (!tail_table_find(d->with.table, &found->identity))
+		add_file(d, found, true);
+}
+
+/* The file that it is a copy of is read on in another copy: of this one only what it gets from now on is read. */
+static void begin_at_end(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
+{
+	int fd = open_as(d, f, found, &f->identity);
+
+	if (fd < 0)
+		return;
+	tail_file_start(f, found->size);
+	begin_or_wait(d, f, fd, 0);
+}
+
+void tail_finder_found_copy(struct tail_finder *d, const struct tail_found *found)
+{
+	struct tail_file *f = tail_table_find_cut(d->with.table, found->generation);
+	struct tail_file *n = tail_table_find(d->with.table, &found->identity);
+	int fd;
+
+	if (!f && n && n->state == TAIL_COPY)
+		begin_at_end(d, n, found);
+	if (!f)
+		return;
+	if (n && is_open(n)) {
+		tail_copies_let_be(d->with.copies, f);
+		return;
+	}
+	fd = open_as(d, f, found, &found->identity);
+	if (fd < 0)
+		return;
+	if (n)
+		drop_file(d, n);
+	if (!tail_copies_read_on(d->with.copies, f, found, fd))
+		return;
+	tail_troubles_end(d->with.troubles, f);
+	f->seen = is_gone(f) ? 0 : d->with.look->number;
+	f->idle_sweeps = 0;
+}
+
+/* Without a name. */
+
+static bool is_deleted(const struct tail_file *f)
+{
+	struct stat info;
+
+	return is_compressed(f) || (fstat(f->fd, &info) == 0 && info.st_nlink == 0);
+}
+
+/* A rotated file that could not be opened, or is compressed and waits. It may have been renamed once more meanwhile;
+ * else it is asked for again by the next sweep. */
+static void look_for(struct tail_finder *d, const struct tail_file *f)
+{
+	tail_wanted_lost(d->with.wanted, f->path, &f->identity);
+	if (!is_compressed(f) && (!f->trouble || f->trouble == ENOENT))
+		tail_wanted_scan(d->with.wanted, true);
+}
+
+/* Its folder is away, as with an unmounted volume, or cannot be read. */
+static bool is_out_of_sight(const struct tail_file *f)
+{
+	char folder[PATH_MAX];
+	const char *slash = strrchr(f->path, '/');
+
+	if (!slash || slash == f->path)
+		return false;
+	snprintf(folder, sizeof folder, "%.*s", (int)(slash - f->path), f->path);
+	return faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0;
+}
+
+/* Read to its end, and closed. With its folder it may come back: then its position is that of an earlier run. */
+static void let_go(struct tail_finder *d, struct tail_file *f)
+{
+	const struct position at = tail_file_position(f);
+
+	if (!is_deleted(f) && is_out_of_sight(f)) {
+		tail_table_remember(d->with.table, &at);
+		tail_saver_leave(d->with.saver, f);
+	}
+	drop_file(d, f);
+}
+
+/* For how many sweeps a file without a name is kept open when it does not grow: where others cannot be opened for want
+ * of descriptors, no longer than one that was deleted; where there are too many of them, for none. */
+static int sweeps_of(const struct tail_finder *d, const struct tail_file *f)
+{
+	if (tail_machine_is_crowded(d->with.machine, d->with.table->gone_cost))
+		return 0;
+	return d->with.troubles->out_of_descriptors || is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS;
+}
+
+/* Its writer has not noticed yet, or a batch is under way. */
+static bool is_busy(const struct tail_file *f)
+{
+	return f->ready || f->offers > 0 || f->birth != TAIL_BORN || tail_file_grew(f);
+}
+
+struct elder {
+	const struct tail_file *of;
+	bool busy;
+};
+
+static bool is_no_elder(void *context, struct tail_file *f)
+{
+	struct elder *elder = context;
+
+	elder->busy = f != elder->of && is_gone(f) && is_open(f) &&
+		      f->identity.birth_ns <= elder->of->identity.birth_ns && is_busy(f);
+	return !elder->busy;
+}
+
+/* One that never was open: found under a rotated name, or compressed. */
+static void tend_unopened(struct tail_finder *d, struct tail_file *f)
+{
+	if (tail_packed_is_at(d->with.packed, &f->identity))
+		return;
+	if (is_unopened(f))
+		look_for(d, f);
+	drop_file(d, f);
+}
+
+/* One that had the name before it and is not read to its end yet. If the process ended now, the next run would look for
+ * those that had the name after that one: this one is to be known then. */
+static bool has_busy_elder(struct tail_finder *d, const struct tail_file *f)
+{
+	struct elder elder = { .of = f };
+
+	tail_table_visit(d->with.table, f->path, is_no_elder, &elder);
+	return elder.busy;
+}
+
+static void tend_idle(struct tail_finder *d, struct tail_file *f)
+{
+	if (f->save == TAIL_SAVING || d->with.doubts->packed_waiting > 0 || f->idle_sweeps < sweeps_of(d, f))
+		return;
+	if (f->held + f->unended == 0) {
+		if (d->with.troubles->out_of_descriptors || !has_busy_elder(d, f))
+			let_go(d, f);
+		return;
+	}
+	if (f->state == TAIL_GONE_FOLLOWED)
+		tail_table_move(d->with.table, f, TAIL_GONE_ENDED);
+	tail_ready_add(d->with.ready, f);
+}
+
+void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
+{
+	f->seen = d->with.look->number;
+	if (f->state == TAIL_GONE_CUT) {
+		if (tail_copies_are_gone(d->with.copies, f))
+			drop_file(d, f);
+		return;
+	}
+	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (d->with.look->sweeps && f->idle_sweeps < ROTATED_SWEEPS));
+	if (f->birth == TAIL_UNBORN) {
+		tend_unopened(d, f);
+	} else if (is_busy(f)) {
+		f->idle_sweeps = 0;
+		if (f->state == TAIL_GONE_ENDED)
+			tail_table_move(d->with.table, f, TAIL_GONE_FOLLOWED);
+		tail_ready_add(d->with.ready, f);
+	} else {
+		tend_idle(d, f);
+	}
+}
+
+/* Gaps. */
+
+void tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
+{
+	struct tail_file *n = tail_copies_cut(d->with.copies, f);
+
+	n->seen = f->seen;
+	n->linked = f->linked;
+	n->silent = f->silent;
+}
+
+bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
+{
+	if (f->offers > 0)
+		return false;
+	tail_turns_drop(d->with.turns, f);
+	tail_saver_drop(d->with.saver, f);
+	tail_file_close(f);
+	tail_table_move(d->with.table, f, is_gone(f) ? TAIL_GONE_CLOSED : TAIL_CLOSED);
+	return true;
+}
+
+/* Removed, or moved to where it is not looked for, while nobody followed it. */
+static void tell_gone(struct tail_finder *d, const struct tail_saved *s)
+{
+	++*d->vanished;
+	if (s->at.head_size == 0) {
+		host_log(d->with.core->host, LOG_LEVEL_INFO,
+			"%s was gone before it could be opened: what it had is not known", s->path);
+		return;
+	}
+	host_log(d->with.core->host, LOG_LEVEL_INFO,
+		"%s was read up to byte %llu in an earlier run and is not there any more; what it had behind that is "
+		"not known",
+		s->path, (unsigned long long)s->at.offset);
+}
+
+bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
+{
+	struct tail_finder *d = finder;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+	const struct tail_file *f = tail_table_find(d->with.table, &then);
+	const struct tail_lost *lost = tail_scan_lost(&d->with.look->scan, s->path, &then);
+
+	if (f ? !is_open(f) : tail_doubts_any(d->with.doubts) || !lost || !lost->gone)
+		return true;
+	if (f && s->at.birth_ns && s->at.head_size > 0) {
+		tail_copies_cut_before(d->with.copies, s);
+		return false;
+	}
+	tell_gone(d, s);
+	tail_saver_forget(d->with.saver, s->at.generation);
+	return false;
+}

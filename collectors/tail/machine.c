@@ -1,0 +1,81 @@
+#include "collectors/tail/machine.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum {
+	SPARED = 256, /* descriptors that are left to everybody else; of a small limit half */
+	FILES_MIN = 4 << 20,
+	GONE_SHARE = 4, /* a quarter of that for files without a name; beyond it they are let go when they are read */
+	FOLDERS_SHARE = 4, /* as much as a quarter of that, beside it, to watch folders */
+};
+
+void tail_machine_init(struct tail_machine *m, struct host *host)
+{
+	m->host = host;
+}
+
+/* open() gives the lowest free number: files that stay below a bound leave the rest to connections. */
+void tail_machine_spare_descriptors(struct tail_machine *m)
+{
+	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+
+	(void)getrlimit(RLIMIT_NOFILE, &limit);
+	m->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
+}
+
+void tail_machine_inotify(struct tail_machine *m, int failed)
+{
+	if (failed && !m->watch_missing)
+		host_log(m->host, LOG_LEVEL_WARN,
+			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
+			"they changed",
+			strerror(-failed));
+	if (!failed && m->watch_missing)
+		host_log(m->host, LOG_LEVEL_INFO, "inotify is there now");
+	m->watch_missing = failed != 0;
+}
+
+/* A limit of inotify has the errno of a full disk. */
+static const char *why_not_watched(int error)
+{
+	return error == ENOSPC ? "fs.inotify.max_user_watches is reached" : strerror(error);
+}
+
+void tail_machine_scanned(struct tail_machine *m, const struct tail_scan *answer)
+{
+	if (answer->watch_failed && !m->watch_failed)
+		host_log(m->host, LOG_LEVEL_WARN,
+			"cannot watch every folder: %s; what changes there is found by the sweep",
+			why_not_watched(answer->watch_failed));
+	if (answer->too_many && !m->too_many)
+		host_log(m->host, LOG_LEVEL_WARN,
+			"too many files or folders match: the rest is left out; expected as many as half of `memory` "
+			"has room for: narrow `paths`, or raise `memory`");
+	m->watch_failed = answer->watch_failed != 0;
+	m->too_many = answer->too_many;
+	m->linked = answer->linked;
+	m->silent = answer->silent;
+}
+
+size_t tail_machine_files_max(const struct tail_machine *m)
+{
+	size_t half = host_memory(m->host) / 2;
+
+	return half > FILES_MIN ? half : FILES_MIN;
+}
+
+bool tail_machine_is_crowded(const struct tail_machine *m, size_t gone_cost)
+{
+	return gone_cost > tail_machine_files_max(m) / GONE_SHARE;
+}
+
+struct tail_budget tail_machine_budget(const struct tail_machine *m, size_t cost, size_t gone_cost)
+{
+	size_t max = tail_machine_files_max(m), gone = max / GONE_SHARE;
+
+	return (struct tail_budget){ .files = max - smaller(max, gone_cost),
+		.free = max - smaller(max, cost),
+		.folders = max / FOLDERS_SHARE,
+		.rotated = gone - smaller(gone, gone_cost) };
+}

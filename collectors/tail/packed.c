@@ -1,0 +1,341 @@
+#include "collectors/tail/packed.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	PACKED_REST_S = 5, /* a compressed file is read when nothing has changed it for as long */
+};
+
+void tail_packed_init(struct tail_packed *p, const struct tail_packed_parts *parts)
+{
+	struct host *host = parts->core->host;
+
+	p->with = *parts;
+	p->looked_into = host_counter(
+		host, "compressed_files_total", "Compressed files examined, whether they had to be read or not.");
+	p->unpacked = host_counter(host, "unpacked_total", "Compressed files read.");
+	p->damaged = host_counter(host, "damaged_gzip_total",
+		"Compressed files damaged, incomplete or too large, read as far as possible.");
+}
+
+bool tail_packed_is_quiet(const struct tail_packed *p)
+{
+	return !p->unpack;
+}
+
+bool tail_packed_is_at(const struct tail_packed *p, const struct tail_identity *identity)
+{
+	return p->unpack && tail_same(&p->unpack->identity, identity);
+}
+
+/* SPENT, with or without its name. */
+static void spend(struct tail_packed *p, struct tail_file *f)
+{
+	tail_file_close(f);
+	tail_table_move(p->with.table, f, tail_file_trait(f)->gone ? TAIL_GONE_SPENT : TAIL_SPENT);
+}
+
+/* What was not come to is there for the next time. */
+static void end_unpack(struct tail_packed *p)
+{
+	tail_unpack_free(p->unpack);
+	p->unpack = NULL;
+	p->decided = p->waits = false;
+	if (p->resumed)
+		tail_table_give_back(p->with.table, p->resumed);
+	p->resumed = NULL;
+}
+
+static void unpack_next_slice(struct tail_packed *p)
+{
+	if (lane_run(host_cpu_lane(p->with.core->host), &p->unpack->job) == 0)
+		return;
+	end_unpack(p); /* the next sweep tries again */
+}
+
+/* Nobody is writing to it any more. Its time of change tells: gzip gives it the other time of what it packed. */
+static bool is_at_rest(struct tail_packed *p, int fd)
+{
+	struct stat info;
+	int64_t since;
+
+	if (fstat(fd, &info) < 0)
+		return false;
+	since = loop_wall(p->with.core->loop).ns / 1000000000 - info.st_ctim.tv_sec;
+	return since < 0 || since >= PACKED_REST_S;
+}
+
+static void tell_left_out(struct tail_packed *p, const struct tail_file *f, enum tail_packing packing)
+{
+	if (packing == TAIL_WIDE)
+		host_log(p->with.core->host, LOG_LEVEL_WARN,
+			"%s is text in UTF-16 or UTF-32 and left out; expected UTF-8: have its program write that",
+			f->path);
+	else
+		host_log(p->with.core->host, LOG_LEVEL_INFO, "%s is compressed and left out%s", f->path,
+			packing == TAIL_GZIP ? ": see option gzip" : ", since it is not gzip");
+}
+
+static void leave_out(struct tail_packed *p, struct tail_file *f, int fd)
+{
+	close(fd);
+	tail_troubles_end(p->with.troubles, f);
+	spend(p, f);
+}
+
+static void wait(struct tail_packed *p, struct tail_file *f)
+{
+	enum tail_state waiting = tail_file_trait(f)->gone ? TAIL_GONE_WAITING : TAIL_WAITING;
+
+	if (f->state != waiting)
+		tail_table_move(p->with.table, f, waiting);
+	tail_doubts_packed_waits(p->with.doubts);
+}
+
+static void on_unpacked(struct job *job);
+
+void tail_packed_begin(struct tail_packed *p, struct tail_file *f, int fd, enum tail_packing packing)
+{
+	const struct tail_core *core = p->with.core;
+	bool wanted = core->config->gzip && packing == TAIL_GZIP;
+
+	if (!wanted)
+		tell_left_out(p, f, packing);
+	if (!wanted || (f->from_end && !tail_table_has_begun(p->with.table, &f->identity))) {
+		leave_out(p, f, fd);
+		return;
+	}
+	wait(p, f);
+	if (p->unpack || core->life != TAIL_LIVES || !is_at_rest(p, fd)) {
+		close(fd);
+		return;
+	}
+	p->unpack = tail_unpack_new(fd, &f->identity, host_state_path(core->host), on_unpacked, p);
+	if (p->unpack)
+		unpack_next_slice(p);
+	else
+		tail_troubles_begin(p->with.troubles, f, "unpack", errno);
+}
+
+static bool is_all_read(const struct tail_file *f)
+{
+	return f->birth == TAIL_BORN && !f->ready && f->offers == 0 && f->save == TAIL_SAVED && !tail_file_grew(f);
+}
+
+void tail_packed_tend(struct tail_packed *p, struct tail_file *f)
+{
+	if (tail_file_trait(f)->open && is_all_read(f))
+		spend(p, f);
+	if (f->state == TAIL_WAITING)
+		tail_doubts_packed_waits(p->with.doubts);
+}
+
+struct packed_twin {
+	const struct tail_packed *packed;
+	struct tail_head head; /* of its text */
+	struct tail_identity found;
+	bool any;
+};
+
+/* Of ten thousand files few begin with a hole. The text is ours: that it cannot be read is as if it were another's. */
+static bool begins_as(const struct packed_twin *t, const struct position *p)
+{
+	if (p->head_size == 0)
+		return false;
+	return p->head_at > 0 ? tail_head_is(t->packed->unpack->text, p) == 1
+			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
+}
+
+/* A file of an earlier run that is not there any more and began as this text does. */
+static bool is_earlier(void *context, const struct tail_saved *s)
+{
+	struct packed_twin *t = context;
+	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
+
+	if (!t->any && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
+		!tail_table_find(t->packed->with.table, &then) && begins_as(t, &s->at)) {
+		t->found = then;
+		t->any = true;
+	}
+	return true;
+}
+
+static bool is_twin(const struct packed_twin *t, const struct tail_file *f)
+{
+	const struct position begin = tail_file_position(f);
+	struct stat info;
+
+	return tail_file_trait(f)->open && !tail_file_trait(f)->compressed && begins_as(t, &begin) &&
+	       fstat(f->fd, &info) == 0 && (uint32_t)info.st_size == t->packed->unpack->whole;
+}
+
+/* Whether it is followed by now as the file that it was before. */
+static bool has_twin(const struct packed_twin *t)
+{
+	const struct tail_file *f;
+
+	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry)
+		if (is_twin(t, f))
+			return true;
+	TAILQ_FOREACH(f, &t->packed->with.table->named, entry)
+		if (is_twin(t, f))
+			return true;
+	return false;
+}
+
+/* A file that was cut down, of which this text is a copy that was compressed by the time it was found. */
+static struct tail_file *find_cut(const struct packed_twin *t)
+{
+	struct tail_file *f;
+
+	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry) {
+		const struct position at = tail_file_place(f);
+		if (f->state == TAIL_GONE_CUT && (uint32_t)at.offset <= t->packed->unpack->whole && begins_as(t, &at))
+			return f;
+	}
+	return NULL;
+}
+
+/* What was read of it is the position that the text goes on from. False: batches of it are under way, whose end comes
+ * to no other file. */
+static bool take_over_cut(struct tail_packed *p)
+{
+	struct packed_twin twin = { .packed = p };
+	const struct tail_identity *identity = &p->unpack->identity;
+	struct tail_file *f = tail_head_read(p->unpack->text, 0, &twin.head) == 0 ? find_cut(&twin) : NULL;
+	struct position at;
+
+	if (!f)
+		return true;
+	if (f->offers > 0)
+		return false;
+	at = tail_file_place(f);
+	at.dev = identity->dev;
+	at.inode = identity->inode;
+	at.birth_ns = identity->birth_ns;
+	tail_table_remember(p->with.table, &at);
+	tail_saver_leave(p->with.saver, f);
+	tail_troubles_forget(p->with.troubles, f);
+	tail_table_drop(p->with.table, f);
+	return true;
+}
+
+/* After the first slice: where it goes on from, if from anywhere. And again at the end, if the text is longer than was
+ * told: of several members the last one tells only its own size (RFC 1952, 2.2). */
+static bool is_read_before(struct tail_packed *p)
+{
+	struct packed_twin twin = { .packed = p };
+	const struct tail_unpack *u = p->unpack;
+	struct tail_table *table = p->with.table;
+	size_t at = 0;
+
+	if (tail_head_read(u->text, 0, &twin.head) < 0)
+		return false;
+	if (!p->resumed && tail_table_claim(table, &u->identity, u->text, &p->resumed) < 0)
+		return false;
+	if (!p->resumed && has_twin(&twin))
+		return true;
+	if (!p->resumed) {
+		while (tail_table_sift(table, &at, is_earlier, &twin))
+			continue;
+		if (twin.any && tail_table_claim(table, &twin.found, u->text, &p->resumed) < 0)
+			return false;
+	}
+	return p->resumed && (uint32_t)p->resumed->at.offset == u->whole;
+}
+
+/* Its text is there: from now on it is a file like any other, to which nobody writes. */
+static void begin_text(struct tail_packed *p, struct tail_file *f, bool read_before)
+{
+	struct tail_saved *s = p->resumed;
+
+	tail_troubles_end(p->with.troubles, f);
+	tail_file_open(f, tail_unpack_take_text(p->unpack));
+	tail_table_move(p->with.table, f, tail_file_trait(f)->gone ? TAIL_GONE_UNPACKED : TAIL_UNPACKED);
+	if (s && tail_file_go_on(f, &s->at) == 0) {
+		tail_saver_resume(p->with.saver, f, s->at.head_size > 0);
+		if (s->at.head_size > 0)
+			tail_saver_moved(p->with.saver, f);
+		free(s);
+		p->resumed = NULL;
+	} else {
+		(void)tail_file_begin(f, read_before ? p->unpack->whole : 0);
+		tail_saver_name(p->with.saver, f);
+	}
+	if (read_before)
+		spend(p, f);
+	else
+		tail_ready_add(p->with.ready, f);
+	++*p->looked_into;
+	*p->unpacked += !read_before;
+}
+
+static void tell_damage(struct tail_packed *p, const struct tail_file *f)
+{
+	const struct tail_unpack *u = p->unpack;
+
+	if (!u->failed)
+		return;
+	++*p->damaged;
+	host_log(p->with.core->host, LOG_LEVEL_WARN, "%s: %s behind byte %llu of its text; what is before that is read",
+		f->path, u->failed == -EBADMSG ? "it is not gzip" : strerror(-u->failed), (unsigned long long)u->size);
+}
+
+/* The text is longer than was told when it was decided: that is to be decided again. */
+static void learn_size(struct tail_packed *p)
+{
+	if (p->unpack->ended && !p->unpack->failed && tail_unpack_learn_size(p->unpack))
+		p->decided = false;
+}
+
+static void go_on(struct tail_packed *p, struct tail_file *f)
+{
+	bool read_before;
+
+	learn_size(p);
+	p->waits = p->with.look->phase != TAIL_SCAN_NONE && !p->decided;
+	if (p->waits)
+		return;
+	if (!p->decided && !take_over_cut(p)) {
+		end_unpack(p); /* the next sweep tries again */
+		return;
+	}
+	read_before = !p->decided && is_read_before(p);
+	p->decided = true;
+	if (!read_before && !p->unpack->ended) {
+		unpack_next_slice(p);
+		return;
+	}
+	if (!read_before)
+		tell_damage(p, f);
+	begin_text(p, f, read_before);
+	end_unpack(p);
+	p->with.scan(p->with.context);
+}
+
+static void on_unpacked(struct job *job)
+{
+	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
+	struct tail_packed *p = u->context;
+	struct tail_file *f = tail_table_find(p->with.table, &u->identity);
+
+	if (!f || p->with.core->life != TAIL_LIVES) {
+		end_unpack(p);
+		if (f || p->with.core->life != TAIL_LIVES)
+			p->with.scan(p->with.context);
+	} else if (u->starved) {
+		tail_troubles_begin(p->with.troubles, f, "unpack", -u->failed);
+		end_unpack(p);
+	} else {
+		go_on(p, f);
+	}
+}
+
+void tail_packed_scanned(struct tail_packed *p)
+{
+	if (p->unpack && p->waits && p->with.look->phase == TAIL_SCAN_NONE)
+		on_unpacked(&p->unpack->job);
+}

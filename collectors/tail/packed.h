@@ -1,0 +1,50 @@
+/*
+ * Compressed files of `tail`: looked into one at a time (gzip.h), once nobody writes to them any more. One whose text
+ * is followed under another name is not read; one of which an earlier run has read a part is read on from there,
+ * under the same generation; any other is a new file, to which nobody will write.
+ */
+#ifndef OXP_TAIL_PACKED_H
+#define OXP_TAIL_PACKED_H
+
+#include "collectors/tail/core.h"
+#include "collectors/tail/doubts.h"
+#include "collectors/tail/gzip.h"
+#include "collectors/tail/look.h"
+#include "collectors/tail/saver.h"
+#include "collectors/tail/table.h"
+#include "collectors/tail/trouble.h"
+
+struct tail_packed_parts {
+	const struct tail_core *core;
+	const struct tail_look *look;
+	struct tail_table *table;
+	struct tail_ready *ready;
+	struct tail_saver *saver;
+	struct tail_troubles *troubles;
+	struct tail_doubts *doubts;
+	/* What waits, or is closed, is to be looked at again: a scan is wanted. */
+	void (*scan)(void *context);
+	void *context;
+};
+
+struct tail_packed {
+	struct tail_packed_parts with;
+	struct tail_unpack *unpack; /* the one file that is unpacked at a time, or NULL */
+	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
+	bool decided; /* whether it is to be read */
+	bool waits; /* to decide until the scan is over that is under way */
+	uint64_t *looked_into, *unpacked, *damaged;
+};
+
+void tail_packed_init(struct tail_packed *, const struct tail_packed_parts *);
+/* Takes the descriptor of a closed file. What cannot be begun now is asked again by the next scan. */
+void tail_packed_begin(struct tail_packed *, struct tail_file *, int fd, enum tail_packing);
+/* A compressed file was found again by a scan: it may be read by now. */
+void tail_packed_tend(struct tail_packed *, struct tail_file *);
+/* A scan is over. */
+void tail_packed_scanned(struct tail_packed *);
+/* Whether it is this file that is unpacked now. */
+bool tail_packed_is_at(const struct tail_packed *, const struct tail_identity *);
+bool tail_packed_is_quiet(const struct tail_packed *);
+
+#endif

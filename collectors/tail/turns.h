@@ -1,0 +1,54 @@
+/*
+ * Reading of `tail`: one slice of one file a callback, in turns. When there is no room all wait, and ask for less by
+ * and by. Lines whose message may go on are read again with what is behind them, or shipped when they have waited.
+ *
+ * Whatever a turn finds that is about more than reading is its verdict, for the caller to act on.
+ */
+#ifndef OXP_TAIL_TURNS_H
+#define OXP_TAIL_TURNS_H
+
+#include "collectors/tail/core.h"
+#include "collectors/tail/ready.h"
+#include "collectors/tail/saver.h"
+#include "collectors/tail/trouble.h"
+
+struct tail_turns_parts {
+	const struct tail_core *core;
+	struct tail_ready *ready;
+	struct tail_saver *saver;
+	struct tail_troubles *troubles;
+};
+
+struct tail_turns {
+	struct tail_turns_parts with;
+	struct tail_reader reader;
+	struct tail_offer_list offers; /* oldest first */
+	struct tail_file_list held; /* files with lines whose message may go on */
+	struct loop_timer again, waited;
+	unsigned fulls; /* since anything of ours was taken or settled */
+	uint64_t taken; /* bytes, of all files, ever */
+	uint64_t *holes, *hole_bytes;
+};
+
+enum tail_turn {
+	TAIL_TURN_OVER, /* nothing more is to be done */
+	TAIL_TURN_CUT_DOWN, /* the file was cut down: it is to be begun anew */
+	TAIL_TURN_PACKED, /* the file was empty when it was opened, and is compressed: it is to be closed */
+};
+
+void tail_turns_init(struct tail_turns *, const struct tail_turns_parts *);
+void tail_turns_done(struct tail_turns *);
+/* Takes one turn, if it is somebody's: then *ret is the file that the verdict is about, else NULL. */
+enum tail_turn tail_turns_take(struct tail_turns *, struct tail_file **ret);
+/* A batch with this token has settled. */
+void tail_turns_settled(struct tail_turns *, uint64_t token);
+/* The pipeline has room again, or so it says. */
+void tail_turns_resume(struct tail_turns *);
+/* The file is closed: nothing of it is held, and its turn does not come. */
+void tail_turns_drop(struct tail_turns *, struct tail_file *);
+/* What is held waits no longer, now and later. */
+void tail_turns_drain(struct tail_turns *);
+void tail_turns_stop(struct tail_turns *);
+bool tail_turns_is_quiet(const struct tail_turns *);
+
+#endif

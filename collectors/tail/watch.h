@@ -1,0 +1,34 @@
+/*
+ * inotify for `tail`: the folders that are watched, and what inotify says about the names in them.
+ *
+ * Folders are watched rather than files: one watch serves thousands of files, and reports new ones.
+ */
+#ifndef OXP_TAIL_WATCH_H
+#define OXP_TAIL_WATCH_H
+
+#include "collectors/tail/scan.h"
+
+struct tail_watch {
+	int fd;
+	struct loop_watch events;
+	struct tail_folder *folders; /* in the order of their watches */
+	size_t count;
+	size_t asked; /* of the folders; the next one is asked next */
+};
+
+/* 0 or -errno; `ready` is called when there is something to read. */
+int tail_watch_init(struct tail_watch *, struct loop *, void (*ready)(void *context, int fd, unsigned what),
+	void *context) MUST_CHECK;
+void tail_watch_done(struct tail_watch *); /* fine when init failed */
+/* Takes the folders that a scan found, and stops watching all others. */
+void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *count);
+/* Reports some of the waiting events: inotify's mask and the path, which is NULL if the event is not about a name.
+ * False: that was all. */
+bool tail_watch_read(struct tail_watch *, void (*tell)(void *context, uint32_t mask, const char *path), void *context);
+/* Whether a folder that inotify is silent about has changed since the scan read it. Asks some of them, and others the
+ * next time. */
+bool tail_watch_changed(struct tail_watch *);
+/* Whether events wait. */
+bool tail_watch_pending(const struct tail_watch *);
+
+#endif
