@@ -13,8 +13,8 @@
 static const char *const state_names[] = { "state.db", "store.db", "ledger", "lock" };
 static const char *const state_tails[] = { "", "-wal", "-shm" };
 
-static const enum place readers[] = { PLACE_LOGS, PLACE_METRICS, PLACE_RECEIVE };
-static const enum place writers[] = { PLACE_LOGS_OUT, PLACE_TRACES_OUT };
+static const enum part readers[] = { PART_LOGS, PART_METRICS, PART_RECEIVE };
+static const enum part writers[] = { PART_LOGS_OUT, PART_TRACES_OUT };
 
 /* The configuration. */
 
@@ -34,9 +34,9 @@ static const char *main_option(const struct config_component *k)
 	return row->name ? row->name : k->name;
 }
 
-static void complain(struct agent_config *c, const struct config_component *k, enum place place, const char *what)
+static void complain(struct agent_config *c, const struct config_component *k, enum part part, const char *what)
 {
-	agent_config_complain(c, k, place, config_printf(c->file->arena, "%s: %s", main_option(k), what));
+	agent_config_complain(c, k, part, config_printf(c->file->arena, "%s: %s", main_option(k), what));
 }
 
 /* The file of an exporter, without links; NULL: none. */
@@ -65,32 +65,32 @@ static bool is_same(const void *context, const char *path)
 	return strcmp(context, path) == 0;
 }
 
-static void check_kind(struct agent_config *c, const struct config_component *k, enum place place, const char *path)
+static void check_kind(struct agent_config *c, const struct config_component *k, enum part part, const char *path)
 {
 	struct stat info;
 
 	if (stat(path, &info) == 0 && path_takes_lines(&info) < 0)
-		complain(c, k, place, config_printf(c->file->arena, "%s: %s", path, path_why(-ENOTBLK)));
+		complain(c, k, part, config_printf(c->file->arena, "%s: %s", path, path_why(-ENOTBLK)));
 	if (state_file(c, is_same, path))
-		complain(c, k, place,
+		complain(c, k, part,
 			config_printf(c->file->arena, "%s is a file of the agent's state: give another path", path));
 }
 
-/* Each pair once: `k` is behind those of the same place that it is held against. */
-static void check_writers(struct agent_config *c, enum place place, const struct config_component *k, const char *path)
+/* Each pair once: `k` is behind those of the same part that it is held against. */
+static void check_writers(struct agent_config *c, enum part part, const struct config_component *k, const char *path)
 {
-	for (size_t i = 0; i < COUNT_OF(writers) && writers[i] <= place; i++)
+	for (size_t i = 0; i < COUNT_OF(writers) && writers[i] <= part; i++)
 		for (const struct config_component *o = c->components[writers[i]]; o && o != k; o = o->next) {
 			const char *other = written_by(c, o);
 			if (other && strcmp(other, path) == 0)
-				complain(c, k, place,
+				complain(c, k, part,
 					config_printf(c->file->arena,
 						"%s is written by %s.%s, too: give one of them another path", path,
-						place_path(writers[i]), o->name));
+						part_path(writers[i]), o->name));
 		}
 }
 
-static void check_readers(struct agent_config *c, enum place place, const struct config_component *k, const char *path)
+static void check_readers(struct agent_config *c, enum part part, const struct config_component *k, const char *path)
 {
 	for (size_t i = 0; i < COUNT_OF(readers); i++)
 		for (const struct config_component *r = c->components[readers[i]]; r; r = r->next) {
@@ -100,7 +100,7 @@ static void check_readers(struct agent_config *c, enum place place, const struct
 					config_printf(c->file->arena,
 						"%s is what %s.%s writes, and not the app: write it "
 						"elsewhere, or leave it out (`exclude` of a tail)",
-						path, place_path(place), k->name));
+						path, part_path(part), k->name));
 		}
 }
 
