@@ -328,8 +328,10 @@ int gunzip_into(struct gunzip *z, struct bytes packed, char *to, size_t room, si
 	struct buffer fixed = { .data = room ? to : &none, .room = room, .ceiling = room };
 	int failed = gunzip_begin(z, &fixed, room);
 
-	failed = failed ? failed : gunzip_feed(z, packed.data, packed.size);
-	failed = failed ? failed : gunzip_end(z);
+	if (!failed)
+		failed = gunzip_feed(z, packed.data, packed.size);
+	if (!failed)
+		failed = gunzip_end(z);
 	if (!failed)
 		*ret_size = fixed.size;
 	return failed;

@@ -483,7 +483,8 @@ int path_read_open(const char *path, struct path_found *ret)
 	ret->strange = w.strange;
 	if (!failed && w.by_kernel)
 		failed = replace(&w.fd, openat(w.at, w.name, O_PATH | O_CLOEXEC));
-	failed = failed ? failed : found(w.fd, ret);
+	if (!failed)
+		failed = found(w.fd, ret);
 	walk_done(&w);
 	return failed;
 }

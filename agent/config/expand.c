@@ -206,7 +206,8 @@ int tree_text_now(const struct tree *t, const char *text, const struct config_wo
 	tree_init(&again, arena, &errors);
 	again.root = &value;
 	failed = tree_expand(&again, world);
-	failed = failed ? failed : buffer_text(to, value.text);
+	if (!failed)
+		failed = buffer_text(to, value.text);
 	config_arena_free(arena);
 	return failed;
 }

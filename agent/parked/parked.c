@@ -281,20 +281,24 @@ static void on_replayed(void *context, const struct replay_result *result)
 {
 	struct parked *p = context;
 	struct http_request *request = p->replaying;
+	struct json_writer w;
 	struct buffer out;
-	int failed;
 
 	p->replaying = NULL;
 	if (!request)
 		return;
 	buffer_init(&out, 64 << 10);
-	failed = buffer_printf(&out,
-		"{\"replayed\":%zu,\"refused\":%zu,\"waiting\":%zu,\"after\":%llu,\"until\":%llu,\"more\":%s,"
-		"\"error\":",
-		result->replayed, result->refused, result->waiting, (unsigned long long)result->after,
-		(unsigned long long)result->until, result->more ? "true" : "false");
-	failed = failed ? failed : json_string_append(&out, result->error, strlen(result->error));
-	respond(request, &out, failed ? failed : buffer_text(&out, "}\n"));
+	json_writer_init(&w, &out);
+	json_put_object(&w, NULL);
+	json_put_u64(&w, "replayed", result->replayed);
+	json_put_u64(&w, "refused", result->refused);
+	json_put_u64(&w, "waiting", result->waiting);
+	json_put_u64(&w, "after", result->after);
+	json_put_u64(&w, "until", result->until);
+	json_put_bool(&w, "more", result->more);
+	json_put_string(&w, "error", result->error);
+	json_put_end(&w);
+	respond(request, &out, end_line(&w));
 }
 
 static bool copy_name(char to[REPLAY_NAME_MAX], const char *from)

@@ -174,8 +174,10 @@ static int migrate(struct database *d, uint64_t version)
 			"PRAGMA user_version = %d; COMMIT",
 			(long long)id, (int)version + 1);
 		failed = database_run(d, "BEGIN IMMEDIATE");
-		failed = failed ? failed : database_run(d, migrations[version]);
-		failed = failed ? failed : database_run(d, sql);
+		if (!failed)
+			failed = database_run(d, migrations[version]);
+		if (!failed)
+			failed = database_run(d, sql);
 	}
 	return failed;
 }
@@ -241,10 +243,14 @@ static int examine(struct database *d)
 	d->made = version == 0;
 	if (!failed)
 		failed = check_tables(d, version);
-	failed = failed ? failed : migrate(d, version);
-	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
-	failed = failed ? failed : database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
-	failed = failed ? failed : check(d, running);
+	if (!failed)
+		failed = migrate(d, version);
+	if (!failed)
+		failed = database_number(d, "SELECT value FROM meta WHERE name='id'", &d->found_id);
+	if (!failed)
+		failed = database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
+	if (!failed)
+		failed = check(d, running);
 	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
 }
 
@@ -307,9 +313,12 @@ int database_open(struct database *d, const struct path_folder *folder, const ch
 
 	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
 	failed = path_ours_database(folder->fd, name);
-	failed = failed ? failed : open_database(d, folder, name);
-	failed = failed ? failed : settings(d, max);
-	failed = failed ? failed : examine(d);
+	if (!failed)
+		failed = open_database(d, folder, name);
+	if (!failed)
+		failed = settings(d, max);
+	if (!failed)
+		failed = examine(d);
 	if (failed)
 		return failed;
 	open_files(d, folder, name);
@@ -362,7 +371,8 @@ static int own(struct database *d, uint64_t size)
 {
 	int failed = allocate(d->file, size);
 
-	failed = failed ? failed : allocate(d->wal, WAL_OWNED + d->wal_wanted);
+	if (!failed)
+		failed = allocate(d->wal, WAL_OWNED + d->wal_wanted);
 	if (failed)
 		d->wanted = size;
 	else

@@ -74,7 +74,8 @@ int parked_recover(struct database *d)
 {
 	int failed = database_finish(database_statement(d, FORGET_DOUBTFUL));
 
-	failed = failed ? failed : database_finish(database_statement(d, DOUBT_PARKED));
+	if (!failed)
+		failed = database_finish(database_statement(d, DOUBT_PARKED));
 	return failed == -ENOSPC ? 0 : failed; /* a full disk is no reason not to start */
 }
 

@@ -112,7 +112,8 @@ int slots_open(const struct path_folder *folder, const char *name, struct slots 
 		*ret = NULL;
 		failed = path_ours_set_aside(folder->fd, name);
 		*ret_found = SLOTS_SET_ASIDE;
-		failed = failed ? failed : map(folder, name, ret, &fits);
+		if (!failed)
+			failed = map(folder, name, ret, &fits);
 	}
 	if (failed < 0)
 		return failed;

@@ -92,7 +92,8 @@ int spooled_set_aside(struct database *d, struct op *op)
 
 	sqlite3_bind_int64(q, 1, (sqlite3_int64)op_row(op)->id);
 	failed = database_finish(q);
-	failed = failed ? failed : database_finish(database_statement(d, BOUND_DAMAGED));
+	if (!failed)
+		failed = database_finish(database_statement(d, BOUND_DAMAGED));
 	return failed ? failed : spooled_drop(d, op);
 }
 

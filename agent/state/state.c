@@ -102,7 +102,8 @@ static int open_once(struct state *s)
 {
 	int failed = database_open(&s->database, &s->folder, database_name, s->usage.max);
 
-	failed = failed ? failed : read_numbers(s);
+	if (!failed)
+		failed = read_numbers(s);
 	return failed == -ENOENT ? -EBADMSG : failed; /* a row that belongs there is missing */
 }
 
@@ -115,7 +116,8 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 		usage_forget(&s->usage);
 		s->set_aside++;
 		failed = path_ours_set_aside(s->folder.fd, database_name);
-		failed = failed ? failed : open_once(s);
+		if (!failed)
+			failed = open_once(s);
 	}
 	if (failed == -EPROTO)
 		snprintf(why, room, "%s/%s was written by a newer oxpecker: run that one, or give another path", path,
@@ -187,9 +189,12 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
 	snprintf(why, room, "cannot use %s: %s", o->path, path_why(failed));
-	failed = failed ? failed : lock_folder(s, o->path, why, room);
-	failed = failed ? failed : open_database(s, o->path, why, room);
-	failed = failed ? failed : open_slots(s, o->path, why, room);
+	if (!failed)
+		failed = lock_folder(s, o->path, why, room);
+	if (!failed)
+		failed = open_database(s, o->path, why, room);
+	if (!failed)
+		failed = open_slots(s, o->path, why, room);
 	if (failed)
 		state_close(s);
 	else

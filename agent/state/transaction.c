@@ -53,7 +53,8 @@ int transaction_save_numbers(struct database *d, const struct transaction_number
 /* Commits, or takes back what has failed. */
 static int finish(struct database *d, int failed)
 {
-	failed = failed ? failed : database_run(d, "COMMIT");
+	if (!failed)
+		failed = database_run(d, "COMMIT");
 	if (failed)
 		database_run(d, "ROLLBACK");
 	return failed;
