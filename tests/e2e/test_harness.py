@@ -23,9 +23,9 @@ def test_waiting_gives_up_and_says_for_what():
 
 def test_a_port_is_given_to_one_run_at_a_time(monkeypatch):
     """Nobody listens there for a while, as when a test's backend is down, and another run looks for a port."""
-    code = "from lib.wait import free_port as f; print(f(), flush=True); input()"
-    other = subprocess.Popen([sys.executable, "-c", code],
-                             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=os.path.dirname(__file__))
+    script = "from lib.wait import free_port; print(free_port(), flush=True); input()"
+    other = subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                             cwd=os.path.dirname(__file__))
     theirs = int(other.stdout.readline())
     choices = iter([theirs, theirs, theirs - 1, theirs - 2, theirs - 3])
     monkeypatch.setattr(random, "randrange", lambda *_: next(choices))

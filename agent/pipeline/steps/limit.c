@@ -3,8 +3,9 @@
  * stream (a file, a door), so that a noisy one does not silence the others, or one for all of them.
  *
  * A bucket that is full again is as good as none and is forgotten when room is needed; beyond STREAMS_MAX busy ones,
- * the rest share one. The clock is the loop's, so lines that were read late count when they are read. A batch that the
- * pipeline has no room for gives its tokens back.
+ * the rest share one. A look for room takes as long as hundreds of lines, so the largest table has one in REST_MS at
+ * most. The clock is the loop's, so lines that were read late count when they are read. A batch that the pipeline has
+ * no room for gives its tokens back.
  */
 #include <stdlib.h>
 #include <xxhash.h>
@@ -12,7 +13,7 @@
 #include "config/option.h"
 #include "pipeline/step.h"
 
-enum { STREAMS_FIRST = 64, STREAMS_MAX = 16384 };
+enum { STREAMS_FIRST = 64, STREAMS_MAX = 16384, REST_MS = 100 };
 
 struct limit_config {
 	uint64_t rate, burst;
@@ -34,6 +35,7 @@ struct step {
 	bool all;
 	struct bucket *buckets; /* open addressing; at most half of it is used */
 	size_t size, count;
+	struct mono_time rebuilt;
 	struct bucket shared; /* of `by: all`, and of those beyond STREAMS_MAX */
 	struct bucket **touched;
 	size_t touched_count;
@@ -127,7 +129,13 @@ static void rebuild(struct step *s, struct mono_time now)
 		}
 	if (s->shared.taken > 0)
 		s->touched[s->touched_count++] = &s->shared;
+	s->rebuilt = now;
 	free(old);
+}
+
+static bool may_rebuild(const struct step *s, struct mono_time now)
+{
+	return s->size < 2 * STREAMS_MAX || mono_since(now, s->rebuilt).ns >= DURATION_MS(REST_MS).ns;
 }
 
 static struct bucket *bucket_of(struct step *s, const struct record *record)
@@ -139,7 +147,7 @@ static struct bucket *bucket_of(struct step *s, const struct record *record)
 	b = find(s, record->generation);
 	if (b->used)
 		return b;
-	if (2 * (s->count + 1) > s->size) {
+	if (2 * (s->count + 1) > s->size && may_rebuild(s, record->now)) {
 		rebuild(s, record->now);
 		b = find(s, record->generation);
 	}

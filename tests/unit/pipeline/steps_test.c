@@ -547,11 +547,33 @@ static void all_streams_share_one_limit(void **state)
 	become(w, three, LINES("{\"n\":1}")); /* a second later */
 }
 
+/* A line of each stream from `first` on. */
+static struct batch *batch_of_streams(struct world *w, uint64_t first, uint64_t count)
+{
+	struct batch *b = source_batch_new(w->source);
+	char *data = batch_block(b, count * 3);
+
+	assert_non_null(data);
+	for (uint64_t i = 0; i < count; i++, data += 3) {
+		memcpy(data, "{}\n", 3);
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data,
+						      .size = 2,
+						      .records = 1,
+						      .generation = first + i,
+						      .offset = i * 3 }),
+			0);
+	}
+	batch_token(b, 1);
+	return b;
+}
+
 /* A line of each of these streams, past the pipeline. */
 static void pass_streams(struct world *w, uint64_t from, uint64_t to, int64_t now)
 {
-	for (w->generation = from; w->generation < to; w->generation++) {
-		struct batch *b = batch_of(w, LINES("{}"));
+	enum { AT_ONCE = 500 };
+
+	for (uint64_t first = from; first < to; first += AT_ONCE) {
+		struct batch *b = batch_of_streams(w, first, to - first < AT_ONCE ? to - first : AT_ONCE);
 		assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ now + 1 }), 0);
 		batch_free(b);
 	}
@@ -572,6 +594,20 @@ static void many_streams(void **state)
 	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000);
 	pass_streams(w, 30000, 46000, 1000000000);
 	assert_int_equal(w->host.dropped, 20000 - 16384 - 1 + 1000 + 16000);
+}
+
+/* Room is made every tenth of a second, and not for each line; until then what is new shares a bucket. */
+static void a_full_table_is_looked_through_now_and_then(void **state)
+{
+	struct world *w = *state;
+
+	use(w, &step_limit, &(struct limits){ 1000, 1, BY_STREAM });
+	pass_streams(w, 0, 16385, 0);
+	assert_int_equal(w->host.dropped, 0);
+	pass_streams(w, 20000, 20005, 2000000); /* all buckets are full again */
+	assert_int_equal(w->host.dropped, 4);
+	pass_streams(w, 20000, 20005, 100000000);
+	assert_int_equal(w->host.dropped, 4);
 }
 
 #define AT(second) "\"2026-11-23T04:45:0" second "Z\""
@@ -927,6 +963,7 @@ int main(void)
 		TEST(a_noisy_stream_is_limited_alone),
 		TEST(all_streams_share_one_limit),
 		TEST(many_streams),
+		TEST(a_full_table_is_looked_through_now_and_then),
 		TEST(fold_counts_what_is_said_again),
 		TEST(fold_knows_a_time_by_its_value),
 		TEST(runs_among_many_lines),
