@@ -203,7 +203,7 @@ static void on_dropped(void *context, int failed)
 	if (failed && ask->row)
 		ledger_move(ask->row->live, LEDGER_REJECTED, LEDGER_PARKED, &ask->sum);
 	if (ask->row)
-		ask->row->live->term[LEDGER_DROPPING] = (struct ledger_amount){ 0, 0 };
+		ledger_set_dropping(ask->row, NULL);
 	buffer_init(&out, 4096);
 	if (failed)
 		respond_failed(ask->request, failed);
@@ -226,7 +226,7 @@ static void stage_drop(struct ask *ask, const struct state_parked_page *page)
 	ask->row = replay_row(&ask->parked->core->ledger, first);
 	ask->placed = first->placed;
 	if (ask->row) { /* before the rows go: a kill may come right behind the commit, see spool/books.h */
-		ask->row->live->term[LEDGER_DROPPING] = ask->sum;
+		ledger_set_dropping(ask->row, &ask->sum);
 		ledger_move(ask->row->live, LEDGER_PARKED, LEDGER_REJECTED, &ask->sum);
 	}
 	if (!first->placed)

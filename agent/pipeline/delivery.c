@@ -103,23 +103,13 @@ void delivery_split(struct delivery *delivery, size_t route)
 	delivery->pending++;
 }
 
-static void fold(struct ledger_row *row, const struct ledger_terms *terms)
-{
-	for (int t = 0; t < LEDGER_TERMS; t++) {
-		row->settled.term[t].records += terms->term[t].records;
-		row->settled.term[t].bytes += terms->term[t].bytes;
-		row->settled.term[LEDGER_RECEIVED].records += terms->term[t].records;
-		row->settled.term[LEDGER_RECEIVED].bytes += terms->term[t].bytes;
-	}
-}
-
 /* Tells the collector of the oldest delivery, and forgets it. The collector may offer more, which may settle at
  * once. */
 static void tell(struct deliveries *all, struct delivery *delivery)
 {
 	for (size_t i = 0; i < all->route_count; i++)
 		if (all->routes[i].row)
-			fold(all->routes[i].row, &delivery->parts[i].terms);
+			ledger_settle(all->routes[i].row, &delivery->parts[i].terms);
 	TAILQ_REMOVE(&all->list, delivery, entry);
 	for (size_t i = 0; all->hooks->settled && i < delivery->token_count; i++)
 		all->hooks->settled(all->context, delivery->tokens[i]);

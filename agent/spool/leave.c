@@ -70,7 +70,7 @@ static void know_saved(const struct leave *l, const struct route *route, uint64_
 {
 	bool all = route->saving > 0 || l->world->phase == SPOOL_ENDING;
 
-	route->row->live->term[LEDGER_SPOOLED_TO].records = all ? UINT64_MAX : up_to;
+	ledger_set_spooled_to(route->row, all ? UINT64_MAX : up_to);
 }
 
 static void tell_unsaved(struct leave *l, const struct saving *v, int failed)

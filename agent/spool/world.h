@@ -36,9 +36,8 @@ struct spool_world {
 /* For the books of the next start: what is in rows before `up_to` has been received, or is about to be. */
 static inline void spool_know(struct ledger_row *row, uint64_t up_to)
 {
-	uint64_t *known = &row->live->term[LEDGER_SPOOLED_TO].records;
-
-	*known = *known < up_to ? up_to : *known;
+	if (row->live->term[LEDGER_SPOOLED_TO].records < up_to)
+		ledger_set_spooled_to(row, up_to);
 }
 
 #endif

@@ -19,7 +19,7 @@ static const struct {
 	[LEDGER_DROPPED_STEP] = { "dropped", "step" },
 	[LEDGER_DROPPED_FULL] = { "dropped", "full" },
 };
-_Static_assert((int)LEDGER_TERMS <= (int)LEDGER_SPOOLED_TO, "a stored row has room for every term");
+_Static_assert((int)LEDGER_TERMS <= (int)LEDGER_DROPPING, "a stored row has room for every term");
 
 const char *ledger_term_name(enum ledger_term term)
 {
@@ -55,6 +55,28 @@ void ledger_done(struct ledger *l)
 		free(row->destination);
 		free(row);
 	}
+}
+
+void ledger_settle(struct ledger_row *row, const struct ledger_terms *became)
+{
+	struct ledger_amount *settled = row->settled.term;
+
+	for (int t = 0; t < LEDGER_TERMS; t++) {
+		settled[t].records += became->term[t].records;
+		settled[t].bytes += became->term[t].bytes;
+		settled[LEDGER_RECEIVED].records += became->term[t].records;
+		settled[LEDGER_RECEIVED].bytes += became->term[t].bytes;
+	}
+}
+
+void ledger_set_spooled_to(struct ledger_row *row, uint64_t id)
+{
+	row->live->term[LEDGER_SPOOLED_TO].records = id;
+}
+
+void ledger_set_dropping(struct ledger_row *row, const struct ledger_amount *amount)
+{
+	row->live->term[LEDGER_DROPPING] = amount ? *amount : (struct ledger_amount){ 0, 0 };
 }
 
 void ledger_move(struct ledger_terms *t, enum ledger_term from, enum ledger_term to, const struct ledger_amount *a)

@@ -43,6 +43,7 @@ struct ledger_terms {
 	struct ledger_amount term[LEDGER_TERMS_ROOM];
 };
 
+/* Its terms are written by the functions below, and by spool/books.c when it is opened. */
 struct ledger_row {
 	struct ledger_row *next;
 	char *source, *destination;
@@ -75,6 +76,10 @@ static inline void ledger_take(struct ledger_row *row, enum ledger_term term, ui
 }
 /* Moves an amount from one term to another. Records that the row did not know of become received, too. */
 void ledger_move(struct ledger_terms *, enum ledger_term from, enum ledger_term to, const struct ledger_amount *);
+/* What became of a batch that all destinations have settled: added to `settled`, as received and as what it became. */
+void ledger_settle(struct ledger_row *, const struct ledger_terms *);
+void ledger_set_spooled_to(struct ledger_row *, uint64_t id); /* LEDGER_SPOOLED_TO */
+void ledger_set_dropping(struct ledger_row *, const struct ledger_amount *); /* LEDGER_DROPPING; NULL: none */
 /* received minus all other terms, held included: 0 if the row balances. */
 int64_t ledger_imbalance(const struct ledger_row *);
 /* Key of the stored row: "signal source destination". */
