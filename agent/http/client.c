@@ -72,7 +72,7 @@ struct http_call {
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
-	bool added, given_up, head_only, head_told;
+	bool added, given_up, head_only, head_told, busy;
 	struct codings codings;
 	struct unpack *unpack; /* NULL: the answer comes as it is, or nothing of it has come */
 	size_t came; /* of a coded answer */
@@ -148,6 +148,7 @@ static void call_end(struct http_call *c, enum http_end end)
 		.content_type = call_content_type(c),
 		.retry_after_ms = c->retry_after_ms,
 		.resent = c->connections > 1,
+		.busy = c->busy,
 	};
 
 	note_address(c, end, reply.status);
@@ -219,12 +220,12 @@ static void tell_unix(struct http_call *c)
 	long error = 0;
 
 	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
+	c->busy = error == 0 || error == EAGAIN; /* to libcurl, EAGAIN is a connection that is on its way */
 	snprintf(c->error, sizeof c->error, "%s",
 		error == ENOENT         ? "no such socket"
 		: error == ECONNREFUSED ? "nothing listens on it"
-		: error == EAGAIN       ? "too many connections wait there"
-		: error                 ? strerror((int)error)
-					: "nobody answers");
+		: c->busy               ? "too many connections wait there"
+					: strerror((int)error));
 }
 
 static void try_address(struct http_call *c);
