@@ -534,8 +534,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	struct bytes line = { data, size * count };
 
 	c->head_size += line.size;
-	if (c->given_up || c->head_size > HTTP_ANSWER_HEAD_MAX)
+	if (c->given_up)
 		return 0;
+	if (c->head_size > HTTP_ANSWER_HEAD_MAX)
+		return stop(c, HTTP_END_BROKEN, "the head of the answer is larger than allowed");
 	if (name_is(line, "Retry-After:"))
 		read_retry_after(c, value_of(line, "Retry-After:"));
 	if (name_is(line, "Content-Encoding:"))
