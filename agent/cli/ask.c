@@ -7,12 +7,34 @@
 #include "loop/loop.h"
 #include "loop/resolve.h"
 
-enum { ANSWER_MAX = 16 << 20, PATIENCE_S = 5, PATIENCE_WITH_WORK_S = 30, URL_MAX = 2048 };
+enum { ANSWER_MAX = 16 << 20, PATIENCE_S = 5, PATIENCE_WITH_WORK_S = 30, AGAIN_MS = 20, URL_MAX = 2048 };
+
+struct asking {
+	struct cli_answer *answer;
+	struct http_client *client;
+	struct http_call_options options;
+	struct loop_timer again;
+	struct mono_time began;
+};
+
+static void ask(void *context)
+{
+	struct asking *asking = context;
+	struct http_call *call;
+
+	if (http_call_start(asking->client, &asking->options, &call) < 0)
+		loop_stop(asking->answer->loop);
+}
 
 static void on_done(void *context, const struct http_reply *reply)
 {
-	struct cli_answer *a = context;
+	struct asking *asking = context;
+	struct cli_answer *a = asking->answer;
 
+	if (reply->busy && mono_since(loop_now(a->loop), asking->began).ns < asking->options.timeout.ns) {
+		loop_timer_set(&asking->again, DURATION_MS(AGAIN_MS));
+		return;
+	}
 	a->status = reply->end == HTTP_END_ANSWER ? reply->status : 0;
 	snprintf(a->error, sizeof a->error, "%s", reply->error);
 	if (buffer_append(&a->body, reply->body.data, reply->body.size) < 0)
@@ -30,8 +52,7 @@ void cli_ask(const char *method, const char *address, const char *path, struct c
 {
 	bool is_unix = strncmp(address, "unix:", 5) == 0;
 	struct resolver *resolver = NULL;
-	struct http_client *client = NULL;
-	struct http_call *call;
+	struct asking asking = { .answer = a };
 	char url[URL_MAX];
 
 	buffer_init(&a->body, ANSWER_MAX);
@@ -40,22 +61,25 @@ void cli_ask(const char *method, const char *address, const char *path, struct c
 		: address[0] == ':' ? "127.0.0.1"
 				    : "",
 		is_unix ? "" : address, path);
+	asking.options = (struct http_call_options){ .method = method,
+		.url = url,
+		.unix_path = is_unix ? address + 5 : NULL,
+		.done = on_done,
+		.context = &asking,
+		.answer_max = ANSWER_MAX,
+		.timeout = DURATION_S(strcmp(method, "GET") == 0 ? PATIENCE_S : PATIENCE_WITH_WORK_S) };
 	if (loop_new(&clock_system, &a->loop) < 0)
 		return;
+	loop_timer_init(&asking.again, a->loop, ask, &asking);
+	asking.began = loop_now(a->loop);
 	if (resolver_new(a->loop, &resolver) == 0 &&
 		http_client_new(a->loop, &(struct http_client_options){ .connections_max = 1, .resolver = resolver },
-			&client) == 0 &&
-		http_call_start(client,
-			&(struct http_call_options){ .method = method,
-				.url = url,
-				.unix_path = is_unix ? address + 5 : NULL,
-				.done = on_done,
-				.context = a,
-				.answer_max = ANSWER_MAX,
-				.timeout = DURATION_S(strcmp(method, "GET") == 0 ? PATIENCE_S : PATIENCE_WITH_WORK_S) },
-			&call) == 0)
+			&asking.client) == 0) {
+		loop_timer_set(&asking.again, DURATION_MS(0));
 		loop_run(a->loop);
-	http_client_free(client);
+	}
+	http_client_free(asking.client);
+	loop_timer_done(&asking.again);
 	resolver_free(resolver);
 	loop_free(a->loop);
 }

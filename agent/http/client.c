@@ -72,7 +72,7 @@ struct http_call {
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
 	unsigned connections;	/* on which it was sent */
-	bool added, given_up, head_only, head_told;
+	bool added, given_up, head_only, head_told, busy;
 	struct codings codings;
 	struct unpack *unpack; /* NULL: the answer comes as it is, or nothing of it has come */
 	size_t came; /* of a coded answer */
@@ -148,6 +148,7 @@ static void call_end(struct http_call *c, enum http_end end)
 		.content_type = call_content_type(c),
 		.retry_after_ms = c->retry_after_ms,
 		.resent = c->connections > 1,
+		.busy = c->busy,
 	};
 
 	note_address(c, end, reply.status);
@@ -219,12 +220,12 @@ static void tell_unix(struct http_call *c)
 	long error = 0;
 
 	curl_easy_getinfo(c->easy, CURLINFO_OS_ERRNO, &error);
+	c->busy = error == 0 || error == EAGAIN; /* to libcurl, EAGAIN is a connection that is on its way */
 	snprintf(c->error, sizeof c->error, "%s",
 		error == ENOENT         ? "no such socket"
 		: error == ECONNREFUSED ? "nothing listens on it"
-		: error == EAGAIN       ? "too many connections wait there"
-		: error                 ? strerror((int)error)
-					: "nobody answers");
+		: c->busy               ? "too many connections wait there"
+					: strerror((int)error));
 }
 
 static void try_address(struct http_call *c);
@@ -533,8 +534,10 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	struct bytes line = { data, size * count };
 
 	c->head_size += line.size;
-	if (c->given_up || c->head_size > HTTP_ANSWER_HEAD_MAX)
+	if (c->given_up)
 		return 0;
+	if (c->head_size > HTTP_ANSWER_HEAD_MAX)
+		return stop(c, HTTP_END_BROKEN, "the head of the answer is larger than allowed");
 	if (name_is(line, "Retry-After:"))
 		read_retry_after(c, value_of(line, "Retry-After:"));
 	if (name_is(line, "Content-Encoding:"))
@@ -741,12 +744,20 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 	}
 }
 
+/* A group of 8,192 bits, which the peer would choose, keeps OpenSSL busy for a second in one call. */
+static void set_key_exchange(CURL *easy)
+{
+	curl_easy_setopt(easy, CURLOPT_SSL_CIPHER_LIST, "DEFAULT:!DHE");
+	curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, "X25519:P-256:P-384:P-521");
+}
+
 static int set_all(struct http_call *c)
 {
 	c->easy = curl_easy_init();
 	if (!c->easy)
 		return -ENOMEM;
 	set_policy(c->easy, c->client->ca_file);
+	set_key_exchange(c->easy);
 	if (c->options.tls)
 		set_tls(c->easy, c->options.tls);
 	set_target(c);

@@ -871,3 +871,26 @@ def test_numbers_of_something_else_are_added_up_to_what_there_is(fault_server, t
     (tmp_path / "c.yaml").write_text(f"control: 127.0.0.1:{server.port}\nstate: {tmp_path}/state\n")
     done = agents.run("status", "--config", tmp_path / "c.yaml")
     assert done.returncode == 0 and str(2**63 - 1) in done.stdout and not done.stderr, done.stderr
+
+
+def test_a_full_queue_of_the_control_socket_is_waited_for(tmp_path):
+    """The kernel refuses at once who comes to a Unix socket then; there may be a place a moment later."""
+    at, path = tmp_path / "control.sock", tmp_path / "oxpecker.yaml"
+    path.write_text(f"control: unix:{at}\nstate: {{path: {tmp_path}/state}}\n")
+    with socket.socket(socket.AF_UNIX) as listening, socket.socket(socket.AF_UNIX) as first:
+        listening.bind(str(at))
+        listening.listen(0)
+        first.connect(str(at))
+        asking = subprocess.Popen([agents.binary(), "health", "--config", path], stdout=subprocess.PIPE, text=True)
+        try:
+            with pytest.raises(subprocess.TimeoutExpired):
+                asking.wait(0.5)
+            listening.accept()[0].close()
+            peer = listening.accept()[0]
+            with peer:
+                assert peer.recv(10000).startswith(b"GET /")
+                peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+                assert asking.communicate(timeout=10)[0] == "{}\n" and asking.returncode == 0
+        finally:
+            asking.kill()
+            asking.wait()

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import threading
 import zlib
 
@@ -15,6 +16,7 @@ from lib import authority, backends, fault, fixtures
 from lib.agent import run
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
+from lib.wait import free_port
 from test_logs import as_they_stand, config
 
 each_search = fixtures.each_backend(backends.OpenSearch, backends.OpenSearch3, backends.Elasticsearch, name="search")
@@ -851,6 +853,26 @@ def test_certificates_that_were_renewed_are_used_without_a_restart(oxpecker, fau
     wait_delivered(agent, 20, 90)
     assert_same(list(documents_of(server).values()), writer)
     agent.assert_balanced()
+
+
+@pytest.mark.parametrize("words", [["-tls1_2", "-cipher", "DHE", "-dhparam", "group.pem"],
+                                   ["-tls1_3", "-groups", "ffdhe2048"]], ids=["1.2", "1.3"])
+def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words):
+    """It could name a group of 8,192 bits; so none of these groups is taken, of whatever size."""
+    ca, port = authority.Authority(tmp_path), free_port()
+    ca.new_key = lambda path: ["-newkey", "rsa:2048", "-nodes", "-keyout", path]
+    cert, key = ca.signed("server", authority.SERVER)
+    ca.run("genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048", "-out", ca.path("group.pem"))
+    Writer(tmp_path / "app.log").write(1)
+    server = subprocess.Popen([ca.openssl, "s_server", "-accept", f"127.0.0.1:{port}", "-cert", cert, "-key", key,
+                               "-www", *words], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                              stderr=subprocess.DEVNULL)
+    try:
+        agent = oxpecker(elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert))
+        agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 20, "no handshake comes about")
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):

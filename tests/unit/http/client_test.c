@@ -980,6 +980,24 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 	assert_end(f, HTTP_END_ANSWER);
 }
 
+static void script_long_head(struct peer *p)
+{
+	script_answer(p);
+	for (int i = 0; i < 3000; i++)
+		peer_send(p, "X-Another: field of thirty bytes\r\n", 34);
+}
+
+static void a_head_without_end_is_told(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script = script_long_head;
+	f->answer = "HTTP/1.1 200 OK\r\n";
+	call(f);
+	assert_end(f, HTTP_END_BROKEN);
+	assert_string_equal(f->error, "the head of the answer is larger than allowed");
+}
+
 #define EXTENDED "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5;"
 
 static void script_endless(struct peer *p)
@@ -1441,6 +1459,7 @@ int main(void)
 		TEST(pieces_that_take_long_let_others_by),
 		TEST(a_compressed_answer_lets_others_by),
 		TEST(an_endless_extension_is_read_in_turns),
+		TEST(a_head_without_end_is_told),
 		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
 		TEST(answers_that_are_kept_have_a_ceiling_together),
