@@ -57,10 +57,14 @@ static int add_exporter(struct agent *a, enum place place, const struct config_c
 static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk)
 {
 	uint64_t killed;
+	int failed;
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
-	if (books_open(a->core.state, row, disk, &killed) < 0)
-		log_warn(a->core.log, row->source, "the saved ledger is full: this row counts from zero");
+	failed = books_open(a->core.state, row, disk, &killed);
+	if (failed)
+		log_warn(a->core.log, row->source,
+			failed == -ENOSPC ? "the saved ledger is full: this row counts from zero"
+					  : "the saved ledger has numbers that no run reaches: this row begins anew");
 	if (killed)
 		log_warn(a->core.log, row->source,
 			"the last run was killed with %llu records of %s in memory: lost, and counted",

@@ -21,7 +21,8 @@ struct books_disk {
 };
 /* Where in the spool the rows begin that the books of the last run know nothing of: UINT64_MAX when they tell not. */
 uint64_t books_spooled_to(struct state *, const struct ledger_row *);
-/* Brings the row to where the last run left it. 0, or -ENOSPC when the mapped ledger is full. */
+/* Brings the row to where the last run left it. 0; or -ENOSPC when the mapped ledger is full,
+ * -EBADMSG when what was saved has numbers that no run reaches and the row begins anew. */
 int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;
 
 #endif
