@@ -57,11 +57,15 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 static void open_books(struct agent *a, struct ledger_row *row, struct books_disk *disk)
 {
 	uint64_t killed;
+	int failed;
 
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
-	if (books_open(a->core.state, row, disk, &killed) < 0)
+	failed = books_open(a->core.state, row, disk, &killed);
+	if (failed)
 		log_warn(a->core.log, row->source,
-			"the saved ledger has no room for another row: the counts of this source start at zero");
+			failed == -ENOSPC ?
+				"the saved ledger has no room for another row: the counts of this source start at zero" :
+				"the saved ledger has numbers that no run reaches: the counts of this source start at zero");
 	if (killed)
 		log_warn(a->core.log, row->source,
 			"the last run was killed with %llu records of %s in memory; they are lost, and counted as "

@@ -18,6 +18,12 @@ static void put_payload(struct json_writer *w, const struct state_parked *r)
 	json_raw_end(w, failed);
 }
 
+/* Those who read it know numbers of 63 bits; no place of ours has more. */
+static void put_place(struct json_writer *w, const char *name, uint64_t value)
+{
+	json_put_u64(w, name, value <= INT64_MAX ? value : 0);
+}
+
 void parked_text_put(const struct state_parked *r, bool payload, struct json_writer *w)
 {
 	char at[WALL_TEXT_SIZE];
@@ -29,8 +35,8 @@ void parked_text_put(const struct state_parked *r, bool payload, struct json_wri
 	json_put_u64(w, "tries", r->tries);
 	json_put_u64(w, "records", r->records);
 	json_put_u64(w, "bytes", r->size);
-	json_put_u64(w, "generation", r->generation);
-	json_put_u64(w, "offset", r->offset);
+	put_place(w, "generation", r->generation);
+	put_place(w, "offset", r->offset);
 	json_put_bool(w, "ready", r->ready);
 	json_put_bool(w, "damaged", r->damaged);
 	json_put_string(w, "signal", r->signal);

@@ -286,6 +286,18 @@ static void send_again(struct replay *r, const struct state_parked *first, struc
 	source_restore(r->source, 0, batch);
 }
 
+/* The rows say both, and others may have written them: a destination is given what it can take. */
+static bool fits_destination(const struct state_parked *record)
+{
+	static const char *const signals[] = { "logs", "traces" };
+	size_t n = strlen(record->signal);
+
+	for (size_t i = 0; i < COUNT_OF(signals); i++)
+		if (strcmp(record->signal, signals[i]) == 0)
+			return strncmp(record->destination, record->signal, n) == 0 && record->destination[n] == '.';
+	return false;
+}
+
 static void on_read(void *context, const struct state_parked_page *page)
 {
 	struct replay *r = context;
@@ -301,6 +313,10 @@ static void on_read(void *context, const struct state_parked_page *page)
 	else if (page->count && !sender)
 		snprintf(r->error, sizeof r->error, "no exporter is called %s in this configuration",
 			page->records[0].destination);
+	else if (page->count && !fits_destination(page->records))
+		snprintf(r->error, sizeof r->error,
+			"%llu: %s takes no %.20s: the row is damaged; drop it, or replay others by their id",
+			(unsigned long long)page->records[0].id, page->records[0].destination, page->records[0].signal);
 	else if (r->core->phase != AGENT_RUNNING)
 		snprintf(r->error, sizeof r->error, "the agent is ending");
 	else if (page->count)

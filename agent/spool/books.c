@@ -90,22 +90,47 @@ uint64_t books_spooled_to(struct state *state, const struct ledger_row *row)
 	return t && t->term[LEDGER_SPOOLED_TO].records ? t->term[LEDGER_SPOOLED_TO].records : UINT64_MAX;
 }
 
+/* Beyond what any run counts: others wrote it. Sums of such terms would wrap, and JSON cannot tell them. */
+static bool is_ours(const struct ledger_terms *t)
+{
+	static const uint64_t most = UINT64_C(1) << 58;
+
+	for (int i = 0; i < LEDGER_TERMS_ROOM; i++)
+		if (i != LEDGER_SPOOLED_TO && (t->term[i].records > most || t->term[i].bytes > most))
+			return false;
+	return true;
+}
+
+/* A ledger that knows of what is parked, and of nothing else. */
+static struct ledger_terms begin_anew(const struct books_disk *disk)
+{
+	return (struct ledger_terms){ .term = { [LEDGER_RECEIVED] = disk->parked, [LEDGER_PARKED] = disk->parked } };
+}
+
 int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	char key[STATE_KEY_MAX];
+	bool ours = true;
 
 	*ret_killed = 0;
 	ledger_key(row, key, sizeof key);
 	if (row->rewinds) {
-		if (state_ledger_load(state, key, &row->own))
-			row->settled = row->own;
-		return 0;
+		if (!state_ledger_load(state, key, &row->own))
+			return 0;
+		ours = is_ours(&row->own);
+		if (!ours)
+			row->own = begin_anew(disk);
+		row->settled = row->own;
+		return ours ? 0 : -EBADMSG;
 	}
 	row->live = state_slot(state, key);
 	if (!row->live) {
 		row->live = &row->own;
 		return -ENOSPC;
 	}
+	ours = is_ours(row->live);
+	if (!ours)
+		*row->live = begin_anew(disk);
 	write_off(row, disk, ret_killed);
-	return 0;
+	return ours ? 0 : -EBADMSG;
 }

@@ -25,7 +25,8 @@ struct books_disk {
 };
 /* The first row of the spool that the last run had not counted; UINT64_MAX if its books do not say. */
 uint64_t books_spooled_to(struct state *, const struct ledger_row *);
-/* Brings the row to where the last run left it. 0, or -ENOSPC if the mapped ledger is full. */
+/* Brings the row to where the last run left it. 0; -ENOSPC if the mapped ledger is full; -EBADMSG if what was saved has
+ * numbers that no run reaches, and the row starts at zero. */
 int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;
 
 #endif

@@ -89,6 +89,13 @@ static const char *const statements[STATEMENTS] = {
 	[KEEP_STRANGE] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
 			 " SELECT id, key, records, bytes, checksum, payload" SPOOL_STRANGE " LIMIT 64",
 	[DELETE_STRANGE] = "DELETE" SPOOL_STRANGE,
+	[KEEP_STRANGE_PARKED] = "INSERT INTO damaged (id, key, records, bytes, checksum, payload)"
+				" SELECT id, destination, records, length(payload), checksum, payload FROM parked"
+				" WHERE id < 1 LIMIT 64",
+	[DELETE_STRANGE_PARKED] = "DELETE FROM parked WHERE id < 1",
+	/* No record has less than a byte. */
+	[MEND_PARKED] = "UPDATE parked SET records = 1 WHERE typeof(records) <> 'integer' OR records < 1"
+			" OR records > max(1, coalesce(length(payload), 0))",
 	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
 	[NEXT_SPOOL] = "SELECT id, records, bytes, parts FROM spool"
 		       " WHERE key = ? AND id > ? AND parts > 0 ORDER BY id LIMIT 1",

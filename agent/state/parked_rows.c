@@ -70,12 +70,17 @@ int parked_change(struct database *d, struct op *any)
 	return database_finish(q);
 }
 
-int parked_recover(struct database *d)
+int parked_recover(struct database *d, uint64_t *ret_strange)
 {
-	int failed = database_finish(database_statement(d, FORGET_DOUBTFUL));
+	static const enum statement rest[] = { BOUND_DAMAGED, MEND_PARKED, FORGET_DOUBTFUL, DOUBT_PARKED };
+	int failed = database_finish(database_statement(d, KEEP_STRANGE_PARKED));
 
+	*ret_strange = 0;
+	failed = failed ? failed : database_finish(database_statement(d, DELETE_STRANGE_PARKED));
 	if (!failed)
-		failed = database_finish(database_statement(d, DOUBT_PARKED));
+		*ret_strange = (uint64_t)sqlite3_changes(d->db);
+	for (size_t i = 0; i < COUNT_OF(rest) && !failed; i++)
+		failed = database_finish(database_statement(d, rest[i]));
 	return failed == -ENOSPC ? 0 : failed; /* a full disk is no reason not to start */
 }
 

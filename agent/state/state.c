@@ -88,13 +88,15 @@ static int read_numbers(struct state *s)
 		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
 		{ "SELECT value FROM meta WHERE name = 'commits'", &s->saved.commits },
 	};
-	int failed = parked_recover(&s->database);
+	uint64_t parked = 0, spooled = 0;
+	int failed = parked_recover(&s->database, &parked);
 
 	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
 		failed = database_number(&s->database, rows[i].sql, rows[i].number);
 	if (!failed && s->generation > STATE_GENERATION_MAX)
 		failed = -EBADMSG;
-	failed = failed ? failed : spooled_recover(&s->database, &s->damaged);
+	failed = failed ? failed : spooled_recover(&s->database, &spooled);
+	s->damaged += parked + spooled;
 	return failed ? failed : usage_read(&s->usage, &s->database);
 }
 

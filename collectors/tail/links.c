@@ -139,23 +139,31 @@ const char *tail_links_why(int error)
 	}
 }
 
-bool tail_links_lead_to(const struct tail_globs *globs, const char *path)
+/* Through the links before the first wildcard of this glob. */
+static bool leads_to(const char *glob, const struct option_list *exclude, const char *path)
 {
+	const struct option_list one = { 1, &glob };
 	char folder[PATH_MAX], seen[2 * PATH_MAX];
 	struct path_folder at;
+	bool leads;
+
+	fixed_folder(glob, folder);
+	leads = path_folder_open(folder, false, &at) == 0 && path_is_below(path, at.name);
+	if (leads) {
+		const char *rest = path + strlen(at.name);
+		snprintf(seen, sizeof seen, "%s%s", strcmp(folder, ".") == 0 ? "" : folder, rest + strspn(rest, "/"));
+		leads = tail_matches(&(struct tail_globs){ &one, exclude }, seen);
+	}
+	path_folder_close(&at);
+	return leads;
+}
+
+bool tail_links_lead_to(const struct tail_globs *globs, const char *path)
+{
 	bool leads = tail_matches(globs, path);
 
-	for (size_t i = 0; i < globs->paths->count && !leads; i++) {
-		const struct option_list one = { 1, &globs->paths->items[i] };
-		fixed_folder(one.items[0], folder);
-		if (path_folder_open(folder, false, &at) < 0)
-			continue;
-		snprintf(seen, sizeof seen, "%s%s", one.items[0][0] == '/' || folder[1] ? folder : "",
-			path + strlen(at.name) + (at.name[1] != '\0'));
-		leads = path_is_below(path, at.name) &&
-			tail_matches(&(struct tail_globs){ &one, globs->exclude }, seen);
-		path_folder_close(&at);
-	}
+	for (size_t i = 0; i < globs->paths->count && !leads; i++)
+		leads = leads_to(globs->paths->items[i], globs->exclude, path);
 	return leads;
 }
 

@@ -9,8 +9,11 @@ import struct
 
 import pytest
 
+from lib import agent as agents, fault
+from lib.agent import TERMS, amount
 from lib.shipped import documents_of
 from test_ack import killed, post, start
+from test_parked import listed, parked, wait_parked
 
 REQUESTS = 4
 HEAD = 28  # bytes before an item: generation, offset, size, records
@@ -128,3 +131,84 @@ def test_a_generation_that_was_lost_is_not_given_twice(oxpecker, fault_server, t
         with contextlib.closing(sqlite3.connect(f"{agent.folder}/state/state.db")) as db, db:
             db.execute("UPDATE meta SET value = ? WHERE name = 'generation'", (value,))
     assert {d["n"] for d in documents_of(server).values()} == {0, 1, 2}
+
+
+def parked_lines(oxpecker, server, tmp_path, count=3):
+    """An agent that has ended, with so many lines parked."""
+    log = tmp_path / "app.log"
+    log.write_text("".join('{"n":%d}\n' % number for number in range(count)))
+    server.plan(fault.partial_bulk(1, 400, "mapper_parsing_exception"))
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": str(log)},
+                               "export": {"elasticsearch": {"url": server.url, "index": "a"}}},
+                      "traces": {"export": {"otlp": {"endpoint": server.url}}}})
+    wait_parked(agent, count)
+    agent.stop()
+    server.plan(fault.good())
+    return agent
+
+
+def write(agent, words, *values):
+    with contextlib.closing(sqlite3.connect(f"{agent.folder}/state/state.db")) as db, db:
+        db.execute(words, values)
+
+
+# Of the first of three parked rows: what is written over it, and how many are listed and delivered by a replay.
+PARKED = {
+    "a place below zero": ("generation = -1, offset = -1", 3, 3),
+    "records without end": ("records = 9223372036854775807", 3, 3),
+    "less than none": ("records = -7", 3, 3),
+    "records in words": ("records = 'many'", 3, 3),
+    "an id below zero": ("id = -5", 2, 2),
+    "the last id": ("id = 9223372036854775807", 3, 3),
+    "a time without end": ("at = 9223372036854775807", 3, 3),
+    "another signal": ("signal = 'traces'", 3, 2),
+    "no signal": ("signal = 'metrics'", 3, 2),
+    "another destination": ("destination = 'traces.export.otlp'", 3, 2),
+    "a payload of another": ("payload = x'00ff'", 3, 2),
+}
+
+
+@pytest.mark.parametrize("kind", PARKED)
+def test_a_parked_row_costs_no_more_than_itself(oxpecker, fault_server, tmp_path, kind):
+    server, (words, shown, taken) = fault_server(), PARKED[kind]
+    agent = parked_lines(oxpecker, server, tmp_path)
+    write(agent, f"UPDATE parked SET {words} WHERE id = 1")
+    agent.start()
+    rows = listed(agent)
+    assert len(rows) == shown
+    for row in rows:
+        parked(agent, "show", row["id"])
+        done = agents.run("parked", "replay", row["id"], "--config", agent.config_path, env=agent.env)
+        assert done.returncode in (0, 1), done.stderr
+    agent.wait_until(lambda: len(documents_of(server)) == taken)
+    agents.run("parked", "drop", "--all", "--config", agent.config_path, env=agent.env)
+    assert listed(agent) == [] and len(documents_of(server)) == taken
+    assert all(amount(row, term, unit) < 10**9 for row in agent.ledger() for term in ("received", *TERMS)
+               for unit in ("records", "bytes"))
+    agent.assert_balanced()
+
+
+def test_a_ledger_that_no_run_reaches_begins_anew(oxpecker, fault_server, tmp_path):
+    server = fault_server()
+    agent = parked_lines(oxpecker, server, tmp_path)
+    write(agent, "UPDATE ledger SET terms = ?", struct.pack("<Q", 2**64 - 1) * 32)
+    agent.start()
+    assert "begins anew" in agent.err()
+    assert agent.booked("received") == agent.booked("parked") == 3
+    agent.assert_balanced()
+    assert parked(agent, "replay", "--all").startswith("3 delivered")
+    agent.assert_balanced()
+
+
+def test_a_mapped_ledger_that_no_run_reaches_begins_anew(oxpecker, fault_server):
+    server = fault_server()
+    agent, _, _ = spooled(oxpecker, server)
+    with open(f"{agent.folder}/state/ledger", "r+b") as file:
+        at = file.read().index(b"logs logs.collect.bulk")
+        file.seek(at + 200 + 8)  # behind the key and its check
+        file.write(struct.pack("<Q", 2**64 - 1) * 4)
+    server.listen()
+    agent.start()
+    assert "begins anew" in agent.err()
+    agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == REQUESTS)
+    agent.assert_balanced()
