@@ -128,9 +128,9 @@ static bool is_there(const struct walk *w)
 	return lstat(w->path, &info) == 0;
 }
 
-static void tell(const struct walk *w)
+static void tell(const struct walk *w, bool may_be_link)
 {
-	w->names->visit(w->names->context, w->path);
+	w->names->visit(w->names->context, w->path, may_be_link);
 }
 
 /* Walking. */
@@ -160,7 +160,7 @@ static void take(struct walk *w, const struct dirent *entry, const char *next)
 	if (next && may_lead_on && put(w, "/", 1))
 		walk_below(w, next);
 	else if (!next && (!w->names->folders || (may_lead_on && is_folder(w))))
-		tell(w);
+		tell(w, unsure);
 	w->linked = before;
 	cut(w, size);
 }
@@ -198,7 +198,7 @@ static void walk(struct walk *w, const char *part)
 		fits = put_plain(w, part) && (!next || put(w, "/", 1));
 	}
 	if (!part && fits && (w->names->folders ? is_folder(w) : is_there(w)))
-		tell(w);
+		tell(w, true);
 	cut(w, before);
 }
 

@@ -18,7 +18,8 @@ enum { TAIL_WAYS_MAX = 4 };
 
 struct tail_names {
 	bool folders; /* only what is one, or leads to one */
-	void (*visit)(void *context, const char *path);
+	/* `may_be_link`: whether the last name of the path may be a symbolic link. */
+	void (*visit)(void *context, const char *path, bool may_be_link);
 	void *context;
 	size_t *share; /* NULL: none is kept */
 };

@@ -135,9 +135,9 @@ static struct tail_mark *find_mark(const struct tail_marks *m, uint64_t dev, uin
 	return &m->items[at];
 }
 
-static void grow_marks(struct tail_marks *m)
+static void grow_marks(struct tail_marks *m, size_t room)
 {
-	struct tail_marks grown = { .count = m->count, .room = m->room ? 2 * m->room : 64 };
+	struct tail_marks grown = { .count = m->count, .room = room };
 
 	grown.items = oxp_new(grown.room * sizeof *grown.items);
 	for (size_t i = 0; i < m->room; i++)
@@ -147,12 +147,21 @@ static void grow_marks(struct tail_marks *m)
 	*m = grown;
 }
 
+void tail_marks_reserve(struct tail_marks *m, size_t count)
+{
+	size_t room = m->room ? m->room : 64;
+
+	while (room / 2 < m->count + count)
+		room *= 2;
+	if (room > m->room)
+		grow_marks(m, room);
+}
+
 struct tail_mark *tail_marks_put(struct tail_marks *m, uint64_t dev, uint64_t inode)
 {
 	struct tail_mark *mark;
 
-	if (2 * m->count >= m->room)
-		grow_marks(m);
+	tail_marks_reserve(m, 1);
 	mark = find_mark(m, dev, inode);
 	if (!mark->used) {
 		*mark = (struct tail_mark){ .dev = dev, .inode = inode, .used = true };
@@ -295,9 +304,8 @@ static bool has_folder_room(struct tail_scan *s, const char *path)
 	return room;
 }
 
-static void add_folder(void *context, const char *path)
+static void add_folder(struct tail_scan *s, const char *path)
 {
-	struct tail_scan *s = context;
 	int watch;
 
 	if (s->folder_marks.count >= FOLDERS_MAX || !is_new_folder(s, path) || !has_folder_room(s, path))
@@ -346,7 +354,7 @@ static bool take_room(struct tail_scan *s, const char *path, const struct tail_i
 	return true;
 }
 
-static void add_file(void *context, const char *path)
+static void add_file(void *context, const char *path, bool may_be_link)
 {
 	struct tail_scan *s = context;
 	struct tail_found found = { .name = NULL };
@@ -354,12 +362,20 @@ static void add_file(void *context, const char *path)
 	if (is_excluded(&s->globs, path) || tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0 ||
 		!take_room(s, path, &found.identity))
 		return;
-	look_behind(s, path, &found);
+	if (may_be_link)
+		look_behind(s, path, &found);
 	found.silent = is_silent(s, path, found.identity.dev);
 	s->silent = s->silent || found.silent;
 	found.path = oxp_strdup(path);
+	found.length = (uint16_t)strlen(path);
 	s->files = grow(s->files, s->count, &s->files_room, sizeof *s->files);
 	s->files[s->count++] = found;
+}
+
+static void find_folder(void *context, const char *path, bool may_be_link)
+{
+	(void)may_be_link;
+	add_folder(context, path);
 }
 
 /* The folders that can come to hold a match: those the pattern's own folder matches, and every folder above that has a
@@ -367,7 +383,7 @@ static void add_file(void *context, const char *path)
 static void find_folders(struct tail_scan *s, const char *pattern)
 {
 	const struct tail_names folders = {
-		.folders = true, .visit = add_folder, .context = s, .share = &s->room.folders
+		.folders = true, .visit = find_folder, .context = s, .share = &s->room.folders
 	};
 	char folder[PATH_MAX], *slash;
 
@@ -876,10 +892,9 @@ bool tail_scan_has_copy(const struct tail_scan *s, uint64_t generation)
 
 static int by_length(const void *a, const void *b)
 {
-	const char *x = ((const struct tail_found *)a)->path, *y = ((const struct tail_found *)b)->path;
-	size_t nx = strlen(x), ny = strlen(y);
+	const struct tail_found *x = a, *y = b;
 
-	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x, y);
+	return x->length != y->length ? (x->length > y->length) - (x->length < y->length) : strcmp(x->path, y->path);
 }
 
 /* Of several globs each has half of what those before it have left, the last one all of it. */
