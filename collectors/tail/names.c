@@ -15,7 +15,7 @@ struct way {
 	unsigned count; /* 0: a free place */
 };
 
-/* `path` is what was walked so far; the parts of the glob stand one behind the other, each with its zero. */
+/* `path` is what has been walked so far. The parts of the glob stand one after another, each ended by a zero. */
 struct walk {
 	const struct tail_names *names;
 	const char *end; /* of the parts */
@@ -55,7 +55,7 @@ static void grow_ways(struct walk *w)
 	free(before);
 }
 
-/* Whether the folder that the path leads to is to be read once more. */
+/* Whether the folder that the path leads to may be read once more. */
 static bool may_read(struct walk *w, const char *part)
 {
 	struct way way = { .part = part }, *known;
@@ -96,7 +96,7 @@ static void cut(struct walk *w, size_t size)
 	w->path[size] = '\0';
 }
 
-/* A name of the glob in which nothing is wild, as it reads. */
+/* A part of the glob without wildcards, with its backslashes taken out. */
 static bool put_plain(struct walk *w, const char *part)
 {
 	bool fits = true;
@@ -147,7 +147,7 @@ static void walk_below(struct walk *w, const char *part)
 		*share += kept;
 }
 
-/* One name that matches, in the folder at the end of the path; `next` is the part behind it, or NULL. */
+/* A name that matches, in the folder at the end of the path. `next` is the next part of the glob, or NULL. */
 static void take(struct walk *w, const struct dirent *entry, const char *next)
 {
 	bool before = w->linked, unsure = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
@@ -182,7 +182,7 @@ static void read_folder(struct walk *w, const char *part, const char *next)
 		closedir(d);
 }
 
-/* The parts of the glob from this one on. It calls itself once for each part that is wild. */
+/* The parts of the glob from this one on. The recursion is as deep as there are parts with wildcards. */
 static void walk(struct walk *w, const char *part)
 {
 	size_t before = w->size;
