@@ -75,6 +75,7 @@ struct tail_file {
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
 	uint8_t idle_sweeps; /* since it was gone and did not grow */
+	uint32_t starved; /* compressed: the round in which there was no room for its text (packed.h) */
 	bool linked, silent; /* as it was found: scan.h */
 	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
 };

@@ -331,10 +331,15 @@ static void found_again(struct tail_finder *d, struct tail_file *f, const struct
 		tail_ready_add(d->with.ready, f);
 }
 
+static bool has_name(const struct tail_file *f, const char *path)
+{
+	return !is_gone(f) && strcmp(f->path, path) == 0;
+}
+
 void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(d->with.table, &found->identity);
-	struct tail_file *named = tail_table_named(d->with.table, found->path);
+	struct tail_file *named = f && has_name(f, found->path) ? f : tail_table_named(d->with.table, found->path);
 	bool known;
 
 	if (!f && named && goes_on_in_copy(d, named, found))

@@ -8,14 +8,14 @@
 
 #include "base/bytes.h"
 
-/* What still has a brace or a ** in it is worked off in place. */
+/* Globs that still have a brace or a ** are replaced by what they expand to. */
 struct pile {
 	char **items;
 	size_t count;
 	bool full;
 };
 
-/* Before the tail end of a glob: `before`, `with`, `after`. */
+/* Adds the glob that consists of `before`, `with` and `after`. */
 static void add(struct pile *p, struct bytes before, struct bytes with, const char *after)
 {
 	size_t rest = strlen(after);
@@ -64,7 +64,7 @@ static const char *alternative_end(const char *from, const char *close)
 	return p < close ? p : close;
 }
 
-/* The first brace with a comma between it and its end; a brace alone is a character. */
+/* The first brace with a comma before its closing brace. Any other brace is an ordinary character. */
 static const char *find_brace(const char *glob)
 {
 	for (const char *p = glob; *p; p++) {
@@ -90,7 +90,7 @@ static void expand_brace(struct pile *p, const char *glob, const char *open)
 	}
 }
 
-/* A folder of that name, or the end of the glob. */
+/* The first ** that is a whole part of the glob, or NULL. */
 static const char *find_deep(const char *glob)
 {
 	for (const char *p = strstr(glob, "**"); p; p = strstr(p + 1, "**"))
@@ -155,7 +155,7 @@ void tail_globs_free(struct option_list *list)
 	*list = (struct option_list){ .items = NULL };
 }
 
-/* What can match nothing. */
+/* Globs that can match nothing. */
 
 const char *tail_globs_subject(const char *exclude, const char *path)
 {
@@ -169,7 +169,7 @@ static bool is_wild(const char *part)
 	return strpbrk(part, "*?[\\");
 }
 
-/* One name of each: whether there is a name that both match, as far as can be told. */
+/* Whether some name may match both parts. If both have wildcards, the answer is yes. */
 static bool parts_meet(struct bytes a, struct bytes b)
 {
 	char x[PATH_MAX], y[PATH_MAX];
@@ -201,7 +201,7 @@ static bool is_of_files(const char *glob)
 	return *name && strcmp(name, ".") != 0 && strcmp(name, "..") != 0;
 }
 
-/* Whether something that the glob stands for matches a file: of those paths, unless they are NULL. */
+/* Whether the glob, expanded, may match a file: one of those paths, unless they are NULL. */
 static bool may_match(const char *glob, const struct option_list *paths)
 {
 	const struct option_list list = { .items = &glob, .count = 1 };

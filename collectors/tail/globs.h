@@ -1,7 +1,7 @@
 /*
- * Globs as people write them become globs as glob(3) and fnmatch(3) read them: {a,b} is one with each, and a folder
- * written ** is that of any depth, from none to TAIL_DEPTH folders; at the end of a glob it stands for the files in
- * them. A backslash takes a brace its meaning.
+ * Turns globs as people write them into globs that glob(3) and fnmatch(3) understand. {a,b} becomes one glob for each
+ * alternative. A folder written ** becomes none to TAIL_DEPTH folders; at the end of a glob it stands for the files in
+ * them. A backslash before a brace makes it an ordinary character.
  */
 #ifndef OXP_TAIL_GLOBS_H
 #define OXP_TAIL_GLOBS_H
@@ -10,14 +10,14 @@
 
 enum { TAIL_GLOBS_MAX = 256, TAIL_DEPTH = 8 };
 
-/* False: they are more than TAIL_GLOBS_MAX; then there is nothing to free. An empty list, or NULL, has no items. */
+/* False: there would be more than TAIL_GLOBS_MAX, and there is nothing to free. The list may be empty or NULL. */
 bool tail_globs_expand(const struct option_list *, struct option_list *ret) MUST_CHECK;
 void tail_globs_free(struct option_list *); /* fine on zeroed memory */
 
-/* What a glob of `exclude` is held against: a path, or its last name if the glob has no slash. */
+/* What a glob of `exclude` is compared with: the path, or its last name if the glob has no slash. */
 const char *tail_globs_subject(const char *exclude, const char *path);
-/* The first of the globs that can match no file, by its form: it ends with a folder, or, as an exclude, it meets no
- * path of `paths`, which are expanded. NULL: there is none. */
+/* The first glob whose form shows that it can match no file: it ends with a folder or, as an exclude, overlaps with
+ * none of `paths`, which are expanded. NULL: there is none. */
 const char *tail_globs_idle_path(const struct option_list *globs) MUST_CHECK;
 const char *tail_globs_idle_exclude(const struct option_list *exclude, const struct option_list *paths) MUST_CHECK;
 

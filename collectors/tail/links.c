@@ -9,7 +9,7 @@
 
 static const char any[] = "any";
 
-/* The kubelet's links, and where they lead. */
+/* Where the kubelet puts its links, and where these lead. */
 static const char *const kubelet[] = { "/var/log/containers", "/var/log/pods" };
 static const char *const runtimes[] = { "/var/log/pods", "/var/lib/docker/containers", "/var/lib/containerd",
 	"/var/lib/containers", "/var/lib/kubelet/pods" };
@@ -34,7 +34,7 @@ static void fixed_folder(const char *glob, char to[PATH_MAX])
 		snprintf(to, PATH_MAX, ".");
 }
 
-/* A folder that is reached through a link of others is nobody's word. */
+/* A folder that is only reached through a link of another user is not trusted. */
 static bool is_below(const char *name, const char *folder)
 {
 	struct path_folder at;
@@ -85,7 +85,7 @@ static bool is_allowed(const struct tail_links *l, const char *name)
 	return is_below_paths(l->paths, name);
 }
 
-/* A rotated file stands beside the file that has its name now, or had: behind a link that is trusted, too. */
+/* A rotated file stands beside the file that has, or had, its name; also if that is behind a trusted link. */
 static bool is_beside(const char *real, const char *name)
 {
 	struct path_place at;

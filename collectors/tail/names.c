@@ -15,7 +15,7 @@ struct way {
 	unsigned count; /* 0: a free place */
 };
 
-/* `path` is what was walked so far; the parts of the glob stand one behind the other, each with its zero. */
+/* `path` is what has been walked so far. The parts of the glob stand one after another, each ended by a zero. */
 struct walk {
 	const struct tail_names *names;
 	const char *end; /* of the parts */
@@ -55,7 +55,7 @@ static void grow_ways(struct walk *w)
 	free(before);
 }
 
-/* Whether the folder that the path leads to is to be read once more. */
+/* Whether the folder that the path leads to may be read once more. */
 static bool may_read(struct walk *w, const char *part)
 {
 	struct way way = { .part = part }, *known;
@@ -96,7 +96,7 @@ static void cut(struct walk *w, size_t size)
 	w->path[size] = '\0';
 }
 
-/* A name of the glob in which nothing is wild, as it reads. */
+/* A part of the glob without wildcards, with its backslashes taken out. */
 static bool put_plain(struct walk *w, const char *part)
 {
 	bool fits = true;
@@ -128,9 +128,9 @@ static bool is_there(const struct walk *w)
 	return lstat(w->path, &info) == 0;
 }
 
-static void tell(const struct walk *w)
+static void tell(const struct walk *w, bool may_be_link)
 {
-	w->names->visit(w->names->context, w->path);
+	w->names->visit(w->names->context, w->path, may_be_link);
 }
 
 /* Walking. */
@@ -147,7 +147,7 @@ static void walk_below(struct walk *w, const char *part)
 		*share += kept;
 }
 
-/* One name that matches, in the folder at the end of the path; `next` is the part behind it, or NULL. */
+/* A name that matches, in the folder at the end of the path. `next` is the next part of the glob, or NULL. */
 static void take(struct walk *w, const struct dirent *entry, const char *next)
 {
 	bool before = w->linked, unsure = entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN;
@@ -160,7 +160,7 @@ static void take(struct walk *w, const struct dirent *entry, const char *next)
 	if (next && may_lead_on && put(w, "/", 1))
 		walk_below(w, next);
 	else if (!next && (!w->names->folders || (may_lead_on && is_folder(w))))
-		tell(w);
+		tell(w, unsure);
 	w->linked = before;
 	cut(w, size);
 }
@@ -182,7 +182,7 @@ static void read_folder(struct walk *w, const char *part, const char *next)
 		closedir(d);
 }
 
-/* The parts of the glob from this one on. It calls itself once for each part that is wild. */
+/* The parts of the glob from this one on. The recursion is as deep as there are parts with wildcards. */
 static void walk(struct walk *w, const char *part)
 {
 	size_t before = w->size;
@@ -198,7 +198,7 @@ static void walk(struct walk *w, const char *part)
 		fits = put_plain(w, part) && (!next || put(w, "/", 1));
 	}
 	if (!part && fits && (w->names->folders ? is_folder(w) : is_there(w)))
-		tell(w);
+		tell(w, true);
 	cut(w, before);
 }
 

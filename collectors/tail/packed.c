@@ -14,6 +14,7 @@ void tail_packed_init(struct tail_packed *p, const struct tail_packed_parts *par
 	struct host *host = parts->core->host;
 
 	p->with = *parts;
+	p->round = 1;
 	p->looked_into = host_counter(
 		host, "compressed_files_total", "Compressed files examined, whether they had to be read or not.");
 	p->unpacked = host_counter(host, "unpacked_total", "Compressed files read.");
@@ -109,7 +110,8 @@ void tail_packed_begin(struct tail_packed *p, struct tail_file *f, int fd, enum 
 		return;
 	}
 	wait(p, f);
-	if (p->unpack || core->life != TAIL_LIVES || !is_at_rest(p, fd)) {
+	p->skipped = p->skipped || f->starved == p->round;
+	if (p->unpack || f->starved == p->round || core->life != TAIL_LIVES || !is_at_rest(p, fd)) {
 		close(fd);
 		return;
 	}
@@ -328,14 +330,27 @@ static void on_unpacked(struct job *job)
 			p->with.scan(p->with.context);
 	} else if (u->starved) {
 		tail_troubles_begin(p->with.troubles, f, "unpack", -u->failed);
+		f->starved = p->round;
 		end_unpack(p);
 	} else {
 		go_on(p, f);
 	}
 }
 
+/* Nobody else waits: those that were tried are tried again. */
+static void begin_round(struct tail_packed *p)
+{
+	p->round++;
+	p->with.scan(p->with.context);
+}
+
 void tail_packed_scanned(struct tail_packed *p)
 {
+	bool skipped = p->skipped;
+
+	p->skipped = false;
+	if (!p->unpack && skipped && p->with.core->life == TAIL_LIVES)
+		begin_round(p);
 	if (p->unpack && p->waits && p->with.look->phase == TAIL_SCAN_NONE)
 		on_unpacked(&p->unpack->job);
 }

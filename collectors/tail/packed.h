@@ -31,6 +31,9 @@ struct tail_packed {
 	struct tail_packed_parts with;
 	struct tail_unpack *unpack; /* the one file that is unpacked at a time, or NULL */
 	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
+	/* In one round each compressed file is tried once: one without room for its text does not keep out others. */
+	uint32_t round;
+	bool skipped; /* one that was tried in this round, by the scan under way */
 	bool decided; /* whether it is to be read */
 	bool waits; /* to decide until the scan is over that is under way */
 	uint64_t *looked_into, *unpacked, *damaged;

@@ -135,9 +135,9 @@ static struct tail_mark *find_mark(const struct tail_marks *m, uint64_t dev, uin
 	return &m->items[at];
 }
 
-static void grow_marks(struct tail_marks *m)
+static void grow_marks(struct tail_marks *m, size_t room)
 {
-	struct tail_marks grown = { .count = m->count, .room = m->room ? 2 * m->room : 64 };
+	struct tail_marks grown = { .count = m->count, .room = room };
 
 	grown.items = oxp_new(grown.room * sizeof *grown.items);
 	for (size_t i = 0; i < m->room; i++)
@@ -147,12 +147,21 @@ static void grow_marks(struct tail_marks *m)
 	*m = grown;
 }
 
+void tail_marks_reserve(struct tail_marks *m, size_t count)
+{
+	size_t room = m->room ? m->room : 64;
+
+	while (room / 2 < m->count + count)
+		room *= 2;
+	if (room > m->room)
+		grow_marks(m, room);
+}
+
 struct tail_mark *tail_marks_put(struct tail_marks *m, uint64_t dev, uint64_t inode)
 {
 	struct tail_mark *mark;
 
-	if (2 * m->count >= m->room)
-		grow_marks(m);
+	tail_marks_reserve(m, 1);
 	mark = find_mark(m, dev, inode);
 	if (!mark->used) {
 		*mark = (struct tail_mark){ .dev = dev, .inode = inode, .used = true };
@@ -251,7 +260,7 @@ void tail_scan_clear(struct tail_scan *s)
 	s->files_room = s->folder_room = s->rotated_room = s->copy_room = 0;
 }
 
-/* Before it is read, so that what comes into it later is a change. */
+/* Asked before the folder is read, so that whatever comes into it later counts as a change. */
 static void ask_folder(struct tail_scan *s, struct tail_folder *folder)
 {
 	struct stat info;
@@ -295,9 +304,8 @@ static bool has_folder_room(struct tail_scan *s, const char *path)
 	return room;
 }
 
-static void add_folder(void *context, const char *path)
+static void add_folder(struct tail_scan *s, const char *path)
 {
-	struct tail_scan *s = context;
 	int watch;
 
 	if (s->folder_marks.count >= FOLDERS_MAX || !is_new_folder(s, path) || !has_folder_room(s, path))
@@ -312,7 +320,7 @@ static void add_folder(void *context, const char *path)
 	ask_folder(s, &s->folders[s->folder_count++]);
 }
 
-/* What is written to the target of a link is told of the target's name, in its folder. */
+/* inotify reports writes to the target of a link under the target's name, in the target's folder. */
 static void look_behind(struct tail_scan *s, const char *path, struct tail_found *found)
 {
 	struct stat info;
@@ -326,7 +334,7 @@ static void look_behind(struct tail_scan *s, const char *path, struct tail_found
 	add_folder(s, *target ? target : "/");
 }
 
-/* Known or not, it is found once: a second name of it (a link) is left alone. */
+/* A file is found once, known or not: a second name of it (a hard link) is left alone. */
 static bool take_room(struct tail_scan *s, const char *path, const struct tail_identity *identity)
 {
 	size_t cost = tail_cost(path);
@@ -346,7 +354,7 @@ static bool take_room(struct tail_scan *s, const char *path, const struct tail_i
 	return true;
 }
 
-static void add_file(void *context, const char *path)
+static void add_file(void *context, const char *path, bool may_be_link)
 {
 	struct tail_scan *s = context;
 	struct tail_found found = { .name = NULL };
@@ -354,20 +362,28 @@ static void add_file(void *context, const char *path)
 	if (is_excluded(&s->globs, path) || tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0 ||
 		!take_room(s, path, &found.identity))
 		return;
-	look_behind(s, path, &found);
+	if (may_be_link)
+		look_behind(s, path, &found);
 	found.silent = is_silent(s, path, found.identity.dev);
 	s->silent = s->silent || found.silent;
 	found.path = oxp_strdup(path);
+	found.length = (uint16_t)strlen(path);
 	s->files = grow(s->files, s->count, &s->files_room, sizeof *s->files);
 	s->files[s->count++] = found;
 }
 
-/* The folders that can come to hold a match: those the pattern's own folder matches, and every folder above that has a
- * wildcard below it, down from the last one that is written out and there. */
+static void find_folder(void *context, const char *path, bool may_be_link)
+{
+	(void)may_be_link;
+	add_folder(context, path);
+}
+
+/* The folders in which a match can appear: those that match the pattern's own folder, and each folder above that has a
+ * wildcard below it, down from the last one that is written out and exists. */
 static void find_folders(struct tail_scan *s, const char *pattern)
 {
 	const struct tail_names folders = {
-		.folders = true, .visit = add_folder, .context = s, .share = &s->room.folders
+		.folders = true, .visit = find_folder, .context = s, .share = &s->room.folders
 	};
 	char folder[PATH_MAX], *slash;
 
@@ -388,7 +404,7 @@ static int by_watch(const void *a, const void *b)
 	return x->watch != y->watch ? (x->watch > y->watch) - (x->watch < y->watch) : strcmp(x->path, y->path);
 }
 
-/* Two globs may lead to the same folder. */
+/* Several globs may lead to the same folder. */
 static void sort_folders(struct tail_scan *s)
 {
 	size_t kept = 0;
@@ -443,7 +459,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* What rotation makes of a name: app.log.1, app.log-20260101, app.log.old; worker10 is none of worker1. */
+/* What rotation makes of a name: app.log.1, app.log-20260101, app.log.old. worker10 is not a rotated worker1. */
 static bool is_rotated_name(const char *name, const char *old_name)
 {
 	size_t n = strlen(old_name);
@@ -455,7 +471,7 @@ static bool is_rotated_name(const char *name, const char *old_name)
 	return strpbrk(name + n, "0123456789") || strcmp(name + n, ".old") == 0;
 }
 
-/* What is known, or has been found, is not told again, and takes no room. */
+/* A file that is known, or was found before, is not reported again, and takes no room. */
 static void add_rotated(struct tail_scan *s, const struct tail_found *found)
 {
 	size_t cost = tail_cost(found->path) + strlen(found->name);
@@ -541,8 +557,8 @@ static int by_inode(const void *a, const void *b)
 	return i != j ? (i > j) - (i < j) : (x->lost > y->lost) - (x->lost < y->lost);
 }
 
-/* Those that are sought in one folder: in the order of their names, and the same in that of their inodes. Names of the
- * folder are held against them one by one, and none is kept: there may be any number. */
+/* What is sought in one folder, in the order of names, and again in the order of inodes. The names in the folder are
+ * compared with these one by one, and none is kept, since there may be any number. */
 struct search {
 	struct tail_scan *scan;
 	struct sought *names;
@@ -550,7 +566,7 @@ struct search {
 	size_t count;
 };
 
-/* The first that has that inode, or a larger one. */
+/* The first one with that inode or a larger one. */
 static size_t find_inode(const struct search *q, uint64_t inode)
 {
 	size_t low = 0, high = q->count;
@@ -565,8 +581,8 @@ static size_t find_inode(const struct search *q, uint64_t inode)
 	return low;
 }
 
-/* The last that does not come after that name. NULL: none. All that the name begins with are it, if anything, and its
- * `shorter` ones. */
+/* The last one that does not come after that name, or NULL. Only this one and its `shorter` ones can be beginnings of
+ * the name. */
 static const struct sought *find_before(const struct search *q, const char *name)
 {
 	size_t low = 0, high = q->count;
@@ -581,7 +597,7 @@ static const struct sought *find_before(const struct search *q, const char *name
 	return low ? &q->names[low - 1] : NULL;
 }
 
-/* Whose name may have become that one by rotation, in a file that was born then: the one with the shortest name. */
+/* The file whose name rotation may have turned into that one, if it was born then: the one with the shortest name. */
 static const struct sought *rotated_from(const struct search *q, const char *name, int64_t birth)
 {
 	const struct sought *found = NULL;
@@ -836,7 +852,7 @@ static bool seek_copies(struct tail_cut *cut, struct sought *ret)
 	return true;
 }
 
-/* Newer files first, and of each those whose names come first. */
+/* Copies of newer files first; copies of one file by name. */
 static int by_original(const void *a, const void *b)
 {
 	const struct tail_found *x = a, *y = b;
@@ -876,13 +892,12 @@ bool tail_scan_has_copy(const struct tail_scan *s, uint64_t generation)
 
 static int by_length(const void *a, const void *b)
 {
-	const char *x = ((const struct tail_found *)a)->path, *y = ((const struct tail_found *)b)->path;
-	size_t nx = strlen(x), ny = strlen(y);
+	const struct tail_found *x = a, *y = b;
 
-	return nx != ny ? (nx > ny) - (nx < ny) : strcmp(x, y);
+	return x->length != y->length ? (x->length > y->length) - (x->length < y->length) : strcmp(x->path, y->path);
 }
 
-/* Of several globs each has half of what those before it have left, the last one all of it. */
+/* Each glob gets half of what those before it left, and the last one gets all of it. */
 static void visit_globs(struct tail_scan *s, size_t *share, void (*visit)(struct tail_scan *, const char *glob))
 {
 	for (size_t i = 0; i < s->globs.paths->count; i++) {

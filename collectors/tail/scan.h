@@ -28,6 +28,7 @@ struct tail_found {
 	uint64_t generation; /* of a copy: that of the file which was cut down */
 	struct tail_identity identity;
 	uint64_t size;
+	uint16_t length; /* of the path; of a file */
 	bool linked; /* the name is a symbolic link: what is told of the file is told of other names */
 	bool silent; /* inotify may not tell what is written to it */
 };
@@ -114,6 +115,8 @@ struct tail_marks {
 	size_t count, room;
 };
 
+/* So that as many more can be put in without moving those that are there. */
+void tail_marks_reserve(struct tail_marks *, size_t count);
 struct tail_mark *tail_marks_put(struct tail_marks *, uint64_t dev, uint64_t inode);
 void tail_marks_clear(struct tail_marks *);
 

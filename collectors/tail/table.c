@@ -218,6 +218,8 @@ bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *
 {
 	size_t before = marks->count;
 
+	if (*at == 0)
+		tail_marks_reserve(marks, t->count);
 	for (; *at < TAIL_CHAINS && marks->count - before < TAIL_MARKED_AT_ONCE; ++*at)
 		for (const struct tail_file *f = t->by_inode[*at]; f; f = f->by_inode)
 			if (f->state != TAIL_GONE_CUT)

@@ -22,6 +22,7 @@ enum { FOUND_MAX = 4000 };
 struct bench {
 	char folder[40];
 	char *found[FOUND_MAX];
+	bool may_be_link[FOUND_MAX];
 	size_t count;
 };
 
@@ -77,11 +78,12 @@ static void make_link(const char *to, const char *name)
 	assert_int_equal(symlink(to, name), 0);
 }
 
-static void add(void *context, const char *path)
+static void add(void *context, const char *path, bool may_be_link)
 {
 	struct bench *b = context;
 
 	assert_true(b->count < FOUND_MAX);
+	b->may_be_link[b->count] = may_be_link;
 	b->found[b->count++] = oxp_strdup(path);
 }
 
@@ -247,6 +249,24 @@ static void test_a_thousand_folders_are_all_read(void **state)
 	assert_int_equal(b->count, 2000);
 }
 
+/* Of a plain file in a folder that tells, nobody has to ask. */
+static void test_a_link_is_told_as_one(void **state)
+{
+	struct bench *b = *state;
+
+	make_file("plain.log");
+	make_link("plain.log", "link.log");
+	find(b, "pl*.log", false);
+	assert_int_equal(b->count, 1);
+	assert_false(b->may_be_link[0]);
+	find(b, "li*.log", false);
+	assert_int_equal(b->count, 1);
+	assert_true(b->may_be_link[0]);
+	find(b, "link.log", false);
+	assert_int_equal(b->count, 1);
+	assert_true(b->may_be_link[0]);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int main(void)
@@ -257,6 +277,7 @@ int main(void)
 		TEST(test_links_do_not_make_names_without_end),
 		TEST(test_links_from_folder_to_folder_do_not_either),
 		TEST(test_a_thousand_folders_are_all_read),
+		TEST(test_a_link_is_told_as_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
