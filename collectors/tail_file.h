@@ -73,6 +73,8 @@ struct tail_file {
 	bool moved; /* `saved` has moved since it went to the commit under way */
 	bool skipping; /* inside a line that was cut */
 	uint8_t format; /* enum lines_format, once it is known */
+	struct join_parted parted; /* what time has ended */
+	bool waits; /* lines that go on with that wait until it has settled */
 	bool in_held; /* in the list of files that hold lines */
 	bool held_pieces; /* pieces of a line are among them */
 	bool linked, silent; /* as it was found: tail_scan.h */

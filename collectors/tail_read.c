@@ -31,6 +31,8 @@ void tail_settled(struct collector *c, uint64_t token)
 		tail_moved(c, f);
 	}
 	free(offer);
+	if (f->waits && f->offers == 0)
+		tail_mark_ready(c, f);
 	c->fulls = 0;
 	if (c->full && !c->stopped)
 		loop_timer_set(&c->again, DURATION_MS(0));
