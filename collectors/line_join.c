@@ -318,6 +318,47 @@ void line_join_end(struct line_join *j)
 	}
 }
 
+static bool any_parted(const struct join_parted *p)
+{
+	for (size_t i = 0; i < LOG_STREAMS; i++)
+		if (p->pieces[i] || p->state[i].open)
+			return true;
+	return false;
+}
+
+void line_join_parts(const struct line_join *j, struct join_parted *p)
+{
+	for (size_t i = 0; i < LOG_STREAMS; i++) {
+		const struct join_lane *lane = &j->lanes[i];
+		p->pieces[i] = p->pieces[i] || lane->in_pieces;
+		if (lane->in_message)
+			p->state[i] = lane->state;
+	}
+	p->any = any_parted(p);
+}
+
+bool line_join_goes_on(struct line_join *j, struct join_parted *p, enum lines_format format, struct bytes line)
+{
+	struct multiline_state state;
+	struct container_line l;
+	struct json_line index;
+	enum line_place place;
+
+	if (!read_envelope(j, format, line, &l))
+		l = (struct container_line){ .text = line };
+	state = p->state[l.stream];
+	if (p->pieces[l.stream])
+		return true;
+	if (!state.open)
+		return false;
+	place = multiline_next(j->multiline, &state, format > LINES_TEXT ? without_return(l.text) : l.text);
+	if ((place == LINE_MORE || place == LINE_MAYBE) && (format == LINES_TEXT || !is_object(j, l.text, &index)))
+		return true;
+	multiline_end(&p->state[l.stream]);
+	p->any = any_parted(p);
+	return false;
+}
+
 static void give_back(struct buffer *b)
 {
 	size_t ceiling = b->ceiling;

@@ -55,6 +55,14 @@ struct join_lane {
 	struct multiline_state state;
 };
 
+/* How messages that line_join_end() has ended might have gone on, until the next line of their stream says whether it
+ * does. All zero: in no way. */
+struct join_parted {
+	struct multiline_state state[LOG_STREAMS];
+	bool pieces[LOG_STREAMS];
+	bool any;
+};
+
 struct line_join {
 	const struct json_scan *scan;
 	const struct multiline *multiline;
@@ -81,6 +89,10 @@ bool line_join_in_pieces(const struct line_join *);
  * place to read again from. */
 uint64_t line_join_oldest(const struct line_join *, uint64_t otherwise);
 void line_join_end(struct line_join *); /* ships what is open */
+/* Before line_join_end(): adds what it will part. */
+void line_join_parts(const struct line_join *, struct join_parted *);
+/* Whether this line goes on with what was parted. If it does not, its stream has nothing parted any more. */
+bool line_join_goes_on(struct line_join *, struct join_parted *, enum lines_format, struct bytes line);
 void line_join_drop(struct line_join *); /* forgets what is open, and frees large memory */
 
 #endif

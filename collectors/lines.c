@@ -562,9 +562,22 @@ void lines_add(struct line_slice *s, size_t at, size_t size)
 
 void lines_end(struct line_slice *s)
 {
-	if (is_joined(s))
+	if (is_joined(s)) {
+		line_join_parts(&s->lines->join, &s->parted);
 		line_join_end(&s->lines->join);
+	}
 	took_up_to(s, s->seen);
+}
+
+/* While what was parted has not settled, lines that go on with it must wait. If they were delivered first, and a kill
+ * came, all of it would be read again as one message, under the id that its last lines have alone, and what was parted
+ * would be lost. */
+static bool must_wait(struct line_slice *s, struct bytes line)
+{
+	if (!s->parts_wait || !s->parted.any || !line_join_goes_on(&s->lines->join, &s->parted, s->format, line))
+		return false;
+	s->waits = true;
+	return true;
 }
 
 /* A line that may be part of a message. */
@@ -614,7 +627,7 @@ static bool ends_with_return(const struct line_slice *s, size_t at, size_t size)
 /* A line, `seen` is behind it and its end. */
 static void deal_with(struct line_slice *s, size_t at, size_t size)
 {
-	size_t mark = mark_at(s, at, size);
+	size_t mark = mark_at(s, at, size), begins = at;
 
 	at += mark;
 	size -= mark;
@@ -626,7 +639,10 @@ static void deal_with(struct line_slice *s, size_t at, size_t size)
 		s->format = format_by(s->lines, (struct bytes){ s->data + at, size });
 	size -= ends_with_return(s, at, size);
 	if (is_joined(s)) {
-		join_line(s, at, size);
+		if (must_wait(s, (struct bytes){ s->data + at, size }))
+			s->seen = begins;
+		else
+			join_line(s, at, size);
 		return;
 	}
 	add_line(s, at, size);
@@ -650,7 +666,7 @@ void lines_split(struct line_slice *s)
 	char mark = s->zeros ? '\0' : '\n';
 
 	begin_joins(s);
-	while (!s->failed && (end = memchr(s->data + s->seen, mark, s->size - s->seen))) {
+	while (!s->failed && !s->waits && (end = memchr(s->data + s->seen, mark, s->size - s->seen))) {
 		size_t at = s->seen, size = (size_t)(end - s->data) - at;
 		s->seen += size + 1;
 		if (!s->skipping) {
@@ -678,7 +694,7 @@ void lines_rest(struct line_slice *s, bool last)
 {
 	size_t rest = s->size - s->seen;
 
-	if (s->failed || rest == 0)
+	if (s->failed || s->waits || rest == 0)
 		return;
 	if (s->skipping) {
 		s->tally.cut_bytes += rest;

@@ -57,8 +57,10 @@ struct line_slice {
 	bool single; /* each line is a message: nothing is joined */
 	bool zeros; /* a line ends in a zero; line ends before and behind that are not part of it */
 	bool lost; /* lines are only counted: there is no batch and nothing is joined */
+	bool parts_wait; /* lines that go on with what was parted wait: the slice ends before them */
 	enum lines_format format; /* AUTO until the first whole line decides for all */
 
+	struct join_parted parted; /* by lines_end(), before the slice; and by the end of the slice */
 	size_t took, seen;
 	char *text; /* what is left of the block for messages */
 	size_t text_room;
@@ -67,6 +69,7 @@ struct line_slice {
 		uint64_t records, bytes;
 	} loss;
 	bool cutting; /* the current line has no end here */
+	bool waits; /* the line at `seen` waits, see parts_wait */
 	bool failed; /* no room for an item: discard the batch */
 };
 

@@ -108,7 +108,7 @@ static void end_wait(struct slice *s)
 	const struct line_slice *in = &s->in;
 	bool waited = s->file->due && in->took == 0;
 
-	if (in->failed || in->took == in->seen || !s->at_end)
+	if (in->failed || in->waits || in->took == in->seen || !s->at_end)
 		return;
 	if (tail_file_trait(s->file)->ended || waited || s->reader->ending)
 		lines_end(&s->in);
@@ -177,6 +177,9 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	s->in.generation = s->file->generation;
 	s->in.offset = s->file->offset;
 	s->in.skipping = s->file->skipping;
+	s->in.parts_wait = s->file->offers > 1 && !tail_file_trait(s->file)->gone; /* one is for this slice */
+	if (s->in.parts_wait)
+		s->in.parted = s->file->parted;
 	s->in.format = (enum lines_format)s->file->format;
 	s->in.batch = host_batch_new(s->reader->host, SIGNAL_LOGS);
 	if (!s->in.batch)
@@ -209,6 +212,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	struct tail_file *f = s->file;
 	uint64_t records = batch_records(s->in.batch);
 	struct tail_before before = f->before;
+	bool waits;
 
 	f->before = tail_before_of(s->in.data + s->in.took, before.size + s->in.took);
 	f->offset += s->in.took;
@@ -227,10 +231,13 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	f->format = (uint8_t)s->in.format;
 	f->held = (uint32_t)(s->in.seen - s->in.took);
 	f->held_pieces = f->held > 0 && lines_in_pieces(&s->in);
-	f->unended = (uint32_t)(s->in.size - s->in.seen);
+	f->parted = s->in.parted;
+	f->waits = s->in.waits;
+	f->unended = f->waits ? 0 : (uint32_t)(s->in.size - s->in.seen);
 	f->due = f->due && s->in.took == 0 && f->held > 0;
 	lines_count(&s->in, records);
-	return s->at_end ? TAIL_READ_END : TAIL_READ_MORE;
+	waits = f->waits && f->offers > !*ret_offered;
+	return s->at_end || waits ? TAIL_READ_END : TAIL_READ_MORE;
 }
 
 /* Looks for the end of the line behind what is held in what is new. True: it is there, behind `unended` bytes. */
@@ -366,7 +373,8 @@ int tail_file_begin(struct tail_file *f, uint64_t offset)
 	f->offset = f->saved = offset;
 	f->skipping = known && size > 0 && before[size - 1] != '\n' && !ends_in_hole(before, size);
 	f->held = f->unended = 0;
-	f->due = false;
+	f->parted = (struct join_parted){ .pieces = { false } };
+	f->due = f->waits = false;
 	f->format = LINES_AUTO;
 	return 0;
 }

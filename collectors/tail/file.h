@@ -48,6 +48,8 @@ struct tail_file {
 	int fd; /* -1: closed */
 	uint8_t format; /* enum lines_format, once it is known */
 	bool skipping; /* inside a line that was cut */
+	struct join_parted parted; /* what time has ended */
+	bool waits; /* lines that continue it wait until it has settled */
 	bool held_pieces; /* pieces of a line are among what is held */
 	bool due; /* what is held waits no longer */
 

@@ -77,6 +77,8 @@ void tail_turns_settled(struct tail_turns *t, uint64_t token)
 		tail_file_save(f, &settled);
 		tail_saver_moved(t->with.saver, f);
 	}
+	if (f->waits && f->offers == 0)
+		tail_ready_add(t->with.ready, f);
 	t->fulls = 0;
 	if (t->with.ready->room == TAIL_NO_ROOM)
 		loop_timer_set(&t->again, DURATION_MS(0));

@@ -24,9 +24,9 @@ static void take(void *context, const struct line_message *m)
 {
 	struct output *out = context;
 
-	OXP_ASSERT(m->stream < LOG_STREAMS && m->time.size < LINE_TIME_MAX);
-	if (buffer_printf(&out->text, "%llu %d %d %d %zu:", (unsigned long long)m->at, m->stream, m->cut,
-		    m->object != NULL, m->text.size) ||
+	OXP_ASSERT(m->at <= m->last && m->stream < LOG_STREAMS && m->time.size < LINE_TIME_MAX);
+	if (buffer_printf(&out->text, "%llu %llu %d %d %d %zu:", (unsigned long long)m->at, (unsigned long long)m->last,
+		    m->stream, m->cut, m->object != NULL, m->text.size) ||
 		buffer_append(&out->text, m->time.data ? m->time.data : "", m->time.size) ||
 		buffer_append(&out->text, m->text.data ? m->text.data : "", m->text.size))
 		abort();

@@ -147,7 +147,7 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	if (h->refuse)
 		return ADMIT_FULL;
 	batch_check(b);
-	for (size_t i = 0; i < batch_items(b); i++)
+	for (size_t i = 0; i < batch_items(b) && !h->only_held; i++)
 		keep_item(h, batch_item(b, i));
 	h->held = realloc(h->held, (h->held_count + 1) * sizeof(struct batch *));
 	OXP_ASSERT(h->held);

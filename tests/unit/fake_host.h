@@ -49,6 +49,7 @@ struct host {
 	size_t held_count;
 	size_t asked; /* for a batch */
 	bool hold; /* batches settle only when the test says so; otherwise soon */
+	bool only_held; /* the test looks at `held`, and no item is kept or compared */
 	bool may_go_back; /* items may come whose place is before that of others */
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */

@@ -1,7 +1,9 @@
 /*
  * Messages of several lines in files that grow by bits, across kills, ends and a pipeline that refuses or does not
  * settle: whatever the moments, the items are the messages, each once, at the offset of its last line. Random lives in
- * a simulated world (unit/sim/), too short for anything to be shipped by time; and that, by itself.
+ * a simulated world (unit/sim/), too short for anything to be shipped by time. In others time passes, and batches are
+ * delivered in any order: then every line is in a message that is there, whatever was parted, and twice only over
+ * kills.
  *
  * OXP_SEED runs one life, OXP_SEEDS so many.
  */
@@ -22,7 +24,14 @@ extern const struct collector_type collector_tail;
 #define CRI_OUT "2026-11-23T10:00:00Z stdout "
 #define CRI_ERR "2026-11-23T10:00:00Z stderr "
 
-enum { SEEDS = 200, LINES = 100, TURNS_MAX = 20000, MESSAGES_MAX = 4 * LINES, MEMORY = 8 << 20 };
+enum {
+	SEEDS = 200,
+	LINES = 100,
+	TURNS_MAX = 20000,
+	LAST_TURNS_MAX = 1000000,
+	MESSAGES_MAX = 4 * LINES,
+	MEMORY = 8 << 20
+};
 enum mode { CRI_PIECES, CRI_TRACES, DOCKER_PIECES, TEXT_TRACES, TEXT_START, CRI_START, MODES };
 
 struct wanted {
@@ -30,6 +39,20 @@ struct wanted {
 	char text[1024]; /* as JSON has it */
 	enum log_stream stream;
 	unsigned time; /* number of the first line */
+};
+
+/* A line of the file. */
+struct piece {
+	uint64_t at;
+	enum log_stream stream;
+	bool partial;
+	char text[64];
+};
+
+/* A message that the destination has, under the offset of its last line; the first that came stays. */
+struct there {
+	uint64_t at, last;
+	char *data;
 };
 
 struct world {
@@ -49,6 +72,12 @@ struct world {
 	struct wanted *open[LOG_STREAMS]; /* goes on with the stream's next line */
 	bool partial[LOG_STREAMS];
 	unsigned lines;
+	struct piece pieces[2 * LINES];
+	struct there there[2 * LINES];
+	size_t there_count;
+	const struct batch *delivered[2 * LINES]; /* of those that are held */
+	size_t delivered_count;
+	unsigned kills;
 };
 
 static unsigned below(struct world *w, unsigned bound)
@@ -79,7 +108,12 @@ static void put_line(struct world *w, enum log_stream stream, bool partial, cons
 {
 	const char *name = log_stream_name(stream);
 	unsigned n = w->lines++;
+	struct piece *piece = &w->pieces[n];
 	int failed;
+
+	assert_true(n < COUNT_OF(w->pieces));
+	*piece = (struct piece){ .at = w->text.size, .stream = stream, .partial = partial };
+	snprintf(piece->text, sizeof piece->text, "%s", text);
 
 	if (w->mode == DOCKER_PIECES)
 		failed = buffer_printf(&w->text,
@@ -326,6 +360,141 @@ static void messages_come_whole_and_once(void **state)
 		live(seed);
 }
 
+/* Lives in which time passes. */
+
+static bool is_delivered(const struct world *w, const struct batch *b)
+{
+	for (size_t i = 0; i < w->delivered_count; i++)
+		if (w->delivered[i] == b)
+			return true;
+	return false;
+}
+
+static void create(struct world *w, const struct batch_item *item)
+{
+	struct there *t = &w->there[w->there_count];
+	const char *at;
+
+	for (size_t i = 0; i < w->there_count; i++)
+		if (w->there[i].last == item->offset)
+			return;
+	assert_true(++w->there_count < COUNT_OF(w->there));
+	*t = (struct there){ .last = item->offset, .data = strndup(item->data, item->size) };
+	at = strstr(t->data, "\"oxpecker.offset\":");
+	assert_non_null(at);
+	t->at = strtoull(strchr(at, ':') + 1, NULL, 10);
+}
+
+/* One of those that are held, whichever; those that settle do so in their order. */
+static void deliver_some(struct world *w)
+{
+	const struct batch *b = w->host.held_count ? w->host.held[below(w, (unsigned)w->host.held_count)] : NULL;
+
+	if (b && !is_delivered(w, b)) {
+		for (size_t i = 0; i < batch_items(b); i++)
+			create(w, batch_item(b, i));
+		assert_true(w->delivered_count < COUNT_OF(w->delivered));
+		w->delivered[w->delivered_count++] = b;
+	}
+	while (w->host.held_count > 0 && is_delivered(w, w->host.held[0])) {
+		const struct batch *first = w->host.held[0];
+		for (size_t i = 0; i < w->delivered_count; i++)
+			if (w->delivered[i] == first)
+				w->delivered[i--] = w->delivered[--w->delivered_count];
+		fake_host_settle(&w->host, 1);
+	}
+}
+
+static void pass_time(struct world *w)
+{
+	static const unsigned waits[] = { 0, 0, 100, 300, 1300, 5300 };
+
+	w->time.ns += DURATION_MS(waits[below(w, COUNT_OF(waits))]).ns;
+	for (unsigned turns = below(w, 8); turns > 0; turns--)
+		turn(w);
+	if (below(w, 4) == 0)
+		deliver_some(w);
+	if (below(w, 24) > 0)
+		return;
+	fake_host_kill(&w->host);
+	w->delivered_count = 0;
+	w->kills++;
+	start(w);
+}
+
+static bool has(const struct there *t, const struct world *w, const struct piece *line)
+{
+	for (const struct piece *last = w->pieces; last < w->pieces + w->lines; last++)
+		if (last->at == t->last)
+			return last->stream == line->stream && t->at <= line->at && line->at <= t->last;
+	return false;
+}
+
+static void check_text(const struct world *w, const struct there *t)
+{
+	char text[LINES * sizeof(struct piece)] = "\"message\":\"";
+	const char *between = "", *found;
+
+	for (const struct piece *line = w->pieces; line < w->pieces + w->lines; line++) {
+		size_t size = strlen(text);
+		if (!has(t, w, line))
+			continue;
+		snprintf(text + size, sizeof text - size, "%s%s", between, line->text);
+		between = line->partial ? "" : "\\n";
+	}
+	found = strstr(t->data, text);
+	if (!found || found[strlen(text)] != '"')
+		fail_msg("at %llu: wanted %s, came %s", (unsigned long long)t->last, text, t->data);
+}
+
+static void check_there(const struct world *w, uint64_t seed)
+{
+	for (const struct piece *line = w->pieces; line < w->pieces + w->lines; line++) {
+		unsigned times = 0;
+		for (size_t i = 0; i < w->there_count; i++)
+			times += has(&w->there[i], w, line);
+		if (times == 0 || (times > 1 && w->kills == 0))
+			fail_msg("seed %llu: the line at %llu came %u times", (unsigned long long)seed,
+				(unsigned long long)line->at, times);
+	}
+	for (size_t i = 0; i < w->there_count; i++)
+		check_text(w, &w->there[i]);
+}
+
+static void live_for_long(uint64_t seed)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	world_begin(w, seed, (enum mode)(seed % MODES));
+	w->config.origin = w->host.only_held = w->host.hold = true;
+	start(w);
+	for (int i = 0; i < LINES; i++) {
+		write_line(w);
+		write_bytes(w, w->text.size - w->written - below(w, 2));
+		pass_time(w);
+	}
+	write_bytes(w, w->text.size - w->written);
+	collector_tail.drain(w->host.collector);
+	for (int i = 0; !collector_tail.quiet(w->host.collector); i++) {
+		assert_true(i < LAST_TURNS_MAX);
+		turn(w);
+		deliver_some(w);
+	}
+	check_there(w, seed);
+	for (size_t i = 0; i < w->there_count; i++)
+		free(w->there[i].data);
+	world_end(w);
+}
+
+static void no_line_is_lost_over_time(void **state)
+{
+	unsigned long one = number_from("OXP_SEED", 0), seeds = number_from("OXP_SEEDS", SEEDS);
+
+	(void)state;
+	for (unsigned long seed = one ? one : 1; seed <= (one ? one : seeds); seed++)
+		live_for_long(seed);
+}
+
 /* Time. */
 
 static int64_t shipped_after_ms(struct world *w, size_t count)
@@ -430,6 +599,50 @@ static void what_time_has_ended_has_its_name_after_a_kill(void **state)
 	}
 }
 
+static void run_ms(struct world *w, int64_t ms)
+{
+	for (int64_t until = w->time.ns + ms * 1000000; w->time.ns < until;)
+		turn(w);
+}
+
+/* Delivered before it, they would have the id of both after a kill, and it would be lost. Other lines do not wait. */
+static void lines_that_go_on_wait_for_what_time_has_ended(void **state)
+{
+	static const struct {
+		enum mode mode;
+		const char *message, *before, *more, *next;
+		size_t first, second; /* messages that come while nothing settles, and then */
+	} cases[] = {
+		{ TEXT_START, "2026 hello\n", "", "more of it\n", "2026 bye\n", 1, 3 },
+		{ TEXT_START, "2026 hello\n", "2026 next\n2026 third\n", "", "more of third\n2026 bye\n", 4, 4 },
+		{ TEXT_TRACES, "a.Error: x\n\tat f(x)\n", "", "\tat g(x)\n", "ordinary\n", 1, 3 },
+		{ TEXT_TRACES, "a.Error: x\n\tat f(x)\n", "ordinary\n", "", "\tat g(x)\nordinary\n", 4, 4 },
+		{ CRI_PIECES, CRI_OUT "P a\n", CRI_ERR "F other\n", CRI_OUT "F b\n", CRI_OUT "F c\n", 2, 4 },
+		{ CRI_START, CRI_OUT "F 2026 hello\n", CRI_ERR "F 2026 a\n" CRI_ERR "F 2026 b\n", CRI_OUT "F more\n",
+			CRI_OUT "F 2026\n" CRI_ERR "F 2026\n", 2, 6 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(cases); i++) {
+		struct world *w = oxp_new(sizeof *w);
+		world_begin(w, 1, cases[i].mode);
+		put_text(w, cases[i].message);
+		start(w);
+		w->host.hold = true;
+		shipped_after_ms(w, 1);
+		put_text(w, cases[i].before);
+		put_text(w, cases[i].more);
+		run_ms(w, 20);
+		put_text(w, cases[i].next);
+		run_ms(w, 7000);
+		assert_int_equal(w->host.count, cases[i].first);
+		faults_end(w);
+		run_ms(w, 7000);
+		assert_int_equal(w->host.count, cases[i].second);
+		world_end(w);
+	}
+}
+
 static void a_piece_waits_five_seconds(void **state)
 {
 	struct world *w = oxp_new(sizeof *w);
@@ -486,9 +699,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(messages_come_whole_and_once),
+		cmocka_unit_test(no_line_is_lost_over_time),
 		cmocka_unit_test(a_trace_waits_a_second),
 		cmocka_unit_test(what_time_has_ended_may_be_more_after_a_kill),
 		cmocka_unit_test(what_time_has_ended_has_its_name_after_a_kill),
+		cmocka_unit_test(lines_that_go_on_wait_for_what_time_has_ended),
 		cmocka_unit_test(a_piece_waits_five_seconds),
 		cmocka_unit_test(pieces_far_apart),
 	};
