@@ -62,10 +62,8 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 	disk->parked = state_parked_sum(a->core.state, row->signal, row->source, row->destination);
 	failed = books_open(a->core.state, row, disk, &killed);
 	if (failed)
-		log_warn(a->core.log, row->source,
-			failed == -ENOSPC ?
-				"the saved ledger has no room for another row: the counts of this source start at zero" :
-				"the saved ledger has numbers that no run reaches: the counts of this source start at zero");
+		log_warn(a->core.log, row->source, "the saved ledger has %s: the counts of this source start at zero",
+			failed == -ENOSPC ? "no room for another row" : "numbers that no run reaches");
 	if (killed)
 		log_warn(a->core.log, row->source,
 			"the last run was killed with %llu records of %s in memory; they are lost, and counted as "

@@ -29,8 +29,8 @@ void patience_init(struct patience *p, struct host *host, struct duration span, 
 	loop_timer_init(&p->over, p->loop, on_over, p);
 	loop_timer_init(&p->again, p->loop, on_again, p);
 	p->waits = host_counter(host, "waits_total", "Times reading paused because the pipeline was full.");
-	p->lost = host_counter(host, "lost_lines_total",
-		"Lines lost because the pipeline was full for longer than `patience`.");
+	p->lost = host_counter(
+		host, "lost_lines_total", "Lines lost because the pipeline was full for longer than `patience`.");
 	p->lost_bytes = host_counter(host, "lost_bytes_total", "Bytes of the lines in lost_lines_total.");
 }
 

@@ -328,8 +328,7 @@ static bool pipe_reads(const void *config, const char *path)
 	const struct pipe_config *pipe = config;
 	char real[PATH_MAX];
 
-	return strcmp(pipe->path, path) == 0 ||
-	       (path_without_links(pipe->path, real) == 0 && strcmp(real, path) == 0);
+	return strcmp(pipe->path, path) == 0 || (path_without_links(pipe->path, real) == 0 && strcmp(real, path) == 0);
 }
 
 static int pipe_create(const void *config, struct host *host, struct collector **ret)

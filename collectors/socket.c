@@ -454,8 +454,8 @@ static int socket_create(const void *config, struct host *host, struct collector
 	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Open connections.");
 	c->accepted = host_counter(host, "connections_total", "Connections accepted.");
-	c->fulls = host_counter(host, "connections_full_total",
-		"Times a connection had to wait because `connections` were open.");
+	c->fulls = host_counter(
+		host, "connections_full_total", "Times a connection had to wait because `connections` were open.");
 	c->evicted = host_counter(host, "connections_evicted_total",
 		"Connections closed to make room for others because they had never sent anything.");
 	c->unframed = host_counter(

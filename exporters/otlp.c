@@ -190,8 +190,8 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	int failed;
 
 	e->host = host;
-	e->partial = host_counter(host, "partial_successes_total",
-		"Answers that accepted a request but refused part of it.");
+	e->partial = host_counter(
+		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
 	e->url = endpoint_url(c->endpoint);
 	hidden_init(&e->hidden);
 	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;

@@ -145,8 +145,7 @@ void destinations_count(struct counters *counters, struct outlet *o)
 		const char *name, *help;
 		double (*read)(void *);
 	} gauges[] = {
-		{ "destination_up", "1 if the destination takes records, as /health/delivery says; else 0.",
-			read_up },
+		{ "destination_up", "1 if the destination takes records, as /health/delivery says; else 0.", read_up },
 		{ "destination_last_delivery_timestamp_seconds",
 			"Unix time at which the destination last acknowledged a record; 0 if never in this run.",
 			read_last },
