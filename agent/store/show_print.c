@@ -237,9 +237,17 @@ static void print_reasons(const struct page *p, const json_t *details, bool fail
 	}
 }
 
+/* Apps send any two numbers. */
+static double milliseconds(int64_t start, int64_t end)
+{
+	int64_t ns;
+
+	return __builtin_sub_overflow(end, start, &ns) ? ((double)end - (double)start) * 1e-6 : (double)ns * 1e-6;
+}
+
 void show_print_span(sqlite3_stmt *q, const struct page *p)
 {
-	double ms = (double)(sqlite3_column_int64(q, 1) - sqlite3_column_int64(q, 0)) * 1e-6;
+	double ms = milliseconds(sqlite3_column_int64(q, 0), sqlite3_column_int64(q, 1));
 	bool failed = sqlite3_column_int(q, 7) == 2;
 	json_t *details;
 

@@ -14,6 +14,7 @@ from lib.agent import TERMS, amount
 from lib.shipped import documents_of
 from test_ack import killed, post, start
 from test_parked import listed, parked, wait_parked
+from test_traces import post as post_spans, request_of
 
 REQUESTS = 4
 HEAD = 28  # bytes before an item: generation, offset, size, records
@@ -212,3 +213,13 @@ def test_a_mapped_ledger_that_no_run_reaches_begins_anew(oxpecker, fault_server)
     assert "begins anew" in agent.err()
     agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == REQUESTS)
     agent.assert_balanced()
+
+
+@pytest.mark.parametrize("end", [2**63, 2**64 - 1, 0])
+def test_times_of_a_span_are_shown_whatever_they_are(oxpecker, end):
+    agent, request = oxpecker({}), request_of(1)
+    request.resource_spans[0].scope_spans[0].spans[0].end_time_unix_nano = end
+    assert post_spans(agent, request.SerializeToString()).status_code == 200
+    shown = lambda: agents.run("show", "traces", "--config", agent.config_path, env=agent.env)  # noqa: E731
+    agent.wait_until(lambda: shown().stdout or shown().returncode)
+    assert shown().returncode == 0 and " ms " in shown().stdout, shown().stderr
