@@ -154,8 +154,7 @@ static const struct own_address *own_at(const struct own_address *all, const cha
 	if (!is_unix && !target_of(url, target))
 		return NULL;
 	for (; all; all = all->next)
-		if (!all->datagrams &&
-			(is_unix ? value_addresses_meet(url, all->text) : leads_to(target, all->text)))
+		if (!all->datagrams && (is_unix ? value_addresses_meet(url, all->text) : leads_to(target, all->text)))
 			return all;
 	return NULL;
 }

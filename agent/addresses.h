@@ -9,10 +9,10 @@
 
 struct own_address {
 	struct own_address *next;
-	const char *text;		/* "unix:/run/oxpecker/otlp.sock", ":9464" */
-	const char *option;		/* "receive.otlp.http" */
+	const char *text; /* "unix:/run/oxpecker/otlp.sock", ":9464" */
+	const char *option; /* "receive.otlp.http" */
 	bool datagrams;
-	const struct node *node;	/* where it is written; NULL: a default */
+	const struct node *node; /* where it is written; NULL: a default */
 };
 
 /* In the order in which they are opened last to first; in the configuration's arena. */

@@ -129,8 +129,7 @@ static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
 
-	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number,
-		strsignal(number));
+	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number, strsignal(number));
 }
 
 static const struct {

@@ -91,25 +91,25 @@ static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
 /* `from_example` is a collector of the signal. */
-#define EXPORT_ROWS(from_example)                                                                                      \
-	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                            \
-		.help = "Names of the collectors whose records go here; if it is missing, all of the signal." },       \
-		{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1,   \
-			.max = 64,                                                                                     \
-			.help = "Most requests under way at a time; fewer if the destination refuses or slows "        \
-				"down. Above 1, the order is not kept." },                                             \
-		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",      \
-			.min = 1,                                                                                      \
-			.help = "Longest wait after a first failure. It doubles with each further failure, up to "     \
-				"a second." },                                                                         \
-		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",          \
-			.min = 1,                                                                                      \
-			.help = "Longest wait ever. In the first ten minutes of an outage, waits stay within a "       \
-				"second, or retry_first if that is more." },                                           \
-		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100,   \
-			.help = "A request without an outcome for this long is cancelled and tried again." },          \
-	{                                                                                                              \
-		.name = NULL                                                                                           \
+#define EXPORT_ROWS(from_example)                                                                                    \
+	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                          \
+		.help = "Names of the collectors whose records go here; if it is missing, all of the signal." },     \
+		{ OPT_COUNT(struct export_config, limits.concurrency), .name = "concurrency", .text = "2", .min = 1, \
+			.max = 64,                                                                                   \
+			.help = "Most requests under way at a time; fewer if the destination refuses or slows "      \
+				"down. Above 1, the order is not kept." },                                           \
+		{ OPT_DURATION(struct export_config, limits.retry_first), .name = "retry_first", .text = "500ms",    \
+			.min = 1,                                                                                    \
+			.help = "Longest wait after a first failure. It doubles with each further failure, up to "   \
+				"a second." },                                                                       \
+		{ OPT_DURATION(struct export_config, limits.retry_last), .name = "retry_last", .text = "30s",        \
+			.min = 1,                                                                                    \
+			.help = "Longest wait ever. In the first ten minutes of an outage, waits stay within a "     \
+				"second, or retry_first if that is more." },                                         \
+		{ OPT_DURATION(struct export_config, limits.timeout), .name = "patience", .text = "60s", .min = 100, \
+			.help = "A request without an outcome for this long is cancelled and tried again." },        \
+	{                                                                                                            \
+		.name = NULL                                                                                         \
 	}
 
 static const struct option logs_export_rows[] = { EXPORT_ROWS("[tail]") };
@@ -171,10 +171,7 @@ static const struct {
 		  .help = "Where metrics come from." },
 		PART_METRICS },
 	{ { .path = "logs.batch", .options = logs_batch_rows, .help = "How log lines are batched." }, PARTS },
-	{ { .path = "logs.collect",
-		  .noun = "collector",
-		  .kind = SECTION_COMPONENTS,
-		  .help = "Where logs come from." },
+	{ { .path = "logs.collect", .noun = "collector", .kind = SECTION_COMPONENTS, .help = "Where logs come from." },
 		PART_LOGS },
 	{ { .path = "logs.steps",
 		  .noun = "step",
@@ -264,21 +261,21 @@ static void add_steps(struct agent_config *c)
 {
 	for (const struct step_type *const *t = registry_steps; *t; t++)
 		add_type(&c->types[PART_LOGS_STEPS], &(struct config_type){ .name = (*t)->name,
-							      .summary = (*t)->summary,
-							      .options = (*t)->options,
-							      .config_size = (*t)->config_size,
-							      .type = *t });
+							     .summary = (*t)->summary,
+							     .options = (*t)->options,
+							     .config_size = (*t)->config_size,
+							     .type = *t });
 }
 
 static void add_checks(struct agent_config *c)
 {
 	for (const struct check_type *const *t = registry_checks; *t; t++)
 		add_type(&c->types[PART_CHECKS], &(struct config_type){ .name = (*t)->name,
-							  .summary = (*t)->summary,
-							  .options = (*t)->options,
-							  .config_size = (*t)->config_size,
-							  .schemes = (*t)->schemes,
-							  .type = *t });
+							 .summary = (*t)->summary,
+							 .options = (*t)->options,
+							 .config_size = (*t)->config_size,
+							 .schemes = (*t)->schemes,
+							 .type = *t });
 }
 
 struct agent_config *agent_config_new(void)
@@ -330,8 +327,7 @@ static const struct config_component *default_component(struct agent_config *c, 
 	return k;
 }
 
-const struct node *agent_config_node(
-	const struct agent_config *c, const struct config_component *k, enum part part)
+const struct node *agent_config_node(const struct agent_config *c, const struct config_component *k, enum part part)
 {
 	struct node *section = c->file->tree.root;
 	char path[64];
@@ -372,8 +368,7 @@ static void complain_at(
 		config_complain(&c->file->errors, (struct config_span){ .source = NULL }, k->name, "%s", what);
 }
 
-void agent_config_complain(
-	struct agent_config *c, const struct config_component *k, enum part part, const char *what)
+void agent_config_complain(struct agent_config *c, const struct config_component *k, enum part part, const char *what)
 {
 	complain_at(c, agent_config_node(c, k, part), k, what);
 }
@@ -405,8 +400,7 @@ static void check_from(struct agent_config *c, enum part out, enum part in)
 				agent_config_complain(c, k, out,
 					config_printf(c->file->arena,
 						"from: no collector is named \"%s\"; those of %s are meant: %s",
-						common->from->items[i], part_path(in),
-						collector_names(c, in)));
+						common->from->items[i], part_path(in), collector_names(c, in)));
 	}
 }
 

@@ -38,12 +38,12 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	const struct exporter_type *type = c->type->type;
 	const struct export_config *common = c->common;
 	struct host *h = host_new(&a->hosts, part_path(part), c->name);
-	struct outlet *o = outlet_new(&a->outlets,
-		&(struct outlet){ .host = h,
-			.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
-			.signal = part_signals[part],
-			.config = common,
-			.within = a->config->delivery.within });
+	struct outlet *o =
+		outlet_new(&a->outlets, &(struct outlet){ .host = h,
+						.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
+						.signal = part_signals[part],
+						.config = common,
+						.within = a->config->delivery.within });
 	struct exporter *exporter;
 	int failed = type->create(c->options, h, &exporter);
 
@@ -95,8 +95,7 @@ static int add_source(struct agent *a, struct intake *i, enum part part, const c
 
 static int add_collector(struct agent *a, enum part part, const struct config_component *c)
 {
-	struct intake *i =
-		intake_new(&a->intakes, c->type->type, host_new(&a->hosts, part_path(part), c->name));
+	struct intake *i = intake_new(&a->intakes, c->type->type, host_new(&a->hosts, part_path(part), c->name));
 	int failed = 0;
 
 	if (part == PART_METRICS) {
@@ -149,9 +148,9 @@ int assemble(struct agent *a)
 	static const struct {
 		enum part part;
 		int (*add)(struct agent *, enum part, const struct config_component *);
-	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter },
-		{ PART_LOGS_STEPS, add_step }, { PART_LOGS, add_collector }, { PART_METRICS, add_collector },
-		{ PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
+	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter }, { PART_LOGS_STEPS, add_step },
+		{ PART_LOGS, add_collector }, { PART_METRICS, add_collector }, { PART_RECEIVE, add_collector },
+		{ PART_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].part]; c; c = c->next) {

@@ -150,8 +150,8 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
  * they are nowhere and were not counted; the answer must leave them with the peer. For sources that cannot be read
  * again.
  */
-enum admit host_offer_spooled(struct host *, struct batch **batch, void (*done)(void *context, int failed),
-	void *context) MUST_CHECK;
+enum admit host_offer_spooled(
+	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
 /* Whether the process is ending and may be killed at any time: doors use host_offer_spooled() then, whatever `ack`
  * says. */

@@ -91,8 +91,8 @@ int core_open(struct core *c, const struct core_options *o)
 	if (failed)
 		state_tell_unusable(c->log, why, failed);
 	else
-		state_tell_found(c->log, &c->counters, c->state,
-			&(struct state_folder){ o->state_path, o->state_temporary });
+		state_tell_found(
+			c->log, &c->counters, c->state, &(struct state_folder){ o->state_path, o->state_temporary });
 	return failed;
 }
 

@@ -1,7 +1,7 @@
 #include "guesses.h"
 
 static const char over_http[] = "spans are taken over HTTP only; the app sets "
-		"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
+				"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
 static const char to_a_door[] = "the app sends its spans to that door";
 static const char in_order[] = "a list; its steps run in that order";
 static const char all_in_one[] = "/metrics and the probes are served there";
@@ -41,7 +41,8 @@ const struct config_hint config_guesses[] = {
 	{ "traces.otlp|jaeger|exporters|output|outputs|endpoint|url", "traces.export.otlp", NULL },
 	{ "traces.steps|processors|filters|sample|sampling", "logs.steps", "spans go as they come; sample in the app" },
 	{ "traces.export.jaeger|tempo|zipkin|otlphttp|otlp_http|collector", "traces.export.otlp", speaks_otlp },
-	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp", "spans are sent over HTTP only, to port "
+	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp",
+		"spans are sent over HTTP only, to port "
 		"4318" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
@@ -66,7 +67,8 @@ const struct config_hint config_guesses[] = {
 	{ "logs.collect.*.steps|filter|filters|redact|processors", "logs.steps", in_order },
 	{ "logs.collect.*.endpoint|address|addresses|port|host|bind", "listen or http", "see oxpecker reference" },
 	{ "logs.export.opensearch|elastic|es|bulk", "logs.export.elasticsearch", same_api },
-	{ "logs.export.stdout|stderr|console|debug|stream", "logs.export.file", "with path: -, it is the standard "
+	{ "logs.export.stdout|stderr|console|debug|stream", "logs.export.file",
+		"with path: -, it is the standard "
 		"output" },
 	{ "logs.export.*.hosts|host|endpoint|endpoints|nodes|address|addresses|urls|server|servers", "url", NULL },
 	{ "logs.export.*.username|login|auth|basic_auth", "user and password", NULL },

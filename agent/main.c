@@ -147,8 +147,7 @@ static int run_command(const struct line *l)
 	int status = COMMAND_FAILED;
 
 	if (l->command->unconfigured || load(l, config) == 0)
-		status = l->command->run(
-			&(struct command_call){ l->options, l->words, l->word_count, config });
+		status = l->command->run(&(struct command_call){ l->options, l->words, l->word_count, config });
 	agent_config_free(config);
 	return status;
 }

@@ -39,8 +39,8 @@ static void count_loss(struct counters *counters)
 
 void state_tell_unusable(const struct log *log, const char *why, int failed)
 {
-	bool ours = failed == -EACCES || failed == -EROFS || failed == -EPERM || failed == -ENOENT ||
-		    failed == -ENOTDIR;
+	bool ours =
+		failed == -EACCES || failed == -EROFS || failed == -EPERM || failed == -ENOENT || failed == -ENOTDIR;
 
 	if (ours)
 		log_error(log, who,
@@ -51,8 +51,8 @@ void state_tell_unusable(const struct log *log, const char *why, int failed)
 		log_error(log, who, "state.path: %s", why);
 }
 
-void state_tell_found(const struct log *log, struct counters *counters, const struct state *state,
-	const struct state_folder *folder)
+void state_tell_found(
+	const struct log *log, struct counters *counters, const struct state *state, const struct state_folder *folder)
 {
 	if (folder->temporary)
 		log_warn(log, who,
@@ -86,8 +86,7 @@ void state_tell_store(const struct log *log, struct counters *counters, const ch
 		return;
 	count_loss(counters);
 	log_error(log, "store",
-		"in %s, store.db was emptied, removed or replaced: what the embedded store held is gone",
-		path);
+		"in %s, store.db was emptied, removed or replaced: what the embedded store held is gone", path);
 }
 
 void state_tell_trouble(const struct log *log, const char *path, int failed)
@@ -96,8 +95,7 @@ void state_tell_trouble(const struct log *log, const char *path, int failed)
 		log_info(log, "state", "%s can be written to again", path);
 	else if (failed == -ENOSPC)
 		log_error(log, "state",
-			"no room in %s: nothing more can be spooled or parked; positions are still saved",
-			path);
+			"no room in %s: nothing more can be spooled or parked; positions are still saved", path);
 	else
 		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));
 }

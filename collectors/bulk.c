@@ -133,11 +133,10 @@ static void answer(struct http_request *request, unsigned status, const char *me
 	buffer_init(&out, 4096);
 	if (write_error(status, message, &out) < 0)
 		buffer_clear(&out);
-	http_respond(request,
-		&(struct http_answer){ .status = status,
-			.content_type = json,
-			.headers = status == 503 ? later : plain,
-			.body = &out });
+	http_respond(request, &(struct http_answer){ .status = status,
+				      .content_type = json,
+				      .headers = status == 503 ? later : plain,
+				      .body = &out });
 	buffer_done(&out);
 }
 
@@ -145,10 +144,9 @@ static void respond_constant(struct http_request *request, const char *text)
 {
 	static const char *const headers[] = { PRODUCT, NULL };
 
-	http_respond(request, &(struct http_answer){ .status = 200,
-				      .content_type = json,
-				      .headers = headers,
-				      .constant = bytes_of(text) });
+	http_respond(
+		request, &(struct http_answer){
+				 .status = 200, .content_type = json, .headers = headers, .constant = bytes_of(text) });
 }
 
 static int write_version(const char *number, struct buffer *out)
@@ -287,10 +285,9 @@ static size_t bulk_reply_max(const struct door_request *r)
 static int write_item(struct buffer *to, const struct bulk_body *b, size_t i)
 {
 	const struct operation *o = (const struct operation *)b->base.work + i;
-	const struct bulk_operation op = { .action = o->action,
-		.index = bytes_from(b, o->index),
-		.id = bytes_from(b, o->id),
-		.fault = o->fault };
+	const struct bulk_operation op = {
+		.action = o->action, .index = bytes_from(b, o->index), .id = bytes_from(b, o->id), .fault = o->fault
+	};
 
 	if (buffer_text(to, i ? "," : ""))
 		return -ENOSPC;
@@ -388,8 +385,8 @@ static enum http_take any_begin(void *context, struct http_request *request)
 	if (take != HTTP_TAKEN)
 		return take;
 	if (!is_bulk_type(http_request_header(request, "Content-Type")))
-		return door_refuse(http_context(request), 406,
-			"Content-Type must be application/x-ndjson or application/json");
+		return door_refuse(
+			http_context(request), 406, "Content-Type must be application/x-ndjson or application/json");
 	b = bulk_of(http_context(request));
 	b->number = (uint64_t)loop_wall(host_loop(door->host)).ns;
 	memcpy(b->index, index.data, index.size);
@@ -506,8 +503,8 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 	c->door.ack = c->config->ack;
 	c->door.origins = c->config->origins;
 	c->documents = host_counter(host, "documents_total", "Documents accepted.");
-	c->refused = host_counter(host, "documents_refused_total",
-		"Documents answered 400; the rest of the request was taken.");
+	c->refused = host_counter(
+		host, "documents_refused_total", "Documents answered 400; the rest of the request was taken.");
 	for (size_t i = 0; i < COUNT_OF(methods); i++)
 		c->routes[i] = (struct http_route){ .method = methods[i],
 			.path = "*",

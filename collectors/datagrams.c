@@ -218,8 +218,8 @@ void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines,
 		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
 	}
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
-	d->kernel_lost = host_counter(host, "kernel_lost_datagrams_total",
-		"Datagrams the kernel dropped because its buffer was full.");
+	d->kernel_lost = host_counter(
+		host, "kernel_lost_datagrams_total", "Datagrams the kernel dropped because its buffer was full.");
 	d->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_soon_init(&d->more, host_loop(host), on_more, d);
 	loop_watch_init(&d->watch, host_loop(host), fd, on_ready, d);

@@ -644,15 +644,14 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	if (!door->gunzip)
 		return -ENOMEM;
 	door->requests = host_counter(host, "requests_total", "Requests received.");
-	door->refused_full = host_counter(
-		host, "refused_full_total",
+	door->refused_full = host_counter(host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers left unread.");
 	door->refused_bad =
 		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
 	door->foreign = host_counter(host, "refused_origin_total",
 		"Requests refused because they came from a web page that `origins` does not list.");
-	door->unserved = host_counter(host, "unserved_total",
-		"Requests for a path or method that is not served, answered 404 or 405.");
+	door->unserved = host_counter(
+		host, "unserved_total", "Requests for a path or method that is not served, answered 404 or 405.");
 	return 0;
 }
 
@@ -661,8 +660,8 @@ static void tell_failed(const struct door *door, const char *address, int failed
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.http` to another address", address,
-		why, host_name(door->host));
+	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.http` to another address", address, why,
+		host_name(door->host));
 }
 
 int door_start(

@@ -202,15 +202,13 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 		lane->pieces_last = at;
 	} else {
 		end_pieces(j, lane, true);
-		j->take(j->context,
-			&(struct line_message){
-				.text = l->text,
-				.time = l->time,
-				.extra = l->extra,
-				.stream = l->stream,
-				.at = at,
-				.last = at,
-				.cut = true });
+		j->take(j->context, &(struct line_message){ .text = l->text,
+					    .time = l->time,
+					    .extra = l->extra,
+					    .stream = l->stream,
+					    .at = at,
+					    .last = at,
+					    .cut = true });
 		return;
 	}
 	if (!l->partial)

@@ -77,9 +77,9 @@ struct line_slice {
 extern const char *const lines_formats[], *const lines_file_formats[];
 #define LINES_FORMAT_HELP \
 	"What a line is. auto, json: a JSON object; anything else becomes {\"message\": …}. text: always that."
-#define LINES_FILE_FORMAT_HELP                                                                                   \
-	"What a line is. json: a JSON object; anything else becomes {\"message\": …}. text: always that. cri, "  \
-	"docker: a container runtime's envelope, which is taken off; lines that it split are joined. auto: the " \
+#define LINES_FILE_FORMAT_HELP                                                                                    \
+	"What a line is. json: a JSON object; anything else becomes {\"message\": …}. text: always that. cri, " \
+	"docker: a container runtime's envelope, which is taken off; lines that it split are joined. auto: the "  \
 	"first line of a file decides."
 extern const char *const lines_shapes[]; /* bits of MULTILINE_… */
 /* The two options that say which lines are one message. */
@@ -92,8 +92,9 @@ struct lines_multiline {
 		.example = "[java, python, go, node]", .help = "Languages whose stack traces become one message." }, \
 	{                                                                                                            \
 		OPT_TEXT(type, member.start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",          \
-		.help = "Pattern that the first line of a message begins with, used instead of `multiline`. Other "  \
-			"lines continue the message."                                                                \
+					      .help = "Pattern that the first line of a message begins with, used "  \
+						      "instead of `multiline`. Other "                               \
+						      "lines continue the message."                                  \
 	}
 #define LINES_FLUSH_HELP \
 	"A line without its end, or a message that could go on, is shipped if nothing more comes for this long."

@@ -210,8 +210,8 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 		"Spans refused because their ids are not valid; the rest of the request was taken.");
 	c->texts = host_counter(host, "strings_mended_total",
 		"Strings in spans that were not UTF-8; each bad byte was replaced by U+FFFD.");
-	c->values = host_counter(host, "values_emptied_total",
-		"Attribute values emptied because they were nested too deep.");
+	c->values = host_counter(
+		host, "values_emptied_total", "Attribute values emptied because they were nested too deep.");
 	c->links = host_counter(host, "links_left_out_total", "Span links left out because an id had the wrong size.");
 	c->routes[0] = (struct http_route){ .method = HTTP_POST,
 		.path = "/v1/traces",

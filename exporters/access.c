@@ -238,10 +238,9 @@ void access_answered(struct access *a, unsigned status)
 	if ((status != 401 && status != 403) || a->look)
 		return;
 	look = oxp_new(sizeof *look);
-	*look = (struct access_look){ .job = { .work = read_again, .done = on_read_again },
-		.access = a,
-		.host = a->host,
-		.config = *a->config };
+	*look = (struct access_look){
+		.job = { .work = read_again, .done = on_read_again }, .access = a, .host = a->host, .config = *a->config
+	};
 	for (size_t i = 0; i < TEXTS; i++)
 		buffer_init(&look->read[i], TEXT_MAX);
 	if (lane_run(host_disk_lane(a->host), &look->job) == 0)

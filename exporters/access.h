@@ -22,26 +22,26 @@ struct access_config {
 };
 
 /* The rows, for a config struct of `type` that has one of the above as `field`. */
-#define ACCESS_ROWS(type, field)                                                                                      \
-	{ OPT_TEXT(type, field.user), .name = "user", .example = "shipper",                                           \
-		.help = "User name for basic authentication." },                                                      \
-		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                                 \
-			.example = "${file:/run/secrets/password}", .help = "Password for basic authentication." },   \
-		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                   \
-			.example = "${file:/run/secrets/api_key}",                                                    \
-			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                      \
-		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                     \
-			.example = "${file:/run/secrets/token}", .help = "Token sent as Authorization: Bearer." },    \
-		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                          \
-			.help = "File of the authorities that may have signed the server's certificate; if it is "     \
-				"missing, those of the system." },                                                     \
-		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                    \
-			.help = "File of the agent's own certificate, for a server that asks for one." },              \
-		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                       \
-			.help = "File of that certificate's key." },                                                   \
-	{                                                                                                             \
-		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                       \
-					      .help = "Whether to check the server's certificate and name."            \
+#define ACCESS_ROWS(type, field)                                                                                    \
+	{ OPT_TEXT(type, field.user), .name = "user", .example = "shipper",                                         \
+		.help = "User name for basic authentication." },                                                    \
+		{ OPT_TEXT(type, field.password), .name = "password", .secret = true,                               \
+			.example = "${file:/run/secrets/password}", .help = "Password for basic authentication." }, \
+		{ OPT_TEXT(type, field.api_key), .name = "api_key", .secret = true,                                 \
+			.example = "${file:/run/secrets/api_key}",                                                  \
+			.help = "API key in its encoded form, sent as Authorization: ApiKey." },                    \
+		{ OPT_TEXT(type, field.bearer), .name = "bearer", .secret = true,                                   \
+			.example = "${file:/run/secrets/token}", .help = "Token sent as Authorization: Bearer." },  \
+		{ OPT_PATH(type, field.ca), .name = "ca", .example = "/etc/oxpecker/ca.pem",                        \
+			.help = "File of the authorities that may have signed the server's certificate; if it is "  \
+				"missing, those of the system." },                                                  \
+		{ OPT_PATH(type, field.cert), .name = "cert", .example = "/etc/oxpecker/cert.pem",                  \
+			.help = "File of the agent's own certificate, for a server that asks for one." },           \
+		{ OPT_PATH(type, field.key), .name = "key", .example = "/etc/oxpecker/key.pem",                     \
+			.help = "File of that certificate's key." },                                                \
+	{                                                                                                           \
+		OPT_BOOL(type, field.verify), .name = "verify", .text = "true",                                     \
+					      .help = "Whether to check the server's certificate and name."         \
 	}
 
 bool access_check(const struct access_config *, char *why, size_t room);

@@ -270,8 +270,8 @@ static void item_reason(const struct bulk *r, const struct bulk_item_answer *a, 
 		snprintf(cause, sizeof cause, "; caused by %s%s%s", a->cause_type,
 			*a->cause_type && *a->cause ? ": " : "", a->cause);
 	size = (size_t)snprintf(to, REASON_MAX, "%u %.48s: ", a->status, a->type);
-	snprintf(to + size, REASON_MAX - size, "%.*s%s", (int)(REASON_MAX - 1 - size - strlen(cause)), a->reason,
-		cause);
+	snprintf(
+		to + size, REASON_MAX - size, "%.*s%s", (int)(REASON_MAX - 1 - size - strlen(cause)), a->reason, cause);
 	text_one_line(to);
 	access_hide(r->access, to);
 }

@@ -28,8 +28,7 @@ struct file_config {
 
 static const struct option file_options[] = {
 	{ OPT_TEXT(struct file_config, path), .name = "path", .main = true, .required = true,
-		.example = "/var/log/oxpecker.jsonl",
-		.help = "File to append to, or - for standard output." },
+		.example = "/var/log/oxpecker.jsonl", .help = "File to append to, or - for standard output." },
 	{ .name = NULL },
 };
 

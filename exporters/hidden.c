@@ -117,8 +117,7 @@ static int add_userinfo(struct hidden *h, struct bytes info)
 	int failed = plain ? 0 : -ENOMEM;
 
 	if (!failed && colon)
-		failed = hidden_add(h,
-			(struct bytes){ colon + 1, info.size - (size_t)(colon + 1 - info.data) });
+		failed = hidden_add(h, (struct bytes){ colon + 1, info.size - (size_t)(colon + 1 - info.data) });
 	if (!failed) {
 		unescape(plain);
 		failed = hidden_add_user(h, plain);

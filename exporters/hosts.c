@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
 enum { LEFT_FIRST_MS = 1000, LEFT_LAST_MS = 60000, LOOK_MS = 60000, WHY_MAX = 160 };
 
 /*

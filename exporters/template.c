@@ -121,8 +121,8 @@ static void complain(struct index_template *t, const struct http_reply *reply)
 	post_reason(reply, said, sizeof said);
 	access_hide(t->o.access, said);
 	if (!t->complained)
-		host_log(t->o.host, LOG_LEVEL_WARN,
-			"the index template is not there yet: %s; asking again, logs go on", said);
+		host_log(t->o.host, LOG_LEVEL_WARN, "the index template is not there yet: %s; asking again, logs go on",
+			said);
 	t->complained = true;
 }
 

@@ -142,9 +142,8 @@ static bool close_bracket(struct bulk_answer *a, bool array)
 	if (a->depth == 0 || a->arrays[a->depth - 1] != array)
 		return false;
 	if (a->in_items && a->depth == IN_ITEM) {
-		a->item(a->context,
-			&(struct bulk_item_answer){
-				a->status, a->type, a->reason, a->cause_type, a->cause, a->failure_store });
+		a->item(a->context, &(struct bulk_item_answer){
+					    a->status, a->type, a->reason, a->cause_type, a->cause, a->failure_store });
 		a->items++;
 	}
 	if (a->in_error == a->depth)

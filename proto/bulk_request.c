@@ -95,7 +95,7 @@ bool bulk_request_next(struct bulk_request *r, struct bulk_operation *op)
 
 	*op = (struct bulk_operation){ .fault = NULL };
 	while (!r->fault && line.size == 0 && next_line(r, &line))
-		;	/* empty lines between operations are passed over, as the server does */
+		; /* empty lines between operations are passed over, as the server does */
 	if (r->fault)
 		return false;
 	if (line.size == 0 || !read_action(r, line, op)) {

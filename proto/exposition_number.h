@@ -12,8 +12,8 @@
 #include "base/bytes.h"
 
 enum {
-	EXPOSITION_NUMBER_MAX = 128,	/* the longest text taken as a number */
-	EXPOSITION_NUMBER_SIZE = 32,	/* room for any number written */
+	EXPOSITION_NUMBER_MAX = 128, /* the longest text taken as a number */
+	EXPOSITION_NUMBER_SIZE = 32, /* room for any number written */
 };
 
 bool exposition_number_parse(struct bytes text, double *ret) MUST_CHECK;

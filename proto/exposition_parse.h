@@ -22,7 +22,7 @@ enum exposition_format { EXPOSITION_UNKNOWN, EXPOSITION_TEXT, EXPOSITION_OPENMET
 enum exposition_format exposition_format(struct bytes content_type);
 
 enum exposition_type {
-	EXPOSITION_UNTYPED,	/* `untyped` in text, `unknown` in OpenMetrics */
+	EXPOSITION_UNTYPED, /* `untyped` in text, `unknown` in OpenMetrics */
 	EXPOSITION_COUNTER,
 	EXPOSITION_GAUGE,
 	EXPOSITION_HISTOGRAM,
@@ -35,7 +35,7 @@ enum exposition_type {
 enum exposition_fault {
 	EXPOSITION_FINE,
 	EXPOSITION_BAD_UTF8,
-	EXPOSITION_BAD_LINE,		/* neither sample nor metadata; a blank line or comment in OpenMetrics */
+	EXPOSITION_BAD_LINE, /* neither sample nor metadata; a blank line or comment in OpenMetrics */
 	EXPOSITION_BAD_NAME,
 	EXPOSITION_BAD_LABEL,
 	EXPOSITION_BAD_ESCAPE,
@@ -44,48 +44,48 @@ enum exposition_fault {
 	EXPOSITION_BAD_TIMESTAMP,
 	EXPOSITION_BAD_TYPE,
 	EXPOSITION_BAD_EXEMPLAR,
-	EXPOSITION_TRAILING,		/* more on a line than belongs there, or anything behind `# EOF` */
-	EXPOSITION_CUT,			/* OpenMetrics that ends without `# EOF` */
-	EXPOSITION_LINE_SIZE,		/* a ceiling, from here on */
+	EXPOSITION_TRAILING, /* more on a line than belongs there, or anything behind `# EOF` */
+	EXPOSITION_CUT, /* OpenMetrics that ends without `# EOF` */
+	EXPOSITION_LINE_SIZE, /* a ceiling, from here on */
 	EXPOSITION_PAGE_SIZE,
 	EXPOSITION_SAMPLES,
 	EXPOSITION_LABELS,
 	EXPOSITION_NAME_SIZE,
 	EXPOSITION_VALUE_SIZE,
 	EXPOSITION_NO_MEMORY,
-	EXPOSITION_STOPPED,		/* an event's receiver wanted no more */
+	EXPOSITION_STOPPED, /* an event's receiver wanted no more */
 };
 
 /* Events are valid during the call; bytes are as they were written, with their escapes. */
 struct exposition_label {
 	struct bytes name, value;
-	bool quoted;	/* the name was in quotes: it may be any UTF-8 */
-	bool escaped;	/* there is a backslash in the value */
+	bool quoted; /* the name was in quotes: it may be any UTF-8 */
+	bool escaped; /* there is a backslash in the value */
 };
 
 struct exposition_sample {
 	struct bytes name;
-	bool quoted;				/* the name, as above */
-	struct bytes raw_labels;		/* between the braces, as written */
-	const struct exposition_label *labels;	/* in the order of their names, no name twice */
+	bool quoted; /* the name, as above */
+	struct bytes raw_labels; /* between the braces, as written */
+	const struct exposition_label *labels; /* in the order of their names, no name twice */
 	size_t label_count;
 	double value;
 	struct bytes value_text;
 	bool has_timestamp;
-	int64_t timestamp_ms;			/* since 1970; OpenMetrics' seconds are rounded */
-	struct bytes exemplar;			/* `{…} value timestamp`, or empty */
+	int64_t timestamp_ms; /* since 1970; OpenMetrics' seconds are rounded */
+	struct bytes exemplar; /* `{…} value timestamp`, or empty */
 };
 
 enum exposition_what { EXPOSITION_HELP, EXPOSITION_TYPE, EXPOSITION_UNIT };
 
 /* One line of metadata. */
 struct exposition_meta {
-	enum exposition_format format;	/* which escapes `text` may have: \\ and \n, in OpenMetrics also \" */
+	enum exposition_format format; /* which escapes `text` may have: \\ and \n, in OpenMetrics also \" */
 	enum exposition_what what;
 	struct bytes name;
 	bool quoted;
-	enum exposition_type type;	/* of EXPOSITION_TYPE */
-	struct bytes text;		/* of the others */
+	enum exposition_type type; /* of EXPOSITION_TYPE */
+	struct bytes text; /* of the others */
 };
 
 /* Called in the order of the lines. 0 to go on; anything else ends the parsing with EXPOSITION_STOPPED. */
@@ -97,9 +97,9 @@ struct exposition_events {
 enum { EXPOSITION_LABELS_MAX = 64, EXPOSITION_WHAT_MAX = 320 };
 
 struct exposition_limits {
-	size_t line, page;		/* bytes */
+	size_t line, page; /* bytes */
 	uint64_t samples;
-	size_t name, value;		/* bytes of a metric's or label's name, of a label's value */
+	size_t name, value; /* bytes of a metric's or label's name, of a label's value */
 };
 
 extern const struct exposition_limits exposition_limits_default;
@@ -113,11 +113,11 @@ struct exposition_parser {
 	struct exposition_limits limits;
 	enum exposition_format format;
 	enum exposition_fault fault;
-	bool ended;				/* `# EOF` was read */
-	uint64_t line, samples;			/* so far */
+	bool ended; /* `# EOF` was read */
+	uint64_t line, samples; /* so far */
 	size_t bytes;
 	struct buffer partial;
-	char what[EXPOSITION_WHAT_MAX];		/* "line 12: value expected, found "abc"", or "" */
+	char what[EXPOSITION_WHAT_MAX]; /* "line 12: value expected, found "abc"", or "" */
 };
 
 /* The format must not be EXPOSITION_UNKNOWN. */
@@ -126,7 +126,7 @@ void exposition_init(struct exposition_parser *, enum exposition_format, const s
 enum exposition_fault exposition_feed(struct exposition_parser *, const char *data, size_t size);
 /* The page has ended. EXPOSITION_FINE: it was whole, and there was an event for everything in it. */
 enum exposition_fault exposition_end(struct exposition_parser *) MUST_CHECK;
-void exposition_done(struct exposition_parser *);	/* fine twice, fine on zeroed memory */
+void exposition_done(struct exposition_parser *); /* fine twice, fine on zeroed memory */
 
 /* Whether the bytes are a classic name: [a-zA-Z_:][a-zA-Z0-9_:]*, for labels without the colon. */
 bool exposition_name_valid(struct bytes name, bool label);

@@ -6,14 +6,19 @@
 static const char *type_word(enum exposition_type type)
 {
 	switch (type) {
-	case EXPOSITION_COUNTER: return "counter";
+	case EXPOSITION_COUNTER:
+		return "counter";
 	case EXPOSITION_HISTOGRAM:
-	case EXPOSITION_GAUGEHISTOGRAM: return "histogram";
-	case EXPOSITION_SUMMARY: return "summary";
+	case EXPOSITION_GAUGEHISTOGRAM:
+		return "histogram";
+	case EXPOSITION_SUMMARY:
+		return "summary";
 	case EXPOSITION_GAUGE:
 	case EXPOSITION_INFO:
-	case EXPOSITION_STATESET: return "gauge";
-	default: return "untyped";
+	case EXPOSITION_STATESET:
+		return "gauge";
+	default:
+		return "untyped";
 	}
 }
 
@@ -128,7 +133,7 @@ size_t exposition_name_escape(struct bytes name, bool label, char *to)
 	for (size_t i = 0; i < name.size; i++) {
 		bool first = n == 0, digit = name.data[i] >= '0' && name.data[i] <= '9';
 		if (((unsigned char)name.data[i] & 0xc0) == 0x80)
-			continue;	/* the rest of a character that already became one */
+			continue; /* the rest of a character that already became one */
 		if ((digit && !first) || (!digit && exposition_name_valid((struct bytes){ name.data + i, 1 }, label)))
 			to[n++] = name.data[i];
 		else

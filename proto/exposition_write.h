@@ -16,9 +16,9 @@ int exposition_write_help(struct buffer *, struct bytes name, struct bytes help)
 int exposition_write_type(struct buffer *, struct bytes name, enum exposition_type) MUST_CHECK;
 
 struct exposition_line {
-	struct bytes head;		/* name{labels}, ready to be shown */
+	struct bytes head; /* name{labels}, ready to be shown */
 	double value;
-	struct bytes value_text;	/* shown in place of the value unless it is empty */
+	struct bytes value_text; /* shown in place of the value unless it is empty */
 	bool has_timestamp;
 	int64_t timestamp_ms;
 };

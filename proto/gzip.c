@@ -135,8 +135,8 @@ struct gzip *gzip_new(void)
 {
 	struct gzip *z = calloc(1, sizeof *z);
 
-	if (z && deflateInit2(&z->stream, 1, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL,
-			      Z_DEFAULT_STRATEGY) == Z_OK)
+	if (z && deflateInit2(&z->stream, 1, Z_DEFLATED, WINDOW_BITS + GZIP_FORMAT, MEMORY_LEVEL, Z_DEFAULT_STRATEGY) ==
+			 Z_OK)
 		return z;
 	free(z);
 	return NULL;

@@ -14,7 +14,7 @@
 struct gzip;
 struct gunzip;
 
-struct gzip *gzip_new(void) MUST_CHECK;	/* NULL: out of memory */
+struct gzip *gzip_new(void) MUST_CHECK; /* NULL: out of memory */
 void gzip_free(struct gzip *);
 /* One body: begin, feed as often as needed, end. The buffer is appended to and belongs to the compressor until the end.
  * 0, -ENOSPC beyond the buffer's ceiling, -ENOMEM or -EIO; after a failure the body is lost, begin again. */

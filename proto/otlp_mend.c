@@ -77,8 +77,9 @@ static int64_t varint_width(uint64_t value)
 static void add_edit(struct survey *s, enum edit_kind kind, const unsigned char *at, uint64_t size)
 {
 	if (s->edits)
-		s->edits[s->count] = (struct edit){ .at = (uint32_t)(at - s->start), .kind = kind,
-						    .size = (uint32_t)size & EDIT_SIZE_MAX };
+		s->edits[s->count] = (struct edit){
+			.at = (uint32_t)(at - s->start), .kind = kind, .size = (uint32_t)size & EDIT_SIZE_MAX
+		};
 	s->count++;
 	if (s->most < s->count)
 		s->most = s->count;
@@ -156,8 +157,11 @@ static enum otlp_fault note(struct survey *s, enum otlp_fault fault)
 
 static void begin_message(struct survey *s)
 {
-	s->layers[s->walk.depth] = (struct layer){ .field = s->walk.field, .edit = NONE, .texts = s->sum.texts,
-						   .values = s->sum.values, .links = s->sum.links };
+	s->layers[s->walk.depth] = (struct layer){ .field = s->walk.field,
+		.edit = NONE,
+		.texts = s->sum.texts,
+		.values = s->sum.values,
+		.links = s->sum.links };
 }
 
 static void refuse_span(struct survey *s, const struct layer *l)
@@ -336,7 +340,10 @@ void otlp_mend_write(struct bytes body, const struct otlp_mend *plan, char *to)
 
 /* Telling. */
 
-struct told { char *to; size_t room; };
+struct told {
+	char *to;
+	size_t room;
+};
 
 __attribute__((format(printf, 2, 3))) static void tell(struct told *n, const char *format, ...)
 {

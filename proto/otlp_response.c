@@ -9,7 +9,10 @@
 #include "otlp.pb-c.h"
 
 /* Gives at most `left` bytes in all; unknown fields would otherwise cost tens of bytes each. */
-struct capped { ProtobufCAllocator allocator; size_t left; };
+struct capped {
+	ProtobufCAllocator allocator;
+	size_t left;
+};
 
 static void *capped_alloc(void *context, size_t size)
 {
@@ -112,8 +115,8 @@ static int parse_json(struct bytes body, uint64_t *ret_rejected, char *ret_messa
 	return failed;
 }
 
-int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
-	size_t room)
+int otlp_answer_parse(
+	const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
 	/* The last is the word for bytes of no known type (RFC 9110, 8.3). */
 	static const char *const types[] = { "application/x-protobuf", "application/protobuf",

@@ -21,8 +21,8 @@ int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_mes
 /* The same for an answer with that Content-Type ("" when it has none), protobuf or JSON. -EBADMSG if it is not an
  * answer of OTLP. In JSON that is no bytes, or an object that is empty or has a member partialSuccess, or
  * partial_success. */
-int otlp_answer_parse(const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message,
-	size_t room) MUST_CHECK;
+int otlp_answer_parse(
+	const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
 /* The message of a google.rpc.Status in protobuf, cut to `room`, which is at least 1. -EBADMSG when it is none, or
  * has no message. */
 int otlp_status_parse(struct bytes body, char *ret_message, size_t room) MUST_CHECK;

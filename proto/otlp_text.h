@@ -16,14 +16,14 @@ int otlp_traces_to_json(const char *body, size_t size, struct buffer *) MUST_CHE
 
 /* One span of a request for a table: texts are terminated and valid during the visit. */
 struct otlp_row {
-	const char *trace_id, *span_id, *parent_id;	/* hex; "" for a root */
+	const char *trace_id, *span_id, *parent_id; /* hex; "" for a root */
 	const char *service, *name;
 	unsigned kind, status;
 	uint64_t start_ns, end_ns;
-	const char *json;				/* the rest of the span, as in OTLP/JSON */
+	const char *json; /* the rest of the span, as in OTLP/JSON */
 };
 /* Visits the spans in order. 0 or as above. */
-int otlp_traces_rows(const char *body, size_t size, void (*visit)(void *, const struct otlp_row *),
-		     void *context) MUST_CHECK;
+int otlp_traces_rows(
+	const char *body, size_t size, void (*visit)(void *, const struct otlp_row *), void *context) MUST_CHECK;
 
 #endif

@@ -16,9 +16,11 @@
 #include "base/bytes.h"
 #include "proto/otlp_fault.h"
 
-const char *otlp_fault_name(enum otlp_fault fault);	/* in words */
+const char *otlp_fault_name(enum otlp_fault fault); /* in words */
 
-struct otlp_summary { uint64_t resources, scopes, spans; };
+struct otlp_summary {
+	uint64_t resources, scopes, spans;
+};
 
 /* *ret_at is where the field with the fault begins, or the end of the span that lacks an id; `size` if all is fine. The
  * counts up to there are in *ret either way. */
@@ -27,9 +29,9 @@ enum otlp_fault otlp_traces_check(const char *body, size_t size, struct otlp_sum
 /* One span of the body: slices point into it, and what it lacks is empty or 0. Attributes are many fields, so the
  * span's own bytes are given; otlp_wire.h reads them. */
 struct otlp_span {
-	struct bytes resource, scope, span;		/* the messages */
-	struct bytes service, name;			/* service is the resource's service.name */
-	struct bytes trace_id, span_id, parent_id;	/* 16, 8, and 0 or 8 bytes */
+	struct bytes resource, scope, span; /* the messages */
+	struct bytes service, name; /* service is the resource's service.name */
+	struct bytes trace_id, span_id, parent_id; /* 16, 8, and 0 or 8 bytes */
 	uint64_t kind, status, start_ns, end_ns;
 };
 

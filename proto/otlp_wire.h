@@ -40,13 +40,15 @@ static inline enum wire_varint wire_varint(const unsigned char **at, const unsig
 	return WIRE_VARINT_LONG;
 }
 
-struct wire { const unsigned char *at, *end; };
+struct wire {
+	const unsigned char *at, *end;
+};
 
 struct wire_field {
 	uint32_t number;
 	enum wire_type type;
-	uint64_t value;		/* of a varint and of the fixed ones */
-	struct bytes bytes;	/* of WIRE_LENGTH */
+	uint64_t value; /* of a varint and of the fixed ones */
+	struct bytes bytes; /* of WIRE_LENGTH */
 };
 
 static inline struct wire wire_of(struct bytes message)

@@ -182,10 +182,9 @@ static void pass(struct text_pairs *p, size_t at)
 
 void text_pairs_begin(struct text_pairs *p, const struct key_set *keys, struct bytes text)
 {
-	*p = (struct text_pairs){ .keys = keys,
-		.text = text,
-		.equals = find_char(text, 0, '='),
-		.colon = find_char(text, 0, ':') };
+	*p = (struct text_pairs){
+		.keys = keys, .text = text, .equals = find_char(text, 0, '='), .colon = find_char(text, 0, ':')
+	};
 }
 
 bool text_pairs_next(struct text_pairs *p, size_t at, struct detected *ret)

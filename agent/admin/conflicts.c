@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-
 /* What of the text fits, terminated. */
 static void keep(char *to, size_t room, struct bytes text)
 {

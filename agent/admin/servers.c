@@ -29,7 +29,7 @@ static int new_server(
 
 	snprintf(labels, sizeof labels, "component=\"%s\"", o.name);
 	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
-			"Connections closed to make room for others: the ones silent or unfinished for longest.")
+		"Connections closed to make room for others: the ones silent or unfinished for longest.")
 			     ->value;
 	failed = http_server_new(core->loop, &o, routes, server);
 	if (failed)
@@ -46,8 +46,7 @@ static int listen_at(const struct core *core, struct http_server *server, const 
 	if (!failed)
 		return 0;
 	listen_why(address, SOCK_STREAM, failed, why);
-	log_error(core->log, "agent", "cannot listen on %s: %s; set `%s` to another address", address, why,
-		option);
+	log_error(core->log, "agent", "cannot listen on %s: %s; set `%s` to another address", address, why, option);
 	return failed;
 }
 

@@ -25,8 +25,8 @@ bool log_place_take(struct log_place *p, struct mono_time now)
 	return true;
 }
 
-struct log_place *log_place_find(struct log_limit *l, struct mono_time now, const char *who, const char *format,
-	struct log_place *ret_gone)
+struct log_place *log_place_find(
+	struct log_limit *l, struct mono_time now, const char *who, const char *format, struct log_place *ret_gone)
 {
 	struct log_place *oldest = &l->places[0];
 

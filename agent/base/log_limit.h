@@ -30,8 +30,8 @@ struct log_limit {
 
 /* Finds or adds the place of that message. If another place had to make room and has held messages back, it is copied
  * to *ret_gone. */
-struct log_place *log_place_find(struct log_limit *, struct mono_time now, const char *who, const char *format,
-	struct log_place *ret_gone);
+struct log_place *log_place_find(
+	struct log_limit *, struct mono_time now, const char *who, const char *format, struct log_place *ret_gone);
 /* Whether the place may log one more message; if so, that one is counted. */
 bool log_place_take(struct log_place *, struct mono_time now);
 

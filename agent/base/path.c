@@ -166,9 +166,7 @@ static int follow(struct walk *w)
 {
 	if (is_proc(w->at)) { /* nobody can plant a link there, and some of them only the kernel can follow */
 		w->by_kernel = is_last(w);
-		return w->by_kernel ? 0
-				    : replace(&w->at,
-					      openat(w->at, w->name, O_PATH | O_DIRECTORY | O_CLOEXEC));
+		return w->by_kernel ? 0 : replace(&w->at, openat(w->at, w->name, O_PATH | O_DIRECTORY | O_CLOEXEC));
 	}
 	if (!is_trusted(w)) {
 		if (!w->follow_all)

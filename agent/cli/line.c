@@ -177,8 +177,7 @@ int line_parse(const struct command *const *commands, const char *const *argv, s
 	*l = (struct line){ .words = oxp_new((count + 1) * sizeof *l->words),
 		.sets = oxp_new((count + 1) * sizeof *l->sets) };
 	for (int at = 1; argv[at] && !failed; at++)
-		failed = argv[at][0] == '-' ? take_option(l, commands, argv, &at)
-					    : take_word(l, commands, argv[at]);
+		failed = argv[at][0] == '-' ? take_option(l, commands, argv, &at) : take_word(l, commands, argv[at]);
 	if (failed || l->help || l->version)
 		return failed;
 	l->command = l->command ? l->command : commands[0];

@@ -77,7 +77,8 @@ static int list(const struct cli_parked_call *c, const uint64_t *ids, size_t cou
 	(void)ids, (void)count;
 	cli_parked_print_head(c->json);
 	while (next == CLI_PARKED_MORE && (page = cli_parked_ask(c, "GET", start, &e))) {
-		json_array_foreach(json_object_get(page, "records"), i, row) cli_parked_print_row(row, c->json);
+		json_array_foreach(json_object_get(page, "records"), i, row)
+			cli_parked_print_row(row, c->json);
 		next = cli_parked_next(c, page, &after);
 		snprintf(start, sizeof start, "/parked?after=%lld", after);
 		json_decref(page);

@@ -22,9 +22,7 @@ static int run(const struct command_call *call)
 }
 
 static const struct command_option options[] = {
-	{ .name = "--schema",
-		.text = "print it as JSON Schema, for editors",
-		.at = offsetof(struct options, schema) },
+	{ .name = "--schema", .text = "print it as JSON Schema, for editors", .at = offsetof(struct options, schema) },
 	{ .name = NULL },
 };
 

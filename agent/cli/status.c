@@ -29,7 +29,8 @@ static long long dropped(const json_t *row)
 	long long sum = 0;
 	const char *key;
 
-	json_object_foreach(reasons, key, value) sum = cli_sum(sum, member_number(value, "records"));
+	json_object_foreach(reasons, key, value)
+		sum = cli_sum(sum, member_number(value, "records"));
 	return sum;
 }
 
@@ -50,8 +51,7 @@ static void print_dropped(const json_t *row)
 	json_t *value;
 	const char *reason, *comma = "";
 
-	json_object_foreach(json_object_get(row, "dropped"), reason, value)
-	{
+	json_object_foreach(json_object_get(row, "dropped"), reason, value) {
 		snprintf(more, sizeof more, "%s %lld %s", comma, member_number(value, "records"), reason);
 		strncat(line, more, sizeof line - strlen(line) - 1);
 		comma = ",";
@@ -88,13 +88,11 @@ static bool print_ledger(const struct screen *s, const json_t *ledger)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(ledger, i, row)
-	{
+	json_array_foreach(ledger, i, row) {
 		balanced = balanced && !member_number(row, "balance");
 		if (strcmp(member_text(row, "signal"), "metrics") == 0 && !member_number(row, "balance"))
 			continue;
-		screen_head(s, &first,
-			"   RECEIVED  DELIVERED     PARKED   REJECTED    DROPPED     MERGED       HELD");
+		screen_head(s, &first, "   RECEIVED  DELIVERED     PARKED   REJECTED    DROPPED     MERGED       HELD");
 		print_route(s, row);
 	}
 	if (json_array_size(ledger) == 0)
@@ -108,16 +106,15 @@ static void print_destinations(const struct screen *s, const json_t *destination
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(destinations, i, row)
-	{
+	json_array_foreach(destinations, i, row) {
 		const char *delivery = member_text(row, "delivery");
 		bool fine = !*delivery || strcmp(delivery, "fine") == 0;
 		char last[SCREEN_WORDS], bytes[SCREEN_WORDS], queued[2 * SCREEN_WORDS], state[SCREEN_WORDS];
 		ago(row, "seconds_since_acknowledged", last);
 		screen_size(member_number(row, "queued_bytes"), bytes);
 		snprintf(queued, sizeof queued, "%lld / %s", member_number(row, "queued_records"), bytes);
-		screen_head(s, &first,
-			"DESTINATION                    STATE      LAST TAKEN     QUEUED / BYTES  RETRIES");
+		screen_head(
+			s, &first, "DESTINATION                    STATE      LAST TAKEN     QUEUED / BYTES  RETRIES");
 		screen_name(member_text(row, "name"), NAME_WIDTH);
 		snprintf(state, sizeof state, " %-9s", fine ? member_text(row, "state") : delivery);
 		(fine ? screen_good : screen_bad)(s, state);
@@ -134,7 +131,9 @@ static const json_t *row_of(const json_t *ledger, const char *source)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(ledger, i, row) if (strcmp(member_text(row, "source"), source) == 0) return row;
+	json_array_foreach(ledger, i, row)
+		if (strcmp(member_text(row, "source"), source) == 0)
+			return row;
 	return NULL;
 }
 
@@ -144,8 +143,7 @@ static void print_scrapes(const struct screen *s, const json_t *sources, const j
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(sources, i, row)
-	{
+	json_array_foreach(sources, i, row) {
 		const json_t *up = json_object_get(row, "up");
 		char last[SCREEN_WORDS], why[1024];
 		if (!up)
@@ -174,13 +172,13 @@ static void print_troubles(const struct screen *s, const json_t *sources)
 	size_t i, k;
 	json_t *source, *row;
 
-	json_array_foreach(sources, i, source) json_array_foreach(json_object_get(source, "troubles"), k, row)
-	{
-		screen_head(s, &first, "CANNOT BE READ");
-		screen_wrapped(0, member_text(row, "file"));
-		screen_wrapped(2, member_text(source, "name"));
-		screen_wrapped(2, member_text(row, "why"));
-	}
+	json_array_foreach(sources, i, source)
+		json_array_foreach(json_object_get(source, "troubles"), k, row) {
+			screen_head(s, &first, "CANNOT BE READ");
+			screen_wrapped(0, member_text(row, "file"));
+			screen_wrapped(2, member_text(source, "name"));
+			screen_wrapped(2, member_text(row, "why"));
+		}
 }
 
 static void print_checks(const struct screen *s, const json_t *checks)
@@ -189,8 +187,7 @@ static void print_checks(const struct screen *s, const json_t *checks)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(checks, i, row)
-	{
+	json_array_foreach(checks, i, row) {
 		bool fine = json_is_true(json_object_get(row, "fine"));
 		screen_head(s, &first, "CHECK                                      STATE");
 		screen_name(member_text(row, "name"), 42);
@@ -208,8 +205,7 @@ static void print_conflicts(const struct screen *s, const json_t *conflicts)
 	size_t i;
 	json_t *row;
 
-	json_array_foreach(conflicts, i, row)
-	{
+	json_array_foreach(conflicts, i, row) {
 		char words[2048];
 		screen_head(s, &first, "MAPPING CONFLICT");
 		snprintf(words, sizeof words, "expected %s, found %s; count %lld", member_text(row, "expected"),

@@ -18,7 +18,7 @@ struct secret {
 };
 
 struct config_arena {
-	struct chunk *chunks;	/* the first one is filled, the others are full */
+	struct chunk *chunks; /* the first one is filled, the others are full */
 	struct secret *secrets;
 };
 

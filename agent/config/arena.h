@@ -13,7 +13,7 @@
 struct config_arena;
 
 struct config_arena *config_arena_new(void) __attribute__((returns_nonnull));
-void config_arena_free(struct config_arena *);	/* NULL is fine */
+void config_arena_free(struct config_arena *); /* NULL is fine */
 
 /* Zeroed, aligned for anything. */
 void *config_alloc(struct config_arena *, size_t size) __attribute__((returns_nonnull));

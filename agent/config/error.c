@@ -118,8 +118,8 @@ const char *config_error_text(const struct config_errors *e, size_t i)
 
 bool config_sounds_secret(const char *word, size_t size)
 {
-	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie",
-		"salt", "bearer" };
+	static const char *const sounds[] = { "pass", "pwd", "secret", "token", "key", "auth", "cred", "cookie", "salt",
+		"bearer" };
 
 	for (size_t i = 0; i + 2 < size; i++)
 		for (size_t k = 0; k < COUNT_OF(sounds); k++)

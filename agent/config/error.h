@@ -15,44 +15,44 @@
 enum { CONFIG_ERRORS_MAX = 20, CONFIG_WHAT_MAX = 640 };
 
 struct config_source {
-	const char *name;	/* "oxpecker.yaml", "--set" */
+	const char *name; /* "oxpecker.yaml", "--set" */
 	char *text;
 	size_t size;
 };
 
 struct config_span {
-	const struct config_source *source;	/* NULL: none, for example if the file does not exist */
-	size_t start, end;			/* bytes of its text */
+	const struct config_source *source; /* NULL: none, for example if the file does not exist */
+	size_t start, end; /* bytes of its text */
 };
 
 struct config_place {
 	const char *file;
-	unsigned line, column;	/* from 1, columns in characters; line 0: the file as a whole */
+	unsigned line, column; /* from 1, columns in characters; line 0: the file as a whole */
 };
 
 struct config_error {
 	struct config_span span;
-	const char *path;	/* "logs.export.elasticsearch.url", or "" */
+	const char *path; /* "logs.export.elasticsearch.url", or "" */
 	const char *what;
 };
 
 /* What people write instead of a key or type that exists. A word of `path` is `*` for any word, or several words with |
  * between them: "receive.*.endpoint|address". An unknown type is looked up as if it were the component's name. */
 struct config_hint {
-	const char *path;	/* NULL ends the table */
-	const char *use;	/* "receive.otlp.http" */
-	const char *why;	/* half a sentence, or NULL */
+	const char *path; /* NULL ends the table */
+	const char *use; /* "receive.otlp.http" */
+	const char *why; /* half a sentence, or NULL */
 };
 
 struct config_errors {
 	struct config_arena *arena;
-	const struct config_hint *hints;	/* NULL: none */
-	size_t count;		/* may be higher than what is kept */
+	const struct config_hint *hints; /* NULL: none */
+	size_t count; /* may be higher than what is kept */
 	struct config_error items[CONFIG_ERRORS_MAX];
 };
 
 struct config_place config_place(struct config_span);
-void config_mask(struct config_span);	/* its bytes become stars, its line ends stay */
+void config_mask(struct config_span); /* its bytes become stars, its line ends stay */
 
 void config_complain(struct config_errors *, struct config_span, const char *path, const char *format, ...)
 	PRINTF_LIKE(4, 5);

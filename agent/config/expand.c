@@ -24,8 +24,8 @@ struct expansion {
 static void fail(struct expansion *x, const char *what, struct bytes about)
 {
 	if (!x->failed)
-		node_complain(x->tree->errors, x->node, "%s %s", config_quote(x->tree->arena,
-			      config_copy(x->tree->arena, about.data, about.size)), what);
+		node_complain(x->tree->errors, x->node, "%s %s",
+			config_quote(x->tree->arena, config_copy(x->tree->arena, about.data, about.size)), what);
 	x->failed = true;
 }
 
@@ -69,7 +69,7 @@ static void put_variable(struct expansion *x, struct bytes inside)
 		put(x, value, strlen(value));
 	else
 		fail(x, "is not set in the environment; write ${NAME:-default} if it may be missing",
-		     (struct bytes){ inside.data, size });
+			(struct bytes){ inside.data, size });
 }
 
 static const char *file_fault(int failed)
@@ -174,7 +174,7 @@ int tree_expand(struct tree *t, const struct config_world *world)
 	size_t before = t->errors->count;
 
 	for (struct node *n = t->root; n && t->expanded <= TREE_EXPANSION_MAX && t->errors->count < CONFIG_ERRORS_MAX;
-	     n = node_after(t->root, n)) {
+		n = node_after(t->root, n)) {
 		struct expansion x = { .tree = t, .world = world, .node = n };
 		if (n->kind != NODE_TEXT || !strchr(n->text, '$'))
 			continue;

@@ -16,17 +16,17 @@ enum { COMPONENT_NAME_MAX = 63 };
 
 struct config_component {
 	struct config_component *next;
-	const char *name;			/* letters, digits, _ and -; unique but among steps */
+	const char *name; /* letters, digits, _ and -; unique but among steps */
 	const struct config_type *type;
-	void *common;				/* of section->common_size; NULL when that is 0 */
-	void *options;				/* of type->config_size; NULL when that is 0 */
+	void *common; /* of section->common_size; NULL when that is 0 */
+	void *options; /* of type->config_size; NULL when that is 0 */
 	struct config_place place;
 };
 
 struct config_input {
-	const char *name;			/* of the file, for errors */
-	struct bytes text;			/* empty: built-in defaults */
-	const char *const *sets;		/* "a.b=value", ends with NULL; NULL: none */
+	const char *name; /* of the file, for errors */
+	struct bytes text; /* empty: built-in defaults */
+	const char *const *sets; /* "a.b=value", ends with NULL; NULL: none */
 	const struct config_world *world;
 };
 
@@ -35,13 +35,13 @@ struct config {
 	void *target;
 	struct config_arena *arena;
 	struct config_errors errors;
-	struct tree tree;			/* tree.sources: what came from files, to be read again */
-	struct config_component **components;	/* by position of the section */
+	struct tree tree; /* tree.sources: what came from files, to be read again */
+	struct config_component **components; /* by position of the section */
 };
 
 /* `target` is zeroed memory that the rows of fixed sections point into. */
 struct config *config_new(const struct config_section *sections, void *target) __attribute__((returns_nonnull));
-void config_free(struct config *);		/* NULL is fine */
+void config_free(struct config *); /* NULL is fine */
 
 /* To be called once. 0, or -EINVAL with all errors in `errors`; the structs must not be used then. */
 int config_load(struct config *, const struct config_input *) MUST_CHECK;

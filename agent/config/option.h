@@ -12,20 +12,20 @@
 #include "base/clock.h"
 
 enum option_kind {
-	OPTION_TEXT,		/* const char *, NULL if there is neither a value nor a default */
-	OPTION_PATH,		/* const char *, not empty */
-	OPTION_URL,		/* const char *, scheme://host…, the scheme one of `choices` if there are any */
-	OPTION_ADDRESS,		/* const char *: host:port, [v6]:port, :port or unix:/path */
-	OPTION_BOOL,		/* bool */
-	OPTION_COUNT,		/* uint64_t, a whole number */
-	OPTION_SIZE,		/* uint64_t bytes, written 64KiB 32MiB 1GiB */
-	OPTION_DURATION,	/* struct duration, written 250ms 5s 2m 1h */
-	OPTION_CHOICE,		/* an enum: the position of the word in `choices` */
-	OPTION_TEXT_LIST,	/* const struct option_list *, never NULL after reading; one value is a list of one;
+	OPTION_TEXT, /* const char *, NULL if there is neither a value nor a default */
+	OPTION_PATH, /* const char *, not empty */
+	OPTION_URL, /* const char *, scheme://host…, the scheme one of `choices` if there are any */
+	OPTION_ADDRESS, /* const char *: host:port, [v6]:port, :port or unix:/path */
+	OPTION_BOOL, /* bool */
+	OPTION_COUNT, /* uint64_t, a whole number */
+	OPTION_SIZE, /* uint64_t bytes, written 64KiB 32MiB 1GiB */
+	OPTION_DURATION, /* struct duration, written 250ms 5s 2m 1h */
+	OPTION_CHOICE, /* an enum: the position of the word in `choices` */
+	OPTION_TEXT_LIST, /* const struct option_list *, never NULL after reading; one value is a list of one;
 				 * each one of `choices` if there are any */
-	OPTION_ADDRESS_LIST,	/* a list, too; each is an address to listen on */
-	OPTION_URL_LIST,	/* a list, too; each is a URL, with `choices` as for one */
-	OPTION_MAP,		/* const struct option_map *, never NULL after reading */
+	OPTION_ADDRESS_LIST, /* a list, too; each is an address to listen on */
+	OPTION_URL_LIST, /* a list, too; each is a URL, with `choices` as for one */
+	OPTION_MAP, /* const struct option_map *, never NULL after reading */
 	OPTION_KINDS
 };
 
@@ -34,7 +34,9 @@ struct option_list {
 	const char *const *items;
 };
 
-struct option_pair { const char *key, *value; };
+struct option_pair {
+	const char *key, *value;
+};
 
 struct option_map {
 	size_t count;
@@ -42,26 +44,26 @@ struct option_map {
 };
 
 struct option {
-	const char *name;	/* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	enum option_kind kind;
-	size_t offset;		/* into the config struct */
-	const char *text;	/* default, as a user would write it; spaces between list items; NULL: zero or NULL */
-	const char *zero;	/* COUNT, SIZE, DURATION: a word for 0 (auto, off), allowed whatever `min` is */
-	uint64_t min, max;	/* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
-	const char *const *choices;	/* ends with NULL */
-	const char *example;	/* for the reference, if there is no default */
-	bool main;		/* set by a scalar or a list instead of the mapping */
+	size_t offset; /* into the config struct */
+	const char *text; /* default, as a user would write it; spaces between list items; NULL: zero or NULL */
+	const char *zero; /* COUNT, SIZE, DURATION: a word for 0 (auto, off), allowed whatever `min` is */
+	uint64_t min, max; /* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
+	const char *const *choices; /* ends with NULL */
+	const char *example; /* for the reference, if there is no default */
+	bool main; /* set by a scalar or a list instead of the mapping */
 	bool required;
-	bool secret;		/* never printed */
-	const char *help;	/* one sentence */
+	bool secret; /* never printed */
+	const char *help; /* one sentence */
 };
 
 /* If the field has another type than `ctype`, this is an array of negative size. An enum without negative values is
  * unsigned. */
-#define OPTION_FIELD(type, field, ctype)                                                                               \
-	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, ctype: 1, default: -1)]))
-#define OPTION_ENUM(type, field)                                                                                       \
-	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, int: 1, unsigned: 1, default: -1)]))
+#define OPTION_FIELD(type, field, ctype) \
+	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, ctype : 1, default : -1)]))
+#define OPTION_ENUM(type, field) \
+	(offsetof(type, field) + 0 * sizeof(char[_Generic(((type *)0)->field, int : 1, unsigned : 1, default : -1)]))
 
 #define OPT_TEXT(type, field) .kind = OPTION_TEXT, .offset = OPTION_FIELD(type, field, const char *)
 #define OPT_PATH(type, field) .kind = OPTION_PATH, .offset = OPTION_FIELD(type, field, const char *)
@@ -73,7 +75,7 @@ struct option {
 #define OPT_DURATION(type, field) .kind = OPTION_DURATION, .offset = OPTION_FIELD(type, field, struct duration)
 #define OPT_CHOICE(type, field, words) .kind = OPTION_CHOICE, .offset = OPTION_ENUM(type, field), .choices = (words)
 #define OPT_TEXTS(type, field) .kind = OPTION_TEXT_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
-#define OPT_ADDRESSES(type, field)                                                                                     \
+#define OPT_ADDRESSES(type, field) \
 	.kind = OPTION_ADDRESS_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
 #define OPT_URLS(type, field) .kind = OPTION_URL_LIST, .offset = OPTION_FIELD(type, field, const struct option_list *)
 #define OPT_MAP(type, field) .kind = OPTION_MAP, .offset = OPTION_FIELD(type, field, const struct option_map *)

@@ -62,7 +62,7 @@ static const char *yaml_map(struct config_arena *arena, const struct option_map 
 
 	for (size_t i = 0; i < map->count; i++)
 		yaml = config_printf(arena, "%s%s %s: %s", yaml, i ? "," : "", yaml_text(arena, map->pairs[i].key),
-				     yaml_text(arena, map->pairs[i].value));
+			yaml_text(arena, map->pairs[i].value));
 	return config_printf(arena, "%s%s}", yaml, map->count ? " " : "");
 }
 
@@ -118,7 +118,11 @@ const char *yaml_of_field(struct config_arena *arena, const struct option *o, co
 /* Through the field: the default is what the reader makes of its text. */
 const char *yaml_of_default(struct config_arena *arena, const struct option *o)
 {
-	union { void *pointer; uint64_t number; struct duration d; } field = { 0 };
+	union {
+		void *pointer;
+		uint64_t number;
+		struct duration d;
+	} field = { 0 };
 	struct option at_zero = *o;
 	struct config_errors errors = { .arena = arena };
 

@@ -10,7 +10,7 @@
 
 struct printer {
 	struct writer text;
-	struct config_arena *arena;	/* for intermediate texts */
+	struct config_arena *arena; /* for intermediate texts */
 };
 
 /* The field of a row, as YAML; NULL if it is empty. Passwords of URLs are hidden. */

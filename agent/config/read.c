@@ -97,7 +97,7 @@ static const char *read_duration(
 	const char *wrong = zero ? NULL : value_duration(text, &d);
 	uint64_t ns = (uint64_t)d.ns;
 
-	if (!wrong && !zero)	/* by division, because a bound in ns may overflow */
+	if (!wrong && !zero) /* by division, because a bound in ns may overflow */
 		wrong = check_range(arena, o, ns / 1000000 < o->min, o->max && (ns + 999999) / 1000000 > o->max);
 	if (!wrong)
 		*field = d;
@@ -205,7 +205,11 @@ static const char *guess_address(struct config_arena *arena, const char *text)
 /* What reads as this option, or NULL. */
 static const char *guess(struct config_arena *arena, const struct option *o, const char *text)
 {
-	union { uint64_t number; struct duration d; const char *text; } field = { 0 };
+	union {
+		uint64_t number;
+		struct duration d;
+		const char *text;
+	} field = { 0 };
 	const char *meant = NULL;
 
 	if (o->kind == OPTION_SIZE || o->kind == OPTION_DURATION)
@@ -459,15 +463,15 @@ static void check_required(const struct reading *g, const struct node *where)
 			continue;
 		if (where->key)
 			key_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
-				     option_expected(g->reader->arena, g->rows[i]));
+				option_expected(g->reader->arena, g->rows[i]));
 		else
 			node_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
-				      option_expected(g->reader->arena, g->rows[i]));
+				option_expected(g->reader->arena, g->rows[i]));
 	}
 }
 
 void options_read(const struct option_reader *r, const struct option_set *sets, size_t count, const struct node *node,
-		  const struct node *where)
+	const struct node *where)
 {
 	struct reading g = { .reader = r };
 

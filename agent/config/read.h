@@ -12,10 +12,10 @@
 #include "config/option.h"
 #include "config/tree.h"
 
-enum { OPTION_ROWS_MAX = 64 };	/* of all tables on one mapping */
+enum { OPTION_ROWS_MAX = 64 }; /* of all tables on one mapping */
 
 struct option_set {
-	const struct option *rows;	/* NULL: none */
+	const struct option *rows; /* NULL: none */
 	void *target;
 };
 
@@ -27,7 +27,7 @@ struct option_reader {
 /* `node` is a mapping, or a value that sets the main option. NULL: there is none; an error about a required option then
  * names `where`. */
 void options_read(const struct option_reader *, const struct option_set *sets, size_t count, const struct node *node,
-		  const struct node *where);
+	const struct node *where);
 /* One value for one row, as in `memory: 32MiB`; NULL: the default. */
 void option_read(const struct option_reader *, const struct option *, const struct node *value, void *target);
 

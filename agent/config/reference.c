@@ -83,8 +83,8 @@ int reference_yaml(const struct config_section *sections, struct buffer *to)
 
 /* The configuration in force. */
 
-static void field_line(struct printer *p, const struct config *c, const char *margin, const struct option *o,
-		       const void *target)
+static void field_line(
+	struct printer *p, const struct config *c, const char *margin, const struct option *o, const void *target)
 {
 	const char *field = (const char *)target + o->offset;
 	const char *text = config_is_secret(c->arena, field) ? "\"***\"" : yaml_of_field(p->arena, o, field);
@@ -92,8 +92,8 @@ static void field_line(struct printer *p, const struct config *c, const char *ma
 	writer_printf(&p->text, "%s%s%s: %s\n", margin, text ? "" : "#", o->name, text ? text : "");
 }
 
-static void field_lines(struct printer *p, const struct config *c, const char *margin, const struct option *rows,
-			const void *target)
+static void field_lines(
+	struct printer *p, const struct config *c, const char *margin, const struct option *rows, const void *target)
 {
 	for (; rows && rows->name; rows++)
 		field_line(p, c, margin, rows, target);

@@ -49,8 +49,8 @@ static json_t *list_schema(json_t *item)
 
 static json_t *unit_schema(struct config_arena *arena, const struct option *o, const char *units)
 {
-	return pattern_schema(config_printf(arena, "^([0-9]+%s%s%s" EXPANSION ")$", units, o->zero ? "|" : "",
-					    o->zero ? o->zero : ""));
+	return pattern_schema(config_printf(
+		arena, "^([0-9]+%s%s%s" EXPANSION ")$", units, o->zero ? "|" : "", o->zero ? o->zero : ""));
 }
 
 static json_t *count_schema(struct config_arena *arena, const struct option *o)
@@ -132,7 +132,7 @@ static json_t *object_schema(struct config_arena *arena, const struct option *ro
 	add_rows(arena, rows, properties, required);
 	add_rows(arena, more, properties, required);
 	return json_pack("{s:s,s:o,s:o,s:b}", "type", "object", "properties", properties, "required", required,
-			 "additionalProperties", 0);
+		"additionalProperties", 0);
 }
 
 /* What is allowed instead of the mapping: the main option's value, or nothing if no option is required. */

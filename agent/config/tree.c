@@ -75,8 +75,8 @@ const char *node_path(struct config_arena *arena, const struct node *n)
 }
 
 /* Beyond the ceiling errors are only counted: a path costs a walk. */
-static void complain(struct config_errors *e, const struct node *n, struct config_span span, const char *format,
-	va_list args)
+static void complain(
+	struct config_errors *e, const struct node *n, struct config_span span, const char *format, va_list args)
 {
 	char what[CONFIG_WHAT_MAX];
 

@@ -14,10 +14,10 @@
 enum {
 	TREE_INPUT_MAX = 1 << 20,
 	TREE_DEPTH_MAX = 32,
-	TREE_KEYS_MAX = 1024,		/* of one mapping; every pair is compared */
+	TREE_KEYS_MAX = 1024, /* of one mapping; every pair is compared */
 	TREE_NODES_MAX = 65536,
-	TREE_EXPANSION_MAX = 4 << 20,	/* bytes that all ${…} together may become */
-	TREE_VALUE_MAX = 64 << 10,	/* bytes that one value may become */
+	TREE_EXPANSION_MAX = 4 << 20, /* bytes that all ${…} together may become */
+	TREE_VALUE_MAX = 64 << 10, /* bytes that one value may become */
 };
 
 enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
@@ -27,22 +27,22 @@ enum node_kind { NODE_TEXT, NODE_LIST, NODE_MAP };
  */
 struct node {
 	enum node_kind kind;
-	bool empty;		/* a text with a missing value */
+	bool empty; /* a text with a missing value */
 	bool quoted;
-	bool secret;		/* its text came from a file: never shown */
-	bool bare;		/* it was given with --set; every process can read the command line */
-	const char *written;	/* as it was before ${…} was expanded; NULL if nothing was expanded */
+	bool secret; /* its text came from a file: never shown */
+	bool bare; /* it was given with --set; every process can read the command line */
+	const char *written; /* as it was before ${…} was expanded; NULL if nothing was expanded */
 	const char *key;
-	const char *text;	/* NODE_TEXT; terminated, without zeros within */
+	const char *text; /* NODE_TEXT; terminated, without zeros within */
 	struct node *parent, *next, *first, *last;
-	size_t count;		/* of children */
+	size_t count; /* of children */
 	struct config_span span, key_span;
 };
 
 struct tree {
 	struct config_arena *arena;
 	struct config_errors *errors;
-	struct node *root;	/* a mapping, never NULL */
+	struct node *root; /* a mapping, never NULL */
 	size_t nodes;
 	size_t expanded;
 	struct tree_source *sources;
@@ -57,7 +57,7 @@ struct tree_source {
 /* What ${…} reads: the environment and files. */
 struct config_world {
 	void *context;
-	const char *(*variable)(void *context, const char *name);	/* NULL: not set */
+	const char *(*variable)(void *context, const char *name); /* NULL: not set */
 	/* Appends the file; 0 or -errno, -ENOSPC: too large. */
 	int (*file)(void *context, const char *path, struct buffer *to);
 };
@@ -81,7 +81,7 @@ struct node *node_get(const struct node *, const char *key);
 struct node *node_after(const struct node *top, const struct node *);
 /* "logs.steps[2].redact" in the tree's arena. */
 const char *node_path(struct config_arena *, const struct node *);
-const char *node_kind_name(const struct node *);	/* "a list" */
+const char *node_kind_name(const struct node *); /* "a list" */
 
 void node_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
 void key_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);

@@ -10,7 +10,7 @@
 #include "base/text.h"
 
 struct unit {
-	const char *name;	/* NULL ends the table */
+	const char *name; /* NULL ends the table */
 	uint64_t factor;
 };
 

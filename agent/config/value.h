@@ -12,10 +12,10 @@
 
 enum { VALUE_TEXT_SIZE = 32 };
 
-const char *value_bool(const char *text, bool *ret);		/* true false yes no on off */
+const char *value_bool(const char *text, bool *ret); /* true false yes no on off */
 const char *value_count(const char *text, uint64_t *ret);
-const char *value_size(const char *text, uint64_t *ret);		/* B KiB MiB GiB TiB, or Ki Mi Gi Ti */
-const char *value_duration(const char *text, struct duration *ret);	/* ms s m h */
+const char *value_size(const char *text, uint64_t *ret); /* B KiB MiB GiB TiB, or Ki Mi Gi Ti */
+const char *value_duration(const char *text, struct duration *ret); /* ms s m h */
 /* What a text that the readers above refuse probably means: 64MB, 1.5GiB, 1048576; 10min, 1h30m, 25. It may be shown,
  * but not used. False if it cannot be guessed. */
 bool value_size_guess(const char *text, uint64_t *ret);

@@ -21,13 +21,13 @@ enum { INPUT_PADDING = 64, BLANK_LINES_MAX = 100, BRACKETS_MAX = 16384 };
 struct loader {
 	struct tree *tree;
 	struct config_source *source;
-	size_t base;		/* where in the source the YAML begins: a --set has its path before it */
+	size_t base; /* where in the source the YAML begins: a --set has its path before it */
 	struct fy_diag *diag;
 	struct fy_parser *parser;
-	struct node *root, *current;	/* current: the list or mapping that is open */
-	struct node *entry;		/* a child of the open mapping that has a key but no value yet */
-	size_t depth, last;		/* last: where the last event ended, for events without a place */
-	bool over;			/* no sense in going on */
+	struct node *root, *current; /* current: the list or mapping that is open */
+	struct node *entry; /* a child of the open mapping that has a key but no value yet */
+	size_t depth, last; /* last: where the last event ended, for events without a place */
+	bool over; /* no sense in going on */
 };
 
 static struct config_span span_at(const struct loader *l, size_t at)
@@ -52,8 +52,8 @@ static bool check_characters(struct loader *l)
 
 	for (size_t i = l->base; i < l->source->size; i++)
 		if (is_refused((const unsigned char *)text + i)) {
-			config_complain(l->tree->errors, span_at(l, i), "",
-				"a control character; expected plain UTF-8 text");
+			config_complain(
+				l->tree->errors, span_at(l, i), "", "a control character; expected plain UTF-8 text");
 			return false;
 		}
 	return true;
@@ -66,7 +66,7 @@ static bool check_line(struct loader *l, size_t start)
 
 	if (memchr(line, '\t', blank) && !strchr("\r\n#", line[blank])) {
 		config_complain(l->tree->errors, span_at(l, start + strcspn(line, "\t")), "",
-				"a tab in the indentation; YAML allows only spaces");
+			"a tab in the indentation; YAML allows only spaces");
 		return false;
 	}
 	if (*line == '%') {
@@ -304,7 +304,7 @@ static void on_scalar(struct loader *l, struct fy_event *event)
 		return;
 	}
 	if (!token && l->entry)
-		span = l->entry->key_span;	/* the value is missing, so point at the key */
+		span = l->entry->key_span; /* the value is missing, so point at the key */
 	n = node_for_value(l);
 	if (!n)
 		return;
@@ -373,7 +373,7 @@ static void refuse_extras(struct loader *l, struct fy_event *event)
 		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not supported");
 	if (tag)
 		refuse(l, span_at(l, place_of(l, fy_token_start_mark(tag))),
-		       "a tag (!name); tags are not supported: a value has the type of its option");
+			"a tag (!name); tags are not supported: a value has the type of its option");
 }
 
 static void on_event(struct loader *l, struct fy_event *event)
@@ -500,7 +500,7 @@ int tree_load(struct tree *t, const char *name, struct bytes text)
 		t->root = l.root;
 	else if (l.root && !l.root->empty)
 		config_complain(t->errors, l.root->span, "", "%s at the top; expected a mapping of sections",
-				node_kind_name(l.root));
+			node_kind_name(l.root));
 	return t->errors->count ? -EINVAL : 0;
 }
 
@@ -530,7 +530,7 @@ static struct node *step_into(struct loader *l, struct node *n, struct bytes wor
 	struct node *child;
 
 	if (n->kind == NODE_TEXT && (n->empty || !n->text)) {
-		n->kind = NODE_MAP;	/* nothing was written there, or it was made just now */
+		n->kind = NODE_MAP; /* nothing was written there, or it was made just now */
 		n->empty = false;
 	}
 	if (n->kind != NODE_MAP) {

@@ -22,8 +22,7 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option http_check_options[] = {
 	{ OPT_URL(struct http_check_config, url), .name = "url", .main = true, .required = true,
-		.example = "https://api.example.com/health",
-		.choices = http_schemes,
+		.example = "https://api.example.com/health", .choices = http_schemes,
 		.help = "Address to send a GET to; 2xx and 3xx are fine." },
 	{ .name = NULL },
 };

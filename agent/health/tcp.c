@@ -16,8 +16,7 @@ struct tcp_check_config {
 
 static const struct option tcp_check_options[] = {
 	{ OPT_TEXT(struct tcp_check_config, address), .name = "address", .main = true, .required = true,
-		.example = "tcp://postgres:5432",
-		.help = "Address to connect to: tcp://host:port, or host:port." },
+		.example = "tcp://postgres:5432", .help = "Address to connect to: tcp://host:port, or host:port." },
 	{ .name = NULL },
 };
 

@@ -15,8 +15,7 @@ struct unix_check_config {
 
 static const struct option unix_check_options[] = {
 	{ OPT_TEXT(struct unix_check_config, path), .name = "path", .main = true, .required = true,
-		.example = "unix:/run/app/app.sock",
-		.help = "Socket to connect to: unix:/path, or the path." },
+		.example = "unix:/run/app/app.sock", .help = "Socket to connect to: unix:/path, or the path." },
 	{ .name = NULL },
 };
 

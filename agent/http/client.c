@@ -28,7 +28,8 @@ enum {
 	REFUSAL_MAX = 64 << 10, /* kept of an answer that is not 2xx, for a call that takes pieces */
 	TURN_US = 300, /* of one callback; what has come beyond that is for the next, piece by piece (16 KiB) */
 	/* A compressed answer may unpack to this many bytes, and to this many times its size, within answer_max. */
-	UNPACKED_FREE = 2 << 20, UNPACKED_AT_ONCE = 16 << 10,
+	UNPACKED_FREE = 2 << 20,
+	UNPACKED_AT_ONCE = 16 << 10,
 	UNPACKED_TIMES = 256,
 };
 
@@ -71,7 +72,7 @@ struct http_call {
 	int64_t retry_after_ms;
 	enum http_end failed;
 	const char *why; /* it was stopped; libcurl writes words of its own over `error` then */
-	unsigned connections;	/* on which it was sent */
+	unsigned connections; /* on which it was sent */
 	bool added, given_up, head_only, head_told, busy;
 	struct codings codings;
 	struct unpack *unpack; /* NULL: the answer comes as it is, or nothing of it has come */
@@ -177,7 +178,7 @@ static void out_of_time(void *context)
 	struct http_call *c = context;
 
 	snprintf(c->error, sizeof c->error, "no %s within %.3g s", c->connections ? "whole answer" : "connection",
-		 duration_seconds(c->options.timeout));
+		duration_seconds(c->options.timeout));
 	call_end(c, c->connections ? HTTP_END_TIMEOUT : HTTP_END_CONNECT);
 }
 
@@ -677,7 +678,9 @@ static void set_body(struct http_call *c)
 	curl_easy_setopt(c->easy, CURLOPT_UPLOAD, 1L);
 	curl_easy_setopt(c->easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)size);
 	curl_easy_setopt(c->easy, CURLOPT_UPLOAD_BUFFERSIZE,
-			 size < UPLOAD_MIN ? (long)UPLOAD_MIN : size > UPLOAD_MAX ? (long)UPLOAD_MAX : (long)size);
+		size < UPLOAD_MIN   ? (long)UPLOAD_MIN
+		: size > UPLOAD_MAX ? (long)UPLOAD_MAX
+				    : (long)size);
 	curl_easy_setopt(c->easy, CURLOPT_READFUNCTION, on_read);
 	curl_easy_setopt(c->easy, CURLOPT_READDATA, c);
 	curl_easy_setopt(c->easy, CURLOPT_SEEKFUNCTION, on_seek);
@@ -777,10 +780,10 @@ static int read_url(struct http_call *c, const char *url)
 	if (!parts)
 		return -ENOMEM;
 	if (curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
-	    curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
-	    (strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) && u64_parse(bytes_of(port), &number)) {
+		curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+		curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK &&
+		curl_url_get(parts, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT) == CURLUE_OK &&
+		(strcmp(scheme, "http") == 0 || strcmp(scheme, "https") == 0) && u64_parse(bytes_of(port), &number)) {
 		c->host = oxp_strdup(host);
 		c->port = (uint16_t)number;
 		failed = 0;
@@ -856,7 +859,7 @@ static void on_resolved(void *context, const struct resolved *found)
 	c->resolving = NULL;
 	if (found->failed) {
 		call_fail(c, HTTP_END_CONNECT,
-			  found->failed == -ENOENT ? "unknown host name" : "no answer from a name server");
+			found->failed == -ENOENT ? "unknown host name" : "no answer from a name server");
 		return;
 	}
 	c->found = *found;

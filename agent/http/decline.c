@@ -17,8 +17,11 @@ bool http_route_leads_to(const struct http_route *route, const char *path)
 
 static const char *method_names(const struct http_route *route)
 {
-	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",   [HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
-					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
+	static const char *const names[] = { [HTTP_GET] = "GET, HEAD",
+		[HTTP_POST] = "POST",
+		[HTTP_PUT] = "PUT",
+		[HTTP_DELETE] = "DELETE",
+		[HTTP_HEAD] = "HEAD" };
 
 	return route->method < HTTP_METHOD_OTHER ? names[route->method] : "";
 }
@@ -35,9 +38,9 @@ static void decline(struct http_request *r, unsigned status, const char *why, co
 	buffer_init(&body, WHY_SIZE);
 	OXP_ASSERT(buffer_text(&body, why) == 0);
 	http_respond(r, &(struct http_answer){ .status = status,
-					       .content_type = "text/plain; charset=utf-8",
-					       .headers = headers,
-					       .body = &body });
+				.content_type = "text/plain; charset=utf-8",
+				.headers = headers,
+				.body = &body });
 	buffer_done(&body);
 }
 
@@ -49,8 +52,8 @@ static void list_methods(const struct http_server *s, const char *path, char all
 	allow[0] = '\0';
 	for (const struct http_route *route = s->routes; route->path; route++)
 		if (http_route_leads_to(route, path) && used < ALLOW_SIZE)
-			used += (size_t)snprintf(allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "",
-						 method_names(route));
+			used += (size_t)snprintf(
+				allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "", method_names(route));
 }
 
 /* What is served here: "GET, HEAD /metrics; POST /v1/traces". */
@@ -60,7 +63,7 @@ static void list_routes(const struct http_server *s, char *to, size_t room)
 
 	for (const struct http_route *route = s->routes; route->path && used < room; route++)
 		used += (size_t)snprintf(to + used, room - used, "%s%s %s", used ? "; " : "", method_names(route),
-					 strcmp(route->path, "*") == 0 ? "any path" : route->path);
+			strcmp(route->path, "*") == 0 ? "any path" : route->path);
 }
 
 void http_decline_unrouted(struct http_request *r)
@@ -72,7 +75,7 @@ void http_decline_unrouted(struct http_request *r)
 	list_methods(s, r->path, allow);
 	list_routes(s, served, sizeof served);
 	snprintf(why, sizeof why, "%s; served here: %s\n",
-		 allow[0] ? "this path does not take that method" : "nothing is served at this path", served);
+		allow[0] ? "this path does not take that method" : "nothing is served at this path", served);
 	decline(r, allow[0] ? 405 : 404, why, allow[0] ? allow : NULL);
 }
 

@@ -122,7 +122,7 @@ static enum MHD_Result complete(struct connection *c)
  * no body is complete: libmicrohttpd would ask for one if the peer expects that (Expect: 100-continue), and not know
  * what to do with bytes behind it. */
 static enum MHD_Result on_request(void *context, struct MHD_Connection *connection, const char *url, const char *method,
-				  const char *version, const char *upload, size_t *upload_size, void **request)
+	const char *version, const char *upload, size_t *upload_size, void **request)
 {
 	struct connection *c = connection_from(connection);
 	struct bytes piece = { upload, *upload_size };
@@ -140,8 +140,8 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 	return http_request_piece(&c->base, piece) ? MHD_YES : MHD_NO;
 }
 
-static void on_request_end(void *context, struct MHD_Connection *connection, void **request,
-			   enum MHD_RequestTerminationCode why)
+static void on_request_end(
+	void *context, struct MHD_Connection *connection, void **request, enum MHD_RequestTerminationCode why)
 {
 	(void)context, (void)connection, (void)why;
 	if (*request)
@@ -158,12 +158,12 @@ static void linger_if_unread(struct connection *c)
 	if (c->base.server->ending || c->base.phase != PHASE_ANSWER)
 		return;
 	if ((int64_t)r->received < r->content_length || r->content_length < 0 ||
-	    (ioctl(c->base.fd, FIONREAD, &unread) == 0 && unread > 0))
+		(ioctl(c->base.fd, FIONREAD, &unread) == 0 && unread > 0))
 		linger_start(&c->base.server->lingers, c->base.fd);
 }
 
 static void on_connection(void *context, struct MHD_Connection *connection, void **socket_context,
-			  enum MHD_ConnectionNotificationCode what)
+	enum MHD_ConnectionNotificationCode what)
 {
 	struct shard *shard = context;
 	struct connection *c = *socket_context;
@@ -228,7 +228,7 @@ static int shard_init(struct shard *shard, struct http_server *s)
 	if (!shard->daemon)
 		return -EMFILE;
 	loop_watch_init(&shard->watch, s->loop, MHD_get_daemon_info(shard->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd,
-			shard_ready, shard);
+		shard_ready, shard);
 	shard->soon.priority = shard->watch.priority = s->options.priority;
 	loop_watch_set(&shard->watch, WATCH_READ);
 	return 0;

@@ -166,8 +166,8 @@ static int bind_with_mode(const struct listening *l, const union address *to, un
 	return failed;
 }
 
-static int bind_path(struct listening *l, const struct path_folder *folder, const char *name, const union address *to,
-	unsigned mode)
+static int bind_path(
+	struct listening *l, const struct path_folder *folder, const char *name, const union address *to, unsigned mode)
 {
 	int failed = bind_with_mode(l, to, mode);
 	struct stat st;

@@ -101,7 +101,7 @@ static uint64_t taken(int fd)
 	int unread = 0;
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 &&
-	    size >= offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
+		size >= offsetof(struct tcp_info, tcpi_bytes_acked) + sizeof info.tcpi_bytes_acked)
 		return info.tcpi_bytes_acked;
 	return ioctl(fd, SIOCOUTQ, &unread) == 0 ? (uint64_t)unread : 0;
 }

@@ -92,12 +92,12 @@ static void send_raw(int fd, unsigned status)
 	const char *reason = http_reason(status);
 	char text[256];
 	int n = snprintf(text, sizeof text,
-			 "HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-			 "Content-Length: %zu\r\n\r\n%s\n",
-			 status, reason, strlen(reason) + 1, reason);
+		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n"
+		"Content-Length: %zu\r\n\r\n%s\n",
+		status, reason, strlen(reason) + 1, reason);
 
 	if (send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return;	/* the peer is gone, or takes nothing: it is closed in any case */
+		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
 /* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */
@@ -205,8 +205,11 @@ void http_connection_end(struct http_connection *c)
 
 static enum http_method method_from(const char *name)
 {
-	static const char *const names[] = { [HTTP_GET] = "GET",	[HTTP_POST] = "POST", [HTTP_PUT] = "PUT",
-					     [HTTP_DELETE] = "DELETE", [HTTP_HEAD] = "HEAD" };
+	static const char *const names[] = { [HTTP_GET] = "GET",
+		[HTTP_POST] = "POST",
+		[HTTP_PUT] = "PUT",
+		[HTTP_DELETE] = "DELETE",
+		[HTTP_HEAD] = "HEAD" };
 	unsigned i = 0;
 
 	while (i < COUNT_OF(names) && strcmp(names[i], name) != 0)
@@ -401,7 +404,7 @@ void http_request_complete(struct http_connection *c)
 /* The server. */
 
 int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
-		    struct http_server **ret)
+	struct http_server **ret)
 {
 	struct http_server *s;
 

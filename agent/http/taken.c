@@ -146,8 +146,9 @@ void listen_why(const char *address, int type, int failed, char to[LISTEN_WHY_MA
 		tell_taken(address, type, to);
 		return;
 	case EACCES:
-		why = is_unix ? "this user may not write to its folder" : "a port below 1024 needs "
-		"CAP_NET_BIND_SERVICE";
+		why = is_unix ? "this user may not write to its folder"
+			      : "a port below 1024 needs "
+				"CAP_NET_BIND_SERVICE";
 		break;
 	case EADDRNOTAVAIL:
 		why = "this machine has no such address";

@@ -22,8 +22,8 @@ enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
 /* 0 or -errno. From here on the whole process ignores SIGPIPE; code that starts a child resets it there. */
 int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;
-void loop_free(struct loop *);	/* after the _done of everything embedded elsewhere */
-void loop_run(struct loop *);	/* until loop_stop() */
+void loop_free(struct loop *); /* after the _done of everything embedded elsewhere */
+void loop_run(struct loop *); /* until loop_stop() */
 void loop_stop(struct loop *);
 /* One pass: waits for work for at most `patience`, and does it. For tests. */
 void loop_turn(struct loop *, struct duration patience);
@@ -44,13 +44,13 @@ struct loop_watch {
 	void (*ready)(void *context, int fd, unsigned what);
 	void *context;
 	int fd;
-	unsigned what;	/* what is waited for now */
+	unsigned what; /* what is waited for now */
 	enum loop_priority priority;
-	struct loop_watch *aside_next, **aside_link;	/* while it waits for its share */
+	struct loop_watch *aside_next, **aside_link; /* while it waits for its share */
 };
 void loop_watch_init(struct loop_watch *, struct loop *, int fd, void (*ready)(void *, int, unsigned), void *context);
-void loop_watch_set(struct loop_watch *, unsigned what);	/* 0 stops waiting; may be called in the callback */
-void loop_watch_done(struct loop_watch *);			/* before the descriptor is closed */
+void loop_watch_set(struct loop_watch *, unsigned what); /* 0 stops waiting; may be called in the callback */
+void loop_watch_done(struct loop_watch *); /* before the descriptor is closed */
 
 /* A moment in time, by the loop's clock. Fires once for each _set. */
 struct loop_timer {
@@ -58,26 +58,29 @@ struct loop_timer {
 	loop_callback *fire;
 	void *context;
 	struct mono_time due;
-	size_t place;	/* in the loop's heap, from 1; 0 when not set */
+	size_t place; /* in the loop's heap, from 1; 0 when not set */
 };
 void loop_timer_init(struct loop_timer *, struct loop *, loop_callback *, void *context);
-void loop_timer_set(struct loop_timer *, struct duration from_now);	/* again: moves it */
+void loop_timer_set(struct loop_timer *, struct duration from_now); /* again: moves it */
 void loop_timer_clear(struct loop_timer *);
 void loop_timer_done(struct loop_timer *);
-static inline bool loop_timer_pending(const struct loop_timer *t) { return t->place != 0; }
+static inline bool loop_timer_pending(const struct loop_timer *t)
+{
+	return t->place != 0;
+}
 
 /* "Soon": after the current callback, behind anything that is ready and more urgent. Soons run in the order in which
  * they were asked for. */
 struct loop_soon {
 	struct loop *loop;
-	struct loop_soon *next, **link;	/* while waiting */
+	struct loop_soon *next, **link; /* while waiting */
 	loop_callback *run;
 	void *context;
 	enum loop_priority priority;
 	bool waiting;
 };
 void loop_soon_init(struct loop_soon *, struct loop *, loop_callback *, void *context);
-void loop_soon_run(struct loop_soon *);	/* calling it twice before it ran is the same as once */
+void loop_soon_run(struct loop_soon *); /* calling it twice before it ran is the same as once */
 void loop_soon_done(struct loop_soon *);
 
 /* A signal, as a loop event. */

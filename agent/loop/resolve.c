@@ -48,7 +48,7 @@ struct resolver {
 	struct evdns_base *dns;
 	struct resolve *first;
 	size_t count;
-	struct timespec conf_read, hosts_read;	/* modification times */
+	struct timespec conf_read, hosts_read; /* modification times */
 	bool from_system;
 	struct kept *kept[RESOLVE_KEPT_MAX];
 };
@@ -92,7 +92,7 @@ static void keep(struct resolver *r, const char *host, const struct resolved *re
 	place = kept_place(r);
 	if (!*place)
 		*place = oxp_new(sizeof **place);
-	snprintf((*place)->host, sizeof (*place)->host, "%s", host);
+	snprintf((*place)->host, sizeof(*place)->host, "%s", host);
 	(*place)->result = *result;
 	(*place)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_KEPT_SECONDS));
 }
@@ -187,7 +187,7 @@ static void on_answer(int code, struct evutil_addrinfo *list, void *context)
 	if (list)
 		evutil_freeaddrinfo(list);
 	if (!q->link) {
-		free(q);	/* was given up */
+		free(q); /* was given up */
 		return;
 	}
 	if (!q->result.failed)
@@ -198,8 +198,9 @@ static void on_answer(int code, struct evutil_addrinfo *list, void *context)
 
 static void ask(struct resolve *q)
 {
-	struct evutil_addrinfo hints = { .ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM,
-					 .ai_protocol = IPPROTO_TCP };
+	struct evutil_addrinfo hints = {
+		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP
+	};
 
 	q->asked = true;
 	evdns_getaddrinfo(q->resolver->dns, q->host, NULL, &hints, on_answer, q);

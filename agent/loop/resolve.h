@@ -21,33 +21,33 @@ struct resolve;
 
 struct resolved;
 struct resolve_question {
-	const char *host;	/* copied */
+	const char *host; /* copied */
 	uint16_t port;
 	void (*done)(void *context, const struct resolved *);
 	void *context;
 };
 
 struct resolved {
-	int failed;			/* 0, -ENOENT (no such name), -EAGAIN (no answer from any server) */
+	int failed; /* 0, -ENOENT (no such name), -EAGAIN (no answer from any server) */
 	size_t count;
-	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX];	/* port is the one asked for */
+	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX]; /* port is the one asked for */
 };
 
 /* Where names come from instead of /etc/resolv.conf and /etc/hosts. */
 struct resolver_sources {
-	const char *const *servers;	/* "address:port", ends with NULL */
-	const char *hosts_file;		/* NULL: none but localhost */
-	const char *search;		/* one domain to search, NULL for none */
-	struct duration timeout;	/* of one question to one server, which is asked up to three times */
+	const char *const *servers; /* "address:port", ends with NULL */
+	const char *hosts_file; /* NULL: none but localhost */
+	const char *search; /* one domain to search, NULL for none */
+	struct duration timeout; /* of one question to one server, which is asked up to three times */
 };
 
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
 int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
-void resolver_free(struct resolver *);	/* done() is not called for questions under way */
+void resolver_free(struct resolver *); /* done() is not called for questions under way */
 /* Calls done() exactly once, from a later callback, unless cancelled. `ret` is invalid once done() is called. -EINVAL
  * if the name is empty or too long, -EAGAIN beyond RESOLVES_MAX. */
 int resolve_start(struct resolver *, const struct resolve_question *, struct resolve **ret) MUST_CHECK;
-void resolve_cancel(struct resolve *);	/* not from its own done() */
+void resolve_cancel(struct resolve *); /* not from its own done() */
 void resolver_forget(struct resolver *, const char *host);
 
 #endif

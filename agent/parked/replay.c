@@ -271,13 +271,12 @@ static void send_again(struct replay *r, const struct state_parked *first, struc
 	r->placed = first->placed;
 	snprintf(r->key, sizeof r->key, "%s %s %s", first->signal, first->source, first->destination);
 	pipeline_source_free(r->pipeline, r->source);
-	r->source = pipeline_source(r->pipeline,
-		&(struct source_options){ .name = "parked",
-			.signal = batch_signal(*batch),
-			.rewind = REWIND_SAVED,
-			.hooks = &hooks,
-			.context = r,
-			.uncounted = true });
+	r->source = pipeline_source(r->pipeline, &(struct source_options){ .name = "parked",
+							 .signal = batch_signal(*batch),
+							 .rewind = REWIND_SAVED,
+							 .hooks = &hooks,
+							 .context = r,
+							 .uncounted = true });
 	r->sender = sender;
 	source_route(r->source, sender);
 	move_live(r, true, LEDGER_PARKED, LEDGER_HELD);

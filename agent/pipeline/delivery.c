@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 
-void deliveries_init(struct deliveries *all, struct loop *loop, enum rewind rewind, const struct source_hooks *hooks,
-	void *context)
+void deliveries_init(
+	struct deliveries *all, struct loop *loop, enum rewind rewind, const struct source_hooks *hooks, void *context)
 {
 	static const struct source_hooks none = { .park = NULL };
 
@@ -56,8 +56,7 @@ struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size
 	return delivery;
 }
 
-void delivery_count(
-	struct delivery *delivery, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
+void delivery_count(struct delivery *delivery, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
 {
 	struct ledger_row *row = delivery->of->routes[route].row;
 

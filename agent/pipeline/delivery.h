@@ -90,8 +90,7 @@ struct delivery {
 	struct delivery_part parts[]; /* one for each route */
 };
 
-void deliveries_init(
-	struct deliveries *, struct loop *, enum rewind, const struct source_hooks *, void *context);
+void deliveries_init(struct deliveries *, struct loop *, enum rewind, const struct source_hooks *, void *context);
 void deliveries_route(struct deliveries *, struct sender *, struct ledger_row *);
 void deliveries_done(struct deliveries *); /* forgets what is under way */
 

@@ -47,8 +47,7 @@ static void on_wait_over(void *context)
 	pump(s);
 }
 
-struct sender *sender_new(
-	const struct sender_world *world, const char *name, const struct exporter_type *type,
+struct sender *sender_new(const struct sender_world *world, const char *name, const struct exporter_type *type,
 	const struct sender_limits *limits)
 {
 	struct sender *s = oxp_new(sizeof *s);
@@ -111,8 +110,8 @@ static bool lacks_comparison(const struct sender *s)
 	const struct send *send;
 
 	TAILQ_FOREACH(send, &s->queue, entry)
-	if (!is_suspect(send))
-		return false;
+		if (!is_suspect(send))
+			return false;
 	return true;
 }
 
@@ -304,8 +303,8 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 		note_failure(send->sender, "some records are to be sent again");
 	send->took_some = send->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
-		outcome = delivery_refuse(&(struct refusal){
-			send->delivery, send->route, item, send->tries, reason ? reason : "" });
+		outcome = delivery_refuse(
+			&(struct refusal){ send->delivery, send->route, item, send->tries, reason ? reason : "" });
 	if (outcome == RETRY) {
 		send->marks[item - send->first] = MARK_RETRY;
 		return;

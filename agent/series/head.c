@@ -77,7 +77,8 @@ static int insert_scraped(struct series_target *t, struct head *h, const struct 
 static int insert_target(struct head *h, const struct target_label *own)
 {
 	struct exposition_label label = {
-		.name = { own->name.data, own->name.size }, .value = { own->value.data, own->value.size },
+		.name = { own->name.data, own->name.size },
+		.value = { own->value.data, own->value.size },
 	};
 
 	return insert(h, &label);
@@ -152,7 +153,7 @@ struct bytes head_render(struct series *s, const struct head *h)
 	for (size_t i = 0; i < h->count; i++)
 		to = put_label(to, &h->labels[i]);
 	if (h->count > 0)
-		to[-1] = '}';	/* in place of the last comma */
+		to[-1] = '}'; /* in place of the last comma */
 	s->scratch.size = (size_t)(to - s->scratch.data);
 	return buffer_bytes(&s->scratch);
 }

@@ -20,13 +20,13 @@ struct map {
 	size_t mask, count;
 };
 
-int map_init(struct map *) MUST_CHECK;	/* 0 or -ENOMEM */
-void map_done(struct map *);		/* nodes are the caller's; fine on zeroed memory */
+int map_init(struct map *) MUST_CHECK; /* 0 or -ENOMEM */
+void map_done(struct map *); /* nodes are the caller's; fine on zeroed memory */
 
 /* The first node of that hash, then the next: candidates to compare. NULL at the end. */
 struct map_node *map_first(const struct map *, uint64_t hash);
 struct map_node *map_next(const struct map_node *);
-void map_put(struct map *, struct map_node *);	/* its hash is set */
+void map_put(struct map *, struct map_node *); /* its hash is set */
 void map_remove(struct map *, struct map_node *);
 /* Calls visit() for each node; visit() may remove the node it is given. */
 void map_each(struct map *, void (*visit)(void *context, struct map_node *), void *context);

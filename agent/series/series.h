@@ -22,10 +22,10 @@ struct series;
 struct series_target;
 
 struct series_limits {
-	size_t series;		/* visible at once; while a scrape is staged, the larger of old and new counts */
-	size_t family_series;	/* of one family */
-	size_t bytes;		/* of memory, staged series included */
-	const char *reserved;	/* prefix of families that are refused: they are written elsewhere. May be NULL */
+	size_t series; /* visible at once; while a scrape is staged, the larger of old and new counts */
+	size_t family_series; /* of one family */
+	size_t bytes; /* of memory, staged series included */
+	const char *reserved; /* prefix of families that are refused: they are written elsewhere. May be NULL */
 	/* Called for all memory of series, and for the bytes that they take on a page, so that a page always has room;
 	 * give() is called when they are freed. NULL: neither is called. */
 	bool (*take)(void *context, size_t bytes);
@@ -36,12 +36,12 @@ struct series_limits {
 extern const struct series_limits series_limits_default;
 
 enum series_drop {
-	SERIES_DROP_TYPE_CLASH,		/* its family has another type already */
+	SERIES_DROP_TYPE_CLASH, /* its family has another type already */
 	SERIES_DROP_SERIES_CEILING,
 	SERIES_DROP_FAMILY_CEILING,
-	SERIES_DROP_BYTES,		/* that ceiling, or out of memory */
-	SERIES_DROP_DUPLICATE,		/* twice in one scrape, or another target has it */
-	SERIES_DROP_LABELS,		/* two of one name, once names are classic and the target's are there */
+	SERIES_DROP_BYTES, /* that ceiling, or out of memory */
+	SERIES_DROP_DUPLICATE, /* twice in one scrape, or another target has it */
+	SERIES_DROP_LABELS, /* two of one name, once names are classic and the target's are there */
 	SERIES_DROP_RESERVED,
 	SERIES_DROPS,
 };
@@ -57,22 +57,24 @@ const char *series_drop_name(enum series_drop);
 
 /* With a random `seed`, a hostile target cannot aim at one bucket. NULL if out of memory. */
 struct series *series_new(const struct series_limits *, uint64_t seed);
-void series_free(struct series *);	/* with its targets; NULL is fine */
+void series_free(struct series *); /* with its targets; NULL is fine */
 
-size_t series_page_max(const struct series *);	/* no page is larger */
+size_t series_page_max(const struct series *); /* no page is larger */
 
 /* A label that every series of a target gets. A label of that name in the scrape becomes exported_NAME, as in
  * Prometheus. */
-struct series_label { const char *name, *value; };
+struct series_label {
+	const char *name, *value;
+};
 enum { SERIES_TARGET_LABELS_MAX = 16 };
 
 /* 0; -EINVAL for a name that is not classic, a name twice, or too many; or -ENOMEM. */
-int series_target_new(struct series *, const struct series_label *, size_t count, struct series_target **ret)
-	MUST_CHECK;
-void series_target_free(struct series_target *);	/* its series vanish; NULL is fine */
+int series_target_new(
+	struct series *, const struct series_label *, size_t count, struct series_target **ret) MUST_CHECK;
+void series_target_free(struct series_target *); /* its series vanish; NULL is fine */
 /* Discards its last scrape, so its series vanish. A scrape that is being staged goes on. */
 void series_target_down(struct series_target *);
-size_t series_target_count(const struct series_target *);	/* visible */
+size_t series_target_count(const struct series_target *); /* visible */
 
 /* Begins a scrape; one that was under way is abandoned. */
 void series_begin(struct series_target *);
@@ -80,7 +82,7 @@ void series_begin(struct series_target *);
 extern const struct exposition_events series_events;
 /* Makes the scrape visible. A series that vanishes costs about as much as staging one; the others cost little. */
 void series_commit(struct series_target *, struct series_counts *ret);
-void series_abandon(struct series_target *);	/* does nothing if none is under way */
+void series_abandon(struct series_target *); /* does nothing if none is under way */
 
 /* Asserts the invariants of the table; for tests. */
 void series_check(const struct series *);

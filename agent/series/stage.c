@@ -29,8 +29,12 @@ static const struct suffix {
 };
 
 static const char *const role_suffix[ROLES] = {
-	[ROLE_PLAIN] = "", [ROLE_TOTAL] = "_total", [ROLE_INFO] = "_info", [ROLE_CREATED] = "_created",
-	[ROLE_GSUM] = "_gsum", [ROLE_GCOUNT] = "_gcount",
+	[ROLE_PLAIN] = "",
+	[ROLE_TOTAL] = "_total",
+	[ROLE_INFO] = "_info",
+	[ROLE_CREATED] = "_created",
+	[ROLE_GSUM] = "_gsum",
+	[ROLE_GCOUNT] = "_gcount",
 };
 
 static bool origin_staged(const struct series_target *t, const struct origin *o)
@@ -94,7 +98,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 
 	if (!o)
 		return 0;
-	t->source = o;	/* its samples usually follow */
+	t->source = o; /* its samples usually follow */
 	if (m->what == EXPOSITION_TYPE)
 		take_type(o, staged_slot(t), m->type);
 	else if (m->what == EXPOSITION_HELP)
@@ -268,7 +272,7 @@ static void value_set(struct value *v, const struct exposition_sample *sample)
 	v->value = sample->value;
 	v->has_timestamp = sample->has_timestamp;
 	v->timestamp_ms = sample->timestamp_ms;
-	v->text_size = keep ? (unsigned char)sample->value_text.size : 0;	/* NaN and Inf are spelt one way */
+	v->text_size = keep ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
 }
 

@@ -18,15 +18,21 @@ enum {
 };
 
 const struct series_limits series_limits_default = {
-	.series = 40000, .family_series = 20000, .bytes = 16 << 20, .reserved = "oxpecker_",
+	.series = 40000,
+	.family_series = 20000,
+	.bytes = 16 << 20,
+	.reserved = "oxpecker_",
 };
 
 const char *series_drop_name(enum series_drop drop)
 {
 	static const char *const names[SERIES_DROPS] = {
-		[SERIES_DROP_TYPE_CLASH] = "type_clash", [SERIES_DROP_SERIES_CEILING] = "series_ceiling",
-		[SERIES_DROP_FAMILY_CEILING] = "family_ceiling", [SERIES_DROP_BYTES] = "bytes_ceiling",
-		[SERIES_DROP_DUPLICATE] = "duplicate", [SERIES_DROP_LABELS] = "labels",
+		[SERIES_DROP_TYPE_CLASH] = "type_clash",
+		[SERIES_DROP_SERIES_CEILING] = "series_ceiling",
+		[SERIES_DROP_FAMILY_CEILING] = "family_ceiling",
+		[SERIES_DROP_BYTES] = "bytes_ceiling",
+		[SERIES_DROP_DUPLICATE] = "duplicate",
+		[SERIES_DROP_LABELS] = "labels",
 		[SERIES_DROP_RESERVED] = "reserved",
 	};
 

@@ -69,8 +69,11 @@ static int write_entry(struct series_cursor *c, struct buffer *to)
 	unsigned slot = c->group->target->slot;
 	const struct value *v = &c->entry->slot[slot].value;
 	struct exposition_line line = {
-		.head = { c->entry->text, c->entry->size }, .value = v->value, .value_text = { v->text, v->text_size },
-		.has_timestamp = v->has_timestamp, .timestamp_ms = v->timestamp_ms,
+		.head = { c->entry->text, c->entry->size },
+		.value = v->value,
+		.value_text = { v->text, v->text_size },
+		.has_timestamp = v->has_timestamp,
+		.timestamp_ms = v->timestamp_ms,
 	};
 	int failed = exposition_write_sample(to, &line);
 

@@ -24,11 +24,11 @@ struct entry;
 struct series_cursor {
 	struct series *series;
 	uint64_t version;
-	uint64_t done;			/* number of the last family that is written */
-	struct family *family;		/* under way, or NULL */
+	uint64_t done; /* number of the last family that is written */
+	struct family *family; /* under way, or NULL */
 	struct group *group;
-	struct entry *entry;		/* to be written next */
-	size_t start;			/* where the family under way begins in the buffer */
+	struct entry *entry; /* to be written next */
+	size_t start; /* where the family under way begins in the buffer */
 	unsigned restarts;
 	bool finished;
 };

@@ -107,10 +107,9 @@ static struct saving *saving_new(struct leave *l, const struct send *send)
 {
 	struct saving *v = oxp_new(sizeof *v);
 
-	*v = (struct saving){ .leave = l,
-		.delivery = send->delivery,
-		.route = send->route,
-		.batch = batch_keep(send->delivery->batch) };
+	*v = (struct saving){
+		.leave = l, .delivery = send->delivery, .route = send->route, .batch = batch_keep(send->delivery->batch)
+	};
 	v->last = &v->rows;
 	delivery_save(v->delivery, v->route);
 	return v;
@@ -226,9 +225,7 @@ static struct leaving *leaving_new(struct leave *l, const struct send *send)
 	const struct delivery *delivery = send->delivery;
 	struct leaving *k = oxp_new(sizeof *k);
 
-	*k = (struct leaving){
-		.leave = l, .delivery = delivery, .route = send->route, .change = state_change_new()
-	};
+	*k = (struct leaving){ .leave = l, .delivery = delivery, .route = send->route, .change = state_change_new() };
 	for (size_t i = 0; i < delivery->row_count; i++)
 		if (delivery->rows[i].route == send->route)
 			state_change_unspool(k->change, delivery->rows[i].id);

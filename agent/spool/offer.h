@@ -12,7 +12,7 @@
 
 /* host_offer_spooled(). If done() is NULL, nobody is answered: what could not be written to disk is taken as by
  * host_offer(). */
-enum admit offer_to_disk(struct state *, struct source *, struct batch **, void (*done)(void *, int failed),
-	void *context) MUST_CHECK;
+enum admit offer_to_disk(
+	struct state *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
 
 #endif

@@ -27,8 +27,8 @@ void spool_init(struct spool *, const struct spool_options *);
 void spool_done(struct spool *); /* none of its commits is under way; zeroed memory is fine */
 
 /* host_offer_spooled() */
-enum admit spool_offer(struct spool *, struct source *, struct batch **, void (*done)(void *, int failed),
-	void *context) MUST_CHECK;
+enum admit spool_offer(
+	struct spool *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
 /* The same if nobody waits for an answer: what could not be written to disk is taken as by host_offer(). */
 enum admit spool_offer_anyway(struct spool *, struct source *, struct batch **) MUST_CHECK;
 

@@ -26,7 +26,7 @@ enum {
 };
 
 /* However many it says: none that is the first of another payload, or of another key. */
-#define SPOOL_OF                                                                                            \
+#define SPOOL_OF                                                                                                \
 	" id >= ?1 AND id < ?1 + (SELECT min(parts, 1024) FROM spool WHERE id = ?1) AND (id = ?1 OR (parts = 0" \
 	" AND key = (SELECT key FROM spool WHERE id = ?1)))"
 #define SPOOL_STRANGE " FROM spool WHERE id < 1 OR id > 4611686018427387904" /* STATE_SPOOL_ID_MAX */
@@ -141,8 +141,7 @@ int database_number(struct database *d, const char *sql, uint64_t *ret)
 sqlite3_stmt *database_statement(struct database *d, enum statement which)
 {
 	if (!d->ready[which])
-		sqlite3_prepare_v3(
-			d->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, &d->ready[which], NULL);
+		sqlite3_prepare_v3(d->db, statements[which], -1, SQLITE_PREPARE_PERSISTENT, &d->ready[which], NULL);
 	return d->ready[which];
 }
 

@@ -18,8 +18,7 @@ int parked_list(struct database *, struct op *) MUST_CHECK;
 /* At start: settles what a kill left between parking and position, sets aside what has an id that is never listed
  * (so many), and counts what says to hold more than it can as one record. */
 int parked_recover(struct database *, uint64_t *ret_strange) MUST_CHECK;
-struct ledger_amount parked_sum(
-	struct database *, const char *signal, const char *source, const char *destination);
+struct ledger_amount parked_sum(struct database *, const char *signal, const char *source, const char *destination);
 /* Of a query whose columns are those of DATABASE_PARKED; valid until the next row. */
 struct state_parked parked_row_of(sqlite3_stmt *);
 

@@ -46,8 +46,8 @@ static void visit_row(sqlite3_stmt *q, void (*visit)(void *, const struct positi
 			       .path = path ? path : "" });
 }
 
-int positions_read(struct database *d, const char *collector, void (*visit)(void *, const struct position *),
-	void *context)
+int positions_read(
+	struct database *d, const char *collector, void (*visit)(void *, const struct position *), void *context)
 {
 	sqlite3_stmt *q;
 	int row;

@@ -45,8 +45,8 @@ static uint64_t key_check(const char *key)
 
 static bool header_fits(const struct slots *m)
 {
-	return memcmp(m->magic, magic, sizeof magic) == 0 && m->layout == LAYOUT &&
-	       m->slot_size == sizeof m->slot[0] && m->count == STATE_SLOTS && m->check == header_check(m);
+	return memcmp(m->magic, magic, sizeof magic) == 0 && m->layout == LAYOUT && m->slot_size == sizeof m->slot[0] &&
+	       m->count == STATE_SLOTS && m->check == header_check(m);
 }
 
 static void write_header(struct slots *m)

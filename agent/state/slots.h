@@ -16,8 +16,8 @@ struct slots;
 
 /* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N. */
 enum slots_found { SLOTS_THERE, SLOTS_NEW /* empty, or not there */, SLOTS_SET_ASIDE };
-int slots_open(const struct path_folder *, const char *name, struct slots **ret,
-	enum slots_found *ret_found) MUST_CHECK;
+int slots_open(
+	const struct path_folder *, const char *name, struct slots **ret, enum slots_found *ret_found) MUST_CHECK;
 void slots_close(struct slots *); /* NULL is fine */
 /* The terms of that key, zero when new; NULL when all slots are taken. */
 struct ledger_terms *slots_find(struct slots *, const char *key);

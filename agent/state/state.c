@@ -542,7 +542,9 @@ static void on_taken(void *context, int failed)
 		return;
 	}
 	t->done(t->context, &(struct state_spooled){
-				    .failed = failed ? failed : row->found ? 0 : -ENOENT,
+				    .failed = failed       ? failed
+					      : row->found ? 0
+							   : -ENOENT,
 				    .id = row->id,
 				    .amount = row->amount,
 				    .payload = buffer_bytes(&row->payload),

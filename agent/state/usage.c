@@ -47,8 +47,7 @@ int usage_read(struct usage *u, struct database *d)
 	int failed = database_number(d, "SELECT count(*) FROM parked", &u->parked_count);
 
 	if (!failed)
-		failed = database_number(
-			d, "SELECT coalesce(sum(length(payload)), 0) FROM parked", &u->parked_bytes);
+		failed = database_number(d, "SELECT coalesce(sum(length(payload)), 0) FROM parked", &u->parked_bytes);
 	u->parked_bytes += u->parked_count * STATE_PARKED_ROW;
 	return failed ? failed : spooled_sizes(d, add_row, u);
 }

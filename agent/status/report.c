@@ -138,7 +138,7 @@ int report_slices(const struct loop_slices *slices, struct buffer *out)
 	}
 	sum += slices->counts[LOOP_SLICE_BUCKETS];
 	writer_printf(&w, "%s_bucket{le=\"+Inf\"} %llu\n", name, (unsigned long long)sum);
-	writer_printf(&w, "%s_sum %.9f\n%s_count %llu\n", name, (double)slices->sum_ns * 1e-9, name,
-		(unsigned long long)sum);
+	writer_printf(
+		&w, "%s_sum %.9f\n%s_count %llu\n", name, (double)slices->sum_ns * 1e-9, name, (unsigned long long)sum);
 	return writer_done(&w);
 }

@@ -379,69 +379,63 @@ static void init_lower(struct collector *c, struct host *host)
 	tail_turns_init(&c->turns,
 		&(struct tail_turns_parts){
 			.core = &c->core, .ready = &c->ready, .saver = &c->saver, .troubles = &c->troubles });
-	tail_packed_init(&c->packed,
-		&(struct tail_packed_parts){ .core = &c->core,
-			.look = &c->scans.look,
-			.table = &c->table,
-			.ready = &c->ready,
-			.saver = &c->saver,
-			.troubles = &c->troubles,
-			.doubts = &c->doubts,
-			.scan = scan_again,
-			.context = c });
-	tail_events_init(&c->events,
-		&(struct tail_events_parts){ .core = &c->core,
-			.table = &c->table,
-			.ready = &c->ready,
-			.machine = &c->machine,
-			.doubts = &c->doubts,
-			.wanted = &c->wanted,
-			.came = on_changes,
-			.context = c });
+	tail_packed_init(&c->packed, &(struct tail_packed_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .saver = &c->saver,
+					     .troubles = &c->troubles,
+					     .doubts = &c->doubts,
+					     .scan = scan_again,
+					     .context = c });
+	tail_events_init(&c->events, &(struct tail_events_parts){ .core = &c->core,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .machine = &c->machine,
+					     .doubts = &c->doubts,
+					     .wanted = &c->wanted,
+					     .came = on_changes,
+					     .context = c });
 }
 
 static void init_upper(struct collector *c)
 {
-	tail_copies_init(&c->copies,
-		&(struct tail_copies_parts){ .core = &c->core,
-			.look = &c->scans.look,
-			.doubts = &c->doubts,
-			.table = &c->table,
-			.ready = &c->ready,
-			.saver = &c->saver,
-			.turns = &c->turns,
-			.wanted = &c->wanted });
-	tail_finder_init(&c->finder,
-		&(struct tail_finder_parts){ .core = &c->core,
-			.look = &c->scans.look,
-			.machine = &c->machine,
-			.table = &c->table,
-			.ready = &c->ready,
-			.saver = &c->saver,
-			.turns = &c->turns,
-			.packed = &c->packed,
-			.copies = &c->copies,
-			.troubles = &c->troubles,
-			.doubts = &c->doubts,
-			.wanted = &c->wanted });
-	tail_scans_init(&c->scans,
-		&(struct tail_scans_parts){ .core = &c->core,
-			.table = &c->table,
-			.finder = &c->finder,
-			.events = &c->events,
-			.machine = &c->machine,
-			.troubles = &c->troubles,
-			.doubts = &c->doubts,
-			.wanted = &c->wanted,
-			.saver = &c->saver,
-			.over = on_scan_over,
-			.context = c });
-	tail_asking_init(&c->asking,
-		&(struct tail_asking_parts){ .core = &c->core,
-			.look = &c->scans.look,
-			.machine = &c->machine,
-			.table = &c->table,
-			.ready = &c->ready });
+	tail_copies_init(&c->copies, &(struct tail_copies_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .doubts = &c->doubts,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .saver = &c->saver,
+					     .turns = &c->turns,
+					     .wanted = &c->wanted });
+	tail_finder_init(&c->finder, &(struct tail_finder_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .machine = &c->machine,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .saver = &c->saver,
+					     .turns = &c->turns,
+					     .packed = &c->packed,
+					     .copies = &c->copies,
+					     .troubles = &c->troubles,
+					     .doubts = &c->doubts,
+					     .wanted = &c->wanted });
+	tail_scans_init(&c->scans, &(struct tail_scans_parts){ .core = &c->core,
+					   .table = &c->table,
+					   .finder = &c->finder,
+					   .events = &c->events,
+					   .machine = &c->machine,
+					   .troubles = &c->troubles,
+					   .doubts = &c->doubts,
+					   .wanted = &c->wanted,
+					   .saver = &c->saver,
+					   .over = on_scan_over,
+					   .context = c });
+	tail_asking_init(&c->asking, &(struct tail_asking_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .machine = &c->machine,
+					     .table = &c->table,
+					     .ready = &c->ready });
 	loop_timer_init(&c->tick, c->core.loop, on_tick, c);
 	loop_timer_init(&c->poll, c->core.loop, on_poll, c);
 }
@@ -468,10 +462,9 @@ static int tail_create(const void *config, struct host *host, struct collector *
 		free(c);
 		return -E2BIG;
 	}
-	c->core = (struct tail_core){ .host = host,
-		.loop = host_loop(host),
-		.config = tail,
-		.globs = { &c->paths, &c->exclude } };
+	c->core = (struct tail_core){
+		.host = host, .loop = host_loop(host), .config = tail, .globs = { &c->paths, &c->exclude }
+	};
 	init_lower(c, host);
 	init_upper(c);
 	*ret = c;

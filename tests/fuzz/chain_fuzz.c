@@ -69,8 +69,7 @@ static const struct name {
 	{ "t", "t" }, { "password", "password" }, { "user.Password", "user.Password" }, { "trace_id", "trace_id" },
 	{ "service", "service" }, { "service.name", "service.name" }, { "log", "log" }, { "log.level", "log.level" },
 	{ "repeated", "repeated" }, { "oxpecker.offset", "oxpecker.offset" }, { "id", "id" },
-	{ "@timestamp", "@timestamp" },
-	{ "date", "date" }, { "err", "err" }, { "b", "b" } };
+	{ "@timestamp", "@timestamp" }, { "date", "date" }, { "err", "err" }, { "b", "b" } };
 
 /* Values, and what is known of each. */
 
@@ -100,8 +99,8 @@ static const struct value {
 	{ "\"2026-11-23T04:45:06Z\"", MEMBER_STRING, .time = "\"2026-11-23T04:45:06Z\"", .strict = true },
 	{ "\"2026-11-23 04:45:07,250\"", MEMBER_STRING, .time = "\"2026-11-23T04:45:07.250Z\"" },
 	{ "1795409106", MEMBER_NUMBER, .time = "\"2026-11-23T04:45:06.000Z\"" },
-	{ "[ 1 ,\t{\"password\" :\"p\\n\"} ]", MEMBER_ARRAY, SEVERITY_UNKNOWN,
-		"[ 1 ,\t{\"password\" :\"***\"} ]", "[ 1 ,\t{} ]" },
+	{ "[ 1 ,\t{\"password\" :\"p\\n\"} ]", MEMBER_ARRAY, SEVERITY_UNKNOWN, "[ 1 ,\t{\"password\" :\"***\"} ]",
+		"[ 1 ,\t{} ]" },
 	{ "\"password=s3cret, b\"", MEMBER_STRING, SEVERITY_UNKNOWN, "\"password=***, b\"", "\"password=, b\"" },
 	{ "\"\"", MEMBER_STRING, .absent = true },
 	{ "\"00\"", MEMBER_STRING, SEVERITY_FATAL, .absent = true },
@@ -361,9 +360,8 @@ static struct value cleaned(const struct value *v, const char *clean)
 {
 	bool whole = clean == v->removed || strcmp(clean, values[MASKED].text) == 0;
 
-	return (struct value){
-		clean, v->kind, .removed = whole ? NULL : v->removed, .absent = strcmp(clean, "\"\"") == 0
-	};
+	return (struct value){ clean, v->kind, .removed = whole ? NULL : v->removed,
+		.absent = strcmp(clean, "\"\"") == 0 };
 }
 
 static bool do_redact(struct model_step *s, struct line *l)
@@ -399,8 +397,7 @@ static struct member *find_time(struct line *l)
 	for (size_t rank = 0; rank < COUNT_OF(ranked); rank++)
 		for (size_t i = 0; i < l->count; i++) {
 			struct member *m = &l->members[i];
-			if (!m->rest && m->value.time &&
-				(is(m, ranked[rank][0]) || is(m, ranked[rank][1])))
+			if (!m->rest && m->value.time && (is(m, ranked[rank][0]) || is(m, ranked[rank][1])))
 				return m;
 		}
 	return NULL;
@@ -451,8 +448,10 @@ static void name_others(struct line *l)
 static bool name_log(struct line *l)
 {
 	struct member *m = find(l, "log");
-	const char *to = !m ? NULL : is_free(l, "message", m) ? "message" : is_free(l, "event.original", m) ?
-		"event.original" : NULL;
+	const char *to = !m                                ? NULL
+			 : is_free(l, "message", m)        ? "message"
+			 : is_free(l, "event.original", m) ? "event.original"
+							   : NULL;
 
 	if (!to || m->value.kind != MEMBER_STRING)
 		return false;
@@ -474,12 +473,11 @@ static bool do_ecs(struct model_step *s, struct line *l)
 
 /* The rows: steps with their options, and the model's. */
 
-#define LIST(...)                                                               \
-	(&(const struct option_list){ COUNT_OF(((const char *[]){ __VA_ARGS__ })), \
-		(const char *[]){ __VA_ARGS__ } })
-#define MAP(...)                                                                        \
-	(&(const struct option_map){ COUNT_OF(((struct option_pair[]){ __VA_ARGS__ })), \
-		(const struct option_pair[]){ __VA_ARGS__ } })
+#define LIST(...) \
+	(&(const struct option_list){ COUNT_OF(((const char *[]){ __VA_ARGS__ })), (const char *[]){ __VA_ARGS__ } })
+#define MAP(...)                     \
+	(&(const struct option_map){ \
+		COUNT_OF(((struct option_pair[]){ __VA_ARGS__ })), (const struct option_pair[]){ __VA_ARGS__ } })
 
 static const struct option_list *const selected = LIST("a", "msg", "level", "time", "f3", "f120");
 static const struct option_list *const ignored = LIST("id");
@@ -495,9 +493,9 @@ static const struct option_map *const renames =
 static const struct {
 	const struct option_map *fields;
 	bool service;
-} additions = { MAP({ "a", "api" }, { "service.name", "api" }, { "log", "api" }, { "service", "api" },
-			{ "x.y", "api" }),
-	false };
+} additions = {
+	MAP({ "a", "api" }, { "service.name", "api" }, { "log", "api" }, { "service", "api" }, { "x.y", "api" }), false
+};
 static const struct sample_options {
 	const struct option_map *levels;
 	const char *by;

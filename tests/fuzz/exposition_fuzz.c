@@ -7,7 +7,9 @@
 
 #include "proto/exposition_parse.h"
 
-struct sum { uint64_t events, hash; };
+struct sum {
+	uint64_t events, hash;
+};
 
 static void add(struct sum *s, struct bytes b)
 {
@@ -48,8 +50,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct exposition_events events = { on_meta, on_sample };
-	static const struct exposition_limits limits = { .line = 300, .page = 2000, .samples = 50, .name = 30,
-		.value = 60 };
+	static const struct exposition_limits limits = {
+		.line = 300, .page = 2000, .samples = 50, .name = 30, .value = 60
+	};
 	const char *text = (const char *)data + 1;
 	struct exposition_parser whole, pieces;
 	struct sum a = { 0 }, b = { 0 };

@@ -86,8 +86,8 @@ static void add(struct twin *t, const char *name, json_t *value)
 	json_t *in = t->open[t->depth];
 	json_t *mended = name ? string(bytes_of(name)) : NULL;
 
-	must(value && (name ? json_object_set_new(in, json_string_value(mended), value) :
-			      json_array_append_new(in, value)) == 0);
+	must(value && (name ? json_object_set_new(in, json_string_value(mended), value)
+			    : json_array_append_new(in, value)) == 0);
 	json_decref(mended);
 }
 

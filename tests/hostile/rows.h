@@ -89,8 +89,8 @@ static inline const char *hostile_braces(const char *p, const struct hostile_tar
 	return end + 1;
 }
 
-static inline void hostile_write(const char *p, const char *end, const struct hostile_targets *targets,
-	struct buffer *to)
+static inline void hostile_write(
+	const char *p, const char *end, const struct hostile_targets *targets, struct buffer *to)
 {
 	while (p < end)
 		if (*p == '\\') {
@@ -104,8 +104,8 @@ static inline void hostile_write(const char *p, const char *end, const struct ho
 }
 
 /* The bytes of the row, into an empty buffer of HOSTILE_MAX. */
-static inline void hostile_bytes(const struct hostile_row *row, const struct hostile_targets *targets,
-	struct buffer *to)
+static inline void hostile_bytes(
+	const struct hostile_row *row, const struct hostile_targets *targets, struct buffer *to)
 {
 	hostile_write(row->text, row->text + strlen(row->text), targets, to);
 }

@@ -43,8 +43,7 @@ static const struct option rows[] = {
 	{ OPT_CHOICE(struct redact_config, with, with_words), .name = "with", .text = "mask",
 		.help = "What replaces them: ***; a salted XXH3 hash to correlate by, which does not protect values "
 			"that can be guessed; or nothing." },
-	{ OPT_TEXT(struct redact_config, salt), .name = "salt", .secret = true,
-		.example = "${file:/run/secrets/salt}",
+	{ OPT_TEXT(struct redact_config, salt), .name = "salt", .secret = true, .example = "${file:/run/secrets/salt}",
 		.help = "Salt of every hash; required if with is hash." },
 	{ .name = NULL },
 };

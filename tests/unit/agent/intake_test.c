@@ -54,7 +54,8 @@ static void destroy(struct collector *c)
 	c->destroyed++;
 }
 
-#define CALLS .create = create, .start = start, .began = began, .drain = drain, .quiet = quiet, .stop = stop, \
+#define CALLS                                                                                           \
+	.create = create, .start = start, .began = began, .drain = drain, .quiet = quiet, .stop = stop, \
 	.destroy = destroy
 static const struct collector_type file_type = { .name = "file", .when_full = FULL_PAUSE, CALLS };
 static const struct collector_type door_type = { .name = "door", .when_full = FULL_REFUSE, CALLS };

@@ -84,9 +84,16 @@ static void test_what_is_put_does_nothing_to_a_terminal(void **state)
 	} rows[] = {
 		{ "plain ü €", "plain ü €", 9 },
 		{ "a\nb\r\t\033[31m\x7f", "a?b???[31m?", 11 },
-		{ "c1 \xc2\x9b" "2J \xc2\x80 \xc2\xa0", "c1 ?2J ? \xc2\xa0", 10 },
-		{ "\x9b" "1m \xff\xc3", "?1m ??", 6 },
-		{ "\xe2\x80\xae" "abc\xe2\x80\xa8" "d\xe2\x81\xa6 \xe2\x80\xa6", "?abc?d? \xe2\x80\xa6", 9 },
+		{ "c1 \xc2\x9b"
+		  "2J \xc2\x80 \xc2\xa0",
+			"c1 ?2J ? \xc2\xa0", 10 },
+		{ "\x9b"
+		  "1m \xff\xc3",
+			"?1m ??", 6 },
+		{ "\xe2\x80\xae"
+		  "abc\xe2\x80\xa8"
+		  "d\xe2\x81\xa6 \xe2\x80\xa6",
+			"?abc?d? \xe2\x80\xa6", 9 },
 	};
 
 	(void)state;
@@ -103,7 +110,8 @@ static void test_what_is_put_does_nothing_to_a_terminal(void **state)
 
 static void test_json_that_is_put_stays_the_same(void **state)
 {
-	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b" "1m ü\xc2\xa0\u202e\ufeff\u2014\"\r\n}\n";
+	static const char json[] = "{\n\t\"a\": \"\x7f\xc2\x9b"
+				   "1m ü\xc2\xa0\u202e\ufeff\u2014\"\r\n}\n";
 
 	(void)state;
 	for (int lines = 0; lines < 2; lines++) {

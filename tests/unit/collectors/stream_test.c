@@ -454,8 +454,7 @@ static void test_messages_of_several_lines(void **state)
 	pass(&b, 25);
 	patience_end(&b.patience);
 	stream_finish(&b.streams[0]);
-	assert_string_equal(
-		b.host.items[5].data, "{\"message\":\"java.lang.Error: three\\n\\tat a.b(C.java:1)\"}");
+	assert_string_equal(b.host.items[5].data, "{\"message\":\"java.lang.Error: three\\n\\tat a.b(C.java:1)\"}");
 	bench_done(&b);
 }
 

@@ -298,16 +298,15 @@ static void check_content(struct world *w, struct content *c)
 
 	if (lines != c->lines && !c->partial)
 		broken(w, "%s: %zu of %zu lines under generation %llu, first %.40s", c->path, lines, c->lines,
-			(unsigned long long)generation,
-			c->text.size > c->hole ? c->text.data + c->hole : "");
+			(unsigned long long)generation, c->text.size > c->hole ? c->text.data + c->hole : "");
 	c->checked = true;
 }
 
 /* What was cut away before it was read is told, once for each content that was begun. */
 static void check_gaps(const struct world *w)
 {
-	uint64_t told = fake_host_number(&w->host, "truncations_total") +
-			fake_host_number(&w->host, "vanished_files_total");
+	uint64_t told =
+		fake_host_number(&w->host, "truncations_total") + fake_host_number(&w->host, "vanished_files_total");
 	uint64_t gaps = 0;
 
 	for (size_t i = 0; i < w->count; i++)

@@ -20,9 +20,9 @@ enum { MEMORY = 8 << 20, TURNS_MAX = 100000, TICK_MS = 50, SWEEP_S = 10 };
 
 #define PATH SIM_ROOT "/app.log"
 /* Longer than what a beginning is known by. */
-#define BANNER                                                                                                        \
-	"{\"banner\":\"a program that begins each of its files with the same lines: the name of the program, its "    \
-	"version, where it was built and when, the machine that it runs on, how much memory that has, what its "      \
+#define BANNER                                                                                                     \
+	"{\"banner\":\"a program that begins each of its files with the same lines: the name of the program, its " \
+	"version, where it was built and when, the machine that it runs on, how much memory that has, what its "   \
 	"configuration is and where that was read, who wrote it, and some more words that say nothing at all\"}\n"
 
 struct world {
@@ -41,11 +41,8 @@ static struct world *world_new(bool births, size_t events_max)
 
 	w->time = (struct still_clock)STILL_CLOCK;
 	random_seed(&w->random, 1);
-	sim_files_begin(&(struct sim_files_options){ .random = &w->random,
-		.ns = &w->time.ns,
-		.births = births,
-		.reuse = true,
-		.events_max = events_max });
+	sim_files_begin(&(struct sim_files_options){
+		.random = &w->random, .ns = &w->time.ns, .births = births, .reuse = true, .events_max = events_max });
 	w->path = PATH;
 	w->paths = (struct option_list){ .items = &w->path, .count = 1 };
 	w->config = (struct tail_config){ .paths = &w->paths,

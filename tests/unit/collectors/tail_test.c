@@ -128,14 +128,14 @@ static void turn(struct bench *b)
 	loop_turn(b->loop, DURATION_MS(5));
 }
 
-#define UNTIL(b, condition)                                                                        \
-	do {                                                                                       \
+#define UNTIL(b, condition)                                                                                        \
+	do {                                                                                                       \
 		struct mono_time until_end = mono_after(clock_system.mono(&clock_system), DURATION_S(PATIENCE_S)); \
-		while (!(condition)) {                                                             \
-			turn(b);                                                                   \
-			if (clock_system.mono(&clock_system).ns > until_end.ns)                    \
-				fail_msg("still not: %s; %s", #condition, (b)->host.last_log);     \
-		}                                                                                  \
+		while (!(condition)) {                                                                             \
+			turn(b);                                                                                   \
+			if (clock_system.mono(&clock_system).ns > until_end.ns)                                    \
+				fail_msg("still not: %s; %s", #condition, (b)->host.last_log);                     \
+		}                                                                                                  \
 	} while (0)
 
 static uint64_t number(const struct bench *b, const char *name)
@@ -1142,7 +1142,9 @@ static const struct bytes packed_kinds[] = {
 	{ "\x1f\x8b\b\0\nabc\n", 9 },
 	{ "\x1f\x9d\x90\nabc\n", 8 },
 	{ "BZh91AY&SY\nabc\n", 15 },
-	{ "\xfd" "7zXZ\0\nabc\n", 11 },
+	{ "\xfd"
+	  "7zXZ\0\nabc\n",
+		11 },
 	{ "\x28\xb5\x2f\xfd\nabc\n", 9 },
 	{ "\x04\x22\x4d\x18\nabc\n", 9 },
 	{ "PK\3\4\nabc\n", 9 },
@@ -1200,10 +1202,8 @@ static void what_turns_out_to_be_compressed_is_no_text(void **state)
 /* By their byte order mark, there at once or only later; NULs and U+FFFD are no line of anybody's. */
 static void wide_text_is_left_out_with_a_word(void **state)
 {
-	static const struct bytes wide[] = { { "\xff\xfe{\0}\0\n\0", 8 },
-		{ "\xfe\xff\0{\0}\0\n", 8 },
-		{ "\xff\xfe\0\0{\0\0\0\n\0\0\0", 12 },
-		{ "\0\0\xfe\xff\0\0\0{\0\0\0\n", 12 } };
+	static const struct bytes wide[] = { { "\xff\xfe{\0}\0\n\0", 8 }, { "\xfe\xff\0{\0}\0\n", 8 },
+		{ "\xff\xfe\0\0{\0\0\0\n\0\0\0", 12 }, { "\0\0\xfe\xff\0\0\0{\0\0\0\n", 12 } };
 	struct bench *b = *state;
 	char name[32];
 
@@ -1687,9 +1687,15 @@ static void where_no_birth_is_told_bytes_tell_what_is_mounted_again(void **state
 {
 	struct bench *b = *state;
 	const struct tail_identity now = { .dev = 2, .inode = 7 };
-	struct position then = { .generation = 1, .dev = 1, .inode = 7, .offset = 4, .path = "a",
-		.head_hash = XXH3_64bits("a\nb", 3), .head_size = 3,
-		.before_hash = XXH3_64bits("\nb\n", 3), .before_size = 3 };
+	struct position then = { .generation = 1,
+		.dev = 1,
+		.inode = 7,
+		.offset = 4,
+		.path = "a",
+		.head_hash = XXH3_64bits("a\nb", 3),
+		.head_size = 3,
+		.before_hash = XXH3_64bits("\nb\n", 3),
+		.before_size = 3 };
 	int fd;
 
 	put(b, "app.log", "a\nb\nc");

@@ -388,7 +388,7 @@ static const struct {
 		"f.yaml:2:4: b: an alias (*name); aliases are not supported: write the value out, or put the text "
 		"in quotes\n" },
 	{ "memory: !!str 8MiB\n", "f.yaml:1:9: memory: a tag (!name); tags are not supported: a value has the type "
-		"of its option\n" },
+				  "of its option\n" },
 	{ "%YAML 1.1\n---\na: 1\n", "f.yaml:1:1: a %directive; directives are not supported\n" },
 	{ "memory: 8MiB\n---\nmemory: 9MiB\n", "f.yaml:2:1: a second document; expected only one\n" },
 	{ "exit:\n\twithin: 5s\n", "f.yaml:2:1: a tab in the indentation; YAML allows only spaces\n" },
@@ -456,7 +456,7 @@ static const struct {
 	{ "memry=8MiB", "--set:1:1: memry: unknown key; did you mean \"memory\"?\n" },
 	{ "listen=[a", "--set:1:8: flow sequence without a closing bracket\n" },
 	{ "memory=*a", "--set:1:8: an alias (*name); aliases are not supported: write the value out, or put the "
-		"text in quotes\n" },
+		       "text in quotes\n" },
 	{ "state.max=1MiB", "--set:1:7: state: a value at f.yaml:1:8; write a mapping there to set \"max\" in it\n" },
 	{ "exit.within=", NULL },
 };
@@ -472,8 +472,8 @@ static void test_wrong_sets(void **state)
 	}
 }
 
-#define EXPOSED                                                                                             \
-	"every process can read a secret on the command line; use ${file:/path}, or ${NAME} for an environment "       \
+#define EXPOSED                                                                                                  \
+	"every process can read a secret on the command line; use ${file:/path}, or ${NAME} for an environment " \
 	"variable\n"
 #define ELASTIC "logs.export.elasticsearch"
 
@@ -593,7 +593,7 @@ static void test_expansion_ceilings(void **state)
 	memcpy(all, "a:\n # x", 7);
 	load(&l, all);
 	assert_string_equal(l.said.data, "f.yaml:515:5: a[512]: all ${…} together are longer than 4 MiB after "
-		"expansion\n");
+					 "expansion\n");
 	unload(&l);
 	free(all);
 	load(&l, "a: ${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}${LONG}\n");

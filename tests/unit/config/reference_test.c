@@ -215,10 +215,14 @@ static void test_files(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_reference_is_the_defaults), cmocka_unit_test(test_reference_lines),
-		cmocka_unit_test(test_components_uncomment), cmocka_unit_test(test_effective),
-		cmocka_unit_test(test_effective_reads_back), cmocka_unit_test(test_schema),
-		cmocka_unit_test(test_printing_has_a_ceiling), cmocka_unit_test(test_files),
+		cmocka_unit_test(test_reference_is_the_defaults),
+		cmocka_unit_test(test_reference_lines),
+		cmocka_unit_test(test_components_uncomment),
+		cmocka_unit_test(test_effective),
+		cmocka_unit_test(test_effective_reads_back),
+		cmocka_unit_test(test_schema),
+		cmocka_unit_test(test_printing_has_a_ceiling),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

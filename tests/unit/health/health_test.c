@@ -385,10 +385,16 @@ static void test_options_that_cannot_be(void **state)
 		const struct check_type *type;
 		const char *text;
 	} rows[] = {
-		{ &check_unix, "" }, { &check_unix, "unix:" },
+		{ &check_unix, "" },
+		{ &check_unix, "unix:" },
 		{ &check_unix, LONG_PATH },
-		{ &check_tcp, "" }, { &check_tcp, "tcp://" }, { &check_tcp, "host" }, { &check_tcp, ":80" },
-		{ &check_tcp, "host:0" }, { &check_tcp, "host:65536" }, { &check_tcp, "host:" },
+		{ &check_tcp, "" },
+		{ &check_tcp, "tcp://" },
+		{ &check_tcp, "host" },
+		{ &check_tcp, ":80" },
+		{ &check_tcp, "host:0" },
+		{ &check_tcp, "host:65536" },
+		{ &check_tcp, "host:" },
 		{ &check_tcp, "host:1x" },
 	};
 	struct world *w = *state;

@@ -249,7 +249,7 @@ static void check_places_are_given_up(struct fixture *f, const char *text)
 	assert_int_equal(f->evicted, 1);
 	assert_int_equal(totals(f).timeouts, 0);
 	raw_receive(&raws[0]);
-	assert_true(raws[0].ended);	/* the oldest, and no other */
+	assert_true(raws[0].ended); /* the oldest, and no other */
 	for (int i = 1; i < PLACES; i++) {
 		raw_receive(&raws[i]);
 		assert_false(raws[i].ended);
@@ -493,7 +493,7 @@ static void an_answer_that_nobody_takes_gives_up_its_place(void **state)
 	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	turns(&f->world, 20);
 	assert_int_equal(totals(f).evicted, 0);
-	for (int i = 0; i < 4; i++) {	/* half a second each time, in which one of them reads on */
+	for (int i = 0; i < 4; i++) { /* half a second each time, in which one of them reads on */
 		f->world.ahead += 500000000;
 		turns(&f->world, 3);
 		read_some(&raws[0]);
@@ -503,7 +503,7 @@ static void an_answer_that_nobody_takes_gives_up_its_place(void **state)
 	assert_in_range(totals(f).evicted, 1, 2);
 	while (raws[0].in.size < BIG && !raws[0].ended)
 		raw_turn(&raws[0]);
-	assert_true(raws[0].in.size > BIG);	/* not whoever has read */
+	assert_true(raws[0].in.size > BIG); /* not whoever has read */
 	raw_done(&other);
 	done_all(raws);
 }
@@ -561,10 +561,10 @@ static void who_holds_a_share_gives_way(void **state)
 	raw_done(&comes);
 }
 
-#define TEST(name)                                                                                                     \
-	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL },                                              \
-	{                                                                                                              \
-		#name ", direct", name, setup_direct, teardown, NULL                                                   \
+#define TEST(name)                                                        \
+	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL }, \
+	{                                                                 \
+#name ", direct", name, setup_direct, teardown, NULL      \
 	}
 
 int main(void)

@@ -58,7 +58,7 @@ struct raw {
 	struct world *world;
 	int fd;
 	struct buffer in;
-	bool ended;	/* the peer closed, or reset */
+	bool ended; /* the peer closed, or reset */
 	bool reset;
 };
 

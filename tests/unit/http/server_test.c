@@ -14,18 +14,18 @@ enum { PIPELINED = 100, A_SWEEP_NS = 600 * 1000 * 1000 /* after which the server
 enum { BODY_MAX = 100 << 10, CONNECTIONS = 32, MANY = 100, BIG = 8 << 20 };
 
 struct fixture {
-	bool direct;	/* the engine under test */
+	bool direct; /* the engine under test */
 	struct world world;
 	struct http_server *server;
 	uint16_t port;
 	struct raw raw;
-	struct http_request *waiting;	/* begun and not answered */
+	struct http_request *waiting; /* begun and not answered */
 	struct buffer body;
 	struct http_page *page;
 	unsigned begun, completed, gone, pages_gone;
-	unsigned declined;	/* with which status, last */
+	unsigned declined; /* with which status, last */
 	struct mono_time now;
-	unsigned at_once, most_at_once;	/* requests completed in one callback of the loop */
+	unsigned at_once, most_at_once; /* requests completed in one callback of the loop */
 	char seen[256];
 };
 
@@ -95,7 +95,7 @@ static void hello_complete(void *context, struct http_request *r)
 	const char *query = http_request_query(r, "name");
 
 	snprintf(f->seen, sizeof f->seen, "%s|%s|%s|%d", http_request_path(r), header ? header : "-",
-		 query ? query : "-", (int)http_request_method(r));
+		query ? query : "-", (int)http_request_method(r));
 	count_at_once(f);
 	http_respond_text(r, 200, "text/plain", "hello\n");
 }
@@ -201,13 +201,13 @@ struct all {
 };
 
 static const struct http_server_options usual = { .name = "test",
-						  .body_max = BODY_MAX,
-						  .connections_max = CONNECTIONS,
-						  .idle = DURATION_S(1),
-						  .priority = LOOP_NORMAL,
-						  .socket_mode = 0660,
-						  .origins = { let_in, COUNT_OF(let_in), "test.origins" },
-						  .declined = note_declined };
+	.body_max = BODY_MAX,
+	.connections_max = CONNECTIONS,
+	.idle = DURATION_S(1),
+	.priority = LOOP_NORMAL,
+	.socket_mode = 0660,
+	.origins = { let_in, COUNT_OF(let_in), "test.origins" },
+	.declined = note_declined };
 
 static int setup(void **state, bool direct)
 {
@@ -428,7 +428,7 @@ static void a_long_pipeline_is_answered_whole(void **state)
 		raw_turn(&f->raw);
 	assert_int_equal(count_of(&f->raw, "HTTP/1.1 200 OK"), PIPELINED);
 	assert_int_equal(totals(f).requests, PIPELINED);
-	assert_in_range(f->most_at_once, 1, 20);	/* others have their turn in between */
+	assert_in_range(f->most_at_once, 1, 20); /* others have their turn in between */
 }
 
 /* What follows a request that has no answer yet waits for it. */
@@ -661,7 +661,7 @@ static void who_waits_costs_nothing(void **state)
 	while (!f->waiting || f->completed == 0 || totals(f).connections < 2)
 		raw_turn(&f->raw);
 	turns(&f->world, 50);
-	raw_send(&f->raw, "GET /hello");	/* more than anybody wants to read now */
+	raw_send(&f->raw, "GET /hello"); /* more than anybody wants to read now */
 	turns(&f->world, 10);
 	before = slices(f);
 	turns(&f->world, TURNS);
@@ -1254,7 +1254,7 @@ static void a_want_of_descriptors_passes(void **state)
 	http_respond_text(f->waiting, 200, "text/plain", "first");
 	f->waiting = NULL;
 	raw_expect(&f->raw, "first");
-	raw_expect(&other, "hello\n");	/* with the same one */
+	raw_expect(&other, "hello\n"); /* with the same one */
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
 	raw_done(&other);
 }
@@ -1366,7 +1366,7 @@ static void other_files_are_left_alone(void **state)
 	unlink(path);
 	assert_int_equal(http_server_listen(f->server, address, NULL), 0);
 	unlink(path);
-	fd = open(path, O_CREAT | O_WRONLY, 0600);	/* somebody's, in place of ours */
+	fd = open(path, O_CREAT | O_WRONLY, 0600); /* somebody's, in place of ours */
 	close(fd);
 	http_server_quiesce(f->server);
 	assert_int_equal(access(path, F_OK), 0);
@@ -1376,8 +1376,16 @@ static void other_files_are_left_alone(void **state)
 static void addresses_that_are_none_are_refused(void **state)
 {
 	static const char *const wrong[] = {
-		"", "localhost", "localhost:", "example.com:80", "127.0.0.1:70000", "1.2.3.4.5:80", "unix:relative",
-		"unix:", "::1:80", "127.0.0.1:-1",
+		"",
+		"localhost",
+		"localhost:",
+		"example.com:80",
+		"127.0.0.1:70000",
+		"1.2.3.4.5:80",
+		"unix:relative",
+		"unix:",
+		"::1:80",
+		"127.0.0.1:-1",
 	};
 	struct fixture *f = *state;
 	char deep[200];
@@ -1462,10 +1470,10 @@ static void freeing_in_the_middle_of_bodies_and_answers(void **state)
 	raw_done(&raw);
 }
 
-#define TEST(name)                                                                   \
-	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL },            \
-	{                                                                            \
-		#name ", direct", name, setup_direct, teardown, NULL                 \
+#define TEST(name)                                                        \
+	{ #name ", microhttpd", name, setup_microhttpd, teardown, NULL }, \
+	{                                                                 \
+#name ", direct", name, setup_direct, teardown, NULL      \
 	}
 
 static unsigned status_of(struct fixture *f, uint16_t port, const char *path, struct raw *raw)
@@ -1551,8 +1559,8 @@ int main(void)
 		TEST(an_old_client_is_served),
 		cmocka_unit_test_setup_teardown(an_old_client_may_stay, setup_direct, teardown),
 		TEST(answers_are_dated),
-		cmocka_unit_test_setup_teardown(connections_are_kept_and_pipelines_answered_in_order, setup_direct,
-						teardown),
+		cmocka_unit_test_setup_teardown(
+			connections_are_kept_and_pipelines_answered_in_order, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(a_long_pipeline_is_answered_whole, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(a_pipeline_waits_for_the_answer_before, setup_direct, teardown),
 		TEST(a_body_comes_whole),

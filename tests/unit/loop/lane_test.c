@@ -17,7 +17,7 @@ struct fixture {
 	struct loop *loop;
 	struct lane *lane;
 	pthread_t loop_thread;
-	pthread_mutex_t gate;	/* held: jobs that ask for it wait */
+	pthread_mutex_t gate; /* held: jobs that ask for it wait */
 	size_t done;
 };
 

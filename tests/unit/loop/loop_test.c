@@ -529,7 +529,7 @@ static void a_paused_watch_is_silent(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);
 	loop_watch_init(&s.watch, f->loop, pair[0], watch_paused, &s);
 	loop_watch_set(&s.watch, WATCH_READ);
-	close(pair[1]);	/* the end is readable for ever */
+	close(pair[1]); /* the end is readable for ever */
 	turns(f, 5);
 	assert_string_equal(f->trace, "p");
 	loop_watch_set(&s.watch, WATCH_READ);

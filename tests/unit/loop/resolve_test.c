@@ -36,7 +36,7 @@ struct fixture {
 	struct resolver *resolver;
 	struct loop_watch server;
 	unsigned questions;
-	char names[256];	/* asked for, each followed by a blank */
+	char names[256]; /* asked for, each followed by a blank */
 	bool silent;
 };
 
@@ -71,7 +71,7 @@ static unsigned look_up(const char *name, unsigned type, unsigned char address[1
 {
 	*size = 0;
 	if (strcasecmp(name, "both.test") != 0 && strcasecmp(name, "four.test") != 0 &&
-	    strcasecmp(name, "short.cluster.test") != 0)
+		strcasecmp(name, "short.cluster.test") != 0)
 		return strcasecmp(name, "broken.test") == 0 ? SERVER_FAILED : NO_SUCH_NAME;
 	if (type == TYPE_A)
 		*size = inet_pton(AF_INET, "192.0.2.7", address) == 1 ? 4 : 0;
@@ -137,8 +137,7 @@ static int setup(void **state)
 	struct fixture *f = oxp_new(sizeof *f);
 	char address[32];
 	const char *servers[] = { address, NULL };
-	struct resolver_sources sources = { servers, unit_file("unit/loop/hosts"), "cluster.test",
-					    DURATION_MS(200) };
+	struct resolver_sources sources = { servers, unit_file("unit/loop/hosts"), "cluster.test", DURATION_MS(200) };
 
 	f->time = (struct shifted_clock){ { clock_system.wall, shifted_mono }, 0 };
 	f->began = clock_system.mono(NULL);
@@ -274,7 +273,7 @@ static void names_found_are_kept_a_while(void **state)
 	assert_true(f->questions > asked);
 	asked = f->questions;
 	f->time.ahead += (RESOLVE_KEPT_SECONDS + 1ll) * 1000000000;
-	ask_for(f, "10.0.0.1");	/* the loop reads the time in a callback */
+	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
 	ask_for(f, "four.test");
 	assert_true(f->questions > asked);
 }
@@ -348,7 +347,7 @@ static void names_that_are_none_are_refused(void **state)
 	name[sizeof name - 1] = '\0';
 	assert_int_equal(resolve_start(f->resolver, ASK("", 1), &q), -EINVAL);
 	assert_int_equal(resolve_start(f->resolver, ASK(name, 1), &q), -EINVAL);
-	name[200] = '\0';	/* a label may have 63 */
+	name[200] = '\0'; /* a label may have 63 */
 	assert_int_not_equal(ask_for(f, name).got.failed, 0);
 }
 

@@ -80,13 +80,13 @@ static const struct source_hooks hooks = { .park = on_refused, .settled = on_set
 /* In the place of the one before, which keeps what it has. */
 static void begin_source(struct world *w, enum rewind rewind)
 {
-	w->source = pipeline_source(
-		&w->pipeline, &(struct source_options){ .name = "in",
-				      .signal = SIGNAL_LOGS,
-				      .rewind = rewind,
-				      .hooks = &hooks,
-				      .context = w,
-				      .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
+	w->source =
+		pipeline_source(&w->pipeline, &(struct source_options){ .name = "in",
+						      .signal = SIGNAL_LOGS,
+						      .rewind = rewind,
+						      .hooks = &hooks,
+						      .context = w,
+						      .limits = { .bytes = 1, .records = 1, .age = DURATION_S(1) } });
 	source_route(w->source, w->sender);
 }
 

@@ -184,9 +184,9 @@ static void add_agents(struct crowd *c)
 		sender_exporter(sender, &c->exporters[i]);
 		if (i % ROUTES == 0)
 			s = pipeline_source(&c->pipeline, &(struct source_options){ .name = "in",
-							     .signal = SIGNAL_LOGS,
-							     .rewind = REWIND_NONE,
-							     .limits = { .bytes = ITEM, .records = 1 } });
+								  .signal = SIGNAL_LOGS,
+								  .rewind = REWIND_NONE,
+								  .limits = { .bytes = ITEM, .records = 1 } });
 		source_route(s, sender);
 	}
 }
@@ -248,7 +248,7 @@ static void a_crowd_comes_back_and_breaks_nothing(void **state)
 
 	c->down = true;
 	TAILQ_FOREACH(s, &c->pipeline.sources, entry)
-	offer(s, BATCHES);
+		offer(s, BATCHES);
 	run(c, OUTAGE_S / 2);
 	c->asked = 0;
 	run(c, OUTAGE_S / 2);

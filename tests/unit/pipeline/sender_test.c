@@ -17,7 +17,8 @@ enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
 
 enum mood { TAKES, DOWN, RESETS, FAILS };
 
-struct try {
+struct
+try {
 	int64_t at;
 	size_t first, items;
 	uint64_t bytes;

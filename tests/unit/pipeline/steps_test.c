@@ -374,8 +374,8 @@ static void add_makes_no_object_of_a_text(void **state)
 		LINES("{\"a.b\":1}", "{\"a\":{}}", "{\"d.e\":1}", "{\"\\u0064.e\":1,\"a\\u002eb\":1}",
 			"{\"de\":1,\"a.bc\":1}", "{\"d.\":1,\"a.b.c\":1}"),
 		LINES("{\"a.b\":1,\"d\":\"y\"}", "{\"a\":{},\"d\":\"y\"}", "{\"d.e\":1,\"a.b.c\":\"x\"}",
-			"{\"\\u0064.e\":1,\"a\\u002eb\":1}",
-			"{\"de\":1,\"a.bc\":1,\"a.b.c\":\"x\",\"d\":\"y\"}", "{\"d.\":1,\"a.b.c\":1}"));
+			"{\"\\u0064.e\":1,\"a\\u002eb\":1}", "{\"de\":1,\"a.bc\":1,\"a.b.c\":\"x\",\"d\":\"y\"}",
+			"{\"d.\":1,\"a.b.c\":1}"));
 }
 
 static void rename_keeps_what_is_there(void **state)
@@ -637,8 +637,8 @@ static void fold_knows_a_time_by_its_value(void **state)
 
 	use(w, &step_fold, &(const struct option_list *){ NOTHING });
 	become(w,
-		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\"}", "{\"t\":\"logout\"}", "{\"time\":35}",
-			"{\"time\":36}", "{\"t\":1795409106,\"date\":1}", "{\"t\":1795409107,\"date\":1}"),
+		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\"}", "{\"t\":\"logout\"}", "{\"time\":35}", "{\"time\":36}",
+			"{\"t\":1795409106,\"date\":1}", "{\"t\":1795409107,\"date\":1}"),
 		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"repeated\":{\"count\":2}}", "{\"time\":35}",
 			"{\"time\":36}",
 			"{\"t\":1795409106,\"date\":1,\"repeated\":{\"count\":2,\"last\":1795409107}}"));

@@ -17,9 +17,8 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 {
 	struct seen *s = context;
 
-	s->size += (size_t)snprintf(
-		s->text + s->size, sizeof s->text - s->size, "%u|%s|%s%s", a->status, a->type, a->reason,
-		a->failure_store ? "|kept aside" : "");
+	s->size += (size_t)snprintf(s->text + s->size, sizeof s->text - s->size, "%u|%s|%s%s", a->status, a->type,
+		a->reason, a->failure_store ? "|kept aside" : "");
 	if (*a->cause_type || *a->cause)
 		s->size += (size_t)snprintf(
 			s->text + s->size, sizeof s->text - s->size, "<%s|%s", a->cause_type, a->cause);

@@ -35,8 +35,8 @@ static const struct {
 	{ "{\"\\u0040timestamp\":null,\"@Timestamp\":\"" DAY "Z\"}", BULK_TIME_BLANK, 1795409106, "null" },
 	{ "{\"\\u0040timestamp\":\"x\"}", BULK_TIME_THERE, 0, NULL },
 	{ "{\"@time\\u0073tamp\":\"" DAY "Z\"}", BULK_TIME_THERE, 1795409106, NULL },
-	{ "{\"\\u0040\\u0074\\u0069\\u006D\\u0065\\u0073\\u0074\\u0061\\u006d\\u0070\":\"x\"}",
-		BULK_TIME_THERE, 0, NULL },
+	{ "{\"\\u0040\\u0074\\u0069\\u006D\\u0065\\u0073\\u0074\\u0061\\u006d\\u0070\":\"x\"}", BULK_TIME_THERE, 0,
+		NULL },
 	{ "{}", BULK_TIME_ABSENT, 0, NULL },
 	{ "{\"a\":1}", BULK_TIME_ABSENT, 0, NULL },
 	{ "{\"@timestamp2\":\"x\"}", BULK_TIME_ABSENT, 0, NULL },
@@ -82,8 +82,7 @@ static void far_behind(void **state)
 		const char *last;
 		enum bulk_time time;
 	} cases[] = { { "\"@timestamp\":\"" DAY "Z\"}", BULK_TIME_THERE },
-		{ "\"\\u0040timestamp\":null}", BULK_TIME_BLANK },
-		{ "\"a\":{\"@timestamp\":1}}", BULK_TIME_ABSENT } };
+		{ "\"\\u0040timestamp\":null}", BULK_TIME_BLANK }, { "\"a\":{\"@timestamp\":1}}", BULK_TIME_ABSENT } };
 	char *copy = malloc(16384);
 	struct buffer line;
 

@@ -164,8 +164,8 @@ static void docker_lines_with_more(void **state)
 	(void)state;
 	buffer_init(&b, 64);
 	assert_int_equal(
-		read_docker("{\"log\":\"part\",\"stream\":\"stderr\",\"attrs\":{\"a\":\"b\"} , \"time\":\"x\"}",
-			&b, &l),
+		read_docker(
+			"{\"log\":\"part\",\"stream\":\"stderr\",\"attrs\":{\"a\":\"b\"} , \"time\":\"x\"}", &b, &l),
 		0);
 	expect(&l, STREAM_STDERR, true, "part");
 	expect_extra(&l, "\"attrs\":{\"a\":\"b\"},\"time\":\"x\"");

@@ -16,7 +16,7 @@ enum { ROOM = 8 << 20, BIG = 1 << 20, BOMB = 64 << 20, FORMAT = 15 + 16 };
 struct tools {
 	struct gzip *gzip;
 	struct gunzip *gunzip;
-	char *text;		/* BIG bytes: half words, half noise */
+	char *text; /* BIG bytes: half words, half noise */
 };
 
 static int setup(void **state)

@@ -310,7 +310,10 @@ static void mutants_that_pass_are_json(void **state)
 	buffer_done(&text);
 }
 
-struct seen { size_t rows; char text[4096]; };
+struct seen {
+	size_t rows;
+	char text[4096];
+};
 
 static void see(void *context, const struct otlp_row *row)
 {

@@ -69,8 +69,8 @@ static void cards_that_are_numbers(void **state)
 /* Each match is looked for once, however many of the other kind stand before it; the test's time limit tells. */
 static void hostile_texts_take_linear_time(void **state)
 {
-	static const char *const pieces[] = { "a@b.cd ", "password=x ", "password: x ", "=a@b.cd ", "1.1.1.1:a=",
-		"password=\\\"", "password   ", ":=", "=   ", "--", "]", "Authorization: Basic " };
+	static const char *const pieces[] = { "a@b.cd ", "password=x ", "password: x ", "=a@b.cd ",
+		"1.1.1.1:a=", "password=\\\"", "password   ", ":=", "=   ", "--", "]", "Authorization: Basic " };
 	char *text = malloc(SLOW + JSON_LINE_PADDING);
 	struct buffer out;
 

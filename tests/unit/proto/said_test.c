@@ -10,7 +10,10 @@
 enum { ROOM = 120 };
 #define PROTOBUF "application/x-protobuf"
 #define JSON "application/json"
-#define ANSWER(type, body, said) { type, body, sizeof body - 1, said }
+#define ANSWER(type, body, said)                  \
+	{                                         \
+		type, body, sizeof body - 1, said \
+	}
 
 static const struct {
 	const char *type, *body;
@@ -29,16 +32,19 @@ static const struct {
 	ANSWER(PROTOBUF, "{\"code\":3,\"message\":\"JSON all the same\"}", "JSON all the same"),
 	ANSWER(JSON, "{\"code\":3,\"message\":\"bad \\\"id\\\"\\n\\u0007\",\"details\":[]}", "bad \"id\""),
 	/* Elasticsearch, OpenSearch */
-	ANSWER(JSON, "{\"error\":{\"root_cause\":[{\"type\":\"t\",\"reason\":\"r\"}],\"type\":\"t\","
+	ANSWER(JSON,
+		"{\"error\":{\"root_cause\":[{\"type\":\"t\",\"reason\":\"r\"}],\"type\":\"t\","
 		"\"reason\":\"r\"},\"status\":400}",
 		"t: r"),
-	ANSWER(JSON, "{\"error\":{\"root_cause\":[{\"type\":\"u\",\"reason\":\"deep\"}],\"type\":\"t\","
+	ANSWER(JSON,
+		"{\"error\":{\"root_cause\":[{\"type\":\"u\",\"reason\":\"deep\"}],\"type\":\"t\","
 		"\"reason\":\"r\\n\"}}",
 		"t: r; root cause u: deep"),
 	ANSWER("application/vnd.elasticsearch+json;compatible-with=8",
 		"{\"error\":{\"type\":\"t\",\"reason\":\"r\",\"caused_by\":{\"type\":\"u\",\"reason\":\"mid\","
 		"\"caused_by\":"
-		"{\"type\":\"v\",\"reason\":\"bottom\"}}}}", "t: r; caused by v: bottom"),
+		"{\"type\":\"v\",\"reason\":\"bottom\"}}}}",
+		"t: r; caused by v: bottom"),
 	ANSWER(JSON, "{\"error\":\"no handler found\",\"status\":405}", "no handler found"),
 	/* others */
 	ANSWER("application/problem+json", "{\"title\":\"Forbidden\",\"detail\":\"rule 7\"}", "rule 7"),
@@ -48,7 +54,8 @@ static const struct {
 	ANSWER(JSON, "{\"message\":\"cut sho", "{\"message\":\"cut sho"),
 	ANSWER("text/html; charset=utf-8",
 		"<!DOCTYPE html><!-- <b>x</b> --><style>p{}</style><SCRIPT>a<b</SCRIPT><h1>403\n"
-		"Forbidden</h1>\r\n<p>Rule&nbsp;7 &amp; <b>others</b>&copy;", "403 Forbidden Rule 7 & others &copy;"),
+		"Forbidden</h1>\r\n<p>Rule&nbsp;7 &amp; <b>others</b>&copy;",
+		"403 Forbidden Rule 7 & others &copy;"),
 	ANSWER("", " \r\n<html><body>Log in</body>", "Log in"),
 	ANSWER("text/html", "<script>never ends", ""),
 	ANSWER("text/plain", "  upstream \t connect\r\n\r\nerror\x1b[0m \xe4 \xc3\xa4 \xe2\x80\xaegnp  ",

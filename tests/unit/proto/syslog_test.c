@@ -45,7 +45,7 @@ static void check(const struct example *e, size_t count)
 		assert_string_equal(made(e[i].text, strlen(e[i].text), &now), e[i].object);
 }
 
-#define HEAD(level, priority, severity, facility)                                                                 \
+#define HEAD(level, priority, severity, facility)                                                                    \
 	"\"syslog.severity.name\":\"" level "\",\"syslog.priority\":" priority ",\"syslog.severity.code\":" severity \
 	",\"syslog.facility.name\":\"" facility "\""
 #define CRITICAL HEAD("critical", "34", "2", "auth")
@@ -80,8 +80,7 @@ static void test_escapes_of_structured_data(void **state)
 {
 	static const struct example examples[] = {
 		{ "<14>1 - - - - - [i q=\"\\\"x\\\"\" b=\"\\\\\" c=\"\\]\" n=\"\\n\" d=\"\\\\\\\"\\\\\"][j] m",
-			"{" INFO
-			",\"syslog.structured_data\":{\"i\":{\"q\":\"\\\"x\\\"\",\"b\":\"\\\\\",\"c\":\"]\","
+			"{" INFO ",\"syslog.structured_data\":{\"i\":{\"q\":\"\\\"x\\\"\",\"b\":\"\\\\\",\"c\":\"]\","
 			"\"n\":\"\\\\n\",\"d\":\"\\\\\\\"\\\\\"},\"j\":{}},\"message\":\"m\"}" },
 		/* Names twice: one text. */
 		{ "<14>1 - - - - - [i ip=\"1\" ip=\"2\"] m",
@@ -117,8 +116,7 @@ static void test_rfc_3164_and_what_programs_send(void **state)
 		/* Python's SysLogHandler: nothing but a priority, and a zero. */
 		{ "<14>error: no disk", "{" INFO ",\"message\":\"error: no disk\"}" },
 		{ "<14>app[7]: no disk\n",
-			"{" INFO
-			",\"syslog.appname\":\"app\",\"syslog.procid\":\"7\",\"message\":\"no disk\"}" },
+			"{" INFO ",\"syslog.appname\":\"app\",\"syslog.procid\":\"7\",\"message\":\"no disk\"}" },
 		/* rsyslog's time. */
 		{ "<14>2026-11-23T05:45:06.5+01:00 host app: x",
 			"{\"@timestamp\":\"2026-11-23T04:45:06.500Z\"," INFO
@@ -161,9 +159,8 @@ static void test_an_object_stays_one(void **state)
 		{ "<14>app[1]: @cee: {\"a\":1}",
 			"{" INFO ",\"syslog.appname\":\"app\",\"syslog.procid\":\"1\",\"a\":1}" },
 		{ "<14>{}", "{" INFO "}" },
-		{ "<14>{\"level\":\"warn\",\"n\":1}",
-			"{\"syslog.priority\":14,\"syslog.severity.code\":6,"
-			"\"syslog.facility.name\":\"user\",\"level\":\"warn\",\"n\":1}" },
+		{ "<14>{\"level\":\"warn\",\"n\":1}", "{\"syslog.priority\":14,\"syslog.severity.code\":6,"
+						      "\"syslog.facility.name\":\"user\",\"level\":\"warn\",\"n\":1}" },
 		{ "<14>Nov 23 04:45:06 a: {\"syslog\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}",
 			"{\"syslog\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}" },
 		{ "<14>Nov 23 04:45:06 a: {\"s\\u0079slog.procid\":1,\"@timestamp\":null}",

@@ -17,7 +17,7 @@ static void finds(const char *marked)
 	struct detected d;
 
 	assert_int_equal(key_set_add(&keys, "password") | key_set_add(&keys, "authorization") |
-			key_set_add(&keys, "cookie") | key_set_add(&keys, "credit card"),
+				 key_set_add(&keys, "cookie") | key_set_add(&keys, "credit card"),
 		0);
 	for (const char *p = marked; *p; p++)
 		if (*p != '^' && *p != '$')

@@ -20,7 +20,10 @@
 #define PROMTOOL "/usr/bin/promtool"
 
 static const char *const names[] = {
-	"prom-client.txt", "prom-client.openmetrics", "prometheus_client.txt", "prometheus_client.openmetrics",
+	"prom-client.txt",
+	"prom-client.openmetrics",
+	"prometheus_client.txt",
+	"prometheus_client.openmetrics",
 };
 
 static void read_golden(const char *name, const char *ending, struct buffer *to)

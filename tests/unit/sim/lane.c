@@ -9,7 +9,6 @@
 
 #include "base/random.h"
 
-
 enum { WAIT_MAX_MS = 8 };
 
 struct lane {

@@ -338,8 +338,7 @@ static void test_opening_on_a_failing_disk(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_kill_in_the_middle_of_commits, folder_setup, folder_teardown),
+		cmocka_unit_test_setup_teardown(test_kill_in_the_middle_of_commits, folder_setup, folder_teardown),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
 		TEST(test_positions_go_on_when_the_disk_is_full),
 		TEST(test_trouble_stays_until_there_is_room),

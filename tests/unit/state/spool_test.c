@@ -49,8 +49,7 @@ static int put(struct folder *f, const char *key, const char *text)
 {
 	struct iovec piece = { (char *)text, strlen(text) };
 
-	ask_to_put(f, key,
-		&(struct state_payload){ .amount = { 1, piece.iov_len }, .pieces = &piece, .count = 1 });
+	ask_to_put(f, key, &(struct state_payload){ .amount = { 1, piece.iov_len }, .pieces = &piece, .count = 1 });
 	return folder_wait(f);
 }
 
@@ -468,7 +467,7 @@ int main(void)
 		TEST(test_loading_at_start),
 		TEST(test_a_start_does_not_take_the_spool_into_memory),
 		TEST(test_a_row_larger_than_any_of_ours_is_damaged),
-	TEST(test_the_spool_leaves_room_for_the_rest),
+		TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_small_rows_leave_it_too),
 		TEST(test_parked_records_are_listed),
 		TEST(test_parked_records_have_a_ceiling),

@@ -629,8 +629,8 @@ int main(void)
 		TEST(test_a_damaged_page_is_found_at_start),
 		TEST(test_a_database_of_somebody_else_is_set_aside),
 		TEST(test_triggers_and_views_of_others_do_nothing),
-	TEST(test_tables_that_are_not_as_we_make_them_are_set_aside),
-	TEST(test_a_newer_version_is_left_alone),
+		TEST(test_tables_that_are_not_as_we_make_them_are_set_aside),
+		TEST(test_a_newer_version_is_left_alone),
 		TEST(test_an_older_version_is_brought_forward),
 		TEST(test_the_folder_is_private_and_paths_are_bounded),
 	};

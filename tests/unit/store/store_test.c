@@ -204,8 +204,7 @@ static void test_the_file_is_bounded(void **state)
 		assert_int_equal(store_begin(f->store), 0);
 		for (int k = 0; k < 10; k++) {
 			snprintf(id, sizeof id, "%d-%d", i, k);
-			assert_int_equal(
-				store_log(f->store, second(i), id, (struct bytes){ body, sizeof body }), 0);
+			assert_int_equal(store_log(f->store, second(i), id, (struct bytes){ body, sizeof body }), 0);
 		}
 		assert_int_equal(store_sample(f->store, second(i), bytes_of("up"), i), 0);
 		assert_int_equal(store_end(f->store, second(i), true), 0);
@@ -216,8 +215,8 @@ static void test_the_file_is_bounded(void **state)
 	assert_int_equal(number(f, "SELECT count(*) FROM logs WHERE at = (SELECT max(at) FROM logs)"), 10);
 	assert_true(number(f, "SELECT count(*) FROM logs") > 200);
 	assert_true(number(f, "SELECT count(*) FROM samples") > 20);
-	assert_true(number(f, "SELECT abs(min(logs.at) - (SELECT min(at) FROM samples)) FROM logs") <
-		    DURATION_S(60).ns);
+	assert_true(
+		number(f, "SELECT abs(min(logs.at) - (SELECT min(at) FROM samples)) FROM logs") < DURATION_S(60).ns);
 }
 
 static void test_a_lower_limit_shrinks_the_file(void **state)
@@ -464,9 +463,14 @@ static void test_json_lines_do_nothing_to_a_terminal(void **state)
 	struct fixture *f = *state;
 	struct store_span one = span("t", "s", 0);
 
-	one.name = "a\x7f\xc2\x9b" "b";
-	put_log(f, 0, "1", "{\t\"m\":\"a\x7f\xc2\x9b" "1m\"}");
-	put_log(f, 1, "2", "\xc2\x9b" "1m");
+	one.name = "a\x7f\xc2\x9b"
+		   "b";
+	put_log(f, 0, "1",
+		"{\t\"m\":\"a\x7f\xc2\x9b"
+		"1m\"}");
+	put_log(f, 1, "2",
+		"\xc2\x9b"
+		"1m");
 	assert_int_equal(store_begin(f->store), 0);
 	assert_int_equal(store_span(f->store, &one), 0);
 	assert_int_equal(store_sample(f->store, second(0), bytes_of("x{a=\"\x7f\"}"), 1), 0);
@@ -526,7 +530,7 @@ static void test_errors_and_exceptions_of_spans(void **state)
 
 	one.status = 2;
 	one.details = "{\"status\":{\"message\":\"no "
-		"\\u001b[31mdatabase\",\"code\":2},\"events\":[{\"name\":\"retry\"},"
+		      "\\u001b[31mdatabase\",\"code\":2},\"events\":[{\"name\":\"retry\"},"
 		      "{\"name\":\"exception\",\"attributes\":["
 		      "{\"key\":\"exception.type\",\"value\":{\"stringValue\":\"IOError\"}},"
 		      "{\"key\":\"exception.message\",\"value\":{\"stringValue\":\"refused\\nat a.c:1\"}}]}]}";
