@@ -30,7 +30,7 @@ struct batch *batch_new(struct budget *budget, enum signal signal)
 	return b;
 }
 
-/* Behind `before` in the list; NULL: no room. */
+/* Inserts a block into the list at `before`. Returns NULL if there is no room. */
 static struct batch_block *new_block(struct batch *b, struct batch_block **before, size_t size)
 {
 	struct batch_block *block;
@@ -77,7 +77,7 @@ char *batch_block_grow(struct batch *b, size_t size)
 	return grown->data;
 }
 
-/* Whether all of an item is in the bytes that begin at `from`. */
+/* Whether the whole item lies in the `size` bytes at `from`. */
 static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
 {
 	uintptr_t at = (uintptr_t)item->data;
@@ -85,7 +85,7 @@ static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size
 	return at >= from && at - from <= size && item->size <= size - (at - from);
 }
 
-/* The block that began at `from` stands at `to` now. */
+/* A block moved from `from` to `to`: its items follow. */
 static void move_items(struct batch *b, uintptr_t from, const struct batch_block *to)
 {
 	for (size_t i = 0; i < b->count; i++)
@@ -113,7 +113,7 @@ char *batch_block_trim(struct batch *b, size_t size)
 	return shrunk->data;
 }
 
-/* Room for `more` items; the array is charged like everything else. */
+/* Makes room for `more` items. The array is charged like everything else. */
 static bool reserve_items(struct batch *b, size_t more)
 {
 	size_t room = b->room ? b->room : ITEMS_FIRST;
@@ -136,8 +136,8 @@ static bool reserve_items(struct batch *b, size_t more)
 }
 
 /*
- * Line ends become spaces, in a copy: whoever brought the bytes may still look at them. In JSON such bytes are white
- * space, since a string has none (RFC 8259, sections 2 and 7). The newest block stays the newest.
+ * Replaces line ends with spaces in a copy, since the caller may still read the original bytes. In JSON they can only
+ * be white space: a string has none (RFC 8259, sections 2 and 7). The newest block stays the newest.
  */
 static bool mend(struct batch *b, struct batch_item *item)
 {
@@ -151,7 +151,7 @@ static bool mend(struct batch *b, struct batch_item *item)
 	return true;
 }
 
-/* Every item passes here, wherever it comes from: a log line that is more than one line ends to be. False: no room. */
+/* Every item passes through here, so a log line never has line ends in it. Returns false if there is no room. */
 static bool enter(struct batch *b, struct batch_item *item)
 {
 	if (b->signal != SIGNAL_LOGS || LIKELY(bytes_one_line((struct bytes){ item->data, item->size })))

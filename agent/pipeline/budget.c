@@ -14,7 +14,7 @@ void budget_init(struct budget *b, size_t limit)
 		b->guaranteed[i] = limit / GUARANTEED_PART;
 }
 
-/* What is spoken for: used, or guaranteed and not used yet. */
+/* Bytes that are used, plus bytes that are guaranteed to a signal and not used yet. */
 static size_t spoken_for(const struct budget *b)
 {
 	size_t sum = 0;
@@ -24,7 +24,7 @@ static size_t spoken_for(const struct budget *b)
 	return sum;
 }
 
-/* Takes it for the signal, or leaves all as it was. */
+/* Takes the bytes for the signal. Changes nothing if they do not fit. */
 static bool try_take(struct budget *b, size_t at, size_t bytes)
 {
 	b->used[at] += bytes;
@@ -45,7 +45,7 @@ bool budget_take(struct budget *b, enum signal signal, size_t bytes)
 	return false;
 }
 
-/* Whether somebody who was told no would be told yes. What came back may be too little for him. */
+/* Whether a request that was refused would fit now. The bytes given back may be fewer than it needs. */
 static bool would_fit_now(struct budget *b)
 {
 	for (size_t i = 0; i < BUDGET_SIGNALS; i++)

@@ -37,8 +37,8 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
 }
 
 /*
- * One batch on its way through. `out` is there from the first line on that is not as it was; then it holds all that
- * stays, in blocks of its own: for a few lines a copy costs less than to keep both memories.
+ * One batch on its way through the chain. `out` is created at the first line that changes. From then on it holds every
+ * line that stays, in its own blocks: copying a few unchanged lines costs less than keeping both memories.
  */
 struct pass {
 	struct chain *chain;
@@ -46,14 +46,14 @@ struct pass {
 	struct batch *out;
 	uint64_t stream;
 	struct mono_time now;
-	size_t ahead; /* bytes of `in` that are not looked at yet */
+	size_t ahead; /* bytes of `in` that are still to be read */
 	char *block; /* the newest */
 	size_t used, room;
-	const struct chain_row *folding; /* its run is open, and the last of `out` stands for it; or NULL */
-	bool stands; /* the last record that a step might fold into was kept */
+	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
+	bool stands; /* the last record that lines could be folded into was kept */
 };
 
-/* The newest block gives back what it does not need. */
+/* Gives back the unused end of the newest block. */
 static void end_block(struct pass *p)
 {
 	if (p->block && batch_block_trim(p->out, p->used))
@@ -90,7 +90,7 @@ static int copy_item(struct pass *p, const struct batch_item *item)
 	return batch_add(p->out, &copy);
 }
 
-/* Items before `end` are as they were. */
+/* Creates `out` with the items before `end`, which no step changed. */
 static int begin_out(struct pass *p, size_t end)
 {
 	int failed = 0;
@@ -108,7 +108,7 @@ static int begin_out(struct pass *p, size_t end)
 	return failed;
 }
 
-/* The edited line in memory of `out`; NULL: no room. */
+/* Writes the edited line to memory of `out`. Returns NULL if there is no room. */
 static char *write_line(struct pass *p, const struct json_edit *edit, size_t *ret_size)
 {
 	char *to;
@@ -138,7 +138,7 @@ static struct record record_of(const struct pass *p, struct json_edit *edit, con
 		.now = p->now };
 }
 
-/* The run of a step is over: its record, the last one so far, says so. */
+/* Ends the run of a step that folds: the step adds its count to the record of the run, the last one in `out`. */
 static int end_run(struct pass *p)
 {
 	struct json_edit *edit = p->chain->closing;
@@ -151,7 +151,7 @@ static int end_run(struct pass *p)
 	if (!row)
 		return 0;
 	p->folding = NULL;
-	end_block(p); /* the line that is read now must not move under the one that is written */
+	end_block(p); /* the line being read must not move under the one being written */
 	item = &p->out->items[p->out->count - 1];
 	record = record_of(p, edit, item);
 	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
@@ -161,7 +161,7 @@ static int end_run(struct pass *p)
 	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
 }
 
-/* A step that folds is asked first: what it says of the run before must not be forgotten yet. */
+/* A step that folds is asked before it applies: the run before must be written before the step forgets it. */
 static int ask_step(struct pass *p, struct chain_row *row, struct record *record, enum step_answer *ret)
 {
 	int failed = 0;
@@ -179,7 +179,7 @@ static int ask_step(struct pass *p, struct chain_row *row, struct record *record
 	return failed;
 }
 
-/* The first step that will not have it ends it. */
+/* Asks each step in turn, until one drops or folds the record. */
 static int ask_steps(struct pass *p, struct record *record, enum step_answer *ret)
 {
 	struct chain *c = p->chain;

@@ -102,8 +102,8 @@ void delivery_split(struct delivery *delivery, size_t route)
 	delivery->pending++;
 }
 
-/* Tells the collector of the oldest delivery, and forgets it. The collector may offer more, which may settle at
- * once. */
+/* Tells the collector that the oldest delivery has settled, and frees it. The collector may offer more, which may
+ * settle at once. */
 static void tell(struct deliveries *all, struct delivery *delivery)
 {
 	for (size_t i = 0; i < all->route_count; i++)
@@ -115,7 +115,7 @@ static void tell(struct deliveries *all, struct delivery *delivery)
 	delivery_free(delivery);
 }
 
-/* The rows of a route that has settled go to the end of the list, and from there out of it. */
+/* A route has settled: moves its spool rows to the end of the list, and deletes them from there. */
 static void unspool(struct delivery *delivery, size_t route)
 {
 	const struct deliveries *all = delivery->of;

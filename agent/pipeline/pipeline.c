@@ -1,6 +1,6 @@
 #include "pipeline/pipeline.h"
 
-/* There is room now, and somebody had found none: everyone who waits is told, and offers again. */
+/* There is room again after a source found none. Every waiting source is told, and offers again. */
 static void tell_starved(void *context)
 {
 	struct pipeline *p = context;
@@ -43,7 +43,7 @@ void pipeline_done(struct pipeline *p)
 	while ((source = TAILQ_FIRST(&p->sources)))
 		pipeline_source_free(p, source);
 	loop_soon_done(&p->room);
-	p->budget.freed = NULL; /* what is given back from here on is wanted by nobody */
+	p->budget.freed = NULL; /* nobody is left to use the bytes given back from here on */
 }
 
 struct source *pipeline_source(struct pipeline *p, const struct source_options *o)

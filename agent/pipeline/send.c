@@ -59,7 +59,7 @@ void send_need_marks(struct send *send)
 
 /* Pieces. */
 
-/* The items from `middle` on are another send, which inherits what is known of this one. */
+/* Moves the items from `middle` on to a new send, which inherits the tries and strikes of this one. */
 static void cut_at(struct send *send, size_t middle)
 {
 	struct send *rest = make(send->sender, send->queue, send->delivery, send->route, send->patience.fire);
@@ -118,7 +118,7 @@ bool send_cut(struct send *send, uint64_t bytes)
 	return true;
 }
 
-/* What an exporter sees of it. */
+/* What an exporter sees of a send. */
 
 size_t send_first(const struct send *send)
 {

@@ -10,10 +10,10 @@ enum {
 	STEADY_RETRY_MS = 1000, /* the ceiling of waits in the first minutes of an outage, unless retry_first is more */
 	STEADY_S = 600,
 	REFUSALS_EVERY_S = 60,
-	STRIKES_MAX = 8, /* of a suspect: tries that were answered with a failure */
-	STRIKES_UNANSWERED = 3, /* as many as a try without an answer counts for */
-	LONE_SPLITS_MAX = 30, /* a batch comes down to one item in fewer */
-	PIECE_MIN = 16 << 10, /* what is not larger goes out whole, however little the window allows */
+	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
+	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
+	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
+	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
 
 static void pump(void *context);
@@ -104,7 +104,8 @@ static bool is_suspect(const struct send *send)
 	return send->strikes >= STRIKES_MAX;
 }
 
-/* With suspects alone there is nothing to compare them with: if they kept others out, nothing would be taken again. */
+/* If all sends are suspects, none can be compared with another send. If they also kept other sends out, nothing would
+ * ever be delivered again. */
 static bool lacks_comparison(const struct sender *s)
 {
 	const struct send *send;
@@ -140,14 +141,14 @@ static bool may_start(const struct sender *s)
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
 
-/* Others were taken since it failed, and nobody was refused for the last of these yet: else a destination that takes
- * one and is away again would have all that waits refused in a row. */
+/* Whether the destination took another send since this one failed, and that has not been used to refuse a send yet.
+ * Otherwise a destination that takes one send and goes away again would have all waiting sends refused in a row. */
 static bool is_compared(const struct send *send)
 {
 	return send->takings_seen != send->sender->takings && send->sender->takings_used != send->sender->takings;
 }
 
-/* How large a send may be that goes out now. */
+/* The most bytes that this send may have if it goes out now. */
 static uint64_t bytes_at_most(const struct sender *s, const struct send *send)
 {
 	double part = window_part(&s->window);
@@ -156,14 +157,15 @@ static uint64_t bytes_at_most(const struct sender *s, const struct send *send)
 	return part < 1 ? most > PIECE_MIN ? most : PIECE_MIN : UINT64_MAX;
 }
 
-/* A long outage must not leave thousands of pieces: with some there, the others stay whole while nothing is taken. */
+/* A long outage must not leave thousands of pieces. Once there are LONE_SPLITS_MAX, no more sends are cut while nothing
+ * is taken. */
 static bool must_stay_whole(const struct sender *s, const struct send *send)
 {
 	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(send, bytes_at_most(s, send));
 }
 
-/* The oldest that waits, but for suspects with which nothing was compared yet. With nothing else, that one of them
- * which failed least; and of the large ones any. */
+/* Chooses the oldest waiting send that is not a suspect, or is a suspect that can be compared. If there is none, the
+ * suspect with the fewest strikes. If there is none either, the oldest send that is too large to go out now. */
 static struct send *choose(const struct sender *s)
 {
 	struct send *send, *least = NULL, *large = NULL;
@@ -190,7 +192,7 @@ static void halve_suspect(struct send *send)
 	send_halve(send);
 }
 
-/* There is nothing to compare a suspect with, but its halves. */
+/* A suspect without other sends beside it is halved, so that its halves can be compared. */
 static void halve_alone(struct sender *s, struct send *send)
 {
 	if (!is_suspect(send) || is_compared(send) || !send->tried || send->left < 2)
@@ -220,7 +222,7 @@ static void begin(struct sender *s, struct send *send)
 	s->type->send(s->exporter, send->delivery->batch, send);
 }
 
-/* Starts one send; comes again if more may go. */
+/* Starts one send, and runs again in case more may start. */
 static void pump(void *context)
 {
 	struct sender *s = context;
@@ -236,7 +238,7 @@ static void pump(void *context)
 	begin(s, send);
 }
 
-/* How a send stands to its items. */
+/* A send and its items. */
 
 static bool is_failure(enum outcome outcome)
 {
@@ -251,7 +253,8 @@ static void note_reason(struct sender *s, const char *reason)
 	text_one_line(s->reason);
 }
 
-/* Of all that was sent; what is said of one record may quote it, and so may the page of a proxy behind the colon. */
+/* Keeps the part of the reason before the colon, which is about the whole send. What follows may quote a record or a
+ * proxy's error page. */
 static void note_failure(struct sender *s, const char *reason)
 {
 	int size = reason ? (int)strcspn(reason, ":") : 0;
@@ -260,7 +263,7 @@ static void note_failure(struct sender *s, const char *reason)
 	text_one_line(s->failure);
 }
 
-/* A wrong mapping refuses every line: said once in a while, counted always. */
+/* A wrong mapping refuses every line, so refusals are logged once in a while. They are always counted. */
 static void tell_refused(struct sender *s)
 {
 	struct mono_time now = loop_now(s->world->loop);
@@ -277,8 +280,8 @@ void send_partial(struct send *send, uint64_t records, const char *reason)
 	note_reason(send->sender, reason);
 }
 
-/* What failed often enough is refused, once others fared better: those of the same request, or those that were let
- * by. */
+/* An item that failed often enough is refused once other items fared better: items of the same request, or sends that
+ * were let past it. */
 static enum outcome outcome_of_failed(struct send *send)
 {
 	send->failed_some = true;
@@ -292,7 +295,7 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 	OXP_ASSERT(send->under_way && send_wants(send, item));
 	send_need_marks(send);
 	OXP_ASSERT(send->marks[item - send->first] == MARK_OPEN);
-	if (outcome == SPLIT) /* there are no halves of one */
+	if (outcome == SPLIT) /* one item cannot be split */
 		outcome = REJECTED;
 	send->named = true;
 	if (outcome != DELIVERED)
@@ -320,7 +323,7 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 		delivery_count(send->delivery, send->route, LEDGER_DELIVERED, it->records, it->size);
 }
 
-/* All items are delivered, but for those records that send_partial() told of. */
+/* Settles all items as delivered, except for the records that send_partial() reported. */
 static void settle_whole(struct send *send)
 {
 	struct ledger_amount left = send_left(send),
@@ -341,7 +344,7 @@ static void settle_whole(struct send *send)
 	send->refused_some = refused.records > 0;
 }
 
-/* The unnamed items end as `outcome`; those named RETRY stay. */
+/* Items that were not named end as `outcome`. Items named RETRY stay. */
 static void settle_rest(struct send *send, enum outcome outcome, const char *reason)
 {
 	if (!send->named && outcome == DELIVERED) {
@@ -359,15 +362,15 @@ static void settle_rest(struct send *send, enum outcome outcome, const char *rea
 	}
 }
 
-/* How long it has been failing. */
+/* How long the destination has been failing. */
 static struct duration outage(const struct sender *s)
 {
 	return mono_since(loop_now(s->world->loop), s->failing_since);
 }
 
 /*
- * The ceiling of a wait doubles with each failure in a row, and rests at a second for the first ten minutes: one small
- * request a second costs a destination nothing, and it is back to work a second after it is back.
+ * The longest wait doubles with each failure in a row. It stops at a second for the first ten minutes: one small
+ * request a second costs a destination nothing, and delivery resumes within a second of its return.
  */
 static int64_t next_ceiling(const struct sender *s)
 {
@@ -381,8 +384,11 @@ static int64_t next_ceiling(const struct sender *s)
 	return s->ceiling.ns * 2 < most ? s->ceiling.ns * 2 : most;
 }
 
-/* Anywhere between nothing and the ceiling, so that those whom one moment failed part; half of it at least once it has
- * come to a second. What a destination asked for is obeyed, and up to a second more: others were told the same. */
+/*
+ * A random wait up to the ceiling, so that agents that failed at the same moment spread out. Once the ceiling is a
+ * second, the wait is at least half of it. If the destination asked for a wait, that is obeyed, plus up to a second,
+ * since it told other agents the same.
+ */
 static struct duration back_off(struct sender *s)
 {
 	int64_t asked = mono_since(s->not_before, loop_now(s->world->loop)).ns;
@@ -397,7 +403,8 @@ static struct duration back_off(struct sender *s)
 	return (struct duration){ wait < asked ? asked + more : wait };
 }
 
-/* Of several sends under way one may be told to come later, and the next just break: what was asked for stays. */
+/* One of several sends under way may be told to come later while the others just break. The wait that was asked for
+ * stays. */
 static void note_asked(struct sender *s, const struct send *send)
 {
 	struct mono_time asked = mono_after(loop_now(s->world->loop), DURATION_MS((int64_t)send->not_before_ms));
@@ -413,7 +420,7 @@ static void failed(struct sender *s, const struct send *send)
 		s->failing_since = loop_now(s->world->loop);
 	}
 	s->retries++;
-	if (s->state == SENDER_FINE) /* those that were under way then say the same once more */
+	if (s->state == SENDER_FINE) /* other sends under way will report the same failure again */
 		window_refused(&s->window, false);
 	else if (s->state == SENDER_PROBING && !send->took_some && outage(s).ns >= DURATION_MS(STEADY_RETRY_MS).ns)
 		window_refused(&s->window, true);
@@ -435,7 +442,7 @@ static void recovered(struct sender *s, const struct send *send)
 		s->reason[0] = '\0';
 }
 
-/* What this try settled says whether the destination takes what it is given. */
+/* Notes whether the destination takes what it is given, by what this try settled. */
 static void note_settled(struct sender *s, const struct send *send)
 {
 	struct mono_time now = loop_now(s->world->loop);
@@ -472,7 +479,7 @@ static void took_it(struct sender *s, const struct send *send)
 		window_took(&s->window, mono_since(now, send->begun), s->under_way + 1 >= window_size(&s->window));
 }
 
-/* What the end of this try says about the destination. */
+/* Draws conclusions about the destination from the end of this try. */
 static void judge(struct sender *s, const struct send *send, enum outcome rest)
 {
 	bool later = rest == RETRY || is_failure(rest);
@@ -490,7 +497,7 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 		recovered(s, send);
 }
 
-/* What becomes of the items that were not named: one alone has no halves, and is refused if it fails on trial. */
+/* The outcome of the items that were not named. A single item cannot be split, and is refused if it fails on trial. */
 static enum outcome settles_as(const struct send *send, enum outcome rest)
 {
 	bool alone = send->left == 1 && !send->named;
@@ -500,7 +507,7 @@ static enum outcome settles_as(const struct send *send, enum outcome rest)
 	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
 }
 
-/* What speaks for it that something in this send is why. */
+/* Counts signs that something in this send causes the failures. */
 static void note_strikes(struct send *send, enum outcome rest)
 {
 	struct sender *s = send->sender;
@@ -516,7 +523,7 @@ static void note_strikes(struct send *send, enum outcome rest)
 	send->takings_seen = s->takings;
 }
 
-/* What is left of a send comes apart, if this try says so. */
+/* Splits what is left of a send if the outcome of this try calls for it. */
 static void come_apart(struct send *send, enum outcome rest)
 {
 	if (send->left < 2)

@@ -7,7 +7,7 @@
 
 enum { OFFERS_MAX = 4096 }; /* in one batch */
 
-/* What steps left out of a batch ended here, for every destination. */
+/* Counts the records that steps left out of a batch. They end here for every destination. */
 static void count_left_out(struct delivery *delivery)
 {
 	const struct left_out *dropped = &delivery->batch->dropped, *merged = &delivery->batch->merged;
@@ -20,15 +20,14 @@ static void count_left_out(struct delivery *delivery)
 	}
 }
 
-/* Nothing of it is left to send: it settles as if every destination had it. */
+/* Nothing is left to send: the delivery settles as if every destination had taken it. */
 static void settle_empty(struct delivery *delivery, size_t routes)
 {
 	for (size_t i = 0; i < routes; i++)
 		delivery_settled(delivery, i);
 }
 
-/* Fan-out: the open batch is sealed, and each destination of the source gets a send of the one delivery that holds
- * it. */
+/* Fan-out: seals the open batch, and gives each destination of the source a send of the one delivery that holds it. */
 static void seal(struct source *s)
 {
 	size_t routes = source_routes(s);
@@ -110,8 +109,9 @@ uint64_t source_lost_records(const struct source *s)
 }
 
 /*
- * What can be read again need not be held: a file is its own buffer. Memory has what could be under way to its slowest
- * destination, and one batch more; that is little when a destination does not answer, whatever `memory` allows.
+ * A file is its own buffer, so lines that can be read again need not be held. Memory holds as much as could be under
+ * way to the slowest destination, and one batch more. If a destination does not answer, that is little, whatever
+ * `memory` allows.
  */
 static bool is_backed_up(const struct source *s)
 {
@@ -141,7 +141,7 @@ static bool is_full_batch(const struct source *s)
 	       s->open->token_count >= OFFERS_MAX;
 }
 
-/* Of what cannot be read again, what steps left out ends here: a kill must not find it held. */
+/* Records that cannot be read again and were left out by steps end here, so that a kill does not find them held. */
 static void end_left_out(struct source *s, struct batch *b)
 {
 	for (size_t i = 0; i < source_routes(s); i++) {
@@ -154,7 +154,7 @@ static void end_left_out(struct source *s, struct batch *b)
 	batch_forget_left_out(b);
 }
 
-/* Bytes are those that records have behind the steps. */
+/* Counts bytes as they are after the steps. */
 static void count_received(struct source *s, struct batch *b)
 {
 	if (s->options.rewind == REWIND_NONE)
@@ -167,8 +167,8 @@ static void count_received(struct source *s, struct batch *b)
 	}
 }
 
-/* Adds the offer to the open batch, sealing it first when both together would be too large, or when there is no room
- * to make one of them. */
+/* Adds the offer to the open batch. Seals the open batch first if both together are too large, or if there is no room
+ * to merge them. */
 static void add_to_open(struct source *s, struct batch **batch)
 {
 	const struct batch_limits *limits = &s->options.limits;
@@ -208,8 +208,8 @@ enum admit source_prepare(struct source *s, struct batch **batch)
 	OXP_ASSERT(source_routes(s) > 0 && (*batch)->signal == o->signal && !o->uncounted);
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
-	/* An item without a place of its own is known by its number in this run: two with the same place would be one
-	 * document. */
+	/* An item without a place of its own is identified by its number in this run. Two items with the same place
+	 * would be one document. */
 	if (o->generation)
 		batch_give_places(*batch, o->generation, &s->placed);
 	if (o->chain && chain_run(o->chain, batch, o->generation, loop_now(s->world->loop)) < 0)

@@ -27,7 +27,7 @@ double window_part(const struct window *w)
 	return w->allowed < 1 ? w->allowed : 1;
 }
 
-/* The best answer so far; each one that is worse brings it nearer by a thousandth of the difference. */
+/* Notes the fastest answer so far. Each slower one moves it closer by a thousandth of the difference. */
 static void note_best(struct window *w, double ms)
 {
 	if (w->best_ms == 0 || ms < w->best_ms)
@@ -36,7 +36,7 @@ static void note_best(struct window *w, double ms)
 		w->best_ms += (ms - w->best_ms) / FORGET;
 }
 
-/* To one batch and no further: from there on answers are compared with each other. */
+/* Opens the window up to one batch. Beyond that, answers are compared with each other. */
 static void open_further(struct window *w, double ms)
 {
 	w->allowed *= ms <= OPENING_MS ? 2 : OPENING_SLOWLY;
