@@ -1,10 +1,10 @@
 /*
- * The step `add`: members that a line does not have yet.
+ * The step `add`: adds members that a line does not have yet.
  *
- * `fields` are texts of the configuration; `service` adds what the agent knows of the host app and where it runs. A
- * name with dots is not added either where the line has a member named by its first words, nor one that such a name
- * begins with: "service": "api" beside "service.name" would be an object and a text at once to whoever reads dots as
- * levels, and the line would be refused.
+ * `fields` are texts of the configuration. `service` adds what the agent knows about the host app and where it runs. A
+ * name with dots is added only if the line has no member named by its first words, and no member whose name begins with
+ * it. A line with "service": "api" beside "service.name" would be refused by readers that take dots as levels:
+ * "service" would be a text and an object at once.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -26,7 +26,7 @@ struct field {
 };
 
 struct step {
-	struct buffer texts[2 * FIELDS_MAX]; /* own what the fields point to */
+	struct buffer texts[2 * FIELDS_MAX]; /* owns what the fields point to */
 	struct field fields[FIELDS_MAX];
 	size_t count;
 };
@@ -40,7 +40,7 @@ static const struct option rows[] = {
 	{ .name = NULL },
 };
 
-/* The text as JSON, with padding behind it for those who scan it. */
+/* Returns the text as JSON, with padding behind it for scanners. */
 static int quote(struct buffer *b, const char *text, struct bytes *ret)
 {
 	static const char padding[JSON_LINE_PADDING];
@@ -109,7 +109,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	for (size_t i = 0; i < s->count; i++)
 		if (json_edit_place(record->edit, s->fields[i].plain, -1) == JSON_FREE &&
 			json_edit_append(record->edit, s->fields[i].name, s->fields[i].value) < 0)
-			break; /* as many as fit */
+			break; /* the line has no room for more members */
 	return STEP_KEEP;
 }
 

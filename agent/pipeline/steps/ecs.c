@@ -1,11 +1,11 @@
 /*
- * The step `ecs`: the names that the Elastic Common Schema has for what every logger writes (ECS 8, "Base", "Log",
- * "Error", "Tracing", "Process" and "Host" fields), so that one dashboard reads all of them.
+ * The step `ecs`: renames what every logger writes to the names of the Elastic Common Schema (ECS 8, "Base", "Log",
+ * "Error", "Tracing", "Process" and "Host" fields), so that one dashboard reads all of it.
  *
- * Members are renamed where they stand. A value changes only where the schema wants another one: a time that is no RFC
- * 3339 text with its offset becomes one, with all digits that the line has of it, and a level that is a number becomes
- * its word. A line that has a name of the schema already, however it is spelt, keeps both members as they are;
- * an @timestamp that says nothing makes way for the time.
+ * Members are renamed in place. A value changes only if the schema wants another one: a time that is not RFC 3339 with
+ * an offset becomes one, with all the digits it has, and a level that is a number becomes its word. If a line already
+ * has the name of the schema, however it is spelt, both members stay as they are. An @timestamp that holds no time
+ * gives way to the time.
  */
 #include <stdlib.h>
 
@@ -30,7 +30,7 @@ static const struct option rows[] = {
 
 enum { STRINGS = 1 << MEMBER_STRING, NUMBERS = 1 << MEMBER_NUMBER, OBJECTS = 1 << MEMBER_OBJECT };
 
-/* What loggers write beside time and level. `kinds`: another kind of value than that is something else. */
+/* What loggers write besides time and level. A value whose kind is not in `kinds` means something else. */
 static const struct {
 	const char *from, *to;
 	unsigned kinds;
@@ -67,7 +67,7 @@ static const struct {
 	{ "syslog.procid", "log.syslog.procid", STRINGS },
 	{ "syslog.msgid", "log.syslog.msgid", STRINGS },
 	{ "syslog.structured_data", "log.syslog.structured_data", OBJECTS },
-	{ "oxpecker.path", "log.file.path", STRINGS }, /* ours (collectors/lines.h): `log` is an object here anyway */
+	{ "oxpecker.path", "log.file.path", STRINGS }, /* ours (collectors/lines.h); `log` is an object here anyway */
 	{ "oxpecker.offset", "log.offset", NUMBERS },
 };
 
@@ -79,8 +79,8 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* For member i, or a new one (-1). "log": {…} beside "log.level" is two members of one object to whoever reads dots as
- * levels: fine. "log": "x" beside it is not. */
+/* Whether member i, or a new one (-1), may take the name. "log": {…} may stand beside "log.level": to readers that take
+ * dots as levels, these are two members of one object. "log": "x" may not. */
 static bool is_free(const struct json_edit *e, const char *name, int i)
 {
 	return json_edit_place(e, bytes_of(name), i) <= JSON_BESIDE;
@@ -92,7 +92,7 @@ static char *put(char *to, const char *text, size_t size)
 	return to + size;
 }
 
-/* The text between quotes in memory of the edit; no data: no room. */
+/* Returns the text between quotes, in memory of the edit. The data is NULL if there is no room. */
 static struct bytes quoted(struct json_edit *e, const char *text, size_t size)
 {
 	char *to = json_edit_room(e, size + 2);
@@ -143,7 +143,7 @@ static void name_level(struct json_edit *e)
 	json_edit_rename(e, (size_t)i, bytes_of("log.level"));
 }
 
-/* Whether a field can begin so; what begins with an escape may be any. */
+/* Whether a name may be in `fields`, by its first byte. A name that begins with an escape may be any. */
 static bool may_be_field(struct bytes name)
 {
 	return name.size > 0 && memchr("mtslehpo\\", name.data[0], 9);
@@ -168,8 +168,8 @@ static void name_others(struct json_edit *e)
 			name_other(e, i);
 }
 
-/* In the schema `log` is an object, which a text of that name would be refused for in the same index. It is the
- * message, or what that was made of. False: there is none. */
+/* In the schema `log` is an object, so a text of that name would be refused by the same index. Renames it to the
+ * message, or to event.original if there is a message. Returns false if there is no such text, or no free name. */
 static bool name_log(struct json_edit *e)
 {
 	static const char *const to[] = { "message", "event.original" };
@@ -190,7 +190,7 @@ static void add_version(struct json_edit *e)
 	static const char version[16 + JSON_LINE_PADDING] = "\"8.11.0\"";
 
 	if (is_free(e, "ecs.version", -1) && json_edit_append(e, bytes_of("ecs.version"), bytes_of(version)) < 0)
-		return; /* a line with that many members goes without */
+		return; /* a line with too many members goes without */
 }
 
 static enum step_answer apply(struct step *s, struct record *record)
@@ -198,7 +198,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	name_time(record->edit);
 	name_others(record->edit);
 	if (name_log(record->edit))
-		name_others(record->edit); /* those that it stood in the way of */
+		name_others(record->edit); /* names that `log` was in the way of */
 	name_level(record->edit);
 	if (s->version)
 		add_version(record->edit);

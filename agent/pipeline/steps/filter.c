@@ -1,5 +1,5 @@
 /*
- * The step `filter`: lines below a level go no further. A line that tells no level stays.
+ * The step `filter`: drops lines below a level. A line without a level stays.
  */
 #include <stdlib.h>
 

@@ -1,11 +1,11 @@
 /*
- * The step `fold`: lines that say the same as the one before become one, with their count and the time of the last.
+ * The step `fold`: folds lines that repeat the one before into one line, with their count and the time of the last.
  *
- * The first of a run stays, under its own id; `repeated` says how many lines it stands for and what the last of them
- * said of its time. Lines are the same when all members are, in the same order and as they were read, but for the times
- * (by name and value, proto/log_time.h), the place in the file and the names in `ignore`. A run is of one stream and of
- * what was read in one go: that folds a flood, and holds back nothing. The others of a run are counted as merged. A run
- * that is sent, and read again in other pieces after a kill, keeps the count that was sent first; the ledger counts
+ * The first line of a run stays, under its own id. `repeated` says how many lines it stands for, and the time of the
+ * last. Two lines are the same if all their members are, in the same order and as they were read. Times (by name and
+ * value, proto/log_time.h), the place in the file and the names in `ignore` may differ. A run stays within one stream
+ * and one read, which folds a flood and holds nothing back. The other lines of a run are counted as merged. If a run
+ * was sent and is read again in other pieces after a kill, it keeps the count that was sent first. The ledger counts
  * every line once.
  */
 #include <stdio.h>
@@ -23,11 +23,11 @@ enum { LAST_MAX = 128 }; /* bytes of a time; a longer one is not repeated */
 
 struct step {
 	struct key_set ignore;
-	/* The first of the run, in memory of the batch; count 0: there is none. */
+	/* The first line of the run, in memory of the batch. If `count` is 0, there is no run. */
 	struct json_line first;
 	struct bytes text;
 	uint64_t generation, count;
-	char last[LAST_MAX]; /* time of the last one, as JSON and as edited by the steps before */
+	char last[LAST_MAX]; /* time of the last line, as JSON and as edited by the steps before */
 	size_t last_size;
 };
 
@@ -82,7 +82,7 @@ static bool are_times(const struct json_edit *e, struct bytes name, struct bytes
 	       log_time_read(e->scan, b, &t);
 }
 
-/* Whether two lines are the same; *ret: which member of the second says when it was, or -1. */
+/* Whether two lines are the same. *ret is the member of the second that has its time. It stays -1 if none does. */
 static bool is_same_line(const struct step *s, const struct json_edit *e, int *ret)
 {
 	if (s->first.count != e->line.count)
@@ -121,7 +121,7 @@ static bool folds(struct step *s, struct record *record)
 	return true;
 }
 
-/* The record is the first of a run now. One with more members than are indexed is none. */
+/* The record begins a run, unless it has more members than are indexed. */
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	const struct json_edit *e = record->edit;
@@ -134,7 +134,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	return STEP_KEEP;
 }
 
-/* A line that has the name already, or no room, goes without: the ledger has the count too. */
+/* A line that already has the name, or has no room for it, goes without. The ledger has the count too. */
 static void folded(struct step *s, struct record *record)
 {
 	static const char name[] = "repeated";

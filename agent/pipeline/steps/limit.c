@@ -1,11 +1,12 @@
 /*
- * The step `limit`: no more lines than a rate, by a bucket of tokens that is full at the start; one bucket for each
- * stream (a file, a door), so that a noisy one does not silence the others, or one for all of them.
+ * The step `limit`: lets through no more lines than a rate, by a bucket of tokens that is full at the start. Each
+ * stream (a file, a door) has its own bucket, so that a noisy one does not silence the others. With `by: all`, one
+ * bucket serves them all.
  *
- * A bucket that is full again is as good as none and is forgotten when room is needed; beyond STREAMS_MAX busy ones,
- * the rest share one. A look for room takes as long as hundreds of lines, so the largest table has one in REST_MS at
- * most. The clock is the loop's, so lines that were read late count when they are read. A batch that the pipeline has
- * no room for gives its tokens back.
+ * A full bucket holds nothing worth keeping, and is forgotten when room is needed. Beyond STREAMS_MAX busy buckets, the
+ * other streams share one. Looking for room takes as long as hundreds of lines, so the largest table does it at most
+ * once in REST_MS. The clock is the loop's, so lines that were read late count when they are read. If the pipeline has
+ * no room for a batch, the batch gives its tokens back.
  */
 #include <stdlib.h>
 #include <xxhash.h>
@@ -20,7 +21,7 @@ struct limit_config {
 	unsigned by;
 };
 
-/* Tokens in billionths, so that a nanosecond at a line a second is one of them. */
+/* Tokens are counted in billionths, so that at a line a second each nanosecond adds one billionth. */
 struct bucket {
 	uint64_t stream;
 	unsigned __int128 tokens;
@@ -36,7 +37,7 @@ struct step {
 	struct bucket *buckets; /* open addressing; at most half of it is used */
 	size_t size, count;
 	struct mono_time rebuilt;
-	struct bucket shared; /* of `by: all`, and of those beyond STREAMS_MAX */
+	struct bucket shared; /* for `by: all`, and for streams beyond STREAMS_MAX */
 	struct bucket **touched;
 	size_t touched_count;
 };
@@ -91,7 +92,7 @@ static void fill(const struct step *s, struct bucket *b, struct mono_time now)
 	b->used = true;
 }
 
-/* The stream's, or the free place where it would be. */
+/* Returns the stream's bucket, or the free place where it would be. */
 static struct bucket *find(const struct step *s, uint64_t stream)
 {
 	size_t at = XXH3_64bits(&stream, sizeof stream) & (s->size - 1);
@@ -107,7 +108,8 @@ static void touch(struct step *s, struct bucket *b)
 		s->touched[s->touched_count++] = b;
 }
 
-/* Buckets that are full by now, and owe nothing, are left behind; twice the room if that is not enough. */
+/* Leaves behind the buckets that are full by now and took nothing since the last settle(). Doubles the room if that is
+ * not enough. */
 static void rebuild(struct step *s, struct mono_time now)
 {
 	struct bucket *old = s->buckets;

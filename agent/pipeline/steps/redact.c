@@ -1,8 +1,8 @@
 /*
- * The step `redact`: what must not be shown is taken out before anything else sees the line.
+ * The step `redact`: takes out what must not be shown, before anything else sees the line.
  *
- * Members by name at any depth, values behind such a name in text, and what the detectors find in strings; the rules
- * stand in proto/redact.h. A line whose clean twin cannot be made is dropped rather than let through.
+ * It looks for members by name at any depth, for values behind such a name in text, and for what the detectors find in
+ * strings. The rules are in proto/redact.h. If a clean copy of a line cannot be made, the line is dropped.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -104,17 +104,17 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* The buffer's text in memory that lasts as long as the record; no data: no room. */
+/* Copies the buffer's text to memory that lasts as long as the record. The data is NULL if there is no room. */
 static struct bytes kept(struct step *s, struct json_edit *e)
 {
 	char *to = json_edit_room(e, s->out.size);
 
-	if (to && s->out.size > 0) /* else all of it is gone, and there may never have been memory */
+	if (to && s->out.size > 0) /* else all of it was removed, and the buffer may have no memory */
 		memcpy(to, s->out.data, s->out.size);
 	return (struct bytes){ to, s->out.size };
 }
 
-/* Whether the member, whose name is a key, was dealt with. */
+/* Redacts a member whose name is a key. Returns false if that failed. */
 static bool take_out(struct step *s, struct json_edit *e, size_t i)
 {
 	struct bytes clean;
@@ -180,7 +180,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	return e->rest.size == 0 || clean_rest(s, e) ? STEP_KEEP : STEP_DROP;
 }
 
-/* After a huge line its memory is not kept for the next one. */
+/* Frees the memory of a huge line instead of keeping it for the next one. */
 static void settle(struct step *s, bool taken)
 {
 	struct buffer *all[] = { &s->out, &s->redact.plain, &s->redact.clean };

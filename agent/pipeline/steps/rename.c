@@ -1,9 +1,8 @@
 /*
- * The step `rename`: other names for members of the first level.
+ * The step `rename`: gives members of the first level other names.
  *
- * A line that has the new name already, however it is spelt, or a member that cannot stand beside it, keeps both as
- * they are: nothing is lost. An @timestamp that says nothing makes way. Members beyond the 128th keep their
- * names.
+ * If a line already has the new name, however it is spelt, or has a member that cannot stand beside it, both keep their
+ * names, so nothing is lost. An @timestamp that holds no time gives way. Members beyond the 128th keep their names.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,7 +19,7 @@ struct rename_config {
 };
 
 struct step {
-	struct buffer names[RENAMES_MAX]; /* the new ones as JSON */
+	struct buffer names[RENAMES_MAX]; /* the new names as JSON */
 	const struct option_map *fields;
 };
 

@@ -1,9 +1,9 @@
 /*
- * The step `sample`: of the lines of a level, a part.
+ * The step `sample`: keeps a part of the lines of a level.
  *
- * Which ones is decided by a hash, of the line or of one of its members, so that a line read again after a restart
- * meets the same answer, and all lines of one request do where the member is its id. A level that is not listed stays
- * whole.
+ * A hash of the line, or of one of its members, decides which lines stay. So a line that is read again after a restart
+ * gets the same answer, and so do all lines of one request if the member is its id. All lines of a level that is not
+ * listed stay.
  */
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +21,7 @@ struct sample_config {
 
 struct step {
 	double ratios[SEVERITIES];
-	struct bytes by; /* empty: the line */
+	struct bytes by; /* empty: hash the line */
 };
 
 static const struct option rows[] = {
@@ -92,7 +92,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* null, "", and zeros, as tracing libraries write where there is no trace, are the id of nothing. */
+/* null, "" and zeros are not an id: tracing libraries write zeros when there is no trace. */
 static bool is_absent(struct bytes value)
 {
 	if (json_kind(value) == MEMBER_NULL)
@@ -105,7 +105,8 @@ static bool is_absent(struct bytes value)
 	return true;
 }
 
-/* The line as it came, not as edited: the same after a restart, whatever steps were added before this one. */
+/* Hashes the line as it came, not as edited, so that the answer is the same after a restart, whatever steps were added
+ * before this one. */
 static uint64_t hash_of(const struct step *s, const struct record *record)
 {
 	const struct json_edit *e = record->edit;

@@ -1,8 +1,8 @@
 /*
- * The steps `drop` and `keep`: which members of the first level stay.
+ * The steps `drop` and `keep`: choose which members of the first level stay.
  *
- * Names are exact. A member that stands twice goes twice. Members beyond the 128th are dropped by name too; `keep`
- * keeps none of them.
+ * Names are exact. If a name stands twice in a line, both members go. `drop` also drops members beyond the 128th by
+ * name. `keep` keeps none of them.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static bool drop_of_rest(struct step *s, struct json_edit *e)
 	to = json_edit_room(e, s->out.size);
 	if (!to)
 		return false;
-	if (s->out.size > 0) /* else none is left, and there may never have been memory */
+	if (s->out.size > 0) /* else no member is left, and the buffer may have no memory */
 		memcpy(to, s->out.data, s->out.size);
 	json_edit_rest(e, (struct bytes){ to, s->out.size });
 	return true;
