@@ -13,9 +13,9 @@
 /* A request that waits for state. */
 struct ask {
 	struct parked *parked;
-	struct http_request *request; /* NULL: whoever asked is gone */
+	struct http_request *request; /* NULL if the client is gone */
 	struct state_parked_query query;
-	struct state_change *change; /* of a drop */
+	struct state_change *change; /* only for a drop */
 	struct ledger_row *row;
 	struct ledger_amount sum;
 	uint64_t last;
@@ -46,7 +46,7 @@ static void respond_failed(struct http_request *request, int failed)
 
 /* Questions. */
 
-/* False when the number that is there is none; absent is 0. */
+/* Returns false if the parameter is not a number. If it is absent, the number is 0. */
 static bool query_number(const struct http_request *request, const char *name, uint64_t *ret)
 {
 	const char *text = http_request_query(request, name);
@@ -55,7 +55,7 @@ static bool query_number(const struct http_request *request, const char *name, u
 	return !text || u64_parse(bytes_of(text), ret);
 }
 
-/* id=N, or after=N&until=N, and destination=NAME, which stays the request's. */
+/* Reads id=N, or after=N&until=N, and destination=NAME. The name is owned by the request. */
 static bool read_query(const struct http_request *request, struct state_parked_query *q)
 {
 	uint64_t id;
@@ -87,7 +87,7 @@ static struct ask *ask_new(struct parked *p, struct http_request *request)
 	return NULL;
 }
 
-/* The context is where somebody keeps the request. */
+/* The client is gone. The request's context is the place that holds the request. */
 static void on_gone(void *context, struct http_request *request)
 {
 	struct http_request **kept = http_context(request);
@@ -176,7 +176,7 @@ static void show(void *context, struct http_request *request)
 	state_parked_read(p->core->state, &ask->query, on_shown, ask);
 }
 
-/* Dropping: what was parked is then rejected. */
+/* Dropping: parked records become rejected ones. */
 
 static int write_dropped(const struct ask *ask, struct buffer *out)
 {
@@ -225,7 +225,7 @@ static void stage_drop(struct ask *ask, const struct state_parked_page *page)
 	}
 	ask->row = replay_row(&ask->parked->core->ledger, first);
 	ask->placed = first->placed;
-	if (ask->row) { /* before the rows go: a kill may come right behind the commit, see spool/books.h */
+	if (ask->row) { /* before the rows go: a kill may come right after the commit, see spool/books.h */
 		ledger_set_dropping(ask->row, &ask->sum);
 		ledger_move(ask->row->live, LEDGER_PARKED, LEDGER_REJECTED, &ask->sum);
 	}

@@ -5,7 +5,7 @@
 #include "base/text.h"
 #include "proto/otlp_text.h"
 
-/* Spans that cannot be read are shown as the bytes they are. */
+/* Spans that cannot be decoded are shown as raw bytes. */
 static void put_payload(struct json_writer *w, const struct state_parked *r)
 {
 	struct buffer *to = json_raw_begin(w, "payload");
@@ -18,7 +18,7 @@ static void put_payload(struct json_writer *w, const struct state_parked *r)
 	json_raw_end(w, failed);
 }
 
-/* Those who read it know numbers of 63 bits; no place of ours has more. */
+/* Readers know numbers of up to 63 bits, and no place of ours is larger. */
 static void put_place(struct json_writer *w, const char *name, uint64_t value)
 {
 	json_put_u64(w, name, value <= INT64_MAX ? value : 0);

@@ -19,7 +19,7 @@ struct parking_group {
 	struct state_change *change;
 	struct part *parts;
 	size_t count, room;
-	size_t cost; /* as state counts it */
+	size_t cost; /* bytes, as state counts them */
 };
 
 static void commit(void *context);
@@ -46,7 +46,7 @@ void parking_done(struct parking *p)
 	loop_soon_done(&p->commit);
 }
 
-/* Said once: until there is room, or the disk works, again; of too large ones once in a run. */
+/* Logged once, until there is room or the disk works again. For records that are too large, once in a run. */
 static void cannot_park(struct parking *p, const char *destination, int failed)
 {
 	bool *told = failed == -E2BIG ? &p->large : failed == -ENOSPC ? &p->full : &p->failing;
@@ -138,7 +138,7 @@ static void stage(struct parking *p, struct parking_group *g, const struct refus
 					     .payload = { item->data, item->size } });
 }
 
-/* Whether state will have it, as far as can be known before. */
+/* Whether state will take the item, as far as can be known in advance. */
 static int room_for(struct parking *p, size_t size)
 {
 	uint64_t taken = state_parked_bytes(p->state) + (p->open ? p->open->cost : 0);

@@ -26,7 +26,7 @@ static void forget_parts(struct replay *r)
 	r->error[0] = '\0';
 }
 
-/* The source is the pipeline's. */
+/* The source is freed by the pipeline. */
 void replay_done(struct replay *r)
 {
 	forget_parts(r);
@@ -54,7 +54,7 @@ static size_t refused(const struct replay *r)
 	return n;
 }
 
-/* Tells whoever asked; `waiting` of the slice are still on their way. */
+/* Answers the request. `waiting` records of the slice are still on their way. */
 static void answer(struct replay *r, size_t waiting, const char *error)
 {
 	size_t bad = refused(r), all = r->count + r->skipped;
@@ -151,7 +151,7 @@ static void on_settled(void *context, uint64_t token)
 	}
 	if (r->placed)
 		state_change_move(change, r->key, &sum, LEDGER_PARKED, LEDGER_DELIVERED);
-	/* Before the rows go: what a kill leaves in both, the next start counts as parked. */
+	/* Before the rows go: if a kill leaves a record in both, the next start counts it as parked. */
 	move_live(r, true, LEDGER_HELD, LEDGER_DELIVERED);
 	move_live(r, false, LEDGER_HELD, LEDGER_PARKED);
 	move_settled(r, LEDGER_PARKED, LEDGER_DELIVERED);
@@ -164,7 +164,7 @@ static void note_error(struct replay *r, uint64_t id, const char *why)
 		snprintf(r->error, sizeof r->error, "%llu: %s", (unsigned long long)id, why);
 }
 
-/* It is on disk as it is: nothing to keep. */
+/* A refused record is still on disk, so nothing needs to be kept. */
 static enum park on_refused(void *context, const struct refusal *refusal)
 {
 	struct replay *r = context;
@@ -175,7 +175,7 @@ static enum park on_refused(void *context, const struct refusal *refusal)
 	return PARK_AS_IT_IS;
 }
 
-/* The beginning of one. */
+/* The beginning of a slice. */
 
 static void skip(struct replay *r, const struct state_parked *record, const char *why)
 {
@@ -183,7 +183,8 @@ static void skip(struct replay *r, const struct state_parked *record, const char
 	note_error(r, record->id, why);
 }
 
-/* The payload under its new name; what it is when there is nothing to rename. Or NULL, and why. */
+/* Renames the member in the payload. If there is nothing to rename, `renamed` stays empty. Returns NULL, or why it
+ * failed. */
 static const char *rename_in(const struct replay *r, const struct state_parked *record, struct buffer *renamed)
 {
 	int failed;
@@ -200,7 +201,7 @@ static const char *rename_in(const struct replay *r, const struct state_parked *
 	return failed == -EBADMSG ? "it is no JSON" : failed < 0 ? strerror(-failed) : NULL;
 }
 
-/* Adds it to the batch and the parts; false when there is no room in memory now. */
+/* Adds the record to the batch and the parts. Returns false if there is no room in memory now. */
 static bool add_bytes(struct replay *r, struct batch *batch, const struct state_parked *record, struct bytes payload)
 {
 	char *block = batch_block(batch, payload.size);
@@ -243,7 +244,7 @@ static bool add_record(struct replay *r, struct batch *batch, const struct state
 	return fine;
 }
 
-/* All of the page that there is room for. */
+/* Makes a batch of the records of the page that fit into memory. */
 static struct batch *batch_of(struct replay *r, const struct state_parked_page *page)
 {
 	enum signal signal = strcmp(page->records[0].signal, "traces") == 0 ? SIGNAL_TRACES : SIGNAL_LOGS;
@@ -264,7 +265,7 @@ static struct batch *batch_of(struct replay *r, const struct state_parked_page *
 
 static const struct source_hooks hooks = { .park = on_refused, .settled = on_settled };
 
-/* The slice before has settled: its source has nothing left. */
+/* The slice before has settled, so its source has nothing left. */
 static void send_again(struct replay *r, const struct state_parked *first, struct sender *sender, struct batch **batch)
 {
 	r->row = replay_row(&r->core->ledger, first);
@@ -285,7 +286,7 @@ static void send_again(struct replay *r, const struct state_parked *first, struc
 	source_restore(r->source, 0, batch);
 }
 
-/* The rows say both, and others may have written them: a destination is given what it can take. */
+/* Whether the destination is one of the record's signal. Both come from the row, which others may have written. */
 static bool fits_destination(const struct state_parked *record)
 {
 	static const char *const signals[] = { "logs", "traces" };

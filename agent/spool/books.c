@@ -4,7 +4,7 @@
 
 #include "state/state.h"
 
-/* Takes as much of it as there is; the rest. */
+/* Takes as much of `amount` from the term as there is. Returns the rest. */
 static uint64_t take_from(uint64_t *term, uint64_t amount)
 {
 	uint64_t taken = *term < amount ? *term : amount;
@@ -14,8 +14,8 @@ static uint64_t take_from(uint64_t *term, uint64_t amount)
 }
 
 /*
- * What is found twice has ended and waits in the spool: it has not ended, then. What is beyond that is somewhere, so it
- * did come in.
+ * A record that is counted as ended and is also found in the spool has not ended. If more is found even so, it must
+ * have come in, so it is added to what was received.
  */
 static void count_once(struct ledger_terms *t, const struct ledger_amount *found)
 {
@@ -26,7 +26,7 @@ static void count_once(struct ledger_terms *t, const struct ledger_amount *found
 	if (found->bytes > received->bytes)
 		twice.bytes = found->bytes - received->bytes;
 	for (int i = LEDGER_DELIVERED; i <= LEDGER_REJECTED; i++) {
-		if (i == LEDGER_PARKED) /* it is on disk */
+		if (i == LEDGER_PARKED) /* parked records are on disk */
 			continue;
 		twice.records = take_from(&t->term[i].records, twice.records);
 		twice.bytes = take_from(&t->term[i].bytes, twice.bytes);
@@ -46,7 +46,7 @@ static struct ledger_amount sum_of(const struct ledger_terms *t)
 	return sum;
 }
 
-/* The kill came while parked records were dropped. If their rows are there, they were not. */
+/* The kill came while parked records were being dropped. If their rows are still there, they were not dropped. */
 static void undo_dropping(struct ledger_terms *t, const struct ledger_amount *parked)
 {
 	struct ledger_amount *dropping = &t->term[LEDGER_DROPPING];
@@ -56,7 +56,7 @@ static void undo_dropping(struct ledger_terms *t, const struct ledger_amount *pa
 	*dropping = (struct ledger_amount){ 0, 0 };
 }
 
-/* What came in and is nowhere: the process was killed with it in memory. */
+/* Counts as lost what came in and is found nowhere: it was in memory when the process was killed. */
 static void write_off(struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	struct ledger_terms *t = row->live;
@@ -83,14 +83,15 @@ uint64_t books_spooled_to(struct state *state, const struct ledger_row *row)
 	char key[STATE_KEY_MAX];
 	const struct ledger_terms *t;
 
-	if (row->rewinds) /* it has no slot, and no rows */
+	if (row->rewinds) /* such a row has no slot and no spooled rows */
 		return UINT64_MAX;
 	ledger_key(row, key, sizeof key);
 	t = state_slot(state, key);
 	return t && t->term[LEDGER_SPOOLED_TO].records ? t->term[LEDGER_SPOOLED_TO].records : UINT64_MAX;
 }
 
-/* Beyond what any run counts: others wrote it. Sums of such terms would wrap, and JSON cannot tell them. */
+/* Whether all terms are within what a run can count. Larger ones were written by something else. Their sums would wrap,
+ * and JSON cannot hold them. */
 static bool is_ours(const struct ledger_terms *t)
 {
 	static const uint64_t most = UINT64_C(1) << 58;
@@ -101,7 +102,7 @@ static bool is_ours(const struct ledger_terms *t)
 	return true;
 }
 
-/* A ledger that knows of what is parked, and of nothing else. */
+/* A ledger that counts what is parked and nothing else. */
 static struct ledger_terms begin_anew(const struct books_disk *disk)
 {
 	return (struct ledger_terms){ .term = { [LEDGER_RECEIVED] = disk->parked, [LEDGER_PARKED] = disk->parked } };

@@ -7,7 +7,7 @@
 enum {
 	CHANGE_BYTES = 2048, /* what a change takes besides its payload */
 	UNDER_WAY_MIN = 1 << 20,
-	UNDER_WAY_PART = 8, /* of `memory`, in what is on its way to the disk; a commit each, so not too small a part */
+	UNDER_WAY_PART = 8, /* part of `memory` that may be on its way to the disk; a small part means many commits */
 };
 
 static void go_on(void *context)
@@ -31,7 +31,7 @@ void leave_done(struct leave *l)
 	loop_soon_done(&l->on);
 }
 
-/* What may be on its way to the disk at a time. */
+/* The most bytes that may be on their way to the disk at a time. */
 static size_t under_way_most(const struct leave *l)
 {
 	size_t part = l->world->options.memory / UNDER_WAY_PART;
@@ -47,11 +47,11 @@ static void lose(struct leave *l, int failed, uint64_t records)
 	l->lost += records;
 }
 
-/* While destinations are still asked. */
+/* While destinations still get requests. */
 
 /*
- * What is left of one delivery for one route. The delivery is held until it is on disk, and then is in the spool as
- * what a door put there is.
+ * What is left of one delivery for one route. The delivery is held until it is on disk. From then on it is in the
+ * spool, like records that a door put there.
  */
 struct saving {
 	struct leave *leave;
@@ -64,8 +64,8 @@ struct saving {
 	uint64_t records;
 };
 
-/* The books know of the rows up to there; of all while some are on their way, and when the end has begun to write what
- * is left. */
+/* Tells the books that they count the rows below `up_to`. They count all rows while some are on their way, and once the
+ * end has begun to write what is left. */
 static void know_saved(const struct leave *l, const struct route *route, uint64_t up_to)
 {
 	bool all = route->saving > 0 || l->world->phase == SPOOL_ENDING;
@@ -146,7 +146,7 @@ static bool is_filled_by(const struct saving *v, const struct send *send)
 	return v && v->delivery == send->delivery && v->route == send->route;
 }
 
-/* Pieces of a delivery for a route stand one behind the other. */
+/* Pieces of a delivery for a route are consecutive in the queue. */
 static void save_send(void *context, const struct send *send)
 {
 	struct leave *l = context;
@@ -180,8 +180,8 @@ void leave_save(struct leave *l)
 /* At the end. */
 
 /*
- * What is left of one delivery for one route: written as a whole or not at all, whatever becomes of others. If it has
- * rows already and was delivered in part, it is written anew, and the old rows go in the same change.
+ * What is left of one delivery for one route. It is written as a whole or not at all, whatever happens to others. If it
+ * has rows already and was delivered in part, it is written again, and the same change deletes the old rows.
  */
 struct leaving {
 	struct leave *leave;
@@ -189,8 +189,8 @@ struct leaving {
 	size_t route;
 	struct state_change *change;
 	struct rows *rows;
-	uint64_t records; /* that are nowhere else */
-	size_t bytes; /* of memory, about */
+	uint64_t records; /* records that are nowhere else */
+	size_t bytes; /* of memory, roughly */
 };
 
 static void on_left(void *context, int failed)
@@ -232,7 +232,7 @@ static struct leaving *leaving_new(struct leave *l, const struct send *send)
 	return k;
 }
 
-/* What is left of a send, as rows of the change. */
+/* Adds what is left of a send to the change, as rows. */
 static void add_send(struct leaving *k, const struct send *send)
 {
 	const struct delivery *delivery = send->delivery;
@@ -249,7 +249,7 @@ static void add_send(struct leaving *k, const struct send *send)
 	spool_know(row, UINT64_MAX);
 }
 
-/* It is in a file, in rows that stay as they are, or ahead of the last commit. */
+/* Whether the send needs no writing: it is in a file, in rows that stay as they are, or in a commit on its way. */
 static bool is_on_disk(const struct send *send)
 {
 	const struct delivery *delivery = send->delivery;
@@ -259,8 +259,8 @@ static bool is_on_disk(const struct send *send)
 	return delivery_has_rows(delivery, send->route) && send->left == delivery->batch->count;
 }
 
-/* Parts of a delivery for a route stand one behind the other in their sender's queue. False: the disk has enough to do,
- * and nothing was done. */
+/* Parts of a delivery for a route are consecutive in their sender's queue. Returns false, and does nothing, if the disk
+ * has enough to do. */
 static bool leave_send(struct leave *l, const struct send *send)
 {
 	size_t bytes = rows_cost(send->left) + CHANGE_BYTES;

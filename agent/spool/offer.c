@@ -10,13 +10,13 @@ struct offer {
 	struct batch *batch;
 	struct rows *rows;
 	size_t charged;
-	struct batch_row *ids; /* for each route as many as there are */
+	struct batch_row *ids; /* of all routes, the same number for each */
 	size_t id_count;
 	void (*done)(void *, int failed);
 	void *context;
 };
 
-/* It is nowhere but here. Once the pipeline has ended nobody comes for it. */
+/* Nothing else holds the batch. Once the pipeline has ended, nobody will read it again. */
 static void take_without_rows(struct source *s, struct batch **batch)
 {
 	if (!s->abandoned) {
@@ -75,7 +75,7 @@ static void commit(struct state *state, struct offer *o)
 enum admit offer_to_disk(
 	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	size_t cost = rows_cost(batch_items(*batch)); /* steps make no more of them */
+	size_t cost = rows_cost(batch_items(*batch)); /* steps never add items */
 	struct offer *o;
 	enum admit admit;
 

@@ -12,19 +12,19 @@ struct restore {
 	size_t route;
 	struct ledger_amount amount, unheard;
 	uint64_t counted_to;
-	uint64_t last; /* row that is in memory, or was; 0: none */
-	uint64_t until; /* the last there is */
-	struct batch *open; /* rows that will be one batch */
+	uint64_t last; /* last row that was read into memory; 0: none */
+	uint64_t until; /* the last row there is */
+	struct batch *open; /* rows that become one batch */
 	bool full;
 };
 
-/* What comes later. */
+/* The rows of one route that are read after the start. */
 struct refill {
 	struct refill *next;
 	struct restores *of;
 	struct source *source;
 	size_t route;
-	uint64_t last, until; /* what is behind came in this run */
+	uint64_t last, until; /* rows after `until` came in this run */
 	struct batch *open;
 	bool asking, over;
 	char key[STATE_KEY_MAX];
@@ -50,7 +50,7 @@ static void send_open(struct source *s, size_t route, struct batch **open)
 		source_restore(s, route, open);
 }
 
-/* Rows of small requests are one batch again, as they were before. */
+/* Joins rows of small requests to one batch again, as they were before. */
 static void gather(struct source *s, size_t route, struct batch **open, struct batch *more)
 {
 	const struct batch_limits *limits = &s->options.limits;
@@ -130,7 +130,7 @@ int restores_source(struct restores *all, struct source *s, struct books_disk *r
 	return failed;
 }
 
-/* Later. */
+/* After the start. */
 
 static void ask_for_row(struct refill *r);
 
@@ -153,7 +153,7 @@ static void on_row(void *context, const struct state_spooled *row)
 	if (batch && !r->over)
 		ask_for_row(r);
 	else
-		send_open(r->source, r->route, &r->open); /* asked again when there is room, or the next row goes */
+		send_open(r->source, r->route, &r->open); /* asked again when there is room or the next row goes */
 }
 
 static void ask_for_row(struct refill *r)
@@ -172,8 +172,8 @@ void restores_refill(struct restores *all)
 		ask_for_row(r);
 }
 
-/* The start counted its records as held, as it read no more than had room then; they are where those go that a start
- * finds damaged. */
+/* The start counted the row's records as held without reading them: it reads only as many rows as fit into memory.
+ * Moves them to the term that counts damaged rows found at a start. */
 void restores_damaged(struct restores *all, const char *key, uint64_t id, const struct ledger_amount *amount)
 {
 	const struct refill *r = all->refills;

@@ -54,7 +54,7 @@ void rows_free(struct rows *first)
 	}
 }
 
-/* Where the row ends that begins with item `first`. */
+/* Returns the end of the row that begins with item `first`. */
 static size_t row_end(const struct rows *r, size_t first, struct ledger_amount *ret_amount)
 {
 	struct ledger_amount amount = { 0, 0 };
@@ -89,7 +89,7 @@ void rows_put(const struct rows *r, struct state_change *change, const char *key
 	}
 }
 
-/* Adds one; a row of an older version may have a line of several. */
+/* Adds one item. In a row of an older version, a log line may have line ends in it. */
 static bool unpack_item(struct batch *batch, char *data, const struct row_item *head)
 {
 	const struct batch_item item = { .data = data,

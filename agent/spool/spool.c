@@ -14,7 +14,7 @@ static void move(struct spool *s, enum spool_phase to)
 	s->world.phase = to;
 }
 
-/* Rows could not be deleted; the same moment may have kept others from being read. */
+/* Deleting rows failed before. The same trouble may have kept others from being read. */
 static void on_retried(void *context)
 {
 	spool_refill(context);
