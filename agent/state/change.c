@@ -77,7 +77,7 @@ static char *copy_of(struct bytes payload)
 	return copy;
 }
 
-/* What is too large is refused when it is committed: no copy is made of it. */
+/* A payload that is too large is not copied: its change is refused when it is committed. */
 void state_change_park(struct state_change *c, const struct state_parked *record)
 {
 	struct op_park *op = op_park(op_add(c, OP_PARK, ""));

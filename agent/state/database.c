@@ -13,25 +13,26 @@ enum {
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
 	CHECKPOINT_PAGES = 256,
-	RESERVE = 1 << 20, /* bytes of the database beyond what it holds */
+	RESERVE = 1 << 20, /* bytes kept free in the database file beyond its pages */
 	OWN_STEP = 1 << 20,
 	WAL_OWNED = (CHECKPOINT_PAGES + 128) * (DATABASE_PAGE + 24) + 32,
-	WAL_SPARE = 16, /* a sixteenth more than what is written: heads of pages, and pages that are not full */
-	WAL_KEPT = 8 << 20, /* a large transaction leaves no more behind */
-	CHECK_ALWAYS = 4 << 20, /* bytes, a matter of milliseconds; larger: after a kill */
-	CHECK_WHOLE = 64 << 20, /* larger: only what has no checksums of its own is checked */
+	WAL_SPARE = 16, /* one part in 16 more than is written, for page headers and pages that are not full */
+	WAL_KEPT = 8 << 20, /* bytes of WAL that a large transaction may leave behind */
+	CHECK_ALWAYS = 4 << 20, /* bytes; this takes milliseconds. Larger files are checked only after a kill */
+	CHECK_WHOLE = 64 << 20, /* of larger files, only tables without checksums of their own are checked */
 	ROOMY = 64 << 20,
-	DATABASE_NAME = 64, /* of a file in our folder */
-	VALUE_MAX = 4 << 20, /* bytes of a value, or a row: pieces of a payload have a MiB */
+	DATABASE_NAME = 64, /* bytes of a file name in our folder */
+	VALUE_MAX = 4 << 20, /* bytes of a value or a row; a payload is stored in pieces of a MiB */
 };
 
-/* However many it says: none that is the first of another payload, or of another key. */
+/* The rows of one payload. However many pieces the first row claims, this never reaches into another payload or another
+ * key. */
 #define SPOOL_OF                                                                                                \
 	" id >= ?1 AND id < ?1 + (SELECT min(parts, 1024) FROM spool WHERE id = ?1) AND (id = ?1 OR (parts = 0" \
 	" AND key = (SELECT key FROM spool WHERE id = ?1)))"
 #define SPOOL_STRANGE " FROM spool WHERE id < 1 OR id > 4611686018427387904" /* STATE_SPOOL_ID_MAX */
 
-/* From version n to n + 1. */
+/* migrations[n] takes the database from version n to n + 1. */
 static const char *const migrations[] = {
 	"CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER) WITHOUT ROWID;"
 	"CREATE TABLE positions (collector TEXT, generation INTEGER, dev INTEGER, inode INTEGER, birth_ns INTEGER,"
@@ -42,7 +43,7 @@ static const char *const migrations[] = {
 	" payload BLOB);"
 	"INSERT INTO meta VALUES ('generation', 0);",
 
-	/* A payload in pieces: the first row says of how many, those behind it say 0. */
+	/* A payload in pieces: `parts` is their number in the first row, and 0 in the others. */
 	"ALTER TABLE spool ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE spool ADD COLUMN meta BLOB;"
 	"CREATE INDEX spool_first ON spool (key, id) WHERE parts > 0;"
@@ -52,26 +53,28 @@ static const char *const migrations[] = {
 	" tries INTEGER, generation INTEGER, offset INTEGER, checksum INTEGER, payload BLOB);"
 	"INSERT INTO meta VALUES ('running', 0);",
 
-	/* A record of a file is known by its place. `doubtful`: at a start, the saved position was not past it. */
+	/* A record of a file is identified by its place. It is doubtful if the position saved at a start was not past
+	 * it. */
 	"ALTER TABLE parked ADD COLUMN signal TEXT NOT NULL DEFAULT 'logs';"
 	"ALTER TABLE parked ADD COLUMN records INTEGER NOT NULL DEFAULT 1;"
 	"ALTER TABLE parked ADD COLUMN placed INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE parked ADD COLUMN doubtful INTEGER NOT NULL DEFAULT 0;"
 	"CREATE UNIQUE INDEX parked_place ON parked (source, destination, generation, offset) WHERE placed;",
 
-	/* When the file was born: a copy of it was born later. 0: not known. */
+	/* When the file was created, or 0 if unknown. A copy of it has a later time. */
 	"INSERT INTO meta VALUES ('birth', 0);",
 
-	/* What stands before a position, and where the beginning stands that is known. */
+	/* The hash of the bytes before a position, and where the known beginning is. */
 	"ALTER TABLE positions ADD COLUMN before_hash INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN before_size INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE positions ADD COLUMN head_at INTEGER NOT NULL DEFAULT 0;",
 
-	/* How many there were: the ledger beside it knows, too, and so that one of them is missing or older. */
+	/* The number of commits. The ledger counts them too, which shows whether one of the two files is missing or
+	 * older. */
 	"INSERT INTO meta VALUES ('commits', 0);",
 };
 
-/* Where the file of a parked record was read to, as far as it is saved. */
+/* The saved position of the file that a parked record came from. */
 #define POSITION_OF                                                                                    \
 	" FROM positions p WHERE placed AND p.collector = source AND p.generation = parked.generation" \
 	" AND p.offset "
@@ -93,7 +96,7 @@ static const char *const statements[STATEMENTS] = {
 				" SELECT id, destination, records, length(payload), checksum, payload FROM parked"
 				" WHERE id < 1 LIMIT 64",
 	[DELETE_STRANGE_PARKED] = "DELETE FROM parked WHERE id < 1",
-	/* No record has less than a byte. */
+	/* A record has at least one byte. */
 	[MEND_PARKED] = "UPDATE parked SET records = 1 WHERE typeof(records) <> 'integer' OR records < 1"
 			" OR records > max(1, coalesce(length(payload), 0))",
 	[BOUND_DAMAGED] = "DELETE FROM damaged WHERE n <= (SELECT max(n) FROM damaged) - 64",
@@ -188,7 +191,7 @@ static int migrate(struct database *d, uint64_t version)
 	return failed;
 }
 
-/* What SQLite promises makes damage unlikely; disks, and people with files in their hands, promise less. */
+/* SQLite's guarantees make damage unlikely, but disks may fail and people may edit the files. */
 static int check(struct database *d, bool killed)
 {
 	uint64_t pages = 0;
@@ -230,7 +233,7 @@ static int settings(struct database *d, uint64_t max)
 	return database_run(d, sql);
 }
 
-/* Before any of them is asked. */
+/* Runs before any table is queried. */
 static int check_tables(struct database *d, uint64_t version)
 {
 	int made = strange_db_is_made_by(d->db, migrations, version);
@@ -238,7 +241,7 @@ static int check_tables(struct database *d, uint64_t version)
 	return made < 0 ? made : made ? 0 : -EBADMSG;
 }
 
-/* Ours or made new, of this version, and sound. */
+/* Checks that the database is ours or new, brings it to this version, and checks that it is sound. */
 static int examine(struct database *d)
 {
 	uint64_t version = 0, running = 0;
@@ -260,7 +263,7 @@ static int examine(struct database *d)
 	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
 }
 
-/* In ns since 1970; 0 where the file system does not tell. */
+/* Returns ns since 1970, or 0 if the file system does not keep the time. */
 static uint64_t birth_of(int fd)
 {
 	struct statx x;
@@ -270,8 +273,7 @@ static uint64_t birth_of(int fd)
 	return (uint64_t)x.stx_btime.tv_sec * 1000000000 + x.stx_btime.tv_nsec;
 }
 
-/* A copy has an id of its own: under the one that it was copied with, its lines would be taken for those of the
- * other. */
+/* A copy gets an id of its own. Under the id that was copied, its lines would be taken for those of the original. */
 static int know_copy(struct database *d)
 {
 	uint64_t birth = birth_of(d->file), known = 0, id;
@@ -290,7 +292,7 @@ static int know_copy(struct database *d)
 	return database_run(d, sql);
 }
 
-/* To allocate blocks with. The WAL is there by now, or will be made. */
+/* Opens the files to allocate blocks with. The WAL exists by now, or will be created. */
 static void open_files(struct database *d, const struct path_folder *folder, const char *name)
 {
 	char wal[DATABASE_NAME];
@@ -300,9 +302,8 @@ static void open_files(struct database *d, const struct path_folder *folder, con
 	d->wal = path_ours_open(folder->fd, wal, O_RDWR);
 }
 
-/* SQLite opens its files by name, and none of them through a link: it says O_NOFOLLOW itself, and with
- * SQLITE_OPEN_NOFOLLOW it looks at the folders, too. It makes no database, and gives its other files the mode of the
- * one that is there. */
+/* SQLite opens its files by name and follows no link: it sets O_NOFOLLOW itself, and SQLITE_OPEN_NOFOLLOW makes it
+ * check the folders too. It creates no database here, and gives its other files the mode of the existing one. */
 static int open_database(struct database *d, const struct path_folder *folder, const char *name)
 {
 	char path[DATABASE_PATH];
@@ -331,12 +332,12 @@ int database_open(struct database *d, const struct path_folder *folder, const ch
 	failed = know_copy(d);
 	if (failed)
 		return failed;
-	/* A disk that is full already gives no blocks now, and that is no reason not to start. */
+	/* A full disk gives no blocks, but the agent starts anyway. */
 	failed = database_own(d);
 	return failed == -ENOSPC ? 0 : failed;
 }
 
-/* Blocks beyond the end; a file system that cannot is taken as it is. */
+/* Allocates blocks beyond the end of the file. If the file system cannot do that, it goes without. */
 static int allocate(int fd, uint64_t size)
 {
 	if (fd < 0 || fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, (off_t)size) == 0)
@@ -344,8 +345,8 @@ static int allocate(int fd, uint64_t size)
 	return errno == ENOSPC || errno == EDQUOT ? -ENOSPC : 0;
 }
 
-/* Where there is room, the WAL is left empty but for its blocks, so that it tells nothing about a file that somebody
- * puts in the place of this one. On a full disk another would have the blocks before we have them back. */
+/* If the disk has room, empties the WAL but keeps its blocks, so that it says nothing about a file that somebody puts
+ * in place of this one. On a full disk, another program could take the blocks before we get them back. */
 static void end_run(struct database *d)
 {
 	struct statvfs info;
@@ -354,7 +355,7 @@ static void end_run(struct database *d)
 	database_run(d, "UPDATE meta SET value = 0 WHERE name = 'running'");
 	if (roomy && database_run(d, "PRAGMA wal_checkpoint(TRUNCATE)") == 0)
 		roomy = allocate(d->wal, WAL_OWNED) == 0;
-	database_run(d, "PRAGMA journal_size_limit=-1"); /* else closing cuts it again */
+	database_run(d, "PRAGMA journal_size_limit=-1"); /* otherwise closing truncates the WAL again */
 }
 
 void database_close(struct database *d, bool sound)
@@ -405,7 +406,7 @@ int database_own(struct database *d)
 		return failed;
 	if (want > d->owned)
 		return own(d, (want + OWN_STEP - 1) / OWN_STEP * OWN_STEP);
-	if (d->starved) /* what did not fit was taken back: see whether it would now */
+	if (d->starved) /* what did not fit was rolled back: see whether it fits now */
 		own(d, d->wanted);
 	return 0;
 }

@@ -10,7 +10,7 @@ static void bind_text(sqlite3_stmt *q, int at, const char *text)
 	sqlite3_bind_text(q, at, text, -1, SQLITE_STATIC);
 }
 
-/* It was parked before a kill, and is refused again now. */
+/* A record that was parked before a kill is refused again now: it is no longer doubtful. */
 static int know(struct database *d, const struct state_parked *r)
 {
 	sqlite3_stmt *q = database_statement(d, KNOW_PARKED);
@@ -81,7 +81,7 @@ int parked_recover(struct database *d, uint64_t *ret_strange)
 		*ret_strange = (uint64_t)sqlite3_changes(d->db);
 	for (size_t i = 0; i < COUNT_OF(rest) && !failed; i++)
 		failed = database_finish(database_statement(d, rest[i]));
-	return failed == -ENOSPC ? 0 : failed; /* a full disk is no reason not to start */
+	return failed == -ENOSPC ? 0 : failed; /* the agent starts even if the disk is full */
 }
 
 /* Reading: columns as DATABASE_PARKED names them. */
@@ -148,7 +148,7 @@ static int add_row(struct parked_rows *rows, const struct state_parked *r)
 	return 0;
 }
 
-/* Whether the page ends before this row. */
+/* Whether the page has to end before this row. */
 static bool ends_before(const struct op_list *op, const struct state_parked *r)
 {
 	const struct parked_rows *page = &op->found;

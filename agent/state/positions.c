@@ -77,7 +77,7 @@ static int put_terms(struct database *d, const char *key, const struct ledger_te
 	return database_finish(q);
 }
 
-/* 1: there is such a row; 0: there is none; -errno. */
+/* Returns 1 if there is such a row, 0 if there is none, or -errno. */
 static int get_terms(struct database *d, const char *key, struct ledger_terms *ret)
 {
 	sqlite3_stmt *q = database_statement(d, GET_LEDGER);

@@ -17,12 +17,12 @@ static const char magic[16] = "oxpecker ledger";
 
 struct slot {
 	char key[STATE_KEY_MAX];
-	uint64_t check; /* of the key; 0 while the slot is free */
+	uint64_t check; /* hash of the key; 0 if the slot is free */
 	struct ledger_terms terms;
 };
 
-/* `check` covers what stands before it. What is known stands behind, so that a file of an earlier version, which ends
- * there, is one of ours. */
+/* `check` covers the fields before it. `known` is the last field, so a file of an earlier version, which ends before
+ * it, is still one of ours. */
 struct slots {
 	char magic[16];
 	uint32_t layout, slot_size, count, unused;
@@ -58,7 +58,7 @@ static void write_header(struct slots *m)
 	m->check = header_check(m);
 }
 
-/* Frees the slots whose key was not written to its end. */
+/* Frees the slots whose key was not written completely. */
 static void drop_torn(struct slots *m)
 {
 	for (size_t i = 0; i < STATE_SLOTS; i++) {
@@ -75,7 +75,7 @@ static bool is_size(off_t size)
 	return size == 0 || (size_t)size == sizeof(struct slots) || (size_t)size == offsetof(struct slots, known);
 }
 
-/* 0, 1: it was empty, or -errno. */
+/* Returns 0, 1 if the file was empty, or -errno. */
 static int map(const struct path_folder *folder, const char *name, struct slots **ret, bool *ret_fits)
 {
 	int fd = path_ours_open(folder->fd, name, O_RDWR | O_CREAT), failed;
@@ -131,7 +131,7 @@ static struct ledger_terms *take_slot(struct slot *s, const char *key)
 {
 	snprintf(s->key, sizeof s->key, "%s", key);
 	memset(&s->terms, 0, sizeof s->terms);
-	__atomic_store_n(&s->check, key_check(key), __ATOMIC_RELEASE); /* not before the key is there */
+	__atomic_store_n(&s->check, key_check(key), __ATOMIC_RELEASE); /* only after the key is written */
 	return &s->terms;
 }
 

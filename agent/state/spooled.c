@@ -10,7 +10,7 @@ static void bind_bytes(sqlite3_stmt *q, int at, struct bytes b)
 	sqlite3_bind_blob64(q, at, b.size ? b.data : "", b.size, SQLITE_STATIC);
 }
 
-/* Where reading has come to in pieces of the caller's. */
+/* How far the caller's pieces have been read. */
 struct gather {
 	const struct iovec *piece;
 	size_t at;
@@ -116,7 +116,7 @@ static struct bytes column_bytes(sqlite3_stmt *q, int column)
 	return (struct bytes){ data, (size_t)sqlite3_column_bytes(q, column) };
 }
 
-/* The pieces of the row behind one another. */
+/* Reads the pieces of the row in order. */
 static int read_pieces(struct database *d, struct spool_row *row, uint64_t parts)
 {
 	sqlite3_stmt *q = database_statement(d, PIECES_SPOOL);
@@ -140,7 +140,7 @@ static int read_pieces(struct database *d, struct spool_row *row, uint64_t parts
 	return more < 0 ? more : failed;
 }
 
-/* A page that SQLite cannot make sense of is a damaged row like any other. */
+/* If SQLite cannot read a page, its row is damaged like any other. */
 static int spool_verdict(struct spool_row *row, int failed)
 {
 	if (failed != -EBADMSG)
@@ -179,8 +179,8 @@ int spooled_take(struct database *d, struct op *any)
 	return spooled_read(d, any->key, op->after, &op->row);
 }
 
-/* Lengths stand in a row's head, so no payload is read. For GROUP BY, or anything else that sorts, SQLite would take
- * all of them into memory. */
+/* A row's header has the lengths, so no payload is read. If the query had to sort, as for GROUP BY, SQLite would load
+ * all payloads into memory. */
 int spooled_sizes(struct database *d, int (*visit)(void *, const struct spooled_size *), void *context)
 {
 	sqlite3_stmt *q;

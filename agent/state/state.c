@@ -16,7 +16,8 @@
 #include "state/usage.h"
 
 /*
- * Invariant: the lane has `writing`; the loop touches `database` only before the lane's first job and after its last.
+ * Invariant: `writing` belongs to the lane. The loop uses `database` only before the lane's first job and after its
+ * last.
  */
 struct state {
 	struct lane *disk;
@@ -25,14 +26,14 @@ struct state {
 	struct slots *slots;
 	struct usage usage;
 	uint64_t id, set_aside, damaged;
-	uint64_t generation; /* the last that was given */
-	struct transaction_numbers saved; /* by the transaction under way */
+	uint64_t generation; /* the last number that was given out */
+	struct transaction_numbers saved; /* saved by the transaction under way */
 	enum state_loss loss;
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
 	struct job job;
 	int lock;
-	bool corrupt; /* seen while running: to be looked at by the next start */
+	bool corrupt; /* damage seen while running, which the next start looks at */
 	int trouble; /* of the last commit; 0 or -errno */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
@@ -69,7 +70,7 @@ static int lock_folder(struct state *s, const char *path, char *why, size_t room
 	}
 	if (flock(s->lock, LOCK_EX | LOCK_NB) < 0)
 		return name_holder(s->lock, path, why, room);
-	/* The pid is for people: a full disk is no reason not to start. */
+	/* The pid is only for people, so the agent starts even if a full disk has no room for it. */
 	if ((ftruncate(s->lock, 0) == 0 || errno == ENOSPC) &&
 		(pwrite(s->lock, pid, (size_t)length, 0) == length || errno == ENOSPC))
 		return 0;
@@ -106,7 +107,7 @@ static int open_once(struct state *s)
 
 	if (!failed)
 		failed = read_numbers(s);
-	return failed == -ENOENT ? -EBADMSG : failed; /* a row that belongs there is missing */
+	return failed == -ENOENT ? -EBADMSG : failed; /* a row that every database has is missing */
 }
 
 static int open_database(struct state *s, const char *path, char *why, size_t room)
@@ -129,7 +130,7 @@ static int open_database(struct state *s, const char *path, char *why, size_t ro
 	return failed;
 }
 
-/* What the ledger knows of the database, held against it. */
+/* Compares the database with what the ledger knows of it. */
 static enum state_loss compare(struct state *s, enum slots_found found)
 {
 	struct slots_known known = slots_known(s->slots);
@@ -140,7 +141,7 @@ static enum state_loss compare(struct state *s, enum slots_found found)
 		return STATE_EMPTY;
 	if (known.id != s->database.found_id)
 		return STATE_OTHER;
-	/* Numbers are used once: what was sent under those that it does not know has them. */
+	/* A number is used once. Records were already sent under the numbers that the database does not know. */
 	if (known.generation > s->generation && known.generation <= STATE_GENERATION_MAX)
 		s->generation = known.generation;
 	if (known.commits <= s->saved.commits)
@@ -149,7 +150,7 @@ static enum state_loss compare(struct state *s, enum slots_found found)
 	return STATE_OLDER;
 }
 
-/* Tells the ledger what is on disk by now. */
+/* Tells the ledger what is on disk now. */
 static void know(struct state *s)
 {
 	struct slots_known known = slots_known(s->slots);
@@ -301,7 +302,7 @@ void state_spool_keys(const struct state *s, void (*visit)(void *, const char *k
 	usage_spool_keys(&s->usage, visit, context);
 }
 
-/* Loading, before the lane has the database. */
+/* Loading, before the lane owns the database. */
 
 int state_positions_load(
 	struct state *s, const char *collector, void (*visit)(void *, const struct position *), void *context)
@@ -322,7 +323,8 @@ struct ledger_amount state_parked_sum(struct state *s, const char *signal, const
 	return parked_sum(&s->database, signal, source, destination);
 }
 
-/* A damaged payload at start. When the disk has no room for moving it, it stays, and the next start finds it again. */
+/* Sets aside a payload that a start found damaged. If the disk has no room to move it, it stays, and the next start
+ * finds it again. */
 static void move_aside(struct state *s, uint64_t id)
 {
 	struct state_change *c = state_change_new();
@@ -402,7 +404,8 @@ static void write_next(struct state *s)
 	changes_written(&s->job);
 }
 
-/* Of what was just written. A positions' commit that worked is no sign of room: it may have needed no new block. */
+/* Looks for trouble in the changes just written. A commit of positions that succeeds does not show that there is room:
+ * it may have needed no new block. */
 static void look_for_trouble(struct state *s)
 {
 	int before = s->trouble;
@@ -504,7 +507,7 @@ struct take {
 
 static void on_moved_aside(void *context, int failed)
 {
-	(void)context, (void)failed; /* when it failed, the next start finds it again */
+	(void)context, (void)failed; /* if it failed, the next start finds the row again */
 }
 
 static void on_taken(void *context, int failed);

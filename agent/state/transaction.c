@@ -38,7 +38,7 @@ static int run_change(struct database *d, const struct state_change *c)
 		grows = grows || op->kind == OP_SPOOL || op->kind == OP_PARK;
 	}
 	owned = failed ? failed : database_own(d);
-	return grows ? owned : failed; /* positions go on with what is owned already */
+	return grows ? owned : failed; /* positions fit into the blocks already owned */
 }
 
 int transaction_save_numbers(struct database *d, const struct transaction_numbers *numbers)
@@ -50,7 +50,7 @@ int transaction_save_numbers(struct database *d, const struct transaction_number
 	return database_finish(q);
 }
 
-/* Commits, or takes back what has failed. */
+/* Commits, or rolls back if anything failed. */
 static int finish(struct database *d, int failed)
 {
 	if (!failed)
@@ -60,7 +60,7 @@ static int finish(struct database *d, int failed)
 	return failed;
 }
 
-/* Changes from one up to another, which may be NULL, as one transaction. */
+/* Runs the changes from `from` up to `until`, which may be NULL, as one transaction. */
 static int run_from(struct database *d, struct state_change *from, const struct state_change *until,
 	const struct transaction_numbers *numbers)
 {
@@ -74,7 +74,7 @@ static int run_from(struct database *d, struct state_change *from, const struct 
 	return failed;
 }
 
-/* All together; if that fails, each alone. */
+/* Runs all changes together. If that fails, runs each one alone. */
 static void run_all(struct database *d, struct state_change *first, const struct transaction_numbers *numbers)
 {
 	if (run_from(d, first, NULL, numbers) == 0 || !first->next)

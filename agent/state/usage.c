@@ -113,7 +113,7 @@ static void parked_less(struct usage *u, uint64_t bytes)
 	u->parked_bytes -= bytes + STATE_PARKED_ROW;
 }
 
-/* What was counted in advance is not there. */
+/* Takes back what was counted in advance and was not written. */
 static void dismiss_op(struct usage *u, struct op *op)
 {
 	if (op->kind == OP_SPOOL)
@@ -122,7 +122,7 @@ static void dismiss_op(struct usage *u, struct op *op)
 		parked_less(u, op_park(op)->record.payload.size);
 }
 
-/* What has gone, and what was there before. */
+/* Takes off what was deleted, and what was there before and so was counted twice. */
 static void settle_op(struct usage *u, struct op *op)
 {
 	if (op->kind == OP_PARK && op_park(op)->again)
