@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* What of the text fits, terminated. */
+/* Copies as much of the text as fits, terminated. */
 static void keep(char *to, size_t room, struct bytes text)
 {
 	snprintf(to, room, "%.*s", (int)(text.size < room ? text.size : room - 1), text.data);

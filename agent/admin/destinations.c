@@ -19,7 +19,7 @@ static enum sender_verdict verdict(const struct outlet *o)
 	return sender_verdict(o->sender, o->within);
 }
 
-/* What both answers say of each. */
+/* Writes what /status and /health/delivery both say of a destination. */
 static void put_delivery(const struct outlet *o, struct mono_time now, struct json_writer *w)
 {
 	static const char acknowledged[] = "seconds_since_acknowledged";

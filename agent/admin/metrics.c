@@ -13,13 +13,13 @@
 #include "status/report.h"
 
 enum {
-	OWN_MAX = 1 << 20, /* of a page: the agent's own numbers; more is answered 500 */
-	PACKED_SPARE = 4 << 10, /* what gzip may take beyond half of the page; beyond that a page goes out plain */
-	HELD_PART = 8, /* pages that are read while another is made may take this part of `memory` */
-	HOLD_MIN_MS = 1000, /* readers have a page this long before they are cut off for the next */
+	OWN_MAX = 1 << 20, /* bytes of the agent's own numbers on a page; more is answered with 500 */
+	PACKED_SPARE = 4 << 10, /* bytes gzip may take beyond half of the page; beyond that, the page goes out plain */
+	HELD_PART = 8, /* pages that are being read while another is made may take this part of `memory` */
+	HOLD_MIN_MS = 1000, /* readers keep a page at least this long before they are cut off for the next */
 	ROOM_AGAIN_MS = 10,
-	SLICE_BYTES = 64 << 10, /* written between two looks at what else is ready */
-	TIME_LEFT_PART = 80, /* per cent of the time Prometheus allows that a round takes */
+	SLICE_BYTES = 64 << 10, /* bytes written before the loop looks at other events */
+	TIME_LEFT_PART = 80, /* per cent of the time that Prometheus allows; a round takes no longer */
 	TIME_LEFT_MAX_S = 60,
 };
 
@@ -29,7 +29,7 @@ struct pull {
 	bool gzip;
 };
 
-/* A page that is being read: its bytes, and what was taken of `memory` for it. */
+/* A page that is being read: its bytes, and how much of `memory` was taken for it. */
 struct shown {
 	struct shown *next;
 	struct metrics *metrics;
@@ -37,7 +37,7 @@ struct shown {
 	struct buffer bytes;
 	size_t charge;
 	struct mono_time since;
-	bool storing; /* the embedded store reads it now, and cannot be cut off */
+	bool storing; /* the embedded store is reading it, and cannot be cut off */
 	bool plain;
 };
 
@@ -50,7 +50,7 @@ static struct budget *budget(const struct metrics *m)
 	return m->in.budget;
 }
 
-/* Whether no page is in the room that was taken with the series. */
+/* Whether the room that was taken with the series is free: no page being read uses it. */
 static bool is_room_free(const struct metrics *m)
 {
 	const struct shown *s = m->shown;
@@ -70,7 +70,7 @@ static void page_gone(void *context, struct bytes bytes)
 		at = &(*at)->next;
 	*at = s->next;
 	if (s->plain && is_room_free(m) && s->bytes.room <= series_page_max(m->in.core->series) + OWN_MAX)
-		m->page = s->bytes; /* the next is made in its place */
+		m->page = s->bytes; /* the next page reuses its memory */
 	else
 		buffer_done(&s->bytes);
 	budget_give(budget(m), SIGNAL_METRICS, s->charge);
@@ -90,7 +90,7 @@ static struct shown *show(struct metrics *m, struct buffer *bytes, size_t charge
 	return s;
 }
 
-/* False: there is no room within `memory`. */
+/* Takes the rest of the page from `memory`. Returns false if there is no room. */
 static bool pay(struct metrics *m, struct shown *s)
 {
 	size_t due = s->bytes.size - s->charge;
@@ -101,7 +101,8 @@ static bool pay(struct metrics *m, struct shown *s)
 	return true;
 }
 
-/* Whether the next page may be made: all others are paid for, and not too large. Cuts off readers in the way. */
+/* Whether the next page may be made: all other pages are paid for and not too large. Cuts off readers that are in the
+ * way. */
 static bool has_room(struct metrics *m)
 {
 	size_t held = 0, most = budget(m)->limit / HELD_PART;
@@ -120,7 +121,7 @@ static bool has_room(struct metrics *m)
 
 /* Rounds. */
 
-/* How long the peer will wait. */
+/* Returns how long the peer will wait. */
 static struct duration time_left(const struct http_request *request)
 {
 	const char *text = request ? http_request_header(request, "X-Prometheus-Scrape-Timeout-Seconds") : NULL;
@@ -144,7 +145,7 @@ static void begin_writing(void *context)
 	m->state = METRICS_WRITING;
 	buffer_clear(&m->page);
 	if (m->page.room > series_page_max(m->in.core->series) + OWN_MAX)
-		buffer_done(&m->page); /* there were more series */
+		buffer_done(&m->page); /* the buffer is from a time with more series */
 	series_cursor_init(&m->cursor, m->in.core->series);
 	m->failed = 0;
 	loop_soon_run(&m->slice);
@@ -158,7 +159,7 @@ static void on_collected(void *context)
 		begin_writing(m);
 }
 
-/* One more is counted as collecting while the collectors are asked, since one may answer at once. */
+/* Counts one more as collecting while it asks the collectors, since one may answer at once. */
 static void begin_round(struct metrics *m, struct duration within)
 {
 	struct mono_time deadline = mono_after(loop_now(m->in.core->loop), within);
@@ -184,7 +185,7 @@ static int write_own_numbers(struct metrics *m)
 	return failed ? failed : report_slices(loop_slices(c->loop), &m->page);
 }
 
-/* `failed`: there is no page. */
+/* If `failed`, there is no page. */
 static void answer(const struct pull *p, const struct shown *plain, const struct shown *small, bool failed)
 {
 	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept-Encoding", NULL };
@@ -213,7 +214,7 @@ static void answer_all(struct metrics *m, const struct shown *plain, const struc
 	}
 }
 
-/* Only what it is: the buffer grew by doubling. */
+/* Shows the packed page, charged by its size. The rest of what was taken for it is given back. */
 static struct shown *show_packed(struct metrics *m)
 {
 	size_t size = m->packed.size, charge = m->packed_charge;
@@ -257,7 +258,7 @@ static void end_round(struct metrics *m)
 	http_page_release(plain->page);
 }
 
-/* In the CPU lane. */
+/* Runs in the CPU lane. */
 static void pack(struct job *job)
 {
 	struct metrics *m = CONTAINER_OF(job, struct metrics, job);
@@ -266,7 +267,7 @@ static void pack(struct job *job)
 	if (!failed)
 		failed = gzip_feed(m->gzip, m->page.data, m->page.size);
 	if (failed || gzip_end(m->gzip))
-		buffer_clear(&m->packed); /* then it goes out plain */
+		buffer_clear(&m->packed); /* then the page goes out plain */
 }
 
 static void packed(struct job *job)
@@ -277,7 +278,7 @@ static void packed(struct job *job)
 	end_round(m);
 }
 
-/* Room for the page in gzip; where there is none it goes out plain. */
+/* Takes room for the packed page. If there is none, the page goes out plain. */
 static bool may_pack(struct metrics *m)
 {
 	size_t most = m->page.size / 2 + PACKED_SPARE;
@@ -344,7 +345,7 @@ void metrics_gone(void *context, struct http_request *request)
 		}
 }
 
-/* The embedded store takes what a pull would show. */
+/* Gives the embedded store the page that a pull would show. */
 static void on_snapshot(void *context)
 {
 	struct metrics *m = context;

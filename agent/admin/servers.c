@@ -13,10 +13,10 @@
 #include "http/taken.h"
 
 enum {
-	PROBE_CONNECTIONS = 1024, /* a flood pushes a probe out only after this many others */
-	PULLS_AT_ONCE = 64, /* of /metrics that are sent; the kernel keeps up to 128 KiB of each */
+	PROBE_CONNECTIONS = 1024, /* a flood closes a probe's connection only after this many others */
+	PULLS_AT_ONCE = 64, /* answers of /metrics being sent; the kernel buffers up to 128 KiB of each */
 	CONTROL_CONNECTIONS = 16,
-	ANSWERS_MAX = 1 << 20, /* bytes of answers that peers have not taken yet; a single answer may be larger */
+	ANSWERS_MAX = 1 << 20, /* bytes of answers that peers have not read yet; a single answer may be larger */
 	BODY_MAX = 4096,
 	IDLE_S = 5,
 };
@@ -37,7 +37,7 @@ static int new_server(
 	return failed;
 }
 
-/* `option` is the one that sets the address. */
+/* `option` is the name of the option that sets the address. */
 static int listen_at(const struct core *core, struct http_server *server, const char *address, const char *option)
 {
 	int failed = http_server_listen(server, address, NULL);
@@ -95,7 +95,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 
 	s->control_routes[0] =
 		(struct http_route){ .path = "/status", .complete = overview_answer, .context = o->overview };
-	/* So that `oxpecker health` works whatever strangers do to `listen`. */
+	/* `oxpecker health` asks here, so it works whatever strangers do to `listen`. */
 	s->control_routes[1] =
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);

@@ -51,12 +51,12 @@ static int on_sample(void *context, const struct exposition_sample *sample)
 	writer_bytes(&w, sample->raw_labels);
 	writer_text(&w, labels ? "}" : "");
 	if (writer_done(&w))
-		return 0; /* a name longer than anybody reads */
+		return 0; /* the name is too long to be useful */
 	s->failed = store_sample(s->store, s->at, buffer_bytes(&s->series), sample->value);
 	return s->failed;
 }
 
-/* In the disk lane. */
+/* Runs in the disk lane. */
 static void store_page(struct job *job)
 {
 	static const struct exposition_events events = { on_meta, on_sample };
