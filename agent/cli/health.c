@@ -1,5 +1,5 @@
 /*
- * `oxpecker health`: readiness, asked at the control socket, which strangers cannot keep busy.
+ * `oxpecker health`: asks for readiness at the control socket, which strangers cannot keep busy.
  */
 #include "cli/commands.h"
 
@@ -15,7 +15,7 @@ static int run(const struct command_call *call)
 	const char *control = call->config->control;
 
 	cli_ask("GET", control, "/health/readiness", &a);
-	if (a.status) { /* what answers there may be another program */
+	if (a.status) { /* another program may answer at that address */
 		text_put(stdout, buffer_bytes(&a.body));
 		putchar('\n');
 	} else {

@@ -7,8 +7,8 @@
 
 enum { COLUMNS = 80, SUMMARY_AT = 25, TEXT_AT = 20, NAMES_MAX = 64 };
 
-/* Prints each line of `text` at a column. `used` columns of the first line are taken; if the column is among them, the
- * text begins on the next line. */
+/* Prints each line of `text` from a column on. The first `used` columns of the first line are taken. If they reach the
+ * column, the text begins on the next line. */
 static void print_from(size_t column, size_t used, const char *text)
 {
 	if (used + 2 > column) {
@@ -45,7 +45,7 @@ static void print_options(const struct command_option *rows)
 	}
 }
 
-/* "oxpecker check [FILE] [--effective]", over as many lines as it takes. */
+/* Prints "oxpecker check [FILE] [--effective]", on as many lines as it takes. */
 static void print_usage(const struct command *c)
 {
 	size_t at = (size_t)printf("oxpecker %s%s%s", c->name, *c->words ? " " : "", c->words);

@@ -42,7 +42,7 @@ static const struct command_option *find_common(const char *name)
 	return o ? o : find(line_general, name);
 }
 
-/* Of the first command that has it: whether the option takes a value is the same for all of them. */
+/* Returns the option of the first command that has it. Whether an option takes a value is the same for all commands. */
 static const struct command_option *find_any(const struct command *const *commands, const char *name)
 {
 	const struct command_option *o = find_common(name);
@@ -61,7 +61,7 @@ static size_t add_names(const struct command_option *rows, const char **names, s
 	return count;
 }
 
-/* Text behind a = may be a secret, and a word beside --set may be part of a value: neither is shown. */
+/* Text after a = may be a secret, and a word beside --set may be part of a value. Neither is shown. */
 static int shown_size(const struct line *l, const char *word)
 {
 	return l->set_count > 0 && word[0] != '-' ? 0 : (int)strcspn(word, "=");
@@ -103,7 +103,7 @@ static int misplaced(const struct line *l, const struct command *const *commands
 	return -EINVAL;
 }
 
-/* Parsing: words and the options of all commands first, those of its own when the command is known. */
+/* Parsing: first words and the options of all commands, then the command's own options once it is known. */
 
 static void store(void *to, const struct command_option *o, const char *value)
 {
@@ -113,7 +113,7 @@ static void store(void *to, const struct command_option *o, const char *value)
 		*(bool *)((char *)to + o->at) = true;
 }
 
-/* Moves *at on if a value stands behind the option. */
+/* Moves *at on if a value follows the option. */
 static int take_option(struct line *l, const struct command *const *commands, const char *const *argv, int *at)
 {
 	const char *name = argv[*at];

@@ -27,7 +27,7 @@ struct options {
 
 struct reading {
 	const struct cli_parked_call *c;
-	uint64_t id; /* 0: all, as a list */
+	uint64_t id; /* 0: list all records */
 	size_t seen;
 };
 
@@ -122,7 +122,7 @@ static int show_each(const struct cli_parked_call *c, const uint64_t *ids, size_
 	return result;
 }
 
-/* What the first word may be, and what else the command line may have then. */
+/* The first word, and what else the command line may have with it. */
 static const struct verb {
 	const char *name;
 	bool ids, all, rename;

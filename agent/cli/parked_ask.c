@@ -23,7 +23,7 @@ static int append_escaped(struct buffer *to, const char *text)
 	return failed;
 }
 
-/* The words of one OLD=NEW. */
+/* Appends OLD=NEW as parameters of the request. */
 static int append_rename(struct buffer *path, const char *rename)
 {
 	const char *equal = strchr(rename, '=');
@@ -37,7 +37,7 @@ static int append_rename(struct buffer *path, const char *rename)
 	return failed;
 }
 
-/* A terminated path with what the command line says, and `more` behind it. */
+/* Makes a terminated path from `start` and the options of the command line. */
 static int make_path(const struct cli_parked_call *c, const char *start, struct buffer *path)
 {
 	int failed;
@@ -51,7 +51,8 @@ static int make_path(const struct cli_parked_call *c, const char *start, struct 
 	return failed || buffer_append(path, "", 1);
 }
 
-/* Where a list or a change has come to, or a record: what answers there may be another program. NULL: it is none. */
+/* Returns the answer if it is a record, or says how far a list or a change has come. Returns NULL if it is neither,
+ * since another program may answer at that address. */
 static json_t *read_answer(const struct buffer *body)
 {
 	json_t *json = json_loadb(body->data, body->size, JSON_ALLOW_NUL, NULL);
@@ -69,7 +70,7 @@ void cli_parked_complain(struct bytes what)
 	fputc('\n', stderr);
 }
 
-/* What the agent says, or another program. */
+/* Prints the refusal of the agent, or of another program that answered. */
 static void tell_refusal(const struct cli_parked_call *c, const struct cli_answer *a)
 {
 	char said[SAID_MAX];

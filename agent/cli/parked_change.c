@@ -16,7 +16,7 @@ static int no_agent(const struct cli_parked_call *c, const struct cli_parked_end
 	return COMMAND_MISUSED;
 }
 
-/* What one or more slices came to. */
+/* The results of one or more slices. */
 struct tally {
 	long long done, refused, waiting;
 	char error[320];
@@ -31,7 +31,7 @@ static void add_answer(struct tally *t, const json_t *answer)
 		snprintf(t->error, sizeof t->error, "%s", member_text(answer, "error"));
 }
 
-/* Slice after slice, up to what was parked when the first was asked for. */
+/* Asks for slice after slice, up to the last record that was parked when the first slice was asked for. */
 static int change_from(const struct cli_parked_call *c, const char *start, struct tally *t)
 {
 	char path[160];

@@ -1,5 +1,5 @@
 /*
- * `oxpecker reference`: every option there is, as conf/oxpecker.yaml has them, or as a JSON Schema.
+ * `oxpecker reference`: prints every option, as in conf/oxpecker.yaml or as a JSON Schema.
  */
 #include "cli/commands.h"
 

@@ -59,7 +59,7 @@ size_t screen_columns(struct bytes t)
 	return count;
 }
 
-/* Bytes of the first `room` characters. */
+/* Returns the bytes of the first `room` characters. */
 static size_t fitting(struct bytes t, size_t room)
 {
 	size_t i = 0;

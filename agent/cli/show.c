@@ -1,5 +1,5 @@
 /*
- * `oxpecker show`: what its words mean; store/show.c does it.
+ * `oxpecker show`: parses its command line. store/show.c does the work.
  */
 #include "cli/commands.h"
 
@@ -15,11 +15,11 @@
 enum { LIMIT = 50, DATE_SIZE = sizeof "2026-11-23" - 1 };
 
 struct options {
-	const char *limit, *since, *grep, *service, *trace, *level; /* as written; NULL: not said */
+	const char *limit, *since, *grep, *service, *trace, *level; /* as written, or NULL if missing */
 	bool follow, json;
 };
 
-/* A duration before now, or a moment; a day means its beginning. */
+/* Reads a duration before now, or a time. A day means its beginning. */
 static bool parse_since(const char *text, struct wall_time *ret)
 {
 	struct duration ago;
@@ -37,7 +37,7 @@ static bool parse_since(const char *text, struct wall_time *ret)
 	return true;
 }
 
-/* What is wrong with the words, or NULL. */
+/* Returns what is wrong with the command line, or NULL. */
 static const char *parse(const char *what, const struct options *c, struct store_show_options *ret)
 {
 	unsigned kind = what ? store_show_kind(what) : 0;

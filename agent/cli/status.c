@@ -1,5 +1,5 @@
 /*
- * `oxpecker status`: asks a running agent over its control socket and prints the answer for people, or as it came.
+ * `oxpecker status`: asks a running agent over its control socket and prints the answer, for people or as it came.
  */
 #include "cli/commands.h"
 
@@ -81,7 +81,7 @@ static void print_route(const struct screen *s, const json_t *row)
 	}
 }
 
-/* Returns whether every row balances, those of metrics too. */
+/* Returns whether every row balances, including the rows of metrics. */
 static bool print_ledger(const struct screen *s, const json_t *ledger)
 {
 	bool balanced = true, first = true;
@@ -257,7 +257,7 @@ static int print_report(const json_t *report)
 	return balanced ? 0 : 1;
 }
 
-/* Another program may answer at that address. NULL: this is not a report of ours. */
+/* Returns NULL if the answer is not a report of ours: another program may answer at that address. */
 static json_t *read_report(const struct cli_answer *a)
 {
 	json_t *report = a->status == 200 ? json_loadb(a->body.data, a->body.size, 0, NULL) : NULL;
