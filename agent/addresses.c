@@ -12,7 +12,7 @@ struct gathering {
 	struct own_address *first, **tail;
 };
 
-/* What is written for one option of a component: its member, or what stands in place of the mapping. */
+/* Returns the node of one option of a component: its member, or the value written in place of the mapping. */
 static const struct node *option_node(const struct node *component, const struct option *row)
 {
 	if (component && component->kind == NODE_MAP)
@@ -108,7 +108,7 @@ static void check_collisions(struct agent_config *c, const struct own_address *a
 
 /* Ways back to us. */
 
-/* The host and port of a URL or address, as an address. False: it does not fit. */
+/* Writes the host and port of a URL or address as an address. Returns false if it does not fit. */
 static bool target_of(const char *text, char to[HOST_MAX])
 {
 	const char *slashes = strstr(text, "://"), *at;
@@ -127,8 +127,8 @@ static bool target_of(const char *text, char to[HOST_MAX])
 	return snprintf(to, HOST_MAX, "%.*s", (int)size, text) < HOST_MAX;
 }
 
-/* Whether connecting to `target` from here reaches the address that we listen on. Any name but localhost is taken for
- * another machine, since names are not resolved here. */
+/* Whether connecting to `target` from here reaches the address that we listen on. Names are not resolved here, so any
+ * name but localhost counts as another machine. */
 static bool leads_to(const char *target, const char *address)
 {
 	const char *port = strrchr(target, ':');
@@ -141,7 +141,7 @@ static bool leads_to(const char *target, const char *address)
 	snprintf(v6, sizeof v6, "[::1]%s", port);
 	if (strncmp(target, "localhost:", 10) == 0)
 		return value_addresses_meet(target, address) || value_addresses_meet(v6, address);
-	if (*target == ':' || strncmp(target, "0.0.0.0:", 8) == 0) /* connected to, that is this machine */
+	if (*target == ':' || strncmp(target, "0.0.0.0:", 8) == 0) /* connecting to these reaches this machine */
 		return value_addresses_meet(target, address);
 	return strcmp(target, address) == 0;
 }
@@ -159,7 +159,7 @@ static const struct own_address *own_at(const struct own_address *all, const cha
 	return NULL;
 }
 
-/* What a row says of where to go. */
+/* Returns the targets that an option row holds. */
 static struct option_list targets_of(const struct config_component *k, const struct option *row, const char **one)
 {
 	const void *field = (const char *)k->options + row->offset;

@@ -1,5 +1,5 @@
 /*
- * The agent's life: how it starts, what signals do, how it ends. What it is made of is assembled in assemble.c.
+ * The agent's life: how it starts, what signals do, and how it ends. assemble.c builds its parts.
  */
 #include "agent.h"
 
@@ -19,13 +19,13 @@
 #include "state/state.h"
 
 enum {
-	LOOK_MS = 20, /* how often a draining agent looks whether it is done */
-	LEAVE_MS = 1000, /* of draining; then whatever is not delivered goes to the spool */
-	RESERVE_MS = 1000, /* of exit.within, for closing: the spool and the last commit */
+	LOOK_MS = 20, /* how often a draining agent checks whether it is done */
+	LEAVE_MS = 1000, /* time to drain before undelivered records go to the spool */
+	RESERVE_MS = 1000, /* part of exit.within that is kept for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	TRIM_AFTER_MS = 2000,
 	TELL_HELD_S = 10,
-	WAITING_MAX = 600, /* of a log line */
+	WAITING_MAX = 600, /* bytes of a log line */
 };
 
 static const char who[] = "agent";
@@ -60,7 +60,7 @@ static void on_deadline(void *context)
 	end_now(a);
 }
 
-/* Tells people what the end waits for. */
+/* Logs what the end waits for. */
 static void tell_waiting(const struct agent *a)
 {
 	struct buffer text;
@@ -110,7 +110,7 @@ static void on_terminate(void *context, int number)
 	struct agent *a = context;
 
 	if (a->core.phase == AGENT_ENDING)
-		return; /* it already does, and waits for the disk */
+		return; /* it is ending already, and waits for the disk */
 	if (a->core.phase >= AGENT_DRAINING) {
 		log_warn(a->core.log, who, "ending at once, because of a second signal");
 		end_now(a);
@@ -124,7 +124,7 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* By default these would end the process at once. */
+/* Signals that would end the process at once by default. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
@@ -146,7 +146,7 @@ static int take_signals(struct agent *a)
 	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
 		int number = signal_rows[i].number;
 		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
-			continue; /* nohup */
+			continue; /* set by nohup */
 		failed = loop_signal_init(&a->signals[i], a->core.loop, number, signal_rows[i].arrived, a);
 	}
 	return failed;
@@ -157,7 +157,7 @@ static int take_signals(struct agent *a)
 static void on_spool_left(void *context);
 static void on_spool_committed(void *context);
 
-/* Records from sockets are identified by the number of this run, so it is on disk before the sockets open. */
+/* Records from sockets are identified by the number of this run, so it must be on disk before the sockets open. */
 static void save_numbers(struct agent *a)
 {
 	int failed = state_generation_save(a->core.state);
@@ -177,7 +177,7 @@ static void on_tell_held(void *context)
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
 }
 
-/* Starting has loaded code that is not needed again. */
+/* Gives back the pages of code that only the start needed. */
 static void on_settled_in(void *context)
 {
 	struct agent *a = context;
@@ -195,7 +195,7 @@ static void give_by_series(void *context, size_t bytes)
 	budget_give(context, SIGNAL_METRICS, bytes);
 }
 
-/* Where we can be reached, and from how far. */
+/* Logs the addresses we listen on, and which of them other machines can reach. */
 static void tell_start(const struct agent *a)
 {
 	const struct own_address *own = addresses_of(a->config);
@@ -228,7 +228,7 @@ static void on_conflict(void *context, const char *destination, const struct map
 	conflicts_add(context, destination, conflict);
 }
 
-/* `memory`, or less if the cgroup allows less. */
+/* Returns `memory`, or less if the cgroup allows less. */
 static size_t allowed_memory(const struct agent *a)
 {
 	uint64_t wanted = a->config->memory, limit = cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT);
@@ -273,7 +273,7 @@ static void init_timers(struct agent *a)
 		loop_timer_init((struct loop_timer *)((char *)a + rows[i].at), a->core.loop, rows[i].run, a);
 }
 
-/* The parts that components are lent, and those that show how components are doing. */
+/* The parts that components use, and those that show how components are doing. */
 static void init_parts(struct agent *a)
 {
 	struct core *core = &a->core;
@@ -327,7 +327,7 @@ static int open_servers(struct agent *a)
 						 .parked = &a->parked });
 }
 
-/* Opens everything to the outside, in the order in which it is needed. */
+/* Opens everything to the outside, in the order that it is needed. */
 static int open_doors(struct agent *a)
 {
 	int failed = take_signals(a);
@@ -410,13 +410,13 @@ static void give_up_commits(void *context)
 	stop_writing(a);
 }
 
-/* The disk is slow: copy all that is left now, so that it goes with the last commit. */
+/* The disk is slow: copies everything that is left now, so that it goes with the last commit. */
 static void copy_the_rest(void *context)
 {
 	spool_hurry(&((struct agent *)context)->spool);
 }
 
-/* How long the disk has from now on. */
+/* Limits how long the disk has from now on. */
 static void limit_commits(struct agent *a, loop_callback *over)
 {
 	loop_timer_done(&a->deadline);
@@ -424,7 +424,7 @@ static void limit_commits(struct agent *a, loop_callback *over)
 	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
 }
 
-/* State has all that was left: what was refused and the last positions go behind it. */
+/* State has everything that was left. Refused records and the last positions follow it. */
 static void on_spool_left(void *context)
 {
 	struct agent *a = context;
@@ -437,7 +437,7 @@ static void on_spool_left(void *context)
 			a->commits++;
 			host_positions_commit(i->host, on_committed, a);
 		}
-	/* Commits end in their order: behind this one none is under way, those of doors and of rows included. */
+	/* Commits end in order. Once this one ends, none is under way, not even those of doors and of rows. */
 	state_commit(a->core.state, &last, on_committed, a);
 }
 
@@ -461,7 +461,7 @@ static void say_goodbye(const struct agent *a, uint64_t lost)
 		log_info(a->core.log, who, "ended: nothing was lost");
 }
 
-/* Signals that come from now on have no handler, and their default would end the process with another exit status. */
+/* Blocks our signals. They no longer have handlers, and by default would end the process with another exit status. */
 static void drop_signals(struct agent *a)
 {
 	sigset_t ours;
@@ -481,12 +481,12 @@ static void stop_collectors(struct agent *a)
 	intakes_stop(&a->intakes);
 }
 
-/* Whatever is left of the pipeline goes to disk, as far as it may. Returns how many records are lost. */
+/* Writes what is left of the pipeline to disk, as far as the disk allows. Returns how many records are lost. */
 static uint64_t leave_the_rest(struct agent *a)
 {
-	parking_flush(&a->parking); /* before the rows go that it stands in */
+	parking_flush(&a->parking); /* before the spool rows of these records go */
 	limit_commits(a, copy_the_rest);
-	a->commits = 1; /* the last one */
+	a->commits = 1; /* the last commit */
 	pipeline_halt(&a->pipeline);
 	spool_end(&a->spool);
 	if (!a->written)
@@ -503,7 +503,7 @@ static uint64_t stop_parts(struct agent *a)
 	if (a->core.phase != AGENT_ENDING)
 		core_move(&a->core, AGENT_ENDING);
 	stop_collectors(a);
-	core_end_cpu(&a->core); /* what it still holds comes back: bodies are offered, posts go out */
+	core_end_cpu(&a->core); /* the jobs it still holds come back: bodies are offered, posts go out */
 	lost = leave_the_rest(a);
 	parking_done(&a->parking);
 	parked_done(&a->parked);

@@ -90,7 +90,7 @@ static const struct option store_rows[] = {
 static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
-/* `from_example` is a collector of the signal. */
+/* `from_example` is the name of a collector of the signal. */
 #define EXPORT_ROWS(from_example)                                                                                    \
 	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                          \
 		.help = "Names of the collectors whose records go here; if it is missing, all of the signal." },     \
@@ -129,7 +129,7 @@ static const struct option check_rows[] = {
 	{ .name = NULL },
 };
 
-/* The whole file. `part`: what a section of components is; PARTS: it holds none. */
+/* All sections of the file. `part` says what components a section holds, or PARTS if none. */
 static const struct {
 	struct config_section section;
 	enum part part;
@@ -308,7 +308,7 @@ void agent_config_free(struct agent_config *c)
 	free(c);
 }
 
-/* What a section holds if it is not written: one component with all its defaults. */
+/* Returns the content of a section that is not written: one component with default options. */
 static const struct config_component *default_component(struct agent_config *c, enum part part, const char *name)
 {
 	struct config_component *k = config_alloc(c->file->arena, sizeof *k);
@@ -338,7 +338,7 @@ const struct node *agent_config_node(const struct agent_config *c, const struct 
 	return section ? node_get(section, k->name) : NULL;
 }
 
-/* The option that a complaint begins with, or NULL; "index: …", "password without user". */
+/* Returns the option named by the first word of a complaint, as in "index: …" or "password without user", or NULL. */
 static const struct option *first_option(const struct option *rows, const char *what)
 {
 	struct bytes word = { what, strspn(what, "abcdefghijklmnopqrstuvwxyz0123456789_") };
@@ -348,7 +348,7 @@ static const struct option *first_option(const struct option *rows, const char *
 	return rows && rows->name ? rows : NULL;
 }
 
-/* Told at the option that the words begin with, where that was written, else at the component. */
+/* Reports the complaint at the option it begins with if that option is written, otherwise at the component. */
 static void complain_at(
 	struct agent_config *c, const struct node *n, const struct config_component *k, const char *what)
 {
@@ -404,7 +404,7 @@ static void check_from(struct agent_config *c, enum part out, enum part in)
 	}
 }
 
-/* What an exporter says about its options together; asked if each of them is fine. */
+/* Asks each exporter whether its options fit together. It is asked only if each option is fine. */
 static void check_together(struct agent_config *c, enum part out)
 {
 	char why[256];
@@ -426,7 +426,7 @@ static void check_origins(struct agent_config *c)
 	}
 }
 
-/* The same for a collector. */
+/* Does the same for each collector. */
 static void check_collectors(struct agent_config *c, enum part in)
 {
 	char why[256];
@@ -438,7 +438,7 @@ static void check_collectors(struct agent_config *c, enum part in)
 	}
 }
 
-/* What a step says about its options; told at its node in the list. */
+/* Asks each step about its options. Complaints are reported at the step's node in the list. */
 static void check_steps(struct agent_config *c, enum part part)
 {
 	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
@@ -453,7 +453,7 @@ static void check_steps(struct agent_config *c, enum part part)
 	}
 }
 
-/* Names of the Elastic Common Schema, as far as there is something to say. */
+/* Fills in the resource, under names of the Elastic Common Schema, with the values that are known. */
 static void fill_resource(struct agent_config *c, const struct config_world *world)
 {
 	static const char names[][24] = { "service.name", "service.version", "service.environment", "host.name",
@@ -471,7 +471,7 @@ static void fill_resource(struct agent_config *c, const struct config_world *wor
 			c->resource[count++] = (struct resource){ names[i], values[i] };
 }
 
-/* On a plain machine, those who ask are on the same machine. In a container, Prometheus and the kubelet are outside. */
+/* On a plain machine, clients run on the same machine. In a container, Prometheus and the kubelet are outside. */
 static void fill_listen(struct agent_config *c, const struct config_world *world)
 {
 	static const char *const machine[] = { "127.0.0.1:9464" }, *const container[] = { ":9464" };

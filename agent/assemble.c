@@ -71,7 +71,7 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 			(unsigned long long)killed, row->signal);
 }
 
-/* A source for what the collector offers, with the ledger of earlier runs. */
+/* Adds a source for what the collector offers, with the ledger of earlier runs. */
 static int add_source(struct agent *a, struct intake *i, enum part part, const char *name)
 {
 	struct source_options o = source_options(a, i, part_signals[part]);

@@ -13,7 +13,7 @@
 
 enum { LANE_DEPTH = 256, CONNECTIONS_MAX = 32 };
 
-/* A start that fails ends at once, and so does a loop that fails. */
+/* If a start fails, the agent ends at once. The same holds if the loop fails. */
 static const bool phase_moves[AGENT_PHASES][AGENT_PHASES] = {
 	[AGENT_STARTING] = { [AGENT_RUNNING] = true, [AGENT_ENDING] = true },
 	[AGENT_RUNNING] = { [AGENT_DRAINING] = true, [AGENT_ENDING] = true },
@@ -27,7 +27,7 @@ void core_move(struct core *c, enum agent_phase to)
 	c->phase = to;
 }
 
-/* What state tells. */
+/* What state reports. */
 
 static void on_trouble(void *context, const struct state *state)
 {

@@ -10,7 +10,7 @@ static const char speaks_otlp[] = "Jaeger, Tempo and the Collector take OTLP ove
 static const char same_api[] = "OpenSearch takes the same requests";
 static const char on_disk[] = "what cannot be sent waits on disk there";
 
-/* The first that matches counts. */
+/* The first row that matches counts. */
 const struct config_hint config_guesses[] = {
 	/* Sections of other agents. */
 	{ "receivers|inputs|input|sources", "receive, logs.collect or metrics.collect", NULL },

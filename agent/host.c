@@ -179,7 +179,7 @@ const struct resource *host_resource(struct host *h)
 
 struct batch *host_batch_new(struct host *h, enum signal signal)
 {
-	(void)signal; /* a source has one */
+	(void)signal; /* the source knows its signal */
 	return source_batch_new(h->source);
 }
 
@@ -238,7 +238,7 @@ void host_checked(struct host *h, bool fine, const char *why)
 	h->checked(h->context, fine, why);
 }
 
-/* Positions: staged in a change of this host's, which a commit takes. */
+/* Positions: staged in a change that belongs to this host, and taken by a commit. */
 
 int host_positions_load(struct host *h, void (*visit)(void *, const struct position *), void *context)
 {

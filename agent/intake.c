@@ -21,7 +21,7 @@ struct intake *intake_new(struct intakes *all, const struct collector_type *type
 	return i;
 }
 
-/* What its source tells. */
+/* What the source reports. */
 
 static enum park on_refused(void *context, const struct refusal *refusal)
 {

@@ -22,7 +22,8 @@ struct run_options {
 	bool debug;
 };
 
-/* Connections and files have ceilings of their own. The soft limit exists for programs that use select(). */
+/* Raises the soft limit of descriptors to the hard one. The soft limit protects programs that use select(). Connections
+ * and files have ceilings of their own. */
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -112,7 +113,7 @@ static void complain(const char *path, int failed)
 		fprintf(stderr, "%s\n", failed == -EINVAL ? "it is not a regular file" : strerror(-failed));
 }
 
-/* Reads what the command line names. On failure everything that is wrong has been printed. */
+/* Reads the configuration that the command line names. On failure, every error has been printed. */
 static int load(const struct line *l, struct agent_config *config)
 {
 	const char *path = config_path(l);

@@ -1,13 +1,14 @@
 #include "memory_limit.h"
 
 enum {
-	BESIDE = 20 << 20, /* what the process may need beside `memory`: README.md of this folder, "Ceilings" */
+	BESIDE = 20 << 20, /* what the process may need besides `memory`: README.md of this folder, "Ceilings" */
 	LEAST = 2 << 20,
 };
 
 /*
- * A ceiling above what the kernel allows is useless: the process would be killed first, with all it holds. The rest of
- * the limit is for everything else in the process, and for pages of files, which are charged to the cgroup, too.
+ * A ceiling above what the kernel allows is useless: the kernel would kill the process first, and its records would be
+ * lost. The rest of the limit is for everything else in the process, and for pages of files, which are charged to the
+ * cgroup too.
  */
 uint64_t memory_within(uint64_t wanted, uint64_t limit)
 {

@@ -9,7 +9,7 @@
 #include "base/path.h"
 #include "component.h"
 
-/* In the state folder, alone or with more behind a dash or a dot. */
+/* Names in the state folder. A dash or a dot with more text may follow them. */
 static const char *const state_names[] = { "state.db", "store.db", "ledger", "lock" };
 static const char *const state_tails[] = { "", "-wal", "-shm" };
 
@@ -39,7 +39,7 @@ static void complain(struct agent_config *c, const struct config_component *k, e
 	agent_config_complain(c, k, part, config_printf(c->file->arena, "%s: %s", main_option(k), what));
 }
 
-/* The file of an exporter, without links; NULL: none. */
+/* Returns the file of an exporter with links resolved, or NULL if it writes none. */
 static const char *written_by(struct agent_config *c, const struct config_component *k)
 {
 	const struct exporter_type *type = k->type->type;
@@ -48,7 +48,7 @@ static const char *written_by(struct agent_config *c, const struct config_compon
 	return path ? without_links(c, path) : NULL;
 }
 
-/* A file of the state that `fits`; NULL: none. */
+/* Returns a file of the state for which `fits` is true, or NULL. */
 static const char *state_file(struct agent_config *c, bool (*fits)(const void *, const char *), const void *context)
 {
 	for (size_t i = 0; i < COUNT_OF(state_names) * COUNT_OF(state_tails); i++) {
@@ -76,7 +76,7 @@ static void check_kind(struct agent_config *c, const struct config_component *k,
 			config_printf(c->file->arena, "%s is a file of the agent's state: give another path", path));
 }
 
-/* Each pair once: `k` is behind those of the same part that it is held against. */
+/* Compares each pair once: `k` comes after the components of its part that it is compared with. */
 static void check_writers(struct agent_config *c, enum part part, const struct config_component *k, const char *path)
 {
 	for (size_t i = 0; i < COUNT_OF(writers) && writers[i] <= part; i++)
@@ -158,7 +158,7 @@ static bool is_state_name(const char *name)
 	return false;
 }
 
-/* By its folder, whatever that is called. */
+/* Whether a file belongs to the state. Its folder is compared by inode, whatever its path. */
 static bool is_of_state(const struct own_files *o, int fd)
 {
 	struct stat folder, state;
@@ -175,7 +175,7 @@ void own_files_init(struct own_files *o, const char *state_path)
 {
 	*o = (struct own_files){ .state_path = state_path };
 	if (!own_files_add(o, STDOUT_FILENO) || !own_files_add(o, STDERR_FILENO))
-		return; /* both are one */
+		return; /* both are the same file */
 }
 
 void own_files_done(struct own_files *o)

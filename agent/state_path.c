@@ -16,7 +16,7 @@ static bool is_writable_folder(const char *path)
 	return stat(path, &info) == 0 && S_ISDIR(info.st_mode) && access(path, W_OK | X_OK) == 0;
 }
 
-/* Whether it is there and we may write to it, or it can be made. */
+/* Whether the folder exists and we may write to it, or it can be created. */
 static bool can_be_used(struct config_arena *arena, const char *path)
 {
 	char *part = config_copy(arena, path, strlen(path)), *slash;

@@ -7,7 +7,7 @@
 static const char who[] = "agent";
 
 static const struct {
-	const char *name; /* on /status */
+	const char *name; /* as /status shows it */
 	const char *what;
 } losses[] = {
 	[STATE_NO_LOSS] = { "", "" },
