@@ -106,7 +106,7 @@ static void check_collisions(struct agent_config *c, const struct own_address *a
 			check_pair(c, a, b);
 }
 
-/* Ways back to us. */
+/* Targets that lead back to us. */
 
 /* Writes the host and port of a URL or address as an address. Returns false if it does not fit. */
 static bool target_of(const char *text, char to[HOST_MAX])

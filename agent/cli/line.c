@@ -52,7 +52,7 @@ static const struct command_option *find_any(const struct command *const *comman
 	return o;
 }
 
-/* What is wrong. */
+/* Errors. */
 
 static size_t add_names(const struct command_option *rows, const char **names, size_t count)
 {

@@ -164,7 +164,7 @@ static void print_scrapes(const struct screen *s, const json_t *sources, const j
 	}
 }
 
-/* What is wrong. */
+/* Troubles. */
 
 static void print_troubles(const struct screen *s, const json_t *sources)
 {

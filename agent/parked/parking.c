@@ -5,7 +5,7 @@
 
 #include "state/state.h"
 
-enum { ROOM_AGAIN = 50 /* of 100 */ };
+enum { ROOM_AGAIN = 50 /* per cent of the limit */ };
 
 /* One item on its way to the disk. */
 struct part {

@@ -8,7 +8,7 @@
 #include "core.h"
 #include "proto/json_rename.h"
 
-enum { SLICE = 1 }; /* the token of its batch */
+enum { SLICE = 1 }; /* the token of a slice's batch */
 
 static void on_patience_over(void *context);
 

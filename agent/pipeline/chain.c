@@ -47,7 +47,7 @@ struct pass {
 	uint64_t stream;
 	struct mono_time now;
 	size_t ahead; /* bytes of `in` that are still to be read */
-	char *block; /* the newest */
+	char *block; /* the newest block of `out` */
 	size_t used, room;
 	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
 	bool stands; /* the last record that lines could be folded into was kept */

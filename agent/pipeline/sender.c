@@ -125,7 +125,7 @@ bool sender_is_backed_up(struct sender *s, uint64_t soon, uint64_t batch_bytes, 
 	return full;
 }
 
-/* A send has ended, or has become one more suspect. */
+/* Tells the sources that wait: a send has ended, or has become a suspect. */
 static void tell_starved(struct sender *s)
 {
 	if (!s->starved)
@@ -183,7 +183,7 @@ static struct send *choose(const struct sender *s)
 	return least ? least : large;
 }
 
-/* Halves of a suspect are suspects: each has to be compared. */
+/* Halves of a suspect are suspects too, and each has to be compared. */
 static void halve_suspect(struct send *send)
 {
 	send->strikes = STRIKES_MAX;
@@ -429,7 +429,7 @@ static void failed(struct sender *s, const struct send *send)
 	loop_timer_set(&s->wait, back_off(s));
 }
 
-/* A refusal of this try stays the last error. */
+/* If this try was refused in part, the refusal stays the last error. */
 static void recovered(struct sender *s, const struct send *send)
 {
 	if (s->failing_since.ns)

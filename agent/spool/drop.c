@@ -5,7 +5,7 @@
 enum { AGAIN_MS = 1000 };
 
 struct drop {
-	struct drop *next; /* in drops.later */
+	struct drop *next; /* next in drops.later */
 	struct drops *drops;
 	bool last; /* the process ends: this commit is waited for, and cannot be repeated */
 	size_t count;

@@ -377,7 +377,7 @@ int state_generation_save(struct state *s)
 
 /* Writing. */
 
-/* In the disk lane. */
+/* Runs in the disk lane. */
 static void write_changes(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);

@@ -8,7 +8,7 @@
 #include "proto/log_level.h"
 
 struct filter_config {
-	unsigned min_level; /* from trace on */
+	unsigned min_level; /* counted from trace */
 };
 
 struct step {
