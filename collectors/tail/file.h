@@ -74,9 +74,11 @@ struct tail_file {
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
 
+	/* gone.c */
+	uint8_t idle_sweeps; /* since it was gone and did not grow */
+
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
-	uint8_t idle_sweeps; /* since it was gone and did not grow */
 	uint32_t starved; /* compressed: the round in which there was no room for its text (packed.h) */
 	bool linked, silent; /* as it was found: scan.h */
 	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
@@ -86,6 +88,13 @@ TAILQ_HEAD(tail_file_list, tail_file);
 static inline const struct tail_trait *tail_file_trait(const struct tail_file *f)
 {
 	return &tail_traits[f->state];
+}
+
+/* Whether it is still to be opened. */
+static inline bool tail_file_is_unopened(const struct tail_file *f)
+{
+	return !tail_file_trait(f)->open && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT &&
+	       f->state != TAIL_GONE_CUT;
 }
 
 /* A batch under way: what its token leads to. Settled in the order in which they were offered. */
