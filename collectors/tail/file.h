@@ -74,12 +74,14 @@ struct tail_file {
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
 
+	/* packed.c */
+	uint32_t starved; /* the round in which there was no room for its text */
+
 	/* gone.c */
 	uint8_t idle_sweeps; /* since it was gone and did not grow */
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
-	uint32_t starved; /* compressed: the round in which there was no room for its text (packed.h) */
 	bool linked, silent; /* as it was found: scan.h */
 	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
 };
