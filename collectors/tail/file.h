@@ -108,7 +108,7 @@ struct tail_offer {
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
-/* What a read needs to know. */
+/* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
@@ -147,6 +147,8 @@ struct position tail_file_place(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 
+/* Of a new file: it is closed. */
+void tail_file_init(struct tail_file *);
 /* The descriptor is the other one's from now on. */
 void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
 /* Takes the descriptor. */
