@@ -7,7 +7,7 @@ enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
 void tail_events_init(struct tail_events *e, const struct tail_events_parts *parts)
 {
 	e->with = *parts;
-	e->watch.fd = -1;
+	tail_watch_init(&e->watch);
 }
 
 void tail_events_done(struct tail_events *e)
@@ -18,7 +18,7 @@ void tail_events_done(struct tail_events *e)
 void tail_events_begin(struct tail_events *e)
 {
 	tail_machine_inotify(
-		e->with.machine, tail_watch_init(&e->watch, e->with.core->loop, e->with.came, e->with.context));
+		e->with.machine, tail_watch_begin(&e->watch, e->with.core->loop, e->with.came, e->with.context));
 }
 
 /* Whether what happened to that name is for a scan to find out. `f` is the file that has the name, or NULL. */
@@ -54,12 +54,12 @@ bool tail_events_hear(struct tail_events *e)
 void tail_events_listen(struct tail_events *e, bool on)
 {
 	if (!e->with.machine->watch_missing)
-		loop_watch_set(&e->watch.events, on ? WATCH_READ : 0);
+		tail_watch_listen(&e->watch, on);
 }
 
 void tail_events_stop(struct tail_events *e)
 {
-	loop_watch_done(&e->watch.events);
+	tail_watch_stop(&e->watch);
 }
 
 bool tail_events_take_stranger(struct tail_events *e)

@@ -335,6 +335,11 @@ void tail_file_open(struct tail_file *f, int fd)
 	f->fd = fd;
 }
 
+void tail_file_init(struct tail_file *f)
+{
+	f->fd = -1;
+}
+
 void tail_file_hand_over(struct tail_file *from, struct tail_file *to)
 {
 	OXP_ASSERT(from->fd >= 0 && to->fd < 0);

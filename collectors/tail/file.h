@@ -74,10 +74,14 @@ struct tail_file {
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
 
+	/* packed.c */
+	uint32_t starved; /* the round in which there was no room for its text */
+
+	/* gone.c */
+	uint8_t idle_sweeps; /* since it was gone and did not grow */
+
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
-	uint8_t idle_sweeps; /* since it was gone and did not grow */
-	uint32_t starved; /* compressed: the round in which there was no room for its text (packed.h) */
 	bool linked, silent; /* as it was found: scan.h */
 	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
 };
@@ -86,6 +90,13 @@ TAILQ_HEAD(tail_file_list, tail_file);
 static inline const struct tail_trait *tail_file_trait(const struct tail_file *f)
 {
 	return &tail_traits[f->state];
+}
+
+/* Whether it is still to be opened. */
+static inline bool tail_file_is_unopened(const struct tail_file *f)
+{
+	return !tail_file_trait(f)->open && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT &&
+	       f->state != TAIL_GONE_CUT;
 }
 
 /* A batch under way: what its token leads to. Settled in the order in which they were offered. */
@@ -97,7 +108,7 @@ struct tail_offer {
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
-/* What a read needs to know. */
+/* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
@@ -136,6 +147,8 @@ struct position tail_file_place(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 
+/* Of a new file: it is closed. */
+void tail_file_init(struct tail_file *);
 /* The descriptor is the other one's from now on. */
 void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
 /* Takes the descriptor. */

@@ -1,29 +1,18 @@
 #include "collectors/tail/find.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "collectors/tail/links.h"
 
-enum {
-	BIRTH_STEP_MS = 10, /* file systems tell births by a clock that stands still for as long */
-	DELETED_SWEEPS = 2, /* a file without any name is closed when it has not grown for as many sweeps; later when */
-	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
-};
+enum { BIRTH_STEP_MS = 10 /* file systems tell births by a clock that stands still for as long */ };
 
 void tail_finder_init(struct tail_finder *d, const struct tail_finder_parts *parts)
 {
-	struct host *host = parts->core->host;
-
 	d->with = *parts;
-	d->rotations = host_counter(host, "rotations_total", "Files renamed or removed while they were followed.");
-	d->vanished = host_counter(host, "vanished_files_total",
+	d->vanished = host_counter(parts->core->host, "vanished_files_total",
 		"Files that disappeared before it was certain that they had been read to their end.");
 }
 
@@ -59,12 +48,6 @@ static bool is_open(const struct tail_file *f)
 static bool is_compressed(const struct tail_file *f)
 {
 	return tail_file_trait(f)->compressed;
-}
-
-/* Whether it is still to be opened. */
-static bool is_unopened(const struct tail_file *f)
-{
-	return !is_open(f) && f->state != TAIL_SPENT && f->state != TAIL_GONE_SPENT && f->state != TAIL_GONE_CUT;
 }
 
 /* Beginning. */
@@ -235,32 +218,16 @@ static void add_file(struct tail_finder *d, const struct tail_found *found, bool
 
 /* Losing. */
 
-static void drop_file(struct tail_finder *d, struct tail_file *f)
-{
-	tail_turns_drop(d->with.turns, f);
-	tail_saver_drop(d->with.saver, f);
-	tail_troubles_forget(d->with.troubles, f);
-	tail_table_drop(d->with.table, f);
-}
-
-static void ask_for(struct tail_finder *d, const char *path, const struct tail_identity *identity)
-{
-	tail_wanted_lost(d->with.wanted, path, identity);
-	tail_wanted_scan(d->with.wanted, true);
-}
-
 void tail_finder_lose(struct tail_finder *d, struct tail_file *f)
 {
-	if (is_unopened(f)) {
-		ask_for(d, f->path, &f->identity);
-		drop_file(d, f);
-		return;
-	}
-	tail_table_move(d->with.table, f, tail_file_trait(f)->twin);
-	f->seen = 0;
-	f->idle_sweeps = 0;
-	++*d->rotations;
-	tail_ready_add(d->with.ready, f);
+	if (tail_gone_lose(d->with.gone, f))
+		f->seen = 0;
+}
+
+void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
+{
+	f->seen = d->with.look->number;
+	tail_gone_tend(d->with.gone, f);
 }
 
 /* Finding. */
@@ -281,7 +248,8 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 		return true;
 	if (!f && found->identity.birth_ns <= look->last.ns)
 		return true;
-	ask_for(d, found->path, f ? &f->identity : &since);
+	tail_wanted_lost(d->with.wanted, found->path, f ? &f->identity : &since);
+	tail_wanted_scan(d->with.wanted, true);
 	return false;
 }
 
@@ -325,7 +293,7 @@ static void found_again(struct tail_finder *d, struct tail_file *f, const struct
 		f->linked = found->linked;
 		f->silent = found->silent;
 	}
-	if (is_unopened(f))
+	if (tail_file_is_unopened(f))
 		open_file(d, f, found);
 	if (!is_compressed(f) && (found->size != tail_file_seen(f) || f->trouble))
 		tail_ready_add(d->with.ready, f);
@@ -392,138 +360,12 @@ void tail_finder_found_copy(struct tail_finder *d, const struct tail_found *foun
 	if (fd < 0)
 		return;
 	if (n)
-		drop_file(d, n);
+		tail_gone_drop(d->with.gone, n);
 	if (!tail_copies_read_on(d->with.copies, f, found, fd))
 		return;
 	tail_troubles_end(d->with.troubles, f);
 	f->seen = is_gone(f) ? 0 : d->with.look->number;
-	f->idle_sweeps = 0;
-}
-
-/* Without a name. */
-
-static bool is_deleted(const struct tail_file *f)
-{
-	struct stat info;
-
-	return is_compressed(f) || (fstat(f->fd, &info) == 0 && info.st_nlink == 0);
-}
-
-/* A rotated file that could not be opened, or is compressed and waits. It may have been renamed once more meanwhile;
- * else it is asked for again by the next sweep. */
-static void look_for(struct tail_finder *d, const struct tail_file *f)
-{
-	tail_wanted_lost(d->with.wanted, f->path, &f->identity);
-	if (!is_compressed(f) && (!f->trouble || f->trouble == ENOENT))
-		tail_wanted_scan(d->with.wanted, true);
-}
-
-/* Its folder is away, as with an unmounted volume, or cannot be read. */
-static bool is_out_of_sight(const struct tail_file *f)
-{
-	char folder[PATH_MAX];
-	const char *slash = strrchr(f->path, '/');
-
-	if (!slash || slash == f->path)
-		return false;
-	snprintf(folder, sizeof folder, "%.*s", (int)(slash - f->path), f->path);
-	return faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0;
-}
-
-/* Read to its end, and closed. With its folder it may come back: then its position is that of an earlier run. */
-static void let_go(struct tail_finder *d, struct tail_file *f)
-{
-	const struct position at = tail_file_position(f);
-
-	if (!is_deleted(f) && is_out_of_sight(f)) {
-		tail_table_remember(d->with.table, &at);
-		tail_saver_leave(d->with.saver, f);
-	}
-	drop_file(d, f);
-}
-
-/* For how many sweeps a file without a name is kept open when it does not grow: where others cannot be opened for want
- * of descriptors, no longer than one that was deleted; where there are too many of them, for none. */
-static int sweeps_of(const struct tail_finder *d, const struct tail_file *f)
-{
-	if (tail_machine_is_crowded(d->with.machine, d->with.table->gone_cost))
-		return 0;
-	return d->with.troubles->out_of_descriptors || is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS;
-}
-
-/* Its writer has not noticed yet, or a batch is under way. */
-static bool is_busy(const struct tail_file *f)
-{
-	return f->ready || f->offers > 0 || f->birth != TAIL_BORN || tail_file_grew(f);
-}
-
-struct elder {
-	const struct tail_file *of;
-	bool busy;
-};
-
-static bool is_no_elder(void *context, struct tail_file *f)
-{
-	struct elder *elder = context;
-
-	elder->busy = f != elder->of && is_gone(f) && is_open(f) &&
-		      f->identity.birth_ns <= elder->of->identity.birth_ns && is_busy(f);
-	return !elder->busy;
-}
-
-/* One that never was open: found under a rotated name, or compressed. */
-static void tend_unopened(struct tail_finder *d, struct tail_file *f)
-{
-	if (tail_packed_is_at(d->with.packed, &f->identity))
-		return;
-	if (is_unopened(f))
-		look_for(d, f);
-	drop_file(d, f);
-}
-
-/* One that had the name before it and is not read to its end yet. If the process ended now, the next run would look for
- * those that had the name after that one: this one is to be known then. */
-static bool has_busy_elder(struct tail_finder *d, const struct tail_file *f)
-{
-	struct elder elder = { .of = f };
-
-	tail_table_visit(d->with.table, f->path, is_no_elder, &elder);
-	return elder.busy;
-}
-
-static void tend_idle(struct tail_finder *d, struct tail_file *f)
-{
-	if (f->save == TAIL_SAVING || d->with.doubts->packed_waiting > 0 || f->idle_sweeps < sweeps_of(d, f))
-		return;
-	if (f->held + f->unended == 0) {
-		if (d->with.troubles->out_of_descriptors || !has_busy_elder(d, f))
-			let_go(d, f);
-		return;
-	}
-	if (f->state == TAIL_GONE_FOLLOWED)
-		tail_table_move(d->with.table, f, TAIL_GONE_ENDED);
-	tail_ready_add(d->with.ready, f);
-}
-
-void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
-{
-	f->seen = d->with.look->number;
-	if (f->state == TAIL_GONE_CUT) {
-		if (tail_copies_are_gone(d->with.copies, f))
-			drop_file(d, f);
-		return;
-	}
-	f->idle_sweeps = (uint8_t)(f->idle_sweeps + (d->with.look->sweeps && f->idle_sweeps < ROTATED_SWEEPS));
-	if (f->birth == TAIL_UNBORN) {
-		tend_unopened(d, f);
-	} else if (is_busy(f)) {
-		f->idle_sweeps = 0;
-		if (f->state == TAIL_GONE_ENDED)
-			tail_table_move(d->with.table, f, TAIL_GONE_FOLLOWED);
-		tail_ready_add(d->with.ready, f);
-	} else {
-		tend_idle(d, f);
-	}
+	tail_gone_grew(f);
 }
 
 /* Gaps. */

@@ -9,6 +9,7 @@
 #include "collectors/tail/copies.h"
 #include "collectors/tail/core.h"
 #include "collectors/tail/doubts.h"
+#include "collectors/tail/gone.h"
 #include "collectors/tail/look.h"
 #include "collectors/tail/machine.h"
 #include "collectors/tail/packed.h"
@@ -28,6 +29,7 @@ struct tail_finder_parts {
 	struct tail_turns *turns;
 	struct tail_packed *packed;
 	struct tail_copies *copies;
+	struct tail_gone *gone;
 	struct tail_troubles *troubles;
 	struct tail_doubts *doubts;
 	struct tail_wanted *wanted;
@@ -36,7 +38,7 @@ struct tail_finder_parts {
 struct tail_finder {
 	struct tail_finder_parts with;
 	struct wall_time known_before; /* tail_saver.known of an earlier run; 0: there is none */
-	uint64_t *rotations, *vanished;
+	uint64_t *vanished;
 };
 
 void tail_finder_init(struct tail_finder *, const struct tail_finder_parts *);
@@ -49,11 +51,9 @@ void tail_finder_found(struct tail_finder *, const struct tail_found *);
 void tail_finder_found_rotated(struct tail_finder *, const struct tail_found *);
 /* A copy of a file that was cut down. */
 void tail_finder_found_copy(struct tail_finder *, const struct tail_found *);
-/* The name of the file is another file's now, or nobody's: what is open is read to its end, what never was is looked
- * for. */
+/* The file has lost its name, to another file or to none (gone.h). */
 void tail_finder_lose(struct tail_finder *, struct tail_file *);
-/* A file without a name: closed when it is read, settled, and has not grown for some sweeps. Then nobody writes to it
- * any more, and what it ends with is its last line. */
+/* A file without a name, once a scan. */
 void tail_finder_tend_gone(struct tail_finder *, struct tail_file *);
 /* Whether a position is kept (a visitor for tail_table_sift). It is as long as its file may come back: its folder
  * cannot be read, it cannot be opened, or it may be one that was found under another name and put off. It is of no

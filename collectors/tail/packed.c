@@ -44,7 +44,7 @@ static void end_unpack(struct tail_packed *p)
 {
 	tail_unpack_free(p->unpack);
 	p->unpack = NULL;
-	p->decided = p->waits = false;
+	p->choice = TAIL_CHOICE_OPEN;
 	if (p->resumed)
 		tail_table_give_back(p->with.table, p->resumed);
 	p->resumed = NULL;
@@ -290,23 +290,25 @@ static void tell_damage(struct tail_packed *p, const struct tail_file *f)
 static void learn_size(struct tail_packed *p)
 {
 	if (p->unpack->ended && !p->unpack->failed && tail_unpack_learn_size(p->unpack))
-		p->decided = false;
+		p->choice = TAIL_CHOICE_OPEN;
 }
 
 static void go_on(struct tail_packed *p, struct tail_file *f)
 {
-	bool read_before;
+	bool made, read_before;
 
 	learn_size(p);
-	p->waits = p->with.look->phase != TAIL_SCAN_NONE && !p->decided;
-	if (p->waits)
+	made = p->choice == TAIL_CHOICE_MADE;
+	if (!made && p->with.look->phase != TAIL_SCAN_NONE) {
+		p->choice = TAIL_CHOICE_WAITS;
 		return;
-	if (!p->decided && !take_over_cut(p)) {
+	}
+	if (!made && !take_over_cut(p)) {
 		end_unpack(p); /* the next sweep tries again */
 		return;
 	}
-	read_before = !p->decided && is_read_before(p);
-	p->decided = true;
+	read_before = !made && is_read_before(p);
+	p->choice = TAIL_CHOICE_MADE;
 	if (!read_before && !p->unpack->ended) {
 		unpack_next_slice(p);
 		return;
@@ -351,6 +353,6 @@ void tail_packed_scanned(struct tail_packed *p)
 	p->skipped = false;
 	if (!p->unpack && skipped && p->with.core->life == TAIL_LIVES)
 		begin_round(p);
-	if (p->unpack && p->waits && p->with.look->phase == TAIL_SCAN_NONE)
+	if (p->unpack && p->choice == TAIL_CHOICE_WAITS && p->with.look->phase == TAIL_SCAN_NONE)
 		on_unpacked(&p->unpack->job);
 }

@@ -27,6 +27,13 @@ struct tail_packed_parts {
 	void *context;
 };
 
+/* Whether the file that is unpacked is to be read. */
+enum tail_choice {
+	TAIL_CHOICE_OPEN,
+	TAIL_CHOICE_WAITS, /* until the scan is over that is under way */
+	TAIL_CHOICE_MADE,
+};
+
 struct tail_packed {
 	struct tail_packed_parts with;
 	struct tail_unpack *unpack; /* the one file that is unpacked at a time, or NULL */
@@ -34,8 +41,7 @@ struct tail_packed {
 	/* In one round each compressed file is tried once: one without room for its text does not keep out others. */
 	uint32_t round;
 	bool skipped; /* one that was tried in this round, by the scan under way */
-	bool decided; /* whether it is to be read */
-	bool waits; /* to decide until the scan is over that is under way */
+	enum tail_choice choice;
 	uint64_t *looked_into, *unpacked, *damaged;
 };
 

@@ -157,7 +157,7 @@ void tail_marks_reserve(struct tail_marks *m, size_t count)
 		grow_marks(m, room);
 }
 
-struct tail_mark *tail_marks_put(struct tail_marks *m, uint64_t dev, uint64_t inode)
+static struct tail_mark *put_mark(struct tail_marks *m, uint64_t dev, uint64_t inode)
 {
 	struct tail_mark *mark;
 
@@ -168,6 +168,11 @@ struct tail_mark *tail_marks_put(struct tail_marks *m, uint64_t dev, uint64_t in
 		m->count++;
 	}
 	return mark;
+}
+
+void tail_marks_know(struct tail_marks *m, const struct tail_identity *identity)
+{
+	put_mark(m, identity->dev, identity->inode)->known = true;
 }
 
 void tail_marks_clear(struct tail_marks *m)
@@ -229,6 +234,12 @@ void tail_cut_clear(struct tail_cut_list *cuts)
 	*cuts = (struct tail_cut_list){ .items = NULL };
 }
 
+void tail_found_spend(struct tail_found *found)
+{
+	free(found->path);
+	found->path = NULL;
+}
+
 static void free_found(struct tail_found **files, size_t *count)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -287,7 +298,7 @@ static int watch_folder(const struct tail_scan *s, const char *path)
 /* The same folder is met once for each glob, and for each link that leads there. */
 static bool is_new_folder(struct tail_scan *s, const char *path)
 {
-	struct tail_mark *mark = tail_marks_put(&s->folder_marks, 0, XXH3_64bits(path, strlen(path)));
+	struct tail_mark *mark = put_mark(&s->folder_marks, 0, XXH3_64bits(path, strlen(path)));
 	bool found = mark->found;
 
 	mark->found = true;
@@ -349,7 +360,7 @@ static bool take_room(struct tail_scan *s, const char *path, const struct tail_i
 		return false;
 	s->room.files -= smaller(cost, s->room.files);
 	s->room.free -= known ? 0 : cost;
-	mark = known ? mark : tail_marks_put(&s->marks, identity->dev, identity->inode);
+	mark = known ? mark : put_mark(&s->marks, identity->dev, identity->inode);
 	mark->found = true;
 	return true;
 }
@@ -475,7 +486,7 @@ static bool is_rotated_name(const char *name, const char *old_name)
 static void add_rotated(struct tail_scan *s, const struct tail_found *found)
 {
 	size_t cost = tail_cost(found->path) + strlen(found->name);
-	struct tail_mark *mark = tail_marks_put(&s->marks, found->identity.dev, found->identity.inode);
+	struct tail_mark *mark = put_mark(&s->marks, found->identity.dev, found->identity.inode);
 	bool room = cost <= smaller(s->room.rotated, s->room.free);
 
 	if (mark->known || mark->rotated)

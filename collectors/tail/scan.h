@@ -117,7 +117,8 @@ struct tail_marks {
 
 /* So that as many more can be put in without moving those that are there. */
 void tail_marks_reserve(struct tail_marks *, size_t count);
-struct tail_mark *tail_marks_put(struct tail_marks *, uint64_t dev, uint64_t inode);
+/* That file is known. */
+void tail_marks_know(struct tail_marks *, const struct tail_identity *);
 void tail_marks_clear(struct tail_marks *);
 
 /*
@@ -163,6 +164,8 @@ void tail_lost_add(struct tail_lost_list *, const char *path, const struct tail_
 /* Moves the last one of a list to another; with NULL it is forgotten. */
 void tail_lost_move(struct tail_lost_list *, struct tail_lost_list *to);
 void tail_lost_clear(struct tail_lost_list *);
+/* It is worked through: its path is not needed any more. */
+void tail_found_spend(struct tail_found *);
 void tail_folders_free(struct tail_folder **, size_t *count);
 /* The same of files whose copy is looked for. */
 void tail_cut_add(struct tail_cut_list *, const struct position *);

@@ -82,8 +82,7 @@ static bool look_at_named(struct tail_scans *s)
 	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->count; i++) {
 		struct tail_found *found = &scan->files[s->at++];
 		tail_finder_found(s->with.finder, found);
-		free(found->path);
-		found->path = NULL;
+		tail_found_spend(found);
 	}
 	return s->at < scan->count;
 }

@@ -116,7 +116,7 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 
 	f->path = oxp_strdup(found->name ? found->name : found->path);
 	f->identity = found->identity;
-	f->fd = -1;
+	tail_file_init(f);
 	f->state = gone ? TAIL_GONE_CLOSED : TAIL_CLOSED;
 	put_inode(t, f);
 	put_path(t, f);
@@ -223,7 +223,7 @@ bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *
 	for (; *at < TAIL_CHAINS && marks->count - before < TAIL_MARKED_AT_ONCE; ++*at)
 		for (const struct tail_file *f = t->by_inode[*at]; f; f = f->by_inode)
 			if (f->state != TAIL_GONE_CUT)
-				tail_marks_put(marks, f->identity.dev, f->identity.inode)->known = true;
+				tail_marks_know(marks, &f->identity);
 	return *at < TAIL_CHAINS;
 }
 

@@ -19,6 +19,7 @@
 #include "collectors/tail/events.h"
 #include "collectors/tail/find.h"
 #include "collectors/tail/globs.h"
+#include "collectors/tail/gone.h"
 #include "collectors/tail/links.h"
 #include "collectors/tail/scans.h"
 
@@ -86,6 +87,7 @@ struct collector {
 	struct tail_packed packed;
 	struct tail_copies copies;
 	struct tail_events events;
+	struct tail_gone gone;
 	struct tail_finder finder;
 	struct tail_scans scans;
 	struct tail_asking asking;
@@ -408,6 +410,18 @@ static void init_upper(struct collector *c)
 					     .saver = &c->saver,
 					     .turns = &c->turns,
 					     .wanted = &c->wanted });
+	tail_gone_init(&c->gone, &(struct tail_gone_parts){ .core = &c->core,
+					 .look = &c->scans.look,
+					 .machine = &c->machine,
+					 .doubts = &c->doubts,
+					 .table = &c->table,
+					 .ready = &c->ready,
+					 .saver = &c->saver,
+					 .turns = &c->turns,
+					 .packed = &c->packed,
+					 .copies = &c->copies,
+					 .troubles = &c->troubles,
+					 .wanted = &c->wanted });
 	tail_finder_init(&c->finder, &(struct tail_finder_parts){ .core = &c->core,
 					     .look = &c->scans.look,
 					     .machine = &c->machine,
@@ -417,6 +431,7 @@ static void init_upper(struct collector *c)
 					     .turns = &c->turns,
 					     .packed = &c->packed,
 					     .copies = &c->copies,
+					     .gone = &c->gone,
 					     .troubles = &c->troubles,
 					     .doubts = &c->doubts,
 					     .wanted = &c->wanted });

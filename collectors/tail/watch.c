@@ -14,20 +14,35 @@ enum {
 	FOLDERS_AT_ONCE = 256, /* asked whether they changed */
 };
 
-int tail_watch_init(
+void tail_watch_init(struct tail_watch *w)
+{
+	w->fd = -1;
+}
+
+int tail_watch_begin(
 	struct tail_watch *w, struct loop *loop, void (*ready)(void *context, int fd, unsigned what), void *context)
 {
 	w->fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (w->fd < 0)
 		return -errno;
 	loop_watch_init(&w->events, loop, w->fd, ready, context);
-	loop_watch_set(&w->events, WATCH_READ);
+	tail_watch_listen(w, true);
 	return 0;
+}
+
+void tail_watch_listen(struct tail_watch *w, bool on)
+{
+	loop_watch_set(&w->events, on ? WATCH_READ : 0);
+}
+
+void tail_watch_stop(struct tail_watch *w)
+{
+	loop_watch_done(&w->events);
 }
 
 void tail_watch_done(struct tail_watch *w)
 {
-	loop_watch_done(&w->events);
+	tail_watch_stop(w);
 	tail_folders_free(&w->folders, &w->count);
 	if (w->fd >= 0)
 		close(w->fd);

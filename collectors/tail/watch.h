@@ -9,17 +9,21 @@
 #include "collectors/tail/scan.h"
 
 struct tail_watch {
-	int fd;
+	int fd; /* -1: there is none */
 	struct loop_watch events;
 	struct tail_folder *folders; /* in the order of their watches */
 	size_t count;
 	size_t asked; /* of the folders; the next one is asked next */
 };
 
+void tail_watch_init(struct tail_watch *);
 /* 0 or -errno; `ready` is called when there is something to read. */
-int tail_watch_init(struct tail_watch *, struct loop *, void (*ready)(void *context, int fd, unsigned what),
+int tail_watch_begin(struct tail_watch *, struct loop *, void (*ready)(void *context, int fd, unsigned what),
 	void *context) MUST_CHECK;
-void tail_watch_done(struct tail_watch *); /* fine when init failed */
+/* Whether `ready` is called. Of one that has begun. */
+void tail_watch_listen(struct tail_watch *, bool on);
+void tail_watch_stop(struct tail_watch *); /* it is not called any more; fine when it has not begun */
+void tail_watch_done(struct tail_watch *); /* the same */
 /* Takes the folders that a scan found, and stops watching all others. */
 void tail_watch_folders(struct tail_watch *, struct tail_folder **, size_t *count);
 /* Reports some of the waiting events: inotify's mask and the path, which is NULL if the event is not about a name.
