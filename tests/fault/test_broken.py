@@ -321,7 +321,7 @@ def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):
     agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
     for number in range(3):
         agent.stop()
-        assert ("what it held is gone" in agent.err()) == (number == 2)
+        assert ("the embedded store held is gone" in agent.err()) == (number == 2)
         if number:
             os.truncate(state_file(agent, "store.db"), 0)
         agent.start()

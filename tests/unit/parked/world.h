@@ -91,9 +91,9 @@ static inline void open_books(struct world *w, bool file)
 	struct books_disk disk = { .spooled_to = 0 };
 	uint64_t killed;
 
-	w->row = ledger_row(&w->core.ledger, "logs", "in", "out");
+	w->row = ledger_row(&w->core.ledger, "logs", "in", "logs.export.out");
 	w->row->rewinds = file;
-	disk.parked = state_parked_sum(w->core.state, "logs", "in", "out");
+	disk.parked = state_parked_sum(w->core.state, "logs", "in", "logs.export.out");
 	EXPECT(books_open(w->core.state, w->row, &disk, &killed) == 0);
 	EXPECT(killed == 0);
 }
@@ -110,7 +110,7 @@ static inline void start(struct world *w, const char *path, bool file)
 					    .log = w->core.log,
 					    .ledger = &w->core.ledger,
 					    .memory = 1 << 20 });
-	sender_exporter(pipeline_sender(&w->pipeline, "out", &fake_type, &limits), &w->exporter);
+	sender_exporter(pipeline_sender(&w->pipeline, "logs.export.out", &fake_type, &limits), &w->exporter);
 	parked_init(&w->parked, &w->core, &w->pipeline);
 	open_books(w, file);
 }
@@ -162,7 +162,7 @@ static inline void park(struct world *w, bool file, const char *last)
 		terms.term[LEDGER_RECEIVED].bytes += (uint64_t)size;
 		terms.term[LEDGER_PARKED].bytes += (uint64_t)size;
 		state_change_park(c, &(struct state_parked){ .source = "in",
-					     .destination = "out",
+					     .destination = "logs.export.out",
 					     .reason = "400",
 					     .signal = "logs",
 					     .tries = 1,
