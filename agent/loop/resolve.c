@@ -73,28 +73,28 @@ void resolver_forget(struct resolver *r, const char *host)
 	}
 }
 
-/* A free place, or else the place of the one that expires first. */
-static struct kept **kept_place(struct resolver *r)
+/* A free slot, or else the slot of the one that expires first. */
+static struct kept **slot_for_answer(struct resolver *r)
 {
-	struct kept **place = &r->kept[0];
+	struct kept **slot = &r->kept[0];
 
-	for (size_t i = 0; i < RESOLVE_KEPT_MAX && *place; i++)
-		if (!r->kept[i] || r->kept[i]->until.ns < (*place)->until.ns)
-			place = &r->kept[i];
-	return place;
+	for (size_t i = 0; i < RESOLVE_KEPT_MAX && *slot; i++)
+		if (!r->kept[i] || r->kept[i]->until.ns < (*slot)->until.ns)
+			slot = &r->kept[i];
+	return slot;
 }
 
 static void keep(struct resolver *r, const char *host, const struct resolved *result)
 {
-	struct kept **place;
+	struct kept **slot;
 
 	resolver_forget(r, host);
-	place = kept_place(r);
-	if (!*place)
-		*place = oxp_new(sizeof **place);
-	snprintf((*place)->host, sizeof(*place)->host, "%s", host);
-	(*place)->result = *result;
-	(*place)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_KEPT_SECONDS));
+	slot = slot_for_answer(r);
+	if (!*slot)
+		*slot = oxp_new(sizeof **slot);
+	snprintf((*slot)->host, sizeof(*slot)->host, "%s", host);
+	(*slot)->result = *result;
+	(*slot)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_KEPT_SECONDS));
 }
 
 static bool from_kept(struct resolve *q)
