@@ -394,7 +394,7 @@ struct position tail_file_position(const struct tail_file *f)
 		.path = f->path };
 }
 
-struct position tail_file_place(const struct tail_file *f)
+struct position tail_file_read_to(const struct tail_file *f)
 {
 	struct position at = tail_file_position(f);
 
