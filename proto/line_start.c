@@ -1,10 +1,10 @@
 #include "proto/line_start.h"
 
-/* A part of the pattern: where it begins and ends, and which places it owns. */
+/* A part of the pattern: where it begins and ends, and which symbols it owns. */
 struct part {
 	bool set, empty; /* there is one; it may match nothing */
 	uint64_t first, last;
-	unsigned from, to; /* its places: from … to - 1 */
+	unsigned from, to; /* its symbols: from … to - 1 */
 };
 
 /* An open bracket: what was read in it. `atom` is not joined to `run` before it is known how often it comes. */
@@ -20,7 +20,7 @@ struct compiler {
 	struct level levels[LINE_START_DEPTH];
 };
 
-enum { REPEAT_MAX = LINE_START_PLACES, NO_END };
+enum { REPEAT_MAX = LINE_START_SYMBOLS, NO_END };
 
 static bool fail(struct compiler *c, const char *why)
 {
@@ -161,19 +161,20 @@ static bool bracket(struct compiler *c, struct set *ret)
 
 /* Parts. */
 
-static bool new_place(struct compiler *c, const struct set *s, struct part *ret)
+static bool new_symbol(struct compiler *c, const struct set *s, struct part *ret)
 {
 	struct line_start *to = c->to;
-	unsigned place = to->count;
+	unsigned symbol = to->count;
 
-	if (place == LINE_START_PLACES)
-		return fail(c, "it is too long: at most 64 places, repeats counted as often as they come");
+	if (symbol == LINE_START_SYMBOLS)
+		return fail(
+			c, "it is too long: at most 64 characters and classes, repeats counted as often as they come");
 	to->count++;
 	for (unsigned b = 0; b < 256; b++)
 		if (s->bits[b / 64] >> b % 64 & 1)
-			to->takes[b] |= 1ull << place;
+			to->takes[b] |= 1ull << symbol;
 	*ret = (struct part){
-		.set = true, .first = 1ull << place, .last = 1ull << place, .from = place, .to = place + 1
+		.set = true, .first = 1ull << symbol, .last = 1ull << symbol, .from = symbol, .to = symbol + 1
 	};
 	return true;
 }
@@ -204,14 +205,15 @@ static struct part either(const struct part *a, const struct part *b)
 		.to = b->to };
 }
 
-/* The same part once more, in places of its own. Nothing is linked from its places to others yet. */
+/* The same part once more, in symbols of its own. Nothing is linked from its symbols to others yet. */
 static bool copy_part(struct compiler *c, const struct part *a, struct part *ret)
 {
 	struct line_start *s = c->to;
 	unsigned size = a->to - a->from, by = s->count - a->from;
 
-	if (s->count + size > LINE_START_PLACES)
-		return fail(c, "it is too long: at most 64 places, repeats counted as often as they come");
+	if (s->count + size > LINE_START_SYMBOLS)
+		return fail(
+			c, "it is too long: at most 64 characters and classes, repeats counted as often as they come");
 	for (unsigned i = a->from; i < a->to; i++) {
 		s->follow[i + by] = s->follow[i] << by;
 		for (unsigned b = 0; b < 256; b++)
@@ -339,7 +341,7 @@ static bool put_set(struct compiler *c, const struct set *s)
 	struct level *l = &c->levels[c->depth];
 
 	settle_atom(c, l);
-	return new_place(c, s, &l->atom);
+	return new_symbol(c, s, &l->atom);
 }
 
 /* One byte, or what stands for one. */
