@@ -34,7 +34,7 @@ static bool text_is(const struct bulk_answer *a, const char *word)
 	return bytes_are((struct bytes){ a->text, a->size }, word);
 }
 
-static unsigned place_in_error(const struct bulk_answer *a)
+static unsigned where_in_error(const struct bulk_answer *a)
 {
 	bool cause = a->in_error > IN_ERROR;
 
@@ -48,7 +48,7 @@ static unsigned place_in_error(const struct bulk_answer *a)
 }
 
 /* Names the value behind the key that was just read. */
-static unsigned place_of_key(const struct bulk_answer *a)
+static unsigned where_of_key(const struct bulk_answer *a)
 {
 	if (a->depth == IN_ANSWER && text_is(a, "items"))
 		return ITEMS;
@@ -60,7 +60,7 @@ static unsigned place_of_key(const struct bulk_answer *a)
 		return ERROR;
 	if (a->depth == IN_ACTION && text_is(a, "failure_store"))
 		return FAILURE_STORE;
-	return a->in_error && a->depth == a->in_error ? place_in_error(a) : NOWHERE;
+	return a->in_error && a->depth == a->in_error ? where_in_error(a) : NOWHERE;
 }
 
 static void keep_byte(struct bulk_answer *a, char c)
@@ -188,7 +188,7 @@ static bool at_key(struct bulk_answer *a, char c)
 
 static bool at_colon(struct bulk_answer *a, char c)
 {
-	a->where = place_of_key(a);
+	a->where = where_of_key(a);
 	a->state = AT_VALUE;
 	return c == ':';
 }
