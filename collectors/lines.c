@@ -43,8 +43,8 @@ void lines_done(struct lines *l)
 /* Items. */
 
 /*
- * Messages that came out of the join, in the order of their bytes, as items of a batch are. At a place that no message
- * spans they go to the batch; what is left at the end of the slice is read again.
+ * Messages that came out of the join, in the order of their bytes, as items of a batch are. At an offset that no
+ * message spans they go to the batch; what is left at the end of the slice is read again.
  */
 enum { QUEUE_MAX = 512, QUEUE_SPARE = 16 /* messages that one line brings out, at most */ };
 

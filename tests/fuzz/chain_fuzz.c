@@ -115,7 +115,7 @@ struct member {
 	struct name name;
 	struct value value;
 	bool rest; /* beyond those that are indexed */
-	int place; /* in the line as it was read; -1: it was appended */
+	int index; /* in the line as it was read; -1: it was appended */
 };
 
 struct line {
@@ -602,7 +602,7 @@ static bool is_time_name(const struct member *m)
 	return is(m, "time") || is(m, "@timestamp") || is(m, "t") || is(m, "date");
 }
 
-/* Of two lines as they were read; *when: the place of the last member in which they may differ as times, or -1. */
+/* Of two lines as they were read; *when: the index of the last member in which they may differ as times, or -1. */
 static bool are_same(const struct line *a, const struct line *b, int *when)
 {
 	*when = -1;
@@ -646,7 +646,7 @@ static bool folds(struct run *r, const struct line *read, const struct line *now
 	r->count++;
 	r->last = NULL;
 	for (size_t i = 0; i < now->count; i++)
-		if (when >= 0 && now->members[i].place == when)
+		if (when >= 0 && now->members[i].index == when)
 			r->last = now->members[i].value.text;
 	return true;
 }
