@@ -180,7 +180,7 @@ static bool new_symbol(struct compiler *c, const struct set *s, struct part *ret
 }
 
 /* b behind a. */
-static struct part in_turn(struct line_start *s, const struct part *a, const struct part *b)
+static struct part in_sequence(struct line_start *s, const struct part *a, const struct part *b)
 {
 	if (!a->set || !b->set)
 		return a->set ? *a : *b;
@@ -289,7 +289,7 @@ static bool repeat(struct compiler *c, struct part *atom, int least, int most)
 		if (i == copies && most == NO_END)
 			link(c->to, one.last, one.first);
 		one.empty = one.empty || i > least;
-		whole = in_turn(c->to, &whole, &one);
+		whole = in_sequence(c->to, &whole, &one);
 		one = next;
 		one.empty = atom->empty;
 	}
@@ -297,16 +297,16 @@ static bool repeat(struct compiler *c, struct part *atom, int least, int most)
 	return true;
 }
 
-static void settle_atom(struct compiler *c, struct level *l)
+static void end_atom(struct compiler *c, struct level *l)
 {
-	l->run = in_turn(c->to, &l->run, &l->atom);
+	l->run = in_sequence(c->to, &l->run, &l->atom);
 	l->atom = (struct part){ .set = false };
 }
 
 /* An alternative ends. One without anything in it matches nothing at all. */
-static void settle_run(struct compiler *c, struct level *l)
+static void end_run(struct compiler *c, struct level *l)
 {
-	settle_atom(c, l);
+	end_atom(c, l);
 	if (!l->run.set)
 		l->run = (struct part){ .set = true, .empty = true, .from = c->to->count, .to = c->to->count };
 	l->choice = either(&l->choice, &l->run);
@@ -321,7 +321,7 @@ static bool open_bracket(struct compiler *c)
 		return fail(c, "(? begins what needs an engine that goes back: only (?: is understood");
 	if (c->depth + 1 == LINE_START_DEPTH)
 		return fail(c, "its brackets nest too deep");
-	settle_atom(c, &c->levels[c->depth]);
+	end_atom(c, &c->levels[c->depth]);
 	c->levels[++c->depth] = (struct level){ .atom = { .set = false } };
 	return true;
 }
@@ -330,7 +330,7 @@ static bool close_bracket(struct compiler *c)
 {
 	if (c->depth == 0)
 		return fail(c, "a ) has no (");
-	settle_run(c, &c->levels[c->depth]);
+	end_run(c, &c->levels[c->depth]);
 	c->levels[c->depth - 1].atom = c->levels[c->depth].choice;
 	c->depth--;
 	return true;
@@ -340,7 +340,7 @@ static bool put_set(struct compiler *c, const struct set *s)
 {
 	struct level *l = &c->levels[c->depth];
 
-	settle_atom(c, l);
+	end_atom(c, l);
 	return new_symbol(c, s, &l->atom);
 }
 
@@ -386,7 +386,7 @@ static bool element(struct compiler *c)
 	case ')':
 		return close_bracket(c);
 	case '|':
-		settle_run(c, &c->levels[c->depth]);
+		end_run(c, &c->levels[c->depth]);
 		return true;
 	default:
 		return single(c, letter);
@@ -419,7 +419,7 @@ const char *line_start_compile(const char *pattern, struct line_start *ret)
 		fail(&c, "a ( is not closed");
 	if (c.wrong)
 		return c.wrong;
-	settle_run(&c, l);
+	end_run(&c, l);
 	ret->empty = l->choice.empty;
 	ret->first = l->choice.first;
 	ret->last = l->choice.last;
