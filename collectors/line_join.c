@@ -45,7 +45,7 @@ static bool append(struct buffer *b, struct bytes text)
 	return true;
 }
 
-static uint8_t keep_time(struct bytes time, char to[LINE_TIME_MAX])
+static uint8_t copy_time(struct bytes time, char to[LINE_TIME_MAX])
 {
 	size_t size = time.size < LINE_TIME_MAX ? time.size : 0;
 
@@ -55,7 +55,7 @@ static uint8_t keep_time(struct bytes time, char to[LINE_TIME_MAX])
 }
 
 /* What finds no room is not told. */
-static void keep_extra(struct bytes extra, struct buffer *to)
+static void copy_extra(struct bytes extra, struct buffer *to)
 {
 	buffer_clear(to);
 	if (extra.size > 0 && !append(to, extra))
@@ -95,8 +95,8 @@ static void begin_message(struct line_join *j, struct join_lane *lane, const str
 	lane->in_message = true;
 	lane->message_at = line->at;
 	lane->message_last = line->last;
-	lane->message_time_size = keep_time(line->time, lane->message_time);
-	keep_extra(line->extra, &lane->message_extra);
+	lane->message_time_size = copy_time(line->time, lane->message_time);
+	copy_extra(line->extra, &lane->message_extra);
 	lane->sure = line->text.size;
 	lane->lines = 1;
 }
@@ -185,8 +185,8 @@ static void begin_pieces(struct join_lane *lane, const struct container_line *l,
 {
 	lane->in_pieces = true;
 	lane->pieces_at = at;
-	lane->pieces_time_size = keep_time(l->time, lane->pieces_time);
-	keep_extra(l->extra, &lane->pieces_extra);
+	lane->pieces_time_size = copy_time(l->time, lane->pieces_time);
+	copy_extra(l->extra, &lane->pieces_extra);
 	buffer_clear(&lane->pieces);
 }
 

@@ -61,7 +61,7 @@ static bool is_taken(struct bytes name)
 }
 
 /* A member that stands there as it is. */
-static int keep_member(struct bytes line, const struct json_member *m, struct buffer *extra)
+static int copy_member(struct bytes line, const struct json_member *m, struct buffer *extra)
 {
 	const char *from = line.data + m->name - 1, *to = line.data + m->value + m->value_size;
 	int failed = extra->size > 0 ? buffer_text(extra, ",") : 0;
@@ -78,7 +78,7 @@ static bool stands_before(struct bytes line, const struct json_line *index, size
 	return false;
 }
 
-static int keep_unknown(struct bytes line, const struct json_line *index, const struct indexes *p, struct buffer *extra)
+static int copy_unknown(struct bytes line, const struct json_line *index, const struct indexes *p, struct buffer *extra)
 {
 	int failed = 0;
 
@@ -91,7 +91,7 @@ static int keep_unknown(struct bytes line, const struct json_line *index, const 
 			return -EINVAL;
 		if (bytes_are(name, "log") || (bytes_are(name, "stream") && p->stream >= 0))
 			return -EINVAL;
-		failed = keep_member(line, &index->members[i], extra);
+		failed = copy_member(line, &index->members[i], extra);
 	}
 	return failed;
 }
@@ -112,7 +112,7 @@ int docker_log_read(struct bytes line, const struct json_line *index, struct buf
 
 	if (p.log < 0 || index->more)
 		return -EINVAL;
-	failed = keep_unknown(line, index, &p, extra);
+	failed = copy_unknown(line, index, &p, extra);
 	buffer_clear(text);
 	if (!failed)
 		failed = json_decode(text_of(line, index, p.log), text);
