@@ -485,7 +485,7 @@ static void fill_listen(struct agent_config *c, const struct config_world *world
 
 static void fill_in(struct agent_config *c, const struct config_world *world)
 {
-	const struct state_path_world places = { .root = "",
+	const struct state_path_world paths = { .root = "",
 		.state_directory = world->variable(world->context, "STATE_DIRECTORY"),
 		.xdg_state_home = world->variable(world->context, "XDG_STATE_HOME"),
 		.home = world->variable(world->context, "HOME"),
@@ -495,7 +495,7 @@ static void fill_in(struct agent_config *c, const struct config_world *world)
 	if (!c->service.name)
 		c->service.name = world->variable(world->context, "OTEL_SERVICE_NAME");
 	if (!c->state.path)
-		c->state.path = state_path_default(c->file->arena, &places, &c->state.temporary);
+		c->state.path = state_path_default(c->file->arena, &paths, &c->state.temporary);
 	if (!c->control)
 		c->control = config_printf(c->file->arena, "unix:%s/control.sock", c->state.path);
 }

@@ -158,7 +158,7 @@ int assemble(struct agent *a)
 			if (failed) {
 				log_error(a->core.log, "agent", "cannot start %s.%s (%s:%u): %s",
 					part_path(order[i].part), c->name,
-					c->place.file ? c->place.file : "built-in defaults", c->place.line,
+					c->mark.file ? c->mark.file : "built-in defaults", c->mark.line,
 					strerror(-failed));
 				return failed;
 			}

@@ -14,7 +14,7 @@
  *   3. start()    Collectors only, when all of them have been created. A check is started again and again instead,
  *                 once every `interval`.
  *   4. Work       Collectors: resume(), settled(), collect(), began(). Exporters: send() and cancel(). Steps: folds(),
- *                 folded(), apply() and settle(). Checks: start() and cancel(). report(). In any order.
+ *                 folded(), apply() and ended(). Checks: start() and cancel(). report(). In any order.
  *   5. drain()    Collectors, when the process is asked to end; quiet() is asked until all are quiet or time is up.
  *                 Everything of 4 goes on meanwhile.
  *   6. stop()     Collectors. Nothing is offered afterwards; settled() may still come. Exporters get no further send()
@@ -274,7 +274,7 @@ enum step_answer {
 
 /*
  * A step sees each record between collector and batch, in the order of the configuration, and edits or drops it. What a
- * step did to a batch counts only if the pipeline takes that batch, which settle() says.
+ * step did to a batch counts only if the pipeline takes that batch, which ended() says.
  */
 struct step_type {
 	const char *name;
@@ -295,8 +295,8 @@ struct step_type {
 	/* Never blocks, and allocates nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
-	/* The batch ends. If it was not taken, what was done since the last settle() has not happened. May be NULL. */
-	void (*settle)(struct step *, bool taken);
+	/* The batch ends. If it was not taken, what was done since the last ended() has not happened. May be NULL. */
+	void (*ended)(struct step *, bool taken);
 	void (*destroy)(struct step *); /* takes NULL */
 };
 

@@ -45,7 +45,7 @@ static bool append(struct buffer *b, struct bytes text)
 	return true;
 }
 
-static uint8_t keep_time(struct bytes time, char to[LINE_TIME_MAX])
+static uint8_t copy_time(struct bytes time, char to[LINE_TIME_MAX])
 {
 	size_t size = time.size < LINE_TIME_MAX ? time.size : 0;
 
@@ -55,7 +55,7 @@ static uint8_t keep_time(struct bytes time, char to[LINE_TIME_MAX])
 }
 
 /* What finds no room is not told. */
-static void keep_extra(struct bytes extra, struct buffer *to)
+static void copy_extra(struct bytes extra, struct buffer *to)
 {
 	buffer_clear(to);
 	if (extra.size > 0 && !append(to, extra))
@@ -95,8 +95,8 @@ static void begin_message(struct line_join *j, struct join_lane *lane, const str
 	lane->in_message = true;
 	lane->message_at = line->at;
 	lane->message_last = line->last;
-	lane->message_time_size = keep_time(line->time, lane->message_time);
-	keep_extra(line->extra, &lane->message_extra);
+	lane->message_time_size = copy_time(line->time, lane->message_time);
+	copy_extra(line->extra, &lane->message_extra);
 	lane->sure = line->text.size;
 	lane->lines = 1;
 }
@@ -134,7 +134,7 @@ static struct bytes without_return(struct bytes text)
 static void whole_line(struct line_join *j, enum lines_format format, struct line_message *line)
 {
 	struct join_lane *lane = &j->lanes[line->stream];
-	enum line_place place = LINE_ALONE;
+	enum line_role role = LINE_ALONE;
 	struct json_line index;
 
 	if (format != LINES_TEXT && is_object(j, line->text, &index))
@@ -142,10 +142,10 @@ static void whole_line(struct line_join *j, enum lines_format format, struct lin
 	if (line->object)
 		multiline_end(&lane->state);
 	else if (multiline_wanted(j->multiline))
-		place = multiline_next(j->multiline, &lane->state, line->text);
-	if (place == LINE_MORE || place == LINE_MAYBE) {
-		add_to_message(j, lane, line, place == LINE_MORE);
-	} else if (place == LINE_FIRST) {
+		role = multiline_next(j->multiline, &lane->state, line->text);
+	if (role == LINE_MORE || role == LINE_MAYBE) {
+		add_to_message(j, lane, line, role == LINE_MORE);
+	} else if (role == LINE_FIRST) {
 		begin_message(j, lane, line);
 	} else {
 		end_message(j, lane);
@@ -185,8 +185,8 @@ static void begin_pieces(struct join_lane *lane, const struct container_line *l,
 {
 	lane->in_pieces = true;
 	lane->pieces_at = at;
-	lane->pieces_time_size = keep_time(l->time, lane->pieces_time);
-	keep_extra(l->extra, &lane->pieces_extra);
+	lane->pieces_time_size = copy_time(l->time, lane->pieces_time);
+	copy_extra(l->extra, &lane->pieces_extra);
 	buffer_clear(&lane->pieces);
 }
 
@@ -217,12 +217,12 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 
 /* Lines. */
 
-/* Before a line that may leave a place to read again from, or be one too many. */
+/* Before a line that may leave an offset to read again from, or be one too many. */
 static void stay_within(struct line_join *j, const struct container_line *l, uint64_t at)
 {
-	if (at - j->place > j->longest)
+	if (at - j->restart > j->longest)
 		line_join_end(j);
-	if (at - j->place <= JOIN_SPAN_CALM)
+	if (at - j->restart <= JOIN_SPAN_CALM)
 		return;
 	for (size_t i = 0; i < LOG_STREAMS; i++)
 		if ((i != l->stream || l->partial) && !j->lanes[i].in_pieces) {
@@ -274,7 +274,7 @@ void line_join_line(struct line_join *j, enum lines_format format, struct bytes 
 		whole_line(j, format, &whole);
 	}
 	if (line_join_oldest(j, at) == at)
-		j->place = at;
+		j->restart = at;
 }
 
 bool line_join_in_pieces(const struct line_join *j)
@@ -340,7 +340,7 @@ bool line_join_goes_on(struct line_join *j, struct join_parted *p, enum lines_fo
 	struct multiline_state state;
 	struct container_line l;
 	struct json_line index;
-	enum line_place place;
+	enum line_role role;
 
 	if (!read_envelope(j, format, line, &l))
 		l = (struct container_line){ .text = line };
@@ -349,8 +349,8 @@ bool line_join_goes_on(struct line_join *j, struct join_parted *p, enum lines_fo
 		return true;
 	if (!state.open)
 		return false;
-	place = multiline_next(j->multiline, &state, format > LINES_TEXT ? without_return(l.text) : l.text);
-	if ((place == LINE_MORE || place == LINE_MAYBE) && (format == LINES_TEXT || !is_object(j, l.text, &index)))
+	role = multiline_next(j->multiline, &state, format > LINES_TEXT ? without_return(l.text) : l.text);
+	if ((role == LINE_MORE || role == LINE_MAYBE) && (format == LINES_TEXT || !is_object(j, l.text, &index)))
 		return true;
 	multiline_end(&p->state[l.stream]);
 	p->any = any_parted(p);

@@ -8,9 +8,9 @@
  * when the reader has waited long enough and calls line_join_end(). An open message borrows no memory. A reader that
  * can read the bytes again should not hold it, but call line_join_drop(): the same bytes make it again later.
  *
- * If pieces or messages were open in both streams all the time, there would be no place to read again from. So once the
- * open messages span JOIN_SPAN_CALM bytes, a message ends at a line of the other stream, or at a line in pieces; at the
- * ceiling everything open ends.
+ * If pieces or messages were open in both streams all the time, there would be no offset to read from again. So once
+ * the open messages span JOIN_SPAN_CALM bytes, a message ends at a line of the other stream, or at a line in pieces; at
+ * the ceiling everything open ends.
  */
 #ifndef OXP_LINE_JOIN_H
 #define OXP_LINE_JOIN_H
@@ -67,7 +67,7 @@ struct line_join {
 	const struct json_scan *scan;
 	const struct multiline *multiline;
 	size_t longest; /* the most bytes of a message, and of what overlapping messages span */
-	uint64_t place; /* the last place to read again from: no message has lines on both sides of it */
+	uint64_t restart; /* the last offset to read again from: no message has lines on both sides of it */
 	void (*take)(void *context, const struct line_message *);
 	void *context;
 	struct join_lane lanes[LOG_STREAMS];
@@ -85,8 +85,8 @@ void line_join_line(struct line_join *, enum lines_format, struct bytes line, ui
 /* Whether lines that were given are still open, and whether pieces of a line are among them. */
 bool line_join_open(const struct line_join *);
 bool line_join_in_pieces(const struct line_join *);
-/* Where the oldest open line begins; `otherwise` if nothing is open. If that is the line that was given last, it is a
- * place to read again from. */
+/* Where the oldest open line begins; `otherwise` if nothing is open. If that is the line that was given last, it is an
+ * offset to read again from. */
 uint64_t line_join_oldest(const struct line_join *, uint64_t otherwise);
 void line_join_end(struct line_join *); /* ships what is open */
 /* Before line_join_end(): adds what it will part. */

@@ -43,8 +43,8 @@ void lines_done(struct lines *l)
 /* Items. */
 
 /*
- * Messages that came out of the join, in the order of their bytes, as items of a batch are. At a place that no message
- * spans they go to the batch; what is left at the end of the slice is read again.
+ * Messages that came out of the join, in the order of their bytes, as items of a batch are. At an offset that no
+ * message spans they go to the batch; what is left at the end of the slice is read again.
  */
 enum { QUEUE_MAX = 512, QUEUE_SPARE = 16 /* messages that one line brings out, at most */ };
 
@@ -281,7 +281,7 @@ struct envelope {
 };
 
 /* The runtime's time, where the object says none: *ret_known may have it, or the object takes it where it stands. */
-static void place_time(struct lines *l, const struct line_message *m, struct line_message *known, struct envelope *ret)
+static void set_time(struct lines *l, const struct line_message *m, struct line_message *known, struct envelope *ret)
 {
 	const struct json_member *member;
 	struct log_time t;
@@ -307,7 +307,7 @@ static void envelope_for(struct lines *l, const struct line_message *m, struct e
 	buffer_clear(&l->message);
 	if (m->stream && has(l, m, bytes_of("stream")))
 		known.stream = STREAM_NONE;
-	place_time(l, m, &known, ret);
+	set_time(l, m, &known, ret);
 	known.extra.size = 0;
 	writer_init(&w, &l->message);
 	put_envelope(&w, &known);

@@ -200,7 +200,7 @@ static bool has_writer(struct stream *s)
 }
 
 /* The FIFO of that name in the folder; not through a link. */
-static int open_at(const struct pipe_config *config, const struct path_place *at)
+static int open_at(const struct pipe_config *config, const struct path_entry *at)
 {
 	bool made = false;
 	unsigned mode = 0;
@@ -211,7 +211,7 @@ static int open_at(const struct pipe_config *config, const struct path_place *at
 		if (!made && errno != EEXIST)
 			return -errno;
 	}
-	fd = path_place_get(at, O_PATH, 0);
+	fd = path_entry_get(at, O_PATH, 0);
 	if (fd < 0)
 		return fd;
 	failed = check_fifo(fd);
@@ -226,13 +226,13 @@ static int open_at(const struct pipe_config *config, const struct path_place *at
 /* The descriptor, or -errno. */
 static int open_path(const struct pipe_config *config)
 {
-	struct path_place at;
-	int fd = path_place_open(config->path, &at);
+	struct path_entry at;
+	int fd = path_entry_open(config->path, &at);
 
 	if (fd < 0)
 		return fd;
 	fd = open_at(config, &at);
-	path_place_close(&at);
+	path_entry_close(&at);
 	return fd;
 }
 

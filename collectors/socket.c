@@ -28,7 +28,7 @@
 #include "proto/syslog.h"
 
 enum {
-	DOORS_MAX = 8,
+	LISTENERS_MAX = 8,
 	ACCEPTS = 16, /* in one callback */
 	WAITING_MAX = 1024, /* that are heard when the process ends */
 	AGAIN_MS = 100, /* then descriptors may be had again */
@@ -93,7 +93,7 @@ struct connection {
 };
 
 /* One address. */
-struct door {
+struct listener {
 	struct collector *collector;
 	const char *address;
 	int trouble; /* why it cannot be opened again, which was logged; 0 */
@@ -109,8 +109,8 @@ struct collector {
 	struct lines lines;
 	struct patience patience;
 	struct stream_kind kind;
-	struct door doors[DOORS_MAX];
-	size_t door_count;
+	struct listener listeners[LISTENERS_MAX];
+	size_t listener_count;
 	TAILQ_HEAD(connection_list, connection) connections;
 	size_t count;
 	struct loop_timer again, look;
@@ -176,7 +176,7 @@ static void tell_full(struct collector *c)
 	c->full_told = true;
 }
 
-static void watch_doors(struct collector *c)
+static void watch_listeners(struct collector *c)
 {
 	bool full = c->count >= c->config->connections;
 	bool room = (!full || silent_one(c)) && !loop_timer_pending(&c->again) && !c->stopped;
@@ -184,8 +184,8 @@ static void watch_doors(struct collector *c)
 	if (full && !c->full)
 		tell_full(c);
 	c->full = full;
-	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_STREAM; i++)
-		loop_watch_set(&c->doors[i].watch, room ? WATCH_READ : 0);
+	for (size_t i = 0; i < c->listener_count && c->config->kind == KIND_STREAM; i++)
+		loop_watch_set(&c->listeners[i].watch, room ? WATCH_READ : 0);
 }
 
 static void connection_free(struct connection *peer)
@@ -208,7 +208,7 @@ static void on_ended(struct stream *s, int error)
 
 	(void)error; /* a peer that is gone is gone */
 	connection_free(peer);
-	watch_doors(c);
+	watch_listeners(c);
 }
 
 static void on_unframed(struct stream_kind *kind, unsigned count)
@@ -280,12 +280,12 @@ static void on_peer(void *context, int fd, unsigned what)
 		peer = accept_one(c, fd);
 	if (peer < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM))
 		wait_for_descriptors(c, errno);
-	watch_doors(c);
+	watch_listeners(c);
 }
 
 static void on_again(void *context)
 {
-	watch_doors(context);
+	watch_listeners(context);
 }
 
 /* Streams that wait offer again, in turn, until there is no room any more. */
@@ -294,8 +294,8 @@ static void go_on(void *context)
 	struct collector *c = context;
 	struct connection *peer, *next;
 
-	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_DATAGRAM; i++)
-		datagrams_go_on(&c->doors[i].datagrams);
+	for (size_t i = 0; i < c->listener_count && c->config->kind == KIND_DATAGRAM; i++)
+		datagrams_go_on(&c->listeners[i].datagrams);
 	for (peer = TAILQ_FIRST(&c->connections); peer; peer = next) {
 		next = TAILQ_NEXT(peer, entry);
 		stream_go_on(&peer->stream);
@@ -315,29 +315,29 @@ static int open_listening(const struct collector *c, const char *address, struct
 					      : listening_open_datagrams(ret, address, c->mode);
 }
 
-static void enter_door(struct door *door)
+static void start_listener(struct listener *listener)
 {
-	struct collector *c = door->collector;
+	struct collector *c = listener->collector;
 
 	if (c->config->kind == KIND_STREAM) {
-		loop_watch_init(&door->watch, c->loop, door->listening.fd, on_peer, c);
+		loop_watch_init(&listener->watch, c->loop, listener->listening.fd, on_peer, c);
 		return;
 	}
-	set_buffer(c, door->listening.fd);
-	datagrams_init(&door->datagrams, c->host, &c->lines, &c->patience, door->listening.fd);
+	set_buffer(c, listener->listening.fd);
+	datagrams_init(&listener->datagrams, c->host, &c->lines, &c->patience, listener->listening.fd);
 }
 
-static void leave_door(struct door *door)
+static void stop_listener(struct listener *listener)
 {
-	loop_watch_done(&door->watch);
-	datagrams_done(&door->datagrams);
-	listening_close(&door->listening);
+	loop_watch_done(&listener->watch);
+	datagrams_done(&listener->datagrams);
+	listening_close(&listener->listening);
 }
 
-static int open_door(struct collector *c, const char *address)
+static int open_listener(struct collector *c, const char *address)
 {
-	struct door *door = &c->doors[c->door_count];
-	int failed = open_listening(c, address, &door->listening);
+	struct listener *listener = &c->listeners[c->listener_count];
+	int failed = open_listening(c, address, &listener->listening);
 
 	if (failed) {
 		char why[LISTEN_WHY_MAX];
@@ -346,50 +346,50 @@ static int open_door(struct collector *c, const char *address)
 			address, why, host_name(c->host));
 		return failed;
 	}
-	c->door_count++;
-	door->collector = c;
-	door->address = address;
-	enter_door(door);
+	c->listener_count++;
+	listener->collector = c;
+	listener->address = address;
+	start_listener(listener);
 	return 0;
 }
 
 /* Peers that came through the old file are accepted first. */
-static void open_anew(struct door *door)
+static void open_anew(struct listener *listener)
 {
-	struct collector *c = door->collector;
+	struct collector *c = listener->collector;
 	struct listening fresh;
-	int failed = open_listening(c, door->address, &fresh);
+	int failed = open_listening(c, listener->address, &fresh);
 
-	if (failed && failed != door->trouble) {
+	if (failed && failed != listener->trouble) {
 		char why[LISTEN_WHY_MAX];
-		listen_why(door->address, type_of(c), failed, why);
+		listen_why(listener->address, type_of(c), failed, why);
 		host_log(c->host, LOG_LEVEL_WARN, "the socket file of %s was removed, and cannot be created again: %s",
-			door->address, why);
+			listener->address, why);
 	}
-	door->trouble = failed;
+	listener->trouble = failed;
 	if (failed)
 		return;
-	host_log(c->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again", door->address);
+	host_log(c->host, LOG_LEVEL_INFO, "the socket file of %s was removed: created it again", listener->address);
 	for (size_t before = SIZE_MAX; c->config->kind == KIND_STREAM && before != c->count;) {
 		before = c->count;
-		on_peer(c, door->listening.fd, WATCH_READ);
+		on_peer(c, listener->listening.fd, WATCH_READ);
 	}
 	if (c->config->kind == KIND_DATAGRAM)
-		datagrams_finish(&door->datagrams);
-	leave_door(door);
-	door->listening = fresh;
-	enter_door(door);
-	watch_doors(c);
+		datagrams_finish(&listener->datagrams);
+	stop_listener(listener);
+	listener->listening = fresh;
+	start_listener(listener);
+	watch_listeners(c);
 }
 
 static void on_look(void *context)
 {
 	struct collector *c = context;
 
-	for (size_t i = 0; i < c->door_count && !patience_waits(&c->patience); i++)
-		if (listening_is_lost(&c->doors[i].listening))
-			open_anew(&c->doors[i]);
-	watch_doors(c);
+	for (size_t i = 0; i < c->listener_count && !patience_waits(&c->patience); i++)
+		if (listening_is_lost(&c->listeners[i].listening))
+			open_anew(&c->listeners[i]);
+	watch_listeners(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 }
 
@@ -399,8 +399,8 @@ static int socket_start(struct collector *c)
 	int failed = 0;
 
 	for (size_t i = 0; i < at->count && !failed; i++)
-		failed = open_door(c, at->items[i]);
-	watch_doors(c);
+		failed = open_listener(c, at->items[i]);
+	watch_listeners(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
 	return failed;
 }
@@ -413,9 +413,9 @@ static bool socket_check(const void *config, char *why, size_t room)
 
 	if (!mode_parse(socket->mode, &mode))
 		snprintf(why, room, "mode: \"%s\" is not an octal number up to 0777", socket->mode);
-	else if (socket->listen->count > DOORS_MAX)
+	else if (socket->listen->count > LISTENERS_MAX)
 		snprintf(why, room, "listen: %zu addresses, and %d are the most of one socket", socket->listen->count,
-			DOORS_MAX);
+			LISTENERS_MAX);
 	else if (socket->kind == KIND_DATAGRAM && wants_multiline)
 		snprintf(why, room, "multiline is for streams: a datagram does not go on in another");
 	else if (socket->kind == KIND_DATAGRAM && socket->framing == STREAM_OCTETS)
@@ -491,9 +491,9 @@ static bool socket_quiet(struct collector *c)
 		next = TAILQ_NEXT(peer, entry);
 		quiet = stream_is_quiet(&peer->stream, last) && quiet;
 	}
-	for (size_t i = 0; i < c->door_count && c->config->kind == KIND_DATAGRAM; i++) {
-		quiet = quiet && datagrams_are_empty(&c->doors[i].datagrams);
-		last = later(last, c->doors[i].datagrams.last);
+	for (size_t i = 0; i < c->listener_count && c->config->kind == KIND_DATAGRAM; i++) {
+		quiet = quiet && datagrams_are_empty(&c->listeners[i].datagrams);
+		last = later(last, c->listeners[i].datagrams.last);
 	}
 	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
@@ -519,14 +519,14 @@ static void socket_stop(struct collector *c)
 	c->stopped = true;
 	loop_timer_clear(&c->look);
 	patience_end(&c->patience);
-	watch_doors(c);
+	watch_listeners(c);
 	TAILQ_FOREACH(peer, &c->connections, entry)
 		stream_finish(&peer->stream);
-	for (size_t i = 0; i < c->door_count; i++)
+	for (size_t i = 0; i < c->listener_count; i++)
 		if (c->config->kind == KIND_DATAGRAM)
-			datagrams_finish(&c->doors[i].datagrams);
+			datagrams_finish(&c->listeners[i].datagrams);
 		else
-			hear_waiting(c, c->doors[i].listening.fd);
+			hear_waiting(c, c->listeners[i].listening.fd);
 }
 
 static void socket_destroy(struct collector *c)
@@ -537,8 +537,8 @@ static void socket_destroy(struct collector *c)
 		return;
 	while ((peer = TAILQ_FIRST(&c->connections)))
 		connection_free(peer);
-	for (size_t i = 0; i < c->door_count; i++)
-		leave_door(&c->doors[i]);
+	for (size_t i = 0; i < c->listener_count; i++)
+		stop_listener(&c->listeners[i]);
 	loop_timer_done(&c->again);
 	loop_timer_done(&c->look);
 	stream_kind_done(&c->kind);

@@ -113,7 +113,7 @@ struct bulk {
 	uint64_t *again, *failure_store;
 	size_t next, wanted;
 	bool too_many, dated; /* dated: not all lines go to one index */
-	size_t place; /* which host it goes to */
+	size_t chosen; /* which of the hosts it goes to */
 	struct wall_time sealed; /* a line that says no time has this one: each try is for the same index */
 	int64_t hour; /* that index[] is of */
 	char index[INDEX_NAME_MAX + 1];
@@ -363,8 +363,8 @@ static const char *elasticsearch_target(void *exporter, void *reader)
 	struct exporter *e = exporter;
 	struct bulk *r = reader;
 
-	r->place = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
-	return hosts_url(e->hosts, r->place);
+	r->chosen = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
+	return hosts_url(e->hosts, r->chosen);
 }
 
 /* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
@@ -378,10 +378,10 @@ static bool host_is_out(const struct http_reply *reply)
 static void note_host(struct exporter *e, const struct bulk *r, const struct http_reply *reply, const char *reason)
 {
 	if (!host_is_out(reply)) {
-		hosts_answered(e->hosts, r->place);
+		hosts_answered(e->hosts, r->chosen);
 		return;
 	}
-	if (!hosts_failed(e->hosts, r->place, loop_now(host_loop(e->host)), reason))
+	if (!hosts_failed(e->hosts, r->chosen, loop_now(host_loop(e->host)), reason))
 		return;
 	++*e->elsewhere;
 	send_elsewhere(r->send);

@@ -187,9 +187,9 @@ static void file_destroy(struct exporter *e)
 }
 
 /* Before it is opened: a device may do something when it is. */
-static int check_kind(const struct path_place *at)
+static int check_kind(const struct path_entry *at)
 {
-	int fd = path_place_get(at, O_PATH, 0), failed;
+	int fd = path_entry_get(at, O_PATH, 0), failed;
 	struct stat info;
 
 	if (fd < 0)
@@ -200,7 +200,7 @@ static int check_kind(const struct path_place *at)
 }
 
 /* What a link of the kernel leads to has a descriptor already, such as standard output. */
-static int check_open(const struct path_place *at, struct host *host, int fd)
+static int check_open(const struct path_entry *at, struct host *host, int fd)
 {
 	struct stat info;
 	int failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
@@ -214,15 +214,15 @@ static int check_open(const struct path_place *at, struct host *host, int fd)
  * start that never ends. */
 static int open_path(const char *path, struct host *host)
 {
-	struct path_place at;
-	int fd = path_place_open(path, &at), failed;
+	struct path_entry at;
+	int fd = path_entry_open(path, &at), failed;
 
 	if (fd < 0)
 		return fd;
 	fd = check_kind(&at);
-	fd = fd ? fd : path_place_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
+	fd = fd ? fd : path_entry_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
 	failed = fd < 0 ? fd : check_open(&at, host, fd);
-	path_place_close(&at);
+	path_entry_close(&at);
 	if (failed && fd >= 0)
 		close(fd);
 	return failed ? failed : fd;

@@ -9,7 +9,7 @@ enum { LEFT_FIRST_MS = 1000, LEFT_LAST_MS = 60000, LOOK_MS = 60000, WHY_MAX = 16
 /*
  * Invariant: failures is 0 for a host that answers; `looking` only for one with failures.
  */
-struct place {
+struct address {
 	char *url, *base, *shown;
 	unsigned failures; /* in a row */
 	bool looking; /* a request is there to see whether it is better */
@@ -20,7 +20,7 @@ struct place {
 struct hosts {
 	struct random *random;
 	size_t count, next;
-	struct place places[];
+	struct address addresses[];
 };
 
 /* The URL without user and password. */
@@ -37,22 +37,22 @@ static char *shown_of(const char *url)
 	return shown;
 }
 
-static int place_init(struct place *p, const char *url, const char *path)
+static int address_init(struct address *a, const char *url, const char *path)
 {
 	size_t n = strlen(url);
 
 	while (n > 0 && url[n - 1] == '/')
 		n--;
-	if (asprintf(&p->base, "%.*s", (int)n, url) < 0) {
-		p->base = NULL;
+	if (asprintf(&a->base, "%.*s", (int)n, url) < 0) {
+		a->base = NULL;
 		return -ENOMEM;
 	}
-	if (asprintf(&p->url, "%s%s", p->base, path) < 0) {
-		p->url = NULL;
+	if (asprintf(&a->url, "%s%s", a->base, path) < 0) {
+		a->url = NULL;
 		return -ENOMEM;
 	}
-	p->shown = shown_of(p->base);
-	return p->shown ? 0 : -ENOMEM;
+	a->shown = shown_of(a->base);
+	return a->shown ? 0 : -ENOMEM;
 }
 
 int hosts_new(const struct option_list *urls, const char *path, struct random *random, struct hosts **ret)
@@ -61,11 +61,11 @@ int hosts_new(const struct option_list *urls, const char *path, struct random *r
 	int failed = 0;
 
 	OXP_ASSERT(urls->count > 0 && urls->count <= HOSTS_MAX);
-	h = oxp_new(sizeof *h + urls->count * sizeof h->places[0]);
+	h = oxp_new(sizeof *h + urls->count * sizeof h->addresses[0]);
 	h->random = random;
 	h->count = urls->count;
 	for (size_t i = 0; i < h->count && !failed; i++)
-		failed = place_init(&h->places[i], urls->items[i], path);
+		failed = address_init(&h->addresses[i], urls->items[i], path);
 	if (failed)
 		hosts_free(h);
 	else
@@ -76,23 +76,23 @@ int hosts_new(const struct option_list *urls, const char *path, struct random *r
 void hosts_free(struct hosts *h)
 {
 	for (size_t i = 0; h && i < h->count; i++) {
-		free(h->places[i].url);
-		free(h->places[i].base);
-		free(h->places[i].shown);
+		free(h->addresses[i].url);
+		free(h->addresses[i].base);
+		free(h->addresses[i].shown);
 	}
 	free(h);
 }
 
-static bool is_open(const struct place *p, struct mono_time now)
+static bool is_open(const struct address *a, struct mono_time now)
 {
-	return p->failures == 0 || p->left_until.ns <= now.ns;
+	return a->failures == 0 || a->left_until.ns <= now.ns;
 }
 
 /* The next in turn that is open; else the next in turn, so that a round has asked each. */
 static size_t choose(const struct hosts *h, struct mono_time now)
 {
 	for (size_t i = 0; i < h->count; i++)
-		if (is_open(&h->places[(h->next + i) % h->count], now))
+		if (is_open(&h->addresses[(h->next + i) % h->count], now))
 			return (h->next + i) % h->count;
 	return h->next;
 }
@@ -100,31 +100,31 @@ static size_t choose(const struct hosts *h, struct mono_time now)
 size_t hosts_pick(struct hosts *h, struct mono_time now)
 {
 	size_t chosen = choose(h, now);
-	struct place *p = &h->places[chosen];
+	struct address *a = &h->addresses[chosen];
 
 	h->next = (chosen + 1) % h->count;
-	if (p->failures > 0) {
-		p->looking = true;
-		p->left_until = mono_after(now, DURATION_MS(LOOK_MS));
+	if (a->failures > 0) {
+		a->looking = true;
+		a->left_until = mono_after(now, DURATION_MS(LOOK_MS));
 	}
 	return chosen;
 }
 
 const char *hosts_url(const struct hosts *h, size_t i)
 {
-	return h->places[i].url;
+	return h->addresses[i].url;
 }
 
 const char *hosts_base(const struct hosts *h, size_t i)
 {
-	return h->places[i].base;
+	return h->addresses[i].base;
 }
 
 void hosts_answered(struct hosts *h, size_t i)
 {
-	h->places[i].failures = 0;
-	h->places[i].looking = false;
-	h->places[i].why[0] = '\0';
+	h->addresses[i].failures = 0;
+	h->addresses[i].looking = false;
+	h->addresses[i].why[0] = '\0';
 }
 
 static struct duration left_for(struct hosts *h, unsigned failures)
@@ -140,17 +140,17 @@ static struct duration left_for(struct hosts *h, unsigned failures)
 
 bool hosts_failed(struct hosts *h, size_t i, struct mono_time now, const char *why)
 {
-	struct place *p = &h->places[i];
+	struct address *a = &h->addresses[i];
 	bool others = false;
 
-	snprintf(p->why, sizeof p->why, "%s", why);
-	if (p->looking || is_open(p, now)) { /* else one more of those that were under way when it failed */
-		p->failures++;
-		p->looking = false;
-		p->left_until = mono_after(now, left_for(h, p->failures));
+	snprintf(a->why, sizeof a->why, "%s", why);
+	if (a->looking || is_open(a, now)) { /* else one more of those that were under way when it failed */
+		a->failures++;
+		a->looking = false;
+		a->left_until = mono_after(now, left_for(h, a->failures));
 	}
 	for (size_t k = 0; k < h->count; k++)
-		others = others || (k != i && is_open(&h->places[k], now));
+		others = others || (k != i && is_open(&h->addresses[k], now));
 	return others;
 }
 
@@ -158,13 +158,13 @@ void hosts_report(const struct hosts *h, struct mono_time now, struct json_write
 {
 	json_put_array(w, "hosts");
 	for (size_t i = 0; i < h->count; i++) {
-		const struct place *p = &h->places[i];
-		int64_t left = duration_ms(mono_since(p->left_until, now));
+		const struct address *a = &h->addresses[i];
+		int64_t left = duration_ms(mono_since(a->left_until, now));
 		json_put_object(w, NULL);
-		json_put_string(w, "url", p->shown);
-		json_put_u64(w, "failures", p->failures);
-		json_put_i64(w, "left_for_ms", p->failures > 0 && !p->looking && left > 0 ? left : 0);
-		json_put_string(w, "error", p->why);
+		json_put_string(w, "url", a->shown);
+		json_put_u64(w, "failures", a->failures);
+		json_put_i64(w, "left_for_ms", a->failures > 0 && !a->looking && left > 0 ? left : 0);
+		json_put_string(w, "error", a->why);
 		json_put_end(w);
 	}
 	json_put_end(w);

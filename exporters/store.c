@@ -26,7 +26,7 @@ struct exporter {
 static const struct option store_options[] = { { .name = NULL } };
 
 /* One send in the disk lane. `send` is NULL once cancelled. */
-struct keep_job {
+struct store_job {
 	struct job job;
 	struct exporter *exporter;
 	const struct batch *batch;
@@ -36,9 +36,9 @@ struct keep_job {
 	int failed;
 };
 
-static void keep_span(void *context, const struct otlp_row *row)
+static void put_span(void *context, const struct otlp_row *row)
 {
-	struct keep_job *k = context;
+	struct store_job *k = context;
 
 	if (!k->failed)
 		k->failed = store_span(k->exporter->store, &(struct store_span){ .trace_id = row->trace_id,
@@ -53,13 +53,13 @@ static void keep_span(void *context, const struct otlp_row *row)
 								   .end_ns = row->end_ns });
 }
 
-static void keep_item(struct keep_job *k, const struct batch_item *item)
+static void put_item(struct store_job *k, const struct batch_item *item)
 {
 	char id[ID_SIZE];
 	int failed;
 
 	if (batch_signal(k->batch) == SIGNAL_TRACES) {
-		failed = otlp_traces_rows(item->data, item->size, keep_span, k);
+		failed = otlp_traces_rows(item->data, item->size, put_span, k);
 		k->failed = k->failed ? k->failed : failed;
 		return;
 	}
@@ -68,9 +68,9 @@ static void keep_item(struct keep_job *k, const struct batch_item *item)
 }
 
 /* In the disk lane. */
-static void keep_items(struct job *job)
+static void put_items(struct job *job)
 {
-	struct keep_job *k = CONTAINER_OF(job, struct keep_job, job);
+	struct store_job *k = CONTAINER_OF(job, struct store_job, job);
 	int failed;
 
 	k->failed = store_begin(k->exporter->store);
@@ -78,12 +78,12 @@ static void keep_items(struct job *job)
 		return;
 	for (size_t i = 0; i < batch_items(k->batch) && !k->failed; i++)
 		if (k->wanted[i])
-			keep_item(k, batch_item(k->batch, i));
+			put_item(k, batch_item(k->batch, i));
 	failed = store_end(k->exporter->store, k->now, !k->failed);
 	k->failed = k->failed ? k->failed : failed;
 }
 
-static void job_free(struct keep_job *k)
+static void job_free(struct store_job *k)
 {
 	batch_unkeep(k->batch);
 	free(k->wanted);
@@ -91,9 +91,9 @@ static void job_free(struct keep_job *k)
 }
 
 /* Back on the loop. */
-static void items_kept(struct job *job)
+static void items_stored(struct job *job)
 {
-	struct keep_job *k = CONTAINER_OF(job, struct keep_job, job);
+	struct store_job *k = CONTAINER_OF(job, struct store_job, job);
 	struct send *send = k->send;
 	int failed = k->failed;
 
@@ -104,7 +104,7 @@ static void items_kept(struct job *job)
 
 static void store_send(struct exporter *e, const struct batch *batch, struct send *send)
 {
-	struct keep_job *k;
+	struct store_job *k;
 
 	e->store = e->store ? e->store : host_store(e->host);
 	if (!e->store) {
@@ -112,7 +112,7 @@ static void store_send(struct exporter *e, const struct batch *batch, struct sen
 		return;
 	}
 	k = oxp_new(sizeof *k);
-	*k = (struct keep_job){ .job = { .work = keep_items, .done = items_kept },
+	*k = (struct store_job){ .job = { .work = put_items, .done = items_stored },
 		.exporter = e,
 		.batch = batch_keep(batch),
 		.send = send,
@@ -129,7 +129,7 @@ static void store_send(struct exporter *e, const struct batch *batch, struct sen
 
 static void store_cancel(struct exporter *e, struct send *send)
 {
-	struct keep_job *k = send_context(send);
+	struct store_job *k = send_context(send);
 
 	(void)e;
 	k->send = NULL;

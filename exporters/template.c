@@ -29,7 +29,7 @@ struct index_template {
 	struct template_options o;
 	enum template_state state;
 	struct http_call *call; /* the try under way */
-	size_t place; /* which host it asks */
+	size_t chosen; /* which of the hosts it asks */
 	char *path;
 	struct buffer body;
 	size_t sent;
@@ -142,9 +142,9 @@ static void note_answer(struct index_template *t, const struct http_reply *reply
 	bool answer = reply->end == HTTP_END_ANSWER;
 
 	if (answer)
-		hosts_answered(t->o.hosts, t->place);
+		hosts_answered(t->o.hosts, t->chosen);
 	else
-		hosts_failed(t->o.hosts, t->place, loop_now(host_loop(t->o.host)), reply->error);
+		hosts_failed(t->o.hosts, t->chosen, loop_now(host_loop(t->o.host)), reply->error);
 	if (answer && says_there(reply)) {
 		host_log(t->o.host, LOG_LEVEL_INFO, "the index template is there");
 		t->state = TEMPLATE_THERE;
@@ -206,8 +206,8 @@ static int try_now(struct index_template *t)
 	int failed = -ENOMEM;
 	char *url;
 
-	t->place = hosts_pick(t->o.hosts, loop_now(host_loop(t->o.host)));
-	if (asprintf(&url, "%s%s", hosts_base(t->o.hosts, t->place), t->path) >= 0) {
+	t->chosen = hosts_pick(t->o.hosts, loop_now(host_loop(t->o.host)));
+	if (asprintf(&url, "%s%s", hosts_base(t->o.hosts, t->chosen), t->path) >= 0) {
 		failed = start_call(t, url);
 		free(url);
 	}

@@ -34,7 +34,7 @@ static bool text_is(const struct bulk_answer *a, const char *word)
 	return bytes_are((struct bytes){ a->text, a->size }, word);
 }
 
-static unsigned place_in_error(const struct bulk_answer *a)
+static unsigned where_in_error(const struct bulk_answer *a)
 {
 	bool cause = a->in_error > IN_ERROR;
 
@@ -48,7 +48,7 @@ static unsigned place_in_error(const struct bulk_answer *a)
 }
 
 /* Names the value behind the key that was just read. */
-static unsigned place_of_key(const struct bulk_answer *a)
+static unsigned where_of_key(const struct bulk_answer *a)
 {
 	if (a->depth == IN_ANSWER && text_is(a, "items"))
 		return ITEMS;
@@ -60,10 +60,10 @@ static unsigned place_of_key(const struct bulk_answer *a)
 		return ERROR;
 	if (a->depth == IN_ACTION && text_is(a, "failure_store"))
 		return FAILURE_STORE;
-	return a->in_error && a->depth == a->in_error ? place_in_error(a) : NOWHERE;
+	return a->in_error && a->depth == a->in_error ? where_in_error(a) : NOWHERE;
 }
 
-static void keep_byte(struct bulk_answer *a, char c)
+static void add_byte(struct bulk_answer *a, char c)
 {
 	if (a->size < BULK_TEXT_MAX)
 		a->text[a->size++] = c;
@@ -173,7 +173,7 @@ static bool at_value(struct bulk_answer *a, char c)
 		return false;
 	a->state = c == '"' ? IN_STRING : IN_SCALAR;
 	if (c != '"')
-		keep_byte(a, c);
+		add_byte(a, c);
 	return c == '"' || c == '-' || (c >= '0' && c <= '9') || c == 't' || c == 'f' || c == 'n';
 }
 
@@ -188,7 +188,7 @@ static bool at_key(struct bulk_answer *a, char c)
 
 static bool at_colon(struct bulk_answer *a, char c)
 {
-	a->where = place_of_key(a);
+	a->where = where_of_key(a);
 	a->state = AT_VALUE;
 	return c == ':';
 }
@@ -209,7 +209,7 @@ static bool in_text(struct bulk_answer *a, char c, bool key)
 	if (c == '\\')
 		a->state = key ? IN_KEY_ESCAPE : IN_STRING_ESCAPE;
 	else if (c != '"')
-		keep_byte(a, c);
+		add_byte(a, c);
 	else if (key)
 		a->state = AT_COLON;
 	else
@@ -220,8 +220,8 @@ static bool in_text(struct bulk_answer *a, char c, bool key)
 /* Escapes are kept as written: the texts are for people. */
 static bool in_escape(struct bulk_answer *a, char c, bool key)
 {
-	keep_byte(a, '\\');
-	keep_byte(a, c);
+	add_byte(a, '\\');
+	add_byte(a, c);
 	a->state = key ? IN_KEY : IN_STRING;
 	return (unsigned char)c >= 0x20;
 }
@@ -232,7 +232,7 @@ static bool in_scalar(struct bulk_answer *a, char c)
 		value_ended(a);
 		return is_space(c) || at_next(a, c);
 	}
-	keep_byte(a, c);
+	add_byte(a, c);
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '+' || c == 'E';
 }
 

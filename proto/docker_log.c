@@ -6,7 +6,7 @@
 #include "proto/rfc3339.h"
 
 /* What stands where in a line; -1: nowhere. */
-struct places {
+struct indexes {
 	int log, stream, time;
 };
 
@@ -30,9 +30,9 @@ static bool is_moment(struct bytes time)
 }
 
 /* The last string of each name that is what it should be: of two, the first is kept with what is not known. */
-static struct places places_in(struct bytes line, const struct json_line *index)
+static struct indexes indexes_in(struct bytes line, const struct json_line *index)
 {
-	struct places p = { -1, -1, -1 };
+	struct indexes p = { -1, -1, -1 };
 
 	for (int i = 0; i < (int)index->count; i++) {
 		struct bytes name = name_of(line, index, (size_t)i), text;
@@ -61,7 +61,7 @@ static bool is_taken(struct bytes name)
 }
 
 /* A member that stands there as it is. */
-static int keep_member(struct bytes line, const struct json_member *m, struct buffer *extra)
+static int copy_member(struct bytes line, const struct json_member *m, struct buffer *extra)
 {
 	const char *from = line.data + m->name - 1, *to = line.data + m->value + m->value_size;
 	int failed = extra->size > 0 ? buffer_text(extra, ",") : 0;
@@ -78,7 +78,7 @@ static bool stands_before(struct bytes line, const struct json_line *index, size
 	return false;
 }
 
-static int keep_unknown(struct bytes line, const struct json_line *index, const struct places *p, struct buffer *extra)
+static int copy_unknown(struct bytes line, const struct json_line *index, const struct indexes *p, struct buffer *extra)
 {
 	int failed = 0;
 
@@ -91,7 +91,7 @@ static int keep_unknown(struct bytes line, const struct json_line *index, const 
 			return -EINVAL;
 		if (bytes_are(name, "log") || (bytes_are(name, "stream") && p->stream >= 0))
 			return -EINVAL;
-		failed = keep_member(line, &index->members[i], extra);
+		failed = copy_member(line, &index->members[i], extra);
 	}
 	return failed;
 }
@@ -107,12 +107,12 @@ static bool take_end(struct bytes *text)
 int docker_log_read(struct bytes line, const struct json_line *index, struct buffer *text, struct buffer *extra,
 	struct container_line *ret)
 {
-	struct places p = places_in(line, index);
+	struct indexes p = indexes_in(line, index);
 	int failed;
 
 	if (p.log < 0 || index->more)
 		return -EINVAL;
-	failed = keep_unknown(line, index, &p, extra);
+	failed = copy_unknown(line, index, &p, extra);
 	buffer_clear(text);
 	if (!failed)
 		failed = json_decode(text_of(line, index, p.log), text);
@@ -131,7 +131,7 @@ bool docker_log_is(struct bytes line, const struct json_line *index)
 	static const char *const with[] = { "log", "stream", "attrs", "time" };
 	static const char *const without[] = { "log", "stream", "time" };
 	const char *const *names = index->count == COUNT_OF(with) ? with : without;
-	struct places p = places_in(line, index);
+	struct indexes p = indexes_in(line, index);
 
 	if (index->more || (index->count != COUNT_OF(with) && index->count != COUNT_OF(without)))
 		return false;

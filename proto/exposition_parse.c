@@ -546,7 +546,7 @@ static bool room_for(struct exposition_parser *p, size_t more)
 	return fail(p, EXPOSITION_PAGE_SIZE, NULL, "the page is too long");
 }
 
-static bool keep(struct exposition_parser *p, const char *data, size_t size)
+static bool add_partial(struct exposition_parser *p, const char *data, size_t size)
 {
 	if (LIKELY(buffer_append(&p->partial, data, size) == 0))
 		return true;
@@ -563,7 +563,7 @@ static const char *feed_line(struct exposition_parser *p, const char *data, cons
 	if (!room_for(p, size))
 		return end;
 	p->bytes += size;
-	if ((!feed || p->partial.size > 0) && !keep(p, data, size))
+	if ((!feed || p->partial.size > 0) && !add_partial(p, data, size))
 		return end;
 	if (!feed)
 		return end;

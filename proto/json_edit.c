@@ -99,7 +99,7 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 	return JSON_FINE;
 }
 
-/* An appended member has both bits; there is no place in the index for it. */
+/* An appended member has both bits; the index has no entry for it. */
 
 struct bytes json_edit_name(const struct json_edit *e, size_t i)
 {
@@ -136,7 +136,7 @@ bool json_edit_has(const struct json_edit *e, struct bytes name)
 	return json_edit_find(e, name) >= 0 || (e->rest.size > 0 && json_find(e->scan, e->rest, name, &value));
 }
 
-/* Places of names. */
+/* Presence of names. */
 
 enum relation { STRANGER, SAME, PARENT, CHILD };
 
@@ -162,7 +162,8 @@ static enum relation relate(struct bytes name, struct bytes plain, size_t *ret_s
 }
 
 /* What one member says; of an object that would hold the name, *ret_inside is that, and *name what is left of it. */
-static enum json_place place_by(struct bytes member, struct bytes value, struct bytes *name, struct bytes *ret_inside)
+static enum json_presence presence_by(
+	struct bytes member, struct bytes value, struct bytes *name, struct bytes *ret_inside)
 {
 	size_t size;
 
@@ -182,15 +183,15 @@ static enum json_place place_by(struct bytes member, struct bytes value, struct 
 	}
 }
 
-static enum json_place worse(enum json_place a, enum json_place b)
+static enum json_presence worse(enum json_presence a, enum json_presence b)
 {
 	return a > b ? a : b;
 }
 
 /* Among members, or those of an object and of the objects in it that are on the way. */
-static enum json_place place_in(const struct json_scan *scan, struct bytes members, struct bytes name)
+static enum json_presence presence_in(const struct json_scan *scan, struct bytes members, struct bytes name)
 {
-	enum json_place place = JSON_FREE;
+	enum json_presence presence = JSON_FREE;
 
 	while (members.size > 0) {
 		struct json_walk w = json_walk_of(scan, members);
@@ -202,26 +203,26 @@ static enum json_place place_in(const struct json_scan *scan, struct bytes membe
 			if (t != TOKEN_NAME || !json_walk_value(&w))
 				continue;
 			value = (struct bytes){ w.at, (size_t)(w.p - w.at) };
-			place = worse(place, place_by(member, value, &name, &inside));
+			presence = worse(presence, presence_by(member, value, &name, &inside));
 		}
 		members = inside;
 	}
-	return place;
+	return presence;
 }
 
-enum json_place json_edit_place(const struct json_edit *e, struct bytes name, int except)
+enum json_presence json_edit_presence(const struct json_edit *e, struct bytes name, int except)
 {
-	enum json_place place = place_in(e->scan, e->rest, name);
+	enum json_presence presence = presence_in(e->scan, e->rest, name);
 
 	for (size_t i = 0; i < e->count; i++) {
 		struct bytes inside = { NULL, 0 }, left = name;
 		if (json_edit_gone(e, i) || (int)i == except)
 			continue;
-		place = worse(place, place_by(json_edit_name(e, i), json_edit_value(e, i), &left, &inside));
+		presence = worse(presence, presence_by(json_edit_name(e, i), json_edit_value(e, i), &left, &inside));
 		if (inside.size > 0)
-			place = worse(place, place_in(e->scan, inside, left));
+			presence = worse(presence, presence_in(e->scan, inside, left));
 	}
-	return place;
+	return presence;
 }
 
 static void set_bit(struct json_edit *e, uint64_t *bits, size_t i)
@@ -264,7 +265,7 @@ int json_edit_append(struct json_edit *e, struct bytes name, struct bytes value)
 	return 0;
 }
 
-/* Writing. Without a place to write to, it counts. */
+/* Writing. Without a buffer to write to, it counts. */
 
 struct pen {
 	char *to;

@@ -58,14 +58,14 @@ int json_edit_find(const struct json_edit *, struct bytes name);
 bool json_edit_has(const struct json_edit *, struct bytes name);
 
 /* How a dotted name stands to a line, for whoever reads dots as levels; from the best to the worst. */
-enum json_place {
+enum json_presence {
 	JSON_FREE, /* nothing of it is there */
 	JSON_BESIDE, /* an object is, that has no such member */
 	JSON_CROSSED, /* what would hold it is no object, or it would have to be one itself: a backend refuses both */
 	JSON_THERE, /* it is there, under that name or within objects, escaped or not */
 };
 /* As the line is by now, without member `except` (-1: with all). */
-enum json_place json_edit_place(const struct json_edit *, struct bytes name, int except);
+enum json_presence json_edit_presence(const struct json_edit *, struct bytes name, int except);
 
 void json_edit_drop(struct json_edit *, size_t i);
 void json_edit_replace(struct json_edit *, size_t i, struct bytes value); /* JSON */

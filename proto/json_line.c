@@ -324,7 +324,7 @@ static bool open_bracket(struct cursor *c, struct nest *n)
 	return true;
 }
 
-/* Closes every bracket that closes here; then either all are closed, or the next value's place is reached. */
+/* Closes every bracket that closes here; then either all are closed, or the next value begins. */
 static bool after_value(struct cursor *c, struct nest *n)
 {
 	while (n->depth > 0) {
@@ -344,7 +344,7 @@ static bool after_value(struct cursor *c, struct nest *n)
 	return true;
 }
 
-/* Behind an opening bracket: an empty one closes, else the first value's place is reached. *ret_empty tells. */
+/* Behind an opening bracket: an empty one closes, else the first value begins. *ret_empty tells. */
 static bool begin_bracket(struct cursor *c, struct nest *n, bool *ret_empty)
 {
 	skip_space(c);

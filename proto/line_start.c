@@ -1,10 +1,10 @@
 #include "proto/line_start.h"
 
-/* A part of the pattern: where it begins and ends, and which places it owns. */
+/* A part of the pattern: where it begins and ends, and which symbols it owns. */
 struct part {
 	bool set, empty; /* there is one; it may match nothing */
 	uint64_t first, last;
-	unsigned from, to; /* its places: from … to - 1 */
+	unsigned from, to; /* its symbols: from … to - 1 */
 };
 
 /* An open bracket: what was read in it. `atom` is not joined to `run` before it is known how often it comes. */
@@ -20,7 +20,7 @@ struct compiler {
 	struct level levels[LINE_START_DEPTH];
 };
 
-enum { REPEAT_MAX = LINE_START_PLACES, NO_END };
+enum { REPEAT_MAX = LINE_START_SYMBOLS, NO_END };
 
 static bool fail(struct compiler *c, const char *why)
 {
@@ -161,25 +161,26 @@ static bool bracket(struct compiler *c, struct set *ret)
 
 /* Parts. */
 
-static bool new_place(struct compiler *c, const struct set *s, struct part *ret)
+static bool new_symbol(struct compiler *c, const struct set *s, struct part *ret)
 {
 	struct line_start *to = c->to;
-	unsigned place = to->count;
+	unsigned symbol = to->count;
 
-	if (place == LINE_START_PLACES)
-		return fail(c, "it is too long: at most 64 places, repeats counted as often as they come");
+	if (symbol == LINE_START_SYMBOLS)
+		return fail(
+			c, "it is too long: at most 64 characters and classes, repeats counted as often as they come");
 	to->count++;
 	for (unsigned b = 0; b < 256; b++)
 		if (s->bits[b / 64] >> b % 64 & 1)
-			to->takes[b] |= 1ull << place;
+			to->takes[b] |= 1ull << symbol;
 	*ret = (struct part){
-		.set = true, .first = 1ull << place, .last = 1ull << place, .from = place, .to = place + 1
+		.set = true, .first = 1ull << symbol, .last = 1ull << symbol, .from = symbol, .to = symbol + 1
 	};
 	return true;
 }
 
 /* b behind a. */
-static struct part in_turn(struct line_start *s, const struct part *a, const struct part *b)
+static struct part in_sequence(struct line_start *s, const struct part *a, const struct part *b)
 {
 	if (!a->set || !b->set)
 		return a->set ? *a : *b;
@@ -204,14 +205,15 @@ static struct part either(const struct part *a, const struct part *b)
 		.to = b->to };
 }
 
-/* The same part once more, in places of its own. Nothing is linked from its places to others yet. */
+/* The same part once more, in symbols of its own. Nothing is linked from its symbols to others yet. */
 static bool copy_part(struct compiler *c, const struct part *a, struct part *ret)
 {
 	struct line_start *s = c->to;
 	unsigned size = a->to - a->from, by = s->count - a->from;
 
-	if (s->count + size > LINE_START_PLACES)
-		return fail(c, "it is too long: at most 64 places, repeats counted as often as they come");
+	if (s->count + size > LINE_START_SYMBOLS)
+		return fail(
+			c, "it is too long: at most 64 characters and classes, repeats counted as often as they come");
 	for (unsigned i = a->from; i < a->to; i++) {
 		s->follow[i + by] = s->follow[i] << by;
 		for (unsigned b = 0; b < 256; b++)
@@ -287,7 +289,7 @@ static bool repeat(struct compiler *c, struct part *atom, int least, int most)
 		if (i == copies && most == NO_END)
 			link(c->to, one.last, one.first);
 		one.empty = one.empty || i > least;
-		whole = in_turn(c->to, &whole, &one);
+		whole = in_sequence(c->to, &whole, &one);
 		one = next;
 		one.empty = atom->empty;
 	}
@@ -295,16 +297,16 @@ static bool repeat(struct compiler *c, struct part *atom, int least, int most)
 	return true;
 }
 
-static void settle_atom(struct compiler *c, struct level *l)
+static void end_atom(struct compiler *c, struct level *l)
 {
-	l->run = in_turn(c->to, &l->run, &l->atom);
+	l->run = in_sequence(c->to, &l->run, &l->atom);
 	l->atom = (struct part){ .set = false };
 }
 
 /* An alternative ends. One without anything in it matches nothing at all. */
-static void settle_run(struct compiler *c, struct level *l)
+static void end_run(struct compiler *c, struct level *l)
 {
-	settle_atom(c, l);
+	end_atom(c, l);
 	if (!l->run.set)
 		l->run = (struct part){ .set = true, .empty = true, .from = c->to->count, .to = c->to->count };
 	l->choice = either(&l->choice, &l->run);
@@ -319,7 +321,7 @@ static bool open_bracket(struct compiler *c)
 		return fail(c, "(? begins what needs an engine that goes back: only (?: is understood");
 	if (c->depth + 1 == LINE_START_DEPTH)
 		return fail(c, "its brackets nest too deep");
-	settle_atom(c, &c->levels[c->depth]);
+	end_atom(c, &c->levels[c->depth]);
 	c->levels[++c->depth] = (struct level){ .atom = { .set = false } };
 	return true;
 }
@@ -328,7 +330,7 @@ static bool close_bracket(struct compiler *c)
 {
 	if (c->depth == 0)
 		return fail(c, "a ) has no (");
-	settle_run(c, &c->levels[c->depth]);
+	end_run(c, &c->levels[c->depth]);
 	c->levels[c->depth - 1].atom = c->levels[c->depth].choice;
 	c->depth--;
 	return true;
@@ -338,8 +340,8 @@ static bool put_set(struct compiler *c, const struct set *s)
 {
 	struct level *l = &c->levels[c->depth];
 
-	settle_atom(c, l);
-	return new_place(c, s, &l->atom);
+	end_atom(c, l);
+	return new_symbol(c, s, &l->atom);
 }
 
 /* One byte, or what stands for one. */
@@ -384,7 +386,7 @@ static bool element(struct compiler *c)
 	case ')':
 		return close_bracket(c);
 	case '|':
-		settle_run(c, &c->levels[c->depth]);
+		end_run(c, &c->levels[c->depth]);
 		return true;
 	default:
 		return single(c, letter);
@@ -417,7 +419,7 @@ const char *line_start_compile(const char *pattern, struct line_start *ret)
 		fail(&c, "a ( is not closed");
 	if (c.wrong)
 		return c.wrong;
-	settle_run(&c, l);
+	end_run(&c, l);
 	ret->empty = l->choice.empty;
 	ret->first = l->choice.first;
 	ret->last = l->choice.last;

@@ -2,9 +2,9 @@
  * Where a message of several lines begins: a regular expression, tried at the beginning of each line.
  *
  * The engine never backtracks, since such patterns run over every line of an app. The pattern becomes an automaton of
- * at most LINE_START_PLACES places (Glushkov's construction), which are all followed at once, as the bits of one word.
- * A line costs at most LINE_START_REACH bytes times the places that are alive, usually one or two, and nothing is
- * allocated. It ends as soon as some beginning of the line matches.
+ * at most LINE_START_SYMBOLS symbols (Glushkov's construction), which are all followed at once, as the bits of one
+ * word. A line costs at most LINE_START_REACH bytes times the symbols that are alive, usually one or two, and nothing
+ * is allocated. It ends as soon as some beginning of the line matches.
  *
  * Understood: text, . [a-z] [^…] \d \w \s \D \W \S \t, \ before punctuation, ( | ), (?: ), * + ? {2} {2,} {2,4}, and a
  * ^ at the beginning, which changes nothing. Bytes, not characters: . takes one byte of UTF-8. Look-around, back
@@ -15,16 +15,16 @@
 
 #include "base/bytes.h"
 
-enum { LINE_START_PLACES = 64, LINE_START_REACH = 256, LINE_START_DEPTH = 8 };
+enum { LINE_START_SYMBOLS = 64, LINE_START_REACH = 256, LINE_START_DEPTH = 8 };
 
 /*
- * Invariant: bit i of follow[j] is set if place i may come after place j; bit i of takes[c], if place i takes c.
+ * Invariant: bit i of follow[j] is set if symbol i may come after symbol j; bit i of takes[c], if symbol i takes c.
  */
 struct line_start {
 	unsigned count;
 	bool empty; /* matches the empty text, and so every line */
-	uint64_t first, last; /* places that may begin, and end, a match */
-	uint64_t follow[LINE_START_PLACES];
+	uint64_t first, last; /* symbols that may begin, and end, a match */
+	uint64_t follow[LINE_START_SYMBOLS];
 	uint64_t takes[256];
 };
 

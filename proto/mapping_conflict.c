@@ -2,8 +2,8 @@
 
 /*
  * The shapes, in the order they are tried. `%f` is the field, `%e` what is expected, `%g` what was found, each up to
- * the character behind it; `%*` is skipped. A shape stands anywhere in the text: Elasticsearch 8 begins with the place,
- * "[1:8] ". `found` is what the words of the shape say when there is no %g.
+ * the character behind it; `%*` is skipped. A shape stands anywhere in the text: Elasticsearch 8 begins with the line
+ * and column, "[1:8] ". `found` is what the words of the shape say when there is no %g.
  */
 static const struct {
 	const char *shape, *expected, *found;

@@ -120,7 +120,7 @@ static bool is_go_call(struct bytes line)
 }
 
 /* "/app/server.js:12", "node:internal/fs:5", "file:///app/a.mjs:3": where Node stood, above the source line. */
-static bool is_place(struct bytes line)
+static bool is_location(struct bytes line)
 {
 	size_t digits = 0;
 
@@ -161,7 +161,7 @@ enum { NOTHING };
 struct row {
 	unsigned from; /* AT() of each state it is for */
 	bool (*fits)(struct bytes line);
-	enum line_place place;
+	enum line_role role;
 	uint8_t to;
 };
 
@@ -200,7 +200,7 @@ static const struct row go[] = {
 	{ .fits = NULL },
 };
 
-enum { NODE_TRACE = 1, NODE_PLACE, NODE_SOURCE, NODE_GAP, NODE_TAIL };
+enum { NODE_TRACE = 1, NODE_LOCATION, NODE_SOURCE, NODE_GAP, NODE_TAIL };
 static const struct row node[] = {
 	{ AT(NODE_SOURCE), is_caret, LINE_MORE, NODE_GAP },
 	{ AT(NODE_GAP), is_blank, LINE_MAYBE, NODE_GAP },
@@ -209,8 +209,8 @@ static const struct row node[] = {
 	{ AT(NODE_TRACE), is_closing, LINE_MORE, NODE_TRACE },
 	{ AT(NODE_TRACE) | AT(NODE_TAIL), is_blank, LINE_MAYBE, NODE_TAIL },
 	{ AT(NODE_TAIL), is_node_version, LINE_MORE, NODE_TAIL },
-	{ ANYWHERE, is_place, LINE_FIRST, NODE_PLACE },
-	{ AT(NODE_PLACE), is_any, LINE_MORE, NODE_SOURCE },
+	{ ANYWHERE, is_location, LINE_FIRST, NODE_LOCATION },
+	{ AT(NODE_LOCATION), is_any, LINE_MORE, NODE_SOURCE },
 	{ ANYWHERE, names_error, LINE_FIRST, NODE_TRACE },
 	{ AT(NOTHING), is_frame, LINE_FIRST, NODE_TRACE },
 	{ .fits = NULL },
@@ -227,53 +227,53 @@ static const struct row *row_for(const struct row *rows, uint8_t at, struct byte
 }
 
 /* What goes on wins over what begins; among equals every machine moves, and those that do not know the line stop. */
-static unsigned rank(enum line_place place)
+static unsigned rank(enum line_role role)
 {
 	static const unsigned char ranks[] = { [LINE_ALONE] = 0, [LINE_FIRST] = 1, [LINE_MAYBE] = 2, [LINE_MORE] = 3 };
 
-	return ranks[place];
+	return ranks[role];
 }
 
-static enum line_place step_machines(const struct multiline *m, struct multiline_state *s, struct bytes line)
+static enum line_role step_machines(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
 	const struct row *found[MULTILINE_SHAPES] = { NULL };
-	enum line_place best = LINE_ALONE;
+	enum line_role best = LINE_ALONE;
 
 	for (size_t i = 0; i < MULTILINE_SHAPES; i++) {
 		if (m->shapes >> i & 1)
 			found[i] = row_for(machines[i], s->at[i], line);
-		if (found[i] && rank(found[i]->place) > rank(best))
-			best = found[i]->place;
+		if (found[i] && rank(found[i]->role) > rank(best))
+			best = found[i]->role;
 	}
 	for (size_t i = 0; i < MULTILINE_SHAPES; i++)
-		s->at[i] = found[i] && found[i]->place == best ? found[i]->to : NOTHING;
+		s->at[i] = found[i] && found[i]->role == best ? found[i]->to : NOTHING;
 	return best;
 }
 
 /* A line that does not go on with a message is looked at as if none had been open: what comes of it and of those behind
  * it does not depend on what was before, which may not be known after a restart. */
-static enum line_place by_shape(const struct multiline *m, struct multiline_state *s, struct bytes line)
+static enum line_role by_shape(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
-	enum line_place place = step_machines(m, s, line);
+	enum line_role role = step_machines(m, s, line);
 
-	if (!s->open || place == LINE_MORE || place == LINE_MAYBE)
-		return place;
+	if (!s->open || role == LINE_MORE || role == LINE_MAYBE)
+		return role;
 	multiline_end(s);
 	return step_machines(m, s, line);
 }
 
 /* A pattern knows first lines only: another goes on with the message, or is part of one whose beginning nobody saw. */
-static enum line_place by_start(const struct multiline *m, const struct multiline_state *s, struct bytes line)
+static enum line_role by_start(const struct multiline *m, const struct multiline_state *s, struct bytes line)
 {
 	return s->open && !line_start_is(m->start, line) ? LINE_MORE : LINE_FIRST;
 }
 
-enum line_place multiline_next(const struct multiline *m, struct multiline_state *s, struct bytes line)
+enum line_role multiline_next(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
-	enum line_place place = m->start ? by_start(m, s, line) : by_shape(m, s, line);
+	enum line_role role = m->start ? by_start(m, s, line) : by_shape(m, s, line);
 
-	s->open = place != LINE_ALONE;
-	return place;
+	s->open = role != LINE_ALONE;
+	return role;
 }
 
 void multiline_end(struct multiline_state *s)

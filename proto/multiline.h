@@ -18,7 +18,7 @@
 
 enum { MULTILINE_JAVA = 1, MULTILINE_PYTHON = 2, MULTILINE_GO = 4, MULTILINE_NODE = 8, MULTILINE_SHAPES = 4 };
 
-enum line_place {
+enum line_role {
 	LINE_ALONE, /* a message by itself; an open one ends before it */
 	LINE_FIRST, /* begins a message, which may continue; an open one ends before it */
 	LINE_MORE, /* belongs to the open message, and so do the MAYBEs before it */
@@ -42,7 +42,7 @@ static inline bool multiline_wanted(const struct multiline *m)
 }
 
 /* Takes the stream's next line, without its line end. After ALONE, and before FIRST, nothing is open. */
-enum line_place multiline_next(const struct multiline *, struct multiline_state *, struct bytes line);
+enum line_role multiline_next(const struct multiline *, struct multiline_state *, struct bytes line);
 /* Ends what is open. */
 void multiline_end(struct multiline_state *);
 

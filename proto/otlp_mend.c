@@ -192,7 +192,7 @@ static void leave_out(struct survey *s, unsigned depth, unsigned message)
 	drop_field(s, depth - 1, l->field);
 }
 
-static void keep(struct survey *s, unsigned depth, unsigned message)
+static void take_message(struct survey *s, unsigned depth, unsigned message)
 {
 	struct layer *l = &s->layers[depth];
 	struct head h;
@@ -219,7 +219,7 @@ static void end_message(struct survey *s)
 	if (fault)
 		doom(s, depth, fault);
 	if (s->doomed != depth && !hollow) {
-		keep(s, depth, message);
+		take_message(s, depth, message);
 		return;
 	}
 	s->doomed = 0;

@@ -264,7 +264,7 @@ struct row_visit {
 	struct buffer texts;
 };
 
-static int keep_text(struct buffer *to, struct bytes text, size_t *ret_at)
+static int copy_text(struct buffer *to, struct bytes text, size_t *ret_at)
 {
 	int failed;
 
@@ -288,7 +288,7 @@ static int visit_row(void *context, const struct otlp_span *s)
 	int failed;
 
 	buffer_clear(&v->texts);
-	if ((failed = keep_text(&v->texts, s->service, &service)) || (failed = keep_text(&v->texts, s->name, &name)))
+	if ((failed = copy_text(&v->texts, s->service, &service)) || (failed = copy_text(&v->texts, s->name, &name)))
 		return failed;
 	json = v->texts.size;
 	if ((failed = write_message(SPAN_DETAILS, s->span, &v->texts)) || (failed = buffer_append(&v->texts, "", 1)))

@@ -110,15 +110,15 @@ static void put_value(struct writing *w, struct bytes value)
 		size_t left = w->text.to->size - in;
 		bool pair = left > 2 && p[0] == '\\' && p[1] == '\\';
 		bool quote = pair && left > 3 && p[2] == '\\' && (p[3] == '"' || p[3] == '\\');
-		size_t keep = *p == '\\' && left > 1 ? 2 : 1;
+		size_t copied = *p == '\\' && left > 1 ? 2 : 1;
 		if (quote || (pair && p[2] == ']')) {
 			in += 2;
 			p += 2;
-			keep = quote ? 2 : 1;
+			copied = quote ? 2 : 1;
 		}
-		memmove(w->text.to->data + out, p, keep);
-		out += keep;
-		in += keep;
+		memmove(w->text.to->data + out, p, copied);
+		out += copied;
+		in += copied;
 	}
 	w->text.to->size = out;
 }
@@ -222,7 +222,7 @@ static struct bytes object_of(struct bytes b)
 	return b.size > 0 && *b.data == '{' ? b : (struct bytes){ NULL, 0 };
 }
 
-/* The time that the message says itself, the place for it, or neither. What is not indexed may have one. */
+/* The time that the message says itself, the blank one to fill, or neither. What is not indexed may have one. */
 static void look_for_time(struct writing *w, const struct json_scan *scan)
 {
 	const struct json_member *m;

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 /* Copies as much of the text as fits, terminated. */
-static void keep(char *to, size_t room, struct bytes text)
+static void copy_text(char *to, size_t room, struct bytes text)
 {
 	snprintf(to, room, "%.*s", (int)(text.size < room ? text.size : room - 1), text.data);
 }
@@ -30,16 +30,16 @@ void conflicts_add(struct conflicts *c, const char *destination, const struct ma
 {
 	struct conflict like = { .destination = destination }, *row;
 
-	keep(like.field, sizeof like.field, m->field);
-	keep(like.expected, sizeof like.expected, m->expected);
+	copy_text(like.field, sizeof like.field, m->field);
+	copy_text(like.expected, sizeof like.expected, m->expected);
 	row = find(c, &like);
 	if (!row) {
 		c->others++;
 		return;
 	}
 	row->count++;
-	keep(row->found, sizeof row->found, m->found);
-	keep(row->sample, sizeof row->sample, m->sample);
+	copy_text(row->found, sizeof row->found, m->found);
+	copy_text(row->sample, sizeof row->sample, m->sample);
 }
 
 void conflicts_done(struct conflicts *c)

@@ -7,7 +7,7 @@
 enum { SMALLEST = 256 };
 
 /*
- * Line ends are looked for in each log line, at two places, so in as many bytes at a time as the machine can. The
+ * Line ends are looked for in each log line, at two points, so in as many bytes at a time as the machine can. The
  * compiler makes two functions of this one, and of each vector as many as there have to be.
  */
 enum { VECTOR = 32 };

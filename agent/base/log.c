@@ -54,7 +54,7 @@ static void write_line(const struct log *log, enum log_level level, const char *
 	buffer_done(&line);
 }
 
-static void tell(const struct log *log, struct log_place *p)
+static void tell(const struct log *log, struct log_kind *p)
 {
 	char text[LOG_LINE_MAX];
 
@@ -68,23 +68,23 @@ void log_tell_held(const struct log *log, bool all)
 {
 	struct mono_time now = log->clock->mono(log->clock);
 
-	for (size_t i = 0; log->limit && i < LOG_PLACES; i++) {
-		struct log_place *p = &log->limit->places[i];
-		if (p->held && (all || log_place_take(p, now)))
+	for (size_t i = 0; log->limit && i < LOG_KINDS; i++) {
+		struct log_kind *p = &log->limit->kinds[i];
+		if (p->held && (all || log_kind_take(p, now)))
 			tell(log, p);
 	}
 }
 
-/* Whether it is to be written now. Else it is kept as the last of its place. */
+/* Whether it is to be written now. Else it is kept as the last of its kind. */
 static bool admit(const struct log *log, enum log_level level, const char *who, const char *format, const char *text)
 {
 	struct mono_time now = log->clock->mono(log->clock);
-	struct log_place gone, *p = log_place_find(log->limit, now, who, format, &gone);
+	struct log_kind gone, *p = log_kind_find(log->limit, now, who, format, &gone);
 
 	if (gone.held)
 		tell(log, &gone);
 	p->level = level;
-	if (!log_place_take(p, now)) {
+	if (!log_kind_take(p, now)) {
 		p->held++;
 		snprintf(p->last, sizeof p->last, "%.*s", LOG_LAST_MAX - 1, text);
 		return false;

@@ -6,7 +6,7 @@
  *
  * A message may quote text from outside. All messages pass through here, and control characters, characters that
  * change the direction of text, and bytes that are not UTF-8 are taken out. So quoted text cannot begin a line of its
- * own or control a terminal. A place that repeats itself is held back (base/log_limit.h).
+ * own or control a terminal. A message that repeats itself is held back (base/log_limit.h).
  */
 #ifndef OXP_LOG_H
 #define OXP_LOG_H
@@ -30,7 +30,7 @@ struct log {
 /* `who` is the component ("logs.export.elasticsearch") or "agent". */
 void log_write(const struct log *, enum log_level, const char *who, const char *format, ...) PRINTF_LIKE(4, 5);
 void log_vwrite(const struct log *, enum log_level, const char *who, const char *format, va_list) PRINTF_LIKE(4, 0);
-/* Reports what was held back: for places that may speak again, or, at the end, for `all`. */
+/* Reports what was held back: for kinds that may be logged again, or, at the end, for `all`. */
 void log_tell_held(const struct log *, bool all);
 #define log_error(log, ...) log_write(log, LOG_LEVEL_ERROR, __VA_ARGS__)
 #define log_warn(log, ...) log_write(log, LOG_LEVEL_WARN, __VA_ARGS__)

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static void fill(struct log_place *p, struct mono_time now)
+static void fill(struct log_kind *p, struct mono_time now)
 {
 	int64_t every = DURATION_S(LOG_EVERY_S).ns, more = mono_since(now, p->filled).ns / every;
 
@@ -16,7 +16,7 @@ static void fill(struct log_place *p, struct mono_time now)
 	p->filled.ns += more * every;
 }
 
-bool log_place_take(struct log_place *p, struct mono_time now)
+bool log_kind_take(struct log_kind *p, struct mono_time now)
 {
 	fill(p, now);
 	if (p->tokens == 0)
@@ -25,14 +25,14 @@ bool log_place_take(struct log_place *p, struct mono_time now)
 	return true;
 }
 
-struct log_place *log_place_find(
-	struct log_limit *l, struct mono_time now, const char *who, const char *format, struct log_place *ret_gone)
+struct log_kind *log_kind_find(
+	struct log_limit *l, struct mono_time now, const char *who, const char *format, struct log_kind *ret_gone)
 {
-	struct log_place *oldest = &l->places[0];
+	struct log_kind *oldest = &l->kinds[0];
 
 	ret_gone->held = 0;
-	for (size_t i = 0; i < LOG_PLACES; i++) {
-		struct log_place *p = &l->places[i];
+	for (size_t i = 0; i < LOG_KINDS; i++) {
+		struct log_kind *p = &l->kinds[i];
 		if (p->format == format && strncmp(p->who, who, LOG_WHO_MAX - 1) == 0)
 			return p;
 		if (oldest->format && (!p->format || p->filled.ns < oldest->filled.ns))
@@ -40,7 +40,7 @@ struct log_place *log_place_find(
 	}
 	if (oldest->held)
 		*ret_gone = *oldest;
-	*oldest = (struct log_place){ .format = format, .tokens = LOG_BURST, .filled = now };
+	*oldest = (struct log_kind){ .format = format, .tokens = LOG_BURST, .filled = now };
 	snprintf(oldest->who, sizeof oldest->who, "%s", who);
 	return oldest;
 }

@@ -233,7 +233,7 @@ static void walk_done(struct walk *w)
 	w->at = -1;
 }
 
-/* Folders and places. */
+/* Folders and entries. */
 
 int path_folder_open(const char *path, bool make, struct path_folder *ret)
 {
@@ -258,7 +258,7 @@ void path_folder_close(struct path_folder *f)
 	f->fd = -1;
 }
 
-int path_place_open(const char *path, struct path_place *ret)
+int path_entry_open(const char *path, struct path_entry *ret)
 {
 	struct walk w = { .at = -1 };
 	int failed = walk(&w, path);
@@ -268,7 +268,7 @@ int path_place_open(const char *path, struct path_place *ret)
 	if (!failed && !w.name[0])
 		failed = -EISDIR;
 	if (!failed) {
-		*ret = (struct path_place){ .fd = w.at, .by_kernel = w.by_kernel };
+		*ret = (struct path_entry){ .fd = w.at, .by_kernel = w.by_kernel };
 		memcpy(ret->name, w.name, sizeof ret->name);
 		w.at = -1;
 	}
@@ -276,34 +276,34 @@ int path_place_open(const char *path, struct path_place *ret)
 	return failed;
 }
 
-void path_place_close(struct path_place *p)
+void path_entry_close(struct path_entry *p)
 {
 	if (p->fd >= 0)
 		close(p->fd);
 	p->fd = -1;
 }
 
-int path_place_folder(const struct path_place *p, char to[PATH_MAX])
+int path_entry_folder(const struct path_entry *p, char to[PATH_MAX])
 {
 	return path_of(p->fd, to);
 }
 
 int path_without_links(const char *path, char to[PATH_MAX])
 {
-	struct path_place at;
+	struct path_entry at;
 	char folder[PATH_MAX];
-	int failed = path_place_open(path, &at);
+	int failed = path_entry_open(path, &at);
 
 	if (failed)
 		return failed;
-	failed = at.by_kernel ? -ELOOP : path_place_folder(&at, folder);
-	path_place_close(&at);
+	failed = at.by_kernel ? -ELOOP : path_entry_folder(&at, folder);
+	path_entry_close(&at);
 	if (!failed && snprintf(to, PATH_MAX, "%s/%s", folder[1] ? folder : "", at.name) >= PATH_MAX)
 		failed = -ENAMETOOLONG;
 	return failed;
 }
 
-int path_place_get(const struct path_place *p, int flags, mode_t mode)
+int path_entry_get(const struct path_entry *p, int flags, mode_t mode)
 {
 	int fd = openat(p->fd, p->name, flags | O_CLOEXEC | (p->by_kernel ? 0 : O_NOFOLLOW), mode);
 

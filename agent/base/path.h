@@ -29,20 +29,20 @@ void path_folder_close(struct path_folder *); /* fine on {-1} */
 
 /* The folder that a path is in, and its name there. The name is not a link, unless `by_kernel`: then it is a link in
  * /proc, as behind /dev/stdout. */
-struct path_place {
+struct path_entry {
 	int fd;
 	bool by_kernel;
 	char name[NAME_MAX + 1];
 };
 /* The file need not exist. A trusted link is followed; any other is -ELOOP. 0 or -errno. */
-int path_place_open(const char *path, struct path_place *ret) MUST_CHECK;
-void path_place_close(struct path_place *);
+int path_entry_open(const char *path, struct path_entry *ret) MUST_CHECK;
+void path_entry_close(struct path_entry *);
 /* The folder's path without links. 0 or -errno. */
-int path_place_folder(const struct path_place *, char to[PATH_MAX]) MUST_CHECK;
+int path_entry_folder(const struct path_entry *, char to[PATH_MAX]) MUST_CHECK;
 /* The path without links of a file that need not exist. 0 or -errno, also for a link that only the kernel follows. */
 int path_without_links(const char *path, char to[PATH_MAX]) MUST_CHECK;
 /* open() of that name in that folder, never through a link. Returns the descriptor or -errno. */
-int path_place_get(const struct path_place *, int flags, mode_t mode) MUST_CHECK;
+int path_entry_get(const struct path_entry *, int flags, mode_t mode) MUST_CHECK;
 
 /*
  * open() of a file of ours in a folder, with mode 0600 if O_CREAT makes it. A file is ours if it is regular, has one

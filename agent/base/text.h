@@ -1,5 +1,5 @@
 /*
- * Text helpers that more than one place needs: UTF-8, JSON strings, numbers, hex.
+ * Text helpers that more than one file needs: UTF-8, JSON strings, numbers, hex.
  */
 #ifndef OXP_TEXT_H
 #define OXP_TEXT_H

@@ -29,17 +29,17 @@ static unsigned characters(const char *from, const char *to)
 	return n;
 }
 
-struct config_place config_place(struct config_span s)
+struct config_mark config_mark(struct config_span s)
 {
-	struct config_place place = { .line = 1 };
+	struct config_mark mark = { .line = 1 };
 
 	if (!s.source)
-		return (struct config_place){ .file = "" };
+		return (struct config_mark){ .file = "" };
 	for (const char *p = s.source->text, *end = p + s.start; (p = memchr(p, '\n', (size_t)(end - p))); p++)
-		place.line++;
-	place.file = s.source->name;
-	place.column = characters(line_start(s), s.source->text + s.start) + 1;
-	return place;
+		mark.line++;
+	mark.file = s.source->name;
+	mark.column = characters(line_start(s), s.source->text + s.start) + 1;
+	return mark;
 }
 
 void config_mask(struct config_span s)
@@ -108,12 +108,12 @@ const char *config_error_text(const struct config_errors *e, size_t i)
 {
 	const struct config_error *error = &e->items[i];
 	const char *colon = *error->path ? ": " : "";
-	struct config_place place = config_place(error->span);
+	struct config_mark mark = config_mark(error->span);
 
 	if (!error->span.source)
 		return config_printf(e->arena, "%s%s%s", error->path, colon, error->what);
 	return config_printf(
-		e->arena, "%s:%u:%u: %s%s%s", place.file, place.line, place.column, error->path, colon, error->what);
+		e->arena, "%s:%u:%u: %s%s%s", mark.file, mark.line, mark.column, error->path, colon, error->what);
 }
 
 bool config_sounds_secret(const char *word, size_t size)
@@ -143,8 +143,8 @@ static void hide_secrets(char *line, char *end)
 	}
 }
 
-/* The line of the error, cut to fit a terminal, and a caret below. Tabs are kept, so that the caret is in the right
- * place. */
+/* The line of the error, cut to fit a terminal, and a caret below. Tabs are kept, so that the caret is below the
+ * right character. */
 static void print_excerpt(const struct config_errors *e, const struct config_error *error, struct writer *to)
 {
 	const char *start, *end, *at;

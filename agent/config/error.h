@@ -1,6 +1,6 @@
 /*
- * The errors of a configuration, collected up to a ceiling, each with its place, so that a user can fix all of them at
- * once.
+ * The errors of a configuration, collected up to a ceiling, each with its line and column, so that a user can fix all
+ * of them at once.
  *
  * A source is the text as it was given: a file, or one --set. A span points into it. An error shows its line. Before
  * that, the reader of a secret option masks it in the source, so that an excerpt shows stars. A file that does not
@@ -25,7 +25,7 @@ struct config_span {
 	size_t start, end; /* bytes of its text */
 };
 
-struct config_place {
+struct config_mark {
 	const char *file;
 	unsigned line, column; /* from 1, columns in characters; line 0: the file as a whole */
 };
@@ -51,7 +51,7 @@ struct config_errors {
 	struct config_error items[CONFIG_ERRORS_MAX];
 };
 
-struct config_place config_place(struct config_span);
+struct config_mark config_mark(struct config_span);
 void config_mask(struct config_span); /* its bytes become stars, its line ends stay */
 
 void config_complain(struct config_errors *, struct config_span, const char *path, const char *format, ...)

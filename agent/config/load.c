@@ -189,7 +189,7 @@ static struct config_component *read_component(struct config *c, const struct co
 		return NULL;
 	made = config_alloc(c->arena, sizeof *made);
 	*made = (struct config_component){
-		.name = n->key, .type = type, .place = config_place(n->key_span),
+		.name = n->key, .type = type, .mark = config_mark(n->key_span),
 		.common = s->common_size ? config_alloc(c->arena, s->common_size) : NULL,
 		.options = type->config_size ? config_alloc(c->arena, type->config_size) : NULL,
 	};

@@ -20,7 +20,7 @@ struct config_component {
 	const struct config_type *type;
 	void *common; /* of section->common_size; NULL when that is 0 */
 	void *options; /* of type->config_size; NULL when that is 0 */
-	struct config_place place;
+	struct config_mark mark; /* of its name */
 };
 
 struct config_input {

@@ -136,7 +136,7 @@ static json_t *object_schema(struct config_arena *arena, const struct option *ro
 }
 
 /* What is allowed instead of the mapping: the main option's value, or nothing if no option is required. */
-static json_t *in_place(struct config_arena *arena, json_t *object, const struct option *rows)
+static json_t *with_short_form(struct config_arena *arena, json_t *object, const struct option *rows)
 {
 	const struct option *main = option_main(rows);
 
@@ -151,7 +151,7 @@ static json_t *type_schema(struct config_arena *arena, const struct config_secti
 
 	set(json_object_get(object, "properties"), "type", json_pack("{s:s}", "type", "string"));
 	set_text(object, "description", t->summary);
-	return in_place(arena, object, t->options);
+	return with_short_form(arena, object, t->options);
 }
 
 static json_t *components_schema(struct config_arena *arena, const struct config_section *s)
@@ -176,7 +176,7 @@ static json_t *section_schema(struct config_arena *arena, const struct config_se
 	if (s->kind == SECTION_VALUE)
 		schema = option_schema(arena, s->options);
 	else if (s->kind == SECTION_OPTIONS)
-		schema = in_place(arena, object_schema(arena, s->options, NULL), s->options);
+		schema = with_short_form(arena, object_schema(arena, s->options, NULL), s->options);
 	else
 		schema = components_schema(arena, s);
 	set_text(schema, "description", s->help);
@@ -195,7 +195,7 @@ static json_t *way_schema(json_t *from, const char *word)
 	return json_object_get(properties, word);
 }
 
-static void place_section(struct config_arena *arena, json_t *root, const struct config_section *s)
+static void put_section(struct config_arena *arena, json_t *root, const struct config_section *s)
 {
 	const char *path = s->path, *dot;
 
@@ -221,7 +221,7 @@ int reference_schema(const struct config_section *sections, struct buffer *to)
 	int failed;
 
 	for (; sections->path; sections++)
-		place_section(arena, root, sections);
+		put_section(arena, root, sections);
 	failed = dump(root, to);
 	json_decref(root);
 	config_arena_free(arena);

@@ -85,7 +85,7 @@ const char *node_kind_name(const struct node *); /* "a list" */
 
 void node_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
 void key_complain(struct config_errors *, const struct node *, const char *format, ...) PRINTF_LIKE(3, 4);
-/* Reports that the key is unknown, with the place to use instead, the nearest known key, or all known keys. */
+/* Reports that the key is unknown, with the path to use instead, the nearest known key, or all known keys. */
 void key_unknown(struct config_errors *, const struct node *, const char *const *known, size_t count);
 
 #endif

@@ -2,7 +2,7 @@
  * tree_load() and tree_set(): make nodes of the events of libfyaml.
  *
  * Events, not documents: libfyaml's document builder recurses and resolves, and its event parser does neither. Also, it
- * leaves duplicate keys to us, and we can name both places.
+ * leaves duplicate keys to us, and we can name both lines.
  *
  * libfyaml 0.7.12 leaks 4 KiB for a quoted text that it splits into many pieces: several '' in a line, lines that end
  * in CR LF or U+2028. So line ends become LF before it sees them, texts in single quotes are read here, and those that
@@ -26,7 +26,7 @@ struct loader {
 	struct fy_parser *parser;
 	struct node *root, *current; /* current: the list or mapping that is open */
 	struct node *entry; /* a child of the open mapping that has a key but no value yet */
-	size_t depth, last; /* last: where the last event ended, for events without a place */
+	size_t depth, last; /* last: where the last event ended, for events without a mark */
 	bool over; /* no sense in going on */
 };
 
@@ -157,7 +157,7 @@ static bool take_text(struct loader *l, const char *name, struct bytes text)
 
 /* Events into nodes. */
 
-static size_t place_of(const struct loader *l, const struct fy_mark *mark)
+static size_t mark_offset(const struct loader *l, const struct fy_mark *mark)
 {
 	size_t at = mark ? l->base + mark->input_pos : l->last;
 
@@ -171,8 +171,8 @@ static bool is_quoted(enum fy_scalar_style style)
 
 static struct config_span span_of(struct loader *l, struct fy_event *event)
 {
-	struct config_span span = { l->source, place_of(l, fy_event_start_mark(event)),
-		place_of(l, fy_event_end_mark(event)) };
+	struct config_span span = { l->source, mark_offset(l, fy_event_start_mark(event)),
+		mark_offset(l, fy_event_end_mark(event)) };
 
 	/* The marks of a quoted scalar leave its quotes out. */
 	if (event->type == FYET_SCALAR && event->scalar.value &&
@@ -287,7 +287,7 @@ static void on_key(struct loader *l, const char *key, struct config_span span)
 	n->key_span = span;
 	l->entry = attach(l->current, n);
 	if (twin) {
-		struct config_place first = config_place(twin->key_span);
+		struct config_mark first = config_mark(twin->key_span);
 		key_complain(l->tree->errors, n, "written twice; the first is at %u:%u", first.line, first.column);
 	}
 }
@@ -357,7 +357,7 @@ static void on_document(struct loader *l, struct fy_event *event)
 /* The marks of names leave the & and * before them out. */
 static struct config_span sigil_of(const struct loader *l, struct fy_token *name)
 {
-	size_t at = place_of(l, name ? fy_token_start_mark(name) : NULL);
+	size_t at = mark_offset(l, name ? fy_token_start_mark(name) : NULL);
 
 	return span_at(l, at > 0 ? at - 1 : 0);
 }
@@ -372,7 +372,7 @@ static void refuse_extras(struct loader *l, struct fy_event *event)
 	else if (anchor)
 		refuse(l, sigil_of(l, anchor), "an anchor (&name); anchors are not supported");
 	if (tag)
-		refuse(l, span_at(l, place_of(l, fy_token_start_mark(tag))),
+		refuse(l, span_at(l, mark_offset(l, fy_token_start_mark(tag))),
 			"a tag (!name); tags are not supported: a value has the type of its option");
 }
 
@@ -526,7 +526,7 @@ static struct node *step_into(struct loader *l, struct node *n, struct bytes wor
 {
 	const char *key = config_copy(l->tree->arena, word.data, word.size);
 	size_t at = (size_t)(word.data - l->source->text);
-	struct config_place place = config_place(n->span);
+	struct config_mark mark = config_mark(n->span);
 	struct node *child;
 
 	if (n->kind == NODE_TEXT && (n->empty || !n->text)) {
@@ -535,8 +535,8 @@ static struct node *step_into(struct loader *l, struct node *n, struct bytes wor
 	}
 	if (n->kind != NODE_MAP) {
 		config_complain(l->tree->errors, span_at(l, at), node_path(l->tree->arena, n),
-			"%s at %s:%u:%u; write a mapping there to set %s in it", node_kind_name(n), place.file,
-			place.line, place.column, config_quote(l->tree->arena, key));
+			"%s at %s:%u:%u; write a mapping there to set %s in it", node_kind_name(n), mark.file,
+			mark.line, mark.column, config_quote(l->tree->arena, key));
 		return NULL;
 	}
 	child = node_get(n, key);

@@ -56,7 +56,7 @@ struct http_reply {
 	const char *content_type; /* "" when absent */
 	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
 	bool resent; /* libcurl sent it twice on a dead kept connection */
-	bool busy; /* a Unix socket whose queue was full: nothing waits there for a place, so whoever asked does */
+	bool busy; /* a Unix socket whose queue was full: nobody tells when it no longer is, so the caller waits */
 };
 
 /* How we and the peer of an https:// URL prove who we are. Files are PEM, and read for each new connection, so a

@@ -65,7 +65,7 @@ struct connection {
 	struct loop_soon soon; /* goes on with `left`, or closes */
 	enum step step;
 	bool reading; /* in feed(), which goes on after the answer by itself */
-	bool keep; /* after the answer */
+	bool keep_alive; /* after the answer */
 	bool asks; /* whether it may send its body, and has not been told */
 	uint64_t missing;
 	struct http_chunked chunked;
@@ -182,7 +182,7 @@ static void put_head(struct connection *c, const struct http_answer *answer, siz
 		put_field(c, "Content-Type", answer->content_type);
 	for (const char *const *pair = answer->headers; pair && pair[0]; pair += 2)
 		put_field(c, pair[0], pair[1]);
-	if (!c->keep)
+	if (!c->keep_alive)
 		put(c, "Connection: close\r\n");
 	else if (c->head.old)
 		put(c, "Connection: Keep-Alive\r\n");
@@ -201,7 +201,7 @@ static void answered(struct connection *c)
 	drop_head(c);
 	http_head_init(&c->head);
 	http_connection_enter(&c->base, PHASE_IDLE, 0);
-	c->step = c->keep ? STEP_HEAD : STEP_OVER;
+	c->step = c->keep_alive ? STEP_HEAD : STEP_OVER;
 }
 
 /* Sends as much as the peer takes now. */
@@ -250,7 +250,7 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 	struct connection *c = connection_of(r);
 
 	/* A peer that asks may leave the body out, or send it all the same: where the next head begins is unknown. */
-	c->keep = http_head_keeps(&c->head) && !r->close && !(c->asks && r->content_length != 0);
+	c->keep_alive = http_head_keeps(&c->head) && !r->close && !(c->asks && r->content_length != 0);
 	put_head(c, answer, r->answer_size);
 	c->sent = 0;
 	c->rest = http_answer_constant(answer);
@@ -391,7 +391,7 @@ static void feed_chunked(struct connection *c, struct bytes *in)
 }
 
 /* A peer that has sent behind its last answer would have it reset away when the socket is closed over unread bytes. */
-static void keep_rest(struct connection *c, struct bytes in)
+static void hold_rest(struct connection *c, struct bytes in)
 {
 	if (in.size == 0)
 		return;
@@ -400,7 +400,7 @@ static void keep_rest(struct connection *c, struct bytes in)
 	else if (c->step == STEP_HEAD)
 		refuse(c, 431);
 	else if (c->step != STEP_OVER)
-		c->keep = !(c->base.request.close = true); /* bytes behind this request are not answered */
+		c->keep_alive = !(c->base.request.close = true); /* bytes behind this request are not answered */
 	else if (c->base.phase == PHASE_IDLE)
 		linger_start(&c->base.server->lingers, c->base.fd);
 	count_held(c);
@@ -426,7 +426,7 @@ static void feed(struct connection *c, struct bytes in)
 		answers += c->step == STEP_HEAD;
 	}
 	c->reading = false;
-	keep_rest(c, in);
+	hold_rest(c, in);
 }
 
 /* Connections. */

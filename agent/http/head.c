@@ -210,7 +210,7 @@ static unsigned end_of_head(const struct http_head *h)
 }
 
 /* A CR that ends no line would have been a line's end to a laxer reader (RFC 9112, 2.2); the kinds do not have it.
- * Empty lines before the request line are skipped (same place). */
+ * Empty lines before the request line are skipped (same section). */
 static unsigned read_line(struct http_head *h, struct bytes all, struct bytes line)
 {
 	if (!h->has_line)

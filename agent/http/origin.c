@@ -51,7 +51,7 @@ static bool read_origin(const char *origin, struct authority *ret, uint64_t *ret
 	return read_authority(bytes_of(behind + 3), *ret_own_port, ret);
 }
 
-/* Whether that origin and that Host are one place. */
+/* Whether that origin and that Host are one server. */
 static bool is_at(const char *origin, const char *host)
 {
 	struct authority of_origin, of_host;

@@ -162,7 +162,7 @@ static bool somebody_waits(int listener)
 	return poll(&p, 1, 0) > 0;
 }
 
-enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_PLACE = -3 };
+enum { NOBODY = -1, NO_DESCRIPTOR = -2, NO_SEAT = -3 };
 
 static int accept_peer(struct http_server *s, int listener)
 {
@@ -198,9 +198,9 @@ static bool let_one_in(struct http_server *s, int fd)
 {
 	bool full = s->totals.connections >= s->options.connections_max;
 	struct http_connection *victim = full ? who_goes(s) : NULL;
-	int peer = full && !victim ? NO_PLACE : accept_peer(s, fd);
+	int peer = full && !victim ? NO_SEAT : accept_peer(s, fd);
 
-	if (peer == NO_PLACE)
+	if (peer == NO_SEAT)
 		rest(s, FULL_MS);
 	else if (peer == NO_DESCRIPTOR)
 		make_descriptor(s);

@@ -31,7 +31,7 @@ static void become_youngest(struct http_connection *c)
 	TAILQ_INSERT_TAIL(&c->server->connections, c, entry);
 }
 
-static void keep_share(struct http_server *, const struct http_route *);
+static void limit_share(struct http_server *, const struct http_route *);
 
 void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
 {
@@ -40,7 +40,7 @@ void http_connection_enter(struct http_connection *c, enum http_phase phase, siz
 	if (phase != PHASE_HEAD)
 		http_seats_hold(c, 0);
 	if (phase == PHASE_ANSWER && c->phase != PHASE_ANSWER && c->request.route && c->request.route->at_once)
-		keep_share(c->server, c->request.route);
+		limit_share(c->server, c->request.route);
 	c->phase = phase;
 	c->since = c->moved = loop_now(c->server->loop);
 	c->moving = moving;
@@ -122,7 +122,7 @@ static void cut_off(struct http_connection *c)
 
 /* One more answer of the route is about to be sent. If the share is used up, the oldest one is cut off for it. So a
  * peer that reads its answer gets it, however many do not. */
-static void keep_share(struct http_server *s, const struct http_route *route)
+static void limit_share(struct http_server *s, const struct http_route *route)
 {
 	struct http_connection *c, *oldest = NULL;
 	size_t answered = 0;
@@ -426,7 +426,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 
 /* Not at a Unix socket: if its queue is full, a peer is refused at once, and the kernel does not try again a second
  * later. */
-static int keep_waiting_few(const struct http_server *s, const struct listening *l)
+static int limit_waiting(const struct http_server *s, const struct listening *l)
 {
 	if (!s->options.waiting_max || l->path)
 		return 0;
@@ -445,7 +445,7 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 		return failed;
 	/* It goes with the server, also when the rest fails: then the caller gives up on it. */
 	s->addresses++;
-	failed = keep_waiting_few(s, l);
+	failed = limit_waiting(s, l);
 	if (failed)
 		return failed;
 	failed = s->engine_own ? 0 : s->engine->start(s);

@@ -42,7 +42,7 @@ struct shares {
 };
 
 /*
- * Invariant: timers[1 … count] is a binary heap by due; timers[i]->place == i.
+ * Invariant: timers[1 … count] is a binary heap by due; timers[i]->slot == i.
  */
 struct loop {
 	struct event_base *base;
@@ -173,10 +173,10 @@ void loop_slice_end(struct loop *l)
 
 /* The heap. */
 
-static void heap_place(struct loop *l, size_t at, struct loop_timer *t)
+static void heap_put(struct loop *l, size_t at, struct loop_timer *t)
 {
 	l->timers[at] = t;
-	t->place = at;
+	t->slot = at;
 }
 
 static void heap_up(struct loop *l, size_t at)
@@ -184,8 +184,8 @@ static void heap_up(struct loop *l, size_t at)
 	struct loop_timer *t = l->timers[at];
 
 	for (; at > 1 && t->due.ns < l->timers[at / 2]->due.ns; at /= 2)
-		heap_place(l, at, l->timers[at / 2]);
-	heap_place(l, at, t);
+		heap_put(l, at, l->timers[at / 2]);
+	heap_put(l, at, t);
 }
 
 static void heap_down(struct loop *l, size_t at)
@@ -197,29 +197,29 @@ static void heap_down(struct loop *l, size_t at)
 			child++;
 		if (t->due.ns <= l->timers[child]->due.ns)
 			break;
-		heap_place(l, at, l->timers[child]);
+		heap_put(l, at, l->timers[child]);
 	}
-	heap_place(l, at, t);
+	heap_put(l, at, t);
 }
 
 static void heap_remove(struct loop *l, struct loop_timer *t)
 {
-	size_t at = t->place;
+	size_t at = t->slot;
 	struct loop_timer *last = l->timers[l->count--];
 
-	t->place = 0;
+	t->slot = 0;
 	if (last == t)
 		return;
-	heap_place(l, at, last);
+	heap_put(l, at, last);
 	heap_up(l, at);
-	heap_down(l, last->place);
+	heap_down(l, last->slot);
 }
 
 static void heap_add(struct loop *l, struct loop_timer *t)
 {
 	l->timers = oxp_grow(l->timers, &l->room, l->count + 2, sizeof(struct loop_timer *));
 	OXP_ASSERT(l->timers && "out of memory");
-	heap_place(l, ++l->count, t);
+	heap_put(l, ++l->count, t);
 	heap_up(l, l->count);
 }
 
@@ -264,17 +264,17 @@ void loop_timer_set(struct loop_timer *t, struct duration from_now)
 {
 	struct loop *l = t->loop;
 
-	if (t->place)
+	if (t->slot)
 		heap_remove(l, t);
 	t->due = mono_after(l->clock->mono(l->clock), from_now);
 	heap_add(l, t);
-	if (t->place == 1)
+	if (t->slot == 1)
 		arm(l);
 }
 
 void loop_timer_clear(struct loop_timer *t)
 {
-	if (t->place)
+	if (t->slot)
 		heap_remove(t->loop, t);
 }
 

@@ -58,7 +58,7 @@ struct loop_timer {
 	loop_callback *fire;
 	void *context;
 	struct mono_time due;
-	size_t place; /* in the loop's heap, from 1; 0 when not set */
+	size_t slot; /* in the loop's heap, from 1; 0 when not set */
 };
 void loop_timer_init(struct loop_timer *, struct loop *, loop_callback *, void *context);
 void loop_timer_set(struct loop_timer *, struct duration from_now); /* again: moves it */
@@ -66,7 +66,7 @@ void loop_timer_clear(struct loop_timer *);
 void loop_timer_done(struct loop_timer *);
 static inline bool loop_timer_pending(const struct loop_timer *t)
 {
-	return t->place != 0;
+	return t->slot != 0;
 }
 
 /* "Soon": after the current callback, behind anything that is ready and more urgent. Soons run in the order in which

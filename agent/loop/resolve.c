@@ -20,7 +20,7 @@ enum { HOST_MAX = 255 };
 
 static const char resolv_conf[] = "/etc/resolv.conf", hosts_file[] = "/etc/hosts";
 
-struct kept {
+struct cached {
 	char host[HOST_MAX + 1];
 	struct mono_time until;
 	struct resolved result;
@@ -50,60 +50,60 @@ struct resolver {
 	size_t count;
 	struct timespec conf_read, hosts_read; /* modification times */
 	bool from_system;
-	struct kept *kept[RESOLVE_KEPT_MAX];
+	struct cached *cached[RESOLVE_CACHED_MAX];
 };
 
-/* What is kept. */
+/* What is cached. */
 
-static struct kept **kept_find(struct resolver *r, const char *host)
+static struct cached **cached_find(struct resolver *r, const char *host)
 {
-	for (size_t i = 0; i < RESOLVE_KEPT_MAX; i++)
-		if (r->kept[i] && strcmp(r->kept[i]->host, host) == 0)
-			return &r->kept[i];
+	for (size_t i = 0; i < RESOLVE_CACHED_MAX; i++)
+		if (r->cached[i] && strcmp(r->cached[i]->host, host) == 0)
+			return &r->cached[i];
 	return NULL;
 }
 
 void resolver_forget(struct resolver *r, const char *host)
 {
-	struct kept **kept = kept_find(r, host);
+	struct cached **cached = cached_find(r, host);
 
-	if (kept) {
-		free(*kept);
-		*kept = NULL;
+	if (cached) {
+		free(*cached);
+		*cached = NULL;
 	}
 }
 
-/* A free place, or else the place of the one that expires first. */
-static struct kept **kept_place(struct resolver *r)
+/* A free slot, or else the slot of the one that expires first. */
+static struct cached **slot_for_answer(struct resolver *r)
 {
-	struct kept **place = &r->kept[0];
+	struct cached **slot = &r->cached[0];
 
-	for (size_t i = 0; i < RESOLVE_KEPT_MAX && *place; i++)
-		if (!r->kept[i] || r->kept[i]->until.ns < (*place)->until.ns)
-			place = &r->kept[i];
-	return place;
+	for (size_t i = 0; i < RESOLVE_CACHED_MAX && *slot; i++)
+		if (!r->cached[i] || r->cached[i]->until.ns < (*slot)->until.ns)
+			slot = &r->cached[i];
+	return slot;
 }
 
-static void keep(struct resolver *r, const char *host, const struct resolved *result)
+static void cache(struct resolver *r, const char *host, const struct resolved *result)
 {
-	struct kept **place;
+	struct cached **slot;
 
 	resolver_forget(r, host);
-	place = kept_place(r);
-	if (!*place)
-		*place = oxp_new(sizeof **place);
-	snprintf((*place)->host, sizeof(*place)->host, "%s", host);
-	(*place)->result = *result;
-	(*place)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_KEPT_SECONDS));
+	slot = slot_for_answer(r);
+	if (!*slot)
+		*slot = oxp_new(sizeof **slot);
+	snprintf((*slot)->host, sizeof(*slot)->host, "%s", host);
+	(*slot)->result = *result;
+	(*slot)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_CACHED_SECONDS));
 }
 
-static bool from_kept(struct resolve *q)
+static bool from_cache(struct resolve *q)
 {
-	struct kept **kept = kept_find(q->resolver, q->host);
+	struct cached **cached = cached_find(q->resolver, q->host);
 
-	if (!kept || (*kept)->until.ns <= loop_now(q->loop).ns)
+	if (!cached || (*cached)->until.ns <= loop_now(q->loop).ns)
 		return false;
-	q->result = (*kept)->result;
+	q->result = (*cached)->result;
 	return true;
 }
 
@@ -191,7 +191,7 @@ static void on_answer(int code, struct evutil_addrinfo *list, void *context)
 		return;
 	}
 	if (!q->result.failed)
-		keep(q->resolver, q->host, &q->result);
+		cache(q->resolver, q->host, &q->result);
 	loop_soon_run(&q->answer);
 	loop_slice_end(q->loop);
 }
@@ -316,8 +316,8 @@ void resolver_free(struct resolver *r)
 	while (r->first)
 		resolve_free(r->first);
 	evdns_base_free(r->dns, 1);
-	for (size_t i = 0; i < RESOLVE_KEPT_MAX; i++)
-		free(r->kept[i]);
+	for (size_t i = 0; i < RESOLVE_CACHED_MAX; i++)
+		free(r->cached[i]);
 	free(r);
 }
 
@@ -353,7 +353,7 @@ int resolve_start(struct resolver *r, const struct resolve_question *question, s
 	q = resolve_new(r, question->host, question->port);
 	q->done = question->done;
 	q->context = question->context;
-	if (from_number(q) || from_kept(q))
+	if (from_number(q) || from_cache(q))
 		loop_soon_run(&q->answer);
 	else
 		ask(q);

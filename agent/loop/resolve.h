@@ -2,7 +2,7 @@
  * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6, IPv4 first. Numeric addresses
  * need no server.
  *
- * evdns caches nothing, so names that were found are kept here for RESOLVE_KEPT_SECONDS. A caller that could not
+ * evdns caches nothing, so names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not
  * connect forgets the name. /etc/resolv.conf and /etc/hosts are read again if they have changed and nothing is under
  * way.
  */
@@ -14,7 +14,7 @@
 
 #include "loop/loop.h"
 
-enum { RESOLVE_ADDRESSES_MAX = 8, RESOLVE_KEPT_SECONDS = 30, RESOLVE_KEPT_MAX = 32, RESOLVES_MAX = 256 };
+enum { RESOLVE_ADDRESSES_MAX = 8, RESOLVE_CACHED_SECONDS = 30, RESOLVE_CACHED_MAX = 32, RESOLVES_MAX = 256 };
 
 struct resolver;
 struct resolve;

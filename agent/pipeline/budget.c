@@ -2,7 +2,7 @@
 
 enum { GUARANTEED_PART = 8 /* an eighth of the limit for each signal */ };
 
-static size_t place(enum signal signal)
+static size_t index_of(enum signal signal)
 {
 	return signal == SIGNAL_METRICS ? 0 : signal == SIGNAL_LOGS ? 1 : 2;
 }
@@ -36,7 +36,7 @@ static bool try_take(struct budget *b, size_t at, size_t bytes)
 
 bool budget_take(struct budget *b, enum signal signal, size_t bytes)
 {
-	size_t at = place(signal);
+	size_t at = index_of(signal);
 
 	if (try_take(b, at, bytes))
 		return true;
@@ -58,7 +58,7 @@ static bool would_fit_now(struct budget *b)
 
 void budget_give(struct budget *b, enum signal signal, size_t bytes)
 {
-	size_t *used = &b->used[place(signal)];
+	size_t *used = &b->used[index_of(signal)];
 
 	OXP_ASSERT(*used >= bytes);
 	*used -= bytes;

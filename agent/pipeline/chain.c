@@ -233,15 +233,15 @@ static int pass_item(struct pass *p, size_t i)
 	return failed;
 }
 
-static void settle(struct chain *c, bool taken)
+static void end_batch(struct chain *c, bool taken)
 {
 	for (size_t i = 0; i < c->count; i++) {
 		struct chain_row *row = &c->rows[i];
 		if (taken)
 			*row->dropped += row->pending;
 		row->pending = 0;
-		if (row->type->settle)
-			row->type->settle(row->step, taken);
+		if (row->type->ended)
+			row->type->ended(row->step, taken);
 	}
 }
 
@@ -262,7 +262,7 @@ int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mon
 		failed = pass_item(&p, i);
 	if (!failed)
 		failed = end_run(&p);
-	settle(c, !failed);
+	end_batch(c, !failed);
 	if (failed)
 		batch_free(p.out);
 	else if (p.out)

@@ -3,7 +3,7 @@
 enum { FIRST = 2, SLOW = 3, SLACK_MS = 20, FORGET = 1000, OPENING_MS = 1000 };
 static const double LESS = 0.1, OPENING_SLOWLY = 1.1;
 
-static void keep_within(struct window *w)
+static void stay_within(struct window *w)
 {
 	if (w->allowed > w->ceiling)
 		w->allowed = w->ceiling;
@@ -14,7 +14,7 @@ static void keep_within(struct window *w)
 void window_init(struct window *w, uint64_t ceiling)
 {
 	*w = (struct window){ .allowed = FIRST, .ceiling = ceiling > 0 ? (double)ceiling : 1 };
-	keep_within(w);
+	stay_within(w);
 }
 
 size_t window_size(const struct window *w)
@@ -59,7 +59,7 @@ void window_took(struct window *w, struct duration took, bool brim)
 		w->allowed += 1 / w->allowed;
 	else if (w->allowed > FIRST)
 		w->allowed = w->allowed > FIRST + LESS ? w->allowed - LESS : FIRST;
-	keep_within(w);
+	stay_within(w);
 }
 
 void window_refused(struct window *w, bool again)
@@ -68,5 +68,5 @@ void window_refused(struct window *w, bool again)
 		w->allowed /= 2;
 	else if (w->allowed > 1)
 		w->allowed = 1;
-	keep_within(w);
+	stay_within(w);
 }

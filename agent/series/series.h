@@ -1,8 +1,8 @@
 /*
  * The table of metric series between collectors and the exposition. Owned by the loop thread.
  *
- * A target is one place that is scraped. A scrape is staged while it arrives, and becomes visible as a whole when it is
- * committed; if it is abandoned, it leaves no trace. The page shows only series of a target's last committed scrape.
+ * A target is one address that is scraped. A scrape is staged while it arrives, and becomes visible as a whole when it
+ * is committed; if it is abandoned, it leaves no trace. The page shows only series of a target's last committed scrape.
  * Between two commits nothing on the page changes.
  *
  * The table speaks text 0.0.4. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the

@@ -332,7 +332,7 @@ static void move_aside(struct state *s, uint64_t id)
 
 	op_row(op)->id = id;
 	c->failed = transaction_run_one(&s->database, op);
-	usage_settle(&s->usage, c);
+	usage_correct(&s->usage, c);
 	s->damaged++;
 	state_change_free(c);
 }
@@ -434,7 +434,7 @@ static void changes_written(struct job *job)
 	while ((c = all)) {
 		all = c->next;
 		s->corrupt = s->corrupt || c->failed == -EBADMSG;
-		usage_settle(&s->usage, c);
+		usage_correct(&s->usage, c);
 		c->done(c->context, c->failed);
 		state_change_free(c);
 	}

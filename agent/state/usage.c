@@ -123,7 +123,7 @@ static void dismiss_op(struct usage *u, struct op *op)
 }
 
 /* Takes off what was deleted, and what was there before and so was counted twice. */
-static void settle_op(struct usage *u, struct op *op)
+static void correct_op(struct usage *u, struct op *op)
 {
 	if (op->kind == OP_PARK && op_park(op)->again)
 		dismiss_op(u, op);
@@ -144,13 +144,13 @@ void usage_admit(struct usage *u, struct state_change *c)
 			dismiss_op(u, undo);
 }
 
-void usage_settle(struct usage *u, struct state_change *c)
+void usage_correct(struct usage *u, struct state_change *c)
 {
 	for (struct op *op = c->first; op && !c->refused; op = op->next)
 		if (c->failed)
 			dismiss_op(u, op);
 		else
-			settle_op(u, op);
+			correct_op(u, op);
 }
 
 uint64_t usage_parked_max(const struct usage *u)

@@ -3,7 +3,7 @@
  * on the loop.
  *
  * A change is admitted before it is written, which counts what it brings or refuses all of it; when it has been
- * written, or could not be, it is settled. Parked records have a quarter of state.max, positions and what SQLite adds a
+ * written, or could not be, it is correct. Parked records have a quarter of state.max, positions and what SQLite adds a
  * sixteenth, the spool the rest.
  */
 #ifndef OXP_STATE_USAGE_H
@@ -30,7 +30,7 @@ int usage_read(struct usage *, struct database *) MUST_CHECK;
 /* As it was before usage_read(). */
 void usage_forget(struct usage *);
 void usage_admit(struct usage *, struct state_change *); /* sets its `refused` */
-void usage_settle(struct usage *, struct state_change *);
+void usage_correct(struct usage *, struct state_change *);
 uint64_t usage_parked_max(const struct usage *);
 void usage_spool_keys(const struct usage *, void (*visit)(void *, const char *key, uint64_t bytes), void *context);
 

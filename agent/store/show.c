@@ -36,7 +36,7 @@ static const struct shown {
 		" AND (:service IS NULL OR of_service(body, :service)) AND (:trace IS NULL OR of_trace(body, :trace))"
 		" ORDER BY at DESC, n DESC LIMIT :limit) ORDER BY own, n",
 		show_print_log, "SELECT max(rowid) FROM logs" },
-	/* A trace stays together, at the place of its first span. */
+	/* A trace stays together, where its first span is. */
 	{ "traces", SHOW_TRACES,
 		"SELECT start_ns, end_ns, trace_id, span_id, parent_id, service, name, status, details FROM"
 		" (SELECT * FROM spans WHERE start_ns >= :since AND (:service IS NULL OR service = :service)"

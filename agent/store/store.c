@@ -332,17 +332,17 @@ int store_begin(struct store *s)
 	return failed ? failed : run(s->db, "BEGIN IMMEDIATE");
 }
 
-int store_end(struct store *s, struct wall_time now, bool keep)
+int store_end(struct store *s, struct wall_time now, bool commit)
 {
 	int rounds = PRUNE_ROUNDS;
-	int failed = keep ? drop_old(s, now, &rounds) : 0;
+	int failed = commit ? drop_old(s, now, &rounds) : 0;
 
-	if (keep && !failed)
+	if (commit && !failed)
 		failed = drop_much(s, &rounds);
-	if (keep && !failed)
+	if (commit && !failed)
 		failed = shrink(s);
 	if (!failed)
-		failed = run(s->db, keep ? "COMMIT" : "ROLLBACK");
+		failed = run(s->db, commit ? "COMMIT" : "ROLLBACK");
 	if (failed)
 		run(s->db, "ROLLBACK");
 	s->damaged = s->damaged || failed == -EBADMSG;

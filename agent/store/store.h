@@ -27,7 +27,7 @@ uint32_t store_id(const struct store *); /* born with the file, never 0 */
 /* Rows between begin and end are one transaction. Each returns 0 or -errno; end() also deletes rows that are too old or
  * too many. After -EBADMSG the next begin() makes a new file. */
 int store_begin(struct store *) MUST_CHECK;
-int store_end(struct store *, struct wall_time now, bool keep) MUST_CHECK;
+int store_end(struct store *, struct wall_time now, bool commit) MUST_CHECK;
 /* `body` is the line as it came. Lines with the same id are one line, which is kept once. */
 int store_log(struct store *, struct wall_time at, const char *id, struct bytes body) MUST_CHECK;
 

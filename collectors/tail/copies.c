@@ -23,7 +23,7 @@ void tail_copies_init(struct tail_copies *c, const struct tail_copies_parts *par
 
 static void look_for_copy(struct tail_copies *c, const struct tail_file *f)
 {
-	const struct position at = tail_file_place(f);
+	const struct position at = tail_file_read_to(f);
 
 	tail_wanted_copy(c->with.wanted, &at);
 	tail_wanted_scan(c->with.wanted, true);
@@ -145,7 +145,7 @@ static void compare_position(void *context, const struct tail_saved *s)
 /* When it was cut down, and nobody has noticed yet, only its beginning is known. */
 static bool is_like_followed(const struct question *q, const struct tail_file *f)
 {
-	const struct position at = tail_file_place(f);
+	const struct position at = tail_file_read_to(f);
 	int intact = has(f->fd, &at);
 
 	if (intact < 0)
@@ -155,7 +155,7 @@ static bool is_like_followed(const struct question *q, const struct tail_file *f
 
 static enum tail_copy compare_cut(const struct question *q, const struct tail_file *f)
 {
-	const struct position at = tail_file_place(f);
+	const struct position at = tail_file_read_to(f);
 	int begins = begins_as(q->fd, &at);
 
 	if (begins == 1 && q->size < at.offset)
@@ -221,7 +221,7 @@ static void forget_rows(struct tail_copies *c, const struct tail_identity *ident
 /* One of an earlier run is inside a line or not as its bytes say. */
 static int open_copy(struct tail_file *f, int fd)
 {
-	const struct position at = tail_file_place(f);
+	const struct position at = tail_file_read_to(f);
 	int failed = 0;
 
 	if (has(fd, &at) != 1)

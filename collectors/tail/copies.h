@@ -1,7 +1,7 @@
 /*
  * Files that are copied and then cut down (logrotate's copytruncate). What is open is the same file before and after,
  * but what was not read when it was cut is in the copy alone. So the copy becomes the file that was read so far, under
- * its generation and from its place on, and what was cut down becomes a new file: as if it had been renamed.
+ * its generation and from its offset on, and what was cut down becomes a new file: as if it had been renamed.
  *
  * A copy is told by its bytes (head.h) from among the files beside it that have such a name (copyname.h). Until the
  * file is cut, a copy that `paths` match has nothing of its own, and is not begun.

@@ -399,7 +399,7 @@ struct position tail_file_position(const struct tail_file *f)
 		.path = f->path };
 }
 
-struct position tail_file_place(const struct tail_file *f)
+struct position tail_file_read_to(const struct tail_file *f)
 {
 	struct position at = tail_file_position(f);
 
@@ -419,7 +419,7 @@ void tail_file_restore(struct tail_file *f, const struct position *at)
 	f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
 }
 
-/* What stood before its place must stand there still, or it was cut down and written anew meanwhile. */
+/* What stood before its offset must stand there still, or it was cut down and written anew meanwhile. */
 int tail_file_go_on(struct tail_file *f, const struct position *at)
 {
 	int failed = tail_file_begin(f, at->offset);

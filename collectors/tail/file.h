@@ -143,7 +143,7 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 /* What is saved of it; `path` is the file's. */
 struct position tail_file_position(const struct tail_file *);
 /* The same of how far it was read. */
-struct position tail_file_place(const struct tail_file *);
+struct position tail_file_read_to(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 

@@ -1,6 +1,6 @@
 /*
- * What a file is known by, beside its inode: the bytes that it begins with, and those that stand before a place in it.
- * Both are kept as a hash and a size, so a copy is known as well as the file itself.
+ * What a file is known by, beside its inode: the bytes that it begins with, and those that stand before an offset in
+ * it. Both are kept as a hash and a size, so a copy is known as well as the file itself.
  */
 #ifndef OXP_TAIL_HEAD_H
 #define OXP_TAIL_HEAD_H
@@ -26,7 +26,7 @@ struct tail_before {
 	uint16_t size;
 };
 
-/* Whether those bytes stand before that place: 1, 0 or -errno. Of no bytes it is not known. */
+/* Whether those bytes stand before that offset: 1, 0 or -errno. Of no bytes it is not known. */
 int tail_stood_before(int fd, uint64_t offset, const struct tail_before *) MUST_CHECK;
 /* The bytes that stand before `here`, of which `known` may be looked at. */
 struct tail_before tail_before_of(const char *here, size_t known);

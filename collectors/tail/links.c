@@ -88,15 +88,15 @@ static bool is_allowed(const struct tail_links *l, const char *name)
 /* A rotated file stands beside the file that has, or had, its name; also if that is behind a trusted link. */
 static bool is_beside(const char *real, const char *name)
 {
-	struct path_place at;
+	struct path_entry at;
 	struct path_folder folder;
 	size_t n;
 	bool beside;
 
-	if (path_place_open(name, &at) < 0)
+	if (path_entry_open(name, &at) < 0)
 		return false;
-	beside = path_place_folder(&at, folder.name) == 0;
-	path_place_close(&at);
+	beside = path_entry_folder(&at, folder.name) == 0;
+	path_entry_close(&at);
 	n = beside ? strlen(folder.name) : 0;
 	return beside && strncmp(real, folder.name, n) == 0 && real[n] == '/' && !strchr(real + n + 1, '/');
 }

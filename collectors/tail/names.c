@@ -12,7 +12,7 @@ struct way {
 	dev_t device;
 	ino_t inode;
 	const char *part;
-	unsigned count; /* 0: a free place */
+	unsigned count; /* 0: a free slot */
 };
 
 /* `path` is what has been walked so far. The parts of the glob stand one after another, each ended by a zero. */

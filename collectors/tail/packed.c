@@ -194,7 +194,7 @@ static struct tail_file *find_cut(const struct packed_twin *t)
 	struct tail_file *f;
 
 	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry) {
-		const struct position at = tail_file_place(f);
+		const struct position at = tail_file_read_to(f);
 		if (f->state == TAIL_GONE_CUT && (uint32_t)at.offset <= t->packed->unpack->whole && begins_as(t, &at))
 			return f;
 	}
@@ -214,7 +214,7 @@ static bool take_over_cut(struct tail_packed *p)
 		return true;
 	if (f->offers > 0)
 		return false;
-	at = tail_file_place(f);
+	at = tail_file_read_to(f);
 	at.dev = identity->dev;
 	at.inode = identity->inode;
 	at.birth_ns = identity->birth_ns;

@@ -513,7 +513,7 @@ static bool has_name(const struct tail_lost *lost)
 }
 
 /* Where rotation happens: beside the target of a link. NULL: the link leads nowhere at the moment. */
-static char *place_of(char *path, char *target)
+static char *rotated_path(char *path, char *target)
 {
 	struct stat info;
 
@@ -530,7 +530,7 @@ static bool begins_with(const struct sought *longer, const struct sought *s)
 static bool seek(struct tail_scan *s, struct tail_lost *lost, struct sought *ret)
 {
 	char target[PATH_MAX];
-	char *at = place_of(lost->path, target), *slash;
+	char *at = rotated_path(lost->path, target), *slash;
 
 	if (has_name(lost) || !tail_matches(&s->globs, lost->path) || !at)
 		return false;
@@ -549,7 +549,7 @@ static int by_folder(const struct sought *a, const struct sought *b)
 }
 
 /* By folder, by name, and then as the lost stand. */
-static int by_place(const void *a, const void *b)
+static int by_folder_and_name(const void *a, const void *b)
 {
 	const struct sought *x = a, *y = b;
 	int order = by_folder(x, y);
@@ -720,7 +720,7 @@ static void search_folders(
 	struct search q = { .scan = s };
 
 	if (count > 1)
-		qsort(sought, count, sizeof *sought, by_place);
+		qsort(sought, count, sizeof *sought, by_folder_and_name);
 	for (size_t i = 0; i < count; i += q.count) {
 		q.names = &sought[i];
 		q.count = 1;
@@ -770,7 +770,7 @@ const struct tail_lost *tail_scan_lost(
 
 /* Copies. */
 
-/* Whether it begins as the file did that was cut down, and has what that had before its place: 1, 0 or -errno. Where
+/* Whether it begins as the file did that was cut down, and has what that had before its offset: 1, 0 or -errno. Where
  * nothing was read yet only the beginning speaks, and it may be that of older copies, too: then the copy is young. */
 static int is_copy(const struct tail_scan *s, const struct tail_cut *cut, int fd, const struct tail_found *found)
 {
@@ -852,7 +852,7 @@ static void search_for_copies(struct search *q)
 
 static bool seek_copies(struct tail_cut *cut, struct sought *ret)
 {
-	char target[PATH_MAX], *at = place_of(cut->path, target), *slash;
+	char target[PATH_MAX], *at = rotated_path(cut->path, target), *slash;
 
 	if (!at)
 		return false;

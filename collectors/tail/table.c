@@ -10,12 +10,12 @@ void tail_table_init(struct tail_table *t)
 	TAILQ_INIT(&t->gone);
 }
 
-static size_t path_place(const char *path)
+static size_t path_bucket(const char *path)
 {
 	return XXH3_64bits(path, strlen(path)) % TAIL_CHAINS;
 }
 
-static size_t inode_place(uint64_t dev, uint64_t inode)
+static size_t inode_bucket(uint64_t dev, uint64_t inode)
 {
 	return (inode ^ dev) % TAIL_CHAINS;
 }
@@ -27,12 +27,12 @@ static struct tail_file_list *list_of(struct tail_table *t, const struct tail_fi
 
 static struct tail_file **inode_chain(struct tail_table *t, const struct tail_file *f)
 {
-	return &t->by_inode[inode_place(f->identity.dev, f->identity.inode)];
+	return &t->by_inode[inode_bucket(f->identity.dev, f->identity.inode)];
 }
 
 static void put_path(struct tail_table *t, struct tail_file *f)
 {
-	struct tail_file **chain = &t->by_path[path_place(f->path)];
+	struct tail_file **chain = &t->by_path[path_bucket(f->path)];
 
 	f->by_path = *chain;
 	*chain = f;
@@ -40,7 +40,7 @@ static void put_path(struct tail_table *t, struct tail_file *f)
 
 static void take_path(struct tail_table *t, struct tail_file *f)
 {
-	struct tail_file **at = &t->by_path[path_place(f->path)];
+	struct tail_file **at = &t->by_path[path_bucket(f->path)];
 
 	while (*at != f)
 		at = &(*at)->by_path;
@@ -49,7 +49,7 @@ static void take_path(struct tail_table *t, struct tail_file *f)
 
 struct tail_file *tail_table_named(const struct tail_table *t, const char *path)
 {
-	struct tail_file *f = t->by_path[path_place(path)];
+	struct tail_file *f = t->by_path[path_bucket(path)];
 
 	while (f && (tail_file_trait(f)->gone || strcmp(f->path, path) != 0))
 		f = f->by_path;
@@ -60,7 +60,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 {
 	struct tail_file *f, *last = NULL;
 
-	for (f = t->by_path[path_place(path)]; f; f = f->by_path)
+	for (f = t->by_path[path_bucket(path)]; f; f = f->by_path)
 		if (tail_file_trait(f)->gone && !f->outlived && strcmp(f->path, path) == 0 &&
 			(!last || f->identity.birth_ns > last->identity.birth_ns))
 			last = f;
@@ -72,7 +72,7 @@ static void outlive(struct tail_table *t, const struct tail_file *dropped)
 {
 	struct tail_file *f;
 
-	for (f = t->by_path[path_place(dropped->path)]; f; f = f->by_path)
+	for (f = t->by_path[path_bucket(dropped->path)]; f; f = f->by_path)
 		f->outlived = f->outlived ||
 			      (tail_file_trait(f)->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
 				      strcmp(f->path, dropped->path) == 0);
@@ -80,7 +80,7 @@ static void outlive(struct tail_table *t, const struct tail_file *dropped)
 
 struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_identity *identity)
 {
-	struct tail_file *f = t->by_inode[inode_place(identity->dev, identity->inode)];
+	struct tail_file *f = t->by_inode[inode_bucket(identity->dev, identity->inode)];
 
 	while (f && (f->state == TAIL_GONE_CUT || !tail_same(&f->identity, identity)))
 		f = f->by_inode;
@@ -201,7 +201,7 @@ struct tail_file *tail_table_find_cut(const struct tail_table *t, uint64_t gener
 void tail_table_visit(
 	const struct tail_table *t, const char *path, bool (*visit)(void *context, struct tail_file *), void *context)
 {
-	struct tail_file *f = t->by_path[path_place(path)];
+	struct tail_file *f = t->by_path[path_bucket(path)];
 
 	while (f && (strcmp(f->path, path) != 0 || visit(context, f)))
 		f = f->by_path;
@@ -229,14 +229,14 @@ bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *
 
 /* Saved positions. */
 
-static size_t saved_place(uint64_t inode)
+static size_t saved_bucket(uint64_t inode)
 {
 	return inode % TAIL_CHAINS;
 }
 
 void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 {
-	struct tail_saved **chain = &t->saved[saved_place(s->at.inode)];
+	struct tail_saved **chain = &t->saved[saved_bucket(s->at.inode)];
 
 	s->next = *chain;
 	*chain = s;
@@ -257,7 +257,7 @@ void tail_table_remember(struct tail_table *t, const struct position *at)
 
 static bool has_saved(const struct tail_table *t, const struct tail_identity *identity, bool begun)
 {
-	for (const struct tail_saved *s = t->saved[saved_place(identity->inode)]; s; s = s->next) {
+	for (const struct tail_saved *s = t->saved[saved_bucket(identity->inode)]; s; s = s->next) {
 		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 		if (tail_same_later(&then, identity) && (!begun || s->at.head_size > 0))
 			return true;
@@ -278,7 +278,7 @@ bool tail_table_has_begun(const struct tail_table *t, const struct tail_identity
 void tail_table_visit_saved(const struct tail_table *t, const struct tail_identity *identity,
 	void (*visit)(void *context, const struct tail_saved *), void *context)
 {
-	for (const struct tail_saved *s = t->saved[saved_place(identity->inode)]; s; s = s->next) {
+	for (const struct tail_saved *s = t->saved[saved_bucket(identity->inode)]; s; s = s->next) {
 		const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 		if (tail_same_later(&then, identity))
 			visit(context, s);
@@ -287,7 +287,7 @@ void tail_table_visit_saved(const struct tail_table *t, const struct tail_identi
 
 struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_identity *identity)
 {
-	struct tail_saved **at = &t->saved[saved_place(identity->inode)], *s;
+	struct tail_saved **at = &t->saved[saved_bucket(identity->inode)], *s;
 
 	for (; (s = *at); at = &s->next)
 		if (s->at.inode == identity->inode && s->at.dev == identity->dev && s->at.birth_ns != 0 &&
@@ -327,7 +327,7 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 	int best_sure = 0;
 
 	*ret = NULL;
-	for (struct tail_saved **at = &t->saved[saved_place(identity->inode)]; *at; at = &(*at)->next) {
+	for (struct tail_saved **at = &t->saved[saved_bucket(identity->inode)]; *at; at = &(*at)->next) {
 		int sure = sureness(&(*at)->at, identity, fd);
 		if (sure < 0)
 			return sure;

@@ -115,7 +115,7 @@ struct member {
 	struct name name;
 	struct value value;
 	bool rest; /* beyond those that are indexed */
-	int place; /* in the line as it was read; -1: it was appended */
+	int index; /* in the line as it was read; -1: it was appended */
 };
 
 struct line {
@@ -260,7 +260,7 @@ static bool do_limit(struct model_step *s, struct line *l)
 	return true;
 }
 
-enum place { FREE, BESIDE, CROSSED, THERE };
+enum presence { FREE, BESIDE, CROSSED, THERE };
 
 static bool is_below(const char *name, const char *parent)
 {
@@ -269,7 +269,7 @@ static bool is_below(const char *name, const char *parent)
 	return strncmp(name, parent, size) == 0 && name[size] == '.';
 }
 
-static enum place place_by(const struct member *m, const char *name)
+static enum presence presence_by(const struct member *m, const char *name)
 {
 	const char *inside = name + strlen(m->name.plain) + 1;
 	char quoted[64];
@@ -287,14 +287,14 @@ static enum place place_by(const struct member *m, const char *name)
 }
 
 /* How the name stands to all members but one. */
-static enum place place_of(const struct line *l, const char *name, const struct member *except)
+static enum presence presence_of(const struct line *l, const char *name, const struct member *except)
 {
-	enum place place = FREE;
+	enum presence presence = FREE;
 
 	for (size_t i = 0; i < l->count; i++)
-		if (&l->members[i] != except && place_by(&l->members[i], name) > place)
-			place = place_by(&l->members[i], name);
-	return place;
+		if (&l->members[i] != except && presence_by(&l->members[i], name) > presence)
+			presence = presence_by(&l->members[i], name);
+	return presence;
 }
 
 static bool is_blank(const struct member *m)
@@ -322,7 +322,7 @@ static bool do_rename(struct model_step *s, struct line *l)
 	(void)s;
 	for (size_t i = 0; i < COUNT_OF(pairs); i++) {
 		struct member *m = find(l, pairs[i][0]);
-		if (m && (place_of(l, pairs[i][1], m) <= BESIDE || (i == 2 && make_way(l, &m))))
+		if (m && (presence_of(l, pairs[i][1], m) <= BESIDE || (i == 2 && make_way(l, &m))))
 			rename_member(l, m, pairs[i][1]);
 	}
 	return true;
@@ -334,7 +334,7 @@ static bool do_add(struct model_step *s, struct line *l)
 
 	(void)s;
 	for (size_t i = 0; i < COUNT_OF(fields); i++)
-		if (place_of(l, fields[i], NULL) == FREE)
+		if (presence_of(l, fields[i], NULL) == FREE)
 			append(l, fields[i], "\"api\"");
 	return true;
 }
@@ -386,7 +386,7 @@ static bool do_redact(struct model_step *s, struct line *l)
 
 static bool is_free(const struct line *l, const char *name, const struct member *m)
 {
-	return place_of(l, name, m) <= BESIDE;
+	return presence_of(l, name, m) <= BESIDE;
 }
 
 /* @timestamp before a name of loggers' own, and that before one that apps have, too. */
@@ -602,7 +602,7 @@ static bool is_time_name(const struct member *m)
 	return is(m, "time") || is(m, "@timestamp") || is(m, "t") || is(m, "date");
 }
 
-/* Of two lines as they were read; *when: the place of the last member in which they may differ as times, or -1. */
+/* Of two lines as they were read; *when: the index of the last member in which they may differ as times, or -1. */
 static bool are_same(const struct line *a, const struct line *b, int *when)
 {
 	*when = -1;
@@ -646,7 +646,7 @@ static bool folds(struct run *r, const struct line *read, const struct line *now
 	r->count++;
 	r->last = NULL;
 	for (size_t i = 0; i < now->count; i++)
-		if (when >= 0 && now->members[i].place == when)
+		if (when >= 0 && now->members[i].index == when)
 			r->last = now->members[i].value.text;
 	return true;
 }

@@ -1,5 +1,5 @@
 /*
- * Any bytes as a configuration file: read or refused with a place and a reason, never a secret in what is said; what
+ * Any bytes as a configuration file: read or refused with a line and a reason, never a secret in what is said; what
  * was read prints. Bytes behind a zero are a --set.
  */
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /*
- * Whole servers, one of each engine, fed with the same bytes cut at the same places. However they are cut: never more
+ * Whole servers, one of each engine, fed with the same bytes cut at the same bytes. However they are cut: never more
  * heads than requests, none of either engine spins, a peer that leaves is let go, and the verdict on the first request
  * is the same. Only of bodies in chunks, which libmicrohttpd is never given, may the engines say different things: 411
  * there, and where no route is found 404 or 405 at once.

@@ -1,5 +1,5 @@
 /*
- * Any lines through the join, once in one go and once with everything forgotten and read again from the last place now
+ * Any lines through the join, once in one go and once with everything forgotten and read again from the last offset now
  * and then, as after a kill or at the end of a slice: the messages must be the same, to the byte.
  *
  * The first byte says the format and what is joined, the second how often it is forgotten.
@@ -14,7 +14,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { LONGEST = 4096, OUT_MAX = 64 << 20 };
 
-/* Messages as bytes; those behind `sure` begin behind the last place. */
+/* Messages as bytes; those behind `sure` begin behind the last offset. */
 struct output {
 	struct buffer text;
 	size_t sure;
@@ -40,8 +40,8 @@ struct run {
 	struct output out;
 };
 
-/* One line; behind it, whether its beginning or end is a place. */
-static size_t give(struct run *r, size_t at, size_t *place)
+/* One line; behind it, whether one can read again from its beginning or end. */
+static size_t give(struct run *r, size_t at, size_t *restart)
 {
 	const char *end = memchr(r->data + at, '\n', r->size - at);
 	size_t size = (end ? (size_t)(end - r->data) : r->size) - at;
@@ -54,7 +54,7 @@ static size_t give(struct run *r, size_t at, size_t *place)
 	free(copy);
 	oldest = line_join_oldest(&r->join, behind);
 	if (oldest >= at) {
-		*place = oldest;
+		*restart = oldest;
 		r->out.sure = r->out.text.size;
 	}
 	return behind;
@@ -62,17 +62,17 @@ static size_t give(struct run *r, size_t at, size_t *place)
 
 static void run_all(struct run *r, unsigned forget_every)
 {
-	size_t place = 0;
+	size_t restart = 0;
 	unsigned lines = 0;
 
 	for (size_t at = 0; at < r->size;) {
-		at = give(r, at, &place);
+		at = give(r, at, &restart);
 		if (!forget_every || ++lines % forget_every != 0)
 			continue;
 		line_join_drop(&r->join);
 		r->out.text.size = r->out.sure;
 		forget_every = forget_every * 2 + 1; /* so that it comes to an end */
-		at = place;
+		at = restart;
 	}
 	line_join_end(&r->join);
 }

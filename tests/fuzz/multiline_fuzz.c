@@ -27,11 +27,11 @@ static bool take_line(const uint8_t **data, size_t *size, char **ret, size_t *re
 static void check_line(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
 	bool open = s->open, begins = m->start && line_start_is(m->start, line);
-	enum line_place place = multiline_next(m, s, line);
+	enum line_role role = multiline_next(m, s, line);
 
-	OXP_ASSERT(open || place == LINE_ALONE || place == LINE_FIRST);
-	OXP_ASSERT(s->open == (place != LINE_ALONE));
-	OXP_ASSERT(!m->start || !begins || place == LINE_FIRST);
+	OXP_ASSERT(open || role == LINE_ALONE || role == LINE_FIRST);
+	OXP_ASSERT(s->open == (role != LINE_ALONE));
+	OXP_ASSERT(!m->start || !begins || role == LINE_FIRST);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -142,7 +142,7 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* Files: slices from the last place on, as tail reads them. */
+/* Files: slices from the last offset on, as tail reads them. */
 
 static void give(struct reading *r, struct line_slice *in)
 {

@@ -107,7 +107,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	for (size_t i = 0; i < s->count; i++)
-		if (json_edit_place(record->edit, s->fields[i].plain, -1) == JSON_FREE &&
+		if (json_edit_presence(record->edit, s->fields[i].plain, -1) == JSON_FREE &&
 			json_edit_append(record->edit, s->fields[i].name, s->fields[i].value) < 0)
 			break; /* the line has no room for more members */
 	return STEP_KEEP;

@@ -83,7 +83,7 @@ static int create(const void *config, struct host *host, struct step **ret)
  * dots as levels, these are two members of one object. "log": "x" may not. */
 static bool is_free(const struct json_edit *e, const char *name, int i)
 {
-	return json_edit_place(e, bytes_of(name), i) <= JSON_BESIDE;
+	return json_edit_presence(e, bytes_of(name), i) <= JSON_BESIDE;
 }
 
 static char *put(char *to, const char *text, size_t size)

@@ -150,7 +150,7 @@ static void folded(struct step *s, struct record *record)
 		return;
 }
 
-static void settle(struct step *s, bool taken)
+static void ended(struct step *s, bool taken)
 {
 	(void)taken;
 	s->count = 0;
@@ -172,6 +172,6 @@ const struct step_type step_fold = {
 	.folds = folds,
 	.folded = folded,
 	.apply = apply,
-	.settle = settle,
+	.ended = ended,
 	.destroy = destroy,
 };

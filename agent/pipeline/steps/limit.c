@@ -26,7 +26,7 @@ struct bucket {
 	uint64_t stream;
 	unsigned __int128 tokens;
 	struct mono_time filled;
-	uint32_t taken; /* since the last settle() */
+	uint32_t taken; /* since the last ended() */
 	bool used;
 };
 
@@ -173,7 +173,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 	return STEP_KEEP;
 }
 
-static void settle(struct step *s, bool taken)
+static void ended(struct step *s, bool taken)
 {
 	for (size_t i = 0; i < s->touched_count; i++) {
 		struct bucket *b = s->touched[i];
@@ -201,6 +201,6 @@ const struct step_type step_limit = {
 	.config_size = sizeof(struct limit_config),
 	.create = create,
 	.apply = apply,
-	.settle = settle,
+	.ended = ended,
 	.destroy = destroy,
 };

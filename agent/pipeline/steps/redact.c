@@ -181,7 +181,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 }
 
 /* Frees the memory of a huge line instead of keeping it for the next one. */
-static void settle(struct step *s, bool taken)
+static void ended(struct step *s, bool taken)
 {
 	struct buffer *all[] = { &s->out, &s->redact.plain, &s->redact.clean };
 
@@ -200,6 +200,6 @@ const struct step_type step_redact = {
 	.check = check,
 	.create = create,
 	.apply = apply,
-	.settle = settle,
+	.ended = ended,
 	.destroy = destroy,
 };

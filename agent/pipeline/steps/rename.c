@@ -70,7 +70,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 /* For member i. */
 static bool is_free(struct json_edit *e, struct bytes name, int i)
 {
-	if (json_edit_place(e, name, i) <= JSON_BESIDE)
+	if (json_edit_presence(e, name, i) <= JSON_BESIDE)
 		return true;
 	return bytes_are(name, "@timestamp") && log_time_make_way(e);
 }

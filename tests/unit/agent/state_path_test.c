@@ -101,7 +101,7 @@ static void test_on_a_machine(void **state)
 }
 
 /* Nobody's word, no home, and /tmp is everybody's on a machine. */
-static void test_without_any_place(void **state)
+static void test_without_any_folder(void **state)
 {
 	struct fixture *f = *state;
 
@@ -134,7 +134,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_what_is_said_is_taken),
 		TEST(test_on_a_machine),
-		TEST(test_without_any_place),
+		TEST(test_without_any_folder),
 		TEST(test_a_user_without_a_home_in_a_container),
 	};
 

@@ -53,7 +53,7 @@ static void test_what_is_appended_is_there(void **state)
 	buffer_done(&b);
 }
 
-/* `end` at that place of a line of so many bytes, and before it; at == size is behind it. */
+/* `end` at that offset of a line of so many bytes, and before it; at == size is behind it. */
 static void look_through(size_t size, size_t at, char end)
 {
 	enum { MOST = 112 };
@@ -70,7 +70,7 @@ static void look_through(size_t size, size_t at, char end)
 	assert_true(to[0] == 'y' && to[size + 1] == 'y');
 }
 
-/* A line end is found at whatever place of whatever size, and not before or behind it; the copy is what was copied. */
+/* A line end is found at whatever offset of whatever size, and not before or behind it; the copy is what was copied. */
 static void test_a_line_is_copied_and_looked_through(void **state)
 {
 	(void)state;

@@ -146,7 +146,7 @@ static void test_who_repeats_is_held_back(void **state)
 	(void)state;
 	say(l, "tail", 0, 1000);
 	assert_int_equal(written_since(l), LOG_BURST);
-	log_warn(&l->log, "tail", "another place");
+	log_warn(&l->log, "tail", "another kind");
 	say(l, "other", 0, 1);
 	assert_int_equal(written_since(l), 2);
 	log_tell_held(&l->log, false); /* no room yet */
@@ -184,8 +184,8 @@ static void test_after_a_quiet_while_all_of_it_is_said_again(void **state)
 	limited_free(l);
 }
 
-/* More places than are kept: who is forgotten tells first what it held back. */
-static void test_places_are_bounded(void **state)
+/* More kinds than are remembered: who is forgotten tells first what it held back. */
+static void test_kinds_are_bounded(void **state)
 {
 	struct limited *l = limited_new();
 	char who[16];
@@ -193,12 +193,12 @@ static void test_places_are_bounded(void **state)
 	(void)state;
 	say(l, "first", 0, LOG_BURST + 5);
 	assert_int_equal(written_since(l), LOG_BURST);
-	for (int i = 0; i < LOG_PLACES; i++) {
+	for (int i = 0; i < LOG_KINDS; i++) {
 		l->clock.ns++;
 		snprintf(who, sizeof who, "who %d", i);
 		say(l, who, 0, 1);
 	}
-	assert_int_equal(written_since(l), LOG_PLACES + 1);
+	assert_int_equal(written_since(l), LOG_KINDS + 1);
 	assert_non_null(strstr(l->text, "first: 5 more messages like this"));
 	limited_free(l);
 }
@@ -322,7 +322,7 @@ int main(void)
 		cmocka_unit_test(test_outside_text_is_defused),
 		cmocka_unit_test(test_who_repeats_is_held_back),
 		cmocka_unit_test(test_after_a_quiet_while_all_of_it_is_said_again),
-		cmocka_unit_test(test_places_are_bounded),
+		cmocka_unit_test(test_kinds_are_bounded),
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_a_long_line_is_cut),
 		cmocka_unit_test(test_a_log_that_cannot_be_written),

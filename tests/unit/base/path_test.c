@@ -183,11 +183,11 @@ static void test_what_was_planted_in_place_of_a_file_of_ours(void **state)
 }
 
 /* Where it would be opened, or why not. */
-static int place(struct bench *b, const char *name, char to[NAME_ROOM])
+static int entry(struct bench *b, const char *name, char to[NAME_ROOM])
 {
-	struct path_place p;
+	struct path_entry p;
 	char link[64], real[PATH_MAX];
-	int failed = path_place_open(in(b, name), &p);
+	int failed = path_entry_open(in(b, name), &p);
 	ssize_t n;
 
 	if (failed)
@@ -197,35 +197,35 @@ static int place(struct bench *b, const char *name, char to[NAME_ROOM])
 	assert_true(n > (ssize_t)strlen(b->folder.path));
 	real[n] = '\0';
 	snprintf(to, NAME_ROOM, "%.90s/%.90s", real + strlen(b->folder.path) + 1, p.name);
-	path_place_close(&p);
+	path_entry_close(&p);
 	return 0;
 }
 
-static void test_places(void **state)
+static void test_entries(void **state)
 {
 	struct bench *b = *state;
 	char at[NAME_ROOM];
-	struct path_place p;
+	struct path_entry p;
 	int fd;
 
 	put(b, "target/file", "x");
 	assert_int_equal(symlinkat("../target/file", b->folder.fd, "ours/link"), 0);
 	assert_int_equal(symlinkat("../target/new", b->folder.fd, "ours/dangling"), 0);
 	assert_int_equal(symlinkat("../target/file", b->folder.fd, "shared/link"), 0);
-	assert_int_equal(place(b, "ours/new", at), 0);
+	assert_int_equal(entry(b, "ours/new", at), 0);
 	assert_string_equal(at, "ours/new");
-	assert_int_equal(place(b, "ours/link", at), 0);
+	assert_int_equal(entry(b, "ours/link", at), 0);
 	assert_string_equal(at, "target/file");
-	assert_int_equal(place(b, "ours/dangling", at), 0);
+	assert_int_equal(entry(b, "ours/dangling", at), 0);
 	assert_string_equal(at, "target/new");
-	assert_int_equal(place(b, "shared/link", at), -ELOOP);
-	assert_int_equal(place(b, "none/new", at), -ENOENT);
-	assert_int_equal(path_place_open("/dev/stdout", &p), 0);
-	fd = path_place_get(&p, O_WRONLY, 0);
+	assert_int_equal(entry(b, "shared/link", at), -ELOOP);
+	assert_int_equal(entry(b, "none/new", at), -ENOENT);
+	assert_int_equal(path_entry_open("/dev/stdout", &p), 0);
+	fd = path_entry_get(&p, O_WRONLY, 0);
 	assert_true(fd >= 0 || fd == -EACCES || fd == -ENXIO); /* whatever our own output is */
 	if (fd >= 0)
 		close(fd);
-	path_place_close(&p);
+	path_entry_close(&p);
 }
 
 static int read_open(struct bench *b, const char *name, struct path_found *ret)
@@ -322,7 +322,7 @@ int main(void)
 		TEST(test_links_to_folders),
 		TEST(test_a_file_of_ours),
 		TEST(test_what_was_planted_in_place_of_a_file_of_ours),
-		TEST(test_places),
+		TEST(test_entries),
 		TEST(test_reading_what_others_write),
 		TEST(test_reading_opens_nothing_but_files),
 		TEST(test_second_names_of_somebody_elses_file),

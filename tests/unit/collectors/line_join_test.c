@@ -174,11 +174,11 @@ static void endless_traces_are_several(void **state)
 	assert_int_equal(b->out[0].size, strlen(":a.Error") + (JOIN_LINES_MAX - 1) * strlen("\n\tat f(x)"));
 }
 
-/* Two streams in which something is open all the time have places to read again from. */
-static void there_is_a_place_now_and_then(void **state)
+/* Two streams in which something is open all the time have offsets to read again from. */
+static void one_can_restart_now_and_then(void **state)
 {
 	struct bench *b = *state;
-	uint64_t place = 0;
+	uint64_t restart = 0;
 
 	b->multiline.start = &b->start;
 	assert_null(line_start_compile("first", &b->start));
@@ -187,8 +187,8 @@ static void there_is_a_place_now_and_then(void **state)
 		give_cri(b, i % 2 ? (i % 6 == 1 ? "stdout F first" : "stdout F more")
 				  : (i % 10 == 0 ? "stderr F first" : "stderr F more"));
 		oldest = line_join_oldest(&b->join, b->offset);
-		place = oldest >= at ? oldest : place;
-		assert_true(b->offset - place <= 2 * JOIN_SPAN_CALM);
+		restart = oldest >= at ? oldest : restart;
+		assert_true(b->offset - restart <= 2 * JOIN_SPAN_CALM);
 	}
 }
 
@@ -257,7 +257,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_carriage_return_of_a_line_end_goes_with_it, begin, end),
 		cmocka_unit_test_setup_teardown(endless_pieces_are_cut, begin, end),
 		cmocka_unit_test_setup_teardown(endless_traces_are_several, begin, end),
-		cmocka_unit_test_setup_teardown(there_is_a_place_now_and_then, begin, end),
+		cmocka_unit_test_setup_teardown(one_can_restart_now_and_then, begin, end),
 		cmocka_unit_test_setup_teardown(a_lonely_piece_is_given_up, begin, end),
 		cmocka_unit_test_setup_teardown(a_line_longer_than_all_passes, begin, end),
 		cmocka_unit_test_setup_teardown(the_first_line_tells, begin, end),

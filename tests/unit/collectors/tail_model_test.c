@@ -478,7 +478,7 @@ static bool copy_one(struct world *w, struct content *c)
 	return !late;
 }
 
-/* The file goes on as another content, behind a hole if its writer keeps its place. */
+/* The file goes on as another content, behind a hole if its writer keeps its offset. */
 static void truncate_one(struct world *w)
 {
 	unsigned name = chance(w, NAMES);

@@ -203,7 +203,7 @@ static void a_full_queue_hides_no_rotation(void **state)
 }
 
 /* The inode and the beginning are those of the file that was there: it is told by its birth, and where there is none
- * by what stands before the place that was saved. */
+ * by what stands before the offset that was saved. */
 static void an_inode_is_used_again(bool births)
 {
 	struct world *w = world_new(births, 1024);
@@ -339,7 +339,7 @@ static void rotated_files_make_room_for_those_that_cannot_be_opened(void **state
 	world_free(w);
 }
 
-/* The place behind a hole is no place within a line. */
+/* The offset behind a hole is not within a line. */
 static void a_line_behind_a_hole_is_whole_after_a_restart(void **state)
 {
 	struct world *w = world_new(true, 1024);

@@ -1290,7 +1290,7 @@ static void what_is_no_json_goes_as_text(void **state)
 	buffer_done(&m.text);
 }
 
-/* Its place is behind the mark. */
+/* Its offset is behind the mark. */
 static void a_mark_at_the_beginning_is_no_part_of_the_first_line(void **state)
 {
 	struct bench *b = *state;

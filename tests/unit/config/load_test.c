@@ -110,8 +110,8 @@ static void test_components(void **state)
 	c = c->next;
 	tail = c->options;
 	assert_string_equal(c->name, "audit");
-	assert_int_equal(c->place.line, 4);
-	assert_int_equal(c->place.column, 5);
+	assert_int_equal(c->mark.line, 4);
+	assert_int_equal(c->mark.column, 5);
 	assert_list(tail->paths, "a|b|");
 	assert_int_equal(tail->format, SAMPLE_CRI);
 	assert_int_equal(tail->poll.ns, DURATION_MS(250).ns);

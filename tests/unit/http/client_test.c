@@ -44,7 +44,7 @@ struct fixture {
 	unsigned head_status;
 	struct http_reply reply;
 	char error[256], type[64];
-	unsigned place;			/* which address was asked */
+	unsigned address;		/* which address was asked */
 	unsigned at_once;		/* pieces of this turn */
 	struct resolver *resolver;	/* NULL: the client's own */
 	const struct coded *coded;	/* what script_coded() answers, with this status */
@@ -765,7 +765,7 @@ static void name_of_three(struct fixture *f, in_addr_t listens_at)
 }
 
 /* The last byte of the address that was asked. */
-static unsigned place_of(const struct peer *p)
+static unsigned address_of(const struct peer *p)
 {
 	struct sockaddr_in at;
 	socklen_t size = sizeof at;
@@ -777,15 +777,15 @@ static unsigned place_of(const struct peer *p)
 /* 127.0.0.2 and .3 do what they do; .1 answers. */
 static void script_first_hangs(struct peer *p)
 {
-	p->f->place = place_of(p);
-	if (p->f->place == 1)
+	p->f->address = address_of(p);
+	if (p->f->address == 1)
 		script_answer(p);
 }
 
 static void script_first_breaks(struct peer *p)
 {
-	p->f->place = place_of(p);
-	if (p->f->place == 1)
+	p->f->address = address_of(p);
+	if (p->f->address == 1)
 		script_answer(p);
 	else
 		peer_close(p);
@@ -795,8 +795,8 @@ static void script_first_is_busy(struct peer *p)
 {
 	static const char busy[] = "HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n";
 
-	p->f->place = place_of(p);
-	if (p->f->place == 1)
+	p->f->address = address_of(p);
+	if (p->f->address == 1)
 		script_answer(p);
 	else
 		peer_send(p, busy, strlen(busy));
@@ -837,7 +837,7 @@ static void goes_round(struct fixture *f, peer_script *script)
 	f->script = script;
 	for (size_t i = 0; i < COUNT_OF(wanted); i++) {
 		call_in_time(f);
-		assert_int_equal(f->place, wanted[i]);
+		assert_int_equal(f->address, wanted[i]);
 	}
 	assert_end(f, HTTP_END_ANSWER);
 	assert_int_equal(f->reply.status, 200);

@@ -1,6 +1,6 @@
 /*
  * The table of malformed requests (tests/hostile/requests.txt) against both engines, whole and in pieces; and silent,
- * unfinished and stuck connections that want every place.
+ * unfinished and stuck connections that want every seat.
  */
 #include "http/server.h"
 
@@ -10,7 +10,7 @@
 #include "hostile/rows.h"
 #include "unit/http/raw.h"
 
-enum { BODY_MAX = 100 << 10, PLACES = 16, BIG = 8 << 20, AT_ONCE = 4, SMALL = 256 << 10, SOME = 1 << 20 };
+enum { BODY_MAX = 100 << 10, SEATS = 16, BIG = 8 << 20, AT_ONCE = 4, SMALL = 256 << 10, SOME = 1 << 20 };
 
 struct fixture {
 	bool direct;
@@ -20,7 +20,7 @@ struct fixture {
 	uint16_t port;
 	uint64_t evicted;
 	int waiting_max;
-	struct http_request *waiting[PLACES];
+	struct http_request *waiting[SEATS];
 	size_t waiting_count;
 	unsigned gone;
 };
@@ -41,7 +41,7 @@ static void later(void *context, struct http_request *r)
 {
 	struct fixture *f = context;
 
-	assert_true(f->waiting_count < PLACES);
+	assert_true(f->waiting_count < SEATS);
 	f->waiting[f->waiting_count++] = r;
 }
 
@@ -72,11 +72,11 @@ static struct mono_time standing_mono(const struct clock *c)
 	return (struct mono_time){ w->began + w->ahead };
 }
 
-static int new_server(struct fixture *f, size_t places)
+static int new_server(struct fixture *f, size_t seats)
 {
 	struct http_server_options o = { .name = "test",
 		.body_max = BODY_MAX,
-		.connections_max = places,
+		.connections_max = seats,
 		.idle = DURATION_S(1),
 		.priority = LOOP_PROBES,
 		.direct = f->direct,
@@ -105,7 +105,7 @@ static int setup(void **state, bool direct)
 	memcpy(f->routes, routes, sizeof routes);
 	world_init(&f->world);
 	f->world.clock.mono = standing_mono;
-	assert_int_equal(new_server(f, PLACES), 0);
+	assert_int_equal(new_server(f, SEATS), 0);
 	*state = f;
 	return 0;
 }
@@ -207,13 +207,13 @@ static void every_row_is_refused_once(void **state)
 	fclose(file);
 }
 
-/* Who wants every place. */
+/* Who wants every seat. */
 
-static void connect_all(struct fixture *f, struct raw raws[PLACES], const char *text)
+static void connect_all(struct fixture *f, struct raw raws[SEATS], const char *text)
 {
 	int small = SMALL;
 
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < SEATS; i++) {
 		raw_connect(&raws[i], &f->world, f->port);
 		assert_int_equal(setsockopt(raws[i].fd, SOL_SOCKET, SO_RCVBUF, &small, sizeof small), 0);
 		raw_send(&raws[i], text);
@@ -221,9 +221,9 @@ static void connect_all(struct fixture *f, struct raw raws[PLACES], const char *
 	turns(&f->world, 20);
 }
 
-static void done_all(struct raw raws[PLACES])
+static void done_all(struct raw raws[SEATS])
 {
-	for (int i = 0; i < PLACES; i++)
+	for (int i = 0; i < SEATS; i++)
 		raw_done(&raws[i]);
 }
 
@@ -238,47 +238,47 @@ static void expect_hello(struct fixture *f)
 	raw_done(&raw);
 }
 
-static void check_places_are_given_up(struct fixture *f, const char *text)
+static void check_seats_are_given_up(struct fixture *f, const char *text)
 {
-	struct raw raws[PLACES];
+	struct raw raws[SEATS];
 
 	connect_all(f, raws, text);
-	assert_int_equal(totals(f).connections, PLACES);
+	assert_int_equal(totals(f).connections, SEATS);
 	expect_hello(f);
 	assert_int_equal(totals(f).evicted, 1);
 	assert_int_equal(f->evicted, 1);
 	assert_int_equal(totals(f).timeouts, 0);
 	raw_receive(&raws[0]);
 	assert_true(raws[0].ended); /* the oldest, and no other */
-	for (int i = 1; i < PLACES; i++) {
+	for (int i = 1; i < SEATS; i++) {
 		raw_receive(&raws[i]);
 		assert_false(raws[i].ended);
 	}
 	done_all(raws);
 }
 
-static void a_silent_connection_gives_up_its_place(void **state)
+static void a_silent_connection_gives_up_its_seat(void **state)
 {
-	check_places_are_given_up(*state, "");
+	check_seats_are_given_up(*state, "");
 }
 
-static void an_unfinished_head_gives_up_its_place(void **state)
+static void an_unfinished_head_gives_up_its_seat(void **state)
 {
-	check_places_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost:");
+	check_seats_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost:");
 }
 
-static void an_unfinished_body_gives_up_its_place(void **state)
+static void an_unfinished_body_gives_up_its_seat(void **state)
 {
 	struct fixture *f = *state;
 
-	check_places_are_given_up(f, "POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
+	check_seats_are_given_up(f, "POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
 	turns(&f->world, 20);
 	assert_true(f->gone >= 1);
 }
 
-static void a_kept_connection_gives_up_its_place(void **state)
+static void a_kept_connection_gives_up_its_seat(void **state)
 {
-	check_places_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	check_seats_are_given_up(*state, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 }
 
 /* A byte now and then makes nobody younger. */
@@ -286,7 +286,7 @@ static void whoever_trickles_is_the_oldest_all_the_same(void **state)
 {
 	static const char text[] = "GET /hello HTTP/1.1\r\nHost: a-long-name\r\n";
 	struct fixture *f = *state;
-	struct raw raws[PLACES];
+	struct raw raws[SEATS];
 
 	connect_all(f, raws, "GET ");
 	for (size_t i = 0; i < sizeof text - 5; i++) {
@@ -336,7 +336,7 @@ static void unfinished_heads_have_a_ceiling(void **state)
 /* Whoever has sent something that was not read yet is not silent. */
 static void what_has_come_is_served_before_anybody_goes(void **state)
 {
-	enum { MANY = 10 * PLACES };
+	enum { MANY = 10 * SEATS };
 	struct fixture *f = *state;
 	struct raw raws[MANY];
 
@@ -362,15 +362,15 @@ static uint64_t slices(const struct fixture *f)
 }
 
 /* Then whoever comes waits outside, which costs nothing. */
-static void what_is_handled_keeps_its_place(void **state)
+static void what_is_handled_keeps_its_seat(void **state)
 {
 	enum { TURNS = 50 };
 	uint64_t before;
 	struct fixture *f = *state;
-	struct raw raws[PLACES], other;
+	struct raw raws[SEATS], other;
 
 	connect_all(f, raws, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-	assert_int_equal(f->waiting_count, PLACES);
+	assert_int_equal(f->waiting_count, SEATS);
 	raw_connect(&other, &f->world, f->port);
 	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	turns(&f->world, 20);
@@ -380,7 +380,7 @@ static void what_is_handled_keeps_its_place(void **state)
 	turns(&f->world, TURNS);
 	assert_in_range(slices(f) - before, 0, TURNS + 5);
 	assert_int_equal(totals(f).evicted, 0);
-	assert_int_equal(totals(f).requests, PLACES);
+	assert_int_equal(totals(f).requests, SEATS);
 	http_respond_text(f->waiting[3], 200, "text/plain", "at last");
 	raw_expect(&raws[3], "at last");
 	raw_expect(&other, "hello\n");
@@ -395,11 +395,11 @@ static void let_the_door_rest(struct fixture *f)
 	turns(&f->world, 20);
 }
 
-static void check_places_of_who_is_gone(struct fixture *f, struct raw raws[PLACES])
+static void check_seats_of_who_is_gone(struct fixture *f, struct raw raws[SEATS])
 {
 	connect_all(f, raws, "POST /later HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
-	assert_int_equal(f->waiting_count, PLACES);
-	for (int i = 4; i < PLACES; i++) {
+	assert_int_equal(f->waiting_count, SEATS);
+	for (int i = 4; i < SEATS; i++) {
 		close(raws[i].fd);
 		raws[i].fd = -1;
 	}
@@ -409,16 +409,16 @@ static void check_places_of_who_is_gone(struct fixture *f, struct raw raws[PLACE
 	expect_hello(f);
 	assert_in_range(f->gone, 1, 2);
 	assert_int_equal(totals(f).evicted, f->gone);
-	assert_int_equal(totals(f).open, PLACES - f->gone);
+	assert_int_equal(totals(f).open, SEATS - f->gone);
 }
 
-/* What a handler has for a peer that has left is dropped when its place is wanted, not before, and nobody else's. */
-static void who_is_gone_gives_up_its_place(void **state)
+/* What a handler has for a peer that has left is dropped when its seat is wanted, not before, and nobody else's. */
+static void who_is_gone_gives_up_its_seat(void **state)
 {
 	struct fixture *f = *state;
-	struct raw raws[PLACES];
+	struct raw raws[SEATS];
 
-	check_places_of_who_is_gone(f, raws);
+	check_seats_of_who_is_gone(f, raws);
 	for (int i = 0; i < 4; i++) {
 		http_respond_text(f->waiting[i], 200, "text/plain", "at last");
 		raw_expect(&raws[i], "at last");
@@ -426,20 +426,20 @@ static void who_is_gone_gives_up_its_place(void **state)
 	done_all(raws);
 }
 
-/* Who has said all and waits for the answer looks the same, and has it as long as there is a place. */
+/* Who has said all and waits for the answer looks the same, and has it as long as there is a seat. */
 static void who_has_said_all_has_its_answer(void **state)
 {
 	struct fixture *f = *state;
-	struct raw raws[PLACES];
+	struct raw raws[SEATS];
 
 	connect_all(f, raws, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	raw_done(&raws[0]);
-	for (int i = 1; i < PLACES; i++)
+	for (int i = 1; i < SEATS; i++)
 		assert_int_equal(shutdown(raws[i].fd, SHUT_WR), 0);
 	let_the_door_rest(f);
 	expect_hello(f);
 	assert_int_equal(totals(f).evicted, 1);
-	for (int i = 1; i < PLACES; i++) {
+	for (int i = 1; i < SEATS; i++) {
 		http_respond_text(f->waiting[i], 200, "text/plain", "at last");
 		raw_expect(&raws[i], "at last");
 	}
@@ -458,7 +458,7 @@ static void few_wait_where_each_takes_long(void **state)
 	f->waiting_max = WAITING;
 	http_server_free(f->server);
 	f->server = NULL;
-	assert_int_equal(new_server(f, PLACES), 0);
+	assert_int_equal(new_server(f, SEATS), 0);
 	to.sin_port = htons(f->port);
 	for (int i = 0; i < MANY; i++) {
 		peers[i] = (struct pollfd){ socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), POLLOUT, 0 };
@@ -483,10 +483,10 @@ static void read_some(struct raw *raw)
 	}
 }
 
-static void an_answer_that_nobody_takes_gives_up_its_place(void **state)
+static void an_answer_that_nobody_takes_gives_up_its_seat(void **state)
 {
 	struct fixture *f = *state;
-	struct raw raws[PLACES], other;
+	struct raw raws[SEATS], other;
 
 	connect_all(f, raws, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
 	raw_connect(&other, &f->world, f->port);
@@ -508,20 +508,20 @@ static void an_answer_that_nobody_takes_gives_up_its_place(void **state)
 	done_all(raws);
 }
 
-/* A route whose answers take their time leaves places for the others. */
+/* A route whose answers take their time leaves seats for the others. */
 static void a_route_has_its_share(void **state)
 {
 	struct fixture *f = *state;
-	struct raw raws[PLACES];
+	struct raw raws[SEATS];
 	unsigned refused = 0;
 
 	connect_all(f, raws, "GET /few HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-	for (int i = 0; i < PLACES; i++) {
+	for (int i = 0; i < SEATS; i++) {
 		raw_receive(&raws[i]);
 		refused += status(&raws[i]) == 503 && raw_has(&raws[i], "Retry-After: 1\r\n");
 	}
-	assert_int_equal(f->waiting_count, PLACES / 2);
-	assert_int_equal(refused, PLACES / 2);
+	assert_int_equal(f->waiting_count, SEATS / 2);
+	assert_int_equal(refused, SEATS / 2);
 	expect_hello(f);
 	http_respond_text(f->waiting[0], 200, "text/plain", "done");
 	raw_expect(&raws[0], "done");
@@ -571,18 +571,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(every_row_is_refused_once),
-		TEST(a_silent_connection_gives_up_its_place),
-		TEST(an_unfinished_head_gives_up_its_place),
-		TEST(an_unfinished_body_gives_up_its_place),
-		cmocka_unit_test_setup_teardown(a_kept_connection_gives_up_its_place, setup_direct, teardown),
+		TEST(a_silent_connection_gives_up_its_seat),
+		TEST(an_unfinished_head_gives_up_its_seat),
+		TEST(an_unfinished_body_gives_up_its_seat),
+		cmocka_unit_test_setup_teardown(a_kept_connection_gives_up_its_seat, setup_direct, teardown),
 		TEST(whoever_trickles_is_the_oldest_all_the_same),
 		TEST(unfinished_heads_have_a_ceiling),
 		TEST(what_has_come_is_served_before_anybody_goes),
-		TEST(what_is_handled_keeps_its_place),
-		cmocka_unit_test_setup_teardown(who_is_gone_gives_up_its_place, setup_direct, teardown),
+		TEST(what_is_handled_keeps_its_seat),
+		cmocka_unit_test_setup_teardown(who_is_gone_gives_up_its_seat, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(who_has_said_all_has_its_answer, setup_direct, teardown),
 		TEST(few_wait_where_each_takes_long),
-		TEST(an_answer_that_nobody_takes_gives_up_its_place),
+		TEST(an_answer_that_nobody_takes_gives_up_its_seat),
 		TEST(a_route_has_its_share),
 		TEST(who_holds_a_share_gives_way),
 	};

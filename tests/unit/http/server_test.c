@@ -820,7 +820,7 @@ static void doubtful_heads_are_refused(void **state)
 }
 
 /* Heads are kept until the answer has gone, those of all peers together up to a ceiling; a usual one always has its
- * place. Those that are not whole: hostile_test.c. */
+ * seat. Those that are not whole: hostile_test.c. */
 static void heads_have_a_ceiling_together(void **state)
 {
 	enum { PEERS = CONNECTIONS - 2, LONG = 30 << 10 };
@@ -1155,7 +1155,7 @@ static void a_peer_that_left_while_it_waited(void **state)
 
 /* Many. */
 
-static void more_connections_than_places_are_served_in_turn(void **state)
+static void more_connections_than_seats_are_served_in_turn(void **state)
 {
 	struct fixture *f = *state;
 	struct raw many[MANY];
@@ -1194,7 +1194,7 @@ static void a_full_door_opens_when_all_leave_at_once(void **state)
 	raw_expect(&f->raw, "hello\n");
 }
 
-static void places_are_shared_by_addresses(void **state)
+static void seats_are_shared_by_addresses(void **state)
 {
 	struct fixture *f = *state;
 	struct raw many[CONNECTIONS], other;
@@ -1283,7 +1283,7 @@ static void descriptors_that_come_back_are_noticed(void **state)
 }
 
 /* The silent ones have descriptors: as many as others need. */
-static void a_want_of_descriptors_is_a_want_of_places(void **state)
+static void a_want_of_descriptors_is_a_want_of_seats(void **state)
 {
 	struct fixture *f = *state;
 	struct rlimit usual_limit;
@@ -1535,15 +1535,15 @@ static int run_memory_tests(void)
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 
-static int run_place_tests(void)
+static int run_seat_tests(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(more_connections_than_places_are_served_in_turn),
+		TEST(more_connections_than_seats_are_served_in_turn),
 		TEST(a_full_door_opens_when_all_leave_at_once),
-		TEST(places_are_shared_by_addresses),
+		TEST(seats_are_shared_by_addresses),
 		TEST(a_want_of_descriptors_passes),
 		TEST(descriptors_that_come_back_are_noticed),
-		TEST(a_want_of_descriptors_is_a_want_of_places),
+		TEST(a_want_of_descriptors_is_a_want_of_seats),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
@@ -1604,5 +1604,5 @@ int main(void)
 		TEST(freeing_in_the_middle_of_bodies_and_answers),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL) + run_place_tests() + run_memory_tests();
+	return cmocka_run_group_tests(tests, NULL, NULL) + run_seat_tests() + run_memory_tests();
 }

@@ -272,7 +272,7 @@ static void names_found_are_kept_a_while(void **state)
 	ask_for(f, "four.test");
 	assert_true(f->questions > asked);
 	asked = f->questions;
-	f->time.ahead += (RESOLVE_KEPT_SECONDS + 1ll) * 1000000000;
+	f->time.ahead += (RESOLVE_CACHED_SECONDS + 1ll) * 1000000000;
 	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
 	ask_for(f, "four.test");
 	assert_true(f->questions > asked);
@@ -284,7 +284,7 @@ static void what_is_kept_has_a_ceiling(void **state)
 	char name[32];
 	struct answer a;
 
-	for (int i = 0; i < 2 * RESOLVE_KEPT_MAX; i++) {
+	for (int i = 0; i < 2 * RESOLVE_CACHED_MAX; i++) {
 		snprintf(name, sizeof name, "host%d.test", i);
 		a = ask_for(f, name);
 		assert_int_equal(a.got.failed, 0);

@@ -1,6 +1,6 @@
 /*
  * Parking with a real state folder: what is refused is on disk before its collector hears of it, once however often it
- * is refused, and what finds no place is counted as rejected and holds up nobody.
+ * is refused, and what finds no room is counted as rejected and holds up nobody.
  */
 #include "unit/state/folder.h"
 

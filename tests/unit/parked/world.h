@@ -174,9 +174,9 @@ static inline void park(struct world *w, bool file, const char *last)
 	}
 	state_change_position(c, "in", &(struct position){ .generation = 3, .offset = RECORDS });
 	if (file)
-		state_change_ledger(c, "logs in out", &terms);
+		state_change_ledger(c, "logs in logs.export.out", &terms);
 	else
-		*state_slot(w->core.state, "logs in out") = terms;
+		*state_slot(w->core.state, "logs in logs.export.out") = terms;
 	commit(w, c);
 }
 

@@ -198,7 +198,7 @@ static const struct ledger_amount *term(struct world *w, int route, enum ledger_
 	return &row->live->term[t];
 }
 
-/* Nothing has a place on disk; what is lost then. */
+/* Nothing has room on disk; what is lost then. */
 static uint64_t abandon(struct world *w)
 {
 	const struct send *send;
@@ -418,7 +418,7 @@ static void nobody_makes_us_wait_for_ever(void **state)
 	turn(w);
 }
 
-static void another_place_is_tried_at_once(void **state)
+static void another_host_is_tried_at_once(void **state)
 {
 	struct world *w = *state;
 	struct send *s;
@@ -573,8 +573,8 @@ static void some_refused_without_names_of_what_was_left(void **state)
 	assert_int_equal(abandon(w), 2);
 }
 
-/* Refused with no place to park it is lost; what is parked already, and stays, is not. */
-static void what_is_refused_and_has_no_place_is_lost(void **state)
+/* Refused with no room to park it is lost; what is parked already, and stays, is not. */
+static void what_is_refused_and_has_no_room_is_lost(void **state)
 {
 	struct world *w = *state;
 
@@ -1051,14 +1051,14 @@ int main(void)
 		CASE(waits_and_probes_with_one),
 		CASE(a_time_that_was_asked_for_holds_for_the_next_failure_too),
 		CASE(nobody_makes_us_wait_for_ever),
-		CASE(another_place_is_tried_at_once),
+		CASE(another_host_is_tried_at_once),
 		CASE(as_many_at_a_time_as_are_taken_well),
 		CASE(back_off_stays_under_its_ceiling),
 		CASE(a_send_without_an_answer_is_cancelled),
 		CASE(too_large_is_split_down_to_one),
 		CASE(some_refused_without_names),
 		CASE(some_refused_without_names_of_what_was_left),
-		CASE(what_is_refused_and_has_no_place_is_lost),
+		CASE(what_is_refused_and_has_no_room_is_lost),
 		CASE(the_last_refusal_is_remembered),
 		CASE(refuses_beyond_memory_and_tells_of_room),
 		CASE(a_file_is_not_read_far_ahead),

@@ -371,7 +371,7 @@ static void the_one_that_is_never_answered_is_found(void **state)
 	assert_sorted_out(w, 2, 1);
 }
 
-/* At each place, of batches of each size, also two of them, with others behind. */
+/* At each item, of batches of each size, also two of them, with others behind. */
 static void bad_ones_are_found_wherever_they_stand(void **state)
 {
 	struct world *w = *state;

@@ -1,6 +1,6 @@
 /*
  * Reason texts as OpenSearch 2.19 and Elasticsearch 7.10 answered them (OpenSearch 3.8 has the same words), those of
- * Elasticsearch 8 with the place before them, cut at every byte, and texts that are no conflict.
+ * Elasticsearch 8 with the line and column before them, cut at every byte, and texts that are no conflict.
  */
 #include "unit/unit.h"
 

@@ -8,7 +8,7 @@
 #include "proto/multiline.h"
 
 /* The first letter of each line is what it must be: A alone, F first, M more, ? maybe. */
-static void all_places(unsigned shapes, const char *text)
+static void all_roles(unsigned shapes, const char *text)
 {
 	static const char letters[] = { [LINE_ALONE] = 'A', [LINE_FIRST] = 'F', [LINE_MORE] = 'M', [LINE_MAYBE] = '?' };
 	const struct multiline m = { .shapes = shapes };
@@ -109,10 +109,10 @@ static const char node[] = "Alistening\n"
 static void each_language(void **state)
 {
 	(void)state;
-	all_places(MULTILINE_JAVA, java);
-	all_places(MULTILINE_PYTHON, python);
-	all_places(MULTILINE_GO, go);
-	all_places(MULTILINE_NODE, node);
+	all_roles(MULTILINE_JAVA, java);
+	all_roles(MULTILINE_PYTHON, python);
+	all_roles(MULTILINE_GO, go);
+	all_roles(MULTILINE_NODE, node);
 }
 
 /* All shapes at once know the same traces. */
@@ -121,25 +121,25 @@ static void all_at_once(void **state)
 	const unsigned all = MULTILINE_JAVA | MULTILINE_PYTHON | MULTILINE_GO | MULTILINE_NODE;
 
 	(void)state;
-	all_places(all, java);
-	all_places(all, python);
-	all_places(all, go);
-	all_places(all, node);
+	all_roles(all, java);
+	all_roles(all, python);
+	all_roles(all, go);
+	all_roles(all, node);
 }
 
 static void what_is_ordinary(void **state)
 {
 	(void)state;
-	all_places(15, "A10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 1\n"
-		       "AINFO: error rate: 3\n"
-		       "Amain done (3)\n"
-		       "A\n"
-		       "A    indented\n"
-		       "A}\n"
-		       "A^\n"
-		       "A... 3 more\n"
-		       "ANode.js v20\n"
-		       "Acreated by hand\n");
+	all_roles(15, "A10.0.0.1 - - [23/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 1\n"
+		      "AINFO: error rate: 3\n"
+		      "Amain done (3)\n"
+		      "A\n"
+		      "A    indented\n"
+		      "A}\n"
+		      "A^\n"
+		      "A... 3 more\n"
+		      "ANode.js v20\n"
+		      "Acreated by hand\n");
 }
 
 static void by_a_pattern(void **state)

@@ -131,7 +131,7 @@ static const struct { const char *bytes; size_t size; enum otlp_fault fault; siz
 	{ "\x0a\x07\x0a\x05\x1a\x03\x1a\x01\xc0", 9, OTLP_UTF8, 6 },
 };
 
-static void raw_bytes_have_their_fault_and_place(void **state)
+static void raw_bytes_have_their_fault_and_offset(void **state)
 {
 	struct otlp_summary sum;
 
@@ -598,7 +598,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_is_counted),
 		cmocka_unit_test(nothing_is_a_request_without_spans),
-		cmocka_unit_test(raw_bytes_have_their_fault_and_place),
+		cmocka_unit_test(raw_bytes_have_their_fault_and_offset),
 		cmocka_unit_test(ids_have_their_sizes),
 		cmocka_unit_test(one_byte_of_an_id_is_enough),
 		cmocka_unit_test(spans_need_ids),

@@ -262,14 +262,14 @@ char *__wrap_realpath(const char *path, char *ret)
 
 /* Folders. */
 
-/* What comes behind a place. What comes and goes while this is asked again and again may be missing, or be there twice,
- * as the kernel has it with a folder in which names change. */
-static struct sim_inode *next_of(int64_t place)
+/* What comes behind that one. What comes and goes while this is asked again and again may be missing, or be there
+ * twice, as the kernel has it with a folder in which names change. */
+static struct sim_inode *next_of(int64_t order)
 {
 	struct sim_inode *next = NULL;
 
 	for (struct sim_inode *i = sim.inodes; i; i = i->next)
-		if (i->path[0] && i->place > place && (!next || i->place < next->place))
+		if (i->path[0] && i->order > order && (!next || i->order < next->order))
 			next = i;
 	return next;
 }
@@ -283,7 +283,7 @@ static bool is_in(const struct sim_inode *i, const struct sim_inode *folder)
 
 struct sim_listing {
 	struct sim_inode *folder;
-	int64_t place;
+	int64_t order;
 	struct dirent entry;
 };
 
@@ -304,7 +304,7 @@ DIR *__wrap_opendir(const char *path)
 		return NULL;
 	l = oxp_new(sizeof *l);
 	l->folder = folder;
-	l->place = INT64_MIN;
+	l->order = INT64_MIN;
 	folder->held++;
 	return (DIR *)l;
 }
@@ -316,8 +316,8 @@ struct dirent *__wrap_readdir(DIR *d)
 
 	between();
 	do {
-		i = next_of(l->place);
-		l->place = i ? i->place : l->place;
+		i = next_of(l->order);
+		l->order = i ? i->order : l->order;
 	} while (i && !is_in(i, l->folder));
 	if (!i)
 		return NULL;

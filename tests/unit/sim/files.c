@@ -49,7 +49,7 @@ static struct sim_inode *new_inode(const char *path, mode_t kind)
 	i->kind = kind;
 	i->born_ns = i->changed_ns = clock_of_files();
 	i->held = 1;
-	i->place = ++sim.last_place;
+	i->order = ++sim.last_order;
 	snprintf(i->path, sizeof i->path, "%s", path);
 	buffer_init(&i->data, FILE_MAX);
 	i->next = sim.inodes;
@@ -282,7 +282,7 @@ void sim_rename(const char *from, const char *to)
 	OXP_ASSERT(i && !sim_named(to) && strlen(to) < sizeof i->path);
 	tell(from, IN_MOVED_FROM);
 	snprintf(i->path, sizeof i->path, "%s", to);
-	i->place = random_below(sim.options.random, 2) ? ++sim.last_place : --sim.first_place;
+	i->order = random_below(sim.options.random, 2) ? ++sim.last_order : --sim.first_order;
 	folder_changed(from);
 	folder_changed(to);
 	tell(to, IN_MOVED_TO);

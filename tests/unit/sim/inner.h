@@ -18,7 +18,7 @@ enum { BLOCK = 4096, BIRTH_TICK_NS = 4000000, DEVICE_MINOR = 77 };
 struct sim_inode {
 	struct sim_inode *next; /* of all that there are */
 	uint64_t number;
-	int64_t place; /* among the entries of its folder */
+	int64_t order; /* among the entries of its folder */
 	int64_t born_ns, changed_ns;
 	mode_t kind; /* S_IFREG, S_IFDIR, S_IFLNK */
 	unsigned held; /* by its name, by those who have it open */
@@ -63,7 +63,7 @@ struct sim {
 	struct sim_inode *inodes;
 	struct sim_inode *root;
 	uint64_t number;
-	int64_t first_place, last_place;
+	int64_t first_order, last_order;
 	size_t overflows;
 	struct sim_notify notify;
 	struct sim_open open[FDS_MAX];

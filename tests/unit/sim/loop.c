@@ -15,7 +15,7 @@ enum { TIMERS_MAX = 64, WATCHES_MAX = 8 };
 struct loop {
 	const struct clock *clock;
 	struct random random;
-	struct loop_timer *timers[TIMERS_MAX]; /* in no order; a timer's place is one more than its index */
+	struct loop_timer *timers[TIMERS_MAX]; /* in no order; a timer's slot is one more than its index */
 	size_t timer_count;
 	struct loop_watch *watches[WATCHES_MAX];
 	size_t watch_count;
@@ -66,22 +66,22 @@ void loop_timer_set(struct loop_timer *t, struct duration from_now)
 	struct loop *l = t->loop;
 
 	t->due = mono_after(loop_now(l), from_now);
-	if (t->place)
+	if (t->slot)
 		return;
 	OXP_ASSERT(l->timer_count < TIMERS_MAX);
 	l->timers[l->timer_count++] = t;
-	t->place = l->timer_count;
+	t->slot = l->timer_count;
 }
 
 void loop_timer_clear(struct loop_timer *t)
 {
 	struct loop *l = t->loop;
 
-	if (!t->place)
+	if (!t->slot)
 		return;
-	l->timers[t->place - 1] = l->timers[--l->timer_count];
-	l->timers[t->place - 1]->place = t->place;
-	t->place = 0;
+	l->timers[t->slot - 1] = l->timers[--l->timer_count];
+	l->timers[t->slot - 1]->slot = t->slot;
+	t->slot = 0;
 }
 
 void loop_timer_done(struct loop_timer *t)
