@@ -1,21 +1,11 @@
 #include "http/codings.h"
 
 #include <stdio.h>
-#include <strings.h>
-
-static struct bytes trimmed(struct bytes text)
-{
-	while (text.size > 0 && (unsigned char)*text.data <= ' ')
-		text = (struct bytes){ text.data + 1, text.size - 1 };
-	while (text.size > 0 && (unsigned char)text.data[text.size - 1] <= ' ')
-		text.size--;
-	return text;
-}
 
 static bool is_one_of(struct bytes word, const char *const *these)
 {
 	for (; *these; these++)
-		if (word.size == strlen(*these) && strncasecmp(word.data, *these, word.size) == 0)
+		if (bytes_same_word(word, bytes_of(*these)))
 			return true;
 	return false;
 }
@@ -39,7 +29,7 @@ void codings_note(struct codings *c, struct bytes list)
 	while (list.size > 0) {
 		const char *comma = memchr(list.data, ',', list.size);
 		size_t size = comma ? (size_t)(comma - list.data) : list.size;
-		note_one(c, trimmed((struct bytes){ list.data, size }));
+		note_one(c, bytes_trimmed((struct bytes){ list.data, size }));
 		size += comma != NULL;
 		list = (struct bytes){ list.data + size, list.size - size };
 	}

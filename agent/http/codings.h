@@ -1,6 +1,5 @@
 /*
- * The codings that an answer's body is in, as its head names them: Content-Encoding (RFC 9110, 8.4) and
- * Transfer-Encoding (RFC 9112, 6.1).
+ * The codings that an answer's body is in, as Content-Encoding of its head names them (RFC 9110, 8.4).
  *
  * One coding is read, so that what a piece unpacks to is bounded by its size, and of those gzip and deflate: the
  * decoders of br and zstd may need a window of many MiB, which the peer chooses.
