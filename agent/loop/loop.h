@@ -103,10 +103,4 @@ struct loop_slices {
 };
 const struct loop_slices *loop_slices(const struct loop *);
 
-/* libevent's base, for agent/loop/ only. */
-struct event_base;
-struct event_base *loop_base(struct loop *);
-/* Ends the slice of a callback that libevent, or a library on top of it, called directly. */
-void loop_slice_end(struct loop *);
-
 #endif
