@@ -41,6 +41,7 @@ struct resolver_sources {
 	struct duration timeout; /* of one question to one server, which is asked up to three times */
 };
 
+/* 0 or -errno. */
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
 int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
 void resolver_free(struct resolver *); /* done() is not called for questions under way */
