@@ -177,7 +177,9 @@ static int unpack_piece(struct tail_unpack *u)
 	u->starved = written && written != -EFBIG;
 	if (u->starved)
 		return written;
-	return failed ? failed : written;
+	if (failed)
+		return failed;
+	return written;
 }
 
 void tail_unpack_slice(struct job *job)
