@@ -11,7 +11,7 @@
 
 #include "base/path.h"
 
-enum { SMALLEST_GZIP = 18, TRAILER = 4 };
+enum { SMALLEST_GZIP = 18 };
 
 /* Longer than two bytes where a line could begin so. */
 static const struct {

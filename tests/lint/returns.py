@@ -42,14 +42,17 @@ def is_said(text, at):
                 or any(EACH.search(comment) for comment in comments + ([head.group()] if head else [])))
 
 
+def silent_functions(text):
+    """Line and name of each function that does not say it."""
+    code = without_comments(text)
+    return [(code.count("\n", 0, match.start()) + 1, match.group(1))
+            for match in FUNCTION.finditer(code) if not is_said(text, match.start())]
+
+
 def complaints():
     for name in source.files(".h", folders=("agent", "collectors", "exporters", "proto")):
-        text = source.read(name)
-        code = without_comments(text)
-        for match in FUNCTION.finditer(code):
-            if not is_said(text, match.start()):
-                line = code.count("\n", 0, match.start()) + 1
-                yield f"{name}:{line}: {match.group(1)}() does not say what it returns"
+        for line, function in silent_functions(source.read(name)):
+            yield f"{name}:{line}: {function}() does not say what it returns"
 
 
 if __name__ == "__main__":
