@@ -90,6 +90,7 @@ struct loop_signal {
 	void (*arrived)(void *context, int number);
 	void *context;
 };
+/* 0 or -errno. */
 int loop_signal_init(struct loop_signal *, struct loop *, int number, void (*)(void *, int), void *context) MUST_CHECK;
 void loop_signal_done(struct loop_signal *);
 
