@@ -1,6 +1,7 @@
 """SIGTERM while the destinations are down and back-off is long: it is over at once, and what nobody takes is kept."""
 
 import json
+import resource
 import signal
 import socket
 import threading
@@ -10,12 +11,13 @@ import pytest
 import requests
 
 from lib import fault
-from lib.lines import Writer, as_written
+from lib.lines import Writer, as_written, assert_same
 from lib.sink import Sink
 from test_traces import PROTOBUF, post, request_of, spans_at
 
 LINES, SAID, SPANS, LONG = 500, 40, 70, 600
 WITHIN = 20
+ROOM = 4 << 20
 
 
 def config(folder, server, within, retry):
@@ -148,18 +150,54 @@ def test_empty_requests_hold_up_nothing(oxpecker, fault_server, tmp_path):
     assert agent.process.wait(1) == 0 and time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT], ids=["SIGHUP", "SIGQUIT"])
+ENDING = {"SIGHUP": signal.SIGHUP, "SIGQUIT": signal.SIGQUIT, "SIGPWR": signal.SIGPWR, "SIGXCPU": signal.SIGXCPU,
+          "SIGINT": signal.SIGINT, "SIGRTMIN+3": signal.SIGRTMIN + 3, "SIGRTMIN+4": signal.SIGRTMIN + 4}
+TOLD = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+        signal.SIGSTKFLT]
+SILENT = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG, signal.SIGRTMIN,
+          signal.SIGRTMIN + 5, signal.SIGRTMAX]
+STOPPING = [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSTOP]
+
+
+@pytest.mark.parametrize("number", ENDING.values(), ids=ENDING)
 def test_other_signals_that_end_lose_nothing(oxpecker, fault_server, tmp_path, number):
-    """What a terminal says when it is closed, and what some say in place of SIGTERM."""
+    """Of a terminal that is closed, of LXC and systemd, of a limit of CPU time, and in place of SIGTERM."""
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
-    for harmless in (signal.SIGUSR1, signal.SIGUSR2):
-        down.agent.process.signal(harmless)
-    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == 2, 10, "two words about signals")
     down.agent.process.signal(number)
     down.server.listen()
     assert down.agent.process.wait(2 * WITHIN) == 0
     assert "ended: nothing was lost" in down.agent.err().splitlines()[-1]
     down.assert_all_once()
+
+
+def test_other_signals_do_not_end_it(oxpecker, fault_server, tmp_path):
+    """Timers, windows that change their size, a terminal that stops what runs in it."""
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    for number in TOLD + SILENT:
+        down.agent.process.signal(number)
+    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 10, "a word about each")
+    for number in STOPPING:
+        down.agent.process.signal(number)
+        down.agent.process.signal(signal.SIGCONT)
+    assert down.agent.answers("/health/liveness")
+    down.agent.process.signal(signal.SIGTERM)
+    down.server.listen()
+    assert down.agent.process.wait(2 * WITHIN) == 0
+    down.assert_all_once()
+
+
+def test_a_limit_of_file_sizes_does_not_end_it(oxpecker, tmp_path):
+    """`ulimit -f`: a write beyond it fails, as on a full disk, and waits."""
+    writer, path = Writer(tmp_path / "app.log"), tmp_path / "out.ndjson"
+    agent = oxpecker({"logs": {"collect": {"tail": writer.path}, "export": {"file": {"path": str(path)}}}})
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+    while writer.size < 2 * ROOM:
+        writer.write(1000, padding="x" * 900)
+    agent.wait_until(lambda: "File too large" in agent.status()["destinations"][0]["error"], 20, "it is full")
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    agent.wait_until(lambda: agent.booked("delivered") == len(writer.lines), 20, "all is delivered")
+    agent.assert_balanced()
+    assert_same([json.loads(line) for line in path.read_text().splitlines()], writer)
 
 
 def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, tmp_path):
