@@ -1,6 +1,7 @@
 """SIGTERM while the destinations are down and back-off is long: it is over at once, and what nobody takes is kept."""
 
 import json
+import os
 import resource
 import signal
 import socket
@@ -13,11 +14,13 @@ import requests
 from lib import fault
 from lib.lines import Writer, as_written, assert_same
 from lib.sink import Sink
+from lib.wait import free_port
 from test_traces import PROTOBUF, post, request_of, spans_at
 
 LINES, SAID, SPANS, LONG = 500, 40, 70, 600
 WITHIN = 20
 ROOM = 4 << 20
+NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def config(folder, server, within, retry):
@@ -115,6 +118,71 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     assert sorted(set(spans_at(down.server))) == list(range(1, SPANS + len(spans) + 1))
     numbers = sorted(document["n"] for document in down.sink.documents.values())
     assert numbers == list(range(LINES + SAID + len(lines)))
+
+
+class Doors:
+    """An app that talks to the doors of lines: numbers, each said once; `accepted` has those that were taken."""
+
+    def __init__(self, folder, port):
+        self.url, self.said, self.accepted = f"http://127.0.0.1:{port}/_bulk", 0, set()
+        self.fifo = os.open(folder / "fifo", os.O_WRONLY)
+        self.stream, self.datagram = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.stream.connect(f"{folder}/log.sock")
+        self.datagram.connect(f"{folder}/syslog.sock")
+
+    def line(self):
+        self.said += 1
+        return self.said, b'{"n":%d}\n' % self.said
+
+    def bulk(self):
+        number, line = self.line()
+        answer = requests.post(self.url, b'{"create":{}}\n' + line, headers=NDJSON, timeout=5)
+        if answer.status_code == 200 and not answer.json()["errors"]:
+            self.accepted.add(number)
+
+    def say(self):
+        for send in (lambda data: os.write(self.fifo, data), self.stream.sendall,
+                     lambda data: self.datagram.send(b"<14>1 - - - - - - " + data)):
+            number, line = self.line()
+            send(line)
+            self.accepted.add(number)
+
+    def close(self):
+        os.close(self.fifo)
+        self.stream.close()
+        self.datagram.close()
+
+
+@pytest.mark.parametrize("after", [2.1, 3.3, 4.7])
+def test_a_kill_while_it_ends_loses_nothing_of_any_door(oxpecker, fault_server, tmp_path, after):
+    """Bulk, stdout, lines and syslog; whoever is not answered is accepted when it has been read."""
+    server, port = fault_server(), free_port()
+    sink, socket_of = Sink(server), lambda name, kind: {"type": "socket", "listen": f"unix:{tmp_path}/{name}.sock",
+                                                        "kind": kind}
+    server.refuse()
+    collect = {"pipe": str(tmp_path / "fifo"), "bulk": {"http": [f"127.0.0.1:{port}"]},
+               "lines": socket_of("log", "stream"), "syslog": socket_of("syslog", "datagram")}
+    agent = oxpecker({"exit": {"within": f"{WITHIN}s"}, "logs": {
+        "batch": {"age": "20ms"}, "collect": collect, "export": {"elasticsearch": {"url": server.url}}}})
+    app = Doors(tmp_path, port)
+    for _ in range(20):
+        app.bulk()
+        app.say()
+    agent.process.signal(15)
+    ends = time.monotonic() + after
+    while time.monotonic() < ends:
+        app.bulk()
+        if time.monotonic() < ends - 1:  # then it has been read, and is on disk
+            app.say()
+    agent.kill9()
+    app.close()
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("held") == 0, 20, "all is delivered")
+    assert agent.booked("dropped") == 0
+    agent.assert_balanced()
+    missing = app.accepted - {document["n"] for document in sink.documents.values()}
+    assert len(app.accepted) > 100 and not missing
 
 
 def test_what_went_to_disk_and_is_delivered_after_all_is_not_sent_again(oxpecker, fault_server, tmp_path):
