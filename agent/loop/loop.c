@@ -474,8 +474,9 @@ int loop_new(const struct clock *clock, struct loop **ret)
 {
 	struct loop *l = oxp_new(sizeof *l);
 
-	/* Peers go away; libraries that write to them are told by the error. */
+	/* Peers go away, and files reach the limit of `ulimit -f`; who writes to them is told by the error. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	l->clock = clock;
 	l->base = base_new();
 	l->shares.running = LOOP_NORMAL;
