@@ -4,10 +4,11 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/trim.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
-	UPLOAD_MAX = 512 << 10,
+	UPLOAD_MAX = TRIM_LARGE / 2, /* taken for each call; the heap has it again for the next one */
 	READ_SIZE = 4 << 10, /* a hundred of these are read at a time where no callback can stop it: chunk extensions */
 };
 
