@@ -86,13 +86,14 @@ static struct bytes value_of(struct bytes line, const char *name)
 
 /* Chunks are all that is asked for (RFC 9112, 7.4). libcurl undoes other codings unasked, up to five within one
  * another: a thousand bytes, thrice packed, keep it busy in one call for as long as their sender likes. */
-static bool is_coded(struct bytes line)
+static bool is_coded(struct answer *a, struct bytes line)
 {
 	static const char name[] = "Transfer-Encoding:";
 	struct bytes value;
 
 	if (!name_is(line, name))
 		return false;
+	a->in_chunks = true;
 	value = value_of(line, name);
 	return !bytes_same_word(value, bytes_of("chunked")) && !bytes_same_word(value, bytes_of("identity"));
 }
@@ -125,7 +126,7 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 		read_retry_after(a, value_of(line, "Retry-After:"), now);
 	if (name_is(line, "Content-Encoding:"))
 		codings_note(&a->codings, value_of(line, "Content-Encoding:"));
-	if (is_coded(line))
+	if (is_coded(a, line))
 		return stop(a, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
 		return stop(a, HTTP_END_BROKEN, "the head of the answer is no HTTP");

@@ -50,6 +50,7 @@ struct answer {
 	int64_t retry_after_ms; /* -1: none */
 	unsigned status; /* once the head has come */
 	bool head_told, over;
+	bool in_chunks; /* the head says so */
 	enum http_end end; /* why it was stopped; HTTP_END_ANSWER: it was not */
 	const char *why;
 };

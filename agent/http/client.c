@@ -50,6 +50,7 @@ struct http_call {
 	enum http_end failed; /* before anything was sent */
 	unsigned connections; /* on which it was sent */
 	bool added, given_up, busy;
+	bool in_chunks; /* that is what is read for */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -293,6 +294,19 @@ static int on_connected(void *context, char *remote, char *local, int remote_por
 	return CURL_PREREQFUNC_OK;
 }
 
+/* libcurl reads a chunk's extension, which may be endless, for as long as there is something. So before chunks it takes
+ * a break, and begins again with small reads. The last line of the head is given again then; after any other one,
+ * libcurl would give all that follow as one. */
+static bool waits_for_chunks(struct http_call *c, struct bytes line, unsigned status)
+{
+	if (!c->answer.in_chunks || c->in_chunks || line.size > 2 || status < 200)
+		return false;
+	c->in_chunks = true;
+	easy_read_chunks(&c->easy);
+	loop_soon_run(&c->rest);
+	return true;
+}
+
 static size_t on_header(char *data, size_t size, size_t count, void *context)
 {
 	struct http_call *c = context;
@@ -300,6 +314,8 @@ static size_t on_header(char *data, size_t size, size_t count, void *context)
 	struct answer_head head;
 
 	easy_head(&c->easy, &head);
+	if (!c->given_up && waits_for_chunks(c, line, head.status))
+		return CURL_WRITEFUNC_PAUSE;
 	return answer_header(&c->answer, line, &head, loop_wall(c->client->loop)) ? line.size : 0;
 }
 

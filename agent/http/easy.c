@@ -4,11 +4,13 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "base/trim.h"
 
 enum {
 	UPLOAD_MIN = 16 << 10,
-	UPLOAD_MAX = 512 << 10,
-	READ_SIZE = 4 << 10, /* a hundred of these are read at a time where no callback can stop it: chunk extensions */
+	UPLOAD_MAX = TRIM_LARGE / 2, /* taken for each call; the heap has it again for the next one */
+	READ_SIZE = 16 << 10,
+	CHUNKS_READ_SIZE = 4 << 10, /* up to a hundred are read at a time where no callback can stop it: extensions */
 };
 
 static bool add_header(struct easy *e, const char *header)
@@ -133,6 +135,12 @@ void easy_pin(struct easy *e, const char *address)
 	curl_slist_free_all(e->pin);
 	e->pin = curl_slist_append(NULL, address);
 	curl_easy_setopt(e->curl, CURLOPT_CONNECT_TO, e->pin);
+}
+
+/* libcurl looks at this size when it begins to read. Its buffer stays as large as it was. */
+void easy_read_chunks(struct easy *e)
+{
+	curl_easy_setopt(e->curl, CURLOPT_BUFFERSIZE, (long)CHUNKS_READ_SIZE);
 }
 
 void easy_head(const struct easy *e, struct answer_head *ret)

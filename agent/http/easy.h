@@ -19,6 +19,8 @@ int easy_init(struct easy *, const struct http_call_options *, const char *ca_fi
 void easy_done(struct easy *); /* fine on zeroed memory, and after a failed easy_init() */
 /* Connects to that address ("::address:port") instead of the host of the URL. Connections are kept for each. */
 void easy_pin(struct easy *, const char *address);
+/* The body comes in chunks: from the next turn on, it is read a little at a time. */
+void easy_read_chunks(struct easy *);
 void easy_head(const struct easy *, struct answer_head *ret);
 bool easy_is_connected(const struct easy *);
 int easy_errno(const struct easy *); /* of the last connection that failed; 0: unknown */

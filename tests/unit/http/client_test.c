@@ -974,6 +974,9 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 		ends_broken(f, script_gz, head);
 		assert_string_equal(f->error, "the answer is in a coding that was not asked for");
 	}
+	ends_broken(f, script_gz, "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n"
+				  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n");
+	assert_string_equal(f->error, "the answer is in a coding that was not asked for");
 	f->script = script_answer_and_close;
 	f->answer = "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n";
 	call(f);
@@ -1059,6 +1062,30 @@ static void an_endless_extension_is_read_in_turns(void **state)
 	assert_true(after < before);
 	assert_in_range(before - after, 1, 512 << 10);
 	http_call_cancel(f->call);
+}
+
+static void script_lengthy(struct peer *p)
+{
+	static char piece[64 << 10];
+
+	memset(piece, 'x', sizeof piece);
+	script_answer(p);
+	peer_send(p, piece, sizeof piece);
+}
+
+/* An answer of a bulk has a length, and each read is two calls into the kernel. */
+static void an_answer_with_a_length_is_read_in_large_pieces(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->script = script_lengthy;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 64 << 10);
+	assert_in_range(f->pieces, 4, 8);
 }
 
 /* What is done to it takes a millisecond. */
@@ -1459,6 +1486,7 @@ int main(void)
 		TEST(pieces_that_take_long_let_others_by),
 		TEST(a_compressed_answer_lets_others_by),
 		TEST(an_endless_extension_is_read_in_turns),
+		TEST(an_answer_with_a_length_is_read_in_large_pieces),
 		TEST(a_head_without_end_is_told),
 		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),
