@@ -13,26 +13,25 @@ from lib.prober import Prober
 from lib.sink import Sink
 from lib.wait import wait_until
 
-ON_MAIN = "slow disk: a sync on the main thread"
+ON_MAIN = "slow disk: the main thread waits for it"
 SPEEDS = pytest.mark.parametrize("ms", [100, 1000])
 PROMPT = 0.1
 
 
 @pytest.fixture
 def slow(oxpecker, fault_server, tmp_path):
-    """An agent on a slow disk that reads the logs of tmp_path, with the sink that they go to. `**more` is added to its
-    configuration."""
+    """An agent on a slow disk that reads the logs of tmp_path, with the sink that they go to."""
     shim = os.path.join(os.path.dirname(agents.binary()), "tests", "libslow_disk.so")
     if not os.path.exists(shim):
         need.missing(f"{shim} is not built")
 
-    def begin(ms, **more):
+    def begin(ms, sweep="10s"):
         server = fault_server()
-        logs = {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [f"{tmp_path}/*.log"]}},
+        logs = {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [f"{tmp_path}/*.log"], "sweep": sweep}},
                 "export": {"elasticsearch": {"url": server.url, "gzip": False}}}
         env = {"LD_PRELOAD": shim, "SLOW_DISK_MS": ms,
                "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0"}
-        agent = oxpecker({"logs": logs, **more}, env=env, start=False)
+        agent = oxpecker({"logs": logs}, env=env, start=False)
         agent.launch()
         return agent, Sink(server)
     return begin
@@ -82,6 +81,19 @@ def test_a_new_file_waits_for_no_more_than_its_own_commit(slow, tmp_path, ms):
         writer.write(1, file=number)
         wait_until(lambda: number in {d["file"] for d in sink.documents.values()}, 20, "its first line")
         assert time.monotonic() - began < 1 + 2 * ms / 1000
+    assert_prompt(prober)
+    assert ON_MAIN not in agent.err()
+
+
+def test_a_removed_file_is_closed_beside_the_loop(slow, tmp_path):
+    """The last descriptor of a file that was removed frees its blocks."""
+    agent, sink = slow(100, sweep="100ms")
+    wait_ready(agent, 100)
+    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
+    writer.write(100)
+    wait_until(lambda: len(sink.documents) == 100, 20, "its lines")
+    os.unlink(writer.path)
+    wait_until(lambda: number_of(agent, "files") == 0, 20, "it closed")
     assert_prompt(prober)
     assert ON_MAIN not in agent.err()
 
