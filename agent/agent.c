@@ -235,7 +235,9 @@ static int open_series(struct agent *a)
 
 static bool have_begun(void *context)
 {
-	return intakes_have_begun(&((const struct agent *)context)->intakes);
+	const struct agent *a = context;
+
+	return a->core.phase != AGENT_STARTING && intakes_have_begun(&a->intakes);
 }
 
 static void on_conflict(void *context, const char *destination, const struct mapping_conflict *conflict)
@@ -257,18 +259,38 @@ static size_t allowed_memory(const struct agent *a)
 	return most;
 }
 
+static struct servers_options servers_options(struct agent *a)
+{
+	return (struct servers_options){ .core = &a->core,
+		.config = a->config,
+		.metrics = &a->metrics,
+		.health = &a->health,
+		.destinations = &a->destinations,
+		.overview = &a->overview,
+		.parked = &a->parked };
+}
+
+/* Probes are answered before the disk is asked for anything: on a slow one the state takes seconds to open. */
 static int open_core(struct agent *a, struct log *log)
 {
 	const struct agent_config *config = a->config;
+	const struct servers_options servers = servers_options(a);
+	const struct core_options options = { .log = log,
+		.state_path = config->state.path,
+		.state_temporary = config->state.temporary,
+		.state_max = config->state.max,
+		.store = { config->store.max, config->store.age },
+		.damaged = spool_damaged,
+		.fits = spool_fits,
+		.context = &a->spool };
+	int failed = core_open(&a->core, &options);
 
-	return core_open(&a->core, &(struct core_options){ .log = log,
-					   .state_path = config->state.path,
-					   .state_temporary = config->state.temporary,
-					   .state_max = config->state.max,
-					   .store = { config->store.max, config->store.age },
-					   .damaged = spool_damaged,
-					   .fits = spool_fits,
-					   .context = &a->spool });
+	if (failed)
+		return failed;
+	health_init(&a->health, a->core.loop, log);
+	health_wait_for(&a->health, have_begun, a);
+	servers_open_probes(&a->servers, &servers);
+	return core_open_disk(&a->core, &options, assemble_wants_store(config));
 }
 
 static void init_timers(struct agent *a)
@@ -317,8 +339,6 @@ static void init_parts(struct agent *a)
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	own_files_init(&a->hosts.written, a->config->state.path);
-	health_init(&a->health, core->loop, core->log);
-	health_wait_for(&a->health, have_begun, a);
 	metrics_init(&a->metrics,
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes, a->config->store.snapshot });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
@@ -333,13 +353,9 @@ static void init_parts(struct agent *a)
 
 static int open_servers(struct agent *a)
 {
-	return servers_open(&a->servers, &(struct servers_options){ .core = &a->core,
-						 .config = a->config,
-						 .metrics = &a->metrics,
-						 .health = &a->health,
-						 .destinations = &a->destinations,
-						 .overview = &a->overview,
-						 .parked = &a->parked });
+	const struct servers_options options = servers_options(a);
+
+	return servers_open(&a->servers, &options);
 }
 
 /* Opens everything to the outside, in the order that it is needed. */
@@ -540,6 +556,7 @@ uint64_t agent_stop(struct agent *a)
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
 		loop_timer_done(timers[i]);
 	drop_signals(a);
+	servers_close(&a->servers);
 	core_close(&a->core);
 	conflicts_done(&a->conflicts);
 	return lost;

@@ -145,6 +145,17 @@ static int add_check(struct agent *a, enum part part, const struct config_compon
 	return failed;
 }
 
+bool assemble_wants_store(const struct agent_config *config)
+{
+	static const enum part out[] = { PART_LOGS_OUT, PART_TRACES_OUT };
+
+	for (size_t i = 0; i < COUNT_OF(out); i++)
+		for (const struct config_component *c = config->components[out[i]]; c; c = c->next)
+			if (((const struct exporter_type *)c->type->type)->stores)
+				return true;
+	return config->components[PART_METRICS] && config->store.snapshot.ns > 0;
+}
+
 int assemble(struct agent *a)
 {
 	static const struct {

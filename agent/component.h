@@ -250,6 +250,7 @@ struct exporter_type {
 
 	/* As of a collector. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	bool stores; /* it uses host_store(), which is opened before create() */
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
@@ -326,8 +327,8 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
-/* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it cannot be opened,
- * which was logged. */
+/* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it is not open: it is
+ * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the agent's own folder */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */

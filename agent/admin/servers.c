@@ -50,7 +50,7 @@ static int listen_at(const struct core *core, struct http_server *server, const 
 	return failed;
 }
 
-static int open_listen(struct servers *s, const struct servers_options *o)
+static void set_routes(struct servers *s, const struct servers_options *o)
 {
 	const struct http_route routes[] = {
 		{ .path = "/metrics",
@@ -64,6 +64,27 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 		{ .path = "/ready", .complete = health_readiness, .context = o->health },
 		{ .path = "/health/delivery", .complete = destinations_health, .context = o->destinations },
 	};
+
+	memcpy(s->listen_routes, routes, sizeof routes);
+}
+
+static void answer_starting(void *context, struct http_request *request)
+{
+	(void)context;
+	http_respond_text(request, 503, "application/json", "{\"status\":\"starting\"}");
+}
+
+/* Until all that the others show is there. */
+static void set_routes_of_start(struct servers *s, const struct servers_options *o)
+{
+	set_routes(s, o);
+	for (struct http_route *r = s->listen_routes; r->path; r++)
+		if (r->context != o->health)
+			*r = (struct http_route){ .path = r->path, .complete = answer_starting };
+}
+
+static int new_listen(struct servers *s, const struct servers_options *o)
+{
 	const struct http_server_options options = { .name = "listen",
 		.body_max = BODY_MAX,
 		.connections_max = PROBE_CONNECTIONS,
@@ -72,11 +93,33 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 		.priority = LOOP_PROBES,
 		.socket_mode = 0660,
 		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
+
+	return new_server(o->core, options, s->listen_routes, &s->listen);
+}
+
+void servers_open_probes(struct servers *s, const struct servers_options *o)
+{
 	const struct option_list *at = o->config->listen;
 	int failed;
 
-	memcpy(s->listen_routes, routes, sizeof routes);
-	failed = new_server(o->core, options, s->listen_routes, &s->listen);
+	set_routes_of_start(s, o);
+	failed = new_listen(s, o);
+	for (size_t i = 0; i < at->count && !failed; i++)
+		failed = http_server_listen(s->listen, at->items[i], NULL);
+	if (failed)
+		servers_close(s);
+}
+
+static int open_listen(struct servers *s, const struct servers_options *o)
+{
+	const struct option_list *at = o->config->listen;
+	bool there = s->listen;
+	int failed;
+
+	set_routes(s, o);
+	if (there)
+		return 0;
+	failed = new_listen(s, o);
 	for (size_t i = 0; i < at->count && !failed; i++)
 		failed = listen_at(o->core, s->listen, at->items[i], "listen");
 	return failed;

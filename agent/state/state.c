@@ -86,7 +86,7 @@ static int read_numbers(struct state *s)
 		uint64_t *number;
 	} rows[] = {
 		{ "SELECT value FROM meta WHERE name = 'id'", &s->id },
-		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
+		{ "SELECT value FROM meta WHERE name = 'generation'", &s->saved.generation },
 		{ "SELECT value FROM meta WHERE name = 'commits'", &s->saved.commits },
 	};
 	uint64_t parked = 0, spooled = 0;
@@ -94,8 +94,9 @@ static int read_numbers(struct state *s)
 
 	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
 		failed = database_number(&s->database, rows[i].sql, rows[i].number);
-	if (!failed && s->generation > STATE_GENERATION_MAX)
+	if (!failed && (s->saved.generation < DATABASE_AHEAD || s->saved.generation > STATE_GENERATION_MAX))
 		failed = -EBADMSG;
+	s->generation = s->saved.generation - DATABASE_AHEAD;
 	if (!failed)
 		failed = spooled_recover(&s->database, &spooled);
 	s->damaged += parked + spooled;
@@ -370,6 +371,8 @@ int state_generation_save(struct state *s)
 	int failed;
 
 	OXP_ASSERT(!s->writing);
+	if (s->generation <= s->saved.generation)
+		return 0;
 	s->saved.generation = s->generation;
 	s->saved.commits++;
 	failed = transaction_save_numbers(&s->database, &s->saved);

@@ -219,7 +219,7 @@ static void forget_rows(struct tail_copies *c, const struct tail_identity *ident
 }
 
 /* One of an earlier run is inside a line or not as its bytes say. */
-static int open_copy(struct tail_file *f, int fd)
+static int open_copy(const struct tail_table *table, struct tail_file *f, int fd)
 {
 	const struct position at = tail_file_read_to(f);
 	int failed = 0;
@@ -230,13 +230,13 @@ static int open_copy(struct tail_file *f, int fd)
 	if (f->offers == 0 && f->saved == f->offset)
 		failed = tail_file_go_on(f, &at);
 	if (failed)
-		tail_file_close(f);
+		tail_table_close(table, f);
 	return failed;
 }
 
 bool tail_copies_read_on(struct tail_copies *c, struct tail_file *f, const struct tail_found *found, int fd)
 {
-	int failed = open_copy(f, fd);
+	int failed = open_copy(c->with.table, f, fd);
 
 	if (failed == -ENOENT)
 		close(fd);

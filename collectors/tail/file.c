@@ -347,11 +347,12 @@ void tail_file_hand_over(struct tail_file *from, struct tail_file *to)
 	from->fd = -1;
 }
 
-void tail_file_close(struct tail_file *f)
+int tail_file_let_go(struct tail_file *f)
 {
-	if (f->fd >= 0)
-		close(f->fd);
+	int fd = f->fd;
+
 	f->fd = -1;
+	return fd;
 }
 
 void tail_file_start(struct tail_file *f, uint64_t offset)

@@ -153,7 +153,8 @@ void tail_file_init(struct tail_file *);
 void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
 /* Takes the descriptor. */
 void tail_file_open(struct tail_file *, int fd);
-void tail_file_close(struct tail_file *); /* fine when it is closed */
+/* It is closed: the descriptor is the caller's, -1 if there was none. */
+int tail_file_let_go(struct tail_file *) MUST_CHECK;
 /* Of a closed file: where reading begins, unless there is a position of an earlier run. */
 void tail_file_start(struct tail_file *, uint64_t offset);
 /* Where reading begins in a file that was just opened; if the byte before ends no line we are inside one. 0 or -errno;

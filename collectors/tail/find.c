@@ -149,7 +149,7 @@ static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, in
 	if (!failed)
 		failed = begin_file(d, f);
 	if (failed) {
-		tail_file_close(f);
+		tail_table_close(d->with.table, f);
 		tail_troubles_begin(d->with.troubles, f, "read", -failed);
 		remember_unopened(d, f);
 		return;
@@ -270,7 +270,7 @@ static bool goes_on_in_copy(struct tail_finder *d, struct tail_file *f, const st
 		close(fd);
 		return false;
 	}
-	tail_file_close(f);
+	tail_table_close(d->with.table, f);
 	tail_file_open(f, fd);
 	tail_table_become(d->with.table, f, &found->identity);
 	tail_saver_moved(d->with.saver, f);
@@ -385,7 +385,7 @@ bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
 		return false;
 	tail_turns_drop(d->with.turns, f);
 	tail_saver_drop(d->with.saver, f);
-	tail_file_close(f);
+	tail_table_close(d->with.table, f);
 	tail_table_move(d->with.table, f, is_gone(f) ? TAIL_GONE_CLOSED : TAIL_CLOSED);
 	return true;
 }

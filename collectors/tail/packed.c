@@ -35,13 +35,14 @@ bool tail_packed_is_at(const struct tail_packed *p, const struct tail_identity *
 /* SPENT, with or without its name. */
 static void spend(struct tail_packed *p, struct tail_file *f)
 {
-	tail_file_close(f);
+	tail_table_close(p->with.table, f);
 	tail_table_move(p->with.table, f, tail_file_trait(f)->gone ? TAIL_GONE_SPENT : TAIL_SPENT);
 }
 
 /* What was not come to is there for the next time. */
 static void end_unpack(struct tail_packed *p)
 {
+	tail_closer_take(p->with.table->closer, tail_unpack_take_text(p->unpack));
 	tail_unpack_free(p->unpack);
 	p->unpack = NULL;
 	p->choice = TAIL_CHOICE_OPEN;

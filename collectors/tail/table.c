@@ -4,8 +4,9 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-void tail_table_init(struct tail_table *t)
+void tail_table_init(struct tail_table *t, struct tail_closer *closer)
 {
+	t->closer = closer;
 	TAILQ_INIT(&t->named);
 	TAILQ_INIT(&t->gone);
 }
@@ -128,6 +129,11 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 	return f;
 }
 
+void tail_table_close(const struct tail_table *t, struct tail_file *f)
+{
+	tail_closer_take(t->closer, tail_file_let_go(f));
+}
+
 void tail_table_drop(struct tail_table *t, struct tail_file *f)
 {
 	take_inode(t, f);
@@ -139,7 +145,7 @@ void tail_table_drop(struct tail_table *t, struct tail_file *f)
 	t->cost -= tail_cost(f->path);
 	if (tail_file_trait(f)->gone)
 		count_gone(t, f, false);
-	tail_file_close(f);
+	tail_table_close(t, f);
 	free(f->path);
 	free(f);
 }

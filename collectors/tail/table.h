@@ -9,6 +9,7 @@
 #define OXP_TAIL_TABLE_H
 
 #include "collectors/tail/budget.h"
+#include "collectors/tail/closer.h"
 #include "collectors/tail/file.h"
 #include "collectors/tail/found.h"
 #include "collectors/tail/marks.h"
@@ -22,6 +23,7 @@ struct tail_saved {
 };
 
 struct tail_table {
+	struct tail_closer *closer;
 	struct tail_file_list named, gone;
 	struct tail_file *by_path[TAIL_CHAINS], *by_inode[TAIL_CHAINS];
 	struct tail_saved *saved[TAIL_CHAINS];
@@ -32,7 +34,7 @@ struct tail_table {
 /* Marks files as known, some at a time: `at` is 0 at first, and the answer is false when all are. */
 bool tail_table_mark(const struct tail_table *, size_t *at, struct tail_marks *);
 
-void tail_table_init(struct tail_table *);
+void tail_table_init(struct tail_table *, struct tail_closer *);
 void tail_table_done(struct tail_table *);
 void tail_table_check(const struct tail_table *);
 
@@ -40,6 +42,8 @@ void tail_table_check(const struct tail_table *);
 struct tail_file *tail_table_add(struct tail_table *, const struct tail_found *, bool gone);
 /* Takes the file out and frees it; it is in no list of others. */
 void tail_table_drop(struct tail_table *, struct tail_file *);
+/* Closes its descriptor, if there is one. */
+void tail_table_close(const struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_named(const struct tail_table *, const char *path);
 struct tail_file *tail_table_find(const struct tail_table *, const struct tail_identity *);
 /* The only way from state to state; a move that state.c does not allow aborts. */

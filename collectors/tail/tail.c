@@ -76,6 +76,7 @@ static const struct option tail_options[] = {
 struct collector {
 	struct tail_core core;
 	struct option_list paths, exclude; /* the configuration's, expanded */
+	struct tail_closer closer;
 	struct tail_table table;
 	struct tail_ready ready;
 	struct tail_machine machine;
@@ -296,6 +297,7 @@ static void tail_stop(struct collector *c)
 	tail_turns_stop(&c->turns);
 	tail_events_stop(&c->events);
 	tail_saver_stop(&c->saver);
+	tail_closer_stop(&c->closer);
 }
 
 static void tail_destroy(struct collector *c)
@@ -303,6 +305,7 @@ static void tail_destroy(struct collector *c)
 	if (!c)
 		return;
 	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
+	tail_closer_stop(&c->closer);
 	tail_scans_done(&c->scans);
 	tail_turns_done(&c->turns);
 	tail_table_done(&c->table);
@@ -373,7 +376,8 @@ static bool tail_check(const void *config, char *why, size_t room)
 /* Parts that know nothing of files. */
 static void init_lower(struct collector *c, struct host *host)
 {
-	tail_table_init(&c->table);
+	tail_closer_init(&c->closer, host);
+	tail_table_init(&c->table, &c->closer);
 	tail_ready_init(&c->ready, c->core.loop, take_turn, c);
 	tail_machine_init(&c->machine, host);
 	tail_troubles_init(&c->troubles, host);

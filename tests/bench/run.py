@@ -82,7 +82,7 @@ class Agent:
         self.process.wait_until(self.alive, 20, "the agent answers")
 
     def alive(self):
-        return answers(self.port) and self.get("/health/liveness") is not None
+        return answers(self.port) and '"ok"' in (self.get("/health/liveness") or "")
 
     def get(self, path):
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)

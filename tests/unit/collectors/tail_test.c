@@ -1672,9 +1672,10 @@ static void what_is_mounted_again_is_read_on(void **state)
 static bool is_claimed(int fd, const struct position *then, const struct tail_identity *now)
 {
 	struct tail_table *t = oxp_new(sizeof *t);
+	struct tail_closer closer = { .stopped = true };
 	struct tail_saved *s;
 
-	tail_table_init(t);
+	tail_table_init(t, &closer);
 	tail_table_remember(t, then);
 	assert_int_equal(tail_table_claim(t, now, fd, &s), 0);
 	tail_table_done(t);
