@@ -7,11 +7,11 @@
 #include "base/text.h"
 #include "http/unpack.h"
 
-enum { SECONDS_MAX = 365 * 86400 };
+enum { SECONDS_MAX = 365 * 86400, LENGTH_DIGITS_MAX = 18 };
 
 void answer_init(struct answer *a, struct answers *all, const struct http_call_options *options)
 {
-	*a = (struct answer){ .all = all, .options = options, .retry_after_ms = -1 };
+	*a = (struct answer){ .all = all, .options = options, .retry_after_ms = -1, .length = -1 };
 	buffer_init(&a->body, options->answer_max);
 }
 
@@ -98,6 +98,28 @@ static bool is_coded(struct answer *a, struct bytes line)
 	return !bytes_same_word(value, bytes_of("chunked")) && !bytes_same_word(value, bytes_of("identity"));
 }
 
+/*
+ * Whether two readers of the head could see different ends of the body: two lengths, one beside chunks, or one that is
+ * no number (RFC 9112, 6.3). libcurl takes the last length, or reads to the end of the connection; what a proxy before
+ * it took to be another answer would be ours.
+ */
+static bool length_is_unsure(struct answer *a, struct bytes line)
+{
+	static const char length[] = "Content-Length:", coding[] = "Transfer-Encoding:";
+	struct bytes value = name_is(line, length) ? value_of(line, length) : (struct bytes){ NULL, 0 };
+	uint64_t number;
+
+	a->chunked = a->chunked || name_is(line, coding);
+	if (value.data) {
+		if (value.size > LENGTH_DIGITS_MAX || !u64_parse(value, &number))
+			return true;
+		if (a->length >= 0 && a->length != (int64_t)number)
+			return true;
+		a->length = (int64_t)number;
+	}
+	return a->chunked && a->length >= 0;
+}
+
 static bool has_no_body(const struct answer *a, const struct answer_head *head)
 {
 	return head->size == 0 || head->status == 204 || head->status == 304 || strcmp(a->options->method, "HEAD") == 0;
@@ -128,6 +150,8 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 		codings_note(&a->codings, value_of(line, "Content-Encoding:"));
 	if (is_coded(a, line))
 		return stop(a, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
+	if (length_is_unsure(a, line))
+		return stop(a, HTTP_END_BROKEN, "the head of the answer does not say for sure how long it is");
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
 		return stop(a, HTTP_END_BROKEN, "the head of the answer is no HTTP");
 	return line.size > 2 || head->status < 200 || head_ended(a, head);

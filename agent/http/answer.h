@@ -48,6 +48,8 @@ struct answer {
 	size_t came; /* of a coded body */
 	size_t used; /* of the piece that was put off last */
 	int64_t retry_after_ms; /* -1: none */
+	int64_t length; /* of the body, as this head says it; -1: it does not */
+	bool chunked; /* says this head */
 	unsigned status; /* once the head has come */
 	bool head_told, over;
 	bool in_chunks; /* the head says so */

@@ -11,6 +11,9 @@ enum {
 	UPLOAD_MAX = TRIM_LARGE / 2, /* taken for each call; the heap has it again for the next one */
 	READ_SIZE = 16 << 10,
 	CHUNKS_READ_SIZE = 4 << 10, /* up to a hundred are read at a time where no callback can stop it: extensions */
+	CERTIFICATES_MAX = 16 << 10, /* bytes of those that a server shows */
+	CHAIN_MAX = 8, /* certificates between its own and a trusted one */
+	SET_MAX_CERT_LIST = 51, /* of openssl/ssl.h, SSL_CTRL_SET_MAX_CERT_LIST */
 };
 
 static bool add_header(struct easy *e, const char *header)
@@ -107,6 +110,30 @@ static void set_key_exchange(CURL *easy)
 	curl_easy_setopt(easy, CURLOPT_SSL_EC_CURVES, "X25519:P-256:P-384:P-521");
 }
 
+/*
+ * A server chooses how many certificates it shows, and OpenSSL reads all of them in one call: a tenth of a millisecond
+ * for each, before it looks at who signed them. libcurl has no option for it; these two functions are OpenSSL's. They
+ * are not there if libcurl has another TLS library: GnuTLS takes 16 certificates at most.
+ */
+extern long SSL_CTX_ctrl(void *ctx, int what, long number, void *pointer) __attribute__((weak));
+extern void SSL_CTX_set_verify_depth(void *ctx, int depth) __attribute__((weak));
+
+static CURLcode set_chain(CURL *easy, void *ctx, void *context)
+{
+	(void)easy, (void)context;
+	SSL_CTX_ctrl(ctx, SET_MAX_CERT_LIST, CERTIFICATES_MAX, NULL);
+	SSL_CTX_set_verify_depth(ctx, CHAIN_MAX);
+	return CURLE_OK;
+}
+
+static void set_certificates(CURL *easy)
+{
+	const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+
+	if (SSL_CTX_ctrl && SSL_CTX_set_verify_depth && tls && strncmp(tls, "OpenSSL", 7) == 0)
+		curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, set_chain);
+}
+
 int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_file)
 {
 	e->curl = curl_easy_init();
@@ -114,6 +141,7 @@ int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_
 		return -ENOMEM;
 	set_policy(e->curl, ca_file);
 	set_key_exchange(e->curl);
+	set_certificates(e->curl);
 	if (o->tls)
 		set_tls(e->curl, o->tls);
 	set_target(e->curl, o);

@@ -40,6 +40,8 @@ int parked_put(struct database *d, struct op *any)
 	sqlite3_bind_blob64(q, at, r->payload.size ? r->payload.data : "", r->payload.size, SQLITE_STATIC);
 	failed = database_finish(q);
 	op->again = !failed && sqlite3_changes(d->db) == 0;
+	if (r->known)
+		*r->known = op->again;
 	return op->again ? know(d, r) : failed;
 }
 

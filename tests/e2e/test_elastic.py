@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import ssl
 import subprocess
 import threading
 import zlib
@@ -874,6 +875,25 @@ def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words)
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.parametrize("certificates, fine", [(4, True), (60, False)])
+def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_server, tmp_path, certificates, fine):
+    """60 of them took 11 ms of each connection, a hundred are what OpenSSL takes."""
+    ca, chain = authority.Authority(tmp_path), tmp_path / "chain.pem"
+    cert, key = ca.signed("server", authority.SERVER)
+    others = [open(ca.signed(f"other{n}", authority.SERVER)[0], encoding="ascii").read() for n in range(3)]
+    chain.write_text(open(cert, encoding="ascii").read() + "".join(others[n % 3] for n in range(certificates - 1)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    writer = Writer(tmp_path / "app.log")
+    writer.write(1)
+    server = fault_server(tls=context)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert))
+    if fine:
+        wait_delivered(agent, 1)
+    else:
+        agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
 
 
 def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):

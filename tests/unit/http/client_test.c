@@ -31,10 +31,10 @@ struct fixture {
 	struct peer peers[PEERS_MAX];
 	size_t accepted;
 	uint16_t port;
-	peer_script *script;		/* called for each complete request */
-	const char *answer;		/* what scripts send */
+	peer_script *script; /* called for each complete request */
+	const char *answer; /* what scripts send */
 	unsigned requests;
-	struct buffer request;		/* the latest, whole */
+	struct buffer request; /* the latest, whole */
 	char url[128];
 	/* The caller's side. */
 	struct http_call_options options;
@@ -44,10 +44,10 @@ struct fixture {
 	unsigned head_status;
 	struct http_reply reply;
 	char error[256], type[64];
-	unsigned address;		/* which address was asked */
-	unsigned at_once;		/* pieces of this turn */
-	struct resolver *resolver;	/* NULL: the client's own */
-	const struct coded *coded;	/* what script_coded() answers, with this status */
+	unsigned address; /* which address was asked */
+	unsigned at_once; /* pieces of this turn */
+	struct resolver *resolver; /* NULL: the client's own */
+	const struct coded *coded; /* what script_coded() answers, with this status */
 	unsigned coded_status;
 };
 
@@ -237,8 +237,12 @@ static int setup(void **state)
 	snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/path?x=1", f->port);
 	f->script = script_answer;
 	f->answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
-	f->options = (struct http_call_options){ .method = "GET", .url = f->url, .done = take_reply, .context = f,
-						 .answer_max = ANSWER_MAX, .timeout = DURATION_S(60) };
+	f->options = (struct http_call_options){ .method = "GET",
+		.url = f->url,
+		.done = take_reply,
+		.context = f,
+		.answer_max = ANSWER_MAX,
+		.timeout = DURATION_S(60) };
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
 	*state = f;
 	return 0;
@@ -381,8 +385,12 @@ static void a_put_and_an_empty_post_have_a_length(void **state)
 	upload(f, "PUT");
 	call(f);
 	assert_true(asked(f, "PUT /path"));
-	f->options = (struct http_call_options){ .method = "DELETE", .url = f->url, .done = take_reply, .context = f,
-						 .answer_max = 10, .timeout = DURATION_S(60) };
+	f->options = (struct http_call_options){ .method = "DELETE",
+		.url = f->url,
+		.done = take_reply,
+		.context = f,
+		.answer_max = 10,
+		.timeout = DURATION_S(60) };
 	call(f);
 	assert_true(asked(f, "DELETE /path"));
 	assert_end(f, HTTP_END_ANSWER);
@@ -552,7 +560,10 @@ static const struct coded {
 	size_t size;
 	const char *error; /* NULL: it reads as hello */
 } coded[] = {
-#define CODED(fields, body, error) { fields "\r\n", body, sizeof body - 1, error }
+#define CODED(fields, body, error)                          \
+	{                                                   \
+		fields "\r\n", body, sizeof body - 1, error \
+	}
 	CODED("Content-Encoding: gzip", HELLO_GZIP, NULL),
 	CODED("content-encoding:\tX-GZIP , identity", HELLO_GZIP, NULL),
 	CODED("Content-Encoding: deflate", HELLO_ZLIB, NULL),
@@ -582,7 +593,7 @@ static void script_coded(struct peer *p)
 	char head[256];
 
 	snprintf(head, sizeof head, "HTTP/1.1 %u Said\r\n%sConnection: close\r\n\r\n", p->f->coded_status,
-		 p->f->coded->fields);
+		p->f->coded->fields);
 	peer_send(p, head, strlen(head));
 	peer_send(p, p->f->coded->body, p->f->coded->size);
 	peer_close(p);
@@ -953,6 +964,24 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\nContent-Le");
 	ends_broken(f, script_answer_and_close, "HTTP/1.1 200 OK\r\n\rA: b\r\n\r\nhello"); /* ends there for libcurl */
 	ends_broken(f, script_close, "");
+}
+
+static void answers_whose_length_is_unsure(void **state)
+{
+	static const char *const heads[] = { "Content-Length: 2\r\nContent-Length: 5",
+		"Content-Length: 5\r\ncontent-length:2", "Content-Length: 5\r\nTransfer-Encoding: chunked",
+		"Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: 99999999999999999999999",
+		"Content-Length: 5, 5", "Content-Length: +5", "Content-Length:", "Content-Length: 0x5" };
+	struct fixture *f = *state;
+	char answer[256];
+
+	for (size_t i = 0; i < COUNT_OF(heads); i++) {
+		snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\n%s\r\n\r\n5\r\nhello\r\n0\r\n\r\n", heads[i]);
+		ends_broken(f, script_answer_and_close, answer);
+	}
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
 }
 
 static void script_gz(struct peer *p)
@@ -1363,16 +1392,16 @@ static void calls_cancelled_at_other_moments(void **state)
 	struct fixture *f = *state;
 
 	start(f);
-	http_call_cancel(f->call);	/* at once */
+	http_call_cancel(f->call); /* at once */
 	snprintf(f->url, sizeof f->url, "http://localhost:%u/", f->port);
 	start(f);
-	http_call_cancel(f->call);	/* while its name is resolved */
+	http_call_cancel(f->call); /* while its name is resolved */
 	f->script = script_hang;
 	upload(f, "POST");
 	start(f);
 	while (f->requests == 0)
 		turn(&f->world);
-	http_call_cancel(f->call);	/* while it waits for the answer */
+	http_call_cancel(f->call); /* while it waits for the answer */
 	http_call_cancel(NULL);
 	turns(&f->world, 20);
 	assert_false(f->done);
@@ -1417,7 +1446,12 @@ static void a_done_may_start_the_next(void **state)
 static void urls_that_are_none(void **state)
 {
 	static const char *const wrong[] = {
-		"", "nonsense", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "gopher://x/",
+		"",
+		"nonsense",
+		"file:///etc/passwd",
+		"ftp://127.0.0.1/",
+		"http://",
+		"gopher://x/",
 		"http://127.0.0.1:99999/",
 	};
 	struct fixture *f = *state;
@@ -1464,6 +1498,7 @@ int main(void)
 		TEST(an_answer_without_body_has_a_head),
 		TEST(redirects_are_not_followed),
 		TEST(retry_after_is_seconds_or_a_date),
+		TEST(answers_whose_length_is_unsure),
 		TEST(answers_in_codings_that_were_not_asked_for),
 		TEST(a_compressed_answer_is_counted_decoded),
 		TEST(codings_are_read_or_named),

@@ -12,6 +12,7 @@ enum mood {
 	TAKES,
 	AWAY, /* nobody is there */
 	HALF, /* of each batch it takes one more item a try, and wants the others later */
+	REFUSES, /* every other record, for good */
 };
 
 struct exporter {
@@ -36,6 +37,9 @@ struct world {
 	size_t answered, failed; /* offers */
 	bool left, last; /* of the end: state has all, its last commit is done */
 	size_t room; /* hooks.refill was called */
+	/* Where what is refused goes, if a test sets it once the world has started. */
+	enum park (*park)(void *context, const struct refusal *);
+	void *parking;
 };
 
 static inline void world_answer(struct exporter *e, const struct batch *b, struct send *s)
@@ -45,6 +49,11 @@ static inline void world_answer(struct exporter *e, const struct batch *b, struc
 	for (size_t i = send_first(s); i < send_end(s); i++) {
 		if (!send_wants(s, i))
 			continue;
+		if (e->mood == REFUSES && (batch_item(b, i)->data[0] & 1)) {
+			life_step();
+			send_item(s, i, REJECTED, "400 no");
+			continue;
+		}
 		if (e->mood == HALF && !first) {
 			send_item(s, i, RETRY, "later");
 			continue;
@@ -96,7 +105,14 @@ static inline void world_refill(void *context)
 	spool_refill(&w->spool);
 }
 
-static const struct source_hooks world_hooks = { .unspool = world_unspool, .refill = world_refill };
+static inline enum park world_park(void *context, const struct refusal *r)
+{
+	struct world *w = context;
+
+	return w->park ? w->park(w->parking, r) : PARK_NOT;
+}
+
+static const struct source_hooks world_hooks = { .park = world_park, .unspool = world_unspool, .refill = world_refill };
 
 static inline void world_left(void *context)
 {
@@ -177,6 +193,9 @@ static inline void world_start(struct world *w, const struct world_options *o)
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		world_route(w, i);
 	EXPECT(spool_restore(&w->spool, w->source, w->disk_of) == 0);
+	for (size_t i = 0; i < LIFE_ROUTES; i++)
+		w->disk_of[i].parked =
+			state_parked_sum(w->state, "logs", "door", source_row(w->source, i)->destination);
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(books_open(w->state, source_row(w->source, i), &w->disk_of[i], &w->killed[i]) == 0);
 	EXPECT(state_generation_save(w->state) == 0);
