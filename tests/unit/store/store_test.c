@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "store/show.h"
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 enum { LIMIT = 1 << 20 };
 
@@ -58,15 +58,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	pid_t child;
 
 	close_store(f);
-	child = fork();
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", f->folder, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
+	scratch_remove(f->folder);
 	free(f);
 	return 0;
 }
