@@ -759,8 +759,8 @@ static void an_endless_head_is_refused(void **state)
 	}
 	raw_expect_end(&f->raw);
 	assert_true(raw_has(&f->raw, "HTTP/1.1 431 ") || f->raw.in.size == 0);
-	turns(&f->world, 10);
-	assert_int_equal(totals(f).connections, 0);
+	while (totals(f).connections > 0)
+		turn(&f->world);
 	assert_int_equal(totals(f).refused_size, 1);
 }
 
@@ -772,8 +772,8 @@ static void an_endless_target_is_refused(void **state)
 	raw_send(&f->raw, "GET /");
 	raw_send_bytes(&f->raw, target, 64 << 10);
 	raw_expect_end(&f->raw);
-	turns(&f->world, 10);
-	assert_int_equal(totals(f).connections, 0);
+	while (totals(f).connections > 0)
+		turn(&f->world);
 	free(target);
 }
 
@@ -1032,10 +1032,9 @@ static void the_slowest_reader_is_cut_off_first(void **state)
 
 	raw_connect(&later, &f->world, f->port);
 	raw_send(&f->raw, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
-	while (f->completed == 0)
+	while (f->completed == 0 || totals(f).unsent < BIG)
 		turn(&f->world);
 	turns(&f->world, 10);
-	assert_true(totals(f).unsent >= BIG);
 	assert_false(http_server_cut_slow(f->server, NULL));
 	raw_send(&later, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
 	while (f->completed == 1)
@@ -1046,7 +1045,8 @@ static void the_slowest_reader_is_cut_off_first(void **state)
 	}
 	assert_false(http_server_cut_slow(f->server, NULL));
 	raw_expect_end(&f->raw);
-	turns(&f->world, 10);
+	while (totals(f).connections > 1)
+		turn(&f->world);
 	assert_int_equal(totals(f).connections, 1);
 	assert_int_equal(totals(f).unsent, BIG);
 	raw_done(&later);
@@ -1112,11 +1112,13 @@ static void an_idle_connection_is_closed(void **state)
 		raw_expect(&f->raw, "hello\n");
 		raw_clear(&f->raw);
 	}
+	while (totals(f).connections < 1)
+		turn(&f->world);
 	turns(&f->world, 10);
 	assert_int_equal(totals(f).connections, 1);
 	f->world.ahead += 1600000000;
-	turns(&f->world, 10);
-	assert_int_equal(totals(f).connections, 0);
+	while (totals(f).connections > 0)
+		turn(&f->world);
 	raw_expect_end(&f->raw);
 	assert_int_equal(f->raw.in.size, 0);
 	assert_int_equal(totals(f).timeouts, 0);
@@ -1132,12 +1134,10 @@ static void a_peer_that_leaves_mid_body_is_gone(void **state)
 	while (f->begun == 0)
 		raw_turn(&f->raw);
 	raw_done(&f->raw);
-	while (f->gone == 0)
+	while (f->gone == 0 || totals(f).connections > 0)
 		turn(&f->world);
-	turns(&f->world, 5);
 	assert_int_equal(f->gone, 1);
 	assert_int_equal(f->completed, 0);
-	assert_int_equal(totals(f).connections, 0);
 	raw_connect(&f->raw, &f->world, f->port);
 }
 
