@@ -145,7 +145,7 @@ def test_a_line_in_pieces_and_a_line_too_long(oxpecker, fault_server, tmp_path):
     with open(path, "wb", buffering=0) as file:
         for piece in (b'{"n":', b"0", b',"a":"', b"y" * 50000, b'"}\n{"n":1}\n'):
             file.write(piece)
-            agent.wait_until(lambda: not unread(path), 10, "it is read")
+            agent.wait_until(lambda: not unread(path), 30, "it is read")
         file.write(b"z" * 300000 + b"\n" + b'{"n":2}\n')
         wait_delivered(agent, 4)
     documents = list(documents_of(server).values())
@@ -311,7 +311,7 @@ def test_last_words_are_read_to_their_end(oxpecker, fault_server, tmp_path):
         wait_delivered(agent, 10)
         agent.process.signal(15)
         file.write(lines(10, 10))
-        agent.process.wait_until(lambda: len(documents_of(server)) == 20, 10, "last words")
+        agent.process.wait_until(lambda: len(documents_of(server)) == 20, 30, "last words")
     assert agent.process.wait(20) == 0
     assert numbers(server) == list(range(20))
 
