@@ -341,11 +341,11 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     option = {"check_http": "url", "check_tcp": "address", "check_unix": "path"}[row]
     agent = oxpecker({"health": {"checks": {"it": {**check, option: CHECKS[row](web, tmp_path)}}}})
     fine = lambda: agent.get("/ready").json()["checks"]["it"]  # noqa: E731
-    agent.wait_until(fine, 10, "a yes")
+    agent.wait_until(fine, 30, "a yes")
     web.refuse(), at_socket.refuse()
-    agent.wait_until(lambda: not fine(), 10, "a no")
+    agent.wait_until(lambda: not fine(), 30, "a no")
     web.listen(), at_socket.listen()
-    agent.wait_until(fine, 10, "a yes again")
+    agent.wait_until(fine, 30, "a yes again")
 
 
 def documents(server):

@@ -870,7 +870,8 @@ def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words)
                                "-www", *words], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
-        agent = oxpecker(elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert))
+        agent = oxpecker({**elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert),
+                          "exit": {"within": "2s"}})
         agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 20, "no handshake comes about")
     finally:
         server.kill()

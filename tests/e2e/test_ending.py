@@ -189,7 +189,7 @@ def test_what_went_to_disk_and_is_delivered_after_all_is_not_sent_again(oxpecker
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 10, "it is on disk")
+    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 30, "it is on disk")
     down.server.listen()
     assert agent.process.wait(2 * WITHIN) == 0
     assert "ended: nothing was lost" in agent.err().splitlines()[-1]
@@ -243,7 +243,7 @@ def test_other_signals_do_not_end_it(oxpecker, fault_server, tmp_path):
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     for number in TOLD + SILENT:
         down.agent.process.signal(number)
-    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 10, "a word about each")
+    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 30, "a word about each")
     for number in STOPPING:
         down.agent.process.signal(number)
         down.agent.process.signal(signal.SIGCONT)
@@ -272,7 +272,7 @@ def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, 
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: "ending: " in agent.err(), 10, "the end begins")
+    agent.wait_until(lambda: "ending: " in agent.err(), 30, "the end begins")
     while agent.process.alive():
         agent.process.signal(15)
     assert agent.process.wait(1) == 0 and agent.err().count("a second signal") == 1

@@ -244,7 +244,7 @@ def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpeck
     path = tmp_path / "a.log"
     path.write_bytes(gzip.compress(b"x\n" * 100))
     _, agent = follow(oxpecker, fault_server, tmp_path / "*.log", sweep="1h", **options)
-    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 1, 10, "the first look")
+    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 1, 30, "the first look")
     before = agent.metric("oxpecker_scans_total")
     path.rename(tmp_path / "a.log.1")
     (tmp_path / "b.log").write_bytes(b'{"n":1}\n')

@@ -451,8 +451,8 @@ def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
     body = request_of(1).SerializeToString()
     assert post(agent, body, Content_Type="text/plain").status_code == 415
     assert post(agent, body, Content_Encoding="br").status_code == 415
-    assert requests.get(agent.otlp_url + "/v1/traces", timeout=5).status_code == 405
-    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=5).status_code == 404
+    assert requests.get(agent.otlp_url + "/v1/traces", timeout=20).status_code == 405
+    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=20).status_code == 404
     assert post(agent, b"\x0a" * (9 << 20)).status_code == 413
     assert agent.get("/health").status_code == 200
 
@@ -721,7 +721,7 @@ def test_the_door_stays_open_while_the_app_still_sends(oxpecker, fault_server):
                                       data=request_of(1, first=first).SerializeToString(), headers=headers, timeout=5)
     assert send(1).status_code == 200
     agent.process.signal(15)
-    wait_until(lambda: "ending" in agent.err(), 10, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
     assert send(2).status_code == 200
     session.close()
     wait_until(lambda: not agent.process.alive(), 20, "the agent to end by itself")

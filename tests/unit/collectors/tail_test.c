@@ -5,11 +5,10 @@
  *
  * Ticks are short and the sweep is an hour away, unless a test is about them: what is found is found by inotify.
  */
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,12 +295,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
-}
-
 static int end(void **state)
 {
 	struct bench *b = *state;
@@ -310,7 +303,7 @@ static int end(void **state)
 		tail_collector_check(b->host.collector);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
-	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_remove(b->folder);
 	free(b);
 	return 0;
 }

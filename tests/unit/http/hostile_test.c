@@ -199,9 +199,8 @@ static void every_row_is_refused_once(void **state)
 		rows++;
 	}
 	assert_true(rows > 70);
-	turns(&f->world, 20);
-	assert_int_equal(totals(f).open, 0);
-	assert_int_equal(totals(f).connections, 0);
+	while (totals(f).open > 0 || totals(f).connections > 0)
+		turn(&f->world);
 	assert_true(totals(f).bad_requests + totals(f).refused_size >= 2 * rows - 4);
 	buffer_done(&bytes);
 	fclose(file);
@@ -272,8 +271,8 @@ static void an_unfinished_body_gives_up_its_seat(void **state)
 	struct fixture *f = *state;
 
 	check_seats_are_given_up(f, "POST /take HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nabc");
-	turns(&f->world, 20);
-	assert_true(f->gone >= 1);
+	while (f->gone == 0)
+		turn(&f->world);
 }
 
 static void a_kept_connection_gives_up_its_seat(void **state)
@@ -530,7 +529,8 @@ static void a_route_has_its_share(void **state)
 	raw_done(&raws[0]);
 	raw_connect(&raws[0], &f->world, f->port);
 	raw_send(&raws[0], "GET /few HTTP/1.1\r\nHost: x\r\n\r\n");
-	turns(&f->world, 10);
+	while (f->waiting_count == 0)
+		turn(&f->world);
 	assert_int_equal(f->waiting_count, 1);
 	done_all(raws);
 }
@@ -544,6 +544,8 @@ static void who_holds_a_share_gives_way(void **state)
 	for (int i = 0; i < AT_ONCE; i++) {
 		raw_connect(&holders[i], &f->world, f->port);
 		raw_send(&holders[i], "GET /few-big HTTP/1.1\r\nHost: x\r\n\r\n");
+		while (totals(f).requests <= (uint64_t)i)
+			turn(&f->world);
 		turns(&f->world, 10);
 	}
 	assert_int_equal(totals(f).connections, AT_ONCE);

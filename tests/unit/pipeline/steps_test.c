@@ -2,14 +2,13 @@
  * Steps: each type over lines, and the chain over batches: edits of one are what the next sees, what is dropped
  * settles, and without room nothing has happened.
  */
-#include "unit/unit.h"
+#include "unit/pipeline/bench.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "config/option.h"
-#include "pipeline/pipeline.h"
 
 enum { TOLD_MAX = 16, LINES_MAX = 1024 };
 
@@ -91,12 +90,7 @@ static const struct exporter_type taker = {
 };
 
 struct world {
-	struct still_clock clock;
-	struct loop *loop;
-	struct random random;
-	struct log log;
-	struct ledger ledger;
-	struct pipeline pipeline;
+	BENCH;
 	struct exporter exporter;
 	struct sender *sender;
 	struct source *source;
@@ -141,15 +135,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	w->clock = (struct still_clock)STILL_CLOCK;
-	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
-	random_seed(&w->random, 7);
-	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
-	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
-					    .random = &w->random,
-					    .log = &w->log,
-					    .ledger = &w->ledger,
-					    .memory = 1 << 20 });
+	bench_init(&w->bench, 1 << 20);
 	w->sender = pipeline_sender(&w->pipeline, "out", &taker, &limits);
 	sender_exporter(w->sender, &w->exporter);
 	begin_source(w);
@@ -161,13 +147,9 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	budget_check(&w->pipeline.budget);
 	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
-	pipeline_done(&w->pipeline);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	bench_done(&w->bench);
 	chain_free(w->chain);
-	loop_free(w->loop);
-	ledger_done(&w->ledger);
 	free(w);
 	return 0;
 }

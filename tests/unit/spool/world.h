@@ -203,7 +203,7 @@ static inline void world_start(struct world *w, const struct world_options *o)
 
 static inline void world_turn(struct world *w)
 {
-	life_step();
+	life_turn();
 	loop_turn(w->loop, DURATION_MS(2));
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(ledger_imbalance(source_row(w->source, i)) == 0);
