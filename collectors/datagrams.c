@@ -211,10 +211,10 @@ void datagrams_finish(struct datagrams *d)
 void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines, struct patience *patience, int fd)
 {
 	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience, .fd = fd };
-	d->room = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
-	OXP_ASSERT(d->room && "out of memory");
+	d->memory = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
+	OXP_ASSERT(d->memory && "out of memory");
 	for (size_t i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-		d->parts[i] = (struct iovec){ d->room + i * lines->line_max, lines->line_max };
+		d->parts[i] = (struct iovec){ d->memory + i * lines->line_max, lines->line_max };
 		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
 	}
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
@@ -232,6 +232,6 @@ void datagrams_done(struct datagrams *d)
 		return;
 	loop_watch_done(&d->watch);
 	loop_soon_done(&d->more);
-	free(d->room);
-	d->room = NULL;
+	free(d->memory);
+	d->memory = NULL;
 }

@@ -69,7 +69,7 @@ struct fifo {
 	TAILQ_ENTRY(fifo) entry;
 	struct collector *collector;
 	struct stream stream; /* its descriptor is for reading only, and has the lock */
-	int keeper; /* the same for writing: while it is open there is no end of file. -1: ends are seen */
+	int own_writer; /* the same for writing: while it is open there is no end of file. -1: ends are seen */
 	dev_t device;
 	ino_t inode;
 };
@@ -103,9 +103,9 @@ static void go_on(void *context)
 /* From now on the end of file is seen. */
 static void let_end(struct fifo *f)
 {
-	if (f->keeper >= 0)
-		close(f->keeper);
-	f->keeper = -1;
+	if (f->own_writer >= 0)
+		close(f->own_writer);
+	f->own_writer = -1;
 }
 
 static void fifo_free(struct fifo *f)
@@ -190,12 +190,12 @@ static bool has_writer(struct stream *s)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
 	struct pollfd end = { .fd = s->fd };
-	bool kept = f->keeper >= 0, alone;
+	bool held_open = f->own_writer >= 0, alone;
 
 	let_end(f);
 	alone = poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
-	if (kept)
-		f->keeper = path_reopen(s->fd, O_WRONLY);
+	if (held_open)
+		f->own_writer = path_reopen(s->fd, O_WRONLY);
 	return !alone;
 }
 
@@ -255,21 +255,21 @@ static int open_fifo(struct collector *c)
 {
 	struct fifo *f;
 	struct stat info;
-	int keeper, fd = open_path(c->config);
+	int own_writer, fd = open_path(c->config);
 
 	if (fd < 0)
 		return fd;
-	keeper = host_is_written(c->host, fd) ? -EDEADLK : path_reopen(fd, O_WRONLY);
-	if (keeper < 0) {
+	own_writer = host_is_written(c->host, fd) ? -EDEADLK : path_reopen(fd, O_WRONLY);
+	if (own_writer < 0) {
 		close(fd);
-		return keeper;
+		return own_writer;
 	}
 	if (fstat(fd, &info) < 0)
 		info = (struct stat){ .st_ino = 0 };
 	enlarge(c, fd);
 	f = oxp_new(sizeof *f);
 	f->collector = c;
-	f->keeper = keeper;
+	f->own_writer = own_writer;
 	f->device = info.st_dev;
 	f->inode = info.st_ino;
 	TAILQ_INSERT_TAIL(&c->fifos, f, entry);
@@ -308,8 +308,8 @@ static void on_look(void *context)
 	struct collector *c = context;
 	struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
 
-	if (f && f->keeper < 0) /* it could not be opened again */
-		f->keeper = path_reopen(f->stream.fd, O_WRONLY);
+	if (f && f->own_writer < 0) /* it could not be opened again */
+		f->own_writer = path_reopen(f->stream.fd, O_WRONLY);
 	if (c->count < FIFOS_MAX && is_lost(c))
 		read_new(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));

@@ -138,13 +138,13 @@ static void tell(const struct walk *w, bool may_be_link)
 static void walk_below(struct walk *w, const char *part)
 {
 	size_t *share = w->names->share;
-	size_t kept = share ? *share / 2 : 0;
+	size_t spared = share ? *share / 2 : 0;
 
 	if (share)
-		*share -= kept;
+		*share -= spared;
 	walk(w, part);
 	if (share)
-		*share += kept;
+		*share += spared;
 }
 
 /* A name that matches, in the folder at the end of the path. `next` is the next part of the glob, or NULL. */

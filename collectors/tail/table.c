@@ -346,10 +346,10 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 }
 
 static void sift_chain(
-	struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *), void *context)
+	struct tail_table *t, struct tail_saved **at, bool (*wanted)(void *, const struct tail_saved *), void *context)
 {
 	for (struct tail_saved *s; (s = *at);) {
-		if (keep(context, s)) {
+		if (wanted(context, s)) {
 			at = &s->next;
 			continue;
 		}
@@ -361,14 +361,14 @@ static void sift_chain(
 }
 
 bool tail_table_sift(
-	struct tail_table *t, size_t *at, bool (*keep)(void *context, const struct tail_saved *), void *context)
+	struct tail_table *t, size_t *at, bool (*wanted)(void *context, const struct tail_saved *), void *context)
 {
 	for (int i = 0; i < TAIL_SIFTED_AT_ONCE && *at < TAIL_CHAINS && t->saved_count > 0; i++)
-		sift_chain(t, &t->saved[(*at)++], keep, context);
+		sift_chain(t, &t->saved[(*at)++], wanted, context);
 	return *at < TAIL_CHAINS && t->saved_count > 0;
 }
 
-static bool keep_none(void *context, const struct tail_saved *s)
+static bool want_none(void *context, const struct tail_saved *s)
 {
 	(void)context, (void)s;
 	return false;
@@ -381,7 +381,7 @@ void tail_table_done(struct tail_table *t)
 
 	while ((f = TAILQ_FIRST(&t->named)) || (f = TAILQ_FIRST(&t->gone)))
 		tail_table_drop(t, f);
-	while (tail_table_sift(t, &at, keep_none, NULL))
+	while (tail_table_sift(t, &at, want_none, NULL))
 		continue;
 }
 

@@ -73,9 +73,9 @@ void tail_table_visit_saved(const struct tail_table *, const struct tail_identit
 	void (*visit)(void *context, const struct tail_saved *), void *context);
 /* One that was claimed in vain. */
 void tail_table_give_back(struct tail_table *, struct tail_saved *);
-/* Each saved position that is left is shown to `keep`; those that it answers false for are forgotten. Some at a time:
- * `at` is 0 at first, and the answer is false when all have been shown. */
+/* Asks wanted() about each saved position that is left, and forgets those that are not. Some at a time: *at is 0 at
+ * first, and the answer is false when all have been asked about. */
 bool tail_table_sift(
-	struct tail_table *, size_t *at, bool (*keep)(void *context, const struct tail_saved *), void *context);
+	struct tail_table *, size_t *at, bool (*wanted)(void *context, const struct tail_saved *), void *context);
 
 #endif
