@@ -103,8 +103,9 @@ static void drain(struct agent *a, struct duration patience)
 	loop_timer_set(&a->deadline, patience);
 }
 
-/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. A terminal
- * that closes sends SIGHUP, and some people send SIGQUIT: both are treated as SIGTERM. */
+/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. Treated as
+ * SIGTERM: SIGHUP of a terminal that closes, SIGQUIT, SIGPWR of LXC, SIGXCPU of a limit of CPU time, and the two by
+ * which systemd asks what runs in a container to halt and to power off. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
@@ -124,7 +125,7 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* Signals that would end the process at once by default. */
+/* Signals that would end the process at once by default, and that people or timers send. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
@@ -132,19 +133,33 @@ static void on_other_signal(void *context, int number)
 	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number, strsignal(number));
 }
 
+enum { HALT = 3, POWER_OFF = 4 };
+
 static const struct {
-	int number;
+	int number; /* if `realtime`, counted from SIGRTMIN, which is not a constant */
 	void (*arrived)(void *, int);
-} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_terminate },
-	{ SIGQUIT, on_terminate }, { SIGUSR1, on_other_signal }, { SIGUSR2, on_other_signal } };
+	bool realtime;
+} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate, false }, { SIGINT, on_terminate, false },
+	{ SIGHUP, on_terminate, false }, { SIGQUIT, on_terminate, false }, { SIGPWR, on_terminate, false },
+	{ SIGXCPU, on_terminate, false }, { HALT, on_terminate, true }, { POWER_OFF, on_terminate, true },
+	{ SIGUSR1, on_other_signal, false }, { SIGUSR2, on_other_signal, false }, { SIGALRM, on_other_signal, false },
+	{ SIGVTALRM, on_other_signal, false }, { SIGPROF, on_other_signal, false }, { SIGIO, on_other_signal, false },
+	{ SIGSTKFLT, on_other_signal, false } };
+
+static int signal_number(size_t i)
+{
+	return signal_rows[i].number + (signal_rows[i].realtime ? SIGRTMIN : 0);
+}
 
 static int take_signals(struct agent *a)
 {
 	struct sigaction before;
 	int failed = 0;
 
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		signal(number, SIG_IGN);
 	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
-		int number = signal_rows[i].number;
+		int number = signal_number(i);
 		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
 			continue; /* set by nohup */
 		failed = loop_signal_init(&a->signals[i], a->core.loop, number, signal_rows[i].arrived, a);
@@ -470,7 +485,7 @@ static void drop_signals(struct agent *a)
 
 	sigemptyset(&ours);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
-		sigaddset(&ours, signal_rows[i].number);
+		sigaddset(&ours, signal_number(i));
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
 		loop_signal_done(&a->signals[i]);

@@ -26,7 +26,7 @@
 #include "pipeline/pipeline.h"
 #include "spool/spool.h"
 
-enum { AGENT_SIGNALS = 6 };
+enum { AGENT_SIGNALS = 15 };
 
 struct agent {
 	struct core core;

@@ -1,10 +1,9 @@
 /*
- * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6, IPv4 first. Numeric addresses
- * need no server.
+ * Name resolution on the loop: the hosts file, then the name servers of /etc/resolv.conf with its search list, IPv4 and
+ * IPv6, IPv4 first. Numeric addresses need no server.
  *
- * evdns caches nothing, so names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not
- * connect forgets the name. /etc/resolv.conf and /etc/hosts are read again if they have changed and nothing is under
- * way.
+ * Names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not connect forgets the name.
+ * /etc/resolv.conf is read again if it has changed.
  */
 #ifndef OXP_RESOLVE_H
 #define OXP_RESOLVE_H

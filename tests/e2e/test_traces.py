@@ -247,6 +247,46 @@ def test_what_is_wrong_with_a_part_costs_no_more(oxpecker, jaeger):
     assert agent.err().count("strings that were not UTF-8: 1") == 1, "the first is logged, and no other within a minute"
 
 
+def texts_of(request):
+    """Every text of a request that a peer may fill, by name: the message that has it, and its field."""
+    resource = request.resource_spans[0]
+    scope = resource.scope_spans[0]
+    span = scope.spans[1]
+    event, link = span.events.add(), span.links.add(trace_id=os.urandom(16), span_id=os.urandom(8))
+    values = {"an array": span.attributes.add(key="a").value.array_value.values.add(),
+              "a map": span.attributes.add(key="m").value.kvlist_value.values.add(key="k").value}
+    attributes = {"resource": resource.resource, "scope": scope.scope, "span": span, "event": event, "link": link}
+    for name, owner in attributes.items():
+        values[f"a value of {name}"] = owner.attributes.add(key="v").value
+        yield f"a key of {name}", owner.attributes.add(), "key"
+    for name, value in values.items():
+        yield name, value, "string_value"
+    yield "a key of a map", span.attributes[1].value.kvlist_value.values.add(), "key"
+    for name, owner in (("resource", resource), ("scope", scope)):
+        yield f"the schema of {name}", owner, "schema_url"
+    yield from (("the scope", scope.scope, "name"), ("its version", scope.scope, "version"),
+                ("the span", span, "name"), ("its state", span, "trace_state"), ("the status", span.status, "message"),
+                ("the event", event, "name"), ("the link's state", link, "trace_state"))
+
+
+def test_text_that_is_not_utf8_is_mended_wherever_it_stands(oxpecker, fault_server):
+    server = fault_server()
+    agent = oxpecker(config(server.url))
+    names = [name for name, _, _ in texts_of(request_of(2))]
+    for at, name in enumerate(names):
+        message = request_of(2, first=1 + 2 * at)
+        _, owner, field_name = list(texts_of(message))[at]
+        setattr(owner, field_name, "caf?")
+        answer = post(agent, message.SerializeToString().replace(b"caf?", b"caf\xe9"))
+        assert answer.status_code == 200, name
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        assert partial.rejected_spans == 0 and "not UTF-8: 1 " in partial.error_message, name
+    wait_settled(agent)
+    assert sorted(spans_at(server)) == list(range(1, 2 * len(names) + 1)) and len(names) == 22
+    assert b"".join(request.body for request in server.requests).count("caf\ufffd".encode()) == len(names)
+    assert agent.metric("oxpecker_strings_mended_total") == len(names)
+
+
 def batch_of(spans, service, bad):
     """So many spans, each in a trace of its own, with a path; bad[number] is done to some, as (what, path)."""
     message = request_of(spans, service)
