@@ -156,11 +156,11 @@ static void tell_disk(struct door *door, int failed)
 		strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
 }
 
-static void answer_kept(struct door_request *r)
+static void answer_due(struct door_request *r)
 {
 	struct door *door = r->door;
 
-	r->kept = false;
+	r->spooling = false;
 	if (!r->failed) {
 		door->type->taken(r);
 		return;
@@ -169,13 +169,13 @@ static void answer_kept(struct door_request *r)
 	door_refuse(r, 503, no_disk);
 }
 
-static struct door_request *take_kept(struct door *door)
+static struct door_request *take_due(struct door *door)
 {
-	struct door_request *r = door->kept;
+	struct door_request *r = door->due;
 
-	door->kept = r->next;
-	if (!door->kept)
-		door->kept_last = &door->kept;
+	door->due = r->next;
+	if (!door->due)
+		door->due_last = &door->due;
 	return r;
 }
 
@@ -184,9 +184,9 @@ static void answer_some(void *context)
 {
 	struct door *door = context;
 
-	for (int i = 0; door->kept && (i < ANSWERS_AT_ONCE || door->stopped); i++)
-		answer_kept(take_kept(door)); /* another may come meanwhile */
-	if (door->kept)
+	for (int i = 0; door->due && (i < ANSWERS_AT_ONCE || door->stopped); i++)
+		answer_due(take_due(door)); /* another may come meanwhile */
+	if (door->due)
 		loop_soon_run(&door->answering);
 }
 
@@ -197,8 +197,8 @@ static void on_spooled(void *context, int failed)
 
 	r->failed = failed;
 	r->next = NULL;
-	*door->kept_last = r;
-	door->kept_last = &r->next;
+	*door->due_last = r;
+	door->due_last = &r->next;
 	if (door->stopped)
 		answer_some(door);
 	else
@@ -209,17 +209,17 @@ static void on_spooled(void *context, int failed)
 static void offer(struct door_request *r)
 {
 	struct door *door = r->door;
-	bool fine = door->type->fill(r), kept = fine && batch_items(r->body.batch) > 0;
+	bool fine = door->type->fill(r), any = fine && batch_items(r->body.batch) > 0;
 
 	door_body_work_done(&r->body);
-	if (kept) /* an empty request does not mean that more will come */
+	if (any) /* an empty request does not mean that more will come */
 		door->last = loop_now(host_loop(door->host));
-	if (kept && (door->ack == ACK_DISK || host_ends(door->host))) {
-		r->kept = true;
+	if (any && (door->ack == ACK_DISK || host_ends(door->host))) {
+		r->spooling = true;
 		if (host_offer_spooled(door->host, &r->body.batch, on_spooled, r) == ADMIT_TAKEN)
 			return;
-		r->kept = fine = false;
-	} else if (kept) {
+		r->spooling = fine = false;
+	} else if (any) {
 		fine = host_offer(door->host, &r->body.batch) == ADMIT_TAKEN;
 	}
 	if (fine)
@@ -444,7 +444,7 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
-	if (!r->in_lane && !r->kept)
+	if (!r->in_lane && !r->spooling)
 		request_free(r);
 }
 
@@ -454,7 +454,7 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 {
 	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
 	door_memory_init(&door->memory, host, type->signal);
-	door->kept_last = &door->kept;
+	door->due_last = &door->due;
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
 	if (!door->gunzip)
 		return -ENOMEM;
@@ -533,7 +533,7 @@ void door_done(struct door *door)
 {
 	loop_soon_done(&door->answering);
 	http_server_free(door->server);
-	while (door->kept)
-		request_free(take_kept(door));
+	while (door->due)
+		request_free(take_due(door));
 	gunzip_free(door->gunzip);
 }

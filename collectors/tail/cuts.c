@@ -140,11 +140,11 @@ static int by_original(const void *a, const void *b)
 void tail_cut_search(struct tail_cut_list *cuts, struct tail_cut_search *s)
 {
 	struct tail_sought *sought = cuts->count ? oxp_new(cuts->count * sizeof *sought) : NULL;
-	size_t kept = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < cuts->count; i++)
-		kept += seek_copies(&cuts->items[i], &sought[kept]);
-	tail_search_folders(sought, kept, search_folder, s);
+		count += seek_copies(&cuts->items[i], &sought[count]);
+	tail_search_folders(sought, count, search_folder, s);
 	tail_found_sort(s->found, by_original);
 }
 

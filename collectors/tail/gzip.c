@@ -91,29 +91,6 @@ static uint32_t read_whole(int fd)
 	return (uint32_t)gzip_inflated_size((struct bytes){ trailer, sizeof trailer });
 }
 
-struct tail_unpack *tail_unpack_new(
-	int packed, const struct tail_identity *identity, const char *folder, void (*done)(struct job *), void *context)
-{
-	struct tail_unpack *u = oxp_new(sizeof *u);
-
-	*u = (struct tail_unpack){ .job = { .work = tail_unpack_slice, .done = done },
-		.context = context,
-		.identity = *identity,
-		.packed = packed,
-		.text = open_nameless(folder),
-		.whole = read_whole(packed) };
-	u->room = u->text >= 0 ? room_on(u->text) : 0;
-	lseek(packed, 0, SEEK_SET);
-	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
-	u->gunzip = gunzip_new();
-	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
-		return u;
-	if (u->text >= 0)
-		errno = ENOMEM;
-	tail_unpack_free(u);
-	return NULL;
-}
-
 void tail_unpack_free(struct tail_unpack *u)
 {
 	int error = errno;
@@ -182,7 +159,7 @@ static int unpack_piece(struct tail_unpack *u)
 	return written;
 }
 
-void tail_unpack_slice(struct job *job)
+static void unpack_slice(struct job *job)
 {
 	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
 	uint64_t until = u->size + TAIL_UNPACK_SLICE;
@@ -191,4 +168,27 @@ void tail_unpack_slice(struct job *job)
 		u->failed = unpack_piece(u);
 		u->ended = u->ended || u->failed;
 	}
+}
+
+struct tail_unpack *tail_unpack_new(
+	int packed, const struct tail_identity *identity, const char *folder, void (*done)(struct job *), void *context)
+{
+	struct tail_unpack *u = oxp_new(sizeof *u);
+
+	*u = (struct tail_unpack){ .job = { .work = unpack_slice, .done = done },
+		.context = context,
+		.identity = *identity,
+		.packed = packed,
+		.text = open_nameless(folder),
+		.whole = read_whole(packed) };
+	u->room = u->text >= 0 ? room_on(u->text) : 0;
+	lseek(packed, 0, SEEK_SET);
+	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
+	u->gunzip = gunzip_new();
+	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
+		return u;
+	if (u->text >= 0)
+		errno = ENOMEM;
+	tail_unpack_free(u);
+	return NULL;
 }

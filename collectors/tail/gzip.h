@@ -20,7 +20,7 @@ enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_RO
 
 /* One file being unpacked. After each slice done() is called on the loop: it asks for the next or ends it. */
 struct tail_unpack {
-	struct job job; /* first: of tail_unpack_slice() */
+	struct job job; /* first: it unpacks the next slice */
 	struct tail_identity identity;
 	int packed, text; /* descriptors; -1: given away */
 	uint64_t size; /* of the text so far */
@@ -52,7 +52,5 @@ void tail_unpack_free(struct tail_unpack *); /* NULL is fine */
 int tail_unpack_take_text(struct tail_unpack *) MUST_CHECK;
 /* Of all that was unpacked: whether `whole` was wrong. It is right then. */
 bool tail_unpack_learn_size(struct tail_unpack *);
-/* The work of the job: the next slice. */
-void tail_unpack_slice(struct job *);
 
 #endif

@@ -223,16 +223,16 @@ static int by_birth(const void *a, const void *b)
 void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
 {
 	struct tail_lost *lost = list->items;
-	size_t count = list->count, kept = 0;
+	size_t count = list->count, sought_count = 0;
 	struct tail_sought *sought = count ? oxp_new(count * sizeof *sought) : NULL;
 
 	if (count > 1)
 		qsort(lost, count, sizeof *lost, by_path);
 	for (size_t i = 0; i < count; i++) {
 		lost[i].last = i + 1 == count || strcmp(lost[i].path, lost[i + 1].path) != 0;
-		kept += seek(s->globs, &lost[i], &sought[kept]);
+		sought_count += seek(s->globs, &lost[i], &sought[sought_count]);
 	}
-	tail_search_folders(sought, kept, search_folder, s);
+	tail_search_folders(sought, sought_count, search_folder, s);
 	tail_found_sort(s->found, by_birth);
 }
 

@@ -84,7 +84,9 @@ static int new_server(struct fixture *f, size_t seats)
 		.evicted = &f->evicted };
 	int failed = http_server_new(f->world.loop, &o, f->routes, &f->server);
 
-	return failed ? failed : http_server_listen(f->server, "127.0.0.1:0", &f->port);
+	if (failed)
+		return failed;
+	return http_server_listen(f->server, "127.0.0.1:0", &f->port);
 }
 
 static int setup(void **state, bool direct)
