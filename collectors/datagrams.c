@@ -10,7 +10,7 @@ enum {
 	LAST_READS = 32, /* of what the kernel still has when the process ends */
 };
 
-/* What the kernel threw away since the last look. It counts from the socket's beginning, in 32 bits. */
+/* What the kernel has dropped since the last look. It counts from when the socket was made, in 32 bits. */
 static void count_kernel_drops(struct datagrams *d)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 }, fresh;
@@ -41,7 +41,7 @@ static bool is_end(char c)
 	return c == '\n' || c == '\r' || c == '\0';
 }
 
-/* The lines of one datagram; a syslog message may have several in it. If it was cut its last one is. */
+/* The lines of one datagram; a syslog message may have several in it. If the datagram was cut, its last line is. */
 static void add_datagram(struct line_slice *in, size_t at, size_t size, bool cut)
 {
 	const char *end;

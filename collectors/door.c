@@ -69,8 +69,8 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	request_free(r);
 }
 
-/* A peer that holds memory and does nothing with it is cut off before others are refused for long. A refused request
- * comes again. */
+/* A peer that holds memory and does nothing with it is cut off before others are refused for long. Refused requests are
+ * sent again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->body.size > 0)
@@ -179,7 +179,7 @@ static struct door_request *take_due(struct door *door)
 	return r;
 }
 
-/* One commit is many requests' answer, and each is a call into the kernel. */
+/* One commit may answer many requests, and each answer is a call into the kernel. */
 static void answer_some(void *context)
 {
 	struct door *door = context;
@@ -205,7 +205,7 @@ static void on_spooled(void *context, int failed)
 		loop_soon_run(&door->answering);
 }
 
-/* Afterwards the request is gone, or waits for the disk. */
+/* Afterwards the request has been answered, or waits for the disk. */
 static void offer(struct door_request *r)
 {
 	struct door *door = r->door;
@@ -357,7 +357,7 @@ static void look_at(struct door_request *r)
 	}
 }
 
-/* Of several members only the size of the last was known, or it was not true: again, with more room. */
+/* If there are several members, only the size of the last was known; or the size was wrong. Again, with more room. */
 static void inflate_again(struct door_request *r)
 {
 	r->fault = NULL;
@@ -510,8 +510,8 @@ int door_start(
 	return failed;
 }
 
-/* A host app that has a connection open may still have something to give: SDKs send every 5 seconds by default
- * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is
+/* A host app that has a connection open may still have something to send: by default, SDKs send every 5 seconds
+ * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection, a moment is
  * enough. */
 bool door_quiet(const struct door *door)
 {

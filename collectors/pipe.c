@@ -27,7 +27,7 @@
 #include "config/option.h"
 
 enum {
-	LOOK_MS = 2000, /* so often it is asked whether the FIFO is still that of its path */
+	LOOK_MS = 2000, /* how often it checks that the FIFO is still that of its path */
 	FIFOS_MAX = 8, /* that are read at a time: the path's and old ones */
 };
 
@@ -172,8 +172,8 @@ static int check_fifo(int fd)
 	return S_ISFIFO(info.st_mode) ? path_one_name(&info) : -ENOTSUP;
 }
 
-/* One reader: two would tear lines apart. `made`: it is ours, and has the mode that it is to have, whatever the umask
- * took; in a folder that others may write to it may be another by now, which belongs to somebody else. */
+/* One reader: two would tear lines apart. `made`: we made it, and it gets its mode, whatever the umask took away. In a
+ * folder that others may write to, it may have been replaced by somebody else's FIFO. */
 static int check_open(int fd, bool made, mode_t mode)
 {
 	struct stat info;
@@ -185,7 +185,7 @@ static int check_open(int fd, bool made, mode_t mode)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* Whether another process has it open for writing shows only when the agent has not. */
+/* Whether another process has it open for writing shows only while the agent does not. */
 static bool has_writer(struct stream *s)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
@@ -371,8 +371,8 @@ static void pipe_resume(struct collector *c)
 	patience_resume(&c->patience);
 }
 
-/* Who writes last words is waited for. When no writer is there the next one may still come: it is read until the
- * stop. */
+/* A writer that is about to write its last words is waited for. If there is no writer, the next one may still come, so
+ * the FIFO is read until the stop. */
 static void pipe_drain(struct collector *c)
 {
 	struct fifo *f;
@@ -396,7 +396,7 @@ static bool pipe_quiet(struct collector *c)
 	return quiet;
 }
 
-/* From now on the kernel tells writers that nobody reads. */
+/* From now on writers get SIGPIPE. */
 static void pipe_stop(struct collector *c)
 {
 	struct fifo *f;

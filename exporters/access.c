@@ -7,7 +7,7 @@
 
 #include "loop/lane.h"
 
-/* What may come from files that change. */
+/* The texts that may come from files that change. */
 static const size_t texts[] = { offsetof(struct access_config, user), offsetof(struct access_config, password),
 	offsetof(struct access_config, api_key), offsetof(struct access_config, bearer) };
 enum { TEXTS = COUNT_OF(texts), TEXT_MAX = (64 << 10) + 1 };
@@ -17,12 +17,12 @@ struct access_look {
 	struct job job;
 	struct access *access; /* NULL: gone meanwhile */
 	struct host *host;
-	struct access_config config; /* as it was; then as it is, with its texts in `read` */
+	struct access_config config; /* the configuration as it was; then as it is now, with its texts in `read` */
 	struct buffer read[TEXTS];
 	int failed;
 };
 
-/* Of a header's value: printable, without spaces; a line end would begin another header. */
+/* Whether it can be the value of a header: printable, without spaces. A line end would begin another header. */
 static bool is_token(const char *text)
 {
 	for (; *text; text++)
@@ -248,5 +248,5 @@ void access_answered(struct access *a, unsigned status)
 	if (lane_run(host_disk_lane(a->host), &look->job) == 0)
 		a->look = look;
 	else
-		look_free(look); /* the next answer asks again */
+		look_free(look); /* the next refusal asks again */
 }

@@ -90,7 +90,7 @@ static int read_status(struct bytes status, uint64_t *ret)
 	return more;
 }
 
-/* Where a field of a Span goes; what is not listed is read by whoever wants it. */
+/* Where a field of a Span goes. Fields that are not listed are read by those who want them. */
 static struct bytes *text_of(struct otlp_span *s, uint32_t number)
 {
 	switch (number) {

@@ -13,7 +13,7 @@
 
 enum { SMALLEST_GZIP = 18 };
 
-/* Longer than two bytes where a line could begin so. */
+/* A signature is longer than two bytes if a line could begin with those. */
 static const struct {
 	const char *bytes;
 	size_t size;
@@ -68,8 +68,8 @@ static int open_nameless(const char *folder)
 	return fd;
 }
 
-/* Whoever writes a few KiB of gzip can make any number of GiB of them: half of what is free is left to others, and
- * where files are memory the text is as small as memory is. */
+/* A few KiB of gzip can unpack to any number of GiB. So half of what is free is left to others, and on a tmpfs, where
+ * files are memory, the text has a small limit. */
 static uint64_t room_on(int fd)
 {
 	struct statfs info;
@@ -123,7 +123,7 @@ bool tail_unpack_learn_size(struct tail_unpack *u)
 	return wrong;
 }
 
-/* What the piece has come to, behind the text so far. */
+/* Appends what the piece has unpacked to. */
 static int write_text(struct tail_unpack *u)
 {
 	if (u->size + u->piece.size > u->room && u->room < TAIL_UNPACKED_MAX)

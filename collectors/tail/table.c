@@ -67,7 +67,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 	return last;
 }
 
-/* The file had the name after these, so they say no longer who had it last. */
+/* This file had the name after these, so they no longer tell which file had it last. */
 static void outlive(struct tail_table *t, const struct tail_file *dropped)
 {
 	struct tail_file *f;
@@ -213,7 +213,7 @@ void tail_table_pass(struct tail_table *t, struct tail_file *f)
 	TAILQ_INSERT_TAIL(list_of(t, f), f, entry);
 }
 
-/* What was cut down is in no file of that identity any more. */
+/* The bytes that were cut down are no longer in a file of that identity. */
 bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *marks)
 {
 	size_t before = marks->count;
@@ -301,8 +301,8 @@ struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_ident
 	return s;
 }
 
-/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
- * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. */
+/* How sure it is that the open file is the one of that position; 0 if it is not, or -errno. If device or birth differ
+ * or are not known, the bytes decide: overlay gives a file that it copies up another birth. */
 static int sureness(const struct position *p, const struct tail_identity *now, int fd)
 {
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
@@ -320,7 +320,7 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 	return tail_stood_before(fd, p->offset, &before);
 }
 
-/* Of several that are as sure the newest generation. */
+/* Among several that are equally sure, the newest generation. */
 int tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd, struct tail_saved **ret)
 {
 	struct tail_saved **best = NULL;
