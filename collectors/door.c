@@ -461,8 +461,8 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	door->requests = host_counter(host, "requests_total", "Requests received.");
 	door->refused_full = host_counter(host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers left unread.");
-	door->refused_bad =
-		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
+	door->refused_bad = host_counter(
+		host, "refused_bad_total", "Requests answered 4xx: malformed, too large, too slow, wrong type.");
 	door_declined_init(&door->declined, host);
 	return 0;
 }
@@ -490,6 +490,7 @@ int door_start(
 		.direct = true,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
+		.refused = door->refused_bad,
 		.origins = { .option = door->origins_option },
 		.declined = door_declined_note,
 		.context = &door->declined };
