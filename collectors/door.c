@@ -30,7 +30,7 @@ static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 static const char too_large_inflated[] = "the request is larger than body_max when inflated";
-static const char no_gzip[] = "the body is no gzip, is cut short, or has something behind it";
+static const char no_gzip[] = "the body is not gzip, is cut short, or has something behind it";
 
 /* Life of a request. */
 

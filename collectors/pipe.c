@@ -245,7 +245,8 @@ static const char *reason(int failed)
 {
 	if (failed == -EDEADLK)
 		return "an exporter writes to it, or our own log goes there: it would feed itself";
-	return failed == -ENOTSUP       ? "it is no FIFO (who writes before there is one makes a file: mkfifo first)"
+	return failed == -ENOTSUP
+		       ? "it is not a FIFO (a program that writes before there is one makes a file: run mkfifo first)"
 	       : failed == -EACCES      ? "permission denied (it is opened for reading and for writing)"
 	       : failed == -EWOULDBLOCK ? "it has a reader already"
 					: path_why(failed);

@@ -270,7 +270,7 @@ static int new_target(struct collector *c)
 	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
 	if (failed == -EINVAL)
 		host_log(c->host, LOG_LEVEL_ERROR,
-			"labels: a name is no label name: letters, digits and _, not beginning with a digit");
+			"labels: not the name of a label; expected letters, digits and _, not beginning with a digit");
 	return failed;
 }
 

@@ -34,13 +34,13 @@ static bool is_token(const char *text)
 static const char *what_is_wrong(const struct access_config *c)
 {
 	if (!!c->user + !!c->api_key + !!c->bearer > 1)
-		return "user, api_key and bearer are three ways to authenticate: one of them, please";
+		return "user, api_key and bearer are three ways to authenticate: give one of them";
 	if (c->password && !c->user)
 		return "password without user";
 	if (c->user && strchr(c->user, ':'))
 		return "user: basic authentication has no colon in a user name";
 	if (c->api_key && (!*c->api_key || !is_token(c->api_key)))
-		return "api_key is empty, or has a space or a line end in it; the encoded form is meant";
+		return "api_key is empty, or has a space or a line end in it; expected its encoded form";
 	if (c->bearer && (!*c->bearer || !is_token(c->bearer)))
 		return "bearer is empty, or has a space or a line end in it";
 	if (!c->cert != !c->key)

@@ -462,7 +462,7 @@ static const char *urls_wrong(const struct option_list *urls)
 static const char *data_stream_wrong(const struct elasticsearch_config *c)
 {
 	if (strcmp(c->index, "logs") != 0)
-		return "stands beside index: one of them, please";
+		return "is given beside index: give one of them";
 	if (strpbrk(c->data_stream, "%{}"))
 		return "has a % or a brace in it; a data stream rolls over by itself and has no date in its name";
 	return index_name_wrong(c->data_stream);

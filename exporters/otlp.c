@@ -127,7 +127,7 @@ static void otlp_not_understood(const struct exporter *e, struct send *send, con
 	char reason[REASON_MAX];
 
 	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
-		*reply->content_type ? reply->content_type : "something of no type");
+		*reply->content_type ? reply->content_type : "an answer without a type");
 	text_one_line(reason);
 	hidden_take_out(&e->hidden, reason);
 	send_done(send, RETRY, reason);

@@ -82,9 +82,9 @@ static void read_document(struct bulk_request *r, struct bulk_operation *op)
 	if (!next_line(r, &line))
 		r->fault = "an action without its document, or a last line without its end";
 	else if (op->action == BULK_UPDATE)
-		op->fault = "update is not taken here: log records are created only";
+		op->fault = "update is not accepted here: log records can only be created";
 	else if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE)
-		op->fault = "the document is no JSON object";
+		op->fault = "the document is not a JSON object";
 	else
 		op->document = line;
 }

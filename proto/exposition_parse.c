@@ -216,7 +216,7 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 	while (i > 0 && (order = compare(label->name, list->all[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
-		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label stands twice");
+		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label is given twice");
 	memmove(list->all + i + 1, list->all + i, (list->count - i) * sizeof *label);
 	list->all[i] = *label;
 	list->count++;
@@ -273,7 +273,7 @@ static bool read_label(struct exposition_parser *p, struct rest *r, struct label
 	if (!check_name(p, label.name, "label name expected, found \"\""))
 		return false;
 	if (bytes_are(label.name, "__name__"))
-		return fail(p, EXPOSITION_BAD_LABEL, NULL, "__name__ is no label");
+		return fail(p, EXPOSITION_BAD_LABEL, NULL, "__name__ is not a label");
 	return read_label_value(p, r, &label) && insert_label(p, list, &label);
 }
 

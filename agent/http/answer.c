@@ -128,7 +128,7 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 	if (is_coded(line))
 		return stop(a, HTTP_END_BROKEN, "the answer is in a coding that was not asked for");
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
-		return stop(a, HTTP_END_BROKEN, "the head of the answer is no HTTP");
+		return stop(a, HTTP_END_BROKEN, "the head of the answer is not HTTP");
 	return line.size > 2 || head->status < 200 || head_ended(a, head);
 }
 

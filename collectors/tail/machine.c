@@ -29,11 +29,11 @@ void tail_machine_inotify(struct tail_machine *m, int failed)
 {
 	if (failed && !m->watch_missing)
 		host_log(m->host, LOG_LEVEL_WARN,
-			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
+			"inotify cannot be used (%s; see fs.inotify.max_user_instances): all files are asked whether "
 			"they changed",
 			strerror(-failed));
 	if (!failed && m->watch_missing)
-		host_log(m->host, LOG_LEVEL_INFO, "inotify is there now");
+		host_log(m->host, LOG_LEVEL_INFO, "inotify can be used now");
 	m->watch_missing = failed != 0;
 }
 

@@ -145,7 +145,7 @@ static void tell_nothing(const struct tail_scans *s)
 {
 	const struct option_list *paths = s->with.core->config->paths;
 
-	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
+	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file matches %s%s yet", paths->items[0],
 		paths->count > 1 ? " or another of `paths`" : "");
 }
 

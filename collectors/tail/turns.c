@@ -200,7 +200,7 @@ static void passed_hole(struct tail_turns *t, struct tail_file *f)
 	++*t->holes;
 	*t->hole_bytes += zeros;
 	host_log(t->reader.host, LOG_LEVEL_WARN,
-		"%s has a hole: %llu zeros at byte %llu are no lines and were passed; its writer does not append",
+		"%s has a hole: %llu zeros at byte %llu are not lines and were skipped; its writer does not append",
 		f->path, (unsigned long long)zeros, (unsigned long long)(f->offset - zeros));
 	tail_ready_pass(t->with.ready, f);
 }
