@@ -92,11 +92,8 @@ void tail_saver_forget(struct tail_saver *s, uint64_t generation)
 {
 	if (!generation)
 		return;
-	if (s->forgotten_count == s->forgotten_room) {
-		s->forgotten_room = s->forgotten_room ? 2 * s->forgotten_room : 16;
-		s->forgotten = realloc(s->forgotten, s->forgotten_room * sizeof *s->forgotten);
-		OXP_ASSERT(s->forgotten && "out of memory");
-	}
+	s->forgotten = oxp_grow(s->forgotten, &s->forgotten_room, s->forgotten_count + 1, sizeof *s->forgotten);
+	OXP_ASSERT(s->forgotten && "out of memory");
 	s->forgotten[s->forgotten_count++] = generation;
 	save_soon(s);
 }
