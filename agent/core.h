@@ -69,7 +69,7 @@ struct core_options {
 /* Opens everything but series and store. `core` is zeroed memory. 0, or -errno with the reason logged; either way
  * core_close() follows. */
 int core_open(struct core *, const struct core_options *) MUST_CHECK;
-/* 0 or -ENOMEM. The limits borrow from a budget, which is made later than the core. */
+/* 0 or -ENOMEM. The limits borrow from a budget, which is there later than the core. */
 int core_open_series(struct core *, const struct series_limits *) MUST_CHECK;
 /* Everything, the loop last. A core that was never opened, or only half, is fine. */
 void core_close(struct core *);

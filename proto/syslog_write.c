@@ -236,7 +236,7 @@ static void look_for_time(struct writing *w, const struct json_scan *scan)
 	w->blank = (struct bytes){ w->object + m->value, m->value_size };
 }
 
-/* Nothing that the message has already is added. Its own "syslog" is not mixed with ours. */
+/* What the message has by itself is not said twice. A "syslog" of its own is not to be mixed with ours. */
 static void look(struct writing *w, const struct json_scan *scan, struct bytes object)
 {
 	static const char *const names[] = { "level", "lvl", "severity", "log.level", "loglevel", "severity_text",

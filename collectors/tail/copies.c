@@ -219,7 +219,7 @@ static void forget_rows(struct tail_copies *c, const struct tail_identity *ident
 		tail_saver_forget(c->with.saver, s->at.generation);
 }
 
-/* The bytes of a file of an earlier run tell whether it stands inside a line. */
+/* One of an earlier run is inside a line or not as its bytes say. */
 static int open_copy(struct tail_file *f, int fd)
 {
 	const struct position at = tail_file_read_to(f);

@@ -257,8 +257,8 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 	return false;
 }
 
-/* How many of the `size` bytes behind what is held are to be read now: a chunk; or a line that is longer, once its end
- * is there or out of reach. 0: END or MORE, nothing is to be read yet. */
+/* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
+ * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
 	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, r->chunk);

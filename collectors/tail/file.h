@@ -109,7 +109,7 @@ struct tail_offer {
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
-/* What a read needs to know. turns.c writes it, except for `scratch` and `hole`. */
+/* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
 struct tail_reader {
 	struct host *host;
 	struct lines lines;
@@ -118,7 +118,7 @@ struct tail_reader {
 	bool origin; /* items tell path and offset */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
-	uint64_t hole; /* answer: how many zeros a read has passed */
+	uint64_t hole; /* answer: the zeros that a read has passed */
 };
 
 enum tail_read {

@@ -62,8 +62,8 @@ bool tail_finder_may_come_back(void *finder, const struct tail_saved *);
 
 /* The file has other bytes than those that were read: it begins anew. */
 void tail_finder_cut_down(struct tail_finder *, struct tail_file *);
-/* The file was empty when it was opened, and is compressed. False: batches of what it was before are still under way,
- * and the next event or sweep calls this again. Otherwise it is closed, and a scan is to find it. */
+/* The file was empty when it was opened, and is compressed. False: batches of what it was before are under way, and the
+ * next event or sweep comes here again; else it is closed, and to be scanned for. */
 bool tail_finder_close_packed(struct tail_finder *, struct tail_file *);
 
 #endif

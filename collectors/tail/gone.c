@@ -76,8 +76,7 @@ static bool is_out_of_sight(const struct tail_file *f)
 	return faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0;
 }
 
-/* Read to its end, and closed. If its folder comes back, the file may come back with it, and then its position is that
- * of an earlier run. */
+/* Read to its end, and closed. With its folder it may come back: then its position is that of an earlier run. */
 static void let_go(struct tail_gone *g, struct tail_file *f)
 {
 	const struct position at = tail_file_position(f);

@@ -153,7 +153,7 @@ static bool begins_as(const struct packed_twin *t, const struct position *p)
 			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
 }
 
-/* A file of an earlier run that no longer exists and began as this text does. */
+/* A file of an earlier run that is not there any more and began as this text does. */
 static bool is_earlier(void *context, const struct tail_saved *s)
 {
 	struct packed_twin *t = context;

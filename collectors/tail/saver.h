@@ -48,7 +48,7 @@ void tail_saver_forget(struct tail_saver *, uint64_t generation);
 void tail_saver_drop(struct tail_saver *, struct tail_file *);
 /* The file is closed: its position stays, because the file may come back. */
 void tail_saver_leave(struct tail_saver *, struct tail_file *);
-/* All files that existed by then are known. The first time, that is saved at once. */
+/* All that was there by then is known; the first time that is saved at once. */
 void tail_saver_know(struct tail_saver *, struct wall_time);
 /* Saves what moved and what is new, in one transaction. */
 void tail_saver_commit(struct tail_saver *);

@@ -6,7 +6,7 @@ enum {
 	LANE_FULL_MS = 250, /* if the lane is full, it is asked again after this */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
-	SCAN_REST = 10, /* scans take at most a tenth of the time, however much comes and goes in the folders */
+	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
 static void on_timer(void *context);
@@ -112,7 +112,7 @@ static bool sift_positions(struct tail_scans *s)
 	return tail_table_sift(s->with.table, &s->at, tail_finder_may_come_back, s->with.finder);
 }
 
-/* An answer that may not show everything is right about known files; everything else is asked for again. */
+/* An answer that may not show everything is good for what is known already; the rest is asked for again. */
 static bool let_lost_go(struct tail_scans *s)
 {
 	struct tail_lost_list *lost = &s->look.scan.lost;

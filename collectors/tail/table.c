@@ -301,8 +301,8 @@ struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_ident
 	return s;
 }
 
-/* How sure it is that the open file is the one of that position; 0 if it is not, or -errno. If device or birth differ
- * or are not known, the bytes decide: overlay gives a file that it copies up another birth. */
+/* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
+ * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. */
 static int sureness(const struct position *p, const struct tail_identity *now, int fd)
 {
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };

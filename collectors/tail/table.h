@@ -62,7 +62,7 @@ void tail_table_pass(struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_last_owner(const struct tail_table *, const char *path);
 
 void tail_table_remember(struct tail_table *, const struct position *);
-/* Whether there is a saved position of a file of that identity, whatever its bytes are now. */
+/* Whether there is a saved position of a file of that identity, whatever it holds now. */
 bool tail_table_knows(const struct tail_table *, const struct tail_identity *);
 /* The same, of one that was opened in an earlier run. */
 bool tail_table_has_begun(const struct tail_table *, const struct tail_identity *);

@@ -45,7 +45,7 @@ enum tail_turn tail_turns_take(struct tail_turns *, struct tail_file **ret);
 void tail_turns_settled(struct tail_turns *, uint64_t token);
 /* The pipeline says that it has room again. */
 void tail_turns_resume(struct tail_turns *);
-/* The file is closed: nothing of it is held any more, and it gets no turn. */
+/* The file is closed: nothing of it is held, and its turn does not come. */
 void tail_turns_drop(struct tail_turns *, struct tail_file *);
 /* From now on, lines that are held do not wait. */
 void tail_turns_drain(struct tail_turns *);
