@@ -87,11 +87,11 @@ static struct bulk_body *bulk_of(struct door_request *r)
 /* Answers. */
 
 static const char json[] = "application/json";
-/* `errors` before the items, as the server has it: Fluent Bit looks for these bytes where the answer is more than it
- * reads, and takes what does not say so for a failure. */
+/* `errors` comes before the items, as in the server's answer: Fluent Bit looks for these bytes if the answer is longer
+ * than what it reads, and takes an answer without them for a failure. */
 static const char answer_start[] = "{\"took\":0,\"errors\":false,\"items\":[";
 static const char no_errors[] = "false", errors[] = " true";
-/* Clients from 7.14 on refuse servers without it. */
+/* Clients from version 7.14 on refuse a server that does not send it. */
 #define PRODUCT "X-Elastic-Product", "Elasticsearch"
 
 static void put_cause(struct json_writer *w, unsigned status, const char *message)
@@ -104,7 +104,7 @@ static void put_cause(struct json_writer *w, unsigned status, const char *messag
 	json_put_string(w, "reason", message);
 }
 
-/* As the server says it: the error, and its root cause, which is the same here. */
+/* In the server's form: the error, and its root cause, which is the same here. */
 static int write_error(unsigned status, const char *message, struct buffer *out)
 {
 	struct json_writer w;
@@ -214,7 +214,7 @@ static void bulk_count(struct door_request *r, struct bytes piece)
 	}
 }
 
-/* One more, as the last line may have no end; and one that is too many is seen. */
+/* One more than allowed: the last line may have no end, and one operation too many must be seen. */
 static size_t bulk_need(const struct door_request *r)
 {
 	size_t lines = CONTAINER_OF(r, const struct bulk_body, base)->lines + 1;
@@ -358,7 +358,8 @@ static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
 
 /* Routes. */
 
-/* As the server has it. What a form or a script of a web page may send unasked is none of them; no type is fine. */
+/* The types that the server takes. What a form or a script of a web page may send unasked is not among them; a missing
+ * type is fine. */
 static bool is_bulk_type(const char *type)
 {
 	static const char *const types[] = { "application/x-ndjson", "application/json",
@@ -408,8 +409,8 @@ static bool is_one_of(const char *path, const char *const *these)
 	return false;
 }
 
-/* What is made before the first bulk, and is nothing here: templates, policies, an index of that name, and what is said
- * of one. A document that does not come with _bulk is none of it. */
+/* What clients make before the first bulk, and what has no meaning here: templates, policies, an index, and its
+ * settings. A document that does not come with _bulk is not part of it. */
 static bool is_made(const char *path, enum http_method method)
 {
 	static const char *const parts[] = { "/_template/", "/_index_template/", "/_component_template/", "/_ilm/",
@@ -429,7 +430,7 @@ static bool is_asked_for(const char *path)
 	return is_one_of(path, parts);
 }
 
-/* Logstash and Beats refuse servers without an active one; every server has a basic one (Elasticsearch "Get
+/* Logstash and Beats refuse a server without an active license; every server has a basic one (Elasticsearch "Get
  * license API"). */
 static bool is_license(const char *path)
 {
@@ -445,8 +446,8 @@ static void respond_404(struct collector *c, struct http_request *request)
 	answer(request, 404, why);
 }
 
-/* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
- * index, and make what is not there. */
+/* What clients do before their first bulk: they ask for the version, the license, health, and a template or an index,
+ * and make what is missing. */
 static void respond_kindly(struct collector *c, struct http_request *request)
 {
 	const char *path = http_request_path(request);

@@ -30,7 +30,7 @@ static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 static const char too_large_inflated[] = "the request is larger than body_max when inflated";
-static const char no_gzip[] = "the body is no gzip, is cut short, or has something behind it";
+static const char no_gzip[] = "the body is not gzip, is cut short, or has something behind it";
 
 /* Life of a request. */
 
@@ -69,8 +69,8 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	request_free(r);
 }
 
-/* A peer that holds memory and does nothing with it is cut off before others are refused for long. A refused request
- * comes again. */
+/* A peer that holds memory and does nothing with it is cut off before others are refused for long. Refused requests are
+ * sent again. */
 static enum http_take refuse_full(struct door_request *r, const char *message)
 {
 	if (r->body.size > 0)
@@ -156,11 +156,11 @@ static void tell_disk(struct door *door, int failed)
 		strerror(-failed), failed == -ENOSPC ? ", or `state.max` is reached" : "");
 }
 
-static void answer_kept(struct door_request *r)
+static void answer_due(struct door_request *r)
 {
 	struct door *door = r->door;
 
-	r->kept = false;
+	r->spooling = false;
 	if (!r->failed) {
 		door->type->taken(r);
 		return;
@@ -169,24 +169,24 @@ static void answer_kept(struct door_request *r)
 	door_refuse(r, 503, no_disk);
 }
 
-static struct door_request *take_kept(struct door *door)
+static struct door_request *take_due(struct door *door)
 {
-	struct door_request *r = door->kept;
+	struct door_request *r = door->due;
 
-	door->kept = r->next;
-	if (!door->kept)
-		door->kept_last = &door->kept;
+	door->due = r->next;
+	if (!door->due)
+		door->due_last = &door->due;
 	return r;
 }
 
-/* One commit is many requests' answer, and each is a call into the kernel. */
+/* One commit may answer many requests, and each answer is a call into the kernel. */
 static void answer_some(void *context)
 {
 	struct door *door = context;
 
-	for (int i = 0; door->kept && (i < ANSWERS_AT_ONCE || door->stopped); i++)
-		answer_kept(take_kept(door)); /* another may come meanwhile */
-	if (door->kept)
+	for (int i = 0; door->due && (i < ANSWERS_AT_ONCE || door->stopped); i++)
+		answer_due(take_due(door)); /* another may come meanwhile */
+	if (door->due)
 		loop_soon_run(&door->answering);
 }
 
@@ -197,29 +197,29 @@ static void on_spooled(void *context, int failed)
 
 	r->failed = failed;
 	r->next = NULL;
-	*door->kept_last = r;
-	door->kept_last = &r->next;
+	*door->due_last = r;
+	door->due_last = &r->next;
 	if (door->stopped)
 		answer_some(door);
 	else
 		loop_soon_run(&door->answering);
 }
 
-/* Afterwards the request is gone, or waits for the disk. */
+/* Afterwards the request has been answered, or waits for the disk. */
 static void offer(struct door_request *r)
 {
 	struct door *door = r->door;
-	bool fine = door->type->fill(r), kept = fine && batch_items(r->body.batch) > 0;
+	bool fine = door->type->fill(r), any = fine && batch_items(r->body.batch) > 0;
 
 	door_body_work_done(&r->body);
-	if (kept) /* an empty request does not mean that more will come */
+	if (any) /* an empty request does not mean that more will come */
 		door->last = loop_now(host_loop(door->host));
-	if (kept && (door->ack == ACK_DISK || host_ends(door->host))) {
-		r->kept = true;
+	if (any && (door->ack == ACK_DISK || host_ends(door->host))) {
+		r->spooling = true;
 		if (host_offer_spooled(door->host, &r->body.batch, on_spooled, r) == ADMIT_TAKEN)
 			return;
-		r->kept = fine = false;
-	} else if (kept) {
+		r->spooling = fine = false;
+	} else if (any) {
 		fine = host_offer(door->host, &r->body.batch) == ADMIT_TAKEN;
 	}
 	if (fine)
@@ -357,7 +357,7 @@ static void look_at(struct door_request *r)
 	}
 }
 
-/* Of several members only the size of the last was known, or it was not true: again, with more room. */
+/* If there are several members, only the size of the last was known; or the size was wrong. Again, with more room. */
 static void inflate_again(struct door_request *r)
 {
 	r->fault = NULL;
@@ -444,7 +444,7 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
-	if (!r->in_lane && !r->kept)
+	if (!r->in_lane && !r->spooling)
 		request_free(r);
 }
 
@@ -454,15 +454,15 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 {
 	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
 	door_memory_init(&door->memory, host, type->signal);
-	door->kept_last = &door->kept;
+	door->due_last = &door->due;
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
 	if (!door->gunzip)
 		return -ENOMEM;
 	door->requests = host_counter(host, "requests_total", "Requests received.");
 	door->refused_full = host_counter(host, "refused_full_total",
 		"Requests answered 503: no room in memory or on disk, or too many answers left unread.");
-	door->refused_bad =
-		host_counter(host, "refused_bad_total", "Requests answered 4xx: malformed, too large, wrong type.");
+	door->refused_bad = host_counter(
+		host, "refused_bad_total", "Requests answered 4xx: malformed, too large, too slow, wrong type.");
 	door_declined_init(&door->declined, host);
 	return 0;
 }
@@ -490,6 +490,7 @@ int door_start(
 		.direct = true,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
+		.refused = door->refused_bad,
 		.origins = { .option = door->origins_option },
 		.declined = door_declined_note,
 		.context = &door->declined };
@@ -510,8 +511,8 @@ int door_start(
 	return failed;
 }
 
-/* A host app that has a connection open may still have something to give: SDKs send every 5 seconds by default
- * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection a moment is
+/* A host app that has a connection open may still have something to send: by default, SDKs send every 5 seconds
+ * (OpenTelemetry specification, "Batching processor", scheduledDelayMillis). Without a connection, a moment is
  * enough. */
 bool door_quiet(const struct door *door)
 {
@@ -533,7 +534,7 @@ void door_done(struct door *door)
 {
 	loop_soon_done(&door->answering);
 	http_server_free(door->server);
-	while (door->kept)
-		request_free(take_kept(door));
+	while (door->due)
+		request_free(take_due(door));
 	gunzip_free(door->gunzip);
 }

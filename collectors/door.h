@@ -93,7 +93,7 @@ struct door {
 	size_t open;
 	struct mono_time last; /* when a request had something in it */
 	bool stopped; /* takes nothing more */
-	struct door_request *kept, **kept_last; /* their outcome is known: to be answered, some at a time */
+	struct door_request *due, **due_last; /* their outcome is known: to be answered, some at a time */
 	struct loop_soon answering;
 	uint64_t *requests, *refused_full, *refused_bad;
 };
@@ -102,18 +102,18 @@ struct door {
  * One request, from its headers to its answer.
  *
  * Invariant: while a request is in the lane only the lane touches it, except `request` and `gone`: if the peer goes
- * away they become NULL and true. While it is `kept` the pipeline has the batch, or has said what became of it and the
- * answer is due.
+ * away they become NULL and true. While it is `spooling` the pipeline has the batch, or has said what became of it and
+ * the answer is due.
  */
 struct door_request {
 	struct job job;
 	struct door *door;
 	struct http_request *request;
-	struct door_request *next; /* in door.kept */
+	struct door_request *next; /* in door.due */
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
-	bool gzip, in_lane, kept;
+	bool gzip, in_lane, spooling;
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */

@@ -36,7 +36,7 @@ static enum door_declined_kind kind_of(const struct http_request *request, unsig
 		       : DOOR_OTHERS_NAME;
 }
 
-/* Each kind for itself: what a stranger sends does not keep the app's mistake from the log. */
+/* Each kind is logged by itself: what a stranger sends must not keep the app's mistake out of the log. */
 static void tell_once(struct door_declined *d, const struct http_request *request, unsigned status, const char *why)
 {
 	bool *told = &d->told[kind_of(request, status)];

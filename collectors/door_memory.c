@@ -18,7 +18,7 @@ void door_memory_serve(struct door_memory *m, struct http_server *server)
 	m->server = server;
 }
 
-/* Whoever is slow with a body or an answer goes for the one that comes. */
+/* A peer that is slow with a body or an answer gives way to the one that comes. */
 static bool make_room(const struct door_memory *m, const struct http_request *request, int *cuts)
 {
 	return ++*cuts <= CUTS_MAX && http_server_cut_slow(m->server, request);

@@ -1,10 +1,9 @@
 /*
  * The memory of a door's requests: for a body as it comes, as it is inflated or mended, for what its check notes, and
  * for the answer until the peer has read it. All of it stands in blocks of batches, so it counts as `memory`, and it is
- * taken before it is used. If there is none, peers that are slow with a body or an answer are cut off for the request
- * that comes.
+ * taken before it is used. If there is none, peers that are slow with a body or an answer are cut off to make room.
  *
- * Only door_memory.c writes these structs. What is called with a request may cut off another one's peer.
+ * Only door_memory.c writes these structs. A function that takes a request may cut off the peer of another one.
  */
 #ifndef OXP_DOOR_MEMORY_H
 #define OXP_DOOR_MEMORY_H
@@ -52,10 +51,10 @@ void door_memory_serve(struct door_memory *, struct http_server *);
 
 void door_body_init(struct door_body *, struct door_memory *);
 void door_body_done(struct door_body *);
-/* Room for what is to come: for what the request announces, or for a first part of it. False: no room. */
+/* Takes room for what is to come: for what the request announces, or for a first part of it. False: no room. */
 bool door_body_begin(struct door_body *, const struct http_request *) MUST_CHECK;
 bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK; /* the same */
-/* What is there becomes `old`, and the body begins again, with room for `size`. False: no room. */
+/* What is there becomes `old`, and the body begins anew, with room for `size`. False: no room. */
 bool door_body_renew(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
 /* Begins again, with twice the room and no more than `most`; `old` stays. False: no room. */
 bool door_body_restart_larger(struct door_body *, const struct http_request *, size_t most) MUST_CHECK;

@@ -113,7 +113,7 @@ static void otlp_look(struct door_request *r)
 		fault = plan_mending(r, &at);
 	if (fault == OTLP_OK)
 		return;
-	snprintf(r->reason, sizeof r->reason, "no OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
+	snprintf(r->reason, sizeof r->reason, "not an OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
 	r->fault = r->reason;
 }
 

@@ -8,8 +8,8 @@
 
 enum {
 	TEXTS_MAX = 1 << 20,
-	KNOWN_BY = 8, /* of a secret's first bytes: it may be cut anywhere behind them */
-	QUERY_MIN = 8, /* in a query are words as well */
+	KNOWN_BY = 8, /* the first bytes of a secret: it may be cut anywhere behind them */
+	QUERY_MIN = 8, /* in a query there are ordinary words as well */
 };
 
 static const char stars[] = "***";
@@ -174,7 +174,7 @@ static void cover(char *from, size_t size)
 	memmove(from + sizeof stars - 1, from + size, strlen(from + size) + 1);
 }
 
-/* The text may be cut within the secret, at its end or before what was put behind it. */
+/* The text may be cut within the secret: at the end of the text, or before what was put behind it. */
 static void take_out(const char *secret, char *text)
 {
 	size_t size = strlen(secret), known = size < KNOWN_BY ? size : KNOWN_BY;

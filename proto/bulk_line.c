@@ -3,7 +3,7 @@
 static const char first[] = "{\"@timestamp\":\"", name[] = "@timestamp";
 enum { FIRST_SIZE = sizeof first - 1 };
 
-/* As most lines have it that have it. */
+/* As most lines that have it write it. */
 static bool read_first(struct bytes line, struct rfc3339 *ret)
 {
 	const char *from = line.data + FIRST_SIZE, *quote;

@@ -1,8 +1,8 @@
 /*
- * The domain name system, as far as one needs it to ask a recursive server for addresses (RFC 1035, RFC 3596).
+ * As much of the domain name system as is needed to ask a recursive server for addresses (RFC 1035, RFC 3596).
  *
- * The server has followed the aliases, so every address in the answer section counts, whoever it belongs to. That also
- * means that nothing is followed here, and no chain of aliases can lead in a circle.
+ * The server has followed the aliases, so every address in the answer section counts, whoever it belongs to. So nothing
+ * is followed here, and no chain of aliases can lead in a circle.
  */
 #ifndef OXP_DNS_H
 #define OXP_DNS_H

@@ -57,14 +57,15 @@ int json_edit_find(const struct json_edit *, struct bytes name);
 /* Whether the edited line has such a member, numbered or not. */
 bool json_edit_has(const struct json_edit *, struct bytes name);
 
-/* How a dotted name stands to a line, for whoever reads dots as levels; from the best to the worst. */
+/* How a dotted name fits into a line, for readers that take dots as levels; from the best to the worst. */
 enum json_presence {
 	JSON_FREE, /* nothing of it is there */
-	JSON_BESIDE, /* an object is, that has no such member */
-	JSON_CROSSED, /* what would hold it is no object, or it would have to be one itself: a backend refuses both */
+	JSON_BESIDE, /* there is an object for it, which has no such member */
+	/* what would hold it is not an object, or it would have to be one itself: a backend refuses both */
+	JSON_CROSSED,
 	JSON_THERE, /* it is there, under that name or within objects, escaped or not */
 };
-/* As the line is by now, without member `except` (-1: with all). */
+/* For the line as edited, without member `except` (-1: with all). */
 enum json_presence json_edit_presence(const struct json_edit *, struct bytes name, int except);
 
 void json_edit_drop(struct json_edit *, size_t i);

@@ -9,8 +9,8 @@
 enum { NOWHERE = -1 };
 
 /*
- * Invariant: path[depth] is how many bytes of `from` the names on the way to the open object or array stand for, a dot
- * behind each; NOWHERE off that way. `ahead` is the same of what may open next.
+ * Invariant: path[depth] is how many bytes of `from` the names on the way to the open object or array make up, each
+ * with a dot behind it; NOWHERE if it is not on the way. `ahead` is the same for what may open next.
  */
 struct renaming {
 	const char *from, *to;

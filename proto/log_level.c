@@ -8,7 +8,7 @@ enum { DIGITS_MAX = 4 };
 
 static const char *const names[SEVERITIES] = { "unknown", "trace", "debug", "info", "warn", "error", "fatal" };
 
-/* Words are told by their beginning, since "warn" and "warning", "crit" and "critical" are the same. */
+/* Words are recognized by their beginning, since "warn" and "warning", "crit" and "critical" mean the same. */
 static const struct {
 	const char *word;
 	uint8_t size;

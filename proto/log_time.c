@@ -79,7 +79,7 @@ static bool set_moment(uint64_t seconds, uint64_t nanos, struct rfc3339 *ret)
 	return true;
 }
 
-/* Seconds have at most 11 digits until the year 5138; each thousandth of them has three more. */
+/* Seconds have at most 11 digits until the year 5138; each unit that is a thousand times smaller has three more. */
 static bool read_number(struct bytes text, struct rfc3339 *ret)
 {
 	uint64_t whole = 0, nanos, unit = 1;
@@ -144,7 +144,7 @@ static void look_at(struct log_time *t, const struct json_scan *scan, int number
 	t->at = number;
 }
 
-/* Most names of a line begin with no letter of those above. */
+/* Most names in a line do not begin with one of the letters above. */
 static inline bool may_tell(const char *line, const struct json_member *m)
 {
 	switch (line[m->name] | 0x20) {

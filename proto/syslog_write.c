@@ -12,13 +12,13 @@ static const char *const facilities[] = { "kern", "user", "mail", "daemon", "aut
 	"cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron", "local0", "local1", "local2", "local3",
 	"local4", "local5", "local6", "local7" };
 
-/* What is being written, and what the message has of it already. */
+/* What is being written, and which of it the message has already. */
 struct writing {
 	struct writer text;
-	const char *object; /* the message, when it is one; its members are `line` */
+	const char *object; /* the message if it is an object; its members are `line` */
 	struct json_line line;
 	bool first, has_time, has_level, has_head;
-	struct bytes blank; /* the value of its @timestamp, which says nothing: the time goes there */
+	struct bytes blank; /* the value of its @timestamp if that is blank: the time goes there */
 };
 
 static bool has(const struct writing *w, const char *name, bool fold)
@@ -52,8 +52,8 @@ static void put_number(struct writing *w, const char *name, unsigned value)
 	writer_u64(&w->text, value);
 }
 
-/* Structured data: {"id": {"name": "value"}}. Names that stand twice would be no object that a backend takes: it is
- * kept as one text then. It was read before, so it is well-formed. */
+/* Structured data: {"id": {"name": "value"}}. If a name occurs twice, no backend would take the object, so all of it
+ * becomes one text. It was read before, so it is well-formed. */
 
 struct structured {
 	struct bytes ids[NAMES_MAX], names[NAMES_MAX];
@@ -83,7 +83,7 @@ static struct bytes value_of(struct bytes b)
 	return (struct bytes){ b.data, size };
 }
 
-/* False: it is there already, or there are too many. */
+/* False: the name is there already, or there are too many. */
 static bool note(struct bytes *names, size_t *count, struct bytes name)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -103,7 +103,7 @@ static void put_value(struct writing *w, struct bytes value)
 	writer_quoted(&w->text, value);
 	if (w->text.failed || !memchr(value.data, '\\', value.size))
 		return;
-	/* In JSON each of them is `\\` before what it escapes: one such pair goes. */
+	/* In JSON each such backslash is `\\` before what it escapes: one of the pair is removed. */
 	out = start;
 	for (size_t in = start; in < w->text.to->size;) {
 		const char *p = w->text.to->data + in;
@@ -210,7 +210,7 @@ static void put_head(struct writing *w, const struct syslog *s)
 	put_structured(w, s->structured);
 }
 
-/* The object in the message: {"…": …}; no data when it is none. */
+/* The object in the message: {"…": …}; no data if there is none. */
 static struct bytes object_of(struct bytes b)
 {
 	static const char cookie[] = "@cee:";

@@ -31,6 +31,9 @@ static int new_server(
 	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
 		"Connections closed to make room for others: the ones silent or unfinished for longest.")
 			     ->value;
+	o.refused = &counter_row(&core->counters, COUNTER_GROWS, "refused_bad_total", labels,
+		"Requests answered 4xx: malformed, too large, too slow, wrong type.")
+			     ->value;
 	failed = http_server_new(core->loop, &o, routes, server);
 	if (failed)
 		log_error(core->log, "agent", "%s: cannot serve: %s", o.name, strerror(-failed));

@@ -11,7 +11,7 @@ static uint64_t level(const struct json_writer *w)
 
 void json_writer_init(struct json_writer *w, struct buffer *to)
 {
-	*w = (struct json_writer){ .arrays = 1 }; /* outside a value has no name either */
+	*w = (struct json_writer){ .arrays = 1 }; /* outside of everything a value has no name, as in an array */
 	writer_init(&w->text, to);
 }
 

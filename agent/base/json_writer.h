@@ -15,7 +15,8 @@
  * rule aborts, and so does a second value behind the whole text, or depth beyond JSON_WRITER_DEPTH: these are mistakes
  * of the code, and never follow from input.
  *
- * For what each log line passes there are proto/json_edit.h and proto/json_text.h, which know the machine's vectors.
+ * Code that every log line passes through uses proto/json_edit.h and proto/json_text.h, which use the machine's
+ * vectors.
  */
 #ifndef OXP_JSON_WRITER_H
 #define OXP_JSON_WRITER_H

@@ -74,7 +74,7 @@ void log_tell_held(const struct log *log, bool all)
 	}
 }
 
-/* Whether it is to be written now. Else it is kept as the last of its kind. */
+/* Whether it is to be written now. If not, it is remembered as the last of its kind. */
 static bool admit(const struct log *log, enum log_level level, const char *who, const char *format, const char *text)
 {
 	struct mono_time now = log->clock->mono(log->clock);

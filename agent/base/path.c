@@ -13,7 +13,7 @@
 
 enum { LINKS_MAX = 40, FD_NAME_MAX = 40, ASIDES_MAX = 1000, OURS_NAME_MAX = 64 };
 
-/* What SQLite has beside a database. */
+/* The files that SQLite puts beside a database. */
 static const char *const beside[] = { "-wal", "-shm", "-journal" };
 
 /*
@@ -206,7 +206,7 @@ static int step(struct walk *w)
 }
 
 /* 0: `fd` is what the path leads to, `name` in `at` (or `at` itself, if `name` is empty); -ENOENT with `fd` < 0: `at`
- * is there, and no `name`, if it was the last. */
+ * exists, and the last name of the path is missing in it. */
 static int walk(struct walk *w, const char *path)
 {
 	int done = 0;

@@ -144,7 +144,7 @@ static void hide_secrets(char *line, char *end)
 	}
 }
 
-/* The line of the error, cut to fit a terminal, and a caret below. Tabs are kept, so that the caret is below the
+/* The line of the error, cut to fit a terminal, and a caret below. Tabs stay, so that the caret is below the
  * right character. */
 static void print_excerpt(const struct config_errors *e, const struct config_error *error, struct writer *to)
 {
@@ -173,17 +173,17 @@ static void print_excerpt(const struct config_errors *e, const struct config_err
 
 int config_errors_print(const struct config_errors *e, bool excerpts, struct buffer *to)
 {
-	size_t kept = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
+	size_t shown = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
 	struct writer w;
 
 	writer_init(&w, to);
-	for (size_t i = 0; i < kept; i++) {
+	for (size_t i = 0; i < shown; i++) {
 		writer_printf(&w, "%s\n", error_text(e, i));
 		if (excerpts)
 			print_excerpt(e, &e->items[i], &w);
 	}
-	if (e->count > kept)
-		writer_printf(&w, "%zu more\n", e->count - kept);
+	if (e->count > shown)
+		writer_printf(&w, "%zu more\n", e->count - shown);
 	return writer_done(&w);
 }
 

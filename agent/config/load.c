@@ -100,7 +100,7 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
-/* What else than its name says which type a component is. */
+/* What says which type a component is, other than its name. */
 static const char *other_ways(struct config *c, const struct config_section *s)
 {
 	const char *all = "", *comma = "";

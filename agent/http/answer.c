@@ -153,7 +153,7 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 	if (length_is_unsure(a, line))
 		return stop(a, HTTP_END_BROKEN, "the head of the answer does not say for sure how long it is");
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
-		return stop(a, HTTP_END_BROKEN, "the head of the answer is no HTTP");
+		return stop(a, HTTP_END_BROKEN, "the head of the answer is not HTTP");
 	return line.size > 2 || head->status < 200 || head_ended(a, head);
 }
 

@@ -75,6 +75,8 @@ struct http_server_options {
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
+	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
+	uint64_t *refused;
 	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */

@@ -111,10 +111,18 @@ static void dismiss(struct http_connection *c, unsigned status)
 		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+static void count_refused(struct http_server *s)
+{
+	if (s->options.refused)
+		++*s->options.refused;
+}
+
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
 	c->server->totals.timeouts += c->phase != PHASE_IDLE;
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+		count_refused(c->server);
 	dismiss(c, 408);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
@@ -288,6 +296,7 @@ void http_refuse(struct http_connection *c, unsigned status)
 
 	s->totals.refused_size += status == 413 || status == 431;
 	s->totals.bad_requests += status != 413 && status != 431;
+	count_refused(s);
 	request_lost(&c->request);
 	send_raw(c->fd, status);
 	linger_start(&s->lingers, c->fd);

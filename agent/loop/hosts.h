@@ -1,6 +1,6 @@
 /*
- * A name in a hosts file. The file is read each time, so there is nothing to keep and nothing that grows old; and a
- * slice at a time, since a file that blocks advertisements has a hundred thousand lines.
+ * A name in a hosts file. The file is read anew for each question, so nothing is cached. It is read a slice at a time,
+ * since a file that blocks advertisements has a hundred thousand lines.
  */
 #ifndef OXP_HOSTS_H
 #define OXP_HOSTS_H

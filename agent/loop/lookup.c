@@ -62,7 +62,7 @@ static bool send_questions(const struct lookup *l)
 	return sent;
 }
 
-/* What a server said that could not say is asked of the next one. */
+/* Parts that this server could not answer are asked of the next one. */
 static void begin_try(struct lookup *l)
 {
 	const struct resolv_conf *conf = l->conf;

@@ -1,7 +1,7 @@
 /*
- * One name, asked of the name servers over UDP: for IPv4 and for IPv6 at once, of one server after another, `attempts`
- * times. Each try has a socket of its own, which is connected, so that the kernel drops what comes from anybody else,
- * and whose port nobody can guess.
+ * One name, asked of the name servers over UDP: for IPv4 and IPv6 at once, at one server after another, `attempts`
+ * times. Each try has a connected socket of its own: the kernel drops whatever comes from anybody else, and nobody can
+ * guess its port.
  *
  * Whoever can send as the server decides how much comes. So a callback reads LOOKUP_READS packets, and a try ends with
  * LOOKUP_STRANGE_MAX of those that answer nothing that was asked.

@@ -474,7 +474,7 @@ int loop_new(const struct clock *clock, struct loop **ret)
 {
 	struct loop *l = oxp_new(sizeof *l);
 
-	/* Peers go away, and files reach the limit of `ulimit -f`; who writes to them is told by the error. */
+	/* Peers go away, and files reach the limit of `ulimit -f`; whoever writes to them gets the error. */
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGXFSZ, SIG_IGN);
 	l->clock = clock;

@@ -258,7 +258,8 @@ static void ask_next_name(struct resolve *q)
 			answer_with(q, q->unsaid ? -EAGAIN : -ENOENT);
 			return;
 		}
-		failed = failed ? failed : lookup_begin(&q->lookup, name);
+		if (!failed)
+			failed = lookup_begin(&q->lookup, name);
 	} while (failed);
 }
 

@@ -90,11 +90,11 @@ static struct ask *ask_new(struct parked *p, struct http_request *request)
 /* The client is gone. The request's context is the place that holds the request. */
 static void on_gone(void *context, struct http_request *request)
 {
-	struct http_request **kept = http_context(request);
+	struct http_request **at = http_context(request);
 
 	(void)context;
-	if (kept && *kept == request)
-		*kept = NULL;
+	if (at && *at == request)
+		*at = NULL;
 }
 
 /* Listing and showing. */

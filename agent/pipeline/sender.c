@@ -548,7 +548,8 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
 		s->takings_used = s->takings;
-		snprintf(why, sizeof why, "again and alone, while others are taken: %s", reason ? reason : "");
+		snprintf(why, sizeof why, "failed again when tried alone, while others were taken: %s",
+			reason ? reason : "");
 		reason = why;
 	}
 	if (rest != DELIVERED)

@@ -1,5 +1,5 @@
 /*
- * The table itself: what is in it, how a scrape becomes visible and how what is over goes away.
+ * The table itself: what is in it, how a scrape becomes visible, and how the one before it is freed.
  */
 #include "series/series.h"
 

@@ -181,7 +181,7 @@ def test_an_exporter_finds_what_is_never_answered(oxpecker, fault_server, tmp_pa
     agent.wait_until(lambda: agent.booked("parked", signal=signal) == 1, 60, "the poisoned one is parked")
     assert not agent.booked("held", signal=signal)
     listed = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env).stdout
-    assert "again and alone, while others are taken" in listed
+    assert "failed again when tried alone, while others were taken" in listed
     agent.assert_balanced()
 
 

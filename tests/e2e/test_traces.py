@@ -176,7 +176,17 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     assert post(agent, request_of(2, first=3).SerializeToString()).status_code == 200
     wait_settled(agent)
     assert spans_at(server) == [1, 2, 3, 4]
-    assert agent.metric("oxpecker_refused_bad_total") == 1
+    assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 1
+
+
+def test_what_is_refused_before_it_is_read_is_counted(oxpecker, fault_server):
+    """By its length, by what comes of it in chunks, and by its head."""
+    agent = oxpecker(config(fault_server().url), words=["--set", "receive.otlp.body_max=64KiB"])
+    assert post(agent, bytes(100000)).status_code == 413
+    assert post(agent, iter([bytes(40000), bytes(40000)])).status_code == 413
+    assert post(agent, b"", Content_Encoding="gzip", Transfer_Encoding="gzip").status_code in (400, 501)
+    assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 3
+    assert agent.metric("oxpecker_refused_bad_total", component="listen") == 0
 
 
 @pytest.mark.parametrize("kind", ["maps", "arrays"])
@@ -243,7 +253,7 @@ def test_what_is_wrong_with_a_part_costs_no_more(oxpecker, jaeger):
     assert agent.metric("oxpecker_strings_mended_total") == 3
     assert agent.metric("oxpecker_values_emptied_total") == 2
     assert agent.metric("oxpecker_links_left_out_total") == 1
-    assert not agent.metric("oxpecker_refused_bad_total")
+    assert not agent.metric("oxpecker_refused_bad_total", component="receive.otlp")
     assert agent.err().count("strings that were not UTF-8: 1") == 1, "the first is logged, and no other within a minute"
 
 

@@ -18,7 +18,7 @@ struct fixture {
 	struct http_server *server;
 	struct http_route routes[8];
 	uint16_t port;
-	uint64_t evicted;
+	uint64_t evicted, refused;
 	int waiting_max;
 	struct http_request *waiting[SEATS];
 	size_t waiting_count;
@@ -81,10 +81,13 @@ static int new_server(struct fixture *f, size_t seats)
 		.priority = LOOP_PROBES,
 		.direct = f->direct,
 		.waiting_max = f->waiting_max,
-		.evicted = &f->evicted };
+		.evicted = &f->evicted,
+		.refused = &f->refused };
 	int failed = http_server_new(f->world.loop, &o, f->routes, &f->server);
 
-	return failed ? failed : http_server_listen(f->server, "127.0.0.1:0", &f->port);
+	if (failed)
+		return failed;
+	return http_server_listen(f->server, "127.0.0.1:0", &f->port);
 }
 
 static int setup(void **state, bool direct)
@@ -202,6 +205,7 @@ static void every_row_is_refused_once(void **state)
 	while (totals(f).open > 0 || totals(f).connections > 0)
 		turn(&f->world);
 	assert_true(totals(f).bad_requests + totals(f).refused_size >= 2 * rows - 4);
+	assert_int_equal(f->refused, totals(f).bad_requests + totals(f).refused_size);
 	buffer_done(&bytes);
 	fclose(file);
 }

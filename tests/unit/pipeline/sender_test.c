@@ -341,7 +341,8 @@ static void the_one_that_breaks_the_connection_is_found(void **state)
 	offer(w, "grg", 10);
 	until_settled(w, 60);
 	assert_sorted_out(w, 2, 1);
-	assert_non_null(strstr(w->sender->reason, "again and alone, while others are taken: the connection was reset"));
+	assert_non_null(strstr(
+		w->sender->reason, "failed again when tried alone, while others were taken: the connection was reset"));
 }
 
 static void the_one_that_is_never_answered_is_found(void **state)

@@ -61,7 +61,9 @@ static int unpack(struct gunzip *z, struct bytes packed, size_t piece, struct bu
 
 	for (size_t i = 0; i < packed.size && !failed; i += piece)
 		failed = gunzip_feed(z, packed.data + i, packed.size - i < piece ? packed.size - i : piece);
-	return failed ? failed : gunzip_end(z);
+	if (failed)
+		return failed;
+	return gunzip_end(z);
 }
 
 /* zlib's own opinion. */

@@ -283,7 +283,8 @@ static void test_damage_found_late_is_set_aside(void **state)
 	damage(f, "store.db", 4096, size_of(f, "store.db"));
 	open_store(f);
 	failed = store_begin(f->store);
-	failed = failed ? failed : store_log(f->store, second(1), "b", bytes_of("x"));
+	if (!failed)
+		failed = store_log(f->store, second(1), "b", bytes_of("x"));
 	assert_int_equal(failed, -EBADMSG);
 	assert_true(store_end(f->store, second(1), false) <= 0);
 	put_log(f, 2, "c", "after");
