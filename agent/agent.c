@@ -351,7 +351,9 @@ static int open_doors(struct agent *a)
 		save_numbers(a);
 		failed = intakes_start(&a->intakes, a->core.log);
 	}
-	return failed ? failed : open_servers(a);
+	if (failed)
+		return failed;
+	return open_servers(a);
 }
 
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)

@@ -104,7 +104,9 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 	} else {
 		failed = add_source(a, i, part, c->name);
 	}
-	return failed ? failed : intake_create(i, c->options);
+	if (failed)
+		return failed;
+	return intake_create(i, c->options);
 }
 
 static int add_step(struct agent *a, enum part part, const struct config_component *c)

@@ -380,6 +380,7 @@ struct position {
 	uint16_t before_size; /* 0: not known */
 	const char *path;
 };
+/* Visits what this collector saved in earlier runs. For create() and start() only: it reads the disk. 0 or -errno. */
 int host_positions_load(struct host *, void (*visit)(void *, const struct position *), void *context) MUST_CHECK;
 uint64_t host_generation_next(struct host *);
 /* Staged: replaces the row of the same generation in the next commit. */

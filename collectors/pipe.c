@@ -214,13 +214,18 @@ static int open_at(const struct pipe_config *config, const struct path_entry *at
 	fd = path_entry_get(at, O_PATH, 0);
 	if (fd < 0)
 		return fd;
-	failed = check_fifo(fd);
-	again = failed ? failed : path_reopen(fd, O_RDONLY);
+	again = check_fifo(fd);
+	if (!again)
+		again = path_reopen(fd, O_RDONLY);
 	close(fd);
-	failed = again < 0 ? again : check_open(again, made, mode);
-	if (failed && again >= 0)
+	if (again < 0)
+		return again;
+	failed = check_open(again, made, mode);
+	if (failed) {
 		close(again);
-	return failed ? failed : again;
+		return failed;
+	}
+	return again;
 }
 
 /* The descriptor, or -errno. */

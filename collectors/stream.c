@@ -451,7 +451,8 @@ static void on_rest(void *context)
 		loop_watch_set(&s->watch, WATCH_READ);
 }
 
-void stream_flush(struct stream *s)
+/* Ships an unfinished line as it is, as after `flush`. The stream may end within. */
+static void ship_unfinished(struct stream *s)
 {
 	if (patience_waits(s->kind->patience))
 		return; /* asked for again when that is over */
@@ -467,7 +468,7 @@ bool stream_is_quiet(struct stream *s, struct mono_time since)
 		return false;
 	if (stream_is_empty(s))
 		return true;
-	stream_flush(s); /* the next time it is, unless there is no room */
+	ship_unfinished(s); /* the next time it is, unless there is no room */
 	return false;
 }
 
@@ -491,7 +492,7 @@ static void on_flush(void *context)
 	if (is_half_a_line(s))
 		loop_timer_set(&s->flush, s->kind->flush);
 	else
-		stream_flush(s);
+		ship_unfinished(s);
 }
 
 /* Life. */

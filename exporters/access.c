@@ -109,7 +109,9 @@ static int write_credentials(struct access *a, const struct access_config *c)
 	int failed = write_header(a, c);
 
 	hidden_init(&a->hidden);
-	return failed ? failed : hide_credentials(a, c);
+	if (failed)
+		return failed;
+	return hide_credentials(a, c);
 }
 
 int access_init(struct access *a, const struct access_config *c, struct host *host)

@@ -89,7 +89,9 @@ static int format_item(const struct batch *batch, const struct batch_item *item,
 	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line)
 						      : buffer_append(line, item->data, item->size);
 	OXP_ASSERT(failed || bytes_one_line(buffer_bytes(line)));
-	return failed ? failed : buffer_append(line, "\n", 1);
+	if (failed)
+		return failed;
+	return buffer_append(line, "\n", 1);
 }
 
 /* What cannot be made text now never can: it is refused, and holds up nothing behind it. */
@@ -205,8 +207,11 @@ static int check_open(const struct path_entry *at, struct host *host, int fd)
 	struct stat info;
 	int failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
 
-	failed = failed ? failed : path_takes_lines(&info);
-	return failed || at->by_kernel || host_writes(host, fd) ? failed : -EBUSY;
+	if (!failed)
+		failed = path_takes_lines(&info);
+	if (failed || at->by_kernel)
+		return failed;
+	return host_writes(host, fd) ? 0 : -EBUSY;
 }
 
 /* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names
@@ -223,9 +228,11 @@ static int open_path(const char *path, struct host *host)
 	fd = fd ? fd : path_entry_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
 	failed = fd < 0 ? fd : check_open(&at, host, fd);
 	path_entry_close(&at);
-	if (failed && fd >= 0)
+	if (!failed)
+		return fd;
+	if (fd >= 0)
 		close(fd);
-	return failed ? failed : fd;
+	return failed;
 }
 
 static const char *why(int failed)

@@ -62,7 +62,9 @@ int hidden_add(struct hidden *h, struct bytes secret)
 	if (secret.size < HIDDEN_MIN)
 		return 0;
 	failed = add_as_it_is(h, secret);
-	return failed ? failed : add_escaped(h, secret);
+	if (failed)
+		return failed;
+	return add_escaped(h, secret);
 }
 
 static int add_base64(struct hidden *h, struct bytes data)
@@ -152,7 +154,9 @@ int hidden_add_url(struct hidden *h, const char *url)
 	at = memrchr(authority, '@', strcspn(authority, "/?#"));
 	if (at)
 		failed = add_userinfo(h, (struct bytes){ authority, (size_t)(at - authority) });
-	return failed ? failed : add_query(h, url + strcspn(url, "?"));
+	if (failed)
+		return failed;
+	return add_query(h, url + strcspn(url, "?"));
 }
 
 static size_t same_bytes(const char *a, const char *b)

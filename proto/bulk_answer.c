@@ -1,6 +1,7 @@
 #include "proto/bulk_answer.h"
 
 #include "base/text.h"
+#include "proto/json_line.h"
 
 /* What is expected next. */
 enum {
@@ -157,11 +158,6 @@ static bool close_bracket(struct bulk_answer *a, bool array)
 	return true;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
 static bool at_value(struct bulk_answer *a, char c)
 {
 	a->size = 0;
@@ -228,9 +224,9 @@ static bool in_escape(struct bulk_answer *a, char c, bool key)
 
 static bool in_scalar(struct bulk_answer *a, char c)
 {
-	if (c == ',' || c == '}' || c == ']' || is_space(c)) {
+	if (c == ',' || c == '}' || c == ']' || json_is_space(c)) {
 		value_ended(a);
-		return is_space(c) || at_next(a, c);
+		return json_is_space(c) || at_next(a, c);
 	}
 	add_byte(a, c);
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '+' || c == 'E';
@@ -252,7 +248,7 @@ static bool step(struct bulk_answer *a, char c)
 	default:
 		break;
 	}
-	if (is_space(c))
+	if (json_is_space(c))
 		return true;
 	switch (a->state) {
 	case AT_VALUE:

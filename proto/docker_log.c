@@ -66,7 +66,9 @@ static int copy_member(struct bytes line, const struct json_member *m, struct bu
 	const char *from = line.data + m->name - 1, *to = line.data + m->value + m->value_size;
 	int failed = extra->size > 0 ? buffer_text(extra, ",") : 0;
 
-	return failed ? failed : buffer_append(extra, from, (size_t)(to - from));
+	if (failed)
+		return failed;
+	return buffer_append(extra, from, (size_t)(to - from));
 }
 
 /* Each name once: an object that has one twice is refused. */

@@ -92,7 +92,7 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 		memset(e->gone, 0, sizeof e->gone);
 		memset(e->renamed, 0, sizeof e->renamed);
 		memset(e->replaced, 0, sizeof e->replaced);
-		e->changed = e->rest_changed = false;
+		e->changed = false;
 	}
 	if (e->lent)
 		free_chunks(e, false);
@@ -252,7 +252,7 @@ void json_edit_rename(struct json_edit *e, size_t i, struct bytes name)
 void json_edit_rest(struct json_edit *e, struct bytes rest)
 {
 	e->rest = rest;
-	e->changed = e->rest_changed = true;
+	e->changed = true;
 }
 
 int json_edit_append(struct json_edit *e, struct bytes name, struct bytes value)

@@ -23,7 +23,7 @@ struct json_edit {
 	struct json_line line;
 	size_t count; /* members of the line and appended ones */
 	struct bytes rest; /* members that are not numbered, a comma before each; may be empty */
-	bool changed, rest_changed;
+	bool changed;
 	/* One bit for each member: it is gone, has another name, has another value. */
 	uint64_t gone[JSON_VIEW_WORDS], renamed[JSON_VIEW_WORDS], replaced[JSON_VIEW_WORDS];
 	struct bytes names[JSON_VIEW_MAX], values[JSON_VIEW_MAX]; /* where such a bit is set */

@@ -166,7 +166,7 @@ static bool fail(struct cursor *c, enum json_fault fault)
 
 static inline void skip_space(struct cursor *c)
 {
-	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
+	while (c->p < c->end && json_is_space(*c->p))
 		c->p++;
 }
 

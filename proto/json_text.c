@@ -36,5 +36,7 @@ int json_text_append(const struct json_scan *scan, struct buffer *to, const char
 			failed = append_escaped(to, (unsigned char)*stop++);
 		text = stop;
 	}
-	return failed ? failed : buffer_append(to, "\"", 1);
+	if (failed)
+		return failed;
+	return buffer_append(to, "\"", 1);
 }

@@ -26,7 +26,7 @@ static bool holds(struct bytes line, const char *text)
 
 static struct bytes unindented(struct bytes line)
 {
-	while (line.size > 0 && (*line.data == ' ' || *line.data == '\t')) {
+	while (line.size > 0 && byte_is_blank(*line.data)) {
 		line.data++;
 		line.size--;
 	}
@@ -40,7 +40,7 @@ static bool is_blank(struct bytes line)
 
 static bool is_indented(struct bytes line)
 {
-	return line.size > 0 && (*line.data == ' ' || *line.data == '\t') && !is_blank(line);
+	return line.size > 0 && byte_is_blank(*line.data) && !is_blank(line);
 }
 
 static bool is_any(struct bytes line)

@@ -294,8 +294,6 @@ static inline enum otlp_fault pop(struct walk *w, struct otlp_summary *sum)
 {
 	unsigned message = w->frames[w->depth].message, saw = w->frames[w->depth].saw;
 
-	sum->resources += message == RESOURCE_SPANS;
-	sum->scopes += message == SCOPE_SPANS;
 	sum->spans += message == SPAN;
 	w->field = w->at;
 	w->depth--;

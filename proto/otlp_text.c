@@ -270,7 +270,9 @@ static int copy_text(struct buffer *to, struct bytes text, size_t *ret_at)
 
 	*ret_at = to->size;
 	failed = text.size ? buffer_append(to, text.data, text.size) : 0;
-	return failed ? failed : buffer_append(to, "", 1);
+	if (failed)
+		return failed;
+	return buffer_append(to, "", 1);
 }
 
 static const char *hex_text(struct bytes id, char *to)

@@ -103,7 +103,9 @@ static int clean_text(struct matches *m, struct detected d, struct buffer *out)
 			failed = append_stand_in(m->r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
 		done = d.to;
 	} while (!failed && matches_next(m, done, &d));
-	return failed ? failed : buffer_append(out, text.data + done, text.size - done);
+	if (failed)
+		return failed;
+	return buffer_append(out, text.data + done, text.size - done);
 }
 
 /* The first match in a string; one with escapes is looked at as it reads, in r->plain. */
@@ -125,7 +127,9 @@ static int append_plain(struct redact *r, struct matches *m, struct detected d, 
 
 	buffer_clear(&r->clean);
 	failed = clean_text(m, d, &r->clean);
-	return failed ? failed : json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
+	if (failed)
+		return failed;
+	return json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
 }
 
 static int append_quoted(struct matches *m, struct detected d, struct buffer *out)
@@ -134,7 +138,9 @@ static int append_quoted(struct matches *m, struct detected d, struct buffer *ou
 
 	if (!failed)
 		failed = clean_text(m, d, out);
-	return failed ? failed : buffer_append(out, "\"", 1);
+	if (failed)
+		return failed;
+	return buffer_append(out, "\"", 1);
 }
 
 /* Appends `before`, and the string without what is found in it; nothing when there is nothing to be found. */

@@ -6,7 +6,7 @@
 
 #define ADDRESS_CHARS "0123456789abcdefABCDEF:."
 
-enum { PRIORITY_MAX = 191, TAG_MAX = 48, PID_MAX = 128, HOST_MAX = 255, DAY_S = 86400, YEAR_DAYS = 365 };
+enum { PRIORITY_MAX = 191, TAG_MAX = 48, PID_MAX = 128, HOST_MAX = 255 };
 
 /* Words. */
 

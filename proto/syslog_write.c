@@ -5,7 +5,7 @@
 #include "proto/log_time.h"
 #include "proto/syslog.h"
 
-enum { MEMBERS_MAX = 12, NAMES_MAX = 32 };
+enum { NAMES_MAX = 32 };
 
 static const char *const levels[] = { "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug" };
 static const char *const facilities[] = { "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp",

@@ -15,17 +15,12 @@ static bool is_name(char c)
 	       (unsigned char)c >= 0x80;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Where the name that ends before the mark begins and ends; it may stand in quotes, and in brackets: user[password]. */
 static struct bytes name_before(struct bytes text, size_t mark)
 {
 	size_t end = mark, from;
 
-	while (end > 0 && is_space(text.data[end - 1]))
+	while (end > 0 && byte_is_blank(text.data[end - 1]))
 		end--;
 	if (end > 0 && text.data[end - 1] == ']')
 		end--;
@@ -71,7 +66,7 @@ static bool is_key(const struct key_set *keys, struct bytes name)
 
 static size_t past_spaces(struct bytes text, size_t at)
 {
-	while (at < text.size && is_space(text.data[at]))
+	while (at < text.size && byte_is_blank(text.data[at]))
 		at++;
 	return at;
 }

@@ -100,14 +100,18 @@ static int open_control(struct servers *s, const struct servers_options *o)
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);
-	return failed ? failed : listen_at(o->core, s->control, o->config->control, "control");
+	if (failed)
+		return failed;
+	return listen_at(o->core, s->control, o->config->control, "control");
 }
 
 int servers_open(struct servers *s, const struct servers_options *o)
 {
 	int failed = open_listen(s, o);
 
-	return failed ? failed : open_control(s, o);
+	if (failed)
+		return failed;
+	return open_control(s, o);
 }
 
 void servers_close(struct servers *s)

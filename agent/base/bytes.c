@@ -81,16 +81,11 @@ void bytes_make_one_line(char *data, size_t size)
 			data[i] = ' ';
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 struct bytes bytes_trimmed(struct bytes b)
 {
-	while (b.size > 0 && is_blank(b.data[0]))
+	while (b.size > 0 && byte_is_blank(b.data[0]))
 		b = (struct bytes){ b.data + 1, b.size - 1 };
-	while (b.size > 0 && is_blank(b.data[b.size - 1]))
+	while (b.size > 0 && byte_is_blank(b.data[b.size - 1]))
 		b.size--;
 	return b;
 }

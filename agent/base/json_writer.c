@@ -68,6 +68,12 @@ void json_put_end(struct json_writer *w)
 	w->depth--;
 }
 
+void json_put_line_end(struct json_writer *w)
+{
+	OXP_ASSERT(w->depth == 0 && w->filled);
+	writer_text(&w->text, "\n");
+}
+
 void json_put_bytes(struct json_writer *w, const char *name, struct bytes text)
 {
 	begin(w, name);

@@ -44,6 +44,9 @@ void json_put_object(struct json_writer *, const char *name);
 void json_put_array(struct json_writer *, const char *name);
 void json_put_end(struct json_writer *); /* of the innermost object or array */
 
+/* The line feed behind the whole text, for texts that are lines. */
+void json_put_line_end(struct json_writer *);
+
 /* Invalid UTF-8 becomes U+FFFD. NULL is written as null. */
 void json_put_string(struct json_writer *, const char *name, const char *text);
 void json_put_bytes(struct json_writer *, const char *name, struct bytes text);

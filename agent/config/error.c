@@ -104,7 +104,8 @@ const char *config_hint(const struct config_errors *e, const char *path)
 	return config_printf(e->arena, "use %s%s%s", h->use, h->why ? ": " : "", h->why ? h->why : "");
 }
 
-const char *config_error_text(const struct config_errors *e, size_t i)
+/* "file:3:14: key.path: what is wrong", in the errors' arena; no line end. */
+static const char *error_text(const struct config_errors *e, size_t i)
 {
 	const struct config_error *error = &e->items[i];
 	const char *colon = *error->path ? ": " : "";
@@ -177,7 +178,7 @@ int config_errors_print(const struct config_errors *e, bool excerpts, struct buf
 
 	writer_init(&w, to);
 	for (size_t i = 0; i < kept; i++) {
-		writer_printf(&w, "%s\n", config_error_text(e, i));
+		writer_printf(&w, "%s\n", error_text(e, i));
 		if (excerpts)
 			print_excerpt(e, &e->items[i], &w);
 	}

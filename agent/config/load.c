@@ -377,7 +377,9 @@ static int build_tree(struct config *c, const struct config_input *input)
 
 	for (const char *const *set = input->sets; set && *set && !failed; set++)
 		failed = tree_set(&c->tree, *set);
-	return failed ? failed : tree_expand(&c->tree, input->world);
+	if (failed)
+		return failed;
+	return tree_expand(&c->tree, input->world);
 }
 
 int config_load(struct config *c, const struct config_input *input)

@@ -555,20 +555,6 @@ static void stop(struct http_server *s)
 	free(d);
 }
 
-static const char *header(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_field(&c->head, c->text.data, name);
-}
-
-static const char *query(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_query(&c->head, c->text.data, name);
-}
-
 const struct http_engine http_engine_direct = {
 	.chunked = true,
 	.drops_handled = true,
@@ -577,6 +563,4 @@ const struct http_engine http_engine_direct = {
 	.drop = drop,
 	.stop = stop,
 	.answer = respond,
-	.header = header,
-	.query = query,
 };

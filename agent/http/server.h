@@ -83,7 +83,7 @@ struct http_server_options {
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
- * another method 405 with Allow; both say what is served. */
+ * another method 405 with Allow; both say what is served. 0, or -EINVAL if connections_max is 0. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
 	struct http_server **ret) MUST_CHECK;
 /* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an invalid address). If ret_port is given, it gets

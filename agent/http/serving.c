@@ -355,7 +355,7 @@ bool http_request_begin(struct http_connection *c, struct http_head *head, char 
 	unsigned refused = 400;
 
 	http_head_strings(head, text);
-	*r = (struct http_request){ .path = http_head_path(head, text), .live = true };
+	*r = (struct http_request){ .head = head, .text = text, .path = http_head_path(head, text), .live = true };
 	http_connection_enter(c, PHASE_BODY, 0);
 	s->totals.requests++;
 	s->totals.open++;
@@ -504,12 +504,12 @@ const char *http_request_path(const struct http_request *r)
 
 const char *http_request_header(const struct http_request *r, const char *name)
 {
-	return http_connection_of(r)->server->engine->header(r, name);
+	return http_head_field(r->head, r->text, name);
 }
 
 const char *http_request_query(const struct http_request *r, const char *name)
 {
-	return http_connection_of(r)->server->engine->query(r, name);
+	return http_head_query(r->head, r->text, name);
 }
 
 int64_t http_request_content_length(const struct http_request *r)

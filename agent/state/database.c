@@ -260,7 +260,9 @@ static int examine(struct database *d)
 		failed = database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
 	if (!failed)
 		failed = check(d, running);
-	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
+	if (failed)
+		return failed;
+	return database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
 }
 
 /* Returns ns since 1970, or 0 if the file system does not keep the time. */

@@ -76,7 +76,8 @@ int parked_recover(struct database *d, uint64_t *ret_strange)
 	int failed = database_finish(database_statement(d, KEEP_STRANGE_PARKED));
 
 	*ret_strange = 0;
-	failed = failed ? failed : database_finish(database_statement(d, DELETE_STRANGE_PARKED));
+	if (!failed)
+		failed = database_finish(database_statement(d, DELETE_STRANGE_PARKED));
 	if (!failed)
 		*ret_strange = (uint64_t)sqlite3_changes(d->db);
 	for (size_t i = 0; i < COUNT_OF(rest) && !failed; i++)

@@ -14,8 +14,8 @@
 
 struct slots;
 
-/* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N. */
 enum slots_found { SLOTS_THERE, SLOTS_NEW /* empty, or not there */, SLOTS_SET_ASIDE };
+/* 0 or -errno. A file that is torn or of another layout is renamed to NAME.corrupt-N. */
 int slots_open(
 	const struct path_folder *, const char *name, struct slots **ret, enum slots_found *ret_found) MUST_CHECK;
 void slots_close(struct slots *); /* NULL is fine */

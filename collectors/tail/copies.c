@@ -270,7 +270,7 @@ bool tail_copies_are_gone(struct tail_copies *c, struct tail_file *f)
 		return false;
 	if (f->copied)
 		return true;
-	if (f->head_size > 0 && (!tail_scan_looked(scan, f->generation) || c->with.doubts->unsure ||
+	if (f->head_size > 0 && (!tail_cut_looked(&scan->cuts, f->generation) || c->with.doubts->unsure ||
 					tail_scan_has_copy(scan, f->generation))) {
 		look_for_copy(c, f);
 		return false;

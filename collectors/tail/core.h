@@ -6,7 +6,7 @@
 #define OXP_TAIL_CORE_H
 
 #include "collectors/tail/config.h"
-#include "collectors/tail/scan.h"
+#include "collectors/tail/globs.h"
 
 enum tail_life {
 	TAIL_LIVES,

@@ -70,9 +70,9 @@ bool tail_events_take_stranger(struct tail_events *e)
 	return stranger;
 }
 
-void tail_events_folders(struct tail_events *e, struct tail_folder **folders, size_t *count)
+void tail_events_folders(struct tail_events *e, struct tail_folder_list *folders)
 {
-	tail_watch_folders(&e->watch, folders, count);
+	tail_watch_folders(&e->watch, folders);
 }
 
 bool tail_events_folder_changed(struct tail_events *e)

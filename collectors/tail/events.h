@@ -37,7 +37,7 @@ bool tail_events_hear(struct tail_events *);
 void tail_events_listen(struct tail_events *, bool on);
 void tail_events_stop(struct tail_events *);
 /* Takes the folders that a scan found: those that are in it no more are not watched any longer. */
-void tail_events_folders(struct tail_events *, struct tail_folder **, size_t *count);
+void tail_events_folders(struct tail_events *, struct tail_folder_list *);
 /* Whether a folder that inotify is silent about has changed. Asks some of them, and others the next time. */
 bool tail_events_folder_changed(struct tail_events *);
 bool tail_events_are_waiting(const struct tail_events *);

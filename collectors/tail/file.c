@@ -196,7 +196,7 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	if (answer != TAIL_READ_MORE)
 		return answer;
 	if (s->reader->origin)
-		lines_origin(&s->reader->lines, s->file->path);
+		line_origin_set(&s->reader->lines.origin, s->file->path);
 	lines_split(&s->in);
 	/* What nobody writes to any more ends with its last line. */
 	lines_rest(&s->in, tail_file_trait(s->file)->ended && s->at_end);

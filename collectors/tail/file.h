@@ -17,7 +17,7 @@
 #include "collectors/lines.h"
 #include "collectors/pace.h"
 #include "collectors/tail/head.h"
-#include "collectors/tail/scan.h"
+#include "collectors/tail/identity.h"
 #include "collectors/tail/state.h"
 
 /* Whether its generation is on disk. Before that nothing of it may be offered. */

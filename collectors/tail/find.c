@@ -244,7 +244,7 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 	const struct tail_identity since = { .birth_ns = look->last.ns - BIRTH_STEP_MS * 1000000LL };
 	const struct tail_file *f = named ? named : tail_table_last_owner(d->with.table, found->path);
 
-	if (tail_scan_lost(&look->scan, found->path, f ? &f->identity : &anybody))
+	if (tail_lost_find(&look->scan.lost, found->path, f ? &f->identity : &anybody))
 		return true;
 	if (!f && found->identity.birth_ns <= look->last.ns)
 		return true;
@@ -410,7 +410,7 @@ bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 	struct tail_finder *d = finder;
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 	const struct tail_file *f = tail_table_find(d->with.table, &then);
-	const struct tail_lost *lost = tail_scan_lost(&d->with.look->scan, s->path, &then);
+	const struct tail_lost *lost = tail_lost_find(&d->with.look->scan.lost, s->path, &then);
 
 	if (f ? !is_open(f) : tail_doubts_any(d->with.doubts) || !lost || !lost->gone)
 		return true;

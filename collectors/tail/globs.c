@@ -164,6 +164,29 @@ const char *tail_globs_subject(const char *exclude, const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static bool glob_matches(const char *glob, const char *subject)
+{
+	return fnmatch(glob, subject, FNM_PATHNAME | FNM_PERIOD) == 0;
+}
+
+bool tail_excludes(const struct tail_globs *globs, const char *path)
+{
+	const struct option_list *exclude = globs->exclude;
+
+	for (size_t i = 0; exclude && i < exclude->count; i++)
+		if (glob_matches(exclude->items[i], tail_globs_subject(exclude->items[i], path)))
+			return true;
+	return false;
+}
+
+bool tail_matches(const struct tail_globs *globs, const char *path)
+{
+	for (size_t i = 0; i < globs->paths->count; i++)
+		if (glob_matches(globs->paths->items[i], path))
+			return !tail_excludes(globs, path);
+	return false;
+}
+
 static bool is_wild(const char *part)
 {
 	return strpbrk(part, "*?[\\");

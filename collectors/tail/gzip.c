@@ -11,7 +11,7 @@
 
 #include "base/path.h"
 
-enum { SMALLEST_GZIP = 18, TRAILER = 4 };
+enum { SMALLEST_GZIP = 18 };
 
 /* Longer than two bytes where a line could begin so. */
 static const struct {
@@ -177,7 +177,9 @@ static int unpack_piece(struct tail_unpack *u)
 	u->starved = written && written != -EFBIG;
 	if (u->starved)
 		return written;
-	return failed ? failed : written;
+	if (failed)
+		return failed;
+	return written;
 }
 
 void tail_unpack_slice(struct job *job)

@@ -9,7 +9,9 @@
 #ifndef OXP_TAIL_GZIP_H
 #define OXP_TAIL_GZIP_H
 
-#include "collectors/tail/scan.h"
+#include "collectors/tail/identity.h"
+#include "component.h"
+#include "loop/lane.h"
 #include "proto/gzip.h"
 
 enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_ROOM = 32 << 20 };

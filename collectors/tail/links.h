@@ -10,7 +10,8 @@
 #ifndef OXP_TAIL_LINKS_H
 #define OXP_TAIL_LINKS_H
 
-#include "collectors/tail/scan.h"
+#include "collectors/tail/globs.h"
+#include "component.h"
 
 /* In place of an errno. */
 enum { TAIL_LEADS_OUT = 200, TAIL_OTHER_NAMES, TAIL_OWN_OUTPUT };

@@ -44,18 +44,18 @@ static const char *why_not_watched(int error)
 
 void tail_machine_scanned(struct tail_machine *m, const struct tail_scan *answer)
 {
-	if (answer->watch_failed && !m->watch_failed)
+	if (answer->walk.watch_failed && !m->watch_failed)
 		host_log(m->host, LOG_LEVEL_WARN,
 			"cannot watch every folder: %s; what changes there is found by the sweep",
-			why_not_watched(answer->watch_failed));
-	if (answer->too_many && !m->too_many)
+			why_not_watched(answer->walk.watch_failed));
+	if (answer->left.too_many && !m->too_many)
 		host_log(m->host, LOG_LEVEL_WARN,
 			"too many files or folders match: the rest is left out; expected as many as half of `memory` "
 			"has room for: narrow `paths`, or raise `memory`");
-	m->watch_failed = answer->watch_failed != 0;
-	m->too_many = answer->too_many;
-	m->linked = answer->linked;
-	m->silent = answer->silent;
+	m->watch_failed = answer->walk.watch_failed != 0;
+	m->too_many = answer->left.too_many;
+	m->linked = answer->walk.linked;
+	m->silent = answer->walk.silent;
 }
 
 size_t tail_machine_files_max(const struct tail_machine *m)
@@ -74,8 +74,8 @@ struct tail_budget tail_machine_budget(const struct tail_machine *m, size_t cost
 {
 	size_t max = tail_machine_files_max(m), gone = max / GONE_SHARE;
 
-	return (struct tail_budget){ .files = max - smaller(max, gone_cost),
+	return (struct tail_budget){ .files.left = max - smaller(max, gone_cost),
 		.free = max - smaller(max, cost),
-		.folders = max / FOLDERS_SHARE,
+		.folders.left = max / FOLDERS_SHARE,
 		.rotated = gone - smaller(gone, gone_cost) };
 }

@@ -60,9 +60,9 @@ static bool look_at_rotated(struct tail_scans *s)
 
 	if (s->with.doubts->unsure)
 		return false;
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->rotated_count; i++)
-		tail_finder_found_rotated(s->with.finder, &scan->rotated[s->at++]);
-	return s->at < scan->rotated_count;
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->rotated.count; i++)
+		tail_finder_found_rotated(s->with.finder, &scan->rotated.items[s->at++]);
+	return s->at < scan->rotated.count;
 }
 
 /* Before the files that have the names now: some of those may be the copies. */
@@ -70,21 +70,20 @@ static bool look_at_copies(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
 
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->copy_count; i++)
-		tail_finder_found_copy(s->with.finder, &scan->copies[s->at++]);
-	return s->at < scan->copy_count;
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->copies.count; i++)
+		tail_finder_found_copy(s->with.finder, &scan->copies.items[s->at++]);
+	return s->at < scan->copies.count;
 }
 
 static bool look_at_named(struct tail_scans *s)
 {
-	const struct tail_scan *scan = &s->look.scan;
+	struct tail_found_list *files = &s->look.scan.walk.files;
 
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->count; i++) {
-		struct tail_found *found = &scan->files[s->at++];
-		tail_finder_found(s->with.finder, found);
-		tail_found_spend(found);
+	for (int i = 0; i < FILES_AT_ONCE && s->at < files->count; i++) {
+		tail_finder_found(s->with.finder, &files->items[s->at]);
+		tail_found_spend(files, s->at++);
 	}
-	return s->at < scan->count;
+	return s->at < files->count;
 }
 
 /* Those that were found have gone to the end of the list. */
@@ -179,7 +178,7 @@ static void end_scan(struct tail_scans *s)
 
 	tail_machine_scanned(s->with.machine, scan);
 	tail_troubles_scanned(s->with.troubles);
-	tail_events_folders(s->with.events, &scan->folders, &scan->folder_count);
+	tail_events_folders(s->with.events, &scan->walk.folders);
 	no_more(s);
 	*s->files = s->with.table->count;
 	++*s->count;
@@ -256,7 +255,7 @@ static void ask(struct tail_scans *s)
 		loop_soon_run(&s->more);
 		return;
 	}
-	scan->room = tail_machine_budget(s->with.machine, s->with.table->cost, s->with.table->gone_cost);
+	scan->asked.room = tail_machine_budget(s->with.machine, s->with.table->cost, s->with.table->gone_cost);
 	saved = scan->lost.count;
 	tail_wanted_take(s->with.wanted, &scan->lost);
 	tail_wanted_take_copies(s->with.wanted, &scan->cuts);
@@ -300,10 +299,11 @@ void tail_scans_begin(struct tail_scans *s)
 	tail_wanted_scan(s->with.wanted, tail_scans_is_under_way(s));
 	if (tail_scans_is_under_way(s) || core->life == TAIL_STOPPED || is_too_early(s))
 		return;
-	s->look.scan = (struct tail_scan){ .globs = core->globs,
-		.clock = loop_clock(core->loop),
-		.inotify = s->with.events->watch.fd,
-		.all_silent = core->config->poll == POLL_ALWAYS || s->with.machine->watch_missing,
+	s->look.scan = (struct tail_scan){ .asked = { .globs = core->globs,
+						   .clock = loop_clock(core->loop),
+						   .inotify = s->with.events->watch.fd,
+						   .all_silent = core->config->poll == POLL_ALWAYS ||
+								 s->with.machine->watch_missing },
 		.job = { .work = tail_scan_work, .done = on_scanned } };
 	s->look.phase = TAIL_SCAN_TOLD;
 	s->at = 0;

@@ -8,7 +8,10 @@
 #ifndef OXP_TAIL_TABLE_H
 #define OXP_TAIL_TABLE_H
 
+#include "collectors/tail/budget.h"
 #include "collectors/tail/file.h"
+#include "collectors/tail/found.h"
+#include "collectors/tail/marks.h"
 
 enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */, TAIL_MARKED_AT_ONCE = 1024 };
 

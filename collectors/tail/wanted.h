@@ -2,7 +2,8 @@
 #ifndef OXP_TAIL_WANTED_H
 #define OXP_TAIL_WANTED_H
 
-#include "collectors/tail/scan.h"
+#include "collectors/tail/cuts.h"
+#include "collectors/tail/lost.h"
 
 struct tail_wanted {
 	struct tail_lost_list lost;

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -43,7 +44,7 @@ void tail_watch_stop(struct tail_watch *w)
 void tail_watch_done(struct tail_watch *w)
 {
 	tail_watch_stop(w);
-	tail_folders_free(&w->folders, &w->count);
+	tail_folders_clear(&w->folders);
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
@@ -52,11 +53,11 @@ void tail_watch_done(struct tail_watch *w)
 /* The first folder of that watch; several paths may lead to it. */
 static size_t find_watch(const struct tail_watch *w, int watch)
 {
-	size_t low = 0, high = w->count;
+	size_t low = 0, high = w->folders.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (w->folders[middle].watch < watch)
+		if (w->folders.items[middle].watch < watch)
 			low = middle + 1;
 		else
 			high = middle;
@@ -68,22 +69,19 @@ static bool is_watched(const struct tail_watch *w, int watch)
 {
 	size_t i = find_watch(w, watch);
 
-	return i < w->count && w->folders[i].watch == watch;
+	return i < w->folders.count && w->folders.items[i].watch == watch;
 }
 
-void tail_watch_folders(struct tail_watch *w, struct tail_folder **folders, size_t *count)
+void tail_watch_folders(struct tail_watch *w, struct tail_folder_list *folders)
 {
-	struct tail_folder *before = w->folders;
-	size_t before_count = w->count;
+	struct tail_folder_list before = { .items = NULL };
 
-	w->folders = *folders;
-	w->count = *count;
-	*folders = NULL;
-	*count = 0;
-	for (size_t i = 0; i < before_count; i++)
-		if (before[i].watch >= 0 && !is_watched(w, before[i].watch))
-			(void)inotify_rm_watch(w->fd, before[i].watch); /* gone already when the folder is */
-	tail_folders_free(&before, &before_count);
+	tail_folders_move(&w->folders, &before);
+	tail_folders_move(folders, &w->folders);
+	for (size_t i = 0; i < before.count; i++)
+		if (before.items[i].watch >= 0 && !is_watched(w, before.items[i].watch))
+			(void)inotify_rm_watch(w->fd, before.items[i].watch); /* gone already when the folder is */
+	tail_folders_clear(&before);
 }
 
 /* The path as the glob of that folder writes it. Names in the current folder are written with or without `./`. */
@@ -107,10 +105,10 @@ static void tell_event(const struct tail_watch *w, const struct inotify_event *e
 
 	if (e->mask & IN_IGNORED)
 		return;
-	if (e->len == 0 || i == w->count || w->folders[i].watch != e->wd)
+	if (e->len == 0 || i == w->folders.count || w->folders.items[i].watch != e->wd)
 		tell(context, e->len == 0 ? e->mask : IN_Q_OVERFLOW, NULL);
-	for (; e->len > 0 && i < w->count && w->folders[i].watch == e->wd; i++)
-		tell_path(&w->folders[i], e, tell, context);
+	for (; e->len > 0 && i < w->folders.count && w->folders.items[i].watch == e->wd; i++)
+		tell_path(&w->folders.items[i], e, tell, context);
 }
 
 /* The same thing said again, as when two files grow in turns. */
@@ -143,9 +141,9 @@ static bool folder_changed(const struct tail_folder *folder)
 
 bool tail_watch_changed(struct tail_watch *w)
 {
-	for (size_t i = 0; i < FOLDERS_AT_ONCE && i < w->count; i++) {
-		w->asked = w->asked + 1 < w->count ? w->asked + 1 : 0;
-		if (folder_changed(&w->folders[w->asked]))
+	for (size_t i = 0; i < FOLDERS_AT_ONCE && i < w->folders.count; i++) {
+		w->asked = w->asked + 1 < w->folders.count ? w->asked + 1 : 0;
+		if (folder_changed(&w->folders.items[w->asked]))
 			return true;
 	}
 	return false;

@@ -20,6 +20,7 @@
 
 #include "base/json_writer.h"
 #include "collectors/tail/config.h"
+#include "collectors/tail/silent.h"
 #include "collectors/tail/table.h"
 #include "collectors/tail/tail.h"
 #include "unit/fake_host.h"
