@@ -388,6 +388,19 @@ def test_a_template_that_is_refused_holds_up_nothing(oxpecker, fault_server, tmp
     agent.assert_balanced()
 
 
+def test_what_refuses_a_template_is_told_with_its_cause(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    said = {"type": "illegal_argument_exception", "reason": "template is bad",
+            "caused_by": {"type": "mapper_parsing_exception", "reason": "no handler for type [words]"}}
+    body = json.dumps({"error": {"root_cause": [], **said}, "status": 400}).encode()
+    server.plan(by_path(fault.ok(body, "application/json", 400), fault.good()))
+    writer.write(3)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
+    wait_delivered(agent, 3)
+    assert "HTTP 400: illegal_argument_exception: template is bad; caused by mapper_parsing_exception: " \
+        "no handler for type [words]" in agent.err()
+
+
 HTML = b"<html>\n<body>Log in to use this network</body></html>"
 PAGES = {"a portal": fault.ok(HTML, "text/html"), "nothing": fault.ok(b"", "text/plain"),
          "no word": fault.ok(b'{"acknowledged":false}', "application/json"),
