@@ -9,7 +9,7 @@
 
 enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256 };
 
-static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true";
+static const char message_start[] = "\"message\":", cut_end[] = ",\"oxpecker.truncated\":true";
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {

@@ -52,7 +52,7 @@ static struct indexes indexes_in(struct bytes line, const struct json_line *inde
 /* Whether a name is one of those that the rewritten line has. */
 static bool is_taken(struct bytes name)
 {
-	static const char *const names[] = { "message", "@timestamp", "truncated" };
+	static const char *const names[] = { "message", "@timestamp" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (json_name_is(name, bytes_of(names[i]), false))

@@ -85,7 +85,7 @@ static const struct {
 	{ "log.level", of_pino }, { "loglevel", of_pino }, { "log_level", of_pino }, { "levelno", of_python },
 	{ "level_number", of_python }, { "level_name", of_python }, { "severity_text", of_syslog },
 	{ "severitytext", of_syslog }, { "severity_number", of_otel }, { "severitynumber", of_otel },
-	{ "@level", of_pino }, { "syslog.severity.name", of_syslog }, /* ours (proto/syslog_write.c) */
+	{ "@level", of_pino }, { "oxpecker.syslog.severity.name", of_syslog }, /* ours (proto/syslog_write.c) */
 };
 
 static enum severity of_value(struct bytes value, enum severity (*of_number)(uint64_t))

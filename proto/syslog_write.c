@@ -171,7 +171,7 @@ static void put_structured(struct writing *w, struct bytes all)
 
 	if (all.size == 0)
 		return;
-	put_name(w, "syslog.structured_data");
+	put_name(w, "oxpecker.syslog.structured_data");
 	before = w->text.to->size;
 	writer_text(&w->text, "{");
 	if (!put_elements(w, all) && !w->text.failed) {
@@ -199,14 +199,14 @@ static void put_head(struct writing *w, const struct syslog *s)
 	if (w->has_head)
 		return;
 	if (!w->has_level)
-		put_text(w, "syslog.severity.name", bytes_of(levels[s->priority % 8]));
-	put_number(w, "syslog.priority", s->priority);
-	put_number(w, "syslog.severity.code", s->priority % 8);
-	put_text(w, "syslog.facility.name", bytes_of(facilities[s->priority / 8]));
-	put_text(w, "syslog.hostname", s->host);
-	put_text(w, "syslog.appname", s->app);
-	put_text(w, "syslog.procid", s->procid);
-	put_text(w, "syslog.msgid", s->msgid);
+		put_text(w, "oxpecker.syslog.severity.name", bytes_of(levels[s->priority % 8]));
+	put_number(w, "oxpecker.syslog.priority", s->priority);
+	put_number(w, "oxpecker.syslog.severity.code", s->priority % 8);
+	put_text(w, "oxpecker.syslog.facility.name", bytes_of(facilities[s->priority / 8]));
+	put_text(w, "oxpecker.syslog.hostname", s->host);
+	put_text(w, "oxpecker.syslog.appname", s->app);
+	put_text(w, "oxpecker.syslog.procid", s->procid);
+	put_text(w, "oxpecker.syslog.msgid", s->msgid);
 	put_structured(w, s->structured);
 }
 
@@ -236,7 +236,7 @@ static void look_for_time(struct writing *w, const struct json_scan *scan)
 	w->blank = (struct bytes){ w->object + m->value, m->value_size };
 }
 
-/* What the message has by itself is not said twice. A "syslog" of its own is not to be mixed with ours. */
+/* What the message has by itself is not said twice. An "oxpecker" of its own is not to be mixed with ours. */
 static void look(struct writing *w, const struct json_scan *scan, struct bytes object)
 {
 	static const char *const names[] = { "level", "lvl", "severity", "log.level", "loglevel", "severity_text",
@@ -246,11 +246,11 @@ static void look(struct writing *w, const struct json_scan *scan, struct bytes o
 	look_for_time(w, scan);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		w->has_level = w->has_level || has(w, names[i], true);
-	w->has_head = has(w, "syslog", false) || w->line.more;
+	w->has_head = has(w, "oxpecker", false) || w->line.more;
 	for (size_t i = 0; i < w->line.count; i++) {
 		const struct json_member *m = &w->line.members[i];
 		struct bytes name = { w->object + m->name, m->name_size };
-		w->has_head = w->has_head || json_name_begins(name, bytes_of("syslog."));
+		w->has_head = w->has_head || json_name_begins(name, bytes_of("oxpecker."));
 	}
 }
 

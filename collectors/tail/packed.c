@@ -296,10 +296,33 @@ static void learn_size(struct tail_packed *p)
 		p->choice = TAIL_CHOICE_OPEN;
 }
 
+/* What gzip holds is left out for the same beginnings as a file is. The first slice has them. */
+static bool leave_out_text(struct tail_packed *p, struct tail_file *f)
+{
+	enum tail_packing packing;
+	struct tail_head head;
+
+	if (p->choice == TAIL_CHOICE_MADE || tail_head_read(p->unpack->text, 0, &head) < 0)
+		return false;
+	packing = tail_packing_of((struct bytes){ head.data, head.size });
+	if (packing == TAIL_TEXT)
+		return false;
+	host_log(p->with.core->host, LOG_LEVEL_WARN, "%s holds %s and is left out; expected lines in UTF-8", f->path,
+		packing == TAIL_WIDE ? "text in UTF-16 or UTF-32" : "something compressed");
+	++*p->looked_into;
+	tail_troubles_end(p->with.troubles, f);
+	spend(p, f);
+	end_unpack(p);
+	p->with.scan(p->with.context);
+	return true;
+}
+
 static void go_on(struct tail_packed *p, struct tail_file *f)
 {
 	bool made, read_before;
 
+	if (leave_out_text(p, f))
+		return;
 	learn_size(p);
 	made = p->choice == TAIL_CHOICE_MADE;
 	if (!made && p->with.look->phase != TAIL_SCAN_NONE) {

@@ -40,7 +40,7 @@ STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n"
          "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
          "step_ecs": ({"version": False}, {"n": 1, "msg": "x"}, {"n": 1, "message": "x"}, {"n": 2, "b": {"msg": 1}}),
          "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),
-         "step_fold": (["n"], {"n": 1, "a": 1}, {"n": 1, "a": 1, "repeated": {"count": 2}}, {"n": 2, "b": 1}),
+         "step_fold": (["n"], {"n": 1, "a": 1}, {"n": 1, "a": 1, "oxpecker.repeated": {"count": 2}}, {"n": 2, "b": 1}),
          "step_keep": (["n"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2}),
          "step_limit": ({"rate": 1, "burst": 1}, {"n": 1}, None, {"n": 2}),
          "step_redact": (["a"], {"n": 1, "a": 1}, {"n": 1, "a": "***"}, {"n": 2, "b": 1}),

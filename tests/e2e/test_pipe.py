@@ -150,8 +150,8 @@ def test_a_line_in_pieces_and_a_line_too_long(oxpecker, fault_server, tmp_path):
         wait_delivered(agent, 4)
     documents = list(documents_of(server).values())
     assert [d for d in documents if d.get("n") == 0] == [{"n": 0, "a": "y" * 50000}]
-    cut = [d for d in documents if "truncated" in d]
-    assert cut == [{"message": "z" * 65536, "truncated": True}]
+    cut = [d for d in documents if "oxpecker.truncated" in d]
+    assert cut == [{"message": "z" * 65536, "oxpecker.truncated": True}]
     assert agent.metric("oxpecker_cut_bytes_total") == 300000 - 65536
     agent.assert_balanced()
 

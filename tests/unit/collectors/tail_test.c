@@ -1315,7 +1315,7 @@ static void text_is_text_even_if_it_looks_like_json(void **state)
 /* Lines of all lengths around the chunk and around the longest. */
 static void ten_mebibytes_without_an_end_are_cut(void **state)
 {
-	static const char prefix[] = "{\"message\":\"", suffix[] = "\",\"truncated\":true}";
+	static const char prefix[] = "{\"message\":\"", suffix[] = "\",\"oxpecker.truncated\":true}";
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
 	size_t size = 10 << 20;
@@ -1333,7 +1333,8 @@ static void ten_mebibytes_without_an_end_are_cut(void **state)
 	drain(b);
 	assert_int_equal(b->host.items[1].size, sizeof prefix + sizeof suffix - 2 + (1 << 20) - 1);
 	assert_memory_equal(b->host.items[1].data, "{\"message\":\"x\xc3\xa4", 15);
-	assert_string_equal(b->host.items[1].data + b->host.items[1].size - 21, "\xc3\xa4\",\"truncated\":true}");
+	assert_string_equal(
+		b->host.items[1].data + b->host.items[1].size - 30, "\xc3\xa4\",\"oxpecker.truncated\":true}");
 	assert_int_equal(b->host.items[2].offset, m.text.size - strlen("{\"after\":1}\n"));
 	assert_int_equal(number(b, "cut_lines_total"), 1);
 	assert_int_equal(number(b, "cut_bytes_total"), 1 + 2 * size - ((1 << 20) - 1));
@@ -1347,7 +1348,7 @@ static void lines_of_every_length_around_the_limits(void **state)
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
 	char line[2100];
-	size_t cut = 0, around = strlen("{\"message\":\"\",\"truncated\":true}");
+	size_t cut = 0, around = strlen("{\"message\":\"\",\"oxpecker.truncated\":true}");
 
 	b->config.line_max = 1024;
 	for (size_t size = 1000; size < 1050; size++) {

@@ -602,10 +602,12 @@ static void fold_counts_what_is_said_again(void **state)
 	become(w,
 		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1}", "{\"m\":1,\"time\":" AT("2") ",\"id\":2}",
 			"{\"m\":1,\"time\":" AT("3") ",\"id\":3}", "{\"m\":2}", "{\"m\":2}", "{\"m\":3}",
-			"{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}", "{\"repeated\":1}", "{\"repeated\":1}"),
-		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1,\"repeated\":{\"count\":3,\"last\":" AT("3") "}}",
-			"{\"m\":2,\"repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}",
-			"{\"repeated\":1}"));
+			"{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}", "{\"oxpecker.repeated\":1}",
+			"{\"oxpecker.repeated\":1}"),
+		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1,\"oxpecker.repeated\":{\"count\":3,\"last\":" AT(
+			      "3") "}}",
+			"{\"m\":2,\"oxpecker.repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}",
+			"{\"m\":3,\"x\":1}", "{\"oxpecker.repeated\":1}"));
 	assert_int_equal(w->exporter.offsets[0], 0);
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 4);
 	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 6);
@@ -621,9 +623,9 @@ static void fold_knows_a_time_by_its_value(void **state)
 	become(w,
 		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\"}", "{\"t\":\"logout\"}", "{\"time\":35}", "{\"time\":36}",
 			"{\"t\":1795409106,\"date\":1}", "{\"t\":1795409107,\"date\":1}"),
-		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"repeated\":{\"count\":2}}", "{\"time\":35}",
+		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"oxpecker.repeated\":{\"count\":2}}", "{\"time\":35}",
 			"{\"time\":36}",
-			"{\"t\":1795409106,\"date\":1,\"repeated\":{\"count\":2,\"last\":1795409107}}"));
+			"{\"t\":1795409106,\"date\":1,\"oxpecker.repeated\":{\"count\":2,\"last\":1795409107}}"));
 }
 
 /* Where a run ends, its line stands in another block than those before it; that block ends early, and moves, when the
@@ -641,7 +643,7 @@ static void runs_among_many_lines(void **state)
 		bool run = i % RUN_EVERY == 0;
 		snprintf(text[i], sizeof text[i], "{\"n\":%d,\"text\":\"%0*d\"}", i, 1 + i % 30, i);
 		snprintf(wanted[i], sizeof wanted[i], "%.*s%s", (int)strlen(text[i]) - 1, text[i],
-			run ? ",\"repeated\":{\"count\":2}}" : "}");
+			run ? ",\"oxpecker.repeated\":{\"count\":2}}" : "}");
 		lines[count++] = text[i];
 		if (run)
 			lines[count++] = text[i];
@@ -660,7 +662,7 @@ static void a_run_is_of_one_reading(void **state)
 	struct world *w = *state;
 
 	use(w, &step_fold, &(const struct option_list *){ NOTHING });
-	become(w, LINES("{\"m\":1}", "{\"m\":1}"), LINES("{\"m\":1,\"repeated\":{\"count\":2}}"));
+	become(w, LINES("{\"m\":1}", "{\"m\":1}"), LINES("{\"m\":1,\"oxpecker.repeated\":{\"count\":2}}"));
 	become(w, LINES("{\"m\":1}"), LINES("{\"m\":1}"));
 }
 
@@ -678,8 +680,9 @@ static void fold_among_other_steps(void **state)
 	become(w,
 		LINES("{\"p\":1,\"date\":" AT("1") "}", "{\"level\":\"debug\"}", "{\"p\":1,\"date\":" AT("2") "}",
 			"{\"level\":\"info\"}", "{\"level\":\"info\"}", "{\"level\":\"warn\"}", "{\"level\":\"warn\"}"),
-		LINES("{\"p\":\"***\",\"date\":\"***\",\"a\":\"b\",\"repeated\":{\"count\":2,\"last\":\"***\"}}",
-			"{\"level\":\"warn\",\"a\":\"b\",\"repeated\":{\"count\":2}}"));
+		LINES("{\"p\":\"***\",\"date\":\"***\",\"a\":\"b\",\"oxpecker.repeated\":{\"count\":2,\"last\":\"***\"}"
+		      "}",
+			"{\"level\":\"warn\",\"a\":\"b\",\"oxpecker.repeated\":{\"count\":2}}"));
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 2);
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 3);
 }
