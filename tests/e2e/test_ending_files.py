@@ -1,5 +1,6 @@
 """The end, and files that the next run will not find: what was read of them, and what was not, goes to the spool."""
 
+import gzip
 import json
 import os
 import shutil
@@ -66,7 +67,8 @@ class Files:
         self.agent = oxpecker(config(self.folder, server, **more))
 
     def read(self, lines, **members):
-        self.writer.write(lines, **members)
+        if lines:
+            self.writer.write(lines, **members)
         self.agent.wait_until(lambda: self.agent.booked("held") > 0, 20, "lines wait")
         held = None
         while held != (held := self.agent.booked("held")):
@@ -163,6 +165,20 @@ def test_what_is_held_of_a_removed_file_goes_with_it(oxpecker, fault_server, tmp
     told = sorted(document["message"] for document in files.sink.documents.values())
     assert told == ["BEGIN one\npart of one", "BEGIN two\npart of two", "a split line", "and its last"]
     files.agent.assert_balanced()
+
+
+def test_an_archive_that_is_removed_while_it_is_unpacked(oxpecker, fault_server, tmp_path):
+    """Its text is a file of ours without a name: nobody else has it."""
+    files = Files(oxpecker, fault_server(), tmp_path, tail={"paths": f"{tmp_path}/logs/*.gz", "gzip": True})
+    files.writer.write(MANY, padding=PADDING)
+    with open(files.writer.path, "rb") as plain, gzip.open(files.writer.path + ".gz", "wb") as packed:
+        shutil.copyfileobj(plain, packed)
+    os.utime(files.writer.path + ".gz", (0, 0))
+    files.read(0)
+    os.unlink(files.writer.path + ".gz")
+    files.end()
+    files.back()
+    files.assert_all_once()
 
 
 def test_a_file_that_is_removed_while_the_process_ends(oxpecker, fault_server, tmp_path):
