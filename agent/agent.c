@@ -20,7 +20,7 @@
 
 enum {
 	LOOK_MS = 20, /* how often a draining agent checks whether it is done */
-	LEAVE_MS = 1000, /* time to drain before undelivered records go to the spool */
+	LEAVE_MS = 1000, /* time to drain before undelivered records go to the spool, and until that is done again */
 	RESERVE_MS = 1000, /* part of exit.within that is kept for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	TRIM_AFTER_MS = 2000,
@@ -81,10 +81,14 @@ static void on_leave(void *context)
 {
 	struct agent *a = context;
 
-	core_move(&a->core, AGENT_LEAVING);
-	tell_waiting(a);
-	pipeline_drain(&a->pipeline); /* an open batch, if any */
+	if (a->core.phase == AGENT_DRAINING) {
+		core_move(&a->core, AGENT_LEAVING);
+		tell_waiting(a);
+		pipeline_drain(&a->pipeline); /* an open batch, if any */
+	}
+	intakes_leave(&a->intakes);
 	spool_save(&a->spool);
+	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
 }
 
 static void drain(struct agent *a, struct duration patience)
@@ -169,6 +173,7 @@ static int take_signals(struct agent *a)
 
 /* Starting. */
 
+static void on_committed(void *context, int failed);
 static void on_spool_left(void *context);
 static void on_spool_committed(void *context);
 
@@ -430,9 +435,29 @@ static void on_committed(void *context, int failed)
 	look_whether_written(a);
 }
 
+static uint64_t records_lost(const struct agent *a)
+{
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+}
+
+static void commit_positions(struct agent *a)
+{
+	a->saved_lost = records_lost(a);
+	for (struct intake *i = a->intakes.first; i; i = i->next)
+		if (intake_has_positions(i)) {
+			a->commits++;
+			host_positions_commit(i->host, on_committed, a);
+		}
+}
+
+/* If rows could not be written, the ledger that state was given does not say so yet. */
 static void on_spool_committed(void *context)
 {
-	look_whether_written(context);
+	struct agent *a = context;
+
+	if (a->saved && a->saved_lost < records_lost(a))
+		commit_positions(a);
+	look_whether_written(a);
 }
 
 static void give_up_commits(void *context)
@@ -458,20 +483,35 @@ static void limit_commits(struct agent *a, loop_callback *over)
 }
 
 /* State has everything that was left. Refused records and the last positions follow it. */
-static void on_spool_left(void *context)
+static void on_intakes_left(void *context)
 {
 	struct agent *a = context;
 	struct state_change *last = state_change_new();
 
 	parking_flush(&a->parking);
 	limit_commits(a, give_up_commits);
-	for (struct intake *i = a->intakes.first; i; i = i->next)
-		if (intake_has_positions(i)) {
-			a->commits++;
-			host_positions_commit(i->host, on_committed, a);
-		}
+	commit_positions(a);
+	a->saved = true;
 	/* Commits end in order. Once this one ends, none is under way, not even those of doors and of rows. */
 	state_commit(a->core.state, &last, on_committed, a);
+}
+
+/* The disk is slow, or there is much that nobody can read again. */
+static void give_up_reading(void *context)
+{
+	struct agent *a = context;
+
+	limit_commits(a, give_up_commits);
+	intakes_abandon(&a->intakes);
+}
+
+/* Nothing is left in the pipeline, so there is room to read what the next run cannot. */
+static void on_spool_left(void *context)
+{
+	struct agent *a = context;
+
+	limit_commits(a, give_up_reading);
+	intakes_leave_rest(&a->intakes, on_intakes_left, a);
 }
 
 static void destroy_components(struct agent *a)
@@ -525,7 +565,7 @@ static uint64_t leave_the_rest(struct agent *a)
 	if (!a->written)
 		loop_run(a->core.loop);
 	core_end_disk(&a->core);
-	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+	return records_lost(a);
 }
 
 static uint64_t stop_parts(struct agent *a)

@@ -18,7 +18,8 @@
  *   5. drain()    Collectors, when the process is asked to end; quiet() is asked until all are quiet or time is up.
  *                 Everything of 4 goes on meanwhile.
  *   6. stop()     Collectors. Nothing is offered afterwards; settled() may still come. Exporters get no further send()
- *                 after this, and cancel() for every send that is still under way.
+ *                 after this, and cancel() for every send that is still under way. leave() may put on disk what the
+ *                 next run cannot read.
  *   7. destroy()  Last, when the lanes are empty: no job of the component is left, no send, and no done() is due.
  *
  * Every callback runs on the loop thread and returns within about a millisecond. Work that may take longer
@@ -157,6 +158,21 @@ enum admit host_offer_spooled(
  * says. */
 bool host_ends(const struct host *);
 
+/*
+ * For leave() of a source that can be read again: a batch of what the next run cannot read, on its way to the disk and
+ * no farther. The next start sends it. Steps run before it is written. As host_offer(), but if it is taken, done() is
+ * called exactly once, from a later callback or from within the call. 0: it is on disk. -errno: it is nowhere, and was
+ * not counted.
+ */
+enum admit host_leave(
+	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
+/* As host_batch_new(), for such a batch: however much a destination has to do. */
+struct batch *host_leave_batch(struct host *, enum signal) MUST_CHECK;
+/* That much could not be put on disk, and the next run cannot read it: it is lost, and counts as dropped{exit}. */
+void host_not_left(struct host *, uint64_t records, uint64_t bytes);
+/* Ends a leave() after stop(). */
+void host_left(struct host *);
+
 /* Logs and traces: that much came and is lost, because the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
 /* Logs and traces of a source that cannot be read again: that much came and is refused here for good, because no
@@ -237,8 +253,23 @@ struct collector_type {
 	bool (*quiet)(struct collector *);
 	/* Offers nothing afterwards. Also called without start(), and twice. May be NULL. */
 	void (*stop)(struct collector *);
-	/* The lanes are empty, and every done() of host_offer_spooled() was called. Takes NULL and the half-built. */
+	/* The lanes are empty, and every done() of host_offer_spooled() and host_leave() was called. Takes NULL and the
+	 * half-built. */
 	void (*destroy)(struct collector *);
+
+	/*
+	 * The last four are for sources that can be read again, and are NULL for all others. What was read from a file
+	 * that has lost its name, say, cannot be read again: at the end of the process it goes to disk.
+	 */
+	/* Calls add() for each generation under which something is under way that the next run can read again. */
+	void (*lasting)(struct collector *, void (*add)(void *to, uint64_t generation), void *to);
+	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
+	 * second while the process ends, and once after stop(): that call ends with host_left(). */
+	void (*leave)(struct collector *);
+	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(). */
+	void (*abandon)(struct collector *);
+	/* What was offered under that generation could not be put on disk. It was counted: says so. */
+	void (*lost)(struct collector *, uint64_t generation, uint64_t records, uint64_t bytes);
 };
 
 struct exporter_type {

@@ -181,7 +181,8 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	if (s->in.parts_wait)
 		s->in.parted = s->file->parted;
 	s->in.format = (enum lines_format)s->file->format;
-	s->in.batch = host_batch_new(s->reader->host, SIGNAL_LOGS);
+	s->in.batch = s->reader->leaver ? host_leave_batch(s->reader->host, SIGNAL_LOGS)
+					: host_batch_new(s->reader->host, SIGNAL_LOGS);
 	if (!s->in.batch)
 		return TAIL_READ_FULL;
 	if (!fill(s, want, &failed)) {
@@ -203,7 +204,17 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	end_wait(s);
 	if (s->in.failed)
 		return TAIL_READ_FULL;
-	return s->in.took > 0 && extend_head(s->file, &s->head) ? TAIL_READ_HEAD : TAIL_READ_MORE;
+	return s->in.took > 0 && extend_head(s->file, &s->head) && !s->reader->leaver ? TAIL_READ_HEAD : TAIL_READ_MORE;
+}
+
+static enum admit give(struct slice *s, struct tail_offer *offer)
+{
+	const struct tail_leaver *to = s->reader->leaver;
+
+	if (to)
+		return host_leave(s->reader->host, &s->in.batch, to->done, to->context);
+	batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
+	return host_offer(s->reader->host, &s->in.batch);
 }
 
 /* Offers the batch. The file's offset moves behind it before the pipeline has it, because it may settle at once. */
@@ -219,8 +230,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	if (records > 0) {
 		offer->end = f->offset;
 		offer->before = f->before;
-		batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
-		if (host_offer(s->reader->host, &s->in.batch) != ADMIT_TAKEN) {
+		if (give(s, offer) != ADMIT_TAKEN) {
 			f->offset -= s->in.took;
 			f->before = before;
 			return TAIL_READ_FULL;
@@ -257,11 +267,16 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 	return false;
 }
 
+static size_t chunk_of(const struct tail_reader *r)
+{
+	return r->leaver ? r->leaver->chunk : r->chunk;
+}
+
 /* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
  * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
-	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, r->chunk);
+	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, chunk_of(r));
 	bool ended;
 
 	if (f->unended > size)
@@ -290,7 +305,7 @@ static enum tail_read measure_all(struct tail_file *f, const struct tail_reader 
 		*want = f->unended;
 	else if (f->held == 0 || *want == 0)
 		return answer;
-	*want = smaller(f->held + *want, 2 * r->lines.line_max + r->chunk);
+	*want = smaller(f->held + *want, 2 * r->lines.line_max + chunk_of(r));
 	return answer;
 }
 
@@ -447,4 +462,24 @@ void tail_file_save(struct tail_file *f, const struct tail_offer *offer)
 void tail_file_ship_held(struct tail_file *f)
 {
 	f->due = true;
+}
+
+void tail_file_left(struct tail_file *f)
+{
+	f->saved = f->offset;
+	f->before_saved = f->before;
+}
+
+void tail_file_go_back(struct tail_file *f, const struct tail_file *then)
+{
+	f->offset = then->offset;
+	f->before = then->before;
+	f->held = then->held;
+	f->unended = then->unended;
+	f->format = then->format;
+	f->skipping = then->skipping;
+	f->parted = then->parted;
+	f->waits = then->waits;
+	f->held_pieces = then->held_pieces;
+	f->due = then->due;
 }

@@ -68,6 +68,9 @@ struct tail_file {
 	uint32_t offers; /* under way */
 	bool in_held; /* in the list of files that hold lines */
 
+	/* leaves.c */
+	bool leaving; /* it is read to its end there, and not in turns */
+
 	/* copies.c */
 	bool copied; /* it was cut down, and everything in its copy had been read before */
 
@@ -109,6 +112,13 @@ struct tail_offer {
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
 
+/* Where a slice goes that is not offered: host_leave(). */
+struct tail_leaver {
+	void (*done)(void *context, int failed);
+	void *context;
+	size_t chunk; /* in place of the reader's */
+};
+
 /* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
 struct tail_reader {
 	struct host *host;
@@ -118,6 +128,7 @@ struct tail_reader {
 	bool origin; /* items tell path and offset */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
+	const struct tail_leaver *leaver; /* of this slice; NULL: it is offered */
 	uint64_t hole; /* answer: the zeros that a read has passed */
 };
 
@@ -173,5 +184,9 @@ void tail_file_unname(struct tail_file *);
 void tail_file_save(struct tail_file *, const struct tail_offer *);
 /* Lines that are held have waited long enough. */
 void tail_file_ship_held(struct tail_file *);
+/* All that was read of it is on disk, or has settled. */
+void tail_file_left(struct tail_file *);
+/* It stands where it stood then: what was read since is to be read again. */
+void tail_file_go_back(struct tail_file *, const struct tail_file *then);
 
 #endif

@@ -371,13 +371,14 @@ void tail_finder_found_copy(struct tail_finder *d, const struct tail_found *foun
 
 /* Gaps. */
 
-void tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
+struct tail_file *tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
 {
 	struct tail_file *n = tail_copies_cut(d->with.copies, f);
 
 	n->seen = f->seen;
 	n->linked = f->linked;
 	n->silent = f->silent;
+	return n;
 }
 
 bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)

@@ -60,8 +60,8 @@ void tail_finder_tend_gone(struct tail_finder *, struct tail_file *);
  * the file no longer exists or another one has its inode; a file with the same birth was cut down since. */
 bool tail_finder_may_come_back(void *finder, const struct tail_saved *);
 
-/* The file has other bytes than those that were read: it begins anew. */
-void tail_finder_cut_down(struct tail_finder *, struct tail_file *);
+/* The file has other bytes than those that were read: it begins anew, as the one that is returned. */
+struct tail_file *tail_finder_cut_down(struct tail_finder *, struct tail_file *);
 /* The file was empty when it was opened, and is compressed. False: batches of what it was before are under way, and the
  * next event or sweep comes here again; else it is closed, and to be scanned for. */
 bool tail_finder_close_packed(struct tail_finder *, struct tail_file *);

@@ -20,6 +20,7 @@
 #include "collectors/tail/find.h"
 #include "collectors/tail/globs.h"
 #include "collectors/tail/gone.h"
+#include "collectors/tail/leaves.h"
 #include "collectors/tail/links.h"
 #include "collectors/tail/scans.h"
 
@@ -91,6 +92,7 @@ struct collector {
 	struct tail_events events;
 	struct tail_gone gone;
 	struct tail_finder finder;
+	struct tail_leaves leaves;
 	struct tail_scans scans;
 	struct tail_asking asking;
 	struct loop_timer tick, poll;
@@ -113,7 +115,7 @@ static void take_turn(void *context)
 
 	switch (tail_turns_take(&c->turns, &f)) {
 	case TAIL_TURN_CUT_DOWN:
-		tail_finder_cut_down(&c->finder, f);
+		(void)tail_finder_cut_down(&c->finder, f);
 		tail_scans_begin(&c->scans);
 		break;
 	case TAIL_TURN_PACKED:
@@ -282,9 +284,31 @@ static void tail_drain(struct collector *c)
 static bool tail_quiet(struct collector *c)
 {
 	if (!c->scans.drained || tail_scans_is_under_way(&c->scans) || !tail_packed_is_quiet(&c->packed) ||
-		!tail_saver_is_quiet(&c->saver) || tail_events_are_waiting(&c->events))
+		!tail_saver_is_quiet(&c->saver) || tail_events_are_waiting(&c->events) ||
+		!tail_leaves_is_quiet(&c->leaves))
 		return false;
-	return tail_turns_is_quiet(&c->turns) && tail_asking_none_grew(&c->asking);
+	return tail_turns_is_quiet(&c->turns) && tail_asking_none_grew(&c->asking) &&
+	       !tail_leaves_end_lines(&c->leaves);
+}
+
+static void tail_lasting(struct collector *c, void (*add)(void *to, uint64_t generation), void *to)
+{
+	tail_leaves_lasting(&c->leaves, add, to);
+}
+
+static void tail_leave(struct collector *c)
+{
+	tail_leaves_begin(&c->leaves);
+}
+
+static void tail_abandon(struct collector *c)
+{
+	tail_leaves_abandon(&c->leaves);
+}
+
+static void tail_lost(struct collector *c, uint64_t generation, uint64_t records, uint64_t bytes)
+{
+	tail_leaves_lost(&c->leaves, generation, records, bytes);
 }
 
 static void tail_stop(struct collector *c)
@@ -296,6 +320,7 @@ static void tail_stop(struct collector *c)
 	loop_timer_clear(&c->poll);
 	tail_scans_stop(&c->scans);
 	tail_turns_stop(&c->turns);
+	tail_leaves_stop(&c->leaves);
 	tail_events_stop(&c->events);
 	tail_saver_stop(&c->saver);
 	tail_closer_stop(&c->closer);
@@ -307,6 +332,7 @@ static void tail_destroy(struct collector *c)
 		return;
 	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
 	tail_closer_stop(&c->closer);
+	tail_leaves_done(&c->leaves);
 	tail_scans_done(&c->scans);
 	tail_turns_done(&c->turns);
 	tail_table_done(&c->table);
@@ -440,6 +466,19 @@ static void init_upper(struct collector *c)
 					     .troubles = &c->troubles,
 					     .doubts = &c->doubts,
 					     .wanted = &c->wanted });
+}
+
+/* What goes through the files that are known. */
+static void init_rounds(struct collector *c)
+{
+	tail_leaves_init(&c->leaves, &(struct tail_leaves_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .saver = &c->saver,
+					     .turns = &c->turns,
+					     .gone = &c->gone,
+					     .finder = &c->finder });
 	tail_scans_init(&c->scans, &(struct tail_scans_parts){ .core = &c->core,
 					   .table = &c->table,
 					   .finder = &c->finder,
@@ -487,6 +526,7 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	};
 	init_lower(c, host);
 	init_upper(c);
+	init_rounds(c);
 	*ret = c;
 	return 0;
 }
@@ -510,5 +550,9 @@ const struct collector_type collector_tail = {
 	.drain = tail_drain,
 	.quiet = tail_quiet,
 	.stop = tail_stop,
+	.lasting = tail_lasting,
+	.leave = tail_leave,
+	.abandon = tail_abandon,
+	.lost = tail_lost,
 	.destroy = tail_destroy,
 };

@@ -278,6 +278,27 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 	return end_turn(t, f, answer);
 }
 
+enum tail_read tail_turns_leave(
+	struct tail_turns *t, struct tail_file *f, const struct tail_leaver *leaver, struct tail_offer **ret_offer)
+{
+	struct tail_offer *offer = new_offer(t, f);
+	enum tail_read answer;
+	bool offered;
+
+	t->reader.leaver = leaver;
+	answer = tail_file_read(f, &t->reader, offer, &offered);
+	t->reader.leaver = NULL;
+	*ret_offer = offered ? offer : NULL;
+	if (!offered)
+		end_offer(t, offer);
+	return answer;
+}
+
+void tail_turns_left(struct tail_turns *t, struct tail_offer *offer)
+{
+	end_offer(t, offer);
+}
+
 void tail_turns_drop(struct tail_turns *t, struct tail_file *f)
 {
 	tail_ready_remove(t->with.ready, f);

@@ -45,6 +45,11 @@ enum tail_turn tail_turns_take(struct tail_turns *, struct tail_file **ret);
 void tail_turns_settled(struct tail_turns *, uint64_t token);
 /* The pipeline says that it has room again. */
 void tail_turns_resume(struct tail_turns *);
+/* Reads a slice of a file that has no turns any more, and hands it to host_leave(). ret_offer: there was one, which is
+ * under way until tail_turns_left(); else NULL. Nothing is done about the answer. */
+enum tail_read tail_turns_leave(
+	struct tail_turns *, struct tail_file *, const struct tail_leaver *, struct tail_offer **ret_offer);
+void tail_turns_left(struct tail_turns *, struct tail_offer *);
 /* The file is closed: nothing of it is held, and its turn does not come. */
 void tail_turns_drop(struct tail_turns *, struct tail_file *);
 /* From now on, lines that are held do not wait. */

@@ -219,6 +219,93 @@ static void what_memory_had_is_delivered_or_counted_wherever_a_kill_comes(void *
 		50);
 }
 
+/* A file that the next run will not find. */
+
+static const struct world_options of_file = { .max = 16 << 20,
+	.memory = 4 << 20,
+	.limits = { .bytes = 200, .records = 4, .age = DURATION_MS(1) },
+	.file = true };
+
+static void live_well_with_file(struct life *l)
+{
+	live_well(l, &of_file);
+}
+
+static void leave(struct world *w)
+{
+	struct answer *a = make(w, EACH);
+	struct batch *b = world_records(w, a->first, EACH, SIZE);
+
+	life_step();
+	EXPECT(spool_leave(&w->spool, w->source, &b, on_answered, a) == ADMIT_TAKEN);
+}
+
+/* As live_by_memory(), and what was not read yet goes to the disk and no farther. */
+static void live_by_file(struct life *l)
+{
+	struct world *w = oxp_new(sizeof *w);
+
+	begin(w, l, &of_file);
+	w->exporters[0].mood = HALF;
+	w->exporters[1].mood = AWAY;
+	for (size_t i = 0; i < OFFERS; i++)
+		offer_to_memory(w);
+	WORLD_UNTIL(w, w->exporters[1].asked > 2);
+	pipeline_drain(&w->pipeline);
+	spool_save(&w->spool);
+	WORLD_UNTIL(w, w->spool.leave.bytes == 0 && w->exporters[1].asked > 4);
+	memset(l->heard, true, l->begun); /* a kill from here on loses nothing */
+	leave(w);
+	WORLD_UNTIL(w, w->answered == 1);
+	spool_save(&w->spool); /* now and then */
+	leave(w);
+	w->exporters[1].mood = HALF;
+	WORLD_UNTIL(w, w->answered == 2 && world_term(w, 1, LEDGER_DELIVERED)->records > 2);
+	world_end(w);
+	EXPECT(spool_lost(&w->spool) == 0);
+	world_stop(w);
+	free(w);
+}
+
+/* The books balance; what was delivered before a kill that came before they were saved, they do not know. */
+static void what_a_removed_file_had_is_delivered_wherever_a_kill_comes(void **state)
+{
+	bool ended = false;
+
+	(void)state;
+	for (long step = 1; !ended; step++) {
+		struct life *l = life_new();
+		ended = life_live(l, step, live_by_file);
+		if (step % 4 == 0)
+			life_live(l, 1 + step * 7 % 40, live_well_with_file);
+		assert_true(life_live(l, 0, live_well_with_file));
+		assert_int_equal(l->spool_bytes, 0);
+		for (size_t i = 0; i < LIFE_ROUTES; i++) {
+			const struct ledger_amount *t = l->terms[i].term;
+			for (unsigned n = 0; n < l->begun; n++)
+				assert_true(!l->heard[n] || life_times(l, i, n) > 0);
+			assert_int_equal(t[LEDGER_RECEIVED].records, t[LEDGER_DELIVERED].records);
+			assert_int_equal(t[LEDGER_HELD].records, 0);
+			assert_true(t[LEDGER_DELIVERED].records <= life_distinct(l, i));
+			assert_true(!ended || t[LEDGER_DELIVERED].records == l->begun);
+		}
+		life_free(l);
+	}
+}
+
+static void without_a_kill_nothing_of_a_file_comes_twice(void **state)
+{
+	struct life *l = life_new();
+
+	(void)state;
+	assert_true(life_live(l, 0, live_by_file));
+	assert_true(life_live(l, 0, live_well_with_file));
+	assert_int_equal(l->begun, (OFFERS + 2) * EACH);
+	for (unsigned n = 0; n < l->begun; n++)
+		assert_true(life_times(l, 0, n) == 1 && life_times(l, 1, n) == 1);
+	life_free(l);
+}
+
 /* More than has room in memory waits on disk, and comes as there is room. */
 
 static const struct world_options small = {
@@ -270,6 +357,8 @@ int main(void)
 		cmocka_unit_test(without_a_kill_nothing_comes_twice),
 		cmocka_unit_test(what_is_answered_for_is_delivered_wherever_a_kill_comes),
 		cmocka_unit_test(what_memory_had_is_delivered_or_counted_wherever_a_kill_comes),
+		cmocka_unit_test(without_a_kill_nothing_of_a_file_comes_twice),
+		cmocka_unit_test(what_a_removed_file_had_is_delivered_wherever_a_kill_comes),
 		cmocka_unit_test(what_has_no_room_in_memory_comes_wherever_a_kill_comes),
 	};
 
