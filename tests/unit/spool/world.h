@@ -129,9 +129,11 @@ static inline void world_lost(void *context, uint64_t generation, const struct l
 	((struct world *)context)->named_lost += amount->records;
 }
 
-static const struct source_hooks world_hooks = {
-	.park = world_park, .unspool = world_unspool, .refill = world_refill, .lasting = world_lasting, .lost = world_lost
-};
+static const struct source_hooks world_hooks = { .park = world_park,
+	.unspool = world_unspool,
+	.refill = world_refill,
+	.lasting = world_lasting,
+	.lost = world_lost };
 
 static inline void world_left(void *context)
 {
