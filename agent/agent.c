@@ -340,6 +340,7 @@ static int open_doors(struct agent *a)
 	if (!failed) {
 		save_numbers(a);
 		failed = intakes_start(&a->intakes, a->core.log);
+		intakes_save_books(&a->intakes);
 	}
 	return failed ? failed : open_servers(a);
 }
