@@ -107,8 +107,9 @@ static void drain(struct agent *a, struct duration patience)
 	loop_timer_set(&a->deadline, patience);
 }
 
-/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. A terminal
- * that closes sends SIGHUP, and some people send SIGQUIT: both are treated as SIGTERM. */
+/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. Treated as
+ * SIGTERM: SIGHUP of a terminal that closes, SIGQUIT, SIGPWR of LXC, SIGXCPU of a limit of CPU time, and the two by
+ * which systemd asks what runs in a container to halt and to power off. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
@@ -128,7 +129,7 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* Signals that would end the process at once by default. */
+/* Signals that would end the process at once by default, and that people or timers send. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
@@ -136,19 +137,33 @@ static void on_other_signal(void *context, int number)
 	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number, strsignal(number));
 }
 
+enum { HALT = 3, POWER_OFF = 4 };
+
 static const struct {
-	int number;
+	int number; /* if `realtime`, counted from SIGRTMIN, which is not a constant */
 	void (*arrived)(void *, int);
-} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_terminate },
-	{ SIGQUIT, on_terminate }, { SIGUSR1, on_other_signal }, { SIGUSR2, on_other_signal } };
+	bool realtime;
+} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate, false }, { SIGINT, on_terminate, false },
+	{ SIGHUP, on_terminate, false }, { SIGQUIT, on_terminate, false }, { SIGPWR, on_terminate, false },
+	{ SIGXCPU, on_terminate, false }, { HALT, on_terminate, true }, { POWER_OFF, on_terminate, true },
+	{ SIGUSR1, on_other_signal, false }, { SIGUSR2, on_other_signal, false }, { SIGALRM, on_other_signal, false },
+	{ SIGVTALRM, on_other_signal, false }, { SIGPROF, on_other_signal, false }, { SIGIO, on_other_signal, false },
+	{ SIGSTKFLT, on_other_signal, false } };
+
+static int signal_number(size_t i)
+{
+	return signal_rows[i].number + (signal_rows[i].realtime ? SIGRTMIN : 0);
+}
 
 static int take_signals(struct agent *a)
 {
 	struct sigaction before;
 	int failed = 0;
 
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		signal(number, SIG_IGN);
 	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
-		int number = signal_rows[i].number;
+		int number = signal_number(i);
 		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
 			continue; /* set by nohup */
 		failed = loop_signal_init(&a->signals[i], a->core.loop, number, signal_rows[i].arrived, a);
@@ -225,7 +240,9 @@ static int open_series(struct agent *a)
 
 static bool have_begun(void *context)
 {
-	return intakes_have_begun(&((const struct agent *)context)->intakes);
+	const struct agent *a = context;
+
+	return a->core.phase != AGENT_STARTING && intakes_have_begun(&a->intakes);
 }
 
 static void on_conflict(void *context, const char *destination, const struct mapping_conflict *conflict)
@@ -247,18 +264,38 @@ static size_t allowed_memory(const struct agent *a)
 	return most;
 }
 
+static struct servers_options servers_options(struct agent *a)
+{
+	return (struct servers_options){ .core = &a->core,
+		.config = a->config,
+		.metrics = &a->metrics,
+		.health = &a->health,
+		.destinations = &a->destinations,
+		.overview = &a->overview,
+		.parked = &a->parked };
+}
+
+/* Probes are answered before the disk is asked for anything: on a slow one the state takes seconds to open. */
 static int open_core(struct agent *a, struct log *log)
 {
 	const struct agent_config *config = a->config;
+	const struct servers_options servers = servers_options(a);
+	const struct core_options options = { .log = log,
+		.state_path = config->state.path,
+		.state_temporary = config->state.temporary,
+		.state_max = config->state.max,
+		.store = { config->store.max, config->store.age },
+		.damaged = spool_damaged,
+		.fits = spool_fits,
+		.context = &a->spool };
+	int failed = core_open(&a->core, &options);
 
-	return core_open(&a->core, &(struct core_options){ .log = log,
-					   .state_path = config->state.path,
-					   .state_temporary = config->state.temporary,
-					   .state_max = config->state.max,
-					   .store = { config->store.max, config->store.age },
-					   .damaged = spool_damaged,
-					   .fits = spool_fits,
-					   .context = &a->spool });
+	if (failed)
+		return failed;
+	health_init(&a->health, a->core.loop, log);
+	health_wait_for(&a->health, have_begun, a);
+	servers_open_probes(&a->servers, &servers);
+	return core_open_disk(&a->core, &options, assemble_wants_store(config));
 }
 
 static void init_timers(struct agent *a)
@@ -307,8 +344,6 @@ static void init_parts(struct agent *a)
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	own_files_init(&a->hosts.written, a->config->state.path);
-	health_init(&a->health, core->loop, core->log);
-	health_wait_for(&a->health, have_begun, a);
 	metrics_init(&a->metrics,
 		&(struct metrics_options){ core, &a->pipeline.budget, &a->intakes, a->config->store.snapshot });
 	a->destinations = (struct destinations){ &a->outlets, core->loop };
@@ -323,13 +358,9 @@ static void init_parts(struct agent *a)
 
 static int open_servers(struct agent *a)
 {
-	return servers_open(&a->servers, &(struct servers_options){ .core = &a->core,
-						 .config = a->config,
-						 .metrics = &a->metrics,
-						 .health = &a->health,
-						 .destinations = &a->destinations,
-						 .overview = &a->overview,
-						 .parked = &a->parked });
+	const struct servers_options options = servers_options(a);
+
+	return servers_open(&a->servers, &options);
 }
 
 /* Opens everything to the outside, in the order that it is needed. */
@@ -342,7 +373,9 @@ static int open_doors(struct agent *a)
 		failed = intakes_start(&a->intakes, a->core.log);
 		intakes_save_books(&a->intakes);
 	}
-	return failed ? failed : open_servers(a);
+	if (failed)
+		return failed;
+	return open_servers(a);
 }
 
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
@@ -509,7 +542,7 @@ static void drop_signals(struct agent *a)
 
 	sigemptyset(&ours);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
-		sigaddset(&ours, signal_rows[i].number);
+		sigaddset(&ours, signal_number(i));
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
 		loop_signal_done(&a->signals[i]);
@@ -564,6 +597,7 @@ uint64_t agent_stop(struct agent *a)
 	for (size_t i = 0; i < COUNT_OF(timers); i++)
 		loop_timer_done(timers[i]);
 	drop_signals(a);
+	servers_close(&a->servers);
 	core_close(&a->core);
 	conflicts_done(&a->conflicts);
 	return lost;

@@ -2,7 +2,7 @@
  * The agent: everything that lives from start to exit, and the order in which it comes and goes (agent.c). assemble.c
  * makes the components out of the configuration.
  *
- *	configuration → loop, lanes, state → senders and exporters → sources and collectors → doors open
+ *	configuration → loop, lanes → probes → state → senders and exporters → sources and collectors → doors open
  *	SIGTERM: AGENT_DRAINING → AGENT_LEAVING → AGENT_ENDING (core.h)
  *
  * Only main.c, agent.c and assemble.c include this file.
@@ -26,7 +26,7 @@
 #include "pipeline/pipeline.h"
 #include "spool/spool.h"
 
-enum { AGENT_SIGNALS = 6 };
+enum { AGENT_SIGNALS = 15 };
 
 struct agent {
 	struct core core;
@@ -67,5 +67,7 @@ uint64_t agent_stop(struct agent *);
 /* assemble.c: the components of the configuration, exporters first, with their senders, sources and routes. 0, or
  * -errno with the reason logged. */
 int assemble(struct agent *) MUST_CHECK;
+/* Whether some of them use the embedded store. */
+bool assemble_wants_store(const struct agent_config *);
 
 #endif

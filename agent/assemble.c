@@ -106,7 +106,9 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 	} else {
 		failed = add_source(a, i, part, c->name);
 	}
-	return failed ? failed : intake_create(i, c->options);
+	if (failed)
+		return failed;
+	return intake_create(i, c->options);
 }
 
 static int add_step(struct agent *a, enum part part, const struct config_component *c)
@@ -143,6 +145,17 @@ static int add_check(struct agent *a, enum part part, const struct config_compon
 	if (!failed)
 		health_check_set(slot, check);
 	return failed;
+}
+
+bool assemble_wants_store(const struct agent_config *config)
+{
+	static const enum part out[] = { PART_LOGS_OUT, PART_TRACES_OUT };
+
+	for (size_t i = 0; i < COUNT_OF(out); i++)
+		for (const struct config_component *c = config->components[out[i]]; c; c = c->next)
+			if (((const struct exporter_type *)c->type->type)->stores)
+				return true;
+	return config->components[PART_METRICS] && config->store.snapshot.ns > 0;
 }
 
 int assemble(struct agent *a)

@@ -76,7 +76,8 @@ enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
 /* How a send, or one item of it, ended. */
 enum outcome {
 	DELIVERED, /* the destination has answered that it has it */
-	RETRY, /* no item can be to blame: it cannot be reached, or says later. Try again, not before the time given */
+	/* no item can be to blame: it cannot be reached, or asks for a wait. Try again, not before the time given */
+	RETRY,
 	/* Of a send: the destination was reached and did not answer (silence, a reset, an answer that breaks off).
 	 * Tried again like RETRY, but an item may be to blame: the sender finds out by trying others, and its
 	 * halves. */
@@ -114,8 +115,7 @@ struct batch_item {
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
-/* Makes the newest block larger, in which no item stands yet. What is in it may move. NULL: no room, it stays as it
- * is. */
+/* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */
 char *batch_block_grow(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
 /* Gives back what the last block has beyond `size` bytes, and returns where it is now. Items that were added from it
@@ -281,6 +281,7 @@ struct exporter_type {
 
 	/* As of a collector. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	bool stores; /* it uses host_store(), which is opened before create() */
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
@@ -357,8 +358,8 @@ struct http_client *host_http(struct host *);
 struct resolver *host_resolver(struct host *);
 struct random *host_random(struct host *);
 struct series *host_series(struct host *);
-/* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it cannot be opened,
- * which was logged. */
+/* The embedded store: one file with one ceiling, shared by everything that is stored. NULL if it is not open: it is
+ * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the agent's own folder */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
@@ -377,7 +378,7 @@ uint64_t *host_own_gauge(struct host *, const char *label, const char *name, con
 /* A document was refused because of the destination's mapping of a field. Shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
 
-/* What we write ourselves is no telemetry of the app's. An exporter tells of each file that it opened to append to;
+/* What we write ourselves is not the app's telemetry. An exporter tells of each file that it opened to append to;
  * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
 bool host_writes(struct host *, int fd) MUST_CHECK;
 bool host_is_written(struct host *, int fd) MUST_CHECK;
@@ -411,6 +412,7 @@ struct position {
 	uint16_t before_size; /* 0: not known */
 	const char *path;
 };
+/* Visits what this collector saved in earlier runs. For create() and start() only: it reads the disk. 0 or -errno. */
 int host_positions_load(struct host *, void (*visit)(void *, const struct position *), void *context) MUST_CHECK;
 uint64_t host_generation_next(struct host *);
 /* Staged: replaces the row of the same generation in the next commit. */

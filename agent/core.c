@@ -1,6 +1,7 @@
 #include "core.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "http/client.h"
@@ -69,31 +70,112 @@ static int open_services(struct core *c)
 
 int core_open(struct core *c, const struct core_options *o)
 {
-	char why[256] = "";
-	int failed;
-
 	*c = (struct core){ .log = o->log,
 		.state_path = o->state_path,
 		.store_limits = o->store,
 		.damaged = o->damaged,
 		.damaged_context = o->context };
-	failed = open_services(c);
-	if (failed)
-		return failed;
-	failed = state_open(&(struct state_options){ .path = o->state_path,
-				    .max = o->state_max,
-				    .disk = c->disk,
-				    .trouble = on_trouble,
-				    .damaged = on_damaged,
-				    .fits = o->fits,
-				    .context = c },
-		&c->state, why, sizeof why);
-	if (failed)
-		state_tell_unusable(c->log, why, failed);
-	else
-		state_tell_found(
-			c->log, &c->counters, c->state, &(struct state_folder){ o->state_path, o->state_temporary });
-	return failed;
+	return open_services(c);
+}
+
+/* A job of the disk lane. */
+struct opening {
+	struct job job;
+	struct loop *loop;
+	struct state_options options;
+	struct state *state;
+	int failed;
+	char why[256];
+};
+
+static void open_state(struct job *job)
+{
+	struct opening *o = CONTAINER_OF(job, struct opening, job);
+
+	o->failed = state_open(&o->options, &o->state, o->why, sizeof o->why);
+}
+
+static void state_opened(struct job *job)
+{
+	loop_stop(CONTAINER_OF(job, struct opening, job)->loop);
+}
+
+/* The same for the store. */
+struct core_store_opening {
+	struct job job;
+	struct core *core;
+	struct store *store;
+	int failed;
+	bool at_start; /* the loop is turned for it */
+	char why[256];
+};
+
+static void open_store(struct job *job)
+{
+	struct core_store_opening *o = CONTAINER_OF(job, struct core_store_opening, job);
+	const struct core *c = o->core;
+
+	o->failed = store_open(c->state_path, &c->store_limits, &o->store, o->why, sizeof o->why);
+}
+
+static void store_opened(struct job *job)
+{
+	struct core_store_opening *o = CONTAINER_OF(job, struct core_store_opening, job);
+	struct core *c = o->core;
+
+	c->opening = NULL;
+	if (o->failed) {
+		log_error(c->log, "store", "%s", o->why);
+	} else {
+		c->store = o->store;
+		state_tell_store(c->log, &c->counters, c->state_path, state_store_known(c->state), store_id(c->store));
+		state_store_know(c->state, store_id(c->store));
+	}
+	if (o->at_start)
+		loop_stop(c->loop);
+	free(o);
+}
+
+/* False: the lane is full, or ends. */
+static bool begin_store(struct core *c, bool at_start)
+{
+	struct core_store_opening *o = oxp_new(sizeof *o);
+
+	*o = (struct core_store_opening){
+		.job = { .work = open_store, .done = store_opened }, .core = c, .at_start = at_start
+	};
+	c->opening = o;
+	if (lane_run(c->disk, &o->job) == 0)
+		return true;
+	c->opening = NULL;
+	free(o);
+	return false;
+}
+
+int core_open_disk(struct core *c, const struct core_options *o, bool with_store)
+{
+	struct opening opening = { .job = { .work = open_state, .done = state_opened },
+		.loop = c->loop,
+		.options = { .path = o->state_path,
+			.max = o->state_max,
+			.disk = c->disk,
+			.trouble = on_trouble,
+			.damaged = on_damaged,
+			.fits = o->fits,
+			.context = c } };
+	int failed = lane_run(c->disk, &opening.job);
+
+	OXP_ASSERT(!failed); /* it is the first one */
+	loop_run(c->loop);
+	c->state = opening.state;
+	if (opening.failed) {
+		state_tell_unusable(c->log, opening.why, opening.failed);
+		return opening.failed;
+	}
+	state_tell_found(c->log, &c->counters, c->state, &(struct state_folder){ o->state_path, o->state_temporary });
+	if (with_store && begin_store(c, true))
+		loop_run(c->loop);
+	return 0;
 }
 
 int core_open_series(struct core *c, const struct series_limits *limits)
@@ -104,16 +186,8 @@ int core_open_series(struct core *c, const struct series_limits *limits)
 
 struct store *core_store(struct core *c)
 {
-	char why[256];
-
-	if (c->store)
-		return c->store;
-	if (store_open(c->state_path, &c->store_limits, &c->store, why, sizeof why) < 0) {
-		log_error(c->log, "store", "%s", why);
-		return NULL;
-	}
-	state_tell_store(c->log, &c->counters, c->state_path, state_store_known(c->state), store_id(c->store));
-	state_store_know(c->state, store_id(c->store));
+	if (!c->store && !c->opening)
+		(void)!begin_store(c, false);
 	return c->store;
 }
 

@@ -47,7 +47,8 @@ struct core {
 	struct state *state;
 	const char *state_path;
 	struct series *series;
-	struct store *store; /* NULL until core_store() */
+	struct store *store; /* NULL: it is not open */
+	struct core_store_opening *opening; /* NULL: none is under way */
 	struct store_limits store_limits;
 	struct counters counters;
 	struct ledger ledger;
@@ -66,15 +67,19 @@ struct core_options {
 	bool (*fits)(struct bytes payload, const struct ledger_amount *); /* as state_options.fits */
 	void *context;
 };
-/* Opens everything but series and store. `core` is zeroed memory. 0, or -errno with the reason logged; either way
- * core_close() follows. */
+/* Opens what needs no disk. `core` is zeroed memory. 0, or -errno with the reason logged; either way core_close()
+ * follows. */
 int core_open(struct core *, const struct core_options *) MUST_CHECK;
+/* Opens the state, and the embedded store if it is wanted, in the disk lane: a slow disk takes seconds. The loop turns
+ * meanwhile. 0, or -errno with the reason logged. */
+int core_open_disk(struct core *, const struct core_options *, bool with_store) MUST_CHECK;
 /* 0 or -ENOMEM. The limits borrow from a budget, which is there later than the core. */
 int core_open_series(struct core *, const struct series_limits *) MUST_CHECK;
 /* Everything, the loop last. A core that was never opened, or only half, is fine. */
 void core_close(struct core *);
 
-/* Opens the embedded store if it is not open yet. NULL: it cannot be opened, and that was logged. */
+/* NULL: the embedded store is not open. It is opened in the disk lane then, and may be there when asked for again;
+ * if it cannot be opened, that is logged. */
 struct store *core_store(struct core *);
 
 /* Goes to the next phase. A move that is not in the table phase_moves of core.c aborts. */

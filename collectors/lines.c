@@ -1,28 +1,21 @@
 #include "collectors/lines.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
 #include "base/writer.h"
+#include "collectors/line_envelope.h"
 #include "config/option.h"
-#include "proto/bulk_line.h"
 #include "proto/json_text.h"
-#include "proto/log_time.h"
 
-enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256, ORIGIN_MAX = 8 << 10 };
+enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256 };
 
-const char *const lines_formats[] = { "auto", "json", "text", NULL };
-const char *const lines_file_formats[] = { "auto", "json", "text", "cri", "docker", NULL };
-const char *const lines_shapes[] = { "java", "python", "go", "node", NULL };
-
-static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true";
+static const char message_start[] = "\"message\":", cut_end[] = ",\"oxpecker.truncated\":true";
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
 	*l = (struct lines){ .scan = json_scan_best(), .format = format, .line_max = line_max };
-	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX + ORIGIN_MAX);
-	buffer_init(&l->origin, ORIGIN_MAX);
+	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX + LINE_ORIGIN_MAX);
+	line_origin_init(&l->origin);
 	l->lines = host_counter(host, "lines_total", "Lines passed on to the pipeline.");
 	l->bytes = host_counter(host, "bytes_total", "Bytes of log read, line ends included.");
 	l->not_json = host_counter(host, "not_json_total", "Lines that are not a JSON object, shipped as text.");
@@ -34,7 +27,7 @@ void lines_init(struct lines *l, struct host *host, enum lines_format format, ui
 void lines_done(struct lines *l)
 {
 	buffer_done(&l->message);
-	buffer_done(&l->origin);
+	line_origin_done(&l->origin);
 	line_join_done(&l->join);
 	free(l->queue);
 	free(l->start);
@@ -43,8 +36,8 @@ void lines_done(struct lines *l)
 /* Items. */
 
 /*
- * Messages that came out of the join, in the order of their bytes, as items of a batch are. At an offset that no
- * message spans they go to the batch; what is left at the end of the slice is read again.
+ * Messages that came out of the join, in the order of their bytes, like the items of a batch. They go to the batch at
+ * an offset that no message spans; what is left at the end of the slice is read again.
  */
 enum { QUEUE_MAX = 512, QUEUE_SPARE = 16 /* messages that one line brings out, at most */ };
 
@@ -106,7 +99,7 @@ static size_t cut_at(const char *text, size_t size, size_t max)
 	return ((unsigned char)text[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
-/* Memory of the batch for one message. Asked for in blocks that hold what may still come of the slice. */
+/* Memory of the batch for one message. It is asked for in blocks that hold whatever may still come in this slice. */
 static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 {
 	size_t block = ahead + ahead / 4 < TEXT_BLOCK ? ahead + ahead / 4 : TEXT_BLOCK;
@@ -126,51 +119,11 @@ static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 	return room;
 }
 
-/* The last room was larger than what came into it. */
+/* Gives back what the last message did not fill. */
 static void text_give_back(struct line_slice *s, size_t size)
 {
 	s->text -= size;
 	s->text_room += size;
-}
-
-/* A path that is too long is not told. */
-void lines_origin(struct lines *l, const char *path)
-{
-	struct writer w;
-
-	buffer_clear(&l->origin);
-	writer_init(&w, &l->origin);
-	writer_text(&w, ",\"oxpecker.path\":");
-	writer_quoted(&w, bytes_of(path));
-	writer_text(&w, ",\"oxpecker.offset\":");
-	(void)!writer_done(&w); /* nothing is left of it then */
-}
-
-/* What the line does not say itself: members with a comma behind each. */
-static void put_envelope(struct writer *w, const struct line_message *m)
-{
-	if (m->time.size > 0) {
-		writer_text(w, "\"@timestamp\":\"");
-		writer_bytes(w, m->time);
-		writer_text(w, "\",");
-	}
-	if (m->stream) {
-		writer_text(w, "\"stream\":\"");
-		writer_text(w, log_stream_name(m->stream));
-		writer_text(w, "\",");
-	}
-	if (m->extra.size > 0) {
-		writer_bytes(w, m->extra);
-		writer_text(w, ",");
-	}
-}
-
-static void put_origin(struct writer *w, const struct lines *l, uint64_t at)
-{
-	if (l->origin.size == 0)
-		return;
-	writer_bytes(w, buffer_bytes(&l->origin));
-	writer_u64(w, at);
 }
 
 static int write_message(struct lines *l, const struct line_message *m, size_t size, bool cut)
@@ -180,13 +133,13 @@ static int write_message(struct lines *l, const struct line_message *m, size_t s
 	buffer_clear(&l->message);
 	writer_init(&w, &l->message);
 	writer_text(&w, "{");
-	put_envelope(&w, m);
+	line_envelope_put(&w, m);
 	writer_text(&w, message_start);
 	if (!w.failed)
 		writer_fail(&w, json_text_append(l->scan, &l->message, m->text.data, size));
 	if (cut)
 		writer_text(&w, cut_end);
-	put_origin(&w, l, m->at);
+	line_origin_put(&l->origin, &w, m->at);
 	writer_text(&w, "}");
 	return writer_done(&w);
 }
@@ -243,198 +196,31 @@ static void add_message(struct line_slice *s, const struct line_message *m)
 	s->tally.cut_bytes += m->text.size - part;
 }
 
-/* Whether the object has a member of that name, however it is spelt. */
-static bool has(const struct lines *l, const struct line_message *m, struct bytes name)
-{
-	struct bytes value;
-
-	for (size_t i = 0; i < m->object->count; i++) {
-		const struct json_member *member = &m->object->members[i];
-		if (member->name_size != name.size && !member->name_escaped)
-			continue;
-		if (json_name_is((struct bytes){ m->text.data + member->name, member->name_size }, name, false))
-			return true;
-	}
-	return m->object->more && json_find(l->scan, m->text, name, &value);
-}
-
-/* Those members of `extra` that the object does not have. */
-static void put_extra(struct writer *to, struct lines *l, const struct line_message *m)
-{
-	struct json_walk w = json_walk_of(l->scan, m->extra);
-
-	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
-		struct bytes name = w.text;
-		const char *from = w.at;
-		if (t != TOKEN_NAME || !json_walk_value(&w) || has(l, m, name))
-			continue;
-		writer_bytes(to, (struct bytes){ from, (size_t)(w.p - from) });
-		writer_text(to, ",");
-	}
-}
-
-/* What is added to an object: members behind its brace, and a time in place of its @timestamp that says nothing. */
-struct envelope {
-	struct bytes around; /* with a comma behind each */
-	struct bytes blank; /* the value in the object */
-	struct bytes time;
-};
-
-/* The runtime's time, where the object says none: *ret_known may have it, or the object takes it where it stands. */
-static void set_time(struct lines *l, const struct line_message *m, struct line_message *known, struct envelope *ret)
-{
-	const struct json_member *member;
-	struct log_time t;
-
-	if (m->time.size == 0)
-		return;
-	log_time_look(&t, l->scan, m->text.data, m->object);
-	if (t.at >= 0 || t.named >= 0 || (m->object->more && has(l, m, bytes_of("@timestamp"))))
-		known->time.size = 0;
-	if (t.at >= 0 || t.named < 0 || !t.blank)
-		return;
-	member = &m->object->members[t.named];
-	ret->blank = (struct bytes){ m->text.data + member->value, member->value_size };
-	ret->time = m->time;
-}
-
-/* Of what a runtime has written around an object, what it does not say itself. */
-static void envelope_for(struct lines *l, const struct line_message *m, struct envelope *ret)
-{
-	struct line_message known = *m;
-	struct writer w;
-
-	buffer_clear(&l->message);
-	if (m->stream && has(l, m, bytes_of("stream")))
-		known.stream = STREAM_NONE;
-	set_time(l, m, &known, ret);
-	known.extra.size = 0;
-	writer_init(&w, &l->message);
-	put_envelope(&w, &known);
-	put_extra(&w, l, m);
-	(void)!writer_done(&w); /* nothing is left of it then */
-	ret->around = buffer_bytes(&l->message);
-}
-
-static bool is_ours(struct bytes name)
-{
-	static const char own[] = "oxpecker";
-	const struct bytes with_dot = { "oxpecker.", sizeof own };
-
-	return json_name_is(name, bytes_of(own), false) || json_name_begins(name, with_dot);
-}
-
-/* The same behind the members that are indexed. */
-static bool says_origin_behind(const struct lines *l, struct bytes object)
-{
-	struct json_walk w = json_walk_of(l->scan, object);
-
-	json_walk_next(&w);
-	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;)
-		if (t == TOKEN_NAME && (is_ours(w.text) || !json_walk_value(&w)))
-			return true;
-	return false;
-}
-
-/* Whether one of its members stands where ours would. */
-static bool says_origin(const struct lines *l, const struct line_message *m)
-{
-	for (size_t i = 0; i < m->object->count; i++) {
-		const struct json_member *member = &m->object->members[i];
-		struct bytes name = { m->text.data + member->name, member->name_size };
-		if ((*name.data == 'o' || member->name_escaped) && is_ours(name))
-			return true;
-	}
-	return m->object->more && says_origin_behind(l, m->text);
-}
-
-static char *put(char *to, const char *data, size_t size)
-{
-	memcpy(to, data, size);
-	return to + size;
-}
-
-/* The text, with the time where it has none. */
-static char *put_timed(char *to, struct bytes text, const struct envelope *e)
-{
-	const char *behind;
-
-	if (e->blank.size == 0)
-		return put(to, text.data, text.size);
-	behind = e->blank.data + e->blank.size;
-	to = put(to, text.data, (size_t)(e->blank.data - text.data));
-	to = put(to, "\"", 1);
-	to = put(to, e->time.data, e->time.size);
-	to = put(to, "\"", 1);
-	return put(to, behind, (size_t)(text.data + text.size - behind));
-}
-
-/* What stands before the closing brace, with what is around it behind the opening one. *ret: there is no member. */
-static char *put_members(char *to, struct bytes text, const struct envelope *e, bool *ret_empty)
-{
-	size_t open = bulk_line_opening(text, ret_empty);
-
-	if (e->around.size > 0) {
-		to = put(to, text.data, open);
-		to = put(to, e->around.data, e->around.size - *ret_empty);
-		text = (struct bytes){ text.data + open, text.size - open };
-		*ret_empty = false;
-	}
-	return put_timed(to, text, e);
-}
-
-/* Without the white space behind its brace, such as the first half of a line's end. */
-static struct bytes object_of(const struct line_message *m)
-{
-	struct bytes text = m->text;
-
-	while (text.data[text.size - 1] != '}')
-		text.size--;
-	return text;
-}
-
-/* The object with what is known of it: its origin stands behind the last member. Returns its size. */
-static size_t put_object(const struct line_message *m, const struct envelope *e, struct bytes origin, char *to)
-{
-	struct bytes text = object_of(m);
-	bool empty;
-	char *at;
-
-	text.size--;
-	at = put_members(to, text, e, &empty);
-	if (origin.size > 0) {
-		at = put(at, origin.data + empty, origin.size - empty);
-		at += u64_format(m->at, at);
-	}
-	*at = '}';
-	return (size_t)(at + 1 - to);
-}
-
-/* Ships an object, with what is known of it. */
+/* Ships an object, with its envelope and its origin. */
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
-	struct envelope e = { .blank.size = 0 };
+	struct line_envelope e = { .blank.size = 0 };
 	struct bytes origin = { "", 0 };
 	bool inside = !s->apart && m->text.data >= s->data && m->text.data < s->data + s->size;
 	size_t max, size;
 	char *room;
 
 	if (m->stream || m->time.size + m->extra.size > 0)
-		envelope_for(l, m, &e);
-	if (l->origin.size > 0 && !says_origin(l, m))
-		origin = buffer_bytes(&l->origin);
+		line_envelope_of(l->scan, m, &l->message, &e);
+	if (l->origin.members.size > 0 && !line_origin_is_said(l->scan, m))
+		origin = buffer_bytes(&l->origin.members);
 	if (e.around.size + e.blank.size + origin.size == 0 && inside) {
-		add_item(s, m->text.data, object_of(m).size, m->last);
+		add_item(s, m->text.data, line_envelope_bare(m).size, m->last);
 		return;
 	}
-	max = m->text.size + e.around.size + e.time.size + 2 + origin.size + U64_DIGITS_MAX;
+	max = line_envelope_room(m, &e, origin);
 	room = text_room(s, max, ahead(s, m));
 	if (!room) {
 		s->failed = true;
 		return;
 	}
-	size = put_object(m, &e, origin, room);
+	size = line_envelope_write(m, &e, origin, room);
 	text_give_back(s, max - size);
 	add_item(s, room, size, m->last);
 }
@@ -455,7 +241,7 @@ static void add_text(struct line_slice *s, const struct line_message *m)
 		add_message(s, m);
 }
 
-/* What came out of the join. */
+/* Takes what came out of the join. */
 static void take_message(void *context, const struct line_message *m)
 {
 	struct line_slice *s = context;
@@ -470,44 +256,9 @@ static void take_message(void *context, const struct line_message *m)
 		add_text(s, m);
 }
 
-static unsigned shapes_of(const struct option_list *list)
-{
-	unsigned bits = 0;
-
-	for (size_t i = 0; list && i < list->count; i++)
-		for (unsigned shape = 0; lines_shapes[shape]; shape++)
-			bits |= (unsigned)(strcmp(list->items[i], lines_shapes[shape]) == 0) << shape;
-	return bits;
-}
-
-bool lines_multiline_check(const struct lines_multiline *m, char *why, size_t room)
-{
-	struct line_start spare;
-	const char *wrong = m->start ? line_start_compile(m->start, &spare) : NULL;
-
-	if (wrong)
-		snprintf(why, room, "multiline_start: %s", wrong);
-	else if (m->start && m->shapes->count > 0)
-		snprintf(why, room,
-			"multiline and multiline_start do not go together: only one can tell where a message begins");
-	else
-		return true;
-	return false;
-}
-
-static void set_multiline(struct lines *l, const struct lines_multiline *m)
-{
-	l->multiline.shapes = shapes_of(m->shapes);
-	if (!m->start)
-		return;
-	l->start = oxp_new(sizeof *l->start);
-	if (!line_start_compile(m->start, l->start))
-		l->multiline.start = l->start;
-}
-
 void lines_join(struct lines *l, struct host *host, const struct lines_multiline *m)
 {
-	set_multiline(l, m);
+	l->start = lines_multiline_set(m, &l->multiline);
 	line_join_init(&l->join, l->line_max);
 	l->join.scan = l->scan;
 	l->join.multiline = &l->multiline;
@@ -679,7 +430,7 @@ void lines_split(struct line_slice *s)
 	}
 }
 
-/* The rest of the slice is all there will be of a line. */
+/* The line ends with the slice. */
 static void end_line(struct line_slice *s)
 {
 	size_t at = s->seen;
@@ -689,7 +440,7 @@ static void end_line(struct line_slice *s)
 	lines_end(s);
 }
 
-/* Before a line is cut, what was seen before it has to be taken. */
+/* Before a line is cut, the lines before it have to be taken. */
 void lines_rest(struct line_slice *s, bool last)
 {
 	size_t rest = s->size - s->seen;

@@ -2,18 +2,19 @@
  * Makes items of a batch from lines: what collectors of log lines have in common.
  *
  * A line that is a JSON object is an item as it is; any other becomes {"message": …}, in memory of the same batch. A
- * line longer than line_max is cut, marked ("truncated": true) and counted; an empty line, or one with only a CR, is
- * skipped. If lines_join() was called, what a container runtime wrote around lines is stripped, and the lines of a
- * message are joined (line_join.h). The collector brings the bytes in blocks of a batch, so that BATCH_PADDING follows
- * them, and counts a slice with lines_count() once the pipeline has it: until then nothing has happened.
+ * line longer than line_max is cut, marked ("oxpecker.truncated": true) and counted; an empty line, or one with only
+ * a CR, is skipped. If lines_join() was called, what a container runtime wrote around lines is stripped, and the
+ * lines of a message are joined (line_join.h). The collector brings the bytes in blocks of a batch, so that
+ * BATCH_PADDING follows them, and counts a slice with lines_count() once the pipeline has it: until then nothing has
+ * happened.
  */
 #ifndef OXP_COLLECTORS_LINES_H
 #define OXP_COLLECTORS_LINES_H
 
 #include "collectors/line_join.h"
+#include "collectors/line_origin.h"
+#include "collectors/lines_options.h"
 #include "component.h"
-
-struct option_list;
 
 /* One for each collector. */
 struct lines {
@@ -24,7 +25,7 @@ struct lines {
 	/* Makes an object in `message` of a line that is not JSON. False: the line is not of its kind. May be NULL. */
 	bool (*shape)(struct lines *, struct bytes line);
 	void *shaper; /* shape()'s own */
-	struct buffer origin; /* the members that name the file, up to the offset; empty: items do not name it */
+	struct line_origin origin; /* set before a slice */
 	struct multiline multiline;
 	struct line_start *start; /* multiline's; may be NULL */
 	struct line_join join; /* of the current slice */
@@ -73,45 +74,12 @@ struct line_slice {
 	bool failed; /* no room for an item: discard the batch */
 };
 
-/* Words for an option row, in the order of the enum: of lines that an app writes, and of lines in a file. */
-extern const char *const lines_formats[], *const lines_file_formats[];
-#define LINES_FORMAT_HELP \
-	"What a line is. auto, json: a JSON object; anything else becomes {\"message\": …}. text: always that."
-#define LINES_FILE_FORMAT_HELP                                                                                    \
-	"What a line is. json: a JSON object; anything else becomes {\"message\": …}. text: always that. cri, " \
-	"docker: a container runtime's envelope, which is taken off; lines that it split are joined. auto: the "  \
-	"first line of a file decides."
-extern const char *const lines_shapes[]; /* bits of MULTILINE_… */
-/* The two options that say which lines are one message. */
-struct lines_multiline {
-	const struct option_list *shapes;
-	const char *start;
-};
-#define LINES_MULTILINE_OPTIONS(type, member)                                                                        \
-	{ OPT_TEXTS(type, member.shapes), .name = "multiline", .choices = lines_shapes,                              \
-		.example = "[java, python, go, node]", .help = "Languages whose stack traces become one message." }, \
-	{                                                                                                            \
-		OPT_TEXT(type, member.start), .name = "multiline_start", .example = "\\d{4}-\\d{2}-\\d{2}",          \
-					      .help = "Pattern that the first line of a message begins with, used "  \
-						      "instead of `multiline`. Other "                               \
-						      "lines continue the message."                                  \
-	}
-#define LINES_FLUSH_HELP \
-	"A line without its end, or a message that could go on, is shipped if nothing more comes for this long."
-#define LINES_MAX_HELP "Longest line; a longer one is cut, marked and counted."
-
 /* Makes the counters. line_max may be lowered later. */
 void lines_init(struct lines *, struct host *, enum lines_format, uint64_t line_max);
-/* Whether the options are valid and go together; if not, the reason is written into `why`. */
-bool lines_multiline_check(const struct lines_multiline *, char *why, size_t room);
 /* Enables messages of several lines, if the options say so, for an app that writes them itself. */
 void lines_join_messages(struct lines *, struct host *, const struct lines_multiline *);
 /* The same with the formats of container runtimes, too. */
 void lines_join(struct lines *, struct host *, const struct lines_multiline *);
-/* Every item of the next slice names its file and offset: oxpecker.path and oxpecker.offset, unless the line has a
- * member `oxpecker` itself. A name that apps use, such as `log` of the Elastic Common Schema, would become an object in
- * the index, and an app's text of that name would be refused, or ours, whichever comes later. */
-void lines_origin(struct lines *, const char *path);
 void lines_done(struct lines *); /* fine on zeroed memory */
 
 /* One line without its line end, at data + at: for callers that find the ends themselves. */

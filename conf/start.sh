@@ -103,7 +103,7 @@ start_agent() {
 		--set "metrics.collect.scrape.target=unix:$run/app-metrics.sock" \
 		--set "logs.collect.tail=$run/app.log" 2>"$run/agent.log" &
 	agent_pid=$!
-	await 10 "the agent" curl -sf "http://127.0.0.1:$listen/health/liveness"
+	await 10 "the agent" sh -c "curl -sf http://127.0.0.1:$listen/health/liveness | grep -q ok"
 }
 
 start_app() {

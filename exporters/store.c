@@ -108,7 +108,7 @@ static void store_send(struct exporter *e, const struct batch *batch, struct sen
 
 	e->store = e->store ? e->store : host_store(e->host);
 	if (!e->store) {
-		send_done(send, RETRY, "the embedded store cannot be opened");
+		send_done(send, RETRY, "the embedded store is not open");
 		return;
 	}
 	k = oxp_new(sizeof *k);
@@ -158,6 +158,7 @@ const struct exporter_type exporter_store = {
 	.signals = SIGNAL_LOGS | SIGNAL_TRACES,
 	.options = store_options,
 	.config_size = 0,
+	.stores = true,
 	.create = store_create,
 	.send = store_send,
 	.cancel = store_cancel,

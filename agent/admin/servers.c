@@ -31,6 +31,9 @@ static int new_server(
 	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
 		"Connections closed to make room for others: the ones silent or unfinished for longest.")
 			     ->value;
+	o.refused = &counter_row(&core->counters, COUNTER_GROWS, "refused_bad_total", labels,
+		"Requests answered 4xx: malformed, too large, too slow, wrong type.")
+			     ->value;
 	failed = http_server_new(core->loop, &o, routes, server);
 	if (failed)
 		log_error(core->log, "agent", "%s: cannot serve: %s", o.name, strerror(-failed));
@@ -50,7 +53,7 @@ static int listen_at(const struct core *core, struct http_server *server, const 
 	return failed;
 }
 
-static int open_listen(struct servers *s, const struct servers_options *o)
+static void set_routes(struct servers *s, const struct servers_options *o)
 {
 	const struct http_route routes[] = {
 		{ .path = "/metrics",
@@ -64,6 +67,27 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 		{ .path = "/ready", .complete = health_readiness, .context = o->health },
 		{ .path = "/health/delivery", .complete = destinations_health, .context = o->destinations },
 	};
+
+	memcpy(s->listen_routes, routes, sizeof routes);
+}
+
+static void answer_starting(void *context, struct http_request *request)
+{
+	(void)context;
+	http_respond_text(request, 503, "application/json", "{\"status\":\"starting\"}");
+}
+
+/* Until all that the others show is there. */
+static void set_routes_of_start(struct servers *s, const struct servers_options *o)
+{
+	set_routes(s, o);
+	for (struct http_route *r = s->listen_routes; r->path; r++)
+		if (r->context != o->health)
+			*r = (struct http_route){ .path = r->path, .complete = answer_starting };
+}
+
+static int new_listen(struct servers *s, const struct servers_options *o)
+{
 	const struct http_server_options options = { .name = "listen",
 		.body_max = BODY_MAX,
 		.connections_max = PROBE_CONNECTIONS,
@@ -72,11 +96,33 @@ static int open_listen(struct servers *s, const struct servers_options *o)
 		.priority = LOOP_PROBES,
 		.socket_mode = 0660,
 		.origins = { o->config->origins->items, o->config->origins->count, "origins" } };
+
+	return new_server(o->core, options, s->listen_routes, &s->listen);
+}
+
+void servers_open_probes(struct servers *s, const struct servers_options *o)
+{
 	const struct option_list *at = o->config->listen;
 	int failed;
 
-	memcpy(s->listen_routes, routes, sizeof routes);
-	failed = new_server(o->core, options, s->listen_routes, &s->listen);
+	set_routes_of_start(s, o);
+	failed = new_listen(s, o);
+	for (size_t i = 0; i < at->count && !failed; i++)
+		failed = http_server_listen(s->listen, at->items[i], NULL);
+	if (failed)
+		servers_close(s);
+}
+
+static int open_listen(struct servers *s, const struct servers_options *o)
+{
+	const struct option_list *at = o->config->listen;
+	bool there = s->listen;
+	int failed;
+
+	set_routes(s, o);
+	if (there)
+		return 0;
+	failed = new_listen(s, o);
 	for (size_t i = 0; i < at->count && !failed; i++)
 		failed = listen_at(o->core, s->listen, at->items[i], "listen");
 	return failed;
@@ -100,14 +146,18 @@ static int open_control(struct servers *s, const struct servers_options *o)
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);
-	return failed ? failed : listen_at(o->core, s->control, o->config->control, "control");
+	if (failed)
+		return failed;
+	return listen_at(o->core, s->control, o->config->control, "control");
 }
 
 int servers_open(struct servers *s, const struct servers_options *o)
 {
 	int failed = open_listen(s, o);
 
-	return failed ? failed : open_control(s, o);
+	if (failed)
+		return failed;
+	return open_control(s, o);
 }
 
 void servers_close(struct servers *s)

@@ -31,6 +31,9 @@ struct servers_options {
 	struct overview *overview;
 	struct parked *parked;
 };
+/* Answers probes from now on, if the addresses of `listen` can be had: alive, and not ready. All else is answered 503.
+ * Of the options, `health` alone is used before servers_open(), which says what is wrong with an address. */
+void servers_open_probes(struct servers *, const struct servers_options *);
 /* 0, or -errno with the reason logged; either way servers_close() follows. */
 int servers_open(struct servers *, const struct servers_options *) MUST_CHECK;
 void servers_close(struct servers *); /* again is fine */

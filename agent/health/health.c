@@ -69,6 +69,7 @@ void health_check_set(struct health_check *c, struct check *check)
 
 void health_start(struct health *h)
 {
+	h->started = true;
 	for (struct health_check *c = h->checks; c; c = c->next)
 		loop_timer_set(&c->timer, DURATION_MS(0));
 }
@@ -112,7 +113,7 @@ void health_liveness(void *context, struct http_request *request)
 	const struct health *h = context;
 	char text[80];
 
-	snprintf(text, sizeof text, "{\"status\":\"ok\",\"timestamp\":%lld}",
+	snprintf(text, sizeof text, "{\"status\":\"%s\",\"timestamp\":%lld}", h->started ? "ok" : "starting",
 		(long long)(loop_wall(h->loop).ns / 1000000));
 	http_respond_text(request, 200, "application/json", text);
 }

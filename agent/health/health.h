@@ -1,7 +1,8 @@
 /*
  * Health: what the probes answer.
  *
- *   /health/liveness, /health   200 while the loop turns; nothing else can make it fail
+ *   /health/liveness, /health   200 while the loop turns; nothing else can make it fail. "starting" in it: the state is
+ *                               still being opened, and no door is open
  *   /health/readiness, /ready   200 if every configured check was fine when it last ran, and the agent follows the
  *                               files that it has to follow; otherwise 503
  *   /health/delivery            503 while a destination of the agent does not take what it is given (destinations.h)
@@ -37,6 +38,7 @@ struct health {
 	struct loop *loop;
 	const struct log *log;
 	struct health_check *checks;
+	bool started;
 	bool (*began)(void *context); /* whether the agent follows its files; NULL: always */
 	void *context;
 };

@@ -167,12 +167,12 @@ void delivery_settled(struct delivery *delivery, size_t route)
 	batch_unref(batch);
 }
 
-void delivery_parked(struct delivery *delivery, size_t route, bool parked, const struct ledger_amount *amount)
+void delivery_parked(struct delivery *delivery, size_t route, enum ledger_term as, const struct ledger_amount *amount)
 {
-	if (parked)
-		delivery_count(delivery, route, LEDGER_PARKED, amount->records, amount->bytes);
-	else
+	if (as == LEDGER_REJECTED)
 		delivery_reject(delivery, route, amount->records, amount->bytes);
+	else
+		delivery_count(delivery, route, as, amount->records, amount->bytes);
 	delivery_settled(delivery, route);
 }
 

@@ -113,8 +113,9 @@ void deliveries_not_left(struct deliveries *, size_t route, const struct ledger_
 /* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent,
  * and refused, again. */
 enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
-/* An item for which park() answered PARK_TAKEN is parked, or could not be. As with delivery_settled(). */
-void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
+/* An item for which park() answered PARK_TAKEN is parked (LEDGER_PARKED), was parked by an earlier run (LEDGER_MERGED),
+ * or could not be (LEDGER_REJECTED). As with delivery_settled(). */
+void delivery_parked(struct delivery *, size_t route, enum ledger_term as, const struct ledger_amount *);
 /* A send was split: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
 /* A send has settled all of its part. If it was the route's last, the rows for that route are deleted from the spool.

@@ -9,6 +9,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "base/new_db.h"
+
 enum {
 	CACHE_KIB = 512,
 	BUSY_MS = 2000,
@@ -72,6 +74,14 @@ static const char *const migrations[] = {
 	/* The number of commits. The ledger counts them too, which shows whether one of the two files is missing or
 	 * older. */
 	"INSERT INTO meta VALUES ('commits', 0);",
+
+	/* What a door answered for is sent, and refused, again after a kill between the commit that parked it and the
+	 * one that deleted its row of the spool. Its place says that it is the same; a place that its writer named, its
+	 * bytes too. */
+	"DELETE FROM parked WHERE NOT placed AND generation > 0 AND id NOT IN (SELECT min(id) FROM parked"
+	" GROUP BY source, destination, generation, offset, checksum);"
+	"CREATE UNIQUE INDEX parked_once ON parked (source, destination, generation, offset, checksum)"
+	" WHERE NOT placed AND generation > 0;",
 };
 
 /* The saved position of the file that a parked record came from. */
@@ -226,10 +236,11 @@ static int settings(struct database *d, uint64_t max)
 	sqlite3_busy_timeout(d->db, BUSY_MS);
 	sqlite3_file_control(d->db, "main", SQLITE_FCNTL_PERSIST_WAL, &on);
 	snprintf(sql, sizeof sql,
-		"PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA cache_size=-%d;"
+		"PRAGMA page_size=%d; PRAGMA synchronous=%s; PRAGMA journal_mode=WAL; PRAGMA cache_size=-%d;"
 		"PRAGMA max_page_count=%llu; PRAGMA wal_autocheckpoint=%d; PRAGMA journal_size_limit=%d;"
 		"PRAGMA temp_store=MEMORY",
-		DATABASE_PAGE, CACHE_KIB, (unsigned long long)(max / DATABASE_PAGE), CHECKPOINT_PAGES, WAL_KEPT);
+		DATABASE_PAGE, d->fresh ? "OFF" : "FULL", CACHE_KIB, (unsigned long long)(max / DATABASE_PAGE),
+		CHECKPOINT_PAGES, WAL_KEPT);
 	return database_run(d, sql);
 }
 
@@ -239,6 +250,18 @@ static int check_tables(struct database *d, uint64_t version)
 	int made = strange_db_is_made_by(d->db, migrations, version);
 
 	return made < 0 ? made : made ? 0 : -EBADMSG;
+}
+
+/* With the numbers that this run gives out first, so that nothing waits for the disk when it does. */
+static int begin_run(struct database *d)
+{
+	char sql[200];
+
+	snprintf(sql, sizeof sql,
+		"UPDATE meta SET value = CASE name WHEN 'running' THEN 1 ELSE value + %d END"
+		" WHERE name IN ('running', 'generation')",
+		DATABASE_AHEAD);
+	return database_run(d, sql);
 }
 
 /* Checks that the database is ours or new, brings it to this version, and checks that it is sound. */
@@ -260,7 +283,9 @@ static int examine(struct database *d)
 		failed = database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
 	if (!failed)
 		failed = check(d, running);
-	return failed ? failed : database_run(d, "UPDATE meta SET value = 1 WHERE name = 'running'");
+	if (failed)
+		return failed;
+	return begin_run(d);
 }
 
 /* Returns ns since 1970, or 0 if the file system does not keep the time. */
@@ -314,12 +339,21 @@ static int open_database(struct database *d, const struct path_folder *folder, c
 		path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
 }
 
+/* From now on each commit is synced. */
+static int settle(struct database *d)
+{
+	int failed = d->fresh ? database_run(d, "PRAGMA synchronous=FULL") : 0;
+
+	return failed || !d->fresh ? failed : new_db_sync(d->db);
+}
+
 int database_open(struct database *d, const struct path_folder *folder, const char *name, uint64_t max)
 {
 	int failed;
 
 	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
 	failed = path_ours_database(folder->fd, name);
+	d->fresh = !failed && new_db_is(folder->fd, name);
 	if (!failed)
 		failed = open_database(d, folder, name);
 	if (!failed)
@@ -330,6 +364,8 @@ int database_open(struct database *d, const struct path_folder *folder, const ch
 		return failed;
 	open_files(d, folder, name);
 	failed = know_copy(d);
+	if (!failed)
+		failed = settle(d);
 	if (failed)
 		return failed;
 	/* A full disk gives no blocks, but the agent starts anyway. */

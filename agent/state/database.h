@@ -44,6 +44,8 @@ enum statement {
 };
 
 enum { DATABASE_PAGE = 4096, DATABASE_PATH = PATH_MAX };
+/* How many numbers of generations a start saves before they are given out. */
+enum { DATABASE_AHEAD = 16 };
 
 /*
  * Parked records with what the saved positions say of them; ?1: with their payloads. The last column is whether the
@@ -65,6 +67,7 @@ struct database {
 	uint64_t wanted; /* while starved: what it should be */
 	uint64_t wal_wanted; /* and how many bytes more of the WAL */
 	bool made; /* it was empty, or not there */
+	bool fresh; /* not even a header: nothing is synced until it is made */
 	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
 	bool (*spool_fits)(struct bytes payload, const struct ledger_amount *); /* as state_options.fits */
@@ -87,7 +90,7 @@ int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
 int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
 /* Allocates blocks for the database as the transaction under way leaves it, and for the reserve. 0 or -ENOSPC. */
 int database_own(struct database *) MUST_CHECK;
-/* `bytes` found no room on disk: each database_own() looks whether there is room now. */
+/* `bytes` found no room on disk: from now on each database_own() checks whether there is room. */
 void database_starve(struct database *, uint64_t bytes);
 
 #endif

@@ -86,7 +86,7 @@ static int read_numbers(struct state *s)
 		uint64_t *number;
 	} rows[] = {
 		{ "SELECT value FROM meta WHERE name = 'id'", &s->id },
-		{ "SELECT value FROM meta WHERE name = 'generation'", &s->generation },
+		{ "SELECT value FROM meta WHERE name = 'generation'", &s->saved.generation },
 		{ "SELECT value FROM meta WHERE name = 'commits'", &s->saved.commits },
 	};
 	uint64_t parked = 0, spooled = 0;
@@ -94,11 +94,15 @@ static int read_numbers(struct state *s)
 
 	for (size_t i = 0; i < COUNT_OF(rows) && !failed; i++)
 		failed = database_number(&s->database, rows[i].sql, rows[i].number);
-	if (!failed && s->generation > STATE_GENERATION_MAX)
+	if (!failed && (s->saved.generation < DATABASE_AHEAD || s->saved.generation > STATE_GENERATION_MAX))
 		failed = -EBADMSG;
-	failed = failed ? failed : spooled_recover(&s->database, &spooled);
+	s->generation = s->saved.generation - DATABASE_AHEAD;
+	if (!failed)
+		failed = spooled_recover(&s->database, &spooled);
 	s->damaged += parked + spooled;
-	return failed ? failed : usage_read(&s->usage, &s->database);
+	if (failed)
+		return failed;
+	return usage_read(&s->usage, &s->database);
 }
 
 static int open_once(struct state *s)
@@ -367,6 +371,8 @@ int state_generation_save(struct state *s)
 	int failed;
 
 	OXP_ASSERT(!s->writing);
+	if (s->generation <= s->saved.generation)
+		return 0;
 	s->saved.generation = s->generation;
 	s->saved.commits++;
 	failed = transaction_save_numbers(&s->database, &s->saved);
@@ -413,10 +419,11 @@ static void look_for_trouble(struct state *s)
 
 	s->trouble = s->database.starved;
 	for (const struct state_change *c = s->writing; c; c = c->next) {
-		int failed = c->refused ? 0 : c->failed;
 		any = any || (!c->refused && !c->failed);
-		s->failures += failed != 0;
-		s->trouble = failed ? failed : s->trouble;
+		if (c->refused || !c->failed)
+			continue;
+		s->failures++;
+		s->trouble = c->failed;
 	}
 	if (any)
 		know(s);

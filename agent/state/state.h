@@ -57,12 +57,12 @@ void state_store_know(struct state *, uint64_t id);
 int state_trouble(const struct state *);
 uint64_t state_failures(const struct state *); /* commits that failed in this run */
 
-/* Positions. Loading is for start-up, before the lane has work of ours. */
+/* Positions. Loading is for start-up, before the lane has work of ours. 0 or -errno. */
 int state_positions_load(struct state *, const char *collector, void (*visit)(void *, const struct position *),
 	void *context) MUST_CHECK;
 uint64_t state_generation_next(struct state *);
-/* Saves, at once, the generations given out so far. Start-up only: later they are saved with the next change. 0 or
- * -errno. */
+/* Saves, at once, the generations given out so far, unless opening has saved them ahead. Start-up only: later they are
+ * saved with the next change. 0 or -errno. */
 int state_generation_save(struct state *) MUST_CHECK;
 
 /* Takes the change. done() is called exactly once, in the order of the commits, with 0 or -errno; from within the call

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/random.h>
 
+#include "base/new_db.h"
 #include "base/path.h"
 #include "base/strange_db.h"
 
@@ -70,6 +71,7 @@ struct store {
 	sqlite3_stmt *put[PUTS];
 	struct store_limits limits;
 	uint64_t wal_bytes; /* the share of the WAL */
+	bool fresh; /* nothing is synced until its tables are made */
 	bool damaged; /* the file is to be set aside before anything else */
 	struct path_folder folder;
 	uint32_t id;
@@ -147,10 +149,12 @@ static int settings(struct store *s)
 
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	snprintf(sql, sizeof sql,
-		"PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL; PRAGMA journal_mode=WAL;"
-		"PRAGMA synchronous=NORMAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA journal_size_limit=%llu;"
+		"PRAGMA synchronous=%s; PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL;"
+		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA "
+		"journal_size_limit=%llu;"
 		"PRAGMA temp_store=MEMORY",
-		PAGE, CACHE_KIB, (unsigned long long)(s->wal_bytes / 4 / PAGE), (unsigned long long)s->wal_bytes);
+		s->fresh ? "OFF" : "NORMAL", PAGE, CACHE_KIB, (unsigned long long)(s->wal_bytes / 4 / PAGE),
+		(unsigned long long)s->wal_bytes);
 	return run(s->db, sql);
 }
 
@@ -162,9 +166,18 @@ static int open_database(struct store *s)
 
 	if (failed)
 		return failed;
+	s->fresh = new_db_is(s->folder.fd, store_name);
 	snprintf(name, sizeof name, "%s/%s", s->folder.name, store_name);
 	return strange_db_errno(sqlite3_open_v2(
 		name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
+}
+
+/* From now on it is synced, as NORMAL does. */
+static int settle(struct store *s)
+{
+	int failed = s->fresh ? run(s->db, "PRAGMA synchronous=NORMAL") : 0;
+
+	return failed || !s->fresh ? failed : new_db_sync(s->db);
 }
 
 static int open_once(struct store *s)
@@ -179,6 +192,8 @@ static int open_once(struct store *s)
 		failed = make_tables(s);
 	if (!failed)
 		failed = learn_id(s);
+	if (!failed)
+		failed = settle(s);
 	for (int i = 0; i < PUTS && !failed; i++)
 		failed = strange_db_errno(
 			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
@@ -258,7 +273,9 @@ static int delete_rows(struct store *s, int table, int64_t before)
 	sqlite3_bind_int64(q, 2, PRUNE_ROWS);
 	sqlite3_step(q);
 	failed = strange_db_errno(sqlite3_finalize(q));
-	return failed ? failed : sqlite3_changes(s->db);
+	if (failed)
+		return failed;
+	return sqlite3_changes(s->db);
 }
 
 static int drop_old(struct store *s, struct wall_time now, int *rounds)
@@ -329,7 +346,9 @@ int store_begin(struct store *s)
 {
 	int failed = s->damaged ? begin_anew(s) : 0;
 
-	return failed ? failed : run(s->db, "BEGIN IMMEDIATE");
+	if (failed)
+		return failed;
+	return run(s->db, "BEGIN IMMEDIATE");
 }
 
 int store_end(struct store *s, struct wall_time now, bool commit)

@@ -21,7 +21,7 @@ void tail_events_begin(struct tail_events *e)
 		e->with.machine, tail_watch_begin(&e->watch, e->with.core->loop, e->with.came, e->with.context));
 }
 
-/* Whether what happened to that name is for a scan to find out. `f` is the file that has the name, or NULL. */
+/* Whether a scan has to find out what happened to that name. `f` is the file that has the name, or NULL. */
 static bool wants_scan(const struct tail_events *e, uint32_t mask, const char *path, const struct tail_file *f)
 {
 	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))
@@ -70,9 +70,9 @@ bool tail_events_take_stranger(struct tail_events *e)
 	return stranger;
 }
 
-void tail_events_folders(struct tail_events *e, struct tail_folder **folders, size_t *count)
+void tail_events_folders(struct tail_events *e, struct tail_folder_list *folders)
 {
-	tail_watch_folders(&e->watch, folders, count);
+	tail_watch_folders(&e->watch, folders);
 }
 
 bool tail_events_folder_changed(struct tail_events *e)

@@ -14,8 +14,16 @@ enum { TAIL_GLOBS_MAX = 256, TAIL_DEPTH = 8 };
 bool tail_globs_expand(const struct option_list *, struct option_list *ret) MUST_CHECK;
 void tail_globs_free(struct option_list *); /* fine on zeroed memory */
 
-/* What a glob of `exclude` is compared with: the path, or its last name if the glob has no slash. */
-const char *tail_globs_subject(const char *exclude, const char *path);
+/* Expanded. `exclude` may be NULL. It is asked with the whole path, as `paths` is, or with the name if it has no slash.
+ */
+struct tail_globs {
+	const struct option_list *paths, *exclude;
+};
+
+/* Whether a file of this path is one to follow: a glob matches it, and none of those left out does. */
+bool tail_matches(const struct tail_globs *, const char *path);
+bool tail_excludes(const struct tail_globs *, const char *path);
+
 /* The first glob whose form shows that it can match no file: it ends with a folder or, as an exclude, overlaps with
  * none of `paths`, which are expanded. NULL: there is none. */
 const char *tail_globs_idle_path(const struct option_list *globs) MUST_CHECK;

@@ -4,10 +4,11 @@
 #include <string.h>
 
 enum {
-	SPARED = 256, /* descriptors that are left to everybody else; of a small limit half */
+	SPARED = 256, /* descriptors that are left to everybody else; half of them if the limit is small */
 	FILES_MIN = 4 << 20,
-	GONE_SHARE = 4, /* a quarter of that for files without a name; beyond it they are let go when they are read */
-	FOLDERS_SHARE = 4, /* as much as a quarter of that, beside it, to watch folders */
+	/* a quarter of that for files without a name; beyond it they are closed as soon as they are read */
+	GONE_SHARE = 4,
+	FOLDERS_SHARE = 4, /* a quarter as much, beside it, to watch folders */
 };
 
 void tail_machine_init(struct tail_machine *m, struct host *host)
@@ -28,11 +29,11 @@ void tail_machine_inotify(struct tail_machine *m, int failed)
 {
 	if (failed && !m->watch_missing)
 		host_log(m->host, LOG_LEVEL_WARN,
-			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
+			"inotify cannot be used (%s; see fs.inotify.max_user_instances): all files are asked whether "
 			"they changed",
 			strerror(-failed));
 	if (!failed && m->watch_missing)
-		host_log(m->host, LOG_LEVEL_INFO, "inotify is there now");
+		host_log(m->host, LOG_LEVEL_INFO, "inotify can be used now");
 	m->watch_missing = failed != 0;
 }
 
@@ -44,18 +45,18 @@ static const char *why_not_watched(int error)
 
 void tail_machine_scanned(struct tail_machine *m, const struct tail_scan *answer)
 {
-	if (answer->watch_failed && !m->watch_failed)
+	if (answer->walk.watch_failed && !m->watch_failed)
 		host_log(m->host, LOG_LEVEL_WARN,
 			"cannot watch every folder: %s; what changes there is found by the sweep",
-			why_not_watched(answer->watch_failed));
-	if (answer->too_many && !m->too_many)
+			why_not_watched(answer->walk.watch_failed));
+	if (answer->left.too_many && !m->too_many)
 		host_log(m->host, LOG_LEVEL_WARN,
 			"too many files or folders match: the rest is left out; expected as many as half of `memory` "
 			"has room for: narrow `paths`, or raise `memory`");
-	m->watch_failed = answer->watch_failed != 0;
-	m->too_many = answer->too_many;
-	m->linked = answer->linked;
-	m->silent = answer->silent;
+	m->watch_failed = answer->walk.watch_failed != 0;
+	m->too_many = answer->left.too_many;
+	m->linked = answer->walk.linked;
+	m->silent = answer->walk.silent;
 }
 
 size_t tail_machine_files_max(const struct tail_machine *m)
@@ -74,8 +75,8 @@ struct tail_budget tail_machine_budget(const struct tail_machine *m, size_t cost
 {
 	size_t max = tail_machine_files_max(m), gone = max / GONE_SHARE;
 
-	return (struct tail_budget){ .files = max - smaller(max, gone_cost),
+	return (struct tail_budget){ .files.left = max - smaller(max, gone_cost),
 		.free = max - smaller(max, cost),
-		.folders = max / FOLDERS_SHARE,
+		.folders.left = max / FOLDERS_SHARE,
 		.rotated = gone - smaller(gone, gone_cost) };
 }

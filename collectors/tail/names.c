@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* How often a folder was read for the glob from `part` on. */
+/* How often a folder was read for the part of the glob that begins at `part`. */
 struct way {
 	dev_t device;
 	ino_t inode;
@@ -137,14 +137,12 @@ static void tell(const struct walk *w, bool may_be_link)
 
 static void walk_below(struct walk *w, const char *part)
 {
-	size_t *share = w->names->share;
-	size_t kept = share ? *share / 2 : 0;
+	struct tail_share *share = w->names->share;
+	size_t half = share ? tail_share_halve(share) : 0;
 
-	if (share)
-		*share -= kept;
 	walk(w, part);
 	if (share)
-		*share += kept;
+		tail_share_give_back(share, half);
 }
 
 /* A name that matches, in the folder at the end of the path. `next` is the next part of the glob, or NULL. */

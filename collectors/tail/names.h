@@ -12,7 +12,7 @@
 #ifndef OXP_TAIL_NAMES_H
 #define OXP_TAIL_NAMES_H
 
-#include "base/base.h"
+#include "collectors/tail/budget.h"
 
 enum { TAIL_WAYS_MAX = 4 };
 
@@ -21,7 +21,7 @@ struct tail_names {
 	/* `may_be_link`: whether the last name of the path may be a symbolic link. */
 	void (*visit)(void *context, const char *path, bool may_be_link);
 	void *context;
-	size_t *share; /* NULL: there is no share */
+	struct tail_share *share; /* NULL: there is no share */
 };
 
 void tail_names_visit(const struct tail_names *, const char *glob);

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum {
-	LANE_FULL_MS = 250, /* after this it is asked again */
+	LANE_FULL_MS = 250, /* if the lane is full, it is asked again after this */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
@@ -41,10 +41,9 @@ bool tail_scans_is_under_way(const struct tail_scans *s)
 	return s->look.phase != TAIL_SCAN_NONE;
 }
 
-/* The steps: true, there is more to do. `at` is how far each has come. */
+/* The steps. True: there is more to do. `at` is how far the step has come. */
 
-/* Names that changed while the folders were read may be missing in the answer, and those of a folder that could not be
- * read. */
+/* The answer may lack names that changed while the folders were read, and names in a folder that could not be read. */
 static bool hear_events(struct tail_scans *s)
 {
 	if (tail_events_hear(s->with.events))
@@ -53,41 +52,40 @@ static bool hear_events(struct tail_scans *s)
 	return false;
 }
 
-/* Before the files that have the names now. */
+/* This comes before the files that have the names now. */
 static bool look_at_rotated(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
 
 	if (s->with.doubts->unsure)
 		return false;
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->rotated_count; i++)
-		tail_finder_found_rotated(s->with.finder, &scan->rotated[s->at++]);
-	return s->at < scan->rotated_count;
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->rotated.count; i++)
+		tail_finder_found_rotated(s->with.finder, &scan->rotated.items[s->at++]);
+	return s->at < scan->rotated.count;
 }
 
-/* Before the files that have the names now: some of those may be the copies. */
+/* This comes before the files that have the names now, because some of those may be the copies. */
 static bool look_at_copies(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
 
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->copy_count; i++)
-		tail_finder_found_copy(s->with.finder, &scan->copies[s->at++]);
-	return s->at < scan->copy_count;
+	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->copies.count; i++)
+		tail_finder_found_copy(s->with.finder, &scan->copies.items[s->at++]);
+	return s->at < scan->copies.count;
 }
 
 static bool look_at_named(struct tail_scans *s)
 {
-	const struct tail_scan *scan = &s->look.scan;
+	struct tail_found_list *files = &s->look.scan.walk.files;
 
-	for (int i = 0; i < FILES_AT_ONCE && s->at < scan->count; i++) {
-		struct tail_found *found = &scan->files[s->at++];
-		tail_finder_found(s->with.finder, found);
-		tail_found_spend(found);
+	for (int i = 0; i < FILES_AT_ONCE && s->at < files->count; i++) {
+		tail_finder_found(s->with.finder, &files->items[s->at]);
+		tail_found_spend(files, s->at++);
 	}
-	return s->at < scan->count;
+	return s->at < files->count;
 }
 
-/* Those that were found have gone to the end of the list. */
+/* The files that were found have been moved to the end of the list. */
 static bool lose_unseen(struct tail_scans *s)
 {
 	struct tail_file *f = NULL;
@@ -142,12 +140,12 @@ static bool (*const steps[])(struct tail_scans *) = {
 	let_lost_go,
 };
 
-/* Once, since an app that has not begun is nothing unusual, but neither is a glob with a slip in it. */
+/* Said once: an app that has not started yet is not unusual, but neither is a glob with a typing error. */
 static void tell_nothing(const struct tail_scans *s)
 {
 	const struct option_list *paths = s->with.core->config->paths;
 
-	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
+	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file matches %s%s yet", paths->items[0],
 		paths->count > 1 ? " or another of `paths`" : "");
 }
 
@@ -179,7 +177,7 @@ static void end_scan(struct tail_scans *s)
 
 	tail_machine_scanned(s->with.machine, scan);
 	tail_troubles_scanned(s->with.troubles);
-	tail_events_folders(s->with.events, &scan->folders, &scan->folder_count);
+	tail_events_folders(s->with.events, &scan->walk.folders);
 	no_more(s);
 	*s->files = s->with.table->count;
 	++*s->count;
@@ -222,7 +220,7 @@ static void on_scanned(struct job *job)
 	on_more(s);
 }
 
-/* The question: files that lost their names, and those of earlier runs that have not been found yet. */
+/* Puts the question together: files that lost their names, and those of earlier runs that have not been found yet. */
 
 static bool add_saved(void *context, const struct tail_saved *saved)
 {
@@ -233,7 +231,7 @@ static bool add_saved(void *context, const struct tail_saved *saved)
 	return true;
 }
 
-/* True: there is more to be told. */
+/* True: there is more to add. */
 static bool tell_known(struct tail_scans *s)
 {
 	struct tail_scan *scan = &s->look.scan;
@@ -256,7 +254,7 @@ static void ask(struct tail_scans *s)
 		loop_soon_run(&s->more);
 		return;
 	}
-	scan->room = tail_machine_budget(s->with.machine, s->with.table->cost, s->with.table->gone_cost);
+	scan->asked.room = tail_machine_budget(s->with.machine, s->with.table->cost, s->with.table->gone_cost);
 	saved = scan->lost.count;
 	tail_wanted_take(s->with.wanted, &scan->lost);
 	tail_wanted_take_copies(s->with.wanted, &scan->cuts);
@@ -281,7 +279,7 @@ static void on_more(void *context)
 		ask(s);
 }
 
-/* A scan that was asked for waits its turn, so that folders in which much comes and goes are not looked through all the
+/* A scan that was asked for waits a while, so that folders in which much comes and goes are not searched all the
  * time. */
 static bool is_too_early(struct tail_scans *s)
 {
@@ -300,10 +298,11 @@ void tail_scans_begin(struct tail_scans *s)
 	tail_wanted_scan(s->with.wanted, tail_scans_is_under_way(s));
 	if (tail_scans_is_under_way(s) || core->life == TAIL_STOPPED || is_too_early(s))
 		return;
-	s->look.scan = (struct tail_scan){ .globs = core->globs,
-		.clock = loop_clock(core->loop),
-		.inotify = s->with.events->watch.fd,
-		.all_silent = core->config->poll == POLL_ALWAYS || s->with.machine->watch_missing,
+	s->look.scan = (struct tail_scan){ .asked = { .globs = core->globs,
+						   .clock = loop_clock(core->loop),
+						   .inotify = s->with.events->watch.fd,
+						   .all_silent = core->config->poll == POLL_ALWAYS ||
+								 s->with.machine->watch_missing },
 		.job = { .work = tail_scan_work, .done = on_scanned } };
 	s->look.phase = TAIL_SCAN_TOLD;
 	s->at = 0;

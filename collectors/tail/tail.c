@@ -26,9 +26,10 @@
 
 enum {
 	TROUBLES_TOLD = 16, /* on /status */
-	FAST = 256 << 10, /* when more is written in a tick, ticks are shorter, so that each has about as much; */
-	FAST_TIMES = 5, /* shorter by as much at most */
-	FIRST_SCAN_MS = 2000, /* the process is not ready before it is over, for as long at most */
+	/* if more than this is written in a tick, ticks get shorter, so that each has about as much; */
+	FAST = 256 << 10,
+	FAST_TIMES = 5, /* at most this much shorter */
+	FIRST_SCAN_MS = 2000, /* the process becomes ready after this at the latest */
 };
 
 static const char *const polls[] = { "auto", "always", NULL };
@@ -71,12 +72,13 @@ static const struct option tail_options[] = {
 };
 
 /*
- * What there is of one `tail`, from the bottom up: each part calls those above it in this list, never one below.
- * scans.h and the others say what each is.
+ * The parts of one `tail`, from the bottom up: each part calls those above it in this list, never one below. Their
+ * headers say what each is.
  */
 struct collector {
 	struct tail_core core;
 	struct option_list paths, exclude; /* the configuration's, expanded */
+	struct tail_closer closer;
 	struct tail_table table;
 	struct tail_ready ready;
 	struct tail_machine machine;
@@ -95,7 +97,7 @@ struct collector {
 	struct tail_asking asking;
 	struct loop_timer tick, poll;
 	struct mono_time ticked; /* the last tick, */
-	uint64_t taken; /* and how much had been read by then */
+	uint64_t taken; /* how much had been read by then */
 	struct mono_time began;
 };
 
@@ -126,8 +128,8 @@ static void take_turn(void *context)
 	tail_ready_go(&c->ready);
 }
 
-/* Until the next tick, by how much was read in the last: what is read soon after it was written is not lost with a file
- * that is cut down. */
+/* The time until the next tick, by how much was read in the last one: bytes that are read soon after they were written
+ * are not lost if the file is cut down. */
 static struct duration next_tick(struct collector *c)
 {
 	struct mono_time now = loop_now(c->core.loop);
@@ -168,7 +170,7 @@ static void on_poll(void *context)
 		loop_timer_set(&c->poll, c->core.config->poll_every);
 }
 
-/* The first event of a tick only starts it: what else changes until its end is read with it. */
+/* The first event only starts a tick: everything that changes until its end is read together. */
 static void on_changes(void *context, int fd, unsigned what)
 {
 	struct collector *c = context;
@@ -268,7 +270,7 @@ static void tail_report(const struct collector *c, struct json_writer *w)
 	json_put_end(w);
 }
 
-/* Nothing waits: a last look around, and positions are saved as they move. */
+/* Nothing waits any more: there is a last look around, and positions are saved as they move. */
 static void tail_drain(struct collector *c)
 {
 	c->core.life = TAIL_DRAINS;
@@ -321,6 +323,7 @@ static void tail_stop(struct collector *c)
 	tail_leaves_stop(&c->leaves);
 	tail_events_stop(&c->events);
 	tail_saver_stop(&c->saver);
+	tail_closer_stop(&c->closer);
 }
 
 static void tail_destroy(struct collector *c)
@@ -329,6 +332,7 @@ static void tail_destroy(struct collector *c)
 		return;
 	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
 	tail_leaves_done(&c->leaves);
+	tail_closer_stop(&c->closer);
 	tail_scans_done(&c->scans);
 	tail_turns_done(&c->turns);
 	tail_table_done(&c->table);
@@ -396,10 +400,11 @@ static bool tail_check(const void *config, char *why, size_t room)
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 
-/* Parts that know nothing of files. */
+/* The parts that know nothing of files. */
 static void init_lower(struct collector *c, struct host *host)
 {
-	tail_table_init(&c->table);
+	tail_closer_init(&c->closer, host);
+	tail_table_init(&c->table, &c->closer);
 	tail_ready_init(&c->ready, c->core.loop, take_turn, c);
 	tail_machine_init(&c->machine, host);
 	tail_troubles_init(&c->troubles, host);

@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -11,7 +12,8 @@
 enum {
 	EVENTS_SIZE = 8 << 10, /* of one callback */
 	EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
-	FOLDERS_AT_ONCE = 256, /* asked whether they changed */
+	/* folders that are asked whether they changed, in one call */
+	FOLDERS_AT_ONCE = 256,
 };
 
 void tail_watch_init(struct tail_watch *w)
@@ -43,7 +45,7 @@ void tail_watch_stop(struct tail_watch *w)
 void tail_watch_done(struct tail_watch *w)
 {
 	tail_watch_stop(w);
-	tail_folders_free(&w->folders, &w->count);
+	tail_folders_clear(&w->folders);
 	if (w->fd >= 0)
 		close(w->fd);
 	w->fd = -1;
@@ -52,11 +54,11 @@ void tail_watch_done(struct tail_watch *w)
 /* The first folder of that watch; several paths may lead to it. */
 static size_t find_watch(const struct tail_watch *w, int watch)
 {
-	size_t low = 0, high = w->count;
+	size_t low = 0, high = w->folders.count;
 
 	while (low < high) {
 		size_t middle = low + (high - low) / 2;
-		if (w->folders[middle].watch < watch)
+		if (w->folders.items[middle].watch < watch)
 			low = middle + 1;
 		else
 			high = middle;
@@ -68,22 +70,20 @@ static bool is_watched(const struct tail_watch *w, int watch)
 {
 	size_t i = find_watch(w, watch);
 
-	return i < w->count && w->folders[i].watch == watch;
+	return i < w->folders.count && w->folders.items[i].watch == watch;
 }
 
-void tail_watch_folders(struct tail_watch *w, struct tail_folder **folders, size_t *count)
+void tail_watch_folders(struct tail_watch *w, struct tail_folder_list *folders)
 {
-	struct tail_folder *before = w->folders;
-	size_t before_count = w->count;
+	struct tail_folder_list before = { .items = NULL };
 
-	w->folders = *folders;
-	w->count = *count;
-	*folders = NULL;
-	*count = 0;
-	for (size_t i = 0; i < before_count; i++)
-		if (before[i].watch >= 0 && !is_watched(w, before[i].watch))
-			(void)inotify_rm_watch(w->fd, before[i].watch); /* gone already when the folder is */
-	tail_folders_free(&before, &before_count);
+	tail_folders_move(&w->folders, &before);
+	tail_folders_move(folders, &w->folders);
+	for (size_t i = 0; i < before.count; i++)
+		if (before.items[i].watch >= 0 && !is_watched(w, before.items[i].watch))
+			/* the watch is gone already if the folder is */
+			(void)inotify_rm_watch(w->fd, before.items[i].watch);
+	tail_folders_clear(&before);
 }
 
 /* The path as the glob of that folder writes it. Names in the current folder are written with or without `./`. */
@@ -99,7 +99,7 @@ static void tell_path(const struct tail_folder *folder, const struct inotify_eve
 	tell(context, e->mask, path);
 }
 
-/* A folder that we do not know is one that a scan has just begun to watch: as good as an event lost. */
+/* A folder that we do not know is one that a scan has just begun to watch. That is treated like a lost event. */
 static void tell_event(const struct tail_watch *w, const struct inotify_event *e,
 	void (*tell)(void *context, uint32_t mask, const char *path), void *context)
 {
@@ -107,13 +107,13 @@ static void tell_event(const struct tail_watch *w, const struct inotify_event *e
 
 	if (e->mask & IN_IGNORED)
 		return;
-	if (e->len == 0 || i == w->count || w->folders[i].watch != e->wd)
+	if (e->len == 0 || i == w->folders.count || w->folders.items[i].watch != e->wd)
 		tell(context, e->len == 0 ? e->mask : IN_Q_OVERFLOW, NULL);
-	for (; e->len > 0 && i < w->count && w->folders[i].watch == e->wd; i++)
-		tell_path(&w->folders[i], e, tell, context);
+	for (; e->len > 0 && i < w->folders.count && w->folders.items[i].watch == e->wd; i++)
+		tell_path(&w->folders.items[i], e, tell, context);
 }
 
-/* The same thing said again, as when two files grow in turns. */
+/* Whether an event repeats one that was just reported, as when two files grow in turns. */
 static bool is_repeated(const struct inotify_event *a, const struct inotify_event *b)
 {
 	return a && a->wd == b->wd && a->mask == b->mask && a->len == b->len && memcmp(a->name, b->name, a->len) == 0;
@@ -143,9 +143,9 @@ static bool folder_changed(const struct tail_folder *folder)
 
 bool tail_watch_changed(struct tail_watch *w)
 {
-	for (size_t i = 0; i < FOLDERS_AT_ONCE && i < w->count; i++) {
-		w->asked = w->asked + 1 < w->count ? w->asked + 1 : 0;
-		if (folder_changed(&w->folders[w->asked]))
+	for (size_t i = 0; i < FOLDERS_AT_ONCE && i < w->folders.count; i++) {
+		w->asked = w->asked + 1 < w->folders.count ? w->asked + 1 : 0;
+		if (folder_changed(&w->folders.items[w->asked]))
 			return true;
 	}
 	return false;

@@ -134,7 +134,7 @@ static void begin(struct reading *r, enum way way, uint8_t how)
 	if (way != WAY_FILE && how & 32)
 		r->lines.shape = shape;
 	if (way == WAY_FILE && how & 64)
-		lines_origin(&r->lines, "/var/log/\n\"app\".log");
+		line_origin_set(&r->lines.origin, "/var/log/\n\"app\".log");
 }
 
 static size_t least(size_t a, size_t b)

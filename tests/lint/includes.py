@@ -15,7 +15,7 @@ BEFORE = object()
 ROWS = {
     "base": [],
     "proto": ["base"],
-    "loop": ["base"],
+    "loop": ["proto", "base"],
     "http": ["loop", "base"],
     "config": ["base"],
     "component": ["base"],
@@ -69,7 +69,7 @@ LIBRARIES = {
     r"event2/": ["agent/loop/"],
     r"microhttpd\.h": ["agent/http/"],
     r"curl/": ["agent/http/"],
-    r"sqlite3\.h": ["agent/state/", "agent/store/", "agent/base/strange_db."],
+    r"sqlite3\.h": ["agent/state/", "agent/store/", "agent/base/strange_db.", "agent/base/new_db."],
     r"libfyaml\.h": ["agent/config/"],
     r"pthread\.h": ["agent/loop/"],
 }

@@ -77,7 +77,8 @@ class Oxpecker:
 
     def answers(self, path):
         try:
-            return self.get(path, timeout=2).status_code == 200
+            answer = self.get(path, timeout=2)
+            return answer.status_code == 200 and '"starting"' not in answer.text
         except requests.RequestException:
             return False
 

@@ -372,7 +372,7 @@ static void without_inotify_files_are_asked_until_it_is_there(void **state)
 	put_lines(file, "one", 2);
 	sim_files_fail(SIM_NOTIFY, 1, EMFILE);
 	start(w);
-	assert_non_null(strstr(w->host.last_log, "inotify cannot be had"));
+	assert_non_null(strstr(w->host.last_log, "inotify cannot be used"));
 	wait_items(w, 2);
 	put_lines(file, "more", 1);
 	turns(w, 2000);
@@ -386,7 +386,7 @@ static void without_inotify_files_are_asked_until_it_is_there(void **state)
 	assert_int_equal(w->host.warnings, 1);
 	sim_files_fail(SIM_NOTIFY, 0, 0);
 	turns(w, 2 * SWEEP_S * 1000);
-	assert_non_null(strstr(w->host.last_log, "inotify is there now"));
+	assert_non_null(strstr(w->host.last_log, "inotify can be used now"));
 	put_lines(next, "told", 1);
 	turns(w, 3 * TICK_MS);
 	assert_int_equal(w->host.count, 6);

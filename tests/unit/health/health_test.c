@@ -170,6 +170,10 @@ static void test_liveness_hangs_on_nothing(void **state)
 	add(w, 0, "health.checks.database");
 	health_liveness(&w->health, &request);
 	assert_int_equal(request.status, 200);
+	assert_non_null(strstr(request.text, "{\"status\":\"starting\",\"timestamp\":17000000"));
+	health_start(&w->health);
+	health_liveness(&w->health, &request);
+	assert_int_equal(request.status, 200);
 	assert_non_null(strstr(request.text, "{\"status\":\"ok\",\"timestamp\":17000000"));
 }
 

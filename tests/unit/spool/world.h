@@ -13,6 +13,7 @@ enum mood {
 	TAKES,
 	AWAY, /* nobody is there */
 	HALF, /* of each batch it takes one more item a try, and wants the others later */
+	REFUSES, /* every other record, for good */
 };
 
 struct exporter {
@@ -39,6 +40,9 @@ struct world {
 	size_t room; /* hooks.refill was called */
 	bool file;
 	uint64_t named_lost; /* records, told by hooks.lost */
+	/* Where what is refused goes, if a test sets it once the world has started. */
+	enum park (*park)(void *context, const struct refusal *);
+	void *parking;
 };
 
 enum { GONE = 1000, LASTS }; /* generations of files */
@@ -50,6 +54,11 @@ static inline void world_answer(struct exporter *e, const struct batch *b, struc
 	for (size_t i = send_first(s); i < send_end(s); i++) {
 		if (!send_wants(s, i))
 			continue;
+		if (e->mood == REFUSES && (batch_item(b, i)->data[0] & 1)) {
+			life_step();
+			send_item(s, i, REJECTED, "400 no");
+			continue;
+		}
 		if (e->mood == HALF && !first) {
 			send_item(s, i, RETRY, "later");
 			continue;
@@ -101,6 +110,13 @@ static inline void world_refill(void *context)
 	spool_refill(&w->spool);
 }
 
+static inline enum park world_park(void *context, const struct refusal *r)
+{
+	struct world *w = context;
+
+	return w->park ? w->park(w->parking, r) : PARK_NOT;
+}
+
 static inline void world_lasting(void *context, void (*add)(void *to, uint64_t generation), void *to)
 {
 	(void)context;
@@ -113,9 +129,11 @@ static inline void world_lost(void *context, uint64_t generation, const struct l
 	((struct world *)context)->named_lost += amount->records;
 }
 
-static const struct source_hooks world_hooks = {
-	.unspool = world_unspool, .refill = world_refill, .lasting = world_lasting, .lost = world_lost
-};
+static const struct source_hooks world_hooks = { .park = world_park,
+	.unspool = world_unspool,
+	.refill = world_refill,
+	.lasting = world_lasting,
+	.lost = world_lost };
 
 static inline void world_left(void *context)
 {
@@ -225,6 +243,9 @@ static inline void world_start(struct world *w, const struct world_options *o)
 		world_route(w, i);
 	EXPECT(spool_restore(&w->spool, w->source, w->disk_of) == 0);
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
+		w->disk_of[i].parked =
+			state_parked_sum(w->state, "logs", "door", source_row(w->source, i)->destination);
+	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(books_open(w->state, source_row(w->source, i), &w->disk_of[i], &w->killed[i]) == 0);
 	EXPECT(state_generation_save(w->state) == 0);
 	if (w->file)
@@ -233,7 +254,7 @@ static inline void world_start(struct world *w, const struct world_options *o)
 
 static inline void world_turn(struct world *w)
 {
-	life_step();
+	life_turn();
 	loop_turn(w->loop, DURATION_MS(2));
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(ledger_imbalance(source_row(w->source, i)) == 0);

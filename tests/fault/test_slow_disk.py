@@ -1,0 +1,131 @@
+"""A disk whose fsync takes 100 ms, or a second (slow_disk.c): probes are answered at once from the start on, new files
+are found, and what rotation took is told."""
+
+import os
+import time
+
+import pytest
+import requests
+
+from lib import agent as agents, need
+from lib.lines import Writer
+from lib.prober import Prober
+from lib.sink import Sink
+from lib.wait import wait_until
+
+ON_MAIN = "slow disk: the main thread waits for it"
+SPEEDS = pytest.mark.parametrize("ms", [100, 1000])
+PROMPT = 0.1
+
+
+@pytest.fixture
+def slow(oxpecker, fault_server, tmp_path):
+    """An agent on a slow disk that reads the logs of tmp_path, with the sink that they go to."""
+    shim = os.path.join(os.path.dirname(agents.binary()), "tests", "libslow_disk.so")
+    if not os.path.exists(shim):
+        need.missing(f"{shim} is not built")
+
+    def begin(ms, sweep="10s"):
+        server = fault_server()
+        logs = {"batch": {"age": "20ms"}, "collect": {"tail": {"paths": [f"{tmp_path}/*.log"], "sweep": sweep}},
+                "export": {"elasticsearch": {"url": server.url, "gzip": False}}}
+        env = {"LD_PRELOAD": shim, "SLOW_DISK_MS": ms,
+               "ASAN_OPTIONS": "detect_leaks=1:exitcode=99:verify_asan_link_order=0"}
+        agent = oxpecker({"logs": logs}, env=env, start=False)
+        agent.launch()
+        return agent, Sink(server)
+    return begin
+
+
+def is_alive(agent):
+    try:
+        return agent.get("/health/liveness", timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def wait_alive(agent):
+    agent.process.wait_until(lambda: is_alive(agent), 20, "alive")
+    assert agent.get("/health/liveness").json()["status"] in ("starting", "ok")
+
+
+def wait_ready(agent, ms):
+    agent.process.wait_until(lambda: agent.answers("/health/readiness"), 20 + 30 * ms / 1000, "ready")
+
+
+def assert_prompt(prober):
+    seconds = prober.ended()
+    assert seconds and None not in seconds, f"{seconds.count(None)} of {len(seconds)} were not answered 200"
+    assert max(seconds) < PROMPT, f"the slowest took {max(seconds):.3f} s"
+
+
+@SPEEDS
+def test_alive_from_the_start_on(slow, ms):
+    agent, _ = slow(ms)
+    wait_alive(agent)
+    prober = Prober(agent)
+    assert agent.get("/health/readiness").json()["status"] in ("starting", "ready")
+    wait_ready(agent, ms)
+    assert_prompt(prober)
+    assert ON_MAIN not in agent.err()
+
+
+@SPEEDS
+def test_a_new_file_waits_for_no_more_than_its_own_commit(slow, tmp_path, ms):
+    """Before a file's first line is sent, its number is on disk; a commit of others may be under way."""
+    agent, sink = slow(ms)
+    wait_ready(agent, ms)
+    prober = Prober(agent)
+    for number in range(3):
+        writer, began = Writer(tmp_path / f"new-{number}.log"), time.monotonic()
+        writer.write(1, file=number)
+        wait_until(lambda: number in {d["file"] for d in sink.documents.values()}, 20, "its first line")
+        assert time.monotonic() - began < 1 + 2 * ms / 1000
+    assert_prompt(prober)
+    assert ON_MAIN not in agent.err()
+
+
+def test_a_removed_file_is_closed_beside_the_loop(slow, tmp_path):
+    """The last descriptor of a file that was removed frees its blocks."""
+    agent, sink = slow(100, sweep="100ms")
+    wait_ready(agent, 100)
+    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
+    writer.write(100)
+    wait_until(lambda: len(sink.documents) == 100, 20, "its lines")
+    os.unlink(writer.path)
+    wait_until(lambda: number_of(agent, "files") == 0, 20, "it closed")
+    assert_prompt(prober)
+    assert ON_MAIN not in agent.err()
+
+
+def number_of(agent, name):
+    return agent.metric(f"oxpecker_{name}", component="logs.collect.tail") or 0
+
+
+@SPEEDS
+def test_a_rotation_each_second_loses_nothing_untold(slow, tmp_path, ms):
+    """Three backups are kept: what is not read within three seconds is gone for whoever does not hold the file."""
+    agent, sink = slow(ms)
+    wait_ready(agent, ms)
+    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
+    for second in range(1, 7):
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            writer.write(1)
+            wait_until(lambda began=time.monotonic(): time.monotonic() > began + 0.02, 5, "20 ms over")
+        rotate(writer)
+    wait_until(lambda: len(sink.documents) == len(writer.lines) or number_of(agent, "vanished_files_total"), 30,
+               "each line there, or told as gone")
+    assert sorted(d["n"] for d in sink.documents.values()) == sorted(writer.lines)
+    assert_prompt(prober)
+    assert ON_MAIN not in agent.err()
+
+
+def rotate(writer, keep=3):
+    """As logrotate does: app.log becomes app.log.1, that becomes app.log.2, and the oldest is removed."""
+    for number in range(keep, 0, -1):
+        before = writer.path if number == 1 else f"{writer.path}.{number - 1}"
+        if os.path.exists(before):
+            os.rename(before, f"{writer.path}.{number}")
+    writer.file.close()
+    writer.file = open(writer.path, "ab", buffering=0)
