@@ -371,6 +371,7 @@ static int open_doors(struct agent *a)
 	if (!failed) {
 		save_numbers(a);
 		failed = intakes_start(&a->intakes, a->core.log);
+		intakes_save_books(&a->intakes);
 	}
 	if (failed)
 		return failed;

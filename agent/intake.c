@@ -100,6 +100,22 @@ int intakes_start(struct intakes *all, const struct log *log)
 	return 0;
 }
 
+static void on_books_saved(void *context, int failed)
+{
+	const struct intake *i = context;
+
+	if (failed)
+		host_log(i->host, LOG_LEVEL_WARN, "the ledger could not be saved at the start: %s; it is saved later",
+			strerror(-failed));
+}
+
+void intakes_save_books(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->unheard && intake_has_positions(i))
+			host_positions_commit(i->host, on_books_saved, i);
+}
+
 bool intakes_have_begun(const struct intakes *all)
 {
 	for (const struct intake *i = all->first; i; i = i->next)

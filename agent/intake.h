@@ -21,6 +21,7 @@ struct intake {
 	struct collector *collector; /* NULL until intake_create() */
 	struct host *host;
 	bool started;
+	bool unheard; /* its books count rows of the spool that the saved ones do not */
 	bool leaving; /* after intakes_leave_rest() */
 };
 
@@ -43,6 +44,8 @@ bool intake_has_positions(const struct intake *);
 
 /* Starts all, until one fails: that is logged, and the -errno returned. */
 int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
+/* Of files: what the spool has, and the last run had not counted, is counted on disk before a row of it is deleted. */
+void intakes_save_books(struct intakes *);
 /* All have found what they are to follow. */
 bool intakes_have_begun(const struct intakes *);
 /* The process is asked to end. */

@@ -77,3 +77,11 @@ struct portion lasting_ours(const struct lasting *l, const struct send *send)
 	}
 	return ours;
 }
+
+bool lasting_has_none_of(const struct lasting *l, const struct batch *batch)
+{
+	for (size_t i = 0; i < batch_items(batch); i++)
+		if (lasts(l, batch_item(batch, i)->generation))
+			return false;
+	return true;
+}

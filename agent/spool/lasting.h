@@ -27,4 +27,7 @@ bool lasting_is_ours(const struct lasting *, const struct send *, size_t i);
 /* All of those. */
 struct portion lasting_ours(const struct lasting *, const struct send *);
 
+/* Whether nothing of the batch can be read again. */
+bool lasting_has_none_of(const struct lasting *, const struct batch *);
+
 #endif

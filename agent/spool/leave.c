@@ -304,6 +304,27 @@ static bool leave_send(struct leave *l, const struct send *send)
 	return true;
 }
 
+/* What was delivered of it before the end does not come again, so the saved ledger counts it. The rest is in rows. */
+static void settle_part(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->of->route_count; i++)
+		ledger_settle(d->of->routes[i].row, &d->parts[i].terms, d->restored);
+}
+
+static void settle_parts(struct leave *l)
+{
+	const struct delivery *d;
+	const struct source *s;
+
+	TAILQ_FOREACH(s, &l->world->options.pipeline->sources, entry) {
+		if (s->options.rewind == REWIND_NONE || !s->deliveries.hooks->lasting)
+			continue;
+		TAILQ_FOREACH(d, &s->deliveries.list, entry)
+			if (d->batch && lasting_has_none_of(&l->lasting, d->batch))
+				settle_part(d);
+	}
+}
+
 void leave_end(struct leave *l)
 {
 	struct pipeline *p = l->world->options.pipeline;
@@ -320,6 +341,7 @@ void leave_end(struct leave *l)
 		pipeline_give_up(p, true);
 	}
 	leave_commit(l);
+	settle_parts(l);
 	l->told = true;
 	l->left(l->context);
 }

@@ -309,8 +309,9 @@ void tail_leaves_begin(struct tail_leaves *l)
 
 void tail_leaves_abandon(struct tail_leaves *l)
 {
-	if (l->now == TAIL_LEAVE_FULL || l->now == TAIL_LEAVE_ROUND)
-		loop_timer_clear(&l->again);
+	if (l->now == TAIL_LEAVE_FULL)
+		begin_round(l);
+	loop_timer_clear(&l->again);
 	while (l->named + l->gone > 0) {
 		struct tail_file *f = next_file(l);
 		if (f)

@@ -331,8 +331,8 @@ static void tail_destroy(struct collector *c)
 	if (!c)
 		return;
 	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
-	tail_closer_stop(&c->closer);
 	tail_leaves_done(&c->leaves);
+	tail_closer_stop(&c->closer);
 	tail_scans_done(&c->scans);
 	tail_turns_done(&c->turns);
 	tail_table_done(&c->table);

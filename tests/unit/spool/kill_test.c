@@ -354,11 +354,11 @@ static void what_has_no_room_in_memory_comes_wherever_a_kill_comes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(without_a_kill_nothing_of_a_file_comes_twice),
+		cmocka_unit_test(what_a_removed_file_had_is_delivered_wherever_a_kill_comes),
 		cmocka_unit_test(without_a_kill_nothing_comes_twice),
 		cmocka_unit_test(what_is_answered_for_is_delivered_wherever_a_kill_comes),
 		cmocka_unit_test(what_memory_had_is_delivered_or_counted_wherever_a_kill_comes),
-		cmocka_unit_test(without_a_kill_nothing_of_a_file_comes_twice),
-		cmocka_unit_test(what_a_removed_file_had_is_delivered_wherever_a_kill_comes),
 		cmocka_unit_test(what_has_no_room_in_memory_comes_wherever_a_kill_comes),
 	};
 

@@ -1,6 +1,6 @@
 /*
- * A spool over a state folder, with the real pipeline, one source and two destinations with moods. The source is a socket,
- * or a file that the next run will not find: but for the generation LASTS, which it finds.
+ * A spool over a state folder, with the real pipeline, one source and two destinations with moods. The source is a
+ * socket, or a file that the next run will not find: but for the generation LASTS, which it finds.
  */
 #ifndef OXP_TEST_SPOOL_WORLD_H
 #define OXP_TEST_SPOOL_WORLD_H
@@ -38,11 +38,11 @@ struct world {
 	size_t answered, failed; /* offers */
 	bool left, last; /* of the end: state has all, its last commit is done */
 	size_t room; /* hooks.refill was called */
+	bool file;
+	uint64_t named_lost; /* records, told by hooks.lost */
 	/* Where what is refused goes, if a test sets it once the world has started. */
 	enum park (*park)(void *context, const struct refusal *);
 	void *parking;
-	bool file;
-	uint64_t named_lost; /* records, told by hooks.lost */
 };
 
 enum { GONE = 1000, LASTS }; /* generations of files */
@@ -177,6 +177,32 @@ static inline void world_route(struct world *w, size_t i)
 	source_route(w->source, sender);
 }
 
+/* As with positions. */
+static inline void world_put_books(struct world *w, struct state_change *change)
+{
+	char key[STATE_KEY_MAX];
+
+	for (size_t i = 0; w->file && i < LIFE_ROUTES; i++) {
+		ledger_key(source_row(w->source, i), key, sizeof key);
+		state_change_ledger(change, key, &source_row(w->source, i)->settled);
+	}
+}
+
+static inline void world_saved(void *context, int failed)
+{
+	(void)context;
+	EXPECT(failed == 0);
+}
+
+/* Of a file, before the first row can be deleted. */
+static inline void world_save_books(struct world *w)
+{
+	struct state_change *change = state_change_new();
+
+	world_put_books(w, change);
+	state_commit(w->state, &change, world_saved, w);
+}
+
 /* As the agent starts. */
 static inline void world_start(struct world *w, const struct world_options *o)
 {
@@ -222,6 +248,8 @@ static inline void world_start(struct world *w, const struct world_options *o)
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(books_open(w->state, source_row(w->source, i), &w->disk_of[i], &w->killed[i]) == 0);
 	EXPECT(state_generation_save(w->state) == 0);
+	if (w->file)
+		world_save_books(w);
 }
 
 static inline void world_turn(struct world *w)
@@ -242,7 +270,7 @@ static inline void world_turn(struct world *w)
 		}                                                                                                    \
 	} while (0)
 
-/* Records of that size, numbered from `first` on: in decimal, at their front. Those of a file are of that generation. */
+/* Records of that size, numbered from `first` on: in decimal, at their front. Of a file, they have that generation. */
 static inline struct batch *world_records_of(
 	struct world *w, uint64_t generation, unsigned first, size_t count, size_t size)
 {
@@ -266,17 +294,6 @@ static inline struct batch *world_records_of(
 static inline struct batch *world_records(struct world *w, unsigned first, size_t count, size_t size)
 {
 	return world_records_of(w, GONE, first, count, size);
-}
-
-/* As with positions. */
-static inline void world_put_books(struct world *w, struct state_change *change)
-{
-	char key[STATE_KEY_MAX];
-
-	for (size_t i = 0; w->file && i < LIFE_ROUTES; i++) {
-		ledger_key(source_row(w->source, i), key, sizeof key);
-		state_change_ledger(change, key, &source_row(w->source, i)->settled);
-	}
 }
 
 static inline const struct ledger_amount *world_term(const struct world *w, size_t route, enum ledger_term t)
