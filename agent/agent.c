@@ -98,6 +98,7 @@ static void drain(struct agent *a, struct duration patience)
 	patience.ns = patience.ns > 0 ? patience.ns : 0;
 	until.ns += patience.ns;
 	wall_format(until, a->until);
+	a->over = mono_after(loop_now(a->core.loop), (struct duration){ patience.ns + DURATION_MS(RESERVE_MS).ns });
 	log_info(a->core.log, who, "ending: reads and sends what is left, until %s at most", a->until);
 	core_move(&a->core, AGENT_DRAINING);
 	intakes_drain(&a->intakes);
@@ -475,12 +476,16 @@ static void copy_the_rest(void *context)
 	spool_hurry(&((struct agent *)context)->spool);
 }
 
-/* Limits how long the disk has from now on. */
+/* Limits how long the disk has from now on: for the last commits all that is left of exit.within, if that is more. */
 static void limit_commits(struct agent *a, loop_callback *over)
 {
+	struct duration limit = DURATION_MS(2 * RESERVE_MS), left = mono_since(a->over, loop_now(a->core.loop));
+
+	if (over == give_up_commits && left.ns > limit.ns)
+		limit = left;
 	loop_timer_done(&a->deadline);
 	loop_timer_init(&a->deadline, a->core.loop, over, a);
-	loop_timer_set(&a->deadline, DURATION_MS(2 * RESERVE_MS));
+	loop_timer_set(&a->deadline, limit);
 }
 
 /* State has everything that was left. Refused records and the last positions follow it. */

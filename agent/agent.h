@@ -50,6 +50,7 @@ struct agent {
 	struct loop_timer look, deadline, leave; /* while draining */
 	struct loop_timer tell_held; /* what the log holds back */
 	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
+	struct mono_time over; /* when that and the reserve are over */
 	size_t commits; /* of the end, under way; the spool has its own */
 	uint64_t saved_lost; /* what was lost when the last ledger was given to state */
 	bool saved; /* state was given the last positions */

@@ -1,6 +1,6 @@
 /*
- * A disk that takes its time, for LD_PRELOAD: each fsync and fdatasync, and each close of a file that was removed, takes
- * SLOW_DISK_MS milliseconds. One on the main thread is told on stderr, since it holds up whatever that thread does.
+ * A disk that takes its time, for LD_PRELOAD: each fsync and fdatasync, and each close of a file that was removed,
+ * takes SLOW_DISK_MS milliseconds. One on the main thread is told on stderr, since it holds up whatever that does.
  */
 #include <poll.h>
 #include <stdlib.h>

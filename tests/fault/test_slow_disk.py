@@ -98,6 +98,20 @@ def test_a_removed_file_is_closed_beside_the_loop(slow, tmp_path):
     assert ON_MAIN not in agent.err()
 
 
+def test_the_end_waits_for_the_disk(slow, tmp_path):
+    """As long as `exit.within` lets it: positions are saved, and no line comes again."""
+    agent, sink = slow(1000)
+    wait_ready(agent, 1000)
+    writer = Writer(tmp_path / "app.log")
+    writer.write(10)
+    wait_until(lambda: len(sink.documents) == len(writer.lines), 20, "its lines")
+    assert agent.stop() == 0 and "could not be saved" not in agent.err()
+    agent.start(deadline=60)
+    writer.write(1)
+    wait_until(lambda: len(sink.documents) == len(writer.lines), 20, "the line written after the start")
+    assert sink.again == 0
+
+
 def number_of(agent, name):
     return agent.metric(f"oxpecker_{name}", component="logs.collect.tail") or 0
 

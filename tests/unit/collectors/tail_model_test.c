@@ -1,11 +1,12 @@
 /*
  * The tail collector against a model: random writes, rotations, switched links, truncations (with a copy before and
  * without, with writers that append and such that do not), deletions, pauses, faults of the pipeline, the state and
- * the file system, ends and kills, in a simulated file system (unit/sim/files.h), with a clock that the test moves
- * and a lane without a thread. Half of what happens to the files happens between two calls of the program. Afterwards
- * what was offered is what was written: no line lost, none twice, none broken. What nobody can know (the bytes cut
- * away before they were read, a deleted file's after the process was killed) may be missing, from some line on. What
- * went to the spool when the process ended counts as offered.
+ * the file system, ends and kills, some lives on a slow disk, and some with lines that may go on. All in a simulated
+ * file system (unit/sim/files.h), with a clock that the test moves and a lane without a thread. Half of what happens
+ * to the files happens between two calls of the program. Afterwards what was offered is what was written: no line
+ * lost, none twice, none broken. What nobody can know (the bytes cut away before they were read, a deleted file's
+ * after the process was killed) may be missing, from some line on. What went to the spool when the process ended
+ * counts as offered.
  *
  * A seed gives the same life each time. `OXP_SEEDS=30000` lives so many, `OXP_SEED=7` that one, with its actions told.
  */
@@ -42,8 +43,9 @@ static const char *const names[NAMES] = { "app.log", "other.log", "linked.log" }
  */
 struct content {
 	struct buffer text; /* from the file's first byte on */
+	bool joins; /* as the world's */
 	size_t hole; /* so many zeros are its beginning */
-	size_t lines; /* in it */
+	size_t lines; /* in it; messages, if lines are joined */
 	struct sim_inode *writer; /* NULL when nobody writes to it any more */
 	unsigned name; /* whose lineage it is of */
 	char path[64]; /* within the folder; empty when deleted */
@@ -65,6 +67,8 @@ struct world {
 	bool by_copy[NAMES]; /* it is rotated by copying and cutting, never by renaming; and it is not removed */
 	uint64_t lines, seed;
 	bool births; /* the file system tells them */
+	struct duration disk; /* what each commit takes, if nothing else is wrong */
+	bool joins; /* lines are text, and a message may have a second one */
 	bool loud;
 	bool calm; /* nothing is done between two calls */
 };
@@ -173,7 +177,7 @@ static struct content *new_content(struct world *w, unsigned name, struct sim_in
 
 	OXP_ASSERT(w->count < FILES_MAX);
 	w->current[name] = w->count++;
-	*c = (struct content){ .writer = writer, .name = name };
+	*c = (struct content){ .writer = writer, .name = name, .joins = w->joins };
 	buffer_init(&c->text, 1 << 20);
 	return c;
 }
@@ -203,7 +207,7 @@ static void put(struct content *c, const char *text, size_t size)
 	sim_write(c->writer, c->text.size, (struct bytes){ text, size });
 	OXP_ASSERT(buffer_append(&c->text, text, size) == 0);
 	for (size_t i = 0; i < size; i++)
-		c->lines += text[i] == '\n';
+		c->lines += text[i] == '\n' && (i + 1 == size || text[i + 1] != '\t');
 }
 
 static bool is_open_line(const struct content *c)
@@ -211,12 +215,14 @@ static bool is_open_line(const struct content *c)
 	return c->text.size > c->hole && c->text.data[c->text.size - 1] != '\n';
 }
 
+/* With its second line, if it has one: a message does not grow once it has an end. */
 static void end_line(struct content *c)
 {
-	static const char end[] = "\"}\n";
+	static const char *const ends[] = { "\n", "\n\tand more of it\n" };
+	const char *end = c->joins ? ends[c->text.size % 2] : "\"}\n";
 
 	if (is_open_line(c))
-		put(c, end, sizeof end - 1);
+		put(c, end, strlen(end));
 }
 
 static void write_lines(struct world *w, struct content *c, unsigned lines, bool leave_open)
@@ -226,8 +232,8 @@ static void write_lines(struct world *w, struct content *c, unsigned lines, bool
 	end_line(c);
 	TELL(w, "  lines from %llu on at %zu of %s\n", (unsigned long long)w->lines, c->text.size, c->path);
 	for (unsigned i = 0; i < lines; i++) {
-		int n = snprintf(line, sizeof line, "{\"n\":%llu,\"text\":\"%.*s", (unsigned long long)w->lines++,
-			(int)chance(w, 300),
+		int n = snprintf(line, sizeof line, w->joins ? "message %llu %.*s" : "{\"n\":%llu,\"text\":\"%.*s",
+			(unsigned long long)w->lines++, (int)chance(w, 300),
 			"The quick brown fox jumps over the lazy dog, and on it goes through the wood, over the hill "
 			"and down to the river, where it drinks, looks around once, hears the hounds far off behind "
 			"the trees, and is gone between the reeds before anybody has seen more of it than its tail.");
@@ -247,9 +253,39 @@ static struct fake_item *item_at(const struct host *h, size_t from, uint64_t gen
 	return NULL;
 }
 
-static bool is_line(const struct fake_item *item, const struct content *c, size_t at, size_t size)
+/* What is one item: a line, or two that are joined. */
+struct message {
+	size_t at, last, end; /* its first line, its last one, and the line end behind that */
+};
+
+static bool message_at(const struct content *c, size_t at, struct message *ret)
 {
-	return item && item->size == size && memcmp(item->data, c->text.data + at, size) == 0;
+	const char *text = c->text.data, *end = NULL;
+
+	*ret = (struct message){ .at = at, .last = at };
+	do {
+		ret->last = end ? (size_t)(end + 1 - text) : at;
+		end = ret->last < c->text.size ? memchr(text + ret->last, '\n', c->text.size - ret->last) : NULL;
+	} while (end && end + 1 < text + c->text.size && end[1] == '\t');
+	ret->end = end ? (size_t)(end - text) : 0;
+	return end;
+}
+
+static bool is_message(const struct fake_item *item, const struct content *c, const struct message *m)
+{
+	const char *text = c->text.data + m->at;
+	size_t size = m->end - m->at;
+	char joined[1024];
+
+	if (item && c->joins) {
+		int n = m->last == m->at ? snprintf(joined, sizeof joined, "{\"message\":\"%.*s\"}", (int)size, text)
+					 : snprintf(joined, sizeof joined, "{\"message\":\"%.*s\\n\\t%.*s\"}",
+						   (int)(m->last - 1 - m->at), text, (int)(m->end - m->last - 1),
+						   c->text.data + m->last + 1);
+		text = joined;
+		size = (size_t)n;
+	}
+	return item && item->size == size && memcmp(item->data, text, size) == 0;
 }
 
 /* How many lines of the content were offered under the generation, from the first on and in order; which are marked.
@@ -259,15 +295,12 @@ static size_t lines_under(const struct host *h, uint64_t generation, const struc
 {
 	size_t at = c->hole, lines = 0, i = 0;
 
-	while (at < c->text.size) {
-		const char *end = memchr(c->text.data + at, '\n', c->text.size - at);
-		size_t size = end ? (size_t)(end - (c->text.data + at)) : 0;
-		struct fake_item *item = end ? item_at(h, i, generation, at) : NULL;
-		if (!is_line(item, c, at, size))
+	for (struct message m; message_at(c, at, &m); at = m.end + 1) {
+		struct fake_item *item = item_at(h, i, generation, m.last);
+		if (!is_message(item, c, &m))
 			break;
 		item->seen = item->seen || mark;
 		i = (size_t)(item - h->items) + 1;
-		at += size + 1;
 		lines++;
 	}
 	return lines;
@@ -276,11 +309,11 @@ static size_t lines_under(const struct host *h, uint64_t generation, const struc
 /* The generation that has the content's first line; 0: none. */
 static uint64_t generation_of(const struct host *h, const struct content *c)
 {
-	const char *end = c->lines ? memchr(c->text.data + c->hole, '\n', c->text.size - c->hole) : NULL;
+	struct message m;
+	bool any = message_at(c, c->hole, &m);
 
-	for (size_t i = 0; end && i < h->count; i++)
-		if (h->items[i].offset == c->hole &&
-			is_line(&h->items[i], c, c->hole, (size_t)(end - c->text.data) - c->hole))
+	for (size_t i = 0; any && i < h->count; i++)
+		if (h->items[i].offset == m.last && is_message(&h->items[i], c, &m))
 			return h->items[i].generation;
 	return 0;
 }
@@ -525,7 +558,7 @@ static void faults_end(struct world *w)
 {
 	w->host.refuse = w->host.hold = false;
 	w->host.commit_error = 0;
-	w->host.commit_takes = DURATION_MS(0);
+	w->host.commit_takes = w->disk;
 	for (unsigned call = 0; call < SIM_CALLS; call++)
 		sim_files_fail((enum sim_call)call, 0, 0);
 	loop_soon_run(&w->host.settling);
@@ -705,6 +738,8 @@ static char *glob_of(struct world *w, unsigned name)
 	return oxp_strdup(glob);
 }
 
+static const struct option_list no_shapes = { .items = NULL };
+
 static void world_begin(struct world *w, uint64_t seed)
 {
 	struct sim_files_options files = { .random = &w->hand, .ns = &w->time.ns, .between = between };
@@ -726,11 +761,15 @@ static void world_begin(struct world *w, uint64_t seed)
 	for (unsigned i = 0; i < NAMES; i++)
 		w->globs[i] = glob_of(w, i);
 	w->list = (struct option_list){ .items = w->globs, .count = NAMES };
+	w->joins = below(w, 4) == 0;
+	if (below(w, 4) == 0)
+		w->host.commit_takes = w->disk = DURATION_MS(100 + below(w, 900));
 	w->config = (struct tail_config){ .paths = &w->list,
 		.line_max = 1 << 20,
 		.sweep = DURATION_S(SWEEP_S),
 		.tick = DURATION_MS(2),
-		.poll_every = DURATION_S(3600) };
+		.poll_every = DURATION_S(3600),
+		.multiline = { .start = w->joins ? "message" : NULL, .shapes = &no_shapes } };
 }
 
 static void world_end(struct world *w)
