@@ -69,7 +69,7 @@ static void tell_cut_before(struct tail_finder *d, const struct tail_file *f)
 {
 	for (struct tail_saved *s; (s = tail_table_take(d->with.table, &f->identity)); free(s)) {
 		if (s->at.head_size > 0)
-			tail_copies_cut_before(d->with.copies, s);
+			tail_copies_cut_before(d->with.copies, &s->at, tail_saved_is_away(s) ? f->path : s->path);
 		else
 			tail_saver_forget(d->with.saver, s->at.generation);
 	}
@@ -405,6 +405,12 @@ static void tell_gone(struct tail_finder *d, const struct tail_saved *s)
 		s->path, (unsigned long long)s->at.offset);
 }
 
+/* Only a birth tells for sure that a file is the one which was there. */
+static bool is_known_for_sure(const struct tail_saved *s)
+{
+	return s->at.birth_ns && s->at.head_size > 0;
+}
+
 bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 {
 	struct tail_finder *d = finder;
@@ -414,11 +420,24 @@ bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 
 	if (f ? !is_open(f) : tail_doubts_any(d->with.doubts) || !lost || !lost->gone)
 		return true;
-	if (f && s->at.birth_ns && s->at.head_size > 0) {
-		tail_copies_cut_before(d->with.copies, s);
+	if (f && is_known_for_sure(s)) {
+		tail_copies_cut_before(d->with.copies, &s->at, tail_saved_is_away(s) ? f->path : s->path);
 		return false;
 	}
 	tell_gone(d, s);
-	tail_saver_forget(d->with.saver, s->at.generation);
-	return false;
+	if (!is_known_for_sure(s)) {
+		tail_saver_forget(d->with.saver, s->at.generation);
+		return false;
+	}
+	tail_saver_away(d->with.saver, &s->at);
+	tail_table_put_away(d->with.table, s);
+	return true;
+}
+
+bool tail_finder_thin_out(struct tail_finder *d)
+{
+	uint64_t generation = tail_table_thin_out(d->with.table);
+
+	tail_saver_forget(d->with.saver, generation);
+	return generation != 0;
 }

@@ -151,13 +151,13 @@ static bool begins_as(const struct packed_twin *t, const struct position *p)
 			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
 }
 
-/* A file of an earlier run that is not there any more and began as this text does. */
+/* A file of an earlier run that is not there any more and began as this text does. One that is away may be any. */
 static bool is_earlier(void *context, const struct tail_saved *s)
 {
 	struct packed_twin *t = context;
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
-	if (!t->any && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
+	if (!t->any && !tail_saved_is_away(s) && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
 		!tail_table_find(t->packed->with.table, &then) && begins_as(t, &s->at)) {
 		t->found = then;
 		t->any = true;

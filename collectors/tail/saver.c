@@ -118,6 +118,15 @@ void tail_saver_leave(struct tail_saver *s, struct tail_file *f)
 	tail_saver_drop(s, f);
 }
 
+void tail_saver_away(struct tail_saver *s, const struct position *at)
+{
+	struct position away = *at;
+
+	away.path = "";
+	host_position_put(s->core->host, &away);
+	save_soon(s);
+}
+
 /* One file of the commit that ended. */
 static void file_committed(struct tail_saver *s, struct tail_file *f, bool failed)
 {

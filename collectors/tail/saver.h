@@ -46,6 +46,8 @@ void tail_saver_forget(struct tail_saver *, uint64_t generation);
 void tail_saver_drop(struct tail_saver *, struct tail_file *);
 /* The file is closed: its position stays, as that of a file which may come back. */
 void tail_saver_leave(struct tail_saver *, struct tail_file *);
+/* Of a position that no file has: its file is away. */
+void tail_saver_away(struct tail_saver *, const struct position *);
 /* All that was there by then is known; the first time that is saved at once. */
 void tail_saver_know(struct tail_saver *, struct wall_time);
 /* Saves what moved and what is new, in one transaction. */

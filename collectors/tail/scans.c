@@ -6,6 +6,7 @@ enum {
 	LANE_FULL_MS = 250, /* after this it is asked again */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
+	THINNED_AT_ONCE = 8,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -113,6 +114,15 @@ static bool sift_positions(struct tail_scans *s)
 	return tail_table_sift(s->with.table, &s->at, tail_finder_may_come_back, s->with.finder);
 }
 
+static bool thin_out_positions(struct tail_scans *s)
+{
+	bool more = true;
+
+	for (int i = 0; i < THINNED_AT_ONCE && more; i++)
+		more = tail_finder_thin_out(s->with.finder);
+	return more;
+}
+
 /* An answer that may not show everything is good for what is known already; the rest is asked for again. */
 static bool let_lost_go(struct tail_scans *s)
 {
@@ -138,6 +148,7 @@ static bool (*const steps[])(struct tail_scans *) = {
 	lose_unseen,
 	tend_gone,
 	sift_positions,
+	thin_out_positions,
 	let_lost_go,
 };
 
@@ -228,7 +239,8 @@ static bool add_saved(void *context, const struct tail_saved *saved)
 	struct tail_scan *scan = context;
 	const struct tail_identity then = { saved->at.dev, saved->at.inode, saved->at.birth_ns };
 
-	tail_lost_add(&scan->lost, saved->path, &then);
+	if (!tail_saved_is_away(saved))
+		tail_lost_add(&scan->lost, saved->path, &then);
 	return true;
 }
 

@@ -241,7 +241,19 @@ void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 	s->next = *chain;
 	*chain = s;
 	t->saved_count++;
+	t->away_count += tail_saved_is_away(s);
 	t->saved_cost += tail_cost(s->path);
+}
+
+static struct tail_saved *take_saved(struct tail_table *t, struct tail_saved **at)
+{
+	struct tail_saved *s = *at;
+
+	*at = s->next;
+	t->saved_count--;
+	t->away_count -= tail_saved_is_away(s);
+	t->saved_cost -= tail_cost(s->path);
+	return s;
 }
 
 void tail_table_remember(struct tail_table *t, const struct position *at)
@@ -253,6 +265,38 @@ void tail_table_remember(struct tail_table *t, const struct position *at)
 	s->at = *at;
 	s->at.path = s->path;
 	tail_table_give_back(t, s);
+}
+
+void tail_table_put_away(struct tail_table *t, const struct tail_saved *which)
+{
+	struct tail_saved *s = t->saved[saved_bucket(which->at.inode)];
+
+	while (s != which)
+		s = s->next;
+	if (tail_saved_is_away(s))
+		return;
+	t->saved_cost -= tail_cost(s->path);
+	s->path[0] = '\0';
+	t->saved_cost += tail_cost(s->path);
+	t->away_count++;
+}
+
+/* Generations ascend: those that went late were mostly begun late. */
+uint64_t tail_table_thin_out(struct tail_table *t)
+{
+	struct tail_saved **first = NULL, *s;
+	uint64_t generation;
+
+	for (size_t i = 0; i < TAIL_CHAINS && t->away_count > TAIL_AWAY_MAX; i++)
+		for (struct tail_saved **at = &t->saved[i]; *at; at = &(*at)->next)
+			if (tail_saved_is_away(*at) && (!first || (*at)->at.generation < (*first)->at.generation))
+				first = at;
+	if (!first)
+		return 0;
+	s = take_saved(t, first);
+	generation = s->at.generation;
+	free(s);
+	return generation;
 }
 
 static bool has_saved(const struct tail_table *t, const struct tail_identity *identity, bool begun)
@@ -293,18 +337,15 @@ struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_ident
 		if (s->at.inode == identity->inode && s->at.dev == identity->dev && s->at.birth_ns != 0 &&
 			s->at.birth_ns == identity->birth_ns)
 			break;
-	if (!s)
-		return NULL;
-	*at = s->next;
-	t->saved_count--;
-	t->saved_cost -= tail_cost(s->path);
-	return s;
+	return s ? take_saved(t, at) : NULL;
 }
 
 /* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
- * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. */
-static int sureness(const struct position *p, const struct tail_identity *now, int fd)
+ * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. For one that is
+ * away they do not: its inode may have been used again, by a program that writes the same first lines. */
+static int sureness(const struct tail_saved *s, const struct tail_identity *now, int fd)
 {
+	const struct position *p = &s->at;
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
 	const struct tail_before before = { p->before_hash, p->before_size };
 	int same = p->inode == now->inode ? tail_head_is(fd, p) : 0;
@@ -315,7 +356,8 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 		return 3;
 	if (tail_same_later(&then, now))
 		return 2;
-	if (p->head_size == 0 || (then.dev != now->dev && (then.birth_ns != 0 || now->birth_ns != 0)))
+	if (tail_saved_is_away(s) || p->head_size == 0 ||
+		(then.dev != now->dev && (then.birth_ns != 0 || now->birth_ns != 0)))
 		return 0;
 	return tail_stood_before(fd, p->offset, &before);
 }
@@ -328,7 +370,7 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 
 	*ret = NULL;
 	for (struct tail_saved **at = &t->saved[saved_bucket(identity->inode)]; *at; at = &(*at)->next) {
-		int sure = sureness(&(*at)->at, identity, fd);
+		int sure = sureness(*at, identity, fd);
 		if (sure < 0)
 			return sure;
 		if (!sure || sure < best_sure || (sure == best_sure && (*at)->at.generation < (*best)->at.generation))
@@ -336,12 +378,8 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 		best = at;
 		best_sure = sure;
 	}
-	if (!best)
-		return 0;
-	*ret = *best;
-	*best = (*best)->next;
-	t->saved_count--;
-	t->saved_cost -= tail_cost((*ret)->path);
+	if (best)
+		*ret = take_saved(t, best);
 	return 0;
 }
 
@@ -349,14 +387,10 @@ static void sift_chain(
 	struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *), void *context)
 {
 	for (struct tail_saved *s; (s = *at);) {
-		if (keep(context, s)) {
+		if (keep(context, s))
 			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		t->saved_count--;
-		t->saved_cost -= tail_cost(s->path);
-		free(s);
+		else
+			free(take_saved(t, at));
 	}
 }
 
