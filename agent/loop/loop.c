@@ -476,6 +476,7 @@ int loop_new(const struct clock *clock, struct loop **ret)
 
 	/* Peers go away; libraries that write to them are told by the error. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is EFBIG then, as on a full disk */
 	l->clock = clock;
 	l->base = base_new();
 	l->shares.running = LOOP_NORMAL;

@@ -20,7 +20,7 @@ struct event;
  * there is for LOOP_PROBES, so while other callbacks wait it gets half of the time, by the millisecond. */
 enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
-/* 0 or -errno. From here on the whole process ignores SIGPIPE; code that starts a child resets it there. */
+/* 0 or -errno. From here on the whole process ignores SIGPIPE and SIGXFSZ; code that starts a child resets it there. */
 int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;
 void loop_free(struct loop *); /* after the _done of everything embedded elsewhere */
 void loop_run(struct loop *); /* until loop_stop() */
