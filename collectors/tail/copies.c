@@ -63,7 +63,9 @@ struct tail_file *tail_copies_cut(struct tail_copies *c, struct tail_file *f)
 
 void tail_copies_cut_before(struct tail_copies *c, const struct position *at, const char *path)
 {
-	struct tail_found found = { .path = (char *)(uintptr_t)path, .identity = { at->dev, at->inode, at->birth_ns } };
+	struct tail_found found = { .path = (char *)(uintptr_t)path,
+		.identity = { at->dev, at->inode, at->birth_ns },
+		.born = tail_births_order(c->with.core->births, loop_now(c->with.core->loop), at->birth_ns) };
 	struct tail_file *f = tail_table_add(c->with.table, &found, true);
 
 	tell_cut(c, path, at->offset);

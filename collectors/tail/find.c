@@ -52,6 +52,13 @@ static bool is_compressed(const struct tail_file *f)
 
 /* Beginning. */
 
+static int64_t order_of(const struct tail_finder *d, int64_t birth_ns)
+{
+	const struct tail_core *core = d->with.core;
+
+	return tail_births_order(core->births, loop_now(core->loop), birth_ns);
+}
+
 /* At the first start, whose first look may take more than one scan, a file was there before if it was born before the
  * look. Later, if it was there in the last run: what came since then, as by a rotation, is as new as what comes while
  * we look. */
@@ -61,7 +68,7 @@ static bool was_there_before(const struct tail_finder *d, const struct tail_file
 
 	if (known && f->identity.birth_ns == 0)
 		return false; /* nobody can tell */
-	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
+	return f->born <= order_of(d, known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
 }
 
 /* Of what was the same file, and has other bytes now. */
@@ -246,7 +253,7 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 
 	if (tail_lost_find(&look->scan.lost, found->path, f ? &f->identity : &anybody))
 		return true;
-	if (!f && found->identity.birth_ns <= look->last.ns)
+	if (!f && found->born <= order_of(d, look->last.ns))
 		return true;
 	tail_wanted_lost(d->with.wanted, found->path, f ? &f->identity : &since);
 	tail_wanted_scan(d->with.wanted, true);

@@ -118,7 +118,7 @@ static bool is_no_elder(void *context, struct tail_file *f)
 	struct elder *elder = context;
 
 	elder->busy = f != elder->of && tail_file_trait(f)->gone && tail_file_trait(f)->open &&
-		      f->identity.birth_ns <= elder->of->identity.birth_ns && is_busy(f);
+		      f->born <= elder->of->born && is_busy(f);
 	return !elder->busy;
 }
 

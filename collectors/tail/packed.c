@@ -60,13 +60,15 @@ static void unpack_next_slice(struct tail_packed *p)
 /* Nobody is writing to it any more. Its time of change tells: gzip gives it the other time of what it packed. */
 static bool is_at_rest(struct tail_packed *p, int fd)
 {
+	const struct tail_core *core = p->with.core;
 	struct stat info;
-	int64_t since;
+	int64_t changed, since;
 
 	if (fstat(fd, &info) < 0)
 		return false;
-	since = loop_wall(p->with.core->loop).ns / 1000000000 - info.st_ctim.tv_sec;
-	return since < 0 || since >= PACKED_REST_S;
+	changed = ns_of(info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+	since = tail_births_since(core->births, loop_now(core->loop), changed).ns;
+	return since < 0 || since >= DURATION_S(PACKED_REST_S).ns;
 }
 
 static void tell_left_out(struct tail_packed *p, const struct tail_file *f, enum tail_packing packing)

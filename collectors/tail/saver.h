@@ -10,7 +10,9 @@
 #include "collectors/tail/core.h"
 #include "collectors/tail/ready.h"
 
-enum { TAIL_KNOWN = 0 }; /* in place of a generation: the position that says `known`, where files begin at their end */
+/* In place of a generation: the position that says `known`, where files begin at their end, and has the steps of the
+ * clock as its path (births.h). */
+enum { TAIL_KNOWN = 0 };
 
 enum tail_commit { TAIL_IDLE, TAIL_COMMIT_RUNS, TAIL_COMMIT_AGAIN /* it runs, and another one follows at once */ };
 

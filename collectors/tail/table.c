@@ -62,7 +62,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 
 	for (f = t->by_path[path_bucket(path)]; f; f = f->by_path)
 		if (tail_file_trait(f)->gone && !f->outlived && strcmp(f->path, path) == 0 &&
-			(!last || f->identity.birth_ns > last->identity.birth_ns))
+			(!last || f->born > last->born))
 			last = f;
 	return last;
 }
@@ -73,9 +73,8 @@ static void outlive(struct tail_table *t, const struct tail_file *dropped)
 	struct tail_file *f;
 
 	for (f = t->by_path[path_bucket(dropped->path)]; f; f = f->by_path)
-		f->outlived = f->outlived ||
-			      (tail_file_trait(f)->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
-				      strcmp(f->path, dropped->path) == 0);
+		f->outlived = f->outlived || (tail_file_trait(f)->gone && f->born <= dropped->born &&
+						     strcmp(f->path, dropped->path) == 0);
 }
 
 struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_identity *identity)
@@ -116,6 +115,7 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 
 	f->path = oxp_strdup(found->name ? found->name : found->path);
 	f->identity = found->identity;
+	f->born = found->born;
 	tail_file_init(f);
 	f->state = gone ? TAIL_GONE_CLOSED : TAIL_CLOSED;
 	put_inode(t, f);
@@ -178,7 +178,7 @@ void tail_table_become(struct tail_table *t, struct tail_file *f, const struct t
 
 struct tail_file *tail_table_cut(struct tail_table *t, struct tail_file *f)
 {
-	const struct tail_found same = { .path = f->path, .identity = f->identity };
+	const struct tail_found same = { .path = f->path, .identity = f->identity, .born = f->born };
 	bool gone = tail_file_trait(f)->gone;
 	struct tail_file *n = tail_table_add(t, &same, gone);
 
