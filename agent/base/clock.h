@@ -33,6 +33,16 @@ static inline struct duration mono_since(struct mono_time now, struct mono_time 
 	return (struct duration){ now.ns - then.ns };
 }
 
+/* Of what a file system tells: a time that others may have set to any year, and that ends where 64 bits do. */
+static inline int64_t ns_of(int64_t seconds, int64_t ns)
+{
+	int64_t all;
+
+	if (__builtin_mul_overflow(seconds, INT64_C(1000000000), &all) || __builtin_add_overflow(all, ns, &all))
+		return seconds < 0 ? INT64_MIN : INT64_MAX;
+	return all;
+}
+
 static inline struct mono_time mono_after(struct mono_time t, struct duration d)
 {
 	return (struct mono_time){ t.ns + d.ns };

@@ -61,15 +61,16 @@ struct tail_file *tail_copies_cut(struct tail_copies *c, struct tail_file *f)
 	return n;
 }
 
-void tail_copies_cut_before(struct tail_copies *c, const struct tail_saved *s)
+void tail_copies_cut_before(struct tail_copies *c, const struct position *at, const char *path)
 {
-	struct tail_found found = { .path = (char *)(uintptr_t)s->path,
-		.identity = { s->at.dev, s->at.inode, s->at.birth_ns } };
+	struct tail_found found = { .path = (char *)(uintptr_t)path,
+		.identity = { at->dev, at->inode, at->birth_ns },
+		.born = tail_births_order(c->with.core->births, loop_now(c->with.core->loop), at->birth_ns) };
 	struct tail_file *f = tail_table_add(c->with.table, &found, true);
 
-	tell_cut(c, s->path, s->at.offset);
+	tell_cut(c, path, at->offset);
 	tail_table_move(c->with.table, f, TAIL_GONE_CUT);
-	tail_file_restore(f, &s->at);
+	tail_file_restore(f, at);
 	tail_saver_resume(c->with.saver, f, true);
 	look_for_copy(c, f);
 }

@@ -43,7 +43,7 @@ void tail_copies_init(struct tail_copies *, const struct tail_copies_parts *);
 /* The file has other bytes than those that were read: it begins anew, as the file that is returned. */
 struct tail_file *tail_copies_cut(struct tail_copies *, struct tail_file *);
 /* The same of a file that was cut down while nobody followed it. */
-void tail_copies_cut_before(struct tail_copies *, const struct tail_saved *);
+void tail_copies_cut_before(struct tail_copies *, const struct position *, const char *path);
 /* Whether the open file, which nobody knows, is a copy. */
 enum tail_copy tail_copies_ask(struct tail_copies *, const struct tail_found *, int fd);
 /* Takes the descriptor of a copy of a file that was cut down, and goes on reading that file in it. False: the

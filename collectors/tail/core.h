@@ -5,6 +5,7 @@
 #ifndef OXP_TAIL_CORE_H
 #define OXP_TAIL_CORE_H
 
+#include "collectors/tail/births.h"
 #include "collectors/tail/config.h"
 #include "collectors/tail/globs.h"
 
@@ -19,6 +20,7 @@ struct tail_core {
 	struct loop *loop;
 	const struct tail_config *config;
 	struct tail_globs globs; /* the configuration's, expanded */
+	const struct tail_births *births; /* which scans.c looks after */
 	enum tail_life life;
 };
 

@@ -43,15 +43,15 @@ void tail_cut_clear(struct tail_cut_list *cuts)
 /* Whether it begins as the cut file did, and has the bytes that this had before its offset: 1, 0 or -errno. If nothing
  * was read yet, only the beginning can be compared, and older copies may have the same one; so the copy must be
  * young. */
-static int is_copy(struct wall_time now, const struct tail_cut *cut, int fd, const struct tail_found *found)
+static int is_copy(const struct tail_cut_search *s, const struct tail_cut *cut, int fd, const struct tail_found *found)
 {
 	const struct tail_before before = { cut->at.before_hash, cut->at.before_size };
-	int64_t age = now.ns - found->identity.birth_ns;
+	struct duration age = tail_births_since(s->births, s->now, found->identity.birth_ns);
 	int same = found->size >= cut->at.offset ? tail_head_is(fd, &cut->at) : 0;
 
 	if (same <= 0)
 		return same;
-	return before.size > 0 ? tail_stood_before(fd, cut->at.offset, &before) : age <= YOUNG_S * INT64_C(1000000000);
+	return before.size > 0 ? tail_stood_before(fd, cut->at.offset, &before) : age.ns <= DURATION_S(YOUNG_S).ns;
 }
 
 /* The first copy of a file is read on as that file, which is known; others are left out if there are too many. */
@@ -75,7 +75,7 @@ static bool try_copy(struct tail_cut_search *s, struct tail_cut *cut, char *path
 	if (fd < 0)
 		return errno == ENOENT;
 	if (tail_identify(fd, "", &found.identity, &found.size) == 0)
-		same = is_copy(s->now, cut, fd, &found);
+		same = is_copy(s, cut, fd, &found);
 	close(fd);
 	if (same > 0 && has_copy_room(s->budget, cut, path))
 		tail_found_add(s->found, &found);

@@ -4,6 +4,7 @@
 #ifndef OXP_TAIL_CUTS_H
 #define OXP_TAIL_CUTS_H
 
+#include "collectors/tail/births.h"
 #include "collectors/tail/budget.h"
 #include "collectors/tail/found.h"
 #include "component.h"
@@ -27,7 +28,8 @@ void tail_cut_move(struct tail_cut_list *, struct tail_cut_list *to);
 void tail_cut_clear(struct tail_cut_list *);
 
 struct tail_cut_search {
-	struct wall_time now;
+	const struct tail_births *births;
+	struct mono_time now;
 	struct tail_budget *budget;
 	struct tail_found_list *found; /* answer: copies, as far as the files were read or farther; newer files first */
 };

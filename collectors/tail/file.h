@@ -35,6 +35,7 @@ struct tail_file {
 	struct tail_file *by_path, *by_inode; /* the next of the chain */
 	char *path;
 	struct tail_identity identity;
+	int64_t born; /* in the order of births, as it was when the file was found */
 	uint8_t state; /* enum tail_state */
 	bool outlived; /* the file that had its name after this one is not known any more */
 

@@ -52,6 +52,13 @@ static bool is_compressed(const struct tail_file *f)
 
 /* Beginning. */
 
+static int64_t order_of(const struct tail_finder *d, int64_t birth_ns)
+{
+	const struct tail_core *core = d->with.core;
+
+	return tail_births_order(core->births, loop_now(core->loop), birth_ns);
+}
+
 /* At the first start, whose first look may take more than one scan, a file was there before if it was born before the
  * look. At later starts, it was there before if the last run had it: a file that came since then, as by a rotation, is
  * as new as one that comes while we look. */
@@ -61,7 +68,7 @@ static bool was_there_before(const struct tail_finder *d, const struct tail_file
 
 	if (known && f->identity.birth_ns == 0)
 		return false; /* nobody can tell */
-	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
+	return f->born <= order_of(d, known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
 }
 
 /* The position of what was the same file and has other bytes now. */
@@ -69,7 +76,7 @@ static void tell_cut_before(struct tail_finder *d, const struct tail_file *f)
 {
 	for (struct tail_saved *s; (s = tail_table_take(d->with.table, &f->identity)); free(s)) {
 		if (s->at.head_size > 0)
-			tail_copies_cut_before(d->with.copies, s);
+			tail_copies_cut_before(d->with.copies, &s->at, tail_saved_is_away(s) ? f->path : s->path);
 		else
 			tail_saver_forget(d->with.saver, s->at.generation);
 	}
@@ -247,7 +254,7 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 
 	if (tail_lost_find(&look->scan.lost, found->path, f ? &f->identity : &anybody))
 		return true;
-	if (!f && found->identity.birth_ns <= look->last.ns)
+	if (!f && found->born <= order_of(d, look->last.ns))
 		return true;
 	tail_wanted_lost(d->with.wanted, found->path, f ? &f->identity : &since);
 	tail_wanted_scan(d->with.wanted, true);
@@ -407,6 +414,12 @@ static void tell_gone(struct tail_finder *d, const struct tail_saved *s)
 		s->path, (unsigned long long)s->at.offset);
 }
 
+/* Only a birth tells for sure that a file is the one which was there. */
+static bool is_known_for_sure(const struct tail_saved *s)
+{
+	return s->at.birth_ns && s->at.head_size > 0;
+}
+
 bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 {
 	struct tail_finder *d = finder;
@@ -416,11 +429,24 @@ bool tail_finder_may_come_back(void *finder, const struct tail_saved *s)
 
 	if (f ? !is_open(f) : tail_doubts_any(d->with.doubts) || !lost || !lost->gone)
 		return true;
-	if (f && s->at.birth_ns && s->at.head_size > 0) {
-		tail_copies_cut_before(d->with.copies, s);
+	if (f && is_known_for_sure(s)) {
+		tail_copies_cut_before(d->with.copies, &s->at, tail_saved_is_away(s) ? f->path : s->path);
 		return false;
 	}
 	tell_gone(d, s);
-	tail_saver_forget(d->with.saver, s->at.generation);
-	return false;
+	if (!is_known_for_sure(s)) {
+		tail_saver_forget(d->with.saver, s->at.generation);
+		return false;
+	}
+	tail_saver_away(d->with.saver, &s->at);
+	tail_table_put_away(d->with.table, s);
+	return true;
+}
+
+bool tail_finder_thin_out(struct tail_finder *d)
+{
+	uint64_t generation = tail_table_thin_out(d->with.table);
+
+	tail_saver_forget(d->with.saver, generation);
+	return generation != 0;
 }

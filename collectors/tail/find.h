@@ -59,6 +59,8 @@ void tail_finder_tend_gone(struct tail_finder *, struct tail_file *);
  * cannot be read, it cannot be opened, or it may be one that was found under another name and put off. It is not, if
  * the file no longer exists or another one has its inode; a file with the same birth was cut down since. */
 bool tail_finder_may_come_back(void *finder, const struct tail_saved *);
+/* Forgets one of the files that are away if there are too many. False: there are not. */
+bool tail_finder_thin_out(struct tail_finder *);
 
 /* The file has other bytes than those that were read: it begins anew, as the one that is returned. */
 struct tail_file *tail_finder_cut_down(struct tail_finder *, struct tail_file *);

@@ -4,7 +4,7 @@
 
 #include <sys/stat.h>
 
-#include "base/base.h"
+#include "base/clock.h"
 
 struct tail_folder {
 	char *path;
@@ -20,7 +20,7 @@ struct tail_folder_list {
 
 static inline int64_t tail_changed_ns(const struct stat *info)
 {
-	return info->st_mtim.tv_sec * 1000000000LL + info->st_mtim.tv_nsec;
+	return ns_of(info->st_mtim.tv_sec, info->st_mtim.tv_nsec);
 }
 
 /* Adds it as it is, with a copy of the path. */

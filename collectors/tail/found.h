@@ -9,6 +9,7 @@ struct tail_found {
 	char *name; /* of a rotated file, and of a copy: the path it was written under; else NULL */
 	uint64_t generation; /* of a copy: that of the file which was cut down */
 	struct tail_identity identity;
+	int64_t born; /* in the order of births; of a file, and of a rotated one */
 	uint64_t size;
 	uint16_t length; /* of the path; of a file */
 	bool linked; /* the name is a symbolic link: what is told of the file is told of other names */

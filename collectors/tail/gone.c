@@ -76,14 +76,19 @@ static bool is_out_of_sight(const struct tail_file *f)
 	return faccessat(AT_FDCWD, folder, R_OK | X_OK, AT_EACCESS) < 0;
 }
 
-/* Read to its end, and closed. With its folder it may come back: then its position is that of an earlier run. */
+/* Read to its end, and closed. While it has a name somewhere it may come back: then its position is that of an earlier
+ * run. It is looked for where it had its name only if its folder cannot be seen. */
 static void let_go(struct tail_gone *g, struct tail_file *f)
 {
-	const struct position at = tail_file_position(f);
+	struct position at = tail_file_position(f);
+	bool hidden = is_out_of_sight(f), away = !hidden && at.birth_ns && at.head_size > 0;
 
-	if (!is_deleted(f) && is_out_of_sight(f)) {
-		tail_table_remember(g->with.table, &at);
+	if (!is_deleted(f) && (hidden || away)) {
 		tail_saver_leave(g->with.saver, f);
+		at.path = away ? "" : at.path;
+		tail_table_remember(g->with.table, &at);
+		if (away)
+			tail_saver_away(g->with.saver, &at);
 	}
 	tail_gone_drop(g, f);
 }
@@ -113,7 +118,7 @@ static bool is_no_elder(void *context, struct tail_file *f)
 	struct elder *elder = context;
 
 	elder->busy = f != elder->of && tail_file_trait(f)->gone && tail_file_trait(f)->open &&
-		      f->identity.birth_ns <= elder->of->identity.birth_ns && is_busy(f);
+		      f->born <= elder->of->born && is_busy(f);
 	return !elder->busy;
 }
 

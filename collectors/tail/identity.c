@@ -15,7 +15,7 @@ int tail_identify(int fd, const char *path, struct tail_identity *ret, uint64_t 
 		return -EINVAL;
 	ret->dev = makedev(x.stx_dev_major, x.stx_dev_minor);
 	ret->inode = x.stx_ino;
-	ret->birth_ns = x.stx_mask & STATX_BTIME ? x.stx_btime.tv_sec * 1000000000LL + x.stx_btime.tv_nsec : 0;
+	ret->birth_ns = x.stx_mask & STATX_BTIME ? ns_of(x.stx_btime.tv_sec, x.stx_btime.tv_nsec) : 0;
 	*ret_size = x.stx_size;
 	return 0;
 }

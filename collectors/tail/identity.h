@@ -2,7 +2,7 @@
 #ifndef OXP_TAIL_IDENTITY_H
 #define OXP_TAIL_IDENTITY_H
 
-#include "base/base.h"
+#include "base/clock.h"
 
 struct tail_identity {
 	uint64_t dev, inode;

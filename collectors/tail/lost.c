@@ -139,12 +139,12 @@ static bool is_inode(const struct inodes *q, size_t i, uint64_t inode)
 }
 
 /* The file whose name rotation may have turned into that one, if it was born then: the one with the shortest name. */
-static const struct tail_sought *rotated_from(const struct tail_search *q, const char *name, int64_t birth)
+static const struct tail_sought *rotated_from(const struct tail_search *q, const char *name, int64_t born)
 {
 	const struct tail_sought *found = NULL;
 
 	for (const struct tail_sought *s = tail_search_before(q, name); s; s = s->shorter)
-		if (s->lost->last && s->lost->identity.birth_ns && birth > s->lost->identity.birth_ns &&
+		if (s->lost->last && s->lost->identity.birth_ns && born > s->lost->born &&
 			is_rotated_name(name, s->name))
 			found = s;
 	return found;
@@ -163,13 +163,14 @@ static void try_name(const struct inodes *q, const struct dirent *entry)
 	tail_search_path_of(q->in, entry->d_name, path, sizeof path);
 	if (tail_identify(AT_FDCWD, path, &found.identity, &found.size) < 0)
 		return;
+	found.born = tail_births_order(q->search->births, q->search->now, found.identity.birth_ns);
 	for (; is_inode(q, i, entry->d_ino); i++) {
 		if (!tail_same_later(&q->items[i]->lost->identity, &found.identity))
 			continue;
 		q->items[i]->lost->gone = false;
 		from = from ? from : q->items[i];
 	}
-	from = from ? from : rotated_from(q->in, entry->d_name, found.identity.birth_ns);
+	from = from ? from : rotated_from(q->in, entry->d_name, found.born);
 	if (!from)
 		return;
 	found.name = from->lost->path;
@@ -209,15 +210,14 @@ static int by_path(const void *a, const void *b)
 	const struct tail_lost *x = a, *y = b;
 	int order = strcmp(x->path, y->path);
 
-	return order ? order
-		     : (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
+	return order ? order : (x->born > y->born) - (x->born < y->born);
 }
 
 static int by_birth(const void *a, const void *b)
 {
 	const struct tail_found *x = a, *y = b;
 
-	return (x->identity.birth_ns > y->identity.birth_ns) - (x->identity.birth_ns < y->identity.birth_ns);
+	return (x->born > y->born) - (x->born < y->born);
 }
 
 void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
@@ -226,6 +226,8 @@ void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
 	size_t count = list->count, sought_count = 0;
 	struct tail_sought *sought = count ? oxp_new(count * sizeof *sought) : NULL;
 
+	for (size_t i = 0; i < count; i++)
+		lost[i].born = tail_births_order(s->births, s->now, lost[i].identity.birth_ns);
 	if (count > 1)
 		qsort(lost, count, sizeof *lost, by_path);
 	for (size_t i = 0; i < count; i++) {

@@ -5,6 +5,7 @@
 #ifndef OXP_TAIL_LOST_H
 #define OXP_TAIL_LOST_H
 
+#include "collectors/tail/births.h"
 #include "collectors/tail/budget.h"
 #include "collectors/tail/found.h"
 #include "collectors/tail/globs.h"
@@ -14,6 +15,7 @@ struct tail_lost {
 	char *path; /* the last that is known */
 	struct tail_identity identity;
 	/* The answer of a search. */
+	int64_t born; /* in the order of births */
 	bool gone; /* its folder was read and it is not there */
 	bool last; /* nobody is known to have had the name after it */
 };
@@ -31,6 +33,8 @@ void tail_lost_clear(struct tail_lost_list *);
 /* Beside each old name stand the file itself and those that had the name after it. */
 struct tail_lost_search {
 	const struct tail_globs *globs;
+	const struct tail_births *births;
+	struct mono_time now;
 	struct tail_marks *marks;
 	struct tail_budget *budget;
 	struct tail_found_list *found; /* answer: what was found of them, oldest first */

@@ -62,13 +62,15 @@ static void unpack_next_slice(struct tail_packed *p)
  * it was made from. */
 static bool is_at_rest(struct tail_packed *p, int fd)
 {
+	const struct tail_core *core = p->with.core;
 	struct stat info;
-	int64_t since;
+	int64_t changed, since;
 
 	if (fstat(fd, &info) < 0)
 		return false;
-	since = loop_wall(p->with.core->loop).ns / 1000000000 - info.st_ctim.tv_sec;
-	return since < 0 || since >= PACKED_REST_S;
+	changed = ns_of(info.st_ctim.tv_sec, info.st_ctim.tv_nsec);
+	since = tail_births_since(core->births, loop_now(core->loop), changed).ns;
+	return since < 0 || since >= DURATION_S(PACKED_REST_S).ns;
 }
 
 static void tell_left_out(struct tail_packed *p, const struct tail_file *f, enum tail_packing packing)
@@ -154,13 +156,13 @@ static bool begins_as(const struct packed_twin *t, const struct position *p)
 			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
 }
 
-/* A file of an earlier run that is not there any more and began as this text does. */
+/* A file of an earlier run that is not there any more and began as this text does. One that is away may be any. */
 static bool is_earlier(void *context, const struct tail_saved *s)
 {
 	struct packed_twin *t = context;
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
-	if (!t->any && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
+	if (!t->any && !tail_saved_is_away(s) && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
 		!tail_table_find(t->packed->with.table, &then) && begins_as(t, &s->at)) {
 		t->found = then;
 		t->any = true;

@@ -52,9 +52,12 @@ static void put_position(struct tail_saver *s, const struct tail_file *f)
 
 static void put_known(struct tail_saver *s)
 {
-	if (s->core->config->start == START_END && s->known.ns)
+	char ages[TAIL_AGES_TEXT];
+
+	tail_births_write(s->core->births, ages);
+	if ((s->core->config->start == START_END && s->known.ns) || ages[0])
 		host_position_put(s->core->host,
-			&(struct position){ .generation = TAIL_KNOWN, .offset = (uint64_t)s->known.ns, .path = "" });
+			&(struct position){ .generation = TAIL_KNOWN, .offset = (uint64_t)s->known.ns, .path = ages });
 }
 
 static void save_as(struct tail_saver *s, struct tail_file *f, enum tail_save save)
@@ -113,6 +116,15 @@ void tail_saver_leave(struct tail_saver *s, struct tail_file *f)
 		put_position(s, f);
 	tail_file_unname(f);
 	tail_saver_drop(s, f);
+}
+
+void tail_saver_away(struct tail_saver *s, const struct position *at)
+{
+	struct position away = *at;
+
+	away.path = "";
+	host_position_put(s->core->host, &away);
+	save_soon(s);
 }
 
 /* One file of the commit that ended. */

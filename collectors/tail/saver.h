@@ -10,9 +10,13 @@
 #include "collectors/tail/core.h"
 #include "collectors/tail/ready.h"
 
-enum { TAIL_KNOWN = 0 }; /* in place of a generation: the row that says `known`, if files begin at their end */
+/*
+ * In place of a generation: the position that says `known`, if files begin at their end, and has the steps of the clock
+ * as its path (births.h).
+ */
+enum { TAIL_KNOWN = 0 };
 
-/* a comma commit runs, and another one follows at once */
+/* TAIL_COMMIT_AGAIN: a commit runs, and another one follows at once. */
 enum tail_commit { TAIL_IDLE, TAIL_COMMIT_RUNS, TAIL_COMMIT_AGAIN };
 
 struct tail_saver {
@@ -48,6 +52,8 @@ void tail_saver_forget(struct tail_saver *, uint64_t generation);
 void tail_saver_drop(struct tail_saver *, struct tail_file *);
 /* The file is closed: its position stays, because the file may come back. */
 void tail_saver_leave(struct tail_saver *, struct tail_file *);
+/* Of a position that no file has: its file is away. */
+void tail_saver_away(struct tail_saver *, const struct position *);
 /* All that was there by then is known; the first time that is saved at once. */
 void tail_saver_know(struct tail_saver *, struct wall_time);
 /* Saves what moved and what is new, in one transaction. */

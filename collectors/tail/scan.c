@@ -20,9 +20,12 @@ bool tail_scan_has_copy(const struct tail_scan *s, uint64_t generation)
 
 static void find_lost(struct tail_scan *s)
 {
-	struct tail_lost_search search = {
-		.globs = &s->asked.globs, .marks = &s->marks, .budget = &s->left, .found = &s->rotated
-	};
+	struct tail_lost_search search = { .globs = &s->asked.globs,
+		.births = &s->asked.births,
+		.now = s->now,
+		.marks = &s->marks,
+		.budget = &s->left,
+		.found = &s->rotated };
 
 	tail_lost_search(&s->lost, &search);
 	s->unlisted = search.unlisted;
@@ -30,10 +33,18 @@ static void find_lost(struct tail_scan *s)
 
 static void find_copies(struct tail_scan *s)
 {
-	const struct clock *clock = s->asked.clock;
-	struct tail_cut_search search = { .now = clock->wall(clock), .budget = &s->left, .found = &s->copies };
+	struct tail_cut_search search = {
+		.births = &s->asked.births, .now = s->now, .budget = &s->left, .found = &s->copies
+	};
 
 	tail_cut_search(&s->cuts, &search);
+}
+
+static bool was_clock_set(const struct tail_question *asked)
+{
+	struct tail_births births = asked->births;
+
+	return tail_births_look(&births, asked->clock->wall(asked->clock), asked->clock->mono(asked->clock));
 }
 
 void tail_scan_work(struct job *job)
@@ -43,7 +54,10 @@ void tail_scan_work(struct job *job)
 	const struct mono_time began = asked->clock->mono(asked->clock);
 
 	s->left = asked->room;
+	s->now = began;
 	s->walk = (struct tail_walk){ .globs = &asked->globs,
+		.births = &asked->births,
+		.now = s->now,
 		.inotify = asked->inotify,
 		.silence.all = asked->all_silent,
 		.marks = &s->marks,
@@ -51,5 +65,6 @@ void tail_scan_work(struct job *job)
 	tail_walk(&s->walk);
 	find_lost(s);
 	find_copies(s);
+	s->clock_set = was_clock_set(asked);
 	s->took = mono_since(asked->clock->mono(asked->clock), began);
 }

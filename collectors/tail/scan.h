@@ -7,6 +7,7 @@
 #ifndef OXP_TAIL_SCAN_H
 #define OXP_TAIL_SCAN_H
 
+#include "collectors/tail/births.h"
 #include "collectors/tail/cuts.h"
 #include "collectors/tail/lost.h"
 #include "collectors/tail/walk.h"
@@ -16,6 +17,7 @@
 struct tail_question {
 	const struct clock *clock;
 	struct tail_globs globs;
+	struct tail_births births;
 	int inotify; /* where folders are watched; -1: nowhere */
 	bool all_silent; /* inotify is not trusted anywhere */
 	struct tail_budget room; /* for what is found */
@@ -30,11 +32,13 @@ struct tail_scan {
 	struct tail_cut_list cuts;
 	struct tail_marks marks;
 	/* The answer. */
+	struct mono_time now; /* when the lane had it */
 	struct tail_walk walk;
 	struct tail_found_list rotated; /* beside the names of `lost`, oldest first */
 	struct tail_found_list copies; /* of `cuts`, as far as those were read or farther */
 	struct tail_budget left; /* of the room */
 	bool unlisted; /* a folder in which lost files are looked for could not be read */
+	bool clock_set; /* meanwhile: which file is newer was not known */
 	struct duration took; /* without the time in the lane's queue */
 };
 

@@ -6,6 +6,7 @@ enum {
 	LANE_FULL_MS = 250, /* if the lane is full, it is asked again after this */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
+	THINNED_AT_ONCE = 8,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
 };
 
@@ -31,9 +32,33 @@ void tail_scans_done(struct tail_scans *s)
 	loop_soon_done(&s->more);
 }
 
-void tail_scans_start(struct tail_scans *s, struct wall_time now)
+/* Both are read now: the loop's time is that of its last turn. What is found out is saved before it is forgotten. */
+static void look_at_clock(struct tail_scans *s)
 {
-	s->look.last = now;
+	const struct clock *clock = loop_clock(s->with.core->loop);
+
+	if (tail_births_look(&s->births, clock->wall(clock), clock->mono(clock)))
+		tail_saver_commit(s->with.saver);
+}
+
+void tail_scans_start(struct tail_scans *s)
+{
+	look_at_clock(s);
+	s->look.last = s->births.wall;
+}
+
+void tail_scans_remember(struct tail_scans *s, const struct position *at)
+{
+	if (at->generation == TAIL_KNOWN)
+		tail_births_read(&s->births, at->path);
+	else
+		tail_births_saw(&s->births, at->birth_ns);
+}
+
+void tail_scans_remembered(struct tail_scans *s)
+{
+	if (tail_births_saw_all(&s->births))
+		tail_saver_commit(s->with.saver);
 }
 
 bool tail_scans_is_under_way(const struct tail_scans *s)
@@ -48,7 +73,7 @@ static bool hear_events(struct tail_scans *s)
 {
 	if (tail_events_hear(s->with.events))
 		return true;
-	tail_doubts_judge(s->with.doubts, s->look.scan.unlisted);
+	tail_doubts_judge(s->with.doubts, s->look.scan.unlisted || s->look.scan.clock_set);
 	return false;
 }
 
@@ -112,6 +137,15 @@ static bool sift_positions(struct tail_scans *s)
 	return tail_table_sift(s->with.table, &s->at, tail_finder_may_come_back, s->with.finder);
 }
 
+static bool thin_out_positions(struct tail_scans *s)
+{
+	bool more = true;
+
+	for (int i = 0; i < THINNED_AT_ONCE && more; i++)
+		more = tail_finder_thin_out(s->with.finder);
+	return more;
+}
+
 /* An answer that may not show everything is good for what is known already; the rest is asked for again. */
 static bool let_lost_go(struct tail_scans *s)
 {
@@ -137,6 +171,7 @@ static bool (*const steps[])(struct tail_scans *) = {
 	lose_unseen,
 	tend_gone,
 	sift_positions,
+	thin_out_positions,
 	let_lost_go,
 };
 
@@ -227,7 +262,8 @@ static bool add_saved(void *context, const struct tail_saved *saved)
 	struct tail_scan *scan = context;
 	const struct tail_identity then = { saved->at.dev, saved->at.inode, saved->at.birth_ns };
 
-	tail_lost_add(&scan->lost, saved->path, &then);
+	if (!tail_saved_is_away(saved))
+		tail_lost_add(&scan->lost, saved->path, &then);
 	return true;
 }
 
@@ -298,7 +334,9 @@ void tail_scans_begin(struct tail_scans *s)
 	tail_wanted_scan(s->with.wanted, tail_scans_is_under_way(s));
 	if (tail_scans_is_under_way(s) || core->life == TAIL_STOPPED || is_too_early(s))
 		return;
+	look_at_clock(s);
 	s->look.scan = (struct tail_scan){ .asked = { .globs = core->globs,
+						   .births = s->births,
 						   .clock = loop_clock(core->loop),
 						   .inotify = s->with.events->watch.fd,
 						   .all_silent = core->config->poll == POLL_ALWAYS ||
@@ -306,7 +344,7 @@ void tail_scans_begin(struct tail_scans *s)
 		.job = { .work = tail_scan_work, .done = on_scanned } };
 	s->look.phase = TAIL_SCAN_TOLD;
 	s->at = 0;
-	s->look.began = loop_wall(core->loop);
+	s->look.began = s->births.wall;
 	tail_doubts_scan_begins(s->with.doubts);
 	ask(s);
 }

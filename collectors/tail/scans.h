@@ -28,6 +28,7 @@ struct tail_scans_parts {
 struct tail_scans {
 	struct tail_scans_parts with;
 	struct tail_look look;
+	struct tail_births births; /* core.births */
 	struct loop_timer timer; /* until the next sweep, or until the next scan may begin */
 	struct loop_soon more;
 	size_t step, at; /* how far the answer is handled, or the question is put together */
@@ -42,7 +43,10 @@ struct tail_scans {
 void tail_scans_init(struct tail_scans *, const struct tail_scans_parts *);
 void tail_scans_done(struct tail_scans *);
 /* The start: files that were born by now existed before it. */
-void tail_scans_start(struct tail_scans *, struct wall_time now);
+void tail_scans_start(struct tail_scans *);
+/* What an earlier run has saved: each position, and then that these were all. */
+void tail_scans_remember(struct tail_scans *, const struct position *);
+void tail_scans_remembered(struct tail_scans *);
 /* A scan begins now, or as soon as it may. */
 void tail_scans_begin(struct tail_scans *);
 bool tail_scans_is_under_way(const struct tail_scans *);

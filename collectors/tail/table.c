@@ -63,7 +63,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 
 	for (f = t->by_path[path_bucket(path)]; f; f = f->by_path)
 		if (tail_file_trait(f)->gone && !f->outlived && strcmp(f->path, path) == 0 &&
-			(!last || f->identity.birth_ns > last->identity.birth_ns))
+			(!last || f->born > last->born))
 			last = f;
 	return last;
 }
@@ -74,9 +74,8 @@ static void outlive(struct tail_table *t, const struct tail_file *dropped)
 	struct tail_file *f;
 
 	for (f = t->by_path[path_bucket(dropped->path)]; f; f = f->by_path)
-		f->outlived = f->outlived ||
-			      (tail_file_trait(f)->gone && f->identity.birth_ns <= dropped->identity.birth_ns &&
-				      strcmp(f->path, dropped->path) == 0);
+		f->outlived = f->outlived || (tail_file_trait(f)->gone && f->born <= dropped->born &&
+						     strcmp(f->path, dropped->path) == 0);
 }
 
 struct tail_file *tail_table_find(const struct tail_table *t, const struct tail_identity *identity)
@@ -117,6 +116,7 @@ struct tail_file *tail_table_add(struct tail_table *t, const struct tail_found *
 
 	f->path = oxp_strdup(found->name ? found->name : found->path);
 	f->identity = found->identity;
+	f->born = found->born;
 	tail_file_init(f);
 	f->state = gone ? TAIL_GONE_CLOSED : TAIL_CLOSED;
 	put_inode(t, f);
@@ -184,7 +184,7 @@ void tail_table_become(struct tail_table *t, struct tail_file *f, const struct t
 
 struct tail_file *tail_table_cut(struct tail_table *t, struct tail_file *f)
 {
-	const struct tail_found same = { .path = f->path, .identity = f->identity };
+	const struct tail_found same = { .path = f->path, .identity = f->identity, .born = f->born };
 	bool gone = tail_file_trait(f)->gone;
 	struct tail_file *n = tail_table_add(t, &same, gone);
 
@@ -247,7 +247,19 @@ void tail_table_give_back(struct tail_table *t, struct tail_saved *s)
 	s->next = *chain;
 	*chain = s;
 	t->saved_count++;
+	t->away_count += tail_saved_is_away(s);
 	t->saved_cost += tail_cost(s->path);
+}
+
+static struct tail_saved *take_saved(struct tail_table *t, struct tail_saved **at)
+{
+	struct tail_saved *s = *at;
+
+	*at = s->next;
+	t->saved_count--;
+	t->away_count -= tail_saved_is_away(s);
+	t->saved_cost -= tail_cost(s->path);
+	return s;
 }
 
 void tail_table_remember(struct tail_table *t, const struct position *at)
@@ -259,6 +271,38 @@ void tail_table_remember(struct tail_table *t, const struct position *at)
 	s->at = *at;
 	s->at.path = s->path;
 	tail_table_give_back(t, s);
+}
+
+void tail_table_put_away(struct tail_table *t, const struct tail_saved *which)
+{
+	struct tail_saved *s = t->saved[saved_bucket(which->at.inode)];
+
+	while (s != which)
+		s = s->next;
+	if (tail_saved_is_away(s))
+		return;
+	t->saved_cost -= tail_cost(s->path);
+	s->path[0] = '\0';
+	t->saved_cost += tail_cost(s->path);
+	t->away_count++;
+}
+
+/* Generations ascend: those that went late were mostly begun late. */
+uint64_t tail_table_thin_out(struct tail_table *t)
+{
+	struct tail_saved **first = NULL, *s;
+	uint64_t generation;
+
+	for (size_t i = 0; i < TAIL_CHAINS && t->away_count > TAIL_AWAY_MAX; i++)
+		for (struct tail_saved **at = &t->saved[i]; *at; at = &(*at)->next)
+			if (tail_saved_is_away(*at) && (!first || (*at)->at.generation < (*first)->at.generation))
+				first = at;
+	if (!first)
+		return 0;
+	s = take_saved(t, first);
+	generation = s->at.generation;
+	free(s);
+	return generation;
 }
 
 static bool has_saved(const struct tail_table *t, const struct tail_identity *identity, bool begun)
@@ -299,18 +343,15 @@ struct tail_saved *tail_table_take(struct tail_table *t, const struct tail_ident
 		if (s->at.inode == identity->inode && s->at.dev == identity->dev && s->at.birth_ns != 0 &&
 			s->at.birth_ns == identity->birth_ns)
 			break;
-	if (!s)
-		return NULL;
-	*at = s->next;
-	t->saved_count--;
-	t->saved_cost -= tail_cost(s->path);
-	return s;
+	return s ? take_saved(t, at) : NULL;
 }
 
 /* How sure it is that the open file is the one of that position: 0, it is not, or -errno. Where device or birth is
- * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. */
-static int sureness(const struct position *p, const struct tail_identity *now, int fd)
+ * another, or none is told, its bytes have to: overlay gives a file that it copies up another birth. For one that is
+ * away they do not: its inode may have been used again, by a program that writes the same first lines. */
+static int sureness(const struct tail_saved *s, const struct tail_identity *now, int fd)
 {
+	const struct position *p = &s->at;
 	const struct tail_identity then = { p->dev, p->inode, p->birth_ns };
 	const struct tail_before before = { p->before_hash, p->before_size };
 	int same = p->inode == now->inode ? tail_head_is(fd, p) : 0;
@@ -321,7 +362,8 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 		return 3;
 	if (tail_same_later(&then, now))
 		return 2;
-	if (p->head_size == 0 || (then.dev != now->dev && (then.birth_ns != 0 || now->birth_ns != 0)))
+	if (tail_saved_is_away(s) || p->head_size == 0 ||
+		(then.dev != now->dev && (then.birth_ns != 0 || now->birth_ns != 0)))
 		return 0;
 	return tail_stood_before(fd, p->offset, &before);
 }
@@ -334,7 +376,7 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 
 	*ret = NULL;
 	for (struct tail_saved **at = &t->saved[saved_bucket(identity->inode)]; *at; at = &(*at)->next) {
-		int sure = sureness(&(*at)->at, identity, fd);
+		int sure = sureness(*at, identity, fd);
 		if (sure < 0)
 			return sure;
 		if (!sure || sure < best_sure || (sure == best_sure && (*at)->at.generation < (*best)->at.generation))
@@ -342,12 +384,8 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 		best = at;
 		best_sure = sure;
 	}
-	if (!best)
-		return 0;
-	*ret = *best;
-	*best = (*best)->next;
-	t->saved_count--;
-	t->saved_cost -= tail_cost((*ret)->path);
+	if (best)
+		*ret = take_saved(t, best);
 	return 0;
 }
 
@@ -355,14 +393,10 @@ static void sift_chain(
 	struct tail_table *t, struct tail_saved **at, bool (*wanted)(void *, const struct tail_saved *), void *context)
 {
 	for (struct tail_saved *s; (s = *at);) {
-		if (wanted(context, s)) {
+		if (wanted(context, s))
 			at = &s->next;
-			continue;
-		}
-		*at = s->next;
-		t->saved_count--;
-		t->saved_cost -= tail_cost(s->path);
-		free(s);
+		else
+			free(take_saved(t, at));
 	}
 }
 

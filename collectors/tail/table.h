@@ -16,18 +16,28 @@
 
 enum { TAIL_CHAINS = 2048, TAIL_SIFTED_AT_ONCE = 128 /* chains */, TAIL_MARKED_AT_ONCE = 1024 };
 
+/*
+ * A position that no file has claimed. Its path is empty if its file is away: it stands nowhere where it is looked for,
+ * but may come back, as from a volume that is not mounted, or through a link that leads there again. The last of these
+ * are remembered, and known by their birth: an inode alone is soon another file's.
+ */
+enum { TAIL_AWAY_MAX = 1024 };
 struct tail_saved {
 	struct tail_saved *next;
 	struct position at;
 	char path[];
 };
+static inline bool tail_saved_is_away(const struct tail_saved *s)
+{
+	return !s->path[0];
+}
 
 struct tail_table {
 	struct tail_closer *closer;
 	struct tail_file_list named, gone;
 	struct tail_file *by_path[TAIL_CHAINS], *by_inode[TAIL_CHAINS];
 	struct tail_saved *saved[TAIL_CHAINS];
-	size_t count, gone_count, saved_count;
+	size_t count, gone_count, saved_count, away_count;
 	size_t cost, gone_cost, saved_cost; /* bytes: tail_cost() of each */
 };
 
@@ -66,6 +76,10 @@ void tail_table_pass(struct tail_table *, struct tail_file *);
 struct tail_file *tail_table_last_owner(const struct tail_table *, const char *path);
 
 void tail_table_remember(struct tail_table *, const struct position *);
+/* The file of that saved position is away. */
+void tail_table_put_away(struct tail_table *, const struct tail_saved *);
+/* Forgets the file that went first if there are more than TAIL_AWAY_MAX, and returns its generation; else 0. */
+uint64_t tail_table_thin_out(struct tail_table *);
 /* Whether there is a saved position of a file of that identity, whatever it holds now. */
 bool tail_table_knows(const struct tail_table *, const struct tail_identity *);
 /* The same, of one that was opened in an earlier run. */

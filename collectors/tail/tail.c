@@ -205,19 +205,21 @@ static void remember(void *context, const struct position *at)
 {
 	struct collector *c = context;
 
+	tail_scans_remember(&c->scans, at);
 	tail_finder_remember(&c->finder, at);
 }
 
 static int tail_start(struct collector *c)
 {
-	const struct clock *clock = loop_clock(c->core.loop);
-	int failed = host_positions_load(c->core.host, remember, c);
+	int failed;
 
+	tail_scans_start(&c->scans);
+	failed = host_positions_load(c->core.host, remember, c);
 	if (failed)
 		return failed;
+	tail_scans_remembered(&c->scans);
 	tail_events_begin(&c->events);
 	tail_machine_spare_descriptors(&c->machine);
-	tail_scans_start(&c->scans, clock->wall(clock));
 	c->began = loop_now(c->core.loop);
 	tail_scans_begin(&c->scans);
 	return 0;
@@ -521,9 +523,11 @@ static int tail_create(const void *config, struct host *host, struct collector *
 		free(c);
 		return -E2BIG;
 	}
-	c->core = (struct tail_core){
-		.host = host, .loop = host_loop(host), .config = tail, .globs = { &c->paths, &c->exclude }
-	};
+	c->core = (struct tail_core){ .host = host,
+		.loop = host_loop(host),
+		.config = tail,
+		.globs = { &c->paths, &c->exclude },
+		.births = &c->scans.births };
 	init_lower(c, host);
 	init_upper(c);
 	init_rounds(c);

@@ -106,6 +106,7 @@ static void add_file(void *context, const char *path, bool may_be_link)
 		return;
 	if (may_be_link)
 		look_behind(w, path, &found);
+	found.born = tail_births_order(w->births, w->now, found.identity.birth_ns);
 	found.silent = tail_silent_at(&w->silence, path, found.identity.dev);
 	w->silent = w->silent || found.silent;
 	tail_found_add(&w->files, &found);

@@ -5,6 +5,7 @@
 #ifndef OXP_TAIL_WALK_H
 #define OXP_TAIL_WALK_H
 
+#include "collectors/tail/births.h"
 #include "collectors/tail/budget.h"
 #include "collectors/tail/folders.h"
 #include "collectors/tail/found.h"
@@ -14,6 +15,8 @@
 
 struct tail_walk {
 	const struct tail_globs *globs;
+	const struct tail_births *births;
+	struct mono_time now;
 	int inotify; /* where folders are watched; -1: nowhere */
 	struct tail_marks *marks; /* of files, those that are known among them */
 	struct tail_budget *budget;

@@ -87,6 +87,42 @@ def test_what_is_mounted_again_is_read_on(oxpecker, fault_server, overlay):
     agent.assert_balanced()
 
 
+@pytest.fixture
+def volume(tmp_path):
+    """A folder that is mounted elsewhere, too, and the word that mounts it again or not."""
+    real, at = tmp_path / "real", tmp_path / "volume"
+    for folder in (real, at):
+        folder.mkdir()
+
+    def mount(on=True):
+        words = ["mount", "--bind", str(real), str(at)] if on else ["umount", "-l", str(at)]
+        done = subprocess.run(words, capture_output=True, text=True)
+        if on and done.returncode != 0:
+            need.missing(f"nothing can be mounted here: {done.stderr.strip()}")
+
+    mount()
+    yield at, mount
+    mount(False)
+
+
+def test_a_volume_that_is_not_there_at_a_start_is_read_on(oxpecker, fault_server, volume):
+    """Its folder is: it is where the volume is mounted later."""
+    (folder, mount), server = volume, fault_server()
+    append(folder / "app.log", "one")
+    agent = oxpecker(config(folder / "*.log", server.url))
+    wait_delivered(agent, 1)
+    assert agent.stop() == 0
+    mount(False)
+    agent.start()
+    agent.wait_metric(1, "oxpecker_vanished_files_total")
+    agent.kill9()
+    mount()
+    append(folder / "app.log", "two")
+    agent.start()
+    wait_delivered(agent, 2)
+    assert len(documents_of(server)) == 2
+
+
 @pytest.mark.parametrize("limit", ["instances", "watches"])
 def test_what_inotify_does_not_give_is_told_and_done_without(oxpecker, fault_server, tmp_path, monkeypatch, limit):
     """Others of the same user have it all: here nobody has any, in a namespace of its own."""

@@ -18,11 +18,14 @@
 struct still_clock {
 	struct clock clock;
 	int64_t ns;
+	int64_t set; /* by how much the wall clock was set, forth or back */
 };
 
 static inline struct wall_time still_wall(const struct clock *c)
 {
-	return (struct wall_time){ 1700000000000000000 + ((const struct still_clock *)c)->ns };
+	const struct still_clock *still = (const struct still_clock *)c;
+
+	return (struct wall_time){ 1700000000000000000 + still->ns + still->set };
 }
 
 static inline struct mono_time still_mono(const struct clock *c)

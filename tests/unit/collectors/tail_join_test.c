@@ -258,7 +258,7 @@ static void world_begin(struct world *w, uint64_t seed, enum mode mode)
 	w->time = (struct still_clock)STILL_CLOCK;
 	w->time.ns += (int64_t)seed;
 	sim_files_begin(&(struct sim_files_options){
-		.random = &w->random, .ns = &w->time.ns, .births = true, .events_max = 1024 });
+		.random = &w->random, .clock = &w->time.clock, .births = true, .events_max = 1024 });
 	w->file = sim_create(PATH);
 	w->path = PATH;
 	w->paths = (struct option_list){ .items = &w->path, .count = 1 };

@@ -589,6 +589,12 @@ static void delete_one(struct world *w)
 	w->calm = false;
 }
 
+/* One that is away has none. */
+static const char *name_in(const char *path)
+{
+	return strncmp(path, FOLDER "/", sizeof FOLDER) == 0 ? path + sizeof FOLDER : path;
+}
+
 static void tell_positions(const struct world *w)
 {
 	for (size_t i = 0; i < w->host.positions.count; i++)
@@ -597,7 +603,7 @@ static void tell_positions(const struct world *w)
 			(unsigned long long)w->host.positions.rows[i].at.inode,
 			(long long)w->host.positions.rows[i].at.birth_ns, w->host.positions.rows[i].at.head_size,
 			(unsigned long long)w->host.positions.rows[i].at.offset,
-			w->host.positions.rows[i].path + sizeof FOLDER);
+			name_in(w->host.positions.rows[i].path));
 }
 
 /* Killed, or with a disk that took nothing: what was not read of a file that is gone is not known. */
@@ -710,6 +716,18 @@ static void let_time_pass(struct world *w)
 	w->calm = false;
 }
 
+/* The wall clock, by up to three days, forth or back. Once in a life: if it is set twice while nobody looks, births say
+ * nothing any more. */
+static void set_clock(struct world *w)
+{
+	if (w->time.set)
+		return;
+	int64_t hours = (int64_t)below(w, 145) - 72;
+
+	w->time.set = hours * DURATION_S(3600).ns;
+	TELL(w, "the clock is set by %lld hours\n", (long long)hours);
+}
+
 static void act(struct world *w)
 {
 	static void (*const actions[])(struct world *) = { turn_some, turn_some, turn_some, kill_it, kill_it, end_it,
@@ -720,6 +738,8 @@ static void act(struct world *w)
 		let_time_pass(w);
 	else if (n < 5)
 		delete_one(w);
+	else if (n < 7)
+		set_clock(w);
 	else if (n < 120)
 		meddle(w);
 	else
@@ -742,7 +762,7 @@ static const struct option_list no_shapes = { .items = NULL };
 
 static void world_begin(struct world *w, uint64_t seed)
 {
-	struct sim_files_options files = { .random = &w->hand, .ns = &w->time.ns, .between = between };
+	struct sim_files_options files = { .random = &w->hand, .clock = &w->time.clock, .between = between };
 
 	random_seed(&w->random, seed);
 	random_seed(&w->hand, ~seed);

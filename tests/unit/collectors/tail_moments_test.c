@@ -41,8 +41,11 @@ static struct world *world_new(bool births, size_t events_max)
 
 	w->time = (struct still_clock)STILL_CLOCK;
 	random_seed(&w->random, 1);
-	sim_files_begin(&(struct sim_files_options){
-		.random = &w->random, .ns = &w->time.ns, .births = births, .reuse = true, .events_max = events_max });
+	sim_files_begin(&(struct sim_files_options){ .random = &w->random,
+		.clock = &w->time.clock,
+		.births = births,
+		.reuse = true,
+		.events_max = events_max });
 	w->path = PATH;
 	w->paths = (struct option_list){ .items = &w->path, .count = 1 };
 	w->config = (struct tail_config){ .paths = &w->paths,
@@ -201,6 +204,137 @@ static void a_full_queue_hides_no_rotation(void **state)
 		sim_close(files[i]);
 	world_free(w);
 }
+
+/* Clocks that are set. */
+
+enum { DAYS = 3, DAY_S = 24 * 3600 };
+
+/* `number` files that had the name one after another since it was `*file`'s, which is the last of them afterwards. */
+static void rotate(struct world *w, struct sim_inode **file, int number, const char *what)
+{
+	static int rotations;
+	char to[64];
+
+	for (int i = 0; i < number; i++) {
+		snprintf(to, sizeof to, PATH ".%d", ++rotations);
+		w->time.ns += DURATION_MS(10).ns;
+		sim_rename(PATH, to);
+		sim_close(*file);
+		*file = sim_create(PATH);
+		put_lines(*file, what, 2);
+	}
+}
+
+/* A birth does not tell who had a name after whom if the clock was set in between. `set` sets it, at some moment. */
+static void the_clock_is_set(int days, void (*set)(struct world *, struct sim_inode **, int64_t by))
+{
+	struct world *w = world_new(true, 4);
+	struct sim_inode *file = sim_create(PATH);
+
+	w->path = SIM_ROOT "/*.log";
+	put_lines(file, "first", 2);
+	start(w);
+	wait_items(w, 2);
+	rotate(w, &file, 1, "second");
+	wait_items(w, 4);
+	set(w, &file, DURATION_S((int64_t)days * DAY_S).ns);
+	assert_int_equal(w->host.repeated, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void let_rotated_files_go(struct world *w)
+{
+	turns(w, 2 * SWEEP_S * 1000);
+	for (int i = 0; fake_host_number(&w->host, "files") > 1; i++) {
+		assert_true(i < 100);
+		turns(w, SWEEP_S * 1000);
+	}
+}
+
+static void while_it_runs(struct world *w, struct sim_inode **file, int64_t by)
+{
+	let_rotated_files_go(w);
+	w->time.set = by;
+	rotate(w, file, 3, "third");
+	wait_items(w, 4 + 6);
+	let_rotated_files_go(w);
+	rotate(w, file, 1, "fourth");
+	wait_items(w, 12);
+	let_rotated_files_go(w);
+	w->time.ns += DURATION_S(2LL * DAYS * DAY_S).ns;
+	rotate(w, file, 3, "fifth");
+	wait_items(w, 18);
+	let_rotated_files_go(w);
+	assert_int_equal(w->host.count, 18);
+}
+
+static void while_it_is_down(struct world *w, struct sim_inode **file, int64_t by)
+{
+	wait_saved(w, *file);
+	fake_host_end(&w->host);
+	w->time.set = by;
+	rotate(w, file, 3, "third");
+	start(w);
+	wait_items(w, 4 + 6);
+	let_rotated_files_go(w);
+	assert_int_equal(w->host.count, 10);
+}
+
+static void before_it_is_down(struct world *w, struct sim_inode **file, int64_t by)
+{
+	w->time.set = by;
+	turns(w, 2 * SWEEP_S * 1000);
+	put_lines(*file, "more", 1);
+	wait_items(w, 5);
+	wait_saved(w, *file);
+	fake_host_end(&w->host);
+	rotate(w, file, 3, "third");
+	start(w);
+	wait_items(w, 5 + 6);
+	let_rotated_files_go(w);
+	assert_int_equal(w->host.count, 11);
+}
+
+/* A name that nobody had: those that had it before one looks are found beside it. */
+static void before_there_is_a_file(struct world *w, struct sim_inode **file, int64_t by)
+{
+	char to[64];
+
+	turns(w, 2 * SWEEP_S * 1000);
+	w->time.set = by;
+	sim_unlink(PATH);
+	sim_close(*file);
+	*file = sim_create(SIM_ROOT "/new.log");
+	put_lines(*file, "third", 2);
+	for (int i = 0; i < 2; i++) {
+		snprintf(to, sizeof to, SIM_ROOT "/new.log.%d", i);
+		w->time.ns += DURATION_MS(20).ns;
+		sim_rename(SIM_ROOT "/new.log", to);
+		sim_close(*file);
+		*file = sim_create(SIM_ROOT "/new.log");
+		put_lines(*file, "fourth", 2);
+	}
+	wait_items(w, 4 + 6);
+	let_rotated_files_go(w);
+	assert_int_equal(w->host.count, 10);
+}
+
+#define CLOCK_TEST(name, days, set)          \
+	static void name(void **state)       \
+	{                                    \
+		(void)state;                 \
+		the_clock_is_set(days, set); \
+	}
+
+CLOCK_TEST(a_clock_that_is_set_back_hides_no_rotation, -DAYS, while_it_runs)
+CLOCK_TEST(a_clock_that_is_set_forth_hides_no_rotation, DAYS, while_it_runs)
+CLOCK_TEST(a_clock_that_is_set_back_meanwhile_hides_no_rotation, -DAYS, while_it_is_down)
+CLOCK_TEST(a_clock_that_is_set_forth_meanwhile_hides_no_rotation, DAYS, while_it_is_down)
+CLOCK_TEST(a_clock_that_was_set_back_hides_no_later_rotation, -DAYS, before_it_is_down)
+CLOCK_TEST(a_clock_that_was_set_forth_hides_no_later_rotation, DAYS, before_it_is_down)
+CLOCK_TEST(a_clock_that_is_set_back_hides_no_new_file, -DAYS, before_there_is_a_file)
+CLOCK_TEST(a_clock_that_is_set_forth_hides_no_new_file, DAYS, before_there_is_a_file)
 
 /* The inode and the beginning are those of the file that was there: it is told by its birth, and where there is none
  * by what stands before the offset that was saved. */
@@ -588,6 +722,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_file_that_changes_all_the_time_is_read_once_a_tick),
 		cmocka_unit_test(files_that_are_written_fast_are_read_more_often),
+		cmocka_unit_test(a_clock_that_is_set_back_hides_no_rotation),
+		cmocka_unit_test(a_clock_that_is_set_forth_hides_no_rotation),
+		cmocka_unit_test(a_clock_that_is_set_back_meanwhile_hides_no_rotation),
+		cmocka_unit_test(a_clock_that_is_set_forth_meanwhile_hides_no_rotation),
+		cmocka_unit_test(a_clock_that_was_set_back_hides_no_later_rotation),
+		cmocka_unit_test(a_clock_that_was_set_forth_hides_no_later_rotation),
+		cmocka_unit_test(a_clock_that_is_set_back_hides_no_new_file),
+		cmocka_unit_test(a_clock_that_is_set_forth_hides_no_new_file),
 		cmocka_unit_test(a_full_queue_hides_no_rotation),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_its_birth),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),

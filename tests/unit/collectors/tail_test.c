@@ -1706,7 +1706,7 @@ static void where_no_birth_is_told_bytes_tell_what_is_mounted_again(void **state
 	close(fd);
 }
 
-static void what_is_gone_while_down_is_forgotten(void **state)
+static void what_is_gone_while_down_is_told_once(void **state)
 {
 	struct bench *b = *state;
 	struct model m[2] = { { .generation = 0 } };
@@ -1718,11 +1718,89 @@ static void what_is_gone_while_down_is_forgotten(void **state)
 	fake_host_end(&b->host);
 	assert_int_equal(b->host.positions.count, 1);
 	assert_int_equal(unlink(path_of(b, "app.log")), 0);
+	for (int i = 0; i < 2; i++) {
+		start(b);
+		UNTIL(b, number(b, "scans_total") > 0);
+		drain(b);
+		assert_int_equal(number(b, "vanished_files_total"), 1);
+		fake_host_end(&b->host);
+	}
 	start(b);
-	UNTIL(b, b->host.positions.count == 0);
 	append_lines(b, &m[1], "app.log", 2);
 	wait_items(b, 4);
 	finish(b, m, 2);
+}
+
+/* Moved away and back, or on a volume that was not mounted for a while. */
+static void what_comes_back_is_read_on(void **state)
+{
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+
+	append_lines(b, &m, "app.log", 2);
+	start(b);
+	wait_items(b, 2);
+	drain(b);
+	fake_host_end(&b->host);
+	assert_int_equal(mkdir(path_of(b, "elsewhere"), 0755), 0);
+	rename_to(b, "app.log", "elsewhere/app.log");
+	start(b);
+	UNTIL(b, number(b, "vanished_files_total") == 1);
+	drain(b);
+	fake_host_end(&b->host);
+	start(b);
+	append_lines(b, &m, "elsewhere/app.log", 1);
+	rename_to(b, "elsewhere/app.log", "app.log");
+	wait_items(b, 3);
+	finish(b, &m, 1);
+	assert_int_equal(b->host.repeated, 0);
+	assert_int_equal(b->host.positions.count, 1);
+}
+
+/* Until nobody knows the file that it led to before. */
+static void a_link_that_leads_back_is_read_on(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	b->config.sweep = DURATION_MS(5);
+	append_lines(b, &m[0], "one.data", 2);
+	append_lines(b, &m[1], "two.data", 2);
+	assert_int_equal(symlink("one.data", path_of(b, "app.log")), 0);
+	start(b);
+	wait_items(b, 2);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(symlink(i % 2 ? "one.data" : "two.data", path_of(b, "next")), 0);
+		rename_to(b, "next", "app.log");
+		append_lines(b, &m[1 - i % 2], i % 2 ? "one.data" : "two.data", 1);
+		UNTIL(b, b->host.count == 5 + (size_t)i && number(b, "files") == 1);
+	}
+	finish(b, m, 2);
+	assert_int_equal(b->host.repeated, 0);
+}
+
+/* However many there were: only of the last so many the positions stay. */
+static void positions_of_what_is_away_have_a_ceiling(void **state)
+{
+	enum { MORE = 20 };
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	struct position at = { .inode = 1, .birth_ns = 1, .head_size = 1, .path = "" };
+
+	start(b);
+	drain(b);
+	for (unsigned i = 0; i < TAIL_AWAY_MAX + MORE; i++, at.inode++) {
+		at.generation = host_generation_next(&b->host);
+		host_position_put(&b->host, &at);
+	}
+	fake_host_end(&b->host);
+	append_lines(b, &m, "app.log", 1);
+	start(b);
+	wait_items(b, 1);
+	UNTIL(b, b->host.positions.count == TAIL_AWAY_MAX + 1);
+	assert_null(fake_host_position(&b->host, MORE));
+	assert_non_null(fake_host_position(&b->host, MORE + 1));
+	finish(b, &m, 1);
 }
 
 static void a_folder_that_is_away_keeps_its_positions(void **state)
@@ -1984,7 +2062,10 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_was_written_anew_while_down_begins_anew),
 	TEST(what_is_mounted_again_is_read_on),
 	TEST(where_no_birth_is_told_bytes_tell_what_is_mounted_again),
-	TEST(what_is_gone_while_down_is_forgotten),
+	TEST(what_is_gone_while_down_is_told_once),
+	TEST(what_comes_back_is_read_on),
+	TEST(a_link_that_leads_back_is_read_on),
+	TEST(positions_of_what_is_away_have_a_ceiling),
 	TEST(a_folder_that_is_away_keeps_its_positions),
 	TEST(a_folder_that_is_away_for_long_keeps_its_positions),
 	TEST(another_number_is_no_rotation),

@@ -3,10 +3,13 @@
  */
 #include "loop/loop.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -106,6 +109,29 @@ static void mark_init(struct mark *m, struct fixture *f, char name)
 	*m = (struct mark){ .f = f, .name = name };
 	loop_timer_init(&m->timer, f->loop, fire, m);
 	loop_soon_init(&m->soon, f->loop, run_soon, m);
+}
+
+/* A write to a peer that is gone, and one that makes a file larger than it may be, fail and end nothing. */
+static void no_write_ends_the_process(void **state)
+{
+	struct rlimit before, none;
+	FILE *file = tmpfile();
+	int ends[2];
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(pipe(ends), 0);
+	close(ends[0]);
+	assert_int_equal(write(ends[1], "x", 1), -1);
+	assert_int_equal(errno, EPIPE);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	none = (struct rlimit){ 0, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(write(fileno(file), "x", 1), -1);
+	assert_int_equal(errno, EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	fclose(file);
+	close(ends[1]);
 }
 
 static void timers_fire_in_order_of_their_time(void **state)
@@ -612,6 +638,7 @@ static void a_turn_ends(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(no_write_ends_the_process, setup, teardown),
 		cmocka_unit_test_setup_teardown(timers_fire_in_order_of_their_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_timer_moves_and_clears, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_timer_sets_or_ends_itself, setup, teardown),

@@ -10,7 +10,7 @@ struct sim sim;
 
 static int64_t clock_of_files(void)
 {
-	return 1700000000000000000 + *sim.options.ns / BIRTH_TICK_NS * BIRTH_TICK_NS;
+	return sim.options.clock->wall(sim.options.clock).ns / BIRTH_TICK_NS * BIRTH_TICK_NS;
 }
 
 struct sim_inode *sim_named(const char *path)

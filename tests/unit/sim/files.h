@@ -13,6 +13,7 @@
 #define OXP_SIM_FILES_H
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/random.h"
 
 #define SIM_ROOT "/sim"
@@ -23,7 +24,7 @@ enum sim_call { SIM_OPEN, SIM_READ, SIM_LIST, SIM_WATCH, SIM_NOTIFY /* an instan
 
 struct sim_files_options {
 	struct random *random;
-	const int64_t *ns; /* the test's clock */
+	const struct clock *clock; /* the test's; births and changes are its wall time */
 	bool births; /* statx tells them */
 	bool reuse; /* an inode that is free is the next file's */
 	size_t events_max; /* of inotify's queue */
