@@ -56,8 +56,8 @@ static void set_body(CURL *easy, const struct http_call_options *o)
 }
 
 /*
- * libcurl keeps what it read of a bundle of certificates for a day, unless it also looks into a folder of them. Debian's
- * does, so it reads 144 of them for each connection: 30 ms. The bundle has all that the folder has.
+ * libcurl keeps what it read of a bundle of certificates for a day, unless it also looks into a folder of them. That of
+ * Debian does, so it reads 144 of them for each connection: 30 ms. The bundle has all that the folder has.
  */
 static void set_trust(CURL *easy, const char *ca_file)
 {
