@@ -329,21 +329,28 @@ static void reap_source(void *context, struct map_node *n)
 		origin_free(t, o);
 }
 
-/* The scrape in slot `dead` is over: frees what only it had. */
-static void reap(struct series_target *t, unsigned dead)
+/* Whether the scrape that is visible now has every entry that the one in slot `dead` had. To look at each of them takes
+ * 6 ms if there are 40,000. */
+static bool has_all(const struct series_target *t, const struct group *g, unsigned dead)
+{
+	return g->slot[t->slot].scrape == t->visible && g->slot[t->slot].kept == g->slot[dead].count;
+}
+
+/* The scrape in slot `dead` is over: frees what only it had. `replaced`: by the visible one, which was staged beside
+ * it. */
+static void reap(struct series_target *t, unsigned dead, bool replaced)
 {
 	struct series *s = t->series;
 
 	for (struct group *g = t->groups[dead].first, *next; g; g = next) {
 		next = g->slot[dead].next;
-		reap_entries(s, g->slot[dead].first, dead);
+		if (!replaced || !has_all(t, g, dead))
+			reap_entries(s, g->slot[dead].first, dead);
 		weigh_group(g);
 		if (!group_live(g))
 			group_free(s, g);
 	}
 	memset(&t->groups[dead], 0, sizeof t->groups[dead]);
-	for (struct group *g = t->groups[!dead].first; g; g = g->slot[!dead].next)
-		weigh_group(g);
 	weigh_target(t);
 	map_each(&t->sources, reap_source, t);
 	s->version++;
@@ -397,7 +404,7 @@ void series_commit(struct series_target *t, struct series_counts *ret)
 	t->visible = t->staged;
 	t->staged = 0;
 	t->slot = slot;
-	reap(t, !slot);
+	reap(t, !slot, true);
 }
 
 void series_abandon(struct series_target *t)
@@ -405,7 +412,7 @@ void series_abandon(struct series_target *t)
 	if (!t->staged)
 		return;
 	t->staged = 0;
-	reap(t, staged_slot(t));
+	reap(t, staged_slot(t), false);
 }
 
 void series_target_down(struct series_target *t)
@@ -413,7 +420,7 @@ void series_target_down(struct series_target *t)
 	if (!t->visible)
 		return;
 	t->visible = 0;
-	reap(t, t->slot);
+	reap(t, t->slot, false);
 }
 
 void series_begin(struct series_target *t)

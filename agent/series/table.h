@@ -56,6 +56,7 @@ struct group {
 		struct group *next;	/* of the target */
 		struct entry *first, *last;
 		size_t count;
+		size_t kept;		/* of them, the visible scrape had when they were staged */
 	} slot[SLOTS];
 };
 

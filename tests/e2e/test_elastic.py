@@ -970,6 +970,18 @@ def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_
         agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
 
 
+@pytest.mark.skipif(not os.path.exists("/etc/ssl/certs/ca-certificates.crt"), reason="needs ca-certificates")
+def test_the_certificates_of_the_system_are_not_read_for_each_connection(oxpecker, fault_server, tmp_path):
+    """With sanitizers, reading them takes well over 50 ms. The first connection may."""
+    Writer(tmp_path / "app.log").write(1)
+    server = fault_server(tls=authority.Authority(tmp_path).server())
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url))
+    agent.wait_until(lambda: destination(agent)["retries"] >= 5, 30, "five connections that trust nobody")
+    page = agent.get("/metrics").text
+    slices = {float(b): int(n) for b, n in re.findall(r'slice_seconds_bucket{le="([^"]+)"} (\d+)', page)}
+    assert slices[float("inf")] - slices[0.05] <= 1, slices
+
+
 def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):
     agent = oxpecker(elasticsearch(tmp_path / "*.log", "https://127.0.0.1:1", ca=str(tmp_path / "missing.pem")),
                      start=False)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "series/series.h"
 #include "series/table.h"
@@ -604,6 +605,50 @@ static void reasons_have_names(void **state)
 		assert_non_null(series_drop_name((enum series_drop)i));
 }
 
+static int64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* The least of a few commits of so many series, since a machine may be busy with something else. */
+static int64_t cost_of_commit(struct series_target *t, const char *page)
+{
+	int64_t least = INT64_MAX;
+
+	for (int i = 0; i < 5; i++) {
+		struct series_counts c;
+		int64_t begun, took;
+		series_begin(t);
+		assert_int_equal(stage(t, EXPOSITION_TEXT, page), EXPOSITION_FINE);
+		begun = cpu_ns();
+		series_commit(t, &c);
+		took = cpu_ns() - begun;
+		least = took < least ? took : least;
+	}
+	return least;
+}
+
+static void series_that_stay_cost_nothing_at_a_commit(void **state)
+{
+	enum { MANY = 30000, LINE = 64 };
+	struct table t = table_of(&series_limits_default);
+	char *page = oxp_new(MANY * LINE);
+	size_t used = 0;
+
+	(void)state;
+	for (int i = 0; i < MANY; i++)
+		used += (size_t)snprintf(page + used, MANY * LINE - used, "a%d{n=\"%d\"} 1\n", i % 100, i);
+	scrape(&t, t.app, page);
+	assert_true(cost_of_commit(t.app, page) < 1000000);
+	assert_int_equal(series_target_count(t.app), MANY);
+	series_check(t.series);
+	free(page);
+	series_free(t.series);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -630,6 +675,7 @@ int main(void)
 		cmocka_unit_test(a_page_is_consistent_by_family),
 		cmocka_unit_test(a_page_that_does_not_fit_fails),
 		cmocka_unit_test(a_long_life),
+		cmocka_unit_test(series_that_stay_cost_nothing_at_a_commit),
 		cmocka_unit_test(reasons_have_names),
 	};
 
