@@ -80,7 +80,7 @@ void tail_copies_cut_before(struct tail_copies *c, const struct position *at, co
 struct question {
 	struct tail_copies *copies;
 	int fd;
-	const char *name; /* the path the path that a rotated file was written under, or NULL */
+	const char *name; /* the path that a rotated file was written under, or NULL */
 	uint64_t size;
 	enum tail_copy answer;
 };

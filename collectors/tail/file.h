@@ -82,12 +82,12 @@ struct tail_file {
 	uint32_t starved; /* the last round in which there was no room for its text */
 
 	/* gone.c */
-	uint8_t idle_sweeps; /* sweeps sweeps since it was gone and did not grow */
+	uint8_t idle_sweeps; /* sweeps since it was gone and did not grow */
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
 	bool linked, silent; /* as it was found: scan.h */
-	/* what it had when it was found is not read, unless an earlier run has begun to read it read it */
+	/* what it had when it was found is not read, unless an earlier run has begun to read it */
 	bool from_end;
 };
 TAILQ_HEAD(tail_file_list, tail_file);

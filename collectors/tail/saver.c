@@ -4,7 +4,7 @@
 #include <string.h>
 
 enum {
-	SAVE_MS = 250, /* time time from the first position that moved to the commit */
+	SAVE_MS = 250, /* time from the first position that moved to the commit */
 	COMMIT_RETRY_MS = 1000, /* doubles up to the next */
 	COMMIT_RETRY_MAX_MS = 30000,
 	PUT_AT_ONCE = 512, /* positions, and as many that are forgotten: one callback puts all of a commit */

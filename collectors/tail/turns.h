@@ -26,7 +26,7 @@ struct tail_turns {
 	struct tail_offer_list offers; /* oldest first */
 	struct tail_file_list held; /* files with lines whose message may go on */
 	struct loop_timer again, waited;
-	unsigned fulls; /* tries tries since anything of ours was taken or settled */
+	unsigned fulls; /* tries since anything of ours was taken or settled */
 	uint64_t taken; /* bytes of all files since the start */
 	uint64_t *holes, *hole_bytes;
 };
