@@ -1,9 +1,11 @@
 #include "store/show.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -234,12 +236,22 @@ unsigned store_show_kind(const char *what)
 	return s ? s->kind : 0;
 }
 
+/* SQLite opens whatever has the name: a FIFO without a writer would hold us for ever. */
+static bool is_file(const struct path_folder *at)
+{
+	struct stat info;
+
+	return fstatat(at->fd, "store.db", &info, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(info.st_mode);
+}
+
 static int open_readonly(const char *folder, sqlite3 **ret)
 {
 	char name[PATH_ROOM];
 	struct path_folder at;
 	int code = SQLITE_CANTOPEN, failed = path_folder_open(folder, false, &at);
 
+	if (!failed && !is_file(&at))
+		failed = -EINVAL;
 	path_folder_close(&at);
 	if (!failed && (size_t)snprintf(name, sizeof name, "%s/store.db", at.name) < sizeof name)
 		code = sqlite3_open_v2(name, ret, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOFOLLOW, NULL);

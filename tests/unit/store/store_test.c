@@ -592,6 +592,21 @@ static void test_show_says_what_is_wrong(void **state)
 	assert_shown(f, "logs", &coloured, "");
 }
 
+static void test_show_waits_for_no_fifo(void **state)
+{
+	char folder[] = "/tmp/oxp-show-XXXXXX", path[64];
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/store.db", folder);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	alarm(20);
+	assert_int_equal(store_show(folder, "logs", &coloured, stdout), -ENOENT);
+	alarm(0);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(rmdir(folder), 0);
+}
+
 /* An app that shares the volume makes links where the store's files will be. */
 static void test_what_others_planted_is_refused(void **state)
 {
@@ -645,6 +660,7 @@ int main(void)
 		TEST(test_traces),
 		TEST(test_the_newest_metrics),
 		TEST(test_show_says_what_is_wrong),
+		TEST(test_show_waits_for_no_fifo),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
