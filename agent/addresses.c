@@ -31,11 +31,11 @@ static const struct node *item_node(const struct node *list, size_t i)
 
 static void add(struct gathering *g, const struct own_address *address)
 {
-	struct own_address *kept = config_alloc(g->config->file->arena, sizeof *kept);
+	struct own_address *added = config_alloc(g->config->file->arena, sizeof *added);
 
-	*kept = *address;
-	*g->tail = kept;
-	g->tail = &kept->next;
+	*added = *address;
+	*g->tail = added;
+	g->tail = &added->next;
 }
 
 static void add_list(

@@ -15,13 +15,13 @@ struct own_address {
 	const struct node *node; /* where it is written; NULL: a default */
 };
 
-/* In the order in which they are opened last to first; in the configuration's arena. */
+/* The one that is opened last comes first. In the configuration's arena. */
 const struct own_address *addresses_of(const struct agent_config *);
 /* Complains about each that collides with one before it, and each destination or target that is one of them. 0, or
  * -EINVAL. */
 int addresses_check(struct agent_config *) MUST_CHECK;
-/* "127.0.0.1:9464 (listen), unix:/run/control.sock (control)": all of them, or those that others than this machine can
- * reach. "nothing" for none; as many as there is room for. */
+/* "127.0.0.1:9464 (listen), unix:/run/control.sock (control)": all of them, or only those that other machines can
+ * reach. "nothing" if there are none; as many as there is room for. */
 enum address_reach { ADDRESSES_ALL, ADDRESSES_OPEN };
 void addresses_tell(const struct own_address *, enum address_reach, char *to, size_t room);
 

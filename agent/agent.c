@@ -20,7 +20,7 @@
 
 enum {
 	LOOK_MS = 20, /* how often a draining agent checks whether it is done */
-	LEAVE_MS = 1000, /* time to drain before undelivered records go to the spool */
+	LEAVE_MS = 1000, /* time to drain before undelivered records go to the spool, and until that is done again */
 	RESERVE_MS = 1000, /* part of exit.within that is kept for closing: the spool and the last commit */
 	PATIENCE_AFTER_INTERRUPT_MS = 2000,
 	TRIM_AFTER_MS = 2000,
@@ -81,10 +81,14 @@ static void on_leave(void *context)
 {
 	struct agent *a = context;
 
-	core_move(&a->core, AGENT_LEAVING);
-	tell_waiting(a);
-	pipeline_drain(&a->pipeline); /* an open batch, if any */
+	if (a->core.phase == AGENT_DRAINING) {
+		core_move(&a->core, AGENT_LEAVING);
+		tell_waiting(a);
+		pipeline_drain(&a->pipeline); /* an open batch, if any */
+	}
+	intakes_leave(&a->intakes);
 	spool_save(&a->spool);
+	loop_timer_set(&a->leave, DURATION_MS(LEAVE_MS));
 }
 
 static void drain(struct agent *a, struct duration patience)
@@ -104,8 +108,9 @@ static void drain(struct agent *a, struct duration patience)
 	loop_timer_set(&a->deadline, patience);
 }
 
-/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. A terminal
- * that closes sends SIGHUP, and some people send SIGQUIT: both are treated as SIGTERM. */
+/* An orchestrator sends SIGTERM: the app may still be running. A person who wants to be done sends SIGINT. Treated as
+ * SIGTERM: SIGHUP of a terminal that closes, SIGQUIT, SIGPWR of LXC, SIGXCPU of a limit of CPU time, and the two by
+ * which systemd asks what runs in a container to halt and to power off. */
 static void on_terminate(void *context, int number)
 {
 	struct agent *a = context;
@@ -125,7 +130,7 @@ static void on_terminate(void *context, int number)
 	intakes_stop_doors(&a->intakes);
 }
 
-/* Signals that would end the process at once by default. */
+/* Signals that would end the process at once by default, and that people or timers send. */
 static void on_other_signal(void *context, int number)
 {
 	const struct agent *a = context;
@@ -133,19 +138,33 @@ static void on_other_signal(void *context, int number)
 	log_warn(a->core.log, who, "signal %d (%s) is ignored; SIGTERM ends the agent", number, strsignal(number));
 }
 
+enum { HALT = 3, POWER_OFF = 4 };
+
 static const struct {
-	int number;
+	int number; /* if `realtime`, counted from SIGRTMIN, which is not a constant */
 	void (*arrived)(void *, int);
-} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate }, { SIGINT, on_terminate }, { SIGHUP, on_terminate },
-	{ SIGQUIT, on_terminate }, { SIGUSR1, on_other_signal }, { SIGUSR2, on_other_signal } };
+	bool realtime;
+} signal_rows[AGENT_SIGNALS] = { { SIGTERM, on_terminate, false }, { SIGINT, on_terminate, false },
+	{ SIGHUP, on_terminate, false }, { SIGQUIT, on_terminate, false }, { SIGPWR, on_terminate, false },
+	{ SIGXCPU, on_terminate, false }, { HALT, on_terminate, true }, { POWER_OFF, on_terminate, true },
+	{ SIGUSR1, on_other_signal, false }, { SIGUSR2, on_other_signal, false }, { SIGALRM, on_other_signal, false },
+	{ SIGVTALRM, on_other_signal, false }, { SIGPROF, on_other_signal, false }, { SIGIO, on_other_signal, false },
+	{ SIGSTKFLT, on_other_signal, false } };
+
+static int signal_number(size_t i)
+{
+	return signal_rows[i].number + (signal_rows[i].realtime ? SIGRTMIN : 0);
+}
 
 static int take_signals(struct agent *a)
 {
 	struct sigaction before;
 	int failed = 0;
 
+	for (int number = SIGRTMIN; number <= SIGRTMAX; number++)
+		signal(number, SIG_IGN);
 	for (size_t i = 0; i < AGENT_SIGNALS && !failed; i++) {
-		int number = signal_rows[i].number;
+		int number = signal_number(i);
 		if (number == SIGHUP && sigaction(SIGHUP, NULL, &before) == 0 && before.sa_handler == SIG_IGN)
 			continue; /* set by nohup */
 		failed = loop_signal_init(&a->signals[i], a->core.loop, number, signal_rows[i].arrived, a);
@@ -155,6 +174,7 @@ static int take_signals(struct agent *a)
 
 /* Starting. */
 
+static void on_committed(void *context, int failed);
 static void on_spool_left(void *context);
 static void on_spool_committed(void *context);
 
@@ -352,8 +372,11 @@ static int open_doors(struct agent *a)
 	if (!failed) {
 		save_numbers(a);
 		failed = intakes_start(&a->intakes, a->core.log);
+		intakes_save_books(&a->intakes);
 	}
-	return failed ? failed : open_servers(a);
+	if (failed)
+		return failed;
+	return open_servers(a);
 }
 
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
@@ -414,9 +437,29 @@ static void on_committed(void *context, int failed)
 	look_whether_written(a);
 }
 
+static uint64_t records_lost(const struct agent *a)
+{
+	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+}
+
+static void commit_positions(struct agent *a)
+{
+	a->saved_lost = records_lost(a);
+	for (struct intake *i = a->intakes.first; i; i = i->next)
+		if (intake_has_positions(i)) {
+			a->commits++;
+			host_positions_commit(i->host, on_committed, a);
+		}
+}
+
+/* If rows could not be written, the ledger that state was given does not say so yet. */
 static void on_spool_committed(void *context)
 {
-	look_whether_written(context);
+	struct agent *a = context;
+
+	if (a->saved && a->saved_lost < records_lost(a))
+		commit_positions(a);
+	look_whether_written(a);
 }
 
 static void give_up_commits(void *context)
@@ -446,20 +489,35 @@ static void limit_commits(struct agent *a, loop_callback *over)
 }
 
 /* State has everything that was left. Refused records and the last positions follow it. */
-static void on_spool_left(void *context)
+static void on_intakes_left(void *context)
 {
 	struct agent *a = context;
 	struct state_change *last = state_change_new();
 
 	parking_flush(&a->parking);
 	limit_commits(a, give_up_commits);
-	for (struct intake *i = a->intakes.first; i; i = i->next)
-		if (intake_has_positions(i)) {
-			a->commits++;
-			host_positions_commit(i->host, on_committed, a);
-		}
+	commit_positions(a);
+	a->saved = true;
 	/* Commits end in order. Once this one ends, none is under way, not even those of doors and of rows. */
 	state_commit(a->core.state, &last, on_committed, a);
+}
+
+/* The disk is slow, or there is much that nobody can read again. */
+static void give_up_reading(void *context)
+{
+	struct agent *a = context;
+
+	limit_commits(a, give_up_commits);
+	intakes_abandon(&a->intakes);
+}
+
+/* Nothing is left in the pipeline, so there is room to read what the next run cannot. */
+static void on_spool_left(void *context)
+{
+	struct agent *a = context;
+
+	limit_commits(a, give_up_reading);
+	intakes_leave_rest(&a->intakes, on_intakes_left, a);
 }
 
 static void destroy_components(struct agent *a)
@@ -489,7 +547,7 @@ static void drop_signals(struct agent *a)
 
 	sigemptyset(&ours);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
-		sigaddset(&ours, signal_rows[i].number);
+		sigaddset(&ours, signal_number(i));
 	sigprocmask(SIG_BLOCK, &ours, NULL);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
 		loop_signal_done(&a->signals[i]);
@@ -513,7 +571,7 @@ static uint64_t leave_the_rest(struct agent *a)
 	if (!a->written)
 		loop_run(a->core.loop);
 	core_end_disk(&a->core);
-	return spool_lost(&a->spool) + pipeline_lost(&a->pipeline);
+	return records_lost(a);
 }
 
 static uint64_t stop_parts(struct agent *a)

@@ -26,7 +26,7 @@
 #include "pipeline/pipeline.h"
 #include "spool/spool.h"
 
-enum { AGENT_SIGNALS = 6 };
+enum { AGENT_SIGNALS = 15 };
 
 struct agent {
 	struct core core;
@@ -52,6 +52,8 @@ struct agent {
 	char until[WALL_TEXT_SIZE]; /* when the end is at the latest */
 	struct mono_time over; /* when that and the reserve are over */
 	size_t commits; /* of the end, under way; the spool has its own */
+	uint64_t saved_lost; /* what was lost when the last ledger was given to state */
+	bool saved; /* state was given the last positions */
 	bool written; /* the last of them is done, or was given up */
 };
 

@@ -69,9 +69,10 @@ void agent_config_free(struct agent_config *);
 /* Reads and checks. 0, or -EINVAL with everything that is wrong in file->errors. */
 int agent_config_load(struct agent_config *, const struct config_input *) MUST_CHECK;
 
-/* What is written of the component; NULL: nothing, it is there by default. */
+/* The component's node in the file; NULL if it is there by default and nothing is written of it. */
 const struct node *agent_config_node(const struct agent_config *, const struct config_component *, enum part);
-/* Told at the option that `what` begins with, "index: …", where that is written, else at the component. */
+/* Reports the complaint at the option that `what` begins with ("index: …") if that option is written, otherwise at the
+ * component. */
 void agent_config_complain(struct agent_config *, const struct config_component *, enum part, const char *what);
 
 #endif

@@ -88,8 +88,10 @@ static int add_source(struct agent *a, struct intake *i, enum part part, const c
 		return -EINVAL;
 	}
 	failed = spool_restore(&a->spool, s, disk);
-	for (size_t k = 0; k < source_routes(s); k++)
+	for (size_t k = 0; k < source_routes(s); k++) {
 		open_books(a, source_row(s, k), &disk[k]);
+		i->unheard = i->unheard || disk[k].unheard.records > 0;
+	}
 	return failed;
 }
 
@@ -104,7 +106,9 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 	} else {
 		failed = add_source(a, i, part, c->name);
 	}
-	return failed ? failed : intake_create(i, c->options);
+	if (failed)
+		return failed;
+	return intake_create(i, c->options);
 }
 
 static int add_step(struct agent *a, enum part part, const struct config_component *c)

@@ -18,7 +18,8 @@
  *   5. drain()    Collectors, when the process is asked to end; quiet() is asked until all are quiet or time is up.
  *                 Everything of 4 goes on meanwhile.
  *   6. stop()     Collectors. Nothing is offered afterwards; settled() may still come. Exporters get no further send()
- *                 after this, and cancel() for every send that is still under way.
+ *                 after this, and cancel() for every send that is still under way. leave() may put on disk what the
+ *                 next run cannot read.
  *   7. destroy()  Last, when the lanes are empty: no job of the component is left, no send, and no done() is due.
  *
  * Every callback runs on the loop thread and returns within about a millisecond. Work that may take longer
@@ -75,7 +76,8 @@ enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
 /* How a send, or one item of it, ended. */
 enum outcome {
 	DELIVERED, /* the destination has answered that it has it */
-	RETRY, /* no item can be to blame: it cannot be reached, or says later. Try again, not before the time given */
+	/* no item can be to blame: it cannot be reached, or asks for a wait. Try again, not before the time given */
+	RETRY,
 	/* Of a send: the destination was reached and did not answer (silence, a reset, an answer that breaks off).
 	 * Tried again like RETRY, but an item may be to blame: the sender finds out by trying others, and its
 	 * halves. */
@@ -113,8 +115,7 @@ struct batch_item {
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
-/* Makes the newest block larger, in which no item stands yet. What is in it may move. NULL: no room, it stays as it
- * is. */
+/* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */
 char *batch_block_grow(struct batch *, size_t size) MUST_CHECK;
 enum { BATCH_PADDING = 64 };
 /* Gives back what the last block has beyond `size` bytes, and returns where it is now. Items that were added from it
@@ -156,6 +157,21 @@ enum admit host_offer_spooled(
 /* Whether the process is ending and may be killed at any time: doors use host_offer_spooled() then, whatever `ack`
  * says. */
 bool host_ends(const struct host *);
+
+/*
+ * For leave() of a source that can be read again: a batch of what the next run cannot read, on its way to the disk and
+ * no farther. The next start sends it. Steps run before it is written. As host_offer(), but if it is taken, done() is
+ * called exactly once, from a later callback or from within the call. 0: it is on disk. -errno: it is nowhere, and was
+ * not counted.
+ */
+enum admit host_leave(
+	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
+/* As host_batch_new(), for such a batch: however much a destination has to do. */
+struct batch *host_leave_batch(struct host *, enum signal) MUST_CHECK;
+/* That much could not be put on disk, and the next run cannot read it: it is lost, and counts as dropped{exit}. */
+void host_not_left(struct host *, uint64_t records, uint64_t bytes);
+/* Ends a leave() after stop(). */
+void host_left(struct host *);
 
 /* Logs and traces: that much came and is lost, because the pipeline is full (FULL_DROP). */
 void host_lost(struct host *, uint64_t records, uint64_t bytes);
@@ -237,8 +253,23 @@ struct collector_type {
 	bool (*quiet)(struct collector *);
 	/* Offers nothing afterwards. Also called without start(), and twice. May be NULL. */
 	void (*stop)(struct collector *);
-	/* The lanes are empty, and every done() of host_offer_spooled() was called. Takes NULL and the half-built. */
+	/* The lanes are empty, and every done() of host_offer_spooled() and host_leave() was called. Takes NULL and the
+	 * half-built. */
 	void (*destroy)(struct collector *);
+
+	/*
+	 * The last four are for sources that can be read again, and are NULL for all others. What was read from a file
+	 * that has lost its name, say, cannot be read again: at the end of the process it goes to disk.
+	 */
+	/* Calls add() for each generation under which something is under way that the next run can read again. */
+	void (*lasting)(struct collector *, void (*add)(void *to, uint64_t generation), void *to);
+	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
+	 * second while the process ends, and once after stop(): that call ends with host_left(). */
+	void (*leave)(struct collector *);
+	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(). */
+	void (*abandon)(struct collector *);
+	/* What was offered under that generation could not be put on disk. It was counted: says so. */
+	void (*lost)(struct collector *, uint64_t generation, uint64_t records, uint64_t bytes);
 };
 
 struct exporter_type {
@@ -347,7 +378,7 @@ uint64_t *host_own_gauge(struct host *, const char *label, const char *name, con
 /* A document was refused because of the destination's mapping of a field. Shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
 
-/* What we write ourselves is no telemetry of the app's. An exporter tells of each file that it opened to append to;
+/* What we write ourselves is not the app's telemetry. An exporter tells of each file that it opened to append to;
  * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
 bool host_writes(struct host *, int fd) MUST_CHECK;
 bool host_is_written(struct host *, int fd) MUST_CHECK;
@@ -381,6 +412,7 @@ struct position {
 	uint16_t before_size; /* 0: not known */
 	const char *path;
 };
+/* Visits what this collector saved in earlier runs. For create() and start() only: it reads the disk. 0 or -errno. */
 int host_positions_load(struct host *, void (*visit)(void *, const struct position *), void *context) MUST_CHECK;
 uint64_t host_generation_next(struct host *);
 /* Staged: replaces the row of the same generation in the next commit. */

@@ -55,6 +55,12 @@ void host_set_check(struct host *h, void (*checked)(void *, bool, const char *),
 	h->context = context;
 }
 
+void host_set_left(struct host *h, void (*left)(void *), void *context)
+{
+	h->left = left;
+	h->left_context = context;
+}
+
 const char *host_name(const struct host *h)
 {
 	return h->name;
@@ -198,6 +204,28 @@ enum admit host_offer(struct host *h, struct batch **batch)
 enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	return spool_offer(h->from->spool, h->source, batch, done, context);
+}
+
+enum admit host_leave(struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
+{
+	return spool_leave(h->from->spool, h->source, batch, done, context);
+}
+
+struct batch *host_leave_batch(struct host *h, enum signal signal)
+{
+	(void)signal; /* the source knows its signal */
+	return source_leave_batch(h->source);
+}
+
+void host_not_left(struct host *h, uint64_t records, uint64_t bytes)
+{
+	source_not_left(h->source, records, bytes);
+}
+
+void host_left(struct host *h)
+{
+	if (h->left)
+		h->left(h->left_context);
 }
 
 void host_lost(struct host *h, uint64_t records, uint64_t bytes)

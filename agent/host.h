@@ -39,6 +39,8 @@ struct host {
 	void (*collected)(void *context);
 	void (*checked)(void *context, bool fine, const char *why); /* host_set_check() */
 	void *context; /* of either */
+	void (*left)(void *context); /* host_set_left() */
+	void *left_context;
 	struct state_change *staged; /* positions for the next commit */
 };
 
@@ -49,5 +51,7 @@ struct host *host_new(struct hosts *, const char *part, const char *name) __attr
 void host_set_source(struct host *, struct source *);
 void host_set_samples(struct host *, struct ledger_row *, void (*collected)(void *context), void *context);
 void host_set_check(struct host *, void (*checked)(void *context, bool fine, const char *why), void *context);
+/* Whom host_left() tells; until then nobody. */
+void host_set_left(struct host *, void (*left)(void *context), void *context);
 
 #endif

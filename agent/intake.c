@@ -54,9 +54,28 @@ static void on_settled(void *context, uint64_t token)
 		i->type->settled(i->collector, token);
 }
 
-const struct source_hooks intake_hooks = {
-	.park = on_refused, .unspool = on_unspool, .refill = on_room, .settled = on_settled
-};
+static void on_lasting(void *context, void (*add)(void *to, uint64_t generation), void *to)
+{
+	struct intake *i = context;
+
+	if (i->collector && i->type->lasting)
+		i->type->lasting(i->collector, add, to);
+}
+
+static void on_lost(void *context, uint64_t generation, const struct ledger_amount *amount)
+{
+	struct intake *i = context;
+
+	if (i->collector && i->type->lost)
+		i->type->lost(i->collector, generation, amount->records, amount->bytes);
+}
+
+const struct source_hooks intake_hooks = { .park = on_refused,
+	.unspool = on_unspool,
+	.refill = on_room,
+	.settled = on_settled,
+	.lasting = on_lasting,
+	.lost = on_lost };
 
 int intake_create(struct intake *i, const void *config)
 {
@@ -79,6 +98,22 @@ int intakes_start(struct intakes *all, const struct log *log)
 		i->started = true;
 	}
 	return 0;
+}
+
+static void on_books_saved(void *context, int failed)
+{
+	const struct intake *i = context;
+
+	if (failed)
+		host_log(i->host, LOG_LEVEL_WARN, "the ledger could not be saved at the start: %s; it is saved later",
+			strerror(-failed));
+}
+
+void intakes_save_books(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->unheard && intake_has_positions(i))
+			host_positions_commit(i->host, on_books_saved, i);
 }
 
 bool intakes_have_begun(const struct intakes *all)
@@ -128,6 +163,52 @@ void intakes_stop(struct intakes *all)
 	for (struct intake *i = all->first; i; i = i->next)
 		if (i->collector && i->type->stop)
 			i->type->stop(i->collector);
+}
+
+void intakes_leave(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->started && i->type->leave)
+			i->type->leave(i->collector);
+}
+
+static void look_whether_left(struct intakes *all)
+{
+	void (*left)(void *) = all->left;
+
+	for (const struct intake *i = all->first; i; i = i->next)
+		if (i->leaving)
+			return;
+	all->left = NULL;
+	if (left)
+		left(all->context);
+}
+
+static void on_left(void *context)
+{
+	struct intake *i = context;
+
+	i->leaving = false;
+	look_whether_left(i->from);
+}
+
+void intakes_leave_rest(struct intakes *all, void (*left)(void *context), void *context)
+{
+	for (struct intake *i = all->first; i; i = i->next) {
+		i->leaving = i->started && i->type->leave;
+		host_set_left(i->host, on_left, i);
+	}
+	all->left = left;
+	all->context = context;
+	intakes_leave(all);
+	look_whether_left(all);
+}
+
+void intakes_abandon(struct intakes *all)
+{
+	for (struct intake *i = all->first; i; i = i->next)
+		if (i->leaving)
+			i->type->abandon(i->collector);
 }
 
 void intakes_done(struct intakes *all)

@@ -21,12 +21,16 @@ struct intake {
 	struct collector *collector; /* NULL until intake_create() */
 	struct host *host;
 	bool started;
+	bool unheard; /* its books count rows of the spool that the saved ones do not */
+	bool leaving; /* after intakes_leave_rest() */
 };
 
 struct intakes {
 	struct intake *first;
 	struct parking *parking; /* takes what is refused */
 	struct spool *spool; /* has the rows of what settles */
+	void (*left)(void *context); /* of intakes_leave_rest(), until it was called */
+	void *context;
 };
 
 struct intake *intake_new(struct intakes *, const struct collector_type *, struct host *)
@@ -40,6 +44,8 @@ bool intake_has_positions(const struct intake *);
 
 /* Starts all, until one fails: that is logged, and the -errno returned. */
 int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
+/* Of files: what the spool has, and the last run had not counted, is counted on disk before a row of it is deleted. */
+void intakes_save_books(struct intakes *);
 /* All have found what they are to follow. */
 bool intakes_have_begun(const struct intakes *);
 /* The process is asked to end. */
@@ -51,6 +57,12 @@ void intakes_tell_busy(const struct intakes *, struct buffer *);
 /* Stops all but those that can leave the rest where it is (FULL_PAUSE). */
 void intakes_stop_doors(struct intakes *);
 void intakes_stop(struct intakes *);
+/* What the next run cannot read again goes to disk. Called now and then while the process ends. */
+void intakes_leave(struct intakes *);
+/* The same after intakes_stop(): left() is called once, when all of it is there or was given up; maybe within. */
+void intakes_leave_rest(struct intakes *, void (*left)(void *context), void *context);
+/* Time is up for that. */
+void intakes_abandon(struct intakes *);
 /* The lanes are empty. */
 void intakes_done(struct intakes *);
 

@@ -1,7 +1,7 @@
 #include "memory_limit.h"
 
 enum {
-	BESIDE = 20 << 20, /* what the process may need besides `memory`: README.md of this folder, "Ceilings" */
+	BESIDE = 20 << 20, /* what the process may need besides `memory`: see ceilings.md */
 	LEAST = 2 << 20,
 };
 

@@ -1,6 +1,7 @@
 /*
  * Files that we write, and that nothing of ours may read as telemetry or write to a second time: what `file` exporters
- * append to, what our own log goes to, and the files of the state folder. Read, they would feed themselves.
+ * append to, what our own log goes to, and the files of the state folder. If they were read, they would feed
+ * themselves.
  *
  * The configuration shows most of it. Names lie: a file that is open is known by its device and inode.
  */
@@ -28,7 +29,7 @@ struct own_files {
 /* Standard output and standard error are in it. */
 void own_files_init(struct own_files *, const char *state_path);
 void own_files_done(struct own_files *); /* fine on zeroed memory */
-/* False: it is there already. Only of regular files and FIFOs; everything else is fine, and not kept. */
+/* False: it is there already. Only of regular files and FIFOs; everything else is fine, and not remembered. */
 bool own_files_add(struct own_files *, int fd) MUST_CHECK;
 bool own_files_have(const struct own_files *, int fd) MUST_CHECK;
 

@@ -18,7 +18,8 @@ static const struct {
 		"state.db lacks what was saved last: it is an older copy, or its WAL was removed; the positions since "
 		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
 	[STATE_OTHER] = { "state.db is another",
-		"state.db and ledger are not of one state: one of them was replaced; files are read from the positions "
+		"state.db and ledger belong to different states: one of them was replaced; files are read from the "
+		"positions "
 		"in state.db, right or wrong, and the ledger goes on counting for doors on sockets" },
 	[STATE_NO_LEDGER] = { "ledger is empty",
 		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "

@@ -87,11 +87,11 @@ static struct bulk_body *bulk_of(struct door_request *r)
 /* Answers. */
 
 static const char json[] = "application/json";
-/* `errors` before the items, as the server has it: Fluent Bit looks for these bytes where the answer is more than it
- * reads, and takes what does not say so for a failure. */
+/* `errors` comes before the items, as in the server's answer: Fluent Bit looks for these bytes if the answer is longer
+ * than what it reads, and takes an answer without them for a failure. */
 static const char answer_start[] = "{\"took\":0,\"errors\":false,\"items\":[";
 static const char no_errors[] = "false", errors[] = " true";
-/* Clients from 7.14 on refuse servers without it. */
+/* Clients from version 7.14 on refuse a server that does not send it. */
 #define PRODUCT "X-Elastic-Product", "Elasticsearch"
 
 static void put_cause(struct json_writer *w, unsigned status, const char *message)
@@ -104,7 +104,7 @@ static void put_cause(struct json_writer *w, unsigned status, const char *messag
 	json_put_string(w, "reason", message);
 }
 
-/* As the server says it: the error, and its root cause, which is the same here. */
+/* In the server's form: the error, and its root cause, which is the same here. */
 static int write_error(unsigned status, const char *message, struct buffer *out)
 {
 	struct json_writer w;
@@ -214,7 +214,7 @@ static void bulk_count(struct door_request *r, struct bytes piece)
 	}
 }
 
-/* One more, as the last line may have no end; and one that is too many is seen. */
+/* One more than allowed: the last line may have no end, and one operation too many must be seen. */
 static size_t bulk_need(const struct door_request *r)
 {
 	size_t lines = CONTAINER_OF(r, const struct bulk_body, base)->lines + 1;
@@ -236,12 +236,12 @@ static struct part part_of(const struct bulk_body *b, struct bytes bytes)
 {
 	if (bytes.size == 0)
 		return (struct part){ 0, 0 };
-	return (struct part){ (uint32_t)(bytes.data - b->base.data), (uint32_t)bytes.size };
+	return (struct part){ (uint32_t)(bytes.data - b->base.body.data), (uint32_t)bytes.size };
 }
 
 static struct bytes bytes_from(const struct bulk_body *b, struct part part)
 {
-	return (struct bytes){ b->base.data + part.at, part.size };
+	return (struct bytes){ b->base.body.data + part.at, part.size };
 }
 
 static void add_operation(struct bulk_body *b, const struct bulk_operation *op)
@@ -255,7 +255,7 @@ static void add_operation(struct bulk_body *b, const struct bulk_operation *op)
 		place_named(op, op->index.size > 0 ? op->index : bytes_of(b->index), &o);
 	b->refused += op->fault != NULL;
 	b->reply_max += bulk_item_max(op, strlen(b->index)) + 1;
-	((struct operation *)b->base.work)[b->all++] = o;
+	((struct operation *)b->base.body.work)[b->all++] = o;
 }
 
 /* On the loop or in the CPU lane. */
@@ -266,7 +266,7 @@ static void bulk_look(struct door_request *r)
 	struct bulk_request request;
 	struct bulk_operation op;
 
-	bulk_request_init(&request, json_scan_best(), (struct bytes){ r->data, r->size });
+	bulk_request_init(&request, json_scan_best(), (struct bytes){ r->body.data, r->body.size });
 	while (b->all < most && bulk_request_next(&request, &op))
 		add_operation(b, &op);
 	if (request.fault)
@@ -284,7 +284,7 @@ static size_t bulk_reply_max(const struct door_request *r)
 
 static int write_item(struct buffer *to, const struct bulk_body *b, size_t i)
 {
-	const struct operation *o = (const struct operation *)b->base.work + i;
+	const struct operation *o = (const struct operation *)b->base.body.work + i;
 	const struct bulk_operation op = {
 		.action = o->action, .index = bytes_from(b, o->index), .id = bytes_from(b, o->id), .fault = o->fault
 	};
@@ -295,12 +295,12 @@ static int write_item(struct buffer *to, const struct bulk_body *b, size_t i)
 }
 
 /* On the loop or in the CPU lane. The buffer has all of its room from the beginning, and is not ours to free. */
-static void bulk_write(struct door_request *r)
+static size_t bulk_write(struct door_request *r)
 {
 	struct bulk_body *b = bulk_of(r);
-	struct buffer to = { r->reply, 0, r->reply_room, r->reply_room };
+	struct buffer to = { r->reply.data, 0, r->reply.room, r->reply.room };
 	int failed = buffer_text(&to, answer_start);
-	char *said = memmem(r->reply, sizeof answer_start - 1, no_errors, sizeof no_errors - 1);
+	char *said = memmem(r->reply.data, sizeof answer_start - 1, no_errors, sizeof no_errors - 1);
 
 	if (b->refused)
 		memcpy(said, errors, sizeof errors - 1);
@@ -309,15 +309,15 @@ static void bulk_write(struct door_request *r)
 	if (!failed)
 		failed = buffer_text(&to, "]}");
 	OXP_ASSERT(!failed && "the answer is longer than bulk_reply_max()");
-	r->reply_size = to.size;
+	return to.size;
 }
 
 /* The documents become items where they are; their names were computed from their bytes before. */
 static bool bulk_fill(struct door_request *r)
 {
 	const struct bulk_body *b = bulk_of(r);
-	const struct operation *all = (const struct operation *)r->work;
-	char *body = batch_block_trim(r->batch, r->size);
+	const struct operation *all = (const struct operation *)r->body.work;
+	char *body = batch_block_trim(r->body.batch, r->body.size);
 
 	for (size_t i = 0; i < b->all; i++) {
 		const struct batch_item item = { .data = body + all[i].document.at,
@@ -328,7 +328,7 @@ static bool bulk_fill(struct door_request *r)
 		if (all[i].fault)
 			continue;
 		bytes_make_one_line(body + all[i].document.at, all[i].document.size);
-		if (batch_add(r->batch, &item) < 0)
+		if (batch_add(r->body.batch, &item) < 0)
 			return false;
 	}
 	return true;
@@ -358,7 +358,8 @@ static const struct door_type bulk_door = { .signal = SIGNAL_LOGS,
 
 /* Routes. */
 
-/* As the server has it. What a form or a script of a web page may send unasked is none of them; no type is fine. */
+/* The types that the server takes. What a form or a script of a web page may send unasked is not among them; a missing
+ * type is fine. */
 static bool is_bulk_type(const char *type)
 {
 	static const char *const types[] = { "application/x-ndjson", "application/json",
@@ -408,8 +409,8 @@ static bool is_one_of(const char *path, const char *const *these)
 	return false;
 }
 
-/* What is made before the first bulk, and is nothing here: templates, policies, an index of that name, and what is said
- * of one. A document that does not come with _bulk is none of it. */
+/* What clients make before the first bulk, and what has no meaning here: templates, policies, an index, and its
+ * settings. A document that does not come with _bulk is not part of it. */
 static bool is_made(const char *path, enum http_method method)
 {
 	static const char *const parts[] = { "/_template/", "/_index_template/", "/_component_template/", "/_ilm/",
@@ -429,7 +430,7 @@ static bool is_asked_for(const char *path)
 	return is_one_of(path, parts);
 }
 
-/* Logstash and Beats refuse servers without an active one; every server has a basic one (Elasticsearch "Get
+/* Logstash and Beats refuse a server without an active license; every server has a basic one (Elasticsearch "Get
  * license API"). */
 static bool is_license(const char *path)
 {
@@ -441,12 +442,12 @@ static void respond_404(struct collector *c, struct http_request *request)
 	static const char why[] =
 		"the sidecar takes POST and PUT of /_bulk and /INDEX/_bulk; nothing is searched or read here";
 
-	door_unserved(&c->door, request, 404, why);
+	door_declined_note(&c->door.declined, request, 404, why);
 	answer(request, 404, why);
 }
 
-/* What clients do before their first bulk: they ask for the version, the license, for health, and for a template or an
- * index, and make what is not there. */
+/* What clients do before their first bulk: they ask for the version, the license, health, and a template or an index,
+ * and make what is missing. */
 static void respond_kindly(struct collector *c, struct http_request *request)
 {
 	const char *path = http_request_path(request);

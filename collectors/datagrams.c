@@ -10,7 +10,7 @@ enum {
 	LAST_READS = 32, /* of what the kernel still has when the process ends */
 };
 
-/* What the kernel threw away since the last look. It counts from the socket's beginning, in 32 bits. */
+/* What the kernel has dropped since the last look. It counts from when the socket was made, in 32 bits. */
 static void count_kernel_drops(struct datagrams *d)
 {
 	uint32_t info[SK_MEMINFO_VARS] = { 0 }, fresh;
@@ -41,7 +41,7 @@ static bool is_end(char c)
 	return c == '\n' || c == '\r' || c == '\0';
 }
 
-/* The lines of one datagram; a syslog message may have several in it. If it was cut its last one is. */
+/* The lines of one datagram; a syslog message may have several in it. If the datagram was cut, its last line is. */
 static void add_datagram(struct line_slice *in, size_t at, size_t size, bool cut)
 {
 	const char *end;
@@ -211,10 +211,10 @@ void datagrams_finish(struct datagrams *d)
 void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines, struct patience *patience, int fd)
 {
 	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience, .fd = fd };
-	d->room = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
-	OXP_ASSERT(d->room && "out of memory");
+	d->memory = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
+	OXP_ASSERT(d->memory && "out of memory");
 	for (size_t i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-		d->parts[i] = (struct iovec){ d->room + i * lines->line_max, lines->line_max };
+		d->parts[i] = (struct iovec){ d->memory + i * lines->line_max, lines->line_max };
 		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
 	}
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
@@ -232,6 +232,6 @@ void datagrams_done(struct datagrams *d)
 		return;
 	loop_watch_done(&d->watch);
 	loop_soon_done(&d->more);
-	free(d->room);
-	d->room = NULL;
+	free(d->memory);
+	d->memory = NULL;
 }

@@ -22,7 +22,7 @@ struct datagrams {
 	struct patience *patience;
 	struct loop_watch watch;
 	int fd;
-	char *room; /* of line_max bytes for each */
+	char *memory; /* line_max bytes for each datagram */
 	struct iovec parts[DATAGRAMS_AT_ONCE];
 	struct mmsghdr messages[DATAGRAMS_AT_ONCE];
 	size_t count; /* datagrams that were read */

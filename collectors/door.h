@@ -13,6 +13,8 @@
 
 #include <stdatomic.h>
 
+#include "collectors/door_declined.h"
+#include "collectors/door_memory.h"
 #include "component.h"
 #include "config/option.h"
 #include "http/server.h"
@@ -24,7 +26,6 @@ enum {
 	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be mended */
 	DOOR_REASON_MAX = 256,
 	DOOR_OPTION_MAX = 128,
-	DOOR_ANSWERS_MAX = 4 << 20, /* bytes of answers being made or not read yet; beyond that, one at a time */
 };
 
 /* When a request is answered as taken. */
@@ -36,9 +37,6 @@ extern const char *const door_acks[]; /* the words */
 #define DOOR_CONNECTIONS_HELP                                                                                \
 	"Most connections at a time. A further one replaces the one that has been silent or unfinished for " \
 	"longest."
-#define DOOR_ORIGINS_HELP                                                                                    \
-	"Origins of web pages that may send here: scheme://host:port, or *. A request that a browser sends " \
-	"for a page of any other origin is answered 403."
 
 struct door_request;
 struct gunzip;
@@ -65,13 +63,13 @@ struct door_type {
 	 * mended. On the loop it may set `later` instead: then it is called again in the lane, where it clears `later`.
 	 * Touches no memory but the request's. */
 	void (*look)(struct door_request *);
-	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes to `data` what `old` becomes,
-	 * and sets `size`. NULL for a door that never asks. */
-	void (*mend)(struct door_request *);
-	/* The most bytes the answer may have; and write(), which writes it to `reply` and sets reply_size, on the loop
-	 * or in the CPU lane. NULL: taken() makes a small one. */
+	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes to `body.data` what `body.old`
+	 * becomes, and returns its size. NULL for a door that never asks. */
+	size_t (*mend)(struct door_request *);
+	/* The most bytes the answer may have; and write(), which writes it to `reply.data` and returns its size, on the
+	 * loop or in the CPU lane. NULL: taken() makes a small one. */
 	size_t (*reply_max)(const struct door_request *);
-	void (*write)(struct door_request *);
+	size_t (*write)(struct door_request *);
 	/* On the loop: makes items of everything that is fine. False: no room. */
 	bool (*fill)(struct door_request *);
 	/* The items are taken: counts them, and ends with door_answered(). */
@@ -80,65 +78,52 @@ struct door_type {
 	void (*answer)(struct http_request *, unsigned status, const char *message);
 };
 
-/* Requests that a door declines. */
-enum door_declined { DOOR_NO_PATH, DOOR_NO_METHOD, DOOR_OTHERS_PAGE, DOOR_OTHERS_NAME, DOOR_DECLINED };
-
 struct door {
 	const struct door_type *type;
 	struct host *host;
 	struct http_server *server;
+	struct door_memory memory;
 	size_t body_max;
 	enum door_ack ack;
 	const struct option_list *origins; /* web pages that are let in; NULL: none */
 	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
-	bool told_once[DOOR_DECLINED]; /* the first of each is logged */
+	struct door_declined declined;
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
 	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request had something in it */
 	bool stopped; /* takes nothing more */
-	size_t replies; /* bytes of answers that are being made or that peers have not read */
-	struct door_request *kept, **kept_last; /* their outcome is known: to be answered, some at a time */
+	struct door_request *due, **due_last; /* their outcome is known: to be answered, some at a time */
 	struct loop_soon answering;
-	uint64_t *requests, *refused_full, *refused_bad, *foreign, *unserved;
+	uint64_t *requests, *refused_full, *refused_bad;
 };
 
 /*
  * One request, from its headers to its answer.
  *
- * Invariant: data points to the newest block of `batch`, which has `room` bytes, `size` of them filled. old, work and
- * reply are in batches that are never offered, since their memory counts, too. reply_room is part of the door's
- * `replies`. While a request is in the lane only the lane touches it, except `request` and `gone`: if the peer goes
- * away they become NULL and true. While it is `kept` the pipeline has the batch, or has said what became of it and the
- * answer is due.
+ * Invariant: while a request is in the lane only the lane touches it, except `request` and `gone`: if the peer goes
+ * away they become NULL and true. While it is `spooling` the pipeline has the batch, or has said what became of it and
+ * the answer is due.
  */
 struct door_request {
 	struct job job;
 	struct door *door;
 	struct http_request *request;
-	struct door_request *next; /* in door.kept */
+	struct door_request *next; /* in door.due */
 	int failed; /* what became of it: 0 or -errno */
-	struct batch *batch;
-	char *data;
-	size_t size, room;
-	bool gzip, in_lane, kept;
+	struct door_body body;
+	struct door_reply reply;
+	bool gzip, in_lane, spooling;
 	atomic_bool gone; /* for the lane, which then does nothing */
-	bool short_of_room; /* inflated it is larger than `room`, which is less than body_max */
+	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
 	bool later; /* look() is to be called in the lane */
 	enum door_stage stage;
 	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
-	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or the body that is mended */
-	struct bytes old;
-	struct batch *work_batch, *reply_batch;
-	char *work, *reply;
-	size_t reply_size, reply_room;
 	const char *fault; /* why the body is refused; NULL if it is fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
-/* Whether each entry is an origin; if not, the reason is written into `why`. */
-bool door_check_origins(const struct option_list *, char *why, size_t room);
 /* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. */
@@ -154,9 +139,6 @@ enum http_take door_begin(struct door *, struct http_request *, const char *want
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);
-
-/* A request for something that is not served here was answered with that status: counts it, and logs the first. */
-void door_unserved(struct door *, const struct http_request *, unsigned status, const char *why);
 
 /* End a request: refused, or with the caller's answer. It is gone afterwards; its peer may be gone already. */
 enum http_take door_refuse(struct door_request *, unsigned status, const char *message);

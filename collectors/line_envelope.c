@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "collectors/line_origin.h"
 #include "proto/bulk_line.h"
 #include "proto/log_time.h"
 
@@ -14,7 +15,7 @@ void line_envelope_put(struct writer *w, const struct line_message *m)
 		writer_text(w, "\",");
 	}
 	if (m->stream) {
-		writer_text(w, "\"stream\":\"");
+		writer_text(w, "\"oxpecker.stream\":\"");
 		writer_text(w, log_stream_name(m->stream));
 		writer_text(w, "\",");
 	}
@@ -80,8 +81,8 @@ void line_envelope_of(
 	struct writer w;
 
 	buffer_clear(room);
-	if (m->stream && has(scan, m, bytes_of("stream")))
-		known.stream = STREAM_NONE;
+	if (m->stream && line_origin_is_said(scan, m))
+		known.stream = STREAM_NONE; /* whoever has members of ours has been through an agent */
 	set_time(scan, m, &known, ret);
 	known.extra.size = 0;
 	writer_init(&w, room);

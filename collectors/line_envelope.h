@@ -1,6 +1,6 @@
 /*
  * What a container runtime has written around a line (its time, its stream, and other members), as members of the item.
- * Of an object only what it does not say itself, whatever way it spells that.
+ * If the line is an object, only the members that it does not have itself, however it spells them.
  */
 #ifndef OXP_LINE_ENVELOPE_H
 #define OXP_LINE_ENVELOPE_H
@@ -15,7 +15,7 @@ struct line_envelope {
 	struct bytes time;
 };
 
-/* All that is around a line that is not an object: members with a comma behind each. */
+/* Everything around a line that is not an object: members, each with a comma behind it. */
 void line_envelope_put(struct writer *, const struct line_message *);
 /* What is to be added to an object. The members stand in `room`. */
 void line_envelope_of(

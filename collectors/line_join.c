@@ -54,7 +54,7 @@ static uint8_t copy_time(struct bytes time, char to[LINE_TIME_MAX])
 	return (uint8_t)size;
 }
 
-/* What finds no room is not told. */
+/* A member that finds no room is left out. */
 static void copy_extra(struct bytes extra, struct buffer *to)
 {
 	buffer_clear(to);
@@ -123,7 +123,7 @@ static bool is_object(const struct line_join *j, struct bytes text, struct json_
 	return json_line_index(j->scan, text.data, text.size, ret) == JSON_FINE;
 }
 
-/* A line of the app may end with CR LF, of which the runtime has taken the LF. */
+/* A line of the app may end with CR LF; the runtime has taken the LF. */
 static struct bytes without_return(struct bytes text)
 {
 	text.size -= text.size > 0 && text.data[text.size - 1] == '\r';
@@ -190,8 +190,8 @@ static void begin_pieces(struct join_lane *lane, const struct container_line *l,
 	buffer_clear(&lane->pieces);
 }
 
-/* One of several pieces of a line. What is too long together is shipped as far as it is, and goes on as another line:
- * cut, but not lost. */
+/* One of several pieces of a line. If they are too long together, what is there is shipped, and the rest goes on as
+ * another line: cut, but not lost. */
 static void add_piece(struct line_join *j, struct join_lane *lane, const struct container_line *l, uint64_t at)
 {
 	if (lane->in_pieces && lane->pieces.size + l->text.size > j->longest)
@@ -217,7 +217,7 @@ static void add_piece(struct line_join *j, struct join_lane *lane, const struct 
 
 /* Lines. */
 
-/* Before a line that may leave an offset to read again from, or be one too many. */
+/* Called before each line: it may leave an offset to read again from, or there may be too many already. */
 static void stay_within(struct line_join *j, const struct container_line *l, uint64_t at)
 {
 	if (at - j->restart > j->longest)

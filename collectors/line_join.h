@@ -23,7 +23,7 @@
 enum lines_format {
 	LINES_AUTO, /* the first whole line decides */
 	LINES_JSON, /* a JSON object, otherwise text */
-	LINES_TEXT, /* never JSON, whatever it looks like */
+	LINES_TEXT, /* never JSON, even if it looks like it */
 	LINES_CRI,
 	LINES_DOCKER,
 };
@@ -38,7 +38,7 @@ struct line_message {
 	enum log_stream stream;
 	uint64_t at; /* where its first line begins */
 	uint64_t last; /* where its last line begins, or the last piece of that: no other message has it */
-	const struct json_line *object; /* the text's index; NULL: it is not an object, or must not be one */
+	const struct json_line *object; /* the text's index; NULL: it is not an object, or is not to be taken for one */
 	bool cut; /* it continues in the next message */
 };
 
@@ -55,8 +55,8 @@ struct join_lane {
 	struct multiline_state state;
 };
 
-/* How messages that line_join_end() has ended might have gone on, until the next line of their stream says whether it
- * does. All zero: in no way. */
+/* How messages that line_join_end() has ended may go on, until the next line of their stream decides. All zero: they do
+ * not. */
 struct join_parted {
 	struct multiline_state state[LOG_STREAMS];
 	bool pieces[LOG_STREAMS];
@@ -91,7 +91,7 @@ uint64_t line_join_oldest(const struct line_join *, uint64_t otherwise);
 void line_join_end(struct line_join *); /* ships what is open */
 /* Before line_join_end(): adds what it will part. */
 void line_join_parts(const struct line_join *, struct join_parted *);
-/* Whether this line goes on with what was parted. If it does not, its stream has nothing parted any more. */
+/* Whether this line continues what was parted. If not, its stream has nothing parted any more. */
 bool line_join_goes_on(struct line_join *, struct join_parted *, enum lines_format, struct bytes line);
 void line_join_drop(struct line_join *); /* forgets what is open, and frees large memory */
 

@@ -1,5 +1,5 @@
 /*
- * Where a line came from, as it is told in the line: oxpecker.path and oxpecker.offset, unless the line has a member
+ * Where a line came from, as members of the line: oxpecker.path and oxpecker.offset, unless the line has a member
  * `oxpecker` itself. A name that apps use, such as `log` of the Elastic Common Schema, would become an object in the
  * index, and an app's text of that name would be refused, or ours, whichever comes later.
  */
@@ -18,7 +18,7 @@ struct line_origin {
 
 void line_origin_init(struct line_origin *);
 void line_origin_done(struct line_origin *); /* fine on zeroed memory */
-/* A path that is too long is not told. */
+/* A path that is too long is left out. */
 void line_origin_set(struct line_origin *, const char *path);
 /* Writes the members of a line that begins there. */
 void line_origin_put(const struct line_origin *, struct writer *, uint64_t at);

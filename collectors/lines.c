@@ -9,7 +9,7 @@
 
 enum { TEXT_BLOCK = 64 << 10, WRAPPING_MAX = 256 };
 
-static const char message_start[] = "\"message\":", cut_end[] = ",\"truncated\":true";
+static const char message_start[] = "\"message\":", cut_end[] = ",\"oxpecker.truncated\":true";
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
@@ -36,8 +36,8 @@ void lines_done(struct lines *l)
 /* Items. */
 
 /*
- * Messages that came out of the join, in the order of their bytes, as items of a batch are. At an offset that no
- * message spans they go to the batch; what is left at the end of the slice is read again.
+ * Messages that came out of the join, in the order of their bytes, like the items of a batch. They go to the batch at
+ * an offset that no message spans; what is left at the end of the slice is read again.
  */
 enum { QUEUE_MAX = 512, QUEUE_SPARE = 16 /* messages that one line brings out, at most */ };
 
@@ -99,7 +99,7 @@ static size_t cut_at(const char *text, size_t size, size_t max)
 	return ((unsigned char)text[cut] & 0xc0) == 0x80 ? max : cut;
 }
 
-/* Memory of the batch for one message. Asked for in blocks that hold what may still come of the slice. */
+/* Memory of the batch for one message. It is asked for in blocks that hold whatever may still come in this slice. */
 static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 {
 	size_t block = ahead + ahead / 4 < TEXT_BLOCK ? ahead + ahead / 4 : TEXT_BLOCK;
@@ -119,7 +119,7 @@ static char *text_room(struct line_slice *s, size_t size, size_t ahead)
 	return room;
 }
 
-/* The last room was larger than what came into it. */
+/* Gives back what the last message did not fill. */
 static void text_give_back(struct line_slice *s, size_t size)
 {
 	s->text -= size;
@@ -196,7 +196,7 @@ static void add_message(struct line_slice *s, const struct line_message *m)
 	s->tally.cut_bytes += m->text.size - part;
 }
 
-/* Ships an object, with what is known of it. */
+/* Ships an object, with its envelope and its origin. */
 static void add_object(struct line_slice *s, const struct line_message *m)
 {
 	struct lines *l = s->lines;
@@ -241,7 +241,7 @@ static void add_text(struct line_slice *s, const struct line_message *m)
 		add_message(s, m);
 }
 
-/* What came out of the join. */
+/* Takes what came out of the join. */
 static void take_message(void *context, const struct line_message *m)
 {
 	struct line_slice *s = context;
@@ -430,7 +430,7 @@ void lines_split(struct line_slice *s)
 	}
 }
 
-/* The rest of the slice is all there will be of a line. */
+/* The line ends with the slice. */
 static void end_line(struct line_slice *s)
 {
 	size_t at = s->seen;
@@ -440,7 +440,7 @@ static void end_line(struct line_slice *s)
 	lines_end(s);
 }
 
-/* Before a line is cut, what was seen before it has to be taken. */
+/* Before a line is cut, the lines before it have to be taken. */
 void lines_rest(struct line_slice *s, bool last)
 {
 	size_t rest = s->size - s->seen;

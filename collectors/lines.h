@@ -2,10 +2,11 @@
  * Makes items of a batch from lines: what collectors of log lines have in common.
  *
  * A line that is a JSON object is an item as it is; any other becomes {"message": …}, in memory of the same batch. A
- * line longer than line_max is cut, marked ("truncated": true) and counted; an empty line, or one with only a CR, is
- * skipped. If lines_join() was called, what a container runtime wrote around lines is stripped, and the lines of a
- * message are joined (line_join.h). The collector brings the bytes in blocks of a batch, so that BATCH_PADDING follows
- * them, and counts a slice with lines_count() once the pipeline has it: until then nothing has happened.
+ * line longer than line_max is cut, marked ("oxpecker.truncated": true) and counted; an empty line, or one with only
+ * a CR, is skipped. If lines_join() was called, what a container runtime wrote around lines is stripped, and the
+ * lines of a message are joined (line_join.h). The collector brings the bytes in blocks of a batch, so that
+ * BATCH_PADDING follows them, and counts a slice with lines_count() once the pipeline has it: until then nothing has
+ * happened.
  */
 #ifndef OXP_COLLECTORS_LINES_H
 #define OXP_COLLECTORS_LINES_H

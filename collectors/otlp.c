@@ -85,10 +85,10 @@ static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
 	struct otlp_mend *m = &otlp_of(r)->mend;
 	enum otlp_fault fault;
 
-	r->later = !r->in_lane && r->size > DOOR_MEND_INLINE_MAX;
+	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
 	if (r->later)
 		return OTLP_OK;
-	fault = otlp_mend_plan((struct bytes){ r->data, r->size }, m, at);
+	fault = otlp_mend_plan((struct bytes){ r->body.data, r->body.size }, m, at);
 	if (fault)
 		return fault;
 	otlp_mend_tell(m, r->reason, sizeof r->reason);
@@ -106,31 +106,31 @@ static void otlp_look(struct door_request *r)
 {
 	size_t at = 0;
 	struct otlp_summary sum;
-	enum otlp_fault fault = otlp_traces_check(r->data, r->size, &sum, &at);
+	enum otlp_fault fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
 
 	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
 	if (otlp_fault_can_be_mended(fault))
 		fault = plan_mending(r, &at);
 	if (fault == OTLP_OK)
 		return;
-	snprintf(r->reason, sizeof r->reason, "no OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
+	snprintf(r->reason, sizeof r->reason, "not an OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
 	r->fault = r->reason;
 }
 
-static void otlp_mend_body(struct door_request *r)
+static size_t otlp_mend_body(struct door_request *r)
 {
-	otlp_mend_write(r->old, &otlp_of(r)->mend, r->data);
-	r->size = otlp_of(r)->mend.size;
+	otlp_mend_write(r->body.old, &otlp_of(r)->mend, r->body.data);
+	return otlp_of(r)->mend.size;
 }
 
 /* An empty request is fine and nothing to keep. */
 static bool otlp_fill(struct door_request *r)
 {
 	uint64_t spans = otlp_of(r)->mend.spans;
-	struct batch_item item = { .size = (uint32_t)r->size, .records = (uint32_t)spans };
+	struct batch_item item = { .size = (uint32_t)r->body.size, .records = (uint32_t)spans };
 
-	item.data = batch_block_trim(r->batch, r->size); /* a chunked body did not say its size */
-	return spans == 0 || batch_add(r->batch, &item) == 0;
+	item.data = batch_block_trim(r->body.batch, r->body.size); /* a chunked body did not say its size */
+	return spans == 0 || batch_add(r->body.batch, &item) == 0;
 }
 
 static void tell_mended(struct collector *c, const char *what)

@@ -1,6 +1,7 @@
 #include "collectors/patience.h"
 
-/* Word of room is believed after a moment: what an offer in vain gives back is heard of, too. */
+/* When told that there is room, it waits a moment: an offer that found none gives memory back, and that is told,
+ * too. */
 enum { AGAIN_MS = 5, RECOVER_MS = 1000 };
 
 static void on_again(void *context)

@@ -27,7 +27,7 @@
 #include "config/option.h"
 
 enum {
-	LOOK_MS = 2000, /* so often it is asked whether the FIFO is still that of its path */
+	LOOK_MS = 2000, /* how often it checks that the FIFO is still that of its path */
 	FIFOS_MAX = 8, /* that are read at a time: the path's and old ones */
 };
 
@@ -69,7 +69,7 @@ struct fifo {
 	TAILQ_ENTRY(fifo) entry;
 	struct collector *collector;
 	struct stream stream; /* its descriptor is for reading only, and has the lock */
-	int keeper; /* the same for writing: while it is open there is no end of file. -1: ends are seen */
+	int own_writer; /* the same for writing: while it is open there is no end of file. -1: ends are seen */
 	dev_t device;
 	ino_t inode;
 };
@@ -103,9 +103,9 @@ static void go_on(void *context)
 /* From now on the end of file is seen. */
 static void let_end(struct fifo *f)
 {
-	if (f->keeper >= 0)
-		close(f->keeper);
-	f->keeper = -1;
+	if (f->own_writer >= 0)
+		close(f->own_writer);
+	f->own_writer = -1;
 }
 
 static void fifo_free(struct fifo *f)
@@ -172,8 +172,8 @@ static int check_fifo(int fd)
 	return S_ISFIFO(info.st_mode) ? path_one_name(&info) : -ENOTSUP;
 }
 
-/* One reader: two would tear lines apart. `made`: it is ours, and has the mode that it is to have, whatever the umask
- * took; in a folder that others may write to it may be another by now, which belongs to somebody else. */
+/* One reader: two would tear lines apart. `made`: we made it, and it gets its mode, whatever the umask took away. In a
+ * folder that others may write to, it may have been replaced by somebody else's FIFO. */
 static int check_open(int fd, bool made, mode_t mode)
 {
 	struct stat info;
@@ -185,17 +185,17 @@ static int check_open(int fd, bool made, mode_t mode)
 	return flock(fd, LOCK_EX | LOCK_NB) < 0 ? -errno : 0;
 }
 
-/* Whether another process has it open for writing shows only when the agent has not. */
+/* Whether another process has it open for writing shows only while the agent does not. */
 static bool has_writer(struct stream *s)
 {
 	struct fifo *f = CONTAINER_OF(s, struct fifo, stream);
 	struct pollfd end = { .fd = s->fd };
-	bool kept = f->keeper >= 0, alone;
+	bool held_open = f->own_writer >= 0, alone;
 
 	let_end(f);
 	alone = poll(&end, 1, 0) > 0 && (end.revents & POLLHUP);
-	if (kept)
-		f->keeper = path_reopen(s->fd, O_WRONLY);
+	if (held_open)
+		f->own_writer = path_reopen(s->fd, O_WRONLY);
 	return !alone;
 }
 
@@ -214,13 +214,18 @@ static int open_at(const struct pipe_config *config, const struct path_entry *at
 	fd = path_entry_get(at, O_PATH, 0);
 	if (fd < 0)
 		return fd;
-	failed = check_fifo(fd);
-	again = failed ? failed : path_reopen(fd, O_RDONLY);
+	again = check_fifo(fd);
+	if (!again)
+		again = path_reopen(fd, O_RDONLY);
 	close(fd);
-	failed = again < 0 ? again : check_open(again, made, mode);
-	if (failed && again >= 0)
+	if (again < 0)
+		return again;
+	failed = check_open(again, made, mode);
+	if (failed) {
 		close(again);
-	return failed ? failed : again;
+		return failed;
+	}
+	return again;
 }
 
 /* The descriptor, or -errno. */
@@ -240,7 +245,8 @@ static const char *reason(int failed)
 {
 	if (failed == -EDEADLK)
 		return "an exporter writes to it, or our own log goes there: it would feed itself";
-	return failed == -ENOTSUP       ? "it is no FIFO (who writes before there is one makes a file: mkfifo first)"
+	return failed == -ENOTSUP
+		       ? "it is not a FIFO (a program that writes before there is one makes a file: run mkfifo first)"
 	       : failed == -EACCES      ? "permission denied (it is opened for reading and for writing)"
 	       : failed == -EWOULDBLOCK ? "it has a reader already"
 					: path_why(failed);
@@ -250,21 +256,21 @@ static int open_fifo(struct collector *c)
 {
 	struct fifo *f;
 	struct stat info;
-	int keeper, fd = open_path(c->config);
+	int own_writer, fd = open_path(c->config);
 
 	if (fd < 0)
 		return fd;
-	keeper = host_is_written(c->host, fd) ? -EDEADLK : path_reopen(fd, O_WRONLY);
-	if (keeper < 0) {
+	own_writer = host_is_written(c->host, fd) ? -EDEADLK : path_reopen(fd, O_WRONLY);
+	if (own_writer < 0) {
 		close(fd);
-		return keeper;
+		return own_writer;
 	}
 	if (fstat(fd, &info) < 0)
 		info = (struct stat){ .st_ino = 0 };
 	enlarge(c, fd);
 	f = oxp_new(sizeof *f);
 	f->collector = c;
-	f->keeper = keeper;
+	f->own_writer = own_writer;
 	f->device = info.st_dev;
 	f->inode = info.st_ino;
 	TAILQ_INSERT_TAIL(&c->fifos, f, entry);
@@ -303,8 +309,8 @@ static void on_look(void *context)
 	struct collector *c = context;
 	struct fifo *f = TAILQ_LAST(&c->fifos, fifo_list);
 
-	if (f && f->keeper < 0) /* it could not be opened again */
-		f->keeper = path_reopen(f->stream.fd, O_WRONLY);
+	if (f && f->own_writer < 0) /* it could not be opened again */
+		f->own_writer = path_reopen(f->stream.fd, O_WRONLY);
 	if (c->count < FIFOS_MAX && is_lost(c))
 		read_new(c);
 	loop_timer_set(&c->look, DURATION_MS(LOOK_MS));
@@ -366,8 +372,8 @@ static void pipe_resume(struct collector *c)
 	patience_resume(&c->patience);
 }
 
-/* Who writes last words is waited for. When no writer is there the next one may still come: it is read until the
- * stop. */
+/* A writer that is about to write its last words is waited for. If there is no writer, the next one may still come, so
+ * the FIFO is read until the stop. */
 static void pipe_drain(struct collector *c)
 {
 	struct fifo *f;
@@ -391,7 +397,7 @@ static bool pipe_quiet(struct collector *c)
 	return quiet;
 }
 
-/* From now on the kernel tells writers that nobody reads. */
+/* From now on writers get SIGPIPE. */
 static void pipe_stop(struct collector *c)
 {
 	struct fifo *f;

@@ -87,7 +87,7 @@ static void write_status(const struct http_reply *reply, char *why)
 	snprintf(why, WHY_MAX, "HTTP %u%s%s", reply->status, says ? ": " : "", said);
 }
 
-/* NULL when the page was fine, else why not. */
+/* NULL if the page was fine, otherwise why it was not. */
 static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
 {
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
@@ -209,7 +209,7 @@ static void scrape_collect(struct collector *c, struct mono_time deadline)
 		scrape(c, left.ns < timeout.ns ? left : timeout);
 }
 
-/* What people look for: whether it works, how much there is, since when. Ages are null before the first. */
+/* What people look for: whether it works, how much it brings, and since when. Ages are null before the first scrape. */
 static void put_age(const struct collector *c, struct json_writer *w, const char *name, bool known, struct mono_time at)
 {
 	if (known)
@@ -270,7 +270,7 @@ static int new_target(struct collector *c)
 	failed = series_target_new(host_series(c->host), labels, map->count, &c->target);
 	if (failed == -EINVAL)
 		host_log(c->host, LOG_LEVEL_ERROR,
-			"labels: a name is no label name: letters, digits and _, not beginning with a digit");
+			"labels: not the name of a label; expected letters, digits and _, not beginning with a digit");
 	return failed;
 }
 

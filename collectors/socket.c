@@ -152,7 +152,7 @@ static bool shape(struct lines *l, struct bytes line)
 
 /* Connections. */
 
-/* They stand in the order in which they came. What is written and not read yet would be lost with its connection. */
+/* They are in the order in which they came. What was written and is not read yet would be lost with its connection. */
 static struct connection *silent_one(const struct collector *c)
 {
 	struct connection *peer;
@@ -498,7 +498,7 @@ static bool socket_quiet(struct collector *c)
 	return quiet && duration_ms(mono_since(loop_now(c->loop), last)) >= STREAM_LAST_WORDS_MS;
 }
 
-/* A peer that has connected but was not accepted may have written already, and thinks it was read. */
+/* A peer that has connected but was not accepted may have written already, and believes that it was read. */
 static void hear_waiting(struct collector *c, int fd)
 {
 	int peer;

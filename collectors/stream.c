@@ -6,8 +6,8 @@
 
 #include "proto/syslog_frame.h"
 
-/* A reader that rests after a small read has more to do at once: a line alone costs as much as a hundred. The pipe's or
- * socket's own buffer holds several times that much, so nobody waits for it. */
+/* A reader that pauses after a small read has more to do at once: a single line costs as much as a hundred. The pipe's
+ * or socket's own buffer holds several times that much, so no writer waits because of it. */
 enum { REST_MS = 20, REST_BELOW = 8 << 10, SLACK = 1024 };
 
 enum { LAST_READS = 32 }; /* of what the kernel still has when the process ends */
@@ -33,7 +33,7 @@ static bool is_crowded(const struct stream *s)
 	return s->charged > 0 && s->kind->held > s->kind->held_max;
 }
 
-/* Takes the memory that is there to read into, unless it has some of its own. */
+/* Takes the shared memory to read into, unless the stream has some of its own. */
 static char *room_to_read(struct stream *s, size_t chunk)
 {
 	struct buffer *area = &s->kind->area, own = s->pending;
@@ -46,8 +46,7 @@ static char *room_to_read(struct stream *s, size_t chunk)
 	return buffer_reserve(&s->pending, chunk);
 }
 
-/* What is left of a read stands in memory of its size, whether any of it was dealt with or not; the large one is for
- * whoever reads next. */
+/* What is left of a read goes into memory of its size; the large memory is for the stream that reads next. */
 static void give_back_area(struct stream *s)
 {
 	struct buffer *area = &s->kind->area, rest;
@@ -80,11 +79,11 @@ static void drop_front(struct stream *s, size_t size)
 struct framed {
 	size_t at, size; /* the message; of size 0 there is none */
 	size_t end; /* of it and what belongs to it */
-	size_t more; /* bytes of it that are to come and to be passed over */
+	size_t more; /* bytes of it that are still to come and are skipped */
 	bool unframed;
 };
 
-/* Many senders end their frames in a line's end, too. */
+/* Many senders put a line end behind their frames. */
 static size_t gap_of(struct bytes b)
 {
 	size_t gap = 0;
@@ -107,7 +106,7 @@ static bool read_frame(struct bytes b, size_t max, bool force, const struct sysl
 	return true;
 }
 
-/* What is no frame goes out as a line. */
+/* Anything that is not a frame goes out as a line. */
 static bool read_unframed(struct bytes b, size_t max, bool force, struct framed *ret)
 {
 	const char *end = memchr(b.data, '\n', b.size);
@@ -120,7 +119,7 @@ static bool read_unframed(struct bytes b, size_t max, bool force, struct framed 
 	return true;
 }
 
-/* The next message that can be dealt with, whole or longer than `max`; `force`: as far as it is there. */
+/* The next message that can be handled, whole or longer than `max`; `force`: as much of it as has come. */
 static bool next_message(struct bytes b, size_t max, bool force, struct framed *ret)
 {
 	struct syslog_frame frame;
@@ -174,7 +173,7 @@ static void split_frames(struct stream *s, struct line_slice *in, unsigned *unfr
 	in->seen = in->took;
 }
 
-/* What comes of a frame that was cut. */
+/* What still comes of a frame that was cut. */
 static void pass_over(struct stream *s)
 {
 	size_t size = s->pass < s->pending.size ? s->pass : s->pending.size;
@@ -188,7 +187,7 @@ static void pass_over(struct stream *s)
 
 /* Lines. */
 
-/* One with another message behind it, or nothing yet; a zero that somebody has logged has other text. */
+/* A zero with another message behind it, or nothing yet; a zero that somebody has logged is followed by other text. */
 static bool ends_in_zero(struct bytes b)
 {
 	const char *end = b.data + b.size, *zero = memchr(b.data, '\0', b.size);
@@ -198,7 +197,7 @@ static bool ends_in_zero(struct bytes b)
 	return zero;
 }
 
-/* Known from the first such zero on, whatever lines it was taken for before. */
+/* Decided by the first such zero, even if the bytes were taken for lines before. */
 static void look_for_zeros(struct stream *s)
 {
 	const struct buffer *p = &s->pending;
@@ -223,7 +222,7 @@ static size_t measure_lines(struct stream *s, bool last)
 	return last || (s->skipping && rest > 0) || rest > s->kind->lines->line_max || is_crowded(s) ? p->size : 0;
 }
 
-/* What waits for the rest of its message is shipped before a line is cut, and at the end. */
+/* Lines that wait for the rest of their message are shipped before a line is cut, and at the end. */
 static void split_lines(struct line_slice *in, bool last)
 {
 	lines_split(in);
@@ -235,7 +234,7 @@ static void split_lines(struct line_slice *in, bool last)
 		lines_end(in);
 }
 
-/* Known from the first byte on: a frame begins with a digit, and then there is a length and a priority. */
+/* Decided by the first bytes: a frame begins with a digit, and has a length and a priority. */
 static void recognise(struct stream *s)
 {
 	struct syslog_frame frame;
@@ -256,7 +255,7 @@ static void recognise(struct stream *s)
 	}
 }
 
-/* How many bytes can be dealt with now. */
+/* How many bytes can be handled now. */
 static size_t measure(struct stream *s, bool last)
 {
 	pass_over(s);
@@ -407,7 +406,7 @@ static void hear(struct stream *s, ssize_t got)
 	bool nothing = got < 0 && (errno == EAGAIN || errno == EINTR);
 
 	s->alone = got == 0 && s->kind->comes_back;
-	s->flushing = s->flushing || s->alone; /* whoever comes next begins a line */
+	s->flushing = s->flushing || s->alone; /* the next writer begins a line */
 	s->ended = got <= 0 && !nothing && !s->alone;
 	s->error = s->ended && got < 0 ? errno : 0;
 	if (got <= 0)
@@ -451,10 +450,11 @@ static void on_rest(void *context)
 		loop_watch_set(&s->watch, WATCH_READ);
 }
 
-void stream_flush(struct stream *s)
+/* Ships an unfinished line as it is, as after `flush`. The stream may end within. */
+static void ship_unfinished(struct stream *s)
 {
 	if (patience_waits(s->kind->patience))
-		return; /* asked for again when that is over */
+		return; /* set again when the writer's time is over */
 	s->flushing = true;
 	work(s, 0);
 }
@@ -467,11 +467,11 @@ bool stream_is_quiet(struct stream *s, struct mono_time since)
 		return false;
 	if (stream_is_empty(s))
 		return true;
-	stream_flush(s); /* the next time it is, unless there is no room */
+	ship_unfinished(s); /* the next time it is shipped, unless there is no room */
 	return false;
 }
 
-/* Half a line, and its writer is there: his next block has the rest. */
+/* Half a line, and its writer is there: its next block has the rest. */
 static bool is_half_a_line(struct stream *s)
 {
 	const struct buffer *p = &s->pending;
@@ -481,7 +481,7 @@ static bool is_half_a_line(struct stream *s)
 	       duration_ms(silent) < STREAM_LINE_S * 1000 && s->kind->has_writer(s);
 }
 
-/* A frame has said how long it is: the rest of it is waited for. */
+/* A frame has said how long it is, so its rest is waited for. */
 static void on_flush(void *context)
 {
 	struct stream *s = context;
@@ -491,7 +491,7 @@ static void on_flush(void *context)
 	if (is_half_a_line(s))
 		loop_timer_set(&s->flush, s->kind->flush);
 	else
-		stream_flush(s);
+		ship_unfinished(s);
 }
 
 /* Life. */
@@ -546,13 +546,13 @@ void stream_go_on(struct stream *s)
 	work(s, STREAM_CHUNK);
 }
 
-/* There is no room, and the kernel has what was not read for as long as somebody writes: for whoever reads next. */
+/* There is no room. The kernel holds what was not read as long as a writer is there, for the next reader. */
 static bool is_kept(struct stream *s)
 {
 	return s->ended || (patience_loses(s->kind->patience) && s->kind->has_writer && s->kind->has_writer(s));
 }
 
-/* Whoever reads next is to begin with a line. */
+/* The next reader is to begin with a whole line. */
 static void read_line_end(struct stream *s)
 {
 	struct buffer *p = &s->pending;

@@ -80,8 +80,6 @@ void stream_init(struct stream *, struct stream_kind *, int fd);
 void stream_done(struct stream *); /* the descriptor is the caller's */
 /* Offers again what found no room: patience's go_on() for each stream. The stream may end within. */
 void stream_go_on(struct stream *);
-/* Ships an unfinished line as it is, as after `flush`. The stream may end within. */
-void stream_flush(struct stream *);
 /* While the process ends: whether the writer is gone, or has been silent for a while, counted from `since` at the
  * earliest; then an unfinished line goes out. */
 bool stream_is_quiet(struct stream *, struct mono_time since);

@@ -7,7 +7,7 @@
 
 #include "loop/lane.h"
 
-/* What may come from files that change. */
+/* The texts that may come from files that change. */
 static const size_t texts[] = { offsetof(struct access_config, user), offsetof(struct access_config, password),
 	offsetof(struct access_config, api_key), offsetof(struct access_config, bearer) };
 enum { TEXTS = COUNT_OF(texts), TEXT_MAX = (64 << 10) + 1 };
@@ -17,12 +17,12 @@ struct access_look {
 	struct job job;
 	struct access *access; /* NULL: gone meanwhile */
 	struct host *host;
-	struct access_config config; /* as it was; then as it is, with its texts in `read` */
+	struct access_config config; /* the configuration as it was; then as it is now, with its texts in `read` */
 	struct buffer read[TEXTS];
 	int failed;
 };
 
-/* Of a header's value: printable, without spaces; a line end would begin another header. */
+/* Whether it can be the value of a header: printable, without spaces. A line end would begin another header. */
 static bool is_token(const char *text)
 {
 	for (; *text; text++)
@@ -34,13 +34,13 @@ static bool is_token(const char *text)
 static const char *what_is_wrong(const struct access_config *c)
 {
 	if (!!c->user + !!c->api_key + !!c->bearer > 1)
-		return "user, api_key and bearer are three ways to authenticate: one of them, please";
+		return "user, api_key and bearer are three ways to authenticate: give one of them";
 	if (c->password && !c->user)
 		return "password without user";
 	if (c->user && strchr(c->user, ':'))
 		return "user: basic authentication has no colon in a user name";
 	if (c->api_key && (!*c->api_key || !is_token(c->api_key)))
-		return "api_key is empty, or has a space or a line end in it; the encoded form is meant";
+		return "api_key is empty, or has a space or a line end in it; expected its encoded form";
 	if (c->bearer && (!*c->bearer || !is_token(c->bearer)))
 		return "bearer is empty, or has a space or a line end in it";
 	if (!c->cert != !c->key)
@@ -109,7 +109,9 @@ static int write_credentials(struct access *a, const struct access_config *c)
 	int failed = write_header(a, c);
 
 	hidden_init(&a->hidden);
-	return failed ? failed : hide_credentials(a, c);
+	if (failed)
+		return failed;
+	return hide_credentials(a, c);
 }
 
 int access_init(struct access *a, const struct access_config *c, struct host *host)
@@ -246,5 +248,5 @@ void access_answered(struct access *a, unsigned status)
 	if (lane_run(host_disk_lane(a->host), &look->job) == 0)
 		a->look = look;
 	else
-		look_free(look); /* the next answer asks again */
+		look_free(look); /* the next refusal asks again */
 }

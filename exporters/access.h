@@ -59,7 +59,7 @@ struct access {
 	bool complained;
 };
 
-/* The reason is logged. */
+/* 0, or -errno with the reason logged. */
 int access_init(struct access *, const struct access_config *, struct host *) MUST_CHECK;
 void access_done(struct access *);
 /* Adds the peer's address, which may have a password in it. 0, -ENOSPC or -ENOMEM. */

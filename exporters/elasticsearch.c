@@ -41,7 +41,7 @@ enum {
 	ID_SIZE = ID_STATE + ID_GENERATION + ID_OFFSET,
 	ANSWER_MAX = 32 << 20,
 	REASON_MAX = 256,
-	CAUSE_MAX = 128, /* of that, what is shown of a cause */
+	CAUSE_MAX = 128, /* how much of that is shown of a cause */
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
 };
@@ -103,8 +103,8 @@ struct exporter {
 	uint64_t *again, *elsewhere, *failure_store;
 };
 
-/* What goes with one bulk. Reading its answer, it walks the items that the send wanted, in order. While it is framed,
- * the thread that frames has it alone. */
+/* What belongs to one bulk. While its answer is read, it walks the items that the send wanted, in order. While the body
+ * is framed, only the thread that does so may touch it. */
 struct bulk {
 	struct bulk_answer answer;
 	struct send *send;
@@ -114,7 +114,7 @@ struct bulk {
 	size_t next, wanted;
 	bool too_many, dated; /* dated: not all lines go to one index */
 	size_t chosen; /* which of the hosts it goes to */
-	struct wall_time sealed; /* a line that says no time has this one: each try is for the same index */
+	struct wall_time sealed; /* the time for a line that has none: each try goes to the same index */
 	int64_t hour; /* that index[] is of */
 	char index[INDEX_NAME_MAX + 1];
 	size_t index_size;
@@ -192,7 +192,7 @@ static void put_time(const struct bulk_line *l, struct bytes line, struct post_s
 	ret->size = (size_t)(to - ret->text);
 }
 
-/* When the line was written, as far as it says so in any way; else when its batch was sealed. */
+/* When the line was written, if it says so in any way; otherwise when its batch was sealed. */
 static void tell_time(const struct exporter *e, const struct bulk *b, struct bytes line, struct bulk_line *ret)
 {
 	int64_t ms = b->sealed.ns / 1000000;
@@ -227,7 +227,7 @@ static size_t next_wanted(const struct send *send, size_t from)
 	return from;
 }
 
-/* A refusal that is the mapping's is named by its field. */
+/* If the mapping refuses it, the field is named. */
 static void tell_conflict(const struct bulk *r, const struct bulk_item_answer *a)
 {
 	struct mapping_conflict conflict;
@@ -239,8 +239,8 @@ static void tell_conflict(const struct bulk *r, const struct bulk_item_answer *a
 		host_mapping_conflict(r->host, &conflict);
 }
 
-/* A refusal by the index and not of the line: the next line would fare no better, so all wait until somebody has
- * mended it. Where each day has an index it may be that of an old day, which must not hold up the others. */
+/* The index refuses, whatever the line: the next line would fare no better, so all wait until somebody has mended it.
+ * If each day has an index, it may be that of an old day, which must not hold up the others. */
 static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
 {
 	static const char *const types[] = { "cluster_block_exception", "index_closed_exception",
@@ -252,7 +252,7 @@ static bool is_of_index(const struct bulk *r, const struct bulk_item_answer *a)
 	return false;
 }
 
-/* A line that breaks the server each time, as with a pipeline that throws, is the sender's to find. */
+/* A line that breaks the server each time, as with a pipeline that throws, is found by the sender. */
 static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item_answer *a)
 {
 	if (a->status < 400 || a->status == 429 || a->status == 503 || is_of_index(r, a))
@@ -260,7 +260,8 @@ static enum outcome outcome_of_item(const struct bulk *r, const struct bulk_item
 	return a->status >= 500 ? FAILED : REJECTED;
 }
 
-/* The words of the server, one line of them. What is at the bottom of it has room, however much stands before. */
+/* The words of the server, as one line. There is room for the cause at the bottom, however long the text before it
+ * is. */
 static void item_reason(const struct bulk *r, const struct bulk_item_answer *a, char to[REASON_MAX])
 {
 	char cause[CAUSE_MAX] = "";
@@ -336,9 +337,9 @@ static bool is_servers(struct bytes body)
 	return body.size > 0 && *body.data == '{' && memmem(body.data, body.size, error, sizeof error - 1);
 }
 
-/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. What
- * something before the server answers (a firewall's 403, a proxy's 400) may be for a line or, say, for plain HTTP on a
- * port for TLS: the sender finds out. */
+/* What an answer for the whole request means. 400 and 413 may be the fault of one line: the halves will tell. An answer
+ * from something in front of the server (a firewall's 403, a proxy's 400) may be about a line or, for example, about
+ * plain HTTP on a port for TLS: the sender finds out. */
 static enum outcome whole_outcome(const struct http_reply *reply)
 {
 	if (reply->end == HTTP_END_CONNECT || reply->end == HTTP_END_NO_ROOM)
@@ -367,7 +368,7 @@ static const char *elasticsearch_target(void *exporter, void *reader)
 	return hosts_url(e->hosts, r->chosen);
 }
 
-/* Whether it is this host that does not serve: a node that is gone, or one without its cluster. */
+/* Whether the fault is this host's: a node that is gone, or one without its cluster. */
 static bool host_is_out(const struct http_reply *reply)
 {
 	if (reply->end == HTTP_END_ANSWER)
@@ -461,7 +462,7 @@ static const char *urls_wrong(const struct option_list *urls)
 static const char *data_stream_wrong(const struct elasticsearch_config *c)
 {
 	if (strcmp(c->index, "logs") != 0)
-		return "stands beside index: one of them, please";
+		return "is given beside index: give one of them";
 	if (strpbrk(c->data_stream, "%{}"))
 		return "has a % or a brace in it; a data stream rolls over by itself and has no date in its name";
 	return index_name_wrong(c->data_stream);
@@ -487,7 +488,7 @@ static bool elasticsearch_check(const void *config, char *why, size_t room)
 	return false;
 }
 
-/* Where bulks go behind the address of a host. */
+/* The path of bulks, behind the address of a host. */
 static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 {
 	const char *name = e->dated ? NULL : c->data_stream ? c->data_stream : c->index;

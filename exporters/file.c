@@ -20,7 +20,7 @@
 #include "loop/lane.h"
 #include "proto/otlp_text.h"
 
-enum { STALL_MS = 1000, PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes so much without blocking */ };
+enum { STALL_MS = 1000, PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */ };
 
 struct file_config {
 	const char *path;
@@ -47,7 +47,8 @@ struct write_job {
 	struct exporter *exporter;
 	const struct batch *batch;
 	struct send *send;
-	unsigned char *items; /* for each item of the batch: sends have moved on when the lane gets to it */
+	/* for each item of the batch: by the time that the lane gets to it, the send may have changed */
+	unsigned char *items;
 	size_t written; /* items up to here are out, the unwanted among them skipped */
 	int failed;
 };
@@ -70,7 +71,7 @@ static int write_all(const struct exporter *e, struct bytes text)
 	return 0;
 }
 
-/* A file takes a line back that it has only half of; a pipe cannot. */
+/* Half a line can be taken back from a file, but not from a pipe. */
 static int write_line(const struct exporter *e, struct bytes line)
 {
 	off_t before = e->regular ? lseek(e->fd, 0, SEEK_END) : 0;
@@ -89,10 +90,12 @@ static int format_item(const struct batch *batch, const struct batch_item *item,
 	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line)
 						      : buffer_append(line, item->data, item->size);
 	OXP_ASSERT(failed || bytes_one_line(buffer_bytes(line)));
-	return failed ? failed : buffer_append(line, "\n", 1);
+	if (failed)
+		return failed;
+	return buffer_append(line, "\n", 1);
 }
 
-/* What cannot be made text now never can: it is refused, and holds up nothing behind it. */
+/* A record that cannot be made text now never can: it is refused, and holds up nothing behind it. */
 static int write_item(struct write_job *w, size_t i, struct buffer *line)
 {
 	int failed = format_item(w->batch, batch_item(w->batch, i), line);
@@ -199,19 +202,22 @@ static int check_kind(const struct path_entry *at)
 	return failed;
 }
 
-/* What a link of the kernel leads to has a descriptor already, such as standard output. */
+/* A link of the kernel leads to something that has a descriptor already, such as standard output. */
 static int check_open(const struct path_entry *at, struct host *host, int fd)
 {
 	struct stat info;
 	int failed = fstat(fd, &info) < 0 ? -errno : path_one_name(&info);
 
-	failed = failed ? failed : path_takes_lines(&info);
-	return failed || at->by_kernel || host_writes(host, fd) ? failed : -EBUSY;
+	if (!failed)
+		failed = path_takes_lines(&info);
+	if (failed || at->by_kernel)
+		return failed;
+	return host_writes(host, fd) ? 0 : -EBUSY;
 }
 
-/* Through a link only where nobody but root or us can have made it, such as /dev/stdout; a file that has other names
- * may be one that somebody wants changed. Opened without blocking: a pipe that nobody reads is an error now, not a
- * start that never ends. */
+/* It is opened through a link only if nobody but root or us can have made that link, such as /dev/stdout. A file that
+ * has other names may be one that somebody wants changed. It is opened without blocking: a pipe that nobody reads is an
+ * error now, not a start that never ends. */
 static int open_path(const char *path, struct host *host)
 {
 	struct path_entry at;
@@ -223,9 +229,11 @@ static int open_path(const char *path, struct host *host)
 	fd = fd ? fd : path_entry_get(&at, O_WRONLY | O_CREAT | O_APPEND | O_NONBLOCK | O_NOCTTY, 0640);
 	failed = fd < 0 ? fd : check_open(&at, host, fd);
 	path_entry_close(&at);
-	if (failed && fd >= 0)
+	if (!failed)
+		return fd;
+	if (fd >= 0)
 		close(fd);
-	return failed ? failed : fd;
+	return failed;
 }
 
 static const char *why(int failed)
@@ -235,7 +243,7 @@ static const char *why(int failed)
 				: path_why(failed);
 }
 
-/* Standard output is everybody's. */
+/* Standard output may be written to by others. */
 static const char *file_writes(const void *config)
 {
 	const struct file_config *c = config;

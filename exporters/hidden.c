@@ -8,8 +8,8 @@
 
 enum {
 	TEXTS_MAX = 1 << 20,
-	KNOWN_BY = 8, /* of a secret's first bytes: it may be cut anywhere behind them */
-	QUERY_MIN = 8, /* in a query are words as well */
+	KNOWN_BY = 8, /* the first bytes of a secret: it may be cut anywhere behind them */
+	QUERY_MIN = 8, /* in a query there are ordinary words as well */
 };
 
 static const char stars[] = "***";
@@ -62,7 +62,9 @@ int hidden_add(struct hidden *h, struct bytes secret)
 	if (secret.size < HIDDEN_MIN)
 		return 0;
 	failed = add_as_it_is(h, secret);
-	return failed ? failed : add_escaped(h, secret);
+	if (failed)
+		return failed;
+	return add_escaped(h, secret);
 }
 
 static int add_base64(struct hidden *h, struct bytes data)
@@ -152,7 +154,9 @@ int hidden_add_url(struct hidden *h, const char *url)
 	at = memrchr(authority, '@', strcspn(authority, "/?#"));
 	if (at)
 		failed = add_userinfo(h, (struct bytes){ authority, (size_t)(at - authority) });
-	return failed ? failed : add_query(h, url + strcspn(url, "?"));
+	if (failed)
+		return failed;
+	return add_query(h, url + strcspn(url, "?"));
 }
 
 static size_t same_bytes(const char *a, const char *b)
@@ -170,7 +174,7 @@ static void cover(char *from, size_t size)
 	memmove(from + sizeof stars - 1, from + size, strlen(from + size) + 1);
 }
 
-/* The text may be cut within the secret, at its end or before what was put behind it. */
+/* The text may be cut within the secret: at the end of the text, or before what was put behind it. */
 static void take_out(const char *secret, char *text)
 {
 	size_t size = strlen(secret), known = size < KNOWN_BY ? size : KNOWN_BY;

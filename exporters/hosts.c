@@ -12,7 +12,7 @@ enum { LEFT_FIRST_MS = 1000, LEFT_LAST_MS = 60000, LOOK_MS = 60000, WHY_MAX = 16
 struct address {
 	char *url, *base, *shown;
 	unsigned failures; /* in a row */
-	bool looking; /* a request is there to see whether it is better */
+	bool looking; /* a request is under way to see whether it works again */
 	struct mono_time left_until;
 	char why[WHY_MAX];
 };
@@ -88,7 +88,7 @@ static bool is_open(const struct address *a, struct mono_time now)
 	return a->failures == 0 || a->left_until.ns <= now.ns;
 }
 
-/* The next in turn that is open; else the next in turn, so that a round has asked each. */
+/* The next in turn that is open; if none is, simply the next in turn, so that each is asked once in a round. */
 static size_t choose(const struct hosts *h, struct mono_time now)
 {
 	for (size_t i = 0; i < h->count; i++)
@@ -144,7 +144,7 @@ bool hosts_failed(struct hosts *h, size_t i, struct mono_time now, const char *w
 	bool others = false;
 
 	snprintf(a->why, sizeof a->why, "%s", why);
-	if (a->looking || is_open(a, now)) { /* else one more of those that were under way when it failed */
+	if (a->looking || is_open(a, now)) { /* otherwise it is one more of those that were under way when it failed */
 		a->failures++;
 		a->looking = false;
 		a->left_until = mono_after(now, left_for(h, a->failures));

@@ -49,16 +49,16 @@ struct exporter {
 	struct host *host;
 	struct poster *poster;
 	char *url;
-	struct hidden hidden; /* what is secret in the URL */
+	struct hidden hidden; /* the secrets in the URL */
 	uint64_t *partial;
 };
 
-/* Of a failure. 403 may be a firewall's word about this one request, which the sender finds out; 502 and 504 are a
- * gateway's word for a receiver that gave it no answer. */
+/* What a failure means. 403 may come from a firewall and be about this one request: the sender finds out. 502 and 504
+ * come from a gateway that got no answer from the receiver. */
 static enum outcome outcome_of_status(unsigned status)
 {
 	switch (status) {
-	case 401: /* RFC 9110, 15.5: whoever says so wants to know who we are, whatever the request has in it */
+	case 401: /* RFC 9110, 15.5: these ask who we are, whatever is in the request */
 	case 407:
 	case 429:
 	case 503:
@@ -80,9 +80,9 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 {
 	switch (reply->end) {
 	case HTTP_END_ANSWER:
-	case HTTP_END_TOO_LARGE: /* the specification has it that an answer of OTLP is never tried again for that */
+	case HTTP_END_TOO_LARGE: /* by the specification, an answer of OTLP is never a reason to try again */
 		return outcome_of_status(reply->status);
-	case HTTP_END_CODING: /* what it says counts as far as it can be read: of a 2xx that is nothing */
+	case HTTP_END_CODING: /* what was read of it counts; for a 2xx that is nothing */
 		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);
 	case HTTP_END_STREAM:
 		return SPLIT;
@@ -94,7 +94,7 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 	}
 }
 
-/* Taken, all or all but some. */
+/* Taken: all of it, or all but some spans. */
 static void note_partial(struct exporter *e, struct send *send, uint64_t refused, const char *message)
 {
 	if (!refused && !*message)
@@ -127,7 +127,7 @@ static void otlp_not_understood(const struct exporter *e, struct send *send, con
 	char reason[REASON_MAX];
 
 	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
-		*reply->content_type ? reply->content_type : "something of no type");
+		*reply->content_type ? reply->content_type : "an answer without a type");
 	text_one_line(reason);
 	hidden_take_out(&e->hidden, reason);
 	send_done(send, RETRY, reason);

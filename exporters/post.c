@@ -14,7 +14,7 @@ struct poster {
 	struct poster_options o;
 	char content_type[128];
 	size_t suffix_size;
-	struct gzip *gzip; /* the CPU lane's while a job of ours runs there; jobs run one after another */
+	struct gzip *gzip; /* belongs to the CPU lane while a job of ours runs there; jobs run one after another */
 };
 
 struct room {
@@ -79,7 +79,7 @@ static size_t framed_size(const struct post *p, const struct batch_item *item)
 	return size + item->size - splice.skip + splice.size + p->poster->suffix_size;
 }
 
-/* Copies the rest of a segment, of which some is out already. */
+/* Copies the rest of a segment, of which a part has been copied already. */
 static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t out)
 {
 	size_t n = out < segment.size ? segment.size - out : 0;
@@ -91,7 +91,7 @@ static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t o
 	return n;
 }
 
-/* The rest of an item that does not fit in one go, as much as fits; *whole is its framed size. */
+/* Copies as much as fits of an item that does not fit in one go; *whole is its framed size. */
 static size_t frame_part(struct post *p, const struct batch_item *item, struct room room, size_t *whole)
 {
 	char prefix[POST_PREFIX_MAX];

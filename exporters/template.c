@@ -65,7 +65,7 @@ int template_body(const char *pattern, bool stream, struct buffer *to)
 	return json_writer_done(&w);
 }
 
-/* oxpecker-PATTERN without what a name of a template may not hold. */
+/* oxpecker-PATTERN, without the characters that a name of a template may not have. */
 static char *path_of(const char *pattern)
 {
 	char name[INDEX_NAME_MAX + 1], *to = name, *path;
@@ -107,8 +107,8 @@ static bool says_there(const struct http_reply *reply)
 	return reply->status == 400 && says(reply, "already exists");
 }
 
-/* Whether the server itself has refused. What redirects, or answers 2xx with something else, is not the server: bulks
- * fare no better there, and the first that does goes behind the template. */
+/* Whether the server itself has refused. Something that redirects, or answers 2xx with something else, is not the
+ * server. Bulks fare no better there, and the first one that gets through comes after the template. */
 static bool is_refusal(const struct http_reply *reply)
 {
 	return reply->end == HTTP_END_ANSWER && reply->status >= 400 && reply->status < 500 && reply->status != 429;
@@ -155,7 +155,7 @@ static void note_answer(struct index_template *t, const struct http_reply *reply
 		note_refusal(t);
 }
 
-/* Those that waited go on; one that comes in meanwhile may begin the next try and wait for that. */
+/* Sends that waited go on. One that comes in meanwhile may begin the next try, and wait for that. */
 static void release_all(struct index_template *t)
 {
 	TAILQ_HEAD(, waiting) waited = TAILQ_HEAD_INITIALIZER(waited);

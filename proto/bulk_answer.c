@@ -1,6 +1,7 @@
 #include "proto/bulk_answer.h"
 
 #include "base/text.h"
+#include "proto/json_line.h"
 
 /* What is expected next. */
 enum {
@@ -16,10 +17,10 @@ enum {
 	AT_END,
 };
 
-/* What the value at hand is, by the names on the way to it. */
+/* What the current value is, by the names on the way to it. */
 enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON, CAUSED_BY, CAUSE_TYPE, CAUSE_REASON, FAILURE_STORE };
 
-/* Depths, in open brackets, of the things looked at: { items [ { create { error { */
+/* Depths, in open brackets, of what is looked at: { items [ { create { error { */
 enum { IN_ANSWER = 1, IN_ITEMS, IN_ITEM, IN_ACTION, IN_ERROR };
 
 void bulk_answer_init(struct bulk_answer *a, void (*item)(void *, const struct bulk_item_answer *), void *context)
@@ -69,7 +70,7 @@ static void add_byte(struct bulk_answer *a, char c)
 		a->text[a->size++] = c;
 }
 
-/* Where a text is kept, or NULL. */
+/* Where the current text is stored, or NULL. */
 static char *kept_of(struct bulk_answer *a)
 {
 	switch (a->where) {
@@ -105,7 +106,7 @@ static void value_ended(struct bulk_answer *a)
 	a->state = AT_NEXT;
 }
 
-/* An object is open in which type and reason are looked for. */
+/* An object is open whose type and reason are looked for. */
 static void open_error(struct bulk_answer *a)
 {
 	if (a->where != CAUSED_BY && a->where != ERROR)
@@ -155,11 +156,6 @@ static bool close_bracket(struct bulk_answer *a, bool array)
 	a->depth--;
 	a->state = a->depth ? AT_NEXT : AT_END;
 	return true;
-}
-
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
 }
 
 static bool at_value(struct bulk_answer *a, char c)
@@ -228,9 +224,9 @@ static bool in_escape(struct bulk_answer *a, char c, bool key)
 
 static bool in_scalar(struct bulk_answer *a, char c)
 {
-	if (c == ',' || c == '}' || c == ']' || is_space(c)) {
+	if (c == ',' || c == '}' || c == ']' || json_is_space(c)) {
 		value_ended(a);
-		return is_space(c) || at_next(a, c);
+		return json_is_space(c) || at_next(a, c);
 	}
 	add_byte(a, c);
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' || c == '+' || c == 'E';
@@ -252,7 +248,7 @@ static bool step(struct bulk_answer *a, char c)
 	default:
 		break;
 	}
-	if (is_space(c))
+	if (json_is_space(c))
 		return true;
 	switch (a->state) {
 	case AT_VALUE:
@@ -273,7 +269,7 @@ static bool at_item(const struct bulk_answer *a)
 	return a->state == AT_VALUE && a->in_items && a->depth == IN_ITEMS;
 }
 
-/* How many bytes of what comes are an item like the last good one. */
+/* How many of the next bytes are an item like the last good one. */
 static size_t usual_item(const struct bulk_answer *a, const char *data, size_t size)
 {
 	const struct usual_item *u = &a->usual;
@@ -281,7 +277,7 @@ static size_t usual_item(const struct bulk_answer *a, const char *data, size_t s
 	return u->size > 0 && size >= u->size && memcmp(data, u->text, u->size) == 0 ? u->size : 0;
 }
 
-/* One byte, remembered while it is of an item. */
+/* Takes one byte, and remembers it if it belongs to an item. */
 static bool read_byte(struct bulk_answer *a, char c)
 {
 	struct usual_item *r = &a->reading;

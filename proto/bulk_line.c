@@ -3,7 +3,7 @@
 static const char first[] = "{\"@timestamp\":\"", name[] = "@timestamp";
 enum { FIRST_SIZE = sizeof first - 1 };
 
-/* As most lines have it that have it. */
+/* As most lines that have it write it. */
 static bool read_first(struct bytes line, struct rfc3339 *ret)
 {
 	const char *from = line.data + FIRST_SIZE, *quote;
@@ -53,14 +53,9 @@ void bulk_line_read(const struct json_scan *scan, struct bytes line, struct bulk
 	}
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static size_t skip_space(struct bytes line, size_t at)
 {
-	while (at < line.size && is_space(line.data[at]))
+	while (at < line.size && json_is_space(line.data[at]))
 		at++;
 	return at;
 }

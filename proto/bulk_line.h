@@ -13,7 +13,7 @@
 enum bulk_time {
 	BULK_TIME_ABSENT, /* there is no top-level member @timestamp */
 	BULK_TIME_BLANK, /* there is one without a value: null or "" */
-	BULK_TIME_THERE, /* there is one, whatever it says */
+	BULK_TIME_THERE, /* there is one, whatever its value */
 };
 
 struct bulk_line {

@@ -38,7 +38,7 @@ static struct bytes value_of(const char *line, const struct json_member *m)
 	return (struct bytes){ line + m->value, m->value_size };
 }
 
-/* What is behind the action's name: where and under which id. */
+/* What follows the action's name: the index and the id. */
 static bool read_target(struct bulk_request *r, struct bytes target, struct bulk_operation *op)
 {
 	struct json_line index;
@@ -56,8 +56,8 @@ static bool read_target(struct bulk_request *r, struct bytes target, struct bulk
 	return true;
 }
 
-/* The first member is the action. What comes behind it is passed over, as servers up to 8 do: winston's transport puts
- * a number there. */
+/* The first member is the action. Anything behind it is skipped, as servers up to version 8 do: winston's transport
+ * puts a number there. */
 static bool read_action(struct bulk_request *r, struct bytes line, struct bulk_operation *op)
 {
 	struct json_line index;
@@ -82,9 +82,9 @@ static void read_document(struct bulk_request *r, struct bulk_operation *op)
 	if (!next_line(r, &line))
 		r->fault = "an action without its document, or a last line without its end";
 	else if (op->action == BULK_UPDATE)
-		op->fault = "update is not taken here: log records are created only";
+		op->fault = "update is not accepted here: log records can only be created";
 	else if (json_line_index(r->scan, line.data, line.size, &index) != JSON_FINE)
-		op->fault = "the document is no JSON object";
+		op->fault = "the document is not a JSON object";
 	else
 		op->document = line;
 }
@@ -95,7 +95,7 @@ bool bulk_request_next(struct bulk_request *r, struct bulk_operation *op)
 
 	*op = (struct bulk_operation){ .fault = NULL };
 	while (!r->fault && line.size == 0 && next_line(r, &line))
-		; /* empty lines between operations are passed over, as the server does */
+		; /* empty lines between operations are skipped, as the server does */
 	if (r->fault)
 		return false;
 	if (line.size == 0 || !read_action(r, line, op)) {
@@ -136,12 +136,12 @@ static void put_fault(struct json_writer *w, const struct bulk_operation *op)
 	json_put_end(w);
 }
 
-/* One for each record that a client sends: the members that are always the same are one piece. */
+/* Written for each record that a client sends, so the members that are always the same are one piece. */
 static const char created[] =
 	"\"_version\":1,\"result\":\"created\",\"_shards\":{\"total\":1,\"successful\":1,\"failed\":0},"
 	"\"_seq_no\":0,\"_primary_term\":1,\"status\":201";
 
-/* As the server's own answer, as far as clients look at it. */
+/* The same as the server's own answer, as far as clients look at it. */
 int bulk_item_write(struct buffer *b, const struct bulk_operation *op, struct bytes index, uint64_t number)
 {
 	struct json_writer w;

@@ -2,7 +2,7 @@
 
 #include "proto/rfc3339.h"
 
-/* The word up to the next space; `line` is behind that then. What ends without a space is its last word. */
+/* Takes the word up to the next space, and moves `line` behind that. Without a space, it is the last word. */
 static struct bytes take_word(struct bytes *line)
 {
 	const char *space = line->size ? memchr(line->data, ' ', line->size) : NULL;

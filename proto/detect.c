@@ -15,8 +15,8 @@ enum {
 	IP6_MAX = 45,
 };
 
-/* What a byte is, as flags. A word is of ASCII: scripts without spaces, and “quotes”, end it. EDGE is what an address
- * of somebody may begin and end with. */
+/* What a byte is, as flags. Words are ASCII: scripts without spaces, and “quotes”, end them. EDGE: an e-mail address
+ * may begin and end with it. */
 enum { DIGIT = 1, EDGE = 2, HEX = 4, LOCAL = 8, DOMAIN = 16, TOKEN = 32, JWT = 64, WORD = 128 };
 
 #define ALL(from, to, flags) [from... to] = (flags)
@@ -67,7 +67,7 @@ static bool begins_word(const struct look *l, size_t i)
 	return i == l->floor || !is(l, i - 1, WORD);
 }
 
-/* "." with a digit on its other side makes one number of two. */
+/* A "." with a digit on its other side makes one number of two. */
 static bool joins_number(const struct look *l, size_t dot, size_t other)
 {
 	return is_char(l, dot, '.') && is(l, other, DIGIT);
@@ -102,7 +102,7 @@ static bool luhn(const uint8_t *digits, size_t count)
 	return any && sum % 10 == 0;
 }
 
-/* Whether issuers of payment cards give out numbers of that length that begin so; the ranges are told roughly. */
+/* Whether issuers of payment cards give out numbers of that length with this beginning. The ranges are approximate. */
 static bool is_issued(const uint8_t *digits, size_t count)
 {
 	static const uint8_t least[10] = { [2] = 16, [3] = 14, [4] = 13, [5] = 13, [6] = 13 };
@@ -122,7 +122,7 @@ static bool is_uuid(const struct look *l, size_t from)
 	return (from == 0 || !is(l, from - 1, WORD)) && !is(l, from + i, WORD);
 }
 
-/* Whether one of the groups of a UUID (RFC 9562, 4) begins there: of some, the digits could be a card's. */
+/* Whether one of the groups of a UUID (RFC 9562, 4) begins there: the digits of some could be a card's. */
 static bool in_uuid(const struct look *l, size_t at)
 {
 	static const uint8_t groups[] = { 0, 9, 14, 19, 24 };
@@ -138,7 +138,7 @@ static bool found_card(const struct look *l, size_t end)
 	return end && !in_uuid(l, l->at) && found(l, l->at, end);
 }
 
-/* Reads group after group and remembers the longest row of them that is a card. */
+/* Reads group after group, and remembers the longest sequence of them that is a card. */
 static bool card(const struct look *l)
 {
 	uint8_t digits[CARD_MAX];
@@ -161,7 +161,7 @@ static bool card(const struct look *l)
 
 /* IP addresses. */
 
-/* One decimal part of at most 255; 0: it is none, else behind it. */
+/* One decimal part of at most 255. Returns the offset behind it, or 0 if it is not one. */
 static size_t octet(const struct look *l, size_t i)
 {
 	unsigned value = 0;
@@ -290,7 +290,7 @@ static bool email(const struct look *l, size_t at_size)
 	return end && found(l, from, end);
 }
 
-/* A number of whose digits an address goes on: "bob.10.0.0.1@example.com" is one match, not a number in it. */
+/* Whether the number is a part of an address: "bob.10.0.0.1@example.com" is one match, not a number in it. */
 static bool with_email(const struct look *l)
 {
 	struct detected number = *l->ret;

@@ -5,7 +5,7 @@
 #include "proto/json_walk.h"
 #include "proto/rfc3339.h"
 
-/* What stands where in a line; -1: nowhere. */
+/* Where the known members are in a line; -1: missing. */
 struct indexes {
 	int log, stream, time;
 };
@@ -29,7 +29,7 @@ static bool is_moment(struct bytes time)
 	return time.size > 0 && rfc3339_read(time, &moment) && moment.strict && moment.zoned;
 }
 
-/* The last string of each name that is what it should be: of two, the first is kept with what is not known. */
+/* The last valid string of each name. If there are two, the first is treated as a member that is not known. */
 static struct indexes indexes_in(struct bytes line, const struct json_line *index)
 {
 	struct indexes p = { -1, -1, -1 };
@@ -49,10 +49,10 @@ static struct indexes indexes_in(struct bytes line, const struct json_line *inde
 	return p;
 }
 
-/* Names of what the line becomes. */
+/* Whether a name is one of those that the rewritten line has. */
 static bool is_taken(struct bytes name)
 {
-	static const char *const names[] = { "message", "@timestamp", "truncated" };
+	static const char *const names[] = { "message", "@timestamp" };
 
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		if (json_name_is(name, bytes_of(names[i]), false))
@@ -60,13 +60,15 @@ static bool is_taken(struct bytes name)
 	return json_name_begins(name, bytes_of("oxpecker"));
 }
 
-/* A member that stands there as it is. */
+/* Copies a member as it is. */
 static int copy_member(struct bytes line, const struct json_member *m, struct buffer *extra)
 {
 	const char *from = line.data + m->name - 1, *to = line.data + m->value + m->value_size;
 	int failed = extra->size > 0 ? buffer_text(extra, ",") : 0;
 
-	return failed ? failed : buffer_append(extra, from, (size_t)(to - from));
+	if (failed)
+		return failed;
+	return buffer_append(extra, from, (size_t)(to - from));
 }
 
 /* Each name once: an object that has one twice is refused. */

@@ -6,7 +6,7 @@
  * (moby, daemon/logger/jsonfilelog/jsonlog). A `log` that does not end in \n was split, at 16 KiB. Further members,
  * such as `attrs` behind `stream`, stay as they are, and so does a `stream` or a `time` that is not one. An object
  * without a string `log` is not such a line, whatever else is in it, nor is one that has a member with a name of the
- * rewritten line: message, @timestamp, truncated, oxpecker.
+ * rewritten line: message, @timestamp, oxpecker.
  */
 #ifndef OXP_DOCKER_LOG_H
 #define OXP_DOCKER_LOG_H

@@ -26,7 +26,7 @@ static bool is_digit(char c)
 struct decimal {
 	uint64_t digits;	/* without the point; meaningless when there are more than 18 of them */
 	unsigned count;		/* of digits, leading zeros not counted */
-	unsigned fraction;	/* how many of all digits stand behind the point */
+	unsigned fraction;	/* how many of all digits are behind the point */
 	bool any, exponent;
 };
 
@@ -76,7 +76,7 @@ static bool parse_word(const char *p, size_t size, bool negative, double *ret)
 	return true;
 }
 
-/* The grammar was checked before; what is left to refuse is overflow. The program keeps the C locale. */
+/* The grammar was checked before, so only overflow is left to refuse. The program keeps the C locale. */
 static bool parse_slowly(struct bytes text, double *ret)
 {
 	char copy[EXPOSITION_NUMBER_MAX + 1];

@@ -81,7 +81,7 @@ void exposition_done(struct exposition_parser *p)
 	buffer_done(&p->partial);
 }
 
-/* The beginning of `rest` as people can read it. */
+/* The beginning of `rest`, readable for people. */
 static void show(const struct rest *rest, char to[4 * FOUND_MAX + 3])
 {
 	size_t size = (size_t)(rest->end - rest->p), n = 0;
@@ -152,7 +152,7 @@ static struct bytes read_word(const struct exposition_parser *p, struct rest *r)
 	return (struct bytes){ from, (size_t)(r->p - from) };
 }
 
-/* As many bytes as may stand in a name; `classes` says of what kind. Empty when the first does not fit. */
+/* As many bytes as may be in a name of the kind that `classes` says. Empty if the first does not fit. */
 static struct bytes read_name(struct rest *r, unsigned classes)
 {
 	const char *from = r->p;
@@ -201,7 +201,7 @@ static int compare(struct bytes a, struct bytes b)
 struct label_list {
 	struct exposition_label *all;
 	size_t count;
-	struct bytes name;	/* of the metric, when it stood among the labels */
+	struct bytes name;	/* of the metric, if it was among the labels */
 	bool named;
 };
 
@@ -216,7 +216,7 @@ static bool insert_label(struct exposition_parser *p, struct label_list *list, c
 	while (i > 0 && (order = compare(label->name, list->all[i - 1].name)) < 0)
 		i--;
 	if (order == 0)
-		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label stands twice");
+		return fail(p, EXPOSITION_DUPLICATE_LABEL, NULL, "a label is given twice");
 	memmove(list->all + i + 1, list->all + i, (list->count - i) * sizeof *label);
 	list->all[i] = *label;
 	list->count++;
@@ -273,7 +273,7 @@ static bool read_label(struct exposition_parser *p, struct rest *r, struct label
 	if (!check_name(p, label.name, "label name expected, found \"\""))
 		return false;
 	if (bytes_are(label.name, "__name__"))
-		return fail(p, EXPOSITION_BAD_LABEL, NULL, "__name__ is no label");
+		return fail(p, EXPOSITION_BAD_LABEL, NULL, "__name__ is not a label");
 	return read_label_value(p, r, &label) && insert_label(p, list, &label);
 }
 
@@ -479,7 +479,7 @@ static bool take_meta(struct exposition_parser *p, struct rest *r, enum expositi
 	return p->events->meta(p->context, &m) == 0 || fail(p, EXPOSITION_STOPPED, NULL, "stopped");
 }
 
-/* In text, all that is not known to be metadata is a comment; so is a bare `# HELP`. */
+/* In text, anything that is not known to be metadata is a comment; so is a bare `# HELP`. */
 static bool take_text_comment(struct exposition_parser *p, struct rest *r)
 {
 	struct bytes word;
@@ -532,8 +532,8 @@ static bool take_line(struct exposition_parser *p, struct bytes line)
 	return text ? take_text_comment(p, &r) : take_openmetrics_comment(p, &r);
 }
 
-/* Whether `more` bytes of the line under way still fit. Of two ceilings the one met first counts, wherever pieces
- * end. */
+/* Whether `more` bytes of the current line still fit. If two ceilings are exceeded, the one that was reached first
+ * counts, wherever pieces end. */
 static bool room_for(struct exposition_parser *p, size_t more)
 {
 	size_t line = p->limits.line - p->partial.size, page = p->limits.page - p->bytes;
@@ -554,7 +554,7 @@ static bool add_partial(struct exposition_parser *p, const char *data, size_t si
 	return fail(p, EXPOSITION_NO_MEMORY, NULL, "out of memory");
 }
 
-/* Takes what stands before the next line feed and returns what comes behind it. */
+/* Takes what comes before the next line feed, and returns what comes behind it. */
 static const char *feed_line(struct exposition_parser *p, const char *data, const char *end)
 {
 	const char *feed = memchr(data, '\n', (size_t)(end - data)), *stop = feed ? feed : end;

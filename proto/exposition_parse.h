@@ -88,8 +88,8 @@ struct exposition_meta {
 	struct bytes text; /* of the others */
 };
 
-/* Called in the order of the lines. 0 to go on; anything else ends the parsing with EXPOSITION_STOPPED. */
 struct exposition_events {
+	/* Called in the order of the lines. 0 to go on; anything else ends the parsing with EXPOSITION_STOPPED. */
 	int (*meta)(void *context, const struct exposition_meta *);
 	int (*sample)(void *context, const struct exposition_sample *);
 };

@@ -133,7 +133,7 @@ size_t exposition_name_escape(struct bytes name, bool label, char *to)
 	for (size_t i = 0; i < name.size; i++) {
 		bool first = n == 0, digit = name.data[i] >= '0' && name.data[i] <= '9';
 		if (((unsigned char)name.data[i] & 0xc0) == 0x80)
-			continue; /* the rest of a character that already became one */
+			continue; /* the rest of a character that has already become an underscore */
 		if ((digit && !first) || (!digit && exposition_name_valid((struct bytes){ name.data + i, 1 }, label)))
 			to[n++] = name.data[i];
 		else

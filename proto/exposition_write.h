@@ -22,6 +22,7 @@ struct exposition_line {
 	bool has_timestamp;
 	int64_t timestamp_ms;
 };
+/* 0, -ENOSPC or -ENOMEM. */
 int exposition_write_sample(struct buffer *, const struct exposition_line *) MUST_CHECK;
 
 /* HELP text as it was written in that format becomes plain text in `to`, which has room for text.size bytes; returns

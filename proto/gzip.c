@@ -19,8 +19,8 @@ size_t gzip_inflated_size(struct bytes packed)
 }
 
 /*
- * The two engines have the same face. piece_begin() takes what is to be compressed; squeeze() compresses what fits and
- * answers 1 when nothing is left to do, at the end with the trailer out. member_begin() makes ready for a member;
+ * The two engines have the same interface. piece_begin() takes what is to be compressed; squeeze() compresses what fits
+ * and answers 1 when nothing is left to do, at the end with the trailer out. member_begin() makes ready for a member;
  * member_inflate() does what input and room allow: 1 at the member's end, 0 when it needs more of either, -EBADMSG.
  */
 
@@ -271,7 +271,7 @@ static int inflate_at_ceiling(struct gunzip *z, struct bytes *in)
 	return ended >= 0 && room_left(z) == 0 ? -EFBIG : ended;
 }
 
-/* As much as memory at hand allows, a step at least. *ret_full: there may be more to come without more input. */
+/* As much as there is memory for, at least one step. *ret_full: there may be more to come without more input. */
 static int inflate_step(struct gunzip *z, struct bytes *in, bool *ret_full)
 {
 	size_t room = z->to->room - z->to->size;

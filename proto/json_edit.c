@@ -68,7 +68,7 @@ char *json_edit_room(struct json_edit *e, size_t size)
 	return c->data + c->used - need;
 }
 
-/* What stands between the last numbered member and the brace that closes the line. */
+/* Everything between the last numbered member and the brace that closes the line. */
 static struct bytes rest_of(const struct json_edit *e)
 {
 	const struct json_member *last = &e->line.members[JSON_MEMBERS_MAX - 1];
@@ -92,14 +92,14 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 		memset(e->gone, 0, sizeof e->gone);
 		memset(e->renamed, 0, sizeof e->renamed);
 		memset(e->replaced, 0, sizeof e->replaced);
-		e->changed = e->rest_changed = false;
+		e->changed = false;
 	}
 	if (e->lent)
 		free_chunks(e, false);
 	return JSON_FINE;
 }
 
-/* An appended member has both bits; the index has no entry for it. */
+/* An appended member has both bits; it has no entry in the index. */
 
 struct bytes json_edit_name(const struct json_edit *e, size_t i)
 {
@@ -140,7 +140,7 @@ bool json_edit_has(const struct json_edit *e, struct bytes name)
 
 enum relation { STRANGER, SAME, PARENT, CHILD };
 
-/* How a member's name stands to the plain one; *ret_size is how long it is without escapes. */
+/* How a member's name compares with the plain one; *ret_size is how long it is without escapes. */
 static enum relation relate(struct bytes name, struct bytes plain, size_t *ret_size)
 {
 	char decoded[DECODED_MAX];
@@ -149,7 +149,7 @@ static enum relation relate(struct bytes name, struct bytes plain, size_t *ret_s
 	if (json_is_escaped(name)) {
 		if (json_decode(name, &to) < 0 && to.size <= plain.size)
 			return STRANGER;
-		name = buffer_bytes(&to); /* of one that is too long the beginning: it may be a child */
+		name = buffer_bytes(&to); /* if it is too long, its beginning: it may be a child */
 	}
 	*ret_size = name.size;
 	if (name.size == 0 || memcmp(name.data, plain.data, name.size < plain.size ? name.size : plain.size) != 0)
@@ -161,7 +161,8 @@ static enum relation relate(struct bytes name, struct bytes plain, size_t *ret_s
 	return name.data[plain.size] == '.' ? CHILD : STRANGER;
 }
 
-/* What one member says; of an object that would hold the name, *ret_inside is that, and *name what is left of it. */
+/* What one member says about the name. If it is an object that would hold the name, *ret_inside is that object, and
+ * *name what is left of the name. */
 static enum json_presence presence_by(
 	struct bytes member, struct bytes value, struct bytes *name, struct bytes *ret_inside)
 {
@@ -188,7 +189,7 @@ static enum json_presence worse(enum json_presence a, enum json_presence b)
 	return a > b ? a : b;
 }
 
-/* Among members, or those of an object and of the objects in it that are on the way. */
+/* Looks among members: those of an object, and of the objects in it that are on the way. */
 static enum json_presence presence_in(const struct json_scan *scan, struct bytes members, struct bytes name)
 {
 	enum json_presence presence = JSON_FREE;
@@ -252,7 +253,7 @@ void json_edit_rename(struct json_edit *e, size_t i, struct bytes name)
 void json_edit_rest(struct json_edit *e, struct bytes rest)
 {
 	e->rest = rest;
-	e->changed = e->rest_changed = true;
+	e->changed = true;
 }
 
 int json_edit_append(struct json_edit *e, struct bytes name, struct bytes value)
@@ -292,7 +293,7 @@ static bool is_edited(const struct json_edit *e, size_t i)
 	return json_edit_bit(e->renamed, i) || json_edit_bit(e->replaced, i);
 }
 
-/* Members that nothing was done to, up to the next that something was; answers that one. */
+/* Writes the members up to the next one that was edited, and returns that one. */
 static size_t put_untouched(struct pen *p, const struct json_edit *e, size_t i, size_t to)
 {
 	const struct json_member *first = &e->line.members[i], *last = first;
@@ -326,7 +327,7 @@ static void put_members(struct pen *p, const struct json_edit *e, size_t from, s
 			i = put_untouched(p, e, i, to);
 }
 
-/* Its own first comma is one too many where nothing stands before it. */
+/* Its own first comma is one too many if nothing comes before it. */
 static void put_rest(struct pen *p, struct bytes rest)
 {
 	size_t comma = 0;

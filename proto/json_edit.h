@@ -23,7 +23,7 @@ struct json_edit {
 	struct json_line line;
 	size_t count; /* members of the line and appended ones */
 	struct bytes rest; /* members that are not numbered, a comma before each; may be empty */
-	bool changed, rest_changed;
+	bool changed;
 	/* One bit for each member: it is gone, has another name, has another value. */
 	uint64_t gone[JSON_VIEW_WORDS], renamed[JSON_VIEW_WORDS], replaced[JSON_VIEW_WORDS];
 	struct bytes names[JSON_VIEW_MAX], values[JSON_VIEW_MAX]; /* where such a bit is set */
@@ -57,14 +57,15 @@ int json_edit_find(const struct json_edit *, struct bytes name);
 /* Whether the edited line has such a member, numbered or not. */
 bool json_edit_has(const struct json_edit *, struct bytes name);
 
-/* How a dotted name stands to a line, for whoever reads dots as levels; from the best to the worst. */
+/* How a dotted name fits into a line, for readers that take dots as levels; from the best to the worst. */
 enum json_presence {
 	JSON_FREE, /* nothing of it is there */
-	JSON_BESIDE, /* an object is, that has no such member */
-	JSON_CROSSED, /* what would hold it is no object, or it would have to be one itself: a backend refuses both */
+	JSON_BESIDE, /* there is an object for it, which has no such member */
+	/* what would hold it is not an object, or it would have to be one itself: a backend refuses both */
+	JSON_CROSSED,
 	JSON_THERE, /* it is there, under that name or within objects, escaped or not */
 };
-/* As the line is by now, without member `except` (-1: with all). */
+/* For the line as edited, without member `except` (-1: with all). */
 enum json_presence json_edit_presence(const struct json_edit *, struct bytes name, int except);
 
 void json_edit_drop(struct json_edit *, size_t i);

@@ -120,12 +120,14 @@ const struct json_scan *json_scan_best(void)
 	return scan;
 }
 
-/* The grammar. Every function is behind what it is named for when it answers true; on false `fault` says why. */
+/* The grammar. If a function returns true, the cursor is behind what the function is named for; if it returns false,
+ * `fault` says why. */
 
 struct cursor {
 	const struct json_scan *scan;
 	const char *p, *end;
-	/* Blocks are looked at once, in their order: `stop` is of the one before `ahead`, `high` of all of them. */
+	/* Blocks are looked at once, in their order: `stop` belongs to the one before `ahead`, `high` to all of
+	 * them. */
 	const char *ahead;
 	uint64_t stop, high;
 	enum json_fault fault;
@@ -166,7 +168,7 @@ static bool fail(struct cursor *c, enum json_fault fault)
 
 static inline void skip_space(struct cursor *c)
 {
-	while (c->p < c->end && (*c->p == ' ' || *c->p == '\t' || *c->p == '\r' || *c->p == '\n'))
+	while (c->p < c->end && json_is_space(*c->p))
 		c->p++;
 }
 
@@ -269,7 +271,7 @@ static bool word(struct cursor *c, const char *text, size_t size)
 	return true;
 }
 
-/* A value that is no bracket. */
+/* A value that is not a bracket. */
 static inline bool simple(struct cursor *c, uint8_t *kind)
 {
 	switch (*c->p) {
@@ -344,7 +346,7 @@ static bool after_value(struct cursor *c, struct nest *n)
 	return true;
 }
 
-/* Behind an opening bracket: an empty one closes, else the first value begins. *ret_empty tells. */
+/* Behind an opening bracket: if it is empty, it closes; otherwise the first value begins. *ret_empty tells. */
 static bool begin_bracket(struct cursor *c, struct nest *n, bool *ret_empty)
 {
 	skip_space(c);
@@ -358,7 +360,7 @@ static bool begin_bracket(struct cursor *c, struct nest *n, bool *ret_empty)
 	return !(n->objects & 1) || name(c);
 }
 
-/* An object or array, whatever is in it. */
+/* An object or array, with everything in it. */
 static bool nested(struct cursor *c)
 {
 	struct nest n = { 0 };

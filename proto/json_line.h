@@ -28,6 +28,12 @@ struct json_line {
 	struct json_member members[JSON_MEMBERS_MAX];
 };
 
+/* White space between tokens (RFC 8259, 2). */
+static inline bool json_is_space(char c)
+{
+	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
 enum json_fault {
 	JSON_FINE,
 	JSON_NOT_OBJECT,

@@ -9,8 +9,8 @@
 enum { NOWHERE = -1 };
 
 /*
- * Invariant: path[depth] is how many bytes of `from` the names on the way to the open object or array stand for, a dot
- * behind each; NOWHERE off that way. `ahead` is the same of what may open next.
+ * Invariant: path[depth] is how many bytes of `from` the names on the way to the open object or array make up, each
+ * with a dot behind it; NOWHERE if it is not on the way. `ahead` is the same for what may open next.
  */
 struct renaming {
 	const char *from, *to;
@@ -33,7 +33,9 @@ static int put_name(struct renaming *r, struct bytes old, const char *name)
 
 	r->found++;
 	r->copied = old.data + old.size + 1;
-	return failed ? failed : json_string_append(r->ret, name, strlen(name));
+	if (failed)
+		return failed;
+	return json_string_append(r->ret, name, strlen(name));
 }
 
 static int at_name(struct renaming *r, struct bytes name)
@@ -85,7 +87,9 @@ static int rename_in(const struct json_scan *scan, struct bytes line, struct ren
 	if (!r->found)
 		return 0;
 	failed = buffer_append(r->ret, r->copied, (size_t)(line.data + line.size - r->copied));
-	return failed ? failed : r->taken ? -EEXIST : 1;
+	if (failed)
+		return failed;
+	return r->taken ? -EEXIST : 1;
 }
 
 int json_rename(struct bytes line, const char *from, const char *to, struct buffer *ret)

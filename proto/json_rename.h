@@ -11,9 +11,8 @@
 
 #include "base/bytes.h"
 
-/* Appends the line with `from` called `to`. 1; 0 and nothing appended when it has no such member; -EEXIST when it has
- * one called `to`; -EXDEV when that would be in another object; -EBADMSG when it is no JSON object; -ENOSPC or
- * -ENOMEM. */
+/* Appends the line with `from` called `to`. 1; 0 and nothing appended if it has no such member; -EEXIST if it has one
+ * called `to`; -EXDEV if that would be in another object; -EBADMSG if it is not a JSON object; -ENOSPC or -ENOMEM. */
 int json_rename(struct bytes line, const char *from, const char *to, struct buffer *ret) MUST_CHECK;
 
 #endif

@@ -30,11 +30,13 @@ int json_text_append(const struct json_scan *scan, struct buffer *to, const char
 	while (!failed && text < end) {
 		const char *stop = scan->stop(text, end);
 		if (stop > end)
-			stop = end; /* what stopped it stands behind the text */
+			stop = end; /* what stopped it is behind the text */
 		failed = buffer_append(to, text, (size_t)(stop - text));
 		if (!failed && stop < end)
 			failed = append_escaped(to, (unsigned char)*stop++);
 		text = stop;
 	}
-	return failed ? failed : buffer_append(to, "\"", 1);
+	if (failed)
+		return failed;
+	return buffer_append(to, "\"", 1);
 }

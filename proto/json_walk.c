@@ -4,14 +4,9 @@
 
 enum { NAME_MAX_SIZE = 256, SURROGATE = 0xd800, SURROGATE_LOW = 0xdc00, SURROGATE_END = 0xe000, UNKNOWN = 0xfffd };
 
-static inline bool is_space(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
 static inline void skip_space(struct json_walk *w)
 {
-	while (w->p < w->end && is_space(*w->p))
+	while (w->p < w->end && json_is_space(*w->p))
 		w->p++;
 }
 
@@ -48,7 +43,7 @@ static enum json_token pass_scalar(struct json_walk *w)
 {
 	do
 		w->p++;
-	while (w->p < w->end && !is_space(*w->p) && *w->p != ',' && *w->p != '}' && *w->p != ']');
+	while (w->p < w->end && !json_is_space(*w->p) && *w->p != ',' && *w->p != '}' && *w->p != ']');
 	return TOKEN_SCALAR;
 }
 

@@ -1,13 +1,13 @@
 #include "proto/line_start.h"
 
-/* A part of the pattern: where it begins and ends, and which symbols it owns. */
+/* A part of the pattern: where it begins and ends, and which symbols belong to it. */
 struct part {
 	bool set, empty; /* there is one; it may match nothing */
 	uint64_t first, last;
 	unsigned from, to; /* its symbols: from … to - 1 */
 };
 
-/* An open bracket: what was read in it. `atom` is not joined to `run` before it is known how often it comes. */
+/* An open bracket, and what was read in it. `atom` is joined to `run` once it is known how often it is repeated. */
 struct level {
 	struct part choice, run, atom;
 };
@@ -58,7 +58,7 @@ static void set_join(struct set *s, const struct set *more)
 		s->bits[i] |= more->bits[i];
 }
 
-/* \d and its kin; false: it is none. */
+/* \d and the like; false: it is not one of them. */
 static bool class_of(char letter, struct set *ret)
 {
 	struct set s = { { 0 } };
@@ -228,7 +228,7 @@ static bool copy_part(struct compiler *c, const struct part *a, struct part *ret
 	return true;
 }
 
-/* Digits up to REPEAT_MAX; -1: there are none, or it is more. */
+/* A number up to REPEAT_MAX; -1: there are no digits, or it is larger. */
 static int small_number(struct compiler *c)
 {
 	const char *from = c->p;
@@ -254,7 +254,7 @@ static bool braces(struct compiler *c, int *least, int *most)
 	return true;
 }
 
-/* A sign of repetition at p; false with nothing wrong: there is none. */
+/* A sign of repetition at p. False without anything wrong: there is none. */
 static bool repetition(struct compiler *c, int *least, int *most)
 {
 	switch (*c->p) {
@@ -277,7 +277,7 @@ static bool repetition(struct compiler *c, int *least, int *most)
 	return true;
 }
 
-/* The atom as often as said: copies one behind the other, those beyond `least` may be left out. */
+/* Repeats the atom as often as it says: copies one after another, of which those beyond `least` are optional. */
 static bool repeat(struct compiler *c, struct part *atom, int least, int most)
 {
 	int copies = most == NO_END ? (least > 1 ? least : 1) : most;
@@ -303,7 +303,7 @@ static void end_atom(struct compiler *c, struct level *l)
 	l->atom = (struct part){ .set = false };
 }
 
-/* An alternative ends. One without anything in it matches nothing at all. */
+/* An alternative ends. An empty one matches the empty text. */
 static void end_run(struct compiler *c, struct level *l)
 {
 	end_atom(c, l);
@@ -344,7 +344,7 @@ static bool put_set(struct compiler *c, const struct set *s)
 	return new_symbol(c, s, &l->atom);
 }
 
-/* One byte, or what stands for one. */
+/* One byte, or an escape or class that stands for one. */
 static bool single(struct compiler *c, char letter)
 {
 	struct set s = { { 0 } };

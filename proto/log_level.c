@@ -8,7 +8,7 @@ enum { DIGITS_MAX = 4 };
 
 static const char *const names[SEVERITIES] = { "unknown", "trace", "debug", "info", "warn", "error", "fatal" };
 
-/* Words are told by their beginning, since "warn" and "warning", "crit" and "critical" are the same. */
+/* Words are recognized by their beginning, since "warn" and "warning", "crit" and "critical" mean the same. */
 static const struct {
 	const char *word;
 	uint8_t size;
@@ -85,7 +85,7 @@ static const struct {
 	{ "log.level", of_pino }, { "loglevel", of_pino }, { "log_level", of_pino }, { "levelno", of_python },
 	{ "level_number", of_python }, { "level_name", of_python }, { "severity_text", of_syslog },
 	{ "severitytext", of_syslog }, { "severity_number", of_otel }, { "severitynumber", of_otel },
-	{ "@level", of_pino }, { "syslog.severity.name", of_syslog }, /* ours (proto/syslog_write.c) */
+	{ "@level", of_pino }, { "oxpecker.syslog.severity.name", of_syslog }, /* ours (proto/syslog_write.c) */
 };
 
 static enum severity of_value(struct bytes value, enum severity (*of_number)(uint64_t))

@@ -79,7 +79,7 @@ static bool set_moment(uint64_t seconds, uint64_t nanos, struct rfc3339 *ret)
 	return true;
 }
 
-/* Seconds have at most 11 digits until the year 5138; each thousandth of them has three more. */
+/* Seconds have at most 11 digits until the year 5138; each unit that is a thousand times smaller has three more. */
 static bool read_number(struct bytes text, struct rfc3339 *ret)
 {
 	uint64_t whole = 0, nanos, unit = 1;
@@ -125,13 +125,12 @@ bool log_time_blank(struct bytes value)
 	return bytes_are(value, "null") || bytes_are(value, "\"\"");
 }
 
-void log_time_init(struct log_time *t)
+static void init(struct log_time *t)
 {
 	*t = (struct log_time){ .at = -1, .named = -1 };
 }
 
-void log_time_member(
-	struct log_time *t, const struct json_scan *scan, int number, struct bytes name, struct bytes value)
+static void look_at(struct log_time *t, const struct json_scan *scan, int number, struct bytes name, struct bytes value)
 {
 	enum log_time_name kind = log_time_of_name(name);
 
@@ -145,7 +144,7 @@ void log_time_member(
 	t->at = number;
 }
 
-/* Most names of a line begin with no letter of those above. */
+/* Most names in a line do not begin with one of the letters above. */
 static inline bool may_tell(const char *line, const struct json_member *m)
 {
 	switch (line[m->name] | 0x20) {
@@ -163,22 +162,22 @@ static inline bool may_tell(const char *line, const struct json_member *m)
 
 void log_time_look(struct log_time *t, const struct json_scan *scan, const char *line, const struct json_line *index)
 {
-	log_time_init(t);
+	init(t);
 	for (size_t i = 0; i < index->count; i++) {
 		const struct json_member *m = &index->members[i];
 		if (!may_tell(line, m))
 			continue;
-		log_time_member(t, scan, (int)i, (struct bytes){ line + m->name, m->name_size },
+		look_at(t, scan, (int)i, (struct bytes){ line + m->name, m->name_size },
 			(struct bytes){ line + m->value, m->value_size });
 	}
 }
 
 void log_time_look_edited(struct log_time *t, const struct json_edit *e)
 {
-	log_time_init(t);
+	init(t);
 	for (size_t i = 0; i < e->count; i++)
 		if (!json_edit_gone(e, i))
-			log_time_member(t, e->scan, (int)i, json_edit_name(e, i), json_edit_value(e, i));
+			look_at(t, e->scan, (int)i, json_edit_name(e, i), json_edit_value(e, i));
 }
 
 bool log_time_make_way(struct json_edit *e)

@@ -37,8 +37,6 @@ struct log_time {
 	struct rfc3339 when;
 };
 
-void log_time_init(struct log_time *);
-void log_time_member(struct log_time *, const struct json_scan *, int number, struct bytes name, struct bytes value);
 /* All indexed members of a line. */
 void log_time_look(struct log_time *, const struct json_scan *, const char *line, const struct json_line *);
 /* The same for an edited line. */

@@ -38,13 +38,13 @@ static const struct {
 static const char *const types[] = { "mapper_parsing_exception", "document_parsing_exception",
 	"illegal_argument_exception", "strict_dynamic_mapping_exception" };
 
-/* Where the piece of a shape goes. */
+/* Where a piece of a shape is stored. */
 static struct bytes *slot(struct mapping_conflict *c, char letter)
 {
 	return letter == 'f' ? &c->field : letter == 'e' ? &c->expected : letter == 'g' ? &c->found : NULL;
 }
 
-/* Whether the shape stands at the beginning of the text; what is behind it in *rest. */
+/* Whether the text begins with the shape; *rest is what follows it. */
 static bool matches(const char *shape, struct bytes text, struct mapping_conflict *c, struct bytes *rest)
 {
 	const char *p = text.data, *end = text.data + text.size, *stop;

@@ -1,6 +1,6 @@
 #include "proto/multiline.h"
 
-/* So far into a line the name of an error is looked for. */
+/* How far into a line the name of an error is looked for. */
 enum { NAME_REACH = 1024 };
 
 /* What a line looks like. */
@@ -26,7 +26,7 @@ static bool holds(struct bytes line, const char *text)
 
 static struct bytes unindented(struct bytes line)
 {
-	while (line.size > 0 && (*line.data == ' ' || *line.data == '\t')) {
+	while (line.size > 0 && byte_is_blank(*line.data)) {
 		line.data++;
 		line.size--;
 	}
@@ -40,7 +40,7 @@ static bool is_blank(struct bytes line)
 
 static bool is_indented(struct bytes line)
 {
-	return line.size > 0 && (*line.data == ' ' || *line.data == '\t') && !is_blank(line);
+	return line.size > 0 && byte_is_blank(*line.data) && !is_blank(line);
 }
 
 static bool is_any(struct bytes line)
@@ -53,7 +53,7 @@ static bool ends_as_error(struct bytes name)
 	return ends(name, "Exception") || ends(name, "Error") || ends(name, "Throwable");
 }
 
-/* java.lang.IllegalStateException: …, TypeError: …, also behind what a logger has before it; or the name alone. */
+/* java.lang.IllegalStateException: …, TypeError: …, also behind what a logger puts before it; or the name alone. */
 static bool names_error(struct bytes line)
 {
 	const char *end = line.data + line.size, *from = line.data, *colon;
@@ -152,14 +152,15 @@ static bool is_node_version(struct bytes line)
 	return starts(line, "Node.js v");
 }
 
-/* The machines: the first row that is for the state and fits the line says what the line is; none: it is alone. */
+/* The machines: the first row that is for the state and fits the line says what the line is. If there is none, the line
+ * is alone. */
 
 enum { NOTHING };
 #define AT(state) (1u << (state))
 #define ANYWHERE 0xffu
 
 struct row {
-	unsigned from; /* AT() of each state it is for */
+	unsigned from; /* AT() of each state that it is for */
 	bool (*fits)(struct bytes line);
 	enum line_role role;
 	uint8_t to;
@@ -226,7 +227,7 @@ static const struct row *row_for(const struct row *rows, uint8_t at, struct byte
 	return NULL;
 }
 
-/* What goes on wins over what begins; among equals every machine moves, and those that do not know the line stop. */
+/* Going on wins over beginning. Among equals every machine moves, and those that do not know the line stop. */
 static unsigned rank(enum line_role role)
 {
 	static const unsigned char ranks[] = { [LINE_ALONE] = 0, [LINE_FIRST] = 1, [LINE_MAYBE] = 2, [LINE_MORE] = 3 };
@@ -250,8 +251,8 @@ static enum line_role step_machines(const struct multiline *m, struct multiline_
 	return best;
 }
 
-/* A line that does not go on with a message is looked at as if none had been open: what comes of it and of those behind
- * it does not depend on what was before, which may not be known after a restart. */
+/* A line that does not continue a message is looked at as if none had been open. So what becomes of it, and of the
+ * lines behind it, does not depend on what came before, which may not be known after a restart. */
 static enum line_role by_shape(const struct multiline *m, struct multiline_state *s, struct bytes line)
 {
 	enum line_role role = step_machines(m, s, line);
@@ -262,7 +263,8 @@ static enum line_role by_shape(const struct multiline *m, struct multiline_state
 	return step_machines(m, s, line);
 }
 
-/* A pattern knows first lines only: another goes on with the message, or is part of one whose beginning nobody saw. */
+/* A pattern knows first lines only. Any other line continues the message, or is part of one whose beginning was not
+ * seen. */
 static enum line_role by_start(const struct multiline *m, const struct multiline_state *s, struct bytes line)
 {
 	return s->open && !line_start_is(m->start, line) ? LINE_MORE : LINE_FIRST;

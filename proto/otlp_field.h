@@ -12,7 +12,7 @@
 #include "proto/otlp_fault.h"
 #include "proto/otlp_wire.h"
 
-/* What a field holds: a message that is walked too, or a leaf. */
+/* What a field holds: a message, which is walked too, or a leaf. */
 enum kind {
 	REQUEST, RESOURCE_SPANS, RESOURCE, ENTITY, SCOPE_SPANS, SCOPE, SPAN, EVENT, LINK, STATUS, KEY_VALUE, ANY_VALUE,
 	ARRAY, KV_LIST, MESSAGES,	/* from ARRAY on, a level of values */
@@ -51,8 +51,8 @@ static const enum otlp_fault varint_faults[] = {
 };
 
 /*
- * Invariant: at <= end <= the end of every frame above; end is the end of the message at hand, frames[depth]. Of the
- * frames, `level` are arrays and maps, at most OTLP_LEVELS_MAX. Nothing else nests without end, so depth stays below
+ * Invariant: at <= end <= the end of every frame above; end is the end of the message at hand, frames[depth]. `level`
+ * of the frames are arrays and maps, at most OTLP_LEVELS_MAX. Nothing else can nest without end, so depth stays below
  * OTLP_DEPTH_MAX.
  */
 struct walk {
@@ -172,7 +172,8 @@ static inline bool is_plain_attribute(const unsigned char *p, size_t size)
 	return is_ascii(p + 2, key) && is_plain_value(p + key + 4, size);
 }
 
-/* Attributes come in runs: skips those behind a plain one that are plain too and, like it, tagged with one byte. */
+/* Attributes come in runs: behind a plain one, this skips all that are plain too and are tagged with one byte like
+ * it. */
 static void skip_plain_attributes(struct walk *w)
 {
 	const unsigned char *p = w->at, *end = w->end, tag = *w->field;
@@ -184,7 +185,7 @@ static void skip_plain_attributes(struct walk *w)
 	w->at = p;
 }
 
-/* What nearly every span begins with, the two ids: taken in one step. */
+/* Nearly every span begins with the two ids. They are taken in one step. */
 static inline void skip_plain_ids(struct walk *w)
 {
 	const unsigned char *p = w->at;
@@ -294,8 +295,6 @@ static inline enum otlp_fault pop(struct walk *w, struct otlp_summary *sum)
 {
 	unsigned message = w->frames[w->depth].message, saw = w->frames[w->depth].saw;
 
-	sum->resources += message == RESOURCE_SPANS;
-	sum->scopes += message == SCOPE_SPANS;
 	sum->spans += message == SPAN;
 	w->field = w->at;
 	w->depth--;

@@ -14,7 +14,7 @@ enum edit_kind {
 	EDIT_DROP, /* `at` a field: `size` bytes from there on are left out */
 };
 
-/* Edits stand in the order of the request: that of a message before those of what is in it. */
+/* Edits are in the order of the request: that of a message comes before those of its content. */
 struct edit {
 	uint32_t at;
 	uint32_t kind : 2, size : 30;
@@ -22,7 +22,7 @@ struct edit {
 _Static_assert(OTLP_MEND_MAX <= EDIT_SIZE_MAX / 3, "a mended request may be thrice as long");
 
 /*
- * What a message of the walk has come to, beside its frame.
+ * What is known of a message of the walk, beside its frame.
  *
  * Invariant: when it has an edit, all messages around it have one, with lower numbers.
  */
@@ -31,7 +31,7 @@ struct layer {
 	size_t edit; /* of its length; NONE while nothing in it has changed */
 	int64_t growth; /* of its content */
 	uint64_t texts, values, links; /* as they were before it */
-	bool kept, refused; /* spans of it are taken; are refused */
+	bool kept, refused; /* some of its spans are taken; are refused */
 	enum otlp_fault fault; /* why it is left out */
 };
 
@@ -42,11 +42,11 @@ struct survey {
 	size_t count, most; /* now, and at any time so far */
 	struct otlp_mend sum;
 	struct otlp_summary walked;
-	unsigned doomed; /* depth of the message at hand that will be left out whole; 0: none */
+	unsigned doomed; /* depth of the current message that will be left out as a whole; 0: none */
 	struct layer layers[OTLP_DEPTH_MAX];
 };
 
-/* Where the parts of a length-delimited field stand. */
+/* Where the parts of a length-delimited field are. */
 struct head {
 	const unsigned char *length, *content;
 	size_t size;
@@ -85,7 +85,7 @@ static void add_edit(struct survey *s, enum edit_kind kind, const unsigned char 
 		s->most = s->count;
 }
 
-/* The messages at hand down to that depth will have other lengths. */
+/* The current messages down to that depth will have other lengths. */
 static void mark(struct survey *s, unsigned depth)
 {
 	unsigned first = depth + 1;
@@ -176,7 +176,7 @@ static void refuse_span(struct survey *s, const struct layer *l)
 	s->sum.span = (struct bytes){ (const char *)h.content, h.size };
 }
 
-/* What was done within it is undone. */
+/* Undoes what was done within it. */
 static void leave_out(struct survey *s, unsigned depth, unsigned message)
 {
 	struct layer *l = &s->layers[depth];
@@ -241,7 +241,7 @@ static enum otlp_fault survey_step(struct survey *s)
 	return fault ? note(s, fault) : OTLP_OK;
 }
 
-/* `edits` have room for all that a survey without them counted at most. */
+/* `edits` has room for everything that a survey without edits counted at most. */
 static enum otlp_fault survey(struct survey *s, struct bytes body, struct edit *edits)
 {
 	enum otlp_fault fault = OTLP_OK;
@@ -287,7 +287,7 @@ static char *put_bytes(char *to, const unsigned char *from, const unsigned char 
 	return to + (until - from);
 }
 
-/* A new length, and the text that has it. */
+/* Writes a new length, and the text that has it. */
 static char *put_length(const struct survey *s, const struct edit *e, const unsigned char **at, char *to)
 {
 	uint64_t size = 0;
@@ -318,7 +318,7 @@ static char *apply(const struct survey *s, char *to)
 	return put_bytes(to, at, s->end);
 }
 
-/* The edits stand behind what is written. */
+/* The edits are stored behind what is written. */
 static struct edit *edits_behind(char *to, size_t size)
 {
 	uintptr_t at = (uintptr_t)(to + size), step = _Alignof(struct edit);

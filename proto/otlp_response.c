@@ -71,7 +71,7 @@ int otlp_status_parse(struct bytes body, char *ret_message, size_t room)
 	return *ret_message ? 0 : -EBADMSG;
 }
 
-/* An int64 is a text in JSON (Protocol Buffers, "ProtoJSON"), and a number of many senders. */
+/* In JSON an int64 is a text (Protocol Buffers, "ProtoJSON"), but many senders write a number. */
 static uint64_t json_count(const json_t *value)
 {
 	uint64_t count = 0;
@@ -118,7 +118,7 @@ static int parse_json(struct bytes body, uint64_t *ret_rejected, char *ret_messa
 int otlp_answer_parse(
 	const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room)
 {
-	/* The last is the word for bytes of no known type (RFC 9110, 8.3). */
+	/* The last one is for bytes of an unknown type (RFC 9110, 8.3). */
 	static const char *const types[] = { "application/x-protobuf", "application/protobuf",
 		"application/octet-stream" };
 

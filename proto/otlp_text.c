@@ -112,7 +112,7 @@ static void put_base64(struct writer *w, struct bytes data)
 	writer_text(w, "\"");
 }
 
-/* What JSON lacks is a string, as protobuf's JSON mapping has it. */
+/* Values that JSON lacks are strings, as in protobuf's JSON mapping. */
 static void put_double(struct writer *w, uint64_t bits)
 {
 	char text[DOUBLE_TEXT_SIZE];
@@ -142,7 +142,7 @@ static void put_leaf(struct writer *w, unsigned form, const struct wire_field *f
 	}
 }
 
-/* Which member of a oneof was set last: the one that counts. */
+/* Which member of a oneof was set last: that one counts. */
 static int last_member(struct bytes message, uint32_t *ret)
 {
 	struct wire w = wire_of(message);
@@ -174,7 +174,7 @@ static void open_message(struct output *o, unsigned message, struct bytes bytes)
 		o->text.failed = last_member(bytes, &frame->only);
 }
 
-/* 1 with the row's next element or, when it is not repeated, with the last; 0 when there is none; -EBADMSG. */
+/* 1 with the row's next element or, if it is not repeated, with the last; 0 if there is none; -EBADMSG. */
 static int find(struct frame *frame, struct wire_field *ret)
 {
 	const struct row *row = frame->row;
@@ -270,7 +270,9 @@ static int copy_text(struct buffer *to, struct bytes text, size_t *ret_at)
 
 	*ret_at = to->size;
 	failed = text.size ? buffer_append(to, text.data, text.size) : 0;
-	return failed ? failed : buffer_append(to, "", 1);
+	if (failed)
+		return failed;
+	return buffer_append(to, "", 1);
 }
 
 static const char *hex_text(struct bytes id, char *to)

@@ -7,7 +7,7 @@
 static const char *const fault_names[OTLP_FAULTS] = {
 	[OTLP_OK] = "fine", [OTLP_CUT] = "cut short", [OTLP_VARINT] = "a varint that is too long",
 	[OTLP_WIRE_TYPE] = "a field with the wrong wire type", [OTLP_GROUP] = "a group, which proto3 does not have",
-	[OTLP_FIELD_NUMBER] = "a field number out of range", [OTLP_UTF8] = "a string that is no UTF-8",
+	[OTLP_FIELD_NUMBER] = "a field number out of range", [OTLP_UTF8] = "a string that is not UTF-8",
 	[OTLP_TRACE_ID] = "a trace id that is missing, not 16 bytes or all zero",
 	[OTLP_SPAN_ID] = "a span id that is missing, not 8 bytes or all zero",
 	[OTLP_PARENT_ID] = "a parent span id that is not 8 bytes",
@@ -90,7 +90,7 @@ static int read_status(struct bytes status, uint64_t *ret)
 	return more;
 }
 
-/* Where a field of a Span goes; what is not listed is read by whoever wants it. */
+/* Where a field of a Span goes. Fields that are not listed are read by those who want them. */
 static struct bytes *text_of(struct otlp_span *s, uint32_t number)
 {
 	switch (number) {

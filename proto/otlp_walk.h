@@ -19,7 +19,7 @@
 const char *otlp_fault_name(enum otlp_fault fault); /* in words */
 
 struct otlp_summary {
-	uint64_t resources, scopes, spans;
+	uint64_t spans;
 };
 
 /* *ret_at is where the field with the fault begins, or the end of the span that lacks an id; `size` if all is fine. The

@@ -58,7 +58,7 @@ struct matches {
 	struct bytes text;
 	struct text_pairs pairs;
 	struct detected shape, pair;
-	bool shapes, named; /* there is such a match, or was none looked for yet */
+	bool shapes, named; /* there is such a match, or it was not looked for yet */
 };
 
 static void matches_begin(struct matches *m, const struct redact *r, struct bytes text)
@@ -73,7 +73,7 @@ static bool is_passed(const struct detected *d, size_t at)
 	return d->to == 0 || d->from < at;
 }
 
-/* The first of what the detectors find and of what a name's value is; as one where they overlap. */
+/* The first match of the detectors, or of a value behind a name; if they overlap, both as one. */
 static bool matches_next(struct matches *m, size_t at, struct detected *ret)
 {
 	if (m->shapes && is_passed(&m->shape, at))
@@ -103,7 +103,9 @@ static int clean_text(struct matches *m, struct detected d, struct buffer *out)
 			failed = append_stand_in(m->r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
 		done = d.to;
 	} while (!failed && matches_next(m, done, &d));
-	return failed ? failed : buffer_append(out, text.data + done, text.size - done);
+	if (failed)
+		return failed;
+	return buffer_append(out, text.data + done, text.size - done);
 }
 
 /* The first match in a string; one with escapes is looked at as it reads, in r->plain. */
@@ -125,7 +127,9 @@ static int append_plain(struct redact *r, struct matches *m, struct detected d, 
 
 	buffer_clear(&r->clean);
 	failed = clean_text(m, d, &r->clean);
-	return failed ? failed : json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
+	if (failed)
+		return failed;
+	return json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
 }
 
 static int append_quoted(struct matches *m, struct detected d, struct buffer *out)
@@ -134,10 +138,12 @@ static int append_quoted(struct matches *m, struct detected d, struct buffer *ou
 
 	if (!failed)
 		failed = clean_text(m, d, out);
-	return failed ? failed : buffer_append(out, "\"", 1);
+	if (failed)
+		return failed;
+	return buffer_append(out, "\"", 1);
 }
 
-/* Appends `before`, and the string without what is found in it; nothing when there is nothing to be found. */
+/* Appends `before`, and the string without what is found in it. Appends nothing if nothing is found. */
 static enum redacted clean_string(struct redact *r, struct bytes before, struct bytes inner, struct buffer *out)
 {
 	enum redacted found;
@@ -167,7 +173,7 @@ static struct bytes whole_number(struct bytes number)
 	return (struct bytes){ number.data, dot == number.data + size - 1 ? size - 1 : number.size };
 }
 
-/* A number that is a card becomes a string, as it would not be one without its digits. */
+/* A number that is a card becomes a string, because it would not be a number without its digits. */
 static enum redacted clean_number(struct redact *r, struct bytes before, struct bytes number, struct buffer *out)
 {
 	struct bytes whole;
@@ -203,8 +209,8 @@ enum redacted redact_whole(struct redact *r, struct bytes value, struct buffer *
 /* Values with others in them. */
 
 /*
- * What is before `copied` is in the output, or cut. A bit of `kept` says whether the object at that depth has a member
- * so far that stays: then a member is cut with the comma before it, otherwise with the one behind it.
+ * Everything before `copied` is in the output, or was cut. A bit of `kept` says whether the object at that depth has a
+ * member so far that stays: then a member is cut with the comma before it, otherwise with the one behind it.
  */
 struct pass {
 	struct redact *r;

@@ -76,7 +76,7 @@ static bool take_fraction(struct bytes *text, struct rfc3339 *t)
 	return digits > 0;
 }
 
-/* Takes it off what was read as if it were UTC. */
+/* Subtracts the offset from the time that was read as if it were UTC. */
 static bool take_offset(struct bytes *text, struct rfc3339 *t)
 {
 	bool west = text->size > 0 && *text->data == '-';

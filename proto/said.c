@@ -14,7 +14,7 @@ enum { CAUSES_MAX = 16, ENTITY_MAX = 8, MESSAGE_MAX = 1024 };
 struct words {
 	char *to;
 	size_t size, room;
-	bool space; /* one is due before the next byte */
+	bool space; /* a space is due before the next byte */
 };
 
 static void put_byte(struct words *w, char c)
@@ -31,7 +31,7 @@ static void put_byte(struct words *w, char c)
 	w->to[w->size++] = c;
 }
 
-/* What is neither text nor a page in a coding of one byte for ASCII. */
+/* Whether it is neither text nor a page in a coding that has one byte for ASCII. */
 static bool is_binary(struct bytes body)
 {
 	for (size_t i = 0; i < body.size; i++)
@@ -56,7 +56,7 @@ static size_t behind(struct bytes text, const char *end)
 	return text.size;
 }
 
-/* At a <; what nobody reads is passed over with what is in it. */
+/* At a <. Elements that nobody reads are skipped with their content. */
 static size_t tag_size(struct bytes text)
 {
 	if (begins(text, "<!--"))
@@ -126,7 +126,7 @@ static void put_text(struct words *w, const char *text)
 		put_byte(w, *text++);
 }
 
-/* "type: reason", as far as they are there. */
+/* "type: reason", or whichever of them there is. */
 static void put_error(struct words *w, const char *before, const json_t *error)
 {
 	const char *type = text_of(error, "type"), *message = message_of(error);

@@ -6,7 +6,7 @@
 
 #define ADDRESS_CHARS "0123456789abcdefABCDEF:."
 
-enum { PRIORITY_MAX = 191, TAG_MAX = 48, PID_MAX = 128, HOST_MAX = 255, DAY_S = 86400, YEAR_DAYS = 365 };
+enum { PRIORITY_MAX = 191, TAG_MAX = 48, PID_MAX = 128, HOST_MAX = 255 };
 
 /* Words. */
 
@@ -90,7 +90,7 @@ static struct bytes take_name(struct bytes *b)
 	return take(b, size);
 }
 
-/* A value up to its quote; a backslash takes what follows along. */
+/* A value up to its quote; a backslash includes the character behind it. */
 static bool take_value(struct bytes *b, struct bytes *ret)
 {
 	size_t size = 0;
@@ -158,7 +158,7 @@ static bool take_time(struct bytes word, struct syslog *s)
 	return true;
 }
 
-/* A word of the head, where - says nothing. False: it is not there. */
+/* A word of the head; - means none. False: it is missing. */
 static bool take_field(struct bytes *b, struct bytes *ret)
 {
 	*ret = take_word(b);
@@ -287,7 +287,7 @@ static bool take_tag(struct bytes *b, bool pid_only, struct syslog *s)
 	return true;
 }
 
-/* An address of IPv6 has colons, and is no tag. */
+/* An IPv6 address has colons, and is not a tag. */
 static bool has_address(struct bytes b)
 {
 	struct bytes word = take_word(&b);

@@ -5,20 +5,20 @@
 #include "proto/log_time.h"
 #include "proto/syslog.h"
 
-enum { MEMBERS_MAX = 12, NAMES_MAX = 32 };
+enum { NAMES_MAX = 32 };
 
 static const char *const levels[] = { "emergency", "alert", "critical", "error", "warning", "notice", "info", "debug" };
 static const char *const facilities[] = { "kern", "user", "mail", "daemon", "auth", "syslog", "lpr", "news", "uucp",
 	"cron", "authpriv", "ftp", "ntp", "security", "console", "solaris-cron", "local0", "local1", "local2", "local3",
 	"local4", "local5", "local6", "local7" };
 
-/* What is being written, and what the message has of it already. */
+/* What is being written, and which of it the message has already. */
 struct writing {
 	struct writer text;
-	const char *object; /* the message, when it is one; its members are `line` */
+	const char *object; /* the message if it is an object; its members are `line` */
 	struct json_line line;
 	bool first, has_time, has_level, has_head;
-	struct bytes blank; /* the value of its @timestamp, which says nothing: the time goes there */
+	struct bytes blank; /* the value of its @timestamp if that is blank: the time goes there */
 };
 
 static bool has(const struct writing *w, const char *name, bool fold)
@@ -52,8 +52,8 @@ static void put_number(struct writing *w, const char *name, unsigned value)
 	writer_u64(&w->text, value);
 }
 
-/* Structured data: {"id": {"name": "value"}}. Names that stand twice would be no object that a backend takes: it is
- * kept as one text then. It was read before, so it is well-formed. */
+/* Structured data: {"id": {"name": "value"}}. If a name occurs twice, no backend would take the object, so all of it
+ * becomes one text. It was read before, so it is well-formed. */
 
 struct structured {
 	struct bytes ids[NAMES_MAX], names[NAMES_MAX];
@@ -83,7 +83,7 @@ static struct bytes value_of(struct bytes b)
 	return (struct bytes){ b.data, size };
 }
 
-/* False: it is there already, or there are too many. */
+/* False: the name is there already, or there are too many. */
 static bool note(struct bytes *names, size_t *count, struct bytes name)
 {
 	for (size_t i = 0; i < *count; i++)
@@ -103,7 +103,7 @@ static void put_value(struct writing *w, struct bytes value)
 	writer_quoted(&w->text, value);
 	if (w->text.failed || !memchr(value.data, '\\', value.size))
 		return;
-	/* In JSON each of them is `\\` before what it escapes: one such pair goes. */
+	/* In JSON each such backslash is `\\` before what it escapes: one of the pair is removed. */
 	out = start;
 	for (size_t in = start; in < w->text.to->size;) {
 		const char *p = w->text.to->data + in;
@@ -171,7 +171,7 @@ static void put_structured(struct writing *w, struct bytes all)
 
 	if (all.size == 0)
 		return;
-	put_name(w, "syslog.structured_data");
+	put_name(w, "oxpecker.syslog.structured_data");
 	before = w->text.to->size;
 	writer_text(&w->text, "{");
 	if (!put_elements(w, all) && !w->text.failed) {
@@ -199,18 +199,18 @@ static void put_head(struct writing *w, const struct syslog *s)
 	if (w->has_head)
 		return;
 	if (!w->has_level)
-		put_text(w, "syslog.severity.name", bytes_of(levels[s->priority % 8]));
-	put_number(w, "syslog.priority", s->priority);
-	put_number(w, "syslog.severity.code", s->priority % 8);
-	put_text(w, "syslog.facility.name", bytes_of(facilities[s->priority / 8]));
-	put_text(w, "syslog.hostname", s->host);
-	put_text(w, "syslog.appname", s->app);
-	put_text(w, "syslog.procid", s->procid);
-	put_text(w, "syslog.msgid", s->msgid);
+		put_text(w, "oxpecker.syslog.severity.name", bytes_of(levels[s->priority % 8]));
+	put_number(w, "oxpecker.syslog.priority", s->priority);
+	put_number(w, "oxpecker.syslog.severity.code", s->priority % 8);
+	put_text(w, "oxpecker.syslog.facility.name", bytes_of(facilities[s->priority / 8]));
+	put_text(w, "oxpecker.syslog.hostname", s->host);
+	put_text(w, "oxpecker.syslog.appname", s->app);
+	put_text(w, "oxpecker.syslog.procid", s->procid);
+	put_text(w, "oxpecker.syslog.msgid", s->msgid);
 	put_structured(w, s->structured);
 }
 
-/* The object in the message: {"…": …}; no data when it is none. */
+/* The object in the message: {"…": …}; no data if there is none. */
 static struct bytes object_of(struct bytes b)
 {
 	static const char cookie[] = "@cee:";
@@ -236,7 +236,7 @@ static void look_for_time(struct writing *w, const struct json_scan *scan)
 	w->blank = (struct bytes){ w->object + m->value, m->value_size };
 }
 
-/* What the message has by itself is not said twice. A "syslog" of its own is not to be mixed with ours. */
+/* What the message has by itself is not said twice. An "oxpecker" of its own is not to be mixed with ours. */
 static void look(struct writing *w, const struct json_scan *scan, struct bytes object)
 {
 	static const char *const names[] = { "level", "lvl", "severity", "log.level", "loglevel", "severity_text",
@@ -246,11 +246,11 @@ static void look(struct writing *w, const struct json_scan *scan, struct bytes o
 	look_for_time(w, scan);
 	for (size_t i = 0; i < COUNT_OF(names); i++)
 		w->has_level = w->has_level || has(w, names[i], true);
-	w->has_head = has(w, "syslog", false) || w->line.more;
+	w->has_head = has(w, "oxpecker", false) || w->line.more;
 	for (size_t i = 0; i < w->line.count; i++) {
 		const struct json_member *m = &w->line.members[i];
 		struct bytes name = { w->object + m->name, m->name_size };
-		w->has_head = w->has_head || json_name_begins(name, bytes_of("syslog."));
+		w->has_head = w->has_head || json_name_begins(name, bytes_of("oxpecker."));
 	}
 }
 

@@ -15,17 +15,12 @@ static bool is_name(char c)
 	       (unsigned char)c >= 0x80;
 }
 
-static bool is_space(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 /* Where the name that ends before the mark begins and ends; it may stand in quotes, and in brackets: user[password]. */
 static struct bytes name_before(struct bytes text, size_t mark)
 {
 	size_t end = mark, from;
 
-	while (end > 0 && is_space(text.data[end - 1]))
+	while (end > 0 && byte_is_blank(text.data[end - 1]))
 		end--;
 	if (end > 0 && text.data[end - 1] == ']')
 		end--;
@@ -38,7 +33,8 @@ static struct bytes name_before(struct bytes text, size_t mark)
 	return (struct bytes){ text.data + from, end - from };
 }
 
-/* All that stands in the quotes before the mark, for keys that are no word: "credit card". Empty: there are none. */
+/* Everything in the quotes before the mark, for keys that are not a single word: "credit card". Empty: there are no
+ * quotes. */
 static struct bytes quoted_before(struct bytes text, struct bytes name)
 {
 	const char *end = name.data + name.size, *close = end, *from = end;
@@ -71,7 +67,7 @@ static bool is_key(const struct key_set *keys, struct bytes name)
 
 static size_t past_spaces(struct bytes text, size_t at)
 {
-	while (at < text.size && is_space(text.data[at]))
+	while (at < text.size && byte_is_blank(text.data[at]))
 		at++;
 	return at;
 }
@@ -129,7 +125,7 @@ static size_t past_words(struct bytes text, struct bytes name, size_t from, bool
 	return is_one_of(word, one) || (header && is_one_of(name, authorization)) ? past_word(text, next) : end;
 }
 
-/* At the same quote, with as many backslashes before it as the first one has. */
+/* The same quote again, with as many backslashes before it as the first one has. */
 static size_t quoted_end(struct bytes text, size_t from, size_t slashes)
 {
 	char quote = text.data[from - 1];
@@ -157,7 +153,7 @@ static struct detected value_at(struct bytes text, struct bytes name, size_t mar
 	return (struct detected){ at, past_words(text, name, at, text.data[mark] == ':') };
 }
 
-/* "::" is no mark, as in the names of some languages, and "==" none, as in their conditions. */
+/* "::" is not a mark, because names of some languages have it, nor is "==", because conditions have it. */
 static bool is_doubled(struct bytes text, size_t mark)
 {
 	char c = text.data[mark];

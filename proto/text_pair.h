@@ -18,7 +18,7 @@
 struct text_pairs {
 	const struct key_set *keys;
 	struct bytes text;
-	size_t equals, colon; /* the first of each that was not passed; the text's size: there are no more */
+	size_t equals, colon; /* the first of each that was not passed yet; the text's size if there are no more */
 };
 
 void text_pairs_begin(struct text_pairs *, const struct key_set *, struct bytes text);

@@ -1,7 +1,7 @@
 /*
  * Mapping conflicts: which fields destinations refuse documents for, as a section of the report.
  *
- * One row for each destination, field and expected type, CONFLICTS_MAX of them; what comes when all are taken is
+ * One row for each destination, field and expected type, CONFLICTS_MAX of them; once all are taken, further ones are
  * counted together. A row keeps what was found last and a sample of it.
  */
 #ifndef OXP_CONFLICTS_H

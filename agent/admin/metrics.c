@@ -182,7 +182,9 @@ static int write_own_numbers(struct metrics *m)
 
 	if (!failed)
 		failed = report_ledger_metrics(&c->ledger, &m->page);
-	return failed ? failed : report_slices(loop_slices(c->loop), &m->page);
+	if (failed)
+		return failed;
+	return report_slices(loop_slices(c->loop), &m->page);
 }
 
 /* If `failed`, there is no page. */

@@ -31,6 +31,9 @@ static int new_server(
 	o.evicted = &counter_row(&core->counters, COUNTER_GROWS, "connections_evicted_total", labels,
 		"Connections closed to make room for others: the ones silent or unfinished for longest.")
 			     ->value;
+	o.refused = &counter_row(&core->counters, COUNTER_GROWS, "refused_bad_total", labels,
+		"Requests answered 4xx: malformed, too large, too slow, wrong type.")
+			     ->value;
 	failed = http_server_new(core->loop, &o, routes, server);
 	if (failed)
 		log_error(core->log, "agent", "%s: cannot serve: %s", o.name, strerror(-failed));
@@ -143,14 +146,18 @@ static int open_control(struct servers *s, const struct servers_options *o)
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);
-	return failed ? failed : listen_at(o->core, s->control, o->config->control, "control");
+	if (failed)
+		return failed;
+	return listen_at(o->core, s->control, o->config->control, "control");
 }
 
 int servers_open(struct servers *s, const struct servers_options *o)
 {
 	int failed = open_listen(s, o);
 
-	return failed ? failed : open_control(s, o);
+	if (failed)
+		return failed;
+	return open_control(s, o);
 }
 
 void servers_close(struct servers *s)

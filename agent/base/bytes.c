@@ -7,8 +7,8 @@
 enum { SMALLEST = 256 };
 
 /*
- * Line ends are looked for in each log line, at two points, so in as many bytes at a time as the machine can. The
- * compiler makes two functions of this one, and of each vector as many as there have to be.
+ * Each log line is searched for line ends twice, so as many bytes are looked at at a time as the machine can. The
+ * compiler makes two functions of this one, and splits each vector as the machine needs it.
  */
 enum { VECTOR = 32 };
 typedef unsigned char vector __attribute__((vector_size(VECTOR)));
@@ -81,16 +81,11 @@ void bytes_make_one_line(char *data, size_t size)
 			data[i] = ' ';
 }
 
-static bool is_blank(char c)
-{
-	return c == ' ' || c == '\t';
-}
-
 struct bytes bytes_trimmed(struct bytes b)
 {
-	while (b.size > 0 && is_blank(b.data[0]))
+	while (b.size > 0 && byte_is_blank(b.data[0]))
 		b = (struct bytes){ b.data + 1, b.size - 1 };
-	while (b.size > 0 && is_blank(b.data[b.size - 1]))
+	while (b.size > 0 && byte_is_blank(b.data[b.size - 1]))
 		b.size--;
 	return b;
 }

@@ -39,7 +39,12 @@ static inline bool bytes_same_word(struct bytes a, struct bytes b)
 	return a.size == b.size && (a.size == 0 || strncasecmp(a.data, b.data, a.size) == 0);
 }
 
-/* Without the spaces and tabs at both ends. */
+static inline bool byte_is_blank(char c)
+{
+	return c == ' ' || c == '\t';
+}
+
+/* Without the blanks, spaces and tabs, at both ends. */
 struct bytes bytes_trimmed(struct bytes);
 
 /* Whether they contain neither a line feed nor a carriage return. */

@@ -11,7 +11,7 @@ static uint64_t level(const struct json_writer *w)
 
 void json_writer_init(struct json_writer *w, struct buffer *to)
 {
-	*w = (struct json_writer){ .arrays = 1 }; /* outside a value has no name either */
+	*w = (struct json_writer){ .arrays = 1 }; /* outside of everything a value has no name, as in an array */
 	writer_init(&w->text, to);
 }
 
@@ -66,6 +66,12 @@ void json_put_end(struct json_writer *w)
 	OXP_ASSERT(w->depth > 0);
 	writer_text(&w->text, w->arrays & level(w) ? "]" : "}");
 	w->depth--;
+}
+
+void json_put_line_end(struct json_writer *w)
+{
+	OXP_ASSERT(w->depth == 0 && w->filled);
+	writer_text(&w->text, "\n");
 }
 
 void json_put_bytes(struct json_writer *w, const char *name, struct bytes text)

@@ -15,7 +15,8 @@
  * rule aborts, and so does a second value behind the whole text, or depth beyond JSON_WRITER_DEPTH: these are mistakes
  * of the code, and never follow from input.
  *
- * For what each log line passes there are proto/json_edit.h and proto/json_text.h, which know the machine's vectors.
+ * Code that every log line passes through uses proto/json_edit.h and proto/json_text.h, which use the machine's
+ * vectors.
  */
 #ifndef OXP_JSON_WRITER_H
 #define OXP_JSON_WRITER_H
@@ -43,6 +44,9 @@ int json_writer_done(struct json_writer *) MUST_CHECK;
 void json_put_object(struct json_writer *, const char *name);
 void json_put_array(struct json_writer *, const char *name);
 void json_put_end(struct json_writer *); /* of the innermost object or array */
+
+/* The line feed behind the whole text, for texts that are lines. */
+void json_put_line_end(struct json_writer *);
 
 /* Invalid UTF-8 becomes U+FFFD. NULL is written as null. */
 void json_put_string(struct json_writer *, const char *name, const char *text);

@@ -13,7 +13,6 @@ static const char *const level_colours[] = { "\033[31m", "\033[33m", "\033[32m",
 static int format_json(struct buffer *b, const char *when, const char *level, const char *who, const char *text)
 {
 	struct json_writer w;
-	int failed;
 
 	json_writer_init(&w, b);
 	json_put_object(&w, NULL);
@@ -22,8 +21,8 @@ static int format_json(struct buffer *b, const char *when, const char *level, co
 	json_put_string(&w, "component", who);
 	json_put_string(&w, "message", text);
 	json_put_end(&w);
-	failed = json_writer_done(&w);
-	return failed ? failed : buffer_text(b, "\n");
+	json_put_line_end(&w);
+	return json_writer_done(&w);
 }
 
 static int format_line(struct buffer *b, const struct log *log, enum log_level level, const char *who, const char *text)
@@ -75,7 +74,7 @@ void log_tell_held(const struct log *log, bool all)
 	}
 }
 
-/* Whether it is to be written now. Else it is kept as the last of its kind. */
+/* Whether it is to be written now. If not, it is remembered as the last of its kind. */
 static bool admit(const struct log *log, enum log_level level, const char *who, const char *format, const char *text)
 {
 	struct mono_time now = log->clock->mono(log->clock);

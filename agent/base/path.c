@@ -13,7 +13,7 @@
 
 enum { LINKS_MAX = 40, FD_NAME_MAX = 40, ASIDES_MAX = 1000, OURS_NAME_MAX = 64 };
 
-/* What SQLite has beside a database. */
+/* The files that SQLite puts beside a database. */
 static const char *const beside[] = { "-wal", "-shm", "-journal" };
 
 /*
@@ -192,8 +192,10 @@ static int step(struct walk *w)
 		return failed;
 	if (S_ISLNK(w->info.st_mode)) {
 		failed = follow(w);
-		if (failed || w->by_kernel)
-			return failed ? failed : 1;
+		if (failed)
+			return failed;
+		if (w->by_kernel)
+			return 1;
 	} else if (is_last(w)) {
 		return 1;
 	} else {
@@ -204,7 +206,7 @@ static int step(struct walk *w)
 }
 
 /* 0: `fd` is what the path leads to, `name` in `at` (or `at` itself, if `name` is empty); -ENOENT with `fd` < 0: `at`
- * is there, and no `name`, if it was the last. */
+ * exists, and the last name of the path is missing in it. */
 static int walk(struct walk *w, const char *path)
 {
 	int done = 0;
@@ -365,9 +367,11 @@ int path_ours_open(int folder, const char *name, int flags)
 	if (fd < 0)
 		return -errno;
 	failed = fstat(fd, &info) < 0 ? -errno : check_ours(folder, &info);
-	if (failed)
+	if (failed) {
 		close(fd);
-	return failed ? failed : fd;
+		return failed;
+	}
+	return fd;
 }
 
 int path_ours_check(int folder, const char *name)
@@ -462,7 +466,9 @@ static int found(int fd, struct path_found *ret)
 		failed = -EBADF;
 	if (!failed)
 		ret->planted = path_one_name(&info) < 0 && may_be_planted(ret->name, &info);
-	return failed ? failed : path_reopen(fd, O_RDONLY);
+	if (failed)
+		return failed;
+	return path_reopen(fd, O_RDONLY);
 }
 
 int path_read_open(const char *path, struct path_found *ret)

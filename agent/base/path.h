@@ -68,13 +68,12 @@ int path_takes_lines(const struct stat *) MUST_CHECK;
 /* 0 if the file has one name, otherwise -EMLINK. */
 int path_one_name(const struct stat *) MUST_CHECK;
 
-/* Opens a file for reading, wherever links lead. `strange`: at least one of the links is not trusted. `name`: the path
- * without links. Devices and FIFOs are not opened. Returns the descriptor or -errno. */
 struct path_found {
-	bool strange;
+	bool strange; /* at least one of the links is not trusted */
 	bool planted; /* it has several names, and anybody who can write to its folder may have made this one */
-	char name[PATH_MAX];
+	char name[PATH_MAX]; /* the path without links */
 };
+/* Opens a file for reading, wherever links lead. Devices and FIFOs are not opened. Returns the descriptor or -errno. */
 int path_read_open(const char *path, struct path_found *ret) MUST_CHECK;
 /* Whether `name` is below `folder`; both are without links. */
 bool path_is_below(const char *name, const char *folder);

@@ -55,7 +55,7 @@ static const char *past_spaces(const char *p)
 	return p;
 }
 
-/* But for white space, which versions of SQLite set otherwise when they add a column. */
+/* Apart from white space, which some versions of SQLite change when a column is added. */
 static bool reads_alike(const char *a, const char *b)
 {
 	for (a = past_spaces(a), b = past_spaces(b); *a && *a == *b;) {

@@ -1,9 +1,9 @@
 /*
  * Databases whose file others can write to: what SQLite advises for them (https://www.sqlite.org/security.html).
  *
- * Whoever shares a volume with us can put anything into state.db and store.db. A schema is a program: triggers run
- * with our statements, a view in the place of a table may go on for ever, an index over an expression computes it with
- * each row. So nothing of a schema runs here but what we made ourselves, and no value is larger than those we write.
+ * Whoever shares a volume with us can put anything into state.db and store.db. A schema is a program: triggers run with
+ * our statements, a view in the place of a table may go on for ever, an index over an expression computes it with each
+ * row. So nothing of a schema runs here except what we made ourselves, and no value is larger than those we write.
  */
 #ifndef OXP_STRANGE_DB_H
 #define OXP_STRANGE_DB_H
@@ -17,8 +17,8 @@ int strange_db_errno(int code);
 /* Right after it was opened. A value or a row that is larger than `length` is SQLITE_TOOBIG to whoever asks for it. 0
  * or -ENOTSUP. */
 int strange_db_guard(struct sqlite3 *, int length) MUST_CHECK;
-/* Whether the tables that these statements make are there as they make them, and have no other indexes. What else there
- * is does nothing. 1, 0, or -ENOMEM. */
+/* Whether the tables that these statements make are there as they make them, and have no other indexes. Whatever else
+ * is in the file does nothing. 1, 0, or -ENOMEM. */
 int strange_db_is_made_by(struct sqlite3 *, const char *const *statements, size_t count) MUST_CHECK;
 
 #endif

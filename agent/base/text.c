@@ -101,7 +101,7 @@ static size_t json_character(const unsigned char *p, size_t n, char *to)
 	return 6;
 }
 
-/* How many characters from there on stand in a string as they are; only of ASCII. */
+/* How many bytes from there on may be in a JSON string as they are. Only ASCII is counted. */
 static size_t plain_run(const unsigned char *p, const unsigned char *end)
 {
 	const unsigned char *start = p;
@@ -315,7 +315,7 @@ size_t text_put(FILE *to, struct bytes text)
 	return count;
 }
 
-/* What is no UTF-8 is no JSON either. */
+/* Anything that is not UTF-8 is not JSON either. */
 void text_put_json(FILE *to, struct bytes json, bool lines)
 {
 	const unsigned char *p = (const unsigned char *)json.data, *end = p + json.size;

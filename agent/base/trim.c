@@ -7,7 +7,6 @@
 
 enum {
 	LINE_ROOM = 4608,
-	LARGE = 512 << 10, /* more than the memory that comes and goes at every turn, such as a slice of a file */
 	KEPT = 2 << 20, /* free memory at the end of a heap */
 };
 
@@ -27,7 +26,7 @@ static size_t drop(const char *line)
 /* mallopt(3): once they are set, they no longer adapt to what is freed. */
 void trim_large(void)
 {
-	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_MMAP_THRESHOLD, TRIM_LARGE);
 	mallopt(M_TRIM_THRESHOLD, KEPT);
 	mallopt(M_ARENA_MAX, 1); /* a heap for each lane would keep as much again */
 }

@@ -7,6 +7,10 @@
 
 #include "base/base.h"
 
+/* From this size on, memory goes back to the kernel when it is freed, and each of its pages costs a fault and is zeroed
+ * when it is taken again. It is more than what comes and goes at every turn, such as a slice of a file. */
+enum { TRIM_LARGE = 512 << 10 };
+
 /* Drops the clean pages of code mapped from files; the few that run on come back from the page cache when they are next
  * executed. Also returns free heap to the kernel. Call it once, after start. Returns the bytes of mappings that
  * were dropped. */

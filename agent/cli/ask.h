@@ -20,7 +20,7 @@ struct cli_answer {
 void cli_no_agent(const char *address, const struct cli_answer *);
 /* `address` is host:port, :port or unix:/path. The body is the caller's to end. */
 void cli_ask(const char *method, const char *address, const char *path, struct cli_answer *);
-/* Of numbers that another program may have written: a sum that is out of range stays at its end. */
+/* Adds numbers that another program may have written: a sum that is out of range stays at the end of the range. */
 long long cli_sum(long long a, long long b);
 
 #endif

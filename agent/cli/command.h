@@ -17,22 +17,22 @@ enum { COMMAND_DONE, COMMAND_FAILED, COMMAND_MISUSED };
 struct command_option {
 	const char *name; /* "--limit" */
 	const char *alias; /* "-f"; NULL: none */
-	const char *value; /* what stands behind it, for --help: "N"; NULL: nothing does */
+	const char *value; /* what follows it, for --help: "N"; NULL: nothing */
 	const char *text; /* for --help; a line is 60 columns at most */
-	/* Where it goes in the command's own struct: to a const char *, or to a bool if nothing stands behind it. */
+	/* Where it goes in the command's own struct: to a const char *, or to a bool if nothing follows it. */
 	size_t at;
 };
 
 struct command_call {
 	const void *options; /* the command's own struct */
-	const char *const *words; /* behind the command, word_count of them */
+	const char *const *words; /* that follow the command, word_count of them */
 	size_t word_count;
 	const struct agent_config *config;
 };
 
 struct command {
 	const char *name;
-	const char *words; /* what stands behind it, for people: "[FILE]"; "": nothing */
+	const char *words; /* what follows it, for people: "[FILE]"; "": nothing */
 	size_t words_max;
 	const char *summary; /* one line of `oxpecker --help` */
 	const char *about; /* paragraphs of `oxpecker COMMAND --help`, 80 columns at most */

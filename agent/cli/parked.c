@@ -218,7 +218,7 @@ static const struct command_option options[] = {
 	{ .name = "--rename",
 		.value = "OLD=NEW",
 		AT(rename),
-		.text = "replay: renames a member of the JSON line; a.b is b in a" },
+		.text = "replay: renames a member of the JSON line (a.b: b within a)" },
 	{ .name = "--json", AT(json), .text = "print JSON" },
 	{ .name = NULL },
 };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/writer.h"
 #include "cli/ask.h"
 #include "cli/member.h"
 
@@ -12,43 +13,44 @@ enum { PATH_MAX_BYTES = 1900, SAID_MAX = 300 };
 
 /* Paths of requests. */
 
-static int append_escaped(struct buffer *to, const char *text)
+static void put_escaped(struct writer *w, struct bytes text)
 {
 	static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.~";
-	int failed = 0;
 
-	for (; *text && !failed; text++)
-		failed = strchr(plain, *text) ? buffer_append(to, text, 1)
-					      : buffer_printf(to, "%%%02X", (unsigned char)*text);
-	return failed;
+	for (size_t i = 0; i < text.size; i++)
+		if (strchr(plain, text.data[i]))
+			writer_bytes(w, (struct bytes){ text.data + i, 1 });
+		else
+			writer_printf(w, "%%%02X", (unsigned char)text.data[i]);
 }
 
-/* Appends OLD=NEW as parameters of the request. */
-static int append_rename(struct buffer *path, const char *rename)
+/* OLD=NEW as parameters of the request. */
+static void put_rename(struct writer *w, const char *rename)
 {
 	const char *equal = strchr(rename, '=');
-	char *from = oxp_strdup(rename);
-	int failed;
 
-	from[equal - rename] = '\0';
-	failed = buffer_text(path, "&from=") || append_escaped(path, from) || buffer_text(path, "&to=") ||
-		 append_escaped(path, equal + 1);
-	free(from);
-	return failed;
+	writer_text(w, "&from=");
+	put_escaped(w, (struct bytes){ rename, (size_t)(equal - rename) });
+	writer_text(w, "&to=");
+	put_escaped(w, bytes_of(equal + 1));
 }
 
-/* Makes a terminated path from `start` and the options of the command line. */
+/* Makes a terminated path from `start` and the options of the command line. 0 or -errno. */
 static int make_path(const struct cli_parked_call *c, const char *start, struct buffer *path)
 {
-	int failed;
+	struct writer w;
 
 	buffer_init(path, PATH_MAX_BYTES);
-	failed = buffer_text(path, start);
-	if (!failed && c->destination)
-		failed = buffer_text(path, "&destination=") || append_escaped(path, c->destination);
-	if (!failed && c->rename)
-		failed = append_rename(path, c->rename);
-	return failed || buffer_append(path, "", 1);
+	writer_init(&w, path);
+	writer_text(&w, start);
+	if (c->destination) {
+		writer_text(&w, "&destination=");
+		put_escaped(&w, bytes_of(c->destination));
+	}
+	if (c->rename)
+		put_rename(&w, c->rename);
+	writer_bytes(&w, (struct bytes){ "", 1 });
+	return writer_done(&w);
 }
 
 /* Returns the answer if it is a record, or says how far a list or a change has come. Returns NULL if it is neither,

@@ -6,7 +6,7 @@
 
 #include "cli/parked_ask.h"
 
-/* What the first word says, to these records or to all; prints what it came to. The exit status. */
+/* Does what the first word says to these records, or to all, and prints the result. Returns the exit status. */
 int cli_parked_change(const struct cli_parked_call *, const uint64_t *ids, size_t count);
 
 #endif

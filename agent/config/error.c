@@ -104,7 +104,8 @@ const char *config_hint(const struct config_errors *e, const char *path)
 	return config_printf(e->arena, "use %s%s%s", h->use, h->why ? ": " : "", h->why ? h->why : "");
 }
 
-const char *config_error_text(const struct config_errors *e, size_t i)
+/* "file:3:14: key.path: what is wrong", in the errors' arena; no line end. */
+static const char *error_text(const struct config_errors *e, size_t i)
 {
 	const struct config_error *error = &e->items[i];
 	const char *colon = *error->path ? ": " : "";
@@ -143,7 +144,7 @@ static void hide_secrets(char *line, char *end)
 	}
 }
 
-/* The line of the error, cut to fit a terminal, and a caret below. Tabs are kept, so that the caret is below the
+/* The line of the error, cut to fit a terminal, and a caret below. Tabs stay, so that the caret is below the
  * right character. */
 static void print_excerpt(const struct config_errors *e, const struct config_error *error, struct writer *to)
 {
@@ -172,17 +173,17 @@ static void print_excerpt(const struct config_errors *e, const struct config_err
 
 int config_errors_print(const struct config_errors *e, bool excerpts, struct buffer *to)
 {
-	size_t kept = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
+	size_t shown = e->count < CONFIG_ERRORS_MAX ? e->count : CONFIG_ERRORS_MAX;
 	struct writer w;
 
 	writer_init(&w, to);
-	for (size_t i = 0; i < kept; i++) {
-		writer_printf(&w, "%s\n", config_error_text(e, i));
+	for (size_t i = 0; i < shown; i++) {
+		writer_printf(&w, "%s\n", error_text(e, i));
 		if (excerpts)
 			print_excerpt(e, &e->items[i], &w);
 	}
-	if (e->count > kept)
-		writer_printf(&w, "%zu more\n", e->count - kept);
+	if (e->count > shown)
+		writer_printf(&w, "%zu more\n", e->count - shown);
 	return writer_done(&w);
 }
 

@@ -59,9 +59,6 @@ void config_complain(struct config_errors *, struct config_span, const char *pat
 
 /* "use receive.otlp.http: the door has …", in the arena; NULL if the table does not have that path. */
 const char *config_hint(const struct config_errors *, const char *path);
-
-/* "file:3:14: key.path: what is wrong", terminated, in the errors' arena; no line end. */
-const char *config_error_text(const struct config_errors *, size_t i);
 /* All errors, one line each; `excerpts` adds the line of the file and a caret. 0, -ENOSPC or -ENOMEM. */
 int config_errors_print(const struct config_errors *, bool excerpts, struct buffer *to) MUST_CHECK;
 

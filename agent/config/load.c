@@ -100,7 +100,7 @@ static const char *nearest_type(const struct config_section *s, const char *word
 	return nearest_word(word, names, count);
 }
 
-/* What else than its name says which type a component is. */
+/* What says which type a component is, other than its name. */
 static const char *other_ways(struct config *c, const struct config_section *s)
 {
 	const char *all = "", *comma = "";
@@ -377,7 +377,9 @@ static int build_tree(struct config *c, const struct config_input *input)
 
 	for (const char *const *set = input->sets; set && *set && !failed; set++)
 		failed = tree_set(&c->tree, *set);
-	return failed ? failed : tree_expand(&c->tree, input->world);
+	if (failed)
+		return failed;
+	return tree_expand(&c->tree, input->world);
 }
 
 int config_load(struct config *c, const struct config_input *input)

@@ -43,7 +43,7 @@ struct config {
 struct config *config_new(const struct config_section *sections, void *target) __attribute__((returns_nonnull));
 void config_free(struct config *); /* NULL is fine */
 
-/* To be called once. 0, or -EINVAL with all errors in `errors`; the structs must not be used then. */
+/* Call it once. 0, or -EINVAL with all errors in `errors`; the structs must not be used then. */
 int config_load(struct config *, const struct config_input *) MUST_CHECK;
 /* A file's text; -ENOSPC beyond the buffer's ceiling (TREE_INPUT_MAX), -EINVAL when it is not a regular file, or
  * another -errno. */

@@ -33,7 +33,8 @@ static const char *join_words(struct config_arena *arena, const char *before, co
 	return before;
 }
 
-const char *option_expected(struct config_arena *arena, const struct option *o)
+/* "a duration such as 250ms, 5s, 2m or 1h" */
+static const char *expected(struct config_arena *arena, const struct option *o)
 {
 	const char *text = expectations[o->kind];
 
@@ -229,7 +230,7 @@ static void refuse_text(const struct option_reader *r, const struct option *o, c
 	if (meant)
 		wrong = config_printf(r->arena, "%s; did you mean %s?", wrong, meant);
 	node_complain(r->errors, n, "%s %s%s %s", secret ? "the value" : config_quote(r->arena, n->text), wrong,
-		wrong[strlen(wrong) - 1] == '?' ? " Expected" : "; expected", option_expected(r->arena, o));
+		wrong[strlen(wrong) - 1] == '?' ? " Expected" : "; expected", expected(r->arena, o));
 }
 
 static bool read_text(const struct option_reader *r, const struct option *o, const struct node *n, void *field)
@@ -243,7 +244,7 @@ static bool read_text(const struct option_reader *r, const struct option *o, con
 
 static void refuse_kind(const struct option_reader *r, const struct option *o, const struct node *n)
 {
-	node_complain(r->errors, n, "%s; expected %s", node_kind_name(n), option_expected(r->arena, o));
+	node_complain(r->errors, n, "%s; expected %s", node_kind_name(n), expected(r->arena, o));
 }
 
 static const struct option_list *list_of(struct config_arena *arena, const char **items, size_t count)
@@ -265,7 +266,7 @@ static void read_list(const struct option_reader *r, const struct option *o, con
 		return;
 	}
 	if (o->required && !single && n->count == 0)
-		node_complain(r->errors, n, "an empty list; expected %s", option_expected(r->arena, o));
+		node_complain(r->errors, n, "an empty list; expected %s", expected(r->arena, o));
 	for (const struct node *item = single ? n : n->first; item; item = single ? NULL : item->next)
 		if (item->kind != NODE_TEXT)
 			node_complain(r->errors, item, "%s within a list of values", node_kind_name(item));
@@ -463,10 +464,10 @@ static void check_required(const struct reading *g, const struct node *where)
 			continue;
 		if (where->key)
 			key_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
-				option_expected(g->reader->arena, g->rows[i]));
+				expected(g->reader->arena, g->rows[i]));
 		else
 			node_complain(g->reader->errors, where, "\"%s\" is missing; expected %s", g->names[i],
-				option_expected(g->reader->arena, g->rows[i]));
+				expected(g->reader->arena, g->rows[i]));
 	}
 }
 

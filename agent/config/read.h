@@ -33,8 +33,6 @@ void option_read(const struct option_reader *, const struct option *, const stru
 
 /* The row that a scalar instead of the mapping sets, or NULL. */
 const struct option *option_main(const struct option *rows);
-/* "a duration such as 250ms, 5s, 2m or 1h" */
-const char *option_expected(struct config_arena *, const struct option *);
 bool option_is_list(const struct option *);
 
 #endif

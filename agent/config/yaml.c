@@ -35,7 +35,7 @@ static struct config_span span_at(const struct loader *l, size_t at)
 	return (struct config_span){ l->source, at, at };
 }
 
-/* What libfyaml shall not see. */
+/* What libfyaml must not see. */
 
 /* A control character (C0 without tab and line end, DEL, C1), or a line end of another kind: U+0085, U+2028, U+2029. */
 static bool is_refused(const unsigned char *p)
@@ -76,7 +76,8 @@ static bool check_line(struct loader *l, size_t start)
 	return true;
 }
 
-/* libfyaml takes time by the square of the blank lines within a text, and beyond some hundred thousand it crashes. */
+/* libfyaml's time grows with the square of the number of blank lines in a text, and it crashes beyond some hundred
+ * thousand. */
 static bool check_blanks(struct loader *l, const char *line, size_t *blanks)
 {
 	*blanks = line[strspn(line, " \t")] == '\n' ? *blanks + 1 : 0;
@@ -98,7 +99,7 @@ static bool check_lines(struct loader *l)
 	return true;
 }
 
-/* libfyaml reads on from each open bracket before it tells of the first: 350 bytes for each. */
+/* libfyaml reads on from each open bracket before it reports the first, and takes 350 bytes for each. */
 static bool check_brackets(struct loader *l)
 {
 	size_t brackets = 0;

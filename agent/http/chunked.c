@@ -28,7 +28,7 @@ static enum http_chunked_verdict go_if(struct http_chunked *c, bool fine, enum h
 
 static enum http_chunked_verdict space_byte(struct http_chunked *c, char byte)
 {
-	if (byte == ' ' || byte == '\t')
+	if (byte_is_blank(byte))
 		return go(c, CHUNK_SPACE);
 	return byte == '\r' ? go(c, CHUNK_SIZE_END) : go_if(c, byte == ';', CHUNK_EXTENSION);
 }

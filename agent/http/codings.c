@@ -12,7 +12,7 @@ static bool is_one_of(struct bytes word, const char *const *these)
 
 static void note_one(struct codings *c, struct bytes word)
 {
-	static const char *const none[] = { "", "identity", "chunked", NULL };
+	static const char *const none[] = { "", "identity", NULL };
 	static const char *const gzip[] = { "gzip", "x-gzip", NULL }, *const deflate[] = { "deflate", NULL };
 
 	if (is_one_of(word, none))

@@ -42,6 +42,8 @@ enum http_phase {
  */
 struct http_request {
 	const struct http_route *route; /* NULL when there was none for it */
+	const struct http_head *head; /* the engine's, as its text is, until the request ends */
+	const char *text; /* the head as it came, in strings; `path` is in it */
 	const char *path;
 	void *context;
 	enum http_method method;
@@ -87,8 +89,6 @@ struct http_engine {
 	void (*stop)(struct http_server *);
 	/* Takes over the answer, and sends it once the request's body has come to its end. */
 	void (*answer)(struct http_request *, const struct http_answer *);
-	const char *(*header)(const struct http_request *, const char *name);
-	const char *(*query)(const struct http_request *, const char *name);
 };
 extern const struct http_engine http_engine_microhttpd, http_engine_direct;
 

@@ -56,7 +56,7 @@ enum step {
 /*
  * Invariant: `text` holds the head, whole or not; `left` is empty unless the step is STEP_HANDLER or STEP_ANSWER, or
  * `soon` is about to go on with it; `out` and `rest` hold the answer from http_respond() on, of which `sent` bytes
- * are gone, and `rest` stands in `body` or is constant; `held` is what kept() has beyond HELD_FREE.
+ * are gone, and `rest` stands in `body` or is constant; `held` is what bytes_held() has beyond HELD_FREE.
  */
 struct connection {
 	struct http_connection base;
@@ -88,23 +88,23 @@ static bool wants_bytes(const struct connection *c)
 /* Bytes that cannot be used yet. */
 
 /* Heads that are not whole are counted by seats.c. */
-static size_t kept(const struct connection *c)
+static size_t bytes_held(const struct connection *c)
 {
 	return c->left.size + (c->step == STEP_HEAD ? 0 : c->text.size);
 }
 
 static void count_held(struct connection *c)
 {
-	size_t size = kept(c), held = size > HELD_FREE ? size - HELD_FREE : 0;
+	size_t size = bytes_held(c), held = size > HELD_FREE ? size - HELD_FREE : 0;
 
 	c->direct->held += held - c->held;
 	c->held = held;
 }
 
-/* Whether `more` bytes may be kept beside those that are. */
+/* Whether `more` bytes may be held beside those that are. */
 static bool may_hold(const struct connection *c, size_t more)
 {
-	size_t size = kept(c) + more;
+	size_t size = bytes_held(c) + more;
 
 	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= HELD_MAX;
 }
@@ -555,20 +555,6 @@ static void stop(struct http_server *s)
 	free(d);
 }
 
-static const char *header(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_field(&c->head, c->text.data, name);
-}
-
-static const char *query(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_query(&c->head, c->text.data, name);
-}
-
 const struct http_engine http_engine_direct = {
 	.chunked = true,
 	.drops_handled = true,
@@ -577,6 +563,4 @@ const struct http_engine http_engine_direct = {
 	.drop = drop,
 	.stop = stop,
 	.answer = respond,
-	.header = header,
-	.query = query,
 };

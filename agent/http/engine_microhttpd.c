@@ -395,21 +395,7 @@ static void stop(struct http_server *s)
 	free(front);
 }
 
-/* What handlers ask and answer. */
-
-static const char *header(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_field(&c->head, c->text.data, name);
-}
-
-static const char *query(const struct http_request *r, const char *name)
-{
-	const struct connection *c = connection_of(r);
-
-	return http_head_query(&c->head, c->text.data, name);
-}
+/* Answers. */
 
 /* Takes the memory of answer->body. */
 static struct MHD_Response *response_from(const struct http_answer *answer)
@@ -456,6 +442,4 @@ const struct http_engine http_engine_microhttpd = {
 	.drop = drop,
 	.stop = stop,
 	.answer = respond,
-	.header = header,
-	.query = query,
 };

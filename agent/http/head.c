@@ -183,7 +183,7 @@ static unsigned read_known(struct http_head *h, struct bytes name, struct bytes 
 /* Of a length it is refused: libmicrohttpd reads it as a part of the number, and answers that twice. */
 static bool ends_in_space(struct bytes value)
 {
-	return value.size > 0 && (value.data[value.size - 1] == ' ' || value.data[value.size - 1] == '\t');
+	return value.size > 0 && byte_is_blank(value.data[value.size - 1]);
 }
 
 /* RFC 9112, 5. A folded line (5.2) begins with white space, and white space before the colon (5.1) is in the name: no

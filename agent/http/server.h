@@ -75,6 +75,8 @@ struct http_server_options {
 	bool direct; /* read by the direct engine instead of libmicrohttpd */
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
+	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
+	uint64_t *refused;
 	struct http_origins origins; /* web pages that are allowed; the lists outlive the server */
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
@@ -83,7 +85,7 @@ struct http_server_options {
 };
 
 /* `routes` ends with a row without a path and outlives the server. An unknown path answers 404, a known path with
- * another method 405 with Allow; both say what is served. */
+ * another method 405 with Allow; both say what is served. 0, or -EINVAL if connections_max is 0. */
 int http_server_new(struct loop *, const struct http_server_options *, const struct http_route *routes,
 	struct http_server **ret) MUST_CHECK;
 /* Adds one address (listen.h). 0 or -errno (-EADDRINUSE, -EINVAL for an invalid address). If ret_port is given, it gets

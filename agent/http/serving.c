@@ -111,10 +111,18 @@ static void dismiss(struct http_connection *c, unsigned status)
 		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
 
+static void count_refused(struct http_server *s)
+{
+	if (s->options.refused)
+		++*s->options.refused;
+}
+
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
 	c->server->totals.timeouts += c->phase != PHASE_IDLE;
+	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+		count_refused(c->server);
 	dismiss(c, 408);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
@@ -288,6 +296,7 @@ void http_refuse(struct http_connection *c, unsigned status)
 
 	s->totals.refused_size += status == 413 || status == 431;
 	s->totals.bad_requests += status != 413 && status != 431;
+	count_refused(s);
 	request_lost(&c->request);
 	send_raw(c->fd, status);
 	linger_start(&s->lingers, c->fd);
@@ -355,7 +364,7 @@ bool http_request_begin(struct http_connection *c, struct http_head *head, char 
 	unsigned refused = 400;
 
 	http_head_strings(head, text);
-	*r = (struct http_request){ .path = http_head_path(head, text), .live = true };
+	*r = (struct http_request){ .head = head, .text = text, .path = http_head_path(head, text), .live = true };
 	http_connection_enter(c, PHASE_BODY, 0);
 	s->totals.requests++;
 	s->totals.open++;
@@ -504,12 +513,12 @@ const char *http_request_path(const struct http_request *r)
 
 const char *http_request_header(const struct http_request *r, const char *name)
 {
-	return http_connection_of(r)->server->engine->header(r, name);
+	return http_head_field(r->head, r->text, name);
 }
 
 const char *http_request_query(const struct http_request *r, const char *name)
 {
-	return http_connection_of(r)->server->engine->query(r, name);
+	return http_head_query(r->head, r->text, name);
 }
 
 int64_t http_request_content_length(const struct http_request *r)

@@ -11,8 +11,8 @@ struct unpack;
 
 struct unpack *unpack_new(bool deflate) MUST_CHECK; /* else gzip */
 void unpack_free(struct unpack *);
-/* Takes of `in`, and writes at most `room` bytes. Unless all of `in` is taken and less than `room` was written, there
- * is more. 0, -EBADMSG for anything else than one such body (of gzip: one or more members), or -ENOMEM. */
+/* Takes bytes off `in`, and writes at most `room` bytes. There is more unless all of `in` was taken and less than
+ * `room` was written. 0, -EBADMSG for anything else than one such body (of gzip: one or more members), or -ENOMEM. */
 int unpack_next(struct unpack *, struct bytes *in, char *to, size_t room, size_t *ret_size) MUST_CHECK;
 /* Whether the body may end here: nothing has come of it, or it is whole. */
 bool unpack_is_whole(const struct unpack *);

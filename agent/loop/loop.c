@@ -156,7 +156,7 @@ static void share_count(struct loop *l, int64_t took)
 	s->running = LOOP_NORMAL;
 }
 
-void loop_slice_end(struct loop *l)
+static void slice_end(struct loop *l)
 {
 	int64_t cpu = thread_cpu_ns(), took = cpu - l->cpu_ns;
 	size_t i = 0;
@@ -252,7 +252,7 @@ static void on_alarm(evutil_socket_t fd, short what, void *context)
 		t->fire(t->context);
 	}
 	arm(l);
-	loop_slice_end(l);
+	slice_end(l);
 }
 
 void loop_timer_init(struct loop_timer *t, struct loop *l, loop_callback *fire, void *context)
@@ -297,7 +297,7 @@ static void on_ready(evutil_socket_t fd, short what, void *context)
 	read_time(l);
 	l->shares.running = w->priority;
 	w->ready(w->context, fd, (what & EV_READ ? WATCH_READ : 0) | (what & EV_WRITE ? WATCH_WRITE : 0));
-	loop_slice_end(l);
+	slice_end(l);
 }
 
 void loop_watch_init(struct loop_watch *w, struct loop *l, int fd, void (*ready)(void *, int, unsigned), void *context)
@@ -380,7 +380,7 @@ static void on_soon(evutil_socket_t fd, short what, void *context)
 	read_time(l);
 	l->shares.running = s->priority;
 	s->run(s->context);
-	loop_slice_end(l);
+	slice_end(l);
 }
 
 void loop_soon_init(struct loop_soon *s, struct loop *l, loop_callback *run, void *context)
@@ -433,7 +433,7 @@ static void on_signal(evutil_socket_t number, short what, void *context)
 	(void)what;
 	read_time(l);
 	s->arrived(s->context, number);
-	loop_slice_end(l);
+	slice_end(l);
 }
 
 int loop_signal_init(struct loop_signal *s, struct loop *l, int number, void (*arrived)(void *, int), void *context)
@@ -474,8 +474,9 @@ int loop_new(const struct clock *clock, struct loop **ret)
 {
 	struct loop *l = oxp_new(sizeof *l);
 
-	/* Peers go away; libraries that write to them are told by the error. */
+	/* Peers go away, and files reach the limit of `ulimit -f`; whoever writes to them gets the error. */
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGXFSZ, SIG_IGN);
 	l->clock = clock;
 	l->base = base_new();
 	l->shares.running = LOOP_NORMAL;
@@ -560,9 +561,4 @@ const struct clock *loop_clock(const struct loop *l)
 const struct loop_slices *loop_slices(const struct loop *l)
 {
 	return &l->slices;
-}
-
-struct event_base *loop_base(struct loop *l)
-{
-	return l->base;
 }

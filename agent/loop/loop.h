@@ -20,7 +20,7 @@ struct event;
  * there is for LOOP_PROBES, so while other callbacks wait it gets half of the time, by the millisecond. */
 enum loop_priority { LOOP_PROBES, LOOP_NORMAL, LOOP_PRIORITIES };
 
-/* 0 or -errno. From here on the whole process ignores SIGPIPE; code that starts a child resets it there. */
+/* 0 or -errno. From here on the whole process ignores SIGPIPE and SIGXFSZ; code that starts a child resets it there. */
 int loop_new(const struct clock *, struct loop **ret) MUST_CHECK;
 void loop_free(struct loop *); /* after the _done of everything embedded elsewhere */
 void loop_run(struct loop *); /* until loop_stop() */
@@ -90,6 +90,7 @@ struct loop_signal {
 	void (*arrived)(void *context, int number);
 	void *context;
 };
+/* 0 or -errno. */
 int loop_signal_init(struct loop_signal *, struct loop *, int number, void (*)(void *, int), void *context) MUST_CHECK;
 void loop_signal_done(struct loop_signal *);
 
@@ -102,11 +103,5 @@ struct loop_slices {
 	uint64_t sum_ns, longest_ns;
 };
 const struct loop_slices *loop_slices(const struct loop *);
-
-/* libevent's base, for agent/loop/ only. */
-struct event_base;
-struct event_base *loop_base(struct loop *);
-/* Ends the slice of a callback that libevent, or a library on top of it, called directly. */
-void loop_slice_end(struct loop *);
 
 #endif

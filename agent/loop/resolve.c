@@ -1,24 +1,22 @@
 /*
- * evdns answers in three ways: at once, from within the question (hosts file); later; or, if its base is freed, after
- * that. So a resolve that evdns still knows is only marked when it is cancelled, and freed in evdns's callback. Nothing
- * is cancelled inside evdns, because that touches the freed base. Every answer goes through a soon: done() is never
- * called from within resolve_start(), and the loop's time is fresh.
+ * A question goes on in steps, each a callback of its own: the hosts file slice by slice, then one name after another
+ * at the servers. done() is never called from within resolve_start(), and the loop's time is fresh.
  */
 #include "loop/resolve.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <event2/dns.h>
-#include <event2/util.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "base/bytes.h"
+#include "base/text.h"
+#include "loop/hosts.h"
+#include "loop/lookup.h"
 
 enum { HOST_MAX = 255 };
 
-static const char resolv_conf[] = "/etc/resolv.conf", hosts_file[] = "/etc/hosts";
+static const char system_conf[] = "/etc/resolv.conf", system_hosts[] = "/etc/hosts";
 
 struct cached {
 	char host[HOST_MAX + 1];
@@ -26,29 +24,37 @@ struct cached {
 	struct resolved result;
 };
 
-/*
- * Invariant: `link` is set while the resolver lists it; `asked` while evdns will call back. It is freed when neither
- * holds and its answer was given or given up.
- */
+enum resolve_phase {
+	RESOLVE_HOSTS, /* the hosts file is being read */
+	RESOLVE_SERVERS, /* `lookup` asks */
+	RESOLVE_ANSWERED, /* `result` is to be told */
+};
+
+/* Invariant: listed from its start until done() is called. */
 struct resolve {
 	struct resolver *resolver;
 	struct resolve *next, **link;
 	struct loop *loop;
-	struct loop_soon answer;
+	enum resolve_phase phase;
+	struct loop_soon step;
+	struct hosts_search hosts;
+	struct lookup lookup;
+	size_t names; /* how many of those that the search list makes of `host` were tried */
+	bool unsaid; /* of one of them, the servers could not say whether there is one */
 	struct resolved result;
 	void (*done)(void *, const struct resolved *);
 	void *context;
 	uint16_t port;
-	bool asked;
 	char host[HOST_MAX + 1];
 };
 
 struct resolver {
 	struct loop *loop;
-	struct evdns_base *dns;
+	struct resolv_conf conf;
+	char *hosts_file; /* NULL: none */
 	struct resolve *first;
 	size_t count;
-	struct timespec conf_read, hosts_read; /* modification times */
+	struct timespec conf_read; /* its modification time */
 	bool from_system;
 	struct cached *cached[RESOLVE_CACHED_MAX];
 };
@@ -111,16 +117,14 @@ static bool from_cache(struct resolve *q)
 
 static void resolve_free(struct resolve *q)
 {
-	if (q->link) {
-		*q->link = q->next;
-		if (q->next)
-			q->next->link = q->link;
-		q->resolver->count--;
-	}
-	q->link = NULL;
-	loop_soon_done(&q->answer);
-	if (!q->asked)
-		free(q);
+	*q->link = q->next;
+	if (q->next)
+		q->next->link = q->link;
+	q->resolver->count--;
+	loop_soon_done(&q->step);
+	hosts_search_done(&q->hosts);
+	lookup_done(&q->lookup);
+	free(q);
 }
 
 static void set_port(struct sockaddr_storage *a, uint16_t port)
@@ -131,17 +135,42 @@ static void set_port(struct sockaddr_storage *a, uint16_t port)
 		((struct sockaddr_in6 *)a)->sin6_port = htons(port);
 }
 
-static void give_answer(void *context)
+/* With IPv4 first, each family in the order in which it was found. */
+static void put_in_order(struct resolved *to, const struct resolved *from, uint16_t port)
 {
-	struct resolve *q = context;
-	struct resolved result = q->result;
+	static const int families[] = { AF_INET, AF_INET6 };
+
+	to->failed = from->failed;
+	for (size_t f = 0; f < COUNT_OF(families); f++)
+		for (size_t i = 0; i < from->count; i++)
+			if (from->addresses[i].ss_family == families[f])
+				to->addresses[to->count++] = from->addresses[i];
+	for (size_t i = 0; i < to->count; i++)
+		set_port(&to->addresses[i], port);
+}
+
+static void give_answer(struct resolve *q)
+{
+	struct resolved result = { 0 };
 	void (*done)(void *, const struct resolved *) = q->done;
 	void *to = q->context;
 
-	for (size_t i = 0; i < result.count; i++)
-		set_port(&result.addresses[i], q->port);
+	put_in_order(&result, &q->result, q->port);
 	resolve_free(q);
 	done(to, &result);
+}
+
+static void answer_with(struct resolve *q, int failed)
+{
+	q->result.failed = failed;
+	q->phase = RESOLVE_ANSWERED;
+	loop_soon_run(&q->step);
+}
+
+static void answer_found(struct resolve *q)
+{
+	cache(q->resolver, q->host, &q->result);
+	answer_with(q, 0);
 }
 
 static bool from_number(struct resolve *q)
@@ -159,60 +188,134 @@ static bool from_number(struct resolve *q)
 	return true;
 }
 
-/* evdns. */
-
-static int failure(int code)
+/* Every host has this name, whatever its hosts file says (RFC 6761, 6.3). */
+static bool is_localhost(const char *host)
 {
-	if (code == 0)
-		return 0;
-	return code == EVUTIL_EAI_NONAME || code == EVUTIL_EAI_NODATA ? -ENOENT : -EAGAIN;
+	static const char name[] = "localhost";
+	size_t size = strlen(host), tail = sizeof name - 1;
+
+	if (size > 0 && host[size - 1] == '.')
+		size--;
+	return size >= tail && strncasecmp(host + size - tail, name, tail) == 0 &&
+	       (size == tail || host[size - tail - 1] == '.');
 }
 
-static void take_addresses(struct resolved *to, const struct evutil_addrinfo *from)
+static void add_address(struct resolved *to, int family, const void *bytes)
 {
-	for (; from && to->count < RESOLVE_ADDRESSES_MAX; from = from->ai_next)
-		if (from->ai_family == AF_INET || from->ai_family == AF_INET6)
-			memcpy(&to->addresses[to->count++], from->ai_addr, from->ai_addrlen);
-	if (to->count == 0 && !to->failed)
-		to->failed = -ENOENT;
+	struct sockaddr_storage a = { .ss_family = (sa_family_t)family };
+
+	if (to->count == RESOLVE_ADDRESSES_MAX)
+		return;
+	if (family == AF_INET)
+		memcpy(&((struct sockaddr_in *)&a)->sin_addr, bytes, sizeof(struct in_addr));
+	else
+		memcpy(&((struct sockaddr_in6 *)&a)->sin6_addr, bytes, sizeof(struct in6_addr));
+	to->addresses[to->count++] = a;
 }
 
-static void on_answer(int code, struct evutil_addrinfo *list, void *context)
+static bool from_localhost(struct resolve *q)
+{
+	const struct in_addr v4 = { htonl(INADDR_LOOPBACK) };
+
+	if (!is_localhost(q->host))
+		return false;
+	add_address(&q->result, AF_INET, &v4);
+	add_address(&q->result, AF_INET6, &in6addr_loopback);
+	return true;
+}
+
+/* The servers. */
+
+/* The name to ask for, of those that the search list makes of the host; `i` counts them. -ENOENT: there are no more.
+ * -EINVAL: this one is too long. */
+static int name_write(const struct resolve *q, size_t i, char name[HOST_MAX + 1])
+{
+	const struct resolv_conf *conf = &q->resolver->conf;
+	size_t size = strlen(q->host), dots = 0, domains = conf->search_count, as_it_is;
+	bool whole = q->host[size - 1] == '.';
+
+	for (const char *at = q->host; *at; at++)
+		dots += *at == '.';
+	as_it_is = whole || dots >= conf->ndots ? 0 : domains;
+	if (i > domains || (whole && i > 0))
+		return -ENOENT;
+	if (i == as_it_is)
+		size = (size_t)snprintf(name, HOST_MAX + 1, "%s", q->host);
+	else
+		size = (size_t)snprintf(name, HOST_MAX + 1, "%s.%s", q->host, conf->search[i - (i > as_it_is)]);
+	return size <= HOST_MAX ? 0 : -EINVAL;
+}
+
+static void ask_next_name(struct resolve *q)
+{
+	char name[HOST_MAX + 1];
+	int failed;
+
+	q->phase = RESOLVE_SERVERS;
+	do {
+		failed = name_write(q, q->names++, name);
+		if (failed == -ENOENT) {
+			answer_with(q, q->unsaid ? -EAGAIN : -ENOENT);
+			return;
+		}
+		if (!failed)
+			failed = lookup_begin(&q->lookup, name);
+	} while (failed);
+}
+
+static void take_addresses(struct resolve *q)
+{
+	const struct dns_answer *v4 = &q->lookup.parts[LOOKUP_V4].answer, *v6 = &q->lookup.parts[LOOKUP_V6].answer;
+
+	for (size_t i = 0; i < v4->count; i++)
+		add_address(&q->result, AF_INET, v4->addresses[i]);
+	for (size_t i = 0; i < v6->count; i++)
+		add_address(&q->result, AF_INET6, v6->addresses[i]);
+}
+
+static void on_looked_up(void *context, enum lookup_end how)
 {
 	struct resolve *q = context;
 
-	q->asked = false;
-	q->result.failed = failure(code);
-	take_addresses(&q->result, code == 0 ? list : NULL);
-	if (list)
-		evutil_freeaddrinfo(list);
-	if (!q->link) {
-		free(q); /* was given up */
-		return;
+	if (how == LOOKUP_FOUND) {
+		take_addresses(q);
+		answer_found(q);
+	} else if (how == LOOKUP_SILENT) {
+		answer_with(q, -EAGAIN);
+	} else {
+		q->unsaid = q->unsaid || how == LOOKUP_FAILED;
+		ask_next_name(q);
 	}
-	if (!q->result.failed)
-		cache(q->resolver, q->host, &q->result);
-	loop_soon_run(&q->answer);
-	loop_slice_end(q->loop);
 }
 
-static void ask(struct resolve *q)
-{
-	struct evutil_addrinfo hints = {
-		.ai_family = AF_UNSPEC, .ai_socktype = SOCK_STREAM, .ai_protocol = IPPROTO_TCP
-	};
+/* The hosts file. */
 
-	q->asked = true;
-	evdns_getaddrinfo(q->resolver->dns, q->host, NULL, &hints, on_answer, q);
+static void read_hosts(struct resolve *q)
+{
+	if (hosts_search_next(&q->hosts)) {
+		loop_soon_run(&q->step);
+		return;
+	}
+	hosts_search_done(&q->hosts);
+	for (size_t i = 0; i < q->hosts.count && i < RESOLVE_ADDRESSES_MAX; i++)
+		q->result.addresses[q->result.count++] = q->hosts.found[i];
+	if (q->result.count > 0 || from_localhost(q))
+		answer_found(q);
+	else
+		ask_next_name(q);
+}
+
+static void step(void *context)
+{
+	struct resolve *q = context;
+
+	if (q->phase == RESOLVE_HOSTS)
+		read_hosts(q);
+	else
+		give_answer(q);
 }
 
 /* Sources. */
-
-/* evdns would write its warnings to stderr; callers of done() know better what to report. */
-static void log_nothing(int is_warning, const char *text)
-{
-	(void)is_warning, (void)text;
-}
 
 static struct timespec modified(const char *path)
 {
@@ -221,86 +324,65 @@ static struct timespec modified(const char *path)
 	return stat(path, &st) == 0 ? st.st_mtim : (struct timespec){ 0 };
 }
 
-static bool same(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-/* A missing file is not an error: there are defaults, as in libc. */
 static void read_system(struct resolver *r)
 {
-	r->conf_read = modified(resolv_conf);
-	r->hosts_read = modified(hosts_file);
-	evdns_base_resolv_conf_parse(r->dns, DNS_OPTIONS_ALL, resolv_conf);
-	if (evdns_base_count_nameservers(r->dns) == 0)
-		evdns_base_nameserver_ip_add(r->dns, "127.0.0.1");
+	struct timespec now = modified(system_conf);
+
+	if (r->conf.servers_count > 0 && now.tv_sec == r->conf_read.tv_sec && now.tv_nsec == r->conf_read.tv_nsec)
+		return;
+	r->conf_read = now;
+	resolv_conf_load(&r->conf, system_conf);
+}
+
+static int add_server(struct resolv_conf *conf, const char *address)
+{
+	uint16_t port;
+	char *host;
+	bool fine;
+
+	if (conf->servers_count == NAME_SERVERS_MAX || !address_split(address, &host, &port))
+		return -EINVAL;
+	fine = name_server_parse(host, port, &conf->servers[conf->servers_count]);
+	free(host);
+	conf->servers_count += fine;
+	return fine ? 0 : -EINVAL;
 }
 
 static int read_sources(struct resolver *r, const struct resolver_sources *sources)
 {
-	char timeout[32];
+	struct resolv_conf *conf = &r->conf;
+	int failed = 0;
 
-	snprintf(timeout, sizeof timeout, "%.3f", duration_seconds(sources->timeout));
+	resolv_conf_parse(conf, (struct bytes){ NULL, 0 });
+	conf->servers_count = conf->search_count = 0;
 	if (sources->timeout.ns > 0)
-		evdns_base_set_option(r->dns, "timeout", timeout);
-	evdns_base_load_hosts(r->dns, sources->hosts_file);
+		conf->timeout = sources->timeout;
 	if (sources->search)
-		evdns_base_search_add(r->dns, sources->search);
-	for (const char *const *server = sources->servers; server && *server; server++)
-		if (evdns_base_nameserver_ip_add(r->dns, *server) != 0)
-			return -EINVAL;
-	return 0;
-}
-
-static void refresh(struct resolver *r)
-{
-	struct evdns_base *fresh;
-
-	if (!r->from_system || r->count > 0)
-		return;
-	if (same(r->conf_read, modified(resolv_conf)) && same(r->hosts_read, modified(hosts_file)))
-		return;
-	fresh = evdns_base_new(loop_base(r->loop), 0);
-	if (!fresh)
-		return;
-	evdns_base_free(r->dns, 1);
-	r->dns = fresh;
-	read_system(r);
-}
-
-static int resolver_begin(struct loop *loop, struct resolver **ret)
-{
-	struct resolver *r = oxp_new(sizeof *r);
-
-	evdns_set_log_fn(log_nothing);
-	r->loop = loop;
-	r->dns = evdns_base_new(loop_base(loop), 0);
-	if (!r->dns) {
-		free(r);
-		return -ENOMEM;
-	}
-	*ret = r;
-	return 0;
+		snprintf(conf->search[conf->search_count++], SEARCH_DOMAIN_SIZE, "%s", sources->search);
+	r->hosts_file = sources->hosts_file ? oxp_strdup(sources->hosts_file) : NULL;
+	for (const char *const *server = sources->servers; server && *server && !failed; server++)
+		failed = add_server(conf, *server);
+	return failed;
 }
 
 int resolver_new(struct loop *loop, struct resolver **ret)
 {
-	int failed = resolver_begin(loop, ret);
+	struct resolver *r = oxp_new(sizeof *r);
 
-	if (failed)
-		return failed;
-	(*ret)->from_system = true;
-	read_system(*ret);
+	r->loop = loop;
+	r->from_system = true;
+	r->hosts_file = oxp_strdup(system_hosts);
+	read_system(r);
+	*ret = r;
 	return 0;
 }
 
 int resolver_new_from(struct loop *loop, const struct resolver_sources *sources, struct resolver **ret)
 {
-	struct resolver *r;
-	int failed = resolver_begin(loop, &r);
+	struct resolver *r = oxp_new(sizeof *r);
+	int failed;
 
-	if (failed)
-		return failed;
+	r->loop = loop;
 	failed = read_sources(r, sources);
 	if (failed)
 		resolver_free(r);
@@ -315,29 +397,33 @@ void resolver_free(struct resolver *r)
 		return;
 	while (r->first)
 		resolve_free(r->first);
-	evdns_base_free(r->dns, 1);
 	for (size_t i = 0; i < RESOLVE_CACHED_MAX; i++)
 		free(r->cached[i]);
+	free(r->hosts_file);
 	free(r);
 }
 
 /* Questions. */
 
-static struct resolve *resolve_new(struct resolver *r, const char *host, uint16_t port)
+static struct resolve *resolve_new(struct resolver *r, const struct resolve_question *question)
 {
 	struct resolve *q = oxp_new(sizeof *q);
 
 	q->resolver = r;
 	q->loop = r->loop;
-	q->port = port;
-	snprintf(q->host, sizeof q->host, "%s", host);
+	q->port = question->port;
+	q->done = question->done;
+	q->context = question->context;
+	snprintf(q->host, sizeof q->host, "%s", question->host);
 	q->next = r->first;
 	q->link = &r->first;
 	if (q->next)
 		q->next->link = &q->next;
 	r->first = q;
 	r->count++;
-	loop_soon_init(&q->answer, r->loop, give_answer, q);
+	q->hosts.fd = -1;
+	loop_soon_init(&q->step, r->loop, step, q);
+	lookup_init(&q->lookup, r->loop, &r->conf, on_looked_up, q);
 	return q;
 }
 
@@ -349,14 +435,14 @@ int resolve_start(struct resolver *r, const struct resolve_question *question, s
 		return -EINVAL;
 	if (r->count >= RESOLVES_MAX)
 		return -EAGAIN;
-	refresh(r);
-	q = resolve_new(r, question->host, question->port);
-	q->done = question->done;
-	q->context = question->context;
+	if (r->from_system)
+		read_system(r);
+	q = resolve_new(r, question);
 	if (from_number(q) || from_cache(q))
-		loop_soon_run(&q->answer);
+		q->phase = RESOLVE_ANSWERED;
 	else
-		ask(q);
+		hosts_search_init(&q->hosts, r->hosts_file, q->host);
+	loop_soon_run(&q->step);
 	*ret = q;
 	return 0;
 }

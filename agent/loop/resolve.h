@@ -1,10 +1,9 @@
 /*
- * Name resolution on the loop: evdns (hosts file, search list, ndots), IPv4 and IPv6, IPv4 first. Numeric addresses
- * need no server.
+ * Name resolution on the loop: the hosts file, then the name servers of /etc/resolv.conf with its search list, IPv4 and
+ * IPv6, IPv4 first. Numeric addresses need no server.
  *
- * evdns caches nothing, so names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not
- * connect forgets the name. /etc/resolv.conf and /etc/hosts are read again if they have changed and nothing is under
- * way.
+ * Names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not connect forgets the name.
+ * /etc/resolv.conf is read again if it has changed.
  */
 #ifndef OXP_RESOLVE_H
 #define OXP_RESOLVE_H
@@ -33,7 +32,7 @@ struct resolved {
 	struct sockaddr_storage addresses[RESOLVE_ADDRESSES_MAX]; /* port is the one asked for */
 };
 
-/* Where names come from instead of /etc/resolv.conf and /etc/hosts. */
+/* Where names come from instead of /etc/resolv.conf and /etc/hosts. For tests. */
 struct resolver_sources {
 	const char *const *servers; /* "address:port", ends with NULL */
 	const char *hosts_file; /* NULL: none but localhost */
@@ -41,7 +40,9 @@ struct resolver_sources {
 	struct duration timeout; /* of one question to one server, which is asked up to three times */
 };
 
+/* 0 or -errno. */
 int resolver_new(struct loop *, struct resolver **ret) MUST_CHECK;
+/* From there alone. For tests. 0 or -errno. */
 int resolver_new_from(struct loop *, const struct resolver_sources *, struct resolver **ret) MUST_CHECK;
 void resolver_free(struct resolver *); /* done() is not called for questions under way */
 /* Calls done() exactly once, from a later callback, unless cancelled. `ret` is invalid once done() is called. -EINVAL

@@ -90,22 +90,14 @@ static struct ask *ask_new(struct parked *p, struct http_request *request)
 /* The client is gone. The request's context is the place that holds the request. */
 static void on_gone(void *context, struct http_request *request)
 {
-	struct http_request **kept = http_context(request);
+	struct http_request **at = http_context(request);
 
 	(void)context;
-	if (kept && *kept == request)
-		*kept = NULL;
+	if (at && *at == request)
+		*at = NULL;
 }
 
 /* Listing and showing. */
-
-static int end_line(struct json_writer *w)
-{
-	struct buffer *out = w->text.to;
-	int failed = json_writer_done(w);
-
-	return failed ? failed : buffer_text(out, "\n");
-}
 
 static int write_page(const struct ask *ask, const struct state_parked_page *page, struct buffer *out)
 {
@@ -124,7 +116,8 @@ static int write_page(const struct ask *ask, const struct state_parked_page *pag
 		parked_text_put(&page->records[i], false, &w);
 	json_put_end(&w);
 	json_put_end(&w);
-	return end_line(&w);
+	json_put_line_end(&w);
+	return json_writer_done(&w);
 }
 
 static void on_listed(void *context, const struct state_parked_page *page)
@@ -189,7 +182,8 @@ static int write_dropped(const struct ask *ask, struct buffer *out)
 	json_put_u64(&w, "until", ask->query.until);
 	json_put_bool(&w, "more", ask->last < ask->query.until);
 	json_put_end(&w);
-	return end_line(&w);
+	json_put_line_end(&w);
+	return json_writer_done(&w);
 }
 
 static void on_dropped(void *context, int failed)
@@ -298,7 +292,8 @@ static void on_replayed(void *context, const struct replay_result *result)
 	json_put_bool(&w, "more", result->more);
 	json_put_string(&w, "error", result->error);
 	json_put_end(&w);
-	respond(request, &out, end_line(&w));
+	json_put_line_end(&w);
+	respond(request, &out, json_writer_done(&w));
 }
 
 static bool copy_name(char to[REPLAY_NAME_MAX], const char *from)

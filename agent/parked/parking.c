@@ -7,18 +7,19 @@
 
 enum { ROOM_AGAIN = 50 /* per cent of the limit */ };
 
-/* One item on its way to the disk. */
+/* One item on its way to the disk. It stays where it is: the lane writes `known`. */
 struct part {
+	struct part *next;
 	struct delivery *delivery;
 	size_t route;
 	struct ledger_amount amount;
+	bool known; /* it was parked by a run before */
 };
 
 struct parking_group {
 	struct parking *parking;
 	struct state_change *change;
 	struct part *parts;
-	size_t count, room;
 	size_t cost; /* bytes, as state counts them */
 };
 
@@ -35,7 +36,10 @@ static void group_free(struct parking_group *g)
 	if (!g)
 		return;
 	state_change_free(g->change);
-	free(g->parts);
+	for (struct part *part; (part = g->parts);) {
+		g->parts = part->next;
+		free(part);
+	}
 	free(g);
 }
 
@@ -59,6 +63,15 @@ static void cannot_park(struct parking *p, const char *destination, int failed)
 	*told = true;
 }
 
+/*
+ * What a door had answered for is on disk twice if a kill came between the commit that parked it and the one that
+ * deletes its row of the spool. It was sent again then, and counts as received twice: one of the two ends here.
+ */
+static bool is_second(const struct part *part)
+{
+	return part->known && part->delivery->of->rewind == REWIND_NONE;
+}
+
 static void on_committed(void *context, int failed)
 {
 	struct parking_group *g = context;
@@ -66,11 +79,11 @@ static void on_committed(void *context, int failed)
 
 	p->writing--;
 	p->failing = p->failing && failed;
-	for (size_t i = 0; i < g->count; i++) {
-		const struct part *part = &g->parts[i];
+	for (const struct part *part = g->parts; part; part = part->next) {
+		enum ledger_term as = failed ? LEDGER_REJECTED : is_second(part) ? LEDGER_MERGED : LEDGER_PARKED;
 		if (failed)
 			cannot_park(p, part->delivery->of->routes[part->route].row->destination, failed);
-		delivery_parked(part->delivery, part->route, !failed, &part->amount);
+		delivery_parked(part->delivery, part->route, as, &part->amount);
 	}
 	group_free(g);
 	if (p->open)
@@ -108,17 +121,7 @@ static struct parking_group *open_group(struct parking *p)
 	return p->open;
 }
 
-static struct part *add_part(struct parking_group *g)
-{
-	struct part *grown = oxp_grow(g->parts, &g->room, g->count + 1, sizeof *grown);
-
-	if (!grown)
-		return NULL;
-	g->parts = grown;
-	return &g->parts[g->count++];
-}
-
-static void stage(struct parking *p, struct parking_group *g, const struct refusal *r)
+static void stage(struct parking *p, struct parking_group *g, const struct refusal *r, bool *known)
 {
 	const struct deliveries *of = r->delivery->of;
 	const struct batch_item *item = batch_item(r->delivery->batch, r->item);
@@ -135,6 +138,7 @@ static void stage(struct parking *p, struct parking_group *g, const struct refus
 					     .generation = item->generation,
 					     .offset = item->offset,
 					     .placed = of->rewind == REWIND_SAVED,
+					     .known = known,
 					     .payload = { item->data, item->size } });
 }
 
@@ -162,10 +166,9 @@ enum park parking_park(struct parking *p, const struct refusal *r)
 	}
 	if (p->open && p->open->cost + item->size + STATE_PARKED_ROW > PARKING_GROUP_MAX)
 		return PARK_LATER;
-	part = add_part(open_group(p));
-	if (!part)
-		return PARK_LATER;
-	*part = (struct part){ r->delivery, r->route, { item->records, item->size } };
-	stage(p, p->open, r);
+	part = oxp_new(sizeof *part);
+	*part = (struct part){ open_group(p)->parts, r->delivery, r->route, { item->records, item->size }, false };
+	p->open->parts = part;
+	stage(p, p->open, r, &part->known);
 	return PARK_TAKEN;
 }

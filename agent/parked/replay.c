@@ -198,7 +198,7 @@ static const char *rename_in(const struct replay *r, const struct state_parked *
 		return "it has a member of the new name already";
 	if (failed == -EXDEV)
 		return "the member stays in its object: a.b can become a.c, not c";
-	return failed == -EBADMSG ? "it is no JSON" : failed < 0 ? strerror(-failed) : NULL;
+	return failed == -EBADMSG ? "it is not JSON" : failed < 0 ? strerror(-failed) : NULL;
 }
 
 /* Adds the record to the batch and the parts. Returns false if there is no room in memory now. */

@@ -56,6 +56,14 @@ struct delivery *delivery_new(struct deliveries *all, struct batch **batch, size
 	return delivery;
 }
 
+struct delivery *delivery_restore(struct deliveries *all, struct batch **batch, size_t route)
+{
+	struct delivery *delivery = delivery_new(all, batch, route, route + 1);
+
+	delivery->restored = true;
+	return delivery;
+}
+
 void delivery_count(struct delivery *delivery, size_t route, enum ledger_term term, uint64_t records, uint64_t bytes)
 {
 	struct ledger_row *row = delivery->of->routes[route].row;
@@ -78,6 +86,16 @@ void delivery_abandon(struct delivery *delivery, size_t route, const struct ledg
 {
 	delivery_count(delivery, route, LEDGER_DROPPED_EXIT, left->records, left->bytes);
 	delivery->of->lost += left->records;
+}
+
+void deliveries_not_left(struct deliveries *all, size_t route, const struct ledger_amount *left)
+{
+	struct ledger_terms became = { .term = { [LEDGER_DROPPED_EXIT] = *left } };
+	struct ledger_row *row = all->routes[route].row;
+
+	ledger_take(row, LEDGER_HELD, left->records, left->bytes);
+	ledger_add(row, LEDGER_DROPPED_EXIT, left->records, left->bytes);
+	ledger_settle(row, &became, false);
 }
 
 enum outcome delivery_refuse(const struct refusal *refusal)
@@ -108,7 +126,7 @@ static void tell(struct deliveries *all, struct delivery *delivery)
 {
 	for (size_t i = 0; i < all->route_count; i++)
 		if (all->routes[i].row)
-			ledger_settle(all->routes[i].row, &delivery->parts[i].terms);
+			ledger_settle(all->routes[i].row, &delivery->parts[i].terms, delivery->restored);
 	TAILQ_REMOVE(&all->list, delivery, entry);
 	for (size_t i = 0; all->hooks->settled && i < delivery->token_count; i++)
 		all->hooks->settled(all->context, delivery->tokens[i]);
@@ -149,12 +167,12 @@ void delivery_settled(struct delivery *delivery, size_t route)
 	batch_unref(batch);
 }
 
-void delivery_parked(struct delivery *delivery, size_t route, bool parked, const struct ledger_amount *amount)
+void delivery_parked(struct delivery *delivery, size_t route, enum ledger_term as, const struct ledger_amount *amount)
 {
-	if (parked)
-		delivery_count(delivery, route, LEDGER_PARKED, amount->records, amount->bytes);
-	else
+	if (as == LEDGER_REJECTED)
 		delivery_reject(delivery, route, amount->records, amount->bytes);
+	else
+		delivery_count(delivery, route, as, amount->records, amount->bytes);
 	delivery_settled(delivery, route);
 }
 

@@ -48,6 +48,9 @@ struct source_hooks {
 	void (*refill)(void *context);
 	/* Every destination has settled the batch with this token, and all batches that were offered before it. */
 	void (*settled)(void *context, uint64_t token);
+	/* As those of collector_type. Without `lasting`, everything can be read again. */
+	void (*lasting)(void *context, void (*add)(void *to, uint64_t generation), void *to);
+	void (*lost)(void *context, uint64_t generation, const struct ledger_amount *);
 };
 
 /* From a source to one destination. */
@@ -86,6 +89,7 @@ struct delivery {
 	struct wall_time sealed;
 	struct batch_row *rows; /* of the spool that hold it, for routes that have not settled */
 	size_t row_count;
+	bool restored; /* it came from the spool: the saved ledger has it as held */
 	size_t pending;
 	struct delivery_part parts[]; /* one for each route */
 };
@@ -96,17 +100,22 @@ void deliveries_done(struct deliveries *); /* forgets what is under way */
 
 /* Takes the batch over; a send for each of the routes first … end - 1 will have to settle it. */
 struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
+/* The same of a batch that an earlier run left in the spool. */
+struct delivery *delivery_restore(struct deliveries *, struct batch **, size_t route);
 /* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
 /* They were refused for good and are stored nowhere: counted as rejected, and lost to this run. */
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
 /* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
 void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
+/* The same of records that were on their way to the disk when the queue was emptied. */
+void deliveries_not_left(struct deliveries *, size_t route, const struct ledger_amount *);
 /* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent,
  * and refused, again. */
 enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
-/* An item for which park() answered PARK_TAKEN is parked, or could not be. As with delivery_settled(). */
-void delivery_parked(struct delivery *, size_t route, bool parked, const struct ledger_amount *);
+/* An item for which park() answered PARK_TAKEN is parked (LEDGER_PARKED), was parked by an earlier run (LEDGER_MERGED),
+ * or could not be (LEDGER_REJECTED). As with delivery_settled(). */
+void delivery_parked(struct delivery *, size_t route, enum ledger_term as, const struct ledger_amount *);
 /* A send was split: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
 /* A send has settled all of its part. If it was the route's last, the rows for that route are deleted from the spool.

@@ -25,17 +25,17 @@ const char *sender_state_name(enum sender_state state)
 	return names[state];
 }
 
-/* The table of allowed moves. A halted sender stays halted. */
+/* Only a probe that was answered leads back to FINE. A halted sender stays halted. */
+static const bool moves[SENDER_STATES][SENDER_STATES] = {
+	[SENDER_FINE] = { [SENDER_WAITING] = true, [SENDER_HALTED] = true },
+	[SENDER_WAITING] = { [SENDER_WAITING] = true, [SENDER_PROBING] = true, [SENDER_HALTED] = true },
+	[SENDER_PROBING] = { [SENDER_FINE] = true, [SENDER_WAITING] = true, [SENDER_HALTED] = true },
+	[SENDER_HALTED] = { [SENDER_HALTED] = true },
+};
+
 static void move(struct sender *s, enum sender_state to)
 {
-	static const bool allowed[SENDER_STATES][SENDER_STATES] = {
-		[SENDER_FINE] = { [SENDER_WAITING] = true, [SENDER_HALTED] = true },
-		[SENDER_WAITING] = { [SENDER_WAITING] = true, [SENDER_PROBING] = true, [SENDER_HALTED] = true },
-		[SENDER_PROBING] = { [SENDER_FINE] = true, [SENDER_WAITING] = true, [SENDER_HALTED] = true },
-		[SENDER_HALTED] = { [SENDER_HALTED] = true },
-	};
-
-	OXP_ASSERT(allowed[s->state][to]);
+	OXP_ASSERT(moves[s->state][to]);
 	s->state = to;
 }
 
@@ -548,7 +548,8 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
 		s->takings_used = s->takings;
-		snprintf(why, sizeof why, "again and alone, while others are taken: %s", reason ? reason : "");
+		snprintf(why, sizeof why, "failed again when tried alone, while others were taken: %s",
+			reason ? reason : "");
 		reason = why;
 	}
 	if (rest != DELIVERED)
@@ -621,6 +622,15 @@ void sender_visit(const struct sender *s, void (*visit)(void *context, const str
 		visit(context, send);
 }
 
+static void check_moves(void)
+{
+	for (enum sender_state from = 0; from < SENDER_STATES; from++) {
+		OXP_ASSERT(moves[from][SENDER_HALTED]);
+		OXP_ASSERT(moves[from][SENDER_FINE] == (from == SENDER_PROBING));
+		OXP_ASSERT(moves[SENDER_HALTED][from] == (from == SENDER_HALTED));
+	}
+}
+
 void sender_check(const struct sender *s)
 {
 	const struct send *send;
@@ -637,4 +647,6 @@ void sender_check(const struct sender *s)
 	}
 	OXP_ASSERT(under_way == s->under_way);
 	OXP_ASSERT(records == s->queued_records);
+	OXP_ASSERT(s->state == SENDER_HALTED || (s->state == SENDER_FINE) == !s->failing_since.ns);
+	check_moves();
 }

@@ -133,6 +133,11 @@ struct batch *source_batch_new(struct source *s)
 	return batch_new(s->world->budget, s->options.signal);
 }
 
+struct batch *source_leave_batch(struct source *s)
+{
+	return batch_new(s->world->budget, s->options.signal);
+}
+
 static bool is_full_batch(const struct source *s)
 {
 	const struct batch_limits *limits = &s->options.limits;
@@ -144,12 +149,18 @@ static bool is_full_batch(const struct source *s)
 /* Records that cannot be read again and were left out by steps end here, so that a kill does not find them held. */
 static void end_left_out(struct source *s, struct batch *b)
 {
+	const struct ledger_terms became = { .term = {
+						     [LEDGER_DROPPED_STEP] = { b->dropped.records, b->dropped.bytes },
+						     [LEDGER_MERGED] = { b->merged.records, b->merged.bytes },
+					     } };
+
 	for (size_t i = 0; i < source_routes(s); i++) {
 		struct ledger_row *row = source_row(s, i);
 		ledger_add(row, LEDGER_RECEIVED, b->dropped.records + b->merged.records,
 			b->dropped.bytes + b->merged.bytes);
 		ledger_add(row, LEDGER_DROPPED_STEP, b->dropped.records, b->dropped.bytes);
 		ledger_add(row, LEDGER_MERGED, b->merged.records, b->merged.bytes);
+		ledger_settle(row, &became, false);
 	}
 	batch_forget_left_out(b);
 }
@@ -201,6 +212,19 @@ void source_refused(struct source *s, uint64_t records, uint64_t bytes)
 	}
 }
 
+/* The saved position passes them, so the saved ledger has them, too. */
+void source_not_left(struct source *s, uint64_t records, uint64_t bytes)
+{
+	const struct ledger_amount lost = { records, bytes };
+
+	for (size_t i = 0; i < source_routes(s); i++) {
+		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
+		ledger_add(source_row(s, i), LEDGER_HELD, records, bytes);
+		deliveries_not_left(&s->deliveries, i, &lost);
+	}
+	s->lost += records * source_routes(s);
+}
+
 enum admit source_prepare(struct source *s, struct batch **batch)
 {
 	const struct source_options *o = &s->options;
@@ -228,14 +252,21 @@ void source_waited(struct source *s)
 	s->waiting--;
 }
 
+void source_left(struct source *s, struct batch **batch)
+{
+	end_left_out(s, *batch);
+	count_received(s, *batch);
+	batch_free(*batch);
+	*batch = NULL;
+}
+
 void source_take(struct source *s, struct batch **batch)
 {
-	count_received(s, *batch);
 	if (s->abandoned && (*batch)->row_count > 0) {
-		batch_free(*batch);
-		*batch = NULL;
+		source_left(s, batch);
 		return;
 	}
+	count_received(s, *batch);
 	add_to_open(s, batch);
 	if (is_full_batch(s) || s->draining)
 		seal(s);
@@ -252,7 +283,7 @@ enum admit source_offer(struct source *s, struct batch **batch)
 
 void source_restore(struct source *s, size_t route, struct batch **batch)
 {
-	struct delivery *delivery = delivery_new(&s->deliveries, batch, route, route + 1);
+	struct delivery *delivery = delivery_restore(&s->deliveries, batch, route);
 
 	sender_push(s->deliveries.routes[route].sender, delivery, route);
 }

@@ -65,6 +65,7 @@ uint64_t source_lost_records(const struct source *);
  * to do. */
 enum admit source_offer(struct source *, struct batch **) MUST_CHECK;
 struct batch *source_batch_new(struct source *) MUST_CHECK;
+struct batch *source_leave_batch(struct source *) MUST_CHECK; /* host_leave_batch() */
 /*
  * An offer in two halves, for what has to be on disk in between. The first gives places and runs the steps; then the
  * batch is as it will be sent. The second counts it and sends it to the destinations. Between source_wait() and
@@ -75,9 +76,13 @@ enum admit source_prepare(struct source *, struct batch **) MUST_CHECK;
 void source_wait(struct source *);
 void source_waited(struct source *);
 void source_take(struct source *, struct batch **);
+/* In place of source_take(): it is on disk, and only counted. The next start sends it. */
+void source_left(struct source *, struct batch **);
 /* host_lost(), host_refused() */
 void source_lost(struct source *, uint64_t records, uint64_t bytes);
 void source_refused(struct source *, uint64_t records, uint64_t bytes);
+/* host_not_left() */
+void source_not_left(struct source *, uint64_t records, uint64_t bytes);
 /* A batch of an earlier run with its rows, for one destination of the source; the ledger has it as held. */
 void source_restore(struct source *, size_t route, struct batch **);
 

@@ -6,9 +6,9 @@
  * Between two commits nothing on the page changes.
  *
  * The table speaks text 0.0.4. What OpenMetrics adds is turned into what Prometheus' own libraries write for it: the
- * samples of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and
- * `_gcount` are gauge families of their own, exemplars are not kept. Names that are not classic get underscores.
- * Labels stand in the order of their names.
+ * samples of counter `x` are family `x_total`, those of info `x` are gauge `x_info`, `_created`, `_gsum` and `_gcount`
+ * are gauge families of their own, and exemplars are left out. Names that are not classic get underscores. Labels stand
+ * in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
  * other is refused and counted. So is a series that exceeds a ceiling.

@@ -267,12 +267,12 @@ static struct entry *find(struct series_target *t, const struct group *g, struct
 
 static void value_set(struct value *v, const struct exposition_sample *sample)
 {
-	bool keep = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
+	bool fits = sample->value_text.size <= VALUE_TEXT_MAX && sample->value - sample->value == 0;
 
 	v->value = sample->value;
 	v->has_timestamp = sample->has_timestamp;
 	v->timestamp_ms = sample->timestamp_ms;
-	v->text_size = keep ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
+	v->text_size = fits ? (unsigned char)sample->value_text.size : 0; /* NaN and Inf are spelt one way */
 	memcpy(v->text, sample->value_text.data, v->text_size);
 }
 

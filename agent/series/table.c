@@ -1,5 +1,5 @@
 /*
- * The table itself: what is in it, how a scrape becomes visible and how what is over goes away.
+ * The table itself: what is in it, how a scrape becomes visible, and how the one before it is freed.
  */
 #include "series/series.h"
 
@@ -39,13 +39,19 @@ const char *series_drop_name(enum series_drop drop)
 	return names[drop];
 }
 
+/* How much of the table something takes: memory, and bytes of a page at most. */
+struct share {
+	size_t size, line;
+};
+
 static void give(struct series *s, struct share share)
 {
 	if (s->limits.give)
 		s->limits.give(s->limits.context, share.size + OVERHEAD + share.line);
 }
 
-void *series_alloc(struct series *s, struct share share)
+/* Memory that counts; NULL beyond the ceiling. */
+static void *alloc(struct series *s, struct share share)
 {
 	size_t cost = share.size + OVERHEAD;
 	void *made;
@@ -64,7 +70,7 @@ void *series_alloc(struct series *s, struct share share)
 	return made;
 }
 
-void series_release(struct series *s, void *memory, struct share share)
+static void release(struct series *s, void *memory, struct share share)
 {
 	if (!memory)
 		return;
@@ -86,7 +92,7 @@ static struct share text_share(struct bytes text)
 
 static void text_free(struct series *s, struct text *text)
 {
-	series_release(s, text->data, text_share((struct bytes){ text->data, text->size }));
+	release(s, text->data, text_share((struct bytes){ text->data, text->size }));
 }
 
 static struct share family_share(size_t name)
@@ -109,7 +115,7 @@ static struct share origin_share(size_t name)
 	return (struct share){ sizeof(struct origin) + name, 0 };
 }
 
-uint64_t series_hash(const struct series *s, struct bytes b)
+static uint64_t hash(const struct series *s, struct bytes b)
 {
 	return XXH3_64bits_withSeed(b.data, b.size, s->seed);
 }
@@ -120,7 +126,7 @@ void text_set(struct series *s, struct text *text, struct bytes b)
 
 	if (bytes_equal((struct bytes){ text->data, text->size }, b))
 		return;
-	made = series_alloc(s, text_share(b));
+	made = alloc(s, text_share(b));
 	if (!made)
 		return;
 	memcpy(made, b.data, b.size);
@@ -130,7 +136,7 @@ void text_set(struct series *s, struct text *text, struct bytes b)
 
 struct family *family_find(struct series *s, struct bytes name)
 {
-	struct map_node *n = map_first(&s->families, series_hash(s, name));
+	struct map_node *n = map_first(&s->families, hash(s, name));
 
 	while (n && !bytes_equal(family_name(CONTAINER_OF(n, struct family, node)), name))
 		n = map_next(n);
@@ -139,7 +145,7 @@ struct family *family_find(struct series *s, struct bytes name)
 
 struct family *family_new(struct series *s, struct bytes name)
 {
-	struct family *f = series_alloc(s, family_share(name.size));
+	struct family *f = alloc(s, family_share(name.size));
 
 	if (!f)
 		return NULL;
@@ -149,7 +155,7 @@ struct family *family_new(struct series *s, struct bytes name)
 	f->prev = s->last;
 	*(s->last ? &s->last->next : &s->first) = f;
 	s->last = f;
-	f->node.hash = series_hash(s, name);
+	f->node.hash = hash(s, name);
 	map_put(&s->families, &f->node);
 	return f;
 }
@@ -162,13 +168,13 @@ void family_drop_empty(struct series *s, struct family *f)
 	*(f->prev ? &f->prev->next : &s->first) = f->next;
 	*(f->next ? &f->next->prev : &s->last) = f->prev;
 	map_remove(&s->families, &f->node);
-	series_release(s, f, family_share(f->size));
+	release(s, f, family_share(f->size));
 }
 
 /* At the end: the page shows targets in the order in which they came to the family. */
 struct group *group_new(struct series_target *t, struct family *f)
 {
-	struct group *g = series_alloc(t->series, group_share()), **at = &f->groups;
+	struct group *g = alloc(t->series, group_share()), **at = &f->groups;
 
 	if (!g)
 		return NULL;
@@ -189,7 +195,7 @@ static void group_free(struct series *s, struct group *g)
 	*at = g->sibling;
 	g->family->weight -= g->weight;
 	family_drop_empty(s, g->family);
-	series_release(s, g, group_share());
+	release(s, g, group_share());
 }
 
 /* What a family is on the page, by how its samples hang on their source. */
@@ -205,7 +211,7 @@ enum exposition_type group_type(const struct group *g, unsigned slot)
 
 struct entry *entry_find(struct series *s, struct bytes text)
 {
-	struct map_node *n = map_first(&s->entries, series_hash(s, text));
+	struct map_node *n = map_first(&s->entries, hash(s, text));
 
 	for (; n; n = map_next(n)) {
 		struct entry *e = CONTAINER_OF(n, struct entry, node);
@@ -217,14 +223,14 @@ struct entry *entry_find(struct series *s, struct bytes text)
 
 struct entry *entry_new(struct series_target *t, struct bytes text)
 {
-	struct entry *e = series_alloc(t->series, entry_share(text.size));
+	struct entry *e = alloc(t->series, entry_share(text.size));
 
 	if (!e)
 		return NULL;
 	memcpy(e->text, text.data, text.size);
 	e->size = text.size;
 	e->target = t;
-	e->node.hash = series_hash(t->series, text);
+	e->node.hash = hash(t->series, text);
 	map_put(&t->series->entries, &e->node);
 	return e;
 }
@@ -232,12 +238,12 @@ struct entry *entry_new(struct series_target *t, struct bytes text)
 static void entry_free(struct series *s, struct entry *e)
 {
 	map_remove(&s->entries, &e->node);
-	series_release(s, e, entry_share(e->size));
+	release(s, e, entry_share(e->size));
 }
 
 struct origin *origin_find(struct series_target *t, struct bytes name)
 {
-	struct map_node *n = map_first(&t->sources, series_hash(t->series, name));
+	struct map_node *n = map_first(&t->sources, hash(t->series, name));
 
 	for (; n; n = map_next(n)) {
 		struct origin *o = CONTAINER_OF(n, struct origin, node);
@@ -249,13 +255,13 @@ struct origin *origin_find(struct series_target *t, struct bytes name)
 
 struct origin *origin_new(struct series_target *t, struct bytes name)
 {
-	struct origin *o = series_alloc(t->series, origin_share(name.size));
+	struct origin *o = alloc(t->series, origin_share(name.size));
 
 	if (!o)
 		return NULL;
 	memcpy(o->name, name.data, name.size);
 	o->size = name.size;
-	o->node.hash = series_hash(t->series, name);
+	o->node.hash = hash(t->series, name);
 	map_put(&t->sources, &o->node);
 	return o;
 }
@@ -267,7 +273,7 @@ static void origin_free(struct series_target *t, struct origin *o)
 		text_free(t->series, &o->slot[i].unit);
 	}
 	map_remove(&t->sources, &o->node);
-	series_release(t->series, o, origin_share(o->size));
+	release(t->series, o, origin_share(o->size));
 }
 
 /* Whether a slot with that number counts. */

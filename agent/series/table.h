@@ -142,12 +142,6 @@ static inline bool group_visible(const struct group *g)
 
 static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
 
-/* How much of the table something takes: memory, and bytes of a page at most. */
-struct share { size_t size, line; };
-/* Memory that counts; NULL beyond the ceiling. */
-void *series_alloc(struct series *, struct share) MUST_CHECK;
-void series_release(struct series *, void *, struct share);
-uint64_t series_hash(const struct series *, struct bytes);
 
 /* What a group shows for its family, by that slot. */
 enum exposition_type group_type(const struct group *, unsigned slot);

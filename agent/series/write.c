@@ -130,5 +130,7 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 		if (c->family && !c->group)
 			end_family(c);
 	}
-	return failed ? failed : !c->finished;
+	if (failed)
+		return failed;
+	return !c->finished;
 }

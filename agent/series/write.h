@@ -2,9 +2,9 @@
  * The page in text 0.0.4, written in slices while the table may change in between.
  *
  * The cursor goes from family to family in the order in which they came to the table; a family that comes later is
- * written, one that went is not. Each family is written from one state of the table: when a scrape is committed while
- * a family is half written, the slice takes back what was written of that family and begins it again: between the
- * first slice and the last the buffer belongs to the cursor, and the page is sent when it is whole. A family that was
+ * written, one that went is not. Each family is written from one state of the table. If a scrape is committed while a
+ * family is half written, the next slice takes back what was written of that family and begins it again. So the buffer
+ * belongs to the cursor between the first slice and the last, and the page is sent when it is whole. A family that was
  * begun again SERIES_RESTARTS_MAX times is then written in one go, whatever the budget.
  */
 #ifndef OXP_SERIES_WRITE_H

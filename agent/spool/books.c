@@ -81,11 +81,12 @@ static void write_off(struct ledger_row *row, const struct books_disk *disk, uin
 uint64_t books_spooled_to(struct state *state, const struct ledger_row *row)
 {
 	char key[STATE_KEY_MAX];
+	struct ledger_terms saved;
 	const struct ledger_terms *t;
 
-	if (row->rewinds) /* such a row has no slot and no spooled rows */
-		return UINT64_MAX;
 	ledger_key(row, key, sizeof key);
+	if (row->rewinds)
+		return state_ledger_load(state, key, &saved) ? saved.term[LEDGER_SPOOLED_TO].records : 0;
 	t = state_slot(state, key);
 	return t && t->term[LEDGER_SPOOLED_TO].records ? t->term[LEDGER_SPOOLED_TO].records : UINT64_MAX;
 }
@@ -108,6 +109,29 @@ static struct ledger_terms begin_anew(const struct books_disk *disk)
 	return (struct ledger_terms){ .term = { [LEDGER_RECEIVED] = disk->parked, [LEDGER_PARKED] = disk->parked } };
 }
 
+/*
+ * Of a row that was saved with positions. The spool has what could not be read again, and the saved row counts the rows
+ * of it that the last start found: as held, since rows are deleted in a commit of their own. What has gone since then
+ * was delivered.
+ */
+static void go_on(struct ledger_row *row, const struct books_disk *disk)
+{
+	struct ledger_terms *t = &row->own;
+	struct ledger_amount found, *received = &t->term[LEDGER_RECEIVED];
+
+	t->term[LEDGER_HELD] = disk->spooled;
+	t->term[LEDGER_SPOOLED_TO].records = disk->spooled_to;
+	received->records += disk->unheard.records;
+	received->bytes += disk->unheard.bytes;
+	found = sum_of(t);
+	count_once(t, &found);
+	if (received->records > found.records)
+		t->term[LEDGER_DELIVERED].records += received->records - found.records;
+	if (received->bytes > found.bytes)
+		t->term[LEDGER_DELIVERED].bytes += received->bytes - found.bytes;
+	row->settled = *t;
+}
+
 int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	char key[STATE_KEY_MAX];
@@ -116,12 +140,11 @@ int books_open(struct state *state, struct ledger_row *row, const struct books_d
 	*ret_killed = 0;
 	ledger_key(row, key, sizeof key);
 	if (row->rewinds) {
-		if (!state_ledger_load(state, key, &row->own))
-			return 0;
-		ours = is_ours(&row->own);
+		if (state_ledger_load(state, key, &row->own))
+			ours = is_ours(&row->own);
 		if (!ours)
 			row->own = begin_anew(disk);
-		row->settled = row->own;
+		go_on(row, disk);
 		return ours ? 0 : -EBADMSG;
 	}
 	row->live = state_slot(state, key);

@@ -1,10 +1,12 @@
 /*
  * The books: the ledger from one run to the next.
  *
- * If a source can be read again, its row goes on from what was saved with the positions. The row of a socket door is in
- * mapped memory. What it held when the last process was killed, less what the spool has, is lost, and is counted as
- * lost. What was delivered but is still in the spool, because the kill came before its row was deleted, will be sent
- * again: it is held.
+ * If a source can be read again, its row goes on from what was saved with the positions. Rows of the spool that it does
+ * not count yet were written since. Those that it counts and that are gone were delivered.
+ *
+ * The row of a socket door is in mapped memory. What it held when the last process was killed, less what the spool has,
+ * is lost, and is counted as lost. What was delivered but is still in the spool, because the kill came before its row
+ * was deleted, will be sent again: it is held.
  *
  * Parked records that are sent again or dropped are counted as delivered or rejected before the change that deletes
  * their rows. If a kill comes before that change they are found twice, and are parked.

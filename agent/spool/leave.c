@@ -29,6 +29,7 @@ void leave_init(struct leave *l, const struct spool_world *world, void (*left)(v
 void leave_done(struct leave *l)
 {
 	loop_soon_done(&l->on);
+	lasting_done(&l->lasting);
 }
 
 /* The most bytes that may be on their way to the disk at a time. */
@@ -39,12 +40,32 @@ static size_t under_way_most(const struct leave *l)
 	return part > UNDER_WAY_MIN ? part : UNDER_WAY_MIN;
 }
 
-static void lose(struct leave *l, int failed, uint64_t records)
+/* Records that could not be written, and are nowhere else. */
+struct lost {
+	struct deliveries *of;
+	size_t route;
+	const struct rows *rows;
+	uint64_t records;
+};
+
+/* Of a file that the next run will not find: the saved ledger counts them, and the collector says which file it was. */
+static void tell_lost(void *context, uint64_t generation, const struct ledger_amount *amount)
 {
-	if (records && l->lost == 0)
+	const struct lost *lost = context;
+
+	deliveries_not_left(lost->of, lost->route, amount);
+	if (lost->of->hooks->lost)
+		lost->of->hooks->lost(lost->of->context, generation, amount);
+}
+
+static void lose(struct leave *l, int failed, struct lost *lost)
+{
+	if (l->lost == 0)
 		log_error(l->world->options.log, "spool", "not everything could be written to disk: %s",
 			strerror(-failed));
-	l->lost += records;
+	l->lost += lost->records;
+	if (lost->of->rewind != REWIND_NONE)
+		rows_each(lost->rows, tell_lost, lost);
 }
 
 /* While destinations still get requests. */
@@ -76,7 +97,7 @@ static void know_saved(const struct leave *l, const struct route *route, uint64_
 static void tell_unsaved(struct leave *l, const struct saving *v, int failed)
 {
 	if (l->world->phase == SPOOL_ENDING)
-		lose(l, failed, v->records);
+		lose(l, failed, &(struct lost){ v->delivery->of, v->route, v->rows, v->records });
 	else if (!l->unsaved)
 		log_warn(l->world->options.log, "spool",
 			"what is not delivered yet could not be written to disk: %s; trying again at the end",
@@ -151,10 +172,11 @@ static void save_send(void *context, const struct send *send)
 {
 	struct leave *l = context;
 	const struct delivery *delivery = send->delivery;
+	const struct portion ours = lasting_ours(&l->lasting, send);
 	bool more = is_filled_by(l->saving, send);
 	struct rows *rows;
 
-	if (delivery->of->rewind != REWIND_NONE || delivery_has_rows(delivery, send->route))
+	if (ours.items == 0 || delivery_has_rows(delivery, send->route))
 		return;
 	if (!more)
 		save_end(l);
@@ -162,17 +184,18 @@ static void save_send(void *context, const struct send *send)
 		return;
 	if (!l->saving)
 		l->saving = saving_new(l, send);
-	rows = rows_of_send(send);
+	rows = rows_of_send(send, &l->lasting, ours.items);
 	*l->saving->last = rows;
 	l->saving->last = &rows->next;
-	l->saving->bytes += rows_cost(send->left) + CHANGE_BYTES;
-	l->saving->records += send_left(send).records;
+	l->saving->bytes += rows_cost(ours.items) + CHANGE_BYTES;
+	l->saving->records += ours.amount.records;
 }
 
 void leave_save(struct leave *l)
 {
 	if (l->world->phase != SPOOL_SAVING || l->unsaved)
 		return;
+	lasting_ask(&l->lasting, l->world->options.pipeline);
 	pipeline_visit(l->world->options.pipeline, save_send, l);
 	save_end(l);
 }
@@ -198,8 +221,8 @@ static void on_left(void *context, int failed)
 	struct leaving *k = context;
 	struct leave *l = k->leave;
 
-	if (failed)
-		lose(l, failed, k->records);
+	if (failed && k->records)
+		lose(l, failed, &(struct lost){ k->delivery->of, k->route, k->rows, k->records });
 	l->bytes -= k->bytes;
 	l->commits--;
 	rows_free(k->rows);
@@ -233,48 +256,73 @@ static struct leaving *leaving_new(struct leave *l, const struct send *send)
 }
 
 /* Adds what is left of a send to the change, as rows. */
-static void add_send(struct leaving *k, const struct send *send)
+static void add_send(struct leaving *k, const struct send *send, const struct portion *ours)
 {
 	const struct delivery *delivery = send->delivery;
 	struct ledger_row *row = delivery->of->routes[send->route].row;
-	struct rows *rows = rows_of_send(send);
+	struct rows *rows = rows_of_send(send, &k->leave->lasting, ours->items);
 	char key[STATE_KEY_MAX];
 
 	rows->next = k->rows;
 	k->rows = rows;
 	ledger_key(row, key, sizeof key);
 	rows_put(rows, k->change, key, NULL);
-	k->bytes += rows_cost(send->left) + CHANGE_BYTES;
-	k->records += delivery_has_rows(delivery, send->route) ? 0 : send_left(send).records;
+	k->bytes += rows_cost(ours->items) + CHANGE_BYTES;
+	k->records += delivery_has_rows(delivery, send->route) ? 0 : ours->amount.records;
 	spool_know(row, UINT64_MAX);
 }
 
-/* Whether the send needs no writing: it is in a file, in rows that stay as they are, or in a commit on its way. */
-static bool is_on_disk(const struct send *send)
+/* Whether the send needs no writing: it can be read again, it is in rows that stay as they are, or in a commit on its
+ * way. The rows of a delivery that can be read again in part may have too little by now, or too much. */
+static bool is_on_disk(const struct send *send, const struct portion *ours)
 {
 	const struct delivery *delivery = send->delivery;
 
-	if (delivery->of->rewind != REWIND_NONE || delivery_is_saving(delivery, send->route))
+	if (delivery_is_saving(delivery, send->route))
 		return true;
-	return delivery_has_rows(delivery, send->route) && send->left == delivery->batch->count;
+	if (!delivery_has_rows(delivery, send->route))
+		return ours->items == 0;
+	return send->left == delivery->batch->count && (delivery->of->rewind == REWIND_NONE || delivery->restored);
 }
 
 /* Parts of a delivery for a route are consecutive in their sender's queue. Returns false, and does nothing, if the disk
  * has enough to do. */
 static bool leave_send(struct leave *l, const struct send *send)
 {
-	size_t bytes = rows_cost(send->left) + CHANGE_BYTES;
+	const struct portion ours = lasting_ours(&l->lasting, send);
+	size_t bytes = rows_cost(ours.items) + CHANGE_BYTES;
 
 	if (l->leaving && (l->leaving->delivery != send->delivery || l->leaving->route != send->route))
 		leave_commit(l);
-	if (is_on_disk(send))
+	if (is_on_disk(send, &ours))
 		return true;
 	if (l->bytes > 0 && l->bytes + bytes > under_way_most(l) && !l->hurried)
 		return false;
 	if (!l->leaving)
 		l->leaving = leaving_new(l, send);
-	add_send(l->leaving, send);
+	add_send(l->leaving, send, &ours);
 	return true;
+}
+
+/* What was delivered of it before the end does not come again, so the saved ledger counts it. The rest is in rows. */
+static void settle_part(const struct delivery *d)
+{
+	for (size_t i = 0; i < d->of->route_count; i++)
+		ledger_settle(d->of->routes[i].row, &d->parts[i].terms, d->restored);
+}
+
+static void settle_parts(struct leave *l)
+{
+	const struct delivery *d;
+	const struct source *s;
+
+	TAILQ_FOREACH(s, &l->world->options.pipeline->sources, entry) {
+		if (s->options.rewind == REWIND_NONE || !s->deliveries.hooks->lasting)
+			continue;
+		TAILQ_FOREACH(d, &s->deliveries.list, entry)
+			if (d->batch && lasting_has_none_of(&l->lasting, d->batch))
+				settle_part(d);
+	}
 }
 
 void leave_end(struct leave *l)
@@ -284,12 +332,16 @@ void leave_end(struct leave *l)
 
 	if (l->told)
 		return;
+	if (!l->ending)
+		lasting_ask(&l->lasting, p);
+	l->ending = true;
 	while ((send = pipeline_left(p))) {
 		if (!leave_send(l, send))
 			return;
 		pipeline_give_up(p, true);
 	}
 	leave_commit(l);
+	settle_parts(l);
 	l->told = true;
 	l->left(l->context);
 }

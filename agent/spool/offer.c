@@ -12,6 +12,7 @@ struct offer {
 	size_t charged;
 	struct batch_row *ids; /* of all routes, the same number for each */
 	size_t id_count;
+	bool leaves; /* it goes no farther than the disk */
 	void (*done)(void *, int failed);
 	void *context;
 };
@@ -34,7 +35,7 @@ static void on_committed(void *context, int failed)
 	struct source *s = o->source;
 
 	source_waited(s);
-	for (size_t i = 0; i < o->id_count && !failed; i++) {
+	for (size_t i = 0; i < o->id_count && !failed && !o->leaves; i++) {
 		batch_row_add(o->batch, o->ids[i].route, o->ids[i].id);
 		spool_know(source_row(s, o->ids[i].route), o->ids[i].id + 1);
 	}
@@ -42,6 +43,8 @@ static void on_committed(void *context, int failed)
 		batch_free(o->batch);
 	else if (failed)
 		take_without_rows(s, &o->batch);
+	else if (o->leaves)
+		source_left(s, &o->batch);
 	else
 		source_take(s, &o->batch);
 	rows_free(o->rows);
@@ -72,9 +75,21 @@ static void commit(struct state *state, struct offer *o)
 	state_commit(state, &change, on_committed, o);
 }
 
-enum admit offer_to_disk(
-	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
+/* Nothing is left of it to write: steps have dropped all. */
+static void take_empty(struct offer *o)
 {
+	if (o->leaves)
+		source_left(o->source, &o->batch);
+	else
+		source_take(o->source, &o->batch);
+	if (o->done)
+		o->done(o->context, 0);
+}
+
+/* Of `like`, which is copied, the batch is yet to be taken. */
+static enum admit offer(struct state *state, const struct offer *like, struct batch **batch)
+{
+	struct source *s = like->source;
 	size_t cost = rows_cost(batch_items(*batch)); /* steps never add items */
 	struct offer *o;
 	enum admit admit;
@@ -86,15 +101,28 @@ enum admit offer_to_disk(
 		budget_give(s->world->budget, s->options.signal, cost);
 	if (admit != ADMIT_TAKEN)
 		return admit;
-	if (batch_items(*batch) == 0) {
-		source_take(s, batch);
-		if (done)
-			done(context, 0);
+	o = oxp_new(sizeof *o);
+	*o = *like;
+	o->batch = *batch;
+	o->charged = cost;
+	*batch = NULL;
+	if (batch_items(o->batch) > 0) {
+		commit(state, o);
 		return ADMIT_TAKEN;
 	}
-	o = oxp_new(sizeof *o);
-	*o = (struct offer){ .source = s, .batch = *batch, .charged = cost, .done = done, .context = context };
-	*batch = NULL;
-	commit(state, o);
+	take_empty(o);
+	free(o);
 	return ADMIT_TAKEN;
+}
+
+enum admit offer_to_disk(
+	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	return offer(state, &(struct offer){ .source = s, .done = done, .context = context }, batch);
+}
+
+enum admit offer_and_leave(
+	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	return offer(state, &(struct offer){ .source = s, .leaves = true, .done = done, .context = context }, batch);
 }

@@ -15,4 +15,8 @@
 enum admit offer_to_disk(
 	struct state *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
 
+/* host_leave(): once it is on disk it is counted and freed. */
+enum admit offer_and_leave(
+	struct state *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
+
 #endif

@@ -183,6 +183,8 @@ void restores_damaged(struct restores *all, const char *key, uint64_t id, const 
 		(unsigned long long)amount->records, key);
 	while (r && strcmp(r->key, key) != 0)
 		r = r->next;
-	if (r && id <= r->until)
-		ledger_move(source_row(r->source, r->route)->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
+	if (!r || id > r->until)
+		return;
+	ledger_move(source_row(r->source, r->route)->live, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
+	ledger_move(&source_row(r->source, r->route)->settled, LEDGER_HELD, LEDGER_DROPPED_KILLED, amount);
 }

@@ -36,12 +36,12 @@ struct rows *rows_of_batch(const struct batch *batch)
 	return r;
 }
 
-struct rows *rows_of_send(const struct send *send)
+struct rows *rows_of_send(const struct send *send, const struct lasting *lasting, size_t items)
 {
-	struct rows *r = rows_new(send->left);
+	struct rows *r = rows_new(items);
 
 	for (size_t i = send_first(send); i < send_end(send); i++)
-		if (send_wants(send, i))
+		if (lasting_is_ours(lasting, send, i))
 			add(r, batch_item(send->delivery->batch, i));
 	return r;
 }
@@ -77,6 +77,22 @@ size_t rows_count(const struct rows *r)
 	for (size_t i = 0; i < r->items; i = row_end(r, i, &amount))
 		count++;
 	return count;
+}
+
+void rows_each(const struct rows *first,
+	void (*visit)(void *context, uint64_t generation, const struct ledger_amount *), void *context)
+{
+	for (const struct rows *r = first; r; r = r->next) {
+		struct ledger_amount sum = { 0, 0 };
+		for (size_t i = 0; i < r->items; i++) {
+			sum.records += r->heads[i].records;
+			sum.bytes += r->heads[i].size;
+			if (i + 1 < r->items && r->heads[i + 1].generation == r->heads[i].generation)
+				continue;
+			visit(context, r->heads[i].generation, &sum);
+			sum = (struct ledger_amount){ 0, 0 };
+		}
+	}
 }
 
 void rows_put(const struct rows *r, struct state_change *change, const char *key, struct batch_row *ret)

@@ -10,7 +10,7 @@
 #define OXP_SPOOL_ROWS_H
 
 #include "pipeline/sender.h"
-#include "pipeline/source.h"
+#include "spool/lasting.h"
 #include "state/change.h"
 
 /* Items that are to become rows. It borrows their bytes. */
@@ -26,9 +26,13 @@ struct rows {
 
 size_t rows_cost(size_t items); /* bytes of memory */
 struct rows *rows_of_batch(const struct batch *) __attribute__((returns_nonnull));
-struct rows *rows_of_send(const struct send *) __attribute__((returns_nonnull)); /* what is left of it */
+/* What is left of it and is ours; that are so many items. */
+struct rows *rows_of_send(const struct send *, const struct lasting *, size_t items) __attribute__((returns_nonnull));
 void rows_free(struct rows *first); /* all of a list; NULL is fine */
 size_t rows_count(const struct rows *); /* of one, not of a list */
+/* Visits what a list has: for each run of items of one generation, how much they are. */
+void rows_each(const struct rows *first,
+	void (*visit)(void *context, uint64_t generation, const struct ledger_amount *), void *context);
 /* Adds them to the change, under that key. If `ret` is not NULL, ret[…].id are their ids when state has the change. */
 void rows_put(const struct rows *, struct state_change *, const char *key, struct batch_row *ret);
 /* Whether a payload is made of whole items, at least one, that hold that much. As state_options.fits. */

@@ -54,6 +54,12 @@ enum admit spool_offer_anyway(struct spool *s, struct source *source, struct bat
 	return offer_to_disk(s->world.options.state, source, batch, NULL, NULL);
 }
 
+enum admit spool_leave(
+	struct spool *s, struct source *source, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	return offer_and_leave(s->world.options.state, source, batch, done, context);
+}
+
 void spool_unspool(struct spool *s, const struct batch_row *rows, size_t count)
 {
 	drops_rows(&s->drops, rows, count);
@@ -102,7 +108,8 @@ void spool_damaged(void *spool, const char *key, uint64_t id, const struct ledge
 
 void spool_save(struct spool *s)
 {
-	move(s, SPOOL_SAVING);
+	if (s->world.phase == SPOOL_OPEN)
+		move(s, SPOOL_SAVING);
 	leave_save(&s->leave);
 }
 

@@ -1,10 +1,12 @@
 /*
  * The spool: what a socket door took and no destination has yet is on disk, and the next start sends it. Under
- * `ack: disk` it is there before the door answers; at the end of the process everything goes there.
+ * `ack: disk` it is there before the door answers; at the end of the process everything goes there, and what came from
+ * a file that the next run will not find goes with it.
  *
  *   offer.c     offer → steps → rows, one commit → the answer; open batch → …
  *   drop.c      … → settled for a route: its rows go
  *   leave.c     the end → rows
+ *   lasting.c   what is left out then: the next run can read it again
  *   restore.c   the next start: rows → batches under the same ids
  *   rows.c      what a row is made of
  *   books.c     the ledger from one run to the next
@@ -32,6 +34,10 @@ enum admit spool_offer(
 /* The same if nobody waits for an answer: what could not be written to disk is taken as by host_offer(). */
 enum admit spool_offer_anyway(struct spool *, struct source *, struct batch **) MUST_CHECK;
 
+/* host_leave() */
+enum admit spool_leave(
+	struct spool *, struct source *, struct batch **, void (*done)(void *, int failed), void *context) MUST_CHECK;
+
 /* As source_hooks.unspool and .refill. */
 void spool_unspool(struct spool *, const struct batch_row *, size_t count);
 void spool_refill(struct spool *);
@@ -46,7 +52,8 @@ bool spool_fits(struct bytes payload, const struct ledger_amount *) MUST_CHECK;
 /* As state_options.damaged. */
 void spool_damaged(void *spool, const char *key, uint64_t id, const struct ledger_amount *);
 
-/* The process ends and may be killed at any time: what no destination has is written to disk as well. */
+/* The process ends and may be killed at any time: what no destination has is written to disk as well. To be called
+ * again now and then, since files lose their names. */
 void spool_save(struct spool *);
 /* The pipeline is halted: what is left in it is written to disk. left() is called when state has all of it. */
 void spool_end(struct spool *);

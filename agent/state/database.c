@@ -74,6 +74,14 @@ static const char *const migrations[] = {
 	/* The number of commits. The ledger counts them too, which shows whether one of the two files is missing or
 	 * older. */
 	"INSERT INTO meta VALUES ('commits', 0);",
+
+	/* What a door answered for is sent, and refused, again after a kill between the commit that parked it and the
+	 * one that deleted its row of the spool. Its place says that it is the same; a place that its writer named, its
+	 * bytes too. */
+	"DELETE FROM parked WHERE NOT placed AND generation > 0 AND id NOT IN (SELECT min(id) FROM parked"
+	" GROUP BY source, destination, generation, offset, checksum);"
+	"CREATE UNIQUE INDEX parked_once ON parked (source, destination, generation, offset, checksum)"
+	" WHERE NOT placed AND generation > 0;",
 };
 
 /* The saved position of the file that a parked record came from. */
@@ -275,7 +283,9 @@ static int examine(struct database *d)
 		failed = database_number(d, "SELECT value FROM meta WHERE name='running'", &running);
 	if (!failed)
 		failed = check(d, running);
-	return failed ? failed : begin_run(d);
+	if (failed)
+		return failed;
+	return begin_run(d);
 }
 
 /* Returns ns since 1970, or 0 if the file system does not keep the time. */

@@ -90,7 +90,7 @@ int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
 int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
 /* Allocates blocks for the database as the transaction under way leaves it, and for the reserve. 0 or -ENOSPC. */
 int database_own(struct database *) MUST_CHECK;
-/* `bytes` found no room on disk: each database_own() looks whether there is room now. */
+/* `bytes` found no room on disk: from now on each database_own() checks whether there is room. */
 void database_starve(struct database *, uint64_t bytes);
 
 #endif

@@ -83,6 +83,15 @@ struct op *op_add(struct state_change *c, enum op_kind kind, const char *key)
 	return op;
 }
 
+static void free_texts(struct state_parked *r)
+{
+	free((char *)r->source);
+	free((char *)r->destination);
+	free((char *)r->reason);
+	free((char *)r->signal);
+	free((char *)r->payload.data);
+}
+
 void op_free(struct op *op)
 {
 	if (op->kind == OP_POSITION)
@@ -90,7 +99,7 @@ void op_free(struct op *op)
 	else if (op->kind == OP_TAKE)
 		spool_row_done(&op_take(op)->row);
 	else if (op->kind == OP_PARK)
-		parked_texts_free(&op_park(op)->record);
+		free_texts(&op_park(op)->record);
 	else if (op->kind == OP_REPARK)
 		free(op_repark(op)->reason);
 	else if (op->kind == OP_LIST)
@@ -109,19 +118,10 @@ void spool_row_done(struct spool_row *row)
 	buffer_done(&row->payload);
 }
 
-void parked_texts_free(struct state_parked *r)
-{
-	free((char *)r->source);
-	free((char *)r->destination);
-	free((char *)r->reason);
-	free((char *)r->signal);
-	free((char *)r->payload.data);
-}
-
 void parked_rows_done(struct parked_rows *rows)
 {
 	for (size_t i = 0; i < rows->count; i++)
-		parked_texts_free(&rows->rows[i]);
+		free_texts(&rows->rows[i]);
 	free(rows->rows);
 	*rows = (struct parked_rows){ .rows = NULL };
 }

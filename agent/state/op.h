@@ -135,7 +135,6 @@ void op_free(struct op *);
 int op_append(struct buffer *, struct bytes more) MUST_CHECK;
 void spool_row_done(struct spool_row *);
 void parked_rows_done(struct parked_rows *);
-void parked_texts_free(struct state_parked *);
 size_t spool_parts(size_t payload); /* rows of the table that one payload takes */
 uint64_t payload_checksum(struct bytes payload);
 

@@ -40,6 +40,8 @@ int parked_put(struct database *d, struct op *any)
 	sqlite3_bind_blob64(q, at, r->payload.size ? r->payload.data : "", r->payload.size, SQLITE_STATIC);
 	failed = database_finish(q);
 	op->again = !failed && sqlite3_changes(d->db) == 0;
+	if (r->known)
+		*r->known = op->again;
 	return op->again ? know(d, r) : failed;
 }
 
@@ -76,7 +78,8 @@ int parked_recover(struct database *d, uint64_t *ret_strange)
 	int failed = database_finish(database_statement(d, KEEP_STRANGE_PARKED));
 
 	*ret_strange = 0;
-	failed = failed ? failed : database_finish(database_statement(d, DELETE_STRANGE_PARKED));
+	if (!failed)
+		failed = database_finish(database_statement(d, DELETE_STRANGE_PARKED));
 	if (!failed)
 		*ret_strange = (uint64_t)sqlite3_changes(d->db);
 	for (size_t i = 0; i < COUNT_OF(rest) && !failed; i++)

@@ -15,8 +15,8 @@ int parked_put(struct database *, struct op *) MUST_CHECK;
 int parked_delete(struct database *, struct op *) MUST_CHECK;
 int parked_change(struct database *, struct op *) MUST_CHECK;
 int parked_list(struct database *, struct op *) MUST_CHECK;
-/* At start: sorts out what a kill left between parking and position, sets aside what has an id that is never listed
- * (so many), and counts what says to hold more than it can as one record. */
+/* At start: sorts out what a kill left between parking and position, sets aside rows whose id is never listed
+ * (*ret_strange of them), and counts a row that claims more than it can hold as one record. */
 int parked_recover(struct database *, uint64_t *ret_strange) MUST_CHECK;
 struct ledger_amount parked_sum(struct database *, const char *signal, const char *source, const char *destination);
 /* Of a query whose columns are those of DATABASE_PARKED; valid until the next row. */

@@ -45,6 +45,8 @@ struct state_spooled {
  * often it is parked. It is on disk before the saved position passes it; `ready` says that the position has, and with
  * it the ledger. If a kill comes in between, the record is read and sent again; if it is taken then, it is no longer
  * shown.
+ *
+ * A record of a door, which has no saved position, is named by the same four and by its bytes, and is stored once, too.
  */
 struct state_parked {
 	uint64_t id; /* when read */
@@ -54,6 +56,7 @@ struct state_parked {
 	uint32_t tries, records;
 	uint64_t generation, offset; /* of the record, if its source has them */
 	bool placed;
+	bool *known; /* when parked: the lane writes whether it was there already. May be NULL */
 	struct bytes payload;
 	size_t size; /* when read: of the payload, which may not have been asked for */
 	bool damaged; /* when read with its payload: the checksum is wrong */

@@ -94,7 +94,9 @@ int spooled_set_aside(struct database *d, struct op *op)
 	failed = database_finish(q);
 	if (!failed)
 		failed = database_finish(database_statement(d, BOUND_DAMAGED));
-	return failed ? failed : spooled_drop(d, op);
+	if (failed)
+		return failed;
+	return spooled_drop(d, op);
 }
 
 int spooled_recover(struct database *d, uint64_t *ret_count)
@@ -102,10 +104,12 @@ int spooled_recover(struct database *d, uint64_t *ret_count)
 	int failed = database_finish(database_statement(d, KEEP_STRANGE));
 
 	*ret_count = 0;
-	failed = failed ? failed : database_finish(database_statement(d, DELETE_STRANGE));
+	if (!failed)
+		failed = database_finish(database_statement(d, DELETE_STRANGE));
 	if (!failed)
 		*ret_count = (uint64_t)sqlite3_changes(d->db);
-	failed = failed ? failed : database_finish(database_statement(d, BOUND_DAMAGED));
+	if (!failed)
+		failed = database_finish(database_statement(d, BOUND_DAMAGED));
 	return failed == -ENOSPC ? 0 : failed;
 }
 
@@ -196,5 +200,7 @@ int spooled_sizes(struct database *d, int (*visit)(void *, const struct spooled_
 						.first = sqlite3_column_int(q, 3) != 0 });
 	}
 	sqlite3_finalize(q);
-	return failed ? failed : row;
+	if (failed)
+		return failed;
+	return row;
 }

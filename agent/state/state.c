@@ -97,9 +97,12 @@ static int read_numbers(struct state *s)
 	if (!failed && (s->saved.generation < DATABASE_AHEAD || s->saved.generation > STATE_GENERATION_MAX))
 		failed = -EBADMSG;
 	s->generation = s->saved.generation - DATABASE_AHEAD;
-	failed = failed ? failed : spooled_recover(&s->database, &spooled);
+	if (!failed)
+		failed = spooled_recover(&s->database, &spooled);
 	s->damaged += parked + spooled;
-	return failed ? failed : usage_read(&s->usage, &s->database);
+	if (failed)
+		return failed;
+	return usage_read(&s->usage, &s->database);
 }
 
 static int open_once(struct state *s)
@@ -416,10 +419,11 @@ static void look_for_trouble(struct state *s)
 
 	s->trouble = s->database.starved;
 	for (const struct state_change *c = s->writing; c; c = c->next) {
-		int failed = c->refused ? 0 : c->failed;
 		any = any || (!c->refused && !c->failed);
-		s->failures += failed != 0;
-		s->trouble = failed ? failed : s->trouble;
+		if (c->refused || !c->failed)
+			continue;
+		s->failures++;
+		s->trouble = c->failed;
 	}
 	if (any)
 		know(s);

@@ -57,7 +57,7 @@ void state_store_know(struct state *, uint64_t id);
 int state_trouble(const struct state *);
 uint64_t state_failures(const struct state *); /* commits that failed in this run */
 
-/* Positions. Loading is for start-up, before the lane has work of ours. */
+/* Positions. Loading is for start-up, before the lane has work of ours. 0 or -errno. */
 int state_positions_load(struct state *, const char *collector, void (*visit)(void *, const struct position *),
 	void *context) MUST_CHECK;
 uint64_t state_generation_next(struct state *);

@@ -37,8 +37,10 @@ static int run_change(struct database *d, const struct state_change *c)
 		failed = run(d, op);
 		grows = grows || op->kind == OP_SPOOL || op->kind == OP_PARK;
 	}
-	owned = failed ? failed : database_own(d);
-	return grows ? owned : failed; /* positions fit into the blocks already owned */
+	if (failed)
+		return failed;
+	owned = database_own(d);
+	return grows ? owned : 0; /* positions fit into the blocks already owned */
 }
 
 int transaction_save_numbers(struct database *d, const struct transaction_numbers *numbers)
@@ -68,7 +70,9 @@ static int run_from(struct database *d, struct state_change *from, const struct 
 
 	for (struct state_change *c = from; c != until && !failed; c = c->next)
 		failed = run_change(d, c);
-	failed = finish(d, failed ? failed : transaction_save_numbers(d, numbers));
+	if (!failed)
+		failed = transaction_save_numbers(d, numbers);
+	failed = finish(d, failed);
 	for (struct state_change *c = from; c != until; c = c->next)
 		c->failed = c->refused ? c->refused : failed;
 	return failed;
@@ -108,5 +112,7 @@ int transaction_run_one(struct database *d, struct op *op)
 {
 	int failed = database_run(d, "BEGIN IMMEDIATE");
 
-	return finish(d, failed ? failed : run(d, op));
+	if (!failed)
+		failed = run(d, op);
+	return finish(d, failed);
 }

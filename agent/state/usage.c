@@ -49,7 +49,9 @@ int usage_read(struct usage *u, struct database *d)
 	if (!failed)
 		failed = database_number(d, "SELECT coalesce(sum(length(payload)), 0) FROM parked", &u->parked_bytes);
 	u->parked_bytes += u->parked_count * STATE_PARKED_ROW;
-	return failed ? failed : spooled_sizes(d, add_row, u);
+	if (failed)
+		return failed;
+	return spooled_sizes(d, add_row, u);
 }
 
 void usage_forget(struct usage *u)

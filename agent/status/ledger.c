@@ -57,28 +57,6 @@ void ledger_done(struct ledger *l)
 	}
 }
 
-void ledger_settle(struct ledger_row *row, const struct ledger_terms *became)
-{
-	struct ledger_amount *settled = row->settled.term;
-
-	for (int t = 0; t < LEDGER_TERMS; t++) {
-		settled[t].records += became->term[t].records;
-		settled[t].bytes += became->term[t].bytes;
-		settled[LEDGER_RECEIVED].records += became->term[t].records;
-		settled[LEDGER_RECEIVED].bytes += became->term[t].bytes;
-	}
-}
-
-void ledger_set_spooled_to(struct ledger_row *row, uint64_t id)
-{
-	row->live->term[LEDGER_SPOOLED_TO].records = id;
-}
-
-void ledger_set_dropping(struct ledger_row *row, const struct ledger_amount *amount)
-{
-	row->live->term[LEDGER_DROPPING] = amount ? *amount : (struct ledger_amount){ 0, 0 };
-}
-
 void ledger_move(struct ledger_terms *t, enum ledger_term from, enum ledger_term to, const struct ledger_amount *a)
 {
 	struct ledger_amount *f = &t->term[from], *received = &t->term[LEDGER_RECEIVED];
@@ -91,6 +69,33 @@ void ledger_move(struct ledger_terms *t, enum ledger_term from, enum ledger_term
 	f->bytes -= there.bytes;
 	t->term[to].records += a->records;
 	t->term[to].bytes += a->bytes;
+}
+
+void ledger_settle(struct ledger_row *row, const struct ledger_terms *became, bool was_held)
+{
+	struct ledger_amount *settled = row->settled.term;
+
+	for (int t = 0; t < LEDGER_TERMS; t++) {
+		const struct ledger_amount *amount = &became->term[t];
+		if (was_held) {
+			ledger_move(&row->settled, LEDGER_HELD, (enum ledger_term)t, amount);
+			continue;
+		}
+		settled[t].records += amount->records;
+		settled[t].bytes += amount->bytes;
+		settled[LEDGER_RECEIVED].records += amount->records;
+		settled[LEDGER_RECEIVED].bytes += amount->bytes;
+	}
+}
+
+void ledger_set_spooled_to(struct ledger_row *row, uint64_t id)
+{
+	row->live->term[LEDGER_SPOOLED_TO].records = id;
+}
+
+void ledger_set_dropping(struct ledger_row *row, const struct ledger_amount *amount)
+{
+	row->live->term[LEDGER_DROPPING] = amount ? *amount : (struct ledger_amount){ 0, 0 };
 }
 
 int64_t ledger_imbalance(const struct ledger_row *row)

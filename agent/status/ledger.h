@@ -8,7 +8,9 @@
  *   REWIND_NONE   (a socket) in mapped memory that survives a SIGKILL. What was held then is lost, and the next start
  *                 counts it as dropped{killed}.
  *   REWIND_SAVED  (a file) `settled` says what became of the bytes before the saved position, and is committed in the
- *                 same transaction. After a kill, reading and counting begin there again.
+ *                 same transaction. After a kill, reading and counting begin there again. What the spool has of a file
+ *                 that nobody can read again is held, as far as `settled` knows the rows (LEDGER_SPOOLED_TO); those
+ *                 behind are received by the next start.
  */
 #ifndef OXP_LEDGER_H
 #define OXP_LEDGER_H
@@ -76,8 +78,9 @@ static inline void ledger_take(struct ledger_row *row, enum ledger_term term, ui
 }
 /* Moves an amount from one term to another. Records that the row did not know of become received, too. */
 void ledger_move(struct ledger_terms *, enum ledger_term from, enum ledger_term to, const struct ledger_amount *);
-/* What became of a batch that all destinations have settled: added to `settled`, as received and as what it became. */
-void ledger_settle(struct ledger_row *, const struct ledger_terms *);
+/* What became of a batch that all destinations have settled: added to `settled`, as received and as what it became.
+ * With `was_held`, `settled` has it as received and held: it came from the spool. */
+void ledger_settle(struct ledger_row *, const struct ledger_terms *, bool was_held);
 void ledger_set_spooled_to(struct ledger_row *, uint64_t id); /* LEDGER_SPOOLED_TO */
 void ledger_set_dropping(struct ledger_row *, const struct ledger_amount *); /* LEDGER_DROPPING; NULL: none */
 /* received minus all other terms, held included: 0 if the row balances. */

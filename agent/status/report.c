@@ -75,7 +75,6 @@ int report_write(const struct report *r, struct wall_time now, struct buffer *ou
 {
 	char started[WALL_TEXT_SIZE];
 	struct json_writer w;
-	int failed;
 
 	wall_format(r->started, started);
 	json_writer_init(&w, out);
@@ -89,8 +88,8 @@ int report_write(const struct report *r, struct wall_time now, struct buffer *ou
 		r->sections[i].write(r->sections[i].context, r->sections[i].name, &w);
 	put_counters(&w, r->counters);
 	json_put_end(&w);
-	failed = json_writer_done(&w);
-	return failed ? failed : buffer_text(out, "\n");
+	json_put_line_end(&w);
+	return json_writer_done(&w);
 }
 
 static void put_family(struct writer *w, const struct ledger *l, bool bytes)

@@ -49,7 +49,7 @@ static void severity(sqlite3_context *c, int count, sqlite3_value **values)
 	sqlite3_result_int(c, e ? (int)severity_of_line(e) : SEVERITY_UNKNOWN);
 }
 
-/* The text under "a.b", as a name with a dot or as b within a. */
+/* The text under "a.b": as a name with a dot, or as b within a. */
 static const char *text_at(const json_t *object, const char *outer, const char *inner)
 {
 	char dotted[64];

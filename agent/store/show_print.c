@@ -69,7 +69,7 @@ static void print_json(json_t *object, const struct page *p)
 /* Logs: level and message by the names that loggers give them, then the rest. */
 
 static const char *const level_names[] = { "level", "severity", "lvl", "log.level", "severityText",
-	"syslog.severity.name", NULL };
+	"oxpecker.syslog.severity.name", NULL };
 static const char *const message_names[] = { "message", "msg", "body", "log", NULL };
 static const char *const time_names[] = { "time", "timestamp", "@timestamp", "ts", NULL };
 

@@ -273,7 +273,9 @@ static int delete_rows(struct store *s, int table, int64_t before)
 	sqlite3_bind_int64(q, 2, PRUNE_ROWS);
 	sqlite3_step(q);
 	failed = strange_db_errno(sqlite3_finalize(q));
-	return failed ? failed : sqlite3_changes(s->db);
+	if (failed)
+		return failed;
+	return sqlite3_changes(s->db);
 }
 
 static int drop_old(struct store *s, struct wall_time now, int *rounds)
@@ -344,7 +346,9 @@ int store_begin(struct store *s)
 {
 	int failed = s->damaged ? begin_anew(s) : 0;
 
-	return failed ? failed : run(s->db, "BEGIN IMMEDIATE");
+	if (failed)
+		return failed;
+	return run(s->db, "BEGIN IMMEDIATE");
 }
 
 int store_end(struct store *s, struct wall_time now, bool commit)

@@ -31,14 +31,14 @@ int store_end(struct store *, struct wall_time now, bool commit) MUST_CHECK;
 /* `body` is the line as it came. Lines with the same id are one line, which is kept once. */
 int store_log(struct store *, struct wall_time at, const char *id, struct bytes body) MUST_CHECK;
 
-/* Spans with the same ids are one span. */
 struct store_span {
 	const char *trace_id, *span_id, *parent_id, *service, *name, *details; /* details: JSON */
 	unsigned kind, status;
 	uint64_t start_ns, end_ns;
 };
+/* Spans with the same ids are one span. 0 or -errno. */
 int store_span(struct store *, const struct store_span *) MUST_CHECK;
-/* `series` is name{labels}. */
+/* `series` is name{labels}. 0 or -errno. */
 int store_sample(struct store *, struct wall_time at, struct bytes series, double value) MUST_CHECK;
 
 #endif

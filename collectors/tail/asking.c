@@ -2,7 +2,7 @@
 
 enum {
 	ASKED_AT_ONCE = 1024, /* files */
-	GONE_FEW = 256, /* up to as many are asked at every tick whether they grew */
+	GONE_FEW = 256, /* up to this many are asked at every tick whether they have grown */
 };
 
 void tail_asking_init(struct tail_asking *a, const struct tail_asking_parts *parts)
@@ -10,7 +10,7 @@ void tail_asking_init(struct tail_asking *a, const struct tail_asking_parts *par
 	a->with = *parts;
 }
 
-/* What cannot be read does not hold up the end. */
+/* A file that cannot be read does not hold up the end. */
 static bool is_untold(const struct tail_asking *a, const struct tail_file *f)
 {
 	bool ends = a->with.core->life != TAIL_LIVES;
@@ -20,7 +20,8 @@ static bool is_untold(const struct tail_asking *a, const struct tail_file *f)
 	return tail_file_trait(f)->gone || f->linked || f->silent || (ends && a->with.machine->watch_failed);
 }
 
-/* Asks some files of a list, which go to its end, and answers how many are left. None while a scan goes through it. */
+/* Asks some files of a list, which go to its end, and returns how many are left. Not while a scan goes through the
+ * list. */
 static size_t ask_some(struct tail_asking *a, struct tail_file_list *list, size_t left)
 {
 	struct tail_file *f;

@@ -1,6 +1,6 @@
 /*
- * Bytes that it may take to know what a scan finds; beside telemetry, so whoever makes files and folders without end
- * fills no memory. A file that is known has room in any case.
+ * Bytes that it may take to know what a scan finds; beside telemetry, so making files and folders without end does not
+ * fill the memory. A file that is known has room in any case.
  */
 #ifndef OXP_TAIL_BUDGET_H
 #define OXP_TAIL_BUDGET_H
@@ -17,13 +17,13 @@ static inline size_t tail_cost(const char *path)
 	return TAIL_FILE_COST + TAIL_PATH_COPIES * strlen(path);
 }
 
-/* What is left for the glob, and for the folder, that a walk has come to (names.h): so nobody crowds out those who
+/* What is left for the glob, and for the folder, that a walk has come to (names.h). So nobody can crowd out those who
  * write elsewhere. */
 struct tail_share {
 	size_t left;
 };
 
-/* What comes next has half of it. Returns the other half, which is given back behind it. */
+/* Whatever comes next gets half of it. Returns the other half, which is given back afterwards. */
 size_t tail_share_halve(struct tail_share *);
 void tail_share_give_back(struct tail_share *, size_t half);
 
@@ -36,11 +36,11 @@ struct tail_budget {
 	bool too_many; /* something was left out */
 };
 
-/* Each takes the cost and answers true, or there is no room for it. */
+/* Each takes the cost and returns true, or returns false if there is no room for it. */
 bool tail_budget_take_file(struct tail_budget *, size_t cost, bool known);
 bool tail_budget_take_folder(struct tail_budget *, size_t cost);
 bool tail_budget_take_rotated(struct tail_budget *, size_t cost);
-/* There are more than are counted here. False. */
+/* Notes that there are more than fit. Returns false. */
 bool tail_budget_refuse(struct tail_budget *);
 
 #endif

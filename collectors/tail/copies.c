@@ -29,7 +29,7 @@ static void look_for_copy(struct tail_copies *c, const struct tail_file *f)
 	tail_wanted_scan(c->with.wanted, true);
 }
 
-/* Told at once, whatever happens to the process before it is known whether there is a copy. */
+/* Logged at once, because the process may end before it is known whether there is a copy. */
 static void tell_cut(struct tail_copies *c, const char *path, uint64_t offset)
 {
 	++*c->truncations;
@@ -79,14 +79,14 @@ void tail_copies_cut_before(struct tail_copies *c, const struct tail_saved *s)
 struct question {
 	struct tail_copies *copies;
 	int fd;
-	const char *name; /* that a rotated file was written under, or NULL */
+	const char *name; /* the path the path that a rotated file was written under, or NULL */
 	uint64_t size;
 	enum tail_copy answer;
 };
 
-/* Each answers 1, 0 or -errno. */
+/* Each returns 1, 0 or -errno. */
 
-/* Zeros, or nothing, are no beginning by which a file is known. */
+/* A file cannot be recognized by a beginning of zeros, or by none. */
 static int begins_as(int fd, const struct position *at)
 {
 	char first;
@@ -117,7 +117,8 @@ static int reads_alike(int a, int b, uint64_t at)
 	return got == other && memcmp(x, y, (size_t)got) == 0;
 }
 
-/* What the file has that is asked about, the other one begins with: a copy that is being written, or is whole. */
+/* Whether the other file begins with everything that the file in question has: that one is a copy, whole or still being
+ * written. */
 static int begins_with_it(const struct question *q, const struct tail_file *f)
 {
 	struct stat info;
@@ -142,7 +143,7 @@ static void compare_position(void *context, const struct tail_saved *s)
 		q->answer = TAIL_COPY_SO_FAR;
 }
 
-/* When it was cut down, and nobody has noticed yet, only its beginning is known. */
+/* If it was cut down and that has not been noticed yet, only its beginning is known. */
 static bool is_like_followed(const struct question *q, const struct tail_file *f)
 {
 	const struct position at = tail_file_read_to(f);
@@ -163,7 +164,7 @@ static enum tail_copy compare_cut(const struct question *q, const struct tail_fi
 	return begins < 0 || has(q->fd, &at) != 0 ? TAIL_COPY_SO_FAR : TAIL_NO_COPY;
 }
 
-/* What cannot be read now may be a copy. */
+/* A file that cannot be read now may be a copy. */
 static bool compare(void *context, struct tail_file *f)
 {
 	struct question *q = context;
@@ -211,7 +212,7 @@ enum tail_copy tail_copies_ask(struct tail_copies *c, const struct tail_found *f
 
 /* Copies of what was cut down. */
 
-/* Rows of a time when it could not be opened. */
+/* Rows that were saved while it could not be opened. */
 static void forget_rows(struct tail_copies *c, const struct tail_identity *identity)
 {
 	for (struct tail_saved *s; (s = tail_table_take(c->with.table, identity)); free(s))

@@ -1,10 +1,10 @@
 /*
- * Files that are copied and then cut down (logrotate's copytruncate). What is open is the same file before and after,
- * but what was not read when it was cut is in the copy alone. So the copy becomes the file that was read so far, under
+ * Files that are copied and then cut down (logrotate's copytruncate). The open file is the same one before and after,
+ * but what was not read when it was cut is only in the copy. So the copy becomes the file that was read so far, under
  * its generation and from its offset on, and what was cut down becomes a new file: as if it had been renamed.
  *
- * A copy is told by its bytes (head.h) from among the files beside it that have such a name (copyname.h). Until the
- * file is cut, a copy that `paths` match has nothing of its own, and is not begun.
+ * A copy is recognized by its bytes (head.h), among the files beside it whose names may be those of copies
+ * (copyname.h). As long as the file is not cut, a copy that `paths` match has nothing of its own, and is not begun.
  */
 #ifndef OXP_TAIL_COPIES_H
 #define OXP_TAIL_COPIES_H
@@ -35,8 +35,8 @@ struct tail_copies {
 
 enum tail_copy {
 	TAIL_NO_COPY,
-	TAIL_COPY_SO_FAR, /* what it has another file has, or had until it was cut down */
-	TAIL_COPY_READ, /* what it has was read before the other file was cut down */
+	TAIL_COPY_SO_FAR, /* another file has the same bytes, or had them until it was cut down */
+	TAIL_COPY_READ, /* its bytes were read before the other file was cut down */
 };
 
 void tail_copies_init(struct tail_copies *, const struct tail_copies_parts *);
@@ -46,12 +46,12 @@ struct tail_file *tail_copies_cut(struct tail_copies *, struct tail_file *);
 void tail_copies_cut_before(struct tail_copies *, const struct tail_saved *);
 /* Whether the open file, which nobody knows, is a copy. */
 enum tail_copy tail_copies_ask(struct tail_copies *, const struct tail_found *, int fd);
-/* Takes the descriptor of a copy of a file that was cut down, and reads that on in it. False: it cannot be read, or is
- * not its copy. */
+/* Takes the descriptor of a copy of a file that was cut down, and goes on reading that file in it. False: the
+ * descriptor cannot be read, or is not of its copy. */
 bool tail_copies_read_on(struct tail_copies *, struct tail_file *, const struct tail_found *, int fd);
 /* Its copy is known as a file of its own. */
 void tail_copies_let_be(struct tail_copies *, struct tail_file *);
-/* Of a file that was cut down, when a scan has an answer: true, nothing more of it will be found. */
+/* For a file that was cut down, once a scan has answered. True: nothing more of it will be found. */
 bool tail_copies_are_gone(struct tail_copies *, struct tail_file *);
 
 #endif

@@ -9,7 +9,7 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Whether rotation may have put that between two parts of a name; worker10 is no copy of worker1. */
+/* Whether rotation may have put that between two parts of a name; worker10 is not a copy of worker1. */
 static bool is_mark(char before, const char *mark, size_t size)
 {
 	if (size == 0 || (is_digit(before) && is_digit(*mark)))
@@ -20,7 +20,7 @@ static bool is_mark(char before, const char *mark, size_t size)
 	return size == 4 && memcmp(mark, ".old", 4) == 0;
 }
 
-/* Where the ending begins; a name that begins with its only dot has none. */
+/* Where the name's ending begins; a name whose only dot is its first character has none. */
 static size_t ending_of(const char *name, size_t size)
 {
 	for (size_t i = size; i > 1; i--)

@@ -9,7 +9,7 @@
 
 /* Both without their folder. */
 bool tail_copyname_is(const char *name, const char *original);
-/* How many bytes both have in common at least: those before the ending, or before anything that is added. */
+/* How many bytes the two names have in common at least: those before the ending, or before whatever is added. */
 size_t tail_copyname_stem(const char *original);
 /* Shows each path that a file at this path may be a copy of, until it answers false. */
 void tail_copyname_originals(const char *path, bool (*visit)(void *context, const char *original), void *context);

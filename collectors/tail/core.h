@@ -10,8 +10,8 @@
 
 enum tail_life {
 	TAIL_LIVES,
-	TAIL_DRAINS, /* what is there is read to its end, and nothing waits any more */
-	TAIL_STOPPED, /* nothing is offered any more; whoever ends the agent commits the positions that are put */
+	TAIL_DRAINS, /* files are read to their end, and nothing waits any more */
+	TAIL_STOPPED, /* nothing is offered any more; the end of the agent commits the positions that were put */
 };
 
 struct tail_core {

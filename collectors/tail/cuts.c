@@ -40,8 +40,9 @@ void tail_cut_clear(struct tail_cut_list *cuts)
 	*cuts = (struct tail_cut_list){ .items = NULL };
 }
 
-/* Whether it begins as the file did that was cut down, and has what that had before its offset: 1, 0 or -errno. Where
- * nothing was read yet only the beginning speaks, and it may be that of older copies, too: then the copy is young. */
+/* Whether it begins as the cut file did, and has the bytes that this had before its offset: 1, 0 or -errno. If nothing
+ * was read yet, only the beginning can be compared, and older copies may have the same one; so the copy must be
+ * young. */
 static int is_copy(struct wall_time now, const struct tail_cut *cut, int fd, const struct tail_found *found)
 {
 	const struct tail_before before = { cut->at.before_hash, cut->at.before_size };
@@ -107,7 +108,7 @@ static void search_folder(struct tail_search *q)
 		closedir(d);
 }
 
-/* One piece of memory: the path up to what copies have of it, too, and then the whole name. */
+/* One piece of memory: the part of the path that copies have in common with it, and then the whole name. */
 static bool seek_copies(struct tail_cut *cut, struct tail_sought *ret)
 {
 	char target[PATH_MAX], *at = tail_search_path(cut->path, target);
@@ -140,11 +141,11 @@ static int by_original(const void *a, const void *b)
 void tail_cut_search(struct tail_cut_list *cuts, struct tail_cut_search *s)
 {
 	struct tail_sought *sought = cuts->count ? oxp_new(cuts->count * sizeof *sought) : NULL;
-	size_t kept = 0;
+	size_t count = 0;
 
 	for (size_t i = 0; i < cuts->count; i++)
-		kept += seek_copies(&cuts->items[i], &sought[kept]);
-	tail_search_folders(sought, kept, search_folder, s);
+		count += seek_copies(&cuts->items[i], &sought[count]);
+	tail_search_folders(sought, count, search_folder, s);
 	tail_found_sort(s->found, by_original);
 }
 

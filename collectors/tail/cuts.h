@@ -1,5 +1,5 @@
 /*
- * Files that were cut down: a list of them, and the search for copies, which have what was not read by then.
+ * Files that were cut down: a list of them, and the search for their copies, which have what was not read by then.
  */
 #ifndef OXP_TAIL_CUTS_H
 #define OXP_TAIL_CUTS_H

@@ -1,6 +1,6 @@
 #include "collectors/tail/doubts.h"
 
-enum { UNSURE_SCANS = 8 /* in a row; then the answer is taken as it is */ };
+enum { UNSURE_SCANS = 8 /* doubtful answers doubtful answers in a row; then the answer is taken as it is */ };
 
 void tail_doubts_scan_begins(struct tail_doubts *d)
 {

@@ -1,6 +1,6 @@
 /*
- * Whether the answer of a scan shows everything. A folder that is read while names change in it may not show them all;
- * what an answer in doubt says of known files is good, the rest is asked for again by the next scan.
+ * Whether the answer of a scan shows everything. A folder that is read while names change in it may not show them all.
+ * What a doubtful answer says about known files is right; everything else is asked for again by the next scan.
  */
 #ifndef OXP_TAIL_DOUBTS_H
 #define OXP_TAIL_DOUBTS_H
@@ -10,7 +10,7 @@
 struct tail_doubts {
 	bool renames; /* were told of since the scan began */
 	bool unsure; /* of the answer */
-	bool put_off; /* a file that was found is begun after the next scan */
+	bool put_off; /* a file that was found begins only after the next scan */
 	unsigned unsure_scans; /* in a row */
 	size_t packed_waiting; /* compressed files that wait for their turn: positions that may be theirs are kept */
 };
@@ -22,7 +22,7 @@ void tail_doubts_answered(struct tail_doubts *);
 void tail_doubts_judge(struct tail_doubts *, bool unlisted);
 void tail_doubts_put_off(struct tail_doubts *);
 void tail_doubts_packed_waits(struct tail_doubts *);
-/* Whether something that the scan found, or may have missed, is not known yet. */
+/* Whether the scan found something that is not known yet, or may have missed something. */
 bool tail_doubts_any(const struct tail_doubts *);
 
 #endif

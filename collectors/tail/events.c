@@ -21,7 +21,7 @@ void tail_events_begin(struct tail_events *e)
 		e->with.machine, tail_watch_begin(&e->watch, e->with.core->loop, e->with.came, e->with.context));
 }
 
-/* Whether what happened to that name is for a scan to find out. `f` is the file that has the name, or NULL. */
+/* Whether a scan has to find out what happened to that name. `f` is the file that has the name, or NULL. */
 static bool wants_scan(const struct tail_events *e, uint32_t mask, const char *path, const struct tail_file *f)
 {
 	if (!path || (mask & IN_ISDIR && mask & (CAME | WENT)))

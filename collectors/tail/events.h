@@ -1,4 +1,4 @@
-/* What inotify tells of the folders that are watched (watch.h): which files changed, and whether a scan is wanted. */
+/* What inotify says about the folders that are watched (watch.h): which files changed, and whether a scan is wanted. */
 #ifndef OXP_TAIL_EVENTS_H
 #define OXP_TAIL_EVENTS_H
 
@@ -24,24 +24,25 @@ struct tail_events_parts {
 struct tail_events {
 	struct tail_events_parts with;
 	struct tail_watch watch;
-	bool stranger; /* something changed that has a name we do not follow */
+	bool stranger; /* something changed under a name that we do not follow */
 };
 
 void tail_events_init(struct tail_events *, const struct tail_events_parts *);
 void tail_events_done(struct tail_events *);
-/* A user has few instances of inotify on a machine, and others take them: until there is one, each sweep tries. */
+/* A user may have only a few instances of inotify on a machine, and others take them: each sweep tries until there is
+ * one. */
 void tail_events_begin(struct tail_events *);
-/* Hears some of the events that wait. False: that was all. */
+/* Handles some of the waiting events. False: that was all. */
 bool tail_events_hear(struct tail_events *);
-/* Whether came() is called when there is something to hear. */
+/* Whether came() is called when there is something to handle. */
 void tail_events_listen(struct tail_events *, bool on);
 void tail_events_stop(struct tail_events *);
-/* Takes the folders that a scan found: those that are in it no more are not watched any longer. */
+/* Takes the folders that a scan found. Folders that are no longer among them are no longer watched. */
 void tail_events_folders(struct tail_events *, struct tail_folder_list *);
 /* Whether a folder that inotify is silent about has changed. Asks some of them, and others the next time. */
 bool tail_events_folder_changed(struct tail_events *);
 bool tail_events_are_waiting(const struct tail_events *);
-/* Whether anything changed that has a name we do not follow since this was asked last. */
+/* Whether anything changed under a name that we do not follow since this was last asked. */
 bool tail_events_take_stranger(struct tail_events *);
 
 #endif

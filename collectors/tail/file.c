@@ -11,7 +11,7 @@
 /* PIECES of PIECE bytes: how far one slice looks for the end of a long line. */
 enum { PIECE = 16 << 10, PIECES = 16 };
 
-/* The hash covers what is there and no more, so that it stands while the file grows. */
+/* The hash covers what is there and no more, so it stays the same while the file grows. */
 static bool extend_head(struct tail_file *f, const struct tail_head *h)
 {
 	if (h->size <= f->head_size)
@@ -46,10 +46,10 @@ struct slice {
 	struct line_slice in;
 	struct tail_head head;
 	bool at_end; /* of the file */
-	bool is_other; /* than the one that was read: so say the bytes before these */
+	bool is_other; /* it is another file than the one that was read: the bytes before these say so */
 };
 
-/* Where each line is copied anyway it is read into memory that is used again and again, not into the batch. */
+/* If each line is copied anyway, it is read into memory that is used again and again, not into the batch. */
 static char *room_for(struct slice *s, size_t want)
 {
 	struct tail_reader *r = s->reader;
@@ -85,8 +85,8 @@ static bool fill(struct slice *s, size_t want, int *ret)
 	return true;
 }
 
-/* MORE: it is the file that it was. Asked after the read: what was read before the file was cut down is still of this
- * generation. */
+/* MORE: it is still the same file. This is asked after the read: what was read before the file was cut down still
+ * belongs to this generation. */
 static enum tail_read look_at_head(struct slice *s)
 {
 	struct tail_file *f = s->file;
@@ -102,7 +102,7 @@ static enum tail_read look_at_head(struct slice *s)
 	return tail_head_begins(&s->head, f->head_hash, f->head_size) ? TAIL_READ_MORE : TAIL_READ_CUT_DOWN;
 }
 
-/* What is held at the end of the file is shipped when it has waited long enough. */
+/* Lines that are held at the end of the file are shipped when they have waited long enough. */
 static void end_wait(struct slice *s)
 {
 	const struct line_slice *in = &s->in;
@@ -126,8 +126,8 @@ static void pass_zeros(struct tail_file *f, uint64_t zeros)
 	}
 }
 
-/* The slice ends before a hole; one that it begins with is passed, or waits for what follows. Bytes within a line that
- * was cut, or that are held, are not looked at. */
+/* The slice ends before a hole. A hole at its beginning is passed, or waits for what follows. Bytes within a line that
+ * was cut, and bytes that are held, are not looked at. */
 static enum tail_read pass_hole(struct slice *s, uint64_t size)
 {
 	struct tail_file *f = s->file;
@@ -160,7 +160,7 @@ static enum tail_read pass_hole(struct slice *s, uint64_t size)
 	return TAIL_READ_HOLE;
 }
 
-/* It was empty when it was opened, or this would have been seen then. */
+/* It was empty when it was opened, otherwise this would have been seen then. */
 static bool is_packed(const struct slice *s)
 {
 	return s->file->offset == 0 && s->file->head_at == 0 && !tail_file_trait(s->file)->compressed &&
@@ -181,7 +181,8 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	if (s->in.parts_wait)
 		s->in.parted = s->file->parted;
 	s->in.format = (enum lines_format)s->file->format;
-	s->in.batch = host_batch_new(s->reader->host, SIGNAL_LOGS);
+	s->in.batch = s->reader->leaver ? host_leave_batch(s->reader->host, SIGNAL_LOGS)
+					: host_batch_new(s->reader->host, SIGNAL_LOGS);
 	if (!s->in.batch)
 		return TAIL_READ_FULL;
 	if (!fill(s, want, &failed)) {
@@ -198,15 +199,25 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	if (s->reader->origin)
 		line_origin_set(&s->reader->lines.origin, s->file->path);
 	lines_split(&s->in);
-	/* What nobody writes to any more ends with its last line. */
+	/* A file that nobody writes to any more ends with its last line. */
 	lines_rest(&s->in, tail_file_trait(s->file)->ended && s->at_end);
 	end_wait(s);
 	if (s->in.failed)
 		return TAIL_READ_FULL;
-	return s->in.took > 0 && extend_head(s->file, &s->head) ? TAIL_READ_HEAD : TAIL_READ_MORE;
+	return s->in.took > 0 && extend_head(s->file, &s->head) && !s->reader->leaver ? TAIL_READ_HEAD : TAIL_READ_MORE;
 }
 
-/* Offers what was made. The file stands behind it before the pipeline has it: it may settle at once. */
+static enum admit give(struct slice *s, struct tail_offer *offer)
+{
+	const struct tail_leaver *to = s->reader->leaver;
+
+	if (to)
+		return host_leave(s->reader->host, &s->in.batch, to->done, to->context);
+	batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
+	return host_offer(s->reader->host, &s->in.batch);
+}
+
+/* Offers the batch. The file's offset moves behind it before the pipeline has it, because it may settle at once. */
 static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool *ret_offered)
 {
 	struct tail_file *f = s->file;
@@ -219,8 +230,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	if (records > 0) {
 		offer->end = f->offset;
 		offer->before = f->before;
-		batch_token(s->in.batch, (uint64_t)(uintptr_t)offer);
-		if (host_offer(s->reader->host, &s->in.batch) != ADMIT_TAKEN) {
+		if (give(s, offer) != ADMIT_TAKEN) {
 			f->offset -= s->in.took;
 			f->before = before;
 			return TAIL_READ_FULL;
@@ -240,7 +250,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	return s->at_end || waits ? TAIL_READ_END : TAIL_READ_MORE;
 }
 
-/* Looks for the end of the line behind what is held in what is new. True: it is there, behind `unended` bytes. */
+/* Looks in the new bytes for the end of the line behind what is held. True: it is there, behind `unended` bytes. */
 static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 {
 	char piece[PIECE];
@@ -257,11 +267,16 @@ static bool find_end(struct tail_file *f, uint64_t size, uint64_t max)
 	return false;
 }
 
+static size_t chunk_of(const struct tail_reader *r)
+{
+	return r->leaver ? r->leaver->chunk : r->chunk;
+}
+
 /* How many of the `size` bytes behind what is held to read now: a chunk, or a line that is longer, once its end is
  * there or out of reach. 0: END or MORE, nothing is to be read yet. */
 static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
-	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, r->chunk);
+	uint64_t max = r->lines.line_max + 1, chunk = smaller(size, chunk_of(r));
 	bool ended;
 
 	if (f->unended > size)
@@ -277,7 +292,7 @@ static enum tail_read measure(struct tail_file *f, const struct tail_reader *r, 
 	return f->unended == size ? TAIL_READ_END : TAIL_READ_MORE;
 }
 
-/* What is held is read with what is new behind it, or when it waits no longer. */
+/* Bytes that are held are read together with new ones behind them, or when they wait no longer. */
 static enum tail_read measure_all(struct tail_file *f, const struct tail_reader *r, uint64_t size, size_t *want)
 {
 	bool ship = f->due || r->ending || tail_file_trait(f)->ended;
@@ -290,7 +305,7 @@ static enum tail_read measure_all(struct tail_file *f, const struct tail_reader 
 		*want = f->unended;
 	else if (f->held == 0 || *want == 0)
 		return answer;
-	*want = smaller(f->held + *want, 2 * r->lines.line_max + r->chunk);
+	*want = smaller(f->held + *want, 2 * r->lines.line_max + chunk_of(r));
 	return answer;
 }
 
@@ -420,7 +435,7 @@ void tail_file_restore(struct tail_file *f, const struct position *at)
 	f->before = f->before_saved = (struct tail_before){ at->before_hash, at->before_size };
 }
 
-/* What stood before its offset must stand there still, or it was cut down and written anew meanwhile. */
+/* The bytes before its offset must still be there, otherwise it was cut down and written anew meanwhile. */
 int tail_file_go_on(struct tail_file *f, const struct position *at)
 {
 	int failed = tail_file_begin(f, at->offset);
@@ -447,4 +462,24 @@ void tail_file_save(struct tail_file *f, const struct tail_offer *offer)
 void tail_file_ship_held(struct tail_file *f)
 {
 	f->due = true;
+}
+
+void tail_file_left(struct tail_file *f)
+{
+	f->saved = f->offset;
+	f->before_saved = f->before;
+}
+
+void tail_file_go_back(struct tail_file *f, const struct tail_file *then)
+{
+	f->offset = then->offset;
+	f->before = then->before;
+	f->held = then->held;
+	f->unended = then->unended;
+	f->format = then->format;
+	f->skipping = then->skipping;
+	f->parted = then->parted;
+	f->waits = then->waits;
+	f->held_pieces = then->held_pieces;
+	f->due = then->due;
 }

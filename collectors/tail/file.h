@@ -20,7 +20,7 @@
 #include "collectors/tail/identity.h"
 #include "collectors/tail/state.h"
 
-/* Whether its generation is on disk. Before that nothing of it may be offered. */
+/* Whether its generation is on disk. Until then, nothing of it may be offered. */
 enum tail_birth { TAIL_UNBORN /* it has none */, TAIL_NEW, TAIL_COMMITTING, TAIL_BORN };
 
 /* In which list of the saver it waits for its position to be saved. */
@@ -28,7 +28,7 @@ enum tail_save { TAIL_SAVED, TAIL_UNSAVED, TAIL_SAVING };
 
 enum { TAIL_CHUNK = 256 << 10, TAIL_CHUNK_FIRST = 64 << 10, TAIL_CHUNK_MIN = 16 << 10 };
 
-/* Each group is written by the file that is named above it, and by no other. */
+/* Each group of fields is written by the file that is named above it, and by no other. */
 struct tail_file {
 	/* table.c */
 	TAILQ_ENTRY(tail_file) entry;
@@ -36,11 +36,11 @@ struct tail_file {
 	char *path;
 	struct tail_identity identity;
 	uint8_t state; /* enum tail_state */
-	bool outlived; /* the file that had its name after it is not known any more */
+	bool outlived; /* the file that had its name after this one is not known any more */
 
 	/* file.c */
 	uint64_t generation, offset, saved;
-	uint64_t head_at, head_hash; /* its first bytes, behind the hole that it may begin with */
+	uint64_t head_at, head_hash; /* the first bytes, behind a hole that the file may begin with */
 	struct tail_before before, before_saved; /* `offset`, `saved` */
 	uint32_t head_size;
 	uint32_t held; /* bytes from `offset` on that are whole lines whose message may go on */
@@ -64,26 +64,30 @@ struct tail_file {
 
 	/* turns.c */
 	TAILQ_ENTRY(tail_file) held_entry;
-	struct mono_time held_since; /* when `offset` came to stand before what is held */
+	struct mono_time held_since; /* when `offset` reached the beginning of what is held */
 	uint32_t offers; /* under way */
 	bool in_held; /* in the list of files that hold lines */
 
+	/* leaves.c */
+	bool leaving; /* it is read to its end there, and not in turns */
+
 	/* copies.c */
-	bool copied; /* it was cut down, and all that a copy of it has was read before */
+	bool copied; /* it was cut down, and everything in its copy had been read before */
 
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */
 
 	/* packed.c */
-	uint32_t starved; /* the round in which there was no room for its text */
+	uint32_t starved; /* the last round in which there was no room for its text */
 
 	/* gone.c */
-	uint8_t idle_sweeps; /* since it was gone and did not grow */
+	uint8_t idle_sweeps; /* sweeps sweeps since it was gone and did not grow */
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
 	bool linked, silent; /* as it was found: scan.h */
-	bool from_end; /* what it had when it was found is not read, unless an earlier run has begun to */
+	/* what it had when it was found is not read, unless an earlier run has begun to read it read it */
+	bool from_end;
 };
 TAILQ_HEAD(tail_file_list, tail_file);
 
@@ -99,7 +103,7 @@ static inline bool tail_file_is_unopened(const struct tail_file *f)
 	       f->state != TAIL_GONE_CUT;
 }
 
-/* A batch under way: what its token leads to. Settled in the order in which they were offered. */
+/* A batch under way: what its token leads to. Offers settle in their order. */
 struct tail_offer {
 	TAILQ_ENTRY(tail_offer) entry;
 	struct tail_file *file;
@@ -107,6 +111,13 @@ struct tail_offer {
 	struct tail_before before; /* `end` */
 };
 TAILQ_HEAD(tail_offer_list, tail_offer);
+
+/* Where a slice goes that is not offered: host_leave(). */
+struct tail_leaver {
+	void (*done)(void *context, int failed);
+	void *context;
+	size_t chunk; /* in place of the reader's */
+};
 
 /* What a read needs to know. turns.c writes it, but for `scratch` and `hole`. */
 struct tail_reader {
@@ -117,6 +128,7 @@ struct tail_reader {
 	bool origin; /* items tell path and offset */
 	char *scratch; /* TAIL_BEFORE_MAX and TAIL_CHUNK bytes and the padding, once there was an origin to tell */
 	bool ending; /* nothing is held any more */
+	const struct tail_leaver *leaver; /* of this slice; NULL: it is offered */
 	uint64_t hole; /* answer: the zeros that a read has passed */
 };
 
@@ -126,7 +138,7 @@ enum tail_read {
 	TAIL_READ_FULL, /* no room, nothing was taken */
 	TAIL_READ_FAILED, /* errno tells */
 	TAIL_READ_HEAD, /* more of its beginning is known now, and must be on disk first: nothing was taken */
-	TAIL_READ_HOLE, /* `hole` zeros were passed that stood at `offset` before; nothing was taken */
+	TAIL_READ_HOLE, /* `hole` zeros that stood at `offset` were passed; nothing was taken */
 	TAIL_READ_CUT_DOWN, /* it is another file's beginning: nothing was taken */
 	TAIL_READ_PACKED, /* it is not text that can be read: nothing was taken */
 };
@@ -142,14 +154,14 @@ static inline uint64_t tail_file_seen(const struct tail_file *f)
 }
 /* What is saved of it; `path` is the file's. */
 struct position tail_file_position(const struct tail_file *);
-/* The same of how far it was read. */
+/* The same for how far it was read. */
 struct position tail_file_read_to(const struct tail_file *);
 /* Whether there are bytes that no read has seen. */
 bool tail_file_grew(const struct tail_file *);
 
-/* Of a new file: it is closed. */
+/* For a new file, which is closed. */
 void tail_file_init(struct tail_file *);
-/* The descriptor is the other one's from now on. */
+/* From now on the descriptor is the other file's. */
 void tail_file_hand_over(struct tail_file *from, struct tail_file *to);
 /* Takes the descriptor. */
 void tail_file_open(struct tail_file *, int fd);
@@ -157,20 +169,24 @@ void tail_file_open(struct tail_file *, int fd);
 int tail_file_let_go(struct tail_file *) MUST_CHECK;
 /* Of a closed file: where reading begins, unless there is a position of an earlier run. */
 void tail_file_start(struct tail_file *, uint64_t offset);
-/* Where reading begins in a file that was just opened; if the byte before ends no line we are inside one. 0 or -errno;
- * it cannot fail at the beginning of the file. */
+/* Where reading begins in a file that was just opened. If the byte before it is not a line end, that is inside a line.
+ * 0 or -errno; it cannot fail at the beginning of the file. */
 int tail_file_begin(struct tail_file *, uint64_t offset);
-/* As the file that it was in an earlier run. */
+/* The open file goes on as it was in an earlier run. */
 int tail_file_go_on(struct tail_file *, const struct position *) MUST_CHECK;
 /* Of a closed file: it was read up to there, in an earlier run. */
 void tail_file_restore(struct tail_file *, const struct position *);
-/* Its first bytes, as they are now, belong to that generation; none do if they cannot be read. */
+/* Its first bytes, as they are now, become those of that generation; if they cannot be read, it has none. */
 void tail_file_name(struct tail_file *, uint64_t generation);
-/* It has no generation any more: it is closed, or its position is left to somebody else. */
+/* It no longer has a generation: it was closed, or its position now belongs to another file. */
 void tail_file_unname(struct tail_file *);
 /* `saved` is where it stands, or what has settled. */
 void tail_file_save(struct tail_file *, const struct tail_offer *);
-/* What is held has waited long enough. */
+/* Lines that are held have waited long enough. */
 void tail_file_ship_held(struct tail_file *);
+/* All that was read of it is on disk, or has settled. */
+void tail_file_left(struct tail_file *);
+/* It stands where it stood then: what was read since is to be read again. */
+void tail_file_go_back(struct tail_file *, const struct tail_file *then);
 
 #endif

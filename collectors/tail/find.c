@@ -7,7 +7,7 @@
 
 #include "collectors/tail/links.h"
 
-enum { BIRTH_STEP_MS = 10 /* file systems tell births by a clock that stands still for as long */ };
+enum { BIRTH_STEP_MS = 10 /* file systems take births from a clock that stands still for this long */ };
 
 void tail_finder_init(struct tail_finder *d, const struct tail_finder_parts *parts)
 {
@@ -53,8 +53,8 @@ static bool is_compressed(const struct tail_file *f)
 /* Beginning. */
 
 /* At the first start, whose first look may take more than one scan, a file was there before if it was born before the
- * look. Later, if it was there in the last run: what came since then, as by a rotation, is as new as what comes while
- * we look. */
+ * look. At later starts, it was there before if the last run had it: a file that came since then, as by a rotation, is
+ * as new as one that comes while we look. */
 static bool was_there_before(const struct tail_finder *d, const struct tail_file *f)
 {
 	const int64_t known = d->known_before.ns;
@@ -64,7 +64,7 @@ static bool was_there_before(const struct tail_finder *d, const struct tail_file
 	return f->identity.birth_ns <= (known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
 }
 
-/* Of what was the same file, and has other bytes now. */
+/* The position of what was the same file and has other bytes now. */
 static void tell_cut_before(struct tail_finder *d, const struct tail_file *f)
 {
 	for (struct tail_saved *s; (s = tail_table_take(d->with.table, &f->identity)); free(s)) {
@@ -81,7 +81,7 @@ static int begin_file(struct tail_finder *d, struct tail_file *f)
 	int failed = tail_table_claim(d->with.table, &f->identity, f->fd, &s);
 	uint64_t offset = f->offset;
 
-	/* A row that does not fit says that the file has other bytes since. */
+	/* A row that does not fit means that the file has other bytes by now. */
 	if (!failed && !s && tail_table_knows(d->with.table, &f->identity))
 		offset = 0;
 	if (!failed)
@@ -103,8 +103,8 @@ static int begin_file(struct tail_finder *d, struct tail_file *f)
 	return 0;
 }
 
-/* So that it is known who it is, whatever its name is when it can be read: the next run, too, looks for what has a
- * position. */
+/* Its identity is saved, so that it is known whatever its name is when it can be read: the next run also looks for
+ * files that have a position. */
 static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
 {
 	struct position at = { .dev = f->identity.dev,
@@ -121,8 +121,8 @@ static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
 	tail_saver_commit(d->with.saver);
 }
 
-/* Closes a copy, which is not begun; it is looked at again when it changes. True: it was one. Of a copy that was read
- * before, only what it gets from now on is read. */
+/* Closes the file if it is a copy, which is not begun, and is looked at again when it changes. True: it was one. Of a
+ * copy that was read before, only what it gets from now on is read. */
 static bool is_left_as_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
 {
 	enum tail_copy copy = tail_table_has_begun(d->with.table, &f->identity)
@@ -142,7 +142,7 @@ static bool is_left_as_copy(struct tail_finder *d, struct tail_file *f, const st
 	return true;
 }
 
-/* Takes the descriptor. `failed` is what came of reading the beginning. */
+/* Takes the descriptor. `failed` is how reading the beginning ended. */
 static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, int failed)
 {
 	tail_file_open(f, fd);
@@ -157,7 +157,8 @@ static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, in
 	tail_troubles_end(d->with.troubles, f);
 }
 
-/* Takes the descriptor. What cannot be read is tried again by the next sweep, and is no other file than it was. */
+/* Takes the descriptor. A file that cannot be read is tried again by the next sweep; that does not make it another
+ * file. */
 static void take_file(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
 {
 	struct tail_head head;
@@ -233,9 +234,9 @@ void tail_finder_tend_gone(struct tail_finder *d, struct tail_file *f)
 /* Finding. */
 
 /*
- * Whether it is known who had the name between the last one that we know of and the new file; of a name that is new,
- * since the last time when nobody had it. If not, they are looked for in the next scan, and the new file is begun after
- * them: with its generation on disk, an earlier one that a kill left without would not be looked for any more.
+ * Whether it is known which files had the name between the last one that we know and the new one; for a new name, since
+ * the last time that no file had it. If not, the next scan looks for them, and the new file is begun after them.
+ * Otherwise its generation would be on disk, and after a kill nobody would look for the earlier ones any more.
  */
 static bool knows_between(struct tail_finder *d, const struct tail_found *found, const struct tail_file *named)
 {
@@ -253,8 +254,8 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 	return false;
 }
 
-/* An overlay gives a file that is written to another birth, and its bytes to those who open it from then on. Elsewhere
- * nobody else has the inode of a file that is open. */
+/* On an overlay, a file that is written to gets another birth, and only those who open it from then on see its new
+ * bytes. Elsewhere, no other file has the inode of an open file. */
 static bool goes_on_in_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
 {
 	const struct position begin = tail_file_position(f);
@@ -277,7 +278,7 @@ static bool goes_on_in_copy(struct tail_finder *d, struct tail_file *f, const st
 	return true;
 }
 
-/* A file that we know has been found. A second name of it (a link) is left alone. */
+/* A known file has been found. A second name of it (a link) is left alone. */
 static void found_again(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
 {
 	bool has_name = !is_gone(f) && f->seen == d->with.look->number;
@@ -331,7 +332,7 @@ void tail_finder_found_rotated(struct tail_finder *d, const struct tail_found *f
 		add_file(d, found, true);
 }
 
-/* The file that it is a copy of is read on in another copy: of this one only what it gets from now on is read. */
+/* The file of which it is a copy is read on in another copy, so of this one only what it gets from now on is read. */
 static void begin_at_end(struct tail_finder *d, struct tail_file *f, const struct tail_found *found)
 {
 	int fd = open_as(d, f, found, &f->identity);
@@ -370,13 +371,14 @@ void tail_finder_found_copy(struct tail_finder *d, const struct tail_found *foun
 
 /* Gaps. */
 
-void tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
+struct tail_file *tail_finder_cut_down(struct tail_finder *d, struct tail_file *f)
 {
 	struct tail_file *n = tail_copies_cut(d->with.copies, f);
 
 	n->seen = f->seen;
 	n->linked = f->linked;
 	n->silent = f->silent;
+	return n;
 }
 
 bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
@@ -390,7 +392,7 @@ bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
 	return true;
 }
 
-/* Removed, or moved to where it is not looked for, while nobody followed it. */
+/* It was removed, or moved to where nobody looks for it, while nobody followed it. */
 static void tell_gone(struct tail_finder *d, const struct tail_saved *s)
 {
 	++*d->vanished;

@@ -1,7 +1,7 @@
 /*
- * Finding of `tail`: what a scan of the folders (scan.h) says of one file, held against the files that are known. Names
- * change hands, files lose theirs, and those that came and went while nobody looked are searched for; so no file is
- * begun before it is known who had its name before.
+ * Finding of `tail`: what a scan of the folders (scan.h) says about one file is compared with the files that are known.
+ * Names pass from file to file, files lose theirs, and files that came and went while nobody looked are searched for.
+ * So no file begins before it is known which file had its name before.
  */
 #ifndef OXP_TAIL_FIND_H
 #define OXP_TAIL_FIND_H
@@ -47,21 +47,21 @@ void tail_finder_remember(struct tail_finder *, const struct position *);
 
 /* A file was found under a name that we follow. */
 void tail_finder_found(struct tail_finder *, const struct tail_found *);
-/* A file had the name of one that was asked for as lost, or is that one. */
+/* A file that had the name of a lost one after it, or the lost file itself. */
 void tail_finder_found_rotated(struct tail_finder *, const struct tail_found *);
 /* A copy of a file that was cut down. */
 void tail_finder_found_copy(struct tail_finder *, const struct tail_found *);
 /* The file has lost its name, to another file or to none (gone.h). */
 void tail_finder_lose(struct tail_finder *, struct tail_file *);
-/* A file without a name, once a scan. */
+/* Called for each file without a name, once a scan. */
 void tail_finder_tend_gone(struct tail_finder *, struct tail_file *);
-/* Whether a position is kept (a visitor for tail_table_sift). It is as long as its file may come back: its folder
- * cannot be read, it cannot be opened, or it may be one that was found under another name and put off. It is of no
- * use if the file is no more, or another one has its inode; one that was born when it was has been cut down since. */
+/* Whether a saved position is still wanted (for tail_table_sift). It is, as long as its file may come back: its folder
+ * cannot be read, it cannot be opened, or it may be one that was found under another name and put off. It is not, if
+ * the file no longer exists or another one has its inode; a file with the same birth was cut down since. */
 bool tail_finder_may_come_back(void *finder, const struct tail_saved *);
 
-/* The file has other bytes than those that were read: it begins anew. */
-void tail_finder_cut_down(struct tail_finder *, struct tail_file *);
+/* The file has other bytes than those that were read: it begins anew, as the one that is returned. */
+struct tail_file *tail_finder_cut_down(struct tail_finder *, struct tail_file *);
 /* The file was empty when it was opened, and is compressed. False: batches of what it was before are under way, and the
  * next event or sweep comes here again; else it is closed, and to be scanned for. */
 bool tail_finder_close_packed(struct tail_finder *, struct tail_file *);

@@ -21,17 +21,17 @@ static int by_watch(const void *a, const void *b)
 /* Several globs may lead to the same folder. */
 void tail_folders_sort(struct tail_folder_list *list)
 {
-	size_t kept = 0;
+	size_t count = 0;
 
 	if (list->count > 1)
 		qsort(list->items, list->count, sizeof *list->items, by_watch);
 	for (size_t i = 0; i < list->count; i++) {
-		if (kept && by_watch(&list->items[kept - 1], &list->items[i]) == 0)
+		if (count && by_watch(&list->items[count - 1], &list->items[i]) == 0)
 			free(list->items[i].path);
 		else
-			list->items[kept++] = list->items[i];
+			list->items[count++] = list->items[i];
 	}
-	list->count = kept;
+	list->count = count;
 }
 
 void tail_folders_move(struct tail_folder_list *from, struct tail_folder_list *to)

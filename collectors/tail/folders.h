@@ -1,4 +1,4 @@
-/* The folders that a scan has watched and read: those that watch.h goes on to watch. */
+/* The folders that a scan has begun to watch and has read. watch.h goes on watching them. */
 #ifndef OXP_TAIL_FOLDERS_H
 #define OXP_TAIL_FOLDERS_H
 
@@ -23,11 +23,11 @@ static inline int64_t tail_changed_ns(const struct stat *info)
 	return info->st_mtim.tv_sec * 1000000000LL + info->st_mtim.tv_nsec;
 }
 
-/* As it is, with a copy of the path. */
+/* Adds it as it is, with a copy of the path. */
 void tail_folders_add(struct tail_folder_list *, const struct tail_folder *);
-/* In the order of their watches, each once. */
+/* Sorts them in the order of their watches, each once. */
 void tail_folders_sort(struct tail_folder_list *);
-/* All of one list to another, which is empty. */
+/* Moves all of one list to another, which is empty. */
 void tail_folders_move(struct tail_folder_list *from, struct tail_folder_list *to);
 void tail_folders_clear(struct tail_folder_list *);
 

@@ -20,7 +20,7 @@ struct tail_found_list {
 	size_t count, room;
 };
 
-/* As it is, with copies of path and name. */
+/* Adds it as it is, with copies of path and name. */
 void tail_found_add(struct tail_found_list *, const struct tail_found *);
 void tail_found_sort(struct tail_found_list *, int (*order)(const void *, const void *));
 /* It is worked through: its path is not needed any more. */

@@ -155,9 +155,8 @@ void tail_globs_free(struct option_list *list)
 	*list = (struct option_list){ .items = NULL };
 }
 
-/* Globs that can match nothing. */
-
-const char *tail_globs_subject(const char *exclude, const char *path)
+/* What a glob of `exclude` is compared with: the path, or its last name if the glob has no slash. */
+static const char *subject_of(const char *exclude, const char *path)
 {
 	const char *slash = strchr(exclude, '/') ? NULL : strrchr(path, '/');
 
@@ -174,7 +173,7 @@ bool tail_excludes(const struct tail_globs *globs, const char *path)
 	const struct option_list *exclude = globs->exclude;
 
 	for (size_t i = 0; exclude && i < exclude->count; i++)
-		if (glob_matches(exclude->items[i], tail_globs_subject(exclude->items[i], path)))
+		if (glob_matches(exclude->items[i], subject_of(exclude->items[i], path)))
 			return true;
 	return false;
 }
@@ -237,7 +236,7 @@ static bool may_match(const char *glob, const struct option_list *paths)
 		bool fits = is_of_files(made.items[i]);
 		may = fits && !paths;
 		for (size_t j = 0; fits && paths && j < paths->count && !may; j++)
-			may = globs_meet(made.items[i], tail_globs_subject(made.items[i], paths->items[j]));
+			may = globs_meet(made.items[i], subject_of(made.items[i], paths->items[j]));
 	}
 	tail_globs_free(&made);
 	return may;

@@ -24,8 +24,6 @@ struct tail_globs {
 bool tail_matches(const struct tail_globs *, const char *path);
 bool tail_excludes(const struct tail_globs *, const char *path);
 
-/* What a glob of `exclude` is compared with: the path, or its last name if the glob has no slash. */
-const char *tail_globs_subject(const char *exclude, const char *path);
 /* The first glob whose form shows that it can match no file: it ends with a folder or, as an exclude, overlaps with
  * none of `paths`, which are expanded. NULL: there is none. */
 const char *tail_globs_idle_path(const struct option_list *globs) MUST_CHECK;

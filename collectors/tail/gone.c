@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 enum {
-	DELETED_SWEEPS = 2, /* a file without any name is closed when it has not grown for as many sweeps; later when */
-	ROTATED_SWEEPS = 60, /* it has another: its writer may not have noticed yet */
+	DELETED_SWEEPS = 2, /* a file without any name is closed when it has not grown for this many sweeps; later if */
+	ROTATED_SWEEPS = 60, /* it has another name: its writer may not have noticed yet */
 };
 
 void tail_gone_init(struct tail_gone *g, const struct tail_gone_parts *parts)
@@ -55,8 +55,8 @@ static bool is_deleted(const struct tail_file *f)
 	return tail_file_trait(f)->compressed || (fstat(f->fd, &info) == 0 && info.st_nlink == 0);
 }
 
-/* A rotated file that could not be opened, or is compressed and waits. It may have been renamed once more meanwhile;
- * else it is asked for again by the next sweep. */
+/* A rotated file that could not be opened, or is compressed and waits. It may have been renamed once more meanwhile; if
+ * not, the next sweep looks for it again. */
 static void look_for(struct tail_gone *g, const struct tail_file *f)
 {
 	tail_wanted_lost(g->with.wanted, f->path, &f->identity);
@@ -64,7 +64,7 @@ static void look_for(struct tail_gone *g, const struct tail_file *f)
 		tail_wanted_scan(g->with.wanted, true);
 }
 
-/* Its folder is away, as with an unmounted volume, or cannot be read. */
+/* Its folder does not exist, as when a volume is unmounted, or cannot be read. */
 static bool is_out_of_sight(const struct tail_file *f)
 {
 	char folder[PATH_MAX];
@@ -88,8 +88,8 @@ static void let_go(struct tail_gone *g, struct tail_file *f)
 	tail_gone_drop(g, f);
 }
 
-/* For how many sweeps a file without a name is kept open when it does not grow: where others cannot be opened for want
- * of descriptors, no longer than one that was deleted; where there are too many of them, for none. */
+/* For how many sweeps a file without a name stays open if it does not grow. If others cannot be opened for want of
+ * descriptors, no longer than a deleted one; if there are too many of them, for none. */
 static int sweeps_of(const struct tail_gone *g, const struct tail_file *f)
 {
 	if (tail_machine_is_crowded(g->with.machine, g->with.table->gone_cost))
@@ -117,7 +117,7 @@ static bool is_no_elder(void *context, struct tail_file *f)
 	return !elder->busy;
 }
 
-/* One that never was open: found under a rotated name, or compressed. */
+/* A file that was never open: found under a rotated name, or compressed. */
 static void tend_unopened(struct tail_gone *g, struct tail_file *f)
 {
 	if (tail_packed_is_at(g->with.packed, &f->identity))
@@ -127,8 +127,8 @@ static void tend_unopened(struct tail_gone *g, struct tail_file *f)
 	tail_gone_drop(g, f);
 }
 
-/* One that had the name before it and is not read to its end yet. If the process ended now, the next run would look for
- * those that had the name after that one: this one is to be known then. */
+/* A file that had the name before this one and is not read to its end yet. If the process ended now, the next run would
+ * look for all that had the name after that one, and this one must be known then. */
 static bool has_busy_elder(struct tail_gone *g, const struct tail_file *f)
 {
 	struct elder elder = { .of = f };

@@ -1,7 +1,7 @@
 /*
- * Files of `tail` that have lost their names, since they were rotated or deleted: for how long they are followed, and
- * when they are closed. That is when all of it is read and settled and it has not grown for some sweeps. Then nobody
- * writes to it any more, and what it ends with is its last line.
+ * Files of `tail` that have lost their names, because they were rotated or deleted: how long they are followed, and
+ * when they are closed. A file is closed when all of it has been read and has settled, and it has not grown for some
+ * sweeps. Then nobody writes to it any more, and what it ends with is its last line.
  */
 #ifndef OXP_TAIL_GONE_H
 #define OXP_TAIL_GONE_H
@@ -39,14 +39,14 @@ struct tail_gone {
 };
 
 void tail_gone_init(struct tail_gone *, const struct tail_gone_parts *);
-/* The name of the file is another file's now, or nobody's: what is open is read to its end. False: it never was, so it
- * is looked for, and is not known any more. */
+/* The file's name is another file's now, or no file's. If it is open, it is read to its end. False: it was never open,
+ * so it is looked for, and no longer known. */
 bool tail_gone_lose(struct tail_gone *, struct tail_file *);
-/* It has grown, or goes on in a copy: it has been idle for no sweep. */
+/* It has grown, or goes on in a copy: its idle sweeps are counted from now on. */
 void tail_gone_grew(struct tail_file *);
-/* A scan is over that has not found it under a name: it may be closed by now, and is not known any more then. */
+/* A scan that is over has not found it under a name. It may be closed now, and is then no longer known. */
 void tail_gone_tend(struct tail_gone *, struct tail_file *);
-/* Closes the file, whatever it has, and forgets it. */
+/* Closes the file, even if something of it is not read, and forgets it. */
 void tail_gone_drop(struct tail_gone *, struct tail_file *);
 
 #endif

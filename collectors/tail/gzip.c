@@ -11,9 +11,9 @@
 
 #include "base/path.h"
 
-enum { SMALLEST_GZIP = 18, TRAILER = 4 };
+enum { SMALLEST_GZIP = 18 };
 
-/* Longer than two bytes where a line could begin so. */
+/* A signature is longer than two bytes if a line could begin with those. */
 static const struct {
 	const char *bytes;
 	size_t size;
@@ -68,8 +68,8 @@ static int open_nameless(const char *folder)
 	return fd;
 }
 
-/* Whoever writes a few KiB of gzip can make any number of GiB of them: half of what is free is left to others, and
- * where files are memory the text is as small as memory is. */
+/* A few KiB of gzip can unpack to any number of GiB. So half of what is free is left to others, and on a tmpfs, where
+ * files are memory, the text has a small limit. */
 static uint64_t room_on(int fd)
 {
 	struct statfs info;
@@ -89,29 +89,6 @@ static uint32_t read_whole(int fd)
 	if (size < SMALLEST_GZIP || pread(fd, trailer, sizeof trailer, size - SMALLEST_GZIP) != sizeof trailer)
 		return 0;
 	return (uint32_t)gzip_inflated_size((struct bytes){ trailer, sizeof trailer });
-}
-
-struct tail_unpack *tail_unpack_new(
-	int packed, const struct tail_identity *identity, const char *folder, void (*done)(struct job *), void *context)
-{
-	struct tail_unpack *u = oxp_new(sizeof *u);
-
-	*u = (struct tail_unpack){ .job = { .work = tail_unpack_slice, .done = done },
-		.context = context,
-		.identity = *identity,
-		.packed = packed,
-		.text = open_nameless(folder),
-		.whole = read_whole(packed) };
-	u->room = u->text >= 0 ? room_on(u->text) : 0;
-	lseek(packed, 0, SEEK_SET);
-	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
-	u->gunzip = gunzip_new();
-	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
-		return u;
-	if (u->text >= 0)
-		errno = ENOMEM;
-	tail_unpack_free(u);
-	return NULL;
 }
 
 void tail_unpack_free(struct tail_unpack *u)
@@ -146,7 +123,7 @@ bool tail_unpack_learn_size(struct tail_unpack *u)
 	return wrong;
 }
 
-/* What the piece has come to, behind the text so far. */
+/* Appends what the piece has unpacked to. */
 static int write_text(struct tail_unpack *u)
 {
 	if (u->size + u->piece.size > u->room && u->room < TAIL_UNPACKED_MAX)
@@ -177,10 +154,12 @@ static int unpack_piece(struct tail_unpack *u)
 	u->starved = written && written != -EFBIG;
 	if (u->starved)
 		return written;
-	return failed ? failed : written;
+	if (failed)
+		return failed;
+	return written;
 }
 
-void tail_unpack_slice(struct job *job)
+static void unpack_slice(struct job *job)
 {
 	struct tail_unpack *u = CONTAINER_OF(job, struct tail_unpack, job);
 	uint64_t until = u->size + TAIL_UNPACK_SLICE;
@@ -189,4 +168,27 @@ void tail_unpack_slice(struct job *job)
 		u->failed = unpack_piece(u);
 		u->ended = u->ended || u->failed;
 	}
+}
+
+struct tail_unpack *tail_unpack_new(
+	int packed, const struct tail_identity *identity, const char *folder, void (*done)(struct job *), void *context)
+{
+	struct tail_unpack *u = oxp_new(sizeof *u);
+
+	*u = (struct tail_unpack){ .job = { .work = unpack_slice, .done = done },
+		.context = context,
+		.identity = *identity,
+		.packed = packed,
+		.text = open_nameless(folder),
+		.whole = read_whole(packed) };
+	u->room = u->text >= 0 ? room_on(u->text) : 0;
+	lseek(packed, 0, SEEK_SET);
+	buffer_init(&u->piece, TAIL_UNPACK_ROOM);
+	u->gunzip = gunzip_new();
+	if (u->text >= 0 && u->gunzip && gunzip_begin(u->gunzip, &u->piece, SIZE_MAX / 2) == 0)
+		return u;
+	if (u->text >= 0)
+		errno = ENOMEM;
+	tail_unpack_free(u);
+	return NULL;
 }

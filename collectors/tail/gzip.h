@@ -20,21 +20,21 @@ enum { TAIL_UNPACK_PIECE = 16 << 10, TAIL_UNPACK_SLICE = 1 << 20, TAIL_UNPACK_RO
 
 /* One file being unpacked. After each slice done() is called on the loop: it asks for the next or ends it. */
 struct tail_unpack {
-	struct job job; /* first: of tail_unpack_slice() */
+	struct job job; /* first: it unpacks the next slice */
 	struct tail_identity identity;
 	int packed, text; /* descriptors; -1: given away */
 	uint64_t size; /* of the text so far */
 	uint64_t room; /* there is for it */
-	uint32_t whole; /* of all of it, modulo 2^32, as the last four bytes say */
+	uint32_t whole; /* the size of the text modulo 2^32, as the last four bytes say */
 	struct gunzip *gunzip;
 	struct buffer piece; /* of text */
 	int failed; /* 0, or -errno: -EBADMSG: it is not gzip behind `size`; -EFBIG */
 	bool ended; /* there is no more, or it failed */
-	bool starved; /* it failed because its text could not be written; the file is not to blame */
+	bool starved; /* it failed because its text could not be written, so the file is not to blame */
 	void *context; /* of whoever asked for it */
 };
 
-/* What a file is by its first bytes, whatever it is called. */
+/* What kind of file it is by its first bytes, whatever its name. */
 enum tail_packing {
 	TAIL_TEXT,
 	TAIL_GZIP,
@@ -48,11 +48,9 @@ enum tail_packing tail_packing_of(struct bytes beginning);
 struct tail_unpack *tail_unpack_new(
 	int packed, const struct tail_identity *, const char *folder, void (*done)(struct job *), void *context);
 void tail_unpack_free(struct tail_unpack *); /* NULL is fine */
-/* Gives the descriptor of the text away. */
+/* Returns the descriptor of the text, which the caller owns from then on, or -1. */
 int tail_unpack_take_text(struct tail_unpack *) MUST_CHECK;
-/* Of all that was unpacked: whether `whole` was wrong. It is right then. */
+/* Once all was unpacked: whether `whole` was wrong. It is corrected. */
 bool tail_unpack_learn_size(struct tail_unpack *);
-/* The work of the job: the next slice. */
-void tail_unpack_slice(struct job *);
 
 #endif

@@ -25,7 +25,9 @@ int tail_head_is(int fd, const struct position *p)
 	struct tail_head h;
 	int failed = tail_head_read(fd, p->head_at, &h);
 
-	return failed ? failed : tail_head_begins(&h, p->head_hash, p->head_size);
+	if (failed)
+		return failed;
+	return tail_head_begins(&h, p->head_hash, p->head_size);
 }
 
 int tail_stood_before(int fd, uint64_t offset, const struct tail_before *before)

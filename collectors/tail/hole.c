@@ -14,7 +14,7 @@ size_t tail_zeros(const char *data, size_t size)
 	return n;
 }
 
-/* Up to the end the zeros may be the beginning of more. */
+/* Zeros at the end may be the beginning of more. */
 static bool may_be_hole(const char *data, size_t at, size_t size)
 {
 	size_t zeros = tail_zeros(data + at, size - at);
@@ -36,7 +36,7 @@ size_t tail_before_hole(const char *data, size_t size)
 	return size;
 }
 
-/* Where the file system has stored something next; `size` when it is a hole to the end. */
+/* Where the file system has stored something next; `size` if there is a hole up to the end. */
 static uint64_t next_data(int fd, uint64_t at, uint64_t size)
 {
 	off_t data = lseek(fd, (off_t)at, SEEK_DATA);

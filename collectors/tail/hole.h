@@ -14,7 +14,7 @@ enum { TAIL_HOLE_MIN = 16 };
 
 /* How many of the bytes are zeros, before any other. */
 size_t tail_zeros(const char *data, size_t size);
-/* How many of the bytes, which begin with a line, stand before the first hole; all when there is none. */
+/* How many of the bytes, which begin with a line, are before the first hole; all if there is none. */
 size_t tail_before_hole(const char *data, size_t size);
 /* The zeros from `offset` on in a file of `size` bytes: holes of the file system cost nothing, and of what is stored
  * 1 MiB is looked at. 1: there is more behind *ret_zeros; 0: nothing else is there; or -errno. */

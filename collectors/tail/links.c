@@ -9,7 +9,7 @@
 
 static const char any[] = "any";
 
-/* Where the kubelet puts its links, and where these lead. */
+/* Where the kubelet puts its links, and where they lead. */
 static const char *const kubelet[] = { "/var/log/containers", "/var/log/pods" };
 static const char *const runtimes[] = { "/var/log/pods", "/var/lib/docker/containers", "/var/lib/containerd",
 	"/var/lib/containers", "/var/lib/kubelet/pods" };
@@ -85,7 +85,7 @@ static bool is_allowed(const struct tail_links *l, const char *name)
 	return is_below_paths(l->paths, name);
 }
 
-/* A rotated file stands beside the file that has, or had, its name; also if that is behind a trusted link. */
+/* A rotated file is beside the file that has, or had, its name, even if that is behind a trusted link. */
 static bool is_beside(const char *real, const char *name)
 {
 	struct path_entry at;

@@ -1,6 +1,6 @@
 /*
- * Which links `tail` follows. It reads what others name, with the agent's rights: whoever can write to a folder of
- * logs can put a link there that leads to /etc/shadow, or to the agent's own secrets.
+ * Which links `tail` follows. It reads files that others name, with the agent's rights: anybody who can write to a
+ * folder of logs can put a link there that leads to /etc/shadow, or to the agent's own secrets.
  *
  * So a file is read when only root or we can have made each link on the way to it (base/path.h), or when it really
  * stands below the folder that a glob of `paths` begins with, below one that `links` names, or, where the globs are

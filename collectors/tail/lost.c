@@ -7,7 +7,7 @@
 
 #include "collectors/tail/search.h"
 
-/* What is sought in one folder, in the order of inodes, too. */
+/* What is sought in one folder, also in the order of inodes. */
 struct inodes {
 	const struct tail_search *in;
 	struct tail_lost_search *search;
@@ -46,7 +46,7 @@ void tail_lost_clear(struct tail_lost_list *lost)
 	*lost = (struct tail_lost_list){ .items = NULL };
 }
 
-/* Rotated files that are packed are no text. */
+/* Rotated files that are compressed are not text. */
 static bool is_packed(const char *name)
 {
 	static const char *const ends[] = { ".gz", ".bz2", ".xz", ".zst", ".lz4", ".zip", ".Z" };
@@ -87,7 +87,7 @@ static void add_rotated(struct tail_lost_search *s, const struct tail_found *fou
 	tail_found_add(s->found, found);
 }
 
-/* A file that still has its name was not rotated: what stands beside it is something else, such as a copy. */
+/* A file that still has its name was not rotated: whatever is beside it is something else, such as a copy. */
 static bool has_name(const struct tail_lost *lost)
 {
 	struct tail_identity now;
@@ -223,16 +223,16 @@ static int by_birth(const void *a, const void *b)
 void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
 {
 	struct tail_lost *lost = list->items;
-	size_t count = list->count, kept = 0;
+	size_t count = list->count, sought_count = 0;
 	struct tail_sought *sought = count ? oxp_new(count * sizeof *sought) : NULL;
 
 	if (count > 1)
 		qsort(lost, count, sizeof *lost, by_path);
 	for (size_t i = 0; i < count; i++) {
 		lost[i].last = i + 1 == count || strcmp(lost[i].path, lost[i + 1].path) != 0;
-		kept += seek(s->globs, &lost[i], &sought[kept]);
+		sought_count += seek(s->globs, &lost[i], &sought[sought_count]);
 	}
-	tail_search_folders(sought, kept, search_folder, s);
+	tail_search_folders(sought, sought_count, search_folder, s);
 	tail_found_sort(s->found, by_birth);
 }
 

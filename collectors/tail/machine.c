@@ -4,10 +4,11 @@
 #include <string.h>
 
 enum {
-	SPARED = 256, /* descriptors that are left to everybody else; of a small limit half */
+	SPARED = 256, /* descriptors that are left to everybody else; half of them if the limit is small */
 	FILES_MIN = 4 << 20,
-	GONE_SHARE = 4, /* a quarter of that for files without a name; beyond it they are let go when they are read */
-	FOLDERS_SHARE = 4, /* as much as a quarter of that, beside it, to watch folders */
+	/* a quarter of that for files without a name; beyond it they are closed as soon as they are read */
+	GONE_SHARE = 4,
+	FOLDERS_SHARE = 4, /* a quarter as much, beside it, to watch folders */
 };
 
 void tail_machine_init(struct tail_machine *m, struct host *host)
@@ -28,11 +29,11 @@ void tail_machine_inotify(struct tail_machine *m, int failed)
 {
 	if (failed && !m->watch_missing)
 		host_log(m->host, LOG_LEVEL_WARN,
-			"inotify cannot be had (%s; see fs.inotify.max_user_instances): all files are asked whether "
+			"inotify cannot be used (%s; see fs.inotify.max_user_instances): all files are asked whether "
 			"they changed",
 			strerror(-failed));
 	if (!failed && m->watch_missing)
-		host_log(m->host, LOG_LEVEL_INFO, "inotify is there now");
+		host_log(m->host, LOG_LEVEL_INFO, "inotify can be used now");
 	m->watch_missing = failed != 0;
 }
 

@@ -1,4 +1,4 @@
-/* What the machine gives to `tail` and what it does not: inotify, descriptors, memory for files. Each limit is told
+/* What the machine gives to `tail` and what it does not: inotify, descriptors, memory for files. Each limit is logged
  * once when it is reached. */
 #ifndef OXP_TAIL_MACHINE_H
 #define OXP_TAIL_MACHINE_H
@@ -10,7 +10,8 @@
 struct tail_machine {
 	struct host *host;
 	rlim_t descriptors; /* files get those below */
-	bool watch_missing; /* there is no inotify: all files are asked whether they changed */
+	/* there is no inotify: all files are asked whether they changed */
+	bool watch_missing;
 	/* As of the last scan. */
 	bool watch_failed; /* some folder cannot be watched */
 	bool too_many; /* files or folders: the rest is left out */
@@ -21,14 +22,14 @@ struct tail_machine {
 void tail_machine_init(struct tail_machine *, struct host *);
 /* The process's limit, less what is left to everybody else. */
 void tail_machine_spare_descriptors(struct tail_machine *);
-/* inotify is there (0), or is not (-errno). */
+/* Whether inotify can be used: 0 or -errno. */
 void tail_machine_inotify(struct tail_machine *, int failed);
 void tail_machine_scanned(struct tail_machine *, const struct tail_scan *answer);
-/* What it may take to know files: bytes beside those of telemetry. */
+/* How many bytes the knowledge of files may take, beside those of telemetry. */
 size_t tail_machine_files_max(const struct tail_machine *);
-/* Whether files without a name, which take `gone_cost`, take more of that than they may. */
+/* Whether files without a name, which take `gone_cost`, take more than their share of that. */
 bool tail_machine_is_crowded(const struct tail_machine *, size_t gone_cost);
-/* What a scan may find while the files that are known take `cost`, and those without a name `gone_cost` of it. */
+/* How much a scan may find if the known files take `cost`, of which those without a name take `gone_cost`. */
 struct tail_budget tail_machine_budget(const struct tail_machine *, size_t cost, size_t gone_cost);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a scan knows of files and folders by number: a hash table, so that each is told once. */
+/* What a scan knows of files and folders, by their inodes: a hash table, so that each is reported once. */
 #ifndef OXP_TAIL_MARKS_H
 #define OXP_TAIL_MARKS_H
 
@@ -24,7 +24,7 @@ void tail_marks_know(struct tail_marks *, const struct tail_identity *);
 /* It was found under a name, or as one that lost its name. */
 void tail_marks_found(struct tail_marks *, const struct tail_identity *);
 void tail_marks_rotated(struct tail_marks *, const struct tail_identity *);
-/* What is marked of it: nothing, if it was never put in. */
+/* Its marks; none if it was never put in. */
 struct tail_mark tail_marks_of(const struct tail_marks *, const struct tail_identity *);
 /* Whether the folder is met for the first time. */
 bool tail_marks_meet_folder(struct tail_marks *, const char *path);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* How often a folder was read for the glob from `part` on. */
+/* How often a folder was read for the part of the glob that begins at `part`. */
 struct way {
 	dev_t device;
 	ino_t inode;

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 enum {
-	PACKED_REST_S = 5, /* a compressed file is read when nothing has changed it for as long */
+	PACKED_REST_S = 5, /* a compressed file is read once nothing has changed it for this long */
 };
 
 void tail_packed_init(struct tail_packed *p, const struct tail_packed_parts *parts)
@@ -39,7 +39,7 @@ static void spend(struct tail_packed *p, struct tail_file *f)
 	tail_table_move(p->with.table, f, tail_file_trait(f)->gone ? TAIL_GONE_SPENT : TAIL_SPENT);
 }
 
-/* What was not come to is there for the next time. */
+/* Files that were not reached come next time. */
 static void end_unpack(struct tail_packed *p)
 {
 	tail_closer_take(p->with.table->closer, tail_unpack_take_text(p->unpack));
@@ -58,7 +58,8 @@ static void unpack_next_slice(struct tail_packed *p)
 	end_unpack(p); /* the next sweep tries again */
 }
 
-/* Nobody is writing to it any more. Its time of change tells: gzip gives it the other time of what it packed. */
+/* Whether nobody writes to it any more. Its time of change (ctime) tells; its time of modification is that of the file
+ * it was made from. */
 static bool is_at_rest(struct tail_packed *p, int fd)
 {
 	struct stat info;
@@ -143,7 +144,8 @@ struct packed_twin {
 	bool any;
 };
 
-/* Of ten thousand files few begin with a hole. The text is ours: that it cannot be read is as if it were another's. */
+/* Few of ten thousand files begin with a hole. The text is ours, so failing to read it is treated like finding another
+ * file's. */
 static bool begins_as(const struct packed_twin *t, const struct position *p)
 {
 	if (p->head_size == 0)
@@ -175,7 +177,7 @@ static bool is_twin(const struct packed_twin *t, const struct tail_file *f)
 	       fstat(f->fd, &info) == 0 && (uint32_t)info.st_size == t->packed->unpack->whole;
 }
 
-/* Whether it is followed by now as the file that it was before. */
+/* Whether it is by now followed as the file that it was before. */
 static bool has_twin(const struct packed_twin *t)
 {
 	const struct tail_file *f;
@@ -189,7 +191,7 @@ static bool has_twin(const struct packed_twin *t)
 	return false;
 }
 
-/* A file that was cut down, of which this text is a copy that was compressed by the time it was found. */
+/* A file that was cut down, if this text is its copy, which was compressed before it was found. */
 static struct tail_file *find_cut(const struct packed_twin *t)
 {
 	struct tail_file *f;
@@ -202,8 +204,8 @@ static struct tail_file *find_cut(const struct packed_twin *t)
 	return NULL;
 }
 
-/* What was read of it is the position that the text goes on from. False: batches of it are under way, whose end comes
- * to no other file. */
+/* The text goes on from what was read of that file. False: batches of it are still under way, and cannot be passed to
+ * another file. */
 static bool take_over_cut(struct tail_packed *p)
 {
 	struct packed_twin twin = { .packed = p };
@@ -226,8 +228,8 @@ static bool take_over_cut(struct tail_packed *p)
 	return true;
 }
 
-/* After the first slice: where it goes on from, if from anywhere. And again at the end, if the text is longer than was
- * told: of several members the last one tells only its own size (RFC 1952, 2.2). */
+/* Decides after the first slice whether and where it goes on. And again at the end, if the text is longer than
+ * announced: if there are several members, the last one tells only its own size (RFC 1952, 2.2). */
 static bool is_read_before(struct tail_packed *p)
 {
 	struct packed_twin twin = { .packed = p };
@@ -250,7 +252,7 @@ static bool is_read_before(struct tail_packed *p)
 	return p->resumed && (uint32_t)p->resumed->at.offset == u->whole;
 }
 
-/* Its text is there: from now on it is a file like any other, to which nobody writes. */
+/* Its text is complete: from now on it is a file like any other, to which nobody writes. */
 static void begin_text(struct tail_packed *p, struct tail_file *f, bool read_before)
 {
 	struct tail_saved *s = p->resumed;
@@ -287,17 +289,40 @@ static void tell_damage(struct tail_packed *p, const struct tail_file *f)
 		f->path, u->failed == -EBADMSG ? "it is not gzip" : strerror(-u->failed), (unsigned long long)u->size);
 }
 
-/* The text is longer than was told when it was decided: that is to be decided again. */
+/* The text is longer than announced when this was decided, so it is decided again. */
 static void learn_size(struct tail_packed *p)
 {
 	if (p->unpack->ended && !p->unpack->failed && tail_unpack_learn_size(p->unpack))
 		p->choice = TAIL_CHOICE_OPEN;
 }
 
+/* What gzip holds is left out for the same beginnings as a file is. The first slice has them. */
+static bool leave_out_text(struct tail_packed *p, struct tail_file *f)
+{
+	enum tail_packing packing;
+	struct tail_head head;
+
+	if (p->choice == TAIL_CHOICE_MADE || tail_head_read(p->unpack->text, 0, &head) < 0)
+		return false;
+	packing = tail_packing_of((struct bytes){ head.data, head.size });
+	if (packing == TAIL_TEXT)
+		return false;
+	host_log(p->with.core->host, LOG_LEVEL_WARN, "%s holds %s and is left out; expected lines in UTF-8", f->path,
+		packing == TAIL_WIDE ? "text in UTF-16 or UTF-32" : "something compressed");
+	++*p->looked_into;
+	tail_troubles_end(p->with.troubles, f);
+	spend(p, f);
+	end_unpack(p);
+	p->with.scan(p->with.context);
+	return true;
+}
+
 static void go_on(struct tail_packed *p, struct tail_file *f)
 {
 	bool made, read_before;
 
+	if (leave_out_text(p, f))
+		return;
 	learn_size(p);
 	made = p->choice == TAIL_CHOICE_MADE;
 	if (!made && p->with.look->phase != TAIL_SCAN_NONE) {
@@ -340,7 +365,7 @@ static void on_unpacked(struct job *job)
 	}
 }
 
-/* Nobody else waits: those that were tried are tried again. */
+/* No other file waits, so those that were tried are tried again. */
 static void begin_round(struct tail_packed *p)
 {
 	p->round++;

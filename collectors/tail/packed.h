@@ -22,7 +22,7 @@ struct tail_packed_parts {
 	struct tail_saver *saver;
 	struct tail_troubles *troubles;
 	struct tail_doubts *doubts;
-	/* What waits, or is closed, is to be looked at again: a scan is wanted. */
+	/* A file that waits, or was closed, is to be looked at again: a scan is wanted. */
 	void (*scan)(void *context);
 	void *context;
 };
@@ -30,7 +30,7 @@ struct tail_packed_parts {
 /* Whether the file that is unpacked is to be read. */
 enum tail_choice {
 	TAIL_CHOICE_OPEN,
-	TAIL_CHOICE_WAITS, /* until the scan is over that is under way */
+	TAIL_CHOICE_WAITS, /* until the scan that is under way is over */
 	TAIL_CHOICE_MADE,
 };
 
@@ -38,21 +38,22 @@ struct tail_packed {
 	struct tail_packed_parts with;
 	struct tail_unpack *unpack; /* the one file that is unpacked at a time, or NULL */
 	struct tail_saved *resumed; /* the position that it goes on from, or NULL */
-	/* In one round each compressed file is tried once: one without room for its text does not keep out others. */
+	/* In one round each compressed file is tried once, so that one without room for its text does not keep out
+	 * others. */
 	uint32_t round;
-	bool skipped; /* one that was tried in this round, by the scan under way */
+	bool skipped; /* one that was already tried in this round was met by the scan under way */
 	enum tail_choice choice;
 	uint64_t *looked_into, *unpacked, *damaged;
 };
 
 void tail_packed_init(struct tail_packed *, const struct tail_packed_parts *);
-/* Takes the descriptor of a closed file. What cannot be begun now is asked again by the next scan. */
+/* Takes the descriptor of a closed file. If it cannot begin now, the next scan tries again. */
 void tail_packed_begin(struct tail_packed *, struct tail_file *, int fd, enum tail_packing);
-/* A compressed file was found again by a scan: it may be read by now. */
+/* A scan has found a compressed file again: it may be readable by now. */
 void tail_packed_tend(struct tail_packed *, struct tail_file *);
 /* A scan is over. */
 void tail_packed_scanned(struct tail_packed *);
-/* Whether it is this file that is unpacked now. */
+/* Whether this file is being unpacked. */
 bool tail_packed_is_at(const struct tail_packed *, const struct tail_identity *);
 bool tail_packed_is_quiet(const struct tail_packed *);
 

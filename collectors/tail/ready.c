@@ -13,7 +13,7 @@ void tail_ready_done(struct tail_ready *r)
 
 static bool may_be_read(const struct tail_file *f)
 {
-	return tail_file_trait(f)->open && f->birth == TAIL_BORN;
+	return tail_file_trait(f)->open && f->birth == TAIL_BORN && !f->leaving;
 }
 
 void tail_ready_check(const struct tail_ready *r)

@@ -1,5 +1,5 @@
 /*
- * The files that have something to read, in turns. While the pipeline has no room nobody's turn comes.
+ * The files that have something to read, in turns. While the pipeline has no room, no file gets a turn.
  *
  * Invariant: a file is in the queue exactly if its flag says so, and only if it is open and its generation is on disk.
  */
@@ -17,15 +17,15 @@ struct tail_ready {
 	enum tail_room room;
 };
 
-/* `take_turn` is called for one turn; whoever takes it asks for the next with tail_ready_go(). */
+/* `take_turn` is called for one turn; it asks for the next one with tail_ready_go(). */
 void tail_ready_init(struct tail_ready *, struct loop *, loop_callback *take_turn, void *context);
 void tail_ready_done(struct tail_ready *);
 void tail_ready_check(const struct tail_ready *);
 
-/* It is read in its turn, if it may be read now. */
+/* Queues the file, if it may be read now. */
 void tail_ready_add(struct tail_ready *, struct tail_file *);
 void tail_ready_remove(struct tail_ready *, struct tail_file *);
-/* Whose turn it is; NULL: nobody's. */
+/* The file whose turn it is, or NULL. */
 struct tail_file *tail_ready_first(const struct tail_ready *);
 /* It has had its turn. */
 void tail_ready_pass(struct tail_ready *, struct tail_file *);

@@ -4,10 +4,10 @@
 #include <string.h>
 
 enum {
-	SAVE_MS = 250, /* from the first position that moved to the commit */
+	SAVE_MS = 250, /* time time from the first position that moved to the commit */
 	COMMIT_RETRY_MS = 1000, /* doubles up to the next */
 	COMMIT_RETRY_MAX_MS = 30000,
-	PUT_AT_ONCE = 512, /* positions, and as many that are forgotten: those of a commit are put in one callback */
+	PUT_AT_ONCE = 512, /* positions, and as many that are forgotten: one callback puts all of a commit */
 };
 
 static void on_timer(void *context)
@@ -92,11 +92,8 @@ void tail_saver_forget(struct tail_saver *s, uint64_t generation)
 {
 	if (!generation)
 		return;
-	if (s->forgotten_count == s->forgotten_room) {
-		s->forgotten_room = s->forgotten_room ? 2 * s->forgotten_room : 16;
-		s->forgotten = realloc(s->forgotten, s->forgotten_room * sizeof *s->forgotten);
-		OXP_ASSERT(s->forgotten && "out of memory");
-	}
+	s->forgotten = oxp_grow(s->forgotten, &s->forgotten_room, s->forgotten_count + 1, sizeof *s->forgotten);
+	OXP_ASSERT(s->forgotten && "out of memory");
 	s->forgotten[s->forgotten_count++] = generation;
 	save_soon(s);
 }

@@ -1,6 +1,6 @@
 /*
  * Positions of `tail`: a generation is on disk before its first line is offered, and a position is saved once every
- * destination has settled what is before it. What moves while a commit is under way goes with the next.
+ * destination has settled what is before it. Positions that move while a commit is under way go with the next one.
  *
  * Invariant: a file is in `unsaved` or `saving` exactly as its `save` says.
  */
@@ -10,20 +10,22 @@
 #include "collectors/tail/core.h"
 #include "collectors/tail/ready.h"
 
-enum { TAIL_KNOWN = 0 }; /* in place of a generation: the position that says `known`, where files begin at their end */
+enum { TAIL_KNOWN = 0 }; /* in place of a generation: the row that says `known`, if files begin at their end */
 
-enum tail_commit { TAIL_IDLE, TAIL_COMMIT_RUNS, TAIL_COMMIT_AGAIN /* it runs, and another one follows at once */ };
+/* a comma commit runs, and another one follows at once */
+enum tail_commit { TAIL_IDLE, TAIL_COMMIT_RUNS, TAIL_COMMIT_AGAIN };
 
 struct tail_saver {
 	const struct tail_core *core;
 	struct tail_ready *ready;
 	struct loop_timer timer;
 	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
-	uint64_t *forgotten; /* generations: of the commit under way, then for the next */
+	uint64_t *forgotten; /* generations to forget: first those of the commit under way, then those of the next */
 	size_t forgotten_count, forgetting_count, forgotten_room;
 	enum tail_commit commit;
 	unsigned failures; /* in a row */
-	struct wall_time known; /* what was there by then has its position on disk, or gets it with the next commit */
+	/* files that existed by then have their position on disk, or get it with the next commit */
+	struct wall_time known;
 	uint64_t *errors;
 };
 
@@ -32,25 +34,25 @@ void tail_saver_init(struct tail_saver *, const struct tail_core *, struct tail_
 void tail_saver_done(struct tail_saver *);
 void tail_saver_check(const struct tail_saver *);
 
-/* It has begun at its offset, as a file that nobody knew. */
+/* It has begun at its offset, as a file that was not known. */
 void tail_saver_name(struct tail_saver *, struct tail_file *);
-/* It goes on under the generation of an earlier run, which is on disk; or its beginning is not yet, and then nothing is
- * offered before it is. While commits fail, the next try takes it along. */
+/* It goes on under the generation of an earlier run, which is on disk. If its beginning is not on disk yet, nothing is
+ * offered before it is. If commits fail, the next try includes it. */
 void tail_saver_resume(struct tail_saver *, struct tail_file *, bool begun);
-/* Its beginning is known better now: nothing more is offered before that is on disk. */
+/* More of its beginning is known now: nothing more is offered before that is on disk. */
 void tail_saver_commit_first(struct tail_saver *, struct tail_file *);
-/* The position is another now. */
+/* The position has changed. */
 void tail_saver_moved(struct tail_saver *, struct tail_file *);
 void tail_saver_forget(struct tail_saver *, uint64_t generation);
 /* The file is closed: its position is forgotten. */
 void tail_saver_drop(struct tail_saver *, struct tail_file *);
-/* The file is closed: its position stays, as that of a file which may come back. */
+/* The file is closed: its position stays, because the file may come back. */
 void tail_saver_leave(struct tail_saver *, struct tail_file *);
 /* All that was there by then is known; the first time that is saved at once. */
 void tail_saver_know(struct tail_saver *, struct wall_time);
 /* Saves what moved and what is new, in one transaction. */
 void tail_saver_commit(struct tail_saver *);
-/* Puts what is left, for whoever ends the agent. */
+/* Puts what is left into the change that the end of the agent commits. */
 void tail_saver_stop(struct tail_saver *);
 bool tail_saver_is_quiet(const struct tail_saver *);
 

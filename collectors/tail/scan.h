@@ -12,19 +12,20 @@
 #include "collectors/tail/walk.h"
 #include "loop/lane.h"
 
-/* What it is asked, once it is in the lane: nobody writes it then. */
+/* What it is asked. While it is in the lane nobody writes it. */
 struct tail_question {
 	const struct clock *clock;
 	struct tail_globs globs;
 	int inotify; /* where folders are watched; -1: nowhere */
-	bool all_silent; /* inotify is not believed anywhere */
+	bool all_silent; /* inotify is not trusted anywhere */
 	struct tail_budget room; /* for what is found */
 };
 
 struct tail_scan {
 	struct job job;
 	struct tail_question asked; /* scans.c */
-	/* What is looked for, and what is known. lost.c, cuts.c and marks.c write them, and the scan's answers, too. */
+	/* What is looked for, and what is known. lost.c, cuts.c and marks.c write them, also with the scan's
+	 * answers. */
 	struct tail_lost_list lost;
 	struct tail_cut_list cuts;
 	struct tail_marks marks;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 enum {
-	LANE_FULL_MS = 250, /* after this it is asked again */
+	LANE_FULL_MS = 250, /* if the lane is full, it is asked again after this */
 	FILES_AT_ONCE = 64, /* opened, closed or looked for */
 	LOST_AT_ONCE = 1024,
 	SCAN_REST = 10, /* a scan takes at most a tenth of the time, whatever comes and goes in the folders */
@@ -41,10 +41,9 @@ bool tail_scans_is_under_way(const struct tail_scans *s)
 	return s->look.phase != TAIL_SCAN_NONE;
 }
 
-/* The steps: true, there is more to do. `at` is how far each has come. */
+/* The steps. True: there is more to do. `at` is how far the step has come. */
 
-/* Names that changed while the folders were read may be missing in the answer, and those of a folder that could not be
- * read. */
+/* The answer may lack names that changed while the folders were read, and names in a folder that could not be read. */
 static bool hear_events(struct tail_scans *s)
 {
 	if (tail_events_hear(s->with.events))
@@ -53,7 +52,7 @@ static bool hear_events(struct tail_scans *s)
 	return false;
 }
 
-/* Before the files that have the names now. */
+/* This comes before the files that have the names now. */
 static bool look_at_rotated(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
@@ -65,7 +64,7 @@ static bool look_at_rotated(struct tail_scans *s)
 	return s->at < scan->rotated.count;
 }
 
-/* Before the files that have the names now: some of those may be the copies. */
+/* This comes before the files that have the names now, because some of those may be the copies. */
 static bool look_at_copies(struct tail_scans *s)
 {
 	const struct tail_scan *scan = &s->look.scan;
@@ -86,7 +85,7 @@ static bool look_at_named(struct tail_scans *s)
 	return s->at < files->count;
 }
 
-/* Those that were found have gone to the end of the list. */
+/* The files that were found have been moved to the end of the list. */
 static bool lose_unseen(struct tail_scans *s)
 {
 	struct tail_file *f = NULL;
@@ -141,12 +140,12 @@ static bool (*const steps[])(struct tail_scans *) = {
 	let_lost_go,
 };
 
-/* Once, since an app that has not begun is nothing unusual, but neither is a glob with a slip in it. */
+/* Said once: an app that has not started yet is not unusual, but neither is a glob with a typing error. */
 static void tell_nothing(const struct tail_scans *s)
 {
 	const struct option_list *paths = s->with.core->config->paths;
 
-	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file is there yet that matches %s%s", paths->items[0],
+	host_log(s->with.core->host, LOG_LEVEL_INFO, "no file matches %s%s yet", paths->items[0],
 		paths->count > 1 ? " or another of `paths`" : "");
 }
 
@@ -221,7 +220,7 @@ static void on_scanned(struct job *job)
 	on_more(s);
 }
 
-/* The question: files that lost their names, and those of earlier runs that have not been found yet. */
+/* Puts the question together: files that lost their names, and those of earlier runs that have not been found yet. */
 
 static bool add_saved(void *context, const struct tail_saved *saved)
 {
@@ -232,7 +231,7 @@ static bool add_saved(void *context, const struct tail_saved *saved)
 	return true;
 }
 
-/* True: there is more to be told. */
+/* True: there is more to add. */
 static bool tell_known(struct tail_scans *s)
 {
 	struct tail_scan *scan = &s->look.scan;
@@ -280,7 +279,7 @@ static void on_more(void *context)
 		ask(s);
 }
 
-/* A scan that was asked for waits its turn, so that folders in which much comes and goes are not looked through all the
+/* A scan that was asked for waits a while, so that folders in which much comes and goes are not searched all the
  * time. */
 static bool is_too_early(struct tail_scans *s)
 {

@@ -1,7 +1,7 @@
 /*
- * The scans of `tail` from begin to end: the question, the look at the disk in a lane (scan.h), and the answer, worked
- * through in steps of which a callback does some, since there may be ten thousand files. What is done about each file
- * stands in find.c.
+ * The scans of `tail` from begin to end: the question, the look at the disk in a lane (scan.h), and the answer. The
+ * answer is handled in steps, some in each callback, since there may be ten thousand files. What is done about each
+ * file is in find.c.
  */
 #ifndef OXP_TAIL_SCANS_H
 #define OXP_TAIL_SCANS_H
@@ -21,29 +21,29 @@ struct tail_scans_parts {
 	struct tail_doubts *doubts;
 	struct tail_wanted *wanted;
 	struct tail_saver *saver;
-	void (*over)(void *context); /* a scan is; another one may have begun */
+	void (*over)(void *context); /* a scan is over; another one may have begun */
 	void *context;
 };
 
 struct tail_scans {
 	struct tail_scans_parts with;
 	struct tail_look look;
-	struct loop_timer timer; /* of the sweep, or until the next scan may begin */
+	struct loop_timer timer; /* until the next sweep, or until the next scan may begin */
 	struct loop_soon more;
-	size_t step, at; /* how far the answer is worked through, or the question put together */
+	size_t step, at; /* how far the answer is handled, or the question is put together */
 	struct mono_time answered; /* the one under way */
 	struct duration took; /* the look at the disk, of the one under way */
 	struct mono_time not_before; /* the next one */
 	struct mono_time swept; /* when idle files were last counted */
-	bool drained; /* one has found nothing new since the agent is ending */
+	bool drained; /* a scan has found nothing new since the agent began to end */
 	uint64_t *files, *count;
 };
 
 void tail_scans_init(struct tail_scans *, const struct tail_scans_parts *);
 void tail_scans_done(struct tail_scans *);
-/* The start: what was born by now was there before it. */
+/* The start: files that were born by now existed before it. */
 void tail_scans_start(struct tail_scans *, struct wall_time now);
-/* One begins now, or as soon as it may. */
+/* A scan begins now, or as soon as it may. */
 void tail_scans_begin(struct tail_scans *);
 bool tail_scans_is_under_way(const struct tail_scans *);
 void tail_scans_stop(struct tail_scans *);

@@ -1,6 +1,6 @@
 /*
- * Files that stand beside others: each name that a folder has is compared with those that are looked for in it. None of
- * the folder's names is kept, since there may be any number.
+ * Files that are beside others: each name in a folder is compared with those that are looked for in it. None of the
+ * folder's names is stored, since there may be any number.
  */
 #ifndef OXP_TAIL_SEARCH_H
 #define OXP_TAIL_SEARCH_H
@@ -18,7 +18,7 @@ struct tail_cut;
 struct tail_sought {
 	struct tail_lost *lost;
 	struct tail_cut *cut;
-	char *made; /* what is freed with it; or NULL */
+	char *made; /* freed with it; or NULL */
 	const char
 		*at; /* where it stood: its path, or what that leads to; of a cut, only as far as copies have it, too */
 	const char *name; /* the part of that behind the folder */
@@ -38,7 +38,7 @@ enum { TAIL_SEARCH_PATH_MAX = PATH_MAX + NAME_MAX + 1 };
 /* Where rotation happens: beside the target of a link. NULL: the link leads nowhere at the moment. `target` has
  * PATH_MAX bytes. */
 char *tail_search_path(char *path, char *target);
-/* Sorts what is sought, and calls `search` for each folder. Then frees it, and what was made of it. */
+/* Sorts what is sought, and calls `search` for each folder. Then frees all of it. */
 void tail_search_folders(
 	struct tail_sought *, size_t count, void (*search)(struct tail_search *in_folder), void *context);
 /* NULL: errno says why. */

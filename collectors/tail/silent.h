@@ -7,17 +7,17 @@
 
 #include "base/base.h"
 
-/* Whether it may be about a file system of this statfs() type. */
+/* Whether inotify may be silent about a file system of this statfs() type. */
 bool tail_is_silent(uint64_t type);
 
 /* The last device that was asked about, for the many files of one. */
 struct tail_silence {
-	bool all; /* inotify is not believed anywhere */
+	bool all; /* inotify is not trusted anywhere */
 	bool known, silent;
 	uint64_t dev;
 };
 
-/* Whether it may be silent about that path, which is on that device. */
+/* Whether inotify may be silent about that path, which is on that device. */
 bool tail_silent_at(struct tail_silence *, const char *path, uint64_t dev);
 
 #endif

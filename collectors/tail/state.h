@@ -1,6 +1,6 @@
 /*
  * The states of a file that `tail` knows, and which may follow which. table.c makes every move, since the list that a
- * file stands in follows from its state.
+ * file is in follows from its state.
  *
  *	CLOSED ──→ FOLLOWED                        its first bytes are text
  *	   │  ↖_______↙                            (it was empty, and is compressed by now)
@@ -23,7 +23,7 @@ enum tail_state {
 	TAIL_FOLLOWED, /* open, and read as it grows */
 	TAIL_UNPACKED, /* compressed: its text is open, to which nobody adds */
 	TAIL_SPENT, /* compressed: read, or left out */
-	TAIL_COPY, /* closed: so far it has nothing but what a followed file has, or had until it was cut down */
+	TAIL_COPY, /* closed: so far all its bytes are those of a followed file, or were until that was cut down */
 	TAIL_GONE_CLOSED,
 	TAIL_GONE_WAITING,
 	TAIL_GONE_FOLLOWED, /* its writer may not have noticed yet */
@@ -35,11 +35,11 @@ enum tail_state {
 };
 
 struct tail_trait {
-	bool gone; /* its name is another file's now, or nobody's */
+	bool gone; /* its name is another file's now, or no file's */
 	bool open; /* it has a descriptor to read from */
 	bool compressed;
-	bool ended; /* nobody adds to what it has */
-	enum tail_state twin; /* the same with the name, or without it; itself: there is none */
+	bool ended; /* nobody writes to it any more */
+	enum tail_state twin; /* the same state with the name, or without it; the state itself if there is none */
 };
 extern const struct tail_trait tail_traits[TAIL_STATES];
 

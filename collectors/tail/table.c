@@ -68,7 +68,7 @@ struct tail_file *tail_table_last_owner(const struct tail_table *t, const char *
 	return last;
 }
 
-/* The file had the name after these, so they say no longer who had it last. */
+/* This file had the name after these, so they no longer tell which file had it last. */
 static void outlive(struct tail_table *t, const struct tail_file *dropped)
 {
 	struct tail_file *f;
@@ -219,7 +219,7 @@ void tail_table_pass(struct tail_table *t, struct tail_file *f)
 	TAILQ_INSERT_TAIL(list_of(t, f), f, entry);
 }
 
-/* What was cut down is in no file of that identity any more. */
+/* The bytes that were cut down are no longer in a file of that identity. */
 bool tail_table_mark(const struct tail_table *t, size_t *at, struct tail_marks *marks)
 {
 	size_t before = marks->count;
@@ -326,7 +326,7 @@ static int sureness(const struct position *p, const struct tail_identity *now, i
 	return tail_stood_before(fd, p->offset, &before);
 }
 
-/* Of several that are as sure the newest generation. */
+/* Among several that are equally sure, the newest generation. */
 int tail_table_claim(struct tail_table *t, const struct tail_identity *identity, int fd, struct tail_saved **ret)
 {
 	struct tail_saved **best = NULL;
@@ -352,10 +352,10 @@ int tail_table_claim(struct tail_table *t, const struct tail_identity *identity,
 }
 
 static void sift_chain(
-	struct tail_table *t, struct tail_saved **at, bool (*keep)(void *, const struct tail_saved *), void *context)
+	struct tail_table *t, struct tail_saved **at, bool (*wanted)(void *, const struct tail_saved *), void *context)
 {
 	for (struct tail_saved *s; (s = *at);) {
-		if (keep(context, s)) {
+		if (wanted(context, s)) {
 			at = &s->next;
 			continue;
 		}
@@ -367,14 +367,14 @@ static void sift_chain(
 }
 
 bool tail_table_sift(
-	struct tail_table *t, size_t *at, bool (*keep)(void *context, const struct tail_saved *), void *context)
+	struct tail_table *t, size_t *at, bool (*wanted)(void *context, const struct tail_saved *), void *context)
 {
 	for (int i = 0; i < TAIL_SIFTED_AT_ONCE && *at < TAIL_CHAINS && t->saved_count > 0; i++)
-		sift_chain(t, &t->saved[(*at)++], keep, context);
+		sift_chain(t, &t->saved[(*at)++], wanted, context);
 	return *at < TAIL_CHAINS && t->saved_count > 0;
 }
 
-static bool keep_none(void *context, const struct tail_saved *s)
+static bool want_none(void *context, const struct tail_saved *s)
 {
 	(void)context, (void)s;
 	return false;
@@ -387,7 +387,7 @@ void tail_table_done(struct tail_table *t)
 
 	while ((f = TAILQ_FIRST(&t->named)) || (f = TAILQ_FIRST(&t->gone)))
 		tail_table_drop(t, f);
-	while (tail_table_sift(t, &at, keep_none, NULL))
+	while (tail_table_sift(t, &at, want_none, NULL))
 		continue;
 }
 

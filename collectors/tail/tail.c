@@ -20,14 +20,16 @@
 #include "collectors/tail/find.h"
 #include "collectors/tail/globs.h"
 #include "collectors/tail/gone.h"
+#include "collectors/tail/leaves.h"
 #include "collectors/tail/links.h"
 #include "collectors/tail/scans.h"
 
 enum {
 	TROUBLES_TOLD = 16, /* on /status */
-	FAST = 256 << 10, /* when more is written in a tick, ticks are shorter, so that each has about as much; */
-	FAST_TIMES = 5, /* shorter by as much at most */
-	FIRST_SCAN_MS = 2000, /* the process is not ready before it is over, for as long at most */
+	/* if more than this is written in a tick, ticks get shorter, so that each has about as much; */
+	FAST = 256 << 10,
+	FAST_TIMES = 5, /* at most this much shorter */
+	FIRST_SCAN_MS = 2000, /* the process becomes ready after this at the latest */
 };
 
 static const char *const polls[] = { "auto", "always", NULL };
@@ -70,8 +72,8 @@ static const struct option tail_options[] = {
 };
 
 /*
- * What there is of one `tail`, from the bottom up: each part calls those above it in this list, never one below.
- * scans.h and the others say what each is.
+ * The parts of one `tail`, from the bottom up: each part calls those above it in this list, never one below. Their
+ * headers say what each is.
  */
 struct collector {
 	struct tail_core core;
@@ -90,11 +92,12 @@ struct collector {
 	struct tail_events events;
 	struct tail_gone gone;
 	struct tail_finder finder;
+	struct tail_leaves leaves;
 	struct tail_scans scans;
 	struct tail_asking asking;
 	struct loop_timer tick, poll;
 	struct mono_time ticked; /* the last tick, */
-	uint64_t taken; /* and how much had been read by then */
+	uint64_t taken; /* how much had been read by then */
 	struct mono_time began;
 };
 
@@ -112,7 +115,7 @@ static void take_turn(void *context)
 
 	switch (tail_turns_take(&c->turns, &f)) {
 	case TAIL_TURN_CUT_DOWN:
-		tail_finder_cut_down(&c->finder, f);
+		(void)tail_finder_cut_down(&c->finder, f);
 		tail_scans_begin(&c->scans);
 		break;
 	case TAIL_TURN_PACKED:
@@ -125,8 +128,8 @@ static void take_turn(void *context)
 	tail_ready_go(&c->ready);
 }
 
-/* Until the next tick, by how much was read in the last: what is read soon after it was written is not lost with a file
- * that is cut down. */
+/* The time until the next tick, by how much was read in the last one: bytes that are read soon after they were written
+ * are not lost if the file is cut down. */
 static struct duration next_tick(struct collector *c)
 {
 	struct mono_time now = loop_now(c->core.loop);
@@ -167,7 +170,7 @@ static void on_poll(void *context)
 		loop_timer_set(&c->poll, c->core.config->poll_every);
 }
 
-/* The first event of a tick only starts it: what else changes until its end is read with it. */
+/* The first event only starts a tick: everything that changes until its end is read together. */
 static void on_changes(void *context, int fd, unsigned what)
 {
 	struct collector *c = context;
@@ -267,7 +270,7 @@ static void tail_report(const struct collector *c, struct json_writer *w)
 	json_put_end(w);
 }
 
-/* Nothing waits: a last look around, and positions are saved as they move. */
+/* Nothing waits any more: there is a last look around, and positions are saved as they move. */
 static void tail_drain(struct collector *c)
 {
 	c->core.life = TAIL_DRAINS;
@@ -281,9 +284,31 @@ static void tail_drain(struct collector *c)
 static bool tail_quiet(struct collector *c)
 {
 	if (!c->scans.drained || tail_scans_is_under_way(&c->scans) || !tail_packed_is_quiet(&c->packed) ||
-		!tail_saver_is_quiet(&c->saver) || tail_events_are_waiting(&c->events))
+		!tail_saver_is_quiet(&c->saver) || tail_events_are_waiting(&c->events) ||
+		!tail_leaves_is_quiet(&c->leaves))
 		return false;
-	return tail_turns_is_quiet(&c->turns) && tail_asking_none_grew(&c->asking);
+	return tail_turns_is_quiet(&c->turns) && tail_asking_none_grew(&c->asking) &&
+	       !tail_leaves_end_lines(&c->leaves);
+}
+
+static void tail_lasting(struct collector *c, void (*add)(void *to, uint64_t generation), void *to)
+{
+	tail_leaves_lasting(&c->leaves, add, to);
+}
+
+static void tail_leave(struct collector *c)
+{
+	tail_leaves_begin(&c->leaves);
+}
+
+static void tail_abandon(struct collector *c)
+{
+	tail_leaves_abandon(&c->leaves);
+}
+
+static void tail_lost(struct collector *c, uint64_t generation, uint64_t records, uint64_t bytes)
+{
+	tail_leaves_lost(&c->leaves, generation, records, bytes);
 }
 
 static void tail_stop(struct collector *c)
@@ -295,6 +320,7 @@ static void tail_stop(struct collector *c)
 	loop_timer_clear(&c->poll);
 	tail_scans_stop(&c->scans);
 	tail_turns_stop(&c->turns);
+	tail_leaves_stop(&c->leaves);
 	tail_events_stop(&c->events);
 	tail_saver_stop(&c->saver);
 	tail_closer_stop(&c->closer);
@@ -305,6 +331,7 @@ static void tail_destroy(struct collector *c)
 	if (!c)
 		return;
 	OXP_ASSERT(tail_packed_is_quiet(&c->packed));
+	tail_leaves_done(&c->leaves);
 	tail_closer_stop(&c->closer);
 	tail_scans_done(&c->scans);
 	tail_turns_done(&c->turns);
@@ -373,7 +400,7 @@ static bool tail_check(const void *config, char *why, size_t room)
 	return lines_multiline_check(&tail->multiline, why, room);
 }
 
-/* Parts that know nothing of files. */
+/* The parts that know nothing of files. */
 static void init_lower(struct collector *c, struct host *host)
 {
 	tail_closer_init(&c->closer, host);
@@ -439,6 +466,19 @@ static void init_upper(struct collector *c)
 					     .troubles = &c->troubles,
 					     .doubts = &c->doubts,
 					     .wanted = &c->wanted });
+}
+
+/* What goes through the files that are known. */
+static void init_rounds(struct collector *c)
+{
+	tail_leaves_init(&c->leaves, &(struct tail_leaves_parts){ .core = &c->core,
+					     .look = &c->scans.look,
+					     .table = &c->table,
+					     .ready = &c->ready,
+					     .saver = &c->saver,
+					     .turns = &c->turns,
+					     .gone = &c->gone,
+					     .finder = &c->finder });
 	tail_scans_init(&c->scans, &(struct tail_scans_parts){ .core = &c->core,
 					   .table = &c->table,
 					   .finder = &c->finder,
@@ -486,6 +526,7 @@ static int tail_create(const void *config, struct host *host, struct collector *
 	};
 	init_lower(c, host);
 	init_upper(c);
+	init_rounds(c);
 	*ret = c;
 	return 0;
 }
@@ -509,5 +550,9 @@ const struct collector_type collector_tail = {
 	.drain = tail_drain,
 	.quiet = tail_quiet,
 	.stop = tail_stop,
+	.lasting = tail_lasting,
+	.leave = tail_leave,
+	.abandon = tail_abandon,
+	.lost = tail_lost,
 	.destroy = tail_destroy,
 };

@@ -1,4 +1,4 @@
-/* What tests may ask of a `tail` that is made. */
+/* What tests may ask of a `tail`. */
 #ifndef OXP_TAIL_H
 #define OXP_TAIL_H
 

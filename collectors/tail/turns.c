@@ -4,13 +4,13 @@
 #include <stdlib.h>
 
 enum {
-	AGAIN_MS = 5, /* after this room is asked for again; doubles up to the next */
+	AGAIN_MS = 5, /* first wait before room is asked for again; it doubles up to the next number */
 	AGAIN_MAX_MS = 1000,
-	ECHOES = 3, /* how often word of room is believed at once: giving back what was too little is heard, too */
-	PATIENCE = 10, /* asked as often with nothing under way, lines are cut to what there is room for */
-	HELD_TICK_MS = 250, /* how often it is asked whether held lines have waited */
-	TRACE_MS = 1000, /* how long for the rest of a message */
-	PIECES_MS = 5000, /* how long for the rest of a line */
+	ECHOES = 3, /* how often being told of room is believed at once: giving back what was too little is told, too */
+	PATIENCE = 10, /* after this many tries with nothing under way, lines are cut to what there is room for */
+	HELD_TICK_MS = 250, /* how often it is checked whether held lines have waited long enough */
+	TRACE_MS = 1000, /* how long they wait for the rest of a message */
+	PIECES_MS = 5000, /* how long they wait for the rest of a line */
 };
 
 static void on_again(void *context);
@@ -86,7 +86,7 @@ void tail_turns_settled(struct tail_turns *t, uint64_t token)
 
 /* Room. */
 
-/* Nothing of ours is under way: others hold the memory, or it is too small for what we ask. By and by less is asked
+/* Nothing of ours is under way: others hold the memory, or it is too small for what we ask. So less and less is asked
  * for. */
 static void ask_for_less(struct tail_turns *t, const struct tail_file *f)
 {
@@ -136,7 +136,7 @@ void tail_turns_resume(struct tail_turns *t)
 		on_again(t);
 }
 
-/* A slice is as large as keeps it well under a millisecond. */
+/* A slice is small enough to take well under a millisecond. */
 static void learn_pace(struct tail_reader *r, size_t size, struct duration took)
 {
 	pace_learn(&r->pace, size, took);
@@ -200,12 +200,12 @@ static void passed_hole(struct tail_turns *t, struct tail_file *f)
 	++*t->holes;
 	*t->hole_bytes += zeros;
 	host_log(t->reader.host, LOG_LEVEL_WARN,
-		"%s has a hole: %llu zeros at byte %llu are no lines and were passed; its writer does not append",
+		"%s has a hole: %llu zeros at byte %llu are not lines and were skipped; its writer does not append",
 		f->path, (unsigned long long)zeros, (unsigned long long)(f->offset - zeros));
 	tail_ready_pass(t->with.ready, f);
 }
 
-/* At the end of what there is. Bytes that made no item (empty lines) pass with the offers, or at once if there are
+/* The end of the file was reached. Bytes that made no item (empty lines) pass with the offers, or at once if there are
  * none. */
 static void at_end(struct tail_turns *t, struct tail_file *f)
 {
@@ -276,6 +276,27 @@ enum tail_turn tail_turns_take(struct tail_turns *t, struct tail_file **ret)
 		end_offer(t, offer);
 	}
 	return end_turn(t, f, answer);
+}
+
+enum tail_read tail_turns_leave(
+	struct tail_turns *t, struct tail_file *f, const struct tail_leaver *leaver, struct tail_offer **ret_offer)
+{
+	struct tail_offer *offer = new_offer(t, f);
+	enum tail_read answer;
+	bool offered;
+
+	t->reader.leaver = leaver;
+	answer = tail_file_read(f, &t->reader, offer, &offered);
+	t->reader.leaver = NULL;
+	*ret_offer = offered ? offer : NULL;
+	if (!offered)
+		end_offer(t, offer);
+	return answer;
+}
+
+void tail_turns_left(struct tail_turns *t, struct tail_offer *offer)
+{
+	end_offer(t, offer);
 }
 
 void tail_turns_drop(struct tail_turns *t, struct tail_file *f)

@@ -20,7 +20,7 @@ enum {
 		 IN_MOVE_SELF | IN_ONLYDIR
 };
 
-/* Asked before the folder is read, so that whatever comes into it later counts as a change. */
+/* Asked before the folder is read, so that anything that comes into it later counts as a change. */
 static void ask_folder(struct tail_walk *w, struct tail_folder *folder)
 {
 	struct stat info;
@@ -51,7 +51,7 @@ static bool has_folder_room(struct tail_walk *w, const char *path)
 	return tail_budget_take_folder(w->budget, FOLDER_COST + FOLDER_PATH_COPIES * strlen(path));
 }
 
-/* The same folder is met once for each glob, and for each link that leads there. */
+/* The same folder may be met once for each glob, and once for each link that leads there. */
 static void add_folder(struct tail_walk *w, const char *path)
 {
 	struct tail_folder folder = { .path = (char *)(uintptr_t)path };

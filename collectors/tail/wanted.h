@@ -1,4 +1,4 @@
-/* What the next scan is asked: whether it is to come at once, and which files it looks for by name and identity. */
+/* What the next scan is asked: whether it is to begin at once, and which files it looks for by name and identity. */
 #ifndef OXP_TAIL_WANTED_H
 #define OXP_TAIL_WANTED_H
 
@@ -8,18 +8,19 @@
 struct tail_wanted {
 	struct tail_lost_list lost;
 	struct tail_cut_list cuts;
-	bool scan; /* behind the one under way, or now */
+	bool scan; /* after the one under way, or now */
 };
 
 void tail_wanted_scan(struct tail_wanted *, bool wanted);
-/* The next scan looks for this file, and for those that had the name after it. It is asked for when it comes. */
+/* The next scan looks for this file, and for those that had the name after it. It does not begin earlier because of
+ * this. */
 void tail_wanted_lost(struct tail_wanted *, const char *path, const struct tail_identity *);
 /* The next scan looks for a copy of this file, which was cut down. */
 void tail_wanted_copy(struct tail_wanted *, const struct position *);
 void tail_wanted_take_copies(struct tail_wanted *, struct tail_cut_list *to);
 /* Moves all that are wanted to the list of a scan. */
 void tail_wanted_take(struct tail_wanted *, struct tail_lost_list *to);
-/* The last of a scan's list, about which the answer was not sure, or for which there was none. */
+/* Takes back the last of a scan's list, because the answer about it was not sure, or there was none. */
 void tail_wanted_again(struct tail_wanted *, struct tail_lost_list *from);
 void tail_wanted_done(struct tail_wanted *);
 

@@ -12,7 +12,8 @@
 enum {
 	EVENTS_SIZE = 8 << 10, /* of one callback */
 	EVENT_MAX = sizeof(struct inotify_event) + NAME_MAX + 1,
-	FOLDERS_AT_ONCE = 256, /* asked whether they changed */
+	/* folders that are asked whether they changed, in one call */
+	FOLDERS_AT_ONCE = 256,
 };
 
 void tail_watch_init(struct tail_watch *w)
@@ -80,7 +81,8 @@ void tail_watch_folders(struct tail_watch *w, struct tail_folder_list *folders)
 	tail_folders_move(folders, &w->folders);
 	for (size_t i = 0; i < before.count; i++)
 		if (before.items[i].watch >= 0 && !is_watched(w, before.items[i].watch))
-			(void)inotify_rm_watch(w->fd, before.items[i].watch); /* gone already when the folder is */
+			/* the watch is gone already if the folder is */
+			(void)inotify_rm_watch(w->fd, before.items[i].watch);
 	tail_folders_clear(&before);
 }
 
@@ -97,7 +99,7 @@ static void tell_path(const struct tail_folder *folder, const struct inotify_eve
 	tell(context, e->mask, path);
 }
 
-/* A folder that we do not know is one that a scan has just begun to watch: as good as an event lost. */
+/* A folder that we do not know is one that a scan has just begun to watch. That is treated like a lost event. */
 static void tell_event(const struct tail_watch *w, const struct inotify_event *e,
 	void (*tell)(void *context, uint32_t mask, const char *path), void *context)
 {
@@ -111,7 +113,7 @@ static void tell_event(const struct tail_watch *w, const struct inotify_event *e
 		tell_path(&w->folders.items[i], e, tell, context);
 }
 
-/* The same thing said again, as when two files grow in turns. */
+/* Whether an event repeats one that was just reported, as when two files grow in turns. */
 static bool is_repeated(const struct inotify_event *a, const struct inotify_event *b)
 {
 	return a && a->wd == b->wd && a->mask == b->mask && a->len == b->len && memcmp(a->name, b->name, a->len) == 0;

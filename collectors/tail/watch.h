@@ -13,7 +13,7 @@ struct tail_watch {
 	int fd; /* -1: there is none */
 	struct loop_watch events;
 	struct tail_folder_list folders; /* in the order of their watches */
-	size_t asked; /* of the folders; the next one is asked next */
+	size_t asked; /* index of the folder that is asked next */
 };
 
 void tail_watch_init(struct tail_watch *);
@@ -22,7 +22,7 @@ int tail_watch_begin(struct tail_watch *, struct loop *, void (*ready)(void *con
 	void *context) MUST_CHECK;
 /* Whether `ready` is called. Of one that has begun. */
 void tail_watch_listen(struct tail_watch *, bool on);
-void tail_watch_stop(struct tail_watch *); /* it is not called any more; fine when it has not begun */
+void tail_watch_stop(struct tail_watch *); /* it is not called any more; fine if it has not begun */
 void tail_watch_done(struct tail_watch *); /* the same */
 /* Takes the folders that a scan found, and stops watching all others. */
 void tail_watch_folders(struct tail_watch *, struct tail_folder_list *);

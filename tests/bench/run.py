@@ -156,7 +156,7 @@ class Bench:
                 wrapped.writelines(b"2026-11-23T10:00:00.123456789Z stdout F " + line for line in lines)
         return path
 
-    def our_lines(self, packing, *steps, path=None, **tail):
+    def our_lines(self, packing, *steps, path=None, program=None, **tail):
         """From an idle agent: the file is moved under its glob, and counted until everything is acknowledged."""
         self.sink.reset()
         watched = tempfile.mkdtemp(prefix="logs-", dir=self.folder)
@@ -164,7 +164,7 @@ class Bench:
         config = logs_config(watched, self.sink.bulk, packing == "gzip")
         config["logs"]["steps"] = steps
         config["logs"]["collect"]["tail"] = {"paths": [watched + "/*.log"], **tail}
-        agent = Agent(self.options.oxpecker, config)
+        agent = Agent(program or self.options.oxpecker, config)
         before = agent.cpu()
         os.rename(watched + "/waiting", watched + "/app.log")
         self.sink.wait(self.sink.bulk, self.lines)
@@ -191,10 +191,10 @@ class Bench:
         limit.kill9()
         return spent / self.options.spans * 1e6
 
-    def our_spans(self, packing):
+    def our_spans(self, packing, program=None):
         self.sink.reset()
         door = free_port()
-        agent = Agent(self.options.oxpecker, traces_config(door, self.sink.otlp, packing == "gzip"))
+        agent = Agent(program or self.options.oxpecker, traces_config(door, self.sink.otlp, packing == "gzip"))
         before = agent.cpu()
         self.send_spans(door, self.options.spans)
         wait_until(lambda: agent.held() == 0, 30, "everything is acknowledged")
@@ -202,11 +202,12 @@ class Bench:
         agent.close()
         return spent / self.options.spans * 1e6
 
-    def at_rest(self):
+    def at_rest(self, program=None):
         """Mebibytes of an agent with an exporter for logs and one for traces, and nothing to do."""
         watched = tempfile.mkdtemp(prefix="rest-", dir=self.folder)
         config = {**logs_config(watched, self.sink.bulk, True), **traces_config(free_port(), self.sink.otlp, True)}
-        agent = Agent(self.options.oxpecker, config)
+        program = program or self.options.oxpecker
+        agent = Agent(program, config)
         seen = []
 
         def settled():
@@ -216,7 +217,7 @@ class Bench:
 
         found = wait_until(settled, 30, "the resident set stands still")
         agent.close()
-        charge = cgroup_charge(lambda words: Agent(self.options.oxpecker, config, words))
+        charge = cgroup_charge(lambda words: Agent(program, config, words))
         return {"anonymous": found["Anonymous"] / 1024, "resident": found["Rss"] / 1024, "cgroup": charge}
 
     def flat_out(self):
@@ -347,6 +348,31 @@ def measure(bench):
     return result
 
 
+def compare(bench):
+    """Another build and ours, in turns, each first every second time."""
+    programs = {"before": bench.options.before, "after": bench.options.oxpecker}
+    kinds = {"lines": bench.our_lines, "spans": bench.our_spans}
+    rows = {f"{what}, {packing}": {"before": [], "after": []} for what in kinds for packing in ("plain", "gzip")}
+    for turn in range(bench.options.repeat):
+        for name, row in rows.items():
+            say(f"{name}, {turn + 1} of {bench.options.repeat}")
+            what, packing = name.split(", ")
+            for which in list(programs)[::-1 if turn % 2 else 1]:
+                row[which].append(kinds[what](packing, program=programs[which]))
+    say("memory at rest")
+    rest = {which: bench.at_rest(program) for which, program in programs.items()}
+    return {"cpu": {name: {which: spread(row[which]) for which in row} for name, row in rows.items()}, "rest_mib": rest}
+
+
+def comparison(result):
+    rows = [("CPU-seconds per million", "before", "after")]
+    rows += [(name, figure(row["before"]), figure(row["after"])) for name, row in result["cpu"].items()]
+    for name, mib in result["rest_mib"]["before"].items():
+        rows.append((f"at rest, {name}, MiB", *(f"{result['rest_mib'][which][name] or float('nan'):.1f}"
+                                                for which in ("before", "after"))))
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, (26, 20, 20))).rstrip() for row in rows)
+
+
 def say(what):
     print(f"bench: {what}", file=sys.stderr, flush=True)
 
@@ -379,19 +405,21 @@ def main():
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--spans", type=int, default=1_000_000)
     parser.add_argument("--files", type=int, default=6, help="files of --lines lines while probing")
+    parser.add_argument("--before", help="another build: measures only the two of them, in turns")
     parser.add_argument("--json", help="write the figures there instead of after the table")
     options = parser.parse_args()
     options.oxpecker = os.path.abspath(options.oxpecker)
+    options.before = options.before and os.path.abspath(options.before)
     bench = Bench(options)
     try:
-        result = measure(bench)
+        result = compare(bench) if options.before else measure(bench)
     finally:
         bench.close()
     result["settings"] = {"lines": bench.lines, "bytes_per_line": bench.line_bytes, "spans": options.spans,
                           "repeat": options.repeat, "cores": os.cpu_count(),
                           "flags": {"limit": "-O2 -march=native", "ours": "-O2"}}
-    print(table(result))
-    if not all(run["busy_to_the_end"] for run in result["flat_out"]):
+    print(comparison(result) if options.before else table(result))
+    if not all(run["busy_to_the_end"] for run in result.get("flat_out", [])):
         print("note: the lines ran out before the probes did; raise --files")
     with open(options.json, "w", encoding="utf-8") if options.json else sys.stdout as out:
         json.dump(result, out, indent=1)

@@ -40,7 +40,7 @@ STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n"
          "step_drop": (["a"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2, "b": {"a": 1}}),
          "step_ecs": ({"version": False}, {"n": 1, "msg": "x"}, {"n": 1, "message": "x"}, {"n": 2, "b": {"msg": 1}}),
          "step_filter": ("warn", {"n": 1, "level": "info"}, None, {"n": 2, "level": "error"}),
-         "step_fold": (["n"], {"n": 1, "a": 1}, {"n": 1, "a": 1, "repeated": {"count": 2}}, {"n": 2, "b": 1}),
+         "step_fold": (["n"], {"n": 1, "a": 1}, {"n": 1, "a": 1, "oxpecker.repeated": {"count": 2}}, {"n": 2, "b": 1}),
          "step_keep": (["n"], {"n": 1, "a": 1}, {"n": 1}, {"n": 2}),
          "step_limit": ({"rate": 1, "burst": 1}, {"n": 1}, None, {"n": 2}),
          "step_redact": (["a"], {"n": 1, "a": 1}, {"n": 1, "a": "***"}, {"n": 2, "b": 1}),
@@ -181,7 +181,7 @@ def test_an_exporter_finds_what_is_never_answered(oxpecker, fault_server, tmp_pa
     agent.wait_until(lambda: agent.booked("parked", signal=signal) == 1, 60, "the poisoned one is parked")
     assert not agent.booked("held", signal=signal)
     listed = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env).stdout
-    assert "again and alone, while others are taken" in listed
+    assert "failed again when tried alone, while others were taken" in listed
     agent.assert_balanced()
 
 
@@ -341,11 +341,11 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     option = {"check_http": "url", "check_tcp": "address", "check_unix": "path"}[row]
     agent = oxpecker({"health": {"checks": {"it": {**check, option: CHECKS[row](web, tmp_path)}}}})
     fine = lambda: agent.get("/ready").json()["checks"]["it"]  # noqa: E731
-    agent.wait_until(fine, 10, "a yes")
+    agent.wait_until(fine, 30, "a yes")
     web.refuse(), at_socket.refuse()
-    agent.wait_until(lambda: not fine(), 10, "a no")
+    agent.wait_until(lambda: not fine(), 30, "a no")
     web.listen(), at_socket.listen()
-    agent.wait_until(fine, 10, "a yes again")
+    agent.wait_until(fine, 30, "a yes again")
 
 
 def documents(server):

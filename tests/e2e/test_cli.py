@@ -512,7 +512,7 @@ def test_a_secret_that_is_named_in_the_command_line_is_taken(tmp_path):
 def test_status_for_people_and_as_json(oxpecker):
     agent = oxpecker({})
     assert requests.post(agent.otlp_url + "/v1/traces", data=request_of(3).SerializeToString(), headers=PROTOBUF,
-                         timeout=5).status_code == 200
+                         timeout=20).status_code == 200
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 3)
     done = agents.run("status", "--config", agent.config_path)
     assert done.returncode == 0 and "RECEIVED" in done.stdout and "receive.otlp" in done.stdout
@@ -598,7 +598,8 @@ def test_status_says_of_metrics_what_people_look_for(oxpecker, tmp_path, fault_s
     said = agents.run("status", "--config", agent.config_path).stdout
     assert re.search(r"^metrics.collect.scrape +2 +\d+ s ago +up$", said, re.M), said
     assert re.search(r"^metrics.collect.other +0 +\d+ s ago +down$", said, re.M), said
-    assert "none.sock: no such socket" in " ".join(said.split()) and "metrics.collect.scrape →" not in said
+    in_a_row = "".join(said.split())  # a path may be cut wherever its line ends
+    assert "none.sock:nosuchsocket" in in_a_row and "metrics.collect.scrape →" not in said
 
 
 def test_what_others_wrote_does_nothing_to_a_terminal(oxpecker, tmp_path, fault_server):
@@ -636,7 +637,7 @@ def test_the_embedded_store_keeps_what_has_no_exporter(oxpecker, tmp_path, fault
                       "traces": {"batch": {"age": "50ms"}}, "store": {"snapshot": "200ms"},
                       "metrics": {"collect": {"scrape": f"unix:{tmp_path}/app.sock"}}})
     writer.write(20)
-    requests.post(agent.otlp_url + "/v1/traces", data=request_of(4).SerializeToString(), headers=PROTOBUF, timeout=5)
+    requests.post(agent.otlp_url + "/v1/traces", data=request_of(4).SerializeToString(), headers=PROTOBUF, timeout=20)
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 20)
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 4)
     agent.assert_balanced()
@@ -725,7 +726,7 @@ def test_show_follows_what_comes(oxpecker, tmp_path, fault_server):
 
     def spans(service, first):
         body = request_of(2, service=service, first=first).SerializeToString()
-        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=5).status_code == 200
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=20).status_code == 200
 
     spans("first", 1)
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 3)
@@ -766,7 +767,7 @@ def test_errors_of_spans_are_seen(oxpecker, tmp_path):
     for key, value in (("exception.type", "ConnectionError"), ("exception.message", "refused\nat line 7")):
         event.attributes.add(key=key).value.string_value = value
     assert requests.post(agent.otlp_url + "/v1/traces", data=request.SerializeToString(), headers=PROTOBUF,
-                         timeout=5).status_code == 200
+                         timeout=20).status_code == 200
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 1)
     shown = agents.run("show", "traces", "--config", agent.config_path).stdout.splitlines()
     assert shown[0].endswith(" (error)") and shown[1:] == ["    error: no database?[2J",
@@ -786,7 +787,7 @@ def test_the_file_exporter_writes_lines(oxpecker, tmp_path):
     tail = {"paths": [str(tmp_path / "app.log")], "origin": False}
     agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"tail": tail}, "export": {"file": str(out)}},
                       "traces": {"batch": {"age": "50ms"}, "export": {"file": {"path": str(out) + ".spans"}}}})
-    requests.post(agent.otlp_url + "/v1/traces", data=request_of(2).SerializeToString(), headers=PROTOBUF, timeout=5)
+    requests.post(agent.otlp_url + "/v1/traces", data=request_of(2).SerializeToString(), headers=PROTOBUF, timeout=20)
     agent.wait_until(lambda: agent.booked("delivered") == 102)
     assert out.read_text().splitlines() == list(writer.lines.values())
     spans = json.loads((tmp_path / "out.jsonl.spans").read_text())["resourceSpans"][0]["scopeSpans"][0]["spans"]

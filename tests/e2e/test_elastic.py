@@ -5,6 +5,8 @@ import gzip
 import json
 import os
 import re
+import socket
+import ssl
 import subprocess
 import threading
 import zlib
@@ -270,6 +272,65 @@ def test_our_names_spoil_no_document(oxpecker, search, tmp_path, first, steps):
     assert agent.booked("delivered", signal="logs") == 4, reasons(agent)
 
 
+# What we say of a line, by which way it comes: options of its collector, its bytes, and what an app means by that name.
+SAID_BY_US = {
+    "stream": ({"format": "cri"}, b"2026-11-29T10:00:00.000000001Z stdout F text\n", '{"stream":{"id":1}}'),
+    "truncated": ({"line_max": "1KiB"}, b"x" * 2000 + b"\n", '{"truncated":"by hand"}'),
+    "repeated": ({}, b'{"a":1}\n' * 3, '{"repeated":true}'),
+    "syslog": (None, b"<14>1 2026-11-29T10:00:00Z h app 1 - - text\n", '{"syslog":"text"}')}
+
+
+class Said:
+    """One index that gets a line of which we say something, and a line of an app; with `ours` the first comes first."""
+
+    def __init__(self, name, ours, folder, search):
+        (self.options, data, app), self.name = SAID_BY_US[name], name
+        self.index = search.index(name)
+        self.folder, self.socket = folder, f"{folder}/{self.index}.sock"
+        turns = [lambda: self.say(data), lambda: self.write("app", app.encode() + b"\n")]
+        self.turns = turns if ours else turns[::-1]
+
+    def write(self, who, data):
+        (self.folder / f"{self.index}.{who}").write_bytes(data)
+
+    def say(self, data):
+        if self.options is not None:
+            self.write("ours", data)
+            return
+        with socket.socket(socket.AF_UNIX) as app:
+            app.connect(self.socket)
+            app.sendall(data)
+
+    def config(self, url):
+        """Its collectors and its destination."""
+        tail = {who: {"type": "tail", "paths": [f"{self.folder}/{self.index}.{who}"]} for who in ("ours", "app")}
+        tail["ours"].update(self.options or {})
+        if self.options is None:
+            tail["ours"] = {"type": "socket", "listen": f"unix:{self.socket}"}
+        collect = {f"{self.index}-{who}": options for who, options in tail.items()}
+        return collect, {"type": "elasticsearch", "url": url, "index": self.index, "from": list(collect)}
+
+
+def test_what_we_say_of_a_line_spoils_no_document(oxpecker, search, tmp_path):
+    """In one index, whichever comes first makes the mapping."""
+    cases = [Said(name, ours, tmp_path, search) for name in SAID_BY_US for ours in (True, False)]
+    config = elasticsearch(tmp_path / "none.log", search.url)
+    config["logs"].update(steps=["fold"], collect={}, export={})
+    for case in cases:
+        collect, config["logs"]["export"][case.index] = case.config(search.url)
+        config["logs"]["collect"].update(collect)
+    agent = oxpecker(config)
+    ended = lambda: agent.booked("delivered") + agent.booked("parked")  # noqa: E731
+    for turn in range(2):
+        for case in cases:
+            case.turns[turn]()
+        agent.wait_until(lambda wanted=len(cases) * (turn + 1): ended() == wanted, 30, f"the lines of turn {turn}")
+    assert agent.booked("parked") == 0, [row["error"] for row in agent.status()["destinations"]]
+    for case in cases:
+        assert f"oxpecker.{case.name}" in json.dumps(search.documents(case.index))
+    agent.assert_balanced()
+
+
 def test_ids_can_be_left_out(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(3)
@@ -326,6 +387,19 @@ def test_a_template_that_is_refused_holds_up_nothing(oxpecker, fault_server, tmp
     asked = len(server.taken("_index_template"))
     assert asked == 1 if answer == "403" else asked > 1, "a no is not asked about again with each bulk, silence is"
     agent.assert_balanced()
+
+
+def test_what_refuses_a_template_is_told_with_its_cause(oxpecker, fault_server, tmp_path):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    said = {"type": "illegal_argument_exception", "reason": "template is bad",
+            "caused_by": {"type": "mapper_parsing_exception", "reason": "no handler for type [words]"}}
+    body = json.dumps({"error": {"root_cause": [], **said}, "status": 400}).encode()
+    server.plan(by_path(fault.ok(body, "application/json", 400), fault.good()))
+    writer.write(3)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, template=True))
+    wait_delivered(agent, 3)
+    assert "HTTP 400: illegal_argument_exception: template is bad; caused by mapper_parsing_exception: " \
+        "no handler for type [words]" in agent.err()
 
 
 HTML = b"<html>\n<body>Log in to use this network</body></html>"
@@ -869,11 +943,31 @@ def test_a_server_does_not_choose_how_long_we_compute(oxpecker, tmp_path, words)
                                "-www", *words], cwd=tmp_path, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                               stderr=subprocess.DEVNULL)
     try:
-        agent = oxpecker(elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert))
+        agent = oxpecker({**elasticsearch(tmp_path / "*.log", f"https://127.0.0.1:{port}", ca=ca.cert),
+                          "exit": {"within": "2s"}})
         agent.wait_until(lambda: "handshake" in (destination(agent)["error"] or ""), 20, "no handshake comes about")
     finally:
         server.kill()
         server.wait()
+
+
+@pytest.mark.parametrize("certificates, fine", [(4, True), (60, False)])
+def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_server, tmp_path, certificates, fine):
+    """60 of them took 11 ms of each connection, a hundred are what OpenSSL takes."""
+    ca, chain = authority.Authority(tmp_path), tmp_path / "chain.pem"
+    cert, key = ca.signed("server", authority.SERVER)
+    others = [open(ca.signed(f"other{n}", authority.SERVER)[0], encoding="ascii").read() for n in range(3)]
+    chain.write_text(open(cert, encoding="ascii").read() + "".join(others[n % 3] for n in range(certificates - 1)))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    writer = Writer(tmp_path / "app.log")
+    writer.write(1)
+    server = fault_server(tls=context)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, ca=ca.cert))
+    if fine:
+        wait_delivered(agent, 1)
+    else:
+        agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
 
 
 def test_a_file_of_tls_that_is_not_there_ends_the_start(oxpecker, tmp_path):

@@ -1,6 +1,8 @@
 """SIGTERM while the destinations are down and back-off is long: it is over at once, and what nobody takes is kept."""
 
 import json
+import os
+import resource
 import signal
 import socket
 import threading
@@ -10,12 +12,15 @@ import pytest
 import requests
 
 from lib import fault
-from lib.lines import Writer, as_written
+from lib.lines import Writer, as_written, assert_same
 from lib.sink import Sink
+from lib.wait import free_port
 from test_traces import PROTOBUF, post, request_of, spans_at
 
 LINES, SAID, SPANS, LONG = 500, 40, 70, 600
 WITHIN = 20
+ROOM = 4 << 20
+NDJSON = {"Content-Type": "application/x-ndjson"}
 
 
 def config(folder, server, within, retry):
@@ -115,11 +120,76 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     assert numbers == list(range(LINES + SAID + len(lines)))
 
 
+class Doors:
+    """An app that talks to the doors of lines: numbers, each said once; `accepted` has those that were taken."""
+
+    def __init__(self, folder, port):
+        self.url, self.said, self.accepted = f"http://127.0.0.1:{port}/_bulk", 0, set()
+        self.fifo = os.open(folder / "fifo", os.O_WRONLY)
+        self.stream, self.datagram = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self.stream.connect(f"{folder}/log.sock")
+        self.datagram.connect(f"{folder}/syslog.sock")
+
+    def line(self):
+        self.said += 1
+        return self.said, b'{"n":%d}\n' % self.said
+
+    def bulk(self):
+        number, line = self.line()
+        answer = requests.post(self.url, b'{"create":{}}\n' + line, headers=NDJSON, timeout=5)
+        if answer.status_code == 200 and not answer.json()["errors"]:
+            self.accepted.add(number)
+
+    def say(self):
+        for send in (lambda data: os.write(self.fifo, data), self.stream.sendall,
+                     lambda data: self.datagram.send(b"<14>1 - - - - - - " + data)):
+            number, line = self.line()
+            send(line)
+            self.accepted.add(number)
+
+    def close(self):
+        os.close(self.fifo)
+        self.stream.close()
+        self.datagram.close()
+
+
+@pytest.mark.parametrize("after", [2.1, 3.3, 4.7])
+def test_a_kill_while_it_ends_loses_nothing_of_any_door(oxpecker, fault_server, tmp_path, after):
+    """Bulk, stdout, lines and syslog; whoever is not answered is accepted when it has been read."""
+    server, port = fault_server(), free_port()
+    sink, socket_of = Sink(server), lambda name, kind: {"type": "socket", "listen": f"unix:{tmp_path}/{name}.sock",
+                                                        "kind": kind}
+    server.refuse()
+    collect = {"pipe": str(tmp_path / "fifo"), "bulk": {"http": [f"127.0.0.1:{port}"]},
+               "lines": socket_of("log", "stream"), "syslog": socket_of("syslog", "datagram")}
+    agent = oxpecker({"exit": {"within": f"{WITHIN}s"}, "logs": {
+        "batch": {"age": "20ms"}, "collect": collect, "export": {"elasticsearch": {"url": server.url}}}})
+    app = Doors(tmp_path, port)
+    for _ in range(20):
+        app.bulk()
+        app.say()
+    agent.process.signal(15)
+    ends = time.monotonic() + after
+    while time.monotonic() < ends:
+        app.bulk()
+        if time.monotonic() < ends - 1:  # then it has been read, and is on disk
+            app.say()
+    agent.kill9()
+    app.close()
+    server.listen()
+    agent.start()
+    agent.wait_until(lambda: agent.booked("held") == 0, 20, "all is delivered")
+    assert agent.booked("dropped") == 0
+    agent.assert_balanced()
+    missing = app.accepted - {document["n"] for document in sink.documents.values()}
+    assert len(app.accepted) > 100 and not missing
+
+
 def test_what_went_to_disk_and_is_delivered_after_all_is_not_sent_again(oxpecker, fault_server, tmp_path):
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 10, "it is on disk")
+    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 30, "it is on disk")
     down.server.listen()
     assert agent.process.wait(2 * WITHIN) == 0
     assert "ended: nothing was lost" in agent.err().splitlines()[-1]
@@ -148,13 +218,19 @@ def test_empty_requests_hold_up_nothing(oxpecker, fault_server, tmp_path):
     assert agent.process.wait(1) == 0 and time.monotonic() - began < 15
 
 
-@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT], ids=["SIGHUP", "SIGQUIT"])
+ENDING = {"SIGHUP": signal.SIGHUP, "SIGQUIT": signal.SIGQUIT, "SIGPWR": signal.SIGPWR, "SIGXCPU": signal.SIGXCPU,
+          "SIGINT": signal.SIGINT, "SIGRTMIN+3": signal.SIGRTMIN + 3, "SIGRTMIN+4": signal.SIGRTMIN + 4}
+TOLD = [signal.SIGUSR1, signal.SIGUSR2, signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGIO,
+        signal.SIGSTKFLT]
+SILENT = [signal.SIGPIPE, signal.SIGXFSZ, signal.SIGWINCH, signal.SIGCHLD, signal.SIGURG, signal.SIGRTMIN,
+          signal.SIGRTMIN + 5, signal.SIGRTMAX]
+STOPPING = [signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGSTOP]
+
+
+@pytest.mark.parametrize("number", ENDING.values(), ids=ENDING)
 def test_other_signals_that_end_lose_nothing(oxpecker, fault_server, tmp_path, number):
-    """What a terminal says when it is closed, and what some say in place of SIGTERM."""
+    """Of a terminal that is closed, of LXC and systemd, of a limit of CPU time, and in place of SIGTERM."""
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
-    for harmless in (signal.SIGUSR1, signal.SIGUSR2):
-        down.agent.process.signal(harmless)
-    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == 2, 10, "two words about signals")
     down.agent.process.signal(number)
     down.server.listen()
     assert down.agent.process.wait(2 * WITHIN) == 0
@@ -162,11 +238,41 @@ def test_other_signals_that_end_lose_nothing(oxpecker, fault_server, tmp_path, n
     down.assert_all_once()
 
 
+def test_other_signals_do_not_end_it(oxpecker, fault_server, tmp_path):
+    """Timers, windows that change their size, a terminal that stops what runs in it."""
+    down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
+    for number in TOLD + SILENT:
+        down.agent.process.signal(number)
+    down.agent.wait_until(lambda: down.agent.err().count("is ignored") == len(TOLD), 30, "a word about each")
+    for number in STOPPING:
+        down.agent.process.signal(number)
+        down.agent.process.signal(signal.SIGCONT)
+    assert down.agent.answers("/health/liveness")
+    down.agent.process.signal(signal.SIGTERM)
+    down.server.listen()
+    assert down.agent.process.wait(2 * WITHIN) == 0
+    down.assert_all_once()
+
+
+def test_a_limit_of_file_sizes_does_not_end_it(oxpecker, tmp_path):
+    """`ulimit -f`: a write beyond it fails, as on a full disk, and waits."""
+    writer, path = Writer(tmp_path / "app.log"), tmp_path / "out.ndjson"
+    agent = oxpecker({"logs": {"collect": {"tail": writer.path}, "export": {"file": {"path": str(path)}}}})
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (ROOM, resource.RLIM_INFINITY))
+    while writer.size < 2 * ROOM:
+        writer.write(1000, padding="x" * 900)
+    agent.wait_until(lambda: "File too large" in agent.status()["destinations"][0]["error"], 20, "it is full")
+    resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    agent.wait_until(lambda: agent.booked("delivered") == len(writer.lines), 20, "all is delivered")
+    agent.assert_balanced()
+    assert_same([json.loads(line) for line in path.read_text().splitlines()], writer)
+
+
 def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, tmp_path):
     down = Down(oxpecker, fault_server(), tmp_path, WITHIN)
     agent = down.agent
     agent.process.signal(15)
-    agent.wait_until(lambda: "ending: " in agent.err(), 10, "the end begins")
+    agent.wait_until(lambda: "ending: " in agent.err(), 30, "the end begins")
     while agent.process.alive():
         agent.process.signal(15)
     assert agent.process.wait(1) == 0 and agent.err().count("a second signal") == 1

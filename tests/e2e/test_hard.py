@@ -96,7 +96,7 @@ def test_an_end_right_after_the_start(oxpecker, tmp_path):
         agent.launch()
         agent.expected_exit = {0, -signal.SIGTERM}
         if number % 2:
-            wait_until(lambda: "running" in agent.err(), 10, "the agent to run")
+            wait_until(lambda: "running" in agent.err(), 30, "the agent to run")
         assert agent.process.stop(20) in agent.expected_exit
     agent.start()
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 100)
@@ -110,7 +110,7 @@ def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
     Writer(tmp_path / "app.log").write(10)
     server.wait_requests(1)
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: "ending" in agent.err(), 10, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
     agent.process.signal(signal.SIGTERM)
     wait_until(lambda: not agent.process.alive(), 10, "the end")
     assert "nothing was lost" in agent.err()

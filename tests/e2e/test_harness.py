@@ -73,7 +73,7 @@ def test_the_node_app_speaks_all_three(jaeger, host_node):
     host = host_node(otlp=jaeger.otlp_http, name="harness-node")
     assert host.get("/products", **{"x-user-id": "u-7"}).status_code == 200
     assert 'http_requests_total{method="GET",route="/products",status="200"} 1' in host.metrics()
-    line = wait_until(host.log_lines, 10, "a log line")[0]
+    line = wait_until(host.log_lines, 30, "a log line")[0]
     assert line["userId"] == "u-7" and line["ipAddress"] == "127.0.0.1"
     wait_until(lambda: jaeger.spans("harness-node"), 20, "spans in Jaeger")
     assert host.stop() == 0
@@ -98,12 +98,12 @@ def test_promtool_reads_the_page_of_the_python_app(host_python):
 def test_the_plan_of_a_fault_server(fault_server):
     server = fault_server()
     server.plan(fault.status(503, retry_after=2), fault.garbage(), fault.close_mid_answer(), then=fault.good())
-    refused = requests.post(server.url + "/x", b"one", timeout=5)
+    refused = requests.post(server.url + "/x", b"one", timeout=20)
     assert refused.status_code == 503 and refused.headers["Retry-After"] == "2"
     for _ in range(2):
         with pytest.raises(requests.RequestException):
-            requests.post(server.url + "/x", b"two", timeout=5)
-    assert requests.post(server.url + "/x", b"three", timeout=5).status_code == 200
+            requests.post(server.url + "/x", b"two", timeout=20)
+    assert requests.post(server.url + "/x", b"three", timeout=20).status_code == 200
     assert [request.body for request in server.taken()] == [b"one", b"two", b"two", b"three"]
 
 
@@ -112,7 +112,7 @@ def test_a_fault_server_answers_a_bulk_item_by_item(fault_server):
     server.plan(fault.partial_bulk(every=2))
     bulk = b"".join(b'{"create":{}}\n{"n":%d}\n' % n for n in range(4))
     headers = {"Content-Encoding": "gzip"}
-    answer = requests.post(server.url + "/logs/_bulk", gzip.compress(bulk), headers=headers, timeout=5)
+    answer = requests.post(server.url + "/logs/_bulk", gzip.compress(bulk), headers=headers, timeout=20)
     assert [item["create"]["status"] for item in answer.json()["items"]] == [429, 201, 429, 201]
     assert answer.json()["errors"] is True
 
@@ -127,7 +127,7 @@ def test_a_fault_server_refuses_hangs_and_comes_back(fault_server):
         requests.get(server.url, timeout=5)
     server.plan(fault.good())
     server.listen()
-    assert requests.get(server.url, timeout=5).status_code == 200
+    assert requests.get(server.url, timeout=20).status_code == 200
 
 
 def test_an_otlp_body_reaches_a_fault_server_whole(fault_server, host_python):

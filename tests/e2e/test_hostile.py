@@ -111,6 +111,7 @@ LISTEN_FLOODS = [("silent", 64), ("silent", 10_000), ("half a head", 10_000), ("
                  ("a pull that nobody reads", 300)]
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind, count", LISTEN_FLOODS)
 def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count):
     need.descriptors(20_000)
@@ -127,7 +128,7 @@ def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count
             lines += b'"errors":false' in answer
         assert agents.run("health", "--config", agent.config_path).returncode == 0
         assert lines == 20
-        wait_until(lambda: agent.booked("delivered", signal="logs") == lines, 10, "the lines")
+        wait_until(lambda: agent.booked("delivered", signal="logs") == lines, 30, "the lines")
     finally:
         flood.stop()
     assert_prompt(times, 0.1)
@@ -135,6 +136,7 @@ def test_probes_and_pages_come_and_deliveries_go_on(doors, tmp_path, kind, count
     agent.assert_balanced()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind, count", [("silent", 1000), ("half a head", 128), ("half a body", 64),
                                          ("half a body", 1000), ("silent ones that reconnect", 300)])
 def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
@@ -149,6 +151,7 @@ def test_the_door_of_spans_is_open_within_a_second(doors, kind, count):
         flood.stop()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("kind, count", [("silent", 1000), ("half a head", 128), ("half a bulk", 64)])
 def test_the_door_of_logs_is_open_within_a_second(doors, kind, count):
     need.descriptors(20_000)
@@ -168,7 +171,7 @@ def test_bodies_that_are_announced_take_no_memory(doors):
         peers.append(connected(("127.0.0.1", agent.bulk_port)))
         peers[-1].sendall(b"POST /_bulk HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n"
                           b"Content-Length: %d\r\n\r\n{" % size)
-    wait_until(lambda: agent.metric("oxpecker_requests_total", component="logs.collect.bulk") == len(peers), 10, "all")
+    wait_until(lambda: agent.metric("oxpecker_requests_total", component="logs.collect.bulk") == len(peers), 30, "all")
     body = b'{"create":{}}\n{"n":1}\n' * 500
     got = said(("127.0.0.1", agent.bulk_port), b"POST /_bulk HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
                b"Content-Type: application/x-ndjson\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
@@ -177,6 +180,7 @@ def test_bodies_that_are_announced_take_no_memory(doors):
         peer.close()
 
 
+@pytest.mark.alone
 def test_the_control_socket_is_open_to_its_owner(doors):
     agent = doors[0]
     peers = [connected(agent.control) for _ in range(100)]

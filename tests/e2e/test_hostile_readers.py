@@ -179,6 +179,7 @@ def test_answers_that_nobody_takes_are_counted(oxpecker, fault_server, container
     agent.assert_balanced()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("each", [1, 16])
 def test_the_door_of_logs_is_open_beside_bulks_that_nobody_waits_for(oxpecker, fault_server, container, closing,
                                                                       tmp_path, each):
@@ -293,6 +294,7 @@ def crowds(agent, bulk, log_socket):
             "lines": Crowd(log_socket, 40, lambda number: b'{"unfinished":"' + b"x" * 900_000)}
 
 
+@pytest.mark.alone
 def test_hostile_peers_at_every_door_all_at_once(oxpecker, fault_server, container, closing, tmp_path):
     """Pages, answers and bodies that are held, silence, endless lines, an exposition of 30 MB, a backend whose answers
     are huge, and connections that come and go: 15 seconds of all of it, in 32 MiB."""

@@ -194,6 +194,23 @@ def test_what_is_no_whole_gzip_is_read_as_far_as_it_is_sound(oxpecker, fault_ser
     agent.assert_balanced()
 
 
+def test_what_gzip_holds_is_no_text_either(oxpecker, fault_server, tmp_path):
+    """What a plain file of it is told for, it is told for inside of gzip; a mark of UTF-8 is no part of the line."""
+    lines = '{"n":1}\n{"n":2}\n'
+    held = {"le": lines.encode("utf-16"), "be": b"\xfe\xff" + lines.encode("utf-16-be"), "u32": lines.encode("utf-32"),
+            "twice": gzip.compress(lines.encode()), "zip": b"PK\3\4" + bytes(40), "fine": lines.encode("utf-8-sig")}
+    for name, data in held.items():
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(data))
+    server, agent = follow(oxpecker, fault_server, tmp_path / "*.gz", gzip=True, sweep="200ms")
+    agent.wait_until(lambda: settled_packed(agent) == len(held), 40, "each is looked at")
+    wait_delivered(agent, 2)
+    assert [document["n"] for document in documents_of(server).values()] == [1, 2]
+    assert agent.err().count(".gz holds text in UTF-16 or UTF-32 and is left out") == 3
+    assert agent.err().count(".gz holds something compressed and is left out") == 2
+    assert agent.metric("oxpecker_unpacked_total") == 1
+    agent.assert_balanced()
+
+
 def test_compressed_files_are_left_out_unless_asked_for(oxpecker, fault_server, tmp_path):
     (tmp_path / "old.log").write_bytes(gzip.compress(b'{"n":1}\n'))
     server, agent = follow(oxpecker, fault_server, tmp_path / "*.log")
@@ -244,7 +261,7 @@ def test_a_compressed_file_that_is_renamed_is_not_looked_for_all_the_time(oxpeck
     path = tmp_path / "a.log"
     path.write_bytes(gzip.compress(b"x\n" * 100))
     _, agent = follow(oxpecker, fault_server, tmp_path / "*.log", sweep="1h", **options)
-    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 1, 10, "the first look")
+    agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 1, 30, "the first look")
     before = agent.metric("oxpecker_scans_total")
     path.rename(tmp_path / "a.log.1")
     (tmp_path / "b.log").write_bytes(b'{"n":1}\n')

@@ -1,11 +1,13 @@
 """Destinations that go away and come back: how they are asked meanwhile, and how soon it flows again."""
 
+import socket
 import time
 
 import pytest
 
 from lib import fault
 from lib.lines import Writer
+from test_traces import post, request_of
 
 TRIES, FIRST, LINES, PROBES, BACK_WITHIN = 6, 10, 3000, 14, 2
 NAMES = [f"e{number}" for number in range(TRIES)]
@@ -52,4 +54,50 @@ def test_it_flows_again_within_moments(oxpecker, fault_server, tmp_path, mood):
         assert next(request.at for request in requests_of(server, name)[asked[name]:] if request.acknowledged()) \
             <= back + BACK_WITHIN
         assert sorted(numbers_of(server, name)) == list(range(FIRST + LINES))
+    agent.assert_balanced()
+
+
+class LostPackets:
+    """A port that answers no connection at all, as if a firewall or a dead node had it: its queue is full."""
+
+    def __init__(self, port):
+        self.listener = socket.create_server(("127.0.0.1", port), backlog=0)
+        self.waiting = [socket.socket() for _ in range(4)]
+        for peer in self.waiting:
+            peer.setblocking(False)
+            peer.connect_ex(("127.0.0.1", port))
+
+    def close(self):
+        for each in (self.listener, *self.waiting):
+            each.close()
+
+
+AWAY = {"packets are lost": {}, "a gateway's page": {}, "the template is not there yet": {"template": True}}
+
+
+@pytest.mark.parametrize("mood", AWAY)
+def test_logs_and_spans_flow_again_within_moments(oxpecker, fault_server, tmp_path, mood):
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.status(502, body=b"<html>Bad Gateway"))
+    if mood != "a gateway's page":
+        server.refuse()
+    lost = LostPackets(server.port) if mood == "packets are lost" else None
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": writer.path},
+                               "export": {"elasticsearch": {"url": server.url, "index": "app", **AWAY[mood]}}},
+                      "traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url}}}})
+    writer.write(LINES, padding="x" * 300)
+    assert post(agent, request_of(FIRST).SerializeToString()).status_code == 200
+    rows = lambda: agent.status()["destinations"]  # noqa: E731
+    least = 2 if lost else PROBES // 2  # each waits two seconds for its connection
+    agent.wait_until(lambda: all(row["retries"] >= least for row in rows()), 60, "some tries of each")
+    server.plan(fault.good())
+    if lost:
+        lost.close()
+    if mood != "a gateway's page":
+        server.listen()
+    back = time.monotonic()
+    agent.wait_until(lambda: agent.booked("delivered") == LINES + FIRST, 30, "all delivered")
+    for path in ("_bulk", "/v1/traces"):
+        good = [request.at for request in server.taken(path) if request.answered and request.answered[0] == 200]
+        assert min(good) <= back + BACK_WITHIN, path
     agent.assert_balanced()

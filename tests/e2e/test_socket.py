@@ -82,10 +82,10 @@ def test_pythons_syslog_handler(oxpecker, fault_server, place):
     wait_delivered(agent, 501)
     found = documents(server)
     assert {d.get("message") for d in found} == {f"line {n} ü\nand one more" for n in range(500)} | {None}
-    assert all(d["syslog.severity.name"] == "warning" and d["syslog.appname"] == "shop"
-               and d["syslog.procid"] == str(os.getpid()) for d in found[:500])
-    assert found[500]["n"] == 1 and found[500]["syslog.severity.name"] == "error"
-    assert found[500]["syslog.facility.name"] == "local3"
+    assert all(d["oxpecker.syslog.severity.name"] == "warning" and d["oxpecker.syslog.appname"] == "shop"
+               and d["oxpecker.syslog.procid"] == str(os.getpid()) for d in found[:500])
+    assert found[500]["n"] == 1 and found[500]["oxpecker.syslog.severity.name"] == "error"
+    assert found[500]["oxpecker.syslog.facility.name"] == "local3"
     agent.assert_balanced()
     handler.close()
 
@@ -114,8 +114,9 @@ def test_logger(oxpecker, fault_server, tmp_path, words):
                     "hello: world"], check=True, timeout=20)
     wait_delivered(agent, 1)
     document, = documents(server)
-    assert document["message"] == "hello: world" and document["syslog.appname"] == "app"
-    assert document["syslog.severity.name"] == "error" and document["syslog.facility.name"] == "daemon"
+    assert document["message"] == "hello: world" and document["oxpecker.syslog.appname"] == "app"
+    assert document["oxpecker.syslog.severity.name"] == "error"
+    assert document["oxpecker.syslog.facility.name"] == "daemon"
     assert document["@timestamp"].startswith("20")
 
 
@@ -145,7 +146,7 @@ def test_what_is_no_frame_is_a_line_and_what_is_too_long_is_cut(oxpecker, fault_
     half.close()
     page.sendall(b"404 <html>\nnot found\n")
     wait_delivered(agent, 11)
-    found = {d["message"]: "truncated" in d for d in documents(server)}
+    found = {d["message"]: "oxpecker.truncated" in d for d in documents(server)}
     assert found == {"a": False, "7 nonsense": False, "f": False, "g": False, "b": False,
                      "<14>" + "x" * 1020: True, "h": False, "c": False, "<14>d": True,
                      "404 <html>": False, "not found": False}
@@ -169,7 +170,7 @@ def test_hostile_peers_hold_neither_memory_nor_others_up(oxpecker, fault_server,
         peer.sendall(b"\n")
         peer.close()
     wait_delivered(agent, 1040)
-    cut = [d for d in documents(server) if "truncated" in d]
+    cut = [d for d in documents(server) if "oxpecker.truncated" in d]
     whole = [d for d in documents(server) if d.get("message") == "y" * 500000]
     assert len(cut) + len(whole) == 40 and len(cut) >= 20 and whole
     assert agent.metric("oxpecker_cut_lines_total") == len(cut)
@@ -252,8 +253,8 @@ def test_lines_in_datagrams_and_one_that_is_too_long(oxpecker, fault_server, tmp
     wait_delivered(agent, 8)
     found = documents(server)
     assert [d["n"] for d in found if "n" in d] == [1, 2, 3, 4, 5] and {"message": "text"} in found
-    assert {"message": "z" * 4096, "truncated": True} in found
-    assert {"message": "y" * (4096 - 16), "truncated": True} in found
+    assert {"message": "z" * 4096, "oxpecker.truncated": True} in found
+    assert {"message": "y" * (4096 - 16), "oxpecker.truncated": True} in found
     assert agent.metric("oxpecker_cut_bytes_total") == 10000 - 4096 + 5016 - 4096
     agent.assert_balanced()
 

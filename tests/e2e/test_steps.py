@@ -248,8 +248,8 @@ def test_a_flood_of_one_line_is_folded(oxpecker, fault_server, tmp_path):
     agent.wait_until(lambda: ended(agent) == 5001, 20, "every line settled")
     *floods, last = sorted(documents_of(server).values(), key=lambda document: document["msg"], reverse=True)
     assert last == {"msg": "back"} and len(floods) < 50
-    assert sum(document.get("repeated", {"count": 1})["count"] for document in floods) == 5000
-    assert all(document["repeated"]["last"] >= "2026" for document in floods if "repeated" in document)
+    assert sum(document.get("oxpecker.repeated", {"count": 1})["count"] for document in floods) == 5000
+    assert all(repeated["last"] >= "2026" for document in floods if (repeated := document.get("oxpecker.repeated")))
     assert agent.booked("merged") == 5000 - len(floods)
     agent.assert_balanced()
 

@@ -176,7 +176,17 @@ def test_a_bad_body_is_refused_and_sinks_nobody(oxpecker, fault_server, kind):
     assert post(agent, request_of(2, first=3).SerializeToString()).status_code == 200
     wait_settled(agent)
     assert spans_at(server) == [1, 2, 3, 4]
-    assert agent.metric("oxpecker_refused_bad_total") == 1
+    assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 1
+
+
+def test_what_is_refused_before_it_is_read_is_counted(oxpecker, fault_server):
+    """By its length, by what comes of it in chunks, and by its head."""
+    agent = oxpecker(config(fault_server().url), words=["--set", "receive.otlp.body_max=64KiB"])
+    assert post(agent, bytes(100000)).status_code == 413
+    assert post(agent, iter([bytes(40000), bytes(40000)])).status_code == 413
+    assert post(agent, b"", Content_Encoding="gzip", Transfer_Encoding="gzip").status_code in (400, 501)
+    assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") == 3
+    assert agent.metric("oxpecker_refused_bad_total", component="listen") == 0
 
 
 @pytest.mark.parametrize("kind", ["maps", "arrays"])
@@ -243,8 +253,48 @@ def test_what_is_wrong_with_a_part_costs_no_more(oxpecker, jaeger):
     assert agent.metric("oxpecker_strings_mended_total") == 3
     assert agent.metric("oxpecker_values_emptied_total") == 2
     assert agent.metric("oxpecker_links_left_out_total") == 1
-    assert not agent.metric("oxpecker_refused_bad_total")
+    assert not agent.metric("oxpecker_refused_bad_total", component="receive.otlp")
     assert agent.err().count("strings that were not UTF-8: 1") == 1, "the first is logged, and no other within a minute"
+
+
+def texts_of(request):
+    """Every text of a request that a peer may fill, by name: the message that has it, and its field."""
+    resource = request.resource_spans[0]
+    scope = resource.scope_spans[0]
+    span = scope.spans[1]
+    event, link = span.events.add(), span.links.add(trace_id=os.urandom(16), span_id=os.urandom(8))
+    values = {"an array": span.attributes.add(key="a").value.array_value.values.add(),
+              "a map": span.attributes.add(key="m").value.kvlist_value.values.add(key="k").value}
+    attributes = {"resource": resource.resource, "scope": scope.scope, "span": span, "event": event, "link": link}
+    for name, owner in attributes.items():
+        values[f"a value of {name}"] = owner.attributes.add(key="v").value
+        yield f"a key of {name}", owner.attributes.add(), "key"
+    for name, value in values.items():
+        yield name, value, "string_value"
+    yield "a key of a map", span.attributes[1].value.kvlist_value.values.add(), "key"
+    for name, owner in (("resource", resource), ("scope", scope)):
+        yield f"the schema of {name}", owner, "schema_url"
+    yield from (("the scope", scope.scope, "name"), ("its version", scope.scope, "version"),
+                ("the span", span, "name"), ("its state", span, "trace_state"), ("the status", span.status, "message"),
+                ("the event", event, "name"), ("the link's state", link, "trace_state"))
+
+
+def test_text_that_is_not_utf8_is_mended_wherever_it_stands(oxpecker, fault_server):
+    server = fault_server()
+    agent = oxpecker(config(server.url))
+    names = [name for name, _, _ in texts_of(request_of(2))]
+    for at, name in enumerate(names):
+        message = request_of(2, first=1 + 2 * at)
+        _, owner, field_name = list(texts_of(message))[at]
+        setattr(owner, field_name, "caf?")
+        answer = post(agent, message.SerializeToString().replace(b"caf?", b"caf\xe9"))
+        assert answer.status_code == 200, name
+        partial = ExportTraceServiceResponse.FromString(answer.content).partial_success
+        assert partial.rejected_spans == 0 and "not UTF-8: 1 " in partial.error_message, name
+    wait_settled(agent)
+    assert sorted(spans_at(server)) == list(range(1, 2 * len(names) + 1)) and len(names) == 22
+    assert b"".join(request.body for request in server.requests).count("caf\ufffd".encode()) == len(names)
+    assert agent.metric("oxpecker_strings_mended_total") == len(names)
 
 
 def batch_of(spans, service, bad):
@@ -411,8 +461,8 @@ def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
     body = request_of(1).SerializeToString()
     assert post(agent, body, Content_Type="text/plain").status_code == 415
     assert post(agent, body, Content_Encoding="br").status_code == 415
-    assert requests.get(agent.otlp_url + "/v1/traces", timeout=5).status_code == 405
-    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=5).status_code == 404
+    assert requests.get(agent.otlp_url + "/v1/traces", timeout=20).status_code == 405
+    assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=20).status_code == 404
     assert post(agent, b"\x0a" * (9 << 20)).status_code == 413
     assert agent.get("/health").status_code == 200
 
@@ -681,7 +731,7 @@ def test_the_door_stays_open_while_the_app_still_sends(oxpecker, fault_server):
                                       data=request_of(1, first=first).SerializeToString(), headers=headers, timeout=5)
     assert send(1).status_code == 200
     agent.process.signal(15)
-    wait_until(lambda: "ending" in agent.err(), 10, "the agent to say that it ends")
+    wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
     assert send(2).status_code == 200
     session.close()
     wait_until(lambda: not agent.process.alive(), 20, "the agent to end by itself")

@@ -62,9 +62,9 @@ def test_a_peer_that_sends_through_the_end_loses_nothing_it_was_promised(oxpecke
         threads = [threading.Thread(target=hammer, args=(agent, stop, taken)) for taken in lists]
         for thread in threads:
             thread.start()
-        wait_until(lambda: all(lists), 10, "each to be heard")
+        wait_until(lambda: all(lists), 30, "each to be heard")
         agent.process.signal(15)
-        wait_until(lambda: agent.err().count("ending:") >= 1, 10, "the agent to say that it ends")
+        wait_until(lambda: agent.err().count("ending:") >= 1, 30, "the agent to say that it ends")
         agent.process.signal(15)
         wait_until(lambda: not agent.process.alive(), 20, "the end")
         stop.set()
@@ -98,7 +98,7 @@ def test_a_full_door_serves_and_goes_on_when_all_leave_at_once(oxpecker):
     for peer in peers:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         peer.close()
-    agent.wait_until(lambda: agent.answers("/health/liveness"), 10, "the probes to answer")
+    agent.wait_until(lambda: agent.answers("/health/liveness"), 30, "the probes to answer")
 
 
 def with_descriptors(number, folder, monkeypatch):
@@ -213,7 +213,7 @@ def test_a_pipe_that_nobody_reads_does_not_hold_up_the_start(oxpecker, tmp_path)
     os.mkfifo(tmp_path / "out")
     agent = oxpecker({"logs": {"export": {"file": str(tmp_path / "out")}}}, start=False)
     agent.launch()
-    wait_until(lambda: not agent.process.alive(), 10, "the end of the start")
+    wait_until(lambda: not agent.process.alive(), 30, "the end of the start")
     assert agent.process.child.returncode == 1 and "cannot open" in agent.err()
     agent.expected_exit = {1}
 

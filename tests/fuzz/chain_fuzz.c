@@ -68,7 +68,7 @@ static const struct name {
 } names[] = { { "a", "a" }, { "m\\u0073g", "msg" }, { "msg", "msg" }, { "level", "level" }, { "time", "time" },
 	{ "t", "t" }, { "password", "password" }, { "user.Password", "user.Password" }, { "trace_id", "trace_id" },
 	{ "service", "service" }, { "service.name", "service.name" }, { "log", "log" }, { "log.level", "log.level" },
-	{ "repeated", "repeated" }, { "oxpecker.offset", "oxpecker.offset" }, { "id", "id" },
+	{ "oxpecker.repeated", "oxpecker.repeated" }, { "oxpecker.offset", "oxpecker.offset" }, { "id", "id" },
 	{ "@timestamp", "@timestamp" }, { "date", "date" }, { "err", "err" }, { "b", "b" } };
 
 /* Values, and what is known of each. */
@@ -581,7 +581,9 @@ static void write_out(struct model *m, const struct line *l)
 {
 	struct out *o = &m->out[m->out_count++];
 
-	*o = (struct out){ .generation = l->generation, .offset = l->offset, .has_repeated = has(l, "repeated") };
+	*o = (struct out){ .generation = l->generation,
+		.offset = l->offset,
+		.has_repeated = has(l, "oxpecker.repeated") || has(l, "oxpecker") };
 	if (!l->edited)
 		o->exact = l->text;
 	buffer_init(&o->text, 1 << 20);
@@ -628,7 +630,7 @@ static void end_run(struct model *m)
 
 	if (r->any && r->stands && r->count > 1 && !r->out->has_repeated) {
 		text->size--;
-		put_text(text, text->size > 1 ? ",\"repeated\":" : "\"repeated\":");
+		put_text(text, text->size > 1 ? ",\"oxpecker.repeated\":" : "\"oxpecker.repeated\":");
 		if (buffer_printf(text, "{\"count\":%llu%s%s}}", (unsigned long long)r->count,
 			    r->last ? ",\"last\":" : "", r->last ? r->last : ""))
 			abort();

@@ -24,7 +24,9 @@ static int in_pieces(struct gunzip *z, struct bytes packed, struct buffer *to)
 
 	for (size_t i = 0; i < packed.size && !failed; i += piece)
 		failed = gunzip_feed(z, packed.data + i, packed.size - i < piece ? packed.size - i : piece);
-	return failed ? failed : gunzip_end(z);
+	if (failed)
+		return failed;
+	return gunzip_end(z);
 }
 
 /* Only of one member: zlib's inflate() stops behind it. */

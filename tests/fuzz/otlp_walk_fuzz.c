@@ -24,14 +24,12 @@ static void need(int holds)
 
 static void counts_agree(const Otlp__TracesRequest *r, const struct otlp_summary *sum)
 {
-	struct otlp_summary theirs = { .resources = r->n_resource_spans };
+	uint64_t spans = 0;
 
-	for (size_t i = 0; i < r->n_resource_spans; i++) {
-		theirs.scopes += r->resource_spans[i]->n_scope_spans;
+	for (size_t i = 0; i < r->n_resource_spans; i++)
 		for (size_t k = 0; k < r->resource_spans[i]->n_scope_spans; k++)
-			theirs.spans += r->resource_spans[i]->scope_spans[k]->n_spans;
-	}
-	need(theirs.resources == sum->resources && theirs.scopes == sum->scopes && theirs.spans == sum->spans);
+			spans += r->resource_spans[i]->scope_spans[k]->n_spans;
+	need(spans == sum->spans);
 }
 
 static int count_span(void *context, const struct otlp_span *s)

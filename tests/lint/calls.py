@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Calls that must not be made: unbounded copies, hidden state, blocking, threads of our own outside the lanes, sleep in
-tests. Python tests may sleep in wait_until() alone: it is the one place that waits, and it has a deadline.
+tests; and chains of `failed ? failed : x`. Python tests may sleep in wait_until() alone: it is the one place that
+waits, and it has a deadline.
 """
 
 import ast
@@ -35,6 +36,9 @@ def c_complaints():
         code = source.bare(source.read(name))
         for line, word in called(code, banned_for(name)):
             yield f"{name}:{line}: {word}() is not used here"
+        for match in re.finditer(r"\bfailed \? failed :", code):
+            line = code.count("\n", 0, match.start()) + 1
+            yield f"{name}:{line}: failed ? failed : x: return early, or use a writer (base/writer.h)"
         for match in re.finditer(r"\btypedef\s+(struct|union)\b", code):
             yield f"{name}:{code.count(chr(10), 0, match.start()) + 1}: typedef {match.group(1)}: write struct x"
 

@@ -15,7 +15,7 @@ BEFORE = object()
 ROWS = {
     "base": [],
     "proto": ["base"],
-    "loop": ["base"],
+    "loop": ["proto", "base"],
     "http": ["loop", "base"],
     "config": ["base"],
     "component": ["base"],

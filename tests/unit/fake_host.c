@@ -7,6 +7,7 @@
 struct fake_commit {
 	struct fake_commit *next;
 	struct fake_rows staged;
+	struct batch *batch; /* of host_leave(); or NULL */
 	void (*done)(void *, int failed);
 	void *context;
 };
@@ -111,7 +112,6 @@ static void keep_item(struct host *h, const struct batch_item *item)
 {
 	struct fake_item *kept;
 
-	OXP_ASSERT((!item->generation || rows_find(&h->positions, item->generation)) && "its generation is committed");
 	if (is_repeated(h, item)) {
 		h->repeated++;
 		return;
@@ -134,6 +134,43 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 	return batch_new(&h->budget, signal);
 }
 
+static void keep_left(struct host *h, struct batch *b)
+{
+	for (size_t i = 0; i < batch_items(b); i++)
+		keep_item(h, batch_item(b, i));
+	batch_free(b);
+}
+
+static void commit_soon(struct host *h, struct fake_commit *commit);
+
+/* The rows carry the numbers of generations along. */
+enum admit host_leave(struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
+{
+	struct fake_commit *commit = oxp_new(sizeof *commit);
+
+	batch_check(*batch);
+	*commit = (struct fake_commit){ .batch = *batch, .done = done, .context = context };
+	*batch = NULL;
+	commit_soon(h, commit);
+	return ADMIT_TAKEN;
+}
+
+struct batch *host_leave_batch(struct host *h, enum signal signal)
+{
+	return batch_new(&h->budget, signal);
+}
+
+void host_not_left(struct host *h, uint64_t records, uint64_t bytes)
+{
+	(void)bytes;
+	h->not_left += records;
+}
+
+void host_left(struct host *h)
+{
+	h->left = true;
+}
+
 bool host_ends(const struct host *h)
 {
 	(void)h;
@@ -147,8 +184,12 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	if (h->refuse)
 		return ADMIT_FULL;
 	batch_check(b);
-	for (size_t i = 0; i < batch_items(b) && !h->only_held; i++)
-		keep_item(h, batch_item(b, i));
+	for (size_t i = 0; i < batch_items(b) && !h->only_held; i++) {
+		const struct batch_item *item = batch_item(b, i);
+		OXP_ASSERT((!item->generation || rows_find(&h->positions, item->generation)) &&
+			   "its generation is committed");
+		keep_item(h, item);
+	}
 	h->held = realloc(h->held, (h->held_count + 1) * sizeof(struct batch *));
 	OXP_ASSERT(h->held);
 	h->held[h->held_count++] = b;
@@ -224,6 +265,10 @@ static void end_commit(void *context)
 	h->commits = commit->next;
 	if (!failed)
 		apply(h, &commit->staged);
+	if (!failed && commit->batch)
+		keep_left(h, commit->batch);
+	else
+		batch_free(commit->batch);
 	*(failed ? &h->commits_failed : &h->commits_done) += 1;
 	rows_clear(&commit->staged);
 	commit->done(commit->context, failed);
@@ -231,16 +276,23 @@ static void end_commit(void *context)
 	plan_commit(h);
 }
 
-void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+static void commit_soon(struct host *h, struct fake_commit *commit)
 {
-	struct fake_commit *commit = oxp_new(sizeof *commit), **last = &h->commits;
+	struct fake_commit **last = &h->commits;
 
-	*commit = (struct fake_commit){ .staged = h->staged, .done = done, .context = context };
-	h->staged = (struct fake_rows){ .count = 0 };
 	while (*last)
 		last = &(*last)->next;
 	*last = commit;
 	plan_commit(h);
+}
+
+void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+{
+	struct fake_commit *commit = oxp_new(sizeof *commit);
+
+	*commit = (struct fake_commit){ .staged = h->staged, .done = done, .context = context };
+	h->staged = (struct fake_rows){ .count = 0 };
+	commit_soon(h, commit);
 }
 
 const struct position *fake_host_position(const struct host *h, uint64_t generation)
@@ -400,6 +452,7 @@ static void drop_commits(struct host *h)
 	for (struct fake_commit *commit; (commit = h->commits);) {
 		h->commits = commit->next;
 		rows_clear(&commit->staged);
+		batch_free(commit->batch);
 		free(commit);
 	}
 	rows_clear(&h->staged);
@@ -422,11 +475,76 @@ void fake_host_kill(struct host *h)
 	drop_commits(h);
 }
 
+struct lasting {
+	uint64_t generations[1024];
+	size_t count;
+};
+
+static void add_lasting(void *to, uint64_t generation)
+{
+	struct lasting *l = to;
+
+	OXP_ASSERT(l->count < COUNT_OF(l->generations));
+	l->generations[l->count++] = generation;
+}
+
+static void forget_item(struct host *h, const struct batch_item *item)
+{
+	for (size_t i = h->count; i-- > 0;) {
+		if (h->items[i].generation != item->generation || h->items[i].offset != item->offset)
+			continue;
+		free(h->items[i].data);
+		memmove(&h->items[i], &h->items[i + 1], (--h->count - i) * sizeof *h->items);
+		return;
+	}
+}
+
+static bool lasts(const struct lasting *l, uint64_t generation)
+{
+	for (size_t i = 0; i < l->count; i++)
+		if (l->generations[i] == generation)
+			return true;
+	return false;
+}
+
+/* What lasts is not written to disk, so it has to be offered again. */
+static void forget_lasting(struct host *h)
+{
+	struct lasting l = { .count = 0 };
+
+	h->type->lasting(h->collector, add_lasting, &l);
+	for (size_t i = 0; i < h->held_count; i++)
+		for (size_t j = 0; j < batch_items(h->held[i]); j++)
+			if (lasts(&l, batch_item(h->held[i], j)->generation))
+				forget_item(h, batch_item(h->held[i], j));
+}
+
+static void leave(struct host *h)
+{
+	enum { TURNS_MAX = 100000 };
+	bool hold = h->hold;
+
+	h->hold = true; /* nothing settles any more */
+	loop_timer_clear(&h->syncing); /* and the clock may stand still */
+	h->commit_takes = DURATION_MS(0);
+	plan_commit(h);
+	forget_lasting(h);
+	h->left = false;
+	h->type->leave(h->collector);
+	for (int i = 0; !h->left; i++) {
+		OXP_ASSERT(i < TURNS_MAX && "it leaves");
+		loop_turn(h->loop, DURATION_MS(0));
+	}
+	h->hold = hold;
+}
+
 void fake_host_end(struct host *h)
 {
 	struct fake_rows staged;
 
 	h->type->stop(h->collector);
+	if (h->type->leave)
+		leave(h);
 	staged = h->staged;
 	h->staged = (struct fake_rows){ .count = 0 };
 	end_collector(h);

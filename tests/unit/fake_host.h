@@ -54,6 +54,8 @@ struct host {
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	bool refuse; /* every offer is answered FULL */
+	uint64_t not_left; /* told by host_not_left() */
+	bool left; /* told by host_left() */
 	struct loop_soon settling, room;
 
 	struct fake_rows positions, staged;
@@ -79,7 +81,9 @@ void fake_host_done(struct host *);
 void fake_host_settle(struct host *, size_t n);
 /* The process dies: nothing that is under way ends, nothing that is staged is kept. The collector is destroyed. */
 void fake_host_kill(struct host *);
-/* The process ends as the agent does: stopped, then what is staged is committed. */
+/* The process ends as the agent does: stopped; what the collector leaves goes to disk; then what is staged is
+ * committed. What has not settled goes to disk, too, unless the collector calls it lasting: that is not in `items` any
+ * more. */
 void fake_host_end(struct host *);
 uint64_t fake_host_number(const struct host *, const char *name);
 /* The committed position of that generation, or NULL. */

@@ -77,23 +77,31 @@ static inline const char *twin_members(const struct json_line *index, const char
 	return wrong;
 }
 
-/* What is wrong, or NULL. JSON_LINE_PADDING bytes stand behind the line. */
-static inline const char *twin_check(const struct json_scan *scan, const char *line, size_t size)
+/* What is wrong with what json_line_index() has said of the line, or NULL. */
+static inline const char *twin_check_index(
+	enum json_fault fault, const struct json_line *index, const char *line, size_t size)
 {
-	struct json_line index;
-	enum json_fault fault = json_line_index(scan, line, size, &index);
 	const char *wrong = NULL;
 	json_error_t error;
 	json_t *tree = json_loadb(line, size, TWIN_FLAGS, &error);
 
 	if (fault == JSON_FINE)
-		wrong = tree                             ? twin_members(&index, line, tree)
+		wrong = tree                             ? twin_members(index, line, tree)
 			: twin_differs_by_design(&error) ? NULL
 							 : "taken, and jansson refuses it";
 	else if (fault != JSON_DEEP && json_is_object(tree) && !memchr(line, 0, size))
 		wrong = "refused, and jansson takes it";
 	json_decref(tree);
 	return wrong;
+}
+
+/* The same, of what that scan says. JSON_LINE_PADDING bytes stand behind the line. */
+static inline const char *twin_check(const struct json_scan *scan, const char *line, size_t size)
+{
+	struct json_line index;
+	enum json_fault fault = json_line_index(scan, line, size, &index);
+
+	return twin_check_index(fault, &index, line, size);
 }
 
 #endif

@@ -1,7 +1,7 @@
 /*
  * Lives of a process over one state folder. Each is a child that is killed (SIGKILL) at a step which the test names, or
- * lives to its end. A step is a turn of the loop, a write or sync of SQLite, and each call of life_step(): so over all
- * numbers of steps there is a kill between any two things that happen.
+ * lives to its end. A step is a write or sync of SQLite, each call of life_step(), and a turn of the loop behind
+ * another step: so over all numbers of steps there is a kill between any two things that happen.
  *
  * What must outlive the process stands in shared memory: what destinations were given, which answers were heard, and
  * what the life that ended said of its ledger.
@@ -9,9 +9,11 @@
 #ifndef OXP_TEST_LIFE_H
 #define OXP_TEST_LIFE_H
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
 
 #include "component.h"
 #include "unit/state/folder.h"
@@ -28,11 +30,13 @@ struct life_taken {
 struct life {
 	char path[64];
 	atomic_long step;
+	long turned; /* the step that the last turn of the loop was */
 	long kill_at; /* 0: never */
 	size_t taken_count;
 	struct life_taken taken[LIFE_TAKEN_MAX];
 	bool heard[LIFE_RECORDS_MAX]; /* by record: it was said to be safe */
 	unsigned begun; /* records that were made, by all lives */
+	bool file; /* they are of a file, not of a socket */
 	struct ledger_terms terms[LIFE_ROUTES]; /* at the end of the life */
 	uint64_t spool_bytes, parked; /* likewise */
 };
@@ -53,6 +57,21 @@ static inline void life_step(void)
 {
 	if (life_now && atomic_fetch_add(&life_now->step, 1) + 1 == life_now->kill_at)
 		raise(SIGKILL);
+}
+
+/* Of the loop. If nothing has happened since the last one, a kill now leaves what a kill then left. */
+static inline void life_turn(void)
+{
+	if (life_now && atomic_load(&life_now->step) != life_now->turned) {
+		life_step();
+		life_now->turned = atomic_load(&life_now->step);
+	}
+}
+
+/* Steps count from here: a kill before is another test's. */
+static inline void life_begins(struct life *l)
+{
+	atomic_store(&l->step, 0);
 }
 
 static inline ssize_t life_pwrite(int fd, const void *data, size_t size, off_t at)
@@ -86,14 +105,42 @@ static inline struct life *life_new(void)
 
 static inline void life_free(struct life *l)
 {
-	pid_t child = fork();
-
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", l->path, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
+	scratch_remove(l->path);
 	munmap(l, sizeof *l);
+}
+
+static inline void life_copy_file(int from_folder, int to_folder, const char *name)
+{
+	int from = openat(from_folder, name, O_RDONLY), to = openat(to_folder, name, O_WRONLY | O_CREAT | O_EXCL, 0600);
+	ssize_t some;
+
+	assert_true(from >= 0 && to >= 0);
+	while ((some = sendfile(to, from, NULL, 1 << 20)) > 0)
+		;
+	assert_int_equal(some, 0);
+	close(from);
+	close(to);
+}
+
+/* Another life that goes on from where this one is now. */
+static inline struct life *life_copy(const struct life *like)
+{
+	struct life *l = life_new();
+	char path[sizeof l->path];
+	int to = open(l->path, O_RDONLY | O_DIRECTORY);
+	DIR *from = opendir(like->path);
+	struct dirent *file;
+
+	assert_true(to >= 0 && from);
+	while ((file = readdir(from)))
+		if (file->d_name[0] != '.')
+			life_copy_file(dirfd(from), to, file->d_name);
+	closedir(from);
+	close(to);
+	memcpy(path, l->path, sizeof path);
+	*l = *like;
+	memcpy(l->path, path, sizeof path);
+	return l;
 }
 
 /* Lives live() in a child, up to that step. True: it lived to its end. */
@@ -103,6 +150,7 @@ static inline bool life_live(struct life *l, long kill_at, void (*live)(struct l
 	int status;
 
 	l->kill_at = kill_at;
+	l->turned = -1;
 	atomic_store(&l->step, 0);
 	child = fork();
 	assert_true(child >= 0);
@@ -121,6 +169,42 @@ static inline bool life_live(struct life *l, long kill_at, void (*live)(struct l
 	}
 	assert_int_equal(WEXITSTATUS(status), 0);
 	return true;
+}
+
+/* What is lived with a kill at step 1, again with one at step 2, and so on, until a life gets through. */
+struct life_script {
+	void (*before)(struct life *); /* once, to its end: each life begins with what it left. Or NULL */
+	void (*live)(struct life *);
+	void (*after)(struct life *); /* to its end */
+	bool twice; /* every fourth time it is killed, too, and lived again */
+	void (*check)(const struct life *, bool killed);
+};
+
+static inline bool life_killed_at(const struct life_script *s, const struct life *before, long step)
+{
+	struct life *l = before ? life_copy(before) : life_new();
+	bool killed = !life_live(l, step, s->live);
+
+	if (s->twice && step % 4 == 0)
+		life_live(l, 1 + step * 7 % 40, s->after);
+	assert_true(life_live(l, 0, s->after));
+	s->check(l, killed);
+	life_free(l);
+	return killed;
+}
+
+static inline void life_at_every_step(const struct life_script *s, long at_least)
+{
+	struct life *before = s->before ? life_new() : NULL;
+	long step = 1;
+
+	assert_true(!before || life_live(before, 0, s->before));
+	while (life_killed_at(s, before, step))
+		step++;
+	print_message("%ld steps\n", step);
+	assert_true(step > at_least);
+	if (before)
+		life_free(before);
 }
 
 /* A destination has it: its bytes begin with the number of the record. */

@@ -40,10 +40,16 @@ static inline int scratch_remove_one(const char *path, const struct stat *info, 
 	return remove(path);
 }
 
+/* A folder with everything in it. */
+static inline void scratch_remove(const char *path)
+{
+	assert_int_equal(nftw(path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+}
+
 static inline void scratch_done(struct scratch *s)
 {
 	close(s->fd);
-	assert_int_equal(nftw(s->path, scratch_remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_remove(s->path);
 }
 
 #endif

@@ -59,14 +59,14 @@ static const struct {
 	{ "thread", "process.thread.name", STRINGS },
 	{ "threadName", "process.thread.name", STRINGS },
 	{ "thread_name", "process.thread.name", STRINGS },
-	{ "syslog.priority", "log.syslog.priority", NUMBERS }, /* ours (proto/syslog_write.c) */
-	{ "syslog.severity.code", "log.syslog.severity.code", NUMBERS },
-	{ "syslog.facility.name", "log.syslog.facility.name", STRINGS },
-	{ "syslog.hostname", "log.syslog.hostname", STRINGS },
-	{ "syslog.appname", "log.syslog.appname", STRINGS },
-	{ "syslog.procid", "log.syslog.procid", STRINGS },
-	{ "syslog.msgid", "log.syslog.msgid", STRINGS },
-	{ "syslog.structured_data", "log.syslog.structured_data", OBJECTS },
+	{ "oxpecker.syslog.priority", "log.syslog.priority", NUMBERS }, /* ours (proto/syslog_write.c) */
+	{ "oxpecker.syslog.severity.code", "log.syslog.severity.code", NUMBERS },
+	{ "oxpecker.syslog.facility.name", "log.syslog.facility.name", STRINGS },
+	{ "oxpecker.syslog.hostname", "log.syslog.hostname", STRINGS },
+	{ "oxpecker.syslog.appname", "log.syslog.appname", STRINGS },
+	{ "oxpecker.syslog.procid", "log.syslog.procid", STRINGS },
+	{ "oxpecker.syslog.msgid", "log.syslog.msgid", STRINGS },
+	{ "oxpecker.syslog.structured_data", "log.syslog.structured_data", OBJECTS },
 	{ "oxpecker.path", "log.file.path", STRINGS }, /* ours (collectors/lines.h); `log` is an object here anyway */
 	{ "oxpecker.offset", "log.offset", NUMBERS },
 };

@@ -137,12 +137,12 @@ static enum step_answer apply(struct step *s, struct record *record)
 /* A line that already has the name, or has no room for it, goes without. The ledger has the count too. */
 static void folded(struct step *s, struct record *record)
 {
-	static const char name[] = "repeated";
+	static const char name[] = "oxpecker.repeated";
 	enum { REST_MAX = 64 };
 	char *to = json_edit_room(record->edit, LAST_MAX + REST_MAX);
 	size_t size;
 
-	if (!to || json_edit_has(record->edit, bytes_of(name)))
+	if (!to || json_edit_has(record->edit, bytes_of(name)) || json_edit_has(record->edit, bytes_of("oxpecker")))
 		return;
 	size = (size_t)snprintf(to, LAST_MAX + REST_MAX, "{\"count\":%llu%s%.*s}", (unsigned long long)s->count,
 		s->last_size ? ",\"last\":" : "", (int)s->last_size, s->last);

@@ -10,8 +10,10 @@ from .wait import wait_until
 PR_SET_PDEATHSIG = 1
 
 
-def _die_with_parent():
+def _begin():
+    """It dies with its parent, and begins with the signals of a login, also if the tests run under nohup."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 class Process:
@@ -26,7 +28,7 @@ class Process:
     def start(self):
         with open(self.out_path, "ab") as out, open(self.err_path, "ab") as err:
             self.child = subprocess.Popen(self.argv, stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=self.env,
-                                          cwd=self.folder, start_new_session=True, preexec_fn=_die_with_parent)
+                                          cwd=self.folder, start_new_session=True, preexec_fn=_begin)
 
     @property
     def pid(self):

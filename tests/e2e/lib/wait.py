@@ -9,8 +9,11 @@ MARKS_FROM = 512  # descriptors below it stay free for tests that lower the limi
 _given = {}
 
 
-def wait_until(predicate, deadline=10.0, what="the condition"):
-    """Polls until predicate() is true and returns what it returned; fails after `deadline` seconds, saying `what`."""
+def wait_until(predicate, deadline=30.0, what="the condition"):
+    """Polls until predicate() is true and returns what it returned; fails after `deadline` seconds, saying `what`.
+
+    Less than 20 is for what is promised to be there sooner: a machine with a load of ten takes seconds for anything.
+    """
     end, pause, last = time.monotonic() + deadline, 0.002, None
     while True:
         last = predicate()

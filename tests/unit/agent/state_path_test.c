@@ -2,7 +2,7 @@
  * Where state is by default, in file systems as machines and containers have them. The tests may run as root, to whom
  * every folder is open: what cannot be written to is below a plain file.
  */
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,13 +38,8 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	pid_t child = fork();
 
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", f->root, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
+	scratch_remove(f->root);
 	config_arena_free(f->arena);
 	free(f);
 	return 0;

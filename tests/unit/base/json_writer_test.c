@@ -45,11 +45,12 @@ static void put_values(struct json_writer *w)
 	json_put_members(w, bytes_of("\"m\":1,\"n\":[]"));
 	json_put_string(w, "last", "");
 	json_put_end(w);
+	json_put_line_end(w);
 }
 
 static const char values[] = "{\"text\":\"a \\\"b\\\"\\n\xef\xbf\xbd\",\"na\\\"me\":null,\"bytes\":\"a\\u0000b\","
 			     "\"most\":18446744073709551615,\"least\":-9223372036854775808,\"yes\":true,\"no\":false,"
-			     "\"nothing\":null,\"list\":[0,{},[],[1, 2]],\"raw\":{},\"m\":1,\"n\":[],\"last\":\"\"}";
+			     "\"nothing\":null,\"list\":[0,{},[],[1, 2]],\"raw\":{},\"m\":1,\"n\":[],\"last\":\"\"}\n";
 
 static void test_every_value_to_the_letter(void **state)
 {

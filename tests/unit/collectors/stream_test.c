@@ -235,7 +235,7 @@ static void test_a_crowd_of_unfinished_lines(void **state)
 	put(&b, 2, text, 30000);
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 1);
-	assert_non_null(strstr(b.host.items[0].data, "\"truncated\":true"));
+	assert_non_null(strstr(b.host.items[0].data, "\"oxpecker.truncated\":true"));
 	for (size_t i = 0; i < STREAMS; i++)
 		put_text(&b, i, "\n{\"a\":1}\n");
 	pass(&b, 25);
@@ -374,12 +374,12 @@ static void test_frames_that_are_cut(void **state)
 	pass(&b, 25);
 	pass(&b, FLUSH_MS_HERE);
 	assert_int_equal(b.host.count, 2);
-	assert_non_null(strstr(b.host.items[0].data, "\"truncated\":true"));
+	assert_non_null(strstr(b.host.items[0].data, "\"oxpecker.truncated\":true"));
 	assert_string_equal(b.host.items[1].data, "{\"message\":\"<1>ab\"}");
 	assert_true(*b.lines.cut == 1 && *b.lines.cut_bytes == 99990 - LINE_MAX_HERE);
 	patience_end(&b.patience);
 	stream_finish(&b.streams[0]);
-	assert_string_equal(b.host.items[2].data, "{\"message\":\"<1>half\",\"truncated\":true}");
+	assert_string_equal(b.host.items[2].data, "{\"message\":\"<1>half\",\"oxpecker.truncated\":true}");
 	free(text);
 	bench_done(&b);
 }

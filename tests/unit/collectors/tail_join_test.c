@@ -217,8 +217,8 @@ static void print_wanted(const struct wanted *m, char *to, size_t room)
 {
 	if (m->stream)
 		snprintf(to, room,
-			"{\"@timestamp\":\"2026-11-23T10:00:00.%03uZ\",\"stream\":\"%s\",\"message\":\"%s\"}", m->time,
-			log_stream_name(m->stream), m->text);
+			"{\"@timestamp\":\"2026-11-23T10:00:00.%03uZ\",\"oxpecker.stream\":\"%s\",\"message\":\"%s\"}",
+			m->time, log_stream_name(m->stream), m->text);
 	else
 		snprintf(to, room, "{\"message\":\"%s\"}", m->text);
 }
@@ -654,7 +654,7 @@ static void a_piece_waits_five_seconds(void **state)
 	shipped_after_ms(w, 1);
 	put_text(w, "2026-11-23T10:00:00Z stdout P a\n");
 	assert_in_range(shipped_after_ms(w, 2), 5000, 5600);
-	assert_non_null(strstr(w->host.items[1].data, "\"message\":\"a\",\"truncated\":true}"));
+	assert_non_null(strstr(w->host.items[1].data, "\"message\":\"a\",\"oxpecker.truncated\":true}"));
 	assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 1);
 	world_end(w);
 }
@@ -691,7 +691,7 @@ static void pieces_far_apart(void **state)
 	put_lines_of(w, 600, 10);
 	put_text(w, "2026-11-23T10:00:00Z stdout F r\n");
 	shipped_after_ms(w, 26 + 602);
-	assert_non_null(strstr(w->host.items[26].data, "\"message\":\"too fa\",\"truncated\":true}"));
+	assert_non_null(strstr(w->host.items[26].data, "\"message\":\"too fa\",\"oxpecker.truncated\":true}"));
 	world_end(w);
 }
 

@@ -372,7 +372,7 @@ static void without_inotify_files_are_asked_until_it_is_there(void **state)
 	put_lines(file, "one", 2);
 	sim_files_fail(SIM_NOTIFY, 1, EMFILE);
 	start(w);
-	assert_non_null(strstr(w->host.last_log, "inotify cannot be had"));
+	assert_non_null(strstr(w->host.last_log, "inotify cannot be used"));
 	wait_items(w, 2);
 	put_lines(file, "more", 1);
 	turns(w, 2000);
@@ -386,12 +386,200 @@ static void without_inotify_files_are_asked_until_it_is_there(void **state)
 	assert_int_equal(w->host.warnings, 1);
 	sim_files_fail(SIM_NOTIFY, 0, 0);
 	turns(w, 2 * SWEEP_S * 1000);
-	assert_non_null(strstr(w->host.last_log, "inotify is there now"));
+	assert_non_null(strstr(w->host.last_log, "inotify can be used now"));
 	put_lines(next, "told", 1);
 	turns(w, 3 * TICK_MS);
 	assert_int_equal(w->host.count, 6);
 	sim_close(file);
 	sim_close(next);
+	world_free(w);
+}
+
+/* At the end nobody takes anything: what the next run finds is offered by that, and what it does not find went to disk.
+ * fake_host_end() counts both, each once. */
+static void end_and_start(struct world *w, size_t left, size_t again)
+{
+	size_t repeated = w->host.repeated;
+
+	fake_host_end(&w->host);
+	assert_int_equal(w->host.count, left);
+	w->host.hold = w->host.refuse = false;
+	start(w);
+	wait_items(w, left + again);
+	turns(w, 3000);
+	assert_int_equal(w->host.count, left + again);
+	assert_int_equal(w->host.repeated, repeated);
+}
+
+/* NFS and FUSE give a removed file such a name, in the same folder, for as long as somebody has it open. */
+static void a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk(void **state)
+{
+	static const char *const hidden[] = { "/.nfs0000000000a1b2c3", "/.fuse_hidden0000a1b2" };
+	char path[64];
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(hidden); i++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = sim_create(PATH);
+		start(w);
+		put_lines(file, "n", 3);
+		wait_items(w, 3);
+		w->host.hold = true;
+		put_lines(file, "under way", 2);
+		wait_items(w, 5);
+		w->host.refuse = true;
+		put_lines(file, "not read", 4);
+		snprintf(path, sizeof path, SIM_ROOT "%s", hidden[i]);
+		sim_rename(PATH, path);
+		turns(w, 1000);
+		sim_close(file);
+		fake_host_end(&w->host);
+		assert_int_equal(w->host.count, 9);
+		world_free(w);
+	}
+}
+
+/* Renamed beside its name, and so found by the next run: nothing of it goes to disk. */
+static void a_file_that_will_be_found_stays_where_it_is(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 3);
+	wait_items(w, 3);
+	wait_saved(w, file);
+	w->host.hold = true;
+	put_lines(file, "under way", 2);
+	wait_items(w, 5);
+	sim_rename(PATH, PATH ".1");
+	turns(w, 1000);
+	end_and_start(w, 3, 2);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Written anew to more than was read of it, while nobody looks since nothing is taken. What it had is under way and
+ * nowhere else; what it has now, the next run reads. */
+static void what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.hold = true;
+	put_lines(file, "under way", 2);
+	wait_items(w, 3);
+	w->host.refuse = true;
+	sim_truncate(file);
+	put_lines(file, "anew", 20);
+	end_and_start(w, 3, 20);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Its last line has no end, and its writer goes on until the process has ended. */
+static void a_removed_file_is_left_to_its_last_byte(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	sim_unlink(PATH);
+	collector_tail.drain(w->host.collector);
+	turns(w, 100);
+	put(file, "{\"last\":1}");
+	fake_host_end(&w->host);
+	assert_int_equal(w->host.count, 2);
+	assert_string_equal(w->host.items[1].data, "{\"last\":1}");
+	assert_int_equal(fake_host_position(&w->host, w->host.items[1].generation)->offset, sim_size(file));
+	sim_close(file);
+	world_free(w);
+}
+
+/* The disk takes nothing: the lines are counted, and the file is named with its bytes. */
+static void what_finds_no_room_on_disk_is_counted_and_named(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.refuse = true;
+	put(file, "{\"a\":1}\n{\"b\":22}\n{\"c\":");
+	sim_unlink(PATH);
+	turns(w, 1000);
+	w->host.commit_error = -ENOSPC;
+	fake_host_end(&w->host);
+	assert_int_equal(w->host.count, 1);
+	assert_int_equal(w->host.not_left, 3);
+	assert_non_null(
+		strstr(w->host.last_log, PATH ": the next run will not find this file, and 22 bytes of it (3 "));
+	sim_close(file);
+	world_free(w);
+}
+
+/* In the first second there is no room on disk, and at the end there is: nothing is lost, and nothing comes twice. */
+static void what_finds_room_on_disk_later_is_not_lost(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.refuse = true;
+	put_lines(file, "not read", 3);
+	sim_unlink(PATH);
+	collector_tail.drain(w->host.collector);
+	turns(w, 1000);
+	w->host.commit_error = -ENOSPC;
+	collector_tail.leave(w->host.collector);
+	turns(w, 1000);
+	assert_int_equal(w->host.count, 1);
+	w->host.commit_error = 0;
+	fake_host_end(&w->host);
+	assert_int_equal(w->host.count, 4);
+	assert_int_equal(w->host.repeated + w->host.not_left, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Time is up before anything could be read. */
+static void what_is_not_on_disk_in_time_is_counted(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.refuse = true;
+	put_lines(file, "not read", 3);
+	sim_unlink(PATH);
+	turns(w, 1000);
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	collector_tail.abandon(w->host.collector);
+	assert_true(w->host.left);
+	assert_int_equal(w->host.not_left, 3);
+	sim_close(file);
 	world_free(w);
 }
 
@@ -408,6 +596,13 @@ int main(void)
 		cmocka_unit_test(rotated_files_make_room_for_those_that_cannot_be_opened),
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
+		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
+		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
+		cmocka_unit_test(what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk),
+		cmocka_unit_test(a_removed_file_is_left_to_its_last_byte),
+		cmocka_unit_test(what_finds_no_room_on_disk_is_counted_and_named),
+		cmocka_unit_test(what_finds_room_on_disk_later_is_not_lost),
+		cmocka_unit_test(what_is_not_on_disk_in_time_is_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,10 +2,9 @@
  * The names that a glob matches are those of glob(3), in a real folder; and links do not make more of them than there
  * are files, times TAIL_WAYS_MAX.
  */
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 #include <fcntl.h>
-#include <ftw.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdio.h>
@@ -43,19 +42,13 @@ static void forget(struct bench *b)
 		free(b->found[--b->count]);
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
-}
-
 static int end(void **state)
 {
 	struct bench *b = *state;
 
 	forget(b);
 	assert_int_equal(chdir("/"), 0);
-	assert_int_equal(nftw(b->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_remove(b->folder);
 	free(b);
 	return 0;
 }

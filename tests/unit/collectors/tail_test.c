@@ -5,11 +5,10 @@
  *
  * Ticks are short and the sweep is an hour away, unless a test is about them: what is found is found by inotify.
  */
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -296,12 +295,6 @@ static int begin(void **state)
 	return 0;
 }
 
-static int remove_one(const char *path, const struct stat *info, int kind, struct FTW *walk)
-{
-	(void)info, (void)kind, (void)walk;
-	return remove(path);
-}
-
 static int end(void **state)
 {
 	struct bench *b = *state;
@@ -310,7 +303,7 @@ static int end(void **state)
 		tail_collector_check(b->host.collector);
 	fake_host_done(&b->host);
 	loop_free(b->loop);
-	assert_int_equal(nftw(b->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+	scratch_remove(b->folder);
 	free(b);
 	return 0;
 }
@@ -1322,7 +1315,7 @@ static void text_is_text_even_if_it_looks_like_json(void **state)
 /* Lines of all lengths around the chunk and around the longest. */
 static void ten_mebibytes_without_an_end_are_cut(void **state)
 {
-	static const char prefix[] = "{\"message\":\"", suffix[] = "\",\"truncated\":true}";
+	static const char prefix[] = "{\"message\":\"", suffix[] = "\",\"oxpecker.truncated\":true}";
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
 	size_t size = 10 << 20;
@@ -1340,7 +1333,8 @@ static void ten_mebibytes_without_an_end_are_cut(void **state)
 	drain(b);
 	assert_int_equal(b->host.items[1].size, sizeof prefix + sizeof suffix - 2 + (1 << 20) - 1);
 	assert_memory_equal(b->host.items[1].data, "{\"message\":\"x\xc3\xa4", 15);
-	assert_string_equal(b->host.items[1].data + b->host.items[1].size - 21, "\xc3\xa4\",\"truncated\":true}");
+	assert_string_equal(
+		b->host.items[1].data + b->host.items[1].size - 30, "\xc3\xa4\",\"oxpecker.truncated\":true}");
 	assert_int_equal(b->host.items[2].offset, m.text.size - strlen("{\"after\":1}\n"));
 	assert_int_equal(number(b, "cut_lines_total"), 1);
 	assert_int_equal(number(b, "cut_bytes_total"), 1 + 2 * size - ((1 << 20) - 1));
@@ -1354,7 +1348,7 @@ static void lines_of_every_length_around_the_limits(void **state)
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
 	char line[2100];
-	size_t cut = 0, around = strlen("{\"message\":\"\",\"truncated\":true}");
+	size_t cut = 0, around = strlen("{\"message\":\"\",\"oxpecker.truncated\":true}");
 
 	b->config.line_max = 1024;
 	for (size_t size = 1000; size < 1050; size++) {

@@ -31,10 +31,10 @@ struct fixture {
 	struct peer peers[PEERS_MAX];
 	size_t accepted;
 	uint16_t port;
-	peer_script *script;		/* called for each complete request */
-	const char *answer;		/* what scripts send */
+	peer_script *script; /* called for each complete request */
+	const char *answer; /* what scripts send */
 	unsigned requests;
-	struct buffer request;		/* the latest, whole */
+	struct buffer request; /* the latest, whole */
 	char url[128];
 	/* The caller's side. */
 	struct http_call_options options;
@@ -44,10 +44,10 @@ struct fixture {
 	unsigned head_status;
 	struct http_reply reply;
 	char error[256], type[64];
-	unsigned address;		/* which address was asked */
-	unsigned at_once;		/* pieces of this turn */
-	struct resolver *resolver;	/* NULL: the client's own */
-	const struct coded *coded;	/* what script_coded() answers, with this status */
+	unsigned address; /* which address was asked */
+	unsigned at_once; /* pieces of this turn */
+	struct resolver *resolver; /* NULL: the client's own */
+	const struct coded *coded; /* what script_coded() answers, with this status */
 	unsigned coded_status;
 };
 
@@ -237,8 +237,12 @@ static int setup(void **state)
 	snprintf(f->url, sizeof f->url, "http://127.0.0.1:%u/path?x=1", f->port);
 	f->script = script_answer;
 	f->answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello";
-	f->options = (struct http_call_options){ .method = "GET", .url = f->url, .done = take_reply, .context = f,
-						 .answer_max = ANSWER_MAX, .timeout = DURATION_S(60) };
+	f->options = (struct http_call_options){ .method = "GET",
+		.url = f->url,
+		.done = take_reply,
+		.context = f,
+		.answer_max = ANSWER_MAX,
+		.timeout = DURATION_S(60) };
 	assert_int_equal(http_client_new(f->world.loop, &options, &f->client), 0);
 	*state = f;
 	return 0;
@@ -381,8 +385,12 @@ static void a_put_and_an_empty_post_have_a_length(void **state)
 	upload(f, "PUT");
 	call(f);
 	assert_true(asked(f, "PUT /path"));
-	f->options = (struct http_call_options){ .method = "DELETE", .url = f->url, .done = take_reply, .context = f,
-						 .answer_max = 10, .timeout = DURATION_S(60) };
+	f->options = (struct http_call_options){ .method = "DELETE",
+		.url = f->url,
+		.done = take_reply,
+		.context = f,
+		.answer_max = 10,
+		.timeout = DURATION_S(60) };
 	call(f);
 	assert_true(asked(f, "DELETE /path"));
 	assert_end(f, HTTP_END_ANSWER);
@@ -552,7 +560,10 @@ static const struct coded {
 	size_t size;
 	const char *error; /* NULL: it reads as hello */
 } coded[] = {
-#define CODED(fields, body, error) { fields "\r\n", body, sizeof body - 1, error }
+#define CODED(fields, body, error)                          \
+	{                                                   \
+		fields "\r\n", body, sizeof body - 1, error \
+	}
 	CODED("Content-Encoding: gzip", HELLO_GZIP, NULL),
 	CODED("content-encoding:\tX-GZIP , identity", HELLO_GZIP, NULL),
 	CODED("Content-Encoding: deflate", HELLO_ZLIB, NULL),
@@ -582,7 +593,7 @@ static void script_coded(struct peer *p)
 	char head[256];
 
 	snprintf(head, sizeof head, "HTTP/1.1 %u Said\r\n%sConnection: close\r\n\r\n", p->f->coded_status,
-		 p->f->coded->fields);
+		p->f->coded->fields);
 	peer_send(p, head, strlen(head));
 	peer_send(p, p->f->coded->body, p->f->coded->size);
 	peer_close(p);
@@ -955,6 +966,24 @@ static void answers_that_are_none_or_half(void **state)
 	ends_broken(f, script_close, "");
 }
 
+static void answers_whose_length_is_unsure(void **state)
+{
+	static const char *const heads[] = { "Content-Length: 2\r\nContent-Length: 5",
+		"Content-Length: 5\r\ncontent-length:2", "Content-Length: 5\r\nTransfer-Encoding: chunked",
+		"Transfer-Encoding: chunked\r\nContent-Length: 5", "Content-Length: 99999999999999999999999",
+		"Content-Length: 5, 5", "Content-Length: +5", "Content-Length:", "Content-Length: 0x5" };
+	struct fixture *f = *state;
+	char answer[256];
+
+	for (size_t i = 0; i < COUNT_OF(heads); i++) {
+		snprintf(answer, sizeof answer, "HTTP/1.1 200 OK\r\n%s\r\n\r\n5\r\nhello\r\n0\r\n\r\n", heads[i]);
+		ends_broken(f, script_answer_and_close, answer);
+	}
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 5\r\n\r\nhello";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+}
+
 static void script_gz(struct peer *p)
 {
 	script_answer(p);
@@ -974,6 +1003,9 @@ static void answers_in_codings_that_were_not_asked_for(void **state)
 		ends_broken(f, script_gz, head);
 		assert_string_equal(f->error, "the answer is in a coding that was not asked for");
 	}
+	ends_broken(f, script_gz, "HTTP/1.1 103 Early Hints\r\nTransfer-Encoding: chunked\r\n\r\n"
+				  "HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip\r\n\r\n");
+	assert_string_equal(f->error, "the answer is in a coding that was not asked for");
 	f->script = script_answer_and_close;
 	f->answer = "HTTP/1.1 200 OK\r\ntransfer-encoding:Chunked \r\n\r\n1\r\na\r\n0\r\n\r\n";
 	call(f);
@@ -1059,6 +1091,30 @@ static void an_endless_extension_is_read_in_turns(void **state)
 	assert_true(after < before);
 	assert_in_range(before - after, 1, 512 << 10);
 	http_call_cancel(f->call);
+}
+
+static void script_lengthy(struct peer *p)
+{
+	static char piece[64 << 10];
+
+	memset(piece, 'x', sizeof piece);
+	script_answer(p);
+	peer_send(p, piece, sizeof piece);
+}
+
+/* An answer of a bulk has a length, and each read is two calls into the kernel. */
+static void an_answer_with_a_length_is_read_in_large_pieces(void **state)
+{
+	struct fixture *f = *state;
+
+	f->options.piece = take_piece;
+	f->options.head = take_head;
+	f->script = script_lengthy;
+	f->answer = "HTTP/1.1 200 OK\r\nContent-Length: 65536\r\n\r\n";
+	call(f);
+	assert_end(f, HTTP_END_ANSWER);
+	assert_int_equal(f->body.size, 64 << 10);
+	assert_in_range(f->pieces, 4, 8);
 }
 
 /* What is done to it takes a millisecond. */
@@ -1336,16 +1392,16 @@ static void calls_cancelled_at_other_moments(void **state)
 	struct fixture *f = *state;
 
 	start(f);
-	http_call_cancel(f->call);	/* at once */
+	http_call_cancel(f->call); /* at once */
 	snprintf(f->url, sizeof f->url, "http://localhost:%u/", f->port);
 	start(f);
-	http_call_cancel(f->call);	/* while its name is resolved */
+	http_call_cancel(f->call); /* while its name is resolved */
 	f->script = script_hang;
 	upload(f, "POST");
 	start(f);
 	while (f->requests == 0)
 		turn(&f->world);
-	http_call_cancel(f->call);	/* while it waits for the answer */
+	http_call_cancel(f->call); /* while it waits for the answer */
 	http_call_cancel(NULL);
 	turns(&f->world, 20);
 	assert_false(f->done);
@@ -1390,7 +1446,12 @@ static void a_done_may_start_the_next(void **state)
 static void urls_that_are_none(void **state)
 {
 	static const char *const wrong[] = {
-		"", "nonsense", "file:///etc/passwd", "ftp://127.0.0.1/", "http://", "gopher://x/",
+		"",
+		"nonsense",
+		"file:///etc/passwd",
+		"ftp://127.0.0.1/",
+		"http://",
+		"gopher://x/",
 		"http://127.0.0.1:99999/",
 	};
 	struct fixture *f = *state;
@@ -1437,6 +1498,7 @@ int main(void)
 		TEST(an_answer_without_body_has_a_head),
 		TEST(redirects_are_not_followed),
 		TEST(retry_after_is_seconds_or_a_date),
+		TEST(answers_whose_length_is_unsure),
 		TEST(answers_in_codings_that_were_not_asked_for),
 		TEST(a_compressed_answer_is_counted_decoded),
 		TEST(codings_are_read_or_named),
@@ -1459,6 +1521,7 @@ int main(void)
 		TEST(pieces_that_take_long_let_others_by),
 		TEST(a_compressed_answer_lets_others_by),
 		TEST(an_endless_extension_is_read_in_turns),
+		TEST(an_answer_with_a_length_is_read_in_large_pieces),
 		TEST(a_head_without_end_is_told),
 		TEST(a_call_cancelled_while_pieces_are_put_off),
 		TEST(an_endless_answer_is_too_large),

@@ -5,9 +5,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/udp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -15,6 +18,7 @@
 #include "unit/unit.h"
 
 enum { PATIENCE_SECONDS = 20, QUESTION_MAX = 512, TYPE_A = 1, TYPE_AAAA = 28, NO_SUCH_NAME = 3, SERVER_FAILED = 2 };
+enum { SLICE_MAX_NS = 1000000, FLOODS = 4 };
 
 /* The clock of the system, moved ahead by a test. */
 #define ASK(name, port) (&(struct resolve_question){ name, port, keep_answer, &a })
@@ -38,6 +42,8 @@ struct fixture {
 	unsigned questions;
 	char names[256]; /* asked for, each followed by a blank */
 	bool silent;
+	pid_t flood[FLOODS]; /* children that send what nobody asked for as the name server */
+	int tell; /* what they read; 0: there are none */
 };
 
 static struct mono_time shifted_mono(const struct clock *c)
@@ -95,6 +101,49 @@ static size_t answer_question(unsigned char *q, size_t end, const unsigned char 
 	return end + sizeof record + size;
 }
 
+/* As many answers to other questions as the kernel takes: of each call it makes 64 packets. */
+static void flood(int fd, int told)
+{
+	unsigned char packets[64 * 16] = { 0 };
+	struct sockaddr_in to;
+
+	if (read(told, &to, sizeof to) == sizeof to && setsockopt(fd, SOL_UDP, UDP_SEGMENT, &(int){ 16 }, 4) == 0)
+		for (unsigned i = 0; i < 10000000; i++)
+			sendto(fd, packets, sizeof packets, 0, (const struct sockaddr *)&to, sizeof to);
+	_exit(0);
+}
+
+/* They begin when they are told whom to flood. */
+static void floods_begin(struct fixture *f)
+{
+	int tell[2];
+
+	assert_int_equal(pipe(tell), 0);
+	for (int i = 0; i < FLOODS; i++) {
+		f->flood[i] = fork();
+		assert_true(f->flood[i] >= 0);
+		if (f->flood[i] == 0)
+			flood(f->server.fd, tell[0]);
+	}
+	close(tell[0]);
+	f->tell = tell[1];
+}
+
+static void floods_end(struct fixture *f)
+{
+	close(f->tell);
+	for (int i = 0; i < FLOODS; i++) {
+		kill(f->flood[i], SIGKILL);
+		waitpid(f->flood[i], NULL, 0);
+	}
+}
+
+static void tell_floods(struct fixture *f, const struct sockaddr_in *to)
+{
+	for (int i = 0; i < FLOODS; i++)
+		assert_int_equal(write(f->tell, to, sizeof *to), sizeof *to);
+}
+
 static void serve_question(void *context, int fd, unsigned what)
 {
 	struct fixture *f = context;
@@ -111,6 +160,8 @@ static void serve_question(void *context, int fd, unsigned what)
 	f->questions++;
 	at = read_name(q, (size_t)n, name);
 	snprintf(f->names + used, sizeof f->names - used, "%s ", name);
+	if (f->tell && f->questions == 1)
+		tell_floods(f, &from);
 	if (f->silent)
 		return;
 	rcode = look_up(name, q[at + 1], address, &size);
@@ -249,6 +300,22 @@ static void a_short_name_is_searched(void **state)
 	assert_address(&a.got.addresses[0], "192.0.2.7");
 }
 
+static void the_next_server_is_asked(void **state)
+{
+	struct fixture *f = *state;
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+	char ours[32];
+	const char *const servers[] = { "127.0.0.1:1", ours, NULL };
+	const struct resolver_sources sources = { .servers = servers, .timeout = DURATION_S(10) };
+
+	assert_int_equal(getsockname(f->server.fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(ours, sizeof ours, "127.0.0.1:%u", ntohs(at.sin_port));
+	resolver_free(f->resolver);
+	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+}
+
 static void no_such_name_is_not_no_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -364,6 +431,39 @@ static void questions_have_a_ceiling(void **state)
 		turn(f);
 }
 
+/* Also a sender that never pauses gets no more than a slice at a time, and an end. */
+static void a_flood_of_answers_holds_nothing_up(void **state)
+{
+	struct fixture *f = *state;
+
+	f->silent = true;
+	floods_begin(f);
+	assert_int_equal(ask_for(f, "four.test").got.failed, -EAGAIN);
+	floods_end(f);
+	assert_true(loop_slices(f->loop)->longest_ns < SLICE_MAX_NS);
+}
+
+static void a_large_hosts_file_holds_nothing_up(void **state)
+{
+	struct fixture *f = *state;
+	char path[] = "/tmp/oxp-hosts-XXXXXX";
+	const struct resolver_sources sources = { .hosts_file = path };
+	FILE *hosts = fdopen(mkstemp(path), "w");
+	struct answer a;
+
+	assert_non_null(hosts);
+	for (int i = 0; i < 100000; i++)
+		fprintf(hosts, "10.%d.%d.%d a%d.of.test\tname%d # %d\n", i >> 16, i >> 8 & 255, i & 255, i, i, i);
+	assert_int_equal(fclose(hosts), 0);
+	resolver_free(f->resolver);
+	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
+	a = ask_for(f, "name99999");
+	unlink(path);
+	assert_int_equal(a.got.failed, 0);
+	assert_address(&a.got.addresses[0], "10.1.134.159");
+	assert_true(loop_slices(f->loop)->longest_ns < SLICE_MAX_NS);
+}
+
 static void the_system_resolves_localhost(void **state)
 {
 	struct fixture *f = *state;
@@ -385,6 +485,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_families_come_ipv4_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_short_name_is_searched, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_next_server_is_asked, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_such_name_is_not_no_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_found_are_kept_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
@@ -393,6 +494,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ending_with_questions_open_leaks_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_that_are_none_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(questions_have_a_ceiling, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_flood_of_answers_holds_nothing_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_large_hosts_file_holds_nothing_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_system_resolves_localhost, setup, teardown),
 	};
 

@@ -161,12 +161,12 @@ static void what_makes_no_sense_is_refused_and_one_thing_is_done_at_a_time(void 
 
 /* Dropping, in slices until nothing is left. */
 
-static void drop_all(struct life *l, bool file)
+static void drop_all(struct life *l)
 {
 	struct world *w = oxp_new(sizeof *w);
 	struct http_request r = { .status = 0 };
 
-	start(w, l->path, file);
+	start(w, l->path, l->file);
 	ask(w, DROP, &r);
 	EXPECT(r.status == 200 && !w->parked.dropping);
 	note(w, l);
@@ -174,20 +174,11 @@ static void drop_all(struct life *l, bool file)
 	free(w);
 }
 
-static void drop_of_file(struct life *l)
+static void check_dropped(const struct life *l, bool killed)
 {
-	drop_all(l, true);
-}
-
-static void drop_of_socket(struct life *l)
-{
-	drop_all(l, false);
-}
-
-static void check_dropped(const struct life *l, bool file)
-{
+	(void)killed;
 	assert_int_equal(l->parked, 0);
-	for (int i = 0; i < 1 + file; i++) {
+	for (int i = 0; i < 1 + l->file; i++) {
 		const struct ledger_amount *t = l->terms[i].term;
 		assert_int_equal(t[LEDGER_RECEIVED].records, BEFORE + RECORDS);
 		assert_int_equal(t[LEDGER_DELIVERED].records, BEFORE);
@@ -196,27 +187,18 @@ static void check_dropped(const struct life *l, bool file)
 	}
 }
 
-static void drop_at_every_step(void (*prepare_it)(struct life *), void (*script)(struct life *), bool file)
+static void drop_at_every_step(void (*before)(struct life *))
 {
-	bool ended = false;
-	long step = 1;
-
-	for (; !ended; step++) {
-		struct life *l = life_new();
-		assert_true(life_live(l, 0, prepare_it));
-		ended = life_live(l, step, script);
-		assert_true(life_live(l, 0, script));
-		check_dropped(l, file);
-		life_free(l);
-	}
-	assert_true(step > 10);
+	life_at_every_step(
+		&(struct life_script){ .before = before, .live = drop_all, .after = drop_all, .check = check_dropped },
+		10);
 }
 
 static void what_is_dropped_is_counted_once_wherever_a_kill_comes(void **state)
 {
 	(void)state;
-	drop_at_every_step(prepare_file, drop_of_file, true);
-	drop_at_every_step(prepare_socket, drop_of_socket, false);
+	drop_at_every_step(prepare_file);
+	drop_at_every_step(prepare_socket);
 }
 
 int main(void)

@@ -129,7 +129,7 @@ static inline void stop(struct world *w)
 #define UNTIL(w, x)                                                \
 	do {                                                       \
 		while (!(x)) {                                     \
-			life_step();                               \
+			life_turn();                               \
 			loop_turn((w)->core.loop, DURATION_MS(2)); \
 			EXPECT(ledger_imbalance((w)->row) == 0);   \
 		}                                                  \
@@ -190,6 +190,7 @@ static inline void prepare(struct life *l, bool file, const char *last)
 	stop(w);
 	free(w);
 	l->begun = RECORDS;
+	l->file = file;
 }
 
 static inline void prepare_file(struct life *l)

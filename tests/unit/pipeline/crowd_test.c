@@ -8,12 +8,10 @@
  *
  * OXP_CROWD=10000 is another crowd than the 2,000 of every run; the server is as large as the crowd is.
  */
-#include "unit/unit.h"
+#include "unit/pipeline/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "pipeline/pipeline.h"
 
 enum {
 	CROWD = 2000,
@@ -42,12 +40,7 @@ struct waiting {
 };
 
 struct crowd {
-	struct still_clock clock;
-	struct loop *loop;
-	struct random random;
-	struct log log;
-	struct ledger ledger;
-	struct pipeline pipeline;
+	BENCH;
 	size_t agents;
 	struct exporter *exporters;
 	/* The server. */
@@ -197,18 +190,10 @@ static int setup(void **state)
 	struct crowd *c = calloc(1, sizeof *c);
 
 	c->agents = crowd ? strtoul(crowd, NULL, 10) : CROWD;
-	c->clock = (struct still_clock)STILL_CLOCK;
-	c->log = (struct log){ .fd = -1, .clock = &c->clock.clock };
 	c->exporters = calloc(c->agents, sizeof *c->exporters);
 	c->room = c->agents * limits.concurrency;
 	c->queue = calloc(c->room, sizeof *c->queue);
-	random_seed(&c->random, 7);
-	assert_int_equal(loop_new(&c->clock.clock, &c->loop), 0);
-	pipeline_init(&c->pipeline, &(struct pipeline_options){ .loop = c->loop,
-					    .random = &c->random,
-					    .log = &c->log,
-					    .ledger = &c->ledger,
-					    .memory = (size_t)1 << 40 });
+	bench_init(&c->bench, (size_t)1 << 40);
 	add_agents(c);
 	*state = c;
 	return 0;
@@ -218,9 +203,7 @@ static int teardown(void **state)
 {
 	struct crowd *c = *state;
 
-	pipeline_done(&c->pipeline);
-	loop_free(c->loop);
-	ledger_done(&c->ledger);
+	bench_done(&c->bench);
 	free(c->exporters);
 	free(c->queue);
 	free(c);

@@ -1,13 +1,11 @@
 /*
  * The pipeline with an exporter that answers what the test says, on a clock that the test moves.
  */
-#include "unit/unit.h"
+#include "unit/pipeline/bench.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "pipeline/pipeline.h"
 
 enum { SENDS_MAX = 64, TOLD_MAX = 64 };
 
@@ -48,12 +46,7 @@ static const struct exporter_type fake_type = {
 };
 
 struct world {
-	struct still_clock clock;
-	struct loop *loop;
-	struct random random;
-	struct log log;
-	struct ledger ledger;
-	struct pipeline pipeline;
+	BENCH;
 	struct exporter exporters[2];
 	struct sender *senders[2];
 	struct source *source;
@@ -116,15 +109,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	w->clock = (struct still_clock)STILL_CLOCK;
-	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
-	random_seed(&w->random, 7);
-	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
-	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
-					    .random = &w->random,
-					    .log = &w->log,
-					    .ledger = &w->ledger,
-					    .memory = 1 << 20 });
+	bench_init(&w->bench, 1 << 20);
 	begin_source(w, REWIND_SAVED);
 	for (int i = 0; i < 2; i++) {
 		w->senders[i] = pipeline_sender(&w->pipeline, i ? "out2" : "out", &fake_type, &limits);
@@ -138,11 +123,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	budget_check(&w->pipeline.budget);
-	pipeline_done(&w->pipeline);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
-	loop_free(w->loop);
-	ledger_done(&w->ledger);
+	bench_done(&w->bench);
 	free(w);
 	return 0;
 }

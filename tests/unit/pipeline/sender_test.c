@@ -6,12 +6,10 @@
  *   g  is taken              r  has the connection reset       s  gets no answer, ever
  *   f  alone is answered 500       w  has the whole request answered with a firewall's 403
  */
-#include "unit/unit.h"
+#include "unit/pipeline/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "pipeline/pipeline.h"
 
 enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
 
@@ -39,12 +37,7 @@ struct exporter {
 };
 
 struct world {
-	struct still_clock clock;
-	struct loop *loop;
-	struct random random;
-	struct log log;
-	struct ledger ledger;
-	struct pipeline pipeline;
+	BENCH;
 	struct exporter exporter;
 	struct sender *sender;
 	struct source *source;
@@ -138,15 +131,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	w->clock = (struct still_clock)STILL_CLOCK;
-	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
-	random_seed(&w->random, 7);
-	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
-	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
-					    .random = &w->random,
-					    .log = &w->log,
-					    .ledger = &w->ledger,
-					    .memory = 64 << 20 });
+	bench_init(&w->bench, 64 << 20);
 	w->source = pipeline_source(
 		&w->pipeline, &(struct source_options){ .name = "in",
 				      .signal = SIGNAL_LOGS,
@@ -164,10 +149,7 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	pipeline_done(&w->pipeline);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
-	loop_free(w->loop);
-	ledger_done(&w->ledger);
+	bench_done(&w->bench);
 	free(w);
 	return 0;
 }
@@ -359,7 +341,8 @@ static void the_one_that_breaks_the_connection_is_found(void **state)
 	offer(w, "grg", 10);
 	until_settled(w, 60);
 	assert_sorted_out(w, 2, 1);
-	assert_non_null(strstr(w->sender->reason, "again and alone, while others are taken: the connection was reset"));
+	assert_non_null(strstr(
+		w->sender->reason, "failed again when tried alone, while others were taken: the connection was reset"));
 }
 
 static void the_one_that_is_never_answered_is_found(void **state)

@@ -2,14 +2,13 @@
  * Steps: each type over lines, and the chain over batches: edits of one are what the next sees, what is dropped
  * settles, and without room nothing has happened.
  */
-#include "unit/unit.h"
+#include "unit/pipeline/bench.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "config/option.h"
-#include "pipeline/pipeline.h"
 
 enum { TOLD_MAX = 16, LINES_MAX = 1024 };
 
@@ -91,12 +90,7 @@ static const struct exporter_type taker = {
 };
 
 struct world {
-	struct still_clock clock;
-	struct loop *loop;
-	struct random random;
-	struct log log;
-	struct ledger ledger;
-	struct pipeline pipeline;
+	BENCH;
 	struct exporter exporter;
 	struct sender *sender;
 	struct source *source;
@@ -141,15 +135,7 @@ static int setup(void **state)
 {
 	struct world *w = calloc(1, sizeof *w);
 
-	w->clock = (struct still_clock)STILL_CLOCK;
-	w->log = (struct log){ .fd = -1, .clock = &w->clock.clock };
-	random_seed(&w->random, 7);
-	assert_int_equal(loop_new(&w->clock.clock, &w->loop), 0);
-	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
-					    .random = &w->random,
-					    .log = &w->log,
-					    .ledger = &w->ledger,
-					    .memory = 1 << 20 });
+	bench_init(&w->bench, 1 << 20);
 	w->sender = pipeline_sender(&w->pipeline, "out", &taker, &limits);
 	sender_exporter(w->sender, &w->exporter);
 	begin_source(w);
@@ -161,13 +147,9 @@ static int teardown(void **state)
 {
 	struct world *w = *state;
 
-	budget_check(&w->pipeline.budget);
 	assert_int_equal(ledger_imbalance(source_row(w->source, 0)), 0);
-	pipeline_done(&w->pipeline);
-	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	bench_done(&w->bench);
 	chain_free(w->chain);
-	loop_free(w->loop);
-	ledger_done(&w->ledger);
 	free(w);
 	return 0;
 }
@@ -620,10 +602,12 @@ static void fold_counts_what_is_said_again(void **state)
 	become(w,
 		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1}", "{\"m\":1,\"time\":" AT("2") ",\"id\":2}",
 			"{\"m\":1,\"time\":" AT("3") ",\"id\":3}", "{\"m\":2}", "{\"m\":2}", "{\"m\":3}",
-			"{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}", "{\"repeated\":1}", "{\"repeated\":1}"),
-		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1,\"repeated\":{\"count\":3,\"last\":" AT("3") "}}",
-			"{\"m\":2,\"repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}",
-			"{\"repeated\":1}"));
+			"{\"x\":1,\"m\":3}", "{\"m\":3,\"x\":1}", "{\"oxpecker.repeated\":1}",
+			"{\"oxpecker.repeated\":1}"),
+		LINES("{\"m\":1,\"time\":" AT("1") ",\"id\":1,\"oxpecker.repeated\":{\"count\":3,\"last\":" AT(
+			      "3") "}}",
+			"{\"m\":2,\"oxpecker.repeated\":{\"count\":2}}", "{\"m\":3}", "{\"x\":1,\"m\":3}",
+			"{\"m\":3,\"x\":1}", "{\"oxpecker.repeated\":1}"));
 	assert_int_equal(w->exporter.offsets[0], 0);
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 4);
 	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 6);
@@ -639,9 +623,9 @@ static void fold_knows_a_time_by_its_value(void **state)
 	become(w,
 		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\"}", "{\"t\":\"logout\"}", "{\"time\":35}", "{\"time\":36}",
 			"{\"t\":1795409106,\"date\":1}", "{\"t\":1795409107,\"date\":1}"),
-		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"repeated\":{\"count\":2}}", "{\"time\":35}",
+		LINES("{\"t\":\"login\"}", "{\"t\":\"logout\",\"oxpecker.repeated\":{\"count\":2}}", "{\"time\":35}",
 			"{\"time\":36}",
-			"{\"t\":1795409106,\"date\":1,\"repeated\":{\"count\":2,\"last\":1795409107}}"));
+			"{\"t\":1795409106,\"date\":1,\"oxpecker.repeated\":{\"count\":2,\"last\":1795409107}}"));
 }
 
 /* Where a run ends, its line stands in another block than those before it; that block ends early, and moves, when the
@@ -659,7 +643,7 @@ static void runs_among_many_lines(void **state)
 		bool run = i % RUN_EVERY == 0;
 		snprintf(text[i], sizeof text[i], "{\"n\":%d,\"text\":\"%0*d\"}", i, 1 + i % 30, i);
 		snprintf(wanted[i], sizeof wanted[i], "%.*s%s", (int)strlen(text[i]) - 1, text[i],
-			run ? ",\"repeated\":{\"count\":2}}" : "}");
+			run ? ",\"oxpecker.repeated\":{\"count\":2}}" : "}");
 		lines[count++] = text[i];
 		if (run)
 			lines[count++] = text[i];
@@ -678,7 +662,7 @@ static void a_run_is_of_one_reading(void **state)
 	struct world *w = *state;
 
 	use(w, &step_fold, &(const struct option_list *){ NOTHING });
-	become(w, LINES("{\"m\":1}", "{\"m\":1}"), LINES("{\"m\":1,\"repeated\":{\"count\":2}}"));
+	become(w, LINES("{\"m\":1}", "{\"m\":1}"), LINES("{\"m\":1,\"oxpecker.repeated\":{\"count\":2}}"));
 	become(w, LINES("{\"m\":1}"), LINES("{\"m\":1}"));
 }
 
@@ -696,8 +680,9 @@ static void fold_among_other_steps(void **state)
 	become(w,
 		LINES("{\"p\":1,\"date\":" AT("1") "}", "{\"level\":\"debug\"}", "{\"p\":1,\"date\":" AT("2") "}",
 			"{\"level\":\"info\"}", "{\"level\":\"info\"}", "{\"level\":\"warn\"}", "{\"level\":\"warn\"}"),
-		LINES("{\"p\":\"***\",\"date\":\"***\",\"a\":\"b\",\"repeated\":{\"count\":2,\"last\":\"***\"}}",
-			"{\"level\":\"warn\",\"a\":\"b\",\"repeated\":{\"count\":2}}"));
+		LINES("{\"p\":\"***\",\"date\":\"***\",\"a\":\"b\",\"oxpecker.repeated\":{\"count\":2,\"last\":\"***\"}"
+		      "}",
+			"{\"level\":\"warn\",\"a\":\"b\",\"oxpecker.repeated\":{\"count\":2}}"));
 	assert_int_equal(term(w, LEDGER_MERGED)->records, 2);
 	assert_int_equal(term(w, LEDGER_DROPPED_STEP)->records, 3);
 }

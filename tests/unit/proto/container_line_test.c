@@ -173,6 +173,8 @@ static void docker_lines_with_more(void **state)
 	assert_int_equal(read_docker("{ \"n\" : [1, 2] ,\"log\":\"\",\"stream\":\"x\"}", &b, &l), 0);
 	expect(&l, STREAM_NONE, true, "");
 	expect_extra(&l, "\"n\" : [1, 2],\"stream\":\"x\"");
+	assert_int_equal(read_docker("{\"log\":\"\",\"truncated\":1,\"stream\":\"stdout\"}", &b, &l), 0);
+	expect_extra(&l, "\"truncated\":1");
 	assert_int_equal(read_docker("{\"log\":\"\",\"log\":\"\"}", &b, &l), -EINVAL);
 	assert_int_equal(read_docker("{\"log\":\"\",\"a\":1,\"a\":2}", &b, &l), -EINVAL);
 	assert_int_equal(read_docker("{\"log\":\"\",\"stream\":\"stdout\",\"stream\":1}", &b, &l), -EINVAL);

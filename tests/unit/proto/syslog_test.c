@@ -45,9 +45,9 @@ static void check(const struct example *e, size_t count)
 		assert_string_equal(made(e[i].text, strlen(e[i].text), &now), e[i].object);
 }
 
-#define HEAD(level, priority, severity, facility)                                                                    \
-	"\"syslog.severity.name\":\"" level "\",\"syslog.priority\":" priority ",\"syslog.severity.code\":" severity \
-	",\"syslog.facility.name\":\"" facility "\""
+#define HEAD(level, priority, severity, facility)                                                \
+	"\"oxpecker.syslog.severity.name\":\"" level "\",\"oxpecker.syslog.priority\":" priority \
+	",\"oxpecker.syslog.severity.code\":" severity ",\"oxpecker.syslog.facility.name\":\"" facility "\""
 #define CRITICAL HEAD("critical", "34", "2", "auth")
 #define NOTICE5 HEAD("notice", "165", "5", "local4")
 #define INFO HEAD("info", "14", "6", "user")
@@ -57,17 +57,19 @@ static void test_rfc_5424(void **state)
 	static const struct example examples[] = {
 		{ "<34>1 2003-10-11T22:14:15.003Z mymachine.example.com su - ID47 - \xef\xbb\xbf'su root' failed",
 			"{\"@timestamp\":\"2003-10-11T22:14:15.003Z\"," CRITICAL
-			",\"syslog.hostname\":\"mymachine.example.com\",\"syslog.appname\":\"su\","
-			"\"syslog.msgid\":\"ID47\",\"message\":\"'su root' failed\"}" },
+			",\"oxpecker.syslog.hostname\":\"mymachine.example.com\",\"oxpecker.syslog.appname\":\"su\","
+			"\"oxpecker.syslog.msgid\":\"ID47\",\"message\":\"'su root' failed\"}" },
 		{ "<165>1 2003-08-24T05:14:15.000003-07:00 192.0.2.1 myproc 8710 - - %% It's time.",
 			"{\"@timestamp\":\"2003-08-24T12:14:15.000003Z\"," NOTICE5
-			",\"syslog.hostname\":\"192.0.2.1\",\"syslog.appname\":\"myproc\","
-			"\"syslog.procid\":\"8710\",\"message\":\"%% It's time.\"}" },
+			",\"oxpecker.syslog.hostname\":\"192.0.2.1\",\"oxpecker.syslog.appname\":\"myproc\","
+			"\"oxpecker.syslog.procid\":\"8710\",\"message\":\"%% It's time.\"}" },
 		{ "<165>1 2003-10-11T22:14:15.003Z h e - ID47 [exampleSDID@32473 iut=\"3\" eventID=\"1011\"][x@1 "
 		  "a=\"b\"]",
 			"{\"@timestamp\":\"2003-10-11T22:14:15.003Z\"," NOTICE5
-			",\"syslog.hostname\":\"h\",\"syslog.appname\":\"e\",\"syslog.msgid\":\"ID47\","
-			"\"syslog.structured_data\":{\"exampleSDID@32473\":{\"iut\":\"3\",\"eventID\":\"1011\"},"
+			",\"oxpecker.syslog.hostname\":\"h\",\"oxpecker.syslog.appname\":\"e\",\"oxpecker.syslog."
+			"msgid\":\"ID47\","
+			"\"oxpecker.syslog.structured_data\":{\"exampleSDID@32473\":{\"iut\":\"3\",\"eventID\":"
+			"\"1011\"},"
 			"\"x@1\":{\"a\":\"b\"}},\"message\":\"\"}" },
 		{ "<14>1 - - - - - -", "{" INFO ",\"message\":\"\"}" },
 	};
@@ -80,14 +82,15 @@ static void test_escapes_of_structured_data(void **state)
 {
 	static const struct example examples[] = {
 		{ "<14>1 - - - - - [i q=\"\\\"x\\\"\" b=\"\\\\\" c=\"\\]\" n=\"\\n\" d=\"\\\\\\\"\\\\\"][j] m",
-			"{" INFO ",\"syslog.structured_data\":{\"i\":{\"q\":\"\\\"x\\\"\",\"b\":\"\\\\\",\"c\":\"]\","
+			"{" INFO
+			",\"oxpecker.syslog.structured_data\":{\"i\":{\"q\":\"\\\"x\\\"\",\"b\":\"\\\\\",\"c\":\"]\","
 			"\"n\":\"\\\\n\",\"d\":\"\\\\\\\"\\\\\"},\"j\":{}},\"message\":\"m\"}" },
 		/* Names twice: one text. */
 		{ "<14>1 - - - - - [i ip=\"1\" ip=\"2\"] m",
-			"{" INFO ",\"syslog.structured_data\":{\"text\":\"[i ip=\\\"1\\\" ip=\\\"2\\\"]\"},"
+			"{" INFO ",\"oxpecker.syslog.structured_data\":{\"text\":\"[i ip=\\\"1\\\" ip=\\\"2\\\"]\"},"
 			"\"message\":\"m\"}" },
 		{ "<14>1 - - - - - [i][i] m",
-			"{" INFO ",\"syslog.structured_data\":{\"text\":\"[i][i]\"},\"message\":\"m\"}" },
+			"{" INFO ",\"oxpecker.syslog.structured_data\":{\"text\":\"[i][i]\"},\"message\":\"m\"}" },
 		/* Not as the RFC writes it: all of it is the message. */
 		{ "<14>1 - - - - - [i a=\"b] m", "{" INFO ",\"message\":\"1 - - - - - [i a=\\\"b] m\"}" },
 		{ "<14>1 - - - - - [i]m", "{" INFO ",\"message\":\"1 - - - - - [i]m\"}" },
@@ -103,24 +106,24 @@ static void test_rfc_3164_and_what_programs_send(void **state)
 	static const struct example examples[] = {
 		{ "<34>Oct 11 22:14:15 mymachine su: 'su root' failed",
 			"{\"@timestamp\":\"2026-10-11T22:14:15.000Z\"," CRITICAL
-			",\"syslog.hostname\":\"mymachine\",\"syslog.appname\":\"su\","
+			",\"oxpecker.syslog.hostname\":\"mymachine\",\"oxpecker.syslog.appname\":\"su\","
 			"\"message\":\"'su root' failed\"}" },
 		/* logger -u: no host on a local socket. */
-		{ "<14>Nov  3 04:45:06 app[123]: hello",
-			"{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
-			",\"syslog.appname\":\"app\",\"syslog.procid\":\"123\",\"message\":\"hello\"}" },
+		{ "<14>Nov  3 04:45:06 app[123]: hello", "{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
+							 ",\"oxpecker.syslog.appname\":\"app\",\"oxpecker.syslog."
+							 "procid\":\"123\",\"message\":\"hello\"}" },
 		/* An address for a host. */
-		{ "<14>Nov  3 04:45:06 fe80::1 app: hello",
-			"{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
-			",\"syslog.hostname\":\"fe80::1\",\"syslog.appname\":\"app\",\"message\":\"hello\"}" },
+		{ "<14>Nov  3 04:45:06 fe80::1 app: hello", "{\"@timestamp\":\"2026-11-03T04:45:06.000Z\"," INFO
+							    ",\"oxpecker.syslog.hostname\":\"fe80::1\",\"oxpecker."
+							    "syslog.appname\":\"app\",\"message\":\"hello\"}" },
 		/* Python's SysLogHandler: nothing but a priority, and a zero. */
 		{ "<14>error: no disk", "{" INFO ",\"message\":\"error: no disk\"}" },
-		{ "<14>app[7]: no disk\n",
-			"{" INFO ",\"syslog.appname\":\"app\",\"syslog.procid\":\"7\",\"message\":\"no disk\"}" },
+		{ "<14>app[7]: no disk\n", "{" INFO ",\"oxpecker.syslog.appname\":\"app\",\"oxpecker.syslog.procid\":"
+					   "\"7\",\"message\":\"no disk\"}" },
 		/* rsyslog's time. */
-		{ "<14>2026-11-23T05:45:06.5+01:00 host app: x",
-			"{\"@timestamp\":\"2026-11-23T04:45:06.500Z\"," INFO
-			",\"syslog.hostname\":\"host\",\"syslog.appname\":\"app\",\"message\":\"x\"}" },
+		{ "<14>2026-11-23T05:45:06.5+01:00 host app: x", "{\"@timestamp\":\"2026-11-23T04:45:06.500Z\"," INFO
+								 ",\"oxpecker.syslog.hostname\":\"host\",\"oxpecker."
+								 "syslog.appname\":\"app\",\"message\":\"x\"}" },
 		{ "<14>Nov 31 04:45:06 h a: x", "{" INFO ",\"message\":\"Nov 31 04:45:06 h a: x\"}" },
 		{ "<14>", "{" INFO ",\"message\":\"\"}" },
 		{ "<14>x", "{" INFO ",\"message\":\"x\"}" },
@@ -157,17 +160,19 @@ static void test_an_object_stays_one(void **state)
 {
 	static const struct example examples[] = {
 		{ "<14>app[1]: @cee: {\"a\":1}",
-			"{" INFO ",\"syslog.appname\":\"app\",\"syslog.procid\":\"1\",\"a\":1}" },
+			"{" INFO ",\"oxpecker.syslog.appname\":\"app\",\"oxpecker.syslog.procid\":\"1\",\"a\":1}" },
 		{ "<14>{}", "{" INFO "}" },
-		{ "<14>{\"level\":\"warn\",\"n\":1}", "{\"syslog.priority\":14,\"syslog.severity.code\":6,"
-						      "\"syslog.facility.name\":\"user\",\"level\":\"warn\",\"n\":1}" },
-		{ "<14>Nov 23 04:45:06 a: {\"syslog\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}",
-			"{\"syslog\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}" },
-		{ "<14>Nov 23 04:45:06 a: {\"s\\u0079slog.procid\":1,\"@timestamp\":null}",
-			"{\"s\\u0079slog.procid\":1,\"@timestamp\":\"2026-11-23T04:45:06.000Z\"}" },
-		{ "<14>Nov 23 04:45:06 a: {\"syslog\":1,\"@timestamp\":\"x\"}", "{\"syslog\":1,\"@timestamp\":\"x\"}" },
-		{ "<14>Nov 23 04:45:06 a: {\"syslog\":1,\"\\u0040timestamp\":\"\",\"time\":\"2026-01-01 00:00:00\"}",
-			"{\"syslog\":1,\"\\u0040timestamp\":\"\",\"time\":\"2026-01-01 00:00:00\"}" },
+		{ "<14>{\"level\":\"warn\",\"n\":1}",
+			"{\"oxpecker.syslog.priority\":14,\"oxpecker.syslog.severity.code\":6,"
+			"\"oxpecker.syslog.facility.name\":\"user\",\"level\":\"warn\",\"n\":1}" },
+		{ "<14>Nov 23 04:45:06 a: {\"oxpecker\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}",
+			"{\"oxpecker\":{\"x\":1},\"time\":\"2026-01-01T00:00:00Z\"}" },
+		{ "<14>Nov 23 04:45:06 a: {\"ox\\u0070ecker.syslog.procid\":1,\"@timestamp\":null}",
+			"{\"ox\\u0070ecker.syslog.procid\":1,\"@timestamp\":\"2026-11-23T04:45:06.000Z\"}" },
+		{ "<14>Nov 23 04:45:06 a: {\"oxpecker\":1,\"@timestamp\":\"x\"}",
+			"{\"oxpecker\":1,\"@timestamp\":\"x\"}" },
+		{ "<14>Nov 23 04:45:06 a: {\"oxpecker\":1,\"\\u0040timestamp\":\"\",\"time\":\"2026-01-01 00:00:00\"}",
+			"{\"oxpecker\":1,\"\\u0040timestamp\":\"\",\"time\":\"2026-01-01 00:00:00\"}" },
 		{ "<14>{\"log\":\"an app's text\"}", "{" INFO ",\"log\":\"an app's text\"}" },
 		{ "<14>{\"a\":1", "{" INFO ",\"message\":\"{\\\"a\\\":1\"}" },
 		{ "<14>@cee: x", "{" INFO ",\"message\":\"@cee: x\"}" },

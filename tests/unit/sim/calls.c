@@ -42,6 +42,8 @@ int __wrap_access(const char *path, int mode);
 int __wrap_faccessat(int fd, const char *path, int mode, int flags);
 off_t __wrap_lseek(int fd, off_t at, int whence);
 char *__wrap_realpath(const char *path, char *ret);
+int __real_path_of(int fd, char to[PATH_MAX]);
+int __wrap_path_of(int fd, char to[PATH_MAX]);
 DIR *__wrap_opendir(const char *path);
 struct dirent *__wrap_readdir(DIR *d);
 int __wrap_closedir(DIR *d);
@@ -258,6 +260,18 @@ char *__wrap_realpath(const char *path, char *ret)
 	between();
 	errno = ENOENT;
 	return sim_resolve(path, true, ret) ? ret : NULL;
+}
+
+/* As /proc tells it. */
+int __wrap_path_of(int fd, char to[PATH_MAX])
+{
+	const struct sim_inode *i = opened(fd);
+
+	if (!i)
+		return __real_path_of(fd, to);
+	between();
+	snprintf(to, PATH_MAX, "%s", i->path[0] ? i->path : SIM_ROOT "/it (deleted)");
+	return 0;
 }
 
 /* Folders. */

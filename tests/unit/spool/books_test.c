@@ -134,7 +134,7 @@ static void where_counted_rows_end_is_known_to_the_next_run(void **state)
 	open_row(f, row, &(struct books_disk){ .spooled = of(1), .spooled_to = 8 });
 	assert_int_equal(books_spooled_to(f->state, row), 8);
 	row->rewinds = true;
-	assert_true(books_spooled_to(f->state, row) == UINT64_MAX);
+	assert_int_equal(books_spooled_to(f->state, row), 0); /* it was never saved, and knows of no row */
 	ledger_done(&ledger);
 }
 
@@ -154,6 +154,77 @@ static void a_row_that_rewinds_goes_on_from_what_was_saved(void **state)
 	assert_int_equal(killed, 0);
 	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 7);
 	assert_int_equal(row->settled.term[LEDGER_DELIVERED].bytes, 70);
+	ledger_done(&ledger);
+}
+
+/* What a file had that nobody can read again is in the spool. The saved row knows the rows before `spooled_to`. */
+static struct ledger_terms saved_with_rows(uint64_t received, uint64_t delivered, uint64_t held)
+{
+	struct ledger_terms t = { .term = { [LEDGER_RECEIVED] = of(received),
+					  [LEDGER_DELIVERED] = of(delivered),
+					  [LEDGER_HELD] = of(held),
+					  [LEDGER_SPOOLED_TO] = { 5, 0 } } };
+
+	return t;
+}
+
+static void rows_of_a_file_that_are_new_are_received(void **state)
+{
+	struct folder *f = *state;
+	struct ledger ledger = { NULL };
+	struct ledger_row *row = row_of(&ledger, true);
+	struct state_change *c = state_change_new();
+	const struct ledger_terms saved = saved_with_rows(10, 8, 2);
+	const struct books_disk disk = { .spooled = of(5), .unheard = of(3), .spooled_to = 9 };
+
+	state_change_ledger(c, "logs in out", &saved);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_int_equal(books_spooled_to(f->state, row), 5);
+	assert_int_equal(open_row(f, row, &disk), 0);
+	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 13);
+	assert_int_equal(row->live->term[LEDGER_HELD].records, 5);
+	assert_int_equal(row->live->term[LEDGER_DELIVERED].records, 8);
+	assert_memory_equal(&row->settled, row->live, sizeof row->settled);
+	assert_int_equal(row->settled.term[LEDGER_SPOOLED_TO].records, 9);
+	ledger_done(&ledger);
+}
+
+/* The kill came between the commit that deleted them and the next that saves the ledger. */
+static void rows_of_a_file_that_have_gone_were_delivered(void **state)
+{
+	struct folder *f = *state;
+	struct ledger ledger = { NULL };
+	struct ledger_row *row = row_of(&ledger, true);
+	struct state_change *c = state_change_new();
+	const struct ledger_terms saved = saved_with_rows(10, 4, 6);
+
+	state_change_ledger(c, "logs in out", &saved);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_int_equal(open_row(f, row, &(struct books_disk){ .spooled = of(2), .spooled_to = 5 }), 0);
+	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
+	assert_int_equal(row->live->term[LEDGER_HELD].records, 2);
+	assert_int_equal(row->live->term[LEDGER_DELIVERED].bytes, 80);
+	ledger_done(&ledger);
+}
+
+/* The ledger says that they are delivered, and they will be sent again. */
+static void rows_of_a_file_that_are_still_there_are_held(void **state)
+{
+	struct folder *f = *state;
+	struct ledger ledger = { NULL };
+	struct ledger_row *row = row_of(&ledger, true);
+	struct state_change *c = state_change_new();
+	const struct ledger_terms saved = saved_with_rows(10, 10, 0);
+
+	state_change_ledger(c, "logs in out", &saved);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_int_equal(open_row(f, row, &(struct books_disk){ .spooled = of(2), .spooled_to = 5 }), 0);
+	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
+	assert_int_equal(row->live->term[LEDGER_HELD].records, 2);
+	assert_int_equal(row->live->term[LEDGER_DELIVERED].records, 8);
 	ledger_done(&ledger);
 }
 
@@ -186,6 +257,9 @@ int main(void)
 		CASE(what_is_on_disk_beyond_the_ledger_did_come_in),
 		CASE(where_counted_rows_end_is_known_to_the_next_run),
 		CASE(a_row_that_rewinds_goes_on_from_what_was_saved),
+		CASE(rows_of_a_file_that_are_new_are_received),
+		CASE(rows_of_a_file_that_have_gone_were_delivered),
+		CASE(rows_of_a_file_that_are_still_there_are_held),
 		CASE(a_ledger_that_is_full_is_told),
 	};
 

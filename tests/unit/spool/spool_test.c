@@ -240,6 +240,78 @@ static void what_has_no_room_at_the_end_is_told_as_lost(void **state)
 	in_a_life(end_on_a_full_disk);
 }
 
+/* One delivery with items of a file that the next run finds, and of one that it does not: only those are written. */
+static void leave_a_part(struct life *l)
+{
+	struct world *w = oxp_new(sizeof *w);
+	struct world_options o = usual;
+	struct batch *b;
+
+	o.path = l->path;
+	o.file = true;
+	o.limits.records = 8;
+	o.limits.bytes = 1000;
+	world_start(w, &o);
+	w->exporters[0].mood = w->exporters[1].mood = AWAY;
+	b = world_records_of(w, GONE, 0, 2, 50);
+	EXPECT(source_offer(w->source, &b) == ADMIT_TAKEN);
+	b = world_records_of(w, LASTS, 2, 3, 50);
+	EXPECT(source_offer(w->source, &b) == ADMIT_TAKEN);
+	WORLD_UNTIL(w, w->exporters[1].asked > 0);
+	spool_save(&w->spool);
+	WORLD_UNTIL(w, w->spool.leave.bytes == 0 && w->exporters[1].asked > 2);
+	world_end(w);
+	EXPECT(spool_lost(&w->spool) == 0);
+	end(w);
+	w = oxp_new(sizeof *w);
+	world_start(w, &o);
+	EXPECT(w->disk_of[0].spooled.records == 2 && w->disk_of[1].spooled.records == 2);
+	EXPECT(world_term(w, 1, LEDGER_RECEIVED)->records == 2 && world_term(w, 1, LEDGER_HELD)->records == 2);
+	WORLD_UNTIL(w, pipeline_idle(&w->pipeline) && state_spool_bytes_all(w->state) == 0);
+	EXPECT(source_row(w->source, 0)->settled.term[LEDGER_DELIVERED].records == 2);
+	EXPECT(source_row(w->source, 0)->settled.term[LEDGER_RECEIVED].records == 2);
+	EXPECT(source_row(w->source, 0)->settled.term[LEDGER_HELD].records == 0);
+	end(w);
+}
+
+static void what_the_next_run_finds_is_not_written(void **state)
+{
+	(void)state;
+	in_a_life(leave_a_part);
+}
+
+/* What has no room is told, counted as dropped{exit} in the saved row, and its file is named. */
+static void leave_on_a_full_disk(struct life *l)
+{
+	struct world *w = oxp_new(sizeof *w);
+	struct world_options o = usual;
+	struct batch *b;
+
+	o.path = l->path;
+	o.file = true;
+	o.max = 1 << 20;
+	world_start(w, &o);
+	w->exporters[0].mood = w->exporters[1].mood = AWAY;
+	b = world_records_of(w, GONE, 0, 2, 400 << 10);
+	EXPECT(source_offer(w->source, &b) == ADMIT_TAKEN);
+	WORLD_UNTIL(w, w->exporters[1].asked > 0);
+	world_end(w);
+	EXPECT(spool_lost(&w->spool) == 4 && w->named_lost == 4);
+	EXPECT(world_term(w, 0, LEDGER_DROPPED_EXIT)->records == 2 && world_term(w, 0, LEDGER_HELD)->records == 0);
+	EXPECT(source_row(w->source, 1)->settled.term[LEDGER_DROPPED_EXIT].bytes == 800 << 10);
+	end(w);
+	w = oxp_new(sizeof *w);
+	world_start(w, &o);
+	EXPECT(world_term(w, 1, LEDGER_RECEIVED)->records == 2 && world_term(w, 1, LEDGER_DROPPED_EXIT)->records == 2);
+	end(w);
+}
+
+static void what_has_no_room_of_a_file_is_counted_and_named(void **state)
+{
+	(void)state;
+	in_a_life(leave_on_a_full_disk);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -249,6 +321,8 @@ int main(void)
 		cmocka_unit_test(the_end_waits_for_the_disk_from_turn_to_turn),
 		cmocka_unit_test(in_a_hurry_all_goes_at_once),
 		cmocka_unit_test(what_has_no_room_at_the_end_is_told_as_lost),
+		cmocka_unit_test(what_the_next_run_finds_is_not_written),
+		cmocka_unit_test(what_has_no_room_of_a_file_is_counted_and_named),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

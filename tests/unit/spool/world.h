@@ -1,5 +1,6 @@
 /*
- * A spool over a state folder, with the real pipeline, one source of a socket and two destinations with moods.
+ * A spool over a state folder, with the real pipeline, one source and two destinations with moods. The source is a
+ * socket, or a file that the next run will not find: but for the generation LASTS, which it finds.
  */
 #ifndef OXP_TEST_SPOOL_WORLD_H
 #define OXP_TEST_SPOOL_WORLD_H
@@ -12,6 +13,7 @@ enum mood {
 	TAKES,
 	AWAY, /* nobody is there */
 	HALF, /* of each batch it takes one more item a try, and wants the others later */
+	REFUSES, /* every other record, for good */
 };
 
 struct exporter {
@@ -36,7 +38,14 @@ struct world {
 	size_t answered, failed; /* offers */
 	bool left, last; /* of the end: state has all, its last commit is done */
 	size_t room; /* hooks.refill was called */
+	bool file;
+	uint64_t named_lost; /* records, told by hooks.lost */
+	/* Where what is refused goes, if a test sets it once the world has started. */
+	enum park (*park)(void *context, const struct refusal *);
+	void *parking;
 };
+
+enum { GONE = 1000, LASTS }; /* generations of files */
 
 static inline void world_answer(struct exporter *e, const struct batch *b, struct send *s)
 {
@@ -45,6 +54,11 @@ static inline void world_answer(struct exporter *e, const struct batch *b, struc
 	for (size_t i = send_first(s); i < send_end(s); i++) {
 		if (!send_wants(s, i))
 			continue;
+		if (e->mood == REFUSES && (batch_item(b, i)->data[0] & 1)) {
+			life_step();
+			send_item(s, i, REJECTED, "400 no");
+			continue;
+		}
 		if (e->mood == HALF && !first) {
 			send_item(s, i, RETRY, "later");
 			continue;
@@ -96,7 +110,30 @@ static inline void world_refill(void *context)
 	spool_refill(&w->spool);
 }
 
-static const struct source_hooks world_hooks = { .unspool = world_unspool, .refill = world_refill };
+static inline enum park world_park(void *context, const struct refusal *r)
+{
+	struct world *w = context;
+
+	return w->park ? w->park(w->parking, r) : PARK_NOT;
+}
+
+static inline void world_lasting(void *context, void (*add)(void *to, uint64_t generation), void *to)
+{
+	(void)context;
+	add(to, LASTS);
+}
+
+static inline void world_lost(void *context, uint64_t generation, const struct ledger_amount *amount)
+{
+	EXPECT(generation == GONE);
+	((struct world *)context)->named_lost += amount->records;
+}
+
+static const struct source_hooks world_hooks = { .park = world_park,
+	.unspool = world_unspool,
+	.refill = world_refill,
+	.lasting = world_lasting,
+	.lost = world_lost };
 
 static inline void world_left(void *context)
 {
@@ -124,6 +161,7 @@ struct world_options {
 	uint64_t max; /* of state */
 	size_t memory;
 	struct batch_limits limits;
+	bool file;
 };
 
 static inline void world_route(struct world *w, size_t i)
@@ -139,6 +177,32 @@ static inline void world_route(struct world *w, size_t i)
 	source_route(w->source, sender);
 }
 
+/* As with positions. */
+static inline void world_put_books(struct world *w, struct state_change *change)
+{
+	char key[STATE_KEY_MAX];
+
+	for (size_t i = 0; w->file && i < LIFE_ROUTES; i++) {
+		ledger_key(source_row(w->source, i), key, sizeof key);
+		state_change_ledger(change, key, &source_row(w->source, i)->settled);
+	}
+}
+
+static inline void world_saved(void *context, int failed)
+{
+	(void)context;
+	EXPECT(failed == 0);
+}
+
+/* Of a file, before the first row can be deleted. */
+static inline void world_save_books(struct world *w)
+{
+	struct state_change *change = state_change_new();
+
+	world_put_books(w, change);
+	state_commit(w->state, &change, world_saved, w);
+}
+
 /* As the agent starts. */
 static inline void world_start(struct world *w, const struct world_options *o)
 {
@@ -152,6 +216,7 @@ static inline void world_start(struct world *w, const struct world_options *o)
 				  .context = w },
 		       &w->state, why, sizeof why) == 0);
 	w->log = (struct log){ .fd = -1, .clock = &clock_system };
+	w->file = o->file;
 	random_seed(&w->random, 7);
 	pipeline_init(&w->pipeline, &(struct pipeline_options){ .loop = w->loop,
 					    .random = &w->random,
@@ -169,8 +234,8 @@ static inline void world_start(struct world *w, const struct world_options *o)
 				      .context = w });
 	w->source = pipeline_source(&w->pipeline, &(struct source_options){ .name = "door",
 							  .signal = SIGNAL_LOGS,
-							  .rewind = REWIND_NONE,
-							  .generation = state_generation_next(w->state),
+							  .rewind = o->file ? REWIND_SAVED : REWIND_NONE,
+							  .generation = o->file ? 0 : state_generation_next(w->state),
 							  .limits = o->limits,
 							  .hooks = &world_hooks,
 							  .context = w });
@@ -178,13 +243,18 @@ static inline void world_start(struct world *w, const struct world_options *o)
 		world_route(w, i);
 	EXPECT(spool_restore(&w->spool, w->source, w->disk_of) == 0);
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
+		w->disk_of[i].parked =
+			state_parked_sum(w->state, "logs", "door", source_row(w->source, i)->destination);
+	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(books_open(w->state, source_row(w->source, i), &w->disk_of[i], &w->killed[i]) == 0);
 	EXPECT(state_generation_save(w->state) == 0);
+	if (w->file)
+		world_save_books(w);
 }
 
 static inline void world_turn(struct world *w)
 {
-	life_step();
+	life_turn();
 	loop_turn(w->loop, DURATION_MS(2));
 	for (size_t i = 0; i < LIFE_ROUTES; i++)
 		EXPECT(ledger_imbalance(source_row(w->source, i)) == 0);
@@ -200,10 +270,11 @@ static inline void world_turn(struct world *w)
 		}                                                                                                    \
 	} while (0)
 
-/* Records of that size, numbered from `first` on: in decimal, at their front. */
-static inline struct batch *world_records(struct world *w, unsigned first, size_t count, size_t size)
+/* Records of that size, numbered from `first` on: in decimal, at their front. Of a file, they have that generation. */
+static inline struct batch *world_records_of(
+	struct world *w, uint64_t generation, unsigned first, size_t count, size_t size)
 {
-	struct batch *b = source_batch_new(w->source);
+	struct batch *b = source_leave_batch(w->source);
 	char *data;
 
 	EXPECT(b && (data = batch_block(b, count * size)));
@@ -211,10 +282,18 @@ static inline struct batch *world_records(struct world *w, unsigned first, size_
 	for (size_t i = 0; i < count; i++) {
 		snprintf(data + i * size, size, "%u", first + (unsigned)i);
 		data[i * size + strlen(data + i * size)] = ' ';
-		EXPECT(batch_add(b, &(struct batch_item){
-					    .data = data + i * size, .size = (uint32_t)size, .records = 1 }) == 0);
+		EXPECT(batch_add(b, &(struct batch_item){ .data = data + i * size,
+					    .size = (uint32_t)size,
+					    .records = 1,
+					    .generation = w->file ? generation : 0,
+					    .offset = w->file ? first + i : 0 }) == 0);
 	}
 	return b;
+}
+
+static inline struct batch *world_records(struct world *w, unsigned first, size_t count, size_t size)
+{
+	return world_records_of(w, GONE, first, count, size);
 }
 
 static inline const struct ledger_amount *world_term(const struct world *w, size_t route, enum ledger_term t)
@@ -231,6 +310,8 @@ static inline void world_end(struct world *w)
 	pipeline_halt(&w->pipeline);
 	spool_end(&w->spool);
 	WORLD_UNTIL(w, w->left);
+	WORLD_UNTIL(w, !w->file || spool_is_idle(&w->spool));
+	world_put_books(w, last);
 	state_commit(w->state, &last, world_last, w);
 	WORLD_UNTIL(w, w->last && spool_is_idle(&w->spool));
 }

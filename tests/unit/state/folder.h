@@ -16,7 +16,7 @@
 #include "loop/lane.h"
 #include "loop/loop.h"
 #include "state/state.h"
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 enum { FOLDER_MAX_BYTES = 16 << 20, LANE_DEPTH = 8, PATIENCE_S = 60, FOLDER_WHY = 300 };
 
@@ -95,15 +95,9 @@ static inline int folder_setup(void **state)
 static inline int folder_teardown(void **state)
 {
 	struct folder *f = *state;
-	pid_t child;
 
 	folder_stop(f);
-	child = fork();
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", f->path, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
+	scratch_remove(f->path);
 	free(f);
 	return 0;
 }

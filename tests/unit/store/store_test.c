@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "store/show.h"
-#include "unit/unit.h"
+#include "unit/scratch.h"
 
 enum { LIMIT = 1 << 20 };
 
@@ -28,6 +28,15 @@ struct fixture {
 static void open_store(struct fixture *f)
 {
 	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), 0);
+}
+
+static int is_refused(struct fixture *f, const char *why)
+{
+	int failed = store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why);
+
+	assert_true(failed != 0 && !f->store);
+	assert_non_null(strstr(f->why, why));
+	return failed;
 }
 
 /* A test that fails before it is opened again leaves nothing to close. */
@@ -58,15 +67,9 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
-	pid_t child;
 
 	close_store(f);
-	child = fork();
-	if (child == 0) {
-		execlp("rm", "rm", "-rf", f->folder, (char *)NULL);
-		_exit(1);
-	}
-	waitpid(child, NULL, 0);
+	scratch_remove(f->folder);
 	free(f);
 	return 0;
 }
@@ -280,7 +283,8 @@ static void test_damage_found_late_is_set_aside(void **state)
 	damage(f, "store.db", 4096, size_of(f, "store.db"));
 	open_store(f);
 	failed = store_begin(f->store);
-	failed = failed ? failed : store_log(f->store, second(1), "b", bytes_of("x"));
+	if (!failed)
+		failed = store_log(f->store, second(1), "b", bytes_of("x"));
 	assert_int_equal(failed, -EBADMSG);
 	assert_true(store_end(f->store, second(1), false) <= 0);
 	put_log(f, 2, "c", "after");
@@ -339,9 +343,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 
 	close_store(f);
 	change(f, "PRAGMA user_version = 9");
-	assert_int_equal(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why), -EPROTO);
-	assert_non_null(strstr(f->why, "newer"));
-	assert_null(f->store);
+	assert_int_equal(is_refused(f, "newer"), -EPROTO);
 	assert_int_equal(size_of(f, "store.db.corrupt-1"), 0);
 }
 
@@ -608,8 +610,7 @@ static void test_what_others_planted_is_refused(void **state)
 		name_of(f, names[i / 2], path);
 		(void)unlink(path);
 		assert_int_equal(i % 2 ? link(victim, path) : symlink(victim, path), 0);
-		assert_true(store_open(f->folder, &f->limits, &f->store, f->why, sizeof f->why) < 0);
-		assert_non_null(strstr(f->why, "expected"));
+		assert_true(is_refused(f, "expected") < 0);
 		assert_int_equal(unlink(path), 0);
 	}
 	assert_int_equal(stat(victim, &info), 0);

@@ -1,0 +1,72 @@
+/*
+ * One call of the HTTP client, as its caller sees it: what is asked, and what became of it.
+ */
+#ifndef OXP_HTTP_CALL_H
+#define OXP_HTTP_CALL_H
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+enum { HTTP_ANSWER_HEAD_MAX = 64 << 10 };
+
+/* How a call ended, as far as HTTP goes. */
+enum http_end {
+	HTTP_END_ANSWER, /* a complete answer came, with `status` */
+	HTTP_END_CONNECT, /* nothing was sent: refused, unreachable, no connection in time, no name, TLS handshake */
+	HTTP_END_BROKEN, /* the connection broke, or the answer was not HTTP; the peer may have acted on the request */
+	HTTP_END_TIMEOUT,
+	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
+	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
+	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
+	HTTP_END_STOPPED, /* piece() asked to stop */
+	HTTP_END_NO_ROOM, /* this client's other answers fill the room for all of them; not the peer's fault */
+};
+
+struct http_reply {
+	enum http_end end;
+	unsigned status; /* 0 when none came */
+	const char *error; /* one sentence for people, or "" */
+	/* Valid during done(). With piece(): only if the answer is not 2xx, and at most its first 64 KiB. */
+	struct bytes body;
+	const char *content_type; /* "" when absent */
+	int64_t retry_after_ms; /* from Retry-After, seconds or HTTP-date; -1 when absent */
+	bool resent; /* libcurl sent it twice on a dead kept connection */
+	bool busy; /* a Unix socket whose queue was full: nobody tells when it no longer is, so the caller waits */
+};
+
+/* How we and the peer of an https:// URL prove who we are. Files are PEM, and read for each new connection, so a
+ * renewed file takes effect with the next one. */
+struct http_tls {
+	const char *ca_file; /* authorities that may have signed the peer's certificate; NULL: the system's */
+	const char *cert_file, *key_file; /* ours; both or none */
+	bool trust_anyone; /* neither signature nor name is checked */
+};
+
+/*
+ * One call. All pointers are borrowed: strings until http_call_start() returns, body and callbacks until done().
+ */
+struct http_call_options {
+	const char *method; /* "GET", "POST" … */
+	const char *url; /* http:// or https:// */
+	const char *unix_path; /* connect there instead; NULL for TCP */
+	const char *const *headers; /* "Name: value", ends with NULL; may be NULL */
+	uint64_t body_size; /* sent as Content-Length; 0 and no read(): no body */
+	/* Writes up to `room` next bytes of the body, returns how many; called until body_size bytes came. */
+	size_t (*read)(void *context, char *to, size_t room);
+	/* Start over: the connection died before an answer and libcurl sends again. Required with read(). */
+	void (*rewind)(void *context);
+	/* A piece of a 2xx answer as it arrives; false stops the call (HTTP_END_STOPPED). NULL: collected into
+	 * reply.body. */
+	bool (*piece)(void *context, struct bytes piece);
+	/* The headers of the answer are in, before the first piece(). May be NULL. */
+	void (*head)(void *context, unsigned status, const char *content_type);
+	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
+	void (*done)(void *context, const struct http_reply *);
+	void *context;
+	size_t answer_max; /* bytes of the answer's body, after decoding */
+	struct duration timeout; /* for all of it, by the loop's clock */
+	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
+	const char *user_password; /* "user:password" for basic authentication, NULL for none */
+};
+
+#endif

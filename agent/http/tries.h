@@ -1,0 +1,32 @@
+/*
+ * The addresses that one call tries, one after another: which is next, and what is noted of each in http/addresses.h.
+ */
+#ifndef OXP_HTTP_TRIES_H
+#define OXP_HTTP_TRIES_H
+
+#include <arpa/inet.h>
+
+#include "http/addresses.h"
+
+enum { TRIES_PIN_MAX = INET6_ADDRSTRLEN + 16 };
+
+/* Invariant: `at` is one of those found, or NULL: none is being tried. */
+struct tries {
+	struct addresses *addresses;
+	const char *host; /* borrowed */
+	uint16_t port;
+	struct resolved found; /* count 0: no name was resolved */
+	const struct sockaddr_storage *at;
+	size_t tried;
+};
+
+void tries_init(struct tries *, struct addresses *, const char *host, uint16_t port);
+/* At least one address was found, and none has been tried. */
+void tries_found(struct tries *, const struct resolved *);
+bool tries_left(const struct tries *);
+/* The next one, in the words of libcurl: "::address:port" stands for any host and port. */
+void tries_next(struct tries *, char to[TRIES_PIN_MAX]);
+/* What became of the one that is tried, if there is one; once for each. */
+void tries_ended(struct tries *, bool failed);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * /etc/resolv.conf (man 5 resolv.conf): the name servers, the search list, and the options ndots, timeout and attempts.
+ * What it does not say is as in libc: the server is 127.0.0.1, the search list is the domain of the host's name.
+ */
+#ifndef OXP_RESOLV_CONF_H
+#define OXP_RESOLV_CONF_H
+
+#include <sys/socket.h>
+
+#include "base/bytes.h"
+#include "base/clock.h"
+
+enum { NAME_SERVERS_MAX = 3, SEARCH_DOMAINS_MAX = 32, SEARCH_DOMAIN_SIZE = 254, RESOLV_CONF_MAX = 16 << 10 };
+
+struct resolv_conf {
+	size_t servers_count;
+	struct sockaddr_storage servers[NAME_SERVERS_MAX];
+	size_t search_count;
+	char search[SEARCH_DOMAINS_MAX][SEARCH_DOMAIN_SIZE];
+	unsigned ndots; /* a name with fewer dots is looked for in the search list first */
+	unsigned attempts; /* how often each server is asked */
+	struct duration timeout; /* of one question to one server */
+};
+
+/* Of the file, RESOLV_CONF_MAX bytes are read. If it is missing, or no regular file, everything is as in libc. */
+void resolv_conf_load(struct resolv_conf *, const char *path);
+void resolv_conf_parse(struct resolv_conf *, struct bytes text);
+/* An address in digits, of IPv6 with %interface or without. False: it is none. */
+bool name_server_parse(const char *address, uint16_t port, struct sockaddr_storage *ret) MUST_CHECK;
+
+#endif

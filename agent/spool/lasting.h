@@ -1,0 +1,33 @@
+/*
+ * What of the pipeline the next run can read again, as the collectors say: the generations of files that will be found.
+ * Everything else of what is under way is nowhere but in memory.
+ */
+#ifndef OXP_SPOOL_LASTING_H
+#define OXP_SPOOL_LASTING_H
+
+#include "pipeline/pipeline.h"
+
+/* Only lasting.c writes it. */
+struct lasting {
+	uint64_t *generations; /* in ascending order, once lasting_ask() is over */
+	size_t count, room;
+};
+
+/* A part of a send. */
+struct portion {
+	size_t items;
+	struct ledger_amount amount;
+};
+
+/* Asks all sources anew. */
+void lasting_ask(struct lasting *, const struct pipeline *);
+void lasting_done(struct lasting *);
+/* Whether item i of the send has not settled, and nobody can read it again. */
+bool lasting_is_ours(const struct lasting *, const struct send *, size_t i);
+/* All of those. */
+struct portion lasting_ours(const struct lasting *, const struct send *);
+
+/* Whether nothing of the batch can be read again. */
+bool lasting_has_none_of(const struct lasting *, const struct batch *);
+
+#endif

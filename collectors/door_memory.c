@@ -1,0 +1,225 @@
+#include "collectors/door_memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+	FIRST_ROOM = 64 << 10, /* that a body has before any of it has come, at most */
+	CUTS_MAX = 16, /* peers that go for one request's memory */
+};
+
+void door_memory_init(struct door_memory *m, struct host *host, enum signal signal)
+{
+	*m = (struct door_memory){ .host = host, .signal = signal };
+}
+
+void door_memory_serve(struct door_memory *m, struct http_server *server)
+{
+	m->server = server;
+}
+
+/* A peer that is slow with a body or an answer gives way to the one that comes. */
+static bool make_room(const struct door_memory *m, const struct http_request *request, int *cuts)
+{
+	return ++*cuts <= CUTS_MAX && http_server_cut_slow(m->server, request);
+}
+
+/* A batch with a block of that size. NULL: no room. */
+static char *borrow(const struct door_memory *m, const struct http_request *request, size_t size, struct batch **ret)
+{
+	char *data = NULL;
+	int cuts = 0;
+
+	do {
+		struct batch *b = host_batch_new(m->host, m->signal);
+		data = b ? batch_block(b, size) : NULL;
+		if (data)
+			*ret = b;
+		else
+			batch_free(b);
+	} while (!data && make_room(m, request, &cuts));
+	return data;
+}
+
+/* A body. */
+
+void door_body_init(struct door_body *b, struct door_memory *memory)
+{
+	*b = (struct door_body){ .memory = memory };
+}
+
+void door_body_done(struct door_body *b)
+{
+	batch_free(b->batch);
+	b->batch = NULL;
+	door_body_old_done(b);
+	door_body_work_done(b);
+}
+
+static bool reserve(struct door_body *b, const struct http_request *request, size_t size)
+{
+	size_t room = size ? size : FIRST_ROOM;
+
+	b->data = borrow(b->memory, request, room, &b->batch);
+	b->room = b->data ? room : 0;
+	return b->data;
+}
+
+bool door_body_begin(struct door_body *b, const struct http_request *request)
+{
+	int64_t announced = http_request_content_length(request);
+
+	return reserve(b, request, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0);
+}
+
+/* A body has memory for what has come of it, twice at most: what it announces costs its sender nothing. */
+static bool reserve_more(struct door_body *b, const struct http_request *request, size_t size)
+{
+	int64_t announced = http_request_content_length(request);
+	size_t room = 2 * b->room > size ? 2 * b->room : size;
+	char *data;
+	int cuts = 0;
+
+	if (size <= b->room)
+		return true;
+	if (announced > 0 && room > (size_t)announced)
+		room = (size_t)announced;
+	do {
+		data = batch_block_grow(b->batch, room);
+	} while (!data && make_room(b->memory, request, &cuts));
+	if (!data)
+		return false;
+	b->data = data;
+	b->room = room;
+	return true;
+}
+
+bool door_body_append(struct door_body *b, const struct http_request *request, struct bytes piece)
+{
+	if (!reserve_more(b, request, b->size + piece.size))
+		return false;
+	memcpy(b->data + b->size, piece.data, piece.size);
+	b->size += piece.size;
+	return true;
+}
+
+static bool restart(struct door_body *b, const struct http_request *request, size_t size)
+{
+	batch_free(b->batch);
+	b->batch = NULL;
+	b->data = NULL;
+	b->size = b->room = 0;
+	return reserve(b, request, size);
+}
+
+bool door_body_renew(struct door_body *b, const struct http_request *request, size_t size)
+{
+	OXP_ASSERT(!b->before);
+	b->before = b->batch;
+	b->old = (struct bytes){ b->data, b->size };
+	b->batch = NULL;
+	return restart(b, request, size);
+}
+
+bool door_body_restart_larger(struct door_body *b, const struct http_request *request, size_t most)
+{
+	size_t room = 2 * b->room > FIRST_ROOM ? 2 * b->room : FIRST_ROOM;
+
+	return restart(b, request, smaller(room, most));
+}
+
+void door_body_old_done(struct door_body *b)
+{
+	batch_free(b->before);
+	b->before = NULL;
+}
+
+void door_body_filled(struct door_body *b, size_t size)
+{
+	OXP_ASSERT(size <= b->room);
+	b->size = size;
+}
+
+bool door_body_work(struct door_body *b, const struct http_request *request, size_t size)
+{
+	b->work = borrow(b->memory, request, size, &b->work_batch);
+	return b->work;
+}
+
+void door_body_work_done(struct door_body *b)
+{
+	batch_free(b->work_batch);
+	b->work_batch = NULL;
+	b->work = NULL;
+}
+
+/* Its answer. */
+
+void door_reply_init(struct door_reply *r, struct door_memory *memory)
+{
+	*r = (struct door_reply){ .memory = memory };
+}
+
+void door_reply_done(struct door_reply *r)
+{
+	r->memory->replies -= r->room;
+	batch_free(r->batch);
+	*r = (struct door_reply){ .memory = r->memory };
+}
+
+int door_reply_reserve(struct door_reply *r, const struct http_request *request, size_t size)
+{
+	struct door_memory *m = r->memory;
+	bool fits;
+	int cuts = 0;
+
+	do {
+		fits = m->replies == 0 || m->replies + size <= DOOR_ANSWERS_MAX;
+	} while (!fits && make_room(m, request, &cuts));
+	r->data = fits ? borrow(m, request, size, &r->batch) : NULL;
+	if (!r->data)
+		return fits ? -ENOMEM : -EBUSY;
+	m->replies += r->room = size;
+	return 0;
+}
+
+void door_reply_filled(struct door_reply *r, size_t size)
+{
+	OXP_ASSERT(size <= r->room);
+	r->size = size;
+}
+
+void door_reply_trim(struct door_reply *r)
+{
+	r->data = batch_block_trim(r->batch, r->size);
+	r->memory->replies -= r->room - r->size;
+	r->room = r->size;
+}
+
+/* On its way to the peer. */
+struct leaving {
+	struct door_memory *memory;
+	struct batch *batch;
+};
+
+static void gone(void *context, struct bytes bytes)
+{
+	struct leaving *leaving = context;
+
+	leaving->memory->replies -= bytes.size;
+	batch_free(leaving->batch);
+	free(leaving);
+}
+
+struct http_page *door_reply_page(struct door_reply *r)
+{
+	struct bytes bytes = { r->data, r->size };
+	struct leaving *leaving;
+
+	if (!r->batch)
+		return NULL;
+	leaving = oxp_new(sizeof *leaving);
+	*leaving = (struct leaving){ r->memory, r->batch };
+	*r = (struct door_reply){ .memory = r->memory };
+	return http_page_new(bytes, gone, leaving);
+}

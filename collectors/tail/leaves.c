@@ -1,0 +1,350 @@
+#include "collectors/tail/leaves.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "collectors/tail/lasts.h"
+
+enum {
+	FILES_AT_ONCE = 64, /* looked at in a callback */
+	AGAIN_MS = 20, /* after this memory is asked for again */
+	PIECE = 64 << 10,
+	COUNTED_MAX = 64 << 20, /* bytes in which lines are counted that are lost */
+};
+
+static void on_more(void *context);
+
+void tail_leaves_init(struct tail_leaves *l, const struct tail_leaves_parts *parts)
+{
+	l->with = *parts;
+	l->chunk = TAIL_CHUNK;
+	loop_soon_init(&l->more, parts->core->loop, on_more, l);
+	loop_timer_init(&l->again, parts->core->loop, on_more, l);
+}
+
+void tail_leaves_done(struct tail_leaves *l)
+{
+	loop_soon_done(&l->more);
+	loop_timer_done(&l->again);
+}
+
+/* Files. */
+
+static uint64_t unread(const struct tail_file *f)
+{
+	struct stat info;
+	uint64_t size = f->fd >= 0 && fstat(f->fd, &info) == 0 ? (uint64_t)info.st_size : 0;
+
+	return size > f->offset ? size - f->offset : 0;
+}
+
+/* It is read here from now on. */
+static void mark(struct tail_leaves *l, struct tail_file *f)
+{
+	if (f->leaving)
+		return;
+	tail_turns_drop(l->with.turns, f);
+	f->leaving = true;
+}
+
+/* Nobody but us has what is under way, or not read, of that file. */
+static bool is_ours(const struct tail_file *f)
+{
+	if (!f->generation || (f->offers == 0 && unread(f) == 0))
+		return f->leaving;
+	return f->leaving || !tail_lasts(f);
+}
+
+/* One that was cut down may have a name, and is read on under another generation. */
+void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t generation), void *to)
+{
+	const struct tail_offer *offer;
+	struct tail_file *f = NULL;
+	bool ours = false;
+
+	TAILQ_FOREACH(offer, &l->with.turns->offers, entry) {
+		ours = offer->file == f ? ours : is_ours(offer->file);
+		f = offer->file;
+		if (ours && !tail_is_cut(f))
+			mark(l, f);
+		if (!ours && offer->generation == f->generation)
+			add(to, offer->generation);
+	}
+}
+
+/* What is lost. */
+
+static uint64_t count_lines(const struct tail_file *f, uint64_t size)
+{
+	char piece[PIECE];
+	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX);
+	ssize_t got = 0;
+	bool ended = true;
+
+	for (uint64_t at = 0; at < counted; at += (uint64_t)got) {
+		got = pread(f->fd, piece, smaller(sizeof piece, counted - at), (off_t)(f->offset + at));
+		if (got <= 0)
+			break;
+		for (ssize_t i = 0; i < got; i++)
+			lines += piece[i] == '\n';
+		ended = piece[got - 1] == '\n';
+	}
+	return lines + !ended;
+}
+
+static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records, uint64_t bytes)
+{
+	host_log(l->with.core->host, LOG_LEVEL_ERROR,
+		"%s: the next run will not find this file, and %llu bytes of it (%llu records) could not be put on "
+		"disk: they are lost; expected room below state.max and on the disk of `state`, and time within "
+		"exit.within",
+		path, (unsigned long long)bytes, (unsigned long long)records);
+}
+
+static void lose_rest(struct tail_leaves *l, struct tail_file *f)
+{
+	uint64_t bytes = unread(f), lines = bytes ? count_lines(f, bytes) : 0;
+
+	if (bytes == 0)
+		return;
+	host_not_left(l->with.core->host, lines ? lines : 1, bytes);
+	tell_lost(l, f->path, lines ? lines : 1, bytes);
+}
+
+void tail_leaves_lost(struct tail_leaves *l, uint64_t generation, uint64_t records, uint64_t bytes)
+{
+	const struct tail_offer *offer;
+	const char *path = "a file";
+
+	TAILQ_FOREACH(offer, &l->with.turns->offers, entry)
+		if (offer->generation == generation)
+			path = offer->file->path;
+	tell_lost(l, path, records, bytes);
+}
+
+/* Rounds. */
+
+/* All of it is on disk. Under a name that it may be found under after all, it is read on from there; and even if it was
+ * removed, the next run looks for those that had its name after it. */
+static void end_file(struct tail_leaves *l, struct tail_file *f)
+{
+	if (!l->last || !f->generation)
+		return;
+	tail_file_left(f);
+	tail_saver_moved(l->with.saver, f);
+}
+
+/* The next of a list, which goes to its end; NULL: not one of those that were looked at. */
+static struct tail_file *look_at(struct tail_leaves *l, struct tail_file_list *list, size_t *left)
+{
+	struct tail_file *f;
+
+	for (int i = 0; i<FILES_AT_ONCE && * left> 0 && (f = TAILQ_FIRST(list)); i++) {
+		tail_table_pass(l->with.table, f);
+		--*left;
+		if (is_ours(f))
+			return f;
+	}
+	*left = TAILQ_EMPTY(list) ? 0 : *left;
+	return NULL;
+}
+
+/* None while a scan goes through the lists. */
+static struct tail_file *next_file(struct tail_leaves *l)
+{
+	struct tail_table *table = l->with.table;
+
+	if (!l->last && l->with.look->phase == TAIL_SCAN_ANSWERED)
+		return NULL;
+	return l->named > 0 ? look_at(l, &table->named, &l->named) : look_at(l, &table->gone, &l->gone);
+}
+
+static void go_idle(struct tail_leaves *l)
+{
+	bool told = l->now != TAIL_LEAVE_IDLE && l->last;
+
+	l->now = TAIL_LEAVE_IDLE;
+	loop_timer_clear(&l->again);
+	if (told)
+		host_left(l->with.core->host);
+}
+
+static void begin_round(struct tail_leaves *l)
+{
+	l->now = TAIL_LEAVE_ROUND;
+	l->gone = l->with.table->gone_count;
+	l->named = l->with.table->count - l->gone;
+}
+
+static void on_left(void *context, int failed)
+{
+	struct tail_leaves *l = context;
+
+	l->answered = true;
+	l->failed = failed;
+	loop_soon_run(&l->more);
+}
+
+/* Nobody writes to it for us any more: what it ends with is its last line. */
+static void prepare(struct tail_leaves *l, struct tail_file *f)
+{
+	mark(l, f);
+	if (!tail_file_trait(f)->gone)
+		(void)tail_gone_lose(l->with.gone, f);
+	if (f->state == TAIL_GONE_FOLLOWED)
+		tail_table_move(l->with.table, f, TAIL_GONE_ENDED);
+}
+
+/* True: a slice is on its way to the disk, or finds no room in memory yet. */
+static bool leave_file(struct tail_leaves *l, struct tail_file *f)
+{
+	const struct tail_leaver leaver = { on_left, l, l->chunk };
+	enum tail_read answer;
+
+	l->answered = false;
+	do {
+		l->before = *f;
+		answer = tail_turns_leave(l->with.turns, f, &leaver, &l->offer);
+	} while (!l->offer && f->offset > l->before.offset);
+	if (l->offer) {
+		l->file = f;
+		l->now = TAIL_LEAVE_SLICE;
+	} else if (answer == TAIL_READ_FULL) {
+		l->now = TAIL_LEAVE_FULL;
+		l->chunk = l->chunk / 2 > TAIL_CHUNK_MIN ? l->chunk / 2 : TAIL_CHUNK_MIN;
+		loop_timer_set(&l->again, DURATION_MS(AGAIN_MS));
+	} else if (answer != TAIL_READ_END && l->last) {
+		lose_rest(l, f);
+	} else {
+		end_file(l, f);
+	}
+	return l->now != TAIL_LEAVE_ROUND;
+}
+
+/* The slice that was on its way. The file that is to be read on, or NULL. */
+static struct tail_file *end_slice(struct tail_leaves *l)
+{
+	struct tail_file *f = l->file;
+
+	tail_turns_left(l->with.turns, l->offer);
+	l->offer = NULL;
+	l->now = TAIL_LEAVE_ROUND;
+	if (!l->failed) {
+		if (f->offers == 0) {
+			tail_file_left(f);
+			tail_saver_moved(l->with.saver, f);
+		}
+		return f;
+	}
+	tail_file_go_back(f, &l->before);
+	if (l->last) {
+		lose_rest(l, f);
+		return NULL;
+	}
+	host_log(l->with.core->host, LOG_LEVEL_WARN,
+		"%s: the next run will not find this file, and what is left of it could not be written to disk: %s; "
+		"trying again at the end",
+		f->path, strerror(-l->failed));
+	l->named = l->gone = 0;
+	return NULL;
+}
+
+/* What was cut down begins anew as another file. What it had before is under way, or lost. */
+static struct tail_file *find_file(struct tail_leaves *l)
+{
+	struct tail_file *f = next_file(l);
+
+	if (f && tail_file_trait(f)->open && tail_is_cut(f)) {
+		struct tail_file *n = tail_finder_cut_down(l->with.finder, f);
+		end_file(l, f);
+		f = is_ours(n) ? n : NULL;
+	}
+	if (f && !tail_file_trait(f)->open) {
+		end_file(l, f);
+		return NULL;
+	}
+	if (f)
+		prepare(l, f);
+	return f;
+}
+
+static void go_on(struct tail_leaves *l)
+{
+	struct tail_file *f = l->now == TAIL_LEAVE_SLICE ? end_slice(l) : NULL;
+
+	if (l->now == TAIL_LEAVE_FULL)
+		begin_round(l);
+	if (l->with.core->life == TAIL_STOPPED && !l->last)
+		return;
+	f = f ? f : find_file(l);
+	if (f && leave_file(l, f))
+		return;
+	if (l->named + l->gone > 0)
+		loop_soon_run(&l->more);
+	else
+		go_idle(l);
+}
+
+static void on_more(void *context)
+{
+	struct tail_leaves *l = context;
+
+	if (l->now != TAIL_LEAVE_IDLE && (l->now != TAIL_LEAVE_SLICE || l->answered))
+		go_on(l);
+}
+
+void tail_leaves_begin(struct tail_leaves *l)
+{
+	bool slice = l->now == TAIL_LEAVE_SLICE;
+
+	l->last = l->with.core->life == TAIL_STOPPED;
+	begin_round(l);
+	l->chunk = TAIL_CHUNK;
+	if (slice)
+		l->now = TAIL_LEAVE_SLICE;
+	loop_soon_run(&l->more);
+}
+
+void tail_leaves_abandon(struct tail_leaves *l)
+{
+	if (l->now == TAIL_LEAVE_FULL)
+		begin_round(l);
+	loop_timer_clear(&l->again);
+	while (l->named + l->gone > 0) {
+		struct tail_file *f = next_file(l);
+		if (f)
+			lose_rest(l, f);
+	}
+	if (l->now == TAIL_LEAVE_SLICE)
+		lose_rest(l, l->file);
+	if (l->now != TAIL_LEAVE_IDLE)
+		host_left(l->with.core->host);
+	l->now = TAIL_LEAVE_IDLE;
+}
+
+bool tail_leaves_end_lines(struct tail_leaves *l)
+{
+	struct tail_file *f;
+	bool any = false;
+
+	TAILQ_FOREACH(f, &l->with.table->gone, entry) {
+		if (f->state != TAIL_GONE_FOLLOWED || f->held + f->unended == 0 || f->leaving || tail_lasts(f))
+			continue;
+		tail_table_move(l->with.table, f, TAIL_GONE_ENDED);
+		tail_ready_add(l->with.ready, f);
+		any = true;
+	}
+	return any;
+}
+
+void tail_leaves_stop(struct tail_leaves *l)
+{
+	loop_timer_clear(&l->again);
+}
+
+bool tail_leaves_is_quiet(const struct tail_leaves *l)
+{
+	return l->now == TAIL_LEAVE_IDLE;
+}

@@ -1,0 +1,196 @@
+/*
+ * The memory of a door's requests: it follows what has come, others go for it, and all of it is given back.
+ */
+#include "collectors/door_memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "unit/fake_host.h"
+#include "unit/unit.h"
+
+enum { MEMORY = 16 << 20, MIB = 1 << 20, FIRST = 64 << 10, SPARE = 4 << 10, CUTS = 16 };
+
+/* The server's part. */
+
+struct http_request {
+	int64_t announced; /* -1: in chunks */
+};
+
+struct http_server {
+	struct door_body *slow; /* of a peer that gives way; NULL: there is none */
+	bool pretends; /* peers are cut off that hold nothing */
+	unsigned cut;
+};
+
+int64_t http_request_content_length(const struct http_request *r)
+{
+	return r->announced;
+}
+
+bool http_server_cut_slow(struct http_server *s, const struct http_request *than)
+{
+	(void)than;
+	s->cut += s->pretends || s->slow;
+	if (!s->slow)
+		return s->pretends;
+	door_body_done(s->slow);
+	s->slow = NULL;
+	return true;
+}
+
+struct fixture {
+	struct host host;
+	struct http_server server;
+	struct door_memory memory;
+	struct http_request request;
+	struct door_body body;
+	struct door_reply reply;
+};
+
+static int begin(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	budget_init(&f->host.budget, MEMORY);
+	door_memory_init(&f->memory, &f->host, SIGNAL_TRACES);
+	door_memory_serve(&f->memory, &f->server);
+	door_body_init(&f->body, &f->memory);
+	door_reply_init(&f->reply, &f->memory);
+	f->request.announced = -1;
+	*state = f;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct fixture *f = *state;
+
+	door_body_done(&f->body);
+	door_reply_done(&f->reply);
+	assert_int_equal(budget_used(&f->host.budget), 0);
+	assert_int_equal(f->memory.replies, 0);
+	free(f);
+	return 0;
+}
+
+static void used_is_at_most(const struct fixture *f, size_t most)
+{
+	assert_true(budget_used(&f->host.budget) <= most + SPARE);
+}
+
+/* What is announced costs its sender nothing, so it costs nothing here. */
+static void a_body_has_memory_for_twice_of_what_has_come(void **state)
+{
+	struct fixture *f = *state;
+	char piece[1000];
+
+	f->request.announced = MIB;
+	assert_true(door_body_begin(&f->body, &f->request));
+	used_is_at_most(f, FIRST);
+	for (size_t came = 0; came < MIB; came += sizeof piece) {
+		size_t size = MIB - came < sizeof piece ? MIB - came : sizeof piece;
+		memset(piece, (int)(came / sizeof piece), sizeof piece);
+		assert_true(door_body_append(&f->body, &f->request, (struct bytes){ piece, size }));
+		used_is_at_most(f, came + size < FIRST ? FIRST : 2 * (came + size));
+		assert_true(f->body.room <= MIB); /* never more than was announced */
+	}
+	assert_int_equal(f->body.size, MIB);
+	for (size_t i = 0; i < MIB; i++)
+		assert_int_equal((unsigned char)f->body.data[i], (i / sizeof piece) & 255);
+}
+
+static void a_small_body_has_what_it_announces(void **state)
+{
+	struct fixture *f = *state;
+
+	f->request.announced = 10;
+	assert_true(door_body_begin(&f->body, &f->request));
+	assert_int_equal(f->body.room, 10);
+	used_is_at_most(f, 10);
+}
+
+static void a_slow_peer_goes_for_one_that_comes(void **state)
+{
+	struct fixture *f = *state;
+	struct door_body slow;
+
+	door_body_init(&slow, &f->memory);
+	assert_true(door_body_begin(&slow, &f->request));
+	assert_true(door_body_renew(&slow, &f->request, MEMORY / 2 + MIB));
+	f->server.slow = &slow;
+	assert_true(door_body_begin(&f->body, &f->request));
+	assert_int_equal(f->server.cut, 0);
+	assert_true(door_body_renew(&f->body, &f->request, MEMORY / 2 + MIB));
+	assert_int_equal(f->server.cut, 1);
+	door_body_done(&slow);
+}
+
+static void only_so_many_peers_go_for_one_request(void **state)
+{
+	struct fixture *f = *state;
+
+	f->server.pretends = true;
+	assert_true(door_body_begin(&f->body, &f->request));
+	assert_false(door_body_work(&f->body, &f->request, 2 * MEMORY));
+	assert_int_equal(f->server.cut, CUTS);
+}
+
+static void a_body_that_begins_again_keeps_the_old_one_until_it_is_done(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_append(&f->body, &f->request, bytes_of("packed")));
+	assert_true(door_body_renew(&f->body, &f->request, MIB));
+	assert_int_equal(f->body.size, 0);
+	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
+	assert_true(door_body_restart_larger(&f->body, &f->request, 10 * MIB));
+	assert_int_equal(f->body.room, 2 * MIB);
+	assert_true(door_body_restart_larger(&f->body, &f->request, 3 * MIB));
+	assert_int_equal(f->body.room, 3 * MIB);
+	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
+	used_is_at_most(f, FIRST + 3 * MIB);
+	door_body_old_done(&f->body);
+	used_is_at_most(f, 3 * MIB);
+}
+
+static void a_large_answer_finds_room_when_it_is_the_only_one(void **state)
+{
+	struct fixture *f = *state;
+	struct door_reply other;
+	struct http_page *page;
+
+	door_reply_init(&other, &f->memory);
+	assert_int_equal(door_reply_reserve(&f->reply, &f->request, DOOR_ANSWERS_MAX + 1), 0);
+	assert_int_equal(door_reply_reserve(&other, &f->request, 1), -EBUSY);
+	memcpy(f->reply.data, "answer", 6);
+	door_reply_filled(&f->reply, 6);
+	door_reply_trim(&f->reply);
+	used_is_at_most(f, 6);
+	assert_int_equal(door_reply_reserve(&other, &f->request, 2 * MEMORY), -EBUSY);
+	page = door_reply_page(&f->reply);
+	assert_null(door_reply_page(&f->reply)); /* it has left */
+	assert_int_equal(f->memory.replies, 6);
+	assert_memory_equal(http_page_bytes(page).data, "answer", 6);
+	http_page_release(page);
+	assert_int_equal(f->memory.replies, 0);
+	assert_int_equal(door_reply_reserve(&other, &f->request, 2 * MEMORY), -ENOMEM);
+	door_reply_done(&other);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+	const struct CMUnitTest tests[] = {
+		TEST(a_body_has_memory_for_twice_of_what_has_come),
+		TEST(a_small_body_has_what_it_announces),
+		TEST(a_slow_peer_goes_for_one_that_comes),
+		TEST(only_so_many_peers_go_for_one_request),
+		TEST(a_body_that_begins_again_keeps_the_old_one_until_it_is_done),
+		TEST(a_large_answer_finds_room_when_it_is_the_only_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
