@@ -232,7 +232,8 @@ static void write_lines(struct world *w, struct content *c, unsigned lines, bool
 	end_line(c);
 	TELL(w, "  lines from %llu on at %zu of %s\n", (unsigned long long)w->lines, c->text.size, c->path);
 	for (unsigned i = 0; i < lines; i++) {
-		int n = snprintf(line, sizeof line, w->joins ? "message %llu %.*s" : "{\"n\":%llu,\"text\":\"%.*s",
+		int n = snprintf(line, sizeof line,
+			w->joins ? "message of the app, %llu %.*s" : "{\"n\":%llu,\"text\":\"%.*s",
 			(unsigned long long)w->lines++, (int)chance(w, 300),
 			"The quick brown fox jumps over the lazy dog, and on it goes through the wood, over the hill "
 			"and down to the river, where it drinks, looks around once, hears the hounds far off behind "
