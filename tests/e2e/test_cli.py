@@ -147,6 +147,17 @@ def test_a_fine_configuration(tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+def test_check_and_the_start_line_say_which_file_was_read(oxpecker, tmp_path):
+    done = check(tmp_path, "memory: 16MiB\n")
+    assert done.stdout == f"fine: {done.args[-1]}\n"
+    environment = {name: value for name, value in os.environ.items() if name != "OXPECKER_CONFIG"}
+    done = subprocess.run([agents.binary(), "check"], env=environment, capture_output=True, text=True, timeout=30)
+    if not os.path.exists("/etc/oxpecker/oxpecker.yaml"):
+        assert done.stdout == "fine: built-in defaults\n"
+    agent = oxpecker({})
+    assert f", configured by {agent.config_path}, state in " in first_line(agent)
+
+
 @pytest.mark.parametrize("text, such", [
     ("traces: { export: { otlp: 'jaeger:4318' } }", "http://jaeger:4318"),
     ("health: { checks: { a: { type: http, url: 'api' } } }", "https://api.example.com/health"),
