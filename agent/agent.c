@@ -225,8 +225,10 @@ static void tell_start(const struct agent *a)
 	addresses_tell(own, ADDRESSES_ALL, all, sizeof all);
 	addresses_tell(own, ADDRESSES_OPEN, exposed, sizeof exposed);
 	log_info(a->core.log, who,
-		"oxpecker " OXP_VERSION " is running, pid %d, state in %s; listens on %s; exposed beyond this %s: %s",
-		getpid(), a->config->state.path, all, a->config->in_container ? "container" : "machine", exposed);
+		"oxpecker " OXP_VERSION
+		" is running, pid %d, configured by %s, state in %s; listens on %s; exposed beyond this %s: %s",
+		getpid(), a->config->name, a->config->state.path, all,
+		a->config->in_container ? "container" : "machine", exposed);
 }
 
 static int open_series(struct agent *a)
