@@ -150,8 +150,7 @@ static int settings(struct store *s)
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	snprintf(sql, sizeof sql,
 		"PRAGMA synchronous=%s; PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL;"
-		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA "
-		"journal_size_limit=%llu;"
+		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA journal_size_limit=%llu;"
 		"PRAGMA temp_store=MEMORY",
 		s->fresh ? "OFF" : "NORMAL", PAGE, CACHE_KIB, (unsigned long long)(s->wal_bytes / 4 / PAGE),
 		(unsigned long long)s->wal_bytes);
