@@ -174,9 +174,14 @@ static int open_database(struct store *s)
 /* From now on it is synced, as NORMAL does. */
 static int settle(struct store *s)
 {
-	int failed = s->fresh ? run(s->db, "PRAGMA synchronous=NORMAL") : 0;
+	int failed;
 
-	return failed || !s->fresh ? failed : new_db_sync(s->db);
+	if (!s->fresh)
+		return 0;
+	failed = run(s->db, "PRAGMA synchronous=NORMAL");
+	if (failed)
+		return failed;
+	return new_db_sync(s->db);
 }
 
 static int open_once(struct store *s)
