@@ -62,7 +62,8 @@ void intakes_stop_doors(struct intakes *);
 void intakes_stop(struct intakes *);
 /* What the next run cannot read again goes to disk. Called now and then while the process ends. */
 void intakes_leave(struct intakes *);
-/* The same after intakes_stop(): left() is called once, when all of it is there or was given up; maybe within. */
+/* The same after intakes_stop(): left() is called once, when all of it is there or was given up, maybe
+ * from within the call. */
 void intakes_leave_rest(struct intakes *, void (*left)(void *context), void *context);
 /* Time is up for that. */
 void intakes_abandon(struct intakes *);
