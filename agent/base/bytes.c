@@ -7,7 +7,7 @@
 enum { SMALLEST = 256 };
 
 /*
- * Each log line is searched for line ends twice, so as many bytes are looked at at a time as the machine can. The
+ * Each log line is searched for line ends twice, so the search takes as many bytes at a time as the machine can. The
  * compiler makes two functions of this one, and splits each vector as the machine needs it.
  */
 enum { VECTOR = 32 };
