@@ -321,6 +321,7 @@ static void tail_stop(struct collector *c)
 	loop_timer_clear(&c->tick);
 	loop_timer_clear(&c->poll);
 	tail_scans_stop(&c->scans);
+	tail_packed_stop(&c->packed);
 	tail_turns_stop(&c->turns);
 	tail_leaves_stop(&c->leaves);
 	tail_events_stop(&c->events);
