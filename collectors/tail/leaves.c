@@ -141,7 +141,7 @@ static struct tail_file *look_at(struct tail_leaves *l, struct tail_file_list *l
 {
 	struct tail_file *f;
 
-	for (int i = 0; i<FILES_AT_ONCE && * left> 0 && (f = TAILQ_FIRST(list)); i++) {
+	for (int i = 0; *left > 0 && i < FILES_AT_ONCE && (f = TAILQ_FIRST(list)); i++) {
 		tail_table_pass(l->with.table, f);
 		--*left;
 		if (is_ours(f))

@@ -31,7 +31,7 @@ enum tail_leave {
 	TAIL_LEAVE_IDLE,
 	TAIL_LEAVE_ROUND, /* files are looked at */
 	TAIL_LEAVE_SLICE, /* one of `file` is on its way to the disk */
-	TAIL_LEAVE_FULL, /* there is no room in memory for a slice, or no room on disk before the very end */
+	TAIL_LEAVE_FULL, /* there is no room in memory for a slice; it is tried again soon */
 };
 
 struct tail_leaves {
