@@ -106,15 +106,30 @@ static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records,
 		path, (unsigned long long)bytes, (unsigned long long)records);
 }
 
-static void lose_rest(struct tail_leaves *l, struct tail_file *f)
+static void lose(struct tail_leaves *l, const struct tail_file *f, uint64_t bytes)
 {
-	uint64_t bytes = unread(f), lines;
+	uint64_t lines;
 
 	if (bytes == 0)
 		return;
 	lines = count_lines(l, f, bytes);
 	host_not_left(l->with.core->host, lines, bytes);
 	tell_lost(l, f->path, lines, bytes);
+}
+
+static void lose_rest(struct tail_leaves *l, const struct tail_file *f)
+{
+	lose(l, f, unread(f));
+}
+
+/* The slice that was on its way when time was up. What is behind it was counted then. */
+static void lose_slice(struct tail_leaves *l)
+{
+	struct tail_file *f = l->offer->file;
+	uint64_t end = f->offset;
+
+	tail_file_go_back(f, &l->before);
+	lose(l, f, end - f->offset);
 }
 
 void tail_leaves_lost(struct tail_leaves *l, uint64_t generation, uint64_t records, uint64_t bytes)
@@ -188,7 +203,10 @@ static void on_left(void *context, int failed)
 
 	l->answered = true;
 	l->failed = failed;
-	loop_soon_run(&l->more);
+	if (l->now == TAIL_LEAVE_SLICE)
+		loop_soon_run(&l->more);
+	else if (failed)
+		lose_slice(l);
 }
 
 /* Nobody writes to it for us any more: what it ends with is its last line. */
@@ -240,20 +258,23 @@ static bool leave_file(struct tail_leaves *l, struct tail_file *f)
 static struct tail_file *end_slice(struct tail_leaves *l)
 {
 	struct tail_file *f = l->file;
+	bool early = l->early;
 
 	tail_turns_left(l->with.turns, l->offer);
 	l->offer = NULL;
 	l->now = TAIL_LEAVE_ROUND;
+	l->early = false;
 	if (!l->failed) {
 		if (f->offers == 0) {
 			tail_file_left(f);
 			tail_saver_moved(l->with.saver, f);
 		}
-		return f;
+		return early ? NULL : f;
 	}
 	tail_file_go_back(f, &l->before);
 	if (l->last) {
-		lose_rest(l, f);
+		if (!early)
+			lose_rest(l, f);
 		return NULL;
 	}
 	host_log(l->with.core->host, LOG_LEVEL_WARN,
@@ -317,6 +338,7 @@ void tail_leaves_begin(struct tail_leaves *l)
 	l->last = l->with.core->life == TAIL_STOPPED;
 	begin_round(l);
 	l->chunk = TAIL_CHUNK;
+	l->early = slice;
 	if (slice)
 		l->now = TAIL_LEAVE_SLICE;
 	loop_soon_run(&l->more);
@@ -325,7 +347,7 @@ void tail_leaves_begin(struct tail_leaves *l)
 void tail_leaves_abandon(struct tail_leaves *l)
 {
 	loop_timer_clear(&l->again);
-	if (l->file)
+	if (l->file && !l->early)
 		lose_rest(l, l->file);
 	l->file = NULL;
 	while (l->named + l->gone > 0) {

@@ -47,6 +47,7 @@ struct tail_leaves {
 	size_t chunk; /* of a slice: less while there is no room for more */
 	bool answered; /* the slice is on disk, or `failed` */
 	int failed;
+	bool early; /* the slice was begun before this round, which comes to its file, too */
 	bool last; /* the pipeline has ended: what fails now is lost */
 	uint64_t counted; /* bytes of what was lost in which lines were counted */
 };

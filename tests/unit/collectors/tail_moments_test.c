@@ -774,6 +774,70 @@ static void what_was_written_anew_is_not_counted_as_lost(void **state)
 	world_free(w);
 }
 
+/* A removed file of which a slice is on its way to the disk, on which it finds no room. */
+static struct sim_inode *begin_slice(struct world *w, bool stopped)
+{
+	struct sim_inode *file = sim_create(PATH);
+
+	w->host.refuse = true;
+	put_lines(file, "not read", 3);
+	start(w);
+	turns(w, 1000);
+	sim_unlink(PATH);
+	w->host.commit_error = -ENOSPC;
+	w->host.commit_takes = DURATION_MS(100);
+	if (stopped)
+		collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	for (int i = 0; !w->host.commits; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	return file;
+}
+
+/* Begun in the seconds before the very end, and read again by that. */
+static void a_slice_that_fails_before_the_very_end_is_not_lost(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = begin_slice(w, false);
+
+	(void)state;
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	for (size_t failed = w->host.commits_failed; w->host.commits_failed == failed;)
+		turn(w);
+	w->host.commit_error = 0;
+	for (int i = 0; !w->host.left; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	assert_int_equal(w->host.count, 3);
+	assert_int_equal(w->host.not_left, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void a_slice_that_fails_when_time_is_up_is_counted(void **state)
+{
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = begin_slice(w, stopped);
+		collector_tail.stop(w->host.collector);
+		if (!stopped)
+			collector_tail.leave(w->host.collector);
+		put_lines(file, "behind it", 2);
+		collector_tail.abandon(w->host.collector);
+		assert_true(w->host.left);
+		assert_int_equal(w->host.not_left, 2);
+		turns(w, 1000);
+		assert_int_equal(w->host.not_left, 5);
+		sim_close(file);
+		world_free(w);
+	}
+}
+
 /* All of `memory` but less than 512 bytes. */
 static size_t fill_memory(struct world *w, struct batch *fillers[], size_t room)
 {
@@ -895,6 +959,8 @@ int main(void)
 		cmocka_unit_test(what_finds_no_room_on_disk_is_counted_and_named),
 		cmocka_unit_test(what_finds_room_on_disk_later_is_not_lost),
 		cmocka_unit_test(what_is_not_on_disk_in_time_is_counted),
+		cmocka_unit_test(a_slice_that_fails_before_the_very_end_is_not_lost),
+		cmocka_unit_test(a_slice_that_fails_when_time_is_up_is_counted),
 		cmocka_unit_test(empty_lines_do_not_hold_up_the_end),
 		cmocka_unit_test(what_is_lost_is_counted_once_though_others_are_tried_again),
 		cmocka_unit_test(what_was_written_anew_is_not_counted_as_lost),
