@@ -132,6 +132,7 @@ void door_body_old_done(struct door_body *b)
 {
 	batch_free(b->before);
 	b->before = NULL;
+	b->old = (struct bytes){ NULL, 0 };
 }
 
 void door_body_filled(struct door_body *b, size_t size)

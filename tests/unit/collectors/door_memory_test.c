@@ -153,6 +153,7 @@ static void a_body_that_begins_again_keeps_the_old_one_until_it_is_done(void **s
 	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
 	used_is_at_most(f, FIRST + 3 * MIB);
 	door_body_old_done(&f->body);
+	assert_null(f->body.old.data);
 	used_is_at_most(f, 3 * MIB);
 }
 
