@@ -1,5 +1,5 @@
 """A disk whose fsync takes 100 ms, or a second (slow_disk.c): probes are answered at once from the start on, new files
-are found, and what rotation took is told."""
+are found, and a rotation loses no line."""
 
 import os
 import time
@@ -117,7 +117,7 @@ def number_of(agent, name):
 
 
 @SPEEDS
-def test_a_rotation_each_second_loses_nothing_untold(slow, tmp_path, ms):
+def test_a_rotation_each_second_loses_no_line(slow, tmp_path, ms):
     """Three backups are kept: what is not read within three seconds is gone for whoever does not hold the file."""
     agent, sink = slow(ms)
     wait_ready(agent, ms)
@@ -129,7 +129,7 @@ def test_a_rotation_each_second_loses_nothing_untold(slow, tmp_path, ms):
             wait_until(lambda began=time.monotonic(): time.monotonic() > began + 0.02, 5, "20 ms over")
         rotate(writer)
     wait_until(lambda: len(sink.documents) == len(writer.lines) or number_of(agent, "vanished_files_total"), 30,
-               "each line there, or told as gone")
+               "each line, or a file told as gone")
     assert sorted(d["n"] for d in sink.documents.values()) == sorted(writer.lines)
     assert_prompt(prober)
     assert ON_MAIN not in agent.err()

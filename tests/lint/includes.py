@@ -2,9 +2,9 @@
 """Include directions, for every file of the program: a folder includes what stands before it, never what stands behind.
 
 ROWS is that order; it is the reading order of agent/README.md, too: whoever reads from the top meets nothing that was
-not explained. The files that stand in agent/ itself have rows of their own. Three more rules are held here: files form no
-circle (NAME.c and NAME.h count as one), a library has one place that includes it, and the parts of `tail` include only
-those that stand above them in their map. includes_test.py is its test.
+not explained. The files that stand in agent/ itself have rows of their own. Three more rules are held here: files form
+no circle (NAME.c and NAME.h count as one), a library has one place that includes it, and the parts of `tail` include
+only those that stand above them in their map. includes_test.py is its test.
 """
 
 import os
