@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-	FIRST_ROOM = 64 << 10, /* that a body has before any of it has come, at most */
-	CUTS_MAX = 16, /* peers that go for one request's memory */
+	FIRST_ROOM = 64 << 10, /* the most that a body has before any of it has come */
+	CUTS_MAX = 16, /* the most peers that are cut off to make room for one request */
 };
 
 void door_memory_init(struct door_memory *m, struct host *host, enum signal signal)
@@ -132,6 +132,7 @@ void door_body_old_done(struct door_body *b)
 {
 	batch_free(b->before);
 	b->before = NULL;
+	b->old = (struct bytes){ NULL, 0 };
 }
 
 void door_body_filled(struct door_body *b, size_t size)

@@ -55,7 +55,7 @@ static void put_extra(struct writer *to, const struct json_scan *scan, const str
 	}
 }
 
-/* The runtime's time, where the object says none: *ret_known may have it, or the object takes it where it stands. */
+/* The runtime's time, if the object says none: `known` keeps it, or it goes where the object's blank one stands. */
 static void set_time(const struct json_scan *scan, const struct line_message *m, struct line_message *known,
 	struct line_envelope *ret)
 {
@@ -113,7 +113,8 @@ static char *put_timed(char *to, struct bytes text, const struct line_envelope *
 	return put(to, behind, (size_t)(text.data + text.size - behind));
 }
 
-/* What stands before the closing brace, with what is around it behind the opening one. *ret: there is no member. */
+/* What stands before the closing brace, with what is around it behind the opening one. *ret_empty: there is no
+ * member. */
 static char *put_members(char *to, struct bytes text, const struct line_envelope *e, bool *ret_empty)
 {
 	size_t open = bulk_line_opening(text, ret_empty);

@@ -86,7 +86,7 @@ struct tail_file {
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */
-	bool linked, silent; /* as it was found: scan.h */
+	bool linked, silent; /* as it was found: found.h */
 	/* what it had when it was found is not read, unless an earlier run has begun to read it */
 	bool from_end;
 };

@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 enum {
-	DELETED_SWEEPS = 2, /* a file without any name is closed when it has not grown for this many sweeps; later if */
-	ROTATED_SWEEPS = 60, /* it has another name: its writer may not have noticed yet */
+	DELETED_SWEEPS = 2, /* a file without any name is closed once it has not grown for this many sweeps */
+	ROTATED_SWEEPS = 60, /* the same for one that has another name: its writer may not have noticed yet */
 };
 
 void tail_gone_init(struct tail_gone *g, const struct tail_gone_parts *parts)

@@ -11,7 +11,7 @@ enum {
 	FILES_AT_ONCE = 64, /* looked at in a callback */
 	AGAIN_MS = 20, /* after this memory is asked for again */
 	PIECE = 64 << 10,
-	COUNTED_MAX = 64 << 20, /* bytes in which lines are counted that are lost */
+	COUNTED_MAX = 64 << 20, /* lost bytes of all files in which lines are counted */
 };
 
 static void on_more(void *context);
@@ -76,10 +76,11 @@ void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t g
 
 /* What is lost. */
 
-static uint64_t count_lines(const struct tail_file *f, uint64_t size)
+/* At least one. */
+static uint64_t count_lines(struct tail_leaves *l, const struct tail_file *f, uint64_t size)
 {
 	char piece[PIECE];
-	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX);
+	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX - l->counted);
 	ssize_t got = 0;
 	bool ended = true;
 
@@ -91,7 +92,9 @@ static uint64_t count_lines(const struct tail_file *f, uint64_t size)
 			lines += piece[i] == '\n';
 		ended = piece[got - 1] == '\n';
 	}
-	return lines + !ended;
+	l->counted += counted;
+	lines += !ended;
+	return lines ? lines : 1;
 }
 
 static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records, uint64_t bytes)
@@ -103,14 +106,30 @@ static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records,
 		path, (unsigned long long)bytes, (unsigned long long)records);
 }
 
-static void lose_rest(struct tail_leaves *l, struct tail_file *f)
+static void lose(struct tail_leaves *l, const struct tail_file *f, uint64_t bytes)
 {
-	uint64_t bytes = unread(f), lines = bytes ? count_lines(f, bytes) : 0;
+	uint64_t lines;
 
 	if (bytes == 0)
 		return;
-	host_not_left(l->with.core->host, lines ? lines : 1, bytes);
-	tell_lost(l, f->path, lines ? lines : 1, bytes);
+	lines = count_lines(l, f, bytes);
+	host_not_left(l->with.core->host, lines, bytes);
+	tell_lost(l, f->path, lines, bytes);
+}
+
+static void lose_rest(struct tail_leaves *l, const struct tail_file *f)
+{
+	lose(l, f, unread(f));
+}
+
+/* The slice that was on its way when time was up. What is behind it was counted then. */
+static void lose_slice(struct tail_leaves *l)
+{
+	struct tail_file *f = l->offer->file;
+	uint64_t end = f->offset;
+
+	tail_file_go_back(f, &l->before);
+	lose(l, f, end - f->offset);
 }
 
 void tail_leaves_lost(struct tail_leaves *l, uint64_t generation, uint64_t records, uint64_t bytes)
@@ -141,7 +160,7 @@ static struct tail_file *look_at(struct tail_leaves *l, struct tail_file_list *l
 {
 	struct tail_file *f;
 
-	for (int i = 0; i<FILES_AT_ONCE && * left> 0 && (f = TAILQ_FIRST(list)); i++) {
+	for (int i = 0; *left > 0 && i < FILES_AT_ONCE && (f = TAILQ_FIRST(list)); i++) {
 		tail_table_pass(l->with.table, f);
 		--*left;
 		if (is_ours(f))
@@ -184,7 +203,10 @@ static void on_left(void *context, int failed)
 
 	l->answered = true;
 	l->failed = failed;
-	loop_soon_run(&l->more);
+	if (l->now == TAIL_LEAVE_SLICE)
+		loop_soon_run(&l->more);
+	else if (failed)
+		lose_slice(l);
 }
 
 /* Nobody writes to it for us any more: what it ends with is its last line. */
@@ -197,29 +219,38 @@ static void prepare(struct tail_leaves *l, struct tail_file *f)
 		tail_table_move(l->with.table, f, TAIL_GONE_ENDED);
 }
 
-/* True: a slice is on its way to the disk, or finds no room in memory yet. */
+static void end_reading(struct tail_leaves *l, struct tail_file *f, enum tail_read answer)
+{
+	l->file = NULL;
+	if (answer != TAIL_READ_END && l->last)
+		lose_rest(l, f);
+	else
+		end_file(l, f);
+}
+
+static void try_again(struct tail_leaves *l)
+{
+	l->now = TAIL_LEAVE_FULL;
+	l->chunk = l->chunk / 2 > TAIL_CHUNK_MIN ? l->chunk / 2 : TAIL_CHUNK_MIN;
+	loop_timer_set(&l->again, DURATION_MS(AGAIN_MS));
+}
+
+/* Reads a slice, and sets `file` if more is to be done about the file. True: that has to be waited for. */
 static bool leave_file(struct tail_leaves *l, struct tail_file *f)
 {
 	const struct tail_leaver leaver = { on_left, l, l->chunk };
 	enum tail_read answer;
 
 	l->answered = false;
-	do {
-		l->before = *f;
-		answer = tail_turns_leave(l->with.turns, f, &leaver, &l->offer);
-	} while (!l->offer && f->offset > l->before.offset);
-	if (l->offer) {
-		l->file = f;
+	l->before = *f;
+	answer = tail_turns_leave(l->with.turns, f, &leaver, &l->offer);
+	l->file = l->offer || l->last ? f : NULL;
+	if (l->offer)
 		l->now = TAIL_LEAVE_SLICE;
-	} else if (answer == TAIL_READ_FULL) {
-		l->now = TAIL_LEAVE_FULL;
-		l->chunk = l->chunk / 2 > TAIL_CHUNK_MIN ? l->chunk / 2 : TAIL_CHUNK_MIN;
-		loop_timer_set(&l->again, DURATION_MS(AGAIN_MS));
-	} else if (answer != TAIL_READ_END && l->last) {
-		lose_rest(l, f);
-	} else {
-		end_file(l, f);
-	}
+	else if (answer == TAIL_READ_FULL)
+		try_again(l);
+	else if (f->offset == l->before.offset)
+		end_reading(l, f, answer);
 	return l->now != TAIL_LEAVE_ROUND;
 }
 
@@ -227,20 +258,23 @@ static bool leave_file(struct tail_leaves *l, struct tail_file *f)
 static struct tail_file *end_slice(struct tail_leaves *l)
 {
 	struct tail_file *f = l->file;
+	bool early = l->early;
 
 	tail_turns_left(l->with.turns, l->offer);
 	l->offer = NULL;
 	l->now = TAIL_LEAVE_ROUND;
+	l->early = false;
 	if (!l->failed) {
 		if (f->offers == 0) {
 			tail_file_left(f);
 			tail_saver_moved(l->with.saver, f);
 		}
-		return f;
+		return early ? NULL : f;
 	}
 	tail_file_go_back(f, &l->before);
 	if (l->last) {
-		lose_rest(l, f);
+		if (!early)
+			lose_rest(l, f);
 		return NULL;
 	}
 	host_log(l->with.core->host, LOG_LEVEL_WARN,
@@ -272,16 +306,18 @@ static struct tail_file *find_file(struct tail_leaves *l)
 
 static void go_on(struct tail_leaves *l)
 {
-	struct tail_file *f = l->now == TAIL_LEAVE_SLICE ? end_slice(l) : NULL;
+	struct tail_file *f = l->now == TAIL_LEAVE_SLICE ? end_slice(l) : l->file;
 
-	if (l->now == TAIL_LEAVE_FULL)
+	l->file = NULL;
+	if (l->now == TAIL_LEAVE_FULL && !f)
 		begin_round(l);
+	l->now = TAIL_LEAVE_ROUND;
 	if (l->with.core->life == TAIL_STOPPED && !l->last)
 		return;
 	f = f ? f : find_file(l);
 	if (f && leave_file(l, f))
 		return;
-	if (l->named + l->gone > 0)
+	if (l->file || l->named + l->gone > 0)
 		loop_soon_run(&l->more);
 	else
 		go_idle(l);
@@ -302,6 +338,7 @@ void tail_leaves_begin(struct tail_leaves *l)
 	l->last = l->with.core->life == TAIL_STOPPED;
 	begin_round(l);
 	l->chunk = TAIL_CHUNK;
+	l->early = slice;
 	if (slice)
 		l->now = TAIL_LEAVE_SLICE;
 	loop_soon_run(&l->more);
@@ -309,16 +346,15 @@ void tail_leaves_begin(struct tail_leaves *l)
 
 void tail_leaves_abandon(struct tail_leaves *l)
 {
-	if (l->now == TAIL_LEAVE_FULL)
-		begin_round(l);
 	loop_timer_clear(&l->again);
+	if (l->file && !l->early)
+		lose_rest(l, l->file);
+	l->file = NULL;
 	while (l->named + l->gone > 0) {
-		struct tail_file *f = next_file(l);
+		struct tail_file *f = find_file(l);
 		if (f)
 			lose_rest(l, f);
 	}
-	if (l->now == TAIL_LEAVE_SLICE)
-		lose_rest(l, l->file);
 	if (l->now != TAIL_LEAVE_IDLE)
 		host_left(l->with.core->host);
 	l->now = TAIL_LEAVE_IDLE;

@@ -31,7 +31,7 @@ enum tail_leave {
 	TAIL_LEAVE_IDLE,
 	TAIL_LEAVE_ROUND, /* files are looked at */
 	TAIL_LEAVE_SLICE, /* one of `file` is on its way to the disk */
-	TAIL_LEAVE_FULL, /* there is no room in memory for a slice, or no room on disk before the very end */
+	TAIL_LEAVE_FULL, /* there is no room in memory for a slice; it is tried again soon */
 };
 
 struct tail_leaves {
@@ -40,13 +40,16 @@ struct tail_leaves {
 	struct loop_soon more;
 	struct loop_timer again;
 	size_t named, gone; /* files that this round has not looked at */
-	struct tail_file *file; /* in SLICE */
+	/* In SLICE; and at the very end, when no file is dropped any more, the one that is read on next. NULL: none. */
+	struct tail_file *file;
 	struct tail_file before; /* as it was before the slice */
 	struct tail_offer *offer; /* the slice; it keeps the file */
 	size_t chunk; /* of a slice: less while there is no room for more */
 	bool answered; /* the slice is on disk, or `failed` */
 	int failed;
+	bool early; /* the slice was begun before this round, which comes to its file, too */
 	bool last; /* the pipeline has ended: what fails now is lost */
+	uint64_t counted; /* bytes of what was lost in which lines were counted */
 };
 
 void tail_leaves_init(struct tail_leaves *, const struct tail_leaves_parts *);

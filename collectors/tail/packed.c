@@ -384,3 +384,9 @@ void tail_packed_scanned(struct tail_packed *p)
 	if (p->unpack && p->choice == TAIL_CHOICE_WAITS && p->with.look->phase == TAIL_SCAN_NONE)
 		on_unpacked(&p->unpack->job);
 }
+
+void tail_packed_stop(struct tail_packed *p)
+{
+	if (p->unpack && p->choice == TAIL_CHOICE_WAITS)
+		end_unpack(p);
+}

@@ -53,6 +53,8 @@ void tail_packed_begin(struct tail_packed *, struct tail_file *, int fd, enum ta
 void tail_packed_tend(struct tail_packed *, struct tail_file *);
 /* A scan is over. */
 void tail_packed_scanned(struct tail_packed *);
+/* The agent stops. A slice in the lane ends with its job; what waits for a scan ends here, since none ends any more. */
+void tail_packed_stop(struct tail_packed *);
 /* Whether this file is being unpacked. */
 bool tail_packed_is_at(const struct tail_packed *, const struct tail_identity *);
 bool tail_packed_is_quiet(const struct tail_packed *);

@@ -1,5 +1,5 @@
 /*
- * The scans of `tail` from begin to end: the question, the look at the disk in a lane (scan.h), and the answer. The
+ * The scans of `tail` from beginning to end: the question, the look at the disk in a lane (scan.h), and the answer. The
  * answer is handled in steps, some in each callback, since there may be ten thousand files. What is done about each
  * file is in find.c.
  */

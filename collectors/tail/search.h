@@ -19,8 +19,8 @@ struct tail_sought {
 	struct tail_lost *lost;
 	struct tail_cut *cut;
 	char *made; /* freed with it; or NULL */
-	const char
-		*at; /* where it stood: its path, or what that leads to; of a cut, only as far as copies have it, too */
+	/* Where it stood: its path, or what that leads to; of a cut, only as far as copies have it, too. */
+	const char *at;
 	const char *name; /* the part of that behind the folder */
 	const char *original; /* of a cut: its whole name */
 	const struct tail_sought *shorter; /* that comes first among those whose names this one's begins with */

@@ -28,7 +28,7 @@ enum {
 	TROUBLES_TOLD = 16, /* on /status */
 	/* if more than this is written in a tick, ticks get shorter, so that each has about as much; */
 	FAST = 256 << 10,
-	FAST_TIMES = 5, /* at most this much shorter */
+	FAST_TIMES = 5, /* at most this many times shorter */
 	FIRST_SCAN_MS = 2000, /* the process becomes ready after this at the latest */
 };
 
@@ -321,6 +321,7 @@ static void tail_stop(struct collector *c)
 	loop_timer_clear(&c->tick);
 	loop_timer_clear(&c->poll);
 	tail_scans_stop(&c->scans);
+	tail_packed_stop(&c->packed);
 	tail_turns_stop(&c->turns);
 	tail_leaves_stop(&c->leaves);
 	tail_events_stop(&c->events);

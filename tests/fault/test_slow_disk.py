@@ -69,7 +69,7 @@ def test_a_life_on_a_slow_disk(slow, tmp_path, ms):
     assert agent.get("/health/readiness").json()["status"] in ("starting", "ready")
     wait_ready(agent, ms)
     new_files_are_found(sink, tmp_path, ms)
-    rotation_loses_nothing_untold(agent, sink, tmp_path)
+    rotation_loses_no_line(agent, sink, tmp_path)
     assert_prompt(prober)
     assert ON_MAIN not in agent.err()
     agent.kill9()  # its end is another test's
@@ -84,7 +84,7 @@ def new_files_are_found(sink, tmp_path, ms):
         assert time.monotonic() - began < 1 + 2 * ms / 1000
 
 
-def rotation_loses_nothing_untold(agent, sink, tmp_path):
+def rotation_loses_no_line(agent, sink, tmp_path):
     """Each second, with three backups: what is not read within three seconds is gone for whoever does not hold it."""
     writer = Writer(tmp_path / "app.log")
     for second in range(1, 7):

@@ -2,10 +2,12 @@
 """Include directions, for every file of the program: a folder includes what stands before it, never what stands behind.
 
 ROWS is that order; it is the reading order of agent/README.md, too: whoever reads from the top meets nothing that was
-not explained. The files that stand in agent/ itself have rows of their own. Two more rules are held here: files form no
-circle (NAME.c and NAME.h count as one), and a library has one place that includes it. includes_test.py is its test.
+not explained. The files that stand in agent/ itself have rows of their own. Three more rules are held here: files form
+no circle (NAME.c and NAME.h count as one), a library has one place that includes it, and the parts of `tail` include
+only those that stand above them in their map. includes_test.py is its test.
 """
 
+import os
 import re
 
 import source
@@ -64,6 +66,9 @@ ONLY = {"agent.h": ["agent/agent.c", "agent/assemble.c", "agent/main.c"]}
 # row that is not needed any more is a complaint.
 LEFT_INCLUDES = set()
 LEFT_CIRCLES = []
+
+# Maps of folders: a table whose first column names the parts, from the bottom up.
+MAPS = ["collectors/tail/README.md"]
 
 LIBRARIES = {
     r"event2/": ["agent/loop/"],
@@ -212,12 +217,27 @@ def table_order(text):
     return rows
 
 
+def map_complaints(name, text, texts):
+    """Whether the map has each part of its folder, and each part includes only those above it."""
+    folder = os.path.dirname(name) + "/"
+    columns = [line.split("|")[1] for line in text.splitlines() if line.startswith("|")]
+    parts = [node_of(folder + part) for column in columns for part in re.findall(r"`([\w.]+)`", column)]
+    graph = {node: ways for node, ways in graph_of(texts).items() if node.startswith(folder)}
+    for node in sorted(set(parts) ^ set(graph)):
+        yield f"{name}: {node} " + ("is not there" if node in parts else "has no row")
+    for i, node in enumerate(parts):
+        for below in sorted(graph.get(node, set()).intersection(parts[i + 1:])):
+            yield f"{name}: {node} includes {below}, which stands below it"
+
+
 def main():
     names = source.files(".c", ".h", folders=("agent", "collectors", "exporters", "proto"))
     texts = {name: source.read(name) for name in names}
     complaints = complaints_of(texts, LEFT_INCLUDES, LEFT_CIRCLES)
     if table_order(source.read("agent/README.md")) != list(ROWS):
         complaints.append("agent/README.md: the table is to have the rows of this program, in their order")
+    for name in MAPS:
+        complaints += map_complaints(name, source.read(name), texts)
     source.finish(complaints if names else ["no file was found: the reader is broken"])
 
 

@@ -87,8 +87,17 @@ def faults():
                      ["agent/loop/up.c does not include core.h any more"])
 
 
+def map_faults():
+    texts = {"x/a.h": "", "x/b.h": '#include "x/a.h"\n', "x/b.c": '#include "x/b.h"\n', "y/c.h": ""}
+    for what, rows, wanted in [
+            ("a map that is true", "| parts | |\n| `a` | |\n| `b.h` | |\n", []),
+            ("a part above what it includes", "| `b`, `a` | |\n", ["x/b includes x/a"]),
+            ("a part that is missing, and one too many", "| `a`, `c` | |\n", ["x/b has no row", "x/c is not there"])]:
+        yield from check(what, [c.split(": ")[1] for c in includes.map_complaints("x/README.md", rows, texts)], wanted)
+
+
 def main():
-    includes.source.finish(list(faults()))
+    includes.source.finish([*faults(), *map_faults()])
 
 
 if __name__ == "__main__":

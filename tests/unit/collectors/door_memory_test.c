@@ -127,7 +127,7 @@ static void a_slow_peer_goes_for_one_that_comes(void **state)
 	door_body_done(&slow);
 }
 
-static void only_so_many_peers_go_for_one_request(void **state)
+static void the_peers_that_are_cut_off_for_one_request_are_few(void **state)
 {
 	struct fixture *f = *state;
 
@@ -153,6 +153,7 @@ static void a_body_that_begins_again_keeps_the_old_one_until_it_is_done(void **s
 	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
 	used_is_at_most(f, FIRST + 3 * MIB);
 	door_body_old_done(&f->body);
+	assert_null(f->body.old.data);
 	used_is_at_most(f, 3 * MIB);
 }
 
@@ -187,7 +188,7 @@ int main(void)
 		TEST(a_body_has_memory_for_twice_of_what_has_come),
 		TEST(a_small_body_has_what_it_announces),
 		TEST(a_slow_peer_goes_for_one_that_comes),
-		TEST(only_so_many_peers_go_for_one_request),
+		TEST(the_peers_that_are_cut_off_for_one_request_are_few),
 		TEST(a_body_that_begins_again_keeps_the_old_one_until_it_is_done),
 		TEST(a_large_answer_finds_room_when_it_is_the_only_one),
 	};

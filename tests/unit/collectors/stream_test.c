@@ -169,7 +169,7 @@ static bool somebody(struct stream *s)
 	return CONTAINER_OF(s->kind, struct bench, kind)->writers[0] >= 0;
 }
 
-/* Of a writer that fills blocks, half a line is no line; but neither a message nor a line is waited for for ever. */
+/* Of a writer that fills blocks, half a line is no line; but the wait for a message or a line ends at some time. */
 static void test_half_a_line(void **state)
 {
 	struct bench b;

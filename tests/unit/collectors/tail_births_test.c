@@ -95,6 +95,19 @@ static void a_clock_that_nobody_sets_changes_nothing(void **state)
 	assert_int_equal(tail_births_since(&b.births, mono(&b), now(&b).ns - HOUR).ns, HOUR);
 }
 
+/* As one that is slewed, or that was looked at late. */
+static void a_clock_that_is_a_little_off_was_not_set(void **state)
+{
+	struct bench b = begun();
+
+	(void)state;
+	for (int64_t i = 1; i < 20; i++) {
+		struct wall_time shown = { now(&b).ns + (i % 2 ? 1 : -1) * DURATION_MS(400).ns };
+		assert_false(tail_births_look(&b.births, shown, mono(&b)));
+	}
+	assert_int_equal(order(&b, now(&b).ns), now(&b).ns);
+}
+
 /* Of the newest age that has it. */
 static void what_is_shown_twice_is_newer(void **state)
 {
@@ -188,6 +201,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(births_ascend_whatever_is_done_to_the_clock),
 		cmocka_unit_test(a_clock_that_nobody_sets_changes_nothing),
+		cmocka_unit_test(a_clock_that_is_a_little_off_was_not_set),
 		cmocka_unit_test(what_is_shown_twice_is_newer),
 		cmocka_unit_test(the_time_since_is_that_which_went_by),
 		cmocka_unit_test(a_birth_that_is_yet_to_come_tells_of_a_clock_set_back),

@@ -717,6 +717,220 @@ static void what_is_not_on_disk_in_time_is_counted(void **state)
 	world_free(w);
 }
 
+/* Empty lines are no items, so nothing of them goes to the disk, and nothing has to be waited for. */
+static void empty_lines_do_not_hold_up_the_end(void **state)
+{
+	enum { EMPTY = 4 << 20, READS_MOST = 16 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	char *empty = malloc(EMPTY);
+
+	(void)state;
+	memset(empty, '\n', EMPTY);
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.refuse = true;
+	put_lines(file, "not read", 1);
+	sim_write(file, sim_size(file), (struct bytes){ empty, EMPTY });
+	put_lines(file, "last", 1);
+	sim_unlink(PATH);
+	turns(w, 1000);
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	for (int i = 0; !w->host.left; i++) {
+		size_t reads = sim_files_calls(SIM_READ);
+		assert_true(i < TURNS_MAX);
+		turn(w);
+		assert_true(sim_files_calls(SIM_READ) - reads <= READS_MOST);
+	}
+	assert_int_equal(w->host.count, 3);
+	sim_close(file);
+	world_free(w);
+	free(empty);
+}
+
+/* It has its name, and what it has now the next run reads. Time is up before anybody has noticed. */
+static void what_was_written_anew_is_not_counted_as_lost(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 1);
+	wait_items(w, 1);
+	wait_saved(w, file);
+	w->host.refuse = true;
+	sim_truncate(file);
+	put_lines(file, "anew", 20);
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	collector_tail.abandon(w->host.collector);
+	assert_true(w->host.left);
+	assert_int_equal(w->host.not_left, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+/* A removed file of which a slice is on its way to the disk, on which it finds no room. */
+static struct sim_inode *begin_slice(struct world *w, bool stopped)
+{
+	struct sim_inode *file = sim_create(PATH);
+
+	w->host.refuse = true;
+	put_lines(file, "not read", 3);
+	start(w);
+	turns(w, 1000);
+	sim_unlink(PATH);
+	w->host.commit_error = -ENOSPC;
+	w->host.commit_takes = DURATION_MS(100);
+	if (stopped)
+		collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	for (int i = 0; !w->host.commits; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	return file;
+}
+
+/* Begun in the seconds before the very end, and read again by that. */
+static void a_slice_that_fails_before_the_very_end_is_not_lost(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = begin_slice(w, false);
+
+	(void)state;
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	for (size_t failed = w->host.commits_failed; w->host.commits_failed == failed;)
+		turn(w);
+	w->host.commit_error = 0;
+	for (int i = 0; !w->host.left; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	assert_int_equal(w->host.count, 3);
+	assert_int_equal(w->host.not_left, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void a_slice_that_fails_when_time_is_up_is_counted(void **state)
+{
+	(void)state;
+	for (int stopped = 0; stopped < 2; stopped++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = begin_slice(w, stopped);
+		collector_tail.stop(w->host.collector);
+		if (!stopped)
+			collector_tail.leave(w->host.collector);
+		put_lines(file, "behind it", 2);
+		collector_tail.abandon(w->host.collector);
+		assert_true(w->host.left);
+		assert_int_equal(w->host.not_left, 2);
+		turns(w, 1000);
+		assert_int_equal(w->host.not_left, 5);
+		sim_close(file);
+		world_free(w);
+	}
+}
+
+/* All of `memory` but less than 512 bytes. */
+static size_t fill_memory(struct world *w, struct batch *fillers[], size_t room)
+{
+	size_t count = 0;
+
+	for (size_t size = 1 << 20; size >= 512; size /= 2)
+		while (count < room && (fillers[count] = host_batch_new(&w->host, SIGNAL_LOGS))) {
+			bool fits = batch_block(fillers[count], size);
+			if (!fits)
+				batch_free(fillers[count]);
+			if (!fits)
+				break;
+			count++;
+		}
+	return count;
+}
+
+/* The disk refuses the first file; then there is no room in memory for the second one, which is tried again. */
+static void what_is_lost_is_counted_once_though_others_are_tried_again(void **state)
+{
+	enum { FIRST = 3, SECOND = 5000, FILLERS = 64 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *first = sim_create(SIM_ROOT "/1"), *second = sim_create(SIM_ROOT "/2");
+	struct batch *fillers[FILLERS];
+	size_t count;
+
+	(void)state;
+	w->path = SIM_ROOT "/*";
+	w->host.refuse = true;
+	put_lines(first, "first", FIRST);
+	put_lines(second, "second", SECOND);
+	start(w);
+	turns(w, 1000);
+	sim_unlink(SIM_ROOT "/1");
+	sim_unlink(SIM_ROOT "/2");
+	w->host.commit_error = -ENOSPC;
+	collector_tail.stop(w->host.collector);
+	w->host.commit_takes = DURATION_MS(100);
+	collector_tail.leave(w->host.collector);
+	for (int i = 0; !w->host.commits; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	count = fill_memory(w, fillers, FILLERS);
+	turns(w, 1000);
+	assert_int_equal(w->host.not_left, FIRST);
+	while (count > 0)
+		batch_free(fillers[--count]);
+	for (int i = 0; !w->host.left; i++) {
+		assert_true(i < TURNS_MAX);
+		turn(w);
+	}
+	assert_int_equal(w->host.not_left, FIRST + SECOND);
+	sim_close(first);
+	sim_close(second);
+	world_free(w);
+}
+
+/* Of several files, which together are larger than what is read to count lines. */
+static void the_lines_of_all_that_is_lost_are_counted_up_to_a_ceiling(void **state)
+{
+	enum { FILES = 2, LINES = 40, LINE = 1 << 20, COUNTED = 64 };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *files[FILES];
+	char *line = malloc(LINE), name[64];
+
+	(void)state;
+	memset(line, 'x', LINE);
+	line[LINE - 1] = '\n';
+	w->path = SIM_ROOT "/*";
+	w->host.refuse = true;
+	for (size_t i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, SIM_ROOT "/%zu", i);
+		files[i] = sim_create(name);
+		for (int n = 0; n < LINES; n++)
+			sim_write(files[i], sim_size(files[i]), (struct bytes){ line, LINE });
+	}
+	start(w);
+	turns(w, 3000);
+	for (size_t i = 0; i < FILES; i++) {
+		snprintf(name, sizeof name, SIM_ROOT "/%zu", i);
+		sim_unlink(name);
+	}
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	collector_tail.abandon(w->host.collector);
+	assert_int_equal(w->host.not_left, COUNTED);
+	for (size_t i = 0; i < FILES; i++)
+		sim_close(files[i]);
+	world_free(w);
+	free(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -745,6 +959,12 @@ int main(void)
 		cmocka_unit_test(what_finds_no_room_on_disk_is_counted_and_named),
 		cmocka_unit_test(what_finds_room_on_disk_later_is_not_lost),
 		cmocka_unit_test(what_is_not_on_disk_in_time_is_counted),
+		cmocka_unit_test(a_slice_that_fails_before_the_very_end_is_not_lost),
+		cmocka_unit_test(a_slice_that_fails_when_time_is_up_is_counted),
+		cmocka_unit_test(empty_lines_do_not_hold_up_the_end),
+		cmocka_unit_test(what_is_lost_is_counted_once_though_others_are_tried_again),
+		cmocka_unit_test(what_was_written_anew_is_not_counted_as_lost),
+		cmocka_unit_test(the_lines_of_all_that_is_lost_are_counted_up_to_a_ceiling),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1192,7 +1192,6 @@ static void what_turns_out_to_be_compressed_is_no_text(void **state)
 	finish(b, &m, 1);
 }
 
-/* It waits, as nobody knows yet whether gzip has finished it; then somebody writes text into it. */
 /* By their byte order mark, there at once or only later; NULs and U+FFFD are no line of anybody's. */
 static void wide_text_is_left_out_with_a_word(void **state)
 {
@@ -1218,6 +1217,7 @@ static void wide_text_is_left_out_with_a_word(void **state)
 	assert_int_equal(b->host.count, 0);
 }
 
+/* It waits, since nobody knows yet whether gzip has finished it; then somebody writes text into it. */
 static void what_turns_out_to_be_text_is_followed(void **state)
 {
 	struct bench *b = *state;
@@ -1779,7 +1779,7 @@ static void a_link_that_leads_back_is_read_on(void **state)
 	assert_int_equal(b->host.repeated, 0);
 }
 
-/* However many there were: only of the last so many the positions stay. */
+/* However many there were, only the positions of the last TAIL_AWAY_MAX stay. */
 static void positions_of_what_is_away_have_a_ceiling(void **state)
 {
 	enum { MORE = 20 };
