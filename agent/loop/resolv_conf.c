@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-enum { PORT = 53, NDOTS_MAX = 15, TIMEOUT_MAX_S = 30, ATTEMPTS_MAX = 5, TIMEOUT_S = 5, ATTEMPTS = 3, WORD_SIZE = 256 };
+enum { PORT = 53, NDOTS_MAX = 15, TIMEOUT_MAX_S = 30, ATTEMPTS_MAX = 5, TIMEOUT_S = 5, ATTEMPTS = 2, WORD_SIZE = 256 };
 
 /* The next word of the line, without the blanks around it; false: there is none, or it is too long to be one. */
 static bool next_word(struct bytes *line, char word[WORD_SIZE])
@@ -84,6 +84,8 @@ static void take_option(struct resolv_conf *c, const char *option)
 		c->timeout = DURATION_S(value > 0 ? value : 1);
 	else if (option_is(option, "attempts", ATTEMPTS_MAX, &value))
 		c->attempts = value > 0 ? (unsigned)value : 1;
+	else if (strcmp(option, "rotate") == 0)
+		c->rotate = true;
 }
 
 /* The last line of `search` and `domain` counts, as in libc. A comment begins with the line. */

@@ -37,6 +37,7 @@ static void a_pod_has_all_of_it(void **state)
 	assert_string_equal(c.search[2], "cluster.local");
 	assert_int_equal(c.ndots, 5);
 	assert_int_equal(c.attempts, 4);
+	assert_true(c.rotate);
 	assert_int_equal(c.timeout.ns, DURATION_S(2).ns);
 }
 
@@ -51,6 +52,8 @@ static void what_it_does_not_say_is_as_in_libc(void **state)
 	assert_int_equal(c.search_count, 1);
 	assert_string_equal(c.search[0], "two.test");
 	assert_int_equal(c.ndots, 1);
+	assert_int_equal(c.attempts, 2);
+	assert_false(c.rotate);
 	assert_int_equal(c.timeout.ns, DURATION_S(1).ns);
 }
 
