@@ -669,6 +669,46 @@ static void what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk(void
 	world_free(w);
 }
 
+/* Everything that it had was delivered. Then it is cut down, has less than before, and is removed: nobody has that. */
+static void what_a_removed_file_has_since_it_was_cut_down_goes_to_disk(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 9);
+	wait_items(w, 9);
+	wait_saved(w, file);
+	sim_truncate(file);
+	put_lines(file, "m", 2);
+	sim_unlink(PATH);
+	end_and_start(w, 11, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void what_is_not_on_disk_in_time_of_a_file_that_was_cut_down_is_counted(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 9);
+	wait_items(w, 9);
+	wait_saved(w, file);
+	sim_truncate(file);
+	put_lines(file, "m", 2);
+	sim_unlink(PATH);
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	collector_tail.abandon(w->host.collector);
+	assert_int_equal(w->host.not_left, 2);
+	sim_close(file);
+	world_free(w);
+}
+
 /* Its last line has no end, and its writer goes on until the process has ended. */
 static void a_removed_file_is_left_to_its_last_byte(void **state)
 {
@@ -794,6 +834,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
 		cmocka_unit_test(what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk),
+		cmocka_unit_test(what_a_removed_file_has_since_it_was_cut_down_goes_to_disk),
+		cmocka_unit_test(what_is_not_on_disk_in_time_of_a_file_that_was_cut_down_is_counted),
 		cmocka_unit_test(a_removed_file_is_left_to_its_last_byte),
 		cmocka_unit_test(what_finds_no_room_on_disk_is_counted_and_named),
 		cmocka_unit_test(what_finds_room_on_disk_later_is_not_lost),
