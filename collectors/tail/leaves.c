@@ -11,7 +11,7 @@ enum {
 	FILES_AT_ONCE = 64, /* looked at in a callback */
 	AGAIN_MS = 20, /* after this memory is asked for again */
 	PIECE = 64 << 10,
-	COUNTED_MAX = 64 << 20, /* bytes in which lines are counted that are lost */
+	COUNTED_MAX = 64 << 20, /* bytes of all files together in which lines are counted that are lost */
 };
 
 static void on_more(void *context);
@@ -76,10 +76,11 @@ void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t g
 
 /* What is lost. */
 
-static uint64_t count_lines(const struct tail_file *f, uint64_t size)
+/* Whoever writes a file chooses its size, and a hole costs its writer nothing: all files share what may be read. */
+static uint64_t count_lines(struct tail_leaves *l, const struct tail_file *f, uint64_t size)
 {
 	char piece[PIECE];
-	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX);
+	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX - l->counted);
 	ssize_t got = 0;
 	bool ended = true;
 
@@ -91,6 +92,7 @@ static uint64_t count_lines(const struct tail_file *f, uint64_t size)
 			lines += piece[i] == '\n';
 		ended = piece[got - 1] == '\n';
 	}
+	l->counted += counted;
 	return lines + !ended;
 }
 
@@ -105,7 +107,7 @@ static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records,
 
 static void lose_rest(struct tail_leaves *l, struct tail_file *f)
 {
-	uint64_t bytes = unread(f), lines = bytes ? count_lines(f, bytes) : 0;
+	uint64_t bytes = unread(f), lines = bytes ? count_lines(l, f, bytes) : 0;
 
 	if (bytes == 0)
 		return;

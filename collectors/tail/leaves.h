@@ -46,6 +46,7 @@ struct tail_leaves {
 	size_t chunk; /* of a slice: less while there is no room for more */
 	bool answered; /* the slice is on disk, or `failed` */
 	int failed;
+	uint64_t counted; /* bytes in which lines were counted that are lost */
 	bool last; /* the pipeline has ended: what fails now is lost */
 };
 
