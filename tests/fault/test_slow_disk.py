@@ -2,6 +2,7 @@
 are found, and what rotation took is told."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -140,3 +141,13 @@ def rotate(writer, keep=3):
             os.rename(before, f"{writer.path}.{number}")
     writer.file.close()
     writer.file = open(writer.path, "ab", buffering=0)
+
+
+def test_a_signal_that_comes_during_the_start_ends_it(slow):
+    """As the first process of a container it would not hear of it otherwise, and end with SIGKILL."""
+    agent, _ = slow(1000)
+    wait_alive(agent)
+    assert agent.get("/health/liveness").json()["status"] == "starting"
+    agent.process.signal(signal.SIGTERM)
+    assert agent.process.wait(40) == 0, agent.err()[-2000:]
+    assert "nothing was lost" in agent.err()
