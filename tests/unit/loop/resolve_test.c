@@ -342,18 +342,26 @@ static unsigned packets_at(int fd)
 	return count;
 }
 
-/* Each of its names would take its timeout otherwise. */
-static void a_silent_server_is_passed_over_for_a_while(void **state)
+/* A socket that nobody reads is one. */
+static int silent_server(char address[32])
 {
-	struct fixture *f = *state;
-	char ours[32], silent[32];
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof at;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	snprintf(silent, sizeof silent, "127.0.0.1:%u", ntohs(at.sin_port));
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	return fd;
+}
+
+/* Each name would take its timeout otherwise. */
+static void a_silent_server_is_passed_over_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32], silent[32];
+	int fd = silent_server(silent);
+
 	server_address(f, ours);
 	restart_with(f, silent, ours, DURATION_MS(200));
 	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
@@ -364,6 +372,28 @@ static void a_silent_server_is_passed_over_for_a_while(void **state)
 	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
 	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
 	assert_int_equal(packets_at(fd), 2);
+	close(fd);
+}
+
+/* Callers with less patience than resolv.conf would never get to the next server otherwise. */
+static void a_server_that_was_silent_until_the_question_was_cancelled_is_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *q;
+	char ours[32], silent[32];
+	int fd = silent_server(silent);
+
+	server_address(f, ours);
+	restart_with(f, silent, ours, DURATION_S(2ll * PATIENCE_SECONDS));
+	assert_int_equal(resolve_start(f->resolver, ASK("four.test", 1), &q), 0);
+	while (packets_at(fd) == 0)
+		turn(f);
+	f->time.ahead += 2ll * 1000000000;
+	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
+	resolve_cancel(q);
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+	assert_int_equal(packets_at(fd), 0);
 	close(fd);
 }
 
@@ -573,6 +603,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_found_are_kept_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_kept_for_longer_than_the_server_allows, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_server_is_passed_over_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_server_that_was_silent_until_the_question_was_cancelled_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_question_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_with_questions_open_is_silent, setup, teardown),
