@@ -275,6 +275,20 @@ static void the_hosts_file_needs_no_server(void **state)
 	assert_int_equal(f->questions, 0);
 }
 
+static void an_address_may_name_its_interface(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const hosts[] = { "fe80::1%lo", "fe80::1%1", "linked.test" };
+
+	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+		struct answer a = ask_for(f, hosts[i]);
+		assert_int_equal(a.got.count, 1);
+		assert_address(&a.got.addresses[0], "fe80::1");
+		assert_int_equal(((const struct sockaddr_in6 *)&a.got.addresses[0])->sin6_scope_id, 1);
+	}
+	assert_int_equal(f->questions, 0);
+}
+
 static void both_families_come_ipv4_first(void **state)
 {
 	struct fixture *f = *state;
@@ -593,6 +607,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(numbers_need_no_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_hosts_file_needs_no_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_address_may_name_its_interface, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_families_come_ipv4_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_short_name_is_searched, setup, teardown),
