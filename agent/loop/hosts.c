@@ -1,11 +1,10 @@
 #include "loop/hosts.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/bytes.h"
+#include "loop/numeric.h"
 
 /* O_NONBLOCK: a FIFO in the place of the file would stop everything. */
 static int open_regular(const char *path)
@@ -45,24 +44,6 @@ static struct bytes next_word(struct bytes *line)
 	return (struct bytes){ from, (size_t)(to - from) };
 }
 
-static bool read_address(struct bytes word, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-	char text[INET6_ADDRSTRLEN];
-
-	*ret = (struct sockaddr_storage){ 0 };
-	if (word.size >= sizeof text)
-		return false;
-	memcpy(text, word.data, word.size);
-	text[word.size] = '\0';
-	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
-		ret->ss_family = AF_INET;
-	else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
-		ret->ss_family = AF_INET6;
-	return ret->ss_family != AF_UNSPEC;
-}
-
 static bool line_has(struct bytes line, struct bytes name)
 {
 	struct bytes word;
@@ -83,7 +64,7 @@ static void take_line(struct hosts_search *s, struct bytes line)
 	address = next_word(&line);
 	if (s->count == HOSTS_FOUND_MAX || !line_has(line, bytes_of(s->name)))
 		return;
-	if (read_address(address, &s->found[s->count]))
+	if (numeric_parse(address, 0, &s->found[s->count]))
 		s->count++;
 }
 

@@ -9,6 +9,7 @@
 enum {
 	KERNEL_KEEPS = 16 << 10, /* bytes that came and were not read */
 	REST_MS = 1000, /* the other half of an answer has this much time */
+	SILENCE_S = 1, /* less says nothing of the server if the caller gives up */
 };
 
 static void on_packets(void *context, int fd, unsigned what);
@@ -29,12 +30,6 @@ static void end_try(struct lookup *l)
 	if (l->fd >= 0)
 		close(l->fd);
 	l->fd = -1;
-}
-
-void lookup_done(struct lookup *l)
-{
-	end_try(l);
-	loop_timer_done(&l->timer);
 }
 
 /* Servers. */
@@ -60,6 +55,14 @@ static void pass_over(struct lookup *l)
 		return;
 	servers->first++;
 	servers->until = mono_after(loop_now(l->loop), DURATION_S(LOOKUP_PASSED_OVER_SECONDS));
+}
+
+void lookup_done(struct lookup *l)
+{
+	if (l->fd >= 0 && !l->heard && mono_since(loop_now(l->loop), l->began).ns >= DURATION_S(SILENCE_S).ns)
+		pass_over(l);
+	end_try(l);
+	loop_timer_done(&l->timer);
 }
 
 static int open_socket(const struct sockaddr_storage *server, int type)
@@ -116,6 +119,7 @@ static void begin_try(struct lookup *l, bool over_tcp)
 
 	l->tries += !over_tcp;
 	server = &conf->servers[(l->first + l->tries - 1) % conf->servers_count];
+	l->began = loop_now(l->loop);
 	l->over_tcp = over_tcp;
 	l->heard = false;
 	l->strange = l->stream.used = l->stream.skip = 0;

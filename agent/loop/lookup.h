@@ -4,7 +4,8 @@
  * guess its port. If no address fits into the packet, the same server is asked over TCP.
  *
  * One family is enough: if the other one fails, it is not asked for again; if it is missing, it is not waited for long.
- * A server that does not answer is asked last for LOOKUP_PASSED_OVER_SECONDS.
+ * A server that does not answer, be it that the caller gave up after a second, is asked last for
+ * LOOKUP_PASSED_OVER_SECONDS.
  *
  * Whoever can send as the server decides how much comes. So a callback reads LOOKUP_READS packets, and a try ends with
  * LOOKUP_STRANGE_MAX of those that answer nothing that was asked.
@@ -64,6 +65,7 @@ struct lookup {
 	struct loop_watch watch;
 	struct loop_timer timer; /* of a try; at once, if it could not begin */
 	size_t first, tries; /* the server asked first, and how many were asked since */
+	struct mono_time began; /* this try */
 	size_t strange; /* packets of this try */
 	bool over_tcp, heard; /* this try; the server answered a question */
 	bool failed; /* a server answered that it could not say */

@@ -1,14 +1,12 @@
 #include "loop/resolv_conf.h"
 
-#include <arpa/inet.h>
 #include <fcntl.h>
 #include <limits.h>
-#include <net/if.h>
-#include <netinet/in.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/text.h"
+#include "loop/numeric.h"
 
 enum { PORT = 53, NDOTS_MAX = 15, TIMEOUT_MAX_S = 30, ATTEMPTS_MAX = 5, TIMEOUT_S = 5, ATTEMPTS = 2, WORD_SIZE = 256 };
 
@@ -26,37 +24,6 @@ static bool next_word(struct bytes *line, char word[WORD_SIZE])
 	word[size] = '\0';
 	*line = (struct bytes){ line->data + size, line->size - size };
 	return true;
-}
-
-/* An interface by its name or number; 0: there is none. */
-static uint32_t scope_id(const char *text)
-{
-	uint64_t number;
-
-	return u64_parse(bytes_of(text), &number) && number <= UINT32_MAX ? (uint32_t)number : if_nametoindex(text);
-}
-
-bool name_server_parse(const char *address, uint16_t port, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-	char digits[INET6_ADDRSTRLEN];
-	size_t size = strcspn(address, "%");
-
-	*ret = (struct sockaddr_storage){ 0 };
-	if (size >= sizeof digits)
-		return false;
-	memcpy(digits, address, size);
-	digits[size] = '\0';
-	if (inet_pton(AF_INET, address, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons(port);
-	} else if (inet_pton(AF_INET6, digits, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = htons(port);
-		v6->sin6_scope_id = address[size] ? scope_id(address + size + 1) : 0;
-	}
-	return ret->ss_family != AF_UNSPEC;
 }
 
 static void add_search(struct resolv_conf *c, const char *domain)
@@ -114,7 +81,7 @@ static bool take_line(struct resolv_conf *c, struct bytes line)
 		else if (strcmp(key, "options") == 0)
 			take_option(c, word);
 		else if (strcmp(key, "nameserver") == 0 && c->servers_count < NAME_SERVERS_MAX)
-			c->servers_count += name_server_parse(word, PORT, &c->servers[c->servers_count]);
+			c->servers_count += numeric_parse(bytes_of(word), PORT, &c->servers[c->servers_count]);
 	}
 	return searches;
 }
@@ -144,7 +111,7 @@ void resolv_conf_parse(struct resolv_conf *c, struct bytes text)
 	}
 	if (!searches)
 		add_own_domain(c);
-	if (c->servers_count == 0 && name_server_parse("127.0.0.1", PORT, &c->servers[0]))
+	if (c->servers_count == 0 && numeric_parse(bytes_of("127.0.0.1"), PORT, &c->servers[0]))
 		c->servers_count = 1;
 }
 

@@ -26,7 +26,5 @@ struct resolv_conf {
 /* Of the file, RESOLV_CONF_MAX bytes are read. If it is missing, or no regular file, everything is as in libc. */
 void resolv_conf_load(struct resolv_conf *, const char *path);
 void resolv_conf_parse(struct resolv_conf *, struct bytes text);
-/* An address in digits, of IPv6 with %interface or without. False: it is none. */
-bool name_server_parse(const char *address, uint16_t port, struct sockaddr_storage *ret) MUST_CHECK;
 
 #endif

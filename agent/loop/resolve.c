@@ -13,6 +13,7 @@
 #include "base/text.h"
 #include "loop/hosts.h"
 #include "loop/lookup.h"
+#include "loop/numeric.h"
 
 enum { HOST_MAX = 255 };
 
@@ -178,17 +179,8 @@ static void answer_found(struct resolve *q)
 
 static bool from_number(struct resolve *q)
 {
-	struct sockaddr_in *v4 = (struct sockaddr_in *)&q->result.addresses[0];
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)&q->result.addresses[0];
-
-	if (inet_pton(AF_INET, q->host, &v4->sin_addr) == 1)
-		v4->sin_family = AF_INET;
-	else if (inet_pton(AF_INET6, q->host, &v6->sin6_addr) == 1)
-		v6->sin6_family = AF_INET6;
-	else
-		return false;
-	q->result.count = 1;
-	return true;
+	q->result.count = numeric_parse(bytes_of(q->host), q->port, &q->result.addresses[0]);
+	return q->result.count > 0;
 }
 
 /* Every host has this name, whatever its hosts file says (RFC 6761, 6.3). */
@@ -356,7 +348,7 @@ static int add_server(struct resolv_conf *conf, const char *address)
 
 	if (conf->servers_count == NAME_SERVERS_MAX || !address_split(address, &host, &port))
 		return -EINVAL;
-	fine = name_server_parse(host, port, &conf->servers[conf->servers_count]);
+	fine = numeric_parse(bytes_of(host), port, &conf->servers[conf->servers_count]);
 	free(host);
 	conf->servers_count += fine;
 	return fine ? 0 : -EINVAL;

@@ -41,7 +41,7 @@ struct fixture {
 	struct loop_watch server;
 	unsigned questions;
 	char names[256]; /* asked for, each followed by a blank */
-	bool silent, silent_v6;
+	bool silent, silent_v6, failing_v6;
 	unsigned char ttl; /* 0: 60 seconds */
 	pid_t flood[FLOODS]; /* children that send what nobody asked for as the name server */
 	int tell; /* what they read; 0: there are none */
@@ -167,6 +167,8 @@ static void serve_question(void *context, int fd, unsigned what)
 		return;
 	rcode = look_up(strcmp(name, "moody.test") == 0 ? f->questions == 1 ? "broken.test" : "four.test" : name,
 		q[at + 1], address, &size);
+	if (f->failing_v6 && q[at + 1] == TYPE_AAAA)
+		rcode = SERVER_FAILED;
 	q[3] = (unsigned char)(0x80 | rcode);
 	size = answer_question(q, at + 4, address, size);
 	if (f->ttl && size > at + 4)
@@ -250,6 +252,24 @@ static void assert_address(const struct sockaddr_storage *a, const char *text)
 	assert_int_equal(ntohs(a->ss_family == AF_INET ? v4->sin_port : v6->sin6_port), 8080);
 }
 
+static void restart_with(struct fixture *f, const char *first, const char *second, struct duration timeout)
+{
+	const char *const servers[] = { first, second, NULL };
+	const struct resolver_sources sources = { .servers = servers, .timeout = timeout };
+
+	resolver_free(f->resolver);
+	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
+}
+
+static void server_address(struct fixture *f, char address[32])
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+
+	assert_int_equal(getsockname(f->server.fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+}
+
 static void numbers_need_no_server(void **state)
 {
 	struct fixture *f = *state;
@@ -272,6 +292,23 @@ static void the_hosts_file_needs_no_server(void **state)
 	assert_address(&a.got.addresses[0], "127.0.0.1");
 	a = ask_for(f, "printer.test");
 	assert_address(&a.got.addresses[0], "192.0.2.99");
+	a = ask_for(f, "PRINTER.test");
+	assert_int_equal(a.got.count, 2);
+	assert_address(&a.got.addresses[1], "2001:db8::99");
+	assert_int_equal(f->questions, 0);
+}
+
+static void an_address_may_name_its_interface(void **state)
+{
+	struct fixture *f = *state;
+	static const char *const hosts[] = { "fe80::1%lo", "fe80::1%1", "linked.test" };
+
+	for (size_t i = 0; i < COUNT_OF(hosts); i++) {
+		struct answer a = ask_for(f, hosts[i]);
+		assert_int_equal(a.got.count, 1);
+		assert_address(&a.got.addresses[0], "fe80::1");
+		assert_int_equal(((const struct sockaddr_in6 *)&a.got.addresses[0])->sin6_scope_id, 1);
+	}
 	assert_int_equal(f->questions, 0);
 }
 
@@ -295,6 +332,27 @@ static void one_family_is_enough(void **state)
 	assert_int_equal(a.got.count, 1);
 }
 
+/* As with servers that drop AAAA: what was found does not wait for the timeout. */
+static void one_family_is_enough_if_the_other_is_silent(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32];
+
+	server_address(f, ours);
+	f->silent_v6 = true;
+	restart_with(f, ours, NULL, DURATION_S(2ll * PATIENCE_SECONDS));
+	assert_int_equal(ask_for(f, "four.test").got.count, 1);
+}
+
+static void one_family_is_enough_if_the_other_fails(void **state)
+{
+	struct fixture *f = *state;
+
+	f->failing_v6 = true;
+	assert_int_equal(ask_for(f, "four.test").got.count, 1);
+	assert_int_equal(f->questions, 2);
+}
+
 static void a_short_name_is_searched(void **state)
 {
 	struct fixture *f = *state;
@@ -302,24 +360,6 @@ static void a_short_name_is_searched(void **state)
 
 	assert_int_equal(a.got.failed, 0);
 	assert_address(&a.got.addresses[0], "192.0.2.7");
-}
-
-static void restart_with(struct fixture *f, const char *first, const char *second, struct duration timeout)
-{
-	const char *const servers[] = { first, second, NULL };
-	const struct resolver_sources sources = { .servers = servers, .timeout = timeout };
-
-	resolver_free(f->resolver);
-	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
-}
-
-static void server_address(struct fixture *f, char address[32])
-{
-	struct sockaddr_in at;
-	socklen_t size = sizeof at;
-
-	assert_int_equal(getsockname(f->server.fd, (struct sockaddr *)&at, &size), 0);
-	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
 }
 
 /* The timeout is longer than the patience of the test. */
@@ -342,18 +382,26 @@ static unsigned packets_at(int fd)
 	return count;
 }
 
-/* Each of its names would take its timeout otherwise. */
-static void a_silent_server_is_passed_over_for_a_while(void **state)
+/* A socket that nobody reads is one. */
+static int silent_server(char address[32])
 {
-	struct fixture *f = *state;
-	char ours[32], silent[32];
 	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t size = sizeof at;
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 
 	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
-	snprintf(silent, sizeof silent, "127.0.0.1:%u", ntohs(at.sin_port));
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+	return fd;
+}
+
+/* Each name would take its timeout otherwise. */
+static void a_silent_server_is_passed_over_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32], silent[32];
+	int fd = silent_server(silent);
+
 	server_address(f, ours);
 	restart_with(f, silent, ours, DURATION_MS(200));
 	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
@@ -364,6 +412,28 @@ static void a_silent_server_is_passed_over_for_a_while(void **state)
 	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
 	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
 	assert_int_equal(packets_at(fd), 2);
+	close(fd);
+}
+
+/* Callers with less patience than resolv.conf would never get to the next server otherwise. */
+static void a_server_that_was_silent_until_the_question_was_cancelled_is_passed_over(void **state)
+{
+	struct fixture *f = *state;
+	struct answer a = { 0 };
+	struct resolve *q;
+	char ours[32], silent[32];
+	int fd = silent_server(silent);
+
+	server_address(f, ours);
+	restart_with(f, silent, ours, DURATION_S(2ll * PATIENCE_SECONDS));
+	assert_int_equal(resolve_start(f->resolver, ASK("four.test", 1), &q), 0);
+	while (packets_at(fd) == 0)
+		turn(f);
+	f->time.ahead += 2ll * 1000000000;
+	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
+	resolve_cancel(q);
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+	assert_int_equal(packets_at(fd), 0);
 	close(fd);
 }
 
@@ -563,8 +633,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(numbers_need_no_server, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_hosts_file_needs_no_server, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_address_may_name_its_interface, setup, teardown),
 		cmocka_unit_test_setup_teardown(both_families_come_ipv4_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_family_is_enough_if_the_other_is_silent, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_family_is_enough_if_the_other_fails, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_short_name_is_searched, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_server_that_is_not_there_costs_no_time, setup, teardown),
 		cmocka_unit_test_setup_teardown(
@@ -573,6 +646,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(names_found_are_kept_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_kept_for_longer_than_the_server_allows, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_silent_server_is_passed_over_for_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_server_that_was_silent_until_the_question_was_cancelled_is_passed_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_question_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_with_questions_open_is_silent, setup, teardown),
