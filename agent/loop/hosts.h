@@ -1,6 +1,6 @@
 /*
- * A name in a hosts file. The file is read anew for each question, so nothing is cached. It is read a slice at a time,
- * since a file that blocks advertisements has a hundred thousand lines.
+ * Searches a hosts file for a name. Nothing is cached here: each search reads the file anew. It is read a slice at a
+ * time, since a file that blocks advertisements has a hundred thousand lines.
  */
 #ifndef OXP_HOSTS_H
 #define OXP_HOSTS_H
@@ -24,7 +24,7 @@ struct hosts_search {
 	struct sockaddr_storage found[HOSTS_FOUND_MAX]; /* in the order of the file, without a port */
 };
 
-/* A file that cannot be read, or is no regular file, has no names. The path may be NULL. */
+/* A file that cannot be read, or is not a regular file, has no names. The path may be NULL. */
 void hosts_search_init(struct hosts_search *, const char *path, const char *name);
 bool hosts_search_next(struct hosts_search *); /* reads on; false: it was read to its end */
 void hosts_search_done(struct hosts_search *); /* may be called twice */

@@ -280,8 +280,9 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 {
 	unsigned slot = staged_slot(t);
 
-	g->slot[slot].shown += entry_visible(e);
+	g->slot[slot].shown += entry_visible(e) && e->slot[t->slot].group == g;
 	e->slot[slot].scrape = t->staged;
+	e->slot[slot].group = g;
 	e->slot[slot].next = NULL;
 	*(g->slot[slot].last ? &g->slot[slot].last->slot[slot].next : &g->slot[slot].first) = e;
 	g->slot[slot].last = e;

@@ -36,6 +36,7 @@ struct entry {
 	struct series_target *target;
 	struct {
 		uint64_t scrape;
+		struct group *group;	/* another one than before, if a type has changed */
 		struct entry *next;
 		struct value value;
 	} slot[SLOTS];
@@ -56,7 +57,7 @@ struct group {
 		struct group *next;	/* of the target */
 		struct entry *first, *last;
 		size_t count;
-		size_t shown;		/* how many of them the visible scrape had when they were staged */
+		size_t shown;		/* how many of them the visible scrape had in this group, when they were staged */
 	} slot[SLOTS];
 };
 

@@ -605,6 +605,22 @@ static void reasons_have_names(void **state)
 		assert_non_null(series_drop_name((enum series_drop)i));
 }
 
+/* The family of a series follows from the types that the scrape declares: `h_sum` is its own family, or part of `h`. */
+static void a_series_may_change_its_family(void **state)
+{
+	struct table t = table_of(&limits);
+	size_t before;
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE h summary\nh_sum 5\n");
+	before = t.series->bytes;
+	scrape(&t, t.app, "# TYPE h gauge\nh 1\nh_sum 5\n");
+	scrape(&t, t.app, "# TYPE h summary\nh_sum 5\n");
+	assert_int_equal(t.series->bytes, before);
+	assert_page(&t, "# TYPE h summary\nh_sum 5\n");
+	series_free(t.series);
+}
+
 static int64_t cpu_ns(void)
 {
 	struct timespec t;
@@ -676,6 +692,7 @@ int main(void)
 		cmocka_unit_test(a_page_that_does_not_fit_fails),
 		cmocka_unit_test(a_long_life),
 		cmocka_unit_test(series_that_stay_cost_nothing_at_a_commit),
+		cmocka_unit_test(a_series_may_change_its_family),
 		cmocka_unit_test(reasons_have_names),
 	};
 
