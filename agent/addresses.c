@@ -178,11 +178,11 @@ static struct option_list targets_of(const struct config_component *k, const str
 static void check_targets(struct agent_config *c, enum part part, const struct config_component *k,
 	const struct option *row, const struct own_address *all)
 {
-	const char *one, *what = "what it sends would come back";
+	const char *one, *what = "what it sends would come back; give one of the two another port";
 	struct option_list targets = targets_of(k, row, &one);
 
 	if (part == PART_METRICS)
-		what = "what it reads is ours already";
+		what = "what it reads is ours already; expected an address of the app";
 	for (size_t i = 0; i < targets.count; i++) {
 		const struct own_address *own = own_at(all, targets.items[i]);
 		if (own)

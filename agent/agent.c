@@ -156,6 +156,16 @@ static int signal_number(size_t i)
 	return signal_rows[i].number + (signal_rows[i].realtime ? SIGRTMIN : 0);
 }
 
+static void mask_signals(int how)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	for (size_t i = 0; i < AGENT_SIGNALS; i++)
+		sigaddset(&ours, signal_number(i));
+	sigprocmask(how, &ours, NULL);
+}
+
 static int take_signals(struct agent *a)
 {
 	struct sigaction before;
@@ -169,6 +179,7 @@ static int take_signals(struct agent *a)
 			continue; /* set by nohup */
 		failed = loop_signal_init(&a->signals[i], a->core.loop, number, signal_rows[i].arrived, a);
 	}
+	mask_signals(SIG_UNBLOCK);
 	return failed;
 }
 
@@ -225,8 +236,10 @@ static void tell_start(const struct agent *a)
 	addresses_tell(own, ADDRESSES_ALL, all, sizeof all);
 	addresses_tell(own, ADDRESSES_OPEN, exposed, sizeof exposed);
 	log_info(a->core.log, who,
-		"oxpecker " OXP_VERSION " is running, pid %d, state in %s; listens on %s; exposed beyond this %s: %s",
-		getpid(), a->config->state.path, all, a->config->in_container ? "container" : "machine", exposed);
+		"oxpecker " OXP_VERSION
+		" is running, pid %d, configured by %s, state in %s; listens on %s; exposed beyond this %s: %s",
+		getpid(), a->config->name, a->config->state.path, all,
+		a->config->in_container ? "container" : "machine", exposed);
 }
 
 static int open_series(struct agent *a)
@@ -379,10 +392,12 @@ static int open_doors(struct agent *a)
 	return open_servers(a);
 }
 
+/* Signals that come before their handlers wait for them: the first process of a container would never hear of them. */
 int agent_start(struct agent *a, const struct agent_config *config, struct log *log)
 {
 	int failed;
 
+	mask_signals(SIG_BLOCK);
 	a->config = config;
 	failed = open_core(a, log);
 	if (failed)
@@ -543,12 +558,7 @@ static void say_goodbye(const struct agent *a, uint64_t lost)
 /* Blocks our signals. They no longer have handlers, and by default would end the process with another exit status. */
 static void drop_signals(struct agent *a)
 {
-	sigset_t ours;
-
-	sigemptyset(&ours);
-	for (size_t i = 0; i < AGENT_SIGNALS; i++)
-		sigaddset(&ours, signal_number(i));
-	sigprocmask(SIG_BLOCK, &ours, NULL);
+	mask_signals(SIG_BLOCK);
 	for (size_t i = 0; i < AGENT_SIGNALS; i++)
 		loop_signal_done(&a->signals[i]);
 }

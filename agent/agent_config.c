@@ -504,6 +504,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 {
 	int failed = config_load(c->file, input);
 
+	c->name = input->name;
 	if (failed)
 		return failed;
 	for (int i = 0; i < PARTS; i++)

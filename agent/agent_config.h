@@ -32,6 +32,7 @@ struct export_config {
 };
 
 struct agent_config {
+	const char *name; /* of the file, as the user wrote it; "built-in defaults" if there is none */
 	struct {
 		const char *name, *version, *environment;
 	} service;

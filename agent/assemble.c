@@ -88,11 +88,14 @@ static int add_source(struct agent *a, struct intake *i, enum part part, const c
 		return -EINVAL;
 	}
 	failed = spool_restore(&a->spool, s, disk);
+	if (failed)
+		return failed; /* the books stay as they are: nobody knows what is on disk */
 	for (size_t k = 0; k < source_routes(s); k++) {
 		open_books(a, source_row(s, k), &disk[k]);
-		i->unheard = i->unheard || disk[k].unheard.records > 0;
+		if (disk[k].unheard.records > 0)
+			intake_note_unheard(i);
 	}
-	return failed;
+	return 0;
 }
 
 static int add_collector(struct agent *a, enum part part, const struct config_component *c)

@@ -82,6 +82,11 @@ int intake_create(struct intake *i, const void *config)
 	return i->type->create(config, i->host, &i->collector);
 }
 
+void intake_note_unheard(struct intake *i)
+{
+	i->unheard = true;
+}
+
 bool intake_has_positions(const struct intake *i)
 {
 	return i->collector && i->type->rewind == REWIND_SAVED && i->host->source;

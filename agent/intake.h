@@ -14,6 +14,7 @@ struct log;
 struct parking;
 struct spool;
 
+/* Only intake.c writes it. */
 struct intake {
 	struct intake *next;
 	struct intakes *from;
@@ -39,12 +40,14 @@ struct intake *intake_new(struct intakes *, const struct collector_type *, struc
 extern const struct source_hooks intake_hooks;
 /* As collector_type.create(). */
 int intake_create(struct intake *, const void *config) MUST_CHECK;
+/* Its books count rows of the spool that the last run had not counted: intakes_save_books() saves them. */
+void intake_note_unheard(struct intake *);
 /* Whether it reads files, whose positions are saved. */
 bool intake_has_positions(const struct intake *);
 
 /* Starts all, until one fails: that is logged, and the -errno returned. */
 int intakes_start(struct intakes *, const struct log *) MUST_CHECK;
-/* Of files: what the spool has, and the last run had not counted, is counted on disk before a row of it is deleted. */
+/* Commits the books of those that were noted, so that what the spool has is counted on disk before a row is deleted. */
 void intakes_save_books(struct intakes *);
 /* All have found what they are to follow. */
 bool intakes_have_begun(const struct intakes *);
@@ -59,7 +62,8 @@ void intakes_stop_doors(struct intakes *);
 void intakes_stop(struct intakes *);
 /* What the next run cannot read again goes to disk. Called now and then while the process ends. */
 void intakes_leave(struct intakes *);
-/* The same after intakes_stop(): left() is called once, when all of it is there or was given up; maybe within. */
+/* The same after intakes_stop(): left() is called once, when all of it is there or was given up, maybe
+ * from within the call. */
 void intakes_leave_rest(struct intakes *, void (*left)(void *context), void *context);
 /* Time is up for that. */
 void intakes_abandon(struct intakes *);

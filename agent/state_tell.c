@@ -19,8 +19,7 @@ static const struct {
 		"then are gone: files are read from the older ones, and what was sent since may be sent twice" },
 	[STATE_OTHER] = { "state.db is another",
 		"state.db and ledger belong to different states: one of them was replaced; files are read from the "
-		"positions "
-		"in state.db, right or wrong, and the ledger goes on counting for doors on sockets" },
+		"positions in state.db, right or wrong, and the ledger goes on counting for doors on sockets" },
 	[STATE_NO_LEDGER] = { "ledger is empty",
 		"ledger is empty or was removed, though there was a state: what socket doors took, and what became of "
 		"it, is counted from nothing; positions are as they were" },

@@ -69,8 +69,8 @@ static const struct option socket_options[] = {
 	{ OPT_SIZE(struct socket_config, line_max), .name = "line_max", .text = "256KiB", .min = 1024, .max = 1 << 20,
 		.help = LINES_MAX_HELP },
 	{ OPT_COUNT(struct socket_config, connections), .name = "connections", .text = "64", .min = 1, .max = 1024,
-		.help = "Most connections at a time. A further one replaces one that has never sent anything, or "
-			"waits, which is logged and counted." },
+		.help = "Most connections at a time. A further one replaces one that has never sent anything; "
+			"if there is none, it waits, which is logged and counted." },
 	{ OPT_SIZE(struct socket_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each socket; at most net.core.rmem_max." },

@@ -58,6 +58,7 @@ want_tests() {
 	want clang-format-14 clang-format-14
 	want logrotate logrotate
 	want bindfs bindfs
+	want dnsmasq-base
 }
 
 want_demo() {

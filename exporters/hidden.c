@@ -8,7 +8,7 @@
 
 enum {
 	TEXTS_MAX = 1 << 20,
-	KNOWN_BY = 8, /* the first bytes of a secret: it may be cut anywhere behind them */
+	KNOWN_BY = 8, /* first bytes by which a secret is known: it may be cut anywhere behind them */
 	QUERY_MIN = 8, /* in a query there are ordinary words as well */
 };
 

@@ -80,7 +80,7 @@ static enum outcome outcome_of_failure(const struct http_reply *reply)
 {
 	switch (reply->end) {
 	case HTTP_END_ANSWER:
-	case HTTP_END_TOO_LARGE: /* by the specification, an answer of OTLP is never a reason to try again */
+	case HTTP_END_TOO_LARGE: /* the specification: that an answer is too large is no reason to try again */
 		return outcome_of_status(reply->status);
 	case HTTP_END_CODING: /* what was read of it counts; for a 2xx that is nothing */
 		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);

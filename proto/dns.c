@@ -19,6 +19,14 @@ static unsigned u16_at(struct bytes b, size_t at)
 	return (unsigned)(p[0] << 8 | p[1]);
 }
 
+/* A value that would be negative counts as none (RFC 2181, 8). */
+static uint32_t ttl_at(struct bytes b, size_t at)
+{
+	uint32_t ttl = (uint32_t)u16_at(b, at) << 16 | u16_at(b, at + 2);
+
+	return ttl <= INT32_MAX ? ttl : 0;
+}
+
 static char *put_u16(char *to, unsigned value)
 {
 	to[0] = (char)(value >> 8);
@@ -101,6 +109,7 @@ static bool repeats(struct bytes question, struct bytes answer)
 static size_t take_record(struct bytes b, size_t at, unsigned type, struct dns_answer *ret)
 {
 	size_t size, address_size = type == DNS_A ? 4 : DNS_ADDRESS_SIZE;
+	uint32_t ttl;
 
 	at = name_end(b, at);
 	if (at == 0 || b.size - at < RECORD_HEAD)
@@ -108,6 +117,8 @@ static size_t take_record(struct bytes b, size_t at, unsigned type, struct dns_a
 	size = u16_at(b, at + 8);
 	if (b.size - at - RECORD_HEAD < size)
 		return 0;
+	ttl = ttl_at(b, at + 4);
+	ret->ttl = ttl < ret->ttl ? ttl : ret->ttl;
 	if (u16_at(b, at) == type && u16_at(b, at + 2) == CLASS_IN && size == address_size &&
 		ret->count < DNS_ADDRESSES_MAX)
 		memcpy(ret->addresses[ret->count++], b.data + at + RECORD_HEAD, size);
@@ -118,11 +129,13 @@ static void take_records(struct bytes question, struct bytes answer, struct dns_
 {
 	unsigned records = u16_at(answer, 6), type = u16_at(question, question.size - 4);
 	size_t at = question.size;
-	bool whole = !(answer.data[2] & IS_CUT);
 
+	ret->ttl = INT32_MAX;
 	for (unsigned i = 0; i < records && i < DNS_RECORDS_MAX && at > 0; i++)
 		at = take_record(answer, at, type, ret);
-	if ((!whole || at == 0) && ret->count == 0)
+	if (ret->count == 0 && answer.data[2] & IS_CUT)
+		ret->code = DNS_CUT;
+	else if (ret->count == 0 && at == 0)
 		ret->code = DNS_FAILED;
 }
 

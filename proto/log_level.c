@@ -114,7 +114,8 @@ static enum severity of_member(const struct json_edit *e, size_t i)
 	struct bytes name = json_edit_name(e, i);
 	unsigned char first = name.size ? (unsigned char)*name.data | 0x20 : 0;
 
-	if (first != 'l' && first != 's' && first != '`' && first != '|') /* @ and \ with 0x20 */
+	/* The first bytes of `keys` and of `log`. With 0x20, @ is ` and \ is |. */
+	if (first != 'l' && first != 's' && first != 'o' && first != '`' && first != '|')
 		return SEVERITY_UNKNOWN;
 	if (json_name_is(name, bytes_of("log"), false))
 		return of_log_object(e, json_edit_value(e, i));

@@ -23,8 +23,8 @@ int otlp_response_parse(struct bytes body, uint64_t *ret_rejected, char *ret_mes
  * partial_success. */
 int otlp_answer_parse(
 	const char *content_type, struct bytes body, uint64_t *ret_rejected, char *ret_message, size_t room) MUST_CHECK;
-/* The message of a google.rpc.Status in protobuf, cut to `room`, which is at least 1. -EBADMSG when it is none, or
- * has no message. */
+/* The message of a google.rpc.Status in protobuf, cut to `room`, which is at least 1. -EBADMSG if it is not one,
+ * or has no message. */
 int otlp_status_parse(struct bytes body, char *ret_message, size_t room) MUST_CHECK;
 /* Appends an ExportTraceServiceResponse, which is empty on full success: 0 rejected and no message ("" or NULL). 0,
  * -ENOSPC or -ENOMEM. */

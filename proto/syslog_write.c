@@ -103,7 +103,7 @@ static void put_value(struct writing *w, struct bytes value)
 	writer_quoted(&w->text, value);
 	if (w->text.failed || !memchr(value.data, '\\', value.size))
 		return;
-	/* In JSON each such backslash is `\\` before what it escapes: one of the pair is removed. */
+	/* In JSON the backslash of an escape is a pair, `\\`, before what it escapes: the pair is removed. */
 	out = start;
 	for (size_t in = start; in < w->text.to->size;) {
 		const char *p = w->text.to->data + in;

@@ -77,7 +77,7 @@ static void answer_starting(void *context, struct http_request *request)
 	http_respond_text(request, 503, "application/json", "{\"status\":\"starting\"}");
 }
 
-/* Until all that the others show is there. */
+/* The probes alone: all others answer 503 until what they show is there. */
 static void set_routes_of_start(struct servers *s, const struct servers_options *o)
 {
 	set_routes(s, o);

@@ -7,8 +7,8 @@
 enum { SMALLEST = 256 };
 
 /*
- * Each log line is searched for line ends twice, so the machine's widest vectors are used. The compiler makes two
- * functions of this one, and splits each vector as the machine needs it.
+ * Each log line is searched for line ends twice, so the search takes as many bytes at a time as the machine can. The
+ * compiler makes two functions of this one, and splits each vector as the machine needs it.
  */
 enum { VECTOR = 32 };
 typedef unsigned char vector __attribute__((vector_size(VECTOR)));

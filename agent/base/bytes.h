@@ -44,7 +44,7 @@ static inline bool byte_is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
-/* Without the blanks, spaces and tabs, at both ends. */
+/* Without the blanks (spaces and tabs) at both ends. */
 struct bytes bytes_trimmed(struct bytes);
 
 /* Whether they contain neither a line feed nor a carriage return. */

@@ -33,7 +33,7 @@ static inline struct duration mono_since(struct mono_time now, struct mono_time 
 	return (struct duration){ now.ns - then.ns };
 }
 
-/* Of what a file system tells: a time that others may have set to any year, and that ends where 64 bits do. */
+/* A file's time in ns since 1970. Its owner can set it to any year: beyond 64 bits, it is the nearest that fits. */
 static inline int64_t ns_of(int64_t seconds, int64_t ns)
 {
 	int64_t all;

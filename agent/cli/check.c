@@ -19,7 +19,7 @@ static int run(const struct command_call *call)
 	struct buffer out;
 
 	if (!o->effective) {
-		printf("fine\n");
+		printf("fine: %s\n", call->config->name);
 		return COMMAND_DONE;
 	}
 	buffer_init(&out, OUTPUT_MAX);

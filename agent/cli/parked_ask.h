@@ -30,7 +30,7 @@ struct cli_parked_ending {
 json_t *cli_parked_ask(
 	const struct cli_parked_call *, const char *method, const char *start, struct cli_parked_ending *ret);
 /* Whether another page or slice follows this one, which began behind *after; moves *after on. An answer that gets no
- * further would be asked for again and again, so it is an error. */
+ * further would be asked for without end, so it is an error. */
 enum cli_parked_next { CLI_PARKED_LAST, CLI_PARKED_MORE, CLI_PARKED_STUCK };
 enum cli_parked_next cli_parked_next(const struct cli_parked_call *, const json_t *page, long long *after);
 /* Prints one line on stderr. It may quote a record. */

@@ -1,6 +1,7 @@
 #include "config/read.h"
 
 #include <stdio.h>
+#include <string.h>
 
 #include "base/text.h"
 #include "config/value.h"
@@ -8,7 +9,7 @@
 static const char *const expectations[OPTION_KINDS] = {
 	[OPTION_TEXT] = "text",
 	[OPTION_PATH] = "a path",
-	[OPTION_URL] = "a URL such as http://localhost:9200",
+	[OPTION_URL] = "a URL",
 	[OPTION_ADDRESS] = "an address: host:port, :port or unix:/path",
 	[OPTION_BOOL] = "true or false",
 	[OPTION_COUNT] = "a whole number",
@@ -17,7 +18,7 @@ static const char *const expectations[OPTION_KINDS] = {
 	[OPTION_CHOICE] = "one of",
 	[OPTION_TEXT_LIST] = "text or a list of texts",
 	[OPTION_ADDRESS_LIST] = "an address or a list of them: host:port, :port or unix:/path",
-	[OPTION_URL_LIST] = "a URL such as http://localhost:9200 or a list of them",
+	[OPTION_URL_LIST] = "a URL",
 	[OPTION_MAP] = "a mapping of texts",
 };
 
@@ -33,6 +34,17 @@ static const char *join_words(struct config_arena *arena, const char *before, co
 	return before;
 }
 
+/* "a URL such as http://jaeger:4318, the scheme one of http, https" */
+static const char *expected_url(struct config_arena *arena, const struct option *o)
+{
+	const char *example = o->example ? o->example : "http://localhost:9200";
+	const char *list = o->kind == OPTION_URL_LIST ? " or a list of them" : "", *text;
+
+	example += strspn(example, "[");
+	text = config_printf(arena, "a URL such as %.*s%s", (int)strcspn(example, "],"), example, list);
+	return o->choices ? join_words(arena, config_printf(arena, "%s, the scheme one of", text), o->choices) : text;
+}
+
 /* "a duration such as 250ms, 5s, 2m or 1h" */
 static const char *expected(struct config_arena *arena, const struct option *o)
 {
@@ -42,8 +54,8 @@ static const char *expected(struct config_arena *arena, const struct option *o)
 		return join_words(arena, text, o->choices);
 	if (o->kind == OPTION_TEXT_LIST && o->choices)
 		return join_words(arena, "one or more of", o->choices);
-	if ((o->kind == OPTION_URL || o->kind == OPTION_URL_LIST) && o->choices)
-		return join_words(arena, config_printf(arena, "%s, the scheme one of", text), o->choices);
+	if (o->kind == OPTION_URL || o->kind == OPTION_URL_LIST)
+		return expected_url(arena, o);
 	return o->zero ? config_printf(arena, "%s, or %s", text, o->zero) : text;
 }
 

@@ -128,7 +128,7 @@ const char *value_duration(const char *text, struct duration *ret)
 	return wrong;
 }
 
-/* Whether `name` is one of the words in `names`, which are separated by spaces; upper or lower case. */
+/* Whether `name` is one of the words in `names`, which are separated by spaces, in upper or lower case. */
 static bool is_word_of(const char *names, struct bytes name)
 {
 	bool found = name.size == 0 && !*names;

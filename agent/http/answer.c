@@ -84,8 +84,9 @@ static struct bytes value_of(struct bytes line, const char *name)
 	return bytes_trimmed(value);
 }
 
-/* Chunks are all that is asked for (RFC 9112, 7.4). libcurl undoes other codings unasked, up to five within one
- * another: a thousand bytes, thrice packed, keep it busy in one call for as long as their sender likes. */
+/* Whether the transfer is coded other than in chunks, which are all that is asked for (RFC 9112, 7.4). libcurl undoes
+ * other codings unasked, up to five within one another: a thousand bytes, packed three times, keep it busy in one call
+ * for as long as their sender likes. */
 static bool is_coded(struct answer *a, struct bytes line)
 {
 	static const char name[] = "Transfer-Encoding:";
@@ -99,25 +100,25 @@ static bool is_coded(struct answer *a, struct bytes line)
 }
 
 /*
- * Whether two readers of the head could see different ends of the body: two lengths, one beside chunks, or one that is
- * no number (RFC 9112, 6.3). libcurl takes the last length, or reads to the end of the connection; what a proxy before
- * it took to be another answer would be ours.
+ * Whether two readers of the head could see different ends of the body: there are two lengths, one beside chunks, or
+ * one that is not a number (RFC 9112, 6.3). libcurl takes the last length, or reads to the end of the connection. So
+ * bytes that a proxy before it took for another answer would become a part of ours. Called after is_coded().
  */
 static bool length_is_unsure(struct answer *a, struct bytes line)
 {
-	static const char length[] = "Content-Length:", coding[] = "Transfer-Encoding:";
-	struct bytes value = name_is(line, length) ? value_of(line, length) : (struct bytes){ NULL, 0 };
+	static const char name[] = "Content-Length:";
+	struct bytes value;
 	uint64_t number;
 
-	a->chunked = a->chunked || name_is(line, coding);
-	if (value.data) {
+	if (name_is(line, name)) {
+		value = value_of(line, name);
 		if (value.size > LENGTH_DIGITS_MAX || !u64_parse(value, &number))
 			return true;
 		if (a->length >= 0 && a->length != (int64_t)number)
 			return true;
 		a->length = (int64_t)number;
 	}
-	return a->chunked && a->length >= 0;
+	return a->in_chunks && a->length >= 0;
 }
 
 static bool has_no_body(const struct answer *a, const struct answer_head *head)

@@ -48,11 +48,10 @@ struct answer {
 	size_t came; /* of a coded body */
 	size_t used; /* of the piece that was put off last */
 	int64_t retry_after_ms; /* -1: none */
-	int64_t length; /* of the body, as this head says it; -1: it does not */
-	bool chunked; /* says this head */
+	int64_t length; /* of the body, as Content-Length has it; -1: there is none */
 	unsigned status; /* once the head has come */
 	bool head_told, over;
-	bool in_chunks; /* the head says so */
+	bool in_chunks; /* there is a Transfer-Encoding */
 	enum http_end end; /* why it was stopped; HTTP_END_ANSWER: it was not */
 	const char *why;
 };

@@ -50,7 +50,7 @@ struct http_call {
 	enum http_end failed; /* before anything was sent */
 	unsigned connections; /* on which it was sent */
 	bool added, given_up, busy;
-	bool in_chunks; /* that is what is read for */
+	bool reads_chunks; /* the handle was told to read a little at a time */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -299,9 +299,9 @@ static int on_connected(void *context, char *remote, char *local, int remote_por
  * libcurl would give all that follow as one. */
 static bool waits_for_chunks(struct http_call *c, struct bytes line, unsigned status)
 {
-	if (!c->answer.in_chunks || c->in_chunks || line.size > 2 || status < 200)
+	if (!c->answer.in_chunks || c->reads_chunks || line.size > 2 || status < 200)
 		return false;
-	c->in_chunks = true;
+	c->reads_chunks = true;
 	easy_read_chunks(&c->easy);
 	loop_soon_run(&c->rest);
 	return true;

@@ -33,7 +33,8 @@ int http_client_new(struct loop *, const struct http_client_options *, struct ht
 /* Cancels calls under way, without calling done(). Not from within a callback of one of its calls. */
 void http_client_free(struct http_client *);
 
-/* 0, -EINVAL for a URL that is none, -ENOMEM. */
+/* 0; -EINVAL for anything that is not an http or https URL, or whose host name is too long; -EAGAIN if too many names
+ * are being resolved (RESOLVES_MAX); or -ENOMEM. */
 int http_call_start(struct http_client *, const struct http_call_options *, struct http_call **ret) MUST_CHECK;
 /* Ends the call now, also from within one of its callbacks but done(); none is called any more. The connection is
  * closed. */

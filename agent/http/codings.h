@@ -18,7 +18,7 @@ struct codings {
 	char why[CODINGS_WHY_MAX];
 };
 
-/* A field's value: words with commas between them. `identity` is none. */
+/* A field's value: words with commas between them. `identity` does not count as a coding. */
 void codings_note(struct codings *, struct bytes list);
 /* Why the body cannot be read, a sentence for people that lives in the struct; NULL: it can. */
 const char *codings_why_not(struct codings *);

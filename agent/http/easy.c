@@ -9,10 +9,10 @@
 
 enum {
 	UPLOAD_MIN = 16 << 10,
-	UPLOAD_MAX = TRIM_LARGE / 2, /* taken for each call; the heap has it again for the next one */
+	UPLOAD_MAX = TRIM_LARGE / 2, /* allocated for each call; below TRIM_LARGE, the heap gives it to the next one */
 	READ_SIZE = 16 << 10,
-	CHUNKS_READ_SIZE = 4 << 10, /* up to a hundred are read at a time where no callback can stop it: extensions */
-	CERTIFICATES_MAX = 16 << 10, /* bytes of those that a server shows */
+	CHUNKS_READ_SIZE = 4 << 10, /* within extensions libcurl reads a hundred times before anything can stop it */
+	CERTIFICATES_MAX = 16 << 10, /* bytes of the certificates that a server shows */
 	CHAIN_MAX = 8, /* certificates between its own and a trusted one */
 	SET_MAX_CERT_LIST = 51, /* of openssl/ssl.h, SSL_CTRL_SET_MAX_CERT_LIST */
 };
@@ -58,8 +58,8 @@ static void set_body(CURL *easy, const struct http_call_options *o)
 }
 
 /*
- * libcurl keeps what it read of a bundle of certificates for a day, unless it also looks into a folder of them. That of
- * Debian does, so it reads 144 of them for each connection: 30 ms. The bundle has all that the folder has.
+ * libcurl caches a bundle of certificates for a day, unless it also looks into a folder of them. Debian's does, so it
+ * would read 144 certificates for each connection: 30 ms. The bundle has all that are in the folder.
  */
 static void set_trust(CURL *easy, const char *ca_file)
 {
@@ -104,7 +104,7 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 {
 	if (tls->ca_file) {
 		set_trust(easy, tls->ca_file);
-		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* it would be kept for a day */
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* otherwise it is cached for a day */
 	}
 	if (tls->cert_file)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
@@ -124,9 +124,9 @@ static void set_key_exchange(CURL *easy)
 }
 
 /*
- * A server chooses how many certificates it shows, and OpenSSL reads all of them in one call: a tenth of a millisecond
- * for each, before it looks at who signed them. libcurl has no option for it; these two functions are OpenSSL's. They
- * are not there if libcurl has another TLS library: GnuTLS takes 16 certificates at most.
+ * A server chooses how many certificates it shows, and OpenSSL reads all of them in one call, a tenth of a millisecond
+ * for each, before it looks at who signed them. libcurl has no option to limit that, so we call these two functions of
+ * OpenSSL. They are missing if libcurl uses another TLS library: GnuTLS takes 16 certificates at most.
  */
 extern long SSL_CTX_ctrl(void *ctx, int what, long number, void *pointer) __attribute__((weak));
 extern void SSL_CTX_set_verify_depth(void *ctx, int depth) __attribute__((weak));

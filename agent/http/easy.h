@@ -11,7 +11,7 @@
 
 struct easy {
 	CURL *curl;
-	struct curl_slist *headers, *pin;
+	struct curl_slist *headers, *pin; /* libcurl borrows both */
 };
 
 /* 0 or -ENOMEM. `ca_file`: authorities, if the options name none; NULL: the system's. */

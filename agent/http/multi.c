@@ -49,7 +49,7 @@ static void timer_due(void *context)
 	act(context, CURL_SOCKET_TIMEOUT, 0);
 }
 
-/* What was put off comes now, within curl_easy_pause(), whose failure libcurl does not tell again. */
+/* curl_easy_pause() hands out what was put off. If it fails, libcurl does not report the failure a second time. */
 void multi_resume(struct multi *m, CURL *easy)
 {
 	CURLcode code;

@@ -1,7 +1,7 @@
 /*
  * libcurl's multi interface under the loop. libcurl says through two callbacks which sockets to watch and when to call
- * it; curl_multi_socket_action() does the rest. The callbacks of a handle run inside libcurl (`inside`), where none may
- * be added or removed: if a user wants to, it is noted and done in returned().
+ * it; curl_multi_socket_action() does the rest. The callbacks of a handle run inside libcurl (`inside`), where no
+ * handle may be added or removed. A user who wants to do so makes a note of it, and does it in returned().
  */
 #ifndef OXP_HTTP_MULTI_H
 #define OXP_HTTP_MULTI_H
@@ -16,8 +16,8 @@ struct multi_options {
 	size_t connections_max; /* kept open in all */
 	/* libcurl has returned. May add and remove handles. */
 	void (*returned)(void *context);
-	/* The transfer of that handle has ended. One a turn, since it may cost something. May add and remove
-	 * handles. */
+	/* The transfer of that handle has ended. Called once a turn at most, since it may cost something. May add and
+	 * remove handles. */
 	void (*finished)(void *context, CURL *, CURLcode);
 	void *context;
 };

@@ -21,12 +21,12 @@ struct tries {
 };
 
 void tries_init(struct tries *, struct addresses *, const char *host, uint16_t port);
-/* At least one address was found, and none has been tried. */
+/* To be called once, with at least one address, before any is tried. */
 void tries_found(struct tries *, const struct resolved *);
 bool tries_left(const struct tries *);
-/* The next one, in the words of libcurl: "::address:port" stands for any host and port. */
+/* The next one, as CURLOPT_CONNECT_TO takes it: "::address:port" is for any host and port. tries_left() is true. */
 void tries_next(struct tries *, char to[TRIES_PIN_MAX]);
-/* What became of the one that is tried, if there is one; once for each. */
+/* Ends the try that is under way, if any. `failed`: other addresses are asked first from now on. */
 void tries_ended(struct tries *, bool failed);
 
 #endif

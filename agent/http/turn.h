@@ -6,7 +6,7 @@
 
 #include "base/clock.h"
 
-enum { TURN_US = 300 }; /* then what is left waits for the next turn of the loop */
+enum { TURN_US = 300 }; /* after that, what is left waits for the next turn of the loop */
 
 struct turn {
 	const struct clock *clock;

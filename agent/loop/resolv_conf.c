@@ -10,7 +10,7 @@
 
 #include "base/text.h"
 
-enum { PORT = 53, NDOTS_MAX = 15, TIMEOUT_MAX_S = 30, ATTEMPTS_MAX = 5, TIMEOUT_S = 5, ATTEMPTS = 3, WORD_SIZE = 256 };
+enum { PORT = 53, NDOTS_MAX = 15, TIMEOUT_MAX_S = 30, ATTEMPTS_MAX = 5, TIMEOUT_S = 5, ATTEMPTS = 2, WORD_SIZE = 256 };
 
 /* The next word of the line, without the blanks around it; false: there is none, or it is too long to be one. */
 static bool next_word(struct bytes *line, char word[WORD_SIZE])
@@ -26,6 +26,14 @@ static bool next_word(struct bytes *line, char word[WORD_SIZE])
 	word[size] = '\0';
 	*line = (struct bytes){ line->data + size, line->size - size };
 	return true;
+}
+
+/* An interface by its name or number; 0: there is none. */
+static uint32_t scope_id(const char *text)
+{
+	uint64_t number;
+
+	return u64_parse(bytes_of(text), &number) && number <= UINT32_MAX ? (uint32_t)number : if_nametoindex(text);
 }
 
 bool name_server_parse(const char *address, uint16_t port, struct sockaddr_storage *ret)
@@ -46,7 +54,7 @@ bool name_server_parse(const char *address, uint16_t port, struct sockaddr_stora
 	} else if (inet_pton(AF_INET6, digits, &v6->sin6_addr) == 1) {
 		v6->sin6_family = AF_INET6;
 		v6->sin6_port = htons(port);
-		v6->sin6_scope_id = address[size] ? if_nametoindex(address + size + 1) : 0;
+		v6->sin6_scope_id = address[size] ? scope_id(address + size + 1) : 0;
 	}
 	return ret->ss_family != AF_UNSPEC;
 }
@@ -84,16 +92,19 @@ static void take_option(struct resolv_conf *c, const char *option)
 		c->timeout = DURATION_S(value > 0 ? value : 1);
 	else if (option_is(option, "attempts", ATTEMPTS_MAX, &value))
 		c->attempts = value > 0 ? (unsigned)value : 1;
+	else if (strcmp(option, "rotate") == 0)
+		c->rotate = true;
 }
 
-/* The last line of `search` and `domain` counts, as in libc. A comment begins with the line. */
-static void take_line(struct resolv_conf *c, struct bytes line)
+/* The last line of `search` and `domain` counts, as in libc. A comment begins with the line. Returns whether it is one
+ * that says where to search, which may be nowhere ("search ."). */
+static bool take_line(struct resolv_conf *c, struct bytes line)
 {
 	char key[WORD_SIZE], word[WORD_SIZE];
 	bool searches;
 
 	if (!next_word(&line, key))
-		return;
+		return false;
 	searches = strcmp(key, "search") == 0 || strcmp(key, "domain") == 0;
 	if (searches)
 		c->search_count = 0;
@@ -105,6 +116,7 @@ static void take_line(struct resolv_conf *c, struct bytes line)
 		else if (strcmp(key, "nameserver") == 0 && c->servers_count < NAME_SERVERS_MAX)
 			c->servers_count += name_server_parse(word, PORT, &c->servers[c->servers_count]);
 	}
+	return searches;
 }
 
 static void add_own_domain(struct resolv_conf *c)
@@ -120,15 +132,17 @@ static void add_own_domain(struct resolv_conf *c)
 
 void resolv_conf_parse(struct resolv_conf *c, struct bytes text)
 {
+	bool searches = false;
+
 	*c = (struct resolv_conf){ .ndots = 1, .attempts = ATTEMPTS, .timeout = DURATION_S(TIMEOUT_S) };
 	while (text.size > 0) {
 		const char *end = memchr(text.data, '\n', text.size);
 		size_t size = end ? (size_t)(end - text.data) : text.size;
-		take_line(c, (struct bytes){ text.data, size });
+		searches |= take_line(c, (struct bytes){ text.data, size });
 		size += end != NULL;
 		text = (struct bytes){ text.data + size, text.size - size };
 	}
-	if (c->search_count == 0)
+	if (!searches)
 		add_own_domain(c);
 	if (c->servers_count == 0 && name_server_parse("127.0.0.1", PORT, &c->servers[0]))
 		c->servers_count = 1;

@@ -1,6 +1,6 @@
 /*
- * /etc/resolv.conf (man 5 resolv.conf): the name servers, the search list, and the options ndots, timeout and attempts.
- * What it does not say is as in libc: the server is 127.0.0.1, the search list is the domain of the host's name.
+ * /etc/resolv.conf (man 5 resolv.conf): the name servers, the search list, and the options ndots, timeout, attempts and
+ * rotate. What it does not say is as in libc: the server is 127.0.0.1, the search list the domain of the host's name.
  */
 #ifndef OXP_RESOLV_CONF_H
 #define OXP_RESOLV_CONF_H
@@ -19,6 +19,7 @@ struct resolv_conf {
 	char search[SEARCH_DOMAINS_MAX][SEARCH_DOMAIN_SIZE];
 	unsigned ndots; /* a name with fewer dots is looked for in the search list first */
 	unsigned attempts; /* how often each server is asked */
+	bool rotate; /* each question begins with the next server */
 	struct duration timeout; /* of one question to one server */
 };
 

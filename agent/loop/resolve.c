@@ -41,6 +41,7 @@ struct resolve {
 	struct lookup lookup;
 	size_t names; /* how many of those that the search list makes of `host` were tried */
 	bool unsaid; /* of one of them, the servers could not say whether there is one */
+	uint32_t keep; /* seconds for which `result` is cached */
 	struct resolved result;
 	void (*done)(void *, const struct resolved *);
 	void *context;
@@ -51,6 +52,7 @@ struct resolve {
 struct resolver {
 	struct loop *loop;
 	struct resolv_conf conf;
+	struct lookup_servers servers; /* of `conf` */
 	char *hosts_file; /* NULL: none */
 	struct resolve *first;
 	size_t count;
@@ -90,17 +92,18 @@ static struct cached **slot_for_answer(struct resolver *r)
 	return slot;
 }
 
-static void cache(struct resolver *r, const char *host, const struct resolved *result)
+static void cache(struct resolve *q)
 {
+	struct resolver *r = q->resolver;
 	struct cached **slot;
 
-	resolver_forget(r, host);
+	resolver_forget(r, q->host);
 	slot = slot_for_answer(r);
 	if (!*slot)
 		*slot = oxp_new(sizeof **slot);
-	snprintf((*slot)->host, sizeof(*slot)->host, "%s", host);
-	(*slot)->result = *result;
-	(*slot)->until = mono_after(loop_now(r->loop), DURATION_S(RESOLVE_CACHED_SECONDS));
+	snprintf((*slot)->host, sizeof(*slot)->host, "%s", q->host);
+	(*slot)->result = q->result;
+	(*slot)->until = mono_after(loop_now(r->loop), DURATION_S(q->keep));
 }
 
 static bool from_cache(struct resolve *q)
@@ -169,7 +172,7 @@ static void answer_with(struct resolve *q, int failed)
 
 static void answer_found(struct resolve *q)
 {
-	cache(q->resolver, q->host, &q->result);
+	cache(q);
 	answer_with(q, 0);
 }
 
@@ -263,6 +266,13 @@ static void ask_next_name(struct resolve *q)
 	} while (failed);
 }
 
+/* Also a server that wants to be asked each time is asked once a second. */
+static void keep_at_most(struct resolve *q, uint32_t ttl)
+{
+	ttl = ttl > 0 ? ttl : 1;
+	q->keep = ttl < q->keep ? ttl : q->keep;
+}
+
 static void take_addresses(struct resolve *q)
 {
 	const struct dns_answer *v4 = &q->lookup.parts[LOOKUP_V4].answer, *v6 = &q->lookup.parts[LOOKUP_V6].answer;
@@ -271,6 +281,10 @@ static void take_addresses(struct resolve *q)
 		add_address(&q->result, AF_INET, v4->addresses[i]);
 	for (size_t i = 0; i < v6->count; i++)
 		add_address(&q->result, AF_INET6, v6->addresses[i]);
+	if (v4->count > 0)
+		keep_at_most(q, v4->ttl);
+	if (v6->count > 0)
+		keep_at_most(q, v6->ttl);
 }
 
 static void on_looked_up(void *context, enum lookup_end how)
@@ -370,6 +384,7 @@ int resolver_new(struct loop *loop, struct resolver **ret)
 	struct resolver *r = oxp_new(sizeof *r);
 
 	r->loop = loop;
+	r->servers.conf = &r->conf;
 	r->from_system = true;
 	r->hosts_file = oxp_strdup(system_hosts);
 	read_system(r);
@@ -383,6 +398,7 @@ int resolver_new_from(struct loop *loop, const struct resolver_sources *sources,
 	int failed;
 
 	r->loop = loop;
+	r->servers.conf = &r->conf;
 	failed = read_sources(r, sources);
 	if (failed)
 		resolver_free(r);
@@ -421,9 +437,10 @@ static struct resolve *resolve_new(struct resolver *r, const struct resolve_ques
 		q->next->link = &q->next;
 	r->first = q;
 	r->count++;
+	q->keep = RESOLVE_CACHED_SECONDS;
 	q->hosts.fd = -1;
 	loop_soon_init(&q->step, r->loop, step, q);
-	lookup_init(&q->lookup, r->loop, &r->conf, on_looked_up, q);
+	lookup_init(&q->lookup, r->loop, &r->servers, on_looked_up, q);
 	return q;
 }
 

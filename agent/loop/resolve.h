@@ -2,8 +2,8 @@
  * Name resolution on the loop: the hosts file, then the name servers of /etc/resolv.conf with its search list, IPv4 and
  * IPv6, IPv4 first. Numeric addresses need no server.
  *
- * Names that were found are kept here for RESOLVE_CACHED_SECONDS. A caller that could not connect forgets the name.
- * /etc/resolv.conf is read again if it has changed.
+ * Names that were found are kept here for as long as the server allows, and at most RESOLVE_CACHED_SECONDS. A caller
+ * that could not connect forgets the name. /etc/resolv.conf is read again if it has changed.
  */
 #ifndef OXP_RESOLVE_H
 #define OXP_RESOLVE_H
@@ -37,7 +37,7 @@ struct resolver_sources {
 	const char *const *servers; /* "address:port", ends with NULL */
 	const char *hosts_file; /* NULL: none but localhost */
 	const char *search; /* one domain to search, NULL for none */
-	struct duration timeout; /* of one question to one server, which is asked up to three times */
+	struct duration timeout; /* of one question to one server, which is asked up to twice */
 };
 
 /* 0 or -errno. */

@@ -100,7 +100,7 @@ void deliveries_done(struct deliveries *); /* forgets what is under way */
 
 /* Takes the batch over; a send for each of the routes first … end - 1 will have to settle it. */
 struct delivery *delivery_new(struct deliveries *, struct batch **, size_t first, size_t end);
-/* The same of a batch that an earlier run left in the spool. */
+/* The same for a batch that an earlier run left in the spool. */
 struct delivery *delivery_restore(struct deliveries *, struct batch **, size_t route);
 /* At that route, this many records and bytes of it ended as `term`. */
 void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t records, uint64_t bytes);
@@ -108,7 +108,8 @@ void delivery_count(struct delivery *, size_t route, enum ledger_term, uint64_t 
 void delivery_reject(struct delivery *, size_t route, uint64_t records, uint64_t bytes);
 /* The process ends and they are stored nowhere: counted as dropped{exit}, and lost to this run. */
 void delivery_abandon(struct delivery *, size_t route, const struct ledger_amount *);
-/* The same of records that were on their way to the disk when the queue was emptied. */
+/* The same for records that no delivery has: they were on their way to the disk when the queue was emptied, or were
+ * never offered. */
 void deliveries_not_left(struct deliveries *, size_t route, const struct ledger_amount *);
 /* An item is refused for good, and is parked if it can be. REJECTED: the item has settled. RETRY: it has to be sent,
  * and refused, again. */

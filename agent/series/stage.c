@@ -204,7 +204,7 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 	g->slot[slot].role = role;
 	g->slot[slot].next = NULL;
 	g->slot[slot].first = g->slot[slot].last = NULL;
-	g->slot[slot].count = g->slot[slot].kept = 0;
+	g->slot[slot].count = g->slot[slot].shown = 0;
 	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
 	t->groups[slot].last = g;
 }
@@ -280,7 +280,7 @@ static void entry_stage(struct series_target *t, struct group *g, struct entry *
 {
 	unsigned slot = staged_slot(t);
 
-	g->slot[slot].kept += entry_visible(e);
+	g->slot[slot].shown += entry_visible(e);
 	e->slot[slot].scrape = t->staged;
 	e->slot[slot].next = NULL;
 	*(g->slot[slot].last ? &g->slot[slot].last->slot[slot].next : &g->slot[slot].first) = e;

@@ -329,11 +329,11 @@ static void reap_source(void *context, struct map_node *n)
 		origin_free(t, o);
 }
 
-/* Whether the scrape that is visible now has every entry that the one in slot `dead` had. To look at each of them takes
- * 6 ms if there are 40,000. */
+/* Whether the scrape that is visible now has every entry of the group that the one in slot `dead` had. Looking at each
+ * of 40,000 takes 6 ms. */
 static bool has_all(const struct series_target *t, const struct group *g, unsigned dead)
 {
-	return g->slot[t->slot].scrape == t->visible && g->slot[t->slot].kept == g->slot[dead].count;
+	return g->slot[t->slot].scrape == t->visible && g->slot[t->slot].shown == g->slot[dead].count;
 }
 
 /* The scrape in slot `dead` is over: frees what only it had. `replaced`: by the visible one, which was staged beside

@@ -56,7 +56,7 @@ struct group {
 		struct group *next;	/* of the target */
 		struct entry *first, *last;
 		size_t count;
-		size_t kept;		/* of them, the visible scrape had when they were staged */
+		size_t shown;		/* how many of them the visible scrape had when they were staged */
 	} slot[SLOTS];
 };
 
@@ -142,7 +142,6 @@ static inline bool group_visible(const struct group *g)
 }
 
 static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
-
 
 /* What a group shows for its family, by that slot. */
 enum exposition_type group_type(const struct group *, unsigned slot);

@@ -5,14 +5,13 @@
 static void add(void *to, uint64_t generation)
 {
 	struct lasting *l = to;
+	uint64_t *grown;
 
 	if (l->count > 0 && l->generations[l->count - 1] == generation)
 		return;
-	if (l->count == l->room) {
-		l->room = l->room ? 2 * l->room : 64;
-		l->generations = realloc(l->generations, l->room * sizeof *l->generations);
-		OXP_ASSERT(l->generations && "out of memory");
-	}
+	grown = oxp_grow(l->generations, &l->room, l->count + 1, sizeof *grown);
+	OXP_ASSERT(grown && "out of memory");
+	l->generations = grown;
 	l->generations[l->count++] = generation;
 }
 
@@ -41,7 +40,7 @@ void lasting_done(struct lasting *l)
 	*l = (struct lasting){ .generations = NULL };
 }
 
-/* Whether all of it is ours: what came from the spool is known to nobody else. */
+/* Whether all of it is ours: nobody can read a socket again, and what came from the spool is nowhere else. */
 static bool is_all_ours(const struct delivery *d)
 {
 	return d->of->rewind == REWIND_NONE || d->restored;
@@ -56,8 +55,10 @@ bool lasting_is_ours(const struct lasting *l, const struct send *send, size_t i)
 {
 	const struct delivery *d = send->delivery;
 
-	if (!send_wants(send, i) || is_all_ours(d))
-		return send_wants(send, i);
+	if (!send_wants(send, i))
+		return false;
+	if (is_all_ours(d))
+		return true;
 	return d->of->hooks->lasting && !lasts(l, batch_item(d->batch, i)->generation);
 }
 

@@ -1,6 +1,6 @@
 /*
- * What of the pipeline the next run can read again, as the collectors say: the generations of files that will be found.
- * Everything else of what is under way is nowhere but in memory.
+ * Which records in the pipeline the next run can read again, as the collectors say: the generations of files that it
+ * will find. Everything else that is under way is nowhere but in memory; it is called "ours".
  */
 #ifndef OXP_SPOOL_LASTING_H
 #define OXP_SPOOL_LASTING_H
@@ -10,7 +10,7 @@
 /* Only lasting.c writes it. */
 struct lasting {
 	uint64_t *generations; /* in ascending order, once lasting_ask() is over */
-	size_t count, room;
+	size_t count, room; /* elements */
 };
 
 /* A part of a send. */
@@ -19,14 +19,13 @@ struct portion {
 	struct ledger_amount amount;
 };
 
-/* Asks all sources anew. */
+/* Asks all sources anew. It is zeroed memory the first time. */
 void lasting_ask(struct lasting *, const struct pipeline *);
-void lasting_done(struct lasting *);
+void lasting_done(struct lasting *); /* again is fine */
 /* Whether item i of the send has not settled, and nobody can read it again. */
 bool lasting_is_ours(const struct lasting *, const struct send *, size_t i);
 /* All of those. */
 struct portion lasting_ours(const struct lasting *, const struct send *);
-
 /* Whether nothing of the batch can be read again. */
 bool lasting_has_none_of(const struct lasting *, const struct batch *);
 

@@ -26,7 +26,7 @@ struct rows {
 
 size_t rows_cost(size_t items); /* bytes of memory */
 struct rows *rows_of_batch(const struct batch *) __attribute__((returns_nonnull));
-/* What is left of it and is ours; that are so many items. */
+/* The items of a send that are ours (lasting.h), `items` of them: as lasting_ours() counted. */
 struct rows *rows_of_send(const struct send *, const struct lasting *, size_t items) __attribute__((returns_nonnull));
 void rows_free(struct rows *first); /* all of a list; NULL is fine */
 size_t rows_count(const struct rows *); /* of one, not of a list */

@@ -342,9 +342,14 @@ static int open_database(struct database *d, const struct path_folder *folder, c
 /* From now on each commit is synced. */
 static int settle(struct database *d)
 {
-	int failed = d->fresh ? database_run(d, "PRAGMA synchronous=FULL") : 0;
+	int failed;
 
-	return failed || !d->fresh ? failed : new_db_sync(d->db);
+	if (!d->fresh)
+		return 0;
+	failed = database_run(d, "PRAGMA synchronous=FULL");
+	if (failed)
+		return failed;
+	return new_db_sync(d->db);
 }
 
 int database_open(struct database *d, const struct path_folder *folder, const char *name, uint64_t max)

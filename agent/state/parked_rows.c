@@ -205,22 +205,25 @@ int parked_list(struct database *d, struct op *any)
 	return row;
 }
 
-struct ledger_amount parked_sum(struct database *d, const char *signal, const char *source, const char *destination)
+int parked_sum(
+	struct database *d, const char *signal, const char *source, const char *destination, struct ledger_amount *ret)
 {
 	const char *const texts[] = { signal, source, destination };
-	struct ledger_amount sum = { 0, 0 };
 	sqlite3_stmt *q;
+	int row;
+	int failed = strange_db_errno(sqlite3_prepare_v2(d->db,
+		"SELECT sum(records), sum(length(payload)) FROM parked"
+		" WHERE signal = ? AND source = ? AND destination = ?",
+		-1, &q, NULL));
 
-	if (sqlite3_prepare_v2(d->db,
-		    "SELECT sum(records), sum(length(payload)) FROM parked"
-		    " WHERE signal = ? AND source = ? AND destination = ?",
-		    -1, &q, NULL) != SQLITE_OK)
-		return sum;
+	if (failed)
+		return failed;
 	for (int i = 0; i < (int)COUNT_OF(texts); i++)
 		bind_text(q, 1 + i, texts[i]);
-	if (database_row(q) > 0)
-		sum = (struct ledger_amount){ (uint64_t)sqlite3_column_int64(q, 0),
+	row = database_row(q);
+	if (row > 0)
+		*ret = (struct ledger_amount){ (uint64_t)sqlite3_column_int64(q, 0),
 			(uint64_t)sqlite3_column_int64(q, 1) };
 	sqlite3_finalize(q);
-	return sum;
+	return row < 0 ? row : 0;
 }

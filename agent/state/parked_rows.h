@@ -18,7 +18,9 @@ int parked_list(struct database *, struct op *) MUST_CHECK;
 /* At start: sorts out what a kill left between parking and position, sets aside rows whose id is never listed
  * (*ret_strange of them), and counts a row that claims more than it can hold as one record. */
 int parked_recover(struct database *, uint64_t *ret_strange) MUST_CHECK;
-struct ledger_amount parked_sum(struct database *, const char *signal, const char *source, const char *destination);
+/* How much is parked of that signal, source and destination. 0 or -errno. */
+int parked_sum(struct database *, const char *signal, const char *source, const char *destination,
+	struct ledger_amount *ret) MUST_CHECK;
 /* Of a query whose columns are those of DATABASE_PARKED; valid until the next row. */
 struct state_parked parked_row_of(sqlite3_stmt *);
 

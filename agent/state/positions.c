@@ -77,8 +77,7 @@ static int put_terms(struct database *d, const char *key, const struct ledger_te
 	return database_finish(q);
 }
 
-/* Returns 1 if there is such a row, 0 if there is none, or -errno. */
-static int get_terms(struct database *d, const char *key, struct ledger_terms *ret)
+int saved_ledger_read(struct database *d, const char *key, struct ledger_terms *ret)
 {
 	sqlite3_stmt *q = database_statement(d, GET_LEDGER);
 	int row;
@@ -102,15 +101,10 @@ int saved_ledger_move(struct database *d, struct op *any)
 {
 	const struct op_move *op = op_move(any);
 	struct ledger_terms terms;
-	int row = get_terms(d, any->key, &terms);
+	int row = saved_ledger_read(d, any->key, &terms);
 
 	if (row <= 0)
 		return row;
 	ledger_move(&terms, op->from, op->to, &op->amount);
 	return put_terms(d, any->key, &terms);
-}
-
-bool saved_ledger_read(struct database *d, const char *key, struct ledger_terms *ret)
-{
-	return get_terms(d, key, ret) > 0;
 }

@@ -16,7 +16,7 @@ int positions_read(struct database *, const char *collector, void (*visit)(void 
 int saved_ledger_put(struct database *, struct op *) MUST_CHECK;
 /* Does nothing if there is no such row. */
 int saved_ledger_move(struct database *, struct op *) MUST_CHECK;
-/* False if there is no such row. */
-bool saved_ledger_read(struct database *, const char *key, struct ledger_terms *ret);
+/* 1; 0 if there is no such row; or -errno. */
+int saved_ledger_read(struct database *, const char *key, struct ledger_terms *ret) MUST_CHECK;
 
 #endif

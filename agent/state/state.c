@@ -33,7 +33,7 @@ struct state {
 	struct state_change *writing;
 	struct job job;
 	int lock;
-	bool corrupt; /* damage seen while running, which the next start looks at */
+	bool corrupt; /* damage was seen, which the next start looks at */
 	int trouble; /* of the last commit; 0 or -errno */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
@@ -308,23 +308,33 @@ void state_spool_keys(const struct state *s, void (*visit)(void *, const char *k
 
 /* Loading, before the lane owns the database. */
 
+/* A large database is not checked at each start. If loading finds damage, the next start checks it. */
+static int note_damage(struct state *s, int found)
+{
+	s->corrupt = s->corrupt || found == -EBADMSG;
+	return found;
+}
+
 int state_positions_load(
 	struct state *s, const char *collector, void (*visit)(void *, const struct position *), void *context)
 {
 	OXP_ASSERT(!s->writing);
-	return positions_read(&s->database, collector, visit, context);
+	return note_damage(s, positions_read(&s->database, collector, visit, context));
 }
 
 bool state_ledger_load(struct state *s, const char *key, struct ledger_terms *ret)
 {
 	OXP_ASSERT(!s->writing);
-	return saved_ledger_read(&s->database, key, ret);
+	return note_damage(s, saved_ledger_read(&s->database, key, ret)) > 0;
 }
 
 struct ledger_amount state_parked_sum(struct state *s, const char *signal, const char *source, const char *destination)
 {
+	struct ledger_amount sum = { 0, 0 };
+
 	OXP_ASSERT(!s->writing);
-	return parked_sum(&s->database, signal, source, destination);
+	note_damage(s, parked_sum(&s->database, signal, source, destination, &sum));
+	return sum;
 }
 
 /* Sets aside a payload that a start found damaged. If the disk has no room to move it, it stays, and the next start
@@ -363,7 +373,7 @@ int state_spool_load(struct state *s, const char *key,
 		++*ret_damaged;
 	}
 	spool_row_done(&row);
-	return failed;
+	return note_damage(s, failed);
 }
 
 int state_generation_save(struct state *s)

@@ -150,8 +150,7 @@ static int settings(struct store *s)
 	sqlite3_busy_timeout(s->db, BUSY_MS);
 	snprintf(sql, sizeof sql,
 		"PRAGMA synchronous=%s; PRAGMA page_size=%d; PRAGMA cache_size=-%d; PRAGMA auto_vacuum=INCREMENTAL;"
-		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA "
-		"journal_size_limit=%llu;"
+		"PRAGMA journal_mode=WAL; PRAGMA wal_autocheckpoint=%llu; PRAGMA journal_size_limit=%llu;"
 		"PRAGMA temp_store=MEMORY",
 		s->fresh ? "OFF" : "NORMAL", PAGE, CACHE_KIB, (unsigned long long)(s->wal_bytes / 4 / PAGE),
 		(unsigned long long)s->wal_bytes);
@@ -175,9 +174,14 @@ static int open_database(struct store *s)
 /* From now on it is synced, as NORMAL does. */
 static int settle(struct store *s)
 {
-	int failed = s->fresh ? run(s->db, "PRAGMA synchronous=NORMAL") : 0;
+	int failed;
 
-	return failed || !s->fresh ? failed : new_db_sync(s->db);
+	if (!s->fresh)
+		return 0;
+	failed = run(s->db, "PRAGMA synchronous=NORMAL");
+	if (failed)
+		return failed;
+	return new_db_sync(s->db);
 }
 
 static int open_once(struct store *s)

@@ -25,7 +25,7 @@ static void look_for_copy(struct tail_copies *c, const struct tail_file *f)
 {
 	const struct position at = tail_file_read_to(f);
 
-	tail_wanted_copy(c->with.wanted, &at);
+	tail_wanted_copy(c->with.wanted, &at, f->cut_before);
 	tail_wanted_scan(c->with.wanted, true);
 }
 
@@ -72,6 +72,7 @@ void tail_copies_cut_before(struct tail_copies *c, const struct position *at, co
 	tail_table_move(c->with.table, f, TAIL_GONE_CUT);
 	tail_file_restore(f, at);
 	tail_saver_resume(c->with.saver, f, true);
+	f->cut_before = true;
 	look_for_copy(c, f);
 }
 

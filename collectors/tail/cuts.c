@@ -12,14 +12,14 @@
 
 enum { YOUNG_S = 3600 };
 
-void tail_cut_add(struct tail_cut_list *cuts, const struct position *at)
+void tail_cut_add(struct tail_cut_list *cuts, const struct position *at, bool before)
 {
 	struct tail_cut *cut;
 
 	cuts->items = oxp_grow(cuts->items, &cuts->room, cuts->count + 1, sizeof *cuts->items);
 	OXP_ASSERT(cuts->items && "out of memory");
 	cut = &cuts->items[cuts->count++];
-	*cut = (struct tail_cut){ .path = oxp_strdup(at->path), .at = *at };
+	*cut = (struct tail_cut){ .path = oxp_strdup(at->path), .at = *at, .before = before };
 	cut->at.path = cut->path;
 }
 
@@ -28,7 +28,7 @@ void tail_cut_move(struct tail_cut_list *from, struct tail_cut_list *to)
 	struct tail_cut *last = &from->items[--from->count];
 
 	if (to)
-		tail_cut_add(to, &last->at);
+		tail_cut_add(to, &last->at, last->before);
 	free(last->path);
 }
 
@@ -40,18 +40,28 @@ void tail_cut_clear(struct tail_cut_list *cuts)
 	*cuts = (struct tail_cut_list){ .items = NULL };
 }
 
+/* A file of an earlier run may have been cut down, and so copied, at any time since the last look of that run. */
+static bool is_young(const struct tail_cut_search *s, const struct tail_cut *cut, int64_t birth_ns)
+{
+	int64_t age = tail_births_since(s->births, s->now, birth_ns).ns;
+	int64_t down =
+		cut->before && s->known_before.ns ? tail_births_since(s->births, s->now, s->known_before.ns).ns : 0;
+
+	return age - DURATION_S(YOUNG_S).ns <= (down > 0 ? down : 0);
+}
+
 /* Whether it begins as the cut file did, and has the bytes that this had before its offset: 1, 0 or -errno. If nothing
  * was read yet, only the beginning can be compared, and older copies may have the same one; so the copy must be
  * young. */
 static int is_copy(const struct tail_cut_search *s, const struct tail_cut *cut, int fd, const struct tail_found *found)
 {
 	const struct tail_before before = { cut->at.before_hash, cut->at.before_size };
-	struct duration age = tail_births_since(s->births, s->now, found->identity.birth_ns);
 	int same = found->size >= cut->at.offset ? tail_head_is(fd, &cut->at) : 0;
 
 	if (same <= 0)
 		return same;
-	return before.size > 0 ? tail_stood_before(fd, cut->at.offset, &before) : age.ns <= DURATION_S(YOUNG_S).ns;
+	return before.size > 0 ? tail_stood_before(fd, cut->at.offset, &before)
+			       : is_young(s, cut, found->identity.birth_ns);
 }
 
 /* The first copy of a file is read on as that file, which is known; others are left out if there are too many. */

@@ -13,6 +13,7 @@
 struct tail_cut {
 	char *path;
 	struct position at; /* what it began with, and how far it was read */
+	bool before; /* it was found as an earlier run has not left it */
 	bool looked; /* answer: all that may be its copy was looked at, */
 	bool found; /* and some of it is */
 };
@@ -22,7 +23,7 @@ struct tail_cut_list {
 	size_t count, room;
 };
 
-void tail_cut_add(struct tail_cut_list *, const struct position *);
+void tail_cut_add(struct tail_cut_list *, const struct position *, bool before);
 /* Moves the last one of a list to another; with NULL it is forgotten. */
 void tail_cut_move(struct tail_cut_list *, struct tail_cut_list *to);
 void tail_cut_clear(struct tail_cut_list *);
@@ -30,6 +31,7 @@ void tail_cut_clear(struct tail_cut_list *);
 struct tail_cut_search {
 	const struct tail_births *births;
 	struct mono_time now;
+	struct wall_time known_before; /* the last look of the last run; 0: it is not known */
 	struct tail_budget *budget;
 	struct tail_found_list *found; /* answer: copies, as far as the files were read or farther; newer files first */
 };

@@ -74,6 +74,7 @@ struct tail_file {
 
 	/* copies.c */
 	bool copied; /* it was cut down, and everything in its copy had been read before */
+	bool cut_before; /* it was cut down while nobody followed it */
 
 	/* trouble.c */
 	int trouble; /* errno of the last open or read that failed, which was logged; 0 */

@@ -27,6 +27,7 @@ void tail_finder_remember(struct tail_finder *d, const struct position *at)
 {
 	if (at->generation == TAIL_KNOWN) {
 		d->known_before.ns = (int64_t)at->offset;
+		tail_saver_knew(d->with.saver, d->known_before);
 	} else if (has_room_for(d, at)) {
 		tail_table_remember(d->with.table, at);
 	} else {

@@ -32,12 +32,19 @@ void tail_leaves_done(struct tail_leaves *l)
 
 /* Files. */
 
+/* Of what was cut down nothing is read, however far that was read which it had before. */
+static uint64_t first_unread(const struct tail_file *f)
+{
+	return tail_is_cut(f) ? 0 : f->offset;
+}
+
 static uint64_t unread(const struct tail_file *f)
 {
 	struct stat info;
 	uint64_t size = f->fd >= 0 && fstat(f->fd, &info) == 0 ? (uint64_t)info.st_size : 0;
+	uint64_t first = first_unread(f);
 
-	return size > f->offset ? size - f->offset : 0;
+	return size > first ? size - first : 0;
 }
 
 /* It is read here from now on. */
@@ -80,12 +87,12 @@ void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t g
 static uint64_t count_lines(struct tail_leaves *l, const struct tail_file *f, uint64_t size)
 {
 	char piece[PIECE];
-	uint64_t lines = 0, counted = smaller(size, COUNTED_MAX - l->counted);
+	uint64_t lines = 0, first = first_unread(f), counted = smaller(size, COUNTED_MAX - l->counted);
 	ssize_t got = 0;
 	bool ended = true;
 
 	for (uint64_t at = 0; at < counted; at += (uint64_t)got) {
-		got = pread(f->fd, piece, smaller(sizeof piece, counted - at), (off_t)(f->offset + at));
+		got = pread(f->fd, piece, smaller(sizeof piece, counted - at), (off_t)(first + at));
 		if (got <= 0)
 			break;
 		for (ssize_t i = 0; i < got; i++)

@@ -55,7 +55,7 @@ static void put_known(struct tail_saver *s)
 	char ages[TAIL_AGES_TEXT];
 
 	tail_births_write(s->core->births, ages);
-	if ((s->core->config->start == START_END && s->known.ns) || ages[0])
+	if (s->known.ns || ages[0])
 		host_position_put(s->core->host,
 			&(struct position){ .generation = TAIL_KNOWN, .offset = (uint64_t)s->known.ns, .path = ages });
 }
@@ -236,12 +236,17 @@ void tail_saver_resume(struct tail_saver *s, struct tail_file *f, bool begun)
 		tail_saver_commit_first(s, f);
 }
 
+void tail_saver_knew(struct tail_saver *s, struct wall_time by)
+{
+	s->known = by;
+}
+
 void tail_saver_know(struct tail_saver *s, struct wall_time by)
 {
 	bool first = s->known.ns == 0;
 
 	s->known = by;
-	if (first && s->core->config->start == START_END)
+	if (first)
 		tail_saver_commit(s);
 }
 

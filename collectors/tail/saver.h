@@ -54,7 +54,9 @@ void tail_saver_drop(struct tail_saver *, struct tail_file *);
 void tail_saver_leave(struct tail_saver *, struct tail_file *);
 /* Of a position that no file has: its file is away. */
 void tail_saver_away(struct tail_saver *, const struct position *);
-/* All that was there by then is known; the first time that is saved at once. */
+/* What the last run knew, which holds until this one knows more. */
+void tail_saver_knew(struct tail_saver *, struct wall_time);
+/* All that was there by then is known, and no copy is looked for; the first time that is saved at once. */
 void tail_saver_know(struct tail_saver *, struct wall_time);
 /* Saves what moved and what is new, in one transaction. */
 void tail_saver_commit(struct tail_saver *);

@@ -33,9 +33,11 @@ static void find_lost(struct tail_scan *s)
 
 static void find_copies(struct tail_scan *s)
 {
-	struct tail_cut_search search = {
-		.births = &s->asked.births, .now = s->now, .budget = &s->left, .found = &s->copies
-	};
+	struct tail_cut_search search = { .births = &s->asked.births,
+		.now = s->now,
+		.known_before = s->asked.known_before,
+		.budget = &s->left,
+		.found = &s->copies };
 
 	tail_cut_search(&s->cuts, &search);
 }

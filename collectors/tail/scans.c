@@ -220,7 +220,7 @@ static void end_scan(struct tail_scans *s)
 		tell_nothing(s);
 	s->look.complete = s->look.complete || !doubts->unsure;
 	s->look.last = doubts->unsure ? s->look.last : s->look.began;
-	if (!tail_doubts_any(doubts))
+	if (!tail_doubts_any(doubts) && s->with.wanted->cuts.count == 0)
 		tail_saver_know(s->with.saver, s->look.began);
 	plan_next(s);
 	s->with.over(s->with.context);
@@ -337,6 +337,7 @@ void tail_scans_begin(struct tail_scans *s)
 	look_at_clock(s);
 	s->look.scan = (struct tail_scan){ .asked = { .globs = core->globs,
 						   .births = s->births,
+						   .known_before = s->with.finder->known_before,
 						   .clock = loop_clock(core->loop),
 						   .inotify = s->with.events->watch.fd,
 						   .all_silent = core->config->poll == POLL_ALWAYS ||

@@ -10,9 +10,9 @@ void tail_wanted_lost(struct tail_wanted *w, const char *path, const struct tail
 	tail_lost_add(&w->lost, path, identity);
 }
 
-void tail_wanted_copy(struct tail_wanted *w, const struct position *at)
+void tail_wanted_copy(struct tail_wanted *w, const struct position *at, bool before)
 {
-	tail_cut_add(&w->cuts, at);
+	tail_cut_add(&w->cuts, at, before);
 }
 
 void tail_wanted_take_copies(struct tail_wanted *w, struct tail_cut_list *to)

@@ -15,8 +15,8 @@ void tail_wanted_scan(struct tail_wanted *, bool wanted);
 /* The next scan looks for this file, and for those that had the name after it. It does not begin earlier because of
  * this. */
 void tail_wanted_lost(struct tail_wanted *, const char *path, const struct tail_identity *);
-/* The next scan looks for a copy of this file, which was cut down. */
-void tail_wanted_copy(struct tail_wanted *, const struct position *);
+/* The next scan looks for a copy of this file, which was cut down; `before`: by the time that this run found it. */
+void tail_wanted_copy(struct tail_wanted *, const struct position *, bool before);
 void tail_wanted_take_copies(struct tail_wanted *, struct tail_cut_list *to);
 /* Moves all that are wanted to the list of a scan. */
 void tail_wanted_take(struct tail_wanted *, struct tail_lost_list *to);

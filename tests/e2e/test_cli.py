@@ -95,7 +95,8 @@ GUESSES = {
     "health.checks.postgres": ("health: { checks: { postgres: 'postgres://db:5432/' } }", "health.checks.tcp",
                                "health: { checks: { postgres: 'tcp://db:5432' } }"),
     "health.checks.database": ("health: { checks: { database: 'db:5432' } }",
-                               "health.checks.tcp: the name may stay if its address begins with tcp://",
+                               "health.checks.tcp: the name may stay with `type: tcp`, or if its address "
+                               "begins with tcp://",
                                "health: { checks: { database: 'tcp://db:5432' } }"),
     "health.liveness": ("health: { liveness: { port: 8080 } }", "listen", "listen: ':8080'"),
 }
@@ -144,6 +145,26 @@ def test_what_is_no_file_of_a_configuration_is_named(tmp_path):
 def test_a_fine_configuration(tmp_path):
     done = check(tmp_path, "memory: ${SIZE:-16MiB}\nlogs: { collect: { tail: /var/log/app/*.log } }\n")
     assert done.returncode == 0, done.stderr
+
+
+def test_check_and_the_start_line_say_which_file_was_read(oxpecker, tmp_path):
+    done = check(tmp_path, "memory: 16MiB\n")
+    assert done.stdout == f"fine: {done.args[-1]}\n"
+    environment = {name: value for name, value in os.environ.items() if name != "OXPECKER_CONFIG"}
+    done = subprocess.run([agents.binary(), "check"], env=environment, capture_output=True, text=True, timeout=30)
+    if not os.path.exists("/etc/oxpecker/oxpecker.yaml"):
+        assert done.stdout == "fine: built-in defaults\n"
+    agent = oxpecker({})
+    assert f", configured by {agent.config_path}, state in " in first_line(agent)
+
+
+@pytest.mark.parametrize("text, such", [
+    ("traces: { export: { otlp: 'jaeger:4318' } }", "http://jaeger:4318"),
+    ("health: { checks: { a: { type: http, url: 'api' } } }", "https://api.example.com/health"),
+    ("logs: { export: { elasticsearch: 'es:9200' } }", "http://elasticsearch:9200 or a list of them")])
+def test_a_wrong_url_is_answered_with_one_for_that_option(tmp_path, text, such):
+    done = check(tmp_path, text + "\n")
+    assert done.returncode == 1 and f"xpected a URL such as {such}" in done.stderr
 
 
 def test_secrets_are_never_shown(tmp_path):
@@ -260,11 +281,13 @@ COLLISIONS = {
                   "datagram, listen: '127.0.0.1:514' } } }\n",
                   "logs.collect.b.listen: 127.0.0.1:514 collides with :514 of logs.collect.a.listen"),
     "a scrape of ourselves": ("listen: ':7001'\nmetrics: { collect: { scrape: 'localhost:7001' } }\n",
-                              "2:31: metrics.collect.scrape: target: localhost:7001 is our own door, listen"),
+                              "2:31: metrics.collect.scrape: target: localhost:7001 is our own door, listen: "
+                              "what it reads is ours already; expected an address of the app"),
     "a scrape of control": ("control: unix:/c\nmetrics: { collect: { scrape: 'unix:/c' } }\n",
                             "unix:/c is our own door, control"),
     "spans to the probes": ("listen: '127.0.0.1:80'\ntraces: { export: { otlp: 'http://127.0.0.1' } }\n",
-                            "http://127.0.0.1 is our own door, listen"),
+                            "http://127.0.0.1 is our own door, listen: what it sends would come back; give one of "
+                            "the two another port"),
 }
 
 

@@ -431,7 +431,8 @@ def test_what_is_no_elasticsearch_has_neither_template_nor_lines(oxpecker, fault
     assert any(words in error for words in said), error
     gone.set()
     wait_delivered(agent, 20)
-    assert behave.through and "the index template is there" in agent.err()
+    assert behave.through
+    agent.wait_until(lambda: "the index template is there" in agent.err(), 30, "a word about the template")
     assert_same(list(documents_of(server).values()), writer)
 
 

@@ -241,6 +241,22 @@ def test_what_finds_no_room_is_named_and_counted(oxpecker, fault_server, tmp_pat
     files.agent.assert_balanced()
 
 
+def test_files_of_any_size_do_not_hold_the_end_up(oxpecker, fault_server, tmp_path):
+    """A neighbour's: mostly holes, which cost it nothing. There is no room on disk for the lines that they have."""
+    state = {"path": str(tmp_path / "state"), "max": "16MiB"}
+    files = Files(oxpecker, fault_server(), tmp_path, state=state)
+    paths = [files.folder / f"{number}.log" for number in range(200)]
+    for path in paths:
+        path.write_bytes(b'{"n":1}\n' * 20_000)
+        os.truncate(path, 1 << 30)
+    files.agent.wait_until(lambda: files.agent.metric("oxpecker_files") == len(paths) + 1, 20, "all are followed")
+    for path in paths:
+        os.unlink(path)
+    began = time.monotonic()
+    files.end(status=1)
+    assert time.monotonic() - began < 2 * WITHIN
+
+
 def test_steps_come_before_the_disk(oxpecker, fault_server, tmp_path):
     """Nothing that is to be redacted stands in the state, of what was read and of what was not."""
     steps = [{"redact": {"detect": ["email"]}}]

@@ -120,6 +120,18 @@ def test_logger(oxpecker, fault_server, tmp_path, words):
     assert document["@timestamp"].startswith("20")
 
 
+def test_the_severity_of_a_syslog_message_is_its_level(oxpecker, fault_server, tmp_path):
+    server, path = fault_server(), f"{tmp_path}/log.sock"
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"socket": {"listen": "unix:" + path}},
+                               "steps": [{"filter": "warn"}, "ecs"], "export": {"elasticsearch": {"url": server.url}}}})
+    with connected(path) as peer:
+        peer.sendall(b"".join(b"<%d>1 - - app - - - %d\n" % (8 + severity, severity) for severity in range(8)))
+    wait_delivered(agent, 5)
+    assert [(d["message"], d["log.level"]) for d in documents(server)] == [
+        ("0", "emergency"), ("1", "alert"), ("2", "critical"), ("3", "error"), ("4", "warning")]
+    assert all(int(d["message"]) == d["log.syslog.severity.code"] for d in documents(server))
+
+
 @pytest.mark.parametrize("framing", ["auto", "octets"])
 def test_octet_counting(oxpecker, fault_server, tmp_path, framing):
     """A message of several lines is one record; whole again however it is cut on its way."""

@@ -4,6 +4,7 @@ came in; what is set aside is told; what stands behind it is sent."""
 import contextlib
 import ctypes
 import ctypes.util
+import re
 import sqlite3
 import struct
 
@@ -12,6 +13,7 @@ import pytest
 from lib import agent as agents, fault
 from lib.agent import TERMS, amount
 from lib.shipped import documents_of
+from lib.wait import wait_until
 from test_ack import killed, post, start
 from test_parked import listed, parked, wait_parked
 from test_traces import post as post_spans, request_of
@@ -212,6 +214,44 @@ def test_a_mapped_ledger_that_no_run_reaches_begins_anew(oxpecker, fault_server)
     agent.start()
     assert "has numbers that no run reaches" in agent.err()
     agent.wait_until(lambda: agent.booked("delivered") == agent.booked("received") == REQUESTS)
+    agent.assert_balanced()
+
+
+def damage_spool_index(path):
+    """Nothing reads it before the spool is loaded, and a file of that size is checked only after a kill."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        page, = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'spool_first'").fetchone()
+    with open(path, "r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xa5" * 2048)
+
+
+def mapped_rows(agent):
+    with open(f"{agent.folder}/state/ledger", "rb") as file:
+        data = file.read()
+    rows = [data[m.start():m.start() + 500] for m in re.finditer(b"logs logs.collect.bulk", data)]
+    assert len(rows) == 2
+    return rows
+
+
+def test_a_spool_that_cannot_be_read_costs_no_counts(oxpecker, fault_server):
+    server = fault_server()
+    server.refuse()
+    first = {"url": server.url, "gzip": False}
+    agent, door = start(oxpecker, server.url, exit={"within": "2s"},
+                        logs={"export": {"elasticsearch": first, "second": {"type": "elasticsearch", **first}}})
+    for number in range(REQUESTS):
+        assert post(door, [number], text="x" * 900000).status_code == 200
+    assert agent.stop() == 0
+    damage_spool_index(f"{agent.folder}/state/state.db")
+    before = mapped_rows(agent)
+    agent.launch()
+    agent.expected_exit = {1}
+    wait_until(lambda: not agent.process.alive(), 20, "the end of the start")
+    assert "cannot start logs.collect.bulk" in agent.err()
+    assert mapped_rows(agent) == before
+    agent.start()
+    assert "set aside" in agent.err()
     agent.assert_balanced()
 
 

@@ -1,7 +1,8 @@
 """A disk whose fsync takes 100 ms, or a second (slow_disk.c): probes are answered at once from the start on, new files
-are found, and a rotation loses no line."""
+are found, and what rotation took is told."""
 
 import os
+import signal
 import time
 
 import pytest
@@ -59,42 +60,58 @@ def assert_prompt(prober):
     assert max(seconds) < PROMPT, f"the slowest took {max(seconds):.3f} s"
 
 
+@pytest.mark.alone
 @SPEEDS
-def test_alive_from_the_start_on(slow, ms):
-    agent, _ = slow(ms)
+def test_a_life_on_a_slow_disk(slow, tmp_path, ms):
+    """Alive from the start on; new files are found and rotated ones read; a probe never waits."""
+    agent, sink = slow(ms)
     wait_alive(agent)
     prober = Prober(agent)
     assert agent.get("/health/readiness").json()["status"] in ("starting", "ready")
     wait_ready(agent, ms)
+    new_files_are_found(sink, tmp_path, ms)
+    rotation_loses_no_line(agent, sink, tmp_path)
     assert_prompt(prober)
     assert ON_MAIN not in agent.err()
+    agent.kill9()  # its end is another test's
 
 
-@SPEEDS
-def test_a_new_file_waits_for_no_more_than_its_own_commit(slow, tmp_path, ms):
+def new_files_are_found(sink, tmp_path, ms):
     """Before a file's first line is sent, its number is on disk; a commit of others may be under way."""
-    agent, sink = slow(ms)
-    wait_ready(agent, ms)
-    prober = Prober(agent)
     for number in range(3):
         writer, began = Writer(tmp_path / f"new-{number}.log"), time.monotonic()
         writer.write(1, file=number)
-        wait_until(lambda: number in {d["file"] for d in sink.documents.values()}, 20, "its first line")
+        wait_until(lambda: number in {d.get("file") for d in sink.documents.values()}, 20, "its first line")
         assert time.monotonic() - began < 1 + 2 * ms / 1000
-    assert_prompt(prober)
-    assert ON_MAIN not in agent.err()
+
+
+def rotation_loses_no_line(agent, sink, tmp_path):
+    """Each second, with three backups: what is not read within three seconds is gone for whoever does not hold it."""
+    writer = Writer(tmp_path / "app.log")
+    for second in range(1, 7):
+        until = time.monotonic() + 1
+        while time.monotonic() < until:
+            writer.write(1)
+            wait_until(lambda began=time.monotonic(): time.monotonic() > began + 0.02, 5, "20 ms over")
+        rotate(writer)
+    wait_until(lambda: len(rotated(sink)) == len(writer.lines) or number_of(agent, "vanished_files_total"), 30,
+               "each line there, or told as gone")
+    assert rotated(sink) == sorted(writer.lines)
+
+
+def rotated(sink):
+    return sorted(d["n"] for d in sink.documents.values() if "file" not in d)
 
 
 def test_a_removed_file_is_closed_beside_the_loop(slow, tmp_path):
     """The last descriptor of a file that was removed frees its blocks."""
     agent, sink = slow(100, sweep="100ms")
     wait_ready(agent, 100)
-    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
+    writer = Writer(tmp_path / "app.log")
     writer.write(100)
     wait_until(lambda: len(sink.documents) == 100, 20, "its lines")
     os.unlink(writer.path)
     wait_until(lambda: number_of(agent, "files") == 0, 20, "it closed")
-    assert_prompt(prober)
     assert ON_MAIN not in agent.err()
 
 
@@ -116,25 +133,6 @@ def number_of(agent, name):
     return agent.metric(f"oxpecker_{name}", component="logs.collect.tail") or 0
 
 
-@SPEEDS
-def test_a_rotation_each_second_loses_no_line(slow, tmp_path, ms):
-    """Three backups are kept: what is not read within three seconds is gone for whoever does not hold the file."""
-    agent, sink = slow(ms)
-    wait_ready(agent, ms)
-    prober, writer = Prober(agent), Writer(tmp_path / "app.log")
-    for second in range(1, 7):
-        until = time.monotonic() + 1
-        while time.monotonic() < until:
-            writer.write(1)
-            wait_until(lambda began=time.monotonic(): time.monotonic() > began + 0.02, 5, "20 ms over")
-        rotate(writer)
-    wait_until(lambda: len(sink.documents) == len(writer.lines) or number_of(agent, "vanished_files_total"), 30,
-               "each line, or a file told as gone")
-    assert sorted(d["n"] for d in sink.documents.values()) == sorted(writer.lines)
-    assert_prompt(prober)
-    assert ON_MAIN not in agent.err()
-
-
 def rotate(writer, keep=3):
     """As logrotate does: app.log becomes app.log.1, that becomes app.log.2, and the oldest is removed."""
     for number in range(keep, 0, -1):
@@ -143,3 +141,13 @@ def rotate(writer, keep=3):
             os.rename(before, f"{writer.path}.{number}")
     writer.file.close()
     writer.file = open(writer.path, "ab", buffering=0)
+
+
+def test_a_signal_that_comes_during_the_start_ends_it(slow):
+    """As the first process of a container it would not hear of it otherwise, and end with SIGKILL."""
+    agent, _ = slow(1000)
+    wait_alive(agent)
+    assert agent.get("/health/liveness").json()["status"] == "starting"
+    agent.process.signal(signal.SIGTERM)
+    assert agent.process.wait(40) == 0, agent.err()[-2000:]
+    assert "nothing was lost" in agent.err()

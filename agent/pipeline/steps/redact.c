@@ -105,7 +105,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 }
 
 /* Copies the buffer's text to memory that lasts as long as the record. The data is NULL if there is no room. */
-static struct bytes lasting(struct step *s, struct json_edit *e)
+static struct bytes copied(struct step *s, struct json_edit *e)
 {
 	char *to = json_edit_room(e, s->out.size);
 
@@ -125,7 +125,7 @@ static bool take_out(struct step *s, struct json_edit *e, size_t i)
 	}
 	if (redact_whole(&s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
 		return false;
-	clean = lasting(s, e);
+	clean = copied(s, e);
 	if (clean.data)
 		json_edit_replace(e, i, clean);
 	return clean.data != NULL;
@@ -149,7 +149,7 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	found = redact_json(&s->redact, value, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
-	clean = lasting(s, e);
+	clean = copied(s, e);
 	if (clean.data)
 		json_edit_replace(e, i, clean);
 	return clean.data != NULL;
@@ -164,7 +164,7 @@ static bool clean_rest(struct step *s, struct json_edit *e)
 	found = redact_json(&s->redact, e->rest, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
-	clean = lasting(s, e);
+	clean = copied(s, e);
 	if (clean.data)
 		json_edit_rest(e, clean);
 	return clean.data != NULL;

@@ -29,6 +29,10 @@ class Closing:
             raise failures[0]
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: measures how soon something comes, with the machine for itself")
+
+
 @pytest.fixture
 def closing():
     kept = Closing()

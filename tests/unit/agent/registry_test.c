@@ -11,6 +11,14 @@ static void assert_named(const char *name, const char *summary)
 	assert_true(summary && *summary);
 }
 
+/* A source that can be read again says what the next run will find, and hands over the rest; no other does. */
+static void assert_leaves(const struct collector_type *t)
+{
+	bool saved = t->rewind == REWIND_SAVED;
+
+	assert_true(saved == !!t->lasting && saved == !!t->leave && saved == !!t->abandon && saved == !!t->lost);
+}
+
 static void test_collectors(void **state)
 {
 	(void)state;
@@ -19,6 +27,7 @@ static void test_collectors(void **state)
 		assert_true((*t)->signals && (*t)->options && (*t)->config_size > 0);
 		assert_true((*t)->create && (*t)->start && (*t)->destroy);
 		assert_true((*t)->resume || (*t)->when_full != FULL_PAUSE || (*t)->signals == SIGNAL_METRICS);
+		assert_leaves(*t);
 		for (const struct collector_type *const *u = registry_collectors; u < t; u++)
 			assert_string_not_equal((*t)->name, (*u)->name);
 	}

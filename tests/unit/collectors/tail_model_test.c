@@ -717,11 +717,21 @@ static void let_time_pass(struct world *w)
 	w->calm = false;
 }
 
+/* When the first look was is on disk. */
+static bool is_known(const struct world *w)
+{
+	for (size_t i = 0; i < w->host.positions.count; i++)
+		if (w->host.positions.rows[i].at.generation == 0)
+			return w->host.positions.rows[i].at.offset > 0;
+	return false;
+}
+
 /* The wall clock, by up to three days, forth or back. Once in a life: if it is set twice while nobody looks, births say
- * nothing any more. */
+ * nothing any more. Nor do they if it is not known when somebody looked: a copy of a file of which nothing was read is
+ * told from older ones by its age. */
 static void set_clock(struct world *w)
 {
-	if (w->time.set)
+	if (w->time.set || !is_known(w))
 		return;
 	int64_t hours = (int64_t)below(w, 145) - 72;
 

@@ -336,6 +336,58 @@ CLOCK_TEST(a_clock_that_was_set_forth_hides_no_later_rotation, DAYS, before_it_i
 CLOCK_TEST(a_clock_that_is_set_back_hides_no_new_file, -DAYS, before_there_is_a_file)
 CLOCK_TEST(a_clock_that_is_set_forth_hides_no_new_file, DAYS, before_there_is_a_file)
 
+/* Copies. */
+
+/* What a file had is copied, and the file is cut down and goes on. */
+static void copy_and_cut(struct world *w, struct sim_inode *file, const char *to)
+{
+	struct sim_inode *copy = sim_create(to);
+
+	put_lines(copy, "first", 2);
+	sim_close(copy);
+	sim_truncate(file);
+	put_lines(file, "second", 2);
+	w->time.ns += DURATION_S(DAYS * DAY_S).ns;
+}
+
+/* Nothing of it was delivered, so its beginning is all that tells a copy of it from older copies: that one is as young
+ * as the last look of the last run. An older one begins alike. */
+static void a_copy_is_made_and_a_run_ends_after(int later)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *older = sim_create(PATH ".2"), *file;
+
+	put_lines(older, "first", 3);
+	sim_close(older);
+	w->time.ns += DURATION_S(DAYS * DAY_S).ns;
+	file = sim_create(PATH);
+	put_lines(file, "first", 2);
+	w->host.refuse = true;
+	start(w);
+	turns(w, 1000);
+	assert_int_equal(fake_host_position(&w->host, 1)->head_size, sim_size(file));
+	fake_host_kill(&w->host);
+	copy_and_cut(w, file, PATH ".1");
+	start(w);
+	turns(w, later); /* so it may be known or not */
+	fake_host_kill(&w->host);
+	w->time.ns += DURATION_S(DAYS * DAY_S).ns;
+	w->host.refuse = false;
+	start(w);
+	wait_items(w, 4);
+	turns(w, 2 * SWEEP_S * 1000);
+	assert_int_equal(w->host.count, 4);
+	sim_close(file);
+	world_free(w);
+}
+
+static void a_copy_that_was_made_while_nobody_looked_is_read(void **state)
+{
+	(void)state;
+	for (int later = 0; later < 80; later++)
+		a_copy_is_made_and_a_run_ends_after(later);
+}
+
 /* The inode and the beginning are those of the file that was there: it is told by its birth, and where there is none
  * by what stands before the offset that was saved. */
 static void an_inode_is_used_again(bool births)
@@ -613,6 +665,46 @@ static void what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk(void
 	sim_truncate(file);
 	put_lines(file, "anew", 20);
 	end_and_start(w, 3, 20);
+	sim_close(file);
+	world_free(w);
+}
+
+/* Everything that it had was delivered. Then it is cut down, has less than before, and is removed: nobody has that. */
+static void what_a_removed_file_has_since_it_was_cut_down_goes_to_disk(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 9);
+	wait_items(w, 9);
+	wait_saved(w, file);
+	sim_truncate(file);
+	put_lines(file, "m", 2);
+	sim_unlink(PATH);
+	end_and_start(w, 11, 0);
+	sim_close(file);
+	world_free(w);
+}
+
+static void what_is_not_on_disk_in_time_of_a_file_that_was_cut_down_is_counted(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+
+	(void)state;
+	start(w);
+	put_lines(file, "n", 9);
+	wait_items(w, 9);
+	wait_saved(w, file);
+	sim_truncate(file);
+	put_lines(file, "m", 2);
+	sim_unlink(PATH);
+	collector_tail.stop(w->host.collector);
+	collector_tail.leave(w->host.collector);
+	collector_tail.abandon(w->host.collector);
+	assert_int_equal(w->host.not_left, 2);
 	sim_close(file);
 	world_free(w);
 }
@@ -945,6 +1037,7 @@ int main(void)
 		cmocka_unit_test(a_clock_that_is_set_back_hides_no_new_file),
 		cmocka_unit_test(a_clock_that_is_set_forth_hides_no_new_file),
 		cmocka_unit_test(a_full_queue_hides_no_rotation),
+		cmocka_unit_test(a_copy_that_was_made_while_nobody_looked_is_read),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_its_birth),
 		cmocka_unit_test(an_inode_that_is_used_again_is_told_by_what_it_has),
 		cmocka_unit_test(a_file_that_cannot_be_read_for_a_while_is_the_same_file),
@@ -955,6 +1048,8 @@ int main(void)
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
 		cmocka_unit_test(what_was_under_way_of_a_file_that_was_written_anew_goes_to_disk),
+		cmocka_unit_test(what_a_removed_file_has_since_it_was_cut_down_goes_to_disk),
+		cmocka_unit_test(what_is_not_on_disk_in_time_of_a_file_that_was_cut_down_is_counted),
 		cmocka_unit_test(a_removed_file_is_left_to_its_last_byte),
 		cmocka_unit_test(what_finds_no_room_on_disk_is_counted_and_named),
 		cmocka_unit_test(what_finds_room_on_disk_later_is_not_lost),

@@ -4,6 +4,7 @@
 #include "loop/resolv_conf.h"
 
 #include <arpa/inet.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -37,6 +38,7 @@ static void a_pod_has_all_of_it(void **state)
 	assert_string_equal(c.search[2], "cluster.local");
 	assert_int_equal(c.ndots, 5);
 	assert_int_equal(c.attempts, 4);
+	assert_true(c.rotate);
 	assert_int_equal(c.timeout.ns, DURATION_S(2).ns);
 }
 
@@ -51,7 +53,30 @@ static void what_it_does_not_say_is_as_in_libc(void **state)
 	assert_int_equal(c.search_count, 1);
 	assert_string_equal(c.search[0], "two.test");
 	assert_int_equal(c.ndots, 1);
+	assert_int_equal(c.attempts, 2);
+	assert_false(c.rotate);
 	assert_int_equal(c.timeout.ns, DURATION_S(1).ns);
+}
+
+static void an_interface_may_be_a_number(void **state)
+{
+	struct resolv_conf c = parse("nameserver fe80::1%7\nnameserver fe80::1%no-such-interface\n");
+
+	(void)state;
+	assert_int_equal(c.servers_count, 2);
+	assert_int_equal(((const struct sockaddr_in6 *)&c.servers[0])->sin6_scope_id, 7);
+	assert_int_equal(((const struct sockaddr_in6 *)&c.servers[1])->sin6_scope_id, 0);
+}
+
+/* In a namespace of its own, in which the host may have any name. */
+static void search_nowhere_is_not_search_in_the_domain_of_the_host(void **state)
+{
+	(void)state;
+	if (unshare(CLONE_NEWUTS) < 0)
+		skip();
+	assert_int_equal(sethostname("a.host.test", 11), 0);
+	assert_int_equal(parse("search .\n").search_count, 0);
+	assert_string_equal(parse("").search[0], "host.test");
 }
 
 static void too_much_is_left_out(void **state)
@@ -96,6 +121,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pod_has_all_of_it),
 		cmocka_unit_test(what_it_does_not_say_is_as_in_libc),
+		cmocka_unit_test(an_interface_may_be_a_number),
+		cmocka_unit_test(search_nowhere_is_not_search_in_the_domain_of_the_host),
 		cmocka_unit_test(too_much_is_left_out),
 		cmocka_unit_test(a_fifo_in_its_place_is_not_waited_for),
 	};

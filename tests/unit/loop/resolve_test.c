@@ -41,7 +41,8 @@ struct fixture {
 	struct loop_watch server;
 	unsigned questions;
 	char names[256]; /* asked for, each followed by a blank */
-	bool silent;
+	bool silent, silent_v6;
+	unsigned char ttl; /* 0: 60 seconds */
 	pid_t flood[FLOODS]; /* children that send what nobody asked for as the name server */
 	int tell; /* what they read; 0: there are none */
 };
@@ -162,11 +163,14 @@ static void serve_question(void *context, int fd, unsigned what)
 	snprintf(f->names + used, sizeof f->names - used, "%s ", name);
 	if (f->tell && f->questions == 1)
 		tell_floods(f, &from);
-	if (f->silent)
+	if (f->silent || (f->silent_v6 && q[at + 1] == TYPE_AAAA))
 		return;
-	rcode = look_up(name, q[at + 1], address, &size);
+	rcode = look_up(strcmp(name, "moody.test") == 0 ? f->questions == 1 ? "broken.test" : "four.test" : name,
+		q[at + 1], address, &size);
 	q[3] = (unsigned char)(0x80 | rcode);
 	size = answer_question(q, at + 4, address, size);
+	if (f->ttl && size > at + 4)
+		q[at + 4 + 9] = f->ttl;
 	sendto(fd, q, size, 0, (struct sockaddr *)&from, from_size);
 }
 
@@ -300,20 +304,79 @@ static void a_short_name_is_searched(void **state)
 	assert_address(&a.got.addresses[0], "192.0.2.7");
 }
 
-static void the_next_server_is_asked(void **state)
+static void restart_with(struct fixture *f, const char *first, const char *second, struct duration timeout)
 {
-	struct fixture *f = *state;
-	struct sockaddr_in at;
-	socklen_t size = sizeof at;
-	char ours[32];
-	const char *const servers[] = { "127.0.0.1:1", ours, NULL };
-	const struct resolver_sources sources = { .servers = servers, .timeout = DURATION_S(10) };
+	const char *const servers[] = { first, second, NULL };
+	const struct resolver_sources sources = { .servers = servers, .timeout = timeout };
 
-	assert_int_equal(getsockname(f->server.fd, (struct sockaddr *)&at, &size), 0);
-	snprintf(ours, sizeof ours, "127.0.0.1:%u", ntohs(at.sin_port));
 	resolver_free(f->resolver);
 	assert_int_equal(resolver_new_from(f->loop, &sources, &f->resolver), 0);
+}
+
+static void server_address(struct fixture *f, char address[32])
+{
+	struct sockaddr_in at;
+	socklen_t size = sizeof at;
+
+	assert_int_equal(getsockname(f->server.fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(address, 32, "127.0.0.1:%u", ntohs(at.sin_port));
+}
+
+/* The timeout is longer than the patience of the test. */
+static void a_server_that_is_not_there_costs_no_time(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32];
+
+	server_address(f, ours);
+	restart_with(f, "127.0.0.1:1", ours, DURATION_S(2ll * PATIENCE_SECONDS));
 	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+}
+
+static unsigned packets_at(int fd)
+{
+	unsigned count = 0;
+
+	while (recv(fd, &(char){ 0 }, 1, MSG_DONTWAIT) >= 0)
+		count++;
+	return count;
+}
+
+/* Each of its names would take its timeout otherwise. */
+static void a_silent_server_is_passed_over_for_a_while(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32], silent[32];
+	struct sockaddr_in at = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t size = sizeof at;
+	int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, size), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &size), 0);
+	snprintf(silent, sizeof silent, "127.0.0.1:%u", ntohs(at.sin_port));
+	server_address(f, ours);
+	restart_with(f, silent, ours, DURATION_MS(200));
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+	assert_int_equal(packets_at(fd), 2);
+	assert_int_equal(ask_for(f, "both.test").got.failed, 0);
+	assert_int_equal(packets_at(fd), 0);
+	f->time.ahead += 61ll * 1000000000;
+	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
+	assert_int_equal(ask_for(f, "four.test").got.failed, 0);
+	assert_int_equal(packets_at(fd), 2);
+	close(fd);
+}
+
+/* As servers do that cannot handle AAAA. */
+static void what_failed_is_asked_again_though_the_other_half_is_missing(void **state)
+{
+	struct fixture *f = *state;
+	char ours[32];
+
+	server_address(f, ours);
+	f->silent_v6 = true;
+	restart_with(f, ours, NULL, DURATION_MS(200));
+	assert_int_equal(ask_for(f, "moody.test").got.failed, 0);
 }
 
 static void no_such_name_is_not_no_answer(void **state)
@@ -342,6 +405,24 @@ static void names_found_are_kept_a_while(void **state)
 	f->time.ahead += (RESOLVE_CACHED_SECONDS + 1ll) * 1000000000;
 	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
 	ask_for(f, "four.test");
+	assert_true(f->questions > asked);
+}
+
+static void nothing_is_kept_for_longer_than_the_server_allows(void **state)
+{
+	struct fixture *f = *state;
+	unsigned asked;
+
+	f->ttl = 5;
+	ask_for(f, "both.test");
+	asked = f->questions;
+	f->time.ahead += 4ll * 1000000000;
+	ask_for(f, "10.0.0.1"); /* the loop reads the time in a callback */
+	ask_for(f, "both.test");
+	assert_int_equal(f->questions, asked);
+	f->time.ahead += 2ll * 1000000000;
+	ask_for(f, "10.0.0.1");
+	ask_for(f, "both.test");
 	assert_true(f->questions > asked);
 }
 
@@ -485,9 +566,13 @@ int main(void)
 		cmocka_unit_test_setup_teardown(both_families_come_ipv4_first, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_family_is_enough, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_short_name_is_searched, setup, teardown),
-		cmocka_unit_test_setup_teardown(the_next_server_is_asked, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_server_that_is_not_there_costs_no_time, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_failed_is_asked_again_though_the_other_half_is_missing, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_such_name_is_not_no_answer, setup, teardown),
 		cmocka_unit_test_setup_teardown(names_found_are_kept_a_while, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_kept_for_longer_than_the_server_allows, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_silent_server_is_passed_over_for_a_while, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_kept_has_a_ceiling, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_cancelled_question_is_silent, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_with_questions_open_is_silent, setup, teardown),

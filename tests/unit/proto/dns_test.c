@@ -78,6 +78,19 @@ static void addresses_are_taken_whoever_they_belong_to(void **state)
 	assert_memory_equal(a.addresses[0], "\xc0\0\2\7", 4);
 }
 
+static void the_shortest_time_to_live_counts(void **state)
+{
+	struct dns_answer a;
+
+	(void)state;
+	assert_true(READ(HEAD("\x81\x80", "\2") ASKED ALIAS V4, &a));
+	assert_int_equal(a.ttl, 60);
+	assert_true(READ(HEAD("\x81\x80", "\2") ASKED "\xc0\x0c\0\5\0\1\0\0\0\7\0\2\xc0\x0c" V4, &a));
+	assert_int_equal(a.ttl, 7);
+	assert_true(READ(HEAD("\x81\x80", "\1") ASKED "\xc0\x0c\0\1\0\1\xff\xff\xff\xff\0\4\xc0\0\2\7", &a));
+	assert_int_equal(a.ttl, 0);
+}
+
 static void other_types_and_sizes_are_no_addresses(void **state)
 {
 	struct dns_answer a;
@@ -111,7 +124,7 @@ static void what_was_cut_off_counts_as_what_is_left(void **state)
 	assert_int_equal(a.code, DNS_FINE);
 	assert_int_equal(a.count, 1);
 	assert_true(READ(HEAD("\x83\x80", "\0") ASKED, &a));
-	assert_int_equal(a.code, DNS_FAILED);
+	assert_int_equal(a.code, DNS_CUT);
 	assert_true(READ(HEAD("\x81\x80", "\1") ASKED "\xc0\x0c\0\1\0\1", &a));
 	assert_int_equal(a.code, DNS_FAILED);
 }
@@ -159,6 +172,7 @@ int main(void)
 		cmocka_unit_test(a_question_is_one_of_rfc_1035),
 		cmocka_unit_test(what_is_no_name_is_not_asked_for),
 		cmocka_unit_test(addresses_are_taken_whoever_they_belong_to),
+		cmocka_unit_test(the_shortest_time_to_live_counts),
 		cmocka_unit_test(other_types_and_sizes_are_no_addresses),
 		cmocka_unit_test(the_codes_are_told_apart),
 		cmocka_unit_test(what_was_cut_off_counts_as_what_is_left),

@@ -456,6 +456,47 @@ static void test_a_torn_key_is_no_key(void **state)
 	assert_int_equal(state_slot(f->state, "fir")->term[0].records, 0);
 }
 
+static bool see_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
+{
+	(void)context, (void)id, (void)amount, (void)payload;
+	return true;
+}
+
+/* Writes noise over the root of the spool's index, which nothing reads before the spool is loaded. */
+static void damage_index(const struct folder *f)
+{
+	int64_t page = folder_number(f, "SELECT rootpage FROM sqlite_master WHERE name = 'spool_first'");
+	char name[128], noise[2 * KIB];
+	int fd;
+
+	folder_file(f, "state.db", name);
+	memset(noise, 0xa5, sizeof noise);
+	fd = open(name, O_WRONLY);
+	assert_int_equal(pwrite(fd, noise, sizeof noise, (page - 1) * 4 * KIB), sizeof noise);
+	close(fd);
+}
+
+/* A large file is checked only after a kill. */
+static void test_damage_that_loading_finds_is_looked_at_by_the_next_start(void **state)
+{
+	struct folder *f = *state;
+	struct iovec piece = { oxp_new(MIB), MIB };
+	uint64_t damaged;
+
+	for (int i = 0; i < 5; i++) {
+		ask_to_put(f, "a", &(struct state_payload){ .amount = { 1, MIB }, .pieces = &piece, .count = 1 });
+		assert_int_equal(folder_wait(f), 0);
+	}
+	free(piece.iov_base);
+	folder_stop(f);
+	damage_index(f);
+	assert_int_equal(folder_start(f), 0);
+	assert_int_equal(state_set_aside(f->state), 0);
+	assert_int_equal(state_spool_load(f->state, "a", see_row, NULL, &damaged), -EBADMSG);
+	folder_restart(f);
+	assert_int_equal(state_set_aside(f->state), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -466,6 +507,7 @@ int main(void)
 		TEST(test_of_damage_only_so_much_is_kept),
 		TEST(test_loading_at_start),
 		TEST(test_a_start_does_not_take_the_spool_into_memory),
+		TEST(test_damage_that_loading_finds_is_looked_at_by_the_next_start),
 		TEST(test_a_row_larger_than_any_of_ours_is_damaged),
 		TEST(test_the_spool_leaves_room_for_the_rest),
 		TEST(test_small_rows_leave_it_too),
