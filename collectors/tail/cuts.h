@@ -13,7 +13,7 @@
 struct tail_cut {
 	char *path;
 	struct position at; /* what it began with, and how far it was read */
-	bool before; /* it was found as an earlier run has not left it */
+	bool before; /* it was cut down before this run found it */
 	bool looked; /* answer: all that may be its copy was looked at, */
 	bool found; /* and some of it is */
 };
