@@ -1,10 +1,13 @@
 #include "collectors/tail/machine.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <string.h>
 
 enum {
-	SPARED = 256, /* descriptors that are left to everybody else; half of them if the limit is small */
+	SPARED =
+		256, /* descriptors that are left to everybody else; at most half of those that are free at the start */
 	FILES_MIN = 4 << 20,
 	/* a quarter of that for files without a name; beyond it they are closed as soon as they are read */
 	GONE_SHARE = 4,
@@ -16,13 +19,23 @@ void tail_machine_init(struct tail_machine *m, struct host *host)
 	m->host = host;
 }
 
+/* How many numbers below `limit` are free, or `enough` if there are more. */
+static rlim_t free_descriptors(rlim_t limit, rlim_t enough)
+{
+	rlim_t count = 0;
+
+	for (rlim_t fd = 0; fd < limit && fd <= INT_MAX && count < enough; fd++)
+		count += fcntl((int)fd, F_GETFD) < 0;
+	return count;
+}
+
 /* open() gives the lowest free number: files that stay below a bound leave the rest to connections. */
 void tail_machine_spare_descriptors(struct tail_machine *m)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	m->descriptors = limit.rlim_cur - (limit.rlim_cur < 2 * SPARED ? limit.rlim_cur / 2 : SPARED);
+	m->descriptors = limit.rlim_cur - free_descriptors(limit.rlim_cur, 2 * SPARED) / 2;
 }
 
 void tail_machine_inotify(struct tail_machine *m, int failed)

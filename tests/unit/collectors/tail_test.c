@@ -12,6 +12,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -2019,6 +2020,30 @@ static void a_followed_file_is_small(void **state)
 	assert_true(sizeof(struct tail_file) <= 300);
 }
 
+/* More than half of them are taken when it starts. */
+static void files_share_the_descriptors_that_are_left(void **state)
+{
+	enum { LIMIT = 64, TAKEN = 40 };
+	struct bench *b = *state;
+	struct model m = { .generation = 0 };
+	struct rlimit before, few;
+	int taken[LIMIT], count = 0;
+
+	append_lines(b, &m, "app.log", 1);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	few = (struct rlimit){ LIMIT, before.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+	do {
+		taken[count] = dup(STDERR_FILENO);
+	} while (taken[count++] < TAKEN);
+	start(b);
+	wait_items(b, 1);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	while (count > 0)
+		close(taken[--count]);
+	finish(b, &m, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
 
 static const struct CMUnitTest tests[] = {
@@ -2081,6 +2106,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(what_was_written_anew_while_down_begins_anew),
 	TEST(what_is_mounted_again_is_read_on),
 	TEST(where_no_birth_is_told_bytes_tell_what_is_mounted_again),
+	TEST(files_share_the_descriptors_that_are_left),
 	TEST(what_is_gone_while_down_is_told_once),
 	TEST(what_comes_back_is_read_on),
 	TEST(a_link_that_leads_back_is_read_on),
