@@ -282,6 +282,9 @@ struct exporter_type {
 	/* As of a collector. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
 	bool stores; /* it uses host_store(), which is opened before create() */
+	/* Each send asks a peer by itself. Beside one that gets no answer, its first item may be sent again on its own,
+	 * to see whether the peer answers by now. */
+	bool has_peer;
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */

@@ -423,12 +423,19 @@ static void elasticsearch_send(struct exporter *e, const struct batch *batch, st
 		poster_send(e->poster, batch, send);
 }
 
+/* A host that gave no answer in time is left out for a while, as one that was asked to the end. */
 static void elasticsearch_cancel(struct exporter *e, struct send *send)
 {
-	if (e->template && template_let_go(e->template, send))
+	const struct bulk *r;
+
+	if (e->template && template_let_go(e->template, send)) {
 		send_done(send, RETRY, "no answer to the index template in time");
-	else
-		poster_cancel(e->poster, send);
+		return;
+	}
+	r = poster_asking(send);
+	if (r)
+		(void)hosts_failed(e->hosts, r->chosen, loop_now(host_loop(e->host)), "no answer in time");
+	poster_cancel(e->poster, send);
 }
 
 static void elasticsearch_report(const struct exporter *e, struct json_writer *w)
@@ -588,6 +595,7 @@ const struct exporter_type exporter_elasticsearch = {
 	.signals = SIGNAL_LOGS,
 	.options = elasticsearch_options,
 	.config_size = sizeof(struct elasticsearch_config),
+	.has_peer = true,
 	.check = elasticsearch_check,
 	.create = elasticsearch_create,
 	.send = elasticsearch_send,

@@ -346,6 +346,13 @@ void poster_cancel(struct poster *poster, struct send *send)
 	send_done(send, RETRY, "no answer in time");
 }
 
+void *poster_asking(const struct send *send)
+{
+	const struct post *p = send_context(send);
+
+	return p->call ? p->reader : NULL;
+}
+
 int poster_new(const struct poster_options *o, struct poster **ret)
 {
 	struct poster *poster = oxp_new(sizeof *poster);

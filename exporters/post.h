@@ -57,6 +57,8 @@ int poster_new(const struct poster_options *, struct poster **ret) MUST_CHECK;
 void poster_free(struct poster *);
 void poster_send(struct poster *, const struct batch *, struct send *);
 void poster_cancel(struct poster *, struct send *); /* ends the send with RETRY */
+/* What begin() returned for the send; NULL while its request has not begun. */
+void *poster_asking(const struct send *);
 
 /* What became of a request, for people: the status with what the peer says, or why there is no answer. One line, which
  * may quote our credentials. */

@@ -28,6 +28,19 @@ struct send *send_new(struct sender *sender, struct send_list *queue, struct del
 	return send;
 }
 
+struct send *send_scout(const struct send *elder, struct send_list *list)
+{
+	struct send *scout = make(elder->sender, list, elder->delivery, elder->route, elder->patience.fire);
+
+	for (scout->first = elder->first; !send_wants(elder, scout->first);)
+		scout->first++;
+	scout->end = scout->first + 1;
+	scout->left = 1;
+	scout->under_way = true;
+	TAILQ_INSERT_TAIL(list, scout, entry);
+	return scout;
+}
+
 void send_free(struct send *send)
 {
 	TAILQ_REMOVE(send->queue, send, entry);

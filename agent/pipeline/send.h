@@ -33,6 +33,7 @@ struct send {
 	uint64_t takings_seen;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
 	bool on_trial, impatient; /* this try: its outcome says whose fault it is; it took too long */
+	bool called_back; /* this try: a scout was taken while it got no answer */
 	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
@@ -44,6 +45,8 @@ struct send {
 /* All of the delivery's batch, at the end of the queue. `patience` is called when a try has taken too long. */
 struct send *send_new(
 	struct sender *, struct send_list *queue, struct delivery *, size_t route, loop_callback *patience);
+/* The first item that `elder` wants, once more: in `list`, and in no queue. It settles nothing. */
+struct send *send_scout(const struct send *elder, struct send_list *list);
 void send_free(struct send *); /* and out of the queue */
 /* The records and bytes that it has not settled. */
 struct ledger_amount send_left(const struct send *);

@@ -17,6 +17,7 @@ enum {
 };
 
 static void pump(void *context);
+static const struct scout_hooks scout_hooks;
 
 const char *sender_state_name(enum sender_state state)
 {
@@ -44,6 +45,7 @@ static void on_wait_over(void *context)
 	struct sender *s = context;
 
 	move(s, SENDER_PROBING);
+	scout_hurry(&s->scout);
 	pump(s);
 }
 
@@ -55,6 +57,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
 	window_init(&s->window, limits->concurrency);
+	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
 	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
 	loop_soon_init(&s->pump, world->loop, pump, s);
 	return s;
@@ -73,6 +76,7 @@ void sender_free(struct sender *s)
 		return;
 	while ((send = TAILQ_FIRST(&s->queue)))
 		send_free(send);
+	scout_free(&s->scout);
 	if (s->exporter)
 		s->type->destroy(s->exporter);
 	loop_timer_done(&s->wait);
@@ -209,7 +213,7 @@ static void begin(struct sender *s, struct send *send)
 		s->lone_splits++;
 	send->on_trial = is_suspect(send) && is_compared(send);
 	send->under_way = send->tried = true;
-	send->elsewhere = send->impatient = send->named = false;
+	send->elsewhere = send->impatient = send->called_back = send->named = false;
 	send->took_some = send->refused_some = send->failed_some = false;
 	send->begun = loop_now(s->world->loop);
 	send->not_before_ms = send->refused = 0;
@@ -219,6 +223,7 @@ static void begin(struct sender *s, struct send *send)
 	if (send->tries++ > 0)
 		s->resent += send->left;
 	loop_timer_set(&send->patience, s->limits.timeout);
+	scout_began(&s->scout, s->ceiling);
 	s->type->send(s->exporter, send->delivery->batch, send);
 }
 
@@ -293,6 +298,10 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 	const struct batch_item *it = batch_item(send->delivery->batch, item);
 
 	OXP_ASSERT(send->under_way && send_wants(send, item));
+	if (scout_is(&send->sender->scout, send)) {
+		send->failed_some = outcome == RETRY || outcome == FAILED;
+		return;
+	}
 	send_need_marks(send);
 	OXP_ASSERT(send->marks[item - send->first] == MARK_OPEN);
 	if (outcome == SPLIT) /* one item cannot be split */
@@ -430,7 +439,7 @@ static void failed(struct sender *s, const struct send *send)
 }
 
 /* If this try was refused in part, the refusal stays the last error. */
-static void recovered(struct sender *s, const struct send *send)
+static void recovered(struct sender *s, bool refused_some)
 {
 	if (s->failing_since.ns)
 		log_info(s->world->log, s->name, "delivering again");
@@ -438,7 +447,7 @@ static void recovered(struct sender *s, const struct send *send)
 	s->ceiling = (struct duration){ 0 };
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
-	if (!send->refused_some)
+	if (!refused_some)
 		s->reason[0] = '\0';
 }
 
@@ -487,14 +496,14 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 	note_settled(s, send);
 	if (!later)
 		took_it(s, send);
-	if (later && send->elsewhere)
+	if (later && (send->elsewhere || send->called_back))
 		s->retries++;
 	else if (s->state == SENDER_HALTED)
 		return;
 	else if (is_failure(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
 		failed(s, send);
 	else if (s->state == SENDER_PROBING)
-		recovered(s, send);
+		recovered(s, send->refused_some);
 }
 
 /* The outcome of the items that were not named. A single item cannot be split, and is refused if it fails on trial. */
@@ -534,6 +543,88 @@ static void come_apart(struct send *send, enum outcome rest)
 		halve_suspect(send);
 }
 
+/* The scout. */
+
+static const struct send *elder(void *context)
+{
+	const struct sender *s = context;
+	const struct send *send;
+
+	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED || !s->type->has_peer)
+		return NULL;
+	if (s->not_before.ns > loop_now(s->world->loop).ns)
+		return NULL;
+	TAILQ_FOREACH(send, &s->queue, entry)
+		if (send->under_way)
+			return send;
+	return NULL;
+}
+
+static void scout_goes(void *context, struct send *scout)
+{
+	struct sender *s = context;
+
+	s->sends++;
+	s->resent += send_left(scout).records;
+	s->type->send(s->exporter, scout->delivery->batch, scout);
+}
+
+static void cancel_scout(void *context, struct send *scout)
+{
+	struct sender *s = context;
+
+	s->type->cancel(s->exporter, scout);
+}
+
+static void call_back(void *context, struct mono_time begun)
+{
+	struct sender *s = context;
+	struct send *send, *next;
+
+	window_refused(&s->window, true); /* they may have been too much for it */
+	for (send = TAILQ_FIRST(&s->queue); send; send = next) {
+		next = TAILQ_NEXT(send, entry);
+		if (!send->under_way || send->begun.ns > begun.ns)
+			continue;
+		send->called_back = true;
+		s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
+	}
+}
+
+static const struct scout_hooks scout_hooks = {
+	.elder = elder, .go = scout_goes, .cancel = cancel_scout, .call_back = call_back
+};
+
+/* If it was taken, the destination is back. How long that took shows how many agents may come back with this one, so
+ * the window opens as after probes that failed. */
+static void judge_scout(struct sender *s, struct send *scout, enum outcome rest)
+{
+	bool taken = rest != RETRY && !is_failure(rest) && !scout->failed_some;
+	unsigned missed;
+
+	note_asked(s, scout);
+	for (missed = scout_done(&s->scout, scout, taken); taken && missed > 0; missed--)
+		window_refused(&s->window, true);
+	if (taken && s->state == SENDER_PROBING)
+		recovered(s, false);
+}
+
+/* What came of a try that the sender or the exporter gave up. */
+static enum outcome given_up_as(const struct send *send)
+{
+	if (send->called_back)
+		return send->left > 1 ? FAILED : RETRY;
+	return send->impatient ? UNANSWERED : RETRY;
+}
+
+/* Tells the scout that a try has ended, and whether that was an answer. */
+static void tell_scout(struct sender *s, const struct send *send, enum outcome rest)
+{
+	struct duration took = mono_since(loop_now(s->world->loop), send->begun);
+
+	scout_ended(&s->scout, s->under_way, rest == RETRY || is_failure(rest) ? NULL : &took);
+}
+
 void send_done(struct send *send, enum outcome rest, const char *reason)
 {
 	struct sender *s = send->sender;
@@ -543,8 +634,13 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	enum outcome to;
 
 	OXP_ASSERT(send->under_way);
-	if (rest == RETRY && send->impatient)
-		rest = UNANSWERED;
+	if (scout_is(&s->scout, send)) {
+		judge_scout(s, send, rest);
+		return;
+	}
+	scout_withdraw(&s->scout);
+	if (rest == RETRY)
+		rest = given_up_as(send);
 	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
 		s->takings_used = s->takings;
@@ -552,15 +648,16 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 			reason ? reason : "");
 		reason = why;
 	}
-	if (rest != DELIVERED)
+	if (rest != DELIVERED && !send->called_back)
 		note_reason(s, reason);
-	if (to == RETRY && rest != SPLIT)
+	if (to == RETRY && rest != SPLIT && !send->called_back)
 		note_failure(s, reason);
 	loop_timer_clear(&send->patience);
 	settle_rest(send, to, reason);
 	send->under_way = false;
 	send->context = NULL;
 	s->under_way--;
+	tell_scout(s, send, rest);
 	note_strikes(send, rest);
 	judge(s, send, rest);
 	loop_soon_run(&s->pump);
@@ -581,6 +678,7 @@ void sender_hurry(struct sender *s)
 		return;
 	loop_timer_clear(&s->wait);
 	move(s, SENDER_PROBING);
+	scout_hurry(&s->scout);
 	loop_soon_run(&s->pump);
 }
 
@@ -646,6 +744,7 @@ void sender_check(const struct sender *s)
 		under_way += send->under_way;
 	}
 	OXP_ASSERT(under_way == s->under_way);
+	scout_check(&s->scout, s->under_way);
 	OXP_ASSERT(records == s->queued_records);
 	OXP_ASSERT(s->state == SENDER_HALTED || (s->state == SENDER_FINE) == !s->failing_since.ns);
 	check_moves();

@@ -16,11 +16,16 @@
  * because an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is
  * to blame, and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are
  * tried (up to LONE_SPLITS_MAX times) and compared with each other.
+ *
+ * Silence. If what is under way gets no answer, a scout (scout.h) finds out whether the destination takes anything by
+ * now. A send that is called back since a scout was taken is not to blame alone: it may have been lost when the
+ * destination hung. Of several items it is one strike, of a single one none, since the scout was that item.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
 
 #include "base/random.h"
+#include "pipeline/scout.h"
 #include "pipeline/send.h"
 #include "pipeline/window.h"
 
@@ -64,6 +69,7 @@ struct sender {
 	struct send_list queue; /* waiting and under way, oldest first */
 	size_t under_way;
 	struct window window;
+	struct scout scout;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
 	struct duration ceiling; /* of the latest wait; 0: none since then */
 	struct mono_time not_before; /* the latest that the destination has asked for */

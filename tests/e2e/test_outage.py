@@ -1,6 +1,7 @@
 """Destinations that go away and come back: how they are asked meanwhile, and how soon it flows again."""
 
 import socket
+import threading
 import time
 
 import pytest
@@ -100,4 +101,83 @@ def test_logs_and_spans_flow_again_within_moments(oxpecker, fault_server, tmp_pa
     for path in ("_bulk", "/v1/traces"):
         good = [request.at for request in server.taken(path) if request.answered and request.answered[0] == 200]
         assert min(good) <= back + BACK_WITHIN, path
+    agent.assert_balanced()
+
+
+class Hung:
+    """Takes connections on that port, reads what comes and answers nothing, ever: as a process that was stopped, behind
+    a proxy. wakes() leaves it as it is for what it has taken; only new connections are answered, by the server."""
+
+    def __init__(self, server):
+        self.server, self.taken = server, []
+        server.refuse()
+        self.listener = socket.create_server(("127.0.0.1", server.port), backlog=128)
+        self.thread = threading.Thread(target=self.take, daemon=True)
+        self.thread.start()
+
+    def take(self):
+        while True:
+            try:
+                self.taken.append(self.listener.accept()[0])
+            except OSError:
+                return
+
+    def wakes(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.thread.join()
+        self.listener.close()
+        self.server.listen()
+        return time.monotonic()
+
+    def close(self):
+        for peer in self.taken:
+            peer.close()
+
+
+# What an outage falls into: the first send, which has all its time, or a probe, after some that timed out.
+HANGS = {"within the first timeout": ("30s", "30s", 0), "in the middle of a probe": ("3s", "3s", 2)}
+
+
+@pytest.mark.parametrize("when", HANGS)
+def test_it_flows_again_after_a_hang(oxpecker, fault_server, tmp_path, when):
+    """All of it within moments, also what was under way and is never answered: nothing of that is waited for."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    logs, spans, failures = HANGS[when]
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": writer.path}, "export": {
+                          "elasticsearch": {"url": server.url, "index": "app", "timeout": logs}}},
+                      "traces": {"batch": {"age": "20ms"},
+                                 "export": {"otlp": {"endpoint": server.url, "timeout": spans}}}})
+    delivered = lambda signal: agent.booked("delivered", signal=signal)  # noqa: E731
+    writer.write(FIRST)
+    assert post(agent, request_of(FIRST).SerializeToString()).status_code == 200
+    agent.wait_until(lambda: delivered("logs") == FIRST and delivered("traces") == FIRST, 20, "the first of both")
+    hung = Hung(server)
+    began = time.monotonic()
+    writer.write(LINES, padding="x" * 300)
+    assert post(agent, request_of(FIRST, first=100).SerializeToString()).status_code == 200
+    rows = lambda: agent.status()["destinations"]  # noqa: E731
+    agent.wait_until(lambda: all(row["sends"] >= 5 and row["retries"] >= failures for row in rows()), 60, "some tries")
+    assert all(row["sends"] <= 2 * (time.monotonic() - began) + 5 for row in rows())
+    back = hung.wakes()
+    agent.wait_until(lambda: delivered("logs") > FIRST and delivered("traces") > FIRST, 20, "some of both")
+    assert time.monotonic() <= back + BACK_WITHIN
+    agent.wait_until(lambda: delivered("logs") == FIRST + LINES and delivered("traces") == 2 * FIRST, 20, "all")
+    assert time.monotonic() <= back + 2 * BACK_WITHIN
+    assert not agent.booked("parked") and all(row["resent"] > 0 for row in rows())
+    hung.close()
+    agent.assert_balanced()
+
+
+def test_a_slow_destination_is_left_alone(oxpecker, fault_server, tmp_path):
+    """Each answer takes three seconds: once that is known, nothing goes out beside what is under way."""
+    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    server.plan(fault.slow(3))
+    agent = oxpecker({"logs": {"batch": {"age": "20ms"}, "collect": {"tail": writer.path},
+                               "export": {"elasticsearch": {"url": server.url, "index": "app", "concurrency": 1}}}})
+    row = lambda: agent.status()["destinations"][0]  # noqa: E731
+    for number in range(1, 4):
+        sends = row()["sends"]
+        writer.write(FIRST)
+        agent.wait_until(lambda: agent.booked("delivered") == number * FIRST, 20, "an answer")  # noqa: B023
+    assert row()["sends"] == sends + 1 and row()["retries"] == 0 and row()["state"] == "fine"
     agent.assert_balanced()

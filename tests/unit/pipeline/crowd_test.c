@@ -33,7 +33,7 @@ struct exporter {
 };
 
 struct waiting {
-	struct send *send;
+	struct send *send; /* NULL once cancelled: the work is there all the same */
 	struct exporter *agent;
 	int64_t done_ns;
 	uint64_t bytes;
@@ -45,8 +45,9 @@ struct crowd {
 	struct exporter *exporters;
 	/* The server. */
 	bool down, broke;
+	bool hangs; /* while it is down, it takes requests, and loses them */
 	int64_t back_ns, free_ns; /* free_ns: when all it has taken in is done */
-	struct waiting *queue; /* a ring, of one for each request that can be under way */
+	struct waiting *queue; /* a ring, with room for what can be under way */
 	size_t first, waiting, room;
 	/* What it saw. */
 	uint64_t asked, requests, taken[AFTER_S + 1];
@@ -78,6 +79,8 @@ static void agent_send(struct exporter *e, const struct batch *b, struct send *s
 	double work;
 
 	c->asked++;
+	if (c->down && c->hangs)
+		return;
 	if (c->down) {
 		send_done(s, RETRY, "connection refused");
 		return;
@@ -94,8 +97,14 @@ static void agent_send(struct exporter *e, const struct batch *b, struct send *s
 
 static void agent_cancel(struct exporter *e, struct send *s)
 {
-	(void)e, (void)s;
-	fail_msg("no agent loses patience here");
+	struct crowd *c = e->crowd;
+
+	for (size_t i = 0; i < c->waiting; i++) {
+		struct waiting *w = &c->queue[(c->first + i) % c->room];
+		if (w->send == s)
+			w->send = NULL;
+	}
+	send_done(s, RETRY, "no answer in time");
 }
 
 static void agent_destroy(struct exporter *e)
@@ -103,9 +112,12 @@ static void agent_destroy(struct exporter *e)
 	(void)e;
 }
 
-static const struct exporter_type agent_type = {
-	.name = "agent", .signals = SIGNAL_LOGS, .send = agent_send, .cancel = agent_cancel, .destroy = agent_destroy
-};
+static const struct exporter_type agent_type = { .name = "agent",
+	.signals = SIGNAL_LOGS,
+	.has_peer = true,
+	.send = agent_send,
+	.cancel = agent_cancel,
+	.destroy = agent_destroy };
 
 static const struct sender_limits limits = {
 	.concurrency = 2, .timeout = { 60000000000 }, .retry_first = { 500000000 }, .retry_last = { 30000000000 }
@@ -118,6 +130,8 @@ static void serve(struct crowd *c)
 		int64_t second = c->back_ns ? (c->clock.ns - c->back_ns) / 1000000000 : 0;
 		c->first = (c->first + 1) % c->room;
 		c->waiting--;
+		if (!w.send)
+			continue;
 		if (c->back_ns && !w.agent->served_ns)
 			w.agent->served_ns = c->clock.ns;
 		if (c->back_ns)
@@ -191,7 +205,7 @@ static int setup(void **state)
 
 	c->agents = crowd ? strtoul(crowd, NULL, 10) : CROWD;
 	c->exporters = calloc(c->agents, sizeof *c->exporters);
-	c->room = c->agents * limits.concurrency;
+	c->room = c->agents * (limits.concurrency + 4); /* and what was given up */
 	c->queue = calloc(c->room, sizeof *c->queue);
 	bench_init(&c->bench, (size_t)1 << 40);
 	add_agents(c);
@@ -223,9 +237,8 @@ static double latest(const struct crowd *c)
 	return (double)(latest - c->back_ns) * 1e-9;
 }
 
-static void a_crowd_comes_back_and_breaks_nothing(void **state)
+static void comes_back(struct crowd *c)
 {
-	struct crowd *c = *state;
 	double capacity = (double)ITEM * ITEMS * (double)c->agents / AGENTS_BATCHES_A_SECOND;
 	struct source *s;
 
@@ -251,10 +264,25 @@ static void a_crowd_comes_back_and_breaks_nothing(void **state)
 		assert_true((double)c->taken[i] >= 0.6 * capacity);
 }
 
+static void a_crowd_comes_back_and_breaks_nothing(void **state)
+{
+	comes_back(*state);
+}
+
+/* It takes connections and answers nothing; then it answers new ones. */
+static void a_crowd_comes_back_from_a_hang(void **state)
+{
+	struct crowd *c = *state;
+
+	c->hangs = true;
+	comes_back(c);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_crowd_comes_back_and_breaks_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_crowd_comes_back_from_a_hang, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

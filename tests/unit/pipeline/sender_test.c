@@ -13,7 +13,7 @@
 
 enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
 
-enum mood { TAKES, DOWN, RESETS, FAILS };
+enum mood { TAKES, DOWN, RESETS, FAILS, HANGS, SLOW };
 
 struct
 try {
@@ -31,6 +31,8 @@ struct exporter {
 	uint64_t taken[ITEMS_MAX]; /* offsets, in the order they were taken */
 	size_t taken_count;
 	struct send *held[8]; /* `hold`: the test ends them */
+	const struct batch *held_of[8];
+	int64_t held_since[8];
 	size_t held_count;
 	bool hold;
 	size_t breaths; /* sends that are answered as if it was TAKES */
@@ -66,6 +68,22 @@ static void answer_items(struct exporter *e, const struct batch *b, struct send 
 	send_done(s, DELIVERED, NULL);
 }
 
+static void hold_it(struct exporter *e, const struct batch *b, struct send *s)
+{
+	assert_true(e->held_count < COUNT_OF(e->held));
+	e->held_of[e->held_count] = b;
+	e->held_since[e->held_count] = e->world->clock.ns;
+	e->held[e->held_count++] = s;
+}
+
+static void let_go(struct exporter *e, size_t i)
+{
+	e->held_count--;
+	e->held[i] = e->held[e->held_count];
+	e->held_of[i] = e->held_of[e->held_count];
+	e->held_since[i] = e->held_since[e->held_count];
+}
+
 static void answer(struct exporter *e, const struct batch *b, struct send *s)
 {
 	if (e->breaths > 0) {
@@ -77,8 +95,8 @@ static void answer(struct exporter *e, const struct batch *b, struct send *s)
 		send_done(s, UNANSWERED, "the connection was reset");
 	else if (has(b, s, 'w'))
 		send_done(s, FAILED, "403 by a firewall");
-	else if (has(b, s, 's'))
-		e->held[e->held_count++] = s;
+	else if (e->mood == HANGS || e->mood == SLOW || has(b, s, 's'))
+		hold_it(e, b, s);
 	else
 		answer_items(e, b, s);
 }
@@ -101,7 +119,7 @@ static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
 {
 	note_try(e, b, s);
 	if (e->hold)
-		e->held[e->held_count++] = s;
+		hold_it(e, b, s);
 	else
 		answer(e, b, s);
 }
@@ -109,8 +127,10 @@ static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
 static void fake_cancel(struct exporter *e, struct send *s)
 {
 	for (size_t i = 0; i < e->held_count; i++)
-		if (e->held[i] == s)
-			e->held[i] = e->held[--e->held_count];
+		if (e->held[i] == s) {
+			let_go(e, i);
+			break;
+		}
 	send_done(s, RETRY, "no answer in time");
 }
 
@@ -119,9 +139,12 @@ static void fake_destroy(struct exporter *e)
 	(void)e;
 }
 
-static const struct exporter_type fake_type = {
-	.name = "fake", .signals = SIGNAL_LOGS, .send = fake_send, .cancel = fake_cancel, .destroy = fake_destroy
-};
+static const struct exporter_type fake_type = { .name = "fake",
+	.signals = SIGNAL_LOGS,
+	.has_peer = true,
+	.send = fake_send,
+	.cancel = fake_cancel,
+	.destroy = fake_destroy };
 
 static const struct sender_limits limits = {
 	.concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 500000000 }, .retry_last = { 30000000000 }
@@ -281,12 +304,23 @@ static void the_window_opens_step_by_step(void **state)
 	assert_true(e->count - first >= 8);
 }
 
+/* Of those that are held. */
+static void end_first(struct exporter *e, enum outcome outcome)
+{
+	struct send *first = e->held[0];
+
+	assert_true(e->held_count > 0);
+	let_go(e, 0);
+	send_done(first, outcome, NULL);
+}
+
 /* What others were told, too, is not what all of them do at the same moment. */
 static void what_was_asked_for_is_obeyed_and_a_little_more(void **state)
 {
 	struct world *w = *state;
 	struct exporter *e = &w->exporter;
 	int64_t asked, waited, least = INT64_MAX, most = 0;
+	size_t first;
 
 	e->hold = true;
 	for (int i = 0; i < 5; i++) {
@@ -294,16 +328,15 @@ static void what_was_asked_for_is_obeyed_and_a_little_more(void **state)
 		turn(w);
 		send_not_before(e->held[0], 20000);
 		asked = w->clock.ns;
+		first = e->count;
 		e->held_count = 0;
 		send_done(e->held[0], RETRY, "503");
 		later(w, 22000);
-		waited = e->tries[e->count - 1].at - asked;
+		waited = e->tries[first].at - asked;
 		assert_in_range(waited, 20000000000, 21100000000);
 		least = waited < least ? waited : least;
 		most = waited > most ? waited : most;
-		assert_int_equal(e->held_count, 1);
-		e->held_count = 0;
-		send_done(e->held[0], DELIVERED, NULL);
+		end_first(e, DELIVERED);
 		turn(w);
 	}
 	assert_true(most > least);
@@ -314,6 +347,21 @@ static void until_settled(struct world *w, int64_t seconds)
 {
 	for (int64_t i = 0; i < seconds && term(w, LEDGER_HELD)->records > 0; i++)
 		later(w, 1000);
+}
+
+/* What a scout brought is there twice: leaves one of each, and returns their number. */
+static size_t forget_twins(struct exporter *e)
+{
+	static bool seen[ITEMS_MAX];
+	size_t count = 0;
+
+	memset(seen, 0, sizeof seen);
+	for (size_t i = 0; i < e->taken_count; i++)
+		if (!seen[e->taken[i]]) {
+			seen[e->taken[i]] = true;
+			e->taken[count++] = e->taken[i];
+		}
+	return e->taken_count = count;
 }
 
 /* Good items are there once, the others are refused, whatever stands where. */
@@ -351,6 +399,7 @@ static void the_one_that_is_never_answered_is_found(void **state)
 
 	offer(w, "gsg", 10);
 	until_settled(w, 600);
+	assert_int_equal(forget_twins(&w->exporter), 2);
 	assert_sorted_out(w, 2, 1);
 }
 
@@ -530,6 +579,188 @@ static void whom_a_firewall_takes_offence_at_is_found(void **state)
 	assert_sorted_out(w, 7, 2);
 }
 
+/* A destination that takes connections and answers nothing. */
+
+/* What it took while it hung is lost; it answers what comes from now on. */
+static void comes_to(struct world *w)
+{
+	w->exporter.mood = TAKES;
+}
+
+/* The timeout is 30 s: the outage ends within the first send, a probe, or between them; one item waits, or batches
+ * behind it. */
+static void after_a_hang(struct world *w, int64_t seconds, size_t batches)
+{
+	struct exporter *e = &w->exporter;
+	uint64_t before = term(w, LEDGER_DELIVERED)->records, all;
+	size_t asked = e->count;
+
+	e->mood = HANGS;
+	offer(w, "g", ITEM);
+	for (size_t i = 0; i < batches; i++)
+		offer_large(w);
+	all = before + 1 + batches * BATCH_ITEMS;
+	later(w, seconds * 1000);
+	assert_true(e->count - asked <= 3 + 2 * (size_t)seconds);
+	assert_true(e->held_count <= 2 + SCOUTS_MAX);
+	for (size_t i = asked + 3; i < e->count; i++)
+		assert_true(e->tries[i].bytes <= BATCH_ITEMS * ITEM / WINDOW_PARTS);
+	comes_to(w);
+	later(w, 1500);
+	assert_true(term(w, LEDGER_DELIVERED)->records > before);
+	later(w, 1500);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, all);
+	assert_int_equal(forget_twins(e), all - before);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 0);
+	e->taken_count = 0;
+}
+
+static void it_is_back_within_moments_of_one_that_hung(void **state)
+{
+	static const int64_t seconds[] = { 2, 8, 23, 29, 31, 44, 70 };
+	struct world *w = *state;
+
+	for (size_t i = 0; i < COUNT_OF(seconds); i++)
+		after_a_hang(w, seconds[i], i % 3);
+}
+
+/* For ten minutes about a second apart; then what is waited for is all there is. */
+static void one_that_hangs_is_asked_less_often_in_time(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	size_t steady;
+
+	e->mood = HANGS;
+	offer_large(w);
+	offer_large(w);
+	later(w, 600000);
+	steady = e->count;
+	assert_in_range(steady, 600, 1300);
+	later(w, 60000);
+	steady = e->count;
+	later(w, 1200000);
+	assert_true(e->count - steady <= 1200 / 15);
+	comes_to(w);
+	later(w, 62000);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 2 * BATCH_ITEMS);
+}
+
+/* One of two is answered "later", and the other not at all. */
+static void what_was_asked_for_holds_for_scouts_too(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	e->mood = HANGS;
+	offer_large(w);
+	offer_large(w);
+	turn(w);
+	assert_int_equal(e->count, 2);
+	send_not_before(e->held[0], 20000);
+	end_first(e, RETRY);
+	later(w, 19500);
+	assert_int_equal(e->count, 2);
+	later(w, 2500);
+	assert_true(e->count > 2);
+}
+
+/* Answers what was held for that long, oldest first. */
+static void answer_slowly(struct world *w, int64_t ms)
+{
+	struct exporter *e = &w->exporter;
+
+	for (size_t i = 0; i < e->held_count;) {
+		struct send *s = e->held[i];
+		const struct batch *b = e->held_of[i];
+		if (w->clock.ns - e->held_since[i] < ms * 1000000) {
+			i++;
+			continue;
+		}
+		let_go(e, i);
+		answer_items(e, b, s);
+		i = 0;
+	}
+}
+
+static void until(struct world *w, int64_t ms, int64_t slowness)
+{
+	for (int64_t end = w->clock.ns + ms * 1000000; w->clock.ns < end; turn(w)) {
+		w->clock.ns += 100000000;
+		answer_slowly(w, slowness);
+	}
+}
+
+/* Five seconds for each answer, whatever is in it. It has been fast so far, so it is thought to hang at first. After a
+ * few answers it is known to be slow. */
+static void a_slow_one_is_waited_for_and_left_alone(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	size_t asked;
+
+	for (int i = 0; i < 20; i++) {
+		offer(w, "g", 10);
+		turn(w);
+	}
+	e->mood = SLOW;
+	for (int i = 0; i < 6; i++)
+		offer_large(w);
+	until(w, 16000, 5000);
+	assert_true(term(w, LEDGER_DELIVERED)->records >= 20 + 4 * BATCH_ITEMS);
+	assert_true(e->count <= 20 + 6 + 12);
+	until(w, 14000, 5000);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 20 + 6 * BATCH_ITEMS);
+	assert_string_equal(sender_state_name(w->sender->state), "fine");
+	asked = e->count;
+	e->taken_count = 0;
+	for (int i = 0; i < 2; i++)
+		offer_large(w);
+	until(w, 10500, 5000);
+	assert_int_equal(e->count - asked, 2); /* no scout */
+	assert_int_equal(e->taken_count, 2 * BATCH_ITEMS);
+	assert_int_equal(w->sender->retries, 0);
+}
+
+/* After an outage it needs five seconds for each: it is recovered, by the first of them. */
+static void one_that_comes_back_slow_is_recovered(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	e->mood = DOWN;
+	offer_large(w);
+	offer_large(w);
+	later(w, 20000);
+	e->mood = SLOW;
+	until(w, 7000, 5000);
+	assert_true(e->taken_count > 0);
+	assert_string_equal(sender_state_name(w->sender->state), "fine");
+	for (int i = 0; i < 600 && term(w, LEDGER_HELD)->records > 0; i++) {
+		size_t held = e->held_count;
+		assert_true(held <= 2 + SCOUTS_MAX);
+		until(w, 1000, 5000);
+	}
+	forget_twins(e);
+	assert_int_equal(e->taken_count, 2 * BATCH_ITEMS);
+}
+
+/* It hangs for one item only. Others of the same send are taken, and no item that is slow by itself is called back. */
+static void what_hangs_by_itself_has_its_whole_timeout(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	offer(w, "s", 10);
+	later(w, 29000);
+	assert_int_equal(w->sender->retries, 0);
+	assert_in_range(e->count, 20, 60);
+	assert_true(e->held_count <= 1 + SCOUTS_MAX);
+	later(w, 1100);
+	assert_int_equal(w->sender->retries, 1);
+	assert_int_equal(TAILQ_FIRST(&w->sender->queue)->strikes, 3);
+}
+
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -551,6 +782,12 @@ int main(void)
 		CASE(several_large_ones_let_others_by),
 		CASE(several_large_ones_without_memory_to_spare_wait),
 		CASE(whom_a_firewall_takes_offence_at_is_found),
+		CASE(it_is_back_within_moments_of_one_that_hung),
+		CASE(one_that_hangs_is_asked_less_often_in_time),
+		CASE(what_was_asked_for_holds_for_scouts_too),
+		CASE(a_slow_one_is_waited_for_and_left_alone),
+		CASE(one_that_comes_back_slow_is_recovered),
+		CASE(what_hangs_by_itself_has_its_whole_timeout),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
