@@ -7,8 +7,6 @@
 
 enum {
 	HURRIED_RETRY_MS = 100,
-	STEADY_RETRY_MS = 1000, /* the ceiling of waits in the first minutes of an outage, unless retry_first is more */
-	STEADY_S = 600,
 	REFUSALS_EVERY_S = 60,
 	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
 	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
@@ -57,6 +55,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
 	window_init(&s->window, limits->concurrency);
+	back_off_init(&s->back_off, limits->retry_first, limits->retry_last);
 	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
 	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
 	loop_soon_init(&s->pump, world->loop, pump, s);
@@ -223,7 +222,7 @@ static void begin(struct sender *s, struct send *send)
 	if (send->tries++ > 0)
 		s->resent += send->left;
 	loop_timer_set(&send->patience, s->limits.timeout);
-	scout_began(&s->scout, s->ceiling);
+	scout_began(&s->scout, s->back_off.ceiling);
 	s->type->send(s->exporter, send->delivery->batch, send);
 }
 
@@ -377,49 +376,11 @@ static struct duration outage(const struct sender *s)
 	return mono_since(loop_now(s->world->loop), s->failing_since);
 }
 
-/*
- * The longest wait doubles with each failure in a row. It stops at a second for the first ten minutes: one small
- * request a second costs a destination nothing, and delivery resumes within a second of its return.
- */
-static int64_t next_ceiling(const struct sender *s)
+static struct duration next_wait(struct sender *s)
 {
-	int64_t first = s->limits.retry_first.ns, last = s->limits.retry_last.ns, most = last;
+	struct duration wait = back_off_wait(&s->back_off, s->world->random, loop_now(s->world->loop), outage(s));
 
-	if (outage(s).ns < DURATION_S(STEADY_S).ns)
-		most = first > DURATION_MS(STEADY_RETRY_MS).ns ? first : DURATION_MS(STEADY_RETRY_MS).ns;
-	most = most < last ? most : last;
-	if (s->ceiling.ns == 0)
-		return first < most ? first : most;
-	return s->ceiling.ns * 2 < most ? s->ceiling.ns * 2 : most;
-}
-
-/*
- * A random wait up to the ceiling, so that agents that failed at the same moment spread out. Once the ceiling is a
- * second, the wait is at least half of it. If the destination asked for a wait, that is obeyed, plus up to a second,
- * since it told other agents the same.
- */
-static struct duration back_off(struct sender *s)
-{
-	int64_t asked = mono_since(s->not_before, loop_now(s->world->loop)).ns;
-	int64_t least, wait, more;
-
-	s->ceiling.ns = next_ceiling(s);
-	least = s->ceiling.ns < DURATION_MS(STEADY_RETRY_MS).ns ? 0 : s->ceiling.ns / 2;
-	wait = least + (int64_t)random_below(s->world->random, (uint64_t)(s->ceiling.ns - least) + 1);
-	more = wait < DURATION_MS(STEADY_RETRY_MS).ns ? wait : DURATION_MS(STEADY_RETRY_MS).ns;
-	if (s->world->draining)
-		return DURATION_MS(HURRIED_RETRY_MS);
-	return (struct duration){ wait < asked ? asked + more : wait };
-}
-
-/* One of several sends under way may be told to come later while the others just break. The wait that was asked for
- * stays. */
-static void note_asked(struct sender *s, const struct send *send)
-{
-	struct mono_time asked = mono_after(loop_now(s->world->loop), DURATION_MS((int64_t)send->not_before_ms));
-
-	if (send->not_before_ms > 0 && asked.ns > s->not_before.ns)
-		s->not_before = asked;
+	return s->world->draining ? DURATION_MS(HURRIED_RETRY_MS) : wait;
 }
 
 static void failed(struct sender *s, const struct send *send)
@@ -431,11 +392,11 @@ static void failed(struct sender *s, const struct send *send)
 	s->retries++;
 	if (s->state == SENDER_FINE) /* other sends under way will report the same failure again */
 		window_refused(&s->window, false);
-	else if (s->state == SENDER_PROBING && !send->took_some && outage(s).ns >= DURATION_MS(STEADY_RETRY_MS).ns)
+	else if (s->state == SENDER_PROBING && !send->took_some && outage(s).ns >= DURATION_MS(BACK_OFF_STEADY_MS).ns)
 		window_refused(&s->window, true);
 	move(s, SENDER_WAITING);
-	note_asked(s, send);
-	loop_timer_set(&s->wait, back_off(s));
+	back_off_asked(&s->back_off, loop_now(s->world->loop), send->not_before_ms);
+	loop_timer_set(&s->wait, next_wait(s));
 }
 
 /* If this try was refused in part, the refusal stays the last error. */
@@ -444,7 +405,7 @@ static void recovered(struct sender *s, bool refused_some)
 	if (s->failing_since.ns)
 		log_info(s->world->log, s->name, "delivering again");
 	s->failing_since = (struct mono_time){ 0 };
-	s->ceiling = (struct duration){ 0 };
+	back_off_over(&s->back_off);
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
 	if (!refused_some)
@@ -552,7 +513,7 @@ static const struct send *elder(void *context)
 
 	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED || !s->type->has_peer)
 		return NULL;
-	if (s->not_before.ns > loop_now(s->world->loop).ns)
+	if (back_off_forbids(&s->back_off, loop_now(s->world->loop)))
 		return NULL;
 	TAILQ_FOREACH(send, &s->queue, entry)
 		if (send->under_way)
@@ -602,7 +563,7 @@ static void judge_scout(struct sender *s, struct send *scout, enum outcome rest)
 	bool taken = rest != RETRY && !is_failure(rest) && !scout->failed_some;
 	unsigned missed;
 
-	note_asked(s, scout);
+	back_off_asked(&s->back_off, loop_now(s->world->loop), scout->not_before_ms);
 	for (missed = scout_done(&s->scout, scout, taken); taken && missed > 0; missed--)
 		window_refused(&s->window, true);
 	if (taken && s->state == SENDER_PROBING)

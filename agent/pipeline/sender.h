@@ -25,6 +25,7 @@
 #define OXP_SENDER_H
 
 #include "base/random.h"
+#include "pipeline/back_off.h"
 #include "pipeline/scout.h"
 #include "pipeline/send.h"
 #include "pipeline/window.h"
@@ -70,9 +71,8 @@ struct sender {
 	size_t under_way;
 	struct window window;
 	struct scout scout;
+	struct back_off back_off;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
-	struct duration ceiling; /* of the latest wait; 0: none since then */
-	struct mono_time not_before; /* the latest that the destination has asked for */
 	struct loop_timer wait;
 	struct loop_soon pump;
 	struct mono_time last_delivered; /* 0: never in this run */
