@@ -588,6 +588,7 @@ const struct exporter_type exporter_elasticsearch = {
 	.signals = SIGNAL_LOGS,
 	.options = elasticsearch_options,
 	.config_size = sizeof(struct elasticsearch_config),
+	.empty_sends = true,
 	.check = elasticsearch_check,
 	.create = elasticsearch_create,
 	.send = elasticsearch_send,

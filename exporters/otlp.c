@@ -219,6 +219,7 @@ const struct exporter_type exporter_otlp = {
 	.signals = SIGNAL_TRACES,
 	.options = otlp_options,
 	.config_size = sizeof(struct otlp_config),
+	.empty_sends = true,
 	.check = otlp_check,
 	.create = otlp_create,
 	.send = otlp_send,

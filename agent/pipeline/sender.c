@@ -12,6 +12,7 @@ enum {
 	REFUSALS_EVERY_S = 60,
 	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
 	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
+	STRIKES_ASKED = 2 * STRIKES_UNANSWERED, /* from here on an empty send tells whether any gets an answer */
 	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
@@ -54,6 +55,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 
 	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
+	TAILQ_INIT(&s->asking);
 	window_init(&s->window, limits->concurrency);
 	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
 	loop_soon_init(&s->pump, world->loop, pump, s);
@@ -73,6 +75,7 @@ void sender_free(struct sender *s)
 		return;
 	while ((send = TAILQ_FIRST(&s->queue)))
 		send_free(send);
+	OXP_ASSERT(TAILQ_EMPTY(&s->asking));
 	if (s->exporter)
 		s->type->destroy(s->exporter);
 	loop_timer_done(&s->wait);
@@ -136,7 +139,7 @@ static void tell_starved(struct sender *s)
 
 static bool may_start(const struct sender *s)
 {
-	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED)
+	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED || !TAILQ_EMPTY(&s->asking))
 		return false;
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
@@ -164,8 +167,33 @@ static bool must_stay_whole(const struct sender *s, const struct send *send)
 	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(send, bytes_at_most(s, send));
 }
 
-/* Chooses the oldest waiting send that is not a suspect, or is a suspect that can be compared. If there is none, the
- * suspect with the fewest strikes. If there is none either, the oldest send that is too large to go out now. */
+/* Whether a send of no items can tell if this one is to blame. */
+static bool can_be_vouched(const struct sender *s, const struct send *send)
+{
+	return s->type->empty_sends && send->unanswered && send->strikes >= STRIKES_ASKED && !s->unheard;
+}
+
+/* Whether the next try of this suspect shows nothing new. */
+static bool is_tried_out(const struct sender *s, const struct send *send)
+{
+	return send->tried && (send->left < 2 || s->lone_splits >= LONE_SPLITS_MAX) && !can_be_vouched(s, send);
+}
+
+/* Of two suspects. One that can be compared goes first; then the smaller one, so that single items are reached in a few
+ * tries, and few pieces wait at a time. */
+static bool goes_before(const struct sender *s, const struct send *a, const struct send *b)
+{
+	bool compared = is_compared(a), out = !compared && is_tried_out(s, a);
+
+	if (compared != is_compared(b))
+		return compared;
+	if (!compared && out != is_tried_out(s, b))
+		return !out;
+	return out ? a->strikes < b->strikes : a->left < b->left;
+}
+
+/* Chooses the oldest waiting send that is not a suspect, unless a suspect before it can be compared. If there is none,
+ * a suspect by goes_before(). If there is none either, the oldest send that is too large to go out now. */
 static struct send *choose(const struct sender *s)
 {
 	struct send *send, *least = NULL, *large = NULL;
@@ -175,9 +203,9 @@ static struct send *choose(const struct sender *s)
 			continue;
 		if (must_stay_whole(s, send))
 			large = large ? large : send;
-		else if (!is_suspect(send) || is_compared(send))
-			return send;
-		else if (!least || send->strikes < least->strikes)
+		else if (!is_suspect(send))
+			return least && is_compared(least) ? least : send;
+		else if (!least || goes_before(s, send, least))
 			least = send;
 	}
 	return least ? least : large;
@@ -203,11 +231,33 @@ static void halve_alone(struct sender *s, struct send *send)
 	halve_suspect(send);
 }
 
+/* Asks with a send of no items whether the destination answers. */
+static void ask(struct sender *s, const struct send *suspect)
+{
+	struct send *empty = send_new_empty(&s->asking, suspect);
+
+	empty->under_way = true;
+	empty->begun = loop_now(s->world->loop);
+	s->sends++;
+	loop_timer_set(&empty->patience, s->limits.timeout);
+	s->type->send(s->exporter, empty->delivery->batch, empty);
+}
+
+/* While others are under way, one that can be compared does without. */
+static bool must_ask(const struct sender *s, const struct send *send)
+{
+	return can_be_vouched(s, send) && !s->vouched && !(s->under_way > 0 && is_suspect(send) && is_compared(send));
+}
+
 static void begin(struct sender *s, struct send *send)
 {
 	if (send_cut(send, bytes_at_most(s, send)))
 		s->lone_splits++;
 	send->on_trial = is_suspect(send) && is_compared(send);
+	send->vouched = s->vouched && can_be_vouched(s, send);
+	s->vouched = s->vouched && !send->vouched;
+	s->unheard = false;
+	send->again = send->tried;
 	send->under_way = send->tried = true;
 	send->elsewhere = send->impatient = send->named = false;
 	send->took_some = send->refused_some = send->failed_some = false;
@@ -233,6 +283,11 @@ static void pump(void *context)
 	send = choose(s);
 	if (!send)
 		return;
+	if (must_ask(s, send)) {
+		if (s->under_way == 0) /* whose answer may say more; its end leads here again */
+			ask(s, send);
+		return;
+	}
 	loop_soon_run(&s->pump);
 	halve_alone(s, send);
 	begin(s, send);
@@ -433,12 +488,14 @@ static void failed(struct sender *s, const struct send *send)
 static void recovered(struct sender *s, const struct send *send)
 {
 	if (s->failing_since.ns)
-		log_info(s->world->log, s->name, "delivering again");
+		log_info(s->world->log, s->name,
+			send->queue == &s->asking ? "answers again: looking for what it does not answer"
+						  : "delivering again");
 	s->failing_since = (struct mono_time){ 0 };
 	s->ceiling = (struct duration){ 0 };
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
-	if (!send->refused_some)
+	if (!send->refused_some && send->queue != &s->asking)
 		s->reason[0] = '\0';
 }
 
@@ -479,6 +536,20 @@ static void took_it(struct sender *s, const struct send *send)
 		window_took(&s->window, mono_since(now, send->begun), s->under_way + 1 >= window_size(&s->window));
 }
 
+/* Whether this try shows that the send is to blame: it got no answer twice, beside an empty one that got one. */
+static bool fails_vouched(const struct send *send, enum outcome rest)
+{
+	return send->vouched && send->again && is_suspect(send) && rest == UNANSWERED && !send->elsewhere;
+}
+
+/* Whether this send is to blame, and not the destination, which has just answered an empty one. */
+static bool is_blamed(const struct sender *s, const struct send *send, enum outcome rest)
+{
+	bool unparked = fails_vouched(send, rest) && send->left == 1; /* the disk does not keep up: that takes time */
+
+	return s->state == SENDER_FINE && send->vouched && rest == UNANSWERED && !unparked;
+}
+
 /* Draws conclusions about the destination from the end of this try. */
 static void judge(struct sender *s, const struct send *send, enum outcome rest)
 {
@@ -487,14 +558,41 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 	note_settled(s, send);
 	if (!later)
 		took_it(s, send);
-	if (later && send->elsewhere)
+	if (later && send->elsewhere) {
 		s->retries++;
-	else if (s->state == SENDER_HALTED)
+		s->vouched = s->vouched || send->vouched;
+	} else if (s->state == SENDER_HALTED)
 		return;
+	else if (is_blamed(s, send, rest))
+		s->retries++;
 	else if (is_failure(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
 		failed(s, send);
 	else if (s->state == SENDER_PROBING)
 		recovered(s, send);
+}
+
+/* A send of no items has ended. */
+static void asked(struct send *empty, enum outcome rest, const char *reason)
+{
+	struct sender *s = empty->sender;
+	bool answered = rest == DELIVERED || rest == REJECTED || rest == SPLIT;
+
+	loop_timer_clear(&empty->patience);
+	if (answered && s->state == SENDER_PROBING)
+		recovered(s, empty);
+	if (answered) {
+		s->vouched = true;
+		s->lone_splits = 0;
+	} else if (empty->elsewhere || s->state == SENDER_HALTED) {
+		s->retries++;
+	} else {
+		s->unheard = true;
+		note_reason(s, reason);
+		note_failure(s, reason);
+		failed(s, empty);
+	}
+	send_free(empty);
+	loop_soon_run(&s->pump);
 }
 
 /* The outcome of the items that were not named. A single item cannot be split, and is refused if it fails on trial. */
@@ -502,7 +600,7 @@ static enum outcome settles_as(const struct send *send, enum outcome rest)
 {
 	bool alone = send->left == 1 && !send->named;
 
-	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest))))
+	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest)) || fails_vouched(send, rest)))
 		return REJECTED;
 	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
 }
@@ -517,6 +615,7 @@ static void note_strikes(struct send *send, enum outcome rest)
 		s->lone_splits = 0;
 		send->company = true;
 	}
+	send->unanswered = rest == UNANSWERED;
 	if (rest != UNANSWERED && rest != FAILED && !send->failed_some)
 		return;
 	send->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
@@ -534,6 +633,15 @@ static void come_apart(struct send *send, enum outcome rest)
 		halve_suspect(send);
 }
 
+/* What shows that the send is to blame. That others were taken is used up with that. */
+static const char *compared_with(const struct send *send)
+{
+	if (!send->on_trial)
+		return "empty requests were answered";
+	send->sender->takings_used = send->sender->takings;
+	return "others were taken";
+}
+
 void send_done(struct send *send, enum outcome rest, const char *reason)
 {
 	struct sender *s = send->sender;
@@ -545,10 +653,13 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	OXP_ASSERT(send->under_way);
 	if (rest == RETRY && send->impatient)
 		rest = UNANSWERED;
+	if (send->queue == &s->asking) {
+		asked(send, rest, reason);
+		return;
+	}
 	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
-		s->takings_used = s->takings;
-		snprintf(why, sizeof why, "failed again when tried alone, while others were taken: %s",
+		snprintf(why, sizeof why, "failed again when tried alone, while %s: %s", compared_with(send),
 			reason ? reason : "");
 		reason = why;
 	}
@@ -594,6 +705,8 @@ void sender_halt(struct sender *s)
 		if (send->under_way)
 			s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
 	}
+	if ((send = TAILQ_FIRST(&s->asking)))
+		s->type->cancel(s->exporter, send);
 	loop_timer_clear(&s->wait);
 }
 
@@ -646,6 +759,8 @@ void sender_check(const struct sender *s)
 		under_way += send->under_way;
 	}
 	OXP_ASSERT(under_way == s->under_way);
+	OXP_ASSERT(TAILQ_EMPTY(&s->asking) || under_way == 0);
+	OXP_ASSERT(!s->vouched || !s->unheard);
 	OXP_ASSERT(records == s->queued_records);
 	OXP_ASSERT(s->state == SENDER_HALTED || (s->state == SENDER_FINE) == !s->failing_since.ns);
 	check_moves();
