@@ -699,6 +699,24 @@ def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_pat
     agent.assert_balanced()
 
 
+def test_a_real_index_without_a_shard_is_waited_for(oxpecker, search, tmp_path):
+    """The server waits a minute for one, unless it is told when we stop waiting. So it says what is wrong."""
+    writer, index = Writer(tmp_path / "app.log"), search.index("homeless")
+    allocation = "index.routing.allocation.require._name"
+    made = requests.put(f"{search.url}/{index}?wait_for_active_shards=0&timeout=1s", timeout=30,
+                        json={"settings": {allocation: "nobody"}})
+    assert made.ok, made.text
+    writer.write(1)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=index, timeout="3s", retry_first="5ms"))
+    agent.wait_until(lambda: "unavailable_shards" in destination(agent)["error"], 40, "the server's own words")
+    tries = destination(agent)["sends"]
+    agent.wait_until(lambda: destination(agent)["sends"] > tries + 3, 40, "a few more tries")
+    assert agent.booked("held", signal="logs") == 1
+    assert requests.put(f"{search.url}/{index}/_settings", json={allocation: None}, timeout=30).ok
+    wait_delivered(agent, 1)
+    agent.assert_balanced()
+
+
 def test_the_index_of_an_old_day_holds_up_no_others(oxpecker, fault_server, tmp_path):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
 
