@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -14,7 +15,7 @@ import zlib
 import pytest
 import requests
 
-from lib import authority, backends, fault, fixtures
+from lib import authority, backends, fault, fixtures, need
 from lib.agent import run
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
@@ -937,6 +938,34 @@ def test_a_server_that_is_not_who_it_says_gets_nothing(oxpecker, fault_server, t
     agent.start()
     wait_delivered(agent, 10)
     assert "verify is false" in agent.err()
+
+
+@pytest.fixture
+def trusted_by_the_system(tmp_path, monkeypatch):
+    """An authority in place of those of the system, for agents that start from here on."""
+    ca, wrapper = authority.Authority(tmp_path, "system"), tmp_path / "wrapper.sh"
+    within = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"'
+    words = ["unshare", "--mount", "sh", "-c", within, ca.cert]
+    if subprocess.run([*words, "true"], capture_output=True).returncode != 0:
+        need.missing("no file of the system can be covered by another one here")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join([*words, os.environ["OXPECKER_BIN"]])} "$@"\n', encoding="ascii")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("OXPECKER_BIN", str(wrapper))
+    return ca
+
+
+def test_an_authority_that_is_named_replaces_those_of_the_system(oxpecker, fault_server, tmp_path,
+                                                                 trusted_by_the_system):
+    ours, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    theirs, mine = fault_server(tls=trusted_by_the_system.server("theirs")), fault_server(tls=ours.server("mine"))
+    writer.write(10)
+    for server, options in ((theirs, {"ca": ours.cert}), (mine, {})):
+        agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": {"within": "2s"}})
+        agent.wait_until(lambda: destination(agent)["retries"] > 1)  # noqa: B023
+        assert not server.taken() and re.search("certificat|SSL", destination(agent)["error"])
+    for server, options in ((theirs, {}), (mine, {"ca": ours.cert})):
+        agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, **options))
+        wait_delivered(agent, 10)
 
 
 def test_a_server_that_asks_who_we_are(oxpecker, fault_server, tmp_path):
