@@ -13,6 +13,7 @@ enum {
 	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
 	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
 	STRIKES_ASKED = 2 * STRIKES_UNANSWERED, /* from here on an empty send tells whether any gets an answer */
+	ASK_PATIENCE_S = 2, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
 	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
@@ -73,9 +74,8 @@ void sender_free(struct sender *s)
 
 	if (!s)
 		return;
-	while ((send = TAILQ_FIRST(&s->queue)))
+	while ((send = TAILQ_FIRST(&s->asking)) || (send = TAILQ_FIRST(&s->queue)))
 		send_free(send);
-	OXP_ASSERT(TAILQ_EMPTY(&s->asking));
 	if (s->exporter)
 		s->type->destroy(s->exporter);
 	loop_timer_done(&s->wait);
@@ -235,11 +235,12 @@ static void halve_alone(struct sender *s, struct send *send)
 static void ask(struct sender *s, const struct send *suspect)
 {
 	struct send *empty = send_new_empty(&s->asking, suspect);
+	struct duration patience = DURATION_S(ASK_PATIENCE_S);
 
 	empty->under_way = true;
 	empty->begun = loop_now(s->world->loop);
 	s->sends++;
-	loop_timer_set(&empty->patience, s->limits.timeout);
+	loop_timer_set(&empty->patience, s->limits.timeout.ns < patience.ns ? s->limits.timeout : patience);
 	s->type->send(s->exporter, empty->delivery->batch, empty);
 }
 

@@ -37,7 +37,7 @@ struct exporter {
 	bool hold;
 	size_t breaths; /* sends that are answered as if it was TAKES */
 	size_t empties; /* tries of no items */
-	bool deaf; /* such a try is reset in every mood */
+	bool deaf, mute; /* such a try is reset in every mood; gets no answer, ever */
 };
 
 struct world {
@@ -104,7 +104,9 @@ static void note_try(struct exporter *e, const struct batch *b, struct send *s)
 static void answer_empty(struct exporter *e, struct send *s)
 {
 	e->empties++;
-	if (e->mood == DOWN)
+	if (e->mute)
+		e->held[e->held_count++] = s;
+	else if (e->mood == DOWN)
 		send_done(s, RETRY, "connection refused");
 	else if (e->mood == RESETS || e->deaf)
 		send_done(s, UNANSWERED, "the connection was reset");
@@ -658,6 +660,24 @@ static void a_destination_that_is_deaf_to_nothing_is_sent_all_pieces(void **stat
 	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 4);
 }
 
+/* It costs little to ask again, and what waits may fare better. */
+static void an_empty_send_is_not_waited_for_long(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	size_t tries;
+
+	e->mute = true;
+	offer(w, "r", 10);
+	while (!e->empties)
+		later(w, 100);
+	tries = e->count;
+	later(w, 3500);
+	assert_in_range(e->count, tries + 1, tries + 2);
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+}
+
 /* It goes away while pieces are being compared, and is back later: none is refused meanwhile. */
 static void who_goes_away_in_between_has_nothing_refused(void **state)
 {
@@ -706,6 +726,7 @@ int main(void)
 		ASKED(bad_ones_that_fill_the_memory_let_others_by),
 		ASKED(an_answer_to_nothing_is_no_comparison_for_500),
 		ASKED(a_destination_that_is_deaf_to_nothing_is_sent_all_pieces),
+		ASKED(an_empty_send_is_not_waited_for_long),
 		ASKED(who_goes_away_in_between_has_nothing_refused),
 		ASKED(an_outage_of_resets_refuses_nobody),
 		ASKED(an_outage_of_500_refuses_nobody),
