@@ -44,6 +44,7 @@ enum {
 	CAUSE_MAX = 128, /* how much of that is shown of a cause */
 	HOUR = 3600,
 	TEMPLATE_TIMEOUT_S = 10,
+	SHARD_WAIT_PERCENT = 60, /* of our own timeout */
 };
 
 struct elasticsearch_config {
@@ -495,15 +496,17 @@ static bool elasticsearch_check(const void *config, char *why, size_t room)
 	return false;
 }
 
-/* The path of bulks, behind the address of a host. */
+/* The path of bulks, behind the address of a host. A server waits a minute for a shard of the index before it says that
+ * there is none, unless it is told how long. It is to say so while we still listen: silence is blamed on the lines. */
 static int new_hosts(struct exporter *e, const struct elasticsearch_config *c)
 {
 	const char *name = e->dated ? NULL : c->data_stream ? c->data_stream : c->index;
+	long long wait_ms = c->timeout.ns / 1000000 * SHARD_WAIT_PERCENT / 100;
 	char *path;
 	int failed;
 
-	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error,items.*.failure_store",
-		    name ? "/" : "", name ? name : "") < 0)
+	if (asprintf(&path, "%s%s/_bulk?filter_path=items.*.status,items.*.error,items.*.failure_store&timeout=%lldms",
+		    name ? "/" : "", name ? name : "", wait_ms) < 0)
 		return -ENOMEM;
 	failed = hosts_new(c->url, path, host_random(e->host), &e->hosts);
 	free(path);
@@ -596,6 +599,7 @@ const struct exporter_type exporter_elasticsearch = {
 	.options = elasticsearch_options,
 	.config_size = sizeof(struct elasticsearch_config),
 	.has_peer = true,
+	.empty_sends = true,
 	.check = elasticsearch_check,
 	.create = elasticsearch_create,
 	.send = elasticsearch_send,

@@ -220,6 +220,7 @@ const struct exporter_type exporter_otlp = {
 	.options = otlp_options,
 	.config_size = sizeof(struct otlp_config),
 	.has_peer = true,
+	.empty_sends = true,
 	.check = otlp_check,
 	.create = otlp_create,
 	.send = otlp_send,

@@ -41,6 +41,16 @@ struct send *send_scout(const struct send *elder, struct send_list *list)
 	return scout;
 }
 
+struct send *send_new_empty(struct send_list *queue, const struct send *like)
+{
+	struct send *send = make(like->sender, queue, like->delivery, like->route, like->patience.fire);
+
+	send->first = send->end = like->first;
+	send->left = 0;
+	TAILQ_INSERT_TAIL(queue, send, entry);
+	return send;
+}
+
 void send_free(struct send *send)
 {
 	TAILQ_REMOVE(send->queue, send, entry);
@@ -82,6 +92,7 @@ static void cut_at(struct send *send, size_t middle)
 	rest->tries = send->tries;
 	rest->strikes = send->strikes;
 	rest->company = send->company;
+	rest->unanswered = send->unanswered;
 	rest->takings_seen = send->takings_seen;
 	rest->left = 0;
 	if (send->marks) {

@@ -29,11 +29,13 @@ struct send {
 	 * these items, and sender.takings when it last failed. `company`: the destination took some of the same
 	 * request. */
 	unsigned strikes;
-	bool tried, company;
+	bool tried, company, unanswered; /* unanswered: so its latest try ended */
 	uint64_t takings_seen;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
 	bool on_trial, impatient; /* this try: its outcome says whose fault it is; it took too long */
 	bool called_back; /* this try: a scout was taken while it got no answer */
+	/* This try: the destination has just answered an empty one; the one before was of just these items, too. */
+	bool vouched, again;
 	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
@@ -47,6 +49,8 @@ struct send *send_new(
 	struct sender *, struct send_list *queue, struct delivery *, size_t route, loop_callback *patience);
 /* The first item that `elder` wants, once more: in `list`, and in no queue. It settles nothing. */
 struct send *send_scout(const struct send *elder, struct send_list *list);
+/* Of none of the items of a send, which outlives it. */
+struct send *send_new_empty(struct send_list *queue, const struct send *like);
 void send_free(struct send *); /* and out of the queue */
 /* The records and bytes that it has not settled. */
 struct ledger_amount send_left(const struct send *);

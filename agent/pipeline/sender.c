@@ -10,6 +10,8 @@ enum {
 	REFUSALS_EVERY_S = 60,
 	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
 	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
+	STRIKES_ASKED = 2 * STRIKES_UNANSWERED, /* from here on an empty send tells whether any gets an answer */
+	ASK_PATIENCE_S = 2, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
 	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
@@ -54,6 +56,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 
 	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
 	TAILQ_INIT(&s->queue);
+	TAILQ_INIT(&s->asking);
 	window_init(&s->window, limits->concurrency);
 	back_off_init(&s->back_off, limits->retry_first, limits->retry_last);
 	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
@@ -73,7 +76,7 @@ void sender_free(struct sender *s)
 
 	if (!s)
 		return;
-	while ((send = TAILQ_FIRST(&s->queue)))
+	while ((send = TAILQ_FIRST(&s->asking)) || (send = TAILQ_FIRST(&s->queue)))
 		send_free(send);
 	scout_free(&s->scout);
 	if (s->exporter)
@@ -139,7 +142,7 @@ static void tell_starved(struct sender *s)
 
 static bool may_start(const struct sender *s)
 {
-	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED)
+	if (s->state == SENDER_WAITING || s->state == SENDER_HALTED || !TAILQ_EMPTY(&s->asking))
 		return false;
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
@@ -167,8 +170,33 @@ static bool must_stay_whole(const struct sender *s, const struct send *send)
 	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(send, bytes_at_most(s, send));
 }
 
-/* Chooses the oldest waiting send that is not a suspect, or is a suspect that can be compared. If there is none, the
- * suspect with the fewest strikes. If there is none either, the oldest send that is too large to go out now. */
+/* Whether a send of no items can tell if this one is to blame. */
+static bool can_be_vouched(const struct sender *s, const struct send *send)
+{
+	return s->type->empty_sends && send->unanswered && send->strikes >= STRIKES_ASKED && !s->unheard;
+}
+
+/* Whether the next try of this suspect shows nothing new. */
+static bool is_tried_out(const struct sender *s, const struct send *send)
+{
+	return send->tried && (send->left < 2 || s->lone_splits >= LONE_SPLITS_MAX) && !can_be_vouched(s, send);
+}
+
+/* Of two suspects. One that can be compared goes first; then the smaller one, so that single items are reached in a few
+ * tries, and few pieces wait at a time. */
+static bool goes_before(const struct sender *s, const struct send *a, const struct send *b)
+{
+	bool compared = is_compared(a), out = !compared && is_tried_out(s, a);
+
+	if (compared != is_compared(b))
+		return compared;
+	if (!compared && out != is_tried_out(s, b))
+		return !out;
+	return out ? a->strikes < b->strikes : a->left < b->left;
+}
+
+/* Chooses the oldest waiting send that is not a suspect, unless a suspect before it can be compared. If there is none,
+ * a suspect by goes_before(). If there is none either, the oldest send that is too large to go out now. */
 static struct send *choose(const struct sender *s)
 {
 	struct send *send, *least = NULL, *large = NULL;
@@ -178,9 +206,9 @@ static struct send *choose(const struct sender *s)
 			continue;
 		if (must_stay_whole(s, send))
 			large = large ? large : send;
-		else if (!is_suspect(send) || is_compared(send))
-			return send;
-		else if (!least || send->strikes < least->strikes)
+		else if (!is_suspect(send))
+			return least && is_compared(least) ? least : send;
+		else if (!least || goes_before(s, send, least))
 			least = send;
 	}
 	return least ? least : large;
@@ -206,11 +234,34 @@ static void halve_alone(struct sender *s, struct send *send)
 	halve_suspect(send);
 }
 
+/* Asks with a send of no items whether the destination answers. */
+static void ask(struct sender *s, const struct send *suspect)
+{
+	struct send *empty = send_new_empty(&s->asking, suspect);
+	struct duration patience = DURATION_S(ASK_PATIENCE_S);
+
+	empty->under_way = true;
+	empty->begun = loop_now(s->world->loop);
+	s->sends++;
+	loop_timer_set(&empty->patience, s->limits.timeout.ns < patience.ns ? s->limits.timeout : patience);
+	s->type->send(s->exporter, empty->delivery->batch, empty);
+}
+
+/* While others are under way, one that can be compared does without. */
+static bool must_ask(const struct sender *s, const struct send *send)
+{
+	return can_be_vouched(s, send) && !s->vouched && !(s->under_way > 0 && is_suspect(send) && is_compared(send));
+}
+
 static void begin(struct sender *s, struct send *send)
 {
 	if (send_cut(send, bytes_at_most(s, send)))
 		s->lone_splits++;
 	send->on_trial = is_suspect(send) && is_compared(send);
+	send->vouched = s->vouched && can_be_vouched(s, send);
+	s->vouched = s->vouched && !send->vouched;
+	s->unheard = false;
+	send->again = send->tried;
 	send->under_way = send->tried = true;
 	send->elsewhere = send->impatient = send->called_back = send->named = false;
 	send->took_some = send->refused_some = send->failed_some = false;
@@ -237,6 +288,11 @@ static void pump(void *context)
 	send = choose(s);
 	if (!send)
 		return;
+	if (must_ask(s, send)) {
+		if (s->under_way == 0) /* whose answer may say more; its end leads here again */
+			ask(s, send);
+		return;
+	}
 	loop_soon_run(&s->pump);
 	halve_alone(s, send);
 	begin(s, send);
@@ -400,15 +456,15 @@ static void failed(struct sender *s, const struct send *send)
 }
 
 /* If this try was refused in part, the refusal stays the last error. */
-static void recovered(struct sender *s, bool refused_some)
+static void recovered(struct sender *s, bool keep_reason, const char *how)
 {
 	if (s->failing_since.ns)
-		log_info(s->world->log, s->name, "delivering again");
+		log_info(s->world->log, s->name, "%s", how);
 	s->failing_since = (struct mono_time){ 0 };
 	back_off_over(&s->back_off);
 	move(s, SENDER_FINE);
 	s->failure[0] = '\0';
-	if (!refused_some)
+	if (!keep_reason)
 		s->reason[0] = '\0';
 }
 
@@ -449,6 +505,20 @@ static void took_it(struct sender *s, const struct send *send)
 		window_took(&s->window, mono_since(now, send->begun), s->under_way + 1 >= window_size(&s->window));
 }
 
+/* Whether this try shows that the send is to blame: it got no answer twice, beside an empty one that got one. */
+static bool fails_vouched(const struct send *send, enum outcome rest)
+{
+	return send->vouched && send->again && is_suspect(send) && rest == UNANSWERED && !send->elsewhere;
+}
+
+/* Whether this send is to blame, and not the destination, which has just answered an empty one. */
+static bool is_blamed(const struct sender *s, const struct send *send, enum outcome rest)
+{
+	bool unparked = fails_vouched(send, rest) && send->left == 1; /* the disk does not keep up: that takes time */
+
+	return s->state == SENDER_FINE && send->vouched && rest == UNANSWERED && !unparked;
+}
+
 /* Draws conclusions about the destination from the end of this try. */
 static void judge(struct sender *s, const struct send *send, enum outcome rest)
 {
@@ -457,14 +527,41 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 	note_settled(s, send);
 	if (!later)
 		took_it(s, send);
-	if (later && (send->elsewhere || send->called_back))
+	if (later && (send->elsewhere || send->called_back)) {
 		s->retries++;
-	else if (s->state == SENDER_HALTED)
+		s->vouched = s->vouched || send->vouched;
+	} else if (s->state == SENDER_HALTED)
 		return;
+	else if (is_blamed(s, send, rest))
+		s->retries++;
 	else if (is_failure(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
 		failed(s, send);
 	else if (s->state == SENDER_PROBING)
-		recovered(s, send->refused_some);
+		recovered(s, send->refused_some, "delivering again");
+}
+
+/* A send of no items has ended. */
+static void asked(struct send *empty, enum outcome rest, const char *reason)
+{
+	struct sender *s = empty->sender;
+	bool answered = rest == DELIVERED || rest == REJECTED || rest == SPLIT;
+
+	loop_timer_clear(&empty->patience);
+	if (answered && s->state == SENDER_PROBING)
+		recovered(s, true, "answers again: looking for what it does not answer");
+	if (answered) {
+		s->vouched = true;
+		s->lone_splits = 0;
+	} else if (empty->elsewhere || s->state == SENDER_HALTED) {
+		s->retries++;
+	} else {
+		s->unheard = true;
+		note_reason(s, reason);
+		note_failure(s, reason);
+		failed(s, empty);
+	}
+	send_free(empty);
+	loop_soon_run(&s->pump);
 }
 
 /* The outcome of the items that were not named. A single item cannot be split, and is refused if it fails on trial. */
@@ -472,7 +569,7 @@ static enum outcome settles_as(const struct send *send, enum outcome rest)
 {
 	bool alone = send->left == 1 && !send->named;
 
-	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest))))
+	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest)) || fails_vouched(send, rest)))
 		return REJECTED;
 	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
 }
@@ -487,6 +584,8 @@ static void note_strikes(struct send *send, enum outcome rest)
 		s->lone_splits = 0;
 		send->company = true;
 	}
+	if (!send->called_back)
+		send->unanswered = rest == UNANSWERED;
 	if (rest != UNANSWERED && rest != FAILED && !send->failed_some)
 		return;
 	send->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
@@ -567,7 +666,7 @@ static void judge_scout(struct sender *s, struct send *scout, enum outcome rest)
 	for (missed = scout_done(&s->scout, scout, taken); taken && missed > 0; missed--)
 		window_refused(&s->window, true);
 	if (taken && s->state == SENDER_PROBING)
-		recovered(s, false);
+		recovered(s, false, "delivering again");
 }
 
 /* What came of a try that the sender or the exporter gave up. */
@@ -586,6 +685,15 @@ static void tell_scout(struct sender *s, const struct send *send, enum outcome r
 	scout_ended(&s->scout, s->under_way, rest == RETRY || is_failure(rest) ? NULL : &took);
 }
 
+/* What shows that the send is to blame. That others were taken is used up with that. */
+static const char *compared_with(const struct send *send)
+{
+	if (!send->on_trial)
+		return "empty requests were answered";
+	send->sender->takings_used = send->sender->takings;
+	return "others were taken";
+}
+
 void send_done(struct send *send, enum outcome rest, const char *reason)
 {
 	struct sender *s = send->sender;
@@ -599,13 +707,16 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 		judge_scout(s, send, rest);
 		return;
 	}
+	if (send->queue == &s->asking) {
+		asked(send, rest, reason);
+		return;
+	}
 	scout_withdraw(&s->scout);
 	if (rest == RETRY)
 		rest = given_up_as(send);
 	to = settles_as(send, rest);
 	if (to == REJECTED && is_failure(rest)) {
-		s->takings_used = s->takings;
-		snprintf(why, sizeof why, "failed again when tried alone, while others were taken: %s",
+		snprintf(why, sizeof why, "failed again when tried alone, while %s: %s", compared_with(send),
 			reason ? reason : "");
 		reason = why;
 	}
@@ -653,6 +764,8 @@ void sender_halt(struct sender *s)
 		if (send->under_way)
 			s->type->cancel(s->exporter, send); /* ends it with RETRY: it stays in the queue */
 	}
+	if ((send = TAILQ_FIRST(&s->asking)))
+		s->type->cancel(s->exporter, send);
 	loop_timer_clear(&s->wait);
 }
 
@@ -706,6 +819,8 @@ void sender_check(const struct sender *s)
 	}
 	OXP_ASSERT(under_way == s->under_way);
 	scout_check(&s->scout, s->under_way);
+	OXP_ASSERT(TAILQ_EMPTY(&s->asking) || under_way == 0);
+	OXP_ASSERT(!s->vouched || !s->unheard);
 	OXP_ASSERT(records == s->queued_records);
 	OXP_ASSERT(s->state == SENDER_HALTED || (s->state == SENDER_FINE) == !s->failing_since.ns);
 	check_moves();

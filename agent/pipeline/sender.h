@@ -15,7 +15,14 @@
  * the reason; if it has several items, its halves are suspects. Each time that others are taken allows one refusal,
  * because an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is
  * to blame, and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are
- * tried (up to LONE_SPLITS_MAX times) and compared with each other.
+ * tried (up to LONE_SPLITS_MAX times), the smallest first, and compared with each other.
+ *
+ * A send that got no answer may also be compared with a send of no items, if the exporter has these. If that is
+ * answered, the next try counts against the send: if there is no answer again, its halves are tried; a single item is
+ * refused after two such tries. Each answer to an empty send is good for one try, so a destination that goes away
+ * meanwhile stops this. There is no back-off in between: a batch of nothing but bad items is sorted out as fast as the
+ * destination breaks its connections. An empty send says nothing about failures that are reported (500): items with
+ * these wait for others.
  *
  * Silence. If what is under way gets no answer, a scout (scout.h) finds out whether the destination takes anything by
  * now. A send that is called back since a scout was taken is not to blame alone: it may have been lost when the
@@ -83,6 +90,9 @@ struct sender {
 	uint64_t takings; /* tries in which something was taken */
 	uint64_t takings_used; /* their number when a suspect was last refused */
 	unsigned lone_splits; /* with nothing taken between */
+	struct send_list asking; /* a send of no items that is under way, alone */
+	bool vouched; /* such a send was answered, and no suspect has been tried since */
+	bool unheard; /* such a send was not answered, and nothing has been tried since */
 	bool starved; /* somebody found it backed up, and waits */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */

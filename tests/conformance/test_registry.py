@@ -155,15 +155,15 @@ POISONS = {"hangs": fault.hang(), "reset": fault.reset(), "closed": fault.close_
 POISON, SOON = "the poisoned one", {"retry_first": "10ms", "retry_last": "50ms"}
 
 
-def feed_poison(agent, tmp_path, signal, count, at):
-    """`count` items, one of which, number `at`, is not like the others."""
+def feed_poison(agent, tmp_path, signal, count, is_poison):
+    """`count` items, some of which are not like the others."""
     if signal == "logs":
         writer = Writer(tmp_path / "app.log")
-        writer.raw(b"".join(b'{"n":%d,"message":"%s"}\n' % (n, POISON.encode() if n == at else b"fine")
+        writer.raw(b"".join(b'{"n":%d,"message":"%s"}\n' % (n, POISON.encode() if is_poison(n) else b"fine")
                             for n in range(count)))
         return
     for n in range(count):
-        body = request_of(1, first=n + 1, service=POISON if n == at else "fine").SerializeToString()
+        body = request_of(1, first=n + 1, service=POISON if is_poison(n) else "fine").SerializeToString()
         assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
 
 
@@ -176,12 +176,60 @@ def test_an_exporter_finds_what_is_never_answered(oxpecker, fault_server, tmp_pa
     server.plan(fault.poisoned(POISON.encode(), POISONS[poison]))
     export = {name: {**options, **SOON} for name, options in export(server.url).items()}
     agent = start(oxpecker, tmp_path, signal, export, **{signal: {"batch": {"age": "300ms"}}})
-    feed_poison(agent, tmp_path, signal, count, at)
+    feed_poison(agent, tmp_path, signal, count, lambda n: n == at)
     agent.wait_until(lambda: agent.booked("delivered", signal=signal) == count - 1, 60, "the others")
     agent.wait_until(lambda: agent.booked("parked", signal=signal) == 1, 60, "the poisoned one is parked")
     assert not agent.booked("held", signal=signal)
     listed = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env).stdout
-    assert "failed again when tried alone, while others were taken" in listed
+    assert "failed again when tried alone, while " in listed
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("poison", [p for p in POISONS if p != "hangs"])
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_finds_the_few_that_are_answered(oxpecker, fault_server, tmp_path, row, poison):
+    signal, export = PEERS[row]
+    server, every = fault_server(), 10
+    server.plan(fault.poisoned(POISON.encode(), POISONS[poison]))
+    export = {name: {**options, **SOON} for name, options in export(server.url).items()}
+    agent = start(oxpecker, tmp_path, signal, export, **{signal: {"batch": {"age": "300ms"}}})
+    feed_poison(agent, tmp_path, signal, 40, lambda n: n % every != every - 1)
+    agent.wait_until(lambda: agent.booked("held", signal=signal) == 0 and settled(agent, signal), 60, "all settle")
+    assert agent.booked("delivered", signal=signal) == 40 // every
+    assert agent.booked("parked", signal=signal) == 40 - 40 // every
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("poison", POISONS)
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_asks_with_nothing_whether_it_is_answered(oxpecker, fault_server, tmp_path, row, poison):
+    """There is one item in the world, and it gets no answer, while an empty request does."""
+    signal, export = PEERS[row]
+    server = fault_server()
+    server.plan(fault.poisoned(POISON.encode(), POISONS[poison]))
+    export = {name: {**options, **SOON} for name, options in export(server.url).items()}
+    agent = start(oxpecker, tmp_path, signal, export, **{signal: {"batch": {"age": "50ms"}}})
+    feed_poison(agent, tmp_path, signal, 1, lambda n: True)
+    agent.wait_until(lambda: agent.booked("parked", signal=signal) == 1, 60, "it is parked")
+    listed = run("parked", "ls", "--json", "--config", agent.config_path, env=agent.env).stdout
+    assert "failed again when tried alone, while empty requests were answered" in listed
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("answer", ["closed", "reset", "mid-answer"])
+@pytest.mark.parametrize("row", sorted(PEERS))
+def test_an_exporter_waits_where_nothing_is_answered(oxpecker, fault_server, tmp_path, row, answer):
+    signal, export = PEERS[row]
+    server = fault_server()
+    server.plan(ANSWERS[answer])
+    export = {name: {**options, **SOON} for name, options in export(server.url).items()}
+    agent = start(oxpecker, tmp_path, signal, export)
+    feed(agent, tmp_path, signal)
+    server.wait_requests(40, "/")
+    assert agent.booked("held", signal=signal) == COUNT
+    assert agent.booked("parked", signal=signal) == 0
+    server.plan(fault.good())
+    agent.wait_until(lambda: agent.booked("delivered", signal=signal) == COUNT, 30, "all of it")
     agent.assert_balanced()
 
 

@@ -5,6 +5,7 @@ import gzip
 import json
 import os
 import re
+import shlex
 import socket
 import ssl
 import subprocess
@@ -14,7 +15,7 @@ import zlib
 import pytest
 import requests
 
-from lib import authority, backends, fault, fixtures
+from lib import authority, backends, fault, fixtures, need
 from lib.agent import run
 from lib.lines import Writer, assert_same
 from lib.shipped import documents_of, wait_delivered
@@ -650,6 +651,34 @@ def test_large_lines_that_break_the_server_let_others_by(oxpecker, fault_server,
     agent.assert_balanced()
 
 
+@pytest.mark.parametrize("good", [6, 0], ids=["99 % of the lines", "each of the lines"])
+def test_a_server_that_dies_of_nearly_each_line_takes_what_is_good(oxpecker, fault_server, tmp_path, good):
+    """They are more than half of `memory`. All good lines among them and behind them arrive within a minute."""
+    server, bad, kept = fault_server(), "x" * 10_000, (lambda n: good and n % 100 == 99)
+    server.plan(fault.poisoned(b'"bad"', fault.close_at_once()))
+    with open(tmp_path / "app.log", "w", encoding="utf-8") as log:
+        log.writelines('{"n":%d}\n' % n if kept(n) else '{"n":%d,"bad":"%s"}\n' % (n, bad) for n in range(600))
+        log.writelines('{"n":%d}\n' % n for n in range(600, 650))
+    config = elasticsearch(tmp_path / "*.log", server.url, retry_first="5ms", retry_last="10ms")
+    agent = oxpecker({**config, "memory": "8MiB", "health": {"delivery": "1s"}})
+    if not good:
+        agent.wait_until(lambda: agent.get("/health/delivery").status_code == 503, 30, "health says it")
+    wait_delivered(agent, 50 + good, 60)
+    agent.wait_until(lambda: agent.booked("parked", signal="logs") == 600 - good, 60, "the others are parked")
+    assert agent.booked("held", signal="logs") == 0
+    Writer(tmp_path / "app.log").write(1)
+    agent.wait_until(lambda: agent.get("/health/delivery").status_code == 200, 30, "health says that, too")
+    agent.assert_balanced()
+
+
+def test_a_real_server_answers_a_bulk_of_nothing(search):
+    """With an error of its own, which shows that it answers."""
+    for body, headers in ((b"", {}), (gzip.compress(b""), {"Content-Encoding": "gzip"})):
+        headers = {"Content-Type": "application/x-ndjson", **headers}
+        answer = requests.post(search.url + "/nothing/_bulk", data=body, headers=headers, timeout=10)
+        assert answer.status_code == 400 and "error" in answer.json()
+
+
 def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_path):
     writer, index = Writer(tmp_path / "app.log"), search.index("shut")
     writer.write(5)
@@ -669,6 +698,24 @@ def test_a_real_index_that_takes_nothing_is_waited_for(oxpecker, search, tmp_pat
         assert undone.ok, undone.text
         wait_delivered(agent, len(writer.lines))
     assert_same(list(search.documents(index).values()), writer)
+    agent.assert_balanced()
+
+
+def test_a_real_index_without_a_shard_is_waited_for(oxpecker, search, tmp_path):
+    """The server waits a minute for one, unless it is told when we stop waiting. So it says what is wrong."""
+    writer, index = Writer(tmp_path / "app.log"), search.index("homeless")
+    allocation = "index.routing.allocation.require._name"
+    made = requests.put(f"{search.url}/{index}?wait_for_active_shards=0&timeout=1s", timeout=30,
+                        json={"settings": {allocation: "nobody"}})
+    assert made.ok, made.text
+    writer.write(1)
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=index, timeout="3s", retry_first="5ms"))
+    agent.wait_until(lambda: "unavailable_shards" in destination(agent)["error"], 40, "the server's own words")
+    tries = destination(agent)["sends"]
+    agent.wait_until(lambda: destination(agent)["sends"] > tries + 3, 40, "a few more tries")
+    assert agent.booked("held", signal="logs") == 1
+    assert requests.put(f"{search.url}/{index}/_settings", json={allocation: None}, timeout=30).ok
+    wait_delivered(agent, 1)
     agent.assert_balanced()
 
 
@@ -892,6 +939,34 @@ def test_a_server_that_is_not_who_it_says_gets_nothing(oxpecker, fault_server, t
     agent.start()
     wait_delivered(agent, 10)
     assert "verify is false" in agent.err()
+
+
+@pytest.fixture
+def trusted_by_the_system(tmp_path, monkeypatch):
+    """An authority in place of those of the system, for agents that start from here on."""
+    ca, wrapper = authority.Authority(tmp_path, "system"), tmp_path / "wrapper.sh"
+    within = 'mount --bind "$0" /etc/ssl/certs/ca-certificates.crt && exec "$@"'
+    words = ["unshare", "--mount", "sh", "-c", within, ca.cert]
+    if subprocess.run([*words, "true"], capture_output=True).returncode != 0:
+        need.missing("no file of the system can be covered by another one here")
+    wrapper.write_text(f'#!/bin/sh\nexec {shlex.join([*words, os.environ["OXPECKER_BIN"]])} "$@"\n', encoding="ascii")
+    wrapper.chmod(0o755)
+    monkeypatch.setenv("OXPECKER_BIN", str(wrapper))
+    return ca
+
+
+def test_an_authority_that_is_named_replaces_those_of_the_system(oxpecker, fault_server, tmp_path,
+                                                                 trusted_by_the_system):
+    ours, writer = authority.Authority(tmp_path), Writer(tmp_path / "app.log")
+    theirs, mine = fault_server(tls=trusted_by_the_system.server("theirs")), fault_server(tls=ours.server("mine"))
+    writer.write(10)
+    for server, options in ((theirs, {"ca": ours.cert}), (mine, {})):
+        agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **options), "exit": {"within": "2s"}})
+        agent.wait_until(lambda: destination(agent)["retries"] > 1)  # noqa: B023
+        assert not server.taken() and re.search("certificat|SSL", destination(agent)["error"])
+    for server, options in ((theirs, {}), (mine, {"ca": ours.cert})):
+        agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, **options))
+        wait_delivered(agent, 10)
 
 
 def test_a_server_that_asks_who_we_are(oxpecker, fault_server, tmp_path):

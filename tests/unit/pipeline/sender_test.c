@@ -5,13 +5,15 @@
  *
  *   g  is taken              r  has the connection reset       s  gets no answer, ever
  *   f  alone is answered 500       w  has the whole request answered with a firewall's 403
+ *
+ * A try of no items is answered in every mood but DOWN, RESETS and HANGS. Only an asked world has them.
  */
 #include "unit/pipeline/bench.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 4096 };
+enum { ITEM = 1024, ITEMS_MAX = 8192, BATCH_ITEMS = 1024, TRIES_MAX = 32768 };
 
 enum mood { TAKES, DOWN, RESETS, FAILS, HANGS, SLOW };
 
@@ -36,6 +38,8 @@ struct exporter {
 	size_t held_count;
 	bool hold;
 	size_t breaths; /* sends that are answered as if it was TAKES */
+	size_t empties; /* tries of no items */
+	bool deaf, mute; /* such a try is reset in every mood; gets no answer, ever */
 };
 
 struct world {
@@ -115,8 +119,25 @@ static void note_try(struct exporter *e, const struct batch *b, struct send *s)
 	assert_true(t->items > 0);
 }
 
+static void answer_empty(struct exporter *e, struct send *s)
+{
+	e->empties++;
+	if (e->mute || e->mood == HANGS)
+		hold_it(e, NULL, s);
+	else if (e->mood == DOWN)
+		send_done(s, RETRY, "connection refused");
+	else if (e->mood == RESETS || e->deaf)
+		send_done(s, UNANSWERED, "the connection was reset");
+	else
+		send_done(s, SPLIT, "400: the request has no body");
+}
+
 static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
 {
+	if (send_first(s) == send_end(s)) {
+		answer_empty(e, s);
+		return;
+	}
 	note_try(e, b, s);
 	if (e->hold)
 		hold_it(e, b, s);
@@ -146,11 +167,19 @@ static const struct exporter_type fake_type = { .name = "fake",
 	.cancel = fake_cancel,
 	.destroy = fake_destroy };
 
+static const struct exporter_type asked_type = { .name = "asked",
+	.signals = SIGNAL_LOGS,
+	.has_peer = true,
+	.empty_sends = true,
+	.send = fake_send,
+	.cancel = fake_cancel,
+	.destroy = fake_destroy };
+
 static const struct sender_limits limits = {
 	.concurrency = 2, .timeout = { 30000000000 }, .retry_first = { 500000000 }, .retry_last = { 30000000000 }
 };
 
-static int setup(void **state)
+static int set_up(void **state, const struct exporter_type *type)
 {
 	struct world *w = calloc(1, sizeof *w);
 
@@ -160,12 +189,22 @@ static int setup(void **state)
 				      .signal = SIGNAL_LOGS,
 				      .rewind = REWIND_NONE,
 				      .limits = { .bytes = BATCH_ITEMS * ITEM, .records = 1, .age = DURATION_S(1) } });
-	w->sender = pipeline_sender(&w->pipeline, "out", &fake_type, &limits);
+	w->sender = pipeline_sender(&w->pipeline, "out", type, &limits);
 	w->exporter.world = w;
 	sender_exporter(w->sender, &w->exporter);
 	source_route(w->source, w->sender);
 	*state = w;
 	return 0;
+}
+
+static int setup(void **state)
+{
+	return set_up(state, &fake_type);
+}
+
+static int setup_asked(void **state)
+{
+	return set_up(state, &asked_type);
 }
 
 static int teardown(void **state)
@@ -761,6 +800,136 @@ static void what_hangs_by_itself_has_its_whole_timeout(void **state)
 	assert_int_equal(TAILQ_FIRST(&w->sender->queue)->strikes, 3);
 }
 
+/* Nothing to compare it with but an empty request, which the destination answers. */
+static void one_alone_is_refused_beside_an_answer_to_nothing(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "r", 10);
+	until_settled(w, 60);
+	assert_sorted_out(w, 0, 1);
+	assert_string_equal(w->sender->reason,
+		"failed again when tried alone, while empty requests were answered: the connection was reset");
+	assert_true(w->exporter.count >= 4); /* three tries make a suspect, one more is beside an answer */
+}
+
+static void one_alone_that_is_never_answered_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "s", 10);
+	until_settled(w, 600);
+	assert_sorted_out(w, 0, 1);
+}
+
+/* Good ones of every hundred, or none at all, and good ones behind: all of it in a minute. */
+static void sorts_out(struct world *w, size_t every)
+{
+	char kinds[BATCH_ITEMS + 1];
+	size_t good = 0;
+
+	for (int batch = 0; batch < 3; batch++) {
+		memset(kinds, 'r', BATCH_ITEMS);
+		kinds[BATCH_ITEMS] = '\0';
+		for (size_t i = 0; every > 0 && i < BATCH_ITEMS; i += every, good++)
+			kinds[i] = 'g';
+		offer(w, kinds, ITEM);
+	}
+	offer(w, "ggg", 10);
+	for (int i = 0; i < 600 && term(w, LEDGER_HELD)->records > 0; later(w, 100), i++)
+		for (int k = 0; k < 600; k++)
+			loop_turn(w->loop, DURATION_MS(0));
+	assert_sorted_out(w, good + 3, 3 * BATCH_ITEMS - good);
+}
+
+static void all_bad_ones_but_every_hundredth_are_found(void **state)
+{
+	sorts_out(*state, 100);
+}
+
+static void nothing_but_bad_ones_are_found(void **state)
+{
+	sorts_out(*state, 0);
+}
+
+/* As many as fill half of the memory: no reader may bring anything to compare them with. */
+static void bad_ones_that_fill_the_memory_let_others_by(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 40; i++)
+		offer(w, "r", 900 << 10);
+	assert_true(budget_used(&w->pipeline.budget) > w->pipeline.budget.limit / 2);
+	until_settled(w, 120);
+	assert_sorted_out(w, 0, 40);
+}
+
+/* Whether a request is answered says nothing of 500: the same answer would come to whatever is sent. */
+static void an_answer_to_nothing_is_no_comparison_for_500(void **state)
+{
+	struct world *w = *state;
+
+	offer(w, "f", 10);
+	offer(w, "w", 10);
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 2);
+	assert_int_equal(w->exporter.empties, 0);
+}
+
+/* It never answers an empty request, but takes what is good. */
+static void a_destination_that_is_deaf_to_nothing_is_sent_all_pieces(void **state)
+{
+	struct world *w = *state;
+
+	w->exporter.deaf = true;
+	offer(w, "rrg", 10);
+	offer(w, "rrr", 10);
+	later(w, 120000);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 1);
+	assert_true(w->exporter.empties > 0);
+	offer(w, "ggg", 10);
+	later(w, 120000);
+	assert_int_equal(term(w, LEDGER_DELIVERED)->records, 4);
+}
+
+/* It costs little to ask again, and what waits may fare better. */
+static void an_empty_send_is_not_waited_for_long(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	size_t tries;
+
+	e->mute = true;
+	offer(w, "r", 10);
+	while (!e->empties)
+		later(w, 100);
+	tries = e->count;
+	later(w, 3500);
+	assert_in_range(e->count, tries + 1, tries + 2);
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+}
+
+/* It goes away while pieces are being compared, and is back later: none is refused meanwhile. */
+static void who_goes_away_in_between_has_nothing_refused(void **state)
+{
+	struct world *w = *state;
+	uint64_t refused;
+
+	offer(w, "rgrrrrgr", 10);
+	while (!w->exporter.empties)
+		later(w, 100);
+	w->exporter.mood = RESETS;
+	turn(w);
+	refused = term(w, LEDGER_REJECTED)->records;
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_REJECTED)->records, refused);
+	w->exporter.mood = TAKES;
+	until_settled(w, 120);
+	assert_sorted_out(w, 2, 6);
+}
+
+#define ASKED(f) cmocka_unit_test_setup_teardown(f, setup_asked, teardown)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 int main(void)
 {
@@ -788,6 +957,20 @@ int main(void)
 		CASE(a_slow_one_is_waited_for_and_left_alone),
 		CASE(one_that_comes_back_slow_is_recovered),
 		CASE(what_hangs_by_itself_has_its_whole_timeout),
+		ASKED(one_alone_is_refused_beside_an_answer_to_nothing),
+		ASKED(one_alone_that_is_never_answered_is_refused),
+		ASKED(all_bad_ones_but_every_hundredth_are_found),
+		ASKED(nothing_but_bad_ones_are_found),
+		ASKED(bad_ones_that_fill_the_memory_let_others_by),
+		ASKED(an_answer_to_nothing_is_no_comparison_for_500),
+		ASKED(a_destination_that_is_deaf_to_nothing_is_sent_all_pieces),
+		ASKED(an_empty_send_is_not_waited_for_long),
+		ASKED(who_goes_away_in_between_has_nothing_refused),
+		ASKED(an_outage_of_resets_refuses_nobody),
+		ASKED(an_outage_of_500_refuses_nobody),
+		ASKED(a_dead_destination_is_asked_with_little_and_often),
+		ASKED(bad_ones_are_found_wherever_they_stand),
+		ASKED(one_of_a_thousand_is_found),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
