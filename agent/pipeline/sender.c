@@ -11,7 +11,7 @@ enum {
 	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
 	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
 	STRIKES_ASKED = 2 * STRIKES_UNANSWERED, /* from here on an empty send tells whether any gets an answer */
-	ASK_PATIENCE_S = 2, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
+	ASK_PATIENCE_MS = 1500, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
 	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
@@ -238,7 +238,7 @@ static void halve_alone(struct sender *s, struct send *send)
 static void ask(struct sender *s, const struct send *suspect)
 {
 	struct send *empty = send_new_empty(&s->asking, suspect);
-	struct duration patience = DURATION_S(ASK_PATIENCE_S);
+	struct duration patience = DURATION_MS(ASK_PATIENCE_MS);
 
 	empty->under_way = true;
 	empty->begun = loop_now(s->world->loop);
@@ -540,7 +540,8 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 		recovered(s, send->refused_some, "delivering again");
 }
 
-/* A send of no items has ended. */
+/* A send of no items has ended. If it just got no answer in time, the next try follows at once, as if nothing had been
+ * asked: a scout goes beside that one, and sees whether the destination is back. */
 static void asked(struct send *empty, enum outcome rest, const char *reason)
 {
 	struct sender *s = empty->sender;
@@ -554,6 +555,9 @@ static void asked(struct send *empty, enum outcome rest, const char *reason)
 		s->lone_splits = 0;
 	} else if (empty->elsewhere || s->state == SENDER_HALTED) {
 		s->retries++;
+	} else if (empty->impatient) {
+		s->retries++;
+		s->unheard = true;
 	} else {
 		s->unheard = true;
 		note_reason(s, reason);

@@ -910,6 +910,27 @@ static void an_empty_send_is_not_waited_for_long(void **state)
 	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
 }
 
+/* It hung until two tries had no answer. Whenever it comes back after that, something is taken within two seconds. */
+static void it_is_back_soon_if_it_is_asked_with_nothing_meanwhile(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	for (int64_t ms = 0; ms <= 4000; ms += 250) {
+		uint64_t before = term(w, LEDGER_DELIVERED)->records;
+		size_t empties = e->empties;
+
+		e->mood = HANGS;
+		offer(w, "g", 10);
+		while (e->empties == empties)
+			later(w, 50);
+		later(w, ms);
+		comes_to(w);
+		later(w, 2000);
+		assert_int_equal(term(w, LEDGER_DELIVERED)->records, before + 1);
+	}
+}
+
 /* It goes away while pieces are being compared, and is back later: none is refused meanwhile. */
 static void who_goes_away_in_between_has_nothing_refused(void **state)
 {
@@ -958,6 +979,7 @@ int main(void)
 		CASE(one_that_comes_back_slow_is_recovered),
 		CASE(what_hangs_by_itself_has_its_whole_timeout),
 		ASKED(one_alone_is_refused_beside_an_answer_to_nothing),
+		ASKED(it_is_back_within_moments_of_one_that_hung),
 		ASKED(one_alone_that_is_never_answered_is_refused),
 		ASKED(all_bad_ones_but_every_hundredth_are_found),
 		ASKED(nothing_but_bad_ones_are_found),
@@ -965,6 +987,7 @@ int main(void)
 		ASKED(an_answer_to_nothing_is_no_comparison_for_500),
 		ASKED(a_destination_that_is_deaf_to_nothing_is_sent_all_pieces),
 		ASKED(an_empty_send_is_not_waited_for_long),
+		ASKED(it_is_back_soon_if_it_is_asked_with_nothing_meanwhile),
 		ASKED(who_goes_away_in_between_has_nothing_refused),
 		ASKED(an_outage_of_resets_refuses_nobody),
 		ASKED(an_outage_of_500_refuses_nobody),
