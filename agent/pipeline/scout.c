@@ -55,8 +55,7 @@ static void send_one(struct scout *s)
 		return;
 	if (s->phase == SCOUT_LISTENS)
 		move(s, SCOUT_OUT);
-	scout = send_scout(elder, &s->out);
-	scout->begun = loop_now(s->loop);
+	scout = send_beside(elder, 1, &s->out);
 	s->count++;
 	loop_timer_set(&scout->patience, (struct duration){ STAY * patience(s).ns });
 	s->hooks->go(s->context, scout);

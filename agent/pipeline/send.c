@@ -28,26 +28,18 @@ struct send *send_new(struct sender *sender, struct send_list *queue, struct del
 	return send;
 }
 
-struct send *send_scout(const struct send *elder, struct send_list *list)
+struct send *send_beside(const struct send *like, size_t items, struct send_list *list)
 {
-	struct send *scout = make(elder->sender, list, elder->delivery, elder->route, elder->patience.fire);
+	struct send *send = make(like->sender, list, like->delivery, like->route, like->patience.fire);
 
-	for (scout->first = elder->first; !send_wants(elder, scout->first);)
-		scout->first++;
-	scout->end = scout->first + 1;
-	scout->left = 1;
-	scout->under_way = true;
-	TAILQ_INSERT_TAIL(list, scout, entry);
-	return scout;
-}
-
-struct send *send_new_empty(struct send_list *queue, const struct send *like)
-{
-	struct send *send = make(like->sender, queue, like->delivery, like->route, like->patience.fire);
-
-	send->first = send->end = like->first;
-	send->left = 0;
-	TAILQ_INSERT_TAIL(queue, send, entry);
+	OXP_ASSERT(items <= 1 && like->left > 0);
+	for (send->first = like->first; !send_wants(like, send->first);)
+		send->first++;
+	send->end = send->first + items;
+	send->left = items;
+	send->under_way = true;
+	send->begun = loop_now(like->delivery->of->loop);
+	TAILQ_INSERT_TAIL(list, send, entry);
 	return send;
 }
 
@@ -57,6 +49,11 @@ void send_free(struct send *send)
 	loop_timer_done(&send->patience);
 	free(send->marks);
 	free(send);
+}
+
+bool send_failed(enum outcome outcome)
+{
+	return outcome == UNANSWERED || outcome == FAILED;
 }
 
 struct ledger_amount send_left(const struct send *send)
@@ -90,10 +87,8 @@ static void cut_at(struct send *send, size_t middle)
 	rest->first = middle;
 	rest->end = send->end;
 	rest->tries = send->tries;
-	rest->strikes = send->strikes;
-	rest->company = send->company;
-	rest->unanswered = send->unanswered;
-	rest->takings_seen = send->takings_seen;
+	send->suspicion.tried = false;
+	rest->suspicion = send->suspicion;
 	rest->left = 0;
 	if (send->marks) {
 		rest->marks = oxp_new(send->end - middle);
@@ -101,7 +96,6 @@ static void cut_at(struct send *send, size_t middle)
 	}
 	for (size_t i = rest->first; i < rest->end; i++)
 		rest->left += send_wants(rest, i);
-	send->tried = false;
 	send->end = middle;
 	send->left -= rest->left;
 	TAILQ_INSERT_AFTER(send->queue, send, rest, entry);

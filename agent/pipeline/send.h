@@ -10,6 +10,18 @@ enum { MARK_OPEN, MARK_SETTLED, MARK_RETRY }; /* of an item, in send.marks */
 
 TAILQ_HEAD(send_list, send); /* oldest first */
 
+/* Whether something in a send may be why the destination fails. suspects.c writes it; pieces of a send inherit it. */
+struct suspicion {
+	unsigned strikes;
+	uint64_t takings_seen; /* suspects.takings when it last failed */
+	bool tried; /* with just these items */
+	bool company; /* the destination took some of the same request */
+	bool unanswered; /* its latest try had no answer */
+	/* This try: its outcome says whose fault it is; the destination has just answered an empty send; the try before
+	 * was of just these items, too. */
+	bool on_trial, vouched, again;
+};
+
 /*
  * One batch, or a part of it, on its way to a destination. send.c makes it, cuts it and ends it; what a try comes to is
  * written by the sender that it belongs to.
@@ -25,17 +37,9 @@ struct send {
 	size_t first, end, left;
 	unsigned char *marks;
 	unsigned tries;
-	/* Whether something in it may be why the destination fails: strikes against it, whether it was tried with just
-	 * these items, and sender.takings when it last failed. `company`: the destination took some of the same
-	 * request. */
-	unsigned strikes;
-	bool tried, company, unanswered; /* unanswered: so its latest try ended */
-	uint64_t takings_seen;
+	struct suspicion suspicion;
 	bool under_way, elsewhere; /* elsewhere: send_elsewhere() */
-	bool on_trial, impatient; /* this try: its outcome says whose fault it is; it took too long */
-	bool called_back; /* this try: a scout was taken while it got no answer */
-	/* This try: the destination has just answered an empty one; the one before was of just these items, too. */
-	bool vouched, again;
+	bool impatient, called_back; /* this try: it took too long; a scout was taken while it got no answer */
 	bool took_some, refused_some, failed_some, named; /* in this try */
 	struct mono_time begun;
 	uint64_t not_before_ms;
@@ -47,11 +51,11 @@ struct send {
 /* All of the delivery's batch, at the end of the queue. `patience` is called when a try has taken too long. */
 struct send *send_new(
 	struct sender *, struct send_list *queue, struct delivery *, size_t route, loop_callback *patience);
-/* The first item that `elder` wants, once more: in `list`, and in no queue. It settles nothing. */
-struct send *send_scout(const struct send *elder, struct send_list *list);
-/* Of none of the items of a send, which outlives it. */
-struct send *send_new_empty(struct send_list *queue, const struct send *like);
+/* The first item that `like` wants once more, or none: under way at once, in `list` and in no queue. It settles
+ * nothing, and ends before `like` does. */
+struct send *send_beside(const struct send *like, size_t items, struct send_list *list);
 void send_free(struct send *); /* and out of the queue */
+bool send_failed(enum outcome);
 /* The records and bytes that it has not settled. */
 struct ledger_amount send_left(const struct send *);
 void send_need_marks(struct send *);

@@ -8,11 +8,7 @@
 enum {
 	HURRIED_RETRY_MS = 100,
 	REFUSALS_EVERY_S = 60,
-	STRIKES_MAX = 8, /* failed tries after which a send is a suspect */
-	STRIKES_UNANSWERED = 3, /* a try without an answer counts for this many */
-	STRIKES_ASKED = 2 * STRIKES_UNANSWERED, /* from here on an empty send tells whether any gets an answer */
 	ASK_PATIENCE_MS = 1500, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
-	LONE_SPLITS_MAX = 30, /* fewer splits take a batch down to one item */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
 
@@ -58,6 +54,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 	TAILQ_INIT(&s->queue);
 	TAILQ_INIT(&s->asking);
 	window_init(&s->window, limits->concurrency);
+	suspects_init(&s->suspects, type->empty_sends);
 	back_off_init(&s->back_off, limits->retry_first, limits->retry_last);
 	scout_init(&s->scout, world->loop, world->random, &scout_hooks, s);
 	loop_timer_init(&s->wait, world->loop, on_wait_over, s);
@@ -105,11 +102,6 @@ void sender_push(struct sender *s, struct delivery *delivery, size_t route)
 	loop_soon_run(&s->pump);
 }
 
-static bool is_suspect(const struct send *send)
-{
-	return send->strikes >= STRIKES_MAX;
-}
-
 /* If all sends are suspects, none can be compared with another send. If they also kept other sends out, nothing would
  * ever be delivered again. */
 static bool lacks_comparison(const struct sender *s)
@@ -117,7 +109,7 @@ static bool lacks_comparison(const struct sender *s)
 	const struct send *send;
 
 	TAILQ_FOREACH(send, &s->queue, entry)
-		if (!is_suspect(send))
+		if (!suspects_has(send))
 			return false;
 	return true;
 }
@@ -147,13 +139,6 @@ static bool may_start(const struct sender *s)
 	return s->under_way < (s->state == SENDER_PROBING ? 1 : window_size(&s->window));
 }
 
-/* Whether the destination took another send since this one failed, and that has not been used to refuse a send yet.
- * Otherwise a destination that takes one send and goes away again would have all waiting sends refused in a row. */
-static bool is_compared(const struct send *send)
-{
-	return send->takings_seen != send->sender->takings && send->sender->takings_used != send->sender->takings;
-}
-
 /* The most bytes that this send may have if it goes out now. */
 static uint64_t bytes_at_most(const struct sender *s, const struct send *send)
 {
@@ -163,40 +148,14 @@ static uint64_t bytes_at_most(const struct sender *s, const struct send *send)
 	return part < 1 ? most > PIECE_MIN ? most : PIECE_MIN : UINT64_MAX;
 }
 
-/* A long outage must not leave thousands of pieces. Once there are LONE_SPLITS_MAX, no more sends are cut while nothing
- * is taken. */
+/* A long outage must not leave thousands of pieces. */
 static bool must_stay_whole(const struct sender *s, const struct send *send)
 {
-	return s->lone_splits >= LONE_SPLITS_MAX && send_is_cut_by(send, bytes_at_most(s, send));
-}
-
-/* Whether a send of no items can tell if this one is to blame. */
-static bool can_be_vouched(const struct sender *s, const struct send *send)
-{
-	return s->type->empty_sends && send->unanswered && send->strikes >= STRIKES_ASKED && !s->unheard;
-}
-
-/* Whether the next try of this suspect shows nothing new. */
-static bool is_tried_out(const struct sender *s, const struct send *send)
-{
-	return send->tried && (send->left < 2 || s->lone_splits >= LONE_SPLITS_MAX) && !can_be_vouched(s, send);
-}
-
-/* Of two suspects. One that can be compared goes first; then the smaller one, so that single items are reached in a few
- * tries, and few pieces wait at a time. */
-static bool goes_before(const struct sender *s, const struct send *a, const struct send *b)
-{
-	bool compared = is_compared(a), out = !compared && is_tried_out(s, a);
-
-	if (compared != is_compared(b))
-		return compared;
-	if (!compared && out != is_tried_out(s, b))
-		return !out;
-	return out ? a->strikes < b->strikes : a->left < b->left;
+	return suspects_keep_whole(&s->suspects) && send_is_cut_by(send, bytes_at_most(s, send));
 }
 
 /* Chooses the oldest waiting send that is not a suspect, unless a suspect before it can be compared. If there is none,
- * a suspect by goes_before(). If there is none either, the oldest send that is too large to go out now. */
+ * a suspect by suspects_goes_before(). If there is none either, the oldest send that is too large to go out now. */
 static struct send *choose(const struct sender *s)
 {
 	struct send *send, *least = NULL, *large = NULL;
@@ -206,63 +165,40 @@ static struct send *choose(const struct sender *s)
 			continue;
 		if (must_stay_whole(s, send))
 			large = large ? large : send;
-		else if (!is_suspect(send))
-			return least && is_compared(least) ? least : send;
-		else if (!least || goes_before(s, send, least))
+		else if (!suspects_has(send))
+			return least && suspects_is_compared(&s->suspects, least) ? least : send;
+		else if (!least || suspects_goes_before(&s->suspects, send, least))
 			least = send;
 	}
 	return least ? least : large;
 }
 
-/* Halves of a suspect are suspects too, and each has to be compared. */
-static void halve_suspect(struct send *send)
+/* A send that settles nothing: a scout, or one of no items. */
+static void go_beside(void *context, struct send *send)
 {
-	send->strikes = STRIKES_MAX;
-	send->tried = false;
-	send->takings_seen = send->sender->takings;
-	send_halve(send);
-}
+	struct sender *s = context;
 
-/* A suspect without other sends beside it is halved, so that its halves can be compared. */
-static void halve_alone(struct sender *s, struct send *send)
-{
-	if (!is_suspect(send) || is_compared(send) || !send->tried || send->left < 2)
-		return;
-	if (s->lone_splits >= LONE_SPLITS_MAX)
-		return;
-	s->lone_splits++;
-	halve_suspect(send);
+	s->sends++;
+	s->resent += send_left(send).records;
+	s->type->send(s->exporter, send->delivery->batch, send);
 }
 
 /* Asks with a send of no items whether the destination answers. */
 static void ask(struct sender *s, const struct send *suspect)
 {
-	struct send *empty = send_new_empty(&s->asking, suspect);
+	struct send *empty = send_beside(suspect, 0, &s->asking);
 	struct duration patience = DURATION_MS(ASK_PATIENCE_MS);
 
-	empty->under_way = true;
-	empty->begun = loop_now(s->world->loop);
-	s->sends++;
 	loop_timer_set(&empty->patience, s->limits.timeout.ns < patience.ns ? s->limits.timeout : patience);
-	s->type->send(s->exporter, empty->delivery->batch, empty);
-}
-
-/* While others are under way, one that can be compared does without. */
-static bool must_ask(const struct sender *s, const struct send *send)
-{
-	return can_be_vouched(s, send) && !s->vouched && !(s->under_way > 0 && is_suspect(send) && is_compared(send));
+	go_beside(s, empty);
 }
 
 static void begin(struct sender *s, struct send *send)
 {
 	if (send_cut(send, bytes_at_most(s, send)))
-		s->lone_splits++;
-	send->on_trial = is_suspect(send) && is_compared(send);
-	send->vouched = s->vouched && can_be_vouched(s, send);
-	s->vouched = s->vouched && !send->vouched;
-	s->unheard = false;
-	send->again = send->tried;
-	send->under_way = send->tried = true;
+		suspects_cut(&s->suspects);
+	suspects_begin(&s->suspects, send);
+	send->under_way = true;
 	send->elsewhere = send->impatient = send->called_back = send->named = false;
 	send->took_some = send->refused_some = send->failed_some = false;
 	send->begun = loop_now(s->world->loop);
@@ -288,22 +224,17 @@ static void pump(void *context)
 	send = choose(s);
 	if (!send)
 		return;
-	if (must_ask(s, send)) {
+	if (suspects_must_ask(&s->suspects, send, s->under_way == 0)) {
 		if (s->under_way == 0) /* whose answer may say more; its end leads here again */
 			ask(s, send);
 		return;
 	}
 	loop_soon_run(&s->pump);
-	halve_alone(s, send);
+	suspects_halve_alone(&s->suspects, send);
 	begin(s, send);
 }
 
 /* A send and its items. */
-
-static bool is_failure(enum outcome outcome)
-{
-	return outcome == UNANSWERED || outcome == FAILED;
-}
 
 static void note_reason(struct sender *s, const char *reason)
 {
@@ -345,7 +276,7 @@ void send_partial(struct send *send, uint64_t records, const char *reason)
 static enum outcome outcome_of_failed(struct send *send)
 {
 	send->failed_some = true;
-	return send->on_trial || (send->company && send->strikes + 1 >= STRIKES_MAX) ? REJECTED : RETRY;
+	return suspects_refuse_item(send) ? REJECTED : RETRY;
 }
 
 void send_item(struct send *send, size_t item, enum outcome outcome, const char *reason)
@@ -505,36 +436,22 @@ static void took_it(struct sender *s, const struct send *send)
 		window_took(&s->window, mono_since(now, send->begun), s->under_way + 1 >= window_size(&s->window));
 }
 
-/* Whether this try shows that the send is to blame: it got no answer twice, beside an empty one that got one. */
-static bool fails_vouched(const struct send *send, enum outcome rest)
-{
-	return send->vouched && send->again && is_suspect(send) && rest == UNANSWERED && !send->elsewhere;
-}
-
-/* Whether this send is to blame, and not the destination, which has just answered an empty one. */
-static bool is_blamed(const struct sender *s, const struct send *send, enum outcome rest)
-{
-	bool unparked = fails_vouched(send, rest) && send->left == 1; /* the disk does not keep up: that takes time */
-
-	return s->state == SENDER_FINE && send->vouched && rest == UNANSWERED && !unparked;
-}
-
 /* Draws conclusions about the destination from the end of this try. */
 static void judge(struct sender *s, const struct send *send, enum outcome rest)
 {
-	bool later = rest == RETRY || is_failure(rest);
+	bool later = rest == RETRY || send_failed(rest);
 
 	note_settled(s, send);
 	if (!later)
 		took_it(s, send);
 	if (later && (send->elsewhere || send->called_back)) {
 		s->retries++;
-		s->vouched = s->vouched || send->vouched;
+		suspects_keep_vouched(&s->suspects, send);
 	} else if (s->state == SENDER_HALTED)
 		return;
-	else if (is_blamed(s, send, rest))
+	else if (s->state == SENDER_FINE && suspects_blame(send, rest))
 		s->retries++;
-	else if (is_failure(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
+	else if (send_failed(rest) || (send->left > 0 && (rest != SPLIT || send->left < 2)))
 		failed(s, send);
 	else if (s->state == SENDER_PROBING)
 		recovered(s, send->refused_some, "delivering again");
@@ -550,61 +467,17 @@ static void asked(struct send *empty, enum outcome rest, const char *reason)
 	loop_timer_clear(&empty->patience);
 	if (answered && s->state == SENDER_PROBING)
 		recovered(s, true, "answers again: looking for what it does not answer");
-	if (answered) {
-		s->vouched = true;
-		s->lone_splits = 0;
-	} else if (empty->elsewhere || s->state == SENDER_HALTED) {
+	if (answered || !empty->elsewhere)
+		suspects_heard(&s->suspects, answered);
+	if (!answered && (empty->elsewhere || empty->impatient || s->state == SENDER_HALTED)) {
 		s->retries++;
-	} else if (empty->impatient) {
-		s->retries++;
-		s->unheard = true;
-	} else {
-		s->unheard = true;
+	} else if (!answered) {
 		note_reason(s, reason);
 		note_failure(s, reason);
 		failed(s, empty);
 	}
 	send_free(empty);
 	loop_soon_run(&s->pump);
-}
-
-/* The outcome of the items that were not named. A single item cannot be split, and is refused if it fails on trial. */
-static enum outcome settles_as(const struct send *send, enum outcome rest)
-{
-	bool alone = send->left == 1 && !send->named;
-
-	if (alone && (rest == SPLIT || (send->on_trial && is_failure(rest)) || fails_vouched(send, rest)))
-		return REJECTED;
-	return rest == DELIVERED || rest == REJECTED ? rest : RETRY;
-}
-
-/* Counts signs that something in this send causes the failures. */
-static void note_strikes(struct send *send, enum outcome rest)
-{
-	struct sender *s = send->sender;
-
-	if (send->took_some) {
-		s->takings++;
-		s->lone_splits = 0;
-		send->company = true;
-	}
-	if (!send->called_back)
-		send->unanswered = rest == UNANSWERED;
-	if (rest != UNANSWERED && rest != FAILED && !send->failed_some)
-		return;
-	send->strikes += rest == UNANSWERED ? STRIKES_UNANSWERED : 1;
-	send->takings_seen = s->takings;
-}
-
-/* Splits what is left of a send if the outcome of this try calls for it. */
-static void come_apart(struct send *send, enum outcome rest)
-{
-	if (send->left < 2)
-		return;
-	if (rest == SPLIT)
-		send_halve(send);
-	else if (send->on_trial && is_failure(rest))
-		halve_suspect(send);
 }
 
 /* The scout. */
@@ -622,15 +495,6 @@ static const struct send *elder(void *context)
 		if (send->under_way)
 			return send;
 	return NULL;
-}
-
-static void scout_goes(void *context, struct send *scout)
-{
-	struct sender *s = context;
-
-	s->sends++;
-	s->resent += send_left(scout).records;
-	s->type->send(s->exporter, scout->delivery->batch, scout);
 }
 
 static void cancel_scout(void *context, struct send *scout)
@@ -656,14 +520,14 @@ static void call_back(void *context, struct mono_time begun)
 }
 
 static const struct scout_hooks scout_hooks = {
-	.elder = elder, .go = scout_goes, .cancel = cancel_scout, .call_back = call_back
+	.elder = elder, .go = go_beside, .cancel = cancel_scout, .call_back = call_back
 };
 
 /* If it was taken, the destination is back. How long that took shows how many agents may come back with this one, so
  * the window opens as after probes that failed. */
 static void judge_scout(struct sender *s, struct send *scout, enum outcome rest)
 {
-	bool taken = rest != RETRY && !is_failure(rest) && !scout->failed_some;
+	bool taken = rest != RETRY && !send_failed(rest) && !scout->failed_some;
 	unsigned missed;
 
 	back_off_asked(&s->back_off, loop_now(s->world->loop), scout->not_before_ms);
@@ -686,16 +550,7 @@ static void tell_scout(struct sender *s, const struct send *send, enum outcome r
 {
 	struct duration took = mono_since(loop_now(s->world->loop), send->begun);
 
-	scout_ended(&s->scout, s->under_way, rest == RETRY || is_failure(rest) ? NULL : &took);
-}
-
-/* What shows that the send is to blame. That others were taken is used up with that. */
-static const char *compared_with(const struct send *send)
-{
-	if (!send->on_trial)
-		return "empty requests were answered";
-	send->sender->takings_used = send->sender->takings;
-	return "others were taken";
+	scout_ended(&s->scout, s->under_way, rest == RETRY || send_failed(rest) ? NULL : &took);
 }
 
 void send_done(struct send *send, enum outcome rest, const char *reason)
@@ -718,10 +573,10 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	scout_withdraw(&s->scout);
 	if (rest == RETRY)
 		rest = given_up_as(send);
-	to = settles_as(send, rest);
-	if (to == REJECTED && is_failure(rest)) {
-		snprintf(why, sizeof why, "failed again when tried alone, while %s: %s", compared_with(send),
-			reason ? reason : "");
+	to = suspects_settle_as(send, rest);
+	if (to == REJECTED && send_failed(rest)) {
+		snprintf(why, sizeof why, "failed again when tried alone, while %s: %s",
+			suspects_convict(&s->suspects, send), reason ? reason : "");
 		reason = why;
 	}
 	if (rest != DELIVERED && !send->called_back)
@@ -734,12 +589,12 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 	send->context = NULL;
 	s->under_way--;
 	tell_scout(s, send, rest);
-	note_strikes(send, rest);
+	suspects_ended(&s->suspects, send, rest);
 	judge(s, send, rest);
 	loop_soon_run(&s->pump);
 	if (send->left > 0) {
-		come_apart(send, rest);
-		if (is_suspect(send))
+		suspects_split(&s->suspects, send, rest);
+		if (suspects_has(send))
 			tell_starved(s);
 		return;
 	}
@@ -824,7 +679,7 @@ void sender_check(const struct sender *s)
 	OXP_ASSERT(under_way == s->under_way);
 	scout_check(&s->scout, s->under_way);
 	OXP_ASSERT(TAILQ_EMPTY(&s->asking) || under_way == 0);
-	OXP_ASSERT(!s->vouched || !s->unheard);
+	suspects_check(&s->suspects);
 	OXP_ASSERT(records == s->queued_records);
 	OXP_ASSERT(s->state == SENDER_HALTED || (s->state == SENDER_FINE) == !s->failing_since.ns);
 	check_moves();

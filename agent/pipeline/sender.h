@@ -9,24 +9,8 @@
  *   SENDER_PROBING   one small send is under way, to see whether the destination takes anything by now
  *   SENDER_HALTED    the process ends: nothing goes out any more
  *
- * Whose fault it is. A send collects strikes if it gets no answer, or one that reports a failure. With enough of them
- * it is a suspect, and other sends go first. If one of those is taken, the destination is not to blame: the suspect is
- * put on trial, which is one more try, unchanged. If it fails again and is a single item, that item is refused with
- * the reason; if it has several items, its halves are suspects. Each time that others are taken allows one refusal,
- * because an outage with pauses must not refuse everything that waits. If nothing is taken at all, the destination is
- * to blame, and everything waits as in an outage. If there is nothing to compare the suspect with, its halves are
- * tried (up to LONE_SPLITS_MAX times), the smallest first, and compared with each other.
- *
- * A send that got no answer may also be compared with a send of no items, if the exporter has these. If that is
- * answered, the next try counts against the send: if there is no answer again, its halves are tried; a single item is
- * refused after two such tries. Each answer to an empty send is good for one try, so a destination that goes away
- * meanwhile stops this. There is no back-off in between: a batch of nothing but bad items is sorted out as fast as the
- * destination breaks its connections. An empty send says nothing about failures that are reported (500): items with
- * these wait for others.
- *
- * Silence. If what is under way gets no answer, a scout (scout.h) finds out whether the destination takes anything by
- * now. A send that is called back since a scout was taken is not to blame alone: it may have been lost when the
- * destination hung. Of several items it is one strike, of a single one none, since the scout was that item.
+ * Whose fault it is that sends fail is found out by suspects.h, with the answers to sends of no items among others. If
+ * what is under way gets no answer, a scout (scout.h) finds out whether the destination takes anything by now.
  */
 #ifndef OXP_SENDER_H
 #define OXP_SENDER_H
@@ -35,6 +19,7 @@
 #include "pipeline/back_off.h"
 #include "pipeline/scout.h"
 #include "pipeline/send.h"
+#include "pipeline/suspects.h"
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
@@ -78,6 +63,8 @@ struct sender {
 	size_t under_way;
 	struct window window;
 	struct scout scout;
+	struct suspects suspects;
+	struct send_list asking; /* a send of no items that is under way, alone */
 	struct back_off back_off;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
 	struct loop_timer wait;
@@ -87,12 +74,6 @@ struct sender {
 	struct mono_time waits_since; /* while the queue is not empty: when it was last empty, or something settled */
 	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
 	uint64_t sends, retries, resent, queued_records, queued_bytes;
-	uint64_t takings; /* tries in which something was taken */
-	uint64_t takings_used; /* their number when a suspect was last refused */
-	unsigned lone_splits; /* with nothing taken between */
-	struct send_list asking; /* a send of no items that is under way, alone */
-	bool vouched; /* such a send was answered, and no suspect has been tried since */
-	bool unheard; /* such a send was not answered, and nothing has been tried since */
 	bool starved; /* somebody found it backed up, and waits */
 	struct mono_time told_refused; /* when the log last said it; 0: never */
 	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */

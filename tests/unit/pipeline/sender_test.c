@@ -797,7 +797,7 @@ static void what_hangs_by_itself_has_its_whole_timeout(void **state)
 	assert_true(e->held_count <= 1 + SCOUTS_MAX);
 	later(w, 1100);
 	assert_int_equal(w->sender->retries, 1);
-	assert_int_equal(TAILQ_FIRST(&w->sender->queue)->strikes, 3);
+	assert_int_equal(TAILQ_FIRST(&w->sender->queue)->suspicion.strikes, 3);
 }
 
 /* Nothing to compare it with but an empty request, which the destination answers. */
