@@ -16,8 +16,8 @@ static int last_errno(struct sqlite3 *db, int which)
 	return last;
 }
 
-/* What SQLite calls an error of the disk, or a file that cannot be opened. Other numbers say what SQLite tried last, and
- * not what it needed. */
+/* What SQLite calls an error of the disk, or a file that cannot be opened. Other numbers say what it tried last, and not
+ * what it needed. */
 static int system_errno(struct sqlite3 *db)
 {
 	static const int causes[] = { ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, EMFILE, ENFILE };
