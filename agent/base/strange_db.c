@@ -16,7 +16,7 @@ static int last_errno(struct sqlite3 *db, int which)
 	return last;
 }
 
-/* What SQLite calls an error of the disk, or a file that cannot be opened. Other numbers say what it tried last, and not
+/* What SQLite calls an error of the disk, or a file that cannot be opened. Other numbers say what it tried last, not
  * what it needed. */
 static int system_errno(struct sqlite3 *db)
 {
