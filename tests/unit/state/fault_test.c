@@ -17,7 +17,8 @@ enum { KILLS = 30, WAL_INDEX = 32768 };
 /* The disk as the test wants it: mutable, since SQLite's calls carry no context of ours. */
 static struct {
 	bool full; /* no file gets longer, unless the blocks were allocated */
-	long fail_at; /* the so manieth write fails with EIO; 0 for none */
+	long fail_at; /* the so manieth write fails; 0 for none */
+	int fail_with; /* 0: EIO */
 	long writes;
 } disk_state;
 
@@ -27,7 +28,7 @@ static ssize_t write_blocks(int fd, const void *data, size_t size, off_t at)
 
 	disk_state.writes++;
 	if (disk_state.writes == disk_state.fail_at) {
-		errno = EIO;
+		errno = disk_state.fail_with ? disk_state.fail_with : EIO;
 		return -1;
 	}
 	assert_int_equal(fstat(fd, &info), 0);
@@ -335,6 +336,21 @@ static void test_opening_on_a_failing_disk(void **state)
 	assert_true(refused > 0);
 }
 
+/* A quota, a limit on the size of files, a volume that became read-only: that is what people can mend. */
+static void a_failed_write_is_told_as_the_system_told_it(void **state)
+{
+	static const int causes[] = { EFBIG, EDQUOT, EROFS, EACCES, EIO };
+	struct folder *f = *state;
+
+	assert_int_equal(save(f, 1, 1), 0);
+	for (size_t i = 0; i < COUNT_OF(causes); i++) {
+		disk_state.fail_with = causes[i];
+		disk_state.fail_at = disk_state.writes + 1;
+		assert_int_equal(save(f, 1, 2), -causes[i]);
+		assert_int_equal(save(f, 1, 3), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +362,7 @@ int main(void)
 		TEST(test_a_failing_neighbour_takes_nothing_along),
 		TEST(test_any_write_may_fail),
 		TEST(test_opening_on_a_failing_disk),
+		TEST(a_failed_write_is_told_as_the_system_told_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
