@@ -171,10 +171,15 @@ int database_finish(sqlite3_stmt *q)
 
 	while (row > 0)
 		row = database_row(q);
+	database_reset(q);
+	return row;
+}
+
+void database_reset(sqlite3_stmt *q)
+{
 	sqlite3_reset(q);
 	if (q)
 		sqlite3_clear_bindings(q);
-	return row;
 }
 
 /* Opening. */

@@ -89,7 +89,7 @@ int saved_ledger_read(struct database *d, const char *key, struct ledger_terms *
 		memcpy(ret, sqlite3_column_blob(q, 0), sizeof *ret);
 	else
 		row = row < 0 ? row : 0;
-	database_finish(q);
+	database_reset(q);
 	return row;
 }
 

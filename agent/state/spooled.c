@@ -81,7 +81,7 @@ int spooled_drop(struct database *d, struct op *any)
 		free(any->key);
 		any->key = oxp_strdup(key ? key : "");
 	}
-	database_finish(q);
+	database_reset(q);
 	return row;
 }
 
