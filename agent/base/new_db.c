@@ -24,7 +24,7 @@ int new_db_sync(sqlite3 *db)
 		if (code == SQLITE_OK && file && file->pMethods)
 			code = file->pMethods->xSync(file, SQLITE_SYNC_FULL);
 		if (code != SQLITE_OK)
-			return strange_db_errno(code);
+			return strange_db_errno(NULL, code);
 	}
 	return 0;
 }

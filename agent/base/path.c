@@ -44,7 +44,7 @@ int path_of(int fd, char to[PATH_MAX])
 	fd_name(fd, link);
 	n = readlink(link, to, PATH_MAX - 1);
 	if (n < 0)
-		return -errno;
+		return errno == ENOENT && fcntl(fd, F_GETFD) >= 0 ? -ENOSYS : -errno;
 	to[n] = '\0';
 	return 0;
 }
@@ -518,6 +518,9 @@ const char *path_why(int failed)
 	case -EKEYREJECTED:
 		return "it belongs to another user; expected this user, root, or the owner of the folder: chown it, "
 		       "remove it, or give another path";
+	case -ENOSYS:
+		return "/proc is not there, which tells the names of open folders; expected it to be mounted: mount "
+		       "it (mount -t proc proc /proc)";
 	default:
 		return strerror(-failed);
 	}

@@ -5,7 +5,32 @@
 #include <sqlite3.h>
 #include <string.h>
 
-int strange_db_errno(int code)
+/* Of one of its files, which keeps it while the database rolls back. */
+static int last_errno(struct sqlite3 *db, int which)
+{
+	sqlite3_file *file = NULL;
+	int last = 0;
+
+	if (db && sqlite3_file_control(db, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+		(void)file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &last);
+	return last;
+}
+
+/* What SQLite calls an error of the disk, or a file that cannot be opened. Other numbers say what it tried last, not
+ * what it needed. */
+static int system_errno(struct sqlite3 *db)
+{
+	static const int causes[] = { ENOSPC, EDQUOT, EFBIG, EROFS, EACCES, EPERM, EMFILE, ENFILE };
+	const int told[] = { db ? sqlite3_system_errno(db) : 0, last_errno(db, SQLITE_FCNTL_JOURNAL_POINTER),
+		last_errno(db, SQLITE_FCNTL_FILE_POINTER) };
+
+	for (size_t i = 0; i < COUNT_OF(told) * COUNT_OF(causes); i++)
+		if (told[i / COUNT_OF(causes)] == causes[i % COUNT_OF(causes)])
+			return -causes[i % COUNT_OF(causes)];
+	return -EIO;
+}
+
+int strange_db_errno(struct sqlite3 *db, int code)
 {
 	switch (code & 0xff) {
 	case SQLITE_OK:
@@ -25,6 +50,9 @@ int strange_db_errno(int code)
 		return -EROFS;
 	case SQLITE_BUSY:
 		return -EBUSY;
+	case SQLITE_IOERR:
+	case SQLITE_CANTOPEN:
+		return system_errno(db);
 	default:
 		return -EIO;
 	}

@@ -12,8 +12,9 @@
 
 struct sqlite3;
 
-/* A result code of SQLite as 0 or -errno. -EBADMSG: the file is not ours. */
-int strange_db_errno(int code);
+/* The result code of SQLite's last call for that database, which may be NULL, as 0 or -errno. -EBADMSG: the file is not
+ * ours. If the system refused something, it is told as the system told it. */
+int strange_db_errno(struct sqlite3 *, int code);
 /* Right after it was opened. A value or a row that is larger than `length` is SQLITE_TOOBIG to whoever asks for it. 0
  * or -ENOTSUP. */
 int strange_db_guard(struct sqlite3 *, int length) MUST_CHECK;

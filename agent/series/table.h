@@ -57,7 +57,7 @@ struct group {
 		struct group *next;	/* of the target */
 		struct entry *first, *last;
 		size_t count;
-		size_t shown;		/* how many of them the visible scrape had in this group, when they were staged */
+		size_t shown;		/* of them: visible in this group when they were staged */
 	} slot[SLOTS];
 };
 

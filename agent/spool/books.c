@@ -109,15 +109,29 @@ static struct ledger_terms begin_anew(const struct books_disk *disk)
 	return (struct ledger_terms){ .term = { [LEDGER_RECEIVED] = disk->parked, [LEDGER_PARKED] = disk->parked } };
 }
 
+/* What is neither found nor damaged was delivered. If more is damaged than is missing, it was not counted yet: rows
+ * that the end writes are received at the next start. */
+static void end_missing(uint64_t *received, uint64_t found, uint64_t damaged, uint64_t *delivered, uint64_t *lost)
+{
+	uint64_t missing = *received > found ? *received - found : 0;
+
+	if (missing > damaged)
+		*delivered += missing - damaged;
+	else
+		*received += damaged - missing;
+	*lost += damaged;
+}
+
 /*
  * Of a row that was saved with positions. The spool has what could not be read again, and the saved row counts the rows
  * of it that the last start found: as held, since rows are deleted in a commit of their own. What has gone since then
- * was delivered.
+ * was delivered. What cannot be read ends as if it had been lost with the last run.
  */
 static void go_on(struct ledger_row *row, const struct books_disk *disk)
 {
 	struct ledger_terms *t = &row->own;
-	struct ledger_amount found, *received = &t->term[LEDGER_RECEIVED];
+	struct ledger_amount found, *received = &t->term[LEDGER_RECEIVED], *delivered = &t->term[LEDGER_DELIVERED];
+	struct ledger_amount *lost = &t->term[LEDGER_DROPPED_KILLED];
 
 	t->term[LEDGER_HELD] = disk->spooled;
 	t->term[LEDGER_SPOOLED_TO].records = disk->spooled_to;
@@ -125,10 +139,8 @@ static void go_on(struct ledger_row *row, const struct books_disk *disk)
 	received->bytes += disk->unheard.bytes;
 	found = sum_of(t);
 	count_once(t, &found);
-	if (received->records > found.records)
-		t->term[LEDGER_DELIVERED].records += received->records - found.records;
-	if (received->bytes > found.bytes)
-		t->term[LEDGER_DELIVERED].bytes += received->bytes - found.bytes;
+	end_missing(&received->records, found.records, disk->damaged.records, &delivered->records, &lost->records);
+	end_missing(&received->bytes, found.bytes, disk->damaged.bytes, &delivered->bytes, &lost->bytes);
 	row->settled = *t;
 }
 

@@ -23,6 +23,7 @@ struct log;
 struct books_disk {
 	struct ledger_amount spooled, parked;
 	struct ledger_amount unheard; /* of `spooled`, what was written but not counted before a kill */
+	struct ledger_amount damaged; /* in rows that cannot be read */
 	uint64_t spooled_to; /* behind the newest row of the spool */
 };
 /* The first row of the spool that the last run had not counted; UINT64_MAX if its books do not say. */

@@ -10,7 +10,7 @@
 struct restore {
 	struct source *source;
 	size_t route;
-	struct ledger_amount amount, unheard;
+	struct ledger_amount amount, unheard, damaged;
 	uint64_t counted_to;
 	uint64_t last; /* last row that was read into memory; 0: none */
 	uint64_t until; /* the last row there is */
@@ -64,11 +64,25 @@ static void gather(struct source *s, size_t route, struct batch **open, struct b
 
 /* At the start. */
 
+/* What no row can have is damaged, too. */
+static void add_damaged(struct ledger_amount *to, const struct ledger_amount *amount)
+{
+	if (amount->bytes > STATE_SPOOL_PAYLOAD_MAX || amount->records > amount->bytes)
+		return;
+	to->records += amount->records;
+	to->bytes += amount->bytes;
+}
+
 static bool restore_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
 {
 	struct restore *r = context;
-	struct batch *batch = r->full ? NULL : rows_unpack(r->source, payload);
+	struct batch *batch;
 
+	if (!payload.data) {
+		add_damaged(&r->damaged, amount);
+		return true;
+	}
+	batch = r->full ? NULL : rows_unpack(r->source, payload);
 	r->amount.records += amount->records;
 	r->amount.bytes += amount->bytes;
 	r->unheard.records += id >= r->counted_to ? amount->records : 0;
@@ -110,7 +124,9 @@ static int restore_route(struct restores *all, struct source *s, size_t route, s
 
 	ledger_key(row, key, sizeof key);
 	failed = state_spool_load(o->state, key, restore_row, &r, &damaged);
-	*ret_disk = (struct books_disk){ .spooled = r.amount, .unheard = r.unheard, .spooled_to = r.until + 1 };
+	*ret_disk = (struct books_disk){
+		.spooled = r.amount, .unheard = r.unheard, .damaged = r.damaged, .spooled_to = r.until + 1
+	};
 	send_open(s, route, &r.open);
 	if (r.full)
 		refill_later(all, &r, key);

@@ -133,13 +133,13 @@ static const char *const statements[STATEMENTS] = {
 
 int database_run(struct database *d, const char *sql)
 {
-	return strange_db_errno(sqlite3_exec(d->db, sql, NULL, NULL, NULL));
+	return strange_db_errno(d->db, sqlite3_exec(d->db, sql, NULL, NULL, NULL));
 }
 
 int database_number(struct database *d, const char *sql, uint64_t *ret)
 {
 	sqlite3_stmt *q;
-	int failed = strange_db_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	int failed = strange_db_errno(d->db, sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
 	int row;
 
 	if (failed)
@@ -162,7 +162,7 @@ int database_row(sqlite3_stmt *q)
 {
 	int code = sqlite3_step(q);
 
-	return code == SQLITE_ROW ? 1 : strange_db_errno(code);
+	return code == SQLITE_ROW ? 1 : strange_db_errno(sqlite3_db_handle(q), code);
 }
 
 int database_finish(sqlite3_stmt *q)
@@ -171,10 +171,15 @@ int database_finish(sqlite3_stmt *q)
 
 	while (row > 0)
 		row = database_row(q);
+	database_reset(q);
+	return row;
+}
+
+void database_reset(sqlite3_stmt *q)
+{
 	sqlite3_reset(q);
 	if (q)
 		sqlite3_clear_bindings(q);
-	return row;
 }
 
 /* Opening. */
@@ -212,7 +217,7 @@ static int check(struct database *d, bool killed)
 	if (failed || (!killed && pages * DATABASE_PAGE > CHECK_ALWAYS))
 		return failed;
 	sql = pages * DATABASE_PAGE <= CHECK_WHOLE ? "PRAGMA quick_check(1)" : "PRAGMA quick_check(positions)";
-	failed = strange_db_errno(sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
+	failed = strange_db_errno(d->db, sqlite3_prepare_v2(d->db, sql, -1, &q, NULL));
 	if (failed)
 		return failed;
 	if (sqlite3_step(q) != SQLITE_ROW || strcmp((const char *)sqlite3_column_text(q, 0), "ok") != 0)
@@ -332,11 +337,12 @@ static void open_files(struct database *d, const struct path_folder *folder, con
 static int open_database(struct database *d, const struct path_folder *folder, const char *name)
 {
 	char path[DATABASE_PATH];
+	int code;
 
 	if ((size_t)snprintf(path, sizeof path, "%s/%s", folder->name, name) >= sizeof path)
 		return -ENAMETOOLONG;
-	return strange_db_errno(sqlite3_open_v2(
-		path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
+	code = sqlite3_open_v2(path, &d->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+	return strange_db_errno(d->db, code);
 }
 
 /* From now on each commit is synced. */

@@ -88,6 +88,8 @@ int database_number(struct database *, const char *sql, uint64_t *ret) MUST_CHEC
 sqlite3_stmt *database_statement(struct database *, enum statement);
 int database_row(sqlite3_stmt *) MUST_CHECK; /* 1: a row; 0: no more; -errno */
 int database_finish(sqlite3_stmt *); /* runs it if it has not; 0 or -errno; ready again */
+/* Ready again, and not run again: after an error SQLite may have rolled back, and would commit it alone. */
+void database_reset(sqlite3_stmt *);
 /* Allocates blocks for the database as the transaction under way leaves it, and for the reserve. 0 or -ENOSPC. */
 int database_own(struct database *) MUST_CHECK;
 /* `bytes` found no room on disk: from now on each database_own() checks whether there is room. */

@@ -40,6 +40,7 @@ int state_parked_each(const char *folder, void (*visit)(void *, const struct sta
 		code = SQLITE_CORRUPT;
 	if (code == SQLITE_OK)
 		code = each_row(db, visit, context);
+	failed = strange_db_errno(db, code);
 	sqlite3_close(db);
-	return strange_db_errno(code);
+	return failed;
 }

@@ -57,7 +57,7 @@ int parked_delete(struct database *d, struct op *any)
 		op->gone = true;
 		op->freed = (uint64_t)sqlite3_column_int64(q, 0);
 	}
-	database_finish(q);
+	database_reset(q);
 	return row;
 }
 
@@ -188,7 +188,7 @@ int parked_list(struct database *d, struct op *any)
 
 	parked_rows_done(&op->found);
 	op->found.last = row > 0 ? (uint64_t)sqlite3_column_int64(q, 0) : 0;
-	database_finish(q);
+	database_reset(q);
 	q = database_statement(d, LIST_PARKED);
 	sqlite3_bind_int64(q, 1, op->query.payloads);
 	sqlite3_bind_int64(q, 2, (sqlite3_int64)op->query.after);
@@ -211,10 +211,10 @@ int parked_sum(
 	const char *const texts[] = { signal, source, destination };
 	sqlite3_stmt *q;
 	int row;
-	int failed = strange_db_errno(sqlite3_prepare_v2(d->db,
-		"SELECT sum(records), sum(length(payload)) FROM parked"
-		" WHERE signal = ? AND source = ? AND destination = ?",
-		-1, &q, NULL));
+	int failed = strange_db_errno(d->db, sqlite3_prepare_v2(d->db,
+						     "SELECT sum(records), sum(length(payload)) FROM parked"
+						     " WHERE signal = ? AND source = ? AND destination = ?",
+						     -1, &q, NULL));
 
 	if (failed)
 		return failed;

@@ -51,11 +51,12 @@ int positions_read(
 {
 	sqlite3_stmt *q;
 	int row;
-	int failed = strange_db_errno(sqlite3_prepare_v2(d->db,
-		"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset,"
-		" before_hash, before_size, head_at, path"
-		" FROM positions WHERE collector = ?",
-		-1, &q, NULL));
+	int failed =
+		strange_db_errno(d->db, sqlite3_prepare_v2(d->db,
+						"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset,"
+						" before_hash, before_size, head_at, path"
+						" FROM positions WHERE collector = ?",
+						-1, &q, NULL));
 
 	if (failed)
 		return failed;
@@ -88,7 +89,7 @@ int saved_ledger_read(struct database *d, const char *key, struct ledger_terms *
 		memcpy(ret, sqlite3_column_blob(q, 0), sizeof *ret);
 	else
 		row = row < 0 ? row : 0;
-	database_finish(q);
+	database_reset(q);
 	return row;
 }
 

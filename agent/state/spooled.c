@@ -81,7 +81,7 @@ int spooled_drop(struct database *d, struct op *any)
 		free(any->key);
 		any->key = oxp_strdup(key ? key : "");
 	}
-	database_finish(q);
+	database_reset(q);
 	return row;
 }
 
@@ -189,7 +189,7 @@ int spooled_sizes(struct database *d, int (*visit)(void *, const struct spooled_
 {
 	sqlite3_stmt *q;
 	int row = 1;
-	int failed = strange_db_errno(
+	int failed = strange_db_errno(d->db,
 		sqlite3_prepare_v2(d->db, "SELECT key, length(payload), id, parts > 0 FROM spool", -1, &q, NULL));
 
 	while (!failed && (row = database_row(q)) > 0) {

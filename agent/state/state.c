@@ -339,8 +339,9 @@ struct ledger_amount state_parked_sum(struct state *s, const char *signal, const
 
 /* Sets aside a payload that a start found damaged. If the disk has no room to move it, it stays, and the next start
  * finds it again. */
-static void move_aside(struct state *s, uint64_t id)
+static bool move_aside(struct state *s, uint64_t id)
 {
+	bool moved;
 	struct state_change *c = state_change_new();
 	struct op *op = op_add(c, OP_SET_ASIDE, "");
 
@@ -348,7 +349,9 @@ static void move_aside(struct state *s, uint64_t id)
 	c->failed = transaction_run_one(&s->database, op);
 	usage_correct(&s->usage, c);
 	s->damaged++;
+	moved = !c->failed;
 	state_change_free(c);
+	return moved;
 }
 
 int state_spool_load(struct state *s, const char *key,
@@ -365,12 +368,11 @@ int state_spool_load(struct state *s, const char *key,
 		failed = spooled_read(&s->database, key, row.id, &row);
 		if (failed || !row.found)
 			break;
-		if (row.sound) {
-			more = visit(context, row.id, &row.amount, buffer_bytes(&row.payload));
+		*ret_damaged += !row.sound;
+		if (!row.sound && !move_aside(s, row.id))
 			continue;
-		}
-		move_aside(s, row.id);
-		++*ret_damaged;
+		more = visit(context, row.id, &row.amount,
+			row.sound ? buffer_bytes(&row.payload) : (struct bytes){ NULL, 0 });
 	}
 	spool_row_done(&row);
 	return note_damage(s, failed);

@@ -72,7 +72,7 @@ void state_commit(struct state *, struct state_change **, void (*done)(void *, i
 /* The ledger row that was saved with positions; false if there is none. Start-up only. */
 bool state_ledger_load(struct state *, const char *key, struct ledger_terms *ret);
 /* What the spool has for the key, oldest first, until visit() returns false. A payload with a wrong checksum is moved
- * to table damaged and counted in *ret_damaged. Start-up only. 0 or -errno. */
+ * to table damaged, counted in *ret_damaged, and visited without data once it is there. Start-up only. 0 or -errno. */
 int state_spool_load(struct state *, const char *key,
 	bool (*visit)(void *, uint64_t id, const struct ledger_amount *, struct bytes payload), void *context,
 	uint64_t *ret_damaged) MUST_CHECK;

@@ -79,7 +79,7 @@ struct store {
 
 static int run(sqlite3 *db, const char *sql)
 {
-	return strange_db_errno(sqlite3_exec(db, sql, NULL, NULL, NULL));
+	return strange_db_errno(db, sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
 /* The first column of the first row. */
@@ -161,14 +161,14 @@ static int settings(struct store *s)
 static int open_database(struct store *s)
 {
 	char name[PATH_ROOM + sizeof store_name];
-	int failed = path_ours_database(s->folder.fd, store_name);
+	int failed = path_ours_database(s->folder.fd, store_name), code;
 
 	if (failed)
 		return failed;
 	s->fresh = new_db_is(s->folder.fd, store_name);
 	snprintf(name, sizeof name, "%s/%s", s->folder.name, store_name);
-	return strange_db_errno(sqlite3_open_v2(
-		name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL));
+	code = sqlite3_open_v2(name, &s->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, NULL);
+	return strange_db_errno(s->db, code);
 }
 
 /* From now on it is synced, as NORMAL does. */
@@ -200,7 +200,7 @@ static int open_once(struct store *s)
 		failed = settle(s);
 	for (int i = 0; i < PUTS && !failed; i++)
 		failed = strange_db_errno(
-			sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
+			s->db, sqlite3_prepare_v3(s->db, puts_sql[i], -1, SQLITE_PREPARE_PERSISTENT, &s->put[i], NULL));
 	return failed;
 }
 
@@ -269,14 +269,14 @@ void store_close(struct store *s)
 static int delete_rows(struct store *s, int table, int64_t before)
 {
 	sqlite3_stmt *q;
-	int failed = strange_db_errno(sqlite3_prepare_v2(s->db, prune_sql[table], -1, &q, NULL));
+	int failed = strange_db_errno(s->db, sqlite3_prepare_v2(s->db, prune_sql[table], -1, &q, NULL));
 
 	if (failed)
 		return failed;
 	sqlite3_bind_int64(q, 1, before);
 	sqlite3_bind_int64(q, 2, PRUNE_ROWS);
 	sqlite3_step(q);
-	failed = strange_db_errno(sqlite3_finalize(q));
+	failed = strange_db_errno(s->db, sqlite3_finalize(q));
 	if (failed)
 		return failed;
 	return sqlite3_changes(s->db);
@@ -377,7 +377,7 @@ static int put(struct store *s, sqlite3_stmt *q)
 	int failed;
 
 	sqlite3_step(q);
-	failed = strange_db_errno(sqlite3_reset(q));
+	failed = strange_db_errno(s->db, sqlite3_reset(q));
 	sqlite3_clear_bindings(q);
 	s->damaged = s->damaged || failed == -EBADMSG;
 	return failed;

@@ -5,10 +5,13 @@
 #include "unit/unit.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/path.h"
@@ -313,6 +316,27 @@ static void test_below(void **state)
 	assert_false(path_is_below("pipe:[1]", "/"));
 }
 
+/* What is missing then is not the folder. */
+static void without_proc_that_is_what_is_missing(void **state)
+{
+	struct bench *b = *state;
+	struct path_folder f;
+	pid_t child = fork();
+	int status;
+
+	assert_true(child >= 0);
+	if (child == 0) {
+		if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+			mount("none", "/proc", "tmpfs", 0, NULL) < 0)
+			_exit(2);
+		_exit(path_folder_open(b->folder.path, false, &f) != -ENOSYS || !strstr(path_why(-ENOSYS), "/proc"));
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	if (WEXITSTATUS(status) == 2)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -326,6 +350,7 @@ int main(void)
 		TEST(test_reading_what_others_write),
 		TEST(test_reading_opens_nothing_but_files),
 		TEST(test_second_names_of_somebody_elses_file),
+		TEST(without_proc_that_is_what_is_missing),
 		cmocka_unit_test(test_below),
 	};
 

@@ -209,6 +209,30 @@ static void rows_of_a_file_that_have_gone_were_delivered(void **state)
 	ledger_done(&ledger);
 }
 
+/* Of six rows that the last run knew two are there, three cannot be read, and one is gone. */
+static void what_cannot_be_read_was_not_delivered(void **state)
+{
+	struct folder *f = *state;
+	struct ledger ledger = { NULL };
+	struct ledger_row *row = row_of(&ledger, true);
+	struct state_change *c = state_change_new();
+	const struct ledger_terms saved = saved_with_rows(10, 4, 6);
+	const struct books_disk disk = { .spooled = of(2), .damaged = of(3), .spooled_to = 5 };
+	uint64_t killed;
+
+	state_change_ledger(c, "logs in out", &saved);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+	assert_int_equal(books_open(f->state, row, &disk, &killed), 0);
+	assert_int_equal(ledger_imbalance(row), 0);
+	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
+	assert_int_equal(row->live->term[LEDGER_HELD].records, 2);
+	assert_int_equal(row->live->term[LEDGER_DELIVERED].records, 5);
+	assert_int_equal(row->live->term[LEDGER_DROPPED_KILLED].bytes, 30);
+	assert_memory_equal(&row->settled, row->live, sizeof row->settled);
+	ledger_done(&ledger);
+}
+
 /* The ledger says that they are delivered, and they will be sent again. */
 static void rows_of_a_file_that_are_still_there_are_held(void **state)
 {
@@ -249,6 +273,7 @@ static void a_ledger_that_is_full_is_told(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		CASE(what_cannot_be_read_was_not_delivered),
 		CASE(what_was_held_and_is_not_on_disk_is_lost),
 		CASE(what_the_last_run_ended_well_is_as_it_was),
 		CASE(what_nobody_heard_of_did_come_in),

@@ -280,6 +280,37 @@ static void what_the_next_run_finds_is_not_written(void **state)
 	in_a_life(leave_a_part);
 }
 
+/* A row of what a file had cannot be read: it is lost, and not delivered. */
+static void find_one_of_a_file_damaged(struct life *l)
+{
+	struct world *w = oxp_new(sizeof *w);
+	struct world_options o = usual;
+	struct batch *b;
+
+	o.path = l->path;
+	o.file = true;
+	world_start(w, &o);
+	w->exporters[0].mood = w->exporters[1].mood = AWAY;
+	b = world_records_of(w, GONE, 0, 2, 50);
+	EXPECT(source_offer(w->source, &b) == ADMIT_TAKEN);
+	WORLD_UNTIL(w, w->exporters[1].asked > 0);
+	world_end(w);
+	end(w);
+	sql(l, "UPDATE spool SET checksum = 1 WHERE key LIKE '% one'");
+	w = oxp_new(sizeof *w);
+	world_start(w, &o);
+	EXPECT(world_term(w, 0, LEDGER_DELIVERED)->records == 0 && world_term(w, 0, LEDGER_HELD)->records == 0);
+	EXPECT(world_term(w, 0, LEDGER_DROPPED_KILLED)->records == 2);
+	EXPECT(world_term(w, 1, LEDGER_HELD)->records == 2 && world_term(w, 1, LEDGER_DROPPED_KILLED)->records == 0);
+	end(w);
+}
+
+static void what_is_damaged_of_a_file_was_not_delivered(void **state)
+{
+	(void)state;
+	in_a_life(find_one_of_a_file_damaged);
+}
+
 /* What has no room is told, counted as dropped{exit} in the saved row, and its file is named. */
 static void leave_on_a_full_disk(struct life *l)
 {
@@ -322,6 +353,7 @@ int main(void)
 		cmocka_unit_test(in_a_hurry_all_goes_at_once),
 		cmocka_unit_test(what_has_no_room_at_the_end_is_told_as_lost),
 		cmocka_unit_test(what_the_next_run_finds_is_not_written),
+		cmocka_unit_test(what_is_damaged_of_a_file_was_not_delivered),
 		cmocka_unit_test(what_has_no_room_of_a_file_is_counted_and_named),
 	};
 

@@ -17,7 +17,8 @@ enum { KILLS = 30, WAL_INDEX = 32768 };
 /* The disk as the test wants it: mutable, since SQLite's calls carry no context of ours. */
 static struct {
 	bool full; /* no file gets longer, unless the blocks were allocated */
-	long fail_at; /* the so manieth write fails with EIO; 0 for none */
+	long fail_at; /* the so manieth write fails; 0 for none */
+	int fail_with; /* 0: EIO */
 	long writes;
 } disk_state;
 
@@ -27,7 +28,7 @@ static ssize_t write_blocks(int fd, const void *data, size_t size, off_t at)
 
 	disk_state.writes++;
 	if (disk_state.writes == disk_state.fail_at) {
-		errno = EIO;
+		errno = disk_state.fail_with ? disk_state.fail_with : EIO;
 		return -1;
 	}
 	assert_int_equal(fstat(fd, &info), 0);
@@ -335,6 +336,75 @@ static void test_opening_on_a_failing_disk(void **state)
 	assert_true(refused > 0);
 }
 
+/* A quota, a limit on the size of files, a volume that became read-only: that is what people can mend. */
+static void a_failed_write_is_told_as_the_system_told_it(void **state)
+{
+	static const int causes[] = { EFBIG, EDQUOT, EROFS, EACCES, EIO };
+	struct folder *f = *state;
+
+	assert_int_equal(save(f, 1, 1), 0);
+	for (size_t i = 0; i < COUNT_OF(causes); i++) {
+		disk_state.fail_with = causes[i];
+		disk_state.fail_at = disk_state.writes + 1;
+		assert_int_equal(save(f, 1, 2), -causes[i]);
+		assert_int_equal(save(f, 1, 3), 0);
+	}
+}
+
+static bool count_row(void *context, uint64_t id, const struct ledger_amount *amount, struct bytes payload)
+{
+	(void)id, (void)amount, (void)payload;
+	++*(unsigned *)context;
+	return true;
+}
+
+static unsigned rows_of(struct folder *f, const char *key)
+{
+	unsigned rows = 0;
+	uint64_t damaged;
+
+	assert_int_equal(state_spool_load(f->state, key, count_row, &rows, &damaged), 0);
+	assert_int_equal(damaged, 0);
+	return rows;
+}
+
+static void spool_rows(struct state_change *c, const char *key, unsigned count, uint64_t *ids)
+{
+	static char data[8 << 10];
+	static struct iovec piece = { data, sizeof data };
+
+	for (unsigned i = 0; i < count; i++)
+		state_change_spool(c, key,
+			&(struct state_payload){
+				.amount = { 1, 1 }, .pieces = &piece, .count = 1, .ret_id = ids ? &ids[i] : NULL });
+}
+
+/* A change that is larger than SQLite's cache writes before it is committed, and SQLite may roll it back then. */
+static void test_a_change_that_fails_deletes_no_row(void **state)
+{
+	enum { ROWS = 100 };
+	struct folder *f = *state;
+	struct state_change *c = state_change_new();
+	uint64_t ids[ROWS];
+	int failed = -EIO;
+
+	spool_rows(c, "old", ROWS, ids);
+	assert_int_equal(folder_commit(f, c), 0);
+	for (long n = 1; failed; n += 31) {
+		c = state_change_new();
+		for (unsigned i = 0; i < ROWS; i++) {
+			spool_rows(c, "new", 1, NULL);
+			state_change_unspool(c, ids[i]);
+		}
+		disk_state.writes = 0;
+		disk_state.fail_at = n;
+		failed = folder_commit(f, c);
+		disk_state.fail_at = 0;
+		assert_int_equal(rows_of(f, "old"), failed ? ROWS : 0);
+		assert_int_equal(rows_of(f, "new"), failed ? 0 : ROWS);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -345,7 +415,9 @@ int main(void)
 		TEST(test_trouble_stays_until_the_wal_has_room),
 		TEST(test_a_failing_neighbour_takes_nothing_along),
 		TEST(test_any_write_may_fail),
+		TEST(test_a_change_that_fails_deletes_no_row),
 		TEST(test_opening_on_a_failing_disk),
+		TEST(a_failed_write_is_told_as_the_system_told_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,7 +176,8 @@ static bool collect(void *context, uint64_t id, const struct ledger_amount *amou
 
 	(void)id;
 	assert_int_equal(amount->records, 2);
-	assert_int_equal(buffer_append(b, payload.data, payload.size), 0);
+	if (payload.data) /* NULL: it is damaged */
+		assert_int_equal(buffer_append(b, payload.data, payload.size), 0);
 	return b->size < 6;
 }
 
