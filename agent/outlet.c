@@ -41,8 +41,8 @@ void outlets_tell_waiting(const struct outlets *all, struct buffer *to)
 	for (const struct outlet *o = all->first; o; o = o->next)
 		if (o->sender->queued_records > 0)
 			(void)!buffer_printf(to, "%s%s (%llu records%s%s)", to->size ? ", " : "", o->sender->name,
-				(unsigned long long)o->sender->queued_records, *o->sender->failure ? ": " : "",
-				o->sender->failure);
+				(unsigned long long)o->sender->queued_records, *o->sender->standing.failure ? ": " : "",
+				o->sender->standing.failure);
 }
 
 void outlets_done(struct outlets *all)

@@ -26,8 +26,8 @@ static void put_delivery(const struct outlet *o, struct mono_time now, struct js
 	const struct sender *s = o->sender;
 
 	json_put_string(w, "delivery", verdict_names[verdict(o)]);
-	if (s->last_delivered.ns)
-		json_put_fixed(w, acknowledged, duration_seconds(mono_since(now, s->last_delivered)), 3);
+	if (s->standing.last_delivered.ns)
+		json_put_fixed(w, acknowledged, duration_seconds(mono_since(now, s->standing.last_delivered)), 3);
 	else
 		json_put_null(w, acknowledged);
 	json_put_u64(w, "queued_records", s->queued_records);
@@ -48,7 +48,7 @@ static void put_one(const struct outlet *o, struct mono_time now, struct json_wr
 	json_put_u64(w, "retries", s->retries);
 	json_put_u64(w, "resent", s->resent);
 	json_put_u64(w, "concurrency", window_size(&s->window));
-	json_put_string(w, "error", s->reason);
+	json_put_string(w, "error", s->standing.reason);
 	if (s->type->report)
 		s->type->report(s->exporter, w);
 	json_put_end(w);
@@ -70,7 +70,7 @@ static const char *shown_error(const struct outlet *o)
 {
 	if (verdict(o) == SENDER_REFUSES)
 		return "records are refused; /status says why, and so does each parked record";
-	return o->sender->failure;
+	return o->sender->standing.failure;
 }
 
 static int write_health(const struct destinations *d, bool fine, struct buffer *out)
@@ -126,7 +126,7 @@ static double read_up(void *context)
 
 static double read_last(void *context)
 {
-	return (double)((const struct outlet *)context)->sender->last_delivered_at.ns * 1e-9;
+	return (double)((const struct outlet *)context)->sender->standing.last_delivered_at.ns * 1e-9;
 }
 
 static double read_records(void *context)

@@ -86,7 +86,7 @@ static void on_patience_over(void *context)
 	char error[REPLAY_ERROR_MAX];
 	size_t sent = r->count - (refused(r) - r->skipped);
 
-	snprintf(error, sizeof error, "%s has not taken them yet: %s", s->name, s->reason);
+	snprintf(error, sizeof error, "%s has not taken them yet: %s", s->name, s->standing.reason);
 	r->more = false;
 	answer(r, sent, error);
 }

@@ -3,11 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "base/text.h"
-
 enum {
 	HURRIED_RETRY_MS = 100,
-	REFUSALS_EVERY_S = 60,
 	ASK_PATIENCE_MS = 1500, /* a destination that is slower is not well, so nothing is blamed on what it is sent */
 	PIECE_MIN = 16 << 10, /* a send up to this size goes out whole, however little the window allows */
 };
@@ -95,7 +92,7 @@ static void on_patience_over(void *context)
 void sender_push(struct sender *s, struct delivery *delivery, size_t route)
 {
 	if (TAILQ_EMPTY(&s->queue))
-		s->waits_since = loop_now(s->world->loop);
+		standing_waits(&s->standing, loop_now(s->world->loop));
 	send_new(s, &s->queue, delivery, route, on_patience_over);
 	s->queued_records += delivery->batch->records;
 	s->queued_bytes += delivery->batch->size;
@@ -236,39 +233,16 @@ static void pump(void *context)
 
 /* A send and its items. */
 
-static void note_reason(struct sender *s, const char *reason)
-{
-	if (!reason || !*reason)
-		return;
-	snprintf(s->reason, sizeof s->reason, "%s", reason);
-	text_one_line(s->reason);
-}
-
-/* Keeps the part of the reason before the colon, which is about the whole send. What follows may quote a record or a
- * proxy's error page. */
-static void note_failure(struct sender *s, const char *reason)
-{
-	int size = reason ? (int)strcspn(reason, ":") : 0;
-
-	snprintf(s->failure, sizeof s->failure, "%.*s", size, reason ? reason : "");
-	text_one_line(s->failure);
-}
-
-/* A wrong mapping refuses every line, so refusals are logged once in a while. They are always counted. */
 static void tell_refused(struct sender *s)
 {
-	struct mono_time now = loop_now(s->world->loop);
-
-	if (s->told_refused.ns && mono_since(now, s->told_refused).ns < DURATION_S(REFUSALS_EVERY_S).ns)
-		return;
-	s->told_refused = now;
-	log_warn(s->world->log, s->name, "records are refused for good: %s", s->reason);
+	if (standing_tells_refused(&s->standing, loop_now(s->world->loop)))
+		log_warn(s->world->log, s->name, "records are refused for good: %s", s->standing.reason);
 }
 
 void send_partial(struct send *send, uint64_t records, const char *reason)
 {
 	send->refused = records;
-	note_reason(send->sender, reason);
+	standing_reason(&send->sender->standing, reason);
 }
 
 /* An item that failed often enough is refused once other items fared better: items of the same request, or sends that
@@ -294,11 +268,11 @@ void send_item(struct send *send, size_t item, enum outcome outcome, const char 
 		outcome = REJECTED;
 	send->named = true;
 	if (outcome != DELIVERED)
-		note_reason(send->sender, reason);
+		standing_reason(&send->sender->standing, reason);
 	if (outcome == FAILED)
 		outcome = outcome_of_failed(send);
 	if (outcome == RETRY)
-		note_failure(send->sender, "some records are to be sent again");
+		standing_failure(&send->sender->standing, "some records are to be sent again");
 	send->took_some = send->took_some || outcome == DELIVERED;
 	if (outcome == REJECTED)
 		outcome = delivery_refuse(
@@ -373,7 +347,7 @@ static struct duration next_wait(struct sender *s)
 static void failed(struct sender *s, const struct send *send)
 {
 	if (!s->failing_since.ns) {
-		log_warn(s->world->log, s->name, "not delivering: %s; trying again until it does", s->reason);
+		log_warn(s->world->log, s->name, "not delivering: %s; trying again until it does", s->standing.reason);
 		s->failing_since = loop_now(s->world->loop);
 	}
 	s->retries++;
@@ -394,9 +368,7 @@ static void recovered(struct sender *s, bool keep_reason, const char *how)
 	s->failing_since = (struct mono_time){ 0 };
 	back_off_over(&s->back_off);
 	move(s, SENDER_FINE);
-	s->failure[0] = '\0';
-	if (!keep_reason)
-		s->reason[0] = '\0';
+	standing_recovered(&s->standing, keep_reason);
 }
 
 /* Notes whether the destination takes what it is given, by what this try settled. */
@@ -404,28 +376,15 @@ static void note_settled(struct sender *s, const struct send *send)
 {
 	struct mono_time now = loop_now(s->world->loop);
 
-	if (send->took_some || send->refused_some)
-		s->waits_since = now;
-	if (send->took_some) {
-		s->last_delivered = now;
-		s->last_delivered_at = loop_wall(s->world->loop);
-		s->refused_first = s->refused_last = (struct mono_time){ 0 };
-	} else if (send->refused_some) {
-		s->refused_last = now;
-		if (!s->refused_first.ns)
-			s->refused_first = now;
-	}
+	if (send->took_some)
+		standing_took(&s->standing, now, loop_wall(s->world->loop));
+	else if (send->refused_some)
+		standing_refused(&s->standing, now);
 }
 
 enum sender_verdict sender_verdict(const struct sender *s, struct duration bound)
 {
-	struct mono_time now = loop_now(s->world->loop);
-
-	if (!TAILQ_EMPTY(&s->queue) && mono_since(now, s->waits_since).ns > bound.ns)
-		return SENDER_STALLED;
-	if (s->refused_first.ns && mono_since(s->refused_last, s->refused_first).ns > bound.ns)
-		return SENDER_REFUSES;
-	return SENDER_DELIVERS;
+	return standing_verdict(&s->standing, !TAILQ_EMPTY(&s->queue), loop_now(s->world->loop), bound);
 }
 
 static void took_it(struct sender *s, const struct send *send)
@@ -472,8 +431,8 @@ static void asked(struct send *empty, enum outcome rest, const char *reason)
 	if (!answered && (empty->elsewhere || empty->impatient || s->state == SENDER_HALTED)) {
 		s->retries++;
 	} else if (!answered) {
-		note_reason(s, reason);
-		note_failure(s, reason);
+		standing_reason(&s->standing, reason);
+		standing_failure(&s->standing, reason);
 		failed(s, empty);
 	}
 	send_free(empty);
@@ -580,9 +539,9 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 		reason = why;
 	}
 	if (rest != DELIVERED && !send->called_back)
-		note_reason(s, reason);
+		standing_reason(&s->standing, reason);
 	if (to == RETRY && rest != SPLIT && !send->called_back)
-		note_failure(s, reason);
+		standing_failure(&s->standing, reason);
 	loop_timer_clear(&send->patience);
 	settle_rest(send, to, reason);
 	send->under_way = false;

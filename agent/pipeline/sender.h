@@ -19,20 +19,11 @@
 #include "pipeline/back_off.h"
 #include "pipeline/scout.h"
 #include "pipeline/send.h"
+#include "pipeline/standing.h"
 #include "pipeline/suspects.h"
 #include "pipeline/window.h"
 
 enum sender_state { SENDER_FINE, SENDER_WAITING, SENDER_PROBING, SENDER_HALTED, SENDER_STATES };
-/*
- * Whether the destination takes what it is given. It is judged over the time that the caller names, so one failed try
- * changes nothing:
- *
- *   SENDER_DELIVERS  it does, or nothing waits for it
- *   SENDER_STALLED   something has waited for all that time, and nothing settled
- *   SENDER_REFUSES   it answers, but for all that time it has refused everything for good; ends when it takes a record
- */
-enum sender_verdict { SENDER_DELIVERS, SENDER_STALLED, SENDER_REFUSES };
-enum { SEND_REASON_MAX = 256 };
 
 struct sender_limits {
 	uint64_t concurrency; /* the most at a time */
@@ -64,20 +55,14 @@ struct sender {
 	struct window window;
 	struct scout scout;
 	struct suspects suspects;
+	struct standing standing;
 	struct send_list asking; /* a send of no items that is under way, alone */
 	struct back_off back_off;
 	struct mono_time failing_since; /* the first failure in a row; 0: none */
 	struct loop_timer wait;
 	struct loop_soon pump;
-	struct mono_time last_delivered; /* 0: never in this run */
-	struct wall_time last_delivered_at; /* the same moment */
-	struct mono_time waits_since; /* while the queue is not empty: when it was last empty, or something settled */
-	struct mono_time refused_first, refused_last; /* with nothing taken between or since; 0: none */
 	uint64_t sends, retries, resent, queued_records, queued_bytes;
 	bool starved; /* somebody found it backed up, and waits */
-	struct mono_time told_refused; /* when the log last said it; 0: never */
-	char reason[SEND_REASON_MAX]; /* of the last failure or refusal; "" when none */
-	char failure[SEND_REASON_MAX]; /* of the last failure alone: no record is quoted in it; "" when none */
 };
 
 struct sender *sender_new(

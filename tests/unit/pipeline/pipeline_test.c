@@ -309,7 +309,7 @@ static void only_the_named_items_are_tried_again(void **state)
 	assert_int_equal(term(w, 0, LEDGER_DELIVERED)->records, 8);
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 1);
 	assert_int_equal(term(w, 0, LEDGER_HELD)->records, 1);
-	assert_string_equal(w->senders[0]->reason, "400");
+	assert_string_equal(w->senders[0]->standing.reason, "400");
 	later(w, 1000);
 	s = take(&w->exporters[0]);
 	assert_false(send_wants(s, 2));
@@ -590,8 +590,8 @@ static void the_last_refusal_is_remembered(void **state)
 	send_done(s, DELIVERED, NULL);
 	turn(w);
 	assert_int_equal(w->senders[0]->state, SENDER_FINE);
-	assert_string_equal(w->senders[0]->reason, "too large");
-	assert_int_equal(w->senders[0]->last_delivered.ns, 0); /* it took nothing */
+	assert_string_equal(w->senders[0]->standing.reason, "too large");
+	assert_int_equal(w->senders[0]->standing.last_delivered.ns, 0); /* it took nothing */
 	assert_int_equal(term(w, 0, LEDGER_REJECTED)->records, 10);
 	assert_int_equal(w->told_count, 1);
 }
@@ -726,7 +726,7 @@ static void a_destination_stalls_when_nothing_settles_for_long(void **state)
 	assert_int_equal(verdict(w), SENDER_DELIVERS);
 	later(w, 9000);
 	assert_int_equal(verdict(w), SENDER_STALLED);
-	assert_string_equal(w->senders[0]->failure, "refused");
+	assert_string_equal(w->senders[0]->standing.failure, "refused");
 	s = take(e);
 	send_item(s, 3, RETRY, "429");
 	send_done(s, DELIVERED, NULL); /* nine of ten: it takes what it can */
@@ -736,7 +736,7 @@ static void a_destination_stalls_when_nothing_settles_for_long(void **state)
 	send_done(take(e), DELIVERED, NULL);
 	later(w, 3600000);
 	assert_int_equal(verdict(w), SENDER_DELIVERS);
-	assert_string_equal(w->senders[0]->failure, "");
+	assert_string_equal(w->senders[0]->standing.failure, "");
 }
 
 /* A send without an answer is cancelled after `timeout` and tried again: no way to look fine. */
@@ -771,7 +771,7 @@ static void a_destination_refuses_when_it_takes_nothing_for_long(void **state)
 		later(w, 1000);
 	}
 	assert_int_equal(verdict(w), SENDER_REFUSES);
-	assert_string_equal(w->senders[0]->failure, ""); /* what may quote a record is not for everybody */
+	assert_string_equal(w->senders[0]->standing.failure, ""); /* what may quote a record is not for everybody */
 	e->at_once = false;
 	offer(w, 10, 10, 40);
 	turn(w);
@@ -779,7 +779,7 @@ static void a_destination_refuses_when_it_takes_nothing_for_long(void **state)
 	send_item(s, 3, DELIVERED, NULL);
 	send_done(s, REJECTED, "never");
 	assert_int_equal(verdict(w), SENDER_DELIVERS);
-	assert_int_equal(w->senders[0]->last_delivered.ns, w->clock.ns);
+	assert_int_equal(w->senders[0]->standing.last_delivered.ns, w->clock.ns);
 }
 
 static void draining_waits_for_nothing(void **state)

@@ -428,8 +428,8 @@ static void the_one_that_breaks_the_connection_is_found(void **state)
 	offer(w, "grg", 10);
 	until_settled(w, 60);
 	assert_sorted_out(w, 2, 1);
-	assert_non_null(strstr(
-		w->sender->reason, "failed again when tried alone, while others were taken: the connection was reset"));
+	assert_non_null(strstr(w->sender->standing.reason,
+		"failed again when tried alone, while others were taken: the connection was reset"));
 }
 
 static void the_one_that_is_never_answered_is_found(void **state)
@@ -555,7 +555,7 @@ static void who_is_answered_500_alone_lets_others_by(void **state)
 	offer(w, "ggg", 10);
 	until_settled(w, 60);
 	assert_sorted_out(w, 3, 1);
-	assert_string_equal(w->sender->reason, "500");
+	assert_string_equal(w->sender->standing.reason, "500");
 }
 
 static void in_company_eight_tries_are_enough(void **state)
@@ -808,7 +808,7 @@ static void one_alone_is_refused_beside_an_answer_to_nothing(void **state)
 	offer(w, "r", 10);
 	until_settled(w, 60);
 	assert_sorted_out(w, 0, 1);
-	assert_string_equal(w->sender->reason,
+	assert_string_equal(w->sender->standing.reason,
 		"failed again when tried alone, while empty requests were answered: the connection was reset");
 	assert_true(w->exporter.count >= 4); /* three tries make a suspect, one more is beside an answer */
 }
