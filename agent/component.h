@@ -285,11 +285,11 @@ struct exporter_type {
 	/* Each send asks a peer by itself. Beside one that gets no answer, its first item may be sent again on its own,
 	 * to see whether the peer answers by now. */
 	bool has_peer;
-	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
-	const char *(*writes)(const void *config);
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
+	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
 	int (*create)(const void *config, struct host *, struct exporter **ret) MUST_CHECK;
 	/* One try. The batch stays valid until send_done(). Never blocks, and never retries: the sender does. A lot of

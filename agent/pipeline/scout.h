@@ -11,6 +11,9 @@
  * Whatever began before it has a moment more to be answered, and is then called back and sent again. An item that is
  * slow by itself, or never answered, is slow as a scout, too: it is not called back.
  *
+ * A send of no items (suspects.h) would not do for a scout. A server that is slow at its work answers an empty request
+ * at once, and everything under way would be called back again and again.
+ *
  * "A while" is twice as long as answers have taken lately, at least a second: a slow destination gets no scouts.
  */
 #ifndef OXP_SCOUT_H
