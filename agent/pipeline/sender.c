@@ -403,10 +403,9 @@ static void judge(struct sender *s, const struct send *send, enum outcome rest)
 	note_settled(s, send);
 	if (!later)
 		took_it(s, send);
-	if (later && (send->elsewhere || send->called_back)) {
+	if (later && (send->elsewhere || send->called_back))
 		s->retries++;
-		suspects_keep_vouched(&s->suspects, send);
-	} else if (s->state == SENDER_HALTED)
+	else if (s->state == SENDER_HALTED)
 		return;
 	else if (s->state == SENDER_FINE && suspects_blame(send, rest))
 		s->retries++;

@@ -103,8 +103,7 @@ void suspects_begin(struct suspects *s, struct send *send)
 	of->vouched = s->vouched && can_be_vouched(s, send);
 	of->again = of->tried;
 	of->tried = true;
-	s->vouched = s->vouched && !of->vouched;
-	s->unheard = false;
+	s->vouched = s->unheard = false; /* they are about the destination as it was a moment ago */
 }
 
 /* Whether this try shows that the send is to blame: it got no answer twice, beside an empty one that got one. */
@@ -163,11 +162,6 @@ bool suspects_blame(const struct send *send, enum outcome rest)
 	bool unparked = fails_vouched(send, rest) && send->left == 1; /* the disk does not keep up: that takes time */
 
 	return send->suspicion.vouched && rest == UNANSWERED && !unparked;
-}
-
-void suspects_keep_vouched(struct suspects *s, const struct send *send)
-{
-	s->vouched = s->vouched || send->suspicion.vouched;
 }
 
 void suspects_split(struct suspects *s, struct send *send, enum outcome rest)

@@ -27,7 +27,7 @@
 /* Only suspects.c writes it, and `suspicion` of a send. */
 struct suspects {
 	bool empties; /* the destination may be asked with a send of no items */
-	bool vouched; /* such a send was answered, and no suspect has been tried since */
+	bool vouched; /* such a send was answered, and nothing has been tried since */
 	bool unheard; /* such a send was not answered, and nothing has been tried since */
 	uint64_t takings; /* tries in which something was taken */
 	uint64_t takings_used; /* their number when a suspect was last refused */
@@ -63,8 +63,6 @@ bool suspects_refuse_item(const struct send *);
 void suspects_ended(struct suspects *, struct send *, enum outcome rest);
 /* Whether what failed is this send, and not the destination, which has just answered an empty one. */
 bool suspects_blame(const struct send *, enum outcome rest);
-/* It was tried at the wrong place, or called back: what an empty send has shown is not used up. */
-void suspects_keep_vouched(struct suspects *, const struct send *);
 /* Splits what is left of it if the outcome calls for that. */
 void suspects_split(struct suspects *, struct send *, enum outcome rest);
 void suspects_check(const struct suspects *);

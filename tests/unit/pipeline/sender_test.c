@@ -39,6 +39,7 @@ struct exporter {
 	bool hold;
 	size_t breaths; /* sends that are answered as if it was TAKES */
 	size_t empties; /* tries of no items */
+	bool stray; /* the first try after one of them is to be sent elsewhere */
 	bool deaf, mute; /* such a try is reset in every mood; gets no answer, ever */
 };
 
@@ -139,6 +140,12 @@ static void fake_send(struct exporter *e, const struct batch *b, struct send *s)
 		return;
 	}
 	note_try(e, b, s);
+	if (e->stray && e->empties > 0) {
+		e->stray = false;
+		send_elsewhere(s);
+		send_done(s, RETRY, "one of its hosts is away");
+		return;
+	}
 	if (e->hold)
 		hold_it(e, b, s);
 	else
@@ -910,6 +917,23 @@ static void an_empty_send_is_not_waited_for_long(void **state)
 	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
 }
 
+/* The try that was to be compared with it was no try, and the next ones are in an outage. */
+static void an_answer_to_nothing_is_not_kept_for_an_outage(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+
+	e->stray = true;
+	offer(w, "r", 10);
+	while (!e->empties)
+		later(w, 100);
+	assert_false(e->stray);
+	e->mood = RESETS;
+	later(w, 600000);
+	assert_int_equal(term(w, LEDGER_REJECTED)->records, 0);
+	assert_int_equal(term(w, LEDGER_HELD)->records, 1);
+}
+
 /* It hung until two tries had no answer. Whenever it comes back after that, something is taken within two seconds. */
 static void it_is_back_soon_if_it_is_asked_with_nothing_meanwhile(void **state)
 {
@@ -992,6 +1016,7 @@ int main(void)
 		ASKED(an_answer_to_nothing_is_no_comparison_for_500),
 		ASKED(a_destination_that_is_deaf_to_nothing_is_sent_all_pieces),
 		ASKED(an_empty_send_is_not_waited_for_long),
+		ASKED(an_answer_to_nothing_is_not_kept_for_an_outage),
 		ASKED(it_is_back_soon_if_it_is_asked_with_nothing_meanwhile),
 		ASKED(who_goes_away_in_between_has_nothing_refused),
 		ASKED(an_outage_of_resets_refuses_nobody),
