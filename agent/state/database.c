@@ -231,6 +231,23 @@ int database_guard(sqlite3 *db)
 	return strange_db_guard(db, VALUE_MAX);
 }
 
+/* SQLite cuts the database at its end with every checkpoint. Even if nothing is behind it, that gives away the blocks
+ * that are owned there. */
+static int cut(int fd, off_t size)
+{
+	struct stat info;
+
+	return fstat(fd, &info) == 0 && info.st_size == size ? 0 : ftruncate(fd, size);
+}
+
+static void keep_blocks(void)
+{
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+
+	if (vfs && vfs->iVersion >= 3)
+		vfs->xSetSystemCall(vfs, "ftruncate", (sqlite3_syscall_ptr)cut);
+}
+
 static int settings(struct database *d, uint64_t max)
 {
 	char sql[400];
@@ -363,6 +380,7 @@ int database_open(struct database *d, const struct path_folder *folder, const ch
 	int failed;
 
 	*d = (struct database){ .file = -1, .wal = -1, .spool_fits = d->spool_fits };
+	keep_blocks();
 	failed = path_ours_database(folder->fd, name);
 	d->fresh = !failed && new_db_is(folder->fd, name);
 	if (!failed)

@@ -225,6 +225,31 @@ static void test_positions_go_on_when_the_disk_is_full(void **state)
 	assert_int_equal(spool_block(f, 1 << 20), 0);
 }
 
+static off_t size_of_database(const struct folder *f)
+{
+	char path[128];
+	struct stat info;
+
+	folder_file(f, "state.db", path);
+	assert_int_equal(stat(path, &info), 0);
+	return info.st_size;
+}
+
+/* It cuts the file at its end. New files then need pages that nobody has blocks for, unless they are taken again. */
+static void test_a_checkpoint_gives_no_blocks_away(void **state)
+{
+	struct folder *f = *state;
+	off_t before = size_of_database(f);
+
+	while (size_of_database(f) == before)
+		assert_int_equal(spool_block(f, 64 << 10), 0);
+	disk_state.full = true;
+	for (uint64_t file = 1; file < 1000; file++)
+		assert_int_equal(save(f, file, file), 0);
+	folder_restart(f);
+	assert_int_equal(save(f, 1000, 1), 0);
+}
+
 /* Positions need no new block: that they are saved is no sign of room. That there is some is found by them, too. */
 static void assert_in_trouble_while_full(struct folder *f, size_t block)
 {
@@ -411,6 +436,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_kill_in_the_middle_of_commits, folder_setup, folder_teardown),
 #define TEST(name) cmocka_unit_test_setup_teardown(name, disk_setup, disk_teardown)
 		TEST(test_positions_go_on_when_the_disk_is_full),
+		TEST(test_a_checkpoint_gives_no_blocks_away),
 		TEST(test_trouble_stays_until_there_is_room),
 		TEST(test_trouble_stays_until_the_wal_has_room),
 		TEST(test_a_failing_neighbour_takes_nothing_along),
