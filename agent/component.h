@@ -113,6 +113,9 @@ struct batch_item {
 /* NULL if there is no room within `memory` for this signal. Then do what when_full says; resume() is called when there
  * is room again. */
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
+/* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
+ * a good part of `memory`. */
+bool host_others_hold_room(const struct host *);
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 /* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */

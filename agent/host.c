@@ -189,6 +189,11 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 	return source_batch_new(h->source);
 }
 
+bool host_others_hold_room(const struct host *h)
+{
+	return source_others_hold_room(h->source);
+}
+
 bool host_ends(const struct host *h)
 {
 	return h->core->phase == AGENT_LEAVING;

@@ -115,17 +115,29 @@ void resolv_conf_parse(struct resolv_conf *c, struct bytes text)
 		c->servers_count = 1;
 }
 
+/* Part of a line may read as another address. */
+static size_t without_cut_line(const char *text, size_t size)
+{
+	while (size > 0 && text[size - 1] != '\n')
+		size--;
+	return size;
+}
+
 /* O_NONBLOCK: a FIFO in the place of the file would stop everything. */
 void resolv_conf_load(struct resolv_conf *c, const char *path)
 {
 	char text[RESOLV_CONF_MAX];
 	struct stat st;
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ssize_t size = 0;
+	ssize_t got = -1;
+	size_t size;
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		size = read(fd, text, sizeof text);
+		got = read(fd, text, sizeof text);
 	if (fd >= 0)
 		close(fd);
-	resolv_conf_parse(c, (struct bytes){ text, size > 0 ? (size_t)size : 0 });
+	size = got > 0 ? (size_t)got : 0;
+	if (got > 0 && st.st_size > got)
+		size = without_cut_line(text, size);
+	resolv_conf_parse(c, (struct bytes){ text, size });
 }

@@ -23,7 +23,8 @@ struct resolv_conf {
 	struct duration timeout; /* of one question to one server */
 };
 
-/* Of the file, RESOLV_CONF_MAX bytes are read. If it is missing, or no regular file, everything is as in libc. */
+/* Of the file, RESOLV_CONF_MAX bytes are read, and a line that goes on behind them is left out. If it is
+ * missing, or no regular file, everything is as in libc. */
 void resolv_conf_load(struct resolv_conf *, const char *path);
 void resolv_conf_parse(struct resolv_conf *, struct bytes text);
 

@@ -77,6 +77,11 @@ size_t budget_used(const struct budget *b)
 	return sum;
 }
 
+bool budget_is_shared(const struct budget *b)
+{
+	return b->used[index_of(SIGNAL_LOGS)] + b->used[index_of(SIGNAL_TRACES)] > b->limit / GUARANTEED_PART;
+}
+
 void budget_check(const struct budget *b)
 {
 	OXP_ASSERT(spoken_for(b) <= b->limit);

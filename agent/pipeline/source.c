@@ -133,6 +133,11 @@ struct batch *source_batch_new(struct source *s)
 	return batch_new(s->world->budget, s->options.signal);
 }
 
+bool source_others_hold_room(const struct source *s)
+{
+	return is_backed_up(s) || budget_is_shared(s->world->budget);
+}
+
 struct batch *source_leave_batch(struct source *s)
 {
 	return batch_new(s->world->budget, s->options.signal);

@@ -7,7 +7,7 @@ enum {
 	AGAIN_MS = 5, /* first wait before room is asked for again; it doubles up to the next number */
 	AGAIN_MAX_MS = 1000,
 	ECHOES = 3, /* how often being told of room is believed at once: giving back what was too little is told, too */
-	PATIENCE = 10, /* after this many tries with nothing under way, lines are cut to what there is room for */
+	PATIENCE = 10, /* after this many tries with nothing under way, here or elsewhere, lines are cut to what fits */
 	HELD_TICK_MS = 250, /* how often it is checked whether held lines have waited long enough */
 	TRACE_MS = 1000, /* how long they wait for the rest of a message */
 	PIECES_MS = 5000, /* how long they wait for the rest of a line */
@@ -79,7 +79,7 @@ void tail_turns_settled(struct tail_turns *t, uint64_t token)
 	}
 	if (f->waits && f->offers == 0)
 		tail_ready_add(t->with.ready, f);
-	t->fulls = 0;
+	t->fulls = t->hopeless = 0;
 	if (t->with.ready->room == TAIL_NO_ROOM)
 		loop_timer_set(&t->again, DURATION_MS(0));
 }
@@ -87,15 +87,16 @@ void tail_turns_settled(struct tail_turns *t, uint64_t token)
 /* Room. */
 
 /* Nothing of ours is under way: others hold the memory, or it is too small for what we ask. So less and less is asked
- * for. */
+ * for. Only what others cannot give back makes lines shorter. */
 static void ask_for_less(struct tail_turns *t, const struct tail_file *f)
 {
 	struct tail_reader *r = &t->reader;
 	bool long_line = f->held + f->unended >= r->chunk;
 
+	t->hopeless = host_others_hold_room(r->host) ? 0 : t->hopeless + 1;
 	if (r->chunk > TAIL_CHUNK_MIN && !long_line) {
 		r->chunk /= 2;
-	} else if (t->fulls > PATIENCE && long_line && r->lines.line_max > TAIL_CHUNK_MIN) {
+	} else if (t->hopeless > PATIENCE && long_line && r->lines.line_max > TAIL_CHUNK_MIN) {
 		r->lines.line_max /= 2;
 		host_log(r->host, LOG_LEVEL_WARN,
 			"no room in memory for a long line of %s: lines are cut at %llu bytes from now on", f->path,
@@ -116,7 +117,7 @@ static void wait_for_room(struct tail_turns *t, const struct tail_file *f)
 
 static void room_was_found(struct tail_turns *t)
 {
-	t->fulls = 0;
+	t->fulls = t->hopeless = 0;
 	if (t->reader.chunk < t->reader.pace.most)
 		t->reader.chunk *= 2;
 }

@@ -27,6 +27,7 @@ struct tail_turns {
 	struct tail_file_list held; /* files with lines whose message may go on */
 	struct loop_timer again, waited;
 	unsigned fulls; /* tries since anything of ours was taken or settled */
+	unsigned hopeless; /* the last of them at which nobody else held anything, either */
 	uint64_t taken; /* bytes of all files since the start */
 	uint64_t *holes, *hole_bytes;
 };

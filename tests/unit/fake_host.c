@@ -131,7 +131,12 @@ static void keep_item(struct host *h, const struct batch_item *item)
 struct batch *host_batch_new(struct host *h, enum signal signal)
 {
 	h->asked++;
-	return batch_new(&h->budget, signal);
+	return h->backed_up ? NULL : batch_new(&h->budget, signal);
+}
+
+bool host_others_hold_room(const struct host *h)
+{
+	return h->backed_up || budget_is_shared(&h->budget);
 }
 
 static void keep_left(struct host *h, struct batch *b)

@@ -54,6 +54,7 @@ struct host {
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	bool refuse; /* every offer is answered FULL */
+	bool backed_up; /* a destination has enough to do: there are no batches */
 	uint64_t not_left; /* told by host_not_left() */
 	bool left; /* told by host_left() */
 	struct loop_soon settling, room;

@@ -947,6 +947,48 @@ static size_t fill_memory(struct world *w, struct batch *fillers[], size_t room)
 	return count;
 }
 
+/* 100 KiB of a line that has not ended. */
+static void begin_long_line(struct sim_inode *file)
+{
+	char line[(100 << 10) + 1] = "{";
+
+	memset(line + 1, ' ', sizeof line - 2);
+	line[sizeof line - 1] = '\0';
+	put(file, line);
+}
+
+/* For a minute, which is far longer than what a line waits that finds no room though nobody else has any. */
+static void a_long_line_waits_while_others_hold_the_room(void **state)
+{
+	enum { FILLERS = 64, MINUTE_MS = 60000 };
+
+	(void)state;
+	for (int backed_up = 0; backed_up < 2; backed_up++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = sim_create(PATH);
+		struct batch *fillers[FILLERS];
+		size_t count = 0;
+		put_lines(file, "before", 1);
+		start(w);
+		wait_items(w, 1);
+		begin_long_line(file);
+		turns(w, 1000);
+		if (!backed_up)
+			count = fill_memory(w, fillers, FILLERS);
+		w->host.backed_up = backed_up;
+		put(file, "}\n");
+		turns(w, MINUTE_MS);
+		while (count > 0)
+			batch_free(fillers[--count]);
+		w->host.backed_up = false;
+		wait_items(w, 2);
+		assert_int_equal(w->host.items[1].size, (100 << 10) + 1);
+		assert_int_equal(fake_host_number(&w->host, "cut_lines_total"), 0);
+		sim_close(file);
+		world_free(w);
+	}
+}
+
 /* The disk refuses the first file; then there is no room in memory for the second one, which is tried again. */
 static void what_is_lost_is_counted_once_though_others_are_tried_again(void **state)
 {
@@ -1057,6 +1099,7 @@ int main(void)
 		cmocka_unit_test(a_slice_that_fails_before_the_very_end_is_not_lost),
 		cmocka_unit_test(a_slice_that_fails_when_time_is_up_is_counted),
 		cmocka_unit_test(empty_lines_do_not_hold_up_the_end),
+		cmocka_unit_test(a_long_line_waits_while_others_hold_the_room),
 		cmocka_unit_test(what_is_lost_is_counted_once_though_others_are_tried_again),
 		cmocka_unit_test(what_was_written_anew_is_not_counted_as_lost),
 		cmocka_unit_test(the_lines_of_all_that_is_lost_are_counted_up_to_a_ceiling),

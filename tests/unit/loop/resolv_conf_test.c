@@ -4,6 +4,7 @@
 #include "loop/resolv_conf.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -99,6 +100,15 @@ static void too_much_is_left_out(void **state)
 	assert_int_equal(c.timeout.ns, DURATION_S(30).ns);
 }
 
+static void write_file(const char *path, const char *data, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, size), (int)size);
+	close(fd);
+}
+
 static void a_fifo_in_its_place_is_not_waited_for(void **state)
 {
 	char folder[] = "/tmp/oxp-resolv-XXXXXX", path[64];
@@ -116,6 +126,30 @@ static void a_fifo_in_its_place_is_not_waited_for(void **state)
 	assert_int_equal(c.servers_count, 1);
 }
 
+/* 10.0.0.1 would be another server than the 10.0.0.12 that the file names. */
+static void a_line_that_is_cut_off_is_left_out(void **state)
+{
+	static const char first[] = "nameserver 10.9.9.9\nsearch first.test\n", last[] = "\nnameserver 10.0.0.12\n";
+	char folder[] = "/tmp/oxp-resolv-XXXXXX", path[64], text[RESOLV_CONF_MAX + sizeof last];
+	struct resolv_conf c;
+
+	(void)state;
+	assert_non_null(mkdtemp(folder));
+	snprintf(path, sizeof path, "%s/resolv.conf", folder);
+	for (size_t beyond = 0; beyond <= 3; beyond++) {
+		size_t size = RESOLV_CONF_MAX + beyond, at = size - (sizeof last - 1);
+		memset(text, '#', size);
+		memcpy(text, first, sizeof first - 1);
+		memcpy(text + at, last, sizeof last - 1);
+		write_file(path, text, size);
+		resolv_conf_load(&c, path);
+		assert_int_equal(c.servers_count, beyond == 0 ? 2 : 1);
+		assert_string_equal(c.search[0], "first.test");
+	}
+	unlink(path);
+	rmdir(folder);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +158,7 @@ int main(void)
 		cmocka_unit_test(an_interface_may_be_a_number),
 		cmocka_unit_test(search_nowhere_is_not_search_in_the_domain_of_the_host),
 		cmocka_unit_test(too_much_is_left_out),
+		cmocka_unit_test(a_line_that_is_cut_off_is_left_out),
 		cmocka_unit_test(a_fifo_in_its_place_is_not_waited_for),
 	};
 
