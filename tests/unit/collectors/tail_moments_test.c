@@ -547,6 +547,31 @@ static void a_line_behind_a_hole_is_whole_after_a_restart(void **state)
 	world_free(w);
 }
 
+/* What is held is read again together with what follows it. */
+static void a_hole_where_lines_were_held_is_no_line(void **state)
+{
+	static const struct option_list no_shapes = { .items = NULL };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	uint64_t held;
+
+	(void)state;
+	w->config.multiline.start = "message";
+	w->config.multiline.shapes = &no_shapes;
+	start(w);
+	turns(w, 100);
+	put(file, "message that may go on\n");
+	turns(w, 2 * TICK_MS);
+	held = sim_size(file);
+	sim_truncate(file);
+	sim_write(file, held, bytes_of("message behind it\n"));
+	wait_items(w, 1);
+	assert_string_equal(w->host.items[0].data, "{\"message\":\"message behind it\"}");
+	assert_int_equal(fake_host_number(&w->host, "truncations_total"), 1);
+	sim_close(file);
+	world_free(w);
+}
+
 /* Other processes of the user have all instances of inotify. */
 static void without_inotify_files_are_asked_until_it_is_there(void **state)
 {
@@ -1044,6 +1069,7 @@ int main(void)
 		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
 		cmocka_unit_test(rotated_files_make_room_for_those_that_cannot_be_opened),
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
+		cmocka_unit_test(a_hole_where_lines_were_held_is_no_line),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
