@@ -572,6 +572,35 @@ static void a_hole_where_lines_were_held_is_no_line(void **state)
 	world_free(w);
 }
 
+/* The process dies while some of the files that had the name meanwhile cannot be read. Which reads fail is chance. */
+static void rotated_files_that_cannot_be_read_are_found_after_a_kill(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = sim_create(PATH);
+
+		random_seed(&w->random, seed);
+		put_lines(file, "first", 2);
+		start(w);
+		wait_items(w, 2);
+		wait_saved(w, file);
+		fake_host_end(&w->host);
+		rotate(w, &file, 1, "second");
+		rotate(w, &file, 1, "third");
+		rotate(w, &file, 1, "fourth");
+		sim_files_fail(SIM_READ, 2, EIO);
+		start(w);
+		turns(w, 100);
+		fake_host_kill(&w->host);
+		sim_files_fail(SIM_READ, 0, 0);
+		start(w);
+		wait_items(w, 2 + 3 * 2);
+		sim_close(file);
+		world_free(w);
+	}
+}
+
 /* Other processes of the user have all instances of inotify. */
 static void without_inotify_files_are_asked_until_it_is_there(void **state)
 {
@@ -1070,6 +1099,7 @@ int main(void)
 		cmocka_unit_test(rotated_files_make_room_for_those_that_cannot_be_opened),
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
 		cmocka_unit_test(a_hole_where_lines_were_held_is_no_line),
+		cmocka_unit_test(rotated_files_that_cannot_be_read_are_found_after_a_kill),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
