@@ -125,7 +125,7 @@ static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
 		return;
 	at.generation = host_generation_next(d->with.core->host);
 	tail_table_remember(d->with.table, &at);
-	host_position_put(d->with.core->host, &at);
+	tail_saver_put(d->with.saver, &at);
 	tail_saver_commit(d->with.saver);
 }
 

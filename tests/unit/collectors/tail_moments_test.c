@@ -601,6 +601,43 @@ static void rotated_files_that_cannot_be_read_are_found_after_a_kill(void **stat
 	}
 }
 
+/* Nothing but its position tells the next run to look for it. */
+static void a_file_that_could_not_be_opened_is_saved_once_there_is_room_on_disk(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *first = sim_create(PATH), *second, *third;
+
+	(void)state;
+	put_lines(first, "first", 2);
+	start(w);
+	wait_items(w, 2);
+	wait_saved(w, first);
+	fake_host_end(&w->host);
+	sim_unlink(PATH);
+	sim_close(first);
+	second = sim_create(PATH);
+	put_lines(second, "second", 2);
+	w->time.ns += DURATION_MS(100).ns;
+	w->host.commit_error = -ENOSPC;
+	sim_files_fail(SIM_OPEN, 1, EACCES);
+	start(w);
+	turns(w, 100);
+	assert_true(w->host.commits_failed > 0);
+	w->host.commit_error = 0;
+	turns(w, 3000);
+	fake_host_kill(&w->host);
+	sim_files_fail(SIM_OPEN, 0, 0);
+	sim_rename(PATH, PATH ".1");
+	third = sim_create(PATH);
+	put_lines(third, "third", 2);
+	w->time.ns += DURATION_MS(100).ns;
+	start(w);
+	wait_items(w, 6);
+	sim_close(second);
+	sim_close(third);
+	world_free(w);
+}
+
 /* Other processes of the user have all instances of inotify. */
 static void without_inotify_files_are_asked_until_it_is_there(void **state)
 {
@@ -1100,6 +1137,7 @@ int main(void)
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
 		cmocka_unit_test(a_hole_where_lines_were_held_is_no_line),
 		cmocka_unit_test(rotated_files_that_cannot_be_read_are_found_after_a_kill),
+		cmocka_unit_test(a_file_that_could_not_be_opened_is_saved_once_there_is_room_on_disk),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
