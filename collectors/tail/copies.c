@@ -84,7 +84,19 @@ struct question {
 	const char *name; /* the path that a rotated file was written under, or NULL */
 	uint64_t size;
 	enum tail_copy answer;
+	int failed; /* -errno: it, or what it may be a copy of, cannot be read */
 };
+
+static void answer(struct question *q, int same)
+{
+	q->failed = same < 0 ? same : 0;
+	q->answer = same > 0 ? TAIL_COPY_SO_FAR : TAIL_NO_COPY;
+}
+
+static bool is_open_question(const struct question *q)
+{
+	return q->answer == TAIL_NO_COPY && !q->failed;
+}
 
 /* Each returns 1, 0 or -errno. */
 
@@ -141,32 +153,32 @@ static void compare_position(void *context, const struct tail_saved *s)
 {
 	struct question *q = context;
 
-	if (q->size >= s->at.offset && has(q->fd, &s->at) != 0)
-		q->answer = TAIL_COPY_SO_FAR;
+	if (is_open_question(q) && q->size >= s->at.offset)
+		answer(q, has(q->fd, &s->at));
 }
 
 /* If it was cut down and that has not been noticed yet, only its beginning is known. */
-static bool is_like_followed(const struct question *q, const struct tail_file *f)
+static int is_like_followed(const struct question *q, const struct tail_file *f)
 {
 	const struct position at = tail_file_read_to(f);
 	int intact = has(f->fd, &at);
 
 	if (intact < 0)
-		return true;
-	return (intact ? begins_with_it(q, f) : begins_as(q->fd, &at)) != 0;
+		return intact;
+	return intact ? begins_with_it(q, f) : begins_as(q->fd, &at);
 }
 
-static enum tail_copy compare_cut(const struct question *q, const struct tail_file *f)
+static void compare_cut(struct question *q, const struct tail_file *f)
 {
 	const struct position at = tail_file_read_to(f);
 	int begins = begins_as(q->fd, &at);
 
 	if (begins == 1 && q->size < at.offset)
-		return TAIL_COPY_READ;
-	return begins < 0 || has(q->fd, &at) != 0 ? TAIL_COPY_SO_FAR : TAIL_NO_COPY;
+		q->answer = TAIL_COPY_READ;
+	else
+		answer(q, begins < 0 ? begins : has(q->fd, &at));
 }
 
-/* A file that cannot be read now may be a copy. */
 static bool compare(void *context, struct tail_file *f)
 {
 	struct question *q = context;
@@ -174,10 +186,10 @@ static bool compare(void *context, struct tail_file *f)
 	if (f->state == TAIL_CLOSED)
 		tail_table_visit_saved(q->copies->with.table, &f->identity, compare_position, q);
 	else if (f->state == TAIL_GONE_CUT)
-		q->answer = compare_cut(q, f);
-	else if (f->state == TAIL_FOLLOWED && is_like_followed(q, f))
-		q->answer = TAIL_COPY_SO_FAR;
-	return q->answer == TAIL_NO_COPY;
+		compare_cut(q, f);
+	else if (f->state == TAIL_FOLLOWED)
+		answer(q, is_like_followed(q, f));
+	return is_open_question(q);
 }
 
 static bool compare_all(void *context, const char *original)
@@ -185,41 +197,43 @@ static bool compare_all(void *context, const char *original)
 	struct question *q = context;
 
 	tail_table_visit(q->copies->with.table, original, compare, q);
-	return q->answer == TAIL_NO_COPY;
+	return is_open_question(q);
 }
 
 static bool compare_saved(void *context, const struct tail_saved *s)
 {
-	const struct question *q = context;
+	struct question *q = context;
 
 	if (strcmp(s->path, q->name) == 0)
 		compare_position(context, s);
 	return true;
 }
 
-enum tail_copy tail_copies_ask(struct tail_copies *c, const struct tail_found *found, int fd)
+void tail_copies_forget_rows(struct tail_copies *c, const struct tail_identity *identity)
+{
+	for (struct tail_saved *s; (s = tail_table_take(c->with.table, identity)); free(s))
+		tail_saver_forget(c->with.saver, s->at.generation);
+}
+
+int tail_copies_ask(struct tail_copies *c, const struct tail_found *found, int fd, enum tail_copy *ret)
 {
 	struct question q = { .copies = c, .fd = fd, .name = found->name };
 	size_t at = 0;
 	struct stat info;
 
 	if (fstat(fd, &info) < 0)
-		return TAIL_NO_COPY;
+		return -errno;
 	q.size = (uint64_t)info.st_size;
 	tail_copyname_originals(found->path, compare_all, &q);
-	while (q.name && q.answer == TAIL_NO_COPY && tail_table_sift(c->with.table, &at, compare_saved, &q))
+	while (q.name && is_open_question(&q) && tail_table_sift(c->with.table, &at, compare_saved, &q))
 		continue;
-	return q.answer;
+	if (q.answer == TAIL_COPY_READ)
+		tail_copies_forget_rows(c, &found->identity);
+	*ret = q.answer;
+	return q.failed;
 }
 
 /* Copies of what was cut down. */
-
-/* Rows that were saved while it could not be opened. */
-static void forget_rows(struct tail_copies *c, const struct tail_identity *identity)
-{
-	for (struct tail_saved *s; (s = tail_table_take(c->with.table, identity)); free(s))
-		tail_saver_forget(c->with.saver, s->at.generation);
-}
 
 /* One of an earlier run is inside a line or not as its bytes say. */
 static int open_copy(const struct tail_table *table, struct tail_file *f, int fd)
@@ -253,7 +267,7 @@ bool tail_copies_read_on(struct tail_copies *c, struct tail_file *f, const struc
 	tail_table_move(c->with.table, f, TAIL_GONE_FOLLOWED);
 	if (tail_matches(&c->with.core->globs, found->path))
 		tail_table_rename(c->with.table, f, found->path);
-	forget_rows(c, &found->identity);
+	tail_copies_forget_rows(c, &found->identity);
 	tail_saver_moved(c->with.saver, f);
 	tail_ready_add(c->with.ready, f);
 	return true;

@@ -44,8 +44,11 @@ void tail_copies_init(struct tail_copies *, const struct tail_copies_parts *);
 struct tail_file *tail_copies_cut(struct tail_copies *, struct tail_file *);
 /* The same of a file that was cut down while nobody followed it. */
 void tail_copies_cut_before(struct tail_copies *, const struct position *, const char *path);
-/* Whether the open file, which nobody knows, is a copy. */
-enum tail_copy tail_copies_ask(struct tail_copies *, const struct tail_found *, int fd);
+/* Whether the open file, which nobody knows, is a copy. 0, or -errno: it, or what it may be a copy of, cannot be
+ * read. */
+int tail_copies_ask(struct tail_copies *, const struct tail_found *, int fd, enum tail_copy *ret) MUST_CHECK;
+/* What the copy had so far is read as another file: what was saved while it could not be read does not count. */
+void tail_copies_forget_rows(struct tail_copies *, const struct tail_identity *);
 /* Takes the descriptor of a copy of a file that was cut down, and goes on reading that file in it. False: the
  * descriptor cannot be read, or is not of its copy. */
 bool tail_copies_read_on(struct tail_copies *, struct tail_file *, const struct tail_found *, int fd);

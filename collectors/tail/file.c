@@ -126,6 +126,12 @@ static void pass_zeros(struct tail_file *f, uint64_t zeros)
 	}
 }
 
+/* Lines were held, and where they were a hole begins now: the file was cut down, and its writer does not append. */
+static bool is_hole_by_now(const struct slice *s)
+{
+	return s->file->held > 0 && !s->file->skipping && tail_zeros(s->in.data, s->in.size) >= TAIL_HOLE_MIN;
+}
+
 /* The slice ends before a hole. A hole at its beginning is passed, or waits for what follows. Bytes within a line that
  * was cut, and bytes that are held, are not looked at. */
 static enum tail_read pass_hole(struct slice *s, uint64_t size)
@@ -193,7 +199,7 @@ static enum tail_read make_batch(struct slice *s, size_t want, uint64_t size)
 	if (answer == TAIL_READ_MORE && is_packed(s))
 		answer = TAIL_READ_PACKED;
 	if (answer == TAIL_READ_MORE && s->in.size > 0)
-		answer = pass_hole(s, size);
+		answer = is_hole_by_now(s) ? TAIL_READ_CUT_DOWN : pass_hole(s, size);
 	if (answer != TAIL_READ_MORE)
 		return answer;
 	if (s->reader->origin)

@@ -125,23 +125,19 @@ static void remember_unopened(struct tail_finder *d, const struct tail_file *f)
 		return;
 	at.generation = host_generation_next(d->with.core->host);
 	tail_table_remember(d->with.table, &at);
-	host_position_put(d->with.core->host, &at);
+	tail_saver_put(d->with.saver, &at);
 	tail_saver_commit(d->with.saver);
 }
 
-/* Closes the file if it is a copy, which is not begun, and is looked at again when it changes. True: it was one. Of a
- * copy that was read before, only what it gets from now on is read. */
-static bool is_left_as_copy(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
+/* True: it is a copy, which is not begun, and is looked at again when it changes. Of a copy that was read before, only
+ * what it gets from now on is read. */
+static bool is_left_as_copy(
+	struct tail_finder *d, struct tail_file *f, const struct tail_found *found, enum tail_copy copy)
 {
-	enum tail_copy copy = tail_table_has_begun(d->with.table, &f->identity)
-				      ? TAIL_NO_COPY
-				      : tail_copies_ask(d->with.copies, found, fd);
-
 	if (copy == TAIL_COPY_READ)
 		tail_file_start(f, found->size);
 	if (copy == TAIL_NO_COPY || (copy == TAIL_COPY_READ && !is_gone(f)))
 		return false;
-	close(fd);
 	tail_troubles_end(d->with.troubles, f);
 	if (is_gone(f) && copy == TAIL_COPY_SO_FAR)
 		tail_wanted_lost(d->with.wanted, f->path, &f->identity);
@@ -165,11 +161,12 @@ static void begin_or_wait(struct tail_finder *d, struct tail_file *f, int fd, in
 	tail_troubles_end(d->with.troubles, f);
 }
 
-/* Takes the descriptor. A file that cannot be read is tried again by the next sweep; that does not make it another
- * file. */
+/* Takes the descriptor. A file that cannot be read, or compared with what it may be a copy of, is tried again by the
+ * next sweep; that does not make it another file. */
 static void take_file(struct tail_finder *d, struct tail_file *f, const struct tail_found *found, int fd)
 {
 	struct tail_head head;
+	enum tail_copy copy = TAIL_NO_COPY;
 	int failed = tail_head_read(fd, 0, &head);
 	enum tail_packing packing = tail_packing_of((struct bytes){ head.data, head.size });
 
@@ -177,8 +174,12 @@ static void take_file(struct tail_finder *d, struct tail_file *f, const struct t
 		tail_packed_begin(d->with.packed, f, fd, packing);
 		return;
 	}
-	if (failed || !is_left_as_copy(d, f, found, fd))
+	if (!failed && !tail_table_has_begun(d->with.table, &f->identity))
+		failed = tail_copies_ask(d->with.copies, found, fd, &copy);
+	if (failed || !is_left_as_copy(d, f, found, copy))
 		begin_or_wait(d, f, fd, failed);
+	else
+		close(fd);
 }
 
 /* Opens the file of that identity if it has that name still; else both are found by the next scan. -1: it has not, or
@@ -347,6 +348,7 @@ static void begin_at_end(struct tail_finder *d, struct tail_file *f, const struc
 
 	if (fd < 0)
 		return;
+	tail_copies_forget_rows(d->with.copies, &f->identity);
 	tail_file_start(f, found->size);
 	begin_or_wait(d, f, fd, 0);
 }

@@ -26,9 +26,21 @@ void tail_saver_init(struct tail_saver *s, const struct tail_core *core, struct 
 		core->host, "read_errors_total", "Failed attempts to read a file or folder, or to save a position.");
 }
 
+/* The first `count` rows are on disk. */
+static void end_rows(struct tail_saver *s, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free((char *)(uintptr_t)s->rows[i].path);
+	s->rows_count -= count;
+	if (s->rows_count > 0)
+		memmove(s->rows, s->rows + count, s->rows_count * sizeof *s->rows);
+}
+
 void tail_saver_done(struct tail_saver *s)
 {
 	loop_timer_done(&s->timer);
+	end_rows(s, s->rows_count);
+	free(s->rows);
 	free(s->forgotten);
 }
 
@@ -41,6 +53,7 @@ void tail_saver_check(const struct tail_saver *s)
 	TAILQ_FOREACH(f, &s->saving, save_entry)
 		OXP_ASSERT(f->save == TAIL_SAVING && s->commit != TAIL_IDLE && f->generation != 0);
 	OXP_ASSERT(s->forgetting_count <= s->forgotten_count && s->forgotten_count <= s->forgotten_room);
+	OXP_ASSERT(s->putting_count <= s->rows_count && s->rows_count <= s->rows_room);
 }
 
 static void put_position(struct tail_saver *s, const struct tail_file *f)
@@ -91,6 +104,19 @@ void tail_saver_moved(struct tail_saver *s, struct tail_file *f)
 		save_soon(s);
 }
 
+void tail_saver_put(struct tail_saver *s, const struct position *at)
+{
+	if (s->core->life == TAIL_STOPPED) {
+		host_position_put(s->core->host, at);
+		return;
+	}
+	s->rows = oxp_grow(s->rows, &s->rows_room, s->rows_count + 1, sizeof *s->rows);
+	OXP_ASSERT(s->rows && "out of memory");
+	s->rows[s->rows_count] = *at;
+	s->rows[s->rows_count++].path = oxp_strdup(at->path);
+	save_soon(s);
+}
+
 void tail_saver_forget(struct tail_saver *s, uint64_t generation)
 {
 	if (!generation)
@@ -112,8 +138,10 @@ void tail_saver_drop(struct tail_saver *s, struct tail_file *f)
 
 void tail_saver_leave(struct tail_saver *s, struct tail_file *f)
 {
+	const struct position at = tail_file_position(f);
+
 	if (f->save != TAIL_SAVED)
-		put_position(s, f);
+		tail_saver_put(s, &at);
 	tail_file_unname(f);
 	tail_saver_drop(s, f);
 }
@@ -123,8 +151,7 @@ void tail_saver_away(struct tail_saver *s, const struct position *at)
 	struct position away = *at;
 
 	away.path = "";
-	host_position_put(s->core->host, &away);
-	save_soon(s);
+	tail_saver_put(s, &away);
 }
 
 /* One file of the commit that ended. */
@@ -155,6 +182,7 @@ static void commit_failed(struct tail_saver *s, int failed)
 
 static void commit_worked(struct tail_saver *s)
 {
+	end_rows(s, s->putting_count);
 	s->forgotten_count -= s->forgetting_count;
 	if (s->forgotten_count > 0)
 		memmove(s->forgotten, s->forgotten + s->forgetting_count, s->forgotten_count * sizeof *s->forgotten);
@@ -178,18 +206,28 @@ static void on_committed(void *context, int failed)
 		commit_failed(s, failed);
 	else
 		commit_worked(s);
-	s->forgetting_count = 0;
+	s->putting_count = s->forgetting_count = 0;
 	if (!failed && again)
 		tail_saver_commit(s);
-	else if (!failed && (!TAILQ_EMPTY(&s->unsaved) || s->forgotten_count > 0))
+	else if (!failed && (!TAILQ_EMPTY(&s->unsaved) || s->rows_count > 0 || s->forgotten_count > 0))
 		save_soon(s);
 }
 
+static bool all_rows_are_put(const struct tail_saver *s)
+{
+	return s->putting_count == s->rows_count;
+}
+
+/* A file that has claimed a row since knows more than the row, and a row that is forgotten must not come after that: so
+ * neither goes before all rows have. */
 static void put_unsaved(struct tail_saver *s)
 {
 	struct tail_file *f;
 
-	for (int i = 0; i < PUT_AT_ONCE && (f = TAILQ_FIRST(&s->unsaved)); i++) {
+	s->putting_count = smaller(s->rows_count, PUT_AT_ONCE);
+	for (size_t i = 0; i < s->putting_count; i++)
+		host_position_put(s->core->host, &s->rows[i]);
+	for (size_t i = s->putting_count; i < PUT_AT_ONCE && (f = TAILQ_FIRST(&s->unsaved)); i++) {
 		if (f->birth == TAIL_NEW)
 			f->birth = TAIL_COMMITTING;
 		save_as(s, f, TAIL_SAVING);
@@ -205,13 +243,14 @@ void tail_saver_commit(struct tail_saver *s)
 	}
 	loop_timer_clear(&s->timer);
 	put_unsaved(s);
-	if (TAILQ_EMPTY(&s->unsaved))
+	if (TAILQ_EMPTY(&s->unsaved) && all_rows_are_put(s))
 		put_known(s);
-	s->forgetting_count = s->forgotten_count < PUT_AT_ONCE ? s->forgotten_count : PUT_AT_ONCE;
+	s->forgetting_count = all_rows_are_put(s) ? smaller(s->forgotten_count, PUT_AT_ONCE) : 0;
 	for (size_t i = 0; i < s->forgetting_count; i++)
 		host_position_forget(s->core->host, s->forgotten[i]);
-	s->commit = !TAILQ_EMPTY(&s->unsaved) || s->forgetting_count < s->forgotten_count ? TAIL_COMMIT_AGAIN
-											  : TAIL_COMMIT_RUNS;
+	s->commit = !TAILQ_EMPTY(&s->unsaved) || !all_rows_are_put(s) || s->forgetting_count < s->forgotten_count
+			    ? TAIL_COMMIT_AGAIN
+			    : TAIL_COMMIT_RUNS;
 	host_positions_commit(s->core->host, on_committed, s);
 }
 
@@ -255,6 +294,8 @@ void tail_saver_stop(struct tail_saver *s)
 	const struct tail_file *f;
 
 	loop_timer_clear(&s->timer);
+	for (size_t i = 0; i < s->rows_count; i++)
+		host_position_put(s->core->host, &s->rows[i]);
 	TAILQ_FOREACH(f, &s->unsaved, save_entry)
 		put_position(s, f);
 	TAILQ_FOREACH(f, &s->saving, save_entry)
@@ -266,5 +307,5 @@ void tail_saver_stop(struct tail_saver *s)
 
 bool tail_saver_is_quiet(const struct tail_saver *s)
 {
-	return s->commit == TAIL_IDLE && !s->failures && TAILQ_EMPTY(&s->unsaved);
+	return s->commit == TAIL_IDLE && !s->failures && TAILQ_EMPTY(&s->unsaved) && s->rows_count == 0;
 }

@@ -24,6 +24,9 @@ struct tail_saver {
 	struct tail_ready *ready;
 	struct loop_timer timer;
 	struct tail_file_list unsaved, saving; /* for the next commit, in the one under way */
+	/* positions that no file of the table has, oldest first: first those of the commit under way */
+	struct position *rows;
+	size_t rows_count, putting_count, rows_room;
 	uint64_t *forgotten; /* generations to forget: first those of the commit under way, then those of the next */
 	size_t forgotten_count, forgetting_count, forgotten_room;
 	enum tail_commit commit;
@@ -47,6 +50,8 @@ void tail_saver_resume(struct tail_saver *, struct tail_file *, bool begun);
 void tail_saver_commit_first(struct tail_saver *, struct tail_file *);
 /* The position has changed. */
 void tail_saver_moved(struct tail_saver *, struct tail_file *);
+/* Saves a position that no file of the table has. If the commit fails, the next try includes it. */
+void tail_saver_put(struct tail_saver *, const struct position *);
 void tail_saver_forget(struct tail_saver *, uint64_t generation);
 /* The file is closed: its position is forgotten. */
 void tail_saver_drop(struct tail_saver *, struct tail_file *);

@@ -8,7 +8,8 @@
  * after the process was killed) may be missing, from some line on. What went to the spool when the process ended
  * counts as offered.
  *
- * A seed gives the same life each time. `OXP_SEEDS=30000` lives so many, `OXP_SEED=7` that one, with its actions told.
+ * A seed gives the same life each time. `OXP_SEEDS=30000` runs the lives of seeds 1 to 30,000; `OXP_SEED=7` runs
+ * that of seed 7 alone, and tells what it does.
  */
 #include "unit/unit.h"
 

@@ -547,6 +547,97 @@ static void a_line_behind_a_hole_is_whole_after_a_restart(void **state)
 	world_free(w);
 }
 
+/* What is held is read again together with what follows it. */
+static void a_hole_where_lines_were_held_is_no_line(void **state)
+{
+	static const struct option_list no_shapes = { .items = NULL };
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *file = sim_create(PATH);
+	uint64_t held;
+
+	(void)state;
+	w->config.multiline.start = "message";
+	w->config.multiline.shapes = &no_shapes;
+	start(w);
+	turns(w, 100);
+	put(file, "message that may go on\n");
+	turns(w, 2 * TICK_MS);
+	held = sim_size(file);
+	sim_truncate(file);
+	sim_write(file, held, bytes_of("message behind it\n"));
+	wait_items(w, 1);
+	assert_string_equal(w->host.items[0].data, "{\"message\":\"message behind it\"}");
+	assert_int_equal(fake_host_number(&w->host, "truncations_total"), 1);
+	sim_close(file);
+	world_free(w);
+}
+
+/* The process dies while some of the files that had the name meanwhile cannot be read. Which reads fail is chance. */
+static void rotated_files_that_cannot_be_read_are_found_after_a_kill(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 20; seed++) {
+		struct world *w = world_new(true, 1024);
+		struct sim_inode *file = sim_create(PATH);
+
+		random_seed(&w->random, seed);
+		put_lines(file, "first", 2);
+		start(w);
+		wait_items(w, 2);
+		wait_saved(w, file);
+		fake_host_end(&w->host);
+		rotate(w, &file, 1, "second");
+		rotate(w, &file, 1, "third");
+		rotate(w, &file, 1, "fourth");
+		sim_files_fail(SIM_READ, 2, EIO);
+		start(w);
+		turns(w, 100);
+		fake_host_kill(&w->host);
+		sim_files_fail(SIM_READ, 0, 0);
+		start(w);
+		wait_items(w, 2 + 3 * 2);
+		sim_close(file);
+		world_free(w);
+	}
+}
+
+/* Nothing but its position tells the next run to look for it. */
+static void a_file_that_could_not_be_opened_is_saved_once_there_is_room_on_disk(void **state)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *first = sim_create(PATH), *second, *third;
+
+	(void)state;
+	put_lines(first, "first", 2);
+	start(w);
+	wait_items(w, 2);
+	wait_saved(w, first);
+	fake_host_end(&w->host);
+	sim_unlink(PATH);
+	sim_close(first);
+	second = sim_create(PATH);
+	put_lines(second, "second", 2);
+	w->time.ns += DURATION_MS(100).ns;
+	w->host.commit_error = -ENOSPC;
+	sim_files_fail(SIM_OPEN, 1, EACCES);
+	start(w);
+	turns(w, 100);
+	assert_true(w->host.commits_failed > 0);
+	w->host.commit_error = 0;
+	turns(w, 3000);
+	fake_host_kill(&w->host);
+	sim_files_fail(SIM_OPEN, 0, 0);
+	sim_rename(PATH, PATH ".1");
+	third = sim_create(PATH);
+	put_lines(third, "third", 2);
+	w->time.ns += DURATION_MS(100).ns;
+	start(w);
+	wait_items(w, 6);
+	sim_close(second);
+	sim_close(third);
+	world_free(w);
+}
+
 /* Other processes of the user have all instances of inotify. */
 static void without_inotify_files_are_asked_until_it_is_there(void **state)
 {
@@ -1086,6 +1177,9 @@ int main(void)
 		cmocka_unit_test(a_read_that_fails_while_following_changes_nothing),
 		cmocka_unit_test(rotated_files_make_room_for_those_that_cannot_be_opened),
 		cmocka_unit_test(a_line_behind_a_hole_is_whole_after_a_restart),
+		cmocka_unit_test(a_hole_where_lines_were_held_is_no_line),
+		cmocka_unit_test(rotated_files_that_cannot_be_read_are_found_after_a_kill),
+		cmocka_unit_test(a_file_that_could_not_be_opened_is_saved_once_there_is_room_on_disk),
 		cmocka_unit_test(without_inotify_files_are_asked_until_it_is_there),
 		cmocka_unit_test(a_file_that_is_there_only_as_long_as_it_is_open_goes_to_disk),
 		cmocka_unit_test(a_file_that_will_be_found_stays_where_it_is),
