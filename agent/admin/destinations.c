@@ -46,6 +46,7 @@ static void put_one(const struct outlet *o, struct mono_time now, struct json_wr
 	put_delivery(o, now, w);
 	json_put_u64(w, "sends", s->sends);
 	json_put_u64(w, "retries", s->retries);
+	json_put_u64(w, "scouts", s->scout.sent);
 	json_put_u64(w, "resent", s->resent);
 	json_put_u64(w, "concurrency", window_size(&s->window));
 	json_put_string(w, "error", s->standing.reason);

@@ -57,6 +57,7 @@ static void send_one(struct scout *s)
 		move(s, SCOUT_OUT);
 	scout = send_beside(elder, 1, &s->out);
 	s->count++;
+	s->sent++;
 	loop_timer_set(&scout->patience, (struct duration){ STAY * patience(s).ns });
 	s->hooks->go(s->context, scout);
 }

@@ -51,6 +51,7 @@ struct scout {
 	struct loop_timer timer;
 	struct send_list out; /* the scouts, oldest first */
 	size_t count; /* of them */
+	uint64_t sent; /* scouts, in this run */
 	struct mono_time begun; /* the scout that was taken */
 	struct duration usual; /* how long answers take */
 	struct duration least; /* between two scouts, by the sender's back-off */

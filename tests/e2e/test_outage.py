@@ -163,7 +163,7 @@ def test_it_flows_again_after_a_hang(oxpecker, fault_server, tmp_path, when):
     assert time.monotonic() <= back + BACK_WITHIN
     agent.wait_until(lambda: delivered("logs") == FIRST + LINES and delivered("traces") == 2 * FIRST, 20, "all")
     assert time.monotonic() <= back + 2 * BACK_WITHIN
-    assert not agent.booked("parked") and all(row["resent"] > 0 for row in rows())
+    assert not agent.booked("parked") and all(row["scouts"] > 0 < row["resent"] for row in rows())
     hung.close()
     agent.assert_balanced()
 
