@@ -1,5 +1,6 @@
 #include "collectors/line_envelope.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
@@ -25,34 +26,124 @@ void line_envelope_put(struct writer *w, const struct line_message *m)
 	}
 }
 
-/* Whether the object has a member of that name, however it is spelt. */
-static bool has(const struct json_scan *scan, const struct line_message *m, struct bytes name)
+/* The names of `extra`, as a reader of JSON sees them. */
+enum { NAME_SHOWN = 256 };
+
+struct name {
+	struct bytes text;
+	size_t at; /* the place of its member in `extra` */
+};
+
+struct names {
+	size_t count;
+	struct name sorted[JSON_MEMBERS_MAX];
+	bool known[JSON_MEMBERS_MAX]; /* by place: the object has it, or a member before it */
+	struct buffer decoded;
+};
+
+static int by_text(const void *a, const void *b)
 {
-	struct bytes value;
+	struct bytes x = *(const struct bytes *)a, y = *(const struct bytes *)b;
+
+	if (x.size != y.size)
+		return (x.size > y.size) - (x.size < y.size);
+	return x.size > 0 ? memcmp(x.data, y.data, x.size) : 0;
+}
+
+static int by_text_and_place(const void *a, const void *b)
+{
+	const struct name *x = a, *y = b;
+	int order = by_text(&x->text, &y->text);
+
+	return order ? order : (x->at > y->at) - (x->at < y->at);
+}
+
+/* Without its escapes. What finds no room stays as it is spelt. */
+static struct bytes reads_as(struct bytes name, struct buffer *room)
+{
+	size_t begin = room->size;
+
+	if (!json_is_escaped(name))
+		return name;
+	if (json_decode(name, room) == 0)
+		return (struct bytes){ room->data + begin, room->size - begin };
+	room->size = begin;
+	return name;
+}
+
+/* No name gets longer, so the room for all of them does not move. */
+static void list_names(struct names *n, const struct json_scan *scan, struct bytes extra)
+{
+	struct json_walk w = json_walk_of(scan, extra);
+
+	if (json_is_escaped(extra) && !buffer_reserve(&n->decoded, extra.size))
+		n->decoded.ceiling = 0;
+	for (enum json_token t; n->count < JSON_MEMBERS_MAX && (t = json_walk_next(&w)) != TOKEN_END;) {
+		struct bytes name = w.text;
+		if (t != TOKEN_NAME || !json_walk_value(&w))
+			continue;
+		n->sorted[n->count] = (struct name){ reads_as(name, &n->decoded), n->count };
+		n->count++;
+	}
+	if (n->count > 1)
+		qsort(n->sorted, n->count, sizeof *n->sorted, by_text_and_place);
+	for (size_t i = 1; i < n->count; i++)
+		n->known[n->sorted[i].at] = by_text(&n->sorted[i - 1].text, &n->sorted[i].text) == 0;
+}
+
+/* The object has that name. */
+static void cross_out(struct names *n, struct bytes name)
+{
+	char decoded[NAME_SHOWN];
+	struct buffer room = { .data = decoded, .room = sizeof decoded, .ceiling = sizeof decoded };
+	struct bytes text = reads_as(name, &room);
+	const struct name *found = bsearch(&text, n->sorted, n->count, sizeof *n->sorted, by_text);
+
+	while (found && found > n->sorted && by_text(&found[-1].text, &text) == 0)
+		found--;
+	if (found)
+		n->known[found->at] = true;
+}
+
+/* One way through the object, however many names there are. */
+static void cross_out_all(struct names *n, const struct json_scan *scan, const struct line_message *m)
+{
+	struct json_walk w = json_walk_of(scan, m->text);
 
 	for (size_t i = 0; i < m->object->count; i++) {
 		const struct json_member *member = &m->object->members[i];
-		if (member->name_size != name.size && !member->name_escaped)
-			continue;
-		if (json_name_is((struct bytes){ m->text.data + member->name, member->name_size }, name, false))
-			return true;
+		cross_out(n, (struct bytes){ m->text.data + member->name, member->name_size });
 	}
-	return m->object->more && json_find(scan, m->text, name, &value);
+	if (!m->object->more)
+		return;
+	json_walk_next(&w); /* the opening brace */
+	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
+		struct bytes name = w.text;
+		if (t == TOKEN_NAME && json_walk_value(&w))
+			cross_out(n, name);
+	}
 }
 
-/* Those members of `extra` that the object does not have. */
+/* Those members of `extra` that the object does not have, each name once. */
 static void put_extra(struct writer *to, const struct json_scan *scan, const struct line_message *m)
 {
 	struct json_walk w = json_walk_of(scan, m->extra);
+	struct names names = { .count = 0 };
+	size_t i = 0;
 
-	for (enum json_token t; (t = json_walk_next(&w)) != TOKEN_END;) {
-		struct bytes name = w.text;
+	if (m->extra.size == 0)
+		return;
+	buffer_init(&names.decoded, m->extra.size);
+	list_names(&names, scan, m->extra);
+	cross_out_all(&names, scan, m);
+	for (enum json_token t; i < names.count && (t = json_walk_next(&w)) != TOKEN_END;) {
 		const char *from = w.at;
-		if (t != TOKEN_NAME || !json_walk_value(&w) || has(scan, m, name))
+		if (t != TOKEN_NAME || !json_walk_value(&w) || names.known[i++])
 			continue;
 		writer_bytes(to, (struct bytes){ from, (size_t)(w.p - from) });
 		writer_text(to, ",");
 	}
+	buffer_done(&names.decoded);
 }
 
 /* The runtime's time, if the object says none: `known` keeps it, or it goes where the object's blank one stands. */
@@ -61,11 +152,12 @@ static void set_time(const struct json_scan *scan, const struct line_message *m,
 {
 	const struct json_member *member;
 	struct log_time t;
+	struct bytes value;
 
 	if (m->time.size == 0)
 		return;
 	log_time_look(&t, scan, m->text.data, m->object);
-	if (t.at >= 0 || t.named >= 0 || (m->object->more && has(scan, m, bytes_of("@timestamp"))))
+	if (t.at >= 0 || t.named >= 0 || (m->object->more && json_find(scan, m->text, bytes_of("@timestamp"), &value)))
 		known->time.size = 0;
 	if (t.at >= 0 || t.named < 0 || !t.blank)
 		return;
