@@ -4,7 +4,7 @@
  *
  * It is there for debugging and for people who like grep, and it is the smallest exporter, so the one to copy from. The
  * disk lane does the writing, a record at a time: a record is delivered when the kernel took all of it. A full disk or
- * a reader that does not read means trying again; a closed pipe does not.
+ * a reader that does not read, or slowly, means trying again; a closed pipe does not.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,11 @@
 #include "loop/lane.h"
 #include "proto/otlp_text.h"
 
-enum { STALL_MS = 1000, PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */ };
+enum {
+	STALL_MS = 1000,
+	JOB_MS = 1000, /* of a job that writes to a pipe: commits wait in the lane meanwhile */
+	PIPE_PIECE = 4096, /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
+};
 
 struct file_config {
 	const char *path;
@@ -109,16 +113,25 @@ static int write_item(struct write_job *w, size_t i, struct buffer *line)
 	return write_line(w->exporter, buffer_bytes(line));
 }
 
+/* Whoever reads a pipe slowly gets a record at least. */
+static bool takes_too_long(const struct write_job *w, struct mono_time began)
+{
+	struct mono_time now = clock_system.mono(&clock_system);
+
+	return !w->exporter->regular && w->written > 0 && duration_ms(mono_since(now, began)) >= JOB_MS;
+}
+
 /* In the disk lane. */
 static void write_items(struct job *job)
 {
 	struct write_job *w = CONTAINER_OF(job, struct write_job, job);
+	struct mono_time began = clock_system.mono(&clock_system);
 	struct buffer line;
 
 	buffer_init(&line, SIZE_MAX / 2);
 	for (size_t i = w->written; i < batch_items(w->batch) && !w->failed; i++) {
 		if (w->items[i] == WANTED)
-			w->failed = write_item(w, i, &line);
+			w->failed = takes_too_long(w, began) ? -EAGAIN : write_item(w, i, &line);
 		if (!w->failed)
 			w->written = i + 1;
 	}

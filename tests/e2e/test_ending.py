@@ -307,3 +307,42 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     agent.start()
     assert agent.booked("held") == 0 and agent.booked("delivered") == LINES + SAID + SPANS
     down.assert_all_once()
+
+
+@pytest.fixture
+def slow_reader(tmp_path):
+    """A FIFO, of which less than 10 KiB are read in a second."""
+    path, over = tmp_path / "fifo", threading.Event()
+    os.mkfifo(path)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+
+    def read():
+        while not over.wait(0.4):
+            try:
+                os.read(reader, 4096)
+            except BlockingIOError:
+                pass
+
+    thread = threading.Thread(target=read)
+    thread.start()
+    yield path
+    over.set()
+    thread.join()
+    os.close(reader)
+
+
+def test_a_slow_reader_of_a_pipe_holds_up_no_commit(oxpecker, fault_server, tmp_path, slow_reader):
+    """The disk lane writes to the pipe, and makes the commits: those of the spans' door, and the last one."""
+    server, door, writer = fault_server(), f"127.0.0.1:{free_port()}", Writer(tmp_path / "app.log")
+    agent = oxpecker({"exit": {"within": "3s"}, "receive": {"otlp": {"http": door, "ack": "disk"}},
+                      "logs": {"batch": {"age": "20ms"}, "collect": {"tail": writer.path},
+                               "export": {"file": str(slow_reader)}},
+                      "traces": {"export": {"otlp": server.url}}})
+    writer.write(2000, padding="x" * 200)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") > 0, 20, "lines wait for the pipe")
+    for _ in range(3):
+        answer = requests.post(f"http://{door}/v1/traces", data=request_of(1).SerializeToString(), headers=PROTOBUF,
+                               timeout=8)
+        assert answer.status_code == 200
+    agent.process.signal(signal.SIGTERM)
+    assert agent.process.wait(20) == 0
