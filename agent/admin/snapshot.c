@@ -74,7 +74,8 @@ static void store_page(struct job *job)
 		s->failed = -EBADMSG;
 	exposition_done(&parser);
 	failed = store_end(s->store, s->at, !s->failed);
-	s->failed = s->failed ? s->failed : failed;
+	if (!s->failed)
+		s->failed = failed;
 }
 
 static void page_stored(struct job *job)
