@@ -312,6 +312,19 @@ int path_entry_get(const struct path_entry *p, int flags, mode_t mode)
 	return fd < 0 ? -errno : fd;
 }
 
+int path_regular_open(const char *path)
+{
+	struct stat info;
+	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &info) == 0 && S_ISREG(info.st_mode))
+		return fd;
+	close(fd);
+	return -EBADF;
+}
+
 int path_reopen(int fd, int flags)
 {
 	char link[FD_NAME_MAX];

@@ -57,6 +57,9 @@ int path_ours_check(int folder, const char *name) MUST_CHECK;
 int path_ours_database(int folder, const char *name) MUST_CHECK;
 /* Renames NAME, and the files that SQLite put beside it, to NAME.corrupt-N. 0 or -errno; -EEXIST after a thousand. */
 int path_ours_set_aside(int folder, const char *name) MUST_CHECK;
+/* Opens a regular file to read it, through any link; a FIFO in its place does not block. The descriptor or -errno;
+ * -EBADF if it is not regular. */
+int path_regular_open(const char *path) MUST_CHECK;
 /* Opens the file of a descriptor again (O_PATH is enough), whatever has its name now; with O_NONBLOCK and O_NOCTTY.
  * Returns the new descriptor or -errno. */
 int path_reopen(int fd, int flags) MUST_CHECK;

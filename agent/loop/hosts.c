@@ -1,27 +1,13 @@
 #include "loop/hosts.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "loop/numeric.h"
-
-/* O_NONBLOCK: a FIFO in the place of the file would stop everything. */
-static int open_regular(const char *path)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-
-	if (fd >= 0 && (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
-}
 
 void hosts_search_init(struct hosts_search *s, const char *path, const char *name)
 {
-	*s = (struct hosts_search){ .name = name, .fd = path ? open_regular(path) : -1 };
+	*s = (struct hosts_search){ .name = name, .fd = path ? path_regular_open(path) : -1 };
 }
 
 void hosts_search_done(struct hosts_search *s)

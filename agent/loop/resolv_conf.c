@@ -1,10 +1,10 @@
 #include "loop/resolv_conf.h"
 
-#include <fcntl.h>
 #include <limits.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/path.h"
 #include "base/text.h"
 #include "loop/numeric.h"
 
@@ -123,21 +123,17 @@ static size_t without_cut_line(const char *text, size_t size)
 	return size;
 }
 
-/* O_NONBLOCK: a FIFO in the place of the file would stop everything. */
 void resolv_conf_load(struct resolv_conf *c, const char *path)
 {
 	char text[RESOLV_CONF_MAX];
 	struct stat st;
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
-	ssize_t got = -1;
-	size_t size;
+	int fd = path_regular_open(path);
+	ssize_t got = fd < 0 ? -1 : read(fd, text, sizeof text);
+	size_t size = got > 0 ? (size_t)got : 0;
 
-	if (fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode))
-		got = read(fd, text, sizeof text);
+	if (got > 0 && (fstat(fd, &st) < 0 || st.st_size > got))
+		size = without_cut_line(text, size);
 	if (fd >= 0)
 		close(fd);
-	size = got > 0 ? (size_t)got : 0;
-	if (got > 0 && st.st_size > got)
-		size = without_cut_line(text, size);
 	resolv_conf_parse(c, (struct bytes){ text, size });
 }

@@ -430,7 +430,7 @@ static struct resolve *resolve_new(struct resolver *r, const struct resolve_ques
 	r->first = q;
 	r->count++;
 	q->keep = RESOLVE_CACHED_SECONDS;
-	q->hosts.fd = -1;
+	hosts_search_init(&q->hosts, NULL, NULL);
 	loop_soon_init(&q->step, r->loop, step, q);
 	lookup_init(&q->lookup, r->loop, &r->servers, on_looked_up, q);
 	return q;

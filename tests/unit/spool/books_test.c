@@ -41,6 +41,16 @@ static uint64_t open_row(struct folder *f, struct ledger_row *row, const struct 
 	return killed;
 }
 
+/* The last run has saved that of the row. */
+static void save_row(struct folder *f, const struct ledger_terms *saved)
+{
+	struct state_change *c = state_change_new();
+
+	state_change_ledger(c, "logs in out", saved);
+	assert_int_equal(folder_commit(f, c), 0);
+	folder_restart(f);
+}
+
 static void what_was_held_and_is_not_on_disk_is_lost(void **state)
 {
 	struct ledger ledger = { NULL };
@@ -173,13 +183,10 @@ static void rows_of_a_file_that_are_new_are_received(void **state)
 	struct folder *f = *state;
 	struct ledger ledger = { NULL };
 	struct ledger_row *row = row_of(&ledger, true);
-	struct state_change *c = state_change_new();
 	const struct ledger_terms saved = saved_with_rows(10, 8, 2);
 	const struct books_disk disk = { .spooled = of(5), .unheard = of(3), .spooled_to = 9 };
 
-	state_change_ledger(c, "logs in out", &saved);
-	assert_int_equal(folder_commit(f, c), 0);
-	folder_restart(f);
+	save_row(f, &saved);
 	assert_int_equal(books_spooled_to(f->state, row), 5);
 	assert_int_equal(open_row(f, row, &disk), 0);
 	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 13);
@@ -196,12 +203,9 @@ static void rows_of_a_file_that_have_gone_were_delivered(void **state)
 	struct folder *f = *state;
 	struct ledger ledger = { NULL };
 	struct ledger_row *row = row_of(&ledger, true);
-	struct state_change *c = state_change_new();
 	const struct ledger_terms saved = saved_with_rows(10, 4, 6);
 
-	state_change_ledger(c, "logs in out", &saved);
-	assert_int_equal(folder_commit(f, c), 0);
-	folder_restart(f);
+	save_row(f, &saved);
 	assert_int_equal(open_row(f, row, &(struct books_disk){ .spooled = of(2), .spooled_to = 5 }), 0);
 	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
 	assert_int_equal(row->live->term[LEDGER_HELD].records, 2);
@@ -215,14 +219,11 @@ static void what_cannot_be_read_was_not_delivered(void **state)
 	struct folder *f = *state;
 	struct ledger ledger = { NULL };
 	struct ledger_row *row = row_of(&ledger, true);
-	struct state_change *c = state_change_new();
 	const struct ledger_terms saved = saved_with_rows(10, 4, 6);
 	const struct books_disk disk = { .spooled = of(2), .damaged = of(3), .spooled_to = 5 };
 	uint64_t killed;
 
-	state_change_ledger(c, "logs in out", &saved);
-	assert_int_equal(folder_commit(f, c), 0);
-	folder_restart(f);
+	save_row(f, &saved);
 	assert_int_equal(books_open(f->state, row, &disk, &killed), 0);
 	assert_int_equal(ledger_imbalance(row), 0);
 	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
@@ -239,12 +240,9 @@ static void rows_of_a_file_that_are_still_there_are_held(void **state)
 	struct folder *f = *state;
 	struct ledger ledger = { NULL };
 	struct ledger_row *row = row_of(&ledger, true);
-	struct state_change *c = state_change_new();
 	const struct ledger_terms saved = saved_with_rows(10, 10, 0);
 
-	state_change_ledger(c, "logs in out", &saved);
-	assert_int_equal(folder_commit(f, c), 0);
-	folder_restart(f);
+	save_row(f, &saved);
 	assert_int_equal(open_row(f, row, &(struct books_disk){ .spooled = of(2), .spooled_to = 5 }), 0);
 	assert_int_equal(row->live->term[LEDGER_RECEIVED].records, 10);
 	assert_int_equal(row->live->term[LEDGER_HELD].records, 2);
