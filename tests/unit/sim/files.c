@@ -220,6 +220,22 @@ void sim_files_end(void)
 	sim.on = false;
 }
 
+void sim_files_abandon(void)
+{
+	if (!sim.on)
+		return;
+	sim.on = false;
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		if (sim.open[fd].inode || fd == sim.notify.fd)
+			close(fd);
+	while (sim.notify.first)
+		sim_forget_event();
+	for (struct sim_inode *i; (i = sim.inodes); free(i)) {
+		sim.inodes = i->next;
+		buffer_done(&i->data);
+	}
+}
+
 void sim_files_fail(enum sim_call call, unsigned one_in, int error)
 {
 	sim.failures[call] = (struct sim_failure){ one_in, error };
