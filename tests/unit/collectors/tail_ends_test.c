@@ -2,7 +2,7 @@
  * The end of the process with the tail collector, in a simulated world (unit/sim/): what the next run will not find
  * goes to disk once, and what finds no room there is counted.
  */
-#include "tail_world.h"
+#include "unit/collectors/tail_world.h"
 
 #include <errno.h>
 

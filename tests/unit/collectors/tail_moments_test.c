@@ -2,7 +2,7 @@
  * The tail collector at moments that only a simulated world (unit/sim/) can give for sure: how often is read, a queue
  * of inotify that is full while names change, an inode that is another file's by now, calls that fail once.
  */
-#include "tail_world.h"
+#include "unit/collectors/tail_world.h"
 
 #include <errno.h>
 

@@ -241,6 +241,12 @@ void sim_files_fail(enum sim_call call, unsigned one_in, int error)
 	sim.failures[call] = (struct sim_failure){ one_in, error };
 }
 
+void sim_files_between(void (*between)(void *context), void *context)
+{
+	sim.options.between = between;
+	sim.options.context = context;
+}
+
 size_t sim_files_overflows(void)
 {
 	return sim.overflows;

@@ -40,6 +40,8 @@ void sim_files_end(void);
 void sim_files_abandon(void);
 /* One call in `one_in` of that kind fails with `error`; 0: none. */
 void sim_files_fail(enum sim_call, unsigned one_in, int error);
+/* Another `between`, from now on; NULL: none. */
+void sim_files_between(void (*between)(void *context), void *context);
 size_t sim_files_overflows(void);
 size_t sim_files_calls(enum sim_call); /* that there were, failed or not */
 
