@@ -83,7 +83,8 @@ struct tail_file {
 	uint32_t starved; /* the last round in which there was no room for its text */
 
 	/* gone.c */
-	uint8_t idle_sweeps; /* sweeps since it was gone and did not grow */
+	uint8_t idle_sweeps; /* sweeps since it was gone, or deleted, and did not grow */
+	bool deleted; /* an earlier scan knew that no name of it is left */
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */

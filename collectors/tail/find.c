@@ -314,6 +314,14 @@ static bool has_name(const struct tail_file *f, const char *path)
 	return !is_gone(f) && strcmp(f->path, path) == 0;
 }
 
+/* Nobody has looked into it, so it may be compressed. */
+static void put_off(struct tail_finder *d)
+{
+	tail_doubts_put_off(d->with.doubts);
+	if (d->with.core->config->gzip)
+		tail_doubts_packed_waits(d->with.doubts);
+}
+
 void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(d->with.table, &found->identity);
@@ -330,7 +338,7 @@ void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
 	else if (known)
 		add_file(d, found, false);
 	else
-		tail_doubts_put_off(d->with.doubts);
+		put_off(d);
 	if (f && is_compressed(f))
 		tail_packed_tend(d->with.packed, f);
 }

@@ -230,6 +230,21 @@ static bool take_over_cut(struct tail_packed *p)
 	return true;
 }
 
+/* A row of a file that could not be opened yet says nothing of what was read, and is in the way of one that does. */
+static int claim(struct tail_packed *p, const struct tail_identity *identity)
+{
+	struct tail_saved *s;
+	int failed;
+
+	while ((failed = tail_table_claim(p->with.table, identity, p->unpack->text, &s)) == 0 && s &&
+		s->at.head_size == 0) {
+		tail_saver_forget(p->with.saver, s->at.generation);
+		free(s);
+	}
+	p->resumed = failed ? NULL : s;
+	return failed;
+}
+
 /* Decides after the first slice whether and where it goes on. And again at the end, if the text is longer than
  * announced: if there are several members, the last one tells only its own size (RFC 1952, 2.2). */
 static bool is_read_before(struct tail_packed *p)
@@ -241,14 +256,14 @@ static bool is_read_before(struct tail_packed *p)
 
 	if (tail_head_read(u->text, 0, &twin.head) < 0)
 		return false;
-	if (!p->resumed && tail_table_claim(table, &u->identity, u->text, &p->resumed) < 0)
+	if (!p->resumed && claim(p, &u->identity) < 0)
 		return false;
 	if (!p->resumed && has_twin(&twin))
 		return true;
 	if (!p->resumed) {
 		while (tail_table_sift(table, &at, is_earlier, &twin))
 			continue;
-		if (twin.any && tail_table_claim(table, &twin.found, u->text, &p->resumed) < 0)
+		if (twin.any && claim(p, &twin.found) < 0)
 			return false;
 	}
 	return p->resumed && (uint32_t)p->resumed->at.offset == u->whole;

@@ -63,9 +63,9 @@ class Oxpecker:
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
 
-    def launch(self):
-        """Starts the program and returns at once."""
-        argv = [binary(), "--config", self.config_path, *self.words]
+    def launch(self, *under):
+        """Starts the program, by the command `under` if there is one, and returns at once."""
+        argv = [*under, binary(), "--config", self.config_path, *self.words]
         self.expected_exit = {0}
         self.process = Process("oxpecker", argv, self.folder, self.env)
         return self
