@@ -30,7 +30,7 @@ class Closing:
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures how soon something comes, with the machine for itself")
+    config.addinivalue_line("markers", "alone: measures how soon something comes, when all other tests are done")
 
 
 @pytest.fixture
