@@ -425,6 +425,7 @@ static void init_lower(struct collector *c, struct host *host)
 					     .scan = scan_again,
 					     .context = c });
 	tail_events_init(&c->events, &(struct tail_events_parts){ .core = &c->core,
+					     .look = &c->scans.look,
 					     .table = &c->table,
 					     .ready = &c->ready,
 					     .machine = &c->machine,

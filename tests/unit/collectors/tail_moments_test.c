@@ -92,6 +92,41 @@ static void a_full_queue_hides_no_rotation(void **state)
 	world_free(w);
 }
 
+/* Created, written and rotated within a tick: by the time of the next scan, no file has the name. */
+static void rotate_unseen(const char *glob, bool successor)
+{
+	struct world *w = world_new(true, 1024);
+	struct sim_inode *files[3] = { NULL };
+	size_t count = 0;
+
+	w->path = glob;
+	start(w);
+	turns(w, 1000);
+	for (int i = 0; i < 2; i++) {
+		files[count] = sim_create(PATH);
+		put_lines(files[count++], "unseen", 2);
+		w->time.ns += DURATION_MS(10).ns;
+		sim_rename(PATH, i ? PATH ".2" : PATH ".1");
+	}
+	turns(w, 1000);
+	if (successor) {
+		files[count] = sim_create(PATH);
+		put_lines(files[count++], "seen", 1);
+	}
+	wait_items(w, successor ? 5 : 4);
+	while (count > 0)
+		sim_close(files[--count]);
+	world_free(w);
+}
+
+static void a_file_whose_name_no_scan_has_seen_is_read(void **state)
+{
+	(void)state;
+	rotate_unseen(SIM_ROOT "/*.log", true);
+	rotate_unseen(SIM_ROOT "/*.log", false);
+	rotate_unseen(PATH, true);
+}
+
 /* Clocks that are set. */
 
 enum { DAYS = 3, DAY_S = 24 * 3600 };
@@ -612,6 +647,7 @@ int main(void)
 		WORLD_TEST(a_clock_that_is_set_back_hides_no_new_file),
 		WORLD_TEST(a_clock_that_is_set_forth_hides_no_new_file),
 		WORLD_TEST(a_full_queue_hides_no_rotation),
+		WORLD_TEST(a_file_whose_name_no_scan_has_seen_is_read),
 		WORLD_TEST(a_copy_that_was_made_while_nobody_looked_is_read),
 		WORLD_TEST(an_inode_that_is_used_again_is_told_by_its_birth),
 		WORLD_TEST(an_inode_that_is_used_again_is_told_by_what_it_has),

@@ -706,6 +706,22 @@ static void a_file_that_only_begins_alike_is_followed(void **state)
 	finish(b, m, 2);
 }
 
+/* A copy is no longer than what it was made of, so this one is not what `app.log` is now. */
+static void what_is_longer_than_the_followed_file_is_no_copy_of_it(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append(b, &m[0], "app.log", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.1", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.1", "{\"b\":2}\n");
+	append(b, &m[1], "app.log.1", "{\"b\":3}\n");
+	start(b);
+	wait_items(b, 4);
+	finish(b, m, 2);
+}
+
 static void assert_item(const struct bench *b, size_t i, uint64_t offset, const char *line)
 {
 	assert_int_equal(b->host.items[i].offset, offset);
@@ -2066,6 +2082,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_copy_that_was_read_is_not_read_again),
 	TEST(a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on),
 	TEST(a_file_that_only_begins_alike_is_followed),
+	TEST(what_is_longer_than_the_followed_file_is_no_copy_of_it),
 	TEST(holes_of_stale_writers_are_no_lines),
 	TEST(zeros_at_the_end_wait_for_what_follows),
 	TEST(files_written_anew_to_more_than_they_had_begin_anew),
