@@ -49,6 +49,7 @@ struct json_writer; /* base/json_writer.h */
 struct mapping_conflict;
 struct lane;
 struct loop;
+struct pen;
 struct random;
 struct resolver;
 struct series;
@@ -391,6 +392,9 @@ void host_mapping_conflict(struct host *, const struct mapping_conflict *);
  * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
 bool host_writes(struct host *, int fd) MUST_CHECK;
 bool host_is_written(struct host *, int fd) MUST_CHECK;
+/* Whose turn it is to write to what the descriptor leads to (loop/pen.h), for as long as others may do so, too.
+ * pen_unref() before destroy() returns. */
+struct pen *host_pen(struct host *, int fd) __attribute__((returns_nonnull));
 
 /* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
 struct resource {

@@ -331,6 +331,11 @@ bool host_is_written(struct host *h, int fd)
 	return false;
 }
 
+struct pen *host_pen(struct host *h, int fd)
+{
+	return pen_ref(&h->pens, h->loop, fd);
+}
+
 int host_text_now(const struct host *h, const char *text, struct buffer *to)
 {
 	(void)h;
