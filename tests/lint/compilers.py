@@ -36,7 +36,7 @@ def contents(path):
 
 
 class Clean:
-    """What was read without a warning before, by its command: the files it was read from, and a hash over all of them."""
+    """What was read without a warning before, by its command: the files it was read from, and a hash over them all."""
 
     def __init__(self, folder, compiler):
         self.path = os.path.join(folder, KEPT)
