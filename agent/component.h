@@ -262,10 +262,13 @@ struct collector_type {
 	void (*destroy)(struct collector *);
 
 	/*
-	 * The last four are for sources that can be read again, and are NULL for all others. What was read from a file
+	 * The last five are for sources that can be read again, and are NULL for all others. What was read from a file
 	 * that has lost its name, say, cannot be read again: at the end of the process it goes to disk.
 	 */
-	/* Calls add() for each generation under which something is under way that the next run can read again. */
+	/* Finds out, a bit in each call, what lasting() will say. True: that is known. `anew`: nothing is known yet. */
+	bool (*look)(struct collector *, bool anew) MUST_CHECK;
+	/* Calls add() for each generation under which something is under way that the next run can read again. What
+	 * look() has not come to is found out now. */
 	void (*lasting)(struct collector *, void (*add)(void *to, uint64_t generation), void *to);
 	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
 	 * second while the process ends, and once after stop(): that call ends with host_left(). */

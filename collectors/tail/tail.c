@@ -293,6 +293,11 @@ static bool tail_quiet(struct collector *c)
 	       !tail_leaves_end_lines(&c->leaves);
 }
 
+static bool tail_look(struct collector *c, bool anew)
+{
+	return tail_leaves_look(&c->leaves, anew);
+}
+
 static void tail_lasting(struct collector *c, void (*add)(void *to, uint64_t generation), void *to)
 {
 	tail_leaves_lasting(&c->leaves, add, to);
@@ -556,6 +561,7 @@ const struct collector_type collector_tail = {
 	.drain = tail_drain,
 	.quiet = tail_quiet,
 	.stop = tail_stop,
+	.look = tail_look,
 	.lasting = tail_lasting,
 	.leave = tail_leave,
 	.abandon = tail_abandon,
