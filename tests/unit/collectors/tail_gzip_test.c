@@ -6,7 +6,14 @@
 
 #include "proto/gzip.h"
 
-enum { SWEEP_MS = 500, REST_MS = 12000, CALLS = 120, TEXT_MAX = 4096 };
+enum {
+	SWEEP_MS = 500,
+	REST_MS = 12000,
+	CALLS = 120,
+	FEW = 20,
+	MANY = 30000 /* more than is unpacked at once */,
+	TEXT_MAX = 4 << 20
+};
 
 #define ROTATED PATH ".1"
 #define PACKED PATH ".1.gz"
@@ -18,7 +25,7 @@ struct moment {
 	size_t calls; /* until then */
 	bool over;
 	void (*happens)(struct moment *);
-	char text[TEXT_MAX]; /* of the file that is compressed */
+	char *text; /* of the file that is compressed */
 	size_t size;
 };
 
@@ -91,7 +98,7 @@ static struct world *follow(struct moment *m, struct sim_inode **ret_file)
 	w->paths = (struct option_list){ .items = (const char **)(uintptr_t)paths, .count = COUNT_OF(paths) };
 	w->config.gzip = true;
 	w->config.sweep = DURATION_MS(SWEEP_MS);
-	*m = (struct moment){ .w = w };
+	*m = (struct moment){ .w = w, .text = oxp_new(TEXT_MAX) };
 	*ret_file = sim_create(PATH);
 	add_text(m, "before", 3);
 	fill(*ret_file, m);
@@ -112,6 +119,7 @@ static void end(struct moment *m, struct sim_inode *file, size_t count)
 	assert_int_equal(w->host.repeated, 0);
 	assert_int_equal(fake_host_number(&w->host, "compressed_files_total"), 1);
 	sim_files_between(NULL, NULL);
+	free(m->text);
 	sim_close(file);
 	world_free(w);
 }
@@ -184,6 +192,43 @@ static void a_compressed_file_is_renamed_at_any_moment_before_it_is_read(void **
 	}
 }
 
+/* As with delaycompress: its descriptor was closed long ago. */
+static void let_go_and_compress(int lines, const char *last, size_t count)
+{
+	enum { LONG_AGO_MS = 100 * SWEEP_MS };
+	struct moment m;
+	struct sim_inode *file, *next;
+	struct world *w = follow(&m, &file);
+
+	add_text(&m, "so that its beginning and its end are not the same bytes", lines);
+	fill(file, &m);
+	wait_items(w, 3 + (size_t)lines);
+	wait_saved(w, file);
+	sim_rename(PATH, ROTATED);
+	next = sim_create(PATH);
+	put_lines(next, "after", 1);
+	sim_close(file);
+	turns(w, LONG_AGO_MS);
+	assert_int_equal(fake_host_number(&w->host, "files"), 1);
+	memcpy(m.text + m.size - strlen(last), last, strlen(last));
+	plan(&m, 0, compress);
+	end(&m, next, count);
+}
+
+static void a_file_that_was_let_go_is_compressed(void **state)
+{
+	(void)state;
+	let_go_and_compress(FEW, "}\n", 3 + FEW + 1);
+	let_go_and_compress(MANY, "}\n", 3 + MANY + 1);
+}
+
+static void another_one_of_that_size_and_beginning_is_compressed(void **state)
+{
+	(void)state;
+	let_go_and_compress(FEW, "-}\n", 3 + FEW + 1 + 3 + FEW);
+	let_go_and_compress(MANY, "-}\n", 3 + MANY + 1 + 3 + MANY);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -191,6 +236,8 @@ int main(void)
 		WORLD_TEST(a_copy_that_was_read_is_compressed_at_any_moment),
 		WORLD_TEST(a_rotated_file_is_compressed_at_any_moment),
 		WORLD_TEST(a_compressed_file_is_renamed_at_any_moment_before_it_is_read),
+		WORLD_TEST(a_file_that_was_let_go_is_compressed),
+		WORLD_TEST(another_one_of_that_size_and_beginning_is_compressed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
