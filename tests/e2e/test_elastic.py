@@ -1046,12 +1046,16 @@ def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_
         agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
 
 
-@pytest.mark.skipif(not os.path.exists("/etc/ssl/certs/ca-certificates.crt"), reason="needs ca-certificates")
-def test_the_certificates_of_the_system_are_not_read_for_each_connection(oxpecker, fault_server, tmp_path):
+SYSTEMS = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@pytest.mark.skipif(not os.path.exists(SYSTEMS), reason="needs ca-certificates")
+@pytest.mark.parametrize("named", [{}, {"ca": SYSTEMS}], ids=["system", "named"])
+def test_authorities_are_not_read_for_each_connection(oxpecker, fault_server, tmp_path, named):
     """With sanitizers, reading them takes well over 50 ms. The first connection may."""
     Writer(tmp_path / "app.log").write(1)
     server = fault_server(tls=authority.Authority(tmp_path).server())
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url))
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **named), "exit": {"within": "2s"}})
     agent.wait_until(lambda: destination(agent)["retries"] >= 5, 30, "five connections that trust nobody")
     page = agent.get("/metrics").text
     slices = {float(b): int(n) for b, n in re.findall(r'slice_seconds_bucket{le="([^"]+)"} (\d+)', page)}
