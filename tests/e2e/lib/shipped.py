@@ -8,7 +8,7 @@ def documents_of(server):
 
     They are in the order of their ids, which is that of their places unless a client gave them an _id. They may come in
     another order: several sends are under way at a time, and beside one that gets no answer one of its items is sent
-    again. A document that was refused, or whose answer was none, is not there; nor is one that only a killed agent sent.
+    again. What was refused, or whose answer was none, is not there; nor is what only a killed agent sent.
     """
     found = {}
     for request in server.taken("_bulk"):
