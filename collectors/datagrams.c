@@ -7,7 +7,8 @@
 enum {
 	PACE_MOST = 256 << 10, /* bytes of one callback, */
 	PACE_LEAST = 4 << 10, /* where they take long */
-	LAST_READS = 32, /* of what the kernel still has when the process ends */
+	LAST_DATAGRAMS = 512, /* of what the kernel still has when the process ends */
+	UDP_MAX = UINT16_MAX, /* bytes of a datagram over UDP */
 };
 
 /* What the kernel has dropped since the last look. It counts from when the socket was made, in 32 bits. */
@@ -153,7 +154,7 @@ static void on_ready(void *context, int fd, unsigned what)
 		loop_watch_set(&d->watch, 0);
 		return;
 	}
-	count = recvmmsg(fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	count = recvmmsg(fd, d->messages, (unsigned)d->at_once, MSG_DONTWAIT | MSG_TRUNC, NULL);
 	if (count <= 0)
 		return; /* an error of one peer (ICMP) is reported here, once */
 	d->count = (size_t)count;
@@ -198,8 +199,8 @@ void datagrams_finish(struct datagrams *d)
 	int count = 1;
 
 	loop_watch_set(&d->watch, 0);
-	for (int i = 0; i < LAST_READS && count > 0 && take_all(d); i++) {
-		count = recvmmsg(d->fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
+	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0 && take_all(d); read += d->at_once) {
+		count = recvmmsg(d->fd, d->messages, (unsigned)d->at_once, MSG_DONTWAIT | MSG_TRUNC, NULL);
 		d->count = count > 0 ? (size_t)count : 0;
 		d->at = 0;
 		*d->datagrams += d->count;
@@ -208,15 +209,37 @@ void datagrams_finish(struct datagrams *d)
 	count_kernel_drops(d);
 }
 
+/* The longest datagram that can come, as far as it is kept. */
+static size_t longest(const struct datagrams *d)
+{
+	size_t line_max = d->lines->line_max;
+	int domain = AF_UNIX;
+	socklen_t size = sizeof domain;
+
+	if (getsockopt(d->fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) < 0 || domain == AF_UNIX)
+		return line_max;
+	return line_max < UDP_MAX ? line_max : UDP_MAX;
+}
+
+static void make_room(struct datagrams *d)
+{
+	size_t fit;
+
+	d->each = longest(d);
+	fit = DATAGRAMS_ROOM / d->each;
+	d->at_once = fit == 0 ? 1 : fit < DATAGRAMS_AT_ONCE ? fit : DATAGRAMS_AT_ONCE;
+	d->memory = malloc(d->at_once * d->each); /* pages that no datagram needed stay untouched */
+	OXP_ASSERT(d->memory && "out of memory");
+	for (size_t i = 0; i < d->at_once; i++) {
+		d->parts[i] = (struct iovec){ d->memory + i * d->each, d->each };
+		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
+	}
+}
+
 void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines, struct patience *patience, int fd)
 {
 	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience, .fd = fd };
-	d->memory = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
-	OXP_ASSERT(d->memory && "out of memory");
-	for (size_t i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-		d->parts[i] = (struct iovec){ d->memory + i * lines->line_max, lines->line_max };
-		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
-	}
+	make_room(d);
 	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
 	d->kernel_lost = host_counter(
 		host, "kernel_lost_datagrams_total", "Datagrams the kernel dropped because its buffer was full.");

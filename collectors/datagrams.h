@@ -14,7 +14,7 @@
 #include "collectors/pace.h"
 #include "collectors/patience.h"
 
-enum { DATAGRAMS_AT_ONCE = 16 };
+enum { DATAGRAMS_AT_ONCE = 16, DATAGRAMS_ROOM = 1 << 20 /* bytes, or one datagram */ };
 
 struct datagrams {
 	struct host *host;
@@ -22,7 +22,8 @@ struct datagrams {
 	struct patience *patience;
 	struct loop_watch watch;
 	int fd;
-	char *memory; /* line_max bytes for each datagram */
+	char *memory;
+	size_t each, at_once; /* bytes for a datagram; datagrams that are read with one call */
 	struct iovec parts[DATAGRAMS_AT_ONCE];
 	struct mmsghdr messages[DATAGRAMS_AT_ONCE];
 	size_t count; /* datagrams that were read */
