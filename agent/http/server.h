@@ -61,6 +61,12 @@ struct http_route {
 	size_t at_once;
 };
 
+/* The engines. */
+enum http_speaker {
+	HTTP_BY_MICROHTTPD,
+	HTTP_DIRECT,
+};
+
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
@@ -72,7 +78,7 @@ struct http_server_options {
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
-	bool direct; /* read by the direct engine instead of libmicrohttpd */
+	enum http_speaker engine;
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
 	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
