@@ -80,7 +80,7 @@ struct http_connection {
 	TAILQ_ENTRY(http_connection) entry;
 	struct http_request_list requests; /* begun and not ended, the oldest first */
 	struct http_pace pace;
-	struct mono_time moved; /* when the peer last took something, as far as anybody sees */
+	struct mono_time born, moved; /* moved: when the peer last took something, as far as anybody sees */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
 	size_t head_size; /* of a head that is not whole (seats.c) */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (seats.c) */
@@ -104,12 +104,15 @@ struct http_engine {
 	/* Tells the peer, as the last of a request that is not whole, or of a connection if that is NULL, that it is
 	 * answered with `status`: 400 and so on. What was sent before is whole. */
 	void (*last_word)(struct http_connection *, struct http_request *, unsigned status);
+	/* Tells the peer to make its next requests elsewhere, and closes when the ones under way have ended. May be
+	 * called again. NULL: a request's `close` is enough. */
+	void (*retire)(struct http_connection *);
 	/* Closes every connection and frees what the engine has. Fine without start. */
 	void (*stop)(struct http_server *);
 	/* Takes over the answer, and sends it once the request's body has come to its end. */
 	void (*answer)(struct http_request *, const struct http_answer *);
 };
-extern const struct http_engine http_engine_microhttpd, http_engine_direct;
+extern const struct http_engine http_engine_microhttpd, http_engine_direct, http_engine_h2;
 
 /*
  * Who has a seat; written by seats.c only.
@@ -149,6 +152,8 @@ void http_connection_enter(struct http_connection *, enum http_phase, size_t mov
 enum http_phase http_connection_phase(const struct http_connection *);
 void http_connection_evict(struct http_connection *); /* its seat is wanted */
 
+void http_request_evict(struct http_request *); /* its place is wanted, if reset() is there */
+
 /* A whole head, in `text`, which stays there until the end of the request; makes strings of it (head.h). */
 bool http_request_begin(struct http_connection *, struct http_request *, struct http_head *, char *text) MUST_CHECK;
 bool http_request_piece(struct http_request *, struct bytes piece) MUST_CHECK;
@@ -157,6 +162,7 @@ void http_request_enter(struct http_request *, enum http_phase, size_t moving);
 void http_request_complete(struct http_request *);
 void http_request_end(struct http_request *); /* fine twice, and on zeroed memory */
 /* Counts and answers what the engine found broken, before begin (NULL) or after it: no more of it is to be read. */
+void http_count_refused(struct http_server *, unsigned status);
 void http_refuse(struct http_connection *, struct http_request *, unsigned status);
 /* last_word() of HTTP/1.1, past the engine. */
 void http_last_word(struct http_connection *, struct http_request *, unsigned status);

@@ -131,7 +131,7 @@ static void dismiss(struct http_connection *c, unsigned status)
 	static const struct linger at_once = { 1, 0 };
 	enum http_phase phase = http_connection_phase(c);
 
-	if (phase == PHASE_HEAD || phase == PHASE_BODY)
+	if (phase == PHASE_HEAD || phase == PHASE_BODY || (phase == PHASE_IDLE && c->server->engine->retire))
 		c->server->engine->last_word(c, NULL, status);
 	else
 		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
@@ -197,15 +197,26 @@ static void limit_share(struct http_server *s, const struct http_route *route)
 		cut_off_request(oldest);
 }
 
-void http_connection_evict(struct http_connection *c)
+static void count_evicted(struct http_server *s)
 {
-	struct http_server *s = c->server;
-
 	s->totals.evicted++;
 	if (s->options.evicted)
 		++*s->options.evicted;
+}
+
+void http_connection_evict(struct http_connection *c)
+{
+	count_evicted(c->server);
 	dismiss(c, 503);
-	s->engine->drop(c);
+	c->server->engine->drop(c);
+}
+
+void http_request_evict(struct http_request *r)
+{
+	struct http_server *s = r->connection->server;
+
+	count_evicted(s);
+	s->engine->reset(r);
 }
 
 /* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */
@@ -232,6 +243,13 @@ static void cut_off_late_requests(struct http_connection *c)
 	}
 }
 
+static bool is_old(const struct http_connection *c)
+{
+	struct duration age = c->server->options.age;
+
+	return age.ns > 0 && mono_since(loop_now(c->server->loop), c->born).ns > age.ns;
+}
+
 /* A connection is idle only while it has no request. */
 static bool is_late(const struct http_connection *c)
 {
@@ -246,6 +264,8 @@ static void sweep(void *context)
 	http_seats_look(s);
 	TAILQ_FOREACH(c, &s->connections, entry) {
 		cut_off_late_requests(c);
+		if (s->engine->retire && is_old(c))
+			s->engine->retire(c);
 		if (is_late(c)) {
 			cut_off(c);
 		} else if (left_unseen(c)) {
@@ -269,6 +289,7 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 	c->fd = fd;
 	TAILQ_INIT(&c->requests);
 	c->pace = (struct http_pace){ PHASE_IDLE, loop_now(s->loop), 0 };
+	c->born = c->pace.since;
 	TAILQ_INSERT_TAIL(&s->connections, c, entry);
 	s->totals.connections++;
 	if (!loop_timer_pending(&s->sweep))
@@ -334,17 +355,18 @@ static bool framing_read(struct http_request *r, const struct http_head *h, cons
 		return false;
 	if (f.length && (!u64_parse(bytes_of(f.length), &length) || length > INT64_MAX))
 		return false;
-	r->content_length = f.coding ? -1 : (int64_t)length;
+	r->content_length = f.coding || (h->open_ended && !f.length) ? -1 : (int64_t)length;
 	return true;
 }
 
 /* The request will not be answered by its handler. */
 static void request_lost(struct http_request *r)
 {
-	struct http_server *s = r->connection->server;
+	struct http_server *s;
 
 	if (!r->live)
 		return;
+	s = r->connection->server;
 	r->live = false;
 	if (r->responded)
 		return;
@@ -366,13 +388,18 @@ void http_request_end(struct http_request *r)
 	r->page = NULL;
 }
 
+void http_count_refused(struct http_server *s, unsigned status)
+{
+	s->totals.refused_size += status == 413 || status == 431;
+	s->totals.bad_requests += status != 413 && status != 431;
+	count_refused(s);
+}
+
 void http_refuse(struct http_connection *c, struct http_request *r, unsigned status)
 {
 	struct http_server *s = c->server;
 
-	s->totals.refused_size += status == 413 || status == 431;
-	s->totals.bad_requests += status != 413 && status != 431;
-	count_refused(s);
+	http_count_refused(s, status);
 	if (r)
 		request_lost(r);
 	s->engine->last_word(c, r, status);
@@ -496,7 +523,7 @@ void http_request_complete(struct http_request *r)
 /* The server. */
 
 static const struct http_engine *const engines[] = {
-	[HTTP_BY_MICROHTTPD] = &http_engine_microhttpd, [HTTP_DIRECT] = &http_engine_direct
+	[HTTP_BY_MICROHTTPD] = &http_engine_microhttpd, [HTTP_DIRECT] = &http_engine_direct, [HTTP_2] = &http_engine_h2
 };
 
 int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
@@ -555,10 +582,15 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 
 size_t http_server_quiesce(struct http_server *s)
 {
+	struct http_connection *c;
+
 	http_seats_close(s);
 	for (; s->addresses > 0; s->addresses--)
 		listening_close(&s->listening[s->addresses - 1]);
 	s->quiesced = true;
+	if (s->engine->retire)
+		TAILQ_FOREACH(c, &s->connections, entry)
+			s->engine->retire(c);
 	return s->totals.open;
 }
 
@@ -701,7 +733,7 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	}
 	OXP_ASSERT(r->live && !r->responded);
 	r->responded = true;
-	r->close |= s->quiesced;
+	r->close |= s->quiesced || is_old(r->connection);
 	r->unsent = answer->body ? answer->body->size : 0;
 	r->page = answer->page && !answer->body ? http_page_hold(answer->page) : NULL;
 	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
