@@ -476,6 +476,12 @@ static int64_t parent_of(const struct span *s)
 	return s->parent ? s->parent : follows;
 }
 
+/* A reference to nothing is no link: it would take many times the bytes that it came with. */
+static bool is_link(const struct reference *r, int64_t parent)
+{
+	return (r->trace_low | r->trace_high) && r->id && (r->id != parent || r->follows != 0);
+}
+
 static void put_links(struct otlp_build *b, struct items refs, int64_t parent)
 {
 	const struct bytes key = TEXT("opentracing.ref_type");
@@ -485,7 +491,7 @@ static void put_links(struct otlp_build *b, struct items refs, int64_t parent)
 		struct otlp_value value;
 		size_t link;
 		read_reference(&refs.at, &r);
-		if (r.id == parent && r.follows == 0)
+		if (!is_link(&r, parent))
 			continue;
 		value = otlp_text(bytes_of(r.follows ? "follows_from" : "child_of"));
 		link = otlp_build_begin(b, 13);
@@ -682,7 +688,9 @@ static const char *read_source(const struct jaeger_source *source, struct batch 
 	else
 		read_batch(&t, batch);
 	*ret_at = (size_t)((const char *)t.at - source->body.data);
-	return t.fault ? thrift_fault_name(t.fault) : why;
+	if (t.fault)
+		return thrift_fault_name(t.fault);
+	return why || t.at == t.end ? why : "there is something behind it";
 }
 
 const char *jaeger_plan(const struct jaeger_source *source, struct otlp_made *ret, size_t *ret_at)
