@@ -426,13 +426,15 @@ static bool next_of_resource(struct json_walk *w, struct tag *tag)
 
 static bool same_resource(const struct writer *w, const struct span *s)
 {
-	struct json_walk a = json_walk_of(w->scan, w->tags), b = json_walk_of(w->scan, s->tags);
+	struct json_walk a, b;
 	struct tag one, other;
 
 	if (!w->begun || !bytes_equal(w->service, s->local.service))
 		return false;
 	if (bytes_equal(w->tags, s->tags))
 		return true;
+	a = json_walk_of(w->scan, w->tags);
+	b = json_walk_of(w->scan, s->tags);
 	while (next_of_resource(&a, &one))
 		if (!next_of_resource(&b, &other) || !bytes_equal(one.key, other.key) ||
 			!bytes_equal(one.value, other.value))
@@ -767,10 +769,10 @@ static const char *put_elements(struct writer *w, struct json_walk *walk)
 
 static const char *convert(struct writer *w, struct bytes body, size_t *ret_at)
 {
-	struct json_walk walk = json_walk_of(w->scan, body);
+	struct json_walk walk = json_walk_of(w->scan, body.size ? body : (struct bytes){ "", 0 });
 	const char *why = put_elements(w, &walk);
 
-	*ret_at = (size_t)(walk.at - body.data);
+	*ret_at = body.size ? (size_t)(walk.at - body.data) : 0;
 	if (why)
 		return why;
 	end_resource(w);
