@@ -8,29 +8,48 @@
 
 enum { TAGS_AT_ONCE = 64, NS_IN_US = 1000 };
 
+#define TEXT(literal)                        \
+	{                                    \
+		literal, sizeof(literal) - 1 \
+	}
+
 /* Tags that say where the app runs: OpenTelemetry's conventions for resources, 1.15. Sorted. */
-static const char *const resource_names[] = { "aws.ecs.cluster.arn", "aws.ecs.container.arn", "aws.ecs.launchtype",
-	"aws.ecs.task.arn", "aws.ecs.task.family", "aws.ecs.task.revision", "aws.eks.cluster.arn", "aws.log.group.arns",
-	"aws.log.group.names", "aws.log.stream.arns", "aws.log.stream.names", "cloud.account.id",
-	"cloud.availability_zone", "cloud.platform", "cloud.provider", "cloud.region", "container.id",
-	"container.image.name", "container.image.tag", "container.name", "container.runtime", "deployment.environment",
-	"device.id", "device.manufacturer", "device.model.identifier", "device.model.name", "faas.id", "faas.instance",
-	"faas.max_memory", "faas.name", "faas.version", "host.arch", "host.id", "host.image.id", "host.image.name",
-	"host.image.version", "host.name", "host.type", "k8s.cluster.name", "k8s.container.name",
-	"k8s.container.restart_count", "k8s.cronjob.name", "k8s.cronjob.uid", "k8s.daemonset.name", "k8s.daemonset.uid",
-	"k8s.deployment.name", "k8s.deployment.uid", "k8s.job.name", "k8s.job.uid", "k8s.namespace.name",
-	"k8s.node.name", "k8s.node.uid", "k8s.pod.name", "k8s.pod.uid", "k8s.replicaset.name", "k8s.replicaset.uid",
-	"k8s.statefulset.name", "k8s.statefulset.uid", "opencensus.exporterversion", "opencensus.resourcetype",
-	"opencensus.starttime", "os.description", "os.name", "os.type", "os.version", "process.command",
-	"process.command_args", "process.command_line", "process.executable.name", "process.executable.path",
-	"process.owner", "process.pid", "process.runtime.description", "process.runtime.name",
-	"process.runtime.version", "service.instance.id", "service.name", "service.namespace", "service.version",
-	"telemetry.auto.version", "telemetry.sdk.language", "telemetry.sdk.name", "telemetry.sdk.version",
-	"webengine.description", "webengine.name", "webengine.version" };
+static const struct bytes resource_names[] = { TEXT("aws.ecs.cluster.arn"), TEXT("aws.ecs.container.arn"),
+	TEXT("aws.ecs.launchtype"), TEXT("aws.ecs.task.arn"), TEXT("aws.ecs.task.family"),
+	TEXT("aws.ecs.task.revision"), TEXT("aws.eks.cluster.arn"), TEXT("aws.log.group.arns"),
+	TEXT("aws.log.group.names"), TEXT("aws.log.stream.arns"), TEXT("aws.log.stream.names"),
+	TEXT("cloud.account.id"), TEXT("cloud.availability_zone"), TEXT("cloud.platform"), TEXT("cloud.provider"),
+	TEXT("cloud.region"), TEXT("container.id"), TEXT("container.image.name"), TEXT("container.image.tag"),
+	TEXT("container.name"), TEXT("container.runtime"), TEXT("deployment.environment"), TEXT("device.id"),
+	TEXT("device.manufacturer"), TEXT("device.model.identifier"), TEXT("device.model.name"), TEXT("faas.id"),
+	TEXT("faas.instance"), TEXT("faas.max_memory"), TEXT("faas.name"), TEXT("faas.version"), TEXT("host.arch"),
+	TEXT("host.id"), TEXT("host.image.id"), TEXT("host.image.name"), TEXT("host.image.version"), TEXT("host.name"),
+	TEXT("host.type"), TEXT("k8s.cluster.name"), TEXT("k8s.container.name"), TEXT("k8s.container.restart_count"),
+	TEXT("k8s.cronjob.name"), TEXT("k8s.cronjob.uid"), TEXT("k8s.daemonset.name"), TEXT("k8s.daemonset.uid"),
+	TEXT("k8s.deployment.name"), TEXT("k8s.deployment.uid"), TEXT("k8s.job.name"), TEXT("k8s.job.uid"),
+	TEXT("k8s.namespace.name"), TEXT("k8s.node.name"), TEXT("k8s.node.uid"), TEXT("k8s.pod.name"),
+	TEXT("k8s.pod.uid"), TEXT("k8s.replicaset.name"), TEXT("k8s.replicaset.uid"), TEXT("k8s.statefulset.name"),
+	TEXT("k8s.statefulset.uid"), TEXT("opencensus.exporterversion"), TEXT("opencensus.resourcetype"),
+	TEXT("opencensus.starttime"), TEXT("os.description"), TEXT("os.name"), TEXT("os.type"), TEXT("os.version"),
+	TEXT("process.command"), TEXT("process.command_args"), TEXT("process.command_line"),
+	TEXT("process.executable.name"), TEXT("process.executable.path"), TEXT("process.owner"), TEXT("process.pid"),
+	TEXT("process.runtime.description"), TEXT("process.runtime.name"), TEXT("process.runtime.version"),
+	TEXT("service.instance.id"), TEXT("service.name"), TEXT("service.namespace"), TEXT("service.version"),
+	TEXT("telemetry.auto.version"), TEXT("telemetry.sdk.language"), TEXT("telemetry.sdk.name"),
+	TEXT("telemetry.sdk.version"), TEXT("webengine.description"), TEXT("webengine.name"),
+	TEXT("webengine.version") };
 
 /* A tag: texts without their quotes, escapes and all. A value that is no text is taken as it is written. */
 struct tag {
 	struct bytes key, value;
+	int special; /* which one it is; -1: none */
+	bool of_resource;
+};
+
+/* Tags that are looked at together. */
+struct window {
+	size_t count;
+	struct tag tags[TAGS_AT_ONCE];
 };
 
 /* Tags that mean something. */
@@ -54,10 +73,6 @@ enum special {
 	TAG_ABSENT,
 	TAGS
 };
-#define TEXT(literal)                        \
-	{                                    \
-		literal, sizeof(literal) - 1 \
-	}
 static const struct bytes special_names[TAGS] = {
 	[TAG_TRACE_STATE] = TEXT("w3c.tracestate"),
 	[TAG_KIND] = TEXT("span.kind"),
@@ -89,6 +104,7 @@ struct span {
 	uint64_t timestamp, duration; /* us */
 	struct bytes tags, annotations; /* JSON, or empty */
 	struct endpoint local, remote;
+	bool fits; /* all tags are in the window */
 	unsigned gone; /* a bit for each special tag that is no attribute */
 	struct bytes special[TAGS]; /* their values; data is NULL if it is not there */
 };
@@ -102,7 +118,9 @@ struct writer {
 	struct otlp_made made;
 	bool begun;
 	size_t resource, scope;
-	struct bytes service, tags; /* of the span whose resource it is */
+	struct bytes service, source; /* of the span whose resource it is */
+	struct window own; /* its tags, if they fit */
+	bool own_fits;
 	struct bytes scope_name, scope_version;
 };
 
@@ -298,11 +316,10 @@ static int special_of(struct bytes key)
 
 static int compare_names(const void *key, const void *name)
 {
-	const struct bytes *a = key;
-	struct bytes b = bytes_of(*(const char *const *)name);
-	int order = memcmp(a->data, b.data, smaller(a->size, b.size));
+	const struct bytes *a = key, *b = name;
+	int order = memcmp(a->data, b->data, smaller(a->size, b->size));
 
-	return order ? order : (a->size > b.size) - (a->size < b.size);
+	return order ? order : (a->size > b->size) - (a->size < b->size);
 }
 
 static bool is_of_resource(struct bytes key)
@@ -311,17 +328,33 @@ static bool is_of_resource(struct bytes key)
 	       bsearch(&key, resource_names, COUNT_OF(resource_names), sizeof *resource_names, compare_names);
 }
 
-static void find_specials(const struct json_scan *scan, struct span *s)
+/* The next tags. False: there are no more, and the window stays as it is. */
+static bool fill(struct window *w, struct json_walk *walk)
 {
-	struct json_walk w = json_walk_of(scan, s->tags);
 	struct tag tag;
-	int i;
+	size_t count = 0;
 
-	while (next_tag(&w, &tag)) {
-		i = special_of(tag.key);
-		if (i >= 0)
-			s->special[i] = tag.value;
+	while (count < TAGS_AT_ONCE && next_tag(walk, &tag)) {
+		tag.special = special_of(tag.key);
+		tag.of_resource = is_of_resource(tag.key);
+		w->tags[count++] = tag;
 	}
+	if (count > 0)
+		w->count = count;
+	return count > 0;
+}
+
+/* Returns whether all tags fit into the window: then they stay in it. */
+static bool find_specials(struct window *w, const struct json_scan *scan, struct span *s)
+{
+	struct json_walk walk = json_walk_of(scan, s->tags);
+	size_t windows = 0;
+
+	for (w->count = 0; fill(w, &walk); windows++)
+		for (const struct tag *tag = w->tags; tag < w->tags + w->count; tag++)
+			if (tag->special >= 0)
+				s->special[tag->special] = tag->value;
+	return windows <= 1;
 }
 
 static bool is_there(const struct span *s, enum special i)
@@ -371,75 +404,69 @@ static void put_tag(struct otlp_build *b, unsigned field, const struct tag *tag)
 
 static void put_special(struct otlp_build *b, unsigned field, enum special i, struct bytes text)
 {
-	const struct tag tag = { special_names[i], text };
+	const struct tag tag = { .key = special_names[i], .value = text };
 
 	put_tag(b, field, &tag);
 }
 
-static bool has_later(const struct tag *tags, size_t i, size_t count)
+static bool has_later(const struct window *w, size_t i)
 {
-	for (size_t j = i + 1; j < count; j++)
-		if (bytes_equal(tags[i].key, tags[j].key))
+	for (size_t j = i + 1; j < w->count; j++)
+		if (bytes_equal(w->tags[i].key, w->tags[j].key))
 			return true;
 	return false;
 }
 
-static void put_some(struct otlp_build *b, unsigned field, const struct tag *tags, size_t count)
+static void put_some(struct otlp_build *b, const struct window *w, const struct span *s, bool of_resource)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!has_later(tags, i, count))
-			put_tag(b, field, &tags[i]);
+	for (size_t i = 0; i < w->count; i++) {
+		const struct tag *tag = &w->tags[i];
+		bool gone = tag->special >= 0 && s->gone >> tag->special & 1;
+		if (tag->of_resource == of_resource && !gone && !has_later(w, i))
+			put_tag(b, of_resource ? 1 : 9, tag);
+	}
 }
 
-static bool is_wanted(const struct span *s, struct bytes key, bool of_resource)
-{
-	int i = special_of(key);
-
-	return is_of_resource(key) == of_resource && (i < 0 || !(s->gone >> i & 1));
-}
-
-static void put_tags(const struct writer *w, struct otlp_build *b, const struct span *s, bool of_resource)
+/* Those that find_specials() has seen, and left in the window if they fit. */
+static void put_tags(struct writer *w, struct window *window, const struct span *s, bool of_resource)
 {
 	struct json_walk walk = json_walk_of(w->scan, s->tags);
-	struct tag some[TAGS_AT_ONCE];
-	size_t count = 0;
 
-	while (next_tag(&walk, &some[count])) {
-		count += is_wanted(s, some[count].key, of_resource);
-		if (count < TAGS_AT_ONCE)
-			continue;
-		put_some(b, of_resource ? 1 : 9, some, count);
-		count = 0;
-	}
-	put_some(b, of_resource ? 1 : 9, some, count);
+	if (s->fits)
+		put_some(&w->out, window, s, of_resource);
+	else
+		while (fill(window, &walk))
+			put_some(&w->out, window, s, of_resource);
 }
 
 /* Resource and scope. */
 
-static bool next_of_resource(struct json_walk *w, struct tag *tag)
+static const struct tag *next_of_resource(const struct window *w, size_t *at)
 {
-	while (next_tag(w, tag))
-		if (is_of_resource(tag->key) || is_named(tag->key, special_names[TAG_SOURCE]))
-			return true;
-	return false;
+	while (*at < w->count && !w->tags[*at].of_resource)
+		++*at;
+	return *at < w->count ? &w->tags[(*at)++] : NULL;
 }
 
-static bool same_resource(const struct writer *w, const struct span *s)
+/* In the same order, too. */
+static bool same_resource_tags(const struct window *a, const struct window *b)
 {
-	struct json_walk a, b;
-	struct tag one, other;
+	size_t i = 0, j = 0;
 
-	if (!w->begun || !bytes_equal(w->service, s->local.service))
-		return false;
-	if (bytes_equal(w->tags, s->tags))
-		return true;
-	a = json_walk_of(w->scan, w->tags);
-	b = json_walk_of(w->scan, s->tags);
-	while (next_of_resource(&a, &one))
-		if (!next_of_resource(&b, &other) || !bytes_equal(one.key, other.key) ||
-			!bytes_equal(one.value, other.value))
+	for (;;) {
+		const struct tag *one = next_of_resource(a, &i), *other = next_of_resource(b, &j);
+		if (!one || !other)
+			return one == other;
+		if (!bytes_equal(one->key, other->key) || !bytes_equal(one->value, other->value))
 			return false;
-	return !next_of_resource(&b, &other);
+	}
+}
+
+static bool same_resource(const struct writer *w, const struct window *window, const struct span *s)
+{
+	if (!w->begun || !w->own_fits || !s->fits || !bytes_equal(w->service, s->local.service))
+		return false;
+	return bytes_equal(w->source, s->special[TAG_SOURCE]) && same_resource_tags(&w->own, window);
 }
 
 static void end_resource(struct writer *w)
@@ -450,21 +477,32 @@ static void end_resource(struct writer *w)
 	otlp_build_end(&w->out, w->resource);
 }
 
-static void begin_resource(struct writer *w, struct span *s)
+static void keep_own(struct writer *w, const struct window *window, bool fits)
 {
-	struct bytes source = take(s, TAG_SOURCE);
-	struct tag service = { source.size > 0 ? source : special_names[TAG_SERVICE], s->local.service };
+	w->own.count = 0;
+	w->own_fits = fits;
+	for (size_t i = 0; fits && i < window->count; i++)
+		if (window->tags[i].of_resource)
+			w->own.tags[w->own.count++] = window->tags[i];
+}
+
+static void begin_resource(struct writer *w, struct window *window, struct span *s)
+{
+	struct bytes source = s->special[TAG_SOURCE];
+	struct tag service = { .key = source.size > 0 ? source : special_names[TAG_SERVICE],
+		.value = s->local.service };
 	size_t resource;
 
 	end_resource(w);
 	w->begun = true;
 	w->service = s->local.service;
-	w->tags = s->tags;
+	w->source = source;
+	keep_own(w, window, s->fits);
 	w->resource = otlp_build_begin(&w->out, 1);
 	resource = otlp_build_begin(&w->out, 1);
 	if (service.value.size > 0 && (source.size > 0 || !is_there(s, TAG_SERVICE)))
 		put_tag(&w->out, 1, &service);
-	put_tags(w, &w->out, s, true);
+	put_tags(w, window, s, true);
 	otlp_build_end(&w->out, resource);
 }
 
@@ -496,10 +534,10 @@ static void begin_scope(struct writer *w, struct bytes name, struct bytes versio
 }
 
 /* Makes the span's resource and scope the current ones. */
-static void enter(struct writer *w, struct span *s)
+static void enter(struct writer *w, struct window *window, struct span *s)
 {
 	struct bytes name, version;
-	bool same = same_resource(w, s);
+	bool same = same_resource(w, window, s);
 
 	take_scope(s, &name, &version);
 	(void)take(s, TAG_SOURCE);
@@ -508,7 +546,7 @@ static void enter(struct writer *w, struct span *s)
 	if (same)
 		otlp_build_end(&w->out, w->scope);
 	else
-		begin_resource(w, s);
+		begin_resource(w, window, s);
 	begin_scope(w, name, version);
 }
 
@@ -579,13 +617,13 @@ static void put_endpoint(struct otlp_build *b, const struct endpoint *e, enum sp
 		put_port(b, port, e->port);
 }
 
-static void put_attributes(struct writer *w, struct span *s)
+static void put_attributes(struct writer *w, struct window *window, struct span *s)
 {
 	struct otlp_build *b = &w->out;
 	struct otlp_value absent = otlp_bool(true);
 
 	take_endpoints(s);
-	put_tags(w, b, s, false);
+	put_tags(w, window, s, false);
 	put_endpoint(b, &s->local, TAG_HOST_IP, TAG_HOST_PORT);
 	if (s->remote.service.size > 0)
 		put_special(b, 9, TAG_PEER, s->remote.service);
@@ -656,7 +694,7 @@ static void put_ids(struct otlp_build *b, struct span *s)
 		otlp_build_bytes(b, 4, (struct bytes){ (const char *)id, 8 });
 }
 
-static void put_span(struct writer *w, struct span *s)
+static void put_span(struct writer *w, struct window *window, struct span *s)
 {
 	struct otlp_build *b = &w->out;
 	unsigned kind = kind_of(s);
@@ -668,7 +706,7 @@ static void put_span(struct writer *w, struct span *s)
 	otlp_build_number(b, 6, kind);
 	otlp_build_fixed64(b, 7, s->timestamp * NS_IN_US);
 	otlp_build_fixed64(b, 8, (s->timestamp + s->duration) * NS_IN_US);
-	put_attributes(w, s);
+	put_attributes(w, window, s);
 	put_events(w, s->annotations);
 	put_status(b, &status);
 	otlp_build_end(b, span);
@@ -677,12 +715,11 @@ static void put_span(struct writer *w, struct span *s)
 /* The whole. */
 
 /* NULL, or why it is refused alone. */
-static const char *read_span(const struct json_scan *scan, struct bytes object, struct span *s)
+static const char *read_span(
+	const struct json_scan *scan, struct bytes object, const struct json_line *index, struct span *s)
 {
-	struct json_walk w = json_walk_of(scan, object);
 	const struct bytes empty = { "", 0 };
 	const char *why = NULL;
-	struct bytes name, value;
 
 	*s = (struct span){ .trace_id = empty,
 		.id = empty,
@@ -693,8 +730,11 @@ static const char *read_span(const struct json_scan *scan, struct bytes object, 
 		.annotations = empty,
 		.local = { empty, empty, empty, 0 },
 		.remote = { empty, empty, empty, 0 } };
-	while (!why && next_member(&w, &name, &value))
-		why = read_member(scan, s, name, value);
+	for (size_t i = 0; i < index->count && !why; i++) {
+		const struct json_member *m = &index->members[i];
+		why = read_member(scan, s, (struct bytes){ object.data + m->name, m->name_size },
+			(struct bytes){ object.data + m->value, m->value_size });
+	}
 	return why ? why : check_ids(s);
 }
 
@@ -719,19 +759,20 @@ static const char *put_element(struct writer *w, struct bytes object)
 	struct json_line index;
 	enum json_fault fault = json_line_index(w->scan, object.data, object.size, &index);
 	const char *why = why_alone(fault);
+	struct window window;
 	struct span s;
 
 	if (fault && !why)
 		return "an element that is no JSON object";
 	if (!why)
-		why = read_span(w->scan, object, &s);
+		why = read_span(w->scan, object, &index, &s);
 	if (why) {
 		otlp_made_refuse(&w->made, why, fault ? (struct bytes){ "", 0 } : s.name, object.size);
 		return NULL;
 	}
-	find_specials(w->scan, &s);
-	enter(w, &s);
-	put_span(w, &s);
+	s.fits = find_specials(&window, w->scan, &s);
+	enter(w, &window, &s);
+	put_span(w, &window, &s);
 	w->made.spans++;
 	return NULL;
 }

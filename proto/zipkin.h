@@ -18,7 +18,8 @@
  * Two things differ from the Collector. Spans share a resource only if all of it is equal, not only the service. And an
  * annotation is taken as it is: what stands behind a | in it is not read as attributes.
  *
- * A span with a wrong id, number or character is refused alone; whatever is no list of objects, as a whole.
+ * A span with a wrong id, number or character is refused alone; whatever is no list of objects, as a whole. Of a span,
+ * the first JSON_MEMBERS_MAX members are read.
  *
  * There are two calls, since the memory is the caller's: zipkin_plan() counts, zipkin_write() writes. Both walk the
  * body a few times, without allocation or recursion. (Zipkin API v2, POST /spans.)
