@@ -49,6 +49,7 @@ struct json_writer; /* base/json_writer.h */
 struct mapping_conflict;
 struct lane;
 struct loop;
+struct pen;
 struct random;
 struct resolver;
 struct series;
@@ -263,10 +264,13 @@ struct collector_type {
 	void (*destroy)(struct collector *);
 
 	/*
-	 * The last four are for sources that can be read again, and are NULL for all others. What was read from a file
+	 * The last five are for sources that can be read again, and are NULL for all others. What was read from a file
 	 * that has lost its name, say, cannot be read again: at the end of the process it goes to disk.
 	 */
-	/* Calls add() for each generation under which something is under way that the next run can read again. */
+	/* Finds out, a bit in each call, what lasting() will say. True: that is known. `anew`: nothing is known yet. */
+	bool (*look)(struct collector *, bool anew) MUST_CHECK;
+	/* Calls add() for each generation under which something is under way that the next run can read again. What
+	 * look() has not come to is found out now. */
 	void (*lasting)(struct collector *, void (*add)(void *to, uint64_t generation), void *to);
 	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
 	 * second while the process ends, and once after stop(): that call ends with host_left(). */
@@ -393,6 +397,9 @@ void host_mapping_conflict(struct host *, const struct mapping_conflict *);
  * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
 bool host_writes(struct host *, int fd) MUST_CHECK;
 bool host_is_written(struct host *, int fd) MUST_CHECK;
+/* Whose turn it is to write to what the descriptor leads to (loop/pen.h), for as long as others may do so, too.
+ * pen_unref() before destroy() returns. */
+struct pen *host_pen(struct host *, int fd) __attribute__((returns_nonnull));
 
 /* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
 struct resource {

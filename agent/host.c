@@ -126,6 +126,11 @@ bool host_is_written(struct host *h, int fd)
 	return own_files_have(&h->from->written, fd);
 }
 
+struct pen *host_pen(struct host *h, int fd)
+{
+	return pen_ref(&h->from->pens, h->core->loop, fd);
+}
+
 int host_text_now(const struct host *h, const char *text, struct buffer *to)
 {
 	return tree_text_now(&h->from->config->file->tree, text, &config_world_system, to);

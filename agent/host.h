@@ -6,6 +6,7 @@
 
 #include "component.h"
 #include "core.h"
+#include "loop/pen.h"
 #include "own_files.h"
 
 struct agent_config;
@@ -21,6 +22,7 @@ struct hosts {
 	const struct agent_config *config;
 	const struct budget *budget;
 	struct own_files written;
+	struct pens pens;
 	struct spool *spool; /* takes what is offered by host_offer_spooled() */
 	/* A document was refused because of the destination's mapping. `destination` lives as long as the host. */
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);

@@ -26,4 +26,13 @@ struct tail_look {
 	struct wall_time last; /* when the last one that was sure of its answer began; at first, the start */
 };
 
+/* File systems take births from a clock that stands still for this long. */
+enum { TAIL_BIRTH_STEP_MS = 10 };
+
+/* For the list of the lost: any file that was born since the last look. */
+static inline struct tail_identity tail_look_since(const struct tail_look *look)
+{
+	return (struct tail_identity){ .birth_ns = look->last.ns - DURATION_MS(TAIL_BIRTH_STEP_MS).ns };
+}
+
 #endif

@@ -64,9 +64,9 @@ void tail_scan_work(struct job *job)
 		.silence.all = asked->all_silent,
 		.marks = &s->marks,
 		.budget = &s->left };
+	find_copies(s); /* first: one that was compressed meanwhile is found by the walk */
 	tail_walk(&s->walk);
 	find_lost(s);
-	find_copies(s);
 	s->clock_set = was_clock_set(asked);
 	s->took = mono_since(asked->clock->mono(asked->clock), began);
 }

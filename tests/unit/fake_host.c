@@ -331,6 +331,11 @@ bool host_is_written(struct host *h, int fd)
 	return false;
 }
 
+struct pen *host_pen(struct host *h, int fd)
+{
+	return pen_ref(&h->pens, h->loop, fd);
+}
+
 int host_text_now(const struct host *h, const char *text, struct buffer *to)
 {
 	(void)h;
@@ -516,7 +521,10 @@ static bool lasts(const struct lasting *l, uint64_t generation)
 static void forget_lasting(struct host *h)
 {
 	struct lasting l = { .count = 0 };
+	bool anew = true;
 
+	while (h->type->look && !h->type->look(h->collector, anew))
+		anew = false;
 	h->type->lasting(h->collector, add_lasting, &l);
 	for (size_t i = 0; i < h->held_count; i++)
 		for (size_t j = 0; j < batch_items(h->held[i]); j++)

@@ -24,4 +24,4 @@ def wait_delivered(agent, count, deadline=30):
     """So many log lines booked as delivered, and no more."""
     booked = lambda: agent.booked("delivered", signal="logs")  # noqa: E731
     agent.wait_until(lambda: booked() >= count, deadline, f"{count} lines delivered")
-    assert booked() == count
+    assert booked() == count, f"{booked()} lines delivered, expected {count}"
