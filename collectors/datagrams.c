@@ -23,7 +23,7 @@ static void count_kernel_drops(struct datagrams *d)
 	if (fresh == 0)
 		return;
 	*d->kernel_lost += fresh;
-	host_lost(d->host, fresh, 0);
+	host_lost(d->host, SIGNAL_LOGS, fresh, 0);
 }
 
 static bool is_cut(const struct datagrams *d, size_t i)
