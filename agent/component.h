@@ -63,7 +63,8 @@ enum signal { SIGNAL_METRICS = 1, SIGNAL_LOGS = 2, SIGNAL_TRACES = 4 };
 enum when_full {
 	FULL_PAUSE, /* stop reading; the file or the kernel keeps it */
 	FULL_REFUSE, /* answer 429 or 503 with Retry-After; the peer keeps it */
-	FULL_DROP, /* leave it in the kernel's buffer for a while, then lose it and call host_lost(): pipes, sockets */
+	FULL_DROP, /* leave it in the kernel's buffer for a while, then lose it and call host_lost(): pipes, sockets,
+		    * and what comes over UDP to a door that refuses otherwise */
 };
 
 /* What can be read again after a restart. It decides where the source's ledger is stored (status/ledger.h). */
@@ -228,8 +229,9 @@ struct collector_type {
 	/* Whether options that are each fine also go together; if not, the reason is written into `why`. Touches
 	 * nothing else. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
-	/* Whether it listens for datagrams, whose ports are not those of TCP. May be NULL: it does not. */
-	bool (*datagrams)(const void *config);
+	/* Whether the addresses of that option are for datagrams, whose ports are not those of TCP. May be NULL: none
+	 * are. */
+	bool (*datagrams)(const void *config, const char *option);
 	/* Whether it would read what is written to the file or FIFO of that path, by what the options say of names. May
 	 * be NULL: it reads none. */
 	bool (*reads)(const void *config, const char *path);

@@ -13,6 +13,7 @@ enum {
 	READ_SIZE = 16 << 10,
 	CHUNKS_READ_SIZE = 4 << 10, /* within extensions libcurl reads a hundred times before anything can stop it */
 	CERTIFICATES_MAX = 16 << 10, /* bytes of the certificates that a server shows */
+	CA_CACHED_S = 10, /* certificates of authorities that a `ca` names: a large file takes 30 ms to read */
 	CHAIN_MAX = 8, /* certificates between its own and a trusted one */
 	SET_MAX_CERT_LIST = 51, /* of openssl/ssl.h, SSL_CTRL_SET_MAX_CERT_LIST */
 };
@@ -104,7 +105,8 @@ static void set_tls(CURL *easy, const struct http_tls *tls)
 {
 	if (tls->ca_file) {
 		set_trust(easy, tls->ca_file);
-		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, 0L); /* otherwise it is cached for a day */
+		/* meanwhile a file that was renewed is not seen; without this, for a day */
+		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHED_S);
 	}
 	if (tls->cert_file)
 		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);

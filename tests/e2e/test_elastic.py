@@ -325,7 +325,7 @@ def test_what_we_say_of_a_line_spoils_no_document(oxpecker, search, tmp_path):
     for turn in range(2):
         for case in cases:
             case.turns[turn]()
-        agent.wait_until(lambda wanted=len(cases) * (turn + 1): ended() == wanted, 30, f"the lines of turn {turn}")
+        agent.wait_until(lambda wanted=len(cases) * (turn + 1): ended() == wanted, 120, f"the lines of turn {turn}")
     assert agent.booked("parked") == 0, [row["error"] for row in agent.status()["destinations"]]
     for case in cases:
         assert f"oxpecker.{case.name}" in json.dumps(search.documents(case.index))
@@ -789,7 +789,8 @@ def test_two_agents_on_one_index(oxpecker, search, tmp_path):
         wait_delivered(agent, 25)
     numbers = sorted(document["n"] for document in search.documents(index).values())
     assert numbers == sorted([*range(20), *range(5)] * 2)
-    assert all(not agent.metric("oxpecker_already_there_total") for agent in agents)
+    for agent in agents:  # what is there already was sent twice, to a server that was slow to answer
+        assert agent.metric("oxpecker_already_there_total") <= destination(agent)["resent"]
 
 
 # Who we are, whom we trust.
@@ -1046,12 +1047,16 @@ def test_a_server_does_not_choose_how_many_certificates_we_read(oxpecker, fault_
         agent.wait_until(lambda: "excessive message size" in (destination(agent)["error"] or ""), 20, "is refused")
 
 
-@pytest.mark.skipif(not os.path.exists("/etc/ssl/certs/ca-certificates.crt"), reason="needs ca-certificates")
-def test_the_certificates_of_the_system_are_not_read_for_each_connection(oxpecker, fault_server, tmp_path):
+SYSTEMS = "/etc/ssl/certs/ca-certificates.crt"
+
+
+@pytest.mark.skipif(not os.path.exists(SYSTEMS), reason="needs ca-certificates")
+@pytest.mark.parametrize("named", [{}, {"ca": SYSTEMS}], ids=["system", "named"])
+def test_authorities_are_not_read_for_each_connection(oxpecker, fault_server, tmp_path, named):
     """With sanitizers, reading them takes well over 50 ms. The first connection may."""
     Writer(tmp_path / "app.log").write(1)
     server = fault_server(tls=authority.Authority(tmp_path).server())
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url))
+    agent = oxpecker({**elasticsearch(tmp_path / "*.log", server.url, **named), "exit": {"within": "2s"}})
     agent.wait_until(lambda: destination(agent)["retries"] >= 5, 30, "five connections that trust nobody")
     page = agent.get("/metrics").text
     slices = {float(b): int(n) for b, n in re.findall(r'slice_seconds_bucket{le="([^"]+)"} (\d+)', page)}

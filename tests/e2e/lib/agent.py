@@ -78,10 +78,20 @@ class Oxpecker:
 
     def answers(self, path):
         try:
-            answer = self.get(path, timeout=2)
-            return answer.status_code == 200 and '"starting"' not in answer.text
-        except requests.RequestException:
+            status, text = self.ask(path, timeout=2)
+            return status == 200 and '"starting"' not in text
+        except (OSError, http.client.HTTPException):
             return False
+
+    def ask(self, path, timeout=10):
+        """Status and body, without what `requests` does for each request: tests ask again and again."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
+        try:
+            connection.request("GET", path)
+            answer = connection.getresponse()
+            return answer.status, answer.read().decode()
+        finally:
+            connection.close()
 
     @property
     def url(self):
@@ -109,15 +119,9 @@ class Oxpecker:
         return samples_of(self.page())
 
     def page(self):
-        """/metrics, asked for without what `requests` does for each request."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
-        try:
-            connection.request("GET", "/metrics")
-            answer = connection.getresponse()
-            assert answer.status == 200, answer.status
-            return answer.read().decode()
-        finally:
-            connection.close()
+        status, text = self.ask("/metrics")
+        assert status == 200, text
+        return text
 
     def metric(self, name, **labels):
         """The sum of the samples of that name whose labels include these; None when there is none.

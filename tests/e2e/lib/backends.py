@@ -22,7 +22,7 @@ def unique(stem):
 class Backend:
     @classmethod
     def at(cls, addresses):
-        """One that somebody else has started, and ends: its members that are text."""
+        """One that somebody else has started, and ends: its members that are text or numbers."""
         backend = cls.__new__(cls)
         vars(backend).update(addresses)
         return backend
@@ -44,7 +44,8 @@ class Backend:
 
 
 class Jaeger(Backend):
-    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, the methods ask its query API."""
+    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, as do its older doors, `thrift_http`,
+    `thrift_compact`, `thrift_binary` (ports of UDP) and `zipkin`; the methods ask its query API."""
 
     @staticmethod
     def needed():
@@ -52,10 +53,14 @@ class Jaeger(Backend):
 
     def __init__(self, folder):
         home = self.needed()
-        names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT")
+        names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT",
+                 "THRIFT_HTTP_PORT", "THRIFT_COMPACT_PORT", "THRIFT_BINARY_PORT", "ZIPKIN_PORT")
         ports = {name: free_port() for name in names}
         self.otlp_http = f"http://127.0.0.1:{ports['OTLP_HTTP_PORT']}"
         self.otlp_grpc = f"127.0.0.1:{ports['OTLP_GRPC_PORT']}"
+        self.thrift_http = f"http://127.0.0.1:{ports['THRIFT_HTTP_PORT']}/api/traces"
+        self.thrift_compact, self.thrift_binary = ports["THRIFT_COMPACT_PORT"], ports["THRIFT_BINARY_PORT"]
+        self.zipkin = f"http://127.0.0.1:{ports['ZIPKIN_PORT']}/api/v2/spans"
         self.query = f"http://127.0.0.1:{ports['QUERY_PORT']}"
         config = os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")
         self.process = Process("jaeger", [home + "/jaeger", "--config", config], folder, ports)

@@ -69,7 +69,7 @@ def keep(kind, owner, listener, folder):
     server = None
     try:
         server = kind(folder)
-        told = {"at": {name: value for name, value in vars(server).items() if isinstance(value, str)}}
+        told = {"at": {name: value for name, value in vars(server).items() if isinstance(value, (str, int))}}
     except Exception as failure:
         told = {"failed": str(failure)}
     ends = [ended] if server is None else [ended, os.pidfd_open(server.process.pid)]

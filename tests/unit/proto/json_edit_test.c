@@ -366,7 +366,7 @@ static char *crowded(const char *first, bool object)
 		size += (size_t)snprintf(line + size, ROOM - size, ",\"log\":{\"x\":1");
 	for (int i = 0; i < 40000 + JSON_MEMBERS_MAX; i++)
 		size += (size_t)snprintf(line + size, ROOM - size, ",\"m%d\":1", i);
-	strcat(line + size, object ? "}}" : "}");
+	snprintf(line + size, ROOM - size, "%s", object ? "}}" : "}");
 	return line;
 }
 
