@@ -18,7 +18,7 @@ static void count_kernel_drops(struct datagram_reader *r)
 	if (fresh == 0)
 		return;
 	*r->kernel_lost += fresh;
-	host_lost(r->host, fresh, 0);
+	host_lost(r->host, r->signal, fresh, 0);
 }
 
 size_t datagram_reader_next(struct datagram_reader *r)
@@ -57,9 +57,9 @@ static void make_room(struct datagram_reader *r, size_t room)
 	}
 }
 
-void datagram_reader_init(struct datagram_reader *r, struct host *host, int fd, size_t room)
+void datagram_reader_init(struct datagram_reader *r, struct host *host, enum signal signal, int fd, size_t room)
 {
-	*r = (struct datagram_reader){ .host = host, .fd = fd };
+	*r = (struct datagram_reader){ .host = host, .signal = signal, .fd = fd };
 	make_room(r, room);
 	r->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
 	r->kernel_lost = host_counter(

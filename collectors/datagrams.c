@@ -176,7 +176,7 @@ void datagrams_finish(struct datagrams *d)
 void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines, struct patience *patience, int fd)
 {
 	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience };
-	datagram_reader_init(&d->reader, host, fd, lines->line_max);
+	datagram_reader_init(&d->reader, host, SIGNAL_LOGS, fd, lines->line_max);
 	d->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_soon_init(&d->more, host_loop(host), on_more, d);
 	loop_watch_init(&d->watch, host_loop(host), fd, on_ready, d);
