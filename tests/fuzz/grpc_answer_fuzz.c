@@ -1,6 +1,6 @@
 /*
  * Answers of gRPC servers: lines of the head and the trailers, each ended by a line feed, up to an empty one, and the
- * body behind it. What is understood is one line of UTF-8, a wait that is not negative, and a message within its bounds.
+ * body behind it. What is understood is one line of UTF-8, a wait that is not negative, and a message within bounds.
  */
 #include <stdint.h>
 #include <stdio.h>

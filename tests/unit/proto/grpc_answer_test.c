@@ -4,7 +4,6 @@
 #include "proto/grpc_answer.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
@@ -69,7 +68,7 @@ static void write_details(struct bytes delay, char *to)
 	otlp_build_bytes(&b, 1, delay);
 	otlp_build_end(&b, info);
 	otlp_build_end(&b, any);
-	to += sprintf(to, "grpc-status-details-bin: ");
+	to = stpcpy(to, "grpc-status-details-bin: ");
 	for (size_t i = 0; i < b.size; i += 3, to += BASE64_GROUP)
 		base64_group((const unsigned char *)status + i, b.size - i < 3 ? b.size - i : 3, to);
 }
