@@ -300,6 +300,9 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
+	 * has. */
+	size_t (*send_max)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
