@@ -46,7 +46,7 @@ const struct config_hint config_guesses[] = {
 		"4318" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
-	{ "receive.zipkin|http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
+	{ "receive.http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
 	{ "receive.grpc|otlpgrpc|otlp_grpc", "receive.otlp", over_http },
 	{ "receive.*.grpc", "http", over_http },
 	{ "receive.jaeger.thrift_http|collector", "http", NULL },

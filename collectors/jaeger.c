@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "collectors/spans_door.h"
 #include "collectors/spans_udp.h"
 #include "http/listen.h"
 #include "http/taken.h"

@@ -152,7 +152,7 @@ static void end_losing(struct tail_leaves *l, struct tail_losing *c)
 	uint64_t lines = c->lines + !c->ended;
 
 	lines = lines ? lines : 1;
-	host_not_left(l->with.core->host, lines, c->bytes);
+	host_not_left(l->with.core->host, SIGNAL_LOGS, lines, c->bytes);
 	tell_lost(l, c->file->path, lines, c->bytes);
 	c->file = NULL;
 }
