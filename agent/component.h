@@ -278,7 +278,7 @@ struct collector_type {
 	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
 	 * second while the process ends, and once after stop(): that call ends with host_left(). */
 	void (*leave)(struct collector *);
-	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(). */
+	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(), soon. */
 	void (*abandon)(struct collector *);
 	/* What was offered under that generation could not be put on disk. It was counted: says so. */
 	void (*lost)(struct collector *, uint64_t generation, uint64_t records, uint64_t bytes);
