@@ -209,6 +209,16 @@ void host_lost(struct host *h, uint64_t records, uint64_t bytes)
 	h->lost_bytes += bytes;
 }
 
+enum admit host_offer_spooled(
+	struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
+{
+	enum admit answer = host_offer(h, batch);
+
+	if (answer == ADMIT_TAKEN)
+		done(context, 0);
+	return answer;
+}
+
 void host_refused(struct host *h, uint64_t records, uint64_t bytes)
 {
 	h->refused += records;
