@@ -1,6 +1,8 @@
 """OTLP over gRPC: the real SDKs with their defaults, read back from Jaeger, and what calls come to that go wrong."""
 
+import contextlib
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -17,6 +19,8 @@ from lib import fault, need
 from lib.wait import free_port, wait_until
 from test_traces import request_of, spans_at, wait_settled
 
+OPENING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+POST = b"\x83\x86\x44" + bytes([len("/x")]) + b"/x\x41\x01x"  # a block of fields
 EXPORT = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
 START = str(int(time.time()) - 60)
 HOSTS = os.path.join(need.TESTS, "hosts")
@@ -190,3 +194,61 @@ def test_no_room_is_told_with_the_time_to_try_again(grpc_agent, fault_server, ch
     sdk.join(60)
     wait_settled(agent)
     assert agent.booked("delivered", signal="traces") == taken + 1800
+
+
+def frame(kind, flags, stream, payload=b""):
+    return len(payload).to_bytes(3, "big") + bytes([kind, flags]) + stream.to_bytes(4, "big") + payload
+
+
+FLOODS = {
+    "nothing": b"",
+    "pings": frame(6, 0, 0, b"12345678") * 5000,
+    "settings": frame(4, 0, 0, b"\0\3\0\0\0\1") * 5000,
+    "resets": b"".join(frame(1, 4, n, POST) + frame(3, 0, n, b"\0\0\0\x08") for n in range(1, 4001, 2)),
+    "bodies that never end": b"".join(frame(1, 4, n, POST) for n in range(1, 201, 2)),
+    "a block that never ends": frame(1, 0, 1, POST) + frame(9, 0, 1, b"\x40\x01a\x7f\xa1\x1d" + b"x" * 3872) * 3,
+    "a bomb": frame(1, 0, 1, POST + b"\x40\x01a\x7f\xa1\x1d" + b"x" * 3872) + frame(9, 4, 1, b"\xbe" * 16000),
+    "an answer that is not read": b"".join(frame(1, 5, n, POST) for n in range(1, 100001, 2)),
+}
+
+
+class Stranger(threading.Thread):
+    """Comes again and again, says one of the floods, and reads nothing."""
+
+    def __init__(self, port, over):
+        super().__init__(daemon=True)
+        self.port, self.over, self.came = port, over, 0
+
+    def run(self):
+        open_ones = []
+        while not self.over.is_set():
+            for flood in FLOODS.values():
+                with contextlib.suppress(OSError):  # no seat is free, or it has been cut off
+                    one = socket.create_connection(("127.0.0.1", self.port), timeout=1)
+                    open_ones = [*open_ones[-50:], one]
+                    one.sendall(OPENING + flood)
+                self.came += 1
+
+
+def test_floods_of_frames_keep_nobody_from_the_door(grpc_agent, fault_server, channel):
+    """More connections than there are seats, none of which does anything; an app beside them is served."""
+    server = fault_server()
+    agent, over = grpc_agent(server.url, door={"connections": 32}), threading.Event()
+    strangers = [Stranger(agent.grpc_port, over) for _ in range(2)]
+    for stranger in strangers:
+        stranger.start()
+    export, sent = TraceServiceStub(channel(agent)).Export, 0
+    try:
+        while sent < 50 or min(stranger.came for stranger in strangers) < 100:
+            with contextlib.suppress(grpc.RpcError):  # pushed out by them: an SDK sends again
+                export(request_of(1, first=sent + 1), timeout=20, wait_for_ready=True)
+                sent += 1
+            assert agent.answers("/health/liveness")
+    finally:
+        over.set()
+    for stranger in strangers:
+        stranger.join(20)
+    assert agent.metric("oxpecker_connections_evicted_total", component="receive.otlp") > 0
+    assert agent.metric("oxpecker_refused_bad_total", component="receive.otlp") > 0
+    wait_settled(agent)
+    assert set(spans_at(server)) == set(range(1, sent + 1))
