@@ -221,7 +221,7 @@ struct http_route grpc_route(struct door *door, const char *path)
 
 static enum http_take begin_other(void *context, struct http_request *request)
 {
-	static const char why[] = "this method is not served here\n";
+	static const char why[] = "over gRPC, UNIMPLEMENTED: this method is not served here\n";
 	struct door *door = context;
 	char message[WHY_SIZE];
 
