@@ -61,7 +61,7 @@ static void add_component(struct gathering *g, enum part part, const struct conf
 		add_list(g, list, option_node(node, row),
 			(struct own_address){ .option = config_printf(g->config->file->arena, "%s.%s.%s",
 						      part_path(part), k->name, row->name),
-				.datagrams = type->datagrams && type->datagrams(k->options) });
+				.datagrams = type->datagrams && type->datagrams(k->options, row->name) });
 	}
 }
 

@@ -49,6 +49,7 @@ struct json_writer; /* base/json_writer.h */
 struct mapping_conflict;
 struct lane;
 struct loop;
+struct pen;
 struct random;
 struct resolver;
 struct series;
@@ -62,7 +63,8 @@ enum signal { SIGNAL_METRICS = 1, SIGNAL_LOGS = 2, SIGNAL_TRACES = 4 };
 enum when_full {
 	FULL_PAUSE, /* stop reading; the file or the kernel keeps it */
 	FULL_REFUSE, /* answer 429 or 503 with Retry-After; the peer keeps it */
-	FULL_DROP, /* leave it in the kernel's buffer for a while, then lose it and call host_lost(): pipes, sockets */
+	FULL_DROP, /* leave it in the kernel's buffer for a while, then lose it and call host_lost(): pipes, sockets,
+		    * and what comes over UDP to a door that refuses otherwise */
 };
 
 /* What can be read again after a restart. It decides where the source's ledger is stored (status/ledger.h). */
@@ -110,12 +112,15 @@ struct batch_item {
 	uint64_t offset;
 };
 
+/* Whether records of that signal have somewhere to go: a collector of several signals offers only those. True for the
+ * signal of a collector that has one. */
+bool host_takes(const struct host *, enum signal);
 /* NULL if there is no room within `memory` for this signal. Then do what when_full says; resume() is called when there
  * is room again. */
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
  * a good part of `memory`. */
-bool host_others_hold_room(const struct host *);
+bool host_others_hold_room(const struct host *, enum signal);
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 /* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */
@@ -172,15 +177,15 @@ enum admit host_leave(
 /* As host_batch_new(), for such a batch: however much a destination has to do. */
 struct batch *host_leave_batch(struct host *, enum signal) MUST_CHECK;
 /* That much could not be put on disk, and the next run cannot read it: it is lost, and counts as dropped{exit}. */
-void host_not_left(struct host *, uint64_t records, uint64_t bytes);
+void host_not_left(struct host *, enum signal, uint64_t records, uint64_t bytes);
 /* Ends a leave() after stop(). */
 void host_left(struct host *);
 
 /* Logs and traces: that much came and is lost, because the pipeline is full (FULL_DROP). */
-void host_lost(struct host *, uint64_t records, uint64_t bytes);
+void host_lost(struct host *, enum signal, uint64_t records, uint64_t bytes);
 /* Logs and traces of a source that cannot be read again: that much came and is refused here for good, because no
  * destination could take it. It counts as rejected; the collector tells the peer. */
-void host_refused(struct host *, uint64_t records, uint64_t bytes);
+void host_refused(struct host *, enum signal, uint64_t records, uint64_t bytes);
 
 /*
  * A send under way: one batch, one exporter, one try. It is about those items of the batch for which send_wants() is
@@ -215,7 +220,7 @@ void *send_context(const struct send *);
 struct collector_type {
 	const char *name; /* as written in the configuration */
 	const char *summary; /* one sentence for the reference */
-	unsigned signals;
+	unsigned signals; /* with several, host_takes() says which of them have somewhere to go */
 	enum when_full when_full;
 	enum rewind rewind;
 	const struct option *options; /* ends with a row without a name */
@@ -224,8 +229,9 @@ struct collector_type {
 	/* Whether options that are each fine also go together; if not, the reason is written into `why`. Touches
 	 * nothing else. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
-	/* Whether it listens for datagrams, whose ports are not those of TCP. May be NULL: it does not. */
-	bool (*datagrams)(const void *config);
+	/* Whether the addresses of that option are for datagrams, whose ports are not those of TCP. May be NULL: none
+	 * are. */
+	bool (*datagrams)(const void *config, const char *option);
 	/* Whether it would read what is written to the file or FIFO of that path, by what the options say of names. May
 	 * be NULL: it reads none. */
 	bool (*reads)(const void *config, const char *path);
@@ -261,10 +267,13 @@ struct collector_type {
 	void (*destroy)(struct collector *);
 
 	/*
-	 * The last four are for sources that can be read again, and are NULL for all others. What was read from a file
+	 * The last five are for sources that can be read again, and are NULL for all others. What was read from a file
 	 * that has lost its name, say, cannot be read again: at the end of the process it goes to disk.
 	 */
-	/* Calls add() for each generation under which something is under way that the next run can read again. */
+	/* Finds out, a bit in each call, what lasting() will say. True: that is known. `anew`: nothing is known yet. */
+	bool (*look)(struct collector *, bool anew) MUST_CHECK;
+	/* Calls add() for each generation under which something is under way that the next run can read again. What
+	 * look() has not come to is found out now. */
 	void (*lasting)(struct collector *, void (*add)(void *to, uint64_t generation), void *to);
 	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
 	 * second while the process ends, and once after stop(): that call ends with host_left(). */
@@ -291,6 +300,9 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
+	 * has. */
+	size_t (*send_max)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */
@@ -391,6 +403,9 @@ void host_mapping_conflict(struct host *, const struct mapping_conflict *);
  * false: another one writes there, or our own log goes there. A collector asks about each file that it opened. */
 bool host_writes(struct host *, int fd) MUST_CHECK;
 bool host_is_written(struct host *, int fd) MUST_CHECK;
+/* Whose turn it is to write to what the descriptor leads to (loop/pen.h), for as long as others may do so, too.
+ * pen_unref() before destroy() returns. */
+struct pen *host_pen(struct host *, int fd) __attribute__((returns_nonnull));
 
 /* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
 struct resource {

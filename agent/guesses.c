@@ -44,8 +44,11 @@ const struct config_hint config_guesses[] = {
 		"4318" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
-	{ "receive.jaeger|zipkin|http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
+	{ "receive.http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
 	{ "receive.grpc|otlpgrpc|otlp_grpc", "receive.otlp.grpc", to_a_door },
+	{ "receive.jaeger.thrift_http|collector", "http", NULL },
+	{ "receive.jaeger.thrift_compact|agent|udp", "compact", NULL },
+	{ "receive.jaeger.thrift_binary", "binary", NULL },
 	{ "receive.*.endpoint|endpoints|protocols|listen|address|addresses|port|host|bind|url|unix|socket", "http",
 		"one address, or a list of them" },
 	/* Logs. */

@@ -54,6 +54,13 @@ static void on_settled(void *context, uint64_t token)
 		i->type->settled(i->collector, token);
 }
 
+static bool on_look(void *context, bool anew)
+{
+	struct intake *i = context;
+
+	return !i->collector || !i->type->look || i->type->look(i->collector, anew);
+}
+
 static void on_lasting(void *context, void (*add)(void *to, uint64_t generation), void *to)
 {
 	struct intake *i = context;
@@ -74,6 +81,7 @@ const struct source_hooks intake_hooks = { .park = on_refused,
 	.unspool = on_unspool,
 	.refill = on_room,
 	.settled = on_settled,
+	.look = on_look,
 	.lasting = on_lasting,
 	.lost = on_lost };
 
@@ -89,7 +97,7 @@ void intake_note_unheard(struct intake *i)
 
 bool intake_has_positions(const struct intake *i)
 {
-	return i->collector && i->type->rewind == REWIND_SAVED && i->host->source;
+	return i->collector && i->type->rewind == REWIND_SAVED && i->host->sources[0];
 }
 
 int intakes_start(struct intakes *all, const struct log *log)

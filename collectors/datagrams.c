@@ -1,40 +1,10 @@
 #include "collectors/datagrams.h"
 
-#include <errno.h>
-#include <linux/sock_diag.h>
-#include <stdlib.h>
-
 enum {
 	PACE_MOST = 256 << 10, /* bytes of one callback, */
 	PACE_LEAST = 4 << 10, /* where they take long */
-	LAST_READS = 32, /* of what the kernel still has when the process ends */
+	LAST_DATAGRAMS = 512, /* of what the kernel still has when the process ends */
 };
-
-/* What the kernel has dropped since the last look. It counts from when the socket was made, in 32 bits. */
-static void count_kernel_drops(struct datagrams *d)
-{
-	uint32_t info[SK_MEMINFO_VARS] = { 0 }, fresh;
-	socklen_t size = sizeof info;
-
-	if (getsockopt(d->fd, SOL_SOCKET, SO_MEMINFO, info, &size) < 0)
-		return;
-	fresh = info[SK_MEMINFO_DROPS] - d->kernel_drops;
-	d->kernel_drops = info[SK_MEMINFO_DROPS];
-	if (fresh == 0)
-		return;
-	*d->kernel_lost += fresh;
-	host_lost(d->host, fresh, 0);
-}
-
-static bool is_cut(const struct datagrams *d, size_t i)
-{
-	return d->messages[i].msg_len > d->lines->line_max;
-}
-
-static size_t size_of(const struct datagrams *d, size_t i)
-{
-	return is_cut(d, i) ? d->lines->line_max : d->messages[i].msg_len;
-}
 
 static bool is_end(char c)
 {
@@ -62,12 +32,13 @@ static void add_datagram(struct line_slice *in, size_t at, size_t size, bool cut
 static void add_all(const struct datagrams *d, struct line_slice *in)
 {
 	for (size_t i = d->at; i < d->end && !in->failed; i++) {
-		size_t size = size_of(d, i);
+		struct bytes datagram = datagram_bytes(&d->reader, i);
+		size_t cut = datagram_size(&d->reader, i) - datagram.size;
 		if (in->lost)
-			in->data = d->parts[i].iov_base;
-		add_datagram(in, in->lost ? 0 : in->took, size, is_cut(d, i));
-		in->took += size;
-		in->tally.cut_bytes += d->messages[i].msg_len - size;
+			in->data = datagram.data;
+		add_datagram(in, in->lost ? 0 : in->took, datagram.size, cut > 0);
+		in->took += datagram.size;
+		in->tally.cut_bytes += cut;
 		in->sure = in->tally;
 	}
 }
@@ -78,8 +49,9 @@ static char *gather(const struct datagrams *d, struct batch *batch, size_t size)
 	char *block = batch_block(batch, size), *to = block;
 
 	for (size_t i = d->at; block && i < d->end; i++) {
-		memcpy(to, d->parts[i].iov_base, size_of(d, i));
-		to += size_of(d, i);
+		struct bytes datagram = datagram_bytes(&d->reader, i);
+		memcpy(to, datagram.data, datagram.size);
+		to += datagram.size;
 	}
 	return block;
 }
@@ -89,8 +61,8 @@ static struct line_slice slice_of(struct datagrams *d)
 {
 	struct line_slice in = { .lines = d->lines, .offset = d->offset };
 
-	for (d->end = d->at; d->end < d->count; d->end++) {
-		size_t size = size_of(d, d->end);
+	for (d->end = d->at; d->end < d->reader.count; d->end++) {
+		size_t size = datagram_bytes(&d->reader, d->end).size;
 		if (d->end > d->at && in.size + size > d->pace.most)
 			break;
 		in.size += size;
@@ -146,21 +118,17 @@ static bool take(struct datagrams *d)
 static void on_ready(void *context, int fd, unsigned what)
 {
 	struct datagrams *d = context;
-	int count;
 
+	(void)fd;
 	(void)what;
 	if (patience_waits(d->patience)) {
 		loop_watch_set(&d->watch, 0);
 		return;
 	}
-	count = recvmmsg(fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
-	if (count <= 0)
-		return; /* an error of one peer (ICMP) is reported here, once */
-	d->count = (size_t)count;
 	d->at = 0;
+	if (datagram_reader_next(&d->reader) == 0)
+		return;
 	d->last = loop_now(d->watch.loop);
-	*d->datagrams += (uint64_t)count;
-	count_kernel_drops(d);
 	datagrams_go_on(d);
 }
 
@@ -195,31 +163,20 @@ static bool take_all(struct datagrams *d)
 
 void datagrams_finish(struct datagrams *d)
 {
-	int count = 1;
+	size_t count = 1;
 
 	loop_watch_set(&d->watch, 0);
-	for (int i = 0; i < LAST_READS && count > 0 && take_all(d); i++) {
-		count = recvmmsg(d->fd, d->messages, DATAGRAMS_AT_ONCE, MSG_DONTWAIT | MSG_TRUNC, NULL);
-		d->count = count > 0 ? (size_t)count : 0;
+	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0 && take_all(d); read += d->reader.at_once) {
 		d->at = 0;
-		*d->datagrams += d->count;
+		count = datagram_reader_next(&d->reader);
 	}
 	(void)take_all(d);
-	count_kernel_drops(d);
 }
 
 void datagrams_init(struct datagrams *d, struct host *host, struct lines *lines, struct patience *patience, int fd)
 {
-	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience, .fd = fd };
-	d->memory = malloc(DATAGRAMS_AT_ONCE * lines->line_max); /* pages that no datagram needed stay untouched */
-	OXP_ASSERT(d->memory && "out of memory");
-	for (size_t i = 0; i < DATAGRAMS_AT_ONCE; i++) {
-		d->parts[i] = (struct iovec){ d->memory + i * lines->line_max, lines->line_max };
-		d->messages[i].msg_hdr = (struct msghdr){ .msg_iov = &d->parts[i], .msg_iovlen = 1 };
-	}
-	d->datagrams = host_counter(host, "datagrams_total", "Datagrams read.");
-	d->kernel_lost = host_counter(
-		host, "kernel_lost_datagrams_total", "Datagrams the kernel dropped because its buffer was full.");
+	*d = (struct datagrams){ .host = host, .lines = lines, .patience = patience };
+	datagram_reader_init(&d->reader, host, SIGNAL_LOGS, fd, lines->line_max);
 	d->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };
 	loop_soon_init(&d->more, host_loop(host), on_more, d);
 	loop_watch_init(&d->watch, host_loop(host), fd, on_ready, d);
@@ -232,6 +189,5 @@ void datagrams_done(struct datagrams *d)
 		return;
 	loop_watch_done(&d->watch);
 	loop_soon_done(&d->more);
-	free(d->memory);
-	d->memory = NULL;
+	datagram_reader_done(&d->reader);
 }

@@ -19,21 +19,21 @@ struct grpc_call {
 	struct loop_timer deadline;
 };
 
-static enum grpc_code code_of(unsigned status)
+static enum grpc_status code_of(unsigned status)
 {
 	switch (status) {
 	case 400:
-		return GRPC_INVALID_ARGUMENT;
+		return GRPC_STATUS_INVALID_ARGUMENT;
 	case 413:
-		return GRPC_RESOURCE_EXHAUSTED;
+		return GRPC_STATUS_RESOURCE_EXHAUSTED;
 	case 415:
-		return GRPC_UNIMPLEMENTED;
+		return GRPC_STATUS_UNIMPLEMENTED;
 	case 503:
-		return GRPC_UNAVAILABLE;
+		return GRPC_STATUS_UNAVAILABLE;
 	case 504:
-		return GRPC_DEADLINE_EXCEEDED;
+		return GRPC_STATUS_DEADLINE_EXCEEDED;
 	default:
-		return GRPC_INTERNAL;
+		return GRPC_STATUS_INTERNAL;
 	}
 }
 
@@ -45,7 +45,7 @@ static const char *text_of(struct buffer *b, int failed)
 
 /* An answer of trailers alone. Only where it is worth trying again is that said: without RetryInfo clients of OTLP drop
  * what RESOURCE_EXHAUSTED answers (OTLP specification, "OTLP/gRPC Throttling"). */
-static void fail(struct http_request *request, enum grpc_code code, const char *message)
+static void fail(struct http_request *request, enum grpc_status code, const char *message)
 {
 	struct buffer text, details;
 	const char *trailers[8] = { "grpc-status" };
@@ -58,14 +58,14 @@ static void fail(struct http_request *request, enum grpc_code code, const char *
 	trailers[n++] = number;
 	trailers[n++] = "grpc-message";
 	trailers[n++] = text_of(&text, grpc_message_write(message, &text));
-	if (code == GRPC_UNAVAILABLE) {
+	if (code == GRPC_STATUS_UNAVAILABLE) {
 		trailers[n++] = "grpc-status-details-bin";
 		trailers[n++] = text_of(&details, grpc_details_write(code, message, RETRY_S, &details));
 	}
 	http_respond(
 		request, &(struct http_answer){ .status = 200,
 				 .content_type = grpc_type,
-				 .headers = code == GRPC_UNIMPLEMENTED
+				 .headers = code == GRPC_STATUS_UNIMPLEMENTED
 						    ? (const char *const[]){ "grpc-accept-encoding", accepted, NULL }
 						    : NULL,
 				 .trailers = trailers });
@@ -86,11 +86,11 @@ static void respond(struct door_request *r, const struct http_answer *answer)
 	struct bytes message = answer->body   ? buffer_bytes(answer->body)
 			       : answer->page ? http_page_bytes(answer->page)
 					      : answer->constant;
-	char head[GRPC_FRAME_HEAD];
+	char head[GRPC_HEAD_SIZE];
 	struct buffer body;
 
-	buffer_init(&body, GRPC_FRAME_HEAD + message.size);
-	grpc_frame_write(message.size, head);
+	buffer_init(&body, GRPC_HEAD_SIZE + message.size);
+	grpc_head_write(false, (uint32_t)message.size, head);
 	OXP_ASSERT(buffer_append(&body, head, sizeof head) == 0 && "out of memory");
 	if (message.size > 0)
 		OXP_ASSERT(buffer_append(&body, message.data, message.size) == 0 && "out of memory");
@@ -227,7 +227,7 @@ static enum http_take begin_other(void *context, struct http_request *request)
 
 	door_declined_note(&door->declined, request, 404, why);
 	snprintf(message, sizeof message, "%.150s is not served here", http_request_path(request));
-	fail(request, GRPC_UNIMPLEMENTED, message);
+	fail(request, GRPC_STATUS_UNIMPLEMENTED, message);
 	return HTTP_ANSWERED;
 }
 

@@ -4,6 +4,18 @@
  * too. */
 enum { AGAIN_MS = 5, RECOVER_MS = 1000 };
 
+struct patience_words {
+	const char *lost, *lost_help, *bytes_help; /* counters */
+	const char *records;
+};
+
+static const struct patience_words of_lines = { "lost_lines_total",
+	"Lines lost because the pipeline was full for longer than `patience`.",
+	"Bytes of the lines in lost_lines_total.", "lines" };
+static const struct patience_words of_spans = { "lost_spans_total",
+	"Spans over UDP lost because the pipeline was full for longer than a second.",
+	"Bytes of the spans in lost_spans_total.", "spans" };
+
 static void on_again(void *context)
 {
 	struct patience *p = context;
@@ -22,17 +34,28 @@ static void on_over(void *context)
 	p->go_on(p->context);
 }
 
-void patience_init(struct patience *p, struct host *host, struct duration span, loop_callback *go_on, void *context)
+static void init(struct patience *p, const struct patience_words *words)
 {
-	*p = (struct patience){
-		.host = host, .loop = host_loop(host), .span = span, .go_on = go_on, .context = context
-	};
+	p->loop = host_loop(p->host);
+	p->words = words;
 	loop_timer_init(&p->over, p->loop, on_over, p);
 	loop_timer_init(&p->again, p->loop, on_again, p);
-	p->waits = host_counter(host, "waits_total", "Times reading paused because the pipeline was full.");
-	p->lost = host_counter(
-		host, "lost_lines_total", "Lines lost because the pipeline was full for longer than `patience`.");
-	p->lost_bytes = host_counter(host, "lost_bytes_total", "Bytes of the lines in lost_lines_total.");
+	p->waits = host_counter(p->host, "waits_total", "Times reading paused because the pipeline was full.");
+	p->lost = host_counter(p->host, words->lost, words->lost_help);
+	p->lost_bytes = host_counter(p->host, "lost_bytes_total", words->bytes_help);
+}
+
+void patience_init(struct patience *p, struct host *host, struct duration span, loop_callback *go_on, void *context)
+{
+	*p = (struct patience){ .host = host, .span = span, .go_on = go_on, .context = context };
+	init(p, &of_lines);
+}
+
+void patience_init_spans(
+	struct patience *p, struct host *host, struct duration span, loop_callback *go_on, void *context)
+{
+	*p = (struct patience){ .host = host, .span = span, .go_on = go_on, .context = context };
+	init(p, &of_spans);
 }
 
 void patience_done(struct patience *p)
@@ -64,8 +87,8 @@ void patience_taken(struct patience *p)
 	if (p->state == PATIENCE_FINE || (p->state == PATIENCE_LOSING && !has_recovered(p)))
 		return;
 	if (p->lost_now > 0)
-		host_log(p->host, LOG_LEVEL_INFO, "there is room again; %llu lines were lost",
-			(unsigned long long)p->lost_now);
+		host_log(p->host, LOG_LEVEL_INFO, "there is room again; %llu %s were lost",
+			(unsigned long long)p->lost_now, p->words->records);
 	p->lost_now = 0;
 	p->state = PATIENCE_FINE;
 	loop_timer_clear(&p->over);
@@ -80,11 +103,12 @@ void patience_lost(struct patience *p, uint64_t records, uint64_t bytes)
 	if (records == 0)
 		return;
 	if (p->lost_now == 0)
-		host_log(p->host, LOG_LEVEL_WARN, "no room within `memory`: lines are lost, and counted");
+		host_log(p->host, LOG_LEVEL_WARN, "no room within `memory`: %s are lost, and counted",
+			p->words->records);
 	p->lost_now += records;
 	*p->lost += records;
 	*p->lost_bytes += bytes;
-	host_lost(p->host, records, bytes);
+	host_lost(p->host, SIGNAL_LOGS, records, bytes);
 }
 
 void patience_resume(struct patience *p)

@@ -17,8 +17,11 @@
 
 enum patience_state { PATIENCE_FINE, PATIENCE_WAITING, PATIENCE_LOSING };
 
+struct patience_words; /* what is lost, in counters and messages */
+
 struct patience {
 	struct host *host;
+	const struct patience_words *words;
 	struct loop *loop;
 	struct duration span;
 	enum patience_state state;
@@ -33,6 +36,8 @@ struct patience {
 };
 
 void patience_init(struct patience *, struct host *, struct duration span, loop_callback *go_on, void *context);
+/* The same for a collector of spans. */
+void patience_init_spans(struct patience *, struct host *, struct duration span, loop_callback *go_on, void *context);
 void patience_done(struct patience *); /* fine on zeroed memory */
 static inline bool patience_waits(const struct patience *p)
 {

@@ -425,8 +425,9 @@ static bool socket_check(const void *config, char *why, size_t room)
 	return false;
 }
 
-static bool socket_datagrams(const void *config)
+static bool socket_datagrams(const void *config, const char *option)
 {
+	(void)option;
 	return ((const struct socket_config *)config)->kind == KIND_DATAGRAM;
 }
 

@@ -178,7 +178,7 @@ static char *put_varied_action(const struct exporter *e, const struct bulk *b, c
 }
 
 /* The time as the value of the line's @timestamp, or with that name behind the opening brace. */
-static void put_time(const struct bulk_line *l, struct bytes line, struct post_splice *ret)
+static void put_time(const struct bulk_line *l, struct bytes line, struct frame_splice *ret)
 {
 	bool absent = l->time == BULK_TIME_ABSENT, empty = true;
 	char *to = ret->text;
@@ -204,7 +204,7 @@ static void tell_time(const struct exporter *e, const struct bulk *b, struct byt
 }
 
 static size_t put_varied(
-	void *exporter, void *bulk, const struct batch_item *item, char *to, struct post_splice *splice)
+	void *exporter, void *bulk, const struct batch_item *item, char *to, struct frame_splice *splice)
 {
 	const struct exporter *e = exporter;
 	struct bulk *b = bulk;
@@ -526,11 +526,12 @@ static int new_poster(struct exporter *e, const struct elasticsearch_config *c)
 			.gzip = c->gzip,
 			.timeout = c->timeout,
 			.answer_max = ANSWER_MAX,
-			.prefix_size = fixed ? ACTION_SIZE : VARIED_MAX,
-			.prefix = fixed ? put_action : NULL,
-			.varied = fixed ? NULL : put_varied,
-			.suffix = "\n",
-			.lines = true,
+			.form = { .prefix_size = fixed ? ACTION_SIZE : VARIED_MAX,
+				.prefix = fixed ? put_action : NULL,
+				.varied = fixed ? NULL : put_varied,
+				.suffix = "\n",
+				.lines = true,
+				.exporter = e },
 			.begin = elasticsearch_begin,
 			.piece = elasticsearch_piece,
 			.ended = elasticsearch_ended,

@@ -2,28 +2,33 @@
  * The `file` exporter: one line of JSON for each log line or request of spans, appended to a file, or to standard
  * output for `-`.
  *
- * It is there for debugging and for people who like grep, and it is the smallest exporter, so the one to copy from. The
- * disk lane does the writing, a record at a time: a record is delivered when the kernel took all of it. A full disk or
- * a reader that does not read, or slowly, means trying again; a closed pipe does not.
+ * It is there for debugging and for people who like grep. The disk lane does the writing (line_writer.h), and the loop
+ * waits for room: a record is delivered when the kernel took all of it. A full disk or a reader that does not read, or
+ * slowly, means trying again; a closed pipe does not.
+ *
+ * A line that has been begun is always written to its end before another one, even if its send has ended meanwhile.
+ * What was written of such a send is remembered, and not written again when its items come back.
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/queue.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/path.h"
 #include "component.h"
 #include "config/option.h"
+#include "exporters/line_writer.h"
 #include "loop/lane.h"
-#include "proto/otlp_text.h"
+#include "loop/pen.h"
 
 enum {
-	STALL_MS = 1000,
-	JOB_MS = 1000, /* of a job that writes to a pipe: commits wait in the lane meanwhile */
-	PIPE_PIECE = 4096, /* PIPE_BUF: a pipe that polls writable takes this much without blocking */
+	STALL_MS = 1000, /* a reader that takes nothing for this long does not read */
+	SEND_MS = 10000, /* a send that is not written by then is tried again: its reader is slow */
+	LANE_FULL_MS = 20,
+	UNTOLD_MAX = 8, /* sends that ended early, of which something was written */
 };
 
 struct file_config {
@@ -36,167 +41,306 @@ static const struct option file_options[] = {
 	{ .name = NULL },
 };
 
+TAILQ_HEAD(write_list, file_write);
+
 struct exporter {
 	struct host *host;
 	int fd;
 	bool regular;
+	struct pen *pen;
+	struct write_list writes, untold;
+	size_t untold_count;
 };
 
-enum { NOT_WANTED, WANTED, UNREADABLE }; /* of an item */
+enum write_phase {
+	WRITE_WAITS, /* for the pen */
+	WRITE_RUNS, /* in the disk lane, which has the writer */
+	WRITE_FULL, /* waits for room in the pipe, or in the lane */
+	WRITE_UNTOLD, /* over, and in the list `untold` */
+};
 
-/* One send, from the loop to the disk lane and back. `send` is NULL once cancelled; what is being written then goes on,
- * and is written again when the send is tried again. */
-struct write_job {
+/* One send, from the loop to the disk lane and back. Once `send` is NULL, only a line that has been begun goes on. */
+struct file_write {
 	struct job job;
+	TAILQ_ENTRY(file_write) entry;
 	struct exporter *exporter;
-	const struct batch *batch;
 	struct send *send;
-	/* for each item of the batch: by the time that the lane gets to it, the send may have changed */
-	unsigned char *items;
-	size_t written; /* items up to here are out, the unwanted among them skipped */
-	int failed;
+	struct line_writer writer;
+	enum write_phase phase;
+	size_t told; /* the send knows about items up to here */
+	struct pen_turn turn;
+	struct loop_watch room;
+	struct loop_timer timer;
+	struct mono_time began, moved; /* it got the pen; something was last written */
+	uint64_t bytes; /* writer.bytes then */
 };
 
-static int write_all(const struct exporter *e, struct bytes text)
+static void write_free(struct file_write *w)
 {
-	while (text.size > 0) {
-		struct pollfd room = { .fd = e->fd, .events = POLLOUT };
-		size_t piece = e->regular || text.size < PIPE_PIECE ? text.size : PIPE_PIECE;
-		if (!e->regular && poll(&room, 1, STALL_MS) == 0)
-			return -EAGAIN;
-		ssize_t put = write(e->fd, text.data, piece);
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		if (put > 0) {
-			text.data += put;
-			text.size -= (size_t)put;
-		}
-	}
-	return 0;
-}
-
-/* Half a line can be taken back from a file, but not from a pipe. */
-static int write_line(const struct exporter *e, struct bytes line)
-{
-	off_t before = e->regular ? lseek(e->fd, 0, SEEK_END) : 0;
-	int failed = write_all(e, line);
-
-	if (failed && e->regular && ftruncate(e->fd, before) < 0)
-		return -errno;
-	return failed;
-}
-
-static int format_item(const struct batch *batch, const struct batch_item *item, struct buffer *line)
-{
-	int failed;
-
-	buffer_clear(line);
-	failed = batch_signal(batch) == SIGNAL_TRACES ? otlp_traces_to_json(item->data, item->size, line)
-						      : buffer_append(line, item->data, item->size);
-	OXP_ASSERT(failed || bytes_one_line(buffer_bytes(line)));
-	if (failed)
-		return failed;
-	return buffer_append(line, "\n", 1);
-}
-
-/* A record that cannot be made text now never can: it is refused, and holds up nothing behind it. */
-static int write_item(struct write_job *w, size_t i, struct buffer *line)
-{
-	int failed = format_item(w->batch, batch_item(w->batch, i), line);
-
-	if (failed == -ENOMEM)
-		return failed;
-	if (failed) {
-		w->items[i] = UNREADABLE;
-		return 0;
-	}
-	return write_line(w->exporter, buffer_bytes(line));
-}
-
-/* Whoever reads a pipe slowly gets a record at least. */
-static bool takes_too_long(const struct write_job *w, struct mono_time began)
-{
-	struct mono_time now = clock_system.mono(&clock_system);
-
-	return !w->exporter->regular && w->written > 0 && duration_ms(mono_since(now, began)) >= JOB_MS;
-}
-
-/* In the disk lane. */
-static void write_items(struct job *job)
-{
-	struct write_job *w = CONTAINER_OF(job, struct write_job, job);
-	struct mono_time began = clock_system.mono(&clock_system);
-	struct buffer line;
-
-	buffer_init(&line, SIZE_MAX / 2);
-	for (size_t i = w->written; i < batch_items(w->batch) && !w->failed; i++) {
-		if (w->items[i] == WANTED)
-			w->failed = takes_too_long(w, began) ? -EAGAIN : write_item(w, i, &line);
-		if (!w->failed)
-			w->written = i + 1;
-	}
-	buffer_done(&line);
-}
-
-static void job_free(struct write_job *w)
-{
-	batch_unkeep(w->batch);
-	free(w->items);
+	pen_leave(&w->turn);
+	loop_watch_done(&w->room);
+	loop_timer_done(&w->timer);
+	line_writer_done(&w->writer);
 	free(w);
 }
 
-/* Back on the loop. */
-static void items_written(struct job *job)
-{
-	struct write_job *w = CONTAINER_OF(job, struct write_job, job);
-	struct send *send = w->send;
-	int failed = w->failed;
+/* What was written of sends that had ended. */
 
-	for (size_t i = 0; send && i < w->written; i++)
-		if (w->items[i] == UNREADABLE)
-			send_item(send, i, REJECTED, "it cannot be written as JSON");
-		else if (w->items[i] == WANTED && failed)
-			send_item(send, i, DELIVERED, NULL);
-	job_free(w);
+static bool is_untold(const struct file_write *w)
+{
+	for (size_t i = w->told; i < w->writer.written; i++)
+		if (w->writer.items[i] == LINE_WANTED || w->writer.items[i] == LINE_UNREADABLE)
+			return true;
+	return false;
+}
+
+static void untold_forget(struct exporter *e, struct file_write *w)
+{
+	TAILQ_REMOVE(&e->untold, w, entry);
+	e->untold_count--;
+	write_free(w);
+}
+
+/* If there are too many, the oldest is written again. */
+static void untold_add(struct exporter *e, struct file_write *w)
+{
+	w->phase = WRITE_UNTOLD;
+	pen_leave(&w->turn);
+	loop_watch_set(&w->room, 0);
+	line_writer_stop(&w->writer);
+	TAILQ_INSERT_TAIL(&e->untold, w, entry);
+	if (++e->untold_count > UNTOLD_MAX)
+		untold_forget(e, TAILQ_FIRST(&e->untold));
+}
+
+static void untold_take(struct file_write *from, struct file_write *to)
+{
+	for (size_t i = from->told; i < from->writer.written; i++) {
+		unsigned char *was = &from->writer.items[i], *now = &to->writer.items[i];
+		if (*now != LINE_WANTED)
+			continue;
+		*now = *was == LINE_WANTED ? LINE_OUT : *was == LINE_UNREADABLE ? LINE_UNREADABLE : *now;
+		*was = LINE_NOT_WANTED;
+	}
+}
+
+static void untold_claim(struct exporter *e, struct file_write *w)
+{
+	struct file_write *u, *next;
+
+	for (u = TAILQ_FIRST(&e->untold); u; u = next) {
+		next = TAILQ_NEXT(u, entry);
+		if (u->writer.batch != w->writer.batch)
+			continue;
+		untold_take(u, w);
+		if (!is_untold(u))
+			untold_forget(e, u);
+	}
+}
+
+/* Writing. */
+
+static void write_end(struct file_write *w)
+{
+	struct exporter *e = w->exporter;
+
+	TAILQ_REMOVE(&e->writes, w, entry);
+	if (is_untold(w))
+		untold_add(e, w);
+	else
+		write_free(w);
+}
+
+static void end_send(struct file_write *w, enum outcome rest, const char *reason)
+{
+	struct send *send = w->send;
+
+	w->send = NULL;
+	w->writer.last = true;
+	loop_timer_clear(&w->timer);
 	if (send)
-		send_done(send,
-			!failed            ? DELIVERED
-			: failed == -EPIPE ? REJECTED /* that pipe will never be read again */
-					   : RETRY,
-			failed ? strerror(-failed) : NULL);
+		send_done(send, rest, reason);
+}
+
+/* The send is tried again. A line that has been begun is still written to its end. */
+static void give_up(struct file_write *w, const char *reason)
+{
+	end_send(w, RETRY, reason);
+	if (line_writer_is_over(&w->writer))
+		write_end(w);
+}
+
+/* If all of it is out, send_done() settles what is not named. */
+static void tell_items(struct file_write *w)
+{
+	const struct line_writer *l = &w->writer;
+	bool name = l->failed || l->written < batch_items(l->batch);
+
+	for (; w->told < l->written; w->told++)
+		if (l->items[w->told] == LINE_UNREADABLE)
+			send_item(w->send, w->told, REJECTED, "it cannot be written as JSON");
+		else if (name && l->items[w->told] != LINE_NOT_WANTED)
+			send_item(w->send, w->told, DELIVERED, NULL);
+}
+
+static void write_over(struct file_write *w)
+{
+	int failed = w->writer.failed;
+	enum outcome outcome = !failed            ? DELIVERED
+			       : failed == -EPIPE ? REJECTED /* that pipe will never be read again */
+						  : RETRY;
+
+	end_send(w, outcome, failed ? strerror(-failed) : NULL);
+	write_end(w);
+}
+
+/* Why the send is to be tried again, or NULL. */
+static const char *too_slow(const struct file_write *w)
+{
+	struct mono_time now = loop_now(host_loop(w->exporter->host));
+
+	if (duration_ms(mono_since(now, w->moved)) >= STALL_MS)
+		return "nobody reads what was written";
+	return duration_ms(mono_since(now, w->began)) >= SEND_MS ? "its reader is slower than what is sent" : NULL;
+}
+
+static void wait_for_room(struct file_write *w)
+{
+	w->phase = WRITE_FULL;
+	loop_watch_set(&w->room, WATCH_WRITE);
+	if (w->send)
+		loop_timer_set(&w->timer, DURATION_MS(STALL_MS));
+}
+
+static void go_on(struct file_write *w)
+{
+	loop_watch_set(&w->room, 0);
+	loop_timer_clear(&w->timer);
+	w->phase = WRITE_RUNS;
+	if (lane_run(host_disk_lane(w->exporter->host), &w->job) == 0)
+		return;
+	w->phase = WRITE_FULL;
+	if (line_writer_in_line(&w->writer))
+		loop_timer_set(&w->timer, DURATION_MS(LANE_FULL_MS));
+	else
+		give_up(w, "the disk lane is full");
+}
+
+/* Back on the loop. */
+static void on_written(struct job *job)
+{
+	struct file_write *w = CONTAINER_OF(job, struct file_write, job);
+	const char *slow;
+
+	if (w->bytes != w->writer.bytes)
+		w->moved = loop_now(host_loop(w->exporter->host));
+	w->bytes = w->writer.bytes;
+	if (w->send)
+		tell_items(w);
+	else
+		w->writer.last = true;
+	if (line_writer_is_over(&w->writer)) {
+		write_over(w);
+		return;
+	}
+	slow = w->send ? too_slow(w) : NULL;
+	if (slow)
+		end_send(w, RETRY, slow);
+	if (line_writer_is_over(&w->writer))
+		write_end(w);
+	else if (w->writer.full)
+		wait_for_room(w);
+	else
+		go_on(w);
+}
+
+/* In the disk lane. */
+static void work(struct job *job)
+{
+	line_writer_run(&CONTAINER_OF(job, struct file_write, job)->writer);
+}
+
+static void on_room(void *context, int fd, unsigned what)
+{
+	(void)fd, (void)what;
+	go_on(context);
+}
+
+static void on_time(void *context)
+{
+	struct file_write *w = context;
+
+	if (w->phase == WRITE_WAITS)
+		give_up(w, "another write to the same file is not over");
+	else
+		go_on(w);
+}
+
+static void on_pen(void *context)
+{
+	struct file_write *w = context;
+
+	w->began = w->moved = loop_now(host_loop(w->exporter->host));
+	untold_claim(w->exporter, w);
+	go_on(w);
 }
 
 static void file_send(struct exporter *e, const struct batch *batch, struct send *send)
 {
-	struct write_job *w = oxp_new(sizeof *w);
+	struct file_write *w = oxp_new(sizeof *w);
+	struct loop *loop = host_loop(e->host);
 
-	*w = (struct write_job){ .job = { .work = write_items, .done = items_written },
-		.exporter = e,
-		.batch = batch_keep(batch),
-		.send = send,
-		.items = oxp_new(batch_items(batch) + 1) };
+	*w = (struct file_write){ .job = { .work = work, .done = on_written }, .exporter = e, .send = send };
+	line_writer_init(&w->writer, e->fd, e->regular, batch);
 	for (size_t i = 0; i < batch_items(batch); i++)
-		w->items[i] = send_wants(send, i) ? WANTED : NOT_WANTED;
+		w->writer.items[i] = send_wants(send, i) ? LINE_WANTED : LINE_NOT_WANTED;
+	loop_watch_init(&w->room, loop, e->fd, on_room, w);
+	loop_timer_init(&w->timer, loop, on_time, w);
+	loop_timer_set(&w->timer, DURATION_MS(SEND_MS));
+	TAILQ_INSERT_TAIL(&e->writes, w, entry);
 	send_context_set(send, w);
-	if (lane_run(host_disk_lane(e->host), &w->job) == 0)
-		return;
-	job_free(w);
-	send_done(send, RETRY, "the disk lane is full");
+	pen_wait(e->pen, &w->turn, on_pen, w);
 }
 
 static void file_cancel(struct exporter *e, struct send *send)
 {
-	struct write_job *w = send_context(send);
+	struct file_write *w = send_context(send);
 
 	(void)e;
-	w->send = NULL;
+	if (w->phase != WRITE_RUNS) {
+		give_up(w, "writing takes too long");
+		return;
+	}
+	w->send = NULL; /* what is being written goes on until it is back */
 	send_done(send, RETRY, "writing takes too long");
+}
+
+/* Nobody else is left to write the line to its end. */
+static void tell_cut(const struct exporter *e, const struct line_writer *l)
+{
+	if (line_writer_in_line(l))
+		host_log(e->host, LOG_LEVEL_WARN,
+			"the last line is cut after %zu of %zu bytes, since nobody read on; it is written again, "
+			"whole, "
+			"after the next start",
+			l->out, l->line.size);
 }
 
 static void file_destroy(struct exporter *e)
 {
+	struct file_write *w;
+
 	if (!e)
 		return;
+	while ((w = TAILQ_FIRST(&e->untold)))
+		untold_forget(e, w);
+	while ((w = TAILQ_FIRST(&e->writes))) {
+		OXP_ASSERT(!w->send && w->phase != WRITE_RUNS);
+		tell_cut(e, &w->writer);
+		TAILQ_REMOVE(&e->writes, w, entry);
+		write_free(w);
+	}
+	pen_unref(e->pen);
 	if (e->fd != STDOUT_FILENO)
 		close(e->fd);
 	free(e);
@@ -279,6 +423,9 @@ static int file_create(const void *config, struct host *host, struct exporter **
 		return failed;
 	}
 	e->regular = !standard && lseek(e->fd, 0, SEEK_END) >= 0;
+	e->pen = host_pen(host, e->fd);
+	TAILQ_INIT(&e->writes);
+	TAILQ_INIT(&e->untold);
 	*ret = e;
 	return 0;
 }

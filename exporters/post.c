@@ -13,13 +13,7 @@ enum { FRAME_CHUNK = 64 << 10, HEADERS = 3, SAID_SHOWN = 240 };
 struct poster {
 	struct poster_options o;
 	char content_type[128];
-	size_t suffix_size;
 	struct gzip *gzip; /* belongs to the CPU lane while a job of ours runs there; jobs run one after another */
-};
-
-struct room {
-	char *to;
-	size_t size;
 };
 
 /*
@@ -36,7 +30,8 @@ struct post {
 	struct http_call *call;
 	uint32_t *picked; /* the items to send, NULL for all of first … first + count - 1 */
 	size_t first, count;
-	size_t item, at; /* how far the framing is: bytes of the framed item that are out */
+	size_t item; /* that is being framed */
+	struct frame frame;
 	uint64_t body_size;
 	struct buffer packed;
 	size_t packed_out;
@@ -48,121 +43,24 @@ static const struct batch_item *post_item(const struct post *p, size_t i)
 	return batch_item(p->batch, p->picked ? p->picked[i] : p->first + i);
 }
 
-/* The longest that the item can get. */
-static size_t framed_room(const struct post *p, const struct batch_item *item)
-{
-	return p->poster->o.prefix_size + item->size + p->poster->suffix_size;
-}
-
-/* Writes the prefix of the item, and learns what goes into it. */
-static size_t put_prefix(const struct post *p, const struct batch_item *item, char *to, struct post_splice *splice)
-{
-	const struct poster_options *o = &p->poster->o;
-
-	splice->at = splice->skip = splice->size = 0;
-	if (o->varied)
-		return o->varied(o->exporter, p->reader, item, to, splice);
-	if (o->prefix)
-		o->prefix(o->exporter, item, to);
-	return o->prefix_size;
-}
-
-static size_t framed_size(const struct post *p, const struct batch_item *item)
-{
-	char prefix[POST_PREFIX_MAX];
-	struct post_splice splice;
-	size_t size;
-
-	if (!p->poster->o.varied)
-		return framed_room(p, item);
-	size = put_prefix(p, item, prefix, &splice);
-	return size + item->size - splice.skip + splice.size + p->poster->suffix_size;
-}
-
-/* Copies the rest of a segment, of which a part has been copied already. */
-static size_t copy_segment(char *to, size_t room, struct bytes segment, size_t out)
-{
-	size_t n = out < segment.size ? segment.size - out : 0;
-
-	if (n > room)
-		n = room;
-	if (n > 0)
-		memcpy(to, segment.data + out, n);
-	return n;
-}
-
-/* Copies as much as fits of an item that does not fit in one go; *whole is its framed size. */
-static size_t frame_part(struct post *p, const struct batch_item *item, struct room room, size_t *whole)
-{
-	char prefix[POST_PREFIX_MAX];
-	struct post_splice splice;
-	size_t size = put_prefix(p, item, prefix, &splice), behind = splice.at + splice.skip, start = 0, wrote = 0;
-	const struct bytes segments[] = { { prefix, size }, { item->data, splice.at }, { splice.text, splice.size },
-		{ item->data + behind, item->size - behind }, { p->poster->o.suffix, p->poster->suffix_size } };
-
-	OXP_ASSERT(!p->poster->o.lines || p->at > 0 || bytes_one_line((struct bytes){ item->data, item->size }));
-	for (size_t i = 0; i < COUNT_OF(segments); start += segments[i++].size)
-		if (p->at + wrote >= start)
-			wrote += copy_segment(room.to + wrote, room.size - wrote, segments[i], p->at + wrote - start);
-	*whole = start;
-	return wrote;
-}
-
-/* Returns the size of what it becomes. */
-static size_t put_spliced(const struct batch_item *item, const struct post_splice *s, char *to, bool *ret_one_line)
-{
-	size_t behind = s->at + s->skip, rest = item->size - behind;
-
-	*ret_one_line = bytes_copy_line(to, (struct bytes){ item->data, s->at });
-	memcpy(to + s->at, s->text, s->size);
-	*ret_one_line &= bytes_copy_line(to + s->at + s->size, (struct bytes){ item->data + behind, rest });
-	return s->at + s->size + rest;
-}
-
-static size_t frame_whole(struct post *p, const struct batch_item *item, char *to)
-{
-	const struct poster *poster = p->poster;
-	struct post_splice splice;
-	size_t at = put_prefix(p, item, to, &splice), size = item->size;
-	bool one;
-
-	if (splice.size > 0)
-		size = put_spliced(item, &splice, to + at, &one);
-	else
-		one = bytes_copy_line(to + at, (struct bytes){ item->data, item->size });
-	OXP_ASSERT(one || !poster->o.lines);
-	at += size;
-	if (poster->suffix_size)
-		memcpy(to + at, poster->o.suffix, poster->suffix_size);
-	return at + poster->suffix_size;
-}
-
 /* Writes the next bytes of the body. */
 static size_t frame_next(struct post *p, char *to, size_t room)
 {
 	size_t wrote = 0;
+	bool ended;
 
 	while (p->item < p->count && wrote < room) {
-		const struct batch_item *item = post_item(p, p->item);
-		size_t size, n;
-		if (p->at == 0 && framed_room(p, item) <= room - wrote)
-			n = size = frame_whole(p, item, to + wrote);
-		else
-			n = frame_part(p, item, (struct room){ to + wrote, room - wrote }, &size);
-		wrote += n;
-		p->at += n;
-		if (p->at == size) {
-			p->item++;
-			p->at = 0;
-		}
+		wrote += frame_put(&p->frame, post_item(p, p->item), to + wrote, room - wrote, &ended);
+		p->item += ended;
 	}
 	return wrote;
 }
 
 static void frame_again(struct post *p)
 {
-	p->item = p->at = 0;
+	p->item = 0;
 	p->packed_out = 0;
+	frame_init(&p->frame, &p->poster->o.form, p->reader);
 }
 
 /* In the CPU lane. */
@@ -200,16 +98,22 @@ static void give_up(struct post *p, const char *why)
 	send_done(send, RETRY, why);
 }
 
+/* Copies as much as fits of what is compressed. */
+static size_t packed_next(struct post *p, char *to, size_t room)
+{
+	size_t left = p->packed.size - p->packed_out, n = left < room ? left : room;
+
+	if (n > 0)
+		memcpy(to, p->packed.data + p->packed_out, n);
+	p->packed_out += n;
+	return n;
+}
+
 static size_t on_read(void *context, char *to, size_t room)
 {
 	struct post *p = context;
-	size_t n;
 
-	if (!p->poster->o.gzip)
-		return frame_next(p, to, room);
-	n = copy_segment(to, room, buffer_bytes(&p->packed), p->packed_out);
-	p->packed_out += n;
-	return n;
+	return p->poster->o.gzip ? packed_next(p, to, room) : frame_next(p, to, room);
 }
 
 static void on_rewind(void *context)
@@ -307,7 +211,8 @@ static bool pick_items(struct post *p)
 				p->picked[k++] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < n; i++)
-		p->body_size += p->poster->o.gzip ? framed_room(p, post_item(p, i)) : framed_size(p, post_item(p, i));
+		p->body_size += p->poster->o.gzip ? frame_room(&p->poster->o.form, post_item(p, i))
+						  : frame_size(&p->frame, post_item(p, i));
 	return true;
 }
 
@@ -322,6 +227,7 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 	send_context_set(send, p);
 	if (poster->o.begin)
 		p->reader = poster->o.begin(poster->o.exporter, send);
+	frame_again(p);
 	if (!pick_items(p)) {
 		give_up(p, "out of memory");
 		return;
@@ -357,9 +263,7 @@ int poster_new(const struct poster_options *o, struct poster **ret)
 {
 	struct poster *poster = oxp_new(sizeof *poster);
 
-	OXP_ASSERT(o->prefix_size <= POST_PREFIX_MAX);
 	poster->o = *o;
-	poster->suffix_size = o->suffix ? strlen(o->suffix) : 0;
 	snprintf(poster->content_type, sizeof poster->content_type, "Content-Type: %s", o->content_type);
 	poster->gzip = o->gzip ? gzip_new() : NULL;
 	if (o->gzip && !poster->gzip) {

@@ -10,15 +10,8 @@
 
 #include "component.h"
 #include "exporters/access.h"
+#include "exporters/frame.h"
 #include "http/client.h"
-
-enum { POST_PREFIX_MAX = 512, POST_SPLICE_MAX = 64 };
-
-/* What goes into an item on its way out: `size` bytes of `text` in place of the `skip` bytes at `at`. */
-struct post_splice {
-	size_t at, skip, size;
-	char text[POST_SPLICE_MAX];
-};
 
 struct poster;
 
@@ -34,14 +27,7 @@ struct poster_options {
 	bool gzip;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
-	size_t prefix_size; /* of every prefix; of the longest one with `varied`, and what it splices in */
-	void (*prefix)(void *exporter, const struct batch_item *, char *to); /* NULL when prefix_size is 0 */
-	/* In place of `prefix`, if its size differs between items. Returns the size. The splice says what goes into the
-	 * item; all of it but its text is zeroed before. On the loop or in the CPU lane; the same result each time for
-	 * the same item. */
-	size_t (*varied)(void *exporter, void *reader, const struct batch_item *, char *to, struct post_splice *);
-	const char *suffix;
-	bool lines; /* the peer reads lines: it is asserted that each item makes one */
+	struct frame_form form;
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, struct send *);
 	/* A piece of a 2xx answer. NULL: the answer comes whole with ended(). */

@@ -20,6 +20,8 @@ enum {
 /* What the current value is, by the names on the way to it. */
 enum { NOWHERE, ITEMS, STATUS, ERROR, ERROR_TYPE, ERROR_REASON, CAUSED_BY, CAUSE_TYPE, CAUSE_REASON, FAILURE_STORE };
 
+enum { STATUS_MAX = 999 };
+
 /* Depths, in open brackets, of what is looked at: { items [ { create { error { */
 enum { IN_ANSWER = 1, IN_ITEMS, IN_ITEM, IN_ACTION, IN_ERROR };
 
@@ -95,7 +97,7 @@ static void value_ended(struct bulk_answer *a)
 	char *to = kept_of(a);
 
 	if (a->where == STATUS && u64_parse((struct bytes){ a->text, a->size }, &number))
-		a->status = (unsigned)number;
+		a->status = number <= STATUS_MAX ? (unsigned)number : 0; /* as if there were none */
 	if (a->where == FAILURE_STORE)
 		a->failure_store = text_is(a, "used");
 	if (to) {

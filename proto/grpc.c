@@ -10,7 +10,7 @@ enum { TIMEOUT_DIGITS_MAX = 8, BASE64_BYTES = 3 };
 
 bool grpc_frame_read(struct grpc_frame *f, struct bytes *in)
 {
-	size_t n = smaller(in->size, GRPC_FRAME_HEAD - f->got);
+	size_t n = smaller(in->size, GRPC_HEAD_SIZE - f->got);
 
 	if (n > 0)
 		memcpy(f->head + f->got, in->data, n);
@@ -22,13 +22,6 @@ bool grpc_frame_read(struct grpc_frame *f, struct bytes *in)
 size_t grpc_frame_size(const struct grpc_frame *f)
 {
 	return (size_t)f->head[1] << 24 | (size_t)f->head[2] << 16 | (size_t)f->head[3] << 8 | f->head[4];
-}
-
-void grpc_frame_write(size_t size, char to[GRPC_FRAME_HEAD])
-{
-	to[0] = 0;
-	for (int i = 1; i < GRPC_FRAME_HEAD; i++)
-		to[i] = (char)(size >> (8 * (GRPC_FRAME_HEAD - 1 - i)));
 }
 
 static int64_t unit_ns(char unit)
@@ -102,7 +95,7 @@ static int pack(const ProtobufCMessage *message, struct buffer *to)
 	return 0;
 }
 
-static int pack_status(enum grpc_code code, const char *message, const struct buffer *info, struct buffer *to)
+static int pack_status(enum grpc_status code, const char *message, const struct buffer *info, struct buffer *to)
 {
 	Otlp__Any any = OTLP__ANY__INIT, *all[] = { &any };
 	Otlp__DetailedStatus status = OTLP__DETAILED_STATUS__INIT;
@@ -126,7 +119,7 @@ static int pack_retry(int64_t seconds, struct buffer *to)
 	return pack(&retry.base, to);
 }
 
-int grpc_details_write(enum grpc_code code, const char *message, int64_t retry_s, struct buffer *to)
+int grpc_details_write(enum grpc_status code, const char *message, int64_t retry_s, struct buffer *to)
 {
 	struct buffer info, status;
 	int failed;

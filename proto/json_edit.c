@@ -96,6 +96,7 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 	}
 	if (e->lent)
 		free_chunks(e, false);
+	e->looked = 0;
 	return JSON_FINE;
 }
 
@@ -129,11 +130,23 @@ int json_edit_find(const struct json_edit *e, struct bytes name)
 	return -1;
 }
 
-bool json_edit_has(const struct json_edit *e, struct bytes name)
+/* Whether that many bytes may be read in search of a name. The last ones may be more than are left: a line as long as
+ * that takes as long to index. */
+static bool may_look(struct json_edit *e, size_t size)
+{
+	bool may = e->looked < JSON_LOOKED_MAX;
+
+	e->looked += may ? size : 0;
+	return may;
+}
+
+bool json_edit_has(struct json_edit *e, struct bytes name)
 {
 	struct bytes value;
 
-	return json_edit_find(e, name) >= 0 || (e->rest.size > 0 && json_find(e->scan, e->rest, name, &value));
+	if (json_edit_find(e, name) >= 0)
+		return true;
+	return e->rest.size > 0 && (!may_look(e, e->rest.size) || json_find(e->scan, e->rest, name, &value));
 }
 
 /* Presence of names. */
@@ -190,13 +203,15 @@ static enum json_presence worse(enum json_presence a, enum json_presence b)
 }
 
 /* Looks among members: those of an object, and of the objects in it that are on the way. */
-static enum json_presence presence_in(const struct json_scan *scan, struct bytes members, struct bytes name)
+static enum json_presence presence_in(struct json_edit *e, struct bytes members, struct bytes name)
 {
 	enum json_presence presence = JSON_FREE;
 
 	while (members.size > 0) {
-		struct json_walk w = json_walk_of(scan, members);
+		struct json_walk w = json_walk_of(e->scan, members);
 		struct bytes inside = { NULL, 0 };
+		if (!may_look(e, members.size))
+			return JSON_CROSSED;
 		if (*members.data == '{')
 			json_walk_next(&w);
 		for (enum json_token t; inside.size == 0 && (t = json_walk_next(&w)) != TOKEN_END;) {
@@ -211,9 +226,9 @@ static enum json_presence presence_in(const struct json_scan *scan, struct bytes
 	return presence;
 }
 
-enum json_presence json_edit_presence(const struct json_edit *e, struct bytes name, int except)
+enum json_presence json_edit_presence(struct json_edit *e, struct bytes name, int except)
 {
-	enum json_presence presence = presence_in(e->scan, e->rest, name);
+	enum json_presence presence = presence_in(e, e->rest, name);
 
 	for (size_t i = 0; i < e->count; i++) {
 		struct bytes inside = { NULL, 0 }, left = name;
@@ -221,7 +236,7 @@ enum json_presence json_edit_presence(const struct json_edit *e, struct bytes na
 			continue;
 		presence = worse(presence, presence_by(json_edit_name(e, i), json_edit_value(e, i), &left, &inside));
 		if (inside.size > 0)
-			presence = worse(presence, presence_in(e->scan, inside, left));
+			presence = worse(presence, presence_in(e, inside, left));
 	}
 	return presence;
 }

@@ -14,7 +14,8 @@
 enum {
 	JSON_APPENDED_MAX = 64,
 	JSON_VIEW_MAX = JSON_MEMBERS_MAX + JSON_APPENDED_MAX,
-	JSON_VIEW_WORDS = JSON_VIEW_MAX / 64
+	JSON_VIEW_WORDS = JSON_VIEW_MAX / 64,
+	JSON_LOOKED_MAX = 1 << 20
 };
 
 struct json_edit {
@@ -29,6 +30,9 @@ struct json_edit {
 	struct bytes names[JSON_VIEW_MAX], values[JSON_VIEW_MAX]; /* where such a bit is set */
 	struct edit_chunk *chunks;
 	size_t lent, ceiling; /* of json_edit_room() */
+	/* Bytes of this line's rest, and of objects in it, that were read in search of names. From JSON_LOOKED_MAX on
+	 * none is read any more: a name that may be in there counts as being there. */
+	size_t looked;
 };
 
 struct json_edit *json_edit_new(const struct json_scan *, size_t ceiling) __attribute__((returns_nonnull));
@@ -55,7 +59,7 @@ struct bytes json_edit_value(const struct json_edit *, size_t i);
 /* The first member with that name that is not gone, or -1. */
 int json_edit_find(const struct json_edit *, struct bytes name);
 /* Whether the edited line has such a member, numbered or not. */
-bool json_edit_has(const struct json_edit *, struct bytes name);
+bool json_edit_has(struct json_edit *, struct bytes name);
 
 /* How a dotted name fits into a line, for readers that take dots as levels; from the best to the worst. */
 enum json_presence {
@@ -66,7 +70,7 @@ enum json_presence {
 	JSON_THERE, /* it is there, under that name or within objects, escaped or not */
 };
 /* For the line as edited, without member `except` (-1: with all). */
-enum json_presence json_edit_presence(const struct json_edit *, struct bytes name, int except);
+enum json_presence json_edit_presence(struct json_edit *, struct bytes name, int except);
 
 void json_edit_drop(struct json_edit *, size_t i);
 void json_edit_replace(struct json_edit *, size_t i, struct bytes value); /* JSON */

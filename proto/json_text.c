@@ -4,19 +4,9 @@
 
 static int append_escaped(struct buffer *b, unsigned char c)
 {
-	switch (c) {
-	case '"':
-	case '\\':
-		return buffer_append(b, (const char[]){ '\\', (char)c }, 2);
-	case '\n':
-		return buffer_text(b, "\\n");
-	case '\t':
-		return buffer_text(b, "\\t");
-	case '\r':
-		return buffer_text(b, "\\r");
-	default:
-		return buffer_printf(b, "\\u%04x", c);
-	}
+	char form[JSON_ESCAPE_MAX];
+
+	return buffer_append(b, form, json_escape(c, form));
 }
 
 int json_text_append(const struct json_scan *scan, struct buffer *to, const char *text, size_t size)

@@ -1,11 +1,14 @@
 #include "base/log.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <unistd.h>
 
 #include "base/json_writer.h"
 #include "base/log_limit.h"
 #include "base/text.h"
+
+enum { PIPE_PIECE = 4096 /* PIPE_BUF: a pipe that polls writable takes this much without blocking */ };
 
 static const char *const level_names[] = { "error", "warn", "info", "debug" };
 static const char *const level_colours[] = { "\033[31m", "\033[33m", "\033[32m", "\033[2m" };
@@ -39,18 +42,62 @@ static int format_line(struct buffer *b, const struct log *log, enum log_level l
 	return buffer_printf(b, "%s %-5s %s: %s\n", when, name, who, text);
 }
 
+/* Returns how many bytes were taken. */
+static size_t put(int fd, struct bytes text)
+{
+	struct pollfd room = { .fd = fd, .events = POLLOUT };
+	size_t out = 0;
+	ssize_t took = 0;
+
+	while (out < text.size && took >= 0 && poll(&room, 1, 0) > 0) {
+		size_t left = text.size - out;
+		took = write(fd, text.data + out, left < PIPE_PIECE ? left : PIPE_PIECE);
+		out += took > 0 ? (size_t)took : 0;
+	}
+	return out;
+}
+
+static bool put_line(const struct log *log, enum log_level level, const char *who, const char *text)
+{
+	bool cut = log->limit && log->limit->cut, taken;
+	struct buffer line;
+	size_t out = 0;
+
+	buffer_init(&line, 8 * LOG_LINE_MAX);
+	taken = (!cut || buffer_append(&line, "\n", 1) == 0) && format_line(&line, log, level, who, text) == 0;
+	if (taken)
+		out = put(log->fd, buffer_bytes(&line));
+	taken = taken && out == line.size;
+	if (log->limit && out > 0)
+		log->limit->cut = !taken;
+	buffer_done(&line);
+	return taken;
+}
+
+/* Whether there is nothing more to say about messages that were lost. */
+static bool tell_unwritten(const struct log *log)
+{
+	char text[LOG_LINE_MAX];
+
+	if (!log->limit || log->limit->unwritten == 0)
+		return true;
+	snprintf(text, sizeof text,
+		"%llu messages are missing here: nobody read what was logged, or there was no room for it",
+		(unsigned long long)log->limit->unwritten);
+	if (!put_line(log, LOG_LEVEL_WARN, "agent", text))
+		return false;
+	log->limit->unwritten = 0;
+	return true;
+}
+
 static void write_line(const struct log *log, enum log_level level, const char *who, char *text)
 {
-	struct buffer line;
-
 	if (log->form == LOG_FORM_JSON)
 		text_for_json(text);
 	else
 		text_one_line(text);
-	buffer_init(&line, 8 * LOG_LINE_MAX);
-	if (format_line(&line, log, level, who, text) == 0 && write(log->fd, line.data, line.size) < 0)
-		(void)0; /* nowhere left to complain */
-	buffer_done(&line);
+	if ((!tell_unwritten(log) || !put_line(log, level, who, text)) && log->limit)
+		log->limit->unwritten++;
 }
 
 static void tell(const struct log *log, struct log_kind *p)
@@ -67,6 +114,7 @@ void log_tell_held(const struct log *log, bool all)
 {
 	struct mono_time now = log->clock->mono(log->clock);
 
+	(void)tell_unwritten(log);
 	for (size_t i = 0; log->limit && i < LOG_KINDS; i++) {
 		struct log_kind *p = &log->limit->kinds[i];
 		if (p->held && (all || log_kind_take(p, now)))

@@ -7,6 +7,9 @@
  * A message may quote text from outside. All messages pass through here, and control characters, characters that
  * change the direction of text, and bytes that are not UTF-8 are taken out. So quoted text cannot begin a line of its
  * own or control a terminal. A message that repeats itself is held back (base/log_limit.h).
+ *
+ * The loop does not wait for whoever reads the log. A message that a full pipe or a stopped terminal does not take is
+ * lost; the next one that is taken says how many were.
  */
 #ifndef OXP_LOG_H
 #define OXP_LOG_H

@@ -26,6 +26,9 @@ struct log_kind {
 
 struct log_limit {
 	struct log_kind kinds[LOG_KINDS];
+	/* log.c */
+	uint64_t unwritten; /* messages that found no room in a pipe, or on a disk, since the last that did */
+	bool cut; /* the last of them has been begun */
 };
 
 /* Finds or adds the kind of that message. If another kind had to give way and has held messages back, it is copied to

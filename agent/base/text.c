@@ -74,13 +74,26 @@ size_t utf8_mend(const char *data, size_t size, char *to)
 	return written;
 }
 
-enum { FORM_MAX = 6 };
-
-/* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most FORM_MAX. */
-static size_t json_character(const unsigned char *p, size_t n, char *to)
+size_t json_escape(unsigned char c, char to[JSON_ESCAPE_MAX])
 {
 	static const char hex[] = "0123456789abcdef", short_forms[] = "b\bf\fn\nr\rt\t\"\"\\\\";
 
+	for (size_t i = 0; i + 1 < sizeof short_forms; i += 2)
+		if ((char)c == short_forms[i + 1]) {
+			to[0] = '\\';
+			to[1] = short_forms[i];
+			return 2;
+		}
+	memcpy(to, "\\u00", 4);
+	to[4] = hex[c >> 4];
+	to[5] = hex[c & 15];
+	return 6;
+}
+
+/* Writes the JSON form of one character of `n` bytes (0: a bad byte) and returns its length, at most
+ * JSON_ESCAPE_MAX. */
+static size_t json_character(const unsigned char *p, size_t n, char *to)
+{
 	if (n == 0) {
 		memcpy(to, replacement, REPLACEMENT_SIZE);
 		return REPLACEMENT_SIZE;
@@ -89,16 +102,7 @@ static size_t json_character(const unsigned char *p, size_t n, char *to)
 		memcpy(to, p, n);
 		return n;
 	}
-	for (size_t i = 0; i + 1 < sizeof short_forms; i += 2)
-		if ((char)*p == short_forms[i + 1]) {
-			to[0] = '\\';
-			to[1] = short_forms[i];
-			return 2;
-		}
-	memcpy(to, "\\u00", 4);
-	to[4] = hex[*p >> 4];
-	to[5] = hex[*p & 15];
-	return 6;
+	return json_escape(*p, to);
 }
 
 /* How many bytes from there on may be in a JSON string as they are. Only ASCII is counted. */
@@ -118,7 +122,7 @@ int json_string_append(struct buffer *b, const char *data, size_t size)
 	int failed = buffer_append(b, "\"", 1);
 
 	while (!failed && p < end) {
-		char form[FORM_MAX];
+		char form[JSON_ESCAPE_MAX];
 		size_t n = plain_run(p, end);
 		if (n > 0) {
 			failed = buffer_append(b, p, n);

@@ -15,6 +15,9 @@ bool utf8_valid(const char *data, size_t size);
  * does. Returns the size of the result; if `to` is NULL, nothing is written. */
 size_t utf8_mend(const char *data, size_t size, char *to);
 
+/* Writes the form that a quote, a backslash or a control character has in a JSON string, and returns its size. */
+enum { JSON_ESCAPE_MAX = 6 };
+size_t json_escape(unsigned char c, char to[JSON_ESCAPE_MAX]);
 /* Appends the bytes as a JSON string with its quotes. Invalid UTF-8 becomes U+FFFD, one for each bad byte; control
  * characters are escaped. 0, -ENOSPC or -ENOMEM. */
 int json_string_append(struct buffer *, const char *data, size_t size) MUST_CHECK;

@@ -49,6 +49,7 @@ struct source_hooks {
 	/* Every destination has settled the batch with this token, and all batches that were offered before it. */
 	void (*settled)(void *context, uint64_t token);
 	/* As those of collector_type. Without `lasting`, everything can be read again. */
+	bool (*look)(void *context, bool anew);
 	void (*lasting)(void *context, void (*add)(void *to, uint64_t generation), void *to);
 	void (*lost)(void *context, uint64_t generation, const struct ledger_amount *);
 };

@@ -22,11 +22,29 @@ static int by_number(const void *a, const void *b)
 	return (*x > *y) - (*x < *y);
 }
 
+bool lasting_look(struct lasting *l, const struct pipeline *p)
+{
+	const struct source *s;
+	bool known = true;
+
+	TAILQ_FOREACH(s, &p->sources, entry)
+		if (s->deliveries.hooks->look)
+			known = s->deliveries.hooks->look(s->options.context, !l->looking) && known;
+	l->looking = !known;
+	return known;
+}
+
+void lasting_forget(struct lasting *l)
+{
+	l->looking = false;
+}
+
 void lasting_ask(struct lasting *l, const struct pipeline *p)
 {
 	const struct source *s;
 
 	l->count = 0;
+	l->looking = false;
 	TAILQ_FOREACH(s, &p->sources, entry)
 		if (s->deliveries.hooks->lasting)
 			s->deliveries.hooks->lasting(s->options.context, add, l);

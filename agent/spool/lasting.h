@@ -11,6 +11,7 @@
 struct lasting {
 	uint64_t *generations; /* in ascending order, once lasting_ask() is over */
 	size_t count, room; /* elements */
+	bool looking; /* lasting_look() has begun, and is not over */
 };
 
 /* A part of a send. */
@@ -19,7 +20,12 @@ struct portion {
 	struct ledger_amount amount;
 };
 
-/* Asks all sources anew. It is zeroed memory the first time. */
+/* Has all sources find out what they will say, a bit in each call. True: they know. The first call after lasting_ask()
+ * begins anew. It is zeroed memory the first time. */
+bool lasting_look(struct lasting *, const struct pipeline *) MUST_CHECK;
+/* What was found out does not count: the next lasting_look() begins anew. */
+void lasting_forget(struct lasting *);
+/* Asks all sources. */
 void lasting_ask(struct lasting *, const struct pipeline *);
 void lasting_done(struct lasting *); /* again is fine */
 /* Whether item i of the send has not settled, and nobody can read it again. */

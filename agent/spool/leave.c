@@ -195,6 +195,10 @@ void leave_save(struct leave *l)
 {
 	if (l->world->phase != SPOOL_SAVING || l->unsaved)
 		return;
+	if (!lasting_look(&l->lasting, l->world->options.pipeline)) {
+		loop_soon_run(&l->on);
+		return;
+	}
 	lasting_ask(&l->lasting, l->world->options.pipeline);
 	pipeline_visit(l->world->options.pipeline, save_send, l);
 	save_end(l);
@@ -325,6 +329,18 @@ static void settle_parts(struct leave *l)
 	}
 }
 
+/* False: there is more to find out, which goes on by itself. If the disk is slow, that is not waited for. */
+static bool ask(struct leave *l)
+{
+	if (!l->hurried && !lasting_look(&l->lasting, l->world->options.pipeline)) {
+		loop_soon_run(&l->on);
+		return false;
+	}
+	lasting_ask(&l->lasting, l->world->options.pipeline);
+	l->asked = true;
+	return true;
+}
+
 void leave_end(struct leave *l)
 {
 	struct pipeline *p = l->world->options.pipeline;
@@ -333,8 +349,10 @@ void leave_end(struct leave *l)
 	if (l->told)
 		return;
 	if (!l->ending)
-		lasting_ask(&l->lasting, p);
+		lasting_forget(&l->lasting);
 	l->ending = true;
+	if (!l->asked && !ask(l))
+		return;
 	while ((send = pipeline_left(p))) {
 		if (!leave_send(l, send))
 			return;

@@ -33,6 +33,7 @@ struct leave {
 	bool unsaved; /* saving failed: tried again at the end */
 	bool hurried; /* the disk is slow: the rest goes at once */
 	bool ending; /* leave_end() was called */
+	bool asked; /* since then: `lasting` does not change any more */
 	bool told; /* left() was called */
 };
 

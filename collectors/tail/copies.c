@@ -132,18 +132,17 @@ static int reads_alike(int a, int b, uint64_t at)
 }
 
 /* Whether the other file begins with everything that the file in question has: that one is a copy, whole or still being
- * written. */
+ * written. One that is longer is none. */
 static int begins_with_it(const struct question *q, const struct tail_file *f)
 {
+	const uint64_t at = q->size;
 	struct stat info;
-	uint64_t at;
 	int same;
 
 	if (fstat(f->fd, &info) < 0)
 		return -errno;
-	if (info.st_size == 0)
+	if (info.st_size == 0 || q->size > (uint64_t)info.st_size)
 		return 0;
-	at = smaller(q->size, (uint64_t)info.st_size);
 	same = reads_alike(q->fd, f->fd, smaller(at, TAIL_HEAD_MAX));
 	return same == 1 ? reads_alike(q->fd, f->fd, at) : same;
 }

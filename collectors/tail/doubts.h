@@ -12,7 +12,8 @@ struct tail_doubts {
 	bool unsure; /* of the answer */
 	bool put_off; /* a file that was found begins only after the next scan */
 	unsigned unsure_scans; /* in a row */
-	size_t packed_waiting; /* compressed files that wait for their turn: positions that may be theirs are kept */
+	/* Files that are compressed, or may be, and wait for their turn: positions that may be theirs are kept. */
+	size_t packed_waiting;
 };
 
 void tail_doubts_scan_begins(struct tail_doubts *);

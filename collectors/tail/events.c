@@ -7,6 +7,8 @@ enum { CAME = IN_CREATE | IN_MOVED_TO, WENT = IN_MOVED_FROM | IN_DELETE };
 void tail_events_init(struct tail_events *e, const struct tail_events_parts *parts)
 {
 	e->with = *parts;
+	e->unsought = host_counter(parts->core->host, "unsought_files_total",
+		"Names that came and were renamed between two looks, too many to look for their files.");
 	tail_watch_init(&e->watch);
 }
 
@@ -32,6 +34,17 @@ static bool wants_scan(const struct tail_events *e, uint32_t mask, const char *p
 	       (f && !tail_file_trait(f)->open && f->state != TAIL_SPENT);
 }
 
+/* The name came and went between two scans, so none has seen the file. */
+static void look_for_unseen(struct tail_events *e, const char *path)
+{
+	const struct tail_identity since = tail_look_since(e->with.look);
+
+	if (!tail_matches(&e->with.core->globs, path))
+		return;
+	*e->unsought += !tail_wanted_unseen(e->with.wanted, path, &since);
+	tail_wanted_scan(e->with.wanted, true);
+}
+
 static void on_event(void *context, uint32_t mask, const char *path)
 {
 	struct tail_events *e = context;
@@ -42,6 +55,8 @@ static void on_event(void *context, uint32_t mask, const char *path)
 	e->stranger = e->stranger || !f;
 	if (!path || mask & (IN_MOVED_FROM | IN_MOVED_TO))
 		tail_doubts_renamed(e->with.doubts);
+	if (path && !f && mask & IN_MOVED_FROM && !(mask & IN_ISDIR))
+		look_for_unseen(e, path);
 	if (wants_scan(e, mask, path, f))
 		tail_wanted_scan(e->with.wanted, true);
 }

@@ -4,6 +4,7 @@
 
 #include "collectors/tail/core.h"
 #include "collectors/tail/doubts.h"
+#include "collectors/tail/look.h"
 #include "collectors/tail/machine.h"
 #include "collectors/tail/ready.h"
 #include "collectors/tail/table.h"
@@ -12,6 +13,7 @@
 
 struct tail_events_parts {
 	const struct tail_core *core;
+	const struct tail_look *look;
 	const struct tail_table *table;
 	struct tail_ready *ready;
 	struct tail_machine *machine;
@@ -24,6 +26,7 @@ struct tail_events_parts {
 struct tail_events {
 	struct tail_events_parts with;
 	struct tail_watch watch;
+	uint64_t *unsought;
 	bool stranger; /* something changed under a name that we do not follow */
 };
 

@@ -69,9 +69,6 @@ struct tail_file {
 	uint32_t offers; /* under way */
 	bool in_held; /* in the list of files that hold lines */
 
-	/* leaves.c */
-	bool leaving; /* it is read to its end there, and not in turns */
-
 	/* copies.c */
 	bool copied; /* it was cut down, and everything in its copy had been read before */
 	bool cut_before; /* it was cut down while nobody followed it */
@@ -83,7 +80,13 @@ struct tail_file {
 	uint32_t starved; /* the last round in which there was no room for its text */
 
 	/* gone.c */
-	uint8_t idle_sweeps; /* sweeps since it was gone and did not grow */
+	uint8_t idle_sweeps; /* sweeps since it was gone, or deleted, and did not grow */
+	bool deleted; /* an earlier scan knew that no name of it is left */
+
+	/* leaves.c */
+	bool leaving; /* it is read to its end there, and not in turns */
+	uint8_t fate; /* enum tail_fate, as of round `looked` */
+	uint32_t looked;
 
 	/* find.c */
 	uint32_t seen; /* number of the last scan that found it */

@@ -7,8 +7,6 @@
 
 #include "collectors/tail/links.h"
 
-enum { BIRTH_STEP_MS = 10 /* file systems take births from a clock that stands still for this long */ };
-
 void tail_finder_init(struct tail_finder *d, const struct tail_finder_parts *parts)
 {
 	d->with = *parts;
@@ -69,7 +67,7 @@ static bool was_there_before(const struct tail_finder *d, const struct tail_file
 
 	if (known && f->identity.birth_ns == 0)
 		return false; /* nobody can tell */
-	return f->born <= order_of(d, known ? known - BIRTH_STEP_MS * 1000000LL : d->with.look->last.ns);
+	return f->born <= order_of(d, known ? known - DURATION_MS(TAIL_BIRTH_STEP_MS).ns : d->with.look->last.ns);
 }
 
 /* The position of what was the same file and has other bytes now. */
@@ -251,7 +249,7 @@ static bool knows_between(struct tail_finder *d, const struct tail_found *found,
 {
 	static const struct tail_identity anybody;
 	const struct tail_look *look = d->with.look;
-	const struct tail_identity since = { .birth_ns = look->last.ns - BIRTH_STEP_MS * 1000000LL };
+	const struct tail_identity since = tail_look_since(look);
 	const struct tail_file *f = named ? named : tail_table_last_owner(d->with.table, found->path);
 
 	if (tail_lost_find(&look->scan.lost, found->path, f ? &f->identity : &anybody))
@@ -314,6 +312,14 @@ static bool has_name(const struct tail_file *f, const char *path)
 	return !is_gone(f) && strcmp(f->path, path) == 0;
 }
 
+/* Nobody has looked into it, so it may be compressed. */
+static void put_off(struct tail_finder *d)
+{
+	tail_doubts_put_off(d->with.doubts);
+	if (d->with.core->config->gzip)
+		tail_doubts_packed_waits(d->with.doubts);
+}
+
 void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
 {
 	struct tail_file *f = tail_table_find(d->with.table, &found->identity);
@@ -330,7 +336,7 @@ void tail_finder_found(struct tail_finder *d, const struct tail_found *found)
 	else if (known)
 		add_file(d, found, false);
 	else
-		tail_doubts_put_off(d->with.doubts);
+		put_off(d);
 	if (f && is_compressed(f))
 		tail_packed_tend(d->with.packed, f);
 }

@@ -83,7 +83,7 @@ static void let_go(struct tail_gone *g, struct tail_file *f)
 	struct position at = tail_file_position(f);
 	bool hidden = is_out_of_sight(f), away = !hidden && at.birth_ns && at.head_size > 0;
 
-	if (!is_deleted(f) && (hidden || away)) {
+	if (!f->deleted && (hidden || away)) {
 		tail_saver_leave(g->with.saver, f);
 		at.path = away ? "" : at.path;
 		tail_table_remember(g->with.table, &at);
@@ -99,7 +99,7 @@ static int sweeps_of(const struct tail_gone *g, const struct tail_file *f)
 {
 	if (tail_machine_is_crowded(g->with.machine, g->with.table->gone_cost))
 		return 0;
-	return g->with.troubles->out_of_descriptors || is_deleted(f) ? DELETED_SWEEPS : ROTATED_SWEEPS;
+	return g->with.troubles->out_of_descriptors || f->deleted ? DELETED_SWEEPS : ROTATED_SWEEPS;
 }
 
 /* Its writer has not noticed yet, or a batch is under way. */
@@ -142,9 +142,26 @@ static bool has_busy_elder(struct tail_gone *g, const struct tail_file *f)
 	return elder.busy;
 }
 
+/* Its sweeps count from here on: a scan that began before it was deleted may have missed what it was compressed to. */
+static void note_deleted(struct tail_file *f)
+{
+	bool known = f->deleted;
+
+	f->deleted = is_deleted(f);
+	if (f->deleted && !known)
+		tail_gone_grew(f);
+}
+
+/* A compressed file whose text it has is not read, as long as this one is known. */
+static bool may_be_packed(const struct tail_gone *g)
+{
+	return g->with.doubts->unsure || g->with.doubts->packed_waiting > 0;
+}
+
 static void tend_idle(struct tail_gone *g, struct tail_file *f)
 {
-	if (f->save == TAIL_SAVING || g->with.doubts->packed_waiting > 0 || f->idle_sweeps < sweeps_of(g, f))
+	note_deleted(f);
+	if (f->save == TAIL_SAVING || may_be_packed(g) || f->idle_sweeps < sweeps_of(g, f))
 		return;
 	if (f->held + f->unended == 0) {
 		if (g->with.troubles->out_of_descriptors || !has_busy_elder(g, f))

@@ -27,30 +27,45 @@ static bool goes_with_us(const char *name)
 	return strncmp(name, ".nfs", 4) == 0 || strncmp(name, ".fuse_hidden", 12) == 0;
 }
 
-/* Renamed within the folder in which it is looked for. */
-static bool is_beside_its_name(const struct tail_file *f)
+/* The folder of a path, with links resolved; NULL if it cannot be asked. */
+static const char *real_folder(struct tail_place *place, const char *path)
 {
-	char now[PATH_MAX], then[PATH_MAX], folder[PATH_MAX], *slash;
+	char folder[PATH_MAX];
+	const char *slash = strrchr(path, '/');
+
+	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) : 1, slash ? path : ".");
+	if (!folder[0])
+		folder[0] = '/', folder[1] = '\0';
+	if (strcmp(place->folder, folder) == 0)
+		return place->real;
+	tail_place_forget(place);
+	if (!realpath(folder, place->real))
+		return NULL;
+	snprintf(place->folder, sizeof place->folder, "%s", folder);
+	return place->real;
+}
+
+/* Renamed within the folder in which it is looked for. */
+static bool is_beside_its_name(const struct tail_file *f, struct tail_place *place)
+{
+	char now[PATH_MAX], then[PATH_MAX], *slash;
 	struct tail_identity identity;
+	const char *real;
 	uint64_t size;
 	struct stat info;
+	bool linked = lstat(f->path, &info) == 0 && S_ISLNK(info.st_mode);
 
 	if (path_of(f->fd, now) < 0 || tail_identify(AT_FDCWD, now, &identity, &size) < 0 ||
 		!tail_same(&f->identity, &identity))
 		return false;
-	if (lstat(f->path, &info) == 0 && S_ISLNK(info.st_mode)) {
-		if (!realpath(f->path, then))
-			return false;
-	} else {
-		snprintf(then, sizeof then, "%s", f->path);
-	}
-	slash = strrchr(then, '/');
-	snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - then) : 1, slash ? then : ".");
 	slash = strrchr(now, '/');
-	if (goes_with_us(slash + 1) || !realpath(folder[0] ? folder : "/", then))
+	if (goes_with_us(slash + 1) || (linked && !realpath(f->path, then)))
+		return false;
+	real = real_folder(place, linked ? then : f->path);
+	if (!real)
 		return false;
 	*slash = '\0';
-	return strcmp(then, now) == 0 || (!now[0] && strcmp(then, "/") == 0);
+	return strcmp(real, now) == 0 || (!now[0] && strcmp(real, "/") == 0);
 }
 
 static bool is_removed(const struct tail_file *f)
@@ -71,13 +86,17 @@ bool tail_is_cut(const struct tail_file *f)
 	       (f->before.size > 0 && tail_stood_before(f->fd, f->offset, &f->before) == 0);
 }
 
-bool tail_lasts(const struct tail_file *f)
+enum tail_fate tail_fate(const struct tail_file *f, struct tail_place *place)
 {
 	const struct tail_trait *trait = tail_file_trait(f);
 
 	if (!trait->open)
-		return !trait->gone;
-	if (is_removed(f) || tail_is_cut(f))
-		return false;
-	return has_its_name(f) || (!trait->compressed && is_beside_its_name(f));
+		return trait->gone ? TAIL_OURS : TAIL_LASTS;
+	if (tail_is_cut(f))
+		return TAIL_OURS_CUT;
+	if (is_removed(f))
+		return TAIL_OURS;
+	if (has_its_name(f) || (!trait->compressed && is_beside_its_name(f, place)))
+		return TAIL_LASTS;
+	return TAIL_OURS;
 }

@@ -5,10 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "collectors/tail/lasts.h"
-
 enum {
-	FILES_AT_ONCE = 64, /* looked at in a callback */
+	FILES_AT_ONCE = 16, /* looked at in a callback: each takes some ten system calls */
 	AGAIN_MS = 20, /* after this memory is asked for again */
 	PIECE = 64 << 10,
 	COUNTED_MAX = 64 << 20, /* lost bytes of all files in which lines are counted */
@@ -20,6 +18,7 @@ void tail_leaves_init(struct tail_leaves *l, const struct tail_leaves_parts *par
 {
 	l->with = *parts;
 	l->chunk = TAIL_CHUNK;
+	l->round = 1;
 	loop_soon_init(&l->more, parts->core->loop, on_more, l);
 	loop_timer_init(&l->again, parts->core->loop, on_more, l);
 }
@@ -56,29 +55,59 @@ static void mark(struct tail_leaves *l, struct tail_file *f)
 	f->leaving = true;
 }
 
+static enum tail_fate fate(struct tail_leaves *l, const struct tail_file *f)
+{
+	return f->leaving ? TAIL_OURS : tail_fate(f, &l->place);
+}
+
 /* Nobody but us has what is under way, or not read, of that file. */
-static bool is_ours(const struct tail_file *f)
+static bool is_ours(struct tail_leaves *l, const struct tail_file *f)
 {
 	if (!f->generation || (f->offers == 0 && unread(f) == 0))
 		return f->leaving;
-	return f->leaving || !tail_lasts(f);
+	return fate(l, f) != TAIL_LASTS;
+}
+
+/* Returns false if that was known already. */
+static bool look(struct tail_leaves *l, struct tail_file *f)
+{
+	if (f->looked == l->round)
+		return false;
+	f->looked = l->round;
+	f->fate = (uint8_t)(f->generation ? fate(l, f) : f->leaving ? TAIL_OURS : TAIL_LASTS);
+	return true;
+}
+
+bool tail_leaves_look(struct tail_leaves *l, bool anew)
+{
+	const struct tail_offer *offer;
+	int looked = 0;
+
+	l->round += anew;
+	tail_place_forget(&l->place);
+	TAILQ_FOREACH(offer, &l->with.turns->offers, entry)
+		if (looked == FILES_AT_ONCE)
+			return false;
+		else
+			looked += look(l, offer->file);
+	return true;
 }
 
 /* One that was cut down may have a name, and is read on under another generation. */
 void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t generation), void *to)
 {
 	const struct tail_offer *offer;
-	struct tail_file *f = NULL;
-	bool ours = false;
 
+	tail_place_forget(&l->place);
 	TAILQ_FOREACH(offer, &l->with.turns->offers, entry) {
-		ours = offer->file == f ? ours : is_ours(offer->file);
-		f = offer->file;
-		if (ours && !tail_is_cut(f))
+		struct tail_file *f = offer->file;
+		look(l, f);
+		if (f->fate == TAIL_OURS)
 			mark(l, f);
-		if (!ours && offer->generation == f->generation)
+		if (f->fate == TAIL_LASTS && offer->generation == f->generation)
 			add(to, offer->generation);
 	}
+	l->round++;
 }
 
 /* What is lost. */
@@ -120,7 +149,7 @@ static void lose(struct tail_leaves *l, const struct tail_file *f, uint64_t byte
 	if (bytes == 0)
 		return;
 	lines = count_lines(l, f, bytes);
-	host_not_left(l->with.core->host, lines, bytes);
+	host_not_left(l->with.core->host, SIGNAL_LOGS, lines, bytes);
 	tell_lost(l, f->path, lines, bytes);
 }
 
@@ -170,7 +199,7 @@ static struct tail_file *look_at(struct tail_leaves *l, struct tail_file_list *l
 	for (int i = 0; *left > 0 && i < FILES_AT_ONCE && (f = TAILQ_FIRST(list)); i++) {
 		tail_table_pass(l->with.table, f);
 		--*left;
-		if (is_ours(f))
+		if (is_ours(l, f))
 			return f;
 	}
 	*left = TAILQ_EMPTY(list) ? 0 : *left;
@@ -300,7 +329,7 @@ static struct tail_file *find_file(struct tail_leaves *l)
 	if (f && tail_file_trait(f)->open && tail_is_cut(f)) {
 		struct tail_file *n = tail_finder_cut_down(l->with.finder, f);
 		end_file(l, f);
-		f = is_ours(n) ? n : NULL;
+		f = is_ours(l, n) ? n : NULL;
 	}
 	if (f && !tail_file_trait(f)->open) {
 		end_file(l, f);
@@ -330,11 +359,37 @@ static void go_on(struct tail_leaves *l)
 		go_idle(l);
 }
 
+/* Whether it may hold a last line without an end. */
+static bool holds_line(const struct tail_file *f)
+{
+	return f->state == TAIL_GONE_FOLLOWED && f->held + f->unended > 0 && !f->leaving;
+}
+
+/* False: more such files are to be looked at, which goes on by itself. */
+static bool look_at_holding(struct tail_leaves *l)
+{
+	struct tail_file *f;
+	int looked = 0;
+
+	tail_place_forget(&l->place);
+	TAILQ_FOREACH(f, &l->with.table->gone, entry) {
+		if (looked == FILES_AT_ONCE) {
+			loop_soon_run(&l->more);
+			return false;
+		}
+		looked += holds_line(f) && look(l, f);
+	}
+	return true;
+}
+
 static void on_more(void *context)
 {
 	struct tail_leaves *l = context;
 
-	if (l->now != TAIL_LEAVE_IDLE && (l->now != TAIL_LEAVE_SLICE || l->answered))
+	tail_place_forget(&l->place);
+	if (l->now == TAIL_LEAVE_IDLE)
+		(void)look_at_holding(l);
+	else if (l->now != TAIL_LEAVE_SLICE || l->answered)
 		go_on(l);
 }
 
@@ -354,6 +409,7 @@ void tail_leaves_begin(struct tail_leaves *l)
 void tail_leaves_abandon(struct tail_leaves *l)
 {
 	loop_timer_clear(&l->again);
+	tail_place_forget(&l->place);
 	if (l->file && !l->early)
 		lose_rest(l, l->file);
 	l->file = NULL;
@@ -372,8 +428,10 @@ bool tail_leaves_end_lines(struct tail_leaves *l)
 	struct tail_file *f;
 	bool any = false;
 
+	if (!look_at_holding(l))
+		return true;
 	TAILQ_FOREACH(f, &l->with.table->gone, entry) {
-		if (f->state != TAIL_GONE_FOLLOWED || f->held + f->unended == 0 || f->leaving || tail_lasts(f))
+		if (!holds_line(f) || f->fate == TAIL_LASTS)
 			continue;
 		tail_table_move(l->with.table, f, TAIL_GONE_ENDED);
 		tail_ready_add(l->with.ready, f);

@@ -11,6 +11,7 @@
 
 #include "collectors/tail/core.h"
 #include "collectors/tail/find.h"
+#include "collectors/tail/lasts.h"
 #include "collectors/tail/look.h"
 #include "collectors/tail/table.h"
 #include "collectors/tail/turns.h"
@@ -49,18 +50,21 @@ struct tail_leaves {
 	int failed;
 	bool early; /* the slice was begun before this round, which comes to its file, too */
 	bool last; /* the pipeline has ended: what fails now is lost */
+	uint32_t round; /* of tail_leaves_look(), from 1 */
+	struct tail_place place; /* as of this callback */
 	uint64_t counted; /* bytes of what was lost in which lines were counted */
 };
 
 void tail_leaves_init(struct tail_leaves *, const struct tail_leaves_parts *);
 void tail_leaves_done(struct tail_leaves *);
-/* collector_type.lasting(), .leave(), .abandon(), .lost() */
+/* collector_type.look(), .lasting(), .leave(), .abandon(), .lost() */
+bool tail_leaves_look(struct tail_leaves *, bool anew);
 void tail_leaves_lasting(struct tail_leaves *, void (*add)(void *to, uint64_t generation), void *to);
 void tail_leaves_begin(struct tail_leaves *);
 void tail_leaves_abandon(struct tail_leaves *);
 void tail_leaves_lost(struct tail_leaves *, uint64_t generation, uint64_t records, uint64_t bytes);
 /* Nothing else is left to read: last lines without an end, which nobody can read again, are lines. True: there are
- * some, which have their turn now. */
+ * some, which have their turn now, or that is still to be found out. */
 bool tail_leaves_end_lines(struct tail_leaves *);
 void tail_leaves_stop(struct tail_leaves *);
 bool tail_leaves_is_quiet(const struct tail_leaves *);

@@ -23,7 +23,17 @@ struct tail_look {
 	bool complete; /* an earlier one was sure of its answer */
 	bool sweeps; /* this one counts for how long files were idle */
 	struct wall_time began; /* when this one did */
-	struct wall_time last; /* when the last one that was sure of its answer began; at first, the start */
+	/* When the last one that was sure of its answer began, be it in the last run; else the start. */
+	struct wall_time last;
 };
+
+/* File systems take births from a clock that stands still for this long. */
+enum { TAIL_BIRTH_STEP_MS = 10 };
+
+/* For the list of the lost: any file that was born since the last look. */
+static inline struct tail_identity tail_look_since(const struct tail_look *look)
+{
+	return (struct tail_identity){ .birth_ns = look->last.ns - DURATION_MS(TAIL_BIRTH_STEP_MS).ns };
+}
 
 #endif

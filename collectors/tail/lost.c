@@ -220,6 +220,17 @@ static int by_birth(const void *a, const void *b)
 	return (x->born > y->born) - (x->born < y->born);
 }
 
+/* They are in the order of paths and births. One that only tells a time had no name. */
+static bool is_last(const struct tail_lost_list *list, size_t i)
+{
+	const struct tail_lost *lost = list->items;
+	size_t next = i + 1;
+
+	while (next < list->count && !lost[next].identity.inode && strcmp(lost[i].path, lost[next].path) == 0)
+		next++;
+	return next == list->count || strcmp(lost[i].path, lost[next].path) != 0;
+}
+
 void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
 {
 	struct tail_lost *lost = list->items;
@@ -231,7 +242,7 @@ void tail_lost_search(struct tail_lost_list *list, struct tail_lost_search *s)
 	if (count > 1)
 		qsort(lost, count, sizeof *lost, by_path);
 	for (size_t i = 0; i < count; i++) {
-		lost[i].last = i + 1 == count || strcmp(lost[i].path, lost[i + 1].path) != 0;
+		lost[i].last = is_last(list, i);
 		sought_count += seek(s->globs, &lost[i], &sought[sought_count]);
 	}
 	tail_search_folders(sought, sought_count, search_folder, s);

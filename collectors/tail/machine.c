@@ -24,18 +24,28 @@ static rlim_t free_descriptors(rlim_t limit, rlim_t enough)
 {
 	rlim_t count = 0;
 
-	for (rlim_t fd = 0; fd < limit && fd <= INT_MAX && count < enough; fd++)
+	for (rlim_t fd = 0; fd < limit && count < enough; fd++)
 		count += fcntl((int)fd, F_GETFD) < 0;
 	return count;
+}
+
+/* The number from which on `count` are free below `limit`. */
+static rlim_t below_free(rlim_t limit, rlim_t count)
+{
+	while (count > 0)
+		count -= fcntl((int)--limit, F_GETFD) < 0;
+	return limit;
 }
 
 /* open() gives the lowest free number: files that stay below a bound leave the rest to connections. */
 void tail_machine_spare_descriptors(struct tail_machine *m)
 {
 	struct rlimit limit = { RLIM_INFINITY, RLIM_INFINITY };
+	rlim_t numbers;
 
 	(void)getrlimit(RLIMIT_NOFILE, &limit);
-	m->descriptors = limit.rlim_cur - free_descriptors(limit.rlim_cur, 2 * SPARED) / 2;
+	numbers = smaller(limit.rlim_cur, INT_MAX);
+	m->descriptors = below_free(numbers, free_descriptors(numbers, 2 * SPARED) / 2);
 }
 
 void tail_machine_inotify(struct tail_machine *m, int failed)

@@ -1,11 +1,16 @@
 #include "collectors/tail/packed.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/tail/copyname.h"
+
 enum {
+	COPY_AGE_S = 3600, /* a copy of a file that was cut down is no older; one that begins alike may be */
 	PACKED_REST_S = 5, /* a compressed file is read once nothing has changed it for this long */
 };
 
@@ -144,6 +149,7 @@ struct packed_twin {
 	struct tail_head head; /* of its text */
 	struct tail_identity found;
 	bool any;
+	bool later; /* whether it is one that is away can be told once all of the text is there */
 };
 
 /* Few of ten thousand files begin with a hole. The text is ours, so failing to read it is treated like finding another
@@ -156,17 +162,31 @@ static bool begins_as(const struct packed_twin *t, const struct position *p)
 			      : tail_head_begins(&t->head, p->head_hash, p->head_size);
 }
 
-/* A file of an earlier run that is not there any more and began as this text does. One that is away may be any. */
+/* Of those that are away many may begin alike, so one of them must have been read to the end of this text, which is the
+ * same there. */
+static bool is_away_one(struct packed_twin *t, const struct position *at)
+{
+	const struct tail_before before = { at->before_hash, at->before_size };
+	const struct tail_unpack *u = t->packed->unpack;
+
+	if ((uint32_t)at->offset != u->whole || !begins_as(t, at))
+		return false;
+	t->later = t->later || !u->ended;
+	return u->ended && at->offset == u->size && tail_stood_before(u->text, at->offset, &before) == 1;
+}
+
+/* A file of an earlier run, or that was let go, which is not there any more and began as this text does. */
 static bool is_earlier(void *context, const struct tail_saved *s)
 {
 	struct packed_twin *t = context;
 	const struct tail_identity then = { s->at.dev, s->at.inode, s->at.birth_ns };
 
-	if (!t->any && !tail_saved_is_away(s) && (uint32_t)s->at.offset <= t->packed->unpack->whole &&
-		!tail_table_find(t->packed->with.table, &then) && begins_as(t, &s->at)) {
+	if (t->any || tail_table_find(t->packed->with.table, &then))
+		return true;
+	t->any = tail_saved_is_away(s) ? is_away_one(t, &s->at)
+				       : (uint32_t)s->at.offset <= t->packed->unpack->whole && begins_as(t, &s->at);
+	if (t->any)
 		t->found = then;
-		t->any = true;
-	}
 	return true;
 }
 
@@ -206,6 +226,48 @@ static struct tail_file *find_cut(const struct packed_twin *t)
 	return NULL;
 }
 
+struct packed_copy {
+	const char *path; /* of a file that was cut down */
+	bool is;
+};
+
+static bool is_original(void *context, const char *original)
+{
+	struct packed_copy *copy = context;
+
+	copy->is = strcmp(copy->path, original) == 0;
+	return !copy->is;
+}
+
+/* By its name without the ending that compressing adds. */
+static bool is_named_as_copy(const struct tail_file *f, const char *path)
+{
+	struct packed_copy copy = { .path = f->path };
+	char plain[PATH_MAX];
+	size_t n = strlen(path);
+
+	snprintf(plain, sizeof plain, "%.*s", (int)(n > 3 && strcmp(path + n - 3, ".gz") == 0 ? n - 3 : n), path);
+	tail_copyname_originals(plain, is_original, &copy);
+	return copy.is;
+}
+
+/* The file was read beyond what the copy has, before it was cut down: nothing of the copy is left to read. */
+static bool was_read_before_cut(const struct packed_twin *t, const char *path)
+{
+	const struct tail_core *core = t->packed->with.core;
+	const struct tail_unpack *u = t->packed->unpack;
+	const struct tail_file *f;
+
+	if (tail_births_since(core->births, loop_now(core->loop), u->identity.birth_ns).ns > DURATION_S(COPY_AGE_S).ns)
+		return false;
+	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry) {
+		const struct position at = tail_file_read_to(f);
+		if (f->state == TAIL_GONE_CUT && at.offset > u->whole && begins_as(t, &at) && is_named_as_copy(f, path))
+			return true;
+	}
+	return false;
+}
+
 /* The text goes on from what was read of that file. False: batches of it are still under way, and cannot be passed to
  * another file. */
 static bool take_over_cut(struct tail_packed *p)
@@ -230,26 +292,44 @@ static bool take_over_cut(struct tail_packed *p)
 	return true;
 }
 
+/* A row of a file that could not be opened yet says nothing of what was read, and is in the way of one that does. */
+static int claim(struct tail_packed *p, const struct tail_identity *identity)
+{
+	struct tail_saved *s;
+	int failed;
+
+	while ((failed = tail_table_claim(p->with.table, identity, p->unpack->text, &s)) == 0 && s &&
+		s->at.head_size == 0) {
+		tail_saver_forget(p->with.saver, s->at.generation);
+		free(s);
+	}
+	p->resumed = failed ? NULL : s;
+	return failed;
+}
+
 /* Decides after the first slice whether and where it goes on. And again at the end, if the text is longer than
  * announced: if there are several members, the last one tells only its own size (RFC 1952, 2.2). */
-static bool is_read_before(struct tail_packed *p)
+static bool is_read_before(struct tail_packed *p, const struct tail_file *f)
 {
 	struct packed_twin twin = { .packed = p };
 	const struct tail_unpack *u = p->unpack;
 	struct tail_table *table = p->with.table;
 	size_t at = 0;
 
+	p->choice = TAIL_CHOICE_MADE;
 	if (tail_head_read(u->text, 0, &twin.head) < 0)
 		return false;
-	if (!p->resumed && tail_table_claim(table, &u->identity, u->text, &p->resumed) < 0)
+	if (!p->resumed && claim(p, &u->identity) < 0)
 		return false;
-	if (!p->resumed && has_twin(&twin))
+	if (!p->resumed && (has_twin(&twin) || was_read_before_cut(&twin, f->path)))
 		return true;
 	if (!p->resumed) {
 		while (tail_table_sift(table, &at, is_earlier, &twin))
 			continue;
-		if (twin.any && tail_table_claim(table, &twin.found, u->text, &p->resumed) < 0)
+		if (twin.any && claim(p, &twin.found) < 0)
 			return false;
+		if (!twin.any && twin.later)
+			p->choice = TAIL_CHOICE_AT_END;
 	}
 	return p->resumed && (uint32_t)p->resumed->at.offset == u->whole;
 }
@@ -326,7 +406,7 @@ static void go_on(struct tail_packed *p, struct tail_file *f)
 	if (leave_out_text(p, f))
 		return;
 	learn_size(p);
-	made = p->choice == TAIL_CHOICE_MADE;
+	made = p->choice == TAIL_CHOICE_MADE || (p->choice == TAIL_CHOICE_AT_END && !p->unpack->ended);
 	if (!made && p->with.look->phase != TAIL_SCAN_NONE) {
 		p->choice = TAIL_CHOICE_WAITS;
 		return;
@@ -335,8 +415,7 @@ static void go_on(struct tail_packed *p, struct tail_file *f)
 		end_unpack(p); /* the next sweep tries again */
 		return;
 	}
-	read_before = !made && is_read_before(p);
-	p->choice = TAIL_CHOICE_MADE;
+	read_before = !made && is_read_before(p, f);
 	if (!read_before && !p->unpack->ended) {
 		unpack_next_slice(p);
 		return;

@@ -31,6 +31,7 @@ struct tail_packed_parts {
 enum tail_choice {
 	TAIL_CHOICE_OPEN,
 	TAIL_CHOICE_WAITS, /* until the scan that is under way is over */
+	TAIL_CHOICE_AT_END, /* when all of it is unpacked: it may have been read as a file that is away */
 	TAIL_CHOICE_MADE,
 };
 

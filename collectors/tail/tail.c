@@ -293,6 +293,11 @@ static bool tail_quiet(struct collector *c)
 	       !tail_leaves_end_lines(&c->leaves);
 }
 
+static bool tail_look(struct collector *c, bool anew)
+{
+	return tail_leaves_look(&c->leaves, anew);
+}
+
 static void tail_lasting(struct collector *c, void (*add)(void *to, uint64_t generation), void *to)
 {
 	tail_leaves_lasting(&c->leaves, add, to);
@@ -425,6 +430,7 @@ static void init_lower(struct collector *c, struct host *host)
 					     .scan = scan_again,
 					     .context = c });
 	tail_events_init(&c->events, &(struct tail_events_parts){ .core = &c->core,
+					     .look = &c->scans.look,
 					     .table = &c->table,
 					     .ready = &c->ready,
 					     .machine = &c->machine,
@@ -555,6 +561,7 @@ const struct collector_type collector_tail = {
 	.drain = tail_drain,
 	.quiet = tail_quiet,
 	.stop = tail_stop,
+	.look = tail_look,
 	.lasting = tail_lasting,
 	.leave = tail_leave,
 	.abandon = tail_abandon,

@@ -1,5 +1,10 @@
 #include "collectors/tail/wanted.h"
 
+#include <string.h>
+
+/* Names that come and go without end fill no memory. */
+enum { TAIL_UNSEEN_MAX = 256 };
+
 void tail_wanted_scan(struct tail_wanted *w, bool wanted)
 {
 	w->scan = wanted;
@@ -8,6 +13,19 @@ void tail_wanted_scan(struct tail_wanted *w, bool wanted)
 void tail_wanted_lost(struct tail_wanted *w, const char *path, const struct tail_identity *identity)
 {
 	tail_lost_add(&w->lost, path, identity);
+}
+
+bool tail_wanted_unseen(struct tail_wanted *w, const char *path, const struct tail_identity *since)
+{
+	const struct tail_lost *last = w->lost.count > 0 ? &w->lost.items[w->lost.count - 1] : NULL;
+
+	if (last && tail_same(&last->identity, since) && strcmp(last->path, path) == 0)
+		return true;
+	if (w->unseen == TAIL_UNSEEN_MAX)
+		return false;
+	w->unseen++;
+	tail_wanted_lost(w, path, since);
+	return true;
 }
 
 void tail_wanted_copy(struct tail_wanted *w, const struct position *at, bool before)
@@ -23,6 +41,7 @@ void tail_wanted_take_copies(struct tail_wanted *w, struct tail_cut_list *to)
 
 void tail_wanted_take(struct tail_wanted *w, struct tail_lost_list *to)
 {
+	w->unseen = 0;
 	while (w->lost.count > 0)
 		tail_lost_move(&w->lost, to);
 }

@@ -8,6 +8,7 @@
 struct tail_wanted {
 	struct tail_lost_list lost;
 	struct tail_cut_list cuts;
+	size_t unseen; /* how many of the lost no scan has seen */
 	bool scan; /* after the one under way, or now */
 };
 
@@ -15,6 +16,8 @@ void tail_wanted_scan(struct tail_wanted *, bool wanted);
 /* The next scan looks for this file, and for those that had the name after it. It does not begin earlier because of
  * this. */
 void tail_wanted_lost(struct tail_wanted *, const char *path, const struct tail_identity *);
+/* The same for what had the name since then and was renamed before a scan has seen it. False: there are too many. */
+bool tail_wanted_unseen(struct tail_wanted *, const char *path, const struct tail_identity *since);
 /* The next scan looks for a copy of this file, which was cut down; `before`: by the time that this run found it. */
 void tail_wanted_copy(struct tail_wanted *, const struct position *, bool before);
 void tail_wanted_take_copies(struct tail_wanted *, struct tail_cut_list *to);

@@ -7,7 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk node bulk_clients loggers prometheus opensearch opensearch3 elasticsearch jaeger bench'
+names='pytest python_sdk node bulk_clients old_tracers loggers prometheus opensearch opensearch3 elasticsearch jaeger'
+names="$names bench"
 go_wanted=1.25.5
 
 usage() {
@@ -23,6 +24,7 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   bench        the yardstick programs, the load generator and the sink (needs go, cc, libisal-dev)
   node         the packages of tests/hosts/node (needs npm)
   bulk_clients the clients of tests/hosts/bulk_clients (needs npm)
+  old_tracers  the tracers of tests/hosts/old_tracers (needs npm)
   loggers      the programs of tests/hosts/loggers and their libraries (needs npm, go, a JDK 17 and maven)
   python_sdk   a virtual environment for tests/hosts/python_sdk
   pytest       a virtual environment for the end-to-end tests
@@ -51,6 +53,8 @@ folder_of() {
 	otelcol) echo "otelcol-0.161.0-$(sum_of "$here/otelcol/manifest.yaml")" ;;
 	node) echo "node-$(sum_of "$tests/hosts/node/package.json" "$tests/hosts/node/package-lock.json")" ;;
 	bulk_clients) echo "bulk_clients-$(python_tag)-$(sum_of "$tests"/hosts/bulk_clients/*.[jt]*)" ;;
+	old_tracers) echo "old_tracers-$(python_tag)-$(sum_of "$tests"/hosts/old_tracers/*.json \
+		"$tests"/hosts/old_tracers/*.txt)" ;;
 	loggers) echo "loggers-$(python_tag)-$(cd "$tests/hosts/loggers" &&
 		sum_of ./*.json ./*.txt main.go go.* Loggers.java pom.xml)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
@@ -164,6 +168,12 @@ build_bulk_clients() {
 	cp "$tests"/hosts/bulk_clients/*.json .
 	npm ci --no-audit --no-fund --loglevel=error
 	build_venv "$tests/hosts/bulk_clients/requirements.txt"
+}
+
+build_old_tracers() {
+	cp "$tests"/hosts/old_tracers/*.json .
+	npm ci --no-audit --no-fund --loglevel=error
+	build_venv "$tests/hosts/old_tracers/requirements.txt"
 }
 
 build_loggers() {

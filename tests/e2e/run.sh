@@ -9,5 +9,6 @@ if ! home=$(sh "$build" --path pytest); then
 	[ "${CI:-}" = true ] && exit 1
 	exit 77
 fi
-export PYTHONDONTWRITEBYTECODE=1
+# What Python and pytest make of the sources is kept for the next time, but not beside them.
+export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests/pyc"
 exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --tb=short "$@"

@@ -37,7 +37,7 @@ def test_a_client_as_it_is_ships_through_the_door(oxpecker, opensearch, how):
     index = opensearch.index()
     agent, door = start(oxpecker, opensearch.url, index)
     words, env = client(how, door, 700)
-    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     wait_delivered(agent, 700)
     documents = opensearch.documents(index)

@@ -332,12 +332,14 @@ def slow_reader(tmp_path):
 
 
 def test_a_slow_reader_of_a_pipe_holds_up_no_commit(oxpecker, fault_server, tmp_path, slow_reader):
-    """The disk lane writes to the pipe, and makes the commits: those of the spans' door, and the last one."""
+    """The disk lane writes to the pipe, and makes the commits: those of the spans' door, and the last one. The first
+    line alone takes its reader a minute."""
     server, door, writer = fault_server(), f"127.0.0.1:{free_port()}", Writer(tmp_path / "app.log")
     agent = oxpecker({"exit": {"within": "3s"}, "receive": {"otlp": {"http": door, "ack": "disk"}},
                       "logs": {"batch": {"age": "20ms"}, "collect": {"tail": writer.path},
                                "export": {"file": str(slow_reader)}},
                       "traces": {"export": {"otlp": server.url}}})
+    writer.write(1, padding="x" * 600000)
     writer.write(2000, padding="x" * 200)
     agent.wait_until(lambda: agent.booked("held", signal="logs") > 0, 20, "lines wait for the pipe")
     for _ in range(3):

@@ -1,8 +1,12 @@
 """The harness itself: the backends start and answer, the host apps run, the misbehaving server misbehaves."""
 
+import concurrent.futures
 import gzip
 import os
 import random
+import signal
+import socket
+import struct
 import subprocess
 import sys
 
@@ -10,7 +14,7 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lib import fault, need
+from lib import backends, fault, need, servers
 from lib.agent import row_balances
 from lib.wait import free_port, wait_until
 
@@ -31,6 +35,35 @@ def test_a_port_is_given_to_one_run_at_a_time(monkeypatch):
     monkeypatch.setattr(random, "randrange", lambda *_: next(choices))
     assert free_port() != theirs
     other.communicate("end\n", timeout=30)
+
+
+def keeper_of(kind, owner):
+    """The process that listens for whoever wants that server, or None."""
+    with socket.socket(socket.AF_UNIX) as keeper:
+        if keeper.connect_ex(servers.name_of(kind, owner)):
+            return None
+        return struct.unpack("3i", keeper.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+@pytest.mark.parametrize("who", ["owner", "keeper"])
+def test_a_shared_server_is_one_for_all_and_ends_with_its_run(monkeypatch, tmp_path, who):
+    """In place of ctest a process that waits, in place of an OpenSearch what starts sooner. Both may be killed."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))  # a keeper that is killed leaves its folder there
+    kind, run = backends.Jaeger, subprocess.Popen(["cat"], stdin=subprocess.PIPE)
+    with concurrent.futures.ThreadPoolExecutor(4) as tests:
+        told = list(tests.map(lambda _: servers.ask(kind, run.pid), range(4)))
+    server = kind.at(told[0])
+    assert told == [told[0]] * 4 and server.is_up(server.query + "/api/services")
+    keeper = keeper_of(kind, run.pid)
+    os.kill(keeper if who == "keeper" else run.pid, signal.SIGKILL)
+    wait_until(lambda: not server.is_up(server.query + "/api/services"), 20, "the server gone")
+    wait_until(lambda: keeper_of(kind, run.pid) is None, 20, "nobody says where it was")
+    if who == "keeper":
+        server = kind.at(servers.ask(kind, run.pid))
+        assert server.is_up(server.query + "/api/services")
+    run.kill(), run.wait()
+    wait_until(lambda: not server.is_up(server.query + "/api/services"), 20, "the server gone with its run")
+    wait_until(lambda: len(list(tmp_path.iterdir())) == (who == "keeper"), 20, "its folder gone")
 
 
 def test_opensearch_takes_a_bulk_once(opensearch):

@@ -64,7 +64,7 @@ def said(address, text):
 def doors(oxpecker, tmp_path):
     """An agent with every listener: (agent, {name: (address, targets, takes chunks)})."""
     bulk = free_port()
-    agent = oxpecker({"logs": {"collect": {"bulk": f"127.0.0.1:{bulk}"},
+    agent = oxpecker({"logs": {"batch": {"age": "50ms"}, "collect": {"bulk": f"127.0.0.1:{bulk}"},
                                "export": {"file": {"path": f"{tmp_path}/out"}}}})
     agent.bulk_port = bulk
     return agent, {

@@ -81,7 +81,7 @@ def log(library, wanted, path):
     source.write_text("".join(json.dumps(record) + "\n" for record in wanted))
     words, env = command(LIBRARIES[library][0], library, str(source), str(path))
     started = time.time()
-    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(words, env={**os.environ, **env}, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     return started, time.time()
 

@@ -71,13 +71,15 @@ def test_a_mapping_conflict_is_parked_shown_and_replayed_under_another_name(oxpe
     agent.assert_balanced()
     first, second = listed(agent)
     assert first["destination"] == "logs.export.elasticsearch" and first["source"] == "logs.collect.tail"
-    assert first["tries"] == 1 and "400 mapper_parsing_exception" in first["reason"] and "[code]" in first["reason"]
+    tries = first["tries"]  # more than one if the server was slow to answer
+    assert 1 <= tries <= 1 + agent.status()["destinations"][0]["retries"]
+    assert "400 mapper_parsing_exception" in first["reason"] and "[code]" in first["reason"]
     assert first["bytes"] == len(writer.lines[10].encode())
     assert writer.lines[10] in parked(agent, "show", first["id"])
     assert "REASON" in parked(agent, "ls") and parked(agent, "ls", "--destination", "x").count("\n") == 1
 
     assert "0 delivered, 1 refused again" in parked(agent, "replay", first["id"], status=1)
-    assert listed(agent)[0]["tries"] == 2
+    assert listed(agent)[0]["tries"] == tries + 1
     agent.assert_balanced()
     assert "1 delivered, 0 refused" in parked(agent, "replay", first["id"], "--rename", "code=code_text")
     assert [row["id"] for row in listed(agent)] == [second["id"]]

@@ -229,15 +229,11 @@ def test_whoever_never_says_a_word_gives_its_place_up(oxpecker, fault_server, tm
 @pytest.mark.parametrize("hard", [None, 64])
 def test_descriptors_are_no_ceiling_unless_they_have_to_be(oxpecker, fault_server, tmp_path, hard):
     """The soft limit is raised. Where that does not help connections wait, and it is said."""
-    server, path, before = fault_server(), f"{tmp_path}/log.sock", resource.getrlimit(resource.RLIMIT_NOFILE)
+    server, path = fault_server(), f"{tmp_path}/log.sock"
     config = {"logs": {"collect": {"socket": {"listen": "unix:" + path, "connections": 100}},
                        "export": {"elasticsearch": server.url}}}
     agent = oxpecker(config, start=False)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (64, before[1]))
-    try:
-        agent.launch()
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, before)
+    agent.launch("sh", "-c", 'ulimit -S -n 64; exec "$@"', "sh")
     if hard:
         resource.prlimit(agent.pid, resource.RLIMIT_NOFILE, (hard, hard))
     agent.wait_until(lambda: os.path.exists(path) and agent.answers("/health/liveness"), 20, "the agent")

@@ -27,6 +27,7 @@ def config(path, records=5000, **elasticsearch):
 def test_two_hundred_thousand_lines_under_kills(oxpecker, opensearch, tmp_path):
     """Written and rotated all the while; each kill comes with lines written that are not delivered."""
     chance, writer, index = random.Random(SEED), Writer(tmp_path / "app.log"), opensearch.index()
+    opensearch.create_index(index, {}, dynamic=False)
     agent = oxpecker(config(tmp_path / "app.log*", url=opensearch.url, index=index))
     kills, rotations, hits = sorted(chance.sample(range(AHEAD, LINES), KILLS)), 0, 0
     while len(writer.lines) < LINES:
@@ -178,7 +179,7 @@ def test_a_storm_of_real_429(oxpecker, narrow_opensearch, closing, tmp_path):
 
 
 def test_a_data_stream_rolls_over(oxpecker, opensearch, tmp_path):
-    """Between bulks nothing is lost and nothing twice: a line is sent again only where it was not answered."""
+    """Between bulks nothing is lost and nothing twice: a line is sent again only where it was not answered in time."""
     writer, stream = Writer(tmp_path / "app.log"), opensearch.index("rolling")
     opensearch.create_data_stream(stream)
     agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, data_stream=stream))
@@ -191,7 +192,8 @@ def test_a_data_stream_rolls_over(oxpecker, opensearch, tmp_path):
     wait_delivered(agent, 5000)
     assert len(opensearch.get(f"{opensearch.url}/_data_stream/{stream}")["data_streams"][0]["indices"]) == 6
     assert_same(list(opensearch.documents(stream).values()), writer)
-    assert opensearch.count(stream) == 5000  # an id is one document only within one index
+    scouts = agent.status()["destinations"][0]["scouts"]  # each is one line, sent beside a bulk that is slow
+    assert 0 <= opensearch.count(stream) - 5000 <= scouts  # an id is one document only within one index
     agent.assert_balanced()
 
 

@@ -38,13 +38,13 @@ static size_t read_frame(struct grpc_frame *f, struct bytes all, size_t piece)
 static void try_frame(struct bytes all, size_t piece)
 {
 	struct grpc_frame whole, cut;
-	char head[GRPC_FRAME_HEAD];
+	char head[GRPC_HEAD_SIZE];
 
 	check(read_frame(&whole, all, all.size) == read_frame(&cut, all, piece), "it depends on the cut");
 	check(memcmp(&whole, &cut, sizeof whole) == 0, "it depends on the cut");
 	if (!grpc_frame_is_whole(&whole))
 		return;
-	grpc_frame_write(grpc_frame_size(&whole), head);
+	grpc_head_write(false, (uint32_t)grpc_frame_size(&whole), head);
 	check(memcmp(head + 1, whole.head + 1, sizeof head - 1) == 0, "not as it was read");
 }
 
@@ -63,7 +63,7 @@ static void try_text(struct bytes all)
 		for (size_t i = 0; i < out.size; i++)
 			check(out.data[i] >= ' ' && out.data[i] <= '~', "not visible");
 	buffer_clear(&out);
-	if (grpc_details_write(GRPC_UNAVAILABLE, text, 1, &out) == 0)
+	if (grpc_details_write(GRPC_STATUS_UNAVAILABLE, text, 1, &out) == 0)
 		check(out.size > 0 && !memchr(out.data, '=', out.size), "not base64 without padding");
 	buffer_done(&out);
 	free(text);
@@ -76,7 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (size < 2)
 		return 0;
-	try_frame(all, 1 + data[0] % GRPC_FRAME_HEAD);
+	try_frame(all, 1 + data[0] % GRPC_HEAD_SIZE);
 	try_text(all);
 	return 0;
 }

@@ -134,8 +134,16 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 	return h->backed_up ? NULL : batch_new(&h->budget, signal);
 }
 
-bool host_others_hold_room(const struct host *h)
+bool host_takes(const struct host *h, enum signal signal)
 {
+	(void)h;
+	(void)signal;
+	return true;
+}
+
+bool host_others_hold_room(const struct host *h, enum signal signal)
+{
+	(void)signal;
 	return h->backed_up || budget_is_shared(&h->budget);
 }
 
@@ -165,8 +173,9 @@ struct batch *host_leave_batch(struct host *h, enum signal signal)
 	return batch_new(&h->budget, signal);
 }
 
-void host_not_left(struct host *h, uint64_t records, uint64_t bytes)
+void host_not_left(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	(void)bytes;
 	h->not_left += records;
 }
@@ -203,8 +212,9 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
-void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	h->lost += records;
 	h->lost_bytes += bytes;
 }
@@ -219,8 +229,9 @@ enum admit host_offer_spooled(
 	return answer;
 }
 
-void host_refused(struct host *h, uint64_t records, uint64_t bytes)
+void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	h->refused += records;
 	h->refused_bytes += bytes;
 }
@@ -339,6 +350,11 @@ bool host_is_written(struct host *h, int fd)
 {
 	(void)h, (void)fd;
 	return false;
+}
+
+struct pen *host_pen(struct host *h, int fd)
+{
+	return pen_ref(&h->pens, h->loop, fd);
 }
 
 int host_text_now(const struct host *h, const char *text, struct buffer *to)
@@ -526,7 +542,10 @@ static bool lasts(const struct lasting *l, uint64_t generation)
 static void forget_lasting(struct host *h)
 {
 	struct lasting l = { .count = 0 };
+	bool anew = true;
 
+	while (h->type->look && !h->type->look(h->collector, anew))
+		anew = false;
 	h->type->lasting(h->collector, add_lasting, &l);
 	for (size_t i = 0; i < h->held_count; i++)
 		for (size_t j = 0; j < batch_items(h->held[i]); j++)

@@ -10,6 +10,7 @@
 
 #include "component.h"
 #include "loop/lane.h"
+#include "loop/pen.h"
 #include "pipeline/batch.h"
 
 struct fake_item {
@@ -38,6 +39,7 @@ struct fake_number {
 struct host {
 	struct loop *loop;
 	struct lane *disk, *cpu;
+	struct pens pens;
 	struct budget budget;
 	const struct collector_type *type; /* who is told of settled batches and of room */
 	struct collector *collector;

@@ -81,7 +81,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 
 /* Whether member i, or a new one (-1), may take the name. "log": {…} may stand beside "log.level": to readers that take
  * dots as levels, these are two members of one object. "log": "x" may not. */
-static bool is_free(const struct json_edit *e, const char *name, int i)
+static bool is_free(struct json_edit *e, const char *name, int i)
 {
 	return json_edit_presence(e, bytes_of(name), i) <= JSON_BESIDE;
 }

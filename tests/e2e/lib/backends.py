@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import uuid
 
 import requests
 
@@ -13,7 +14,19 @@ from .wait import free_port
 _numbers = itertools.count(1)
 
 
+def unique(stem):
+    """A name that no other test has given to a server, and with which none of theirs begins."""
+    return f"{stem}-{uuid.uuid4().hex[:12]}"
+
+
 class Backend:
+    @classmethod
+    def at(cls, addresses):
+        """One that somebody else has started, and ends: its members that are text or numbers."""
+        backend = cls.__new__(cls)
+        vars(backend).update(addresses)
+        return backend
+
     def close(self):
         self.process.signal(15)
         self.process.kill9()
@@ -31,14 +44,23 @@ class Backend:
 
 
 class Jaeger(Backend):
-    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, the methods ask its query API."""
+    """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, as do its older doors, `thrift_http`,
+    `thrift_compact`, `thrift_binary` (ports of UDP) and `zipkin`; the methods ask its query API."""
+
+    @staticmethod
+    def needed():
+        return need.built("jaeger")
 
     def __init__(self, folder):
-        home = need.built("jaeger")
-        names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT")
+        home = self.needed()
+        names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT",
+                 "THRIFT_HTTP_PORT", "THRIFT_COMPACT_PORT", "THRIFT_BINARY_PORT", "ZIPKIN_PORT")
         ports = {name: free_port() for name in names}
         self.otlp_http = f"http://127.0.0.1:{ports['OTLP_HTTP_PORT']}"
         self.otlp_grpc = f"127.0.0.1:{ports['OTLP_GRPC_PORT']}"
+        self.thrift_http = f"http://127.0.0.1:{ports['THRIFT_HTTP_PORT']}/api/traces"
+        self.thrift_compact, self.thrift_binary = ports["THRIFT_COMPACT_PORT"], ports["THRIFT_BINARY_PORT"]
+        self.zipkin = f"http://127.0.0.1:{ports['ZIPKIN_PORT']}/api/v2/spans"
         self.query = f"http://127.0.0.1:{ports['QUERY_PORT']}"
         config = os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")
         self.process = Process("jaeger", [home + "/jaeger", "--config", config], folder, ports)
@@ -68,7 +90,7 @@ class Jaeger(Backend):
 
 
 class OpenSearch(Backend):
-    """One OpenSearch node. Tests share it, so each takes index names of its own from index().
+    """One OpenSearch node. The files of a run share it (servers.py), so each test takes index names from index().
 
     `settings`, {"thread_pool.write.queue_size": 1}, are those of a node that a test has for itself.
     """
@@ -76,31 +98,41 @@ class OpenSearch(Backend):
     name, has_data_streams = "opensearch", True
     java_words, modules = (), "-"
 
+    @classmethod
+    def needed(cls):
+        """Its folder and its Java."""
+        home = need.built(cls.name)
+        return home, cls.java(home)
+
     def __init__(self, folder, settings=None):
-        home = need.built(self.name)
+        home, java = self.needed()
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        argv = [self.java(home), *self.java_words, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
+        argv = [java, *self.java_words, "-Xms256m", "-Xmx512m", "-XX:+UseSerialGC",
                 "-XX:TieredStopAtLevel=1", "-cp", f"{home}/classes:{home}/lib/*", "Main",
                 os.path.join(str(folder), self.name), port, free_port(), self.modules,
                 *(f"{name}={value}" for name, value in (settings or {}).items())]
         self.process = Process(self.name, argv, folder)
-        self.process.wait_until(lambda: "READY" in self.process.out(), 90, f"{self.name} is ready")
+        self.process.wait_until(lambda: "READY" in self.process.out(), 180, f"{self.name} is ready")
 
-    def java(self, home):
+    @staticmethod
+    def java(home):
         return need.program("java")
 
     def index(self, stem="logs"):
-        return f"{stem}-{os.getpid()}-{next(_numbers)}"
+        return unique(stem)
 
     def request(self, method, path, body=None, headers=None):
         data = json.dumps(body) if isinstance(body, (dict, list)) else body
         headers = headers or {"Content-Type": "application/json"}
         return requests.request(method, f"{self.url}/{path}", data=data, headers=headers, timeout=30)
 
-    def create_index(self, name, mappings):
-        """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400."""
-        answer = self.request("PUT", name, {"mappings": {"properties": mappings}})
+    def create_index(self, name, mappings, dynamic=True):
+        """`mappings` as {"field": {"type": "long"}}; a document that does not fit is refused with 400.
+
+        Without `dynamic` the other fields are kept and cannot be searched, which costs the server half of the work.
+        """
+        answer = self.request("PUT", name, {"mappings": {"dynamic": dynamic, "properties": mappings}})
         answer.raise_for_status()
 
     def create_data_stream(self, name):
@@ -136,7 +168,8 @@ class OpenSearch3(OpenSearch):
     modules = ",".join(f"org.opensearch.{plugin}ModulePlugin"
                        for plugin in ("transport.Netty4", "index.mapper.MapperExtras", "painless.Painless"))
 
-    def java(self, home):
+    @staticmethod
+    def java(home):
         return home + "/java"
 
 

@@ -3,9 +3,11 @@
 Those named like a program are factories or running backends; each ends what it started, by its pid, last first.
 """
 
+import contextlib
+
 import pytest
 
-from . import agent, backends, disk as disks, fault, hosts
+from . import agent, backends, disk as disks, fault, hosts, servers
 
 
 class Closing:
@@ -30,7 +32,7 @@ class Closing:
 
 
 def pytest_configure(config):
-    config.addinivalue_line("markers", "alone: measures how soon something comes, with the machine for itself")
+    config.addinivalue_line("markers", "alone: measures how soon something comes, when all other tests are done")
 
 
 @pytest.fixture
@@ -75,27 +77,27 @@ def prometheus(closing, tmp_path_factory):
         backends.Prometheus(tmp_path_factory.mktemp("prometheus"), *words, **options))
 
 
-def session_backend(kind):
-    def running(tmp_path_factory):
-        backend = kind(tmp_path_factory.mktemp(kind.__name__.lower()))
-        yield backend
-        backend.close()
+@pytest.fixture(scope="session")
+def jaeger(tmp_path_factory):
+    """The file's own backends.Jaeger: it starts in half a second."""
+    with contextlib.closing(backends.Jaeger(tmp_path_factory.mktemp("jaeger"))) as server:
+        yield server
 
-    return pytest.fixture(running, scope="session", name=kind.__name__.lower())
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory):
+    """A running backends.OpenSearch that other files may share."""
+    with servers.running(backends.OpenSearch, tmp_path_factory) as server:
+        yield server
 
 
 def each_backend(*kinds, name):
-    """A session fixture of that name that is each of them in turn, one running at a time."""
+    """A session fixture of that name that is each of them in turn, shared with other files."""
     def running(request, tmp_path_factory):
-        backend = request.param(tmp_path_factory.mktemp(request.param.name))
-        yield backend
-        backend.close()
+        with servers.running(request.param, tmp_path_factory) as server:
+            yield server
 
     return pytest.fixture(running, scope="session", name=name, params=kinds, ids=lambda kind: kind.name)
-
-
-jaeger = session_backend(backends.Jaeger)
-opensearch = session_backend(backends.OpenSearch)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What a test needs and may not be there. It is skipped by name then; in CI, where everything can be had, it fails."""
 
+import functools
 import os
 import resource
 import shutil
@@ -35,6 +36,7 @@ def prometheus(name):
     return shutil.which(name) or os.path.join(built("prometheus"), "usr", "bin", name)
 
 
+@functools.cache
 def built(name):
     """The folder of something that tests/backends/build.sh builds."""
     script = os.path.join(TESTS, "backends", "build.sh")

@@ -238,6 +238,86 @@ static void test_a_log_that_cannot_be_written(void **state)
 	log_error(&log, "agent", "nobody hears this");
 }
 
+/* A pipe of two pages, and everything that was logged to it before somebody read it. */
+struct unread {
+	int ends[2];
+	struct log_limit limit;
+	struct log log;
+	char *got;
+};
+
+static void unread_begin(struct unread *u, enum log_form form)
+{
+	*u = (struct unread){ .got = oxp_new(READ_MAX + 1) };
+	assert_int_equal(pipe(u->ends), 0);
+	assert_true(fcntl(u->ends[1], F_SETPIPE_SZ, 8192) >= 8192);
+	u->log = (struct log){
+		.fd = u->ends[1], .level = LOG_LEVEL_INFO, .form = form, .clock = &still.clock, .limit = &u->limit
+	};
+}
+
+static char *unread_read(struct unread *u)
+{
+	ssize_t n = read(u->ends[0], u->got, READ_MAX);
+
+	assert_true(n > 0);
+	u->got[n] = '\0';
+	return u->got;
+}
+
+static void unread_end(struct unread *u)
+{
+	close(u->ends[0]);
+	close(u->ends[1]);
+	free(u->got);
+}
+
+static void test_a_log_that_nobody_reads_holds_nothing_up(void **state)
+{
+	struct unread u;
+	char expected[512];
+	int written = 0;
+
+	(void)state;
+	unread_begin(&u, LOG_FORM_TEXT);
+	for (int i = 0; i < LOG_BURST; i++)
+		log_write(&u.log, LOG_LEVEL_INFO, "x", "%d %0500d", i, 0);
+	for (const char *c = unread_read(&u); *c; c++)
+		written += *c == '\n';
+	assert_in_range(written, 1, LOG_BURST - 1);
+	assert_int_equal(u.got[strlen(u.got) - 1], '\n');
+	log_write(&u.log, LOG_LEVEL_INFO, "x", "again");
+	snprintf(expected, sizeof expected,
+		WHEN " warn  agent: %d messages are missing here: nobody read what was logged, or there was no room "
+		     "for it\n" WHEN " info  x: again\n",
+		LOG_BURST - written);
+	assert_string_equal(unread_read(&u), expected);
+	log_write(&u.log, LOG_LEVEL_INFO, "x", "again");
+	assert_string_equal(unread_read(&u), WHEN " info  x: again\n");
+	unread_end(&u);
+}
+
+/* A line that is larger than what the pipe takes at once. */
+static void test_a_line_that_was_cut_ends_before_the_next(void **state)
+{
+	struct unread u;
+	char text[LOG_LINE_MAX], *got;
+
+	(void)state;
+	memset(text, 1, sizeof text - 1); /* \u0001 */
+	text[sizeof text - 1] = '\0';
+	unread_begin(&u, LOG_FORM_JSON);
+	log_write(&u.log, LOG_LEVEL_INFO, "x", "%s", text);
+	got = unread_read(&u);
+	assert_null(strchr(got, '\n'));
+	log_write(&u.log, LOG_LEVEL_INFO, "x", "again");
+	got = unread_read(&u);
+	assert_int_equal(got[0], '\n');
+	assert_non_null(strstr(got, "\"1 messages are missing"));
+	assert_non_null(strstr(got, "\"message\":\"again\"}\n"));
+	unread_end(&u);
+}
+
 static void test_wall_time_as_text(void **state)
 {
 	static const struct {
@@ -326,6 +406,8 @@ int main(void)
 		cmocka_unit_test(test_levels),
 		cmocka_unit_test(test_a_long_line_is_cut),
 		cmocka_unit_test(test_a_log_that_cannot_be_written),
+		cmocka_unit_test(test_a_log_that_nobody_reads_holds_nothing_up),
+		cmocka_unit_test(test_a_line_that_was_cut_ends_before_the_next),
 		cmocka_unit_test(test_wall_time_as_text),
 		cmocka_unit_test(test_the_system_clock_goes_on),
 		cmocka_unit_test(test_a_seed_says_all),

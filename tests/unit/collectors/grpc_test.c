@@ -116,7 +116,7 @@ static void expect_taken(struct fixture *f, int stream, const char *what)
 {
 	struct h2_frame frame = h2_expect(&f->peer, H2_DATA, stream);
 
-	assert_int_equal(frame.size, GRPC_FRAME_HEAD + 3);
+	assert_int_equal(frame.size, GRPC_HEAD_SIZE + 3);
 	assert_memory_equal(frame.payload, "\0\0\0\0\3yes", frame.size);
 	expect_status(f, stream, "0");
 	assert_string_equal(f->taken, what);

@@ -12,7 +12,6 @@
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -23,6 +22,7 @@
 #include "collectors/tail/silent.h"
 #include "collectors/tail/table.h"
 #include "collectors/tail/tail.h"
+#include "unit/descriptors.h"
 #include "unit/fake_host.h"
 
 extern const struct collector_type collector_tail;
@@ -319,6 +319,7 @@ static int end(void **state)
 {
 	struct bench *b = *state;
 
+	descriptors_leave_all();
 	if (b->host.collector)
 		tail_collector_check(b->host.collector);
 	fake_host_done(&b->host);
@@ -701,6 +702,22 @@ static void a_file_that_only_begins_alike_is_followed(void **state)
 	wait_items(b, 2);
 	append(b, &m[1], "app.log.2", "{\"banner\":1}\n");
 	append(b, &m[1], "app.log.2", "{\"b\":2}\n");
+	wait_items(b, 4);
+	finish(b, m, 2);
+}
+
+/* A copy is no longer than what it was made of, so this one is not what `app.log` is now. */
+static void what_is_longer_than_the_followed_file_is_no_copy_of_it(void **state)
+{
+	struct bench *b = *state;
+	struct model m[2] = { { .generation = 0 } };
+
+	watch_glob(b, "*.log*");
+	append(b, &m[0], "app.log", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.1", "{\"banner\":1}\n");
+	append(b, &m[1], "app.log.1", "{\"b\":2}\n");
+	append(b, &m[1], "app.log.1", "{\"b\":3}\n");
+	start(b);
 	wait_items(b, 4);
 	finish(b, m, 2);
 }
@@ -2025,24 +2042,22 @@ static void a_followed_file_is_small(void **state)
 /* More than half of them are taken when it starts. */
 static void files_share_the_descriptors_that_are_left(void **state)
 {
-	enum { LIMIT = 64, TAKEN = 40 };
+	enum { LEFT = 60, TAKEN = 40 };
 	struct bench *b = *state;
 	struct model m = { .generation = 0 };
-	struct rlimit before, few;
-	int taken[LIMIT], count = 0;
+	int taken[TAKEN];
 
 	append_lines(b, &m, "app.log", 1);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
-	few = (struct rlimit){ LIMIT, before.rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
-	do {
-		taken[count] = dup(STDERR_FILENO);
-	} while (taken[count++] < TAKEN);
+	descriptors_leave(LEFT);
+	for (int i = 0; i < TAKEN; i++) {
+		taken[i] = dup(STDERR_FILENO);
+		assert_true(taken[i] >= 0);
+	}
 	start(b);
 	wait_items(b, 1);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	while (count > 0)
-		close(taken[--count]);
+	for (int i = 0; i < TAKEN; i++)
+		close(taken[i]);
+	descriptors_leave_all();
 	finish(b, &m, 1);
 }
 
@@ -2067,6 +2082,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_copy_that_was_read_is_not_read_again),
 	TEST(a_file_that_was_copied_and_cut_while_nobody_looked_is_read_on),
 	TEST(a_file_that_only_begins_alike_is_followed),
+	TEST(what_is_longer_than_the_followed_file_is_no_copy_of_it),
 	TEST(holes_of_stale_writers_are_no_lines),
 	TEST(zeros_at_the_end_wait_for_what_follows),
 	TEST(files_written_anew_to_more_than_they_had_begin_anew),

@@ -4,10 +4,10 @@
  */
 #include "http/server.h"
 
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 
+#include "unit/descriptors.h"
 #include "unit/http/raw.h"
 
 enum { PIPELINED = 100, A_SWEEP_NS = 600 * 1000 * 1000 /* after which the server looks at all connections */ };
@@ -242,6 +242,7 @@ static int teardown(void **state)
 {
 	struct fixture *f = *state;
 
+	descriptors_leave_all();
 	http_server_free(f->server);
 	raw_done(&f->raw);
 	buffer_done(&f->body);
@@ -1222,30 +1223,16 @@ static void seats_are_shared_by_addresses(void **state)
 	raw_connect(&f->raw, &f->world, f->port);
 }
 
-/* To those that are open, and `more`. */
-static void limit_descriptors(rlim_t more, struct rlimit *before)
-{
-	struct rlimit limit;
-	int next = dup(STDOUT_FILENO);
-
-	assert_true(next >= 0);
-	close(next);
-	assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
-	limit = (struct rlimit){ (rlim_t)next + more, before->rlim_max };
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
-}
-
 /* Others have used up all of them: one connection is served with the spare one, the next waits, and the loop does not
  * spin. */
 static void a_want_of_descriptors_passes(void **state)
 {
 	struct fixture *f = *state;
-	struct rlimit usual_limit;
 	struct raw other;
 	uint64_t before;
 
 	raw_connect(&other, &f->world, f->port);
-	limit_descriptors(0, &usual_limit);
+	descriptors_leave(0);
 	raw_send(&f->raw, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	while (!f->waiting)
 		raw_turn(&f->raw);
@@ -1260,7 +1247,7 @@ static void a_want_of_descriptors_passes(void **state)
 	f->waiting = NULL;
 	raw_expect(&f->raw, "first");
 	raw_expect(&other, "hello\n"); /* with the same one */
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	descriptors_leave_all();
 	raw_done(&other);
 }
 
@@ -1268,18 +1255,17 @@ static void a_want_of_descriptors_passes(void **state)
 static void descriptors_that_come_back_are_noticed(void **state)
 {
 	struct fixture *f = *state;
-	struct rlimit usual_limit;
 	struct raw other;
 
 	raw_connect(&other, &f->world, f->port);
-	limit_descriptors(0, &usual_limit);
+	descriptors_leave(0);
 	raw_send(&f->raw, "GET /later HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
 	while (!f->waiting)
 		raw_turn(&f->raw);
 	raw_send(&other, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
 	turns(&f->world, 20);
 	assert_int_equal(totals(f).requests, 1);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	descriptors_leave_all();
 	f->world.ahead += 150000000;
 	raw_expect(&other, "hello\n");
 	http_respond_text(f->waiting, 200, "text/plain", "first");
@@ -1291,17 +1277,16 @@ static void descriptors_that_come_back_are_noticed(void **state)
 static void a_want_of_descriptors_is_a_want_of_seats(void **state)
 {
 	struct fixture *f = *state;
-	struct rlimit usual_limit;
 	struct raw many[3], other;
 
 	for (int i = 0; i < 3; i++)
 		raw_connect(&many[i], &f->world, f->port);
 	raw_connect(&other, &f->world, f->port);
 	assert_int_equal(send(other.fd, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 33, 0), 33);
-	limit_descriptors(2, &usual_limit);
+	descriptors_leave(2);
 	raw_expect(&other, "hello\n");
 	assert_in_range(totals(f).evicted, 1, 4);
-	assert_int_equal(setrlimit(RLIMIT_NOFILE, &usual_limit), 0);
+	descriptors_leave_all();
 	for (int i = 0; i < 3; i++)
 		raw_done(&many[i]);
 	raw_done(&other);

@@ -62,6 +62,9 @@ static const struct {
 	{ "{\"status\":200,\"items\":[{\"create\":{}}]}", "0||;" },
 	{ "{\"items\":[{\"create\":{\"status\":201}}],\"other\":[{\"create\":{\"status\":500}}]}", "201||;" },
 	{ "{\"items\":[{\"create\":{\"status\":null,\"forced\":true}}]}", "0||;" },
+	{ "{\"items\":[{\"create\":{\"status\":4294967497}},{\"create\":{\"status\":18446744073709551817}},"
+	  "{\"create\":{\"status\":1201}}]}", /* the first two are 201 in 32 and 64 bits */
+		"0||;0||;0||;" },
 };
 
 static const char *const broken[] = {

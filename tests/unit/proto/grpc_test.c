@@ -26,20 +26,20 @@ static void a_frame_is_read_however_it_is_cut(void **state)
 		}
 		assert_int_equal(grpc_frame_flag(&f), 1);
 		assert_int_equal(grpc_frame_size(&f), 0x010203);
-		assert_int_equal(at - in.size, GRPC_FRAME_HEAD);
+		assert_int_equal(at - in.size, GRPC_HEAD_SIZE);
 	}
 }
 
 static void a_frame_is_written_as_it_is_read(void **state)
 {
 	static const size_t sizes[] = { 0, 1, 255, 256, 70000, UINT32_MAX };
-	char head[GRPC_FRAME_HEAD];
+	char head[GRPC_HEAD_SIZE];
 
 	(void)state;
 	for (unsigned i = 0; i < COUNT_OF(sizes); i++) {
 		struct grpc_frame f = { .got = 0 };
 		struct bytes in = { head, sizeof head };
-		grpc_frame_write(sizes[i], head);
+		grpc_head_write(false, (uint32_t)sizes[i], head);
 		assert_true(grpc_frame_read(&f, &in));
 		assert_int_equal(grpc_frame_size(&f), sizes[i]);
 		assert_int_equal(grpc_frame_flag(&f), 0);
@@ -92,7 +92,7 @@ static void details_say_when_to_try_again(void **state)
 
 	(void)state;
 	buffer_init(&to, ROOM);
-	assert_int_equal(grpc_details_write(GRPC_UNAVAILABLE, "no room", 1, &to), 0);
+	assert_int_equal(grpc_details_write(GRPC_STATUS_UNAVAILABLE, "no room", 1, &to), 0);
 	assert_true(bytes_are(buffer_bytes(&to),
 		"CA4SB25vIHJvb20aMAoodHlwZS5nb29nbGVhcGlzLmNvbS9nb29nbGUucnBjLlJldHJ5SW5mbxIECgIIAQ"));
 	buffer_done(&to);

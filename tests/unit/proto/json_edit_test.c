@@ -11,6 +11,8 @@
 
 enum { ROOM = 1 << 20 };
 
+#define PADDED(text) ((const char[sizeof(text) + JSON_LINE_PADDING]){ text })
+
 /* A line in memory of its own, with the padding that is asked for and not more. */
 static char *padded(const char *text)
 {
@@ -337,6 +339,62 @@ static void levels(void **state)
 	}
 }
 
+/* A scanner that counts. */
+
+static size_t stops;
+
+static const char *counted_stop(const char *p, const char *end)
+{
+	stops++;
+	return json_scan_best()->stop(p, end);
+}
+
+static uint64_t any_block(const char *p, uint64_t *ret_high)
+{
+	return json_scan_best()->block(p, ret_high);
+}
+
+static const struct json_scan counting = { "counting", counted_stop, any_block };
+
+/* `first`, members up to the 128th, then 40,000 more; or one object with these. */
+static char *crowded(const char *first, bool object)
+{
+	char *line = calloc(1, ROOM + JSON_LINE_PADDING);
+	size_t size = (size_t)snprintf(line, ROOM, "{%s", first);
+
+	if (object)
+		size += (size_t)snprintf(line + size, ROOM - size, ",\"log\":{\"x\":1");
+	for (int i = 0; i < 40000 + JSON_MEMBERS_MAX; i++)
+		size += (size_t)snprintf(line + size, ROOM - size, ",\"m%d\":1", i);
+	snprintf(line + size, ROOM - size, "%s", object ? "}}" : "}");
+	return line;
+}
+
+/* However many names are looked for, a line is read a few times. */
+static void a_search_for_many_names_ends(void **state)
+{
+	char *lines[] = { crowded("\"a\":1", false), crowded("\"a\":1", true) }, name[32];
+	struct json_edit *e = json_edit_new(&counting, ROOM);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(lines); i++) {
+		assert_int_equal(json_edit_begin(e, bytes_of(lines[i])), JSON_FINE);
+		stops = 0;
+		for (int n = 0; n < 200; n++) {
+			snprintf(name, sizeof name, "log.n%d", n);
+			assert_true(json_edit_presence(e, bytes_of(name), -1) <= (n < 2 ? JSON_BESIDE : JSON_CROSSED));
+		}
+		assert_in_range(stops, 40000, 4 * 41000);
+		assert_int_equal(json_edit_presence(e, bytes_of("log.late"), -1), JSON_CROSSED); /* who knows */
+		assert_int_equal(json_edit_has(e, bytes_of("late")), i == 0);
+		assert_int_equal(json_edit_presence(e, bytes_of("a"), -1), JSON_THERE);
+		free(lines[i]);
+	}
+	assert_int_equal(json_edit_begin(e, bytes_of(PADDED("{\"log\":{}}"))), JSON_FINE); /* the next line is */
+	assert_int_equal(json_edit_presence(e, bytes_of("log.late"), -1), JSON_BESIDE); /* not affected */
+	json_edit_free(e);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -353,6 +411,7 @@ int main(void)
 		cmocka_unit_test(hashes_are_the_same_for_the_same),
 		cmocka_unit_test(without_room_it_fails),
 		cmocka_unit_test(levels),
+		cmocka_unit_test(a_search_for_many_names_ends),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

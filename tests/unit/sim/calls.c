@@ -162,7 +162,8 @@ off_t __wrap_lseek(int fd, off_t at, int whence)
 
 	if (!i)
 		return __real_lseek(fd, at, whence);
-	OXP_ASSERT(whence == SEEK_DATA);
+	if (whence != SEEK_DATA)
+		return (off_t)(sim.open[fd].at = (size_t)at + (whence == SEEK_END ? i->data.size : 0));
 	for (; (size_t)at < i->data.size; at = (at / BLOCK + 1) * BLOCK) {
 		size_t left = i->data.size - (size_t)at, size = (size_t)(BLOCK - at % BLOCK);
 		if (memcmp(i->data.data + at, zeros, left < size ? left : size) != 0)
@@ -183,6 +184,7 @@ static int tell_stat(const struct sim_inode *i, struct stat *info)
 		.st_nlink = i->path[0] != '\0',
 		.st_size = (off_t)i->data.size };
 	info->st_mtim = (struct timespec){ i->changed_ns / 1000000000, i->changed_ns % 1000000000 };
+	info->st_ctim = info->st_mtim;
 	return 0;
 }
 
@@ -405,11 +407,21 @@ static size_t read_events(char *data, size_t size)
 	return got;
 }
 
+static ssize_t read_on(int fd, void *data, size_t size)
+{
+	ssize_t got = __wrap_pread(fd, data, size, (off_t)sim.open[fd].at);
+
+	sim.open[fd].at += got > 0 ? (size_t)got : 0;
+	return got;
+}
+
 ssize_t __wrap_read(int fd, void *data, size_t size)
 {
 	uint64_t rung;
 	size_t got;
 
+	if (opened(fd))
+		return read_on(fd, data, size);
 	if (!sim.on || fd != sim.notify.fd)
 		return __real_read(fd, data, size);
 	between();

@@ -220,9 +220,31 @@ void sim_files_end(void)
 	sim.on = false;
 }
 
+void sim_files_abandon(void)
+{
+	if (!sim.on)
+		return;
+	sim.on = false;
+	for (int fd = 0; fd < FDS_MAX; fd++)
+		if (sim.open[fd].inode || fd == sim.notify.fd)
+			close(fd);
+	while (sim.notify.first)
+		sim_forget_event();
+	for (struct sim_inode *i; (i = sim.inodes); free(i)) {
+		sim.inodes = i->next;
+		buffer_done(&i->data);
+	}
+}
+
 void sim_files_fail(enum sim_call call, unsigned one_in, int error)
 {
 	sim.failures[call] = (struct sim_failure){ one_in, error };
+}
+
+void sim_files_between(void (*between)(void *context), void *context)
+{
+	sim.options.between = between;
+	sim.options.context = context;
 }
 
 size_t sim_files_overflows(void)

@@ -36,8 +36,12 @@ struct sim_files_options {
 void sim_files_begin(const struct sim_files_options *);
 /* Whatever the program has open or watches it has forgotten to close: the process ends. */
 void sim_files_end(void);
+/* The same after a test that failed: whatever is there goes, whoever has it open. Without a world it does nothing. */
+void sim_files_abandon(void);
 /* One call in `one_in` of that kind fails with `error`; 0: none. */
 void sim_files_fail(enum sim_call, unsigned one_in, int error);
+/* Another `between`, from now on; NULL: none. */
+void sim_files_between(void (*between)(void *context), void *context);
 size_t sim_files_overflows(void);
 size_t sim_files_calls(enum sim_call); /* that there were, failed or not */
 

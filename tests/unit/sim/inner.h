@@ -48,7 +48,7 @@ struct sim_notify {
 
 struct sim_open {
 	struct sim_inode *inode; /* NULL: not one of ours */
-	size_t at; /* of a folder that is listed */
+	size_t at; /* where read() goes on */
 };
 
 struct sim_failure {

@@ -1,0 +1,136 @@
+"""Apps whose tracers speak Jaeger's Thrift or Zipkin's JSON, unchanged: each sends the same spans beside the agent and
+straight to Jaeger's own doors, and what Jaeger stores is the same."""
+
+import gzip
+import json
+import os
+
+import pytest
+import requests
+
+from lib import agent as agents
+from lib import backends, need
+from lib.process import Process
+from lib.wait import free_port, wait_until
+
+HOME = os.path.join(need.TESTS, "hosts", "old_tracers")
+SERVICES = ["jaeger-client-http", "jaeger-client-udp", "node-exporter-jaeger-http", "node-exporter-jaeger-udp",
+            "node-exporter-zipkin", "python-exporter-jaeger-http", "python-exporter-jaeger-udp",
+            "python-exporter-zipkin"]
+SPANS = 4  # of each
+
+
+
+class Doors:
+    """An agent with every older door, on ports of its own."""
+
+    def __init__(self, folder, exported):
+        self.http, self.compact, self.binary, self.zipkin = (free_port() for _ in range(4))
+        local = "127.0.0.1:{}".format
+        self.agent = agents.Oxpecker({"receive": {
+            "jaeger": {"http": local(self.http), "compact": local(self.compact), "binary": local(self.binary)},
+            "zipkin": {"http": local(self.zipkin)}},
+            "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": exported}}}}, folder).start()
+
+    def target(self):
+        return {"http": f"http://127.0.0.1:{self.http}/api/traces", "compact": self.compact, "binary": self.binary,
+                "zipkin": f"http://127.0.0.1:{self.zipkin}/api/v2/spans"}
+
+
+def run_tracers(folder, targets):
+    home = need.built("old_tracers")
+    env = {"TARGETS": json.dumps(targets), "NODE_PATH": home + "/node_modules"}
+    programs = [Process("node", [need.program("node"), HOME + "/trace.js"], folder, env),
+                Process("python", [home + "/bin/python", HOME + "/trace.py"], folder, env)]
+    for program in programs:
+        assert program.wait(60) == 0, program.err()
+
+
+@pytest.fixture(scope="module")
+def sent(jaeger, tmp_path_factory):
+    """Everything was sent; the doors, and the Jaeger that got it from the tracers themselves."""
+    straight = backends.Jaeger(tmp_path_factory.mktemp("straight"))
+    doors = Doors(tmp_path_factory.mktemp("doors"), jaeger.otlp_http)
+    try:
+        run_tracers(tmp_path_factory.mktemp("tracers"),
+                    [doors.target(), {"http": straight.thrift_http, "compact": straight.thrift_compact,
+                                      "binary": straight.thrift_binary, "zipkin": straight.zipkin}])
+        yield doors.agent, straight
+        doors.agent.close()
+    finally:
+        straight.close()
+
+
+def plain(tags):
+    return sorted((tag["key"], tag["type"], json.dumps(tag["value"])) for tag in tags)
+
+
+def stored(jaeger, service):
+    """All that Jaeger has of the spans of a service, in an order of their own."""
+    found = []
+    for trace in jaeger.traces(service):
+        for span in trace["spans"]:
+            process = trace["processes"][span.pop("processID")]
+            span["process"] = (process["serviceName"], plain(process["tags"]))
+            span["tags"] = plain(span["tags"])
+            span["logs"] = [(log["timestamp"], plain(log["fields"])) for log in span["logs"]]
+            found.append(span)
+    return sorted(found, key=lambda span: span["spanID"])
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_jaeger_stores_what_its_own_door_would_have_stored(sent, jaeger, service):
+    agent, straight = sent
+    for backend in (jaeger, straight):
+        wait_until(lambda: len(stored(backend, service)) == SPANS, 30, f"spans of {service}")
+    assert stored(jaeger, service) == stored(straight, service)
+    assert agent.booked("dropped", signal="traces") == agent.booked("rejected", signal="traces") == 0
+
+
+@pytest.fixture
+def doors(fault_server, closing, tmp_path):
+    """The doors before a server that takes everything."""
+    made = Doors(tmp_path, fault_server().url)
+    closing.keep(made.agent)
+    return made
+
+
+def span(number, **more):
+    return {"traceId": f"{number:032x}", "id": f"{number:016x}", "name": f"span {number}", **more}
+
+
+def wait_delivered(agent, spans):
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans, 20, f"{spans} spans delivered")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("form", ["http", "zipkin"])
+def test_what_is_no_request_is_answered_400(doors, form):
+    url = doors.target()[form]
+    kind = "application/json" if form == "zipkin" else "application/vnd.apache.thrift.binary; charset=x"
+    for body in (b"", b"{}", bytes(range(256)), b"[{}"):
+        answer = requests.post(url, data=body, headers={"Content-Type": kind}, timeout=10)
+        assert answer.status_code == 400 and answer.text.startswith("not a ") and " at byte " in answer.text
+    assert requests.post(url, data=b"[]", headers={"Content-Type": "text/plain"}, timeout=10).status_code == 415
+    assert requests.get(url, timeout=10).status_code == 405
+    component = "receive.jaeger" if form == "http" else "receive.zipkin"
+    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 5
+
+
+def test_a_span_with_a_bad_id_is_refused_alone(doors):
+    body = [span(1), {"traceId": "0" * 32, "id": "1" * 16, "name": "lost"}, span(2)]
+    answer = requests.post(doors.target()["zipkin"], json=body, timeout=10)
+    assert answer.status_code == 202
+    assert answer.text.startswith('1 of 3 spans refused; the first is span 2, "lost": its traceId is ')
+    wait_delivered(doors.agent, 2)
+    assert doors.agent.booked("rejected", signal="traces") == 1
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_large_request_is_converted_in_the_lane(doors, packed):
+    body = json.dumps([span(number, tags={"text": "x" * 50}) for number in range(1, 20001)]).encode()
+    headers = {"Content-Type": "application/json", **({"Content-Encoding": "gzip"} if packed else {})}
+    answer = requests.post(doors.target()["zipkin"], data=gzip.compress(body) if packed else body, headers=headers,
+                           timeout=30)
+    assert answer.status_code == 202 and answer.text == ""
+    wait_delivered(doors.agent, 20000)
