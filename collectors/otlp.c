@@ -1,5 +1,6 @@
 /*
- * The `otlp` door: spans over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
+ * The `otlp` door: spans over OTLP/HTTP as protobuf and over OTLP/gRPC, on TCP and on Unix sockets. What is said here
+ * of answers holds for both; collectors/grpc.h says what the statuses become over gRPC.
  *
  * A body is checked on the wire before anything else sees it, so one client's bytes cannot sink a merged batch. A wrong
  * frame is answered 400. If the frame is fine, a fault costs only the part that has it, and the answer reports it as a
@@ -12,6 +13,7 @@
 #include <stdlib.h>
 
 #include "collectors/door.h"
+#include "collectors/grpc.h"
 #include "proto/otlp_mend.h"
 #include "proto/otlp_response.h"
 #include "proto/otlp_walk.h"
@@ -25,7 +27,7 @@ enum {
 };
 
 struct otlp_door_config {
-	const struct option_list *http;
+	const struct option_list *http, *grpc;
 	uint64_t body_max, connections;
 	enum door_ack ack;
 	const struct option_list *origins;
@@ -34,9 +36,12 @@ struct otlp_door_config {
 static const struct option otlp_door_options[] = {
 	{ OPT_ADDRESSES(struct otlp_door_config, http), .name = "http", .main = true, .text = "127.0.0.1:4318",
 		.help = "Addresses to listen on for OTLP/HTTP: host:port, :port or unix:/path." },
+	{ OPT_ADDRESSES(struct otlp_door_config, grpc), .name = "grpc", .text = "127.0.0.1:4317", .unless = "http",
+		.help = "The same for OTLP/gRPC. If only `http` is given, gRPC is not listened for." },
 	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10,
 		.max = 64 << 20,
-		.help = "Largest request, both before and after decompression; a larger one is answered 413." },
+		.help = "Largest request, both before and after decompression; a larger one is answered 413, or "
+			"RESOURCE_EXHAUSTED." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
@@ -48,7 +53,7 @@ static const struct option otlp_door_options[] = {
 struct collector {
 	struct door door;
 	const struct otlp_door_config *config;
-	struct http_route routes[2];
+	struct http_route routes[2], methods[3];
 	struct mono_time told; /* when it was logged that a request was mended; 0: never */
 	uint64_t *spans, *refused, *texts, *values, *links;
 };
@@ -220,13 +225,19 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 		.complete = door_complete,
 		.gone = door_gone,
 		.context = &c->door };
+	c->methods[0] = grpc_route(&c->door, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
+	c->methods[1] = grpc_route_others(&c->door);
 	*ret = c;
 	return 0;
 }
 
 static int otlp_door_start(struct collector *c)
 {
-	return door_start(&c->door, c->config->http, c->config->connections, c->routes);
+	int failed = door_start(&c->door, c->config->http, c->config->connections, c->routes);
+
+	if (failed || c->config->grpc->count == 0)
+		return failed;
+	return door_start_grpc(&c->door, c->config->grpc, c->config->connections, c->methods);
 }
 
 static bool otlp_door_quiet(struct collector *c)
@@ -248,7 +259,7 @@ static void otlp_door_destroy(struct collector *c)
 
 const struct collector_type collector_otlp = {
 	.name = "otlp",
-	.summary = "Takes spans over OTLP/HTTP (protobuf) on TCP and Unix sockets.",
+	.summary = "Takes spans over OTLP/HTTP (protobuf) and OTLP/gRPC on TCP and Unix sockets.",
 	.signals = SIGNAL_TRACES,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,

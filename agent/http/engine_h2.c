@@ -35,7 +35,7 @@
 
 enum {
 	READ_MAX = 64 << 10,
-	STEP = 2 << 10,
+	STEP = 1 << 10,
 	OUT_MAX = 16 << 10,
 	OUT_ROOM = 128 << 10,
 	OUT_KEPT = 4 << 10,
