@@ -373,34 +373,45 @@ void agent_config_complain(struct agent_config *c, const struct config_component
 	complain_at(c, agent_config_node(c, k, part), k, what);
 }
 
-static bool is_collector(const struct agent_config *c, enum part part, const char *name)
+static const enum part ways_in[] = { PART_LOGS, PART_RECEIVE };
+
+static bool brings(const struct config_component *k, enum signal signal)
 {
-	for (const struct config_component *k = c->components[part]; k; k = k->next)
-		if (strcmp(k->name, name) == 0)
-			return true;
+	return ((const struct collector_type *)k->type->type)->signals & signal;
+}
+
+static bool is_collector(const struct agent_config *c, enum signal signal, const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(ways_in); i++)
+		for (const struct config_component *k = c->components[ways_in[i]]; k; k = k->next)
+			if (brings(k, signal) && strcmp(k->name, name) == 0)
+				return true;
 	return false;
 }
 
-static const char *collector_names(struct agent_config *c, enum part part)
+static const char *collector_names(struct agent_config *c, enum signal signal)
 {
-	const char *names = "", *comma = "";
+	const char *names = "";
 
-	for (const struct config_component *k = c->components[part]; k; k = k->next, comma = ", ")
-		names = config_printf(c->file->arena, "%s%s%s", names, comma, k->name);
+	for (size_t i = 0; i < COUNT_OF(ways_in); i++)
+		for (const struct config_component *k = c->components[ways_in[i]]; k; k = k->next)
+			if (brings(k, signal))
+				names = config_printf(c->file->arena, "%s%s%s.%s", names, *names ? ", " : "",
+					part_path(ways_in[i]), k->name);
 	return *names ? names : "none";
 }
 
 /* `from` names collectors of the signal. */
-static void check_from(struct agent_config *c, enum part out, enum part in)
+static void check_from(struct agent_config *c, enum part out, enum signal signal)
 {
 	for (const struct config_component *k = c->components[out]; k; k = k->next) {
 		const struct export_config *common = k->common;
 		for (size_t i = 0; common->from && i < common->from->count; i++)
-			if (!is_collector(c, in, common->from->items[i]))
+			if (!is_collector(c, signal, common->from->items[i]))
 				agent_config_complain(c, k, out,
 					config_printf(c->file->arena,
-						"from: no collector is named \"%s\"; those of %s are meant: %s",
-						common->from->items[i], part_path(in), collector_names(c, in)));
+						"from: no collector is named \"%s\"; those that can be named: %s",
+						common->from->items[i], collector_names(c, signal)));
 	}
 }
 
@@ -515,8 +526,8 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 		c->components[PART_LOGS_OUT] = default_component(c, PART_LOGS_OUT, "store");
 	if (!c->components[PART_TRACES_OUT])
 		c->components[PART_TRACES_OUT] = default_component(c, PART_TRACES_OUT, "store");
-	check_from(c, PART_LOGS_OUT, PART_LOGS);
-	check_from(c, PART_TRACES_OUT, PART_RECEIVE);
+	check_from(c, PART_LOGS_OUT, SIGNAL_LOGS);
+	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
 	check_origins(c);
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_LOGS);

@@ -12,12 +12,7 @@
 #include "registry.h"
 #include "state/state.h"
 
-static const enum signal part_signals[PARTS] = { [PART_RECEIVE] = SIGNAL_TRACES,
-	[PART_METRICS] = SIGNAL_METRICS,
-	[PART_LOGS] = SIGNAL_LOGS,
-	[PART_LOGS_STEPS] = SIGNAL_LOGS,
-	[PART_LOGS_OUT] = SIGNAL_LOGS,
-	[PART_TRACES_OUT] = SIGNAL_TRACES };
+static const enum signal pipeline_signals[] = { SIGNAL_TRACES, SIGNAL_LOGS };
 
 static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
@@ -41,7 +36,7 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	struct outlet *o =
 		outlet_new(&a->outlets, &(struct outlet){ .host = h,
 						.sender = pipeline_sender(&a->pipeline, h->name, type, &common->limits),
-						.signal = part_signals[part],
+						.signal = part == PART_LOGS_OUT ? SIGNAL_LOGS : SIGNAL_TRACES,
 						.config = common,
 						.within = a->config->delivery.within });
 	struct exporter *exporter;
@@ -50,6 +45,8 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	if (failed)
 		return failed;
 	sender_exporter(o->sender, exporter);
+	if (type->send_max)
+		sender_send_max(o->sender, type->send_max(c->options));
 	destinations_count(&a->core.counters, o);
 	return 0;
 }
@@ -71,22 +68,21 @@ static void open_books(struct agent *a, struct ledger_row *row, struct books_dis
 			(unsigned long long)killed, row->signal);
 }
 
-/* Adds a source for what the collector offers, with the ledger of earlier runs. */
-static int add_source(struct agent *a, struct intake *i, enum part part, const char *name)
+/* Adds a source for what the collector offers of one signal, with the ledger of earlier runs. If no exporter takes it,
+ * there is none. */
+static int add_source(struct agent *a, struct intake *i, enum signal signal, const char *name)
 {
-	struct source_options o = source_options(a, i, part_signals[part]);
+	struct source_options o = source_options(a, i, signal);
 	struct source *s = pipeline_source(&a->pipeline, &o);
 	struct books_disk disk[ROUTES_MAX];
 	int failed;
 
-	host_set_source(i->host, s);
 	outlets_route(&a->outlets, s, name);
 	if (source_routes(s) == 0) {
-		log_error(a->core.log, i->host->name,
-			"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
-			part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
-		return -EINVAL;
+		pipeline_source_free(&a->pipeline, s);
+		return 0;
 	}
+	host_add_source(i->host, s);
 	failed = spool_restore(&a->spool, s, disk);
 	if (failed)
 		return failed; /* the books stay as they are: nobody knows what is on disk */
@@ -98,6 +94,21 @@ static int add_source(struct agent *a, struct intake *i, enum part part, const c
 	return 0;
 }
 
+static int add_sources(struct agent *a, struct intake *i, enum part part, const char *name)
+{
+	int failed = 0;
+
+	for (size_t k = 0; k < COUNT_OF(pipeline_signals) && !failed; k++)
+		if (i->type->signals & pipeline_signals[k])
+			failed = add_source(a, i, pipeline_signals[k], name);
+	if (failed || i->host->sources[0])
+		return failed;
+	log_error(a->core.log, i->host->name,
+		"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
+		part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
+	return -EINVAL;
+}
+
 static int add_collector(struct agent *a, enum part part, const struct config_component *c)
 {
 	struct intake *i = intake_new(&a->intakes, c->type->type, host_new(&a->hosts, part_path(part), c->name));
@@ -107,7 +118,7 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 		metrics_add(&a->metrics, i);
 		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
 	} else {
-		failed = add_source(a, i, part, c->name);
+		failed = add_sources(a, i, part, c->name);
 	}
 	if (failed)
 		return failed;

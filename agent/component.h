@@ -112,12 +112,15 @@ struct batch_item {
 	uint64_t offset;
 };
 
+/* Whether records of that signal have somewhere to go: a collector of several signals offers only those. True for the
+ * signal of a collector that has one. */
+bool host_takes(const struct host *, enum signal);
 /* NULL if there is no room within `memory` for this signal. Then do what when_full says; resume() is called when there
  * is room again. */
 struct batch *host_batch_new(struct host *, enum signal) MUST_CHECK;
 /* Whether it is others that leave no room, and will give it back: a destination has enough to do, or other batches hold
  * a good part of `memory`. */
-bool host_others_hold_room(const struct host *);
+bool host_others_hold_room(const struct host *, enum signal);
 /* Memory of the batch for `size` bytes, with BATCH_PADDING readable bytes behind them. NULL as above. */
 char *batch_block(struct batch *, size_t size) MUST_CHECK;
 /* Makes the newest block larger, if no item is in it yet. Its bytes may move. NULL: no room, and it stays as it is. */
@@ -174,15 +177,15 @@ enum admit host_leave(
 /* As host_batch_new(), for such a batch: however much a destination has to do. */
 struct batch *host_leave_batch(struct host *, enum signal) MUST_CHECK;
 /* That much could not be put on disk, and the next run cannot read it: it is lost, and counts as dropped{exit}. */
-void host_not_left(struct host *, uint64_t records, uint64_t bytes);
+void host_not_left(struct host *, enum signal, uint64_t records, uint64_t bytes);
 /* Ends a leave() after stop(). */
 void host_left(struct host *);
 
 /* Logs and traces: that much came and is lost, because the pipeline is full (FULL_DROP). */
-void host_lost(struct host *, uint64_t records, uint64_t bytes);
+void host_lost(struct host *, enum signal, uint64_t records, uint64_t bytes);
 /* Logs and traces of a source that cannot be read again: that much came and is refused here for good, because no
  * destination could take it. It counts as rejected; the collector tells the peer. */
-void host_refused(struct host *, uint64_t records, uint64_t bytes);
+void host_refused(struct host *, enum signal, uint64_t records, uint64_t bytes);
 
 /*
  * A send under way: one batch, one exporter, one try. It is about those items of the batch for which send_wants() is
@@ -217,7 +220,7 @@ void *send_context(const struct send *);
 struct collector_type {
 	const char *name; /* as written in the configuration */
 	const char *summary; /* one sentence for the reference */
-	unsigned signals;
+	unsigned signals; /* with several, host_takes() says which of them have somewhere to go */
 	enum when_full when_full;
 	enum rewind rewind;
 	const struct option *options; /* ends with a row without a name */
@@ -297,6 +300,9 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
+	 * has. */
+	size_t (*send_max)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */

@@ -37,9 +37,13 @@ void hosts_done(struct hosts *all)
 	own_files_done(&all->written);
 }
 
-void host_set_source(struct host *h, struct source *source)
+void host_add_source(struct host *h, struct source *source)
 {
-	h->source = source;
+	size_t i = 0;
+
+	while (h->sources[i])
+		OXP_ASSERT(++i < HOST_SOURCES_MAX);
+	h->sources[i] = source;
 }
 
 void host_set_samples(struct host *h, struct ledger_row *row, void (*collected)(void *), void *context)
@@ -188,15 +192,35 @@ const struct resource *host_resource(struct host *h)
 
 /* Batches. */
 
-struct batch *host_batch_new(struct host *h, enum signal signal)
+static struct source *find_source(const struct host *h, enum signal signal)
 {
-	(void)signal; /* the source knows its signal */
-	return source_batch_new(h->source);
+	for (size_t i = 0; i < HOST_SOURCES_MAX && h->sources[i]; i++)
+		if (h->sources[i]->options.signal == signal)
+			return h->sources[i];
+	return NULL;
 }
 
-bool host_others_hold_room(const struct host *h)
+static struct source *source_of(const struct host *h, enum signal signal)
 {
-	return source_others_hold_room(h->source);
+	struct source *s = find_source(h, signal);
+
+	OXP_ASSERT(s && "host_takes() said so");
+	return s;
+}
+
+bool host_takes(const struct host *h, enum signal signal)
+{
+	return find_source(h, signal) != NULL;
+}
+
+struct batch *host_batch_new(struct host *h, enum signal signal)
+{
+	return source_batch_new(source_of(h, signal));
+}
+
+bool host_others_hold_room(const struct host *h, enum signal signal)
+{
+	return source_others_hold_room(source_of(h, signal));
 }
 
 bool host_ends(const struct host *h)
@@ -206,30 +230,31 @@ bool host_ends(const struct host *h)
 
 enum admit host_offer(struct host *h, struct batch **batch)
 {
-	if (host_ends(h) && h->source->options.rewind == REWIND_NONE)
-		return spool_offer_anyway(h->from->spool, h->source, batch);
-	return source_offer(h->source, batch);
+	struct source *s = source_of(h, batch_signal(*batch));
+
+	if (host_ends(h) && s->options.rewind == REWIND_NONE)
+		return spool_offer_anyway(h->from->spool, s, batch);
+	return source_offer(s, batch);
 }
 
 enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return spool_offer(h->from->spool, h->source, batch, done, context);
+	return spool_offer(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);
 }
 
 enum admit host_leave(struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
 {
-	return spool_leave(h->from->spool, h->source, batch, done, context);
+	return spool_leave(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);
 }
 
 struct batch *host_leave_batch(struct host *h, enum signal signal)
 {
-	(void)signal; /* the source knows its signal */
-	return source_leave_batch(h->source);
+	return source_leave_batch(source_of(h, signal));
 }
 
-void host_not_left(struct host *h, uint64_t records, uint64_t bytes)
+void host_not_left(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	source_not_left(h->source, records, bytes);
+	source_not_left(source_of(h, signal), records, bytes);
 }
 
 void host_left(struct host *h)
@@ -238,14 +263,14 @@ void host_left(struct host *h)
 		h->left(h->left_context);
 }
 
-void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	source_lost(h->source, records, bytes);
+	source_lost(source_of(h, signal), records, bytes);
 }
 
-void host_refused(struct host *h, uint64_t records, uint64_t bytes)
+void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	source_refused(h->source, records, bytes);
+	source_refused(source_of(h, signal), records, bytes);
 }
 
 /* Metrics and checks. */
@@ -305,16 +330,23 @@ void host_position_forget(struct host *h, uint64_t generation)
 	state_change_forget(staged(h), h->name, generation);
 }
 
-void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+static void stage_books(struct state_change *change, const struct source *s)
 {
-	struct state_change *change = staged(h);
 	char key[KEY_MAX];
 
-	for (size_t i = 0; i < source_routes(h->source); i++) {
-		const struct ledger_row *row = source_row(h->source, i);
+	for (size_t i = 0; i < source_routes(s); i++) {
+		const struct ledger_row *row = source_row(s, i);
 		ledger_key(row, key, sizeof key);
 		state_change_ledger(change, key, &row->settled);
 	}
+}
+
+void host_positions_commit(struct host *h, void (*done)(void *, int failed), void *context)
+{
+	struct state_change *change = staged(h);
+
+	for (size_t i = 0; i < HOST_SOURCES_MAX && h->sources[i]; i++)
+		stage_books(change, h->sources[i]);
 	h->staged = NULL;
 	state_commit(h->core->state, &change, done, context);
 }

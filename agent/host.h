@@ -16,6 +16,8 @@ struct source;
 struct spool;
 struct state_change;
 
+enum { HOST_SOURCES_MAX = 2 }; /* one for each signal that goes through the pipeline */
+
 /* All hosts, and what each lends from. */
 struct hosts {
 	struct core *core;
@@ -36,7 +38,7 @@ struct host {
 	struct hosts *from;
 	struct core *core;
 	char *name; /* "logs.export.elasticsearch" */
-	struct source *source; /* host_set_source() */
+	struct source *sources[HOST_SOURCES_MAX]; /* host_add_source(), the rest is NULL */
 	struct ledger_row *samples; /* host_set_samples() */
 	void (*collected)(void *context);
 	void (*checked)(void *context, bool fine, const char *why); /* host_set_check() */
@@ -48,9 +50,10 @@ struct host {
 
 /* One more, which lives until hosts_done(). */
 struct host *host_new(struct hosts *, const char *part, const char *name) __attribute__((returns_nonnull));
-/* What the host is for: one of these at most, before its component is created. The first is for a collector of logs or
- * traces, the second for one of metrics, whose samples the row counts; the third is for a check. */
-void host_set_source(struct host *, struct source *);
+/* What the host is for: one kind of these at most, before its component is created. The first is for a collector of
+ * logs or traces, once for each signal that it may offer; the second for one of metrics, whose samples the row counts;
+ * the third is for a check. */
+void host_add_source(struct host *, struct source *);
 void host_set_samples(struct host *, struct ledger_row *, void (*collected)(void *context), void *context);
 void host_set_check(struct host *, void (*checked)(void *context, bool fine, const char *why), void *context);
 /* Whom host_left() tells; until then nobody. */

@@ -97,7 +97,7 @@ void intake_note_unheard(struct intake *i)
 
 bool intake_has_positions(const struct intake *i)
 {
-	return i->collector && i->type->rewind == REWIND_SAVED && i->host->source;
+	return i->collector && i->type->rewind == REWIND_SAVED && i->host->sources[0];
 }
 
 int intakes_start(struct intakes *all, const struct log *log)

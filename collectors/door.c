@@ -487,7 +487,7 @@ int door_start(
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
-		.direct = true,
+		.engine = HTTP_DIRECT,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
 		.refused = door->refused_bad,

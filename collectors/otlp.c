@@ -150,7 +150,7 @@ static void count_mended(struct collector *c, const struct otlp_mend *m)
 	*c->values += m->values;
 	*c->links += m->links;
 	if (m->refused)
-		host_refused(c->door.host, m->refused, m->refused_bytes);
+		host_refused(c->door.host, SIGNAL_TRACES, m->refused, m->refused_bytes);
 }
 
 /* (OTLP specification, "Partial Success": with no span refused the message is a warning.) */

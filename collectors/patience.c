@@ -108,7 +108,7 @@ void patience_lost(struct patience *p, uint64_t records, uint64_t bytes)
 	p->lost_now += records;
 	*p->lost += records;
 	*p->lost_bytes += bytes;
-	host_lost(p->host, records, bytes);
+	host_lost(p->host, SIGNAL_LOGS, records, bytes);
 }
 
 void patience_resume(struct patience *p)

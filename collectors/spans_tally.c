@@ -20,7 +20,7 @@ void spans_tally_taken(struct spans_tally *t, const struct otlp_made *made, cons
 	if (made->refused == 0)
 		return;
 	*t->refused += made->refused;
-	host_refused(t->host, made->refused, made->refused_bytes);
+	host_refused(t->host, SIGNAL_TRACES, made->refused, made->refused_bytes);
 	if (t->told.ns && mono_since(now, t->told).ns < DURATION_S(TELL_S).ns)
 		return;
 	t->told = now;

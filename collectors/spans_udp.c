@@ -181,7 +181,7 @@ void spans_udp_init(struct spans_udp *u, const struct spans_form *form, struct s
 	struct patience *patience, int fd)
 {
 	*u = (struct spans_udp){ .host = tally->host, .form = form, .tally = tally, .patience = patience };
-	datagram_reader_init(&u->reader, u->host, fd, SPANS_DATAGRAM_MAX);
+	datagram_reader_init(&u->reader, u->host, SIGNAL_TRACES, fd, SPANS_DATAGRAM_MAX);
 	u->refused = host_counter(u->host, "datagrams_refused_total",
 		"Datagrams refused whole: malformed, too large, or a call of a function that is not served.");
 	u->pace = (struct pace){ .most = PACE_MOST, .least = PACE_LEAST, .ceiling = PACE_MOST };

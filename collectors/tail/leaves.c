@@ -149,7 +149,7 @@ static void lose(struct tail_leaves *l, const struct tail_file *f, uint64_t byte
 	if (bytes == 0)
 		return;
 	lines = count_lines(l, f, bytes);
-	host_not_left(l->with.core->host, lines, bytes);
+	host_not_left(l->with.core->host, SIGNAL_LOGS, lines, bytes);
 	tell_lost(l, f->path, lines, bytes);
 }
 

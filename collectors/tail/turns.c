@@ -93,7 +93,7 @@ static void ask_for_less(struct tail_turns *t, const struct tail_file *f)
 	struct tail_reader *r = &t->reader;
 	bool long_line = f->held + f->unended >= r->chunk;
 
-	t->hopeless = host_others_hold_room(r->host) ? 0 : t->hopeless + 1;
+	t->hopeless = host_others_hold_room(r->host, SIGNAL_LOGS) ? 0 : t->hopeless + 1;
 	if (r->chunk > TAIL_CHUNK_MIN && !long_line) {
 		r->chunk /= 2;
 	} else if (t->hopeless > PATIENCE && long_line && r->lines.line_max > TAIL_CHUNK_MIN) {

@@ -58,7 +58,7 @@ FAULTS = {
     "unset variable": ("memory: ${NOT_SET_ANYWHERE}\n", ":1:", "NOT_SET_ANYWHERE"),
     "broken YAML": ("logs: [\n", ":", "oxpecker.yaml"),
     "no collector of that name": ("logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tial] } } }\n",
-                                  ":1:", "tial", "those of logs.collect are meant: tail"),
+                                  ":1:", "tial", "those that can be named: logs.collect.tail, receive.otlp"),
 }
 
 

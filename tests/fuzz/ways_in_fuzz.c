@@ -50,9 +50,9 @@ uint64_t *host_counter(struct host *h, const char *name, const char *help)
 	return &h->number;
 }
 
-void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	(void)h, (void)records, (void)bytes;
+	(void)h, (void)signal, (void)records, (void)bytes;
 }
 
 struct batch *host_batch_new(struct host *h, enum signal signal)

@@ -134,8 +134,16 @@ struct batch *host_batch_new(struct host *h, enum signal signal)
 	return h->backed_up ? NULL : batch_new(&h->budget, signal);
 }
 
-bool host_others_hold_room(const struct host *h)
+bool host_takes(const struct host *h, enum signal signal)
 {
+	(void)h;
+	(void)signal;
+	return true;
+}
+
+bool host_others_hold_room(const struct host *h, enum signal signal)
+{
+	(void)signal;
 	return h->backed_up || budget_is_shared(&h->budget);
 }
 
@@ -165,8 +173,9 @@ struct batch *host_leave_batch(struct host *h, enum signal signal)
 	return batch_new(&h->budget, signal);
 }
 
-void host_not_left(struct host *h, uint64_t records, uint64_t bytes)
+void host_not_left(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	(void)bytes;
 	h->not_left += records;
 }
@@ -203,14 +212,16 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
-void host_lost(struct host *h, uint64_t records, uint64_t bytes)
+void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	h->lost += records;
 	h->lost_bytes += bytes;
 }
 
-void host_refused(struct host *h, uint64_t records, uint64_t bytes)
+void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
+	(void)signal;
 	h->refused += records;
 	h->refused_bytes += bytes;
 }

@@ -215,7 +215,8 @@ static int setup(void **state, bool direct)
 	struct fixture *f = &all->f;
 	struct http_server_options options = usual;
 
-	options.direct = f->direct = direct;
+	f->direct = direct;
+	options.engine = direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD;
 	options.context = f;
 	world_init(&f->world);
 	buffer_init(&f->body, BODY_MAX);
@@ -837,7 +838,7 @@ static void heads_have_a_ceiling_together(void **state)
 	char *text = malloc(LONG + 1);
 	size_t refused = 0;
 
-	more.direct = true;
+	more.engine = HTTP_DIRECT;
 	more.connections_max = PEERS * 2 + 1;
 	assert_int_equal(http_server_new(f->world.loop, &more, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
 	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
@@ -1488,7 +1489,7 @@ static void bodies_have_a_ceiling_together(void **state)
 	struct http_server *s;
 	uint16_t port;
 
-	few.direct = f->direct;
+	few.engine = f->direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD;
 	few.answers_max = 1 << 20;
 	assert_int_equal(http_server_new(f->world.loop, &few, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
 	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
