@@ -601,29 +601,38 @@ static void begin_scope(struct writer *w, struct bytes name, struct bytes versio
 	otlp_build_end(&w->out, scope);
 }
 
+static const char *check_ids(const struct span *s)
+{
+	if (!(s->trace_low | s->trace_high))
+		return "its trace id is zero";
+	return s->id ? NULL : "its span id is zero";
+}
+
+static void put_span_in_scope(struct writer *w, const struct span *s)
+{
+	struct specials specials = { .names = span_names, .count = SPAN_SPECIALS };
+	struct bytes name, version;
+	struct window window;
+
+	find_specials(&window, s->tags, &specials);
+	take_scope(&specials, &name, &version);
+	begin_scope(w, name, version);
+	put_span(&w->out, s, &window, &specials);
+	w->made.spans++;
+}
+
 static void put_next_span(struct writer *w, struct thrift *t)
 {
 	const unsigned char *begin = t->at;
-	struct specials specials = { .names = span_names, .count = SPAN_SPECIALS };
-	struct bytes name, version;
-	const char *why = NULL;
-	struct window window;
+	const char *why;
 	struct span s;
 
 	read_span(t, &s);
-	if (!(s.trace_low | s.trace_high))
-		why = "its trace id is zero";
-	else if (!s.id)
-		why = "its span id is zero";
-	if (why) {
+	why = check_ids(&s);
+	if (why)
 		otlp_made_refuse(&w->made, why, s.name, (size_t)(t->at - begin));
-		return;
-	}
-	find_specials(&window, s.tags, &specials);
-	take_scope(&specials, &name, &version);
-	begin_scope(w, name, version);
-	put_span(&w->out, &s, &window, &specials);
-	w->made.spans++;
+	else
+		put_span_in_scope(w, &s);
 }
 
 static void put_batch(struct writer *w, const struct batch *batch)

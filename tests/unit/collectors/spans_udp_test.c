@@ -157,7 +157,11 @@ static void what_is_refused_sinks_nobody(void **state)
 	turn(&b, 1);
 	assert_non_null(strstr(b.host.last_log, "receive.zipkin"));
 	send_raw(&b, b.w.out.data, b.w.out.size - 1);
+	turn(&b, 1);
+	turn(&b, 120000);
 	send_raw(&b, large, SPANS_DATAGRAM_MAX + 1);
+	turn(&b, 1);
+	assert_non_null(strstr(b.host.last_log, "larger than 65,000 bytes"));
 	send_spans(&b, "emitBatch", 0, 2);
 	send_spans(&b, "emitBatch", 1, 0);
 	turn(&b, 1);
@@ -192,6 +196,7 @@ static void a_full_pipeline_is_waited_for_and_then_loses(void **state)
 	assert_int_equal(spans_of(&b, &items), 2);
 	assert_int_equal(b.host.refused, 1);
 	assert_int_equal(number(&b, "datagrams_refused_total"), 1);
+	assert_int_equal(b.patience.state, PATIENCE_FINE);
 
 	b.host.refuse = true;
 	send_spans(&b, "emitBatch", 5, 1);

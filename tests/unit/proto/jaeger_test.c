@@ -272,6 +272,8 @@ static const struct references_row references_rows[] = {
 	{ 0, { { CHILD_OF, 9, 5 } }, 1, NULL, "\"links\":[" LINK("9", "5", "child_of") "]" },
 	{ 7, { { CHILD_OF, 2, 5 }, { CHILD_OF, 2, 7 } }, 2, "7", "\"links\":[" LINK("2", "5", "child_of") "]" },
 	{ 7, { { FOLLOWS_FROM, 2, 0 } }, 1, "7", NULL },
+	{ 0, { { FOLLOWS_FROM, 2, 5 }, { FOLLOWS_FROM, 2, 6 } }, 2, "5",
+		"\"links\":[" LINK("2", "5", "follows_from") "," LINK("2", "6", "follows_from") "]" },
 	{ 0, { { 0, 0, 0 } }, 0, NULL, NULL },
 };
 
@@ -404,6 +406,35 @@ static void the_process_is_the_resource(void **state)
 		buffer_done(&json);
 		buffer_done(&w.out);
 	}
+}
+
+static void names_that_are_there_stay(void **state)
+{
+	struct thrift_writer w;
+	struct otlp_made made;
+	struct buffer json;
+	struct jaeger_source source;
+
+	(void)state;
+	start(&w, THRIFT_BINARY);
+	write_field(&w, THRIFT_STRUCT, 1);
+	write_list(&w, 2, THRIFT_STRUCT, 4);
+	write_tag_text(&w, "hostname", "h");
+	write_tag_text(&w, "host.name", "other");
+	write_tag_text(&w, "jaeger.version", "v");
+	write_tag_text(&w, "opencensus.exporterversion", "e");
+	write_stop(&w);
+	write_list(&w, 2, THRIFT_STRUCT, 1);
+	write_span_head(&w, 2, 3, "n");
+	write_stop(&w);
+	write_stop(&w);
+	source = source_of(&w, false);
+	convert(&source, &made, &json);
+	has(&json, "\"resource\":{\"attributes\":[" TEXT_ATTRIBUTE("hostname", "h") "," TEXT_ATTRIBUTE(
+			   "host.name", "other") "," TEXT_ATTRIBUTE("jaeger.version",
+			   "v") "," TEXT_ATTRIBUTE("opencensus.exporterversion", "e") "]}");
+	buffer_done(&json);
+	buffer_done(&w.out);
 }
 
 static void spans_with_bad_ids_are_refused_alone(void **state)
@@ -607,6 +638,7 @@ int main(void)
 		cmocka_unit_test(growth_is_bounded),
 		cmocka_unit_test(logs_are_events),
 		cmocka_unit_test(the_process_is_the_resource),
+		cmocka_unit_test(names_that_are_there_stay),
 		cmocka_unit_test(spans_with_bad_ids_are_refused_alone),
 		cmocka_unit_test(spans_without_a_good_one_are_no_request),
 		cmocka_unit_test(scopes_are_grouped),

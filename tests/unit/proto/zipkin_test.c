@@ -167,6 +167,8 @@ static const struct refusal refusals[] = {
 	{ "{\"traceId\":\"00000000000000aa0\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"00000000000000ag\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"00000000000000\\u0061\",\"id\":\"00000000000000aa\"}", "traceId" },
+	{ "{\"traceId\":\"0102030405060708090a0b0c0d0e0f1011\",\"id\":\"00000000000000aa\"}", "traceId" },
+	{ "{\"traceId\":\"00000000000000aa\",\"id\":\"00000000000000aabb\"}", "its id" },
 	{ "{\"traceId\":12,\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{" IDS ",\"parentId\":\"ab\"}", "parentId" },
 	{ "{" IDS ",\"timestamp\":1.5}", "timestamp" },
