@@ -73,7 +73,7 @@ enum rewind {
 	REWIND_SAVED, /* a file: reading starts at the saved position, as if nothing behind it had been read */
 };
 
-enum admit { ADMIT_TAKEN, ADMIT_FULL, ADMIT_REFUSED };
+enum admit { ADMIT_TAKEN, ADMIT_WAITS, ADMIT_FULL, ADMIT_REFUSED };
 
 /* How a send, or one item of it, ended. */
 enum outcome {
@@ -152,6 +152,14 @@ const struct batch_item *batch_item(const struct batch *, size_t i);
  * nothing has happened: the caller still owns it, and does what its when_full says.
  */
 enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
+
+/*
+ * The same for a door, whose batches may be large. ADMIT_WAITS: steps take longer than a slice, *batch is NULL, and
+ * done() is called exactly once, from a later callback. 0: it is taken. -ENOMEM: there was no room for what the steps
+ * made of it; -ECANCELED: the process ends. In both cases the records are nowhere and were not counted.
+ */
+enum admit host_offer_long(
+	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
 /*
  * The same for a door that answers once the records are on disk (`ack: disk`). If it returns ADMIT_TAKEN, done() is
@@ -383,6 +391,7 @@ struct series *host_series(struct host *);
  * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the agent's own folder */
+size_t host_memory_most(const struct host *, enum signal); /* of host_memory(): what one signal can have */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
 /* Appends what a text of the config struct would be if it were read now, which differs if a file that ${file:…} names
  * has changed. 0, or -errno if it cannot be read. May block: call it in the disk lane. */

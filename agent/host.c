@@ -115,6 +115,11 @@ size_t host_memory(const struct host *h)
 	return h->from->budget->limit;
 }
 
+size_t host_memory_most(const struct host *h, enum signal signal)
+{
+	return budget_most(h->from->budget, signal);
+}
+
 const char *host_state_path(struct host *h)
 {
 	return h->core->state_path;
@@ -235,6 +240,11 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	if (host_ends(h) && s->options.rewind == REWIND_NONE)
 		return spool_offer_anyway(h->from->spool, s, batch);
 	return source_offer(s, batch);
+}
+
+enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	return source_offer_long(source_of(h, batch_signal(*batch)), batch, done, context);
 }
 
 enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)

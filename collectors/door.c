@@ -32,6 +32,7 @@ static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 static const char too_large_inflated[] = "the request is larger than body_max when inflated";
+static const char too_large_ever[] = "the request takes more than `memory` allows; send less at a time";
 static const char too_late[] = "the deadline of the request has passed; nothing of it was taken";
 static const char no_gzip[] = "the body is not gzip, is cut short, or has something behind it";
 
@@ -88,23 +89,38 @@ static enum http_take refuse_full(struct door_request *r, const char *message)
 	return door_refuse(r, 503, message);
 }
 
+/* There was no room for what the request takes in all. If there is hardly ever that much, trying again does not help. */
+static enum http_take refuse_room(struct door_request *r, size_t takes)
+{
+	size_t most = host_memory_most(r->door->host, r->door->type->signal);
+
+	if (takes > most - most / 8)
+		return door_refuse(r, 413, too_large_ever);
+	return refuse_full(r, no_room);
+}
+
 /* Room for the answer. False: refused. */
 static bool reserve_reply(struct door_request *r)
 {
-	int failed = door_reply_reserve(&r->reply, r->request, r->door->type->reply_max(r));
+	size_t size = r->door->type->reply_max(r);
+	int failed = door_reply_reserve(&r->reply, r->request, size);
 
-	if (failed)
-		refuse_full(r, failed == -EBUSY ? unread : no_room);
+	if (failed == -EBUSY)
+		refuse_full(r, unread);
+	else if (failed)
+		refuse_room(r, r->body.size + size);
 	return !failed;
 }
 
 /* What is in the batch becomes `old`: the new body gets a batch of its own. False: refused. */
 static bool make_old(struct door_request *r, size_t size)
 {
+	size_t both = r->body.size + size;
+
 	r->fault = NULL;
 	if (door_body_renew(&r->body, r->request, size))
 		return true;
-	refuse_full(r, no_room);
+	refuse_room(r, both);
 	return false;
 }
 
@@ -130,7 +146,7 @@ enum http_take door_expect(struct door_request *r, int64_t announced)
 	if (announced > (int64_t)r->door->body_max)
 		return door_refuse(r, 413, too_large);
 	if (!door_body_begin(&r->body, r->request, announced))
-		return refuse_full(r, no_room);
+		return refuse_room(r, announced > 0 ? (size_t)announced : 0);
 	return HTTP_TAKEN;
 }
 
@@ -138,7 +154,7 @@ void door_expire(struct door_request *r)
 {
 	if (r->in_lane)
 		r->late = true;
-	else if (!r->spooling)
+	else if (!r->offered)
 		door_refuse(r, 504, too_late);
 }
 
@@ -168,7 +184,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 	if (piece.size > r->door->body_max - r->body.size)
 		return door_refuse(r, 413, too_large);
 	if (!door_body_append(&r->body, request, piece))
-		return refuse_full(r, no_room);
+		return refuse_room(r, r->body.size + piece.size);
 	if (r->door->type->count && !r->gzip)
 		r->door->type->count(r, piece);
 	return HTTP_TAKEN;
@@ -192,13 +208,17 @@ static void answer_due(struct door_request *r)
 {
 	struct door *door = r->door;
 
-	r->spooling = false;
+	r->offered = false;
 	if (!r->failed) {
 		door->type->taken(r);
-		return;
+	} else if (r->failed == -ENOMEM) {
+		refuse_room(r, 2 * r->body.size + r->reply.size); /* steps need the body and a copy */
+	} else if (r->failed == -ECANCELED) {
+		door_refuse(r, 503, ending);
+	} else {
+		tell_disk(door, r->failed);
+		door_refuse(r, 503, no_disk);
 	}
-	tell_disk(door, r->failed);
-	door_refuse(r, 503, no_disk);
 }
 
 static struct door_request *take_due(struct door *door)
@@ -222,7 +242,7 @@ static void answer_some(void *context)
 		loop_soon_run(&door->answering);
 }
 
-static void on_spooled(void *context, int failed)
+static void on_offered(void *context, int failed)
 {
 	struct door_request *r = context;
 	struct door *door = r->door;
@@ -237,27 +257,40 @@ static void on_spooled(void *context, int failed)
 		loop_soon_run(&door->answering);
 }
 
-/* Afterwards the request has been answered, or waits for the disk. */
+/* ADMIT_WAITS: on_offered() says what became of it, and may have done so by now. */
+static enum admit hand_over(struct door_request *r)
+{
+	struct door *door = r->door;
+	enum admit admit;
+
+	r->offered = true;
+	if (door->ack == ACK_DISK || host_ends(door->host)) {
+		if (host_offer_spooled(door->host, &r->body.batch, on_offered, r) == ADMIT_TAKEN)
+			return ADMIT_WAITS;
+		admit = ADMIT_FULL;
+	} else {
+		admit = host_offer_long(door->host, &r->body.batch, on_offered, r);
+	}
+	r->offered = admit == ADMIT_WAITS;
+	return admit;
+}
+
+/* Afterwards the request has been answered, or waits for steps or for the disk. */
 static void offer(struct door_request *r)
 {
 	struct door *door = r->door;
 	bool fine = door->type->fill(r), any = fine && batch_items(r->body.batch) > 0;
+	enum admit admit = fine ? ADMIT_TAKEN : ADMIT_FULL;
 
 	door_body_work_done(&r->body);
-	if (any) /* an empty request does not mean that more will come */
+	if (any) { /* an empty request does not mean that more will come */
 		door->last = loop_now(host_loop(door->host));
-	if (any && (door->ack == ACK_DISK || host_ends(door->host))) {
-		r->spooling = true;
-		if (host_offer_spooled(door->host, &r->body.batch, on_spooled, r) == ADMIT_TAKEN)
-			return;
-		r->spooling = fine = false;
-	} else if (any) {
-		fine = host_offer(door->host, &r->body.batch) == ADMIT_TAKEN;
+		admit = hand_over(r);
 	}
-	if (fine)
+	if (admit == ADMIT_TAKEN)
 		door->type->taken(r);
-	else
-		refuse_full(r, no_room);
+	else if (admit != ADMIT_WAITS)
+		refuse_room(r, r->body.size + r->reply.size);
 }
 
 static void inflate_body(struct door_request *r)
@@ -480,7 +513,7 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
-	if (!r->in_lane && !r->spooling)
+	if (!r->in_lane && !r->offered)
 		request_free(r);
 }
 

@@ -111,7 +111,7 @@ struct door {
  * One request, from its headers to its answer.
  *
  * Invariant: while a request is in the lane only the lane touches it, except `request` and `gone`: if the peer goes
- * away they become NULL and true. While it is `spooling` the pipeline has the batch, or has said what became of it and
+ * away they become NULL and true. While it is `offered` the pipeline has the batch, or has said what became of it and
  * the answer is due.
  */
 struct door_request {
@@ -124,7 +124,7 @@ struct door_request {
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
-	bool gzip, in_lane, spooling;
+	bool gzip, in_lane, offered;
 	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */

@@ -77,6 +77,16 @@ size_t budget_used(const struct budget *b)
 	return sum;
 }
 
+size_t budget_most(const struct budget *b, enum signal signal)
+{
+	size_t most = b->limit;
+
+	for (size_t i = 0; i < BUDGET_SIGNALS; i++)
+		if (i != index_of(signal))
+			most -= b->guaranteed[i];
+	return most;
+}
+
 bool budget_is_shared(const struct budget *b)
 {
 	return b->used[index_of(SIGNAL_LOGS)] + b->used[index_of(SIGNAL_TRACES)] > b->limit / GUARANTEED_PART;

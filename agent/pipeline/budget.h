@@ -26,6 +26,7 @@ void budget_init(struct budget *, size_t limit);
 bool budget_take(struct budget *, enum signal, size_t bytes) MUST_CHECK;
 void budget_give(struct budget *, enum signal, size_t bytes);
 size_t budget_used(const struct budget *);
+size_t budget_most(const struct budget *, enum signal); /* that the signal can have, if the others have nothing */
 /* Whether logs and spans hold more than what is guaranteed to one signal. Series stay, batches and answers go. */
 bool budget_is_shared(const struct budget *);
 void budget_check(const struct budget *);

@@ -40,13 +40,18 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
  * One batch on its way through the chain. `out` is created at the first line that changes. From then on it holds every
  * line that stays, in its own blocks: copying a few unchanged lines costs less than keeping both memories.
  */
-struct pass {
+struct chain_pass {
 	struct chain *chain;
 	const struct batch *in;
 	struct batch *out;
 	uint64_t stream;
 	struct mono_time now;
-	size_t ahead; /* bytes of `in` that are still to be read */
+	size_t at; /* the item of `in` that is looked at */
+	bool looked; /* the steps have seen it, and this came of it: */
+	enum step_answer answer;
+	bool changed;
+	size_t copied; /* items of `in` that `out` has, or that were left out of it */
+	size_t ahead; /* bytes of `in` behind these */
 	char *block; /* the newest block of `out` */
 	size_t used, room;
 	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
@@ -54,14 +59,14 @@ struct pass {
 };
 
 /* Gives back the unused end of the newest block. */
-static void end_block(struct pass *p)
+static void end_block(struct chain_pass *p)
 {
 	if (p->block && batch_block_trim(p->out, p->used))
 		p->block = NULL;
 	p->room = p->used = 0;
 }
 
-static char *out_room(struct pass *p, size_t size)
+static char *out_room(struct chain_pass *p, size_t size)
 {
 	size_t want = p->ahead < BLOCK ? p->ahead : BLOCK;
 
@@ -78,7 +83,7 @@ static char *out_room(struct pass *p, size_t size)
 	return p->block + p->used - size;
 }
 
-static int copy_item(struct pass *p, const struct batch_item *item)
+static int copy_item(struct chain_pass *p, const struct batch_item *item)
 {
 	struct batch_item copy = *item;
 	char *to = out_room(p, item->size);
@@ -90,26 +95,16 @@ static int copy_item(struct pass *p, const struct batch_item *item)
 	return batch_add(p->out, &copy);
 }
 
-/* Creates `out` with the items before `end`, which no step changed. */
-static int begin_out(struct pass *p, size_t end)
+/* The items before this one, which no step changed, are copied one by one. */
+static int begin_out(struct chain_pass *p)
 {
-	int failed = 0;
-
-	if (p->out)
-		return 0;
 	p->out = batch_new(p->in->budget, p->in->signal);
-	if (!p->out)
-		return -ENOMEM;
 	p->ahead = p->in->size;
-	for (size_t i = 0; i < end && !failed; i++) {
-		failed = copy_item(p, &p->in->items[i]);
-		p->ahead -= p->in->items[i].size;
-	}
-	return failed;
+	return p->out ? 0 : -ENOMEM;
 }
 
 /* Writes the edited line to memory of `out`. Returns NULL if there is no room. */
-static char *write_line(struct pass *p, const struct json_edit *edit, size_t *ret_size)
+static char *write_line(struct chain_pass *p, const struct json_edit *edit, size_t *ret_size)
 {
 	char *to;
 
@@ -120,7 +115,7 @@ static char *write_line(struct pass *p, const struct json_edit *edit, size_t *re
 	return to;
 }
 
-static int write_item(struct pass *p, const struct batch_item *item)
+static int write_item(struct chain_pass *p, const struct batch_item *item)
 {
 	struct batch_item edited = *item;
 	size_t size;
@@ -130,7 +125,7 @@ static int write_item(struct pass *p, const struct batch_item *item)
 	return edited.data ? batch_add(p->out, &edited) : -ENOMEM;
 }
 
-static struct record record_of(const struct pass *p, struct json_edit *edit, const struct batch_item *item)
+static struct record record_of(const struct chain_pass *p, struct json_edit *edit, const struct batch_item *item)
 {
 	return (struct record){ .edit = edit,
 		.generation = p->stream ? p->stream : item->generation,
@@ -139,7 +134,7 @@ static struct record record_of(const struct pass *p, struct json_edit *edit, con
 }
 
 /* Ends the run of a step that folds: the step adds its count to the record of the run, the last one in `out`. */
-static int end_run(struct pass *p)
+static int end_run(struct chain_pass *p)
 {
 	struct json_edit *edit = p->chain->closing;
 	const struct chain_row *row = p->folding;
@@ -162,7 +157,7 @@ static int end_run(struct pass *p)
 }
 
 /* A step that folds is asked before it applies: the run before must be written before the step forgets it. */
-static int ask_step(struct pass *p, struct chain_row *row, struct record *record, enum step_answer *ret)
+static int ask_step(struct chain_pass *p, struct chain_row *row, struct record *record, enum step_answer *ret)
 {
 	int failed = 0;
 
@@ -180,7 +175,7 @@ static int ask_step(struct pass *p, struct chain_row *row, struct record *record
 }
 
 /* Asks each step in turn, until one drops or folds the record. */
-static int ask_steps(struct pass *p, struct record *record, enum step_answer *ret)
+static int ask_steps(struct chain_pass *p, struct record *record, enum step_answer *ret)
 {
 	struct chain *c = p->chain;
 	bool asked = false;
@@ -198,7 +193,7 @@ static int ask_steps(struct pass *p, struct record *record, enum step_answer *re
 	return failed;
 }
 
-static int look_at(struct pass *p, const struct batch_item *item, enum step_answer *ret)
+static int look_at(struct chain_pass *p, const struct batch_item *item, enum step_answer *ret)
 {
 	struct json_edit *edit = p->chain->edit;
 	struct record record = record_of(p, edit, item);
@@ -209,28 +204,53 @@ static int look_at(struct pass *p, const struct batch_item *item, enum step_answ
 	return ask_steps(p, &record, ret);
 }
 
-static void leave_out(struct pass *p, const struct batch_item *item, enum step_answer answer)
+static void leave_out(struct chain_pass *p, const struct batch_item *item, enum step_answer answer)
 {
 	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
-static int pass_item(struct pass *p, size_t i)
+static int look(struct chain_pass *p)
 {
-	const struct batch_item *item = &p->in->items[i];
-	enum step_answer answer;
-	int failed = look_at(p, item, &answer);
-	bool changed = answer != STEP_KEEP || p->chain->edit->changed;
+	int failed = look_at(p, &p->in->items[p->at], &p->answer);
 
-	if (!failed && changed)
-		failed = begin_out(p, i);
-	if (failed || !p->out)
-		return failed;
-	if (answer != STEP_KEEP)
-		leave_out(p, item, answer);
+	p->looked = true;
+	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
+	return !failed && p->changed && !p->out ? begin_out(p) : failed;
+}
+
+/* The item after those that `out` has. */
+static int put(struct chain_pass *p)
+{
+	const struct batch_item *item = &p->in->items[p->copied];
+	bool changed = p->copied == p->at && p->changed;
+	int failed = 0;
+
+	if (changed && p->answer != STEP_KEEP)
+		leave_out(p, item, p->answer);
 	else
 		failed = changed ? write_item(p, item) : copy_item(p, item);
 	p->ahead -= item->size;
+	p->copied++;
 	return failed;
+}
+
+/* One item is looked at, or put into `out`. */
+static int pass_on(struct chain_pass *p, size_t *used)
+{
+	int failed = 0;
+
+	if (!p->looked) {
+		*used += p->in->items[p->at].size;
+		failed = look(p);
+	} else if (p->out) {
+		*used += p->in->items[p->copied].size;
+		failed = put(p);
+	}
+	if (failed || (p->out && p->copied <= p->at))
+		return failed;
+	p->at++;
+	p->looked = false;
+	return 0;
 }
 
 static void end_batch(struct chain *c, bool taken)
@@ -245,7 +265,7 @@ static void end_batch(struct chain *c, bool taken)
 	}
 }
 
-static void replace(struct batch **batch, struct pass *p)
+static void replace(struct batch **batch, struct chain_pass *p)
 {
 	end_block(p);
 	batch_take_tokens(p->out, *batch);
@@ -253,19 +273,44 @@ static void replace(struct batch **batch, struct pass *p)
 	*batch = p->out;
 }
 
-int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
+struct chain_pass *chain_begin(struct chain *c, const struct batch *batch, uint64_t stream, struct mono_time now)
 {
-	struct pass p = { .chain = c, .in = *batch, .stream = stream, .now = now };
+	struct chain_pass *p = oxp_new(sizeof *p);
+
+	OXP_ASSERT(!c->busy);
+	c->busy = true;
+	*p = (struct chain_pass){ .chain = c, .in = batch, .stream = stream, .now = now };
+	return p;
+}
+
+int chain_go_on(struct chain_pass *p, size_t bytes)
+{
+	size_t used = 0;
 	int failed = 0;
 
-	for (size_t i = 0; i < p.in->count && !failed; i++)
-		failed = pass_item(&p, i);
-	if (!failed)
-		failed = end_run(&p);
-	end_batch(c, !failed);
+	while (p->at < p->in->count && used < bytes && !failed)
+		failed = pass_on(p, &used);
 	if (failed)
-		batch_free(p.out);
-	else if (p.out)
-		replace(batch, &p);
+		return failed;
+	return p->at < p->in->count ? 1 : end_run(p);
+}
+
+void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
+{
+	p->chain->busy = false;
+	end_batch(p->chain, taken);
+	if (!taken)
+		batch_free(p->out);
+	else if (p->out)
+		replace(batch, p);
+	free(p);
+}
+
+int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
+{
+	struct chain_pass *p = chain_begin(c, *batch, stream, now);
+	int failed = chain_go_on(p, SIZE_MAX);
+
+	chain_end(p, failed == 0, batch);
 	return failed;
 }

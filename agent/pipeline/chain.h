@@ -29,6 +29,7 @@ struct chain {
 	struct chain_row rows[STEPS_MAX];
 	size_t count;
 	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
+	bool busy; /* a pass is under way */
 };
 
 struct chain *chain_new(void) __attribute__((returns_nonnull));
@@ -38,5 +39,16 @@ int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t 
 /* 0, and *batch is as it will be sent; or -ENOMEM, no room, and nothing has happened. `stream` makes all of the batch
  * one stream, such as the run of a door whose clients name each record; 0: records of one generation are a stream. */
 int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono_time now) MUST_CHECK;
+
+/* The same a slice at a time, for a batch that takes longer: begin, go on while there is more, end. A chain has one
+ * pass at a time, and is busy with it. The batch is neither freed nor changed until then. */
+struct chain_pass;
+struct chain_pass *chain_begin(struct chain *, const struct batch *, uint64_t stream, struct mono_time now)
+	__attribute__((returns_nonnull));
+/* Reads items of about that many bytes, at least one. 1: there is more; 0: the steps have seen all; -ENOMEM: no
+ * room. */
+int chain_go_on(struct chain_pass *, size_t bytes) MUST_CHECK;
+/* `taken`: chain_go_on() returned 0, and *batch is as it will be sent. If not, nothing has happened. */
+void chain_end(struct chain_pass *, bool taken, struct batch **batch);
 
 #endif

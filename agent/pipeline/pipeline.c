@@ -20,12 +20,16 @@ static void budget_freed(void *context)
 void pipeline_init(struct pipeline *p, const struct pipeline_options *o)
 {
 	*p = (struct pipeline){
-		.source_world = { .loop = o->loop, .budget = &p->budget, .ledger = o->ledger },
+		.source_world = { .loop = o->loop,
+			.budget = &p->budget,
+			.ledger = o->ledger,
+			.preparations = &p->preparations },
 		.sender_world = { .loop = o->loop, .random = o->random, .log = o->log, .room = &p->room },
 	};
 	TAILQ_INIT(&p->sources);
 	TAILQ_INIT(&p->senders);
 	loop_soon_init(&p->room, o->loop, tell_starved, p);
+	preparations_init(&p->preparations, o->loop, &p->room);
 	budget_init(&p->budget, o->memory);
 	p->budget.freed = budget_freed;
 	p->budget.context = p;
@@ -36,6 +40,7 @@ void pipeline_done(struct pipeline *p)
 	struct sender *sender;
 	struct source *source;
 
+	preparations_done(&p->preparations);
 	while ((sender = TAILQ_FIRST(&p->senders))) {
 		TAILQ_REMOVE(&p->senders, sender, entry);
 		sender_free(sender);
@@ -125,6 +130,7 @@ void pipeline_halt(struct pipeline *p)
 	struct sender *sender;
 	struct source *s;
 
+	preparations_halt(&p->preparations);
 	TAILQ_FOREACH(s, &p->sources, entry)
 		source_abandon(s);
 	TAILQ_FOREACH(sender, &p->senders, entry)

@@ -9,6 +9,7 @@
 #ifndef OXP_PIPELINE_H
 #define OXP_PIPELINE_H
 
+#include "pipeline/prepare.h"
 #include "pipeline/sender.h"
 #include "pipeline/source.h"
 
@@ -20,6 +21,7 @@ struct pipeline {
 	TAILQ_HEAD(source_list, source) sources;
 	TAILQ_HEAD(sender_list, sender) senders;
 	struct loop_soon room; /* tells the starved */
+	struct preparations preparations;
 };
 
 struct pipeline_options {
@@ -48,7 +50,7 @@ void pipeline_visit(const struct pipeline *, void (*visit)(void *context, const 
 /* Records that are lost in this run, dropped or rejected: once for each destination, as the ledger has them. */
 uint64_t pipeline_lost(const struct pipeline *);
 
-/* The end: what is under way is cancelled, and nothing more is sent. */
+/* The end: what is under way, or waits for its steps, is cancelled, and nothing more is sent. */
 void pipeline_halt(struct pipeline *);
 /* Of a halted pipeline: a send that has not settled, those of one sender in their order; NULL if there is none. */
 const struct send *pipeline_left(const struct pipeline *);

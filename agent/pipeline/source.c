@@ -230,17 +230,34 @@ void source_not_left(struct source *s, uint64_t records, uint64_t bytes)
 	s->lost += records * source_routes(s);
 }
 
+/* An item without a place of its own is identified by its number in this run. Two items with the same place would be
+ * one document. */
+static void give_places(struct source *s, struct batch *batch)
+{
+	const struct source_options *o = &s->options;
+
+	OXP_ASSERT(source_routes(s) > 0 && batch->signal == o->signal && !o->uncounted);
+	if (o->generation)
+		batch_give_places(batch, o->generation, &s->placed);
+}
+
+struct chain_pass *source_pass_begin(struct source *s, struct batch *batch)
+{
+	const struct source_options *o = &s->options;
+
+	give_places(s, batch);
+	return chain_begin(o->chain, batch, o->generation, loop_now(s->world->loop));
+}
+
 enum admit source_prepare(struct source *s, struct batch **batch)
 {
 	const struct source_options *o = &s->options;
 
-	OXP_ASSERT(source_routes(s) > 0 && (*batch)->signal == o->signal && !o->uncounted);
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
-	/* An item without a place of its own is identified by its number in this run. Two items with the same place
-	 * would be one document. */
-	if (o->generation)
-		batch_give_places(*batch, o->generation, &s->placed);
+	if (o->chain && o->chain->busy)
+		return ADMIT_FULL;
+	give_places(s, *batch);
 	if (o->chain && chain_run(o->chain, batch, o->generation, loop_now(s->world->loop)) < 0)
 		return ADMIT_FULL;
 	return ADMIT_TAKEN;

@@ -29,11 +29,14 @@ struct source_options {
 	bool uncounted; /* no row of the ledger has its records: whoever made it keeps the books */
 };
 
+struct preparations;
+
 /* What a source is lent. */
 struct source_world {
 	struct loop *loop;
 	struct budget *budget;
 	struct ledger *ledger;
+	struct preparations *preparations; /* prepare.h */
 };
 
 /* Only source.c writes it. */
@@ -74,6 +77,8 @@ struct batch *source_leave_batch(struct source *) MUST_CHECK; /* host_leave_batc
  * sends it.
  */
 enum admit source_prepare(struct source *, struct batch **) MUST_CHECK;
+/* In place of it: gives places, and begins the pass of the steps, of which there are some. chain_end() ends it. */
+struct chain_pass *source_pass_begin(struct source *, struct batch *);
 void source_wait(struct source *);
 void source_waited(struct source *);
 void source_take(struct source *, struct batch **);

@@ -2,10 +2,12 @@
 
 #include <stdlib.h>
 
+#include "pipeline/prepare.h"
 #include "spool/rows.h"
 #include "spool/world.h"
 
 struct offer {
+	struct state *state;
 	struct source *source;
 	struct batch *batch;
 	struct rows *rows;
@@ -55,7 +57,7 @@ static void on_committed(void *context, int failed)
 	free(o);
 }
 
-static void commit(struct state *state, struct offer *o)
+static void commit(struct offer *o)
 {
 	struct state_change *change = state_change_new();
 	size_t routes = source_routes(o->source), rows;
@@ -72,22 +74,43 @@ static void commit(struct state *state, struct offer *o)
 		rows_put(o->rows, change, key, o->ids + i * rows);
 	}
 	source_wait(o->source);
-	state_commit(state, &change, on_committed, o);
+	state_commit(o->state, &change, on_committed, o);
 }
 
 /* Nothing is left of it to write: steps have dropped all. */
 static void take_empty(struct offer *o)
 {
+	struct source *s = o->source;
+
+	budget_give(s->world->budget, s->options.signal, o->charged);
 	if (o->leaves)
-		source_left(o->source, &o->batch);
+		source_left(s, &o->batch);
 	else
-		source_take(o->source, &o->batch);
+		source_take(s, &o->batch);
 	if (o->done)
 		o->done(o->context, 0);
+	free(o);
 }
 
-/* Of `like`, which is copied, the batch is yet to be taken. */
-static enum admit offer(struct state *state, const struct offer *like, struct batch **batch)
+static void on_prepared(void *context, int failed, struct batch *batch)
+{
+	struct offer *o = context;
+	struct source *s = o->source;
+
+	o->batch = batch;
+	if (failed) {
+		budget_give(s->world->budget, s->options.signal, o->charged);
+		o->done(o->context, failed);
+		free(o);
+	} else if (batch_items(batch) == 0) {
+		take_empty(o);
+	} else {
+		commit(o);
+	}
+}
+
+/* Of `like`, which is copied, the batch is yet to be taken. Only who is told can wait for steps. */
+static enum admit offer(const struct offer *like, struct batch **batch)
 {
 	struct source *s = like->source;
 	size_t cost = rows_cost(batch_items(*batch)); /* steps never add items */
@@ -96,33 +119,31 @@ static enum admit offer(struct state *state, const struct offer *like, struct ba
 
 	if (!budget_take(s->world->budget, s->options.signal, cost))
 		return ADMIT_FULL;
-	admit = source_prepare(s, batch);
-	if (admit != ADMIT_TAKEN || batch_items(*batch) == 0)
-		budget_give(s->world->budget, s->options.signal, cost);
-	if (admit != ADMIT_TAKEN)
-		return admit;
 	o = oxp_new(sizeof *o);
 	*o = *like;
-	o->batch = *batch;
 	o->charged = cost;
-	*batch = NULL;
-	if (batch_items(o->batch) > 0) {
-		commit(state, o);
+	admit = o->done && !o->leaves ? source_prepare_long(s, batch, on_prepared, o) : source_prepare(s, batch);
+	if (admit == ADMIT_WAITS)
+		return ADMIT_TAKEN;
+	if (admit == ADMIT_TAKEN) {
+		on_prepared(o, 0, *batch);
+		*batch = NULL;
 		return ADMIT_TAKEN;
 	}
-	take_empty(o);
+	budget_give(s->world->budget, s->options.signal, cost);
 	free(o);
-	return ADMIT_TAKEN;
+	return admit;
 }
 
 enum admit offer_to_disk(
 	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return offer(state, &(struct offer){ .source = s, .done = done, .context = context }, batch);
+	return offer(&(struct offer){ .state = state, .source = s, .done = done, .context = context }, batch);
 }
 
 enum admit offer_and_leave(
 	struct state *state, struct source *s, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	return offer(state, &(struct offer){ .source = s, .leaves = true, .done = done, .context = context }, batch);
+	return offer(&(struct offer){ .state = state, .source = s, .leaves = true, .done = done, .context = context },
+		batch);
 }

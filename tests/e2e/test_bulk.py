@@ -220,3 +220,43 @@ def test_who_reads_no_answers_gives_no_more(oxpecker, fault_server, tmp_path):
     for peer in peers:
         peer.close()
     agent.wait_until(lambda: post().status_code == 200, 30, "room when those have gone")
+
+
+STEPS = [{"redact": {"keys": ["password"], "detect": ["card", "bearer", "email", "ip"]}}]
+
+
+def lines_for_steps(size):
+    """A bulk of that many bytes; steps change each of its lines."""
+    line = '{"index":{}}\n' + json.dumps({"password": "x", "message": "1:2: :3@b.%40: " * 64}) + "\n"
+    return line * (size // len(line))
+
+
+def start_with_steps(oxpecker, url, memory, ack="memory"):
+    port = free_port()
+    agent = oxpecker({"memory": memory, "logs": {
+        "collect": {"bulk": {"http": f"127.0.0.1:{port}", "ack": ack}}, "steps": STEPS,
+        "export": {"elasticsearch": {"url": url, "index": "logs"}}}})
+    return agent, f"http://127.0.0.1:{port}/logs/_bulk"
+
+
+@pytest.mark.parametrize("ack", ["memory", "disk"])
+def test_steps_over_a_large_request_hold_nothing_up(oxpecker, fault_server, ack):
+    agent, door = start_with_steps(oxpecker, fault_server().url, "64MiB", ack)
+    answer = requests.post(door, data=lines_for_steps(6 << 20), headers=NDJSON, timeout=120)
+    assert answer.status_code == 200, answer.text
+    wait_delivered(agent, len(answer.json()["items"]))
+    agent.assert_balanced()
+    slices = {float(dict(labels)["le"]): value for (name, labels), value in agent.metrics().items()
+              if name == "oxpecker_loop_slice_seconds_bucket"}
+    assert slices[float("inf")] == slices[0.05], slices  # in one piece the steps take ten times that
+
+
+@pytest.mark.parametrize("megabytes", [7, 10])
+def test_what_never_fits_in_memory_is_too_large(oxpecker, fault_server, megabytes):
+    agent, door = start_with_steps(oxpecker, fault_server().url, "16MiB")
+    answer = requests.post(door, data=lines_for_steps(megabytes << 20), headers=NDJSON, timeout=120)
+    assert answer.status_code == 413 and "send less at a time" in answer.text, answer.text
+    half = requests.post(door, data=lines_for_steps(4 << 20), headers=NDJSON, timeout=120)
+    assert half.status_code == 200
+    wait_delivered(agent, len(half.json()["items"]))
+    agent.assert_balanced()

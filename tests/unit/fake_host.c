@@ -212,6 +212,13 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
+/* Nothing takes longer here. */
+enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	(void)done, (void)context;
+	return host_offer(h, batch);
+}
+
 void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
 	(void)signal;
@@ -366,6 +373,11 @@ int host_text_now(const struct host *h, const char *text, struct buffer *to)
 size_t host_memory(const struct host *h)
 {
 	return h->budget.limit;
+}
+
+size_t host_memory_most(const struct host *h, enum signal signal)
+{
+	return budget_most(&h->budget, signal);
 }
 
 const char *host_state_path(struct host *h)

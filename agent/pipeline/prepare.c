@@ -1,0 +1,132 @@
+#include "pipeline/prepare.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { SLICE = 32 << 10 }; /* bytes of lines: steps take 0.1 to 0.4 ms for them */
+
+struct preparing {
+	TAILQ_ENTRY(preparing) entry;
+	struct source *source;
+	struct batch *batch;
+	struct chain_pass *pass; /* NULL while it waits */
+	void (*done)(void *, int failed, struct batch *);
+	void *context;
+};
+
+/* An offer that is prepared, and taken then. */
+struct taking {
+	struct source *source;
+	void (*done)(void *, int failed);
+	void *context;
+};
+
+static void end(struct preparations *p, struct preparing *one, int failed)
+{
+	TAILQ_REMOVE(&p->line, one, entry);
+	if (one->pass)
+		chain_end(one->pass, failed == 0, &one->batch);
+	source_waited(one->source);
+	if (failed) {
+		batch_free(one->batch);
+		one->batch = NULL;
+	}
+	one->done(one->context, failed, one->batch);
+	free(one);
+}
+
+/* Those that were told "no room" come before the next in the line. */
+static void go_on(void *context)
+{
+	struct preparations *p = context;
+	struct preparing *one = TAILQ_FIRST(&p->line);
+	int more;
+
+	if (!one)
+		return;
+	if (!one->pass)
+		one->pass = source_pass_begin(one->source, one->batch);
+	more = chain_go_on(one->pass, SLICE);
+	if (more <= 0) {
+		loop_soon_run(p->room);
+		end(p, one, more);
+	}
+	if (!TAILQ_EMPTY(&p->line))
+		loop_soon_run(&p->next);
+}
+
+void preparations_init(struct preparations *p, struct loop *loop, struct loop_soon *room)
+{
+	*p = (struct preparations){ .room = room };
+	TAILQ_INIT(&p->line);
+	loop_soon_init(&p->next, loop, go_on, p);
+}
+
+void preparations_halt(struct preparations *p)
+{
+	struct preparing *one;
+
+	while ((one = TAILQ_FIRST(&p->line)))
+		end(p, one, -ECANCELED);
+}
+
+static void nobody(void *context, int failed, struct batch *batch)
+{
+	(void)context, (void)failed, (void)batch;
+}
+
+void preparations_done(struct preparations *p)
+{
+	struct preparing *one;
+
+	TAILQ_FOREACH(one, &p->line, entry)
+		one->done = nobody;
+	if (p->line.tqh_last)
+		preparations_halt(p);
+	loop_soon_done(&p->next);
+}
+
+enum admit source_prepare_long(struct source *s, struct batch **batch,
+	void (*done)(void *context, int failed, struct batch *prepared), void *context)
+{
+	struct preparations *p = s->world->preparations;
+	struct preparing *one;
+
+	if (!s->options.chain || (batch_size(*batch) <= SLICE && TAILQ_EMPTY(&p->line)))
+		return source_prepare(s, batch);
+	if (batch_items(*batch) == 0)
+		return ADMIT_REFUSED;
+	one = oxp_new(sizeof *one);
+	*one = (struct preparing){ .source = s, .batch = *batch, .done = done, .context = context };
+	*batch = NULL;
+	TAILQ_INSERT_TAIL(&p->line, one, entry);
+	source_wait(s);
+	loop_soon_run(&p->next);
+	return ADMIT_WAITS;
+}
+
+static void on_prepared(void *context, int failed, struct batch *batch)
+{
+	struct taking *t = context;
+
+	if (!failed)
+		source_take(t->source, &batch);
+	t->done(t->context, failed);
+	free(t);
+}
+
+enum admit source_offer_long(
+	struct source *s, struct batch **batch, void (*done)(void *context, int failed), void *context)
+{
+	struct taking *t = oxp_new(sizeof *t);
+	enum admit admit;
+
+	*t = (struct taking){ .source = s, .done = done, .context = context };
+	admit = source_prepare_long(s, batch, on_prepared, t);
+	if (admit == ADMIT_WAITS)
+		return admit;
+	free(t);
+	if (admit == ADMIT_TAKEN)
+		source_take(s, batch);
+	return admit;
+}

@@ -1,0 +1,35 @@
+/*
+ * Offers whose steps take longer than a slice: each turn of the loop shows a part of the batch to the steps. The others
+ * wait in a line, in their order, whatever their size. What is offered at once meanwhile (source_prepare()) finds no
+ * room if the chain is busy, and its collector is told when there is some.
+ */
+#ifndef OXP_PREPARE_H
+#define OXP_PREPARE_H
+
+#include "pipeline/source.h"
+
+struct preparing;
+
+/* Only prepare.c writes it. */
+struct preparations {
+	struct loop_soon next;
+	struct loop_soon *room; /* tells collectors that there is room again */
+	TAILQ_HEAD(preparing_line, preparing) line; /* the first is under way, if it has a pass */
+};
+
+void preparations_init(struct preparations *, struct loop *, struct loop_soon *room);
+/* The process ends: whatever is in the line has not happened, done(-ECANCELED). */
+void preparations_halt(struct preparations *);
+void preparations_done(struct preparations *); /* as halt, but nobody is told; fine on zeroed memory */
+
+/*
+ * As source_prepare() and source_offer(), for a door. ADMIT_WAITS: *batch is NULL, and done() is called exactly once,
+ * from a later callback. 0: the batch is prepared, and the callee's; or taken. -ENOMEM: there was no room for what the
+ * steps made of it; it is gone, and nothing has happened. Until done() the source is not idle.
+ */
+enum admit source_prepare_long(struct source *, struct batch **,
+	void (*done)(void *context, int failed, struct batch *prepared), void *context) MUST_CHECK;
+enum admit source_offer_long(
+	struct source *, struct batch **, void (*done)(void *context, int failed), void *context) MUST_CHECK;
+
+#endif
