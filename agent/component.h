@@ -50,6 +50,7 @@ struct mapping_conflict;
 struct lane;
 struct loop;
 struct pen;
+struct quota; /* base/quota.h */
 struct random;
 struct resolver;
 struct series;
@@ -377,6 +378,8 @@ struct series *host_series(struct host *);
  * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the agent's own folder */
+/* What the unfinished lines of all collectors may take beside `memory`. It outlives them. */
+struct quota *host_unfinished(struct host *) __attribute__((returns_nonnull));
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
 /* Appends what a text of the config struct would be if it were read now, which differs if a file that ${file:…} names
  * has changed. 0, or -errno if it cannot be read. May block: call it in the disk lane. */

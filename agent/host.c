@@ -106,6 +106,11 @@ struct store *host_store(struct host *h)
 	return core_store(h->core);
 }
 
+struct quota *host_unfinished(struct host *h)
+{
+	return &h->core->unfinished;
+}
+
 size_t host_memory(const struct host *h)
 {
 	return h->from->budget->limit;

@@ -468,6 +468,7 @@ bool lines_in_pieces(const struct line_slice *s)
 
 void lines_forget(struct lines *l)
 {
+	buffer_give_back(&l->message, LINES_KEPT);
 	if (!l->queue)
 		return;
 	line_join_drop(&l->join);

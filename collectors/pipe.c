@@ -349,7 +349,7 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->look, host_loop(host), on_look, c);
 	c->buffer = host_gauge(host, "pipe_buffer_bytes", "Size of the kernel's buffer for the FIFO.");
-	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
+	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1);
 	c->kind.flush = c->config->flush;
 	c->kind.ended = on_ended;
 	c->kind.has_writer = has_writer;

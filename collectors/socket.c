@@ -34,7 +34,6 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it checks for removed socket files and silent peers */
 	SILENT_S = 5, /* a silent peer may be disconnected for others after this long */
-	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
 
@@ -450,7 +449,6 @@ static int socket_create(const void *config, struct host *host, struct collector
 	stream_kind_init(&c->kind, host, &c->lines, &c->patience, c->config->connections);
 	c->kind.flush = c->config->flush;
 	c->kind.framing = (enum stream_framing)c->config->framing;
-	c->kind.held_max = UNFINISHED_MAX;
 	c->kind.ended = on_ended;
 	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Open connections.");
