@@ -32,6 +32,7 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
 	for (size_t i = 0; i < c->count && type->folds; i++)
 		if (c->rows[i].type->folds)
 			return -EEXIST;
+	c->scratch += type->scratch;
 	c->rows[c->count++] = (struct chain_row){ .type = type, .step = step, .dropped = dropped };
 	return 0;
 }
@@ -158,6 +159,7 @@ static int end_run(struct pass *p)
 		return 0;
 	row->type->folded(row->step, &record);
 	to = write_line(p, edit, &size);
+	json_edit_end(edit);
 	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
 }
 
@@ -214,7 +216,7 @@ static void leave_out(struct pass *p, const struct batch_item *item, enum step_a
 	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
-static int pass_item(struct pass *p, size_t i)
+static int pass_one(struct pass *p, size_t i)
 {
 	const struct batch_item *item = &p->in->items[i];
 	enum step_answer answer;
@@ -230,6 +232,21 @@ static int pass_item(struct pass *p, size_t i)
 	else
 		failed = changed ? write_item(p, item) : copy_item(p, item);
 	p->ahead -= item->size;
+	return failed;
+}
+
+/* Steps find their memory taken before they begin. What one line has needed is given back at once. */
+static int pass_item(struct pass *p, size_t i)
+{
+	size_t size = p->in->items[i].size, scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
+	int failed;
+
+	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
+		return -ENOMEM;
+	failed = pass_one(p, i);
+	json_edit_end(p->chain->edit);
+	if (scratch > 0)
+		budget_give(p->in->budget, p->in->signal, scratch);
 	return failed;
 }
 
