@@ -318,6 +318,11 @@ static void on_look(void *context)
 
 /* Life. */
 
+static uint64_t pipe_line_max(const void *config)
+{
+	return ((const struct pipe_config *)config)->line_max;
+}
+
 static bool pipe_check(const void *config, char *why, size_t room)
 {
 	const struct pipe_config *pipe = config;
@@ -437,6 +442,7 @@ const struct collector_type collector_pipe = {
 	.options = pipe_options,
 	.config_size = sizeof(struct pipe_config),
 	.check = pipe_check,
+	.line_max = pipe_line_max,
 	.reads = pipe_reads,
 	.create = pipe_create,
 	.start = pipe_start,

@@ -404,6 +404,11 @@ static int socket_start(struct collector *c)
 	return failed;
 }
 
+static uint64_t socket_line_max(const void *config)
+{
+	return ((const struct socket_config *)config)->line_max;
+}
+
 static bool socket_check(const void *config, char *why, size_t room)
 {
 	const struct socket_config *socket = config;
@@ -555,6 +560,7 @@ const struct collector_type collector_socket = {
 	.options = socket_options,
 	.config_size = sizeof(struct socket_config),
 	.check = socket_check,
+	.line_max = socket_line_max,
 	.datagrams = socket_datagrams,
 	.create = socket_create,
 	.start = socket_start,

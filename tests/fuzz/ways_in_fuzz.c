@@ -40,6 +40,11 @@ struct quota *host_unfinished(struct host *h)
 	return &h->unfinished;
 }
 
+size_t host_line_max(const struct host *h)
+{
+	return h->budget.limit;
+}
+
 struct loop *host_loop(struct host *h)
 {
 	return h->loop;

@@ -347,6 +347,11 @@ struct quota *host_unfinished(struct host *h)
 	return &h->unfinished;
 }
 
+size_t host_line_max(const struct host *h)
+{
+	return h->budget.limit;
+}
+
 size_t host_memory(const struct host *h)
 {
 	return h->budget.limit;
