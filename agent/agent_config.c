@@ -9,8 +9,11 @@
 #include "config/read.h"
 #include "guesses.h"
 #include "http/origin.h"
+#include "memory_limit.h"
 #include "registry.h"
 #include "state_path.h"
+
+enum { MIB = 1 << 20 };
 
 static const struct option service_rows[] = {
 	{ OPT_TEXT(struct agent_config, service.name), .name = "name", .example = "api",
@@ -449,6 +452,25 @@ static void check_collectors(struct agent_config *c, enum part in)
 	}
 }
 
+/* A line that `memory` has no room for would be lost. */
+static void check_line_max(struct agent_config *c)
+{
+	unsigned long long most = memory_line_max(c->memory);
+
+	for (const struct config_component *k = c->components[PART_LOGS]; k; k = k->next) {
+		const struct collector_type *type = k->type->type;
+		unsigned long long longest = type->line_max ? type->line_max(k->options) : 0;
+		if (longest > most)
+			agent_config_complain(c, k, PART_LOGS,
+				config_printf(c->file->arena,
+					"line_max: lines of %llu KiB do not fit into memory (%llu MiB), which has room "
+					"for "
+					"%llu KiB: lower line_max, or set memory: %lluMiB",
+					longest >> 10, (unsigned long long)c->memory >> 20, most >> 10,
+					(unsigned long long)(memory_for_line(longest) + MIB - 1) / MIB));
+	}
+}
+
 /* Asks each step about its options. Complaints are reported at the step's node in the list. */
 static void check_steps(struct agent_config *c, enum part part)
 {
@@ -531,6 +553,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_origins(c);
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_LOGS);
+	check_line_max(c);
 	check_together(c, PART_LOGS_OUT);
 	check_together(c, PART_TRACES_OUT);
 	check_steps(c, PART_LOGS_STEPS);

@@ -50,6 +50,7 @@ struct mapping_conflict;
 struct lane;
 struct loop;
 struct pen;
+struct quota; /* base/quota.h */
 struct random;
 struct resolver;
 struct series;
@@ -237,6 +238,9 @@ struct collector_type {
 	/* Whether options that are each fine also go together; if not, the reason is written into `why`. Touches
 	 * nothing else. May be NULL. */
 	bool (*check)(const void *config, char *why, size_t room);
+	/* The longest line that it keeps whole, which must fit into `memory` (host_line_max()): its option line_max.
+	 * May be NULL: it has no such option. */
+	uint64_t (*line_max)(const void *config);
 	/* Whether the addresses of that option are for datagrams, whose ports are not those of TCP. May be NULL: none
 	 * are. */
 	bool (*datagrams)(const void *config, const char *option);
@@ -353,7 +357,10 @@ struct step_type {
 	 * NULL, or neither. */
 	bool (*folds)(struct step *, struct record *);
 	void (*folded)(struct step *, struct record *);
-	/* Never blocks, and allocates nothing that grows with the lines. A step that cannot do its work answers
+	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
+	 * `memory` before the steps see it. */
+	unsigned scratch;
+	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/* The batch ends. If it was not taken, what was done since the last ended() has not happened. May be NULL. */
@@ -391,6 +398,10 @@ struct series *host_series(struct host *);
  * opened then, and may be there when it is asked for again; if it cannot be opened, that is logged. */
 struct store *host_store(struct host *);
 const char *host_state_path(struct host *); /* the agent's own folder */
+/* What the unfinished lines of all collectors may take beside `memory`. It outlives them. */
+struct quota *host_unfinished(struct host *) __attribute__((returns_nonnull));
+/* The longest line that there is room for: options may ask for more than the container leaves. */
+size_t host_line_max(const struct host *);
 size_t host_memory_most(const struct host *, enum signal); /* of host_memory(): what one signal can have */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
 /* Appends what a text of the config struct would be if it were read now, which differs if a file that ${file:…} names

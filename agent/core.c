@@ -12,7 +12,11 @@
 #include "state/state.h"
 #include "state_tell.h"
 
-enum { LANE_DEPTH = 256, CONNECTIONS_MAX = 32 };
+enum {
+	LANE_DEPTH = 256,
+	CONNECTIONS_MAX = 32,
+	UNFINISHED_MAX = 2 << 20, /* bytes of lines without an end, beside STREAM_FREE_ALL */
+};
 
 /* If a start fails, the agent ends at once. The same holds if the loop fails. */
 static const bool phase_moves[AGENT_PHASES][AGENT_PHASES] = {
@@ -75,6 +79,7 @@ int core_open(struct core *c, const struct core_options *o)
 		.store_limits = o->store,
 		.damaged = o->damaged,
 		.damaged_context = o->context };
+	quota_init(&c->unfinished, UNFINISHED_MAX);
 	return open_services(c);
 }
 

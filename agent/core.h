@@ -11,6 +11,7 @@
 #define OXP_CORE_H
 
 #include "base/log.h"
+#include "base/quota.h"
 #include "base/random.h"
 #include "status/counters.h"
 #include "status/ledger.h"
@@ -42,6 +43,7 @@ struct core {
 	struct loop *loop;
 	struct lane *cpu, *disk;
 	struct random random;
+	struct quota unfinished; /* lines that collectors wait for the end of */
 	struct resolver *resolver;
 	struct http_client *http;
 	struct state *state;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "agent_config.h"
+#include "memory_limit.h"
 #include "pipeline/pipeline.h"
 #include "series/series.h"
 #include "spool/spool.h"
@@ -108,6 +109,16 @@ struct series *host_series(struct host *h)
 struct store *host_store(struct host *h)
 {
 	return core_store(h->core);
+}
+
+struct quota *host_unfinished(struct host *h)
+{
+	return &h->core->unfinished;
+}
+
+size_t host_line_max(const struct host *h)
+{
+	return memory_line_max(host_memory(h));
 }
 
 size_t host_memory(const struct host *h)

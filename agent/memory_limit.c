@@ -3,6 +3,8 @@
 enum {
 	BESIDE = 20 << 20, /* what the process may need besides `memory`: see ceilings.md */
 	LEAST = 2 << 20,
+	LINE_PART = 16,
+	LINE_ALWAYS = 1 << 20,
 };
 
 /*
@@ -17,4 +19,14 @@ uint64_t memory_within(uint64_t wanted, uint64_t limit)
 	most = most > limit / 8 * 3 ? most : limit / 8 * 3;
 	most = most > LEAST ? most : LEAST;
 	return wanted <= most ? wanted : most;
+}
+
+uint64_t memory_line_max(uint64_t memory)
+{
+	return memory / LINE_PART > LINE_ALWAYS ? memory / LINE_PART : LINE_ALWAYS;
+}
+
+uint64_t memory_for_line(uint64_t line_max)
+{
+	return line_max * LINE_PART;
 }

@@ -9,4 +9,13 @@
 /* `limit` is the cgroup's, UINT64_MAX if there is none (base/cgroup.h). Not less than 2 MiB, unless less is wanted. */
 uint64_t memory_within(uint64_t wanted, uint64_t limit);
 
+/*
+ * The longest line that such a `memory` has room for: a sixteenth of it, but always 1 MiB. With everything that is made
+ * of it, a line may take nine times its size of `memory`: as it came; as a message, in which each byte may be escaped;
+ * two of that while steps work on it; and that as they leave it. Three times its size stand beside it until then.
+ */
+uint64_t memory_line_max(uint64_t memory);
+/* A `memory` that has room for such a line. */
+uint64_t memory_for_line(uint64_t line_max);
+
 #endif

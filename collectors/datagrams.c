@@ -79,6 +79,7 @@ static bool offer(struct datagrams *d, struct line_slice *in)
 	if (!in->data)
 		return false;
 	add_all(d, in);
+	lines_forget(in->lines);
 	if (in->failed)
 		return false;
 	records = batch_records(in->batch);

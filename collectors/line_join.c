@@ -3,9 +3,6 @@
 #include "proto/cri.h"
 #include "proto/docker_log.h"
 
-/* Buffers that have grown beyond this are given back. */
-enum { KEPT_ROOM = 64 << 10 };
-
 void line_join_init(struct line_join *j, size_t longest)
 {
 	j->longest = longest;
@@ -357,29 +354,18 @@ bool line_join_goes_on(struct line_join *j, struct join_parted *p, enum lines_fo
 	return false;
 }
 
-static void give_back(struct buffer *b)
-{
-	size_t ceiling = b->ceiling;
-
-	buffer_clear(b);
-	if (b->room <= KEPT_ROOM)
-		return;
-	buffer_done(b);
-	buffer_init(b, ceiling);
-}
-
 void line_join_drop(struct line_join *j)
 {
-	give_back(&j->decoded);
-	give_back(&j->extra);
+	buffer_give_back(&j->decoded, LINES_KEPT);
+	buffer_give_back(&j->extra, LINES_KEPT);
 	for (size_t i = 0; i < LOG_STREAMS; i++) {
 		struct join_lane *lane = &j->lanes[i];
 		lane->in_pieces = lane->in_message = false;
 		multiline_end(&lane->state);
-		give_back(&lane->pieces);
-		give_back(&lane->message);
-		give_back(&lane->pieces_extra);
-		give_back(&lane->message_extra);
+		buffer_give_back(&lane->pieces, LINES_KEPT);
+		buffer_give_back(&lane->message, LINES_KEPT);
+		buffer_give_back(&lane->pieces_extra, LINES_KEPT);
+		buffer_give_back(&lane->message_extra, LINES_KEPT);
 	}
 }
 

@@ -28,6 +28,8 @@ enum lines_format {
 	LINES_DOCKER,
 };
 
+/* LINES_KEPT: a buffer that has grown beyond this is given back as soon as its slice is in a batch. */
+enum { LINES_KEPT = 32 << 10 };
 enum { JOIN_LINES_MAX = 1024, JOIN_SPAN_CALM = 16 << 10, LINE_TIME_MAX = sizeof "2016-10-06T00:17:09.669794202+00:00" };
 
 /* What becomes one item. Valid within take(). */

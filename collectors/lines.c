@@ -13,6 +13,15 @@ static const char message_start[] = "\"message\":", cut_end[] = ",\"oxpecker.tru
 
 void lines_init(struct lines *l, struct host *host, enum lines_format format, uint64_t line_max)
 {
+	uint64_t most = host_line_max(host);
+
+	if (line_max > most)
+		host_log(host, LOG_LEVEL_WARN,
+			"line_max is %llu KiB instead of %llu KiB: this container has no room for longer lines; a "
+			"larger "
+			"limit (cgroup) and `memory` allow them",
+			(unsigned long long)most >> 10, (unsigned long long)line_max >> 10);
+	line_max = smaller(line_max, most);
 	*l = (struct lines){ .scan = json_scan_best(), .format = format, .line_max = line_max };
 	buffer_init(&l->message, 2 * line_max + WRAPPING_MAX + LINE_ORIGIN_MAX);
 	line_origin_init(&l->origin);
@@ -468,6 +477,7 @@ bool lines_in_pieces(const struct line_slice *s)
 
 void lines_forget(struct lines *l)
 {
+	buffer_give_back(&l->message, LINES_KEPT);
 	if (!l->queue)
 		return;
 	line_join_drop(&l->join);

@@ -93,7 +93,8 @@ void lines_rest(struct line_slice *, bool last);
 void lines_end(struct line_slice *);
 /* Whether pieces of a line are waiting: the rest has not been written yet. */
 bool lines_in_pieces(const struct line_slice *);
-/* The slice's open messages are not needed any more. */
+/* The slice is in its batch: its open messages are not needed any more, nor is the memory that a long line has needed.
+ * Called before the batch is offered, when the steps and the pipeline need memory of their own. */
 void lines_forget(struct lines *);
 /* Counts what the slice took, as that many records: the batch may be gone by then. */
 void lines_count(const struct line_slice *, uint64_t records);

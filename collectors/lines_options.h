@@ -31,7 +31,9 @@ struct lines_multiline {
 	}
 #define LINES_FLUSH_HELP \
 	"A line without its end, or a message that could go on, is shipped if nothing more comes for this long."
-#define LINES_MAX_HELP "Longest line; a longer one is cut, marked and counted."
+#define LINES_MAX_HELP                                                                                               \
+	"Longest line; a longer one is cut, marked and counted. At most 1 MiB, or a sixteenth of memory if that is " \
+	"more."
 
 /* Whether the options are valid and go together; if not, the reason is written into `why`. */
 bool lines_multiline_check(const struct lines_multiline *, char *why, size_t room);

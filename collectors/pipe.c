@@ -318,6 +318,11 @@ static void on_look(void *context)
 
 /* Life. */
 
+static uint64_t pipe_line_max(const void *config)
+{
+	return ((const struct pipe_config *)config)->line_max;
+}
+
 static bool pipe_check(const void *config, char *why, size_t room)
 {
 	const struct pipe_config *pipe = config;
@@ -349,7 +354,7 @@ static int pipe_create(const void *config, struct host *host, struct collector *
 	patience_init(&c->patience, host, c->config->patience, go_on, c);
 	loop_timer_init(&c->look, host_loop(host), on_look, c);
 	c->buffer = host_gauge(host, "pipe_buffer_bytes", "Size of the kernel's buffer for the FIFO.");
-	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1); /* line_max bounds it */
+	stream_kind_init(&c->kind, host, &c->lines, &c->patience, 1);
 	c->kind.flush = c->config->flush;
 	c->kind.ended = on_ended;
 	c->kind.has_writer = has_writer;
@@ -437,6 +442,7 @@ const struct collector_type collector_pipe = {
 	.options = pipe_options,
 	.config_size = sizeof(struct pipe_config),
 	.check = pipe_check,
+	.line_max = pipe_line_max,
 	.reads = pipe_reads,
 	.create = pipe_create,
 	.start = pipe_start,

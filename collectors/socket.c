@@ -34,7 +34,6 @@ enum {
 	AGAIN_MS = 100, /* then descriptors may be had again */
 	LOOK_MS = 2000, /* how often it checks for removed socket files and silent peers */
 	SILENT_S = 5, /* a silent peer may be disconnected for others after this long */
-	UNFINISHED_MAX = 2 << 20, /* of lines without an end, beyond STREAM_FREE of each */
 	OFFSET_S = 60, /* local time is asked for its offset so often */
 };
 
@@ -405,6 +404,11 @@ static int socket_start(struct collector *c)
 	return failed;
 }
 
+static uint64_t socket_line_max(const void *config)
+{
+	return ((const struct socket_config *)config)->line_max;
+}
+
 static bool socket_check(const void *config, char *why, size_t room)
 {
 	const struct socket_config *socket = config;
@@ -450,7 +454,6 @@ static int socket_create(const void *config, struct host *host, struct collector
 	stream_kind_init(&c->kind, host, &c->lines, &c->patience, c->config->connections);
 	c->kind.flush = c->config->flush;
 	c->kind.framing = (enum stream_framing)c->config->framing;
-	c->kind.held_max = UNFINISHED_MAX;
 	c->kind.ended = on_ended;
 	c->kind.unframed = on_unframed;
 	c->open = host_gauge(host, "connections", "Open connections.");
@@ -557,6 +560,7 @@ const struct collector_type collector_socket = {
 	.options = socket_options,
 	.config_size = sizeof(struct socket_config),
 	.check = socket_check,
+	.line_max = socket_line_max,
 	.datagrams = socket_datagrams,
 	.create = socket_create,
 	.start = socket_start,

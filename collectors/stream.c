@@ -8,7 +8,7 @@
 
 /* A reader that pauses after a small read has more to do at once: a single line costs as much as a hundred. The pipe's
  * or socket's own buffer holds several times that much, so no writer waits because of it. */
-enum { REST_MS = 20, REST_BELOW = 8 << 10, SLACK = 1024 };
+enum { REST_MS = 20, REST_BELOW = 8 << 10, SLACK = 1024, AREA_MAX = 2 * STREAM_CHUNK };
 
 enum { LAST_READS = 32 }; /* of what the kernel still has when the process ends */
 
@@ -19,18 +19,23 @@ static size_t ceiling(const struct stream_kind *k)
 	return 2 * k->lines->line_max + 2 * STREAM_CHUNK;
 }
 
+/* What a stream may hold whatever the others do. */
+static size_t free_of_each(const struct stream_kind *k)
+{
+	return smaller(STREAM_FREE, quota_part(&k->unfinished, STREAM_FREE_ALL) / k->streams);
+}
+
 static void charge(struct stream *s)
 {
-	size_t each = s->kind->free_each, now = s->pending.size > each ? s->pending.size - each : 0;
+	size_t each = free_of_each(s->kind), now = s->pending.size > each ? s->pending.size - each : 0;
 
-	s->kind->held += now;
-	s->kind->held -= s->charged;
+	quota_change(&s->kind->unfinished, s->charged, now);
 	s->charged = now;
 }
 
 static bool is_crowded(const struct stream *s)
 {
-	return s->charged > 0 && s->kind->held > s->kind->held_max;
+	return s->charged > 0 && quota_is_over(&s->kind->unfinished);
 }
 
 /* Takes the shared memory to read into, unless the stream has some of its own. */
@@ -43,18 +48,34 @@ static char *room_to_read(struct stream *s, size_t chunk)
 		buffer_init(area, ceiling(s->kind));
 		buffer_done(&own);
 	}
-	return buffer_reserve(&s->pending, chunk);
+	return buffer_reserve_step(&s->pending, chunk, STREAM_CHUNK);
 }
 
-/* What is left of a read goes into memory of its size; the large memory is for the stream that reads next. */
+static bool append_exactly(struct buffer *b, struct bytes what)
+{
+	char *to = buffer_reserve_step(b, what.size, 1);
+
+	if (!to)
+		return false;
+	memcpy(to, what.data, what.size);
+	b->size += what.size;
+	return true;
+}
+
+/* What is left of a read goes into memory of its size; the large memory is for the stream that reads next, unless it
+ * is larger than a read needs. */
 static void give_back_area(struct stream *s)
 {
 	struct buffer *area = &s->kind->area, rest;
 
-	if (s->pending.size > STREAM_CHUNK || s->pending.room <= 2 * s->pending.size + SLACK)
+	if (s->pending.room <= s->pending.size + s->pending.size / 4 + SLACK)
 		return;
+	if (s->pending.size > STREAM_CHUNK || s->pending.room > AREA_MAX) {
+		buffer_trim(&s->pending);
+		return;
+	}
 	buffer_init(&rest, s->pending.ceiling);
-	if (s->pending.size > 0 && buffer_append(&rest, s->pending.data, s->pending.size) < 0)
+	if (s->pending.size > 0 && !append_exactly(&rest, buffer_bytes(&s->pending)))
 		return;
 	buffer_done(area);
 	*area = s->pending;
@@ -306,6 +327,7 @@ static bool offer(struct stream *s, struct line_slice *in, bool last)
 	memcpy(block, in->data, in->size);
 	in->data = block;
 	split(s, in, last);
+	lines_forget(in->lines);
 	if (in->failed)
 		return false;
 	records = batch_records(in->batch);
@@ -342,7 +364,6 @@ static bool take(struct stream *s, size_t size, bool last)
 	bool taken = offer(s, &in, last);
 
 	batch_free(in.batch);
-	lines_forget(s->kind->lines);
 	if (!taken) {
 		if (patience_full(s->kind->patience))
 			return false;
@@ -499,21 +520,20 @@ static void on_flush(void *context)
 void stream_kind_init(
 	struct stream_kind *k, struct host *host, struct lines *lines, struct patience *patience, size_t streams)
 {
-	size_t each = STREAM_FREE_ALL / (streams ? streams : 1);
-
 	*k = (struct stream_kind){ .host = host,
 		.lines = lines,
 		.patience = patience,
 		.framing = STREAM_LINES,
-		.free_each = each < STREAM_FREE ? each : STREAM_FREE,
-		.held_max = SIZE_MAX,
+		.streams = streams,
 		.pace = { .most = STREAM_CHUNK / 4, .least = STREAM_CHUNK_MIN, .ceiling = STREAM_CHUNK } };
 	buffer_init(&k->area, ceiling(k));
+	quota_join(host_unfinished(host), &k->unfinished, lines->line_max + 2 * STREAM_CHUNK);
 }
 
 void stream_kind_done(struct stream_kind *k)
 {
 	buffer_done(&k->area);
+	quota_leave(&k->unfinished);
 }
 
 void stream_init(struct stream *s, struct stream_kind *kind, int fd)
@@ -533,7 +553,7 @@ void stream_done(struct stream *s)
 {
 	if (!s->kind)
 		return;
-	s->kind->held -= s->charged;
+	quota_change(&s->kind->unfinished, s->charged, 0);
 	s->charged = 0;
 	loop_watch_done(&s->watch);
 	loop_timer_done(&s->rest);

@@ -5,14 +5,16 @@
  *	pending: [ whole lines whose message may continue ][ read, not taken by the pipeline ][ a line without its end ]
  *
  * Invariant: seen <= searched <= pending.size; the first `seen` bytes of pending are such whole lines, and there is no
- * line end between them and `searched`; `charged` of the bytes count in the kind's `held`. Bounded: a line or a message
- * by line_max; all unfinished lines of a collector by held_max, not counting a small part of each. An unfinished line
- * is cut at either limit. A line or message that does not continue within `flush` goes out as it is; if a writer is
- * known to be there, a line has STREAM_LINE_S. All streams read into the same memory.
+ * line end between them and `searched`; `charged` of the bytes count in `unfinished` of the kind. Bounded: a line or a
+ * message by line_max; the unfinished lines of all collectors by host_unfinished(), not counting a small part of each.
+ * An unfinished line is cut at either limit. What waits has memory of its size. A line or message that does not
+ * continue within `flush` goes out as it is; if a writer is known to be there, a line has STREAM_LINE_S. All streams
+ * read into the same memory.
  */
 #ifndef OXP_COLLECTORS_STREAM_H
 #define OXP_COLLECTORS_STREAM_H
 
+#include "base/quota.h"
 #include "collectors/lines.h"
 #include "collectors/pace.h"
 #include "collectors/patience.h"
@@ -21,7 +23,7 @@ enum {
 	STREAM_CHUNK = 64 << 10, /* of one read */
 	STREAM_CHUNK_MIN = 4 << 10, /* where lines take long */
 	STREAM_FREE = 16 << 10, /* bytes of an unfinished line that do not count; with many streams each has less */
-	STREAM_FREE_ALL = 1 << 20, /* of all of them together */
+	STREAM_FREE_ALL = 1 << 20, /* of all of them together, in all collectors */
 	STREAM_LINE_S = 600, /* how long a writer has to end a line: blocks of little output are rare */
 	STREAM_LAST_WORDS_MS = 1000, /* how long the end of the process waits for a writer */
 };
@@ -42,7 +44,8 @@ struct stream_kind {
 	struct patience *patience;
 	struct duration flush;
 	enum stream_framing framing;
-	size_t free_each, held, held_max;
+	size_t streams; /* there are no more at a time */
+	struct quota_user unfinished;
 	uint64_t offset; /* bytes that have become items */
 	struct pace pace;
 	struct buffer area; /* to read into, while no stream has it */

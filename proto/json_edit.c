@@ -68,6 +68,12 @@ char *json_edit_room(struct json_edit *e, size_t size)
 	return c->data + c->used - need;
 }
 
+void json_edit_end(struct json_edit *e)
+{
+	if (e->lent)
+		free_chunks(e, false);
+}
+
 /* Everything between the last numbered member and the brace that closes the line. */
 static struct bytes rest_of(const struct json_edit *e)
 {
@@ -94,8 +100,7 @@ enum json_fault json_edit_begin(struct json_edit *e, struct bytes line)
 		memset(e->replaced, 0, sizeof e->replaced);
 		e->changed = false;
 	}
-	if (e->lent)
-		free_chunks(e, false);
+	json_edit_end(e);
 	e->looked = 0;
 	return JSON_FINE;
 }

@@ -40,7 +40,10 @@ void json_edit_free(struct json_edit *);
 
 /* Indexes a line with JSON_LINE_PADDING readable bytes behind it, and forgets the previous one. */
 enum json_fault json_edit_begin(struct json_edit *, struct bytes line);
-/* Bytes until the next json_edit_begin(), JSON_LINE_PADDING more behind them; NULL beyond the ceiling. */
+/* What was lent for the line goes back. Its edits must not be looked at any more. */
+void json_edit_end(struct json_edit *);
+/* Bytes until json_edit_end() or the next json_edit_begin(), JSON_LINE_PADDING more behind them; NULL beyond the
+ * ceiling. */
 char *json_edit_room(struct json_edit *, size_t size) MUST_CHECK;
 
 static inline bool json_edit_bit(const uint64_t *bits, size_t i)

@@ -5,6 +5,7 @@
 #include "base/text.h"
 #include "proto/text_pair.h"
 
+enum { STRING_KEPT = 32 << 10 };
 enum { CARD_DIGITS_MIN = 13, HASH_SIZE = sizeof(XXH128_canonical_t), HEX_SIZE = 2 * HASH_SIZE };
 
 static const char mask[] = "***";
@@ -23,6 +24,12 @@ void redact_done(struct redact *r)
 	XXH3_freeState(r->state);
 	buffer_done(&r->plain);
 	buffer_done(&r->clean);
+}
+
+void redact_give_back(struct redact *r, size_t kept)
+{
+	buffer_give_back(&r->plain, kept);
+	buffer_give_back(&r->clean, kept);
 }
 
 static int append(struct buffer *out, const char *from, const char *to)
@@ -127,9 +134,11 @@ static int append_plain(struct redact *r, struct matches *m, struct detected d, 
 
 	buffer_clear(&r->clean);
 	failed = clean_text(m, d, &r->clean);
-	if (failed)
-		return failed;
-	return json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
+	buffer_give_back(&r->plain, STRING_KEPT); /* a long string stands in two buffers at a time, not in three */
+	if (!failed)
+		failed = json_string_append(out, r->clean.size ? r->clean.data : "", r->clean.size);
+	buffer_give_back(&r->clean, STRING_KEPT);
+	return failed;
 }
 
 static int append_quoted(struct matches *m, struct detected d, struct buffer *out)

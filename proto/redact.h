@@ -35,6 +35,8 @@ enum redacted {
 /* `ceiling`: the most bytes that one string may become. */
 void redact_init(struct redact *, const struct json_scan *, size_t ceiling);
 void redact_done(struct redact *);
+/* Gives back the memory of long strings: of a buffer that has more than `kept`. */
+void redact_give_back(struct redact *, size_t kept);
 
 /* Whether the value of a member with that name must not be shown. */
 bool redact_is_key(const struct redact *, struct bytes name);

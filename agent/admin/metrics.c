@@ -14,6 +14,7 @@
 
 enum {
 	OWN_MAX = 1 << 20, /* bytes of the agent's own numbers on a page; more is answered with 500 */
+	PAGE_SPARE = 128 << 10, /* bytes that a page may have taken beyond its size, which is what it is charged for */
 	PACKED_SPARE = 4 << 10, /* bytes gzip may take beyond half of the page; beyond that, the page goes out plain */
 	HELD_PART = 8, /* pages that are being read while another is made may take this part of `memory` */
 	HOLD_MIN_MS = 1000, /* readers keep a page at least this long before they are cut off for the next */
@@ -246,8 +247,11 @@ static bool is_storing(const struct metrics *m)
 
 static void end_round(struct metrics *m)
 {
-	struct shown *small = show_packed(m), *plain = show(m, &m->page, 0);
+	struct shown *small = show_packed(m), *plain;
 
+	if (m->page.room - m->page.size > PAGE_SPARE)
+		buffer_trim(&m->page);
+	plain = show(m, &m->page, 0);
 	plain->plain = true;
 	m->state = METRICS_IDLE;
 	m->want_gzip = false;

@@ -102,25 +102,54 @@ void buffer_done(struct buffer *b)
 	b->size = b->room = 0;
 }
 
+static bool resize(struct buffer *b, size_t room)
+{
+	char *resized = realloc(b->data, room);
+
+	if (!resized)
+		return false;
+	b->data = resized;
+	b->room = room;
+	return true;
+}
+
 char *buffer_reserve(struct buffer *b, size_t more)
 {
 	size_t need, room = b->room ? b->room : SMALLEST;
-	char *grown;
 
 	if (__builtin_add_overflow(b->size, more, &need) || need > b->ceiling)
 		return NULL;
-	if (need <= b->room)
-		return b->data + b->size;
 	while (room < need)
 		room *= 2;
-	if (room > b->ceiling)
-		room = b->ceiling;
-	grown = realloc(b->data, room);
-	if (!grown)
+	if (need > b->room && !resize(b, smaller(room, b->ceiling)))
 		return NULL;
-	b->data = grown;
-	b->room = room;
 	return b->data + b->size;
+}
+
+char *buffer_reserve_step(struct buffer *b, size_t more, size_t step)
+{
+	size_t need;
+
+	if (__builtin_add_overflow(b->size, more, &need) || need > b->ceiling)
+		return NULL;
+	if (need > b->room && !resize(b, smaller((need + step - 1) / step * step, b->ceiling)))
+		return NULL;
+	return b->data + b->size;
+}
+
+void buffer_give_back(struct buffer *b, size_t kept)
+{
+	buffer_clear(b);
+	if (b->room > kept)
+		buffer_done(b);
+}
+
+void buffer_trim(struct buffer *b)
+{
+	if (b->size == 0)
+		buffer_done(b);
+	else if (b->size < b->room)
+		(void)resize(b, b->size); /* the allocator may keep it as it is */
 }
 
 int buffer_append(struct buffer *b, const void *data, size_t size)

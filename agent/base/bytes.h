@@ -66,6 +66,12 @@ void buffer_init(struct buffer *, size_t ceiling);
 void buffer_done(struct buffer *); /* fine twice, fine on zeroed memory */
 /* Makes room for `more` bytes behind `size` and returns where they go, or NULL beyond the ceiling or out of memory. */
 char *buffer_reserve(struct buffer *, size_t more) MUST_CHECK;
+/* The same, but the memory grows to a multiple of `step` in place of twice its size. */
+char *buffer_reserve_step(struct buffer *, size_t more, size_t step) MUST_CHECK;
+/* Forgets the bytes, and gives the memory back if it is more than `kept`. */
+void buffer_give_back(struct buffer *, size_t kept);
+/* Leaves no more room than its bytes need. */
+void buffer_trim(struct buffer *);
 int buffer_append(struct buffer *, const void *data, size_t size) MUST_CHECK; /* 0, -ENOSPC, -ENOMEM */
 int buffer_text(struct buffer *, const char *text) MUST_CHECK;
 int buffer_printf(struct buffer *, const char *format, ...) PRINTF_LIKE(2, 3) MUST_CHECK;

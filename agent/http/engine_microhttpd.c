@@ -31,8 +31,15 @@
 enum {
 	SHARDS_MAX = 8,
 	SHARD_CONNECTIONS = 8, /* that are worth a shard */
-	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer. */
+	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer. Half
+	 * of it is touched for each request, however short that is. */
 	MEMORY_MAX = 4 * HTTP_HEAD_MAX,
+	MEMORY_SMALL = 16 << 10, /* the same for a small head */
+	SMALL_HEAD = 2 << 10,
+	SMALL_FIELDS = 32,
+	SMALL_COOKIES = 16,
+	SMALL_QUERY = 128,
+	LARGE_HEADS_MAX = 16, /* requests with larger heads that a server has at a time; one more is answered 503 */
 };
 
 /*
@@ -65,6 +72,7 @@ struct shard {
 struct front {
 	struct shard shards[SHARDS_MAX];
 	size_t shards_count;
+	struct shard large; /* of requests with large heads */
 	char *in; /* HTTP_HEAD_MAX bytes, to peek into */
 };
 
@@ -208,13 +216,13 @@ static void shard_done(struct shard *shard)
 }
 
 /* It has no time-out: patience is serving.c's. */
-static int shard_init(struct shard *shard, struct http_server *s)
+static int shard_init(struct shard *shard, struct http_server *s, int memory)
 {
 	static const unsigned flags =
 		MHD_USE_EPOLL | MHD_USE_TURBO | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET;
 	const struct MHD_OptionItem items[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)s->options.connections_max, NULL },
-		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, MEMORY_MAX, NULL },
+		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, memory, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_request_end, NULL },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, shard },
@@ -245,6 +253,20 @@ static struct shard *emptiest_shard(struct front *front)
 	return best;
 }
 
+static bool is_small(const struct http_head *h)
+{
+	return h->at <= SMALL_HEAD && h->fields_count <= SMALL_FIELDS && h->cookies <= SMALL_COOKIES &&
+	       h->query.size <= SMALL_QUERY;
+}
+
+/* NULL: there are too many with large heads. */
+static struct shard *shard_for(struct front *front, const struct http_head *head)
+{
+	if (is_small(head))
+		return emptiest_shard(front);
+	return front->large.connections < LARGE_HEADS_MAX ? &front->large : NULL;
+}
+
 /* Heads. */
 
 static void front_close(struct connection *c)
@@ -254,10 +276,9 @@ static void front_close(struct connection *c)
 }
 
 /* libmicrohttpd closes the socket, whatever comes of it. */
-static void give_to_shard(struct connection *c)
+static void give_to(struct shard *shard, struct connection *c)
 {
 	static const struct sockaddr nobody = { .sa_family = AF_UNSPEC };
-	struct shard *shard = emptiest_shard(c->base.server->engine_own);
 
 	c->shard = shard;
 	c->base.peeked = 0;
@@ -275,10 +296,17 @@ static void give_to_shard(struct connection *c)
 
 static void begin(struct connection *c, const char *head)
 {
+	struct shard *shard = shard_for(c->base.server->engine_own, &c->head);
+
 	loop_watch_done(&c->watch);
+	if (!shard) {
+		http_refuse(&c->base, NULL, 503);
+		front_close(c);
+		return;
+	}
 	OXP_ASSERT(buffer_append(&c->text, head, c->head.at) == 0);
 	if (http_request_begin(&c->base, &c->request, &c->head, c->text.data))
-		give_to_shard(c);
+		give_to(shard, c);
 	else
 		front_close(c);
 }
@@ -372,8 +400,8 @@ static int start(struct http_server *s)
 	front->in = malloc(HTTP_HEAD_MAX);
 	OXP_ASSERT(front->in && "out of memory");
 	while (!failed && front->shards_count < wanted && front->shards_count < SHARDS_MAX)
-		failed = shard_init(&front->shards[front->shards_count++], s);
-	return failed;
+		failed = shard_init(&front->shards[front->shards_count++], s, MEMORY_SMALL);
+	return failed ? failed : shard_init(&front->large, s, MEMORY_MAX);
 }
 
 static void stop(struct http_server *s)
@@ -391,6 +419,8 @@ static void stop(struct http_server *s)
 	}
 	for (size_t i = 0; front && i < front->shards_count; i++)
 		shard_done(&front->shards[i]);
+	if (front && front->large.server)
+		shard_done(&front->large);
 	if (front)
 		free(front->in);
 	free(front);

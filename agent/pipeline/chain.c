@@ -32,6 +32,7 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
 	for (size_t i = 0; i < c->count && type->folds; i++)
 		if (c->rows[i].type->folds)
 			return -EEXIST;
+	c->scratch += type->scratch;
 	c->rows[c->count++] = (struct chain_row){ .type = type, .step = step, .dropped = dropped };
 	return 0;
 }
@@ -50,6 +51,7 @@ struct chain_pass {
 	bool looked; /* the steps have seen it, and this came of it: */
 	enum step_answer answer;
 	bool changed;
+	size_t scratch; /* taken for the steps, until the line is in `out` */
 	size_t copied; /* items of `in` that `out` has, or that were left out of it */
 	size_t ahead; /* bytes of `in` behind these */
 	char *block; /* the newest block of `out` */
@@ -153,6 +155,7 @@ static int end_run(struct chain_pass *p)
 		return 0;
 	row->type->folded(row->step, &record);
 	to = write_line(p, edit, &size);
+	json_edit_end(edit);
 	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
 }
 
@@ -209,10 +212,16 @@ static void leave_out(struct chain_pass *p, const struct batch_item *item, enum 
 	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
+/* Steps find their memory taken before they begin. */
 static int look(struct chain_pass *p)
 {
-	int failed = look_at(p, &p->in->items[p->at], &p->answer);
+	size_t size = p->in->items[p->at].size, scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
+	int failed;
 
+	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
+		return -ENOMEM;
+	p->scratch = scratch;
+	failed = look_at(p, &p->in->items[p->at], &p->answer);
 	p->looked = true;
 	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
 	return !failed && p->changed && !p->out ? begin_out(p) : failed;
@@ -234,6 +243,16 @@ static int put(struct chain_pass *p)
 	return failed;
 }
 
+/* What the steps needed for the line that was looked at goes back. */
+static void forget_line(struct chain_pass *p)
+{
+	json_edit_end(p->chain->edit);
+	if (p->scratch > 0)
+		budget_give(p->in->budget, p->in->signal, p->scratch);
+	p->scratch = 0;
+	p->looked = false;
+}
+
 /* One item is looked at, or put into `out`. */
 static int pass_on(struct chain_pass *p, size_t *used)
 {
@@ -249,7 +268,7 @@ static int pass_on(struct chain_pass *p, size_t *used)
 	if (failed || (p->out && p->copied <= p->at))
 		return failed;
 	p->at++;
-	p->looked = false;
+	forget_line(p);
 	return 0;
 }
 
@@ -298,6 +317,7 @@ int chain_go_on(struct chain_pass *p, size_t bytes)
 void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 {
 	p->chain->busy = false;
+	forget_line(p);
 	end_batch(p->chain, taken);
 	if (!taken)
 		batch_free(p->out);

@@ -15,6 +15,7 @@
 
 enum {
 	STEPS_MAX = 32,
+	STEP_LINE_LONG = 64 << 10, /* what steps need for a longer line is part of `memory` while they do */
 	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line may take: the longest line, hashes in it */
 };
 
@@ -28,6 +29,7 @@ struct chain_row {
 struct chain {
 	struct chain_row rows[STEPS_MAX];
 	size_t count;
+	size_t scratch; /* the sum of what the steps may need for each byte of a line */
 	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
 	bool busy; /* a pass is under way */
 };

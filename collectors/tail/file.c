@@ -229,8 +229,9 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	struct tail_file *f = s->file;
 	uint64_t records = batch_records(s->in.batch);
 	struct tail_before before = f->before;
-	bool waits;
+	bool pieces = lines_in_pieces(&s->in), waits;
 
+	lines_forget(s->in.lines);
 	f->before = tail_before_of(s->in.data + s->in.took, before.size + s->in.took);
 	f->offset += s->in.took;
 	if (records > 0) {
@@ -246,7 +247,7 @@ static enum tail_read hand_over(struct slice *s, struct tail_offer *offer, bool 
 	f->skipping = s->in.skipping;
 	f->format = (uint8_t)s->in.format;
 	f->held = (uint32_t)(s->in.seen - s->in.took);
-	f->held_pieces = f->held > 0 && lines_in_pieces(&s->in);
+	f->held_pieces = f->held > 0 && pieces;
 	f->parted = s->in.parted;
 	f->waits = s->in.waits;
 	f->unended = f->waits ? 0 : (uint32_t)(s->in.size - s->in.seen);

@@ -382,6 +382,11 @@ static bool check_forms(const struct tail_config *tail, const struct option_list
 	return !idle;
 }
 
+static uint64_t tail_line_max(const void *config)
+{
+	return ((const struct tail_config *)config)->line_max;
+}
+
 static bool tail_check(const void *config, char *why, size_t room)
 {
 	const struct tail_config *tail = config;
@@ -551,6 +556,7 @@ const struct collector_type collector_tail = {
 	.options = tail_options,
 	.config_size = sizeof(struct tail_config),
 	.check = tail_check,
+	.line_max = tail_line_max,
 	.reads = tail_reads,
 	.create = tail_create,
 	.start = tail_start,

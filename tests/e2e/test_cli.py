@@ -45,6 +45,8 @@ FAULTS = {
                          ":1:34: logs.export.elasticsearch: url: has a ?"),
     "options of a step": ("logs: { steps: [redact: { keys: [a], with: hash }] }\n",
                           ":1:44: logs.steps[0].redact.with: ", "hash needs a salt"),
+    "lines without room": ("memory: 32MiB\nlogs: { collect: { tail: { paths: /a, line_max: 16MiB } } }\n",
+                           ":2:49: logs.collect.tail.line_max: ", "lower line_max, or set memory: 256MiB"),
     "a mode": ("logs: { collect: { socket: { listen: 'unix:/a', mode: '999' } } }\n",
                ":1:55: logs.collect.socket.mode: ", "0777"),
     "unknown type": ("traces:\n  export:\n    jager: { endpoint: 'http://a:1' }\n", ":3:", "jager", "otlp"),

@@ -289,20 +289,77 @@ def crowds(agent, bulk, log_socket):
             "bodies": Crowd(otlp, 60, lambda number: unfinished(spans, 4_000_000)),
             "documents": Crowd(door, 30, lambda number: unfinished("POST /_bulk HTTP/1.1\r\nHost: a\r\n", 200_000)),
             "heads": Crowd(otlp, 60, lambda number: b"POST /v1/traces HTTP/1.1\r\nX-Long: " + b"x" * 30_000),
+            "pulls": Crowd(listen, 300, lambda number: PULL + b"x" * 60_000),
             "idle": Crowd(listen, 200, lambda number: b""),
             "half": Crowd(listen, 100, lambda number: b"GET /metrics HTTP/1.1\r\nX-Long: " + b"x" * 30_000),
             "lines": Crowd(log_socket, 40, lambda number: b'{"unfinished":"' + b"x" * 900_000)}
 
 
+class Endless:
+    """An app that writes the worst lines it can to a FIFO, to a socket and as datagrams, without a pause."""
+
+    def __init__(self, folder, datagrams):
+        self.folder, self.datagrams, self.ending = folder, datagrams, threading.Event()
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.threads = [threading.Thread(target=self.again, args=[what], daemon=True) for what in
+                        (self.into_pipe, self.into_socket, self.as_datagram)]
+        for thread in self.threads:
+            thread.start()
+
+    def again(self, what):
+        while not self.ending.is_set():
+            try:
+                what()
+            except OSError:
+                pass  # a full queue, or a peer that was cut off
+
+    def into_pipe(self):
+        """A long line in which all is looked through, and one without an end; the FIFO is never waited for."""
+        fifo = os.open(f"{self.folder}/pipe", os.O_WRONLY | os.O_NONBLOCK)
+        with open(fifo, "wb", buffering=0) as app:
+            os.set_blocking(fifo, True)
+            app.write(b'{"m":"\\u0041 password=x 10.0.0.1 %s"}\n' % (b"x" * 900_000) + b"x" * 900_000)
+
+    def into_socket(self):
+        with socket.socket(socket.AF_UNIX) as app:
+            app.settimeout(5)
+            app.connect(f"{self.folder}/log.sock")
+            app.sendall(b"Exception in x\n" + b"\tat a.b.c(d.java:1)\n" * 20_000 + b"{" + b"\x01" * 250_000)
+
+    def as_datagram(self):
+        self.socket.sendto(b"\x01" * 60_000, ("127.0.0.1", self.datagrams))
+        self.ending.wait(0.001)
+
+    def close(self):
+        self.ending.set()
+        for thread in self.threads:
+            thread.join(30)
+            assert not thread.is_alive()
+        self.socket.close()
+
+
+REDACTED = {"redact": {"keys": ["password"], "detect": ["card", "email", "ip", "bearer"]}}
+
+
+def every_collector(folder, datagrams):
+    return {"socket": {"listen": f"unix:{folder}/log.sock", "multiline": ["java"]}, "pipe": f"{folder}/pipe",
+            "datagrams": {"type": "socket", "kind": "datagram", "listen": f"127.0.0.1:{datagrams}"}}
+
+
 @pytest.mark.alone
 def test_hostile_peers_at_every_door_all_at_once(oxpecker, fault_server, container, closing, tmp_path):
     """Pages, answers and bodies that are held, silence, endless lines, an exposition of 30 MB, a backend whose answers
-    are huge, and connections that come and go: 15 seconds of all of it, in 32 MiB."""
+    are huge, lines that are long, endless or made longer by what is done to them, requests to `listen` with a body
+    behind them, and connections that come and go: 15 seconds of all of it, in 32 MiB."""
     held, server, app, bulk = container(32 * MIB), fault_server(), fault_server(), free_port()
     backend, log_socket, page = Backend(server, padding=8 * MIB), str(tmp_path / "log.sock"), exposition(30 * MIB, 300)
     app.plan(lambda handler, request: handler.answer(200, page, TEXT, {}))
-    agent = oxpecker({**logs_config(tmp_path, bulk, server, socket={"listen": f"unix:{log_socket}"}), **scraped(app)})
+    datagrams = free_port()
+    config = {**logs_config(tmp_path, bulk, server, **every_collector(tmp_path, datagrams)), **scraped(app)}
+    config["logs"]["steps"] = [REDACTED, "ecs"]
+    agent = oxpecker(config)
     pid, hostile = agent.pid, crowds(agent, bulk, log_socket)
+    endless = closing.keep(Endless(tmp_path, datagrams))
     prober = closing.keep(Prober(agent))
     well, ending = closing.keep(WellMeant(agent, bulk, log_socket)), time.monotonic() + 15
     for crowd in hostile.values():
@@ -313,6 +370,7 @@ def test_hostile_peers_at_every_door_all_at_once(oxpecker, fault_server, contain
         assert agent.process.alive()
         select.select([], [], [], BURST / COMING)
     well.close()
+    endless.close()
     probes = prober.ended()
     for crowd in hostile.values():
         crowd.close()

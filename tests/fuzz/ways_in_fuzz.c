@@ -31,8 +31,19 @@ struct host {
 	struct still_clock clock;
 	struct loop *loop;
 	struct budget budget;
+	struct quota unfinished;
 	uint64_t number;
 };
+
+struct quota *host_unfinished(struct host *h)
+{
+	return &h->unfinished;
+}
+
+size_t host_line_max(const struct host *h)
+{
+	return h->budget.limit;
+}
 
 struct loop *host_loop(struct host *h)
 {
@@ -231,7 +242,7 @@ static void read_stream(struct reading *r, uint8_t how)
 	stream_kind_init(&kind, &r->host, &r->lines, &patience, 1);
 	kind.flush = DURATION_MS(FLUSH_MS);
 	kind.framing = (enum stream_framing)(how / 8 % 3);
-	kind.held_max = how & 1 ? 4096 : 64 << 10;
+	r->host.unfinished.most = how & 1 ? 4096 : 64 << 10;
 	kind.ended = on_ended;
 	stream_init(&stream, &kind, ends[0]);
 	write_pieces(r, ends[1]);

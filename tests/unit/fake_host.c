@@ -370,6 +370,16 @@ int host_text_now(const struct host *h, const char *text, struct buffer *to)
 	return buffer_text(to, text);
 }
 
+struct quota *host_unfinished(struct host *h)
+{
+	return &h->unfinished;
+}
+
+size_t host_line_max(const struct host *h)
+{
+	return h->budget.limit;
+}
+
 size_t host_memory(const struct host *h)
 {
 	return h->budget.limit;
@@ -476,6 +486,7 @@ void fake_host_init(struct host *h, struct loop *loop, const struct collector_ty
 	h->loop = loop;
 	begin_lanes(h);
 	h->type = type;
+	quota_init(&h->unfinished, 2 << 20);
 	fake_host_memory(h, memory);
 	loop_soon_init(&h->settling, loop, settle_soon, h);
 	loop_soon_init(&h->room, loop, tell_room, h);

@@ -8,6 +8,7 @@
 #ifndef OXP_FAKE_HOST_H
 #define OXP_FAKE_HOST_H
 
+#include "base/quota.h"
 #include "component.h"
 #include "loop/lane.h"
 #include "loop/pen.h"
@@ -41,6 +42,7 @@ struct host {
 	struct lane *disk, *cpu;
 	struct pens pens;
 	struct budget budget;
+	struct quota unfinished;
 	const struct collector_type *type; /* who is told of settled batches and of room */
 	struct collector *collector;
 

@@ -13,7 +13,8 @@
 
 enum {
 	REDACTED_MAX = 40 << 20, /* one member; a line has at most 16 MiB */
-	BUFFER_KEPT = 256 << 10,
+	BUFFER_KEPT = 32 << 10,
+	SCRATCH = 2, /* of a string: two of how it reads, how it is clean, how that is written, and the edit's copy */
 };
 
 struct redact_config {
@@ -104,14 +105,16 @@ static int create(const void *config, struct host *host, struct step **ret)
 	return 0;
 }
 
-/* Copies the buffer's text to memory that lasts as long as the record. The data is NULL if there is no room. */
-static struct bytes copied(struct step *s, struct json_edit *e)
+/* Moves the buffer's text to memory that lasts as long as the record. The data is NULL if there is no room. */
+static struct bytes moved(struct step *s, struct json_edit *e)
 {
-	char *to = json_edit_room(e, s->out.size);
+	size_t size = s->out.size;
+	char *to = json_edit_room(e, size);
 
-	if (to && s->out.size > 0) /* else all of it was removed, and the buffer may have no memory */
-		memcpy(to, s->out.data, s->out.size);
-	return (struct bytes){ to, s->out.size };
+	if (to && size > 0) /* else all of it was removed, and the buffer may have no memory */
+		memcpy(to, s->out.data, size);
+	buffer_give_back(&s->out, BUFFER_KEPT);
+	return (struct bytes){ to, size };
 }
 
 /* Redacts a member whose name is a key. Returns false if that failed. */
@@ -125,7 +128,7 @@ static bool take_out(struct step *s, struct json_edit *e, size_t i)
 	}
 	if (redact_whole(&s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
 		return false;
-	clean = copied(s, e);
+	clean = moved(s, e);
 	if (clean.data)
 		json_edit_replace(e, i, clean);
 	return clean.data != NULL;
@@ -149,7 +152,7 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	found = redact_json(&s->redact, value, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
-	clean = copied(s, e);
+	clean = moved(s, e);
 	if (clean.data)
 		json_edit_replace(e, i, clean);
 	return clean.data != NULL;
@@ -164,7 +167,7 @@ static bool clean_rest(struct step *s, struct json_edit *e)
 	found = redact_json(&s->redact, e->rest, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
-	clean = copied(s, e);
+	clean = moved(s, e);
 	if (clean.data)
 		json_edit_rest(e, clean);
 	return clean.data != NULL;
@@ -174,21 +177,14 @@ static enum step_answer apply(struct step *s, struct record *record)
 {
 	struct json_edit *e = record->edit;
 
-	for (size_t i = 0; i < e->count; i++)
-		if (!json_edit_gone(e, i) && !clean_member(s, e, i))
-			return STEP_DROP;
-	return e->rest.size == 0 || clean_rest(s, e) ? STEP_KEEP : STEP_DROP;
-}
+	bool clean = true;
 
-/* Frees the memory of a huge line instead of keeping it for the next one. */
-static void ended(struct step *s, bool taken)
-{
-	struct buffer *all[] = { &s->out, &s->redact.plain, &s->redact.clean };
-
-	(void)taken;
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		if (all[i]->room > BUFFER_KEPT)
-			buffer_done(all[i]);
+	for (size_t i = 0; i < e->count && clean; i++)
+		clean = json_edit_gone(e, i) || clean_member(s, e, i);
+	clean = clean && (e->rest.size == 0 || clean_rest(s, e));
+	buffer_give_back(&s->out, BUFFER_KEPT);
+	redact_give_back(&s->redact, BUFFER_KEPT);
+	return clean ? STEP_KEEP : STEP_DROP;
 }
 
 const struct step_type step_redact = {
@@ -199,7 +195,7 @@ const struct step_type step_redact = {
 	.config_size = sizeof(struct redact_config),
 	.check = check,
 	.create = create,
+	.scratch = SCRATCH,
 	.apply = apply,
-	.ended = ended,
 	.destroy = destroy,
 };

@@ -40,6 +40,17 @@ static void test_there_is_a_least_but_never_more_than_configured(void **state)
 	assert_int_equal(memory_within(8 * MIB, 32 * MIB), 8 * MIB);
 }
 
+static void test_a_line_may_take_a_sixteenth(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_line_max(256 * MIB), 16 * MIB);
+	assert_int_equal(memory_line_max(32 * MIB), 2 * MIB);
+	assert_int_equal(memory_line_max(9 * MIB), 1 * MIB);
+	assert_int_equal(memory_line_max(2 * MIB), 1 * MIB);
+	for (uint64_t line = 1 * MIB; line <= 16 * MIB; line += 1000 * 1000)
+		assert_true(memory_line_max(memory_for_line(line)) == line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -47,6 +58,7 @@ int main(void)
 		cmocka_unit_test(test_a_container_leaves_half_or_all_but_what_the_process_needs),
 		cmocka_unit_test(test_three_eighths_are_left_in_any_container),
 		cmocka_unit_test(test_there_is_a_least_but_never_more_than_configured),
+		cmocka_unit_test(test_a_line_may_take_a_sixteenth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

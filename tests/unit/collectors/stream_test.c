@@ -61,7 +61,7 @@ static void bench_init(struct bench *b, enum stream_framing framing)
 	stream_kind_init(&b->kind, &b->host, &b->lines, &b->patience, STREAMS);
 	b->kind.flush = DURATION_MS(FLUSH_MS_HERE);
 	b->kind.framing = framing;
-	b->kind.held_max = 64 << 10;
+	b->host.unfinished.most = 64 << 10;
 	b->kind.ended = on_ended;
 	b->kind.unframed = on_unframed;
 	for (size_t i = 0; i < STREAMS; i++) {
@@ -82,7 +82,7 @@ static void bench_done(struct bench *b)
 		if (b->writers[i] >= 0)
 			close(b->writers[i]);
 	}
-	assert_int_equal(b->kind.held, 0);
+	assert_int_equal(b->host.unfinished.held, 0);
 	stream_kind_done(&b->kind);
 	patience_done(&b->patience);
 	lines_done(&b->lines);
@@ -207,7 +207,7 @@ static void test_a_line_too_long(void **state)
 	(void)state;
 	memset(text, 'x', 200000);
 	bench_init(&b, STREAM_LINES);
-	b.kind.held_max = SIZE_MAX;
+	b.host.unfinished.most = 1 << 20;
 	put(&b, 0, text, 200000);
 	pass(&b, 25);
 	put_text(&b, 0, "xx\n{\"a\":1}\n");
@@ -231,7 +231,7 @@ static void test_a_crowd_of_unfinished_lines(void **state)
 	put(&b, 0, text, 50000);
 	put(&b, 1, text, 40000);
 	pass(&b, 25);
-	assert_true(b.kind.held == 50000 + 40000 - 2 * STREAM_FREE && b.host.count == 0);
+	assert_true(b.host.unfinished.held == 50000 + 40000 - 2 * STREAM_FREE && b.host.count == 0);
 	put(&b, 2, text, 30000);
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 1);
@@ -241,6 +241,54 @@ static void test_a_crowd_of_unfinished_lines(void **state)
 	pass(&b, 25);
 	assert_int_equal(b.host.count, 3 + 3);
 	assert_int_equal(*b.lines.cut, 1);
+	free(text);
+	bench_done(&b);
+}
+
+/* What waits takes memory of its size, and a long line leaves none behind. */
+static void test_memory_of_lines(void **state)
+{
+	struct bench b;
+	char *text = malloc(100000);
+
+	(void)state;
+	memset(text, 'x', 100000);
+	bench_init(&b, STREAM_LINES);
+	put(&b, 0, text, 50000);
+	put(&b, 1, text, 20000);
+	pass(&b, 25);
+	assert_true(b.streams[0].pending.size == 50000 && b.streams[0].pending.room < 64000);
+	assert_true(b.streams[1].pending.size == 20000 && b.streams[1].pending.room < 26500);
+	put(&b, 0, text, 15000);
+	put_text(&b, 0, "\n");
+	put_text(&b, 1, "\n");
+	pass(&b, 25);
+	assert_true(b.host.count == 2 && b.lines.message.room <= LINES_KEPT);
+	assert_true(b.streams[0].pending.room == 0 && b.kind.area.room <= 2 * STREAM_CHUNK);
+	free(text);
+	bench_done(&b);
+}
+
+/* A second collector has its part of what all may hold, whatever the first one holds. */
+static void test_collectors_share(void **state)
+{
+	struct bench b;
+	struct quota_user other;
+	char *text = malloc(50000);
+
+	(void)state;
+	memset(text, 'x', 50000);
+	bench_init(&b, STREAM_LINES);
+	quota_join(&b.host.unfinished, &other, 0);
+	quota_change(&other, 0, 100 << 10);
+	put(&b, 0, text, 40000);
+	pass(&b, 25);
+	assert_true(b.host.unfinished.held > b.host.unfinished.most && b.host.count == 0);
+	put(&b, 1, text, 50000);
+	pass(&b, 25);
+	assert_true(b.host.count == 1 && *b.lines.cut == 1);
+	quota_change(&other, 100 << 10, 0);
+	quota_leave(&other);
 	free(text);
 	bench_done(&b);
 }
@@ -507,6 +555,8 @@ int main(void)
 		cmocka_unit_test(test_half_a_line),
 		cmocka_unit_test(test_a_line_too_long),
 		cmocka_unit_test(test_a_crowd_of_unfinished_lines),
+		cmocka_unit_test(test_memory_of_lines),
+		cmocka_unit_test(test_collectors_share),
 		cmocka_unit_test(test_patience),
 		cmocka_unit_test(test_room_within_the_patience),
 		cmocka_unit_test(test_the_end_of_one_that_waits),

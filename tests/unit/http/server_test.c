@@ -868,6 +868,68 @@ static void heads_have_a_ceiling_together(void **state)
 	free(text);
 }
 
+static void hold_complete(void *context, struct http_request *r)
+{
+	((struct fixture *)context)->waiting = r; /* the newest one */
+}
+
+static void hold_gone(void *context, struct http_request *r)
+{
+	(void)context, (void)r;
+}
+
+/* libmicrohttpd touches half of a connection's memory. So those with large heads are few, and all others take little. */
+static void large_heads_are_few_at_a_time(void **state)
+{
+	enum { PEERS = 20, LARGE = 16, LONG = 3000 };
+	struct fixture *f = *state;
+	const struct http_route routes[] = {
+		{ HTTP_GET, "/hold", .complete = hold_complete, .gone = hold_gone, .context = f },
+		{ HTTP_GET, "/hello", .complete = hello_complete, .context = f },
+		{ .path = NULL },
+	};
+	struct raw peers[PEERS];
+	struct http_server_options more = usual;
+	struct http_server *s;
+	char text[LONG + 1];
+	uint16_t port;
+	size_t refused = 0;
+
+	more.engine = HTTP_BY_MICROHTTPD;
+	more.connections_max = 4 * PEERS;
+	assert_int_equal(http_server_new(f->world.loop, &more, routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	memset(text, 'x', LONG);
+	text[LONG] = '\0';
+	for (size_t i = 0; i < PEERS; i++) {
+		raw_connect(&peers[i], &f->world, port);
+		raw_send(&peers[i], "GET /hold HTTP/1.1\r\nHost: x\r\nX-Long: ");
+		raw_send(&peers[i], text);
+		raw_send(&peers[i], "\r\n\r\n");
+		turns(&f->world, 10);
+	}
+	for (size_t i = 0; i < PEERS; i++) {
+		raw_receive(&peers[i]);
+		refused += raw_has(&peers[i], "HTTP/1.1 503 ");
+	}
+	assert_int_equal(refused, PEERS - LARGE);
+	raw_done(&f->raw);
+	raw_connect(&f->raw, &f->world, port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "200 OK");
+	http_respond_text(f->waiting, 200, "text/plain", "done"); /* it leaves, and makes room */
+	turns(&f->world, 20);
+	raw_done(&f->raw);
+	raw_connect(&f->raw, &f->world, port);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\nX-Long: ");
+	raw_send(&f->raw, text);
+	raw_send(&f->raw, "\r\n\r\n");
+	raw_expect(&f->raw, "hello");
+	for (size_t i = 0; i < PEERS; i++)
+		raw_done(&peers[i]);
+	http_server_free(s);
+}
+
 /* What comes behind a request whose answer is not taken counts, too: beyond the ceiling it is let go, and the answer is
  * the connection's last. */
 static void what_comes_behind_has_a_ceiling_together(void **state)
@@ -1540,6 +1602,7 @@ static void bodies_have_a_ceiling_together(void **state)
 static int run_memory_tests(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(large_heads_are_few_at_a_time, setup_microhttpd, teardown),
 		cmocka_unit_test_setup_teardown(heads_have_a_ceiling_together, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(what_comes_behind_has_a_ceiling_together, setup_direct, teardown),
 		TEST(answers_share_a_page),

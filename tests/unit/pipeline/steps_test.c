@@ -864,6 +864,34 @@ static void lines_that_stay_are_not_copied(void **state)
 	batch_free(b);
 }
 
+/* What a step needs for a long line is part of `memory`, and is given back. */
+static void a_long_line_is_worked_on_within_memory(void **state)
+{
+	enum { LONG = 100 << 10 };
+	struct world *w = *state;
+	char *line = malloc(LONG + 1);
+	size_t limit = w->pipeline.budget.limit, used;
+	struct batch *b;
+
+	use(w, &step_redact, &(struct step_options){ LIST("password"), LIST("ip"), 0, NULL });
+	memset(line, 'x', LONG);
+	memcpy(line, "{\"m\":\"\\u0041 password=1 ", 24);
+	snprintf(line + LONG - 2, 3, "\"}");
+	b = batch_of(w, LINES(line));
+	used = budget_used(&w->pipeline.budget);
+	memset(w->pipeline.budget.guaranteed, 0, sizeof w->pipeline.budget.guaranteed);
+	w->pipeline.budget.limit = used + LONG * 3 / 2; /* enough for what it becomes */
+	assert_int_equal(source_offer(w->source, &b), ADMIT_FULL);
+	assert_int_equal(budget_used(&w->pipeline.budget), used);
+	w->pipeline.budget.limit = used + LONG * 7 / 2;
+	assert_int_equal(source_offer(w->source, &b), ADMIT_TAKEN);
+	assert_true(budget_used(&w->pipeline.budget) < used + LONG / 10);
+	w->pipeline.budget.limit = limit;
+	later(w, 1000);
+	assert_true(w->exporter.count == 1 && strncmp(w->exporter.lines[0], "{\"m\":\"A password=*** xxx", 24) == 0);
+	free(line);
+}
+
 static void lines_without_an_object_do_not_pass(void **state)
 {
 	use(*state, &step_redact, &(struct step_options){ LIST("password"), NOTHING, 0, NULL });
@@ -964,6 +992,7 @@ int main(void)
 		TEST(what_is_all_dropped_settles),
 		TEST(dropped_lines_join_those_that_stay),
 		TEST(lines_that_stay_are_not_copied),
+		TEST(a_long_line_is_worked_on_within_memory),
 		TEST(lines_without_an_object_do_not_pass),
 		TEST(without_room_nothing_has_happened),
 		TEST(large_batches_are_written_whole),
