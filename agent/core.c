@@ -37,6 +37,14 @@ static void on_trouble(void *context, const struct state *state)
 	state_tell_trouble(c->log, c->state_path, state_trouble(state));
 }
 
+static void on_disturbed(void *context, const struct state *state, enum state_disturbance what)
+{
+	const struct core *c = context;
+
+	(void)state;
+	state_tell_disturbance(c->log, c->state_path, what);
+}
+
 static void on_damaged(void *context, const char *key, uint64_t id, const struct ledger_amount *amount)
 {
 	const struct core *c = context;
@@ -160,6 +168,7 @@ int core_open_disk(struct core *c, const struct core_options *o, bool with_store
 			.max = o->state_max,
 			.disk = c->disk,
 			.trouble = on_trouble,
+			.disturbed = on_disturbed,
 			.damaged = on_damaged,
 			.fits = o->fits,
 			.context = c } };

@@ -99,3 +99,13 @@ void state_tell_trouble(const struct log *log, const char *path, int failed)
 	else
 		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));
 }
+
+void state_tell_disturbance(const struct log *log, const char *path, enum state_disturbance what)
+{
+	static const char *const disturbances[] = {
+		[STATE_LEDGER_CUT] = "ledger was cut down while this run had it open; it has been written anew: "
+				     "nobody else should write to this folder",
+	};
+
+	log_error(log, "state", "in %s, %s", path, disturbances[what]);
+}

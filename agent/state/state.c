@@ -37,6 +37,7 @@ struct state {
 	int trouble; /* of the last commit; 0 or -errno */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
+	void (*disturbed)(void *, const struct state *, enum state_disturbance);
 	void (*tell_damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	void *context;
 };
@@ -190,6 +191,7 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 	s->usage.max = o->max;
 	s->database.spool_fits = o->fits;
 	s->tell = o->trouble;
+	s->disturbed = o->disturbed;
 	s->tell_damaged = o->damaged;
 	s->context = o->context;
 	s->lock = -1;
@@ -214,6 +216,8 @@ void state_close(struct state *s)
 	if (!s)
 		return;
 	OXP_ASSERT(!s->writing && !s->waiting);
+	if (s->slots)
+		slots_save(s->slots);
 	database_close(&s->database, !s->corrupt);
 	slots_close(s->slots);
 	if (s->lock >= 0)
@@ -279,6 +283,11 @@ uint64_t state_generation_next(struct state *s)
 struct ledger_terms *state_slot(struct state *s, const char *key)
 {
 	return slots_find(s->slots, key);
+}
+
+void state_slots_save(struct state *s)
+{
+	slots_save(s->slots);
 }
 
 uint64_t state_spool_damaged(const struct state *s)
@@ -403,10 +412,18 @@ static void write_changes(struct job *job)
 	transaction_run(&s->database, s->writing, &s->saved);
 }
 
+static void keep_slots(struct state *s)
+{
+	if (slots_mend(s->slots) > 0 && s->disturbed)
+		s->disturbed(s->context, s, STATE_LEDGER_CUT);
+	slots_save(s->slots);
+}
+
 static void write_next(struct state *s)
 {
 	int failed;
 
+	keep_slots(s);
 	if (s->writing || !s->waiting)
 		return;
 	s->writing = s->waiting;

@@ -2,7 +2,7 @@
  * State: what outlives the process. One folder, locked by one agent.
  *
  *   state.db   SQLite (WAL): identity, positions of files with the ledger rows that belong to them, parked, spool
- *   ledger     mapped memory: the ledger rows of sources that cannot be read again; outlives SIGKILL, not a power cut
+ *   ledger     the ledger rows of sources that cannot be read again; outlives SIGKILL, not a power cut
  *   lock       held while an agent runs; its pid is in it
  *
  * Everything except opening and loading goes through the disk lane. Changes that arrive while a transaction runs share
@@ -17,12 +17,19 @@
 
 struct state;
 
+/* What others do to files that are open. */
+enum state_disturbance {
+	STATE_LEDGER_CUT, /* it was cut down, and has been written anew */
+};
+
 struct state_options {
 	const char *path; /* of the folder; made if it is missing */
 	uint64_t max; /* bytes of state.db */
 	struct lane *disk;
 	/* On the loop, when the disk begins to fail and when it works again. May be NULL. */
 	void (*trouble)(void *, const struct state *);
+	/* On the loop, when somebody is found to have touched the files of a state that is in use. May be NULL. */
+	void (*disturbed)(void *, const struct state *, enum state_disturbance);
 	/* On the loop, when a row that is read from the spool is damaged and is set aside. May be NULL. */
 	void (*damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	/* Whether a payload is what the spool writes, and holds that much. In the disk lane too, so it touches nothing
@@ -102,7 +109,9 @@ struct ledger_amount state_parked_sum(struct state *, const char *signal, const 
 void state_parked_read(struct state *, const struct state_parked_query *,
 	void (*done)(void *, const struct state_parked_page *), void *context);
 
-/* The row of that key in mapped memory, zeroed if it is new. NULL if all slots are taken. */
+/* The row of that key in the ledger, zeroed if it is new. NULL if all slots are taken. What is written to it is saved
+ * by the next call of the second, which the next commit makes anyway before it touches the disk. */
 struct ledger_terms *state_slot(struct state *, const char *key);
+void state_slots_save(struct state *);
 
 #endif
