@@ -21,12 +21,16 @@ struct slot {
 	struct ledger_terms terms;
 };
 
-/* The file. `check` covers the fields before it. `known` is the last field, so a file of an earlier version, which ends
- * before it, is still one of ours. */
-struct image {
+/* `check` covers the fields before it. */
+struct header {
 	char magic[16];
 	uint32_t layout, slot_size, count, unused;
 	uint64_t check;
+};
+
+/* The file. `known` is the last field, so a file of an earlier version, which ends before it, is still one of ours. */
+struct image {
+	struct header header;
 	struct slot slot[STATE_SLOTS];
 	struct slots_known known;
 };
@@ -44,9 +48,9 @@ struct slots {
 	struct slots_known known;
 };
 
-static uint64_t header_check(const struct image *m)
+static uint64_t header_check(const struct header *h)
 {
-	return XXH3_64bits(m, offsetof(struct image, check));
+	return XXH3_64bits(h, offsetof(struct header, check));
 }
 
 static uint64_t key_check(const char *key)
@@ -56,10 +60,10 @@ static uint64_t key_check(const char *key)
 	return hash ? hash : 1;
 }
 
-static bool header_fits(const struct image *m)
+static bool header_fits(const struct header *h)
 {
-	return memcmp(m->magic, magic, sizeof magic) == 0 && m->layout == LAYOUT && m->slot_size == sizeof m->slot[0] &&
-	       m->count == STATE_SLOTS && m->check == header_check(m);
+	return memcmp(h->magic, magic, sizeof magic) == 0 && h->layout == LAYOUT &&
+	       h->slot_size == sizeof(struct slot) && h->count == STATE_SLOTS && h->check == header_check(h);
 }
 
 static bool is_size(off_t size)
@@ -82,11 +86,21 @@ static int put(struct slots *m, const void *data, size_t size, size_t at)
 
 static int put_header(struct slots *m)
 {
-	struct image header = { .layout = LAYOUT, .slot_size = sizeof header.slot[0], .count = STATE_SLOTS };
+	struct header header = { .layout = LAYOUT, .slot_size = sizeof(struct slot), .count = STATE_SLOTS };
 
 	memcpy(header.magic, magic, sizeof magic);
 	header.check = header_check(&header);
-	return put(m, &header, offsetof(struct image, slot), 0);
+	return put(m, &header, sizeof header, 0);
+}
+
+/* The header goes with whatever is cut off. The size tells nothing: writing what is at the end brings it back. */
+static bool is_whole(const struct slots *m)
+{
+	struct header header;
+	struct stat info;
+
+	return fstat(m->fd, &info) == 0 && (size_t)info.st_size >= sizeof(struct image) &&
+	       pread(m->fd, &header, sizeof header, 0) == sizeof header && header_fits(&header);
 }
 
 static int put_known(struct slots *m)
@@ -152,7 +166,7 @@ static int load(struct slots *m, bool *ret_fits)
 		failed = put_header(m);
 	if (!failed)
 		failed = read_image(m->fd, image);
-	*ret_fits = !failed && is_size(info.st_size) && header_fits(image);
+	*ret_fits = !failed && is_size(info.st_size) && header_fits(&image->header);
 	if (*ret_fits)
 		keep(m, image);
 	free(image);
@@ -249,12 +263,9 @@ void slots_save(struct slots *m)
 
 int slots_mend(struct slots *m)
 {
-	struct stat info;
 	int failed;
 
-	if (fstat(m->fd, &info) < 0)
-		return -errno;
-	if ((size_t)info.st_size >= sizeof(struct image))
+	if (is_whole(m))
 		return 0;
 	failed = m->failed = -posix_fallocate(m->fd, 0, sizeof(struct image));
 	for (size_t i = 0; i < m->used && !failed; i++) {

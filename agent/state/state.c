@@ -447,6 +447,8 @@ static void look_for_trouble(struct state *s)
 	bool any = false;
 
 	s->trouble = s->database.starved;
+	if (!s->trouble)
+		s->trouble = slots_failed(s->slots);
 	for (const struct state_change *c = s->writing; c; c = c->next) {
 		any = any || (!c->refused && !c->failed);
 		if (c->refused || !c->failed)
