@@ -23,7 +23,7 @@ void state_tell_store(const struct log *, struct counters *, const char *path, u
 /* -errno: the disk fails; 0: it works again. */
 void state_tell_trouble(const struct log *, const char *path, int failed);
 /* Somebody touches the files that this run has open. */
-void state_tell_disturbance(const struct log *, const char *path, enum state_disturbance);
+void state_tell_disturbance(const struct log *, const char *path, const struct state *, enum state_disturbance);
 /* "state.db is older"; "" for none. */
 const char *state_loss_name(enum state_loss);
 

@@ -20,6 +20,8 @@ struct state;
 /* What others do to files that are open. */
 enum state_disturbance {
 	STATE_LEDGER_CUT, /* it was cut down, and has been written anew */
+	STATE_GONE, /* state_missing() says what */
+	STATE_BACK, /* nothing is missing any more */
 };
 
 struct state_options {
@@ -62,6 +64,13 @@ void state_store_know(struct state *, uint64_t id);
  * positions may still be saved, in blocks that are owned.
  */
 int state_trouble(const struct state *);
+/*
+ * The file of the open state whose name does not lead to it any more, or "the folder"; "" if all do. The next start
+ * would not find what is written. So nothing is spooled: such a change fails with -ESTALE. All else goes on, since the
+ * name may come back. It is looked at before each commit, and by state_look(), which the owner calls every second.
+ */
+const char *state_missing(const struct state *);
+void state_look(struct state *);
 uint64_t state_failures(const struct state *); /* commits that failed in this run */
 
 /* Positions. Loading is for start-up, before the lane has work of ours. 0 or -errno. */
