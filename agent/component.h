@@ -454,6 +454,7 @@ struct position {
 	uint64_t offset;
 	uint64_t before_hash; /* XXH3 of the before_size bytes before `offset` */
 	uint16_t before_size; /* 0: not known */
+	bool ended; /* the run before took all of it, and only that one could read it */
 	const char *path;
 };
 /* Visits what this collector saved in earlier runs. For create() and start() only: it reads the disk. 0 or -errno. */

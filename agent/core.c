@@ -16,6 +16,7 @@ enum {
 	LANE_DEPTH = 256,
 	CONNECTIONS_MAX = 32,
 	UNFINISHED_MAX = 2 << 20, /* bytes of lines without an end, beside STREAM_FREE_ALL */
+	LOOK_S = 1,
 };
 
 /* If a start fails, the agent ends at once. The same holds if the loop fails. */
@@ -39,6 +40,39 @@ static void on_trouble(void *context, const struct state *state)
 	const struct core *c = context;
 
 	state_tell_trouble(c->log, c->state_path, state_trouble(state));
+}
+
+static void on_disturbed(void *context, const struct state *state, enum state_disturbance what)
+{
+	const struct core *c = context;
+
+	state_tell_disturbance(c->log, c->state_path, state, what);
+}
+
+static double read_missing(void *context)
+{
+	const struct core *c = context;
+
+	return state_missing(c->state)[0] != '\0';
+}
+
+static void look(void *context)
+{
+	struct core *c = context;
+
+	state_look(c->state);
+	loop_timer_set(&c->look, DURATION_S(LOOK_S));
+}
+
+static void begin_looking(struct core *c)
+{
+	struct counter *missing = counter_row(&c->counters, COUNTER_GAUGE, "state_missing", "",
+		"Whether a file of `state` was removed, renamed or replaced while it was open.");
+
+	missing->read = read_missing;
+	missing->context = c;
+	loop_timer_init(&c->look, c->loop, look, c);
+	look(c);
 }
 
 static void on_damaged(void *context, const char *key, uint64_t id, const struct ledger_amount *amount)
@@ -165,6 +199,7 @@ int core_open_disk(struct core *c, const struct core_options *o, bool with_store
 			.max = o->state_max,
 			.disk = c->disk,
 			.trouble = on_trouble,
+			.disturbed = on_disturbed,
 			.damaged = on_damaged,
 			.fits = o->fits,
 			.context = c } };
@@ -178,6 +213,7 @@ int core_open_disk(struct core *c, const struct core_options *o, bool with_store
 		return opening.failed;
 	}
 	state_tell_found(c->log, &c->counters, c->state, &(struct state_folder){ o->state_path, o->state_temporary });
+	begin_looking(c);
 	if (with_store && begin_store(c, true))
 		loop_run(c->loop);
 	return 0;
@@ -206,6 +242,7 @@ void core_end_cpu(struct core *c)
 
 void core_end_disk(struct core *c)
 {
+	loop_timer_done(&c->look);
 	lane_free(c->disk);
 	c->disk = NULL;
 }

@@ -13,13 +13,13 @@
 #include "base/log.h"
 #include "base/quota.h"
 #include "base/random.h"
+#include "loop/loop.h"
 #include "status/counters.h"
 #include "status/ledger.h"
 #include "store/store.h"
 
 struct http_client;
 struct lane;
-struct loop;
 struct resolver;
 struct series;
 struct series_limits;
@@ -47,6 +47,7 @@ struct core {
 	struct resolver *resolver;
 	struct http_client *http;
 	struct state *state;
+	struct loop_timer look; /* at the names of its files */
 	const char *state_path;
 	struct series *series;
 	struct store *store; /* NULL: it is not open */

@@ -99,3 +99,22 @@ void state_tell_trouble(const struct log *log, const char *path, int failed)
 	else
 		log_error(log, "state", "cannot write to %s: %s", path, strerror(-failed));
 }
+
+void state_tell_disturbance(
+	const struct log *log, const char *path, const struct state *state, enum state_disturbance what)
+{
+	if (what == STATE_LEDGER_CUT)
+		log_error(log, "state",
+			"in %s, ledger was cut down while this run had it open; it has been written anew: nobody else "
+			"should write to this folder",
+			path);
+	else if (what == STATE_GONE)
+		log_error(log, "state",
+			"in %s, %s was removed, renamed or replaced while this run has it open: the next start will "
+			"not "
+			"find what is saved from now on, and `ack: disk` is answered with 503; put it back, or restart "
+			"the agent",
+			path, state_missing(state));
+	else
+		log_info(log, "state", "the files of %s are in their places again", path);
+}

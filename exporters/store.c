@@ -90,6 +90,13 @@ static void job_free(struct store_job *k)
 	free(k);
 }
 
+static const char *why(int failed)
+{
+	if (failed == -ESTALE)
+		return "store.db was removed, renamed or replaced while it was open; put it back, or restart the agent";
+	return failed ? strerror(-failed) : NULL;
+}
+
 /* Back on the loop. */
 static void items_stored(struct job *job)
 {
@@ -99,7 +106,7 @@ static void items_stored(struct job *job)
 
 	job_free(k);
 	if (send)
-		send_done(send, failed ? RETRY : DELIVERED, failed ? strerror(-failed) : NULL);
+		send_done(send, failed ? RETRY : DELIVERED, why(failed));
 }
 
 static void store_send(struct exporter *e, const struct batch *batch, struct send *send)

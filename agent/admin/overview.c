@@ -49,6 +49,7 @@ void overview_state(void *context, const char *name, struct json_writer *w)
 	json_put_object(w, name);
 	json_put_string(w, "path", o->core->state_path);
 	json_put_string(w, "lost", state_loss_name(state_loss(state)));
+	json_put_string(w, "missing", state_missing(state));
 	json_put_u64(w, "max_bytes", o->state_max);
 	json_put_u64(w, "spool_bytes", state_spool_bytes_all(state));
 	json_put_u64(w, "failed_commits", state_failures(state));

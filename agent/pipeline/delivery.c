@@ -76,6 +76,14 @@ void delivery_count(struct delivery *delivery, size_t route, enum ledger_term te
 	delivery->parts[route].terms.term[term].bytes += bytes;
 }
 
+void delivery_save_counts(const struct delivery *delivery, size_t route)
+{
+	const struct ledger_row *row = delivery->of->routes[route].row;
+
+	if (row)
+		ledger_save(row);
+}
+
 void delivery_reject(struct delivery *delivery, size_t route, uint64_t records, uint64_t bytes)
 {
 	delivery_count(delivery, route, LEDGER_REJECTED, records, bytes);

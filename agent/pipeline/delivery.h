@@ -118,6 +118,8 @@ enum outcome delivery_refuse(const struct refusal *) MUST_CHECK;
 /* An item for which park() answered PARK_TAKEN is parked (LEDGER_PARKED), was parked by an earlier run (LEDGER_MERGED),
  * or could not be (LEDGER_REJECTED). As with delivery_settled(). */
 void delivery_parked(struct delivery *, size_t route, enum ledger_term as, const struct ledger_amount *);
+/* What became of it for that route outlives a kill. */
+void delivery_save_counts(const struct delivery *, size_t route);
 /* A send was split: one more has to settle at that route. */
 void delivery_split(struct delivery *, size_t route);
 /* A send has settled all of its part. If it was the route's last, the rows for that route are deleted from the spool.

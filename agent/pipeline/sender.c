@@ -549,6 +549,7 @@ void send_done(struct send *send, enum outcome rest, const char *reason)
 		standing_failure(&s->standing, reason);
 	loop_timer_clear(&send->patience);
 	settle_rest(send, to, reason);
+	delivery_save_counts(delivery, route);
 	send->under_way = false;
 	send->context = NULL;
 	s->under_way--;

@@ -180,6 +180,7 @@ static void count_received(struct source *s, struct batch *b)
 			b->size + b->dropped.bytes + b->merged.bytes);
 		ledger_add(source_row(s, i), LEDGER_HELD, b->records + b->dropped.records + b->merged.records,
 			b->size + b->dropped.bytes + b->merged.bytes);
+		ledger_save(source_row(s, i));
 	}
 }
 
@@ -205,6 +206,7 @@ void source_lost(struct source *s, uint64_t records, uint64_t bytes)
 	for (size_t i = 0; i < source_routes(s); i++) {
 		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
 		ledger_add(source_row(s, i), LEDGER_DROPPED_FULL, records, bytes);
+		ledger_save(source_row(s, i));
 	}
 	s->lost += records * source_routes(s);
 }
@@ -214,6 +216,7 @@ void source_refused(struct source *s, uint64_t records, uint64_t bytes)
 	for (size_t i = 0; i < source_routes(s); i++) {
 		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
 		ledger_add(source_row(s, i), LEDGER_REJECTED, records, bytes);
+		ledger_save(source_row(s, i));
 	}
 }
 

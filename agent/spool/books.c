@@ -144,6 +144,13 @@ static void go_on(struct ledger_row *row, const struct books_disk *disk)
 	row->settled = *t;
 }
 
+static void save(void *context)
+{
+	struct state *state = context;
+
+	state_slots_save(state);
+}
+
 int books_open(struct state *state, struct ledger_row *row, const struct books_disk *disk, uint64_t *ret_killed)
 {
 	char key[STATE_KEY_MAX];
@@ -168,5 +175,8 @@ int books_open(struct state *state, struct ledger_row *row, const struct books_d
 	if (!ours)
 		*row->live = begin_anew(disk);
 	write_off(row, disk, ret_killed);
+	row->save = save;
+	row->keeper = state;
+	ledger_save(row);
 	return ours ? 0 : -EBADMSG;
 }

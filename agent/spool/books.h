@@ -4,9 +4,9 @@
  * If a source can be read again, its row goes on from what was saved with the positions. Rows of the spool that it does
  * not count yet were written since. Those that it counts and that are gone were delivered.
  *
- * The row of a socket door is in mapped memory. What it held when the last process was killed, less what the spool has,
- * is lost, and is counted as lost. What was delivered but is still in the spool, because the kill came before its row
- * was deleted, will be sent again: it is held.
+ * The row of a socket door is in the ledger file. What it held when the last process was killed, less what the spool
+ * has, is lost, and is counted as lost. What was delivered but is still in the spool, because the kill came before its
+ * row was deleted, will be sent again: it is held.
  *
  * Parked records that are sent again or dropped are counted as delivered or rejected before the change that deletes
  * their rows. If a kill comes before that change they are found twice, and are parked.
@@ -28,7 +28,7 @@ struct books_disk {
 };
 /* The first row of the spool that the last run had not counted; UINT64_MAX if its books do not say. */
 uint64_t books_spooled_to(struct state *, const struct ledger_row *);
-/* Brings the row to where the last run left it. 0; -ENOSPC if the mapped ledger is full; -EBADMSG if what was saved has
+/* Brings the row to where the last run left it. 0; -ENOSPC if the ledger file is full; -EBADMSG if what was saved has
  * numbers that no run reaches, and the row starts at zero. */
 int books_open(struct state *, struct ledger_row *, const struct books_disk *, uint64_t *ret_killed) MUST_CHECK;
 

@@ -82,6 +82,9 @@ static const char *const migrations[] = {
 	" GROUP BY source, destination, generation, offset, checksum);"
 	"CREATE UNIQUE INDEX parked_once ON parked (source, destination, generation, offset, checksum)"
 	" WHERE NOT placed AND generation > 0;",
+
+	/* Whether a run took all of a file that no other run can read. */
+	"ALTER TABLE positions ADD COLUMN ended INTEGER NOT NULL DEFAULT 0;",
 };
 
 /* The saved position of the file that a parked record came from. */
@@ -91,8 +94,8 @@ static const char *const migrations[] = {
 
 static const char *const statements[STATEMENTS] = {
 	[PUT_POSITION] = "INSERT OR REPLACE INTO positions (collector, generation, dev, inode, birth_ns, head_hash,"
-			 " head_size, offset, before_hash, before_size, head_at, path)"
-			 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+			 " head_size, offset, before_hash, before_size, head_at, ended, path)"
+			 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)",
 	[DELETE_POSITION] = "DELETE FROM positions WHERE collector = ? AND generation = ?",
 	[PUT_LEDGER] = "INSERT OR REPLACE INTO ledger VALUES (?,?)",
 	[PUT_SPOOL] = "INSERT INTO spool (id, key, records, bytes, checksum, payload, parts) VALUES (?,?,?,?,?,?,?)",

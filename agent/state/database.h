@@ -71,6 +71,7 @@ struct database {
 	uint64_t found_id; /* the state's id as it was found, before it was known to be a copy */
 	bool copied; /* it is a copy of the file that it was before, and has another id */
 	bool (*spool_fits)(struct bytes payload, const struct ledger_amount *); /* as state_options.fits */
+	bool nameless; /* whoever opens it next would not find it: nothing is spooled */
 	int starved; /* what allocating more, or writing, ended with; 0: there is room */
 };
 

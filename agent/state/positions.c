@@ -11,7 +11,7 @@ int positions_put(struct database *d, struct op *op)
 	sqlite3_stmt *q = database_statement(d, PUT_POSITION);
 	const sqlite3_int64 numbers[] = { (sqlite3_int64)p->generation, (sqlite3_int64)p->dev, (sqlite3_int64)p->inode,
 		p->birth_ns, (sqlite3_int64)p->head_hash, p->head_size, (sqlite3_int64)p->offset,
-		(sqlite3_int64)p->before_hash, p->before_size, (sqlite3_int64)p->head_at };
+		(sqlite3_int64)p->before_hash, p->before_size, (sqlite3_int64)p->head_at, p->ended };
 
 	bind_text(q, 1, op->key);
 	for (int i = 0; i < (int)COUNT_OF(numbers); i++)
@@ -31,7 +31,7 @@ int positions_forget(struct database *d, struct op *op)
 
 static void visit_row(sqlite3_stmt *q, void (*visit)(void *, const struct position *), void *context)
 {
-	const char *path = (const char *)sqlite3_column_text(q, 10);
+	const char *path = (const char *)sqlite3_column_text(q, 11);
 
 	visit(context, &(struct position){ .generation = (uint64_t)sqlite3_column_int64(q, 0),
 			       .dev = (uint64_t)sqlite3_column_int64(q, 1),
@@ -43,6 +43,7 @@ static void visit_row(sqlite3_stmt *q, void (*visit)(void *, const struct positi
 			       .before_hash = (uint64_t)sqlite3_column_int64(q, 7),
 			       .before_size = (uint16_t)sqlite3_column_int64(q, 8),
 			       .head_at = (uint64_t)sqlite3_column_int64(q, 9),
+			       .ended = sqlite3_column_int64(q, 10) == 1,
 			       .path = path ? path : "" });
 }
 
@@ -54,7 +55,7 @@ int positions_read(
 	int failed =
 		strange_db_errno(d->db, sqlite3_prepare_v2(d->db,
 						"SELECT generation, dev, inode, birth_ns, head_hash, head_size, offset,"
-						" before_hash, before_size, head_at, path"
+						" before_hash, before_size, head_at, ended, path"
 						" FROM positions WHERE collector = ?",
 						-1, &q, NULL));
 

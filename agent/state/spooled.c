@@ -53,7 +53,7 @@ int spooled_put(struct database *d, struct op *any)
 	size_t left = op->size, room = left < STATE_PAYLOAD_MAX ? left : STATE_PAYLOAD_MAX;
 	struct gather from = { op->pieces, 0 };
 	char *piece = malloc(room + 1);
-	int failed = piece ? 0 : -ENOMEM;
+	int failed = !piece ? -ENOMEM : d->nameless ? -ESTALE : 0;
 
 	for (size_t part = 0; part < spool_parts(op->size) && !failed; part++) {
 		size_t size = left < room ? left : room;

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "loop/lane.h"
+#include "state/names.h"
 #include "state/parked_rows.h"
 #include "state/positions.h"
 #include "state/slots.h"
@@ -32,11 +33,18 @@ struct state {
 	struct state_change *waiting, **waiting_last;
 	struct state_change *writing;
 	struct job job;
+	struct job look;
+	bool looking;
+	char *path; /* as it is configured */
+	/* What each of the two jobs found missing; the lane's while that job runs. NULL: nothing. */
+	const char *missing_at_write, *missing_at_look;
+	const char *missing; /* what was told last */
 	int lock;
 	bool corrupt; /* damage was seen, which the next start looks at */
 	int trouble; /* of the last commit; 0 or -errno */
 	uint64_t failures;
 	void (*tell)(void *, const struct state *);
+	void (*disturbed)(void *, const struct state *, enum state_disturbance);
 	void (*tell_damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	void *context;
 };
@@ -45,6 +53,8 @@ static const char database_name[] = "state.db";
 
 static void write_changes(struct job *job);
 static void changes_written(struct job *job);
+static void look_at_names(struct job *job);
+static void looked_at_names(struct job *job);
 
 /* Opening. */
 
@@ -190,11 +200,14 @@ int state_open(const struct state_options *o, struct state **ret, char *why, siz
 	s->usage.max = o->max;
 	s->database.spool_fits = o->fits;
 	s->tell = o->trouble;
+	s->disturbed = o->disturbed;
 	s->tell_damaged = o->damaged;
 	s->context = o->context;
 	s->lock = -1;
 	s->waiting_last = &s->waiting;
 	s->job = (struct job){ .work = write_changes, .done = changes_written };
+	s->look = (struct job){ .work = look_at_names, .done = looked_at_names };
+	s->path = oxp_strdup(o->path);
 	snprintf(why, room, "cannot use %s: %s", o->path, path_why(failed));
 	if (!failed)
 		failed = lock_folder(s, o->path, why, room);
@@ -213,13 +226,16 @@ void state_close(struct state *s)
 {
 	if (!s)
 		return;
-	OXP_ASSERT(!s->writing && !s->waiting);
+	OXP_ASSERT(!s->writing && !s->waiting && !s->looking);
+	if (s->slots)
+		slots_save(s->slots);
 	database_close(&s->database, !s->corrupt);
 	slots_close(s->slots);
 	if (s->lock >= 0)
 		close(s->lock);
 	path_folder_close(&s->folder);
 	usage_forget(&s->usage);
+	free(s->path);
 	free(s);
 }
 
@@ -261,6 +277,11 @@ int state_trouble(const struct state *s)
 	return s->trouble;
 }
 
+const char *state_missing(const struct state *s)
+{
+	return s->missing ? s->missing : "";
+}
+
 uint64_t state_failures(const struct state *s)
 {
 	return s->failures;
@@ -279,6 +300,11 @@ uint64_t state_generation_next(struct state *s)
 struct ledger_terms *state_slot(struct state *s, const char *key)
 {
 	return slots_find(s->slots, key);
+}
+
+void state_slots_save(struct state *s)
+{
+	slots_save(s->slots);
 }
 
 uint64_t state_spool_damaged(const struct state *s)
@@ -393,6 +419,57 @@ int state_generation_save(struct state *s)
 	return failed;
 }
 
+/* The ledger's file. */
+
+static void keep_slots(struct state *s)
+{
+	if (slots_mend(s->slots) > 0 && s->disturbed)
+		s->disturbed(s->context, s, STATE_LEDGER_CUT);
+	slots_save(s->slots);
+}
+
+/* Names. */
+
+/* Runs in the disk lane. Removing `lock` lets another agent in. */
+static const char *look_for_missing(const struct state *s)
+{
+	const struct names_file files[] = { { database_name, s->database.file }, { "state.db-wal", s->database.wal },
+		{ "ledger", slots_file(s->slots) }, { "lock", s->lock }, { NULL, -1 } };
+
+	return names_missing(s->path, &s->folder, files);
+}
+
+static void tell_missing(struct state *s, const char *missing)
+{
+	bool told = missing == s->missing;
+
+	s->missing = missing;
+	if (!told && s->disturbed)
+		s->disturbed(s->context, s, missing ? STATE_GONE : STATE_BACK);
+}
+
+static void look_at_names(struct job *job)
+{
+	struct state *s = CONTAINER_OF(job, struct state, look);
+
+	s->missing_at_look = look_for_missing(s);
+}
+
+static void looked_at_names(struct job *job)
+{
+	struct state *s = CONTAINER_OF(job, struct state, look);
+
+	s->looking = false;
+	tell_missing(s, s->missing_at_look);
+}
+
+void state_look(struct state *s)
+{
+	keep_slots(s);
+	if (!s->looking)
+		s->looking = lane_run(s->disk, &s->look) == 0;
+}
+
 /* Writing. */
 
 /* Runs in the disk lane. */
@@ -400,6 +477,8 @@ static void write_changes(struct job *job)
 {
 	struct state *s = CONTAINER_OF(job, struct state, job);
 
+	s->missing_at_write = look_for_missing(s);
+	s->database.nameless = s->missing_at_write != NULL;
 	transaction_run(&s->database, s->writing, &s->saved);
 }
 
@@ -407,6 +486,7 @@ static void write_next(struct state *s)
 {
 	int failed;
 
+	keep_slots(s);
 	if (s->writing || !s->waiting)
 		return;
 	s->writing = s->waiting;
@@ -430,9 +510,11 @@ static void look_for_trouble(struct state *s)
 	bool any = false;
 
 	s->trouble = s->database.starved;
+	if (!s->trouble)
+		s->trouble = slots_failed(s->slots);
 	for (const struct state_change *c = s->writing; c; c = c->next) {
 		any = any || (!c->refused && !c->failed);
-		if (c->refused || !c->failed)
+		if (c->refused || !c->failed || c->failed == -ESTALE)
 			continue;
 		s->failures++;
 		s->trouble = c->failed;
@@ -449,6 +531,7 @@ static void changes_written(struct job *job)
 	struct state_change *c, *all = s->writing;
 
 	look_for_trouble(s);
+	tell_missing(s, s->missing_at_write);
 	s->writing = NULL;
 	while ((c = all)) {
 		all = c->next;

@@ -2,7 +2,7 @@
  * State: what outlives the process. One folder, locked by one agent.
  *
  *   state.db   SQLite (WAL): identity, positions of files with the ledger rows that belong to them, parked, spool
- *   ledger     mapped memory: the ledger rows of sources that cannot be read again; outlives SIGKILL, not a power cut
+ *   ledger     the ledger rows of sources that cannot be read again; outlives SIGKILL, not a power cut
  *   lock       held while an agent runs; its pid is in it
  *
  * Everything except opening and loading goes through the disk lane. Changes that arrive while a transaction runs share
@@ -17,12 +17,21 @@
 
 struct state;
 
+/* What others do to files that are open. */
+enum state_disturbance {
+	STATE_LEDGER_CUT, /* it was cut down, and has been written anew */
+	STATE_GONE, /* state_missing() says what */
+	STATE_BACK, /* nothing is missing any more */
+};
+
 struct state_options {
 	const char *path; /* of the folder; made if it is missing */
 	uint64_t max; /* bytes of state.db */
 	struct lane *disk;
 	/* On the loop, when the disk begins to fail and when it works again. May be NULL. */
 	void (*trouble)(void *, const struct state *);
+	/* On the loop, when somebody is found to have touched the files of a state that is in use. May be NULL. */
+	void (*disturbed)(void *, const struct state *, enum state_disturbance);
 	/* On the loop, when a row that is read from the spool is damaged and is set aside. May be NULL. */
 	void (*damaged)(void *, const char *key, uint64_t id, const struct ledger_amount *);
 	/* Whether a payload is what the spool writes, and holds that much. In the disk lane too, so it touches nothing
@@ -55,6 +64,13 @@ void state_store_know(struct state *, uint64_t id);
  * positions may still be saved, in blocks that are owned.
  */
 int state_trouble(const struct state *);
+/*
+ * The file of the open state whose name does not lead to it any more, or "the folder"; "" if all do. The next start
+ * would not find what is written. So nothing is spooled: such a change fails with -ESTALE. All else goes on, since the
+ * name may come back. It is looked at before each commit, and by state_look(), which the owner calls every second.
+ */
+const char *state_missing(const struct state *);
+void state_look(struct state *);
 uint64_t state_failures(const struct state *); /* commits that failed in this run */
 
 /* Positions. Loading is for start-up, before the lane has work of ours. 0 or -errno. */
@@ -102,7 +118,9 @@ struct ledger_amount state_parked_sum(struct state *, const char *signal, const 
 void state_parked_read(struct state *, const struct state_parked_query *,
 	void (*done)(void *, const struct state_parked_page *), void *context);
 
-/* The row of that key in mapped memory, zeroed if it is new. NULL if all slots are taken. */
+/* The row of that key in the ledger, zeroed if it is new. NULL if all slots are taken. What is written to it is saved
+ * by the next call of the second, which the next commit makes anyway before it touches the disk. */
 struct ledger_terms *state_slot(struct state *, const char *key);
+void state_slots_save(struct state *);
 
 #endif

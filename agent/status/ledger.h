@@ -5,8 +5,8 @@
  *
  * Every term is counted where it happens; none is derived from the others. Where a row lives follows from its source:
  *
- *   REWIND_NONE   (a socket) in mapped memory that survives a SIGKILL. What was held then is lost, and the next start
- *                 counts it as dropped{killed}.
+ *   REWIND_NONE   (a socket) in a file that survives a SIGKILL, as of the last ledger_save(). What was held then is
+ *                 lost, and the next start counts it as dropped{killed}.
  *   REWIND_SAVED  (a file) `settled` says what became of the bytes before the saved position, and is committed in the
  *                 same transaction. After a kill, reading and counting begin there again. What the spool has of a file
  *                 that nobody can read again is held, as far as `settled` knows the rows (LEDGER_SPOOLED_TO); those
@@ -50,10 +50,12 @@ struct ledger_row {
 	struct ledger_row *next;
 	char *source, *destination;
 	const char *signal; /* "metrics", "logs", "traces" */
-	struct ledger_terms *live; /* what is shown; &own, or mapped memory */
+	struct ledger_terms *live; /* what is shown; &own, or those that are saved */
 	struct ledger_terms own;
 	struct ledger_terms settled; /* REWIND_SAVED: goes with the saved position */
 	bool rewinds;
+	void (*save)(void *keeper); /* writes `live` to its file; NULL: nothing does */
+	void *keeper;
 };
 
 struct ledger {
@@ -75,6 +77,13 @@ static inline void ledger_take(struct ledger_row *row, enum ledger_term term, ui
 {
 	row->live->term[term].records -= records;
 	row->live->term[term].bytes -= bytes;
+}
+/* Before a peer is told what was counted. What became of records is saved later, too: a kill before that is as one
+ * before the destination's answer. */
+static inline void ledger_save(const struct ledger_row *row)
+{
+	if (row->save)
+		row->save(row->keeper);
 }
 /* Moves an amount from one term to another. Records that the row did not know of become received, too. */
 void ledger_move(struct ledger_terms *, enum ledger_term from, enum ledger_term to, const struct ledger_amount *);

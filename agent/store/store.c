@@ -346,12 +346,22 @@ static int shrink(struct store *s)
 
 /* Writing. */
 
+/* Its file was removed, renamed or replaced: the next start would not find what is written. */
+static bool is_nameless(struct store *s)
+{
+	int moved = 0;
+
+	return sqlite3_file_control(s->db, "main", SQLITE_FCNTL_HAS_MOVED, &moved) == SQLITE_OK && moved;
+}
+
 int store_begin(struct store *s)
 {
 	int failed = s->damaged ? begin_anew(s) : 0;
 
 	if (failed)
 		return failed;
+	if (is_nameless(s))
+		return -ESTALE;
 	return run(s->db, "BEGIN IMMEDIATE");
 }
 

@@ -25,7 +25,8 @@ void store_close(struct store *); /* NULL is fine */
 uint32_t store_id(const struct store *); /* born with the file, never 0 */
 
 /* Rows between begin and end are one transaction. Each returns 0 or -errno; end() also deletes rows that are too old or
- * too many. After -EBADMSG the next begin() makes a new file. */
+ * too many. After -EBADMSG the next begin() makes a new file. -ESTALE: the file's name does not lead to it any more, so
+ * nothing is written. */
 int store_begin(struct store *) MUST_CHECK;
 int store_end(struct store *, struct wall_time now, bool commit) MUST_CHECK;
 /* `body` is the line as it came. Lines with the same id are one line, which is kept once. */

@@ -419,6 +419,7 @@ struct position tail_file_position(const struct tail_file *f)
 		.offset = f->saved,
 		.before_hash = f->before_saved.hash,
 		.before_size = f->before_saved.size,
+		.ended = f->ended,
 		.path = f->path };
 }
 

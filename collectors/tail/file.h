@@ -84,7 +84,8 @@ struct tail_file {
 	bool deleted; /* an earlier scan knew that no name of it is left */
 
 	/* leaves.c */
-	bool leaving; /* it is read to its end there, and not in turns */
+	bool ended : 1; /* nothing of it is left for anybody else: goes into its position */
+	bool leaving : 1; /* it is read to its end there, and not in turns */
 	uint8_t fate; /* enum tail_fate, as of round `looked` */
 	uint32_t looked;
 

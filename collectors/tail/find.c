@@ -411,6 +411,8 @@ bool tail_finder_close_packed(struct tail_finder *d, struct tail_file *f)
 /* It was removed, or moved to where nobody looks for it, while nobody followed it. */
 static void tell_gone(struct tail_finder *d, const struct tail_saved *s)
 {
+	if (s->at.ended)
+		return;
 	++*d->vanished;
 	if (s->at.head_size == 0) {
 		host_log(d->with.core->host, LOG_LEVEL_INFO,

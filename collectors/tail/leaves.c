@@ -211,7 +211,16 @@ static void end_file(struct tail_leaves *l, struct tail_file *f)
 	if (!l->last || !f->generation)
 		return;
 	tail_file_left(f);
+	f->ended = true;
 	tail_saver_moved(l->with.saver, f);
+}
+
+/* The same for one without its name that was read and delivered before. */
+static void end_if_read(struct tail_leaves *l, struct tail_file *f)
+{
+	if (l->last && tail_file_trait(f)->gone && tail_file_trait(f)->open && f->offers == 0 && unread(f) == 0 &&
+		fate(l, f) == TAIL_OURS)
+		end_file(l, f);
 }
 
 /* The next of a list, which goes to its end; NULL: not one of those that were looked at. */
@@ -224,6 +233,7 @@ static struct tail_file *look_at(struct tail_leaves *l, struct tail_file_list *l
 		--*left;
 		if (is_ours(l, f))
 			return f;
+		end_if_read(l, f);
 	}
 	*left = TAILQ_EMPTY(list) ? 0 : *left;
 	return NULL;

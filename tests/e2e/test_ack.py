@@ -176,6 +176,21 @@ def test_with_memory_a_kill_loses_them(oxpecker, fault_server):
     assert killed(agent) == 10
 
 
+def test_nothing_is_answered_for_that_the_next_start_would_not_find(oxpecker, fault_server):
+    """state.db without its name takes every commit, and goes with the process. It is seen at rest, too."""
+    agent, door = start(oxpecker, fault_server().url)
+    name = os.path.join(agent.folder, "state", "state.db")
+    os.rename(name, name + ".aside")
+    agent.wait_until(lambda: agent.metric("oxpecker_state_missing") == 1, 30, "it noticed")
+    assert agent.status()["state"]["missing"] == "state.db"
+    assert [post(door, [n]).status_code for n in range(3)] == [503] * 3
+    assert agent.err().count("state.db was removed, renamed or replaced") == 1
+    os.rename(name + ".aside", name)
+    agent.wait_until(lambda: agent.status()["state"]["missing"] == "", 30, "it is back")
+    assert post(door, [3]).ok and agent.metric("oxpecker_state_missing") == 0
+    agent.wait_until(lambda: agent.booked("delivered", signal="logs") == 1, 30, "only that one delivered")
+
+
 class Lock:
     """Holds the database, so that a commit of the agent waits (two seconds, then it fails)."""
 

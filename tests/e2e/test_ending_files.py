@@ -100,6 +100,12 @@ class Files:
         self.agent.wait_until(lambda: self.agent.status()["state"]["spool_bytes"] == 0, 10, "the spool is empty")
         self.agent.assert_balanced()
 
+    def assert_nothing_is_missed(self):
+        """Scanned twice: a file is missed by the scan after the first."""
+        self.agent.wait_until(lambda: self.agent.metric("oxpecker_scans_total", component="logs.collect.tail") > 1, 20)
+        assert self.agent.metric("oxpecker_vanished_files_total", component="logs.collect.tail") == 0
+        assert "is not there any more" not in self.agent.err()
+
 
 @pytest.mark.parametrize("lose", LOSSES + [cut])
 def test_lines_that_nobody_took_outlive_their_file(oxpecker, fault_server, tmp_path, lose):
@@ -111,6 +117,7 @@ def test_lines_that_nobody_took_outlive_their_file(oxpecker, fault_server, tmp_p
     files.assert_all_once()
     assert files.agent.booked("received") == files.agent.booked("delivered") >= LINES
     assert files.agent.booked("dropped") == 0
+    files.assert_nothing_is_missed()
 
 
 @pytest.mark.parametrize("lose", LOSSES)
@@ -124,6 +131,7 @@ def test_what_was_not_read_of_a_file_outlives_it(oxpecker, fault_server, tmp_pat
     files.back()
     files.assert_all_once()
     assert files.agent.booked("dropped") == 0
+    files.assert_nothing_is_missed()
 
 
 def test_a_file_that_is_found_again_is_read_on_behind_that(oxpecker, fault_server, tmp_path):
@@ -150,6 +158,8 @@ def test_the_last_line_of_a_removed_file_is_a_line(oxpecker, fault_server, tmp_p
     remove(files.writer)
     files.end()
     assert files.numbers() == [0, 1]
+    files.back()
+    files.assert_nothing_is_missed()
 
 
 def test_what_is_held_of_a_removed_file_goes_with_it(oxpecker, fault_server, tmp_path):

@@ -54,6 +54,11 @@ int fallocate(int fd, int mode, off_t at, off_t size)
 	return (int)syscall(SYS_fallocate, fd, mode, at, size);
 }
 
+int posix_fallocate(int fd, off_t at, off_t size)
+{
+	return fallocate(fd, 0, at, size) < 0 ? errno : 0;
+}
+
 int fstatvfs(int fd, struct statvfs *to)
 {
 	char path[64];
@@ -275,6 +280,25 @@ static void test_trouble_stays_until_there_is_room(void **state)
 	assert_in_trouble_while_full(*state, 1 << 20);
 }
 
+static void test_a_ledger_that_was_cut_and_has_no_room_is_trouble(void **state)
+{
+	struct folder *f = *state;
+	char name[128];
+
+	state_slot(f->state, "traces otlp jaeger")->term[LEDGER_RECEIVED].records = 42;
+	folder_file(f, "ledger", name);
+	assert_int_equal(save(f, 1, 1), 0);
+	assert_int_equal(truncate(name, 0), 0);
+	disk_state.full = true;
+	assert_int_equal(save(f, 1, 2), 0);
+	assert_int_equal(state_trouble(f->state), -ENOSPC);
+	disk_state.full = false;
+	assert_int_equal(save(f, 1, 3), 0);
+	assert_int_equal(state_trouble(f->state), 0);
+	folder_restart(f);
+	assert_int_equal(state_slot(f->state, "traces otlp jaeger")->term[LEDGER_RECEIVED].records, 42);
+}
+
 /* In a database with free pages enough it is the WAL that has none. */
 static void test_trouble_stays_until_the_wal_has_room(void **state)
 {
@@ -438,6 +462,7 @@ int main(void)
 		TEST(test_positions_go_on_when_the_disk_is_full),
 		TEST(test_a_checkpoint_gives_no_blocks_away),
 		TEST(test_trouble_stays_until_there_is_room),
+		TEST(test_a_ledger_that_was_cut_and_has_no_room_is_trouble),
 		TEST(test_trouble_stays_until_the_wal_has_room),
 		TEST(test_a_failing_neighbour_takes_nothing_along),
 		TEST(test_any_write_may_fail),

@@ -115,7 +115,7 @@ static void test_what_was_parked_twice_is_there_once(void **state)
 	assert_int_equal(folder_park(f, &nameless, 1), 0);
 	assert_int_equal(folder_park(f, &nameless, 1), 0);
 	folder_stop(f);
-	folder_sql(f, "DROP INDEX parked_once; PRAGMA user_version = 6;"
+	folder_sql(f, "DROP INDEX parked_once; ALTER TABLE positions DROP COLUMN ended; PRAGMA user_version = 6;"
 		      "INSERT INTO parked (source, destination, generation, offset, checksum, placed, payload)"
 		      " SELECT source, destination, generation, offset, checksum, placed, payload FROM parked"
 		      " WHERE generation > 0");

@@ -442,6 +442,26 @@ static void test_a_foreign_ledger_is_set_aside(void **state)
 	assert_true(folder_has(f, "ledger.corrupt-3"));
 }
 
+/* Others can write to the folder. Whoever maps a file that is cut down gets SIGBUS. */
+static void test_a_ledger_that_is_cut_down_is_written_anew(void **state)
+{
+	struct folder *f = *state;
+	struct ledger_terms *terms = state_slot(f->state, "traces otlp jaeger");
+	char name[128];
+
+	folder_file(f, "ledger", name);
+	terms->term[LEDGER_RECEIVED].records = 42;
+	assert_int_equal(truncate(name, 0), 0);
+	terms->term[LEDGER_HELD].records = 41;
+	assert_int_equal(folder_commit(f, state_change_new()), 0);
+	folder_restart(f);
+	assert_int_equal(state_set_aside(f->state), 0);
+	assert_int_equal(state_loss(f->state), STATE_NO_LOSS);
+	terms = state_slot(f->state, "traces otlp jaeger");
+	assert_int_equal(terms->term[LEDGER_RECEIVED].records, 42);
+	assert_int_equal(terms->term[LEDGER_HELD].records, 41);
+}
+
 /* Killed between the key and its checksum: no such row. */
 static void test_a_torn_key_is_no_key(void **state)
 {
@@ -517,6 +537,7 @@ int main(void)
 		TEST(test_mapped_terms_outlive_the_run),
 		TEST(test_slots_end),
 		TEST(test_a_foreign_ledger_is_set_aside),
+		TEST(test_a_ledger_that_is_cut_down_is_written_anew),
 		TEST(test_a_torn_key_is_no_key),
 	};
 

@@ -307,7 +307,7 @@ static void test_a_newer_version_is_left_alone(void **state)
 	assert_int_equal(folder_start(f), -EPROTO);
 	assert_non_null(strstr(f->why, "newer"));
 	assert_false(folder_has(f, "state.db.corrupt-1"));
-	folder_sql(f, "PRAGMA user_version = 7");
+	folder_sql(f, "PRAGMA user_version = 8");
 	folder_restart(f);
 }
 

@@ -163,6 +163,22 @@ static void test_what_is_not_wanted_is_not_kept(void **state)
 	assert_int_equal(store_end(f->store, second(0), true), 0);
 }
 
+/* Removed, renamed or replaced: what would be written then is gone with the process. */
+static void test_a_file_without_its_name_takes_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char name[128], aside[140];
+
+	put_log(f, 1, "a", "{}");
+	name_of(f, "store.db", name);
+	snprintf(aside, sizeof aside, "%s.aside", name);
+	assert_int_equal(rename(name, aside), 0);
+	assert_int_equal(store_begin(f->store), -ESTALE);
+	assert_int_equal(rename(aside, name), 0);
+	put_log(f, 1, "b", "{}");
+	assert_int_equal(number(f, "SELECT count(*) FROM logs"), 2);
+}
+
 static void test_the_old_goes(void **state)
 {
 	struct fixture *f = *state;
@@ -640,6 +656,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 		TEST(test_rows_are_kept_once),
 		TEST(test_what_is_not_wanted_is_not_kept),
+		TEST(test_a_file_without_its_name_takes_nothing),
 		TEST(test_the_old_goes),
 		TEST(test_the_file_is_bounded),
 		TEST(test_a_lower_limit_shrinks_the_file),
