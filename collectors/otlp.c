@@ -1,5 +1,5 @@
 /*
- * The `otlp` door: spans and log records over OTLP/HTTP as protobuf, on TCP and on Unix sockets.
+ * The `otlp` door: spans and log records over OTLP/HTTP, as protobuf and as JSON, on TCP and on Unix sockets.
  *
  * What becomes of a body is in the files otlp_door_*.c, one for each signal. The answer says that what it had is held
  * within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is 503 with Retry-After, and
@@ -131,7 +131,7 @@ static void otlp_door_destroy(struct collector *c)
 
 const struct collector_type collector_otlp = {
 	.name = "otlp",
-	.summary = "Takes spans and logs over OTLP/HTTP (protobuf) on TCP and Unix sockets.",
+	.summary = "Takes spans and logs over OTLP/HTTP (protobuf and JSON) on TCP and Unix sockets.",
 	.signals = SIGNAL_TRACES | SIGNAL_LOGS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,

@@ -9,6 +9,7 @@
 #define OXP_OTLP_DOOR_H
 
 #include "collectors/door.h"
+#include "proto/otlp_json.h"
 #include "proto/otlp_logs.h"
 #include "proto/otlp_mend.h"
 
@@ -23,6 +24,7 @@ struct otlp_door {
 
 struct otlp_request {
 	struct door_request base;
+	bool read; /* the body was JSON, and is protobuf now */
 	union {
 		struct otlp_mend mend; /* `room` is 0 when all was fine; `span` is never set */
 		struct otlp_logs logs;
@@ -32,7 +34,6 @@ struct otlp_request {
 struct otlp_service {
 	const char *path; /* of HTTP */
 	struct door_type type;
-	const char *rejected; /* the member of a partial success in JSON that counts */
 };
 enum { OTLP_SERVICES = 2 };
 extern const struct otlp_service otlp_service_traces, otlp_service_logs;
@@ -49,10 +50,18 @@ static inline struct otlp_door *otlp_door_of(const struct door_request *r)
 
 void otlp_door_count(struct otlp_door *, struct host *); /* makes the counters */
 
+/* The encodings. JSON is written as protobuf before anything looks at it: what follows is the same. */
+enum otlp_encoding { OTLP_PROTOBUF, OTLP_JSON };
+extern const char *const otlp_content[];
+/* In look(): whether the body is JSON, and mend() will be asked to write it with otlp_read_json(). */
+bool otlp_is_json(struct door_request *) MUST_CHECK;
+/* In mend(), if `again` is set. */
+size_t otlp_read_json(struct door_request *, enum otlp_json_request) MUST_CHECK;
+
 /* Answers of all rows. */
-extern const char *const otlp_content[]; /* the encodings */
 void otlp_answer(struct http_request *, unsigned status, const char *message);
-/* The request is taken, but for `refused` of its records. r->reason says what was done about it, "" if nothing. */
-void otlp_answer_taken(struct door_request *, uint64_t refused);
+/* The request is taken, but for `refused` of its records, which JSON has under the name `rejected`. r->reason says what
+ * was done about it, "" if nothing. */
+void otlp_answer_taken(struct door_request *, const char *rejected, uint64_t refused);
 
 #endif

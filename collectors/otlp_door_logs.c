@@ -14,6 +14,8 @@ static void look(struct door_request *r)
 	enum otlp_fault fault;
 	size_t at = 0;
 
+	if (otlp_is_json(r))
+		return;
 	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
 	if (r->later)
 		return;
@@ -34,6 +36,8 @@ static void look(struct door_request *r)
 
 static size_t mend(struct door_request *r)
 {
+	if (r->again)
+		return otlp_read_json(r, OTLP_JSON_LOGS);
 	return otlp_logs_write(r->body.old, &otlp_of(r)->logs, r->body.data);
 }
 
@@ -65,7 +69,7 @@ static void taken(struct door_request *r)
 	*d->names += logs->repeated;
 	if (logs->refused)
 		host_refused(d->door.host, SIGNAL_LOGS, logs->refused, logs->refused_bytes);
-	otlp_answer_taken(r, logs->refused);
+	otlp_answer_taken(r, "rejectedLogRecords", logs->refused);
 }
 
 const struct otlp_service otlp_service_logs = {
@@ -78,5 +82,4 @@ const struct otlp_service otlp_service_logs = {
 		.fill = fill,
 		.taken = taken,
 		.answer = otlp_answer },
-	.rejected = "rejectedLogRecords",
 };

@@ -35,8 +35,11 @@ static void look(struct door_request *r)
 {
 	size_t at = 0;
 	struct otlp_summary sum;
-	enum otlp_fault fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
+	enum otlp_fault fault;
 
+	if (otlp_is_json(r))
+		return;
+	fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
 	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
 	if (otlp_fault_can_be_mended(fault))
 		fault = plan_mending(r, &at);
@@ -48,6 +51,8 @@ static void look(struct door_request *r)
 
 static size_t mend(struct door_request *r)
 {
+	if (r->again)
+		return otlp_read_json(r, OTLP_JSON_TRACES);
 	otlp_mend_write(r->body.old, &otlp_of(r)->mend, r->body.data);
 	return otlp_of(r)->mend.size;
 }
@@ -74,7 +79,7 @@ static void taken(struct door_request *r)
 	*d->links += m->links;
 	if (m->refused)
 		host_refused(d->door.host, SIGNAL_TRACES, m->refused, m->refused_bytes);
-	otlp_answer_taken(r, m->refused);
+	otlp_answer_taken(r, "rejectedSpans", m->refused);
 }
 
 const struct otlp_service otlp_service_traces = {
@@ -87,5 +92,4 @@ const struct otlp_service otlp_service_traces = {
 		.fill = fill,
 		.taken = taken,
 		.answer = otlp_answer },
-	.rejected = "rejectedSpans",
 };

@@ -152,15 +152,15 @@ def run_host(folder, argv, agent, **env):
     return [json.loads(line) for line in host.out().splitlines() if line.startswith("{")]
 
 
-def assert_documents(found, expected):
+def assert_documents(found, expected, service="sdk"):
     by_key = {json.dumps(d.get("message", d.get("body"))): d for d in found}
     assert len(by_key) == len(found) == len(expected)
     for record in expected:
         document = by_key[json.dumps(record.get("message", record.get("body")))]
         time = record.pop("time", None)
-        assert time is None or nanoseconds(document["@timestamp"]) == time
+        assert time is None or nanoseconds(document["@timestamp"]) == int(time)
         assert {name: document.get(name) for name in record} == record
-        assert document["service.name"] == "sdk" and document["telemetry.sdk.language"]
+        assert document["service.name"] == service and document["telemetry.sdk.language"]
 
 
 def test_the_python_sdk_reaches_the_index(oxpecker, opensearch, tmp_path):
