@@ -45,6 +45,8 @@ static int add_exporter(struct agent *a, enum part part, const struct config_com
 	if (failed)
 		return failed;
 	sender_exporter(o->sender, exporter);
+	if (type->send_max)
+		sender_send_max(o->sender, type->send_max(c->options));
 	destinations_count(&a->core.counters, o);
 	return 0;
 }

@@ -278,7 +278,7 @@ struct collector_type {
 	/* Begins to hand what was not offered yet, and what the next run cannot read, to host_leave(). Called every
 	 * second while the process ends, and once after stop(): that call ends with host_left(). */
 	void (*leave)(struct collector *);
-	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(). */
+	/* Time is up: what was not handed over yet is lost, host_not_left(). Still ends with host_left(), soon. */
 	void (*abandon)(struct collector *);
 	/* What was offered under that generation could not be put on disk. It was counted: says so. */
 	void (*lost)(struct collector *, uint64_t generation, uint64_t records, uint64_t bytes);
@@ -300,6 +300,9 @@ struct exporter_type {
 	/* A send of no items is a request, too, and is DELIVERED, SPLIT or REJECTED if the destination answers it. With
 	 * these the sender asks whether it answers at all. False: no send is without items. */
 	bool empty_sends;
+	/* The most bytes of items that a send has, unless it is of a single item. May be NULL: as many as a batch
+	 * has. */
+	size_t (*send_max)(const void *config);
 	/* The file or FIFO that it appends to; NULL: none. May be NULL: it never does. */
 	const char *(*writes)(const void *config);
 	/* As of a collector; only for options that check() found fine. */

@@ -1,7 +1,5 @@
 #include "guesses.h"
 
-static const char over_http[] = "spans are taken over HTTP only; the app sets "
-				"OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf";
 static const char to_a_door[] = "the app sends its spans to that door";
 static const char in_order[] = "a list; its steps run in that order";
 static const char all_in_one[] = "/metrics and the probes are served there";
@@ -46,9 +44,8 @@ const struct config_hint config_guesses[] = {
 		"4318" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
-	{ "receive.zipkin|http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
-	{ "receive.grpc|otlpgrpc|otlp_grpc", "receive.otlp", over_http },
-	{ "receive.*.grpc", "http", over_http },
+	{ "receive.http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
+	{ "receive.grpc|otlpgrpc|otlp_grpc", "receive.otlp.grpc", to_a_door },
 	{ "receive.jaeger.thrift_http|collector", "http", NULL },
 	{ "receive.jaeger.thrift_compact|agent|udp", "compact", NULL },
 	{ "receive.jaeger.thrift_binary", "binary", NULL },

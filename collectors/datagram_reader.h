@@ -9,7 +9,7 @@
 
 #include "component.h"
 
-enum { DATAGRAMS_AT_ONCE = 16 };
+enum { DATAGRAMS_AT_ONCE = 16, DATAGRAMS_ROOM = 1 << 20 /* bytes, or one datagram */ };
 
 /* Only datagram_reader.c writes it. Invariant: the `count` datagrams that were read last stand in `memory`, `room`
  * bytes for each. */
@@ -17,7 +17,7 @@ struct datagram_reader {
 	struct host *host;
 	enum signal signal; /* of what is lost */
 	int fd;
-	size_t room;
+	size_t room, at_once; /* bytes for a datagram; datagrams that are read with one call */
 	char *memory;
 	struct iovec parts[DATAGRAMS_AT_ONCE];
 	struct mmsghdr messages[DATAGRAMS_AT_ONCE];
@@ -26,7 +26,7 @@ struct datagram_reader {
 	uint64_t *datagrams, *kernel_lost;
 };
 
-/* Of a larger datagram only `room` bytes are read. */
+/* Of a larger datagram only `room` bytes are read. The memory is DATAGRAMS_ROOM or less, whatever `room` is. */
 void datagram_reader_init(struct datagram_reader *, struct host *, enum signal, int fd, size_t room);
 void datagram_reader_done(struct datagram_reader *); /* fine on zeroed memory; the descriptor is the caller's */
 /* Reads what is there without waiting; what was read before is gone. Returns `count`; 0 also stands for an error. */

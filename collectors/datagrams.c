@@ -3,7 +3,7 @@
 enum {
 	PACE_MOST = 256 << 10, /* bytes of one callback, */
 	PACE_LEAST = 4 << 10, /* where they take long */
-	LAST_READS = 32, /* of what the kernel still has when the process ends */
+	LAST_DATAGRAMS = 512, /* of what the kernel still has when the process ends */
 };
 
 static bool is_end(char c)
@@ -166,7 +166,7 @@ void datagrams_finish(struct datagrams *d)
 	size_t count = 1;
 
 	loop_watch_set(&d->watch, 0);
-	for (int i = 0; i < LAST_READS && count > 0 && take_all(d); i++) {
+	for (size_t read = 0; read < LAST_DATAGRAMS && count > 0 && take_all(d); read += d->reader.at_once) {
 		d->at = 0;
 		count = datagram_reader_next(&d->reader);
 	}

@@ -16,6 +16,8 @@ enum {
 	LINGER_S = 6, /* for an idle peer, while the process ends */
 	WAITING_MAX = 256, /* connections not let in yet: all of them are worked on before the next */
 	IDLE_S = 75, /* until a connection without traffic is closed */
+	AGE_S = 1800, /* until any connection is, after an answer */
+	GRPC_EXTRA = 128 << 10, /* the door itself refuses what is too large over gRPC, in words of its own */
 	SOCKET_MODE = 0660,
 	TELL_DISK_S = 60,
 	ANSWERS_AT_ONCE = 8,
@@ -30,6 +32,7 @@ static const char no_disk[] = "it could not be put on disk; try again";
 static const char ending[] = "the sidecar is ending; try again";
 static const char too_large[] = "the request is larger than body_max";
 static const char too_large_inflated[] = "the request is larger than body_max when inflated";
+static const char too_late[] = "the deadline of the request has passed; nothing of it was taken";
 static const char no_gzip[] = "the body is not gzip, is cut short, or has something behind it";
 
 /* Life of a request. */
@@ -37,6 +40,8 @@ static const char no_gzip[] = "the body is not gzip, is cut short, or has someth
 static void request_free(struct door_request *r)
 {
 	r->door->open--;
+	if (r->voice)
+		r->voice->done(r);
 	door_body_done(&r->body);
 	door_reply_done(&r->reply);
 	free(r);
@@ -47,10 +52,12 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	struct http_request *request = r->request;
 
 	++*(status == 503 ? r->door->refused_full : r->door->refused_bad);
-	if (request) {
+	if (request)
 		http_context_set(request, NULL);
+	if (request && r->voice)
+		r->voice->refuse(r, status, message);
+	else if (request)
 		r->type->answer(request, status, message); /* the message may be in the request's struct */
-	}
 	request_free(r);
 	return HTTP_ANSWERED;
 }
@@ -63,7 +70,10 @@ void door_answered(struct door_request *r, const struct http_answer *answer)
 	if (request) {
 		http_context_set(request, NULL);
 		full.page = door_reply_page(&r->reply);
-		http_respond(request, &full); /* its body may be in the request's struct */
+		if (r->voice)
+			r->voice->respond(r, &full);
+		else
+			http_respond(request, &full); /* its body may be in the request's struct */
 		http_page_release(full.page);
 	}
 	request_free(r);
@@ -115,21 +125,48 @@ static bool has_type(struct door_request *r, const char *wanted)
 	return !*types;
 }
 
-enum http_take door_begin_as(
-	struct door *door, const struct door_type *type, struct http_request *request, const char *wanted)
+struct door_request *door_open(
+	struct door *door, const struct door_type *type, struct http_request *request, const struct door_voice *voice)
 {
-	const char *encoding = http_request_header(request, "Content-Encoding");
-	int64_t announced = http_request_content_length(request);
 	struct door_request *r = oxp_new(type->request_size);
 
 	r->door = door;
 	r->type = type;
 	r->request = request;
+	r->voice = voice;
 	door_body_init(&r->body, &door->memory, type->signal);
 	door_reply_init(&r->reply, &door->memory, type->signal);
 	door->open++;
 	++*door->requests;
 	http_context_set(request, r);
+	return r;
+}
+
+enum http_take door_expect(struct door_request *r, int64_t announced)
+{
+	if (r->door->stopped)
+		return door_refuse(r, 503, ending);
+	if (announced > (int64_t)r->door->body_max)
+		return door_refuse(r, 413, too_large);
+	if (!door_body_begin(&r->body, r->request, announced))
+		return refuse_full(r, no_room);
+	return HTTP_TAKEN;
+}
+
+void door_expire(struct door_request *r)
+{
+	if (r->in_lane)
+		r->late = true;
+	else if (!r->spooling)
+		door_refuse(r, 504, too_late);
+}
+
+enum http_take door_begin_as(
+	struct door *door, const struct door_type *type, struct http_request *request, const char *wanted)
+{
+	const char *encoding = http_request_header(request, "Content-Encoding");
+	struct door_request *r = door_open(door, type, request, NULL);
+
 	if (door->stopped)
 		return door_refuse(r, 503, ending);
 	if (!has_type(r, wanted))
@@ -137,11 +174,7 @@ enum http_take door_begin_as(
 	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
 	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0)
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
-	if (announced > (int64_t)door->body_max)
-		return door_refuse(r, 413, too_large);
-	if (!door_body_begin(&r->body, request))
-		return refuse_full(r, no_room);
-	return HTTP_TAKEN;
+	return door_expect(r, http_request_content_length(request));
 }
 
 enum http_take door_begin(struct door *door, struct http_request *request, const char *wanted)
@@ -422,6 +455,10 @@ static void worked_on(struct job *job)
 		request_free(r);
 		return;
 	}
+	if (r->late) {
+		door_refuse(r, 504, too_late);
+		return;
+	}
 	switch (r->stage) {
 	case DOOR_INFLATE:
 		inflated(r);
@@ -499,27 +536,44 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	return 0;
 }
 
-static void tell_failed(const struct door *door, const char *address, int failed)
+static void tell_failed(const struct door *door, enum http_speaker engine, const char *address, int failed)
 {
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
-	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.http` to another address", address, why,
-		host_name(door->host));
+	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.%s` to another address", address, why,
+		host_name(door->host), engine == HTTP_2 ? "grpc" : "http");
 }
 
-int door_start(
-	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
+static int listen_on(
+	struct door *door, struct http_server *server, enum http_speaker engine, const struct option_list *addresses)
 {
+	int failed = 0;
+
+	door_memory_serve(&door->memory, server);
+	door->servers[door->servers_count++] = server;
+	for (size_t i = 0; !failed && i < addresses->count; i++) {
+		failed = http_server_listen(server, addresses->items[i], NULL);
+		if (failed)
+			tell_failed(door, engine, addresses->items[i], failed);
+	}
+	return failed;
+}
+
+static int start(struct door *door, enum http_speaker engine, const struct option_list *addresses, size_t connections,
+	const struct http_route *routes)
+{
+	struct http_server *server;
 	uint64_t *evicted = host_counter(door->host, "connections_evicted_total",
 		"Connections closed to make room for others: the ones silent or unfinished for longest.");
 	struct http_server_options o = { .name = host_name(door->host),
-		.body_max = door->body_max,
+		.body_max = door->body_max + (engine == HTTP_2 ? GRPC_EXTRA : 0),
 		.connections_max = connections,
+		.age = DURATION_S(AGE_S),
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
-		.direct = true,
+		.engine = engine,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
 		.refused = door->refused_bad,
@@ -533,14 +587,22 @@ int door_start(
 		o.origins.items = door->origins->items;
 		o.origins.count = door->origins->count;
 	}
-	failed = http_server_new(host_loop(door->host), &o, routes, &door->server);
-	door_memory_serve(&door->memory, door->server);
-	for (size_t i = 0; !failed && i < addresses->count; i++) {
-		failed = http_server_listen(door->server, addresses->items[i], NULL);
-		if (failed)
-			tell_failed(door, addresses->items[i], failed);
-	}
-	return failed;
+	failed = http_server_new(host_loop(door->host), &o, routes, &server);
+	if (failed)
+		return failed;
+	return listen_on(door, server, engine, addresses);
+}
+
+int door_start(
+	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
+{
+	return start(door, HTTP_DIRECT, addresses, connections, routes);
+}
+
+int door_start_grpc(
+	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
+{
+	return start(door, HTTP_2, addresses, connections, routes);
 }
 
 /* A host app that has a connection open may still have something to send: by default, SDKs send every 5 seconds
@@ -549,8 +611,10 @@ int door_start(
 bool door_quiet(const struct door *door)
 {
 	struct duration since = mono_since(loop_now(host_loop(door->host)), door->last);
-	bool connected = door->server && http_server_totals(door->server).connections > 0;
+	bool connected = false;
 
+	for (size_t i = 0; i < door->servers_count; i++)
+		connected |= http_server_totals(door->servers[i]).connections > 0;
 	return door->open == 0 && (door->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
 }
 
@@ -558,14 +622,15 @@ void door_stop(struct door *door)
 {
 	door->stopped = true;
 	answer_some(door);
-	if (door->server)
-		http_server_quiesce(door->server);
+	for (size_t i = 0; i < door->servers_count; i++)
+		http_server_quiesce(door->servers[i]);
 }
 
 void door_done(struct door *door)
 {
 	loop_soon_done(&door->answering);
-	http_server_free(door->server);
+	for (size_t i = 0; i < door->servers_count; i++)
+		http_server_free(door->servers[i]);
 	while (door->due)
 		request_free(take_due(door));
 	gunzip_free(door->gunzip);

@@ -1,9 +1,9 @@
 /*
- * What the doors that take bodies over HTTP have in common. The server hands over the pieces of a body as they arrive,
- * and they are copied into a block of the batch that the body becomes. The body is inflated or mended if it has to be,
- * checked (in the CPU lane if it is large), and then refused, or answered once the batch is held in memory or on disk.
- * All memory is taken from the budget before it is used: for the inflated or mended body, for the check, and for the
- * answer until the peer has read it. A request that finds no room is refused before anything of it is taken.
+ * What the doors that take bodies over HTTP or gRPC have in common. The server hands over the pieces of a body as they
+ * arrive, and they are copied into a block of the batch that the body becomes. The body is inflated or mended if it has
+ * to be, checked (in the CPU lane if it is large), and then refused, or answered once the batch is held in memory or on
+ * disk. All memory is taken from the budget before it is used: for the inflated or mended body, for the check, and for
+ * the answer until the peer has read it. A request that finds no room is refused before anything of it is taken.
  *
  * A door is a part of a collector. A request begins with door_begin() in the route's begin(); the other callbacks of
  * the route are the ones below. Invariant: `open` counts the requests that have neither been answered nor left.
@@ -39,6 +39,7 @@ extern const char *const door_acks[]; /* the words */
 	"longest."
 
 struct door_request;
+struct grpc_call;
 struct gunzip;
 
 /* What a job in the lane does, in this order. A stage is left out if it has nothing to do, and all but the first are
@@ -48,6 +49,13 @@ enum door_stage {
 	DOOR_LOOK,
 	DOOR_MEND, /* the body is written again, into a batch of its own */
 	DOOR_WRITE, /* the answer */
+};
+
+/* How a peer is spoken to that does not expect a plain answer of HTTP. Statuses are those of HTTP all the same. */
+struct door_voice {
+	void (*refuse)(struct door_request *, unsigned status, const char *message);
+	void (*respond)(struct door_request *, const struct http_answer *);
+	void (*done)(struct door_request *); /* the request ends */
 };
 
 /* What a kind of door does with a body. */
@@ -83,7 +91,8 @@ struct door_type {
 struct door {
 	const struct door_type *type; /* of what door_begin() begins; others begin with door_begin_as() */
 	struct host *host;
-	struct http_server *server;
+	struct http_server *servers[DOOR_WAYS_MAX];
+	size_t servers_count;
 	struct door_memory memory;
 	size_t body_max;
 	enum door_ack ack;
@@ -100,6 +109,12 @@ struct door {
 	uint64_t *requests, *refused_full, *refused_bad;
 };
 
+/* What a route leads to, for doors that take several kinds of bodies. */
+struct door_entry {
+	struct door *door;
+	const struct door_type *type;
+};
+
 /*
  * One request, from its headers to its answer.
  *
@@ -112,12 +127,15 @@ struct door_request {
 	struct door *door;
 	const struct door_type *type;
 	struct http_request *request;
+	const struct door_voice *voice; /* NULL: the type's answer() */
+	struct grpc_call *call; /* what collectors/grpc.c has of it */
 	struct door_request *next; /* in door.due */
 	size_t content; /* the number of its Content-Type among those of the type */
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
 	bool gzip, in_lane, spooling;
+	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
@@ -131,13 +149,24 @@ struct door_request {
 
 /* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
-/* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. */
+/* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. May be called
+ * once for each way in: HTTP, and gRPC. */
 int door_start(struct door *, const struct option_list *addresses, size_t connections,
+	const struct http_route *routes) MUST_CHECK;
+int door_start_grpc(struct door *, const struct option_list *addresses, size_t connections,
 	const struct http_route *routes) MUST_CHECK;
 /* Whether no request is under way, and no peer may have more to send while the process ends. */
 bool door_quiet(const struct door *);
 void door_stop(struct door *);
 void door_done(struct door *); /* fine on zeroed memory */
+
+/* A request has come, to be spoken to with that voice. It is the request's context from now on. */
+struct door_request *door_open(
+	struct door *, const struct door_type *, struct http_request *, const struct door_voice *);
+/* The same for its body: `announced` bytes, or -1. HTTP_ANSWERED: refused. */
+enum http_take door_expect(struct door_request *, int64_t announced);
+/* Its peer waits no longer: 504, unless it is taken already. */
+void door_expire(struct door_request *);
 
 /* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */
 enum http_take door_begin(struct door *, struct http_request *, const char *wanted);

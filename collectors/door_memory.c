@@ -15,13 +15,20 @@ void door_memory_init(struct door_memory *m, struct host *host)
 
 void door_memory_serve(struct door_memory *m, struct http_server *server)
 {
-	m->server = server;
+	OXP_ASSERT(m->servers_count < DOOR_WAYS_MAX);
+	m->servers[m->servers_count++] = server;
 }
 
 /* A peer that is slow with a body or an answer gives way to the one that comes. */
 static bool make_room(const struct door_memory *m, const struct http_request *request, int *cuts)
 {
-	return ++*cuts <= CUTS_MAX && http_server_cut_slow(m->server, request);
+	bool made = false;
+
+	if (++*cuts > CUTS_MAX)
+		return false;
+	for (size_t i = 0; i < m->servers_count && !made; i++)
+		made = http_server_cut_slow(m->servers[i], request);
+	return made;
 }
 
 /* Who borrows. */
@@ -72,17 +79,16 @@ static bool reserve(struct door_body *b, const struct http_request *request, siz
 	return b->data;
 }
 
-bool door_body_begin(struct door_body *b, const struct http_request *request)
+bool door_body_begin(struct door_body *b, const struct http_request *request, int64_t announced)
 {
-	int64_t announced = http_request_content_length(request);
-
+	b->announced = announced;
 	return reserve(b, request, announced > 0 ? smaller((size_t)announced, FIRST_ROOM) : 0);
 }
 
 /* A body has memory for what has come of it, twice at most: what it announces costs its sender nothing. */
 static bool reserve_more(struct door_body *b, const struct http_request *request, size_t size)
 {
-	int64_t announced = http_request_content_length(request);
+	int64_t announced = b->announced;
 	size_t room = 2 * b->room > size ? 2 * b->room : size;
 	char *data;
 	int cuts = 0;

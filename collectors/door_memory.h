@@ -11,12 +11,16 @@
 #include "component.h"
 #include "http/server.h"
 
+enum {
+	DOOR_WAYS_MAX = 2, /* servers */
+};
 enum { DOOR_ANSWERS_MAX = 4 << 20 }; /* bytes of answers being made or not read yet; beyond that, one at a time */
 
 /* A door's. */
 struct door_memory {
 	struct host *host;
-	struct http_server *server; /* whose peers may be cut off; NULL: not started */
+	struct http_server *servers[DOOR_WAYS_MAX]; /* whose peers may be cut off */
+	size_t servers_count;
 	size_t replies; /* bytes of answers that are being made or that peers have not read */
 };
 
@@ -32,6 +36,7 @@ struct door_body {
 	struct batch *batch;
 	char *data;
 	size_t size, room;
+	int64_t announced; /* -1: unknown */
 	struct batch *before; /* has `old`: the compressed bytes while they are inflated, or the body that is mended */
 	struct bytes old;
 	struct batch *work_batch;
@@ -48,12 +53,12 @@ struct door_reply {
 };
 
 void door_memory_init(struct door_memory *, struct host *);
-void door_memory_serve(struct door_memory *, struct http_server *);
+void door_memory_serve(struct door_memory *, struct http_server *); /* one more */
 
 void door_body_init(struct door_body *, struct door_memory *, enum signal);
 void door_body_done(struct door_body *);
-/* Takes room for what is to come: for what the request announces, or for a first part of it. False: no room. */
-bool door_body_begin(struct door_body *, const struct http_request *) MUST_CHECK;
+/* Takes room for what is to come: for what is announced (-1: nothing is), or for a first part of it. False: no room. */
+bool door_body_begin(struct door_body *, const struct http_request *, int64_t announced) MUST_CHECK;
 bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK; /* the same */
 /* What is there becomes `old`, and the body begins anew, with room for `size`. False: no room. */
 bool door_body_renew(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;

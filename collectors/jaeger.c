@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "collectors/spans_door.h"
 #include "collectors/spans_udp.h"
 #include "http/listen.h"
 #include "http/taken.h"
@@ -20,6 +21,7 @@ enum { LISTENERS_MAX = 16, PATIENCE_S = 1, LAST_WORDS_MS = 1000 };
 struct jaeger_config {
 	struct spans_door_config door;
 	const struct option_list *compact, *binary;
+	uint64_t buffer;
 };
 
 static const struct option jaeger_options[] = {
@@ -29,6 +31,10 @@ static const struct option jaeger_options[] = {
 		.help = "Addresses to listen on for compact Thrift over UDP: host:port or :port; [] for none." },
 	{ OPT_ADDRESSES(struct jaeger_config, binary), .name = "binary", .text = "127.0.0.1:6832",
 		.help = "Addresses to listen on for binary Thrift over UDP: host:port or :port; [] for none." },
+	{ OPT_SIZE(struct jaeger_config, buffer), .name = "buffer", .zero = "auto", .text = "auto", .min = 4096,
+		.max = 1 << 30,
+		.help = "Unread bytes that the kernel is asked to hold for each UDP socket; at most "
+			"net.core.rmem_max." },
 	SPANS_DOOR_OPTIONS(struct jaeger_config, door),
 	{ .name = NULL },
 };
@@ -99,6 +105,14 @@ static enum http_take begin(void *context, struct http_request *request)
 	return door_begin(context, request, is_other ? other : "application/x-thrift");
 }
 
+static void set_buffer(const struct collector *c, int fd)
+{
+	int size = (int)c->config->buffer;
+
+	if (size > 0)
+		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+}
+
 static int listen_on(struct collector *c, const struct option_list *addresses, const struct spans_form *form)
 {
 	int failed = 0;
@@ -116,6 +130,7 @@ static int listen_on(struct collector *c, const struct option_list *addresses, c
 			continue;
 		}
 		c->listener_count++;
+		set_buffer(c, l->listening.fd);
 		spans_udp_init(&l->udp, form, &c->tally, &c->patience, l->listening.fd);
 	}
 	return failed;

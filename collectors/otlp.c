@@ -1,5 +1,6 @@
 /*
- * The `otlp` door: spans and log records over OTLP/HTTP, as protobuf and as JSON, on TCP and on Unix sockets.
+ * The `otlp` door: spans and log records over OTLP/HTTP, as protobuf and as JSON, and over OTLP/gRPC, on TCP and on
+ * Unix sockets. What is said here of answers holds for all; collectors/grpc.h says what the statuses become over gRPC.
  *
  * What becomes of a body is in the files otlp_door_*.c, one for each signal. The answer says that what it had is held
  * within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is 503 with Retry-After, and
@@ -8,6 +9,7 @@
  */
 #include <stdlib.h>
 
+#include "collectors/grpc.h"
 #include "collectors/otlp_door.h"
 
 enum { LINES_SHARE = 4 }; /* a request may become log lines of that part of `memory` */
@@ -15,7 +17,7 @@ enum { LINES_SHARE = 4 }; /* a request may become log lines of that part of `mem
 static const char *const forms[] = { [OTLP_LOG_ECS] = "ecs", [OTLP_LOG_OTEL] = "otel", NULL };
 
 struct otlp_door_config {
-	const struct option_list *http;
+	const struct option_list *http, *grpc;
 	uint64_t body_max, connections;
 	enum door_ack ack;
 	enum otlp_log_form form;
@@ -25,9 +27,12 @@ struct otlp_door_config {
 static const struct option otlp_door_options[] = {
 	{ OPT_ADDRESSES(struct otlp_door_config, http), .name = "http", .main = true, .text = "127.0.0.1:4318",
 		.help = "Addresses to listen on for OTLP/HTTP: host:port, :port or unix:/path." },
+	{ OPT_ADDRESSES(struct otlp_door_config, grpc), .name = "grpc", .text = "127.0.0.1:4317", .unless = "http",
+		.help = "The same for OTLP/gRPC. If only `http` is given, gRPC is not listened for." },
 	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10,
 		.max = 64 << 20,
-		.help = "Largest request, both before and after decompression; a larger one is answered 413." },
+		.help = "Largest request, both before and after decompression; a larger one is answered 413, or "
+			"RESOURCE_EXHAUSTED." },
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
@@ -39,29 +44,23 @@ static const struct option otlp_door_options[] = {
 	{ .name = NULL },
 };
 
-/* Of a service that something takes. */
-struct service {
-	struct otlp_door *door;
-	const struct door_type *type;
-};
-
 struct collector {
 	struct otlp_door otlp;
 	const struct otlp_door_config *config;
-	struct service services[OTLP_SERVICES];
-	struct http_route routes[OTLP_SERVICES + 1];
+	struct door_entry entries[OTLP_SERVICES];
+	struct http_route routes[OTLP_SERVICES + 1], methods[OTLP_SERVICES + 2];
 };
 
 static const struct otlp_service *const services[OTLP_SERVICES] = { &otlp_service_traces, &otlp_service_logs };
 
 static enum http_take begin(void *context, struct http_request *request)
 {
-	const struct service *s = context;
+	const struct door_entry *entry = context;
 
-	return door_begin_as(&s->door->door, s->type, request, NULL);
+	return door_begin_as(entry->door, entry->type, request, NULL);
 }
 
-/* Signals that no exporter takes are not served: their path is answered 404. */
+/* Signals that no exporter takes are not served: their path is answered 404, their method UNIMPLEMENTED. */
 static void add_routes(struct collector *c, struct host *host)
 {
 	size_t n = 0;
@@ -69,16 +68,18 @@ static void add_routes(struct collector *c, struct host *host)
 	for (size_t i = 0; i < OTLP_SERVICES; i++) {
 		if (!host_takes(host, services[i]->type.signal))
 			continue;
-		c->services[n] = (struct service){ &c->otlp, &services[i]->type };
+		c->entries[n] = (struct door_entry){ &c->otlp.door, &services[i]->type };
 		c->routes[n] = (struct http_route){ .method = HTTP_POST,
 			.path = services[i]->path,
 			.begin = begin,
 			.body = door_body,
 			.complete = door_complete,
 			.gone = door_gone,
-			.context = &c->services[n] };
+			.context = &c->entries[n] };
+		c->methods[n] = grpc_route(&c->entries[n], services[i]->rpc);
 		n++;
 	}
+	c->methods[n] = grpc_route_others(&c->otlp.door);
 }
 
 static bool otlp_door_check(const void *config, char *why, size_t room)
@@ -109,7 +110,11 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 
 static int otlp_door_start(struct collector *c)
 {
-	return door_start(&c->otlp.door, c->config->http, c->config->connections, c->routes);
+	int failed = door_start(&c->otlp.door, c->config->http, c->config->connections, c->routes);
+
+	if (failed || c->config->grpc->count == 0)
+		return failed;
+	return door_start_grpc(&c->otlp.door, c->config->grpc, c->config->connections, c->methods);
 }
 
 static bool otlp_door_quiet(struct collector *c)
@@ -131,7 +136,7 @@ static void otlp_door_destroy(struct collector *c)
 
 const struct collector_type collector_otlp = {
 	.name = "otlp",
-	.summary = "Takes spans and logs over OTLP/HTTP (protobuf and JSON) on TCP and Unix sockets.",
+	.summary = "Takes spans and logs over OTLP/HTTP (protobuf and JSON) and OTLP/gRPC on TCP and Unix sockets.",
 	.signals = SIGNAL_TRACES | SIGNAL_LOGS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,

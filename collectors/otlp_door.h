@@ -32,7 +32,7 @@ struct otlp_request {
 };
 
 struct otlp_service {
-	const char *path; /* of HTTP */
+	const char *path, *rpc; /* of HTTP, and of gRPC */
 	struct door_type type;
 };
 enum { OTLP_SERVICES = 2 };

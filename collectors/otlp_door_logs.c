@@ -74,6 +74,7 @@ static void taken(struct door_request *r)
 
 const struct otlp_service otlp_service_logs = {
 	.path = "/v1/logs",
+	.rpc = "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
 	.type = { .signal = SIGNAL_LOGS,
 		.content = otlp_content,
 		.request_size = sizeof(struct otlp_request),

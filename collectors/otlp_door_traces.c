@@ -84,6 +84,7 @@ static void taken(struct door_request *r)
 
 const struct otlp_service otlp_service_traces = {
 	.path = "/v1/traces",
+	.rpc = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
 	.type = { .signal = SIGNAL_TRACES,
 		.content = otlp_content,
 		.request_size = sizeof(struct otlp_request),

@@ -16,7 +16,12 @@
 #include "proto/said.h"
 #include "series/series.h"
 
-enum { WHY_MAX = EXPOSITION_WHAT_MAX + 64, SAID_SHOWN = 100, URL_MAX = 1024 };
+enum {
+	WHY_MAX = EXPOSITION_WHAT_MAX + 64,
+	SAID_SHOWN = 100,
+	URL_MAX = 1024,
+	TIDIED_AT_ONCE = 300, /* of what a scrape leaves behind, in a callback: a tenth of a millisecond */
+};
 
 struct scrape_config {
 	const char *target;
@@ -49,6 +54,7 @@ struct collector {
 	struct http_call *call;
 	struct exposition_parser parser;
 	struct loop_timer timer;
+	struct loop_soon tidy;
 	char url[URL_MAX];
 	uint64_t bytes;
 	bool wanted; /* host_collected() is due */
@@ -116,6 +122,14 @@ static void commit(struct collector *c)
 				(unsigned long long)counts.dropped[i], series_drop_name(i));
 }
 
+static void on_tidy(void *context)
+{
+	struct collector *c = context;
+
+	if (series_tidy(c->target, TIDIED_AT_ONCE))
+		loop_soon_run(&c->tidy);
+}
+
 static void give_up(struct collector *c, const char *why)
 {
 	series_abandon(c->target);
@@ -136,6 +150,7 @@ static void end_scrape(struct collector *c, const char *why)
 		give_up(c, why);
 	else
 		commit(c);
+	loop_soon_run(&c->tidy);
 	if (!why && c->known && !*c->up)
 		host_log(c->host, LOG_LEVEL_INFO, "metrics from %s again", c->config->target);
 	exposition_done(&c->parser);
@@ -252,6 +267,7 @@ static void scrape_destroy(struct collector *c)
 		return;
 	scrape_stop(c);
 	loop_timer_done(&c->timer);
+	loop_soon_done(&c->tidy);
 	exposition_done(&c->parser);
 	series_target_free(c->target);
 	free(c);
@@ -287,6 +303,7 @@ static int scrape_create(const void *config, struct host *host, struct collector
 		strncmp(target, "unix:", 5) == 0 ? "localhost" : target, c->config->path[0] == '/' ? "" : "/",
 		c->config->path);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
+	loop_soon_init(&c->tidy, host_loop(host), on_tidy, c);
 	failed = new_target(c);
 	if (failed) {
 		scrape_destroy(c);

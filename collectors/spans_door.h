@@ -10,16 +10,7 @@
 #define OXP_SPANS_DOOR_H
 
 #include "collectors/door.h"
-#include "proto/otlp_made.h"
-
-/* A form. Both calls are on the loop or in the CPU lane. */
-struct spans_form {
-	const char *name; /* "a batch of Jaeger's" */
-	/* NULL; or what is wrong with the whole body, found at byte *ret_at. BATCH_PADDING readable bytes are behind
-	 * it. */
-	const char *(*plan)(struct bytes body, struct otlp_made *ret, size_t *ret_at);
-	void (*write)(struct bytes body, const struct otlp_made *plan, char *to);
-};
+#include "collectors/spans_tally.h"
 
 #define SPANS_DOOR_BODY_MAX_HELP "Largest request, both before and after decompression; a larger one is answered 413."
 
@@ -41,17 +32,6 @@ struct spans_door_config {
 		OPT_TEXTS(type, field.origins), .name = "origins", .example = "[\"https://app.example.com\"]",      \
 						.help = DOOR_ORIGINS_HELP                                           \
 	}
-
-/* What becomes of spans, whichever way they came; one for each collector. */
-struct spans_tally {
-	struct host *host;
-	struct mono_time told; /* when it was logged that spans were refused; 0: never */
-	uint64_t *spans, *refused;
-};
-
-void spans_tally_init(struct spans_tally *, struct host *);
-/* They were taken, except for those that were refused: `why` names these. */
-void spans_tally_taken(struct spans_tally *, const struct otlp_made *, const char *why);
 
 struct spans_door {
 	struct door door;

@@ -16,8 +16,8 @@ struct slice {
 	struct otlp_made sum;
 	struct batch *batch; /* NULL: it is only counted */
 	bool failed; /* no room */
-	char why[DOOR_REASON_MAX]; /* spans were refused */
-	char why_bad[DOOR_REASON_MAX];
+	char why[OTLP_MADE_TEXT]; /* spans were refused */
+	char why_bad[OTLP_MADE_TEXT];
 };
 
 static void refuse_datagram(struct slice *in, const struct spans_form *form, const char *why)

@@ -8,7 +8,7 @@
 #include "collectors/datagram_reader.h"
 #include "collectors/pace.h"
 #include "collectors/patience.h"
-#include "collectors/spans_door.h"
+#include "collectors/spans_tally.h"
 
 enum { SPANS_DATAGRAM_MAX = 65000 }; /* what clients of Jaeger keep to */
 

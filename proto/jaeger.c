@@ -37,6 +37,13 @@ struct reference {
 struct tag {
 	struct bytes key;
 	struct otlp_value value;
+	int special; /* which one it is; -1: none */
+};
+
+/* Tags that are looked at together. */
+struct window {
+	size_t count;
+	struct tag tags[TAGS_AT_ONCE];
 };
 
 /* Tags that mean something. Of two with one name the last counts. */
@@ -198,7 +205,8 @@ static void read_tag(struct thrift *t, struct tag *tag)
 
 	while (thrift_field(t, &f))
 		read_tag_part(t, &f, &parts);
-	*tag = (struct tag){ parts.key, value_of(&parts) };
+	tag->key = parts.key;
+	tag->value = value_of(&parts);
 }
 
 /* Tags. */
@@ -211,19 +219,29 @@ static int special_of(const struct specials *s, struct bytes key)
 	return -1;
 }
 
-static void find_specials(struct items tags, struct specials *s)
+/* The next tags of a list. False: there are no more, and the window stays as it is. */
+static bool fill(struct window *w, struct items *tags, const struct specials *s)
 {
-	struct tag tag;
-	int i;
-
-	for (uint32_t n = 0; n < tags.count; n++) {
-		read_tag(&tags.at, &tag);
-		i = special_of(s, tag.key);
-		if (i < 0)
-			continue;
-		s->there |= 1u << i;
-		s->values[i] = tag.value;
+	if (tags->count == 0)
+		return false;
+	for (w->count = 0; tags->count > 0 && w->count < TAGS_AT_ONCE; w->count++, tags->count--) {
+		struct tag *tag = &w->tags[w->count];
+		read_tag(&tags->at, tag);
+		tag->special = special_of(s, tag->key);
 	}
+	return true;
+}
+
+/* If all tags fit into the window, they stay in it. */
+static void find_specials(struct window *w, struct items tags, struct specials *s)
+{
+	w->count = 0;
+	while (fill(w, &tags, s))
+		for (const struct tag *tag = w->tags; tag < w->tags + w->count; tag++)
+			if (tag->special >= 0) {
+				s->there |= 1u << tag->special;
+				s->values[tag->special] = tag->value;
+			}
 }
 
 static bool is_there(const struct specials *s, unsigned i)
@@ -249,37 +267,32 @@ static struct bytes take_text(struct specials *s, unsigned i)
 	return text_of(s, i);
 }
 
-static bool has_later(const struct tag *tags, size_t i, size_t count)
+static bool has_later(const struct window *w, size_t i)
 {
-	for (size_t j = i + 1; j < count; j++)
-		if (bytes_equal(tags[i].key, tags[j].key))
+	for (size_t j = i + 1; j < w->count; j++)
+		if (bytes_equal(w->tags[i].key, w->tags[j].key))
 			return true;
 	return false;
 }
 
-static void put_some(struct otlp_build *b, unsigned field, const struct tag *tags, size_t count)
+static void put_some(struct otlp_build *b, unsigned field, const struct window *w, const struct specials *s)
 {
-	for (size_t i = 0; i < count; i++)
-		if (!has_later(tags, i, count))
-			otlp_build_attribute(b, field, tags[i].key, &tags[i].value);
+	for (size_t i = 0; i < w->count; i++) {
+		const struct tag *tag = &w->tags[i];
+		bool gone = tag->special >= 0 && s->gone >> tag->special & 1;
+		if (!gone && !has_later(w, i))
+			otlp_build_attribute(b, field, tag->key, &tag->value);
+	}
 }
 
-static void put_tags(struct otlp_build *b, unsigned field, struct items tags, const struct specials *s)
+/* Those that find_specials() has seen, and left in the window if they fit. */
+static void put_tags(struct otlp_build *b, unsigned field, struct items tags, struct window *w, struct specials *s)
 {
-	struct tag some[TAGS_AT_ONCE];
-	size_t count = 0;
-	int i;
-
-	for (uint32_t n = 0; n < tags.count; n++) {
-		read_tag(&tags.at, &some[count]);
-		i = special_of(s, some[count].key);
-		count += i < 0 || !(s->gone >> i & 1);
-		if (count < TAGS_AT_ONCE)
-			continue;
-		put_some(b, field, some, count);
-		count = 0;
-	}
-	put_some(b, field, some, count);
+	if (tags.count <= TAGS_AT_ONCE)
+		put_some(b, field, w, s);
+	else
+		while (fill(w, &tags, s))
+			put_some(b, field, w, s);
 }
 
 /* The process. */
@@ -308,8 +321,9 @@ static void put_resource(struct otlp_build *b, const struct batch *batch)
 	struct specials s = { .names = process_names, .count = PROCESS_SPECIALS };
 	struct otlp_value service = otlp_text(batch->service);
 	size_t resource = otlp_build_begin(b, 1);
+	struct window w;
 
-	find_specials(batch->process_tags, &s);
+	find_specials(&w, batch->process_tags, &s);
 	if (batch->service.size > 0 && !is_there(&s, PROCESS_SERVICE))
 		otlp_build_attribute(b, 1, process_names[PROCESS_SERVICE], &service);
 	if (is_there(&s, PROCESS_HOSTNAME) && !is_there(&s, PROCESS_HOST_NAME)) {
@@ -318,7 +332,7 @@ static void put_resource(struct otlp_build *b, const struct batch *batch)
 	}
 	if (is_there(&s, PROCESS_VERSION) && !is_there(&s, PROCESS_EXPORTER))
 		put_version(b, &s);
-	put_tags(b, 1, batch->process_tags, &s);
+	put_tags(b, 1, batch->process_tags, &w, &s);
 	otlp_build_end(b, resource);
 }
 
@@ -476,6 +490,12 @@ static int64_t parent_of(const struct span *s)
 	return s->parent ? s->parent : follows;
 }
 
+/* A reference to nothing is no link: it would take many times the bytes that it came with. */
+static bool is_link(const struct reference *r, int64_t parent)
+{
+	return (r->trace_low | r->trace_high) && r->id && (r->id != parent || r->follows != 0);
+}
+
 static void put_links(struct otlp_build *b, struct items refs, int64_t parent)
 {
 	const struct bytes key = TEXT("opentracing.ref_type");
@@ -485,7 +505,7 @@ static void put_links(struct otlp_build *b, struct items refs, int64_t parent)
 		struct otlp_value value;
 		size_t link;
 		read_reference(&refs.at, &r);
-		if (r.id == parent && r.follows == 0)
+		if (!is_link(&r, parent))
 			continue;
 		value = otlp_text(bytes_of(r.follows ? "follows_from" : "child_of"));
 		link = otlp_build_begin(b, 13);
@@ -496,7 +516,7 @@ static void put_links(struct otlp_build *b, struct items refs, int64_t parent)
 	}
 }
 
-static void put_event(struct otlp_build *b, struct thrift *t)
+static void put_event(struct otlp_build *b, struct thrift *t, struct window *w)
 {
 	static const struct bytes names[] = { TEXT("event") };
 	struct specials s = { .names = names, .count = 1 };
@@ -513,10 +533,10 @@ static void put_event(struct otlp_build *b, struct thrift *t)
 		else
 			thrift_skip(t, &f);
 	otlp_build_fixed64(b, 1, nanoseconds(time));
-	find_specials(fields, &s);
+	find_specials(w, fields, &s);
 	if (is_text(&s, 0))
 		otlp_build_text(b, 2, take_text(&s, 0));
-	put_tags(b, 3, fields, &s);
+	put_tags(b, 3, fields, w, &s);
 	otlp_build_end(b, event);
 }
 
@@ -533,7 +553,7 @@ static void put_status(struct otlp_build *b, const struct status *status)
 	otlp_build_end(b, begun);
 }
 
-static void put_span(struct otlp_build *b, const struct span *s, struct specials *specials)
+static void put_span(struct otlp_build *b, const struct span *s, struct window *w, struct specials *specials)
 {
 	int64_t parent = parent_of(s);
 	unsigned kind = kind_of(specials);
@@ -551,9 +571,9 @@ static void put_span(struct otlp_build *b, const struct span *s, struct specials
 	otlp_build_number(b, 6, kind);
 	otlp_build_fixed64(b, 7, nanoseconds(s->start));
 	otlp_build_fixed64(b, 8, nanoseconds((int64_t)((uint64_t)s->start + (uint64_t)s->duration)));
-	put_tags(b, 9, s->tags, specials);
+	put_tags(b, 9, s->tags, w, specials);
 	for (uint32_t n = 0; n < logs.count; n++)
-		put_event(b, &logs.at);
+		put_event(b, &logs.at, w);
 	put_links(b, s->references, parent);
 	put_status(b, &status);
 	otlp_build_end(b, span);
@@ -581,28 +601,38 @@ static void begin_scope(struct writer *w, struct bytes name, struct bytes versio
 	otlp_build_end(&w->out, scope);
 }
 
+static const char *check_ids(const struct span *s)
+{
+	if (!(s->trace_low | s->trace_high))
+		return "its trace id is zero";
+	return s->id ? NULL : "its span id is zero";
+}
+
+static void put_span_in_scope(struct writer *w, const struct span *s)
+{
+	struct specials specials = { .names = span_names, .count = SPAN_SPECIALS };
+	struct bytes name, version;
+	struct window window;
+
+	find_specials(&window, s->tags, &specials);
+	take_scope(&specials, &name, &version);
+	begin_scope(w, name, version);
+	put_span(&w->out, s, &window, &specials);
+	w->made.spans++;
+}
+
 static void put_next_span(struct writer *w, struct thrift *t)
 {
 	const unsigned char *begin = t->at;
-	struct specials specials = { .names = span_names, .count = SPAN_SPECIALS };
-	struct bytes name, version;
-	const char *why = NULL;
+	const char *why;
 	struct span s;
 
 	read_span(t, &s);
-	if (!(s.trace_low | s.trace_high))
-		why = "its trace id is zero";
-	else if (!s.id)
-		why = "its span id is zero";
-	if (why) {
+	why = check_ids(&s);
+	if (why)
 		otlp_made_refuse(&w->made, why, s.name, (size_t)(t->at - begin));
-		return;
-	}
-	find_specials(s.tags, &specials);
-	take_scope(&specials, &name, &version);
-	begin_scope(w, name, version);
-	put_span(&w->out, &s, &specials);
-	w->made.spans++;
+	else
+		put_span_in_scope(w, &s);
 }
 
 static void put_batch(struct writer *w, const struct batch *batch)
@@ -682,7 +712,9 @@ static const char *read_source(const struct jaeger_source *source, struct batch 
 	else
 		read_batch(&t, batch);
 	*ret_at = (size_t)((const char *)t.at - source->body.data);
-	return t.fault ? thrift_fault_name(t.fault) : why;
+	if (t.fault)
+		return thrift_fault_name(t.fault);
+	return why || t.at == t.end ? why : "there is something behind it";
 }
 
 const char *jaeger_plan(const struct jaeger_source *source, struct otlp_made *ret, size_t *ret_at)

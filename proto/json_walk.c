@@ -127,8 +127,7 @@ static size_t utf8_put(unsigned c, char to[4])
 	return size;
 }
 
-/* Behind a backslash; answers how many bytes it stands for. */
-static size_t unescape(const char **p, const char *end, char to[4])
+size_t json_unescape(const char **p, const char *end, char to[4])
 {
 	static const char from[] = "bfnrt", into[] = "\b\f\n\r\t";
 	const char *found, c = *(*p)++;
@@ -151,7 +150,7 @@ int json_decode(struct bytes inner, struct buffer *to)
 		failed = buffer_append(to, p, (size_t)((stop ? stop : end) - p));
 		p = stop ? stop + 1 : end;
 		if (!failed && p < end)
-			failed = buffer_append(to, bytes, unescape(&p, end, bytes));
+			failed = buffer_append(to, bytes, json_unescape(&p, end, bytes));
 	}
 	return failed;
 }

@@ -39,6 +39,9 @@ bool json_walk_value(struct json_walk *);
 /* Appends the text between two quotes as UTF-8, with its escapes resolved; half a surrogate pair becomes U+FFFD. 0,
  * -ENOSPC or -ENOMEM. */
 int json_decode(struct bytes inner, struct buffer *to) MUST_CHECK;
+/* One escape of such a text: *p is behind its backslash, and moves behind it. Returns how many bytes of UTF-8 it stands
+ * for. */
+size_t json_unescape(const char **p, const char *end, char to[4]);
 /* Whether a name, between its quotes, reads as `plain`; `fold` ignores the case of ASCII letters. */
 bool json_name_is(struct bytes name, struct bytes plain, bool fold);
 /* Whether the name, with its escapes resolved, begins with `plain`. */

@@ -2,6 +2,9 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <strings.h>
+
+enum { ESCAPED_DOT = sizeof "\\u002e" - 1 };
 
 int key_set_add(struct key_set *s, const char *key)
 {
@@ -20,10 +23,57 @@ int key_set_add(struct key_set *s, const char *key)
 	return 0;
 }
 
+static bool is_same(struct bytes key, struct bytes name, bool fold)
+{
+	if (key.size != name.size)
+		return false;
+	return fold ? strncasecmp(key.data, name.data, key.size) == 0 : memcmp(key.data, name.data, key.size) == 0;
+}
+
+/* The name is decoded once, however many keys there are. */
 bool key_set_search(const struct key_set *s, struct bytes name)
 {
+	char decoded[KEY_SIZE_MAX];
+	struct buffer to = { .data = decoded, .room = sizeof decoded, .ceiling = sizeof decoded };
+
+	if (json_is_escaped(name)) {
+		if (json_decode(name, &to) < 0)
+			return false; /* it is longer than any key */
+		name = buffer_bytes(&to);
+	}
 	for (size_t i = 0; i < s->count; i++)
-		if (json_name_is(name, s->keys[i], s->fold))
+		if (is_same(s->keys[i], name, s->fold))
 			return true;
+	return false;
+}
+
+static bool is_escaped_dot(struct bytes b)
+{
+	return b.size >= ESCAPED_DOT && strncasecmp(b.data, "\\u002e", ESCAPED_DOT) == 0 && b.data[1] == 'u';
+}
+
+/* How long the first word is, and in *ret_dot how many bytes the dot behind it has: 0 if it is the last one. */
+static size_t word_size(struct bytes name, size_t *ret_dot)
+{
+	size_t i = 0;
+
+	for (*ret_dot = 0; i < name.size; i += name.data[i] == '\\' ? 2 : 1) {
+		struct bytes rest = { name.data + i, name.size - i };
+		*ret_dot = *rest.data == '.' ? 1 : is_escaped_dot(rest) ? ESCAPED_DOT : 0;
+		if (*ret_dot > 0)
+			return i;
+	}
+	return name.size;
+}
+
+bool key_set_search_words(const struct key_set *s, struct bytes name)
+{
+	size_t dot = 1, size;
+
+	for (; dot > 0; name = (struct bytes){ name.data + size + dot, name.size - size - dot }) {
+		size = word_size(name, &dot);
+		if (key_set_has(s, (struct bytes){ name.data, size }))
+			return true;
+	}
 	return false;
 }

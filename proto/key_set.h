@@ -34,23 +34,17 @@ static inline bool key_set_has(const struct key_set *s, struct bytes name)
 	return key_set_search(s, name);
 }
 
-/* Whether the name or one of its words is in the set: to a reader dots are levels, and a key covers everything below
- * it. */
+bool key_set_search_words(const struct key_set *, struct bytes name);
+
+/* Whether the name or one of its words is in the set: to a reader dots are levels, escaped or not, and a key covers
+ * everything below it. */
 static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
 {
-	const char *end = name.data + name.size, *dot;
-
 	if (key_set_has(s, name))
 		return true;
-	if (name.size == 0 || !memchr(name.data, '.', name.size))
+	if (name.size == 0 || (!memchr(name.data, '.', name.size) && !json_is_escaped(name)))
 		return false;
-	for (const char *word = name.data; word < end; word = dot + 1) {
-		dot = memchr(word, '.', (size_t)(end - word));
-		dot = dot ? dot : end;
-		if (key_set_has(s, (struct bytes){ word, (size_t)(dot - word) }))
-			return true;
-	}
-	return false;
+	return key_set_search_words(s, name);
 }
 
 #endif

@@ -14,13 +14,9 @@ void otlp_build_fixed64(struct otlp_build *b, unsigned field, uint64_t value)
 
 void otlp_build_bytes(struct otlp_build *b, unsigned field, struct bytes bytes)
 {
-	char *to;
-
 	otlp_build_tag(b, field, WIRE_LENGTH);
 	otlp_build_varint(b, bytes.size);
-	to = otlp_build_claim(b, bytes.size);
-	if (to)
-		memcpy(to, bytes.data, bytes.size);
+	otlp_build_raw(b, bytes);
 }
 
 void otlp_build_text(struct otlp_build *b, unsigned field, struct bytes text)

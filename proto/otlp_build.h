@@ -80,6 +80,15 @@ static inline char *otlp_build_claim(struct otlp_build *b, size_t size)
 	return to;
 }
 
+/* Bytes as they are: a part of a text, say, between its begin() and end(). */
+static inline void otlp_build_raw(struct otlp_build *b, struct bytes bytes)
+{
+	char *to = otlp_build_claim(b, bytes.size);
+
+	if (to)
+		memcpy(to, bytes.data, bytes.size);
+}
+
 static inline size_t wire_varint_size(uint64_t value)
 {
 	return 1 + (unsigned)(63 - __builtin_clzll(value | 1)) / 7;

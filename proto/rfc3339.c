@@ -135,12 +135,18 @@ static bool take_clock(struct bytes *text, struct rfc3339 *t)
 	return true;
 }
 
+/* An offset can lead out of the years that can be written. */
+static bool is_writable(int64_t seconds)
+{
+	return seconds >= days_from_civil(0, 1, 1) * DAY && seconds < days_from_civil(10000, 1, 1) * DAY;
+}
+
 bool rfc3339_read(struct bytes text, struct rfc3339 *ret)
 {
 	struct rfc3339 t = { 0 };
 
 	if (!take_date(&text, &t) || !take_clock(&text, &t) || !take_fraction(&text, &t) || !take_offset(&text, &t) ||
-		text.size > 0)
+		text.size > 0 || !is_writable(t.seconds))
 		return false;
 	*ret = t;
 	return true;

@@ -19,7 +19,7 @@ struct rfc3339 {
 
 enum { RFC3339_SIZE = sizeof "2026-11-23T04:45:06.123456789Z" };
 
-/* For the years 0000 to 9999. False if it is not such a text, and *ret is untouched. */
+/* For the years 0000 to 9999 of UTC. False if it is not such a text, and *ret is untouched. */
 bool rfc3339_read(struct bytes text, struct rfc3339 *ret);
 /* In UTC with as many groups of three digits as it takes; bytes without the closing zero. Years 0000 to 9999. */
 size_t rfc3339_write(int64_t seconds, uint32_t nanos, char to[RFC3339_SIZE]);

@@ -71,11 +71,11 @@ static size_t left(const struct thrift *t)
 }
 
 /* That many bytes, or NULL. */
-static const unsigned char *take(struct thrift *t, size_t size)
+static inline const unsigned char *take(struct thrift *t, size_t size)
 {
 	const unsigned char *p = t->at;
 
-	if (size > left(t)) {
+	if (UNLIKELY(size > left(t))) {
 		fail(t, THRIFT_CUT);
 		return NULL;
 	}
@@ -83,14 +83,14 @@ static const unsigned char *take(struct thrift *t, size_t size)
 	return p;
 }
 
-static uint64_t big_endian(struct thrift *t, size_t size)
+static inline uint64_t big_endian(struct thrift *t, size_t size)
 {
 	const unsigned char *p = take(t, size);
 	uint64_t value = 0;
 
-	for (size_t i = 0; p && i < size; i++)
-		value = value << 8 | p[i];
-	return value;
+	if (p)
+		memcpy((char *)&value + sizeof value - size, p, size);
+	return __builtin_bswap64(value);
 }
 
 /* Of `bits` bits: no more bytes than that takes, and no larger number. */
@@ -98,6 +98,8 @@ static uint64_t varint(struct thrift *t, unsigned bits)
 {
 	uint64_t value = 0;
 
+	if (LIKELY(t->at < t->end && *t->at < 0x80))
+		return *t->at++;
 	for (unsigned shift = 0; shift < bits; shift += 7) {
 		const unsigned char *p = take(t, 1);
 		if (!p)
@@ -205,14 +207,19 @@ static bool compact_field(struct thrift *t, struct thrift_field *f)
 	return t->fault == THRIFT_OK;
 }
 
+/* A type and an id; at the end a type alone. */
 static bool binary_field(struct thrift *t, struct thrift_field *f)
 {
-	unsigned type = (unsigned)big_endian(t, 1);
+	const unsigned char *p = t->at;
 
-	if (type == THRIFT_STOP)
+	if (left(t) == 0 || *p == THRIFT_STOP) {
+		(void)take(t, 1);
 		return false;
-	f->type = type_of(t, type);
-	f->id = (int16_t)big_endian(t, 2);
+	}
+	f->type = type_of(t, *p);
+	if (f->type == THRIFT_STOP || !take(t, 3))
+		return false;
+	f->id = (int16_t)(p[1] << 8 | p[2]);
 	f->is = f->type == THRIFT_BOOL && big_endian(t, 1) != 0;
 	return t->fault == THRIFT_OK;
 }

@@ -48,6 +48,7 @@ struct option {
 	enum option_kind kind;
 	size_t offset; /* into the config struct */
 	const char *text; /* default, as a user would write it; spaces between list items; NULL: zero or NULL */
+	const char *unless; /* another row: if that is written and this one is not, a list stays empty */
 	const char *zero; /* COUNT, SIZE, DURATION: a word for 0 (auto, off), allowed whatever `min` is */
 	uint64_t min, max; /* COUNT, SIZE in bytes, DURATION in milliseconds; max 0: no ceiling */
 	const char *const *choices; /* ends with NULL */

@@ -469,6 +469,18 @@ static void read_main(struct reading *g, const struct node *value)
 		node_complain(g->reader->errors, value, "%s; expected a mapping of options", node_kind_name(value));
 }
 
+/* Where one address is given, another that is only a default is not opened beside it. */
+static void drop_defaults(const struct reading *g)
+{
+	for (size_t i = 0; i < g->count; i++) {
+		const struct option *o = g->rows[i];
+		size_t other = o->unless ? find_row(g, o->unless) : g->count;
+		if (other < g->count && g->written[other] && !g->written[i])
+			*(const struct option_list **)((char *)g->targets[i] + o->offset) =
+				default_list(g->reader->arena, "");
+	}
+}
+
 static void check_required(const struct reading *g, const struct node *where)
 {
 	for (size_t i = 0; i < g->count; i++) {
@@ -494,6 +506,7 @@ void options_read(const struct option_reader *r, const struct option_set *sets, 
 		read_mapping(&g, node);
 	else if (node && !is_empty(node))
 		read_main(&g, node);
+	drop_defaults(&g);
 	check_required(&g, where);
 }
 

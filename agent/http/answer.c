@@ -145,6 +145,8 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 		return false;
 	if (a->head_size > HTTP_ANSWER_HEAD_MAX)
 		return stop(a, HTTP_END_BROKEN, "the head of the answer is larger than allowed");
+	if (a->options->line)
+		a->options->line(a->options->context, line);
 	if (name_is(line, "Retry-After:"))
 		read_retry_after(a, value_of(line, "Retry-After:"), now);
 	if (name_is(line, "Content-Encoding:"))

@@ -17,7 +17,7 @@ enum http_end {
 	HTTP_END_TIMEOUT,
 	HTTP_END_TOO_LARGE, /* the answer went over answer_max, or unpacks to far more than it is */
 	HTTP_END_CODING, /* an answer of that status, in a coding that is not read here, or damaged in its own */
-	HTTP_END_STREAM, /* HTTP/2 stream reset without a status (curl 92) */
+	HTTP_END_STREAM, /* HTTP/2: the peer reset the stream (curl 92) */
 	HTTP_END_STOPPED, /* piece() asked to stop */
 	HTTP_END_NO_ROOM, /* this client's other answers fill the room for all of them; not the peer's fault */
 };
@@ -60,6 +60,8 @@ struct http_call_options {
 	bool (*piece)(void *context, struct bytes piece);
 	/* The headers of the answer are in, before the first piece(). May be NULL. */
 	void (*head)(void *context, unsigned status, const char *content_type);
+	/* Each line of a head, and each behind the body (trailers); with its line end, if it has one. May be NULL. */
+	void (*line)(void *context, struct bytes line);
 	/* Exactly once for each http_call_start() that returned 0, never from within it; the call is gone then. */
 	void (*done)(void *context, const struct http_reply *);
 	void *context;
@@ -67,6 +69,9 @@ struct http_call_options {
 	struct duration timeout; /* for all of it, by the loop's clock */
 	const struct http_tls *tls; /* NULL: the client's ca_file, no certificate of ours */
 	const char *user_password; /* "user:password" for basic authentication, NULL for none */
+	/* HTTP/2: to http:// at once (RFC 9113, 3.3), to https:// if the peer chooses it, otherwise HTTP/1.1 is spoken
+	 * there. */
+	bool http2;
 };
 
 #endif

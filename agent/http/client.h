@@ -7,7 +7,8 @@
  * tries the third address if two refuse. A call tries the next address while it gets no connection. After a call that
  * broke, hung or was answered 502 to 504, the next call goes elsewhere. Connections are kept and reused per client.
  * Nothing here retries. Redirects are not followed, and proxies in the environment are not used: only what is
- * configured is asked. HTTP/1.1; an answer comes as it is, or in chunks. Any other transfer coding breaks it.
+ * configured is asked. HTTP/1.1, or HTTP/2 if a call asks for it; each connection carries one call at a time. An answer
+ * comes as it is, or in chunks. Any other transfer coding breaks it.
  *
  * Answers are asked for uncoded, because inflating is work on the loop. One that comes in gzip or deflate all the same,
  * as from a proxy that codes whatever passes, is decoded here, and every ceiling counts what it decodes to.

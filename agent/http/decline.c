@@ -30,7 +30,7 @@ static const char *method_names(const struct http_route *route)
 static void decline(struct http_request *r, unsigned status, const char *why, const char *allow)
 {
 	const char *headers[] = { "X-Content-Type-Options", "nosniff", allow ? "Allow" : NULL, allow, NULL };
-	const struct http_server_options *o = &http_connection_of(r)->server->options;
+	const struct http_server_options *o = &r->connection->server->options;
 	struct buffer body;
 
 	if (o->declined)
@@ -68,7 +68,7 @@ static void list_routes(const struct http_server *s, char *to, size_t room)
 
 void http_decline_unrouted(struct http_request *r)
 {
-	struct http_server *s = http_connection_of(r)->server;
+	struct http_server *s = r->connection->server;
 	char allow[ALLOW_SIZE], served[WHY_SIZE / 2] = "", why[WHY_SIZE];
 
 	s->totals.unserved++;
@@ -111,9 +111,9 @@ static bool is_misled(const struct http_connection *c, const char *host)
 }
 
 /* NULL: the request is allowed. */
-static const char *why_foreign(const struct http_connection *c)
+static const char *why_foreign(const struct http_request *r)
 {
-	const struct http_request *r = &c->request;
+	const struct http_connection *c = r->connection;
 	const char *site = http_request_header(r, "Sec-Fetch-Site");
 	const struct http_sender sender = {
 		.host = http_request_header(r, "Host"),
@@ -133,8 +133,8 @@ static const char *why_foreign(const struct http_connection *c)
 
 bool http_decline_foreign(struct http_request *r)
 {
-	struct http_server *s = http_connection_of(r)->server;
-	const char *what = why_foreign(http_connection_of(r)), *option = s->options.origins.option;
+	struct http_server *s = r->connection->server;
+	const char *what = why_foreign(r), *option = s->options.origins.option;
 	char why[WHY_SIZE];
 
 	if (!what)

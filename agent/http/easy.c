@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "base/text.h"
@@ -16,6 +17,7 @@ enum {
 	CA_CACHED_S = 10, /* certificates of authorities that a `ca` names: a large file takes 30 ms to read */
 	CHAIN_MAX = 8, /* certificates between its own and a trusted one */
 	SET_MAX_CERT_LIST = 51, /* of openssl/ssl.h, SSL_CTRL_SET_MAX_CERT_LIST */
+	REUSES_HTTP2 = 0x080000, /* version of libcurl */
 };
 
 static bool add_header(struct easy *e, const char *header)
@@ -72,13 +74,27 @@ static void set_trust(CURL *easy, const char *ca_file)
 		curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
 }
 
+/*
+ * libcurl before 8.0 breaks a connection without TLS when it is used for HTTP/2 a second time (its issue 10634).
+ */
+static void set_version(CURL *easy, const struct http_call_options *o)
+{
+	bool tls = strncasecmp(o->url, "https:", 6) == 0;
+	long version = !o->http2 ? CURL_HTTP_VERSION_1_1
+		       : tls     ? CURL_HTTP_VERSION_2TLS
+				 : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
+
+	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+	if (o->http2 && !tls && curl_version_info(CURLVERSION_NOW)->version_num < REUSES_HTTP2)
+		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
+}
+
 /* The timeouts are the loop's; libcurl's own would end a long connecting at 300 s. */
 static void set_policy(CURL *easy)
 {
 	curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
 	curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_TCP_NODELAY, 1L);
 	curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, (long)READ_SIZE);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, "oxpecker/" OXP_VERSION);
@@ -155,6 +171,7 @@ int easy_init(struct easy *e, const struct http_call_options *o, const char *ca_
 	if (!e->curl)
 		return -ENOMEM;
 	set_policy(e->curl);
+	set_version(e->curl, o);
 	set_trust(e->curl, ca_file);
 	set_key_exchange(e->curl);
 	set_certificates(e->curl);

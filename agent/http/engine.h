@@ -2,15 +2,15 @@
  * What stands between the server and what speaks HTTP for it. For agent/http/ only.
  *
  * serving.c knows routes, limits, patience and totals; an engine knows sockets and the bytes on them. The engine makes
- * a `struct http_connection` for each peer and calls, for each request in turn: http_request_begin(),
- * http_request_piece() for what comes of the body, http_request_complete() at its end, http_request_end() when the
- * answer is out or the request is lost. When one of the first two says no, the peer has had its answer: the engine
- * closes and says no more.
+ * a `struct http_connection` for each peer and a `struct http_request` for each request, and calls for it:
+ * http_request_begin(), http_request_piece() for what comes of the body, http_request_complete() at its end,
+ * http_request_end() when the answer is out or the request is lost. When one of the first two says no, the peer has had
+ * its answer: the engine ends the request and says no more of it. HTTP/1.1 has one request at a time, HTTP/2 many.
  *
  * A connection can be ended early in two ways. If it was too slow, or holds memory that others need, it is cut off with
  * shutdown(): the engine sees the end of the stream and closes in a callback of its own, so a handler may cause it. If
  * another peer gets its seat, it is evicted with drop(), which closes at once; so that is never called from a handler,
- * nor within libmicrohttpd.
+ * nor within a library. A request that shares its connection with others is cut off alone, with reset().
  */
 #ifndef OXP_HTTP_ENGINE_H
 #define OXP_HTTP_ENGINE_H
@@ -25,9 +25,9 @@
 
 enum { HTTP_ADDRESSES_MAX = 16 };
 
-/* What a connection is doing; its patience runs from `since`. */
+/* What a connection without requests is doing, or a request; its patience runs from `since`. */
 enum http_phase {
-	PHASE_IDLE, /* nothing of a request has come */
+	PHASE_IDLE, /* nothing of a request has come, or of the next */
 	PHASE_HEAD, /* the peer's turn: sending a head */
 	PHASE_BODY, /* the peer's turn: sending the body */
 	PHASE_HANDLER, /* our turn: waiting for http_respond() */
@@ -35,12 +35,26 @@ enum http_phase {
 	PHASE_OVER, /* cut off */
 };
 
+struct http_request;
+TAILQ_HEAD(http_request_list, http_request);
+
+struct http_pace {
+	enum http_phase phase;
+	struct mono_time since;
+	size_t moving; /* bytes of this phase, for the rate */
+};
+
 /*
- * A request lives in its connection, which has one at a time.
+ * Embedded in the engine's own.
  *
- * Invariant: live from begin to the answer's end or its loss; `close` is settled when `responded` is.
+ * Invariant: live from begin to the answer's end or its loss, and in its connection's list from begin to end; its phase
+ * is BODY, HANDLER or ANSWER; `close` is settled when `responded` is.
  */
 struct http_request {
+	struct http_connection *connection;
+	TAILQ_ENTRY(http_request) entry;
+	struct http_pace pace;
+	struct mono_time moved; /* when the peer last gave something of it, or the engine last sent something */
 	const struct http_route *route; /* NULL when there was none for it */
 	const struct http_head *head; /* the engine's, as its text is, until the request ends */
 	const char *text; /* the head as it came, in strings; `path` is in it */
@@ -51,7 +65,7 @@ struct http_request {
 	size_t received, answer_size;
 	size_t unsent; /* of the totals' */
 	struct http_page *page; /* of the answer, held until its end */
-	bool live, complete, responded;
+	bool listed, live, complete, responded;
 	bool close; /* the answer is the connection's last */
 };
 
@@ -59,15 +73,14 @@ struct http_request {
  * Embedded in the engine's own.
  *
  * Invariant: a server's connections stand in the order in which their silence, or the request that is not whole yet,
- * began: the oldest first.
+ * began: the oldest first. The phase is IDLE, HEAD or OVER; and ANSWER where bytes wait that are no request's.
  */
 struct http_connection {
 	struct http_server *server;
 	TAILQ_ENTRY(http_connection) entry;
-	struct http_request request;
-	enum http_phase phase;
-	struct mono_time since, moved; /* moved: when the peer last took or gave something, as far as the engine sees */
-	size_t moving; /* bytes of this phase, for the rate */
+	struct http_request_list requests; /* begun and not ended, the oldest first */
+	struct http_pace pace;
+	struct mono_time born, moved; /* moved: when the peer last took something, as far as anybody sees */
 	size_t peeked; /* bytes that were looked at and are still the kernel's */
 	size_t head_size; /* of a head that is not whole (seats.c) */
 	uint64_t taken; /* of the answer by the peer, when it was last looked at (seats.c) */
@@ -85,12 +98,21 @@ struct http_engine {
 	void (*take)(struct http_server *, int fd);
 	/* Ends a connection at once, without a word. With drops_handled also while a handler has the request. */
 	void (*drop)(struct http_connection *);
+	/* Ends one request at once and leaves the others of its connection alone. NULL: it has a connection of its own,
+	 * which is ended instead. */
+	void (*reset)(struct http_request *);
+	/* Tells the peer, as the last of a request that is not whole, or of a connection if that is NULL, that it is
+	 * answered with `status`: 400 and so on. What was sent before is whole. */
+	void (*last_word)(struct http_connection *, struct http_request *, unsigned status);
+	/* Tells the peer to make its next requests elsewhere, and closes when the ones under way have ended. May be
+	 * called again. NULL: a request's `close` is enough. */
+	void (*retire)(struct http_connection *);
 	/* Closes every connection and frees what the engine has. Fine without start. */
 	void (*stop)(struct http_server *);
 	/* Takes over the answer, and sends it once the request's body has come to its end. */
 	void (*answer)(struct http_request *, const struct http_answer *);
 };
-extern const struct http_engine http_engine_microhttpd, http_engine_direct;
+extern const struct http_engine http_engine_microhttpd, http_engine_direct, http_engine_h2;
 
 /*
  * Who has a seat; written by seats.c only.
@@ -123,24 +145,27 @@ struct http_server {
 	bool quiesced, ending;
 };
 
-static inline struct http_connection *http_connection_of(const struct http_request *r)
-{
-	return CONTAINER_OF(r, struct http_connection, request);
-}
-
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
 void http_connection_end(struct http_connection *); /* its requests have ended before */
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
+/* What its requests make of it: HANDLER if one is being handled, else ANSWER, else BODY, else its own. */
+enum http_phase http_connection_phase(const struct http_connection *);
 void http_connection_evict(struct http_connection *); /* its seat is wanted */
 
+void http_request_evict(struct http_request *); /* its place is wanted, if reset() is there */
+
 /* A whole head, in `text`, which stays there until the end of the request; makes strings of it (head.h). */
-bool http_request_begin(struct http_connection *, struct http_head *, char *text) MUST_CHECK;
-bool http_request_piece(struct http_connection *, struct bytes piece) MUST_CHECK;
+bool http_request_begin(struct http_connection *, struct http_request *, struct http_head *, char *text) MUST_CHECK;
+bool http_request_piece(struct http_request *, struct bytes piece) MUST_CHECK;
+void http_request_enter(struct http_request *, enum http_phase, size_t moving);
 /* Calls the handler, unless there is an answer already. */
-void http_request_complete(struct http_connection *);
-void http_request_end(struct http_connection *);
-/* Counts and answers what the engine found broken, before begin or after it: the connection is to be closed. */
-void http_refuse(struct http_connection *, unsigned status);
+void http_request_complete(struct http_request *);
+void http_request_end(struct http_request *); /* fine twice, and on zeroed memory */
+/* Counts and answers what the engine found broken, before begin (NULL) or after it: no more of it is to be read. */
+void http_count_refused(struct http_server *, unsigned status);
+void http_refuse(struct http_connection *, struct http_request *, unsigned status);
+/* last_word() of HTTP/1.1, past the engine. */
+void http_last_word(struct http_connection *, struct http_request *, unsigned status);
 const char *http_reason(unsigned status);
 /* The body of an answer, unless it moves to the engine: it stays where it is until http_request_end(). */
 struct bytes http_answer_constant(const struct http_answer *);

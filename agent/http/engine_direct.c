@@ -60,6 +60,7 @@ enum step {
  */
 struct connection {
 	struct http_connection base;
+	struct http_request request;
 	struct direct *direct;
 	struct loop_watch watch;
 	struct loop_soon soon; /* goes on with `left`, or closes */
@@ -77,7 +78,7 @@ struct connection {
 
 static struct connection *connection_of(const struct http_request *r)
 {
-	return CONTAINER_OF(r, struct connection, base.request);
+	return CONTAINER_OF(r, struct connection, request);
 }
 
 static bool wants_bytes(const struct connection *c)
@@ -196,7 +197,7 @@ static void put_head(struct connection *c, const struct http_answer *answer, siz
 
 static void answered(struct connection *c)
 {
-	http_request_end(&c->base);
+	http_request_end(&c->request);
 	buffer_done(&c->body);
 	drop_head(c);
 	http_head_init(&c->head);
@@ -229,7 +230,7 @@ static void push(struct connection *c)
 static void answer_start(struct connection *c)
 {
 	c->step = STEP_ANSWER;
-	http_connection_enter(&c->base, PHASE_ANSWER, c->rest.size);
+	http_request_enter(&c->request, PHASE_ANSWER, c->rest.size);
 	push(c);
 }
 
@@ -273,15 +274,15 @@ static void respond(struct http_request *r, const struct http_answer *answer)
 static void body_done(struct connection *c)
 {
 	c->step = STEP_HANDLER;
-	if (c->base.request.responded)
+	if (c->request.responded)
 		answer_start(c);
 	else
-		http_request_complete(&c->base);
+		http_request_complete(&c->request);
 }
 
 static void refuse(struct connection *c, unsigned status)
 {
-	http_refuse(&c->base, status);
+	http_refuse(&c->base, c->step == STEP_HEAD ? NULL : &c->request, status);
 	c->step = STEP_OVER;
 }
 
@@ -309,23 +310,23 @@ static void begin(struct connection *c, bool body_follows)
 	int64_t length;
 
 	c->asks = c->head.expects && !c->head.old && !body_follows;
-	if (!http_request_begin(&c->base, &c->head, c->text.data)) {
+	if (!http_request_begin(&c->base, &c->request, &c->head, c->text.data)) {
 		c->step = STEP_OVER;
 		return;
 	}
-	length = c->base.request.content_length;
+	length = c->request.content_length;
 	c->missing = length < 0 ? 0 : (uint64_t)length;
 	c->chunked = (struct http_chunked){ 0 };
 	c->step = length < 0 ? STEP_CHUNKED : STEP_LENGTH;
 	if (c->step == STEP_LENGTH && c->missing == 0)
 		body_done(c);
 	else if (c->asks)
-		(c->base.request.responded ? decline : go_on)(c);
+		(c->request.responded ? decline : go_on)(c);
 }
 
 static void head_goes_on(struct connection *c)
 {
-	if (c->base.phase == PHASE_IDLE)
+	if (c->base.pace.phase == PHASE_IDLE)
 		http_connection_enter(&c->base, PHASE_HEAD, 0);
 	http_seats_hold(&c->base, c->text.size);
 }
@@ -364,7 +365,7 @@ static void feed_length(struct connection *c, struct bytes *in)
 
 	*in = (struct bytes){ in->data + piece.size, in->size - piece.size };
 	c->missing -= piece.size;
-	if (!http_request_piece(&c->base, piece))
+	if (!http_request_piece(&c->request, piece))
 		c->step = STEP_OVER;
 	else if (c->missing == 0)
 		body_done(c);
@@ -378,7 +379,7 @@ static void feed_chunked(struct connection *c, struct bytes *in)
 	case CHUNKED_MORE:
 		break;
 	case CHUNKED_PIECE:
-		if (!http_request_piece(&c->base, piece))
+		if (!http_request_piece(&c->request, piece))
 			c->step = STEP_OVER;
 		break;
 	case CHUNKED_END:
@@ -400,8 +401,8 @@ static void hold_rest(struct connection *c, struct bytes in)
 	else if (c->step == STEP_HEAD)
 		refuse(c, 431);
 	else if (c->step != STEP_OVER)
-		c->keep_alive = !(c->base.request.close = true); /* bytes behind this request are not answered */
-	else if (c->base.phase == PHASE_IDLE)
+		c->keep_alive = !(c->request.close = true); /* bytes behind this request are not answered */
+	else if (http_connection_phase(&c->base) == PHASE_IDLE)
 		linger_start(&c->base.server->lingers, c->base.fd);
 	count_held(c);
 }
@@ -433,7 +434,7 @@ static void feed(struct connection *c, struct bytes in)
 
 static void connection_close(struct connection *c)
 {
-	http_request_end(&c->base);
+	http_request_end(&c->request);
 	loop_watch_done(&c->watch);
 	loop_soon_done(&c->soon);
 	close(c->base.fd);
@@ -476,7 +477,7 @@ static void on_ready(void *context, int fd, unsigned what)
 	struct connection *c = context;
 
 	(void)fd, (void)what;
-	if (c->base.phase == PHASE_OVER)
+	if (c->base.pace.phase == PHASE_OVER)
 		c->step = STEP_OVER;
 	if (c->step == STEP_HANDLER)
 		loop_watch_set(&c->watch, 0);
@@ -561,6 +562,7 @@ const struct http_engine http_engine_direct = {
 	.start = start,
 	.take = take,
 	.drop = drop,
+	.last_word = http_last_word,
 	.stop = stop,
 	.answer = respond,
 };

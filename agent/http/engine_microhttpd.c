@@ -41,6 +41,7 @@ enum {
  */
 struct connection {
 	struct http_connection base;
+	struct http_request request;
 	struct loop_watch watch; /* while it is ours */
 	struct http_head head;
 	struct buffer text;
@@ -69,7 +70,7 @@ struct front {
 
 static struct connection *connection_of(const struct http_request *r)
 {
-	return CONTAINER_OF(r, struct connection, base.request);
+	return CONTAINER_OF(r, struct connection, request);
 }
 
 static struct connection *connection_from(struct MHD_Connection *connection)
@@ -80,7 +81,7 @@ static struct connection *connection_from(struct MHD_Connection *connection)
 static void connection_free(struct connection *c)
 {
 	loop_watch_done(&c->watch);
-	http_request_end(&c->base);
+	http_request_end(&c->request);
 	if (c->answer)
 		MHD_destroy_response(c->answer);
 	buffer_done(&c->text);
@@ -96,7 +97,7 @@ static enum MHD_Result hand_over(struct connection *c)
 	enum MHD_Result result;
 
 	c->answer = NULL;
-	http_connection_enter(&c->base, PHASE_ANSWER, c->base.request.answer_size);
+	http_request_enter(&c->request, PHASE_ANSWER, c->request.answer_size);
 	result = MHD_queue_response(c->mhd, c->status, answer);
 	MHD_destroy_response(answer);
 	return result;
@@ -107,8 +108,8 @@ static enum MHD_Result complete(struct connection *c)
 {
 	if (c->base.server->ending)
 		return MHD_NO;
-	if (!c->base.request.complete)
-		http_request_complete(&c->base);
+	if (!c->request.complete)
+		http_request_complete(&c->request);
 	if (c->answer)
 		return hand_over(c);
 	c->suspended = true;
@@ -132,12 +133,12 @@ static enum MHD_Result on_request(void *context, struct MHD_Connection *connecti
 		*request = c;
 		if (c->answer)
 			return hand_over(c);
-		return c->base.request.content_length == 0 ? complete(c) : MHD_YES;
+		return c->request.content_length == 0 ? complete(c) : MHD_YES;
 	}
 	*upload_size = 0;
 	if (piece.size == 0)
 		return complete(c);
-	return http_request_piece(&c->base, piece) ? MHD_YES : MHD_NO;
+	return http_request_piece(&c->request, piece) ? MHD_YES : MHD_NO;
 }
 
 static void on_request_end(
@@ -145,17 +146,17 @@ static void on_request_end(
 {
 	(void)context, (void)connection, (void)why;
 	if (*request)
-		http_request_end(&((struct connection *)*request)->base);
+		http_request_end(&((struct connection *)*request)->request);
 	*request = NULL;
 }
 
 /* Closing over unread bytes would reset the answer away. */
 static void linger_if_unread(struct connection *c)
 {
-	const struct http_request *r = &c->base.request;
+	const struct http_request *r = &c->request;
 	int unread = 0;
 
-	if (c->base.server->ending || c->base.phase != PHASE_ANSWER)
+	if (c->base.server->ending || !r->responded || c->base.pace.phase == PHASE_OVER)
 		return;
 	if ((int64_t)r->received < r->content_length || r->content_length < 0 ||
 		(ioctl(c->base.fd, FIONREAD, &unread) == 0 && unread > 0))
@@ -276,7 +277,7 @@ static void begin(struct connection *c, const char *head)
 {
 	loop_watch_done(&c->watch);
 	OXP_ASSERT(buffer_append(&c->text, head, c->head.at) == 0);
-	if (http_request_begin(&c->base, &c->head, c->text.data))
+	if (http_request_begin(&c->base, &c->request, &c->head, c->text.data))
 		give_to_shard(c);
 	else
 		front_close(c);
@@ -297,7 +298,7 @@ static bool look_at_head(struct connection *c, struct bytes all)
 
 	c->base.peeked = all.size;
 	if (verdict == HTTP_HEAD_MORE && !has_ended(c)) {
-		if (c->base.phase == PHASE_IDLE)
+		if (c->base.pace.phase == PHASE_IDLE)
 			http_connection_enter(&c->base, PHASE_HEAD, 0);
 		http_seats_hold(&c->base, all.size);
 		return true;
@@ -307,7 +308,7 @@ static bool look_at_head(struct connection *c, struct bytes all)
 		return false;
 	}
 	if (verdict != HTTP_HEAD_MORE)
-		http_refuse(&c->base, verdict);
+		http_refuse(&c->base, NULL, verdict);
 	front_close(c);
 	return false;
 }
@@ -320,7 +321,7 @@ static bool look(struct connection *c)
 
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return true;
-	if (n > 0 && c->base.phase != PHASE_OVER)
+	if (n > 0 && c->base.pace.phase != PHASE_OVER)
 		return look_at_head(c, (struct bytes){ front->in, (size_t)n });
 	front_close(c);
 	return false;
@@ -440,6 +441,7 @@ const struct http_engine http_engine_microhttpd = {
 	.start = start,
 	.take = take,
 	.drop = drop,
+	.last_word = http_last_word,
 	.stop = stop,
 	.answer = respond,
 };

@@ -38,6 +38,7 @@ struct http_head {
 	bool coded; /* there is a Transfer-Encoding */
 	bool close, keep_alive; /* options of Connection */
 	bool expects; /* Expect: 100-continue */
+	bool open_ended; /* without a Content-Length a body follows all the same (h2_head.h) */
 	struct http_field fields[HTTP_FIELDS_MAX];
 };
 

@@ -123,6 +123,7 @@ int multi_init(struct multi *m, const struct multi_options *options)
 	curl_multi_setopt(m->curl, CURLMOPT_SOCKETDATA, m);
 	curl_multi_setopt(m->curl, CURLMOPT_TIMERFUNCTION, on_timer);
 	curl_multi_setopt(m->curl, CURLMOPT_TIMERDATA, m);
+	curl_multi_setopt(m->curl, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
 	curl_multi_setopt(m->curl, CURLMOPT_MAXCONNECTS, (long)options->connections_max);
 	return 0;
 }

@@ -26,12 +26,14 @@ static bool is_about_to_speak(const struct http_connection *c)
 
 static bool is_unfinished(const struct http_connection *c)
 {
-	return c->phase == PHASE_IDLE || c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
+	enum http_phase phase = http_connection_phase(c);
+
+	return phase == PHASE_IDLE || phase == PHASE_HEAD || phase == PHASE_BODY;
 }
 
 static bool is_stuck(const struct http_connection *c)
 {
-	return c->phase == PHASE_ANSWER && c->moved.ns < c->server->seats.looked.ns;
+	return http_connection_phase(c) == PHASE_ANSWER && c->moved.ns < c->server->seats.looked.ns;
 }
 
 /* Whether the peer has closed, or will say no more, which looks the same. */
@@ -50,7 +52,7 @@ static struct http_connection *who_is_gone(const struct http_server *s)
 	if (!s->engine->drops_handled)
 		return NULL;
 	TAILQ_FOREACH(c, &s->connections, entry)
-		if (c->phase == PHASE_HANDLER && has_ended(c))
+		if (http_connection_phase(c) == PHASE_HANDLER && has_ended(c))
 			return c;
 	return NULL;
 }
@@ -112,7 +114,7 @@ void http_seats_look(struct http_server *s)
 
 	s->seats.looked = loop_now(s->loop);
 	TAILQ_FOREACH(c, &s->connections, entry) {
-		uint64_t now = c->phase == PHASE_ANSWER ? taken(c->fd) : 0;
+		uint64_t now = http_connection_phase(c) == PHASE_ANSWER ? taken(c->fd) : 0;
 		if (now != c->taken)
 			c->moved = s->seats.looked;
 		c->taken = now;

@@ -1,5 +1,5 @@
 /*
- * Which connections have a seat at the addresses of a server; the same rule for both engines.
+ * Which connections have a seat at the addresses of a server; the same rule for all engines.
  *
  * A server has `connections_max` seats. If all are taken and another peer connects, one connection gives way. The
  * first that applies:

@@ -1,8 +1,9 @@
 /*
- * The HTTP/1.1 server. One of two engines speaks HTTP for it: libmicrohttpd, or the direct one, which serves a usual
- * request with one recv() and one send(). The code that makes a server chooses. Both engines read heads with head.h,
- * give seats away by the same rule (seats.h), and pass the same tests. With libmicrohttpd a connection ends with its
- * first answer, and a chunked body is answered 411.
+ * The HTTP server. One of three engines speaks HTTP for it: libmicrohttpd; the direct one, which serves a usual request
+ * with one recv() and one send(); or the one of HTTP/2, on nghttp2. The code that makes a server chooses. All have the
+ * same ceilings and give seats away by the same rule (seats.h). The two of HTTP/1.1 read heads with head.h and pass the
+ * same tests; with libmicrohttpd a connection ends with its first answer, and a chunked body is answered 411. In HTTP/2
+ * a request that is too slow or too large is ended alone, and an answer may come before the body has ended.
  *
  * One `struct http_server` holds the routes of one purpose (the probes and /metrics, an OTLP door, the control
  * socket) and listens on one or more addresses: `host:port`, `:port`, `unix:/path`. A dead socket file is replaced; a
@@ -61,6 +62,13 @@ struct http_route {
 	size_t at_once;
 };
 
+/* The engines. */
+enum http_speaker {
+	HTTP_BY_MICROHTTPD,
+	HTTP_DIRECT,
+	HTTP_2, /* in the clear, to peers that know (RFC 9113, 3.3): what gRPC speaks */
+};
+
 struct http_server_options {
 	const char *name; /* for counters and logs */
 	size_t body_max; /* bytes on the wire; beyond: 413 and the connection closes */
@@ -69,10 +77,11 @@ struct http_server_options {
 	 * and the next answer is replaced by 503, unless it is small or the only one. 0: no limit; the handler takes
 	 * care. */
 	size_t answers_max;
+	struct duration age; /* an older connection is closed after an answer; 0: at no age */
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
 	unsigned socket_mode; /* of a Unix socket, e.g. 0660 */
-	bool direct; /* read by the direct engine instead of libmicrohttpd */
+	enum http_speaker engine;
 	int waiting_max; /* TCP connections that the kernel keeps until they are let in; 0: as listen.c has it */
 	uint64_t *evicted; /* counts connections that lost their seat to others; may be NULL */
 	/* Counts requests that the server refuses itself: malformed, too large, too slow. May be NULL. */
@@ -112,6 +121,7 @@ struct http_answer {
 	unsigned status;
 	const char *content_type;
 	const char *const *headers;
+	const char *const *trailers; /* pairs, copied; HTTP/2 only. Without a body they join the headers. */
 	struct buffer *body; /* moved; may be NULL */
 	struct http_page *page; /* held until it is sent; used if body is NULL */
 	struct bytes constant; /* static memory, used if both are NULL */

@@ -1,5 +1,5 @@
 /*
- * What both engines share: routes, limits, patience, totals, and the answers that the server gives itself.
+ * What the engines share: routes, limits, patience, totals, and the answers that the server gives itself.
  * The bytes are an engine's (engine.h), chosen when the server is made.
  */
 #include "http/server.h"
@@ -33,26 +33,45 @@ static void become_youngest(struct http_connection *c)
 
 static void limit_share(struct http_server *, const struct http_route *);
 
+/* The head of one more request makes a connection no younger than those whose bodies have not come. */
 void http_connection_enter(struct http_connection *c, enum http_phase phase, size_t moving)
 {
-	if ((phase == PHASE_IDLE || phase == PHASE_HEAD) && phase != c->phase)
+	if (phase == PHASE_IDLE || (phase == PHASE_HEAD && phase != c->pace.phase && TAILQ_EMPTY(&c->requests)))
 		become_youngest(c);
 	if (phase != PHASE_HEAD)
 		http_seats_hold(c, 0);
-	if (phase == PHASE_ANSWER && c->phase != PHASE_ANSWER && c->request.route && c->request.route->at_once)
-		limit_share(c->server, c->request.route);
-	c->phase = phase;
-	c->since = c->moved = loop_now(c->server->loop);
-	c->moving = moving;
+	c->moved = loop_now(c->server->loop);
+	c->pace = (struct http_pace){ phase, c->moved, moving };
 }
 
-static bool out_of_patience(const struct http_connection *c)
+void http_request_enter(struct http_request *r, enum http_phase phase, size_t moving)
 {
-	struct duration spent = mono_since(loop_now(c->server->loop), c->since);
-	double idle = duration_seconds(c->server->options.idle);
-	double allowed = c->phase == PHASE_IDLE ? idle : 2 * idle + (double)c->moving / HTTP_RATE_MIN;
+	struct http_connection *c = r->connection;
 
-	return c->phase != PHASE_HANDLER && c->phase != PHASE_OVER && duration_seconds(spent) > allowed;
+	if (phase == PHASE_ANSWER && r->pace.phase != PHASE_ANSWER && r->route && r->route->at_once)
+		limit_share(c->server, r->route);
+	r->moved = c->moved = loop_now(c->server->loop);
+	r->pace = (struct http_pace){ phase, r->moved, moving };
+}
+
+enum http_phase http_connection_phase(const struct http_connection *c)
+{
+	static const int ranks[] = { [PHASE_BODY] = 1, [PHASE_ANSWER] = 2, [PHASE_HANDLER] = 3, [PHASE_OVER] = 4 };
+	enum http_phase most = c->pace.phase;
+	const struct http_request *r;
+
+	TAILQ_FOREACH(r, &c->requests, entry)
+		most = ranks[r->pace.phase] > ranks[most] ? r->pace.phase : most;
+	return most;
+}
+
+static bool out_of_patience(const struct http_server *s, const struct http_pace *pace)
+{
+	struct duration spent = mono_since(loop_now(s->loop), pace->since);
+	double idle = duration_seconds(s->options.idle);
+	double allowed = pace->phase == PHASE_IDLE ? idle : 2 * idle + (double)pace->moving / HTTP_RATE_MIN;
+
+	return pace->phase != PHASE_HANDLER && pace->phase != PHASE_OVER && duration_seconds(spent) > allowed;
 }
 
 const char *http_reason(unsigned status)
@@ -100,13 +119,20 @@ static void send_raw(int fd, unsigned status)
 		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
+void http_last_word(struct http_connection *c, struct http_request *r, unsigned status)
+{
+	(void)r;
+	send_raw(c->fd, status);
+}
+
 /* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */
 static void dismiss(struct http_connection *c, unsigned status)
 {
 	static const struct linger at_once = { 1, 0 };
+	enum http_phase phase = http_connection_phase(c);
 
-	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
-		send_raw(c->fd, status);
+	if (phase == PHASE_HEAD || phase == PHASE_BODY || (phase == PHASE_IDLE && c->server->engine->retire))
+		c->server->engine->last_word(c, NULL, status);
 	else
 		(void)!setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 }
@@ -120,49 +146,114 @@ static void count_refused(struct http_server *s)
 /* The engine sees the end of the stream, closes and tells us. */
 static void cut_off(struct http_connection *c)
 {
-	c->server->totals.timeouts += c->phase != PHASE_IDLE;
-	if (c->phase == PHASE_HEAD || c->phase == PHASE_BODY)
+	enum http_phase phase = http_connection_phase(c);
+
+	c->server->totals.timeouts += phase != PHASE_IDLE;
+	if (phase == PHASE_HEAD || phase == PHASE_BODY)
 		count_refused(c->server);
 	dismiss(c, 408);
 	shutdown(c->fd, SHUT_RDWR);
 	http_connection_enter(c, PHASE_OVER, 0);
 }
 
+static void cut_off_request(struct http_request *r)
+{
+	struct http_connection *c = r->connection;
+
+	if (!c->server->engine->reset) {
+		cut_off(c);
+		return;
+	}
+	c->server->totals.timeouts++;
+	if (r->pace.phase == PHASE_BODY)
+		count_refused(c->server);
+	c->server->engine->reset(r);
+}
+
+/* The request that comes behind `r` in the order of their connections; NULL for the first, or behind the last. */
+static struct http_request *next_request(const struct http_server *s, const struct http_request *r)
+{
+	struct http_connection *c = r ? TAILQ_NEXT(r->connection, entry) : TAILQ_FIRST(&s->connections);
+	struct http_request *next = r ? TAILQ_NEXT(r, entry) : NULL;
+
+	for (; !next && c; c = TAILQ_NEXT(c, entry))
+		next = TAILQ_FIRST(&c->requests);
+	return next;
+}
+
 /* One more answer of the route is about to be sent. If the share is used up, the oldest one is cut off for it. So a
  * peer that reads its answer gets it, however many do not. */
 static void limit_share(struct http_server *s, const struct http_route *route)
 {
-	struct http_connection *c, *oldest = NULL;
+	struct http_request *r, *oldest = NULL;
 	size_t answered = 0;
 
-	TAILQ_FOREACH(c, &s->connections, entry)
-		if (c->request.live && c->request.route == route && c->phase == PHASE_ANSWER) {
-			oldest = oldest ? oldest : c;
+	for (r = next_request(s, NULL); r; r = next_request(s, r))
+		if (r->live && r->route == route && r->pace.phase == PHASE_ANSWER) {
+			oldest = oldest ? oldest : r;
 			answered++;
 		}
 	if (answered >= route->at_once && oldest)
-		cut_off(oldest);
+		cut_off_request(oldest);
+}
+
+static void count_evicted(struct http_server *s)
+{
+	s->totals.evicted++;
+	if (s->options.evicted)
+		++*s->options.evicted;
 }
 
 void http_connection_evict(struct http_connection *c)
 {
-	struct http_server *s = c->server;
-
-	s->totals.evicted++;
-	if (s->options.evicted)
-		++*s->options.evicted;
+	count_evicted(c->server);
 	dismiss(c, 503);
-	s->engine->drop(c);
+	c->server->engine->drop(c);
+}
+
+void http_request_evict(struct http_request *r)
+{
+	struct http_server *s = r->connection->server;
+
+	count_evicted(s);
+	s->engine->reset(r);
 }
 
 /* A stream that had ended when its last bytes were read gives no edge any more, and libmicrohttpd waits for one. */
 static bool left_unseen(const struct http_connection *c)
 {
-	bool reading = c->phase == PHASE_IDLE || c->phase == PHASE_HEAD || c->phase == PHASE_BODY;
+	enum http_phase phase = http_connection_phase(c);
+	const struct http_request *r = TAILQ_FIRST(&c->requests);
+	struct mono_time since = r ? r->pace.since : c->pace.since;
+	bool reading = phase == PHASE_IDLE || phase == PHASE_HEAD || phase == PHASE_BODY;
 	char byte;
 
-	return reading && mono_since(loop_now(c->server->loop), c->since).ns > DURATION_MS(SWEEP_MS).ns &&
+	return reading && mono_since(loop_now(c->server->loop), since).ns > DURATION_MS(SWEEP_MS).ns &&
 	       recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
+static void cut_off_late_requests(struct http_connection *c)
+{
+	struct http_request *r, *next;
+
+	for (r = TAILQ_FIRST(&c->requests); r && c->pace.phase != PHASE_OVER; r = next) {
+		next = TAILQ_NEXT(r, entry);
+		if (out_of_patience(c->server, &r->pace))
+			cut_off_request(r);
+	}
+}
+
+static bool is_old(const struct http_connection *c)
+{
+	struct duration age = c->server->options.age;
+
+	return age.ns > 0 && mono_since(loop_now(c->server->loop), c->born).ns > age.ns;
+}
+
+/* A connection is idle only while it has no request. */
+static bool is_late(const struct http_connection *c)
+{
+	return (c->pace.phase != PHASE_IDLE || TAILQ_EMPTY(&c->requests)) && out_of_patience(c->server, &c->pace);
 }
 
 static void sweep(void *context)
@@ -172,7 +263,10 @@ static void sweep(void *context)
 
 	http_seats_look(s);
 	TAILQ_FOREACH(c, &s->connections, entry) {
-		if (out_of_patience(c)) {
+		cut_off_late_requests(c);
+		if (s->engine->retire && is_old(c))
+			s->engine->retire(c);
+		if (is_late(c)) {
 			cut_off(c);
 		} else if (left_unseen(c)) {
 			shutdown(c->fd, SHUT_RDWR);
@@ -193,8 +287,9 @@ void http_connection_begin(struct http_connection *c, struct http_server *s, int
 	(void)!setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof buffer);
 	c->server = s;
 	c->fd = fd;
-	c->phase = PHASE_IDLE;
-	c->since = loop_now(s->loop);
+	TAILQ_INIT(&c->requests);
+	c->pace = (struct http_pace){ PHASE_IDLE, loop_now(s->loop), 0 };
+	c->born = c->pace.since;
 	TAILQ_INSERT_TAIL(&s->connections, c, entry);
 	s->totals.connections++;
 	if (!loop_timer_pending(&s->sweep))
@@ -260,17 +355,18 @@ static bool framing_read(struct http_request *r, const struct http_head *h, cons
 		return false;
 	if (f.length && (!u64_parse(bytes_of(f.length), &length) || length > INT64_MAX))
 		return false;
-	r->content_length = f.coding ? -1 : (int64_t)length;
+	r->content_length = f.coding || (h->open_ended && !f.length) ? -1 : (int64_t)length;
 	return true;
 }
 
 /* The request will not be answered by its handler. */
 static void request_lost(struct http_request *r)
 {
-	struct http_server *s = http_connection_of(r)->server;
+	struct http_server *s;
 
 	if (!r->live)
 		return;
+	s = r->connection->server;
 	r->live = false;
 	if (r->responded)
 		return;
@@ -279,27 +375,36 @@ static void request_lost(struct http_request *r)
 		r->route->gone(r->route->context, r);
 }
 
-void http_request_end(struct http_connection *c)
+void http_request_end(struct http_request *r)
 {
-	struct http_request *r = &c->request;
-
+	if (!r->listed)
+		return;
 	request_lost(r);
-	c->server->totals.unsent -= r->unsent;
+	TAILQ_REMOVE(&r->connection->requests, r, entry);
+	r->listed = false;
+	r->connection->server->totals.unsent -= r->unsent;
 	r->unsent = 0;
 	http_page_release(r->page);
 	r->page = NULL;
 }
 
-void http_refuse(struct http_connection *c, unsigned status)
+void http_count_refused(struct http_server *s, unsigned status)
 {
-	struct http_server *s = c->server;
-
 	s->totals.refused_size += status == 413 || status == 431;
 	s->totals.bad_requests += status != 413 && status != 431;
 	count_refused(s);
-	request_lost(&c->request);
-	send_raw(c->fd, status);
-	linger_start(&s->lingers, c->fd);
+}
+
+void http_refuse(struct http_connection *c, struct http_request *r, unsigned status)
+{
+	struct http_server *s = c->server;
+
+	http_count_refused(s, status);
+	if (r)
+		request_lost(r);
+	s->engine->last_word(c, r, status);
+	if (!s->engine->reset)
+		linger_start(&s->lingers, c->fd);
 }
 
 static const struct http_route *find_route(const struct http_server *s, const struct http_request *r)
@@ -313,11 +418,11 @@ static const struct http_route *find_route(const struct http_server *s, const st
 /* Whether as many of it wait for their answers as leave seats for others. */
 static bool is_busy(const struct http_server *s, const struct http_route *route)
 {
-	const struct http_connection *c;
+	const struct http_request *r;
 	size_t waiting = 0;
 
-	TAILQ_FOREACH(c, &s->connections, entry)
-		waiting += c->request.live && c->request.route == route && c->phase < PHASE_ANSWER;
+	for (r = next_request(s, NULL); r; r = next_request(s, r))
+		waiting += r->live && r->route == route && r->pace.phase < PHASE_ANSWER;
 	return waiting > s->options.connections_max / 2;
 }
 
@@ -356,16 +461,23 @@ static void route_request(struct http_server *s, struct http_request *r)
 		r->route->begin(r->route->context, r);
 }
 
-bool http_request_begin(struct http_connection *c, struct http_head *head, char *text)
+bool http_request_begin(struct http_connection *c, struct http_request *r, struct http_head *head, char *text)
 {
 	struct http_server *s = c->server;
-	struct http_request *r = &c->request;
 	const struct http_route *route = NULL;
 	unsigned refused = 400;
 
 	http_head_strings(head, text);
-	*r = (struct http_request){ .head = head, .text = text, .path = http_head_path(head, text), .live = true };
-	http_connection_enter(c, PHASE_BODY, 0);
+	*r = (struct http_request){ .connection = c,
+		.head = head,
+		.text = text,
+		.path = http_head_path(head, text),
+		.listed = true,
+		.live = true };
+	TAILQ_INSERT_TAIL(&c->requests, r, entry);
+	http_seats_hold(c, 0);
+	c->pace.phase = PHASE_IDLE; /* of the next */
+	http_request_enter(r, PHASE_BODY, 0);
 	s->totals.requests++;
 	s->totals.open++;
 	if (framing_read(r, head, text)) {
@@ -374,7 +486,7 @@ bool http_request_begin(struct http_connection *c, struct http_head *head, char 
 		refused = body_refused(s, r, route);
 	}
 	if (refused) {
-		http_refuse(c, refused);
+		http_refuse(c, r, refused);
 		return false;
 	}
 	r->route = route;
@@ -382,15 +494,15 @@ bool http_request_begin(struct http_connection *c, struct http_head *head, char 
 	return true;
 }
 
-bool http_request_piece(struct http_connection *c, struct bytes piece)
+bool http_request_piece(struct http_request *r, struct bytes piece)
 {
-	struct http_request *r = &c->request;
+	struct http_server *s = r->connection->server;
 
-	c->server->totals.body_bytes += piece.size;
-	c->moving += piece.size;
-	c->moved = loop_now(c->server->loop);
-	if (piece.size > c->server->options.body_max - r->received) {
-		http_refuse(c, 413);
+	s->totals.body_bytes += piece.size;
+	r->pace.moving += piece.size;
+	r->moved = loop_now(s->loop);
+	if (piece.size > s->options.body_max - r->received) {
+		http_refuse(r->connection, r, 413);
 		return false;
 	}
 	r->received += piece.size;
@@ -399,18 +511,20 @@ bool http_request_piece(struct http_connection *c, struct bytes piece)
 	return true;
 }
 
-void http_request_complete(struct http_connection *c)
+void http_request_complete(struct http_request *r)
 {
-	struct http_request *r = &c->request;
-
 	r->complete = true;
 	if (r->responded)
 		return;
-	http_connection_enter(c, PHASE_HANDLER, 0);
+	http_request_enter(r, PHASE_HANDLER, 0);
 	r->route->complete(r->route->context, r);
 }
 
 /* The server. */
+
+static const struct http_engine *const engines[] = {
+	[HTTP_BY_MICROHTTPD] = &http_engine_microhttpd, [HTTP_DIRECT] = &http_engine_direct, [HTTP_2] = &http_engine_h2
+};
 
 int http_server_new(struct loop *loop, const struct http_server_options *options, const struct http_route *routes,
 	struct http_server **ret)
@@ -424,7 +538,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->options = *options;
 	s->options.name = oxp_strdup(options->name);
 	s->routes = routes;
-	s->engine = options->direct ? &http_engine_direct : &http_engine_microhttpd;
+	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);
 	http_seats_init(s);
 	lingers_init(&s->lingers, loop);
@@ -468,22 +582,27 @@ int http_server_listen(struct http_server *s, const char *address, uint16_t *ret
 
 size_t http_server_quiesce(struct http_server *s)
 {
+	struct http_connection *c;
+
 	http_seats_close(s);
 	for (; s->addresses > 0; s->addresses--)
 		listening_close(&s->listening[s->addresses - 1]);
 	s->quiesced = true;
+	if (s->engine->retire)
+		TAILQ_FOREACH(c, &s->connections, entry)
+			s->engine->retire(c);
 	return s->totals.open;
 }
 
 void http_server_free(struct http_server *s)
 {
-	struct http_connection *c;
+	struct http_request *r;
 
 	if (!s)
 		return;
 	s->ending = true;
-	TAILQ_FOREACH(c, &s->connections, entry)
-		request_lost(&c->request);
+	for (r = next_request(s, NULL); r; r = next_request(s, r))
+		request_lost(r);
 	http_seats_close(s);
 	s->engine->stop(s);
 	while (s->addresses > 0)
@@ -547,47 +666,50 @@ struct bytes http_answer_constant(const struct http_answer *answer)
 
 void http_server_cut_page(struct http_server *s, const struct http_page *page)
 {
-	struct http_connection *c;
+	struct http_request *r, *next;
 
-	TAILQ_FOREACH(c, &s->connections, entry)
-		if (c->request.page == page && c->phase == PHASE_ANSWER)
-			cut_off(c);
+	for (r = next_request(s, NULL); r; r = next) {
+		next = next_request(s, r);
+		if (r->page == page && r->pace.phase == PHASE_ANSWER && r->connection->pace.phase != PHASE_OVER)
+			cut_off_request(r);
+	}
 }
 
 /* A body or an answer that moves now and then, so that it never ends, is as slow as one that does not. */
-static bool is_slow(const struct http_connection *c)
+static bool is_slow(const struct http_request *r)
 {
+	const struct http_connection *c = r->connection;
 	struct mono_time now = loop_now(c->server->loop);
-	int64_t spent = duration_ms(mono_since(now, c->since)), whole = c->request.content_length;
-	bool body = c->phase == PHASE_BODY;
+	int64_t spent = duration_ms(mono_since(now, r->pace.since)), whole = r->content_length;
+	bool body = r->pace.phase == PHASE_BODY;
 
-	if (!body && c->phase != PHASE_ANSWER)
+	if (c->pace.phase == PHASE_OVER || (!body && r->pace.phase != PHASE_ANSWER))
 		return false;
-	if (mono_since(now, c->moved).ns > DURATION_MS(HTTP_SLOW_MS).ns || spent > HTTP_PRESSED_MS)
+	if (mono_since(now, body ? r->moved : c->moved).ns > DURATION_MS(HTTP_SLOW_MS).ns || spent > HTTP_PRESSED_MS)
 		return true;
 	return body && whole > 0 && spent > HTTP_SLOW_MS &&
-	       (double)spent * (double)whole > (double)HTTP_PRESSED_MS * (double)c->moving;
+	       (double)spent * (double)whole > (double)HTTP_PRESSED_MS * (double)r->pace.moving;
 }
 
-static size_t held_by(const struct http_connection *c)
+static size_t held_by(const struct http_request *r)
 {
-	const struct http_request *r = &c->request;
-
-	return c->phase == PHASE_ANSWER ? r->answer_size : r->responded ? 0 : r->received;
+	return r->pace.phase == PHASE_ANSWER ? r->answer_size : r->responded ? 0 : r->received;
 }
 
 bool http_server_cut_slow(struct http_server *s, const struct http_request *than)
 {
-	struct http_connection *c, *most = NULL;
+	struct http_request *r, *most = NULL;
+	struct http_connection *c;
 
-	TAILQ_FOREACH(c, &s->connections, entry)
-		if (&c->request != than && is_slow(c) && (!most || held_by(c) > held_by(most)))
-			most = c;
+	for (r = next_request(s, NULL); r; r = next_request(s, r))
+		if (r != than && is_slow(r) && (!most || held_by(r) > held_by(most)))
+			most = r;
 	if (!most)
 		return false;
-	cut_off(most);
-	if (s->engine->drops_handled)
-		s->engine->drop(most);
+	c = most->connection;
+	cut_off_request(most);
+	if (!s->engine->reset && s->engine->drops_handled)
+		s->engine->drop(c);
 	return true;
 }
 
@@ -602,7 +724,7 @@ static bool has_room(const struct http_server *s, const struct http_answer *answ
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
 	const struct http_answer full = try_later("too many answers wait to be read\n");
-	struct http_server *s = http_connection_of(r)->server;
+	struct http_server *s = r->connection->server;
 
 	if (!has_room(s, answer)) {
 		http_server_cut_slow(s, r);
@@ -611,7 +733,7 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	}
 	OXP_ASSERT(r->live && !r->responded);
 	r->responded = true;
-	r->close |= s->quiesced;
+	r->close |= s->quiesced || is_old(r->connection);
 	r->unsent = answer->body ? answer->body->size : 0;
 	r->page = answer->page && !answer->body ? http_page_hold(answer->page) : NULL;
 	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;

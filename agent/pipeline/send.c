@@ -119,21 +119,33 @@ bool send_is_cut_by(const struct send *send, uint64_t bytes)
 	return send_left(send).bytes > bytes + bytes / 4;
 }
 
-bool send_cut(struct send *send, uint64_t bytes)
+/* Of two or more items that are left, the first ones that fit stay. */
+static void cut_to(struct send *send, uint64_t bytes)
 {
 	const struct batch *b = send->delivery->batch;
 	uint64_t size = 0;
 	size_t i = send->first, stay = 0;
 
-	if (!send_is_cut_by(send, bytes))
-		return false;
 	for (; stay < send->left - 1 && (size == 0 || size + b->items[i].size <= bytes); i++)
 		if (send_wants(send, i)) {
 			size += b->items[i].size;
 			stay++;
 		}
 	cut_at(send, i);
+}
+
+bool send_cut(struct send *send, uint64_t bytes)
+{
+	if (!send_is_cut_by(send, bytes))
+		return false;
+	cut_to(send, bytes);
 	return true;
+}
+
+void send_keep_within(struct send *send, uint64_t bytes)
+{
+	if (send->left >= 2 && send_left(send).bytes > bytes)
+		cut_to(send, bytes);
 }
 
 /* What an exporter sees of a send. */

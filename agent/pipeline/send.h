@@ -64,6 +64,8 @@ void send_halve(struct send *);
 /* Leaves as many items as fit into `bytes`, at least one. False: nothing was cut off, because little or nothing would
  * be. */
 bool send_cut(struct send *, uint64_t bytes);
+/* Leaves as many items as fit, at least one. */
+void send_keep_within(struct send *, uint64_t bytes);
 bool send_is_cut_by(const struct send *, uint64_t bytes); /* whether send_cut() would cut it */
 
 #endif

@@ -47,7 +47,7 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 {
 	struct sender *s = oxp_new(sizeof *s);
 
-	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits };
+	*s = (struct sender){ .world = world, .name = name, .type = type, .limits = *limits, .send_max = UINT64_MAX };
 	TAILQ_INIT(&s->queue);
 	TAILQ_INIT(&s->asking);
 	window_init(&s->window, limits->concurrency);
@@ -62,6 +62,11 @@ struct sender *sender_new(const struct sender_world *world, const char *name, co
 void sender_exporter(struct sender *s, struct exporter *exporter)
 {
 	s->exporter = exporter;
+}
+
+void sender_send_max(struct sender *s, size_t bytes)
+{
+	s->send_max = bytes;
 }
 
 void sender_free(struct sender *s)
@@ -192,6 +197,7 @@ static void ask(struct sender *s, const struct send *suspect)
 
 static void begin(struct sender *s, struct send *send)
 {
+	send_keep_within(send, s->send_max);
 	if (send_cut(send, bytes_at_most(s, send)))
 		suspects_cut(&s->suspects);
 	suspects_begin(&s->suspects, send);

@@ -49,6 +49,7 @@ struct sender {
 	const struct exporter_type *type;
 	struct exporter *exporter;
 	struct sender_limits limits;
+	uint64_t send_max; /* bytes */
 	enum sender_state state;
 	struct send_list queue; /* waiting and under way, oldest first */
 	size_t under_way;
@@ -69,6 +70,8 @@ struct sender *sender_new(
 	const struct sender_world *, const char *name, const struct exporter_type *, const struct sender_limits *);
 /* The exporter may need its host, which needs the sender: it comes second. */
 void sender_exporter(struct sender *, struct exporter *);
+/* The most bytes of a send of several items; otherwise, what a batch has. */
+void sender_send_max(struct sender *, size_t bytes);
 void sender_free(struct sender *);
 /* Queues the delivery's batch for this destination. */
 void sender_push(struct sender *, struct delivery *, size_t route);

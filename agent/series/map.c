@@ -76,11 +76,13 @@ void map_remove(struct map *m, struct map_node *n)
 	m->count--;
 }
 
-void map_each(struct map *m, void (*visit)(void *context, struct map_node *), void *context)
+bool map_each_in(struct map *m, size_t bucket, void (*visit)(void *context, struct map_node *), void *context)
 {
-	for (size_t i = 0; i <= m->mask; i++)
-		for (struct map_node *n = m->buckets[i], *next; n; n = next) {
-			next = n->next;
-			visit(context, n);
-		}
+	if (bucket > m->mask)
+		return false;
+	for (struct map_node *n = m->buckets[bucket], *next; n; n = next) {
+		next = n->next;
+		visit(context, n);
+	}
+	return true;
 }

@@ -28,7 +28,9 @@ struct map_node *map_first(const struct map *, uint64_t hash);
 struct map_node *map_next(const struct map_node *);
 void map_put(struct map *, struct map_node *); /* its hash is set */
 void map_remove(struct map *, struct map_node *);
-/* Calls visit() for each node; visit() may remove the node it is given. */
-void map_each(struct map *, void (*visit)(void *context, struct map_node *), void *context);
+/* Calls visit() for each node of that bucket; visit() may remove the node it is given. False: there is no such bucket.
+ * If the map grows between two of them, nodes only move to later buckets. */
+bool map_each_in(
+	struct map *, size_t bucket, void (*visit)(void *context, struct map_node *), void *context) MUST_CHECK;
 
 #endif

@@ -66,8 +66,19 @@ static struct origin *origin_touch(struct series_target *t, struct bytes name)
 	return o;
 }
 
-static void take_type(struct origin *o, unsigned slot, enum exposition_type type)
+static bool has_group(const struct origin *o)
 {
+	for (int i = 0; i < ROLES; i++)
+		if (o->group[i])
+			return true;
+	return false;
+}
+
+static void take_type(struct series_target *t, struct origin *o, enum exposition_type type)
+{
+	unsigned slot = staged_slot(t);
+
+	t->doubts += has_group(o) && o->slot[slot].type != type;
 	if (o->slot[slot].typed && o->slot[slot].type != type)
 		o->clashed = true;
 	else
@@ -100,7 +111,7 @@ static int on_meta(void *context, const struct exposition_meta *m)
 		return 0;
 	t->source = o; /* its samples usually follow */
 	if (m->what == EXPOSITION_TYPE)
-		take_type(o, staged_slot(t), m->type);
+		take_type(t, o, m->type);
 	else if (m->what == EXPOSITION_HELP)
 		take_help(t, o, m);
 	else
@@ -207,6 +218,7 @@ static void group_stage(struct series_target *t, struct group *g, struct origin 
 	g->slot[slot].count = g->slot[slot].shown = 0;
 	*(t->groups[slot].last ? &t->groups[slot].last->slot[slot].next : &t->groups[slot].first) = g;
 	t->groups[slot].last = g;
+	t->doubts += !group_visible(g) || group_type(g, t->slot) != group_type(g, slot);
 }
 
 /* Finds the group of a source in that role for the first time. 0, or -1 with the reason. */
@@ -221,6 +233,8 @@ static int group_open(struct series_target *t, struct origin *o, enum role role,
 		return -1;
 	*why = SERIES_DROP_BYTES;
 	g = name.data ? group_find(t, name) : NULL;
+	if (!g && name.data && tidy_table(t->series))
+		g = group_find(t, name);
 	if (!g)
 		return -1;
 	*why = SERIES_DROP_TYPE_CLASH;
@@ -305,6 +319,8 @@ static bool has_room(const struct series_target *t, const struct group *g, enum 
 	if (t->groups[slot].count == t->weight && t->series->weight >= limits->series)
 		return false;
 	*why = SERIES_DROP_FAMILY_CEILING;
+	if (g->slot[slot].count >= g->weight && g->family->weight >= limits->family_series)
+		weigh_family(g->family); /* what is left may still weigh something */
 	return g->slot[slot].count < g->weight || g->family->weight < limits->family_series;
 }
 
@@ -315,6 +331,10 @@ static struct entry *claim(struct series_target *t, struct group *g, const struc
 	struct entry *e = text.data ? find(t, g, text) : NULL;
 
 	*why = SERIES_DROP_DUPLICATE;
+	if (e && e->target != t && !entry_live(e)) {
+		(void)tidy_all(e->target);
+		e = NULL;
+	}
 	if (e && (e->target != t || e->slot[staged_slot(t)].scrape == t->staged))
 		return NULL;
 	if (!has_room(t, g, why))

@@ -1,5 +1,5 @@
 /*
- * The table itself: what is in it, how a scrape becomes visible, and how the one before it is freed.
+ * The table itself: what is in it, and how a scrape becomes visible.
  */
 #include "series/series.h"
 
@@ -70,6 +70,14 @@ static void *alloc(struct series *s, struct share share)
 	return made;
 }
 
+/* The same, once what is left is gone. Whoever calls it holds nothing but what is visible or staged. */
+static void *alloc_tidied(struct series *s, struct share share)
+{
+	void *made = alloc(s, share);
+
+	return made || !tidy_table(s) ? made : alloc(s, share);
+}
+
 static void release(struct series *s, void *memory, struct share share)
 {
 	if (!memory)
@@ -126,7 +134,7 @@ void text_set(struct series *s, struct text *text, struct bytes b)
 
 	if (bytes_equal((struct bytes){ text->data, text->size }, b))
 		return;
-	made = alloc(s, text_share(b));
+	made = alloc_tidied(s, text_share(b));
 	if (!made)
 		return;
 	memcpy(made, b.data, b.size);
@@ -145,7 +153,7 @@ struct family *family_find(struct series *s, struct bytes name)
 
 struct family *family_new(struct series *s, struct bytes name)
 {
-	struct family *f = alloc(s, family_share(name.size));
+	struct family *f = alloc_tidied(s, family_share(name.size));
 
 	if (!f)
 		return NULL;
@@ -178,6 +186,7 @@ struct group *group_new(struct series_target *t, struct family *f)
 
 	if (!g)
 		return NULL;
+	t->series->shared += *at != NULL;
 	while (*at)
 		at = &(*at)->sibling;
 	*at = g;
@@ -186,13 +195,15 @@ struct group *group_new(struct series_target *t, struct family *f)
 	return g;
 }
 
-static void group_free(struct series *s, struct group *g)
+void group_free(struct group *g)
 {
+	struct series *s = g->target->series;
 	struct group **at = &g->family->groups;
 
 	while (*at != g)
 		at = &(*at)->sibling;
 	*at = g->sibling;
+	s->shared -= g->family->groups != NULL;
 	g->family->weight -= g->weight;
 	family_drop_empty(s, g->family);
 	release(s, g, group_share());
@@ -223,7 +234,7 @@ struct entry *entry_find(struct series *s, struct bytes text)
 
 struct entry *entry_new(struct series_target *t, struct bytes text)
 {
-	struct entry *e = alloc(t->series, entry_share(text.size));
+	struct entry *e = alloc_tidied(t->series, entry_share(text.size));
 
 	if (!e)
 		return NULL;
@@ -235,7 +246,7 @@ struct entry *entry_new(struct series_target *t, struct bytes text)
 	return e;
 }
 
-static void entry_free(struct series *s, struct entry *e)
+void entry_free(struct series *s, struct entry *e)
 {
 	map_remove(&s->entries, &e->node);
 	release(s, e, entry_share(e->size));
@@ -255,7 +266,7 @@ struct origin *origin_find(struct series_target *t, struct bytes name)
 
 struct origin *origin_new(struct series_target *t, struct bytes name)
 {
-	struct origin *o = alloc(t->series, origin_share(name.size));
+	struct origin *o = alloc_tidied(t->series, origin_share(name.size));
 
 	if (!o)
 		return NULL;
@@ -266,7 +277,7 @@ struct origin *origin_new(struct series_target *t, struct bytes name)
 	return o;
 }
 
-static void origin_free(struct series_target *t, struct origin *o)
+void origin_free(struct series_target *t, struct origin *o)
 {
 	for (unsigned i = 0; i < SLOTS; i++) {
 		text_free(t->series, &o->slot[i].help);
@@ -276,32 +287,7 @@ static void origin_free(struct series_target *t, struct origin *o)
 	release(t->series, o, origin_share(o->size));
 }
 
-/* Whether a slot with that number counts. */
-static bool is_live(const struct series_target *t, unsigned slot, uint64_t scrape)
-{
-	return scrape != 0 && scrape == (slot == t->slot ? t->visible : t->staged);
-}
-
-static bool entry_live(const struct entry *e)
-{
-	return is_live(e->target, 0, e->slot[0].scrape) || is_live(e->target, 1, e->slot[1].scrape);
-}
-
-static bool group_live(const struct group *g)
-{
-	return is_live(g->target, 0, g->slot[0].scrape) || is_live(g->target, 1, g->slot[1].scrape);
-}
-
-static void reap_entries(struct series *s, struct entry *e, unsigned dead)
-{
-	for (struct entry *next; e; e = next) {
-		next = e->slot[dead].next;
-		if (!entry_live(e))
-			entry_free(s, e);
-	}
-}
-
-static void weigh_group(struct group *g)
+void weigh_group(struct group *g)
 {
 	size_t weight = 0;
 
@@ -312,48 +298,21 @@ static void weigh_group(struct group *g)
 	g->weight = weight;
 }
 
-static void weigh_target(struct series_target *t)
+void weigh_family(struct family *f)
 {
-	size_t weight = t->groups[0].count > t->groups[1].count ? t->groups[0].count : t->groups[1].count;
+	for (struct group *g = f->groups; g; g = g->sibling)
+		weigh_group(g);
+}
 
+void weigh_target(struct series_target *t)
+{
+	size_t weight = 0;
+
+	for (unsigned i = 0; i < SLOTS; i++)
+		if (is_live(t, i, t->groups[i].scrape) && t->groups[i].count > weight)
+			weight = t->groups[i].count;
 	t->series->weight -= t->weight - weight;
 	t->weight = weight;
-}
-
-static void reap_source(void *context, struct map_node *n)
-{
-	struct series_target *t = context;
-	struct origin *o = CONTAINER_OF(n, struct origin, node);
-
-	if (!is_live(t, 0, o->slot[0].scrape) && !is_live(t, 1, o->slot[1].scrape))
-		origin_free(t, o);
-}
-
-/* Whether the scrape that is visible now has every entry of the group that the one in slot `dead` had. Looking at each
- * of 40,000 takes 6 ms. */
-static bool has_all(const struct series_target *t, const struct group *g, unsigned dead)
-{
-	return g->slot[t->slot].scrape == t->visible && g->slot[t->slot].shown == g->slot[dead].count;
-}
-
-/* The scrape in slot `dead` is over: frees what only it had. `replaced`: by the visible one, which was staged beside
- * it. */
-static void reap(struct series_target *t, unsigned dead, bool replaced)
-{
-	struct series *s = t->series;
-
-	for (struct group *g = t->groups[dead].first, *next; g; g = next) {
-		next = g->slot[dead].next;
-		if (!replaced || !has_all(t, g, dead))
-			reap_entries(s, g->slot[dead].first, dead);
-		weigh_group(g);
-		if (!group_live(g))
-			group_free(s, g);
-	}
-	memset(&t->groups[dead], 0, sizeof t->groups[dead]);
-	weigh_target(t);
-	map_each(&t->sources, reap_source, t);
-	s->version++;
 }
 
 static bool clashes(const struct group *g, unsigned slot)
@@ -369,19 +328,26 @@ static void refuse_group(struct series_target *t, struct group *g, unsigned slot
 {
 	t->counts.dropped[SERIES_DROP_TYPE_CLASH] += g->slot[slot].count;
 	t->groups[slot].count -= g->slot[slot].count;
-	for (struct entry *e = g->slot[slot].first; e; e = e->slot[slot].next)
+	for (struct entry *e = g->slot[slot].first, *next; e; e = next) {
+		next = e->slot[slot].next;
 		e->slot[slot].scrape = 0;
+		if (!entry_live(e))
+			entry_free(t->series, e);
+	}
 	g->slot[slot].scrape = 0;
-	reap_entries(t->series, g->slot[slot].first, slot);
 	weigh_group(g);
-	if (!group_live(g))
-		group_free(t->series, g);
+	if (!group_visible(g))
+		group_free(g);
 }
 
+/* A group that is visible with its type clashes with nothing, since whatever came later would have been refused. */
 static void refuse_clashes(struct series_target *t, unsigned slot)
 {
 	struct group **at = &t->groups[slot].first;
 
+	if (t->doubts == 0 || t->series->shared == 0)
+		return;
+	(void)tidy_all(t); /* what is refused hangs in the visible slot, or nowhere */
 	while (*at) {
 		struct group *g = *at;
 		if (clashes(g, slot)) {
@@ -404,7 +370,8 @@ void series_commit(struct series_target *t, struct series_counts *ret)
 	t->visible = t->staged;
 	t->staged = 0;
 	t->slot = slot;
-	reap(t, !slot, true);
+	slot_leave(t, !slot);
+	t->series->version++;
 }
 
 void series_abandon(struct series_target *t)
@@ -412,22 +379,28 @@ void series_abandon(struct series_target *t)
 	if (!t->staged)
 		return;
 	t->staged = 0;
-	reap(t, staged_slot(t), false);
+	slot_leave(t, staged_slot(t));
 }
 
+/* What is being staged may clash by now with what others make visible. */
 void series_target_down(struct series_target *t)
 {
 	if (!t->visible)
 		return;
 	t->visible = 0;
-	reap(t, t->slot, false);
+	t->doubts++;
+	slot_leave(t, t->slot);
+	t->series->version++;
 }
 
 void series_begin(struct series_target *t)
 {
 	series_abandon(t);
+	(void)tidy_all(t);
 	t->staged = ++t->series->scrapes;
+	t->groups[staged_slot(t)].scrape = t->staged;
 	t->source = NULL;
+	t->doubts = 0;
 	memset(&t->counts, 0, sizeof t->counts);
 }
 
@@ -495,6 +468,7 @@ void series_target_free(struct series_target *t)
 		return;
 	series_abandon(t);
 	series_target_down(t);
+	(void)tidy_all(t);
 	for (at = &t->series->targets; *at != t;)
 		at = &(*at)->next;
 	*at = t->next;
@@ -505,12 +479,13 @@ void series_target_free(struct series_target *t)
 
 size_t series_target_count(const struct series_target *t)
 {
-	return t->groups[t->slot].count;
+	return t->visible ? t->groups[t->slot].count : 0;
 }
 
 /* The groups of one slot of a target: their counts are what hangs in them. */
 static void check_slot(const struct series_target *t, unsigned slot)
 {
+	bool counts = is_live(t, slot, t->groups[slot].scrape);
 	size_t total = 0;
 
 	for (const struct group *g = t->groups[slot].first; g; g = g->slot[slot].next) {
@@ -519,15 +494,34 @@ static void check_slot(const struct series_target *t, unsigned slot)
 			OXP_ASSERT(e->target == t && e->slot[slot].scrape == g->slot[slot].scrape);
 			count++;
 		}
-		OXP_ASSERT(g->target == t && count == g->slot[slot].count && count <= g->weight);
+		OXP_ASSERT(g->target == t && hangs(t, slot, g->slot[slot].scrape) && count == g->slot[slot].count);
+		OXP_ASSERT(!counts || count <= g->weight);
 		total += count;
 	}
-	OXP_ASSERT(total == t->groups[slot].count && total <= t->weight);
+	OXP_ASSERT(total == t->groups[slot].count && (!counts || total <= t->weight));
+	OXP_ASSERT(!slot_left(t, slot) || slot_left(t, t->left));
+}
+
+static size_t check_family(const struct series *s, const struct family *f)
+{
+	const struct group *seen = NULL;
+	size_t weight = 0, groups = 0;
+
+	for (const struct group *g = f->groups; g; g = g->sibling) {
+		weight += g->weight;
+		groups++;
+		if (!group_visible(g))
+			continue;
+		OXP_ASSERT(!seen || group_type(seen, seen->target->slot) == group_type(g, g->target->slot));
+		seen = g;
+	}
+	OXP_ASSERT(groups > 0 && weight == f->weight && weight <= s->limits.family_series);
+	return groups - 1;
 }
 
 void series_check(const struct series *s)
 {
-	size_t weight = 0, families = 0, most = 0;
+	size_t weight = 0, families = 0, most = 0, shared = 0;
 
 	for (const struct series_target *t = s->targets; t; t = t->next) {
 		check_slot(t, 0);
@@ -537,11 +531,8 @@ void series_check(const struct series *s)
 	}
 	OXP_ASSERT(weight == s->weight && weight <= s->limits.series && s->bytes <= s->limits.bytes);
 	for (const struct family *f = s->first; f; f = f->next) {
-		size_t of_family = 0;
-		for (const struct group *g = f->groups; g; g = g->sibling)
-			of_family += g->weight;
-		OXP_ASSERT(f->groups && of_family == f->weight && of_family <= s->limits.family_series);
+		shared += check_family(s, f);
 		families++;
 	}
-	OXP_ASSERT(families == s->families.count && s->entries.count <= most);
+	OXP_ASSERT(families == s->families.count && s->entries.count <= most && shared == s->shared);
 }

@@ -8,7 +8,11 @@
  *
  * Whatever a scrape changes has two slots: one is visible, the other is being staged. A slot counts only when its
  * `scrape` is the number of the target's visible or staged scrape, so that a commit is a change of two numbers of the
- * target, and what is in neither slot any more is freed behind it.
+ * target.
+ *
+ * The scrape that is over still hangs in its slot: it is left, and counts for nothing. tidy.c frees bit by bit what
+ * only it has. If both slots of a target are left, the one that went first is tidied first: what hangs in both is freed
+ * with the second.
  */
 #ifndef OXP_SERIES_TABLE_H
 #define OXP_SERIES_TABLE_H
@@ -107,15 +111,21 @@ struct series_target {
 	size_t label_count;
 	uint64_t visible, staged;	/* numbers of scrapes, 0 for none */
 	unsigned slot;			/* of the visible one */
-	struct { struct group *first, *last; size_t count; } groups[SLOTS];	/* count is in entries */
-	size_t weight;			/* the larger of the two counts; part of the table's */
+	/* `scrape` is the number of the one that hangs there, 0 for none; `count` is in entries. */
+	struct { uint64_t scrape; struct group *first, *last; size_t count; } groups[SLOTS];
+	size_t weight;			/* the larger count of the visible and the staged one; part of the table's */
+	unsigned doubts;		/* groups being staged that were not visible with the same type */
+	unsigned left;			/* the slot that is tidied first, if it is left */
+	bool begun;			/* entries of the first group there are gone already */
+	bool sweeping;			/* from this bucket on, sources may be in no slot any more */
+	size_t bucket;
 	struct origin *source;		/* of the last line */
 	struct series_counts counts;	/* of the staged scrape */
 };
 
 /*
  * Invariant: weight = the sum of the targets' ≤ limits.series; bytes ≤ limits.bytes; bytes and lines are what was taken
- * of limits.take.
+ * of limits.take. What is visible is freed only after `version` has changed.
  */
 struct series {
 	struct series_limits limits;
@@ -124,8 +134,9 @@ struct series {
 	struct map entries, families;
 	struct family *first, *last;
 	uint64_t scrapes, family_numbers;
-	uint64_t version;		/* changes whenever a family, group or entry may be gone */
+	uint64_t version;		/* changes whenever something is visible no more */
 	size_t weight, bytes;
+	size_t shared;			/* groups that are not the only one of their family */
 	size_t lines;			/* bytes that all of it takes on a page, at most */
 	struct buffer scratch, names;	/* for what is being built, and for names made classic */
 };
@@ -142,6 +153,28 @@ static inline bool group_visible(const struct group *g)
 	return g->target->visible && g->slot[g->target->slot].scrape == g->target->visible;
 }
 
+/* Whether a slot with that number counts. */
+static inline bool is_live(const struct series_target *t, unsigned slot, uint64_t scrape)
+{
+	return scrape != 0 && scrape == (slot == t->slot ? t->visible : t->staged);
+}
+
+static inline bool entry_live(const struct entry *e)
+{
+	return is_live(e->target, 0, e->slot[0].scrape) || is_live(e->target, 1, e->slot[1].scrape);
+}
+
+/* Whether what has that number in its slot is in the slot's list, which may be left. */
+static inline bool hangs(const struct series_target *t, unsigned slot, uint64_t scrape)
+{
+	return scrape != 0 && scrape == t->groups[slot].scrape;
+}
+
+static inline bool slot_left(const struct series_target *t, unsigned slot)
+{
+	return t->groups[slot].scrape != 0 && !is_live(t, slot, t->groups[slot].scrape);
+}
+
 static inline struct bytes family_name(const struct family *f) { return (struct bytes){ f->name, f->size }; }
 
 /* What a group shows for its family, by that slot. */
@@ -151,12 +184,25 @@ struct family *family_find(struct series *, struct bytes name);
 struct family *family_new(struct series *, struct bytes name) MUST_CHECK;
 struct group *group_new(struct series_target *, struct family *) MUST_CHECK;
 void family_drop_empty(struct series *, struct family *);	/* frees it when it has no group */
+void group_free(struct group *);
+void entry_free(struct series *, struct entry *);
+void origin_free(struct series_target *, struct origin *);
 struct entry *entry_find(struct series *, struct bytes text);
 struct entry *entry_new(struct series_target *, struct bytes text) MUST_CHECK;
 struct origin *origin_find(struct series_target *, struct bytes name);
 struct origin *origin_new(struct series_target *, struct bytes name) MUST_CHECK;
 /* Replaces the text; if out of memory, it stays as it was. */
 void text_set(struct series *, struct text *, struct bytes);
+
+/* What a group, all groups of a family, a target weigh: the larger of what is visible and what is staged. */
+void weigh_group(struct group *);
+void weigh_family(struct family *);
+void weigh_target(struct series_target *);
+/* The scrape in that slot is over. */
+void slot_leave(struct series_target *, unsigned slot);
+/* Frees all that is left, of a target or of all; false if nothing was. Only what is visible or staged stays. */
+bool tidy_all(struct series_target *);
+bool tidy_table(struct series *);
 
 /* A sample's name and labels as they belong on the page: classic names, the target's labels among them, in order. */
 struct head {

@@ -9,6 +9,7 @@ enum {
 	FILES_AT_ONCE = 16, /* looked at in a callback: each takes some ten system calls */
 	AGAIN_MS = 20, /* after this memory is asked for again */
 	PIECE = 64 << 10,
+	PIECES_AT_ONCE = 8, /* counted in a callback: a third of a millisecond */
 	COUNTED_MAX = 64 << 20, /* lost bytes of all files in which lines are counted */
 };
 
@@ -112,25 +113,28 @@ void tail_leaves_lasting(struct tail_leaves *l, void (*add)(void *to, uint64_t g
 
 /* What is lost. */
 
-/* At least one. */
-static uint64_t count_lines(struct tail_leaves *l, const struct tail_file *f, uint64_t size)
+static struct tail_losing begin_losing(struct tail_leaves *l, struct tail_file *f, uint64_t bytes)
+{
+	uint64_t first = first_unread(f), counted = smaller(bytes, COUNTED_MAX - l->counted);
+
+	l->counted += counted;
+	return (struct tail_losing){ .file = f, .at = first, .end = first + counted, .bytes = bytes, .ended = true };
+}
+
+/* False: all of it is counted, as far as it can be read. */
+static bool count_piece(struct tail_losing *c)
 {
 	char piece[PIECE];
-	uint64_t lines = 0, first = first_unread(f), counted = smaller(size, COUNTED_MAX - l->counted);
-	ssize_t got = 0;
-	bool ended = true;
+	ssize_t got =
+		c->at < c->end ? pread(c->file->fd, piece, smaller(sizeof piece, c->end - c->at), (off_t)c->at) : 0;
 
-	for (uint64_t at = 0; at < counted; at += (uint64_t)got) {
-		got = pread(f->fd, piece, smaller(sizeof piece, counted - at), (off_t)(first + at));
-		if (got <= 0)
-			break;
-		for (ssize_t i = 0; i < got; i++)
-			lines += piece[i] == '\n';
-		ended = piece[got - 1] == '\n';
-	}
-	l->counted += counted;
-	lines += !ended;
-	return lines ? lines : 1;
+	if (got <= 0)
+		return false;
+	for (ssize_t i = 0; i < got; i++)
+		c->lines += piece[i] == '\n';
+	c->ended = piece[got - 1] == '\n';
+	c->at += (uint64_t)got;
+	return true;
 }
 
 static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records, uint64_t bytes)
@@ -142,20 +146,33 @@ static void tell_lost(struct tail_leaves *l, const char *path, uint64_t records,
 		path, (unsigned long long)bytes, (unsigned long long)records);
 }
 
-static void lose(struct tail_leaves *l, const struct tail_file *f, uint64_t bytes)
+/* At least one line. */
+static void end_losing(struct tail_leaves *l, struct tail_losing *c)
 {
-	uint64_t lines;
+	uint64_t lines = c->lines + !c->ended;
 
-	if (bytes == 0)
-		return;
-	lines = count_lines(l, f, bytes);
-	host_not_left(l->with.core->host, SIGNAL_LOGS, lines, bytes);
-	tell_lost(l, f->path, lines, bytes);
+	lines = lines ? lines : 1;
+	host_not_left(l->with.core->host, SIGNAL_LOGS, lines, c->bytes);
+	tell_lost(l, c->file->path, lines, c->bytes);
+	c->file = NULL;
 }
 
-static void lose_rest(struct tail_leaves *l, const struct tail_file *f)
+/* They are counted in the next callbacks. */
+static void lose_rest(struct tail_leaves *l, struct tail_file *f)
 {
-	lose(l, f, unread(f));
+	uint64_t bytes = unread(f);
+
+	OXP_ASSERT(!l->losing.file);
+	if (bytes > 0)
+		l->losing = begin_losing(l, f, bytes);
+}
+
+static void lose_on(struct tail_leaves *l)
+{
+	for (int i = 0; i < PIECES_AT_ONCE && l->losing.file; i++)
+		if (!count_piece(&l->losing))
+			end_losing(l, &l->losing);
+	loop_soon_run(&l->more);
 }
 
 /* The slice that was on its way when time was up. What is behind it was counted then. */
@@ -163,9 +180,15 @@ static void lose_slice(struct tail_leaves *l)
 {
 	struct tail_file *f = l->offer->file;
 	uint64_t end = f->offset;
+	struct tail_losing slice;
 
 	tail_file_go_back(f, &l->before);
-	lose(l, f, end - f->offset);
+	if (end == f->offset)
+		return;
+	slice = begin_losing(l, f, end - f->offset);
+	while (count_piece(&slice))
+		;
+	end_losing(l, &slice);
 }
 
 void tail_leaves_lost(struct tail_leaves *l, uint64_t generation, uint64_t records, uint64_t bytes)
@@ -241,7 +264,7 @@ static void on_left(void *context, int failed)
 	l->failed = failed;
 	if (l->now == TAIL_LEAVE_SLICE)
 		loop_soon_run(&l->more);
-	else if (failed)
+	else if (failed && l->now == TAIL_LEAVE_IDLE)
 		lose_slice(l);
 }
 
@@ -350,10 +373,11 @@ static void go_on(struct tail_leaves *l)
 	l->now = TAIL_LEAVE_ROUND;
 	if (l->with.core->life == TAIL_STOPPED && !l->last)
 		return;
-	f = f ? f : find_file(l);
+	if (!f && !l->losing.file)
+		f = find_file(l);
 	if (f && leave_file(l, f))
 		return;
-	if (l->file || l->named + l->gone > 0)
+	if (l->losing.file || l->file || l->named + l->gone > 0)
 		loop_soon_run(&l->more);
 	else
 		go_idle(l);
@@ -382,13 +406,34 @@ static bool look_at_holding(struct tail_leaves *l)
 	return true;
 }
 
+/* Of the files that were not come to. A slice that fails meanwhile goes last, or the rest would have it, too. */
+static void lose_next(struct tail_leaves *l)
+{
+	struct tail_file *f = l->named + l->gone > 0 ? find_file(l) : NULL;
+
+	if (f)
+		lose_rest(l, f);
+	if (l->losing.file || l->named + l->gone > 0) {
+		loop_soon_run(&l->more);
+		return;
+	}
+	l->now = TAIL_LEAVE_IDLE;
+	if (l->offer && l->answered && l->failed)
+		lose_slice(l);
+	host_left(l->with.core->host);
+}
+
 static void on_more(void *context)
 {
 	struct tail_leaves *l = context;
 
 	tail_place_forget(&l->place);
-	if (l->now == TAIL_LEAVE_IDLE)
+	if (l->losing.file)
+		lose_on(l);
+	else if (l->now == TAIL_LEAVE_IDLE)
 		(void)look_at_holding(l);
+	else if (l->now == TAIL_LEAVE_LOST)
+		lose_next(l);
 	else if (l->now != TAIL_LEAVE_SLICE || l->answered)
 		go_on(l);
 }
@@ -408,19 +453,16 @@ void tail_leaves_begin(struct tail_leaves *l)
 
 void tail_leaves_abandon(struct tail_leaves *l)
 {
+	struct tail_file *f = l->early ? NULL : l->file;
+
 	loop_timer_clear(&l->again);
-	tail_place_forget(&l->place);
-	if (l->file && !l->early)
-		lose_rest(l, l->file);
+	if (l->now == TAIL_LEAVE_IDLE)
+		return;
+	l->now = TAIL_LEAVE_LOST;
 	l->file = NULL;
-	while (l->named + l->gone > 0) {
-		struct tail_file *f = find_file(l);
-		if (f)
-			lose_rest(l, f);
-	}
-	if (l->now != TAIL_LEAVE_IDLE)
-		host_left(l->with.core->host);
-	l->now = TAIL_LEAVE_IDLE;
+	if (f)
+		lose_rest(l, f);
+	loop_soon_run(&l->more);
 }
 
 bool tail_leaves_end_lines(struct tail_leaves *l)

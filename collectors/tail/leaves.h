@@ -33,6 +33,14 @@ enum tail_leave {
 	TAIL_LEAVE_ROUND, /* files are looked at */
 	TAIL_LEAVE_SLICE, /* one of `file` is on its way to the disk */
 	TAIL_LEAVE_FULL, /* there is no room in memory for a slice; it is tried again soon */
+	TAIL_LEAVE_LOST, /* time is up: files are looked at to tell what is lost */
+};
+
+/* What is lost of a file, while its lines are counted. */
+struct tail_losing {
+	struct tail_file *file; /* NULL: none */
+	uint64_t at, end, bytes, lines;
+	bool ended; /* the last line that was counted has an end */
 };
 
 struct tail_leaves {
@@ -52,6 +60,7 @@ struct tail_leaves {
 	bool last; /* the pipeline has ended: what fails now is lost */
 	uint32_t round; /* of tail_leaves_look(), from 1 */
 	struct tail_place place; /* as of this callback */
+	struct tail_losing losing; /* goes before anything else, a piece at a time */
 	uint64_t counted; /* bytes of what was lost in which lines were counted */
 };
 

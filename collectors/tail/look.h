@@ -23,7 +23,8 @@ struct tail_look {
 	bool complete; /* an earlier one was sure of its answer */
 	bool sweeps; /* this one counts for how long files were idle */
 	struct wall_time began; /* when this one did */
-	struct wall_time last; /* when the last one that was sure of its answer began; at first, the start */
+	/* When the last one that was sure of its answer began, be it in the last run; else the start. */
+	struct wall_time last;
 };
 
 /* File systems take births from a clock that stands still for this long. */

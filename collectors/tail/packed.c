@@ -1,11 +1,16 @@
 #include "collectors/tail/packed.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "collectors/tail/copyname.h"
+
 enum {
+	COPY_AGE_S = 3600, /* a copy of a file that was cut down is no older; one that begins alike may be */
 	PACKED_REST_S = 5, /* a compressed file is read once nothing has changed it for this long */
 };
 
@@ -221,6 +226,48 @@ static struct tail_file *find_cut(const struct packed_twin *t)
 	return NULL;
 }
 
+struct packed_copy {
+	const char *path; /* of a file that was cut down */
+	bool is;
+};
+
+static bool is_original(void *context, const char *original)
+{
+	struct packed_copy *copy = context;
+
+	copy->is = strcmp(copy->path, original) == 0;
+	return !copy->is;
+}
+
+/* By its name without the ending that compressing adds. */
+static bool is_named_as_copy(const struct tail_file *f, const char *path)
+{
+	struct packed_copy copy = { .path = f->path };
+	char plain[PATH_MAX];
+	size_t n = strlen(path);
+
+	snprintf(plain, sizeof plain, "%.*s", (int)(n > 3 && strcmp(path + n - 3, ".gz") == 0 ? n - 3 : n), path);
+	tail_copyname_originals(plain, is_original, &copy);
+	return copy.is;
+}
+
+/* The file was read beyond what the copy has, before it was cut down: nothing of the copy is left to read. */
+static bool was_read_before_cut(const struct packed_twin *t, const char *path)
+{
+	const struct tail_core *core = t->packed->with.core;
+	const struct tail_unpack *u = t->packed->unpack;
+	const struct tail_file *f;
+
+	if (tail_births_since(core->births, loop_now(core->loop), u->identity.birth_ns).ns > DURATION_S(COPY_AGE_S).ns)
+		return false;
+	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry) {
+		const struct position at = tail_file_read_to(f);
+		if (f->state == TAIL_GONE_CUT && at.offset > u->whole && begins_as(t, &at) && is_named_as_copy(f, path))
+			return true;
+	}
+	return false;
+}
+
 /* The text goes on from what was read of that file. False: batches of it are still under way, and cannot be passed to
  * another file. */
 static bool take_over_cut(struct tail_packed *p)
@@ -262,7 +309,7 @@ static int claim(struct tail_packed *p, const struct tail_identity *identity)
 
 /* Decides after the first slice whether and where it goes on. And again at the end, if the text is longer than
  * announced: if there are several members, the last one tells only its own size (RFC 1952, 2.2). */
-static bool is_read_before(struct tail_packed *p)
+static bool is_read_before(struct tail_packed *p, const struct tail_file *f)
 {
 	struct packed_twin twin = { .packed = p };
 	const struct tail_unpack *u = p->unpack;
@@ -274,7 +321,7 @@ static bool is_read_before(struct tail_packed *p)
 		return false;
 	if (!p->resumed && claim(p, &u->identity) < 0)
 		return false;
-	if (!p->resumed && has_twin(&twin))
+	if (!p->resumed && (has_twin(&twin) || was_read_before_cut(&twin, f->path)))
 		return true;
 	if (!p->resumed) {
 		while (tail_table_sift(table, &at, is_earlier, &twin))
@@ -368,7 +415,7 @@ static void go_on(struct tail_packed *p, struct tail_file *f)
 		end_unpack(p); /* the next sweep tries again */
 		return;
 	}
-	read_before = !made && is_read_before(p);
+	read_before = !made && is_read_before(p, f);
 	if (!read_before && !p->unpack->ended) {
 		unpack_next_slice(p);
 		return;

@@ -1,5 +1,7 @@
 #include "collectors/tail/scan.h"
 
+#include "collectors/tail/unseen.h"
+
 void tail_scan_clear(struct tail_scan *s)
 {
 	tail_walk_clear(&s->walk);
@@ -16,6 +18,19 @@ bool tail_scan_has_copy(const struct tail_scan *s, uint64_t generation)
 		if (s->copies.items[i].generation == generation)
 			return true;
 	return false;
+}
+
+static void find_unseen(struct tail_scan *s)
+{
+	struct tail_unseen unseen = { .globs = &s->asked.globs,
+		.births = &s->asked.births,
+		.now = s->now,
+		.since = s->asked.unseen,
+		.budget = &s->left,
+		.lost = &s->lost };
+
+	if (s->asked.unseen.birth_ns)
+		tail_unseen_search(&unseen, &s->walk.folders);
 }
 
 static void find_lost(struct tail_scan *s)
@@ -66,6 +81,7 @@ void tail_scan_work(struct job *job)
 		.budget = &s->left };
 	find_copies(s); /* first: one that was compressed meanwhile is found by the walk */
 	tail_walk(&s->walk);
+	find_unseen(s);
 	find_lost(s);
 	s->clock_set = was_clock_set(asked);
 	s->took = mono_since(asked->clock->mono(asked->clock), began);

@@ -19,6 +19,7 @@ struct tail_question {
 	struct tail_globs globs;
 	struct tail_births births;
 	struct wall_time known_before; /* the last look of the last run; 0: it is not known */
+	struct tail_identity unseen; /* born since then: what was rotated from names that nobody has seen; 0: nothing */
 	int inotify; /* where folders are watched; -1: nowhere */
 	bool all_silent; /* inotify is not trusted anywhere */
 	struct tail_budget room; /* for what is found */

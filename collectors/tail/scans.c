@@ -49,10 +49,13 @@ void tail_scans_start(struct tail_scans *s)
 
 void tail_scans_remember(struct tail_scans *s, const struct position *at)
 {
-	if (at->generation == TAIL_KNOWN)
-		tail_births_read(&s->births, at->path);
-	else
+	if (at->generation != TAIL_KNOWN) {
 		tail_births_saw(&s->births, at->birth_ns);
+		return;
+	}
+	tail_births_read(&s->births, at->path);
+	if (at->offset)
+		s->look.last.ns = (int64_t)at->offset;
 }
 
 void tail_scans_remembered(struct tail_scans *s)
@@ -327,6 +330,14 @@ static bool is_too_early(struct tail_scans *s)
 	return true;
 }
 
+/* While nobody ran, no event told of names that came and went. */
+static struct tail_identity born_unseen(const struct tail_scans *s)
+{
+	bool wanted = !s->look.complete && s->with.finder->known_before.ns;
+
+	return wanted ? tail_look_since(&s->look) : (struct tail_identity){ .birth_ns = 0 };
+}
+
 void tail_scans_begin(struct tail_scans *s)
 {
 	const struct tail_core *core = s->with.core;
@@ -338,6 +349,7 @@ void tail_scans_begin(struct tail_scans *s)
 	s->look.scan = (struct tail_scan){ .asked = { .globs = core->globs,
 						   .births = s->births,
 						   .known_before = s->with.finder->known_before,
+						   .unseen = born_unseen(s),
 						   .clock = loop_clock(core->loop),
 						   .inotify = s->with.events->watch.fd,
 						   .all_silent = core->config->poll == POLL_ALWAYS ||

@@ -31,7 +31,7 @@ PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url"
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_scrape",
-              "collector_socket", "collector_tail"}
+              "collector_socket", "collector_tail", "collector_zipkin"}
 CHECKS = {"check_http": lambda web, folder: web.url, "check_tcp": lambda web, folder: f"tcp://127.0.0.1:{web.port}",
           "check_unix": lambda web, folder: f"unix:{folder}/app.sock"}
 # Steps: their options, a line that must come through as another, and one that must come through as it is.
@@ -67,6 +67,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "collector_bulk": ({"logs": {"collect": {"bulk": {"http": ["nonsense"]}}}}, "nonsense"),
            "collector_tail": ({"logs": {"collect": {"tail": {"paths": ["{}/a"], "line_max": "3"}}}}, "line_max"),
            "collector_jaeger": ({"receive": {"jaeger": {"compact": "unix:{}/s"}}}, "no address of UDP"),
+           "collector_zipkin": ({"receive": {"zipkin": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_otlp": ({"receive": {"otlp": {"http": ["nonsense"]}}}, "nonsense"),
            "collector_pipe": ({"logs": {"collect": {"pipe": {"path": "{}/fifo", "mode": "rw"}}}}, "octal"),
            "collector_scrape": ({"metrics": {"collect": {"scrape": {"target": "ftp://x"}}}}, "target"),

@@ -8,8 +8,10 @@ import socket
 import sqlite3
 import threading
 
+import grpc
 import pytest
 import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import TraceServiceStub
 
 from lib import agent as agents, fault
 from lib.sink import Sink
@@ -109,16 +111,30 @@ def test_documents_that_were_answered_are_there_after_kills(oxpecker, fault_serv
     assert named or agent.booked("received") == len(sink.documents), "the books know each once"
 
 
+def over_grpc(address, message):
+    """Whether it was taken."""
+    with grpc.insecure_channel(address) as channel:
+        try:
+            TraceServiceStub(channel).Export(message, timeout=30, wait_for_ready=True)
+        except grpc.RpcError:
+            return False
+        return True
+
+
 def test_spans_that_were_answered_are_there_after_kills(oxpecker, fault_server):
+    """Over HTTP and over gRPC in turns."""
     server = fault_server()
-    otlp = {"http": [f"127.0.0.1:{free_port()}"], "ack": "disk"}
+    otlp = {"http": [f"127.0.0.1:{free_port()}"], "grpc": [f"127.0.0.1:{free_port()}"], "ack": "disk"}
     agent = oxpecker({"traces": {"batch": {"age": "20ms"}, "export": {"otlp": {"endpoint": server.url,
                                                                               "retry_first": "20ms"}}},
                       "receive": {"otlp": otlp}}, start=False)
 
     def give(numbers):
-        body = request_of(len(numbers), first=numbers[0] + 1).SerializeToString()
-        return requests.post(f"http://{otlp['http'][0]}/v1/traces", data=body, headers=PROTOBUF, timeout=30).ok
+        message = request_of(len(numbers), first=numbers[0] + 1)
+        if numbers[0] % 2:
+            return over_grpc(otlp["grpc"][0], message)
+        return requests.post(f"http://{otlp['http'][0]}/v1/traces", data=message.SerializeToString(),
+                             headers=PROTOBUF, timeout=30).ok
 
     app = App(give)
     app.start()

@@ -310,6 +310,18 @@ def test_addresses_that_do_not_collide_are_fine(tmp_path, text):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("otlp, http, grpc", [
+    ("{}", "127.0.0.1:4318", "127.0.0.1:4317"), ("{ ack: disk }", "127.0.0.1:4318", "127.0.0.1:4317"),
+    ("':7001'", ":7001", None), ("{ http: ':7001' }", ":7001", None),
+    ("{ grpc: ':7002' }", "127.0.0.1:4318", ":7002"), ("{ http: ':7001', grpc: ':7002' }", ":7001", ":7002")])
+def test_who_names_a_port_for_spans_opens_no_other(tmp_path, otlp, http, grpc):
+    path = tmp_path / "oxpecker.yaml"
+    path.write_text(f"receive: {{ otlp: {otlp} }}\n")
+    said = agents.run("check", "--effective", path).stdout
+    assert re.search(r"^ *http: \[(.*)\]$", said, re.M).group(1).strip('"') == http
+    assert re.search(r"^ *grpc: \[(.*)\]$", said, re.M).group(1).strip('"') == (grpc or "")
+
+
 def first_line(agent):
     return next(line for line in agent.err().splitlines() if "is running, pid" in line)
 

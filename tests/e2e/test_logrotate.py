@@ -103,6 +103,29 @@ def swept(agent, times=2):
     agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= before + times, 30, "a look around")
 
 
+@pytest.mark.parametrize("kind", ["plain", "compressed"])
+def test_a_copy_that_ends_before_what_was_read_is_not_read_again(oxpecker, fault_server, tmp_path, kind):
+    """What is written after the copy was made, and read before the file is cut down, is in no copy."""
+    log, packed = tmp_path / "logs" / "app.log", kind == "compressed"
+    log.parent.mkdir()
+    writer = Writer(log)
+    server, agent = follow(oxpecker, fault_server, log.parent / "*", sweep="500ms", gzip=packed)
+    writer.write(100)
+    wait_delivered(agent, 100)
+    copy = log.read_bytes()
+    writer.write(10)
+    wait_delivered(agent, 110)
+    (log.parent / ("app.log.1.gz" if packed else "app.log.1")).write_bytes(gzip.compress(copy) if packed else copy)
+    os.truncate(log, 0)
+    writer.write(10)
+    if packed:
+        agent.wait_until(lambda: settled_packed(agent) == 1, 40, "it is looked at")
+    swept(agent, 3)
+    assert_same(list(documents_of(server).values()), writer)
+    assert agent.booked("received", signal="logs") == len(writer.lines)
+    agent.assert_balanced()
+
+
 def test_what_was_followed_is_not_read_again_when_it_is_compressed(oxpecker, fault_server, tmp_path):
     """Compressed at once and with delay, while the agent follows, and over a restart."""
     rotation = Rotation(tmp_path, "create 0644 root root\n\tcompress")

@@ -1,9 +1,9 @@
 """Apps whose tracers speak Jaeger's Thrift or Zipkin's JSON, unchanged: each sends the same spans beside the agent and
 straight to Jaeger's own doors, and what Jaeger stores is the same."""
 
+import gzip
 import json
 import os
-import socket
 
 import pytest
 import requests
@@ -28,7 +28,8 @@ class Doors:
         self.http, self.compact, self.binary, self.zipkin = (free_port() for _ in range(4))
         local = "127.0.0.1:{}".format
         self.agent = agents.Oxpecker({"receive": {
-            "jaeger": {"http": local(self.http), "compact": local(self.compact), "binary": local(self.binary)}},
+            "jaeger": {"http": local(self.http), "compact": local(self.compact), "binary": local(self.binary)},
+            "zipkin": {"http": local(self.zipkin)}},
             "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": exported}}}}, folder).start()
 
     def target(self):
@@ -84,3 +85,52 @@ def test_jaeger_stores_what_its_own_door_would_have_stored(sent, jaeger, service
         wait_until(lambda: len(stored(backend, service)) == SPANS, 30, f"spans of {service}")
     assert stored(jaeger, service) == stored(straight, service)
     assert agent.booked("dropped", signal="traces") == agent.booked("rejected", signal="traces") == 0
+
+
+@pytest.fixture
+def doors(fault_server, closing, tmp_path):
+    """The doors before a server that takes everything."""
+    made = Doors(tmp_path, fault_server().url)
+    closing.keep(made.agent)
+    return made
+
+
+def span(number, **more):
+    return {"traceId": f"{number:032x}", "id": f"{number:016x}", "name": f"span {number}", **more}
+
+
+def wait_delivered(agent, spans):
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans, 20, f"{spans} spans delivered")
+    agent.assert_balanced()
+
+
+@pytest.mark.parametrize("form", ["http", "zipkin"])
+def test_what_is_no_request_is_answered_400(doors, form):
+    url = doors.target()[form]
+    kind = "application/json" if form == "zipkin" else "application/vnd.apache.thrift.binary; charset=x"
+    for body in (b"", b"{}", bytes(range(256)), b"[{}"):
+        answer = requests.post(url, data=body, headers={"Content-Type": kind}, timeout=10)
+        assert answer.status_code == 400 and answer.text.startswith("not a ") and " at byte " in answer.text
+    assert requests.post(url, data=b"[]", headers={"Content-Type": "text/plain"}, timeout=10).status_code == 415
+    assert requests.get(url, timeout=10).status_code == 405
+    component = "receive.jaeger" if form == "http" else "receive.zipkin"
+    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 5
+
+
+def test_a_span_with_a_bad_id_is_refused_alone(doors):
+    body = [span(1), {"traceId": "0" * 32, "id": "1" * 16, "name": "lost"}, span(2)]
+    answer = requests.post(doors.target()["zipkin"], json=body, timeout=10)
+    assert answer.status_code == 202
+    assert answer.text.startswith('1 of 3 spans refused; the first is span 2, "lost": its traceId is ')
+    wait_delivered(doors.agent, 2)
+    assert doors.agent.booked("rejected", signal="traces") == 1
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_large_request_is_converted_in_the_lane(doors, packed):
+    body = json.dumps([span(number, tags={"text": "x" * 50}) for number in range(1, 4001)]).encode()
+    headers = {"Content-Type": "application/json", **({"Content-Encoding": "gzip"} if packed else {})}
+    answer = requests.post(doors.target()["zipkin"], data=gzip.compress(body) if packed else body, headers=headers,
+                           timeout=30)
+    assert answer.status_code == 202 and answer.text == ""
+    wait_delivered(doors.agent, 4000)

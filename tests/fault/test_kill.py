@@ -101,27 +101,27 @@ def test_inside_a_rotation(oxpecker, fault_server, tmp_path, seen):
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 def test_inside_the_generation_bump(oxpecker, fault_server, tmp_path, moment):
-    """Killed when a new file was seen, before or after its generation was committed and its first line sent."""
-    server, writer = fault_server(), Writer(tmp_path / "app.log")
+    """Killed when a new file was seen, before or after its first line, with the generation in its id, was taken."""
+    server = fault_server()
     sink = Sink(server)
     agent = oxpecker(config(tmp_path / "app*.log", server.url), start=False)
-    writers, hits, number = [writer], 0, -1
-    while hits < ROUNDS and number < 3 * ROUNDS:
-        before, number = len(sink.documents), number + 1
+    for number in range(ROUNDS):
+        server.plan(sink.behave)
         agent.start()
-        writers.append(Writer(tmp_path / f"app{number}.log"))
-        writers[-1].write(20, file=number)
+        wait_until(lambda: len(sink.documents) == 20 * number, 20, "the lines of the files before it")
+        if moment == "before":
+            server.plan(fault.hang())
+        Writer(tmp_path / f"app{number}.log").write(20, file=number)
         if moment == "after":
-            wait_until(lambda: len(sink.documents) > before, 20, "the first line to come")
+            wait_until(lambda: len(sink.documents) > 20 * number, 20, "the first line to come")
         agent.kill9()
-        hits += (len(sink.documents) > before) == (moment == "after")
-    assert hits == ROUNDS
+        assert moment == "after" or len(sink.documents) == 20 * number
+    server.plan(sink.behave)
     agent.start()
-    wanted = sum(len(w.lines) for w in writers)
-    agent.wait_until(lambda: len(sink.documents) >= wanted, 30, "every line there")
+    agent.wait_until(lambda: len(sink.documents) >= 20 * ROUNDS, 30, "every line there")
     assert agent.stop() == 0
     found = sorted((d["file"], d["n"]) for d in sink.documents.values())
-    assert found == sorted((n, line) for n in range(number + 1) for line in range(20))
+    assert found == [(n, line) for n in range(ROUNDS) for line in range(20)]
 
 
 def test_at_random_moments_into_opensearch(oxpecker, opensearch, tmp_path):

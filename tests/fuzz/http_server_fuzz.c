@@ -58,7 +58,7 @@ static void run_init(struct run *run, bool direct)
 		.connections_max = 2,
 		.idle = DURATION_S(5),
 		.priority = LOOP_PROBES,
-		.direct = direct };
+		.engine = direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD };
 	int pair[2];
 
 	check(loop_new(&clock_system, &run->loop) == 0, "no loop");

@@ -74,6 +74,7 @@ LIBRARIES = {
     r"event2/": ["agent/loop/"],
     r"microhttpd\.h": ["agent/http/"],
     r"curl/": ["agent/http/"],
+    r"nghttp2/": ["agent/http/"],
     r"sqlite3\.h": ["agent/state/", "agent/store/", "agent/base/strange_db.", "agent/base/new_db."],
     r"libfyaml\.h": ["agent/config/"],
     r"pthread\.h": ["agent/loop/"],

@@ -11,7 +11,7 @@ import statistics
 import source
 
 LINES, NESTING, PARAMETERS, COLUMNS = 60, 3, 5, 120
-DICTATED = {"on_request"}  # libmicrohttpd calls it with eight arguments
+DICTATED = {"on_request", "on_h2_field", "on_h2_data", "read_h2_answer"}  # libmicrohttpd and nghttp2 call these
 TOKEN = re.compile(r"\w+|[^\w\s]")
 OPENING, CLOSING = {"(": ")", "{": "}", "[": "]"}, set(")}]")
 

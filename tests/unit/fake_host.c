@@ -219,6 +219,16 @@ void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t by
 	h->lost_bytes += bytes;
 }
 
+enum admit host_offer_spooled(
+	struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
+{
+	enum admit answer = host_offer(h, batch);
+
+	if (answer == ADMIT_TAKEN)
+		done(context, 0);
+	return answer;
+}
+
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
 	(void)signal;

@@ -6,13 +6,15 @@ from .lines import as_written
 def documents_of(server):
     """{id: document} of what a fault server acknowledged, as the app wrote it: under each id what came first.
 
-    A document that was refused, or whose answer was none, is not there; nor is one that only a killed agent sent.
+    They are in the order of their ids, which is that of their places unless a client gave them an _id. They may come in
+    another order: several sends are under way at a time, and beside one that gets no answer one of its items is sent
+    again. What was refused, or whose answer was none, is not there; nor is what only a killed agent sent.
     """
     found = {}
     for request in server.taken("_bulk"):
         for action, document in request.acknowledged():
             found.setdefault(action["create"]["_id"], as_written(document))
-    return found
+    return dict(sorted(found.items()))
 
 
 def sent_to(server):
@@ -20,7 +22,7 @@ def sent_to(server):
     return [as_written(document) for request in server.taken("_bulk") for _, document in request.documents()]
 
 
-def wait_delivered(agent, count, deadline=30):
+def wait_delivered(agent, count, deadline=60):
     """So many log lines booked as delivered, and no more."""
     booked = lambda: agent.booked("delivered", signal="logs")  # noqa: E731
     agent.wait_until(lambda: booked() >= count, deadline, f"{count} lines delivered")

@@ -87,7 +87,7 @@ static void a_body_has_memory_for_twice_of_what_has_come(void **state)
 	char piece[1000];
 
 	f->request.announced = MIB;
-	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	used_is_at_most(f, FIRST);
 	for (size_t came = 0; came < MIB; came += sizeof piece) {
 		size_t size = MIB - came < sizeof piece ? MIB - came : sizeof piece;
@@ -106,7 +106,7 @@ static void a_small_body_has_what_it_announces(void **state)
 	struct fixture *f = *state;
 
 	f->request.announced = 10;
-	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	assert_int_equal(f->body.room, 10);
 	used_is_at_most(f, 10);
 }
@@ -117,10 +117,10 @@ static void a_slow_peer_goes_for_one_that_comes(void **state)
 	struct door_body slow;
 
 	door_body_init(&slow, &f->memory, SIGNAL_TRACES);
-	assert_true(door_body_begin(&slow, &f->request));
+	assert_true(door_body_begin(&slow, &f->request, f->request.announced));
 	assert_true(door_body_renew(&slow, &f->request, MEMORY / 2 + MIB));
 	f->server.slow = &slow;
-	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	assert_int_equal(f->server.cut, 0);
 	assert_true(door_body_renew(&f->body, &f->request, MEMORY / 2 + MIB));
 	assert_int_equal(f->server.cut, 1);
@@ -132,7 +132,7 @@ static void the_peers_that_are_cut_off_for_one_request_are_few(void **state)
 	struct fixture *f = *state;
 
 	f->server.pretends = true;
-	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	assert_false(door_body_work(&f->body, &f->request, 2 * MEMORY));
 	assert_int_equal(f->server.cut, CUTS);
 }
@@ -141,7 +141,7 @@ static void a_body_that_begins_again_keeps_the_old_one_until_it_is_done(void **s
 {
 	struct fixture *f = *state;
 
-	assert_true(door_body_begin(&f->body, &f->request));
+	assert_true(door_body_begin(&f->body, &f->request, f->request.announced));
 	assert_true(door_body_append(&f->body, &f->request, bytes_of("packed")));
 	assert_true(door_body_renew(&f->body, &f->request, MIB));
 	assert_int_equal(f->body.size, 0);

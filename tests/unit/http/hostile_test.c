@@ -79,7 +79,7 @@ static int new_server(struct fixture *f, size_t seats)
 		.connections_max = seats,
 		.idle = DURATION_S(1),
 		.priority = LOOP_PROBES,
-		.direct = f->direct,
+		.engine = f->direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD,
 		.waiting_max = f->waiting_max,
 		.evicted = &f->evicted,
 		.refused = &f->refused };

@@ -215,7 +215,8 @@ static int setup(void **state, bool direct)
 	struct fixture *f = &all->f;
 	struct http_server_options options = usual;
 
-	options.direct = f->direct = direct;
+	f->direct = direct;
+	options.engine = direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD;
 	options.context = f;
 	world_init(&f->world);
 	buffer_init(&f->body, BODY_MAX);
@@ -837,7 +838,7 @@ static void heads_have_a_ceiling_together(void **state)
 	char *text = malloc(LONG + 1);
 	size_t refused = 0;
 
-	more.direct = true;
+	more.engine = HTTP_DIRECT;
 	more.connections_max = PEERS * 2 + 1;
 	assert_int_equal(http_server_new(f->world.loop, &more, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
 	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
@@ -1478,6 +1479,34 @@ static unsigned status_of(struct fixture *f, uint16_t port, const char *path, st
 	return status;
 }
 
+static void a_connection_ends_at_its_age_after_an_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct http_server_options aging = usual;
+	struct http_server *s;
+	uint16_t port;
+
+	aging.engine = HTTP_DIRECT;
+	aging.age = DURATION_S(60);
+	aging.idle = DURATION_S(50);
+	assert_int_equal(http_server_new(f->world.loop, &aging, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
+	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
+	raw_done(&f->raw);
+	assert_int_equal(status_of(f, port, "/hello", &f->raw), 200);
+	f->world.ahead += 40ll * 1000000000;
+	raw_clear(&f->raw);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_false(raw_has(&f->raw, "Connection: close"));
+	f->world.ahead += 40ll * 1000000000;
+	raw_clear(&f->raw);
+	raw_send(&f->raw, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "hello\n");
+	assert_true(raw_has(&f->raw, "Connection: close"));
+	raw_expect_end(&f->raw);
+	http_server_free(s);
+}
+
 /* A large one is answered when it is the only one; further ones get 503, small ones always their answer. Each 503 has
  * whoever takes nothing cut off, once that has been for long enough. */
 static void bodies_have_a_ceiling_together(void **state)
@@ -1488,7 +1517,7 @@ static void bodies_have_a_ceiling_together(void **state)
 	struct http_server *s;
 	uint16_t port;
 
-	few.direct = f->direct;
+	few.engine = f->direct ? HTTP_DIRECT : HTTP_BY_MICROHTTPD;
 	few.answers_max = 1 << 20;
 	assert_int_equal(http_server_new(f->world.loop, &few, CONTAINER_OF(f, struct all, f)->routes, &s), 0);
 	assert_int_equal(http_server_listen(s, "127.0.0.1:0", &port), 0);
@@ -1550,6 +1579,7 @@ int main(void)
 		TEST(answers_are_dated),
 		cmocka_unit_test_setup_teardown(
 			connections_are_kept_and_pipelines_answered_in_order, setup_direct, teardown),
+		cmocka_unit_test_setup_teardown(a_connection_ends_at_its_age_after_an_answer, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(a_long_pipeline_is_answered_whole, setup_direct, teardown),
 		cmocka_unit_test_setup_teardown(a_pipeline_waits_for_the_answer_before, setup_direct, teardown),
 		TEST(a_body_comes_whole),

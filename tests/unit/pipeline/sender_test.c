@@ -283,6 +283,25 @@ static void assert_taken_once_in_order(const struct exporter *e, size_t count)
 		assert_int_equal(e->taken[i], i);
 }
 
+/* Also by little; but a single item goes as it is. */
+static void no_send_of_several_items_is_over_its_ceiling(void **state)
+{
+	struct world *w = *state;
+	struct exporter *e = &w->exporter;
+	const size_t most = BATCH_ITEMS * ITEM * 9 / 10;
+
+	sender_send_max(w->sender, most);
+	offer_large(w);
+	turn(w);
+	assert_int_equal(e->count, 2);
+	assert_int_equal(e->tries[0].items, BATCH_ITEMS * 9 / 10);
+	assert_true(e->tries[0].bytes <= most && e->tries[1].bytes <= most);
+	offer(w, "g", 2 * most);
+	turn(w);
+	assert_int_equal(e->count, 3);
+	assert_taken_once_in_order(e, BATCH_ITEMS + 1);
+}
+
 /* One request at a time and of little, about a second apart for ten minutes; then rarely. */
 static void a_dead_destination_is_asked_with_little_and_often(void **state)
 {
@@ -981,6 +1000,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_dead_destination_is_asked_with_little_and_often),
 		CASE(it_is_back_within_moments_of_the_destination),
+		CASE(no_send_of_several_items_is_over_its_ceiling),
 		CASE(the_window_opens_step_by_step),
 		CASE(what_was_asked_for_is_obeyed_and_a_little_more),
 		CASE(the_one_that_breaks_the_connection_is_found),

@@ -271,6 +271,9 @@ static const struct references_row references_rows[] = {
 	{ 0, { { FOLLOWS_FROM, 2, 5 }, { CHILD_OF, 2, 6 } }, 2, "6", "\"links\":[" LINK("2", "5", "follows_from") "]" },
 	{ 0, { { CHILD_OF, 9, 5 } }, 1, NULL, "\"links\":[" LINK("9", "5", "child_of") "]" },
 	{ 7, { { CHILD_OF, 2, 5 }, { CHILD_OF, 2, 7 } }, 2, "7", "\"links\":[" LINK("2", "5", "child_of") "]" },
+	{ 7, { { FOLLOWS_FROM, 2, 0 } }, 1, "7", NULL },
+	{ 0, { { FOLLOWS_FROM, 2, 5 }, { FOLLOWS_FROM, 2, 6 } }, 2, "5",
+		"\"links\":[" LINK("2", "5", "follows_from") "," LINK("2", "6", "follows_from") "]" },
 	{ 0, { { 0, 0, 0 } }, 0, NULL, NULL },
 };
 
@@ -302,6 +305,37 @@ static void references_are_the_parent_and_links(void **state)
 		buffer_done(&json);
 		buffer_done(&w.out);
 	}
+}
+
+/* What takes fewest bytes for what it becomes: a datagram stays below a MiB. */
+static void growth_is_bounded(void **state)
+{
+	struct thrift_writer w;
+	struct otlp_made made;
+	struct jaeger_source source;
+	size_t at;
+
+	(void)state;
+	start(&w, THRIFT_COMPACT);
+	write_list(&w, 2, THRIFT_STRUCT, 1);
+	write_span_head(&w, 2, 3, "n");
+	write_i64(&w, 4, 9);
+	for (int id = 6; id <= 11; id += id == 6 ? 4 : 1) {
+		write_list(&w, id, THRIFT_STRUCT, 20000);
+		for (int i = 0; i < 20000; i++)
+			write_raw(&w, "\x26\x02\x26\x02\x00", id == 6 ? 5 : 0);
+		for (int i = 0; i < 20000; i++)
+			write_raw(&w, "\x25\x12\x00", id == 10 ? 3 : 0);
+		for (int i = 0; i < 20000; i++)
+			write_raw(&w, "\x00", id == 11 ? 1 : 0);
+	}
+	write_stop(&w);
+	write_stop(&w);
+	source = source_of(&w, false);
+	assert_null(jaeger_plan(&source, &made, &at));
+	assert_int_equal(made.spans, 1);
+	assert_in_range(made.size, 8 * w.out.size, 16 * w.out.size);
+	buffer_done(&w.out);
 }
 
 static void logs_are_events(void **state)
@@ -372,6 +406,35 @@ static void the_process_is_the_resource(void **state)
 		buffer_done(&json);
 		buffer_done(&w.out);
 	}
+}
+
+static void names_that_are_there_stay(void **state)
+{
+	struct thrift_writer w;
+	struct otlp_made made;
+	struct buffer json;
+	struct jaeger_source source;
+
+	(void)state;
+	start(&w, THRIFT_BINARY);
+	write_field(&w, THRIFT_STRUCT, 1);
+	write_list(&w, 2, THRIFT_STRUCT, 4);
+	write_tag_text(&w, "hostname", "h");
+	write_tag_text(&w, "host.name", "other");
+	write_tag_text(&w, "jaeger.version", "v");
+	write_tag_text(&w, "opencensus.exporterversion", "e");
+	write_stop(&w);
+	write_list(&w, 2, THRIFT_STRUCT, 1);
+	write_span_head(&w, 2, 3, "n");
+	write_stop(&w);
+	write_stop(&w);
+	source = source_of(&w, false);
+	convert(&source, &made, &json);
+	has(&json, "\"resource\":{\"attributes\":[" TEXT_ATTRIBUTE("hostname", "h") "," TEXT_ATTRIBUTE(
+			   "host.name", "other") "," TEXT_ATTRIBUTE("jaeger.version",
+			   "v") "," TEXT_ATTRIBUTE("opencensus.exporterversion", "e") "]}");
+	buffer_done(&json);
+	buffer_done(&w.out);
 }
 
 static void spans_with_bad_ids_are_refused_alone(void **state)
@@ -537,12 +600,13 @@ static void only_one_function_is_called(void **state)
 	}
 }
 
-static void a_broken_body_is_refused_where_it_breaks(void **state)
+static void a_body_that_is_cut_or_goes_on_is_refused(void **state)
 {
 	(void)state;
 	FOR_BOTH(p)
 	{
 		struct thrift_writer w;
+		size_t whole_size;
 		start(&w, p);
 		write_list(&w, 2, THRIFT_STRUCT, 1);
 		write_span_head(&w, 2, 3, "n");
@@ -550,12 +614,14 @@ static void a_broken_body_is_refused_where_it_breaks(void **state)
 		write_tag_text(&w, "key", "value");
 		write_stop(&w);
 		write_stop(&w);
-		for (size_t size = 0; size < w.out.size; size++) {
+		whole_size = w.out.size;
+		write_byte(&w, 0);
+		for (size_t size = 0; size <= w.out.size; size++) {
 			char *copy = memcpy(malloc(size + !size), w.out.data, size);
 			const struct jaeger_source source = { { copy, size }, p, false };
 			struct otlp_made made;
 			size_t at = SIZE_MAX;
-			assert_non_null(jaeger_plan(&source, &made, &at));
+			assert_int_equal(jaeger_plan(&source, &made, &at) == NULL, size == whole_size);
 			assert_true(at <= size);
 			free(copy);
 		}
@@ -569,14 +635,16 @@ int main(void)
 		cmocka_unit_test(a_batch_is_converted_whole),
 		cmocka_unit_test(tags_become_what_they_mean),
 		cmocka_unit_test(references_are_the_parent_and_links),
+		cmocka_unit_test(growth_is_bounded),
 		cmocka_unit_test(logs_are_events),
 		cmocka_unit_test(the_process_is_the_resource),
+		cmocka_unit_test(names_that_are_there_stay),
 		cmocka_unit_test(spans_with_bad_ids_are_refused_alone),
 		cmocka_unit_test(spans_without_a_good_one_are_no_request),
 		cmocka_unit_test(scopes_are_grouped),
 		cmocka_unit_test(many_tags),
 		cmocka_unit_test(only_one_function_is_called),
-		cmocka_unit_test(a_broken_body_is_refused_where_it_breaks),
+		cmocka_unit_test(a_body_that_is_cut_or_goes_on_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -252,6 +252,21 @@ static void every_lie_is_found(void **state)
 	}
 }
 
+/* It is found before the first element is read. */
+static void a_list_holds_no_more_than_the_bytes_behind_it(void **state)
+{
+	static const char doubles[] = "\4\0\0\0\2"
+				      "0123456701234567";
+
+	(void)state;
+	for (size_t size = sizeof doubles - 3; size < sizeof doubles; size++) {
+		struct thrift t = thrift_of(THRIFT_BINARY, (struct bytes){ doubles, size });
+		bool fits = size == sizeof doubles - 1;
+		assert_int_equal(thrift_list(&t).count, fits ? 2 : 0);
+		assert_int_equal(t.fault, fits ? THRIFT_OK : THRIFT_CUT);
+	}
+}
+
 static void messages_have_names(void **state)
 {
 	static const struct lie heads[] = {
@@ -285,6 +300,7 @@ int main(void)
 		cmocka_unit_test(whatever_is_unknown_is_skipped),
 		cmocka_unit_test(depth_has_a_ceiling),
 		cmocka_unit_test(every_lie_is_found),
+		cmocka_unit_test(a_list_holds_no_more_than_the_bytes_behind_it),
 		cmocka_unit_test(messages_have_names),
 	};
 

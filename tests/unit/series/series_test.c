@@ -67,6 +67,14 @@ static struct series_counts commit(struct table *t, struct series_target *target
 	return c;
 }
 
+/* In steps of so many. */
+static void tidy(struct table *t, struct series_target *target, size_t count)
+{
+	while (series_tidy(target, count))
+		series_check(t->series);
+	series_check(t->series);
+}
+
 static struct series_counts scrape(struct table *t, struct series_target *target, const char *page)
 {
 	series_begin(target);
@@ -142,6 +150,7 @@ static void an_abandoned_scrape_leaves_no_trace(void **state)
 	(void)state;
 	scrape(&t, t.app, page);
 	scrape(&t, t.app, page);
+	tidy(&t, t.app, 1);
 	bytes = t.series->bytes;
 	series_begin(t.app);
 	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a gauge\na{x=\"2\"} 7\na{x=\"3\"} 8\nb 1\nc x\n"),
@@ -149,6 +158,8 @@ static void an_abandoned_scrape_leaves_no_trace(void **state)
 	series_check(t.series);
 	series_abandon(t.app);
 	series_check(t.series);
+	assert_page(&t, page);
+	tidy(&t, t.app, 1);
 	assert_page(&t, page);
 	assert_int_equal(t.series->bytes, bytes);
 	series_begin(t.app);
@@ -172,10 +183,12 @@ static void what_is_scraped_no_more_is_gone(void **state)
 	series_target_down(t.app);
 	series_check(t.series);
 	assert_page(&t, "");
+	tidy(&t, t.app, 2);
 	assert_int_equal(t.series->bytes, 0);
 	scrape(&t, t.app, "a 1\n");
 	scrape(&t, t.app, "");
 	assert_page(&t, "");
+	tidy(&t, t.app, 100);
 	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
@@ -257,6 +270,24 @@ static void types_that_clash_at_the_commit(void **state)
 	c = commit(&t, t.app);
 	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 2);
 	assert_page(&t, "# TYPE a counter\na{part=\"nginx\"} 1\n# TYPE b untyped\nb 1\n");
+	series_free(t.series);
+}
+
+/* What a target has on the page protects its types, but only while it is there. */
+static void types_that_clash_after_a_target_was_down(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE a counter\na 1\n");
+	series_begin(t.app);
+	assert_int_equal(stage(t.app, EXPOSITION_TEXT, "# TYPE a counter\na 2\n"), 0);
+	series_target_down(t.app);
+	scrape(&t, t.nginx, "# TYPE a gauge\na 3\n");
+	c = commit(&t, t.app);
+	assert_int_equal(c.dropped[SERIES_DROP_TYPE_CLASH], 1);
+	assert_page(&t, "# TYPE a gauge\na{part=\"nginx\"} 3\n");
 	series_free(t.series);
 }
 
@@ -353,6 +384,7 @@ static void memory_has_a_ceiling(void **state)
 		assert_true(t.series->bytes <= small.bytes);
 	}
 	series_target_down(t.app);
+	tidy(&t, t.app, 10);
 	assert_int_equal(t.series->bytes, 0);
 	series_free(t.series);
 }
@@ -613,9 +645,11 @@ static void a_series_may_change_its_family(void **state)
 
 	(void)state;
 	scrape(&t, t.app, "# TYPE h summary\nh_sum 5\n");
+	tidy(&t, t.app, 1);
 	before = t.series->bytes;
 	scrape(&t, t.app, "# TYPE h gauge\nh 1\nh_sum 5\n");
 	scrape(&t, t.app, "# TYPE h summary\nh_sum 5\n");
+	tidy(&t, t.app, 1);
 	assert_int_equal(t.series->bytes, before);
 	assert_page(&t, "# TYPE h summary\nh_sum 5\n");
 	series_free(t.series);
@@ -675,6 +709,7 @@ int main(void)
 		cmocka_unit_test(two_targets_share_a_page),
 		cmocka_unit_test(types_that_clash_are_refused_by_family),
 		cmocka_unit_test(types_that_clash_at_the_commit),
+		cmocka_unit_test(types_that_clash_after_a_target_was_down),
 		cmocka_unit_test(two_types_in_one_scrape),
 		cmocka_unit_test(doubles_are_refused),
 		cmocka_unit_test(ceilings_hold),
