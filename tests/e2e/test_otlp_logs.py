@@ -6,16 +6,18 @@ import os
 import re
 from datetime import datetime, timezone
 
+import grpc
 import pytest
 import requests
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import (ExportLogsServiceRequest,
                                                                     ExportLogsServiceResponse)
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServiceStub
 
 from lib import agent as agents
 from lib import need
 from lib.process import Process
 from lib.sink import Sink
-from lib.wait import wait_until
+from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
 HOSTS = os.path.join(need.TESTS, "hosts", "otlp_logs")
@@ -132,6 +134,18 @@ def test_records_that_were_answered_are_there_once_after_a_kill(oxpecker, fault_
     agent.start()
     agent.wait_until(lambda: agent.booked("held") == 0, 30, "nothing held")
     assert sorted(document["n"] for document in sink.documents.values()) == list(range(2000))
+    agent.assert_balanced()
+
+
+def test_records_over_grpc_become_the_same_lines(oxpecker, tmp_path):
+    port, message = free_port(), request_of_logs(3)
+    agent, lines = to_file(oxpecker, tmp_path, grpc=[f"127.0.0.1:{port}"])
+    message.resource_logs[0].scope_logs[0].log_records[1].span_id = b"short"
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        answer = LogsServiceStub(channel).Export(message, timeout=20)
+    assert answer.partial_success.rejected_log_records == 1
+    wait_until(lambda: [line["n"] for line in lines()] == [0, 2], 20, "the other two")
+    assert lines()[1]["message"] == "record 2" and lines()[1]["service.name"] == "made"
     agent.assert_balanced()
 
 
