@@ -58,7 +58,7 @@ enum http_take door_refuse(struct door_request *r, unsigned status, const char *
 	if (request && r->voice)
 		r->voice->refuse(r, status, message);
 	else if (request)
-		r->door->type->answer(request, status, message); /* the message may be in the request's struct */
+		r->type->answer(request, status, message); /* the message may be in the request's struct */
 	request_free(r);
 	return HTTP_ANSWERED;
 }
@@ -92,7 +92,7 @@ static enum http_take refuse_full(struct door_request *r, const char *message)
 /* There was no room for what the request takes in all. If there is hardly ever that much, trying again does not help. */
 static enum http_take refuse_room(struct door_request *r, size_t takes)
 {
-	size_t most = host_memory_most(r->door->host, r->door->type->signal);
+	size_t most = host_memory_most(r->door->host, r->type->signal);
 
 	if (takes > most - most / 8)
 		return door_refuse(r, 413, too_large_ever);
@@ -102,7 +102,7 @@ static enum http_take refuse_room(struct door_request *r, size_t takes)
 /* Room for the answer. False: refused. */
 static bool reserve_reply(struct door_request *r)
 {
-	size_t size = r->door->type->reply_max(r);
+	size_t size = r->type->reply_max(r);
 	int failed = door_reply_reserve(&r->reply, r->request, size);
 
 	if (failed == -EBUSY)
@@ -124,15 +124,34 @@ static bool make_old(struct door_request *r, size_t size)
 	return false;
 }
 
-struct door_request *door_open(struct door *door, struct http_request *request, const struct door_voice *voice)
+/* Which of the types it is: `content` of the door's type, or the one that is wanted. False: none, `reason` says so. */
+static bool has_type(struct door_request *r, const char *wanted)
 {
-	struct door_request *r = oxp_new(door->type->request_size);
+	const char *const one[] = { wanted, NULL }, *const *types =
+							    r->type->content && !wanted ? r->type->content : one;
+	const char *type = *types ? http_request_header(r->request, "Content-Type") : "";
+
+	for (size_t i = 0; type && types[i]; i++) {
+		r->content = i;
+		if (media_type_is(bytes_of(type), types[i]))
+			return true;
+	}
+	snprintf(r->reason, sizeof r->reason, "Content-Type must be %s%s%s", *types ? types[0] : "",
+		*types && types[1] ? " or " : "", *types && types[1] ? types[1] : "");
+	return !*types;
+}
+
+struct door_request *door_open(
+	struct door *door, const struct door_type *type, struct http_request *request, const struct door_voice *voice)
+{
+	struct door_request *r = oxp_new(type->request_size);
 
 	r->door = door;
+	r->type = type;
 	r->request = request;
 	r->voice = voice;
-	door_body_init(&r->body, &door->memory);
-	door_reply_init(&r->reply, &door->memory);
+	door_body_init(&r->body, &door->memory, type->signal);
+	door_reply_init(&r->reply, &door->memory, type->signal);
 	door->open++;
 	++*door->requests;
 	http_context_set(request, r);
@@ -158,22 +177,25 @@ void door_expire(struct door_request *r)
 		door_refuse(r, 504, too_late);
 }
 
-enum http_take door_begin(struct door *door, struct http_request *request, const char *wanted)
+enum http_take door_begin_as(
+	struct door *door, const struct door_type *type, struct http_request *request, const char *wanted)
 {
 	const char *encoding = http_request_header(request, "Content-Encoding");
-	const char *type = wanted ? http_request_header(request, "Content-Type") : NULL;
-	struct door_request *r = door_open(door, request, NULL);
+	struct door_request *r = door_open(door, type, request, NULL);
 
 	if (door->stopped)
 		return door_refuse(r, 503, ending);
-	if (wanted && !(type && media_type_is(bytes_of(type), wanted))) {
-		snprintf(r->reason, sizeof r->reason, "Content-Type must be %s", wanted);
+	if (!has_type(r, wanted))
 		return door_refuse(r, 415, r->reason);
-	}
 	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
 	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0)
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
 	return door_expect(r, http_request_content_length(request));
+}
+
+enum http_take door_begin(struct door *door, struct http_request *request, const char *wanted)
+{
+	return door_begin_as(door, door->type, request, wanted);
 }
 
 enum http_take door_body(void *context, struct http_request *request, struct bytes piece)
@@ -185,8 +207,8 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 		return door_refuse(r, 413, too_large);
 	if (!door_body_append(&r->body, request, piece))
 		return refuse_room(r, r->body.size + piece.size);
-	if (r->door->type->count && !r->gzip)
-		r->door->type->count(r, piece);
+	if (r->type->count && !r->gzip)
+		r->type->count(r, piece);
 	return HTTP_TAKEN;
 }
 
@@ -210,7 +232,7 @@ static void answer_due(struct door_request *r)
 
 	r->offered = false;
 	if (!r->failed) {
-		door->type->taken(r);
+		r->type->taken(r);
 	} else if (r->failed == -ENOMEM) {
 		refuse_room(r, 2 * r->body.size + r->reply.size); /* steps need the body and a copy */
 	} else if (r->failed == -ECANCELED) {
@@ -279,7 +301,7 @@ static enum admit hand_over(struct door_request *r)
 static void offer(struct door_request *r)
 {
 	struct door *door = r->door;
-	bool fine = door->type->fill(r), any = fine && batch_items(r->body.batch) > 0;
+	bool fine = r->type->fill(r), any = fine && batch_items(r->body.batch) > 0;
 	enum admit admit = fine ? ADMIT_TAKEN : ADMIT_FULL;
 
 	door_body_work_done(&r->body);
@@ -288,14 +310,14 @@ static void offer(struct door_request *r)
 		admit = hand_over(r);
 	}
 	if (admit == ADMIT_TAKEN)
-		door->type->taken(r);
+		r->type->taken(r);
 	else if (admit != ADMIT_WAITS)
 		refuse_room(r, r->body.size + r->reply.size);
 }
 
 static void inflate_body(struct door_request *r)
 {
-	const struct door_type *type = r->door->type;
+	const struct door_type *type = r->type;
 	struct door_body *body = &r->body;
 	size_t got = 0;
 	int failed = gunzip_into(r->door->gunzip, body->old, body->data, body->room, &got);
@@ -325,13 +347,13 @@ static void work_on(struct job *job)
 		inflate_body(r);
 		break;
 	case DOOR_LOOK:
-		r->door->type->look(r);
+		r->type->look(r);
 		break;
 	case DOOR_MEND:
-		door_body_filled(&r->body, r->door->type->mend(r));
+		door_body_filled(&r->body, r->type->mend(r));
 		break;
 	case DOOR_WRITE:
-		door_reply_filled(&r->reply, r->door->type->write(r));
+		door_reply_filled(&r->reply, r->type->write(r));
 		break;
 	}
 }
@@ -359,7 +381,7 @@ static void written(struct door_request *r)
 /* The body is what will be offered. */
 static void write_reply(struct door_request *r)
 {
-	const struct door_type *type = r->door->type;
+	const struct door_type *type = r->type;
 
 	if (!type->reply_max) {
 		offer(r);
@@ -373,10 +395,21 @@ static void write_reply(struct door_request *r)
 	}
 }
 
+static void look_at(struct door_request *r);
+
 static void mended(struct door_request *r)
 {
+	bool again = r->again;
+
 	door_body_old_done(&r->body);
-	write_reply(r);
+	r->again = false;
+	r->wants = 0;
+	if (r->fault)
+		door_refuse(r, 400, r->fault);
+	else if (again)
+		look_at(r);
+	else
+		write_reply(r);
 }
 
 static void mend(struct door_request *r)
@@ -388,7 +421,7 @@ static void mend(struct door_request *r)
 	if (large) {
 		to_lane(r, DOOR_MEND);
 	} else {
-		door_body_filled(&r->body, r->door->type->mend(r));
+		door_body_filled(&r->body, r->type->mend(r));
 		mended(r);
 	}
 }
@@ -408,7 +441,7 @@ static void looked_at(struct door_request *r)
 
 static void look_at(struct door_request *r)
 {
-	const struct door_type *type = r->door->type;
+	const struct door_type *type = r->type;
 
 	if (type->need && !door_body_work(&r->body, r->request, type->need(r))) {
 		refuse_full(r, no_room);
@@ -439,7 +472,7 @@ static void inflated(struct door_request *r)
 		return;
 	}
 	door_body_old_done(&r->body);
-	if (r->door->type->need && !r->fault)
+	if (r->type->need && !r->fault)
 		look_at(r);
 	else
 		looked_at(r);
@@ -522,7 +555,7 @@ void door_gone(void *context, struct http_request *request)
 int door_init(struct door *door, const struct door_type *type, struct host *host, size_t body_max)
 {
 	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
-	door_memory_init(&door->memory, host, type->signal);
+	door_memory_init(&door->memory, host);
 	door->due_last = &door->due;
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
 	if (!door->gunzip)

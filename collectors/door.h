@@ -61,6 +61,7 @@ struct door_voice {
 /* What a kind of door does with a body. */
 struct door_type {
 	enum signal signal;
+	const char *const *content; /* the Content-Types that it takes, ends with NULL; NULL: who begins says it */
 	size_t request_size; /* of the struct that begins with a struct door_request */
 	/* Sees the body in pieces as they come, or whole if it was inflated. On the loop or in the CPU lane. NULL if
 	 * need() is. */
@@ -72,7 +73,8 @@ struct door_type {
 	 * Touches no memory but the request's. */
 	void (*look)(struct door_request *);
 	/* On the loop or in the CPU lane, after look() asked for `wants` bytes: writes to `body.data` what `body.old`
-	 * becomes, and returns its size. NULL for a door that never asks. */
+	 * becomes, and returns its size. If look() set `again`, it is called for what was written, unless `fault` is
+	 * set here. NULL for a door that never asks. */
 	size_t (*mend)(struct door_request *);
 	/* The most bytes the answer may have; and write(), which writes it to `reply.data` and returns its size, on the
 	 * loop or in the CPU lane. NULL: taken() makes a small one. */
@@ -87,7 +89,7 @@ struct door_type {
 };
 
 struct door {
-	const struct door_type *type;
+	const struct door_type *type; /* of what door_begin() begins; others begin with door_begin_as() */
 	struct host *host;
 	struct http_server *servers[DOOR_WAYS_MAX];
 	size_t servers_count;
@@ -107,6 +109,12 @@ struct door {
 	uint64_t *requests, *refused_full, *refused_bad;
 };
 
+/* What a route leads to, for doors that take several kinds of bodies. */
+struct door_entry {
+	struct door *door;
+	const struct door_type *type;
+};
+
 /*
  * One request, from its headers to its answer.
  *
@@ -117,10 +125,12 @@ struct door {
 struct door_request {
 	struct job job;
 	struct door *door;
+	const struct door_type *type;
 	struct http_request *request;
 	const struct door_voice *voice; /* NULL: the type's answer() */
 	struct grpc_call *call; /* what collectors/grpc.c has of it */
 	struct door_request *next; /* in door.due */
+	size_t content; /* the number of its Content-Type among those of the type */
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
@@ -130,6 +140,7 @@ struct door_request {
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
 	bool later; /* look() is to be called in the lane */
+	bool again; /* what mend() writes is to be looked at, too */
 	enum door_stage stage;
 	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
 	const char *fault; /* why the body is refused; NULL if it is fine */
@@ -150,7 +161,8 @@ void door_stop(struct door *);
 void door_done(struct door *); /* fine on zeroed memory */
 
 /* A request has come, to be spoken to with that voice. It is the request's context from now on. */
-struct door_request *door_open(struct door *, struct http_request *, const struct door_voice *);
+struct door_request *door_open(
+	struct door *, const struct door_type *, struct http_request *, const struct door_voice *);
 /* The same for its body: `announced` bytes, or -1. HTTP_ANSWERED: refused. */
 enum http_take door_expect(struct door_request *, int64_t announced);
 /* Its peer waits no longer: 504, unless it is taken already. */
@@ -158,6 +170,8 @@ void door_expire(struct door_request *);
 
 /* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */
 enum http_take door_begin(struct door *, struct http_request *, const char *wanted);
+/* The same for a door that takes several kinds of bodies. */
+enum http_take door_begin_as(struct door *, const struct door_type *, struct http_request *, const char *wanted);
 enum http_take door_body(void *door, struct http_request *, struct bytes piece);
 void door_complete(void *door, struct http_request *);
 void door_gone(void *door, struct http_request *);

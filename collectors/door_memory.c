@@ -8,9 +8,9 @@ enum {
 	CUTS_MAX = 16, /* the most peers that are cut off to make room for one request */
 };
 
-void door_memory_init(struct door_memory *m, struct host *host, enum signal signal)
+void door_memory_init(struct door_memory *m, struct host *host)
 {
-	*m = (struct door_memory){ .host = host, .signal = signal };
+	*m = (struct door_memory){ .host = host };
 }
 
 void door_memory_serve(struct door_memory *m, struct http_server *server)
@@ -31,28 +31,35 @@ static bool make_room(const struct door_memory *m, const struct http_request *re
 	return made;
 }
 
+/* Who borrows. */
+struct borrower {
+	const struct door_memory *memory;
+	enum signal signal;
+	const struct http_request *request;
+};
+
 /* A batch with a block of that size. NULL: no room. */
-static char *borrow(const struct door_memory *m, const struct http_request *request, size_t size, struct batch **ret)
+static char *borrow(const struct borrower *who, size_t size, struct batch **ret)
 {
 	char *data = NULL;
 	int cuts = 0;
 
 	do {
-		struct batch *b = host_batch_new(m->host, m->signal);
+		struct batch *b = host_batch_new(who->memory->host, who->signal);
 		data = b ? batch_block(b, size) : NULL;
 		if (data)
 			*ret = b;
 		else
 			batch_free(b);
-	} while (!data && make_room(m, request, &cuts));
+	} while (!data && make_room(who->memory, who->request, &cuts));
 	return data;
 }
 
 /* A body. */
 
-void door_body_init(struct door_body *b, struct door_memory *memory)
+void door_body_init(struct door_body *b, struct door_memory *memory, enum signal signal)
 {
-	*b = (struct door_body){ .memory = memory };
+	*b = (struct door_body){ .memory = memory, .signal = signal };
 }
 
 void door_body_done(struct door_body *b)
@@ -67,7 +74,7 @@ static bool reserve(struct door_body *b, const struct http_request *request, siz
 {
 	size_t room = size ? size : FIRST_ROOM;
 
-	b->data = borrow(b->memory, request, room, &b->batch);
+	b->data = borrow(&(struct borrower){ b->memory, b->signal, request }, room, &b->batch);
 	b->room = b->data ? room : 0;
 	return b->data;
 }
@@ -149,7 +156,7 @@ void door_body_filled(struct door_body *b, size_t size)
 
 bool door_body_work(struct door_body *b, const struct http_request *request, size_t size)
 {
-	b->work = borrow(b->memory, request, size, &b->work_batch);
+	b->work = borrow(&(struct borrower){ b->memory, b->signal, request }, size, &b->work_batch);
 	return b->work;
 }
 
@@ -162,16 +169,16 @@ void door_body_work_done(struct door_body *b)
 
 /* Its answer. */
 
-void door_reply_init(struct door_reply *r, struct door_memory *memory)
+void door_reply_init(struct door_reply *r, struct door_memory *memory, enum signal signal)
 {
-	*r = (struct door_reply){ .memory = memory };
+	*r = (struct door_reply){ .memory = memory, .signal = signal };
 }
 
 void door_reply_done(struct door_reply *r)
 {
 	r->memory->replies -= r->room;
 	batch_free(r->batch);
-	*r = (struct door_reply){ .memory = r->memory };
+	door_reply_init(r, r->memory, r->signal);
 }
 
 int door_reply_reserve(struct door_reply *r, const struct http_request *request, size_t size)
@@ -183,7 +190,7 @@ int door_reply_reserve(struct door_reply *r, const struct http_request *request,
 	do {
 		fits = m->replies == 0 || m->replies + size <= DOOR_ANSWERS_MAX;
 	} while (!fits && make_room(m, request, &cuts));
-	r->data = fits ? borrow(m, request, size, &r->batch) : NULL;
+	r->data = fits ? borrow(&(struct borrower){ m, r->signal, request }, size, &r->batch) : NULL;
 	if (!r->data)
 		return fits ? -ENOMEM : -EBUSY;
 	m->replies += r->room = size;
@@ -227,6 +234,6 @@ struct http_page *door_reply_page(struct door_reply *r)
 		return NULL;
 	leaving = oxp_new(sizeof *leaving);
 	*leaving = (struct leaving){ r->memory, r->batch };
-	*r = (struct door_reply){ .memory = r->memory };
+	door_reply_init(r, r->memory, r->signal);
 	return http_page_new(bytes, gone, leaving);
 }

@@ -19,7 +19,6 @@ enum { DOOR_ANSWERS_MAX = 4 << 20 }; /* bytes of answers being made or not read 
 /* A door's. */
 struct door_memory {
 	struct host *host;
-	enum signal signal;
 	struct http_server *servers[DOOR_WAYS_MAX]; /* whose peers may be cut off */
 	size_t servers_count;
 	size_t replies; /* bytes of answers that are being made or that peers have not read */
@@ -33,6 +32,7 @@ struct door_memory {
  */
 struct door_body {
 	struct door_memory *memory;
+	enum signal signal; /* of its batches */
 	struct batch *batch;
 	char *data;
 	size_t size, room;
@@ -46,15 +46,16 @@ struct door_body {
 /* Its answer. Invariant: `room` is part of the door's `replies`. */
 struct door_reply {
 	struct door_memory *memory;
+	enum signal signal; /* of the request that it answers */
 	struct batch *batch; /* is never offered */
 	char *data;
 	size_t size, room;
 };
 
-void door_memory_init(struct door_memory *, struct host *, enum signal);
+void door_memory_init(struct door_memory *, struct host *);
 void door_memory_serve(struct door_memory *, struct http_server *); /* one more */
 
-void door_body_init(struct door_body *, struct door_memory *);
+void door_body_init(struct door_body *, struct door_memory *, enum signal);
 void door_body_done(struct door_body *);
 /* Takes room for what is to come: for what is announced (-1: nothing is), or for a first part of it. False: no room. */
 bool door_body_begin(struct door_body *, const struct http_request *, int64_t announced) MUST_CHECK;
@@ -70,7 +71,7 @@ void door_body_filled(struct door_body *, size_t size);
 bool door_body_work(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
 void door_body_work_done(struct door_body *);
 
-void door_reply_init(struct door_reply *, struct door_memory *);
+void door_reply_init(struct door_reply *, struct door_memory *, enum signal);
 void door_reply_done(struct door_reply *);
 /* Room for an answer; a large one finds it when it is the only one. 0, -ENOMEM: no room, or -EBUSY: too many answers
  * have not been read. */

@@ -143,7 +143,8 @@ static bool is_grpc(const char *type)
 static enum http_take begin(void *context, struct http_request *request)
 {
 	const char *encoding = http_request_header(request, "grpc-encoding");
-	struct door *door = context;
+	const struct door_entry *entry = context;
+	struct door *door = entry->door;
 	struct door_request *r;
 	struct grpc_call *call;
 
@@ -152,7 +153,7 @@ static enum http_take begin(void *context, struct http_request *request)
 		http_respond_text(request, 415, "text/plain", "Content-Type must be application/grpc\n");
 		return HTTP_ANSWERED;
 	}
-	r = door_open(door, request, &voice);
+	r = door_open(door, entry->type, request, &voice);
 	r->call = call = oxp_new(sizeof *call);
 	call->request = r;
 	loop_timer_init(&call->deadline, host_loop(door->host), on_deadline, call);
@@ -206,7 +207,7 @@ static void complete(void *context, struct http_request *request)
 		door_complete(context, request);
 }
 
-struct http_route grpc_route(struct door *door, const char *path)
+struct http_route grpc_route(const struct door_entry *entry, const char *path)
 {
 	return (struct http_route){ .method = HTTP_POST,
 		.path = path,
@@ -214,7 +215,7 @@ struct http_route grpc_route(struct door *door, const char *path)
 		.body = body,
 		.complete = complete,
 		.gone = door_gone,
-		.context = door };
+		.context = (void *)entry };
 }
 
 /* Other methods. */

@@ -12,8 +12,8 @@
 
 #include "collectors/door.h"
 
-/* The route of a method: "/package.Service/Method". */
-struct http_route grpc_route(struct door *, const char *path);
+/* The route of a method: "/package.Service/Method". The entry outlives it. */
+struct http_route grpc_route(const struct door_entry *, const char *path);
 /* The last route of a table: any other method is answered UNIMPLEMENTED, and counted. */
 struct http_route grpc_route_others(struct door *);
 

@@ -1,35 +1,26 @@
 /*
- * The `otlp` door: spans over OTLP/HTTP as protobuf and over OTLP/gRPC, on TCP and on Unix sockets. What is said here
- * of answers holds for both; collectors/grpc.h says what the statuses become over gRPC.
+ * The `otlp` door: spans and log records over OTLP/HTTP, as protobuf and as JSON, and over OTLP/gRPC, on TCP and on
+ * Unix sockets. What is said here of answers holds for all; collectors/grpc.h says what the statuses become over gRPC.
  *
- * A body is checked on the wire before anything else sees it, so one client's bytes cannot sink a merged batch. A wrong
- * frame is answered 400. If the frame is fine, a fault costs only the part that has it, and the answer reports it as a
- * partial success: what can be mended is mended (proto/otlp_mend.h), and a span that cannot be is refused. The answer
- * says that the spans are held within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is
- * 503 with Retry-After, and nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer has
+ * What becomes of a body is in the files otlp_door_*.c, one for each signal. The answer says that what it had is held
+ * within the budget (`ack: memory`) or on disk (`ack: disk`). If there is no room it is 503 with Retry-After, and
+ * nothing of the request is taken. (OTLP specification 1.11.0, "OTLP/HTTP": the answer has
  * the Content-Type of the request, an error is a google.rpc.Status, an empty request is fine.)
  */
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "collectors/door.h"
 #include "collectors/grpc.h"
-#include "proto/otlp_mend.h"
-#include "proto/otlp_response.h"
-#include "proto/otlp_walk.h"
+#include "collectors/otlp_door.h"
 
-enum {
-	/* google.rpc.Code */
-	RPC_INVALID_ARGUMENT = 3,
-	RPC_UNAVAILABLE = 14,
-	TELL_MENDED_S = 60,
-	ANSWER_MAX = 4096,
-};
+enum { LINES_SHARE = 4 }; /* a request may become log lines of that part of `memory` */
+
+static const char *const forms[] = { [OTLP_LOG_ECS] = "ecs", [OTLP_LOG_OTEL] = "otel", NULL };
 
 struct otlp_door_config {
 	const struct option_list *http, *grpc;
 	uint64_t body_max, connections;
 	enum door_ack ack;
+	enum otlp_log_form form;
 	const struct option_list *origins;
 };
 
@@ -45,151 +36,50 @@ static const struct option otlp_door_options[] = {
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
+	{ OPT_CHOICE(struct otlp_door_config, form, forms), .name = "logs", .text = "ecs",
+		.help = "Names in log lines. ecs: those of the Elastic Common Schema; otel: the data model of "
+			"OpenTelemetry, as the templates logs-*.otel-* of Elasticsearch expect it." },
 	{ OPT_TEXTS(struct otlp_door_config, origins), .name = "origins", .example = "[\"https://app.example.com\"]",
 		.help = DOOR_ORIGINS_HELP },
 	{ .name = NULL },
 };
 
 struct collector {
-	struct door door;
+	struct otlp_door otlp;
 	const struct otlp_door_config *config;
-	struct http_route routes[2], methods[3];
-	struct mono_time told; /* when it was logged that a request was mended; 0: never */
-	uint64_t *spans, *refused, *texts, *values, *links;
+	struct door_entry entries[OTLP_SERVICES];
+	struct http_route routes[OTLP_SERVICES + 1], methods[OTLP_SERVICES + 2];
 };
 
-struct otlp_request {
-	struct door_request base;
-	struct otlp_mend mend; /* `room` is 0 when all was fine; `span` is never set */
-};
+static const struct otlp_service *const services[OTLP_SERVICES] = { &otlp_service_traces, &otlp_service_logs };
 
-static struct otlp_request *otlp_of(struct door_request *r)
+static enum http_take begin(void *context, struct http_request *request)
 {
-	return CONTAINER_OF(r, struct otlp_request, base);
+	const struct door_entry *entry = context;
+
+	return door_begin_as(entry->door, entry->type, request, NULL);
 }
 
-static void answer(struct http_request *request, unsigned status, const char *message)
+/* Signals that no exporter takes are not served: their path is answered 404, their method UNIMPLEMENTED. */
+static void add_routes(struct collector *c, struct host *host)
 {
-	static const char *const later[] = { "Retry-After", "1", NULL };
-	int code = status == 503 ? RPC_UNAVAILABLE : RPC_INVALID_ARGUMENT;
-	struct buffer out;
+	size_t n = 0;
 
-	buffer_init(&out, ANSWER_MAX);
-	if (message && otlp_status_write(code, message, &out) < 0)
-		buffer_clear(&out);
-	http_respond(request, &(struct http_answer){ .status = status,
-				      .content_type = "application/x-protobuf",
-				      .headers = status == 503 ? later : NULL,
-				      .body = &out });
-	buffer_done(&out);
-}
-
-/* `reason` says what was done. */
-static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
-{
-	struct otlp_mend *m = &otlp_of(r)->mend;
-	enum otlp_fault fault;
-
-	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
-	if (r->later)
-		return OTLP_OK;
-	fault = otlp_mend_plan((struct bytes){ r->body.data, r->body.size }, m, at);
-	if (fault)
-		return fault;
-	otlp_mend_tell(m, r->reason, sizeof r->reason);
-	m->span = (struct bytes){ "", 0 };
-	if (m->spans == 0) /* there is nothing to write */
-		return OTLP_OK;
-	r->wants = m->room;
-	r->over_max = m->size > r->door->body_max || m->room > 2 * r->door->body_max;
-	if (r->over_max)
-		r->fault = "what is wrong in the request takes more than body_max to mend: send less at a time";
-	return OTLP_OK;
-}
-
-static void otlp_look(struct door_request *r)
-{
-	size_t at = 0;
-	struct otlp_summary sum;
-	enum otlp_fault fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
-
-	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
-	if (otlp_fault_can_be_mended(fault))
-		fault = plan_mending(r, &at);
-	if (fault == OTLP_OK)
-		return;
-	snprintf(r->reason, sizeof r->reason, "not an OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
-	r->fault = r->reason;
-}
-
-static size_t otlp_mend_body(struct door_request *r)
-{
-	otlp_mend_write(r->body.old, &otlp_of(r)->mend, r->body.data);
-	return otlp_of(r)->mend.size;
-}
-
-/* An empty request is fine and nothing to keep. */
-static bool otlp_fill(struct door_request *r)
-{
-	uint64_t spans = otlp_of(r)->mend.spans;
-	struct batch_item item = { .size = (uint32_t)r->body.size, .records = (uint32_t)spans };
-
-	item.data = batch_block_trim(r->body.batch, r->body.size); /* a chunked body did not say its size */
-	return spans == 0 || batch_add(r->body.batch, &item) == 0;
-}
-
-static void tell_mended(struct collector *c, const char *what)
-{
-	struct mono_time now = loop_now(host_loop(c->door.host));
-
-	if (c->told.ns && mono_since(now, c->told).ns < DURATION_S(TELL_MENDED_S).ns)
-		return;
-	c->told = now;
-	host_log(c->door.host, LOG_LEVEL_WARN, "a request was mended, or taken without some of its spans: %s", what);
-}
-
-static void count_mended(struct collector *c, const struct otlp_mend *m)
-{
-	*c->refused += m->refused;
-	*c->texts += m->texts;
-	*c->values += m->values;
-	*c->links += m->links;
-	if (m->refused)
-		host_refused(c->door.host, SIGNAL_TRACES, m->refused, m->refused_bytes);
-}
-
-/* (OTLP specification, "Partial Success": with no span refused the message is a warning.) */
-static void otlp_taken(struct door_request *r)
-{
-	struct collector *c = CONTAINER_OF(r->door, struct collector, door);
-	const struct otlp_mend *m = &otlp_of(r)->mend;
-	struct buffer out;
-
-	*c->spans += m->spans;
-	buffer_init(&out, ANSWER_MAX);
-	if (m->room > 0) {
-		count_mended(c, m);
-		tell_mended(c, r->reason);
-		if (otlp_response_write(m->refused, r->reason, &out) < 0)
-			buffer_clear(&out);
+	for (size_t i = 0; i < OTLP_SERVICES; i++) {
+		if (!host_takes(host, services[i]->type.signal))
+			continue;
+		c->entries[n] = (struct door_entry){ &c->otlp.door, &services[i]->type };
+		c->routes[n] = (struct http_route){ .method = HTTP_POST,
+			.path = services[i]->path,
+			.begin = begin,
+			.body = door_body,
+			.complete = door_complete,
+			.gone = door_gone,
+			.context = &c->entries[n] };
+		c->methods[n] = grpc_route(&c->entries[n], services[i]->rpc);
+		n++;
 	}
-	door_answered(r,
-		&(struct http_answer){
-			.status = 200, .content_type = "application/x-protobuf", .body = out.size > 0 ? &out : NULL });
-	buffer_done(&out);
-}
-
-static const struct door_type otlp_door = { .signal = SIGNAL_TRACES,
-	.request_size = sizeof(struct otlp_request),
-	.look = otlp_look,
-	.mend = otlp_mend_body,
-	.fill = otlp_fill,
-	.taken = otlp_taken,
-	.answer = answer };
-
-static enum http_take otlp_begin(void *context, struct http_request *request)
-{
-	return door_begin(context, request, "application/x-protobuf");
+	c->methods[n] = grpc_route_others(&c->otlp.door);
 }
 
 static bool otlp_door_check(const void *config, char *why, size_t room)
@@ -203,64 +93,51 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	int failed;
 
 	c->config = config;
-	failed = door_init(&c->door, &otlp_door, host, c->config->body_max);
+	failed = door_init(&c->otlp.door, &otlp_service_traces.type, host, c->config->body_max);
 	if (failed) {
 		free(c);
 		return failed;
 	}
-	c->door.ack = c->config->ack;
-	c->door.origins = c->config->origins;
-	c->spans = host_counter(host, "spans_total", "Spans accepted.");
-	c->refused = host_counter(host, "spans_refused_total",
-		"Spans refused because their ids are not valid; the rest of the request was taken.");
-	c->texts = host_counter(host, "strings_mended_total",
-		"Strings in spans that were not UTF-8; each bad byte was replaced by U+FFFD.");
-	c->values = host_counter(
-		host, "values_emptied_total", "Attribute values emptied because they were nested too deep.");
-	c->links = host_counter(host, "links_left_out_total", "Span links left out because an id had the wrong size.");
-	c->routes[0] = (struct http_route){ .method = HTTP_POST,
-		.path = "/v1/traces",
-		.begin = otlp_begin,
-		.body = door_body,
-		.complete = door_complete,
-		.gone = door_gone,
-		.context = &c->door };
-	c->methods[0] = grpc_route(&c->door, "/opentelemetry.proto.collector.trace.v1.TraceService/Export");
-	c->methods[1] = grpc_route_others(&c->door);
+	c->otlp.door.ack = c->config->ack;
+	c->otlp.door.origins = c->config->origins;
+	c->otlp.form = c->config->form;
+	c->otlp.lines_max = host_memory(host) / LINES_SHARE;
+	otlp_door_count(&c->otlp, host);
+	add_routes(c, host);
 	*ret = c;
 	return 0;
 }
 
 static int otlp_door_start(struct collector *c)
 {
-	int failed = door_start(&c->door, c->config->http, c->config->connections, c->routes);
+	int failed = door_start(&c->otlp.door, c->config->http, c->config->connections, c->routes);
 
 	if (failed || c->config->grpc->count == 0)
 		return failed;
-	return door_start_grpc(&c->door, c->config->grpc, c->config->connections, c->methods);
+	return door_start_grpc(&c->otlp.door, c->config->grpc, c->config->connections, c->methods);
 }
 
 static bool otlp_door_quiet(struct collector *c)
 {
-	return door_quiet(&c->door);
+	return door_quiet(&c->otlp.door);
 }
 
 static void otlp_door_stop(struct collector *c)
 {
-	door_stop(&c->door);
+	door_stop(&c->otlp.door);
 }
 
 static void otlp_door_destroy(struct collector *c)
 {
 	if (c)
-		door_done(&c->door);
+		door_done(&c->otlp.door);
 	free(c);
 }
 
 const struct collector_type collector_otlp = {
 	.name = "otlp",
-	.summary = "Takes spans over OTLP/HTTP (protobuf) and OTLP/gRPC on TCP and Unix sockets.",
-	.signals = SIGNAL_TRACES,
+	.summary = "Takes spans and logs over OTLP/HTTP (protobuf and JSON) and OTLP/gRPC on TCP and Unix sockets.",
+	.signals = SIGNAL_TRACES | SIGNAL_LOGS,
 	.when_full = FULL_REFUSE,
 	.rewind = REWIND_NONE,
 	.options = otlp_door_options,

@@ -15,10 +15,11 @@ enum {
 	OTLP_DEPTH_MAX = 7 + 3 * OTLP_LEVELS_MAX,
 };
 
-/* Up to OTLP_FIELD_NUMBER the frame is wrong; what is wrong from OTLP_UTF8 on can be mended. */
+/* Up to OTLP_WIRE the frame is wrong; what is wrong from OTLP_UTF8 on can be mended. */
 enum otlp_fault {
-	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_GROUP, OTLP_FIELD_NUMBER, OTLP_UTF8, OTLP_TRACE_ID,
-	OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_LINK_ID, OTLP_DEEP, OTLP_FAULTS
+	OTLP_OK, OTLP_CUT, OTLP_VARINT, OTLP_WIRE_TYPE, OTLP_GROUP, OTLP_FIELD_NUMBER, OTLP_WIRE, OTLP_UTF8,
+	OTLP_TRACE_ID, OTLP_SPAN_ID, OTLP_PARENT_ID, OTLP_LINK_ID, OTLP_LOG_TRACE_ID, OTLP_LOG_SPAN_ID, OTLP_DEEP,
+	OTLP_FAULTS
 };
 static inline bool otlp_fault_can_be_mended(enum otlp_fault fault) { return fault >= OTLP_UTF8; }
 

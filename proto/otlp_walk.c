@@ -7,11 +7,13 @@
 static const char *const fault_names[OTLP_FAULTS] = {
 	[OTLP_OK] = "fine", [OTLP_CUT] = "cut short", [OTLP_VARINT] = "a varint that is too long",
 	[OTLP_WIRE_TYPE] = "a field with the wrong wire type", [OTLP_GROUP] = "a group, which proto3 does not have",
-	[OTLP_FIELD_NUMBER] = "a field number out of range", [OTLP_UTF8] = "a string that is not UTF-8",
+	[OTLP_FIELD_NUMBER] = "a field number out of range", [OTLP_WIRE] = "a message that cannot be read",
+	[OTLP_UTF8] = "a string that is not UTF-8",
 	[OTLP_TRACE_ID] = "a trace id that is missing, not 16 bytes or all zero",
 	[OTLP_SPAN_ID] = "a span id that is missing, not 8 bytes or all zero",
 	[OTLP_PARENT_ID] = "a parent span id that is not 8 bytes",
 	[OTLP_LINK_ID] = "a link's trace id that is not 16 bytes, or its span id that is not 8",
+	[OTLP_LOG_TRACE_ID] = "a trace id that is not 16 bytes", [OTLP_LOG_SPAN_ID] = "a span id that is not 8 bytes",
 	[OTLP_DEEP] = "a value nested deeper than 64 levels",
 };
 

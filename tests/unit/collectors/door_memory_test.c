@@ -54,10 +54,10 @@ static int begin(void **state)
 	struct fixture *f = calloc(1, sizeof *f);
 
 	budget_init(&f->host.budget, MEMORY);
-	door_memory_init(&f->memory, &f->host, SIGNAL_TRACES);
+	door_memory_init(&f->memory, &f->host);
 	door_memory_serve(&f->memory, &f->server);
-	door_body_init(&f->body, &f->memory);
-	door_reply_init(&f->reply, &f->memory);
+	door_body_init(&f->body, &f->memory, SIGNAL_TRACES);
+	door_reply_init(&f->reply, &f->memory, SIGNAL_TRACES);
 	f->request.announced = -1;
 	*state = f;
 	return 0;
@@ -116,7 +116,7 @@ static void a_slow_peer_goes_for_one_that_comes(void **state)
 	struct fixture *f = *state;
 	struct door_body slow;
 
-	door_body_init(&slow, &f->memory);
+	door_body_init(&slow, &f->memory, SIGNAL_TRACES);
 	assert_true(door_body_begin(&slow, &f->request, f->request.announced));
 	assert_true(door_body_renew(&slow, &f->request, MEMORY / 2 + MIB));
 	f->server.slow = &slow;
@@ -163,7 +163,7 @@ static void a_large_answer_finds_room_when_it_is_the_only_one(void **state)
 	struct door_reply other;
 	struct http_page *page;
 
-	door_reply_init(&other, &f->memory);
+	door_reply_init(&other, &f->memory, SIGNAL_TRACES);
 	assert_int_equal(door_reply_reserve(&f->reply, &f->request, DOOR_ANSWERS_MAX + 1), 0);
 	assert_int_equal(door_reply_reserve(&other, &f->request, 1), -EBUSY);
 	memcpy(f->reply.data, "answer", 6);

@@ -16,6 +16,7 @@ struct fixture {
 	struct world world;
 	struct host host;
 	struct door door;
+	struct door_entry entry;
 	struct http_route routes[3];
 	struct h2_peer peer;
 	char path[64];
@@ -72,7 +73,8 @@ static int setup(void **state)
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
 	f->host.only_held = true;
 	assert_int_equal(door_init(&f->door, &type, &f->host, BODY_MAX), 0);
-	f->routes[0] = grpc_route(&f->door, "/a.B/C");
+	f->entry = (struct door_entry){ &f->door, &type };
+	f->routes[0] = grpc_route(&f->entry, "/a.B/C");
 	f->routes[1] = grpc_route_others(&f->door);
 	assert_int_equal(door_start_grpc(&f->door, &addresses, SEATS, f->routes), 0);
 	f->peer = (struct h2_peer){ .at = 0 };

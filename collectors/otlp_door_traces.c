@@ -1,0 +1,96 @@
+/*
+ * Spans. A body is checked on the wire before anything else sees it, so one client's bytes cannot sink a merged batch.
+ * A wrong frame is answered 400. If the frame is fine, a fault costs only the part that has it, and the answer reports
+ * it as a partial success: what can be mended is mended (proto/otlp_mend.h), and a span that cannot be is refused.
+ */
+#include <stdio.h>
+
+#include "collectors/otlp_door.h"
+#include "proto/otlp_walk.h"
+
+/* `reason` says what was done. */
+static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
+{
+	struct otlp_mend *m = &otlp_of(r)->mend;
+	enum otlp_fault fault;
+
+	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
+	if (r->later)
+		return OTLP_OK;
+	fault = otlp_mend_plan((struct bytes){ r->body.data, r->body.size }, m, at);
+	if (fault)
+		return fault;
+	otlp_mend_tell(m, r->reason, sizeof r->reason);
+	m->span = (struct bytes){ "", 0 };
+	if (m->spans == 0) /* there is nothing to write */
+		return OTLP_OK;
+	r->wants = m->room;
+	r->over_max = m->size > r->door->body_max || m->room > 2 * r->door->body_max;
+	if (r->over_max)
+		r->fault = "what is wrong in the request takes more than body_max to mend: send less at a time";
+	return OTLP_OK;
+}
+
+static void look(struct door_request *r)
+{
+	size_t at = 0;
+	struct otlp_summary sum;
+	enum otlp_fault fault;
+
+	if (otlp_is_json(r))
+		return;
+	fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
+	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
+	if (otlp_fault_can_be_mended(fault))
+		fault = plan_mending(r, &at);
+	if (fault == OTLP_OK)
+		return;
+	snprintf(r->reason, sizeof r->reason, "not an OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
+	r->fault = r->reason;
+}
+
+static size_t mend(struct door_request *r)
+{
+	if (r->again)
+		return otlp_read_json(r, OTLP_JSON_TRACES);
+	otlp_mend_write(r->body.old, &otlp_of(r)->mend, r->body.data);
+	return otlp_of(r)->mend.size;
+}
+
+/* An empty request is fine and nothing to keep. */
+static bool fill(struct door_request *r)
+{
+	uint64_t spans = otlp_of(r)->mend.spans;
+	struct batch_item item = { .size = (uint32_t)r->body.size, .records = (uint32_t)spans };
+
+	item.data = batch_block_trim(r->body.batch, r->body.size); /* a chunked body did not say its size */
+	return spans == 0 || batch_add(r->body.batch, &item) == 0;
+}
+
+static void taken(struct door_request *r)
+{
+	struct otlp_door *d = otlp_door_of(r);
+	const struct otlp_mend *m = &otlp_of(r)->mend;
+
+	*d->spans += m->spans;
+	*d->refused += m->refused;
+	*d->texts += m->texts;
+	*d->values += m->values;
+	*d->links += m->links;
+	if (m->refused)
+		host_refused(d->door.host, SIGNAL_TRACES, m->refused, m->refused_bytes);
+	otlp_answer_taken(r, "rejectedSpans", m->refused);
+}
+
+const struct otlp_service otlp_service_traces = {
+	.path = "/v1/traces",
+	.rpc = "/opentelemetry.proto.collector.trace.v1.TraceService/Export",
+	.type = { .signal = SIGNAL_TRACES,
+		.content = otlp_content,
+		.request_size = sizeof(struct otlp_request),
+		.look = look,
+		.mend = mend,
+		.fill = fill,
+		.taken = taken,
+		.answer = otlp_answer },
+};

@@ -1,0 +1,582 @@
+#include "proto/otlp_json.h"
+
+#include <math.h>
+
+#include "proto/exposition_number.h"
+#include "proto/json_walk.h"
+#include "proto/otlp_build.h"
+#include "proto/otlp_fault.h"
+#include "proto/otlp_names.h"
+
+enum {
+	FRAMES_MAX = OTLP_DEPTH_MAX + 4, /* so that a value is mended that is nested one level too deep */
+	SKIP_MAX = 512, /* arrays and objects, one within another, in what is not known */
+	WORD = 64,
+	HEX_BASE = 16,
+	DIGIT = 10,
+	UNICODE_DIGITS = 4,
+	BASE64_BITS = 6,
+};
+
+static const double EXACT = 0x1p53;
+
+static const char not_json[] = "not JSON", not_number[] = "not a number that fits its field",
+		  deep[] = "nested too deep", wrong_kind[] = "a value of the wrong kind",
+		  not_base64[] = "bytes that are not base64", too_long[] = "longer than any request";
+
+/* A message that is being read. `list`: the repeated field whose array is open, NULL if none is. */
+struct frame {
+	unsigned char message;
+	bool some; /* a member or element is there already, so the next one has a comma before it */
+	const struct row *list, *last; /* the row that was found last: the next name is likely the one behind it */
+	size_t begun; /* for otlp_build_end() */
+};
+
+/* Invariant: frames[0 … depth) are open, frames[0] is the request; `p` is behind what has been written to `out`. */
+struct reader {
+	const struct json_scan *scan;
+	const char *p, *end;
+	const char *fault;
+	struct otlp_build out;
+	unsigned depth;
+	struct frame frames[FRAMES_MAX];
+};
+
+static void fail(struct reader *r, const char *why)
+{
+	if (!r->fault)
+		r->fault = why;
+}
+
+/* Tokens. Behind `end` is padding, which may be read and means nothing. */
+
+static inline char next(struct reader *r)
+{
+	while (r->p < r->end && json_is_space(*r->p))
+		r->p++;
+	return r->p < r->end ? *r->p : '\0';
+}
+
+static inline bool pass(struct reader *r, char c)
+{
+	if (next(r) != c) {
+		fail(r, not_json);
+		return false;
+	}
+	r->p++;
+	return true;
+}
+
+static bool is_hex(char c)
+{
+	return (c >= '0' && c <= '9') || ((c | ' ') >= 'a' && (c | ' ') <= 'f');
+}
+
+static bool pass_escape(struct reader *r)
+{
+	size_t left = (size_t)(r->end - r->p), size = left > 1 && r->p[1] == 'u' ? 2 + UNICODE_DIGITS : 2;
+
+	if (left < size || !memchr("\"\\/bfnrtu", r->p[1], sizeof "\"\\/bfnrtu" - 1))
+		return false;
+	for (size_t i = 2; i < size; i++)
+		if (!is_hex(r->p[i]))
+			return false;
+	r->p += size;
+	return true;
+}
+
+/* A string, without its quotes and with its escapes. */
+static bool pass_string(struct reader *r, struct bytes *ret)
+{
+	const char *at;
+
+	if (next(r) != '"') {
+		fail(r, r->p < r->end ? wrong_kind : not_json);
+		return false;
+	}
+	at = ++r->p;
+	for (;;) {
+		r->p = r->scan->stop(r->p, r->end);
+		if (r->p >= r->end || *r->p == '"' || *r->p != '\\' || !pass_escape(r))
+			break;
+	}
+	if (r->p >= r->end || *r->p != '"') {
+		r->p = r->p < r->end ? r->p : r->end;
+		fail(r, not_json);
+		return false;
+	}
+	*ret = (struct bytes){ at, (size_t)(r->p++ - at) };
+	return true;
+}
+
+/* A member's name, and the colon behind it. */
+static bool pass_name(struct reader *r, struct bytes *ret)
+{
+	if (next(r) != '"') {
+		fail(r, not_json);
+		return false;
+	}
+	return pass_string(r, ret) && pass(r, ':');
+}
+
+static size_t digits(struct reader *r)
+{
+	const char *at = r->p;
+
+	while (r->p < r->end && *r->p >= '0' && *r->p <= '9')
+		r->p++;
+	return (size_t)(r->p - at);
+}
+
+static bool is_at(const struct reader *r, char c)
+{
+	return r->p < r->end && *r->p == c;
+}
+
+static bool pass_fraction(struct reader *r)
+{
+	if (is_at(r, '.')) {
+		r->p++;
+		if (digits(r) == 0)
+			return false;
+	}
+	if (!is_at(r, 'e') && !is_at(r, 'E'))
+		return true;
+	r->p++;
+	r->p += is_at(r, '+') || is_at(r, '-');
+	return digits(r) > 0;
+}
+
+/* (RFC 8259, 6.) False: it is none. */
+static bool pass_number(struct reader *r, struct bytes *ret)
+{
+	const char *at = r->p;
+	size_t count;
+	bool zero;
+
+	r->p += is_at(r, '-');
+	zero = is_at(r, '0');
+	count = digits(r);
+	if (count == 0 || (zero && count > 1) || !pass_fraction(r))
+		return false;
+	*ret = (struct bytes){ at, (size_t)(r->p - at) };
+	return true;
+}
+
+static bool pass_word(struct reader *r, const char *word)
+{
+	size_t size = strlen(word);
+
+	if ((size_t)(r->end - r->p) < size || memcmp(r->p, word, size) != 0)
+		return false;
+	r->p += size;
+	return true;
+}
+
+/* What is not known. */
+
+/* Invariant: bit i of `objects` says whether level i is an object. */
+struct skip {
+	unsigned depth;
+	uint64_t objects[SKIP_MAX / WORD];
+};
+
+static bool in_object(const struct skip *s)
+{
+	return s->objects[(s->depth - 1) / WORD] >> (s->depth - 1) % WORD & 1;
+}
+
+static void skip_open(struct reader *r, struct skip *s, bool object)
+{
+	uint64_t bit = UINT64_C(1) << s->depth % WORD;
+
+	if (s->depth == SKIP_MAX) {
+		fail(r, deep);
+		return;
+	}
+	r->p++;
+	s->objects[s->depth / WORD] = object ? s->objects[s->depth / WORD] | bit : s->objects[s->depth / WORD] & ~bit;
+	s->depth++;
+}
+
+static void skip_scalar(struct reader *r)
+{
+	struct bytes text;
+	char c = next(r);
+
+	if (c == '"')
+		(void)pass_string(r, &text);
+	else if (!pass_word(r, "true") && !pass_word(r, "false") && !pass_word(r, "null") && !pass_number(r, &text))
+		fail(r, not_json);
+}
+
+static void skip_name(struct reader *r)
+{
+	struct bytes name;
+
+	(void)pass_name(r, &name);
+}
+
+/* Behind a value: closes what ends here, and stands before the next value, if there is one. */
+static void skip_ends(struct reader *r, struct skip *s)
+{
+	while (s->depth > 0 && !r->fault && next(r) == (in_object(s) ? '}' : ']')) {
+		r->p++;
+		s->depth--;
+	}
+	if (s->depth > 0 && pass(r, ',') && in_object(s))
+		skip_name(r);
+}
+
+static void skip_value(struct reader *r)
+{
+	struct skip s = { .depth = 0 };
+
+	do {
+		char c = next(r);
+		if (c != '{' && c != '[') {
+			skip_scalar(r);
+			skip_ends(r, &s);
+			continue;
+		}
+		skip_open(r, &s, c == '{');
+		if (!r->fault && next(r) == (c == '{' ? '}' : ']'))
+			skip_ends(r, &s);
+		else if (!r->fault && c == '{')
+			skip_name(r);
+	} while (s.depth > 0 && !r->fault);
+}
+
+/* Leaves. */
+
+static void read_text(struct reader *r, const struct row *row)
+{
+	struct bytes text;
+	struct buffer to;
+	size_t begun;
+	char *at;
+	int failed;
+
+	if (!pass_string(r, &text))
+		return;
+	if (!json_is_escaped(text)) {
+		otlp_build_bytes(&r->out, row->number, text);
+		return;
+	}
+	begun = otlp_build_begin(&r->out, row->number);
+	at = otlp_build_claim(&r->out, text.size);
+	if (!at) {
+		fail(r, too_long);
+		return;
+	}
+	to = (struct buffer){ .data = at, .room = text.size, .ceiling = text.size };
+	failed = json_decode(text, &to);
+	OXP_ASSERT(!failed); /* an escape is longer than what it stands for */
+	otlp_build_cut(&r->out, begun + to.size);
+	otlp_build_end(&r->out, begun);
+}
+
+static unsigned hex_of(char c)
+{
+	return ((unsigned char)c & (HEX_BASE - 1)) + (c > '9' ? DIGIT - 1 : 0);
+}
+
+/* What is not hex becomes one byte, which is no id. */
+static void read_hex(struct reader *r, const struct row *row)
+{
+	struct bytes text;
+	bool fine;
+	char *to;
+
+	if (!pass_string(r, &text))
+		return;
+	fine = text.size % 2 == 0;
+	for (size_t i = 0; i < text.size && fine; i++)
+		fine = is_hex(text.data[i]);
+	if (!fine) {
+		otlp_build_bytes(&r->out, row->number, (struct bytes){ "", 1 });
+		return;
+	}
+	otlp_build_tag(&r->out, row->number, WIRE_LENGTH);
+	otlp_build_varint(&r->out, text.size / 2);
+	to = otlp_build_claim(&r->out, text.size / 2);
+	for (size_t i = 0; to && i < text.size; i += 2)
+		*to++ = (char)(hex_of(text.data[i]) * HEX_BASE + hex_of(text.data[i + 1]));
+}
+
+/* RFC 4648, both alphabets; -1 if it is none of their characters. */
+static int base64_of(char c)
+{
+	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *found = c ? strchr(letters, c == '-' ? '+' : c == '_' ? '/' : c) : NULL;
+
+	return found ? (int)(found - letters) : -1;
+}
+
+static void read_base64(struct reader *r, const struct row *row)
+{
+	struct bytes text;
+	unsigned bits = 0, word = 0;
+	size_t size;
+	char *to;
+
+	if (!pass_string(r, &text))
+		return;
+	while (text.size > 0 && text.data[text.size - 1] == '=')
+		text.size--;
+	size = text.size * BASE64_BITS / 8;
+	otlp_build_tag(&r->out, row->number, WIRE_LENGTH);
+	otlp_build_varint(&r->out, size);
+	to = otlp_build_claim(&r->out, size);
+	for (size_t i = 0; i < text.size && (to || size == 0); i++) {
+		int value = base64_of(text.data[i]);
+		if (value < 0) {
+			fail(r, not_base64);
+			return;
+		}
+		word = word << BASE64_BITS | (unsigned)value;
+		bits += BASE64_BITS;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		*to++ = (char)(word >> bits);
+	}
+}
+
+static bool pass_bool(struct reader *r, uint64_t *ret)
+{
+	*ret = *r->p == 't';
+	return pass_word(r, "true") || pass_word(r, "false");
+}
+
+/* 1e3 and 1.0 are whole numbers, too (ProtoJSON), as far as a double is exact. */
+static bool whole_of_real(struct bytes text, bool is_signed, uint64_t *ret)
+{
+	double real;
+
+	if (!exposition_number_parse(text, &real) || !(real >= -EXACT && real <= EXACT))
+		return false;
+	*ret = (uint64_t)(int64_t)real;
+	return real == (double)(int64_t)real && (is_signed || real >= 0);
+}
+
+/* A whole number, with a sign or without: its bits. False if it has a fraction, or does not fit. */
+static bool whole(struct bytes text, bool is_signed, uint64_t *ret)
+{
+	bool minus = text.size > 0 && *text.data == '-';
+	uint64_t value = 0, most = is_signed ? (uint64_t)INT64_MAX + minus : UINT64_MAX;
+
+	for (size_t i = minus; i < text.size; i++) {
+		unsigned digit = (unsigned)(text.data[i] - '0');
+		if (digit >= DIGIT)
+			return whole_of_real(text, is_signed, ret);
+		if (value > (most - digit) / DIGIT)
+			return false;
+		value = value * DIGIT + digit;
+	}
+	*ret = minus ? -value : value;
+	return is_signed || !minus || value == 0;
+}
+
+/* A number, or a string that has one. */
+static bool pass_number_or_text(struct reader *r, struct bytes *ret)
+{
+	const char *behind, *end = r->end;
+	struct bytes text;
+	bool fine;
+
+	if (next(r) != '"')
+		return pass_number(r, ret);
+	if (!pass_string(r, &text))
+		return false;
+	behind = r->p;
+	r->p = text.data;
+	r->end = text.data + text.size;
+	fine = pass_number(r, ret) && r->p == r->end;
+	r->p = behind;
+	r->end = end;
+	return fine;
+}
+
+static void read_double(struct reader *r, const struct row *row)
+{
+	static const char *const words[] = { "\"NaN\"", "\"Infinity\"", "\"-Infinity\"" };
+	static const double values[] = { (double)NAN, (double)INFINITY, -(double)INFINITY };
+	struct bytes text = { "", 0 };
+	double real = 0;
+	uint64_t bits;
+	size_t i = 0;
+
+	(void)next(r);
+	while (i < COUNT_OF(words) && !pass_word(r, words[i]))
+		i++;
+	if (i < COUNT_OF(words))
+		real = values[i];
+	else if (!pass_number_or_text(r, &text) || !exposition_number_parse(text, &real))
+		fail(r, not_number);
+	memcpy(&bits, &real, sizeof bits);
+	otlp_build_fixed64(&r->out, row->number, bits);
+}
+
+/* Numbers of 32 bits are cut to these, so that -1 takes five bytes; receivers cut it as well. */
+static void read_whole(struct reader *r, const struct row *row)
+{
+	bool is_signed = row->form == INT32 || row->form == INT64;
+	uint64_t value = 0;
+	struct bytes text;
+
+	(void)next(r);
+	if (row->form == BOOL ? !pass_bool(r, &value)
+			      : !pass_number_or_text(r, &text) || !whole(text, is_signed, &value))
+		fail(r, not_number);
+	if (row->form == INT32 || row->form == UINT32)
+		value = (uint32_t)value;
+	if (row->type == WIRE_64)
+		otlp_build_fixed64(&r->out, row->number, value);
+	else if (row->type == WIRE_32)
+		otlp_build_fixed32(&r->out, row->number, (uint32_t)value);
+	else
+		otlp_build_number(&r->out, row->number, value);
+}
+
+static void begin_message(struct reader *r, const struct row *row)
+{
+	if (r->depth == FRAMES_MAX) {
+		skip_value(r);
+		return;
+	}
+	if (next(r) != '{') {
+		fail(r, r->p < r->end ? wrong_kind : not_json);
+		return;
+	}
+	r->p++;
+	r->frames[r->depth++] = (struct frame){
+		.message = row->message, .last = rows[row->message], .begun = otlp_build_begin(&r->out, row->number)
+	};
+}
+
+static void read_value(struct reader *r, const struct row *row)
+{
+	switch (row->form) {
+	case MESSAGE:
+		begin_message(r, row);
+		break;
+	case TEXT:
+		read_text(r, row);
+		break;
+	case HEX:
+		read_hex(r, row);
+		break;
+	case BASE64:
+		read_base64(r, row);
+		break;
+	case DOUBLE:
+		read_double(r, row);
+		break;
+	default:
+		read_whole(r, row);
+	}
+}
+
+/* Messages. */
+
+static bool has_name(const struct row *row, struct bytes name)
+{
+	return row->size == name.size && memcmp(row->name, name.data, name.size) == 0;
+}
+
+/* NULL: the message has no such field. */
+static const struct row *find_row(struct frame *f, struct bytes name)
+{
+	const struct row *first = rows[f->message];
+
+	for (const struct row *row = f->last; row->number; row++)
+		if (has_name(row, name))
+			return f->last = row;
+	for (const struct row *row = first; row < f->last; row++)
+		if (has_name(row, name))
+			return f->last = row;
+	for (const struct row *row = first; row->number && json_is_escaped(name); row++)
+		if (json_name_is(name, bytes_of(row->name), false))
+			return row;
+	return NULL;
+}
+
+static void read_member(struct reader *r, struct frame *f)
+{
+	const struct row *row;
+	struct bytes name;
+
+	if (!pass_name(r, &name))
+		return;
+	row = find_row(f, name);
+	if (!row || next(r) == 'n') {
+		skip_value(r);
+	} else if (!row->repeated) {
+		read_value(r, row);
+	} else if (next(r) == '[') {
+		r->p++;
+		f->list = row;
+		f->some = false;
+	} else {
+		fail(r, r->p < r->end ? wrong_kind : not_json);
+	}
+}
+
+static void end_message(struct reader *r)
+{
+	r->p++;
+	if (--r->depth > 0)
+		otlp_build_end(&r->out, r->frames[r->depth].begun);
+}
+
+/* One member or element, or the end of what they are in. */
+static void read_step(struct reader *r)
+{
+	struct frame *f = &r->frames[r->depth - 1];
+	bool ends = next(r) == (f->list ? ']' : '}');
+
+	if (ends && f->list) {
+		r->p++;
+		f->list = NULL;
+		f->some = true;
+		return;
+	}
+	if (ends) {
+		end_message(r);
+		return;
+	}
+	if (f->some && !pass(r, ','))
+		return;
+	f->some = true;
+	if (!f->list)
+		read_member(r, f);
+	else if (next(r) == 'n')
+		skip_value(r);
+	else
+		read_value(r, f->list);
+}
+
+const char *otlp_json_read(
+	struct bytes text, enum otlp_json_request request, char *to, size_t *ret_size, size_t *ret_at)
+{
+	unsigned char message = request == OTLP_JSON_LOGS ? LOGS_REQUEST : REQUEST;
+	struct reader r;
+
+	r.scan = json_scan_best();
+	r.p = text.data;
+	r.end = text.data + text.size;
+	r.fault = NULL;
+	r.out = (struct otlp_build){ to, otlp_json_room(text.size), 0 };
+	r.frames[0] = (struct frame){ .message = message, .last = rows[message] };
+	r.depth = text.size > 0 && pass(&r, '{');
+	while (r.depth > 0 && !r.fault)
+		read_step(&r);
+	if (!r.fault && text.size > 0 && next(&r))
+		r.fault = not_json;
+	if (!r.fault && r.out.size > r.out.room)
+		r.fault = too_long;
+	*ret_size = r.out.size;
+	*ret_at = text.size > 0 ? (size_t)(r.p - text.data) : 0;
+	return r.fault;
+}

@@ -1,0 +1,253 @@
+/*
+ * OTLP in JSON: a request as SDKs write it is the same in Protocol Buffers, in every form that a reader has to take;
+ * what is not JSON, or has values of the wrong kind, is refused with its place; and what was written as JSON reads back
+ * as the same request.
+ */
+#include "unit/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "otlp_builder.h"
+#include "proto/otlp_json.h"
+#include "proto/otlp_text.h"
+#include "proto/otlp_walk.h"
+
+static const char *read_text(const char *text, size_t size, enum otlp_json_request kind, struct buffer *to)
+{
+	char *copy = calloc(1, size + JSON_LINE_PADDING), *room = malloc(otlp_json_room(size));
+	const char *why;
+	size_t out, at;
+
+	memcpy(copy, text, size);
+	buffer_init(to, 1 << 20);
+	why = otlp_json_read((struct bytes){ copy, size }, kind, room, &out, &at);
+	assert_true(at <= size);
+	if (!why) {
+		assert_true(out <= otlp_json_room(size));
+		put_raw(to, room, out);
+	}
+	free(copy);
+	free(room);
+	return why;
+}
+
+/* In the form that the writer of JSON has. */
+static void expect_traces(const char *text, const char *expected)
+{
+	struct buffer wire, again;
+	const char *why = read_text(text, strlen(text), OTLP_JSON_TRACES, &wire);
+
+	assert_null(why);
+	buffer_init(&again, 1 << 20);
+	assert_int_equal(otlp_traces_to_json(wire.data, wire.size, &again), 0);
+	put_raw(&again, "", 1);
+	assert_string_equal(again.data, expected);
+	buffer_done(&wire);
+	buffer_done(&again);
+}
+
+#define IDS "\"traceId\":\"5b8efff798038103d269b633813fc60c\",\"spanId\":\"eee19b7ec3c1b174\""
+#define SPAN_OF(members) "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{" members "}]}]}]}"
+#define VALUE_OF(value) SPAN_OF("\"attributes\":[{\"key\":\"k\",\"value\":{" value "}}]")
+
+static void a_request_reads_as_it_was_written(void **state)
+{
+	static const char whole[] =
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"service.name\",\"value\":{"
+		"\"stringValue\":"
+		"\"shop\"}}],\"droppedAttributesCount\":1},\"scopeSpans\":[{\"scope\":{\"name\":\"n\",\"version\":"
+		"\"1\"},"
+		"\"spans\":[{" IDS ",\"parentSpanId\":\"eee19b7ec3c1b173\",\"name\":\"GET /\",\"kind\":2,"
+		"\"startTimeUnixNano\":\"1544712660000000001\",\"endTimeUnixNano\":\"18446744073709551615\","
+		"\"traceState\":\"a=b\",\"attributes\":[{\"key\":\"i\",\"value\":{\"intValue\":\"-"
+		"9223372036854775808\"}},"
+		"{\"key\":\"d\",\"value\":{\"doubleValue\":0.25}},{\"key\":\"b\",\"value\":{\"boolValue\":true}},{"
+		"\"key\":"
+		"\"a\",\"value\":{\"arrayValue\":{\"values\":[{\"stringValue\":\"x\"},{}]}}},{\"key\":\"m\",\"value\":"
+		"{\"kvlistValue\":{\"values\":[{\"key\":\"in\",\"value\":{\"bytesValue\":\"AAEC/"
+		"w==\"}}]}}}],\"events\":"
+		"[{\"timeUnixNano\":\"5\",\"name\":\"e\"}],\"links\":[{" IDS
+		"}],\"status\":{\"message\":\"m\",\"code\":2},"
+		"\"flags\":257}],\"schemaUrl\":\"s\"}]}]}";
+
+	(void)state;
+	expect_traces(whole, whole);
+}
+
+static void each_form_of_a_value_is_read(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "", "{}" },
+		{ " {} ", "{}" },
+		{ "{\"resourceSpans\":null}", "{}" },
+		{ "{\"resourceSpans\":[]}", "{}" },
+		{ "{\"resource_spans\":[{}], \"other\":{\"a\":[1,{\"b\":[]},\"x\\\"\"],\"c\":{}}}", "{}" },
+		{ SPAN_OF("\"startTimeUnixNano\":7, \"kind\":\"3\""),
+			SPAN_OF("\"kind\":3,\"startTimeUnixNano\":\"7\"") },
+		{ SPAN_OF("\"startTimeUnixNano\":1e3,\"endTimeUnixNano\":2.0"),
+			SPAN_OF("\"startTimeUnixNano\":\"1000\",\"endTimeUnixNano\":\"2\"") },
+		{ SPAN_OF("\"status\":{\"code\":-1}"), SPAN_OF("\"status\":{\"code\":-1}") },
+		{ SPAN_OF("\"\\u006eame\":\"\\u00fc\\ud83d\\ude00\\n\\/\""),
+			SPAN_OF("\"name\":\"\xc3\xbc\xf0\x9f\x98\x80\\n/\"") },
+		{ VALUE_OF("\"doubleValue\":\"NaN\""), VALUE_OF("\"doubleValue\":\"NaN\"") },
+		{ VALUE_OF("\"doubleValue\":\"-Infinity\""), VALUE_OF("\"doubleValue\":\"-Infinity\"") },
+		{ VALUE_OF("\"doubleValue\":\"1.5e1\""), VALUE_OF("\"doubleValue\":15") },
+		{ VALUE_OF("\"doubleValue\":-3"), VALUE_OF("\"doubleValue\":-3") },
+		{ VALUE_OF("\"intValue\":-5"), VALUE_OF("\"intValue\":\"-5\"") },
+		{ VALUE_OF("\"boolValue\":false"), VALUE_OF("\"boolValue\":false") },
+		{ VALUE_OF("\"bytesValue\":\"-_8\""), VALUE_OF("\"bytesValue\":\"+/8=\"") },
+		{ VALUE_OF("\"stringValue\":\"\""), VALUE_OF("\"stringValue\":\"\"") },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		expect_traces(rows[i][0], rows[i][1]);
+}
+
+static void what_is_wrong_is_refused(void **state)
+{
+	static const char *const rows[][2] = {
+		{ "[]", "not JSON" },
+		{ "{", "not JSON" },
+		{ "{}x", "not JSON" },
+		{ "{\"a\"}", "not JSON" },
+		{ "{\"a\":1,}", "not JSON" },
+		{ "{\"a\":01}", "not JSON" },
+		{ "{\"a\":1.}", "not JSON" },
+		{ "{\"a\":[1,]}", "not JSON" },
+		{ "{\"a\":[1}}", "not JSON" },
+		{ "{\"a\":tru}", "not JSON" },
+		{ "{\"a\":\"\\x\"}", "not JSON" },
+		{ "{\"a\":\"\\u12g4\"}", "not JSON" },
+		{ "{\"a\":\"\n\"}", "not JSON" },
+		{ "{\"resourceSpans\":{}}", "wrong kind" },
+		{ "{\"resourceSpans\":[1]}", "wrong kind" },
+		{ "{\"resourceSpans\":[{},]}", "wrong kind" },
+		{ "{\"resourceSpans\":[{}{}]}", "not JSON" },
+		{ SPAN_OF("\"name\":1"), "wrong kind" },
+		{ SPAN_OF("\"kind\":\"SPAN_KIND_SERVER\""), "not a number" },
+		{ SPAN_OF("\"kind\":1.5"), "not a number" },
+		{ SPAN_OF("\"startTimeUnixNano\":-1"), "not a number" },
+		{ SPAN_OF("\"startTimeUnixNano\":\"18446744073709551616\""), "not a number" },
+		{ VALUE_OF("\"intValue\":\"9223372036854775808\""), "not a number" },
+		{ VALUE_OF("\"intValue\":\"\""), "not a number" },
+		{ VALUE_OF("\"boolValue\":1"), "not a number" },
+		{ VALUE_OF("\"doubleValue\":\"x\""), "not a number" },
+		{ VALUE_OF("\"bytesValue\":\"a*\""), "base64" },
+	};
+	struct buffer wire;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		const char *why = read_text(rows[i][0], strlen(rows[i][0]), OTLP_JSON_TRACES, &wire);
+		if (!why || !strstr(why, rows[i][1]))
+			fail_msg("%s: %s, not %s", rows[i][0], why ? why : "fine", rows[i][1]);
+		buffer_done(&wire);
+	}
+}
+
+/* So that the check of the request refuses that span, and no other. */
+static void an_id_that_is_not_hex_has_the_wrong_size(void **state)
+{
+	static const char *const ids[] = { "0123456789abcdefX123456789abcdef",
+		"W47/95gDgQPSabYzgT/GDA==", "0123456789abcde", "sixteen of these" };
+	struct otlp_summary sum;
+	struct buffer wire;
+	char text[256];
+	size_t at;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		snprintf(text, sizeof text, SPAN_OF("\"traceId\":\"%s\",\"spanId\":\"eee19b7ec3c1b174\""), ids[i]);
+		assert_null(read_text(text, strlen(text), OTLP_JSON_TRACES, &wire));
+		assert_int_equal(otlp_traces_check(wire.data, wire.size, &sum, &at), OTLP_TRACE_ID);
+		buffer_done(&wire);
+	}
+}
+
+static void a_log_record_has_its_own_names(void **state)
+{
+	static const char text[] =
+		"{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"timeUnixNano\":\"1\",\"observedTimeUnixNano\":"
+		"\"2\",\"severityNumber\":9,\"severityText\":\"INFO\",\"body\":{\"stringValue\":\"b\"},"
+		"\"eventName\":\"e\",\"flags\":1}]}]}]}";
+	struct buffer wire, expected;
+
+	(void)state;
+	buffer_init(&expected, 1 << 10);
+	put_fixed64(&expected, 1, 1);
+	put_fixed64(&expected, 11, 2);
+	put_number(&expected, 2, 9);
+	put_text(&expected, 3, "INFO");
+	put_bytes(&expected, 5,
+		"\x0a\x01"
+		"b",
+		3);
+	put_text(&expected, 12, "e");
+	put_fixed32(&expected, 8, 1);
+	for (int i = 0; i < 3; i++)
+		put_wrap(&expected, 0, i < 2 ? 2 : 1);
+	assert_null(read_text(text, strlen(text), OTLP_JSON_LOGS, &wire));
+	assert_int_equal(wire.size, expected.size);
+	assert_memory_equal(wire.data, expected.data, wire.size);
+	buffer_done(&wire);
+	buffer_done(&expected);
+}
+
+static void whatever_is_cut_off_is_refused(void **state)
+{
+	static const char text[] =
+		SPAN_OF(IDS ",\"name\":\"\\u00fc\",\"startTimeUnixNano\":1.5e1,\"x\":[{\"y\":null}]");
+	struct buffer wire;
+
+	(void)state;
+	for (size_t size = 1; size < sizeof text - 1; size++) {
+		assert_non_null(read_text(text, size, OTLP_JSON_TRACES, &wire));
+		buffer_done(&wire);
+	}
+}
+
+static void depth_has_a_ceiling(void **state)
+{
+	enum { LEVELS = 5000 };
+	static const char head[] = "{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":";
+	static const char open[] = "{\"arrayValue\":{\"values\":[", shut[] = "]}}";
+	struct buffer text, wire;
+	struct otlp_summary sum;
+	size_t at;
+
+	(void)state;
+	buffer_init(&text, 1 << 20);
+	put_raw(&text, head, sizeof head - 1);
+	for (int i = 0; i < 80; i++)
+		put_raw(&text, open, sizeof open - 1);
+	for (int i = 0; i < 80; i++)
+		put_raw(&text, shut, sizeof shut - 1);
+	put_raw(&text, "}]}}]}", 6);
+	assert_null(read_text(text.data, text.size, OTLP_JSON_TRACES, &wire));
+	assert_int_equal(otlp_traces_check(wire.data, wire.size, &sum, &at), OTLP_DEEP);
+	buffer_done(&wire);
+	buffer_clear(&text);
+	put_raw(&text, "{\"x\":", 5);
+	for (int i = 0; i < LEVELS; i++)
+		put_raw(&text, "[", 1);
+	assert_string_equal(read_text(text.data, text.size, OTLP_JSON_TRACES, &wire), "nested too deep");
+	buffer_done(&wire);
+	buffer_done(&text);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_request_reads_as_it_was_written),
+		cmocka_unit_test(each_form_of_a_value_is_read),
+		cmocka_unit_test(what_is_wrong_is_refused),
+		cmocka_unit_test(an_id_that_is_not_hex_has_the_wrong_size),
+		cmocka_unit_test(a_log_record_has_its_own_names),
+		cmocka_unit_test(whatever_is_cut_off_is_refused),
+		cmocka_unit_test(depth_has_a_ceiling),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
