@@ -1,15 +1,11 @@
 /*
- * The `otlp` exporter: spans to Jaeger, the Collector or any other OTLP/HTTP receiver, as protobuf.
+ * The `otlp` exporter: spans to Jaeger, the Collector or any other receiver of OTLP, as protobuf over HTTP or gRPC.
  *
  * A batch consists of several checked requests, and their bytes one after another are one request: a repeated field
- * merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Answers are read by the OTLP specification,
- * 1.11.0, "OTLP/HTTP Response": 429, 502, 503, 504 and a lost connection are tried again, every other failure is not.
- * After 200 with partial_success nothing is tried again, and the refused spans are counted. 413 tries the halves.
+ * merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). What an answer means is told by otlp_answer.h.
  *
- * That holds for answers of an OTLP receiver. An answer of anything else says nothing about the spans, which wait until
- * the right one answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and requests for
- * credentials: 401, 403, 407 and 511. No answer, and 403, may also be the fault of one request alone: if others are
- * taken meanwhile, the sender finds it.
+ * Many servers take no message of gRPC over 4 MiB, so a send stays below; over HTTP it is the specification that asks
+ * for a ceiling.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,78 +16,75 @@
 #include "config/option.h"
 #include "exporters/endpoint.h"
 #include "exporters/hidden.h"
+#include "exporters/otlp_answer.h"
 #include "exporters/post.h"
-#include "proto/otlp_response.h"
 
-enum { ANSWER_MAX = 4 << 20, REASON_MAX = 256 }; /* the specification's ceiling for a response */
+enum {
+	ANSWER_MAX = 4 << 20, /* the specification's ceiling for a response */
+	HTTP_SEND_MAX = 64 << 20,
+	GRPC_SEND_MAX = 7 << 19, /* 3.5 MiB */
+};
+
+enum protocol { PROTOCOL_HTTP, PROTOCOL_GRPC };
 
 struct otlp_config {
 	const char *endpoint;
+	enum protocol protocol;
 	bool gzip;
 	struct duration timeout;
 };
 
-static const char protobuf[] = "application/x-protobuf";
+static const char *const protocols[] = { "http/protobuf", "grpc", NULL };
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option otlp_options[] = {
 	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "http://jaeger:4318",
 		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends "
-			"with it." },
+			"with it. Over gRPC: http://jaeger:4317." },
+	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
+		.help = "How requests are sent." },
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
 		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };
 
+static const struct endpoint_path traces = { "/v1/traces",
+	"/opentelemetry.proto.collector.trace.v1.TraceService/Export", "spans" };
+
 struct exporter {
 	struct host *host;
 	struct poster *poster;
 	char *url;
+	bool grpc;
 	struct hidden hidden; /* the secrets in the URL */
 	uint64_t *partial;
 };
 
-/* What a failure means. 403 may come from a firewall and be about this one request: the sender finds out. 502 and 504
- * come from a gateway that got no answer from the receiver. */
-static enum outcome outcome_of_status(unsigned status)
+/* What belongs to one request. */
+struct ask {
+	struct otlp_asked asked;
+	struct grpc_answer answer;
+};
+
+static void *otlp_begin(void *exporter, const struct batch *batch, struct send *send)
 {
-	switch (status) {
-	case 401: /* RFC 9110, 15.5: these ask who we are, whatever is in the request */
-	case 407:
-	case 429:
-	case 503:
-	case 511: /* RFC 6585, 6 */
-		return RETRY;
-	case 403:
-		return FAILED;
-	case 413:
-		return SPLIT;
-	case 502:
-	case 504:
-		return UNANSWERED;
-	default:
-		return status / 100 == 3 ? RETRY : REJECTED;
-	}
+	struct ask *ask = oxp_new(sizeof *ask);
+
+	(void)exporter;
+	for (size_t i = send_first(send); i < send_end(send); i++)
+		if (send_wants(send, i)) {
+			ask->asked.items++;
+			ask->asked.bytes += batch_item(batch, i)->size;
+		}
+	grpc_answer_init(&ask->answer);
+	return ask;
 }
 
-static enum outcome outcome_of_failure(const struct http_reply *reply)
+static void otlp_line(void *reader, struct bytes line)
 {
-	switch (reply->end) {
-	case HTTP_END_ANSWER:
-	case HTTP_END_TOO_LARGE: /* the specification: that an answer is too large is no reason to try again */
-		return outcome_of_status(reply->status);
-	case HTTP_END_CODING: /* what was read of it counts; for a 2xx that is nothing */
-		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);
-	case HTTP_END_STREAM:
-		return SPLIT;
-	case HTTP_END_CONNECT:
-	case HTTP_END_NO_ROOM:
-		return RETRY;
-	default:
-		return UNANSWERED;
-	}
+	grpc_answer_line(&((struct ask *)reader)->answer, line);
 }
 
 /* Taken: all of it, or all but some spans. */
@@ -106,51 +99,22 @@ static void note_partial(struct exporter *e, struct send *send, uint64_t refused
 			message);
 }
 
-static void otlp_failed(const struct exporter *e, struct send *send, const struct http_reply *reply)
-{
-	enum outcome outcome = outcome_of_failure(reply);
-	char reason[REASON_MAX];
-
-	if (reply->retry_after_ms >= 0)
-		send_not_before(send, (uint64_t)reply->retry_after_ms);
-	if (reply->status / 100 == 3)
-		snprintf(reason, sizeof reason, "HTTP %u: redirects are not followed; is the endpoint right?",
-			reply->status);
-	else
-		post_reason(reply, reason, sizeof reason);
-	hidden_take_out(&e->hidden, reason);
-	send_done(send, outcome, reason);
-}
-
-static void otlp_not_understood(const struct exporter *e, struct send *send, const struct http_reply *reply)
-{
-	char reason[REASON_MAX];
-
-	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
-		*reply->content_type ? reply->content_type : "an answer without a type");
-	text_one_line(reason);
-	hidden_take_out(&e->hidden, reason);
-	send_done(send, RETRY, reason);
-}
-
 static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
-	const struct exporter *e = exporter;
-	char message[REASON_MAX];
-	uint64_t refused;
+	struct exporter *e = exporter;
+	const struct ask *ask = reader;
+	struct otlp_verdict v;
 
-	(void)reader;
-	if (reply->status / 100 != 2 || (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_TOO_LARGE)) {
-		otlp_failed(e, send, reply);
-	} else if (reply->end == HTTP_END_TOO_LARGE && media_type_is(bytes_of(reply->content_type), protobuf)) {
-		send_done(send, REJECTED, "the answer is larger than 4 MiB");
-	} else if (otlp_answer_parse(reply->content_type, reply->body, &refused, message, sizeof message) < 0) {
-		otlp_not_understood(e, send, reply);
-	} else {
-		hidden_take_out(&e->hidden, message);
-		note_partial(exporter, send, refused, message);
-		send_done(send, DELIVERED, "");
-	}
+	if (e->grpc)
+		otlp_judge_grpc(reply, &ask->answer, &ask->asked, &v);
+	else
+		otlp_judge_http(reply, &v);
+	hidden_take_out(&e->hidden, v.reason);
+	if (v.not_before_ms >= 0 && v.outcome != DELIVERED)
+		send_not_before(send, (uint64_t)v.not_before_ms);
+	if (v.outcome == DELIVERED)
+		note_partial(e, send, v.refused, v.reason);
+	send_done(send, v.outcome, v.outcome == DELIVERED ? "" : v.reason);
 }
 
 static void otlp_send(struct exporter *e, const struct batch *batch, struct send *send)
@@ -176,11 +140,36 @@ static void otlp_destroy(struct exporter *e)
 static bool otlp_check(const void *config, char *why, size_t room)
 {
 	const struct otlp_config *c = config;
-	const char *wrong = endpoint_wrong(c->endpoint);
+	char wrong[160];
 
-	if (wrong)
-		snprintf(why, room, "endpoint %s", wrong);
-	return !wrong;
+	if (!endpoint_is_wrong(c->endpoint, &traces, c->protocol == PROTOCOL_GRPC, wrong, sizeof wrong))
+		return true;
+	snprintf(why, room, "endpoint %s", wrong);
+	return false;
+}
+
+static size_t otlp_send_max(const void *config)
+{
+	const struct otlp_config *c = config;
+
+	return c->protocol == PROTOCOL_GRPC ? GRPC_SEND_MAX : HTTP_SEND_MAX;
+}
+
+static int new_poster(struct exporter *e, const struct otlp_config *c)
+{
+	return poster_new(&(struct poster_options){ .host = e->host,
+				  .url = e->url,
+				  .content_type = e->grpc ? "application/grpc" : "application/x-protobuf",
+				  .gzip = c->gzip,
+				  .grpc = e->grpc,
+				  .timeout = c->timeout,
+				  .answer_max = ANSWER_MAX,
+				  .begin = otlp_begin,
+				  .line = e->grpc ? otlp_line : NULL,
+				  .ended = otlp_ended,
+				  .discard = free,
+				  .exporter = e },
+		&e->poster);
 }
 
 static int otlp_create(const void *config, struct host *host, struct exporter **ret)
@@ -192,19 +181,12 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	e->host = host;
 	e->partial = host_counter(
 		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
-	e->url = endpoint_url(c->endpoint);
+	e->grpc = c->protocol == PROTOCOL_GRPC;
+	e->url = endpoint_url(c->endpoint, &traces, e->grpc);
 	hidden_init(&e->hidden);
 	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;
 	if (!failed)
-		failed = poster_new(&(struct poster_options){ .host = host,
-					    .url = e->url,
-					    .content_type = protobuf,
-					    .gzip = c->gzip,
-					    .timeout = c->timeout,
-					    .answer_max = ANSWER_MAX,
-					    .ended = otlp_ended,
-					    .exporter = e },
-			&e->poster);
+		failed = new_poster(e, c);
 	if (failed) {
 		otlp_destroy(e);
 		return failed;
@@ -215,12 +197,13 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 
 const struct exporter_type exporter_otlp = {
 	.name = "otlp",
-	.summary = "Sends spans to Jaeger or any other OTLP/HTTP receiver as protobuf.",
+	.summary = "Sends spans to Jaeger or any other receiver of OTLP, as protobuf over HTTP or gRPC.",
 	.signals = SIGNAL_TRACES,
 	.options = otlp_options,
 	.config_size = sizeof(struct otlp_config),
 	.has_peer = true,
 	.empty_sends = true,
+	.send_max = otlp_send_max,
 	.check = otlp_check,
 	.create = otlp_create,
 	.send = otlp_send,

@@ -5,14 +5,15 @@
 #include <stdlib.h>
 
 #include "loop/lane.h"
+#include "proto/grpc_answer.h"
 #include "proto/gzip.h"
 #include "proto/said.h"
 
-enum { FRAME_CHUNK = 64 << 10, HEADERS = 3, SAID_SHOWN = 240 };
+enum { FRAME_CHUNK = 64 << 10, HEADERS = 6, SAID_SHOWN = 240, GRPC_TIMEOUT_MAX = 99999999 };
 
 struct poster {
 	struct poster_options o;
-	char content_type[128];
+	char content_type[128], grpc_timeout[32];
 	struct gzip *gzip; /* belongs to the CPU lane while a job of ours runs there; jobs run one after another */
 };
 
@@ -35,6 +36,8 @@ struct post {
 	uint64_t body_size;
 	struct buffer packed;
 	size_t packed_out;
+	char head[GRPC_HEAD_SIZE]; /* of a message of gRPC */
+	size_t head_size, head_out;
 	int failed;
 };
 
@@ -59,7 +62,7 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 static void frame_again(struct post *p)
 {
 	p->item = 0;
-	p->packed_out = 0;
+	p->packed_out = p->head_out = 0;
 	frame_init(&p->frame, &p->poster->o.form, p->reader);
 }
 
@@ -98,14 +101,14 @@ static void give_up(struct post *p, const char *why)
 	send_done(send, RETRY, why);
 }
 
-/* Copies as much as fits of what is compressed. */
-static size_t packed_next(struct post *p, char *to, size_t room)
+/* Copies as much as fits of what is behind *out. */
+static size_t copy_next(struct bytes all, size_t *out, char *to, size_t room)
 {
-	size_t left = p->packed.size - p->packed_out, n = left < room ? left : room;
+	size_t left = all.size - *out, n = left < room ? left : room;
 
 	if (n > 0)
-		memcpy(to, p->packed.data + p->packed_out, n);
-	p->packed_out += n;
+		memcpy(to, all.data + *out, n);
+	*out += n;
 	return n;
 }
 
@@ -113,12 +116,22 @@ static size_t on_read(void *context, char *to, size_t room)
 {
 	struct post *p = context;
 
-	return p->poster->o.gzip ? packed_next(p, to, room) : frame_next(p, to, room);
+	if (p->head_out < p->head_size)
+		return copy_next((struct bytes){ p->head, p->head_size }, &p->head_out, to, room);
+	return p->poster->o.gzip ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room)
+				 : frame_next(p, to, room);
 }
 
 static void on_rewind(void *context)
 {
 	frame_again(context);
+}
+
+static void on_line(void *context, struct bytes line)
+{
+	struct post *p = context;
+
+	p->poster->o.line(p->reader, line);
 }
 
 static bool on_piece(void *context, struct bytes piece)
@@ -145,11 +158,29 @@ static void list_headers(const struct poster *poster, const char *headers[HEADER
 	size_t n = 0;
 
 	headers[n++] = poster->content_type;
+	if (poster->o.grpc) {
+		headers[n++] = "TE: trailers";
+		headers[n++] = "grpc-accept-encoding: identity,gzip";
+		headers[n++] = poster->grpc_timeout;
+	}
 	if (poster->o.gzip)
-		headers[n++] = "Content-Encoding: gzip";
+		headers[n++] = poster->o.grpc ? "grpc-encoding: gzip" : "Content-Encoding: gzip";
 	if (access && access->authorization)
 		headers[n++] = access->authorization;
 	headers[n] = NULL;
+}
+
+/* Returns the size of the whole body. */
+static uint64_t put_head(struct post *p)
+{
+	uint64_t size = p->poster->o.gzip ? p->packed.size : p->body_size;
+
+	if (!p->poster->o.grpc)
+		return size;
+	OXP_ASSERT(size <= UINT32_MAX);
+	p->head_size = GRPC_HEAD_SIZE;
+	grpc_head_write(p->poster->o.gzip, (uint32_t)size, p->head);
+	return size + GRPC_HEAD_SIZE;
 }
 
 static void start_call(struct post *p)
@@ -162,16 +193,18 @@ static void start_call(struct post *p)
 		.url = poster->o.target ? poster->o.target(poster->o.exporter, p->reader) : poster->o.url,
 		.unix_path = poster->o.unix_path,
 		.headers = headers,
-		.body_size = poster->o.gzip ? p->packed.size : p->body_size,
+		.body_size = put_head(p),
 		.read = on_read,
 		.rewind = on_rewind,
 		.piece = poster->o.piece ? on_piece : NULL,
+		.line = poster->o.line ? on_line : NULL,
 		.done = on_done,
 		.context = p,
 		.answer_max = poster->o.answer_max,
 		.timeout = poster->o.timeout,
 		.user_password = access ? access->user_password : NULL,
 		.tls = access ? &access->tls : NULL,
+		.http2 = poster->o.grpc,
 	};
 
 	list_headers(poster, headers);
@@ -226,7 +259,7 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 		.send = send };
 	send_context_set(send, p);
 	if (poster->o.begin)
-		p->reader = poster->o.begin(poster->o.exporter, send);
+		p->reader = poster->o.begin(poster->o.exporter, batch, send);
 	frame_again(p);
 	if (!pick_items(p)) {
 		give_up(p, "out of memory");
@@ -259,12 +292,21 @@ void *poster_asking(const struct send *send)
 	return p->call ? p->reader : NULL;
 }
 
+/* A deadline has eight digits at most. */
+static long long grpc_ms(struct duration timeout)
+{
+	int64_t ms = duration_ms(timeout);
+
+	return ms < GRPC_TIMEOUT_MAX ? ms : GRPC_TIMEOUT_MAX;
+}
+
 int poster_new(const struct poster_options *o, struct poster **ret)
 {
 	struct poster *poster = oxp_new(sizeof *poster);
 
 	poster->o = *o;
 	snprintf(poster->content_type, sizeof poster->content_type, "Content-Type: %s", o->content_type);
+	snprintf(poster->grpc_timeout, sizeof poster->grpc_timeout, "grpc-timeout: %lldm", grpc_ms(o->timeout));
 	poster->gzip = o->gzip ? gzip_new() : NULL;
 	if (o->gzip && !poster->gzip) {
 		free(poster);
