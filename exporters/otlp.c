@@ -14,8 +14,9 @@
 #include "base/text.h"
 #include "component.h"
 #include "config/option.h"
+#include "exporters/access.h"
 #include "exporters/endpoint.h"
-#include "exporters/hidden.h"
+#include "exporters/hosts.h"
 #include "exporters/otlp_answer.h"
 #include "exporters/post.h"
 
@@ -28,9 +29,10 @@ enum {
 enum protocol { PROTOCOL_HTTP, PROTOCOL_GRPC };
 
 struct otlp_config {
-	const char *endpoint;
+	const struct option_list *endpoint;
 	enum protocol protocol;
 	bool gzip;
+	struct access_config access;
 	struct duration timeout;
 };
 
@@ -38,12 +40,14 @@ static const char *const protocols[] = { "http/protobuf", "grpc", NULL };
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option otlp_options[] = {
-	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
-		.required = true, .example = "http://jaeger:4318",
-		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends "
-			"with it. Over gRPC: http://jaeger:4317." },
+	{ OPT_URLS(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
+		.required = true, .example = "[http://jaeger:4318]",
+		.help = "Addresses of the receiver; /v1/traces is added to one that does not end with it. Over gRPC: "
+			"http://jaeger:4317. They are used in turn; one that fails is left out for a while." },
 	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
 		.help = "How requests are sent." },
+	ACCESS_ROWS(struct otlp_config, access),
+	ACCESS_HEADERS_ROW(struct otlp_config, access),
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
 		.help = "Longest time for one request, its answer included." },
@@ -56,14 +60,15 @@ static const struct endpoint_path traces = { "/v1/traces",
 struct exporter {
 	struct host *host;
 	struct poster *poster;
-	char *url;
+	struct hosts *hosts;
+	struct access access;
 	bool grpc;
-	struct hidden hidden; /* the secrets in the URL */
-	uint64_t *partial;
+	uint64_t *partial, *elsewhere;
 };
 
 /* What belongs to one request. */
 struct ask {
+	size_t chosen; /* which of the hosts it goes to */
 	struct otlp_asked asked;
 	struct grpc_answer answer;
 };
@@ -99,6 +104,27 @@ static void note_partial(struct exporter *e, struct send *send, uint64_t refused
 			message);
 }
 
+static const char *otlp_target(void *exporter, void *reader)
+{
+	struct exporter *e = exporter;
+	struct ask *ask = reader;
+
+	ask->chosen = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
+	return hosts_url(e->hosts, ask->chosen);
+}
+
+static void note_host(struct exporter *e, struct send *send, const struct ask *ask, const struct otlp_verdict *v)
+{
+	if (!v->is_out) {
+		hosts_answered(e->hosts, ask->chosen);
+		return;
+	}
+	if (!hosts_failed(e->hosts, ask->chosen, loop_now(host_loop(e->host)), v->reason))
+		return;
+	++*e->elsewhere;
+	send_elsewhere(send);
+}
+
 static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
 	struct exporter *e = exporter;
@@ -109,7 +135,9 @@ static void otlp_ended(void *exporter, struct send *send, void *reader, const st
 		otlp_judge_grpc(reply, &ask->answer, &ask->asked, &v);
 	else
 		otlp_judge_http(reply, &v);
-	hidden_take_out(&e->hidden, v.reason);
+	access_answered(&e->access, v.refusal);
+	access_hide(&e->access, v.reason);
+	note_host(e, send, ask, &v);
 	if (v.not_before_ms >= 0 && v.outcome != DELIVERED)
 		send_not_before(send, (uint64_t)v.not_before_ms);
 	if (v.outcome == DELIVERED)
@@ -122,9 +150,19 @@ static void otlp_send(struct exporter *e, const struct batch *batch, struct send
 	poster_send(e->poster, batch, send);
 }
 
+/* A host that gave no answer in time is left out for a while, as one that was asked to the end. */
 static void otlp_cancel(struct exporter *e, struct send *send)
 {
+	const struct ask *ask = poster_asking(send);
+
+	if (ask)
+		(void)hosts_failed(e->hosts, ask->chosen, loop_now(host_loop(e->host)), "no answer in time");
 	poster_cancel(e->poster, send);
+}
+
+static void otlp_report(const struct exporter *e, struct json_writer *w)
+{
+	hosts_report(e->hosts, loop_now(host_loop(e->host)), w);
 }
 
 static void otlp_destroy(struct exporter *e)
@@ -132,18 +170,22 @@ static void otlp_destroy(struct exporter *e)
 	if (!e)
 		return;
 	poster_free(e->poster);
-	hidden_done(&e->hidden);
-	free(e->url);
+	hosts_free(e->hosts);
+	access_done(&e->access);
 	free(e);
 }
 
 static bool otlp_check(const void *config, char *why, size_t room)
 {
 	const struct otlp_config *c = config;
-	char wrong[160];
+	char wrong[160] = "is to be one URL or up to 64";
+	bool fine = c->endpoint->count > 0 && c->endpoint->count <= HOSTS_MAX;
 
-	if (!endpoint_is_wrong(c->endpoint, &traces, c->protocol == PROTOCOL_GRPC, wrong, sizeof wrong))
-		return true;
+	for (size_t i = 0; fine && i < c->endpoint->count; i++)
+		fine = !endpoint_is_wrong(
+			c->endpoint->items[i], &traces, c->protocol == PROTOCOL_GRPC, wrong, sizeof wrong);
+	if (fine)
+		return access_check(&c->access, why, room);
 	snprintf(why, room, "endpoint %s", wrong);
 	return false;
 }
@@ -155,10 +197,29 @@ static size_t otlp_send_max(const void *config)
 	return c->protocol == PROTOCOL_GRPC ? GRPC_SEND_MAX : HTTP_SEND_MAX;
 }
 
+static int new_hosts(struct exporter *e, const struct otlp_config *c)
+{
+	const char *urls[HOSTS_MAX];
+	struct option_list whole = { 0, urls };
+	int failed = 0;
+
+	for (size_t i = 0; i < c->endpoint->count && !failed; i++) {
+		urls[i] = endpoint_url(c->endpoint->items[i], &traces, e->grpc);
+		whole.count += urls[i] != NULL;
+		failed = urls[i] ? access_add_url(&e->access, urls[i]) : -ENOMEM;
+	}
+	if (!failed)
+		failed = hosts_new(&whole, "", host_random(e->host), &e->hosts);
+	for (size_t i = 0; i < whole.count; i++)
+		free((char *)urls[i]);
+	return failed;
+}
+
 static int new_poster(struct exporter *e, const struct otlp_config *c)
 {
 	return poster_new(&(struct poster_options){ .host = e->host,
-				  .url = e->url,
+				  .target = otlp_target,
+				  .access = &e->access,
 				  .content_type = e->grpc ? "application/grpc" : "application/x-protobuf",
 				  .gzip = c->gzip,
 				  .grpc = e->grpc,
@@ -182,9 +243,10 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	e->partial = host_counter(
 		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
 	e->grpc = c->protocol == PROTOCOL_GRPC;
-	e->url = endpoint_url(c->endpoint, &traces, e->grpc);
-	hidden_init(&e->hidden);
-	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;
+	e->elsewhere = host_counter(host, "failovers_total", "Requests sent to another host because one failed.");
+	failed = access_init(&e->access, &c->access, host);
+	if (!failed)
+		failed = new_hosts(e, c);
 	if (!failed)
 		failed = new_poster(e, c);
 	if (failed) {
@@ -208,5 +270,6 @@ const struct exporter_type exporter_otlp = {
 	.create = otlp_create,
 	.send = otlp_send,
 	.cancel = otlp_cancel,
+	.report = otlp_report,
 	.destroy = otlp_destroy,
 };

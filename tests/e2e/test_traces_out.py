@@ -2,12 +2,14 @@
 
 import hashlib
 import json
+import socket
+import threading
 
 import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lib import grpc_fault as fault
+from lib import authority, fault as http_fault, grpc_fault as fault
 from lib.wait import wait_until
 from test_traces import PROTOBUF, post, request_of, wait_settled
 
@@ -112,7 +114,7 @@ def test_a_large_batch_goes_in_messages_that_servers_take(oxpecker, jaeger):
                                                     "export": {"otlp": {"endpoint": f"http://{jaeger.otlp_grpc}",
                                                                         "gzip": False, **GRPC}}}})
     for number in range(8):
-        message = request_of(1000, service="large-messages", first=1 + number * 1000)
+        message = request_of(1000, service="large-messages", first=910001 + number * 1000)
         for span in spans_of(message):
             span.trace_state = "x=" + "y" * 700
         assert post(agent, message.SerializeToString()).status_code == 200
@@ -120,3 +122,111 @@ def test_a_large_batch_goes_in_messages_that_servers_take(oxpecker, jaeger):
     wait_settled(agent)
     assert agent.booked("parked", signal="traces") == 0
     assert agent.status()["destinations"][0]["retries"] == 0
+
+
+class TlsFront:
+    """Takes TLS off before a port of this machine: a real server then has a certificate of the test."""
+
+    def __init__(self, context, to):
+        context.set_alpn_protocols(["h2"])
+        self.context, self.to, self.listening = context, to, socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self.listening.getsockname()[1]
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        while True:
+            try:
+                connection, _ = self.listening.accept()
+            except OSError:
+                return
+            threading.Thread(target=self.carry, args=(connection,), daemon=True).start()
+
+    def carry(self, connection):
+        try:
+            near = self.context.wrap_socket(connection, server_side=True)
+        except OSError:  # a handshake that was not to be
+            return connection.close()
+        far = socket.create_connection(self.to)
+        with near, far:
+            near.settimeout(0.01), far.settimeout(0.01)
+            while all(self.pass_on(*pair) for pair in ((near, far), (far, near))):
+                pass
+
+    @staticmethod
+    def pass_on(source, target):
+        try:
+            data = source.recv(65536)
+        except TimeoutError:
+            return True
+        except OSError:
+            return False
+        target.settimeout(20)
+        target.sendall(data)
+        target.settimeout(0.01)
+        return data != b""
+
+    def close(self):
+        self.listening.shutdown(socket.SHUT_RDWR)
+        self.listening.close()
+
+
+def test_jaeger_over_grpc_and_tls_takes_only_a_client_with_a_certificate(oxpecker, jaeger, closing, tmp_path):
+    ca = authority.Authority(tmp_path)
+    host, port = jaeger.otlp_grpc.split(":")
+    front = closing.keep(TlsFront(ca.server(clients=True), (host, int(port))))
+    cert, key = ca.signed("client", authority.CLIENT)
+    known = {"endpoint": f"https://{front.address}", "ca": ca.cert, "cert": cert, "key": key, **GRPC}
+    stranger = {"endpoint": f"https://{front.address}", "ca": ca.cert, **GRPC}
+    agent = oxpecker({"exit": {"within": "2s"},
+                      "traces": {"batch": {"age": "50ms"},
+                                 "export": {"known": {"type": "otlp", **known},
+                                            "stranger": {"type": "otlp", **stranger}}}})
+    for number in range(10):  # one connection after another, or the same again
+        assert post(agent, request_of(5, "over-tls", first=900001 + 5 * number).SerializeToString()).status_code == 200
+    wait_until(lambda: len(jaeger.spans("over-tls")) == 50, 20, "the spans")
+    agent.wait_until(lambda: agent.booked("delivered", destination="traces.export.known") == 50, 20, "all of it")
+    assert agent.booked("delivered", destination="traces.export.stranger") == 0
+    agent.expected_exit = {0, 1}
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_token_that_is_refused_is_read_again(oxpecker, fault_server, grpc_fault_server, tmp_path, protocol):
+    secret, token = tmp_path / "tenant", tmp_path / "token"
+    secret.write_text("old-tenant\n"), token.write_text("old-token\n")
+    server = grpc_fault_server() if protocol == "grpc" else fault_server()
+
+    def sent(request, name):
+        return {key.lower(): value for key, value in request.headers.items()}[name]
+
+    def ask_who(*peer_and_request):
+        request = peer_and_request[1]
+        known = sent(request, "authorization") == "Bearer new-token" and sent(request, "x-tenant") == "new-tenant"
+        refusal = fault.failing(16, "old-token?") if protocol == "grpc" else http_fault.status(401, body=b"old-token?")
+        (fault.good() if protocol == "grpc" and known else http_fault.good() if known else refusal)(*peer_and_request)
+
+    server.plan(ask_who)
+    agent = oxpecker(config(server.url, protocol=protocol, bearer=f"${{file:{token}}}", retry_first="10ms",
+                            headers={"X-Tenant": f"${{file:{secret}}}"}))
+    assert post(agent, request_of(2).SerializeToString()).status_code == 200
+    server.wait_requests(2)
+    assert agent.booked("parked", signal="traces") == 0
+    secret.write_text("new-tenant\n"), token.write_text("new-token\n")
+    wait_settled(agent)
+    assert agent.booked("delivered", signal="traces") == 2
+    assert "old-token" not in agent.err() and "***?" in agent.err()
+
+
+@pytest.mark.parametrize("protocol", ["http/protobuf", "grpc"])
+def test_a_receiver_that_fails_is_left_out(oxpecker, fault_server, grpc_fault_server, protocol):
+    make = grpc_fault_server if protocol == "grpc" else fault_server
+    servers = [make(), make()]
+    servers[0].refuse()
+    servers[1].plan(fault.good() if protocol == "grpc" else http_fault.good())
+    agent = oxpecker(config([server.url for server in servers], protocol=protocol))
+    for number in range(4):
+        assert post(agent, request_of(5, first=1 + 5 * number).SerializeToString()).status_code == 200
+        agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5 * (number + 1), 20, "it goes on")
+    hosts = agent.status()["destinations"][1]["hosts"]
+    assert [host["url"] for host in hosts][0].startswith(servers[0].url) and hosts[0]["failures"] > 0
+    assert hosts[1]["failures"] == 0 and agent.metric("oxpecker_failovers_total") >= 1
+    wait_settled(agent)
