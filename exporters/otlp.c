@@ -31,7 +31,7 @@ enum protocol { PROTOCOL_HTTP, PROTOCOL_GRPC };
 struct otlp_config {
 	const struct option_list *endpoint;
 	enum protocol protocol;
-	bool gzip;
+	bool add_path, gzip;
 	struct access_config access;
 	struct duration timeout;
 };
@@ -43,7 +43,11 @@ static const struct option otlp_options[] = {
 	{ OPT_URLS(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "[http://jaeger:4318]",
 		.help = "Addresses of the receiver; /v1/traces is added to one that does not end with it. Over gRPC: "
-			"http://jaeger:4317. They are used in turn; one that fails is left out for a while." },
+			"http://jaeger:4317. They are used in turn; one that fails is left out for a while. Without "
+			"it, "
+			"OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of that name count." },
+	{ OPT_BOOL(struct otlp_config, add_path), .name = "add_path", .text = "true",
+		.help = "Whether /v1/traces is added. Over gRPC the path is fixed." },
 	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
 		.help = "How requests are sent." },
 	ACCESS_ROWS(struct otlp_config, access),
@@ -179,11 +183,11 @@ static bool otlp_check(const void *config, char *why, size_t room)
 {
 	const struct otlp_config *c = config;
 	char wrong[160] = "is to be one URL or up to 64";
-	bool fine = c->endpoint->count > 0 && c->endpoint->count <= HOSTS_MAX;
+	bool grpc = c->protocol == PROTOCOL_GRPC, fine = c->endpoint->count > 0 && c->endpoint->count <= HOSTS_MAX;
 
 	for (size_t i = 0; fine && i < c->endpoint->count; i++)
-		fine = !endpoint_is_wrong(
-			c->endpoint->items[i], &traces, c->protocol == PROTOCOL_GRPC, wrong, sizeof wrong);
+		fine = (!grpc && !c->add_path) ||
+		       !endpoint_is_wrong(c->endpoint->items[i], &traces, grpc, wrong, sizeof wrong);
 	if (fine)
 		return access_check(&c->access, why, room);
 	snprintf(why, room, "endpoint %s", wrong);
@@ -204,7 +208,9 @@ static int new_hosts(struct exporter *e, const struct otlp_config *c)
 	int failed = 0;
 
 	for (size_t i = 0; i < c->endpoint->count && !failed; i++) {
-		urls[i] = endpoint_url(c->endpoint->items[i], &traces, e->grpc);
+		bool whole_already = !e->grpc && !c->add_path;
+		urls[i] = whole_already ? oxp_strdup(c->endpoint->items[i])
+					: endpoint_url(c->endpoint->items[i], &traces, e->grpc);
 		whole.count += urls[i] != NULL;
 		failed = urls[i] ? access_add_url(&e->access, urls[i]) : -ENOMEM;
 	}

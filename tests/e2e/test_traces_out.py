@@ -10,6 +10,7 @@ import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lib import authority, fault as http_fault, grpc_fault as fault
+from lib.agent import run
 from lib.wait import wait_until
 from test_traces import PROTOBUF, post, request_of, wait_settled
 
@@ -230,3 +231,19 @@ def test_a_receiver_that_fails_is_left_out(oxpecker, fault_server, grpc_fault_se
     assert [host["url"] for host in hosts][0].startswith(servers[0].url) and hosts[0]["failures"] > 0
     assert hosts[1]["failures"] == 0 and agent.metric("oxpecker_failovers_total") >= 1
     wait_settled(agent)
+
+
+def test_an_exporter_without_an_endpoint_obeys_the_variables(oxpecker, fault_server, tmp_path):
+    server, prefix = fault_server(), "OTEL_EXPORTER_OTLP_"
+    env = {prefix + "ENDPOINT": "http://127.0.0.1:9", prefix + "TRACES_ENDPOINT": server.url + "/custom/in",
+           prefix + "HEADERS": "x-tenant=a%20b", prefix + "COMPRESSION": "none"}
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "export": {"otlp": {}}}}, env=env)
+    assert post(agent, request_of(2).SerializeToString()).status_code == 200
+    wait_settled(agent)
+    request, = server.taken()
+    assert request.path == "/custom/in" and request.headers["x-tenant"] == "a b"
+    assert "Content-Encoding" not in request.headers
+    wrong = run("check", agent.config_path, env={**agent.env, prefix + "TIMEOUT": "soon"})
+    assert wrong.returncode == 1 and "OTEL_EXPORTER_OTLP_TIMEOUT:1:1" in wrong.stdout + wrong.stderr
+    own = run("check", agent.config_path, env={**agent.env, prefix + "TRACES_ENDPOINT": agent.otlp_url})
+    assert own.returncode == 1 and "is our own door" in own.stdout + own.stderr
