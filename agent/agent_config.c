@@ -504,6 +504,7 @@ static void fill_in(struct agent_config *c, const struct config_world *world)
 static void fill_from_variables(struct tree *tree, const struct config_world *world)
 {
 	otlp_variables_fill(tree, world, part_path(PART_TRACES_OUT), "TRACES");
+	otlp_variables_fill(tree, world, part_path(PART_LOGS_OUT), "LOGS");
 }
 
 int agent_config_load(struct agent_config *c, const struct config_input *input)

@@ -1,8 +1,10 @@
 /*
- * The `otlp` exporter: spans to Jaeger, the Collector or any other receiver of OTLP, as protobuf over HTTP or gRPC.
+ * The `otlp` exporter: spans and log lines to Jaeger, the Collector or any other receiver of OTLP, as protobuf over
+ * HTTP or gRPC.
  *
- * A batch consists of several checked requests, and their bytes one after another are one request: a repeated field
- * merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). What an answer means is told by otlp_answer.h.
+ * A batch of spans consists of several checked requests, and their bytes one after another are one request: a repeated
+ * field merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Log lines are made into one request by
+ * otlp_logs.h. What an answer means is told by otlp_answer.h.
  *
  * Many servers take no message of gRPC over 4 MiB, so a send stays below; over HTTP it is the specification that asks
  * for a ceiling.
@@ -18,6 +20,7 @@
 #include "exporters/endpoint.h"
 #include "exporters/hosts.h"
 #include "exporters/otlp_answer.h"
+#include "exporters/otlp_logs.h"
 #include "exporters/post.h"
 
 enum {
@@ -42,12 +45,13 @@ static const char *const http_schemes[] = { "http", "https", NULL };
 static const struct option otlp_options[] = {
 	{ OPT_URLS(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
 		.required = true, .example = "[http://jaeger:4318]",
-		.help = "Addresses of the receiver; /v1/traces is added to one that does not end with it. Over gRPC: "
-			"http://jaeger:4317. They are used in turn; one that fails is left out for a while. Without "
+		.help = "Addresses of the receiver; /v1/traces or /v1/logs is added to one that does not end with it. "
+			"Over gRPC: http://jaeger:4317. They are used in turn; one that fails is left out for a while. "
+			"Without "
 			"it, "
 			"OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of that name count." },
 	{ OPT_BOOL(struct otlp_config, add_path), .name = "add_path", .text = "true",
-		.help = "Whether /v1/traces is added. Over gRPC the path is fixed." },
+		.help = "Whether /v1/traces or /v1/logs is added. Over gRPC the path is fixed." },
 	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
 		.help = "How requests are sent." },
 	ACCESS_ROWS(struct otlp_config, access),
@@ -60,11 +64,15 @@ static const struct option otlp_options[] = {
 
 static const struct endpoint_path traces = { "/v1/traces",
 	"/opentelemetry.proto.collector.trace.v1.TraceService/Export", "spans" };
+static const struct endpoint_path logs = { "/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+	"log records" };
 
 struct exporter {
 	struct host *host;
 	struct poster *poster;
 	struct hosts *hosts;
+	struct otlp_logs *logs; /* NULL: what is sent is OTLP already */
+	const struct endpoint_path *path;
 	struct access access;
 	bool grpc;
 	uint64_t *partial, *elsewhere;
@@ -72,6 +80,7 @@ struct exporter {
 
 /* What belongs to one request. */
 struct ask {
+	uint64_t sealed; /* when the batch was, in nanoseconds since 1970 */
 	size_t chosen; /* which of the hosts it goes to */
 	struct otlp_asked asked;
 	struct grpc_answer answer;
@@ -82,6 +91,7 @@ static void *otlp_begin(void *exporter, const struct batch *batch, struct send *
 	struct ask *ask = oxp_new(sizeof *ask);
 
 	(void)exporter;
+	ask->sealed = (uint64_t)send_sealed(send).ns;
 	for (size_t i = send_first(send); i < send_end(send); i++)
 		if (send_wants(send, i)) {
 			ask->asked.items++;
@@ -104,8 +114,8 @@ static void note_partial(struct exporter *e, struct send *send, uint64_t refused
 	++*e->partial;
 	send_partial(send, refused, message);
 	if (*e->partial == 1)
-		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu spans: %s", (unsigned long long)refused,
-			message);
+		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu %s: %s", (unsigned long long)refused,
+			e->path->what, message);
 }
 
 static const char *otlp_target(void *exporter, void *reader)
@@ -175,23 +185,33 @@ static void otlp_destroy(struct exporter *e)
 		return;
 	poster_free(e->poster);
 	hosts_free(e->hosts);
+	otlp_logs_free(e->logs);
 	access_done(&e->access);
 	free(e);
 }
 
-static bool otlp_check(const void *config, char *why, size_t room)
+static bool check(const struct otlp_config *c, const struct endpoint_path *path, char *why, size_t room)
 {
-	const struct otlp_config *c = config;
 	char wrong[160] = "is to be one URL or up to 64";
 	bool grpc = c->protocol == PROTOCOL_GRPC, fine = c->endpoint->count > 0 && c->endpoint->count <= HOSTS_MAX;
 
 	for (size_t i = 0; fine && i < c->endpoint->count; i++)
 		fine = (!grpc && !c->add_path) ||
-		       !endpoint_is_wrong(c->endpoint->items[i], &traces, grpc, wrong, sizeof wrong);
+		       !endpoint_is_wrong(c->endpoint->items[i], path, grpc, wrong, sizeof wrong);
 	if (fine)
 		return access_check(&c->access, why, room);
 	snprintf(why, room, "endpoint %s", wrong);
 	return false;
+}
+
+static bool traces_check(const void *config, char *why, size_t room)
+{
+	return check(config, &traces, why, room);
+}
+
+static bool logs_check(const void *config, char *why, size_t room)
+{
+	return check(config, &logs, why, room);
 }
 
 static size_t otlp_send_max(const void *config)
@@ -199,6 +219,21 @@ static size_t otlp_send_max(const void *config)
 	const struct otlp_config *c = config;
 
 	return c->protocol == PROTOCOL_GRPC ? GRPC_SEND_MAX : HTTP_SEND_MAX;
+}
+
+/* Of lines of short members, which get longer. */
+static size_t logs_send_max(const void *config)
+{
+	return otlp_send_max(config) / 2;
+}
+
+static int logs_build(
+	void *exporter, void *reader, const struct post_items *items, struct buffer *to, size_t *ret_start)
+{
+	const struct exporter *e = exporter;
+	const struct ask *ask = reader;
+
+	return otlp_logs_body(e->logs, items, ask->sealed, to, ret_start);
 }
 
 static int new_hosts(struct exporter *e, const struct otlp_config *c)
@@ -210,7 +245,7 @@ static int new_hosts(struct exporter *e, const struct otlp_config *c)
 	for (size_t i = 0; i < c->endpoint->count && !failed; i++) {
 		bool whole_already = !e->grpc && !c->add_path;
 		urls[i] = whole_already ? oxp_strdup(c->endpoint->items[i])
-					: endpoint_url(c->endpoint->items[i], &traces, e->grpc);
+					: endpoint_url(c->endpoint->items[i], e->path, e->grpc);
 		whole.count += urls[i] != NULL;
 		failed = urls[i] ? access_add_url(&e->access, urls[i]) : -ENOMEM;
 	}
@@ -231,6 +266,7 @@ static int new_poster(struct exporter *e, const struct otlp_config *c)
 				  .grpc = e->grpc,
 				  .timeout = c->timeout,
 				  .answer_max = ANSWER_MAX,
+				  .build = e->logs ? logs_build : NULL,
 				  .begin = otlp_begin,
 				  .line = e->grpc ? otlp_line : NULL,
 				  .ended = otlp_ended,
@@ -239,18 +275,21 @@ static int new_poster(struct exporter *e, const struct otlp_config *c)
 		&e->poster);
 }
 
-static int otlp_create(const void *config, struct host *host, struct exporter **ret)
+static int create(
+	const struct otlp_config *c, const struct endpoint_path *path, struct host *host, struct exporter **ret)
 {
-	const struct otlp_config *c = config;
 	struct exporter *e = oxp_new(sizeof *e);
 	int failed;
 
 	e->host = host;
+	e->path = path;
 	e->partial = host_counter(
 		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
 	e->grpc = c->protocol == PROTOCOL_GRPC;
 	e->elsewhere = host_counter(host, "failovers_total", "Requests sent to another host because one failed.");
 	failed = access_init(&e->access, &c->access, host);
+	if (!failed && path == &logs)
+		failed = otlp_logs_new(host_resource(host), &e->logs);
 	if (!failed)
 		failed = new_hosts(e, c);
 	if (!failed)
@@ -263,6 +302,16 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	return 0;
 }
 
+static int traces_create(const void *config, struct host *host, struct exporter **ret)
+{
+	return create(config, &traces, host, ret);
+}
+
+static int logs_create(const void *config, struct host *host, struct exporter **ret)
+{
+	return create(config, &logs, host, ret);
+}
+
 const struct exporter_type exporter_otlp = {
 	.name = "otlp",
 	.summary = "Sends spans to Jaeger or any other receiver of OTLP, as protobuf over HTTP or gRPC.",
@@ -272,8 +321,25 @@ const struct exporter_type exporter_otlp = {
 	.has_peer = true,
 	.empty_sends = true,
 	.send_max = otlp_send_max,
-	.check = otlp_check,
-	.create = otlp_create,
+	.check = traces_check,
+	.create = traces_create,
+	.send = otlp_send,
+	.cancel = otlp_cancel,
+	.report = otlp_report,
+	.destroy = otlp_destroy,
+};
+
+const struct exporter_type exporter_otlp_logs = {
+	.name = "otlp",
+	.summary = "Sends log lines to any receiver of OTLP, as protobuf over HTTP or gRPC.",
+	.signals = SIGNAL_LOGS,
+	.options = otlp_options,
+	.config_size = sizeof(struct otlp_config),
+	.has_peer = true,
+	.empty_sends = true,
+	.send_max = logs_send_max,
+	.check = logs_check,
+	.create = logs_create,
 	.send = otlp_send,
 	.cancel = otlp_cancel,
 	.report = otlp_report,

@@ -9,7 +9,14 @@
 #include "proto/gzip.h"
 #include "proto/said.h"
 
-enum { FRAME_CHUNK = 64 << 10, HEADERS = 6, SAID_SHOWN = 240, GRPC_TIMEOUT_MAX = 99999999 };
+enum {
+	FRAME_CHUNK = 64 << 10,
+	HEADERS = 6,
+	SAID_SHOWN = 240,
+	GRPC_TIMEOUT_MAX = 99999999,
+	BUILT_GROWTH = 8,
+	BUILT_ROOM = 1 << 20
+};
 
 struct poster {
 	struct poster_options o;
@@ -25,25 +32,24 @@ struct poster {
 struct post {
 	struct job job;
 	struct poster *poster;
-	const struct batch *batch;
+	struct post_items items;
 	struct send *send;
 	void *reader;
 	struct http_call *call;
-	uint32_t *picked; /* the items to send, NULL for all of first … first + count - 1 */
-	size_t first, count;
 	size_t item; /* that is being framed */
 	struct frame frame;
 	uint64_t body_size;
 	struct buffer packed;
-	size_t packed_out;
+	size_t packed_start, packed_out; /* where it begins; up to where it is out */
 	char head[GRPC_HEAD_SIZE]; /* of a message of gRPC */
 	size_t head_size, head_out;
 	int failed;
 };
 
-static const struct batch_item *post_item(const struct post *p, size_t i)
+/* Whether the whole body is in memory, made in the lane. */
+static bool is_made(const struct post *p)
 {
-	return batch_item(p->batch, p->picked ? p->picked[i] : p->first + i);
+	return p->poster->o.gzip || p->poster->o.build;
 }
 
 /* Writes the next bytes of the body. */
@@ -52,8 +58,8 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 	size_t wrote = 0;
 	bool ended;
 
-	while (p->item < p->count && wrote < room) {
-		wrote += frame_put(&p->frame, post_item(p, p->item), to + wrote, room - wrote, &ended);
+	while (p->item < p->items.count && wrote < room) {
+		wrote += frame_put(&p->frame, post_items_at(&p->items, p->item), to + wrote, room - wrote, &ended);
 		p->item += ended;
 	}
 	return wrote;
@@ -62,14 +68,37 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 static void frame_again(struct post *p)
 {
 	p->item = 0;
-	p->packed_out = p->head_out = 0;
+	p->packed_out = p->packed_start;
+	p->head_out = 0;
 	frame_init(&p->frame, &p->poster->o.form, p->reader);
 }
 
-/* In the CPU lane. */
-static void compress_body(struct job *job)
+/* Builds the body, and packs it if it is to be. */
+static void build_body(struct post *p)
 {
-	struct post *p = CONTAINER_OF(job, struct post, job);
+	const struct poster_options *o = &p->poster->o;
+	struct gzip *z = p->poster->gzip;
+	size_t start = 0;
+	struct buffer plain;
+
+	buffer_init(&plain, BUILT_GROWTH * p->body_size + BUILT_ROOM);
+	p->failed = o->build(o->exporter, p->reader, &p->items, &plain, &start);
+	if (!o->gzip) {
+		p->packed = plain;
+		p->packed_start = start;
+		return;
+	}
+	if (!p->failed)
+		p->failed = gzip_begin(z, &p->packed);
+	if (!p->failed)
+		p->failed = gzip_feed(z, plain.data + start, plain.size - start);
+	if (!p->failed)
+		p->failed = gzip_end(z);
+	buffer_done(&plain);
+}
+
+static void compress_body(struct post *p)
+{
 	struct gzip *z = p->poster->gzip;
 	char *chunk = malloc(FRAME_CHUNK);
 	size_t n;
@@ -82,13 +111,24 @@ static void compress_body(struct job *job)
 	free(chunk);
 }
 
+/* In the CPU lane. */
+static void make_body(struct job *job)
+{
+	struct post *p = CONTAINER_OF(job, struct post, job);
+
+	if (p->poster->o.build)
+		build_body(p);
+	else
+		compress_body(p);
+}
+
 static void post_free(struct post *p)
 {
 	if (p->reader && p->poster->o.discard)
 		p->poster->o.discard(p->reader);
-	batch_unkeep(p->batch);
+	batch_unkeep(p->items.batch);
 	buffer_done(&p->packed);
-	free(p->picked);
+	free(p->items.picked);
 	free(p);
 }
 
@@ -118,8 +158,7 @@ static size_t on_read(void *context, char *to, size_t room)
 
 	if (p->head_out < p->head_size)
 		return copy_next((struct bytes){ p->head, p->head_size }, &p->head_out, to, room);
-	return p->poster->o.gzip ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room)
-				 : frame_next(p, to, room);
+	return is_made(p) ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room) : frame_next(p, to, room);
 }
 
 static void on_rewind(void *context)
@@ -175,7 +214,7 @@ static void list_headers(const struct poster *poster, const char *headers[HEADER
 /* Returns the size of the whole body. */
 static uint64_t put_head(struct post *p)
 {
-	uint64_t size = p->poster->o.gzip ? p->packed.size : p->body_size;
+	uint64_t size = is_made(p) ? p->packed.size - p->packed_start : p->body_size;
 
 	if (!p->poster->o.grpc)
 		return size;
@@ -215,7 +254,7 @@ static void start_call(struct post *p)
 }
 
 /* Back on the loop. */
-static void on_compressed(struct job *job)
+static void on_made(struct job *job)
 {
 	struct post *p = CONTAINER_OF(job, struct post, job);
 
@@ -223,7 +262,7 @@ static void on_compressed(struct job *job)
 	if (!p->send)
 		post_free(p);
 	else if (p->failed)
-		give_up(p, "cannot compress: out of memory");
+		give_up(p, "cannot make the request: out of memory");
 	else
 		start_call(p);
 }
@@ -235,19 +274,19 @@ static bool pick_items(struct post *p)
 
 	for (size_t i = first; i < end; i++)
 		n += send_wants(p->send, i);
-	p->first = first;
-	p->count = n;
+	p->items.first = first;
+	p->items.count = n;
 	if (n < end - first) {
-		p->picked = malloc(n * sizeof *p->picked);
-		if (!p->picked)
+		p->items.picked = malloc(n * sizeof *p->items.picked);
+		if (!p->items.picked)
 			return false;
 		for (size_t i = first, k = 0; i < end; i++)
 			if (send_wants(p->send, i))
-				p->picked[k++] = (uint32_t)i;
+				p->items.picked[k++] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < n; i++)
-		p->body_size += p->poster->o.gzip ? frame_room(&p->poster->o.form, post_item(p, i))
-						  : frame_size(&p->frame, post_item(p, i));
+		p->body_size += is_made(p) ? frame_room(&p->poster->o.form, post_items_at(&p->items, i))
+					   : frame_size(&p->frame, post_items_at(&p->items, i));
 	return true;
 }
 
@@ -255,9 +294,9 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 {
 	struct post *p = oxp_new(sizeof *p);
 
-	*p = (struct post){ .job = { .work = compress_body, .done = on_compressed },
+	*p = (struct post){ .job = { .work = make_body, .done = on_made },
 		.poster = poster,
-		.batch = batch_keep(batch),
+		.items = { .batch = batch_keep(batch) },
 		.send = send };
 	send_context_set(send, p);
 	if (poster->o.begin)
@@ -268,7 +307,7 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 		return;
 	}
 	buffer_init(&p->packed, p->body_size + p->body_size / 8 + FRAME_CHUNK);
-	if (!poster->o.gzip)
+	if (!is_made(p))
 		start_call(p);
 	else if (lane_run(host_cpu_lane(poster->o.host), &p->job) < 0)
 		give_up(p, "the CPU lane is full");

@@ -18,6 +18,18 @@
 
 struct poster;
 
+/* The items that a post is about. */
+struct post_items {
+	const struct batch *batch;
+	uint32_t *picked; /* NULL: all of first … first + count - 1 */
+	size_t first, count;
+};
+
+static inline const struct batch_item *post_items_at(const struct post_items *items, size_t i)
+{
+	return batch_item(items->batch, items->picked ? items->picked[i] : items->first + i);
+}
+
 /* All pointers outlive the poster. */
 struct poster_options {
 	struct host *host;
@@ -31,6 +43,9 @@ struct poster_options {
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
 	struct frame_form form;
+	/* In place of `form`: appends the body of these items, which begins at *ret_start of the buffer. In the CPU
+	 * lane. 0, -ENOSPC or -ENOMEM. May be NULL. */
+	int (*build)(void *exporter, void *reader, const struct post_items *, struct buffer *, size_t *ret_start);
 	/* A send begins: reset what reads the answer. May be NULL. */
 	void *(*begin)(void *exporter, const struct batch *, struct send *);
 	/* A line of the head, or behind the body. May be NULL. */
