@@ -14,8 +14,8 @@ struct otlp_logs;
 /* 0 or -ENOMEM. The resource is copied. */
 int otlp_logs_new(const struct resource *, struct otlp_logs **ret) MUST_CHECK;
 void otlp_logs_free(struct otlp_logs *);
-/* Appends the request, empty without items. It begins at *ret_start of the buffer, since how large its parts are is known
- * last. Records are observed at that time, in nanoseconds since 1970. 0, -ENOSPC or -ENOMEM. */
+/* Appends the request, empty without items. It begins at *ret_start, since how large its parts are is known last.
+ * Records are observed at that time, in nanoseconds since 1970. 0, -ENOSPC or -ENOMEM. */
 int otlp_logs_body(struct otlp_logs *, const struct post_items *, uint64_t observed, struct buffer *to,
 	size_t *ret_start) MUST_CHECK;
 
