@@ -10,6 +10,7 @@
 #include "guesses.h"
 #include "http/origin.h"
 #include "memory_limit.h"
+#include "otlp_variables.h"
 #include "registry.h"
 #include "state_path.h"
 
@@ -533,10 +534,19 @@ static void fill_in(struct agent_config *c, const struct config_world *world)
 		c->control = config_printf(c->file->arena, "unix:%s/control.sock", c->state.path);
 }
 
+static void fill_from_variables(struct tree *tree, const struct config_world *world)
+{
+	otlp_variables_fill(tree, world, part_path(PART_TRACES_OUT), "TRACES");
+	otlp_variables_fill(tree, world, part_path(PART_LOGS_OUT), "LOGS");
+}
+
 int agent_config_load(struct agent_config *c, const struct config_input *input)
 {
-	int failed = config_load(c->file, input);
+	struct config_input filled = *input;
+	int failed;
 
+	filled.fill = fill_from_variables;
+	failed = config_load(c->file, &filled);
 	c->name = input->name;
 	if (failed)
 		return failed;

@@ -4,7 +4,7 @@ static const char to_a_door[] = "the app sends its spans to that door";
 static const char in_order[] = "a list; its steps run in that order";
 static const char all_in_one[] = "/metrics and the probes are served there";
 static const char of_the_signal[] = "it holds for each exporter of the signal";
-static const char speaks_otlp[] = "Jaeger, Tempo and the Collector take OTLP over HTTP, on port 4318";
+static const char speaks_otlp[] = "Jaeger, Tempo and the Collector take OTLP";
 static const char same_api[] = "OpenSearch takes the same requests";
 static const char on_disk[] = "what cannot be sent waits on disk there";
 
@@ -39,9 +39,7 @@ const struct config_hint config_guesses[] = {
 	{ "traces.otlp|jaeger|exporters|output|outputs|endpoint|url", "traces.export.otlp", NULL },
 	{ "traces.steps|processors|filters|sample|sampling", "logs.steps", "spans go as they come; sample in the app" },
 	{ "traces.export.jaeger|tempo|zipkin|otlphttp|otlp_http|collector", "traces.export.otlp", speaks_otlp },
-	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp",
-		"spans are sent over HTTP only, to port "
-		"4318" },
+	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp", "with `protocol: grpc`" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
 	{ "receive.http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },

@@ -18,7 +18,9 @@ struct access_look {
 	struct access *access; /* NULL: gone meanwhile */
 	struct host *host;
 	struct access_config config; /* the configuration as it was; then as it is now, with its texts in `read` */
-	struct buffer read[TEXTS];
+	struct buffer read[TEXTS + ACCESS_HEADERS_MAX];
+	struct option_map headers; /* the same of these: `pairs` */
+	struct option_pair pairs[ACCESS_HEADERS_MAX];
 	int failed;
 };
 
@@ -31,8 +33,57 @@ static bool is_token(const char *text)
 	return true;
 }
 
+/* Whether it can be the name of a header (RFC 9110, 5.1) that is not ours to set. */
+static bool is_free_name(const char *name)
+{
+	static const char *const ours[] = { "Host", "Content-Type", "Content-Length", "Content-Encoding", "TE",
+		"Transfer-Encoding", "Connection", "Expect", "Accept-Encoding", "grpc-timeout", "grpc-encoding",
+		"grpc-accept-encoding" };
+
+	if (!*name || name[strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
+					"ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+		return false;
+	for (size_t i = 0; i < COUNT_OF(ours); i++)
+		if (strcasecmp(name, ours[i]) == 0)
+			return false;
+	return true;
+}
+
+/* Printable; libcurl leaves a header without a value out. */
+static bool is_header_value(const char *text)
+{
+	if (!*text || *text == ' ' || text[strlen(text) - 1] == ' ')
+		return false;
+	for (; *text; text++)
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return false;
+	return true;
+}
+
+static const char *what_is_wrong_with_headers(const struct access_config *c)
+{
+	const struct option_map *h = c->headers;
+
+	if (h && h->count > ACCESS_HEADERS_MAX)
+		return "headers has more than 32 of them";
+	for (size_t i = 0; h && i < h->count; i++) {
+		if (!is_free_name(h->pairs[i].key))
+			return "headers has a name that cannot be one, or that is set by the agent itself";
+		if (!is_header_value(h->pairs[i].value))
+			return "headers has a value that is empty, begins or ends with a space, or has a line end in "
+			       "it";
+		if ((c->user || c->api_key || c->bearer) && strcasecmp(h->pairs[i].key, "Authorization") == 0)
+			return "headers has Authorization beside user, api_key or bearer: give one of them";
+	}
+	return NULL;
+}
+
 static const char *what_is_wrong(const struct access_config *c)
 {
+	const char *wrong = what_is_wrong_with_headers(c);
+
+	if (wrong)
+		return wrong;
 	if (!!c->user + !!c->api_key + !!c->bearer > 1)
 		return "user, api_key and bearer are three ways to authenticate: give one of them";
 	if (c->password && !c->user)
@@ -81,10 +132,25 @@ static int write_authorization(struct access *a, const char *scheme, const char 
 	return -ENOMEM;
 }
 
+static int write_headers(struct access *a, const struct access_config *c)
+{
+	for (size_t i = 0; c->headers && i < c->headers->count; i++)
+		if (asprintf(&a->headers[i], "%s: %s", c->headers->pairs[i].key, c->headers->pairs[i].value) < 0) {
+			a->headers[i] = NULL;
+			return -ENOMEM;
+		}
+	return 0;
+}
+
 static int hide_credentials(struct access *a, const struct access_config *c)
 {
 	const char *token = c->api_key ? c->api_key : c->bearer;
+	int failed = 0;
 
+	for (size_t i = 0; c->headers && i < c->headers->count && !failed; i++)
+		failed = hidden_add(&a->hidden, bytes_of(c->headers->pairs[i].value));
+	if (failed)
+		return failed;
 	if (token)
 		return hidden_add(&a->hidden, bytes_of(token));
 	return a->user_password ? hidden_add_user(&a->hidden, a->user_password) : 0;
@@ -109,6 +175,8 @@ static int write_credentials(struct access *a, const struct access_config *c)
 	int failed = write_header(a, c);
 
 	hidden_init(&a->hidden);
+	if (!failed)
+		failed = write_headers(a, c);
 	if (failed)
 		return failed;
 	return hide_credentials(a, c);
@@ -131,6 +199,10 @@ static void forget_credentials(struct access *a)
 {
 	free(a->authorization);
 	free(a->user_password);
+	for (size_t i = 0; a->headers[i]; i++) {
+		free(a->headers[i]);
+		a->headers[i] = NULL;
+	}
 	hidden_done(&a->hidden);
 	a->authorization = a->user_password = NULL;
 }
@@ -162,21 +234,26 @@ static const char **text_of(struct access_config *c, size_t i)
 	return (const char **)((char *)c + texts[i]);
 }
 
+static void read_text_again(struct access_look *look, const char **text, struct buffer *to)
+{
+	if (!look->failed)
+		look->failed = host_text_now(look->host, *text, to);
+	if (!look->failed)
+		look->failed = buffer_append(to, "", 1);
+	if (!look->failed)
+		*text = to->data;
+}
+
 /* In the disk lane. */
 static void read_again(struct job *job)
 {
 	struct access_look *look = CONTAINER_OF(job, struct access_look, job);
 
-	for (size_t i = 0; i < TEXTS && !look->failed; i++) {
-		const char **text = text_of(&look->config, i);
-		if (!*text)
-			continue;
-		look->failed = host_text_now(look->host, *text, &look->read[i]);
-		if (!look->failed)
-			look->failed = buffer_append(&look->read[i], "", 1);
-		if (!look->failed)
-			*text = look->read[i].data;
-	}
+	for (size_t i = 0; i < TEXTS; i++)
+		if (*text_of(&look->config, i))
+			read_text_again(look, text_of(&look->config, i), &look->read[i]);
+	for (size_t i = 0; i < look->headers.count; i++)
+		read_text_again(look, &look->pairs[i].value, &look->read[TEXTS + i]);
 }
 
 static bool same(const char *a, const char *b)
@@ -184,14 +261,26 @@ static bool same(const char *a, const char *b)
 	return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+static bool same_headers(const struct access *a, const struct access *b)
+{
+	size_t i = 0;
+
+	while (a->headers[i] && same(a->headers[i], b->headers[i]))
+		i++;
+	return !a->headers[i] && !b->headers[i];
+}
+
 static void take_over(struct access *a, struct access *fresh)
 {
-	if (same(a->authorization, fresh->authorization) && same(a->user_password, fresh->user_password))
+	if (same(a->authorization, fresh->authorization) && same(a->user_password, fresh->user_password) &&
+		same_headers(a, fresh))
 		return;
 	forget_credentials(a);
 	a->authorization = fresh->authorization;
 	a->user_password = fresh->user_password;
 	a->hidden = fresh->hidden;
+	memcpy(a->headers, fresh->headers, sizeof a->headers);
+	memset(fresh->headers, 0, sizeof fresh->headers);
 	fresh->authorization = fresh->user_password = NULL;
 	hidden_init(&fresh->hidden);
 	host_log(a->host, LOG_LEVEL_INFO, "the configuration's files have new credentials, which are used now");
@@ -212,7 +301,7 @@ static void take_what_was_read(struct access *a, const struct access_look *look)
 
 static void look_free(struct access_look *look)
 {
-	for (size_t i = 0; i < TEXTS; i++) {
+	for (size_t i = 0; i < COUNT_OF(look->read); i++) {
 		if (look->read[i].data)
 			explicit_bzero(look->read[i].data, look->read[i].room);
 		buffer_done(&look->read[i]);
@@ -233,6 +322,14 @@ static void on_read_again(struct job *job)
 	look_free(look);
 }
 
+static void copy_headers(struct access_look *look, const struct option_map *from)
+{
+	look->headers = (struct option_map){ from ? from->count : 0, look->pairs };
+	for (size_t i = 0; i < look->headers.count; i++)
+		look->pairs[i] = from->pairs[i];
+	look->config.headers = &look->headers;
+}
+
 void access_answered(struct access *a, unsigned status)
 {
 	struct access_look *look;
@@ -243,7 +340,8 @@ void access_answered(struct access *a, unsigned status)
 	*look = (struct access_look){
 		.job = { .work = read_again, .done = on_read_again }, .access = a, .host = a->host, .config = *a->config
 	};
-	for (size_t i = 0; i < TEXTS; i++)
+	copy_headers(look, a->config->headers);
+	for (size_t i = 0; i < COUNT_OF(look->read); i++)
 		buffer_init(&look->read[i], TEXT_MAX);
 	if (lane_run(host_disk_lane(a->host), &look->job) == 0)
 		a->look = look;

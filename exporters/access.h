@@ -1,9 +1,9 @@
 /*
  * How the agent and an HTTP peer identify themselves: the options, whether they go together, and what a request needs.
  *
- * There is one way to authenticate at a time: basic, API key or bearer token. Secrets go into the header and nowhere
- * else: not into a log line or /status, not even if the peer quotes them. The TLS files are opened once at the start,
- * so a wrong path is reported then and not with the first request.
+ * There is one way to authenticate at a time: basic, API key or bearer token. Further headers are sent as they are
+ * written. Secrets go into headers and nowhere else: not into a log line or /status, not even if the peer quotes them.
+ * The TLS files are opened once at the start, so a wrong path is reported then and not with the first request.
  *
  * Tokens are renewed while the agent runs: when a peer refuses one, the files that it came from are read again.
  */
@@ -15,8 +15,11 @@
 #include "exporters/hidden.h"
 #include "http/client.h"
 
+enum { ACCESS_HEADERS_MAX = 32 };
+
 struct access_config {
 	const char *user, *password, *api_key, *bearer;
+	const struct option_map *headers; /* NULL: there is no such option */
 	const char *ca, *cert, *key;
 	bool verify;
 };
@@ -44,6 +47,14 @@ struct access_config {
 					      .help = "Whether to check the server's certificate and name."         \
 	}
 
+/* One more row, for those that take further headers. */
+#define ACCESS_HEADERS_ROW(type, field)                                                                        \
+	{                                                                                                      \
+		OPT_MAP(type, field.headers), .name = "headers", .secret = true,                               \
+					      .example = "{ X-Scope-OrgID: \"${file:/run/secrets/tenant}\" }", \
+					      .help = "Headers that are sent with each request, by name."      \
+	}
+
 bool access_check(const struct access_config *, char *why, size_t room);
 
 struct access_look;
@@ -51,6 +62,7 @@ struct access_look;
 struct access {
 	char *authorization; /* "Authorization: …", or NULL */
 	char *user_password; /* "user:password", or NULL */
+	char *headers[ACCESS_HEADERS_MAX + 1]; /* "Name: value"; ends with NULL */
 	struct hidden hidden, hidden_urls; /* the secrets in these, and in the peer's addresses */
 	struct http_tls tls; /* borrows from the configuration */
 	struct host *host;

@@ -306,11 +306,12 @@ static void on_item(void *context, const struct bulk_item_answer *a)
 	r->next = next_wanted(r->send, r->next + 1);
 }
 
-static void *elasticsearch_begin(void *exporter, struct send *send)
+static void *elasticsearch_begin(void *exporter, const struct batch *batch, struct send *send)
 {
 	struct exporter *e = exporter;
 	struct bulk *r = oxp_new(sizeof *r);
 
+	(void)batch;
 	r->send = send;
 	r->host = e->host;
 	r->access = &e->access;

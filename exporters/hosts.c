@@ -23,7 +23,7 @@ struct hosts {
 	struct address addresses[];
 };
 
-/* The URL without user and password. */
+/* The URL without user and password, and without a query, in which a token may be. */
 static char *shown_of(const char *url)
 {
 	const char *authority = strstr(url, "://"), *at;
@@ -32,7 +32,8 @@ static char *shown_of(const char *url)
 	OXP_ASSERT(authority);
 	authority += 3;
 	at = memrchr(authority, '@', strcspn(authority, "/?#"));
-	if (asprintf(&shown, "%.*s%s", (int)(authority - url), url, at ? at + 1 : authority) < 0)
+	at = at ? at + 1 : authority;
+	if (asprintf(&shown, "%.*s%.*s", (int)(authority - url), url, (int)strcspn(at, "?"), at) < 0)
 		return NULL;
 	return shown;
 }
@@ -47,7 +48,7 @@ static int address_init(struct address *a, const char *url, const char *path)
 		a->base = NULL;
 		return -ENOMEM;
 	}
-	if (asprintf(&a->url, "%s%s", a->base, path) < 0) {
+	if (asprintf(&a->url, "%s%s", *path ? a->base : url, path) < 0) {
 		a->url = NULL;
 		return -ENOMEM;
 	}

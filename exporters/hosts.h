@@ -19,7 +19,8 @@ enum { HOSTS_MAX = 64 };
 
 struct hosts;
 
-/* `path` is added to each URL, whose own path may end in a slash. 1 to HOSTS_MAX of them. 0 or -errno. */
+/* `path` is added to each URL, whose own path may end in a slash; "": the URLs are whole. 1 to HOSTS_MAX of them. 0 or
+ * -errno. */
 int hosts_new(const struct option_list *urls, const char *path, struct random *, struct hosts **ret) MUST_CHECK;
 void hosts_free(struct hosts *);
 /* The number of the host to ask next. */

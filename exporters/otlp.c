@@ -1,15 +1,13 @@
 /*
- * The `otlp` exporter: spans to Jaeger, the Collector or any other OTLP/HTTP receiver, as protobuf.
+ * The `otlp` exporter: spans and log lines to Jaeger, the Collector or any other receiver of OTLP, as protobuf over
+ * HTTP or gRPC.
  *
- * A batch consists of several checked requests, and their bytes one after another are one request: a repeated field
- * merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Answers are read by the OTLP specification,
- * 1.11.0, "OTLP/HTTP Response": 429, 502, 503, 504 and a lost connection are tried again, every other failure is not.
- * After 200 with partial_success nothing is tried again, and the refused spans are counted. 413 tries the halves.
+ * A batch of spans consists of several checked requests, and their bytes one after another are one request: a repeated
+ * field merges by concatenation (Protocol Buffers, "Encoding", Last One Wins). Log lines are made into one request by
+ * otlp_logs.h. What an answer means is told by otlp_answer.h.
  *
- * That holds for answers of an OTLP receiver. An answer of anything else says nothing about the spans, which wait until
- * the right one answers: a 2xx that is not OTLP (the page of a captive portal), a redirect, and requests for
- * credentials: 401, 403, 407 and 511. No answer, and 403, may also be the fault of one request alone: if others are
- * taken meanwhile, the sender finds it.
+ * Many servers take no message of gRPC over 4 MiB, so a send stays below; over HTTP it is the specification that asks
+ * for a ceiling.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -18,80 +16,94 @@
 #include "base/text.h"
 #include "component.h"
 #include "config/option.h"
+#include "exporters/access.h"
 #include "exporters/endpoint.h"
-#include "exporters/hidden.h"
+#include "exporters/hosts.h"
+#include "exporters/otlp_answer.h"
+#include "exporters/otlp_logs.h"
 #include "exporters/post.h"
-#include "proto/otlp_response.h"
 
-enum { ANSWER_MAX = 4 << 20, REASON_MAX = 256 }; /* the specification's ceiling for a response */
+enum {
+	ANSWER_MAX = 4 << 20, /* the specification's ceiling for a response */
+	HTTP_SEND_MAX = 64 << 20,
+	GRPC_SEND_MAX = 7 << 19, /* 3.5 MiB */
+};
+
+enum protocol { PROTOCOL_HTTP, PROTOCOL_GRPC };
 
 struct otlp_config {
-	const char *endpoint;
-	bool gzip;
+	const struct option_list *endpoint;
+	enum protocol protocol;
+	bool add_path, gzip;
+	struct access_config access;
 	struct duration timeout;
 };
 
-static const char protobuf[] = "application/x-protobuf";
+static const char *const protocols[] = { "http/protobuf", "grpc", NULL };
 static const char *const http_schemes[] = { "http", "https", NULL };
 
 static const struct option otlp_options[] = {
-	{ OPT_URL(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
-		.required = true, .example = "http://jaeger:4318",
-		.help = "Address of the receiver, such as http://jaeger:4318; /v1/traces is added unless it ends "
-			"with it." },
+	{ OPT_URLS(struct otlp_config, endpoint), .choices = http_schemes, .name = "endpoint", .main = true,
+		.required = true, .example = "[http://jaeger:4318]",
+		.help = "Addresses of the receiver; /v1/traces or /v1/logs is added to one that does not end with it. "
+			"Over gRPC: http://jaeger:4317. They are used in turn; one that fails is left out for a while. "
+			"Without "
+			"it, "
+			"OTEL_EXPORTER_OTLP_ENDPOINT and the other variables of that name count." },
+	{ OPT_BOOL(struct otlp_config, add_path), .name = "add_path", .text = "true",
+		.help = "Whether /v1/traces or /v1/logs is added. Over gRPC the path is fixed." },
+	{ OPT_CHOICE(struct otlp_config, protocol, protocols), .name = "protocol", .text = "http/protobuf",
+		.help = "How requests are sent." },
+	ACCESS_ROWS(struct otlp_config, access),
+	ACCESS_HEADERS_ROW(struct otlp_config, access),
 	{ OPT_BOOL(struct otlp_config, gzip), .name = "gzip", .text = "true", .help = "Whether to compress requests." },
 	{ OPT_DURATION(struct otlp_config, timeout), .name = "timeout", .text = "10s",
 		.help = "Longest time for one request, its answer included." },
 	{ .name = NULL },
 };
 
+static const struct endpoint_path traces = { "/v1/traces",
+	"/opentelemetry.proto.collector.trace.v1.TraceService/Export", "spans" };
+static const struct endpoint_path logs = { "/v1/logs", "/opentelemetry.proto.collector.logs.v1.LogsService/Export",
+	"log records" };
+
 struct exporter {
 	struct host *host;
 	struct poster *poster;
-	char *url;
-	struct hidden hidden; /* the secrets in the URL */
-	uint64_t *partial;
+	struct hosts *hosts;
+	struct otlp_logs *logs; /* NULL: what is sent is OTLP already */
+	const struct endpoint_path *path;
+	struct access access;
+	bool grpc;
+	uint64_t *partial, *elsewhere;
 };
 
-/* What a failure means. 403 may come from a firewall and be about this one request: the sender finds out. 502 and 504
- * come from a gateway that got no answer from the receiver. */
-static enum outcome outcome_of_status(unsigned status)
+/* What belongs to one request. */
+struct ask {
+	uint64_t sealed; /* when the batch was, in nanoseconds since 1970 */
+	size_t chosen; /* which of the hosts it goes to */
+	struct otlp_asked asked;
+	struct grpc_answer answer;
+};
+
+static void *otlp_begin(void *exporter, const struct batch *batch, struct send *send)
 {
-	switch (status) {
-	case 401: /* RFC 9110, 15.5: these ask who we are, whatever is in the request */
-	case 407:
-	case 429:
-	case 503:
-	case 511: /* RFC 6585, 6 */
-		return RETRY;
-	case 403:
-		return FAILED;
-	case 413:
-		return SPLIT;
-	case 502:
-	case 504:
-		return UNANSWERED;
-	default:
-		return status / 100 == 3 ? RETRY : REJECTED;
-	}
+	struct ask *ask = oxp_new(sizeof *ask);
+
+	(void)exporter;
+	ask->sealed = (uint64_t)send_sealed(send).ns;
+	for (size_t i = send_first(send); i < send_end(send); i++)
+		if (send_wants(send, i)) {
+			ask->asked.items++;
+			ask->asked.bytes += batch_item(batch, i)->size;
+		}
+	grpc_answer_init(&ask->answer);
+	return ask;
 }
 
-static enum outcome outcome_of_failure(const struct http_reply *reply)
+static void otlp_line(void *reader, struct bytes line)
 {
-	switch (reply->end) {
-	case HTTP_END_ANSWER:
-	case HTTP_END_TOO_LARGE: /* the specification: that an answer is too large is no reason to try again */
-		return outcome_of_status(reply->status);
-	case HTTP_END_CODING: /* what was read of it counts; for a 2xx that is nothing */
-		return reply->status / 100 == 2 ? RETRY : outcome_of_status(reply->status);
-	case HTTP_END_STREAM:
-		return SPLIT;
-	case HTTP_END_CONNECT:
-	case HTTP_END_NO_ROOM:
-		return RETRY;
-	default:
-		return UNANSWERED;
-	}
+	grpc_answer_line(&((struct ask *)reader)->answer, line);
 }
 
 /* Taken: all of it, or all but some spans. */
@@ -102,55 +114,49 @@ static void note_partial(struct exporter *e, struct send *send, uint64_t refused
 	++*e->partial;
 	send_partial(send, refused, message);
 	if (*e->partial == 1)
-		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu spans: %s", (unsigned long long)refused,
-			message);
+		host_log(e->host, LOG_LEVEL_WARN, "the destination refused %llu %s: %s", (unsigned long long)refused,
+			e->path->what, message);
 }
 
-static void otlp_failed(const struct exporter *e, struct send *send, const struct http_reply *reply)
+static const char *otlp_target(void *exporter, void *reader)
 {
-	enum outcome outcome = outcome_of_failure(reply);
-	char reason[REASON_MAX];
+	struct exporter *e = exporter;
+	struct ask *ask = reader;
 
-	if (reply->retry_after_ms >= 0)
-		send_not_before(send, (uint64_t)reply->retry_after_ms);
-	if (reply->status / 100 == 3)
-		snprintf(reason, sizeof reason, "HTTP %u: redirects are not followed; is the endpoint right?",
-			reply->status);
-	else
-		post_reason(reply, reason, sizeof reason);
-	hidden_take_out(&e->hidden, reason);
-	send_done(send, outcome, reason);
+	ask->chosen = hosts_pick(e->hosts, loop_now(host_loop(e->host)));
+	return hosts_url(e->hosts, ask->chosen);
 }
 
-static void otlp_not_understood(const struct exporter *e, struct send *send, const struct http_reply *reply)
+static void note_host(struct exporter *e, struct send *send, const struct ask *ask, const struct otlp_verdict *v)
 {
-	char reason[REASON_MAX];
-
-	snprintf(reason, sizeof reason, "answered %u with %.80s, not OTLP: is the endpoint right?", reply->status,
-		*reply->content_type ? reply->content_type : "an answer without a type");
-	text_one_line(reason);
-	hidden_take_out(&e->hidden, reason);
-	send_done(send, RETRY, reason);
+	if (!v->is_out) {
+		hosts_answered(e->hosts, ask->chosen);
+		return;
+	}
+	if (!hosts_failed(e->hosts, ask->chosen, loop_now(host_loop(e->host)), v->reason))
+		return;
+	++*e->elsewhere;
+	send_elsewhere(send);
 }
 
 static void otlp_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
-	const struct exporter *e = exporter;
-	char message[REASON_MAX];
-	uint64_t refused;
+	struct exporter *e = exporter;
+	const struct ask *ask = reader;
+	struct otlp_verdict v;
 
-	(void)reader;
-	if (reply->status / 100 != 2 || (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_TOO_LARGE)) {
-		otlp_failed(e, send, reply);
-	} else if (reply->end == HTTP_END_TOO_LARGE && media_type_is(bytes_of(reply->content_type), protobuf)) {
-		send_done(send, REJECTED, "the answer is larger than 4 MiB");
-	} else if (otlp_answer_parse(reply->content_type, reply->body, &refused, message, sizeof message) < 0) {
-		otlp_not_understood(e, send, reply);
-	} else {
-		hidden_take_out(&e->hidden, message);
-		note_partial(exporter, send, refused, message);
-		send_done(send, DELIVERED, "");
-	}
+	if (e->grpc)
+		otlp_judge_grpc(reply, &ask->answer, &ask->asked, &v);
+	else
+		otlp_judge_http(reply, &v);
+	access_answered(&e->access, v.refusal);
+	access_hide(&e->access, v.reason);
+	note_host(e, send, ask, &v);
+	if (v.not_before_ms >= 0 && v.outcome != DELIVERED)
+		send_not_before(send, (uint64_t)v.not_before_ms);
+	if (v.outcome == DELIVERED)
+		note_partial(e, send, v.refused, v.reason);
+	send_done(send, v.outcome, v.outcome == DELIVERED ? "" : v.reason);
 }
 
 static void otlp_send(struct exporter *e, const struct batch *batch, struct send *send)
@@ -158,9 +164,19 @@ static void otlp_send(struct exporter *e, const struct batch *batch, struct send
 	poster_send(e->poster, batch, send);
 }
 
+/* A host that gave no answer in time is left out for a while, as one that was asked to the end. */
 static void otlp_cancel(struct exporter *e, struct send *send)
 {
+	const struct ask *ask = poster_asking(send);
+
+	if (ask)
+		(void)hosts_failed(e->hosts, ask->chosen, loop_now(host_loop(e->host)), "no answer in time");
 	poster_cancel(e->poster, send);
+}
+
+static void otlp_report(const struct exporter *e, struct json_writer *w)
+{
+	hosts_report(e->hosts, loop_now(host_loop(e->host)), w);
 }
 
 static void otlp_destroy(struct exporter *e)
@@ -168,43 +184,116 @@ static void otlp_destroy(struct exporter *e)
 	if (!e)
 		return;
 	poster_free(e->poster);
-	hidden_done(&e->hidden);
-	free(e->url);
+	hosts_free(e->hosts);
+	otlp_logs_free(e->logs);
+	access_done(&e->access);
 	free(e);
 }
 
-static bool otlp_check(const void *config, char *why, size_t room)
+static bool check(const struct otlp_config *c, const struct endpoint_path *path, char *why, size_t room)
 {
-	const struct otlp_config *c = config;
-	const char *wrong = endpoint_wrong(c->endpoint);
+	char wrong[160] = "is to be one URL or up to 64";
+	bool grpc = c->protocol == PROTOCOL_GRPC, fine = c->endpoint->count > 0 && c->endpoint->count <= HOSTS_MAX;
 
-	if (wrong)
-		snprintf(why, room, "endpoint %s", wrong);
-	return !wrong;
+	for (size_t i = 0; fine && i < c->endpoint->count; i++)
+		fine = (!grpc && !c->add_path) ||
+		       !endpoint_is_wrong(c->endpoint->items[i], path, grpc, wrong, sizeof wrong);
+	if (fine)
+		return access_check(&c->access, why, room);
+	snprintf(why, room, "endpoint %s", wrong);
+	return false;
 }
 
-static int otlp_create(const void *config, struct host *host, struct exporter **ret)
+static bool traces_check(const void *config, char *why, size_t room)
+{
+	return check(config, &traces, why, room);
+}
+
+static bool logs_check(const void *config, char *why, size_t room)
+{
+	return check(config, &logs, why, room);
+}
+
+static size_t otlp_send_max(const void *config)
 {
 	const struct otlp_config *c = config;
+
+	return c->protocol == PROTOCOL_GRPC ? GRPC_SEND_MAX : HTTP_SEND_MAX;
+}
+
+/* Of lines of short members, which get longer. */
+static size_t logs_send_max(const void *config)
+{
+	return otlp_send_max(config) / 2;
+}
+
+static int logs_build(
+	void *exporter, void *reader, const struct post_items *items, struct buffer *to, size_t *ret_start)
+{
+	const struct exporter *e = exporter;
+	const struct ask *ask = reader;
+
+	return otlp_logs_body(e->logs, items, ask->sealed, to, ret_start);
+}
+
+static int new_hosts(struct exporter *e, const struct otlp_config *c)
+{
+	const char *urls[HOSTS_MAX];
+	struct option_list whole = { 0, urls };
+	int failed = 0;
+
+	for (size_t i = 0; i < c->endpoint->count && !failed; i++) {
+		bool whole_already = !e->grpc && !c->add_path;
+		urls[i] = whole_already ? oxp_strdup(c->endpoint->items[i])
+					: endpoint_url(c->endpoint->items[i], e->path, e->grpc);
+		whole.count += urls[i] != NULL;
+		failed = urls[i] ? access_add_url(&e->access, urls[i]) : -ENOMEM;
+	}
+	if (!failed)
+		failed = hosts_new(&whole, "", host_random(e->host), &e->hosts);
+	for (size_t i = 0; i < whole.count; i++)
+		free((char *)urls[i]);
+	return failed;
+}
+
+static int new_poster(struct exporter *e, const struct otlp_config *c)
+{
+	return poster_new(&(struct poster_options){ .host = e->host,
+				  .target = otlp_target,
+				  .access = &e->access,
+				  .content_type = e->grpc ? "application/grpc" : "application/x-protobuf",
+				  .gzip = c->gzip,
+				  .grpc = e->grpc,
+				  .timeout = c->timeout,
+				  .answer_max = ANSWER_MAX,
+				  .build = e->logs ? logs_build : NULL,
+				  .begin = otlp_begin,
+				  .line = e->grpc ? otlp_line : NULL,
+				  .ended = otlp_ended,
+				  .discard = free,
+				  .exporter = e },
+		&e->poster);
+}
+
+static int create(
+	const struct otlp_config *c, const struct endpoint_path *path, struct host *host, struct exporter **ret)
+{
 	struct exporter *e = oxp_new(sizeof *e);
 	int failed;
 
 	e->host = host;
+	e->path = path;
 	e->partial = host_counter(
 		host, "partial_successes_total", "Answers that accepted a request but refused part of it.");
-	e->url = endpoint_url(c->endpoint);
-	hidden_init(&e->hidden);
-	failed = e->url ? hidden_add_url(&e->hidden, e->url) : -ENOMEM;
+	e->grpc = c->protocol == PROTOCOL_GRPC;
+	e->elsewhere = host_counter(host, "failovers_total", "Requests sent to another host because one failed.");
+	failed = access_init(&e->access, &c->access, host);
+	if (!failed && path == &logs)
+		failed = otlp_logs_new(host_resource(host), &e->logs);
 	if (!failed)
-		failed = poster_new(&(struct poster_options){ .host = host,
-					    .url = e->url,
-					    .content_type = protobuf,
-					    .gzip = c->gzip,
-					    .timeout = c->timeout,
-					    .answer_max = ANSWER_MAX,
-					    .ended = otlp_ended,
-					    .exporter = e },
-			&e->poster);
+		failed = new_hosts(e, c);
+	if (!failed)
+		failed = new_poster(e, c);
 	if (failed) {
 		otlp_destroy(e);
 		return failed;
@@ -213,17 +302,46 @@ static int otlp_create(const void *config, struct host *host, struct exporter **
 	return 0;
 }
 
+static int traces_create(const void *config, struct host *host, struct exporter **ret)
+{
+	return create(config, &traces, host, ret);
+}
+
+static int logs_create(const void *config, struct host *host, struct exporter **ret)
+{
+	return create(config, &logs, host, ret);
+}
+
 const struct exporter_type exporter_otlp = {
 	.name = "otlp",
-	.summary = "Sends spans to Jaeger or any other OTLP/HTTP receiver as protobuf.",
+	.summary = "Sends spans to Jaeger or any other receiver of OTLP, as protobuf over HTTP or gRPC.",
 	.signals = SIGNAL_TRACES,
 	.options = otlp_options,
 	.config_size = sizeof(struct otlp_config),
 	.has_peer = true,
 	.empty_sends = true,
-	.check = otlp_check,
-	.create = otlp_create,
+	.send_max = otlp_send_max,
+	.check = traces_check,
+	.create = traces_create,
 	.send = otlp_send,
 	.cancel = otlp_cancel,
+	.report = otlp_report,
+	.destroy = otlp_destroy,
+};
+
+const struct exporter_type exporter_otlp_logs = {
+	.name = "otlp",
+	.summary = "Sends log lines to any receiver of OTLP, as protobuf over HTTP or gRPC.",
+	.signals = SIGNAL_LOGS,
+	.options = otlp_options,
+	.config_size = sizeof(struct otlp_config),
+	.has_peer = true,
+	.empty_sends = true,
+	.send_max = logs_send_max,
+	.check = logs_check,
+	.create = logs_create,
+	.send = otlp_send,
+	.cancel = otlp_cancel,
+	.report = otlp_report,
 	.destroy = otlp_destroy,
 };

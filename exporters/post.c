@@ -5,14 +5,22 @@
 #include <stdlib.h>
 
 #include "loop/lane.h"
+#include "proto/grpc_answer.h"
 #include "proto/gzip.h"
 #include "proto/said.h"
 
-enum { FRAME_CHUNK = 64 << 10, HEADERS = 3, SAID_SHOWN = 240 };
+enum {
+	FRAME_CHUNK = 64 << 10,
+	HEADERS = 6,
+	SAID_SHOWN = 240,
+	GRPC_TIMEOUT_MAX = 99999999,
+	BUILT_GROWTH = 8,
+	BUILT_ROOM = 1 << 20
+};
 
 struct poster {
 	struct poster_options o;
-	char content_type[128];
+	char content_type[128], grpc_timeout[32];
 	struct gzip *gzip; /* belongs to the CPU lane while a job of ours runs there; jobs run one after another */
 };
 
@@ -24,23 +32,24 @@ struct poster {
 struct post {
 	struct job job;
 	struct poster *poster;
-	const struct batch *batch;
+	struct post_items items;
 	struct send *send;
 	void *reader;
 	struct http_call *call;
-	uint32_t *picked; /* the items to send, NULL for all of first … first + count - 1 */
-	size_t first, count;
 	size_t item; /* that is being framed */
 	struct frame frame;
 	uint64_t body_size;
 	struct buffer packed;
-	size_t packed_out;
+	size_t packed_start, packed_out; /* where it begins; up to where it is out */
+	char head[GRPC_HEAD_SIZE]; /* of a message of gRPC */
+	size_t head_size, head_out;
 	int failed;
 };
 
-static const struct batch_item *post_item(const struct post *p, size_t i)
+/* Whether the whole body is in memory, made in the lane. */
+static bool is_made(const struct post *p)
 {
-	return batch_item(p->batch, p->picked ? p->picked[i] : p->first + i);
+	return p->poster->o.gzip || p->poster->o.build;
 }
 
 /* Writes the next bytes of the body. */
@@ -49,8 +58,8 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 	size_t wrote = 0;
 	bool ended;
 
-	while (p->item < p->count && wrote < room) {
-		wrote += frame_put(&p->frame, post_item(p, p->item), to + wrote, room - wrote, &ended);
+	while (p->item < p->items.count && wrote < room) {
+		wrote += frame_put(&p->frame, post_items_at(&p->items, p->item), to + wrote, room - wrote, &ended);
 		p->item += ended;
 	}
 	return wrote;
@@ -59,14 +68,37 @@ static size_t frame_next(struct post *p, char *to, size_t room)
 static void frame_again(struct post *p)
 {
 	p->item = 0;
-	p->packed_out = 0;
+	p->packed_out = p->packed_start;
+	p->head_out = 0;
 	frame_init(&p->frame, &p->poster->o.form, p->reader);
 }
 
-/* In the CPU lane. */
-static void compress_body(struct job *job)
+/* Builds the body, and packs it if it is to be. */
+static void build_body(struct post *p)
 {
-	struct post *p = CONTAINER_OF(job, struct post, job);
+	const struct poster_options *o = &p->poster->o;
+	struct gzip *z = p->poster->gzip;
+	size_t start = 0;
+	struct buffer plain;
+
+	buffer_init(&plain, BUILT_GROWTH * p->body_size + BUILT_ROOM);
+	p->failed = o->build(o->exporter, p->reader, &p->items, &plain, &start);
+	if (!o->gzip) {
+		p->packed = plain;
+		p->packed_start = start;
+		return;
+	}
+	if (!p->failed)
+		p->failed = gzip_begin(z, &p->packed);
+	if (!p->failed)
+		p->failed = gzip_feed(z, plain.data + start, plain.size - start);
+	if (!p->failed)
+		p->failed = gzip_end(z);
+	buffer_done(&plain);
+}
+
+static void compress_body(struct post *p)
+{
 	struct gzip *z = p->poster->gzip;
 	char *chunk = malloc(FRAME_CHUNK);
 	size_t n;
@@ -79,13 +111,24 @@ static void compress_body(struct job *job)
 	free(chunk);
 }
 
+/* In the CPU lane. */
+static void make_body(struct job *job)
+{
+	struct post *p = CONTAINER_OF(job, struct post, job);
+
+	if (p->poster->o.build)
+		build_body(p);
+	else
+		compress_body(p);
+}
+
 static void post_free(struct post *p)
 {
 	if (p->reader && p->poster->o.discard)
 		p->poster->o.discard(p->reader);
-	batch_unkeep(p->batch);
+	batch_unkeep(p->items.batch);
 	buffer_done(&p->packed);
-	free(p->picked);
+	free(p->items.picked);
 	free(p);
 }
 
@@ -98,14 +141,14 @@ static void give_up(struct post *p, const char *why)
 	send_done(send, RETRY, why);
 }
 
-/* Copies as much as fits of what is compressed. */
-static size_t packed_next(struct post *p, char *to, size_t room)
+/* Copies as much as fits of what is behind *out. */
+static size_t copy_next(struct bytes all, size_t *out, char *to, size_t room)
 {
-	size_t left = p->packed.size - p->packed_out, n = left < room ? left : room;
+	size_t left = all.size - *out, n = left < room ? left : room;
 
 	if (n > 0)
-		memcpy(to, p->packed.data + p->packed_out, n);
-	p->packed_out += n;
+		memcpy(to, all.data + *out, n);
+	*out += n;
 	return n;
 }
 
@@ -113,12 +156,21 @@ static size_t on_read(void *context, char *to, size_t room)
 {
 	struct post *p = context;
 
-	return p->poster->o.gzip ? packed_next(p, to, room) : frame_next(p, to, room);
+	if (p->head_out < p->head_size)
+		return copy_next((struct bytes){ p->head, p->head_size }, &p->head_out, to, room);
+	return is_made(p) ? copy_next(buffer_bytes(&p->packed), &p->packed_out, to, room) : frame_next(p, to, room);
 }
 
 static void on_rewind(void *context)
 {
 	frame_again(context);
+}
+
+static void on_line(void *context, struct bytes line)
+{
+	struct post *p = context;
+
+	p->poster->o.line(p->reader, line);
 }
 
 static bool on_piece(void *context, struct bytes piece)
@@ -139,39 +191,61 @@ static void on_done(void *context, const struct http_reply *reply)
 }
 
 /* The credentials may differ with each post. */
-static void list_headers(const struct poster *poster, const char *headers[HEADERS + 1])
+static void list_headers(const struct poster *poster, const char *headers[HEADERS + ACCESS_HEADERS_MAX + 1])
 {
 	const struct access *access = poster->o.access;
 	size_t n = 0;
 
 	headers[n++] = poster->content_type;
+	if (poster->o.grpc) {
+		headers[n++] = "TE: trailers";
+		headers[n++] = "grpc-accept-encoding: identity,gzip";
+		headers[n++] = poster->grpc_timeout;
+	}
 	if (poster->o.gzip)
-		headers[n++] = "Content-Encoding: gzip";
+		headers[n++] = poster->o.grpc ? "grpc-encoding: gzip" : "Content-Encoding: gzip";
 	if (access && access->authorization)
 		headers[n++] = access->authorization;
+	for (size_t i = 0; access && access->headers[i]; i++)
+		headers[n++] = access->headers[i];
 	headers[n] = NULL;
+}
+
+/* Returns the size of the whole body. */
+static uint64_t put_head(struct post *p)
+{
+	uint64_t size = is_made(p) ? p->packed.size - p->packed_start : p->body_size;
+
+	if (!p->poster->o.grpc)
+		return size;
+	OXP_ASSERT(size <= UINT32_MAX);
+	p->head_size = GRPC_HEAD_SIZE;
+	grpc_head_write(p->poster->o.gzip, (uint32_t)size, p->head);
+	return size + GRPC_HEAD_SIZE;
 }
 
 static void start_call(struct post *p)
 {
 	const struct poster *poster = p->poster;
 	const struct access *access = poster->o.access;
-	const char *headers[HEADERS + 1];
+	const char *headers[HEADERS + ACCESS_HEADERS_MAX + 1];
 	const struct http_call_options o = {
 		.method = "POST",
 		.url = poster->o.target ? poster->o.target(poster->o.exporter, p->reader) : poster->o.url,
 		.unix_path = poster->o.unix_path,
 		.headers = headers,
-		.body_size = poster->o.gzip ? p->packed.size : p->body_size,
+		.body_size = put_head(p),
 		.read = on_read,
 		.rewind = on_rewind,
 		.piece = poster->o.piece ? on_piece : NULL,
+		.line = poster->o.line ? on_line : NULL,
 		.done = on_done,
 		.context = p,
 		.answer_max = poster->o.answer_max,
 		.timeout = poster->o.timeout,
 		.user_password = access ? access->user_password : NULL,
 		.tls = access ? &access->tls : NULL,
+		.http2 = poster->o.grpc,
 	};
 
 	list_headers(poster, headers);
@@ -180,7 +254,7 @@ static void start_call(struct post *p)
 }
 
 /* Back on the loop. */
-static void on_compressed(struct job *job)
+static void on_made(struct job *job)
 {
 	struct post *p = CONTAINER_OF(job, struct post, job);
 
@@ -188,7 +262,7 @@ static void on_compressed(struct job *job)
 	if (!p->send)
 		post_free(p);
 	else if (p->failed)
-		give_up(p, "cannot compress: out of memory");
+		give_up(p, "cannot make the request: out of memory");
 	else
 		start_call(p);
 }
@@ -200,19 +274,19 @@ static bool pick_items(struct post *p)
 
 	for (size_t i = first; i < end; i++)
 		n += send_wants(p->send, i);
-	p->first = first;
-	p->count = n;
+	p->items.first = first;
+	p->items.count = n;
 	if (n < end - first) {
-		p->picked = malloc(n * sizeof *p->picked);
-		if (!p->picked)
+		p->items.picked = malloc(n * sizeof *p->items.picked);
+		if (!p->items.picked)
 			return false;
 		for (size_t i = first, k = 0; i < end; i++)
 			if (send_wants(p->send, i))
-				p->picked[k++] = (uint32_t)i;
+				p->items.picked[k++] = (uint32_t)i;
 	}
 	for (size_t i = 0; i < n; i++)
-		p->body_size += p->poster->o.gzip ? frame_room(&p->poster->o.form, post_item(p, i))
-						  : frame_size(&p->frame, post_item(p, i));
+		p->body_size += is_made(p) ? frame_room(&p->poster->o.form, post_items_at(&p->items, i))
+					   : frame_size(&p->frame, post_items_at(&p->items, i));
 	return true;
 }
 
@@ -220,20 +294,20 @@ void poster_send(struct poster *poster, const struct batch *batch, struct send *
 {
 	struct post *p = oxp_new(sizeof *p);
 
-	*p = (struct post){ .job = { .work = compress_body, .done = on_compressed },
+	*p = (struct post){ .job = { .work = make_body, .done = on_made },
 		.poster = poster,
-		.batch = batch_keep(batch),
+		.items = { .batch = batch_keep(batch) },
 		.send = send };
 	send_context_set(send, p);
 	if (poster->o.begin)
-		p->reader = poster->o.begin(poster->o.exporter, send);
+		p->reader = poster->o.begin(poster->o.exporter, batch, send);
 	frame_again(p);
 	if (!pick_items(p)) {
 		give_up(p, "out of memory");
 		return;
 	}
 	buffer_init(&p->packed, p->body_size + p->body_size / 8 + FRAME_CHUNK);
-	if (!poster->o.gzip)
+	if (!is_made(p))
 		start_call(p);
 	else if (lane_run(host_cpu_lane(poster->o.host), &p->job) < 0)
 		give_up(p, "the CPU lane is full");
@@ -259,12 +333,21 @@ void *poster_asking(const struct send *send)
 	return p->call ? p->reader : NULL;
 }
 
+/* A deadline has eight digits at most. */
+static long long grpc_ms(struct duration timeout)
+{
+	int64_t ms = duration_ms(timeout);
+
+	return ms < GRPC_TIMEOUT_MAX ? ms : GRPC_TIMEOUT_MAX;
+}
+
 int poster_new(const struct poster_options *o, struct poster **ret)
 {
 	struct poster *poster = oxp_new(sizeof *poster);
 
 	poster->o = *o;
 	snprintf(poster->content_type, sizeof poster->content_type, "Content-Type: %s", o->content_type);
+	snprintf(poster->grpc_timeout, sizeof poster->grpc_timeout, "grpc-timeout: %lldm", grpc_ms(o->timeout));
 	poster->gzip = o->gzip ? gzip_new() : NULL;
 	if (o->gzip && !poster->gzip) {
 		free(poster);

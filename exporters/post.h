@@ -4,6 +4,9 @@
  * The body is, for each item the send wants, a prefix, the item's bytes, and a suffix. Plain, it is written straight
  * into libcurl's buffer when that asks for more; compressed, it is made in the CPU lane first. The exporter says how a
  * body is framed and what an answer means. A post never retries.
+ *
+ * With `grpc` the same body is the message of a call (gRPC, "gRPC over HTTP2", Requests): five bytes before it tell its
+ * size and whether it is compressed, and how is told in another header.
  */
 #ifndef OXP_POST_H
 #define OXP_POST_H
@@ -15,6 +18,18 @@
 
 struct poster;
 
+/* The items that a post is about. */
+struct post_items {
+	const struct batch *batch;
+	uint32_t *picked; /* NULL: all of first … first + count - 1 */
+	size_t first, count;
+};
+
+static inline const struct batch_item *post_items_at(const struct post_items *items, size_t i)
+{
+	return batch_item(items->batch, items->picked ? items->picked[i] : items->first + i);
+}
+
 /* All pointers outlive the poster. */
 struct poster_options {
 	struct host *host;
@@ -24,12 +39,17 @@ struct poster_options {
 	const char *(*target)(void *exporter, void *reader);
 	const struct access *access; /* as it is when a post starts; may be NULL */
 	const char *content_type;
-	bool gzip;
+	bool gzip, grpc;
 	struct duration timeout; /* of the transfer; the sender's own comes on top */
 	size_t answer_max;
 	struct frame_form form;
+	/* In place of `form`: appends the body of these items, which begins at *ret_start of the buffer. In the CPU
+	 * lane. 0, -ENOSPC or -ENOMEM. May be NULL. */
+	int (*build)(void *exporter, void *reader, const struct post_items *, struct buffer *, size_t *ret_start);
 	/* A send begins: reset what reads the answer. May be NULL. */
-	void *(*begin)(void *exporter, struct send *);
+	void *(*begin)(void *exporter, const struct batch *, struct send *);
+	/* A line of the head, or behind the body. May be NULL. */
+	void (*line)(void *reader, struct bytes line);
 	/* A piece of a 2xx answer. NULL: the answer comes whole with ended(). */
 	bool (*piece)(void *reader, struct bytes);
 	/* The answer, or the failure. Ends the send. Not called after a cancel. */

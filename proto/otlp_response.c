@@ -95,12 +95,16 @@ static int read_json(const json_t *answer, uint64_t *ret_rejected, char *ret_mes
 {
 	const json_t *partial = member(answer, "partialSuccess", "partial_success");
 	const char *message = json_string_value(member(partial, "errorMessage", "error_message"));
+	const json_t *rejected;
 
 	if (!json_is_object(answer) || (!partial && json_object_size(answer) > 0))
 		return -EBADMSG;
 	if (partial && !json_is_object(partial) && !json_is_null(partial))
 		return -EBADMSG;
-	*ret_rejected = json_count(member(partial, "rejectedSpans", "rejected_spans"));
+	rejected = member(partial, "rejectedSpans", "rejected_spans");
+	if (!rejected)
+		rejected = member(partial, "rejectedLogRecords", "rejected_log_records");
+	*ret_rejected = json_count(rejected);
 	snprintf(ret_message, room, "%s", message ? message : "");
 	return 0;
 }

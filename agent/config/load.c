@@ -377,9 +377,11 @@ static int build_tree(struct config *c, const struct config_input *input)
 
 	for (const char *const *set = input->sets; set && *set && !failed; set++)
 		failed = tree_set(&c->tree, *set);
-	if (failed)
-		return failed;
-	return tree_expand(&c->tree, input->world);
+	if (!failed)
+		failed = tree_expand(&c->tree, input->world);
+	if (!failed && input->fill)
+		input->fill(&c->tree, input->world);
+	return failed;
 }
 
 int config_load(struct config *c, const struct config_input *input)

@@ -28,6 +28,8 @@ struct config_input {
 	struct bytes text; /* empty: built-in defaults */
 	const char *const *sets; /* "a.b=value", ends with NULL; NULL: none */
 	const struct config_world *world;
+	/* Adds to the tree what it does not say, before it is read. May be NULL. */
+	void (*fill)(struct tree *, const struct config_world *);
 };
 
 struct config {

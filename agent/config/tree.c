@@ -14,6 +14,40 @@ void tree_init(struct tree *t, struct config_arena *arena, struct config_errors 
 	t->root->kind = NODE_MAP;
 }
 
+const struct config_source *tree_source_of(struct tree *t, const char *name, const char *text)
+{
+	struct config_source *source = config_alloc(t->arena, sizeof *source);
+	size_t size = strlen(text);
+
+	*source = (struct config_source){ config_copy(t->arena, name, strlen(name)), config_copy(t->arena, text, size),
+		size };
+	return source;
+}
+
+struct node *tree_add(
+	struct tree *t, struct node *map, const char *key, const struct config_source *source, const char *text)
+{
+	struct node *n = config_alloc(t->arena, sizeof *n);
+	struct config_span span = { source, 0, source->size };
+
+	OXP_ASSERT(map->kind == NODE_MAP && !node_get(map, key));
+	*n = (struct node){ .kind = text ? NODE_TEXT : NODE_MAP,
+		.quoted = true,
+		.key = key,
+		.text = text ? config_copy(t->arena, text, strlen(text)) : NULL,
+		.parent = map,
+		.span = span,
+		.key_span = span };
+	if (map->last)
+		map->last->next = n;
+	else
+		map->first = n;
+	map->last = n;
+	map->count++;
+	t->nodes++;
+	return n;
+}
+
 struct node *node_get(const struct node *n, const char *key)
 {
 	for (struct node *child = n->first; child; child = child->next)

@@ -75,6 +75,11 @@ int tree_expand(struct tree *, const struct config_world *) MUST_CHECK;
  * now. From any thread: the tree is not touched. */
 int tree_text_now(const struct tree *, const char *text, const struct config_world *, struct buffer *to) MUST_CHECK;
 
+/* What is added from elsewhere, such as the environment: errors name `name`, and show the text. */
+const struct config_source *tree_source_of(struct tree *, const char *name, const char *text);
+/* Adds a text, or an empty mapping if that is NULL, to a mapping that has no such key. It is not expanded. */
+struct node *tree_add(struct tree *, struct node *map, const char *key, const struct config_source *, const char *text);
+
 /* The child with that key, or NULL; `node` may be of any kind. */
 struct node *node_get(const struct node *, const char *key);
 /* The next in the order written, from the top down, below `top`; NULL at the end. */

@@ -138,7 +138,7 @@ static bool head_ended(struct answer *a, const struct answer_head *head)
 }
 
 /* The empty line ends a head. One of status 1xx is followed by another. */
-bool answer_header(struct answer *a, struct bytes line, const struct answer_head *head, struct wall_time now)
+static bool take_line(struct answer *a, struct bytes line, const struct answer_head *head, struct wall_time now)
 {
 	a->head_size += line.size;
 	if (a->over)
@@ -158,6 +158,21 @@ bool answer_header(struct answer *a, struct bytes line, const struct answer_head
 	if (line.size > 2 && line.data[0] == '\r') /* to libcurl it is the end of the head */
 		return stop(a, HTTP_END_BROKEN, "the head of the answer is not HTTP");
 	return line.size > 2 || head->status < 200 || head_ended(a, head);
+}
+
+/* If a piece of the body was put off, libcurl keeps all lines behind it, and gives them as one. */
+bool answer_header(struct answer *a, struct bytes lines, const struct answer_head *head, struct wall_time now)
+{
+	bool goes_on = true;
+
+	while (goes_on && lines.size > 0) {
+		const char *end = memchr(lines.data, '\n', lines.size);
+		size_t n = end ? (size_t)(end - lines.data) + 1 : lines.size;
+		goes_on = take_line(a, (struct bytes){ lines.data, n }, head, now);
+		lines.data += n;
+		lines.size -= n;
+	}
+	return goes_on;
 }
 
 /* The body. */

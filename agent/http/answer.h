@@ -61,8 +61,8 @@ void answer_done(struct answer *); /* fine on zeroed memory */
 /* The caller wants no more of it. */
 void answer_give_up(struct answer *);
 
-/* A line of the head, or behind the body. False: the answer is over. */
-bool answer_header(struct answer *, struct bytes line, const struct answer_head *, struct wall_time now);
+/* A line of the head, or one or more of those behind the body. False: the answer is over. */
+bool answer_header(struct answer *, struct bytes lines, const struct answer_head *, struct wall_time now);
 
 enum answer_take {
 	ANSWER_TAKEN,

@@ -27,7 +27,8 @@ with open(os.path.join(TOP, "agent", "registry.c"), encoding="utf-8") as file:
 # Exporters that speak HTTP: what their section is, given the server's URL. The others need no server that misbehaves;
 # given a folder, their section is one that takes everything.
 PEERS = {"exporter_elasticsearch": ("logs", lambda url: {"elasticsearch": {"url": url, "timeout": "1s"}}),
-         "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
+         "exporter_otlp": ("traces", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}}),
+         "exporter_otlp_logs": ("logs", lambda url: {"otlp": {"endpoint": url, "timeout": "1s"}})}
 LOCAL = {"exporter_file": (("logs", "traces"), lambda folder: {"file": f"{folder}/out"}),
          "exporter_store": (("logs", "traces"), lambda folder: {"store": {}})}
 COLLECTORS = {"collector_bulk", "collector_jaeger", "collector_otlp", "collector_pipe", "collector_scrape",
@@ -62,6 +63,7 @@ def test_every_row_is_known():
 # What each row refuses when it is created, and a word that its error must have: {} is the test's folder.
 REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"url": "nonsense://x"}}}}, "url"),
            "exporter_otlp": ({"traces": {"export": {"otlp": {"endpoint": "nonsense://x"}}}}, "endpoint"),
+           "exporter_otlp_logs": ({"logs": {"export": {"otlp": {"endpoint": "http://x/v1/traces"}}}}, "/v1/logs"),
            "exporter_file": ({"logs": {"export": {"file": "{}/missing/out"}}}, "missing/out"),
            "exporter_store": ({"logs": {"export": {"store": {"nonsense": 1}}}}, "nonsense"),
            "collector_bulk": ({"logs": {"collect": {"bulk": {"http": ["nonsense"]}}}}, "nonsense"),

@@ -50,6 +50,7 @@ ROOT = {
     "addresses": "settings",
     "own_files": "settings",
     "guesses": "settings",
+    "otlp_variables": "settings",
     "state_path": "settings",
     "memory_limit": "settings",
     "host": "lent",

@@ -7,7 +7,7 @@ import contextlib
 
 import pytest
 
-from . import agent, backends, disk as disks, fault, hosts, servers
+from . import agent, backends, disk as disks, fault, grpc_fault, hosts, servers
 
 
 class Closing:
@@ -56,6 +56,12 @@ def oxpecker(closing, tmp_path_factory):
 def fault_server(closing):
     """fault_server(unix=None, tls=None) → a fault.FaultServer."""
     return lambda **options: closing.keep(fault.FaultServer(**options))
+
+
+@pytest.fixture
+def grpc_fault_server(closing):
+    """grpc_fault_server(tls=None) → a grpc_fault.GrpcFaultServer."""
+    return lambda **options: closing.keep(grpc_fault.GrpcFaultServer(**options))
 
 
 @pytest.fixture

@@ -8,6 +8,15 @@
 #include "exporters/access.h"
 #include "exporters/template.h"
 
+#define HEADERS(...)                                                                                               \
+	&(const struct option_map)                                                                                 \
+	{                                                                                                          \
+		sizeof((struct option_pair[]){ __VA_ARGS__ }) / sizeof(struct option_pair), (struct option_pair[]) \
+		{                                                                                                  \
+			__VA_ARGS__                                                                                \
+		}                                                                                                  \
+	}
+
 static const struct {
 	struct access_config config;
 	const char *word; /* NULL: fine */
@@ -32,6 +41,17 @@ static const struct {
 	{ { .verify = true, .cert = "/cert" }, "go together" },
 	{ { .verify = true, .key = "/key" }, "go together" },
 	{ { .ca = "/ca" }, "anyone" },
+	{ { .verify = true, .headers = HEADERS({ "X-Scope-OrgID", "a b" }, { "api-key", "k" }) }, NULL },
+	{ { .verify = true, .headers = HEADERS({ "Authorization", "Basic abc=" }) }, NULL },
+	{ { .verify = true, .bearer = "b", .headers = HEADERS({ "authorization", "Basic abc=" }) }, "beside" },
+	{ { .verify = true, .headers = HEADERS({ "", "a" }) }, "name" },
+	{ { .verify = true, .headers = HEADERS({ "a b", "a" }) }, "name" },
+	{ { .verify = true, .headers = HEADERS({ "a:", "a" }) }, "name" },
+	{ { .verify = true, .headers = HEADERS({ "content-length", "1" }) }, "itself" },
+	{ { .verify = true, .headers = HEADERS({ "GRPC-Timeout", "1S" }) }, "itself" },
+	{ { .verify = true, .headers = HEADERS({ "a", "" }) }, "value" },
+	{ { .verify = true, .headers = HEADERS({ "a", " b" }) }, "value" },
+	{ { .verify = true, .headers = HEADERS({ "a", "b\r\nX-Other: c" }) }, "value" },
 };
 
 static void options_together(void **state)

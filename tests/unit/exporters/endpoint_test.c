@@ -10,6 +10,7 @@
 
 static const struct {
 	const char *endpoint, *url; /* NULL: it is refused */
+	bool grpc;
 } rows[] = {
 	{ "http://x:4318", "http://x:4318/v1/traces" },
 	{ "http://x:4318/", "http://x:4318/v1/traces" },
@@ -31,13 +32,24 @@ static const struct {
 	{ "http://x:4318/otlp/v1/metrics?a=b", NULL },
 	{ "http://x:4318/v1development/profiles", NULL },
 	{ "http://x:4318/#v1", NULL },
+	{ "http://x:4317", "http://x:4317/a.b.Service/Export", .grpc = true },
+	{ "https://u:p@[::1]:4317/", "https://u:p@[::1]:4317/a.b.Service/Export", .grpc = true },
+	{ "http://x:4317/v1/traces", NULL, .grpc = true },
+	{ "http://x:4317?a=b", NULL, .grpc = true },
+	{ "http://x:4317/#", NULL, .grpc = true },
 };
+
+static const struct endpoint_path path = { "/v1/traces", "/a.b.Service/Export", "spans" };
 
 static void endpoints(void **state)
 {
+	char why[256];
+
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++) {
-		char *url = endpoint_wrong(rows[i].endpoint) ? NULL : endpoint_url(rows[i].endpoint);
+		const char *from = rows[i].endpoint;
+		bool wrong = endpoint_is_wrong(from, &path, rows[i].grpc, why, sizeof why);
+		char *url = wrong ? NULL : endpoint_url(from, &path, rows[i].grpc);
 		if (!url != !rows[i].url || (url && strcmp(url, rows[i].url) != 0))
 			fail_msg("%s: %s", rows[i].endpoint, url ? url : "refused");
 		free(url);

@@ -71,6 +71,28 @@ static void a_host_that_failed_is_left_and_then_looked_at_by_one(void **state)
 		(hosts_pick(w->hosts, w->now) + hosts_pick(w->hosts, w->now) + hosts_pick(w->hosts, w->now)), 3);
 }
 
+/* Whole ones are not changed; what may be a token is not shown. */
+static void whole_urls(void **state)
+{
+	static const char *const whole[] = { "http://u:p@x/v1/traces?token=abc/" };
+	struct world *w = *state;
+	struct hosts *one;
+	struct json_writer json;
+	struct buffer text;
+
+	assert_int_equal(hosts_new(&(struct option_list){ 1, whole }, "", &w->random, &one), 0);
+	assert_string_equal(hosts_url(one, 0), whole[0]);
+	buffer_init(&text, 4096);
+	json_writer_init(&json, &text);
+	json_put_object(&json, NULL);
+	hosts_report(one, w->now, &json);
+	json_put_end(&json);
+	assert_non_null(memmem(text.data, text.size, "\"http://x/v1/traces\"", 20));
+	assert_null(memmem(text.data, text.size, "abc", 3));
+	buffer_done(&text);
+	hosts_free(one);
+}
+
 static int64_t left_ms(struct world *w)
 {
 	int64_t ms = 0;
@@ -174,6 +196,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(urls_get_the_path),
+		TEST(whole_urls),
 		TEST(in_turn),
 		TEST(a_host_that_failed_is_left_and_then_looked_at_by_one),
 		TEST(the_while_grows_up_to_a_minute),

@@ -287,6 +287,32 @@ static void a_coding_that_is_not_read_is_named(void **state)
 	}
 }
 
+static void note_line(void *context, struct bytes line)
+{
+	struct fixture *f = context;
+
+	assert_true(line.size > 2);
+	memcpy(f->took + f->taken, line.data, line.size - 2);
+	f->taken += line.size - 2;
+	f->took[f->taken++] = '|';
+}
+
+/* libcurl gives the lines behind a body one by one, or as one if a piece of the body was put off. */
+static void lines_behind_the_body_are_told_one_by_one(void **state)
+{
+	const struct answer_head known = { 200, "", -1 };
+	struct wall_time now = { 0 };
+	struct fixture *f = *state;
+
+	assert_true(heads(f, 200, NULL));
+	f->options.line = note_line;
+	assert_true(answer_header(&f->answer, bytes_of("a: 0\r\nRetry-After: 7\r\nb: \r\n"), &known, now));
+	assert_true(answer_header(&f->answer, bytes_of("c: 1\r\n"), &known, now));
+	f->took[f->taken] = '\0';
+	assert_string_equal(f->took, "a: 0|Retry-After: 7|b: |c: 1|");
+	assert_int_equal(f->answer.retry_after_ms, 7000);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
@@ -301,6 +327,7 @@ int main(void)
 		TEST(a_packed_body_is_unpacked_in_turns_each_byte_once),
 		TEST(a_plain_piece_waits_for_the_next_turn),
 		TEST(a_coding_that_is_not_read_is_named),
+		TEST(lines_behind_the_body_are_told_one_by_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
