@@ -40,6 +40,13 @@ void redact_done(struct redact *);
 bool redact_is_key(const struct redact *, struct bytes name);
 /* Appends the clean form of a value, or of members with a comma before each. */
 enum redacted redact_json(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
+/* The same for text as it reads, with DETECT_PADDING readable bytes behind it: appends all of it, or nothing if nothing
+ * is found. */
+enum redacted redact_text(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
+/* Whether the digits, such as those of a number, are a card as a whole, and cards are looked for. */
+bool redact_is_card(const struct redact *, struct bytes digits);
+/* Appends what stands in place of that text; not for REDACT_REMOVE. 0, -ENOSPC or -ENOMEM. */
+int redact_stand_in(const struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
 /* Appends the replacement of a value that must not be shown; not for REDACT_REMOVE. */
 enum redacted redact_whole(struct redact *, struct bytes value, struct buffer *out) MUST_CHECK;
 

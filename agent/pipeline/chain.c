@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pipeline/chain_spans.h"
+
 enum { BLOCK = 64 << 10 };
 
 struct chain *chain_new(void)
@@ -11,6 +13,7 @@ struct chain *chain_new(void)
 
 	c->edit = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
 	c->closing = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
+	c->request = otlp_edit_new(STEP_SCRATCH_MAX);
 	return c;
 }
 
@@ -22,6 +25,7 @@ void chain_free(struct chain *c)
 		c->rows[i].type->destroy(c->rows[i].step);
 	json_edit_free(c->edit);
 	json_edit_free(c->closing);
+	otlp_edit_free(c->request);
 	free(c);
 }
 
@@ -233,6 +237,48 @@ static int pass_item(struct pass *p, size_t i)
 	return failed;
 }
 
+/* Writes what is left of a request of spans to memory of `out`. */
+static int write_request(struct pass *p, const struct batch_item *item)
+{
+	const struct otlp_edit *e = p->chain->request;
+	struct batch_item edited = *item;
+	char *to = e->size <= UINT32_MAX ? out_room(p, e->size) : NULL;
+
+	if (!to)
+		return -ENOMEM;
+	otlp_edit_write(e, to);
+	edited.data = to;
+	edited.size = (uint32_t)e->size;
+	edited.records = (uint32_t)e->kept;
+	return batch_add(p->out, &edited);
+}
+
+static int pass_request(struct pass *p, size_t i)
+{
+	const struct batch_item *item = &p->in->items[i];
+	struct record record = record_of(p, NULL, item);
+	struct chain *c = p->chain;
+	struct batch_item gone = *item;
+	bool stays;
+	int failed = 0;
+
+	record.request = c->request;
+	stays = chain_spans_look(c->rows, c->count, &record, item);
+	if (!stays || otlp_edit_changed(c->request))
+		failed = begin_out(p, i);
+	if (failed || !p->out)
+		return failed;
+	if (stays) {
+		gone.records = (uint32_t)c->request->dropped;
+		gone.size = (uint32_t)c->request->dropped_bytes;
+		failed = otlp_edit_changed(c->request) ? write_request(p, item) : copy_item(p, item);
+	}
+	if (gone.records > 0)
+		leave_out(p, &gone, STEP_DROP);
+	p->ahead -= item->size;
+	return failed;
+}
+
 static void end_batch(struct chain *c, bool taken)
 {
 	for (size_t i = 0; i < c->count; i++) {
@@ -243,6 +289,7 @@ static void end_batch(struct chain *c, bool taken)
 		if (row->type->ended)
 			row->type->ended(row->step, taken);
 	}
+	otlp_edit_forget(c->request);
 }
 
 static void replace(struct batch **batch, struct pass *p)
@@ -256,10 +303,11 @@ static void replace(struct batch **batch, struct pass *p)
 int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
 {
 	struct pass p = { .chain = c, .in = *batch, .stream = stream, .now = now };
+	int (*pass)(struct pass *, size_t i) = p.in->signal == SIGNAL_TRACES ? pass_request : pass_item;
 	int failed = 0;
 
 	for (size_t i = 0; i < p.in->count && !failed; i++)
-		failed = pass_item(&p, i);
+		failed = pass(&p, i);
 	if (!failed)
 		failed = end_run(&p);
 	end_batch(c, !failed);

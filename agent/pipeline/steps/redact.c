@@ -1,15 +1,16 @@
 /*
- * The step `redact`: takes out what must not be shown, before anything else sees the line.
+ * The step `redact`: takes out what must not be shown, before anything else sees the line or the span.
  *
- * It looks for members by name at any depth, for values behind such a name in text, and for what the detectors find in
- * strings. The rules are in proto/redact.h. If a clean copy of a line cannot be made, the line is dropped.
+ * It looks for members and attributes by name at any depth, for values behind such a name in text, and for what the
+ * detectors find in strings. The rules are in proto/redact.h and proto/otlp_redact.h. If a clean copy of a line or a
+ * span cannot be made, it is dropped.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/key_list.h"
 #include "pipeline/step.h"
-#include "proto/redact.h"
+#include "proto/otlp_redact.h"
 
 enum {
 	REDACTED_MAX = 40 << 20, /* one member; a line has at most 16 MiB */
@@ -23,8 +24,9 @@ struct redact_config {
 };
 
 struct step {
-	struct redact redact;
-	struct buffer out;
+	struct otlp_redact spans;
+	struct redact *redact; /* of `spans` */
+	struct buffer out; /* for lines */
 };
 
 static const char *const with_words[] = {
@@ -35,8 +37,9 @@ static const char *const detect_words[] = { "card", "bearer", "email", "ip", NUL
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
-		.help = "Names whose values are taken out, in upper or lower case: of members at any depth, also "
-			"behind dots, and in text such as password=x or \"password\": \"x\"." },
+		.help = "Names whose values are taken out, in upper or lower case: of members and attributes at any "
+			"depth, "
+			"also behind dots, and in text such as password=x or \"password\": \"x\"." },
 	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
 		.example = "[card, bearer, email, ip]",
 		.help = "What to look for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
@@ -81,7 +84,7 @@ static void destroy(struct step *s)
 {
 	if (!s)
 		return;
-	redact_done(&s->redact);
+	otlp_redact_done(&s->spans);
 	buffer_done(&s->out);
 	free(s);
 }
@@ -92,14 +95,15 @@ static int create(const void *config, struct host *host, struct step **ret)
 	struct step *s = oxp_new(sizeof *s);
 
 	(void)host;
-	redact_init(&s->redact, json_scan_best(), REDACTED_MAX);
+	otlp_redact_init(&s->spans, REDACTED_MAX);
+	s->redact = &s->spans.redact;
 	buffer_init(&s->out, REDACTED_MAX);
-	s->redact.keys.fold = true;
-	s->redact.in_text = c->keys->count > 0;
-	key_list_add(c->keys, &s->redact.keys);
-	detector_init(&s->redact.detector, read_detectors(c->detect));
-	s->redact.with = (enum redact_with)c->with;
-	s->redact.salt = bytes_of(c->salt ? c->salt : "");
+	s->redact->keys.fold = true;
+	s->redact->in_text = c->keys->count > 0;
+	key_list_add(c->keys, &s->redact->keys);
+	detector_init(&s->redact->detector, read_detectors(c->detect));
+	s->redact->with = (enum redact_with)c->with;
+	s->redact->salt = bytes_of(c->salt ? c->salt : "");
 	*ret = s;
 	return 0;
 }
@@ -119,11 +123,11 @@ static bool take_out(struct step *s, struct json_edit *e, size_t i)
 {
 	struct bytes clean;
 
-	if (s->redact.with == REDACT_REMOVE) {
+	if (s->redact->with == REDACT_REMOVE) {
 		json_edit_drop(e, i);
 		return true;
 	}
-	if (redact_whole(&s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
+	if (redact_whole(s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
 		return false;
 	clean = copied(s, e);
 	if (clean.data)
@@ -142,11 +146,11 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	enum redacted found;
 
 	buffer_clear(&s->out);
-	if (redact_is_key(&s->redact, json_edit_name(e, i)))
+	if (redact_is_key(s->redact, json_edit_name(e, i)))
 		return take_out(s, e, i);
 	if (!may_hide(json_kind(value)))
 		return true;
-	found = redact_json(&s->redact, value, &s->out);
+	found = redact_json(s->redact, value, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	clean = copied(s, e);
@@ -161,7 +165,7 @@ static bool clean_rest(struct step *s, struct json_edit *e)
 	struct bytes clean;
 
 	buffer_clear(&s->out);
-	found = redact_json(&s->redact, e->rest, &s->out);
+	found = redact_json(s->redact, e->rest, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	clean = copied(s, e);
@@ -183,12 +187,15 @@ static enum step_answer apply(struct step *s, struct record *record)
 /* Frees the memory of a huge line instead of keeping it for the next one. */
 static void ended(struct step *s, bool taken)
 {
-	struct buffer *all[] = { &s->out, &s->redact.plain, &s->redact.clean };
-
 	(void)taken;
-	for (size_t i = 0; i < COUNT_OF(all); i++)
-		if (all[i]->room > BUFFER_KEPT)
-			buffer_done(all[i]);
+	otlp_redact_forget(&s->spans, BUFFER_KEPT);
+	if (s->out.room > BUFFER_KEPT)
+		buffer_done(&s->out);
+}
+
+static enum step_answer apply_to_span(struct step *s, struct record *record)
+{
+	return otlp_redact_view(&s->spans, record->request, record->view) ? STEP_KEEP : STEP_DROP;
 }
 
 const struct step_type step_redact = {
@@ -200,6 +207,19 @@ const struct step_type step_redact = {
 	.check = check,
 	.create = create,
 	.apply = apply,
+	.ended = ended,
+	.destroy = destroy,
+};
+
+const struct step_type step_span_redact = {
+	.name = "redact",
+	.summary = "Takes secrets and personal data out of spans, by name and by pattern.",
+	.signals = SIGNAL_TRACES,
+	.options = rows,
+	.config_size = sizeof(struct redact_config),
+	.check = check,
+	.create = create,
+	.apply = apply_to_span,
 	.ended = ended,
 	.destroy = destroy,
 };
