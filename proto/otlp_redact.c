@@ -304,13 +304,27 @@ static bool is_one_field(struct bytes value)
 	return wire_next(&w, &f) <= 0 || w.at == w.end;
 }
 
+/* A short text in which nothing can be found, as nearly all are. */
+static bool is_plain_text(const struct otlp_redact *r, struct bytes value)
+{
+	const unsigned char *p = (const unsigned char *)value.data;
+
+	return value.size >= 2 && p[0] == (OTLP_ANY_TEXT << 3 | WIRE_LENGTH) && p[1] == value.size - 2 &&
+	       redact_finds_nothing(&r->redact, (struct bytes){ value.data + 2, value.size - 2 });
+}
+
 static bool clean_attribute(struct otlp_redact *r, struct otlp_edit *e, struct otlp_view *v, struct otlp_part *p)
 {
-	struct otlp_any_value any = otlp_any_read(p->value);
-	bool deep = any.type == OTLP_ANY_ARRAY || any.type == OTLP_ANY_MAP || !is_one_field(p->value);
-	enum redacted found = deep ? clean_message(r, ANY, p->value) : clean_any(r, &any);
+	struct otlp_any_value any;
+	bool deep;
+	enum redacted found;
 	struct bytes value;
 
+	if (is_plain_text(r, p->value))
+		return true;
+	any = otlp_any_read(p->value);
+	deep = any.type == OTLP_ANY_ARRAY || any.type == OTLP_ANY_MAP || !is_one_field(p->value);
+	found = deep ? clean_message(r, ANY, p->value) : clean_any(r, &any);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	if (deep ? !keep(e, buffer_bytes(&r->message), &value)

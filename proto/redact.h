@@ -10,7 +10,7 @@
 #define OXP_REDACT_H
 
 #include "proto/detect.h"
-#include "proto/key_set.h"
+#include "proto/text_pair.h"
 
 enum redact_with { REDACT_MASK, REDACT_HASH, REDACT_REMOVE };
 
@@ -40,6 +40,12 @@ void redact_done(struct redact *);
 bool redact_is_key(const struct redact *, struct bytes name);
 /* Appends the clean form of a value, or of members with a comma before each. */
 enum redacted redact_json(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
+/* Whether it is plain at a glance that nothing can be found in that text. */
+static inline bool redact_finds_nothing(const struct redact *r, struct bytes text)
+{
+	return r->detector.what == 0 && (!r->in_text || !text_has_pair_mark(text));
+}
+
 /* The same for text as it reads, with DETECT_PADDING readable bytes behind it: appends all of it, or nothing if nothing
  * is found. */
 enum redacted redact_text(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
