@@ -24,7 +24,7 @@
 
 enum {
 	OTLP_PARTS_MAX = 16384, /* of a view; what has more cannot be edited */
-	OTLP_EDIT_PADDING = 64, /* readable bytes behind those of otlp_edit_room() */
+	OTLP_EDIT_PADDING = 16, /* readable bytes behind those of otlp_edit_room() */
 };
 
 enum otlp_level { OTLP_RESOURCE, OTLP_SCOPE, OTLP_SPAN, OTLP_LEVELS };

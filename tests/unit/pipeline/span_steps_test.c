@@ -540,6 +540,38 @@ static void what_is_no_request_is_dropped(void **state)
 	batch_free(b);
 }
 
+/* A span that no step can see whole might keep a secret. The one beside it stays. */
+static void a_span_with_too_many_attributes_is_dropped(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new(&w->budget, SIGNAL_TRACES);
+	struct buffer body;
+	size_t span;
+	char *data;
+
+	buffer_init(&body, MEMORY);
+	put_head(&body, 1, "db", 1);
+	for (int i = 0; i <= OTLP_PARTS_MAX; i++)
+		put_attribute(&body, 9, "k", "v");
+	put_wrap(&body, 0, 2);
+	span = body.size;
+	put_head(&body, 2, "db", 1);
+	put_wrap(&body, span, 2);
+	put_wrap(&body, 0, 2);
+	put_wrap(&body, 0, 1);
+	data = batch_block(b, body.size);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(batch_add(b, &(struct batch_item){ data, (uint32_t)body.size, 2, 0, 0 }), 0);
+	use(w, &step_span_redact, &(struct redact_options){ LIST("password"), NO_LIST, 0, NULL });
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	batch_check(b);
+	assert_int_equal(b->records, 1);
+	assert_int_equal(b->dropped.records, 1);
+	assert_true(batch_size(b) < 100);
+	buffer_done(&body);
+	batch_free(b);
+}
+
 /* The threshold that a span has once it was sampled, in tracestate. */
 static void sampled_state(struct world *w, const char *ratio, const char *before, const char *after)
 {
@@ -601,6 +633,7 @@ int main(void)
 		cmocka_unit_test(each_step_does_its_work),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test_setup_teardown(a_ratio_is_sampled_by_the_rule_of_opentelemetry, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_span_with_too_many_attributes_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(steps_see_what_others_did, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hash_is_the_same_for_the_same, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_no_step_edits_is_not_copied, setup, teardown),
