@@ -541,7 +541,8 @@ static void destroy_components(struct agent *a)
 	health_done(&a->health);
 	pipeline_done(&a->pipeline);
 	chain_free(a->log_steps);
-	a->log_steps = NULL;
+	chain_free(a->trace_steps);
+	a->log_steps = a->trace_steps = NULL;
 	outlets_done(&a->outlets);
 	hosts_done(&a->hosts);
 }

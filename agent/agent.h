@@ -35,7 +35,7 @@ struct agent {
 	struct spool spool;
 	struct parking parking;
 	struct parked parked;
-	struct chain *log_steps; /* NULL: none */
+	struct chain *log_steps, *trace_steps; /* NULL: none */
 	struct health health;
 	struct hosts hosts;
 	struct intakes intakes;

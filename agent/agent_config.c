@@ -190,6 +190,11 @@ static const struct {
 		  .common_size = sizeof(struct export_config) },
 		PART_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are batched." }, PARTS },
+	{ { .path = "traces.steps",
+		  .noun = "step",
+		  .kind = SECTION_STEPS,
+		  .help = "What is done to spans before they are batched, in this order." },
+		PART_TRACES_STEPS },
 	{ { .path = "traces.export",
 		  .noun = "exporter",
 		  .kind = SECTION_COMPONENTS,
@@ -264,11 +269,12 @@ static void add_exporters(struct agent_config *c)
 static void add_steps(struct agent_config *c)
 {
 	for (const struct step_type *const *t = registry_steps; *t; t++)
-		add_type(&c->types[PART_LOGS_STEPS], &(struct config_type){ .name = (*t)->name,
-							     .summary = (*t)->summary,
-							     .options = (*t)->options,
-							     .config_size = (*t)->config_size,
-							     .type = *t });
+		add_type(&c->types[(*t)->signals & SIGNAL_TRACES ? PART_TRACES_STEPS : PART_LOGS_STEPS],
+			&(struct config_type){ .name = (*t)->name,
+				.summary = (*t)->summary,
+				.options = (*t)->options,
+				.config_size = (*t)->config_size,
+				.type = *t });
 }
 
 static void add_checks(struct agent_config *c)
@@ -473,9 +479,10 @@ static void check_line_max(struct agent_config *c)
 }
 
 /* Asks each step about its options. Complaints are reported at the step's node in the list. */
-static void check_steps(struct agent_config *c, enum part part)
+static void check_steps(struct agent_config *c, enum part part, const char *signal)
 {
-	const struct node *logs = node_get(c->file->tree.root, "logs"), *list = logs ? node_get(logs, "steps") : NULL;
+	const struct node *parent = node_get(c->file->tree.root, signal),
+			  *list = parent ? node_get(parent, "steps") : NULL;
 	const struct node *item = list ? list->first : NULL, *step;
 	char why[256];
 
@@ -566,7 +573,8 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_line_max(c);
 	check_together(c, PART_LOGS_OUT);
 	check_together(c, PART_TRACES_OUT);
-	check_steps(c, PART_LOGS_STEPS);
+	check_steps(c, PART_LOGS_STEPS, "logs");
+	check_steps(c, PART_TRACES_STEPS, "traces");
 	fill_listen(c, input->world);
 	fill_in(c, input->world);
 	fill_resource(c, input->world);

@@ -20,7 +20,7 @@ static struct source_options source_options(const struct agent *a, struct intake
 		.name = i->host->name,
 		.signal = signal,
 		.rewind = i->type->rewind,
-		.chain = signal == SIGNAL_LOGS ? a->log_steps : NULL,
+		.chain = signal == SIGNAL_LOGS ? a->log_steps : a->trace_steps,
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
 		.generation = i->type->rewind == REWIND_NONE ? state_generation_next(a->core.state) : 0,
 		.hooks = &intake_hooks,
@@ -129,15 +129,16 @@ static int add_step(struct agent *a, enum part part, const struct config_compone
 {
 	const struct step_type *type = c->type->type;
 	struct host *h = host_new(&a->hosts, part_path(part), c->name);
+	struct chain **chain = part == PART_LOGS_STEPS ? &a->log_steps : &a->trace_steps;
 	struct step *step;
 	int failed = type->create(c->options, h, &step);
 
 	if (failed)
 		return failed;
-	if (!a->log_steps)
-		a->log_steps = chain_new();
-	failed = chain_add(a->log_steps, type, step,
-		host_counter(h, "step_dropped_records_total", "Records dropped by this step."));
+	if (!*chain)
+		*chain = chain_new();
+	failed = chain_add(
+		*chain, type, step, host_counter(h, "step_dropped_records_total", "Records dropped by this step."));
 	if (failed) {
 		host_log(h, LOG_LEVEL_ERROR, "%s",
 			failed == -EEXIST ? "only one step of this type is allowed" : "there are too many steps");
@@ -178,8 +179,8 @@ int assemble(struct agent *a)
 		enum part part;
 		int (*add)(struct agent *, enum part, const struct config_component *);
 	} order[] = { { PART_LOGS_OUT, add_exporter }, { PART_TRACES_OUT, add_exporter }, { PART_LOGS_STEPS, add_step },
-		{ PART_LOGS, add_collector }, { PART_METRICS, add_collector }, { PART_RECEIVE, add_collector },
-		{ PART_CHECKS, add_check } };
+		{ PART_TRACES_STEPS, add_step }, { PART_LOGS, add_collector }, { PART_METRICS, add_collector },
+		{ PART_RECEIVE, add_collector }, { PART_CHECKS, add_check } };
 
 	for (size_t i = 0; i < COUNT_OF(order); i++)
 		for (const struct config_component *c = a->config->components[order[i].part]; c; c = c->next) {

@@ -37,7 +37,7 @@ const struct config_hint config_guesses[] = {
 	/* Traces. */
 	{ "traces.collect|receive|receivers|receiver|input|inputs|listen|http|grpc", "receive.otlp", to_a_door },
 	{ "traces.otlp|jaeger|exporters|output|outputs|endpoint|url", "traces.export.otlp", NULL },
-	{ "traces.steps|processors|filters|sample|sampling", "logs.steps", "spans go as they come; sample in the app" },
+	{ "traces.processors|filter|filters|transforms|redact|sample|sampling", "traces.steps", in_order },
 	{ "traces.export.jaeger|tempo|zipkin|otlphttp|otlp_http|collector", "traces.export.otlp", speaks_otlp },
 	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp", "with `protocol: grpc`" },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },

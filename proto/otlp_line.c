@@ -226,7 +226,7 @@ void otlp_line_time(struct otlp_line *l, uint64_t unix_ns)
 
 /* Values. */
 
-int otlp_any_read(struct bytes any, struct wire_field *ret)
+int otlp_any_field(struct bytes any, struct wire_field *ret)
 {
 	static const unsigned char types[] = { [ANY_TEXT] = WIRE_LENGTH,
 		[ANY_BOOL] = WIRE_VARINT,
@@ -289,7 +289,7 @@ static void begin_value(struct otlp_line *l, struct values *v, struct bytes any)
 {
 	struct wire_field f;
 
-	if (otlp_any_read(any, &f) < 0) {
+	if (otlp_any_field(any, &f) < 0) {
 		l->broken = true;
 		return;
 	}

@@ -327,7 +327,7 @@ static void put_ecs_body(struct otlp_line *l, struct bytes body)
 {
 	struct wire_field f;
 
-	if (otlp_any_read(body, &f) < 0)
+	if (otlp_any_field(body, &f) < 0)
 		l->broken = true;
 	else if (f.number > 0 && !put_plain_body(l, "message", &f, body)) {
 		otlp_line_name(l, "body", name(""));
@@ -417,7 +417,7 @@ static void put_otel_body(struct otlp_line *l, struct bytes body)
 {
 	struct wire_field f;
 
-	if (otlp_any_read(body, &f) < 0)
+	if (otlp_any_field(body, &f) < 0)
 		l->broken = true;
 	if (l->broken || f.number == 0)
 		return;

@@ -50,7 +50,7 @@ static int append_hash(const struct redact *r, struct bytes what, struct buffer 
 	return buffer_append(out, hex, sizeof hex);
 }
 
-static int append_stand_in(const struct redact *r, struct bytes what, struct buffer *out)
+int redact_stand_in(const struct redact *r, struct bytes what, struct buffer *out)
 {
 	if (r->with == REDACT_REMOVE)
 		return 0;
@@ -107,7 +107,7 @@ static int clean_text(struct matches *m, struct detected d, struct buffer *out)
 	do {
 		failed = buffer_append(out, text.data + done, d.from - done);
 		if (!failed)
-			failed = append_stand_in(m->r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
+			failed = redact_stand_in(m->r, (struct bytes){ text.data + d.from, d.to - d.from }, out);
 		done = d.to;
 	} while (!failed && matches_next(m, done, &d));
 	if (failed)
@@ -171,6 +171,27 @@ static enum redacted clean_string(struct redact *r, struct bytes before, struct 
 	return failed ? REDACT_FAILED : REDACT_FOUND;
 }
 
+enum redacted redact_text(struct redact *r, struct bytes text, struct buffer *out)
+{
+	struct matches m;
+	struct detected d;
+
+	if (!r->detector.what && !r->in_text)
+		return REDACT_NOTHING;
+	matches_begin(&m, r, text);
+	if (!matches_next(&m, 0, &d))
+		return REDACT_NOTHING;
+	return clean_text(&m, d, out) ? REDACT_FAILED : REDACT_FOUND;
+}
+
+bool redact_is_card(const struct redact *r, struct bytes digits)
+{
+	struct detected d;
+
+	return r->detector.what & DETECT_CARD && digits.size >= CARD_DIGITS_MIN &&
+	       detect_next(&r->detector, digits, 0, &d) && d.from == 0 && d.to == digits.size;
+}
+
 /* Without a fraction that says nothing: 4111111111111111.0 */
 static struct bytes whole_number(struct bytes number)
 {
@@ -185,16 +206,10 @@ static struct bytes whole_number(struct bytes number)
 /* A number that is a card becomes a string, because it would not be a number without its digits. */
 static enum redacted clean_number(struct redact *r, struct bytes before, struct bytes number, struct buffer *out)
 {
-	struct bytes whole;
-	struct detected d;
-
-	if (!(r->detector.what & DETECT_CARD) || number.size < CARD_DIGITS_MIN)
-		return REDACT_NOTHING;
-	whole = whole_number(number);
-	if (!detect_next(&r->detector, whole, 0, &d) || d.from > 0 || d.to < whole.size)
+	if (!(r->detector.what & DETECT_CARD) || !redact_is_card(r, whole_number(number)))
 		return REDACT_NOTHING;
 	if (buffer_append(out, before.data, before.size) || buffer_append(out, "\"", 1) ||
-		append_stand_in(r, number, out) || buffer_append(out, "\"", 1))
+		redact_stand_in(r, number, out) || buffer_append(out, "\"", 1))
 		return REDACT_FAILED;
 	return REDACT_FOUND;
 }
@@ -210,7 +225,7 @@ enum redacted redact_whole(struct redact *r, struct bytes value, struct buffer *
 			return REDACT_FAILED;
 		what = buffer_bytes(&r->plain);
 	}
-	if (buffer_append(out, "\"", 1) || append_stand_in(r, what, out) || buffer_append(out, "\"", 1))
+	if (buffer_append(out, "\"", 1) || redact_stand_in(r, what, out) || buffer_append(out, "\"", 1))
 		return REDACT_FAILED;
 	return REDACT_FOUND;
 }

@@ -10,7 +10,7 @@
 #define OXP_REDACT_H
 
 #include "proto/detect.h"
-#include "proto/key_set.h"
+#include "proto/text_pair.h"
 
 enum redact_with { REDACT_MASK, REDACT_HASH, REDACT_REMOVE };
 
@@ -42,6 +42,19 @@ void redact_give_back(struct redact *, size_t kept);
 bool redact_is_key(const struct redact *, struct bytes name);
 /* Appends the clean form of a value, or of members with a comma before each. */
 enum redacted redact_json(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
+/* Whether it is plain at a glance that nothing can be found in that text. */
+static inline bool redact_finds_nothing(const struct redact *r, struct bytes text)
+{
+	return r->detector.what == 0 && (!r->in_text || !text_has_pair_mark(text));
+}
+
+/* The same for text as it reads, with DETECT_PADDING readable bytes behind it: appends all of it, or nothing if nothing
+ * is found. */
+enum redacted redact_text(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
+/* Whether the digits, such as those of a number, are a card as a whole, and cards are looked for. */
+bool redact_is_card(const struct redact *, struct bytes digits);
+/* Appends what stands in place of that text; not for REDACT_REMOVE. 0, -ENOSPC or -ENOMEM. */
+int redact_stand_in(const struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
 /* Appends the replacement of a value that must not be shown; not for REDACT_REMOVE. */
 enum redacted redact_whole(struct redact *, struct bytes value, struct buffer *out) MUST_CHECK;
 

@@ -21,6 +21,34 @@ struct text_pairs {
 	size_t equals, colon; /* the first of each that was not passed yet; the text's size if there are no more */
 };
 
+/* Not zero if one of the eight bytes is that character. */
+static inline uint64_t text_word_has(const char *at, unsigned char c)
+{
+	const uint64_t ones = 0x0101010101010101;
+	uint64_t word;
+
+	memcpy(&word, at, sizeof word);
+	word ^= ones * c;
+	return (word - ones) & ~word & ones << 7;
+}
+
+/* Whether there is any of the marks that stand between a name and its value: = and : The last word overlaps the one
+ * before it. */
+static inline bool text_has_pair_mark(struct bytes text)
+{
+	uint64_t has = 0;
+
+	if (text.size < sizeof has) {
+		for (size_t i = 0; i < text.size; i++)
+			has |= text.data[i] == '=' || text.data[i] == ':';
+		return has;
+	}
+	for (size_t i = 0; i + sizeof has < text.size; i += sizeof has)
+		has |= text_word_has(text.data + i, '=') | text_word_has(text.data + i, ':');
+	return has | text_word_has(text.data + text.size - sizeof has, '=') |
+	       text_word_has(text.data + text.size - sizeof has, ':');
+}
+
 void text_pairs_begin(struct text_pairs *, const struct key_set *, struct bytes text);
 /* The first value that begins at `at` or later; `at` never goes back. */
 bool text_pairs_next(struct text_pairs *, size_t at, struct detected *ret);

@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "pipeline/chain_spans.h"
+
 enum { BLOCK = 64 << 10 };
 
 struct chain *chain_new(void)
@@ -11,6 +13,7 @@ struct chain *chain_new(void)
 
 	c->edit = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
 	c->closing = json_edit_new(json_scan_best(), STEP_SCRATCH_MAX);
+	c->request = otlp_edit_new(STEP_SCRATCH_MAX);
 	return c;
 }
 
@@ -22,6 +25,7 @@ void chain_free(struct chain *c)
 		c->rows[i].type->destroy(c->rows[i].step);
 	json_edit_free(c->edit);
 	json_edit_free(c->closing);
+	otlp_edit_free(c->request);
 	free(c);
 }
 
@@ -212,6 +216,68 @@ static void leave_out(struct chain_pass *p, const struct batch_item *item, enum 
 	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
+/* Writes what is left of a request of spans to memory of `out`. */
+static int write_request(struct chain_pass *p, const struct batch_item *item)
+{
+	const struct otlp_edit *e = p->chain->request;
+	struct batch_item edited = *item;
+	char *to = e->size <= UINT32_MAX ? out_room(p, e->size) : NULL;
+
+	if (!to)
+		return -ENOMEM;
+	otlp_edit_write(e, to);
+	edited.data = to;
+	edited.size = (uint32_t)e->size;
+	edited.records = (uint32_t)e->kept;
+	return batch_add(p->out, &edited);
+}
+
+static int look_at_request(struct chain_pass *p)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+	struct chain *c = p->chain;
+	struct record record = record_of(p, NULL, item);
+	bool stays;
+
+	record.request = c->request;
+	stays = chain_spans_look(c->rows, c->count, &record, item);
+	p->answer = stays ? STEP_KEEP : STEP_DROP;
+	p->changed = !stays || otlp_edit_changed(c->request);
+	return 0;
+}
+
+/* What is left of the request that was looked at. */
+static int put_request(struct chain_pass *p, const struct batch_item *item)
+{
+	struct batch_item gone = *item;
+	int failed = 0;
+
+	if (p->answer == STEP_KEEP) {
+		gone.records = (uint32_t)p->chain->request->dropped;
+		gone.size = (uint32_t)p->chain->request->dropped_bytes;
+		failed = write_request(p, item);
+	}
+	if (gone.records > 0)
+		leave_out(p, &gone, STEP_DROP);
+	return failed;
+}
+
+static int look_at_line(struct chain_pass *p)
+{
+	int failed = look_at(p, &p->in->items[p->at], &p->answer);
+
+	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
+	return failed;
+}
+
+static int put_line(struct chain_pass *p, const struct batch_item *item)
+{
+	if (p->answer == STEP_KEEP)
+		return write_item(p, item);
+	leave_out(p, item, p->answer);
+	return 0;
+}
+
 /* Steps find their memory taken before they begin. */
 static int look(struct chain_pass *p)
 {
@@ -221,9 +287,8 @@ static int look(struct chain_pass *p)
 	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
 		return -ENOMEM;
 	p->scratch = scratch;
-	failed = look_at(p, &p->in->items[p->at], &p->answer);
+	failed = p->in->signal == SIGNAL_TRACES ? look_at_request(p) : look_at_line(p);
 	p->looked = true;
-	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
 	return !failed && p->changed && !p->out ? begin_out(p) : failed;
 }
 
@@ -234,10 +299,10 @@ static int put(struct chain_pass *p)
 	bool changed = p->copied == p->at && p->changed;
 	int failed = 0;
 
-	if (changed && p->answer != STEP_KEEP)
-		leave_out(p, item, p->answer);
+	if (!changed)
+		failed = copy_item(p, item);
 	else
-		failed = changed ? write_item(p, item) : copy_item(p, item);
+		failed = p->in->signal == SIGNAL_TRACES ? put_request(p, item) : put_line(p, item);
 	p->ahead -= item->size;
 	p->copied++;
 	return failed;
@@ -282,6 +347,7 @@ static void end_batch(struct chain *c, bool taken)
 		if (row->type->ended)
 			row->type->ended(row->step, taken);
 	}
+	otlp_edit_forget(c->request);
 }
 
 static void replace(struct batch **batch, struct chain_pass *p)

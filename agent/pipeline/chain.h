@@ -6,6 +6,10 @@
  * drops is summed up in the batch and counted when the batch is sealed, so a position moves past it as it does past
  * what is delivered. A line that is not a JSON object is dropped, because no step can read it. A run of lines that a
  * step folds into one ends with the batch, so nothing waits for it.
+ *
+ * An item of spans is a request of several. Its spans are shown to the steps one by one (proto/otlp_edit.h), and those
+ * that a step drops are cut out of it; an item that has none left ends here. A request that no step edits is not
+ * copied, and one that cannot be edited within STEP_SCRATCH_MAX is dropped.
  */
 #ifndef OXP_CHAIN_H
 #define OXP_CHAIN_H
@@ -16,14 +20,7 @@
 enum {
 	STEPS_MAX = 32,
 	STEP_LINE_LONG = 64 << 10, /* what steps need for a longer line is part of `memory` while they do */
-	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line may take: the longest line, hashes in it */
-};
-
-struct chain_row {
-	const struct step_type *type;
-	struct step *step;
-	uint64_t *dropped; /* records, on /metrics */
-	uint64_t pending; /* dropped of the batch that is being looked at */
+	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line or request may take: a long line, hashes in it */
 };
 
 struct chain {
@@ -31,6 +28,7 @@ struct chain {
 	size_t count;
 	size_t scratch; /* the sum of what the steps may need for each byte of a line */
 	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
+	struct otlp_edit *request; /* of the request of spans that is looked at */
 	bool busy; /* a pass is under way */
 };
 

@@ -36,6 +36,13 @@ STEPS = {"redact by key": {"redact": ["password", "authorization", "cookie", "to
                                                    "detect": ["card", "bearer", "email", "ip"]}},
          "filter": {"filter": "trace"}, "add a member": {"add": {"fields": {"team": "payments"}}}}
 
+# Every span of gen has both attributes, so every span is edited by the second row.
+SPAN_STEPS = {"none": [],
+              "an attribute renamed and one redacted": [{"rename": {"fields": {"url.path": "url.full"}}},
+                                                        {"redact": ["client.address"]}],
+              "a tenth sampled": [{"sample": "0.1"}],
+              "steps that edit nothing": [{"rename": {"fields": {"no": "where"}}}]}
+
 
 def programs():
     """The folder of limit-logs, limit-spans, gen and sink."""
@@ -191,10 +198,13 @@ class Bench:
         limit.kill9()
         return spent / self.options.spans * 1e6
 
-    def our_spans(self, packing, program=None):
+    def our_spans(self, packing, *steps, program=None):
+        """In requests of 100."""
         self.sink.reset()
         door = free_port()
-        agent = Agent(program or self.options.oxpecker, traces_config(door, self.sink.otlp, packing == "gzip"))
+        config = traces_config(door, self.sink.otlp, packing == "gzip")
+        config["traces"]["steps"] = steps
+        agent = Agent(program or self.options.oxpecker, config)
         before = agent.cpu()
         self.send_spans(door, self.options.spans)
         wait_until(lambda: agent.held() == 0, 30, "everything is acknowledged")
@@ -328,6 +338,8 @@ def measure(bench):
         say(f"spans, {packing}")
         result["spans"][packing] = measure_pair(bench, bench.limit_spans, bench.our_spans, packing)
     say("lines, plain, with steps")
+    result["span steps"] = {name: spread([bench.our_spans("plain", *steps) for _ in range(bench.options.repeat)])
+                            for name, steps in SPAN_STEPS.items()}
     result["steps"] = {name: spread([bench.our_lines("plain", step) for _ in range(bench.options.repeat)])
                        for name, step in STEPS.items()}
     say("lines, plain, formats")
@@ -387,7 +399,7 @@ def table(result):
         for packing, pair in result[what].items():
             ratio = pair["ours"]["median"] / pair["limit"]["median"]
             rows.append((f"{what}, {packing}", figure(pair["limit"]), figure(pair["ours"]), f"{ratio:.2f}"))
-    for name, ours in (result["steps"] | result["formats"]).items():
+    for name, ours in (result["steps"] | result["span steps"] | result["formats"]).items():
         rows.append((f"lines, plain, {name}", "", figure(ours), ""))
     for name, mib in result["rest_mib"].items():
         rows.append((f"at rest, {name}, MiB", "", "not available" if mib is None else f"{mib:.1f}", ""))

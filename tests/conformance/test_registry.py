@@ -12,6 +12,7 @@ import threading
 
 import pytest
 import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 from lib import fault
 from lib.agent import run
@@ -48,6 +49,18 @@ STEPS = {"step_add": ({"fields": {"a": "x"}}, {"n": 1}, {"n": 1, "a": "x"}, {"n"
          "step_rename": ({"fields": {"a": "b"}}, {"n": 1, "a": 1}, {"n": 1, "b": 1}, {"n": 2, "b": 1}),
          "step_sample": ({"levels": {"info": 0}}, {"n": 1, "level": "info"}, None, {"n": 2, "level": "warn"})}
 
+# The same for spans: the attributes of one that comes through with others, and of one that stays as it is.
+SPAN_STEPS = {"step_span_add": ({"fields": {"a": "x"}}, {"n": "1"}, {"n": "1", "a": "x"}, {"n": "2", "a": "3"}),
+              "step_span_drop": (["a"], {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2", "b": "1"}),
+              "step_span_filter": ({"where": {"n": "2"}}, {"n": "1"}, None, {"n": "2"}),
+              "step_span_keep": (["n"], {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2"}),
+              "step_span_limits": (1, {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2"}),
+              "step_span_sample": ({"ratio": 0, "where": {"n": "1"}}, {"n": "1"}, None, {"n": "2"}),
+              "step_span_redact": (["a"], {"n": "1", "a": "1"}, {"n": "1", "a": "***"}, {"n": "2", "b": "1"}),
+              "step_span_rename": ({"fields": {"a": "b"}}, {"n": "1", "a": "1"}, {"n": "1", "b": "1"},
+                                   {"n": "2", "b": "1"})}
+NAMES = {"step_span_limits": "span_limits"}  # the others are called as behind step_span_
+
 ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(413), "429": fault.status(429),
            "500": fault.status(500), "503": fault.status(503, retry_after=1), "garbage": fault.garbage(),
            "closed": fault.close_at_once(), "reset": fault.reset(), "mid-answer": fault.close_mid_answer(),
@@ -55,9 +68,9 @@ ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(41
 
 
 def test_every_row_is_known():
-    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys() - STEPS.keys()
+    unknown = ROWS - PEERS.keys() - LOCAL.keys() - COLLECTORS - CHECKS.keys() - STEPS.keys() - SPAN_STEPS.keys()
     assert not unknown, f"not held to the contract yet: {unknown}"
-    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys() | STEPS.keys()
+    assert ROWS >= PEERS.keys() | LOCAL.keys() | COLLECTORS | CHECKS.keys() | STEPS.keys() | SPAN_STEPS.keys()
 
 
 # What each row refuses when it is created, and a word that its error must have: {} is the test's folder.
@@ -86,7 +99,15 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "step_limit": ({"logs": {"steps": [{"limit": 0}]}}, "limit"),
            "step_redact": ({"logs": {"steps": ["redact"]}}, "keys"),
            "step_rename": ({"logs": {"steps": ["rename"]}}, "fields"),
-           "step_sample": ({"logs": {"steps": [{"sample": {"levels": {"loud": 1}}}]}}, "levels")}
+           "step_sample": ({"logs": {"steps": [{"sample": {"levels": {"loud": 1}}}]}}, "levels"),
+           "step_span_add": ({"traces": {"steps": [{"add": {"fields": {"resource.": "x"}}}]}}, "fields"),
+           "step_span_drop": ({"traces": {"steps": ["drop"]}}, "where"),
+           "step_span_filter": ({"traces": {"steps": [{"filter": {"where": {"status": "bad"}}}]}}, "unset"),
+           "step_span_keep": ({"traces": {"steps": ["keep"]}}, "keys"),
+           "step_span_limits": ({"traces": {"steps": ["span_limits"]}}, "value_length"),
+           "step_span_sample": ({"traces": {"steps": [{"sample": "half"}]}}, "ratio"),
+           "step_span_redact": ({"traces": {"steps": ["redact"]}}, "keys"),
+           "step_span_rename": ({"traces": {"steps": [{"rename": {"fields": {"a": "resource.a"}}}]}}, "resource")}
 
 
 def start(oxpecker, tmp_path, signal, export, **more):
@@ -398,6 +419,40 @@ def test_a_check_says_yes_and_no(oxpecker, fault_server, tmp_path, row):
     agent.wait_until(lambda: not fine(), 30, "a no")
     web.listen(), at_socket.listen()
     agent.wait_until(fine, 30, "a yes again")
+
+
+def spans_with(*attributes):
+    """A request with one span for each."""
+    message = request_of(len(attributes))
+    for span, pairs in zip(message.resource_spans[0].scope_spans[0].spans, attributes):
+        for key, value in pairs.items():
+            attribute = span.attributes.add()
+            attribute.key, attribute.value.string_value = key, value
+    return message.SerializeToString()
+
+
+def attributes_at(server):
+    return [{pair.key: pair.value.string_value for pair in span.attributes}
+            for request in server.taken("/v1/traces")
+            for resource in ExportTraceServiceRequest.FromString(request.body).resource_spans
+            for scope in resource.scope_spans for span in scope.spans]
+
+
+@pytest.mark.parametrize("row", sorted(SPAN_STEPS))
+def test_a_step_of_spans_settles_each_span_once(oxpecker, fault_server, row):
+    """Edited, left alone or dropped, in a request with others and in one of its own: every span is booked."""
+    options, before, after, same = SPAN_STEPS[row]
+    server = fault_server()
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "steps": [{NAMES.get(row, row[10:]): options}],
+                                 "export": PEERS["exporter_otlp"][1](server.url)}})
+    for body in (spans_with(before, same), spans_with(before)):
+        assert requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=10).ok
+    agent.wait_until(lambda: agent.booked("received", signal="traces") == 3
+                     and not agent.booked("held", signal="traces"), 20, "all booked")
+    agent.assert_balanced()
+    wanted = [after, same, after] if after else [same]
+    assert attributes_at(server) == wanted
+    assert agent.booked("dropped", signal="traces") == 3 - len(wanted)
 
 
 def documents(server):

@@ -1,15 +1,16 @@
 /*
- * The step `redact`: takes out what must not be shown, before anything else sees the line.
+ * The step `redact`: takes out what must not be shown, before anything else sees the line or the span.
  *
- * It looks for members by name at any depth, for values behind such a name in text, and for what the detectors find in
- * strings. The rules are in proto/redact.h. If a clean copy of a line cannot be made, the line is dropped.
+ * It looks for members and attributes by name at any depth, for values behind such a name in text, and for what the
+ * detectors find in strings. The rules are in proto/redact.h and proto/otlp_redact.h. If a clean copy of a line or a
+ * span cannot be made, it is dropped.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "pipeline/key_list.h"
 #include "pipeline/step.h"
-#include "proto/redact.h"
+#include "proto/otlp_redact.h"
 
 enum {
 	REDACTED_MAX = 40 << 20, /* one member; a line has at most 16 MiB */
@@ -24,8 +25,9 @@ struct redact_config {
 };
 
 struct step {
-	struct redact redact;
-	struct buffer out;
+	struct otlp_redact spans;
+	struct redact *redact; /* of `spans` */
+	struct buffer out; /* for lines */
 };
 
 static const char *const with_words[] = {
@@ -36,8 +38,9 @@ static const char *const detect_words[] = { "card", "bearer", "email", "ip", NUL
 
 static const struct option rows[] = {
 	{ OPT_TEXTS(struct redact_config, keys), .name = "keys", .main = true, .example = "[password, authorization]",
-		.help = "Names whose values are taken out, in upper or lower case: of members at any depth, also "
-			"behind dots, and in text such as password=x or \"password\": \"x\"." },
+		.help = "Names whose values are taken out, in upper or lower case: of members and attributes at any "
+			"depth, "
+			"also behind dots, and in text such as password=x or \"password\": \"x\"." },
 	{ OPT_TEXTS(struct redact_config, detect), .name = "detect", .choices = detect_words,
 		.example = "[card, bearer, email, ip]",
 		.help = "What to look for in every string: card numbers, bearer tokens, e-mail and IP addresses." },
@@ -82,7 +85,7 @@ static void destroy(struct step *s)
 {
 	if (!s)
 		return;
-	redact_done(&s->redact);
+	otlp_redact_done(&s->spans);
 	buffer_done(&s->out);
 	free(s);
 }
@@ -93,14 +96,15 @@ static int create(const void *config, struct host *host, struct step **ret)
 	struct step *s = oxp_new(sizeof *s);
 
 	(void)host;
-	redact_init(&s->redact, json_scan_best(), REDACTED_MAX);
+	otlp_redact_init(&s->spans, REDACTED_MAX);
+	s->redact = &s->spans.redact;
 	buffer_init(&s->out, REDACTED_MAX);
-	s->redact.keys.fold = true;
-	s->redact.in_text = c->keys->count > 0;
-	key_list_add(c->keys, &s->redact.keys);
-	detector_init(&s->redact.detector, read_detectors(c->detect));
-	s->redact.with = (enum redact_with)c->with;
-	s->redact.salt = bytes_of(c->salt ? c->salt : "");
+	s->redact->keys.fold = true;
+	s->redact->in_text = c->keys->count > 0;
+	key_list_add(c->keys, &s->redact->keys);
+	detector_init(&s->redact->detector, read_detectors(c->detect));
+	s->redact->with = (enum redact_with)c->with;
+	s->redact->salt = bytes_of(c->salt ? c->salt : "");
 	*ret = s;
 	return 0;
 }
@@ -122,11 +126,11 @@ static bool take_out(struct step *s, struct json_edit *e, size_t i)
 {
 	struct bytes clean;
 
-	if (s->redact.with == REDACT_REMOVE) {
+	if (s->redact->with == REDACT_REMOVE) {
 		json_edit_drop(e, i);
 		return true;
 	}
-	if (redact_whole(&s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
+	if (redact_whole(s->redact, json_edit_value(e, i), &s->out) == REDACT_FAILED)
 		return false;
 	clean = moved(s, e);
 	if (clean.data)
@@ -145,11 +149,11 @@ static bool clean_member(struct step *s, struct json_edit *e, size_t i)
 	enum redacted found;
 
 	buffer_clear(&s->out);
-	if (redact_is_key(&s->redact, json_edit_name(e, i)))
+	if (redact_is_key(s->redact, json_edit_name(e, i)))
 		return take_out(s, e, i);
 	if (!may_hide(json_kind(value)))
 		return true;
-	found = redact_json(&s->redact, value, &s->out);
+	found = redact_json(s->redact, value, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	clean = moved(s, e);
@@ -164,7 +168,7 @@ static bool clean_rest(struct step *s, struct json_edit *e)
 	struct bytes clean;
 
 	buffer_clear(&s->out);
-	found = redact_json(&s->redact, e->rest, &s->out);
+	found = redact_json(s->redact, e->rest, &s->out);
 	if (found != REDACT_FOUND)
 		return found == REDACT_NOTHING;
 	clean = moved(s, e);
@@ -176,15 +180,26 @@ static bool clean_rest(struct step *s, struct json_edit *e)
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	struct json_edit *e = record->edit;
-
 	bool clean = true;
 
 	for (size_t i = 0; i < e->count && clean; i++)
 		clean = json_edit_gone(e, i) || clean_member(s, e, i);
 	clean = clean && (e->rest.size == 0 || clean_rest(s, e));
 	buffer_give_back(&s->out, BUFFER_KEPT);
-	redact_give_back(&s->redact, BUFFER_KEPT);
+	redact_give_back(s->redact, BUFFER_KEPT);
 	return clean ? STEP_KEEP : STEP_DROP;
+}
+
+/* Frees the memory of a huge request instead of keeping it for the next one. */
+static void ended(struct step *s, bool taken)
+{
+	(void)taken;
+	otlp_redact_forget(&s->spans, BUFFER_KEPT);
+}
+
+static enum step_answer apply_to_span(struct step *s, struct record *record)
+{
+	return otlp_redact_view(&s->spans, record->request, record->view) ? STEP_KEEP : STEP_DROP;
 }
 
 const struct step_type step_redact = {
@@ -197,5 +212,18 @@ const struct step_type step_redact = {
 	.create = create,
 	.scratch = SCRATCH,
 	.apply = apply,
+	.destroy = destroy,
+};
+
+const struct step_type step_span_redact = {
+	.name = "redact",
+	.summary = "Takes secrets and personal data out of spans, by name and by pattern.",
+	.signals = SIGNAL_TRACES,
+	.options = rows,
+	.config_size = sizeof(struct redact_config),
+	.check = check,
+	.create = create,
+	.apply = apply_to_span,
+	.ended = ended,
 	.destroy = destroy,
 };

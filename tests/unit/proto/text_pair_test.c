@@ -97,11 +97,31 @@ static void test_what_is_left_alone(void **state)
 		finds(texts[i]);
 }
 
+/* What the search begins with, at each place of a text of each size, and no other character for one of them. */
+static void a_mark_is_seen_wherever_it_stands(void **unused)
+{
+	char text[40];
+
+	(void)unused;
+	for (size_t size = 0; size <= sizeof text; size++) {
+		memset(text, 'x', sizeof text);
+		assert_false(text_has_pair_mark((struct bytes){ text, size }));
+		for (size_t at = 0; at < sizeof text; at++)
+			for (unsigned c = 0; c < 256; c++) {
+				bool mark = (c == '=' || c == ':') && at < size;
+				text[at] = (char)c;
+				assert_int_equal(text_has_pair_mark((struct bytes){ text, size }), mark);
+				text[at] = 'x';
+			}
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_what_is_found),
 		cmocka_unit_test(test_what_is_left_alone),
+		cmocka_unit_test(a_mark_is_seen_wherever_it_stands),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,147 @@
+/*
+ * The step `add` of spans: adds attributes that are not there yet. `resource.X` is the attribute X of the resource, and
+ * everything else is of the span.
+ *
+ * `service` adds to the resource what the agent knows about the host app and where it runs, under the names of the
+ * OpenTelemetry semantic conventions. An SDK that does not know the name of its service says unknown_service (Resource
+ * conventions 1.x, "Service"); that counts as absent.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "pipeline/span_where.h"
+#include "pipeline/step.h"
+#include "proto/otlp_build.h"
+
+enum { FIELDS_MAX = 64, FIELD_SIZE_MAX = 64 << 10 };
+
+struct add_config {
+	const struct option_map *fields;
+	bool service;
+};
+
+struct field {
+	enum otlp_level level;
+	struct bytes name;
+	char *value; /* an AnyValue */
+	size_t size;
+};
+
+struct step {
+	struct field fields[FIELDS_MAX];
+	size_t count;
+};
+
+static const struct option rows[] = {
+	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ resource.team: payments }",
+		.help = "Names of attributes and their texts. An attribute that is there already is left as it is." },
+	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
+		.help = "Adds to the resource those of service.name, service.version, deployment.environment.name, "
+			"host.name, k8s.pod.name and k8s.namespace.name that are known." },
+	{ .name = NULL },
+};
+
+/* What host_resource() calls them, and what they are called on spans. */
+static const struct {
+	const char *from, *to;
+} names[] = {
+	{ "service.environment", "deployment.environment.name" },
+	{ "kubernetes.pod.name", "k8s.pod.name" },
+	{ "kubernetes.namespace", "k8s.namespace.name" },
+};
+
+static bool check(const void *config, char *why, size_t room)
+{
+	const struct add_config *c = config;
+	bool fits = c->fields->count <= FIELDS_MAX / 2;
+
+	for (size_t i = 0; i < c->fields->count && fits; i++)
+		fits = *span_name_of(c->fields->pairs[i].key).name &&
+		       strlen(c->fields->pairs[i].value) <= FIELD_SIZE_MAX;
+	snprintf(why, room, "fields: at most %d, each with a name and at most 64KiB", FIELDS_MAX / 2);
+	return fits;
+}
+
+static void add_field(struct step *s, enum otlp_level level, const char *name, const char *value)
+{
+	struct field *f = &s->fields[s->count++];
+	struct otlp_build b = { .room = strlen(value) + 8 };
+
+	OXP_ASSERT(s->count <= FIELDS_MAX);
+	b.to = f->value = oxp_new(b.room);
+	otlp_build_text(&b, OTLP_ANY_TEXT, bytes_of(value));
+	f->level = level;
+	f->name = bytes_of(name);
+	f->size = b.size;
+}
+
+static const char *name_on_spans(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(names); i++)
+		if (strcmp(name, names[i].from) == 0)
+			return names[i].to;
+	return name;
+}
+
+static int create(const void *config, struct host *host, struct step **ret)
+{
+	const struct add_config *c = config;
+	struct step *s = oxp_new(sizeof *s);
+
+	for (size_t i = 0; i < c->fields->count; i++) {
+		struct span_name name = span_name_of(c->fields->pairs[i].key);
+		add_field(s, name.level, name.name, c->fields->pairs[i].value);
+	}
+	for (const struct resource *r = c->service ? host_resource(host) : NULL; r && r->name; r++)
+		add_field(s, OTLP_RESOURCE, name_on_spans(r->name), r->value);
+	*ret = s;
+	return 0;
+}
+
+static bool is_unknown_service(const struct otlp_view *v, const struct field *f)
+{
+	static const char unknown[] = "unknown_service";
+	struct bytes name = { "", 0 };
+
+	if (v->level == OTLP_RESOURCE && bytes_are(f->name, "service.name"))
+		name = otlp_view_attribute(v, "service.name");
+	return name.size >= sizeof unknown - 1 && memcmp(name.data, unknown, sizeof unknown - 1) == 0;
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	struct otlp_view *v = record->view;
+	bool fine = true;
+
+	for (const struct field *f = s->fields; f < s->fields + s->count && fine; f++) {
+		struct otlp_part *part = f->level == v->level ? otlp_view_find(v, f->name) : NULL;
+		if (f->level != v->level)
+			continue;
+		if (!part)
+			fine = otlp_view_add(record->request, v, f->name, (struct bytes){ f->value, f->size });
+		else if (is_unknown_service(v, f))
+			otlp_part_value(v, part, (struct bytes){ f->value, f->size });
+	}
+	return fine ? STEP_KEEP : STEP_DROP;
+}
+
+static void destroy(struct step *s)
+{
+	if (!s)
+		return;
+	for (size_t i = 0; i < s->count; i++)
+		free(s->fields[i].value);
+	free(s);
+}
+
+const struct step_type step_span_add = {
+	.name = "add",
+	.summary = "Adds attributes that spans or their resource do not have.",
+	.signals = SIGNAL_TRACES,
+	.options = rows,
+	.config_size = sizeof(struct add_config),
+	.check = check,
+	.create = create,
+	.apply = apply,
+	.destroy = destroy,
+};

@@ -1,0 +1,36 @@
+/*
+ * A pattern that a value is held against: what `where` of a step consists of.
+ *
+ *	error|warn       one of these texts
+ *	GET /health*     a * stands for any characters, also for none
+ *	>=500            a number that is at least 500; also <, <=, >
+ *	>250ms           the same for a duration: us, ms, s, m, h
+ *	!GET *           anything else; also that there is no such value
+ *
+ * Letters have to have the same case. A text in which a number stands is compared as that number.
+ */
+#ifndef OXP_PATTERN_H
+#define OXP_PATTERN_H
+
+#include "base/bytes.h"
+
+enum pattern_kind { PATTERN_TEXT, PATTERN_LESS, PATTERN_AT_MOST, PATTERN_MORE, PATTERN_AT_LEAST };
+
+struct pattern {
+	enum pattern_kind kind;
+	bool negated;
+	struct bytes text; /* the texts, between | */
+	double number; /* a duration in nanoseconds */
+};
+
+/* 0; or -EINVAL: empty, or no number behind < or >. The text must live as long as the pattern. */
+int pattern_read(struct pattern *, const char *text) MUST_CHECK;
+bool pattern_fits_text(const struct pattern *, struct bytes);
+bool pattern_fits_number(const struct pattern *, double);
+/* For a value that is not there. */
+static inline bool pattern_fits_nothing(const struct pattern *p)
+{
+	return p->negated;
+}
+
+#endif
