@@ -295,8 +295,8 @@ def test_what_nobody_takes_is_kept_for_the_next_start(oxpecker, fault_server, tm
     assert not down.server.taken()
     agent.write_config(config(tmp_path, down.server, WITHIN, 1))
     agent.start()
-    held = {row["source"]: row["held"]["records"] for row in agent.ledger()}
-    assert held["logs.collect.socket"] == SAID and held["receive.otlp"] == SPANS
+    assert agent.booked("held", source="logs.collect.socket") == SAID
+    assert agent.booked("held", source="receive.otlp") == SPANS
     assert agent.status()["state"]["spool_bytes"] > 0
     agent.wait_until(lambda: agent.booked("held", source="logs.collect.tail") == LINES, 20, "the file is read again")
     down.server.listen()
