@@ -88,10 +88,13 @@ static size_t put_before(const struct otlp_logs *l, size_t records, char *to)
 {
 	struct otlp_build b = { to, l->resource_size + AROUND_MAX, 0 };
 	size_t scope = 1 + wire_varint_size(records) + records;
+	char *at;
 
 	otlp_build_tag(&b, RESOURCE_LOGS, WIRE_LENGTH);
 	otlp_build_varint(&b, l->resource_size + scope);
-	memcpy(otlp_build_claim(&b, l->resource_size), l->resource, l->resource_size);
+	at = otlp_build_claim(&b, l->resource_size);
+	OXP_ASSERT(at);
+	memcpy(at, l->resource, l->resource_size);
 	otlp_build_tag(&b, SCOPE_LOGS, WIRE_LENGTH);
 	otlp_build_varint(&b, records);
 	return b.size;

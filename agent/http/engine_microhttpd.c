@@ -401,7 +401,9 @@ static int start(struct http_server *s)
 	OXP_ASSERT(front->in && "out of memory");
 	while (!failed && front->shards_count < wanted && front->shards_count < SHARDS_MAX)
 		failed = shard_init(&front->shards[front->shards_count++], s, MEMORY_SMALL);
-	return failed ? failed : shard_init(&front->large, s, MEMORY_MAX);
+	if (failed)
+		return failed;
+	return shard_init(&front->large, s, MEMORY_MAX);
 }
 
 static void stop(struct http_server *s)
