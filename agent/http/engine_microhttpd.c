@@ -31,8 +31,8 @@
 enum {
 	SHARDS_MAX = 8,
 	SHARD_CONNECTIONS = 8, /* that are worth a shard */
-	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer. Half
-	 * of it is touched for each request, however short that is. */
+	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer.
+	 * Half of it is touched for each request, however short that is. */
 	MEMORY_MAX = 4 * HTTP_HEAD_MAX,
 	MEMORY_SMALL = 16 << 10, /* the same for a small head */
 	SMALL_HEAD = 2 << 10,
@@ -401,7 +401,9 @@ static int start(struct http_server *s)
 	OXP_ASSERT(front->in && "out of memory");
 	while (!failed && front->shards_count < wanted && front->shards_count < SHARDS_MAX)
 		failed = shard_init(&front->shards[front->shards_count++], s, MEMORY_SMALL);
-	return failed ? failed : shard_init(&front->large, s, MEMORY_MAX);
+	if (failed)
+		return failed;
+	return shard_init(&front->large, s, MEMORY_MAX);
 }
 
 static void stop(struct http_server *s)
