@@ -89,7 +89,8 @@ static enum http_take refuse_full(struct door_request *r, const char *message)
 	return door_refuse(r, 503, message);
 }
 
-/* There was no room for what the request takes in all. If there is hardly ever that much, trying again does not help. */
+/* There was no room for what the request takes in all. If there is hardly ever that much, trying again does not
+ * help. */
 static enum http_take refuse_room(struct door_request *r, size_t takes)
 {
 	size_t most = host_memory_most(r->door->host, r->type->signal);

@@ -31,8 +31,8 @@
 enum {
 	SHARDS_MAX = 8,
 	SHARD_CONNECTIONS = 8, /* that are worth a shard */
-	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer. Half
-	 * of it is touched for each request, however short that is. */
+	/* The head twice (a cookie is copied), what is noted of each field and argument, and the head of the answer.
+	 * Half of it is touched for each request, however short that is. */
 	MEMORY_MAX = 4 * HTTP_HEAD_MAX,
 	MEMORY_SMALL = 16 << 10, /* the same for a small head */
 	SMALL_HEAD = 2 << 10,

@@ -878,7 +878,7 @@ static void hold_gone(void *context, struct http_request *r)
 	(void)context, (void)r;
 }
 
-/* libmicrohttpd touches half of a connection's memory. So those with large heads are few, and all others take little. */
+/* libmicrohttpd touches half of a connection's memory. So those with large heads are few, and others take little. */
 static void large_heads_are_few_at_a_time(void **state)
 {
 	enum { PEERS = 20, LARGE = 16, LONG = 3000 };
