@@ -5,14 +5,15 @@
 enum { AGAIN_MS = 5, RECOVER_MS = 1000 };
 
 struct patience_words {
+	enum signal signal;
 	const char *lost, *lost_help, *bytes_help; /* counters */
 	const char *records;
 };
 
-static const struct patience_words of_lines = { "lost_lines_total",
+static const struct patience_words of_lines = { SIGNAL_LOGS, "lost_lines_total",
 	"Lines lost because the pipeline was full for longer than `patience`.",
 	"Bytes of the lines in lost_lines_total.", "lines" };
-static const struct patience_words of_spans = { "lost_spans_total",
+static const struct patience_words of_spans = { SIGNAL_TRACES, "lost_spans_total",
 	"Spans over UDP lost because the pipeline was full for longer than a second.",
 	"Bytes of the spans in lost_spans_total.", "spans" };
 
@@ -108,7 +109,7 @@ void patience_lost(struct patience *p, uint64_t records, uint64_t bytes)
 	p->lost_now += records;
 	*p->lost += records;
 	*p->lost_bytes += bytes;
-	host_lost(p->host, SIGNAL_LOGS, records, bytes);
+	host_lost(p->host, p->words->signal, records, bytes);
 }
 
 void patience_resume(struct patience *p)

@@ -17,7 +17,7 @@
 
 enum patience_state { PATIENCE_FINE, PATIENCE_WAITING, PATIENCE_LOSING };
 
-struct patience_words; /* what is lost, in counters and messages */
+struct patience_words; /* what is lost: for the ledger, in counters and messages */
 
 struct patience {
 	struct host *host;

@@ -9,10 +9,12 @@
  * cannot make us hold more.
  *
  * What a peer may cost, beside the ceilings that all engines have: STREAMS_EACH streams, and all peers together
- * STREAMS_ALL. Beyond that, the oldest stream whose body has not come gives way, of whichever connection; its peer is
- * told that nothing was done (REFUSED_STREAM), so that it may send again. A block of fields is read up to BLOCK_MAX
- * decoded bytes, what is kept of the fields counts as in head.h. Frames that carry nothing are rationed (h2_calm.h).
- * The library's memory is counted, and has a ceiling for each seat.
+ * STREAMS_ALL. Beyond that, the stream that has waited for its peer longest gives way, of whichever connection: its
+ * body does not come, or its answer is not taken. If it has no answer, its peer is told that nothing was done
+ * (REFUSED_STREAM), so that it may send again. A block of fields is read up to BLOCK_MAX decoded bytes, what is kept of
+ * the fields counts as in head.h. Frames that carry nothing are rationed (h2_calm.h). The library's memory is counted,
+ * and has a ceiling for all seats. It makes room for what a peer only announces, so no more than half of that is used
+ * for long: then the connection with most of it gives way.
  *
  * A window is opened as the handler takes a body, and no earlier. An answer may come before the end of the body: then
  * the stream is reset with NO_ERROR (8.1), so the rest is not sent. A connection that is to end is told so twice: once
@@ -50,7 +52,9 @@ enum {
 	BLOCK_MAX = 4 * HTTP_HEAD_MAX,
 	HEAD_FREE = 1 << 10, /* bytes that each stream may keep of its head */
 	HEADS_MAX = 1 << 20, /* beyond that, of all together */
-	SEAT_MEMORY = 64 << 10, /* of the library, for each seat */
+	SEAT_MEMORY = 64 << 10, /* of the library, for each seat, */
+	SEATS_LEAST = 32, /* and for so many at least */
+	SEAT_SHARE = 48 << 10, /* of that; whoever has more may have to give way */
 	RETIRE_MS = 1000, /* for the peer to answer the ping */
 };
 
@@ -59,28 +63,28 @@ struct h2 {
 	struct http_server *server;
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *options;
-	nghttp2_mem memory;
-	size_t used; /* by the library */
+	size_t used; /* by the library: the sum of the connections' */
 	size_t streams;
 	size_t heads; /* the sum of the streams' `held` */
-	TAILQ_HEAD(, stream) unfinished; /* whose body has not come to its end, the oldest first */
+	TAILQ_HEAD(, stream) theirs; /* it is the peer's turn, the longest first */
 	char *in; /* READ_MAX bytes */
 };
 
 /*
  * One request.
  *
- * Invariant: from begin_stream() to stream_free() it is what the library knows the stream by; in `unfinished` until the
- * end of the body; `rest` is what of the answer has not been given to the library, and stands in `body` or is constant.
+ * Invariant: from begin_stream() to stream_free() it is what the library knows the stream by; in `theirs` until the end
+ * of the body, and from the answer on; `rest` is what of the answer has not been given to the library, and stands in
+ * `body` or is constant.
  */
 struct stream {
 	struct http_request request;
 	struct connection *connection;
 	LIST_ENTRY(stream) sibling; /* in its connection's */
-	TAILQ_ENTRY(stream) entry; /* in `unfinished` */
+	TAILQ_ENTRY(stream) entry; /* in `theirs` */
 	struct h2_head head;
 	int32_t id;
-	bool unfinished;
+	bool is_theirs;
 	bool told; /* has its last word: what still comes is dropped */
 	size_t held;
 	struct buffer body, trailers;
@@ -98,6 +102,8 @@ struct connection {
 	struct loop_watch watch;
 	struct loop_soon soon;
 	nghttp2_session *session;
+	nghttp2_mem memory;
+	size_t used; /* by the library */
 	struct h2_calm calm;
 	LIST_HEAD(, stream) streams;
 	size_t preface; /* bytes of it that have come */
@@ -129,15 +135,31 @@ static void go_on_soon(struct connection *c)
 
 /* The library's memory. */
 
-static bool has_memory(const struct h2 *h, size_t more)
+static size_t memory_max(const struct h2 *h)
 {
-	return h->used + more <= h->server->options.connections_max * SEAT_MEMORY;
+	size_t seats = h->server->options.connections_max;
+
+	return (seats > SEATS_LEAST ? seats : SEATS_LEAST) * SEAT_MEMORY;
 }
 
-static void *counted(struct h2 *h, void *memory)
+static bool has_memory(const struct connection *c, size_t more)
 {
-	h->used += memory ? malloc_usable_size(memory) : 0;
+	return c->h2->used + more <= memory_max(c->h2);
+}
+
+static void *counted(struct connection *c, void *memory)
+{
+	size_t size = memory ? malloc_usable_size(memory) : 0;
+
+	c->used += size;
+	c->h2->used += size;
 	return memory;
+}
+
+static void discount(struct connection *c, size_t size)
+{
+	c->used -= size;
+	c->h2->used -= size;
 }
 
 static void *memory_new(size_t size, void *context)
@@ -152,21 +174,31 @@ static void *memory_zeroed(size_t count, size_t size, void *context)
 
 static void memory_free(void *memory, void *context)
 {
-	struct h2 *h = context;
-
-	h->used -= memory ? malloc_usable_size(memory) : 0;
+	discount(context, memory ? malloc_usable_size(memory) : 0);
 	free(memory);
 }
 
 static void *memory_resize(void *memory, size_t size, void *context)
 {
-	struct h2 *h = context;
 	size_t before = memory ? malloc_usable_size(memory) : 0;
-	void *resized = has_memory(h, size) ? realloc(memory, size) : NULL;
+	void *resized = has_memory(context, size) ? realloc(memory, size) : NULL;
 
 	if (resized)
-		h->used -= before;
-	return counted(h, resized);
+		discount(context, before);
+	return counted(context, resized);
+}
+
+static struct connection *who_has_most(const struct h2 *h)
+{
+	struct connection *most = NULL;
+	struct http_connection *base;
+
+	TAILQ_FOREACH(base, &h->server->connections, entry) {
+		struct connection *c = CONTAINER_OF(base, struct connection, base);
+		if (c->used > SEAT_SHARE && (!most || c->used > most->used))
+			most = c;
+	}
+	return most;
 }
 
 /* Streams. */
@@ -179,11 +211,18 @@ static void hold(struct stream *s, size_t size)
 	s->held = held;
 }
 
-static void finish(struct stream *s)
+static void turn_to_us(struct stream *s)
 {
-	if (s->unfinished)
-		TAILQ_REMOVE(&s->connection->h2->unfinished, s, entry);
-	s->unfinished = false;
+	if (s->is_theirs)
+		TAILQ_REMOVE(&s->connection->h2->theirs, s, entry);
+	s->is_theirs = false;
+}
+
+static void turn_to_peer(struct stream *s)
+{
+	turn_to_us(s);
+	TAILQ_INSERT_TAIL(&s->connection->h2->theirs, s, entry);
+	s->is_theirs = true;
 }
 
 static void stream_free(struct stream *s)
@@ -192,7 +231,7 @@ static void stream_free(struct stream *s)
 
 	nghttp2_session_set_stream_user_data(c->session, s->id, NULL);
 	http_request_end(&s->request);
-	finish(s);
+	turn_to_us(s);
 	hold(s, 0);
 	LIST_REMOVE(s, sibling);
 	c->h2->streams--;
@@ -216,7 +255,7 @@ static void reset(struct http_request *r)
 
 static bool make_room(struct h2 *h)
 {
-	struct stream *oldest = TAILQ_FIRST(&h->unfinished);
+	struct stream *oldest = TAILQ_FIRST(&h->theirs);
 
 	if (h->streams < STREAMS_ALL)
 		return true;
@@ -238,11 +277,10 @@ static void begin_stream(struct connection *c, int32_t id)
 	s->request.connection = &c->base;
 	s->connection = c;
 	s->id = id;
-	s->unfinished = true;
 	h2_head_init(&s->head);
 	buffer_init(&s->trailers, H2_TRAILERS_MAX);
 	LIST_INSERT_HEAD(&c->streams, s, sibling);
-	TAILQ_INSERT_TAIL(&c->h2->unfinished, s, entry);
+	turn_to_peer(s);
 	c->h2->streams++;
 	nghttp2_session_set_stream_user_data(c->session, id, s);
 }
@@ -283,6 +321,7 @@ static void submit(struct stream *s, const struct h2_fields *fields, bool body)
 
 	if (nghttp2_submit_response(c->session, s->id, fields->pairs, fields->count, body ? &provider : NULL) != 0)
 		c->over = true; /* no memory */
+	turn_to_peer(s);
 	go_on_soon(c);
 }
 
@@ -378,7 +417,8 @@ static void head_ended(struct connection *c)
 
 static void end_request(struct stream *s)
 {
-	finish(s);
+	if (!s->request.responded && !s->told)
+		turn_to_us(s);
 	if (!s->told)
 		http_request_complete(&s->request);
 }
@@ -388,6 +428,20 @@ static void end_in_anger(struct connection *c, const char *why)
 {
 	end_connection(c, NGHTTP2_ENHANCE_YOUR_CALM, why);
 	c->over = true;
+}
+
+/* Not within the library: connections are closed. */
+static void share_memory(struct connection *c)
+{
+	struct connection *most;
+
+	while (c->h2->used > memory_max(c->h2) / 2 && (most = who_has_most(c->h2))) {
+		if (most == c) {
+			end_in_anger(c, "too much memory for what was announced");
+			return;
+		}
+		http_connection_evict(&most->base);
+	}
 }
 
 static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *context)
@@ -664,6 +718,7 @@ static void read_some(struct connection *c)
 	if (!c->greeted && c->base.pace.phase == PHASE_IDLE)
 		http_connection_enter(&c->base, PHASE_HEAD, 0);
 	feed(c, in);
+	share_memory(c);
 }
 
 static void see_cut(struct connection *c)
@@ -694,6 +749,7 @@ static void on_soon(void *context)
 	buffer_init(&c->left, READ_MAX);
 	if (left.size > 0)
 		feed(c, buffer_bytes(&left));
+	share_memory(c);
 	buffer_done(&left);
 	see_cut(c);
 	flush(c);
@@ -724,6 +780,7 @@ static void take(struct http_server *s, int fd)
 	/* Refused by a Unix socket, which has nothing to delay. */
 	(void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	c->h2 = h;
+	c->memory = (nghttp2_mem){ c, memory_new, memory_free, memory_zeroed, memory_resize };
 	LIST_INIT(&c->streams);
 	buffer_init(&c->left, READ_MAX);
 	buffer_init(&c->out, OUT_ROOM);
@@ -732,7 +789,7 @@ static void take(struct http_server *s, int fd)
 	loop_soon_init(&c->soon, s->loop, on_soon, c);
 	loop_watch_init(&c->watch, s->loop, fd, on_ready, c);
 	c->soon.priority = c->watch.priority = s->options.priority;
-	if (nghttp2_session_server_new3(&c->session, h->callbacks, c, h->options, &h->memory) != 0 || greet(c) != 0) {
+	if (nghttp2_session_server_new3(&c->session, h->callbacks, c, h->options, &c->memory) != 0 || greet(c) != 0) {
 		connection_close(c);
 		return;
 	}
@@ -775,10 +832,9 @@ static int start(struct http_server *s)
 
 	s->engine_own = h;
 	h->server = s;
-	TAILQ_INIT(&h->unfinished);
+	TAILQ_INIT(&h->theirs);
 	h->in = malloc(READ_MAX);
 	OXP_ASSERT(h->in && "out of memory");
-	h->memory = (nghttp2_mem){ h, memory_new, memory_free, memory_zeroed, memory_resize };
 	if (nghttp2_session_callbacks_new(&h->callbacks) != 0 || nghttp2_option_new(&h->options) != 0)
 		return -ENOMEM;
 	set_callbacks(h->callbacks);

@@ -128,17 +128,16 @@ static void keep_item(struct host *h, const struct batch_item *item)
 	kept->data[item->size] = '\0';
 }
 
-struct batch *host_batch_new(struct host *h, enum signal signal)
-{
-	h->asked++;
-	return h->backed_up ? NULL : batch_new(&h->budget, signal);
-}
-
 bool host_takes(const struct host *h, enum signal signal)
 {
-	(void)h;
-	(void)signal;
-	return true;
+	return !h->signals || h->signals & signal;
+}
+
+struct batch *host_batch_new(struct host *h, enum signal signal)
+{
+	OXP_ASSERT(host_takes(h, signal));
+	h->asked++;
+	return h->backed_up ? NULL : batch_new(&h->budget, signal);
 }
 
 bool host_others_hold_room(const struct host *h, enum signal signal)
@@ -221,7 +220,7 @@ enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(vo
 
 void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	(void)signal;
+	OXP_ASSERT(host_takes(h, signal));
 	h->lost += records;
 	h->lost_bytes += bytes;
 }
@@ -238,7 +237,7 @@ enum admit host_offer_spooled(
 
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
-	(void)signal;
+	OXP_ASSERT(host_takes(h, signal));
 	h->refused += records;
 	h->refused_bytes += bytes;
 }

@@ -52,6 +52,7 @@ struct host {
 	struct batch **held; /* not settled yet, oldest first */
 	size_t held_count;
 	size_t asked; /* for a batch */
+	unsigned signals; /* that have somewhere to go; 0: all. A call about another one is a defect, as in the core */
 	bool hold; /* batches settle only when the test says so; otherwise soon */
 	bool only_held; /* the test looks at `held`, and no item is kept or compared */
 	bool may_go_back; /* items may come whose place is before that of others */

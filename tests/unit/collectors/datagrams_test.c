@@ -32,6 +32,7 @@ static void bench_init(struct bench *b, int domain, uint64_t line_max)
 	*b = (struct bench){ .clock = STILL_CLOCK, .ends = { -1, -1 } };
 	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
 	fake_host_init(&b->host, b->loop, NULL, MEMORY);
+	b->host.signals = SIGNAL_LOGS;
 	lines_init(&b->lines, &b->host, LINES_AUTO, line_max);
 	patience_init(&b->patience, &b->host, DURATION_MS(1), go_on, b);
 	if (domain == AF_UNIX)

@@ -71,6 +71,7 @@ static int setup(void **state)
 	snprintf(f->path, sizeof f->path, "unix:/tmp/oxp-grpc-test-%d.sock", (int)getpid());
 	world_init(&f->world);
 	fake_host_init(&f->host, f->world.loop, NULL, MEMORY);
+	f->host.signals = SIGNAL_TRACES;
 	f->host.only_held = true;
 	assert_int_equal(door_init(&f->door, &type, &f->host, BODY_MAX), 0);
 	f->entry = (struct door_entry){ &f->door, &type };

@@ -49,6 +49,7 @@ static void bench_init(struct bench *b)
 	*b = (struct bench){ .clock = STILL_CLOCK, .w = { .protocol = THRIFT_COMPACT } };
 	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
 	fake_host_init(&b->host, b->loop, NULL, MEMORY);
+	b->host.signals = SIGNAL_TRACES;
 	b->host.hold = b->host.only_held = true; /* items have no places of their own */
 	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, b->ends), 0);
 	spans_tally_init(&b->tally, &b->host);

@@ -56,6 +56,7 @@ static void bench_init(struct bench *b, enum stream_framing framing)
 	*b = (struct bench){ .clock = STILL_CLOCK };
 	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
 	fake_host_init(&b->host, b->loop, NULL, MEMORY);
+	b->host.signals = SIGNAL_LOGS;
 	lines_init(&b->lines, &b->host, LINES_AUTO, LINE_MAX_HERE);
 	patience_init(&b->patience, &b->host, DURATION_MS(PATIENCE_MS), go_on, b);
 	stream_kind_init(&b->kind, &b->host, &b->lines, &b->patience, STREAMS);
