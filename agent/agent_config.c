@@ -157,7 +157,7 @@ static const struct {
 		  .kind = SECTION_VALUE,
 		  .options = memory_rows,
 		  .help = "Most that all telemetry takes in memory, pages and answers included. At most half of "
-			  "the cgroup's limit; less, down to three eighths, if that would not leave 20 MiB." },
+			  "the cgroup's limit; less, down to five sixteenths, if that would not leave 22 MiB." },
 		PARTS },
 	{ { .path = "exit", .options = exit_rows, .help = "How the process ends." }, PARTS },
 	{ { .path = "store",

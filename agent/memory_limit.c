@@ -1,7 +1,7 @@
 #include "memory_limit.h"
 
 enum {
-	BESIDE = 20 << 20, /* what the process may need besides `memory`: see ceilings.md */
+	BESIDE = 22 << 20, /* what the process may need besides `memory`: see ceilings.md */
 	LEAST = 2 << 20,
 	LINE_PART = 16,
 	LINE_ALWAYS = 1 << 20,
@@ -16,7 +16,7 @@ uint64_t memory_within(uint64_t wanted, uint64_t limit)
 {
 	uint64_t rest = limit > BESIDE ? limit - BESIDE : 0, most = limit / 2 < rest ? limit / 2 : rest;
 
-	most = most > limit / 8 * 3 ? most : limit / 8 * 3;
+	most = most > limit / 16 * 5 ? most : limit / 16 * 5;
 	most = most > LEAST ? most : LEAST;
 	return wanted <= most ? wanted : most;
 }

@@ -236,6 +236,8 @@ static void answer_due(struct door_request *r)
 		r->type->taken(r);
 	} else if (r->failed == -ENOMEM) {
 		refuse_room(r, 2 * r->body.size + r->reply.size); /* steps need the body and a copy */
+	} else if (r->failed == -EMSGSIZE) {
+		door_refuse(r, 413, too_large_ever);
 	} else if (r->failed == -ECANCELED) {
 		door_refuse(r, 503, ending);
 	} else {

@@ -278,6 +278,15 @@ static int put_line(struct chain_pass *p, const struct batch_item *item)
 	return 0;
 }
 
+/* Whether there could ever be: the pass has its batch, and what it has made of it, all the time. */
+static int no_room(const struct chain_pass *p, size_t wanted)
+{
+	size_t most = budget_most(p->in->budget, p->in->signal);
+	size_t has = p->in->charged + (p->out ? p->out->charged : 0);
+
+	return has + wanted > most - most / 8 ? -EMSGSIZE : -ENOMEM;
+}
+
 /* Steps find their memory taken before they begin. */
 static int look(struct chain_pass *p)
 {
@@ -285,7 +294,7 @@ static int look(struct chain_pass *p)
 	int failed;
 
 	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
-		return -ENOMEM;
+		return no_room(p, scratch);
 	p->scratch = scratch;
 	failed = p->in->signal == SIGNAL_TRACES ? look_at_request(p) : look_at_line(p);
 	p->looked = true;

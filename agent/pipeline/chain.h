@@ -36,7 +36,7 @@ struct chain *chain_new(void) __attribute__((returns_nonnull));
 void chain_free(struct chain *); /* destroys the steps; NULL is fine */
 /* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The chain owns the step only if this returns 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
-/* 0, and *batch is as it will be sent; or -ENOMEM, no room, and nothing has happened. `stream` makes all of the batch
+/* 0, and *batch is as it will be sent; or as chain_go_on() fails, and nothing has happened. `stream` makes all of the batch
  * one stream, such as the run of a door whose clients name each record; 0: records of one generation are a stream. */
 int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono_time now) MUST_CHECK;
 
@@ -46,7 +46,7 @@ struct chain_pass;
 struct chain_pass *chain_begin(struct chain *, const struct batch *, uint64_t stream, struct mono_time now)
 	__attribute__((returns_nonnull));
 /* Reads items of about that many bytes, at least one. 1: there is more; 0: the steps have seen all; -ENOMEM: no
- * room. */
+ * room; -EMSGSIZE: there is hardly ever room for what steps need for a line as long as that. */
 int chain_go_on(struct chain_pass *, size_t bytes) MUST_CHECK;
 /* `taken`: chain_go_on() returned 0, and *batch is as it will be sent. If not, nothing has happened. */
 void chain_end(struct chain_pass *, bool taken, struct batch **batch);

@@ -251,10 +251,15 @@ def test_steps_over_a_large_request_hold_nothing_up(oxpecker, fault_server, ack)
     assert slices[float("inf")] == slices[0.05], slices  # in one piece the steps take ten times that
 
 
-@pytest.mark.parametrize("megabytes", [7, 10])
-def test_what_never_fits_in_memory_is_too_large(oxpecker, fault_server, megabytes):
+def one_long_line(size):
+    return '{"index":{}}\n' + json.dumps({"password": "x", "message": "1:2: :3@b.%40: " * (size // 15)}) + "\n"
+
+
+@pytest.mark.parametrize("body", [lines_for_steps(7 << 20), lines_for_steps(10 << 20), one_long_line(5 << 20)],
+                         ids=["with its copy", "with its answer", "one line"])
+def test_what_never_fits_in_memory_is_too_large(oxpecker, fault_server, body):
     agent, door = start_with_steps(oxpecker, fault_server().url, "16MiB")
-    answer = requests.post(door, data=lines_for_steps(megabytes << 20), headers=NDJSON, timeout=120)
+    answer = requests.post(door, data=body, headers=NDJSON, timeout=120)
     assert answer.status_code == 413 and "send less at a time" in answer.text, answer.text
     half = requests.post(door, data=lines_for_steps(4 << 20), headers=NDJSON, timeout=120)
     assert half.status_code == 200

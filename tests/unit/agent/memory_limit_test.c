@@ -20,15 +20,15 @@ static void test_a_container_leaves_half_or_all_but_what_the_process_needs(void 
 	(void)state;
 	assert_int_equal(memory_within(32 * MIB, 64 * MIB), 32 * MIB);
 	assert_int_equal(memory_within(64 * MIB, 64 * MIB), 32 * MIB); /* half */
-	assert_int_equal(memory_within(32 * MIB, 36 * MIB), 16 * MIB); /* all but 20 MiB */
-	assert_int_equal(memory_within(32 * MIB, 32 * MIB), 12 * MIB); /* that, and three eighths, are 12 */
+	assert_int_equal(memory_within(32 * MIB, 36 * MIB), 14 * MIB); /* all but 22 MiB */
+	assert_int_equal(memory_within(32 * MIB, 32 * MIB), 10 * MIB); /* that, and five sixteenths, are 10 */
 }
 
-static void test_three_eighths_are_left_in_any_container(void **state)
+static void test_five_sixteenths_are_left_in_any_container(void **state)
 {
 	(void)state;
-	assert_int_equal(memory_within(32 * MIB, 24 * MIB), 9 * MIB);
-	assert_int_equal(memory_within(32 * MIB, 16 * MIB), 6 * MIB);
+	assert_int_equal(memory_within(32 * MIB, 24 * MIB), 15 * MIB / 2);
+	assert_int_equal(memory_within(32 * MIB, 16 * MIB), 5 * MIB);
 }
 
 static void test_there_is_a_least_but_never_more_than_configured(void **state)
@@ -56,7 +56,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_without_a_limit_it_is_what_was_configured),
 		cmocka_unit_test(test_a_container_leaves_half_or_all_but_what_the_process_needs),
-		cmocka_unit_test(test_three_eighths_are_left_in_any_container),
+		cmocka_unit_test(test_five_sixteenths_are_left_in_any_container),
 		cmocka_unit_test(test_there_is_a_least_but_never_more_than_configured),
 		cmocka_unit_test(test_a_line_may_take_a_sixteenth),
 	};
