@@ -218,7 +218,9 @@ COMPONENTS = reference_components()
 # What an option cannot be without.
 TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"]}
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
-NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"]}
+NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"]}
+# What is refused with all its defaults: a default, and what is written in its place.
+USED = {"span_limits": ("attributes: off", "attributes: 128")}
 
 
 def as_file(section, lines):
@@ -236,7 +238,7 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     """Each alone, uncommented, and the short form; no word that only stands for something."""
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    for name in ("password", "api_key", "token", "salt"):
+    for name in ("password", "api_key", "token", "salt", "tenant"):
         (secrets / name).write_text("c2VjcmV0\n")
     options = [line for line in lines[1:] if not line.lstrip().startswith("# ")]
     commented = {line.lstrip(" #").split(":")[0]: line.replace("#", "", 1) for line in options if "#" in line}
@@ -245,7 +247,7 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     for option in (None, *commented):
         chosen = {*NEEDS.get(name, []), *([option] if option else []), *TOGETHER.get(option, [])}
         text = as_file(section, [lines[0], *plain, *(commented[o] for o in commented if o in chosen)])
-        text = text.replace("/run/secrets", str(secrets))
+        text = text.replace("/run/secrets", str(secrets)).replace(*USED.get(name, ("", "")))
         if option == "data_stream":
             text = text.replace("index: logs\n", "index:\n")
         done = check(tmp_path, text)
