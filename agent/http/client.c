@@ -247,6 +247,14 @@ static void transfer_finished(void *context, CURL *easy, CURLcode code)
 	call_finished(c, code);
 }
 
+static bool is_http2(CURL *easy)
+{
+	struct http_call *c = NULL;
+
+	curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&c);
+	return c && c->options.http2;
+}
+
 static void read_on(void *context)
 {
 	struct http_call *c = context;
@@ -492,7 +500,7 @@ int http_client_new(struct loop *loop, const struct http_client_options *options
 	curl_global_init(CURL_GLOBAL_DEFAULT);
 	if (!failed)
 		failed = multi_init(&client->multi, &(struct multi_options){ loop, options->connections_max,
-							    free_given_up, transfer_finished, client });
+							    free_given_up, transfer_finished, is_http2, client });
 	if (failed) {
 		http_client_free(client);
 		return failed;

@@ -3,6 +3,27 @@
 #include <errno.h>
 #include <stdlib.h>
 
+enum { WAKES_IN_VAIN = 3, PAUSE_DOUBLINGS = 6 };
+
+/*
+ * A socket of libcurl's. While the window of an HTTP/2 stream is closed, libcurl 7.88 waits for its socket to be
+ * writable, which it is. So after some wakes in a row in which it could write, did not, and had nothing to read, it is
+ * not woken for that until something can be read, which is how a window opens, or until a pause is over: a millisecond,
+ * then two, up to 64.
+ *
+ * Invariant: `watch` waits for `wanted`, but not for WATCH_WRITE while `pause` is pending.
+ */
+struct multi_socket {
+	struct multi *m;
+	CURL *easy; /* whose it is; libcurl takes the socket back before it is freed */
+	struct loop_watch watch;
+	struct loop_timer pause;
+	unsigned wanted;
+	bool http2;
+	curl_off_t sent; /* bytes of the body, when it woke last */
+	unsigned in_vain; /* wakes in a row */
+};
+
 static void finish_one(struct multi *m)
 {
 	CURLMsg *message;
@@ -39,9 +60,44 @@ static void act(struct multi *m, curl_socket_t fd, int what)
 	finish_one(m);
 }
 
+static void socket_watch(struct multi_socket *s)
+{
+	loop_watch_set(&s->watch, loop_timer_pending(&s->pause) ? s->wanted & ~(unsigned)WATCH_WRITE : s->wanted);
+}
+
+static void pause_over(void *context)
+{
+	socket_watch(context);
+}
+
+static struct duration pause_length(const struct multi_socket *s)
+{
+	unsigned doublings = s->in_vain - WAKES_IN_VAIN;
+
+	return DURATION_MS(1 << (doublings < PAUSE_DOUBLINGS ? doublings : PAUSE_DOUBLINGS));
+}
+
+/* Before libcurl is called, which may take the socket back. What that call sends is seen at the next wake. */
+static void note_wake(struct multi_socket *s, unsigned what)
+{
+	curl_off_t before = s->sent;
+
+	curl_easy_getinfo(s->easy, CURLINFO_SIZE_UPLOAD_T, &s->sent);
+	s->in_vain = what & WATCH_READ || s->sent != before ? 0 : s->in_vain + 1;
+	if (s->in_vain < WAKES_IN_VAIN)
+		loop_timer_clear(&s->pause);
+	else
+		loop_timer_set(&s->pause, pause_length(s));
+	socket_watch(s);
+}
+
 static void socket_ready(void *context, int fd, unsigned what)
 {
-	act(context, fd, (what & WATCH_READ ? CURL_CSELECT_IN : 0) | (what & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
+	struct multi_socket *s = context;
+
+	if (s->http2)
+		note_wake(s, what);
+	act(s->m, fd, (what & WATCH_READ ? CURL_CSELECT_IN : 0) | (what & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static void timer_due(void *context)
@@ -75,29 +131,46 @@ static int on_timer(CURLM *curl, long ms, void *context)
 	return 0;
 }
 
-static struct loop_watch *watch_new(struct multi *m, curl_socket_t fd)
+static struct multi_socket *socket_new(struct multi *m, curl_socket_t fd)
 {
-	struct loop_watch *watch = oxp_new(sizeof *watch);
+	struct multi_socket *s = oxp_new(sizeof *s);
 
-	loop_watch_init(watch, m->options.loop, fd, socket_ready, m);
-	curl_multi_assign(m->curl, fd, watch);
-	return watch;
+	s->m = m;
+	loop_watch_init(&s->watch, m->options.loop, fd, socket_ready, s);
+	loop_timer_init(&s->pause, m->options.loop, pause_over, s);
+	curl_multi_assign(m->curl, fd, s);
+	return s;
+}
+
+static void socket_free(struct multi_socket *s)
+{
+	if (!s)
+		return;
+	loop_watch_done(&s->watch);
+	loop_timer_done(&s->pause);
+	free(s);
 }
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *socket_context)
 {
-	struct loop_watch *watch = socket_context;
+	struct multi *m = context;
+	struct multi_socket *s = socket_context;
+	unsigned wanted = (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0);
 
-	(void)easy;
 	if (what == CURL_POLL_REMOVE) {
-		if (watch)
-			loop_watch_done(watch);
-		free(watch);
+		socket_free(s);
 		return 0;
 	}
-	if (!watch)
-		watch = watch_new(context, fd);
-	loop_watch_set(watch, (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
+	if (!s)
+		s = socket_new(m, fd);
+	if (!(s->wanted & WATCH_WRITE)) {
+		s->in_vain = 0;
+		loop_timer_clear(&s->pause);
+	}
+	s->easy = easy;
+	s->http2 = m->options.is_http2(easy);
+	s->wanted = wanted;
+	socket_watch(s);
 	return 0;
 }
 

@@ -19,6 +19,8 @@ struct multi_options {
 	/* The transfer of that handle has ended. Called once a turn at most, since it may cost something. May add and
 	 * remove handles. */
 	void (*finished)(void *context, CURL *, CURLcode);
+	/* Whether that handle was told to speak HTTP/2. Called inside libcurl. */
+	bool (*is_http2)(CURL *);
 	void *context;
 };
 

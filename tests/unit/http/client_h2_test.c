@@ -15,6 +15,7 @@ enum { PEERS_MAX = 16, FRAME_HEAD = 9, DATA = 0, HEADERS = 1, END_STREAM = 1, PR
 #define ONLY_TRAILERS FRAME("\x11", "\1", "\5") "\x88\0\xbgrpc-status\00214"
 #define BODY FRAME("\5", "\0", "\0") "hello"
 #define RESET "\0\0\4\3\0\0\0\0\1\0\0\0\2" /* INTERNAL_ERROR */
+#define OPENS(stream) "\0\0\4\x8\0\0\0\0" stream "\0\x10\0\0" /* WINDOW_UPDATE by a MiB; stream 0: the connection's */
 #define BYTES(text)                    \
 	{                              \
 		text, sizeof(text) - 1 \
@@ -249,11 +250,104 @@ static void one_call_after_another(void **state)
 	}
 }
 
+/* Windows that open late: which one the peer opens first, and which later. */
+static const struct {
+	struct bytes first, second;
+} windows[] = {
+	{ BYTES(SETTINGS OPENS("\1")), BYTES(OPENS("\0")) },
+	{ BYTES(SETTINGS OPENS("\0")), BYTES(OPENS("\1")) },
+	{ BYTES(SETTINGS), BYTES(OPENS("\0") OPENS("\1")) },
+};
+
+static void peer_send(struct fixture *f, struct bytes frames)
+{
+	assert_int_equal(send(f->peers[f->accepted - 1].fd, frames.data, frames.size, MSG_NOSIGNAL), frames.size);
+}
+
+/* The callbacks of the loop in the next 50 ms. */
+static uint64_t callbacks(struct fixture *f)
+{
+	int64_t until = clock_system.mono(NULL).ns + 50000000;
+	const struct loop_slices *slices = loop_slices(f->world.loop);
+	uint64_t before = 0, after = 0;
+
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		before += slices->counts[i];
+	while (clock_system.mono(NULL).ns < until)
+		turn(&f->world);
+	for (size_t i = 0; i <= LOOP_SLICE_BUCKETS; i++)
+		after += slices->counts[i];
+	return after - before;
+}
+
+static struct mono_time stopped_mono(const struct clock *c)
+{
+	return (struct mono_time){ ((const struct world *)c)->ahead };
+}
+
+static void stop_clock(struct world *w)
+{
+	w->ahead = w->clock.mono(&w->clock).ns;
+	w->clock.mono = stopped_mono;
+}
+
+/* Starts one, which comes as far as the windows of its connection let it. */
+static void call_up_to_its_windows(struct fixture *f, struct bytes first)
+{
+	size_t i = f->accepted;
+
+	f->done = false;
+	f->options.body_size = 500000;
+	assert_int_equal(http_call_start(f->client, &f->options, &f->call), 0);
+	while (f->accepted <= i || f->in[i].size < 65535)
+		turn(&f->world);
+	peer_send(f, first);
+}
+
+/* While a window is closed, the call costs next to nothing. Once it is open, no timer is needed to go on. */
+static void a_window_that_opens_late(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t turns;
+
+	f->answer = cases[0].answer;
+	for (size_t i = 0; i < COUNT_OF(windows); i++) {
+		call_up_to_its_windows(f, windows[i].first);
+		turns = callbacks(f);
+		if (turns >= 100)
+			fail_msg("case %zu: %ju callbacks in 50 ms", i, (uintmax_t)turns);
+		stop_clock(&f->world);
+		peer_send(f, windows[i].second);
+		while (!f->done)
+			turn(&f->world);
+		assert_int_equal(f->end, HTTP_END_ANSWER);
+		f->world.clock.mono = world_mono;
+		f->world.ahead = 0;
+	}
+}
+
+static void a_call_is_given_up_while_its_window_is_closed(void **state)
+{
+	struct fixture *f = *state;
+
+	call_up_to_its_windows(f, windows[0].first);
+	callbacks(f);
+	http_call_cancel(f->call);
+	assert_in_range(callbacks(f), 0, 100);
+	assert_int_equal(f->peers[0].fd, -1);
+	f->answer = cases[0].answer;
+	f->options.body_size = 1000;
+	call(f);
+	assert_int_equal(f->end, HTTP_END_ANSWER);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(answers_of_http2, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_call_after_another, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_window_that_opens_late, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_call_is_given_up_while_its_window_is_closed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
