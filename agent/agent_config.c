@@ -167,7 +167,7 @@ static const struct {
 	{ { .path = "receive",
 		  .noun = "door",
 		  .kind = SECTION_COMPONENTS,
-		  .help = "Doors that take spans. If it is missing: otlp." },
+		  .help = "Doors that take spans and log records. If it is missing: otlp." },
 		PART_RECEIVE },
 	{ { .path = "metrics.collect",
 		  .noun = "collector",

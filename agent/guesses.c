@@ -1,11 +1,12 @@
 #include "guesses.h"
 
-static const char to_a_door[] = "the app sends its spans to that door";
+static const char to_a_door[] = "the app sends them to that door";
 static const char in_order[] = "a list; its steps run in that order";
 static const char all_in_one[] = "/metrics and the probes are served there";
 static const char of_the_signal[] = "it holds for each exporter of the signal";
 static const char speaks_otlp[] = "Jaeger, Tempo and the Collector take OTLP";
 static const char same_api[] = "OpenSearch takes the same requests";
+static const char with_grpc[] = "with `protocol: grpc`";
 static const char on_disk[] = "what cannot be sent waits on disk there";
 
 /* The first row that matches counts. */
@@ -39,7 +40,7 @@ const struct config_hint config_guesses[] = {
 	{ "traces.otlp|jaeger|exporters|output|outputs|endpoint|url", "traces.export.otlp", NULL },
 	{ "traces.processors|filter|filters|transforms|redact|sample|sampling", "traces.steps", in_order },
 	{ "traces.export.jaeger|tempo|zipkin|otlphttp|otlp_http|collector", "traces.export.otlp", speaks_otlp },
-	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp", "with `protocol: grpc`" },
+	{ "traces.export.otlpgrpc|otlp_grpc|grpc", "traces.export.otlp", with_grpc },
 	{ "traces.export.*.url|urls|host|hosts|address|target", "endpoint", NULL },
 	/* Doors. */
 	{ "receive.http|otlphttp|otlp_http|traces|endpoint|protocols|listen", "receive.otlp", to_a_door },
@@ -54,7 +55,8 @@ const struct config_hint config_guesses[] = {
 	{ "logs.tail|path|paths|file|files|include|filelog", "logs.collect.tail", NULL },
 	{ "logs.exporters|exporter|output|outputs|elasticsearch|opensearch|sinks", "logs.export", NULL },
 	{ "logs.processors|filter|filters|transforms|redact|multiline", "logs.steps", in_order },
-	{ "logs.collect.otlp|http|elasticsearch", "logs.collect.bulk", "it takes what an Elasticsearch client sends" },
+	{ "logs.collect.otlp|otlphttp|otlpgrpc|grpc|opentelemetry|otel", "receive.otlp", to_a_door },
+	{ "logs.collect.http|elasticsearch", "logs.collect.bulk", "it takes what an Elasticsearch client sends" },
 	{ "logs.collect.file|files|filelog|log|logs|docker|cri|kubernetes|container|path|paths|glob|globs",
 		"logs.collect.tail", NULL },
 	{ "logs.collect.stdin|stdout|console|fifo|exec", "logs.collect.pipe", "a FIFO that the app's stdout goes to" },
@@ -65,6 +67,9 @@ const struct config_hint config_guesses[] = {
 	{ "logs.collect.*.steps|filter|filters|redact|processors", "logs.steps", in_order },
 	{ "logs.collect.*.endpoint|address|addresses|port|host|bind", "listen or http", "see oxpecker reference" },
 	{ "logs.export.opensearch|elastic|es|bulk", "logs.export.elasticsearch", same_api },
+	{ "logs.export.otlphttp|otlp_http|opentelemetry|otel|collector", "logs.export.otlp", NULL },
+	{ "logs.export.otlpgrpc|otlp_grpc|grpc", "logs.export.otlp", with_grpc },
+	{ "logs.export.otlp.url|urls|host|hosts|address|addresses|target|server|servers", "endpoint", NULL },
 	{ "logs.export.stdout|stderr|console|debug|stream", "logs.export.file",
 		"with path: -, it is the standard "
 		"output" },

@@ -36,7 +36,7 @@ FAULTS = {
                     "index"),
     "unknown section": ("metric: {}\n", ":1:1:", "metric", "metrics"),
     "unknown exporter": ("logs: { export: { loki: {} } }\n", ":1:19: ",
-                         'unknown exporter "loki"; available: elasticsearch, file, store'),
+                         'unknown exporter "loki"; available: elasticsearch, file, otlp, store'),
     "an index of strftime": ("logs: { export: { elasticsearch: { url: 'http://a:1', index: 'logs-%Y.%m.%d' } } }\n",
                              ":1:62: logs.export.elasticsearch.index: ", "logs-%{+yyyy.MM.dd}"),
     "a dated data stream": ("logs: { export: { elasticsearch: { url: 'http://a:1', data_stream: 'logs-%Y' } } }\n",
@@ -76,8 +76,13 @@ def test_a_fault_in_the_configuration_is_told_with_its_place(tmp_path, kind):
 # What people write, what they are told to use, and that written so.
 GUESSES = {
     "traces.collect": ("traces: { collect: { otlp: ':4318' } }", "receive.otlp", "receive: { otlp: ':4318' }"),
-    "logs.collect.otlp": ("logs: { collect: { otlp: ':4318' } }", "logs.collect.bulk",
-                          "logs: { collect: { bulk: ':9200' } }"),
+    "logs.collect.otlp": ("logs: { collect: { otlp: ':4318' } }", "receive.otlp", "receive: { otlp: ':4318' }"),
+    "logs.collect.elasticsearch": ("logs: { collect: { elasticsearch: ':9200' } }", "logs.collect.bulk",
+                                   "logs: { collect: { bulk: ':9200' } }"),
+    "logs.export.otlphttp": ("logs: { export: { otlphttp: 'http://o:4318' } }", "logs.export.otlp",
+                             "logs: { export: { otlp: 'http://o:4318' } }"),
+    "logs.export.otlp.url": ("logs: { export: { otlp: { url: 'http://o:4318' } } }", "endpoint",
+                             "logs: { export: { otlp: { endpoint: 'http://o:4318' } } }"),
     "metrics.export": ("metrics: { export: { prometheus: ':9464' } }", "listen", "listen: ':9464'"),
     "receive.otlp.endpoint": ("receive: { otlp: { endpoint: ':4318' } }", "http",
                               "receive: { otlp: { http: ':4318' } }"),
@@ -213,7 +218,9 @@ COMPONENTS = reference_components()
 # What an option cannot be without.
 TOGETHER = {"password": ["user"], "cert": ["key"], "key": ["cert"], "salt": ["keys"], "with": ["keys"]}
 PLACEHOLDERS = ("text", "/path", "localhost:8080", "http://localhost:8080", "[]", "{}")
-NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"]}
+NEEDS = {"redact": ["keys"], "bulk": [], "add": ["fields"], "drop": ["keys"], "sample": ["ratio"]}
+# What is refused with all its defaults: a default, and what is written in its place.
+USED = {"span_limits": ("attributes: off", "attributes: 128")}
 
 
 def as_file(section, lines):
@@ -231,7 +238,7 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     """Each alone, uncommented, and the short form; no word that only stands for something."""
     secrets = tmp_path / "secrets"
     secrets.mkdir()
-    for name in ("password", "api_key", "token", "salt"):
+    for name in ("password", "api_key", "token", "salt", "tenant"):
         (secrets / name).write_text("c2VjcmV0\n")
     options = [line for line in lines[1:] if not line.lstrip().startswith("# ")]
     commented = {line.lstrip(" #").split(":")[0]: line.replace("#", "", 1) for line in options if "#" in line}
@@ -240,7 +247,7 @@ def test_each_example_of_the_reference_is_a_real_one(tmp_path, section, lines, s
     for option in (None, *commented):
         chosen = {*NEEDS.get(name, []), *([option] if option else []), *TOGETHER.get(option, [])}
         text = as_file(section, [lines[0], *plain, *(commented[o] for o in commented if o in chosen)])
-        text = text.replace("/run/secrets", str(secrets))
+        text = text.replace("/run/secrets", str(secrets)).replace(*USED.get(name, ("", "")))
         if option == "data_stream":
             text = text.replace("index: logs\n", "index:\n")
         done = check(tmp_path, text)

@@ -14,7 +14,7 @@ from test_traces import post, request_of, spans_at
 
 TOP = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 PAGES = ["README.md", *sorted(os.path.relpath(page, TOP) for page in glob.glob(TOP + "/conf/*.md"))]
-SECRETS = ("password", "api_key", "salt")
+SECRETS = ("password", "api_key", "salt", "tenant", "token")
 
 
 def blocks(page, kind):
