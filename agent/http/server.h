@@ -19,7 +19,8 @@
  * callbacks run inside the engine: they must not call http_server_free() or http_server_quiesce().
  *
  * A handler never sees requests of web pages of other origins (origin.h). They are answered 403, and the body names the
- * option that allows them. The answer to a preflight gives no permission.
+ * option that allows them. Pages of origins that `origins` lists may send, and read the answers (cors.h): the server
+ * answers their preflights itself, and adds what their browsers ask for to every answer of http_respond().
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "http/cors.h"
 #include "http/decline.h"
 #include "http/engine.h"
 #include "http/seats.h"
@@ -451,7 +452,7 @@ static void route_request(struct http_server *s, struct http_request *r)
 {
 	const struct http_answer busy = try_later("too many such requests are under way\n");
 
-	if (http_decline_foreign(r))
+	if (http_decline_foreign(r) || http_cors_preflight(r))
 		return;
 	if (!r->route)
 		http_decline_unrouted(r);
@@ -725,6 +726,8 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 {
 	const struct http_answer full = try_later("too many answers wait to be read\n");
 	struct http_server *s = r->connection->server;
+	const char *headers[HTTP_ANSWER_HEADERS_MAX];
+	struct http_answer whole;
 
 	if (!has_room(s, answer)) {
 		http_server_cut_slow(s, r);
@@ -739,7 +742,10 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
 	s->totals.unsent += r->unsent;
 	s->totals.open--;
-	s->engine->answer(r, answer);
+	whole = *answer;
+	whole.headers = headers;
+	http_cors_headers(r, answer->headers, headers);
+	s->engine->answer(r, &whole);
 }
 
 void http_respond_text(struct http_request *r, unsigned status, const char *content_type, const char *text)
