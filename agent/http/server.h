@@ -20,7 +20,7 @@
  *
  * A handler never sees requests of web pages of other origins (origin.h). They are answered 403, and the body names the
  * option that allows them. Pages of origins that `origins` lists may send, and read the answers (cors.h): the server
- * answers their preflights itself, and adds what their browsers ask for to every answer of http_respond().
+ * answers their preflights itself, and adds what their browsers ask for to every answer but those to malformed heads.
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H

@@ -20,6 +20,7 @@
 enum {
 	SWEEP_MS = 500,
 	SMALL_ANSWER = 4 << 10,
+	LAST_HEADERS_MAX = 512,
 	SEND_BUFFER = 64 << 10, /* bytes of an unread answer that the kernel keeps: twice that, see socket(7) */
 };
 
@@ -106,24 +107,36 @@ const char *http_reason(unsigned status)
 	return i < COUNT_OF(rows) ? rows[i].reason : ""; /* RFC 9112, 4: may be empty */
 }
 
-/* An answer past the engine, in the middle of a head or a body. Nothing of another answer is on its way then. */
-static void send_raw(int fd, unsigned status)
+/* What the page needs to see why it is refused. `r` may be NULL: then nobody knows who asks. */
+static void last_headers(const struct http_request *r, char ret_text[LAST_HEADERS_MAX])
 {
-	const char *reason = http_reason(status);
-	char text[256];
-	int n = snprintf(text, sizeof text,
-		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-		"Content-Length: %zu\r\n\r\n%s\n",
-		status, reason, strlen(reason) + 1, reason);
+	const char *pairs[HTTP_ANSWER_HEADERS_MAX] = { NULL };
+	size_t used = 0;
 
-	if (send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* the peer is gone, or takes nothing: it is closed in any case */
+	_Static_assert(LAST_HEADERS_MAX > HTTP_CORS_ORIGIN_MAX + 128, "names and other values are short");
+	if (r)
+		http_cors_headers(r, NULL, pairs);
+	ret_text[0] = '\0';
+	for (size_t i = 0; pairs[i] && used < LAST_HEADERS_MAX; i += 2)
+		used += (size_t)snprintf(
+			ret_text + used, LAST_HEADERS_MAX - used, "%s: %s\r\n", pairs[i], pairs[i + 1]);
+	OXP_ASSERT(used < LAST_HEADERS_MAX);
 }
 
+/* An answer past the engine, in the middle of a head or a body. Nothing of another answer is on its way then. */
 void http_last_word(struct http_connection *c, struct http_request *r, unsigned status)
 {
-	(void)r;
-	send_raw(c->fd, status);
+	const char *reason = http_reason(status);
+	char headers[LAST_HEADERS_MAX], text[256 + LAST_HEADERS_MAX];
+	int n;
+
+	last_headers(r, headers);
+	n = snprintf(text, sizeof text,
+		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n%s"
+		"Content-Length: %zu\r\n\r\n%s\n",
+		status, reason, headers, strlen(reason) + 1, reason);
+	if (send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
 /* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */

@@ -184,6 +184,28 @@ static void send_and_read(struct fixture *f)
 	raw_done(&f->raw);
 }
 
+/* Bodies that the server refuses itself, unread or in the middle. */
+static void send_too_much(struct fixture *f)
+{
+	static const char *const origins[] = { PAGE, "http://other.example" };
+	char head[512];
+
+	for (size_t i = 0; i < COUNT_OF(origins); i++) {
+		snprintf(head, sizeof head,
+			"POST /traces HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\nOrigin: %s\r\n", origins[i]);
+		has(ask(f, head), "HTTP/1.1 413 ");
+		(i == 0 ? has : has_not)(f->raw.in.data, "Access-Control-Allow-Origin: " PAGE "\r\n");
+		has(f->raw.in.data, "Vary: Origin\r\n");
+		raw_done(&f->raw);
+	}
+}
+
+static void a_page_can_read_that_it_sent_too_much(void **state)
+{
+	(void)state;
+	for_each_engine(send_too_much, listed);
+}
+
 static void every_answer_to_a_page_can_be_read(void **state)
 {
 	(void)state;
@@ -286,6 +308,7 @@ int main(void)
 		cmocka_unit_test(a_preflight_is_answered),
 		cmocka_unit_test(what_is_no_preflight_is_405),
 		cmocka_unit_test(every_answer_to_a_page_can_be_read),
+		cmocka_unit_test(a_page_can_read_that_it_sent_too_much),
 		cmocka_unit_test(other_pages_get_no_permission),
 		cmocka_unit_test(a_star_writes_back_what_is_an_origin),
 		cmocka_unit_test(names_are_checked),
