@@ -76,30 +76,17 @@ static const char *listed_origin(const struct http_request *r)
 	return origin && http_origin_is_listed(origin, origins) && may_be_written(origin) ? origin : NULL;
 }
 
-/* Breaking the ceiling aborts: answers are made here. */
-static void add_pair(const char **pairs, size_t *count, const char *name, const char *value)
-{
-	OXP_ASSERT(*count + 2 < HTTP_ANSWER_HEADERS_MAX && "an answer with too many headers");
-	pairs[(*count)++] = name;
-	pairs[(*count)++] = value;
-}
-
 /* Vary also if the page gets nothing: what one page is answered must not be kept for another. */
-void http_cors_headers(
-	const struct http_request *r, const char *const *own, const char *ret_pairs[HTTP_ANSWER_HEADERS_MAX])
+void http_cors_add(const struct http_request *r, struct http_pairs *pairs)
 {
 	const char *origin = listed_origin(r);
-	size_t count = 0;
 
-	for (; own && own[0]; own += 2)
-		add_pair(ret_pairs, &count, own[0], own[1]);
 	if (r->connection->server->options.origins.count)
-		add_pair(ret_pairs, &count, "Vary", "Origin");
-	if (origin) {
-		add_pair(ret_pairs, &count, "Access-Control-Allow-Origin", origin);
-		add_pair(ret_pairs, &count, "Access-Control-Expose-Headers", "Retry-After");
-	}
-	ret_pairs[count] = NULL;
+		http_pairs_add(pairs, "Vary", "Origin");
+	if (!origin)
+		return;
+	http_pairs_add(pairs, "Access-Control-Allow-Origin", origin);
+	http_pairs_add(pairs, "Access-Control-Expose-Headers", "Retry-After");
 }
 
 static bool is_preflight(const struct http_request *r)

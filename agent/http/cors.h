@@ -14,18 +14,17 @@
 #include "base/bytes.h"
 
 enum {
-	HTTP_ANSWER_HEADERS_MAX = 32, /* of an answer, its own among them: pairs and the NULL */
 	HTTP_CORS_NAMES_MAX = 1024, /* bytes of the header names that a page is allowed */
 	HTTP_CORS_ORIGIN_MAX = 300, /* bytes of an origin that is written back */
 };
 
+struct http_pairs;
 struct http_request;
 
 /* Whether it was a preflight for a path that is served; if so, it has been answered. */
 bool http_cors_preflight(struct http_request *);
-/* Writes the pairs of `own`, which may be NULL, and those that this request's page needs. */
-void http_cors_headers(
-	const struct http_request *, const char *const *own, const char *ret_pairs[HTTP_ANSWER_HEADERS_MAX]);
+/* Adds the pairs that this request's page needs. */
+void http_cors_add(const struct http_request *, struct http_pairs *);
 /* The list of header names without those that are malformed, that only a browser may write, or that find no room. A
  * page that asked for one of these is told so by its browser. */
 void http_cors_names(struct bytes asked, char ret_names[HTTP_CORS_NAMES_MAX + 1]);

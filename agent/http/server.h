@@ -113,6 +113,8 @@ const char *http_request_header(const struct http_request *, const char *name);
 const char *http_request_query(const struct http_request *, const char *name);
 /* The announced Content-Length, or -1 when chunked. */
 int64_t http_request_content_length(const struct http_request *);
+/* The answer, whoever gives it, has this header, too. One for each request; both texts are constant. */
+void http_request_tell(struct http_request *, const char *name, const char *value);
 void http_context_set(struct http_request *, void *context);
 void *http_context(const struct http_request *);
 

@@ -107,19 +107,26 @@ const char *http_reason(unsigned status)
 	return i < COUNT_OF(rows) ? rows[i].reason : ""; /* RFC 9112, 4: may be empty */
 }
 
+void http_pairs_add(struct http_pairs *pairs, const char *name, const char *value)
+{
+	OXP_ASSERT(pairs->count < 2 * HTTP_PAIRS_MAX && "an answer with too many headers");
+	pairs->items[pairs->count++] = name;
+	pairs->items[pairs->count++] = value;
+}
+
 /* What the page needs to see why it is refused. `r` may be NULL: then nobody knows who asks. */
 static void last_headers(const struct http_request *r, char ret_text[LAST_HEADERS_MAX])
 {
-	const char *pairs[HTTP_ANSWER_HEADERS_MAX] = { NULL };
+	struct http_pairs pairs = { .count = 0 };
+	const char *const *item = pairs.items;
 	size_t used = 0;
 
 	_Static_assert(LAST_HEADERS_MAX > HTTP_CORS_ORIGIN_MAX + 128, "names and other values are short");
 	if (r)
-		http_cors_headers(r, NULL, pairs);
+		http_cors_add(r, &pairs);
 	ret_text[0] = '\0';
-	for (size_t i = 0; pairs[i] && used < LAST_HEADERS_MAX; i += 2)
-		used += (size_t)snprintf(
-			ret_text + used, LAST_HEADERS_MAX - used, "%s: %s\r\n", pairs[i], pairs[i + 1]);
+	for (; *item && used < LAST_HEADERS_MAX; item += 2)
+		used += (size_t)snprintf(ret_text + used, LAST_HEADERS_MAX - used, "%s: %s\r\n", item[0], item[1]);
 	OXP_ASSERT(used < LAST_HEADERS_MAX);
 }
 
@@ -659,6 +666,12 @@ int64_t http_request_content_length(const struct http_request *r)
 	return r->content_length;
 }
 
+void http_request_tell(struct http_request *r, const char *name, const char *value)
+{
+	r->told = name;
+	r->told_value = value;
+}
+
 void http_context_set(struct http_request *r, void *context)
 {
 	r->context = context;
@@ -735,11 +748,21 @@ static bool has_room(const struct http_server *s, const struct http_answer *answ
 	       unsent + size <= s->options.answers_max;
 }
 
+/* An answer's own headers, and the request's. */
+static void gather(const struct http_request *r, const char *const *own, struct http_pairs *pairs)
+{
+	for (; own && own[0]; own += 2)
+		http_pairs_add(pairs, own[0], own[1]);
+	if (r->told)
+		http_pairs_add(pairs, r->told, r->told_value);
+	http_cors_add(r, pairs);
+}
+
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
 	const struct http_answer full = try_later("too many answers wait to be read\n");
 	struct http_server *s = r->connection->server;
-	const char *headers[HTTP_ANSWER_HEADERS_MAX];
+	struct http_pairs pairs = { .count = 0 };
 	struct http_answer whole;
 
 	if (!has_room(s, answer)) {
@@ -756,8 +779,8 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	s->totals.unsent += r->unsent;
 	s->totals.open--;
 	whole = *answer;
-	whole.headers = headers;
-	http_cors_headers(r, answer->headers, headers);
+	whole.headers = pairs.items;
+	gather(r, answer->headers, &pairs);
 	s->engine->answer(r, &whole);
 }
 
