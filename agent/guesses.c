@@ -7,6 +7,7 @@ static const char of_the_signal[] = "it holds for each exporter of the signal";
 static const char speaks_otlp[] = "Jaeger, Tempo and the Collector take OTLP";
 static const char same_api[] = "OpenSearch takes the same requests";
 static const char with_grpc[] = "with `protocol: grpc`";
+static const char of_pages[] = "a list of the web pages that are let in";
 static const char on_disk[] = "what cannot be sent waits on disk there";
 
 /* The first row that matches counts. */
@@ -35,6 +36,8 @@ const struct config_hint config_guesses[] = {
 	{ "socket|control_socket|status", "control", NULL },
 	{ "shutdown|grace|timeout", "exit.within", NULL },
 	{ "checks", "health.checks", NULL },
+	{ "cors|allowed_origins|allow_origins|cors_allowed_origins", "origins",
+		"for `listen`; each door for telemetry has its own" },
 	/* Traces. */
 	{ "traces.collect|receive|receivers|receiver|input|inputs|listen|http|grpc", "receive.otlp", to_a_door },
 	{ "traces.otlp|jaeger|exporters|output|outputs|endpoint|url", "traces.export.otlp", NULL },
@@ -48,6 +51,7 @@ const struct config_hint config_guesses[] = {
 	{ "receive.jaeger.thrift_http|collector", "http", NULL },
 	{ "receive.jaeger.thrift_compact|agent|udp", "compact", NULL },
 	{ "receive.jaeger.thrift_binary", "binary", NULL },
+	{ "receive.*.cors|allowed_origins|allow_origins|cors_allowed_origins", "origins", of_pages },
 	{ "receive.*.endpoint|endpoints|protocols|listen|address|addresses|port|host|bind|url|unix|socket", "http",
 		"one address, or a list of them" },
 	/* Logs. */
@@ -65,6 +69,7 @@ const struct config_hint config_guesses[] = {
 	{ "logs.collect.*.ignore|exclude_files|exclude_path", "exclude", NULL },
 	{ "logs.collect.*.parser|codec|parsers", "format", NULL },
 	{ "logs.collect.*.steps|filter|filters|redact|processors", "logs.steps", in_order },
+	{ "logs.collect.bulk.cors|allowed_origins|allow_origins|cors_allowed_origins", "origins", of_pages },
 	{ "logs.collect.*.endpoint|address|addresses|port|host|bind", "listen or http", "see oxpecker reference" },
 	{ "logs.export.opensearch|elastic|es|bulk", "logs.export.elasticsearch", same_api },
 	{ "logs.export.otlphttp|otlp_http|opentelemetry|otel|collector", "logs.export.otlp", NULL },

@@ -189,8 +189,10 @@ enum http_take door_begin_as(
 	if (!has_type(r, wanted))
 		return door_refuse(r, 415, r->reason);
 	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
-	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0)
+	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0) {
+		http_request_tell(request, "Accept-Encoding", "gzip"); /* RFC 9110, 15.5.16; not for other reasons */
 		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
+	}
 	return door_expect(r, http_request_content_length(request));
 }
 

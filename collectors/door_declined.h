@@ -9,9 +9,9 @@
 #include "config/option.h"
 #include "http/server.h"
 
-#define DOOR_ORIGINS_HELP                                                                                    \
-	"Origins of web pages that may send here: scheme://host:port, or *. A request that a browser sends " \
-	"for a page of any other origin is answered 403."
+#define DOOR_ORIGINS_HELP                                                                                             \
+	"Origins of web pages that may send here: scheme://host:port, or *. Their browsers get the headers of CORS, " \
+	"also for a preflight. A request that a browser sends for a page of any other origin is answered 403."
 
 enum door_declined_kind { DOOR_NO_PATH, DOOR_NO_METHOD, DOOR_OTHERS_PAGE, DOOR_OTHERS_NAME, DOOR_DECLINED_KINDS };
 

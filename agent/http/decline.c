@@ -8,7 +8,7 @@
 
 #include "http/engine.h"
 
-enum { ALLOW_SIZE = 64, WHY_SIZE = 1024, HOST_NAME_SIZE = 256 };
+enum { WHY_SIZE = 1024, HOST_NAME_SIZE = 256 };
 
 bool http_route_leads_to(const struct http_route *route, const char *path)
 {
@@ -44,16 +44,15 @@ static void decline(struct http_request *r, unsigned status, const char *why, co
 	buffer_done(&body);
 }
 
-/* The methods that the path has; "" when there are none. */
-static void list_methods(const struct http_server *s, const char *path, char allow[ALLOW_SIZE])
+void http_methods_of_path(const struct http_server *s, const char *path, char ret_methods[HTTP_METHODS_SIZE])
 {
 	size_t used = 0;
 
-	allow[0] = '\0';
+	ret_methods[0] = '\0';
 	for (const struct http_route *route = s->routes; route->path; route++)
-		if (http_route_leads_to(route, path) && used < ALLOW_SIZE)
-			used += (size_t)snprintf(
-				allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "", method_names(route));
+		if (http_route_leads_to(route, path) && used < HTTP_METHODS_SIZE)
+			used += (size_t)snprintf(ret_methods + used, HTTP_METHODS_SIZE - used, "%s%s", used ? ", " : "",
+				method_names(route));
 }
 
 /* What is served here: "GET, HEAD /metrics; POST /v1/traces". */
@@ -69,10 +68,10 @@ static void list_routes(const struct http_server *s, char *to, size_t room)
 void http_decline_unrouted(struct http_request *r)
 {
 	struct http_server *s = r->connection->server;
-	char allow[ALLOW_SIZE], served[WHY_SIZE / 2] = "", why[WHY_SIZE];
+	char allow[HTTP_METHODS_SIZE], served[WHY_SIZE / 2] = "", why[WHY_SIZE];
 
 	s->totals.unserved++;
-	list_methods(s, r->path, allow);
+	http_methods_of_path(s, r->path, allow);
 	list_routes(s, served, sizeof served);
 	snprintf(why, sizeof why, "%s; served here: %s\n",
 		allow[0] ? "this path does not take that method" : "nothing is served at this path", served);

@@ -60,6 +60,7 @@ struct http_request {
 	const char *text; /* the head as it came, in strings; `path` is in it */
 	const char *path;
 	void *context;
+	const char *told, *told_value; /* a header of the answer; NULL: none */
 	enum http_method method;
 	int64_t content_length;
 	size_t received, answer_size;
@@ -164,6 +165,14 @@ void http_request_end(struct http_request *); /* fine twice, and on zeroed memor
 /* Counts and answers what the engine found broken, before begin (NULL) or after it: no more of it is to be read. */
 void http_count_refused(struct http_server *, unsigned status);
 void http_refuse(struct http_connection *, struct http_request *, unsigned status);
+/* Headers of an answer. Invariant: `items` are pairs and end with NULL. */
+enum { HTTP_PAIRS_MAX = 16 };
+struct http_pairs {
+	const char *items[2 * HTTP_PAIRS_MAX + 1];
+	size_t count; /* of items */
+};
+void http_pairs_add(struct http_pairs *, const char *name, const char *value); /* aborts beyond HTTP_PAIRS_MAX */
+
 /* last_word() of HTTP/1.1, past the engine. */
 void http_last_word(struct http_connection *, struct http_request *, unsigned status);
 const char *http_reason(unsigned status);

@@ -51,6 +51,11 @@ static bool all_are(struct bytes text, unsigned kind)
 	return true;
 }
 
+bool http_is_token(struct bytes text)
+{
+	return text.size > 0 && all_are(text, TOKEN);
+}
+
 static bool same_word(struct bytes a, const char *word)
 {
 	return bytes_same_word(a, bytes_of(word));

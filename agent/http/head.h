@@ -51,6 +51,9 @@ unsigned http_head_parse(struct http_head *, struct bytes all) MUST_CHECK;
 /* Whether the connection is kept after the answer (RFC 9112, 9.3). */
 bool http_head_keeps(const struct http_head *);
 
+/* Whether it can be the name of a field (RFC 9110, 5.6.2). */
+bool http_is_token(struct bytes);
+
 /* Makes strings of the spans of a finished head, in place: zeros behind them, escapes of the path and the query decoded
  * (+ is a space in the query), as far as they are valid and not zero. To be called once; spans are not to be used as
  * sizes afterwards. */

@@ -105,6 +105,11 @@ static bool is_listed(const char *origin, const struct http_origins *origins)
 	return false;
 }
 
+bool http_origin_is_listed(const char *origin, const struct http_origins *origins)
+{
+	return lets_all_in(origins) || is_listed(origin, origins);
+}
+
 static bool is_other(const struct http_sender *s)
 {
 	if (s->site)

@@ -36,6 +36,8 @@ struct http_sender {
 
 /* Why it is not an origin, as the end of a sentence; NULL if it may be in the list. */
 const char *http_origin_wrong(const char *text);
+/* Whether `origins` has it, or all. */
+bool http_origin_is_listed(const char *origin, const struct http_origins *);
 /* Whether the request comes from a page of another origin that is not in the list. */
 bool http_origin_is_foreign(const struct http_sender *, const struct http_origins *);
 /* Whether that Host is a name that a stranger could own. `own` is the machine's name. */

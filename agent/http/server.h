@@ -19,7 +19,8 @@
  * callbacks run inside the engine: they must not call http_server_free() or http_server_quiesce().
  *
  * A handler never sees requests of web pages of other origins (origin.h). They are answered 403, and the body names the
- * option that allows them. The answer to a preflight gives no permission.
+ * option that allows them. Pages of origins that `origins` lists may send, and read the answers (cors.h): the server
+ * answers their preflights itself, and adds what their browsers ask for to every answer but those to malformed heads.
  */
 #ifndef OXP_HTTP_SERVER_H
 #define OXP_HTTP_SERVER_H
@@ -112,6 +113,8 @@ const char *http_request_header(const struct http_request *, const char *name);
 const char *http_request_query(const struct http_request *, const char *name);
 /* The announced Content-Length, or -1 when chunked. */
 int64_t http_request_content_length(const struct http_request *);
+/* The answer, whoever gives it, has this header, too. One for each request; both texts are constant. */
+void http_request_tell(struct http_request *, const char *name, const char *value);
 void http_context_set(struct http_request *, void *context);
 void *http_context(const struct http_request *);
 

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/text.h"
+#include "http/cors.h"
 #include "http/decline.h"
 #include "http/engine.h"
 #include "http/seats.h"
@@ -19,6 +20,7 @@
 enum {
 	SWEEP_MS = 500,
 	SMALL_ANSWER = 4 << 10,
+	LAST_HEADERS_MAX = 512,
 	SEND_BUFFER = 64 << 10, /* bytes of an unread answer that the kernel keeps: twice that, see socket(7) */
 };
 
@@ -105,24 +107,43 @@ const char *http_reason(unsigned status)
 	return i < COUNT_OF(rows) ? rows[i].reason : ""; /* RFC 9112, 4: may be empty */
 }
 
-/* An answer past the engine, in the middle of a head or a body. Nothing of another answer is on its way then. */
-static void send_raw(int fd, unsigned status)
+void http_pairs_add(struct http_pairs *pairs, const char *name, const char *value)
 {
-	const char *reason = http_reason(status);
-	char text[256];
-	int n = snprintf(text, sizeof text,
-		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n"
-		"Content-Length: %zu\r\n\r\n%s\n",
-		status, reason, strlen(reason) + 1, reason);
-
-	if (send(fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
-		return; /* the peer is gone, or takes nothing: it is closed in any case */
+	OXP_ASSERT(pairs->count < 2 * HTTP_PAIRS_MAX && "an answer with too many headers");
+	pairs->items[pairs->count++] = name;
+	pairs->items[pairs->count++] = value;
 }
 
+/* What the page needs to see why it is refused. `r` may be NULL: then nobody knows who asks. */
+static void last_headers(const struct http_request *r, char ret_text[LAST_HEADERS_MAX])
+{
+	struct http_pairs pairs = { .count = 0 };
+	const char *const *item = pairs.items;
+	size_t used = 0;
+
+	_Static_assert(LAST_HEADERS_MAX > HTTP_CORS_ORIGIN_MAX + 128, "names and other values are short");
+	if (r)
+		http_cors_add(r, &pairs);
+	ret_text[0] = '\0';
+	for (; *item && used < LAST_HEADERS_MAX; item += 2)
+		used += (size_t)snprintf(ret_text + used, LAST_HEADERS_MAX - used, "%s: %s\r\n", item[0], item[1]);
+	OXP_ASSERT(used < LAST_HEADERS_MAX);
+}
+
+/* An answer past the engine, in the middle of a head or a body. Nothing of another answer is on its way then. */
 void http_last_word(struct http_connection *c, struct http_request *r, unsigned status)
 {
-	(void)r;
-	send_raw(c->fd, status);
+	const char *reason = http_reason(status);
+	char headers[LAST_HEADERS_MAX], text[256 + LAST_HEADERS_MAX];
+	int n;
+
+	last_headers(r, headers);
+	n = snprintf(text, sizeof text,
+		"HTTP/1.1 %u %s\r\nConnection: close\r\nContent-Type: text/plain\r\n%s"
+		"Content-Length: %zu\r\n\r\n%s\n",
+		status, reason, headers, strlen(reason) + 1, reason);
+	if (send(c->fd, text, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+		return; /* the peer is gone, or takes nothing: it is closed in any case */
 }
 
 /* The last word to a peer. The kernel must not keep an unread answer after the connection is over. */
@@ -451,7 +472,7 @@ static void route_request(struct http_server *s, struct http_request *r)
 {
 	const struct http_answer busy = try_later("too many such requests are under way\n");
 
-	if (http_decline_foreign(r))
+	if (http_decline_foreign(r) || http_cors_preflight(r))
 		return;
 	if (!r->route)
 		http_decline_unrouted(r);
@@ -645,6 +666,12 @@ int64_t http_request_content_length(const struct http_request *r)
 	return r->content_length;
 }
 
+void http_request_tell(struct http_request *r, const char *name, const char *value)
+{
+	r->told = name;
+	r->told_value = value;
+}
+
 void http_context_set(struct http_request *r, void *context)
 {
 	r->context = context;
@@ -721,10 +748,22 @@ static bool has_room(const struct http_server *s, const struct http_answer *answ
 	       unsent + size <= s->options.answers_max;
 }
 
+/* An answer's own headers, and the request's. */
+static void gather(const struct http_request *r, const char *const *own, struct http_pairs *pairs)
+{
+	for (; own && own[0]; own += 2)
+		http_pairs_add(pairs, own[0], own[1]);
+	if (r->told)
+		http_pairs_add(pairs, r->told, r->told_value);
+	http_cors_add(r, pairs);
+}
+
 void http_respond(struct http_request *r, const struct http_answer *answer)
 {
 	const struct http_answer full = try_later("too many answers wait to be read\n");
 	struct http_server *s = r->connection->server;
+	struct http_pairs pairs = { .count = 0 };
+	struct http_answer whole;
 
 	if (!has_room(s, answer)) {
 		http_server_cut_slow(s, r);
@@ -739,7 +778,10 @@ void http_respond(struct http_request *r, const struct http_answer *answer)
 	r->answer_size = r->unsent ? r->unsent : http_answer_constant(answer).size;
 	s->totals.unsent += r->unsent;
 	s->totals.open--;
-	s->engine->answer(r, answer);
+	whole = *answer;
+	whole.headers = pairs.items;
+	gather(r, answer->headers, &pairs);
+	s->engine->answer(r, &whole);
 }
 
 void http_respond_text(struct http_request *r, unsigned status, const char *content_type, const char *text)

@@ -112,9 +112,11 @@ def test_what_is_no_request_is_answered_400(doors, form):
         answer = requests.post(url, data=body, headers={"Content-Type": kind}, timeout=10)
         assert answer.status_code == 400 and answer.text.startswith("not a ") and " at byte " in answer.text
     assert requests.post(url, data=b"[]", headers={"Content-Type": "text/plain"}, timeout=10).status_code == 415
+    packed = requests.post(url, data=b"[]", headers={"Content-Type": kind, "Content-Encoding": "br"}, timeout=10)
+    assert packed.status_code == 415 and packed.headers["Accept-Encoding"] == "gzip"
     assert requests.get(url, timeout=10).status_code == 405
     component = "receive.jaeger" if form == "http" else "receive.zipkin"
-    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 5
+    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 6
 
 
 def test_a_span_with_a_bad_id_is_refused_alone(doors):

@@ -85,6 +85,52 @@ def test_a_preflight_gets_no_permission(served):
         assert not [name for name in answer.headers if name.lower().startswith("access-control")]
 
 
+PAGE = "https://app.example"
+PREFLIGHT = {"Origin": PAGE, "Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "cors",
+             "Access-Control-Request-Method": "POST",
+             "Access-Control-Request-Headers": "content-encoding,content-type,traceparent"}
+
+
+@pytest.mark.parametrize("origins", [[PAGE, "http://other.example"], "*"])
+def test_a_page_that_is_let_in_sends_as_browsers_do(served, origins):
+    """The preflight, then the request, whose answer the page may read."""
+    agent, all_doors = served(origins=origins)
+    for name in ("otlp", "bulk"):
+        asked = requests.options(all_doors[name][1], timeout=10, headers=PREFLIGHT)
+        assert asked.status_code == 204 and not asked.content
+        assert asked.headers["Access-Control-Allow-Origin"] == PAGE
+        assert "POST" in asked.headers["Access-Control-Allow-Methods"].split(", ")
+        assert asked.headers["Access-Control-Allow-Headers"] == "content-encoding, content-type, traceparent"
+        assert int(asked.headers["Access-Control-Max-Age"]) > 0 and asked.headers["Vary"] == "Origin"
+        sent = ask(all_doors[name], Origin=PAGE, Sec_Fetch_Site="cross-site", Sec_Fetch_Mode="cors")
+        assert sent.status_code == 200 and sent.headers["Access-Control-Allow-Origin"] == PAGE
+        assert sent.headers["Vary"] == "Origin" and "Access-Control-Allow-Credentials" not in sent.headers
+    wrong = ask(all_doors["otlp"], Origin=PAGE, Content_Type="text/plain")
+    assert wrong.status_code == 415 and wrong.headers["Access-Control-Allow-Origin"] == PAGE
+    assert received(all_doors, "logs") == received(all_doors, "traces") == 1
+    assert agent.metric("oxpecker_unserved_total", component="receive.otlp") == 0
+
+
+@pytest.mark.parametrize("origin", [EVIL, "null", PAGE + ".evil.example", PAGE + " " + EVIL])
+def test_a_list_gives_others_no_permission(served, origin):
+    _, all_doors = served(origins=[PAGE])
+    for name in ("listen", "otlp", "bulk"):
+        answer = requests.options(all_doors[name][1], timeout=10, headers={**PREFLIGHT, "Origin": origin})
+        assert answer.status_code == 403
+        assert not [header for header in answer.headers if header.lower().startswith("access-control")]
+
+
+def test_what_a_preflight_asks_for_adds_no_line_to_the_answer(served):
+    _, all_doors = served(origins=[PAGE])
+    asked = 'x-a: b,content-type,"c",Set-Cookie%0d%0aX-D: 1,host,cookie,sec-fetch-site,' + "y" * 2000
+    answer = requests.options(all_doors["otlp"][1], timeout=10,
+                              headers={**PREFLIGHT, "Access-Control-Request-Headers": asked})
+    assert answer.status_code == 204 and answer.headers["Access-Control-Allow-Headers"] == "content-type"
+    bare = requests.options(all_doors["otlp"][1], timeout=10, headers={**PREFLIGHT,
+                            "Access-Control-Request-Headers": "host"})
+    assert bare.status_code == 204 and "Access-Control-Allow-Headers" not in bare.headers
+
+
 def test_a_link_to_a_page_may_be_followed(served):
     """As on Prometheus's page of targets; the page that has the link does not see where it leads."""
     _, all_doors = served()

@@ -8,6 +8,7 @@
 #include "http/accept.h"
 #include "http/chunked.h"
 #include "http/head.h"
+#include "http/cors.h"
 #include "http/origin.h"
 
 /* A copy of just that size, so that a byte read beyond is found. */
@@ -37,12 +38,15 @@ static void use_value(const char *value)
 	static const struct http_origins origins = { listed, 2, NULL };
 	const struct http_sender as_origin = { .host = "app.example", .origin = value },
 				 as_host = { .host = value, .origin = "http://app.example:1" };
+	char names[HTTP_CORS_NAMES_MAX + 1];
 
 	http_origin_is_foreign(&as_origin, &origins);
 	http_origin_is_foreign(&as_host, &origins);
 	http_host_is_foreign(value, "app", &origins);
 	http_origin_wrong(value);
 	http_accepts_gzip(value);
+	http_cors_names(bytes_of(value), names);
+	OXP_ASSERT(strlen(names) <= HTTP_CORS_NAMES_MAX && !strpbrk(names, "\r\n:"));
 }
 
 static void use_strings(struct http_head *h, const uint8_t *data)
