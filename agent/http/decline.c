@@ -44,14 +44,14 @@ static void decline(struct http_request *r, unsigned status, const char *why, co
 	buffer_done(&body);
 }
 
-/* The methods that the path has; "" when there are none. */
+/* The methods that the path has, each once; "" when there are none. */
 static void list_methods(const struct http_server *s, const char *path, char allow[ALLOW_SIZE])
 {
 	size_t used = 0;
 
 	allow[0] = '\0';
 	for (const struct http_route *route = s->routes; route->path; route++)
-		if (http_route_leads_to(route, path) && used < ALLOW_SIZE)
+		if (http_route_leads_to(route, path) && !strstr(allow, method_names(route)) && used < ALLOW_SIZE)
 			used += (size_t)snprintf(
 				allow + used, ALLOW_SIZE - used, "%s%s", used ? ", " : "", method_names(route));
 }

@@ -191,6 +191,7 @@ static void what_is_not_grpc_is_told_in_http(void **state)
 	h2_send(&f->peer, "headers:5:3:\\x82\\x86\\x44\\x06/a.B/C\\x41\\x01x");
 	h2_expect(&f->peer, H2_HEADERS, 3);
 	assert_true(h2_has_field(&f->peer, ":status: 405\n"));
+	assert_true(h2_has_field(&f->peer, "allow: POST\n"));
 }
 
 static void a_call_ends_with_its_deadline(void **state)
