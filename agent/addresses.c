@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "config/value.h"
+#include "http/server.h"
 
 enum { HOST_MAX = 64 };
 
@@ -202,10 +203,25 @@ static void check_ways_back(struct agent_config *c, const struct own_address *al
 				check_targets(c, parts[i], k, row, all);
 }
 
+static void check_counts(struct agent_config *c, const struct own_address *all)
+{
+	const char *option = NULL;
+	size_t count = 0;
+
+	for (; all; all = all->next) {
+		count = all->option == option ? count + 1 : 1;
+		option = all->option;
+		if (count == HTTP_ADDRESSES_MAX + 1 && all->node)
+			node_complain(&c->file->errors, all->node, "%s is one address too many: an option takes %d",
+				all->text, HTTP_ADDRESSES_MAX);
+	}
+}
+
 int addresses_check(struct agent_config *c)
 {
 	const struct own_address *all = addresses_of(c);
 
+	check_counts(c, all);
 	check_collisions(c, all);
 	check_ways_back(c, all);
 	return c->file->errors.count > 0 ? -EINVAL : 0;

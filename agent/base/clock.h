@@ -43,9 +43,12 @@ static inline int64_t ns_of(int64_t seconds, int64_t ns)
 	return all;
 }
 
+/* Peers choose some durations: one that leads beyond 64 bits never ends. */
 static inline struct mono_time mono_after(struct mono_time t, struct duration d)
 {
-	return (struct mono_time){ t.ns + d.ns };
+	int64_t ns;
+
+	return (struct mono_time){ __builtin_add_overflow(t.ns, d.ns, &ns) ? INT64_MAX : ns };
 }
 
 static inline int64_t duration_ms(struct duration d)

@@ -44,13 +44,15 @@ static void decline(struct http_request *r, unsigned status, const char *why, co
 	buffer_done(&body);
 }
 
+/* Each once. */
 void http_methods_of_path(const struct http_server *s, const char *path, char ret_methods[HTTP_METHODS_SIZE])
 {
 	size_t used = 0;
 
 	ret_methods[0] = '\0';
 	for (const struct http_route *route = s->routes; route->path; route++)
-		if (http_route_leads_to(route, path) && used < HTTP_METHODS_SIZE)
+		if (http_route_leads_to(route, path) && !strstr(ret_methods, method_names(route)) &&
+			used < HTTP_METHODS_SIZE)
 			used += (size_t)snprintf(ret_methods + used, HTTP_METHODS_SIZE - used, "%s%s", used ? ", " : "",
 				method_names(route));
 }

@@ -23,8 +23,6 @@
 #include "http/server.h"
 #include "loop/loop.h"
 
-enum { HTTP_ADDRESSES_MAX = 16 };
-
 /* What a connection without requests is doing, or a request; its patience runs from `since`. */
 enum http_phase {
 	PHASE_IDLE, /* nothing of a request has come, or of the next */

@@ -30,6 +30,7 @@
 #include "http/page.h"
 #include "loop/loop.h"
 
+enum { HTTP_ADDRESSES_MAX = 16 }; /* of one server */
 enum {
 	HTTP_RATE_MIN = 1024, /* bytes a second */
 	HTTP_SLOW_MS = 1000, /* a peer that has moved nothing for longer may be cut off for others */

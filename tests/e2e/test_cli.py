@@ -293,6 +293,8 @@ COLLISIONS = {
     "datagrams": ("logs: { collect: { a: { type: socket, kind: datagram, listen: ':514' }, b: { type: socket, kind: "
                   "datagram, listen: '127.0.0.1:514' } } }\n",
                   "logs.collect.b.listen: 127.0.0.1:514 collides with :514 of logs.collect.a.listen"),
+    "too many": ("listen:\n" + "".join(f"  - :{n}\n" for n in range(7001, 7018)),
+                 "18:5: listen[16]: :7017 is one address too many: an option takes 16"),
     "a scrape of ourselves": ("listen: ':7001'\nmetrics: { collect: { scrape: 'localhost:7001' } }\n",
                               "2:31: metrics.collect.scrape: target: localhost:7001 is our own door, listen: "
                               "what it reads is ours already; expected an address of the app"),

@@ -40,14 +40,15 @@ class Oxpecker:
 
     `config` is a dict, or a text of YAML in which ${PORT}, ${OTLP_PORT} and ${DIR} stand for what the harness chose.
     In a dict, `listen`, `control`, `state` and `receive` are filled in unless they are given. `expected_exit` is what
-    the last end has to be; kill9() sets it.
+    the last end has to be; kill9() sets it. Unless `ready` is another path, it is waited for until it has looked at its
+    files, since it cannot know of what happens to them before.
     """
 
-    def __init__(self, config, folder, env=None, words=(), ready="/health/liveness"):
+    def __init__(self, config, folder, env=None, words=(), ready=None):
         self.folder, self.port, self.otlp_port = str(folder), free_port(), free_port()
         self.control = os.path.join(self.folder, "control.sock")
         self.config_path = os.path.join(self.folder, "oxpecker.yaml")
-        self.ready_path, self.expected_exit, self.process = ready, {0}, None
+        self.ready_path, self.expected_exit, self.process = ready or ready_path(config), {0}, None
         self.words = [str(word) for word in words]
         self.env = {"PORT": self.port, "OTLP_PORT": self.otlp_port, "DIR": self.folder,
                     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exitcode=99",
@@ -181,6 +182,12 @@ class Oxpecker:
         """Until metric(name, …) reaches `wanted`."""
         reached = lambda: (self.metric(name, **labels) or 0) >= wanted  # noqa: E731
         return wait_until(reached, deadline, f"{name} {labels} >= {wanted}")
+
+
+def ready_path(config):
+    """Readiness, unless checks of the test's own have a say in it."""
+    tails = isinstance(config, dict) and "collect" in config.get("logs", {}) and "health" not in config
+    return "/health/readiness" if tails else "/health/liveness"
 
 
 def samples_of(page):

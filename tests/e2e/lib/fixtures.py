@@ -44,7 +44,7 @@ def closing():
 
 @pytest.fixture
 def oxpecker(closing, tmp_path_factory):
-    """oxpecker(config, env={}, words=[], start=True, ready="/health/liveness") → a running agent.Oxpecker."""
+    """oxpecker(config, env={}, words=[], start=True, ready=None) → a running agent.Oxpecker."""
     def make(config, start=True, **options):
         made = closing.keep(agent.Oxpecker(config, tmp_path_factory.mktemp("oxpecker"), **options))
         return made.start() if start else made

@@ -193,6 +193,7 @@ static void what_is_not_grpc_is_told_in_http(void **state)
 	h2_send(&f->peer, "headers:5:3:\\x82\\x86\\x44\\x06/a.B/C\\x41\\x01x");
 	h2_expect(&f->peer, H2_HEADERS, 3);
 	assert_true(h2_has_field(&f->peer, ":status: 405\n"));
+	assert_true(h2_has_field(&f->peer, "allow: POST\n"));
 }
 
 static void a_call_ends_with_its_deadline(void **state)
@@ -210,6 +211,20 @@ static void a_call_ends_with_its_deadline(void **state)
 	h2_send(&f->peer, "data:1:7:bc");
 	expect_taken(f, 7, "abc");
 	assert_int_equal(f->count, 1);
+}
+
+/* What some clients send if they have none (gRPC over HTTP/2: eight digits of hours at most). */
+static void a_deadline_in_many_years_is_as_good_as_none(void **state)
+{
+	struct fixture *f = *state;
+
+	h2_send(&f->peer, "headers:4:1:" HEAD "\\x40\\x0cgrpc-timeout\\x0999999999H data:0:1:\\0\\0\\0\\0\\x03a");
+	while (f->door.open < 1)
+		raw_turn(&f->peer.raw);
+	f->world.ahead += INT64_C(30000000000);
+	turns(&f->world, 4);
+	h2_send(&f->peer, "data:1:1:bc");
+	expect_taken(f, 1, "abc");
 }
 
 static void no_room_is_told_with_the_time_to_try_again(void **state)
@@ -253,6 +268,7 @@ int main(void)
 		TEST(what_is_wrong_is_told_and_nothing_is_taken),
 		TEST(what_is_not_grpc_is_told_in_http),
 		TEST(a_call_ends_with_its_deadline),
+		TEST(a_deadline_in_many_years_is_as_good_as_none),
 		TEST(no_room_is_told_with_the_time_to_try_again),
 		TEST(a_peer_that_vanishes_gives_its_memory_back),
 	};
