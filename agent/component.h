@@ -157,7 +157,8 @@ enum admit host_offer(struct host *, struct batch **batch) MUST_CHECK;
 /*
  * The same for a door, whose batches may be large. ADMIT_WAITS: steps take longer than a slice, *batch is NULL, and
  * done() is called exactly once, from a later callback. 0: it is taken. -ENOMEM: there was no room for what the steps
- * made of it; -EMSGSIZE: nor will there be; -ECANCELED: the process ends. In these cases the records are nowhere and were not counted.
+ * made of it; -EMSGSIZE: nor will there be; -ECANCELED: the process ends. In these cases the records are nowhere and
+ * were not counted.
  */
 enum admit host_offer_long(
 	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;

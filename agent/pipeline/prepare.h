@@ -25,7 +25,8 @@ void preparations_done(struct preparations *); /* as halt, but nobody is told; f
 /*
  * As source_prepare() and source_offer(), for a door. ADMIT_WAITS: *batch is NULL, and done() is called exactly once,
  * from a later callback. 0: the batch is prepared, and the callee's; or taken. -ENOMEM: there was no room for what the
- * steps made of it, -EMSGSIZE: nor will there be; it is gone, and nothing has happened. Until done() the source is not idle.
+ * steps made of it, -EMSGSIZE: nor will there be; it is gone, and nothing has happened. Until done() the source is not
+ * idle.
  */
 enum admit source_prepare_long(struct source *, struct batch **,
 	void (*done)(void *context, int failed, struct batch *prepared), void *context) MUST_CHECK;

@@ -433,7 +433,7 @@ def test_more_on_disk_than_memory_has_room_for(oxpecker, fault_server):
         number += 50 if post(door, range(number, number + 50), padding="x" * 1000).ok else 0
     agent.wait_until(lambda: agent.booked("held", signal="logs") == 0, 30, "nothing held")
     assert sorted(d["n"] for d in sink.documents.values()) == list(range(6000))
-    assert sink.again == 0 and killed(agent) == 0
+    assert sink.again <= agent.scouts() and killed(agent) == 0
     assert agent.booked("received", signal="logs") == 6000
     agent.assert_balanced()
 

@@ -416,7 +416,7 @@ def test_what_is_no_elasticsearch_has_neither_template_nor_lines(oxpecker, fault
     gone.set()
     wait_delivered(agent, 20)
     assert behave.through
-    agent.wait_until(lambda: "the index template is there" in agent.err(), 30, "a word about the template")
+    agent.wait_until(lambda: "the index template is there" in agent.err(), 90, "a word about the template")
     assert_same(list(documents_of(server).values()), writer)
 
 

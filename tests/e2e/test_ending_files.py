@@ -92,8 +92,7 @@ class Files:
     def assert_all_once(self, again=0):
         self.agent.wait_until(lambda: len(self.numbers()) >= len(self.writer.lines), 30, "all came")
         self.agent.wait_until(lambda: self.agent.booked("held") == 0, 20, "nothing is held")
-        scouts = sum(destination["scouts"] for destination in self.agent.status()["destinations"])
-        assert self.numbers() == sorted(self.writer.lines) and self.sink.again <= again + scouts
+        assert self.numbers() == sorted(self.writer.lines) and self.sink.again <= again + self.agent.scouts()
         for document in list(self.sink.documents.values()):
             if document["n"] >= 0:
                 assert as_written(document) == json.loads(self.writer.lines[document["n"]])

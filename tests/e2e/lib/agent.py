@@ -134,6 +134,10 @@ class Oxpecker:
                  if labels.items() <= dict(pairs).items()]
         return sum(found) if found else None
 
+    def scouts(self):
+        """Records that went out a second time beside a send that got no answer, which is no fault."""
+        return sum(destination["scouts"] for destination in self.status()["destinations"])
+
     def ledger(self, **wanted):
         """The ledger's rows, of this `signal`, `source` or `destination`."""
         return [row for row in self.status()["ledger"] if wanted.items() <= row.items()]
