@@ -127,6 +127,7 @@ static void on_terminate(void *context, int number)
 		return;
 	}
 	drain(a, DURATION_MS(PATIENCE_AFTER_INTERRUPT_MS));
+	pipeline_end_waiting(&a->pipeline);
 	intakes_stop_doors(&a->intakes);
 }
 
@@ -568,6 +569,7 @@ static void stop_collectors(struct agent *a)
 {
 	servers_close(&a->servers);
 	metrics_stop(&a->metrics);
+	pipeline_end_waiting(&a->pipeline);
 	intakes_stop(&a->intakes);
 }
 

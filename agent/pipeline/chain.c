@@ -367,6 +367,20 @@ static void replace(struct batch **batch, struct chain_pass *p)
 	*batch = p->out;
 }
 
+bool chain_is_free(struct chain *c)
+{
+	c->wanted = c->wanted || c->busy;
+	return !c->busy;
+}
+
+bool chain_was_wanted(struct chain *c)
+{
+	bool wanted = c->wanted;
+
+	c->wanted = false;
+	return wanted;
+}
+
 struct chain_pass *chain_begin(struct chain *c, const struct batch *batch, uint64_t stream, struct mono_time now)
 {
 	struct chain_pass *p = oxp_new(sizeof *p);

@@ -29,7 +29,7 @@ struct chain {
 	size_t scratch; /* the sum of what the steps may need for each byte of a line */
 	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
 	struct otlp_edit *request; /* of the request of spans that is looked at */
-	bool busy; /* a pass is under way */
+	bool busy, wanted; /* a pass is under way; somebody was turned away because of it */
 };
 
 struct chain *chain_new(void) __attribute__((returns_nonnull));
@@ -44,6 +44,9 @@ int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono
 /* The same a slice at a time, for a batch that takes longer: begin, go on while there is more, end. A chain has one
  * pass at a time, and is busy with it. The batch is neither freed nor changed until then. */
 struct chain_pass;
+/* Whether a pass can begin. False is remembered until chain_was_wanted(). */
+bool chain_is_free(struct chain *);
+bool chain_was_wanted(struct chain *);
 struct chain_pass *chain_begin(struct chain *, const struct batch *, uint64_t stream, struct mono_time now)
 	__attribute__((returns_nonnull));
 /* Reads items of about that many bytes, at least one. 1: there is more; 0: the steps have seen all; -ENOMEM: no

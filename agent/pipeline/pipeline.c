@@ -97,6 +97,11 @@ void pipeline_drain(struct pipeline *p)
 		sender_hurry(sender);
 }
 
+void pipeline_end_waiting(struct pipeline *p)
+{
+	preparations_halt(&p->preparations);
+}
+
 bool pipeline_idle(const struct pipeline *p)
 {
 	const struct source *s;

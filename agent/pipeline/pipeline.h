@@ -43,6 +43,9 @@ struct sender *pipeline_find_sender(const struct pipeline *, const char *name);
 
 /* From now on batches go out at once and back-off is short. */
 void pipeline_drain(struct pipeline *);
+/* What waits for its steps has not happened: before collectors stop, since those need the steps for what they still
+ * have. */
+void pipeline_end_waiting(struct pipeline *);
 /* Nothing is under way: no open batch, no delivery. */
 bool pipeline_idle(const struct pipeline *);
 /* Each send that is queued or under way, those of one sender in their order. `visit` changes none of them. */

@@ -3,7 +3,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { SLICE = 32 << 10 }; /* bytes of lines: steps take 0.1 to 0.4 ms for them */
+enum {
+	SLICE = 32 << 10, /* bytes of lines: steps take 0.1 to 0.4 ms for them */
+	REST_MS = 50, /* longer than collectors wait until they try again */
+};
 
 struct preparing {
 	TAILQ_ENTRY(preparing) entry;
@@ -35,22 +38,29 @@ static void end(struct preparations *p, struct preparing *one, int failed)
 	free(one);
 }
 
-/* Those that were told "no room" come before the next in the line. */
+/* Those that were turned away come before the next in the line. */
+static void passed(struct preparations *p, struct preparing *one, int failed)
+{
+	if (chain_was_wanted(one->source->options.chain)) {
+		loop_timer_set(&p->rest, DURATION_MS(REST_MS));
+		loop_soon_run(p->room);
+	}
+	end(p, one, failed);
+}
+
 static void go_on(void *context)
 {
 	struct preparations *p = context;
 	struct preparing *one = TAILQ_FIRST(&p->line);
 	int more;
 
-	if (!one)
+	if (!one || loop_timer_pending(&p->rest))
 		return;
 	if (!one->pass)
 		one->pass = source_pass_begin(one->source, one->batch);
 	more = chain_go_on(one->pass, SLICE);
-	if (more <= 0) {
-		loop_soon_run(p->room);
-		end(p, one, more);
-	}
+	if (more <= 0)
+		passed(p, one, more);
 	if (!TAILQ_EMPTY(&p->line))
 		loop_soon_run(&p->next);
 }
@@ -60,6 +70,7 @@ void preparations_init(struct preparations *p, struct loop *loop, struct loop_so
 	*p = (struct preparations){ .room = room };
 	TAILQ_INIT(&p->line);
 	loop_soon_init(&p->next, loop, go_on, p);
+	loop_timer_init(&p->rest, loop, go_on, p);
 }
 
 void preparations_halt(struct preparations *p)
@@ -84,6 +95,7 @@ void preparations_done(struct preparations *p)
 	if (p->line.tqh_last)
 		preparations_halt(p);
 	loop_soon_done(&p->next);
+	loop_timer_done(&p->rest);
 }
 
 enum admit source_prepare_long(struct source *s, struct batch **batch,

@@ -1,7 +1,8 @@
 /*
- * Offers whose steps take longer than a slice: each turn of the loop shows a part of the batch to the steps. The others
- * wait in a line, in their order, whatever their size. What is offered at once meanwhile (source_prepare()) finds no
- * room if the chain is busy, and its collector is told when there is some.
+ * Offers of doors whose steps take longer than a slice: each turn of the loop shows a part of the batch to the steps.
+ * What doors offer meanwhile waits in a line, in its order, whatever its size. What is offered at once
+ * (source_prepare()) finds no room while the chain is busy. Its collector is told when the chain is free, which then
+ * stays so for a while, so that large offers without end crowd nobody out.
  */
 #ifndef OXP_PREPARE_H
 #define OXP_PREPARE_H
@@ -13,6 +14,7 @@ struct preparing;
 /* Only prepare.c writes it. */
 struct preparations {
 	struct loop_soon next;
+	struct loop_timer rest; /* the chain is left to those who were turned away */
 	struct loop_soon *room; /* tells collectors that there is room again */
 	TAILQ_HEAD(preparing_line, preparing) line; /* the first is under way, if it has a pass */
 };

@@ -135,7 +135,9 @@ struct batch *source_batch_new(struct source *s)
 
 bool source_others_hold_room(const struct source *s)
 {
-	return is_backed_up(s) || budget_is_shared(s->world->budget);
+	bool busy = s->options.chain && s->options.chain->busy;
+
+	return busy || is_backed_up(s) || budget_is_shared(s->world->budget);
 }
 
 struct batch *source_leave_batch(struct source *s)
@@ -258,7 +260,7 @@ enum admit source_prepare(struct source *s, struct batch **batch)
 
 	if ((*batch)->count == 0)
 		return ADMIT_REFUSED;
-	if (o->chain && o->chain->busy)
+	if (o->chain && !chain_is_free(o->chain))
 		return ADMIT_FULL;
 	give_places(s, *batch);
 	if (o->chain && chain_run(o->chain, batch, o->generation, loop_now(s->world->loop)) < 0)

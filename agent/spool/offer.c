@@ -109,7 +109,7 @@ static void on_prepared(void *context, int failed, struct batch *batch)
 	}
 }
 
-/* Of `like`, which is copied, the batch is yet to be taken. Only who is told can wait for steps. */
+/* Of `like`, which is copied, the batch is yet to be taken. Only an offer with done() can wait for steps. */
 static enum admit offer(const struct offer *like, struct batch **batch)
 {
 	struct source *s = like->source;
@@ -126,8 +126,9 @@ static enum admit offer(const struct offer *like, struct batch **batch)
 	if (admit == ADMIT_WAITS)
 		return ADMIT_TAKEN;
 	if (admit == ADMIT_TAKEN) {
-		on_prepared(o, 0, *batch);
-		*batch = NULL;
+		struct batch *prepared = *batch;
+		*batch = NULL; /* where it stands may be gone with the next call */
+		on_prepared(o, 0, prepared);
 		return ADMIT_TAKEN;
 	}
 	budget_give(s->world->budget, s->options.signal, cost);

@@ -252,7 +252,7 @@ static bool is_named_as_copy(const struct tail_file *f, const char *path)
 }
 
 /* The file was read beyond what the copy has, before it was cut down: nothing of the copy is left to read. */
-static bool was_read_before_cut(const struct packed_twin *t, const char *path)
+static bool was_read_before_cut(struct packed_twin *t, const char *path)
 {
 	const struct tail_core *core = t->packed->with.core;
 	const struct tail_unpack *u = t->packed->unpack;
@@ -262,8 +262,11 @@ static bool was_read_before_cut(const struct packed_twin *t, const char *path)
 		return false;
 	TAILQ_FOREACH(f, &t->packed->with.table->gone, entry) {
 		const struct position at = tail_file_read_to(f);
-		if (f->state == TAIL_GONE_CUT && at.offset > u->whole && begins_as(t, &at) && is_named_as_copy(f, path))
+		if (f->state != TAIL_GONE_CUT || !begins_as(t, &at) || !is_named_as_copy(f, path))
+			continue;
+		if (u->ended && at.offset > u->size)
 			return true;
+		t->later = t->later || !u->ended; /* what gzip announces of the size is 32 bits of its last member's */
 	}
 	return false;
 }

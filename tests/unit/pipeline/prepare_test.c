@@ -219,6 +219,29 @@ static void others_are_told_when_the_chain_is_free(void **state)
 	assert_int_equal(w->exporter.count, LINES + 1);
 }
 
+/* Large offers without end: a collector that tries again some ms after it was told has its turn after each of them. */
+static void large_offers_crowd_nobody_out(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+
+	assert_int_equal(offer(w, LINES), ADMIT_WAITS);
+	assert_int_equal(offer(w, LINES), ADMIT_WAITS);
+	loop_turn(w->loop, DURATION_MS(0));
+	assert_int_equal(source_offer(w->source, &b), ADMIT_FULL);
+	(void)turns_until_ended(w, 1);
+	w->clock.ns += DURATION_MS(10).ns;
+	for (int i = 0; i < 20; i++)
+		loop_turn(w->loop, DURATION_MS(0));
+	assert_int_equal(w->refills, 1);
+	assert_int_equal(w->ended_count, 1);
+	assert_int_equal(source_offer(w->source, &b), ADMIT_TAKEN);
+	w->clock.ns += DURATION_MS(50).ns;
+	(void)turns_until_ended(w, 2);
+	deliver(w);
+	assert_int_equal(w->exporter.count, 2 * LINES + 1);
+}
+
 /* Whatever comes while a large one is under way waits in line, also if it is small. */
 static void the_line_keeps_its_order(void **state)
 {
@@ -282,6 +305,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		WORLD(a_large_batch_is_prepared_in_slices),
 		WORLD(others_are_told_when_the_chain_is_free),
+		WORLD(large_offers_crowd_nobody_out),
 		WORLD(the_line_keeps_its_order),
 		WORLD(without_room_nothing_has_happened),
 		WORLD(what_waits_at_the_end_has_not_happened),
