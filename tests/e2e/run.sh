@@ -11,4 +11,6 @@ if ! home=$(sh "$build" --path pytest); then
 fi
 # What Python and pytest make of the sources is kept for the next time, but not beside them.
 export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests/pyc"
+# Tests have threads of gRPC and start programs by fork: its handlers in the child break it now and then before exec.
+export GRPC_ENABLE_FORK_SUPPORT=false
 exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --tb=short "$@"
