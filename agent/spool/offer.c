@@ -31,6 +31,27 @@ static void take_without_rows(struct source *s, struct batch **batch)
 	*batch = NULL;
 }
 
+/* On its way to the destinations, or left to the next start. */
+static void hand_on(struct offer *o)
+{
+	if (o->leaves)
+		source_left(o->source, &o->batch);
+	else
+		source_take(o->source, &o->batch);
+}
+
+static void end(struct offer *o, int failed)
+{
+	struct source *s = o->source;
+
+	rows_free(o->rows);
+	budget_give(s->world->budget, s->options.signal, o->charged);
+	if (o->done)
+		o->done(o->context, failed);
+	free(o->ids);
+	free(o);
+}
+
 static void on_committed(void *context, int failed)
 {
 	struct offer *o = context;
@@ -45,16 +66,9 @@ static void on_committed(void *context, int failed)
 		batch_free(o->batch);
 	else if (failed)
 		take_without_rows(s, &o->batch);
-	else if (o->leaves)
-		source_left(s, &o->batch);
 	else
-		source_take(s, &o->batch);
-	rows_free(o->rows);
-	budget_give(s->world->budget, s->options.signal, o->charged);
-	if (o->done)
-		o->done(o->context, failed);
-	free(o->ids);
-	free(o);
+		hand_on(o);
+	end(o, failed);
 }
 
 static void commit(struct offer *o)
@@ -77,33 +91,17 @@ static void commit(struct offer *o)
 	state_commit(o->state, &change, on_committed, o);
 }
 
-/* Nothing is left of it to write: steps have dropped all. */
-static void take_empty(struct offer *o)
-{
-	struct source *s = o->source;
-
-	budget_give(s->world->budget, s->options.signal, o->charged);
-	if (o->leaves)
-		source_left(s, &o->batch);
-	else
-		source_take(s, &o->batch);
-	if (o->done)
-		o->done(o->context, 0);
-	free(o);
-}
-
+/* If steps have dropped all of it, there is nothing to write. */
 static void on_prepared(void *context, int failed, struct batch *batch)
 {
 	struct offer *o = context;
-	struct source *s = o->source;
 
 	o->batch = batch;
 	if (failed) {
-		budget_give(s->world->budget, s->options.signal, o->charged);
-		o->done(o->context, failed);
-		free(o);
+		end(o, failed);
 	} else if (batch_items(batch) == 0) {
-		take_empty(o);
+		hand_on(o);
+		end(o, 0);
 	} else {
 		commit(o);
 	}
