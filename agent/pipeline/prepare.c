@@ -81,21 +81,17 @@ void preparations_halt(struct preparations *p)
 		end(p, one, -ECANCELED);
 }
 
-static void nobody(void *context, int failed, struct batch *batch)
-{
-	(void)context, (void)failed, (void)batch;
-}
-
 void preparations_done(struct preparations *p)
 {
-	struct preparing *one;
-
-	TAILQ_FOREACH(one, &p->line, entry)
-		one->done = nobody;
-	if (p->line.tqh_last)
-		preparations_halt(p);
+	OXP_ASSERT(TAILQ_EMPTY(&p->line));
 	loop_soon_done(&p->next);
 	loop_timer_done(&p->rest);
+}
+
+static bool must_wait(const struct source *s, const struct batch *batch)
+{
+	return s->options.chain && batch_items(batch) > 0 &&
+	       (batch_size(batch) > SLICE || !TAILQ_EMPTY(&s->world->preparations->line));
 }
 
 enum admit source_prepare_long(struct source *s, struct batch **batch,
@@ -104,10 +100,8 @@ enum admit source_prepare_long(struct source *s, struct batch **batch,
 	struct preparations *p = s->world->preparations;
 	struct preparing *one;
 
-	if (!s->options.chain || (batch_size(*batch) <= SLICE && TAILQ_EMPTY(&p->line)))
+	if (!must_wait(s, *batch))
 		return source_prepare(s, batch);
-	if (batch_items(*batch) == 0)
-		return ADMIT_REFUSED;
 	one = oxp_new(sizeof *one);
 	*one = (struct preparing){ .source = s, .batch = *batch, .done = done, .context = context };
 	*batch = NULL;
@@ -130,15 +124,11 @@ static void on_prepared(void *context, int failed, struct batch *batch)
 enum admit source_offer_long(
 	struct source *s, struct batch **batch, void (*done)(void *context, int failed), void *context)
 {
-	struct taking *t = oxp_new(sizeof *t);
-	enum admit admit;
+	struct taking *t;
 
+	if (!must_wait(s, *batch))
+		return source_offer(s, batch);
+	t = oxp_new(sizeof *t);
 	*t = (struct taking){ .source = s, .done = done, .context = context };
-	admit = source_prepare_long(s, batch, on_prepared, t);
-	if (admit == ADMIT_WAITS)
-		return admit;
-	free(t);
-	if (admit == ADMIT_TAKEN)
-		source_take(s, batch);
-	return admit;
+	return source_prepare_long(s, batch, on_prepared, t);
 }

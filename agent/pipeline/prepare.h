@@ -22,7 +22,7 @@ struct preparations {
 void preparations_init(struct preparations *, struct loop *, struct loop_soon *room);
 /* The process ends: whatever is in the line has not happened, done(-ECANCELED). */
 void preparations_halt(struct preparations *);
-void preparations_done(struct preparations *); /* as halt, but nobody is told; fine on zeroed memory */
+void preparations_done(struct preparations *); /* the line is empty; fine on zeroed memory */
 
 /*
  * As source_prepare() and source_offer(), for a door. ADMIT_WAITS: *batch is NULL, and done() is called exactly once,

@@ -161,6 +161,8 @@ static void end_left_out(struct source *s, struct batch *b)
 						     [LEDGER_MERGED] = { b->merged.records, b->merged.bytes },
 					     } };
 
+	if (b->dropped.records + b->merged.records == 0)
+		return;
 	for (size_t i = 0; i < source_routes(s); i++) {
 		struct ledger_row *row = source_row(s, i);
 		ledger_add(row, LEDGER_RECEIVED, b->dropped.records + b->merged.records,
@@ -175,13 +177,15 @@ static void end_left_out(struct source *s, struct batch *b)
 /* Counts bytes as they are after the steps. */
 static void count_received(struct source *s, struct batch *b)
 {
+	uint64_t records, bytes;
+
 	if (s->options.rewind == REWIND_NONE)
 		end_left_out(s, b);
+	records = b->records + b->dropped.records + b->merged.records;
+	bytes = b->size + b->dropped.bytes + b->merged.bytes;
 	for (size_t i = 0; i < source_routes(s); i++) {
-		ledger_add(source_row(s, i), LEDGER_RECEIVED, b->records + b->dropped.records + b->merged.records,
-			b->size + b->dropped.bytes + b->merged.bytes);
-		ledger_add(source_row(s, i), LEDGER_HELD, b->records + b->dropped.records + b->merged.records,
-			b->size + b->dropped.bytes + b->merged.bytes);
+		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
+		ledger_add(source_row(s, i), LEDGER_HELD, records, bytes);
 		ledger_save(source_row(s, i));
 	}
 }
@@ -203,23 +207,25 @@ static void add_to_open(struct source *s, struct batch **batch)
 	loop_timer_set(&s->age, limits->age);
 }
 
-void source_lost(struct source *s, uint64_t records, uint64_t bytes)
+/* Records that came and ended at once, for every destination. */
+static void count_ended(struct source *s, enum ledger_term term, uint64_t records, uint64_t bytes)
 {
 	for (size_t i = 0; i < source_routes(s); i++) {
 		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
-		ledger_add(source_row(s, i), LEDGER_DROPPED_FULL, records, bytes);
+		ledger_add(source_row(s, i), term, records, bytes);
 		ledger_save(source_row(s, i));
 	}
+}
+
+void source_lost(struct source *s, uint64_t records, uint64_t bytes)
+{
+	count_ended(s, LEDGER_DROPPED_FULL, records, bytes);
 	s->lost += records * source_routes(s);
 }
 
 void source_refused(struct source *s, uint64_t records, uint64_t bytes)
 {
-	for (size_t i = 0; i < source_routes(s); i++) {
-		ledger_add(source_row(s, i), LEDGER_RECEIVED, records, bytes);
-		ledger_add(source_row(s, i), LEDGER_REJECTED, records, bytes);
-		ledger_save(source_row(s, i));
-	}
+	count_ended(s, LEDGER_REJECTED, records, bytes);
 }
 
 /* The saved position passes them, so the saved ledger has them, too. */
