@@ -486,9 +486,11 @@ static void write_next(struct state *s)
 {
 	int failed;
 
-	keep_slots(s);
-	if (s->writing || !s->waiting)
+	if (s->writing || !s->waiting) {
+		slots_save(s->slots);
 		return;
+	}
+	keep_slots(s);
 	s->writing = s->waiting;
 	s->saved.generation = s->generation;
 	s->saved.commits++;
