@@ -589,7 +589,6 @@ static int listen_on(
 	int failed = 0;
 
 	door_memory_serve(&door->memory, server);
-	door->servers[door->servers_count++] = server;
 	for (size_t i = 0; !failed && i < addresses->count; i++) {
 		failed = http_server_listen(server, addresses->items[i], NULL);
 		if (failed)
@@ -651,8 +650,8 @@ bool door_quiet(const struct door *door)
 	struct duration since = mono_since(loop_now(host_loop(door->host)), door->last);
 	bool connected = false;
 
-	for (size_t i = 0; i < door->servers_count; i++)
-		connected |= http_server_totals(door->servers[i]).connections > 0;
+	for (size_t i = 0; i < door->memory.servers_count; i++)
+		connected |= http_server_totals(door->memory.servers[i]).connections > 0;
 	return door->open == 0 && (door->last.ns == 0 || since.ns > DURATION_S(connected ? LINGER_S : 1).ns);
 }
 
@@ -660,15 +659,15 @@ void door_stop(struct door *door)
 {
 	door->stopped = true;
 	answer_some(door);
-	for (size_t i = 0; i < door->servers_count; i++)
-		http_server_quiesce(door->servers[i]);
+	for (size_t i = 0; i < door->memory.servers_count; i++)
+		http_server_quiesce(door->memory.servers[i]);
 }
 
 void door_done(struct door *door)
 {
 	loop_soon_done(&door->answering);
-	for (size_t i = 0; i < door->servers_count; i++)
-		http_server_free(door->servers[i]);
+	for (size_t i = 0; i < door->memory.servers_count; i++)
+		http_server_free(door->memory.servers[i]);
 	while (door->due)
 		request_free(take_due(door));
 	gunzip_free(door->gunzip);

@@ -91,8 +91,6 @@ struct door_type {
 struct door {
 	const struct door_type *type; /* of what door_begin() begins; others begin with door_begin_as() */
 	struct host *host;
-	struct http_server *servers[DOOR_WAYS_MAX];
-	size_t servers_count;
 	struct door_memory memory;
 	size_t body_max;
 	enum door_ack ack;

@@ -4,12 +4,10 @@
 
 #include "base/json_writer.h"
 #include "base/text.h"
+#include "proto/grpc_answer.h"
 #include "proto/otlp_response.h"
 
 enum {
-	/* google.rpc.Code */
-	RPC_INVALID_ARGUMENT = 3,
-	RPC_UNAVAILABLE = 14,
 	TELL_MENDED_S = 60,
 	ANSWER_MAX = 4096,
 };
@@ -99,7 +97,7 @@ static bool speaks_json(const struct http_request *request)
 void otlp_answer(struct http_request *request, unsigned status, const char *message)
 {
 	static const char *const later[] = { "Retry-After", "1", NULL };
-	int code = status == 503 ? RPC_UNAVAILABLE : RPC_INVALID_ARGUMENT;
+	int code = status == 503 ? GRPC_STATUS_UNAVAILABLE : GRPC_STATUS_INVALID_ARGUMENT;
 	bool json = speaks_json(request);
 	struct buffer out;
 

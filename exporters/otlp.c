@@ -88,11 +88,11 @@ struct ask {
 
 static void *otlp_begin(void *exporter, const struct batch *batch, struct send *send)
 {
+	const struct exporter *e = exporter;
 	struct ask *ask = oxp_new(sizeof *ask);
 
-	(void)exporter;
 	ask->sealed = (uint64_t)send_sealed(send).ns;
-	for (size_t i = send_first(send); i < send_end(send); i++)
+	for (size_t i = send_first(send); e->grpc && i < send_end(send); i++)
 		if (send_wants(send, i)) {
 			ask->asked.items++;
 			ask->asked.bytes += batch_item(batch, i)->size;
