@@ -40,19 +40,20 @@ static void refuse(struct survey *s, enum otlp_fault fault, struct bytes record)
 	s->sum.refused_bytes += record.size;
 }
 
-static void take(struct survey *s, struct bytes record)
+static void take(struct survey *s, struct bytes message)
 {
-	enum otlp_fault fault = otlp_record_check(record);
+	struct otlp_record record;
+	enum otlp_fault fault = otlp_record_read(message, &record);
 
-	s->at = record.data;
+	s->at = message.data;
 	if (otlp_fault_can_be_mended(fault)) {
-		refuse(s, fault, record);
+		refuse(s, fault, message);
 		return;
 	}
 	s->broken |= fault != OTLP_OK;
 	if (s->broken)
 		return;
-	otlp_record_write(&s->line, s->sum.form, &s->group, &s->common, record);
+	otlp_record_write(&s->line, s->sum.form, &s->group, &s->common, &record);
 	s->broken |= s->line.broken;
 	otlp_line_raw(&s->line, (struct bytes){ "\n", 1 });
 	s->sum.records++;
