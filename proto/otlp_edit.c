@@ -574,22 +574,14 @@ static size_t part_size(const struct otlp_view *v, const struct otlp_part *p)
 	return 1 + (p->wire == WIRE_LENGTH ? wire_varint_size(content) : 0) + content; /* tags are below 16 */
 }
 
-static void build_raw(struct otlp_build *b, struct bytes bytes)
-{
-	char *to = otlp_build_claim(b, bytes.size);
-
-	if (to)
-		memcpy(to, bytes.data, bytes.size);
-}
-
 static void build_part(struct otlp_build *b, const struct otlp_view *v, const struct otlp_part *p)
 {
 	otlp_build_tag(b, p->field, (enum wire_type)p->wire);
 	if (p->wire == WIRE_VARINT) {
-		build_raw(b, p->value);
+		otlp_build_raw(b, p->value);
 	} else if (p->field != v->attributes) {
 		otlp_build_varint(b, p->value.size);
-		build_raw(b, p->value);
+		otlp_build_raw(b, p->value);
 	} else {
 		otlp_build_varint(b, pair_size(p));
 		otlp_build_bytes(b, 1, p->key);
@@ -817,13 +809,13 @@ void otlp_edit_write(const struct otlp_edit *e, char *to)
 	for (size_t i = 0; i < e->count; i++) {
 		const struct otlp_splice *s = &e->splices[i];
 		const char *from = e->body.data + s->at;
-		build_raw(&b, (struct bytes){ at, (size_t)(from - at) });
+		otlp_build_raw(&b, (struct bytes){ at, (size_t)(from - at) });
 		if (s->text)
-			build_raw(&b, (struct bytes){ s->text, s->size });
+			otlp_build_raw(&b, (struct bytes){ s->text, s->size });
 		else
 			otlp_build_varint(&b, s->size);
 		at = from + s->remove;
 	}
-	build_raw(&b, (struct bytes){ at, (size_t)(e->body.data + e->body.size - at) });
+	otlp_build_raw(&b, (struct bytes){ at, (size_t)(e->body.data + e->body.size - at) });
 	OXP_ASSERT(b.size == e->size);
 }

@@ -144,11 +144,7 @@ static bool stand_in(struct otlp_redact *r, struct bytes value)
 
 static void copy_field(struct walk *w, const unsigned char *from, const unsigned char *until)
 {
-	size_t size = (size_t)(until - from);
-	char *to = otlp_build_claim(&w->to, size);
-
-	if (to)
-		memcpy(to, from, size);
+	otlp_build_raw(&w->to, (struct bytes){ (const char *)from, (size_t)(until - from) });
 }
 
 static void enter(struct walk *w, unsigned field, enum kind kind, struct bytes message)

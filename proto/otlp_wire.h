@@ -40,6 +40,12 @@ static inline enum wire_varint wire_varint(const unsigned char **at, const unsig
 	return WIRE_VARINT_LONG;
 }
 
+/* How many bytes it takes in its shortest form. */
+static inline size_t wire_varint_size(uint64_t value)
+{
+	return 1 + (unsigned)(63 - __builtin_clzll(value | 1)) / 7;
+}
+
 struct wire {
 	const unsigned char *at, *end;
 };
