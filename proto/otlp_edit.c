@@ -432,11 +432,10 @@ static struct otlp_part *add_part(struct otlp_view *v, unsigned field, enum wire
 	return p;
 }
 
-bool otlp_view_add(struct otlp_edit *e, struct otlp_view *v, struct bytes key, struct bytes value)
+bool otlp_view_add(struct otlp_view *v, struct bytes key, struct bytes value)
 {
 	struct otlp_part *p = add_part(v, v->attributes, WIRE_LENGTH);
 
-	(void)e;
 	if (!p)
 		return false;
 	p->key = key;
@@ -454,11 +453,10 @@ static void only(struct otlp_view *v, unsigned field, const struct otlp_part *bu
 	}
 }
 
-bool otlp_view_set(struct otlp_edit *e, struct otlp_view *v, unsigned field, struct bytes content)
+bool otlp_view_set(struct otlp_view *v, unsigned field, struct bytes content)
 {
 	struct otlp_part *p = last_field(v, field);
 
-	(void)e;
 	if (content.size == 0) {
 		only(v, field, NULL);
 		return true;
