@@ -354,15 +354,9 @@ __attribute__((format(printf, 2, 3))) static void tell(struct told *n, const cha
 /* The beginning of the span's name, "" when it has none. */
 static void name_of(struct bytes span, char to[3 * NAME_SHOWN + 1])
 {
-	struct wire w = wire_of(span);
-	struct bytes name = { "", 0 };
-	struct wire_field f;
-	size_t size;
+	struct bytes name = wire_last(span, 5, NULL);
+	size_t size = name.size < NAME_SHOWN ? name.size : NAME_SHOWN;
 
-	while (wire_next(&w, &f) > 0)
-		if (f.number == 5 && f.type == WIRE_LENGTH)
-			name = f.bytes;
-	size = name.size < NAME_SHOWN ? name.size : NAME_SHOWN;
 	while (size > 0 && size < name.size && ((unsigned char)name.data[size] & 0xc0) == 0x80)
 		size--;
 	to[utf8_mend(name.data, size, to)] = '\0';
