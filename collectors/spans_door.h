@@ -41,10 +41,11 @@ struct spans_door {
 	struct http_route routes[2];
 };
 
-/* Takes what is posted to `path`; `begin` calls spans_door_begin(). 0 or -errno. */
+/* 0 or -errno. */
 int spans_door_init(struct spans_door *, const struct spans_form *, struct host *, const struct spans_door_config *,
 	struct spans_tally *) MUST_CHECK;
-/* Listens. 0; or -errno, logged with the address. */
+/* Listens for what is posted to `path`; `begin` calls door_begin() with the media type of the form. 0; or -errno,
+ * logged with the address. */
 int spans_door_start(
 	struct spans_door *, const char *path, enum http_take (*begin)(void *door, struct http_request *)) MUST_CHECK;
 

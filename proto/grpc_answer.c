@@ -88,19 +88,6 @@ static size_t read_base64(struct bytes text, char *to, size_t room)
 	return size;
 }
 
-/* The last field of that number, which is the one that counts; of no bytes if there is none. */
-static struct bytes last_bytes(struct bytes message, uint32_t number)
-{
-	struct wire w = wire_of(message);
-	struct wire_field field;
-	struct bytes found = { "", 0 };
-
-	while (wire_next(&w, &field) > 0)
-		if (field.number == number && field.type == WIRE_LENGTH)
-			found = field.bytes;
-	return found;
-}
-
 static int64_t last_number(struct bytes message, uint32_t number)
 {
 	struct wire w = wire_of(message);
@@ -116,7 +103,7 @@ static int64_t last_number(struct bytes message, uint32_t number)
 /* RetryInfo { Duration retry_delay = 1; }, Duration { int64 seconds = 1; int32 nanos = 2; } */
 static int64_t ms_of(struct bytes retry_info)
 {
-	struct bytes delay = last_bytes(retry_info, 1);
+	struct bytes delay = wire_last(retry_info, 1, NULL);
 	int64_t seconds = last_number(delay, 1), nanos = last_number(delay, 2);
 
 	if (seconds < 0 || nanos < 0)
@@ -138,10 +125,10 @@ static void read_details(struct grpc_answer *a, struct bytes value)
 	while (wire_next(&w, &field) > 0) {
 		if (field.number != 3 || field.type != WIRE_LENGTH)
 			continue;
-		url = last_bytes(field.bytes, 1);
+		url = wire_last(field.bytes, 1, NULL);
 		if (url.size >= sizeof type - 1 &&
 			memcmp(url.data + url.size - (sizeof type - 1), type, sizeof type - 1) == 0)
-			a->retry_ms = ms_of(last_bytes(field.bytes, 2));
+			a->retry_ms = ms_of(wire_last(field.bytes, 2, NULL));
 	}
 }
 

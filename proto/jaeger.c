@@ -348,8 +348,6 @@ enum {
 	SPAN_TRACE_STATE,
 	SPAN_SCOPE,
 	SPAN_SCOPE_VERSION,
-	SPAN_LIBRARY,
-	SPAN_LIBRARY_VERSION,
 	SPAN_SPECIALS
 };
 static const struct bytes span_names[SPAN_SPECIALS] = {

@@ -89,11 +89,6 @@ static inline void otlp_build_raw(struct otlp_build *b, struct bytes bytes)
 		memcpy(to, bytes.data, bytes.size);
 }
 
-static inline size_t wire_varint_size(uint64_t value)
-{
-	return 1 + (unsigned)(63 - __builtin_clzll(value | 1)) / 7;
-}
-
 static inline void otlp_build_varint(struct otlp_build *b, uint64_t value)
 {
 	char *to = otlp_build_claim(b, wire_varint_size(value));

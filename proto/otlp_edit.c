@@ -432,11 +432,10 @@ static struct otlp_part *add_part(struct otlp_view *v, unsigned field, enum wire
 	return p;
 }
 
-bool otlp_view_add(struct otlp_edit *e, struct otlp_view *v, struct bytes key, struct bytes value)
+bool otlp_view_add(struct otlp_view *v, struct bytes key, struct bytes value)
 {
 	struct otlp_part *p = add_part(v, v->attributes, WIRE_LENGTH);
 
-	(void)e;
 	if (!p)
 		return false;
 	p->key = key;
@@ -454,11 +453,10 @@ static void only(struct otlp_view *v, unsigned field, const struct otlp_part *bu
 	}
 }
 
-bool otlp_view_set(struct otlp_edit *e, struct otlp_view *v, unsigned field, struct bytes content)
+bool otlp_view_set(struct otlp_view *v, unsigned field, struct bytes content)
 {
 	struct otlp_part *p = last_field(v, field);
 
-	(void)e;
 	if (content.size == 0) {
 		only(v, field, NULL);
 		return true;
@@ -574,22 +572,14 @@ static size_t part_size(const struct otlp_view *v, const struct otlp_part *p)
 	return 1 + (p->wire == WIRE_LENGTH ? wire_varint_size(content) : 0) + content; /* tags are below 16 */
 }
 
-static void build_raw(struct otlp_build *b, struct bytes bytes)
-{
-	char *to = otlp_build_claim(b, bytes.size);
-
-	if (to)
-		memcpy(to, bytes.data, bytes.size);
-}
-
 static void build_part(struct otlp_build *b, const struct otlp_view *v, const struct otlp_part *p)
 {
 	otlp_build_tag(b, p->field, (enum wire_type)p->wire);
 	if (p->wire == WIRE_VARINT) {
-		build_raw(b, p->value);
+		otlp_build_raw(b, p->value);
 	} else if (p->field != v->attributes) {
 		otlp_build_varint(b, p->value.size);
-		build_raw(b, p->value);
+		otlp_build_raw(b, p->value);
 	} else {
 		otlp_build_varint(b, pair_size(p));
 		otlp_build_bytes(b, 1, p->key);
@@ -817,13 +807,13 @@ void otlp_edit_write(const struct otlp_edit *e, char *to)
 	for (size_t i = 0; i < e->count; i++) {
 		const struct otlp_splice *s = &e->splices[i];
 		const char *from = e->body.data + s->at;
-		build_raw(&b, (struct bytes){ at, (size_t)(from - at) });
+		otlp_build_raw(&b, (struct bytes){ at, (size_t)(from - at) });
 		if (s->text)
-			build_raw(&b, (struct bytes){ s->text, s->size });
+			otlp_build_raw(&b, (struct bytes){ s->text, s->size });
 		else
 			otlp_build_varint(&b, s->size);
 		at = from + s->remove;
 	}
-	build_raw(&b, (struct bytes){ at, (size_t)(e->body.data + e->body.size - at) });
+	otlp_build_raw(&b, (struct bytes){ at, (size_t)(e->body.data + e->body.size - at) });
 	OXP_ASSERT(b.size == e->size);
 }

@@ -131,9 +131,9 @@ void otlp_part_drop(struct otlp_view *, struct otlp_part *);
 void otlp_part_rename(struct otlp_view *, struct otlp_part *, struct bytes key);
 void otlp_part_value(struct otlp_view *, struct otlp_part *, struct bytes value);
 /* False: no room. */
-bool otlp_view_add(struct otlp_edit *, struct otlp_view *, struct bytes key, struct bytes value) MUST_CHECK;
+bool otlp_view_add(struct otlp_view *, struct bytes key, struct bytes value) MUST_CHECK;
 /* Sets a field of a text or a message; an empty one is taken out. False: no room. */
-bool otlp_view_set(struct otlp_edit *, struct otlp_view *, unsigned field, struct bytes content) MUST_CHECK;
+bool otlp_view_set(struct otlp_view *, unsigned field, struct bytes content) MUST_CHECK;
 /* Adds to a field that is a count. False: no room. */
 bool otlp_view_count(struct otlp_edit *, struct otlp_view *, unsigned field, uint64_t more) MUST_CHECK;
 

@@ -16,21 +16,6 @@ struct survey {
 	bool broken;
 };
 
-/* The last field of that number, empty if there is none. */
-static struct bytes last_of(struct survey *s, struct bytes message, uint32_t number)
-{
-	struct bytes last = { "", 0 };
-	struct wire w = wire_of(message);
-	struct wire_field f;
-	int more;
-
-	while ((more = wire_next(&w, &f)) > 0)
-		if (f.number == number && f.type == WIRE_LENGTH)
-			last = f.bytes;
-	s->broken |= more < 0;
-	return last;
-}
-
 static void refuse(struct survey *s, enum otlp_fault fault, struct bytes record)
 {
 	if (s->sum.refused++ == 0) {
@@ -40,19 +25,20 @@ static void refuse(struct survey *s, enum otlp_fault fault, struct bytes record)
 	s->sum.refused_bytes += record.size;
 }
 
-static void take(struct survey *s, struct bytes record)
+static void take(struct survey *s, struct bytes message)
 {
-	enum otlp_fault fault = otlp_record_check(record);
+	struct otlp_record record;
+	enum otlp_fault fault = otlp_record_read(message, &record);
 
-	s->at = record.data;
+	s->at = message.data;
 	if (otlp_fault_can_be_mended(fault)) {
-		refuse(s, fault, record);
+		refuse(s, fault, message);
 		return;
 	}
 	s->broken |= fault != OTLP_OK;
 	if (s->broken)
 		return;
-	otlp_record_write(&s->line, s->sum.form, &s->group, &s->common, record);
+	otlp_record_write(&s->line, s->sum.form, &s->group, &s->common, &record);
 	s->broken |= s->line.broken;
 	otlp_line_raw(&s->line, (struct bytes){ "\n", 1 });
 	s->sum.records++;
@@ -70,8 +56,8 @@ static void each_of_scope(struct survey *s, struct bytes scope_logs)
 	int more = 0;
 
 	s->at = scope_logs.data;
-	s->group.scope = last_of(s, scope_logs, 1);
-	s->group.scope_schema = last_of(s, scope_logs, 3);
+	s->group.scope = wire_last(scope_logs, 1, &s->broken);
+	s->group.scope_schema = wire_last(scope_logs, 3, &s->broken);
 	s->common = (struct otlp_log_common){ .written = false };
 	while (goes_on(s) && (more = wire_next(&w, &f)) > 0)
 		if (f.number == 2 && f.type == WIRE_LENGTH)
@@ -86,8 +72,8 @@ static void each_of_resource(struct survey *s, struct bytes resource_logs)
 	int more = 0;
 
 	s->at = resource_logs.data;
-	s->group.resource = last_of(s, resource_logs, 1);
-	s->group.resource_schema = last_of(s, resource_logs, 3);
+	s->group.resource = wire_last(resource_logs, 1, &s->broken);
+	s->group.resource_schema = wire_last(resource_logs, 3, &s->broken);
 	while (goes_on(s) && (more = wire_next(&w, &f)) > 0)
 		if (f.number == 2 && f.type == WIRE_LENGTH)
 			each_of_scope(s, f.bytes);

@@ -65,15 +65,6 @@ static struct head head_of(const struct survey *s, const unsigned char *field)
 	return h;
 }
 
-static int64_t varint_width(uint64_t value)
-{
-	int64_t width = 1;
-
-	while (value >>= VARINT_DIGITS)
-		width++;
-	return width;
-}
-
 static void add_edit(struct survey *s, enum edit_kind kind, const unsigned char *at, uint64_t size)
 {
 	if (s->edits)
@@ -116,7 +107,8 @@ static void mend_text(struct survey *s)
 
 	mark(s, depth);
 	add_edit(s, EDIT_TEXT, h.length, size);
-	s->layers[depth].growth += (int64_t)size - (int64_t)h.size + varint_width(size) - (h.content - h.length);
+	s->layers[depth].growth +=
+		(int64_t)size - (int64_t)h.size + (int64_t)wire_varint_size(size) - (h.content - h.length);
 	s->sum.texts++;
 }
 
@@ -206,7 +198,7 @@ static void take_message(struct survey *s, unsigned depth, unsigned message)
 	size = (uint64_t)((int64_t)h.size + l->growth);
 	if (s->edits)
 		s->edits[l->edit].size = (uint32_t)size & EDIT_SIZE_MAX;
-	l[-1].growth += l->growth + varint_width(size) - (h.content - h.length);
+	l[-1].growth += l->growth + (int64_t)wire_varint_size(size) - (h.content - h.length);
 }
 
 static void end_message(struct survey *s)
@@ -362,15 +354,9 @@ __attribute__((format(printf, 2, 3))) static void tell(struct told *n, const cha
 /* The beginning of the span's name, "" when it has none. */
 static void name_of(struct bytes span, char to[3 * NAME_SHOWN + 1])
 {
-	struct wire w = wire_of(span);
-	struct bytes name = { "", 0 };
-	struct wire_field f;
-	size_t size;
+	struct bytes name = wire_last(span, 5, NULL);
+	size_t size = name.size < NAME_SHOWN ? name.size : NAME_SHOWN;
 
-	while (wire_next(&w, &f) > 0)
-		if (f.number == 5 && f.type == WIRE_LENGTH)
-			name = f.bytes;
-	size = name.size < NAME_SHOWN ? name.size : NAME_SHOWN;
 	while (size > 0 && size < name.size && ((unsigned char)name.data[size] & 0xc0) == 0x80)
 		size--;
 	to[utf8_mend(name.data, size, to)] = '\0';

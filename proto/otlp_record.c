@@ -14,14 +14,7 @@ enum {
 };
 enum { TEXT_FIELD = 1, DOUBLE_FIELD = 4, ARRAY_FIELD = 5, MAP_FIELD = 6 }; /* of AnyValue */
 
-/* A LogRecord's fields, empty or 0 if they are missing. (opentelemetry-proto 1.x, logs.proto.) */
-struct record {
-	struct bytes message; /* all of it, for its attributes */
-	uint64_t time, observed, severity, flags, dropped;
-	struct bytes severity_text, body, trace_id, span_id, event;
-};
-
-static struct bytes *text_of(struct record *r, uint32_t field)
+static struct bytes *text_of(struct otlp_record *r, uint32_t field)
 {
 	switch (field) {
 	case 3:
@@ -39,7 +32,7 @@ static struct bytes *text_of(struct record *r, uint32_t field)
 	}
 }
 
-static uint64_t *number_of(struct record *r, uint32_t field, enum wire_type type)
+static uint64_t *number_of(struct otlp_record *r, uint32_t field, enum wire_type type)
 {
 	if (type == WIRE_64)
 		return field == 1 ? &r->time : field == 11 ? &r->observed : NULL;
@@ -48,14 +41,14 @@ static uint64_t *number_of(struct record *r, uint32_t field, enum wire_type type
 	return type == WIRE_32 && field == 8 ? &r->flags : NULL;
 }
 
-static bool read_record(struct bytes message, struct record *ret)
+enum otlp_fault otlp_record_read(struct bytes message, struct otlp_record *ret)
 {
 	const struct bytes none = { "", 0 };
 	struct wire w = wire_of(message);
 	struct wire_field f;
 	int more;
 
-	*ret = (struct record){ .message = message,
+	*ret = (struct otlp_record){ .message = message,
 		.severity_text = none,
 		.body = none,
 		.trace_id = none,
@@ -69,18 +62,11 @@ static bool read_record(struct bytes message, struct record *ret)
 		if (number)
 			*number = f.value;
 	}
-	return more == 0;
-}
-
-enum otlp_fault otlp_record_check(struct bytes message)
-{
-	struct record r;
-
-	if (!read_record(message, &r))
+	if (more < 0)
 		return OTLP_WIRE;
-	if (r.trace_id.size != 0 && r.trace_id.size != TRACE_SIZE)
+	if (ret->trace_id.size != 0 && ret->trace_id.size != TRACE_SIZE)
 		return OTLP_LOG_TRACE_ID;
-	return r.span_id.size == 0 || r.span_id.size == SPAN_SIZE ? OTLP_OK : OTLP_LOG_SPAN_ID;
+	return ret->span_id.size == 0 || ret->span_id.size == SPAN_SIZE ? OTLP_OK : OTLP_LOG_SPAN_ID;
 }
 
 /* An id of zeros is none (OpenTelemetry specification, "SpanContext"). */
@@ -308,7 +294,7 @@ static void write_ecs_common(struct otlp_line *l, const struct otlp_log_group *g
 	otlp_line_forget(l, names);
 }
 
-static void put_ecs_severity(struct otlp_line *l, const struct record *r)
+static void put_ecs_severity(struct otlp_line *l, const struct otlp_record *r)
 {
 	const char *word = severity_word(r->severity);
 
@@ -336,7 +322,7 @@ static void put_ecs_body(struct otlp_line *l, struct bytes body)
 }
 
 static void write_ecs(
-	struct otlp_line *l, const struct otlp_log_group *g, struct otlp_log_common *c, const struct record *r)
+	struct otlp_line *l, const struct otlp_log_group *g, struct otlp_log_common *c, const struct otlp_record *r)
 {
 	put_time(l, "@timestamp", r->time ? r->time : r->observed);
 	put_ecs_severity(l, r);
@@ -433,7 +419,7 @@ static void put_otel_body(struct otlp_line *l, struct bytes body)
 }
 
 static void write_otel(
-	struct otlp_line *l, const struct otlp_log_group *g, struct otlp_log_common *c, const struct record *r)
+	struct otlp_line *l, const struct otlp_log_group *g, struct otlp_log_common *c, const struct otlp_record *r)
 {
 	put_time(l, "@timestamp", r->time ? r->time : r->observed);
 	put_time(l, "observed_timestamp", r->observed);
@@ -450,16 +436,10 @@ static void write_otel(
 }
 
 void otlp_record_write(struct otlp_line *l, enum otlp_log_form form, const struct otlp_log_group *g,
-	struct otlp_log_common *c, struct bytes message)
+	struct otlp_log_common *c, const struct otlp_record *r)
 {
-	struct record r;
-
-	if (!read_record(message, &r)) {
-		l->broken = true;
-		return;
-	}
 	otlp_line_forget(l, c->written && form == OTLP_LOG_ECS ? c->names : 0);
 	otlp_line_open(l, '{');
-	(form == OTLP_LOG_ECS ? write_ecs : write_otel)(l, g, c, &r);
+	(form == OTLP_LOG_ECS ? write_ecs : write_otel)(l, g, c, r);
 	otlp_line_close(l, '}');
 }

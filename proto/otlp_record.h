@@ -39,10 +39,18 @@ struct otlp_log_common {
 	unsigned names;
 };
 
-/* Whether the record can be a line: a fault that can be mended (its ids) refuses it alone, OTLP_WIRE the request. */
-enum otlp_fault otlp_record_check(struct bytes record);
-/* Writes it as one object. If it cannot be read, the line is `broken`. */
+/* A LogRecord's fields, empty or 0 if they are missing. (opentelemetry-proto 1.x, logs.proto.) */
+struct otlp_record {
+	struct bytes message; /* all of it, for its attributes */
+	uint64_t time, observed, severity, flags, dropped;
+	struct bytes severity_text, body, trace_id, span_id, event;
+};
+
+/* Whether the record can be a line: a fault that can be mended (its ids) refuses it alone, OTLP_WIRE the request. Only
+ * if there is no fault may it be written. */
+enum otlp_fault otlp_record_read(struct bytes message, struct otlp_record *ret) MUST_CHECK;
+/* Writes it as one object. If a message within it cannot be read, the line is `broken`. */
 void otlp_record_write(struct otlp_line *, enum otlp_log_form, const struct otlp_log_group *, struct otlp_log_common *,
-	struct bytes record);
+	const struct otlp_record *);
 
 #endif

@@ -106,30 +106,6 @@ static enum redacted clean_double(struct otlp_redact *r, uint64_t bits)
 	return clean_number(r, digits);
 }
 
-static struct bytes key_of(struct bytes pair)
-{
-	struct wire w = wire_of(pair);
-	struct bytes key = { "", 0 };
-	struct wire_field f;
-
-	while (wire_next(&w, &f) > 0)
-		if (f.number == 1 && f.type == WIRE_LENGTH)
-			key = f.bytes;
-	return key;
-}
-
-static struct bytes value_of(struct bytes pair)
-{
-	struct wire w = wire_of(pair);
-	struct bytes value = { "", 0 };
-	struct wire_field f;
-
-	while (wire_next(&w, &f) > 0)
-		if (f.number == 2 && f.type == WIRE_LENGTH)
-			value = f.bytes;
-	return value;
-}
-
 /* r->text becomes what stands in place of the whole value. False: no room. */
 static bool stand_in(struct otlp_redact *r, struct bytes value)
 {
@@ -144,11 +120,7 @@ static bool stand_in(struct otlp_redact *r, struct bytes value)
 
 static void copy_field(struct walk *w, const unsigned char *from, const unsigned char *until)
 {
-	size_t size = (size_t)(until - from);
-	char *to = otlp_build_claim(&w->to, size);
-
-	if (to)
-		memcpy(to, from, size);
+	otlp_build_raw(&w->to, (struct bytes){ (const char *)from, (size_t)(until - from) });
 }
 
 static void enter(struct walk *w, unsigned field, enum kind kind, struct bytes message)
@@ -171,14 +143,14 @@ static void take_out(struct walk *w, unsigned field, struct bytes key, struct by
 	w->found = true;
 	if (w->r->redact.with == REDACT_REMOVE)
 		return;
-	w->failed = !stand_in(w->r, value_of(pair));
+	w->failed = !stand_in(w->r, wire_last(pair, 2, NULL));
 	text.bytes = buffer_bytes(&w->r->text);
 	otlp_build_attribute(&w->to, field, key, &text);
 }
 
 static void on_pair(struct walk *w, const struct wire_field *f)
 {
-	struct bytes key = key_of(f->bytes);
+	struct bytes key = wire_last(f->bytes, 1, NULL);
 
 	if (redact_is_key(&w->r->redact, key))
 		take_out(w, f->number, key, f->bytes);

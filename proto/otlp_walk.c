@@ -47,34 +47,23 @@ enum otlp_fault otlp_traces_check(const char *body, size_t size, struct otlp_sum
  * here the last one counts, as no encoder writes two.
  */
 
-/* The bytes of the last field `number` of a message, empty when there is none. */
-static int last_bytes(struct bytes message, uint32_t number, struct bytes *ret)
-{
-	struct wire w = wire_of(message);
-	struct wire_field f;
-	int more;
-
-	*ret = (struct bytes){ "", 0 };
-	while ((more = wire_next(&w, &f)) > 0)
-		if (f.number == number && f.type == WIRE_LENGTH)
-			*ret = f.bytes;
-	return more;
-}
-
 static int read_service(struct bytes resource, struct bytes *ret)
 {
 	struct wire w = wire_of(resource);
 	struct bytes key, value;
 	struct wire_field f;
+	bool broken = false;
 	int more;
 
 	*ret = (struct bytes){ "", 0 };
 	while ((more = wire_next(&w, &f)) > 0) {
 		if (f.number != 1 || f.type != WIRE_LENGTH)
 			continue;
-		if (last_bytes(f.bytes, 1, &key) || last_bytes(f.bytes, 2, &value))
-			return -EBADMSG;
-		if (bytes_are(key, "service.name") && last_bytes(value, 1, ret))
+		key = wire_last(f.bytes, 1, &broken);
+		value = wire_last(f.bytes, 2, &broken);
+		if (bytes_are(key, "service.name"))
+			*ret = wire_last(value, 1, &broken);
+		if (broken)
 			return -EBADMSG;
 	}
 	return more;
@@ -148,10 +137,12 @@ static int each_of_scope(struct bytes scope_spans, struct otlp_span *s, const st
 {
 	struct wire w = wire_of(scope_spans);
 	struct wire_field f;
-	int more = last_bytes(scope_spans, 1, &s->scope);
+	bool broken = false;
+	int more;
 
-	if (more)
-		return more;
+	s->scope = wire_last(scope_spans, 1, &broken);
+	if (broken)
+		return -EBADMSG;
 	while ((more = wire_next(&w, &f)) > 0) {
 		int answer;
 		if (f.number != 2 || f.type != WIRE_LENGTH)
@@ -170,9 +161,12 @@ static int each_of_resource(struct bytes resource_spans, const struct visit *vis
 	struct wire w = wire_of(resource_spans);
 	struct otlp_span s;
 	struct wire_field f;
-	int more = last_bytes(resource_spans, 1, &s.resource);
+	bool broken = false;
+	int more;
 
-	if (more || (more = read_service(s.resource, &s.service)))
+	s.resource = wire_last(resource_spans, 1, &broken);
+	more = broken ? -EBADMSG : read_service(s.resource, &s.service);
+	if (more)
 		return more;
 	while ((more = wire_next(&w, &f)) > 0) {
 		int answer = f.number == 2 && f.type == WIRE_LENGTH ? each_of_scope(f.bytes, &s, visit) : 0;

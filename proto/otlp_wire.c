@@ -48,3 +48,18 @@ int wire_next(struct wire *w, struct wire_field *ret)
 		return -EBADMSG;
 	}
 }
+
+struct bytes wire_last(struct bytes message, uint32_t number, bool *broken)
+{
+	struct wire w = wire_of(message);
+	struct bytes last = { "", 0 };
+	struct wire_field f;
+	int more;
+
+	while ((more = wire_next(&w, &f)) > 0)
+		if (f.number == number && f.type == WIRE_LENGTH)
+			last = f.bytes;
+	if (more < 0 && broken)
+		*broken = true;
+	return last;
+}

@@ -40,6 +40,12 @@ static inline enum wire_varint wire_varint(const unsigned char **at, const unsig
 	return WIRE_VARINT_LONG;
 }
 
+/* How many bytes it takes in its shortest form. */
+static inline size_t wire_varint_size(uint64_t value)
+{
+	return 1 + (unsigned)(63 - __builtin_clzll(value | 1)) / 7;
+}
+
 struct wire {
 	const unsigned char *at, *end;
 };
@@ -60,5 +66,8 @@ static inline struct wire wire_of(struct bytes message)
 
 /* 1 with the next field, 0 at the end, -EBADMSG. */
 int wire_next(struct wire *, struct wire_field *ret) MUST_CHECK;
+/* The last field of bytes with that number, which is the one that counts; empty if there is none. If the message cannot
+ * be read to its end, fields up to there count, and *broken becomes true; it may be NULL. */
+struct bytes wire_last(struct bytes message, uint32_t number, bool *broken);
 
 #endif

@@ -184,14 +184,6 @@ enum redacted redact_text(struct redact *r, struct bytes text, struct buffer *ou
 	return clean_text(&m, d, out) ? REDACT_FAILED : REDACT_FOUND;
 }
 
-bool redact_is_card(const struct redact *r, struct bytes digits)
-{
-	struct detected d;
-
-	return r->detector.what & DETECT_CARD && digits.size >= CARD_DIGITS_MIN &&
-	       detect_next(&r->detector, digits, 0, &d) && d.from == 0 && d.to == digits.size;
-}
-
 /* Without a fraction that says nothing: 4111111111111111.0 */
 static struct bytes whole_number(struct bytes number)
 {
@@ -203,10 +195,22 @@ static struct bytes whole_number(struct bytes number)
 	return (struct bytes){ number.data, dot == number.data + size - 1 ? size - 1 : number.size };
 }
 
+bool redact_is_card(const struct redact *r, struct bytes number)
+{
+	struct bytes digits;
+	struct detected d;
+
+	if (!(r->detector.what & DETECT_CARD))
+		return false;
+	digits = whole_number(number);
+	return digits.size >= CARD_DIGITS_MIN && detect_next(&r->detector, digits, 0, &d) && d.from == 0 &&
+	       d.to == digits.size;
+}
+
 /* A number that is a card becomes a string, because it would not be a number without its digits. */
 static enum redacted clean_number(struct redact *r, struct bytes before, struct bytes number, struct buffer *out)
 {
-	if (!(r->detector.what & DETECT_CARD) || !redact_is_card(r, whole_number(number)))
+	if (!redact_is_card(r, number))
 		return REDACT_NOTHING;
 	if (buffer_append(out, before.data, before.size) || buffer_append(out, "\"", 1) ||
 		redact_stand_in(r, number, out) || buffer_append(out, "\"", 1))

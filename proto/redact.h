@@ -51,8 +51,8 @@ static inline bool redact_finds_nothing(const struct redact *r, struct bytes tex
 /* The same for text as it reads, with DETECT_PADDING readable bytes behind it: appends all of it, or nothing if nothing
  * is found. */
 enum redacted redact_text(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
-/* Whether the digits, such as those of a number, are a card as a whole, and cards are looked for. */
-bool redact_is_card(const struct redact *, struct bytes digits);
+/* Whether the number, without a fraction of zeros, is a card as a whole, and cards are looked for. */
+bool redact_is_card(const struct redact *, struct bytes number);
 /* Appends what stands in place of that text; not for REDACT_REMOVE. 0, -ENOSPC or -ENOMEM. */
 int redact_stand_in(const struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
 /* Appends the replacement of a value that must not be shown; not for REDACT_REMOVE. */

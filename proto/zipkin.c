@@ -101,6 +101,8 @@ struct endpoint {
 
 struct span {
 	struct bytes trace_id, id, parent_id, name, kind;
+	unsigned char trace[16], own[8], parent[8]; /* what the ids say, once read_ids() has been called */
+	bool has_parent; /* another than itself */
 	uint64_t timestamp, duration; /* us */
 	struct bytes tags, annotations; /* JSON, or empty */
 	struct endpoint local, remote;
@@ -277,16 +279,17 @@ static bool is_zero_id(struct bytes text)
 	return text.size == 0 || text.size == 16;
 }
 
-static const char *check_ids(const struct span *s)
+/* NULL, or why the span is refused. */
+static const char *read_ids(struct span *s)
 {
-	unsigned char id[16];
-
-	if (!read_trace_id(s->trace_id, id))
+	if (!read_trace_id(s->trace_id, s->trace))
 		return "its traceId is missing, zero, or not 16 or 32 hex digits";
-	if (!read_hex(s->id, id, 8))
+	if (!read_hex(s->id, s->own, sizeof s->own))
 		return "its id is missing, zero, or not 16 hex digits";
-	if (!is_zero_id(s->parent_id) && !read_hex(s->parent_id, id, 8))
+	s->has_parent = !is_zero_id(s->parent_id);
+	if (s->has_parent && !read_hex(s->parent_id, s->parent, sizeof s->parent))
 		return "its parentId is not 16 hex digits";
+	s->has_parent &= !bytes_equal(s->parent_id, s->id);
 	return NULL;
 }
 
@@ -679,19 +682,12 @@ static void put_status(struct otlp_build *b, const struct status *status)
 
 static void put_ids(struct otlp_build *b, struct span *s)
 {
-	unsigned char id[16];
-	bool has;
-
-	has = read_trace_id(s->trace_id, id);
-	OXP_ASSERT(has);
-	otlp_build_bytes(b, 1, (struct bytes){ (const char *)id, 16 });
-	has = read_hex(s->id, id, 8);
-	OXP_ASSERT(has);
-	otlp_build_bytes(b, 2, (struct bytes){ (const char *)id, 8 });
+	otlp_build_bytes(b, 1, (struct bytes){ (const char *)s->trace, sizeof s->trace });
+	otlp_build_bytes(b, 2, (struct bytes){ (const char *)s->own, sizeof s->own });
 	if (is_there(s, TAG_TRACE_STATE))
 		put_text(b, 3, take(s, TAG_TRACE_STATE));
-	if (!bytes_equal(s->parent_id, s->id) && read_hex(s->parent_id, id, 8))
-		otlp_build_bytes(b, 4, (struct bytes){ (const char *)id, 8 });
+	if (s->has_parent)
+		otlp_build_bytes(b, 4, (struct bytes){ (const char *)s->parent, sizeof s->parent });
 }
 
 static void put_span(struct writer *w, struct window *window, struct span *s)
@@ -735,7 +731,7 @@ static const char *read_span(
 		why = read_member(scan, s, (struct bytes){ object.data + m->name, m->name_size },
 			(struct bytes){ object.data + m->value, m->value_size });
 	}
-	return why ? why : check_ids(s);
+	return why ? why : read_ids(s);
 }
 
 /* What is wrong with the characters of an object, whose end was found all the same. NULL: with more than these. */

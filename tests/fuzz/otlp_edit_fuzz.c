@@ -51,10 +51,10 @@ static void rename_on(struct otlp_view *v)
 		otlp_part_rename(v, p, bytes_of("b"));
 }
 
-static void add_on(struct otlp_edit *e, struct otlp_view *v)
+static void add_on(struct otlp_view *v)
 {
 	if (!otlp_view_find(v, bytes_of("c")))
-		need(otlp_view_add(e, v, bytes_of("c"), bytes_of(new_value)), "no room to add");
+		need(otlp_view_add(v, bytes_of("c"), bytes_of(new_value)), "no room to add");
 }
 
 static bool visit_span(const struct edits *x, struct otlp_edit *e, struct otlp_view *v)
@@ -64,12 +64,12 @@ static bool visit_span(const struct edits *x, struct otlp_edit *e, struct otlp_v
 	if (x->what & RENAME)
 		rename_on(v);
 	if (x->what & ADD)
-		add_on(e, v);
+		add_on(v);
 	for (size_t i = 0; x->what & DROP && i < v->count; i++)
 		if (otlp_is_attribute(v, &v->parts[i]) && bytes_are(v->parts[i].key, "d"))
 			otlp_part_drop(v, &v->parts[i]);
 	if (x->what & STATE) {
-		need(otlp_view_set(e, v, OTLP_SPAN_TRACE_STATE, bytes_of("t")), "no room for a state");
+		need(otlp_view_set(v, OTLP_SPAN_TRACE_STATE, bytes_of("t")), "no room for a state");
 		need(otlp_view_count(e, v, OTLP_SPAN_DROPPED_ATTRIBUTES, 2), "no room for a count");
 	}
 	return true;
@@ -84,7 +84,7 @@ static bool visit(void *context, struct otlp_edit *e, struct otlp_view *v)
 	if (v->level == OTLP_RESOURCE && x->what & RENAME_RESOURCE)
 		rename_on(v);
 	if (v->level == OTLP_RESOURCE && x->what & ADD_RESOURCE)
-		add_on(e, v);
+		add_on(v);
 	if (x->what & REDACT)
 		need(otlp_redact_view(&x->redact, e, v), "no room to redact");
 	return true;

@@ -118,7 +118,7 @@ static enum step_answer apply(struct step *s, struct record *record)
 		if (f->level != v->level)
 			continue;
 		if (!part)
-			fine = otlp_view_add(record->request, v, f->name, (struct bytes){ f->value, f->size });
+			fine = otlp_view_add(v, f->name, (struct bytes){ f->value, f->size });
 		else if (is_unknown_service(v, f))
 			otlp_part_value(v, part, (struct bytes){ f->value, f->size });
 	}

@@ -129,7 +129,7 @@ static bool set_threshold(struct record *record, struct bytes state, uint64_t th
 	if (!to)
 		return false;
 	written.size = trace_state_write(state, threshold, to);
-	return otlp_view_set(record->request, record->view, OTLP_SPAN_TRACE_STATE, written);
+	return otlp_view_set(record->view, OTLP_SPAN_TRACE_STATE, written);
 }
 
 static enum step_answer apply(struct step *s, struct record *record)

@@ -198,6 +198,11 @@ static void twice(struct thrift_writer *w)
 	write_tag_text(w, "key", "first");
 	write_tag_int(w, "key", 2);
 }
+static void no_key(struct thrift_writer *w)
+{
+	write_tag_text(w, "", "first");
+	write_tag_text(w, "", "last");
+}
 
 static const struct tags_row tags_rows[] = {
 	{ "kind", kind_server, 1, { "\"kind\":2" }, { "span.kind", "attributes\":[" } },
@@ -220,6 +225,7 @@ static const struct tags_row tags_rows[] = {
 	{ "scope", scope, 3, { "\"scope\":{\"name\":\"lib\",\"version\":\"1.2\"}", "otel.library.name" },
 		{ "otel.scope" } },
 	{ "one key twice", twice, 2, { "{\"key\":\"key\",\"value\":{\"intValue\":\"2\"}}" }, { "first" } },
+	{ "an empty key twice", no_key, 2, { "{\"key\":\"\",\"value\":{\"stringValue\":\"last\"}}" }, { "first" } },
 };
 
 static void tags_become_what_they_mean(void **state)
