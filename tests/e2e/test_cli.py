@@ -18,7 +18,7 @@ import requests
 
 from lib import agent as agents
 from lib import fault
-from lib.lines import Writer
+from lib.lines import Writer, whole_lines
 from lib.wait import free_port, wait_until
 from test_traces import PROTOBUF, request_of
 
@@ -338,7 +338,7 @@ def test_who_names_a_port_for_spans_opens_no_other(tmp_path, otlp, http, grpc):
 
 
 def first_line(agent):
-    return next(line for line in agent.err().splitlines() if "is running, pid" in line)
+    return next(line for line in whole_lines(agent.process.err_path) if "is running, pid" in line)
 
 
 def test_the_start_line_names_every_address_and_what_is_exposed(oxpecker, tmp_path):
@@ -871,7 +871,7 @@ def test_neither_is_the_bulk_door_a_destination(tmp_path, bulk, url):
 
 def test_without_a_terminal_the_log_is_json(oxpecker):
     agent = oxpecker({})
-    assert all(json.loads(line)["level"] for line in agent.err().splitlines() if line.startswith("{"))
+    assert all(json.loads(line)["level"] for line in whole_lines(agent.process.err_path))
     assert subprocess.run([agents.binary(), "--version"], check=True, capture_output=True).stdout
 
 

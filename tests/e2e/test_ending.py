@@ -12,7 +12,7 @@ import pytest
 import requests
 
 from lib import fault
-from lib.lines import Writer, as_written, assert_same
+from lib.lines import Writer, as_written, assert_same, whole_lines
 from lib.sink import Sink
 from lib.wait import free_port
 from test_traces import PROTOBUF, post, request_of, spans_at
@@ -265,7 +265,7 @@ def test_a_limit_of_file_sizes_does_not_end_it(oxpecker, tmp_path):
     resource.prlimit(agent.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     agent.wait_until(lambda: agent.booked("delivered") == len(writer.lines), 20, "all is delivered")
     agent.assert_balanced()
-    assert_same([json.loads(line) for line in path.read_text().splitlines()], writer)
+    assert_same([json.loads(line) for line in whole_lines(path)], writer)
 
 
 def test_a_second_signal_while_it_ends_cuts_nothing_off(oxpecker, fault_server, tmp_path):

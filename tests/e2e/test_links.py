@@ -9,6 +9,7 @@ import pytest
 
 from lib import need
 from lib.agent import binary
+from lib.lines import whole_lines
 from lib.shipped import documents_of, wait_delivered
 from test_logs import config
 
@@ -172,7 +173,7 @@ def test_what_a_neighbour_causes_does_not_fill_the_log(oxpecker, fault_server, s
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_refused_links_total") == count)
     agent.wait_until(lambda: "more messages like this were held back" in agent.err())
-    lines = [json.loads(line) for line in agent.err().splitlines()]
+    lines = [json.loads(line) for line in whole_lines(agent.process.err_path)]
     assert all(set(line) == {"timestamp", "level", "component", "message"} for line in lines)
     refused = [line for line in lines if "cannot open" in line["message"]]
     assert 20 <= len(refused) <= 30 and not any("\x9b" in line["message"] for line in lines)

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from lib import need
-from lib.lines import as_written
+from lib.lines import as_written, whole_lines
 from lib.shipped import documents_of, wait_delivered
 
 COUNT = 400
@@ -106,7 +106,7 @@ def test_what_a_library_writes_is_what_arrives(oxpecker, opensearch, tmp_path, l
     wait_delivered(agent, COUNT)
     documents = opensearch.documents(stream)
     found = [documents[name] for name in sorted(documents)]  # ids ascend with the lines
-    lines = [json.loads(line) for line in path.read_text().split("\n")[:-1]]
+    lines = [json.loads(line) for line in whole_lines(path)]
     assert len(found) == len(lines) == COUNT
     for document, line, record in zip(map(as_written, found), lines, wanted):
         assert {**document, **line} == document and not document.keys() - line.keys() - {"@timestamp"}
@@ -131,7 +131,7 @@ def test_levels_are_filtered_and_named_as_ecs_does(oxpecker, fault_server, tmp_p
     row, = agent.ledger(signal="logs", source="logs.collect.tail")
     assert {reason: part["records"] for reason, part in row["dropped"].items()} == {"step": COUNT - len(kept)}
     documents = documents_of(server)
-    lines = [line for line, record in zip(map(json.loads, path.read_text().split("\n")[:-1]), wanted) if record in kept]
+    lines = [line for line, record in zip(map(json.loads, whole_lines(path)), wanted) if record in kept]
     assert len(documents) == len(kept) > 100
     for name, line, record in zip(sorted(documents), lines, kept):
         document = documents[name]

@@ -15,6 +15,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2_grpc import LogsServ
 
 from lib import agent as agents
 from lib import need
+from lib.lines import whole_lines
 from lib.process import Process
 from lib.sink import Sink
 from lib.wait import free_port, wait_until
@@ -47,7 +48,7 @@ def to_file(oxpecker, tmp_path, **otlp):
     path = tmp_path / "out.ndjson"
     agent = oxpecker({"receive": {"otlp": {"http": ["127.0.0.1:${OTLP_PORT}"], **otlp}},
                       "logs": {"batch": {"age": "20ms"}, "export": {"file": {"path": str(path)}}}})
-    return agent, lambda: [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+    return agent, lambda: [json.loads(line) for line in whole_lines(path)]
 
 
 def test_each_record_becomes_one_line(oxpecker, tmp_path):

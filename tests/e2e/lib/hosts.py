@@ -7,6 +7,7 @@ import sys
 import requests
 
 from . import need, unix_http
+from .lines import whole_lines
 from .process import Process
 
 
@@ -27,7 +28,7 @@ class Host:
 
     def announced(self):
         """The port of its ready line; the last one, as a restart appends another."""
-        lines = [line for line in self.process.out().splitlines() if line.startswith("{") and '"ready"' in line]
+        lines = [line for line in whole_lines(self.process.out_path) if line.startswith("{") and '"ready"' in line]
         return json.loads(lines[-1])["port"] if lines else None
 
     def get(self, path, **headers):
@@ -39,8 +40,7 @@ class Host:
 
     def log_lines(self):
         """What it has logged so far, whole lines only."""
-        with open(self.log_path, encoding="utf-8") as file:
-            return [json.loads(line) for line in file.read().split("\n")[:-1]]
+        return [json.loads(line) for line in whole_lines(self.log_path)]
 
     def stop(self):
         return self.process.stop(20)

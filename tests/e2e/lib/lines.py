@@ -4,6 +4,15 @@ import json
 import os
 
 
+def whole_lines(path):
+    """What a file has so far; its writer may be in the midst of the next line, or not have begun it."""
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read().split("\n")[:-1]
+    except FileNotFoundError:
+        return []
+
+
 class Writer:
     """Appends JSON lines to a file and keeps what it wrote: number → line."""
 
