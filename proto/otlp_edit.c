@@ -313,16 +313,15 @@ static inline void read_plain_attributes(struct otlp_view *v, struct wire *w)
 {
 	const unsigned char *at = w->at, tag = (unsigned char)(v->attributes << 3 | WIRE_LENGTH);
 
-	while (w->end - at >= 2 && at[0] == tag && at[1] <= INLINE_TAG_MAX && at[1] <= w->end - at - 2) {
-		struct otlp_part *p = &v->parts[v->count];
-		if (v->count == v->room || !read_plain_pair(p, at + 2, at[1]))
+	for (; w->end - at >= 2 && at[0] == tag && at[1] <= INLINE_TAG_MAX && at[1] <= w->end - at - 2; v->count++) {
+		struct otlp_part *p = v->count < v->room ? &v->parts[v->count] : NULL;
+		if (!p || !read_plain_pair(p, at + 2, at[1]))
 			break;
 		p->at = (const char *)at;
 		p->size = 2 + at[1];
 		p->field = (uint16_t)v->attributes;
 		p->wire = WIRE_LENGTH;
 		p->state = OTLP_PART_SAME;
-		v->count++;
 		at += 2 + at[1];
 	}
 	w->at = at;
