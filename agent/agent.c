@@ -279,6 +279,13 @@ static size_t allowed_memory(const struct agent *a)
 	return most;
 }
 
+static uint64_t left_beside(const struct agent *a)
+{
+	uint64_t limit = cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT);
+
+	return memory_beside(memory_within(a->config->memory, limit), limit);
+}
+
 static struct servers_options servers_options(struct agent *a)
 {
 	return (struct servers_options){ .core = &a->core,
@@ -299,6 +306,7 @@ static int open_core(struct agent *a, struct log *log)
 		.state_path = config->state.path,
 		.state_temporary = config->state.temporary,
 		.state_max = config->state.max,
+		.beside = left_beside(a),
 		.store = { config->store.max, config->store.age },
 		.damaged = spool_damaged,
 		.fits = spool_fits,

@@ -405,6 +405,8 @@ struct quota *host_unfinished(struct host *) __attribute__((returns_nonnull));
 size_t host_line_max(const struct host *);
 size_t host_memory_most(const struct host *, enum signal); /* of host_memory(): what one signal can have */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
+/* What all peers of one listener may make it hold beside `memory`; 0: nothing limits that. */
+size_t host_room(const struct host *);
 /* Appends what a text of the config struct would be if it were read now, which differs if a file that ${file:…} names
  * has changed. 0, or -errno if it cannot be read. May block: call it in the disk lane. */
 int host_text_now(const struct host *, const char *text, struct buffer *to) MUST_CHECK;

@@ -126,6 +126,11 @@ size_t host_memory(const struct host *h)
 	return h->from->budget->limit;
 }
 
+size_t host_room(const struct host *h)
+{
+	return memory_of_listener(h->core->beside);
+}
+
 size_t host_memory_most(const struct host *h, enum signal signal)
 {
 	return budget_most(h->from->budget, signal);

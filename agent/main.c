@@ -10,6 +10,7 @@
 
 #include "addresses.h"
 #include "agent.h"
+#include "base/cut_maps.h"
 #include "base/log_limit.h"
 #include "base/text.h"
 #include "base/trim.h"
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 	int status = COMMAND_DONE;
 
 	(void)argc;
+	cut_maps_outlive();
 	if (line_parse(commands, (const char *const *)argv, &line) < 0)
 		status = COMMAND_MISUSED;
 	else if (line.help && line.command)

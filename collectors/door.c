@@ -606,6 +606,7 @@ static int start(struct door *door, enum http_speaker engine, const struct optio
 	struct http_server_options o = { .name = host_name(door->host),
 		.body_max = door->body_max + (engine == HTTP_2 ? GRPC_EXTRA : 0),
 		.connections_max = connections,
+		.room = host_room(door->host),
 		.age = DURATION_S(AGE_S),
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,

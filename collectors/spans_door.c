@@ -81,11 +81,17 @@ static bool fill(struct door_request *r)
 	return batch_add(r->body.batch, &item) == 0;
 }
 
+/* The rest of a request counts as taken, even if that is nothing; a request whose spans were all refused does not. */
 static void taken(struct door_request *r)
 {
+	const struct otlp_made *made = &spans_of(r)->made;
 	struct buffer out;
 
-	spans_tally_taken(door_of(r)->tally, &spans_of(r)->made, r->reason);
+	spans_tally_taken(door_of(r)->tally, made, r->reason);
+	if (made->spans == 0 && made->refused > 0) {
+		door_refuse(r, 400, r->reason);
+		return;
+	}
 	answer_line(&out, r->reason);
 	door_answered(r, &(struct http_answer){ .status = 202,
 				 .content_type = "text/plain; charset=utf-8",

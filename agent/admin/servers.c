@@ -11,6 +11,7 @@
 #include "core.h"
 #include "health/health.h"
 #include "http/taken.h"
+#include "memory_limit.h"
 
 enum {
 	PROBE_CONNECTIONS = 1024, /* a flood closes a probe's connection only after this many others */
@@ -91,6 +92,7 @@ static int new_listen(struct servers *s, const struct servers_options *o)
 	const struct http_server_options options = { .name = "listen",
 		.body_max = BODY_MAX,
 		.connections_max = PROBE_CONNECTIONS,
+		.room = memory_of_listener(o->core->beside),
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
@@ -133,6 +135,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 	const struct http_server_options options = { .name = "control",
 		.body_max = BODY_MAX,
 		.connections_max = CONTROL_CONNECTIONS,
+		.room = memory_of_listener(o->core->beside),
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,

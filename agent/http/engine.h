@@ -124,7 +124,7 @@ struct http_seats {
 	size_t listeners_count;
 	struct loop_timer again;
 	int spare; /* a descriptor for want of others, or -1 */
-	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
+	size_t heads_size, heads_max; /* of heads that are not whole */
 	struct mono_time looked; /* when the sweep last looked what peers had taken */
 };
 
@@ -141,6 +141,7 @@ struct http_server {
 	struct listening listening[HTTP_ADDRESSES_MAX];
 	size_t addresses;
 	struct http_server_totals totals;
+	size_t busy_max; /* requests of one route that may wait, if it has a limit */
 	bool quiesced, ending;
 };
 

@@ -325,6 +325,20 @@ def test_addresses_that_do_not_collide_are_fine(tmp_path, text):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.parametrize("part, name, doors", [
+    ("receive", "zipkin", ["http"]), ("receive", "jaeger", ["http", "compact", "binary"]),
+    ("receive", "otlp", ["http", "grpc"]), ("logs", "bulk", ["http"])])
+def test_a_door_without_an_address_is_refused(tmp_path, part, name, doors):
+    """One of several may be closed."""
+    for open_door in [None, *(doors if len(doors) > 1 else [])]:
+        lists = ", ".join(f"{door}: [{'127.0.0.1:7001' if door == open_door else ''}]" for door in doors)
+        text = f"{{ {name}: {{ {lists} }} }}"
+        done = check(tmp_path, f"receive: {text}\n" if part == "receive" else f"logs: {{ collect: {text} }}\n")
+        where = f"receive.{name}" if part == "receive" else f"logs.collect.{name}"
+        assert done.returncode == (open_door is None), done.stderr
+        assert (f": {where}: it listens nowhere" in done.stderr) == (open_door is None), done.stderr
+
+
 @pytest.mark.parametrize("otlp, http, grpc", [
     ("{}", "127.0.0.1:4318", "127.0.0.1:4317"), ("{ ack: disk }", "127.0.0.1:4318", "127.0.0.1:4317"),
     ("':7001'", ":7001", None), ("{ http: ':7001' }", ":7001", None),

@@ -379,6 +379,12 @@ size_t host_line_max(const struct host *h)
 	return h->budget.limit;
 }
 
+size_t host_room(const struct host *h)
+{
+	(void)h;
+	return 0;
+}
+
 size_t host_memory(const struct host *h)
 {
 	return h->budget.limit;
