@@ -20,6 +20,7 @@
 #include "http/server.h"
 #include "loop/lane.h"
 #include "loop/loop.h"
+#include "proto/packed.h"
 
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane */
@@ -40,7 +41,7 @@ extern const char *const door_acks[]; /* the words */
 
 struct door_request;
 struct grpc_call;
-struct gunzip;
+struct unpacker;
 
 /* What a job in the lane does, in this order. A stage is left out if it has nothing to do, and all but the first are
  * done on the loop if the body, or the answer, is small. */
@@ -98,7 +99,7 @@ struct door {
 	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
 	struct door_declined declined;
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
-	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
+	struct unpacker *unpacker; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request had something in it */
 	bool stopped; /* takes nothing more */
@@ -132,10 +133,12 @@ struct door_request {
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
-	bool gzip, in_lane, offered;
+	enum packing packing; /* what the body is packed with */
+	bool in_lane, offered;
 	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
+	size_t next_room; /* what to try then */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
 	bool later; /* look() is to be called in the lane */
 	bool again; /* what mend() writes is to be looked at, too */

@@ -117,7 +117,7 @@ def test_many_streams_of_many_channels(grpc_agent, fault_server, channel):
     assert sorted(spans_at(server)) == list(range(1, 1001))
 
 
-@pytest.mark.parametrize("packed", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+@pytest.mark.parametrize("packed", [grpc.Compression.NoCompression, grpc.Compression.Gzip, grpc.Compression.Deflate])
 def test_a_large_message_over_a_unix_socket(grpc_agent, fault_server, tmp_path, packed):
     server, path = fault_server(), f"unix:{tmp_path}/otlp.sock"
     agent = grpc_agent(server.url, door={"grpc": [path]})

@@ -461,9 +461,10 @@ def test_wrong_type_encoding_method_path_and_size(oxpecker, fault_server):
     body = request_of(1).SerializeToString()
     wrong_type = post(agent, body, Content_Type="text/plain")
     assert wrong_type.status_code == 415 and "Accept-Encoding" not in wrong_type.headers
-    for name in ("br", "gzip, gzip", "zstd"):
+    for name in ("br", "gzip, gzip", "snappy"):
         wrong_coding = post(agent, body, Content_Encoding=name)
-        assert wrong_coding.status_code == 415 and wrong_coding.headers["Accept-Encoding"] == "gzip"
+        assert wrong_coding.status_code == 415
+        assert wrong_coding.headers["Accept-Encoding"] == "gzip, deflate, zstd"
     assert requests.get(agent.otlp_url + "/v1/traces", timeout=20).status_code == 405
     assert requests.post(agent.otlp_url + "/v1/nothing", data=body, timeout=20).status_code == 404
     assert post(agent, b"\x0a" * (9 << 20)).status_code == 413
