@@ -551,6 +551,11 @@ void door_gone(void *context, struct http_request *request)
 
 /* Life of a door. */
 
+size_t door_body_max(const struct host *host, uint64_t configured, unsigned part)
+{
+	return configured > 0 ? configured : smaller(host_memory(host) / part, DOOR_BODY_CEILING);
+}
+
 int door_init(struct door *door, const struct door_type *type, struct host *host, size_t body_max)
 {
 	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .unpacker = unpacker_new() };

@@ -25,6 +25,8 @@
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane */
 	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be mended */
+	DOOR_BODY_CEILING = 64 << 20, /* of `body_max` */
+	DOOR_BODY_PART = 4, /* a request has a quarter of `memory`, unless `body_max` says otherwise */
 	DOOR_REASON_MAX = 256,
 	DOOR_OPTION_MAX = 128,
 };
@@ -38,6 +40,16 @@ extern const char *const door_acks[]; /* the words */
 #define DOOR_CONNECTIONS_HELP                                                                                \
 	"Most connections at a time. A further one replaces the one that has been silent or unfinished for " \
 	"longest."
+
+/* The row of `body_max`; `part` is the word for DOOR_BODY_PART or what the door has in its place. */
+#define DOOR_BODY_MAX_OPTION(type, field, part, more)                                                              \
+	{                                                                                                          \
+		OPT_SIZE(type, field), .name = "body_max", .text = "auto", .zero = "auto", .min = 1 << 10,         \
+				       .max = DOOR_BODY_CEILING,                                                   \
+				       .help = "Largest request, both before and after decompression; a larger "   \
+					       "one is answered 413" more ". auto: " part " of `memory`, at most " \
+					       "64 MiB."                                                           \
+	}
 
 struct door_request;
 struct grpc_call;
@@ -148,6 +160,8 @@ struct door_request {
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
+/* What `body_max` is: as configured, or that part of `memory`. */
+size_t door_body_max(const struct host *, uint64_t configured, unsigned part);
 /* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. May be called

@@ -225,6 +225,28 @@ static void a_call_ends_with_its_deadline(void **state)
 	assert_int_equal(f->count, 1);
 }
 
+static void what_a_request_may_have_follows_memory(void **state)
+{
+	static const struct {
+		uint64_t memory, configured, part, expected;
+	} rows[] = {
+		{ 32 << 20, 0, 4, 8 << 20 },
+		{ 32 << 20, 0, 2, 16 << 20 },
+		{ 10 << 20, 0, 4, 10 << 18 },
+		{ 256 << 20, 0, 4, 64 << 20 },
+		{ UINT64_C(1) << 32, 0, 4, 64 << 20 },
+		{ 32 << 20, 1 << 10, 4, 1 << 10 },
+		{ 32 << 20, 64 << 20, 4, 64 << 20 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		fake_host_memory(&f->host, rows[i].memory);
+		assert_int_equal(door_body_max(&f->host, rows[i].configured, (unsigned)rows[i].part), rows[i].expected);
+	}
+	fake_host_memory(&f->host, MEMORY);
+}
+
 /* What some clients send if they have none (gRPC over HTTP/2: eight digits of hours at most). */
 static void a_deadline_in_many_years_is_as_good_as_none(void **state)
 {
@@ -281,6 +303,7 @@ int main(void)
 		TEST(what_is_not_grpc_is_told_in_http),
 		TEST(a_call_ends_with_its_deadline),
 		TEST(a_deadline_in_many_years_is_as_good_as_none),
+		TEST(what_a_request_may_have_follows_memory),
 		TEST(no_room_is_told_with_the_time_to_try_again),
 		TEST(a_peer_that_vanishes_gives_its_memory_back),
 	};
