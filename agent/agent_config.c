@@ -425,6 +425,47 @@ static void check_from(struct agent_config *c, enum part out, enum signal signal
 	}
 }
 
+/* Whether some exporter takes what that collector brings of the signal. */
+static bool has_exporter(const struct agent_config *c, enum part out, const char *collector)
+{
+	for (const struct config_component *k = c->components[out]; k; k = k->next) {
+		const struct export_config *common = k->common;
+		if (common->from->count == 0)
+			return true;
+		for (size_t i = 0; i < common->from->count; i++)
+			if (strcmp(common->from->items[i], collector) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void check_way_out(struct agent_config *c, enum part in)
+{
+	for (const struct config_component *k = c->components[in]; k; k = k->next) {
+		bool logs = brings(k, SIGNAL_LOGS), traces = brings(k, SIGNAL_TRACES);
+		if ((logs && has_exporter(c, PART_LOGS_OUT, k->name)) ||
+			(traces && has_exporter(c, PART_TRACES_OUT, k->name)))
+			continue;
+		agent_config_complain(c, k, in,
+			config_printf(c->file->arena,
+				"no exporter takes its records: name \"%s\" in `from` of one below %s%s%s, or leave "
+				"`from` out there",
+				k->name, logs ? part_path(PART_LOGS_OUT) : "", logs && traces ? " or " : "",
+				traces ? part_path(PART_TRACES_OUT) : ""));
+	}
+}
+
+/* What a collector brings has somewhere to go. If a name in `from` is wrong, that alone is told. */
+static void check_routes(struct agent_config *c)
+{
+	size_t errors = c->file->errors.count;
+
+	check_from(c, PART_LOGS_OUT, SIGNAL_LOGS);
+	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
+	for (size_t i = 0; i < COUNT_OF(ways_in) && c->file->errors.count == errors; i++)
+		check_way_out(c, ways_in[i]);
+}
+
 /* Asks each exporter whether its options fit together. It is asked only if each option is fine. */
 static void check_together(struct agent_config *c, enum part out)
 {
@@ -565,8 +606,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 		c->components[PART_LOGS_OUT] = default_component(c, PART_LOGS_OUT, "store");
 	if (!c->components[PART_TRACES_OUT])
 		c->components[PART_TRACES_OUT] = default_component(c, PART_TRACES_OUT, "store");
-	check_from(c, PART_LOGS_OUT, SIGNAL_LOGS);
-	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
+	check_routes(c);
 	check_origins(c);
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_LOGS);

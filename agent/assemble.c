@@ -94,19 +94,16 @@ static int add_source(struct agent *a, struct intake *i, enum signal signal, con
 	return 0;
 }
 
-static int add_sources(struct agent *a, struct intake *i, enum part part, const char *name)
+/* Some exporter takes one of its signals: agent_config_load() sees to that. */
+static int add_sources(struct agent *a, struct intake *i, const char *name)
 {
 	int failed = 0;
 
 	for (size_t k = 0; k < COUNT_OF(pipeline_signals) && !failed; k++)
 		if (i->type->signals & pipeline_signals[k])
 			failed = add_source(a, i, pipeline_signals[k], name);
-	if (failed || i->host->sources[0])
-		return failed;
-	log_error(a->core.log, i->host->name,
-		"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
-		part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
-	return -EINVAL;
+	OXP_ASSERT(failed || i->host->sources[0]);
+	return failed;
 }
 
 static int add_collector(struct agent *a, enum part part, const struct config_component *c)
@@ -118,7 +115,7 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 		metrics_add(&a->metrics, i);
 		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
 	} else {
-		failed = add_sources(a, i, part, c->name);
+		failed = add_sources(a, i, c->name);
 	}
 	if (failed)
 		return failed;

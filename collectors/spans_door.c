@@ -110,7 +110,7 @@ static const struct door_type type = { .signal = SIGNAL_TRACES,
 int spans_door_init(struct spans_door *d, const struct spans_form *form, struct host *host,
 	const struct spans_door_config *config, struct spans_tally *tally)
 {
-	int failed = door_init(&d->door, &type, host, config->body_max);
+	int failed = door_init(&d->door, &type, host, door_body_max(host, config->body_max, DOOR_BODY_PART));
 
 	if (failed)
 		return failed;

@@ -61,6 +61,14 @@ FAULTS = {
     "broken YAML": ("logs: [\n", ":", "oxpecker.yaml"),
     "no collector of that name": ("logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tial] } } }\n",
                                   ":1:", "tial", "those that can be named: logs.collect.tail, receive.otlp"),
+    "a door that leads nowhere": ("receive: { otlp: {}, zipkin: {} }\n"
+                                  "logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tail] } } }\n"
+                                  "traces: { export: { file: { path: '-', from: [zipkin] } } }\n",
+                                  ":1:12: receive.otlp: ",
+                                  'name "otlp" in `from` of one below logs.export or traces.export'),
+    "a file that leads nowhere": ("logs: { collect: { tail: /a, b: { type: tail, paths: /b } }, "
+                                  "export: { file: { path: '-', from: [tail] } } }\n", ":1:30: logs.collect.b: ",
+                                  'name "b" in `from` of one below logs.export, or leave'),
 }
 
 
