@@ -361,6 +361,8 @@ struct step_type {
 	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
 	 * `memory` before the steps see it. */
 	unsigned scratch;
+	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
+	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
