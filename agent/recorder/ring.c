@@ -17,15 +17,16 @@ struct header {
 	uint64_t serial;
 	uint32_t layout, ended;
 	uint64_t size; /* of the frames */
-	uint64_t tail, dumped;
+	uint64_t tail;
 	uint64_t check;
 };
 
-/* `check` covers the fields before it and the entries. */
+/* `check` covers the fields before it and the entries; `dumped` is set later. */
 struct frame {
 	uint32_t mark, size; /* with this head */
 	uint64_t position;
 	uint64_t check;
+	uint64_t dumped;
 };
 
 /* The request stands behind it, without any padding. */
@@ -36,7 +37,7 @@ struct entry {
 
 enum { ENTRY_SIZE = offsetof(struct entry, size) + sizeof(uint32_t) };
 
-/* Invariant: tail <= dumped <= head <= tail + header.size. */
+/* Invariant: tail <= head <= tail + header.size. */
 struct ring {
 	int fd;
 	bool looks; /* another process may write to it */
@@ -130,7 +131,7 @@ static bool header_fits(const struct header *h)
 {
 	return memcmp(h->magic, magic, sizeof magic) == 0 && h->layout == LAYOUT && h->check == header_check(h) &&
 	       h->size >= RING_SIZE_MIN - HEADER_SIZE && h->size <= RING_SIZE_MAX && h->tail < POSITION_MAX &&
-	       h->dumped < POSITION_MAX && h->tail <= h->dumped && h->serial < POSITION_MAX;
+	       h->serial < POSITION_MAX;
 }
 
 /* The latest header that is whole. 0; -EBADMSG: none is; -errno. */
@@ -250,6 +251,25 @@ bool ring_entry_next(const struct buffer *frame, size_t *at, struct ring_entry *
 	return true;
 }
 
+bool ring_frame_is_dumped(const struct buffer *frame)
+{
+	return ((const struct frame *)frame->data)->dumped != 0;
+}
+
+uint64_t ring_frame_position(const struct buffer *frame)
+{
+	return ((const struct frame *)frame->data)->position;
+}
+
+int ring_set_dumped(struct ring *r, uint64_t position)
+{
+	const uint64_t dumped = 1;
+
+	if (position < r->header.tail || position >= r->head)
+		return -ENOENT; /* it was written over */
+	return put_around(r, (const char *)&dumped, sizeof dumped, position + offsetof(struct frame, dumped));
+}
+
 /* Opening. */
 
 /* From the tail on to the last frame that is whole. */
@@ -269,7 +289,6 @@ static int find_head(struct ring *r)
 			r->head += frame.size;
 	}
 	buffer_done(&frame);
-	h->dumped = h->dumped < r->head ? h->dumped : r->head;
 	return found;
 }
 
@@ -412,7 +431,6 @@ static int pass_oldest(struct ring *r, size_t size)
 	if (r->head + size - tail > h->size)
 		return -EBUSY;
 	h->tail = tail;
-	h->dumped = h->dumped > tail ? h->dumped : tail;
 	return put_header(r);
 }
 
@@ -449,24 +467,6 @@ uint64_t ring_tail(const struct ring *r)
 uint64_t ring_head(const struct ring *r)
 {
 	return r->head;
-}
-
-uint64_t ring_size(const struct ring *r)
-{
-	return r->header.size + HEADER_SIZE;
-}
-
-uint64_t ring_dumped(const struct ring *r)
-{
-	return r->header.dumped;
-}
-
-int ring_set_dumped(struct ring *r, uint64_t position)
-{
-	if (position <= r->header.dumped)
-		return 0;
-	r->header.dumped = position < r->head ? position : r->head;
-	return put_header(r);
 }
 
 bool ring_ended(const struct ring *r)

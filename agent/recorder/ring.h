@@ -1,7 +1,7 @@
 /*
  * The ring of the flight recorder: a file of a fixed size with the latest requests of spans. It outlives SIGKILL.
  *
- *	header   where the oldest frame begins, and up to where frames were dumped
+ *	header   where the oldest frame begins
  *	frames   one behind the other, around and around: head, entries
  *	entry    one request of spans, when it came, and whether sampling left it out
  *
@@ -28,7 +28,7 @@
 
 enum {
 	RING_SIZE_MIN = 1 << 20,
-	RING_FRAME_MAX = 4 << 20, /* bytes, the head among them; of a small ring a quarter */
+	RING_FRAME_MAX = 2 << 20, /* bytes, the head among them; of a small ring a quarter */
 	RING_PADDING = 64, /* readable bytes behind the requests of a frame that was read */
 };
 #define RING_SIZE_MAX (UINT64_C(1) << 30)
@@ -74,13 +74,9 @@ bool ring_is_whole(const struct ring *, const struct path_folder *);
 /* Frames stand from the tail up to the head. */
 uint64_t ring_tail(const struct ring *);
 uint64_t ring_head(const struct ring *);
-uint64_t ring_size(const struct ring *);
-/* Up to where frames were dumped; between tail and head. */
-uint64_t ring_dumped(const struct ring *);
-int ring_set_dumped(struct ring *, uint64_t position) MUST_CHECK;
 /* Whether the process that wrote it ended by itself. False from the first ring_write() on. */
 bool ring_ended(const struct ring *);
-int ring_set_ended(struct ring *) MUST_CHECK;
+int ring_set_ended(struct ring *) MUST_CHECK; /* 0 or -errno */
 /* Frames from there on are not written over: ring_write() answers -EBUSY. UINT64_MAX: none is held. */
 void ring_hold(struct ring *, uint64_t position);
 
@@ -89,5 +85,10 @@ void ring_hold(struct ring *, uint64_t position);
 int ring_read(struct ring *, uint64_t *at, struct buffer *frame) MUST_CHECK;
 /* The entries of a frame that was read: from `*at`, which begins with 0. False at the end. */
 bool ring_entry_next(const struct buffer *frame, size_t *at, struct ring_entry *ret);
+/* Whether the frame was dumped, and where it stands. */
+bool ring_frame_is_dumped(const struct buffer *frame);
+uint64_t ring_frame_position(const struct buffer *frame);
+/* Says so of the frame there, which ring_read() has read. 0 or -errno. */
+int ring_set_dumped(struct ring *, uint64_t position) MUST_CHECK;
 
 #endif
