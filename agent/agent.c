@@ -345,7 +345,8 @@ static void init_recorder(struct agent *a)
 					    .last = c->last,
 					    .errors = c->errors,
 					    .within = c->within,
-					    .rest = c->rest });
+					    .rest = c->rest,
+					    .process = c->process });
 }
 
 /* The parts that components use, and those that show how components are doing. */

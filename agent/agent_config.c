@@ -112,6 +112,10 @@ static const struct option recorder_rows[] = {
 		.help = "This many spans with status error, `within` that time, are an error burst." },
 	{ OPT_DURATION(struct agent_config, recorder.within), .name = "within", .text = "10s", .min = 100,
 		.max = 3600000, .help = "The time of an error burst." },
+	{ OPT_PATH(struct agent_config, recorder.process), .name = "process", .example = "/run/app/app.pid",
+		.help = "File with the number of the app's process, for `crash`. The agent has to see its processes: "
+			"in a "
+			"pod, shareProcessNamespace." },
 	{ OPT_DURATION(struct agent_config, recorder.rest), .name = "rest", .text = "1m", .min = 1000,
 		.help = "Least time between two dumps that nobody asked for." },
 	{ .name = NULL },

@@ -38,6 +38,7 @@ struct recorder_config {
 	struct duration last, within, rest;
 	const struct option_list *when;
 	uint64_t errors;
+	const char *process;
 };
 
 struct agent_config {

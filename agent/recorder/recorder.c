@@ -98,6 +98,11 @@ static void begin_unless_resting(struct recorder *r, enum dump_reason reason, co
 	begin(r, &order, why);
 }
 
+static void on_crashed(void *context, const char *how)
+{
+	begin_unless_resting(context, DUMP_CRASH, how);
+}
+
 /* The ring. */
 
 static void tell_ring(struct recorder *r, const struct tape_wrote *wrote)
@@ -191,8 +196,17 @@ void recorder_init(struct recorder *r, const struct recorder_options *o)
 
 void recorder_start(struct recorder *r)
 {
-	if (r->options.on)
-		tape_open(&r->tape);
+	const struct recorder_options *o = &r->options;
+
+	if (!o->on)
+		return;
+	tape_open(&r->tape);
+	if (o->process && o->when[DUMP_CRASH])
+		watch_init(&r->watch, &(struct watch_options){ .loop = o->core->loop,
+					      .disk = o->core->disk,
+					      .file = o->process,
+					      .crashed = on_crashed,
+					      .context = r });
 }
 
 void recorder_end(struct recorder *r)
@@ -203,6 +217,7 @@ void recorder_end(struct recorder *r)
 
 void recorder_done(struct recorder *r)
 {
+	watch_done(&r->watch);
 	if (r->options.on)
 		tape_done(&r->tape);
 }

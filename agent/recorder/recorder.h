@@ -14,6 +14,7 @@
 
 #include "recorder/burst.h"
 #include "recorder/dump.h"
+#include "recorder/watch.h"
 
 enum { RECORDER_ROUTES = 1, RECORDER_WHY = 160 };
 
@@ -31,12 +32,14 @@ struct recorder_options {
 	struct duration last; /* what a dump sends */
 	uint64_t errors; /* spans, within: a burst */
 	struct duration within, rest;
+	const char *process; /* file with the number of the app's process, or NULL */
 };
 
 /* Only recorder.c writes it. */
 struct recorder {
 	struct recorder_options options;
 	struct tape tape;
+	struct watch watch;
 	struct burst burst;
 	struct dump_config dump_config;
 	struct dump *dump; /* made by dump_collector() */

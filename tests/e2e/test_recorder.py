@@ -1,6 +1,9 @@
 """The flight recorder: what sampling left out is sent when it is asked for, once and marked, and outlives a kill."""
 
 import json
+import os
+import subprocess
+import sys
 
 from lib import agent as agents
 from lib.wait import wait_until
@@ -107,3 +110,57 @@ def test_without_a_recorder_commands_say_so(oxpecker, fault_server):
     assert looked.returncode == 1 and "traces.recorder" in looked.stderr
     assert command(agent, "dump", "--json").returncode == 2
     assert agent.status()["recorder"] == {"on": False}
+
+
+def errors_of(count, first=1):
+    message = request_of(count, first=first)
+    for span in message.resource_spans[0].scope_spans[0].spans:
+        span.status.code = 2
+    return message.SerializeToString()
+
+
+def test_an_error_burst_sends_what_came_before_it(oxpecker, fault_server):
+    """Once in `rest`, however many errors there are."""
+    server = fault_server()
+    agent = oxpecker(config(server.url, when=["errors"], errors=10, within="20s", rest="1h"))
+    assert post(agent, request_of(4).SerializeToString()).ok
+    assert post(agent, errors_of(9, first=5)).ok
+    wait_recorded(agent, 13)
+    assert agent.metric("oxpecker_recorder_dumps_total", reason="errors") == 0
+    assert post(agent, errors_of(1, first=14)).ok
+    wait_until(lambda: sorted(spans_at(server)) == list(range(1, 15)), 20, "all that came before")
+    agent.wait_until(lambda: "10 spans with errors" in agent.status()["recorder"]["last_dump"]["why"])
+    assert post(agent, errors_of(30, first=20)).ok
+    agent.wait_metric(1, "oxpecker_recorder_skipped_dumps_total")
+    assert agent.metric("oxpecker_recorder_dumps_total", reason="errors") == 1
+    agent.assert_balanced()
+
+
+def test_the_app_crashes(oxpecker, fault_server, tmp_path):
+    """Its process is killed; one that ends as it should is no crash (unit/recorder/watch_test.c has all the ways)."""
+    server, pid_file = fault_server(), tmp_path / "app.pid"
+    agent = oxpecker(config(server.url, when=["crash"], process=str(pid_file)))
+    assert post(agent, request_of(3).SerializeToString()).ok
+    wait_recorded(agent, 3)
+    app = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
+    pid_file.write_text(f"{app.pid}\n")
+    agent.wait_until(lambda: is_watched(agent, app), 20, "it is watched")
+    app.kill()
+    app.wait(20)
+    wait_until(lambda: spans_at(server) == [1, 2, 3], 20, "the last seconds")
+    assert b"crash" in server.taken("/v1/traces")[0].body
+    agent.wait_until(lambda: agent.status()["recorder"]["last_dump"]["reason"] == "crash")
+    app.stdin.close()
+    agent.assert_balanced()
+
+
+def is_watched(agent, app):
+    """Whether the agent has a descriptor of that process."""
+    for name in os.listdir(f"/proc/{agent.pid}/fdinfo"):
+        try:
+            with open(f"/proc/{agent.pid}/fdinfo/{name}", encoding="ascii") as file:
+                if f"\nPid:\t{app.pid}\n" in file.read():
+                    return True
+        except OSError:
+            continue
+    return False

@@ -69,7 +69,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (buffer_append(&frame, data, size) == 0 && (padding = buffer_reserve(&frame, RING_PADDING))) {
 		memset(padding, 0, RING_PADDING);
 		for (size_t at = 0; ring_entry_next(&frame, &at, &e);) {
-			need(e.request.data >= frame.data && e.request.data + e.request.size <= frame.data + frame.size);
+			need(e.request.data >= frame.data &&
+				e.request.data + e.request.size <= frame.data + frame.size);
 			try_entry(mark, &e);
 		}
 	}
