@@ -376,6 +376,7 @@ static void init_parts(struct agent *a)
 		.config = a->config,
 		.budget = &a->pipeline.budget,
 		.spool = &a->spool,
+		.recorder = &a->recorder,
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	own_files_init(&a->hosts.written, a->config->state.path);

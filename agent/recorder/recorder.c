@@ -103,6 +103,16 @@ static void on_crashed(void *context, const char *how)
 	begin_unless_resting(context, DUMP_CRASH, how);
 }
 
+void recorder_broke_off(struct recorder *r, const char *door)
+{
+	char why[RECORDER_WHY];
+
+	if (!r->dump)
+		return;
+	snprintf(why, sizeof why, "a client of %s closed its connection in the middle of a request", door);
+	begin_unless_resting(r, DUMP_CRASH, why);
+}
+
 /* The ring. */
 
 static void tell_ring(struct recorder *r, const struct tape_wrote *wrote)

@@ -62,6 +62,8 @@ void recorder_start(struct recorder *);
 void recorder_end(struct recorder *);
 /* A batch of spans was taken. */
 void recorder_note(struct recorder *, const struct batch *);
+/* At that door, a peer closed its connection in the middle of a request. */
+void recorder_broke_off(struct recorder *, const char *door);
 /* Fills RECORDER_ROUTES rows. */
 void recorder_routes(struct recorder *, struct http_route *routes);
 /* A section of the report. */

@@ -2,12 +2,13 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 
 from lib import agent as agents
 from lib.wait import wait_until
-from test_traces import post, request_of, spans_at
+from test_traces import PROTOBUF, post, request_of, spans_at
 
 REASON = "oxpecker.recorder.reason"
 NOTHING = {"sample": {"ratio": 0}}
@@ -164,3 +165,21 @@ def is_watched(agent, app):
         except OSError:
             continue
     return False
+
+
+def test_an_app_that_dies_in_the_middle_of_a_request(oxpecker, fault_server):
+    """One that goes between two requests may have closed its connection, which is no crash."""
+    server = fault_server()
+    agent = oxpecker(config(server.url, when=["crash"]))
+    body = request_of(3).SerializeToString()
+    head = f"POST /v1/traces HTTP/1.1\r\nHost: a\r\nContent-Type: {PROTOBUF['Content-Type']}\r\n"
+    with socket.create_connection(("127.0.0.1", agent.otlp_port), timeout=20) as app:
+        app.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        assert app.recv(4096).startswith(b"HTTP/1.1 200")
+    wait_recorded(agent, 3)
+    assert agent.metric("oxpecker_recorder_dumps_total", reason="crash") == 0
+    with socket.create_connection(("127.0.0.1", agent.otlp_port), timeout=20) as app:
+        app.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body[:20])
+    wait_until(lambda: spans_at(server) == [1, 2, 3], 20, "the last seconds")
+    agent.wait_until(lambda: "in the middle" in agent.status()["recorder"]["last_dump"]["why"])
+    agent.assert_balanced()
