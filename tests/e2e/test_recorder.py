@@ -8,6 +8,8 @@ import sys
 
 from lib import agent as agents
 from lib.wait import wait_until
+from test_span_steps import REDACT, has_secret, secret_request
+from test_steps import bytes_under
 from test_traces import PROTOBUF, post, request_of, spans_at
 
 REASON = "oxpecker.recorder.reason"
@@ -102,6 +104,18 @@ def test_what_was_recorded_outlives_a_kill(oxpecker, fault_server):
     wait_recorded(agent, 1)
     assert agent.metric("oxpecker_recorder_dumps_total", reason="restart") == 0
     assert spans_at(server) == [1, 2, 3, 4, 5]
+
+
+def test_what_is_redacted_is_not_in_the_ring(oxpecker, fault_server):
+    """Whether it was sampled or not: one of two requests is."""
+    steps = [{"sample": {"ratio": 0, "where": {"resource.service.name": "made"}}}, REDACT]
+    agent = oxpecker(config(fault_server().url, steps))
+    assert post(agent, secret_request(1)).ok
+    assert post(agent, secret_request(3).replace(b"made", b"kept")).ok
+    wait_recorded(agent, 4)
+    assert [span["sent"] for span in shown(agent)] == [False, False, True, True]
+    assert not has_secret(bytes_under(agent.folder))
+    assert agent.stop() == 0
 
 
 def test_without_a_recorder_commands_say_so(oxpecker, fault_server):
