@@ -14,13 +14,21 @@
 
 static const enum signal pipeline_signals[] = { SIGNAL_TRACES, SIGNAL_LOGS };
 
+/* What comes from the recorder has passed the steps. */
+static struct chain *chain_of(const struct agent *a, const struct intake *i, enum signal signal)
+{
+	if (i->unrecorded)
+		return NULL;
+	return signal == SIGNAL_LOGS ? a->log_steps : a->trace_steps;
+}
+
 static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
 	return (struct source_options){
 		.name = i->host->name,
 		.signal = signal,
 		.rewind = i->type->rewind,
-		.chain = signal == SIGNAL_LOGS ? a->log_steps : a->trace_steps,
+		.chain = chain_of(a, i, signal),
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
 		.generation = i->type->rewind == REWIND_NONE ? state_generation_next(a->core.state) : 0,
 		.hooks = &intake_hooks,
@@ -144,6 +152,20 @@ static int add_step(struct agent *a, enum part part, const struct config_compone
 	return failed;
 }
 
+static int add_recorder(struct agent *a)
+{
+	struct intake *i = intake_new(&a->intakes, dump_collector(), host_new(&a->hosts, "traces", "recorder"));
+	int failed;
+
+	intake_set_unrecorded(i);
+	failed = add_sources(a, i, "recorder");
+	if (failed)
+		return failed;
+	if (a->trace_steps)
+		chain_set_aside(a->trace_steps, a->recorder.missed);
+	return intake_create(i, &a->recorder.dump_config);
+}
+
 static int add_check(struct agent *a, enum part part, const struct config_component *c)
 {
 	const struct check_type *type = c->type->type;
@@ -190,5 +212,5 @@ int assemble(struct agent *a)
 				return failed;
 			}
 		}
-	return 0;
+	return a->config->recorder.on ? add_recorder(a) : 0;
 }

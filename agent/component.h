@@ -361,6 +361,8 @@ struct step_type {
 	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
 	 * `memory` before the steps see it. */
 	unsigned scratch;
+	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
+	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
@@ -419,6 +421,9 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 /* A gauge with another label in place of component: oxpecker_NAME{label="value"}; the value is the component's own
  * name. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
+/* A peer of a door has closed its connection in the middle of a request, as an app does that is killed. It is a reason
+ * for the flight recorder to send what it has. */
+void host_broke_off(struct host *);
 /* A document was refused because of the destination's mapping of a field. Shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
 

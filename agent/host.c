@@ -8,6 +8,7 @@
 #include "agent_config.h"
 #include "memory_limit.h"
 #include "pipeline/pipeline.h"
+#include "recorder/recorder.h"
 #include "series/series.h"
 #include "spool/spool.h"
 #include "state/state.h"
@@ -199,6 +200,11 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 
 	snprintf(labels, sizeof labels, "%s=\"%s\"", label, strrchr(h->name, '.') + 1);
 	return &counter_row(&h->core->counters, COUNTER_GAUGE, name, labels, help)->value;
+}
+
+void host_broke_off(struct host *h)
+{
+	recorder_broke_off(h->from->recorder, h->name);
 }
 
 void host_mapping_conflict(struct host *h, const struct mapping_conflict *conflict)

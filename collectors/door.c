@@ -616,6 +616,7 @@ static int start(struct door *door, enum http_speaker engine, const struct optio
 		.refused = door->refused_bad,
 		.origins = { .option = door->origins_option },
 		.declined = door_declined_note,
+		.broke_off = door_broke_off,
 		.context = &door->declined };
 	int failed;
 

@@ -148,6 +148,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 	s->control_routes[1] =
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
+	recorder_routes(o->recorder, &s->control_routes[2 + PARKED_ROUTES]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);
 	if (failed)
 		return failed;

@@ -147,6 +147,8 @@ struct http_server {
 
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
 void http_connection_end(struct http_connection *); /* its requests have ended before */
+/* The peer has closed it, or it was reset. Before its requests end. */
+void http_connection_lost(const struct http_connection *);
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
 /* What its requests make of it: HANDLER if one is being handled, else ANSWER, else BODY, else its own. */
 enum http_phase http_connection_phase(const struct http_connection *);

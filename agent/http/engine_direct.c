@@ -455,8 +455,10 @@ static bool read_some(struct connection *c, size_t *budget)
 	ssize_t n;
 
 	n = recv(c->base.fd, c->direct->in, want, MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		http_connection_lost(&c->base);
 		c->step = STEP_OVER;
+	}
 	if (n <= 0)
 		return false;
 	*budget -= (size_t)n;

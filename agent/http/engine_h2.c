@@ -712,8 +712,10 @@ static void read_some(struct connection *c)
 	}
 	n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
 	in.size = n > 0 ? (size_t)n : 0;
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		http_connection_lost(&c->base);
 		c->over = c->left_us = true;
+	}
 	if (n <= 0)
 		return;
 	if (speaks_other(c, in)) {

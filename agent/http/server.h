@@ -96,6 +96,9 @@ struct http_server_options {
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
 	void (*declined)(void *context, const struct http_request *, unsigned status, const char *why);
+	/* A peer has closed its connection in the middle of a request's body, as one does that is killed. Not with
+	 * libmicrohttpd. May be NULL. */
+	void (*broke_off)(void *context);
 	void *context;
 };
 

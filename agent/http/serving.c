@@ -397,6 +397,18 @@ static void request_lost(struct http_request *r)
 		r->route->gone(r->route->context, r);
 }
 
+void http_connection_lost(const struct http_connection *c)
+{
+	const struct http_server_options *o = &c->server->options;
+	const struct http_request *r;
+
+	TAILQ_FOREACH(r, &c->requests, entry)
+		if (o->broke_off && r->live && !r->responded && r->pace.phase == PHASE_BODY) {
+			o->broke_off(o->context);
+			return;
+		}
+}
+
 void http_request_end(struct http_request *r)
 {
 	if (!r->listed)

@@ -235,6 +235,11 @@ enum admit host_offer_spooled(
 	return answer;
 }
 
+void host_broke_off(struct host *h)
+{
+	h->broke_off++;
+}
+
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
 {
 	OXP_ASSERT(host_takes(h, signal));
