@@ -6,8 +6,17 @@ struct look {
 	struct record *record;
 };
 
+/* Those who only look hear what the others made of the span. */
+static void tell(const struct look *l, const struct chain_row *end, bool stays)
+{
+	for (const struct chain_row *row = l->rows; row < end; row++)
+		if (row->type->passed)
+			row->type->passed(row->step, stays);
+}
+
 static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
+	bool span = view->level == OTLP_SPAN;
 	struct look *l = context;
 
 	(void)e;
@@ -15,9 +24,13 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	for (struct chain_row *row = l->rows; row < l->rows + l->count; row++)
 		if (row->type->apply(row->step, l->record) == STEP_DROP) {
 			l->dropper = row;
-			row->pending += view->level == OTLP_SPAN;
+			row->pending += span;
+			if (span)
+				tell(l, row, false);
 			return false;
 		}
+	if (span)
+		tell(l, l->rows + l->count, true);
 	return true;
 }
 
