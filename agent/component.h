@@ -103,6 +103,7 @@ enum outcome {
  * PLACE_NAMED or more, which no other generation reaches, and the 83 bits of both numbers follow from the name.
  */
 struct batch;
+struct batch_note; /* what waits for a batch to be taken, see pipeline/batch.h */
 #define PLACE_NAMED (UINT64_C(1) << 35)
 #define PLACE_OFFSET_MAX ((UINT64_C(1) << 48) - 1)
 struct batch_item {
@@ -366,6 +367,17 @@ struct step_type {
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
+	/*
+	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the
+	 * only step, nothing is indexed: read() gets each request in place of apply(), and reads on in it where it
+	 * stopped, about *bytes bytes, which it takes off *bytes. True: there is more of the request.
+	 */
+	bool (*read)(struct step *, struct record *, struct bytes request, size_t *bytes);
+	/* What became of the span that apply() saw last, behind the other steps. */
+	void (*passed)(struct step *, bool stays);
+	/* The steps are done with the batch, and it may still be refused: what waits for that, or NULL. Before
+	 * ended(true). */
+	struct batch_note *(*note)(struct step *);
 	/* The batch ends. If it was not taken, what was done since the last ended() has not happened. May be NULL. */
 	void (*ended)(struct step *, bool taken);
 	void (*destroy)(struct step *); /* takes NULL */

@@ -7,7 +7,7 @@ extern const struct exporter_type exporter_elasticsearch, exporter_file, exporte
 extern const struct check_type check_http, check_tcp, check_unix;
 extern const struct step_type step_add, step_drop, step_ecs, step_filter, step_fold, step_keep, step_limit, step_redact,
 	step_rename, step_sample, step_span_add, step_span_drop, step_span_filter, step_span_keep, step_span_limits,
-	step_span_redact, step_span_rename, step_span_sample;
+	step_span_metrics, step_span_redact, step_span_rename, step_span_sample;
 
 const struct collector_type *const registry_collectors[] = { &collector_bulk, &collector_jaeger, &collector_otlp,
 	&collector_pipe, &collector_scrape, &collector_socket, &collector_tail, &collector_zipkin, NULL };
@@ -17,4 +17,4 @@ const struct check_type *const registry_checks[] = { &check_http, &check_tcp, &c
 const struct step_type *const registry_steps[] = { &step_redact, &step_add, &step_rename, &step_ecs, &step_drop,
 	&step_keep, &step_filter, &step_sample, &step_limit, &step_fold, &step_span_redact, &step_span_rename,
 	&step_span_add, &step_span_drop, &step_span_keep, &step_span_filter, &step_span_sample, &step_span_limits,
-	NULL };
+	&step_span_metrics, NULL };

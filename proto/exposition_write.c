@@ -2,8 +2,9 @@
 
 #include <errno.h>
 
-/* The words of 0.0.4. */
-static const char *type_word(enum exposition_type type)
+#include "base/text.h"
+
+static const char *type_word(enum exposition_type type, enum exposition_format format)
 {
 	switch (type) {
 	case EXPOSITION_COUNTER:
@@ -18,7 +19,7 @@ static const char *type_word(enum exposition_type type)
 	case EXPOSITION_STATESET:
 		return "gauge";
 	default:
-		return "untyped";
+		return format == EXPOSITION_OPENMETRICS ? "unknown" : "untyped";
 	}
 }
 
@@ -28,27 +29,29 @@ static char *put(char *to, const void *data, size_t size)
 	return to + size;
 }
 
-/* Room for a line of `size` bytes at most, or NULL with the reason in *ret. */
-static char *line_room(struct buffer *b, size_t size, int *ret)
+int exposition_line_room(struct buffer *b, size_t size, char **ret)
 {
 	char *to = buffer_reserve(b, size);
 
-	*ret = to ? 0 : size > b->ceiling - b->size ? -ENOSPC : -ENOMEM;
-	return to;
+	if (!to)
+		return size > b->ceiling - b->size ? -ENOSPC : -ENOMEM;
+	*ret = to;
+	return 0;
 }
 
-int exposition_write_help(struct buffer *b, struct bytes name, struct bytes help)
+int exposition_write_help(struct buffer *b, struct bytes name, struct bytes help, enum exposition_format format)
 {
-	int failed;
-	char *to = line_room(b, name.size + 2 * help.size + sizeof "# HELP  \n", &failed);
+	char *to;
+	int failed = exposition_line_room(b, name.size + 2 * help.size + sizeof "# HELP  \n", &to);
 
-	if (!to)
+	if (failed)
 		return failed;
 	to = put(to, "# HELP ", 7);
 	to = put(to, name.data, name.size);
 	*to++ = ' ';
 	for (size_t i = 0; i < help.size; i++) {
-		if (help.data[i] == '\\' || help.data[i] == '\n')
+		if (help.data[i] == '\\' || help.data[i] == '\n' ||
+			(help.data[i] == '"' && format == EXPOSITION_OPENMETRICS))
 			*to++ = '\\';
 		*to++ = help.data[i] == '\n' ? 'n' : help.data[i];
 	}
@@ -57,13 +60,13 @@ int exposition_write_help(struct buffer *b, struct bytes name, struct bytes help
 	return 0;
 }
 
-int exposition_write_type(struct buffer *b, struct bytes name, enum exposition_type type)
+int exposition_write_type(struct buffer *b, struct bytes name, enum exposition_type type, enum exposition_format format)
 {
-	const char *word = type_word(type);
-	int failed;
-	char *to = line_room(b, name.size + strlen(word) + sizeof "# TYPE  \n", &failed);
+	const char *word = type_word(type, format);
+	char *to;
+	int failed = exposition_line_room(b, name.size + strlen(word) + sizeof "# TYPE  \n", &to);
 
-	if (!to)
+	if (failed)
 		return failed;
 	to = put(to, "# TYPE ", 7);
 	to = put(to, name.data, name.size);
@@ -74,12 +77,27 @@ int exposition_write_type(struct buffer *b, struct bytes name, enum exposition_t
 	return 0;
 }
 
-int exposition_write_sample(struct buffer *b, const struct exposition_line *line)
+size_t exposition_seconds_format(int64_t ms, char to[EXPOSITION_NUMBER_SIZE])
 {
-	int failed;
-	char *to = line_room(b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 3, &failed);
+	char *at = to;
+	uint64_t size = ms < 0 ? -(uint64_t)ms : (uint64_t)ms;
 
-	if (!to)
+	if (ms < 0)
+		*at++ = '-';
+	at += u64_format(size / 1000, at);
+	*at++ = '.';
+	for (unsigned unit = 100; unit > 0; unit /= 10)
+		*at++ = (char)('0' + size / unit % 10);
+	return (size_t)(at - to);
+}
+
+int exposition_write_sample(struct buffer *b, const struct exposition_line *line, enum exposition_format format)
+{
+	char *to;
+	int failed =
+		exposition_line_room(b, line->head.size + line->value_text.size + 2 * EXPOSITION_NUMBER_SIZE + 3, &to);
+
+	if (failed)
 		return failed;
 	to = put(to, line->head.data, line->head.size);
 	*to++ = ' ';
@@ -89,7 +107,10 @@ int exposition_write_sample(struct buffer *b, const struct exposition_line *line
 		to += exposition_number_format(line->value, to);
 	if (line->has_timestamp) {
 		*to++ = ' ';
-		to += exposition_integer_format(line->timestamp_ms, to);
+		if (format == EXPOSITION_OPENMETRICS)
+			to += exposition_seconds_format(line->timestamp_ms, to);
+		else
+			to += exposition_integer_format(line->timestamp_ms, to);
 	}
 	*to++ = '\n';
 	b->size = (size_t)(to - b->data);

@@ -1,9 +1,9 @@
 /*
- * The Prometheus text format 0.0.4, line by line.
+ * The Prometheus text format 0.0.4, and OpenMetrics 1.0 for what can be said in both, line by line.
  *
  * Each call appends one whole line or nothing. Types of OpenMetrics that 0.0.4 lacks become what Prometheus' own
- * libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram. Source:
- * prometheus.io "Exposition formats".
+ * libraries write: `unknown` is untyped, info and stateset are gauges, a gaugehistogram is a histogram. They stay that
+ * in OpenMetrics. Source: prometheus.io "Exposition formats"; OpenMetrics 1.0, "Text Format".
  */
 #ifndef OXP_EXPOSITION_WRITE_H
 #define OXP_EXPOSITION_WRITE_H
@@ -11,9 +11,10 @@
 #include "proto/exposition_number.h"
 #include "proto/exposition_parse.h"
 
-/* `help` is plain text; backslashes and line feeds are escaped. These answer 0, -ENOSPC or -ENOMEM. */
-int exposition_write_help(struct buffer *, struct bytes name, struct bytes help) MUST_CHECK;
-int exposition_write_type(struct buffer *, struct bytes name, enum exposition_type) MUST_CHECK;
+/* `help` is plain text; backslashes and line feeds are escaped, and quotes in OpenMetrics. A counter of OpenMetrics is
+ * named without the _total of its samples. These answer 0, -ENOSPC or -ENOMEM. */
+int exposition_write_help(struct buffer *, struct bytes name, struct bytes help, enum exposition_format) MUST_CHECK;
+int exposition_write_type(struct buffer *, struct bytes name, enum exposition_type, enum exposition_format) MUST_CHECK;
 
 struct exposition_line {
 	struct bytes head; /* name{labels}, ready to be shown */
@@ -23,7 +24,12 @@ struct exposition_line {
 	int64_t timestamp_ms;
 };
 /* 0, -ENOSPC or -ENOMEM. */
-int exposition_write_sample(struct buffer *, const struct exposition_line *) MUST_CHECK;
+int exposition_write_sample(struct buffer *, const struct exposition_line *, enum exposition_format) MUST_CHECK;
+/* Room for a line of at most `size` bytes, which the caller writes to *ret and adds to `size` of the buffer. The same
+ * answers. */
+int exposition_line_room(struct buffer *, size_t size, char **ret) MUST_CHECK;
+/* Milliseconds as seconds, which is how OpenMetrics has timestamps. Returns the length. */
+size_t exposition_seconds_format(int64_t ms, char to[EXPOSITION_NUMBER_SIZE]);
 
 /* HELP text as it was written in that format becomes plain text in `to`, which has room for text.size bytes; returns
  * how many it takes. An escape the format does not know stands for itself. */

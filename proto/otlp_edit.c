@@ -278,6 +278,9 @@ static bool read_span_field(struct otlp_view *v, const struct field *f)
 	case OTLP_SPAN_TRACE_ID:
 		v->trace_id = f->bytes;
 		return f->bytes.size == 16;
+	case OTLP_SPAN_SPAN_ID:
+		v->span_id = f->bytes;
+		return f->bytes.size == 8;
 	case OTLP_SPAN_KIND:
 		v->kind = f->value;
 		return true;
@@ -357,7 +360,7 @@ static int read_view(struct otlp_view *v, enum otlp_level level, struct bytes me
 	v->message = message;
 	v->count = 0;
 	v->changed = false;
-	v->trace_id = (struct bytes){ "", 0 };
+	v->trace_id = v->span_id = (struct bytes){ "", 0 };
 	v->kind = v->status = v->start_ns = v->end_ns = 0;
 	while (!failed && (more = next_field(&w, &f)) > 0) {
 		if (is_part(level, f.number))

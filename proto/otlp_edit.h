@@ -32,6 +32,7 @@ enum otlp_level { OTLP_RESOURCE, OTLP_SCOPE, OTLP_SPAN, OTLP_LEVELS };
 /* Numbers of fields (opentelemetry-proto 1.x, trace.proto, common.proto, resource.proto). */
 enum {
 	OTLP_SPAN_TRACE_ID = 1,
+	OTLP_SPAN_SPAN_ID = 2,
 	OTLP_SPAN_TRACE_STATE = 3,
 	OTLP_SPAN_NAME = 5,
 	OTLP_SPAN_KIND = 6,
@@ -69,8 +70,8 @@ struct otlp_view {
 	struct otlp_part *parts;
 	size_t count, room;
 	bool changed;
-	/* Of a span, as it came. The id has 16 bytes. */
-	struct bytes trace_id;
+	/* Of a span, as it came. The ids have 16 and 8 bytes. */
+	struct bytes trace_id, span_id;
 	uint64_t kind, status, start_ns, end_ns;
 };
 

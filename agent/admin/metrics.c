@@ -10,6 +10,7 @@
 #include "intake.h"
 #include "pipeline/budget.h"
 #include "proto/gzip.h"
+#include "series/span_table.h"
 #include "status/report.h"
 
 enum {
@@ -27,7 +28,7 @@ enum {
 struct pull {
 	struct pull *next;
 	struct http_request *request;
-	bool gzip;
+	bool gzip, openmetrics; /* these are wanted */
 };
 
 /* A page that is being read: its bytes, and how much of `memory` was taken for it. */
@@ -133,6 +134,19 @@ static struct duration time_left(const struct http_request *request)
 	return (struct duration){ (int64_t)(seconds * TIME_LEFT_PART / 100 * 1e9) };
 }
 
+/* A round makes one page. It is in OpenMetrics, which has exemplars, if all who wait for it want that. */
+static void choose_format(struct metrics *m)
+{
+	bool openmetrics = m->pulls && !m->snapshot_due && series_has_exemplars(m->in.core->series);
+
+	m->want_gzip = false;
+	for (const struct pull *p = m->pulls; p; p = p->next) {
+		openmetrics = openmetrics && p->openmetrics;
+		m->want_gzip = m->want_gzip || p->gzip;
+	}
+	m->format = openmetrics ? EXPOSITION_OPENMETRICS : EXPOSITION_TEXT;
+}
+
 static void begin_writing(void *context)
 {
 	struct metrics *m = context;
@@ -147,7 +161,9 @@ static void begin_writing(void *context)
 	buffer_clear(&m->page);
 	if (m->page.room > series_page_max(m->in.core->series) + OWN_MAX)
 		buffer_done(&m->page); /* the buffer is from a time with more series */
-	series_cursor_init(&m->cursor, m->in.core->series);
+	choose_format(m);
+	series_age(m->in.core->series, loop_now(m->in.core->loop));
+	series_cursor_init(&m->cursor, m->in.core->series, m->format);
 	m->failed = 0;
 	loop_soon_run(&m->slice);
 }
@@ -179,31 +195,37 @@ static void begin_round(struct metrics *m, struct duration within)
 static int write_own_numbers(struct metrics *m)
 {
 	const struct core *c = m->in.core;
-	int failed = counters_write(&c->counters, &m->page);
+	bool openmetrics = m->format == EXPOSITION_OPENMETRICS;
+	int failed = counters_write(&c->counters, &m->page, openmetrics);
 
 	if (!failed)
 		failed = report_ledger_metrics(&c->ledger, &m->page);
-	if (failed)
+	if (!failed)
+		failed = report_slices(loop_slices(c->loop), &m->page);
+	if (failed || !openmetrics)
 		return failed;
-	return report_slices(loop_slices(c->loop), &m->page);
+	return buffer_text(&m->page, "# EOF\n");
 }
 
-/* If `failed`, there is no page. */
-static void answer(const struct pull *p, const struct shown *plain, const struct shown *small, bool failed)
+static void answer(const struct metrics *m, const struct pull *p, const struct shown *plain, const struct shown *small)
 {
-	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept-Encoding", NULL };
-	static const char *const plain_headers[] = { "Vary", "Accept-Encoding", NULL };
+	static const char *const packed_headers[] = { "Content-Encoding", "gzip", "Vary", "Accept, Accept-Encoding",
+		NULL };
+	static const char *const plain_headers[] = { "Vary", "Accept, Accept-Encoding", NULL };
+	static const char *const types[] = { [EXPOSITION_TEXT] = "text/plain; version=0.0.4; charset=utf-8",
+		[EXPOSITION_OPENMETRICS] = "application/openmetrics-text; version=1.0.0; charset=utf-8" };
 	bool packed = p->gzip && small;
 
-	if (failed)
+	if (m->failed)
 		http_respond_text(p->request, 500, "text/plain", "the page is larger than this agent shows\n");
 	else
 		http_respond(p->request, &(struct http_answer){ .status = 200,
-						 .content_type = "text/plain; version=0.0.4; charset=utf-8",
+						 .content_type = types[m->format],
 						 .headers = packed ? packed_headers : plain_headers,
 						 .page = packed ? small->page : plain->page });
 }
 
+/* Those who came while the page was made, and do not want it in that format, wait for the next. */
 static void answer_all(struct metrics *m, const struct shown *plain, const struct shown *small)
 {
 	struct pull *p, *pulls = m->pulls;
@@ -211,8 +233,13 @@ static void answer_all(struct metrics *m, const struct shown *plain, const struc
 	m->pulls = NULL;
 	while ((p = pulls)) {
 		pulls = p->next;
+		if (m->format == EXPOSITION_OPENMETRICS && !p->openmetrics) {
+			p->next = m->pulls;
+			m->pulls = p;
+			continue;
+		}
 		http_context_set(p->request, NULL);
-		answer(p, plain, small, m->failed);
+		answer(m, p, plain, small);
 		free(p);
 	}
 }
@@ -245,6 +272,13 @@ static bool is_storing(const struct metrics *m)
 	return s;
 }
 
+static void store(struct metrics *m, struct shown *plain)
+{
+	if (!m->failed && !is_storing(m) && pay(m, plain))
+		plain->storing = snapshot_take(m->in.core, plain->page, on_stored, plain);
+	m->snapshot_due = false;
+}
+
 static void end_round(struct metrics *m)
 {
 	struct shown *small = show_packed(m), *plain;
@@ -254,14 +288,14 @@ static void end_round(struct metrics *m)
 	plain = show(m, &m->page, 0);
 	plain->plain = true;
 	m->state = METRICS_IDLE;
-	m->want_gzip = false;
 	answer_all(m, plain, small);
-	if (m->snapshot_due && !m->failed && !is_storing(m) && pay(m, plain))
-		plain->storing = snapshot_take(m->in.core, plain->page, on_stored, plain);
-	m->snapshot_due = false;
+	if (m->snapshot_due && m->format == EXPOSITION_TEXT)
+		store(m, plain);
 	if (small)
 		http_page_release(small->page);
 	http_page_release(plain->page);
+	if (m->pulls || m->snapshot_due)
+		begin_round(m, time_left(m->pulls ? m->pulls->request : NULL));
 }
 
 /* Runs in the CPU lane. */
@@ -329,11 +363,10 @@ void metrics_pull(void *context, struct http_request *request)
 
 	p->request = request;
 	p->gzip = http_accepts_gzip(http_request_header(request, "Accept-Encoding"));
+	p->openmetrics = http_accepts_openmetrics(http_request_header(request, "Accept"));
 	p->next = m->pulls;
 	m->pulls = p;
 	http_context_set(request, p);
-	if (m->state != METRICS_WRITING)
-		m->want_gzip = m->want_gzip || p->gzip;
 	if (m->state == METRICS_IDLE)
 		begin_round(m, time_left(request));
 }

@@ -8,6 +8,9 @@
  * round ends within the time that Prometheus allows (X-Prometheus-Scrape-Timeout-Seconds); a target that has not
  * answered by then is down. The embedded store takes its snapshots from rounds, too.
  *
+ * A page is in OpenMetrics if there are exemplars and everybody who waits for the round wants it so; otherwise in text
+ * 0.0.4, which everybody takes, and the embedded store alone.
+ *
  * All readers of a page share one piece of memory. Room for the page in the making was taken with the series
  * (series.h). A page that is still being read when the next is made is paid for out of `memory`. Such pages are an
  * eighth of it at most: beyond that the oldest readers are cut off, each after it has had its page for a second. So
@@ -50,6 +53,7 @@ struct metrics {
 	struct buffer page, packed;
 	size_t packed_charge; /* taken for the latter */
 	struct shown *shown; /* pages that are being read, the newest first */
+	enum exposition_format format; /* of the page that is made */
 	bool want_gzip, packing;
 	struct job job;
 	int failed;

@@ -69,3 +69,19 @@ bool http_accepts_gzip(const char *accept_encoding)
 	gzip = gzip == NOT_NAMED ? any : gzip;
 	return gzip > 0 && gzip >= identity;
 }
+
+bool http_accepts_openmetrics(const char *accept)
+{
+	struct bytes rest = bytes_of(accept ? accept : "");
+	int open = NOT_NAMED, plain = NOT_NAMED;
+
+	while (rest.size > 0) {
+		struct bytes parameters = take(&rest, ','), type = take(&parameters, ';');
+		int weight = weight_of(parameters);
+		if (is_word(type, "application/openmetrics-text"))
+			open = weight > open ? weight : open;
+		else if (is_word(type, "text/plain"))
+			plain = weight > plain ? weight : plain;
+	}
+	return open > 0 && open >= plain;
+}

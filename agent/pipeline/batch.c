@@ -220,11 +220,31 @@ void batch_row_add(struct batch *b, size_t route, uint64_t id)
 	b->rows[b->row_count++] = (struct batch_row){ id, route };
 }
 
+static void end_notes(struct batch *b, bool taken)
+{
+	for (struct batch_note *n; (n = b->notes);) {
+		b->notes = n->next;
+		n->end(n, taken);
+	}
+}
+
+void batch_note_add(struct batch *b, struct batch_note *n)
+{
+	n->next = b->notes;
+	b->notes = n;
+}
+
+void batch_taken(struct batch *b)
+{
+	end_notes(b, true);
+}
+
 int batch_merge(struct batch *into, struct batch **from)
 {
 	struct batch *b = *from;
 	struct batch_block **last = &b->blocks;
 
+	OXP_ASSERT(!into->notes && !b->notes);
 	OXP_ASSERT(into->refs == 1 && b->refs == 1 && into->signal == b->signal && into->budget == b->budget);
 	if (!reserve_items(into, b->count) || !reserve_tokens(into, b->token_count) ||
 		!reserve_rows(into, b->row_count))
@@ -320,6 +340,7 @@ void batch_unref(struct batch *b)
 	OXP_ASSERT(b->refs > 0);
 	if (--b->refs > 0)
 		return;
+	end_notes(b, false);
 	for (struct batch_block *block; (block = b->blocks);) {
 		b->blocks = block->next;
 		free(block);

@@ -41,6 +41,12 @@ struct batch_row {
 	size_t route;
 };
 
+/* Whoever put it there is told once whether the batch was taken, and frees it. */
+struct batch_note {
+	struct batch_note *next;
+	void (*end)(struct batch_note *, bool taken);
+};
+
 /* Only batch.c writes it. */
 struct batch {
 	struct budget *budget;
@@ -57,6 +63,7 @@ struct batch {
 	size_t token_count, token_room;
 	struct batch_row *rows;
 	size_t row_count, row_room;
+	struct batch_note *notes; /* none once it was taken */
 };
 
 struct batch *batch_new(struct budget *, enum signal) MUST_CHECK; /* NULL: no room */
@@ -75,6 +82,9 @@ void batch_set_aside(struct batch *, struct batch *aside);
 /* What was left out has been counted. */
 void batch_forget_left_out(struct batch *);
 void batch_row_add(struct batch *, size_t route, uint64_t id);
+void batch_note_add(struct batch *, struct batch_note *);
+/* It was taken: each note ends. If the batch goes before, they end as not taken. */
+void batch_taken(struct batch *);
 /* Moves what the collector is to be told; `to` has none. */
 void batch_take_tokens(struct batch *to, struct batch *from);
 /* The batch's tokens and rows, which are the caller's from now on; NULL if there are none. */

@@ -38,7 +38,8 @@ struct chain {
 
 struct chain *chain_new(void) __attribute__((returns_nonnull));
 void chain_free(struct chain *); /* destroys the steps; NULL is fine */
-/* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds. The chain owns the step only if this returns 0. */
+/* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds, too, or only looks. The chain owns the step only if
+ * this returns 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
 /* For a chain of spans: from now on what its sampling leaves out is beside the batch (batch->aside), as the other steps
  * made it. If there is no room for that, it is counted in *missed, and the batch goes on without. */
@@ -47,6 +48,9 @@ void chain_set_aside(struct chain *, uint64_t *missed);
  * batch one stream, such as the run of a door whose clients name each record; 0: records of one generation are a
  * stream. */
 int chain_run(struct chain *, struct batch **batch, uint64_t stream, struct mono_time now) MUST_CHECK;
+
+/* Bytes that one callback shows to the steps. */
+size_t chain_slice(const struct chain *);
 
 /* The same a slice at a time, for a batch that takes longer: begin, go on while there is more, end. A chain has one
  * pass at a time, and is busy with it. The batch is neither freed nor changed until then. */

@@ -26,8 +26,17 @@ static void note(struct chain_sampled *s, bool left_out)
 	s->shown++;
 }
 
+/* Those who only look hear what the others made of the span. */
+static void tell(const struct look *l, const struct chain_row *end, bool stays)
+{
+	for (const struct chain_row *row = l->rows; row < end; row++)
+		if (row->type->passed)
+			row->type->passed(row->step, stays);
+}
+
 static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
+	bool span = view->level == OTLP_SPAN;
 	struct look *l = context;
 	struct chain_row *row = l->rows, *end = l->rows + l->count;
 
@@ -35,12 +44,14 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	l->record->view = view;
 	while (row < end && row->type->apply(row->step, l->record) != STEP_DROP)
 		row++;
-	if (l->sampled && view->level == OTLP_SPAN)
+	if (span && l->sampled)
 		note(l->sampled, row < end && row->type->samples);
+	if (span)
+		tell(l, row, row == end);
 	if (row == end)
 		return true;
 	l->dropper = row;
-	row->pending += view->level == OTLP_SPAN;
+	row->pending += span;
 	return false;
 }
 
@@ -83,9 +94,11 @@ static bool show_aside(void *context, struct otlp_edit *e, struct otlp_view *vie
 	a->record->view = view;
 	if (view->level == OTLP_SPAN && !was_left_out(a))
 		return false;
-	for (const struct chain_row *row = a->rows; row < a->rows + a->count; row++)
-		if (!row->type->samples && row->type->apply(row->step, a->record) == STEP_DROP)
+	for (const struct chain_row *row = a->rows; row < a->rows + a->count; row++) {
+		bool seen = row->type->samples || row->type->read;
+		if (!seen && row->type->apply(row->step, a->record) == STEP_DROP)
 			return false;
+	}
 	return true;
 }
 

@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum {
-	SLICE = 32 << 10, /* bytes of lines: steps take 0.1 to 0.4 ms for them */
-	REST_MS = 50, /* longer than collectors wait until they try again */
-};
+enum { REST_MS = 50 /* longer than collectors wait until they try again */ };
 
 struct preparing {
 	TAILQ_ENTRY(preparing) entry;
@@ -58,7 +55,7 @@ static void go_on(void *context)
 		return;
 	if (!one->pass)
 		one->pass = source_pass_begin(one->source, one->batch);
-	more = chain_go_on(one->pass, SLICE);
+	more = chain_go_on(one->pass, chain_slice(one->source->options.chain));
 	if (more <= 0)
 		passed(p, one, more);
 	if (!TAILQ_EMPTY(&p->line))
@@ -91,7 +88,7 @@ void preparations_done(struct preparations *p)
 static bool must_wait(const struct source *s, const struct batch *batch)
 {
 	return s->options.chain && batch_items(batch) > 0 &&
-	       (batch_size(batch) > SLICE || !TAILQ_EMPTY(&s->world->preparations->line));
+	       (batch_size(batch) > chain_slice(s->options.chain) || !TAILQ_EMPTY(&s->world->preparations->line));
 }
 
 enum admit source_prepare_long(struct source *s, struct batch **batch,

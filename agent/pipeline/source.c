@@ -297,6 +297,7 @@ void source_waited(struct source *s)
 
 void source_left(struct source *s, struct batch **batch)
 {
+	batch_taken(*batch);
 	end_left_out(s, *batch);
 	count_received(s, *batch);
 	batch_free(*batch);
@@ -309,6 +310,7 @@ void source_take(struct source *s, struct batch **batch)
 		source_left(s, batch);
 		return;
 	}
+	batch_taken(*batch);
 	count_received(s, *batch);
 	add_to_open(s, batch);
 	if (is_full_batch(s) || s->draining)

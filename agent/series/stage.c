@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "proto/exposition_write.h"
+#include "series/span_sets.h"
 #include "series/table.h"
 
 #define TYPE(name) (1u << EXPOSITION_##name)
@@ -180,11 +181,17 @@ static struct bytes page_name(struct series *s, const struct origin *o, enum rol
 	return buffer_bytes(&s->scratch);
 }
 
+static bool begins_with(struct bytes name, const char *prefix)
+{
+	size_t size = strlen(prefix);
+
+	return size > 0 && name.size >= size && memcmp(name.data, prefix, size) == 0;
+}
+
 static bool is_reserved(const struct series *s, struct bytes name)
 {
-	size_t size = s->limits.reserved ? strlen(s->limits.reserved) : 0;
-
-	return size > 0 && name.size >= size && memcmp(name.data, s->limits.reserved, size) == 0;
+	return (s->limits.reserved && begins_with(name, s->limits.reserved)) ||
+	       (s->spans && begins_with(name, s->spans->words.prefix));
 }
 
 /* The target's group of the page's family; both are made if missing. NULL if out of memory. */
@@ -316,7 +323,7 @@ static bool has_room(const struct series_target *t, const struct group *g, enum 
 	const struct series_limits *limits = &t->series->limits;
 
 	*why = SERIES_DROP_SERIES_CEILING;
-	if (t->groups[slot].count == t->weight && t->series->weight >= limits->series)
+	if (t->groups[slot].count == t->weight && t->series->weight + t->series->counted >= limits->series)
 		return false;
 	*why = SERIES_DROP_FAMILY_CEILING;
 	if (g->slot[slot].count >= g->weight && g->family->weight >= limits->family_series)

@@ -88,6 +88,16 @@ static void release(struct series *s, void *memory, struct share share)
 	give(s, share);
 }
 
+void *series_alloc(struct series *s, size_t size, size_t line)
+{
+	return alloc_tidied(s, (struct share){ size, line });
+}
+
+void series_release(struct series *s, void *memory, size_t size, size_t line)
+{
+	release(s, memory, (struct share){ size, line });
+}
+
 /* Help is written with its escapes, for each of the families that samples of one source make. */
 static struct share text_share(struct bytes text)
 {
@@ -529,7 +539,7 @@ void series_check(const struct series *s)
 		weight += t->weight;
 		most += t->groups[0].count + t->groups[1].count;
 	}
-	OXP_ASSERT(weight == s->weight && weight <= s->limits.series && s->bytes <= s->limits.bytes);
+	OXP_ASSERT(weight == s->weight && weight + s->counted <= s->limits.series && s->bytes <= s->limits.bytes);
 	for (const struct family *f = s->first; f; f = f->next) {
 		shared += check_family(s, f);
 		families++;

@@ -124,8 +124,8 @@ struct series_target {
 };
 
 /*
- * Invariant: weight = the sum of the targets' ≤ limits.series; bytes ≤ limits.bytes; bytes and lines are what was taken
- * of limits.take. What is visible is freed only after `version` has changed.
+ * Invariant: weight = the sum of the targets'; weight + counted ≤ limits.series; bytes ≤ limits.bytes; bytes and lines
+ * are what was taken of limits.take. What is visible is freed only after `version` has changed.
  */
 struct series {
 	struct series_limits limits;
@@ -138,6 +138,8 @@ struct series {
 	size_t weight, bytes;
 	size_t shared;			/* groups that are not the only one of their family */
 	size_t lines;			/* bytes that all of it takes on a page, at most */
+	struct span_table *spans;	/* what is counted here; NULL: nothing */
+	size_t counted;			/* series of that */
 	struct buffer scratch, names;	/* for what is being built, and for names made classic */
 };
 
@@ -203,6 +205,10 @@ void slot_leave(struct series_target *, unsigned slot);
 /* Frees all that is left, of a target or of all; false if nothing was. Only what is visible or staged stays. */
 bool tidy_all(struct series_target *);
 bool tidy_table(struct series *);
+
+/* Zeroed memory that counts, with that many bytes of a page; NULL beyond a ceiling. Released with the same sizes. */
+void *series_alloc(struct series *, size_t size, size_t line) MUST_CHECK;
+void series_release(struct series *, void *, size_t size, size_t line);
 
 /* A sample's name and labels as they belong on the page: classic names, the target's labels among them, in order. */
 struct head {

@@ -3,9 +3,10 @@
 #include "proto/exposition_write.h"
 #include "series/table.h"
 
-void series_cursor_init(struct series_cursor *c, struct series *s)
+void series_cursor_init(struct series_cursor *c, struct series *s, enum exposition_format format)
 {
-	*c = (struct series_cursor){ .series = s, .version = s->version };
+	*c = (struct series_cursor){ .series = s, .format = format, .version = s->version };
+	span_cursor_init(&c->spans, s->spans, format);
 }
 
 /* Moves to the first entry at or behind `g`. */
@@ -51,16 +52,43 @@ static struct bytes help_of(const struct group *g)
 	return (struct bytes){ NULL, 0 };
 }
 
+static bool is_shown(const struct series *s, struct bytes name)
+{
+	const struct family *f = family_find((struct series *)s, name);
+	const struct group *g = f ? f->groups : NULL;
+
+	while (g && !group_visible(g))
+		g = g->sibling;
+	return g;
+}
+
+/* In OpenMetrics a counter `x` has samples `x_total`. One that cannot be called so is of unknown type there: its name
+ * does not end like this, or something else is called `x`. */
+static void name_counter(const struct series *s, struct bytes *name, enum exposition_type *type)
+{
+	static const char total[] = "_total";
+	size_t end = sizeof total - 1;
+	struct bytes stem = { name->data, name->size > end ? name->size - end : 0 };
+
+	if (stem.size > 0 && memcmp(name->data + stem.size, total, end) == 0 && !is_shown(s, stem))
+		*name = stem;
+	else
+		*type = EXPOSITION_UNTYPED;
+}
+
 static int begin_family(struct series_cursor *c, struct buffer *to)
 {
 	struct bytes name = family_name(c->family), help = help_of(c->group);
+	enum exposition_type type = group_type(c->group, c->group->target->slot);
 	int failed = 0;
 
+	if (type == EXPOSITION_COUNTER && c->format == EXPOSITION_OPENMETRICS)
+		name_counter(c->series, &name, &type);
 	c->start = to->size;
 	if (help.data)
-		failed = exposition_write_help(to, name, help);
+		failed = exposition_write_help(to, name, help, c->format);
 	if (!failed)
-		failed = exposition_write_type(to, name, group_type(c->group, c->group->target->slot));
+		failed = exposition_write_type(to, name, type, c->format);
 	return failed;
 }
 
@@ -75,7 +103,7 @@ static int write_entry(struct series_cursor *c, struct buffer *to)
 		.has_timestamp = v->has_timestamp,
 		.timestamp_ms = v->timestamp_ms,
 	};
-	int failed = exposition_write_sample(to, &line);
+	int failed = exposition_write_sample(to, &line, c->format);
 
 	c->entry = c->entry->slot[slot].next;
 	if (!c->entry)
@@ -116,7 +144,7 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 	size_t end = to->size + budget;
 	int failed = 0;
 
-	if (c->version != c->series->version) {
+	if (!c->finished && c->version != c->series->version) {
 		start_again(c, to);
 		end = to->size + budget;
 	}
@@ -132,5 +160,5 @@ int series_write_some(struct series_cursor *c, struct buffer *to, size_t budget)
 	}
 	if (failed)
 		return failed;
-	return !c->finished;
+	return c->finished ? span_write_some(&c->spans, to, end) : 1;
 }

@@ -39,7 +39,26 @@ void counters_done(struct counters *all)
 	}
 }
 
-int counters_write(const struct counters *all, struct buffer *to)
+/* Of the family's name. */
+static int name_size(const struct counter *row, bool openmetrics)
+{
+	static const char total[] = "_total";
+	size_t size = strlen(row->name), end = sizeof total - 1;
+	bool cut =
+		openmetrics && row->kind == COUNTER_GROWS && size > end && strcmp(row->name + size - end, total) == 0;
+
+	return (int)(cut ? size - end : size);
+}
+
+static void put_head(struct writer *w, const struct counter *row, bool openmetrics)
+{
+	int size = name_size(row, openmetrics);
+
+	writer_printf(w, "# HELP oxpecker_%.*s %s\n# TYPE oxpecker_%.*s %s\n", size, row->name, row->help, size,
+		row->name, row->kind == COUNTER_GAUGE ? "gauge" : "counter");
+}
+
+int counters_write(const struct counters *all, struct buffer *to, bool openmetrics)
 {
 	const char *family = "";
 	struct writer w;
@@ -47,8 +66,7 @@ int counters_write(const struct counters *all, struct buffer *to)
 	writer_init(&w, to);
 	for (const struct counter *row = all->first; row; row = row->next) {
 		if (strcmp(family, row->name) != 0)
-			writer_printf(&w, "# HELP oxpecker_%s %s\n# TYPE oxpecker_%s %s\n", row->name, row->help,
-				row->name, row->kind == COUNTER_GAUGE ? "gauge" : "counter");
+			put_head(&w, row, openmetrics);
 		family = row->name;
 		writer_printf(&w, *row->labels ? "oxpecker_%s{%s} " : "oxpecker_%s%s ", row->name, row->labels);
 		if (row->read)

@@ -30,7 +30,8 @@ struct counters {
 struct counter *counter_row(
 	struct counters *, enum counter_kind, const char *name, const char *labels, const char *help);
 void counters_done(struct counters *);
-/* Appends all rows in text 0.0.4. 0, -ENOSPC or -ENOMEM. */
-int counters_write(const struct counters *, struct buffer *) MUST_CHECK;
+/* Appends all rows in text 0.0.4, or in OpenMetrics, where a counter is named without the _total of its samples. 0,
+ * -ENOSPC or -ENOMEM. */
+int counters_write(const struct counters *, struct buffer *, bool openmetrics) MUST_CHECK;
 
 #endif

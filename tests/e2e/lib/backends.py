@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import time
 import uuid
 
 import requests
@@ -45,13 +46,14 @@ class Backend:
 
 class Jaeger(Backend):
     """Jaeger with memory storage. `otlp_http` and `otlp_grpc` take spans, as do its older doors, `thrift_http`,
-    `thrift_compact`, `thrift_binary` (ports of UDP) and `zipkin`; the methods ask its query API."""
+    `thrift_compact`, `thrift_binary` (ports of UDP) and `zipkin`; the methods ask its query API. With the URL of a
+    Prometheus it reads span metrics there, as its own example of a configuration for that says."""
 
     @staticmethod
     def needed():
         return need.built("jaeger")
 
-    def __init__(self, folder):
+    def __init__(self, folder, prometheus=None):
         home = self.needed()
         names = ("HEALTH_PORT", "QUERY_PORT", "QUERY_GRPC_PORT", "OTLP_GRPC_PORT", "OTLP_HTTP_PORT",
                  "THRIFT_HTTP_PORT", "THRIFT_COMPACT_PORT", "THRIFT_BINARY_PORT", "ZIPKIN_PORT")
@@ -62,9 +64,27 @@ class Jaeger(Backend):
         self.thrift_compact, self.thrift_binary = ports["THRIFT_COMPACT_PORT"], ports["THRIFT_BINARY_PORT"]
         self.zipkin = f"http://127.0.0.1:{ports['ZIPKIN_PORT']}/api/v2/spans"
         self.query = f"http://127.0.0.1:{ports['QUERY_PORT']}"
-        config = os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")
-        self.process = Process("jaeger", [home + "/jaeger", "--config", config], folder, ports)
+        configs = ["--config", os.path.join(need.TESTS, "backends", "jaeger", "jaeger.yaml")]
+        if prometheus:
+            configs += ["--config", self.metrics_config(os.path.join(str(folder), "metrics.yaml"), prometheus)]
+        self.process = Process("jaeger", [home + "/jaeger", *configs], folder, ports)
         self.process.wait_until(lambda: self.is_up(self.query + "/api/services"), 30, "Jaeger answers")
+
+    @staticmethod
+    def metrics_config(path, prometheus):
+        reads = {"endpoint": prometheus, "normalize_calls": True, "normalize_duration": True}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"extensions": {"jaeger_query": {"storage": {"metrics": "prom"}},
+                                      "jaeger_storage": {"metric_backends": {"prom": {"prometheus": reads}}}}}, file)
+        return path
+
+    def monitored(self, what, service, **more):
+        """{operation: last value} of the Monitor tab: `what` is calls, errors or latencies."""
+        times = {"endTs": int(time.time() * 1000), "lookback": 600000, "step": 1000, "ratePer": 600000}
+        answer = self.get(f"{self.query}/api/metrics/{what}",
+                          params={"service": service, "groupByOperation": "true", **times, **more})
+        return {next(label["value"] for label in metric["labels"] if label["name"] == "operation"):
+                metric["metricPoints"][-1]["gaugeValue"]["doubleValue"] for metric in answer.get("metrics", [])}
 
     def services(self):
         return self.get(self.query + "/api/services")["data"] or []
@@ -192,7 +212,7 @@ class Prometheus(Backend):
         with open(config, "w", encoding="utf-8") as file:
             json.dump({"global": times, "scrape_configs": [job]}, file)
         argv = [need.prometheus("prometheus"), "--config.file=" + config, f"--web.listen-address=127.0.0.1:{port}",
-                f"--storage.tsdb.path={config}.data", "--log.level=warn"]
+                f"--storage.tsdb.path={config}.data", "--log.level=warn", "--enable-feature=exemplar-storage"]
         self.process = Process("prometheus", argv, folder)
         self.process.wait_until(lambda: self.is_up(self.url + "/-/ready"), 30, "Prometheus is ready")
 
@@ -205,6 +225,13 @@ class Prometheus(Backend):
         """The value of the only series that the expression selects, or None."""
         rows = self.query(expression)
         return rows[0][1] if len(rows) == 1 else None
+
+    def exemplars(self, selector):
+        """[(labels of the series, exemplar)] of the last hour."""
+        now = time.time()
+        answer = self.get(self.url + "/api/v1/query_exemplars",
+                          params={"query": selector, "start": now - 3600, "end": now + 60})
+        return [(row["seriesLabels"], exemplar) for row in answer["data"] for exemplar in row["exemplars"]]
 
     def targets(self):
         return self.get(self.url + "/api/v1/targets")["data"]["activeTargets"]

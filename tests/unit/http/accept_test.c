@@ -63,10 +63,42 @@ static void what_is_wanted(void **state)
 			fail_msg("row %zu: %s", i, rows[i].header);
 }
 
+/* What Prometheus 2 and 3, browsers and curl send among them. */
+static const struct {
+	const char *header;
+	bool openmetrics;
+} pages[] = {
+	{ NULL, false },
+	{ "*/*", false },
+	{ "application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,"
+	  "text/plain;version=0.0.4;q=0.5,*/*;q=0.1",
+		true },
+	{ "application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,"
+	  "application/openmetrics-text;version=0.0.1;q=0.4,text/plain;version=1.0.0;escaping=allow-utf-8;q=0.3,"
+	  "text/plain;version=0.0.4;q=0.2,*/*;q=0.1",
+		true },
+	{ "application/openmetrics-text", true },
+	{ "text/plain;q=0.5, Application/OpenMetrics-Text; q=0.5", true },
+	{ "text/plain, application/openmetrics-text;q=0.9", false },
+	{ "application/openmetrics-text;q=0", false },
+	{ "application/openmetrics-text2", false },
+	{ "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", false },
+	{ "text/plain;version=0.0.4", false },
+};
+
+static void which_page_is_wanted(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(pages); i++)
+		if (http_accepts_openmetrics(pages[i].header) != pages[i].openmetrics)
+			fail_msg("row %zu: %s", i, pages[i].header);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_wanted),
+		cmocka_unit_test(which_page_is_wanted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

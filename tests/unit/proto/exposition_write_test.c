@@ -75,15 +75,36 @@ static void lines_are_whole(void **state)
 
 	(void)state;
 	buffer_init(&b, 4096);
-	assert_int_equal(exposition_write_help(&b, bytes_of("a"), bytes_of("one\\two\nthree \"four\"")), 0);
-	assert_int_equal(exposition_write_type(&b, bytes_of("a"), EXPOSITION_STATESET), 0);
-	assert_int_equal(exposition_write_sample(&b, &line), 0);
+	assert_int_equal(
+		exposition_write_help(&b, bytes_of("a"), bytes_of("one\\two\nthree \"four\""), EXPOSITION_TEXT), 0);
+	assert_int_equal(exposition_write_type(&b, bytes_of("a"), EXPOSITION_STATESET, EXPOSITION_TEXT), 0);
+	assert_int_equal(exposition_write_sample(&b, &line, EXPOSITION_TEXT), 0);
 	line.value_text = bytes_of("2.50");
 	line.has_timestamp = true;
 	line.timestamp_ms = -7;
-	assert_int_equal(exposition_write_sample(&b, &line), 0);
+	assert_int_equal(exposition_write_sample(&b, &line, EXPOSITION_TEXT), 0);
 	assert_true(bytes_are(buffer_bytes(&b), "# HELP a one\\\\two\\nthree \"four\"\n# TYPE a gauge\n"
 		"a{b=\"c\"} 2.5\na{b=\"c\"} 2.50 -7\n"));
+	buffer_done(&b);
+}
+
+static void openmetrics_says_it_in_its_own_words(void **state)
+{
+	struct exposition_line line = { .head = bytes_of("a{b=\"c\"}"), .value = 2.5, .has_timestamp = true };
+	static const int64_t times[] = { 1700000000123, -7, 0 };
+	struct buffer b;
+
+	(void)state;
+	buffer_init(&b, 4096);
+	assert_int_equal(exposition_write_help(&b, bytes_of("a"), bytes_of("one\\two\nthree \"four\""),
+				 EXPOSITION_OPENMETRICS), 0);
+	assert_int_equal(exposition_write_type(&b, bytes_of("a"), EXPOSITION_UNTYPED, EXPOSITION_OPENMETRICS), 0);
+	for (size_t i = 0; i < COUNT_OF(times); i++) {
+		line.timestamp_ms = times[i];
+		assert_int_equal(exposition_write_sample(&b, &line, EXPOSITION_OPENMETRICS), 0);
+	}
+	assert_true(bytes_are(buffer_bytes(&b), "# HELP a one\\\\two\\nthree \\\"four\\\"\n# TYPE a unknown\n"
+		"a{b=\"c\"} 2.5 1700000000.123\na{b=\"c\"} 2.5 -0.007\na{b=\"c\"} 2.5 0.000\n"));
 	buffer_done(&b);
 }
 
@@ -95,9 +116,10 @@ static void a_full_buffer_stays_as_it_was(void **state)
 	(void)state;
 	buffer_init(&b, 16);
 	assert_int_equal(buffer_text(&b, "x"), 0);
-	assert_int_equal(exposition_write_help(&b, bytes_of("a"), bytes_of("too much for it")), -ENOSPC);
-	assert_int_equal(exposition_write_type(&b, bytes_of("a"), EXPOSITION_COUNTER), -ENOSPC);
-	assert_int_equal(exposition_write_sample(&b, &line), -ENOSPC);
+	assert_int_equal(
+		exposition_write_help(&b, bytes_of("a"), bytes_of("too much for it"), EXPOSITION_TEXT), -ENOSPC);
+	assert_int_equal(exposition_write_type(&b, bytes_of("a"), EXPOSITION_COUNTER, EXPOSITION_TEXT), -ENOSPC);
+	assert_int_equal(exposition_write_sample(&b, &line, EXPOSITION_TEXT), -ENOSPC);
 	assert_true(bytes_are(buffer_bytes(&b), "x"));
 	buffer_done(&b);
 }
@@ -111,7 +133,7 @@ static void type_words(void **state)
 	for (size_t i = 0; i < COUNT_OF(words); i++) {
 		struct buffer b;
 		buffer_init(&b, 4096);
-		assert_int_equal(exposition_write_type(&b, bytes_of("x"), (enum exposition_type)i), 0);
+		assert_int_equal(exposition_write_type(&b, bytes_of("x"), (enum exposition_type)i, EXPOSITION_TEXT), 0);
 		assert_memory_equal(b.data + 9, words[i], strlen(words[i]));
 		assert_int_equal(b.size, 10 + strlen(words[i]));
 		buffer_done(&b);
@@ -147,6 +169,7 @@ int main(void)
 		cmocka_unit_test(numbers_come_back),
 		cmocka_unit_test(integers_come_back),
 		cmocka_unit_test(lines_are_whole),
+		cmocka_unit_test(openmetrics_says_it_in_its_own_words),
 		cmocka_unit_test(a_full_buffer_stays_as_it_was),
 		cmocka_unit_test(type_words),
 		cmocka_unit_test(escapes_and_names),

@@ -59,7 +59,7 @@ static void page_of(struct bytes scraped, enum exposition_format format, struct 
 	series_commit(t, &counts);
 	assert_int_equal(counts.received, counts.merged);
 	buffer_init(to, 1 << 20);
-	series_cursor_init(&cursor, s);
+	series_cursor_init(&cursor, s, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&cursor, to, 1 << 20), 0);
 	series_free(s);
 }

@@ -89,7 +89,7 @@ static void assert_page_in_slices(struct table *t, const char *wanted, size_t bu
 	int more;
 
 	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series);
+	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
 	while ((more = series_write_some(&c, &b, budget)) == 1)
 		;
 	assert_int_equal(more, 0);
@@ -105,7 +105,7 @@ static size_t page_size(struct table *t)
 	size_t size;
 
 	buffer_init(&b, 1 << 20);
-	series_cursor_init(&c, t->series);
+	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
 	size = b.size;
 	buffer_done(&b);
@@ -479,6 +479,27 @@ static void families_hold_together(void **state)
 	series_free(t.series);
 }
 
+/* Each sample has the name that it has in text; a counter that OpenMetrics could not call so is of unknown type. */
+static void text_becomes_openmetrics(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_cursor c;
+	struct buffer b;
+
+	(void)state;
+	scrape(&t, t.app, "# TYPE a_total counter\n# HELP a_total A \"b\"\na_total 1 1500\n# TYPE b counter\nb 2\n"
+		"# TYPE c_total counter\nc_total 3\n# TYPE c gauge\nc 4\nd 5\n# TYPE _total counter\n_total 6\n");
+	buffer_init(&b, 1 << 20);
+	series_cursor_init(&c, t.series, EXPOSITION_OPENMETRICS);
+	assert_int_equal(series_write_some(&c, &b, 1 << 20), 0);
+	assert_int_equal(buffer_append(&b, "", 1), 0);
+	assert_string_equal(b.data, "# HELP a A \\\"b\\\"\n# TYPE a counter\na_total 1 1.500\n# TYPE b unknown\nb 2\n"
+		"# TYPE c_total unknown\nc_total 3\n# TYPE c gauge\nc 4\n# TYPE d unknown\nd 5\n"
+		"# TYPE _total unknown\n_total 6\n");
+	buffer_done(&b);
+	series_free(t.series);
+}
+
 static void openmetrics_becomes_text(void **state)
 {
 	struct table t = table_of(&limits);
@@ -560,7 +581,7 @@ static void a_page_is_consistent_by_family(void **state)
 		struct buffer b;
 		buffer_init(&b, 4096);
 		scrape(&t, t.nginx, "z 1\n");
-		series_cursor_init(&c, t.series);
+		series_cursor_init(&c, t.series, EXPOSITION_TEXT);
 		for (unsigned i = 0; i < 200; i++) {
 			if (i % 2 == 0)
 				scrape(&t, t.app, pages[(i / 2 + first) % 3]);
@@ -590,7 +611,7 @@ static void a_page_that_does_not_fit_fails(void **state)
 	(void)state;
 	scrape(&t, t.app, "a{x=\"1\"} 0\na{x=\"2\"} 0\n");
 	buffer_init(&b, 90);
-	series_cursor_init(&c, t.series);
+	series_cursor_init(&c, t.series, EXPOSITION_TEXT);
 	assert_int_equal(series_write_some(&c, &b, 1000), -ENOSPC);
 	buffer_done(&b);
 	series_free(t.series);
@@ -719,6 +740,7 @@ int main(void)
 		cmocka_unit_test(help_is_counted_as_it_is_written),
 		cmocka_unit_test(reserved_names_are_refused),
 		cmocka_unit_test(families_hold_together),
+		cmocka_unit_test(text_becomes_openmetrics),
 		cmocka_unit_test(openmetrics_becomes_text),
 		cmocka_unit_test(names_become_classic),
 		cmocka_unit_test(values_leave_as_they_came),

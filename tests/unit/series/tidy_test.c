@@ -78,7 +78,7 @@ static void write_page(struct table *t, char *to, size_t budget, size_t step)
 	int more;
 
 	buffer_init(&b, PAGE);
-	series_cursor_init(&c, t->series);
+	series_cursor_init(&c, t->series, EXPOSITION_TEXT);
 	while ((more = series_write_some(&c, &b, budget)) == 1)
 		(void)series_tidy(t->targets[b.size % (TARGETS - 1)], step);
 	assert_int_equal(more, 0);

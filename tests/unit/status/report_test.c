@@ -96,9 +96,18 @@ static void test_rows_of_a_name_stand_together(void **state)
 	assert_ptr_equal(counter_row(&all, COUNTER_GROWS, "a_total", "x=\"1\"", "As."), a);
 	a->value = 3;
 	buffer_init(&page, ROOM);
-	assert_int_equal(counters_write(&all, &page), 0);
+	assert_int_equal(counters_write(&all, &page, false), 0);
 	assert_true(bytes_are(buffer_bytes(&page), "# HELP oxpecker_a_total As.\n"
 						   "# TYPE oxpecker_a_total counter\n"
+						   "oxpecker_a_total{x=\"1\"} 3\n"
+						   "oxpecker_a_total{x=\"2\"} 18446744073709551615\n"
+						   "# HELP oxpecker_b Bs.\n"
+						   "# TYPE oxpecker_b gauge\n"
+						   "oxpecker_b 7\n"));
+	buffer_clear(&page);
+	assert_int_equal(counters_write(&all, &page, true), 0);
+	assert_true(bytes_are(buffer_bytes(&page), "# HELP oxpecker_a As.\n"
+						   "# TYPE oxpecker_a counter\n"
 						   "oxpecker_a_total{x=\"1\"} 3\n"
 						   "oxpecker_a_total{x=\"2\"} 18446744073709551615\n"
 						   "# HELP oxpecker_b Bs.\n"
@@ -244,7 +253,7 @@ static void test_without_room_each_page_fails(void **state)
 		buffer_check(&out);
 		buffer_done(&out);
 		buffer_init(&out, ceiling < 100 ? ceiling : 100);
-		assert_int_equal(counters_write(&counters, &out), -ENOSPC);
+		assert_int_equal(counters_write(&counters, &out, false), -ENOSPC);
 		assert_int_equal(report_ledger_metrics(&ledger, &out), -ENOSPC);
 		buffer_done(&out);
 	}
