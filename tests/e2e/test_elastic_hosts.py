@@ -275,7 +275,7 @@ def test_the_index_of_an_old_day_holds_up_no_others(oxpecker, fault_server, tmp_
     writer.write(10)
     writer.write(1, **{"@timestamp": "2001-02-03T04:05:06Z"})
     writer.write(10)
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy}"))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy}", days="off"))
     wait_delivered(agent, 20)
     agent.wait_until(lambda: agent.booked("parked", signal="logs") == 1)
     agent.assert_balanced()
