@@ -173,6 +173,12 @@ enum admit host_offer_long(
 enum admit host_offer_spooled(
 	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
+/*
+ * Takes back what host_offer_long() or host_offer_spooled() was given with that context, if it still waits for steps:
+ * nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late for that.
+ */
+bool host_withdraw(struct host *, enum signal, const void *context);
+
 /* Whether the process is ending and may be killed at any time: doors use host_offer_spooled() then, whatever `ack`
  * says. */
 bool host_ends(const struct host *);

@@ -274,6 +274,11 @@ enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)
 	return spool_offer(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);
 }
 
+bool host_withdraw(struct host *h, enum signal signal, const void *context)
+{
+	return source_withdraw(source_of(h, signal), context);
+}
+
 enum admit host_leave(struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
 {
 	return spool_leave(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);

@@ -172,6 +172,8 @@ void door_expire(struct door_request *r)
 		r->late = true;
 	else if (!r->offered)
 		door_refuse(r, 504, too_late);
+	else
+		(void)host_withdraw(r->door->host, r->type->signal, r);
 }
 
 enum http_take door_begin_as(
@@ -235,6 +237,8 @@ static void answer_due(struct door_request *r)
 		refuse_room(r, 2 * r->body.size + r->reply.size); /* steps need the body and a copy */
 	} else if (r->failed == -EMSGSIZE) {
 		door_refuse(r, 413, too_large_ever);
+	} else if (r->failed == -ETIMEDOUT) {
+		door_refuse(r, 504, too_late);
 	} else if (r->failed == -ECANCELED) {
 		door_refuse(r, 503, ending);
 	} else {
@@ -545,7 +549,9 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
-	if (!r->in_lane && !r->offered)
+	if (r->offered && r->voice) /* a call that was cancelled, as clients do when the deadline passes */
+		(void)host_withdraw(r->door->host, r->type->signal, r);
+	else if (!r->in_lane && !r->offered)
 		request_free(r);
 }
 

@@ -180,7 +180,7 @@ struct door_request *door_open(
 	struct door *, const struct door_type *, struct http_request *, const struct door_voice *);
 /* The same for its body: `announced` bytes, or -1. HTTP_ANSWERED: refused. */
 enum http_take door_expect(struct door_request *, int64_t announced);
-/* Its peer waits no longer: 504, unless it is taken already, or waits for its steps or the disk. */
+/* Its peer waits no longer: 504, unless it is taken already, or waits for the disk. */
 void door_expire(struct door_request *);
 
 /* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */

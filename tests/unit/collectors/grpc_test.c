@@ -225,6 +225,31 @@ static void a_call_ends_with_its_deadline(void **state)
 	assert_int_equal(f->count, 1);
 }
 
+/* Its deadline passes, or it is cancelled, while it waits for steps: nothing of it is taken. */
+static void a_call_that_nobody_waits_for_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	f->host.offers_wait = true;
+	h2_send(&f->peer, "headers:4:1:" HEAD "\\x40\\x0cgrpc-timeout\\x022S data:1:1:\\0\\0\\0\\0\\x03abc");
+	while (!f->host.waiting.batch)
+		raw_turn(&f->peer.raw);
+	f->world.ahead += INT64_C(3000000000);
+	expect_status(f, 1, "4");
+	assert_null(f->host.waiting.batch);
+	h2_send(&f->peer, "headers:4:3:" HEAD " data:1:3:\\0\\0\\0\\0\\x03abc");
+	while (!f->host.waiting.batch)
+		raw_turn(&f->peer.raw);
+	h2_send(&f->peer, "rst:0:3:\\0\\0\\0\\x08");
+	while (f->door.open > 0)
+		raw_turn(&f->peer.raw);
+	assert_null(f->host.waiting.batch);
+	assert_int_equal(budget_used(&f->host.budget), 0);
+	f->host.offers_wait = false;
+	h2_send(&f->peer, "headers:4:5:" HEAD " data:1:5:\\0\\0\\0\\0\\x03abc");
+	expect_taken(f, 5, "abc");
+}
+
 static void what_a_request_may_have_follows_memory(void **state)
 {
 	static const struct {
@@ -303,6 +328,7 @@ int main(void)
 		TEST(what_is_not_grpc_is_told_in_http),
 		TEST(a_call_ends_with_its_deadline),
 		TEST(a_deadline_in_many_years_is_as_good_as_none),
+		TEST(a_call_that_nobody_waits_for_is_taken_back),
 		TEST(what_a_request_may_have_follows_memory),
 		TEST(no_room_is_told_with_the_time_to_try_again),
 		TEST(a_peer_that_vanishes_gives_its_memory_back),
