@@ -269,7 +269,7 @@ static void ask(void *context, struct http_request *request)
 		http_respond_text(request, 503, "text/plain", "a dump is under way: try again\n");
 	} else {
 		r->asked = request;
-		begin(r, &order, "it was asked to");
+		begin(r, &order, "somebody asked for it");
 	}
 }
 

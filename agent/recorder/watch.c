@@ -22,8 +22,8 @@ enum {
 
 /* <linux/pidfd.h> of Linux 6.15, the first version of the struct. */
 struct pidfd_info {
-	uint64_t mask, cgroup;
-	uint32_t ids[11];
+	uint64_t mask;
+	uint32_t unused[13]; /* of the process, which are known */
 	int32_t exit_code;
 };
 #define PIDFD_INFO_EXIT (UINT64_C(1) << 3)
@@ -56,7 +56,8 @@ static void find(struct job *job)
 
 /* How it ended. */
 
-bool watch_is_crash(int status, char how[WATCH_WHY])
+/* From its status as wait() gives it. False: it is no crash. */
+static bool is_crash(int status, char how[WATCH_WHY])
 {
 	if (WIFSIGNALED(status)) {
 		int number = WTERMSIG(status);
@@ -110,7 +111,7 @@ static void learn(struct watch *w)
 	int status;
 
 	if (status_of_kernel(w, &status) || status_of_proc(w, &status)) {
-		crash = watch_is_crash(status, how);
+		crash = is_crash(status, how);
 	} else if (w->tries++ < TRIES_MAX) {
 		loop_timer_set(&w->next, DURATION_MS(AGAIN_MS));
 		return;

@@ -35,7 +35,5 @@ struct watch {
 
 void watch_init(struct watch *, const struct watch_options *);
 void watch_done(struct watch *); /* the lanes are empty; fine on zeroed memory */
-/* How a process ended, from its status as wait() gives it. False: it is no crash. */
-bool watch_is_crash(int status, char how[WATCH_WHY]);
 
 #endif
