@@ -255,6 +255,8 @@ class WellMeant:
     def pull(self):
         began = time.monotonic()
         answer = requests.get(self.agent.url + "/metrics", timeout=10, headers={"Connection": "close"})
+        if answer.status_code == 503:  # as many as may wait do
+            return
         assert answer.status_code == 200 and "oxpecker_target_up" in answer.text
         self.pages.append(time.monotonic() - began)
 
