@@ -152,7 +152,7 @@ const struct command command_recorder = {
 		 "\n"
 		 "ls and show read the file in `state`; the agent need not run, and may have been\n"
 		 "killed.\n",
-	.exits = "0 done; 1 there is no recorder, or not all was sent; 2 no agent answers.",
+	.exits = "0 done; 1 no recorder, or not all was sent; 2 no agent answers.",
 	.options = options,
 	.options_size = sizeof(struct options),
 	.run = run,
