@@ -98,7 +98,7 @@ static const char *const recorder_words[] = { "crash", "errors", "restart", NULL
 
 static const struct option recorder_rows[] = {
 	{ OPT_SIZE(struct agent_config, recorder.size), .name = "size", .text = "off", .zero = "off", .min = MIB,
-		.max = 1 << 30, .main = true,
+		.max = 256 * MIB, .main = true,
 		.help = "Size of the file recorder.ring in state.path, such as 16MiB. It has it from the start; when "
 			"it is "
 			"full, the oldest spans go." },

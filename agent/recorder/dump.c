@@ -7,6 +7,7 @@
 
 enum {
 	PART = 256 << 10, /* bytes of requests that are offered at once, and one more */
+	READ_MAX = 4 << 20, /* bytes of the ring in one job: others wait for the disk, too */
 	PART_MAX = 3 * RING_FRAME_MAX, /* a request with marks */
 	ITEMS_MAX = 4096,
 	AGAIN_MS = 100, /* after the lane was full */
@@ -78,17 +79,16 @@ static void move(struct dump *d, enum dump_state to)
 
 /* In the lane. */
 
-/* The newest request of the ring. */
+/* When the newest request of the ring came. */
 static int64_t newest_ns(struct ring *ring, struct buffer *frame)
 {
-	uint64_t at = 0;
+	uint64_t at = ring_newest(ring);
 	int64_t newest = INT64_MIN;
+	struct ring_entry e;
 
-	while (ring_read(ring, &at, frame) == 1) {
-		struct ring_entry e;
+	if (ring_read(ring, &at, frame) == 1)
 		for (size_t entry = 0; ring_entry_next(frame, &entry, &e);)
 			newest = e.at.ns > newest ? e.at.ns : newest;
-	}
 	return newest;
 }
 
@@ -151,9 +151,9 @@ static bool take_frame(struct part *p)
 
 static void read_part(struct part *p, struct ring *ring)
 {
-	uint64_t next;
+	uint64_t begun = p->at, next;
 
-	while (!is_full(p) && !p->last) {
+	while (!is_full(p) && !p->last && p->at - begun < READ_MAX) {
 		next = p->at;
 		if (p->at >= p->until || ring_read(ring, &next, &p->frame) != 1)
 			p->last = true;
@@ -210,8 +210,10 @@ static void on_read(struct job *job)
 		d->result.error = "the agent is ending: the rest stays in the ring";
 	else if (d->part.gone)
 		d->result.error = "the ring is not there: see the log";
-	if (d->part.count == 0 || d->result.error)
+	if (d->result.error || (d->part.last && d->part.count == 0))
 		end(d);
+	else if (d->part.count == 0)
+		read_next(d);
 	else
 		offer(d);
 }

@@ -43,6 +43,7 @@ struct ring {
 	bool looks; /* another process may write to it */
 	struct header header;
 	uint64_t head, hold;
+	uint64_t newest; /* position of the last frame, or the head */
 };
 
 /* Reading and writing the file. */
@@ -280,13 +281,15 @@ static int find_head(struct ring *r)
 	int found = 1;
 
 	buffer_init(&frame, RING_FRAME_MAX + RING_PADDING);
-	r->head = h->tail;
+	r->head = r->newest = h->tail;
 	while (found == 1) {
 		found = get_frame(r, r->head, &frame);
 		if (found == 1 && r->head + frame.size - h->tail > h->size)
 			found = 0;
-		if (found == 1)
+		if (found == 1) {
+			r->newest = r->head;
 			r->head += frame.size;
+		}
 	}
 	buffer_done(&frame);
 	return found;
@@ -303,7 +306,7 @@ static int make(struct ring *r, uint64_t size)
 	}
 	r->header = (struct header){ .layout = LAYOUT, .size = size - HEADER_SIZE, .ended = 1 };
 	memcpy(r->header.magic, magic, sizeof magic);
-	r->head = 0;
+	r->head = r->newest = 0;
 	return put_header(r);
 }
 
@@ -454,9 +457,11 @@ int ring_write(struct ring *r, struct buffer *frame)
 	f->position = r->head;
 	f->check = frame_check(f, frame->data + sizeof *f);
 	failed = put_around(r, frame->data, frame->size, r->head);
-	if (!failed)
-		r->head += frame->size;
-	return failed;
+	if (failed)
+		return failed;
+	r->newest = r->head;
+	r->head += frame->size;
+	return 0;
 }
 
 uint64_t ring_tail(const struct ring *r)
@@ -467,6 +472,11 @@ uint64_t ring_tail(const struct ring *r)
 uint64_t ring_head(const struct ring *r)
 {
 	return r->head;
+}
+
+uint64_t ring_newest(const struct ring *r)
+{
+	return r->newest;
 }
 
 bool ring_ended(const struct ring *r)

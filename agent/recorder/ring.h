@@ -31,7 +31,7 @@ enum {
 	RING_FRAME_MAX = 2 << 20, /* bytes, the head among them; of a small ring a quarter */
 	RING_PADDING = 64, /* readable bytes behind the requests of a frame that was read */
 };
-#define RING_SIZE_MAX (UINT64_C(1) << 30)
+#define RING_SIZE_MAX (UINT64_C(1) << 28) /* opening it reads all of it */
 #define RING_NAME "recorder.ring" /* in the state folder */
 
 enum ring_kind {
@@ -74,6 +74,7 @@ bool ring_is_whole(const struct ring *, const struct path_folder *);
 /* Frames stand from the tail up to the head. */
 uint64_t ring_tail(const struct ring *);
 uint64_t ring_head(const struct ring *);
+uint64_t ring_newest(const struct ring *); /* where the last frame begins; the head if there is none */
 /* Whether the process that wrote it ended by itself. False from the first ring_write() on. */
 bool ring_ended(const struct ring *);
 int ring_set_ended(struct ring *) MUST_CHECK; /* 0 or -errno */

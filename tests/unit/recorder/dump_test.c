@@ -299,6 +299,46 @@ static void without_a_ring_spans_are_missed_and_a_dump_says_so(void **state)
 	assert_int_equal(unlinkat(b->scratch.fd, RING_NAME, AT_REMOVEDIR), 0);
 }
 
+/* A request of one span with an attribute that is 2, and with that status. */
+static void note_status(struct bench *b, unsigned status)
+{
+	struct batch *batch = batch_new(&b->host.budget, SIGNAL_TRACES);
+	struct buffer body;
+	size_t mark;
+	char *data;
+
+	buffer_init(&body, 1 << 20);
+	put_bytes(&body, 1, "0123456789abcdef", 16);
+	put_bytes(&body, 2, "12345678", 8);
+	put_attribute_int(&body, 9, "retries", 2);
+	mark = body.size;
+	put_number(&body, 3, status);
+	put_wrap(&body, mark, 15);
+	for (unsigned field = 2; field <= 4; field++)
+		put_wrap(&body, 0, field == 4 ? 1 : 2);
+	data = batch_block(batch, body.size);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(
+		batch_add(batch, &(struct batch_item){ .data = data, .size = (uint32_t)body.size, .records = 1 }), 0);
+	tape_note(&b->tape, batch);
+	batch_free(batch);
+	buffer_done(&body);
+}
+
+static void spans_with_errors_are_counted(void **state)
+{
+	struct bench *b = *state;
+
+	note_status(b, 1);
+	turn_until(b, &b->recorded, 1);
+	assert_int_equal(b->wrote.errors, 0);
+	note_status(b, 2);
+	note_status(b, 0);
+	note_status(b, 2);
+	turn_until(b, &b->recorded, 4);
+	assert_int_equal(b->wrote.errors, 2);
+}
+
 /* `memory` is full: the recorder goes without. */
 static void beyond_memory_spans_are_missed(void **state)
 {
@@ -357,6 +397,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(beyond_memory_spans_are_missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(spans_with_errors_are_counted, setup, teardown),
 		cmocka_unit_test(what_is_no_request_is_not_marked),
 		cmocka_unit_test(a_burst_is_so_many_within_so_long),
 	};
