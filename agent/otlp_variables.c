@@ -79,7 +79,7 @@ static int hex_digit(char c)
 	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
 }
 
-static const char *decoded(struct config_arena *arena, struct bytes coded)
+const char *otlp_variable_decoded(struct config_arena *arena, struct bytes coded)
 {
 	char *text = config_copy(arena, coded.data, coded.size), *to = text;
 
@@ -118,7 +118,8 @@ static void add_headers(const struct filling *f, const struct variable *v)
 		}
 		name = bytes_trimmed((struct bytes){ pair.data, (size_t)(equals - pair.data) });
 		value = bytes_trimmed((struct bytes){ equals + 1, (size_t)(pair.data + pair.size - equals) - 1 });
-		(void)tree_add(f->tree, map, decoded(f->tree->arena, name), source, decoded(f->tree->arena, value));
+		(void)tree_add(f->tree, map, otlp_variable_decoded(f->tree->arena, name), source,
+			otlp_variable_decoded(f->tree->arena, value));
 	}
 }
 

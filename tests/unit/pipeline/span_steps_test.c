@@ -32,8 +32,8 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 
 const struct resource *host_resource(struct host *h)
 {
-	static const struct resource all[] = { { "service.name", "shop" }, { "kubernetes.pod.name", "shop-1" },
-		{ NULL, NULL } };
+	static const struct resource all[] = { { "service.name", "service.name", "shop" },
+		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { NULL, NULL, NULL } };
 
 	(void)h;
 	return all;
