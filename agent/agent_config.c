@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/utsname.h>
 
 #include "base/container.h"
 #include "config/read.h"
@@ -595,22 +594,17 @@ static void check_steps(struct agent_config *c, enum part part, const char *sign
 	}
 }
 
-/* Fills in the resource, under names of the Elastic Common Schema, with the values that are known. */
 static void fill_resource(struct agent_config *c, const struct config_world *world)
 {
-	static const char names[][24] = { "service.name", "service.version", "service.environment", "host.name",
-		"kubernetes.pod.name", "kubernetes.namespace" };
-	struct utsname machine = { .nodename = "" };
-	const char *values[RESOURCES_MAX] = { c->service.name, c->service.version, c->service.environment };
-	size_t count = 0;
+	static const char variable[] = "OTEL_RESOURCE_ATTRIBUTES";
+	const struct node *root = c->file->tree.root;
 
-	if (uname(&machine) == 0)
-		values[3] = config_copy(c->file->arena, machine.nodename, strlen(machine.nodename));
-	values[4] = world->variable(world->context, "POD_NAME");
-	values[5] = world->variable(world->context, "POD_NAMESPACE");
-	for (size_t i = 0; i < RESOURCES_MAX; i++)
-		if (values[i] && *values[i])
-			c->resource[count++] = (struct resource){ names[i], values[i] };
+	OXP_ASSERT(resource_add(c->resource, "service.name", c->service.name) &&
+		   resource_add(c->resource, "service.version", c->service.version) &&
+		   resource_add(c->resource, "deployment.environment.name", c->service.environment));
+	if (resource_add_variables(c->resource, world, c->file->arena))
+		node_complain(&c->file->errors, root,
+			"the variable %s is not name=value,name=value with 16 of them at most", variable);
 }
 
 /* On a plain machine, clients run on the same machine. In a container, Prometheus and the kubelet are outside. */

@@ -10,8 +10,7 @@
 #include "config/load.h"
 #include "health/health.h"
 #include "pipeline/pipeline.h"
-
-enum { RESOURCES_MAX = 6 };
+#include "resource.h"
 
 /* The parts of the file that hold components. */
 enum part {

@@ -455,7 +455,9 @@ struct pen *host_pen(struct host *, int fd) __attribute__((returns_nonnull));
 
 /* What the host app is and where it runs: service.name, host.name …; ends with a row without a name. */
 struct resource {
-	const char *name, *value;
+	const char *name; /* of the Elastic Common Schema */
+	const char *otel; /* the same as OpenTelemetry calls it */
+	const char *value;
 };
 const struct resource *host_resource(struct host *);
 

@@ -74,7 +74,7 @@ static void add_endpoint(const struct filling *f, const struct variable *v)
 		add(f, "add_path", v, "false");
 }
 
-static const char *decoded(struct config_arena *arena, struct bytes coded)
+const char *otlp_variable_decoded(struct config_arena *arena, struct bytes coded)
 {
 	char *text = config_copy(arena, coded.data, coded.size), *to = text;
 
@@ -111,7 +111,8 @@ static void add_headers(const struct filling *f, const struct variable *v)
 		}
 		name = bytes_trimmed((struct bytes){ pair.data, (size_t)(equals - pair.data) });
 		value = bytes_trimmed((struct bytes){ equals + 1, (size_t)(pair.data + pair.size - equals) - 1 });
-		(void)tree_add(f->tree, map, decoded(f->tree->arena, name), source, decoded(f->tree->arena, value));
+		(void)tree_add(f->tree, map, otlp_variable_decoded(f->tree->arena, name), source,
+			otlp_variable_decoded(f->tree->arena, value));
 	}
 }
 

@@ -15,5 +15,7 @@
 /* Adds to each exporter of that kind below `section` (traces.export), whose variables have `signal` in their names
  * (TRACES). */
 void otlp_variables_fill(struct tree *, const struct config_world *, const char *section, const char *signal);
+/* A name or value of a list, whose percent signs stand for other characters (W3C Baggage). */
+const char *otlp_variable_decoded(struct config_arena *, struct bytes coded);
 
 #endif

@@ -14,25 +14,13 @@ struct otlp_logs {
 	size_t resource_size;
 };
 
-/* As the semantic conventions of OpenTelemetry name it. */
-static const char *name_of(const char *ecs)
-{
-	static const char *const names[][2] = { { "service.environment", "deployment.environment.name" },
-		{ "kubernetes.pod.name", "k8s.pod.name" }, { "kubernetes.namespace", "k8s.namespace.name" } };
-
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (strcmp(names[i][0], ecs) == 0)
-			return names[i][1];
-	return ecs;
-}
-
 static void build_resource(struct otlp_build *b, const struct resource *r)
 {
 	size_t resource = otlp_build_begin(b, RESOURCE);
 
 	for (; r && r->name; r++) {
 		struct otlp_value value = otlp_text(bytes_of(r->value));
-		otlp_build_attribute(b, 1, bytes_of(name_of(r->name)), &value);
+		otlp_build_attribute(b, 1, bytes_of(r->otel), &value);
 	}
 	otlp_build_end(b, resource);
 }

@@ -304,7 +304,7 @@ static bool is_part(enum otlp_level level, unsigned field)
 		[OTLP_SCOPE] = 1 << OTLP_SCOPE_NAME | 1 << OTLP_SCOPE_ATTRIBUTES | 1 << 4,
 		[OTLP_SPAN] = 1 << OTLP_SPAN_TRACE_STATE | 1 << OTLP_SPAN_NAME | 1 << OTLP_SPAN_ATTRIBUTES |
 			      1 << OTLP_SPAN_DROPPED_ATTRIBUTES | 1 << OTLP_SPAN_EVENTS | 1 << OTLP_SPAN_LINKS |
-			      1 << OTLP_SPAN_STATUS,
+			      1 << OTLP_SPAN_DROPPED_EVENTS | 1 << OTLP_SPAN_DROPPED_LINKS | 1 << OTLP_SPAN_STATUS,
 	};
 
 	return field < 32 && parts[level] >> field & 1;

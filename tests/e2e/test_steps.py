@@ -153,7 +153,9 @@ def test_steps_run_in_their_order(oxpecker, fault_server, tmp_path):
                                {"rename": {"fields": {"msg": "m"}}}, {"drop": "message"},
                                {"add": {"fields": {"m": "never", "team": 'a "b"'}, "service": True}},
                                {"sample": {"levels": {"warn": 0}}})},
-                     env={"POD_NAME": "api-7", "POD_NAMESPACE": "shop"})
+                     env={"POD_NAME": "api-7", "POD_NAMESPACE": "shop", "NODE_NAME": "n1",
+                          "POD_UID": "", "POD_IP": "", "CONTAINER_NAME": "app",
+                          "OTEL_RESOURCE_ATTRIBUTES": "service.name=other,owner=a%2Cb"})
     writer.write(3, msg="hello")
     writer.write(2, level="debug")
     writer.write(1, level="warn")
@@ -161,7 +163,8 @@ def test_steps_run_in_their_order(oxpecker, fault_server, tmp_path):
     first = next(document for document in documents_of(server).values() if document["n"] == 0)
     assert first.pop("host.name")
     assert first == {"n": 0, "level": "info", "m": "hello", "team": 'a "b"', "service.name": "api",
-                     "service.version": "1.10", "kubernetes.pod.name": "api-7", "kubernetes.namespace": "shop"}
+                     "service.version": "1.10", "kubernetes.pod.name": "api-7", "kubernetes.namespace": "shop",
+                     "kubernetes.node.name": "n1", "kubernetes.container.name": "app", "owner": "a,b"}
     assert len(documents_of(server)) == 3
     assert agent.booked("dropped", signal="logs") == 3
     assert agent.metric("oxpecker_step_dropped_records_total", component="logs.steps.filter") == 2

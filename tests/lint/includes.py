@@ -52,6 +52,7 @@ ROOT = {
     "own_files": "settings",
     "guesses": "settings",
     "otlp_variables": "settings",
+    "resource": "settings",
     "state_path": "settings",
     "memory_limit": "settings",
     "host": "lent",

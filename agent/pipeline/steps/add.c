@@ -35,8 +35,10 @@ static const struct option rows[] = {
 	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ team: payments }",
 		.help = "Names and their texts. A member that a line already has is left as it is." },
 	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
-		.help = "Adds those of service.name, service.version, service.environment, host.name, "
-			"kubernetes.pod.name and kubernetes.namespace that are known." },
+		.help = "Adds what is known of the app: service.name, service.version, service.environment, host.name, "
+			"what OTEL_RESOURCE_ATTRIBUTES says, and those of kubernetes.pod.name, .uid and .ip, "
+			"kubernetes.namespace, kubernetes.node.name and kubernetes.container.name that variables "
+			"give." },
 	{ .name = NULL },
 };
 

@@ -36,18 +36,11 @@ static const struct option rows[] = {
 	{ OPT_MAP(struct add_config, fields), .name = "fields", .example = "{ resource.team: payments }",
 		.help = "Names of attributes and their texts. An attribute that is there already is left as it is." },
 	{ OPT_BOOL(struct add_config, service), .name = "service", .text = "false",
-		.help = "Adds to the resource those of service.name, service.version, deployment.environment.name, "
-			"host.name, k8s.pod.name and k8s.namespace.name that are known." },
+		.help = "Adds to the resource what is known of the app: service.name, service.version, "
+			"deployment.environment.name, host.name, what OTEL_RESOURCE_ATTRIBUTES says, and those of "
+			"k8s.pod.name, .uid and .ip, k8s.namespace.name, k8s.node.name and k8s.container.name that "
+			"variables give." },
 	{ .name = NULL },
-};
-
-/* What host_resource() calls them, and what they are called on spans. */
-static const struct {
-	const char *from, *to;
-} names[] = {
-	{ "service.environment", "deployment.environment.name" },
-	{ "kubernetes.pod.name", "k8s.pod.name" },
-	{ "kubernetes.namespace", "k8s.namespace.name" },
 };
 
 static bool check(const void *config, char *why, size_t room)
@@ -75,14 +68,6 @@ static void add_field(struct step *s, enum otlp_level level, const char *name, c
 	f->size = b.size;
 }
 
-static const char *name_on_spans(const char *name)
-{
-	for (size_t i = 0; i < COUNT_OF(names); i++)
-		if (strcmp(name, names[i].from) == 0)
-			return names[i].to;
-	return name;
-}
-
 static int create(const void *config, struct host *host, struct step **ret)
 {
 	const struct add_config *c = config;
@@ -93,7 +78,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 		add_field(s, name.level, name.name, c->fields->pairs[i].value);
 	}
 	for (const struct resource *r = c->service ? host_resource(host) : NULL; r && r->name; r++)
-		add_field(s, OTLP_RESOURCE, name_on_spans(r->name), r->value);
+		add_field(s, OTLP_RESOURCE, r->otel, r->value);
 	*ret = s;
 	return 0;
 }

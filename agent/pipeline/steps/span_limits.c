@@ -1,10 +1,10 @@
 /*
- * The step `span_limits`: bounds the attributes of a span, as SDKs can (OpenTelemetry specification, "Attribute
- * Limits").
+ * The step `span_limits`: bounds the attributes, events and links of a span, as SDKs can (OpenTelemetry specification,
+ * "Attribute Limits", "Span Limits").
  *
  * A text or bytes beyond `value_length` are cut, a text between characters. Attributes beyond `attributes` are left
  * out, the last ones first, and counted in the span's dropped_attributes_count. Values with others in them stay as
- * they are.
+ * they are. So it is with events and links, and dropped_events_count and dropped_links_count.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,11 +14,23 @@
 #include "proto/otlp_build.h"
 
 struct limits_config {
-	uint64_t attributes, value_length;
+	uint64_t attributes, value_length, events, links;
 };
 
+/* What a span has several of. */
+enum several { ATTRIBUTES, EVENTS, LINKS, SEVERAL };
+
 struct step {
-	uint64_t attributes, value_length;
+	uint64_t most[SEVERAL]; /* 0: as many as there are */
+	uint64_t value_length;
+};
+
+static const struct {
+	unsigned field, dropped;
+} fields[] = {
+	[ATTRIBUTES] = { OTLP_SPAN_ATTRIBUTES, OTLP_SPAN_DROPPED_ATTRIBUTES },
+	[EVENTS] = { OTLP_SPAN_EVENTS, OTLP_SPAN_DROPPED_EVENTS },
+	[LINKS] = { OTLP_SPAN_LINKS, OTLP_SPAN_DROPPED_LINKS },
 };
 
 static const struct option rows[] = {
@@ -26,6 +38,10 @@ static const struct option rows[] = {
 		.min = 1, .max = OTLP_PARTS_MAX, .help = "Most attributes of a span; 128 is usual." },
 	{ OPT_SIZE(struct limits_config, value_length), .name = "value_length", .text = "off", .zero = "off", .min = 1,
 		.max = 64 << 20, .help = "Most bytes of the text of an attribute of a span; what is longer is cut." },
+	{ OPT_COUNT(struct limits_config, events), .name = "events", .text = "off", .zero = "off", .min = 1,
+		.max = OTLP_PARTS_MAX, .help = "Most events of a span; 128 is usual." },
+	{ OPT_COUNT(struct limits_config, links), .name = "links", .text = "off", .zero = "off", .min = 1,
+		.max = OTLP_PARTS_MAX, .help = "Most links of a span; 128 is usual." },
 	{ .name = NULL },
 };
 
@@ -33,8 +49,8 @@ static bool check(const void *config, char *why, size_t room)
 {
 	const struct limits_config *c = config;
 
-	snprintf(why, room, "neither attributes nor value_length is given: nothing would be limited");
-	return c->attributes > 0 || c->value_length > 0;
+	snprintf(why, room, "none of attributes, value_length, events and links is given: nothing would be limited");
+	return c->attributes > 0 || c->value_length > 0 || c->events > 0 || c->links > 0;
 }
 
 static int create(const void *config, struct host *host, struct step **ret)
@@ -43,7 +59,9 @@ static int create(const void *config, struct host *host, struct step **ret)
 	struct step *s = oxp_new(sizeof *s);
 
 	(void)host;
-	s->attributes = c->attributes;
+	s->most[ATTRIBUTES] = c->attributes;
+	s->most[EVENTS] = c->events;
+	s->most[LINKS] = c->links;
 	s->value_length = c->value_length;
 	*ret = s;
 	return 0;
@@ -75,24 +93,48 @@ static bool limit_value(const struct step *s, struct record *record, struct otlp
 	return true;
 }
 
-static enum step_answer apply(struct step *s, struct record *record)
+/* The first ones stay. False: no room. */
+static bool limit_count(const struct step *s, struct record *record, enum several what)
 {
 	struct otlp_view *v = record->view;
 	uint64_t count = 0;
-	bool fine = true;
 
-	for (size_t i = 0; v->level == OTLP_SPAN && i < v->count && fine; i++) {
+	for (size_t i = 0; i < v->count; i++) {
 		struct otlp_part *p = &v->parts[i];
-		if (!otlp_is_attribute(v, p))
+		if (p->field != fields[what].field || p->state == OTLP_PART_GONE)
 			continue;
 		count++;
-		if (s->attributes > 0 && count > s->attributes)
+		if (count > s->most[what])
 			otlp_part_drop(v, p);
-		else if (s->value_length > 0 && p->value.size > s->value_length)
+	}
+	return count <= s->most[what] ||
+	       otlp_view_count(record->request, v, fields[what].dropped, count - s->most[what]);
+}
+
+static bool limit_values(const struct step *s, struct record *record)
+{
+	struct otlp_view *v = record->view;
+	bool fine = true;
+
+	for (size_t i = 0; i < v->count && fine; i++) {
+		struct otlp_part *p = &v->parts[i];
+		if (otlp_is_attribute(v, p) && p->value.size > s->value_length)
 			fine = limit_value(s, record, p);
 	}
-	if (fine && s->attributes > 0 && count > s->attributes)
-		fine = otlp_view_count(record->request, v, OTLP_SPAN_DROPPED_ATTRIBUTES, count - s->attributes);
+	return fine;
+}
+
+static enum step_answer apply(struct step *s, struct record *record)
+{
+	bool fine = true;
+
+	if (record->view->level != OTLP_SPAN)
+		return STEP_KEEP;
+	for (enum several i = 0; i < SEVERAL && fine; i++)
+		if (s->most[i] > 0)
+			fine = limit_count(s, record, i);
+	if (fine && s->value_length > 0)
+		fine = limit_values(s, record);
 	return fine ? STEP_KEEP : STEP_DROP;
 }
 
@@ -103,7 +145,7 @@ static void destroy(struct step *s)
 
 const struct step_type step_span_limits = {
 	.name = "span_limits",
-	.summary = "Bounds the number of a span's attributes and the length of their texts.",
+	.summary = "Bounds the number of a span's attributes, events and links, and the length of texts.",
 	.signals = SIGNAL_TRACES,
 	.options = rows,
 	.config_size = sizeof(struct limits_config),

@@ -32,8 +32,8 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 
 const struct resource *host_resource(struct host *h)
 {
-	static const struct resource all[] = { { "service.name", "shop" }, { "kubernetes.pod.name", "shop-1" },
-		{ NULL, NULL } };
+	static const struct resource all[] = { { "service.name", "service.name", "shop" },
+		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { NULL, NULL, NULL } };
 
 	(void)h;
 	return all;
@@ -64,7 +64,7 @@ struct select_options {
 };
 
 struct limits_options {
-	uint64_t attributes, value_length;
+	uint64_t attributes, value_length, events, links;
 };
 struct sample_options {
 	const char *ratio;
@@ -392,9 +392,9 @@ static const struct row {
 		&(struct select_options){ MAP({ "http.response.status_code", "5*" }) }, RESOURCE USERS },
 	{ "by an attribute that is not there", &step_span_filter,
 		&(struct select_options){ MAP({ "http.response.status_code", "!>=500" }) }, RESOURCE HEALTH DB },
-	{ "at most two attributes", &step_span_limits, &(struct limits_options){ 2, 0 },
+	{ "at most two attributes", &step_span_limits, &(struct limits_options){ 2, 0, 0, 0 },
 		RESOURCE HEALTH USERS_HEAD " (mail to bob@x.de password=hunter2) !bob@x.de is not known -1" DB },
-	{ "short texts", &step_span_limits, &(struct limits_options){ 0, 3 },
+	{ "short texts", &step_span_limits, &(struct limits_options){ 0, 3, 0, 0 },
 		RESOURCE "; GET /health: http.route=/he; GET /users?token=s3cr3t: http.response.status_code=500 "
 			 "http.request.header.Password=hun" USERS_TAIL DB },
 	{ "errors stay", &step_span_sample, &(struct sample_options){ "0", 0, true, { 0 }, NO_MAP }, RESOURCE USERS },
@@ -435,7 +435,7 @@ static const struct row refused[] = {
 	{ "nothing to drop", &step_span_drop, &(struct select_options){ NO_MAP, NO_LIST }, NULL },
 	{ "no name to drop", &step_span_drop, &(struct select_options){ NO_MAP, LIST("resource.") }, NULL },
 	{ "nothing to filter by", &step_span_filter, &(struct select_options){ NO_MAP, NULL }, NULL },
-	{ "no limit", &step_span_limits, &(struct limits_options){ 0, 0 }, NULL },
+	{ "no limit", &step_span_limits, &(struct limits_options){ 0, 0, 0, 0 }, NULL },
 	{ "nothing to sample", &step_span_sample, &(struct sample_options){ NULL, 0, true, { 0 }, NO_MAP }, NULL },
 	{ "no ratio", &step_span_sample, &(struct sample_options){ "1.5", 0, true, { 0 }, NO_MAP }, NULL },
 	{ "no kind", &step_span_filter, &(struct select_options){ MAP({ "kind", "server|host" }) }, NULL },
@@ -596,6 +596,45 @@ static void what_is_no_request_is_dropped(void **state)
 }
 
 /* A span that no step can see whole might keep a secret. The one beside it stays. */
+/* Two events and three links, of which one and two had been dropped by the SDK. */
+static void events_and_links_beyond_the_limits_are_counted(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new(&w->budget, SIGNAL_TRACES);
+	Otlp__TracesRequest *r;
+	const Otlp__Span *s;
+	struct buffer body;
+	char *data;
+
+	buffer_init(&body, MEMORY);
+	put_head(&body, 1, "db", 1);
+	put_number(&body, 12, 1);
+	for (size_t i = 0, mark = body.size; i < 5; i++, mark = body.size) {
+		put_text(&body, i < 2 ? 2 : 3, i == 0 ? "first" : "other");
+		put_wrap(&body, mark, i < 2 ? 11 : 13);
+	}
+	put_number(&body, 14, 2);
+	for (int level = 0; level < 3; level++)
+		put_wrap(&body, 0, level < 2 ? 2 : 1);
+	data = batch_block(b, body.size);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(batch_add(b, &(struct batch_item){ data, (uint32_t)body.size, 1, 0, 0 }), 0);
+	use(w, &step_span_limits, &(struct limits_options){ 0, 0, 1, 1 });
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	r = otlp__traces_request__unpack(NULL, batch_item(b, 0)->size, (const uint8_t *)batch_item(b, 0)->data);
+	assert_non_null(r);
+	s = r->resource_spans[0]->scope_spans[0]->spans[0];
+	assert_int_equal(s->n_events, 1);
+	assert_string_equal(s->events[0]->name, "first");
+	assert_int_equal(s->dropped_events_count, 2);
+	assert_int_equal(s->n_links, 1);
+	assert_int_equal(s->dropped_links_count, 4);
+	assert_int_equal(s->dropped_attributes_count, 0);
+	otlp__traces_request__free_unpacked(r, NULL);
+	buffer_done(&body);
+	batch_free(b);
+}
+
 static void a_span_with_too_many_attributes_is_dropped(void **state)
 {
 	struct world *w = *state;
@@ -688,6 +727,7 @@ int main(void)
 		cmocka_unit_test(each_step_does_its_work),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test_setup_teardown(a_ratio_is_sampled_by_the_rule_of_opentelemetry, setup, teardown),
+		cmocka_unit_test_setup_teardown(events_and_links_beyond_the_limits_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_span_with_too_many_attributes_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(steps_see_what_others_did, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_hash_is_the_same_for_the_same, setup, teardown),

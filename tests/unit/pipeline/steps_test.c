@@ -33,7 +33,8 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 
 const struct resource *host_resource(struct host *h)
 {
-	static const struct resource all[] = { { "service.name", "api" }, { "host.name", "a\"b" }, { NULL, NULL } };
+	static const struct resource all[] = { { "service.name", "service.name", "api" },
+		{ "host.name", "host.name", "a\"b" }, { NULL, NULL, NULL } };
 
 	(void)h;
 	return all;

@@ -1,0 +1,96 @@
+#include "resource.h"
+
+#include <errno.h>
+#include <sys/utsname.h>
+
+#include "config/option.h"
+#include "otlp_variables.h"
+
+enum { ATTRIBUTES_MAX = 16 };
+
+/* Names that differ, and the variables that are asked for. */
+static const struct {
+	const char *otel, *ecs, *variable;
+} rows[] = {
+	{ "deployment.environment.name", "service.environment", NULL },
+	{ "deployment.environment", "service.environment", NULL },
+	{ "k8s.pod.name", "kubernetes.pod.name", "POD_NAME" },
+	{ "k8s.namespace.name", "kubernetes.namespace", "POD_NAMESPACE" },
+	{ "k8s.pod.uid", "kubernetes.pod.uid", "POD_UID" },
+	{ "k8s.pod.ip", "kubernetes.pod.ip", "POD_IP" },
+	{ "k8s.node.name", "kubernetes.node.name", "NODE_NAME" },
+	{ "k8s.container.name", "kubernetes.container.name", "CONTAINER_NAME" },
+};
+
+static const char *ecs_of(const char *otel)
+{
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (strcmp(rows[i].otel, otel) == 0)
+			return rows[i].ecs;
+	return otel;
+}
+
+bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const char *value)
+{
+	const char *ecs = ecs_of(otel);
+	size_t i;
+
+	if (!value || !*value)
+		return true;
+	for (i = 0; to[i].name; i++)
+		if (strcmp(to[i].name, ecs) == 0)
+			return true;
+	if (i == RESOURCES_MAX)
+		return false;
+	to[i] = (struct resource){ .name = ecs, .otel = otel, .value = value };
+	return true;
+}
+
+/* One of the list. False: it is not name=value. */
+static bool read_attribute(struct bytes pair, struct config_arena *arena, struct option_pair *to)
+{
+	const char *equals = memchr(pair.data, '=', pair.size);
+	size_t name = equals ? (size_t)(equals - pair.data) : 0;
+
+	if (!equals)
+		return false;
+	to->key = otlp_variable_decoded(arena, bytes_trimmed((struct bytes){ pair.data, name }));
+	to->value = otlp_variable_decoded(arena, bytes_trimmed((struct bytes){ equals + 1, pair.size - name - 1 }));
+	return *to->key;
+}
+
+/* (OpenTelemetry specification, "Resource SDK".) Nothing is added unless all of it can be read. */
+static int add_attributes(struct resource *to, const char *list, struct config_arena *arena)
+{
+	struct option_pair pairs[ATTRIBUTES_MAX];
+	size_t count = 0;
+
+	for (const char *at = list; *at;) {
+		size_t size = strcspn(at, ",");
+		struct bytes pair = bytes_trimmed((struct bytes){ at, size });
+		at += size + (at[size] == ',');
+		if (pair.size == 0)
+			continue;
+		if (count == ATTRIBUTES_MAX || !read_attribute(pair, arena, &pairs[count++]))
+			return -EINVAL;
+	}
+	for (size_t i = 0; i < count; i++)
+		OXP_ASSERT(resource_add(to, pairs[i].key, pairs[i].value));
+	return 0;
+}
+
+int resource_add_variables(
+	struct resource to[RESOURCES_MAX + 1], const struct config_world *world, struct config_arena *arena)
+{
+	const char *list = world->variable(world->context, "OTEL_RESOURCE_ATTRIBUTES");
+	int failed = list ? add_attributes(to, list, arena) : 0;
+	struct utsname machine = { .nodename = "" };
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		if (rows[i].variable)
+			OXP_ASSERT(resource_add(to, rows[i].otel, world->variable(world->context, rows[i].variable)));
+	if (uname(&machine) == 0)
+		OXP_ASSERT(
+			resource_add(to, "host.name", config_copy(arena, machine.nodename, strlen(machine.nodename))));
+	return failed;
+}
