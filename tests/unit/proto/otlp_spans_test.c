@@ -1,6 +1,6 @@
 /*
- * The cursor over the spans of a request: it finds what otlp_traces_each() finds, wherever it stops, and never does more
- * at a time than it was told.
+ * The cursor over the spans of a request: it finds what otlp_traces_each() finds, wherever it stops, and never does
+ * more at a time than it was told.
  */
 #include "unit/unit.h"
 
