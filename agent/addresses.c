@@ -8,6 +8,8 @@
 
 enum { HOST_MAX = 64 };
 
+static const enum part doors[] = { PART_RECEIVE, PART_METRICS, PART_LOGS }; /* that listen */
+
 struct gathering {
 	const struct agent_config *config;
 	struct own_address *first, **tail;
@@ -68,7 +70,6 @@ static void add_component(struct gathering *g, enum part part, const struct conf
 
 const struct own_address *addresses_of(const struct agent_config *c)
 {
-	static const enum part doors[] = { PART_RECEIVE, PART_METRICS, PART_LOGS };
 	struct gathering g = { .config = c, .tail = &g.first };
 	const struct node *root = c->file->tree.root;
 
@@ -217,10 +218,37 @@ static void check_counts(struct agent_config *c, const struct own_address *all)
 	}
 }
 
+/* Of all its options: one of them may be empty. False also for what does not listen at all. */
+static bool listens_nowhere(const struct config_component *k)
+{
+	const struct option_list *list;
+	size_t options = 0, addresses = 0;
+
+	for (const struct option *row = k->type->options; row && row->name; row++) {
+		if (row->kind != OPTION_ADDRESS_LIST)
+			continue;
+		memcpy(&list, (const char *)k->options + row->offset, sizeof list);
+		options++;
+		addresses += list->count;
+	}
+	return options > 0 && addresses == 0;
+}
+
+static void check_some(struct agent_config *c)
+{
+	for (size_t i = 0; i < COUNT_OF(doors); i++)
+		for (const struct config_component *k = c->components[doors[i]]; k; k = k->next)
+			if (listens_nowhere(k))
+				agent_config_complain(c, k, doors[i],
+					"it listens nowhere, so nothing can come in: give it an address, or leave it "
+					"out");
+}
+
 int addresses_check(struct agent_config *c)
 {
 	const struct own_address *all = addresses_of(c);
 
+	check_some(c);
 	check_counts(c, all);
 	check_collisions(c, all);
 	check_ways_back(c, all);

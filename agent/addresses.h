@@ -1,6 +1,6 @@
 /*
- * Every address that the configuration has us listen on, and what can be wrong with them: two collide, or an exporter
- * or a scrape leads back to one of them.
+ * Every address that the configuration has us listen on, and what can be wrong with them: two collide, a collector
+ * has none, or an exporter or a scrape leads back to one of them.
  */
 #ifndef OXP_ADDRESSES_H
 #define OXP_ADDRESSES_H
@@ -17,8 +17,8 @@ struct own_address {
 
 /* The one that is opened last comes first. In the configuration's arena. */
 const struct own_address *addresses_of(const struct agent_config *);
-/* Complains about each that collides with one before it, and each destination or target that is one of them. 0, or
- * -EINVAL. */
+/* Complains about each that collides with one before it, each collector that would listen nowhere, and each destination
+ * or target that is one of them. 0, or -EINVAL. */
 int addresses_check(struct agent_config *) MUST_CHECK;
 /* "127.0.0.1:9464 (listen), unix:/run/control.sock (control)": all of them, or only those that other machines can
  * reach. "nothing" if there are none; as many as there is room for. */

@@ -279,6 +279,13 @@ static size_t allowed_memory(const struct agent *a)
 	return most;
 }
 
+static uint64_t left_beside(const struct agent *a)
+{
+	uint64_t limit = cgroup_memory_limit(CGROUP_OF_SELF, CGROUP_MOUNT);
+
+	return memory_beside(memory_within(a->config->memory, limit), limit);
+}
+
 static struct servers_options servers_options(struct agent *a)
 {
 	return (struct servers_options){ .core = &a->core,
@@ -287,7 +294,8 @@ static struct servers_options servers_options(struct agent *a)
 		.health = &a->health,
 		.destinations = &a->destinations,
 		.overview = &a->overview,
-		.parked = &a->parked };
+		.parked = &a->parked,
+		.recorder = &a->recorder };
 }
 
 /* Probes are answered before the disk is asked for anything: on a slow one the state takes seconds to open. */
@@ -299,6 +307,7 @@ static int open_core(struct agent *a, struct log *log)
 		.state_path = config->state.path,
 		.state_temporary = config->state.temporary,
 		.state_max = config->state.max,
+		.beside = left_beside(a),
 		.store = { config->store.max, config->store.age },
 		.damaged = spool_damaged,
 		.fits = spool_fits,
@@ -330,6 +339,24 @@ static void init_timers(struct agent *a)
 		loop_timer_init((struct loop_timer *)((char *)a + rows[i].at), a->core.loop, rows[i].run, a);
 }
 
+static void init_recorder(struct agent *a)
+{
+	const struct recorder_config *c = &a->config->recorder;
+
+	recorder_init(&a->recorder, &(struct recorder_options){ .core = &a->core,
+					    .budget = &a->pipeline.budget,
+					    .on = c->on,
+					    .when = { [DUMP_ERRORS] = recorder_config_has(c, "errors"),
+						    [DUMP_CRASH] = recorder_config_has(c, "crash"),
+						    [DUMP_RESTART] = recorder_config_has(c, "restart") },
+					    .size = c->size,
+					    .last = c->last,
+					    .errors = c->errors,
+					    .within = c->within,
+					    .rest = c->rest,
+					    .process = c->process });
+}
+
 /* The parts that components use, and those that show how components are doing. */
 static void init_parts(struct agent *a)
 {
@@ -351,11 +378,13 @@ static void init_parts(struct agent *a)
 				      .context = a });
 	parking_init(&a->parking, core->loop, core->state, core->log);
 	parked_init(&a->parked, core, &a->pipeline);
-	a->intakes = (struct intakes){ .parking = &a->parking, .spool = &a->spool };
+	init_recorder(a);
+	a->intakes = (struct intakes){ .parking = &a->parking, .spool = &a->spool, .recorder = &a->recorder };
 	a->hosts = (struct hosts){ .core = core,
 		.config = a->config,
 		.budget = &a->pipeline.budget,
 		.spool = &a->spool,
+		.recorder = &a->recorder,
 		.conflict = on_conflict,
 		.conflict_context = &a->conflicts };
 	own_files_init(&a->hosts.written, a->config->state.path);
@@ -368,6 +397,7 @@ static void init_parts(struct agent *a)
 	report_add(&a->overview.report, "checks", health_report, &a->health);
 	report_add(&a->overview.report, "state", overview_state, &a->overview);
 	report_add(&a->overview.report, "parked", parked_report, &a->parked);
+	report_add(&a->overview.report, "recorder", recorder_report, &a->recorder);
 	report_add(&a->overview.report, "mapping_conflicts", conflicts_report, &a->conflicts);
 }
 
@@ -414,6 +444,7 @@ int agent_start(struct agent *a, const struct agent_config *config, struct log *
 		failed = open_doors(a);
 	if (failed)
 		return failed;
+	recorder_start(&a->recorder);
 	metrics_start(&a->metrics, a->servers.listen);
 	health_start(&a->health);
 	loop_timer_set(&a->tell_held, DURATION_S(TELL_HELD_S));
@@ -583,6 +614,7 @@ static uint64_t leave_the_rest(struct agent *a)
 	spool_end(&a->spool);
 	if (!a->written)
 		loop_run(a->core.loop);
+	recorder_end(&a->recorder);
 	core_end_disk(&a->core);
 	return records_lost(a);
 }
@@ -600,6 +632,7 @@ static uint64_t stop_parts(struct agent *a)
 	parking_done(&a->parking);
 	parked_done(&a->parked);
 	spool_done(&a->spool);
+	recorder_done(&a->recorder);
 	destroy_components(a);
 	metrics_done(&a->metrics);
 	if (was_running)

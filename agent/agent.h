@@ -24,6 +24,7 @@
 #include "parked/parked.h"
 #include "parked/parking.h"
 #include "pipeline/pipeline.h"
+#include "recorder/recorder.h"
 #include "spool/spool.h"
 
 enum { AGENT_SIGNALS = 15 };
@@ -35,6 +36,7 @@ struct agent {
 	struct spool spool;
 	struct parking parking;
 	struct parked parked;
+	struct recorder recorder;
 	struct chain *log_steps, *trace_steps; /* NULL: none */
 	struct health health;
 	struct hosts hosts;

@@ -94,6 +94,33 @@ static const struct option store_rows[] = {
 static const struct option logs_batch_rows[] = { BATCH_ROWS(logs_batch) };
 static const struct option traces_batch_rows[] = { BATCH_ROWS(traces_batch) };
 
+static const char *const recorder_words[] = { "crash", "errors", "restart", NULL };
+
+static const struct option recorder_rows[] = {
+	{ OPT_SIZE(struct agent_config, recorder.size), .name = "size", .text = "off", .zero = "off", .min = MIB,
+		.max = 1 << 30, .main = true,
+		.help = "Size of the file recorder.ring in state.path, such as 16MiB. It has it from the start; when "
+			"it is "
+			"full, the oldest spans go." },
+	{ OPT_DURATION(struct agent_config, recorder.last), .name = "last", .text = "30s", .min = 1000, .max = 86400000,
+		.help = "How far back a dump goes, as far as the file does." },
+	{ OPT_TEXTS(struct agent_config, recorder.when), .name = "when", .text = "crash errors restart",
+		.choices = recorder_words,
+		.help = "What causes a dump without being asked: the host app ends badly, an error burst, a run of the "
+			"agent that was killed." },
+	{ OPT_COUNT(struct agent_config, recorder.errors), .name = "errors", .text = "20", .min = 1,
+		.help = "This many spans with status error, `within` that time, are an error burst." },
+	{ OPT_DURATION(struct agent_config, recorder.within), .name = "within", .text = "10s", .min = 100,
+		.max = 3600000, .help = "The time of an error burst." },
+	{ OPT_PATH(struct agent_config, recorder.process), .name = "process", .example = "/run/app/app.pid",
+		.help = "File with the number of the app's process, for `crash`. The agent has to see its processes: "
+			"in a "
+			"pod, shareProcessNamespace." },
+	{ OPT_DURATION(struct agent_config, recorder.rest), .name = "rest", .text = "1m", .min = 1000,
+		.help = "Least time between two dumps that nobody asked for." },
+	{ .name = NULL },
+};
+
 /* `from_example` is the name of a collector of the signal. */
 #define EXPORT_ROWS(from_example)                                                                                    \
 	{ OPT_TEXTS(struct export_config, from), .name = "from", .example = (from_example),                          \
@@ -190,6 +217,11 @@ static const struct {
 		  .common_size = sizeof(struct export_config) },
 		PART_LOGS_OUT },
 	{ { .path = "traces.batch", .options = traces_batch_rows, .help = "How spans are batched." }, PARTS },
+	{ { .path = "traces.recorder",
+		  .options = recorder_rows,
+		  .help = "The flight recorder keeps the last seconds of all spans in a file, also of those that "
+			  "`sample` drops. A dump sends those: `oxpecker recorder dump`, or by itself." },
+		PARTS },
 	{ { .path = "traces.steps",
 		  .noun = "step",
 		  .kind = SECTION_STEPS,
@@ -392,6 +424,8 @@ static bool brings(const struct config_component *k, enum signal signal)
 
 static bool is_collector(const struct agent_config *c, enum signal signal, const char *name)
 {
+	if (c->recorder.on && signal == SIGNAL_TRACES && strcmp(name, "recorder") == 0)
+		return true;
 	for (size_t i = 0; i < COUNT_OF(ways_in); i++)
 		for (const struct config_component *k = c->components[ways_in[i]]; k; k = k->next)
 			if (brings(k, signal) && strcmp(k->name, name) == 0)
@@ -408,7 +442,33 @@ static const char *collector_names(struct agent_config *c, enum signal signal)
 			if (brings(k, signal))
 				names = config_printf(c->file->arena, "%s%s%s.%s", names, *names ? ", " : "",
 					part_path(ways_in[i]), k->name);
+	if (c->recorder.on && signal == SIGNAL_TRACES)
+		names = config_printf(c->file->arena, "%s%straces.recorder", names, *names ? ", " : "");
 	return *names ? names : "none";
+}
+
+bool recorder_config_has(const struct recorder_config *c, const char *word)
+{
+	for (size_t i = 0; i < c->when->count; i++)
+		if (strcmp(c->when->items[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* A collector of spans could have its name, which `from` could then not tell apart. */
+static void check_recorder(struct agent_config *c)
+{
+	const struct node *traces = node_get(c->file->tree.root, "traces");
+	const struct node *n = traces ? node_get(traces, "recorder") : NULL;
+
+	c->recorder.on = c->recorder.size > 0;
+	if (n && n->kind == NODE_MAP && n->first && !node_get(n, "size"))
+		key_complain(
+			&c->file->errors, n, "nothing is recorded without `size`; expected one, such as size: 16MiB");
+	for (const struct config_component *k = c->components[PART_RECEIVE]; k; k = k->next)
+		if (c->recorder.on && strcmp(k->name, "recorder") == 0)
+			agent_config_complain(
+				c, k, PART_RECEIVE, "the flight recorder has this name; expected another one");
 }
 
 /* `from` names collectors of the signal. */
@@ -423,6 +483,47 @@ static void check_from(struct agent_config *c, enum part out, enum signal signal
 						"from: no collector is named \"%s\"; those that can be named: %s",
 						common->from->items[i], collector_names(c, signal)));
 	}
+}
+
+/* Whether some exporter takes what that collector brings of the signal. */
+static bool has_exporter(const struct agent_config *c, enum part out, const char *collector)
+{
+	for (const struct config_component *k = c->components[out]; k; k = k->next) {
+		const struct export_config *common = k->common;
+		if (common->from->count == 0)
+			return true;
+		for (size_t i = 0; i < common->from->count; i++)
+			if (strcmp(common->from->items[i], collector) == 0)
+				return true;
+	}
+	return false;
+}
+
+static void check_way_out(struct agent_config *c, enum part in)
+{
+	for (const struct config_component *k = c->components[in]; k; k = k->next) {
+		bool logs = brings(k, SIGNAL_LOGS), traces = brings(k, SIGNAL_TRACES);
+		if ((logs && has_exporter(c, PART_LOGS_OUT, k->name)) ||
+			(traces && has_exporter(c, PART_TRACES_OUT, k->name)))
+			continue;
+		agent_config_complain(c, k, in,
+			config_printf(c->file->arena,
+				"no exporter takes its records: name \"%s\" in `from` of one below %s%s%s, or leave "
+				"`from` out there",
+				k->name, logs ? part_path(PART_LOGS_OUT) : "", logs && traces ? " or " : "",
+				traces ? part_path(PART_TRACES_OUT) : ""));
+	}
+}
+
+/* What a collector brings has somewhere to go. If a name in `from` is wrong, that alone is told. */
+static void check_routes(struct agent_config *c)
+{
+	size_t errors = c->file->errors.count;
+
+	check_from(c, PART_LOGS_OUT, SIGNAL_LOGS);
+	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
+	for (size_t i = 0; i < COUNT_OF(ways_in) && c->file->errors.count == errors; i++)
+		check_way_out(c, ways_in[i]);
 }
 
 /* Asks each exporter whether its options fit together. It is asked only if each option is fine. */
@@ -565,8 +666,8 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 		c->components[PART_LOGS_OUT] = default_component(c, PART_LOGS_OUT, "store");
 	if (!c->components[PART_TRACES_OUT])
 		c->components[PART_TRACES_OUT] = default_component(c, PART_TRACES_OUT, "store");
-	check_from(c, PART_LOGS_OUT, SIGNAL_LOGS);
-	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
+	check_recorder(c);
+	check_routes(c);
 	check_origins(c);
 	check_collectors(c, PART_RECEIVE);
 	check_collectors(c, PART_LOGS);

@@ -32,6 +32,15 @@ struct export_config {
 	struct sender_limits limits;
 };
 
+struct recorder_config {
+	bool on;
+	uint64_t size; /* 0: it is off */
+	struct duration last, within, rest;
+	const struct option_list *when;
+	uint64_t errors;
+	const char *process;
+};
+
 struct agent_config {
 	const char *name; /* of the file, as the user wrote it; "built-in defaults" if there is none */
 	struct {
@@ -58,6 +67,7 @@ struct agent_config {
 	} delivery;
 	struct resource resource[RESOURCES_MAX + 1]; /* what is known of the host app */
 	struct batch_limits logs_batch, traces_batch;
+	struct recorder_config recorder;
 	const struct config_component *components[PARTS];
 	struct config *file;
 	struct config_section *sections;
@@ -65,6 +75,8 @@ struct agent_config {
 };
 
 const char *part_path(enum part); /* "logs.export" */
+/* Whether `when` has that word. */
+bool recorder_config_has(const struct recorder_config *, const char *word);
 
 struct agent_config *agent_config_new(void) __attribute__((returns_nonnull));
 void agent_config_free(struct agent_config *);

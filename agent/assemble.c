@@ -14,13 +14,21 @@
 
 static const enum signal pipeline_signals[] = { SIGNAL_TRACES, SIGNAL_LOGS };
 
+/* What comes from the recorder has passed the steps. */
+static struct chain *chain_of(const struct agent *a, const struct intake *i, enum signal signal)
+{
+	if (i->unrecorded)
+		return NULL;
+	return signal == SIGNAL_LOGS ? a->log_steps : a->trace_steps;
+}
+
 static struct source_options source_options(const struct agent *a, struct intake *i, enum signal signal)
 {
 	return (struct source_options){
 		.name = i->host->name,
 		.signal = signal,
 		.rewind = i->type->rewind,
-		.chain = signal == SIGNAL_LOGS ? a->log_steps : a->trace_steps,
+		.chain = chain_of(a, i, signal),
 		.limits = signal == SIGNAL_LOGS ? a->config->logs_batch : a->config->traces_batch,
 		.generation = i->type->rewind == REWIND_NONE ? state_generation_next(a->core.state) : 0,
 		.hooks = &intake_hooks,
@@ -94,19 +102,16 @@ static int add_source(struct agent *a, struct intake *i, enum signal signal, con
 	return 0;
 }
 
-static int add_sources(struct agent *a, struct intake *i, enum part part, const char *name)
+/* Some exporter takes one of its signals: agent_config_load() sees to that. */
+static int add_sources(struct agent *a, struct intake *i, const char *name)
 {
 	int failed = 0;
 
 	for (size_t k = 0; k < COUNT_OF(pipeline_signals) && !failed; k++)
 		if (i->type->signals & pipeline_signals[k])
 			failed = add_source(a, i, pipeline_signals[k], name);
-	if (failed || i->host->sources[0])
-		return failed;
-	log_error(a->core.log, i->host->name,
-		"no exporter takes its records; name it in `from` of one below %s, or leave `from` out",
-		part_path(part == PART_LOGS ? PART_LOGS_OUT : PART_TRACES_OUT));
-	return -EINVAL;
+	OXP_ASSERT(failed || i->host->sources[0]);
+	return failed;
 }
 
 static int add_collector(struct agent *a, enum part part, const struct config_component *c)
@@ -118,7 +123,7 @@ static int add_collector(struct agent *a, enum part part, const struct config_co
 		metrics_add(&a->metrics, i);
 		open_books(a, i->host->samples, &(struct books_disk){ .spooled_to = 0 });
 	} else {
-		failed = add_sources(a, i, part, c->name);
+		failed = add_sources(a, i, c->name);
 	}
 	if (failed)
 		return failed;
@@ -145,6 +150,20 @@ static int add_step(struct agent *a, enum part part, const struct config_compone
 		type->destroy(step);
 	}
 	return failed;
+}
+
+static int add_recorder(struct agent *a)
+{
+	struct intake *i = intake_new(&a->intakes, dump_collector(), host_new(&a->hosts, "traces", "recorder"));
+	int failed;
+
+	intake_set_unrecorded(i);
+	failed = add_sources(a, i, "recorder");
+	if (failed)
+		return failed;
+	if (a->trace_steps)
+		chain_set_aside(a->trace_steps, a->recorder.missed);
+	return intake_create(i, &a->recorder.dump_config);
 }
 
 static int add_check(struct agent *a, enum part part, const struct config_component *c)
@@ -193,5 +212,5 @@ int assemble(struct agent *a)
 				return failed;
 			}
 		}
-	return 0;
+	return a->config->recorder.on ? add_recorder(a) : 0;
 }

@@ -173,6 +173,12 @@ enum admit host_offer_long(
 enum admit host_offer_spooled(
 	struct host *, struct batch **batch, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 
+/*
+ * Takes back what host_offer_long() or host_offer_spooled() was given with that context, if it still waits for steps:
+ * nothing of it has happened, and done(-ETIMEDOUT) is called within the call. False: it is too late for that.
+ */
+bool host_withdraw(struct host *, enum signal, const void *context);
+
 /* Whether the process is ending and may be killed at any time: doors use host_offer_spooled() then, whatever `ack`
  * says. */
 bool host_ends(const struct host *);
@@ -362,6 +368,8 @@ struct step_type {
 	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
 	 * `memory` before the steps see it. */
 	unsigned scratch;
+	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
+	bool samples;
 	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
 	 * DROP. */
 	enum step_answer (*apply)(struct step *, struct record *);
@@ -417,6 +425,8 @@ struct quota *host_unfinished(struct host *) __attribute__((returns_nonnull));
 size_t host_line_max(const struct host *);
 size_t host_memory_most(const struct host *, enum signal); /* of host_memory(): what one signal can have */
 size_t host_memory(const struct host *); /* the ceiling of `memory` that is in force, in bytes */
+/* What all peers of one listener may make it hold beside `memory`; 0: nothing limits that. */
+size_t host_room(const struct host *);
 /* Appends what a text of the config struct would be if it were read now, which differs if a file that ${file:…} names
  * has changed. 0, or -errno if it cannot be read. May block: call it in the disk lane. */
 int host_text_now(const struct host *, const char *text, struct buffer *to) MUST_CHECK;
@@ -429,6 +439,9 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 /* A gauge with another label in place of component: oxpecker_NAME{label="value"}; the value is the component's own
  * name. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
+/* A peer of a door has closed its connection in the middle of a request, as an app does that is killed. It is a reason
+ * for the flight recorder to send what it has. */
+void host_broke_off(struct host *);
 /* A document was refused because of the destination's mapping of a field. Shown on /status. */
 void host_mapping_conflict(struct host *, const struct mapping_conflict *);
 

@@ -111,6 +111,7 @@ int core_open(struct core *c, const struct core_options *o)
 	*c = (struct core){ .log = o->log,
 		.state_path = o->state_path,
 		.store_limits = o->store,
+		.beside = o->beside,
 		.damaged = o->damaged,
 		.damaged_context = o->context };
 	quota_init(&c->unfinished, UNFINISHED_MAX);

@@ -43,6 +43,7 @@ struct core {
 	struct loop *loop;
 	struct lane *cpu, *disk;
 	struct random random;
+	uint64_t beside; /* memory_beside() */
 	struct quota unfinished; /* lines that collectors wait for the end of */
 	struct resolver *resolver;
 	struct http_client *http;
@@ -64,6 +65,7 @@ struct core_options {
 	const char *state_path; /* outlives the core */
 	bool state_temporary; /* the path is a default that may vanish with the container */
 	uint64_t state_max;
+	uint64_t beside; /* memory_beside() */
 	struct store_limits store;
 	/* As state_options.damaged. */
 	void (*damaged)(void *context, const char *key, uint64_t id, const struct ledger_amount *);

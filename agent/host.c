@@ -8,6 +8,7 @@
 #include "agent_config.h"
 #include "memory_limit.h"
 #include "pipeline/pipeline.h"
+#include "recorder/recorder.h"
 #include "series/series.h"
 #include "spool/spool.h"
 #include "state/state.h"
@@ -126,6 +127,11 @@ size_t host_memory(const struct host *h)
 	return h->from->budget->limit;
 }
 
+size_t host_room(const struct host *h)
+{
+	return memory_of_listener(h->core->beside);
+}
+
 size_t host_memory_most(const struct host *h, enum signal signal)
 {
 	return budget_most(h->from->budget, signal);
@@ -196,6 +202,11 @@ uint64_t *host_own_gauge(struct host *h, const char *label, const char *name, co
 	return &counter_row(&h->core->counters, COUNTER_GAUGE, name, labels, help)->value;
 }
 
+void host_broke_off(struct host *h)
+{
+	recorder_broke_off(h->from->recorder, h->name);
+}
+
 void host_mapping_conflict(struct host *h, const struct mapping_conflict *conflict)
 {
 	h->from->conflict(h->from->conflict_context, h->name, conflict);
@@ -261,6 +272,11 @@ enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(vo
 enum admit host_offer_spooled(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
 	return spool_offer(h->from->spool, source_of(h, batch_signal(*batch)), batch, done, context);
+}
+
+bool host_withdraw(struct host *h, enum signal signal, const void *context)
+{
+	return source_withdraw(source_of(h, signal), context);
 }
 
 enum admit host_leave(struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)

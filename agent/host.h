@@ -12,6 +12,7 @@
 struct agent_config;
 struct budget;
 struct host;
+struct recorder;
 struct source;
 struct spool;
 struct state_change;
@@ -26,6 +27,7 @@ struct hosts {
 	struct own_files written;
 	struct pens pens;
 	struct spool *spool; /* takes what is offered by host_offer_spooled() */
+	struct recorder *recorder; /* is told of apps that broke off */
 	/* A document was refused because of the destination's mapping. `destination` lives as long as the host. */
 	void (*conflict)(void *context, const char *destination, const struct mapping_conflict *);
 	void *conflict_context;

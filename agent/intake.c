@@ -6,6 +6,7 @@
 #include "base/json_writer.h"
 #include "host.h"
 #include "parked/parking.h"
+#include "recorder/recorder.h"
 #include "spool/spool.h"
 
 struct intake *intake_new(struct intakes *all, const struct collector_type *type, struct host *host)
@@ -35,6 +36,14 @@ static void on_unspool(void *context, const struct batch_row *rows, size_t count
 	struct intake *i = context;
 
 	spool_unspool(i->from->spool, rows, count);
+}
+
+static void on_taken(void *context, const struct batch *batch)
+{
+	struct intake *i = context;
+
+	if (batch_signal(batch) == SIGNAL_TRACES && !i->unrecorded)
+		recorder_note(i->from->recorder, batch);
 }
 
 static void on_room(void *context)
@@ -79,6 +88,7 @@ static void on_lost(void *context, uint64_t generation, const struct ledger_amou
 
 const struct source_hooks intake_hooks = { .park = on_refused,
 	.unspool = on_unspool,
+	.taken = on_taken,
 	.refill = on_room,
 	.settled = on_settled,
 	.look = on_look,
@@ -88,6 +98,11 @@ const struct source_hooks intake_hooks = { .park = on_refused,
 int intake_create(struct intake *i, const void *config)
 {
 	return i->type->create(config, i->host, &i->collector);
+}
+
+void intake_set_unrecorded(struct intake *i)
+{
+	i->unrecorded = true;
 }
 
 void intake_note_unheard(struct intake *i)

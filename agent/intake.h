@@ -12,6 +12,7 @@
 struct buffer;
 struct log;
 struct parking;
+struct recorder;
 struct spool;
 
 /* Only intake.c writes it. */
@@ -22,6 +23,7 @@ struct intake {
 	struct collector *collector; /* NULL until intake_create() */
 	struct host *host;
 	bool started;
+	bool unrecorded; /* it is the recorder's own */
 	bool unheard; /* its books count rows of the spool that the saved ones do not */
 	bool leaving; /* after intakes_leave_rest() */
 };
@@ -30,6 +32,7 @@ struct intakes {
 	struct intake *first;
 	struct parking *parking; /* takes what is refused */
 	struct spool *spool; /* has the rows of what settles */
+	struct recorder *recorder; /* is shown the spans that are taken */
 	void (*left)(void *context); /* of intakes_leave_rest(), until it was called */
 	void *context;
 };
@@ -40,6 +43,8 @@ struct intake *intake_new(struct intakes *, const struct collector_type *, struc
 extern const struct source_hooks intake_hooks;
 /* As collector_type.create(). */
 int intake_create(struct intake *, const void *config) MUST_CHECK;
+/* What it offers is not recorded: it comes from the recorder. */
+void intake_set_unrecorded(struct intake *);
 /* Its books count rows of the spool that the last run had not counted: intakes_save_books() saves them. */
 void intake_note_unheard(struct intake *);
 /* Whether it reads files, whose positions are saved. */

@@ -10,6 +10,7 @@
 
 #include "addresses.h"
 #include "agent.h"
+#include "base/cut_maps.h"
 #include "base/log_limit.h"
 #include "base/text.h"
 #include "base/trim.h"
@@ -79,7 +80,7 @@ static const struct command command_run = {
 
 /* If no command is named, the first one runs. */
 static const struct command *const commands[] = { &command_run, &command_check, &command_reference, &command_status,
-	&command_health, &command_show, &command_parked, NULL };
+	&command_health, &command_show, &command_parked, &command_recorder, NULL };
 
 static const char *config_path(const struct line *l)
 {
@@ -159,6 +160,7 @@ int main(int argc, char **argv)
 	int status = COMMAND_DONE;
 
 	(void)argc;
+	cut_maps_outlive();
 	if (line_parse(commands, (const char *const *)argv, &line) < 0)
 		status = COMMAND_MISUSED;
 	else if (line.help && line.command)

@@ -3,6 +3,7 @@
 enum {
 	BESIDE = 22 << 20, /* what the process may need besides `memory`: see ceilings.md */
 	LEAST = 2 << 20,
+	LISTENER_PART = 6,
 	LINE_PART = 16,
 	LINE_ALWAYS = 1 << 20,
 };
@@ -19,6 +20,18 @@ uint64_t memory_within(uint64_t wanted, uint64_t limit)
 	most = most > limit / 16 * 5 ? most : limit / 16 * 5;
 	most = most > LEAST ? most : LEAST;
 	return wanted <= most ? wanted : most;
+}
+
+uint64_t memory_beside(uint64_t memory, uint64_t limit)
+{
+	if (limit == UINT64_MAX)
+		return 0;
+	return limit > memory ? limit - memory : 1;
+}
+
+uint64_t memory_of_listener(uint64_t beside)
+{
+	return (beside + LISTENER_PART - 1) / LISTENER_PART;
 }
 
 uint64_t memory_line_max(uint64_t memory)

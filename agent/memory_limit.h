@@ -1,5 +1,6 @@
 /*
- * How much telemetry the process may hold: `memory`, or less if the cgroup would kill the process before it got there.
+ * How much telemetry the process may hold: `memory`, or less if the cgroup would kill the process before it got there;
+ * and what is left for the rest.
  */
 #ifndef OXP_MEMORY_LIMIT_H
 #define OXP_MEMORY_LIMIT_H
@@ -8,6 +9,14 @@
 
 /* `limit` is the cgroup's, UINT64_MAX if there is none (base/cgroup.h). Not less than 2 MiB, unless less is wanted. */
 uint64_t memory_within(uint64_t wanted, uint64_t limit);
+
+/*
+ * What the container leaves beside `memory`; 0 if nothing limits it. What strangers can make the process hold there, at
+ * doors and at `listen`, is bounded by parts of this.
+ */
+uint64_t memory_beside(uint64_t memory, uint64_t limit);
+/* The part that one listener may have, with all its peers. */
+uint64_t memory_of_listener(uint64_t beside);
 
 /*
  * The longest line that such a `memory` has room for: a sixteenth of it, but always 1 MiB. With everything that is made

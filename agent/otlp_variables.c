@@ -74,21 +74,14 @@ static void add_endpoint(const struct filling *f, const struct variable *v)
 		add(f, "add_path", v, "false");
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 static const char *decoded(struct config_arena *arena, struct bytes coded)
 {
 	char *text = config_copy(arena, coded.data, coded.size), *to = text;
 
 	for (size_t i = 0; i < coded.size; i++) {
-		int high = coded.data[i] == '%' && i + 2 < coded.size ? hex_digit(coded.data[i + 1]) : -1;
-		int low = high >= 0 ? hex_digit(coded.data[i + 2]) : -1;
-		bool is_code = low >= 0 && (high | low); /* a text has no zero in it */
-		*to++ = is_code ? (char)(high << 4 | low) : coded.data[i];
-		i += is_code ? 2 : 0;
+		int byte = percent_byte(coded.data + i, coded.size - i);
+		*to++ = byte > 0 ? (char)byte : coded.data[i]; /* a text has no zero in it */
+		i += byte > 0 ? 2 : 0;
 	}
 	*to = '\0';
 	return text;

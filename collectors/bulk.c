@@ -23,7 +23,7 @@
 #include "collectors/door.h"
 #include "proto/bulk_request.h"
 
-enum { OPERATIONS_MAX = 20000, INDEX_MAX = 255, ROUTES = 8, ANSWER_SPARE = 64 };
+enum { OPERATIONS_MAX = 20000, INDEX_MAX = 255, ROUTES = 8, ANSWER_SPARE = 64, BODY_PART = 2 };
 
 struct bulk_config {
 	const struct option_list *http;
@@ -36,8 +36,7 @@ struct bulk_config {
 static const struct option bulk_options[] = {
 	{ OPT_ADDRESSES(struct bulk_config, http), .name = "http", .main = true, .text = "127.0.0.1:9200",
 		.help = "Addresses to listen on: host:port, :port or unix:/path." },
-	{ OPT_SIZE(struct bulk_config, body_max), .name = "body_max", .text = "16MiB", .min = 1 << 10, .max = 64 << 20,
-		.help = "Largest request, both before and after decompression; a larger one is answered 413." },
+	DOOR_BODY_MAX_OPTION(struct bulk_config, body_max, "half", ""),
 	{ OPT_COUNT(struct bulk_config, connections), .name = "connections", .text = "64", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct bulk_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
@@ -496,7 +495,7 @@ static int bulk_create(const void *config, struct host *host, struct collector *
 	int failed;
 
 	c->config = config;
-	failed = door_init(&c->door, &bulk_door, host, c->config->body_max);
+	failed = door_init(&c->door, &bulk_door, host, door_body_max(host, c->config->body_max, BODY_PART));
 	if (failed) {
 		free(c);
 		return failed;

@@ -3,16 +3,13 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 #include <sys/socket.h>
 
 #include "base/text.h"
 #include "http/taken.h"
-#include "proto/gzip.h"
+#include "proto/packed.h"
 
 enum {
-	GZIP_MIN = 18, /* head and trailer */
-	GZIP_RATIO_MAX = 1032, /* of deflate: 258 bytes are two bits at least */
 	LINGER_S = 6, /* for an idle peer, while the process ends */
 	WAITING_MAX = 256, /* connections not let in yet: all of them are worked on before the next */
 	IDLE_S = 75, /* until a connection without traffic is closed */
@@ -34,7 +31,6 @@ static const char too_large[] = "the request is larger than body_max";
 static const char too_large_inflated[] = "the request is larger than body_max when inflated";
 static const char too_large_ever[] = "the request takes more than `memory` allows; send less at a time";
 static const char too_late[] = "the deadline of the request has passed; nothing of it was taken";
-static const char no_gzip[] = "the body is not gzip, is cut short, or has something behind it";
 
 /* Life of a request. */
 
@@ -176,6 +172,8 @@ void door_expire(struct door_request *r)
 		r->late = true;
 	else if (!r->offered)
 		door_refuse(r, 504, too_late);
+	else
+		(void)host_withdraw(r->door->host, r->type->signal, r);
 }
 
 enum http_take door_begin_as(
@@ -188,10 +186,9 @@ enum http_take door_begin_as(
 		return door_refuse(r, 503, ending);
 	if (!has_type(r, wanted))
 		return door_refuse(r, 415, r->reason);
-	r->gzip = encoding && (strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0);
-	if (encoding && !r->gzip && strcasecmp(encoding, "identity") != 0) {
-		http_request_tell(request, "Accept-Encoding", "gzip"); /* RFC 9110, 15.5.16; not for other reasons */
-		return door_refuse(r, 415, "Content-Encoding must be gzip or identity");
+	if (encoding && !packing_find(encoding, &r->packing)) {
+		http_request_tell(request, "Accept-Encoding", PACKINGS); /* RFC 9110, 15.5.16; not for other reasons */
+		return door_refuse(r, 415, "Content-Encoding must be one of " PACKINGS ", identity");
 	}
 	return door_expect(r, http_request_content_length(request));
 }
@@ -210,7 +207,7 @@ enum http_take door_body(void *context, struct http_request *request, struct byt
 		return door_refuse(r, 413, too_large);
 	if (!door_body_append(&r->body, request, piece))
 		return refuse_room(r, r->body.size + piece.size);
-	if (r->type->count && !r->gzip)
+	if (r->type->count && r->packing == PACKED_NOT)
 		r->type->count(r, piece);
 	return HTTP_TAKEN;
 }
@@ -240,6 +237,8 @@ static void answer_due(struct door_request *r)
 		refuse_room(r, 2 * r->body.size + r->reply.size); /* steps need the body and a copy */
 	} else if (r->failed == -EMSGSIZE) {
 		door_refuse(r, 413, too_large_ever);
+	} else if (r->failed == -ETIMEDOUT) {
+		door_refuse(r, 504, too_late);
 	} else if (r->failed == -ECANCELED) {
 		door_refuse(r, 503, ending);
 	} else {
@@ -323,19 +322,24 @@ static void offer(struct door_request *r)
 static void inflate_body(struct door_request *r)
 {
 	const struct door_type *type = r->type;
+	struct unpacker *unpacker = r->door->unpacker;
 	struct door_body *body = &r->body;
-	size_t got = 0;
-	int failed = gunzip_into(r->door->gunzip, body->old, body->data, body->room, &got);
+	struct buffer to = { .data = body->data, .room = body->room, .ceiling = body->room };
+	int failed = packed_undo(unpacker, r->packing, body->old, &to);
+	bool short_of_room = failed == -EFBIG && body->room < r->door->body_max;
 
-	r->short_of_room = failed == -EFBIG && body->room < r->door->body_max;
-	r->over_max = failed == -EFBIG && !r->short_of_room;
-	if (failed) {
-		r->fault = r->over_max ? too_large_inflated : no_gzip;
+	r->next_room = body->room;
+	if (short_of_room)
+		failed = packed_guess_again(unpacker, r->packing, body->old, r->door->body_max, &r->next_room);
+	r->short_of_room = short_of_room && !failed;
+	r->over_max = failed == -EFBIG;
+	if (failed)
+		r->fault = r->over_max ? too_large_inflated : packing_fault(r->packing);
+	if (failed || r->short_of_room)
 		return;
-	}
-	door_body_filled(body, got);
+	door_body_filled(body, to.size);
 	if (type->count)
-		type->count(r, (struct bytes){ body->data, got });
+		type->count(r, buffer_bytes(&to));
 	if (!type->need)
 		type->look(r);
 }
@@ -460,14 +464,15 @@ static void look_at(struct door_request *r)
 	}
 }
 
-/* If there are several members, only the size of the last was known; or the size was wrong. Again, with more room. */
+/* The size was wrong, that of the last of several members, or guessed. Again, with more room. */
 static void inflate_again(struct door_request *r)
 {
-	r->fault = NULL;
-	if (door_body_restart_larger(&r->body, r->request, r->door->body_max))
+	size_t both = r->body.old.size + r->next_room;
+
+	if (door_body_restart(&r->body, r->request, r->next_room))
 		to_lane(r, DOOR_INFLATE);
 	else
-		refuse_full(r, no_room);
+		refuse_room(r, both);
 }
 
 static void inflated(struct door_request *r)
@@ -513,18 +518,11 @@ static void worked_on(struct job *job)
 	}
 }
 
-/* Into as much room as the trailer says (RFC 1952, ISIZE). That is only a hint: anyone can write it, and if the body is
- * cut short the last bytes are something else. Whether it exceeds body_max shows when it is inflated. */
+/* Whether it exceeds body_max shows when it is inflated: what it says of its size anyone can write. */
 static void inflate(struct door_request *r)
 {
-	const struct bytes body = { r->body.data, r->body.size };
-	size_t size;
+	size_t size = packed_guess(r->packing, (struct bytes){ r->body.data, r->body.size });
 
-	if (body.size < GZIP_MIN) {
-		door_refuse(r, 400, no_gzip);
-		return;
-	}
-	size = smaller(gzip_inflated_size(body), body.size * GZIP_RATIO_MAX);
 	if (make_old(r, smaller(size, r->door->body_max)))
 		to_lane(r, DOOR_INFLATE);
 }
@@ -536,7 +534,7 @@ void door_complete(void *context, struct http_request *request)
 	(void)context;
 	if (r->door->stopped)
 		door_refuse(r, 503, ending);
-	else if (r->gzip)
+	else if (r->packing != PACKED_NOT)
 		inflate(r);
 	else
 		look_at(r);
@@ -551,19 +549,26 @@ void door_gone(void *context, struct http_request *request)
 		return;
 	r->request = NULL;
 	atomic_store(&r->gone, true);
-	if (!r->in_lane && !r->offered)
+	if (r->offered && r->voice) /* a call that was cancelled, as clients do when the deadline passes */
+		(void)host_withdraw(r->door->host, r->type->signal, r);
+	else if (!r->in_lane && !r->offered)
 		request_free(r);
 }
 
 /* Life of a door. */
 
+size_t door_body_max(const struct host *host, uint64_t configured, unsigned part)
+{
+	return configured > 0 ? configured : smaller(host_memory(host) / part, DOOR_BODY_CEILING);
+}
+
 int door_init(struct door *door, const struct door_type *type, struct host *host, size_t body_max)
 {
-	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .gunzip = gunzip_new() };
+	*door = (struct door){ .type = type, .host = host, .body_max = body_max, .unpacker = unpacker_new() };
 	door_memory_init(&door->memory, host);
 	door->due_last = &door->due;
 	loop_soon_init(&door->answering, host_loop(host), answer_some, door);
-	if (!door->gunzip)
+	if (!door->unpacker)
 		return -ENOMEM;
 	door->requests = host_counter(host, "requests_total", "Requests received.");
 	door->refused_full = host_counter(host, "refused_full_total",
@@ -606,6 +611,7 @@ static int start(struct door *door, enum http_speaker engine, const struct optio
 	struct http_server_options o = { .name = host_name(door->host),
 		.body_max = door->body_max + (engine == HTTP_2 ? GRPC_EXTRA : 0),
 		.connections_max = connections,
+		.room = host_room(door->host),
 		.age = DURATION_S(AGE_S),
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
@@ -616,6 +622,7 @@ static int start(struct door *door, enum http_speaker engine, const struct optio
 		.refused = door->refused_bad,
 		.origins = { .option = door->origins_option },
 		.declined = door_declined_note,
+		.broke_off = door_broke_off,
 		.context = &door->declined };
 	int failed;
 
@@ -670,5 +677,5 @@ void door_done(struct door *door)
 		http_server_free(door->memory.servers[i]);
 	while (door->due)
 		request_free(take_due(door));
-	gunzip_free(door->gunzip);
+	unpacker_free(door->unpacker);
 }

@@ -20,10 +20,13 @@
 #include "http/server.h"
 #include "loop/lane.h"
 #include "loop/loop.h"
+#include "proto/packed.h"
 
 enum {
 	DOOR_INLINE_MAX = 256 << 10, /* bodies up to this size are checked on the loop, larger ones in the CPU lane */
 	DOOR_MEND_INLINE_MAX = 32 << 10, /* the same for a body that has to be mended */
+	DOOR_BODY_CEILING = 64 << 20, /* of `body_max` */
+	DOOR_BODY_PART = 4, /* a request has a quarter of `memory`, unless `body_max` says otherwise */
 	DOOR_REASON_MAX = 256,
 	DOOR_OPTION_MAX = 128,
 };
@@ -38,9 +41,19 @@ extern const char *const door_acks[]; /* the words */
 	"Most connections at a time. A further one replaces the one that has been silent or unfinished for " \
 	"longest."
 
+/* The row of `body_max`; `part` is the word for DOOR_BODY_PART or what the door has in its place. */
+#define DOOR_BODY_MAX_OPTION(type, field, part, more)                                                              \
+	{                                                                                                          \
+		OPT_SIZE(type, field), .name = "body_max", .text = "auto", .zero = "auto", .min = 1 << 10,         \
+				       .max = DOOR_BODY_CEILING,                                                   \
+				       .help = "Largest request, both before and after decompression; a larger "   \
+					       "one is answered 413" more ". auto: " part " of `memory`, at most " \
+					       "64 MiB."                                                           \
+	}
+
 struct door_request;
 struct grpc_call;
-struct gunzip;
+struct unpacker;
 
 /* What a job in the lane does, in this order. A stage is left out if it has nothing to do, and all but the first are
  * done on the loop if the body, or the answer, is small. */
@@ -98,7 +111,7 @@ struct door {
 	char origins_option[DOOR_OPTION_MAX]; /* where they are written */
 	struct door_declined declined;
 	struct mono_time told; /* when it was logged that the disk does not take everything; 0: never */
-	struct gunzip *gunzip; /* the CPU lane's; jobs run one after another */
+	struct unpacker *unpacker; /* the CPU lane's; jobs run one after another */
 	size_t open;
 	struct mono_time last; /* when a request had something in it */
 	bool stopped; /* takes nothing more */
@@ -132,10 +145,12 @@ struct door_request {
 	int failed; /* what became of it: 0 or -errno */
 	struct door_body body;
 	struct door_reply reply;
-	bool gzip, in_lane, offered;
+	enum packing packing; /* what the body is packed with */
+	bool in_lane, offered;
 	bool late; /* to be answered 504 as soon as the lane is done with it */
 	atomic_bool gone; /* for the lane, which then does nothing */
 	bool short_of_room; /* inflated it is larger than `body.room`, which is less than body_max */
+	size_t next_room; /* what to try then */
 	bool over_max; /* `fault` says that it grows beyond body_max: 413 */
 	bool later; /* look() is to be called in the lane */
 	bool again; /* what mend() writes is to be looked at, too */
@@ -145,6 +160,8 @@ struct door_request {
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
 
+/* What `body_max` is: as configured, or that part of `memory`. */
+size_t door_body_max(const struct host *, uint64_t configured, unsigned part);
 /* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
 /* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. May be called
@@ -163,7 +180,7 @@ struct door_request *door_open(
 	struct door *, const struct door_type *, struct http_request *, const struct door_voice *);
 /* The same for its body: `announced` bytes, or -1. HTTP_ANSWERED: refused. */
 enum http_take door_expect(struct door_request *, int64_t announced);
-/* Its peer waits no longer: 504, unless it is taken already, or waits for its steps or the disk. */
+/* Its peer waits no longer: 504, unless it is taken already, or waits for the disk. */
 void door_expire(struct door_request *);
 
 /* Routes' callbacks. `wanted` is what the Content-Type must be, NULL for any. */

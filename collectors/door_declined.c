@@ -58,3 +58,8 @@ void door_declined_note(void *context, const struct http_request *request, unsig
 	++*(status == 403 ? d->foreign : d->unserved);
 	tell_once(d, request, status, why);
 }
+
+void door_broke_off(void *context)
+{
+	host_broke_off(((struct door_declined *)context)->host);
+}

@@ -27,5 +27,7 @@ void door_declined_init(struct door_declined *, struct host *);
 /* A request was answered with that status. `why` ends with a line end. The server's callback, and for a route that
  * finds out later. */
 void door_declined_note(void *door_declined, const struct http_request *, unsigned status, const char *why);
+/* The server's other callback: a peer broke off. */
+void door_broke_off(void *door_declined);
 
 #endif

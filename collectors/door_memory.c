@@ -116,7 +116,7 @@ bool door_body_append(struct door_body *b, const struct http_request *request, s
 	return true;
 }
 
-static bool restart(struct door_body *b, const struct http_request *request, size_t size)
+bool door_body_restart(struct door_body *b, const struct http_request *request, size_t size)
 {
 	batch_free(b->batch);
 	b->batch = NULL;
@@ -131,14 +131,7 @@ bool door_body_renew(struct door_body *b, const struct http_request *request, si
 	b->before = b->batch;
 	b->old = (struct bytes){ b->data, b->size };
 	b->batch = NULL;
-	return restart(b, request, size);
-}
-
-bool door_body_restart_larger(struct door_body *b, const struct http_request *request, size_t most)
-{
-	size_t room = 2 * b->room > FIRST_ROOM ? 2 * b->room : FIRST_ROOM;
-
-	return restart(b, request, smaller(room, most));
+	return door_body_restart(b, request, size);
 }
 
 void door_body_old_done(struct door_body *b)

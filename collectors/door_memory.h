@@ -62,8 +62,8 @@ bool door_body_begin(struct door_body *, const struct http_request *, int64_t an
 bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK; /* the same */
 /* What is there becomes `old`, and the body begins anew, with room for `size`. False: no room. */
 bool door_body_renew(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
-/* Begins again, with twice the room and no more than `most`; `old` stays. False: no room. */
-bool door_body_restart_larger(struct door_body *, const struct http_request *, size_t most) MUST_CHECK;
+/* Begins again, with room for `size`; `old` stays. False: no room. */
+bool door_body_restart(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
 void door_body_old_done(struct door_body *);
 /* `size` bytes were written to `data` from outside. */
 void door_body_filled(struct door_body *, size_t size);

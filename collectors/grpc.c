@@ -9,13 +9,13 @@
 enum { MESSAGE_MAX = 4 << 10, WHY_SIZE = 256, RETRY_S = 1 };
 
 static const char grpc_type[] = "application/grpc";
-static const char accepted[] = "identity,gzip";
+static const char accepted[] = "identity,gzip,deflate,zstd"; /* some cut at commas and keep spaces */
 
 /* What a call has beside its request. */
 struct grpc_call {
 	struct door_request *request;
 	struct grpc_frame frame;
-	bool gzip; /* what a compressed message is compressed with */
+	enum packing packing; /* of a message that is marked as compressed */
 	struct loop_timer deadline;
 };
 
@@ -157,9 +157,8 @@ static enum http_take begin(void *context, struct http_request *request)
 	r->call = call = oxp_new(sizeof *call);
 	call->request = r;
 	loop_timer_init(&call->deadline, host_loop(door->host), on_deadline, call);
-	call->gzip = encoding && strcmp(encoding, "gzip") == 0;
-	if (encoding && !call->gzip && strcmp(encoding, "identity") != 0)
-		return door_refuse(r, 415, "grpc-encoding must be gzip or identity");
+	if (encoding && !packing_find(encoding, &call->packing))
+		return door_refuse(r, 415, "grpc-encoding must be one of " PACKINGS ", identity");
 	if (!set_deadline(call, http_request_header(request, "grpc-timeout")))
 		return door_refuse(r, 400, "grpc-timeout must be one to eight digits and one of H, M, S, m, u, n");
 	return HTTP_TAKEN;
@@ -173,9 +172,10 @@ static enum http_take begin_message(struct door_request *r)
 
 	if (flag > 1)
 		return door_refuse(r, 400, "a message must begin with 0 or 1 and its size in four bytes");
-	if (flag == 1 && !r->call->gzip)
+	if (flag == 1 && r->call->packing == PACKED_NOT)
 		return door_refuse(r, 500, "the message is marked as compressed, but grpc-encoding is missing");
-	r->gzip = flag == 1;
+	if (flag == 1)
+		r->packing = r->call->packing;
 	return door_expect(r, (int64_t)grpc_frame_size(frame));
 }
 

@@ -29,10 +29,7 @@ static const struct option otlp_door_options[] = {
 		.help = "Addresses to listen on for OTLP/HTTP: host:port, :port or unix:/path." },
 	{ OPT_ADDRESSES(struct otlp_door_config, grpc), .name = "grpc", .text = "127.0.0.1:4317", .unless = "http",
 		.help = "The same for OTLP/gRPC. If only `http` is given, gRPC is not listened for." },
-	{ OPT_SIZE(struct otlp_door_config, body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10,
-		.max = 64 << 20,
-		.help = "Largest request, both before and after decompression; a larger one is answered 413, or "
-			"RESOURCE_EXHAUSTED." },
+	DOOR_BODY_MAX_OPTION(struct otlp_door_config, body_max, "a quarter", ", over gRPC RESOURCE_EXHAUSTED"),
 	{ OPT_COUNT(struct otlp_door_config, connections), .name = "connections", .text = "128", .min = 1, .max = 4096,
 		.help = DOOR_CONNECTIONS_HELP },
 	{ OPT_CHOICE(struct otlp_door_config, ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP },
@@ -93,7 +90,8 @@ static int otlp_door_create(const void *config, struct host *host, struct collec
 	int failed;
 
 	c->config = config;
-	failed = door_init(&c->otlp.door, &otlp_service_traces.type, host, c->config->body_max);
+	failed = door_init(&c->otlp.door, &otlp_service_traces.type, host,
+		door_body_max(host, c->config->body_max, DOOR_BODY_PART));
 	if (failed) {
 		free(c);
 		return failed;

@@ -81,11 +81,17 @@ static bool fill(struct door_request *r)
 	return batch_add(r->body.batch, &item) == 0;
 }
 
+/* The rest of a request counts as taken, even if that is nothing; a request whose spans were all refused does not. */
 static void taken(struct door_request *r)
 {
+	const struct otlp_made *made = &spans_of(r)->made;
 	struct buffer out;
 
-	spans_tally_taken(door_of(r)->tally, &spans_of(r)->made, r->reason);
+	spans_tally_taken(door_of(r)->tally, made, r->reason);
+	if (made->spans == 0 && made->refused > 0) {
+		door_refuse(r, 400, r->reason);
+		return;
+	}
 	answer_line(&out, r->reason);
 	door_answered(r, &(struct http_answer){ .status = 202,
 				 .content_type = "text/plain; charset=utf-8",
@@ -104,7 +110,7 @@ static const struct door_type type = { .signal = SIGNAL_TRACES,
 int spans_door_init(struct spans_door *d, const struct spans_form *form, struct host *host,
 	const struct spans_door_config *config, struct spans_tally *tally)
 {
-	int failed = door_init(&d->door, &type, host, config->body_max);
+	int failed = door_init(&d->door, &type, host, door_body_max(host, config->body_max, DOOR_BODY_PART));
 
 	if (failed)
 		return failed;

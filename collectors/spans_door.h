@@ -12,8 +12,6 @@
 #include "collectors/door.h"
 #include "collectors/spans_tally.h"
 
-#define SPANS_DOOR_BODY_MAX_HELP "Largest request, both before and after decompression; a larger one is answered 413."
-
 /* The options of such a door. */
 struct spans_door_config {
 	const struct option_list *http;
@@ -23,8 +21,7 @@ struct spans_door_config {
 };
 
 #define SPANS_DOOR_OPTIONS(type, field)                                                                             \
-	{ OPT_SIZE(type, field.body_max), .name = "body_max", .text = "8MiB", .min = 1 << 10, .max = 64 << 20,      \
-		.help = SPANS_DOOR_BODY_MAX_HELP },                                                                 \
+	DOOR_BODY_MAX_OPTION(type, field.body_max, "a quarter", ""),                                                \
 		{ OPT_COUNT(type, field.connections), .name = "connections", .text = "128", .min = 1, .max = 4096,  \
 			.help = DOOR_CONNECTIONS_HELP },                                                            \
 		{ OPT_CHOICE(type, field.ack, door_acks), .name = "ack", .text = "memory", .help = DOOR_ACK_HELP }, \

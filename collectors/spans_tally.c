@@ -24,5 +24,6 @@ void spans_tally_taken(struct spans_tally *t, const struct otlp_made *made, cons
 	if (t->told.ns && mono_since(now, t->told).ns < DURATION_S(TELL_S).ns)
 		return;
 	t->told = now;
-	host_log(t->host, LOG_LEVEL_WARN, "a request was taken without some of its spans: %s", why);
+	host_log(t->host, LOG_LEVEL_WARN, "a request was %s: %s",
+		made->spans > 0 ? "taken without some of its spans" : "refused", why);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "http/head.h"
 #include "loop/lane.h"
 
 /* The texts that may come from files that change. */
@@ -40,8 +41,7 @@ static bool is_free_name(const char *name)
 		"Transfer-Encoding", "Connection", "Expect", "Accept-Encoding", "grpc-timeout", "grpc-encoding",
 		"grpc-accept-encoding" };
 
-	if (!*name || name[strspn(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyz"
-					"ABCDEFGHIJKLMNOPQRSTUVWXYZ")])
+	if (!http_is_token(bytes_of(name)))
 		return false;
 	for (size_t i = 0; i < COUNT_OF(ours); i++)
 		if (strcasecmp(name, ours[i]) == 0)

@@ -43,6 +43,8 @@ enum {
 	REASON_MAX = 256,
 	CAUSE_MAX = 128, /* how much of that is shown of a cause */
 	HOUR = 3600,
+	DAY = 24 * HOUR,
+	TELL_S = 60,
 	TEMPLATE_TIMEOUT_S = 10,
 	SHARD_WAIT_PERCENT = 60, /* of our own timeout */
 };
@@ -50,6 +52,7 @@ enum {
 struct elasticsearch_config {
 	const struct option_list *url;
 	const char *index, *data_stream;
+	uint64_t days;
 	bool ids, timestamp, template, gzip;
 	struct access_config access;
 	struct duration timeout;
@@ -65,6 +68,9 @@ static const struct option elasticsearch_options[] = {
 	{ OPT_TEXT(struct elasticsearch_config, index), .name = "index", .text = "logs",
 		.help = "Index that the lines go to. logs-%{+yyyy.MM.dd} takes the UTC day of the line's time, or, "
 			"if it has none, of its arrival." },
+	{ OPT_COUNT(struct elasticsearch_config, days), .name = "days", .zero = "off", .text = "30", .max = 36500,
+		.help = "With a date in the index: a line whose time is more than so many days old, or more than a day "
+			"ahead, goes to today's index, so that an app cannot make an index for every day there is." },
 	{ OPT_TEXT(struct elasticsearch_config, data_stream), .name = "data_stream", .example = "logs-app-default",
 		.help = "Data stream, instead of an index. A line without @timestamp gets one from its own time, "
 			"or, if it has none, from its arrival." },
@@ -101,7 +107,9 @@ struct exporter {
 	bool ids, stream;
 	bool stamps; /* a missing @timestamp is added */
 	char state_id[ID_STATE];
-	uint64_t *again, *elsewhere, *failure_store;
+	int64_t oldest; /* age in seconds of a line that has the index of its own day; 0: at any age */
+	struct mono_time told; /* when it was logged that lines were of other days; 0: never */
+	uint64_t *again, *elsewhere, *failure_store, *strayed;
 };
 
 /* What belongs to one bulk. While its answer is read, it walks the items that the send wanted, in order. While the body
@@ -116,6 +124,7 @@ struct bulk {
 	bool too_many, dated; /* dated: not all lines go to one index */
 	size_t chosen; /* which of the hosts it goes to */
 	struct wall_time sealed; /* the time for a line that has none: each try goes to the same index */
+	uint64_t strayed; /* lines of days that have no index of their own */
 	int64_t hour; /* that index[] is of */
 	char index[INDEX_NAME_MAX + 1];
 	size_t index_size;
@@ -159,6 +168,18 @@ static void set_index(const struct exporter *e, struct bulk *b, int64_t seconds)
 		return;
 	b->hour = hour;
 	b->index_size = index_pattern_at(e->dated, seconds, b->index);
+}
+
+/* Of which moment its index is: its own, unless that is so far from ours that an app could fill the cluster with
+ * indices of days. Each try has the same answer. */
+static int64_t moment_of_index(const struct exporter *e, struct bulk *b, const struct bulk_line *l)
+{
+	int64_t now = b->sealed.ns / 1000000000, at = l->when.seconds;
+
+	if (e->oldest == 0 || (at >= now - e->oldest && at <= now + DAY))
+		return at;
+	b->strayed++;
+	return now;
 }
 
 static char *put_varied_action(const struct exporter *e, const struct bulk *b, const struct batch_item *item, char *to)
@@ -214,7 +235,7 @@ static size_t put_varied(
 	if (e->dated || e->stamps)
 		tell_time(e, b, line, &l);
 	if (e->dated)
-		set_index(e, b, l.when.seconds);
+		set_index(e, b, moment_of_index(e, b, &l));
 	if (e->stamps && l.time != BULK_TIME_THERE)
 		put_time(&l, line, splice);
 	return (size_t)(put_varied_action(e, b, item, to) - to);
@@ -390,6 +411,21 @@ static void note_host(struct exporter *e, const struct bulk *r, const struct htt
 	send_elsewhere(r->send);
 }
 
+static void tell_strayed(struct exporter *e, uint64_t lines)
+{
+	struct mono_time now = loop_now(host_loop(e->host));
+
+	*e->strayed += lines;
+	if (lines == 0 || (e->told.ns && mono_since(now, e->told).ns < DURATION_S(TELL_S).ns))
+		return;
+	e->told = now;
+	host_log(e->host, LOG_LEVEL_WARN,
+		"%llu lines of other days went to today's index: their time is more than %lld days old, or more than a "
+		"day "
+		"ahead; `days` sets how old",
+		(unsigned long long)lines, (long long)(e->oldest / DAY));
+}
+
 static void elasticsearch_ended(void *exporter, struct send *send, void *reader, const struct http_reply *reply)
 {
 	struct exporter *e = exporter;
@@ -402,6 +438,7 @@ static void elasticsearch_ended(void *exporter, struct send *send, void *reader,
 	if (reply->end == HTTP_END_ANSWER && reply->status / 100 == 2) {
 		bool all = bulk_answer_end(&r->answer) && r->next >= send_end(send);
 		note_host(e, r, reply, reason);
+		tell_strayed(e, r->strayed);
 		send_done(send, all ? DELIVERED : FAILED, "the answer to the bulk does not name every item");
 		return;
 	}
@@ -574,6 +611,9 @@ static int elasticsearch_create(const void *config, struct host *host, struct ex
 	e->dated = !e->stream && index_pattern_dated(c->index) ? c->index : NULL;
 	put_sortable(e->state_id, host_state_id(host), ID_STATE);
 	e->again = host_counter(host, "already_there_total", "Lines the destination already had (answered 409).");
+	e->oldest = e->dated ? (int64_t)c->days * DAY : 0;
+	e->strayed = host_counter(host, "other_days_total",
+		"Lines whose time is further away than `days`, sent to the index of the day on which they were read.");
 	e->failure_store = host_counter(host, "failure_store_total",
 		"Lines a data stream put into its failure store because they do not fit its mapping.");
 	e->elsewhere = host_counter(host, "failovers_total", "Bulks sent to another host because one failed.");

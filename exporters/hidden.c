@@ -88,26 +88,16 @@ int hidden_add_user(struct hidden *h, const char *user_password)
 	return failed || !colon ? failed : hidden_add(h, bytes_of(colon + 1));
 }
 
-static int hex_value(char c)
-{
-	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)((at - digits) % 16) : -1;
-}
-
 /* What %XX stands for, in place. */
 static void unescape(char *text)
 {
+	size_t size = strlen(text);
 	char *to = text;
 
-	for (; *text; text++) {
-		if (*text == '%' && hex_value(text[1]) >= 0 && hex_value(text[2]) >= 0) {
-			*to++ = (char)(hex_value(text[1]) * 16 + hex_value(text[2]));
-			text += 2;
-		} else {
-			*to++ = *text;
-		}
+	for (size_t i = 0; i < size; i++) {
+		int byte = percent_byte(text + i, size - i);
+		*to++ = byte >= 0 ? (char)byte : text[i];
+		i += byte >= 0 ? 2 : 0;
 	}
 	*to = '\0';
 }

@@ -38,54 +38,19 @@ static bool value_of(struct bytes line, const char *name, struct bytes *ret)
 	return true;
 }
 
-static int hex_digit(char c)
-{
-	return c >= '0' && c <= '9' ? c - '0' : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
-}
-
 /* Percent-encoding; what is not one stands for itself ("gRPC over HTTP2", Status-Message). */
 static void read_said(struct grpc_answer *a, struct bytes value)
 {
 	size_t size = 0;
 
 	for (size_t i = 0; i < value.size && size < GRPC_SAID_MAX - 1; i++) {
-		int high = i + 2 < value.size && value.data[i] == '%' ? hex_digit(value.data[i + 1]) : -1;
-		int low = high >= 0 ? hex_digit(value.data[i + 2]) : -1;
-		char c = low >= 0 ? (char)(high << 4 | low) : value.data[i];
+		int byte = percent_byte(value.data + i, value.size - i);
+		char c = byte >= 0 ? (char)byte : value.data[i];
 		a->said[size++] = c ? c : ' ';
-		i += low >= 0 ? 2 : 0;
+		i += byte >= 0 ? 2 : 0;
 	}
 	a->said[size] = '\0';
 	text_one_line(a->said);
-}
-
-static int digit_of_base64(char c)
-{
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* Base64 with or without padding, up to what is none. Returns the size. */
-static size_t read_base64(struct bytes text, char *to, size_t room)
-{
-	uint32_t bits = 0;
-	unsigned count = 0;
-	size_t size = 0;
-
-	for (size_t i = 0; i < text.size && size < room; i++) {
-		int digit = digit_of_base64(text.data[i]);
-		if (digit < 0)
-			break;
-		bits = bits << 6 | (uint32_t)digit;
-		count += 6;
-		if (count >= 8) {
-			count -= 8;
-			to[size++] = (char)(bits >> count);
-		}
-	}
-	return size;
 }
 
 static int64_t last_number(struct bytes message, uint32_t number)
@@ -119,9 +84,12 @@ static void read_details(struct grpc_answer *a, struct bytes value)
 	static const char type[] = "/google.rpc.RetryInfo";
 	char status[GRPC_DETAILS_READ];
 	struct bytes url;
-	struct wire w = wire_of((struct bytes){ status, read_base64(value, status, sizeof status) });
 	struct wire_field field;
+	struct wire w;
+	size_t size;
 
+	base64_parse(value, status, sizeof status, &size);
+	w = wire_of((struct bytes){ status, size });
 	while (wire_next(&w, &field) > 0) {
 		if (field.number != 3 || field.type != WIRE_LENGTH)
 			continue;

@@ -8,7 +8,10 @@
 #include <zlib.h>
 #endif
 
-enum { STEP = 64 << 10, PIECE_MAX = 1 << 30, SMALLEST_GZIP = 18 };
+enum { STEP = 64 << 10, PIECE_MAX = 1 << 30, SMALLEST_GZIP = 18, ZLIB_METHOD = 8, ZLIB_METHOD_MASK = 15 };
+
+/* What a body is. */
+enum format { FORMAT_GZIP, FORMAT_ZLIB, FORMAT_BARE };
 
 size_t gzip_inflated_size(struct bytes packed)
 {
@@ -36,7 +39,8 @@ struct gunzip {
 	struct inflate_state state;
 	struct buffer *to;
 	size_t left;
-	bool in_member, begun;
+	enum format format;
+	bool in_member, begun, measures; /* measures: the buffer is filled again and again */
 };
 
 struct gzip *gzip_new(void)
@@ -89,21 +93,29 @@ void gunzip_free(struct gunzip *z)
 
 static int member_begin(struct gunzip *z)
 {
+	static const uint32_t formats[] = {
+		[FORMAT_GZIP] = ISAL_GZIP, [FORMAT_ZLIB] = ISAL_ZLIB, [FORMAT_BARE] = ISAL_DEFLATE
+	};
+
 	isal_inflate_init(&z->state);
-	z->state.crc_flag = ISAL_GZIP;
+	z->state.crc_flag = formats[z->format];
 	return 0;
 }
 
 static int member_inflate(struct gunzip *z, struct bytes *in, char *to, size_t room)
 {
 	struct inflate_state *s = &z->state;
+	int answer;
 
 	s->next_in = (uint8_t *)in->data;
 	s->avail_in = (uint32_t)(in->size < PIECE_MAX ? in->size : PIECE_MAX);
 	s->next_out = (uint8_t *)to;
 	s->avail_out = (uint32_t)room;
-	if (isal_inflate(s) < 0)
+	answer = isal_inflate(s);
+	if (answer < 0 || answer == ISAL_NEED_DICT)
 		return -EBADMSG;
+	if (z->format != FORMAT_GZIP && s->block_state == ISAL_BLOCK_FINISH)
+		s->next_in -= s->read_in_length / 8; /* it reads up to 8 bytes ahead, which only gzip's trailer has */
 	in->size -= (size_t)((char *)s->next_in - in->data);
 	in->data = (char *)s->next_in;
 	return s->block_state == ISAL_BLOCK_FINISH;
@@ -128,7 +140,8 @@ struct gunzip {
 	z_stream stream;
 	struct buffer *to;
 	size_t left;
-	bool in_member, begun;
+	enum format format;
+	bool in_member, begun, measures; /* measures: the buffer is filled again and again */
 };
 
 struct gzip *gzip_new(void)
@@ -194,7 +207,11 @@ void gunzip_free(struct gunzip *z)
 
 static int member_begin(struct gunzip *z)
 {
-	return inflateReset(&z->stream) == Z_OK ? 0 : -EBADMSG;
+	static const int formats[] = {
+		[FORMAT_GZIP] = WINDOW_BITS + GZIP_FORMAT, [FORMAT_ZLIB] = WINDOW_BITS, [FORMAT_BARE] = -WINDOW_BITS
+	};
+
+	return inflateReset2(&z->stream, formats[z->format]) == Z_OK ? 0 : -EBADMSG;
 }
 
 static int member_inflate(struct gunzip *z, struct bytes *in, char *to, size_t room)
@@ -254,11 +271,17 @@ int gzip_end(struct gzip *z)
 	return deflate_piece(z, (struct bytes){ "", 0 }, true);
 }
 
-int gunzip_begin(struct gunzip *z, struct buffer *to, size_t ceiling)
+static void begin(struct gunzip *z, enum format format, struct buffer *to, size_t ceiling)
 {
 	z->to = to;
 	z->left = ceiling;
-	z->in_member = z->begun = false;
+	z->format = format;
+	z->in_member = z->begun = z->measures = false;
+}
+
+int gunzip_begin(struct gunzip *z, struct buffer *to, size_t ceiling)
+{
+	begin(z, FORMAT_GZIP, to, ceiling);
 	return 0;
 }
 
@@ -274,10 +297,13 @@ static int inflate_at_ceiling(struct gunzip *z, struct bytes *in)
 /* As much as there is memory for, at least one step. *ret_full: there may be more to come without more input. */
 static int inflate_step(struct gunzip *z, struct bytes *in, bool *ret_full)
 {
-	size_t room = z->to->room - z->to->size;
+	size_t room;
 	char *to;
 	int ended;
 
+	if (z->measures)
+		buffer_clear(z->to);
+	room = z->to->room - z->to->size;
 	*ret_full = false;
 	if (z->left == 0)
 		return inflate_at_ceiling(z, in);
@@ -295,6 +321,12 @@ static int inflate_step(struct gunzip *z, struct bytes *in, bool *ret_full)
 	return ended;
 }
 
+/* Only gzip has more than one. */
+static int next_member(struct gunzip *z)
+{
+	return z->begun && z->format != FORMAT_GZIP ? -EBADMSG : member_begin(z);
+}
+
 int gunzip_feed(struct gunzip *z, const char *data, size_t size)
 {
 	struct bytes in = { data, size };
@@ -303,7 +335,7 @@ int gunzip_feed(struct gunzip *z, const char *data, size_t size)
 	while (in.size > 0 || full) {
 		size_t before = in.size;
 		int ended;
-		if (!z->in_member && member_begin(z))
+		if (!z->in_member && next_member(z))
 			return -EBADMSG;
 		z->in_member = z->begun = true;
 		ended = inflate_step(z, &in, &full);
@@ -322,17 +354,77 @@ int gunzip_end(struct gunzip *z)
 	return z->begun && !z->in_member ? 0 : -EBADMSG;
 }
 
+/* A bare body begins with another byte: in a first block that is stored, the bits behind its kind are zero. */
+static enum format format_of(struct bytes packed)
+{
+	bool zlib = packed.size > 0 && ((unsigned char)*packed.data & ZLIB_METHOD_MASK) == ZLIB_METHOD;
+
+	return zlib ? FORMAT_ZLIB : FORMAT_BARE;
+}
+
+static int finish(struct gunzip *z, struct bytes packed)
+{
+	int failed = gunzip_feed(z, packed.data, packed.size);
+
+	if (failed)
+		return failed;
+	return gunzip_end(z);
+}
+
+static int into(struct gunzip *z, enum format format, struct bytes packed, struct buffer *to, size_t *ret_size)
+{
+	int failed;
+
+	begin(z, format, to, to->ceiling);
+	failed = finish(z, packed);
+	if (!failed)
+		*ret_size = to->size;
+	return failed;
+}
+
+/* The caller's memory; `none` is there for no room. */
+static struct buffer fixed(char *to, size_t room, char *none)
+{
+	return (struct buffer){ .data = room ? to : none, .room = room, .ceiling = room };
+}
+
 int gunzip_into(struct gunzip *z, struct bytes packed, char *to, size_t room, size_t *ret_size)
 {
 	char none;
-	struct buffer fixed = { .data = room ? to : &none, .room = room, .ceiling = room };
-	int failed = gunzip_begin(z, &fixed, room);
+	struct buffer out = fixed(to, room, &none);
 
-	if (!failed)
-		failed = gunzip_feed(z, packed.data, packed.size);
-	if (!failed)
-		failed = gunzip_end(z);
-	if (!failed)
-		*ret_size = fixed.size;
-	return failed;
+	return into(z, FORMAT_GZIP, packed, &out, ret_size);
+}
+
+int undeflate_into(struct gunzip *z, struct bytes packed, char *to, size_t room, size_t *ret_size)
+{
+	char none;
+	struct buffer out = fixed(to, room, &none);
+
+	return into(z, format_of(packed), packed, &out, ret_size);
+}
+
+static int measure(struct gunzip *z, enum format format, struct bytes packed, size_t most, size_t *ret_size)
+{
+	char room[STEP];
+	struct buffer again = { .data = room, .room = sizeof room, .ceiling = sizeof room };
+	int failed;
+
+	begin(z, format, &again, most);
+	z->measures = true;
+	failed = finish(z, packed);
+	if (failed && failed != -EFBIG)
+		return failed;
+	*ret_size = failed ? most : most - z->left;
+	return 0;
+}
+
+int gunzip_measure(struct gunzip *z, struct bytes packed, size_t most, size_t *ret_size)
+{
+	return measure(z, FORMAT_GZIP, packed, most, ret_size);
+}
+
+int undeflate_measure(struct gunzip *z, struct bytes packed, size_t most, size_t *ret_size)
+{
+	return measure(z, format_of(packed), packed, most, ret_size);
 }

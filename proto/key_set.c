@@ -17,6 +17,8 @@ int key_set_add(struct key_set *s, const char *key)
 		return -ENOSPC;
 	s->keys[s->count++] = k;
 	s->sizes |= UINT64_C(1) << (k.size < 63 ? k.size : 63);
+	if (!memchr(key, '.', k.size) && (s->shortest == 0 || k.size < s->shortest))
+		s->shortest = k.size;
 	s->first[c] = s->first['\\'] = true; /* an escape may stand for any letter */
 	if (s->fold && c < 0x80)
 		s->first[tolower(c)] = s->first[toupper(c)] = true;
@@ -57,20 +59,26 @@ static size_t word_size(struct bytes name, size_t *ret_dot)
 {
 	size_t i = 0;
 
-	for (*ret_dot = 0; i < name.size; i += name.data[i] == '\\' ? 2 : 1) {
-		struct bytes rest = { name.data + i, name.size - i };
-		*ret_dot = *rest.data == '.' ? 1 : is_escaped_dot(rest) ? ESCAPED_DOT : 0;
-		if (*ret_dot > 0)
+	*ret_dot = 0;
+	while (i < name.size && name.data[i] != '.') {
+		bool escape = name.data[i] == '\\';
+		if (escape && is_escaped_dot((struct bytes){ name.data + i, name.size - i })) {
+			*ret_dot = ESCAPED_DOT;
 			return i;
+		}
+		i += escape ? 2 : 1;
 	}
-	return name.size;
+	if (i >= name.size)
+		return name.size;
+	*ret_dot = 1;
+	return i;
 }
 
 bool key_set_search_words(const struct key_set *s, struct bytes name)
 {
 	size_t dot = 1, size;
 
-	for (; dot > 0; name = (struct bytes){ name.data + size + dot, name.size - size - dot }) {
+	for (; dot > 0 && name.size >= s->shortest; name.data += size + dot, name.size -= size + dot) {
 		size = word_size(name, &dot);
 		if (key_set_has(s, (struct bytes){ name.data, size }))
 			return true;

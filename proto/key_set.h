@@ -14,6 +14,7 @@ struct key_set {
 	size_t count;
 	bool fold;
 	uint64_t sizes; /* a bit for each size there is, those from 63 on in the last */
+	size_t shortest; /* of the keys that can be a word of a name, as they have no dot; 0: none can */
 	bool first[256]; /* letters that a key begins with */
 	struct bytes keys[KEYS_MAX]; /* borrowed */
 };
@@ -37,14 +38,12 @@ static inline bool key_set_has(const struct key_set *s, struct bytes name)
 bool key_set_search_words(const struct key_set *, struct bytes name);
 
 /* Whether the name or one of its words is in the set: to a reader dots are levels, escaped or not, and a key covers
- * everything below it. */
+ * everything below it. An escape is longer than what it stands for. */
 static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
 {
 	if (key_set_has(s, name))
 		return true;
-	if (name.size == 0 || (!memchr(name.data, '.', name.size) && !json_is_escaped(name)))
-		return false;
-	return key_set_search_words(s, name);
+	return s->shortest > 0 && name.size > s->shortest && key_set_search_words(s, name);
 }
 
 #endif

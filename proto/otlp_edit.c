@@ -310,6 +310,26 @@ static bool is_part(enum otlp_level level, unsigned field)
 	return field < 32 && parts[level] >> field & 1;
 }
 
+/* Attributes come in runs, and nearly every one is short and plain. Ends at anything else, and where parts have no
+ * room. */
+static inline void read_plain_attributes(struct otlp_view *v, struct wire *w)
+{
+	const unsigned char *at = w->at, tag = (unsigned char)(v->attributes << 3 | WIRE_LENGTH);
+
+	for (; w->end - at >= 2 && at[0] == tag && at[1] <= INLINE_TAG_MAX && at[1] <= w->end - at - 2; v->count++) {
+		struct otlp_part *p = v->count < v->room ? &v->parts[v->count] : NULL;
+		if (!p || !read_plain_pair(p, at + 2, at[1]))
+			break;
+		p->at = (const char *)at;
+		p->size = 2 + at[1];
+		p->field = (uint16_t)v->attributes;
+		p->wire = WIRE_LENGTH;
+		p->state = OTLP_PART_SAME;
+		at += 2 + at[1];
+	}
+	w->at = at;
+}
+
 static int read_part(struct otlp_view *v, const struct field *f, const char *end)
 {
 	struct otlp_part *p = new_part(v);
@@ -347,6 +367,7 @@ static int read_view(struct otlp_view *v, enum otlp_level level, struct bytes me
 			failed = read_part(v, &f, (const char *)w.at);
 		if (level == OTLP_SPAN && !failed && !read_span_field(v, &f))
 			failed = -EBADMSG;
+		read_plain_attributes(v, &w);
 	}
 	if (failed)
 		return failed;
@@ -575,6 +596,31 @@ static size_t part_size(const struct otlp_view *v, const struct otlp_part *p)
 	return 1 + (p->wire == WIRE_LENGTH ? wire_varint_size(content) : 0) + content; /* tags are below 16 */
 }
 
+static char *put_short(char *to, unsigned field, struct bytes bytes)
+{
+	to[0] = (char)(field << 3 | WIRE_LENGTH);
+	to[1] = (char)bytes.size;
+	memcpy(to + 2, bytes.data, bytes.size);
+	return to + 2 + bytes.size;
+}
+
+static void build_pair(struct otlp_build *b, const struct otlp_part *p)
+{
+	size_t size = pair_size(p);
+	char *to;
+
+	otlp_build_varint(b, size);
+	if (size <= INLINE_TAG_MAX && p->value.data) {
+		to = otlp_build_claim(b, size);
+		OXP_ASSERT(to);
+		put_short(put_short(to, 1, p->key), 2, p->value);
+		return;
+	}
+	otlp_build_bytes(b, 1, p->key);
+	if (p->value.data)
+		otlp_build_bytes(b, 2, p->value);
+}
+
 static void build_part(struct otlp_build *b, const struct otlp_view *v, const struct otlp_part *p)
 {
 	otlp_build_tag(b, p->field, (enum wire_type)p->wire);
@@ -584,10 +630,7 @@ static void build_part(struct otlp_build *b, const struct otlp_view *v, const st
 		otlp_build_varint(b, p->value.size);
 		otlp_build_raw(b, p->value);
 	} else {
-		otlp_build_varint(b, pair_size(p));
-		otlp_build_bytes(b, 1, p->key);
-		if (p->value.data)
-			otlp_build_bytes(b, 2, p->value);
+		build_pair(b, p);
 	}
 }
 

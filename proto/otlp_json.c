@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "base/text.h"
 #include "proto/exposition_number.h"
 #include "proto/json_walk.h"
 #include "proto/otlp_build.h"
@@ -12,7 +13,6 @@ enum {
 	FRAMES_MAX = OTLP_DEPTH_MAX + 4, /* so that a value is mended that is nested one level too deep */
 	SKIP_MAX = 512, /* arrays and objects, one within another, in what is not known */
 	WORD = 64,
-	HEX_BASE = 16,
 	DIGIT = 10,
 	UNICODE_DIGITS = 4,
 	BASE64_BITS = 6,
@@ -67,11 +67,6 @@ static inline bool pass(struct reader *r, char c)
 	return true;
 }
 
-static bool is_hex(char c)
-{
-	return (c >= '0' && c <= '9') || ((c | ' ') >= 'a' && (c | ' ') <= 'f');
-}
-
 static bool pass_escape(struct reader *r)
 {
 	size_t left = (size_t)(r->end - r->p), size = left > 1 && r->p[1] == 'u' ? 2 + UNICODE_DIGITS : 2;
@@ -79,7 +74,7 @@ static bool pass_escape(struct reader *r)
 	if (left < size || !memchr("\"\\/bfnrtu", r->p[1], sizeof "\"\\/bfnrtu" - 1))
 		return false;
 	for (size_t i = 2; i < size; i++)
-		if (!is_hex(r->p[i]))
+		if (hex_digit(r->p[i]) < 0)
 			return false;
 	r->p += size;
 	return true;
@@ -276,47 +271,27 @@ static void read_text(struct reader *r, const struct row *row)
 	otlp_build_end(&r->out, begun);
 }
 
-static unsigned hex_of(char c)
-{
-	return ((unsigned char)c & (HEX_BASE - 1)) + (c > '9' ? DIGIT - 1 : 0);
-}
-
 /* What is not hex becomes one byte, which is no id. */
 static void read_hex(struct reader *r, const struct row *row)
 {
+	size_t begun = r->out.size;
 	struct bytes text;
-	bool fine;
 	char *to;
 
 	if (!pass_string(r, &text))
 		return;
-	fine = text.size % 2 == 0;
-	for (size_t i = 0; i < text.size && fine; i++)
-		fine = is_hex(text.data[i]);
-	if (!fine) {
-		otlp_build_bytes(&r->out, row->number, (struct bytes){ "", 1 });
-		return;
-	}
 	otlp_build_tag(&r->out, row->number, WIRE_LENGTH);
 	otlp_build_varint(&r->out, text.size / 2);
 	to = otlp_build_claim(&r->out, text.size / 2);
-	for (size_t i = 0; to && i < text.size; i += 2)
-		*to++ = (char)(hex_of(text.data[i]) * HEX_BASE + hex_of(text.data[i + 1]));
-}
-
-/* RFC 4648, both alphabets; -1 if it is none of their characters. */
-static int base64_of(char c)
-{
-	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	const char *found = c ? strchr(letters, c == '-' ? '+' : c == '_' ? '/' : c) : NULL;
-
-	return found ? (int)(found - letters) : -1;
+	if (!to || hex_parse(text, to, text.size / 2))
+		return;
+	otlp_build_cut(&r->out, begun);
+	otlp_build_bytes(&r->out, row->number, (struct bytes){ "", 1 });
 }
 
 static void read_base64(struct reader *r, const struct row *row)
 {
 	struct bytes text;
-	unsigned bits = 0, word = 0;
 	size_t size;
 	char *to;
 
@@ -328,19 +303,8 @@ static void read_base64(struct reader *r, const struct row *row)
 	otlp_build_tag(&r->out, row->number, WIRE_LENGTH);
 	otlp_build_varint(&r->out, size);
 	to = otlp_build_claim(&r->out, size);
-	for (size_t i = 0; i < text.size && (to || size == 0); i++) {
-		int value = base64_of(text.data[i]);
-		if (value < 0) {
-			fail(r, not_base64);
-			return;
-		}
-		word = word << BASE64_BITS | (unsigned)value;
-		bits += BASE64_BITS;
-		if (bits < 8)
-			continue;
-		bits -= 8;
-		*to++ = (char)(word >> bits);
-	}
+	if ((to || size == 0) && base64_parse(text, to, size, &size) < text.size)
+		fail(r, not_base64);
 }
 
 static bool pass_bool(struct reader *r, uint64_t *ret)

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "proto/exposition_number.h"
 #include "proto/log_level.h"
 #include "proto/log_time.h"
@@ -258,14 +259,10 @@ static bool read_id(struct bytes value, size_t digits, char *to)
 
 	if (value.size != digits + 2 || json_kind(value) != MEMBER_STRING)
 		return false;
-	for (size_t i = 0; i < digits; i++) {
-		char c = value.data[i + 1], low = (char)(c | 32);
-		int digit = c >= '0' && c <= '9' ? c - '0' : low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-		if (digit < 0)
-			return false;
-		to[i / 2] = (char)(i % 2 ? to[i / 2] | digit : digit << 4);
-		all |= (char)digit;
-	}
+	if (!hex_parse((struct bytes){ value.data + 1, digits }, to, digits / 2))
+		return false;
+	for (size_t i = 0; i < digits / 2; i++)
+		all |= to[i];
 	return all != 0;
 }
 

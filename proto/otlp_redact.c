@@ -285,6 +285,19 @@ static bool is_plain_text(const struct otlp_redact *r, struct bytes value)
 	       redact_finds_nothing(&r->redact, (struct bytes){ value.data + 2, value.size - 2 });
 }
 
+/* A number that is no card, as it is if cards are not looked for. */
+static bool is_plain_number(const struct otlp_redact *r, struct bytes value)
+{
+	const unsigned char *p = (const unsigned char *)value.data;
+
+	if (r->redact.detector.what & DETECT_CARD || value.size < 2 || p[0] != (OTLP_ANY_INT << 3 | WIRE_VARINT))
+		return false;
+	for (size_t i = 1; i + 1 < value.size; i++)
+		if (p[i] < 0x80)
+			return false;
+	return p[value.size - 1] < 0x80;
+}
+
 static bool clean_attribute(struct otlp_redact *r, struct otlp_edit *e, struct otlp_view *v, struct otlp_part *p)
 {
 	struct otlp_any_value any;
@@ -292,7 +305,7 @@ static bool clean_attribute(struct otlp_redact *r, struct otlp_edit *e, struct o
 	enum redacted found;
 	struct bytes value;
 
-	if (is_plain_text(r, p->value))
+	if (is_plain_text(r, p->value) || is_plain_number(r, p->value))
 		return true;
 	any = otlp_any_read(p->value);
 	deep = any.type == OTLP_ANY_ARRAY || any.type == OTLP_ANY_MAP || !is_one_field(p->value);

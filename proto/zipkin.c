@@ -239,28 +239,15 @@ static const char *read_member(const struct json_scan *scan, struct span *s, str
 	return NULL;
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 /* False if it is not that long, has another character, or is zero. */
 static bool read_hex(struct bytes text, unsigned char *to, size_t size)
 {
 	int any = 0;
 
-	if (text.size != 2 * size)
+	if (!hex_parse(text, to, size))
 		return false;
-	for (size_t i = 0; i < text.size; i++) {
-		int digit = hex_digit(text.data[i]);
-		if (digit < 0)
-			return false;
-		to[i / 2] = (unsigned char)(to[i / 2] << 4 | digit);
-		any |= digit;
-	}
+	for (size_t i = 0; i < size; i++)
+		any |= to[i];
 	return any;
 }
 

@@ -56,7 +56,7 @@ fi
 # shellcheck disable=SC2086
 build_backends $needed
 
-# On average a test takes a third of a core; the rest of its time it waits.
+# On average a test takes a quarter of a core; the rest of its time it waits.
 step "tests: ctest $*"
 cd "$build"
-exec ctest --output-on-failure -j "$(($(nproc) * 3))" "$@"
+exec ctest --output-on-failure -j "$(($(nproc) * 4))" "$@"

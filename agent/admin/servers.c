@@ -11,6 +11,7 @@
 #include "core.h"
 #include "health/health.h"
 #include "http/taken.h"
+#include "memory_limit.h"
 
 enum {
 	PROBE_CONNECTIONS = 1024, /* a flood closes a probe's connection only after this many others */
@@ -91,6 +92,7 @@ static int new_listen(struct servers *s, const struct servers_options *o)
 	const struct http_server_options options = { .name = "listen",
 		.body_max = BODY_MAX,
 		.connections_max = PROBE_CONNECTIONS,
+		.room = memory_of_listener(o->core->beside),
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
@@ -133,6 +135,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 	const struct http_server_options options = { .name = "control",
 		.body_max = BODY_MAX,
 		.connections_max = CONTROL_CONNECTIONS,
+		.room = memory_of_listener(o->core->beside),
 		.answers_max = ANSWERS_MAX,
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_PROBES,
@@ -145,6 +148,7 @@ static int open_control(struct servers *s, const struct servers_options *o)
 	s->control_routes[1] =
 		(struct http_route){ .path = "/health/readiness", .complete = health_readiness, .context = o->health };
 	parked_routes(o->parked, &s->control_routes[2]);
+	recorder_routes(o->recorder, &s->control_routes[2 + PARKED_ROUTES]);
 	failed = new_server(o->core, options, s->control_routes, &s->control);
 	if (failed)
 		return failed;

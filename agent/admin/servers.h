@@ -1,12 +1,14 @@
 /*
  * The agent's own two servers, which take no telemetry: `listen` serves /metrics and the probes to anyone who reaches
- * its addresses; `control` serves /status and parked records on a socket that only its owner may use.
+ * its addresses; `control` serves /status, parked records and dumps of the flight recorder on a socket that only its
+ * owner may use.
  */
 #ifndef OXP_SERVERS_H
 #define OXP_SERVERS_H
 
 #include "http/server.h"
 #include "parked/parked.h"
+#include "recorder/recorder.h"
 
 struct agent_config;
 struct core;
@@ -18,7 +20,7 @@ struct overview;
 struct servers {
 	struct http_server *listen, *control;
 	/* Each ends with a row without a path. */
-	struct http_route listen_routes[7], control_routes[2 + PARKED_ROUTES + 1];
+	struct http_route listen_routes[7], control_routes[2 + PARKED_ROUTES + RECORDER_ROUTES + 1];
 };
 
 /* What they show. */
@@ -30,6 +32,7 @@ struct servers_options {
 	struct destinations *destinations;
 	struct overview *overview;
 	struct parked *parked;
+	struct recorder *recorder;
 };
 /* Answers probes from now on, if the addresses of `listen` can be had: alive, and not ready. All else is answered 503.
  * Of the options, `health` alone is used before servers_open(), which says what is wrong with an address. */

@@ -200,6 +200,51 @@ void base64_group(const unsigned char *p, size_t left, char to[BASE64_GROUP + 1]
 	to[4] = '\0';
 }
 
+static int base64_digit(char c)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	const char *at = c ? strchr(digits, c == '-' ? '+' : c == '_' ? '/' : c) : NULL;
+
+	return at ? (int)(at - digits) : -1;
+}
+
+size_t base64_parse(struct bytes text, char *to, size_t room, size_t *ret_size)
+{
+	enum { DIGIT_BITS = 6 };
+	uint32_t word = 0;
+	unsigned bits = 0;
+	size_t size = 0, i = 0;
+
+	for (; i < text.size; i++) {
+		int digit = base64_digit(text.data[i]);
+		if (digit < 0 || (size == room && bits + DIGIT_BITS >= 8))
+			break;
+		word = word << DIGIT_BITS | (uint32_t)digit;
+		bits += DIGIT_BITS;
+		if (bits < 8)
+			continue;
+		bits -= 8;
+		to[size++] = (char)(word >> bits);
+	}
+	*ret_size = size;
+	return i;
+}
+
+bool hex_parse(struct bytes text, void *bytes, size_t size)
+{
+	unsigned char *to = bytes;
+
+	if (text.size != 2 * size)
+		return false;
+	for (size_t i = 0; i < size; i++) {
+		int high = hex_digit(text.data[2 * i]), low = hex_digit(text.data[2 * i + 1]);
+		if (high < 0 || low < 0)
+			return false;
+		to[i] = (unsigned char)(high << 4 | low);
+	}
+	return true;
+}
+
 void hex_format(const void *bytes, size_t size, char *to)
 {
 	static const char hex[] = "0123456789abcdef";

@@ -51,9 +51,32 @@ bool mode_parse(const char *text, unsigned *ret);
 /* Two lower-case digits a byte, no terminator. */
 void hex_format(const void *bytes, size_t size, char *to);
 
+/* The value of a digit of hex, in either case, or -1. */
+static inline int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* False if the text is not two digits for each of the bytes. */
+bool hex_parse(struct bytes text, void *bytes, size_t size);
+
+/* The byte that the %XX at p stands for (RFC 3986, 2.1), or -1. */
+static inline int percent_byte(const char *p, size_t left)
+{
+	int high = left > 2 && p[0] == '%' ? hex_digit(p[1]) : -1, low = high >= 0 ? hex_digit(p[2]) : -1;
+
+	return low >= 0 ? high << 4 | low : -1;
+}
+
 /* The three bytes at p, or the one or two that are left, as four characters (RFC 4648). */
 enum { BASE64_GROUP = 4 };
 void base64_group(const unsigned char *p, size_t left, char to[BASE64_GROUP + 1]);
+/* Reads either alphabet up to the first character of neither, such as padding, or to a byte that finds no room. Returns
+ * how many characters that were, and how many bytes they made. */
+size_t base64_parse(struct bytes text, char *to, size_t room, size_t *ret_size);
 
 /* The candidate nearest to `word` by edit distance, or NULL if none is near enough for a typing error. */
 const char *nearest_word(const char *word, const char *const *candidates, size_t count);

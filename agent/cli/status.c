@@ -235,6 +235,29 @@ static void print_state(const json_t *state)
 		screen_wrapped(2, member_text(state, "path"));
 }
 
+/* What it has sent, and why it does not record. */
+static void print_recorder(const json_t *recorder)
+{
+	const json_t *dump = json_object_get(recorder, "last_dump");
+	const char *error = member_text(recorder, "ring_error");
+	char words[512];
+
+	if (!dump && !*error)
+		return;
+	putchar('\n');
+	if (dump) {
+		snprintf(words, sizeof words, "flight recorder: sent %lld spans at %s (%s: %s)",
+			member_number(dump, "spans"), member_text(dump, "at"), member_text(dump, "reason"),
+			member_text(dump, "why"));
+		screen_wrapped(0, words);
+		if (*member_text(dump, "error"))
+			screen_wrapped(2, member_text(dump, "error"));
+	}
+	snprintf(words, sizeof words, "flight recorder fails: %s", error);
+	if (*error)
+		screen_wrapped(0, words);
+}
+
 static int print_report(const json_t *report)
 {
 	const struct screen s = screen_of_stdout();
@@ -253,6 +276,7 @@ static int print_report(const json_t *report)
 	print_troubles(&s, json_object_get(report, "sources"));
 	print_checks(&s, json_object_get(report, "checks"));
 	print_conflicts(&s, json_object_get(report, "mapping_conflicts"));
+	print_recorder(json_object_get(report, "recorder"));
 	print_state(json_object_get(report, "state"));
 	return balanced ? 0 : 1;
 }

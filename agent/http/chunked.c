@@ -1,14 +1,8 @@
 #include "http/chunked.h"
 
-enum { DIGITS_MAX = 15 };
+#include "base/text.h"
 
-static int digit_of(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
+enum { DIGITS_MAX = 15 };
 
 static bool visible(char c)
 {
@@ -35,7 +29,7 @@ static enum http_chunked_verdict space_byte(struct http_chunked *c, char byte)
 
 static enum http_chunked_verdict size_byte(struct http_chunked *c, char byte)
 {
-	int digit = digit_of(byte);
+	int digit = hex_digit(byte);
 
 	if (digit >= 0 && c->digits < DIGITS_MAX) {
 		c->digits++;

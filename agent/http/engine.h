@@ -124,7 +124,7 @@ struct http_seats {
 	size_t listeners_count;
 	struct loop_timer again;
 	int spare; /* a descriptor for want of others, or -1 */
-	size_t heads_size; /* of heads that are not whole, at most HTTP_HEADS_MAX */
+	size_t heads_size, heads_max; /* of heads that are not whole */
 	struct mono_time looked; /* when the sweep last looked what peers had taken */
 };
 
@@ -141,11 +141,14 @@ struct http_server {
 	struct listening listening[HTTP_ADDRESSES_MAX];
 	size_t addresses;
 	struct http_server_totals totals;
+	size_t busy_max; /* requests of one route that may wait, if it has a limit */
 	bool quiesced, ending;
 };
 
 void http_connection_begin(struct http_connection *, struct http_server *, int fd);
 void http_connection_end(struct http_connection *); /* its requests have ended before */
+/* The peer has closed it, or it was reset. Before its requests end. */
+void http_connection_lost(const struct http_connection *);
 void http_connection_enter(struct http_connection *, enum http_phase, size_t moving);
 /* What its requests make of it: HANDLER if one is being handled, else ANSWER, else BODY, else its own. */
 enum http_phase http_connection_phase(const struct http_connection *);

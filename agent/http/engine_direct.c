@@ -31,7 +31,8 @@
 enum { READ_FIRST = 64 << 10, READ_MAX = 256 << 10, ANSWER_HEAD_MAX = 16 << 10, DATE_SIZE = 40 };
 enum {
 	HELD_FREE = 4 << 10, /* bytes that each connection may keep before they can be used */
-	HELD_MAX = 1 << 20, /* beyond that, of all connections together: complete heads, and the bytes behind them */
+	HELD_MAX = 1 << 20, /* beyond that, of all connections together: complete heads, and the bytes behind them;
+			     * and no more than a quarter of the server's `room` */
 };
 enum { ANSWERS_AT_ONCE = 16 /* of one callback, to a peer that sends many small requests at once */ };
 
@@ -39,7 +40,7 @@ enum { ANSWERS_AT_ONCE = 16 /* of one callback, to a peer that sends many small 
 struct direct {
 	struct http_server *server;
 	char *in; /* READ_MAX bytes */
-	size_t held; /* the sum of the connections' */
+	size_t held, held_max; /* the sum of the connections' */
 	int64_t date_second;
 	char date[DATE_SIZE];
 };
@@ -107,7 +108,7 @@ static bool may_hold(const struct connection *c, size_t more)
 {
 	size_t size = bytes_held(c) + more;
 
-	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= HELD_MAX;
+	return size <= HELD_FREE || c->direct->held - c->held + size - HELD_FREE <= c->direct->held_max;
 }
 
 static void drop_head(struct connection *c)
@@ -454,8 +455,10 @@ static bool read_some(struct connection *c, size_t *budget)
 	ssize_t n;
 
 	n = recv(c->base.fd, c->direct->in, want, MSG_DONTWAIT);
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		http_connection_lost(&c->base);
 		c->step = STEP_OVER;
+	}
 	if (n <= 0)
 		return false;
 	*budget -= (size_t)n;
@@ -541,6 +544,7 @@ static int start(struct http_server *s)
 	d->server = s;
 	d->in = malloc(READ_MAX);
 	OXP_ASSERT(d->in && "out of memory");
+	d->held_max = s->options.room > 0 ? smaller(HELD_MAX, s->options.room / 4) : HELD_MAX;
 	s->engine_own = d;
 	return 0;
 }

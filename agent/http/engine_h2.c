@@ -5,23 +5,21 @@
  * nghttp2 knows frames, HPACK, windows and the rules of the protocol; it sees bytes from memory and gives bytes to
  * memory. All connections of a server read into one buffer, READ_MAX bytes a callback. The library gets them in steps:
  * what is left of a DATA frame at once, else STEP bytes. Between two steps we look at the clock, and what a turn has no
- * time for is kept until the next (`left`). Nothing is read while a peer does not take what waits for it (`out`), so it
- * cannot make us hold more.
+ * time for is kept until the next (`left`). What is sent goes through one buffer, too; what a peer does not take of it
+ * is kept (`out`), and nothing is read meanwhile, so it cannot make us hold more.
  *
  * What a peer may cost, beside the ceilings that all engines have: STREAMS_EACH streams, and all peers together
- * STREAMS_ALL. Beyond that, the stream that has waited for its peer longest gives way, of whichever connection: its
- * body does not come, or its answer is not taken. If it has no answer, its peer is told that nothing was done
- * (REFUSED_STREAM), so that it may send again. A block of fields is read up to BLOCK_MAX decoded bytes, what is kept of
- * the fields counts as in head.h. Frames that carry nothing are rationed (h2_calm.h). The library's memory is counted,
- * and has a ceiling for all seats. It makes room for what a peer only announces, so no more than half of that is used
- * for long: then the connection with most of it gives way.
+ * STREAMS_ALL, or as many as a quarter of the room has place for. Beyond that, the stream that has waited for its peer
+ * longest gives way, of whichever connection: its body does not come, or its answer is not taken. If it has no answer,
+ * its peer is told that nothing was done (REFUSED_STREAM), so that it may send again. A block of fields is read up to
+ * BLOCK_MAX decoded bytes, what is kept of the fields counts as in head.h. Frames that carry nothing are rationed
+ * (h2_calm.h). All memory of a server's connections has one ceiling (h2_room.h).
  *
  * A window is opened as the handler takes a body, and no earlier. An answer may come before the end of the body: then
  * the stream is reset with NO_ERROR (8.1), so the rest is not sent. A connection that is to end is told so twice: once
  * to send no more, and once what was the last request that counts (6.8), after the peer has answered a ping.
  */
 #include <errno.h>
-#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -32,15 +30,16 @@
 #include "http/engine_h2_fields.h"
 #include "http/h2_calm.h"
 #include "http/h2_head.h"
+#include "http/h2_room.h"
 #include "http/seats.h"
 #include "http/turn.h"
 
 enum {
-	READ_MAX = 64 << 10,
+	READ_MAX = 16 << 10,
 	STEP = 1 << 10,
-	OUT_MAX = 16 << 10,
-	OUT_ROOM = 128 << 10,
-	OUT_KEPT = 4 << 10,
+	OUT_MAX = 8 << 10, /* no more frames are made for one send() */
+	OUT_ROOM = OUT_MAX + (32 << 10), /* beside one more: of 16 KiB at most, and its head */
+	KEPT_STEP = 512, /* what is kept takes a multiple of this */
 	FLUSHES = 16, /* sends of one callback */
 	QUEUE_MAX = 32, /* frames that wait to be sent while more is read of what has come */
 };
@@ -51,10 +50,8 @@ enum {
 	CONNECTION_WINDOW = 1 << 20,
 	BLOCK_MAX = 4 * HTTP_HEAD_MAX,
 	HEAD_FREE = 1 << 10, /* bytes that each stream may keep of its head */
-	HEADS_MAX = 1 << 20, /* beyond that, of all together */
-	SEAT_MEMORY = 64 << 10, /* of the library, for each seat, */
-	SEATS_LEAST = 32, /* and for so many at least */
-	SEAT_SHARE = 48 << 10, /* of that; whoever has more may have to give way */
+	HEADS_MAX = 1 << 20, /* beyond that, of all together; in a small room an eighth of it */
+	STREAM_COST = 2 << 10, /* here and in the library */
 	RETIRE_MS = 1000, /* for the peer to answer the ping */
 };
 
@@ -63,11 +60,12 @@ struct h2 {
 	struct http_server *server;
 	nghttp2_session_callbacks *callbacks;
 	nghttp2_option *options;
-	size_t used; /* by the library: the sum of the connections' */
-	size_t streams;
-	size_t heads; /* the sum of the streams' `held` */
+	struct h2_room room;
+	size_t streams, streams_max;
+	size_t heads, heads_max; /* the sum of the streams' `held` */
 	TAILQ_HEAD(, stream) theirs; /* it is the peer's turn, the longest first */
 	char *in; /* READ_MAX bytes */
+	struct buffer out; /* what a connection is about to send */
 };
 
 /*
@@ -92,9 +90,10 @@ struct stream {
 };
 
 /*
- * Invariant: `left` is what of the last read the library has not had; `out` is what it made, of which `sent` bytes are
- * gone; in feed() while `feeding`. `over`: nothing more is read, and it is closed once it was tried to send what the
- * library has; `left_us`: nothing can be sent any more.
+ * Invariant: `left` is what of the last read the library has not had; `out` is what it made and the peer did not take,
+ * of which `sent` bytes are gone since; `user` holds the struct itself and the room of these two, of its streams and
+ * their heads, and the library's memory; in feed() while `feeding`. `over`: nothing more is read, and it is closed once
+ * it was tried to send what the library has; `left_us`: nothing can be sent any more.
  */
 struct connection {
 	struct http_connection base;
@@ -102,8 +101,7 @@ struct connection {
 	struct loop_watch watch;
 	struct loop_soon soon;
 	nghttp2_session *session;
-	nghttp2_mem memory;
-	size_t used; /* by the library */
+	struct h2_room_user user;
 	struct h2_calm calm;
 	LIST_HEAD(, stream) streams;
 	size_t preface; /* bytes of it that have come */
@@ -133,60 +131,7 @@ static void go_on_soon(struct connection *c)
 		loop_soon_run(&c->soon);
 }
 
-/* The library's memory. */
-
-static size_t memory_max(const struct h2 *h)
-{
-	size_t seats = h->server->options.connections_max;
-
-	return (seats > SEATS_LEAST ? seats : SEATS_LEAST) * SEAT_MEMORY;
-}
-
-static bool has_memory(const struct connection *c, size_t more)
-{
-	return c->h2->used + more <= memory_max(c->h2);
-}
-
-static void *counted(struct connection *c, void *memory)
-{
-	size_t size = memory ? malloc_usable_size(memory) : 0;
-
-	c->used += size;
-	c->h2->used += size;
-	return memory;
-}
-
-static void discount(struct connection *c, size_t size)
-{
-	c->used -= size;
-	c->h2->used -= size;
-}
-
-static void *memory_new(size_t size, void *context)
-{
-	return has_memory(context, size) ? counted(context, malloc(size)) : NULL;
-}
-
-static void *memory_zeroed(size_t count, size_t size, void *context)
-{
-	return has_memory(context, count * size) ? counted(context, calloc(count, size)) : NULL;
-}
-
-static void memory_free(void *memory, void *context)
-{
-	discount(context, memory ? malloc_usable_size(memory) : 0);
-	free(memory);
-}
-
-static void *memory_resize(void *memory, size_t size, void *context)
-{
-	size_t before = memory ? malloc_usable_size(memory) : 0;
-	void *resized = has_memory(context, size) ? realloc(memory, size) : NULL;
-
-	if (resized)
-		discount(context, before);
-	return counted(context, resized);
-}
+/* Memory. */
 
 static struct connection *who_has_most(const struct h2 *h)
 {
@@ -195,7 +140,7 @@ static struct connection *who_has_most(const struct h2 *h)
 
 	TAILQ_FOREACH(base, &h->server->connections, entry) {
 		struct connection *c = CONTAINER_OF(base, struct connection, base);
-		if (c->used > SEAT_SHARE && (!most || c->used > most->used))
+		if (c->user.used > H2_SEAT_SHARE && (!most || c->user.used > most->user.used))
 			most = c;
 	}
 	return most;
@@ -233,6 +178,7 @@ static void stream_free(struct stream *s)
 	http_request_end(&s->request);
 	turn_to_us(s);
 	hold(s, 0);
+	h2_room_change(&c->user, sizeof *s + s->head.text.room, 0);
 	LIST_REMOVE(s, sibling);
 	c->h2->streams--;
 	h2_head_done(&s->head);
@@ -257,7 +203,7 @@ static bool make_room(struct h2 *h)
 {
 	struct stream *oldest = TAILQ_FIRST(&h->theirs);
 
-	if (h->streams < STREAMS_ALL)
+	if (h->streams < h->streams_max)
 		return true;
 	if (!oldest)
 		return false;
@@ -269,7 +215,7 @@ static void begin_stream(struct connection *c, int32_t id)
 {
 	struct stream *s;
 
-	if (!make_room(c->h2)) {
+	if (!make_room(c->h2) || !h2_room_has(&c->user, sizeof *s)) {
 		nghttp2_submit_rst_stream(c->session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
 		return;
 	}
@@ -280,6 +226,7 @@ static void begin_stream(struct connection *c, int32_t id)
 	h2_head_init(&s->head);
 	buffer_init(&s->trailers, H2_TRAILERS_MAX);
 	LIST_INSERT_HEAD(&c->streams, s, sibling);
+	h2_room_change(&c->user, 0, sizeof *s);
 	turn_to_peer(s);
 	c->h2->streams++;
 	nghttp2_session_set_stream_user_data(c->session, id, s);
@@ -400,7 +347,7 @@ static void begin_request(struct stream *s, bool ends)
 	size_t heads = c->h2->heads;
 
 	hold(s, s->head.text.size);
-	if (!wrong && s->held > 0 && heads + s->held > HEADS_MAX)
+	if (!wrong && s->held > 0 && heads + s->held > c->h2->heads_max)
 		wrong = 431;
 	if (wrong)
 		http_refuse(&c->base, &s->request, wrong);
@@ -430,14 +377,16 @@ static void end_in_anger(struct connection *c, const char *why)
 	c->over = true;
 }
 
+static const char no_memory[] = "too much memory for what was announced, or not read";
+
 /* Not within the library: connections are closed. */
 static void share_memory(struct connection *c)
 {
 	struct connection *most;
 
-	while (c->h2->used > memory_max(c->h2) / 2 && (most = who_has_most(c->h2))) {
+	while (h2_room_is_tight(&c->h2->room) && (most = who_has_most(c->h2))) {
 		if (most == c) {
-			end_in_anger(c, "too much memory for what was announced");
+			end_in_anger(c, no_memory);
 			return;
 		}
 		http_connection_evict(&most->base);
@@ -458,6 +407,19 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
 	return 0;
 }
 
+/* False: there is no room for it. */
+static bool keep_field(struct stream *s, struct bytes name, struct bytes value)
+{
+	struct h2_room_user *user = &s->connection->user;
+	size_t before = s->head.text.room;
+
+	if (!h2_room_has(user, 2 * (before + name.size + value.size))) /* it grows to twice its size */
+		return false;
+	h2_head_add(&s->head, name, value);
+	h2_room_change(user, before, s->head.text.room);
+	return true;
+}
+
 static int on_h2_field(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_size,
 	const uint8_t *value, size_t value_size, uint8_t flags, void *context)
 {
@@ -470,8 +432,9 @@ static int on_h2_field(nghttp2_session *session, const nghttp2_frame *frame, con
 		end_in_anger(c, "a block of fields without end");
 	if (!s || c->over || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
 		return 0;
-	h2_head_add(&s->head, (struct bytes){ (const char *)name, name_size },
-		(struct bytes){ (const char *)value, value_size });
+	if (!keep_field(s, (struct bytes){ (const char *)name, name_size },
+		    (struct bytes){ (const char *)value, value_size }))
+		end_in_anger(c, no_memory);
 	if (c->base.pace.phase == PHASE_HEAD)
 		http_seats_hold(&c->base, s->head.text.size);
 	return 0;
@@ -562,6 +525,24 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t code, 
 
 /* Connections. */
 
+/* Has these bytes kept; there is room for them, since read_some() asked before it read. */
+static void keep(struct connection *c, struct buffer *b, struct bytes bytes)
+{
+	size_t before = b->room;
+	char *to = buffer_reserve_step(b, bytes.size, KEPT_STEP);
+
+	OXP_ASSERT(to && "more is left than is read or made at a time");
+	memcpy(to, bytes.data, bytes.size);
+	b->size += bytes.size;
+	h2_room_change(&c->user, before, b->room);
+}
+
+static void forget(struct connection *c, struct buffer *b)
+{
+	h2_room_change(&c->user, b->room, 0);
+	buffer_done(b);
+}
+
 static void connection_close(struct connection *c)
 {
 	while (!LIST_EMPTY(&c->streams))
@@ -570,68 +551,89 @@ static void connection_close(struct connection *c)
 	loop_soon_done(&c->soon);
 	nghttp2_session_del(c->session);
 	close(c->base.fd);
-	buffer_done(&c->left);
-	buffer_done(&c->out);
+	forget(c, &c->left);
+	forget(c, &c->out);
+	h2_room_change(&c->user, sizeof *c, 0);
+	OXP_ASSERT(c->user.used == 0);
 	http_connection_end(&c->base);
 	free(c);
 }
 
-/* Sends as much as the peer takes now. */
-static void push(struct connection *c)
+static void see_sent(struct connection *c)
 {
-	ssize_t n = send(c->base.fd, c->out.data + c->sent, c->out.size - c->sent, MSG_DONTWAIT | MSG_NOSIGNAL);
+	size_t waits = c->out.size - c->sent;
+
+	if (waits == 0 && c->base.pace.phase == PHASE_ANSWER)
+		http_connection_enter(&c->base, PHASE_IDLE, 0);
+	else if (waits > 0 && (c->base.pace.phase == PHASE_IDLE || c->base.pace.phase == PHASE_HEAD))
+		http_connection_enter(&c->base, PHASE_ANSWER, waits);
+}
+
+/* As much as the peer takes now: how much that is. */
+static size_t put(struct connection *c, struct bytes bytes)
+{
+	ssize_t n = send(c->base.fd, bytes.data, bytes.size, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n < 0 && errno != EAGAIN && errno != EINTR)
 		c->over = c->left_us = true;
-	if (n > 0) {
-		c->sent += (size_t)n;
-		c->base.moved = now(c);
-	}
-	if (c->sent == c->out.size)
-		c->sent = c->out.size = 0;
-	if (c->out.size == 0 && c->base.pace.phase == PHASE_ANSWER)
-		http_connection_enter(&c->base, PHASE_IDLE, 0);
-	else if (c->out.size > 0 && (c->base.pace.phase == PHASE_IDLE || c->base.pace.phase == PHASE_HEAD))
-		http_connection_enter(&c->base, PHASE_ANSWER, c->out.size - c->sent);
+	if (n <= 0)
+		return 0;
+	c->base.moved = now(c);
+	return (size_t)n;
 }
 
-static void fill(struct connection *c)
+/* Of what is kept. */
+static void push(struct connection *c)
 {
+	c->sent += put(c, (struct bytes){ c->out.data + c->sent, c->out.size - c->sent });
+	if (c->sent == c->out.size) {
+		forget(c, &c->out);
+		c->sent = 0;
+	}
+	see_sent(c);
+}
+
+/* What the library has to say, as much as goes at a time. False: nothing. */
+static bool fill(struct connection *c)
+{
+	struct buffer *out = &c->h2->out;
 	const uint8_t *data;
 	ssize_t n = 1;
 
-	while (c->out.size < OUT_MAX && (n = nghttp2_session_mem_send(c->session, &data)) > 0)
-		OXP_ASSERT(buffer_append(&c->out, data, (size_t)n) == 0 && "a frame is larger than OUT_ROOM");
+	buffer_clear(out);
+	while (out->size < OUT_MAX && (n = nghttp2_session_mem_send(c->session, &data)) > 0)
+		OXP_ASSERT(buffer_append(out, data, (size_t)n) == 0 && "a frame is larger than OUT_ROOM");
 	if (n < 0)
 		c->over = true;
+	return out->size > 0;
+}
+
+/* What the peer does not take is kept. */
+static void send_filled(struct connection *c)
+{
+	struct bytes all = buffer_bytes(&c->h2->out);
+	size_t sent = put(c, all);
+
+	if (sent < all.size && !c->left_us)
+		keep(c, &c->out, (struct bytes){ all.data + sent, all.size - sent });
+	see_sent(c);
 }
 
 static void flush(struct connection *c)
 {
 	if (c->preface < NGHTTP2_CLIENT_MAGIC_LEN)
 		return; /* it may speak something else */
-	for (int i = 0; i < FLUSHES && !c->left_us; i++) {
-		if (c->out.size == 0)
-			fill(c);
-		if (c->out.size == 0)
-			break;
-		push(c);
-		if (c->out.size > 0)
-			return;
-	}
-	if (c->out.room > OUT_KEPT)
-		buffer_done(&c->out);
-	if (nghttp2_session_want_write(c->session))
+	for (int i = 0; i < FLUSHES && !c->left_us && c->out.size == 0 && fill(c); i++)
+		send_filled(c);
+	if (c->out.size == 0 && nghttp2_session_want_write(c->session))
 		go_on_soon(c);
 }
 
 static void keep_left(struct connection *c, struct bytes in)
 {
-	buffer_clear(&c->left);
+	forget(c, &c->left);
 	if (in.size > 0 && !c->over)
-		OXP_ASSERT(buffer_append(&c->left, in.data, in.size) == 0);
-	else
-		buffer_done(&c->left);
+		keep(c, &c->left, in);
 }
 
 /* Gives the library some of the bytes, and takes them away. */
@@ -701,11 +703,19 @@ static bool speaks_other(struct connection *c, struct bytes in)
 
 static void read_some(struct connection *c)
 {
-	ssize_t n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
-	struct bytes in = { c->h2->in, n > 0 ? (size_t)n : 0 };
+	struct bytes in = { c->h2->in, 0 };
+	ssize_t n;
 
-	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+	if (!h2_room_has(&c->user, READ_MAX + OUT_ROOM)) {
+		end_in_anger(c, no_memory);
+		return;
+	}
+	n = recv(c->base.fd, c->h2->in, READ_MAX, MSG_DONTWAIT);
+	in.size = n > 0 ? (size_t)n : 0;
+	if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
+		http_connection_lost(&c->base);
 		c->over = c->left_us = true;
+	}
 	if (n <= 0)
 		return;
 	if (speaks_other(c, in)) {
@@ -744,13 +754,13 @@ static void on_ready(void *context, int fd, unsigned what)
 static void on_soon(void *context)
 {
 	struct connection *c = context;
-	struct buffer left = c->left;
+	struct bytes left = { c->h2->in, c->left.size };
 
-	buffer_init(&c->left, READ_MAX);
-	if (left.size > 0)
-		feed(c, buffer_bytes(&left));
+	if (left.size > 0) {
+		memcpy(c->h2->in, c->left.data, left.size);
+		feed(c, left);
+	}
 	share_memory(c);
-	buffer_done(&left);
 	see_cut(c);
 	flush(c);
 	await(c);
@@ -780,7 +790,8 @@ static void take(struct http_server *s, int fd)
 	/* Refused by a Unix socket, which has nothing to delay. */
 	(void)!setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
 	c->h2 = h;
-	c->memory = (nghttp2_mem){ c, memory_new, memory_free, memory_zeroed, memory_resize };
+	h2_room_join(&h->room, &c->user);
+	h2_room_change(&c->user, 0, sizeof *c);
 	LIST_INIT(&c->streams);
 	buffer_init(&c->left, READ_MAX);
 	buffer_init(&c->out, OUT_ROOM);
@@ -789,7 +800,8 @@ static void take(struct http_server *s, int fd)
 	loop_soon_init(&c->soon, s->loop, on_soon, c);
 	loop_watch_init(&c->watch, s->loop, fd, on_ready, c);
 	c->soon.priority = c->watch.priority = s->options.priority;
-	if (nghttp2_session_server_new3(&c->session, h->callbacks, c, h->options, &c->memory) != 0 || greet(c) != 0) {
+	if (nghttp2_session_server_new3(&c->session, h->callbacks, c, h->options, &c->user.memory) != 0 ||
+		greet(c) != 0) {
 		connection_close(c);
 		return;
 	}
@@ -832,6 +844,10 @@ static int start(struct http_server *s)
 
 	s->engine_own = h;
 	h->server = s;
+	s->options.connections_max = h2_room_init(&h->room, s->options.connections_max, s->options.room);
+	h->streams_max = smaller(STREAMS_ALL, h->room.most / 4 / STREAM_COST);
+	h->heads_max = smaller(HEADS_MAX, h->room.most / 8);
+	buffer_init(&h->out, OUT_ROOM);
 	TAILQ_INIT(&h->theirs);
 	h->in = malloc(READ_MAX);
 	OXP_ASSERT(h->in && "out of memory");
@@ -858,6 +874,7 @@ static void stop(struct http_server *s)
 		nghttp2_session_callbacks_del(h->callbacks);
 		nghttp2_option_del(h->options);
 		free(h->in);
+		buffer_done(&h->out);
 	}
 	free(h);
 }

@@ -40,6 +40,7 @@ enum {
 	SMALL_COOKIES = 16,
 	SMALL_QUERY = 128,
 	LARGE_HEADS_MAX = 16, /* requests with larger heads that a server has at a time; one more is answered 503 */
+	LARGE_HEADS_LEAST = 4, /* the same in a small `room`, of which they may have half */
 };
 
 /*
@@ -73,6 +74,7 @@ struct front {
 	struct shard shards[SHARDS_MAX];
 	size_t shards_count;
 	struct shard large; /* of requests with large heads */
+	size_t large_max;
 	char *in; /* HTTP_HEAD_MAX bytes, to peek into */
 };
 
@@ -264,7 +266,7 @@ static struct shard *shard_for(struct front *front, const struct http_head *head
 {
 	if (is_small(head))
 		return emptiest_shard(front);
-	return front->large.connections < LARGE_HEADS_MAX ? &front->large : NULL;
+	return front->large.connections < front->large_max ? &front->large : NULL;
 }
 
 /* Heads. */
@@ -390,6 +392,18 @@ static void drop(struct http_connection *base)
 	shard_run(c->shard);
 }
 
+/* What requests take in libmicrohttpd until their answers are read is within the room. */
+static void fit_in(struct http_server *s, struct front *front)
+{
+	size_t room = s->options.room, large = room / 2 / MEMORY_MAX;
+
+	front->large_max = LARGE_HEADS_MAX;
+	if (room == 0)
+		return;
+	front->large_max = smaller(LARGE_HEADS_MAX, large > LARGE_HEADS_LEAST ? large : LARGE_HEADS_LEAST);
+	s->busy_max = smaller(s->busy_max, room / MEMORY_SMALL);
+}
+
 static int start(struct http_server *s)
 {
 	struct front *front = oxp_new(sizeof *front);
@@ -397,6 +411,7 @@ static int start(struct http_server *s)
 	int failed = 0;
 
 	s->engine_own = front;
+	fit_in(s, front);
 	front->in = malloc(HTTP_HEAD_MAX);
 	OXP_ASSERT(front->in && "out of memory");
 	while (!failed && front->shards_count < wanted && front->shards_count < SHARDS_MAX)

@@ -2,6 +2,8 @@
 
 #include <strings.h>
 
+#include "base/text.h"
+
 _Static_assert(HTTP_HEAD_MAX <= UINT16_MAX, "spans are of 16 bits");
 
 enum { BAD_REQUEST = 400, TOO_LARGE = 431, BAD_VERSION = 505 };
@@ -264,31 +266,15 @@ bool http_head_keeps(const struct http_head *h)
 
 /* Strings. */
 
-static int hex_digit(char c)
-{
-	static const char digits[] = "0123456789abcdef";
-	const char *at = c ? strchr(digits, c >= 'A' && c <= 'F' ? c + ('a' - 'A') : c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
-}
-
-/* The byte that the escape at `p` stands for, or -1. */
-static int escaped(const char *p, size_t left)
-{
-	int high = left > 2 && p[0] == '%' ? hex_digit(p[1]) : -1, low = high >= 0 ? hex_digit(p[2]) : -1;
-
-	return low >= 0 && high + low > 0 ? 16 * high + low : -1;
-}
-
-/* Decodes in place; returns the size, which is no larger. */
+/* Decodes in place, but for %00; returns the size, which is no larger. */
 static size_t decode(char *text, size_t size, bool plus)
 {
 	size_t to = 0;
 
 	for (size_t i = 0; i < size; i++) {
-		int byte = escaped(text + i, size - i);
-		text[to++] = byte >= 0 ? (char)byte : plus && text[i] == '+' ? ' ' : text[i];
-		i += byte >= 0 ? 2 : 0;
+		int byte = percent_byte(text + i, size - i);
+		text[to++] = byte > 0 ? (char)byte : plus && text[i] == '+' ? ' ' : text[i];
+		i += byte > 0 ? 2 : 0;
 	}
 	return to;
 }

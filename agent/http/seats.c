@@ -88,7 +88,7 @@ void http_seats_hold(struct http_connection *c, size_t bytes)
 
 	p->heads_size += bytes - c->head_size;
 	c->head_size = bytes;
-	while (p->heads_size > HTTP_HEADS_MAX && (victim = oldest_other_head(c)))
+	while (p->heads_size > p->heads_max && (victim = oldest_other_head(c)))
 		http_connection_evict(victim);
 }
 
@@ -228,6 +228,9 @@ void http_seats_init(struct http_server *s)
 {
 	loop_timer_init(&s->seats.again, s->loop, on_again, s);
 	s->seats.spare = -1;
+	s->seats.heads_max = HTTP_HEADS_MAX;
+	if (s->options.room > 0)
+		s->seats.heads_max = smaller(HTTP_HEADS_MAX, s->options.room / 4);
 }
 
 void http_seats_open(struct http_server *s, int listening)

@@ -20,7 +20,7 @@
 
 #include <stddef.h>
 
-enum { HTTP_HEADS_MAX = 1 << 20 };
+enum { HTTP_HEADS_MAX = 1 << 20 }; /* and no more than a quarter of a server's `room` */
 
 struct http_server;
 struct http_connection;
@@ -30,7 +30,7 @@ void http_seats_open(struct http_server *, int listening); /* the socket stays t
 void http_seats_close(struct http_server *);
 /* A connection has ended. */
 void http_seats_left(struct http_server *);
-/* `bytes` of an incomplete head have come, and are held here or in the kernel. Beyond HTTP_HEADS_MAX for all
+/* `bytes` of an incomplete head have come, and are held here or in the kernel. Beyond the ceiling for all
  * connections together, the oldest other one gives way. */
 void http_seats_hold(struct http_connection *, size_t bytes);
 /* A descriptor was closed: it may become the spare one. */

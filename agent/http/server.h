@@ -60,7 +60,8 @@ struct http_route {
 	void (*gone)(void *route_context, struct http_request *);
 	void *context;
 	/* How many of its answers may be under way at a time; one more cuts off the oldest. Requests of this route may
-	 * wait in half of the seats; one more is answered 503. 0: neither limit. */
+	 * wait in a quarter of the seats, or as many as `room` has place for; one more is answered 503. 0: neither
+	 * limit. */
 	size_t at_once;
 };
 
@@ -79,6 +80,9 @@ struct http_server_options {
 	 * and the next answer is replaced by 503, unless it is small or the only one. 0: no limit; the handler takes
 	 * care. */
 	size_t answers_max;
+	/* Bytes that all peers together can make the server hold beside bodies and answers: heads, what the library of
+	 * HTTP/2 keeps, bytes that are not read. In a small one it has fewer seats. 0: each has its usual ceiling. */
+	size_t room;
 	struct duration age; /* an older connection is closed after an answer; 0: at no age */
 	struct duration idle; /* a connection without traffic is closed after this, at least 1 s */
 	enum loop_priority priority;
@@ -92,6 +96,9 @@ struct http_server_options {
 	/* A request is about to be answered 403, 404 or 405 without a handler; `why` is the answer's body. May be
 	 * NULL. */
 	void (*declined)(void *context, const struct http_request *, unsigned status, const char *why);
+	/* A peer has closed its connection in the middle of a request's body, as one does that is killed. Not with
+	 * libmicrohttpd. May be NULL. */
+	void (*broke_off)(void *context);
 	void *context;
 };
 

@@ -20,6 +20,7 @@
 enum {
 	SWEEP_MS = 500,
 	SMALL_ANSWER = 4 << 10,
+	BUSY_PART = 4,
 	LAST_HEADERS_MAX = 512,
 	SEND_BUFFER = 64 << 10, /* bytes of an unread answer that the kernel keeps: twice that, see socket(7) */
 };
@@ -396,6 +397,18 @@ static void request_lost(struct http_request *r)
 		r->route->gone(r->route->context, r);
 }
 
+void http_connection_lost(const struct http_connection *c)
+{
+	const struct http_server_options *o = &c->server->options;
+	const struct http_request *r;
+
+	TAILQ_FOREACH(r, &c->requests, entry)
+		if (o->broke_off && r->live && !r->responded && r->pace.phase == PHASE_BODY) {
+			o->broke_off(o->context);
+			return;
+		}
+}
+
 void http_request_end(struct http_request *r)
 {
 	if (!r->listed)
@@ -436,7 +449,7 @@ static const struct http_route *find_route(const struct http_server *s, const st
 	return NULL;
 }
 
-/* Whether as many of it wait for their answers as leave seats for others. */
+/* Whether as many of it wait for their answers as leave seats and memory for others. */
 static bool is_busy(const struct http_server *s, const struct http_route *route)
 {
 	const struct http_request *r;
@@ -444,7 +457,7 @@ static bool is_busy(const struct http_server *s, const struct http_route *route)
 
 	for (r = next_request(s, NULL); r; r = next_request(s, r))
 		waiting += r->live && r->route == route && r->pace.phase < PHASE_ANSWER;
-	return waiting > s->options.connections_max / 2;
+	return waiting > s->busy_max;
 }
 
 static struct http_answer try_later(const char *why)
@@ -558,6 +571,7 @@ int http_server_new(struct loop *loop, const struct http_server_options *options
 	s->loop = loop;
 	s->options = *options;
 	s->options.name = oxp_strdup(options->name);
+	s->busy_max = options->connections_max / BUSY_PART;
 	s->routes = routes;
 	s->engine = engines[options->engine];
 	TAILQ_INIT(&s->connections);

@@ -280,6 +280,12 @@ void batch_leave_out(struct batch *b, const struct batch_item *item, bool merged
 	left_out_add(merged ? &b->merged : &b->dropped, item->records, item->size);
 }
 
+void batch_set_aside(struct batch *b, struct batch *aside)
+{
+	batch_free(b->aside);
+	b->aside = aside;
+}
+
 void batch_forget_left_out(struct batch *b)
 {
 	b->dropped = b->merged = (struct left_out){ 0, 0 };
@@ -339,6 +345,7 @@ void batch_unref(struct batch *b)
 		b->blocks = block->next;
 		free(block);
 	}
+	batch_free(b->aside);
 	free(b->items);
 	free(b->tokens);
 	free(b->rows);

@@ -58,6 +58,7 @@ struct batch {
 	size_t size, charged;
 	uint64_t records;
 	struct left_out dropped, merged; /* by steps: not in it any more, not counted yet */
+	struct batch *aside; /* what sampling left out of it, as the other steps made it; NULL: nothing, or not asked */
 	uint64_t *tokens;
 	size_t token_count, token_room;
 	struct batch_row *rows;
@@ -76,6 +77,8 @@ int batch_replace_last(struct batch *, const char *data, size_t size) MUST_CHECK
 int batch_merge(struct batch *into, struct batch **from) MUST_CHECK;
 /* A step left an item out: dropped, or merged into the one before it. */
 void batch_leave_out(struct batch *, const struct batch_item *, bool merged);
+/* Takes over what is beside the batch; NULL: nothing. */
+void batch_set_aside(struct batch *, struct batch *aside);
 /* What was left out has been counted. */
 void batch_forget_left_out(struct batch *);
 void batch_row_add(struct batch *, size_t route, uint64_t id);

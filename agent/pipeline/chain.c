@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "pipeline/chain_spans.h"
-
 enum {
 	BLOCK = 64 << 10,
 	SLICE = 32 << 10, /* steps take 0.1 to 0.4 ms for that many bytes */
@@ -30,6 +28,8 @@ void chain_free(struct chain *c)
 	json_edit_free(c->edit);
 	json_edit_free(c->closing);
 	otlp_edit_free(c->request);
+	otlp_edit_free(c->aside);
+	free(c->sampled.bits);
 	free(c);
 }
 
@@ -45,6 +45,13 @@ int chain_add(struct chain *c, const struct step_type *type, struct step *step, 
 	c->scratch += type->scratch;
 	c->rows[c->count++] = (struct chain_row){ .type = type, .step = step, .dropped = dropped };
 	return 0;
+}
+
+void chain_set_aside(struct chain *c, uint64_t *missed)
+{
+	OXP_ASSERT(!c->aside && !c->busy);
+	c->aside = otlp_edit_new(STEP_SCRATCH_MAX);
+	c->missed = missed;
 }
 
 /*
@@ -67,6 +74,9 @@ struct chain_pass {
 	char *block; /* the newest block of `out` */
 	size_t used, room;
 	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
+	struct batch *aside; /* what sampling left out; NULL: nothing so far */
+	uint64_t missed; /* spans that it had no room for */
+	bool asides; /* it left something out of the request that is looked at */
 	bool stands; /* the last record that lines could be folded into was kept */
 };
 
@@ -246,10 +256,42 @@ static int look_at_request(struct chain_pass *p)
 	bool stays;
 
 	record.request = c->request;
-	stays = chain_spans_look(c->rows, c->count, &record, item);
+	stays = chain_spans_look(c->rows, c->count, &record, item, c->aside ? &c->sampled : NULL);
+	p->asides = c->sampled.left_out > 0;
 	p->answer = stays ? STEP_KEEP : STEP_DROP;
 	p->changed = !stays || otlp_edit_changed(c->request);
 	return 0;
+}
+
+/* The request, as `e` has it, as one more item of the batch aside. Otherwise there is no room. */
+static int add_aside(struct chain_pass *p, const struct otlp_edit *e)
+{
+	struct batch_item edited = p->in->items[p->at];
+	char *to;
+
+	if (!p->aside)
+		p->aside = batch_new(p->in->budget, p->in->signal);
+	to = p->aside && e->size <= UINT32_MAX ? batch_block(p->aside, e->size) : NULL;
+	if (!to)
+		return -ENOMEM;
+	otlp_edit_write(e, to);
+	edited.data = to;
+	edited.size = (uint32_t)e->size;
+	edited.records = (uint32_t)e->kept;
+	return batch_add(p->aside, &edited);
+}
+
+/* What sampling left out of the request that was looked at. It never holds up what goes on. */
+static void put_aside(struct chain_pass *p)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+	struct chain *c = p->chain;
+	struct record record = record_of(p, NULL, item);
+
+	p->asides = false;
+	record.request = c->aside;
+	if (chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled) && add_aside(p, c->aside) < 0)
+		p->missed += c->aside->kept;
 }
 
 /* What is left of the request that was looked at. */
@@ -341,11 +383,14 @@ static int pass_on(struct chain_pass *p, size_t *used)
 	if (!p->looked) {
 		*used += p->in->items[p->at].size;
 		failed = look(p);
+	} else if (p->asides) {
+		*used += p->in->items[p->at].size;
+		put_aside(p);
 	} else if (p->out) {
 		*used += p->in->items[p->copied].size;
 		failed = put(p);
 	}
-	if (failed || (p->out && p->copied <= p->at))
+	if (failed || p->asides || (p->out && p->copied <= p->at))
 		return failed;
 	p->at++;
 	forget_line(p);
@@ -395,6 +440,8 @@ static void end_batch(struct chain *c, bool taken)
 			row->type->ended(row->step, taken);
 	}
 	otlp_edit_forget(c->request);
+	if (c->aside)
+		otlp_edit_forget(c->aside);
 }
 
 static void replace(struct batch **batch, struct chain_pass *p)
@@ -452,6 +499,12 @@ void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 		batch_free(p->out);
 	else if (p->out)
 		replace(batch, p);
+	if (taken && p->aside)
+		batch_set_aside(*batch, p->aside);
+	else
+		batch_free(p->aside);
+	if (taken && p->missed)
+		*p->chain->missed += p->missed;
 	if (taken)
 		take_notes(p->chain, *batch);
 	end_batch(p->chain, taken);

@@ -15,6 +15,7 @@
 #define OXP_CHAIN_H
 
 #include "pipeline/batch.h"
+#include "pipeline/chain_spans.h"
 #include "pipeline/step.h"
 
 enum {
@@ -29,6 +30,9 @@ struct chain {
 	size_t scratch; /* the sum of what the steps may need for each byte of a line */
 	struct json_edit *edit, *closing; /* of the line that is looked at, and of one that others were folded into */
 	struct otlp_edit *request; /* of the request of spans that is looked at */
+	struct otlp_edit *aside; /* of what sampling left out of it; NULL: nobody asks */
+	struct chain_sampled sampled;
+	uint64_t *missed; /* spans that would be aside, had there been room */
 	bool busy, wanted; /* a pass is under way; somebody was turned away because of it */
 };
 
@@ -37,6 +41,9 @@ void chain_free(struct chain *); /* destroys the steps; NULL is fine */
 /* 0; -ENOSPC: there are STEPS_MAX; -EEXIST: another step folds, too, or only looks. The chain owns the step only if
  * this returns 0. */
 int chain_add(struct chain *, const struct step_type *, struct step *, uint64_t *dropped) MUST_CHECK;
+/* For a chain of spans: from now on what its sampling leaves out is beside the batch (batch->aside), as the other steps
+ * made it. If there is no room for that, it is counted in *missed, and the batch goes on without. */
+void chain_set_aside(struct chain *, uint64_t *missed);
 /* 0, and *batch is as it will be sent; or as chain_go_on() fails, and nothing has happened. `stream` makes all of the
  * batch one stream, such as the run of a door whose clients name each record; 0: records of one generation are a
  * stream. */

@@ -44,6 +44,8 @@ struct source_hooks {
 	/* Everything in these rows has settled for their route, so the spool can delete them. Required if a batch has
 	 * rows. */
 	void (*unspool)(void *context, const struct batch_row *rows, size_t count);
+	/* A batch of spans was taken, as it will be sent. */
+	void (*taken)(void *context, const struct batch *);
 	/* There is room, and somebody had found none: offer again. */
 	void (*refill)(void *context);
 	/* Every destination has settled the batch with this token, and all batches that were offered before it. */

@@ -12,6 +12,7 @@ struct preparing {
 	struct chain_pass *pass; /* NULL while it waits */
 	void (*done)(void *, int failed, struct batch *);
 	void *context;
+	const void *owner;
 };
 
 /* An offer that is prepared, and taken then. */
@@ -43,6 +44,21 @@ static void passed(struct preparations *p, struct preparing *one, int failed)
 		loop_soon_run(p->room);
 	}
 	end(p, one, failed);
+}
+
+bool source_withdraw(struct source *s, const void *owner)
+{
+	struct preparations *p = s->world->preparations;
+	struct preparing *one;
+
+	TAILQ_FOREACH(one, &p->line, entry)
+		if (one->owner == owner)
+			break;
+	if (one && one->pass)
+		passed(p, one, -ETIMEDOUT);
+	else if (one)
+		end(p, one, -ETIMEDOUT);
+	return one;
 }
 
 static void go_on(void *context)
@@ -92,7 +108,7 @@ static bool must_wait(const struct source *s, const struct batch *batch)
 }
 
 enum admit source_prepare_long(struct source *s, struct batch **batch,
-	void (*done)(void *context, int failed, struct batch *prepared), void *context)
+	void (*done)(void *context, int failed, struct batch *prepared), void *context, const void *owner)
 {
 	struct preparations *p = s->world->preparations;
 	struct preparing *one;
@@ -100,7 +116,7 @@ enum admit source_prepare_long(struct source *s, struct batch **batch,
 	if (!must_wait(s, *batch))
 		return source_prepare(s, batch);
 	one = oxp_new(sizeof *one);
-	*one = (struct preparing){ .source = s, .batch = *batch, .done = done, .context = context };
+	*one = (struct preparing){ .source = s, .batch = *batch, .done = done, .context = context, .owner = owner };
 	*batch = NULL;
 	TAILQ_INSERT_TAIL(&p->line, one, entry);
 	source_wait(s);
@@ -127,5 +143,5 @@ enum admit source_offer_long(
 		return source_offer(s, batch);
 	t = oxp_new(sizeof *t);
 	*t = (struct taking){ .source = s, .done = done, .context = context };
-	return source_prepare_long(s, batch, on_prepared, t);
+	return source_prepare_long(s, batch, on_prepared, t, context);
 }

@@ -24,14 +24,18 @@ void preparations_init(struct preparations *, struct loop *, struct loop_soon *r
 void preparations_halt(struct preparations *);
 void preparations_done(struct preparations *); /* the line is empty; fine on zeroed memory */
 
+/* Ends what that owner has in the line, wherever it is there, with -ETIMEDOUT, as if it had not been offered: done() is
+ * called within the call. False: it is not there. */
+bool source_withdraw(struct source *, const void *owner);
+
 /*
  * As source_prepare() and source_offer(), for a door. ADMIT_WAITS: *batch is NULL, and done() is called exactly once,
  * from a later callback. 0: the batch is prepared, and the callee's; or taken. -ENOMEM: there was no room for what the
  * steps made of it, -EMSGSIZE: nor will there be; it is gone, and nothing has happened. Until done() the source is not
- * idle.
+ * idle. `owner` is who may withdraw it; of source_offer_long() that is the context.
  */
 enum admit source_prepare_long(struct source *, struct batch **,
-	void (*done)(void *context, int failed, struct batch *prepared), void *context) MUST_CHECK;
+	void (*done)(void *context, int failed, struct batch *prepared), void *context, const void *owner) MUST_CHECK;
 enum admit source_offer_long(
 	struct source *, struct batch **, void (*done)(void *context, int failed), void *context) MUST_CHECK;
 

@@ -174,11 +174,21 @@ static void end_left_out(struct source *s, struct batch *b)
 	batch_forget_left_out(b);
 }
 
+static void tell_taken(struct source *s, struct batch *b)
+{
+	const struct source_hooks *hooks = s->options.hooks;
+
+	if (hooks && hooks->taken)
+		hooks->taken(s->options.context, b);
+	batch_set_aside(b, NULL);
+}
+
 /* Counts bytes as they are after the steps. */
 static void count_received(struct source *s, struct batch *b)
 {
 	uint64_t records, bytes;
 
+	tell_taken(s, b);
 	if (s->options.rewind == REWIND_NONE)
 		end_left_out(s, b);
 	records = b->records + b->dropped.records + b->merged.records;

@@ -120,7 +120,8 @@ static enum admit offer(const struct offer *like, struct batch **batch)
 	o = oxp_new(sizeof *o);
 	*o = *like;
 	o->charged = cost;
-	admit = o->done && !o->leaves ? source_prepare_long(s, batch, on_prepared, o) : source_prepare(s, batch);
+	admit = o->done && !o->leaves ? source_prepare_long(s, batch, on_prepared, o, o->context)
+				      : source_prepare(s, batch);
 	if (admit == ADMIT_WAITS)
 		return ADMIT_TAKEN;
 	if (admit == ADMIT_TAKEN) {

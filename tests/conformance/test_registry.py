@@ -56,10 +56,11 @@ SPAN_STEPS = {"step_span_add": ({"fields": {"a": "x"}}, {"n": "1"}, {"n": "1", "
               "step_span_keep": (["n"], {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2"}),
               "step_span_limits": (1, {"n": "1", "a": "1"}, {"n": "1"}, {"n": "2"}),
               "step_span_sample": ({"ratio": 0, "where": {"n": "1"}}, {"n": "1"}, None, {"n": "2"}),
+              "step_span_metrics": ({}, {"n": "1"}, {"n": "1"}, {"n": "2"}),
               "step_span_redact": (["a"], {"n": "1", "a": "1"}, {"n": "1", "a": "***"}, {"n": "2", "b": "1"}),
               "step_span_rename": ({"fields": {"a": "b"}}, {"n": "1", "a": "1"}, {"n": "1", "b": "1"},
                                    {"n": "2", "b": "1"})}
-NAMES = {"step_span_limits": "span_limits"}  # the others are called as behind step_span_
+NAMES = {f"step_{name}": name for name in ("span_limits", "span_metrics")}  # the others are called as behind step_span_
 
 ANSWERS = {"2xx": fault.good(), "400": fault.status(400), "413": fault.status(413), "429": fault.status(429),
            "500": fault.status(500), "503": fault.status(503, retry_after=1), "garbage": fault.garbage(),
@@ -106,6 +107,7 @@ REFUSED = {"exporter_elasticsearch": ({"logs": {"export": {"elasticsearch": {"ur
            "step_span_keep": ({"traces": {"steps": ["keep"]}}, "keys"),
            "step_span_limits": ({"traces": {"steps": ["span_limits"]}}, "value_length"),
            "step_span_sample": ({"traces": {"steps": [{"sample": "half"}]}}, "ratio"),
+           "step_span_metrics": ({"traces": {"steps": [{"span_metrics": {"buckets": ["5ms", "1ms"]}}]}}, "above"),
            "step_span_redact": ({"traces": {"steps": ["redact"]}}, "keys"),
            "step_span_rename": ({"traces": {"steps": [{"rename": {"fields": {"a": "resource.a"}}}]}}, "resource")}
 

@@ -9,8 +9,9 @@ if ! home=$(sh "$build" --path pytest); then
 	[ "${CI:-}" = true ] && exit 1
 	exit 77
 fi
-# What Python and pytest make of the sources is kept for the next time, but not beside them.
-export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests/pyc"
+# What Python and pytest make of the sources is kept for the next time, but not beside them. Images of Python often say
+# that nothing is kept: each file would compile the standard library anew then.
+export PYTHONPYCACHEPREFIX="${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests/pyc" PYTHONDONTWRITEBYTECODE=
 # Tests have threads of gRPC and start programs by fork: its handlers in the child break it now and then before exec.
 export GRPC_ENABLE_FORK_SUPPORT=false
 exec "$home/bin/python" -m pytest -q -p no:cacheprovider -rs --tb=short "$@"

@@ -234,7 +234,7 @@ def lines_for_steps(size):
 def start_with_steps(oxpecker, url, memory, ack="memory"):
     port = free_port()
     agent = oxpecker({"memory": memory, "logs": {
-        "collect": {"bulk": {"http": f"127.0.0.1:{port}", "ack": ack}}, "steps": STEPS,
+        "collect": {"bulk": {"http": f"127.0.0.1:{port}", "ack": ack, "body_max": "64MiB"}}, "steps": STEPS,
         "export": {"elasticsearch": {"url": url, "index": "logs"}}}})
     return agent, f"http://127.0.0.1:{port}/logs/_bulk"
 

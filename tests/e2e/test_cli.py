@@ -61,6 +61,14 @@ FAULTS = {
     "broken YAML": ("logs: [\n", ":", "oxpecker.yaml"),
     "no collector of that name": ("logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tial] } } }\n",
                                   ":1:", "tial", "those that can be named: logs.collect.tail, receive.otlp"),
+    "a door that leads nowhere": ("receive: { otlp: {}, zipkin: {} }\n"
+                                  "logs: { collect: { tail: /a }, export: { file: { path: '-', from: [tail] } } }\n"
+                                  "traces: { export: { file: { path: '-', from: [zipkin] } } }\n",
+                                  ":1:12: receive.otlp: ",
+                                  'name "otlp" in `from` of one below logs.export or traces.export'),
+    "a file that leads nowhere": ("logs: { collect: { tail: /a, b: { type: tail, paths: /b } }, "
+                                  "export: { file: { path: '-', from: [tail] } } }\n", ":1:30: logs.collect.b: ",
+                                  'name "b" in `from` of one below logs.export, or leave'),
 }
 
 
@@ -323,6 +331,20 @@ def test_addresses_that_collide_are_found_before_the_start(tmp_path, kind):
 def test_addresses_that_do_not_collide_are_fine(tmp_path, text):
     done = check(tmp_path, text + "\n")
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("part, name, doors", [
+    ("receive", "zipkin", ["http"]), ("receive", "jaeger", ["http", "compact", "binary"]),
+    ("receive", "otlp", ["http", "grpc"]), ("logs", "bulk", ["http"])])
+def test_a_door_without_an_address_is_refused(tmp_path, part, name, doors):
+    """One of several may be closed."""
+    for open_door in [None, *(doors if len(doors) > 1 else [])]:
+        lists = ", ".join(f"{door}: [{'127.0.0.1:7001' if door == open_door else ''}]" for door in doors)
+        text = f"{{ {name}: {{ {lists} }} }}"
+        done = check(tmp_path, f"receive: {text}\n" if part == "receive" else f"logs: {{ collect: {text} }}\n")
+        where = f"receive.{name}" if part == "receive" else f"logs.collect.{name}"
+        assert done.returncode == (open_door is None), done.stderr
+        assert (f": {where}: it listens nowhere" in done.stderr) == (open_door is None), done.stderr
 
 
 @pytest.mark.parametrize("otlp, http, grpc", [

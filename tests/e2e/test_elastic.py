@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import zlib
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -101,7 +102,7 @@ def test_the_day_is_that_of_the_line(oxpecker, search, tmp_path):
     writer, stem = Writer(tmp_path / "app.log"), search.index("dated")
     for number, time in TIMES.items():
         writer.write(5, **{"@timestamp": time}, k=number)
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}"))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}", days="off"))
     wait_delivered(agent, 15)
     for day in set(DAYS.values()):
         wanted = sorted(k for k, of in DAYS.items() if of == day for _ in range(5))
@@ -110,13 +111,34 @@ def test_the_day_is_that_of_the_line(oxpecker, search, tmp_path):
     agent.assert_balanced()
 
 
+@pytest.mark.parametrize("options, most", [({}, 30 + 3), ({"days": 5}, 5 + 3), ({"days": "off"}, None)])
+def test_no_app_makes_an_index_for_every_day(oxpecker, fault_server, tmp_path, options, most):
+    """Lines of 1,000 days, the years 0000 and 9999 among them: the document says its own time all the same."""
+    server, writer, now = fault_server(), Writer(tmp_path / "app.log"), datetime.now(timezone.utc)
+    server.plan(fault.status(503), then=fault.good())  # a second try goes to the same indices
+    days = [now + timedelta(days=day) for day in range(-500, 498)]
+    times = [day.isoformat() for day in days] + ["0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z"]
+    for time in times:
+        writer.write(1, **{"@timestamp": time})
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy.MM.dd}", **options))
+    wait_delivered(agent, len(times))
+    sent = [(action["create"]["_index"], document) for request in server.taken("_bulk")
+            for action, document in request.documents()]
+    indices, strayed = {index for index, _ in sent}, agent.metric("oxpecker_other_days_total")
+    assert len({(index, document["n"]) for index, document in sent}) == len(times)
+    assert (len(indices) <= most and strayed >= len(times) - most) if most else (len(indices) == 1000 and strayed == 0)
+    assert ("lines of other days went to today's index" in agent.err()) == bool(most)
+    assert_same(list(documents_of(server).values()), writer)
+
+
 @pytest.mark.parametrize("packed", [True, False])
 def test_a_line_without_a_time_goes_to_today(oxpecker, fault_server, tmp_path, packed):
     server, writer = fault_server(), Writer(tmp_path / "app.log")
     writer.write(3)
     writer.write(2, **{"@timestamp": "yesterday"})
     writer.write(2, **{"@timestamp": "2001-02-03T04:05:06Z"})
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy-MM-dd.HH}-z", gzip=packed))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", server.url, index="a-%{+yyyy-MM-dd.HH}-z", gzip=packed,
+                                   days="off"))
     wait_delivered(agent, 7)
     request = server.taken("_bulk")[0]
     assert request.path.startswith("/_bulk?")
@@ -213,7 +235,7 @@ def test_a_line_says_when_it_was_in_many_ways(oxpecker, fault_server, tmp_path):
     for options in ({"data_stream": "stream"}, {"index": "a-%{+yyyy.MM.dd}"},
                     {"index": "a-%{+yyyy.MM.dd}", "timestamp": True}, {"index": "a", "timestamp": True}):
         server = fault_server()
-        agent = oxpecker(as_they_stand(elasticsearch(path, server.url, **options)))
+        agent = oxpecker(as_they_stand(elasticsearch(path, server.url, days="off", **options)))
         wait_delivered(agent, len(WRITTEN))
         for action, document in server.taken("_bulk")[0].documents():
             fields, moment = WRITTEN[document["n"]]
@@ -234,7 +256,7 @@ ONE_DAY = ['{"time":"2001-02-03T04:05:06"}', '{"@timestamp":"2001-02-03T04:05:06
 def test_there_is_one_reader_of_times(oxpecker, fault_server, tmp_path):
     server, path = fault_server(), tmp_path / "app.log"
     path.write_text("\n".join(ONE_DAY) + "\n")
-    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}")))
+    agent = oxpecker(as_they_stand(elasticsearch(path, server.url, index="a-%{+yyyy.MM.dd}", days="off")))
     wait_delivered(agent, len(ONE_DAY))
     found = [(action["create"]["_index"], document) for action, document in server.taken("_bulk")[0].documents()]
     assert found == [("a-2001.02.03", json.loads(line)) for line in ONE_DAY]
@@ -328,7 +350,8 @@ def test_what_a_template_says_is_in_force(oxpecker, search, tmp_path):
     writer, stem = Writer(tmp_path / "app.log"), search.index("made")
     for number in range(3):
         writer.write(1, **{"@timestamp": TIMES[number]}, looks="2026-11-23", error={"stack_trace": "a b"})
-    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}", template=True))
+    agent = oxpecker(elasticsearch(tmp_path / "*.log", search.url, index=stem + "-%{+yyyy.MM.dd}", template=True,
+                                   days="off"))
     wait_delivered(agent, 3)
     for day in set(DAYS.values()):
         mappings = search.get(f"{search.url}/{stem}-{day}/_mapping")[f"{stem}-{day}"]["mappings"]["properties"]

@@ -6,11 +6,12 @@ import os
 import re
 import socket
 import threading
+import time
 
 import pytest
 import requests
 
-from lib import cgroup, need
+from lib import cgroup, need, span_floods
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
@@ -143,6 +144,55 @@ def write_files(folder):
         with open(folder / f"app{part}.log", "wb") as file:
             for number in range(part * TAILED // 4, (part + 1) * TAILED // 4, 500):
                 file.write(lines(number, 500))
+
+
+class Spans:
+    """What an app sends over HTTP while others flood, one request after the other."""
+
+    def __init__(self, agent):
+        self.url, self.taken, self.ending = agent.otlp_url + "/v1/traces", [], threading.Event()
+        self.thread = threading.Thread(target=self.live, daemon=True)
+        self.thread.start()
+
+    def live(self):
+        first = 1
+        while not self.ending.wait(0.01):
+            try:
+                answer = requests.post(self.url, data=request_of(10, first=first).SerializeToString(), headers=KEPT,
+                                       timeout=20)
+            except requests.RequestException:
+                break  # which of them were taken is not known
+            self.taken += range(first, first + 10) if answer.status_code == 200 else []
+            first += 10
+
+    def close(self):
+        self.ending.set()
+        self.thread.join(30)
+
+
+def test_floods_at_the_doors_for_spans_fit_in_24_mib(oxpecker, fault_server, small, closing, tmp_path):
+    """Over gRPC and HTTP, and as datagrams, with nothing that is delivered. What an app was answered for arrives."""
+    server, (grpc, jaeger, compact, binary, zipkin) = fault_server(), (free_port() for _ in range(5))
+    sink, local = Sink(server), "127.0.0.1:{}".format
+    server.refuse()
+    agent = oxpecker({"exit": {"within": "3s"}, "receive": {
+        "otlp": {"http": "127.0.0.1:${OTLP_PORT}", "grpc": local(grpc)}, "zipkin": {"http": local(zipkin)},
+        "jaeger": {"http": local(jaeger), "compact": local(compact), "binary": local(binary)}},
+        "traces": {"export": {"otlp": {"endpoint": server.url, "retry_first": "20ms", "retry_last": "500ms"}}}})
+    pid, app = agent.pid, closing.keep(Spans(agent))
+    floods = [closing.keep(flood) for flood in
+              (*span_floods.all_of_them(grpc, agent.otlp_port, jaeger, zipkin), span_floods.Datagrams(binary))]
+    seen, end = [], time.monotonic() + 10
+    wait_until(lambda: seen.append(small.anonymous) or time.monotonic() > end or small.kills, 30)
+    for flood in (*floods, app):
+        flood.close()
+    assert small.kills == 0 and agent.pid == pid
+    server.listen()
+    agent.wait_until(lambda: agent.booked("held") == 0, 90, "all is delivered")
+    assert small.kills == 0 and max(seen) < LIMIT - TIGHT and app.taken
+    assert set(app.taken) <= set(sink.spans)
+    agent.assert_balanced()
+    agent.expected_exit = {0, 1}
 
 
 def settled(agent):

@@ -4,6 +4,7 @@ straight to Jaeger's own doors, and what Jaeger stores is the same."""
 import gzip
 import json
 import os
+import struct
 
 import pytest
 import requests
@@ -99,6 +100,15 @@ def span(number, **more):
     return {"traceId": f"{number:032x}", "id": f"{number:016x}", "name": f"span {number}", **more}
 
 
+def batch(traces):
+    """Jaeger's, in binary Thrift: one span named "lost" for each of these trace ids."""
+    field = lambda kind, number: struct.pack(">bh", kind, number)
+    text = lambda number, value: field(11, number) + struct.pack(">i", len(value)) + value
+    spans = b"".join(field(10, 1) + struct.pack(">q", trace) + field(10, 2) + bytes(8) + field(10, 3)
+                     + struct.pack(">q", 1) + text(5, b"lost") + text(12, b"x" * 50) + b"\0" for trace in traces)
+    return field(12, 1) + text(1, b"app") + b"\0" + field(15, 2) + struct.pack(">bi", 12, len(traces)) + spans + b"\0"
+
+
 def wait_delivered(agent, spans):
     agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans, 20, f"{spans} spans delivered")
     agent.assert_balanced()
@@ -126,6 +136,26 @@ def test_a_span_with_a_bad_id_is_refused_alone(doors):
     assert answer.text.startswith('1 of 3 spans refused; the first is span 2, "lost": its traceId is ')
     wait_delivered(doors.agent, 2)
     assert doors.agent.booked("rejected", signal="traces") == 1
+
+
+@pytest.mark.parametrize("form", ["http", "zipkin"])
+@pytest.mark.parametrize("count", [1, 4000], ids=["on the loop", "in the lane"])
+def test_a_request_whose_spans_are_all_refused_is_answered_400(doors, form, count):
+    """And is booked span by span; a request without a span has nothing that could be refused."""
+    bad, component = {"traceId": "0" * 32, "id": "1" * 16, "name": "lost", "tags": {"text": "x" * 50}}, "receive.zipkin"
+    body, empty, kind = json.dumps([bad] * count), b"[]", "application/json"
+    if form == "http":
+        body, empty, component = batch([0] * count), batch([]), "receive.jaeger"
+        kind = "application/x-thrift"
+    send = lambda content: requests.post(doors.target()[form], data=content, headers={"Content-Type": kind}, timeout=30)
+    answer = send(body)
+    assert answer.status_code == 400
+    assert answer.text.startswith(f'{count} of {count} spans refused; the first is span 1, "lost": its '), answer.text
+    assert send(empty).status_code == 202
+    assert doors.agent.booked("rejected", signal="traces") == count
+    assert doors.agent.metric("oxpecker_spans_refused_total", component=component) == count
+    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 1
+    doors.agent.assert_balanced()
 
 
 @pytest.mark.parametrize("packed", [True, False])

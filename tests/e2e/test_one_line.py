@@ -117,8 +117,9 @@ def test_no_record_is_an_action(oxpecker, opensearch, tmp_path, way, text):
 def test_a_large_document_needs_no_memory_twice(oxpecker, tmp_path):
     """Otherwise it would find no room however often it came."""
     port, out = free_port(), tmp_path / "out.json"
-    agent = oxpecker({"memory": "4MiB", "logs": {"batch": {"age": "50ms"}, "collect": {"bulk": f"127.0.0.1:{port}"},
-                                                 "export": {"file": {"path": str(out)}}}})
+    agent = oxpecker({"memory": "4MiB", "logs": {
+        "batch": {"age": "50ms"}, "export": {"file": {"path": str(out)}},
+        "collect": {"bulk": {"http": f"127.0.0.1:{port}", "body_max": "3MiB"}}}})
     document = '{"a":\r"' + "x" * (2 << 20) + '"\r}'
     answer = requests.post(f"http://127.0.0.1:{port}/_bulk", data='{"create":{}}\n' + document + "\n", timeout=10,
                            headers={"Content-Type": "application/x-ndjson"})

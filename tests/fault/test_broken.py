@@ -1,6 +1,7 @@
 """What was broken once: bad moments of the end, of the disk and of those who talk to us."""
 
 import gzip
+import json
 import os
 import signal
 import socket
@@ -266,6 +267,16 @@ def test_a_row_of_the_spool_that_is_damaged_meanwhile_is_told_of(oxpecker, fault
     assert agent.stop() == 0
 
 
+def shipped(server):
+    """The id and the number of each line that a server was sent."""
+    found = set()
+    for request in server.taken("/_bulk"):
+        actions = request.body.splitlines()
+        found |= {(json.loads(action)["create"]["_id"], json.loads(line)["n"])
+                  for action, line in zip(actions[::2], actions[1::2])}
+    return found
+
+
 def state_file(agent, name):
     return os.path.join(agent.folder, "state", name)
 
@@ -315,6 +326,34 @@ def test_a_kill_in_the_middle_of_commits_is_no_loss_of_state(oxpecker, fault_ser
         agent.start()
         assert agent.metric("oxpecker_state_losses_total") is None and agent.status()["state"]["lost"] == ""
     agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
+
+
+@pytest.mark.parametrize("size", [0, 4096, 20_000])
+def test_the_index_of_a_database_that_is_cut_ends_nobody(oxpecker, fault_server, tmp_path, size):
+    """SQLite maps it. If nothing is left of it, it is made anew; else the database may count as damaged until the next
+    start, which finds it whole. Log lines arrive all the same, each under one id."""
+    server, writer, spans = fault_server(), Writer(tmp_path / "app.log"), 0
+    agent = oxpecker({**log_config(tmp_path / "app.log", server.url), "exit": {"within": "2s"},
+                      "traces": {"batch": {"age": "20ms"}}})
+    pid = agent.pid
+    for _ in range(3):
+        writer.write(50)
+        assert post(agent, request_of(10, first=1 + spans).SerializeToString()).status_code == 200
+        spans += 10
+        agent.wait_until(lambda: agent.booked("delivered", signal="logs") == len(writer.lines))
+        if size == 0:
+            agent.wait_until(lambda: agent.booked("delivered", signal="traces") == spans)  # noqa: B023
+        for name in ("state.db-shm", "store.db-shm"):
+            os.truncate(state_file(agent, name), size)
+    assert agent.pid == pid and agent.process.alive()
+    agent.expected_exit = {0, 1}
+    agent.stop()
+    agent.start()
+    writer.write(50)
+    agent.wait_until(lambda: agent.booked("held", signal="logs") == 0
+                     and {number for _, number in shipped(server)} == set(writer.lines))
+    assert len(shipped(server)) == len(writer.lines), "each line has one id"
+    assert not [name for name in os.listdir(f"{agent.folder}/state") if name.startswith("state.db.corrupt")]
 
 
 def test_an_embedded_store_that_was_cut_is_told_of(oxpecker, tmp_path):

@@ -230,7 +230,8 @@ def test_a_kill_before_a_rollover_may_double_what_was_under_way_and_loses_nothin
 def test_lines_around_midnight_go_to_their_day(oxpecker, opensearch, tmp_path, hours):
     """A dated index takes the event's time: a resend after a kill finds the same index, and is no duplicate."""
     writer, stem = Writer(tmp_path / "app.log"), opensearch.index("midnight")
-    agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, index=stem + "-%{+yyyy.MM.dd}"))
+    agent = oxpecker(config(tmp_path / "app.log", url=opensearch.url, index=stem + "-%{+yyyy.MM.dd}",
+                            days="off"))
     for number in range(200):
         day, rest = divmod(hours * 3600 + 86_300 + number, 86_400)
         time = f"2026-11-{22 + day}T{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}Z"

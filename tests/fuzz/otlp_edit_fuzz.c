@@ -179,6 +179,20 @@ static void model_drop(Otlp__KeyValue **pairs, size_t *count)
 	*count = kept;
 }
 
+/* Whether the name, or a word of it between dots, is the key "f" in either case. */
+static bool model_is_key(const char *name)
+{
+	for (; *name; name++) {
+		size_t size = strcspn(name, ".");
+		if (size == 1 && (*name == 'f' || *name == 'F'))
+			return true;
+		name += size;
+		if (!*name)
+			break;
+	}
+	return false;
+}
+
 static void model_redact(Otlp__KeyValue **pairs, size_t count);
 
 static void model_redact_value(Otlp__AnyValue *value)
@@ -194,7 +208,7 @@ static void model_redact_value(Otlp__AnyValue *value)
 static void model_redact(Otlp__KeyValue **pairs, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
-		if (strcmp(pairs[i]->key, "f") != 0 && strcmp(pairs[i]->key, "F") != 0) {
+		if (!model_is_key(pairs[i]->key)) {
 			model_redact_value(pairs[i]->value);
 			continue;
 		}

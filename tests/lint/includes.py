@@ -34,6 +34,7 @@ ROWS = {
     "settings": BEFORE,
     "spool": ["component", "pipeline", "state", "status", "loop", "proto", "base"],
     "parked": ["core", "component", "pipeline", "state", "status", "http", "loop", "proto", "base"],
+    "recorder": ["core", "component", "pipeline", "state", "status", "http", "loop", "proto", "base"],
     "lent": BEFORE,
     "admin": BEFORE,
     "agent": BEFORE,

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <errno.h>
 #include <stdlib.h>
 
 struct fake_commit {
@@ -211,11 +212,28 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
-/* Nothing takes longer here. */
+/* Nothing takes longer here, unless a test wants one to. */
 enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	(void)done, (void)context;
-	return host_offer(h, batch);
+	if (!h->offers_wait)
+		return host_offer(h, batch);
+	OXP_ASSERT(!h->waiting.batch);
+	h->waiting.batch = *batch;
+	h->waiting.done = done;
+	h->waiting.context = context;
+	*batch = NULL;
+	return ADMIT_WAITS;
+}
+
+bool host_withdraw(struct host *h, enum signal signal, const void *context)
+{
+	(void)signal;
+	if (!h->waiting.batch || h->waiting.context != context)
+		return false;
+	batch_free(h->waiting.batch);
+	h->waiting.batch = NULL;
+	h->waiting.done(h->waiting.context, -ETIMEDOUT);
+	return true;
 }
 
 void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
@@ -233,6 +251,11 @@ enum admit host_offer_spooled(
 	if (answer == ADMIT_TAKEN)
 		done(context, 0);
 	return answer;
+}
+
+void host_broke_off(struct host *h)
+{
+	h->broke_off++;
 }
 
 void host_refused(struct host *h, enum signal signal, uint64_t records, uint64_t bytes)
@@ -377,6 +400,12 @@ struct quota *host_unfinished(struct host *h)
 size_t host_line_max(const struct host *h)
 {
 	return h->budget.limit;
+}
+
+size_t host_room(const struct host *h)
+{
+	(void)h;
+	return 0;
 }
 
 size_t host_memory(const struct host *h)

@@ -58,7 +58,14 @@ struct host {
 	bool may_go_back; /* items may come whose place is before that of others */
 	uint64_t lost, lost_bytes; /* told by host_lost() */
 	uint64_t refused, refused_bytes; /* told by host_refused() */
+	size_t broke_off; /* told by host_broke_off() */
 	bool refuse; /* every offer is answered FULL */
+	bool offers_wait; /* host_offer_long() answers WAITS, and `waiting` is what was offered */
+	struct {
+		struct batch *batch; /* NULL: nothing waits */
+		void (*done)(void *context, int failed);
+		void *context;
+	} waiting;
 	bool backed_up; /* a destination has enough to do: there are no batches */
 	uint64_t not_left; /* told by host_not_left() */
 	bool left; /* told by host_left() */

@@ -175,6 +175,7 @@ const struct step_type step_span_sample = {
 	.config_size = sizeof(struct sample_config),
 	.check = check,
 	.create = create,
+	.samples = true,
 	.apply = apply,
 	.ended = ended,
 	.destroy = destroy,

@@ -49,6 +49,7 @@ class Oxpecker:
         self.control = os.path.join(self.folder, "control.sock")
         self.config_path = os.path.join(self.folder, "oxpecker.yaml")
         self.ready_path, self.expected_exit, self.process = ready or ready_path(config), {0}, None
+        self.one_status, self.seen_status = False, None
         self.words = [str(word) for word in words]
         self.env = {"PORT": self.port, "OTLP_PORT": self.otlp_port, "DIR": self.folder,
                     "ASAN_OPTIONS": "detect_leaks=1:detect_stack_use_after_return=1:exitcode=99",
@@ -111,9 +112,13 @@ class Oxpecker:
 
     def status(self):
         """The full status, from the control socket."""
+        if self.seen_status:
+            return self.seen_status
         code, _, body = unix_http.request(self.control, "GET", "/status")
         assert code == 200, body
-        return json.loads(body)
+        status = json.loads(body)
+        self.seen_status = status if self.one_status else None
+        return status
 
     def metrics(self):
         """Every sample on /metrics: {(name, ((label, value), …)): value}, labels sorted."""
@@ -180,7 +185,15 @@ class Oxpecker:
         assert status in self.expected_exit, f"exit status {status}, not {self.expected_exit}:\n{self.err()[-3000:]}"
 
     def wait_until(self, predicate, deadline=20, what="the condition"):
-        return self.process.wait_until(predicate, deadline, what)
+        """As Process.wait_until(). Each time, all that `predicate` asks about the status is of one moment."""
+        def at_one_moment():
+            self.one_status = True
+            try:
+                return predicate()
+            finally:
+                self.one_status, self.seen_status = False, None
+
+        return self.process.wait_until(at_one_moment, deadline, what)
 
     def wait_metric(self, wanted, name, deadline=20, **labels):
         """Until metric(name, …) reaches `wanted`."""

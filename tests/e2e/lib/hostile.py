@@ -32,10 +32,12 @@ class Peer:
 
 class Crowd:
     """`count` peers at `address`: each sends what says(number) returns and takes no more than `hears` bytes of an
-    answer. One whose connection is closed comes again as another, soon, and so does one that was refused."""
+    answer. One whose connection is closed comes again as another, soon, and so does one that was refused; `restless`
+    ones also if the server has only said that it closes."""
 
-    def __init__(self, address, count, says, hears=0):
+    def __init__(self, address, count, says, hears=0, restless=False):
         self.address, self.count, self.says, self.hears = address, count, says, hears
+        self.always = select.EPOLLRDHUP if restless else 0
         self.made, self.peers, self.ready, self.ending = 0, {}, select.epoll(), threading.Event()
         self.accepted, self.refused, self.came = [], 0, 0  # accepted: numbers of those who heard 200
         self.thread = threading.Thread(target=self.live, daemon=True)
@@ -64,11 +66,12 @@ class Crowd:
 
     def wants(self, peer):
         """Errors and hang-ups are told in any case."""
-        return (select.EPOLLOUT if peer.left else 0) | (select.EPOLLIN if len(peer.heard) < self.hears else 0)
+        hears = select.EPOLLIN if len(peer.heard) < self.hears else self.always
+        return (select.EPOLLOUT if peer.left else 0) | hears
 
     def turn(self, peer, what):
         try:
-            if what & (select.EPOLLERR | select.EPOLLHUP):
+            if what & (select.EPOLLERR | select.EPOLLHUP | select.EPOLLRDHUP):
                 raise ConnectionError
             if what & select.EPOLLOUT:
                 peer.send()

@@ -13,16 +13,18 @@ def wait_until(predicate, deadline=30.0, what="the condition"):
     """Polls until predicate() is true and returns what it returned; fails after `deadline` seconds, saying `what`.
 
     Less than 20 is for what is promised to be there sooner: a machine with a load of ten takes seconds for anything.
+    Asking costs the test and the asked alike, so what takes longer is asked for less often.
     """
-    end, pause, last = time.monotonic() + deadline, 0.002, None
+    begun, pause, last = time.monotonic(), 0.002, None
     while True:
         last = predicate()
         if last:
             return last
-        if time.monotonic() > end:
+        waited = time.monotonic() - begun
+        if waited > deadline:
             raise AssertionError(f"not within {deadline:g} s: {what} (last: {last!r:.300})")
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.05)
+        pause = min(pause * 1.5, max(0.05, waited / 10), 0.25)
 
 
 def free_port():

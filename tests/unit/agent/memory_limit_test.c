@@ -40,6 +40,17 @@ static void test_there_is_a_least_but_never_more_than_configured(void **state)
 	assert_int_equal(memory_within(8 * MIB, 32 * MIB), 8 * MIB);
 }
 
+static void test_what_is_left_beside_it_is_shared_out(void **state)
+{
+	(void)state;
+	assert_int_equal(memory_beside(32 * MIB, UINT64_MAX), 0);
+	assert_int_equal(memory_of_listener(memory_beside(32 * MIB, UINT64_MAX)), 0); /* no limit */
+	assert_int_equal(memory_beside(10 * MIB, 32 * MIB), 22 * MIB);
+	assert_int_equal(memory_beside(15 * MIB / 2, 24 * MIB), 33 * MIB / 2);
+	assert_int_equal(memory_of_listener(24 * MIB), 4 * MIB);
+	assert_true(memory_of_listener(memory_beside(2 * MIB, 1 * MIB)) > 0); /* a limit, however small */
+}
+
 static void test_a_line_may_take_a_sixteenth(void **state)
 {
 	(void)state;
@@ -57,6 +68,7 @@ int main(void)
 		cmocka_unit_test(test_without_a_limit_it_is_what_was_configured),
 		cmocka_unit_test(test_a_container_leaves_half_or_all_but_what_the_process_needs),
 		cmocka_unit_test(test_five_sixteenths_are_left_in_any_container),
+		cmocka_unit_test(test_what_is_left_beside_it_is_shared_out),
 		cmocka_unit_test(test_there_is_a_least_but_never_more_than_configured),
 		cmocka_unit_test(test_a_line_may_take_a_sixteenth),
 	};

@@ -237,6 +237,76 @@ static void test_what_is_no_number(void **state)
 	assert_true(value == 42);
 }
 
+static void test_hex_digits(void **state)
+{
+	static const char digits[] = "0123456789abcdef", large[] = "0123456789ABCDEF";
+	const char *at;
+
+	(void)state;
+	for (int c = -128; c < 128; c++) {
+		at = c ? strchr(digits, c) : NULL;
+		if (!at)
+			at = c && strchr(large, c) ? strchr(large, c) - (large - digits) : NULL;
+		assert_int_equal(hex_digit((char)c), at ? (int)(at - digits) : -1);
+	}
+}
+
+static void test_hex_parse(void **state)
+{
+	unsigned char to[2] = { 0 };
+
+	(void)state;
+	assert_true(hex_parse(bytes_of("0fA0"), to, 2));
+	assert_memory_equal(to, "\x0f\xa0", 2);
+	assert_true(hex_parse(bytes_of(""), to, 0));
+	assert_false(hex_parse(bytes_of("0fA"), to, 2));
+	assert_false(hex_parse(bytes_of("0fA0a"), to, 2));
+	assert_false(hex_parse(bytes_of("0fg0"), to, 2));
+	assert_false(hex_parse(bytes_of("0f0 "), to, 2));
+}
+
+static void test_percent_byte(void **state)
+{
+	(void)state;
+	assert_int_equal(percent_byte("%2f", 3), 0x2f);
+	assert_int_equal(percent_byte("%Ff9", 4), 0xff);
+	assert_int_equal(percent_byte("%00", 3), 0);
+	assert_int_equal(percent_byte("%2f", 2), -1);
+	assert_int_equal(percent_byte("%2", 2), -1);
+	assert_int_equal(percent_byte("%g0", 3), -1);
+	assert_int_equal(percent_byte("%0g", 3), -1);
+	assert_int_equal(percent_byte("a00", 3), -1);
+	assert_int_equal(percent_byte("", 0), -1);
+}
+
+static void test_base64_parse(void **state)
+{
+	static const struct {
+		const char *text, *bytes;
+		size_t room, taken;
+	} rows[] = {
+		{ "Zm9v", "foo", 8, 4 },
+		{ "Zm8=", "fo", 8, 3 },
+		{ "Zm8", "fo", 8, 3 },
+		{ "Zg==", "f", 8, 2 },
+		{ "Z", "", 8, 1 },
+		{ "", "", 8, 0 },
+		{ "-_+/", "\xfb\xff\xbf", 8, 4 },
+		{ "Zm 9v", "f", 8, 2 },
+		{ "Zm9v", "fo", 2, 3 },
+		{ "Zm8", "fo", 2, 3 },
+		{ "Zg", "", 0, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		char to[8];
+		size_t size;
+		assert_int_equal(base64_parse(bytes_of(rows[i].text), to, rows[i].room, &size), rows[i].taken);
+		assert_true(bytes_are((struct bytes){ to, size }, rows[i].bytes));
+	}
+}
+
 static void test_hex(void **state)
 {
 	char to[9] = "........";
@@ -310,6 +380,10 @@ int main(void)
 		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_what_is_no_number),
 		cmocka_unit_test(test_hex),
+		cmocka_unit_test(test_hex_digits),
+		cmocka_unit_test(test_hex_parse),
+		cmocka_unit_test(test_percent_byte),
+		cmocka_unit_test(test_base64_parse),
 		cmocka_unit_test(test_nearest_word),
 		cmocka_unit_test(test_addresses),
 		cmocka_unit_test(test_one_line),

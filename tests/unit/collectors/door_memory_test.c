@@ -146,9 +146,9 @@ static void a_body_that_begins_again_keeps_the_old_one_until_it_is_done(void **s
 	assert_true(door_body_renew(&f->body, &f->request, MIB));
 	assert_int_equal(f->body.size, 0);
 	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
-	assert_true(door_body_restart_larger(&f->body, &f->request, 10 * MIB));
+	assert_true(door_body_restart(&f->body, &f->request, 2 * MIB));
 	assert_int_equal(f->body.room, 2 * MIB);
-	assert_true(door_body_restart_larger(&f->body, &f->request, 3 * MIB));
+	assert_true(door_body_restart(&f->body, &f->request, 3 * MIB));
 	assert_int_equal(f->body.room, 3 * MIB);
 	assert_memory_equal(f->body.old.data, "packed", f->body.old.size);
 	used_is_at_most(f, FIRST + 3 * MIB);

@@ -103,6 +103,12 @@ static int teardown(void **state)
 /* "abc" as Python's gzip writes it. */
 #define ABC_GZIP "\\x1f\\x8b\\x08\\0\\0\\0\\0\\0\\x02\\x03\\x4b\\x4c\\x4a\\x06\\0\\xc2\\x41\\x24\\x35\\x03\\0\\0\\0"
 
+/* The same, of the other kinds, as their libraries write it. */
+#define DEFLATE HEAD "\\x40\\x0dgrpc-encoding\\x07deflate"
+#define ABC_DEFLATE "\\x78\\x9c\\x4b\\x4c\\x4a\\x06\\0\\x02\\x4d\\x01\\x27"
+#define ZSTD HEAD "\\x40\\x0dgrpc-encoding\\x04zstd"
+#define ABC_ZSTD "\\x28\\xb5\\x2f\\xfd\\x20\\x03\\x19\\0\\0abc"
+
 static void expect_status(struct fixture *f, int stream, const char *status)
 {
 	char line[64];
@@ -140,7 +146,11 @@ static void a_message_is_taken_however_it_is_cut(void **state)
 	expect_taken(f, 7, "xyz");
 	h2_send(&f->peer, "headers:4:9:" PROTO " data:1:9:\\0\\0\\0\\0\\0");
 	expect_status(f, 9, "0");
-	assert_int_equal(f->count, 4);
+	h2_send(&f->peer, "headers:4:11:" DEFLATE " data:1:11:\\x01\\0\\0\\0\\x0b" ABC_DEFLATE);
+	expect_taken(f, 11, "abc");
+	h2_send(&f->peer, "headers:4:13:" ZSTD " data:1:13:\\x01\\0\\0\\0\\x0c" ABC_ZSTD);
+	expect_taken(f, 13, "abc");
+	assert_int_equal(f->count, 6);
 }
 
 static void what_is_wrong_is_told_and_nothing_is_taken(void **state)
@@ -161,7 +171,9 @@ static void what_is_wrong_is_told_and_nothing_is_taken(void **state)
 		{ "3", "headers:4:1:" HEAD "\\x40\\x0cgrpc-timeout\\x02ab data:1:1:\\0\\0\\0\\0\\x01a" },
 		{ "8", "headers:4:1:" HEAD " data:0:1:\\0\\0\\x01\\0\\x01" },
 		{ "8", "headers:4:1:" HEAD " data:0:1:\\0\\xff\\xff\\xff\\xffabc" },
-		{ "12", "headers:4:1:" HEAD "\\x40\\x0dgrpc-encoding\\x04zstd data:1:1:\\x01\\0\\0\\0\\x01a" },
+		{ "12", "headers:4:1:" HEAD "\\x40\\x0dgrpc-encoding\\x02br data:1:1:\\x01\\0\\0\\0\\x01a" },
+		{ "3", "headers:4:1:" ZSTD " data:1:1:\\x01\\0\\0\\0\\x03abc" },
+		{ "3", "headers:4:1:" DEFLATE " data:1:1:\\x01\\0\\0\\0\\x03abc" },
 		{ "12", "headers:4:1:\\x83\\x86\\x44\\x06/a.B/D\\x41\\x01x\\x5f\\x10application/grpc "
 			"data:1:1:\\0\\0\\0\\0\\x01a" },
 		{ "13", "headers:4:1:" HEAD " data:1:1:\\x01\\0\\0\\0\\x03abc" },
@@ -211,6 +223,53 @@ static void a_call_ends_with_its_deadline(void **state)
 	h2_send(&f->peer, "data:1:7:bc");
 	expect_taken(f, 7, "abc");
 	assert_int_equal(f->count, 1);
+}
+
+/* Its deadline passes, or it is cancelled, while it waits for steps: nothing of it is taken. */
+static void a_call_that_nobody_waits_for_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+
+	f->host.offers_wait = true;
+	h2_send(&f->peer, "headers:4:1:" HEAD "\\x40\\x0cgrpc-timeout\\x022S data:1:1:\\0\\0\\0\\0\\x03abc");
+	while (!f->host.waiting.batch)
+		raw_turn(&f->peer.raw);
+	f->world.ahead += INT64_C(3000000000);
+	expect_status(f, 1, "4");
+	assert_null(f->host.waiting.batch);
+	h2_send(&f->peer, "headers:4:3:" HEAD " data:1:3:\\0\\0\\0\\0\\x03abc");
+	while (!f->host.waiting.batch)
+		raw_turn(&f->peer.raw);
+	h2_send(&f->peer, "rst:0:3:\\0\\0\\0\\x08");
+	while (f->door.open > 0)
+		raw_turn(&f->peer.raw);
+	assert_null(f->host.waiting.batch);
+	assert_int_equal(budget_used(&f->host.budget), 0);
+	f->host.offers_wait = false;
+	h2_send(&f->peer, "headers:4:5:" HEAD " data:1:5:\\0\\0\\0\\0\\x03abc");
+	expect_taken(f, 5, "abc");
+}
+
+static void what_a_request_may_have_follows_memory(void **state)
+{
+	static const struct {
+		uint64_t memory, configured, part, expected;
+	} rows[] = {
+		{ 32 << 20, 0, 4, 8 << 20 },
+		{ 32 << 20, 0, 2, 16 << 20 },
+		{ 10 << 20, 0, 4, 10 << 18 },
+		{ 256 << 20, 0, 4, 64 << 20 },
+		{ UINT64_C(1) << 32, 0, 4, 64 << 20 },
+		{ 32 << 20, 1 << 10, 4, 1 << 10 },
+		{ 32 << 20, 64 << 20, 4, 64 << 20 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		fake_host_memory(&f->host, rows[i].memory);
+		assert_int_equal(door_body_max(&f->host, rows[i].configured, (unsigned)rows[i].part), rows[i].expected);
+	}
+	fake_host_memory(&f->host, MEMORY);
 }
 
 /* What some clients send if they have none (gRPC over HTTP/2: eight digits of hours at most). */
@@ -269,6 +328,8 @@ int main(void)
 		TEST(what_is_not_grpc_is_told_in_http),
 		TEST(a_call_ends_with_its_deadline),
 		TEST(a_deadline_in_many_years_is_as_good_as_none),
+		TEST(a_call_that_nobody_waits_for_is_taken_back),
+		TEST(what_a_request_may_have_follows_memory),
 		TEST(no_room_is_told_with_the_time_to_try_again),
 		TEST(a_peer_that_vanishes_gives_its_memory_back),
 	};

@@ -16,7 +16,7 @@ struct fixture {
 	uint16_t port;
 	uint64_t evicted, refused;
 	struct http_request *waiting[WAITING_MAX];
-	unsigned waiting_count, begun, gone;
+	unsigned waiting_count, begun, gone, broke_off;
 	size_t taken;
 	int64_t each_reading; /* by which the clock goes on with each reading */
 	struct h2_peer peer;
@@ -101,6 +101,11 @@ static void count_gone(void *context, struct http_request *r)
 	f->gone++;
 }
 
+static void note_broke_off(void *context)
+{
+	((struct fixture *)context)->broke_off++;
+}
+
 static int setup(void **state)
 {
 	struct fixture *f = oxp_new(sizeof *f);
@@ -120,7 +125,9 @@ static int setup(void **state)
 		.priority = LOOP_PROBES,
 		.engine = HTTP_2,
 		.evicted = &f->evicted,
-		.refused = &f->refused };
+		.refused = &f->refused,
+		.broke_off = note_broke_off,
+		.context = f };
 
 	memcpy(f->routes, routes, sizeof routes);
 	world_init(&f->world);
@@ -355,6 +362,7 @@ static void a_peer_that_leaves_takes_its_requests_with_it(void **state)
 	while (http_server_totals(f->server).connections > 0)
 		turn(&f->world);
 	assert_int_equal(f->gone, 2);
+	assert_int_equal(f->broke_off, 1);
 	assert_int_equal(http_server_totals(f->server).open, 0);
 }
 
@@ -480,13 +488,13 @@ static void the_end_of_the_server_is_told(void **state)
 	assert_int_equal(h2_u32(frame.payload), 1);
 }
 
-/* With each reading of the clock a tenth of a millisecond goes by. */
+/* With each reading of the clock a millisecond goes by: there is time for one step. */
 static void what_a_turn_has_no_time_for_is_read_in_the_next(void **state)
 {
 	struct fixture *f = *state;
 	unsigned turns_taken = 0, before = 0;
 
-	f->each_reading = 100000;
+	f->each_reading = 1000000;
 	h2_send(&f->peer, "99*headers:4:+:{post}");
 	h2_send(&f->peer, "100*window:0:0:\\0\\0\\0\\x01 500*99:0:0:{x*50}");
 	while (f->begun < 99) {

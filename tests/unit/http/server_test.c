@@ -22,7 +22,7 @@ struct fixture {
 	struct http_request *waiting; /* begun and not answered */
 	struct buffer body;
 	struct http_page *page;
-	unsigned begun, completed, gone, pages_gone;
+	unsigned begun, completed, gone, pages_gone, broke_off;
 	unsigned declined; /* with which status, last */
 	struct mono_time now;
 	unsigned at_once, most_at_once; /* requests completed in one callback of the loop */
@@ -193,6 +193,11 @@ static void note_declined(void *context, const struct http_request *r, unsigned 
 	f->declined = status;
 }
 
+static void note_broke_off(void *context)
+{
+	((struct fixture *)context)->broke_off++;
+}
+
 static const char *const let_in[] = { "https://app.example" };
 
 struct all {
@@ -207,7 +212,8 @@ static const struct http_server_options usual = { .name = "test",
 	.priority = LOOP_NORMAL,
 	.socket_mode = 0660,
 	.origins = { let_in, COUNT_OF(let_in), "test.origins" },
-	.declined = note_declined };
+	.declined = note_declined,
+	.broke_off = note_broke_off };
 
 static int setup(void **state, bool direct)
 {
@@ -1202,6 +1208,7 @@ static void a_peer_that_leaves_mid_body_is_gone(void **state)
 		turn(&f->world);
 	assert_int_equal(f->gone, 1);
 	assert_int_equal(f->completed, 0);
+	assert_int_equal(f->broke_off, f->direct);
 	raw_connect(&f->raw, &f->world, f->port);
 }
 
@@ -1218,6 +1225,7 @@ static void a_peer_that_left_while_it_waited(void **state)
 	while (totals(f).connections > 0)
 		turn(&f->world);
 	assert_int_equal(f->gone, 0);
+	assert_int_equal(f->broke_off, 0);
 	raw_connect(&f->raw, &f->world, f->port);
 }
 

@@ -86,7 +86,7 @@ struct world {
 	struct source *source;
 	size_t refills;
 	int ended[4]; /* what became of the offers, in the order of their ends */
-	size_t ended_count;
+	size_t ended_count, others_ended;
 };
 
 static void on_refill(void *context)
@@ -154,6 +154,12 @@ static void on_done(void *context, int failed)
 	struct world *w = context;
 
 	w->ended[w->ended_count++] = failed;
+}
+
+static void on_other(void *others_ended, int failed)
+{
+	assert_int_equal(failed, 0);
+	++*(size_t *)others_ended;
 }
 
 static enum admit offer(struct world *w, size_t lines)
@@ -282,6 +288,30 @@ static void without_room_nothing_has_happened(void **state)
 	assert_int_equal(w->exporter.count, 0);
 }
 
+/* Whoever offered it takes it back, from the midst of the line and from under way, and the others go on. */
+static void what_is_withdrawn_has_not_happened(void **state)
+{
+	struct world *w = *state;
+	struct batch *other = batch_of(w, 7);
+
+	assert_int_equal(offer(w, LINES), ADMIT_WAITS);
+	assert_int_equal(source_offer_long(w->source, &other, on_other, &w->others_ended), ADMIT_WAITS);
+	assert_false(source_withdraw(w->source, &other));
+	loop_turn(w->loop, DURATION_MS(0));
+	assert_true(source_withdraw(w->source, w));
+	assert_int_equal(w->ended_count, 1);
+	assert_int_equal(w->ended[0], -ETIMEDOUT);
+	assert_int_equal(w->step.taken, 0);
+	while (w->others_ended == 0)
+		loop_turn(w->loop, DURATION_MS(0));
+	assert_int_equal(w->step.taken, 7);
+	assert_false(source_withdraw(w->source, w));
+	deliver(w);
+	assert_int_equal(w->exporter.count, 7);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	assert_true(source_idle(w->source));
+}
+
 /* At the end of the process what waits is nowhere, whether steps have seen a part of it or not. */
 static void what_waits_at_the_end_has_not_happened(void **state)
 {
@@ -308,6 +338,7 @@ int main(void)
 		WORLD(large_offers_crowd_nobody_out),
 		WORLD(the_line_keeps_its_order),
 		WORLD(without_room_nothing_has_happened),
+		WORLD(what_is_withdrawn_has_not_happened),
 		WORLD(what_waits_at_the_end_has_not_happened),
 	};
 

@@ -524,6 +524,61 @@ static void without_room_nothing_has_happened(void **state)
 	batch_free(b);
 }
 
+static void aside_becomes(const struct batch *b, size_t i, const char *wanted)
+{
+	struct buffer said;
+
+	buffer_init(&said, MEMORY);
+	say_request(&said, batch_item(b->aside, i));
+	assert_int_equal(buffer_append(&said, "", 1), 0);
+	assert_string_equal(said.data, wanted);
+	buffer_done(&said);
+}
+
+/* Wherever in the chain it samples; what other steps drop is not wanted. */
+static void what_sampling_leaves_out_is_aside_as_the_other_steps_make_it(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 2);
+	uint64_t missed = 0;
+
+	use(w, &step_span_rename, &(struct map_options){ MAP({ "a", "c" }) });
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, true, { 0 }, NO_MAP });
+	use(w, &step_span_drop, &(struct select_options){ MAP({ "name", "GET /health" }), NO_LIST });
+	use(w, &step_span_redact, &(struct redact_options){ LIST("c", "password"), NO_LIST, 0, NULL });
+	chain_set_aside(w->chain, &missed);
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	assert_int_equal(b->records, 2);
+	assert_int_equal(b->dropped.records, 4);
+	assert_int_equal(w->host.dropped, 4);
+	assert_non_null(b->aside);
+	batch_check(b);
+	batch_check(b->aside);
+	assert_int_equal(batch_items(b->aside), 2);
+	for (size_t i = 0; i < 2; i++)
+		aside_becomes(b, i, RESOURCE "; db: pan=4111111111111111 c=***");
+	assert_int_equal(missed, 0);
+	batch_free(b);
+}
+
+/* The recorder is the last to have room. */
+static void without_room_aside_the_batch_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+	uint64_t missed = 0;
+
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, false, { 0 }, NO_MAP });
+	chain_set_aside(w->chain, &missed);
+	memset(w->budget.guaranteed, 0, sizeof w->budget.guaranteed);
+	w->budget.limit = budget_used(&w->budget) + sizeof *b + BATCH_OVERHEAD;
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	assert_int_equal(b->dropped.records, 3);
+	assert_null(b->aside);
+	assert_int_equal(missed, 3);
+	batch_free(b);
+}
+
 /* Its secrets could not be told from the rest. */
 static void what_is_no_request_is_dropped(void **state)
 {
@@ -639,6 +694,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_no_step_edits_is_not_copied, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_room_nothing_has_happened, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_request_is_dropped, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			what_sampling_leaves_out_is_aside_as_the_other_steps_make_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_room_aside_the_batch_goes_on, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -50,6 +50,34 @@ static void names_are_compared_as_they_read(void **state)
 			fail_msg("%s", rows[i].name);
 }
 
+/* What rules a name out before its words are searched does not rule out one that has such a word. */
+static void the_shortest_key_is_found_among_words(void **state)
+{
+	static const struct {
+		const char *keys[2], *name;
+		bool word;
+	} sets[] = {
+		{ { "client.address", NULL }, "client.address", true },
+		{ { "client.address", NULL }, "x.client.address", false }, /* a word has no dot */
+		{ { "client.address", "a" }, "b.a", true },
+		{ { "a", "client.address" }, "a.b", true },
+		{ { "a", NULL }, ".a", true },
+		{ { "a", NULL }, "a.", true },
+		{ { "a", "bb" }, "c.\\u0062B", true },
+		{ { "bb", NULL }, "\\u002e\\u0062B", true },
+		{ { "bb", NULL }, "b.b", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(sets); i++) {
+		struct key_set s = { .fold = true };
+		for (size_t k = 0; k < COUNT_OF(sets[i].keys) && sets[i].keys[k]; k++)
+			assert_int_equal(key_set_add(&s, sets[i].keys[k]), 0);
+		if (key_set_has_word(&s, bytes_of(sets[i].name)) != sets[i].word)
+			fail_msg("%s", sets[i].name);
+	}
+}
+
 /* CPU time of this thread. */
 static double seconds(void)
 {
@@ -91,6 +119,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_compared_as_they_read),
+		cmocka_unit_test(the_shortest_key_is_found_among_words),
 		cmocka_unit_test(an_escaped_name_is_decoded_once),
 	};
 

@@ -1,0 +1,365 @@
+/*
+ * The tape and its dumps, with a real disk lane and a clock that the test moves: what sampling left out within the time
+ * is offered once, marked, whatever else is in the ring, and whether there is room at once or later.
+ */
+#include "unit/unit.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "otlp.pb-c.h"
+#include "recorder/burst.h"
+#include "recorder/dump.h"
+#include "recorder/mark.h"
+#include "unit/fake_host.h"
+#include "unit/proto/otlp_builder.h"
+#include "unit/scratch.h"
+
+enum { MEMORY = 32 << 20, S = 1000000000, TURNS_MAX = 20000 };
+
+struct bench {
+	struct still_clock clock;
+	struct loop *loop;
+	struct host host;
+	struct scratch scratch;
+	struct tape tape;
+	struct dump *dump;
+	struct dump_config config;
+	uint64_t recorded, missed;
+	struct tape_wrote wrote; /* the last */
+	bool killed; /* told once */
+	size_t dumps;
+	struct dump_result result;
+};
+
+static void on_wrote(void *context, const struct tape_wrote *wrote)
+{
+	struct bench *b = context;
+
+	b->wrote = *wrote;
+	b->killed = b->killed || wrote->killed;
+	dump_tape_wrote(b->dump);
+}
+
+static void on_dumped(void *context, const struct dump_result *result)
+{
+	struct bench *b = context;
+
+	b->dumps++;
+	b->result = *result;
+}
+
+static void start(struct bench *b)
+{
+	fake_host_init(&b->host, b->loop, dump_collector(), MEMORY);
+	b->host.signals = SIGNAL_TRACES;
+	b->host.hold = b->host.only_held = true;
+	b->config = (struct dump_config){ &b->tape, &b->dump };
+	assert_int_equal(dump_collector()->create(&b->config, &b->host, &b->host.collector), 0);
+	tape_init(&b->tape, &(struct tape_options){ .loop = b->loop,
+				    .disk = b->host.disk,
+				    .budget = &b->host.budget,
+				    .folder = b->scratch.path,
+				    .size = RING_SIZE_MIN,
+				    .count_errors = true,
+				    .recorded = &b->recorded,
+				    .missed = &b->missed,
+				    .wrote = on_wrote,
+				    .context = b });
+}
+
+/* As the agent ends, or as it is killed. */
+static void end(struct bench *b, bool by_itself)
+{
+	if (by_itself)
+		tape_end(&b->tape);
+	lane_free(b->host.disk);
+	b->host.disk = NULL;
+	tape_done(&b->tape);
+	dump_collector()->destroy(b->host.collector);
+	b->host.collector = NULL;
+	fake_host_done(&b->host);
+	b->host = (struct host){ .loop = NULL };
+}
+
+static int setup(void **state)
+{
+	struct bench *b = oxp_new(sizeof *b);
+
+	*b = (struct bench){ .clock = STILL_CLOCK };
+	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
+	scratch_init(&b->scratch, "recorder");
+	start(b);
+	*state = b;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct bench *b = *state;
+
+	end(b, true);
+	loop_free(b->loop);
+	scratch_done(&b->scratch);
+	free(b);
+	return 0;
+}
+
+static void turn_until(struct bench *b, const uint64_t *counter, uint64_t wanted)
+{
+	for (int i = 0; i < TURNS_MAX && *counter < wanted; i++) {
+		b->clock.ns += 10000000;
+		loop_turn(b->loop, DURATION_MS(2));
+	}
+	assert_int_equal(*counter, wanted);
+}
+
+/* The loop reads the clock once a turn. */
+static void pass(struct bench *b, int64_t seconds)
+{
+	b->clock.ns += seconds * S;
+	loop_turn(b->loop, DURATION_MS(0));
+}
+
+static struct batch *batch_of(struct bench *b, unsigned spans)
+{
+	struct batch *batch = batch_new(&b->host.budget, SIGNAL_TRACES);
+	struct buffer body;
+	char *data;
+
+	buffer_init(&body, 1 << 20);
+	put_http_request(&body, spans);
+	data = batch_block(batch, body.size);
+	assert_non_null(data);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(
+		batch_add(batch, &(struct batch_item){ .data = data, .size = (uint32_t)body.size, .records = spans }),
+		0);
+	buffer_done(&body);
+	return batch;
+}
+
+/* So many spans were sent, and so many left out. */
+static void note(struct bench *b, unsigned sent, unsigned left_out)
+{
+	struct batch *batch = batch_of(b, sent);
+
+	batch_set_aside(batch, batch_of(b, left_out));
+	tape_note(&b->tape, batch);
+	batch_free(batch);
+}
+
+static void dump_all(struct bench *b, const struct dump_order *order)
+{
+	size_t before = b->dumps;
+
+	dump_begin(b->dump, order, on_dumped, b);
+	turn_until(b, &b->dumps, before + 1);
+}
+
+/* Spans that were offered, each of which has the mark once. */
+static size_t marked(const struct bench *b, const char *reason)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < b->host.held_count; i++)
+		for (size_t k = 0; k < batch_items(b->host.held[i]); k++) {
+			const struct batch_item *item = batch_item(b->host.held[i], k);
+			Otlp__TracesRequest *r =
+				otlp__traces_request__unpack(NULL, item->size, (const uint8_t *)item->data);
+			const Otlp__ScopeSpans *scope = r->resource_spans[0]->scope_spans[0];
+			for (size_t s = 0; s < scope->n_spans; s++) {
+				const Otlp__Span *span = scope->spans[s];
+				const Otlp__KeyValue *last = span->attributes[span->n_attributes - 1];
+				assert_string_equal(last->key, MARK_NAME);
+				assert_string_equal(last->value->string_value, reason);
+			}
+			assert_int_equal(scope->n_spans, item->records);
+			count += scope->n_spans;
+			otlp__traces_request__free_unpacked(r, NULL);
+		}
+	return count;
+}
+
+static const struct dump_order minute = { .reason = DUMP_COMMAND, .last = { 60 * INT64_C(1000000000) } };
+
+static void what_sampling_left_out_is_dumped_once(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 10; i++)
+		note(b, 3, 5);
+	dump_all(b, &minute);
+	assert_int_equal(b->result.spans, 50);
+	assert_null(b->result.error);
+	assert_int_equal(marked(b, "command"), 50);
+	dump_all(b, &minute);
+	assert_int_equal(b->result.spans, 0);
+	note(b, 1, 2);
+	dump_all(b, &minute);
+	assert_int_equal(b->result.spans, 2);
+	dump_all(b, &(struct dump_order){ DUMP_ERRORS, minute.last, true, false });
+	assert_int_equal(b->result.spans, 10 * 8 + 3);
+	assert_int_equal(b->missed, 0);
+}
+
+static void a_dump_goes_back_as_far_as_it_is_asked_to(void **state)
+{
+	struct bench *b = *state;
+	struct dump_order newest = { .reason = DUMP_RESTART, .last = { 5 * INT64_C(1000000000) }, .from_newest = true };
+
+	note(b, 0, 7);
+	turn_until(b, &b->recorded, 7);
+	pass(b, 30);
+	note(b, 0, 2);
+	turn_until(b, &b->recorded, 9);
+	pass(b, 30);
+	dump_all(b, &(struct dump_order){ .reason = DUMP_CRASH, .last = { S } });
+	assert_int_equal(b->result.spans, 0);
+	dump_all(b, &newest);
+	assert_int_equal(b->result.spans, 2);
+	assert_int_equal(marked(b, "restart"), 2);
+	newest.last.ns *= 20; /* what is older is still there */
+	dump_all(b, &newest);
+	assert_int_equal(b->result.spans, 7);
+}
+
+/* More than there is room for: the rest waits until something has settled, and what is being dumped stays. */
+static void a_dump_waits_for_room(void **state)
+{
+	struct bench *b = *state;
+
+	for (int i = 0; i < 100; i++)
+		note(b, 0, 5);
+	turn_until(b, &b->recorded, 500);
+	b->host.backed_up = true;
+	dump_begin(b->dump, &minute, on_dumped, b);
+	for (int i = 0; i < 50; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_int_equal(b->dumps, 0);
+	for (int i = 0; i < 200; i++) {
+		note(b, 0, 40);
+		(void)tape_flush(&b->tape);
+		loop_turn(b->loop, DURATION_MS(1));
+	}
+	assert_true(b->missed > 0);
+	b->host.backed_up = false;
+	dump_collector()->resume(b->host.collector);
+	turn_until(b, &b->dumps, 1);
+	assert_int_equal(b->result.spans, 500);
+	assert_int_equal(marked(b, "command"), 500);
+}
+
+static void the_next_run_knows_whether_this_one_was_killed(void **state)
+{
+	struct bench *b = *state;
+
+	note(b, 0, 5);
+	turn_until(b, &b->recorded, 5);
+	assert_false(b->killed);
+	end(b, false);
+	start(b);
+	tape_open(&b->tape);
+	note(b, 0, 1);
+	turn_until(b, &b->recorded, 6);
+	assert_true(b->killed);
+	b->killed = false;
+	end(b, true);
+	start(b);
+	note(b, 0, 1);
+	turn_until(b, &b->recorded, 7);
+	assert_false(b->killed);
+}
+
+/* The file is taken away: a new one is begun, and nothing is held up. */
+static void a_ring_that_is_taken_away_is_made_anew(void **state)
+{
+	struct bench *b = *state;
+
+	note(b, 0, 5);
+	turn_until(b, &b->recorded, 5);
+	assert_int_equal(unlinkat(b->scratch.fd, RING_NAME, 0), 0);
+	note(b, 0, 6);
+	turn_until(b, &b->recorded, 11);
+	assert_int_equal(faccessat(b->scratch.fd, RING_NAME, F_OK, 0), 0);
+	dump_all(b, &minute);
+	assert_int_equal(b->result.spans, 6);
+}
+
+static void without_a_ring_spans_are_missed_and_a_dump_says_so(void **state)
+{
+	struct bench *b = *state;
+
+	assert_int_equal(mkdirat(b->scratch.fd, RING_NAME, 0700), 0);
+	note(b, 0, 5);
+	turn_until(b, &b->missed, 5);
+	assert_true(b->wrote.failed < 0);
+	dump_all(b, &minute);
+	assert_non_null(b->result.error);
+	assert_int_equal(unlinkat(b->scratch.fd, RING_NAME, AT_REMOVEDIR), 0);
+}
+
+/* `memory` is full: the recorder goes without. */
+static void beyond_memory_spans_are_missed(void **state)
+{
+	struct bench *b = *state;
+	struct batch *batch = batch_of(b, 4);
+	size_t limit = b->host.budget.limit;
+
+	memset(b->host.budget.guaranteed, 0, sizeof b->host.budget.guaranteed);
+	b->host.budget.limit = budget_used(&b->host.budget);
+	tape_note(&b->tape, batch);
+	assert_int_equal(b->missed, 4);
+	b->host.budget.limit = limit;
+	batch_free(batch);
+}
+
+static void what_is_no_request_is_not_marked(void **state)
+{
+	struct mark *mark = mark_new("crash");
+	struct buffer to;
+	uint32_t spans;
+
+	(void)state;
+	buffer_init(&to, 1 << 20);
+	assert_int_equal(mark_append(mark, bytes_of("no request"), &to, &spans), -EBADMSG);
+	assert_int_equal(mark_append(mark, (struct bytes){ "", 0 }, &to, &spans), -EBADMSG);
+	assert_int_equal(to.size, 0);
+	buffer_done(&to);
+	mark_free(mark);
+}
+
+static void a_burst_is_so_many_within_so_long(void **state)
+{
+	static const struct {
+		int64_t ms;
+		uint64_t count, burst;
+	} rows[] = { { 0, 5, 0 }, { 500, 4, 0 }, { 900, 1, 10 }, { 1700, 5, 0 }, { 2200, 4, 0 }, { 2600, 6, 15 },
+		{ 100000, 9, 0 }, { 100010, 20, 29 } };
+	struct burst b;
+
+	(void)state;
+	burst_init(&b, 10, DURATION_S(1));
+	for (size_t i = 0; i < COUNT_OF(rows); i++)
+		assert_int_equal(
+			burst_add(&b, (struct mono_time){ rows[i].ms * 1000000 }, rows[i].count), rows[i].burst);
+	burst_forget(&b);
+	assert_int_equal(burst_add(&b, (struct mono_time){ INT64_C(100020) * 1000000 }, 9), 0);
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(what_sampling_left_out_is_dumped_once, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dump_goes_back_as_far_as_it_is_asked_to, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dump_waits_for_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
+		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
+		cmocka_unit_test_setup_teardown(beyond_memory_spans_are_missed, setup, teardown),
+		cmocka_unit_test(what_is_no_request_is_not_marked),
+		cmocka_unit_test(a_burst_is_so_many_within_so_long),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
