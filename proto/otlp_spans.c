@@ -19,6 +19,7 @@ enum {
 	STATUS_CODE = 3,
 	SPAN_ATTRIBUTE_TAG = SPAN_ATTRIBUTE << 3 | WIRE_LENGTH,
 	SHORT_MAX = 0x7f, /* a length of one byte */
+	IDS = 2 + 16 + 2 + 8, /* both ids with their tags and lengths */
 	STEP = 4, /* bytes that passing a field counts for, beside those of a span */
 	SMALL_FIELDS_MAX = 64, /* read of a Status or KeyValue, which have three */
 };
@@ -26,7 +27,7 @@ enum {
 static const struct bytes none = { "", 0 };
 
 /* wire_next() (otlp_wire.h) where it is needed for each field of each span. False: the message is broken. */
-static inline bool next(struct wire *w, struct wire_field *f)
+static inline __attribute__((always_inline)) bool next(struct wire *w, struct wire_field *f)
 {
 	uint64_t tag;
 
@@ -87,35 +88,56 @@ static inline void take_text(struct otlp_span *s, const struct wire_field *f)
 	}
 }
 
-/* Most of a span is attributes, in a run. */
-static inline void pass_attributes(struct wire *w, int *left)
+/* Nearly every span begins with its two ids. */
+static inline void take_ids(struct wire *w, struct otlp_span *s)
 {
 	const unsigned char *p = w->at;
 
-	for (; w->end - p >= 2 && p[0] == SPAN_ATTRIBUTE_TAG && p[1] <= SHORT_MAX && *left > 0; --*left) {
-		if (p[1] > w->end - p - 2)
-			break;
-		p += 2 + p[1];
-	}
-	w->at = p;
+	if (w->end - p < IDS || p[0] != (SPAN_TRACE_ID << 3 | WIRE_LENGTH) || p[1] != 16)
+		return;
+	if (p[18] != (SPAN_SPAN_ID << 3 | WIRE_LENGTH) || p[19] != 8)
+		return;
+	s->trace_id = (struct bytes){ (const char *)p + 2, 16 };
+	s->span_id = (struct bytes){ (const char *)p + 20, 8 };
+	w->at += IDS;
+}
+
+/* Whether a short attribute comes next, as most of a span is; it is passed. */
+static inline bool pass_attribute(struct wire *w)
+{
+	const unsigned char *p = w->at;
+
+	if (w->end - p < 2 || p[0] != SPAN_ATTRIBUTE_TAG || p[1] > SHORT_MAX || p[1] > w->end - p - 2)
+		return false;
+	w->at = p + 2 + p[1];
+	return true;
+}
+
+static inline void take_number(struct otlp_span *s, const struct wire_field *f)
+{
+	if (f->number == SPAN_KIND && f->type == WIRE_VARINT)
+		s->kind = f->value;
+	else if (f->number == SPAN_START && f->type == WIRE_64)
+		s->start_ns = fixed64(f->bytes);
+	else if (f->number == SPAN_END && f->type == WIRE_64)
+		s->end_ns = fixed64(f->bytes);
 }
 
 static void read_span(struct otlp_span *s)
 {
 	struct wire w = wire_of(s->span);
 	struct wire_field f;
-	int left = OTLP_SPAN_FIELDS_MAX;
 
-	for (; left > 0 && w.at < w.end && next(&w, &f); left--) {
+	take_ids(&w, s);
+	for (int left = OTLP_SPAN_FIELDS_MAX; left > 0 && w.at < w.end; left--) {
+		if (pass_attribute(&w))
+			continue;
+		if (!next(&w, &f))
+			break;
 		if (f.type == WIRE_LENGTH)
 			take_text(s, &f);
-		else if (f.type == WIRE_VARINT && f.number == SPAN_KIND)
-			s->kind = f.value;
-		else if (f.type == WIRE_64 && f.number == SPAN_START)
-			s->start_ns = fixed64(f.bytes);
-		else if (f.type == WIRE_64 && f.number == SPAN_END)
-			s->end_ns = fixed64(f.bytes);
-		pass_attributes(&w, &left);
+		else
+			take_number(s, &f);
 	}
 }
 
@@ -196,6 +218,20 @@ static struct bytes value_if(struct bytes pair, struct bytes key)
 	return bytes_equal(found, key) ? value : (struct bytes){ NULL, 0 };
 }
 
+/* Whether a KeyValue of at least four bytes is like nearly all of them, a short key and a short value that fill it, and
+ * has another key. */
+static inline bool is_plain_other(struct bytes pair, struct bytes key)
+{
+	const unsigned char *p = (const unsigned char *)pair.data;
+	size_t size = p[1];
+
+	if (p[0] != (1 << 3 | WIRE_LENGTH) || size > SHORT_MAX || size + 4 > pair.size)
+		return false;
+	if (p[size + 2] != (2 << 3 | WIRE_LENGTH) || p[size + 3] != pair.size - size - 4)
+		return false;
+	return size != key.size || memcmp(p + 2, key.data, size) != 0;
+}
+
 static struct bytes find_attribute(struct bytes message, unsigned number, struct bytes key)
 {
 	struct wire w = wire_of(message);
@@ -204,6 +240,8 @@ static struct bytes find_attribute(struct bytes message, unsigned number, struct
 
 	for (int left = OTLP_SPAN_FIELDS_MAX; left > 0 && w.at < w.end && next(&w, &f); left--) {
 		if (f.number != number || f.type != WIRE_LENGTH || f.bytes.size < key.size)
+			continue;
+		if (f.bytes.size >= 4 && is_plain_other(f.bytes, key))
 			continue;
 		value = value_if(f.bytes, key);
 		if (value.data)

@@ -41,6 +41,9 @@ SPAN_STEPS = {"none": [],
               "an attribute renamed and one redacted": [{"rename": {"fields": {"url.path": "url.full"}}},
                                                         {"redact": ["client.address"]}],
               "a tenth sampled": [{"sample": "0.1"}],
+              "span metrics": ["span_metrics"], "span metrics, two dimensions": [
+                  {"span_metrics": ["http.request.method", "http.response.status_code"]}],
+              "span metrics, a tenth sampled": ["span_metrics", {"sample": "0.1"}],
               "steps that edit nothing": [{"rename": {"fields": {"no": "where"}}}]}
 
 
