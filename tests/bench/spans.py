@@ -1,0 +1,192 @@
+#!/usr/bin/env python3
+"""Spans beside others, in one run, from the same generator into the same sink.
+
+CPU-seconds (user and system, all threads) per million spans of 474 bytes: 10, 100, 512 and 1,000 a request, plain and
+gzipped on the way out, over HTTP and gRPC in and out, with steps: the limit program (over HTTP, without steps), ours, another build of
+ours, the Collector, and any other agent given as a command.
+
+    python3 tests/bench/spans.py build/release/oxpecker [--before OTHER] [--otelcol PATH] [--peer NAME=COMMAND]…
+
+A peer's command may name {http} and {grpc}, the ports that it is to listen on for OTLP; {port}, where it is to send
+OTLP over HTTP; and {folder}, which is for its files. Each figure is the median of --repeat tries with its spread; the
+programs take turns, so that what disturbs the machine disturbs all of them.
+"""
+
+import argparse
+import json
+import os
+import re
+import shutil
+import sys
+import tempfile
+from typing import NamedTuple
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+from logs import figure, gone_idle, otelcol  # noqa: E402
+from run import SPAN_STEPS, Agent, Bench, say, spread, traces_config  # noqa: E402
+
+from lib.cpu import cpu_seconds  # noqa: E402
+from lib.process import Process  # noqa: E402
+from lib.wait import answers, free_port, wait_until  # noqa: E402
+
+
+class Case(NamedTuple):
+    per: int  # spans a request
+    packing: str = "plain"  # on the way out
+    takes: str = "http"
+    sends: str = "http"
+    steps: str = "none"
+
+    @property
+    def name(self):
+        ways = "" if self.takes == self.sends == "http" else f", {self.takes} in, {self.sends} out"
+        return f"{self.per}, {self.packing}{ways}{'' if self.steps == 'none' else ', ' + self.steps}"
+
+
+SIZES = (10, 100, 512, 1000)
+EDITED, SAMPLED = "an attribute renamed and one redacted", "a tenth sampled"
+CASES = ([Case(per, packing) for packing in ("plain", "gzip") for per in SIZES] +
+         [Case(per, takes="grpc") for per in SIZES] + [Case(per, sends="grpc") for per in SIZES] +
+         [Case(100, "gzip", takes="grpc", sends="grpc")] +
+         [Case(per, steps=steps) for steps in (EDITED, SAMPLED) for per in (100, 1000)])
+
+
+class SpansBench(Bench):
+    def __init__(self, options):
+        options.lines = 1  # of the log lines, which are not needed here
+        super().__init__(options)
+
+    def send(self, case, ports):
+        """Returns when all of them are in the sink, or as many as come through when some are sampled away."""
+        url = f"http://127.0.0.1:{ports[case.takes]}{'/v1/traces' if case.takes == 'http' else ''}"
+        words = ["-url", url, "-count", self.options.spans, "-per", case.per, "-conns", 4, "-retry"]
+        answer = json.loads(self.run("gen", "spans", *words, *(["-grpc"] if case.takes == "grpc" else [])))
+        assert answer["accepted"] >= self.options.spans, answer
+        if case.steps != SAMPLED:
+            self.sink.wait(self.sink.otlp, self.options.spans)
+        return answer["accepted"]
+
+    def limit(self, case):
+        """It speaks HTTP only and has no steps: every case is held against the same work."""
+        self.sink.reset()
+        door, case = free_port(), Case(case.per, case.packing)
+        limit = Process("limit-spans", [self.home + "/limit-spans", door, self.sink.otlp, case.packing], self.folder)
+        wait_until(lambda: answers(door), 10, "limit-spans listens")
+        before = cpu_seconds(limit.pid)
+        sent = self.send(case, {"http": door})
+        spent = cpu_seconds(limit.pid) - before
+        limit.kill9()
+        return spent / sent * 1e6
+
+    def ours(self, program):
+        def measure(case):
+            self.sink.reset()
+            ports = {"http": free_port(), "grpc": free_port()}
+            config = traces_config(ports["http"], self.sink.otlp, case.packing == "gzip")
+            config["receive"]["otlp"]["grpc"] = [f"127.0.0.1:{ports['grpc']}"]
+            if case.sends == "grpc":
+                config["traces"]["export"]["otlp"]["protocol"] = "grpc"
+            if SPAN_STEPS[case.steps]:
+                config["traces"]["steps"] = SPAN_STEPS[case.steps]
+            agent = Agent(program, config)
+            before = agent.cpu()
+            sent = self.send(case, ports)
+            wait_until(lambda: agent.held() == 0, 30, "everything is acknowledged")
+            spent = agent.cpu() - before
+            agent.close()
+            return spent / sent * 1e6
+
+        return measure
+
+    def peer(self, argv_of):
+        """Any program that takes OTLP and sends it to the sink over HTTP. It has no steps here."""
+        def measure(case):
+            if case.steps != "none" or case.sends == "grpc":
+                return None
+            self.sink.reset()
+            ports = {"http": free_port(), "grpc": free_port()}
+            folder = tempfile.mkdtemp(prefix="peer-", dir=self.folder)
+            process = Process("peer", argv_of(folder, ports, case), folder)
+            process.wait_until(lambda: answers(ports[case.takes]), 60, "it listens")
+            process.wait_until(gone_idle(process), 60, "it has started and waits")
+            before = cpu_seconds(process.pid)
+            sent = self.send(case, ports)
+            spent = cpu_seconds(process.pid) - before
+            process.kill9()
+            shutil.rmtree(folder)
+            return spent / sent * 1e6
+
+        return measure
+
+    def collector(self, folder, ports, case):
+        path = f"{folder}/otelcol.yaml"
+        exporter = {"traces_endpoint": f"http://127.0.0.1:{self.sink.otlp}/v1/traces",
+                    "compression": "gzip" if case.packing == "gzip" else "none"}
+        protocols = {way: {"endpoint": f"127.0.0.1:{port}"} for way, port in ports.items()}
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"receivers": {"otlp": {"protocols": protocols}}, "processors": {"batch": {}},
+                       "exporters": {"otlphttp": exporter},
+                       "service": {"telemetry": {"metrics": {"level": "none"}},
+                                   "pipelines": {"traces": {"receivers": ["otlp"], "processors": ["batch"],
+                                                            "exporters": ["otlphttp"]}}}}, file)
+        return [self.options.otelcol, "--config", path]
+
+    def other(self, command):
+        def argv_of(folder, ports, case):
+            return ["sh", "-c", "exec " + command.format(port=self.sink.otlp, folder=folder, **ports)]
+
+        return argv_of
+
+
+def measure(bench):
+    options = bench.options
+    runners = {"limit": bench.limit, "ours": bench.ours(options.oxpecker)}
+    if options.before:
+        runners["before"] = bench.ours(options.before)
+    if options.otelcol:
+        runners["Collector"] = bench.peer(bench.collector)
+    for peer in options.peer:
+        name, command = peer.split("=", 1)
+        runners[name] = bench.peer(bench.other(command))
+    result = {}
+    for case in (case for case in CASES if re.search(options.only, case.name)):
+        say(case.name)
+        runs = [{name: run(case) for name, run in runners.items()} for _ in range(options.repeat)]
+        result[case.name] = {name: spread([run[name] for run in runs]) for name in runners if runs[0][name] is not None}
+    return result
+
+
+def table(result):
+    names = sorted({name for case in result.values() for name in case} - {"limit", "ours"})
+    rows = [("spans a request", "limit", "ours", "ratio", *names)]
+    for title, case in result.items():
+        rows.append((title, figure(case, "limit"), figure(case, "ours"),
+                     f"{case['ours']['median'] / case['limit']['median']:.2f}", *(figure(case, name) for name in names)))
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Measures spans beside others; prints a table and JSON.")
+    parser.add_argument("oxpecker", type=os.path.abspath, help="the Release build of the agent")
+    parser.add_argument("--before", type=os.path.abspath, help="another build of it")
+    parser.add_argument("--otelcol", default=otelcol(), help="a Collector; `tests/backends/build.sh otelcol` makes one")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND", help="another agent: see above")
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--spans", type=int, default=300_000)
+    parser.add_argument("--only", default="", help="cases whose name has this pattern")
+    parser.add_argument("--json", help="write the figures there instead of after the table")
+    bench = SpansBench(parser.parse_args())
+    try:
+        result = measure(bench)
+    finally:
+        bench.close()
+    print(table(result))
+    with open(bench.options.json, "w", encoding="utf-8") if bench.options.json else sys.stdout as out:
+        json.dump(result, out, indent=1)
+        out.write("\n")
+
+
+if __name__ == "__main__":
+    main()
