@@ -4,7 +4,7 @@ import requests
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as openmetrics_families
 
 from lib import backends, fault
-from lib.wait import wait_until
+from lib.wait import free_port, wait_until
 from test_metrics import families, promtool
 from test_traces import PROTOBUF, request_of
 
@@ -108,6 +108,29 @@ def test_spans_count_before_sampling_and_once(oxpecker, fault_server):
     agent.start()
     agent.wait_until(lambda: agent.booked("held", signal="traces") == 100, 30, "what the spool has")
     assert not calls(agent)
+
+
+def test_every_door_counts_and_refused_spans_do_not(oxpecker, fault_server):
+    """OTLP in protobuf and JSON, Zipkin; of each request the second span has no valid id."""
+    zipkin = f"127.0.0.1:{free_port()}"
+    agent = oxpecker(config({"endpoint": fault_server().url}, receive={
+        "otlp": {"http": ["127.0.0.1:${OTLP_PORT}"]}, "zipkin": {"http": [zipkin]}}))
+    message = request_of(2, service="protobuf")
+    message.resource_spans[0].scope_spans[0].spans[1].span_id = bytes(8)
+    assert requests.post(agent.otlp_url + "/v1/traces", data=message.SerializeToString(), headers=PROTOBUF,
+                         timeout=20).ok
+    ids = {"traceId": "0af7651916cd43dd8448eb211c80319c", "spanId": "b7ad6b7169203331"}
+    service = {"key": "service.name", "value": {"stringValue": "json"}}
+    spans = [{**ids, "name": "a"}, {**ids, "name": "a", "spanId": "00"}]
+    body = {"resourceSpans": [{"resource": {"attributes": [service]}, "scopeSpans": [{"spans": spans}]}]}
+    assert requests.post(agent.otlp_url + "/v1/traces", json=body, timeout=20).ok
+    spans = [{"traceId": ids["traceId"], "id": number, "name": "a", "kind": "CLIENT", "duration": 3000,
+              "timestamp": 1700000000000000, "localEndpoint": {"serviceName": "zipkin"}}
+             for number in ("7b".zfill(16), "0" * 16)]
+    assert requests.post(f"http://{zipkin}/api/v2/spans", json=spans, timeout=20).ok
+    for name in ("protobuf", "json", "zipkin"):
+        wait_until(lambda name=name: calls(agent, service_name=name) == 1, 20, f"one span over {name}")
+    assert agent.metric(DURATION + "_sum", service_name="zipkin", span_kind="SPAN_KIND_CLIENT") == 3
 
 
 def test_ids_in_names_are_one_series(oxpecker, fault_server):
