@@ -461,7 +461,7 @@ static struct event_base *base_new(void)
 
 	if (!config)
 		return NULL;
-	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK | EVENT_BASE_FLAG_PRECISE_TIMER);
+	event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
 	event_config_set_max_dispatch_interval(config, NULL, CALLBACKS_BETWEEN_LOOKS, LOOP_PROBES + 1);
 	base = event_base_new_with_config(config);
 	event_config_free(config);
