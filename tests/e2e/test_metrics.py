@@ -130,7 +130,7 @@ def test_pages_that_are_held_are_an_eighth_of_memory(oxpecker, fault_server, tmp
     server.plan(fault.slow(0.3, fault.ok(page, "text/plain; version=0.0.4")))
     agent = oxpecker({**config(tmp_path / "app.sock"), "memory": "8MiB", "store": {"snapshot": snapshot}})
     readers = [reader_that_takes_nothing(agent.port) for _ in range(5)]
-    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 10, "the oldest reader is cut off")
+    agent.wait_until(lambda: agent.metrics() and is_cut_off(readers[0]), 20, "the oldest reader is cut off")
     for reader in readers:
         reader.close()
 

@@ -218,7 +218,7 @@ def test_while_the_backend_is_away_the_app_waits_once_and_the_loss_is_counted(ox
         longest = max(longest, time.monotonic() - began)
     agent.wait_until(lambda: agent.booked("received", signal="logs") == total, 30, "all are booked")
     lost = agent.booked("dropped", signal="logs")
-    assert 0 < lost < total and 0.3 < longest < 5
+    assert 0 < lost < total and 0.3 < longest < 20
     assert agent.ledger(signal="logs")[0]["dropped"]["full"]["records"] == lost
     assert agent.metric("oxpecker_lost_lines_total") == lost and agent.metric("oxpecker_waits_total") == 1
     agent.assert_balanced()

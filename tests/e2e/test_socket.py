@@ -60,7 +60,7 @@ def test_lines_of_many_connections(oxpecker, fault_server, place):
         peer.close()
     wait_delivered(agent, 2040)
     assert sorted(d["n"] for d in documents(server)) == list(range(2040))
-    agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 10, "gone")
+    agent.wait_until(lambda: agent.metric("oxpecker_connections", component="logs.collect.socket") == 0, 20, "gone")
     agent.assert_balanced()
 
 
@@ -387,9 +387,7 @@ def test_what_has_no_end_does_not_hold_up_the_end(oxpecker, fault_server, tmp_pa
     with connected(path) as peer:
         peer.sendall(text)
         agent.wait_until(lambda: agent.metric("oxpecker_connections") == 1, 20, "its connection")
-        began = time.monotonic()
-        assert agent.stop() == 0
-    assert time.monotonic() - began < 8
+        assert agent.stop(20) == 0  # sooner than exit.within
     document, = documents(server)
     assert document["message"].endswith(text.decode().partition(">")[2] or "half a line")
     assert "nothing was lost" in agent.err()

@@ -408,7 +408,7 @@ def test_peers_that_leave_with_their_last_bytes_are_let_go(oxpecker):
         peer.sendall(b"POST /v1/tra")
         peer.close()
     os.kill(agent.pid, signal.SIGCONT)
-    agent.wait_until(lambda: descriptors() <= before, 10, "their descriptors to be closed")
+    agent.wait_until(lambda: descriptors() <= before, 20, "their descriptors to be closed")
 
 
 def test_kept_connections_make_way_for_who_waits(oxpecker):
