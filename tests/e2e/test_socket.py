@@ -9,7 +9,6 @@ import socket
 import stat
 import subprocess
 import threading
-import time
 
 import pytest
 
