@@ -11,6 +11,7 @@ enum {
 	PART_MAX = 3 * RING_FRAME_MAX, /* a request with marks */
 	ITEMS_MAX = 4096,
 	AGAIN_MS = 100, /* after the lane was full */
+	STARVED_S = 20, /* without room, before a dump gives up */
 };
 
 const char *const dump_reasons[DUMP_REASONS] = { "command", "errors", "crash", "restart" };
@@ -28,7 +29,7 @@ static const bool moves[DUMP_STATES][DUMP_STATES] = {
 	[DUMP_IDLE] = { [DUMP_WRITING] = true },
 	[DUMP_WRITING] = { [DUMP_READING] = true, [DUMP_IDLE] = true },
 	[DUMP_READING] = { [DUMP_READING] = true, [DUMP_STARVED] = true, [DUMP_OFFERED] = true, [DUMP_IDLE] = true },
-	[DUMP_STARVED] = { [DUMP_STARVED] = true, [DUMP_OFFERED] = true, [DUMP_IDLE] = true },
+	[DUMP_STARVED] = { [DUMP_STARVED] = true, [DUMP_OFFERED] = true, [DUMP_READING] = true, [DUMP_IDLE] = true },
 	[DUMP_OFFERED] = { [DUMP_OFFERED] = true, [DUMP_READING] = true, [DUMP_STARVED] = true, [DUMP_IDLE] = true },
 };
 
@@ -41,6 +42,7 @@ struct part {
 	int64_t since_ns;
 	bool first, last, all;
 	bool gone; /* there is no ring */
+	bool given_up; /* nothing more is read */
 	bool dumped; /* what the part had was offered: */
 	uint64_t frames[ITEMS_MAX]; /* positions of those that it had the end of */
 	size_t frame_count;
@@ -169,7 +171,9 @@ static void work(struct job *job)
 	struct ring *ring = d->tape->ring;
 
 	p->gone = !ring;
-	if (!ring)
+	if (p->given_up && ring)
+		ring_hold(ring, UINT64_MAX);
+	if (p->given_up || !ring)
 		return;
 	if (p->first)
 		begin_reading(p, ring, &d->order);
@@ -189,6 +193,7 @@ static void end(struct dump *d)
 	struct part *p = &d->part;
 
 	move(d, DUMP_IDLE);
+	loop_timer_clear(&d->again);
 	buffer_done(&p->frame);
 	buffer_done(&p->out);
 	mark_free(p->mark);
@@ -206,7 +211,9 @@ static void on_read(struct job *job)
 {
 	struct dump *d = CONTAINER_OF(job, struct dump, part.job);
 
-	if (d->stopped)
+	if (d->part.given_up)
+		d->result.error = "there was no room for the rest: it stays in the ring";
+	else if (d->stopped)
 		d->result.error = "the agent is ending: the rest stays in the ring";
 	else if (d->part.gone)
 		d->result.error = "the ring is not there: see the log";
@@ -222,7 +229,8 @@ static void on_again(void *context)
 {
 	struct dump *d = context;
 
-	if (d->state == DUMP_READING)
+	d->part.given_up = d->state == DUMP_STARVED;
+	if (d->state == DUMP_READING || d->state == DUMP_STARVED)
 		read_next(d);
 }
 
@@ -230,6 +238,7 @@ static void read_next(struct dump *d)
 {
 	struct part *p = &d->part;
 
+	loop_timer_clear(&d->again);
 	p->count = 0;
 	buffer_clear(&p->out);
 	p->job = (struct job){ .work = work, .done = on_read };
@@ -305,6 +314,8 @@ static void offer(struct dump *d)
 	if (admit == ADMIT_TAKEN)
 		return;
 	batch_free(b);
+	if (!loop_timer_pending(&d->again))
+		loop_timer_set(&d->again, DURATION_S(STARVED_S));
 	move(d, DUMP_STARVED);
 }
 
@@ -335,7 +346,7 @@ void dump_begin(
 	d->unspooled = false;
 	p->at = p->entry = p->unreadable = 0;
 	p->frame_count = 0;
-	p->last = p->wanted = false;
+	p->last = p->wanted = p->given_up = false;
 	p->since_ns = loop_wall(host_loop(d->host)).ns;
 	p->first = true;
 	p->dumped = false;

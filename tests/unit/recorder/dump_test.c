@@ -250,6 +250,34 @@ static void a_dump_waits_for_room(void **state)
 	assert_int_equal(marked(b, "command"), 500);
 }
 
+/* It does not wait for ever: meanwhile nothing new is recorded. */
+static void a_dump_that_finds_no_room_gives_up(void **state)
+{
+	struct bench *b = *state;
+	uint64_t missed;
+
+	for (int i = 0; i < 100; i++)
+		note(b, 0, 5);
+	turn_until(b, &b->recorded, 500);
+	b->host.backed_up = true;
+	dump_begin(b->dump, &minute, on_dumped, b);
+	turn_until(b, &b->dumps, 1);
+	assert_int_equal(b->result.spans, 0);
+	assert_non_null(strstr(b->result.error, "no room"));
+	missed = b->missed;
+	for (int i = 0; i < 200; i++) {
+		note(b, 0, 40);
+		turn_until(b, &b->recorded, 500 + 40 * (uint64_t)(i + 1));
+	}
+	assert_int_equal(b->missed, missed);
+	b->host.backed_up = false;
+	dump_collector()->resume(b->host.collector);
+	dump_begin(b->dump, &minute, on_dumped, b);
+	turn_until(b, &b->dumps, 2);
+	assert_null(b->result.error);
+	assert_true(b->result.spans > 0);
+}
+
 static void the_next_run_knows_whether_this_one_was_killed(void **state)
 {
 	struct bench *b = *state;
@@ -393,6 +421,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_sampling_left_out_is_dumped_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_goes_back_as_far_as_it_is_asked_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_waits_for_room, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_dump_that_finds_no_room_gives_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
