@@ -101,7 +101,8 @@ def test_a_kill_two_seconds_into_the_end_loses_nothing(oxpecker, fault_server, t
     spans, lines = accepted_while_ending(agent, 2.2)
     assert len(spans) > 5
     if lines:  # read out of the socket, for which nobody answers
-        agent.wait_until(lambda: agent.booked("received", source="logs.collect.socket") == SAID + len(lines), 20, "read")
+        agent.wait_until(lambda: agent.booked("received", source="logs.collect.socket") == SAID + len(lines), 20,
+                         "they are read")
         agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] > 0, 20, "on disk")
     agent.kill9()
     told = agent.err()
