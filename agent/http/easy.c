@@ -85,6 +85,8 @@ static void set_version(CURL *easy, const struct http_call_options *o)
 				 : CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
 
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, version);
+	if (o->http2) /* with Content-Length libcurl would end before the trailers; the stream has an end of its own */
+		curl_easy_setopt(easy, CURLOPT_IGNORE_CONTENT_LENGTH, 1L);
 	if (o->http2 && !tls && curl_version_info(CURLVERSION_NOW)->version_num < REUSES_HTTP2)
 		curl_easy_setopt(easy, CURLOPT_FORBID_REUSE, 1L);
 }

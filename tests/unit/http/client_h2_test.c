@@ -11,6 +11,10 @@ enum { PEERS_MAX = 16, FRAME_HEAD = 9, DATA = 0, HEADERS = 1, END_STREAM = 1, PR
 #define FRAME(size, type, flags) "\0\0" size type flags "\0\0\0\1"
 #define SETTINGS "\0\0\0\4\0\0\0\0\0"
 #define HEAD_200 FRAME("\x1", "\1", "\4") "\x88" /* :status 200, the head goes on without an end of the stream */
+#define SIZED_200                \
+	FRAME("\x5", "\1", "\4") \
+	"\x88\xf\xd\1"           \
+	"5" /* and content-length 5 */
 #define TRAILERS FRAME("\xf", "\1", "\5") "\0\xbgrpc-status\0010"
 #define ONLY_TRAILERS FRAME("\x11", "\1", "\5") "\x88\0\xbgrpc-status\00214"
 #define BODY FRAME("\5", "\0", "\0") "hello"
@@ -215,6 +219,8 @@ static const struct {
 	const char *lines, *body;
 } cases[] = {
 	{ BYTES(SETTINGS HEAD_200 BODY TRAILERS), HTTP_END_ANSWER, 200, "HTTP/2 200 ||grpc-status: 0|", "hello" },
+	{ BYTES(SETTINGS SIZED_200 BODY TRAILERS), HTTP_END_ANSWER, 200,
+		"HTTP/2 200 |content-length: 5||grpc-status: 0|", "hello" },
 	{ BYTES(SETTINGS HEAD_200 TRAILERS), HTTP_END_ANSWER, 200, "HTTP/2 200 ||grpc-status: 0|", "" },
 	{ BYTES(SETTINGS ONLY_TRAILERS), HTTP_END_ANSWER, 200, "HTTP/2 200 |grpc-status: 14||", "" },
 	{ BYTES(SETTINGS RESET), HTTP_END_STREAM, 0, "", "" },
