@@ -232,20 +232,21 @@ static void leave_out(struct chain_pass *p, const struct batch_item *item, enum 
 	batch_leave_out(p->out, item, answer == STEP_FOLD);
 }
 
-/* Writes what is left of a request of spans to memory of `out`. */
-static int write_request(struct chain_pass *p, const struct batch_item *item)
+/* Adds the request that is looked at, as `e` has it, to `out` or to the batch aside. */
+static int add_edited(struct chain_pass *p, const struct otlp_edit *e, struct batch *to)
 {
-	const struct otlp_edit *e = p->chain->request;
-	struct batch_item edited = *item;
-	char *to = e->size <= UINT32_MAX ? out_room(p, e->size) : NULL;
+	struct batch_item edited = p->in->items[p->at];
+	char *room = NULL;
 
-	if (!to)
+	if (e->size <= UINT32_MAX)
+		room = to == p->out ? out_room(p, e->size) : batch_block(to, e->size);
+	if (!room)
 		return -ENOMEM;
-	otlp_edit_write(e, to);
-	edited.data = to;
+	otlp_edit_write(e, room);
+	edited.data = room;
 	edited.size = (uint32_t)e->size;
 	edited.records = (uint32_t)e->kept;
-	return batch_add(p->out, &edited);
+	return batch_add(to, &edited);
 }
 
 static int look_at_request(struct chain_pass *p)
@@ -263,22 +264,12 @@ static int look_at_request(struct chain_pass *p)
 	return 0;
 }
 
-/* The request, as `e` has it, as one more item of the batch aside. Otherwise there is no room. */
-static int add_aside(struct chain_pass *p, const struct otlp_edit *e)
+/* One more item of the batch aside. Otherwise there is no room. */
+static int add_aside(struct chain_pass *p)
 {
-	struct batch_item edited = p->in->items[p->at];
-	char *to;
-
 	if (!p->aside)
 		p->aside = batch_new(p->in->budget, p->in->signal);
-	to = p->aside && e->size <= UINT32_MAX ? batch_block(p->aside, e->size) : NULL;
-	if (!to)
-		return -ENOMEM;
-	otlp_edit_write(e, to);
-	edited.data = to;
-	edited.size = (uint32_t)e->size;
-	edited.records = (uint32_t)e->kept;
-	return batch_add(p->aside, &edited);
+	return p->aside ? add_edited(p, p->chain->aside, p->aside) : -ENOMEM;
 }
 
 /* What sampling left out of the request that was looked at. It never holds up what goes on. */
@@ -290,7 +281,7 @@ static void put_aside(struct chain_pass *p)
 
 	p->asides = false;
 	record.request = c->aside;
-	if (chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled) && add_aside(p, c->aside) < 0)
+	if (chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled) && add_aside(p) < 0)
 		p->missed += c->aside->kept;
 }
 
@@ -303,7 +294,7 @@ static int put_request(struct chain_pass *p, const struct batch_item *item)
 	if (p->answer == STEP_KEEP) {
 		gone.records = (uint32_t)p->chain->request->dropped;
 		gone.size = (uint32_t)p->chain->request->dropped_bytes;
-		failed = write_request(p, item);
+		failed = add_edited(p, p->chain->request, p->out);
 	}
 	if (gone.records > 0)
 		leave_out(p, &gone, STEP_DROP);
@@ -491,22 +482,30 @@ int chain_go_on(struct chain_pass *p, size_t bytes)
 	return p->at < p->in->count ? 1 : end_run(p);
 }
 
+static void hand_over(struct chain_pass *p, struct batch **batch)
+{
+	if (p->out)
+		replace(batch, p);
+	batch_set_aside(*batch, p->aside);
+	if (p->missed > 0)
+		*p->chain->missed += p->missed;
+	take_notes(p->chain, *batch);
+}
+
+static void throw_away(struct chain_pass *p)
+{
+	batch_free(p->out);
+	batch_free(p->aside);
+}
+
 void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 {
 	p->chain->busy = false;
 	forget_line(p);
-	if (!taken)
-		batch_free(p->out);
-	else if (p->out)
-		replace(batch, p);
-	if (taken && p->aside)
-		batch_set_aside(*batch, p->aside);
-	else
-		batch_free(p->aside);
-	if (taken && p->missed)
-		*p->chain->missed += p->missed;
 	if (taken)
-		take_notes(p->chain, *batch);
+		hand_over(p, batch);
+	else
+		throw_away(p);
 	end_batch(p->chain, taken);
 	free(p);
 }
