@@ -1,5 +1,6 @@
 #include "otlp_variables.h"
 
+#include <errno.h>
 #include <strings.h>
 
 #include "base/text.h"
@@ -74,7 +75,7 @@ static void add_endpoint(const struct filling *f, const struct variable *v)
 		add(f, "add_path", v, "false");
 }
 
-const char *otlp_variable_decoded(struct config_arena *arena, struct bytes coded)
+static const char *decoded(struct config_arena *arena, struct bytes coded)
 {
 	char *text = config_copy(arena, coded.data, coded.size), *to = text;
 
@@ -87,32 +88,40 @@ const char *otlp_variable_decoded(struct config_arena *arena, struct bytes coded
 	return text;
 }
 
-/* "name=value,name=value", percent-encoded (W3C Baggage, without properties). */
+int otlp_variable_next(const char **list, struct config_arena *arena, struct option_pair *ret)
+{
+	struct bytes pair = { NULL, 0 }, value;
+	const char *equals;
+
+	while (pair.size == 0 && **list) {
+		size_t size = strcspn(*list, ",");
+		pair = bytes_trimmed((struct bytes){ *list, size });
+		*list += size + ((*list)[size] == ',');
+	}
+	if (pair.size == 0)
+		return 0;
+	equals = memchr(pair.data, '=', pair.size);
+	if (!equals)
+		return -EINVAL;
+	value = (struct bytes){ equals + 1, (size_t)(pair.data + pair.size - equals) - 1 };
+	ret->key = decoded(arena, bytes_trimmed((struct bytes){ pair.data, (size_t)(equals - pair.data) }));
+	ret->value = decoded(arena, bytes_trimmed(value));
+	return 1;
+}
+
 static void add_headers(const struct filling *f, const struct variable *v)
 {
 	const struct config_source *source = tree_source_of(f->tree, v->name, v->value);
 	struct node *map = tree_add(f->tree, f->exporter, "headers", source, NULL);
-	struct bytes rest = bytes_of(v->value), pair, name, value;
+	const char *list = v->value;
+	struct option_pair pair;
+	int more;
 
-	while (rest.size > 0) {
-		size_t size = strcspn(rest.data, ",");
-		const char *equals;
-		pair = bytes_trimmed((struct bytes){ rest.data, size });
-		rest = (struct bytes){ rest.data + size, rest.size - size };
-		rest.data += rest.size > 0;
-		rest.size -= rest.size > 0;
-		if (pair.size == 0)
-			continue;
-		equals = memchr(pair.data, '=', pair.size);
-		if (!equals) {
-			config_mask(map->span); /* an excerpt would show what may be a secret */
-			node_complain(f->tree->errors, map, "has no = in it; expected name=value,name=value");
-			return;
-		}
-		name = bytes_trimmed((struct bytes){ pair.data, (size_t)(equals - pair.data) });
-		value = bytes_trimmed((struct bytes){ equals + 1, (size_t)(pair.data + pair.size - equals) - 1 });
-		(void)tree_add(f->tree, map, otlp_variable_decoded(f->tree->arena, name), source,
-			otlp_variable_decoded(f->tree->arena, value));
+	while ((more = otlp_variable_next(&list, f->tree->arena, &pair)) > 0)
+		(void)tree_add(f->tree, map, pair.key, source, pair.value);
+	if (more < 0) {
+		config_mask(map->span); /* an excerpt would show what may be a secret */
+		node_complain(f->tree->errors, map, "has no = in it; expected name=value,name=value");
 	}
 }
 

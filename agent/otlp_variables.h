@@ -10,12 +10,14 @@
 #ifndef OXP_OTLP_VARIABLES_H
 #define OXP_OTLP_VARIABLES_H
 
+#include "config/option.h"
 #include "config/tree.h"
 
 /* Adds to each exporter of that kind below `section` (traces.export), whose variables have `signal` in their names
  * (TRACES). */
 void otlp_variables_fill(struct tree *, const struct config_world *, const char *section, const char *signal);
-/* A name or value of a list, whose percent signs stand for other characters (W3C Baggage). */
-const char *otlp_variable_decoded(struct config_arena *, struct bytes coded);
+/* Takes the next pair off a list "name=value,name=value", percent-encoded (W3C Baggage, without properties). 1; 0 at
+ * the end; -EINVAL: it has no = in it. */
+int otlp_variable_next(const char **list, struct config_arena *, struct option_pair *ret) MUST_CHECK;
 
 #endif

@@ -46,34 +46,20 @@ bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const
 	return true;
 }
 
-/* One of the list. False: it is not name=value. */
-static bool read_attribute(struct bytes pair, struct config_arena *arena, struct option_pair *to)
-{
-	const char *equals = memchr(pair.data, '=', pair.size);
-	size_t name = equals ? (size_t)(equals - pair.data) : 0;
-
-	if (!equals)
-		return false;
-	to->key = otlp_variable_decoded(arena, bytes_trimmed((struct bytes){ pair.data, name }));
-	to->value = otlp_variable_decoded(arena, bytes_trimmed((struct bytes){ equals + 1, pair.size - name - 1 }));
-	return *to->key;
-}
-
 /* (OpenTelemetry specification, "Resource SDK".) Nothing is added unless all of it can be read. */
 static int add_attributes(struct resource *to, const char *list, struct config_arena *arena)
 {
-	struct option_pair pairs[ATTRIBUTES_MAX];
+	struct option_pair pairs[ATTRIBUTES_MAX], pair;
 	size_t count = 0;
+	int more;
 
-	for (const char *at = list; *at;) {
-		size_t size = strcspn(at, ",");
-		struct bytes pair = bytes_trimmed((struct bytes){ at, size });
-		at += size + (at[size] == ',');
-		if (pair.size == 0)
-			continue;
-		if (count == ATTRIBUTES_MAX || !read_attribute(pair, arena, &pairs[count++]))
+	while ((more = otlp_variable_next(&list, arena, &pair)) > 0) {
+		if (count == ATTRIBUTES_MAX || !*pair.key)
 			return -EINVAL;
+		pairs[count++] = pair;
 	}
+	if (more < 0)
+		return more;
 	for (size_t i = 0; i < count; i++)
 		OXP_ASSERT(resource_add(to, pairs[i].key, pairs[i].value));
 	return 0;
