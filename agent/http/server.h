@@ -146,6 +146,8 @@ void http_server_cut_page(struct http_server *, const struct http_page *);
 bool http_server_cut_slow(struct http_server *, const struct http_request *than);
 /* The same for one JSON or text constant or formatted text, which is copied. */
 void http_respond_text(struct http_request *, unsigned status, const char *content_type, const char *text);
+/* JSON that was written for it, which is freed; 500 if that failed. NULL, as its peer is gone: it is only freed. */
+void http_respond_json(struct http_request *, struct buffer *written, int failed);
 
 /* Totals, for counters. */
 struct http_server_totals {

@@ -25,16 +25,6 @@ struct ask {
 
 /* Answers. */
 
-static void respond(struct http_request *request, struct buffer *out, int failed)
-{
-	if (request && failed)
-		http_respond_text(request, 500, "text/plain", "the answer is too large\n");
-	else if (request)
-		http_respond(request,
-			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = out });
-	buffer_done(out);
-}
-
 static void respond_failed(struct http_request *request, int failed)
 {
 	char text[200];
@@ -129,7 +119,7 @@ static void on_listed(void *context, const struct state_parked_page *page)
 	if (page->failed)
 		respond_failed(ask->request, page->failed);
 	else
-		respond(ask->request, &out, write_page(ask, page, &out));
+		http_respond_json(ask->request, &out, write_page(ask, page, &out));
 	free(ask);
 }
 
@@ -153,7 +143,8 @@ static void on_shown(void *context, const struct state_parked_page *page)
 	else if (page->count == 0 && ask->request)
 		http_respond_text(ask->request, 404, "text/plain", "no record of that id is parked\n");
 	else if (ask->request)
-		respond(ask->request, &out, parked_write(page->records, true, &out) || buffer_text(&out, "\n"));
+		http_respond_json(
+			ask->request, &out, parked_write(page->records, true, &out) || buffer_text(&out, "\n"));
 	free(ask);
 }
 
@@ -202,7 +193,7 @@ static void on_dropped(void *context, int failed)
 	if (failed)
 		respond_failed(ask->request, failed);
 	else
-		respond(ask->request, &out, write_dropped(ask, &out));
+		http_respond_json(ask->request, &out, write_dropped(ask, &out));
 	free(ask);
 }
 
@@ -293,7 +284,7 @@ static void on_replayed(void *context, const struct replay_result *result)
 	json_put_string(&w, "error", result->error);
 	json_put_end(&w);
 	json_put_line_end(&w);
-	respond(request, &out, json_writer_done(&w));
+	http_respond_json(request, &out, json_writer_done(&w));
 }
 
 static bool copy_name(char to[REPLAY_NAME_MAX], const char *from)

@@ -32,12 +32,7 @@ static void answer(struct http_request *request, const struct dump_result *resul
 	put_result(result, &w);
 	json_put_end(&w);
 	json_put_line_end(&w);
-	if (json_writer_done(&w))
-		http_respond_text(request, 500, "text/plain", "the answer is too large\n");
-	else
-		http_respond(request,
-			&(struct http_answer){ .status = 200, .content_type = "application/json", .body = &out });
-	buffer_done(&out);
+	http_respond_json(request, &out, json_writer_done(&w));
 }
 
 /* Dumps. */
