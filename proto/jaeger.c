@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "proto/otlp_build.h"
+#include "proto/otlp_walk.h"
 
 enum { TAGS_AT_ONCE = 64, SPECIALS_MAX = 16, VERSION_SHOWN = 100, NS_IN_US = 1000 };
 
@@ -363,12 +364,12 @@ static const struct bytes span_names[SPAN_SPECIALS] = {
 };
 
 struct status {
-	unsigned code; /* 0: unset, 1: fine, 2: an error */
+	enum otlp_status code;
 	struct bytes message;
 };
 
 static const char *const kinds[] = { "", "internal", "server", "client", "producer", "consumer" };
-enum { KIND_SERVER = 2, KIND_CLIENT = 3, STATUS_UNSET = 0, STATUS_OK = 1, STATUS_ERROR = 2 };
+enum { KIND_SERVER = 2, KIND_CLIENT = 3 };
 
 static unsigned kind_of(struct specials *s)
 {
@@ -406,9 +407,9 @@ static struct status http_status(const struct specials *s, unsigned kind)
 	if (!http_code(&s->values[SPAN_HTTP_CODE], &code))
 		return (struct status){ .message = { "", 0 } };
 	if (code >= 400 && code < 500 && (kind == KIND_SERVER || kind == KIND_CLIENT))
-		status.code = kind == KIND_CLIENT ? STATUS_ERROR : STATUS_UNSET;
+		status.code = kind == KIND_CLIENT ? OTLP_STATUS_ERROR : OTLP_STATUS_UNSET;
 	else
-		status.code = code >= 100 && code < 399 ? STATUS_UNSET : STATUS_ERROR;
+		status.code = code >= 100 && code < 399 ? OTLP_STATUS_UNSET : OTLP_STATUS_ERROR;
 	return status.code ? status : (struct status){ .message = { "", 0 } };
 }
 
@@ -420,15 +421,15 @@ static struct status status_of(struct specials *s, unsigned kind)
 
 	if (is_there(s, SPAN_ERROR) && error->type == OTLP_VALUE_BOOL && error->number) {
 		s->gone |= 1u << SPAN_ERROR | (unsigned)is_there(s, SPAN_CODE) << SPAN_CODE;
-		status.code = STATUS_ERROR;
+		status.code = OTLP_STATUS_ERROR;
 		status.message =
 			is_there(s, SPAN_DESCRIPTION) ? take_text(s, SPAN_DESCRIPTION) : text_of(s, SPAN_HTTP_MESSAGE);
 	} else if (is_there(s, SPAN_CODE)) {
 		struct bytes word = take_text(s, SPAN_CODE);
 		if (bytes_same_word(word, bytes_of("OK")))
-			status.code = STATUS_OK;
+			status.code = OTLP_STATUS_OK;
 		else if (bytes_same_word(word, bytes_of("ERROR")))
-			status.code = STATUS_ERROR;
+			status.code = OTLP_STATUS_ERROR;
 		status.message = take_text(s, SPAN_DESCRIPTION);
 	} else if (is_there(s, SPAN_HTTP_CODE)) {
 		status = http_status(s, kind);
@@ -542,7 +543,7 @@ static void put_status(struct otlp_build *b, const struct status *status)
 {
 	size_t begun;
 
-	if (status->code == STATUS_UNSET && status->message.size == 0)
+	if (status->code == OTLP_STATUS_UNSET && status->message.size == 0)
 		return;
 	begun = otlp_build_begin(b, 15);
 	if (status->message.size > 0)

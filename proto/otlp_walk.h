@@ -18,6 +18,9 @@
 
 const char *otlp_fault_name(enum otlp_fault fault); /* in words */
 
+/* StatusCode (opentelemetry-proto 1.x, trace.proto). */
+enum otlp_status { OTLP_STATUS_UNSET, OTLP_STATUS_OK, OTLP_STATUS_ERROR };
+
 struct otlp_summary {
 	uint64_t spans;
 };
@@ -32,7 +35,7 @@ struct otlp_span {
 	struct bytes resource, scope, span; /* the messages */
 	struct bytes service, name; /* service is the resource's service.name */
 	struct bytes trace_id, span_id, parent_id; /* 16, 8, and 0 or 8 bytes */
-	uint64_t kind, status, start_ns, end_ns;
+	uint64_t kind, status, start_ns, end_ns; /* status: a number of enum otlp_status, or another */
 };
 
 /* Visits the spans of a body in order until `visit` answers other than 0, which is then the answer. -EBADMSG if the

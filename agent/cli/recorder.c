@@ -32,9 +32,8 @@ static bool print_answer(const json_t *answer)
 	if (spans > 0)
 		printf("%lld spans go to the exporters, marked oxpecker.recorder.reason=command\n", spans);
 	else if (!*error)
-		puts("nothing to send: sampling left nothing out in that time, or it was dumped already; --last 5m "
-		     "goes "
-		     "back further, and `oxpecker recorder ls` tells what is there");
+		puts("nothing to send: sampling left nothing out in that time, or it was dumped already; "
+		     "--last 5m goes back further, and `oxpecker recorder ls` tells what is there");
 	if (*error) {
 		fputs("oxpecker: ", stderr);
 		text_put(stderr, bytes_of(error));
@@ -49,7 +48,7 @@ static int dump(const struct command_call *call, struct duration last)
 	const char *control = call->config->control;
 	struct cli_answer a = { .status = 0 };
 	json_t *answer = NULL;
-	char path[96] = "/recorder/dump?";
+	char path[96];
 	int result = COMMAND_FAILED;
 
 	snprintf(path, sizeof path, "/recorder/dump?all=%d", o->all);

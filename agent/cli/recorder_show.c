@@ -10,9 +10,10 @@
 #include "cli/command.h"
 #include "cli/screen.h"
 #include "proto/otlp_text.h"
+#include "proto/otlp_walk.h"
 #include "recorder/ring.h"
 
-enum { SERVICES_MAX = 256, SERVICE_WIDTH = 16, STATUS_ERROR = 2, LINE_MAX_BYTES = 4 << 20 };
+enum { SERVICES_MAX = 256, SERVICE_WIDTH = 16, LINE_MAX_BYTES = 4 << 20 };
 
 struct line {
 	uint64_t start_ns;
@@ -143,7 +144,7 @@ static void put_padded(FILE *to, const char *words, int width)
 
 static void print_words(const struct reading *r, const struct otlp_row *row, FILE *to)
 {
-	bool failed = row->status == STATUS_ERROR;
+	bool failed = row->status == OTLP_STATUS_ERROR;
 	char when[WALL_TEXT_SIZE];
 
 	wall_format((struct wall_time){ (int64_t)row->start_ns }, when);
@@ -260,7 +261,7 @@ static void take_service(struct reading *r, const struct otlp_row *row)
 
 	s->spans++;
 	s->not_sent += r->entry.kind != RING_SENT && !r->dumped;
-	s->errors += row->status == STATUS_ERROR;
+	s->errors += row->status == OTLP_STATUS_ERROR;
 	s->last_ns = r->entry.at.ns;
 }
 

@@ -13,7 +13,6 @@ enum {
 	LARGE = 256 << 10, /* a frame that is written at once */
 	GATHERED_MAX = 1 << 20, /* of a frame of several requests */
 	STEP = 64 << 10, /* by which its memory grows */
-	STATUS_ERROR = 2,
 };
 
 struct tape_job {
@@ -47,7 +46,7 @@ static int open_ring(struct tape *t, struct tape_wrote *wrote)
 
 static int count_error(void *context, const struct otlp_span *span)
 {
-	*(uint64_t *)context += span->status == STATUS_ERROR;
+	*(uint64_t *)context += span->status == OTLP_STATUS_ERROR;
 	return 0;
 }
 
@@ -55,12 +54,13 @@ static int count_error(void *context, const struct otlp_span *span)
  * hardly anything else has, and looking for them costs a tenth of looking at the spans. */
 static bool may_have_errors(struct bytes request)
 {
-	const char *at = request.data, *end = request.data + request.size - 1;
+	const char *at = request.data, *end;
 
 	if (request.size < 2)
 		return false;
+	end = request.data + request.size - 1;
 	while (at < end && (at = memchr(at, 3 << 3 | WIRE_VARINT, (size_t)(end - at)))) {
-		if (at[1] == STATUS_ERROR)
+		if (at[1] == OTLP_STATUS_ERROR)
 			return true;
 		at++;
 	}

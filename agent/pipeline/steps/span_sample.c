@@ -16,9 +16,10 @@
 
 #include "pipeline/span_where.h"
 #include "pipeline/step.h"
+#include "proto/otlp_walk.h"
 #include "proto/trace_state.h"
 
-enum { TOKEN = 1000000000, STATUS_ERROR = 2, STATE_MAX = 64 << 10 };
+enum { TOKEN = 1000000000, STATE_MAX = 64 << 10 };
 
 struct sample_config {
 	const char *ratio;
@@ -101,7 +102,7 @@ static int create(const void *config, struct host *host, struct step **ret)
 
 static bool is_always_kept(const struct step *s, const struct otlp_view *span)
 {
-	return (s->errors && span->status == STATUS_ERROR) ||
+	return (s->errors && span->status == OTLP_STATUS_ERROR) ||
 	       (s->slower_ns > 0 && span_duration_ns(span) >= s->slower_ns);
 }
 
