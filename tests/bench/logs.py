@@ -13,11 +13,10 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 
-from run import TESTS, Agent, Sink, memory_of, programs, say, spread
+from run import TESTS, Agent, Sink, aligned, memory_of, programs, say, spread, write_json
 from lib.cpu import cpu_seconds
 from lib.process import Process
 from lib.wait import free_port, wait_until
@@ -270,8 +269,7 @@ def table(result):
         peers = [figure(case, name) + (f", {case[name]['median'] / case['ours']['median']:.0f}×" if name in case else "")
                  for name in names]
         rows.append((title, figure(case, "limit"), figure(case, "ours"), ratio, *peers))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows]
+    text = [aligned(rows)]
     for what in ("rate", "files", "down"):
         text += [f"{what}: {name} {value:.1f}" for name, value in result.get(what, {}).items()]
     return "\n".join(text)
@@ -297,9 +295,7 @@ def main():
     finally:
         bench.close()
     print(table(result))
-    with open(bench.options.json, "w", encoding="utf-8") if bench.options.json else sys.stdout as out:
-        json.dump(result, out, indent=1)
-        out.write("\n")
+    write_json(result, bench.options.json)
 
 
 if __name__ == "__main__":

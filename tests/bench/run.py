@@ -386,7 +386,20 @@ def comparison(result):
     for name, mib in result["rest_mib"]["before"].items():
         rows.append((f"at rest, {name}, MiB", *(f"{result['rest_mib'][which][name] or float('nan'):.1f}"
                                                 for which in ("before", "after"))))
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, (26, 20, 20))).rstrip() for row in rows)
+    return aligned(rows)
+
+
+def aligned(rows):
+    """A table: each column as wide as its widest cell."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+
+
+def write_json(result, path):
+    """There, or behind the table."""
+    with open(path, "w", encoding="utf-8") if path else sys.stdout as out:
+        json.dump(result, out, indent=1)
+        out.write("\n")
 
 
 def say(what):
@@ -410,8 +423,7 @@ def table(result):
     for name, title in (("slice_p999_ms", "loop slice p99.9, ms"), ("p50", "probe p50, ms"), ("p99", "probe p99, ms"),
                         ("max", "probe max, ms")):
         rows.append((title, "", figure(spread([run[name] for run in result["flat_out"]])), ""))
-    widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return aligned(rows)
 
 
 def main():
@@ -437,9 +449,7 @@ def main():
     print(comparison(result) if options.before else table(result))
     if not all(run["busy_to_the_end"] for run in result.get("flat_out", [])):
         print("note: the lines ran out before the probes did; raise --files")
-    with open(options.json, "w", encoding="utf-8") if options.json else sys.stdout as out:
-        json.dump(result, out, indent=1)
-        out.write("\n")
+    write_json(result, options.json)
 
 
 if __name__ == "__main__":

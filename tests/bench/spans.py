@@ -25,7 +25,7 @@ from typing import NamedTuple
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 from logs import figure, gone_idle, otelcol  # noqa: E402
-from run import SPAN_STEPS, Agent, Bench, say, spread, traces_config  # noqa: E402
+from run import SPAN_STEPS, Agent, Bench, aligned, say, spread, traces_config, write_json  # noqa: E402
 
 from lib.cpu import cpu_seconds  # noqa: E402
 from lib.process import Process  # noqa: E402
@@ -171,8 +171,7 @@ def table(result):
     for title, case in result.items():
         rows.append((title, figure(case, "limit"), figure(case, "ours"),
                      f"{case['ours']['median'] / case['limit']['median']:.2f}", *(figure(case, name) for name in names)))
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return "\n".join("  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip() for row in rows)
+    return aligned(rows)
 
 
 def main():
@@ -191,9 +190,7 @@ def main():
     finally:
         bench.close()
     print(table(result))
-    with open(bench.options.json, "w", encoding="utf-8") if bench.options.json else sys.stdout as out:
-        json.dump(result, out, indent=1)
-        out.write("\n")
+    write_json(result, bench.options.json)
 
 
 if __name__ == "__main__":
