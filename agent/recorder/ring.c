@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/whole.h"
+
 enum { LAYOUT = 1, HEADERS = 2, HEADER_ROOM = 2048, HEADER_SIZE = HEADERS * HEADER_ROOM, FRAME_MARK = 0x52504f58 };
 #define POSITION_MAX (UINT64_C(1) << 62)
 
@@ -50,37 +52,17 @@ struct ring {
 
 static int put(const struct ring *r, const void *data, size_t size, uint64_t at)
 {
-	const char *from = data;
-
-	while (size > 0) {
-		ssize_t n = pwrite(r->fd, from, size, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENOSPC;
-		from += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	return whole_write(r->fd, data, size, at);
 }
 
 /* 0, -errno, or -ENODATA if the file ends before. */
 static int get(const struct ring *r, void *data, size_t size, uint64_t at)
 {
-	char *to = data;
+	ssize_t got = whole_read(r->fd, data, size, at);
 
-	while (size > 0) {
-		ssize_t n = pread(r->fd, to, size, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-		to += n;
-		at += (uint64_t)n;
-		size -= (size_t)n;
-	}
-	return 0;
+	if (got < 0)
+		return (int)got;
+	return (size_t)got == size ? 0 : -ENODATA;
 }
 
 /* Of `size` bytes at a position: those before the end of the file. The others are at its beginning. */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
+#include "base/whole.h"
 #include "state/database.h"
 #include "state/record.h"
 
@@ -142,17 +143,9 @@ static void keep(struct slots *m, const struct image *image)
 /* What the file lacks stays zero. 0 or -errno. */
 static int read_image(int fd, struct image *to)
 {
-	size_t have = 0;
+	ssize_t got = whole_read(fd, to, sizeof *to, 0);
 
-	while (have < sizeof *to) {
-		ssize_t got = pread(fd, (char *)to + have, sizeof *to - have, (off_t)have);
-		if (got == 0)
-			return 0;
-		if (got < 0 && errno != EINTR)
-			return -errno;
-		have += got > 0 ? (size_t)got : 0;
-	}
-	return 0;
+	return got < 0 ? (int)got : 0;
 }
 
 /* Takes the descriptor, which is valid. Returns 0, 1 if the file was empty, or -errno. */

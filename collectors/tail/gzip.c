@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/path.h"
+#include "base/whole.h"
 
 enum { SMALLEST_GZIP = 18 };
 
@@ -126,14 +127,13 @@ bool tail_unpack_learn_size(struct tail_unpack *u)
 /* Appends what the piece has unpacked to. */
 static int write_text(struct tail_unpack *u)
 {
+	int failed;
+
 	if (u->size + u->piece.size > u->room && u->room < TAIL_UNPACKED_MAX)
 		return -ENOSPC;
-	for (size_t done = 0; done < u->piece.size;) {
-		ssize_t put = pwrite(u->text, u->piece.data + done, u->piece.size - done, (off_t)(u->size + done));
-		if (put < 0 && errno != EINTR)
-			return -errno;
-		done += put > 0 ? (size_t)put : 0;
-	}
+	failed = whole_write(u->text, u->piece.data, u->piece.size, u->size);
+	if (failed)
+		return failed;
 	u->size += u->piece.size;
 	return u->size > TAIL_UNPACKED_MAX ? -EFBIG : 0;
 }
