@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "otlp.pb-c.h"
 #include "recorder/burst.h"
@@ -278,6 +279,132 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 	assert_true(b->result.spans > 0);
 }
 
+/* The first part is on its way to the disk. */
+static void begin_waiting(struct bench *b, unsigned requests)
+{
+	for (unsigned i = 0; i < requests; i++) {
+		note(b, 0, 5);
+		turn_until(b, &b->recorded, 5 * (uint64_t)(i + 1));
+	}
+	b->host.offers_wait = true;
+	dump_begin(b->dump, &minute, on_dumped, b);
+	for (int i = 0; i < TURNS_MAX && !b->host.waiting.batch; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_non_null(b->host.waiting.batch);
+}
+
+static void end_waiting(struct bench *b, int failed)
+{
+	batch_free(b->host.waiting.batch);
+	b->host.waiting.batch = NULL;
+	b->host.offers_wait = false;
+	b->host.waiting.done(b->host.waiting.context, failed);
+}
+
+struct stuck {
+	struct job job;
+	int ends[2];
+};
+
+static void work_until_it_is_told(struct job *job)
+{
+	char c;
+
+	(void)!read(CONTAINER_OF(job, struct stuck, job)->ends[0], &c, 1);
+}
+
+static void forget_job(struct job *job)
+{
+	(void)job;
+}
+
+/* The lane has one job that goes on until the pipe is closed, and no place for another. */
+static void fill_lane(struct bench *b, struct stuck *stuck, struct job *others, size_t count)
+{
+	size_t given = 0;
+
+	*stuck = (struct stuck){ .job = { .work = work_until_it_is_told, .done = forget_job } };
+	assert_int_equal(pipe(stuck->ends), 0);
+	assert_int_equal(lane_run(b->host.disk, &stuck->job), 0);
+	do
+		others[given] = (struct job){ .work = forget_job, .done = forget_job };
+	while (lane_run(b->host.disk, &others[given]) == 0 && ++given < count);
+	assert_true(given < count);
+}
+
+/* Of two parts, the first is taken. The second finds no room, and the lane is full when that is given up. */
+static void what_is_given_up_while_the_lane_is_full_stays(void **state)
+{
+	struct bench *b = *state;
+	struct stuck stuck;
+	struct job others[64];
+	uint64_t first;
+
+	begin_waiting(b, 200);
+	b->host.backed_up = true;
+	end_waiting(b, 0);
+	for (int i = 0; i < TURNS_MAX && b->host.asked < 2; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_int_equal(b->host.asked, 2);
+	fill_lane(b, &stuck, others, COUNT_OF(others));
+	for (int i = 0; i < 30; i++)
+		pass(b, 1);
+	close(stuck.ends[1]);
+	turn_until(b, &b->dumps, 1);
+	close(stuck.ends[0]);
+	first = b->result.spans;
+	assert_true(first > 0 && first < 1000);
+	assert_non_null(strstr(b->result.error, "no room"));
+	b->host.backed_up = false;
+	dump_all(b, &minute);
+	assert_int_equal(first + b->result.spans, 1000);
+}
+
+static void what_the_disk_does_not_take_is_offered_without_it(void **state)
+{
+	struct bench *b = *state;
+
+	begin_waiting(b, 3);
+	end_waiting(b, -ENOSPC);
+	turn_until(b, &b->dumps, 1);
+	assert_null(b->result.error);
+	assert_int_equal(b->result.spans, 15);
+	assert_int_equal(marked(b, "command"), 15);
+}
+
+static void nothing_is_offered_once_the_agent_has_stopped(void **state)
+{
+	struct bench *b = *state;
+
+	begin_waiting(b, 3);
+	dump_collector()->stop(b->host.collector);
+	end_waiting(b, -ECANCELED);
+	turn_until(b, &b->dumps, 1);
+	assert_non_null(strstr(b->result.error, "is ending"));
+	assert_int_equal(b->result.spans, 0);
+	assert_int_equal(b->host.held_count, 0);
+}
+
+static void one_that_waits_for_the_lane_ends_with_the_agent(void **state)
+{
+	struct bench *b = *state;
+	struct stuck stuck;
+	struct job others[64];
+
+	begin_waiting(b, 3);
+	fill_lane(b, &stuck, others, COUNT_OF(others));
+	end_waiting(b, 0);
+	assert_int_equal(b->dumps, 0);
+	dump_collector()->stop(b->host.collector);
+	assert_int_equal(b->dumps, 1);
+	assert_non_null(strstr(b->result.error, "is ending"));
+	assert_int_equal(b->result.spans, 15);
+	close(stuck.ends[1]);
+	end(b, true);
+	close(stuck.ends[0]);
+	start(b);
+}
+
 static void the_next_run_knows_whether_this_one_was_killed(void **state)
 {
 	struct bench *b = *state;
@@ -422,6 +549,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_dump_goes_back_as_far_as_it_is_asked_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_waits_for_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_that_finds_no_room_gives_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_given_up_while_the_lane_is_full_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_disk_does_not_take_is_offered_without_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_offered_once_the_agent_has_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_waits_for_the_lane_ends_with_the_agent, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
