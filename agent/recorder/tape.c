@@ -84,6 +84,7 @@ static void work(struct job *job)
 	struct tape_job *j = CONTAINER_OF(job, struct tape_job, job);
 	struct tape *t = j->tape;
 	struct tape_wrote *wrote = &j->wrote;
+	int failed;
 
 	if (t->options.count_errors && j->frame.size > 0)
 		wrote->errors = count_errors(&j->frame);
@@ -91,8 +92,10 @@ static void work(struct job *job)
 		wrote->failed = open_ring(t, wrote);
 	if (!wrote->failed && j->frame.size > 0)
 		wrote->failed = ring_write(t->ring, &j->frame);
-	if (!wrote->failed && j->ends)
-		wrote->failed = ring_set_ended(t->ring);
+	if (!t->ring || !j->ends)
+		return;
+	failed = ring_set_ended(t->ring); /* also if the last frame found no room */
+	wrote->failed = wrote->failed ? wrote->failed : failed;
 }
 
 /* On the loop. */

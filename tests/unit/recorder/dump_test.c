@@ -279,6 +279,19 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 	assert_true(b->result.spans > 0);
 }
 
+/* 500 spans that sampling left out are in the ring, and a dump of them has begun, which finds no room. */
+static void begin_starving(struct bench *b)
+{
+	for (int i = 0; i < 100; i++)
+		note(b, 0, 5);
+	turn_until(b, &b->recorded, 500);
+	b->host.backed_up = true;
+	dump_begin(b->dump, &minute, on_dumped, b);
+	for (int i = 0; i < TURNS_MAX && b->host.asked == 0; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_true(b->host.asked > 0);
+}
+
 /* The first part is on its way to the disk. */
 static void begin_waiting(struct bench *b, unsigned requests)
 {
@@ -403,6 +416,29 @@ static void one_that_waits_for_the_lane_ends_with_the_agent(void **state)
 	end(b, true);
 	close(stuck.ends[0]);
 	start(b);
+}
+
+/* The ring is full of what was to be dumped. */
+static void an_agent_that_ends_in_a_dump_was_not_killed(void **state)
+{
+	struct bench *b = *state;
+
+	begin_starving(b);
+	for (int i = 0; i < 200; i++) {
+		note(b, 0, 40);
+		(void)tape_flush(&b->tape);
+		loop_turn(b->loop, DURATION_MS(1));
+	}
+	assert_true(b->missed > 0);
+	dump_collector()->stop(b->host.collector);
+	assert_int_equal(b->dumps, 1);
+	note(b, 0, 40);
+	end(b, true);
+	start(b);
+	tape_open(&b->tape);
+	note(b, 0, 1);
+	turn_until(b, &b->recorded, b->recorded + 1);
+	assert_false(b->killed);
 }
 
 static void the_next_run_knows_whether_this_one_was_killed(void **state)
@@ -553,6 +589,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_the_disk_does_not_take_is_offered_without_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(nothing_is_offered_once_the_agent_has_stopped, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_that_waits_for_the_lane_ends_with_the_agent, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_agent_that_ends_in_a_dump_was_not_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
