@@ -223,7 +223,7 @@ static void note(struct tape *t, const struct batch_item *item, enum ring_kind k
 		.records = item->records,
 		.request = { item->data, item->size } };
 
-	if (t->filling.size > 0 && t->filling.size + item->size > LARGE && !t->job && !t->failed)
+	if (t->filling.size > 0 && t->filling.size + ring_entry_size(item->size) > LARGE && !t->job && !t->failed)
 		(void)tape_flush(t);
 	if (reserve(t, item->size) && ring_frame_add(&t->filling, &e) == 0)
 		t->filling_spans += item->records;

@@ -545,6 +545,31 @@ static void beyond_memory_spans_are_missed(void **state)
 	batch_free(batch);
 }
 
+static void note_bytes(struct bench *b, size_t size)
+{
+	struct batch *batch = batch_new(&b->host.budget, SIGNAL_TRACES);
+	char *data = batch_block(batch, size);
+
+	assert_non_null(data);
+	memset(data, 'x', size);
+	assert_int_equal(
+		batch_add(batch, &(struct batch_item){ .data = data, .size = (uint32_t)size, .records = 1 }), 0);
+	tape_note(&b->tape, batch);
+	batch_free(batch);
+}
+
+/* The second would fill the frame, but for what stands before it. */
+static void a_request_that_just_does_not_fit_is_in_the_next_frame(void **state)
+{
+	struct bench *b = *state;
+	size_t first = 200000;
+
+	note_bytes(b, first);
+	note_bytes(b, ring_frame_max(RING_SIZE_MIN) - ring_frame_head() - ring_entry_size(first));
+	assert_int_equal(b->missed, 0);
+	turn_until(b, &b->recorded, 2);
+}
+
 static void what_is_no_request_is_not_marked(void **state)
 {
 	struct mark *mark = mark_new("crash");
@@ -595,6 +620,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(beyond_memory_spans_are_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(spans_with_errors_are_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_that_just_does_not_fit_is_in_the_next_frame, setup, teardown),
 		cmocka_unit_test(what_is_no_request_is_not_marked),
 		cmocka_unit_test(a_burst_is_so_many_within_so_long),
 	};
