@@ -109,7 +109,7 @@ static int teardown(void **state)
 static void turn_until(struct bench *b, const uint64_t *counter, uint64_t wanted)
 {
 	for (int i = 0; i < TURNS_MAX && *counter < wanted; i++) {
-		b->clock.ns += 10000000;
+		b->clock.ns += 100000000;
 		loop_turn(b->loop, DURATION_MS(2));
 	}
 	assert_int_equal(*counter, wanted);
@@ -182,7 +182,7 @@ static size_t marked(const struct bench *b, const char *reason)
 	return count;
 }
 
-static const struct dump_order minute = { .reason = DUMP_COMMAND, .last = { 60 * INT64_C(1000000000) } };
+static const struct dump_order hour = { .reason = DUMP_COMMAND, .last = { 3600 * INT64_C(1000000000) } };
 
 static void what_sampling_left_out_is_dumped_once(void **state)
 {
@@ -190,16 +190,16 @@ static void what_sampling_left_out_is_dumped_once(void **state)
 
 	for (int i = 0; i < 10; i++)
 		note(b, 3, 5);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 50);
 	assert_null(b->result.error);
 	assert_int_equal(marked(b, "command"), 50);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 0);
 	note(b, 1, 2);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 2);
-	dump_all(b, &(struct dump_order){ DUMP_ERRORS, minute.last, true, false });
+	dump_all(b, &(struct dump_order){ DUMP_ERRORS, hour.last, true, false });
 	assert_int_equal(b->result.spans, 10 * 8 + 3);
 	assert_int_equal(b->missed, 0);
 }
@@ -220,7 +220,7 @@ static void a_dump_goes_back_as_far_as_it_is_asked_to(void **state)
 	dump_all(b, &newest);
 	assert_int_equal(b->result.spans, 2);
 	assert_int_equal(marked(b, "restart"), 2);
-	newest.last.ns *= 20; /* what is older is still there */
+	newest.last = hour.last; /* what is older is still there */
 	dump_all(b, &newest);
 	assert_int_equal(b->result.spans, 7);
 }
@@ -234,7 +234,7 @@ static void a_dump_waits_for_room(void **state)
 		note(b, 0, 5);
 	turn_until(b, &b->recorded, 500);
 	b->host.backed_up = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	for (int i = 0; i < 50; i++)
 		loop_turn(b->loop, DURATION_MS(2));
 	assert_int_equal(b->dumps, 0);
@@ -261,7 +261,7 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 		note(b, 0, 5);
 	turn_until(b, &b->recorded, 500);
 	b->host.backed_up = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	turn_until(b, &b->dumps, 1);
 	assert_int_equal(b->result.spans, 0);
 	assert_non_null(strstr(b->result.error, "no room"));
@@ -273,7 +273,7 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 	assert_int_equal(b->missed, missed);
 	b->host.backed_up = false;
 	dump_collector()->resume(b->host.collector);
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	turn_until(b, &b->dumps, 2);
 	assert_null(b->result.error);
 	assert_true(b->result.spans > 0);
@@ -286,7 +286,7 @@ static void begin_starving(struct bench *b)
 		note(b, 0, 5);
 	turn_until(b, &b->recorded, 500);
 	b->host.backed_up = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	for (int i = 0; i < TURNS_MAX && b->host.asked == 0; i++)
 		loop_turn(b->loop, DURATION_MS(2));
 	assert_true(b->host.asked > 0);
@@ -300,7 +300,7 @@ static void begin_waiting(struct bench *b, unsigned requests)
 		turn_until(b, &b->recorded, 5 * (uint64_t)(i + 1));
 	}
 	b->host.offers_wait = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	for (int i = 0; i < TURNS_MAX && !b->host.waiting.batch; i++)
 		loop_turn(b->loop, DURATION_MS(2));
 	assert_non_null(b->host.waiting.batch);
@@ -369,7 +369,7 @@ static void what_is_given_up_while_the_lane_is_full_stays(void **state)
 	assert_true(first > 0 && first < 1000);
 	assert_non_null(strstr(b->result.error, "no room"));
 	b->host.backed_up = false;
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(first + b->result.spans, 1000);
 }
 
@@ -473,7 +473,7 @@ static void a_ring_that_is_taken_away_is_made_anew(void **state)
 	note(b, 0, 6);
 	turn_until(b, &b->recorded, 11);
 	assert_int_equal(faccessat(b->scratch.fd, RING_NAME, F_OK, 0), 0);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 6);
 }
 
@@ -485,7 +485,7 @@ static void without_a_ring_spans_are_missed_and_a_dump_says_so(void **state)
 	note(b, 0, 5);
 	turn_until(b, &b->missed, 5);
 	assert_true(b->wrote.failed < 0);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_non_null(b->result.error);
 	assert_int_equal(unlinkat(b->scratch.fd, RING_NAME, AT_REMOVEDIR), 0);
 }
