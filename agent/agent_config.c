@@ -454,11 +454,17 @@ bool recorder_config_has(const struct recorder_config *c, const char *word)
 	return false;
 }
 
+static const struct node *recorder_node(const struct agent_config *c)
+{
+	const struct node *traces = node_get(c->file->tree.root, "traces");
+
+	return traces ? node_get(traces, "recorder") : NULL;
+}
+
 /* A collector of spans could have its name, which `from` could then not tell apart. */
 static void check_recorder(struct agent_config *c)
 {
-	const struct node *traces = node_get(c->file->tree.root, "traces");
-	const struct node *n = traces ? node_get(traces, "recorder") : NULL;
+	const struct node *n = recorder_node(c);
 
 	c->recorder.on = c->recorder.size > 0;
 	if (n && n->kind == NODE_MAP && n->first && !node_get(n, "size"))
@@ -514,6 +520,15 @@ static void check_way_out(struct agent_config *c, enum part in)
 	}
 }
 
+static void check_way_out_of_recorder(struct agent_config *c)
+{
+	if (c->recorder.on && !has_exporter(c, PART_TRACES_OUT, "recorder"))
+		key_complain(&c->file->errors, recorder_node(c),
+			"no exporter takes its dumps: name \"recorder\" in `from` of one below %s, or leave `from` out "
+			"there",
+			part_path(PART_TRACES_OUT));
+}
+
 /* What a collector brings has somewhere to go. If a name in `from` is wrong, that alone is told. */
 static void check_routes(struct agent_config *c)
 {
@@ -523,6 +538,8 @@ static void check_routes(struct agent_config *c)
 	check_from(c, PART_TRACES_OUT, SIGNAL_TRACES);
 	for (size_t i = 0; i < COUNT_OF(ways_in) && c->file->errors.count == errors; i++)
 		check_way_out(c, ways_in[i]);
+	if (c->file->errors.count == errors)
+		check_way_out_of_recorder(c);
 }
 
 /* Asks each exporter whether its options fit together. It is asked only if each option is fine. */

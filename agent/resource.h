@@ -14,7 +14,7 @@
 enum { RESOURCES_MAX = 32 };
 
 /* Adds a row behind those of `to`, which ends with one without a name, if the value is there and no row has that name
- * of OpenTelemetry. False: there is no room for it. */
+ * of ECS. False: there is no room for it. */
 bool resource_add(struct resource to[RESOURCES_MAX + 1], const char *otel, const char *value) MUST_CHECK;
 /* Adds what the variables say. 0; or -EINVAL: OTEL_RESOURCE_ATTRIBUTES is not name=value,name=value or has more than
  * 16, and nothing of it is added. */

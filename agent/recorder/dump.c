@@ -135,20 +135,19 @@ static bool take_frame(struct part *p)
 
 	if (!p->all && ring_frame_is_dumped(&p->frame))
 		return true;
-	while (!is_full(p)) {
-		if (!ring_entry_next(&p->frame, &p->entry, &e)) {
-			p->entry = 0;
-			if (p->wanted)
-				p->frames[p->frame_count++] = ring_frame_position(&p->frame);
-			p->wanted = false;
-			return true;
-		}
+	for (size_t next = p->entry; ring_entry_next(&p->frame, &next, &e); p->entry = next) {
+		if (is_full(p))
+			return false;
 		if (is_wanted(p, &e)) {
 			p->wanted = true;
 			take_entry(p, &e);
 		}
 	}
-	return false;
+	p->entry = 0;
+	if (p->wanted)
+		p->frames[p->frame_count++] = ring_frame_position(&p->frame);
+	p->wanted = false;
+	return true;
 }
 
 static void read_part(struct part *p, struct ring *ring)
@@ -204,6 +203,13 @@ static void end(struct dump *d)
 	d->done = NULL;
 }
 
+/* The process ends. */
+static void end_here(struct dump *d)
+{
+	d->result.error = "the agent is ending: the rest stays in the ring";
+	end(d);
+}
+
 static void read_next(struct dump *d);
 static void offer(struct dump *d);
 
@@ -213,11 +219,11 @@ static void on_read(struct job *job)
 
 	if (d->part.given_up)
 		d->result.error = "there was no room for the rest: it stays in the ring";
-	else if (d->stopped)
-		d->result.error = "the agent is ending: the rest stays in the ring";
 	else if (d->part.gone)
 		d->result.error = "the ring is not there: see the log";
-	if (d->result.error || (d->part.last && d->part.count == 0))
+	if (d->stopped && !d->result.error)
+		end_here(d);
+	else if (d->result.error || (d->part.last && d->part.count == 0))
 		end(d);
 	else if (d->part.count == 0)
 		read_next(d);
@@ -229,7 +235,8 @@ static void on_again(void *context)
 {
 	struct dump *d = context;
 
-	d->part.given_up = d->state == DUMP_STARVED;
+	if (d->state == DUMP_STARVED)
+		d->part.given_up = true;
 	if (d->state == DUMP_READING || d->state == DUMP_STARVED)
 		read_next(d);
 }
@@ -243,8 +250,18 @@ static void read_next(struct dump *d)
 	buffer_clear(&p->out);
 	p->job = (struct job){ .work = work, .done = on_read };
 	move(d, DUMP_READING);
-	if (lane_run(host_disk_lane(d->host), &p->job) < 0)
+	if (lane_run(host_disk_lane(d->host), &p->job) == 0)
+		return;
+	if (d->stopped)
+		end_here(d);
+	else
 		loop_timer_set(&d->again, DURATION_MS(AGAIN_MS));
+}
+
+/* A job of the lane or an offer is under way, which ends. */
+static bool is_under_way(const struct dump *d)
+{
+	return d->state == DUMP_OFFERED || (d->state == DUMP_READING && !loop_timer_pending(&d->again));
 }
 
 static uint64_t part_spans(const struct part *p)
@@ -292,7 +309,10 @@ static void on_offered(void *context, int failed)
 		return;
 	}
 	d->unspooled = true; /* the disk is full, say: they are offered as everything else is */
-	offer(d);
+	if (d->stopped)
+		end_here(d);
+	else
+		offer(d);
 }
 
 static void offer(struct dump *d)
@@ -398,10 +418,8 @@ static void stop(struct collector *c)
 	struct dump *d = &c->dump;
 
 	d->stopped = true;
-	if (d->state != DUMP_STARVED && d->state != DUMP_WRITING)
-		return;
-	d->result.error = "the agent is ending: the rest stays in the ring";
-	end(d);
+	if (dump_is_busy(d) && !is_under_way(d))
+		end_here(d);
 }
 
 static void destroy(struct collector *c)

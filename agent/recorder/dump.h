@@ -7,7 +7,8 @@
  * A part is read and marked in the disk lane. What sampling left out is sent; everything else has been sent already,
  * and goes again only if that is asked for. While a dump is under way its frames are not written over: what comes then
  * and finds no room is missed. So a dump that finds no room itself gives up after a while (STARVED_S). Frames that were
- * dumped say so in the ring, so nothing is dumped twice, also by the next run.
+ * dumped say so in the ring, so nothing is dumped twice, also by the next run. Only a frame that a dump had the
+ * beginning of when it ended early is dumped whole by the next.
  */
 #ifndef OXP_RECORDER_DUMP_H
 #define OXP_RECORDER_DUMP_H

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/json_writer.h"
 #include "base/text.h"
@@ -59,8 +60,10 @@ static void on_dumped(void *context, const struct dump_result *result)
 	struct http_request *request = r->asked;
 
 	r->asked = NULL;
-	r->result = *result;
-	r->dumped_at = loop_wall(r->options.core->loop);
+	r->last = (struct recorder_last){
+		.reason = r->order.reason, .at = loop_wall(r->options.core->loop), .result = *result
+	};
+	memcpy(r->last.why, r->why, sizeof r->why);
 	*r->dumped += result->spans;
 	tell_dumped(r, result);
 	if (request)
@@ -289,13 +292,13 @@ void recorder_report(void *recorder, const char *name, struct json_writer *w)
 		json_put_string(w, "ring_error", r->failed ? path_why(r->failed) : "");
 		json_put_bool(w, "dumping", r->dump && dump_is_busy(r->dump));
 	}
-	if (r->dumped_at.ns) {
-		wall_format(r->dumped_at, at);
+	if (r->last.at.ns) {
+		wall_format(r->last.at, at);
 		json_put_object(w, "last_dump");
 		json_put_string(w, "at", at);
-		json_put_string(w, "reason", dump_reasons[r->order.reason]);
-		json_put_string(w, "why", r->why);
-		put_result(&r->result, w);
+		json_put_string(w, "reason", dump_reasons[r->last.reason]);
+		json_put_string(w, "why", r->last.why);
+		put_result(&r->last.result, w);
 		json_put_end(w);
 	}
 	json_put_end(w);

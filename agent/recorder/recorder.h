@@ -35,6 +35,14 @@ struct recorder_options {
 	const char *process; /* file with the number of the app's process, or NULL */
 };
 
+/* A dump that has ended. */
+struct recorder_last {
+	enum dump_reason reason;
+	char why[RECORDER_WHY]; /* for people */
+	struct wall_time at; /* 0: there was none */
+	struct dump_result result;
+};
+
 /* Only recorder.c writes it. */
 struct recorder {
 	struct recorder_options options;
@@ -43,12 +51,11 @@ struct recorder {
 	struct burst burst;
 	struct dump_config dump_config;
 	struct dump *dump; /* made by dump_collector() */
-	struct dump_order order; /* of the dump that is under way, or was last */
-	char why[RECORDER_WHY]; /* of the same, for people */
+	struct dump_order order; /* of the dump that is under way */
+	char why[RECORDER_WHY]; /* of the same */
 	struct http_request *asked; /* waits for it; NULL: nobody */
 	struct mono_time rested; /* no dump by itself before */
-	struct wall_time dumped_at; /* the last one; 0: never */
-	struct dump_result result; /* of that */
+	struct recorder_last last;
 	int failed; /* of the ring, as it was told */
 	uint64_t *dumps[DUMP_REASONS], *dumped, *recorded, *missed, *skipped;
 };

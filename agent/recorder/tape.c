@@ -84,6 +84,7 @@ static void work(struct job *job)
 	struct tape_job *j = CONTAINER_OF(job, struct tape_job, job);
 	struct tape *t = j->tape;
 	struct tape_wrote *wrote = &j->wrote;
+	int failed;
 
 	if (t->options.count_errors && j->frame.size > 0)
 		wrote->errors = count_errors(&j->frame);
@@ -91,8 +92,10 @@ static void work(struct job *job)
 		wrote->failed = open_ring(t, wrote);
 	if (!wrote->failed && j->frame.size > 0)
 		wrote->failed = ring_write(t->ring, &j->frame);
-	if (!wrote->failed && j->ends)
-		wrote->failed = ring_set_ended(t->ring);
+	if (!t->ring || !j->ends)
+		return;
+	failed = ring_set_ended(t->ring); /* also if the last frame found no room */
+	wrote->failed = wrote->failed ? wrote->failed : failed;
 }
 
 /* On the loop. */
@@ -220,7 +223,7 @@ static void note(struct tape *t, const struct batch_item *item, enum ring_kind k
 		.records = item->records,
 		.request = { item->data, item->size } };
 
-	if (t->filling.size > 0 && t->filling.size + item->size > LARGE && !t->job && !t->failed)
+	if (t->filling.size > 0 && t->filling.size + ring_entry_size(item->size) > LARGE && !t->job && !t->failed)
 		(void)tape_flush(t);
 	if (reserve(t, item->size) && ring_frame_add(&t->filling, &e) == 0)
 		t->filling_spans += item->records;

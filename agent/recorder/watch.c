@@ -41,16 +41,34 @@ static int read_text(int fd, char *to, size_t room)
 	return n > 0 ? 0 : -EIO;
 }
 
+/* proc(5): "pid (comm) state …", and the exit status is the last field. While the parent has not asked, it is a zombie,
+ * and its number is nobody else's. */
+static bool status_of_proc(const struct watch *w, int *ret)
+{
+	char name[64], text[STAT_MAX], *state, *last;
+
+	snprintf(name, sizeof name, "/proc/%d/stat", w->pid);
+	if (read_text(open(name, O_RDONLY | O_CLOEXEC), text, sizeof text) < 0)
+		return false;
+	state = strrchr(text, ')');
+	last = strrchr(text, ' ');
+	if (!state || state[1] != ' ' || state[2] != 'Z' || !last || last < state)
+		return false;
+	*ret = (int)strtol(last, NULL, 10);
+	return true;
+}
+
 static void find(struct job *job)
 {
 	struct watch *w = CONTAINER_OF(job, struct watch, job);
 	char text[FILE_MAX];
+	int status;
 
 	w->fd = -1;
 	if (read_text(path_regular_open(w->options.file), text, sizeof text) < 0)
 		return;
 	w->pid = (int)strtol(text, NULL, 10);
-	if (w->pid > 0)
+	if (w->pid > 0 && !(w->pid == w->told && status_of_proc(w, &status)))
 		w->fd = (int)syscall(SYS_pidfd_open, w->pid, 0);
 }
 
@@ -78,28 +96,12 @@ static bool status_of_kernel(const struct watch *w, int *ret)
 	return true;
 }
 
-/* proc(5): "pid (comm) state …", and the exit status is the last field. While the parent has not asked, it is a zombie,
- * and its number is nobody else's. */
-static bool status_of_proc(const struct watch *w, int *ret)
-{
-	char name[64], text[STAT_MAX], *state, *last;
-
-	snprintf(name, sizeof name, "/proc/%d/stat", w->pid);
-	if (read_text(open(name, O_RDONLY | O_CLOEXEC), text, sizeof text) < 0)
-		return false;
-	state = strrchr(text, ')');
-	last = strrchr(text, ' ');
-	if (!state || state[1] != ' ' || state[2] != 'Z' || !last || last < state)
-		return false;
-	*ret = (int)strtol(last, NULL, 10);
-	return true;
-}
-
 static void forget(struct watch *w)
 {
 	loop_watch_done(&w->ended);
 	close(w->fd);
 	w->fd = -1;
+	w->told = w->pid;
 	loop_timer_set(&w->next, DURATION_MS(LOOK_MS));
 }
 

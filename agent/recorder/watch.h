@@ -30,6 +30,7 @@ struct watch {
 	struct loop_watch ended;
 	struct job job;
 	int pid, fd; /* of the process that is watched; fd -1: none is */
+	int told; /* the last one that ended: while it is a zombie, its number is nobody else's */
 	unsigned tries; /* to learn how it ended */
 };
 

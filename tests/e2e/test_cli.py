@@ -69,6 +69,9 @@ FAULTS = {
     "a file that leads nowhere": ("logs: { collect: { tail: /a, b: { type: tail, paths: /b } }, "
                                   "export: { file: { path: '-', from: [tail] } } }\n", ":1:30: logs.collect.b: ",
                                   'name "b" in `from` of one below logs.export, or leave'),
+    "a recorder that leads nowhere": ("traces: { recorder: 1MiB, export: { file: { path: '-', from: [otlp] } } }\n",
+                                      ":1:11: traces.recorder: ",
+                                      'name "recorder" in `from` of one below traces.export, or leave'),
 }
 
 

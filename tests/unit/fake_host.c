@@ -212,16 +212,21 @@ enum admit host_offer(struct host *h, struct batch **batch)
 	return ADMIT_TAKEN;
 }
 
-/* Nothing takes longer here, unless a test wants one to. */
-enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+static void let_wait(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
 {
-	if (!h->offers_wait)
-		return host_offer(h, batch);
 	OXP_ASSERT(!h->waiting.batch);
 	h->waiting.batch = *batch;
 	h->waiting.done = done;
 	h->waiting.context = context;
 	*batch = NULL;
+}
+
+/* Nothing takes longer here, unless a test wants one to. */
+enum admit host_offer_long(struct host *h, struct batch **batch, void (*done)(void *, int failed), void *context)
+{
+	if (!h->offers_wait)
+		return host_offer(h, batch);
+	let_wait(h, batch, done, context);
 	return ADMIT_WAITS;
 }
 
@@ -246,8 +251,13 @@ void host_lost(struct host *h, enum signal signal, uint64_t records, uint64_t by
 enum admit host_offer_spooled(
 	struct host *h, struct batch **batch, void (*done)(void *context, int failed), void *context)
 {
-	enum admit answer = host_offer(h, batch);
+	enum admit answer = ADMIT_TAKEN;
 
+	if (h->offers_wait) {
+		let_wait(h, batch, done, context);
+		return answer;
+	}
+	answer = host_offer(h, batch);
 	if (answer == ADMIT_TAKEN)
 		done(context, 0);
 	return answer;

@@ -60,7 +60,8 @@ struct host {
 	uint64_t refused, refused_bytes; /* told by host_refused() */
 	size_t broke_off; /* told by host_broke_off() */
 	bool refuse; /* every offer is answered FULL */
-	bool offers_wait; /* host_offer_long() answers WAITS, and `waiting` is what was offered */
+	/* host_offer_long() answers WAITS, and host_offer_spooled() TAKEN; `waiting` is what was offered */
+	bool offers_wait;
 	struct {
 		struct batch *batch; /* NULL: nothing waits */
 		void (*done)(void *context, int failed);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "otlp.pb-c.h"
 #include "recorder/burst.h"
@@ -108,7 +109,7 @@ static int teardown(void **state)
 static void turn_until(struct bench *b, const uint64_t *counter, uint64_t wanted)
 {
 	for (int i = 0; i < TURNS_MAX && *counter < wanted; i++) {
-		b->clock.ns += 10000000;
+		b->clock.ns += 100000000;
 		loop_turn(b->loop, DURATION_MS(2));
 	}
 	assert_int_equal(*counter, wanted);
@@ -181,7 +182,7 @@ static size_t marked(const struct bench *b, const char *reason)
 	return count;
 }
 
-static const struct dump_order minute = { .reason = DUMP_COMMAND, .last = { 60 * INT64_C(1000000000) } };
+static const struct dump_order hour = { .reason = DUMP_COMMAND, .last = { 3600 * INT64_C(1000000000) } };
 
 static void what_sampling_left_out_is_dumped_once(void **state)
 {
@@ -189,16 +190,16 @@ static void what_sampling_left_out_is_dumped_once(void **state)
 
 	for (int i = 0; i < 10; i++)
 		note(b, 3, 5);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 50);
 	assert_null(b->result.error);
 	assert_int_equal(marked(b, "command"), 50);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 0);
 	note(b, 1, 2);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 2);
-	dump_all(b, &(struct dump_order){ DUMP_ERRORS, minute.last, true, false });
+	dump_all(b, &(struct dump_order){ DUMP_ERRORS, hour.last, true, false });
 	assert_int_equal(b->result.spans, 10 * 8 + 3);
 	assert_int_equal(b->missed, 0);
 }
@@ -219,7 +220,7 @@ static void a_dump_goes_back_as_far_as_it_is_asked_to(void **state)
 	dump_all(b, &newest);
 	assert_int_equal(b->result.spans, 2);
 	assert_int_equal(marked(b, "restart"), 2);
-	newest.last.ns *= 20; /* what is older is still there */
+	newest.last = hour.last; /* what is older is still there */
 	dump_all(b, &newest);
 	assert_int_equal(b->result.spans, 7);
 }
@@ -233,7 +234,7 @@ static void a_dump_waits_for_room(void **state)
 		note(b, 0, 5);
 	turn_until(b, &b->recorded, 500);
 	b->host.backed_up = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	for (int i = 0; i < 50; i++)
 		loop_turn(b->loop, DURATION_MS(2));
 	assert_int_equal(b->dumps, 0);
@@ -260,7 +261,7 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 		note(b, 0, 5);
 	turn_until(b, &b->recorded, 500);
 	b->host.backed_up = true;
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	turn_until(b, &b->dumps, 1);
 	assert_int_equal(b->result.spans, 0);
 	assert_non_null(strstr(b->result.error, "no room"));
@@ -272,10 +273,172 @@ static void a_dump_that_finds_no_room_gives_up(void **state)
 	assert_int_equal(b->missed, missed);
 	b->host.backed_up = false;
 	dump_collector()->resume(b->host.collector);
-	dump_begin(b->dump, &minute, on_dumped, b);
+	dump_begin(b->dump, &hour, on_dumped, b);
 	turn_until(b, &b->dumps, 2);
 	assert_null(b->result.error);
 	assert_true(b->result.spans > 0);
+}
+
+/* 500 spans that sampling left out are in the ring, and a dump of them has begun, which finds no room. */
+static void begin_starving(struct bench *b)
+{
+	for (int i = 0; i < 100; i++)
+		note(b, 0, 5);
+	turn_until(b, &b->recorded, 500);
+	b->host.backed_up = true;
+	dump_begin(b->dump, &hour, on_dumped, b);
+	for (int i = 0; i < TURNS_MAX && b->host.asked == 0; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_true(b->host.asked > 0);
+}
+
+/* The first part is on its way to the disk. */
+static void begin_waiting(struct bench *b, unsigned requests)
+{
+	for (unsigned i = 0; i < requests; i++) {
+		note(b, 0, 5);
+		turn_until(b, &b->recorded, 5 * (uint64_t)(i + 1));
+	}
+	b->host.offers_wait = true;
+	dump_begin(b->dump, &hour, on_dumped, b);
+	for (int i = 0; i < TURNS_MAX && !b->host.waiting.batch; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_non_null(b->host.waiting.batch);
+}
+
+static void end_waiting(struct bench *b, int failed)
+{
+	batch_free(b->host.waiting.batch);
+	b->host.waiting.batch = NULL;
+	b->host.offers_wait = false;
+	b->host.waiting.done(b->host.waiting.context, failed);
+}
+
+struct stuck {
+	struct job job;
+	int ends[2];
+};
+
+static void work_until_it_is_told(struct job *job)
+{
+	char c;
+
+	(void)!read(CONTAINER_OF(job, struct stuck, job)->ends[0], &c, 1);
+}
+
+static void forget_job(struct job *job)
+{
+	(void)job;
+}
+
+/* The lane has one job that goes on until the pipe is closed, and no place for another. */
+static void fill_lane(struct bench *b, struct stuck *stuck, struct job *others, size_t count)
+{
+	size_t given = 0;
+
+	*stuck = (struct stuck){ .job = { .work = work_until_it_is_told, .done = forget_job } };
+	assert_int_equal(pipe(stuck->ends), 0);
+	assert_int_equal(lane_run(b->host.disk, &stuck->job), 0);
+	do
+		others[given] = (struct job){ .work = forget_job, .done = forget_job };
+	while (lane_run(b->host.disk, &others[given]) == 0 && ++given < count);
+	assert_true(given < count);
+}
+
+/* Of two parts, the first is taken. The second finds no room, and the lane is full when that is given up. */
+static void what_is_given_up_while_the_lane_is_full_stays(void **state)
+{
+	struct bench *b = *state;
+	struct stuck stuck;
+	struct job others[64];
+	uint64_t first;
+
+	begin_waiting(b, 200);
+	b->host.backed_up = true;
+	end_waiting(b, 0);
+	for (int i = 0; i < TURNS_MAX && b->host.asked < 2; i++)
+		loop_turn(b->loop, DURATION_MS(2));
+	assert_int_equal(b->host.asked, 2);
+	fill_lane(b, &stuck, others, COUNT_OF(others));
+	for (int i = 0; i < 30; i++)
+		pass(b, 1);
+	close(stuck.ends[1]);
+	turn_until(b, &b->dumps, 1);
+	close(stuck.ends[0]);
+	first = b->result.spans;
+	assert_true(first > 0 && first < 1000);
+	assert_non_null(strstr(b->result.error, "no room"));
+	b->host.backed_up = false;
+	dump_all(b, &hour);
+	assert_int_equal(first + b->result.spans, 1000);
+}
+
+static void what_the_disk_does_not_take_is_offered_without_it(void **state)
+{
+	struct bench *b = *state;
+
+	begin_waiting(b, 3);
+	end_waiting(b, -ENOSPC);
+	turn_until(b, &b->dumps, 1);
+	assert_null(b->result.error);
+	assert_int_equal(b->result.spans, 15);
+	assert_int_equal(marked(b, "command"), 15);
+}
+
+static void nothing_is_offered_once_the_agent_has_stopped(void **state)
+{
+	struct bench *b = *state;
+
+	begin_waiting(b, 3);
+	dump_collector()->stop(b->host.collector);
+	end_waiting(b, -ECANCELED);
+	turn_until(b, &b->dumps, 1);
+	assert_non_null(strstr(b->result.error, "is ending"));
+	assert_int_equal(b->result.spans, 0);
+	assert_int_equal(b->host.held_count, 0);
+}
+
+static void one_that_waits_for_the_lane_ends_with_the_agent(void **state)
+{
+	struct bench *b = *state;
+	struct stuck stuck;
+	struct job others[64];
+
+	begin_waiting(b, 3);
+	fill_lane(b, &stuck, others, COUNT_OF(others));
+	end_waiting(b, 0);
+	assert_int_equal(b->dumps, 0);
+	dump_collector()->stop(b->host.collector);
+	assert_int_equal(b->dumps, 1);
+	assert_non_null(strstr(b->result.error, "is ending"));
+	assert_int_equal(b->result.spans, 15);
+	close(stuck.ends[1]);
+	end(b, true);
+	close(stuck.ends[0]);
+	start(b);
+}
+
+/* The ring is full of what was to be dumped. */
+static void an_agent_that_ends_in_a_dump_was_not_killed(void **state)
+{
+	struct bench *b = *state;
+
+	begin_starving(b);
+	for (int i = 0; i < 200; i++) {
+		note(b, 0, 40);
+		(void)tape_flush(&b->tape);
+		loop_turn(b->loop, DURATION_MS(1));
+	}
+	assert_true(b->missed > 0);
+	dump_collector()->stop(b->host.collector);
+	assert_int_equal(b->dumps, 1);
+	note(b, 0, 40);
+	end(b, true);
+	start(b);
+	tape_open(&b->tape);
+	note(b, 0, 1);
+	turn_until(b, &b->recorded, b->recorded + 1);
+	assert_false(b->killed);
 }
 
 static void the_next_run_knows_whether_this_one_was_killed(void **state)
@@ -310,7 +473,7 @@ static void a_ring_that_is_taken_away_is_made_anew(void **state)
 	note(b, 0, 6);
 	turn_until(b, &b->recorded, 11);
 	assert_int_equal(faccessat(b->scratch.fd, RING_NAME, F_OK, 0), 0);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 6);
 }
 
@@ -322,7 +485,7 @@ static void without_a_ring_spans_are_missed_and_a_dump_says_so(void **state)
 	note(b, 0, 5);
 	turn_until(b, &b->missed, 5);
 	assert_true(b->wrote.failed < 0);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_non_null(b->result.error);
 	assert_int_equal(unlinkat(b->scratch.fd, RING_NAME, AT_REMOVEDIR), 0);
 }
@@ -382,6 +545,31 @@ static void beyond_memory_spans_are_missed(void **state)
 	batch_free(batch);
 }
 
+static void note_bytes(struct bench *b, size_t size)
+{
+	struct batch *batch = batch_new(&b->host.budget, SIGNAL_TRACES);
+	char *data = batch_block(batch, size);
+
+	assert_non_null(data);
+	memset(data, 'x', size);
+	assert_int_equal(
+		batch_add(batch, &(struct batch_item){ .data = data, .size = (uint32_t)size, .records = 1 }), 0);
+	tape_note(&b->tape, batch);
+	batch_free(batch);
+}
+
+/* The second would fill the frame, but for what stands before it. */
+static void a_request_that_just_does_not_fit_is_in_the_next_frame(void **state)
+{
+	struct bench *b = *state;
+	size_t first = 200000;
+
+	note_bytes(b, first);
+	note_bytes(b, ring_frame_max(RING_SIZE_MIN) - ring_frame_head() - ring_entry_size(first));
+	assert_int_equal(b->missed, 0);
+	turn_until(b, &b->recorded, 2);
+}
+
 static void what_is_no_request_is_not_marked(void **state)
 {
 	struct mark *mark = mark_new("crash");
@@ -422,11 +610,17 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_dump_goes_back_as_far_as_it_is_asked_to, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_waits_for_room, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_dump_that_finds_no_room_gives_up, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_is_given_up_while_the_lane_is_full_stays, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_the_disk_does_not_take_is_offered_without_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_offered_once_the_agent_has_stopped, setup, teardown),
+		cmocka_unit_test_setup_teardown(one_that_waits_for_the_lane_ends_with_the_agent, setup, teardown),
+		cmocka_unit_test_setup_teardown(an_agent_that_ends_in_a_dump_was_not_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_next_run_knows_whether_this_one_was_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_ring_that_is_taken_away_is_made_anew, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_ring_spans_are_missed_and_a_dump_says_so, setup, teardown),
 		cmocka_unit_test_setup_teardown(beyond_memory_spans_are_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(spans_with_errors_are_counted, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_request_that_just_does_not_fit_is_in_the_next_frame, setup, teardown),
 		cmocka_unit_test(what_is_no_request_is_not_marked),
 		cmocka_unit_test(a_burst_is_so_many_within_so_long),
 	};

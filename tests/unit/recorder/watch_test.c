@@ -133,6 +133,27 @@ static void a_zombie_tells_how_it_ended(void **state)
 	}
 }
 
+/* Nobody asks how it ended, so it stays a zombie, and its number stays in the file. */
+static void a_zombie_is_told_of_once(void **state)
+{
+	struct bench *b = *state;
+
+	begin(b, 3);
+	turn_until_watched(b, true);
+	end(b);
+	turn_until_watched(b, false);
+	assert_int_equal(b->crashes, 1);
+	for (int looks = 0; looks < 3 && b->crashes == 1; looks++) {
+		loop_timer_set(&b->watch.next, DURATION_MS(0));
+		while (loop_timer_pending(&b->watch.next))
+			loop_turn(b->loop, DURATION_MS(5));
+		while (!loop_timer_pending(&b->watch.next))
+			loop_turn(b->loop, DURATION_MS(5));
+	}
+	assert_int_equal(b->crashes, 1);
+	reap(b);
+}
+
 /* The kernel tells, since Linux 6.15; before, whatever has ended has crashed. */
 static void one_that_was_reaped_is_told_of_by_the_kernel_or_counts_as_a_crash(void **state)
 {
@@ -175,6 +196,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(a_zombie_tells_how_it_ended, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_zombie_is_told_of_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			one_that_was_reaped_is_told_of_by_the_kernel_or_counts_as_a_crash, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_not_there_is_waited_for, setup, teardown),
