@@ -32,6 +32,14 @@ static bool is_same(struct bytes key, struct bytes name, bool fold)
 	return fold ? strncasecmp(key.data, name.data, key.size) == 0 : memcmp(key.data, name.data, key.size) == 0;
 }
 
+bool key_set_search_plain(const struct key_set *s, struct bytes name)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (is_same(s->keys[i], name, s->fold))
+			return true;
+	return false;
+}
+
 /* The name is decoded once, however many keys there are. */
 bool key_set_search(const struct key_set *s, struct bytes name)
 {
@@ -43,10 +51,7 @@ bool key_set_search(const struct key_set *s, struct bytes name)
 			return false; /* it is longer than any key */
 		name = buffer_bytes(&to);
 	}
-	for (size_t i = 0; i < s->count; i++)
-		if (is_same(s->keys[i], name, s->fold))
-			return true;
-	return false;
+	return key_set_search_plain(s, name);
 }
 
 static bool is_escaped_dot(struct bytes b)
@@ -82,6 +87,23 @@ bool key_set_search_words(const struct key_set *s, struct bytes name)
 		size = word_size(name, &dot);
 		if (key_set_has(s, (struct bytes){ name.data, size }))
 			return true;
+	}
+	return false;
+}
+
+bool key_set_has_plain_word(const struct key_set *s, struct bytes name)
+{
+	const char *dot = name.data;
+
+	if (key_set_has_plain(s, name))
+		return true;
+	while (s->shortest > 0 && name.size >= s->shortest && dot) {
+		size_t size;
+		dot = memchr(name.data, '.', name.size);
+		size = dot ? (size_t)(dot - name.data) : name.size;
+		if (key_set_has_plain(s, (struct bytes){ name.data, size }))
+			return true;
+		name = (struct bytes){ name.data + size + (dot != NULL), name.size - size - (dot != NULL) };
 	}
 	return false;
 }

@@ -1,7 +1,8 @@
 /*
  * A set of member names that is looked up for every member of every line: size and first letter rule out most of them.
  *
- * Names are compared with their escapes resolved, as a JSON reader would; `fold` ignores the case of ASCII letters.
+ * Names of JSON are compared with their escapes resolved, as a JSON reader would; those of OTLP are plain: a backslash
+ * in them is one. `fold` ignores the case of ASCII letters.
  */
 #ifndef OXP_KEY_SET_H
 #define OXP_KEY_SET_H
@@ -45,5 +46,17 @@ static inline bool key_set_has_word(const struct key_set *s, struct bytes name)
 		return true;
 	return s->shortest > 0 && name.size > s->shortest && key_set_search_words(s, name);
 }
+
+/* The same for names that have no escapes. */
+
+bool key_set_search_plain(const struct key_set *, struct bytes name);
+
+static inline bool key_set_has_plain(const struct key_set *s, struct bytes name)
+{
+	return name.size > 0 && s->first[(unsigned char)name.data[0]] &&
+	       s->sizes >> (name.size < 63 ? name.size : 63) & 1 && key_set_search_plain(s, name);
+}
+
+bool key_set_has_plain_word(const struct key_set *, struct bytes name);
 
 #endif

@@ -567,6 +567,18 @@ static void close_frame(struct run *r, unsigned frame)
 	f[-1].growth += f->growth + (int64_t)wire_varint_size(size) - (f->content - f->length);
 }
 
+/* Spans that go one after the other are one splice: most of a large request may go. */
+static bool add_removal(struct otlp_edit *e, uint32_t at, uint32_t size)
+{
+	struct otlp_splice *last = e->count > 0 ? &e->splices[e->count - 1] : NULL;
+
+	if (last && last->text && last->size == 0 && last->at + last->remove == at) {
+		last->remove += size;
+		return true;
+	}
+	return add_splice(e, &(struct otlp_splice){ .at = at, .remove = size, .text = "" });
+}
+
 /* Leaves the whole message out. */
 static bool drop_frame(struct run *r, unsigned frame)
 {
@@ -577,9 +589,7 @@ static bool drop_frame(struct run *r, unsigned frame)
 		r->e->count = f->splice;
 	f[-1].growth -= (int64_t)whole;
 	f[-1].dropped = true;
-	return mark(r, frame - 1) &&
-	       add_splice(
-		       r->e, &(struct otlp_splice){ .at = place(r, f->field), .remove = (uint32_t)whole, .text = "" });
+	return mark(r, frame - 1) && add_removal(r->e, place(r, f->field), (uint32_t)whole);
 }
 
 static size_t pair_size(const struct otlp_part *p)

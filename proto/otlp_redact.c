@@ -152,7 +152,7 @@ static void on_pair(struct walk *w, const struct wire_field *f)
 {
 	struct bytes key = wire_last(f->bytes, 1, NULL);
 
-	if (redact_is_key(&w->r->redact, key))
+	if (redact_is_plain_key(&w->r->redact, key))
 		take_out(w, f->number, key, f->bytes);
 	else
 		enter(w, f->number, PAIR, f->bytes);
@@ -323,7 +323,7 @@ static bool on_attribute(struct otlp_redact *r, struct otlp_edit *e, struct otlp
 {
 	struct bytes value;
 
-	if (!redact_is_key(&r->redact, p->key))
+	if (!redact_is_plain_key(&r->redact, p->key))
 		return clean_attribute(r, e, v, p);
 	if (r->redact.with == REDACT_REMOVE) {
 		otlp_part_drop(v, p);

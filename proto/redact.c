@@ -294,6 +294,11 @@ bool redact_is_key(const struct redact *r, struct bytes name)
 	return r->shallow ? key_set_has(&r->keys, name) : key_set_has_word(&r->keys, name);
 }
 
+bool redact_is_plain_key(const struct redact *r, struct bytes name)
+{
+	return r->shallow ? key_set_has_plain(&r->keys, name) : key_set_has_plain_word(&r->keys, name);
+}
+
 static void on_name(struct pass *p)
 {
 	if ((!p->r->shallow || p->depth == 0) && redact_is_key(p->r, p->walk.text))

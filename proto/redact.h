@@ -38,8 +38,9 @@ void redact_done(struct redact *);
 /* Gives back the memory of long strings: of a buffer that has more than `kept`. */
 void redact_give_back(struct redact *, size_t kept);
 
-/* Whether the value of a member with that name must not be shown. */
+/* Whether the value of a member with that name must not be shown; that of an attribute of OTLP. */
 bool redact_is_key(const struct redact *, struct bytes name);
+bool redact_is_plain_key(const struct redact *, struct bytes name);
 /* Appends the clean form of a value, or of members with a comma before each. */
 enum redacted redact_json(struct redact *, struct bytes text, struct buffer *out) MUST_CHECK;
 /* Whether it is plain at a glance that nothing can be found in that text. */

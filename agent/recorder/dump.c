@@ -8,7 +8,7 @@
 enum {
 	PART = 256 << 10, /* bytes of requests that are offered at once, and one more */
 	READ_MAX = 4 << 20, /* bytes of the ring in one job: others wait for the disk, too */
-	PART_MAX = 3 * RING_FRAME_MAX, /* a request with marks */
+	PART_MAX = PART + RING_FRAME_MAX + (512 << 10), /* with a piece of a request, and its marks */
 	ITEMS_MAX = 4096,
 	AGAIN_MS = 100, /* after the lane was full */
 	STARVED_S = 20, /* without room, before a dump gives up */
@@ -37,7 +37,8 @@ static const bool moves[DUMP_STATES][DUMP_STATES] = {
 struct part {
 	struct job job;
 	uint64_t at, until; /* positions */
-	size_t entry; /* within the frame at `at`, whose entries before that one are done */
+	size_t entry; /* within the frame at `at`, whose entries before that one are done, */
+	size_t span; /* and so are the spans of that one before this one */
 	bool wanted; /* some of these were wanted */
 	int64_t since_ns;
 	bool first, last, all;
@@ -117,14 +118,15 @@ static bool is_full(const struct part *p)
 	return p->count == ITEMS_MAX || p->frame_count == ITEMS_MAX || p->out.size >= PART;
 }
 
+/* A piece of it. */
 static void take_entry(struct part *p, const struct ring_entry *e)
 {
 	size_t before = p->out.size;
 	uint32_t spans;
 
-	if (mark_append(p->mark, e->request, &p->out, &spans) < 0)
+	if (mark_append(p->mark, e->request, &p->span, &p->out, &spans) < 0)
 		p->unreadable++;
-	else
+	else if (spans > 0)
 		p->items[p->count++] = (struct dump_item){ (uint32_t)(p->out.size - before), spans };
 }
 
@@ -135,13 +137,17 @@ static bool take_frame(struct part *p)
 
 	if (!p->all && ring_frame_is_dumped(&p->frame))
 		return true;
-	for (size_t next = p->entry; ring_entry_next(&p->frame, &next, &e); p->entry = next) {
+	for (size_t next = p->entry; ring_entry_next(&p->frame, &next, &e);) {
 		if (is_full(p))
 			return false;
 		if (is_wanted(p, &e)) {
 			p->wanted = true;
 			take_entry(p, &e);
 		}
+		if (p->span == 0)
+			p->entry = next;
+		else
+			next = p->entry;
 	}
 	p->entry = 0;
 	if (p->wanted)
@@ -364,7 +370,7 @@ void dump_begin(
 	d->context = context;
 	d->result = (struct dump_result){ .error = NULL };
 	d->unspooled = false;
-	p->at = p->entry = p->unreadable = 0;
+	p->at = p->entry = p->span = p->unreadable = 0;
 	p->frame_count = 0;
 	p->last = p->wanted = p->given_up = false;
 	p->since_ns = loop_wall(host_loop(d->host)).ns;

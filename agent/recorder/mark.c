@@ -7,12 +7,18 @@
 #include "proto/otlp_edit.h"
 #include "proto/otlp_walk.h"
 
-enum { SCRATCH_MAX = 8 << 20, VALUE_ROOM = 64 };
+enum {
+	SCRATCH_MAX = 4 << 20, /* a span of 2 MiB, all of it written anew */
+	VALUE_ROOM = 64,
+	ROOM_STEP = 64 << 10,
+};
 
 struct mark {
 	struct otlp_edit *edit;
 	char value[VALUE_ROOM]; /* an AnyValue */
 	size_t size;
+	size_t first, next, seen; /* spans of the request: where the piece begins, and ends; how many were shown */
+	size_t bytes; /* of the spans in the piece, with their marks */
 };
 
 struct mark *mark_new(const char *reason)
@@ -35,6 +41,18 @@ void mark_free(struct mark *m)
 	free(m);
 }
 
+/* Whether the span at hand is one of the piece. */
+static bool is_in_piece(struct mark *m, const struct otlp_view *view)
+{
+	size_t number = m->seen++;
+
+	if (number < m->first || m->bytes >= MARK_PIECE)
+		return false;
+	m->bytes += view->message.size + sizeof MARK_NAME + m->size;
+	m->next = number + 1;
+	return true;
+}
+
 /* One that has the attribute already was dumped by another agent before: the latest reason stands. */
 static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
@@ -45,6 +63,8 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	(void)e;
 	if (view->level != OTLP_SPAN)
 		return true;
+	if (!is_in_piece(m, view))
+		return false;
 	part = otlp_view_find(view, bytes_of(MARK_NAME));
 	if (!part)
 		return otlp_view_add(view, bytes_of(MARK_NAME), value);
@@ -52,25 +72,45 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	return true;
 }
 
-int mark_append(struct mark *m, struct bytes request, struct buffer *to, uint32_t *ret_spans)
+/* Edits the request down to the piece that begins with that span. */
+static int cut_piece(struct mark *m, struct bytes request, size_t first)
 {
-	struct otlp_summary sum;
-	size_t at;
-	char *room;
-	int failed;
+	m->first = m->next = first;
+	m->seen = m->bytes = 0;
+	return otlp_edit_run(m->edit, request, show, m);
+}
 
-	if (otlp_traces_check(request.data, request.size, &sum, &at) != OTLP_OK)
-		return -EBADMSG;
-	failed = otlp_edit_run(m->edit, request, show, m);
+static int append_piece(struct mark *m, struct bytes request, size_t first, struct buffer *to)
+{
+	char *room;
+	int failed = cut_piece(m, request, first);
+
 	if (failed)
 		return failed;
 	if (m->edit->kept == 0)
-		return -EBADMSG;
-	room = buffer_reserve(to, m->edit->size);
+		return m->next < m->seen ? 0 : -EBADMSG;
+	room = buffer_reserve_step(to, m->edit->size, ROOM_STEP);
 	if (!room)
 		return m->edit->size > to->ceiling - to->size ? -ENOSPC : -ENOMEM;
 	otlp_edit_write(m->edit, room);
 	to->size += m->edit->size;
+	return 0;
+}
+
+int mark_append(struct mark *m, struct bytes request, size_t *span, struct buffer *to, uint32_t *ret_spans)
+{
+	size_t first = *span, at;
+	struct otlp_summary sum;
+	int failed;
+
+	*span = 0;
+	if (otlp_traces_check(request.data, request.size, &sum, &at) != OTLP_OK)
+		return -EBADMSG;
+	failed = append_piece(m, request, first, to);
+	otlp_edit_forget(m->edit);
+	if (failed)
+		return failed;
+	*span = m->next < m->seen ? m->next : 0;
 	*ret_spans = (uint32_t)m->edit->kept;
 	return 0;
 }

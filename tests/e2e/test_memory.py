@@ -2,6 +2,7 @@
 
 It runs what is shipped: sanitizers take several times the memory, which says nothing of it."""
 
+import contextlib
 import os
 import re
 import socket
@@ -10,8 +11,9 @@ import time
 
 import pytest
 import requests
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lib import cgroup, need, span_floods
+from lib import agent as agents, cgroup, need, span_floods
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
@@ -248,6 +250,38 @@ def answers_to(connection, request, count):
             size = int(head[15:]) if head.lower().startswith(b"content-length:") else size
         file.read(size)
     return taken
+
+
+def test_a_dump_of_very_many_small_spans_fits_in_24_mib(oxpecker, fault_server, small):
+    """The mark that each gets is larger than they are. Meanwhile others keep coming."""
+    server, over = fault_server(), threading.Event()
+    agent = oxpecker({"traces": {"batch": {"age": "50ms"}, "steps": [{"sample": {"ratio": 0}}],
+                                 "recorder": {"size": "16MiB", "when": []}, "export": {"otlp": server.url}}})
+    request = ExportTraceServiceRequest()
+    spans = request.resource_spans.add().scope_spans.add().spans
+    for number in range(1, 60_001):
+        spans.add(trace_id=b"0123456789abcdef", span_id=number.to_bytes(8, "big"))
+    body, pid = request.SerializeToString(), agent.pid
+
+    def flood():
+        while not over.is_set():
+            with contextlib.suppress(requests.RequestException):
+                requests.post(agent.otlp_url + "/v1/traces", data=body, headers=PROTOBUF, timeout=30)
+
+    threads = [threading.Thread(target=flood) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        agent.wait_until(lambda: agent.metric("oxpecker_recorder_spans_total") >= 300_000, 60)
+        done = agents.run("recorder", "dump", "--all", "--config", agent.config_path, env=agent.env)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert small.kills == 0 and agent.pid == pid and agent.process.alive()
+    assert done.returncode == 0, done.stderr
+    agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 60)
+    assert agent.status()["recorder"]["last_dump"]["unreadable_requests"] == 0
 
 
 def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small, tmp_path):

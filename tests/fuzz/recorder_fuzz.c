@@ -37,23 +37,40 @@ static size_t count_marks(struct bytes all)
 	return count;
 }
 
-static void try_entry(struct mark *mark, const struct ring_entry *e)
+/* Returns how many spans the piece has; 0 after a failure, too. */
+static uint64_t try_piece(struct mark *mark, struct bytes request, size_t *span)
 {
 	struct otlp_summary sum;
 	struct buffer out;
-	uint32_t spans;
+	uint32_t spans = 0;
 	size_t at;
 
-	(void)!otlp_traces_rows(e->request.data, e->request.size, on_row, NULL);
 	buffer_init(&out, OUT_MAX);
-	if (mark_append(mark, e->request, &out, &spans) == 0) {
+	if (mark_append(mark, request, span, &out, &spans) == 0) {
 		need(otlp_traces_check(out.data, out.size, &sum, &at) == OTLP_OK);
-		need(sum.spans == spans && spans > 0);
+		need(sum.spans == spans && (spans > 0 || out.size == 0));
 		need(count_marks(buffer_bytes(&out)) >= spans);
 	} else {
-		need(out.size == 0);
+		need(out.size == 0 && *span == 0);
 	}
 	buffer_done(&out);
+	return spans;
+}
+
+static void try_entry(struct mark *mark, const struct ring_entry *e)
+{
+	struct otlp_summary sum;
+	uint64_t spans = 0;
+	size_t span = 0, before, at;
+
+	(void)!otlp_traces_rows(e->request.data, e->request.size, on_row, NULL);
+	do {
+		before = span;
+		spans += try_piece(mark, e->request, &span);
+		need(span == 0 || span > before);
+	} while (span > 0);
+	if (spans > 0)
+		need(otlp_traces_check(e->request.data, e->request.size, &sum, &at) == OTLP_OK && spans <= sum.spans);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

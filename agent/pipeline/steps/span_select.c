@@ -88,7 +88,7 @@ static void take_out(const struct step *s, struct otlp_view *v, bool listed)
 
 	for (size_t i = 0; i < v->count; i++) {
 		struct otlp_part *p = &v->parts[i];
-		if (otlp_is_attribute(v, p) && key_set_has(keys, p->key) == listed)
+		if (otlp_is_attribute(v, p) && key_set_has_plain(keys, p->key) == listed)
 			otlp_part_drop(v, p);
 	}
 }

@@ -595,6 +595,42 @@ static void what_is_no_request_is_dropped(void **state)
 	batch_free(b);
 }
 
+/* The names of OTLP have no escapes, as those of JSON have: none hides a dot, or a key that has a backslash. */
+static void a_backslash_in_the_name_of_an_attribute_is_one(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new(&w->budget, SIGNAL_TRACES);
+	struct buffer body, said;
+	size_t resource;
+	char *data;
+
+	buffer_init(&body, MEMORY);
+	buffer_init(&said, MEMORY);
+	put_head(&body, 1, "db", 1);
+	put_attribute(&body, 9, "user\\.password", "hunter2");
+	put_attribute(&body, 9, "domain\\user", "bob");
+	put_attribute(&body, 9, "domain\\host", "h");
+	put_wrap(&body, 0, 2);
+	put_wrap(&body, 0, 2);
+	resource = body.size;
+	put_attribute(&body, 1, "host", "h");
+	put_wrap(&body, resource, 1);
+	put_wrap(&body, 0, 1);
+	data = batch_block(b, body.size);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(batch_add(b, &(struct batch_item){ data, (uint32_t)body.size, 1, 0, 0 }), 0);
+	use(w, &step_span_redact, &(struct redact_options){ LIST("password", "domain\\user"), NO_LIST, 0, NULL });
+	use(w, &step_span_drop, &(struct select_options){ NO_MAP, LIST("domain\\host") });
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	say_request(&said, batch_item(b, 0));
+	assert_int_equal(buffer_append(&said, "", 1), 0);
+	assert_non_null(strstr(said.data, "; db: user\\.password=*** domain\\user=***"));
+	assert_null(strstr(said.data, "domain\\host"));
+	buffer_done(&body);
+	buffer_done(&said);
+	batch_free(b);
+}
+
 /* A span that no step can see whole might keep a secret. The one beside it stays. */
 /* Two events and three links, of which one and two had been dropped by the SDK. */
 static void events_and_links_beyond_the_limits_are_counted(void **state)
@@ -727,6 +763,7 @@ int main(void)
 		cmocka_unit_test(each_step_does_its_work),
 		cmocka_unit_test(what_makes_no_sense_is_refused),
 		cmocka_unit_test_setup_teardown(a_ratio_is_sampled_by_the_rule_of_opentelemetry, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_backslash_in_the_name_of_an_attribute_is_one, setup, teardown),
 		cmocka_unit_test_setup_teardown(events_and_links_beyond_the_limits_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_span_with_too_many_attributes_is_dropped, setup, teardown),
 		cmocka_unit_test_setup_teardown(steps_see_what_others_did, setup, teardown),

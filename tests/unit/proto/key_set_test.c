@@ -50,6 +50,45 @@ static void names_are_compared_as_they_read(void **state)
 			fail_msg("%s", rows[i].name);
 }
 
+/* OTLP has no escapes: a backslash hides no dot, and is a letter of the name. */
+static void plain_names_are_compared_as_they_stand(void **state)
+{
+	static const struct {
+		const char *name;
+		bool whole, word;
+	} plain[] = {
+		{ "password", true, true },
+		{ "PassWord", true, true },
+		{ "user\\.password", false, true },
+		{ "\\password.old", false, false },
+		{ "password\\.old", false, false },
+		{ "password.\\", false, true },
+		{ "\\.password", false, true },
+		{ "a.b\\.c\\.password.d", false, true },
+		{ "\\u0070assword", false, false },
+		{ "user\\u002epassword", false, false },
+		{ "back\\slash", true, true },
+		{ "x.back\\Slash", false, true },
+		{ "two.words", true, true },
+		{ "x.two.words", false, false },
+		{ "passwords", false, false },
+		{ ".", false, false },
+		{ "..password", false, true },
+		{ "password.", false, true },
+		{ "", false, false },
+	};
+	struct key_set s = { .fold = true };
+
+	(void)state;
+	assert_int_equal(key_set_add(&s, "password"), 0);
+	assert_int_equal(key_set_add(&s, "two.words"), 0);
+	assert_int_equal(key_set_add(&s, "back\\slash"), 0);
+	for (size_t i = 0; i < COUNT_OF(plain); i++)
+		if (key_set_has_plain(&s, bytes_of(plain[i].name)) != plain[i].whole ||
+			key_set_has_plain_word(&s, bytes_of(plain[i].name)) != plain[i].word)
+			fail_msg("%s", plain[i].name);
+}
+
 /* What rules a name out before its words are searched does not rule out one that has such a word. */
 static void the_shortest_key_is_found_among_words(void **state)
 {
@@ -119,6 +158,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names_are_compared_as_they_read),
+		cmocka_unit_test(plain_names_are_compared_as_they_stand),
 		cmocka_unit_test(the_shortest_key_is_found_among_words),
 		cmocka_unit_test(an_escaped_name_is_decoded_once),
 	};

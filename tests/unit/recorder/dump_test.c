@@ -575,14 +575,97 @@ static void what_is_no_request_is_not_marked(void **state)
 	struct mark *mark = mark_new("crash");
 	struct buffer to;
 	uint32_t spans;
+	size_t span = 0;
 
 	(void)state;
 	buffer_init(&to, 1 << 20);
-	assert_int_equal(mark_append(mark, bytes_of("no request"), &to, &spans), -EBADMSG);
-	assert_int_equal(mark_append(mark, (struct bytes){ "", 0 }, &to, &spans), -EBADMSG);
+	assert_int_equal(mark_append(mark, bytes_of("no request"), &span, &to, &spans), -EBADMSG);
+	assert_int_equal(mark_append(mark, (struct bytes){ "", 0 }, &span, &to, &spans), -EBADMSG);
 	assert_int_equal(to.size, 0);
 	buffer_done(&to);
 	mark_free(mark);
+}
+
+/* One request of spans that have nothing but ids, of which the second has the span's number; a resource for each
+ * RUN of them. */
+enum { TINY = 7000, RUN = 1000 };
+
+static void note_tiny(struct bench *b)
+{
+	struct batch *batch = batch_new(&b->host.budget, SIGNAL_TRACES);
+	struct buffer body;
+	char *data;
+
+	buffer_init(&body, 1 << 20);
+	for (uint32_t i = 0; i < TINY;) {
+		size_t resource = body.size, scope;
+		put_attribute(&body, 1, "run", "x");
+		put_wrap(&body, resource, 1);
+		scope = body.size;
+		do {
+			size_t span = body.size;
+			uint64_t id = ++i;
+			put_bytes(&body, 1, "0123456789abcdef", 16);
+			put_bytes(&body, 2, &id, sizeof id);
+			put_wrap(&body, span, 2);
+		} while (i % RUN);
+		put_wrap(&body, scope, 2);
+		put_wrap(&body, resource, 1);
+	}
+	data = batch_block(batch, body.size);
+	assert_non_null(data);
+	memcpy(data, body.data, body.size);
+	assert_int_equal(
+		batch_add(batch, &(struct batch_item){ .data = data, .size = (uint32_t)body.size, .records = TINY }),
+		0);
+	tape_note(&b->tape, batch);
+	batch_free(batch);
+	buffer_done(&body);
+}
+
+static void is_next(const Otlp__Span *span, uint64_t *number)
+{
+	++*number;
+	assert_memory_equal(span->span_id.data, number, sizeof *number);
+	assert_int_equal(span->n_attributes, 1);
+	assert_string_equal(span->attributes[0]->key, MARK_NAME);
+}
+
+/* Each has its resource. */
+static void has_next(const Otlp__TracesRequest *r, uint64_t *number)
+{
+	for (size_t i = 0; i < r->n_resource_spans; i++) {
+		const Otlp__ResourceSpans *resource = r->resource_spans[i];
+		const Otlp__ScopeSpans *scope = resource->scope_spans[0];
+		assert_string_equal(resource->resource->attributes[0]->key, "run");
+		assert_true(scope->n_spans > 0);
+		for (size_t k = 0; k < scope->n_spans; k++)
+			is_next(scope->spans[k], number);
+	}
+}
+
+/* The mark is larger than they are: marked at once, they would take many times the memory of the request. */
+static void very_many_spans_are_marked_piece_by_piece(void **state)
+{
+	struct bench *b = *state;
+	uint64_t number = 0;
+
+	note_tiny(b);
+	dump_all(b, &(struct dump_order){ DUMP_COMMAND, minute.last, true, false });
+	assert_int_equal(b->result.spans, TINY);
+	for (size_t i = 0; i < b->host.held_count; i++)
+		for (size_t k = 0; k < batch_items(b->host.held[i]); k++) {
+			const struct batch_item *item = batch_item(b->host.held[i], k);
+			Otlp__TracesRequest *r =
+				otlp__traces_request__unpack(NULL, item->size, (const uint8_t *)item->data);
+			assert_non_null(r);
+			assert_true(item->size <= 320 << 10);
+			has_next(r, &number);
+			otlp__traces_request__free_unpacked(r, NULL);
+		}
+	assert_int_equal(number, TINY);
+	dump_all(b, &minute);
+	assert_int_equal(b->result.spans, 0);
 }
 
 static void a_burst_is_so_many_within_so_long(void **state)
@@ -621,6 +704,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(beyond_memory_spans_are_missed, setup, teardown),
 		cmocka_unit_test_setup_teardown(spans_with_errors_are_counted, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_request_that_just_does_not_fit_is_in_the_next_frame, setup, teardown),
+		cmocka_unit_test_setup_teardown(very_many_spans_are_marked_piece_by_piece, setup, teardown),
 		cmocka_unit_test(what_is_no_request_is_not_marked),
 		cmocka_unit_test(a_burst_is_so_many_within_so_long),
 	};
