@@ -18,7 +18,8 @@ struct unpacker *unpacker_new(void) MUST_CHECK; /* NULL: out of memory */
 void unpacker_free(struct unpacker *);
 
 /* The packing that a Content-Encoding names, in any case; also x-gzip. `identity` and empty elements of the list are
- * passed over (RFC 9110, 5.6.1.2); with nothing else it is PACKED_NOT. False: another word, or more than one packing. */
+ * passed over (RFC 9110, 5.6.1.2); with nothing else it is PACKED_NOT. False: another word, or more than one packing.
+ */
 bool packing_find(const char *list, enum packing *ret) MUST_CHECK;
 /* Why such a body is refused if it cannot be read, in words for people. */
 const char *packing_fault(enum packing);
