@@ -4,6 +4,7 @@
  */
 #include <stdlib.h>
 
+#include "base/text.h"
 #include "collectors/spans_door.h"
 #include "proto/zipkin.h"
 
@@ -26,9 +27,20 @@ struct collector {
 
 static const struct spans_form form = { "a list of Zipkin's spans", zipkin_plan, zipkin_write };
 
+/* Zipkin's API wants no type. A web page sends its spans as plain text, since that needs no preflight: it is served if
+ * its origin is, which the server has looked at by now. Without an origin, plain text is what any form may send. */
+static bool needs_type(struct http_request *request)
+{
+	const char *type = http_request_header(request, "Content-Type");
+
+	if (!type || !*type)
+		return false;
+	return !media_type_is(bytes_of(type), "text/plain") || !http_request_header(request, "Origin");
+}
+
 static enum http_take begin(void *context, struct http_request *request)
 {
-	return door_begin(context, request, "application/json");
+	return door_begin(context, request, needs_type(request) ? "application/json" : NULL);
 }
 
 static bool zipkin_check(const void *config, char *why, size_t room)

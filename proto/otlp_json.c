@@ -6,6 +6,7 @@
 #include "proto/exposition_number.h"
 #include "proto/json_walk.h"
 #include "proto/otlp_build.h"
+#include "proto/otlp_enum.h"
 #include "proto/otlp_fault.h"
 #include "proto/otlp_names.h"
 
@@ -21,6 +22,7 @@ enum {
 static const double EXACT = 0x1p53;
 
 static const char not_json[] = "not JSON", not_number[] = "not a number that fits its field",
+		  not_enum[] = "neither a number that fits its field nor a name of its values",
 		  deep[] = "nested too deep", wrong_kind[] = "a value of the wrong kind",
 		  not_base64[] = "bytes that are not base64", too_long[] = "longer than any request";
 
@@ -46,6 +48,11 @@ static void fail(struct reader *r, const char *why)
 {
 	if (!r->fault)
 		r->fault = why;
+}
+
+static bool is_capital(char c)
+{
+	return c >= 'A' && c <= 'Z';
 }
 
 /* Tokens. Behind `end` is padding, which may be read and means nothing. */
@@ -271,13 +278,19 @@ static void read_text(struct reader *r, const struct row *row)
 	otlp_build_end(&r->out, begun);
 }
 
-/* What is not hex becomes one byte, which is no id. */
+/* What is not a text of hex becomes one byte, which is no id. */
 static void read_hex(struct reader *r, const struct row *row)
 {
+	static const struct bytes no_id = { "", 1 };
 	size_t begun = r->out.size;
 	struct bytes text;
 	char *to;
 
+	if (next(r) != '"') {
+		skip_value(r);
+		otlp_build_bytes(&r->out, row->number, no_id);
+		return;
+	}
 	if (!pass_string(r, &text))
 		return;
 	otlp_build_tag(&r->out, row->number, WIRE_LENGTH);
@@ -286,7 +299,7 @@ static void read_hex(struct reader *r, const struct row *row)
 	if (!to || hex_parse(text, to, text.size / 2))
 		return;
 	otlp_build_cut(&r->out, begun);
-	otlp_build_bytes(&r->out, row->number, (struct bytes){ "", 1 });
+	otlp_build_bytes(&r->out, row->number, no_id);
 }
 
 static void read_base64(struct reader *r, const struct row *row)
@@ -385,7 +398,7 @@ static void read_double(struct reader *r, const struct row *row)
 /* Numbers of 32 bits are cut to these, so that -1 takes five bytes; receivers cut it as well. */
 static void read_whole(struct reader *r, const struct row *row)
 {
-	bool is_signed = row->form == INT32 || row->form == INT64;
+	bool is_signed = row->form == ENUM || row->form == INT64;
 	uint64_t value = 0;
 	struct bytes text;
 
@@ -393,7 +406,7 @@ static void read_whole(struct reader *r, const struct row *row)
 	if (row->form == BOOL ? !pass_bool(r, &value)
 			      : !pass_number_or_text(r, &text) || !whole(text, is_signed, &value))
 		fail(r, not_number);
-	if (row->form == INT32 || row->form == UINT32)
+	if (row->form == ENUM || row->form == UINT32)
 		value = (uint32_t)value;
 	if (row->type == WIRE_64)
 		otlp_build_fixed64(&r->out, row->number, value);
@@ -401,6 +414,21 @@ static void read_whole(struct reader *r, const struct row *row)
 		otlp_build_fixed32(&r->out, row->number, (uint32_t)value);
 	else
 		otlp_build_number(&r->out, row->number, value);
+}
+
+/* A number as it should be, or the name that it has. */
+static void read_enum(struct reader *r, const struct row *row)
+{
+	struct bytes name;
+	uint64_t value = 0;
+
+	if (next(r) != '"' || r->p + 1 >= r->end || !is_capital(r->p[1])) {
+		read_whole(r, row);
+		return;
+	}
+	if (pass_string(r, &name) && !otlp_enum_parse(row->name, name, &value))
+		fail(r, not_enum);
+	otlp_build_number(&r->out, row->number, value);
 }
 
 static void begin_message(struct reader *r, const struct row *row)
@@ -437,6 +465,9 @@ static void read_value(struct reader *r, const struct row *row)
 	case DOUBLE:
 		read_double(r, row);
 		break;
+	case ENUM:
+		read_enum(r, row);
+		break;
 	default:
 		read_whole(r, row);
 	}
@@ -447,6 +478,20 @@ static void read_value(struct reader *r, const struct row *row)
 static bool has_name(const struct row *row, struct bytes name)
 {
 	return row->size == name.size && memcmp(row->name, name.data, name.size) == 0;
+}
+
+/* Whether it is the name that the .proto file has: start_time for startTime. */
+static bool has_proto_name(const struct row *row, struct bytes name)
+{
+	size_t at = 0;
+
+	for (const char *c = row->name; *c; c++) {
+		if (is_capital(*c) && (at >= name.size || name.data[at++] != '_'))
+			return false;
+		if (at >= name.size || name.data[at++] != (is_capital(*c) ? *c - 'A' + 'a' : *c))
+			return false;
+	}
+	return at == name.size;
 }
 
 /* NULL: the message has no such field. */
@@ -460,8 +505,9 @@ static const struct row *find_row(struct frame *f, struct bytes name)
 	for (const struct row *row = first; row < f->last; row++)
 		if (has_name(row, name))
 			return f->last = row;
-	for (const struct row *row = first; row->number && json_is_escaped(name); row++)
-		if (json_name_is(name, bytes_of(row->name), false))
+	for (const struct row *row = first; row->number; row++)
+		if (has_proto_name(row, name) ||
+			(json_is_escaped(name) && json_name_is(name, bytes_of(row->name), false)))
 			return row;
 	return NULL;
 }

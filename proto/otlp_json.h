@@ -1,11 +1,13 @@
 /*
  * A request of OTLP in JSON, written as the same request in Protocol Buffers (OTLP specification 1.11.0, "JSON Protobuf
  * Encoding"): names in lowerCamelCase, ids in hex, enums as numbers, 64-bit numbers as text or numbers, bytes in
- * base64, doubles also as "NaN", "Infinity" and "-Infinity". Unknown names and null are ignored.
+ * base64, doubles also as "NaN", "Infinity" and "-Infinity". Unknown names and null are ignored. Names as the .proto
+ * files have them (trace_id, "SPAN_KIND_SERVER") are read, too, though clients must not send them: ProtoJSON has them,
+ * the OpenTelemetry Collector reads them, and spans would be lost in silence.
  *
  * One pass without allocation or recursion, which also checks that it is JSON (RFC 8259). It does not check what the
- * request says: strings may be no UTF-8, and an id that is not hex becomes one of the wrong size. The check of the
- * request finds that, so that one such span costs no other.
+ * request says: strings may be no UTF-8, and an id that is not a text of hex becomes one of the wrong size. The check
+ * of the request finds that, so that one such span costs no other.
  */
 #ifndef OXP_OTLP_JSON_H
 #define OXP_OTLP_JSON_H

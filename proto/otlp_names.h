@@ -30,7 +30,7 @@ enum message {
 	LOG_RECORD,
 	MESSAGES,
 };
-enum form { TEXT, HEX, BASE64, UINT32, INT32, UINT64, INT64, BOOL, DOUBLE, MESSAGE };
+enum form { TEXT, HEX, BASE64, UINT32, ENUM, UINT64, INT64, BOOL, DOUBLE, MESSAGE };
 enum { ROWS_MAX = 17, REPEATED = 1 };
 
 /* A field and how it is written. number 0 ends a message's rows. */
@@ -76,7 +76,7 @@ static const struct row rows[MESSAGES][ROWS_MAX] = {
 		COUNT_ROW(4, "droppedAttributesCount") },
 	[SPAN] = { LEAF_ROW(1, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(2, "spanId", WIRE_LENGTH, HEX),
 		LEAF_ROW(4, "parentSpanId", WIRE_LENGTH, HEX), STRING_ROW(5, "name"),
-		LEAF_ROW(6, "kind", WIRE_VARINT, INT32), LEAF_ROW(7, "startTimeUnixNano", WIRE_64, UINT64),
+		LEAF_ROW(6, "kind", WIRE_VARINT, ENUM), LEAF_ROW(7, "startTimeUnixNano", WIRE_64, UINT64),
 		LEAF_ROW(8, "endTimeUnixNano", WIRE_64, UINT64), SPAN_DETAIL_ROWS },
 	[SPAN_DETAILS] = { SPAN_DETAIL_ROWS },
 	[EVENT] = { LEAF_ROW(1, "timeUnixNano", WIRE_64, UINT64), STRING_ROW(2, "name"),
@@ -84,7 +84,7 @@ static const struct row rows[MESSAGES][ROWS_MAX] = {
 	[LINK] = { LEAF_ROW(1, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(2, "spanId", WIRE_LENGTH, HEX),
 		STRING_ROW(3, "traceState"), LIST_ROW(4, "attributes", KEY_VALUE),
 		COUNT_ROW(5, "droppedAttributesCount"), LEAF_ROW(6, "flags", WIRE_32, UINT32) },
-	[STATUS] = { STRING_ROW(2, "message"), LEAF_ROW(3, "code", WIRE_VARINT, INT32) },
+	[STATUS] = { STRING_ROW(2, "message"), LEAF_ROW(3, "code", WIRE_VARINT, ENUM) },
 	[KEY_VALUE] = { STRING_ROW(1, "key"), MESSAGE_ROW(2, "value", ANY_VALUE) },
 	[ANY_VALUE] = { STRING_ROW(1, "stringValue"), LEAF_ROW(2, "boolValue", WIRE_VARINT, BOOL),
 		LEAF_ROW(3, "intValue", WIRE_VARINT, INT64), LEAF_ROW(4, "doubleValue", WIRE_64, DOUBLE),
@@ -98,9 +98,8 @@ static const struct row rows[MESSAGES][ROWS_MAX] = {
 	[SCOPE_LOGS] = { MESSAGE_ROW(1, "scope", SCOPE), LIST_ROW(2, "logRecords", LOG_RECORD),
 		STRING_ROW(3, "schemaUrl") },
 	[LOG_RECORD] = { LEAF_ROW(1, "timeUnixNano", WIRE_64, UINT64),
-		LEAF_ROW(11, "observedTimeUnixNano", WIRE_64, UINT64),
-		LEAF_ROW(2, "severityNumber", WIRE_VARINT, INT32), STRING_ROW(3, "severityText"),
-		MESSAGE_ROW(5, "body", ANY_VALUE), LIST_ROW(6, "attributes", KEY_VALUE),
+		LEAF_ROW(11, "observedTimeUnixNano", WIRE_64, UINT64), LEAF_ROW(2, "severityNumber", WIRE_VARINT, ENUM),
+		STRING_ROW(3, "severityText"), MESSAGE_ROW(5, "body", ANY_VALUE), LIST_ROW(6, "attributes", KEY_VALUE),
 		COUNT_ROW(7, "droppedAttributesCount"), LEAF_ROW(8, "flags", WIRE_32, UINT32),
 		LEAF_ROW(9, "traceId", WIRE_LENGTH, HEX), LEAF_ROW(10, "spanId", WIRE_LENGTH, HEX),
 		STRING_ROW(12, "eventName") },

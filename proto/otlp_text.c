@@ -82,7 +82,7 @@ static void put_leaf(struct writer *w, unsigned form, const struct wire_field *f
 	case HEX: put_hex(w, f->bytes); break;
 	case BASE64: put_base64(w, f->bytes); break;
 	case UINT32: writer_printf(w, "%" PRIu32, (uint32_t)f->value); break;
-	case INT32: writer_printf(w, "%" PRId32, (int32_t)(uint32_t)f->value); break;
+	case ENUM: writer_printf(w, "%" PRId32, (int32_t)(uint32_t)f->value); break;
 	case UINT64: writer_printf(w, "\"%" PRIu64 "\"", f->value); break;
 	case INT64: writer_printf(w, "\"%" PRId64 "\"", (int64_t)f->value); break;
 	case BOOL: writer_text(w, f->value ? "true" : "false"); break;

@@ -2,7 +2,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
 #include "proto/gzip.h"
 #include "proto/zstd.h"
@@ -44,16 +44,31 @@ void unpacker_free(struct unpacker *u)
 	free(u);
 }
 
-bool packing_find(const char *word, enum packing *ret)
+static bool find_word(struct bytes word, enum packing *ret)
 {
-	if (strcasecmp(word, "x-gzip") == 0)
-		word = words[PACKED_GZIP];
+	if (bytes_same_word(word, bytes_of("x-gzip")))
+		word = bytes_of(words[PACKED_GZIP]);
 	for (size_t i = 0; i < COUNT_OF(words); i++)
-		if (strcasecmp(word, words[i]) == 0) {
+		if (bytes_same_word(word, bytes_of(words[i]))) {
 			*ret = (enum packing)i;
 			return true;
 		}
-	return false;
+	return word.size == 0;
+}
+
+bool packing_find(const char *list, enum packing *ret)
+{
+	enum packing found = PACKED_NOT;
+
+	for (const char *end; *list; list = end + (*end == ',')) {
+		enum packing one = PACKED_NOT;
+		end = list + strcspn(list, ",");
+		if (!find_word(bytes_trimmed((struct bytes){ list, (size_t)(end - list) }), &one) || (one && found))
+			return false;
+		found = one ? one : found;
+	}
+	*ret = found;
+	return true;
 }
 
 const char *packing_fault(enum packing packing)

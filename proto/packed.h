@@ -17,8 +17,10 @@ struct unpacker;
 struct unpacker *unpacker_new(void) MUST_CHECK; /* NULL: out of memory */
 void unpacker_free(struct unpacker *);
 
-/* Any case; also x-gzip, and identity for PACKED_NOT. False: another word. */
-bool packing_find(const char *word, enum packing *ret) MUST_CHECK;
+/* The packing that a Content-Encoding names, in any case; also x-gzip. `identity` and empty elements of the list are
+ * passed over (RFC 9110, 5.6.1.2); with nothing else it is PACKED_NOT. False: another word, or more than one packing.
+ */
+bool packing_find(const char *list, enum packing *ret) MUST_CHECK;
 /* Why such a body is refused if it cannot be read, in words for people. */
 const char *packing_fault(enum packing);
 /* How much room to begin with: what the body says of its size, if that can be, or a guess. */

@@ -239,23 +239,24 @@ static const char *read_member(const struct json_scan *scan, struct span *s, str
 	return NULL;
 }
 
-/* False if it is not that long, has another character, or is zero. */
-static bool read_hex(struct bytes text, unsigned char *to, size_t size)
+/* An id of `size` bytes. Clients that print it as a number leave out the zeros at its front, which Zipkin's server puts
+ * there again. False if it is empty, longer, has another character, or is zero. */
+static bool read_id(struct bytes text, unsigned char *to, size_t size)
 {
+	size_t digits = 2 * size;
 	int any = 0;
 
-	if (!hex_parse(text, to, size))
+	if (text.size == 0 || text.size > digits)
 		return false;
-	for (size_t i = 0; i < size; i++)
-		any |= to[i];
+	memset(to, 0, size);
+	for (size_t i = 0, at = digits - text.size; i < text.size; i++, at++) {
+		int digit = hex_digit(text.data[i]);
+		if (digit < 0)
+			return false;
+		to[at / 2] |= (unsigned char)(at % 2 ? digit : digit << 4);
+		any |= digit;
+	}
 	return any;
-}
-
-/* 16 digits are the low half. */
-static bool read_trace_id(struct bytes text, unsigned char to[16])
-{
-	memset(to, 0, 16);
-	return text.size == 16 ? read_hex(text, to + 8, 8) : read_hex(text, to, 16);
 }
 
 static bool is_zero_id(struct bytes text)
@@ -263,20 +264,20 @@ static bool is_zero_id(struct bytes text)
 	for (size_t i = 0; i < text.size; i++)
 		if (text.data[i] != '0')
 			return false;
-	return text.size == 0 || text.size == 16;
+	return text.size <= 16;
 }
 
 /* NULL, or why the span is refused. */
 static const char *read_ids(struct span *s)
 {
-	if (!read_trace_id(s->trace_id, s->trace))
-		return "its traceId is missing, zero, or not 16 or 32 hex digits";
-	if (!read_hex(s->id, s->own, sizeof s->own))
-		return "its id is missing, zero, or not 16 hex digits";
+	if (!read_id(s->trace_id, s->trace, sizeof s->trace))
+		return "its traceId is missing, zero, or not up to 32 hex digits";
+	if (!read_id(s->id, s->own, sizeof s->own))
+		return "its id is missing, zero, or not up to 16 hex digits";
 	s->has_parent = !is_zero_id(s->parent_id);
-	if (s->has_parent && !read_hex(s->parent_id, s->parent, sizeof s->parent))
-		return "its parentId is not 16 hex digits";
-	s->has_parent &= !bytes_equal(s->parent_id, s->id);
+	if (s->has_parent && !read_id(s->parent_id, s->parent, sizeof s->parent))
+		return "its parentId is not up to 16 hex digits";
+	s->has_parent &= memcmp(s->parent, s->own, sizeof s->own) != 0;
 	return NULL;
 }
 

@@ -2,7 +2,7 @@
  * Zipkin's spans, JSON v2, as an OTLP request: as the OpenTelemetry Collector's Zipkin receiver maps them
  * (pkg/translator/zipkin, zipkinv2/to_translator.go), so that Jaeger stores what its own door would have stored.
  *
- *	traceId, id, parentId			16 or 32 hex digits; 16
+ *	traceId, id, parentId			up to 32 hex digits; up to 16. Zeros at the front may be missing
  *	localEndpoint.serviceName		service.name of the resource; its address and port are net.host.*
  *	remoteEndpoint				peer.service, net.peer.*
  *	annotations				events, the value is the name

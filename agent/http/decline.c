@@ -10,9 +10,23 @@
 
 enum { WHY_SIZE = 1024, HOST_NAME_SIZE = 256 };
 
+/* Empty parts of `path` mean nothing: an address that ends with a slash, and a path added to it, make //v1/traces. */
+static bool is_path(const char *path, const char *routed)
+{
+	while (*routed) {
+		while (path[0] == '/' && path[1] == '/')
+			path++;
+		if (*path++ != *routed++)
+			return false;
+	}
+	while (*path == '/')
+		path++;
+	return !*path;
+}
+
 bool http_route_leads_to(const struct http_route *route, const char *path)
 {
-	return strcmp(route->path, path) == 0 || strcmp(route->path, "*") == 0;
+	return is_path(path, route->path) || strcmp(route->path, "*") == 0;
 }
 
 static const char *method_names(const struct http_route *route)

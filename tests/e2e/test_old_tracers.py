@@ -121,12 +121,30 @@ def test_what_is_no_request_is_answered_400(doors, form):
     for body in (b"", b"{}", bytes(range(256)), b"[{}"):
         answer = requests.post(url, data=body, headers={"Content-Type": kind}, timeout=10)
         assert answer.status_code == 400 and answer.text.startswith("not a ") and " at byte " in answer.text
-    assert requests.post(url, data=b"[]", headers={"Content-Type": "text/plain"}, timeout=10).status_code == 415
+    for other in ("text/plain", "application/x-www-form-urlencoded"):
+        assert requests.post(url, data=b"[]", headers={"Content-Type": other}, timeout=10).status_code == 415
     packed = requests.post(url, data=b"[]", headers={"Content-Type": kind, "Content-Encoding": "br"}, timeout=10)
     assert packed.status_code == 415 and packed.headers["Accept-Encoding"] == "gzip, deflate, zstd"
     assert requests.get(url, timeout=10).status_code == 405
     component = "receive.jaeger" if form == "http" else "receive.zipkin"
-    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 6
+    assert doors.agent.metric("oxpecker_refused_bad_total", component=component) == 7
+
+
+def test_zipkins_api_needs_no_type(oxpecker, fault_server):
+    """The exporter for Node sends one; others send none, and the one for browsers can only send text."""
+    port, page = free_port(), "http://shop.example"
+    agent = oxpecker({"receive": {"zipkin": {"http": f"127.0.0.1:{port}", "origins": [page]}},
+                      "traces": {"export": {"otlp": {"endpoint": fault_server().url}}}})
+    beacon = {"Content-Type": "text/plain;charset=UTF-8"}
+    send = lambda number, headers: requests.post(f"http://127.0.0.1:{port}/api/v2/spans", headers=headers, timeout=10,
+                                                 data=json.dumps([span(number)]).encode())
+    assert send(1, {}).status_code == 202
+    assert send(2, {"Content-Type": ""}).status_code == 202
+    assert send(3, {**beacon, "Origin": page}).status_code == 202
+    assert send(4, {**beacon, "Origin": "http://evil.example"}).status_code == 403
+    assert send(5, beacon).status_code == 415
+    assert send(6, {"Content-Type": "multipart/form-data; boundary=x", "Origin": page}).status_code == 415
+    wait_delivered(agent, 3)
 
 
 def test_a_span_with_a_bad_id_is_refused_alone(doors):

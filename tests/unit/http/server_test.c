@@ -337,6 +337,31 @@ static void what_has_no_route_is_404_or_405(void **state)
 	assert_int_equal(totals(f).unserved, 3);
 }
 
+/* From an address that ends with a slash, and a path that was added to it. */
+static void empty_parts_of_a_path_mean_nothing(void **state)
+{
+	static const char *const same[] = { "/hello/", "//hello", "///hello//", "/hello/?name=x" };
+	static const char *const others[] = { "/hello/x", "/hell/o", "/hell", "/helloo", "/", "//", "/x/hello" };
+	struct fixture *f = *state;
+	char text[128];
+
+	for (size_t i = 0; i < COUNT_OF(same); i++) {
+		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", same[i]);
+		raw_send(&f->raw, text);
+		raw_expect(&f->raw, "hello\n");
+		next_request(f);
+	}
+	for (size_t i = 0; i < COUNT_OF(others); i++) {
+		snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: x\r\n\r\n", others[i]);
+		raw_send(&f->raw, text);
+		raw_expect(&f->raw, "HTTP/1.1 404 ");
+		next_request(f);
+	}
+	raw_send(&f->raw, "DELETE //later/ HTTP/1.1\r\nHost: x\r\n\r\n");
+	raw_expect(&f->raw, "HTTP/1.1 405 ");
+	raw_expect(&f->raw, "Allow: POST, GET, HEAD\r\n");
+}
+
 /* Told before a handler hears of it. The listener is at 127.0.0.1. */
 static void web_pages_of_others_are_403(void **state)
 {
@@ -1644,6 +1669,7 @@ int main(void)
 		TEST(a_get_is_answered),
 		TEST(head_is_served_by_get),
 		TEST(what_has_no_route_is_404_or_405),
+		TEST(empty_parts_of_a_path_mean_nothing),
 		TEST(web_pages_of_others_are_403),
 		TEST(an_old_client_is_served),
 		cmocka_unit_test_setup_teardown(an_old_client_may_stay, setup_direct, teardown),

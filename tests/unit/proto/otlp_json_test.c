@@ -82,7 +82,7 @@ static void each_form_of_a_value_is_read(void **state)
 		{ " {} ", "{}" },
 		{ "{\"resourceSpans\":null}", "{}" },
 		{ "{\"resourceSpans\":[]}", "{}" },
-		{ "{\"resource_spans\":[{}], \"other\":{\"a\":[1,{\"b\":[]},\"x\\\"\"],\"c\":{}}}", "{}" },
+		{ "{\"resource_Spans\":[{}], \"other\":{\"a\":[1,{\"b\":[]},\"x\\\"\"],\"c\":{}}}", "{}" },
 		{ SPAN_OF("\"startTimeUnixNano\":7, \"kind\":\"3\""),
 			SPAN_OF("\"kind\":3,\"startTimeUnixNano\":\"7\"") },
 		{ SPAN_OF("\"startTimeUnixNano\":1e3,\"endTimeUnixNano\":2.0"),
@@ -103,6 +103,53 @@ static void each_form_of_a_value_is_read(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT_OF(rows); i++)
 		expect_traces(rows[i][0], rows[i][1]);
+}
+
+/* Clients that print the messages of protobuf write names as the .proto files have them, and enums by name. */
+static void names_of_the_proto_files_are_read(void **state)
+{
+	static const char snake[] =
+		"{\"resource_spans\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":{\"kvlist_value\":"
+		"{\"values\":[{\"key\":\"i\",\"value\":{\"int_value\":5}}]}}}],\"dropped_attributes_count\":1},"
+		"\"scope_spans\":[{\"spans\":[{\"trace_id\":\"5b8efff798038103d269b633813fc60c\","
+		"\"span_id\":\"eee19b7ec3c1b174\",\"parent_span_id\":\"eee19b7ec3c1b173\",\"kind\":"
+		"\"SPAN_KIND_CONSUMER\",\"start_time_unix_nano\":1,\"end_time_unix_nano\":2,\"trace_state\":\"a=b\","
+		"\"dropped_links_count\":3,\"status\":{\"code\":\"STATUS_CODE_ERROR\"}}],\"schema_url\":\"s\"}]}]}";
+	static const char camel[] =
+		"{\"resourceSpans\":[{\"resource\":{\"attributes\":[{\"key\":\"k\",\"value\":{\"kvlistValue\":"
+		"{\"values\":[{\"key\":\"i\",\"value\":{\"intValue\":\"5\"}}]}}}],\"droppedAttributesCount\":1},"
+		"\"scopeSpans\":[{\"spans\":[{\"traceId\":\"5b8efff798038103d269b633813fc60c\","
+		"\"spanId\":\"eee19b7ec3c1b174\",\"parentSpanId\":\"eee19b7ec3c1b173\",\"kind\":5,"
+		"\"startTimeUnixNano\":\"1\",\"endTimeUnixNano\":\"2\",\"traceState\":\"a=b\","
+		"\"droppedLinksCount\":3,\"status\":{\"code\":2}}],\"schemaUrl\":\"s\"}]}]}";
+
+	(void)state;
+	expect_traces(snake, camel);
+	expect_traces(SPAN_OF("\"kind\":\"SPAN_KIND_UNSPECIFIED\",\"status\":{\"code\":\"STATUS_CODE_UNSET\"}"),
+		SPAN_OF("\"kind\":0,\"status\":{\"code\":0}"));
+}
+
+static void severities_have_names(void **state)
+{
+	static const char *const rows[][2] = { { "UNSPECIFIED", "0" }, { "TRACE", "1" }, { "TRACE4", "4" },
+		{ "DEBUG", "5" }, { "INFO2", "10" }, { "WARN", "13" }, { "ERROR3", "19" }, { "FATAL4", "24" } };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(rows); i++) {
+		struct buffer by_name, by_number;
+		char text[256];
+		static const char form[] = "{\"resourceLogs\":[{\"scope_logs\":[{\"log_records\":[{\"severity_number\":"
+					   "%s%s%s}]}]}]}";
+		int size = snprintf(text, sizeof text, form, "\"SEVERITY_NUMBER_", rows[i][0], "\"");
+		assert_null(read_text(text, (size_t)size, OTLP_JSON_LOGS, &by_name));
+		size = snprintf(text, sizeof text, form, "", rows[i][1], "");
+		assert_null(read_text(text, (size_t)size, OTLP_JSON_LOGS, &by_number));
+		assert_true(by_name.size > 6);
+		assert_int_equal(by_name.size, by_number.size);
+		assert_memory_equal(by_name.data, by_number.data, by_name.size);
+		buffer_done(&by_name);
+		buffer_done(&by_number);
+	}
 }
 
 static void what_is_wrong_is_refused(void **state)
@@ -126,7 +173,12 @@ static void what_is_wrong_is_refused(void **state)
 		{ "{\"resourceSpans\":[{},]}", "wrong kind" },
 		{ "{\"resourceSpans\":[{}{}]}", "not JSON" },
 		{ SPAN_OF("\"name\":1"), "wrong kind" },
-		{ SPAN_OF("\"kind\":\"SPAN_KIND_SERVER\""), "not a number" },
+		{ SPAN_OF("\"kind\":\"SERVER\""), "a name of its values" },
+		{ SPAN_OF("\"kind\":\"STATUS_CODE_OK\""), "a name of its values" },
+		{ SPAN_OF("\"kind\":\"SPAN_KIND_\""), "a name of its values" },
+		{ SPAN_OF("\"status\":{\"code\":\"STATUS_CODE_ERRORS\"}"), "a name of its values" },
+		{ SPAN_OF("\"flags\":\"SPAN_KIND_SERVER\""), "not a number" },
+		{ SPAN_OF("\"traceId\":[1,}"), "not JSON" },
 		{ SPAN_OF("\"kind\":1.5"), "not a number" },
 		{ SPAN_OF("\"startTimeUnixNano\":-1"), "not a number" },
 		{ SPAN_OF("\"startTimeUnixNano\":\"18446744073709551616\""), "not a number" },
@@ -162,6 +214,29 @@ static void an_id_that_is_not_hex_has_the_wrong_size(void **state)
 		snprintf(text, sizeof text, SPAN_OF("\"traceId\":\"%s\",\"spanId\":\"eee19b7ec3c1b174\""), ids[i]);
 		assert_null(read_text(text, strlen(text), OTLP_JSON_TRACES, &wire));
 		assert_int_equal(otlp_traces_check(wire.data, wire.size, &sum, &at), OTLP_TRACE_ID);
+		buffer_done(&wire);
+	}
+}
+
+/* As exporters have written ids of links: the bytes in a list. */
+static void an_id_that_is_no_text_has_the_wrong_size(void **state)
+{
+	static const char *const ids[] = { "[157,48,54,48]", "12345", "{\"a\":[\"]\"]}", "true", "[]" };
+	struct otlp_summary sum;
+	struct buffer wire;
+	char text[512];
+	size_t at;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		snprintf(text, sizeof text, SPAN_OF("\"traceId\":%s,\"spanId\":\"eee19b7ec3c1b174\""), ids[i]);
+		assert_null(read_text(text, strlen(text), OTLP_JSON_TRACES, &wire));
+		assert_int_equal(otlp_traces_check(wire.data, wire.size, &sum, &at), OTLP_TRACE_ID);
+		buffer_done(&wire);
+		snprintf(text, sizeof text, SPAN_OF(IDS ",\"links\":[{\"traceId\":%s,\"spanId\":%s}],\"name\":\"n\""),
+			ids[i], ids[i]);
+		assert_null(read_text(text, strlen(text), OTLP_JSON_TRACES, &wire));
+		assert_int_equal(otlp_traces_check(wire.data, wire.size, &sum, &at), OTLP_LINK_ID);
 		buffer_done(&wire);
 	}
 }
@@ -242,8 +317,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_request_reads_as_it_was_written),
 		cmocka_unit_test(each_form_of_a_value_is_read),
+		cmocka_unit_test(names_of_the_proto_files_are_read),
+		cmocka_unit_test(severities_have_names),
 		cmocka_unit_test(what_is_wrong_is_refused),
 		cmocka_unit_test(an_id_that_is_not_hex_has_the_wrong_size),
+		cmocka_unit_test(an_id_that_is_no_text_has_the_wrong_size),
 		cmocka_unit_test(a_log_record_has_its_own_names),
 		cmocka_unit_test(whatever_is_cut_off_is_refused),
 		cmocka_unit_test(depth_has_a_ceiling),

@@ -155,6 +155,39 @@ static void parts_become_what_they_mean(void **state)
 	}
 }
 
+/* As they are for clients that print them as numbers. */
+static void ids_get_the_zeros_at_their_front(void **state)
+{
+	static const struct {
+		const char *trace, *id, *parent;
+		const char *written;
+	} ids[] = {
+		{ "203e61853bd419e", "1", "2",
+			"\"traceId\":\"00000000000000000203e61853bd419e\",\"spanId\":\"0000000000000001\","
+			"\"parentSpanId\":\"0000000000000002\"" },
+		{ "a", "123456789ABCDEF", "0",
+			"\"traceId\":\"0000000000000000000000000000000a\",\"spanId\":\"0123456789abcdef\",\"name\"" },
+		{ "98bea8e9894443d90", "1", "0000000000000001",
+			"\"traceId\":\"0000000000000009"
+			"8bea8e9894443d90\",\"spanId\":\"0000000000000001\",\"name\"" },
+		{ "102030405060708090a0b0c0d0e0f10", "00000000000000aa", "aa",
+			"\"traceId\":\"0102030405060708090a0b0c0d0e0f10\",\"spanId\":\"00000000000000aa\",\"name\"" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT_OF(ids); i++) {
+		struct otlp_made made;
+		struct buffer json;
+		char body[512];
+		snprintf(body, sizeof body, "[{\"traceId\":\"%s\",\"id\":\"%s\",\"parentId\":\"%s\",\"name\":\"n\"}]",
+			ids[i].trace, ids[i].id, ids[i].parent);
+		convert(body, &made, &json);
+		if (made.spans != 1 || !strstr(json.data, ids[i].written))
+			fail_msg("%s: no %s in %s", body, ids[i].written, json.data);
+		buffer_done(&json);
+	}
+}
+
 struct refusal {
 	const char *span, *why;
 };
@@ -163,14 +196,17 @@ static const struct refusal refusals[] = {
 	{ "{\"traceId\":\"00000000000000aa\"}", "its id" },
 	{ "{\"traceId\":\"00000000000000000000000000000000\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"00000000000000aa\",\"id\":\"0000000000000000\"}", "its id" },
-	{ "{\"traceId\":\"0a\",\"id\":\"00000000000000aa\"}", "traceId" },
-	{ "{\"traceId\":\"00000000000000aa0\",\"id\":\"00000000000000aa\"}", "traceId" },
+	{ "{\"traceId\":\"\",\"id\":\"00000000000000aa\"}", "traceId" },
+	{ "{\"traceId\":\"0\",\"id\":\"00000000000000aa\"}", "traceId" },
+	{ "{\"traceId\":\"aa\",\"id\":\"1.1\"}", "its id" },
+	{ "{\"traceId\":\"aa\",\"id\":\"-1\"}", "its id" },
 	{ "{\"traceId\":\"00000000000000ag\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"00000000000000\\u0061\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"0102030405060708090a0b0c0d0e0f1011\",\"id\":\"00000000000000aa\"}", "traceId" },
 	{ "{\"traceId\":\"00000000000000aa\",\"id\":\"00000000000000aabb\"}", "its id" },
 	{ "{\"traceId\":12,\"id\":\"00000000000000aa\"}", "traceId" },
-	{ "{" IDS ",\"parentId\":\"ab\"}", "parentId" },
+	{ "{" IDS ",\"parentId\":\"x\"}", "parentId" },
+	{ "{" IDS ",\"parentId\":\"00000000000000000\"}", "parentId" },
 	{ "{" IDS ",\"timestamp\":1.5}", "timestamp" },
 	{ "{" IDS ",\"timestamp\":-1}", "timestamp" },
 	{ "{" IDS ",\"timestamp\":99999999999999999}", "timestamp" },
@@ -297,6 +333,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_span_is_converted_whole),
 		cmocka_unit_test(parts_become_what_they_mean),
+		cmocka_unit_test(ids_get_the_zeros_at_their_front),
 		cmocka_unit_test(a_bad_span_is_refused_alone),
 		cmocka_unit_test(whatever_is_no_list_of_objects_is_refused),
 		cmocka_unit_test(an_empty_list_is_fine),
