@@ -7,8 +7,8 @@ set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 tests=$(dirname "$here")
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/oxpecker-tests
-names='pytest python_sdk node bulk_clients old_tracers loggers prometheus opensearch opensearch3 elasticsearch jaeger'
-names="$names bench"
+names='pytest python_sdk go_sdk java_sdk node bulk_clients old_tracers loggers prometheus opensearch opensearch3'
+names="$names elasticsearch jaeger bench"
 go_wanted=1.25.5
 
 usage() {
@@ -27,6 +27,8 @@ Builds each NAME into $cache unless it is there, and prints its folder.
   old_tracers  the tracers of tests/hosts/old_tracers (needs npm)
   loggers      the programs of tests/hosts/loggers and their libraries (needs npm, go, a JDK 17 and maven)
   python_sdk   a virtual environment for tests/hosts/python_sdk
+  go_sdk       the program of tests/hosts/go_sdk, and telemetrygen (needs go)
+  java_sdk     the program of tests/hosts/java_sdk and its libraries (needs a JDK 17 and maven)
   pytest       a virtual environment for the end-to-end tests
   otelcol      the OpenTelemetry Collector, a peer for the bench; not part of all (needs go; ten minutes)
   --path       print the folder and build nothing; fails when it is not there
@@ -58,6 +60,8 @@ folder_of() {
 	loggers) echo "loggers-$(python_tag)-$(cd "$tests/hosts/loggers" &&
 		sum_of ./*.json ./*.txt main.go go.* Loggers.java pom.xml)" ;;
 	python_sdk) echo "python_sdk-$(python_tag)-$(sum_of "$tests/hosts/python_sdk/requirements.txt")" ;;
+	go_sdk) echo "go_sdk-$(cd "$tests/hosts/go_sdk" && sum_of main.go go.mod go.sum)" ;;
+	java_sdk) echo "java_sdk-$(sum_of "$tests"/hosts/java_sdk/*)" ;;
 	pytest) echo "pytest-$(python_tag)-$(sum_of "$tests/e2e/requirements.txt")" ;;
 	*) return 1 ;;
 	esac
@@ -193,6 +197,21 @@ build_venv() {
 
 build_python_sdk() {
 	build_venv "$tests/hosts/python_sdk/requirements.txt"
+}
+
+build_go_sdk() {
+	go=$(go_command)
+	into=$PWD
+	cd "$tests/hosts/go_sdk"
+	for package in . github.com/open-telemetry/opentelemetry-collector-contrib/cmd/telemetrygen; do
+		GOROOT='' GOTOOLCHAIN=local nice "$go" build -buildvcs=false -ldflags '-s -w' -o "$into/" "$package"
+	done
+}
+
+build_java_sdk() {
+	cp "$tests"/hosts/java_sdk/* .
+	fetch_jars
+	javac -encoding UTF-8 -cp 'lib/*' -d classes Spans.java
 }
 
 build_pytest() {

@@ -67,6 +67,7 @@ def run(words, address, name, **more):
     env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{address}", OTEL_SERVICE_NAME=name, START_SECOND=START, **more)
     done = subprocess.run(words, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0 and "Failed" not in done.stderr, done.stderr
+    return done.stdout
 
 
 def stored(jaeger, service):
