@@ -425,9 +425,12 @@ static void mend(struct door_request *r)
 {
 	bool large = r->body.size > DOOR_MEND_INLINE_MAX;
 
-	if (!make_old(r, r->wants))
+	if (r->may_stay && !door_body_renew(&r->body, r->request, r->wants)) {
+		door_body_restore(&r->body);
+		write_reply(r);
+	} else if (!r->may_stay && !make_old(r, r->wants)) {
 		return;
-	if (large) {
+	} else if (large) {
 		to_lane(r, DOOR_MEND);
 	} else {
 		door_body_filled(&r->body, r->type->mend(r));

@@ -156,6 +156,7 @@ struct door_request {
 	bool again; /* what mend() writes is to be looked at, too */
 	enum door_stage stage;
 	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
+	bool may_stay; /* so it does if there is no room for them; otherwise the request is refused then */
 	const char *fault; /* why the body is refused; NULL if it is fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
