@@ -425,9 +425,12 @@ static void mend(struct door_request *r)
 {
 	bool large = r->body.size > DOOR_MEND_INLINE_MAX;
 
-	if (!make_old(r, r->wants))
+	if (r->may_stay && !door_body_renew(&r->body, r->request, r->wants)) {
+		door_body_restore(&r->body);
+		write_reply(r);
+	} else if (!r->may_stay && !make_old(r, r->wants)) {
 		return;
-	if (large) {
+	} else if (large) {
 		to_lane(r, DOOR_MEND);
 	} else {
 		door_body_filled(&r->body, r->type->mend(r));
@@ -579,44 +582,42 @@ int door_init(struct door *door, const struct door_type *type, struct host *host
 	return 0;
 }
 
-static void tell_failed(const struct door *door, enum http_speaker engine, const char *address, int failed)
+static void tell_failed(const struct door *door, const struct door_way *way, const char *address, int failed)
 {
 	char why[LISTEN_WHY_MAX];
 
 	listen_why(address, SOCK_STREAM, failed, why);
 	host_log(door->host, LOG_LEVEL_ERROR, "cannot listen on %s: %s; set `%s.%s` to another address", address, why,
-		host_name(door->host), engine == HTTP_2 ? "grpc" : "http");
+		host_name(door->host), way->option);
 }
 
-static int listen_on(
-	struct door *door, struct http_server *server, enum http_speaker engine, const struct option_list *addresses)
+static int listen_on(struct door *door, struct http_server *server, const struct door_way *way)
 {
 	int failed = 0;
 
 	door_memory_serve(&door->memory, server);
-	for (size_t i = 0; !failed && i < addresses->count; i++) {
-		failed = http_server_listen(server, addresses->items[i], NULL);
+	for (size_t i = 0; !failed && i < way->addresses->count; i++) {
+		failed = http_server_listen(server, way->addresses->items[i], NULL);
 		if (failed)
-			tell_failed(door, engine, addresses->items[i], failed);
+			tell_failed(door, way, way->addresses->items[i], failed);
 	}
 	return failed;
 }
 
-static int start(struct door *door, enum http_speaker engine, const struct option_list *addresses, size_t connections,
-	const struct http_route *routes)
+int door_open_way(struct door *door, const struct door_way *way)
 {
 	struct http_server *server;
 	uint64_t *evicted = host_counter(door->host, "connections_evicted_total",
 		"Connections closed to make room for others: the ones silent or unfinished for longest.");
 	struct http_server_options o = { .name = host_name(door->host),
-		.body_max = door->body_max + (engine == HTTP_2 ? GRPC_EXTRA : 0),
-		.connections_max = connections,
+		.body_max = door->body_max + (way->engine == HTTP_2 ? GRPC_EXTRA : 0),
+		.connections_max = way->connections,
 		.room = host_room(door->host),
 		.age = DURATION_S(AGE_S),
 		.idle = DURATION_S(IDLE_S),
 		.priority = LOOP_NORMAL,
 		.socket_mode = SOCKET_MODE,
-		.engine = engine,
+		.engine = way->engine,
 		.waiting_max = WAITING_MAX,
 		.evicted = evicted,
 		.refused = door->refused_bad,
@@ -631,22 +632,22 @@ static int start(struct door *door, enum http_speaker engine, const struct optio
 		o.origins.items = door->origins->items;
 		o.origins.count = door->origins->count;
 	}
-	failed = http_server_new(host_loop(door->host), &o, routes, &server);
+	failed = http_server_new(host_loop(door->host), &o, way->routes, &server);
 	if (failed)
 		return failed;
-	return listen_on(door, server, engine, addresses);
+	return listen_on(door, server, way);
 }
 
 int door_start(
 	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
-	return start(door, HTTP_DIRECT, addresses, connections, routes);
+	return door_open_way(door, &(struct door_way){ "http", HTTP_DIRECT, addresses, connections, routes });
 }
 
 int door_start_grpc(
 	struct door *door, const struct option_list *addresses, size_t connections, const struct http_route *routes)
 {
-	return start(door, HTTP_2, addresses, connections, routes);
+	return door_open_way(door, &(struct door_way){ "grpc", HTTP_2, addresses, connections, routes });
 }
 
 /* A host app that has a connection open may still have something to send: by default, SDKs send every 5 seconds

@@ -156,6 +156,7 @@ struct door_request {
 	bool again; /* what mend() writes is to be looked at, too */
 	enum door_stage stage;
 	size_t wants; /* bytes that mend() needs; 0: the body stays as it is */
+	bool may_stay; /* so it does if there is no room for them; otherwise the request is refused then */
 	const char *fault; /* why the body is refused; NULL if it is fine */
 	char reason[DOOR_REASON_MAX]; /* room for one */
 };
@@ -164,8 +165,18 @@ struct door_request {
 size_t door_body_max(const struct host *, uint64_t configured, unsigned part);
 /* Answers at ACK_MEMORY and lets no web page in, unless `ack` and `origins` are set. 0 or -errno. */
 int door_init(struct door *, const struct door_type *, struct host *, size_t body_max) MUST_CHECK;
-/* Listens. 0; or -errno, logged with the address. `routes` have the door as their context and outlive it. May be called
- * once for each way in: HTTP, and gRPC. */
+/* A way in: where a door listens, and what is served there. */
+struct door_way {
+	const char *option; /* that `addresses` are written in */
+	enum http_speaker engine;
+	const struct option_list *addresses;
+	size_t connections;
+	const struct http_route *routes; /* outlive the door */
+};
+
+/* Listens. 0; or -errno, logged with the address. At most DOOR_WAYS_MAX ways. */
+int door_open_way(struct door *, const struct door_way *) MUST_CHECK;
+/* The same for the usual ways: HTTP, and gRPC, of the options of that name. 0 or -errno. */
 int door_start(struct door *, const struct option_list *addresses, size_t connections,
 	const struct http_route *routes) MUST_CHECK;
 int door_start_grpc(struct door *, const struct option_list *addresses, size_t connections,

@@ -134,6 +134,16 @@ bool door_body_renew(struct door_body *b, const struct http_request *request, si
 	return door_body_restart(b, request, size);
 }
 
+void door_body_restore(struct door_body *b)
+{
+	OXP_ASSERT(b->before && !b->batch);
+	b->batch = b->before;
+	b->data = (char *)b->old.data;
+	b->size = b->room = b->old.size;
+	b->before = NULL;
+	b->old = (struct bytes){ NULL, 0 };
+}
+
 void door_body_old_done(struct door_body *b)
 {
 	batch_free(b->before);

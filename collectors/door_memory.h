@@ -62,6 +62,8 @@ bool door_body_begin(struct door_body *, const struct http_request *, int64_t an
 bool door_body_append(struct door_body *, const struct http_request *, struct bytes piece) MUST_CHECK; /* the same */
 /* What is there becomes `old`, and the body begins anew, with room for `size`. False: no room. */
 bool door_body_renew(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
+/* After a failed renew(): what was there is the body again. */
+void door_body_restore(struct door_body *);
 /* Begins again, with room for `size`; `old` stays. False: no room. */
 bool door_body_restart(struct door_body *, const struct http_request *, size_t size) MUST_CHECK;
 void door_body_old_done(struct door_body *);

@@ -4,12 +4,15 @@
  *
  * Over HTTP a request that finds no room is answered 503. Over UDP nothing is answered: datagrams wait in the kernel
  * for a second, then they are lost and counted. (Jaeger, "APIs": POST /api/traces; agent.thrift: emitBatch.)
+ *
+ * Clients that ask how much to sample are told beside these doors (jaeger_sampling.h).
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/text.h"
+#include "collectors/jaeger_sampling.h"
 #include "collectors/spans_door.h"
 #include "collectors/spans_udp.h"
 #include "http/listen.h"
@@ -20,6 +23,7 @@ enum { LISTENERS_MAX = 16, PATIENCE_S = 1, LAST_WORDS_MS = 1000 };
 
 struct jaeger_config {
 	struct spans_door_config door;
+	struct jaeger_sampling_config sampling;
 	const struct option_list *compact, *binary;
 	uint64_t buffer;
 };
@@ -35,6 +39,7 @@ static const struct option jaeger_options[] = {
 		.max = 1 << 30,
 		.help = "Unread bytes that the kernel is asked to hold for each UDP socket; at most "
 			"net.core.rmem_max." },
+	JAEGER_SAMPLING_OPTIONS(struct jaeger_config, sampling),
 	SPANS_DOOR_OPTIONS(struct jaeger_config, door),
 	{ .name = NULL },
 };
@@ -50,6 +55,7 @@ struct collector {
 	struct host *host;
 	struct spans_tally tally;
 	struct spans_door door;
+	struct jaeger_sampling sampling;
 	struct patience patience;
 	struct listener listeners[LISTENERS_MAX];
 	size_t listener_count;
@@ -141,6 +147,8 @@ static int jaeger_start(struct collector *c)
 	int failed = spans_door_start(&c->door, "/api/traces", begin);
 
 	if (!failed)
+		failed = jaeger_sampling_start(&c->sampling, &c->config->sampling, &c->door.door);
+	if (!failed)
 		failed = listen_on(c, c->config->compact, &compact_form);
 	if (!failed)
 		failed = listen_on(c, c->config->binary, &binary_form);
@@ -178,13 +186,13 @@ static bool jaeger_check(const void *config, char *why, size_t room)
 			c->compact->count + c->binary->count, LISTENERS_MAX);
 		return false;
 	}
-	return door_check_origins(c->door.origins, why, room);
+	return jaeger_sampling_check(&c->sampling, why, room) && door_check_origins(c->door.origins, why, room);
 }
 
 static bool jaeger_datagrams(const void *config, const char *option)
 {
 	(void)config;
-	return strcmp(option, "http") != 0;
+	return strcmp(option, "compact") == 0 || strcmp(option, "binary") == 0;
 }
 
 static int jaeger_create(const void *config, struct host *host, struct collector **ret)

@@ -9,6 +9,7 @@
 #define OXP_OTLP_DOOR_H
 
 #include "collectors/door.h"
+#include "collectors/spans_parts.h"
 #include "proto/otlp_json.h"
 #include "proto/otlp_logs.h"
 #include "proto/otlp_mend.h"
@@ -25,6 +26,8 @@ struct otlp_door {
 struct otlp_request {
 	struct door_request base;
 	bool read; /* the body was JSON, and is protobuf now */
+	bool mended; /* and of spans, what was wrong in it */
+	struct spans_parts parts; /* of spans */
 	union {
 		struct otlp_mend mend; /* `room` is 0 when all was fine; `span` is never set */
 		struct otlp_logs logs;

@@ -25,6 +25,7 @@ static enum otlp_fault plan_mending(struct door_request *r, size_t *at)
 	if (m->spans == 0) /* there is nothing to write */
 		return OTLP_OK;
 	r->wants = m->room;
+	r->again = m->size > SPANS_PART_MAX;
 	r->over_max = m->size > r->door->body_max || m->room > 2 * r->door->body_max;
 	if (r->over_max)
 		r->fault = "what is wrong in the request takes more than body_max to mend: send less at a time";
@@ -39,10 +40,16 @@ static void look(struct door_request *r)
 
 	if (otlp_is_json(r))
 		return;
+	if (otlp_of(r)->mended) {
+		spans_parts_plan(&otlp_of(r)->parts, r);
+		return;
+	}
 	fault = otlp_traces_check(r->body.data, r->body.size, &sum, &at);
 	otlp_of(r)->mend = (struct otlp_mend){ .spans = sum.spans };
 	if (otlp_fault_can_be_mended(fault))
 		fault = plan_mending(r, &at);
+	else if (!fault)
+		spans_parts_plan(&otlp_of(r)->parts, r);
 	if (fault == OTLP_OK)
 		return;
 	snprintf(r->reason, sizeof r->reason, "not an OTLP trace request: %s at byte %zu", otlp_fault_name(fault), at);
@@ -51,20 +58,23 @@ static void look(struct door_request *r)
 
 static size_t mend(struct door_request *r)
 {
-	if (r->again)
+	struct otlp_request *o = otlp_of(r);
+
+	if (spans_parts_are_due(&o->parts))
+		return spans_parts_write(&o->parts, r);
+	if (r->content == OTLP_JSON && !o->read)
 		return otlp_read_json(r, OTLP_JSON_TRACES);
-	otlp_mend_write(r->body.old, &otlp_of(r)->mend, r->body.data);
-	return otlp_of(r)->mend.size;
+	otlp_mend_write(r->body.old, &o->mend, r->body.data);
+	o->mended = true;
+	return o->mend.size;
 }
 
 /* An empty request is fine and nothing to keep. */
 static bool fill(struct door_request *r)
 {
 	uint64_t spans = otlp_of(r)->mend.spans;
-	struct batch_item item = { .size = (uint32_t)r->body.size, .records = (uint32_t)spans };
 
-	item.data = batch_block_trim(r->body.batch, r->body.size); /* a chunked body did not say its size */
-	return spans == 0 || batch_add(r->body.batch, &item) == 0;
+	return spans == 0 || spans_parts_fill(&otlp_of(r)->parts, r, spans);
 }
 
 static void taken(struct door_request *r)

@@ -2,11 +2,15 @@
 
 #include <stdio.h>
 
+#include "collectors/spans_parts.h"
+
 enum { ANSWER_MAX = 4096, GROWTH_MAX = 2 };
 
 struct spans_request {
 	struct door_request base;
 	struct otlp_made made; /* its `name` is never looked at again: the body moves */
+	struct spans_parts parts;
+	bool read; /* the body is OTLP now */
 };
 
 static struct spans_request *spans_of(struct door_request *r)
@@ -46,6 +50,10 @@ static void look(struct door_request *r)
 	const char *why;
 	size_t at = 0;
 
+	if (spans_of(r)->read) {
+		spans_parts_plan(&spans_of(r)->parts, r);
+		return;
+	}
 	r->later = !r->in_lane && r->body.size > DOOR_MEND_INLINE_MAX;
 	if (r->later)
 		return;
@@ -58,6 +66,7 @@ static void look(struct door_request *r)
 	otlp_made_tell(made, r->reason, sizeof r->reason);
 	made->name = (struct bytes){ "", 0 };
 	r->wants = made->size;
+	r->again = made->size > SPANS_PART_MAX;
 	r->over_max = made->size > GROWTH_MAX * r->door->body_max;
 	if (r->over_max)
 		r->fault = "as OTLP the request is more than twice as large as body_max: send less at a time";
@@ -65,20 +74,21 @@ static void look(struct door_request *r)
 
 static size_t mend(struct door_request *r)
 {
-	door_of(r)->form->write(r->body.old, &spans_of(r)->made, r->body.data);
-	return spans_of(r)->made.size;
+	struct spans_request *s = spans_of(r);
+
+	if (spans_parts_are_due(&s->parts))
+		return spans_parts_write(&s->parts, r);
+	door_of(r)->form->write(r->body.old, &s->made, r->body.data);
+	s->read = true;
+	return s->made.size;
 }
 
 /* Without a span there is nothing to keep. */
 static bool fill(struct door_request *r)
 {
 	uint64_t spans = spans_of(r)->made.spans;
-	struct batch_item item = { .size = (uint32_t)r->body.size, .records = (uint32_t)spans };
 
-	if (spans == 0)
-		return true;
-	item.data = batch_block_trim(r->body.batch, r->body.size);
-	return batch_add(r->body.batch, &item) == 0;
+	return spans == 0 || spans_parts_fill(&spans_of(r)->parts, r, spans);
 }
 
 /* The rest of a request counts as taken, even if that is nothing; a request whose spans were all refused does not. */

@@ -25,11 +25,12 @@ SPANS = 4  # of each
 class Doors:
     """An agent with every older door, on ports of its own."""
 
-    def __init__(self, folder, exported):
+    def __init__(self, folder, exported, **jaeger):
         self.http, self.compact, self.binary, self.zipkin = (free_port() for _ in range(4))
         local = "127.0.0.1:{}".format
         self.agent = agents.Oxpecker({"receive": {
-            "jaeger": {"http": local(self.http), "compact": local(self.compact), "binary": local(self.binary)},
+            "jaeger": {"http": local(self.http), "compact": local(self.compact), "binary": local(self.binary),
+                       **jaeger},
             "zipkin": {"http": local(self.zipkin)}},
             "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": exported}}}}, folder).start()
 
@@ -184,3 +185,20 @@ def test_a_large_request_is_converted_in_the_lane(doors, packed):
                            timeout=30)
     assert answer.status_code == 202 and answer.text == ""
     wait_delivered(doors.agent, 4000)
+
+
+@pytest.mark.parametrize("strategy, followed", [
+    ({}, "ProbabilisticSampler(samplingRate=1)"),
+    ({"sampling_per_second": 5}, "RateLimitingSampler(maxTracesPerSecond=5)")], ids=["all", "per second"])
+def test_a_client_that_asks_how_much_to_sample_is_told(fault_server, closing, tmp_path, strategy, followed):
+    """It begins with nothing, and asks at jaeger-client's default path, in its own words."""
+    port = free_port()
+    doors = Doors(tmp_path, fault_server().url, sampling=f"127.0.0.1:{port}", **strategy)
+    closing.keep(doors.agent)
+    env = {"NODE_PATH": need.built("old_tracers") + "/node_modules", "SAMPLING_PORT": port,
+           "ENDPOINT": f"http://127.0.0.1:{doors.http}/api/traces"}
+    program = Process("node", [need.program("node"), HOME + "/sample.js"], tmp_path, env)
+    assert program.wait(60) == 0, program.err()
+    assert program.out().strip() == followed
+    wait_delivered(doors.agent, 1)
+    assert doors.agent.metric("oxpecker_sampling_told_total", component="receive.jaeger") >= 1

@@ -4,15 +4,21 @@ import hashlib
 import json
 import socket
 import threading
+from concurrent import futures
 
+import grpc
 import pytest
 import requests
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (ExportTraceServiceRequest,
+                                                                      ExportTraceServiceResponse)
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (TraceServiceServicer,
+                                                                           add_TraceServiceServicer_to_server)
 
 from lib import authority, fault as http_fault, grpc_fault as fault
 from lib.agent import run
-from lib.wait import wait_until
-from test_traces import PROTOBUF, post, request_of, wait_settled
+from lib.wait import free_port, wait_until
+from test_otlp_json import as_otlp
+from test_traces import PROTOBUF, post, request_of, spans_at, wait_settled
 
 GRPC = {"protocol": "grpc", "timeout": "5s"}
 
@@ -123,6 +129,109 @@ def test_a_large_batch_goes_in_messages_that_servers_take(oxpecker, jaeger):
     wait_settled(agent)
     assert agent.booked("parked", signal="traces") == 0
     assert agent.status()["destinations"][0]["retries"] == 0
+
+
+class Receiver(TraceServiceServicer):
+    """A server of grpcio, which as most of them takes messages of up to 4 MiB."""
+
+    def __init__(self):
+        self.messages = []
+        self.server = grpc.server(futures.ThreadPoolExecutor(2))
+        add_TraceServiceServicer_to_server(self, self.server)
+        self.url = f"http://127.0.0.1:{self.server.add_insecure_port('127.0.0.1:0')}"
+        self.server.start()
+
+    def Export(self, request, context):
+        self.messages.append(request)
+        return ExportTraceServiceResponse()
+
+    def spans(self):
+        """The number of each span, with its resource and its scope."""
+        return [(int.from_bytes(span.span_id, "big"), resource.resource.attributes[0].value.string_value,
+                 scope.scope.name) for message in self.messages for resource in message.resource_spans
+                for scope in resource.scope_spans for span in scope.spans]
+
+    def close(self):
+        self.server.stop(0).wait()
+
+
+@pytest.fixture
+def receiver(closing):
+    made = Receiver()
+    closing.keep(made)
+    return made
+
+
+def large_request(spans, size, resources=1):
+    """Spans from 1 on, of about that many bytes, of as many apps."""
+    message = ExportTraceServiceRequest()
+    for number in range(resources):
+        message.MergeFrom(request_of(spans // resources, f"app {number}", 1 + number * (spans // resources)))
+        message.resource_spans[-1].scope_spans[0].scope.name = f"scope {number}"
+    for resource in message.resource_spans:
+        for span in resource.scope_spans[0].spans:
+            span.trace_state = "x=" + "y" * size
+    return message
+
+
+def large_agent(oxpecker, url, **more):
+    return oxpecker({"memory": "128MiB", "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {
+        "endpoint": url, "gzip": False, **GRPC, "timeout": "30s"}}}, **more})
+
+
+@pytest.mark.parametrize("apps", [1, 10])
+def test_one_large_request_goes_in_messages_that_servers_take(oxpecker, receiver, apps):
+    agent = large_agent(oxpecker, receiver.url)
+    body = large_request(20000, 360, apps).SerializeToString()
+    assert len(body) > 8 << 20 and post(agent, body).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 20000, 60, "all of it")
+    found = receiver.spans()
+    assert set(found) == {(number, f"app {(number - 1) * apps // 20000}", f"scope {(number - 1) * apps // 20000}")
+                          for number in range(1, 20001)}
+    assert len(found) <= 20000 + agent.status()["destinations"][0]["resent"]  # each once, where nothing was slow
+    assert all(message.ByteSize() <= 7 << 19 for message in receiver.messages)
+    agent.assert_balanced()
+
+
+def as_sent(message, form):
+    """The body and its type. A span that is mended or refused comes first."""
+    if form == "zipkin":
+        return json.dumps([{"traceId": "0" * 32, "id": "1" * 16, "name": "bad"}] + [
+            {"traceId": span.trace_id.hex(), "id": span.span_id.hex(), "name": span.trace_state,
+             "localEndpoint": {"serviceName": "app 0"}} for span in spans_of(message)]), "application/json"
+    if form == "json":
+        return json.dumps(as_otlp(message)), "application/json"
+    body = message.SerializeToString()
+    return body.replace(b"span 1", b"sp\xffn 1", 1) if form == "mended" else body, "application/x-protobuf"
+
+
+@pytest.mark.parametrize("form", ["protobuf", "mended", "json", "zipkin"])
+def test_a_span_that_no_message_holds_costs_itself_alone(oxpecker, receiver, form):
+    """All forms of a request end in the same messages. The server refuses the span, which is too large to be parked."""
+    port = free_port()
+    agent = large_agent(oxpecker, receiver.url, receive={"otlp": {"http": "127.0.0.1:${OTLP_PORT}"},
+                                                         "zipkin": f"127.0.0.1:{port}"})
+    agent.expected_exit = {1}
+    message = large_request(9, 1 << 20)
+    spans_of(message)[4].trace_state = "x=" + "y" * (5 << 20)
+    body, kind = as_sent(message, form)
+    url = f"http://127.0.0.1:{port}/api/v2/spans" if form == "zipkin" else agent.otlp_url + "/v1/traces"
+    assert requests.post(url, data=body, headers={"Content-Type": kind}, timeout=30).status_code in (200, 202)
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 8, 60, "all but one")
+    agent.wait_until(lambda: agent.booked("rejected", signal="traces") == 1 + (form == "zipkin"), 60, "the other one")
+    assert {(number, service) for number, service, _ in receiver.spans()} == {
+        (number, "app 0") for number in (1, 2, 3, 4, 6, 7, 8, 9)}
+    agent.assert_balanced()
+
+
+def test_a_large_request_without_room_for_its_parts_goes_whole(oxpecker, fault_server):
+    """Over HTTP nothing keeps it from arriving."""
+    server = fault_server()
+    agent = oxpecker({"memory": "8MiB", "receive": {"otlp": {"http": "127.0.0.1:${OTLP_PORT}", "body_max": "6MiB"}},
+                      "traces": {"batch": {"age": "100ms"}, "export": {"otlp": {"endpoint": server.url}}}})
+    assert post(agent, large_request(5, 1 << 20).SerializeToString()).status_code == 200
+    agent.wait_until(lambda: agent.booked("delivered", signal="traces") == 5, 30, "all of it")
+    assert spans_at(server) == [1, 2, 3, 4, 5] and len(server.taken("/v1/traces")) == 1
 
 
 class TlsFront:

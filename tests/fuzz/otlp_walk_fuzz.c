@@ -1,7 +1,7 @@
 /*
  * OTLP requests: what the check lets through, generated code decodes to the same counts, every span is visited and
- * has its ids, and it can be written as JSON. What can be mended passes the check then, with the spans that were not
- * refused, and mending it again changes nothing. Whatever it is, nothing reads beyond it.
+ * has its ids, it can be written as JSON, and cut up it loses no span. What can be mended passes the check then, with
+ * the spans that were not refused, and mending it again changes nothing. Whatever it is, nothing reads beyond it.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -10,6 +10,7 @@
 #include "base/text.h"
 #include "proto/otlp_mend.h"
 #include "proto/otlp_response.h"
+#include "proto/otlp_split.h"
 #include "proto/otlp_text.h"
 #include "proto/otlp_walk.h"
 #include "otlp.pb-c.h"
@@ -56,6 +57,32 @@ static void request_is_fine(const uint8_t *data, size_t size, const struct otlp_
 	need(otlp_traces_each((struct bytes){ (const char *)data, size }, count_span, &spans) == 0 &&
 		spans == sum->spans);
 	need(otlp_traces_rows((const char *)data, size, count_row, &rows) == 0 && rows == sum->spans);
+}
+
+/* Whatever its parts are, each is a request, and no span is missing. */
+static void comes_apart(struct bytes body, size_t max, uint64_t spans)
+{
+	struct otlp_split plan;
+	struct otlp_summary sum;
+	struct otlp_split_part *parts;
+	const char *at;
+	size_t fault_at;
+	char *to;
+
+	otlp_split_plan(body, max, &plan);
+	parts = malloc((plan.parts + 1) * sizeof *parts);
+	at = to = malloc(plan.size + 1);
+	need(parts && to);
+	otlp_split_write(body, &plan, to, parts);
+	for (size_t i = 0; i < plan.parts; i++) {
+		need(otlp_traces_check(at, parts[i].size, &sum, &fault_at) == OTLP_OK);
+		need(sum.spans > 0 && sum.spans == parts[i].spans);
+		spans -= sum.spans;
+		at += parts[i].size;
+	}
+	need(spans == 0 && at == to + plan.size);
+	free(parts);
+	free(to);
 }
 
 static uint64_t texts_of(const struct otlp_mend *m)
@@ -116,8 +143,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	need(written == 0 || (written == -EBADMSG && text.size == 0));
 	buffer_done(&text);
 	need(fault || written == 0);
-	if (!fault)
+	if (!fault) {
 		request_is_fine(data, size, &sum);
+		comes_apart((struct bytes){ (const char *)data, size }, 64, sum.spans);
+		comes_apart((struct bytes){ (const char *)data, size }, size / 2 + 1, sum.spans);
+	}
 	may_be_mended((struct bytes){ (const char *)data, size }, fault);
 	if (otlp_response_parse((struct bytes){ (const char *)data, size }, &rejected, message, sizeof message))
 		need(rejected == 0 && message[0] == '\0');
