@@ -18,6 +18,17 @@ extern const struct step_type step_span_add, step_span_drop, step_span_filter, s
 
 enum { MEMORY = 1 << 20, MS = 1000000 };
 
+/* No memory for the bits of struct chain_sampled. */
+static bool no_bits;
+
+void *__real_oxp_grow(void *array, size_t *room, size_t need, size_t size);
+void *__wrap_oxp_grow(void *array, size_t *room, size_t need, size_t size);
+
+void *__wrap_oxp_grow(void *array, size_t *room, size_t need, size_t size)
+{
+	return no_bits && size == sizeof(uint64_t) ? NULL : __real_oxp_grow(array, room, need, size);
+}
+
 /* What a step is lent. */
 struct host {
 	uint64_t dropped;
@@ -580,6 +591,42 @@ static void without_room_aside_the_batch_goes_on(void **state)
 	batch_free(b);
 }
 
+/* Its edits would not fit. */
+static void what_cannot_be_made_aside_is_missed(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+	uint64_t missed = 0;
+
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, false, { 0 }, NO_MAP });
+	use(w, &step_span_add, &(struct map_options){ MAP({ "new", "x" }), false });
+	chain_set_aside(w->chain, &missed);
+	w->chain->aside->ceiling = 0;
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	assert_int_equal(b->dropped.records, 3);
+	assert_null(b->aside);
+	assert_int_equal(missed, 3);
+	batch_free(b);
+}
+
+/* Without memory for the bits, nobody knows which spans sampling left out. */
+static void what_nobody_knows_is_missed(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(w, 1);
+	uint64_t missed = 0;
+
+	use(w, &step_span_sample, &(struct sample_options){ "0", 0, true, { 0 }, NO_MAP });
+	chain_set_aside(w->chain, &missed);
+	no_bits = true;
+	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
+	no_bits = false;
+	assert_int_equal(b->records, 1);
+	assert_null(b->aside);
+	assert_int_equal(missed, 2);
+	batch_free(b);
+}
+
 /* Its secrets could not be told from the rest. */
 static void what_is_no_request_is_dropped(void **state)
 {
@@ -790,6 +837,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			what_sampling_leaves_out_is_aside_as_the_other_steps_make_it, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_room_aside_the_batch_goes_on, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_cannot_be_made_aside_is_missed, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_nobody_knows_is_missed, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
