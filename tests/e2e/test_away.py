@@ -1,7 +1,7 @@
-"""Jaeger goes away under load, is away for a while, and comes back: of what the app was answered for, it has every span.
+"""Jaeger goes away under load, is away for a while, and comes back: it has every span that the app was answered for.
 Meanwhile the agent is stopped and started, or killed.
 
-It is away while an app sends AWAY spans, 200 a second at the most; OXPECKER_AWAY_SPANS=120000 makes that ten minutes."""
+It is away while an app sends AWAY spans, 200 a second at most; OXPECKER_AWAY_SPANS=120000 makes that ten minutes."""
 
 import contextlib
 import os

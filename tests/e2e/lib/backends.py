@@ -86,7 +86,8 @@ class Jaeger(Backend):
 
     @staticmethod
     def kept_config(folder):
-        path, files = os.path.join(folder, "kept.yaml"), {part: os.path.join(folder, part) for part in ("keys", "values")}
+        path = os.path.join(folder, "kept.yaml")
+        files = {part: os.path.join(folder, part) for part in ("keys", "values")}
         with open(path, "w", encoding="utf-8") as file:
             json.dump({"extensions": {"jaeger_query": {"storage": {"traces": "files"}}, "jaeger_storage": {
                 "backends": {"files": {"badger": {"directories": files, "ephemeral": False}}}}},
