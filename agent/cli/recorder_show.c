@@ -35,8 +35,9 @@ struct reading {
 	struct screen screen;
 	struct ring_entry entry; /* whose spans are visited */
 	bool dumped; /* its frame was */
-	struct line *lines;
+	struct line *lines; /* at most twice those that are shown: the newest so far, and others */
 	size_t count, room;
+	size_t found; /* all that are wanted */
 	struct service services[SERVICES_MAX]; /* the last one stands for all that found no place */
 	size_t service_count;
 	void (*take)(struct reading *, const struct otlp_row *);
@@ -185,6 +186,29 @@ static void print_json(const struct reading *r, const struct otlp_row *row, FILE
 	buffer_done(&out);
 }
 
+static int by_start(const void *one, const void *other)
+{
+	const struct line *a = one, *b = other;
+
+	if (a->start_ns != b->start_ns)
+		return a->start_ns < b->start_ns ? -1 : 1;
+	return a->number < b->number ? -1 : 1;
+}
+
+/* Sorts them, the oldest first, and forgets all but those that are shown. */
+static void keep_newest(struct reading *r)
+{
+	size_t gone = r->count > r->wanted->limit ? r->count - (size_t)r->wanted->limit : 0;
+
+	if (r->count > 0)
+		qsort(r->lines, r->count, sizeof *r->lines, by_start);
+	for (size_t i = 0; i < gone; i++)
+		free(r->lines[i].text);
+	r->count -= gone;
+	if (gone > 0)
+		memmove(r->lines, r->lines + gone, r->count * sizeof *r->lines);
+}
+
 static void take_span(struct reading *r, const struct otlp_row *row)
 {
 	struct line *lines = oxp_grow(r->lines, &r->room, r->count + 1, sizeof *lines);
@@ -193,21 +217,14 @@ static void take_span(struct reading *r, const struct otlp_row *row)
 
 	OXP_ASSERT(lines && "out of memory");
 	r->lines = lines;
-	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->count };
+	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->found++ };
 	to = open_memstream(&lines[r->count].text, &size);
 	OXP_ASSERT(to && "out of memory");
 	(r->wanted->json ? print_json : print_words)(r, row, to);
 	fclose(to);
 	r->count++;
-}
-
-static int by_start(const void *one, const void *other)
-{
-	const struct line *a = one, *b = other;
-
-	if (a->start_ns != b->start_ns)
-		return a->start_ns < b->start_ns ? -1 : 1;
-	return a->number < b->number ? -1 : 1;
+	if (r->count / 2 > r->wanted->limit)
+		keep_newest(r);
 }
 
 int cli_recorder_show(const struct cli_recorder_wanted *wanted)
@@ -220,15 +237,13 @@ int cli_recorder_show(const struct cli_recorder_wanted *wanted)
 	if (!wanted->json)
 		r->screen = screen_of_stdout();
 	result = read_ring(r);
-	if (r->count > 0)
-		qsort(r->lines, r->count, sizeof *r->lines, by_start);
-	for (size_t i = r->count > wanted->limit ? r->count - wanted->limit : 0; i < r->count; i++)
+	keep_newest(r);
+	for (size_t i = 0; i < r->count; i++)
 		puts(r->lines[i].text);
-	if (result == COMMAND_DONE && r->count == 0)
+	if (result == COMMAND_DONE && r->found == 0)
 		fprintf(stderr, "oxpecker: no such spans in the flight recorder\n");
-	else if (r->count > wanted->limit)
-		fprintf(stderr, "oxpecker: the newest %llu of %zu; --limit N shows more\n",
-			(unsigned long long)wanted->limit, r->count);
+	else if (r->found > r->count)
+		fprintf(stderr, "oxpecker: the newest %zu of %zu; --limit N shows more\n", r->count, r->found);
 	for (size_t i = 0; i < r->count; i++)
 		free(r->lines[i].text);
 	free(r->lines);

@@ -259,6 +259,7 @@ static int look_at_request(struct chain_pass *p)
 	record.request = c->request;
 	stays = chain_spans_look(c->rows, c->count, &record, item, c->aside ? &c->sampled : NULL);
 	p->asides = c->sampled.left_out > 0;
+	p->missed += c->sampled.unknown;
 	p->answer = stays ? STEP_KEEP : STEP_DROP;
 	p->changed = !stays || otlp_edit_changed(c->request);
 	return 0;
@@ -278,10 +279,14 @@ static void put_aside(struct chain_pass *p)
 	const struct batch_item *item = &p->in->items[p->at];
 	struct chain *c = p->chain;
 	struct record record = record_of(p, NULL, item);
+	int left;
 
 	p->asides = false;
 	record.request = c->aside;
-	if (chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled) && add_aside(p) < 0)
+	left = chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled);
+	if (left < 0)
+		p->missed += c->sampled.left_out;
+	else if (left > 0 && add_aside(p) < 0)
 		p->missed += c->aside->kept;
 }
 

@@ -17,8 +17,10 @@ static void note(struct chain_sampled *s, bool left_out)
 	s->whole = s->whole && bits;
 	if (bits)
 		s->bits = bits;
-	if (!s->whole)
+	if (!s->whole) {
+		s->unknown += left_out;
 		return;
+	}
 	if (s->shown % WORD == 0)
 		s->bits[word] = 0;
 	s->bits[word] |= (uint64_t)left_out << s->shown % WORD;
@@ -68,7 +70,7 @@ bool chain_spans_look(struct chain_row *rows, size_t count, struct record *recor
 	if (l.dropper)
 		l.dropper->pending += item->records - e->dropped;
 	if (sampled)
-		sampled->left_out = 0;
+		sampled->left_out = sampled->unknown = 0;
 	return false;
 }
 
@@ -102,11 +104,13 @@ static bool show_aside(void *context, struct otlp_edit *e, struct otlp_view *vie
 	return true;
 }
 
-bool chain_spans_look_aside(const struct chain_row *rows, size_t count, struct record *record,
-	const struct batch_item *item, struct chain_sampled *sampled)
+int chain_spans_look_aside(const struct chain_row *rows, size_t count, struct record *record,
+	const struct batch_item *item, const struct chain_sampled *sampled)
 {
 	struct aside a = { .rows = rows, .count = count, .record = record, .sampled = sampled };
+	int failed = otlp_edit_run(record->request, (struct bytes){ item->data, item->size }, show_aside, &a);
 
-	return otlp_edit_run(record->request, (struct bytes){ item->data, item->size }, show_aside, &a) == 0 &&
-	       record->request->kept > 0;
+	if (failed)
+		return failed;
+	return record->request->kept > 0;
 }

@@ -1,6 +1,4 @@
-"""A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost.
-
-It runs what is shipped: sanitizers take several times the memory, which says nothing of it."""
+"""A container of 24 MiB and every door flooded while nothing can be delivered: no OOM kill, and nothing of it lost."""
 
 import contextlib
 import os
@@ -13,7 +11,7 @@ import pytest
 import requests
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from lib import agent as agents, cgroup, need, span_floods
+from lib import agent as agents, span_floods
 from lib.counting import Counting
 from lib.shipped import wait_delivered
 from lib.wait import free_port, wait_until
@@ -28,14 +26,8 @@ NUMBER, ID = re.compile(rb'"n":(\d+)'), re.compile(rb'"_id":"([^"]+)"')
 
 
 @pytest.fixture
-def small(closing, monkeypatch, tmp_path):
-    """A cgroup of LIMIT that every agent of the test starts in."""
-    program = os.environ.get("OXPECKER_RELEASE_BIN", "")
-    if not os.access(program, os.X_OK):
-        need.missing("OXPECKER_RELEASE_BIN names no program without sanitizers: tests/run.sh builds one")
-    made = closing.keep(cgroup.MemoryCgroup(f"oxpecker-test-{os.getpid()}", LIMIT))
-    monkeypatch.setenv("OXPECKER_BIN", made.wrapped(program, tmp_path))
-    return made
+def small(container):
+    return container(LIMIT)
 
 
 def lines(first, count):
