@@ -365,8 +365,8 @@ struct step_type {
 	 * NULL, or neither. */
 	bool (*folds)(struct step *, struct record *);
 	void (*folded)(struct step *, struct record *);
-	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
-	 * `memory` before the steps see it. */
+	/* How many bytes of its own it may need at a time for each byte of a line, or of a resource, scope or span.
+	 * For a long one they are taken from `memory` before the steps see it. */
 	unsigned scratch;
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;

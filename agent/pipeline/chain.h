@@ -9,7 +9,7 @@
  *
  * An item of spans is a request of several. Its spans are shown to the steps one by one (proto/otlp_edit.h), and those
  * that a step drops are cut out of it; an item that has none left ends here. A request that no step edits is not
- * copied, and one that cannot be edited within STEP_SCRATCH_MAX is dropped.
+ * copied. What is edited is written as it is shown, so that a pass can stop behind any span.
  */
 #ifndef OXP_CHAIN_H
 #define OXP_CHAIN_H
@@ -20,8 +20,7 @@
 
 enum {
 	STEPS_MAX = 32,
-	STEP_LINE_LONG = 64 << 10, /* what steps need for a longer line is part of `memory` while they do */
-	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line or request may take: a long line, hashes in it */
+	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line or span may take: a long line, hashes in it */
 };
 
 struct chain {
