@@ -370,8 +370,9 @@ struct step_type {
 	unsigned scratch;
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
-	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
-	 * DROP. */
+	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
+	 * long line may come in the CPU lane, while nothing else is asked of the steps: what they touch is their
+	 * own. */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the

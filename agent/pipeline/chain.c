@@ -5,6 +5,7 @@
 
 enum {
 	SLICE = 32 << 10, /* steps take 0.1 to 0.4 ms for that many bytes */
+	LONG = 128 << 10, /* a line of which redacting alone can take a millisecond */
 	READ_SLICE = 128 << 10, /* one that only reads takes 0.03 ms for usual spans, 0.4 for the smallest there are */
 };
 
@@ -76,6 +77,10 @@ struct chain_pass {
 	enum step_answer answer; /* what came of it, once the steps have seen it */
 	bool changed;
 	size_t scratch; /* taken for the steps, until the line is in `out` */
+	void (*work)(struct chain_pass *); /* what chain_work() is to do */
+	int failed; /* the steps, at the line at hand */
+	char *to; /* where a long line is written, of that size; NULL: it was not begun */
+	size_t size;
 	struct chain_look look; /* at the request at hand */
 	const char *edited; /* what became of that, in `out` */
 	size_t copied; /* items of `in` that `out` has, or that were left out of it */
@@ -221,7 +226,7 @@ static struct chain_look new_look(struct chain_pass *p, struct otlp_edit *e, str
 	};
 }
 
-/* 1: there is more of the request. */
+/* CHAIN_MORE: there is more of the request. */
 static int look_at_request(struct chain_pass *p, size_t *bytes)
 {
 	const struct batch_item *item = &p->in->items[p->at];
@@ -308,22 +313,65 @@ static void spend(size_t *bytes, size_t size)
 	*bytes -= size < *bytes ? size : *bytes;
 }
 
-/* Steps find their memory taken before they begin. */
-static int look_at_line(struct chain_pass *p, size_t *bytes)
+/* A step that folds may end a run, which writes to `out`. */
+static bool is_long(const struct chain_pass *p, const struct batch_item *item)
 {
-	size_t size = p->in->items[p->at].size, scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
-	int failed;
+	const struct chain *c = p->chain;
 
-	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
-		return chain_out_no_room(&p->out, scratch);
-	p->scratch = scratch;
-	spend(bytes, size);
-	failed = look_at(p, &p->in->items[p->at], &p->answer);
-	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
-	return failed;
+	if (item->size <= LONG || p->in->signal != SIGNAL_LOGS)
+		return false;
+	for (size_t i = 0; i < c->count; i++)
+		if (c->rows[i].type->folds)
+			return false;
+	return true;
 }
 
-/* 1: there is more to look at. */
+static void show_line(struct chain_pass *p)
+{
+	p->failed = look_at(p, &p->in->items[p->at], &p->answer);
+}
+
+static void write_edited(struct chain_pass *p)
+{
+	json_edit_write(p->chain->edit, p->to);
+}
+
+static void write_unchanged(struct chain_pass *p)
+{
+	memcpy(p->to, p->in->items[p->copied].data, p->size);
+}
+
+/* Steps find their memory taken before they begin. */
+static bool take_scratch(struct chain_pass *p, size_t size)
+{
+	size_t scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
+
+	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch)) {
+		p->failed = chain_out_no_room(&p->out, scratch);
+		return false;
+	}
+	p->scratch = scratch;
+	return true;
+}
+
+static int look_at_line(struct chain_pass *p, size_t *bytes)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+
+	if (p->stage == STAGE_NEW) {
+		if (!take_scratch(p, item->size))
+			return p->failed;
+		spend(bytes, item->size);
+		p->work = is_long(p, item) ? show_line : NULL;
+		if (p->work)
+			return CHAIN_WORK;
+		show_line(p);
+	}
+	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
+	return p->failed;
+}
+
+/* CHAIN_MORE: there is more to look at. */
 static int look(struct chain_pass *p, size_t *bytes)
 {
 	bool spans = p->in->signal == SIGNAL_TRACES;
@@ -342,6 +390,23 @@ static int look(struct chain_pass *p, size_t *bytes)
 	return p->changed && !chain_out_begin(&p->out) ? -ENOMEM : 0;
 }
 
+/* Twice: before it is written, and after. */
+static int put_long(struct chain_pass *p, const struct batch_item *item, bool changed)
+{
+	struct batch_item made = *item;
+
+	if (!p->to) {
+		p->size = changed ? json_edit_size(p->chain->edit) : item->size;
+		p->to = p->size <= UINT32_MAX ? chain_out_room(&p->out, p->size, p->ahead) : NULL;
+		p->work = changed ? write_edited : write_unchanged;
+		return p->to ? CHAIN_WORK : -ENOMEM;
+	}
+	made.data = p->to;
+	made.size = (uint32_t)p->size;
+	p->to = NULL;
+	return batch_add(p->out.batch, &made);
+}
+
 /* The item after those that `out` has. */
 static int put(struct chain_pass *p, size_t *bytes)
 {
@@ -350,10 +415,14 @@ static int put(struct chain_pass *p, size_t *bytes)
 	int failed = 0;
 
 	spend(bytes, item->size);
-	if (!changed)
+	if (is_long(p, item) && (!changed || p->answer == STEP_KEEP))
+		failed = put_long(p, item, changed);
+	else if (!changed)
 		failed = copy_to(&p->out, item, p->ahead);
 	else
 		failed = p->in->signal == SIGNAL_TRACES ? put_request(p, item) : put_line(p, item);
+	if (failed == CHAIN_WORK)
+		return failed;
 	p->ahead -= item->size;
 	p->copied++;
 	return failed;
@@ -366,12 +435,12 @@ static void forget_item(struct chain_pass *p)
 	if (p->scratch > 0)
 		budget_give(p->in->budget, p->in->signal, p->scratch);
 	p->scratch = 0;
-	if (p->stage == STAGE_STEPS || p->stage == STAGE_ASIDE)
+	if (p->in->signal == SIGNAL_TRACES && (p->stage == STAGE_STEPS || p->stage == STAGE_ASIDE))
 		chain_spans_end(&p->look);
 	p->stage = STAGE_NEW;
 }
 
-/* One stage of the item at hand, or a part of it. */
+/* One stage of the item at hand, or a part of it. 0, CHAIN_WORK or -errno. */
 static int pass_on(struct chain_pass *p, size_t *bytes)
 {
 	int more = 0;
@@ -383,7 +452,7 @@ static int pass_on(struct chain_pass *p, size_t *bytes)
 	else
 		more = put(p, bytes);
 	if (more != 0)
-		return more < 0 ? more : 0;
+		return more == CHAIN_MORE ? 0 : more;
 	if (p->stage == STAGE_PUT && (!p->out.batch || p->copied > p->at)) {
 		p->at++;
 		forget_item(p);
@@ -476,16 +545,23 @@ struct chain_pass *chain_begin(struct chain *c, const struct batch *batch, uint6
 
 int chain_go_on(struct chain_pass *p, size_t bytes)
 {
-	int failed = 0;
+	int work = 0;
 
-	while (p->at < p->in->count && bytes > 0 && !failed)
+	OXP_ASSERT(!p->work);
+	while (p->at < p->in->count && bytes > 0 && work == 0)
 		if (only_reads(p->chain))
 			read_on(p, &bytes);
 		else
-			failed = pass_on(p, &bytes);
-	if (failed)
-		return failed;
-	return p->at < p->in->count ? 1 : end_run(p);
+			work = pass_on(p, &bytes);
+	if (work != 0)
+		return work;
+	return p->at < p->in->count ? CHAIN_MORE : end_run(p);
+}
+
+void chain_work(struct chain_pass *p)
+{
+	p->work(p);
+	p->work = NULL;
 }
 
 static void hand_over(struct chain_pass *p, struct batch **batch)
@@ -520,8 +596,10 @@ void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
 {
 	struct chain_pass *p = chain_begin(c, *batch, stream, now);
-	int failed = chain_go_on(p, SIZE_MAX);
+	int left;
 
-	chain_end(p, failed == 0, batch);
-	return failed;
+	while ((left = chain_go_on(p, SIZE_MAX)) == CHAIN_WORK)
+		chain_work(p);
+	chain_end(p, left == 0, batch);
+	return left;
 }
