@@ -366,7 +366,8 @@ static void init_parts(struct agent *a)
 					    .random = &core->random,
 					    .log = core->log,
 					    .ledger = &core->ledger,
-					    .memory = allowed_memory(a) });
+					    .memory = allowed_memory(a),
+					    .cpu = core->cpu });
 	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
 				      .state = core->state,
 				      .log = core->log,
