@@ -651,7 +651,7 @@ static void very_many_spans_are_marked_piece_by_piece(void **state)
 	uint64_t number = 0;
 
 	note_tiny(b);
-	dump_all(b, &(struct dump_order){ DUMP_COMMAND, minute.last, true, false });
+	dump_all(b, &(struct dump_order){ DUMP_COMMAND, hour.last, true, false });
 	assert_int_equal(b->result.spans, TINY);
 	for (size_t i = 0; i < b->host.held_count; i++)
 		for (size_t k = 0; k < batch_items(b->host.held[i]); k++) {
@@ -664,7 +664,7 @@ static void very_many_spans_are_marked_piece_by_piece(void **state)
 			otlp__traces_request__free_unpacked(r, NULL);
 		}
 	assert_int_equal(number, TINY);
-	dump_all(b, &minute);
+	dump_all(b, &hour);
 	assert_int_equal(b->result.spans, 0);
 }
 
