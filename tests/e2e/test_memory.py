@@ -5,7 +5,9 @@ It runs what is shipped: sanitizers take several times the memory, which says no
 import contextlib
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -55,6 +57,26 @@ def test_files_without_end(oxpecker, small, fault_server, tmp_path):
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 60)
     assert "too many files" in agent.err() and small.kills == 0
+
+
+@pytest.mark.parametrize("word", ["--json", "--follow"])
+def test_large_lines_are_shown_beside_the_agent_in_24_mib(oxpecker, small, tmp_path, word):
+    """`kubectl exec` starts it in the agent's container: a kill would be the end of both."""
+    with open(tmp_path / "app.log", "wb") as file:
+        for number in range(60):
+            file.write(b'{"n":%d,"message":"%s"}\n' % (number, b"x" * 500_000))
+    agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
+    wait_delivered(agent, 60)
+    with open(tmp_path / "shown", "w+b") as shown:
+        show = subprocess.Popen([agents.binary(), "show", "logs", *word.split("="), "--config", agent.config_path],
+                                env={**os.environ, **{k: str(v) for k, v in agent.env.items()}}, stdout=shown)
+        wait_until(lambda: os.path.getsize(shown.name) > 25_000_000 or show.poll(), 60, "50 lines")
+        if word == "--follow":
+            show.send_signal(signal.SIGINT)
+        show.wait(20)
+        shown.seek(0)
+        numbers = [int(n) for n in re.findall(rb'"?\bn"?[:=](\d+)', shown.read())]
+    assert numbers == list(range(10, 60)) and small.kills == 0
 
 
 class Sink(Counting):
