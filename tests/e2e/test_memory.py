@@ -304,6 +304,8 @@ def test_a_dump_of_very_many_small_spans_fits_in_24_mib(oxpecker, fault_server, 
     assert done.returncode == 0, done.stderr
     agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 60)
     assert agent.status()["recorder"]["last_dump"]["unreadable_requests"] == 0
+    shown = agents.run("recorder", "show", "--config", agent.config_path, env=agent.env, deadline=60)
+    assert small.kills == 0 and len(shown.stdout.splitlines()) == 50, shown.stderr
 
 
 def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small, tmp_path):
