@@ -11,7 +11,8 @@
  * in the order of their names.
  *
  * A page cannot have two series with the same name and labels, nor one family with two types. The first one stays; the
- * other is refused and counted. So is a series that exceeds a ceiling.
+ * other is refused and counted. So is a series that exceeds a ceiling, and a sample that Prometheus would refuse the
+ * whole page for, since others are on it, too.
  */
 #ifndef OXP_SERIES_H
 #define OXP_SERIES_H
@@ -43,6 +44,7 @@ enum series_drop {
 	SERIES_DROP_DUPLICATE, /* twice in one scrape, or another target has it */
 	SERIES_DROP_LABELS, /* two of one name, once names are classic and the target's are there */
 	SERIES_DROP_RESERVED,
+	SERIES_DROP_TIMESTAMP, /* before 1970: where Prometheus reads text, a sign spoils the page */
 	SERIES_DROPS,
 };
 

@@ -358,6 +358,10 @@ static bool stage(struct series_target *t, const struct exposition_sample *sampl
 	struct entry *e;
 	int failed = head_prepare(t, sample, &head);
 
+	if (sample->has_timestamp && sample->timestamp_ms < 0) {
+		*why = SERIES_DROP_TIMESTAMP;
+		return false;
+	}
 	*why = failed == -EEXIST ? SERIES_DROP_LABELS : SERIES_DROP_BYTES;
 	g = failed ? NULL : group_of(t, head.name, why);
 	e = g ? claim(t, g, &head, why) : NULL;

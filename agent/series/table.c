@@ -34,6 +34,7 @@ const char *series_drop_name(enum series_drop drop)
 		[SERIES_DROP_DUPLICATE] = "duplicate",
 		[SERIES_DROP_LABELS] = "labels",
 		[SERIES_DROP_RESERVED] = "reserved",
+		[SERIES_DROP_TIMESTAMP] = "timestamp",
 	};
 
 	return names[drop];

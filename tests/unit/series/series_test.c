@@ -442,7 +442,7 @@ static void a_page_is_paid_for_with_its_series(void **state)
 static void help_is_counted_as_it_is_written(void **state)
 {
 	static const char page[] = "# TYPE c counter\n# HELP c " "\\\\\\\\\\\\\\\\" "\\n\\n\\n\\n" "\n"
-		"c 1\nc_total 1.2345678901234567e-300 -1234567890.123\nc_created 1\n# EOF\n";
+		"c 1\nc_total 1.2345678901234567e-300 1234567890.123\nc_created 1\n# EOF\n";
 	struct table t = table_of(&limits);
 
 	(void)state;
@@ -462,6 +462,23 @@ static void reserved_names_are_refused(void **state)
 	c = scrape(&t, t.app, "oxpecker_a 1\noxpecker_a{x=\"1\"} 2\noxpecker 3\n");
 	assert_int_equal(c.dropped[SERIES_DROP_RESERVED], 2);
 	assert_page(&t, "# TYPE oxpecker untyped\noxpecker 3\n");
+	series_free(t.series);
+}
+
+/* Prometheus reads digits in text, and refuses a page with a sign there: nothing of all targets would be left. */
+static void samples_from_before_1970_are_refused(void **state)
+{
+	struct table t = table_of(&limits);
+	struct series_counts c;
+
+	(void)state;
+	c = scrape(&t, t.app, "a 1 -1\nb 2 -9223372036854775807\nc 3 0\nd 4 -0\ne 5\n");
+	assert_int_equal(c.dropped[SERIES_DROP_TIMESTAMP], 2);
+	assert_page(&t, "# TYPE c untyped\nc 3 0\n# TYPE d untyped\nd 4 0\n# TYPE e untyped\ne 5\n");
+	series_begin(t.nginx);
+	assert_int_equal(
+		stage(t.nginx, EXPOSITION_OPENMETRICS, "f 6 -0.5\nf{g=\"h\"} 7 -0.0004\n# EOF\n"), EXPOSITION_FINE);
+	assert_int_equal(commit(&t, t.nginx).dropped[SERIES_DROP_TIMESTAMP], 1);
 	series_free(t.series);
 }
 
@@ -739,6 +756,7 @@ int main(void)
 		cmocka_unit_test(a_page_is_paid_for_with_its_series),
 		cmocka_unit_test(help_is_counted_as_it_is_written),
 		cmocka_unit_test(reserved_names_are_refused),
+		cmocka_unit_test(samples_from_before_1970_are_refused),
 		cmocka_unit_test(families_hold_together),
 		cmocka_unit_test(text_becomes_openmetrics),
 		cmocka_unit_test(openmetrics_becomes_text),
