@@ -247,6 +247,9 @@ static int open_series(struct agent *a)
 {
 	struct series_limits limits = series_limits_default;
 
+	limits.series = a->config->series.series;
+	limits.family_series = a->config->series.family;
+	limits.bytes = a->config->series.bytes ? a->config->series.bytes : a->config->memory / 2;
 	limits.take = take_for_series;
 	limits.give = give_by_series;
 	limits.context = &a->pipeline.budget;
@@ -366,7 +369,8 @@ static void init_parts(struct agent *a)
 					    .random = &core->random,
 					    .log = core->log,
 					    .ledger = &core->ledger,
-					    .memory = allowed_memory(a) });
+					    .memory = allowed_memory(a),
+					    .cpu = core->cpu });
 	spool_init(&a->spool, &(struct spool_options){ .loop = core->loop,
 				      .state = core->state,
 				      .log = core->log,

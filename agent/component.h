@@ -365,13 +365,14 @@ struct step_type {
 	 * NULL, or neither. */
 	bool (*folds)(struct step *, struct record *);
 	void (*folded)(struct step *, struct record *);
-	/* How many bytes of its own it may need at a time for each byte of a line. For a long line they are taken from
-	 * `memory` before the steps see it. */
+	/* How many bytes of its own it may need at a time for each byte of a line, or of a resource, scope or span.
+	 * For a long one they are taken from `memory` before the steps see it. */
 	unsigned scratch;
 	/* It drops to have less, not because a span is unwanted: the flight recorder keeps what it drops. */
 	bool samples;
-	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers
-	 * DROP. */
+	/* Never blocks, and keeps nothing that grows with the lines. A step that cannot do its work answers DROP. A
+	 * long line may come in the CPU lane, while nothing else is asked of the steps: what they touch is their
+	 * own. */
 	enum step_answer (*apply)(struct step *, struct record *);
 	/*
 	 * The next three are for a step of spans that only looks at them, and are NULL for all others. Where it is the
@@ -439,6 +440,8 @@ uint64_t *host_gauge(struct host *, const char *name, const char *help);
 /* A gauge with another label in place of component: oxpecker_NAME{label="value"}; the value is the component's own
  * name. */
 uint64_t *host_own_gauge(struct host *, const char *label, const char *name, const char *help);
+/* A gauge without labels, which all components that ask for it share: each adds and takes away its own part. */
+uint64_t *host_common_gauge(struct host *, const char *name, const char *help);
 /* A peer of a door has closed its connection in the middle of a request, as an app does that is killed. It is a reason
  * for the flight recorder to send what it has. */
 void host_broke_off(struct host *);

@@ -3,75 +3,28 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { CHUNK = 32 << 10, DECODED_MAX = 256 };
-
-struct edit_chunk {
-	struct edit_chunk *next;
-	size_t room, used;
-	char data[];
-};
+enum { DECODED_MAX = 256 };
 
 struct json_edit *json_edit_new(const struct json_scan *scan, size_t ceiling)
 {
 	struct json_edit *e = oxp_new(sizeof *e);
 
 	e->scan = scan;
-	e->ceiling = ceiling;
+	lent_init(&e->lent, ceiling);
 	return e;
-}
-
-/* All but one chunk of the usual size, which serves the next line too. */
-static void free_chunks(struct json_edit *e, bool all)
-{
-	struct edit_chunk *kept = NULL;
-
-	for (struct edit_chunk *c; (c = e->chunks);) {
-		e->chunks = c->next;
-		if (all || kept || c->room > CHUNK)
-			free(c);
-		else
-			kept = c;
-	}
-	e->chunks = kept;
-	if (kept) {
-		kept->next = NULL;
-		kept->used = 0;
-	}
-	e->lent = 0;
 }
 
 void json_edit_free(struct json_edit *e)
 {
 	if (!e)
 		return;
-	free_chunks(e, true);
+	lent_done(&e->lent);
 	free(e);
-}
-
-char *json_edit_room(struct json_edit *e, size_t size)
-{
-	struct edit_chunk *c = e->chunks;
-	size_t need = size + JSON_LINE_PADDING, room = need > CHUNK ? need : CHUNK;
-
-	if (need > e->ceiling - e->lent)
-		return NULL;
-	if (!c || need > c->room - c->used) {
-		c = malloc(sizeof *c + room);
-		if (!c)
-			return NULL;
-		*c = (struct edit_chunk){ .next = e->chunks, .room = room };
-		e->chunks = c;
-	}
-	e->lent += need;
-	c->used += need;
-	memset(c->data + c->used - JSON_LINE_PADDING, 0, JSON_LINE_PADDING);
-	return c->data + c->used - need;
 }
 
 void json_edit_end(struct json_edit *e)
 {
-	if (e->lent)
-		free_chunks(e, false);
+	lent_back(&e->lent, &(struct lent_mark){ 0 });
 }
 
 /* Everything between the last numbered member and the brace that closes the line. */

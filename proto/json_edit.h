@@ -9,6 +9,7 @@
 #ifndef OXP_JSON_EDIT_H
 #define OXP_JSON_EDIT_H
 
+#include "base/lent.h"
 #include "proto/json_walk.h"
 
 enum {
@@ -28,8 +29,7 @@ struct json_edit {
 	/* One bit for each member: it is gone, has another name, has another value. */
 	uint64_t gone[JSON_VIEW_WORDS], renamed[JSON_VIEW_WORDS], replaced[JSON_VIEW_WORDS];
 	struct bytes names[JSON_VIEW_MAX], values[JSON_VIEW_MAX]; /* where such a bit is set */
-	struct edit_chunk *chunks;
-	size_t lent, ceiling; /* of json_edit_room() */
+	struct lent lent; /* by json_edit_room() */
 	/* Bytes of this line's rest, and of objects in it, that were read in search of names. From JSON_LOOKED_MAX on
 	 * none is read any more: a name that may be in there counts as being there. */
 	size_t looked;
@@ -44,7 +44,11 @@ enum json_fault json_edit_begin(struct json_edit *, struct bytes line);
 void json_edit_end(struct json_edit *);
 /* Bytes until json_edit_end() or the next json_edit_begin(), JSON_LINE_PADDING more behind them; NULL beyond the
  * ceiling. */
-char *json_edit_room(struct json_edit *, size_t size) MUST_CHECK;
+static inline MUST_CHECK char *json_edit_room(struct json_edit *e, size_t size)
+{
+	_Static_assert((int)LENT_PADDING >= (int)JSON_LINE_PADDING, "scanners read on behind a text");
+	return lent_room(&e->lent, size);
+}
 
 static inline bool json_edit_bit(const uint64_t *bits, size_t i)
 {

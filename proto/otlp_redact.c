@@ -7,7 +7,7 @@
 #include "proto/otlp_build.h"
 #include "proto/otlp_fault.h"
 
-enum { NUMBER_SIZE = 32 };
+enum { NUMBER_SIZE = 32, TEXT_KEPT = 32 << 10, STEP = 4 << 10 };
 
 /* What messages hold: others, which are walked, or leaves. */
 enum kind { ANY, ARRAY, MAP, PAIR, EVENT, LINK, STATUS, MESSAGES, COPIED = 0, TEXT = 16, INT, DOUBLE };
@@ -61,10 +61,12 @@ void otlp_redact_forget(struct otlp_redact *r, size_t kept)
 			buffer_done(all[i]);
 }
 
-/* r->text becomes the clean form of the text. */
+/* r->text becomes the clean form of the text. Of a long one that is about as much as there is, not up to twice that. */
 static enum redacted clean_text(struct otlp_redact *r, struct bytes text)
 {
 	buffer_clear(&r->text);
+	if (text.size > TEXT_KEPT)
+		(void)!buffer_reserve_step(&r->text, text.size + text.size / 4, STEP);
 	return redact_text(&r->redact, text, &r->text);
 }
 
@@ -217,7 +219,7 @@ static enum redacted clean_message(struct otlp_redact *r, enum kind kind, struct
 	do {
 		buffer_clear(&r->message);
 		w.r = r;
-		w.to = (struct otlp_build){ .to = buffer_reserve(&r->message, room), .room = room };
+		w.to = (struct otlp_build){ .to = buffer_reserve_step(&r->message, room, STEP), .room = room };
 		w.found = false;
 		w.failed = !w.to.to;
 		w.depth = 0;
@@ -228,6 +230,7 @@ static enum redacted clean_message(struct otlp_redact *r, enum kind kind, struct
 		room = w.to.size;
 	} while (!w.failed && w.to.size > w.to.room);
 	r->message.size = w.failed ? 0 : w.to.size;
+	buffer_give_back(&r->text, TEXT_KEPT); /* a long text stands in two places at a time, not in three */
 	return w.failed ? REDACT_FAILED : w.found ? REDACT_FOUND : REDACT_NOTHING;
 }
 

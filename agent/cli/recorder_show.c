@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <strings.h>
 
 #include "base/json_writer.h"
@@ -13,7 +14,12 @@
 #include "proto/otlp_walk.h"
 #include "recorder/ring.h"
 
-enum { SERVICES_MAX = 256, SERVICE_WIDTH = 16, LINE_MAX_BYTES = 4 << 20 };
+enum {
+	SERVICES_MAX = 256,
+	SERVICE_WIDTH = 16,
+	LINE_MAX_BYTES = 4 << 20,
+	SPARE = 1 << 20, /* bytes of lines beyond the limit: this runs beside the agent, in its container */
+};
 
 struct line {
 	uint64_t start_ns;
@@ -35,9 +41,10 @@ struct reading {
 	struct screen screen;
 	struct ring_entry entry; /* whose spans are visited */
 	bool dumped; /* its frame was */
-	struct line *lines; /* at most twice those that are shown: the newest so far, and others */
+	struct line *lines;
 	size_t count, room;
-	size_t found; /* all that are wanted */
+	size_t seen; /* lines, of which the newest are kept */
+	size_t fresh; /* bytes of those that came since the others were thrown out */
 	struct service services[SERVICES_MAX]; /* the last one stands for all that found no place */
 	size_t service_count;
 	void (*take)(struct reading *, const struct otlp_row *);
@@ -195,18 +202,19 @@ static int by_start(const void *one, const void *other)
 	return a->number < b->number ? -1 : 1;
 }
 
-/* Sorts them, the oldest first, and forgets all but those that are shown. */
-static void keep_newest(struct reading *r)
+/* Keeps the newest, in their order. */
+static void throw_out(struct reading *r)
 {
-	size_t gone = r->count > r->wanted->limit ? r->count - (size_t)r->wanted->limit : 0;
+	size_t surplus = r->count > r->wanted->limit ? r->count - (size_t)r->wanted->limit : 0;
 
 	if (r->count > 0)
 		qsort(r->lines, r->count, sizeof *r->lines, by_start);
-	for (size_t i = 0; i < gone; i++)
+	for (size_t i = 0; i < surplus; i++)
 		free(r->lines[i].text);
-	r->count -= gone;
-	if (gone > 0)
-		memmove(r->lines, r->lines + gone, r->count * sizeof *r->lines);
+	r->count -= surplus;
+	if (surplus > 0)
+		memmove(r->lines, r->lines + surplus, r->count * sizeof *r->lines);
+	r->fresh = 0;
 }
 
 static void take_span(struct reading *r, const struct otlp_row *row)
@@ -217,14 +225,15 @@ static void take_span(struct reading *r, const struct otlp_row *row)
 
 	OXP_ASSERT(lines && "out of memory");
 	r->lines = lines;
-	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->found++ };
+	lines[r->count] = (struct line){ .start_ns = row->start_ns, .number = r->seen++ };
 	to = open_memstream(&lines[r->count].text, &size);
 	OXP_ASSERT(to && "out of memory");
 	(r->wanted->json ? print_json : print_words)(r, row, to);
 	fclose(to);
 	r->count++;
-	if (r->count / 2 > r->wanted->limit)
-		keep_newest(r);
+	r->fresh += size + sizeof *lines;
+	if (r->count > r->wanted->limit && r->fresh > SPARE)
+		throw_out(r);
 }
 
 int cli_recorder_show(const struct cli_recorder_wanted *wanted)
@@ -237,13 +246,14 @@ int cli_recorder_show(const struct cli_recorder_wanted *wanted)
 	if (!wanted->json)
 		r->screen = screen_of_stdout();
 	result = read_ring(r);
-	keep_newest(r);
+	throw_out(r);
 	for (size_t i = 0; i < r->count; i++)
 		puts(r->lines[i].text);
-	if (result == COMMAND_DONE && r->found == 0)
+	if (result == COMMAND_DONE && r->seen == 0)
 		fprintf(stderr, "oxpecker: no such spans in the flight recorder\n");
-	else if (r->found > r->count)
-		fprintf(stderr, "oxpecker: the newest %zu of %zu; --limit N shows more\n", r->count, r->found);
+	else if (r->seen > wanted->limit)
+		fprintf(stderr, "oxpecker: the newest %llu of %zu; --limit N shows more\n",
+			(unsigned long long)wanted->limit, r->seen);
 	for (size_t i = 0; i < r->count; i++)
 		free(r->lines[i].text);
 	free(r->lines);

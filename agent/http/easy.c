@@ -1,6 +1,7 @@
 #include "http/easy.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <unistd.h>
@@ -121,19 +122,39 @@ static void set_target(CURL *easy, const struct http_call_options *o)
 
 static void set_tls(CURL *easy, const struct http_tls *tls)
 {
-	if (tls->ca_file) {
-		set_trust(easy, tls->ca_file);
+	if (tls->ca.path) {
+		set_trust(easy, tls->ca.path);
 		/* meanwhile a file that was renewed is not seen; without this, for a day */
 		curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHED_S);
 	}
-	if (tls->cert_file)
-		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert_file);
-	if (tls->key_file)
-		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key_file);
+	if (tls->cert.path)
+		curl_easy_setopt(easy, CURLOPT_SSLCERT, tls->cert.path);
+	if (tls->key.path)
+		curl_easy_setopt(easy, CURLOPT_SSLKEY, tls->key.path);
 	if (tls->trust_anyone) {
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
+}
+
+static void name_file(const struct http_file *file, char *error)
+{
+	size_t size = file->path ? strlen(file->path) : 0;
+	char *at = size ? strstr(error, file->path) : NULL, rest[CURL_ERROR_SIZE];
+
+	if (!at || (at[size] >= '0' && at[size] <= '9')) /* another one */
+		return;
+	snprintf(rest, sizeof rest, "%s%s", file->name, at + size);
+	snprintf(at, CURL_ERROR_SIZE - (size_t)(at - error), "%s", rest);
+}
+
+void easy_name_files(const struct http_tls *tls, char error[CURL_ERROR_SIZE])
+{
+	if (!tls)
+		return;
+	name_file(&tls->ca, error);
+	name_file(&tls->cert, error);
+	name_file(&tls->key, error);
 }
 
 /* A group of 8,192 bits, which the peer would choose, keeps OpenSSL busy for a second in one call. */

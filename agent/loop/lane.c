@@ -20,7 +20,7 @@ struct lane {
 	struct loop_watch back;
 	pthread_t thread;
 	pthread_mutex_t lock;
-	pthread_cond_t given;
+	pthread_cond_t given, ended;
 	struct job_list todo, finished;
 	size_t depth, waiting;
 	int bell;
@@ -49,6 +49,21 @@ static struct job *list_take(struct job_list *list)
 	return job;
 }
 
+/* Whether it was in there. */
+static bool list_remove(struct job_list *list, struct job *job)
+{
+	struct job **at = &list->first;
+
+	while (*at && *at != job)
+		at = &(*at)->next;
+	if (!*at)
+		return false;
+	*at = job->next;
+	if (!job->next)
+		list->last = at;
+	return true;
+}
+
 /* The next job, or NULL when the lane ends and nothing is left. Called with the lock held. */
 static struct job *next_job(struct lane *lane)
 {
@@ -69,6 +84,7 @@ static void *lane_thread(void *context)
 		job->work(job);
 		pthread_mutex_lock(&lane->lock);
 		list_add(&lane->finished, job);
+		pthread_cond_signal(&lane->ended);
 		if (write(lane->bell, &one, sizeof one) < 0)
 			OXP_ASSERT(errno == EAGAIN);
 	}
@@ -128,6 +144,7 @@ int lane_new(struct loop *loop, const char *name, size_t depth, struct lane **re
 	list_init(&lane->finished);
 	pthread_mutex_init(&lane->lock, NULL);
 	pthread_cond_init(&lane->given, NULL);
+	pthread_cond_init(&lane->ended, NULL);
 	lane->bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
 	failed = lane->bell < 0 ? errno : start_thread(lane);
 	if (failed) {
@@ -160,10 +177,20 @@ void lane_free(struct lane *lane)
 	}
 	loop_watch_done(&lane->back);
 	pthread_cond_destroy(&lane->given);
+	pthread_cond_destroy(&lane->ended);
 	pthread_mutex_destroy(&lane->lock);
 	if (lane->bell >= 0)
 		close(lane->bell);
 	free(lane);
+}
+
+void lane_take_back(struct lane *lane, struct job *job)
+{
+	pthread_mutex_lock(&lane->lock);
+	while (!list_remove(&lane->finished, job))
+		pthread_cond_wait(&lane->ended, &lane->lock);
+	pthread_mutex_unlock(&lane->lock);
+	lane->waiting--;
 }
 
 int lane_run(struct lane *lane, struct job *job)

@@ -26,4 +26,8 @@ void lane_free(struct lane *);
  * lane_free(). */
 int lane_run(struct lane *, struct job *) MUST_CHECK;
 
+/* Waits until its work is done, and takes it back: done() is not called. For the end of the process, of a job that a
+ * lane_run() took and that has not come back. */
+void lane_take_back(struct lane *, struct job *);
+
 #endif

@@ -57,12 +57,29 @@ char *batch_block(struct batch *b, size_t size)
 	return block ? block->data : NULL;
 }
 
+/* Whether the whole item lies in the `size` bytes at `from`. */
+static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
+{
+	uintptr_t at = (uintptr_t)item->data;
+
+	return at >= from && at - from <= size && item->size <= size - (at - from);
+}
+
+/* Items lie in older blocks. */
+static bool is_empty(const struct batch *b, const struct batch_block *block)
+{
+	for (size_t i = 0; i < b->count; i++)
+		if (stands_in(&b->items[i], (uintptr_t)block->data, block->size))
+			return false;
+	return true;
+}
+
 char *batch_block_grow(struct batch *b, size_t size)
 {
 	struct batch_block *grown, *block = b->blocks;
 	size_t more;
 
-	OXP_ASSERT(block && size >= block->size && b->count == 0);
+	OXP_ASSERT(block && size >= block->size && is_empty(b, block));
 	more = size - block->size;
 	if (!charge(b, more))
 		return NULL;
@@ -75,14 +92,6 @@ char *batch_block_grow(struct batch *b, size_t size)
 	grown->size = size;
 	b->blocks = grown;
 	return grown->data;
-}
-
-/* Whether the whole item lies in the `size` bytes at `from`. */
-static bool stands_in(const struct batch_item *item, uintptr_t from, size_t size)
-{
-	uintptr_t at = (uintptr_t)item->data;
-
-	return at >= from && at - from <= size && item->size <= size - (at - from);
 }
 
 /* A block moved from `from` to `to`: its items follow. */

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 enum {
-	BLOCK = 64 << 10,
 	SLICE = 32 << 10, /* steps take 0.1 to 0.4 ms for that many bytes */
+	LONG = 128 << 10, /* a line of which redacting alone can take a millisecond */
 	READ_SLICE = 128 << 10, /* one that only reads takes 0.03 ms for usual spans, 0.4 for the smallest there are */
 };
 
@@ -54,6 +54,14 @@ void chain_set_aside(struct chain *c, uint64_t *missed)
 	c->missed = missed;
 }
 
+/* How far the item at hand has come. */
+enum chain_stage {
+	STAGE_NEW, /* no step has seen it */
+	STAGE_STEPS, /* the steps see it */
+	STAGE_ASIDE, /* all but sampling see what that left out of it */
+	STAGE_PUT, /* it goes to `out`, behind those before it, if there is such a batch */
+};
+
 /*
  * One batch on its way through the chain. `out` is created at the first line that changes. From then on it holds every
  * line that stays, in its own blocks: copying a few unchanged lines costs less than keeping both memories.
@@ -61,68 +69,38 @@ void chain_set_aside(struct chain *c, uint64_t *missed)
 struct chain_pass {
 	struct chain *chain;
 	const struct batch *in;
-	struct batch *out;
+	struct chain_out out;
 	uint64_t stream;
 	struct mono_time now;
-	size_t at; /* the item of `in` that is looked at */
-	bool looked; /* the steps have seen it, and this came of it: */
-	enum step_answer answer;
+	size_t at; /* the item of `in` that is at hand */
+	enum chain_stage stage;
+	enum step_answer answer; /* what came of it, once the steps have seen it */
 	bool changed;
 	size_t scratch; /* taken for the steps, until the line is in `out` */
+	void (*work)(struct chain_pass *); /* what chain_work() is to do */
+	int failed; /* the steps, at the line at hand */
+	char *to; /* where a long line is written, of that size; NULL: it was not begun */
+	size_t size;
+	struct chain_look look; /* at the request at hand */
+	const char *edited; /* what became of that, in `out` */
 	size_t copied; /* items of `in` that `out` has, or that were left out of it */
 	size_t ahead; /* bytes of `in` behind these */
-	char *block; /* the newest block of `out` */
-	size_t used, room;
 	const struct chain_row *folding; /* the step whose run is open (its record is the last of `out`), or NULL */
-	struct batch *aside; /* what sampling left out; NULL: nothing so far */
+	struct chain_out aside; /* what sampling left out */
 	uint64_t missed; /* spans that it had no room for */
-	bool asides; /* it left something out of the request that is looked at */
 	bool stands; /* the last record that lines could be folded into was kept */
 };
 
-/* Gives back the unused end of the newest block. */
-static void end_block(struct chain_pass *p)
-{
-	if (p->block && batch_block_trim(p->out, p->used))
-		p->block = NULL;
-	p->room = p->used = 0;
-}
-
-static char *out_room(struct chain_pass *p, size_t size)
-{
-	size_t want = p->ahead < BLOCK ? p->ahead : BLOCK;
-
-	if (size > p->room - p->used) {
-		end_block(p);
-		p->room = size > want ? size : want;
-		p->block = batch_block(p->out, p->room);
-	}
-	if (!p->block) {
-		p->room = 0;
-		return NULL;
-	}
-	p->used += size;
-	return p->block + p->used - size;
-}
-
-static int copy_item(struct chain_pass *p, const struct batch_item *item)
+static int copy_to(struct chain_out *out, const struct batch_item *item, size_t ahead)
 {
 	struct batch_item copy = *item;
-	char *to = out_room(p, item->size);
+	char *to = chain_out_begin(out) ? chain_out_room(out, item->size, ahead) : NULL;
 
 	if (!to)
 		return -ENOMEM;
 	memcpy(to, item->data, item->size);
 	copy.data = to;
-	return batch_add(p->out, &copy);
-}
-
-/* The items before this one, which no step changed, are copied one by one. */
-static int begin_out(struct chain_pass *p)
-{
-	p->out = batch_new(p->in->budget, p->in->signal);
-	p->ahead = p->in->size;
-	return p->out ? 0 : -ENOMEM;
+	return batch_add(out->batch, &copy);
 }
 
 /* Writes the edited line to memory of `out`. Returns NULL if there is no room. */
@@ -131,7 +109,7 @@ static char *write_line(struct chain_pass *p, const struct json_edit *edit, size
 	char *to;
 
 	*ret_size = json_edit_size(edit);
-	to = *ret_size <= UINT32_MAX ? out_room(p, *ret_size) : NULL;
+	to = *ret_size <= UINT32_MAX ? chain_out_room(&p->out, *ret_size, p->ahead) : NULL;
 	if (to)
 		json_edit_write(edit, to);
 	return to;
@@ -144,7 +122,7 @@ static int write_item(struct chain_pass *p, const struct batch_item *item)
 
 	edited.data = write_line(p, p->chain->edit, &size);
 	edited.size = (uint32_t)size;
-	return edited.data ? batch_add(p->out, &edited) : -ENOMEM;
+	return edited.data ? batch_add(p->out.batch, &edited) : -ENOMEM;
 }
 
 static struct record record_of(const struct chain_pass *p, struct json_edit *edit, const struct batch_item *item)
@@ -168,15 +146,15 @@ static int end_run(struct chain_pass *p)
 	if (!row)
 		return 0;
 	p->folding = NULL;
-	end_block(p); /* the line being read must not move under the one being written */
-	item = &p->out->items[p->out->count - 1];
+	chain_out_end_block(&p->out); /* the line being read must not move under the one being written */
+	item = &p->out.batch->items[p->out.batch->count - 1];
 	record = record_of(p, edit, item);
 	if (json_edit_begin(edit, (struct bytes){ item->data, item->size }) != JSON_FINE)
 		return 0;
 	row->type->folded(row->step, &record);
 	to = write_line(p, edit, &size);
 	json_edit_end(edit);
-	return to ? batch_replace_last(p->out, to, size) : -ENOMEM;
+	return to ? batch_replace_last(p->out.batch, to, size) : -ENOMEM;
 }
 
 /* A step that folds is asked before it applies: the run before must be written before the step forgets it. */
@@ -229,88 +207,98 @@ static int look_at(struct chain_pass *p, const struct batch_item *item, enum ste
 
 static void leave_out(struct chain_pass *p, const struct batch_item *item, enum step_answer answer)
 {
-	batch_leave_out(p->out, item, answer == STEP_FOLD);
+	batch_leave_out(p->out.batch, item, answer == STEP_FOLD);
 }
 
-/* Adds the request that is looked at, as `e` has it, to `out` or to the batch aside. */
-static int add_edited(struct chain_pass *p, const struct otlp_edit *e, struct batch *to)
+static bool sampling_left_out(const struct chain *c)
 {
-	struct batch_item edited = p->in->items[p->at];
-	char *room = NULL;
-
-	if (e->size <= UINT32_MAX)
-		room = to == p->out ? out_room(p, e->size) : batch_block(to, e->size);
-	if (!room)
-		return -ENOMEM;
-	otlp_edit_write(e, room);
-	edited.data = room;
-	edited.size = (uint32_t)e->size;
-	edited.records = (uint32_t)e->kept;
-	return batch_add(to, &edited);
+	return c->aside && c->sampled.left_out > 0;
 }
 
-static int look_at_request(struct chain_pass *p)
+static struct chain_look new_look(struct chain_pass *p, struct otlp_edit *e, struct chain_out *out)
+{
+	struct chain *c = p->chain;
+	struct record record = record_of(p, NULL, &p->in->items[p->at]);
+
+	record.request = e;
+	return (struct chain_look){
+		.rows = c->rows, .count = c->count, .out = out, .scratch = c->scratch, .record = record
+	};
+}
+
+/* CHAIN_MORE: there is more of the request. */
+static int look_at_request(struct chain_pass *p, size_t *bytes)
 {
 	const struct batch_item *item = &p->in->items[p->at];
 	struct chain *c = p->chain;
-	struct record record = record_of(p, NULL, item);
-	bool stays;
+	int more;
 
-	record.request = c->request;
-	stays = chain_spans_look(c->rows, c->count, &record, item, c->aside ? &c->sampled : NULL);
-	p->asides = c->sampled.left_out > 0;
+	if (p->stage == STAGE_NEW) {
+		p->look = new_look(p, c->request, &p->out);
+		chain_spans_begin(&p->look, item, c->aside ? &c->sampled : NULL);
+	}
+	more = chain_spans_go_on(&p->look, bytes);
+	if (more != 0 && more != -EBADMSG)
+		return more;
+	chain_spans_end(&p->look);
 	p->missed += c->sampled.unknown;
-	p->answer = stays ? STEP_KEEP : STEP_DROP;
-	p->changed = !stays || otlp_edit_changed(c->request);
+	p->answer = more == 0 && (c->request->kept > 0 || c->request->dropped == 0) ? STEP_KEEP : STEP_DROP;
+	p->changed = p->answer == STEP_DROP || otlp_edit_changed(c->request);
+	if (p->changed && p->answer == STEP_KEEP)
+		p->edited = chain_out_close(&p->out, c->request->size);
 	return 0;
 }
 
-/* One more item of the batch aside. Otherwise there is no room. */
+/* As the other steps made it: one more item aside. */
 static int add_aside(struct chain_pass *p)
 {
-	if (!p->aside)
-		p->aside = batch_new(p->in->budget, p->in->signal);
-	return p->aside ? add_edited(p, p->chain->aside, p->aside) : -ENOMEM;
+	struct batch_item made = p->in->items[p->at];
+	struct otlp_edit *e = p->chain->aside;
+
+	if (e->kept == 0)
+		return 0;
+	if (!otlp_edit_changed(e))
+		return copy_to(&p->aside, &made, 0);
+	made.data = chain_out_close(&p->aside, e->size);
+	made.size = (uint32_t)e->size;
+	made.records = (uint32_t)e->kept;
+	return batch_add(p->aside.batch, &made);
 }
 
-/* What sampling left out of the request that was looked at. It never holds up what goes on. */
-static void put_aside(struct chain_pass *p)
+/* Goes on with what sampling left out. It never holds up what goes on. 1: there is more of it. */
+static int put_aside(struct chain_pass *p, size_t *bytes)
 {
-	const struct batch_item *item = &p->in->items[p->at];
 	struct chain *c = p->chain;
-	struct record record = record_of(p, NULL, item);
-	int left;
+	size_t left_out = c->sampled.left_out;
+	int more = chain_spans_go_on(&p->look, bytes);
 
-	p->asides = false;
-	record.request = c->aside;
-	left = chain_spans_look_aside(c->rows, c->count, &record, item, &c->sampled);
-	if (left < 0)
-		p->missed += c->sampled.left_out;
-	else if (left > 0 && add_aside(p) < 0)
+	if (more > 0)
+		return more;
+	chain_spans_end(&p->look);
+	if (more < 0)
+		p->missed += left_out;
+	else if (add_aside(p) < 0)
 		p->missed += c->aside->kept;
+	return 0;
 }
 
-/* What is left of the request that was looked at. */
+/* What is left of the request at hand. */
 static int put_request(struct chain_pass *p, const struct batch_item *item)
 {
-	struct batch_item gone = *item;
+	struct otlp_edit *e = p->chain->request;
+	struct batch_item gone = *item, left = *item;
 	int failed = 0;
 
 	if (p->answer == STEP_KEEP) {
-		gone.records = (uint32_t)p->chain->request->dropped;
-		gone.size = (uint32_t)p->chain->request->dropped_bytes;
-		failed = add_edited(p, p->chain->request, p->out);
+		gone.records = (uint32_t)e->dropped;
+		gone.size = (uint32_t)e->dropped_bytes;
+		left.records = (uint32_t)e->kept;
+		left.data = p->edited;
+		left.size = (uint32_t)e->size;
+		failed = batch_add(p->out.batch, &left);
 	}
 	if (gone.records > 0)
 		leave_out(p, &gone, STEP_DROP);
-	return failed;
-}
-
-static int look_at_line(struct chain_pass *p)
-{
-	int failed = look_at(p, &p->in->items[p->at], &p->answer);
-
-	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
 	return failed;
 }
 
@@ -322,74 +310,155 @@ static int put_line(struct chain_pass *p, const struct batch_item *item)
 	return 0;
 }
 
-/* Whether there could ever be: the pass has its batch, and what it has made of it, all the time. */
-static int no_room(const struct chain_pass *p, size_t wanted)
+static void spend(size_t *bytes, size_t size)
 {
-	size_t most = budget_most(p->in->budget, p->in->signal);
-	size_t has = p->in->charged + (p->out ? p->out->charged : 0);
+	*bytes -= size < *bytes ? size : *bytes;
+}
 
-	return has + wanted > most - most / 8 ? -EMSGSIZE : -ENOMEM;
+/* A step that folds may end a run, which writes to `out`. */
+static bool is_long(const struct chain_pass *p, const struct batch_item *item)
+{
+	const struct chain *c = p->chain;
+
+	if (item->size <= LONG || p->in->signal != SIGNAL_LOGS)
+		return false;
+	for (size_t i = 0; i < c->count; i++)
+		if (c->rows[i].type->folds)
+			return false;
+	return true;
+}
+
+static void show_line(struct chain_pass *p)
+{
+	p->failed = look_at(p, &p->in->items[p->at], &p->answer);
+}
+
+static void write_edited(struct chain_pass *p)
+{
+	json_edit_write(p->chain->edit, p->to);
+}
+
+static void write_unchanged(struct chain_pass *p)
+{
+	memcpy(p->to, p->in->items[p->copied].data, p->size);
 }
 
 /* Steps find their memory taken before they begin. */
-static int look(struct chain_pass *p)
+static bool take_scratch(struct chain_pass *p, size_t size)
 {
-	size_t size = p->in->items[p->at].size, scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
-	int failed;
+	size_t scratch = size > STEP_LINE_LONG ? size * p->chain->scratch : 0;
 
-	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch))
-		return no_room(p, scratch);
+	if (scratch > 0 && !budget_take(p->in->budget, p->in->signal, scratch)) {
+		p->failed = chain_out_no_room(&p->out, scratch);
+		return false;
+	}
 	p->scratch = scratch;
-	failed = p->in->signal == SIGNAL_TRACES ? look_at_request(p) : look_at_line(p);
-	p->looked = true;
-	return !failed && p->changed && !p->out ? begin_out(p) : failed;
+	return true;
+}
+
+static int look_at_line(struct chain_pass *p, size_t *bytes)
+{
+	const struct batch_item *item = &p->in->items[p->at];
+
+	if (p->stage == STAGE_NEW) {
+		if (!take_scratch(p, item->size))
+			return p->failed;
+		spend(bytes, item->size);
+		p->work = is_long(p, item) ? show_line : NULL;
+		if (p->work)
+			return CHAIN_WORK;
+		show_line(p);
+	}
+	p->changed = p->answer != STEP_KEEP || p->chain->edit->changed;
+	return p->failed;
+}
+
+/* CHAIN_MORE: there is more to look at. */
+static int look(struct chain_pass *p, size_t *bytes)
+{
+	bool spans = p->in->signal == SIGNAL_TRACES;
+	int more = spans ? look_at_request(p, bytes) : look_at_line(p, bytes);
+
+	if (more > 0)
+		p->stage = STAGE_STEPS;
+	if (more != 0)
+		return more;
+	p->stage = STAGE_PUT;
+	if (spans && sampling_left_out(p->chain)) {
+		p->stage = STAGE_ASIDE;
+		p->look = new_look(p, p->chain->aside, &p->aside);
+		chain_spans_begin_aside(&p->look, &p->in->items[p->at], &p->chain->sampled);
+	}
+	return p->changed && !chain_out_begin(&p->out) ? -ENOMEM : 0;
+}
+
+/* Twice: before it is written, and after. */
+static int put_long(struct chain_pass *p, const struct batch_item *item, bool changed)
+{
+	struct batch_item made = *item;
+
+	if (!p->to) {
+		p->size = changed ? json_edit_size(p->chain->edit) : item->size;
+		p->to = p->size <= UINT32_MAX ? chain_out_room(&p->out, p->size, p->ahead) : NULL;
+		p->work = changed ? write_edited : write_unchanged;
+		return p->to ? CHAIN_WORK : -ENOMEM;
+	}
+	made.data = p->to;
+	made.size = (uint32_t)p->size;
+	p->to = NULL;
+	return batch_add(p->out.batch, &made);
 }
 
 /* The item after those that `out` has. */
-static int put(struct chain_pass *p)
+static int put(struct chain_pass *p, size_t *bytes)
 {
 	const struct batch_item *item = &p->in->items[p->copied];
 	bool changed = p->copied == p->at && p->changed;
 	int failed = 0;
 
-	if (!changed)
-		failed = copy_item(p, item);
+	spend(bytes, item->size);
+	if (is_long(p, item) && (!changed || p->answer == STEP_KEEP))
+		failed = put_long(p, item, changed);
+	else if (!changed)
+		failed = copy_to(&p->out, item, p->ahead);
 	else
 		failed = p->in->signal == SIGNAL_TRACES ? put_request(p, item) : put_line(p, item);
+	if (failed == CHAIN_WORK)
+		return failed;
 	p->ahead -= item->size;
 	p->copied++;
 	return failed;
 }
 
-/* What the steps needed for the line that was looked at goes back. */
-static void forget_line(struct chain_pass *p)
+/* What the steps needed for the item at hand goes back. */
+static void forget_item(struct chain_pass *p)
 {
 	json_edit_end(p->chain->edit);
 	if (p->scratch > 0)
 		budget_give(p->in->budget, p->in->signal, p->scratch);
 	p->scratch = 0;
-	p->looked = false;
+	if (p->in->signal == SIGNAL_TRACES && (p->stage == STAGE_STEPS || p->stage == STAGE_ASIDE))
+		chain_spans_end(&p->look);
+	p->stage = STAGE_NEW;
 }
 
-/* One item is looked at, or put into `out`. */
-static int pass_on(struct chain_pass *p, size_t *used)
+/* One stage of the item at hand, or a part of it. 0, CHAIN_WORK or -errno. */
+static int pass_on(struct chain_pass *p, size_t *bytes)
 {
-	int failed = 0;
+	int more = 0;
 
-	if (!p->looked) {
-		*used += p->in->items[p->at].size;
-		failed = look(p);
-	} else if (p->asides) {
-		*used += p->in->items[p->at].size;
-		put_aside(p);
-	} else if (p->out) {
-		*used += p->in->items[p->copied].size;
-		failed = put(p);
+	if (p->stage == STAGE_NEW || p->stage == STAGE_STEPS)
+		more = look(p, bytes);
+	else if (p->stage == STAGE_ASIDE)
+		p->stage = put_aside(p, bytes) > 0 ? STAGE_ASIDE : STAGE_PUT;
+	else
+		more = put(p, bytes);
+	if (more != 0)
+		return more == CHAIN_MORE ? 0 : more;
+	if (p->stage == STAGE_PUT && (!p->out.batch || p->copied > p->at)) {
+		p->at++;
+		forget_item(p);
 	}
-	if (failed || p->asides || (p->out && p->copied <= p->at))
-		return failed;
-	p->at++;
-	forget_line(p);
 	return 0;
 }
 
@@ -404,15 +473,13 @@ size_t chain_slice(const struct chain *c)
 }
 
 /* The only step reads on in the item at hand. */
-static void read_on(struct chain_pass *p, size_t *used, size_t bytes)
+static void read_on(struct chain_pass *p, size_t *bytes)
 {
 	const struct batch_item *item = &p->in->items[p->at];
 	const struct chain_row *row = p->chain->rows;
 	struct record record = record_of(p, NULL, item);
-	size_t left = bytes - *used;
 
-	p->at += !row->type->read(row->step, &record, (struct bytes){ item->data, item->size }, &left);
-	*used = bytes - left;
+	p->at += !row->type->read(row->step, &record, (struct bytes){ item->data, item->size }, bytes);
 }
 
 /* Whether the batch is taken is not known yet. */
@@ -442,10 +509,10 @@ static void end_batch(struct chain *c, bool taken)
 
 static void replace(struct batch **batch, struct chain_pass *p)
 {
-	end_block(p);
-	batch_take_tokens(p->out, *batch);
+	chain_out_end_block(&p->out);
+	batch_take_tokens(p->out.batch, *batch);
 	batch_free(*batch);
-	*batch = p->out;
+	*batch = p->out.batch;
 }
 
 bool chain_is_free(struct chain *c)
@@ -468,30 +535,43 @@ struct chain_pass *chain_begin(struct chain *c, const struct batch *batch, uint6
 
 	OXP_ASSERT(!c->busy);
 	c->busy = true;
-	*p = (struct chain_pass){ .chain = c, .in = batch, .stream = stream, .now = now };
+	*p = (struct chain_pass){ .chain = c,
+		.in = batch,
+		.out.in = batch,
+		.aside.in = batch,
+		.ahead = batch->size,
+		.stream = stream,
+		.now = now };
 	return p;
 }
 
 int chain_go_on(struct chain_pass *p, size_t bytes)
 {
-	size_t used = 0;
-	int failed = 0;
+	int work = 0;
 
-	while (p->at < p->in->count && used < bytes && !failed)
+	OXP_ASSERT(!p->work);
+	while (p->at < p->in->count && bytes > 0 && work == 0)
 		if (only_reads(p->chain))
-			read_on(p, &used, bytes);
+			read_on(p, &bytes);
 		else
-			failed = pass_on(p, &used);
-	if (failed)
-		return failed;
-	return p->at < p->in->count ? 1 : end_run(p);
+			work = pass_on(p, &bytes);
+	if (work != 0)
+		return work;
+	return p->at < p->in->count ? CHAIN_MORE : end_run(p);
+}
+
+void chain_work(struct chain_pass *p)
+{
+	p->work(p);
+	p->work = NULL;
 }
 
 static void hand_over(struct chain_pass *p, struct batch **batch)
 {
-	if (p->out)
+	if (p->out.batch)
 		replace(batch, p);
-	batch_set_aside(*batch, p->aside);
+	chain_out_end_block(&p->aside);
+	batch_set_aside(*batch, p->aside.batch);
 	if (p->missed > 0)
 		*p->chain->missed += p->missed;
 	take_notes(p->chain, *batch);
@@ -499,14 +579,14 @@ static void hand_over(struct chain_pass *p, struct batch **batch)
 
 static void throw_away(struct chain_pass *p)
 {
-	batch_free(p->out);
-	batch_free(p->aside);
+	batch_free(p->out.batch);
+	batch_free(p->aside.batch);
 }
 
 void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 {
 	p->chain->busy = false;
-	forget_line(p);
+	forget_item(p);
 	if (taken)
 		hand_over(p, batch);
 	else
@@ -518,8 +598,10 @@ void chain_end(struct chain_pass *p, bool taken, struct batch **batch)
 int chain_run(struct chain *c, struct batch **batch, uint64_t stream, struct mono_time now)
 {
 	struct chain_pass *p = chain_begin(c, *batch, stream, now);
-	int failed = chain_go_on(p, SIZE_MAX);
+	int left;
 
-	chain_end(p, failed == 0, batch);
-	return failed;
+	while ((left = chain_go_on(p, SIZE_MAX)) == CHAIN_WORK)
+		chain_work(p);
+	chain_end(p, left == 0, batch);
+	return left;
 }

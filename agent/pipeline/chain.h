@@ -9,7 +9,7 @@
  *
  * An item of spans is a request of several. Its spans are shown to the steps one by one (proto/otlp_edit.h), and those
  * that a step drops are cut out of it; an item that has none left ends here. A request that no step edits is not
- * copied, and one that cannot be edited within STEP_SCRATCH_MAX is dropped.
+ * copied. What is edited is written as it is shown, so that a pass can stop behind any span.
  */
 #ifndef OXP_CHAIN_H
 #define OXP_CHAIN_H
@@ -20,8 +20,7 @@
 
 enum {
 	STEPS_MAX = 32,
-	STEP_LINE_LONG = 64 << 10, /* what steps need for a longer line is part of `memory` while they do */
-	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line or request may take: a long line, hashes in it */
+	STEP_SCRATCH_MAX = 48 << 20, /* what the edits of one line or span may take: a long line, hashes in it */
 };
 
 struct chain {
@@ -60,9 +59,18 @@ bool chain_is_free(struct chain *);
 bool chain_was_wanted(struct chain *);
 struct chain_pass *chain_begin(struct chain *, const struct batch *, uint64_t stream, struct mono_time now)
 	__attribute__((returns_nonnull));
-/* Reads items of about that many bytes, at least one. 1: there is more; 0: the steps have seen all; -ENOMEM: no
- * room; -EMSGSIZE: there is hardly ever room for what steps need for a line as long as that. */
+/* How far it has come, if it has not failed. */
+enum chain_pace {
+	CHAIN_ALL, /* the steps have seen all */
+	CHAIN_MORE,
+	CHAIN_WORK, /* what comes next takes long: chain_work(), and then it can go on */
+};
+/* Shows about that many bytes, at least one line, span or resource. An enum chain_pace; -ENOMEM: no room; -EMSGSIZE:
+ * there is hardly ever room for what steps need for a line or a span as long as that. */
 int chain_go_on(struct chain_pass *, size_t bytes) MUST_CHECK;
+/* Shows a long line to the steps, or writes one. It touches nothing but the pass and its chain, so it can be done in a
+ * lane. */
+void chain_work(struct chain_pass *);
 /* `taken`: chain_go_on() returned 0, and *batch is as it will be sent. If not, nothing has happened. */
 void chain_end(struct chain_pass *, bool taken, struct batch **batch);
 

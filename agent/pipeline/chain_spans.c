@@ -1,13 +1,8 @@
 #include "pipeline/chain_spans.h"
 
-enum { WORD = 64 };
+#include <errno.h>
 
-struct look {
-	struct chain_row *rows, *dropper;
-	size_t count;
-	struct record *record;
-	struct chain_sampled *sampled;
-};
+enum { WORD = 64 };
 
 static void note(struct chain_sampled *s, bool left_out)
 {
@@ -29,22 +24,50 @@ static void note(struct chain_sampled *s, bool left_out)
 }
 
 /* Those who only look hear what the others made of the span. */
-static void tell(const struct look *l, const struct chain_row *end, bool stays)
+static void tell(const struct chain_look *l, const struct chain_row *end, bool stays)
 {
 	for (const struct chain_row *row = l->rows; row < end; row++)
 		if (row->type->passed)
 			row->type->passed(row->step, stays);
 }
 
-static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
+/* What was taken for views of that level and below. */
+static void give_back(struct chain_look *l, enum otlp_level level)
+{
+	const struct batch *in = l->out->in;
+
+	for (int i = level; i < OTLP_LEVELS; i++) {
+		if (l->taken[i] > 0)
+			budget_give(in->budget, in->signal, l->taken[i]);
+		l->taken[i] = 0;
+	}
+}
+
+/* Steps find their memory taken before they begin. It stays taken until the next view of that level. */
+static bool take_scratch(struct chain_look *l, const struct otlp_view *view)
+{
+	size_t size = view->message.size > STEP_LINE_LONG ? view->message.size * l->scratch : 0;
+	const struct batch *in = l->out->in;
+
+	if (LIKELY(size == 0 && !l->holds))
+		return true;
+	give_back(l, view->level);
+	if (size > 0 && !budget_take(in->budget, in->signal, size)) {
+		l->failed = chain_out_no_room(l->out, size);
+		size = 0;
+	}
+	l->taken[view->level] = size;
+	l->holds = l->taken[OTLP_RESOURCE] + l->taken[OTLP_SCOPE] + size > 0;
+	return !l->failed;
+}
+
+static bool ask_steps(struct chain_look *l, struct otlp_view *view)
 {
 	bool span = view->level == OTLP_SPAN;
-	struct look *l = context;
 	struct chain_row *row = l->rows, *end = l->rows + l->count;
 
-	(void)e;
-	l->record->view = view;
-	while (row < end && row->type->apply(row->step, l->record) != STEP_DROP)
+	l->record.view = view;
+	while (row < end && row->type->apply(row->step, &l->record) != STEP_DROP)
 		row++;
 	if (span && l->sampled)
 		note(l->sampled, row < end && row->type->samples);
@@ -57,60 +80,90 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	return false;
 }
 
-bool chain_spans_look(struct chain_row *rows, size_t count, struct record *record, const struct batch_item *item,
-	struct chain_sampled *sampled)
+static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
-	struct look l = { .rows = rows, .count = count, .record = record, .sampled = sampled };
-	struct otlp_edit *e = record->request;
+	struct chain_look *l = context;
 
-	if (sampled)
-		*sampled = (struct chain_sampled){ .bits = sampled->bits, .room = sampled->room, .whole = true };
-	if (otlp_edit_run(e, (struct bytes){ item->data, item->size }, show, &l) == 0)
-		return e->kept > 0 || e->dropped == 0;
-	if (l.dropper)
-		l.dropper->pending += item->records - e->dropped;
-	if (sampled)
-		sampled->left_out = sampled->unknown = 0;
-	return false;
+	(void)e;
+	return !l->failed && take_scratch(l, view) && ask_steps(l, view);
 }
 
-struct aside {
-	const struct chain_row *rows;
-	size_t count, at;
-	struct record *record;
-	const struct chain_sampled *sampled;
-};
-
-static bool was_left_out(struct aside *a)
+static bool was_left_out(struct chain_look *l)
 {
-	size_t i = a->at++;
+	size_t i = l->at++;
 
-	return i < a->sampled->shown && a->sampled->bits[i / WORD] >> i % WORD & 1;
+	return i < l->sampled->shown && l->sampled->bits[i / WORD] >> i % WORD & 1;
 }
 
 static bool show_aside(void *context, struct otlp_edit *e, struct otlp_view *view)
 {
-	struct aside *a = context;
+	struct chain_look *l = context;
 
 	(void)e;
-	a->record->view = view;
-	if (view->level == OTLP_SPAN && !was_left_out(a))
+	l->record.view = view;
+	if (view->level == OTLP_SPAN && !was_left_out(l))
 		return false;
-	for (const struct chain_row *row = a->rows; row < a->rows + a->count; row++) {
+	if (l->failed || !take_scratch(l, view))
+		return false;
+	for (const struct chain_row *row = l->rows; row < l->rows + l->count; row++) {
 		bool seen = row->type->samples || row->type->read;
-		if (!seen && row->type->apply(row->step, a->record) == STEP_DROP)
+		if (!seen && row->type->apply(row->step, &l->record) == STEP_DROP)
 			return false;
 	}
 	return true;
 }
 
-int chain_spans_look_aside(const struct chain_row *rows, size_t count, struct record *record,
-	const struct batch_item *item, const struct chain_sampled *sampled)
+static char *give_room(void *context, size_t size, size_t *ret_room)
 {
-	struct aside a = { .rows = rows, .count = count, .record = record, .sampled = sampled };
-	int failed = otlp_edit_run(record->request, (struct bytes){ item->data, item->size }, show_aside, &a);
+	const struct chain_look *l = context;
 
-	if (failed)
-		return failed;
-	return record->request->kept > 0;
+	return chain_out_grow(l->out, size, otlp_edit_left(l->record.request), ret_room);
+}
+
+static void begin(struct chain_look *l, const struct batch_item *item, const struct otlp_editor *editor)
+{
+	l->item = item;
+	l->dropper = NULL;
+	l->failed = 0;
+	otlp_edit_begin(l->record.request, (struct bytes){ item->data, item->size }, editor);
+}
+
+void chain_spans_begin(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
+{
+	if (sampled)
+		*sampled = (struct chain_sampled){ .bits = sampled->bits, .room = sampled->room, .whole = true };
+	l->sampled = sampled;
+	begin(l, item, &(struct otlp_editor){ show, give_room, l });
+}
+
+void chain_spans_begin_aside(struct chain_look *l, const struct batch_item *item, struct chain_sampled *sampled)
+{
+	l->sampled = sampled;
+	l->at = 0;
+	begin(l, item, &(struct otlp_editor){ show_aside, give_room, l });
+}
+
+/* A step could not do its work, or it is no request: what is left of it goes, too. */
+static int drop_rest(struct chain_look *l)
+{
+	if (l->dropper)
+		l->dropper->pending += l->item->records - l->record.request->dropped;
+	if (l->sampled)
+		l->sampled->left_out = l->sampled->unknown = 0;
+	return -EBADMSG;
+}
+
+int chain_spans_go_on(struct chain_look *l, size_t *bytes)
+{
+	int more = otlp_edit_go_on(l->record.request, bytes);
+
+	if (l->failed)
+		return l->failed;
+	return more == -EBADMSG || more == -ENOSPC ? drop_rest(l) : more;
+}
+
+void chain_spans_end(struct chain_look *l)
+{
+	give_back(l, OTLP_RESOURCE);
+	l->holds = false;
 }

@@ -1,10 +1,10 @@
 /*
- * The steps of a chain over one request of spans.
+ * The steps of a chain over one request of spans, a slice at a time.
  */
 #ifndef OXP_CHAIN_SPANS_H
 #define OXP_CHAIN_SPANS_H
 
-#include "pipeline/batch.h"
+#include "pipeline/chain_out.h"
 #include "pipeline/step.h"
 
 /* Which spans of a request sampling left out: a bit for each, in the order in which they are shown. */
@@ -16,14 +16,31 @@ struct chain_sampled {
 	size_t unknown;
 };
 
-/* Shows the request to the steps, in record->request, which then has the edits and counts the spans that stay and those
- * that are dropped. False: nothing of it stays, because a step dropped every span or could not do its work. `sampled`
- * may be NULL. */
-bool chain_spans_look(struct chain_row *rows, size_t count, struct record *, const struct batch_item *,
-	struct chain_sampled *sampled);
-/* Shows what sampling left out of the request to all other steps. Nothing is counted. 1; 0: nothing of it is left;
- * -errno: the steps cannot do their work. */
-int chain_spans_look_aside(const struct chain_row *rows, size_t count, struct record *, const struct batch_item *,
-	const struct chain_sampled *) MUST_CHECK;
+/* A look at one request, as far as it has come. Only chain_spans.c writes it. */
+struct chain_look {
+	struct chain_row *rows, *dropper;
+	size_t count;
+	struct record record;
+	const struct batch_item *item;
+	struct chain_out *out; /* where the edited request goes */
+	struct chain_sampled *sampled;
+	size_t at; /* of those that sampling left out: spans that were passed */
+	size_t scratch; /* what the steps may need for each byte */
+	size_t taken[OTLP_LEVELS]; /* of the budget, for the views of each level */
+	bool holds; /* some of that is not 0 */
+	int failed;
+};
+
+/* Steps that will be shown the item in record->request, and write it to `out` if they change it. `sampled` may be
+ * NULL. */
+void chain_spans_begin(struct chain_look *, const struct batch_item *, struct chain_sampled *sampled);
+/* What sampling left out of it will be shown to all other steps. Nothing is counted. */
+void chain_spans_begin_aside(struct chain_look *, const struct batch_item *, struct chain_sampled *);
+/* Shows about *bytes bytes, which are taken off *bytes. 1: there is more; 0: the edit has counted the spans that stay
+ * and those that are dropped; -EBADMSG: nothing of it stays, because a step could not do its work; -ENOMEM: no room;
+ * -EMSGSIZE: there is hardly ever room for what steps need for a span as long as that. */
+int chain_spans_go_on(struct chain_look *, size_t *bytes) MUST_CHECK;
+/* Gives back what was taken; it need not have come to its end. */
+void chain_spans_end(struct chain_look *);
 
 #endif

@@ -29,7 +29,7 @@ void pipeline_init(struct pipeline *p, const struct pipeline_options *o)
 	TAILQ_INIT(&p->sources);
 	TAILQ_INIT(&p->senders);
 	loop_soon_init(&p->room, o->loop, tell_starved, p);
-	preparations_init(&p->preparations, o->loop, &p->room);
+	preparations_init(&p->preparations, o->loop, o->cpu, &p->room);
 	budget_init(&p->budget, o->memory);
 	p->budget.freed = budget_freed;
 	p->budget.context = p;

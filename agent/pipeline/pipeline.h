@@ -30,6 +30,7 @@ struct pipeline_options {
 	const struct log *log;
 	struct ledger *ledger;
 	size_t memory; /* bytes: the ceiling of all batches together */
+	struct lane *cpu; /* outlives pipeline_end_waiting(); NULL: all is done on the loop */
 };
 void pipeline_init(struct pipeline *, const struct pipeline_options *);
 void pipeline_done(struct pipeline *);

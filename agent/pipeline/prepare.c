@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "loop/lane.h"
+
 enum { REST_MS = 50 /* longer than collectors wait until they try again */ };
 
 struct preparing {
@@ -10,6 +12,8 @@ struct preparing {
 	struct source *source;
 	struct batch *batch;
 	struct chain_pass *pass; /* NULL while it waits */
+	struct job job;
+	bool in_lane; /* the pass is the lane's until the job comes back */
 	void (*done)(void *, int failed, struct batch *);
 	void *context;
 	const void *owner;
@@ -54,11 +58,34 @@ bool source_withdraw(struct source *s, const void *owner)
 	TAILQ_FOREACH(one, &p->line, entry)
 		if (one->owner == owner)
 			break;
-	if (one && one->pass)
+	if (!one || one->in_lane)
+		return false;
+	if (one->pass)
 		passed(p, one, -ETIMEDOUT);
-	else if (one)
+	else
 		end(p, one, -ETIMEDOUT);
-	return one;
+	return true;
+}
+
+static void work(struct job *job)
+{
+	chain_work(CONTAINER_OF(job, struct preparing, job)->pass);
+}
+
+static void worked(struct job *job)
+{
+	struct preparing *one = CONTAINER_OF(job, struct preparing, job);
+
+	one->in_lane = false;
+	loop_soon_run(&one->source->world->preparations->next);
+}
+
+static void give_work(struct preparations *p, struct preparing *one)
+{
+	one->job = (struct job){ .work = work, .done = worked };
+	one->in_lane = p->cpu && lane_run(p->cpu, &one->job) == 0;
+	if (!one->in_lane)
+		chain_work(one->pass);
 }
 
 static void go_on(void *context)
@@ -67,20 +94,23 @@ static void go_on(void *context)
 	struct preparing *one = TAILQ_FIRST(&p->line);
 	int more;
 
-	if (!one || loop_timer_pending(&p->rest))
+	if (!one || one->in_lane || loop_timer_pending(&p->rest))
 		return;
 	if (!one->pass)
 		one->pass = source_pass_begin(one->source, one->batch);
 	more = chain_go_on(one->pass, chain_slice(one->source->options.chain));
-	if (more <= 0)
+	if (more == CHAIN_WORK)
+		give_work(p, one);
+	else if (more != CHAIN_MORE)
 		passed(p, one, more);
-	if (!TAILQ_EMPTY(&p->line))
+	one = TAILQ_FIRST(&p->line);
+	if (one && !one->in_lane)
 		loop_soon_run(&p->next);
 }
 
-void preparations_init(struct preparations *p, struct loop *loop, struct loop_soon *room)
+void preparations_init(struct preparations *p, struct loop *loop, struct lane *cpu, struct loop_soon *room)
 {
-	*p = (struct preparations){ .room = room };
+	*p = (struct preparations){ .cpu = cpu, .room = room };
 	TAILQ_INIT(&p->line);
 	loop_soon_init(&p->next, loop, go_on, p);
 	loop_timer_init(&p->rest, loop, go_on, p);
@@ -90,8 +120,12 @@ void preparations_halt(struct preparations *p)
 {
 	struct preparing *one;
 
-	while ((one = TAILQ_FIRST(&p->line)))
+	while ((one = TAILQ_FIRST(&p->line))) {
+		if (one->in_lane)
+			lane_take_back(p->cpu, &one->job);
 		end(p, one, -ECANCELED);
+	}
+	p->cpu = NULL;
 }
 
 void preparations_done(struct preparations *p)

@@ -13,6 +13,8 @@
 #include "proto/json_edit.h"
 #include "proto/otlp_edit.h"
 
+enum { STEP_LINE_LONG = 64 << 10 /* what steps need for a longer line or span is part of `memory` while they do */ };
+
 struct record {
 	struct json_edit *edit; /* of a log line; NULL for spans */
 	struct otlp_edit *request; /* of spans; NULL for a log line */

@@ -8,7 +8,7 @@
 #include "proto/otlp_walk.h"
 
 enum {
-	SCRATCH_MAX = 4 << 20, /* a span of 2 MiB, all of it written anew */
+	SCRATCH_MAX = 1 << 20, /* nothing is lent for a mark */
 	VALUE_ROOM = 64,
 	ROOM_STEP = 64 << 10,
 };
@@ -19,6 +19,7 @@ struct mark {
 	size_t size;
 	size_t first, next, seen; /* spans of the request: where the piece begins, and ends; how many were shown */
 	size_t bytes; /* of the spans in the piece, with their marks */
+	struct buffer *to;
 };
 
 struct mark *mark_new(const char *reason)
@@ -72,28 +73,33 @@ static bool show(void *context, struct otlp_edit *e, struct otlp_view *view)
 	return true;
 }
 
-/* Edits the request down to the piece that begins with that span. */
-static int cut_piece(struct mark *m, struct bytes request, size_t first)
+static char *give_room(void *context, size_t size, size_t *ret_room)
 {
-	m->first = m->next = first;
-	m->seen = m->bytes = 0;
-	return otlp_edit_run(m->edit, request, show, m);
+	struct buffer *to = ((struct mark *)context)->to;
+	char *room = buffer_reserve_step(to, size, ROOM_STEP);
+
+	if (room)
+		*ret_room = to->room - to->size;
+	return room;
 }
 
+/* Edits the request down to the piece that begins with that span, behind what the buffer has. */
 static int append_piece(struct mark *m, struct bytes request, size_t first, struct buffer *to)
 {
-	char *room;
-	int failed = cut_piece(m, request, first);
+	struct otlp_edit *e = m->edit;
+	size_t all = SIZE_MAX;
+	int failed;
 
+	m->first = m->next = first;
+	m->seen = m->bytes = 0;
+	m->to = to;
+	otlp_edit_begin(e, request, &(struct otlp_editor){ show, give_room, m });
+	failed = otlp_edit_go_on(e, &all);
 	if (failed)
 		return failed;
-	if (m->edit->kept == 0)
+	if (e->kept == 0)
 		return m->next < m->seen ? 0 : -EBADMSG;
-	room = buffer_reserve_step(to, m->edit->size, ROOM_STEP);
-	if (!room)
-		return m->edit->size > to->ceiling - to->size ? -ENOSPC : -ENOMEM;
-	otlp_edit_write(m->edit, room);
-	to->size += m->edit->size;
+	to->size += e->size;
 	return 0;
 }
 

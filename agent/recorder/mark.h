@@ -19,7 +19,7 @@ enum { MARK_PIECE = 256 << 10 /* bytes of the spans in a piece, with their marks
 /* Appends the piece of the request that begins with the span number *span, with the marks, and says how many spans it
  * has, perhaps none. Afterwards *span is the first that was not in it, or 0 if that was the last piece. The request
  * comes from a file, so it is checked first; RING_PADDING bytes behind it can be read. 0; -EBADMSG: it is not a request
- * of spans, or has none; -ENOSPC, -ENOMEM. After a failure *span is 0. */
+ * of spans, or has none; -ENOMEM. After a failure *span is 0. */
 int mark_append(struct mark *, struct bytes request, size_t *span, struct buffer *to, uint32_t *ret_spans) MUST_CHECK;
 
 #endif

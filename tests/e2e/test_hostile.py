@@ -39,7 +39,7 @@ def rows():
 
 def connected(address):
     peer = socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET)
-    peer.settimeout(10)
+    peer.settimeout(60)
     peer.connect(address)
     return peer
 

@@ -3,7 +3,9 @@
 import contextlib
 import os
 import re
+import signal
 import socket
+import subprocess
 import threading
 import time
 
@@ -47,6 +49,26 @@ def test_files_without_end(oxpecker, small, fault_server, tmp_path):
     wait_delivered(agent, 1)
     agent.wait_until(lambda: agent.metric("oxpecker_scans_total") >= 3, 60)
     assert "too many files" in agent.err() and small.kills == 0
+
+
+@pytest.mark.parametrize("word", ["--json", "--follow"])
+def test_large_lines_are_shown_beside_the_agent_in_24_mib(oxpecker, small, tmp_path, word):
+    """`kubectl exec` starts it in the agent's container: a kill would be the end of both."""
+    with open(tmp_path / "app.log", "wb") as file:
+        for number in range(60):
+            file.write(b'{"n":%d,"message":"%s"}\n' % (number, b"x" * 500_000))
+    agent = oxpecker({"logs": {"collect": {"tail": str(tmp_path / "app.log")}}})
+    wait_delivered(agent, 60)
+    with open(tmp_path / "shown", "w+b") as shown:
+        show = subprocess.Popen([agents.binary(), "show", "logs", *word.split("="), "--config", agent.config_path],
+                                env={**os.environ, **{k: str(v) for k, v in agent.env.items()}}, stdout=shown)
+        wait_until(lambda: os.path.getsize(shown.name) > 25_000_000 or show.poll(), 60, "50 lines")
+        if word == "--follow":
+            show.send_signal(signal.SIGINT)
+        show.wait(20)
+        shown.seek(0)
+        numbers = [int(n) for n in re.findall(rb'"?\bn"?[:=](\d+)', shown.read())]
+    assert numbers == list(range(10, 60)) and small.kills == 0
 
 
 class Sink(Counting):
@@ -274,6 +296,8 @@ def test_a_dump_of_very_many_small_spans_fits_in_24_mib(oxpecker, fault_server, 
     assert done.returncode == 0, done.stderr
     agent.wait_until(lambda: agent.booked("delivered", source="traces.recorder") >= 300_000, 60)
     assert agent.status()["recorder"]["last_dump"]["unreadable_requests"] == 0
+    shown = agents.run("recorder", "show", "--config", agent.config_path, env=agent.env, deadline=60)
+    assert small.kills == 0 and len(shown.stdout.splitlines()) == 50, shown.stderr
 
 
 def test_what_it_costs_to_hold_a_record_counts_too(oxpecker, fault_server, small, tmp_path):

@@ -109,6 +109,7 @@ def test_what_was_recorded_outlives_a_kill(oxpecker, fault_server):
     wait_until(lambda: spans_at(server) == [1, 2, 3, 4, 5], 20, "the spans of the run before")
     assert b"restart" in server.taken("/v1/traces")[0].body
     agent.wait_until(lambda: agent.status()["recorder"]["last_dump"]["spans"] == 5)
+    agent.wait_until(lambda: agent.status()["state"]["spool_bytes"] == 0, 20, "what was acknowledged to be forgotten")
     agent.assert_balanced()
     agent.kill9()
     agent.start()

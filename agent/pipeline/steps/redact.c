@@ -16,6 +16,7 @@ enum {
 	REDACTED_MAX = 40 << 20, /* one member; a line has at most 16 MiB */
 	BUFFER_KEPT = 32 << 10,
 	SCRATCH = 2, /* of a string: two of how it reads, how it is clean, how that is written, and the edit's copy */
+	SPAN_SCRATCH = 3, /* of a text: how it is clean, and the message around it or the edit's copy, both longer */
 };
 
 struct redact_config {
@@ -190,16 +191,12 @@ static enum step_answer apply(struct step *s, struct record *record)
 	return clean ? STEP_KEEP : STEP_DROP;
 }
 
-/* Frees the memory of a huge request instead of keeping it for the next one. */
-static void ended(struct step *s, bool taken)
-{
-	(void)taken;
-	otlp_redact_forget(&s->spans, BUFFER_KEPT);
-}
-
 static enum step_answer apply_to_span(struct step *s, struct record *record)
 {
-	return otlp_redact_view(&s->spans, record->request, record->view) ? STEP_KEEP : STEP_DROP;
+	bool clean = otlp_redact_view(&s->spans, record->request, record->view);
+
+	otlp_redact_forget(&s->spans, BUFFER_KEPT);
+	return clean ? STEP_KEEP : STEP_DROP;
 }
 
 const struct step_type step_redact = {
@@ -223,7 +220,7 @@ const struct step_type step_span_redact = {
 	.config_size = sizeof(struct redact_config),
 	.check = check,
 	.create = create,
+	.scratch = SPAN_SCRATCH,
 	.apply = apply_to_span,
-	.ended = ended,
 	.destroy = destroy,
 };

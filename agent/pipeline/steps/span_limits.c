@@ -102,7 +102,7 @@ static bool limit_count(const struct step *s, struct record *record, enum severa
 			otlp_part_drop(v, p);
 	}
 	return count <= s->most[what] ||
-	       otlp_view_count(record->request, v, fields[what].dropped, count - s->most[what]);
+	       otlp_view_count(&record->request->lent, v, fields[what].dropped, count - s->most[what]);
 }
 
 /* Whether something of the part may be beyond them; if not, it is not looked at. */

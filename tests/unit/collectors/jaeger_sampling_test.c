@@ -96,7 +96,7 @@ static const struct {
 	{ "GET /baggageRestrictions", "400", MISSING },
 	{ "GET /baggageRestrictions?service=app", "500", NO_BAGGAGE },
 	{ "POST /sampling?service=app", "405", NULL },
-	{ "GET /sampling/?service=app", "404", NULL },
+	{ "GET /sampling/?service=app", "200", NAMED },
 	{ "GET /samplings?service=app", "404", NULL },
 	{ "GET /../sampling?service=app", "404", NULL },
 };

@@ -18,6 +18,7 @@
 #include <xxhash.h>
 
 #include "base/json_writer.h"
+#include "collectors/tail/births.h"
 #include "collectors/tail/config.h"
 #include "collectors/tail/silent.h"
 #include "collectors/tail/table.h"
@@ -410,7 +411,7 @@ static void look_and_drain(struct bench *b)
 {
 	int64_t now = clock_system.wall(&clock_system).ns;
 
-	UNTIL(b, clock_system.wall(&clock_system).ns > now + 20 * 1000000);
+	UNTIL(b, clock_system.wall(&clock_system).ns > now + DURATION_MS(2 * TAIL_BIRTH_STEP_MS).ns);
 	drain(b);
 }
 

@@ -131,11 +131,31 @@ static void freeing_finishes_what_was_given(void **state)
 	assert_int_equal(f->done, DEPTH);
 }
 
+/* Its work is done, and done() is not called. */
+static void a_job_is_taken_back(void **state)
+{
+	struct fixture *f = *state;
+	struct task tasks[3];
+
+	for (size_t i = 0; i < COUNT_OF(tasks); i++) {
+		task_init(&tasks[i], f, i);
+		assert_int_equal(lane_run(f->lane, &tasks[i].job), 0);
+	}
+	lane_take_back(f->lane, &tasks[2].job);
+	assert_int_equal(tasks[2].result, 6);
+	while (f->done < 2)
+		loop_turn(f->loop, DURATION_S(5));
+	lane_free(f->lane);
+	f->lane = NULL;
+	assert_int_equal(f->done, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(jobs_come_back_in_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_full_lane_refuses, setup, teardown),
+		cmocka_unit_test_setup_teardown(a_job_is_taken_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(freeing_finishes_what_was_given, setup, teardown),
 	};
 

@@ -5,12 +5,14 @@
 #ifndef OXP_TEST_PIPELINE_BENCH_H
 #define OXP_TEST_PIPELINE_BENCH_H
 
+#include "loop/lane.h"
 #include "pipeline/pipeline.h"
 #include "unit/unit.h"
 
 #define BENCH_PARTS               \
 	struct still_clock clock; \
 	struct loop *loop;        \
+	struct lane *cpu;         \
 	struct random random;     \
 	struct log log;           \
 	struct ledger ledger;     \
@@ -36,11 +38,13 @@ static inline void bench_init(struct bench *b, size_t memory)
 	b->log = (struct log){ .fd = -1, .clock = &b->clock.clock };
 	random_seed(&b->random, 7);
 	assert_int_equal(loop_new(&b->clock.clock, &b->loop), 0);
+	assert_int_equal(lane_new(b->loop, "test", 8, &b->cpu), 0);
 	pipeline_init(&b->pipeline, &(struct pipeline_options){ .loop = b->loop,
 					    .random = &b->random,
 					    .log = &b->log,
 					    .ledger = &b->ledger,
-					    .memory = memory });
+					    .memory = memory,
+					    .cpu = b->cpu });
 }
 
 /* Nothing of what the pipeline had was forgotten. */
@@ -49,6 +53,7 @@ static inline void bench_done(struct bench *b)
 	budget_check(&b->pipeline.budget);
 	pipeline_done(&b->pipeline);
 	assert_int_equal(budget_used(&b->pipeline.budget), 0);
+	lane_free(b->cpu);
 	loop_free(b->loop);
 	ledger_done(&b->ledger);
 }

@@ -5,12 +5,15 @@
 #include "pipeline/prepare.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "unit/pipeline/bench.h"
 
-enum { LINES = 4000, LINE = 64, MEMORY = 4 << 20, TURNS_MAX = 1000 };
+enum { LINES = 4000, LINE = 64, MEMORY = 16 << 20, TURNS_MAX = 1000, LONG = 1 << 20 };
 
 /* What a step is lent. */
 struct host {
@@ -20,11 +23,23 @@ struct host {
 /* A step that writes a member into each second line, and has its books: they count only if the batch is taken. */
 struct step {
 	uint64_t seen, taken, failed;
+	pthread_t seen_in; /* which thread showed it the last long line */
+	atomic_bool closed, entered; /* it waits at a long line while it is closed */
 };
+
+static void wait_at(struct step *s)
+{
+	s->seen_in = pthread_self();
+	s->entered = true;
+	while (s->closed)
+		sched_yield();
+}
 
 static enum step_answer apply(struct step *s, struct record *record)
 {
 	s->seen++;
+	if (record->edit->text.size > LONG / 2)
+		wait_at(s);
 	if (s->seen % 2 == 0)
 		assert_int_equal(json_edit_append(record->edit, bytes_of("added"), bytes_of("true")), 0);
 	return STEP_KEEP;
@@ -312,6 +327,94 @@ static void what_is_withdrawn_has_not_happened(void **state)
 	assert_true(source_idle(w->source));
 }
 
+/* Long lines, of which the step changes each second one. */
+static enum admit offer_long_lines(struct world *w, size_t lines)
+{
+	struct batch *b = source_batch_new(w->source);
+	enum admit admit;
+
+	for (size_t i = 0; i < lines; i++) {
+		char *data = batch_block(b, LONG);
+		assert_non_null(data);
+		memset(data, 'x', LONG);
+		memcpy(data, "{\"a\":\"", 6);
+		memcpy(data + LONG - 2, "\"}", 2);
+		assert_int_equal(batch_add(b, &(struct batch_item){ .data = data, .size = LONG, .records = 1 }), 0);
+	}
+	admit = source_offer_long(w->source, &b, on_done, w);
+	batch_free(b);
+	return admit;
+}
+
+static void turn_until(struct world *w, const atomic_bool *holds)
+{
+	for (int i = 0; i < 600 && !*holds; i++)
+		loop_turn(w->loop, DURATION_MS(50));
+	assert_true(*holds);
+}
+
+static void wait_until_ended(struct world *w)
+{
+	for (int i = 0; i < 600 && w->ended_count == 0; i++)
+		loop_turn(w->loop, DURATION_MS(50));
+	assert_int_equal(w->ended_count, 1);
+}
+
+/* The loop turns while the step is at work, and what comes out is the same. */
+static void a_long_line_is_shown_in_the_lane(void **state)
+{
+	struct world *w = *state;
+
+	w->step.closed = true;
+	assert_int_equal(offer_long_lines(w, 3), ADMIT_WAITS);
+	turn_until(w, &w->step.entered);
+	assert_int_equal(w->ended_count, 0);
+	assert_false(source_withdraw(w->source, w));
+	w->step.closed = false;
+	wait_until_ended(w);
+	assert_int_equal(w->ended[0], 0);
+	assert_false(pthread_equal(w->step.seen_in, pthread_self()));
+	deliver(w);
+	assert_int_equal(w->exporter.count, 3);
+	assert_int_equal(w->exporter.marked, 1);
+	assert_int_equal(w->step.taken, 3);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+}
+
+static void what_is_in_the_lane_at_the_end_has_not_happened(void **state)
+{
+	struct world *w = *state;
+
+	w->step.closed = true;
+	assert_int_equal(offer_long_lines(w, 2), ADMIT_WAITS);
+	assert_int_equal(offer(w, 1), ADMIT_WAITS);
+	turn_until(w, &w->step.entered);
+	w->step.closed = false;
+	pipeline_halt(&w->pipeline);
+	assert_int_equal(w->ended_count, 2);
+	assert_int_equal(w->ended[0], -ECANCELED);
+	assert_int_equal(w->ended[1], -ECANCELED);
+	assert_int_equal(w->step.taken, 0);
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+	loop_turn(w->loop, DURATION_MS(0));
+}
+
+/* Long lines without room for what becomes of them: whatever was begun is undone. */
+static void without_room_for_a_long_line_nothing_has_happened(void **state)
+{
+	struct world *w = *state;
+	size_t limit = w->pipeline.budget.limit;
+
+	assert_int_equal(offer_long_lines(w, 3), ADMIT_WAITS);
+	memset(w->pipeline.budget.guaranteed, 0, sizeof w->pipeline.budget.guaranteed);
+	w->pipeline.budget.limit = budget_used(&w->pipeline.budget) + LONG + LONG / 2;
+	wait_until_ended(w);
+	assert_int_equal(w->ended[0], -ENOMEM);
+	assert_int_equal(w->step.taken, 0);
+	w->pipeline.budget.limit = limit;
+	assert_int_equal(budget_used(&w->pipeline.budget), 0);
+}
+
 /* At the end of the process what waits is nowhere, whether steps have seen a part of it or not. */
 static void what_waits_at_the_end_has_not_happened(void **state)
 {
@@ -340,6 +443,9 @@ int main(void)
 		WORLD(without_room_nothing_has_happened),
 		WORLD(what_is_withdrawn_has_not_happened),
 		WORLD(what_waits_at_the_end_has_not_happened),
+		WORLD(a_long_line_is_shown_in_the_lane),
+		WORLD(what_is_in_the_lane_at_the_end_has_not_happened),
+		WORLD(without_room_for_a_long_line_nothing_has_happened),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

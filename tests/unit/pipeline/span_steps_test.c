@@ -44,7 +44,7 @@ void host_log(struct host *h, enum log_level level, const char *format, ...)
 const struct resource *host_resource(struct host *h)
 {
 	static const struct resource all[] = { { "service.name", "service.name", "shop" },
-		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { NULL, NULL, NULL } };
+		{ "kubernetes.pod.name", "k8s.pod.name", "shop-1" }, { "x", "x\xff", "y" }, { NULL, NULL, NULL } };
 
 	(void)h;
 	return all;
@@ -339,6 +339,7 @@ static void becomes(struct world *w, const char *wanted)
 	" user={password:hunter2}{roles:[bob@x.de]} (mail to bob@x.de password=hunter2) !bob@x.de is not known"
 #define USERS USERS_HEAD USERS_TAIL
 #define DB "; db: pan=4111111111111111 a=b"
+#define U_FFFD "\xef\xbf\xbd"
 
 /* A step, its options, and what becomes of the request. */
 static const struct row {
@@ -366,9 +367,13 @@ static const struct row {
 		&(struct map_options){ MAP({ "a", "b" }, { "pan", "b" }, { "resource.host", "resource.host.name" }) },
 		"resource: service.name=unknown_service:node host.name=h" HEALTH USERS
 		"; db: pan=4111111111111111 b=b" },
+	{ "added as UTF-8, which takes three times the bytes", &step_span_add,
+		&(struct map_options){ MAP({ "resource.team", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff" }), false },
+		RESOURCE
+		" team=" U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD U_FFFD HEALTH USERS DB },
 	{ "added where it is absent", &step_span_add,
 		&(struct map_options){ MAP({ "a", "new" }, { "resource.team", "payments" }), true },
-		"resource: service.name=shop host=h team=payments k8s.pod.name=shop-1" HEALTH " a=new"
+		"resource: service.name=shop host=h team=payments k8s.pod.name=shop-1 x" U_FFFD "=y" HEALTH " a=new"
 		"; GET /users?token=s3cr3t: http.response.status_code=500 http.request.header.Password=hunter2 "
 		"user={password:hunter2}{roles:[bob@x.de]} a=new (mail to bob@x.de password=hunter2) "
 		"!bob@x.de is not known" DB },
@@ -443,6 +448,7 @@ static void each_step_does_its_work(void **state)
 static const struct row refused[] = {
 	{ "nothing to redact", &step_span_redact, &(struct redact_options){ NO_LIST, NO_LIST, 0, NULL }, NULL },
 	{ "no name", &step_span_rename, &(struct map_options){ MAP({ "resource.", "resource.x" }) }, NULL },
+	{ "a name that is not UTF-8", &step_span_rename, &(struct map_options){ MAP({ "a", "b\xff" }) }, NULL },
 	{ "no name to add", &step_span_add, &(struct map_options){ MAP({ "resource.", "x" }), false }, NULL },
 	{ "nothing to drop", &step_span_drop, &(struct select_options){ NO_MAP, NO_LIST }, NULL },
 	{ "no name to drop", &step_span_drop, &(struct select_options){ NO_MAP, LIST("resource.") }, NULL },

@@ -1,0 +1,301 @@
+/*
+ * Steps over large requests of small spans: each slice shows few of them, however many one request has, and beside the
+ * batches they take little memory.
+ */
+#include "pipeline/chain.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+
+#include "config/option.h"
+#include "proto/otlp_walk.h"
+#include "unit/proto/otlp_builder.h"
+#include "unit/unit.h"
+
+extern const struct step_type step_span_redact, step_span_rename, step_span_sample, step_span_add;
+
+enum { SPANS = 60000, MEMORY = 64 << 20, BESIDE_MAX = 1 << 20, SPAN_MIN = 40, LONG = 2 << 20 };
+
+/* Memory that the process has, and the most of it beside what the budget has given out: --wrap in CMakeLists.txt. */
+
+static struct {
+	size_t used, most;
+	const struct budget *budget;
+} heap;
+
+void *__real_malloc(size_t size);
+void *__real_realloc(void *old, size_t size);
+void __real_free(void *old);
+void *__wrap_malloc(size_t size);
+void *__wrap_realloc(void *old, size_t size);
+void __wrap_free(void *old);
+
+static void note(size_t before, void *now)
+{
+	size_t given = heap.budget ? budget_used(heap.budget) : 0;
+
+	heap.used += (now ? malloc_usable_size(now) : 0) - before;
+	if (heap.used > given && heap.used - given > heap.most)
+		heap.most = heap.used - given;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	void *now = __real_malloc(size);
+
+	note(0, now);
+	return now;
+}
+
+void *__wrap_realloc(void *old, size_t size)
+{
+	size_t before = old ? malloc_usable_size(old) : 0;
+	void *now = __real_realloc(old, size);
+
+	if (now || size == 0)
+		note(before, now);
+	return now;
+}
+
+void __wrap_free(void *old)
+{
+	if (old)
+		note(malloc_usable_size(old), NULL);
+	__real_free(old);
+}
+
+/* What a step is lent. */
+struct host {
+	uint64_t dropped;
+};
+
+void host_log(struct host *h, enum log_level level, const char *format, ...)
+{
+	(void)h, (void)level, (void)format;
+}
+
+const struct resource *host_resource(struct host *h)
+{
+	(void)h;
+	return NULL;
+}
+
+/* A step that counts the spans it is shown. */
+struct step {
+	uint64_t shown;
+};
+
+static enum step_answer count(struct step *s, struct record *record)
+{
+	s->shown += record->view->level == OTLP_SPAN;
+	return STEP_KEEP;
+}
+
+static void forget(struct step *s)
+{
+	(void)s;
+}
+
+static const struct step_type counter = { .name = "counter", .apply = count, .destroy = forget };
+
+/* The spans of `body`, which ends, as one request. */
+static struct batch *request_of(struct budget *budget, struct buffer *body, size_t spans)
+{
+	struct batch *b = batch_new(budget, SIGNAL_TRACES);
+	struct batch_item item = { .records = (uint32_t)spans };
+	char *data;
+
+	put_wrap(body, 0, 2);
+	put_wrap(body, 0, 1);
+	data = batch_block(b, body->size);
+	assert_non_null(data);
+	memcpy(data, body->data, body->size);
+	item.data = data;
+	item.size = (uint32_t)body->size;
+	assert_int_equal(batch_add(b, &item), 0);
+	buffer_done(body);
+	return b;
+}
+
+static struct batch *batch_of(struct budget *budget, size_t spans)
+{
+	struct buffer body;
+	size_t mark;
+
+	buffer_init(&body, MEMORY);
+	for (size_t i = 1; i <= spans; i++) {
+		mark = body.size;
+		put_bytes(&body, 1, "0123456789abcdef", 16);
+		put_bytes(&body, 2, &i, 8);
+		put_attribute(&body, 9, i % 2 ? "a" : "password", "secret");
+		put_wrap(&body, mark, 2);
+	}
+	return request_of(budget, &body, spans);
+}
+
+/* What a long text may stand in. */
+enum where { IN_ATTRIBUTE, IN_MAP, IN_NAME, IN_EVENT, WHERES };
+
+static void put_long(struct buffer *body, enum where where, const char *text)
+{
+	size_t mark = body->size, inner;
+
+	if (where == IN_NAME) {
+		put_text(body, 5, text);
+	} else if (where == IN_EVENT) {
+		put_attribute(body, 3, "a", text);
+		put_wrap(body, mark, 11);
+	} else if (where == IN_ATTRIBUTE) {
+		put_attribute(body, 9, "a", text);
+	} else {
+		put_text(body, 1, "map");
+		inner = body->size;
+		put_attribute(body, 1, "a", text);
+		put_wrap(body, inner, 6);
+		put_wrap(body, inner, 2);
+		put_wrap(body, mark, 9);
+	}
+}
+
+/* A span with a text of that size, full of what is taken out. */
+static struct batch *long_batch(struct budget *budget, size_t size, enum where where)
+{
+	static const char secret[] = "password=1 ";
+	struct buffer body, text;
+
+	buffer_init(&text, MEMORY);
+	while (text.size < size)
+		put_raw(&text, secret, sizeof secret - 1);
+	put_raw(&text, "", 1);
+	buffer_init(&body, MEMORY);
+	put_bytes(&body, 1, "0123456789abcdef", 16);
+	put_bytes(&body, 2, "01234567", 8);
+	put_long(&body, where, text.data);
+	put_wrap(&body, 0, 2);
+	buffer_done(&text);
+	return request_of(budget, &body, 1);
+}
+
+struct world {
+	struct budget budget;
+	struct chain *chain;
+	struct host host;
+	struct step counter;
+};
+
+static void use(struct world *w, const struct step_type *type, const void *config)
+{
+	struct step *step;
+
+	assert_int_equal(type->create(config, &w->host, &step), 0);
+	assert_int_equal(chain_add(w->chain, type, step, &w->host.dropped), 0);
+}
+
+static int setup(void **state)
+{
+	const struct {
+		const struct option_list *keys, *detect;
+		unsigned with;
+		const char *salt;
+	} redact = { &(struct option_list){ .count = 1, .items = (const char *[]){ "password" } },
+		&(struct option_list){ 0 }, 0, NULL };
+	const struct {
+		const struct option_map *fields;
+	} rename = { &(struct option_map){ .count = 1, .pairs = (struct option_pair[]){ { "a", "b" } } } };
+	struct world *w = oxp_new(sizeof *w);
+
+	budget_init(&w->budget, MEMORY);
+	w->chain = chain_new();
+	use(w, &step_span_redact, &redact);
+	use(w, &step_span_rename, &rename);
+	assert_int_equal(chain_add(w->chain, &counter, &w->counter, &w->host.dropped), 0);
+	*state = w;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct world *w = *state;
+
+	chain_free(w->chain);
+	assert_int_equal(budget_used(&w->budget), 0);
+	free(w);
+	return 0;
+}
+
+static void each_slice_shows_a_few_spans(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(&w->budget, SPANS);
+	struct chain_pass *p = chain_begin(w->chain, b, 0, (struct mono_time){ 1 });
+	size_t slice = chain_slice(w->chain);
+	uint64_t before = 0, most = 0;
+	int more = 1;
+
+	while (more > 0) {
+		more = chain_go_on(p, slice);
+		if (w->counter.shown - before > most)
+			most = w->counter.shown - before;
+		before = w->counter.shown;
+	}
+	assert_int_equal(more, 0);
+	chain_end(p, true, &b);
+	assert_int_equal(w->counter.shown, SPANS);
+	assert_in_range(most, 1, slice / SPAN_MIN + 1);
+	batch_check(b);
+	batch_free(b);
+}
+
+/* Returns the most memory that the steps took beside the budget. */
+static size_t run_counted(struct world *w, struct batch **b)
+{
+	heap.budget = &w->budget;
+	heap.used = budget_used(&w->budget);
+	heap.most = 0;
+	assert_int_equal(chain_run(w->chain, b, 0, (struct mono_time){ 1 }), 0);
+	heap.budget = NULL;
+	return heap.most;
+}
+
+static void the_edits_of_a_large_request_take_little_beside_the_batches(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_of(&w->budget, SPANS);
+	struct otlp_summary sum;
+	size_t at;
+
+	assert_in_range(run_counted(w, &b), 0, BESIDE_MAX);
+	batch_check(b);
+	assert_int_equal(batch_items(b), 1);
+	assert_int_equal(otlp_traces_check(batch_item(b, 0)->data, batch_item(b, 0)->size, &sum, &at), OTLP_OK);
+	assert_int_equal(sum.spans, SPANS);
+	assert_null(memmem(batch_item(b, 0)->data, batch_item(b, 0)->size, "password\x12\x08\x0a\x06secret", 18));
+	batch_free(b);
+}
+
+static void what_steps_need_for_a_long_span_is_within_the_budget(void **state)
+{
+	struct world *w = *state;
+
+	for (enum where where = 0; where < WHERES; where++) {
+		struct batch *b = long_batch(&w->budget, LONG, where);
+		size_t most = run_counted(w, &b);
+		print_message("where %d: %zu\n", (int)where, most);
+		assert_in_range(most, 0, BESIDE_MAX);
+		assert_int_equal(b->records, 1);
+		assert_null(memmem(batch_item(b, 0)->data, batch_item(b, 0)->size, "hunter2", 7));
+		batch_free(b);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(each_slice_shows_a_few_spans, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			the_edits_of_a_large_request_take_little_beside_the_batches, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_steps_need_for_a_long_span_is_within_the_budget, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
