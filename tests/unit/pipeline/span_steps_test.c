@@ -607,7 +607,7 @@ static void what_cannot_be_made_aside_is_missed(void **state)
 	use(w, &step_span_sample, &(struct sample_options){ "0", 0, false, { 0 }, NO_MAP });
 	use(w, &step_span_add, &(struct map_options){ MAP({ "new", "x" }), false });
 	chain_set_aside(w->chain, &missed);
-	w->chain->aside->ceiling = 0;
+	w->chain->aside->lent.ceiling = 0;
 	assert_int_equal(chain_run(w->chain, &b, 0, (struct mono_time){ 1 }), 0);
 	assert_int_equal(b->dropped.records, 3);
 	assert_null(b->aside);
