@@ -62,7 +62,7 @@ static void add_field(struct step *s, enum otlp_level level, const char *name, c
 
 	OXP_ASSERT(s->count <= FIELDS_MAX);
 	b.to = f->value = oxp_new(b.room);
-	otlp_build_text(&b, OTLP_ANY_TEXT, bytes_of(value));
+	otlp_build_text(&b, OTLP_VALUE_TEXT, bytes_of(value));
 	f->level = level;
 	f->name = bytes_of(name);
 	f->size = b.size;

@@ -77,13 +77,13 @@ static struct bytes cut(struct bytes text, size_t size, bool characters)
 /* False: no room. */
 static bool limit_value(const struct step *s, struct record *record, struct otlp_part *p)
 {
-	struct otlp_any_value any = otlp_any_read(p->value);
+	struct otlp_any any = otlp_any_read(p->value);
 	struct otlp_build b = { .to = NULL };
 	struct bytes kept;
 
-	if ((any.type != OTLP_ANY_TEXT && any.type != OTLP_ANY_BYTES) || any.bytes.size <= s->value_length)
+	if ((any.type != OTLP_VALUE_TEXT && any.type != OTLP_VALUE_BYTES) || any.bytes.size <= s->value_length)
 		return true;
-	kept = cut(any.bytes, s->value_length, any.type == OTLP_ANY_TEXT);
+	kept = cut(any.bytes, s->value_length, any.type == OTLP_VALUE_TEXT);
 	b.room = 1 + wire_varint_size(kept.size) + kept.size;
 	b.to = otlp_edit_room(record->request, b.room);
 	if (!b.to)
