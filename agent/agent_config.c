@@ -696,6 +696,7 @@ int agent_config_load(struct agent_config *c, const struct config_input *input)
 	check_routes(c);
 	check_origins(c);
 	check_collectors(c, PART_RECEIVE);
+	check_collectors(c, PART_METRICS);
 	check_collectors(c, PART_LOGS);
 	check_line_max(c);
 	check_together(c, PART_LOGS_OUT);

@@ -1,5 +1,6 @@
 /*
- * The `scrape` collector: reads a Prometheus page of the host app, over TCP or a Unix socket, into the series table.
+ * The `scrape` collector: reads a Prometheus page of the host app, over TCP, TLS or a Unix socket, into the series
+ * table.
  *
  * With `interval: auto` it scrapes when the metrics are wanted: for a pull of /metrics, or a snapshot for the embedded
  * store. The page is parsed as it arrives and committed as a whole. A page that cannot be read, is cut short or comes
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "access/access.h"
 #include "base/json_writer.h"
 #include "component.h"
 #include "config/option.h"
@@ -17,6 +19,8 @@
 #include "proto/said.h"
 #include "collectors/refusals.h"
 #include "series/series.h"
+
+#define ACCEPT "Accept: text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5"
 
 enum {
 	WHY_MAX = EXPOSITION_WHAT_MAX + 64,
@@ -33,6 +37,8 @@ struct scrape_config {
 	const char *path;
 	struct duration interval, timeout;
 	const struct option_map *labels;
+	bool tls;
+	struct access_config access;
 };
 
 static const struct option scrape_options[] = {
@@ -46,8 +52,23 @@ static const struct option scrape_options[] = {
 		.help = "A page that is not complete within this time is discarded." },
 	{ OPT_MAP(struct scrape_config, labels), .name = "labels", .example = "{part: nginx}",
 		.help = "Labels added to each series. Several targets need a label that tells them apart." },
+	{ OPT_BOOL(struct scrape_config, tls), .name = "tls", .text = "false",
+		.help = "Whether the target speaks TLS. The options below say who it has to be." },
+	ACCESS_ROWS(struct scrape_config, access),
+	ACCESS_HEADERS_ROW(struct scrape_config, access),
 	{ .name = NULL },
 };
+
+static bool scrape_check(const void *config, char *why, size_t room)
+{
+	const struct scrape_config *c = config;
+	const struct access_config *a = &c->access;
+
+	if (c->tls || (!a->ca && !a->cert && a->verify))
+		return access_check(a, why, room);
+	snprintf(why, room, "%s: is for TLS; set tls: true, too", a->ca ? "ca" : a->cert ? "cert" : "verify");
+	return false;
+}
 
 /*
  * Invariant: call != NULL while a scrape is under way; then the target is being staged once its head has come.
@@ -55,6 +76,7 @@ static const struct option scrape_options[] = {
 struct collector {
 	struct host *host;
 	const struct scrape_config *config;
+	struct access access;
 	struct series_target *target;
 	struct http_call *call;
 	struct exposition_parser parser;
@@ -106,11 +128,13 @@ static void on_line(void *context, struct bytes line)
 		snprintf(c->location, sizeof c->location, "%.*s", (int)location.size, location.data);
 }
 
-static void write_status(const struct http_reply *reply, char *why)
+static void write_status(const struct collector *c, const struct http_reply *reply, char *why)
 {
 	char said[SAID_SHOWN];
 	bool says = said_read(reply->content_type, reply->body, said, sizeof said);
 
+	if (says)
+		access_hide(&c->access, said);
 	snprintf(why, WHY_MAX, "HTTP %u%s%s", reply->status, says ? ": " : "", said);
 }
 
@@ -118,7 +142,7 @@ static void write_status(const struct http_reply *reply, char *why)
 static const char *what_is_wrong(struct collector *c, const struct http_reply *reply, char *why)
 {
 	if (reply->end == HTTP_END_ANSWER && reply->status != 200)
-		write_status(reply, why);
+		write_status(c, reply, why);
 	else if ((reply->end == HTTP_END_ANSWER || reply->end == HTTP_END_STOPPED) && !c->parsing)
 		snprintf(why, WHY_MAX, "\"%s\" is not an exposition format that is read here", reply->content_type);
 	else if (reply->end != HTTP_END_ANSWER && reply->end != HTTP_END_STOPPED)
@@ -222,6 +246,7 @@ static bool is_redirected(struct collector *c, const struct http_reply *reply, c
 		failed == -EXDEV ? "which is another server; name it as target"
 		: failed         ? "which is no URL that can be asked"
 				 : "which has been redirected too often");
+	access_hide(&c->access, why);
 	return false;
 }
 
@@ -230,6 +255,7 @@ static void on_done(void *context, const struct http_reply *reply)
 	struct collector *c = context;
 	char why[WHY_MAX] = "";
 
+	access_answered(&c->access, reply->status);
 	if (is_redirected(c, reply, why))
 		return;
 	end_scrape(c, *why ? why : what_is_wrong(c, reply, why));
@@ -237,17 +263,14 @@ static void on_done(void *context, const struct http_reply *reply)
 
 static void ask(struct collector *c)
 {
-	static const char *const headers[] = {
-		"Accept: "
-		"text/plain;version=0.0.4;q=1,application/openmetrics-text;version=1.0.0;q=0.7,text/plain;q=0.5",
-		NULL
-	};
-	const char *target = c->config->target;
+	const char *target = c->config->target, *headers[ACCESS_LINES_MAX + 2] = { ACCEPT };
 	const struct http_call_options o = {
 		.method = "GET",
 		.url = c->asked,
 		.unix_path = strncmp(target, "unix:", 5) == 0 ? target + 5 : NULL,
 		.headers = headers,
+		.user_password = c->access.user_password,
+		.tls = c->config->tls ? access_tls(&c->access) : NULL,
 		.head = on_head,
 		.piece = on_piece,
 		.line = on_line,
@@ -257,6 +280,7 @@ static void ask(struct collector *c)
 		.timeout = mono_since(c->until, loop_now(host_loop(c->host))),
 	};
 
+	headers[1 + access_list(&c->access, headers + 1)] = NULL;
 	c->location[0] = '\0';
 	c->call = NULL;
 	if (http_call_start(host_http(c->host), &o, &c->call) < 0)
@@ -341,6 +365,7 @@ static void scrape_destroy(struct collector *c)
 	loop_soon_done(&c->tidy);
 	exposition_done(&c->parser);
 	series_target_free(c->target);
+	access_done(&c->access);
 	free(c);
 }
 
@@ -370,12 +395,14 @@ static int scrape_create(const void *config, struct host *host, struct collector
 	c->host = host;
 	c->config = config;
 	target = c->config->target;
-	snprintf(c->url, sizeof c->url, "http://%s%s%s%s", target[0] == ':' ? "127.0.0.1" : "",
-		strncmp(target, "unix:", 5) == 0 ? "localhost" : target, c->config->path[0] == '/' ? "" : "/",
-		c->config->path);
+	snprintf(c->url, sizeof c->url, "http%s://%s%s%s%s", c->config->tls ? "s" : "",
+		target[0] == ':' ? "127.0.0.1" : "", strncmp(target, "unix:", 5) == 0 ? "localhost" : target,
+		c->config->path[0] == '/' ? "" : "/", c->config->path);
 	loop_timer_init(&c->timer, host_loop(host), on_timer, c);
 	loop_soon_init(&c->tidy, host_loop(host), on_tidy, c);
-	failed = new_target(c);
+	failed = access_init(&c->access, &c->config->access, host);
+	if (!failed)
+		failed = new_target(c);
 	if (failed) {
 		scrape_destroy(c);
 		return failed;
@@ -397,6 +424,7 @@ const struct collector_type collector_scrape = {
 	.rewind = REWIND_NONE,
 	.options = scrape_options,
 	.config_size = sizeof(struct scrape_config),
+	.check = scrape_check,
 	.create = scrape_create,
 	.start = scrape_start,
 	.collect = scrape_collect,

@@ -23,7 +23,7 @@
 #include "base/text.h"
 #include "component.h"
 #include "config/option.h"
-#include "exporters/access.h"
+#include "access/access.h"
 #include "exporters/endpoint.h"
 #include "exporters/hosts.h"
 #include "exporters/post.h"

@@ -191,9 +191,8 @@ static void on_done(void *context, const struct http_reply *reply)
 }
 
 /* The credentials may differ with each post. */
-static void list_headers(const struct poster *poster, const char *headers[HEADERS + ACCESS_HEADERS_MAX + 1])
+static void list_headers(const struct poster *poster, const char *headers[HEADERS + ACCESS_LINES_MAX + 1])
 {
-	const struct access *access = poster->o.access;
 	size_t n = 0;
 
 	headers[n++] = poster->content_type;
@@ -204,10 +203,8 @@ static void list_headers(const struct poster *poster, const char *headers[HEADER
 	}
 	if (poster->o.gzip)
 		headers[n++] = poster->o.grpc ? "grpc-encoding: gzip" : "Content-Encoding: gzip";
-	if (access && access->authorization)
-		headers[n++] = access->authorization;
-	for (size_t i = 0; access && access->headers[i]; i++)
-		headers[n++] = access->headers[i];
+	if (poster->o.access)
+		n += access_list(poster->o.access, headers + n);
 	headers[n] = NULL;
 }
 
@@ -228,7 +225,7 @@ static void start_call(struct post *p)
 {
 	const struct poster *poster = p->poster;
 	struct access *access = poster->o.access;
-	const char *headers[HEADERS + ACCESS_HEADERS_MAX + 1];
+	const char *headers[HEADERS + ACCESS_LINES_MAX + 1];
 	const struct http_call_options o = {
 		.method = "POST",
 		.url = poster->o.target ? poster->o.target(poster->o.exporter, p->reader) : poster->o.url,

@@ -12,7 +12,7 @@
 #define OXP_POST_H
 
 #include "component.h"
-#include "exporters/access.h"
+#include "access/access.h"
 #include "exporters/frame.h"
 #include "http/client.h"
 

@@ -10,7 +10,7 @@
 #ifndef OXP_TEMPLATE_H
 #define OXP_TEMPLATE_H
 
-#include "exporters/access.h"
+#include "access/access.h"
 #include "exporters/hosts.h"
 
 struct index_template;

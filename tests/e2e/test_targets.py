@@ -1,11 +1,12 @@
-"""What becomes of a target that redirects, fails or has too much, and where that stands."""
+"""What becomes of a target that redirects, fails, has too much or wants to know who asks, and where that stands."""
 
+import base64
 import json
 
 import pytest
 
 from lib import agent as agents
-from lib import fault, parsers
+from lib import authority, fault, parsers
 from lib.parsers import TEXT
 
 PAGE = fault.ok(b"demo 1\n", TEXT)
@@ -114,3 +115,65 @@ def test_limits_are_what_is_configured(oxpecker, server, tmp_path):
     assert row_of(agent)["dropped"] == []
     done = agents.run("check", "--effective", "--config", agent.config_path, env=agent.env)
     assert "family: 30000" in done.stdout, json.dumps(done.stdout)
+
+
+def over_tls(server, options):
+    return {"metrics": {"collect": {"app": {"type": "scrape", "target": f"127.0.0.1:{server.port}", "tls": True,
+                                            **options}}}}
+
+
+def test_a_target_in_tls_that_asks_for_our_certificate(oxpecker, fault_server, tmp_path):
+    ca = authority.Authority(tmp_path)
+    server = fault_server(tls=ca.server(clients=True))
+    server.plan(PAGE)
+    cert, key = ca.signed("agent", authority.CLIENT)
+    agent = oxpecker(over_tls(server, {"ca": ca.cert, "cert": cert, "key": key}))
+    assert agent.metric("demo") == 1
+    without = oxpecker(over_tls(server, {"ca": ca.cert}))
+    assert without.metric("oxpecker_target_up") == 0
+
+
+@pytest.mark.parametrize("kind", [authority.SERVER, authority.OTHER_NAME])
+def test_a_target_in_tls_has_to_be_the_one_we_name(oxpecker, fault_server, tmp_path, kind):
+    ca, other = authority.Authority(tmp_path), authority.Authority(tmp_path, "other")
+    server = fault_server(tls=ca.server(extensions=kind))
+    server.plan(PAGE)
+    right = oxpecker(over_tls(server, {"ca": ca.cert}))
+    assert right.metric("oxpecker_target_up") == (kind == authority.SERVER)
+    wrong = oxpecker(over_tls(server, {"ca": other.cert}))
+    assert wrong.metric("oxpecker_target_up") == 0 and "certificate" in row_of(wrong)["error"]
+    assert oxpecker(over_tls(server, {"verify": False})).metric("demo") == 1
+
+
+def asks_for(authorization):
+    """Who has it gets the page. The refusal quotes what came."""
+    def behave(handler, request):
+        came = request.headers.get("Authorization", "")
+        refused = fault.ok(f"{came} is wrong".encode(), "text/plain", 401)
+        (PAGE if came == authorization else refused)(handler, request)
+
+    return behave
+
+
+def test_who_asks_is_told_and_renewed(oxpecker, server, tmp_path):
+    """A token in a file, which is renewed; and basic authentication. No refusal shows either."""
+    token = tmp_path / "token"
+    token.write_text("old-token-1\n")
+    agent = oxpecker(config(tmp_path, bearer="${file:%s}" % token, headers={"X-Tenant": "one"}))
+    server.plan(asks_for("Bearer old-token-1"))
+    assert agent.metric("demo") == 1 and server.requests[-1].headers["X-Tenant"] == "one"
+    server.plan(asks_for("Bearer new-token-2"))
+    assert agent.metric("oxpecker_target_up") == 0
+    assert row_of(agent)["error"].startswith("HTTP 401")
+    assert "old-token-1" not in json.dumps(row_of(agent)) + agent.err()
+    token.write_text("new-token-2\n")
+    agent.wait_until(lambda: agent.metric("demo") == 1, 20, "the token is read again")
+    server.plan(asks_for("Basic " + base64.b64encode(b"scraper:secret word").decode()))
+    assert oxpecker(config(tmp_path, user="scraper", password="secret word")).metric("demo") == 1
+
+
+def test_options_of_tls_without_it_are_refused(tmp_path):
+    file = tmp_path / "oxpecker.yaml"
+    file.write_text(json.dumps(config(tmp_path, ca="/etc/ca.pem")))
+    done = agents.run("check", file)
+    assert done.returncode == 1 and "set tls: true" in done.stderr

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-#include "exporters/access.h"
+#include "access/access.h"
 #include "exporters/template.h"
 
 #define HEADERS(...)                                                                                               \

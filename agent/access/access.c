@@ -1,4 +1,4 @@
-#include "exporters/access.h"
+#include "access/access.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -106,6 +106,17 @@ bool access_check(const struct access_config *c, char *why, size_t room)
 	if (wrong)
 		snprintf(why, room, "%s", wrong);
 	return !wrong;
+}
+
+size_t access_list(const struct access *a, const char **to)
+{
+	size_t n = 0;
+
+	if (a->authorization)
+		to[n++] = a->authorization;
+	for (size_t i = 0; a->headers[i]; i++)
+		to[n++] = a->headers[i];
+	return n;
 }
 
 /* The files of TLS. */

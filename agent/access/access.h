@@ -14,7 +14,7 @@
 #include "base/held_file.h"
 #include "component.h"
 #include "config/option.h"
-#include "exporters/hidden.h"
+#include "access/hidden.h"
 #include "http/client.h"
 
 enum { ACCESS_HEADERS_MAX = 32, ACCESS_FILES = 3 };
@@ -79,6 +79,9 @@ int access_init(struct access *, const struct access_config *, struct host *) MU
 void access_done(struct access *);
 /* What the next call is to have. */
 const struct http_tls *access_tls(struct access *);
+/* Writes the headers that it is to have besides its own, at most ACCESS_LINES_MAX; returns how many. */
+enum { ACCESS_LINES_MAX = ACCESS_HEADERS_MAX + 1 };
+size_t access_list(const struct access *, const char **to);
 /* Adds the peer's address, which may have a password in it. 0, -ENOSPC or -ENOMEM. */
 int access_add_url(struct access *, const char *url) MUST_CHECK;
 /* Removes our secrets from what the peer said. */

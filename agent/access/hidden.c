@@ -1,4 +1,4 @@
-#include "exporters/hidden.h"
+#include "access/hidden.h"
 
 #include <errno.h>
 #include <stdlib.h>
